@@ -1,0 +1,135 @@
+//! What a credential promises: it comes back as it was written, and nothing that was changed in it opens.
+
+use super::*;
+use crate::keyring::tests::keyring;
+use crate::secret::tests::Counter;
+
+const SECRET: &[u8] = b"12345678901234567890";
+
+fn created() -> Created {
+    "2026-11-20T19:00:00Z".parse().unwrap()
+}
+
+fn alice() -> User {
+    User::parse("alice").unwrap()
+}
+
+fn credential() -> Credential {
+    let owner = Owner { user: alice(), uid: Some(1001), id: Id::new([7; 16]) };
+    let mut credential = Credential::new(owner, created());
+    add(&mut credential, "phone").unwrap();
+    credential.renew_recovery(10, created(), &keyring(), &mut Counter(9)).unwrap();
+    credential
+}
+
+fn add(credential: &mut Credential, label: &str) -> Result<(), AddError> {
+    let secret = Secret::new(SECRET.to_vec());
+    let parameters = Parameters::new(Algorithm::Sha1, 6, 30).unwrap();
+    let label = Label::parse(label).unwrap();
+    let new = NewAuthenticator { label, parameters, created: created(), secret: &secret };
+    credential.add(new, &keyring(), &mut Counter(1))
+}
+
+fn parse(text: &str) -> Result<Credential, String> {
+    Credential::parse(Path::new("alice.toml"), text.as_bytes(), &alice()).map_err(|error| error.to_string())
+}
+
+fn error(text: &str) -> String {
+    match parse(text) {
+        Ok(_) => panic!("accepted:\n{text}"),
+        Err(error) => error,
+    }
+}
+
+#[test]
+fn a_credential_comes_back_as_it_was_written() {
+    let written = credential();
+    let read = parse(&written.to_document()).unwrap();
+    assert_eq!(read.owner(), written.owner());
+    assert_eq!(read.to_document(), written.to_document());
+    let [authenticator] = read.authenticators() else { panic!("one authenticator") };
+    assert_eq!(read.open(authenticator, &keyring()).unwrap().expose(), SECRET);
+    assert!(read.open_pepper(read.recovery().unwrap(), &keyring()).is_ok());
+}
+
+#[test]
+fn the_document_holds_no_secret() {
+    let text = credential().to_document();
+    assert!(!text.contains(&data_encoding::BASE32.encode(SECRET)));
+    assert!(!text.contains(&data_encoding::BASE64.encode(SECRET)));
+}
+
+#[test]
+fn a_seal_opens_for_the_user_the_uid_and_the_parameters_it_was_made_for_only() {
+    let text = credential().to_document();
+    let changes = [
+        ("uid = 1001", "uid = 1002"),
+        ("uid = 1001\n", ""),
+        ("label = \"phone\"", "label = \"other\""),
+        ("digits = 6", "digits = 8"),
+        ("period = 30", "period = 60"),
+        ("algorithm = \"SHA1\"", "algorithm = \"SHA256\""),
+        ("id = \"07070707", "id = \"17070707"),
+    ];
+    for (from, to) in changes {
+        let changed = parse(&text.replacen(from, to, 1)).unwrap();
+        let [authenticator] = changed.authenticators() else { panic!("one authenticator") };
+        assert!(changed.open(authenticator, &keyring()).is_err(), "{from} -> {to}");
+    }
+}
+
+#[test]
+fn the_pepper_is_bound_to_its_set() {
+    let mut changed = credential();
+    changed.recovery.as_mut().unwrap().id = Id::new([8; 16]);
+    assert!(changed.open_pepper(changed.recovery().unwrap(), &keyring()).is_err());
+}
+
+#[test]
+fn another_users_file_is_refused() {
+    let text = credential().to_document().replacen("user = \"alice\"", "user = \"bob\"", 1);
+    assert!(error(&text).contains("another user's credential"));
+}
+
+#[test]
+fn what_is_out_of_range_is_refused_by_name() {
+    let text = credential().to_document();
+    for (from, to, problem) in [
+        ("version = 1", "version = 2", "newer than this program reads"),
+        ("version = 1", "version = 2\nfuture = true", "newer than this program reads"),
+        ("version = 1", "version = 0", "version 0"),
+        ("digits = 6", "digits = 9", "digits must be"),
+        ("period = 30", "period = 0", "period must be"),
+        ("type = \"totp\"", "type = \"fido2\"", "unknown variant `fido2`"),
+        ("label = \"phone\"", "label = \"\"", "a label is"),
+        ("nonce = \"", "nonce = \"AAAA", "nonce is not 12 bytes"),
+        ("ciphertext = \"", "ciphertext = \"!", "line 16"),
+        ("hashes = [\"", "hashes = [\"AAAA", "recovery hash"),
+        ("id = \"07", "id = \"zz", "32 hexadecimal digits"),
+    ] {
+        let changed = text.replacen(from, to, 1);
+        assert_ne!(changed, text, "{from}");
+        assert!(error(&changed).contains(problem), "{from} -> {to}: {}", error(&changed));
+    }
+}
+
+#[test]
+fn labels_are_told_apart_and_places_are_four() {
+    let mut credential = credential();
+    assert!(matches!(add(&mut credential, "phone"), Err(AddError::Credential(CredentialError::LabelTaken))));
+    for label in ["b", "c", "d"] {
+        add(&mut credential, label).unwrap();
+    }
+    assert!(matches!(add(&mut credential, "e"), Err(AddError::Credential(CredentialError::TooMany))));
+    let text = credential.to_document().replacen("label = \"b\"", "label = \"c\"", 1);
+    assert!(error(&text).contains("that label already"));
+}
+
+#[test]
+fn renewing_the_recovery_codes_makes_a_new_set() {
+    let mut credential = credential();
+    let old = credential.recovery().unwrap().id;
+    let codes = credential.renew_recovery(10, created(), &keyring(), &mut Counter(99)).unwrap();
+    assert_eq!(codes.len(), 10);
+    assert_ne!(credential.recovery().unwrap().id, old);
+}

@@ -1,0 +1,97 @@
+//! A TOML document on its way in: errors name the file, the line and what is wrong, and never repeat a value.
+
+use serde::de::DeserializeOwned;
+use std::path::{Path, PathBuf};
+
+/// Why a document cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}{}: {problem}", file.display(), Line(*line))]
+pub struct DocumentError {
+    /// The file as it was named.
+    pub file: PathBuf,
+    /// The line, counted from one, where there is one to name.
+    pub line: Option<usize>,
+    /// What is wrong and what to do.
+    pub problem: String,
+}
+
+struct Line(Option<usize>);
+
+impl std::fmt::Display for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.map_or(Ok(()), |line| write!(f, " line {line}"))
+    }
+}
+
+impl DocumentError {
+    pub(crate) fn new(file: &Path, problem: impl Into<String>) -> Self {
+        Self { file: file.to_owned(), line: None, problem: problem.into() }
+    }
+}
+
+/// Parses `bytes` as TOML into `T`. `file` is only named in errors.
+pub(crate) fn parse<T: DeserializeOwned>(file: &Path, bytes: &[u8]) -> Result<T, DocumentError> {
+    let text = std::str::from_utf8(bytes).map_err(|error| DocumentError {
+        file: file.to_owned(),
+        line: Some(line_of(bytes, error.valid_up_to())),
+        problem: "is not UTF-8 text".to_owned(),
+    })?;
+    toml::from_str(text).map_err(|error| DocumentError {
+        file: file.to_owned(),
+        line: error.span().map(|span| line_of(bytes, span.start)),
+        problem: without_values(error.message()),
+    })
+}
+
+fn line_of(bytes: &[u8], offset: usize) -> usize {
+    bytes.iter().take(offset).filter(|&&byte| byte == b'\n').count().saturating_add(1)
+}
+
+/// serde repeats the offending value in some messages (`invalid type: string "…"`); in a keyring that would be the key.
+fn without_values(message: &str) -> String {
+    let message = message.replace('\n', "; ");
+    match (message.find('"'), message.rfind('"')) {
+        (Some(first), Some(last)) if first < last && message.starts_with("invalid ") => {
+            let (head, _) = message.split_at(first);
+            let (_, tail) = message.split_at(last);
+            format!("{}{}", head.trim_end(), tail.trim_start_matches('"'))
+        }
+        _ => message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Deserialize, Debug)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only parsed")]
+    struct Sample {
+        count: u8,
+    }
+
+    fn error(text: &[u8]) -> DocumentError {
+        parse::<Sample>(Path::new("/etc/x.toml"), text).unwrap_err()
+    }
+
+    #[test]
+    fn an_error_names_the_file_the_line_and_the_key() {
+        let error = error(b"# hello\ncount = 1\nwat = 2\n");
+        assert_eq!(error.line, Some(3));
+        assert!(error.to_string().starts_with("/etc/x.toml line 3: unknown field `wat`"), "{error}");
+    }
+
+    #[test]
+    fn a_value_is_never_repeated() {
+        let error = error(b"count = \"c2VjcmV0\"\n");
+        assert!(!error.to_string().contains("c2VjcmV0"), "{error}");
+        assert!(error.to_string().contains("expected u8"), "{error}");
+    }
+
+    #[test]
+    fn text_that_is_not_utf8_is_refused_with_its_line() {
+        assert_eq!(error(b"count = 1\n# \xff\n").line, Some(2));
+    }
+}

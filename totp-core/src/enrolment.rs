@@ -1,0 +1,330 @@
+//! The desk's sequence: draft, confirm with a code, seal, put in place; and what else changes an enrolment.
+//!
+//! Nothing touches the store before a draft is confirmed, and then the credential changes in one rename.
+
+use crate::code::Answer;
+use crate::credential::{AddError, Created, Credential, CredentialError, Id, Label, NewAuthenticator, Owner};
+use crate::keyring::{Keyring, SealError};
+use crate::ledger::{Ledger, Progress};
+use crate::login::Account;
+use crate::secret::{Entropy, NoEntropy, Secret};
+use crate::store::{Entry, StoreError};
+use crate::time::Now;
+use crate::totp::{LONGEST_SECRET, Match, Parameters, SHORTEST_SECRET, Window, match_code};
+
+/// An authenticator that is not enrolled yet: in memory only.
+pub struct Draft {
+    label: Label,
+    parameters: Parameters,
+    secret: Secret,
+}
+
+/// A draft whose owner showed a code of it, or whose file vouches for it; may be put in place.
+pub struct Confirmed {
+    draft: Draft,
+    progress: Progress,
+}
+
+/// Why a code does not confirm a draft.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotConfirmed {
+    /// It cannot be a code of this authenticator.
+    #[error("that is not a code of {digits} digits")]
+    Malformed {
+        /// Digits of this authenticator's codes.
+        digits: u8,
+    },
+    /// Right for another time.
+    #[error(
+        "that code is right for a clock {steps} steps off: set the clock of the phone, or of this machine"
+    )]
+    ClockOff {
+        /// Steps ahead, or behind if negative.
+        steps: i64,
+    },
+    /// No code of it.
+    #[error("that code is wrong: was the right account chosen in the app?")]
+    Wrong,
+}
+
+impl Draft {
+    /// A new random secret, as long as the algorithm's output.
+    ///
+    /// # Errors
+    /// [`NoEntropy`] where the source has none to give.
+    pub fn generate(
+        label: Label,
+        parameters: Parameters,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Self, NoEntropy> {
+        let secret = Secret::random(parameters.algorithm().secret_length(), entropy)?;
+        Ok(Self { label, parameters, secret })
+    }
+
+    /// The secret of another program's file.
+    ///
+    /// # Errors
+    /// [`SecretLength`] where it is too short to be safe or too long to be one.
+    pub fn import(label: Label, parameters: Parameters, secret: Secret) -> Result<Self, SecretLength> {
+        if !(SHORTEST_SECRET..=LONGEST_SECRET).contains(&secret.expose().len()) {
+            return Err(SecretLength);
+        }
+        Ok(Self { label, parameters, secret })
+    }
+
+    /// What the codes are computed with.
+    #[must_use]
+    pub fn parameters(&self) -> Parameters {
+        self.parameters
+    }
+
+    /// The secret as people and apps write it: base32 without padding (RFC 4648 section 6).
+    #[must_use]
+    pub fn manual_key(&self) -> Secret {
+        Secret::new(data_encoding::BASE32_NOPAD.encode(self.secret.expose()).into_bytes())
+    }
+
+    /// Whether two drafts have the same secret, in time that does not depend on where they differ.
+    #[must_use]
+    pub fn same_secret(&self, other: &Self) -> bool {
+        let (a, b) = (self.secret.expose(), other.secret.expose());
+        a.len() == b.len() && a.iter().zip(b).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
+    }
+
+    /// Checks a first code, one step each side, as at a login. The draft comes back with the refusal, for another try.
+    ///
+    /// # Errors
+    /// [`NotConfirmed`] says what to do.
+    pub fn confirm(self, typed: &[u8], now: Now) -> Result<Confirmed, (Self, NotConfirmed)> {
+        let digits = self.parameters.digits();
+        let code = match Answer::recognise(typed) {
+            Some(Answer::Totp(code)) if code.expose().len() == usize::from(digits) => code,
+            Some(Answer::Totp(_) | Answer::Recovery(_)) | None => {
+                return Err((self, NotConfirmed::Malformed { digits }));
+            }
+        };
+        // The secret is minutes old: no step of it can have been used, before a boot or after.
+        let window = Window { last_step: 0, drift_steps: 1, now: Now { boottime: now.realtime, ..now } };
+        match match_code(self.parameters, &self.secret, &code, window) {
+            Match::Step(last_step) => {
+                let progress = Progress { last_step, confirmed_at: now.realtime };
+                Ok(Confirmed { draft: self, progress })
+            }
+            Match::ClockOff(steps) => Err((self, NotConfirmed::ClockOff { steps })),
+            Match::Wrong | Match::Replayed | Match::ClockBack(_) | Match::BeforeBoot(_) => {
+                Err((self, NotConfirmed::Wrong))
+            }
+        }
+    }
+
+    /// Takes an imported draft without a code: its owner uses it already.
+    #[must_use]
+    pub fn vouched(self) -> Confirmed {
+        Confirmed { draft: self, progress: Progress::default() }
+    }
+}
+
+/// A shared secret of a length that no authenticator may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the secret must be {SHORTEST_SECRET} to {LONGEST_SECRET} bytes long")]
+pub struct SecretLength;
+
+/// Why an enrolment was not changed. The old one, if there was one, is whole.
+#[derive(Debug, thiserror::Error)]
+pub enum EnrolmentError {
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The authenticator has no place.
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
+    /// Nothing could be sealed.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// The user is enrolled, and nobody said to replace that.
+    #[error("the user is enrolled already")]
+    AlreadyEnrolled,
+    /// There is nothing to change.
+    #[error("the user is not enrolled")]
+    NotEnrolled,
+    /// The ledger is broken; only a repair may touch it.
+    #[error(
+        "the ledger is missing or broken: \"totp-enroll unlock --repair\" makes a new one and voids the recovery codes"
+    )]
+    BrokenLedger,
+    /// The account of that name is not the one that was enrolled.
+    #[error("the account has another uid than the one that was enrolled: enrol again with --replace")]
+    OtherAccount,
+}
+
+impl From<AddError> for EnrolmentError {
+    fn from(error: AddError) -> Self {
+        match error {
+            AddError::Credential(error) => Self::Credential(error),
+            AddError::Seal(error) => Self::Seal(error),
+        }
+    }
+}
+
+impl From<NoEntropy> for EnrolmentError {
+    fn from(error: NoEntropy) -> Self {
+        Self::Seal(error.into())
+    }
+}
+
+/// What every change to an enrolment needs from outside.
+pub struct Desk<'a> {
+    /// Seals with its active key.
+    pub keyring: &'a Keyring,
+    /// Where random bytes come from.
+    pub entropy: &'a mut dyn Entropy,
+    /// Now, for people.
+    pub created: Created,
+    /// Now, for the rules.
+    pub now: Now,
+}
+
+/// Whether an enrolment that is there may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// It stays; the new one is refused.
+    Keep,
+    /// The new one takes its place: new id, no marks, no tries, no recovery codes of the old.
+    Replace,
+}
+
+/// Enrols `account` with these authenticators, and with `recovery_codes` recovery codes, which are returned to be shown
+/// once. With `recovery_codes` zero there are none.
+///
+/// # Errors
+/// [`EnrolmentError`]; the old enrolment is then whole.
+pub fn enrol<E: Entry>(
+    entry: E,
+    account: &Account,
+    confirmed: &[Confirmed],
+    recovery_codes: usize,
+    existing: Existing,
+    desk: &mut Desk<'_>,
+) -> Result<Vec<Secret>, EnrolmentError> {
+    if entry.credential().is_some() && existing == Existing::Keep {
+        return Err(EnrolmentError::AlreadyEnrolled);
+    }
+    let owner = Owner { user: account.user.clone(), uid: account.uid, id: Id::random(desk.entropy)? };
+    let mut ledger = Ledger::of(owner.id, Vec::new());
+    let mut credential = Credential::new(owner, desk.created);
+    for confirmed in confirmed {
+        append(&mut credential, &mut ledger, confirmed, desk)?;
+    }
+    let codes = match recovery_codes {
+        0 => Vec::new(),
+        count => credential.renew_recovery(count, desk.created, desk.keyring, desk.entropy)?,
+    };
+    entry.commit(&credential, &ledger)?;
+    Ok(codes)
+}
+
+/// Adds an authenticator to an enrolment.
+///
+/// # Errors
+/// [`EnrolmentError`]; the enrolment is then as it was.
+pub fn add<E: Entry>(
+    entry: E,
+    account: &Account,
+    confirmed: &Confirmed,
+    desk: &mut Desk<'_>,
+) -> Result<(), EnrolmentError> {
+    let (mut credential, mut ledger) = present(&entry, account)?;
+    // Places beyond the credential's are left from an addition that was killed before it was done.
+    ledger.progress.truncate(credential.authenticators().len());
+    append(&mut credential, &mut ledger, confirmed, desk)?;
+    Ok(entry.commit(&credential, &ledger)?)
+}
+
+/// Replaces the recovery codes and returns the new ones; the old set is dead from then on.
+///
+/// # Errors
+/// [`EnrolmentError`]; the old set is then the one in force.
+pub fn renew_recovery<E: Entry>(
+    entry: E,
+    account: &Account,
+    count: usize,
+    desk: &mut Desk<'_>,
+) -> Result<Vec<Secret>, EnrolmentError> {
+    let (mut credential, ledger) = present(&entry, account)?;
+    let codes = credential.renew_recovery(count, desk.created, desk.keyring, desk.entropy)?;
+    entry.commit(&credential, &ledger)?;
+    Ok(codes)
+}
+
+/// Forgives all wrong tries and lifts a lock. If the machine's clock ran ahead and was set back, the steps used up
+/// meanwhile are freed but for those around now.
+///
+/// # Errors
+/// [`EnrolmentError`]; the ledger is then as it was.
+pub fn unlock<E: Entry>(entry: E, drift_steps: u64, desk: &Desk<'_>) -> Result<(), EnrolmentError> {
+    let credential = entry.credential().ok_or(EnrolmentError::NotEnrolled)?.clone();
+    let mut ledger = entry.ledger().ok_or(EnrolmentError::BrokenLedger)?.clone();
+    ledger.tries.forgive();
+    for (progress, authenticator) in ledger.progress.iter_mut().zip(credential.authenticators()) {
+        progress.last_step =
+            progress.last_step.min(newest_step(authenticator.parameters(), drift_steps, desk.now));
+    }
+    Ok(entry.commit(&credential, &ledger)?)
+}
+
+/// Makes a new ledger for an enrolment whose ledger is missing or broken. Nobody knows any more which codes were used:
+/// the steps up to now count as used, and the recovery codes are void.
+///
+/// # Errors
+/// [`EnrolmentError`]; the enrolment is then as it was.
+pub fn repair<E: Entry>(entry: E, drift_steps: u64, desk: &Desk<'_>) -> Result<(), EnrolmentError> {
+    let mut credential = entry.credential().ok_or(EnrolmentError::NotEnrolled)?.clone();
+    credential.void_recovery();
+    let used = |authenticator: &crate::credential::Authenticator| Progress {
+        last_step: newest_step(authenticator.parameters(), drift_steps, desk.now),
+        confirmed_at: 0,
+    };
+    let progress = credential.authenticators().iter().map(used).collect();
+    let ledger = Ledger::of(credential.owner().id, progress);
+    Ok(entry.commit(&credential, &ledger)?)
+}
+
+/// How many recovery codes are left.
+#[must_use]
+pub fn recovery_left(credential: &Credential, ledger: &Ledger) -> usize {
+    let Some(set) = credential.recovery() else { return 0 };
+    let codes = set.hashes.len();
+    let spent = ledger.marks_of(set.id).used.iter().take(codes).filter(|&&used| used != 0).count();
+    codes.saturating_sub(spent)
+}
+
+fn newest_step(parameters: Parameters, drift_steps: u64, now: Now) -> u64 {
+    parameters.step(now.realtime).saturating_add(drift_steps)
+}
+
+fn append(
+    credential: &mut Credential,
+    ledger: &mut Ledger,
+    confirmed: &Confirmed,
+    desk: &mut Desk<'_>,
+) -> Result<(), EnrolmentError> {
+    let Confirmed { draft: Draft { label, parameters, secret }, progress } = confirmed;
+    let new =
+        NewAuthenticator { label: label.clone(), parameters: *parameters, created: desk.created, secret };
+    credential.add(new, desk.keyring, desk.entropy)?;
+    ledger.progress.push(*progress);
+    Ok(())
+}
+
+fn present<E: Entry>(entry: &E, account: &Account) -> Result<(Credential, Ledger), EnrolmentError> {
+    let credential = entry.credential().ok_or(EnrolmentError::NotEnrolled)?.clone();
+    if credential.owner().uid.is_some_and(|uid| account.uid != Some(uid)) {
+        return Err(EnrolmentError::OtherAccount);
+    }
+    let ledger = entry.ledger().ok_or(EnrolmentError::BrokenLedger)?.clone();
+    Ok((credential, ledger))
+}
+
+#[cfg(test)]
+#[path = "enrolment_tests.rs"]
+mod tests;

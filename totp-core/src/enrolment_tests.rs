@@ -1,0 +1,179 @@
+//! What a change to an enrolment promises: old or new, never half, and what it carries over.
+
+use super::*;
+use crate::scene::{NOON, PATIENCE, PHONE, SPARE, Scene, alice, at, code, draft, word};
+use crate::store::{Held, Hold, Store};
+
+#[test]
+fn a_draft_is_confirmed_by_its_own_code_and_comes_back_from_a_wrong_one() {
+    let (draft, why) = draft("phone", PHONE).confirm(&code(SPARE, NOON), at(NOON)).err().unwrap();
+    assert_eq!(why, NotConfirmed::Wrong);
+    let (draft, why) = draft.confirm(&code(PHONE, NOON + 120), at(NOON)).err().unwrap();
+    assert_eq!(why, NotConfirmed::ClockOff { steps: 4 });
+    let (draft, why) = draft.confirm(b"hello", at(NOON)).err().unwrap();
+    assert_eq!(why, NotConfirmed::Malformed { digits: 6 });
+    assert!(draft.confirm(&code(PHONE, NOON), at(NOON)).is_ok());
+}
+
+#[test]
+fn a_draft_is_confirmed_right_after_a_boot() {
+    let now = Now { realtime: NOON, boottime: 1 };
+    assert!(draft("phone", PHONE).confirm(&code(PHONE, NOON), now).is_ok());
+}
+
+#[test]
+fn the_confirming_code_opens_nothing_any_more() {
+    let mut scene = Scene::new();
+    let confirmed = [draft("phone", PHONE).confirm(&code(PHONE, NOON), at(NOON)).ok().unwrap()];
+    scene
+        .desk(NOON, |files, desk| {
+            let entry = files.entry(&alice().user, PATIENCE).unwrap().unwrap();
+            enrol(entry, &alice(), &confirmed, 10, Existing::Keep, desk)
+        })
+        .unwrap();
+    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "replayed");
+    assert_eq!(word(scene.login(&code(PHONE, NOON + 30), at(NOON + 30))), "accepted phone");
+}
+
+#[test]
+fn an_enrolment_stays_unless_it_is_to_be_replaced() {
+    let mut scene = Scene::new();
+    let old = scene.enrol(PHONE);
+    assert!(matches!(scene.try_enrol(SPARE, Existing::Keep), Err(EnrolmentError::AlreadyEnrolled)));
+    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
+    scene.try_enrol(SPARE, Existing::Replace).unwrap();
+    assert_eq!(word(scene.login(&code(PHONE, NOON + 30), at(NOON + 30))), "wrong");
+    assert_eq!(word(scene.login(&code(SPARE, NOON + 30), at(NOON + 30))), "accepted phone");
+    assert_eq!(word(scene.login(old[0].expose(), at(NOON + 30))), "wrong");
+}
+
+#[test]
+fn an_added_authenticator_opens_beside_the_first() {
+    let mut scene = Scene::new();
+    scene.enrol(PHONE);
+    scene.add("spare", SPARE).unwrap();
+    assert_eq!(word(scene.login(&code(SPARE, NOON), at(NOON))), "accepted spare");
+    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
+    assert_eq!(word(scene.login(&code(SPARE, NOON), at(NOON))), "replayed");
+}
+
+#[test]
+fn renewed_recovery_codes_kill_the_old_at_once() {
+    let mut scene = Scene::new();
+    let old = scene.enrol(PHONE);
+    assert_eq!(word(scene.login(old[0].expose(), at(NOON))), "recovered 9");
+    let new = scene
+        .desk(NOON, |files, desk| {
+            renew_recovery(files.entry(&alice().user, PATIENCE).unwrap().unwrap(), &alice(), 10, desk)
+        })
+        .unwrap();
+    assert_eq!(word(scene.login(old[1].expose(), at(NOON))), "wrong");
+    assert_eq!(word(scene.login(new[0].expose(), at(NOON))), "recovered 9");
+    assert_eq!(word(scene.login(new[0].expose(), at(NOON))), "replayed");
+}
+
+#[test]
+fn withdrawing_leaves_nothing_and_enrolling_again_works() {
+    let mut scene = Scene::new();
+    scene.enrol(PHONE);
+    scene.files.entry(&alice().user, PATIENCE).unwrap().unwrap().withdraw().unwrap();
+    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "not_enrolled");
+    assert!(!scene.file("ledgers/alice").exists() && !scene.file("credentials/alice.toml").exists());
+    scene.enrol(PHONE);
+    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
+}
+
+#[test]
+fn an_entry_that_comes_to_nothing_leaves_nothing() {
+    let scene = Scene::new();
+    scene.files.entry(&alice().user, PATIENCE).unwrap().unwrap().abandon().unwrap();
+    assert!(!scene.file("ledgers/alice").exists());
+}
+
+#[test]
+fn unlocking_forgives() {
+    let mut scene = Scene::new();
+    scene.enrol(PHONE);
+    for _ in 0..5 {
+        assert_eq!(word(scene.login(b"000000", at(NOON))), "wrong");
+    }
+    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "limited");
+    scene
+        .desk(NOON, |files, desk| unlock(files.entry(&alice().user, PATIENCE).unwrap().unwrap(), 1, desk))
+        .unwrap();
+    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
+}
+
+#[test]
+fn unlocking_frees_the_steps_of_a_clock_that_ran_ahead_but_none_around_now() {
+    let mut scene = Scene::new();
+    scene.enrol(PHONE);
+    let ahead = NOON + 86400;
+    assert_eq!(word(scene.login(&code(PHONE, ahead), at(ahead))), "accepted phone");
+    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "clock_back");
+    scene
+        .desk(NOON, |files, desk| unlock(files.entry(&alice().user, PATIENCE).unwrap().unwrap(), 1, desk))
+        .unwrap();
+    assert_eq!(word(scene.login(&code(PHONE, NOON + 30), at(NOON))), "replayed");
+    assert_eq!(word(scene.login(&code(PHONE, NOON + 60), at(NOON + 60))), "accepted phone");
+}
+
+#[test]
+fn a_broken_ledger_refuses_until_it_is_repaired_and_then_the_recovery_codes_are_void() {
+    let mut scene = Scene::new();
+    let codes = scene.enrol(PHONE);
+    for broken in [Some(vec![0; 4096]), Some(vec![7; 100]), None] {
+        match broken {
+            Some(bytes) => std::fs::write(scene.file("ledgers/alice"), bytes).unwrap(),
+            None => std::fs::remove_file(scene.file("ledgers/alice")).unwrap(),
+        }
+        assert!(word(scene.login(&code(PHONE, NOON), at(NOON))).contains("unlock --repair"));
+        let refused = scene.desk(NOON, |files, desk| {
+            renew_recovery(files.entry(&alice().user, PATIENCE).unwrap().unwrap(), &alice(), 10, desk)
+        });
+        assert!(matches!(refused, Err(EnrolmentError::BrokenLedger)));
+        scene
+            .desk(NOON, |files, desk| repair(files.entry(&alice().user, PATIENCE).unwrap().unwrap(), 1, desk))
+            .unwrap();
+    }
+    assert_eq!(word(scene.login(codes[0].expose(), at(NOON))), "wrong");
+    assert_eq!(word(scene.login(&code(PHONE, NOON + 30), at(NOON))), "replayed");
+    assert_eq!(word(scene.login(&code(PHONE, NOON + 60), at(NOON + 60))), "accepted phone");
+}
+
+#[test]
+fn a_credential_that_went_missing_is_trouble_and_not_absence() {
+    let mut scene = Scene::new();
+    scene.enrol(PHONE);
+    std::fs::remove_file(scene.file("credentials/alice.toml")).unwrap();
+    assert!(word(scene.login(&code(PHONE, NOON), at(NOON))).contains("credential is missing"));
+}
+
+#[test]
+fn a_kill_between_ledger_and_credential_leaves_the_old_enrolment() {
+    let mut scene = Scene::new();
+    scene.enrol(PHONE);
+    let old = std::fs::read(scene.file("credentials/alice.toml")).unwrap();
+    scene.try_enrol(SPARE, Existing::Replace).unwrap();
+    // What the disk holds when the desk is killed right before the rename: old credential, and of the ledger one page
+    // of each. The commit wrote the new page beside the old and, after the rename, over it; undo the last two steps.
+    let mut scene_before = Scene::new();
+    scene_before.enrol(PHONE);
+    let mut ledger = std::fs::read(scene_before.file("ledgers/alice")).unwrap();
+    let new = std::fs::read(scene.file("ledgers/alice")).unwrap();
+    ledger[2048..].copy_from_slice(&new[2048..]);
+    std::fs::write(scene.file("ledgers/alice"), ledger).unwrap();
+    std::fs::write(scene.file("credentials/alice.toml"), old).unwrap();
+    assert_eq!(word(scene.login(&code(SPARE, NOON), at(NOON))), "wrong");
+    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
+    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "replayed");
+}
+
+#[test]
+fn how_many_codes_are_left_is_told() {
+    let mut scene = Scene::new();
+    let codes = scene.enrol(PHONE);
+    scene.login(codes[3].expose(), at(NOON)).unwrap();
+    let Hold::Held(held) = scene.files.hold(&alice().user, PATIENCE).unwrap() else { panic!("held") };
+    assert_eq!(recovery_left(held.credential(), held.ledger()), 9);
+}

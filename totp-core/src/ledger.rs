@@ -1,0 +1,347 @@
+//! The ledger document: what has happened to one user's codes. Two pages in one file that never grows and is never renamed.
+//!
+//! A page is 2048 bytes: magic, version, sequence, the fields below in big-endian order, zeros, and the SHA-256 of all
+//! that precedes it. A write goes to the page that is not in use; a reader takes the newest page that checks *and
+//! belongs to the credential in place*. So a write that is torn leaves the page before it, and an enrolment that is
+//! killed between its ledger and its credential leaves the old enrolment with the old page.
+
+use crate::credential::{Id, MOST_AUTHENTICATORS};
+use crate::limit::{MOST_ATTEMPTS, Tries};
+use crate::recovery::MOST_CODES;
+use sha2::{Digest, Sha256};
+
+/// Bytes of one page.
+pub(crate) const PAGE: usize = 2048;
+/// Bytes of the file.
+pub(crate) const LENGTH: usize = 2 * PAGE;
+const CHECKSUM: usize = 32;
+const BODY: usize = PAGE - CHECKSUM;
+const MAGIC: &[u8; 8] = b"PTLEDGER";
+const VERSION: u32 = 1;
+
+/// What has happened. The default belongs to no credential: nobody is enrolled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ledger {
+    /// The credential that it belongs to, or [`Id::NONE`].
+    pub(crate) credential: Id,
+    /// One for each authenticator of the credential, in its order.
+    pub(crate) progress: Vec<Progress>,
+    pub(crate) tries: Tries,
+    pub(crate) recovery: RecoveryMarks,
+    pub(crate) last_login: Option<LastLogin>,
+}
+
+/// How far one authenticator has been used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// The last step that was accepted; it and all before it are used up. It only moves forward.
+    pub(crate) last_step: u64,
+    /// When a code of it was first accepted, seconds since 1970; zero: never.
+    pub(crate) confirmed_at: u64,
+}
+
+/// Which codes of one recovery set were used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RecoveryMarks {
+    pub(crate) set: Id,
+    /// When each was used, seconds since 1970; zero: not yet.
+    pub(crate) used: [u64; MOST_CODES],
+}
+
+/// The last accepted login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastLogin {
+    /// Seconds since 1970.
+    pub at: u64,
+    /// How.
+    pub method: LoginMethod,
+}
+
+/// What a login was accepted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginMethod {
+    /// A TOTP code.
+    Totp,
+    /// A recovery code.
+    RecoveryCode,
+}
+
+impl LoginMethod {
+    /// As the log says it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Totp => "totp",
+            Self::RecoveryCode => "recovery_code",
+        }
+    }
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self::of(Id::NONE, Vec::new())
+    }
+}
+
+impl Ledger {
+    pub(crate) fn of(credential: Id, progress: Vec<Progress>) -> Self {
+        let recovery = RecoveryMarks { set: Id::NONE, used: [0; MOST_CODES] };
+        Self { credential, progress, tries: Tries::default(), recovery, last_login: None }
+    }
+
+    /// The marks of `set`. Those of a set before it mean nothing for this one.
+    pub(crate) fn marks_of(&self, set: Id) -> RecoveryMarks {
+        if self.recovery.set == set { self.recovery } else { RecoveryMarks { set, used: [0; MOST_CODES] } }
+    }
+
+    /// The wrong tries.
+    #[must_use]
+    pub fn tries(&self) -> &Tries {
+        &self.tries
+    }
+
+    /// The last accepted login.
+    #[must_use]
+    pub fn last_login(&self) -> Option<LastLogin> {
+        self.last_login
+    }
+}
+
+/// The two pages of a file, as far as they check.
+pub(crate) struct Pages([Option<(u64, Ledger)>; 2]);
+
+/// Where a page lies in the file and what was written there last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The page to write next: the one that is not in use.
+    pub(crate) spare: usize,
+    /// The sequence number to write next.
+    pub(crate) sequence: u64,
+}
+
+impl Pages {
+    /// Reads both pages; one that does not check is as if it were not there.
+    pub(crate) fn read(bytes: &[u8]) -> Self {
+        let page = |at: usize| bytes.get(at..at.saturating_add(PAGE)).and_then(decode);
+        Self([page(0), page(PAGE)])
+    }
+
+    /// The newest page of this credential.
+    pub(crate) fn newest_of(self, credential: Id) -> Option<(Ledger, Place)> {
+        let sequence = self.next_sequence();
+        let newest = self
+            .0
+            .into_iter()
+            .enumerate()
+            .filter_map(|(at, page)| page.map(|(number, page)| (at, number, page)));
+        newest
+            .filter(|(_, _, page)| page.credential == credential)
+            .max_by_key(|&(_, number, _)| number)
+            .map(|(at, _, page)| (page, Place { spare: 1usize.saturating_sub(at), sequence }))
+    }
+
+    /// Whether a page says that nobody is enrolled: then a missing credential is no accident.
+    pub(crate) fn none_enrolled(&self) -> bool {
+        self.0.iter().flatten().any(|(_, page)| page.credential == Id::NONE)
+    }
+
+    fn next_sequence(&self) -> u64 {
+        self.0.iter().flatten().map(|&(number, _)| number).max().unwrap_or(0).saturating_add(1)
+    }
+}
+
+/// A fresh file in which nobody is enrolled.
+pub(crate) fn blank() -> Vec<u8> {
+    let mut file = encode(&Ledger::default(), 1);
+    file.resize(LENGTH, 0);
+    file
+}
+
+/// One page.
+pub(crate) fn encode(ledger: &Ledger, sequence: u64) -> Vec<u8> {
+    let mut page = Vec::with_capacity(PAGE);
+    page.extend(MAGIC);
+    page.extend(VERSION.to_be_bytes());
+    page.extend(sequence.to_be_bytes());
+    page.extend(ledger.credential.bytes());
+    page.extend(counted(ledger.progress.len()));
+    for place in 0..MOST_AUTHENTICATORS {
+        let progress = ledger.progress.get(place).copied().unwrap_or_default();
+        page.extend(progress.last_step.to_be_bytes());
+        page.extend(progress.confirmed_at.to_be_bytes());
+    }
+    page.extend(counted(ledger.tries.recent.len()));
+    for place in 0..MOST_ATTEMPTS {
+        page.extend(ledger.tries.recent.get(place).copied().unwrap_or(0).to_be_bytes());
+    }
+    page.extend(ledger.tries.consecutive.to_be_bytes());
+    page.extend(ledger.tries.locked_until.to_be_bytes());
+    page.extend(ledger.recovery.set.bytes());
+    for used in ledger.recovery.used {
+        page.extend(used.to_be_bytes());
+    }
+    let (at, method) = match ledger.last_login {
+        None => (0, 0),
+        Some(LastLogin { at, method: LoginMethod::Totp }) => (at, 1),
+        Some(LastLogin { at, method: LoginMethod::RecoveryCode }) => (at, 2),
+    };
+    page.extend(at.to_be_bytes());
+    page.push(method);
+    page.resize(BODY, 0);
+    let checksum = Sha256::digest(&page);
+    page.extend(checksum);
+    page
+}
+
+fn counted(length: usize) -> [u8; 4] {
+    u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes()
+}
+
+fn decode(page: &[u8]) -> Option<(u64, Ledger)> {
+    let (body, checksum) = page.split_at_checked(BODY)?;
+    if Sha256::digest(body).as_slice() != checksum {
+        return None;
+    }
+    let mut fields = Fields(body);
+    if fields.array::<8>()? != *MAGIC || fields.u32()? != VERSION {
+        return None;
+    }
+    let sequence = fields.u64()?;
+    let credential = Id::new(fields.array()?);
+    let authenticators = fields.count(MOST_AUTHENTICATORS)?;
+    let mut progress = Vec::with_capacity(MOST_AUTHENTICATORS);
+    for _ in 0..MOST_AUTHENTICATORS {
+        progress.push(Progress { last_step: fields.u64()?, confirmed_at: fields.u64()? });
+    }
+    progress.truncate(authenticators);
+    let attempts = fields.count(MOST_ATTEMPTS)?;
+    let mut recent = Vec::with_capacity(MOST_ATTEMPTS);
+    for _ in 0..MOST_ATTEMPTS {
+        recent.push(fields.u64()?);
+    }
+    recent.truncate(attempts);
+    let tries = Tries { recent, consecutive: fields.u32()?, locked_until: fields.u64()? };
+    let mut recovery = RecoveryMarks { set: Id::new(fields.array()?), used: [0; MOST_CODES] };
+    for used in &mut recovery.used {
+        *used = fields.u64()?;
+    }
+    let at = fields.u64()?;
+    let last_login = match fields.array::<1>()? {
+        [0] => None,
+        [1] => Some(LastLogin { at, method: LoginMethod::Totp }),
+        [2] => Some(LastLogin { at, method: LoginMethod::RecoveryCode }),
+        _ => return None,
+    };
+    Some((sequence, Ledger { credential, progress, tries, recovery, last_login }))
+}
+
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (field, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*field)
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        self.array().map(u32::from_be_bytes)
+    }
+
+    fn u64(&mut self) -> Option<u64> {
+        self.array().map(u64::from_be_bytes)
+    }
+
+    fn count(&mut self, most: usize) -> Option<usize> {
+        usize::try_from(self.u32()?).ok().filter(|&count| count <= most)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const ALICE: Id = Id::new([1; 16]);
+
+    fn ledger(credential: Id, last_step: u64) -> Ledger {
+        Ledger::of(credential, vec![Progress { last_step, confirmed_at: 5 }])
+    }
+
+    fn file(first: Option<(&Ledger, u64)>, second: Option<(&Ledger, u64)>) -> Vec<u8> {
+        let page = |page: Option<(&Ledger, u64)>| {
+            page.map_or(vec![0; PAGE], |(ledger, number)| encode(ledger, number))
+        };
+        [page(first), page(second)].concat()
+    }
+
+    #[test]
+    fn a_page_holds_every_field() {
+        let mut full = ledger(ALICE, 9);
+        full.progress.push(Progress { last_step: 7, confirmed_at: 8 });
+        full.tries = Tries { recent: (1..=16).collect(), consecutive: 17, locked_until: 18 };
+        full.recovery = RecoveryMarks { set: Id::new([2; 16]), used: std::array::from_fn(|at| at as u64) };
+        for method in [LoginMethod::Totp, LoginMethod::RecoveryCode] {
+            full.last_login = Some(LastLogin { at: 19, method });
+            let (read, place) = Pages::read(&file(Some((&full, 41)), None)).newest_of(ALICE).unwrap();
+            assert_eq!(read, full);
+            assert_eq!(place, Place { spare: 1, sequence: 42 });
+        }
+    }
+
+    #[test]
+    fn the_newest_page_of_the_credential_in_place_is_taken() {
+        let (old, new, other) = (ledger(ALICE, 1), ledger(ALICE, 2), ledger(Id::new([9; 16]), 3));
+        let pages = Pages::read(&file(Some((&new, 6)), Some((&old, 5))));
+        assert_eq!(pages.newest_of(ALICE), Some((new, Place { spare: 1, sequence: 7 })));
+        let pages = Pages::read(&file(Some((&old, 5)), Some((&other, 6))));
+        assert_eq!(pages.newest_of(ALICE), Some((old, Place { spare: 1, sequence: 7 })));
+    }
+
+    #[test]
+    fn a_torn_page_leaves_the_one_before_it() {
+        let (old, new) = (ledger(ALICE, 1), ledger(ALICE, 2));
+        let before = file(Some((&old, 5)), Some((&ledger(ALICE, 0), 4)));
+        let page = encode(&new, 6);
+        // A prefix whose remainder happens to equal the old bytes is the whole write.
+        for torn in 0..PAGE {
+            let mut after = before.clone();
+            after[PAGE..PAGE + torn].copy_from_slice(&page[..torn]);
+            let (read, _) = Pages::read(&after).newest_of(ALICE).unwrap();
+            assert_eq!(read, if after[PAGE..] == page { new.clone() } else { old.clone() }, "{torn}");
+        }
+    }
+
+    #[test]
+    fn a_blank_file_says_that_nobody_is_enrolled() {
+        let blank = blank();
+        assert_eq!(blank.len(), LENGTH);
+        assert!(Pages::read(&blank).none_enrolled());
+        assert!(Pages::read(&blank).newest_of(ALICE).is_none());
+        assert!(!Pages::read(&[0; LENGTH]).none_enrolled());
+        assert!(!Pages::read(&file(Some((&ledger(ALICE, 1), 1)), None)).none_enrolled());
+    }
+
+    #[test]
+    fn a_page_of_another_version_is_no_page() {
+        let mut page = encode(&ledger(ALICE, 1), 1);
+        page[11] = 2;
+        let checksum = Sha256::digest(&page[..BODY]);
+        page[BODY..].copy_from_slice(&checksum);
+        assert!(decode(&page).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn any_changed_bit_is_noticed(at in 0..PAGE, bit in 0..8u8) {
+            let mut page = encode(&ledger(ALICE, 1), 1);
+            page[at] ^= 1 << bit;
+            prop_assert!(decode(&page).is_none());
+        }
+
+        #[test]
+        fn any_bytes_are_read_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..5000)) {
+            let _ = Pages::read(&bytes);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The rules of pam_totp: what a code is, when it opens, what is remembered, and where it is kept.
+//!
+//! # The rooms
+//!
+//! ```text
+//!           enrolment            login                      the two sequences
+//!               \               /     \
+//!  credential  keyring   ledger        config               documents: what you are enrolled with | the keys |
+//!       \        |        /             /                   what has happened | what is asked for
+//!        secret  totp  recovery  limit                      one rule each
+//!         user  code  time  event  document                 the nouns, parsed once at the border
+//!  store/{mod,guard,files}                                  the only room that touches the disk
+//! ```
+//!
+//! Everything but [`store`] is values in, values out: clocks ([`time::Now`]) and random bytes ([`secret::Entropy`]) are
+//! handed in. There is no PAM here, no terminal, no syslog, no environment, no thread, and no `unsafe`.
+//!
+//! # The two sequences
+//!
+//! **A login** ([`login::judge`]): recognise the answer ([`code::Answer`]) → hold the user's ledger together with the
+//! credential as it stands ([`store::Store::hold`]) → is the account the one that was enrolled → limit
+//! ([`limit::Limit::standing`]) → TOTP or recovery code → replace the ledger ([`store::Held::replace`]) →
+//! [`login::Verified`].
+//!
+//! **An enrolment** ([`enrolment`]): draft → confirm with a code → seal → ledger page → credential, in one rename
+//! ([`store::Entry::commit`]) → recovery codes, shown once.
+//!
+//! # The invariants, and what states each
+//!
+//! * *Success means: a code was right and its use is recorded.* [`login::Verified`] has a private field and is built in
+//!   one place, after the ledger was replaced.
+//! * *You cannot look without spending.* [`login::judge`] takes the held ledger by value, and nothing else checks a
+//!   code of an enrolment.
+//! * *One code opens one door.* The lock is on the ledger's file, which is never replaced; the last step only moves
+//!   forward; every authenticator that a code fits is moved on together.
+//! * *A crash of the machine brings no code back.* A login does not sync its write. Instead no code of a step up to
+//!   that of the boot instant (realtime minus boottime) plus the drift is ever accepted: whatever a lost write would
+//!   have recorded is older than that. The rule needs no boot id, because it holds within a boot as well. What it cannot
+//!   cover, a spent recovery code and the start of a lock, is synced before the answer ([`store::Durability`]).
+//! * *A recovery code works once, ever.* Marks in the ledger are tied to the set's id, and renewing makes a new id.
+//! * *Trouble is not absence.* "Not enrolled" is a value ([`store::Hold::NotEnrolled`]); unreadable, corrupt, missing
+//!   or foreign is an error. A ledger without its credential is trouble unless one of its pages says that nobody is
+//!   enrolled.
+//! * *Old or new, never half.* The page of the old credential stays until the new credential is renamed into place,
+//!   and a reader takes the newest page of the credential in place ([`ledger`]).
+//! * *No secret is printed, copied by accident or left.* [`secret::Secret`]: no `Debug`, no `Clone`, wiped on drop.
+//! * *No user text becomes a path or a log line.* [`user::User::component`], [`event::Event::field`].
+//!
+//! # Deliberately absent
+//!
+//! A function that says whether a code is right without using it up; a default for "could not tell"; a cache.
+
+#![forbid(unsafe_code)]
+
+pub mod code;
+pub mod config;
+pub mod credential;
+mod document;
+pub mod enrolment;
+pub mod event;
+pub mod keyring;
+pub mod ledger;
+pub mod limit;
+pub mod login;
+pub mod recovery;
+#[cfg(test)]
+mod scene;
+pub mod secret;
+pub mod store;
+pub mod time;
+pub mod totp;
+pub mod user;
+
+pub use document::DocumentError;

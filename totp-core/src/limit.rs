@@ -1,0 +1,218 @@
+//! One rule: how many tries, how fast, and what follows (NIST SP 800-63B section 5.2.2).
+
+use crate::time::Seconds;
+
+/// The most tries within [`Limit::per`] that a ledger can count.
+pub const MOST_ATTEMPTS: usize = 16;
+
+/// What the config allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// Wrong codes that are judged within `per`, 1 to [`MOST_ATTEMPTS`].
+    pub attempts: usize,
+    /// The length of that window.
+    pub per: Seconds,
+    /// Wrong codes in a row that start a lock.
+    pub lock_after: u32,
+    /// The first lock; each further wrong code doubles it.
+    pub lock_for: Seconds,
+    /// The longest lock.
+    pub lock_max: Seconds,
+    /// Wrong codes in a row after which only a recovery code or an administrator helps.
+    pub disable_after: u32,
+}
+
+/// The wrong tries of one user, as the ledger keeps them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tries {
+    /// When the latest wrong codes were offered, seconds since 1970, oldest first, at most [`MOST_ATTEMPTS`].
+    pub(crate) recent: Vec<u64>,
+    /// Wrong codes since the last right one.
+    pub(crate) consecutive: u32,
+    /// No TOTP code is judged before this time, seconds since 1970; zero: no lock.
+    pub(crate) locked_until: u64,
+}
+
+/// Whether a TOTP code would be judged now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It would.
+    Open,
+    /// Too many tries in the window; again in this time.
+    Limited(Seconds),
+    /// Locked for this time.
+    Locked(Seconds),
+    /// Disabled until a recovery code or an administrator lifts it.
+    Disabled,
+}
+
+impl Limit {
+    /// Where the user stands at `now` (seconds since 1970). A clock that was set back neither frees anybody early nor
+    /// locks for longer than the rule's own lengths: stamps from the future count as of now.
+    #[must_use]
+    pub fn standing(&self, tries: &Tries, now: u64) -> Standing {
+        if tries.consecutive >= self.disable_after {
+            return Standing::Disabled;
+        }
+        let locked_until = tries.locked_until.min(now.saturating_add(self.lock_length(tries.consecutive).0));
+        if locked_until > now {
+            return Standing::Locked(Seconds(locked_until.saturating_sub(now)));
+        }
+        let recent: Vec<u64> = self.within(tries, now).collect();
+        let waiting = recent.len().checked_sub(self.attempts).and_then(|at| recent.get(at));
+        match waiting {
+            Some(oldest) => Standing::Limited(Seconds(oldest.saturating_add(self.per.0).saturating_sub(now))),
+            None => Standing::Open,
+        }
+    }
+
+    /// Counts one wrong code. Returns the length of the lock that it started, if it did.
+    pub(crate) fn charge(&self, tries: &mut Tries, now: u64) -> Option<Seconds> {
+        let mut recent: Vec<u64> = self.within(tries, now).collect();
+        recent.push(now);
+        let surplus = recent.len().saturating_sub(MOST_ATTEMPTS);
+        tries.recent = recent.split_off(surplus);
+        tries.consecutive = tries.consecutive.saturating_add(1);
+        if tries.consecutive < self.lock_after {
+            return None;
+        }
+        let length = self.lock_length(tries.consecutive);
+        tries.locked_until = now.saturating_add(length.0);
+        Some(length)
+    }
+
+    /// The stamps that still count, none later than `now`.
+    fn within<'a>(&self, tries: &'a Tries, now: u64) -> impl Iterator<Item = u64> + 'a {
+        let per = self.per.0;
+        tries
+            .recent
+            .iter()
+            .map(move |&stamp| stamp.min(now))
+            .filter(move |&stamp| now.saturating_sub(stamp) < per)
+    }
+
+    fn lock_length(&self, consecutive: u32) -> Seconds {
+        let doublings = consecutive.saturating_sub(self.lock_after);
+        let length = 1u64.checked_shl(doublings).and_then(|factor| self.lock_for.0.checked_mul(factor));
+        Seconds(length.unwrap_or(u64::MAX).min(self.lock_max.0))
+    }
+}
+
+impl Tries {
+    /// A right code: the row of wrong ones ends and a lock is lifted. The window keeps its stamps, so that somebody
+    /// who guesses beside the person gains nothing from the person's own logins.
+    pub(crate) fn succeed(&mut self) {
+        self.consecutive = 0;
+        self.locked_until = 0;
+    }
+
+    /// What an administrator's `unlock` does: everything is forgiven.
+    pub(crate) fn forgive(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Wrong codes since the last right one.
+    #[must_use]
+    pub fn consecutive(&self) -> u32 {
+        self.consecutive
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const LIMIT: Limit = Limit {
+        attempts: 5,
+        per: Seconds(60),
+        lock_after: 10,
+        lock_for: Seconds(60),
+        lock_max: Seconds(86400),
+        disable_after: 100,
+    };
+
+    fn after(wrong: u32, at: u64) -> (Tries, Option<Seconds>) {
+        let mut tries = Tries::default();
+        let mut lock = None;
+        for _ in 0..wrong {
+            lock = LIMIT.charge(&mut tries, at);
+        }
+        (tries, lock)
+    }
+
+    #[test]
+    fn the_fifth_wrong_code_of_a_minute_is_the_last_that_is_judged() {
+        assert_eq!(LIMIT.standing(&after(4, 1000).0, 1000), Standing::Open);
+        let (tries, _) = after(5, 1000);
+        assert_eq!(LIMIT.standing(&tries, 1000), Standing::Limited(Seconds(60)));
+        assert_eq!(LIMIT.standing(&tries, 1059), Standing::Limited(Seconds(1)));
+        assert_eq!(LIMIT.standing(&tries, 1060), Standing::Open);
+    }
+
+    #[test]
+    fn the_window_slides() {
+        let mut tries = Tries::default();
+        for at in [0, 10, 20, 30, 40] {
+            LIMIT.charge(&mut tries, 1000 + at);
+        }
+        assert_eq!(LIMIT.standing(&tries, 1050), Standing::Limited(Seconds(10)));
+        assert_eq!(LIMIT.standing(&tries, 1060), Standing::Open);
+        LIMIT.charge(&mut tries, 1060);
+        assert_eq!(LIMIT.standing(&tries, 1060), Standing::Limited(Seconds(10)));
+    }
+
+    #[test]
+    fn the_tenth_wrong_code_in_a_row_locks_and_each_further_one_doubles_it() {
+        assert_eq!(after(9, 1000).1, None);
+        assert_eq!(after(10, 1000).1, Some(Seconds(60)));
+        assert_eq!(after(11, 1000).1, Some(Seconds(120)));
+        assert_eq!(after(20, 1000).1, Some(Seconds(61440)));
+        assert_eq!(after(21, 1000).1, Some(Seconds(86400)));
+        assert_eq!(after(99, 1000).1, Some(Seconds(86400)));
+        assert_eq!(LIMIT.standing(&after(10, 1000).0, 1059), Standing::Locked(Seconds(1)));
+    }
+
+    #[test]
+    fn the_hundredth_disables_for_good() {
+        let (tries, _) = after(100, 1000);
+        assert_eq!(LIMIT.standing(&tries, u64::MAX), Standing::Disabled);
+        assert_ne!(LIMIT.standing(&after(99, 1000).0, 1000), Standing::Disabled);
+    }
+
+    #[test]
+    fn a_right_code_ends_the_row_but_not_the_window() {
+        let (mut tries, _) = after(12, 1000);
+        tries.succeed();
+        assert_eq!(tries.consecutive(), 0);
+        assert_eq!(LIMIT.standing(&tries, 1000), Standing::Limited(Seconds(60)));
+        tries.forgive();
+        assert_eq!(LIMIT.standing(&tries, 1000), Standing::Open);
+    }
+
+    #[test]
+    fn a_clock_set_back_locks_nobody_for_longer_than_the_rule() {
+        let (tries, _) = after(10, 1_000_000);
+        assert_eq!(LIMIT.standing(&tries, 1000), Standing::Locked(Seconds(60)));
+        let (tries, _) = after(5, 1_000_000);
+        assert_eq!(LIMIT.standing(&tries, 1000), Standing::Limited(Seconds(60)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_minute_judges_more_than_its_limit(gaps in proptest::collection::vec(0u64..30, 1..200)) {
+            let mut tries = Tries::default();
+            let mut now = 1_000_000;
+            let mut judged: Vec<u64> = Vec::new();
+            for gap in gaps {
+                now += gap;
+                if LIMIT.standing(&tries, now) == Standing::Open {
+                    LIMIT.charge(&mut tries, now);
+                    judged.push(now);
+                    let in_window = judged.iter().filter(|&&at| now - at < 60).count();
+                    prop_assert!(in_window <= 5);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! What a login promises, on the real store: once, for its own user, within the limit, and whatever the lock says for a
+//! recovery code.
+
+use super::*;
+use crate::scene::{NOON, PHONE, SPARE, Scene, alice, at, code, rules, word};
+use crate::store::{Hold, Store};
+use std::time::Duration;
+
+fn enrolled() -> (Scene, Vec<Secret>) {
+    let mut scene = Scene::new();
+    let codes = scene.enrol(PHONE);
+    (scene, codes)
+}
+
+#[test]
+fn a_code_opens_the_door_once() {
+    let (scene, _) = enrolled();
+    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
+    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "replayed");
+    assert_eq!(word(scene.login(&code(PHONE, NOON - 30), at(NOON))), "replayed");
+    assert_eq!(word(scene.login(&code(PHONE, NOON + 30), at(NOON))), "accepted phone");
+}
+
+#[test]
+fn two_authenticators_of_one_secret_do_not_make_one_code_two() {
+    let (mut scene, _) = enrolled();
+    scene.add("copy", PHONE).unwrap();
+    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
+    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "replayed");
+}
+
+#[test]
+fn a_replay_charges_nothing_and_a_wrong_code_does() {
+    let (scene, _) = enrolled();
+    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
+    for _ in 0..20 {
+        assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "replayed");
+    }
+    for _ in 0..4 {
+        assert_eq!(word(scene.login(b"000000", at(NOON))), "wrong");
+    }
+    assert_eq!(word(scene.login(&code(PHONE, NOON + 300), at(NOON))), "clock_off");
+    assert_eq!(word(scene.login(&code(PHONE, NOON + 30), at(NOON + 30))), "limited");
+    assert_eq!(word(scene.login(&code(PHONE, NOON + 60), at(NOON + 60))), "accepted phone");
+}
+
+#[test]
+fn the_tenth_wrong_code_in_a_row_locks_and_a_recovery_code_lifts_it() {
+    let (scene, codes) = enrolled();
+    for at_second in 0..9 {
+        assert_eq!(word(scene.login(b"000000", at(NOON + at_second * 60))), "wrong");
+    }
+    let locked = NOON + 9 * 60;
+    assert_eq!(word(scene.login(b"000000", at(locked))), "wrong and locked 60");
+    assert_eq!(word(scene.login(&code(PHONE, locked), at(locked))), "locked");
+    assert_eq!(word(scene.login(b"AAAA-AAAA-AAAA-AAAA", at(locked))), "locked");
+    assert_eq!(word(scene.login(codes[0].expose(), at(locked))), "recovered 9");
+    assert_eq!(word(scene.login(&code(PHONE, locked), at(locked))), "accepted phone");
+}
+
+#[test]
+fn a_hundred_wrong_codes_disable_all_but_the_recovery_codes() {
+    let (scene, codes) = enrolled();
+    for day in 0..100 {
+        let verdict = word(scene.login(b"000000", at(NOON + day * 86400)));
+        assert!(verdict.starts_with("wrong"), "{day}: {verdict}");
+    }
+    let later = NOON + 1000 * 86400;
+    assert_eq!(word(scene.login(&code(PHONE, later), at(later))), "disabled");
+    assert_eq!(word(scene.login(codes[9].expose(), at(later))), "recovered 9");
+    assert_eq!(word(scene.login(&code(PHONE, later), at(later))), "accepted phone");
+}
+
+#[test]
+fn a_recovery_code_works_once() {
+    let (scene, codes) = enrolled();
+    for (at_code, code) in codes.iter().enumerate() {
+        assert_eq!(word(scene.login(code.expose(), at(NOON))), format!("recovered {}", 9 - at_code));
+    }
+    for code in &codes {
+        assert_eq!(word(scene.login(code.expose(), at(NOON))), "replayed");
+    }
+}
+
+#[test]
+fn a_wrong_recovery_code_is_charged_like_a_wrong_code() {
+    let (scene, _) = enrolled();
+    for _ in 0..5 {
+        assert_eq!(word(scene.login(b"AAAA-AAAA-AAAA-AAAA", at(NOON))), "wrong");
+    }
+    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "limited");
+}
+
+#[test]
+fn an_account_made_again_under_the_same_name_inherits_nothing() {
+    let (scene, codes) = enrolled();
+    for uid in [Some(1002), None] {
+        let other = Account { uid, ..alice() };
+        for typed in [code(PHONE, NOON), codes[0].expose().to_vec()] {
+            assert!(word(scene.login_as(&other, &typed, at(NOON))).contains("another uid"));
+        }
+    }
+    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
+}
+
+#[test]
+fn the_boot_rule_holds_without_a_ledger_write_having_survived() {
+    let (scene, _) = enrolled();
+    let before = std::fs::read(scene.file("ledgers/alice")).unwrap();
+    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
+    // The machine crashes, the write is lost, and it is back twenty seconds later.
+    std::fs::write(scene.file("ledgers/alice"), before).unwrap();
+    let back = Now { realtime: NOON + 25, boottime: 5 };
+    assert_eq!(word(scene.login(&code(PHONE, NOON), back)), "before_boot");
+    assert_eq!(word(scene.login(&code(PHONE, NOON + 30), back)), "before_boot");
+    let later = Now { realtime: NOON + 60, boottime: 40 };
+    assert_eq!(word(scene.login(&code(PHONE, NOON + 60), later)), "accepted phone");
+}
+
+#[test]
+fn a_ledger_that_cannot_be_written_lets_nobody_in() {
+    /// A store whose disk fails at the last moment.
+    struct Failing<H>(H);
+    impl<H: Held> Held for Failing<H> {
+        fn credential(&self) -> &crate::credential::Credential {
+            self.0.credential()
+        }
+        fn ledger(&self) -> &Ledger {
+            self.0.ledger()
+        }
+        fn replace(self, _: &Ledger, _: Durability) -> Result<(), StoreError> {
+            let source = nix::errno::Errno::EIO;
+            Err(StoreError::System { file: "/ledgers/alice".into(), action: "write", source })
+        }
+    }
+    let (scene, codes) = enrolled();
+    for typed in [code(PHONE, NOON), codes[0].expose().to_vec(), b"000000".to_vec()] {
+        let Ok(Hold::Held(held)) = scene.files.hold(&alice().user, Duration::ZERO) else { panic!("held") };
+        let answer = Answer::recognise(&typed).unwrap();
+        let rules = rules();
+        let result = judge(Failing(held), &alice(), &answer, at(NOON), &rules, &scene.keyring);
+        assert!(matches!(result, Err(Trouble::Store(_))));
+    }
+}
+
+#[test]
+fn a_held_ledger_is_busy_for_everybody_else() {
+    let (scene, _) = enrolled();
+    let Ok(Hold::Held(held)) = scene.files.hold(&alice().user, Duration::ZERO) else { panic!("held") };
+    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "busy");
+    drop(held);
+    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
+}
+
+#[test]
+fn a_ledger_without_a_place_for_an_authenticator_is_trouble() {
+    let (mut scene, _) = enrolled();
+    let before = std::fs::read(scene.file("ledgers/alice")).unwrap();
+    scene.add("spare", SPARE).unwrap();
+    std::fs::write(scene.file("ledgers/alice"), before).unwrap();
+    assert!(word(scene.login(&code(SPARE, NOON), at(NOON))).contains("does not fit"));
+}

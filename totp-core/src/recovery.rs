@@ -1,0 +1,114 @@
+//! One rule: is this a recovery code of this set (HMAC-SHA-256 under the set's own pepper).
+
+use crate::code::RECOVERY_LENGTH;
+use crate::credential::Id;
+use crate::secret::{Entropy, NoEntropy, Secret};
+use crate::user::User;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+/// The most codes in one set.
+pub const MOST_CODES: usize = 16;
+/// Bytes of a set's pepper.
+pub(crate) const PEPPER_LENGTH: usize = 32;
+/// Crockford's base32: digits and capitals without I, L, O and U, so that nothing is misread from paper.
+const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// HMAC-SHA-256 of one code.
+pub(crate) type Hash = [u8; 32];
+
+/// What a code's hash is bound to.
+pub(crate) struct Set<'a> {
+    pub(crate) pepper: &'a Secret,
+    pub(crate) user: &'a User,
+    pub(crate) id: Id,
+}
+
+impl Set<'_> {
+    /// The hash that is kept of `code`, in its canonical form.
+    pub(crate) fn hash(&self, code: &Secret) -> Hash {
+        self.mac(code).finalize().into_bytes().into()
+    }
+
+    /// Which of `hashes` is this code's. All are compared, each in constant time.
+    pub(crate) fn find(&self, code: &Secret, hashes: &[Hash]) -> Option<usize> {
+        let mac = self.mac(code);
+        let mut found = None;
+        for (at, hash) in hashes.iter().enumerate() {
+            if mac.clone().verify_slice(hash).is_ok() {
+                found = Some(at);
+            }
+        }
+        found
+    }
+
+    fn mac(&self, code: &Secret) -> Hmac<Sha256> {
+        #[expect(clippy::expect_used, reason = "HMAC takes a key of any length (RFC 2104 section 3)")]
+        let mut mac =
+            <Hmac<Sha256> as KeyInit>::new_from_slice(self.pepper.expose()).expect("any key length");
+        let user = self.user.as_str().as_bytes();
+        mac.update(&(user.len() as u64).to_be_bytes());
+        mac.update(user);
+        mac.update(self.id.bytes());
+        mac.update(code.expose());
+        mac
+    }
+}
+
+/// A new code in its canonical form: sixteen characters, 80 bits.
+pub(crate) fn generate(entropy: &mut dyn Entropy) -> Result<Secret, NoEntropy> {
+    let random = Secret::random(RECOVERY_LENGTH, entropy)?;
+    // 32 divides 256, so the low five bits of a random byte are uniform.
+    let code =
+        random.expose().iter().filter_map(|byte| ALPHABET.get(usize::from(byte & 31)).copied()).collect();
+    Ok(Secret::new(code))
+}
+
+/// A code as people read it: groups of four with dashes.
+#[must_use]
+pub fn grouped(code: &Secret) -> Secret {
+    let mut text = Vec::with_capacity(RECOVERY_LENGTH.saturating_add(3));
+    for (at, group) in code.expose().chunks(4).enumerate() {
+        if at > 0 {
+            text.push(b'-');
+        }
+        text.extend(group);
+    }
+    Secret::new(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::code::Answer;
+    use crate::secret::tests::Counter;
+
+    fn code(text: &[u8]) -> Secret {
+        Secret::new(text.to_vec())
+    }
+
+    #[test]
+    fn a_code_is_found_in_its_own_set_only() {
+        let (alice, bob) = (User::parse("alice").unwrap(), User::parse("bob").unwrap());
+        let pepper = code(&[1; 32]);
+        let set = Set { pepper: &pepper, user: &alice, id: Id::new([1; 16]) };
+        let hashes = [set.hash(&code(b"AAAA")), set.hash(&code(b"BBBB"))];
+        assert_eq!(set.find(&code(b"BBBB"), &hashes), Some(1));
+        assert_eq!(set.find(&code(b"CCCC"), &hashes), None);
+        assert_eq!(Set { user: &bob, ..set }.find(&code(b"BBBB"), &hashes), None);
+        let set = Set { pepper: &pepper, user: &alice, id: Id::new([2; 16]) };
+        assert_eq!(set.find(&code(b"BBBB"), &hashes), None);
+    }
+
+    #[test]
+    fn a_generated_code_is_recognised_when_typed_back() {
+        let code = generate(&mut Counter(200)).unwrap();
+        assert_eq!(code.expose().len(), RECOVERY_LENGTH);
+        let shown = grouped(&code);
+        assert_eq!(shown.expose().len(), 19);
+        match Answer::recognise(shown.expose()) {
+            Some(Answer::Recovery(typed)) => assert_eq!(typed.expose(), code.expose()),
+            _ => panic!("not recognised"),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! A secret: bytes that are never printed, copied by accident or left in memory.
+
+use zeroize::Zeroizing;
+
+/// Secret bytes, wiped on drop.
+///
+/// It has no `Debug`, no `Display`, no `Clone` and no `PartialEq` on purpose; [`Secret::expose`] is the one way in,
+/// so that a search for `expose` finds every use.
+///
+/// ```compile_fail
+/// let secret = totp_core::secret::Secret::new(vec![1]);
+/// println!("{secret:?}");
+/// ```
+/// ```compile_fail
+/// let secret = totp_core::secret::Secret::new(vec![1]);
+/// let copy = secret.clone();
+/// ```
+pub struct Secret(Zeroizing<Vec<u8>>);
+
+impl Secret {
+    /// Takes the bytes over; the caller keeps no other copy.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// The bytes, for as long as the borrow lasts.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Fresh random bytes.
+    ///
+    /// # Errors
+    /// [`NoEntropy`] where the source has none to give.
+    pub fn random(length: usize, entropy: &mut dyn Entropy) -> Result<Self, NoEntropy> {
+        let mut bytes = Zeroizing::new(vec![0; length]);
+        entropy.fill(&mut bytes)?;
+        Ok(Self(bytes))
+    }
+}
+
+/// Where random bytes come from: the kernel in the programs, a counter in tests.
+pub trait Entropy {
+    /// Fills all of `bytes`.
+    ///
+    /// # Errors
+    /// [`NoEntropy`]; `bytes` must then not be used.
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy>;
+}
+
+/// The system gave no random bytes; nothing may be generated.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the system gives no random bytes: check getrandom(2)")]
+pub struct NoEntropy;
+
+/// `N` random bytes that are not secret: an identifier or a nonce.
+///
+/// # Errors
+/// [`NoEntropy`] where the source has none to give.
+pub(crate) fn random_array<const N: usize>(entropy: &mut dyn Entropy) -> Result<[u8; N], NoEntropy> {
+    let mut bytes = [0; N];
+    entropy.fill(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Bytes that are repeatable and do not repeat: Knuth's linear congruential generator.
+    pub(crate) struct Counter(pub(crate) u64);
+
+    impl Entropy for Counter {
+        fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
+            for byte in bytes {
+                self.0 =
+                    self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                *byte = self.0.to_be_bytes()[0];
+            }
+            Ok(())
+        }
+    }
+
+    struct Dry;
+    impl Entropy for Dry {
+        fn fill(&mut self, _: &mut [u8]) -> Result<(), NoEntropy> {
+            Err(NoEntropy)
+        }
+    }
+
+    #[test]
+    fn nothing_is_generated_without_entropy() {
+        assert!(Secret::random(20, &mut Dry).is_err());
+        assert!(random_array::<12>(&mut Dry).is_err());
+    }
+
+    #[test]
+    fn a_random_secret_has_the_length_asked_for() {
+        assert_eq!(Secret::random(20, &mut Counter(0)).unwrap().expose().len(), 20);
+    }
+}

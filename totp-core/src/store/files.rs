@@ -1,0 +1,429 @@
+//! The store as files on one machine: `credentials/NAME.toml` and `ledgers/NAME` under one directory.
+//!
+//! A lock on the ledger's file is a lock on the user. The file is never replaced by another (a lock on a file that is
+//! renamed over excludes nobody); it is created whole under another name and linked into place, and removed only while
+//! locked, which whoever waits for it notices.
+
+use super::guard::{Directory, Guard, Room, check_file, read_opened, stat_of};
+use super::{Durability, Entry, Held, Hold, Store, StoreError};
+use crate::credential::Credential;
+use crate::document::DocumentError;
+use crate::ledger::{self, Ledger, Pages, Place};
+use crate::user::User;
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, Flock, FlockArg, OFlag, renameat};
+use nix::sys::stat::{Mode, mkdirat};
+use nix::unistd::{LinkatFlags, UnlinkatFlags, fdatasync, fsync, linkat, unlinkat};
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// The first pause between two tries for the lock; it doubles up to [`LONGEST_PAUSE`]. A login holds it for some 100 µs.
+const FIRST_PAUSE: Duration = Duration::from_micros(100);
+const LONGEST_PAUSE: Duration = Duration::from_millis(5);
+
+/// The store under one directory, `paths.state` of the config.
+#[derive(Debug, Clone)]
+pub struct Files {
+    state: PathBuf,
+}
+
+impl Files {
+    /// Nothing is opened or made yet.
+    #[must_use]
+    pub fn new(state: &Path) -> Self {
+        Self { state: state.to_owned() }
+    }
+
+    /// Makes the directories that are missing, each 0700.
+    ///
+    /// # Errors
+    /// [`StoreError`] names the directory that could not be made or is not as it must be.
+    pub fn prepare(&self) -> Result<(), StoreError> {
+        let make = |path: &Path| match mkdirat(AT_FDCWD, path, Mode::S_IRWXU) {
+            Ok(()) | Err(Errno::EEXIST) => Ok(()),
+            Err(source) => Err(StoreError::System { file: path.to_owned(), action: "make", source }),
+        };
+        make(&self.state)?;
+        make(&self.state.join(CREDENTIALS))?;
+        make(&self.state.join(LEDGERS))?;
+        self.rooms().map(drop)
+    }
+
+    /// A user's place, held, for the desk: enrolled or not.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the files cannot be trusted; a broken or missing ledger is not an error here but `None`
+    /// in the entry.
+    pub fn entry(&self, user: &User, patience: Duration) -> Result<Option<FileEntry>, StoreError> {
+        let rooms = self.rooms()?;
+        let component = user.component();
+        let deadline = Instant::now().checked_add(patience);
+        loop {
+            let Some(fd) = rooms.ledgers.file(&component, OFlag::O_RDWR)? else {
+                rooms.create_ledger(&component)?;
+                continue;
+            };
+            match lock(fd, &rooms.ledgers.path.join(&component), deadline)? {
+                Lock::Locked(file) => return self.opened(rooms, user, component, file).map(Some),
+                Lock::Gone => {}
+                Lock::Busy => return Ok(None),
+            }
+        }
+    }
+
+    fn opened(
+        &self,
+        rooms: Rooms,
+        user: &User,
+        component: String,
+        file: Flock<File>,
+    ) -> Result<FileEntry, StoreError> {
+        let credential = rooms.credential(user, &component)?;
+        let pages = read_pages(&file, &rooms.ledgers.path.join(&component))?;
+        let found = credential.as_ref().and_then(|credential| pages.newest_of(credential.owner().id));
+        Ok(FileEntry { rooms, component, file, credential, found })
+    }
+
+    /// The users who have a credential, sorted by name.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the directory cannot be read, or holds a file that is none of ours.
+    pub fn users(&self) -> Result<Vec<User>, StoreError> {
+        let Rooms { credentials, .. } = self.rooms()?;
+        let system = |source| StoreError::System { file: credentials.path.clone(), action: "list", source };
+        let mut users = Vec::new();
+        let entries = std::fs::read_dir(&credentials.path)
+            .map_err(|error| system(Errno::from_raw(error.raw_os_error().unwrap_or(0))))?;
+        for entry in entries {
+            let entry = entry.map_err(|error| system(Errno::from_raw(error.raw_os_error().unwrap_or(0))))?;
+            let name = entry.file_name();
+            // What a killed desk left behind; the next write of that user takes it away.
+            if name.as_encoded_bytes().starts_with(DRAFT.as_bytes()) {
+                continue;
+            }
+            let component = name.to_str().and_then(|name| name.strip_suffix(".toml"));
+            let Some(user) = component.and_then(User::from_component) else {
+                let problem = "is not a credential of ours: move it away";
+                return Err(StoreError::Unsafe { file: credentials.path.join(&name), problem });
+            };
+            users.push(user);
+        }
+        users.sort();
+        Ok(users)
+    }
+
+    fn rooms(&self) -> Result<Rooms, StoreError> {
+        let state = Directory::open(&self.state, Room::Place)?;
+        Ok(Rooms {
+            credentials: state.inner(CREDENTIALS, Room::Private)?,
+            ledgers: state.inner(LEDGERS, Room::Private)?,
+        })
+    }
+}
+
+impl Store for Files {
+    type Held = FileHeld;
+
+    fn hold(&self, user: &User, patience: Duration) -> Result<Hold<FileHeld>, StoreError> {
+        let rooms = self.rooms()?;
+        let component = user.component();
+        let path = rooms.ledgers.path.join(&component);
+        let deadline = Instant::now().checked_add(patience);
+        let mut missing = false;
+        let file = loop {
+            let Some(fd) = rooms.ledgers.file(&component, OFlag::O_RDWR)? else {
+                if rooms.credential(user, &component)?.is_none() {
+                    return Ok(Hold::NotEnrolled);
+                }
+                if missing {
+                    return Err(broken(&path, "is missing though the user is enrolled"));
+                }
+                // A desk that enrols this user right now makes the ledger first: look again.
+                missing = true;
+                continue;
+            };
+            match lock(fd, &path, deadline)? {
+                Lock::Locked(file) => break file,
+                Lock::Gone => {}
+                Lock::Busy => return Ok(Hold::Busy),
+            }
+        };
+        let pages = read_pages(&file, &path)?;
+        let Some(credential) = rooms.credential(user, &component)? else {
+            if pages.none_enrolled() {
+                return Ok(Hold::NotEnrolled);
+            }
+            return Err(broken(
+                &path,
+                "is there but its credential is missing: restore the credential from a backup, or",
+            ));
+        };
+        let Some((ledger, place)) = pages.newest_of(credential.owner().id) else {
+            return Err(broken(&path, "does not check, or belongs to another enrolment"));
+        };
+        Ok(Hold::Held(FileHeld { path, file, credential, ledger, place }))
+    }
+}
+
+/// A held ledger: the lock goes with it.
+pub struct FileHeld {
+    path: PathBuf,
+    file: Flock<File>,
+    credential: Credential,
+    ledger: Ledger,
+    place: Place,
+}
+
+impl Held for FileHeld {
+    fn credential(&self) -> &Credential {
+        &self.credential
+    }
+
+    fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    fn replace(self, next: &Ledger, durability: Durability) -> Result<(), StoreError> {
+        write_page(&self.file, &self.path, next, self.place)?;
+        match durability {
+            Durability::Process => Ok(()),
+            Durability::Machine => sync_data(&self.file, &self.path),
+        }
+    }
+}
+
+/// A user's place in the store while the desk holds it.
+pub struct FileEntry {
+    rooms: Rooms,
+    component: String,
+    file: Flock<File>,
+    credential: Option<Credential>,
+    found: Option<(Ledger, Place)>,
+}
+
+impl FileEntry {
+    /// Removes what [`Files::entry`] made for a user who then was not enrolled.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing that mattered was lost.
+    pub fn abandon(self) -> Result<(), StoreError> {
+        if self.credential.is_some() {
+            return Ok(());
+        }
+        self.remove(&self.rooms.ledgers, &self.component)
+    }
+
+    fn ledger_path(&self) -> PathBuf {
+        self.rooms.ledgers.path.join(&self.component)
+    }
+
+    fn write_synced(&self, ledger: &Ledger, place: Place) -> Result<(), StoreError> {
+        write_page(&self.file, &self.ledger_path(), ledger, place)?;
+        sync_data(&self.file, &self.ledger_path())
+    }
+
+    /// The page to write beside the one in use. Of a ledger that is broken nothing is in use.
+    fn place(&self) -> Result<Place, StoreError> {
+        if let Some((_, place)) = self.found {
+            return Ok(place);
+        }
+        // Nobody is enrolled, or the ledger is broken: keep a page that says "nobody", if there is one.
+        let pages = read_pages(&self.file, &self.ledger_path())?;
+        let blank = pages.newest_of(Ledger::default().credential);
+        Ok(blank.map_or(Place { spare: 0, sequence: 1 }, |(_, place)| place))
+    }
+
+    /// Writes beside, syncs, and renames over: the file is the old one or the new one at any moment.
+    fn write_credential(&self, credential: &Credential) -> Result<(), StoreError> {
+        let directory = &self.rooms.credentials;
+        let (draft, name) = (format!("{DRAFT}{}", self.component), format!("{}.toml", self.component));
+        write_new(directory, &draft, credential.to_document().as_bytes())?;
+        renameat(&directory.fd, draft.as_str(), &directory.fd, name.as_str()).map_err(|source| {
+            StoreError::System { file: directory.path.join(&name), action: "put in place", source }
+        })?;
+        sync_directory(directory)
+    }
+
+    fn remove(&self, directory: &Directory, name: &str) -> Result<(), StoreError> {
+        remove(directory, name)?;
+        sync_directory(directory)
+    }
+}
+
+impl Entry for FileEntry {
+    fn credential(&self) -> Option<&Credential> {
+        self.credential.as_ref()
+    }
+
+    fn ledger(&self) -> Option<&Ledger> {
+        self.found.as_ref().map(|(ledger, _)| ledger)
+    }
+
+    fn commit(self, credential: &Credential, ledger: &Ledger) -> Result<(), StoreError> {
+        let place = self.place()?;
+        // The page of the old credential stays until the new credential is in place: whichever credential a kill
+        // leaves, its page is there.
+        self.write_synced(ledger, place)?;
+        self.write_credential(credential)?;
+        let other =
+            Place { spare: 1usize.saturating_sub(place.spare), sequence: place.sequence.saturating_add(1) };
+        self.write_synced(ledger, other)
+    }
+
+    fn withdraw(self) -> Result<(), StoreError> {
+        // First a page that says so: a credential that is missing then is no accident.
+        let place = self.place()?;
+        self.write_synced(&Ledger::default(), place)?;
+        self.remove(&self.rooms.credentials, &format!("{}.toml", self.component))?;
+        self.remove(&self.rooms.ledgers, &self.component)
+    }
+}
+
+const CREDENTIALS: &str = "credentials";
+const LEDGERS: &str = "ledgers";
+/// What a file is called while it is written; no component starts with a dot.
+const DRAFT: &str = ".new.";
+
+struct Rooms {
+    credentials: Directory,
+    ledgers: Directory,
+}
+
+impl Rooms {
+    fn credential(&self, user: &User, component: &str) -> Result<Option<Credential>, StoreError> {
+        let name = format!("{component}.toml");
+        let path = self.credentials.path.join(&name);
+        let Some(fd) = self.credentials.file(&name, OFlag::O_RDONLY)? else { return Ok(None) };
+        let text = read_opened(&fd, &path, Guard::Secret)?;
+        Ok(Some(Credential::parse(&path, text.expose(), user)?))
+    }
+
+    /// Makes a ledger in which nobody is enrolled; whole, or not at all. Somebody else may have been quicker.
+    fn create_ledger(&self, component: &str) -> Result<(), StoreError> {
+        let directory = &self.ledgers;
+        // Named after the process: two desks may create the same user's ledger at once.
+        let draft = format!("{DRAFT}{}.{component}", std::process::id());
+        write_new(directory, &draft, &ledger::blank())?;
+        let linked = linkat(&directory.fd, draft.as_str(), &directory.fd, component, LinkatFlags::empty());
+        remove(directory, &draft)?;
+        match linked {
+            Ok(()) | Err(Errno::EEXIST) => sync_directory(directory),
+            Err(source) => {
+                Err(StoreError::System { file: directory.path.join(component), action: "make", source })
+            }
+        }
+    }
+}
+
+enum Lock {
+    Locked(Flock<File>),
+    /// It was removed while we waited.
+    Gone,
+    Busy,
+}
+
+fn lock(fd: OwnedFd, path: &Path, deadline: Option<Instant>) -> Result<Lock, StoreError> {
+    let mut file = File::from(fd);
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(locked) => return locked_file(locked, path),
+            Err((back, Errno::EWOULDBLOCK | Errno::EINTR)) => file = back,
+            Err((_, source)) => {
+                return Err(StoreError::System { file: path.to_owned(), action: "lock", source });
+            }
+        }
+        if deadline.is_none_or(|deadline| Instant::now() >= deadline) {
+            return Ok(Lock::Busy);
+        }
+        std::thread::sleep(pause);
+        pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+    }
+}
+
+fn locked_file(locked: Flock<File>, path: &Path) -> Result<Lock, StoreError> {
+    let file: &File = &locked;
+    if stat_of(file, path)?.st_nlink == 0 {
+        return Ok(Lock::Gone);
+    }
+    check_file(file, path, Guard::Secret)?;
+    Ok(Lock::Locked(locked))
+}
+
+fn read_pages(file: &File, path: &Path) -> Result<Pages, StoreError> {
+    // One byte more, so that a file that is too long is seen.
+    let mut bytes = Vec::with_capacity(ledger::LENGTH.saturating_add(1));
+    let mut chunk = [0; ledger::LENGTH + 1];
+    loop {
+        match file.read_at(&mut chunk, bytes.len() as u64) {
+            Ok(0) => break,
+            Ok(count) => bytes.extend(chunk.get(..count).unwrap_or_default()),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(system(path, "read", &error)),
+        }
+        if bytes.len() > ledger::LENGTH {
+            break;
+        }
+    }
+    // A short file has no page that checks; the caller knows what that means.
+    Ok(Pages::read(if bytes.len() == ledger::LENGTH { &bytes } else { &[] }))
+}
+
+fn write_page(file: &File, path: &Path, ledger: &Ledger, place: Place) -> Result<(), StoreError> {
+    let offset = place.spare.saturating_mul(ledger::PAGE) as u64;
+    let page = ledger::encode(ledger, place.sequence);
+    file.write_all_at(&page, offset).map_err(|error| system(path, "write", &error))
+}
+
+fn write_new(directory: &Directory, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+    remove(directory, name)?;
+    let path = directory.path.join(name);
+    let Some(fd) = directory.file(name, OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL)? else {
+        return Err(StoreError::System { file: path, action: "make", source: Errno::ENOENT });
+    };
+    let file = File::from(fd);
+    let written = nix::sys::stat::fchmod(&file, Mode::S_IRUSR | Mode::S_IWUSR)
+        .map_err(|source| StoreError::System { file: path.clone(), action: "chmod", source })
+        .and_then(|()| file.write_all_at(bytes, 0).map_err(|error| system(&path, "write", &error)))
+        .and_then(|()| {
+            fsync(&file).map_err(|source| StoreError::System { file: path.clone(), action: "sync", source })
+        });
+    if written.is_err() {
+        // The disk may be full; leave it no fuller. The error that matters is the first.
+        let _ = remove(directory, name);
+    }
+    written
+}
+
+fn remove(directory: &Directory, name: &str) -> Result<(), StoreError> {
+    match unlinkat(&directory.fd, name, UnlinkatFlags::NoRemoveDir) {
+        Ok(()) | Err(Errno::ENOENT) => Ok(()),
+        Err(source) => Err(StoreError::System { file: directory.path.join(name), action: "remove", source }),
+    }
+}
+
+fn sync_data(file: &File, path: &Path) -> Result<(), StoreError> {
+    fdatasync(file).map_err(|source| StoreError::System { file: path.to_owned(), action: "sync", source })
+}
+
+fn sync_directory(directory: &Directory) -> Result<(), StoreError> {
+    fsync(&directory.fd).map_err(|source| StoreError::System {
+        file: directory.path.clone(),
+        action: "sync",
+        source,
+    })
+}
+
+fn system(path: &Path, action: &'static str, error: &std::io::Error) -> StoreError {
+    let source = Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO));
+    StoreError::System { file: path.to_owned(), action, source }
+}
+
+fn broken(path: &Path, what: &str) -> StoreError {
+    let problem =
+        format!("{what}; \"totp-enroll unlock --repair\" makes a new one and voids the recovery codes");
+    StoreError::Document(DocumentError::new(path, problem))
+}

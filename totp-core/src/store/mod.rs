@@ -1,0 +1,137 @@
+//! Where credentials and ledgers are kept: the operations that the sequences need, for any engine.
+//!
+//! The login's half is small on purpose: hold a user's ledger together with the credential as it stands while held, and
+//! replace the ledger. [`files`] does it with `flock` on one machine; a linearizable store could do it for a fleet.
+
+pub mod files;
+pub mod guard;
+
+use crate::credential::Credential;
+use crate::document::DocumentError;
+use crate::ledger::Ledger;
+use crate::user::User;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What a login needs of a store.
+pub trait Store {
+    /// A ledger that nobody else can judge by meanwhile.
+    type Held: Held;
+
+    /// Takes hold of a user's enrolment, waiting for others at most `patience`.
+    ///
+    /// # Errors
+    /// [`StoreError`] where it cannot be told whether the user is enrolled, or the enrolment is not whole.
+    fn hold(&self, user: &User, patience: Duration) -> Result<Hold<Self::Held>, StoreError>;
+}
+
+/// What taking hold came to.
+pub enum Hold<H> {
+    /// The user is enrolled, and this is held until it is dropped or replaced.
+    Held(H),
+    /// The user is provably not enrolled.
+    NotEnrolled,
+    /// Somebody else held it all the time.
+    Busy,
+}
+
+/// A user's enrolment while nobody else can use it.
+pub trait Held {
+    /// The credential as it stands.
+    fn credential(&self) -> &Credential;
+
+    /// The ledger as it stands.
+    fn ledger(&self) -> &Ledger;
+
+    /// Records `next` and lets go. When this returns, no other login can see the ledger before it.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nothing may be granted on the strength of `next`.
+    fn replace(self, next: &Ledger, durability: Durability) -> Result<(), StoreError>;
+}
+
+/// What a desk needs of a store beside that: one user's place in it, enrolled or not, held.
+pub trait Entry {
+    /// The credential, if the user is enrolled.
+    fn credential(&self) -> Option<&Credential>;
+
+    /// The ledger of that credential; `None` also where it is broken, which only [`Entry::commit`] mends.
+    fn ledger(&self) -> Option<&Ledger>;
+
+    /// Puts credential and ledger in place together: whoever looks later sees the old pair or this one.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the old enrolment is then still whole.
+    fn commit(self, credential: &Credential, ledger: &Ledger) -> Result<(), StoreError>;
+
+    /// Removes the enrolment; `Ok` also where there was none.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the enrolment is then still whole, or gone.
+    fn withdraw(self) -> Result<(), StoreError>;
+}
+
+/// What a write has to outlast before the answer is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// The death of the process: the page cache does, and the boot rule covers a crash of the machine.
+    Process,
+    /// A crash of the machine too: a spent recovery code, the start of a lock.
+    Machine,
+}
+
+/// Why the store has no answer. Never the same as "not enrolled".
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The system refused.
+    #[error("{}: cannot {action}: {}", file.display(), source.desc())]
+    System {
+        /// What it was about.
+        file: PathBuf,
+        /// What was attempted, as an infinitive.
+        action: &'static str,
+        /// The system's error.
+        source: nix::errno::Errno,
+    },
+    /// A file or directory that others than root could have changed, or that is none.
+    #[error("{}: {problem}", file.display())]
+    Unsafe {
+        /// The file or directory.
+        file: PathBuf,
+        /// What is wrong with it and what to do.
+        problem: &'static str,
+    },
+    /// Its content cannot be used.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+}
+
+impl StoreError {
+    /// The file that it is about.
+    #[must_use]
+    pub fn file(&self) -> &std::path::Path {
+        match self {
+            Self::System { file, .. } | Self::Unsafe { file, .. } => file,
+            Self::Document(error) => &error.file,
+        }
+    }
+
+    /// The line, where there is one to name.
+    #[must_use]
+    pub fn line(&self) -> Option<usize> {
+        match self {
+            Self::System { .. } | Self::Unsafe { .. } => None,
+            Self::Document(error) => error.line,
+        }
+    }
+
+    /// What is wrong, without the file.
+    #[must_use]
+    pub fn problem(&self) -> String {
+        match self {
+            Self::System { action, source, .. } => format!("cannot {action}: {}", source.desc()),
+            Self::Unsafe { problem, .. } => (*problem).to_owned(),
+            Self::Document(error) => error.problem.clone(),
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! One rule: which step, if any, does a typed TOTP code belong to (RFC 6238 section 4 and 5.2).
+
+use crate::secret::Secret;
+use crate::time::Now;
+use serde::{Deserialize, Serialize};
+
+/// The shortest shared secret that is accepted, in bytes (80 bits; RFC 4226 section 4 asks for 128 of new ones, but
+/// older programs issued 80, and their users move in).
+pub const SHORTEST_SECRET: usize = 10;
+/// The longest, in bytes: the block of SHA-512; longer keys are only hashed down.
+pub const LONGEST_SECRET: usize = 128;
+/// The periods that are accepted, in seconds.
+pub const PERIODS: std::ops::RangeInclusive<u64> = 5..=300;
+/// How far a refused code is looked for beyond the window, in steps each side, to tell a wrong clock from a wrong code.
+const CLOCK_SEARCH: u64 = 20;
+
+/// The hash under the HMAC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Algorithm {
+    /// HMAC-SHA-1, what every app supports.
+    #[serde(rename = "SHA1")]
+    Sha1,
+    /// HMAC-SHA-256.
+    #[serde(rename = "SHA256")]
+    Sha256,
+    /// HMAC-SHA-512.
+    #[serde(rename = "SHA512")]
+    Sha512,
+}
+
+impl Algorithm {
+    /// The name in documents and `otpauth://` URIs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sha1 => "SHA1",
+            Self::Sha256 => "SHA256",
+            Self::Sha512 => "SHA512",
+        }
+    }
+
+    /// The length of a new shared secret in bytes: the output of the hash (RFC 6238 section 5.1, RFC 4226 section 4 R6).
+    #[must_use]
+    pub fn secret_length(self) -> usize {
+        match self {
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+            Self::Sha512 => 64,
+        }
+    }
+}
+
+/// What a code is computed with, beside the secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parameters {
+    algorithm: Algorithm,
+    digits: u8,
+    period: u64,
+}
+
+/// Parameters that no authenticator of ours may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ParametersError {
+    /// See [`crate::code::DIGITS`].
+    #[error("digits must be 6, 7 or 8")]
+    Digits,
+    /// See [`PERIODS`].
+    #[error("period must be 5 to 300 seconds")]
+    Period,
+}
+
+impl Parameters {
+    /// `period` is in seconds.
+    ///
+    /// # Errors
+    /// [`ParametersError`] names the one that is out of range.
+    pub fn new(algorithm: Algorithm, digits: u8, period: u64) -> Result<Self, ParametersError> {
+        if !crate::code::DIGITS.contains(&digits) {
+            return Err(ParametersError::Digits);
+        }
+        if !PERIODS.contains(&period) {
+            return Err(ParametersError::Period);
+        }
+        Ok(Self { algorithm, digits, period })
+    }
+
+    /// The hash under the HMAC.
+    #[must_use]
+    pub fn algorithm(self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// Digits of a code, 6 to 8.
+    #[must_use]
+    pub fn digits(self) -> u8 {
+        self.digits
+    }
+
+    /// Seconds a step lasts, 5 to 300.
+    #[must_use]
+    pub fn period(self) -> u64 {
+        self.period
+    }
+
+    /// The step that `realtime` (seconds since 1970) lies in; T of RFC 6238 section 4.2, with T0 = 0.
+    #[must_use]
+    pub fn step(self, realtime: u64) -> u64 {
+        realtime.checked_div(self.period).unwrap_or(0)
+    }
+}
+
+/// Which steps are still good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Window {
+    /// The last step that was accepted; it and all before it are used up.
+    pub(crate) last_step: u64,
+    /// Steps accepted each side of the clock's.
+    pub(crate) drift_steps: u64,
+    pub(crate) now: Now,
+}
+
+/// What a code turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Match {
+    /// The code of this step, which has not been used.
+    Step(u64),
+    /// The code of a step that was used before.
+    Replayed,
+    /// The code of a used step, because the clock stands this many seconds before the last accepted code.
+    ClockBack(u64),
+    /// A code that may have been used before this boot; a later one is good in this many seconds.
+    BeforeBoot(u64),
+    /// Right for a clock that is this many steps ahead (or behind, if negative).
+    ClockOff(i64),
+    /// No step near is this code's.
+    Wrong,
+}
+
+/// Finds the step of `code`. Every step of the window is computed and compared, whatever the others gave, so that the
+/// time taken does not tell where the match was.
+pub(crate) fn match_code(parameters: Parameters, secret: &Secret, code: &Secret, window: Window) -> Match {
+    let generator = Generator::new(parameters, secret);
+    let current = parameters.step(window.now.realtime);
+    let (first, last) =
+        (current.saturating_sub(window.drift_steps), current.saturating_add(window.drift_steps));
+    let booted = parameters.step(window.now.boot()).saturating_add(window.drift_steps);
+    let mut found = None;
+    for step in first..=last {
+        if generator.makes(code, step) {
+            // Two steps of one window may share a code by chance; the later is the one still to be used up.
+            found = Some(step);
+        }
+    }
+    match found {
+        Some(step) if step <= window.last_step && window.last_step > last => {
+            Match::ClockBack(seconds(parameters, window.last_step.saturating_sub(current)))
+        }
+        Some(step) if step <= window.last_step => Match::Replayed,
+        Some(step) if step <= booted => {
+            let good_at = booted.saturating_add(1).saturating_mul(parameters.period);
+            Match::BeforeBoot(good_at.saturating_sub(window.now.realtime))
+        }
+        Some(step) => Match::Step(step),
+        None => generator.search(code, current, window.drift_steps).map_or(Match::Wrong, Match::ClockOff),
+    }
+}
+
+fn seconds(parameters: Parameters, steps: u64) -> u64 {
+    steps.saturating_mul(parameters.period)
+}
+
+struct Generator {
+    totp: totp_rs::Totp,
+    period: u64,
+}
+
+impl Generator {
+    fn new(parameters: Parameters, secret: &Secret) -> Self {
+        let algorithm = match parameters.algorithm {
+            Algorithm::Sha1 => totp_rs::Algorithm::SHA1,
+            Algorithm::Sha256 => totp_rs::Algorithm::SHA256,
+            Algorithm::Sha512 => totp_rs::Algorithm::SHA512,
+        };
+        // "Noncompliant" only skips totp-rs's own bounds: ours are checked in `Parameters` and `credential`, and the
+        // secrets of older programs are shorter than its 128 bits. One step at a time, so no skew.
+        let totp = totp_rs::Builder::new()
+            .with_algorithm(algorithm)
+            .with_digits(parameters.digits)
+            .with_step_duration(parameters.period)
+            .with_skew(0)
+            .with_secret(secret.expose().to_vec())
+            .build_noncompliant();
+        Self { totp, period: parameters.period }
+    }
+
+    fn makes(&self, code: &Secret, step: u64) -> bool {
+        let Some(time) = step.checked_mul(self.period) else { return false };
+        std::str::from_utf8(code.expose()).is_ok_and(|code| self.totp.check(code, time).is_some())
+    }
+
+    fn search(&self, code: &Secret, current: u64, drift: u64) -> Option<i64> {
+        let from = drift.saturating_add(1);
+        (from..from.saturating_add(CLOCK_SEARCH)).find_map(|distance| {
+            let signed = i64::try_from(distance).ok()?;
+            if self.makes(code, current.saturating_add(distance)) {
+                return Some(signed);
+            }
+            let behind = current.checked_sub(distance)?;
+            self.makes(code, behind).then(|| signed.saturating_neg())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Up since long before any time that the tests use.
+    fn at(realtime: u64) -> Now {
+        Now { realtime, boottime: realtime }
+    }
+
+    fn judge(algorithm: Algorithm, secret: &[u8], code: &str, window: Window) -> Match {
+        let digits = u8::try_from(code.len()).unwrap();
+        let parameters = Parameters::new(algorithm, digits, 30).unwrap();
+        match_code(parameters, &Secret::new(secret.to_vec()), &Secret::new(code.as_bytes().to_vec()), window)
+    }
+
+    fn window(realtime: u64) -> Window {
+        Window { last_step: 0, drift_steps: 1, now: at(realtime) }
+    }
+
+    const SHA1: &[u8] = b"12345678901234567890";
+
+    /// RFC 4226 appendix D: counters 0 to 9.
+    const HOTP: [&str; 10] =
+        ["755224", "287082", "359152", "969429", "338314", "254676", "287922", "162583", "399871", "520489"];
+
+    #[test]
+    fn rfc_4226_appendix_d() {
+        for (counter, code) in HOTP.iter().enumerate() {
+            let generator =
+                Generator::new(Parameters::new(Algorithm::Sha1, 6, 30).unwrap(), &Secret::new(SHA1.to_vec()));
+            assert!(generator.makes(&Secret::new(code.as_bytes().to_vec()), counter as u64), "{counter}");
+        }
+    }
+
+    #[test]
+    fn rfc_6238_appendix_b() {
+        let sha256 = b"12345678901234567890123456789012";
+        let sha512 = b"1234567890123456789012345678901234567890123456789012345678901234";
+        let table = [
+            (59, "94287082", "46119246", "90693936"),
+            (1_111_111_109, "07081804", "68084774", "25091201"),
+            (1_111_111_111, "14050471", "67062674", "99943326"),
+            (1_234_567_890, "89005924", "91819424", "93441116"),
+            (2_000_000_000, "69279037", "90698825", "38618901"),
+            (20_000_000_000, "65353130", "77737706", "47863826"),
+        ];
+        for (time, one, two, five) in table {
+            let strict = Window { drift_steps: 0, now: Now { realtime: time, boottime: time }, last_step: 0 };
+            assert_eq!(judge(Algorithm::Sha1, SHA1, one, strict), Match::Step(time / 30), "{time}");
+            assert_eq!(judge(Algorithm::Sha256, sha256, two, strict), Match::Step(time / 30), "{time}");
+            assert_eq!(judge(Algorithm::Sha512, sha512, five, strict), Match::Step(time / 30), "{time}");
+        }
+    }
+
+    #[test]
+    fn drift_reaches_as_far_as_it_says_and_no_further() {
+        // HOTP[3] belongs to step 3, 90 to 119 s.
+        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[3], window(60)), Match::Step(3));
+        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[3], window(149)), Match::Step(3));
+        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[3], window(150)), Match::ClockOff(-2));
+        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[3], window(59)), Match::ClockOff(2));
+    }
+
+    #[test]
+    fn a_clock_far_off_is_a_wrong_code() {
+        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[1], window(30 * 22)), Match::ClockOff(-21));
+        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[1], window(30 * 23)), Match::Wrong);
+    }
+
+    #[test]
+    fn a_used_step_and_all_before_it_are_replays() {
+        let used = |last_step| Window { last_step, ..window(100) };
+        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[3], used(3)), Match::Replayed);
+        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[2], used(3)), Match::Replayed);
+        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[4], used(3)), Match::Step(4));
+    }
+
+    #[test]
+    fn a_clock_set_back_is_told_from_a_replay() {
+        let ahead = Window { last_step: 1003, ..window(100) };
+        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[3], ahead), Match::ClockBack(30_000));
+    }
+
+    #[test]
+    fn no_code_from_before_the_boot_is_good_after_it() {
+        // Booted at 95 s, in step 3; drift 1 makes step 4 the last that may have been accepted before.
+        let booted = |realtime| Window {
+            last_step: 0,
+            drift_steps: 1,
+            now: Now { realtime, boottime: realtime - 95 },
+        };
+        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[4], booted(130)), Match::BeforeBoot(20));
+        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[5], booted(130)), Match::Step(5));
+    }
+
+    #[test]
+    fn a_code_of_another_length_is_wrong() {
+        let parameters = Parameters::new(Algorithm::Sha1, 8, 30).unwrap();
+        let code = Secret::new(b"287082".to_vec());
+        assert_eq!(match_code(parameters, &Secret::new(SHA1.to_vec()), &code, window(59)), Match::Wrong);
+    }
+
+    #[test]
+    fn parameters_out_of_range_are_refused() {
+        assert_eq!(Parameters::new(Algorithm::Sha1, 5, 30), Err(ParametersError::Digits));
+        assert_eq!(Parameters::new(Algorithm::Sha1, 9, 30), Err(ParametersError::Digits));
+        assert_eq!(Parameters::new(Algorithm::Sha1, 6, 0), Err(ParametersError::Period));
+        assert_eq!(Parameters::new(Algorithm::Sha1, 6, 301), Err(ParametersError::Period));
+    }
+
+    #[test]
+    fn the_end_of_time_is_no_step() {
+        assert_eq!(
+            judge(
+                Algorithm::Sha1,
+                SHA1,
+                "000000",
+                Window { last_step: 0, drift_steps: u64::from(u8::MAX), now: at(u64::MAX) }
+            ),
+            Match::Wrong
+        );
+    }
+}
