@@ -1,0 +1,50 @@
+//! Which entry point does what: authentication asks, credentials follow it, the rest is a mistake in the service file.
+
+use crate::arguments::Arguments;
+use crate::audit::Audit;
+use crate::outcome::{self, Outcome};
+use crate::request::Request;
+use crate::{ffi, login};
+use pam::constants::{PamFlag, PamResultCode};
+use pam::module::{PamHandle, PamHooks};
+use std::ffi::CStr;
+
+/// What libpam calls.
+pub(crate) struct Door;
+
+impl PamHooks for Door {
+    fn sm_authenticate(pamh: &mut PamHandle, args: Vec<&CStr>, _: PamFlag) -> PamResultCode {
+        ffi::silence_panics();
+        login::authenticate(pamh, &args).into()
+    }
+
+    /// There are no credentials to set; libpam asks whoever authenticated.
+    fn sm_setcred(_: &mut PamHandle, _: Vec<&CStr>, _: PamFlag) -> PamResultCode {
+        outcome::CREDENTIALS_SET
+    }
+
+    fn acct_mgmt(pamh: &mut PamHandle, args: Vec<&CStr>, _: PamFlag) -> PamResultCode {
+        misplaced(pamh, &args, "account")
+    }
+
+    fn sm_chauthtok(pamh: &mut PamHandle, args: Vec<&CStr>, _: PamFlag) -> PamResultCode {
+        misplaced(pamh, &args, "password")
+    }
+
+    fn sm_open_session(pamh: &mut PamHandle, args: Vec<&CStr>, _: PamFlag) -> PamResultCode {
+        misplaced(pamh, &args, "session")
+    }
+
+    fn sm_close_session(pamh: &mut PamHandle, args: Vec<&CStr>, _: PamFlag) -> PamResultCode {
+        misplaced(pamh, &args, "session")
+    }
+}
+
+/// A line of another type than `auth` asks for no code; to let it pass would let an administrator believe that it does.
+fn misplaced(pamh: &mut PamHandle, args: &[&CStr], facility: &'static str) -> PamResultCode {
+    ffi::silence_panics();
+    let request = Request::read(pamh, facility);
+    let outcome = Outcome::Misplaced { facility };
+    Audit::open(&login::syslog_of(Arguments::config_file(args).as_deref(), &request), &request).outcome(&outcome, None);
+    outcome.into()
+}

@@ -1,0 +1,31 @@
+//! The door: `pam_totp.so`, which sshd, sudo, su and login load to ask for a one-time code.
+//!
+//! ```text
+//!  ffi            the six pam_sm_* symbols, libpam calls that pam-bindings lacks, the silent panic hook; the only unsafe
+//!   └ entry       which entry point does what
+//!      └ login    the sequence: arguments → config → who → ask → clock → hold and judge (totp-core) → outcome
+//!          ├ arguments   the words after pam_totp.so in the service file
+//!          ├ request     what the application says of itself: service, remote host, terminal
+//!          ├ account     the canonical account of the name
+//!          ├ clock       the two clocks, read together
+//!          └ outcome     what it came to, and the one table of PAM codes
+//!      └ audit    one line to syslog for every outcome
+//! ```
+//!
+//! Nothing here decides whether a code is right: that is `totp_core::login`, and only its `Verified` becomes
+//! `PAM_SUCCESS`.
+
+#[cfg(panic = "abort")]
+compile_error!(
+    "pam_totp must unwind: with panic = \"abort\" a bug would kill sshd instead of refusing one login. Remove panic = \"abort\"."
+);
+
+mod account;
+mod arguments;
+mod audit;
+mod clock;
+mod entry;
+mod ffi;
+mod login;
+mod outcome;
+mod request;

@@ -1,0 +1,156 @@
+//! The login's sequence: arguments and config, who, ask, clock, hold and judge.
+
+use crate::account::{self, Who};
+use crate::arguments::Arguments;
+use crate::audit::Audit;
+use crate::outcome::{Broken, Outcome, Unenrolled};
+use crate::request::Request;
+use crate::{clock, ffi};
+use pam::constants::{PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON};
+use pam::conv::Conv;
+use pam::module::PamHandle;
+use pam::secret::SecretBytes;
+use std::ffi::CStr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use totp_core::code::Answer;
+use totp_core::config::{Config, DEFAULT_FILE};
+use totp_core::keyring::Keyring;
+use totp_core::login::{Account, Reason, Rules, Verdict, judge};
+use totp_core::store::files::Files;
+use totp_core::store::guard::{Guard, read_document};
+use totp_core::store::{Hold, Store, StoreError};
+use totp_core::time::Seconds;
+
+/// How long a login waits for others of the same user.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// One call of `pam_sm_authenticate`, logged.
+pub(crate) fn authenticate(pamh: &mut PamHandle, words: &[&CStr]) -> Outcome {
+    let request = Request::read(pamh, "auth");
+    let (arguments, config) = match settings(words, &request) {
+        Ok(settings) => settings,
+        Err(broken) => {
+            let outcome = Outcome::Broken(broken);
+            let socket = syslog_of(Arguments::config_file(words).as_deref(), &request);
+            Audit::open(&socket, &request).outcome(&outcome, None);
+            return outcome;
+        }
+    };
+    let mut user = None;
+    let mut audit = Audit::open(&config.paths.syslog, &request);
+    let mut login = Login { arguments, config, audit: &mut audit };
+    let outcome = login.run(pamh, &mut user).unwrap_or_else(Outcome::Broken);
+    let delay = login.config.fail_delay;
+    audit.outcome(&outcome, user.as_deref());
+    if matches!(outcome, Outcome::Refused(_)) && delay > Seconds(0) {
+        ffi::fail_delay(pamh, Duration::from_secs(delay.0));
+    }
+    outcome
+}
+
+/// The socket for a line about settings that could not be read: the config's if that much can be read, else the default.
+pub(crate) fn syslog_of(file: Option<&Path>, request: &Request) -> PathBuf {
+    read_config(file, request)
+        .or_else(|_| Config::defaults().map_err(StoreError::from))
+        .map_or_else(|_| PathBuf::from("/dev/log"), |config| config.paths.syslog)
+}
+
+fn settings(words: &[&CStr], request: &Request) -> Result<(Arguments, Config), Broken> {
+    let arguments = Arguments::parse(words)?;
+    let config = read_config(arguments.config.as_deref(), request).map_err(Broken::Config)?;
+    Ok((arguments, config))
+}
+
+/// A config that is named must be there; the default one may be missing.
+fn read_config(named: Option<&Path>, request: &Request) -> Result<Config, StoreError> {
+    let file = named.unwrap_or(Path::new(DEFAULT_FILE));
+    match (read_document(file, Guard::Public)?, named) {
+        (Some(text), _) => Ok(Config::parse(file, text.expose(), Some(&request.service))?),
+        (None, None) => Ok(Config::defaults()?),
+        (None, Some(_)) => {
+            let problem = "is missing: create it, or correct conf= in the service file";
+            Err(StoreError::Unsafe { file: file.to_owned(), problem })
+        }
+    }
+}
+
+struct Login<'a, 'r> {
+    arguments: Arguments,
+    config: Config,
+    audit: &'a mut Audit<'r>,
+}
+
+impl Login<'_, '_> {
+    fn run(&mut self, pamh: &mut PamHandle, user: &mut Option<String>) -> Result<Outcome, Broken> {
+        let name = pamh.get_user(None).map_err(|code| Broken::NoUser(code as i32))?;
+        let who = account::canonical(&name)?;
+        *user = Some(who.name().to_owned());
+        let store = Files::new(&self.config.paths.state);
+        if self.arguments.nullok && is_provably_not_enrolled(&store, &who)? {
+            return Ok(Outcome::NotEnrolled(Unenrolled::allowed()));
+        }
+        // From here on a stranger sees what everybody sees: one prompt, and one answer.
+        let asked = Instant::now();
+        let Some(typed) = self.ask(pamh) else { return Ok(refused(Reason::Conversation)) };
+        if asked.elapsed() > Duration::from_secs(self.config.answer_within.0) {
+            return Ok(refused(Reason::Late));
+        }
+        self.answered(&store, &who, &typed)
+    }
+
+    fn ask(&mut self, pamh: &PamHandle) -> Option<SecretBytes> {
+        let style = if self.arguments.echo { PAM_PROMPT_ECHO_ON } else { PAM_PROMPT_ECHO_OFF };
+        self.debug("asking");
+        pamh.get_item::<Conv<'_>>().ok().flatten()?.send(style, &self.arguments.prompt).ok().flatten()
+    }
+
+    fn answered(&mut self, store: &Files, who: &Who, typed: &SecretBytes) -> Result<Outcome, Broken> {
+        let Some(answer) = Answer::recognise(typed.as_bytes()) else { return Ok(refused(Reason::Malformed)) };
+        let Who::Account(account) = who else { return Ok(refused(Reason::UnknownUser)) };
+        let keyring = self.keyring()?;
+        let now = clock::now()?;
+        self.debug("holding");
+        let held = match store.hold(&account.user, PATIENCE)? {
+            Hold::Held(held) => held,
+            Hold::NotEnrolled => return Ok(refused(absent(account))),
+            Hold::Busy => return Ok(refused(Reason::Busy)),
+        };
+        self.debug("judging");
+        let rules = Rules { drift_steps: self.config.drift_steps, limit: self.config.limit };
+        Ok(match judge(held, account, &answer, now, &rules, &keyring)? {
+            Verdict::Accepted(verified) => Outcome::Accepted(verified),
+            Verdict::Refused(refusal) => Outcome::Refused(refusal),
+        })
+    }
+
+    fn keyring(&self) -> Result<Keyring, Broken> {
+        let file = &self.config.paths.keyring;
+        let text = read_document(file, Guard::Secret)?.ok_or_else(|| Broken::NoKeyring(file.clone()))?;
+        Ok(Keyring::parse(file, text.expose()).map_err(StoreError::from)?)
+    }
+
+    fn debug(&mut self, step: &str) {
+        if self.arguments.debug {
+            self.audit.debug(step);
+        }
+    }
+}
+
+/// Only for an account that the system knows, and only where the store says so under the lock.
+fn is_provably_not_enrolled(store: &Files, who: &Who) -> Result<bool, Broken> {
+    match who {
+        Who::Account(account @ Account { uid: Some(_), .. }) => {
+            Ok(matches!(store.hold(&account.user, PATIENCE)?, Hold::NotEnrolled))
+        }
+        Who::Account(Account { uid: None, .. }) | Who::Impossible(_) => Ok(false),
+    }
+}
+
+fn absent(account: &Account) -> Reason {
+    if account.uid.is_some() { Reason::NotEnrolled } else { Reason::UnknownUser }
+}
+
+fn refused(reason: Reason) -> Outcome {
+    Outcome::Refused(reason.into())
+}

@@ -1,0 +1,132 @@
+//! What a call came to, and the one table that turns it into a PAM code.
+
+use crate::account::NoDatabase;
+use crate::arguments::ArgumentError;
+use crate::clock::NoClock;
+use pam::constants::PamResultCode;
+use totp_core::login::{Reason, Refusal, Trouble, Verified};
+use totp_core::store::StoreError;
+
+/// What a call came to.
+pub(crate) enum Outcome {
+    /// A code was right and its use is recorded.
+    Accepted(Verified),
+    /// `nullok`, and the user is provably not enrolled.
+    NotEnrolled(Unenrolled),
+    /// Not let in.
+    Refused(Refusal),
+    /// Something is broken; nobody can be let in.
+    Broken(Broken),
+    /// The service file has the module on a line of another type than `auth`.
+    Misplaced { facility: &'static str },
+}
+
+/// Proof that `nullok` was given and that the store answered "not enrolled" for an account that exists; made in
+/// `login` only.
+pub(crate) struct Unenrolled(());
+
+impl Unenrolled {
+    pub(crate) fn allowed() -> Self {
+        Self(())
+    }
+}
+
+/// What is broken.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Broken {
+    #[error(transparent)]
+    Argument(#[from] ArgumentError),
+    #[error(transparent)]
+    Config(StoreError),
+    #[error("the keyring {} is missing: \"totp-enroll keys init\" makes one; if people are enrolled, restore it from a backup", .0.display())]
+    NoKeyring(std::path::PathBuf),
+    #[error("the application gave no user name (PAM error {0})")]
+    NoUser(i32),
+    #[error(transparent)]
+    Database(#[from] NoDatabase),
+    #[error(transparent)]
+    Clock(#[from] NoClock),
+    #[error(transparent)]
+    Trouble(#[from] Trouble),
+}
+
+impl From<StoreError> for Broken {
+    fn from(error: StoreError) -> Self {
+        Self::Trouble(error.into())
+    }
+}
+
+/// `pam_sm_setcred` has nothing to do; refusing would fail logins that were accepted.
+pub(crate) const CREDENTIALS_SET: PamResultCode = PamResultCode::PAM_SUCCESS;
+
+/// The table. `PAM_SUCCESS` for a [`Verified`], `PAM_IGNORE` for an [`Unenrolled`], and for nothing else
+/// (CVE-2025-23013: `PAM_IGNORE` on an error opened a door).
+impl From<Outcome> for PamResultCode {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Accepted(Verified { .. }) => Self::PAM_SUCCESS,
+            Outcome::NotEnrolled(Unenrolled(())) => Self::PAM_IGNORE,
+            Outcome::Refused(refusal) => match refusal.reason {
+                Reason::Wrong
+                | Reason::ClockOff { .. }
+                | Reason::Replayed
+                | Reason::ClockBack(_)
+                | Reason::BeforeBoot(_)
+                | Reason::Late
+                | Reason::Malformed
+                | Reason::NotEnrolled
+                | Reason::UnknownUser
+                | Reason::Busy => Self::PAM_AUTH_ERR,
+                Reason::Limited(_) | Reason::Locked(_) | Reason::Disabled => Self::PAM_MAXTRIES,
+                Reason::Conversation => Self::PAM_CONV_ERR,
+            },
+            Outcome::Broken(broken) => match broken {
+                Broken::Argument(_) | Broken::Config(_) => Self::PAM_SERVICE_ERR,
+                Broken::NoUser(_) => Self::PAM_USER_UNKNOWN,
+                Broken::NoKeyring(_) | Broken::Database(_) | Broken::Clock(_) | Broken::Trouble(_) => {
+                    Self::PAM_SYSTEM_ERR
+                }
+            },
+            Outcome::Misplaced { .. } => Self::PAM_SERVICE_ERR,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(outcome: Outcome) -> PamResultCode {
+        outcome.into()
+    }
+
+    #[test]
+    fn no_trouble_opens_or_is_ignored() {
+        let troubles = [
+            Outcome::Broken(Broken::Argument(ArgumentError::Config)),
+            Outcome::Broken(Broken::NoKeyring("/k".into())),
+            Outcome::Broken(Broken::NoUser(4)),
+            Outcome::Broken(Broken::Clock(NoClock::Before1970)),
+            Outcome::Broken(Broken::Trouble(Trouble::OtherAccount)),
+            Outcome::Misplaced { facility: "account" },
+        ];
+        for outcome in troubles {
+            let code = code(outcome);
+            assert!(!matches!(code, PamResultCode::PAM_SUCCESS | PamResultCode::PAM_IGNORE), "{code:?}");
+        }
+    }
+
+    #[test]
+    fn a_stranger_is_answered_like_a_wrong_code() {
+        let wrong = code(Outcome::Refused(Reason::Wrong.into()));
+        for reason in [Reason::UnknownUser, Reason::NotEnrolled, Reason::Malformed] {
+            assert_eq!(code(Outcome::Refused(reason.into())), wrong);
+        }
+        assert_eq!(code(Outcome::Refused(Reason::Disabled.into())), PamResultCode::PAM_MAXTRIES);
+    }
+
+    #[test]
+    fn not_enrolled_and_allowed_is_the_one_thing_that_is_ignored() {
+        assert_eq!(code(Outcome::NotEnrolled(Unenrolled::allowed())), PamResultCode::PAM_IGNORE);
+    }
+}
