@@ -62,6 +62,8 @@ pub mod keyring;
 pub mod ledger;
 pub mod limit;
 pub mod login;
+#[cfg(test)]
+mod model_tests;
 pub mod recovery;
 #[cfg(test)]
 mod scene;
