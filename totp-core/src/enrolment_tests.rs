@@ -84,13 +84,6 @@ fn withdrawing_leaves_nothing_and_enrolling_again_works() {
 }
 
 #[test]
-fn an_entry_that_comes_to_nothing_leaves_nothing() {
-    let scene = Scene::new();
-    scene.files.entry(&alice().user, PATIENCE).unwrap().unwrap().abandon().unwrap();
-    assert!(!scene.file("ledgers/alice").exists());
-}
-
-#[test]
 fn unlocking_forgives() {
     let mut scene = Scene::new();
     scene.enrol(PHONE);

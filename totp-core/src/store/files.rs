@@ -4,7 +4,7 @@
 //! renamed over excludes nobody); it is created whole under another name and linked into place, and removed only while
 //! locked, which whoever waits for it notices.
 
-use super::guard::{Directory, Guard, Room, check_file, read_opened, stat_of};
+use super::guard::{Directory, Guard, Room, check_file, read_opened, stat_of, system};
 use super::{Durability, Entry, Held, Hold, Store, StoreError};
 use crate::credential::Credential;
 use crate::document::DocumentError;
@@ -13,7 +13,7 @@ use crate::user::User;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, Flock, FlockArg, OFlag, renameat};
 use nix::sys::stat::{Mode, mkdirat};
-use nix::unistd::{LinkatFlags, UnlinkatFlags, fdatasync, fsync, linkat, unlinkat};
+use nix::unistd::fdatasync;
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
@@ -205,17 +205,6 @@ pub struct FileEntry {
 }
 
 impl FileEntry {
-    /// Removes what [`Files::entry`] made for a user who then was not enrolled.
-    ///
-    /// # Errors
-    /// [`StoreError`]; nothing that mattered was lost.
-    pub fn abandon(self) -> Result<(), StoreError> {
-        if self.credential.is_some() {
-            return Ok(());
-        }
-        self.remove(&self.rooms.ledgers, &self.component)
-    }
-
     fn ledger_path(&self) -> PathBuf {
         self.rooms.ledgers.path.join(&self.component)
     }
@@ -240,16 +229,11 @@ impl FileEntry {
     fn write_credential(&self, credential: &Credential) -> Result<(), StoreError> {
         let directory = &self.rooms.credentials;
         let (draft, name) = (format!("{DRAFT}{}", self.component), format!("{}.toml", self.component));
-        write_new(directory, &draft, credential.to_document().as_bytes())?;
+        directory.write_new(&draft, credential.to_document().as_bytes())?;
         renameat(&directory.fd, draft.as_str(), &directory.fd, name.as_str()).map_err(|source| {
             StoreError::System { file: directory.path.join(&name), action: "put in place", source }
         })?;
-        sync_directory(directory)
-    }
-
-    fn remove(&self, directory: &Directory, name: &str) -> Result<(), StoreError> {
-        remove(directory, name)?;
-        sync_directory(directory)
+        directory.sync()
     }
 }
 
@@ -277,8 +261,10 @@ impl Entry for FileEntry {
         // First a page that says so: a credential that is missing then is no accident.
         let place = self.place()?;
         self.write_synced(&Ledger::default(), place)?;
-        self.remove(&self.rooms.credentials, &format!("{}.toml", self.component))?;
-        self.remove(&self.rooms.ledgers, &self.component)
+        self.rooms.credentials.remove(&format!("{}.toml", self.component))?;
+        self.rooms.credentials.sync()?;
+        self.rooms.ledgers.remove(&self.component)?;
+        self.rooms.ledgers.sync()
     }
 }
 
@@ -306,15 +292,8 @@ impl Rooms {
         let directory = &self.ledgers;
         // Named after the process: two desks may create the same user's ledger at once.
         let draft = format!("{DRAFT}{}.{component}", std::process::id());
-        write_new(directory, &draft, &ledger::blank())?;
-        let linked = linkat(&directory.fd, draft.as_str(), &directory.fd, component, LinkatFlags::empty());
-        remove(directory, &draft)?;
-        match linked {
-            Ok(()) | Err(Errno::EEXIST) => sync_directory(directory),
-            Err(source) => {
-                Err(StoreError::System { file: directory.path.join(component), action: "make", source })
-            }
-        }
+        directory.write_new(&draft, &ledger::blank())?;
+        directory.link(&draft, component).map(drop)
     }
 }
 
@@ -378,48 +357,8 @@ fn write_page(file: &File, path: &Path, ledger: &Ledger, place: Place) -> Result
     file.write_all_at(&page, offset).map_err(|error| system(path, "write", &error))
 }
 
-fn write_new(directory: &Directory, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
-    remove(directory, name)?;
-    let path = directory.path.join(name);
-    let Some(fd) = directory.file(name, OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL)? else {
-        return Err(StoreError::System { file: path, action: "make", source: Errno::ENOENT });
-    };
-    let file = File::from(fd);
-    let written = nix::sys::stat::fchmod(&file, Mode::S_IRUSR | Mode::S_IWUSR)
-        .map_err(|source| StoreError::System { file: path.clone(), action: "chmod", source })
-        .and_then(|()| file.write_all_at(bytes, 0).map_err(|error| system(&path, "write", &error)))
-        .and_then(|()| {
-            fsync(&file).map_err(|source| StoreError::System { file: path.clone(), action: "sync", source })
-        });
-    if written.is_err() {
-        // The disk may be full; leave it no fuller. The error that matters is the first.
-        let _ = remove(directory, name);
-    }
-    written
-}
-
-fn remove(directory: &Directory, name: &str) -> Result<(), StoreError> {
-    match unlinkat(&directory.fd, name, UnlinkatFlags::NoRemoveDir) {
-        Ok(()) | Err(Errno::ENOENT) => Ok(()),
-        Err(source) => Err(StoreError::System { file: directory.path.join(name), action: "remove", source }),
-    }
-}
-
 fn sync_data(file: &File, path: &Path) -> Result<(), StoreError> {
     fdatasync(file).map_err(|source| StoreError::System { file: path.to_owned(), action: "sync", source })
-}
-
-fn sync_directory(directory: &Directory) -> Result<(), StoreError> {
-    fsync(&directory.fd).map_err(|source| StoreError::System {
-        file: directory.path.clone(),
-        action: "sync",
-        source,
-    })
-}
-
-fn system(path: &Path, action: &'static str, error: &std::io::Error) -> StoreError {
-    let source = Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO));
-    StoreError::System { file: path.to_owned(), action, source }
 }
 
 fn broken(path: &Path, what: &str) -> StoreError {

@@ -4,9 +4,11 @@ use super::StoreError;
 use crate::secret::Secret;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat};
-use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
-use nix::unistd::read;
+use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat};
+use nix::unistd::{LinkatFlags, UnlinkatFlags, fsync, linkat, mkdir, read, unlinkat};
+use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// The largest document that is read, in bytes; a credential has about three thousand.
@@ -117,6 +119,88 @@ impl Directory {
             Err(error) => Err(opening(&self.path.join(name), error)),
         }
     }
+}
+
+impl Directory {
+    /// Writes a file that was not there, 0600, and syncs it; on an error it is not there either.
+    pub(super) fn write_new(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        self.remove(name)?;
+        let path = self.path.join(name);
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL;
+        let Some(fd) = self.file(name, flags)? else {
+            return Err(StoreError::System { file: path, action: "make", source: Errno::ENOENT });
+        };
+        let file = File::from(fd);
+        // The umask may have taken bits away.
+        let written = fchmod(&file, Mode::S_IRUSR | Mode::S_IWUSR)
+            .map_err(|source| StoreError::System { file: path.clone(), action: "chmod", source })
+            .and_then(|()| file.write_all_at(bytes, 0).map_err(|error| system(&path, "write", &error)))
+            .and_then(|()| {
+                fsync(&file).map_err(|source| StoreError::System {
+                    file: path.clone(),
+                    action: "sync",
+                    source,
+                })
+            });
+        if written.is_err() {
+            // The disk may be full; leave it no fuller. The error that matters is the first.
+            let _ = self.remove(name);
+        }
+        written
+    }
+
+    /// Gives what [`Directory::write_new`] wrote its own name, unless somebody was quicker. Returns whether it did.
+    pub(super) fn link(&self, draft: &str, name: &str) -> Result<bool, StoreError> {
+        let linked = linkat(&self.fd, draft, &self.fd, name, LinkatFlags::empty());
+        self.remove(draft)?;
+        self.sync()?;
+        match linked {
+            Ok(()) => Ok(true),
+            Err(Errno::EEXIST) => Ok(false),
+            Err(source) => Err(StoreError::System { file: self.path.join(name), action: "make", source }),
+        }
+    }
+
+    /// Removes a file; one that is not there is no error.
+    pub(super) fn remove(&self, name: &str) -> Result<(), StoreError> {
+        match unlinkat(&self.fd, name, UnlinkatFlags::NoRemoveDir) {
+            Ok(()) | Err(Errno::ENOENT) => Ok(()),
+            Err(source) => Err(StoreError::System { file: self.path.join(name), action: "remove", source }),
+        }
+    }
+
+    /// Makes names that were added or removed last through a crash.
+    pub(super) fn sync(&self) -> Result<(), StoreError> {
+        fsync(&self.fd).map_err(|source| StoreError::System {
+            file: self.path.clone(),
+            action: "sync",
+            source,
+        })
+    }
+}
+
+/// Makes a document 0600 in a directory that root alone can write, whole or not at all. Returns whether it did: one
+/// that is there stays as it is. The directory itself is made, 0755, if only it is missing.
+///
+/// # Errors
+/// [`StoreError`]; then nothing was made.
+pub fn create_document(file: &Path, text: &Secret) -> Result<bool, StoreError> {
+    let (Some(parent), Some(name)) = (file.parent(), file.file_name().and_then(|name| name.to_str())) else {
+        return Err(unsafe_file(file, "is not the name of a file"));
+    };
+    match mkdir(parent, Mode::from_bits_truncate(0o755)) {
+        Ok(()) | Err(Errno::EEXIST) => {}
+        Err(source) => return Err(StoreError::System { file: parent.to_owned(), action: "make", source }),
+    }
+    let directory = Directory::open(parent, Room::Place)?;
+    let draft = format!(".new.{}.{name}", std::process::id());
+    directory.write_new(&draft, text.expose())?;
+    directory.link(&draft, name)
+}
+
+pub(super) fn system(path: &Path, action: &'static str, error: &std::io::Error) -> StoreError {
+    let source = Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO));
+    StoreError::System { file: path.to_owned(), action, source }
 }
 
 pub(super) fn check_file(fd: impl AsFd, file: &Path, guard: Guard) -> Result<FileStat, StoreError> {

@@ -1,0 +1,156 @@
+//! What may be typed. Help, completions and the man page come from here.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use totp_core::totp::Algorithm;
+
+/// Enrol people for one-time codes, show them their codes, and let them back in.
+///
+/// Exit status: 0 done; 1 refused or failed; 2 usage; 3 not enrolled; 4 not permitted.
+#[derive(Parser)]
+#[command(name = "totp-enroll", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// The config, in place of /etc/pam_totp/config.toml
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) config: Option<PathBuf>,
+    /// Print one JSON document on standard output and ask nothing
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Enrol a user with an authenticator app, on this terminal
+    Enroll(Enroll),
+    /// Show how a user is enrolled; never a secret
+    Status {
+        /// The account; yourself if left out
+        user: Option<String>,
+    },
+    /// List who is enrolled
+    List,
+    /// Replace the recovery codes; the old ones are dead at once
+    RecoveryCodes {
+        /// The account; yourself if left out
+        user: Option<String>,
+        /// As root, do not ask for the account's name
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Withdraw a user's enrolment
+    Disable {
+        /// The account; yourself if left out
+        user: Option<String>,
+        /// As root, do not ask for the account's name
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Forgive wrong codes and lift a lock
+    Unlock {
+        /// The account
+        user: String,
+        /// Make a new ledger where it is missing or broken; voids the recovery codes
+        #[arg(long)]
+        repair: bool,
+    },
+    /// The keys that seal the secrets
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Take over enrolments from another program
+    #[command(subcommand)]
+    Import(Import),
+}
+
+#[derive(Args)]
+pub(crate) struct Enroll {
+    /// The account; yourself if left out
+    pub(crate) user: Option<String>,
+    /// Add an authenticator beside those that are there
+    #[arg(long, conflicts_with = "replace")]
+    pub(crate) add: bool,
+    /// Replace the whole enrolment, recovery codes included
+    #[arg(long)]
+    pub(crate) replace: bool,
+    /// As root, do not ask for the account's name
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// What this authenticator is called in the log
+    #[arg(long, value_name = "TEXT", default_value = "phone")]
+    pub(crate) label: String,
+    /// What the app shows beside the account; this machine's name if left out
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) issuer: Option<String>,
+    /// The hash; many apps know only SHA1
+    #[arg(long, value_enum, default_value = "SHA1")]
+    pub(crate) algorithm: Hash,
+    /// Digits of a code, 6 to 8
+    #[arg(long, value_name = "N", default_value_t = 6)]
+    pub(crate) digits: u8,
+    /// Seconds that a code lasts
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub(crate) period: u64,
+    /// Show the otpauth:// URI too
+    #[arg(long)]
+    pub(crate) show_uri: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Hash {
+    #[value(name = "SHA1")]
+    Sha1,
+    #[value(name = "SHA256")]
+    Sha256,
+    #[value(name = "SHA512")]
+    Sha512,
+}
+
+impl From<Hash> for Algorithm {
+    fn from(hash: Hash) -> Self {
+        match hash {
+            Hash::Sha1 => Self::Sha1,
+            Hash::Sha256 => Self::Sha256,
+            Hash::Sha512 => Self::Sha512,
+        }
+    }
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Keys {
+    /// Make this machine's keyring; one that is there stays as it is
+    Init,
+    /// List the keys by id; never a key
+    List,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Import {
+    /// The users file of pam_oath (liboath)
+    Oath {
+        /// The file; - for standard input
+        file: PathBuf,
+        /// Take names that the system does not know, too
+        #[arg(long)]
+        allow_unknown: bool,
+        /// Report bad lines and take the others
+        #[arg(long)]
+        keep_going: bool,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn adding_and_replacing_exclude_each_other() {
+        assert!(Cli::try_parse_from(["totp-enroll", "enroll", "--add", "--replace"]).is_err());
+    }
+}

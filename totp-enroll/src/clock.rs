@@ -1,0 +1,61 @@
+//! Now: for the rules, and as people read it.
+
+use crate::failure::Failure;
+use jiff::{Timestamp, Unit};
+use nix::time::{ClockId, clock_gettime};
+use totp_core::credential::Created;
+use totp_core::time::Now;
+
+/// Reads `CLOCK_REALTIME` and `CLOCK_BOOTTIME`.
+pub(crate) fn now() -> Result<Now, Failure> {
+    Ok(Now { realtime: seconds(ClockId::CLOCK_REALTIME)?, boottime: seconds(ClockId::CLOCK_BOOTTIME)? })
+}
+
+fn seconds(clock: ClockId) -> Result<u64, Failure> {
+    let time = clock_gettime(clock)
+        .map_err(|error| Failure::refused(format!("the clock cannot be read: {error}")))?;
+    u64::try_from(time.tv_sec()).map_err(|_| Failure::refused("the clock stands before 1970; set it"))
+}
+
+/// This second in UTC, as credentials hold it.
+pub(crate) fn created() -> Result<Created, Failure> {
+    let now = Timestamp::now().round(Unit::Second).map_err(|error| Failure::refused(error.to_string()))?;
+    now.to_string()
+        .parse()
+        .map_err(|_| Failure::refused("the clock shows a date that cannot be written; set it"))
+}
+
+/// A ledger's seconds as RFC 3339, in UTC.
+pub(crate) fn date(seconds: u64) -> String {
+    let timestamp = i64::try_from(seconds).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+    timestamp.map_or_else(|| format!("{seconds} s after 1970"), |timestamp| timestamp.to_string())
+}
+
+/// A length of time in words: the largest unit that leaves it whole enough.
+pub(crate) fn length(seconds: u64) -> String {
+    let (count, unit) = match seconds {
+        0..=119 => (seconds, "seconds"),
+        120..=7199 => (seconds.div_ceil(60), "minutes"),
+        _ => (seconds.div_ceil(3600), "hours"),
+    };
+    format!("{count} {unit}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_rfc_3339() {
+        assert_eq!(date(0), "1970-01-01T00:00:00Z");
+        assert_eq!(date(1_800_000_000), "2027-01-15T08:00:00Z");
+        assert!(date(u64::MAX).ends_with("after 1970"));
+    }
+
+    #[test]
+    fn a_length_is_never_said_too_short() {
+        assert_eq!(length(60), "60 seconds");
+        assert_eq!(length(121), "3 minutes");
+        assert_eq!(length(86400), "24 hours");
+    }
+}

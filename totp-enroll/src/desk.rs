@@ -1,0 +1,130 @@
+//! What every command works with: the config, the store, the keyring, who asks, and the log.
+
+use crate::account::{self, Operator, Unknown};
+use crate::cli::Cli;
+use crate::failure::Failure;
+use crate::output::Format;
+use crate::{audit, clock};
+use std::path::Path;
+use std::time::Duration;
+use totp_core::config::{Config, DEFAULT_FILE};
+use totp_core::enrolment;
+use totp_core::event::{Event, Name};
+use totp_core::keyring::Keyring;
+use totp_core::login::{Account, Rules};
+use totp_core::secret::{Entropy, NoEntropy};
+use totp_core::store::files::{FileEntry, FileHeld, Files};
+use totp_core::store::guard::{Guard, read_document};
+use totp_core::store::{Hold, Store, StoreError};
+
+/// How long the desk waits for a login of the same user.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// An open desk.
+pub(crate) struct Desk {
+    pub(crate) config: Config,
+    pub(crate) format: Format,
+    pub(crate) operator: Operator,
+    pub(crate) store: Files,
+}
+
+impl Desk {
+    /// Opens the desk for root; the files are root's.
+    pub(crate) fn open(cli: &Cli) -> Result<Self, Failure> {
+        if !nix::unistd::geteuid().is_root() {
+            return Err(Failure::not_permitted("only root can read the enrolments; run it again with sudo"));
+        }
+        let config = read_config(cli.config.as_deref())?;
+        let store = Files::new(&config.paths.state);
+        Ok(Self { config, format: Format::of(cli.json), operator: Operator::present(), store })
+    }
+
+    /// The account of `user`, or the operator's own.
+    pub(crate) fn account(&self, user: Option<&str>) -> Result<Account, Failure> {
+        account::canonical(user.unwrap_or(&self.operator.name), Unknown::Refused)
+    }
+
+    /// The account of `user`, or the operator's own; also one that the system no longer knows.
+    pub(crate) fn any_account(&self, user: Option<&str>) -> Result<Account, Failure> {
+        account::canonical(user.unwrap_or(&self.operator.name), Unknown::Allowed)
+    }
+
+    pub(crate) fn keyring(&self) -> Result<Keyring, Failure> {
+        let file = &self.config.paths.keyring;
+        let text = read_document(file, Guard::Secret)?.ok_or_else(|| {
+            let problem = "is missing; \"totp-enroll keys init\" makes it; if people are enrolled, restore it from a backup";
+            Failure::refused(problem).at(file, None)
+        })?;
+        Ok(Keyring::parse(file, text.expose()).map_err(StoreError::from)?)
+    }
+
+    /// The enrolment of `account`, held; `None`: not enrolled.
+    pub(crate) fn hold(&self, account: &Account) -> Result<Option<FileHeld>, Failure> {
+        match self.store.hold(&account.user, PATIENCE)? {
+            Hold::Held(held) => Ok(Some(held)),
+            Hold::NotEnrolled => Ok(None),
+            Hold::Busy => Err(busy(account)),
+        }
+    }
+
+    /// The place of `account` in the store, held, to be changed.
+    pub(crate) fn entry(&self, account: &Account) -> Result<FileEntry, Failure> {
+        self.store.entry(&account.user, PATIENCE)?.ok_or_else(|| busy(account))
+    }
+
+    /// Whether there is an enrolment, sound or broken.
+    pub(crate) fn is_enrolled(&self, account: &Account) -> bool {
+        !matches!(self.store.hold(&account.user, PATIENCE), Ok(Hold::NotEnrolled))
+    }
+
+    /// Runs a change to an enrolment with what the rules need from outside.
+    pub(crate) fn change<T>(
+        &self,
+        act: impl FnOnce(&mut enrolment::Desk<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let keyring = self.keyring()?;
+        let mut desk = enrolment::Desk {
+            keyring: &keyring,
+            entropy: &mut Kernel,
+            created: clock::created()?,
+            now: clock::now()?,
+        };
+        act(&mut desk)
+    }
+
+    pub(crate) fn rules(&self) -> Rules {
+        Rules { drift_steps: self.config.drift_steps, limit: self.config.limit }
+    }
+
+    /// An event about `account`, by whoever asks.
+    pub(crate) fn event(&self, name: Name, account: &Account) -> Event {
+        Event::new(name).field("user", &account.user).field("by", &self.operator.name)
+    }
+
+    pub(crate) fn audit(&self, event: &Event) {
+        audit::write(&self.config.paths.syslog, event);
+    }
+}
+
+/// Random bytes from getrandom(2).
+pub(crate) struct Kernel;
+
+impl Entropy for Kernel {
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
+        getrandom::fill(bytes).map_err(|_| NoEntropy)
+    }
+}
+
+fn busy(account: &Account) -> Failure {
+    Failure::refused(format!("somebody else uses the enrolment of {} right now; try again", account.user))
+}
+
+/// A config that is named must be there; the default one may be missing.
+fn read_config(named: Option<&Path>) -> Result<Config, Failure> {
+    let file = named.unwrap_or(Path::new(DEFAULT_FILE));
+    match (read_document(file, Guard::Public)?, named) {
+        (Some(text), _) => Ok(Config::parse(file, text.expose(), None).map_err(StoreError::from)?),
+        (None, None) => Ok(Config::defaults().map_err(StoreError::from)?),
+        (None, Some(_)) => Err(Failure::refused("is missing; create it, or correct --config").at(file, None)),
+    }
+}

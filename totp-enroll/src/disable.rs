@@ -1,0 +1,24 @@
+//! `disable`: withdraw an enrolment.
+
+use crate::desk::Desk;
+use crate::factor::{Consent, authorise};
+use crate::failure::Failure;
+use crate::report;
+use totp_core::event::Name;
+use totp_core::store::Entry;
+
+pub(crate) fn run(desk: &Desk, user: Option<&str>, consent: Consent) -> Result<(), Failure> {
+    let account = desk.any_account(user)?;
+    if !desk.is_enrolled(&account) {
+        return Err(Failure::not_enrolled(account.user.as_str()));
+    }
+    authorise(
+        desk,
+        &account,
+        consent,
+        "withdraws the enrolment: authenticators and recovery codes stop working",
+    )?;
+    desk.entry(&account)?.withdraw()?;
+    desk.audit(&desk.event(Name::Disabled, &account));
+    report::done(desk.format, &account, "disabled", "the enrolment is withdrawn")
+}

@@ -1,0 +1,174 @@
+//! `enroll`: show a new secret, have a code of it typed, put it in place, show the recovery codes once.
+
+use crate::cli::Enroll;
+use crate::clock;
+use crate::desk::{Desk, Kernel};
+use crate::factor::{Consent, authorise};
+use crate::failure::Failure;
+use crate::qr::Qr;
+use crate::recovery_codes;
+use crate::terminal::Terminal;
+use crate::uri;
+use totp_core::credential::Label;
+use totp_core::enrolment::{self, Confirmed, Draft, Existing};
+use totp_core::event::Name;
+use totp_core::login::Account;
+use totp_core::secret::Secret;
+use totp_core::totp::Parameters;
+
+/// Codes that may be tried against one draft.
+const TRIES: usize = 5;
+
+/// What is to become of an enrolment that is there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    New,
+    Add,
+    Replace,
+}
+
+pub(crate) fn run(desk: &Desk, options: &Enroll) -> Result<(), Failure> {
+    let terminal = Terminal::open(desk.format, "run enroll on one, or import from a file")?;
+    let label = Label::parse(&options.label).map_err(|error| Failure::usage(error.to_string()))?;
+    let parameters = Parameters::new(options.algorithm.into(), options.digits, options.period)
+        .map_err(|error| Failure::usage(error.to_string()))?;
+    let issuer = options.issuer.clone().map_or_else(host, Ok)?;
+    let account = desk.account(options.user.as_deref())?;
+    // Before a person scans anything: everything that could fail afterwards and can be known now.
+    desk.keyring()?;
+    desk.store.prepare()?;
+    let way = way(desk, options, &account, &label)?;
+    let draft = Draft::generate(label.clone(), parameters, &mut Kernel)
+        .map_err(|e| Failure::refused(e.to_string()))?;
+    show(&terminal, &draft, &issuer, &account, options)?;
+    let confirmed = confirm(&terminal, draft, &issuer, &account)?;
+    let codes = place(desk, &account, confirmed, way)?;
+    desk.audit(
+        &desk
+            .event(Name::Enrolled, &account)
+            .field("authenticator", label.as_str())
+            .field("way", way.as_str()),
+    );
+    terminal.say(&format!("enrolled: {} has the authenticator \"{}\"", account.user, label.as_str()));
+    if codes.is_empty() { Ok(()) } else { recovery_codes::show(&terminal, &codes) }
+}
+
+impl Way {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Add => "added",
+            Self::Replace => "replaced",
+        }
+    }
+}
+
+fn way(desk: &Desk, options: &Enroll, account: &Account, label: &Label) -> Result<Way, Failure> {
+    let name = account.user.as_str();
+    let consent = Consent::from(options.yes);
+    match (desk.is_enrolled(account), options.add, options.replace) {
+        (false, false, _) => Ok(Way::New),
+        (false, true, _) => Err(Failure::not_enrolled(name)),
+        (true, false, false) => Err(Failure::refused(format!(
+            "{name} is enrolled already; --add adds an authenticator, --replace replaces the enrolment"
+        ))),
+        (true, false, true) => {
+            authorise(desk, account, consent, "replaces the whole enrolment, recovery codes included")?;
+            Ok(Way::Replace)
+        }
+        (true, true, _) => {
+            let held = desk.hold(account)?.ok_or_else(|| Failure::not_enrolled(name))?;
+            totp_core::store::Held::credential(&held)
+                .room_for(label)
+                .map_err(|e| Failure::refused(e.to_string()))?;
+            drop(held);
+            authorise(desk, account, consent, "adds an authenticator that can open this account")?;
+            Ok(Way::Add)
+        }
+    }
+}
+
+fn host() -> Result<String, Failure> {
+    let name = nix::unistd::gethostname().map_err(|error| Failure::refused(error.to_string()))?;
+    Ok(name.to_string_lossy().into_owned())
+}
+
+fn show(
+    terminal: &Terminal,
+    draft: &Draft,
+    issuer: &str,
+    account: &Account,
+    options: &Enroll,
+) -> Result<(), Failure> {
+    terminal.say(&format!("account: {}", account.user));
+    terminal.say(&format!("issuer: {issuer}"));
+    let uri = uri::otpauth(draft, issuer, account.user.as_str());
+    let qr = Qr::of(&uri)?;
+    if qr.columns() <= terminal.width() {
+        qr.lines().iter().for_each(|line| terminal.say(line));
+        terminal.say("scan this with the authenticator app, or type the key into it");
+    } else {
+        terminal.say(&format!(
+            "the terminal is too narrow for the QR code ({} columns); type the key into the authenticator app",
+            qr.columns()
+        ));
+    }
+    terminal.say_secret("manual key: ", &in_fours(&draft.manual_key()))?;
+    if options.show_uri {
+        terminal.say_secret("uri: ", &uri)?;
+    }
+    Ok(())
+}
+
+fn in_fours(key: &Secret) -> Secret {
+    let mut text = Vec::with_capacity(key.expose().len().saturating_mul(2));
+    for (at, group) in key.expose().chunks(4).enumerate() {
+        if at > 0 {
+            text.push(b' ');
+        }
+        text.extend(group);
+    }
+    Secret::new(text)
+}
+
+fn confirm(
+    terminal: &Terminal,
+    mut draft: Draft,
+    issuer: &str,
+    account: &Account,
+) -> Result<Confirmed, Failure> {
+    let mut left = TRIES;
+    terminal.say("(type \"uri\" to see the otpauth:// URI)");
+    while left > 0 {
+        let typed = terminal.ask("code from the authenticator: ")?;
+        if typed.expose() == b"uri" {
+            terminal.say_secret("uri: ", &uri::otpauth(&draft, issuer, account.user.as_str()))?;
+            continue;
+        }
+        left = left.saturating_sub(1);
+        match draft.confirm(typed.expose(), clock::now()?) {
+            Ok(confirmed) => return Ok(confirmed),
+            Err((back, why)) => {
+                draft = back;
+                terminal.say(&format!("{why} ({left} tries left)"));
+            }
+        }
+    }
+    Err(Failure::refused("no right code was given; nothing was changed; enroll starts again with a new key"))
+}
+
+fn place(desk: &Desk, account: &Account, confirmed: Confirmed, way: Way) -> Result<Vec<Secret>, Failure> {
+    let count = desk.config.recovery_codes;
+    desk.change(|rules| {
+        let entry = desk.entry(account)?;
+        let codes = match way {
+            Way::New => enrolment::enrol(entry, account, &[confirmed], count, Existing::Keep, rules)?,
+            Way::Replace => enrolment::enrol(entry, account, &[confirmed], count, Existing::Replace, rules)?,
+            Way::Add => {
+                enrolment::add(entry, account, &confirmed, rules)?;
+                Vec::new()
+            }
+        };
+        Ok(codes)
+    })
+}

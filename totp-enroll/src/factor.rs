@@ -1,0 +1,148 @@
+//! Who may change an enrolment: its owner with a present code, or root who types the account's name.
+
+use crate::desk::Desk;
+use crate::failure::Failure;
+use crate::terminal::Terminal;
+use crate::{clock, output};
+use totp_core::code::Answer;
+use totp_core::event::Name;
+use totp_core::login::{Account, Method, Reason, Verdict, judge};
+
+/// Codes that may be tried before the command ends; the account's own limit counts each.
+const TRIES: usize = 3;
+
+/// The answer to "are you sure", for scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Consent {
+    /// To be asked for.
+    Ask,
+    /// Given on the command line, with `--yes`.
+    Given,
+}
+
+impl From<bool> for Consent {
+    fn from(yes: bool) -> Self {
+        if yes { Self::Given } else { Self::Ask }
+    }
+}
+
+/// Lets a change to `account` go on, or says why not. `purpose` ends the sentence "this …".
+pub(crate) fn authorise(
+    desk: &Desk,
+    account: &Account,
+    consent: Consent,
+    purpose: &str,
+) -> Result<(), Failure> {
+    if desk.operator.is(account) && !desk.operator.is_root() {
+        return present_code(desk, account);
+    }
+    match consent {
+        Consent::Given => Ok(()),
+        Consent::Ask => typed_name(desk, account, purpose),
+    }
+}
+
+fn typed_name(desk: &Desk, account: &Account, purpose: &str) -> Result<(), Failure> {
+    let terminal = Terminal::open(desk.format, "add --yes if you are sure")?;
+    let name = account.user.as_str();
+    terminal.say(&format!("this {purpose}"));
+    let typed = terminal.ask(&format!("type the account name ({name}) to go on: "))?;
+    if typed.expose() == name.as_bytes() {
+        return Ok(());
+    }
+    Err(Failure::refused("that is not the account's name; nothing was changed"))
+}
+
+/// Asks for a code of the enrolment and uses it up, through the same ledger and limit as a login.
+fn present_code(desk: &Desk, account: &Account) -> Result<(), Failure> {
+    let terminal = Terminal::open(desk.format, "changing your own factor takes a present code")?;
+    for _ in 0..TRIES {
+        let typed = terminal.ask("present code (or a recovery code): ")?;
+        let Some(answer) = Answer::recognise(typed.expose()) else {
+            output::remark("that cannot be a code: type the digits of the app, or a recovery code");
+            continue;
+        };
+        match try_code(desk, account, &answer)? {
+            None => return Ok(()),
+            Some(reason) if is_final(reason) => return Err(Failure::refused(explain(reason))),
+            Some(reason) => output::remark(&explain(reason)),
+        }
+    }
+    Err(Failure::refused("no right code was given; nothing was changed"))
+}
+
+/// `None`: right, and used up.
+fn try_code(desk: &Desk, account: &Account, answer: &Answer) -> Result<Option<Reason>, Failure> {
+    let keyring = desk.keyring()?;
+    let held = desk.hold(account)?.ok_or_else(|| Failure::not_enrolled(account.user.as_str()))?;
+    match judge(held, account, answer, clock::now()?, &desk.rules(), &keyring)? {
+        Verdict::Accepted(verified) => {
+            let event = match verified.method() {
+                Method::Totp { authenticator } => desk
+                    .event(Name::Accepted, account)
+                    .field("method", "totp")
+                    .field("authenticator", authenticator.as_str()),
+                Method::RecoveryCode { left } => desk
+                    .event(Name::RecoveryUsed, account)
+                    .field("method", "recovery_code")
+                    .field("left", left),
+            };
+            desk.audit(&event);
+            Ok(None)
+        }
+        Verdict::Refused(refusal) => {
+            let name = if refusal.lock.is_some() { Name::Locked } else { Name::Refused };
+            desk.audit(&desk.event(name, account).field("reason", refusal.reason.as_str()));
+            Ok(Some(refusal.reason))
+        }
+    }
+}
+
+/// No further try helps now.
+fn is_final(reason: Reason) -> bool {
+    match reason {
+        Reason::Limited(_)
+        | Reason::Locked(_)
+        | Reason::Disabled
+        | Reason::NotEnrolled
+        | Reason::UnknownUser => true,
+        Reason::Wrong
+        | Reason::ClockOff { .. }
+        | Reason::Replayed
+        | Reason::ClockBack(_)
+        | Reason::BeforeBoot(_)
+        | Reason::Late
+        | Reason::Malformed
+        | Reason::Busy
+        | Reason::Conversation => false,
+    }
+}
+
+/// What happened, and what to do.
+fn explain(reason: Reason) -> String {
+    match reason {
+        Reason::Wrong => "that code is wrong".to_owned(),
+        Reason::ClockOff { steps } => {
+            format!(
+                "that code is right for a clock {steps:+} steps off; set the clock of the phone, or of this machine"
+            )
+        }
+        Reason::Replayed => "that code was used before; wait for the next one".to_owned(),
+        Reason::ClockBack(behind) => format!(
+            "this machine's clock was set back by {}; have an administrator check it, or use a recovery code",
+            clock::length(behind.0)
+        ),
+        Reason::BeforeBoot(wait) => {
+            format!("the machine has just started; a code is good in {}", clock::length(wait.0))
+        }
+        Reason::Limited(wait) | Reason::Locked(wait) => {
+            format!("too many wrong codes; try again in {}, or use a recovery code", clock::length(wait.0))
+        }
+        Reason::Disabled => {
+            "too many wrong codes; only a recovery code or an administrator helps now".to_owned()
+        }
+        Reason::NotEnrolled | Reason::UnknownUser => "there is no enrolment".to_owned(),
+        Reason::Busy => "somebody else uses this enrolment right now; try again".to_owned(),
+        Reason::Late | Reason::Malformed | Reason::Conversation => "that cannot be a code".to_owned(),
+    }
+}

@@ -1,0 +1,121 @@
+//! Why a command did not do what it was asked: what happened, what to do, and the exit status.
+
+use crate::output::Format;
+use std::path::PathBuf;
+use totp_core::enrolment::EnrolmentError;
+use totp_core::login::Trouble;
+use totp_core::store::StoreError;
+
+/// What ends a command early.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    kind: Kind,
+    pub(crate) problem: String,
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) line: Option<usize>,
+    /// The document on standard output says it already.
+    pub(crate) told: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Refused,
+    Usage,
+    NotEnrolled,
+    NotPermitted,
+}
+
+impl Failure {
+    /// Refused or failed.
+    pub(crate) fn refused(problem: impl Into<String>) -> Self {
+        Self { kind: Kind::Refused, problem: problem.into(), file: None, line: None, told: false }
+    }
+
+    /// Asked for in a way that cannot be done.
+    pub(crate) fn usage(problem: impl Into<String>) -> Self {
+        Self { kind: Kind::Usage, ..Self::refused(problem) }
+    }
+
+    /// The user has no enrolment.
+    pub(crate) fn not_enrolled(user: &str) -> Self {
+        let problem = format!("{user} is not enrolled; \"totp-enroll enroll {user}\" enrols");
+        Self { kind: Kind::NotEnrolled, ..Self::refused(problem) }
+    }
+
+    /// Whoever asks may not.
+    pub(crate) fn not_permitted(problem: impl Into<String>) -> Self {
+        Self { kind: Kind::NotPermitted, ..Self::refused(problem) }
+    }
+
+    /// Names the file, and the line where there is one.
+    pub(crate) fn at(self, file: impl Into<PathBuf>, line: Option<usize>) -> Self {
+        Self { file: Some(file.into()), line, ..self }
+    }
+
+    /// Says more about it.
+    pub(crate) fn explained(self, problem: impl FnOnce(&str) -> String) -> Self {
+        Self { problem: problem(&self.problem), ..self }
+    }
+
+    /// For a program, the document that was printed says it; only the exit status is left to give.
+    pub(crate) fn told_already(self, format: Format) -> Self {
+        Self { told: format == Format::Json, ..self }
+    }
+
+    /// The exit status of the process.
+    pub(crate) fn status(&self) -> u8 {
+        match self.kind {
+            Kind::Refused => 1,
+            Kind::Usage => 2,
+            Kind::NotEnrolled => 3,
+            Kind::NotPermitted => 4,
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::refused(error.problem()).at(error.file(), error.line())
+    }
+}
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Store(error) => error.into(),
+            other @ (Trouble::Open(_) | Trouble::OtherAccount | Trouble::LedgerDoesNotFit) => {
+                Self::refused(other.to_string())
+            }
+        }
+    }
+}
+
+impl From<EnrolmentError> for Failure {
+    fn from(error: EnrolmentError) -> Self {
+        match error {
+            EnrolmentError::Store(error) => error.into(),
+            EnrolmentError::NotEnrolled => {
+                Self { kind: Kind::NotEnrolled, ..Self::refused(error.to_string()) }
+            }
+            EnrolmentError::Credential(_)
+            | EnrolmentError::Seal(_)
+            | EnrolmentError::AlreadyEnrolled
+            | EnrolmentError::BrokenLedger
+            | EnrolmentError::OtherAccount => Self::refused(error.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_the_exit_status_that_the_manual_gives() {
+        assert_eq!(Failure::refused("").status(), 1);
+        assert_eq!(Failure::usage("").status(), 2);
+        assert_eq!(Failure::not_enrolled("alice").status(), 3);
+        assert_eq!(Failure::from(EnrolmentError::NotEnrolled).status(), 3);
+        assert_eq!(Failure::not_permitted("").status(), 4);
+    }
+}

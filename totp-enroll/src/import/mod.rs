@@ -1,0 +1,197 @@
+//! `import`: enrolments from another program's file. Everything is read and checked before anything is written.
+
+mod oath;
+
+use crate::account::{self, Unknown};
+use crate::cli::Import;
+use crate::desk::Desk;
+use crate::failure::Failure;
+use crate::output::{self, Format};
+use indicatif::{ProgressBar, ProgressStyle};
+use oath::Token;
+use serde::Serialize;
+use std::collections::{BTreeMap, HashSet};
+use std::io::{IsTerminal, Read};
+use std::path::Path;
+use totp_core::credential::{Label, MOST_AUTHENTICATORS};
+use totp_core::enrolment::{self, Draft, Existing};
+use totp_core::event::Name;
+use totp_core::login::Account;
+use totp_core::user::User;
+use zeroize::Zeroizing;
+
+/// A line that cannot be taken over.
+#[derive(Debug, Serialize, PartialEq, Eq)]
+struct BadLine {
+    line: usize,
+    problem: String,
+}
+
+/// What is to be done about bad lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OnBadLine {
+    Stop,
+    Skip,
+}
+
+/// One user's authenticators, in the order of the file.
+struct Newcomer {
+    account: Account,
+    drafts: Vec<Draft>,
+}
+
+pub(crate) fn run(desk: &Desk, command: &Import) -> Result<(), Failure> {
+    let Import::Oath { file, allow_unknown, keep_going } = command;
+    let on_bad_line = if *keep_going { OnBadLine::Skip } else { OnBadLine::Stop };
+    let unknown = if *allow_unknown { Unknown::Allowed } else { Unknown::Refused };
+    let text = read(file)?;
+    desk.keyring()?;
+    desk.store.prepare()?;
+    let enrolled: HashSet<User> = desk.store.users()?.into_iter().collect();
+    let mut plan = Plan { newcomers: BTreeMap::new(), bad: Vec::new() };
+    for (number, line) in (1..).zip(text.split(|&byte| byte == b'\n')) {
+        match oath::parse(line) {
+            Ok(None) => {}
+            Ok(Some(token)) => plan.take(number, token, unknown, &enrolled),
+            Err(problem) => plan.bad.push(BadLine { line: number, problem: problem.to_string() }),
+        }
+    }
+    plan.report(desk, file, on_bad_line)?;
+    let imported = enrol_all(desk, plan.newcomers)?;
+    done(desk, imported, plan.bad)
+}
+
+struct Plan {
+    newcomers: BTreeMap<User, Newcomer>,
+    bad: Vec<BadLine>,
+}
+
+impl Plan {
+    fn take(&mut self, line: usize, token: Token, unknown: Unknown, enrolled: &HashSet<User>) {
+        if let Err(problem) = self.try_take(token, unknown, enrolled) {
+            self.bad.push(BadLine { line, problem });
+        }
+    }
+
+    fn try_take(&mut self, token: Token, unknown: Unknown, enrolled: &HashSet<User>) -> Result<(), String> {
+        let account = account::canonical(&token.user, unknown).map_err(|failure| match unknown {
+            Unknown::Refused => format!("{}; --allow-unknown takes it all the same", failure.problem),
+            Unknown::Allowed => failure.problem,
+        })?;
+        if enrolled.contains(&account.user) {
+            return Err(format!(
+                "{} is enrolled already; \"totp-enroll disable\" withdraws that",
+                account.user
+            ));
+        }
+        let newcomer = self
+            .newcomers
+            .entry(account.user.clone())
+            .or_insert_with(|| Newcomer { account, drafts: Vec::new() });
+        let label = match newcomer.drafts.len() {
+            0 => "oath".to_owned(),
+            before => format!("oath-{}", before.saturating_add(1)),
+        };
+        let label = Label::parse(&label).map_err(|error| error.to_string())?;
+        let draft =
+            Draft::import(label, token.parameters, token.secret).map_err(|error| error.to_string())?;
+        if newcomer.drafts.len() >= MOST_AUTHENTICATORS {
+            return Err(format!(
+                "the user has {MOST_AUTHENTICATORS} authenticators by the lines above, which is the most"
+            ));
+        }
+        if newcomer.drafts.iter().any(|known| known.same_secret(&draft)) {
+            return Err("the user has this secret by a line above; remove one".to_owned());
+        }
+        newcomer.drafts.push(draft);
+        Ok(())
+    }
+
+    /// Names every bad line; stops unless they are to be skipped.
+    fn report(&self, desk: &Desk, file: &Path, on_bad_line: OnBadLine) -> Result<(), Failure> {
+        if desk.format == Format::Text {
+            for BadLine { line, problem } in &self.bad {
+                output::remark(&format!("{} line {line}: {problem}", file.display()));
+            }
+        }
+        match (self.bad.first(), on_bad_line) {
+            (Some(first), OnBadLine::Stop) if desk.format == Format::Json => {
+                Err(Failure::refused(format!("{}; nothing was imported", first.problem))
+                    .at(file, Some(first.line)))
+            }
+            (Some(_), OnBadLine::Stop) => {
+                let problem =
+                    format!("{} bad lines; nothing was imported; --keep-going skips them", self.bad.len());
+                Err(Failure::refused(problem).at(file, None))
+            }
+            (Some(_), OnBadLine::Skip) | (None, _) => Ok(()),
+        }
+    }
+}
+
+fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let mut text = Zeroizing::new(Vec::new());
+    let read = if file == Path::new("-") {
+        std::io::stdin().lock().read_to_end(&mut text)
+    } else {
+        std::fs::File::open(file).and_then(|mut file| file.read_to_end(&mut text))
+    };
+    read.map_err(|error| Failure::refused(format!("cannot be read: {error}")).at(file, None))?;
+    Ok(text)
+}
+
+fn enrol_all(desk: &Desk, newcomers: BTreeMap<User, Newcomer>) -> Result<usize, Failure> {
+    let count = newcomers.len();
+    let bar = progress(desk, count);
+    desk.change(|rules| {
+        for (done, newcomer) in newcomers.into_values().enumerate() {
+            let user = newcomer.account.user.clone();
+            enrol_one(desk, newcomer, rules).map_err(|failure| {
+                failure.explained(|problem| {
+                    format!("{user}: {problem}; {done} users before this one are imported; mend it and import the others")
+                })
+            })?;
+            bar.inc(1);
+        }
+        Ok(())
+    })?;
+    bar.finish_and_clear();
+    Ok(count)
+}
+
+fn enrol_one(desk: &Desk, newcomer: Newcomer, rules: &mut enrolment::Desk<'_>) -> Result<(), Failure> {
+    let Newcomer { account, drafts } = newcomer;
+    let authenticators = drafts.len();
+    let vouched: Vec<_> = drafts.into_iter().map(Draft::vouched).collect();
+    // No recovery codes: nobody is here to be shown them.
+    enrolment::enrol(desk.entry(&account)?, &account, &vouched, 0, Existing::Keep, rules)?;
+    desk.audit(
+        &desk.event(Name::Imported, &account).field("from", "oath").field("authenticators", authenticators),
+    );
+    Ok(())
+}
+
+fn progress(desk: &Desk, users: usize) -> ProgressBar {
+    if desk.format == Format::Json || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("importing {wide_bar} {pos}/{len} {eta}");
+    ProgressBar::new(users as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn done(desk: &Desk, imported: usize, skipped: Vec<BadLine>) -> Result<(), Failure> {
+    #[derive(Serialize)]
+    struct Document {
+        imported: usize,
+        skipped: Vec<BadLine>,
+    }
+    let count = skipped.len();
+    match desk.format {
+        Format::Json => output::document(&Document { imported, skipped })?,
+        Format::Text => {
+            output::line(&format!("{imported} users imported, {count} lines skipped"));
+            output::line("they have no recovery codes yet: \"totp-enroll recovery-codes USER\" makes them");
+        }
+    }
+    Ok(())
+}

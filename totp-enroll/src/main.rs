@@ -1,0 +1,68 @@
+//! The desk: `totp-enroll` enrols people, shows them their codes, and lets them back in.
+//!
+//! ```text
+//!  main      the exit status, made in one place
+//!   └ cli    what may be typed
+//!   └ desk   what every command works with: config, keyring, store, audit, who asks
+//!      └ enroll · recovery_codes · disable · unlock · status · list · keys · import   one command each
+//!          └ factor      who may change this: a present code, or root and a typed name
+//!          └ qr · uri    what an app is shown
+//!   └ terminal  asking a person      └ output  the one document of --json
+//! ```
+//!
+//! Whether a code is right, and how an enrolment changes, is `totp_core`'s.
+
+#![forbid(unsafe_code)]
+
+mod account;
+mod audit;
+mod cli;
+mod clock;
+mod desk;
+mod disable;
+mod enroll;
+mod factor;
+mod failure;
+mod import;
+mod keys;
+mod list;
+mod output;
+mod qr;
+mod recovery_codes;
+mod report;
+mod status;
+mod terminal;
+mod unlock;
+mod uri;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use desk::Desk;
+use failure::Failure;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let format = output::Format::of(cli.json);
+    match run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::failure(format, &failure);
+            ExitCode::from(failure.status())
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<(), Failure> {
+    let desk = Desk::open(cli)?;
+    match &cli.command {
+        Command::Enroll(options) => enroll::run(&desk, options),
+        Command::Status { user } => status::run(&desk, user.as_deref()),
+        Command::List => list::run(&desk),
+        Command::RecoveryCodes { user, yes } => recovery_codes::run(&desk, user.as_deref(), (*yes).into()),
+        Command::Disable { user, yes } => disable::run(&desk, user.as_deref(), (*yes).into()),
+        Command::Unlock { user, repair } => unlock::run(&desk, user, *repair),
+        Command::Keys(command) => keys::run(&desk, command),
+        Command::Import(command) => import::run(&desk, command),
+    }
+}

@@ -1,0 +1,58 @@
+//! `recovery-codes`: a new set in place of the old, shown once.
+
+use crate::desk::Desk;
+use crate::factor::{Consent, authorise};
+use crate::failure::Failure;
+use crate::output::{self, Format};
+use crate::terminal::Terminal;
+use serde::Serialize;
+use totp_core::enrolment;
+use totp_core::event::Name;
+use totp_core::recovery::grouped;
+use totp_core::secret::Secret;
+use zeroize::Zeroizing;
+
+pub(crate) fn run(desk: &Desk, user: Option<&str>, consent: Consent) -> Result<(), Failure> {
+    let account = desk.any_account(user)?;
+    if !desk.is_enrolled(&account) {
+        return Err(Failure::not_enrolled(account.user.as_str()));
+    }
+    // Where nobody would see the new codes, the old ones stay.
+    let terminal = match desk.format {
+        Format::Json => None,
+        Format::Text => Some(Terminal::open(desk.format, "--json --yes prints the codes for a program")?),
+    };
+    authorise(desk, &account, consent, "replaces the recovery codes; the old ones are dead at once")?;
+    let codes = desk.change(|rules| {
+        let entry = desk.entry(&account)?;
+        Ok(enrolment::renew_recovery(entry, &account, desk.config.recovery_codes, rules)?)
+    })?;
+    desk.audit(&desk.event(Name::CodesRegenerated, &account).field("codes", codes.len()));
+    match terminal {
+        Some(terminal) => show(&terminal, &codes),
+        None => document(account.user.as_str(), &codes),
+    }
+}
+
+/// Shows the codes; nothing keeps them afterwards.
+pub(crate) fn show(terminal: &Terminal, codes: &[Secret]) -> Result<(), Failure> {
+    terminal.say("recovery codes, each good for one login when the phone is gone:");
+    for code in codes {
+        terminal.say_secret("  ", &grouped(code))?;
+    }
+    terminal.say("write them on paper or print them; they are not shown again");
+    Ok(())
+}
+
+fn document(user: &str, codes: &[Secret]) -> Result<(), Failure> {
+    #[derive(Serialize)]
+    struct Document<'a> {
+        user: &'a str,
+        recovery_codes: Vec<&'a str>,
+    }
+    let shown: Vec<Zeroizing<String>> = codes
+        .iter()
+        .map(|code| Zeroizing::new(String::from_utf8_lossy(grouped(code).expose()).into_owned()))
+        .collect();
+    output::document(&Document { user, recovery_codes: shown.iter().map(|code| code.as_str()).collect() })
+}

@@ -1,0 +1,109 @@
+//! How a user is enrolled, as a document and for people; never a secret.
+
+use crate::clock;
+use crate::desk::Desk;
+use crate::failure::Failure;
+use crate::output::{self, Format};
+use serde::Serialize;
+use totp_core::enrolment::recovery_left;
+use totp_core::limit::Standing;
+use totp_core::login::Account;
+use totp_core::store::Held;
+
+/// What `status` and `list` say of one user.
+#[derive(Serialize)]
+pub(crate) struct Report {
+    pub(crate) user: String,
+    /// `null`: bound by name alone.
+    pub(crate) uid: Option<u32>,
+    pub(crate) created: String,
+    pub(crate) authenticators: Vec<Authenticator>,
+    pub(crate) recovery_created: Option<String>,
+    pub(crate) recovery_left: usize,
+    pub(crate) wrong_in_a_row: u32,
+    /// `open`, `limited`, `locked` or `disabled`.
+    pub(crate) state: &'static str,
+    pub(crate) wait_seconds: u64,
+    pub(crate) last_login: Option<LastLogin>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Authenticator {
+    pub(crate) label: String,
+    r#type: &'static str,
+    pub(crate) algorithm: &'static str,
+    pub(crate) digits: u8,
+    pub(crate) period: u64,
+    pub(crate) created: String,
+    /// When a code of it was first accepted.
+    pub(crate) confirmed: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct LastLogin {
+    pub(crate) at: String,
+    pub(crate) method: &'static str,
+}
+
+impl Report {
+    /// Reads the enrolment of `account`; `None`: not enrolled.
+    pub(crate) fn of(desk: &Desk, account: &Account) -> Result<Option<Self>, Failure> {
+        let Some(held) = desk.hold(account)? else { return Ok(None) };
+        let (credential, ledger) = (held.credential(), held.ledger());
+        let (state, wait_seconds) = match desk.config.limit.standing(ledger.tries(), clock::now()?.realtime) {
+            Standing::Open => ("open", 0),
+            Standing::Limited(wait) => ("limited", wait.0),
+            Standing::Locked(wait) => ("locked", wait.0),
+            Standing::Disabled => ("disabled", 0),
+        };
+        let authenticators = credential.authenticators().iter().enumerate().map(|(place, authenticator)| {
+            let parameters = authenticator.parameters();
+            Authenticator {
+                label: authenticator.label().as_str().to_owned(),
+                r#type: "totp",
+                algorithm: parameters.algorithm().as_str(),
+                digits: parameters.digits(),
+                period: parameters.period(),
+                created: authenticator.created().to_string(),
+                confirmed: ledger.confirmed_at(place).map(clock::date),
+            }
+        });
+        Ok(Some(Self {
+            user: account.user.as_str().to_owned(),
+            uid: credential.owner().uid,
+            created: credential.created().to_string(),
+            authenticators: authenticators.collect(),
+            recovery_created: credential.recovery_created().map(|created| created.to_string()),
+            recovery_left: recovery_left(credential, ledger),
+            wrong_in_a_row: ledger.tries().consecutive(),
+            state,
+            wait_seconds,
+            last_login: ledger
+                .last_login()
+                .map(|login| LastLogin { at: clock::date(login.at), method: login.method.as_str() }),
+        }))
+    }
+
+    /// The state in words.
+    pub(crate) fn standing(&self) -> String {
+        match self.wait_seconds {
+            0 => self.state.to_owned(),
+            wait => format!("{} for {}", self.state, clock::length(wait)),
+        }
+    }
+}
+
+/// Says that a change was made.
+pub(crate) fn done(format: Format, account: &Account, what: &'static str, said: &str) -> Result<(), Failure> {
+    #[derive(Serialize)]
+    struct Document<'a> {
+        user: &'a str,
+        done: &'static str,
+    }
+    let user = account.user.as_str();
+    match format {
+        Format::Text => output::line(&format!("{user}: {said}")),
+        Format::Json => output::document(&Document { user, done: what })?,
+    }
+    Ok(())
+}

@@ -1,0 +1,49 @@
+//! `status`: how one user is enrolled.
+
+use crate::desk::Desk;
+use crate::failure::Failure;
+use crate::output::{self, Format};
+use crate::report::Report;
+
+pub(crate) fn run(desk: &Desk, user: Option<&str>) -> Result<(), Failure> {
+    let account = desk.any_account(user)?;
+    let report = Report::of(desk, &account)?.ok_or_else(|| Failure::not_enrolled(account.user.as_str()))?;
+    match desk.format {
+        Format::Json => output::document(&report),
+        Format::Text => {
+            lines(&report, desk.config.warn_below).iter().for_each(|line| output::line(line));
+            Ok(())
+        }
+    }
+}
+
+fn lines(report: &Report, warn_below: usize) -> Vec<String> {
+    let bound = report.uid.map_or_else(|| "by name alone".to_owned(), |uid| format!("uid {uid}"));
+    let mut lines = vec![format!("{} ({bound}): enrolled since {}", report.user, report.created)];
+    for authenticator in &report.authenticators {
+        let confirmed = authenticator
+            .confirmed
+            .as_ref()
+            .map_or("no code accepted yet".to_owned(), |at| format!("first code accepted {at}"));
+        lines.push(format!(
+            "authenticator \"{}\": {}, {} digits, {} s, since {}, {confirmed}",
+            authenticator.label,
+            authenticator.algorithm,
+            authenticator.digits,
+            authenticator.period,
+            authenticator.created
+        ));
+    }
+    lines.push(match (&report.recovery_created, report.recovery_left) {
+        (None, _) => "recovery codes: none; \"totp-enroll recovery-codes\" makes some".to_owned(),
+        (Some(since), left) if left < warn_below => {
+            format!("recovery codes: only {left} left of those made {since}; \"totp-enroll recovery-codes\" renews them")
+        }
+        (Some(since), left) => format!("recovery codes: {left} left of those made {since}"),
+    });
+    lines.push(format!("state: {}, {} wrong codes in a row", report.standing(), report.wrong_in_a_row));
+    lines.push(report.last_login.as_ref().map_or("last login: none".to_owned(), |login| {
+        format!("last login: {} by {}", login.at, login.method)
+    }));
+    lines
+}
