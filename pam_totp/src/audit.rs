@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 use syslog::{Facility, LogFormat, Logger, LoggerBackend};
 use totp_core::event::{Event, Name, Severity};
-use totp_core::login::{Method, Reason, Refusal, Trouble};
+use totp_core::login::{Method, Reason, Refusal};
 
 /// How long a full socket may hold up a login.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -69,8 +69,7 @@ fn describe(outcome: &Outcome, user: Option<&str>, request: &Request) -> Event {
             about(Name::Accepted).field("method", "exempt").field("reason", "not_enrolled")
         }
         Outcome::Refused(Refusal { reason, lock: Some(lock) }) => {
-            detailed(about(Name::Locked).field("reason", reason.as_str()), *reason)
-                .field("lock_seconds", lock.0)
+            detailed(about(Name::Locked).field("reason", reason.as_str()), *reason).field("seconds", lock.0)
         }
         Outcome::Refused(Refusal { reason, lock: None }) => {
             detailed(about(Name::Refused).field("reason", reason.as_str()), *reason)
@@ -119,16 +118,13 @@ fn detailed(event: Event, reason: Reason) -> Event {
 /// The file and the line where there are some, and what to do.
 fn error(event: Event, broken: &Broken) -> Event {
     match broken {
-        Broken::Config(store) | Broken::Trouble(Trouble::Store(store)) => event
+        Broken::Config(store) | Broken::Store(store) => event
             .field("file", store.file().display())
             .maybe("line", store.line())
             .field("problem", store.problem()),
-        Broken::Argument(_)
-        | Broken::NoKeyring(_)
-        | Broken::NoUser(_)
-        | Broken::Database(_)
-        | Broken::Clock(_)
-        | Broken::Trouble(Trouble::Open(_) | Trouble::OtherAccount | Trouble::LedgerDoesNotFit) => {
+        Broken::NoKeyring(file) => event.field("file", file.display()).field("problem", broken),
+        Broken::Unusable { file, trouble } => event.field("file", file.display()).field("problem", trouble),
+        Broken::Argument(_) | Broken::NoUser(_) | Broken::Database(_) | Broken::Clock(_) => {
             event.field("problem", broken)
         }
     }

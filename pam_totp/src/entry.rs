@@ -13,9 +13,9 @@ use std::ffi::CStr;
 pub(crate) struct Door;
 
 impl PamHooks for Door {
-    fn sm_authenticate(pamh: &mut PamHandle, args: Vec<&CStr>, _: PamFlag) -> PamResultCode {
+    fn sm_authenticate(pamh: &mut PamHandle, args: Vec<&CStr>, flags: PamFlag) -> PamResultCode {
         ffi::silence_panics();
-        login::authenticate(pamh, &args).into()
+        login::authenticate(pamh, &args, flags).into()
     }
 
     /// There are no credentials to set; libpam asks whoever authenticated.
@@ -45,6 +45,7 @@ fn misplaced(pamh: &mut PamHandle, args: &[&CStr], facility: &'static str) -> Pa
     ffi::silence_panics();
     let request = Request::read(pamh, facility);
     let outcome = Outcome::Misplaced { facility };
-    Audit::open(&login::syslog_of(Arguments::config_file(args).as_deref(), &request), &request).outcome(&outcome, None);
+    Audit::open(&login::syslog_of(Arguments::config_file(args).as_deref(), &request), &request)
+        .outcome(&outcome, None);
     outcome.into()
 }

@@ -6,7 +6,7 @@ use crate::audit::Audit;
 use crate::outcome::{Broken, Outcome, Unenrolled};
 use crate::request::Request;
 use crate::{clock, ffi};
-use pam::constants::{PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON};
+use pam::constants::{PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_SILENT, PAM_TEXT_INFO, PamFlag};
 use pam::conv::Conv;
 use pam::module::PamHandle;
 use pam::secret::SecretBytes;
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use totp_core::code::Answer;
 use totp_core::config::{Config, DEFAULT_FILE};
 use totp_core::keyring::Keyring;
-use totp_core::login::{Account, Reason, Rules, Verdict, judge};
+use totp_core::login::{Account, Method, Reason, Rules, Verdict, judge};
 use totp_core::store::files::Files;
 use totp_core::store::guard::{Guard, read_document};
 use totp_core::store::{Hold, Store, StoreError};
@@ -26,7 +26,7 @@ use totp_core::time::Seconds;
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// One call of `pam_sm_authenticate`, logged.
-pub(crate) fn authenticate(pamh: &mut PamHandle, words: &[&CStr]) -> Outcome {
+pub(crate) fn authenticate(pamh: &mut PamHandle, words: &[&CStr], flags: PamFlag) -> Outcome {
     let request = Request::read(pamh, "auth");
     let (arguments, config) = match settings(words, &request) {
         Ok(settings) => settings,
@@ -41,8 +41,11 @@ pub(crate) fn authenticate(pamh: &mut PamHandle, words: &[&CStr]) -> Outcome {
     let mut audit = Audit::open(&config.paths.syslog, &request);
     let mut login = Login { arguments, config, audit: &mut audit };
     let outcome = login.run(pamh, &mut user).unwrap_or_else(Outcome::Broken);
-    let delay = login.config.fail_delay;
+    let (delay, warn_below) = (login.config.fail_delay, login.config.warn_below);
     audit.outcome(&outcome, user.as_deref());
+    if flags & PAM_SILENT == 0 {
+        warn_of_few_codes(pamh, &outcome, warn_below);
+    }
     if matches!(outcome, Outcome::Refused(_)) && delay > Seconds(0) {
         ffi::fail_delay(pamh, Duration::from_secs(delay.0));
     }
@@ -72,6 +75,19 @@ fn read_config(named: Option<&Path>, request: &Request) -> Result<Config, StoreE
             let problem = "is missing: create it, or correct conf= in the service file";
             Err(StoreError::Unsafe { file: file.to_owned(), problem })
         }
+    }
+}
+
+/// Tells who came in by one of their last recovery codes to renew them. What the application makes of it changes nothing.
+fn warn_of_few_codes(pamh: &PamHandle, outcome: &Outcome, warn_below: usize) {
+    let Outcome::Accepted(verified) = outcome else { return };
+    let Method::RecoveryCode { left } = verified.method() else { return };
+    if *left >= warn_below {
+        return;
+    }
+    let text = format!("{left} recovery codes are left; \"sudo totp-enroll recovery-codes\" makes new ones");
+    if let Ok(Some(conversation)) = pamh.get_item::<Conv<'_>>() {
+        drop(conversation.send(PAM_TEXT_INFO, &text));
     }
 }
 
@@ -118,7 +134,10 @@ impl Login<'_, '_> {
         };
         self.debug("judging");
         let rules = Rules { drift_steps: self.config.drift_steps, limit: self.config.limit };
-        Ok(match judge(held, account, &answer, now, &rules, &keyring)? {
+        let judged = judge(held, account, &answer, now, &rules, &keyring).map_err(|trouble| {
+            Broken::judging(trouble, store.credential_file(&account.user), store.ledger_file(&account.user))
+        })?;
+        Ok(match judged {
             Verdict::Accepted(verified) => Outcome::Accepted(verified),
             Verdict::Refused(refusal) => Outcome::Refused(refusal),
         })

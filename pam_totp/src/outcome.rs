@@ -4,6 +4,8 @@ use crate::account::NoDatabase;
 use crate::arguments::ArgumentError;
 use crate::clock::NoClock;
 use pam::constants::PamResultCode;
+use std::path::PathBuf;
+use totp_core::keyring::OpenError;
 use totp_core::login::{Reason, Refusal, Trouble, Verified};
 use totp_core::store::StoreError;
 
@@ -38,8 +40,10 @@ pub(crate) enum Broken {
     Argument(#[from] ArgumentError),
     #[error(transparent)]
     Config(StoreError),
-    #[error("the keyring {} is missing: \"totp-enroll keys init\" makes one; if people are enrolled, restore it from a backup", .0.display())]
-    NoKeyring(std::path::PathBuf),
+    #[error(
+        "the keyring is missing: \"totp-enroll keys init\" makes one; if people are enrolled, restore it from a backup"
+    )]
+    NoKeyring(PathBuf),
     #[error("the application gave no user name (PAM error {0})")]
     NoUser(i32),
     #[error(transparent)]
@@ -47,12 +51,24 @@ pub(crate) enum Broken {
     #[error(transparent)]
     Clock(#[from] NoClock),
     #[error(transparent)]
-    Trouble(#[from] Trouble),
+    Store(#[from] StoreError),
+    #[error("{}: {trouble}", file.display())]
+    Unusable { file: PathBuf, trouble: Trouble },
 }
 
-impl From<StoreError> for Broken {
-    fn from(error: StoreError) -> Self {
-        Self::Trouble(error.into())
+impl Broken {
+    /// What `trouble` is about: what the store names, else the files of `user`.
+    pub(crate) fn judging(trouble: Trouble, credential: PathBuf, ledger: PathBuf) -> Self {
+        match trouble {
+            Trouble::Store(error) => Self::Store(error),
+            Trouble::Open(OpenError::MissingKey { ref keyring, .. }) => {
+                Self::Unusable { file: keyring.clone(), trouble }
+            }
+            Trouble::Open(OpenError::DoesNotOpen { .. }) | Trouble::OtherAccount => {
+                Self::Unusable { file: credential, trouble }
+            }
+            Trouble::LedgerDoesNotFit => Self::Unusable { file: ledger, trouble },
+        }
     }
 }
 
@@ -83,9 +99,11 @@ impl From<Outcome> for PamResultCode {
             Outcome::Broken(broken) => match broken {
                 Broken::Argument(_) | Broken::Config(_) => Self::PAM_SERVICE_ERR,
                 Broken::NoUser(_) => Self::PAM_USER_UNKNOWN,
-                Broken::NoKeyring(_) | Broken::Database(_) | Broken::Clock(_) | Broken::Trouble(_) => {
-                    Self::PAM_SYSTEM_ERR
-                }
+                Broken::NoKeyring(_)
+                | Broken::Database(_)
+                | Broken::Clock(_)
+                | Broken::Store(_)
+                | Broken::Unusable { .. } => Self::PAM_SYSTEM_ERR,
             },
             Outcome::Misplaced { .. } => Self::PAM_SERVICE_ERR,
         }
@@ -107,7 +125,7 @@ mod tests {
             Outcome::Broken(Broken::NoKeyring("/k".into())),
             Outcome::Broken(Broken::NoUser(4)),
             Outcome::Broken(Broken::Clock(NoClock::Before1970)),
-            Outcome::Broken(Broken::Trouble(Trouble::OtherAccount)),
+            Outcome::Broken(Broken::judging(Trouble::OtherAccount, "/c".into(), "/l".into())),
             Outcome::Misplaced { facility: "account" },
         ];
         for outcome in troubles {

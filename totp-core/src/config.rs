@@ -16,6 +16,9 @@ const MOST_TRIES: u32 = MOST_ATTEMPTS as u32;
 #[expect(clippy::cast_possible_truncation, reason = "16")]
 const MOST_RECOVERY: u32 = MOST_CODES as u32;
 
+/// What to do about a config that cannot be read.
+const MEND: &str = "correct the line; pam_totp.conf(5) has every key";
+
 /// The config of one service, checked; every key has a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -62,7 +65,7 @@ impl Config {
     /// # Errors
     /// [`DocumentError`] with the line where there is one; an unknown key is one.
     pub fn parse(file: &Path, bytes: &[u8], service: Option<&str>) -> Result<Self, DocumentError> {
-        let Raw { paths, totp, limit, recovery, service: mut services } = document::parse(file, bytes)?;
+        let Raw { paths, totp, limit, recovery, service: mut services } = document::parse(file, bytes, MEND)?;
         let general = Sections { paths, totp, limit, recovery };
         let special = service.and_then(|name| services.remove(name)).unwrap_or_default();
         let config = Self::merge(&special, &general);
@@ -114,19 +117,21 @@ impl Config {
     fn contradiction(&self) -> Option<&'static str> {
         let limit = &self.limit;
         if self.answer_within == Seconds(0) {
-            return Some("totp.answer_within is zero: nobody could answer in time");
+            return Some("totp.answer_within is zero, so nobody could answer in time: make it longer");
         }
         if limit.per == Seconds(0) || limit.lock_for == Seconds(0) {
-            return Some("limit.per and limit.lock_for must be longer than zero");
+            return Some("limit.per or limit.lock_for is zero: make it longer");
         }
         if self.fail_delay > Seconds(10) {
-            return Some("limit.fail_delay is longer than \"10s\"");
+            return Some("limit.fail_delay is longer than ten seconds: make it shorter");
         }
         if limit.lock_for > limit.lock_max {
-            return Some("limit.lock_for is longer than limit.lock_max");
+            return Some("limit.lock_for is longer than limit.lock_max: make it shorter");
         }
         if limit.lock_after > limit.disable_after {
-            return Some("limit.lock_after is more than limit.disable_after: no lock would ever start");
+            return Some(
+                "limit.lock_after is more than limit.disable_after, so no lock would ever start: make it less",
+            );
         }
         None
     }

@@ -19,6 +19,9 @@ pub const LONGEST_LABEL: usize = 32;
 /// The version that this program reads and writes.
 const VERSION: u32 = 1;
 
+/// What to do about a credential that cannot be read.
+const MEND: &str = "restore it from a backup, or enrol the user again";
+
 /// What one user is enrolled with. Every value in it has been checked; its secrets are sealed.
 #[derive(Clone)]
 pub struct Credential {
@@ -96,8 +99,11 @@ impl Credential {
     /// # Errors
     /// [`DocumentError`] with the line where there is one; also where the document is another user's.
     pub fn parse(file: &Path, bytes: &[u8], user: &User) -> Result<Self, DocumentError> {
-        let raw: Raw = document::parse(file, bytes).map_err(|error| newer(file, bytes).unwrap_or(error))?;
-        raw.check(user).map_err(|problem| newer(file, bytes).unwrap_or(DocumentError::new(file, problem)))
+        let raw: Raw =
+            document::parse(file, bytes, MEND).map_err(|error| newer(file, bytes).unwrap_or(error))?;
+        raw.check(user).map_err(|problem| {
+            newer(file, bytes).unwrap_or(DocumentError::new(file, format!("{problem}; {MEND}")))
+        })
     }
 
     /// The text of the document.
@@ -138,6 +144,12 @@ impl Credential {
     #[must_use]
     pub fn recovery_created(&self) -> Option<Created> {
         self.recovery.as_ref().map(|set| set.created)
+    }
+
+    /// How many recovery codes there are, used and unused.
+    #[must_use]
+    pub fn recovery_codes(&self) -> usize {
+        self.recovery.as_ref().map_or(0, |set| set.hashes.len())
     }
 
     pub(crate) fn recovery(&self) -> Option<&RecoverySet> {
@@ -350,7 +362,7 @@ fn newer(file: &Path, bytes: &[u8]) -> Option<DocumentError> {
     struct Version {
         version: u32,
     }
-    let Version { version } = document::parse(file, bytes).ok()?;
+    let Version { version } = document::parse(file, bytes, MEND).ok()?;
     let problem = format!("version {version} is newer than this program reads ({VERSION}): upgrade it");
     (version > VERSION).then(|| DocumentError::new(file, problem))
 }
@@ -438,12 +450,10 @@ impl Raw {
             return Err(format!("version {} is not one that this program reads ({VERSION})", self.version));
         }
         if self.user != user.as_str() {
-            return Err(
-                "is another user's credential: it was copied or renamed; enrol this user instead".to_owned()
-            );
+            return Err("is another user's credential: it was copied or renamed".to_owned());
         }
         if self.authenticators.is_empty() {
-            return Err("has no authenticator; enrol again".to_owned());
+            return Err("has no authenticator".to_owned());
         }
         let owner = Owner { user: user.clone(), uid: self.uid, id: self.id };
         let mut credential = Credential::new(owner, self.created);

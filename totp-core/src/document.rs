@@ -29,17 +29,17 @@ impl DocumentError {
     }
 }
 
-/// Parses `bytes` as TOML into `T`. `file` is only named in errors.
-pub(crate) fn parse<T: DeserializeOwned>(file: &Path, bytes: &[u8]) -> Result<T, DocumentError> {
+/// Parses `bytes` as TOML into `T`. `file` is only named in errors; `mend` says what to do about one.
+pub(crate) fn parse<T: DeserializeOwned>(file: &Path, bytes: &[u8], mend: &str) -> Result<T, DocumentError> {
     let text = std::str::from_utf8(bytes).map_err(|error| DocumentError {
         file: file.to_owned(),
         line: Some(line_of(bytes, error.valid_up_to())),
-        problem: "is not UTF-8 text".to_owned(),
+        problem: format!("is not UTF-8 text; {mend}"),
     })?;
     toml::from_str(text).map_err(|error| DocumentError {
         file: file.to_owned(),
         line: error.span().map(|span| line_of(bytes, span.start)),
-        problem: without_values(error.message()),
+        problem: format!("{}; {mend}", without_values(error.message())),
     })
 }
 
@@ -73,7 +73,7 @@ mod tests {
     }
 
     fn error(text: &[u8]) -> DocumentError {
-        parse::<Sample>(Path::new("/etc/x.toml"), text).unwrap_err()
+        parse::<Sample>(Path::new("/etc/x.toml"), text, "mend it").unwrap_err()
     }
 
     #[test]
@@ -81,6 +81,7 @@ mod tests {
         let error = error(b"# hello\ncount = 1\nwat = 2\n");
         assert_eq!(error.line, Some(3));
         assert!(error.to_string().starts_with("/etc/x.toml line 3: unknown field `wat`"), "{error}");
+        assert!(error.to_string().ends_with("; mend it"), "{error}");
     }
 
     #[test]

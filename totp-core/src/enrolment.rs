@@ -141,6 +141,9 @@ pub enum EnrolmentError {
     /// Nothing could be sealed.
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// An enrolment without an authenticator would lock its user out.
+    #[error("there is no authenticator to enrol")]
+    NoAuthenticator,
     /// The user is enrolled, and nobody said to replace that.
     #[error("the user is enrolled already")]
     AlreadyEnrolled,
@@ -208,6 +211,9 @@ pub fn enrol<E: Entry>(
 ) -> Result<Vec<Secret>, EnrolmentError> {
     if entry.credential().is_some() && existing == Existing::Keep {
         return Err(EnrolmentError::AlreadyEnrolled);
+    }
+    if confirmed.is_empty() {
+        return Err(EnrolmentError::NoAuthenticator);
     }
     let owner = Owner { user: account.user.clone(), uid: account.uid, id: Id::random(desk.entropy)? };
     let mut ledger = Ledger::of(owner.id, Vec::new());

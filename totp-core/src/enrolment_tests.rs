@@ -48,6 +48,16 @@ fn an_enrolment_stays_unless_it_is_to_be_replaced() {
 }
 
 #[test]
+fn nobody_is_enrolled_with_nothing() {
+    let mut scene = Scene::new();
+    let refused = scene.desk(NOON, |files, desk| {
+        enrol(files.entry(&alice().user, PATIENCE).unwrap().unwrap(), &alice(), &[], 10, Existing::Keep, desk)
+    });
+    assert!(matches!(refused, Err(EnrolmentError::NoAuthenticator)));
+    assert_eq!(word(scene.login(b"000000", at(NOON))), "not_enrolled");
+}
+
+#[test]
 fn an_added_authenticator_opens_beside_the_first() {
     let mut scene = Scene::new();
     scene.enrol(PHONE);

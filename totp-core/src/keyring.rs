@@ -15,6 +15,9 @@ pub(crate) const NONCE_LENGTH: usize = 12;
 /// The version that this program reads and writes.
 const VERSION: u32 = 1;
 
+/// What to do about a keyring that cannot be read.
+const MEND: &str = "restore the keyring from a backup";
+
 /// The keys, by id, and which of them seals.
 pub struct Keyring {
     file: PathBuf,
@@ -87,13 +90,10 @@ impl Keyring {
     /// # Errors
     /// [`DocumentError`] with the line where there is one.
     pub fn parse(file: &Path, bytes: &[u8]) -> Result<Self, DocumentError> {
-        let raw: Raw = document::parse(file, bytes)?;
-        let error = |problem: String| Err(DocumentError::new(file, problem));
+        let raw: Raw = document::parse(file, bytes, MEND)?;
+        let error = |problem: String| Err(DocumentError::new(file, format!("{problem}; {MEND}")));
         if raw.version != VERSION {
-            return error(format!(
-                "version {} is not one that this program reads ({VERSION}): upgrade it",
-                raw.version
-            ));
+            return error(format!("version {} is not one that this program reads ({VERSION})", raw.version));
         }
         for (at, key) in raw.keys.iter().enumerate() {
             if key.id.is_empty() || !key.id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {

@@ -94,16 +94,16 @@ impl Ledger {
         if self.recovery.set == set { self.recovery } else { RecoveryMarks { set, used: [0; MOST_CODES] } }
     }
 
-    /// When a code of the authenticator at `place` of the credential was first accepted, seconds since 1970.
-    #[must_use]
-    pub fn confirmed_at(&self, place: usize) -> Option<u64> {
-        self.progress.get(place).map(|progress| progress.confirmed_at).filter(|&at| at != 0)
-    }
-
     /// The wrong tries.
     #[must_use]
     pub fn tries(&self) -> &Tries {
         &self.tries
+    }
+
+    /// When a code of the authenticator at this place was first accepted, seconds since 1970; `None`: never.
+    #[must_use]
+    pub fn confirmed_at(&self, place: usize) -> Option<u64> {
+        self.progress.get(place).map(|progress| progress.confirmed_at).filter(|&at| at != 0)
     }
 
     /// The last accepted login.

@@ -250,16 +250,12 @@ impl<H: Held> Attempt<'_, H> {
     }
 
     fn recovery(self, code: &Secret, standing: Standing) -> Result<Verdict, Trouble> {
-        let mut ledger = self.held.ledger().clone();
         let Some((set, at)) = self.find(code)? else {
-            return match standing {
-                Standing::Open => self.charge(ledger, Reason::Wrong),
-                // Nothing is gained by guessing on, and a row that grew while locked would lock the person out.
-                barred @ (Standing::Limited(_) | Standing::Locked(_) | Standing::Disabled) => {
-                    Ok(barred.into())
-                }
-            };
+            // Nothing is charged: 80 bits are not guessed, and a password of sixteen characters that sshd passed on looks
+            // like a recovery code and must not lock its owner out.
+            return Ok(standing.into());
         };
+        let mut ledger = self.held.ledger().clone();
         let mut marks = ledger.marks_of(set.id);
         let codes = set.hashes.len();
         match marks.used.get_mut(at) {

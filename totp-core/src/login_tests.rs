@@ -83,12 +83,12 @@ fn a_recovery_code_works_once() {
 }
 
 #[test]
-fn a_wrong_recovery_code_is_charged_like_a_wrong_code() {
+fn a_wrong_recovery_code_charges_nothing() {
     let (scene, _) = enrolled();
-    for _ in 0..5 {
+    for _ in 0..200 {
         assert_eq!(word(scene.login(b"AAAA-AAAA-AAAA-AAAA", at(NOON))), "wrong");
     }
-    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "limited");
+    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
 }
 
 #[test]

@@ -262,7 +262,6 @@ impl History {
 
     fn recovery(&mut self, which: usize) {
         let typed = self.codes[which].expose().to_vec();
-        let barred = self.model.barred(self.now.realtime);
         match (self.login(&typed), self.model.used.as_mut()) {
             (Verdict::Accepted(_), Some(used)) => {
                 assert!(!used[which], "a recovery code opened twice");
@@ -277,19 +276,14 @@ impl History {
                     refusal.reason.as_str()
                 );
             }
-            (Verdict::Refused(_), None) if barred => {}
-            (Verdict::Refused(_), None) => self.model.charge(self.now.realtime),
+            (Verdict::Refused(_), None) => {}
         }
     }
 
     fn old_recovery(&mut self, which: usize) {
         let Some(old) = self.old_codes.get(which) else { return };
         let typed = old.expose().to_vec();
-        let barred = self.model.barred(self.now.realtime);
         assert!(matches!(self.login(&typed), Verdict::Refused(_)), "a recovery code of an old set opened");
-        if !barred {
-            self.model.charge(self.now.realtime);
-        }
     }
 }
 

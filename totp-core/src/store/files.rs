@@ -115,6 +115,18 @@ impl Files {
         Ok(users)
     }
 
+    /// Where a user's credential lies, for messages about it.
+    #[must_use]
+    pub fn credential_file(&self, user: &User) -> PathBuf {
+        self.state.join(CREDENTIALS).join(format!("{}.toml", user.component()))
+    }
+
+    /// Where a user's ledger lies, for messages about it.
+    #[must_use]
+    pub fn ledger_file(&self, user: &User) -> PathBuf {
+        self.state.join(LEDGERS).join(user.component())
+    }
+
     fn rooms(&self) -> Result<Rooms, StoreError> {
         let state = Directory::open(&self.state, Room::Place)?;
         Ok(Rooms {
