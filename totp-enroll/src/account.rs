@@ -14,23 +14,35 @@ pub(crate) struct Operator {
 }
 
 impl Operator {
-    /// The person behind sudo, else the real user. sudo sets `SUDO_UID` itself; only root can have set it otherwise.
-    pub(crate) fn present() -> Self {
-        let behind_sudo = std::env::var("SUDO_UID").ok().and_then(|uid| uid.parse().ok()).map(Uid::from_raw);
-        let uid = behind_sudo.filter(|_| getuid().is_root()).unwrap_or_else(getuid);
+    /// The person behind sudo, else the real user. sudo sets `SUDO_USER` and `SUDO_UID` itself; only root can have set
+    /// them otherwise. Where they do not name one account nobody's word is taken.
+    pub(crate) fn present() -> Result<Self, Failure> {
+        let variable = |name| std::env::var(name).ok().filter(|_| getuid().is_root());
+        let uid = match (variable("SUDO_USER"), variable("SUDO_UID")) {
+            (None, _) => getuid(),
+            (Some(user), claimed) => behind_sudo(&user, claimed.as_deref())?,
+        };
         let name =
             Passwd::from_uid(uid).ok().flatten().map_or_else(|| format!("uid {uid}"), |account| account.name);
-        Self { name, uid }
-    }
-
-    /// Whether nobody stands behind root: a root shell, a maintainer script.
-    pub(crate) fn is_root(&self) -> bool {
-        self.uid.is_root()
+        Ok(Self { name, uid })
     }
 
     /// Whether this person acts for themselves.
     pub(crate) fn is(&self, account: &Account) -> bool {
         account.uid == Some(self.uid.as_raw())
+    }
+}
+
+fn behind_sudo(user: &str, claimed: Option<&str>) -> Result<Uid, Failure> {
+    let known = Passwd::from_name(user).ok().flatten().map(|account| account.uid);
+    match (known, claimed.map(str::parse)) {
+        (Some(known), None) => Ok(known),
+        (Some(known), Some(Ok(claimed))) if known == Uid::from_raw(claimed) => Ok(known),
+        (None | Some(_), _) => {
+            let problem =
+                "SUDO_USER and SUDO_UID do not name one account; run it through sudo, or as root itself";
+            Err(Failure::not_permitted(problem))
+        }
     }
 }
 
@@ -61,4 +73,22 @@ pub(crate) fn canonical(name: &str, unknown: Unknown) -> Result<Account, Failure
     let user = User::parse(found.as_ref().map_or(name, |account| account.name.as_str()))
         .map_err(|error| Failure::refused(error.to_string()))?;
     Ok(Account { user, uid })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_person_behind_sudo_is_the_operator() {
+        assert_eq!(behind_sudo("daemon", Some("1")).ok(), Some(Uid::from_raw(1)));
+        assert_eq!(behind_sudo("daemon", None).ok(), Some(Uid::from_raw(1)));
+    }
+
+    #[test]
+    fn a_name_and_a_uid_of_two_accounts_are_nobody() {
+        for (user, uid) in [("daemon", "0"), ("daemon", "one"), ("no-such-account", "1")] {
+            assert!(behind_sudo(user, Some(uid)).is_err(), "{user} {uid}");
+        }
+    }
 }

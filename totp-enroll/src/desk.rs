@@ -36,7 +36,7 @@ impl Desk {
         }
         let config = read_config(cli.config.as_deref())?;
         let store = Files::new(&config.paths.state);
-        Ok(Self { config, format: Format::of(cli.json), operator: Operator::present(), store })
+        Ok(Self { config, format: Format::of(cli.json), operator: Operator::present()?, store })
     }
 
     /// The account of `user`, or the operator's own.

@@ -7,6 +7,7 @@ use crate::factor::{Consent, authorise};
 use crate::failure::Failure;
 use crate::qr::Qr;
 use crate::recovery_codes;
+use crate::signals::Undisturbed;
 use crate::terminal::Terminal;
 use crate::uri;
 use totp_core::credential::Label;
@@ -15,6 +16,9 @@ use totp_core::event::Name;
 use totp_core::login::Account;
 use totp_core::secret::Secret;
 use totp_core::totp::Parameters;
+
+/// The longest issuer, in bytes: apps cut what is longer, and the QR code grows with it.
+const LONGEST_ISSUER: usize = 64;
 
 /// Codes that may be tried against one draft.
 const TRIES: usize = 5;
@@ -33,6 +37,9 @@ pub(crate) fn run(desk: &Desk, options: &Enroll) -> Result<(), Failure> {
     let parameters = Parameters::new(options.algorithm.into(), options.digits, options.period)
         .map_err(|error| Failure::usage(error.to_string()))?;
     let issuer = options.issuer.clone().map_or_else(host, Ok)?;
+    if issuer.is_empty() || issuer.len() > LONGEST_ISSUER || issuer.chars().any(char::is_control) {
+        return Err(Failure::usage(format!("--issuer must be 1 to {LONGEST_ISSUER} printable characters")));
+    }
     let account = desk.account(options.user.as_deref())?;
     // Before a person scans anything: everything that could fail afterwards and can be known now.
     desk.keyring()?;
@@ -42,6 +49,7 @@ pub(crate) fn run(desk: &Desk, options: &Enroll) -> Result<(), Failure> {
         .map_err(|e| Failure::refused(e.to_string()))?;
     show(&terminal, &draft, &issuer, &account, options)?;
     let confirmed = confirm(&terminal, draft, &issuer, &account)?;
+    let _undisturbed = Undisturbed::begin();
     let codes = place(desk, &account, confirmed, way)?;
     desk.audit(
         &desk
@@ -138,7 +146,7 @@ fn confirm(
     account: &Account,
 ) -> Result<Confirmed, Failure> {
     let mut left = TRIES;
-    terminal.say("(type \"uri\" to see the otpauth:// URI)");
+    terminal.say("(type \"uri\" to see all of it as a URI)");
     while left > 0 {
         let typed = terminal.ask("code from the authenticator: ")?;
         if typed.expose() == b"uri" {

@@ -33,7 +33,7 @@ pub(crate) fn authorise(
     consent: Consent,
     purpose: &str,
 ) -> Result<(), Failure> {
-    if desk.operator.is(account) && !desk.operator.is_root() {
+    if desk.operator.is(account) {
         return present_code(desk, account);
     }
     match consent {
@@ -56,8 +56,9 @@ fn typed_name(desk: &Desk, account: &Account, purpose: &str) -> Result<(), Failu
 /// Asks for a code of the enrolment and uses it up, through the same ledger and limit as a login.
 fn present_code(desk: &Desk, account: &Account) -> Result<(), Failure> {
     let terminal = Terminal::open(desk.format, "changing your own factor takes a present code")?;
+    terminal.say("changing your own factor takes a code of it, or a recovery code");
     for _ in 0..TRIES {
-        let typed = terminal.ask("present code (or a recovery code): ")?;
+        let typed = terminal.ask("present code: ")?;
         let Some(answer) = Answer::recognise(typed.expose()) else {
             output::remark("that cannot be a code: type the digits of the app, or a recovery code");
             continue;

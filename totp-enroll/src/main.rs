@@ -30,6 +30,7 @@ mod output;
 mod qr;
 mod recovery_codes;
 mod report;
+mod signals;
 mod status;
 mod terminal;
 mod unlock;

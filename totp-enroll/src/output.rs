@@ -37,7 +37,7 @@ pub(crate) fn document<T: Serialize>(document: &T) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Says why a command failed: on standard error for a person, as the document for a program.
+/// Says why a command failed: on standard error for a person, and as the document for a program.
 pub(crate) fn failure(format: Format, failure: &Failure) {
     #[derive(Serialize)]
     struct Document<'a> {
@@ -51,18 +51,14 @@ pub(crate) fn failure(format: Format, failure: &Failure) {
         return;
     }
     let file = failure.file.as_ref().map(|file| file.display().to_string());
-    match format {
-        Format::Text => {
-            let place = match (&file, failure.line) {
-                (Some(file), Some(line)) => format!("{file} line {line}: "),
-                (Some(file), None) => format!("{file}: "),
-                (None, _) => String::new(),
-            };
-            eprintln!("totp-enroll: {place}{}", failure.problem);
-        }
-        Format::Json => {
-            // A document of strings and a number always serialises.
-            let _ = document(&Document { error: &failure.problem, file, line: failure.line });
-        }
+    let place = match (&file, failure.line) {
+        (Some(file), Some(line)) => format!("{file} line {line}: "),
+        (Some(file), None) => format!("{file}: "),
+        (None, _) => String::new(),
+    };
+    eprintln!("totp-enroll: {place}{}", failure.problem);
+    if format == Format::Json {
+        // A document of strings and a number always serialises.
+        let _ = document(&Document { error: &failure.problem, file, line: failure.line });
     }
 }

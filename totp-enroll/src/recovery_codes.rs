@@ -4,6 +4,7 @@ use crate::desk::Desk;
 use crate::factor::{Consent, authorise};
 use crate::failure::Failure;
 use crate::output::{self, Format};
+use crate::signals::Undisturbed;
 use crate::terminal::Terminal;
 use serde::Serialize;
 use totp_core::enrolment;
@@ -23,6 +24,7 @@ pub(crate) fn run(desk: &Desk, user: Option<&str>, consent: Consent) -> Result<(
         Format::Text => Some(Terminal::open(desk.format, "--json --yes prints the codes for a program")?),
     };
     authorise(desk, &account, consent, "replaces the recovery codes; the old ones are dead at once")?;
+    let _undisturbed = Undisturbed::begin();
     let codes = desk.change(|rules| {
         let entry = desk.entry(&account)?;
         Ok(enrolment::renew_recovery(entry, &account, desk.config.recovery_codes, rules)?)

@@ -3,8 +3,12 @@
 
 use crate::failure::Failure;
 use crate::output::Format;
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{IsTerminal, Write};
 use totp_core::secret::Secret;
+use zeroize::Zeroizing;
+
+/// The longest line that a terminal hands over at once (termios(3), `MAX_CANON`).
+const LONGEST_LINE: usize = 4096;
 
 /// A terminal with a person at it.
 pub(crate) struct Terminal(());
@@ -43,19 +47,28 @@ impl Terminal {
             .map_err(|error| gone(&error))
     }
 
-    /// Asks for a line. What is typed is wiped after use.
+    /// Asks for a line. What is typed is wiped after use: it is read past the buffer of standard input, which would
+    /// keep a copy.
     pub(crate) fn ask(&self, question: &str) -> Result<Secret, Failure> {
         let mut out = std::io::stdout().lock();
         out.write_all(question.as_bytes()).and_then(|()| out.flush()).map_err(|error| gone(&error))?;
-        // As long as any answer can be, so that it never grows and leaves a copy behind.
-        let mut line = Vec::with_capacity(1024);
-        let read = std::io::stdin().lock().read_until(b'\n', &mut line).map_err(|error| gone(&error))?;
-        let mut answer = line;
-        while answer.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
-            answer.pop();
+        let mut line = Zeroizing::new([0; LONGEST_LINE]);
+        let mut filled = 0;
+        loop {
+            let Some(free) = line.get_mut(filled..).filter(|free| !free.is_empty()) else {
+                return Err(Failure::refused("that line is longer than any answer; nothing was changed"));
+            };
+            filled = match nix::unistd::read(std::io::stdin(), free) {
+                Ok(0) => return Err(Failure::refused("nobody answered; nothing was changed")),
+                Ok(count) => filled.saturating_add(count),
+                Err(nix::errno::Errno::EINTR) => continue,
+                Err(error) => return Err(gone(&error.into())),
+            };
+            let typed = line.get(..filled).unwrap_or_default();
+            if typed.ends_with(b"\n") {
+                return Ok(Secret::new(typed.trim_ascii().to_vec()));
+            }
         }
-        let answer = Secret::new(answer);
-        if read == 0 { Err(Failure::refused("nobody answered; nothing was changed")) } else { Ok(answer) }
     }
 }
 

@@ -84,26 +84,25 @@ impl Plan {
                 account.user
             ));
         }
-        let newcomer = self
-            .newcomers
-            .entry(account.user.clone())
-            .or_insert_with(|| Newcomer { account, drafts: Vec::new() });
-        let label = match newcomer.drafts.len() {
+        let known = self.newcomers.get(&account.user).map_or(&[][..], |newcomer| &newcomer.drafts);
+        let label = match known.len() {
             0 => "oath".to_owned(),
             before => format!("oath-{}", before.saturating_add(1)),
         };
         let label = Label::parse(&label).map_err(|error| error.to_string())?;
         let draft =
             Draft::import(label, token.parameters, token.secret).map_err(|error| error.to_string())?;
-        if newcomer.drafts.len() >= MOST_AUTHENTICATORS {
+        if known.len() >= MOST_AUTHENTICATORS {
             return Err(format!(
                 "the user has {MOST_AUTHENTICATORS} authenticators by the lines above, which is the most"
             ));
         }
-        if newcomer.drafts.iter().any(|known| known.same_secret(&draft)) {
+        if known.iter().any(|known| known.same_secret(&draft)) {
             return Err("the user has this secret by a line above; remove one".to_owned());
         }
-        newcomer.drafts.push(draft);
+        // Only now: a user whose every line is bad is no newcomer.
+        let newcomer = Newcomer { account: account.clone(), drafts: Vec::new() };
+        self.newcomers.entry(account.user).or_insert(newcomer).drafts.push(draft);
         Ok(())
     }
 
