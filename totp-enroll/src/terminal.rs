@@ -17,7 +17,9 @@ impl Terminal {
     /// The terminal that standard input and output are; `instead` says what to do where there is none.
     pub(crate) fn open(format: Format, instead: &str) -> Result<Self, Failure> {
         if format == Format::Json {
-            return Err(Failure::refused(format!("--json asks nothing; {instead}")));
+            return Err(Failure::refused(format!(
+                "this asks a person on a terminal, and --json asks nothing; {instead}"
+            )));
         }
         if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
             return Err(Failure::refused(format!("this asks a person, and there is no terminal; {instead}")));
