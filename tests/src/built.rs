@@ -1,0 +1,49 @@
+//! Where the built things are, and what to do when they are not.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+/// The module that sshd and sudo load.
+#[must_use]
+pub fn module() -> PathBuf {
+    released("libpam_totp.so")
+}
+
+/// The command at the desk.
+#[must_use]
+pub fn command() -> PathBuf {
+    released("totp-enroll")
+}
+
+/// The program that makes one login; cargo puts it one directory above the tests themselves.
+#[must_use]
+pub fn pam_login() -> PathBuf {
+    let path = this_test().parent().and_then(Path::parent).unwrap().join("pam-login");
+    assert!(path.is_file(), "{} is not built: run `cargo test -p acceptance`", path.display());
+    path
+}
+
+/// Stops a test that was not started by root, in words.
+pub fn need_root() {
+    assert!(
+        nix::unistd::geteuid().is_root(),
+        "the acceptance tests need root (PAM, accounts, sshd): run them as root, or run tests/run"
+    );
+}
+
+/// In the target directory that this test lies in, wherever that is.
+fn released(name: &str) -> PathBuf {
+    let test = this_test();
+    let mut candidates =
+        test.ancestors().skip(2).take(3).map(|directory| directory.join("release").join(name));
+    candidates.find(|path| path.is_file()).unwrap_or_else(|| {
+        panic!(
+            "{name} is not built (release, near {}): run `cargo build --release --locked` first",
+            test.display()
+        )
+    })
+}
+
+fn this_test() -> PathBuf {
+    env::current_exe().unwrap()
+}

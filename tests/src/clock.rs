@@ -1,0 +1,75 @@
+//! The time, in the steps that codes are counted in: the machine's own clock, and a stopped one for a single program.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A moment in 2033, in the middle of a step of 30 seconds: where a test's clock stands still, if it does.
+pub const THEN: u64 = 2_000_000_025;
+
+/// Seconds since 1970.
+#[must_use]
+pub fn now() -> u64 {
+    since_epoch().as_secs()
+}
+
+/// The time, at a moment when the current step of `period` seconds lasts `room` seconds more; waits for such a moment.
+#[must_use]
+pub fn well_inside_a_step(period: u64, room: u64) -> u64 {
+    assert!(room < period, "a step of {period} s never has {room} s left");
+    let left = period - now() % period;
+    if left <= room {
+        wait_until(now() + left);
+    }
+    now()
+}
+
+/// Waits for the next step of `period` seconds to begin, and gives the time.
+#[must_use]
+pub fn next_step(period: u64) -> u64 {
+    wait_until(now() + period - now() % period);
+    now()
+}
+
+/// Stops the clock of day of a program; how long things take is measured by other clocks, which go on.
+pub fn stop(command: &mut Command, second: u64) {
+    command
+        // ld.so(8) puts the multiarch directory in place of $LIB.
+        .env("LD_PRELOAD", "/usr/$LIB/faketime/libfaketime.so.1")
+        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+        .env("DONT_FAKE_MONOTONIC", "1")
+        .env("FAKETIME_FMT", "%s")
+        .env("FAKETIME", second.to_string());
+}
+
+/// A command to be run where the machine started so many seconds ago.
+#[must_use]
+pub fn just_started(program: &Path, seconds_ago: u64) -> Command {
+    let mut command = Command::new("/usr/bin/unshare");
+    command.args(["--time", "--fork", "--boottime"]).arg(format!("-{}", uptime() - seconds_ago)).arg(program);
+    command
+}
+
+/// Waits until this machine has been up for long enough: no code of before the boot is ever good, nor of the steps
+/// that drift would allow around it.
+pub fn wait_for_the_boot_to_be_past() {
+    const LONGEST_STEP: u64 = 60;
+    thread::sleep(Duration::from_secs((2 * LONGEST_STEP + 5).saturating_sub(uptime())));
+}
+
+fn uptime() -> u64 {
+    let uptime = fs::read_to_string("/proc/uptime").unwrap();
+    uptime.split('.').next().unwrap().parse().unwrap()
+}
+
+fn wait_until(second: u64) {
+    // A hair into the second: what another process reads is then not the second before.
+    let then = Duration::from_secs(second) + Duration::from_millis(20);
+    thread::sleep(then.saturating_sub(since_epoch()));
+}
+
+fn since_epoch() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
+}

@@ -1,0 +1,37 @@
+//! The scenery of the acceptance tests: what a test sets up, does and looks at, and nothing that it checks.
+//!
+//! A test knows only what is built: `libpam_totp.so` and `totp-enroll` in `target/release`.
+//!
+//! | room | what it holds |
+//! |---|---|
+//! | [`scene`] | one test's world: directory, configuration, PAM services, enrolled people |
+//! | [`login`] | one login, in a fresh process through the real libpam, as in sshd |
+//! | [`libpam`] | the C interface itself; the only room with `unsafe` |
+//! | [`authenticator`], [`clock`] | somebody's phone, played by `oathtool`; the steps of time that it counts |
+//! | [`journal`] | the socket that events are written to, and what is in a line |
+//! | [`desk`], [`terminal`], [`qr`] | the command; a person at a terminal; the camera of their phone |
+//! | [`machine`], [`sshd`] | a private `/etc` with accounts of its own; a real sshd and the real ssh client in it |
+//! | [`files`] | what lies on the disk, and has it changed |
+//! | [`built`] | where the built things are |
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "scenery that cannot be set up fails the test that asked for it"
+)]
+
+pub mod authenticator;
+pub mod built;
+pub mod clock;
+pub mod desk;
+pub mod files;
+pub mod journal;
+pub mod libpam;
+pub mod login;
+pub mod machine;
+pub mod qr;
+pub mod scene;
+pub mod sshd;
+pub mod terminal;

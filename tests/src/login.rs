@@ -1,0 +1,314 @@
+//! One login: who comes, what they answer, and what came of it. Made in a fresh process, as in sshd.
+
+pub use crate::libpam::{Answer, Prompt};
+
+use crate::{built, clock, machine};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+/// A login about to be made; the request that `pam-login` reads.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Login {
+    /// Where the service files lie.
+    pub confdir: PathBuf,
+    /// The PAM service.
+    pub service: String,
+    /// The name that the application gives; with none, the module has to ask for it.
+    pub user: Option<Vec<u8>>,
+    /// `PAM_RHOST`.
+    pub rhost: Option<Vec<u8>>,
+    /// `PAM_RUSER`.
+    pub ruser: Option<Vec<u8>>,
+    /// `PAM_TTY`.
+    pub tty: Option<Vec<u8>>,
+    /// `PAM_SILENT`.
+    pub silent: bool,
+    /// What the application asks libpam for.
+    pub call: Call,
+    /// One for each prompt, in order; when they run out the conversation fails.
+    pub answers: Vec<Answer>,
+    /// How long the person thinks before each answer.
+    pub pause_ms: u64,
+    /// Wait at the first prompt until released.
+    pub hold: bool,
+    /// The mount namespace to log in to, when the scene has one.
+    #[serde(skip)]
+    pub namespace: Option<machine::Namespace>,
+    /// The environment of the process, which is empty otherwise.
+    #[serde(skip)]
+    pub environment: Vec<(String, String)>,
+    /// Stops the clock of the process at this second since 1970.
+    #[serde(skip)]
+    pub clock: Option<u64>,
+    /// Starts the process in a time namespace in which the machine has been up for so many seconds.
+    #[serde(skip)]
+    pub up_for: Option<u64>,
+}
+
+impl Login {
+    /// Somebody at the door of `service`, with nothing to say yet.
+    #[must_use]
+    pub fn new(confdir: PathBuf, service: &str, user: &[u8]) -> Self {
+        Self {
+            confdir,
+            service: service.to_owned(),
+            user: Some(user.to_owned()),
+            rhost: None,
+            ruser: None,
+            tty: None,
+            silent: false,
+            call: Call::Authenticate,
+            answers: Vec::new(),
+            pause_ms: 0,
+            hold: false,
+            namespace: None,
+            environment: Vec::new(),
+            clock: None,
+            up_for: None,
+        }
+    }
+
+    /// Answers the next prompt with this text.
+    #[must_use]
+    pub fn types(self, text: impl AsRef<[u8]>) -> Self {
+        self.answers_with(Answer::Typed(text.as_ref().to_owned()))
+    }
+
+    /// Answers the next prompt like this.
+    #[must_use]
+    pub fn answers_with(mut self, answer: Answer) -> Self {
+        self.answers.push(answer);
+        self
+    }
+
+    /// Comes from this host.
+    #[must_use]
+    pub fn from_host(mut self, rhost: impl AsRef<[u8]>) -> Self {
+        self.rhost = Some(rhost.as_ref().to_owned());
+        self
+    }
+
+    /// Comes at this second since 1970, by the clock that the module reads. What it takes to wait is not affected.
+    #[must_use]
+    pub fn at(mut self, second: u64) -> Self {
+        self.clock = Some(second);
+        self
+    }
+
+    /// Comes this many seconds after the machine started, by the clock that counts from there.
+    #[must_use]
+    pub fn up_for(mut self, seconds: u64) -> Self {
+        self.up_for = Some(seconds);
+        self
+    }
+
+    /// Makes the login.
+    ///
+    /// # Panics
+    /// When the process was killed by a signal, or anything was written to the host's stdout or stderr.
+    #[must_use]
+    pub fn run(self) -> Outcome {
+        self.start().outcome().unwrap_or_else(|death| panic!("{death}"))
+    }
+
+    /// Makes the login, and tells only its code.
+    #[must_use]
+    pub fn code(self) -> PamCode {
+        self.run().code
+    }
+
+    /// Goes to the prompt, and waits there.
+    ///
+    /// # Panics
+    /// When it never came to a prompt.
+    #[must_use]
+    pub fn hold(mut self) -> AtPrompt {
+        self.hold = true;
+        let mut running = self.start();
+        let line = running.line();
+        assert_eq!(line.trim_end(), "at the prompt", "the login never came to a prompt");
+        AtPrompt(running)
+    }
+
+    fn start(self) -> Running {
+        let program = built::pam_login();
+        let mut command = match (self.namespace, self.up_for) {
+            (None, None) => Command::new(&program),
+            (Some(namespace), None) => namespace.command(&program),
+            (None, Some(seconds)) => clock::just_started(&program, seconds),
+            (Some(_), Some(_)) => {
+                panic!("a scene with a machine of its own cannot have a time of its own as well")
+            }
+        };
+        command.env_clear().envs(self.environment.iter().cloned());
+        if let Some(second) = self.clock {
+            clock::stop(&mut command, second);
+        }
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("pam-login could not be started");
+        let request = serde_json::to_string(&self).unwrap();
+        writeln!(child.stdin.as_mut().unwrap(), "{request}").unwrap();
+        let said = BufReader::new(child.stdout.take().unwrap());
+        Running { child, said }
+    }
+}
+
+/// What an application can ask libpam for; each goes to another kind of stack.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub enum Call {
+    /// `pam_authenticate`.
+    Authenticate,
+    /// `pam_acct_mgmt`.
+    Account,
+    /// `pam_open_session`.
+    Session,
+    /// `pam_chauthtok`.
+    Password,
+}
+
+/// A login that waits at its prompt.
+#[derive(Debug)]
+pub struct AtPrompt(Running);
+
+impl AtPrompt {
+    /// Lets it answer.
+    #[must_use]
+    pub fn release(mut self) -> Running {
+        writeln!(self.0.child.stdin.as_mut().unwrap(), "go on").unwrap();
+        self.0
+    }
+
+    /// Kills it where it stands.
+    pub fn kill(mut self) {
+        self.0.child.kill().unwrap();
+        self.0.child.wait().unwrap();
+    }
+}
+
+/// A login on its way.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    said: BufReader<ChildStdout>,
+}
+
+impl Running {
+    /// What came of it.
+    ///
+    /// # Errors
+    /// When the process was killed by a signal.
+    ///
+    /// # Panics
+    /// When the module wrote to the host's stdout or stderr.
+    pub fn outcome(mut self) -> Result<Outcome, Death> {
+        let line = self.line();
+        let mut noise = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut noise).unwrap();
+        let status = self.child.wait().unwrap();
+        if let Some(signal) = status.signal() {
+            return Err(Death { signal, noise });
+        }
+        assert_eq!(noise, "", "something was written to the host's stderr");
+        serde_json::from_str(&line).map_err(|e| {
+            panic!("something was written to the host's stdout, or the host died: {e}: {line:?} ({status})")
+        })
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.said.read_line(&mut line).unwrap();
+        line
+    }
+}
+
+/// What came of a login.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Of the call; `pam_authenticate` unless the login says otherwise.
+    pub code: PamCode,
+    /// Of `pam_setcred`, which an application may call whatever came before.
+    pub setcred: PamCode,
+    /// Everything that was asked and said, in order.
+    pub prompts: Vec<Prompt>,
+    /// Did the module ask for a pause after a failure?
+    pub delayed: bool,
+}
+
+impl Outcome {
+    /// The texts of the prompts that wanted an answer.
+    #[must_use]
+    pub fn asked(&self) -> Vec<&str> {
+        self.prompts.iter().filter(|p| p.asks()).map(|p| p.text.as_str()).collect()
+    }
+}
+
+/// A result of libpam, by its number and its name in C.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PamCode(pub i32);
+
+impl PamCode {
+    /// The door opens.
+    pub const SUCCESS: Self = Self(0);
+    /// Configuration or arguments cannot be used.
+    pub const SERVICE_ERR: Self = Self(3);
+    /// Stored data cannot be used.
+    pub const SYSTEM_ERR: Self = Self(4);
+    /// What most refusals are.
+    pub const PERM_DENIED: Self = Self(6);
+    /// The answer was refused.
+    pub const AUTH_ERR: Self = Self(7);
+    /// Too many tries.
+    pub const MAXTRIES: Self = Self(11);
+    /// The conversation failed.
+    pub const CONV_ERR: Self = Self(19);
+    /// The module takes no part.
+    pub const IGNORE: Self = Self(25);
+    /// A panic was caught.
+    pub const ABORT: Self = Self(26);
+}
+
+impl fmt::Debug for PamCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self.0 {
+            0 => "PAM_SUCCESS",
+            1 => "PAM_OPEN_ERR",
+            2 => "PAM_SYMBOL_ERR",
+            3 => "PAM_SERVICE_ERR",
+            4 => "PAM_SYSTEM_ERR",
+            6 => "PAM_PERM_DENIED",
+            7 => "PAM_AUTH_ERR",
+            9 => "PAM_AUTHINFO_UNAVAIL",
+            10 => "PAM_USER_UNKNOWN",
+            11 => "PAM_MAXTRIES",
+            19 => "PAM_CONV_ERR",
+            25 => "PAM_IGNORE",
+            26 => "PAM_ABORT",
+            28 => "PAM_MODULE_UNKNOWN",
+            n => return write!(f, "PAM code {n}"),
+        };
+        f.write_str(name)
+    }
+}
+
+/// The host did not survive.
+#[derive(Debug)]
+pub struct Death {
+    /// Which signal killed it.
+    pub signal: i32,
+    /// What it said on stderr.
+    pub noise: String,
+}
+
+impl fmt::Display for Death {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the host of the module was killed by signal {}: {}", self.signal, self.noise)
+    }
+}

@@ -1,0 +1,178 @@
+//! A real sshd on a free port of the loopback, on a scene's machine, and the real ssh client that knocks at it.
+
+use crate::machine::Namespace;
+use crate::scene::Scene;
+use crate::terminal::Terminal;
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The two stacks that the README gives.
+pub const KEY_AND_CODE: &str = "publickey,keyboard-interactive:pam";
+/// Password and code, both asked by PAM.
+pub const ONLY_PAM: &str = "keyboard-interactive:pam";
+/// The `password` method: what is typed lands, unasked, in the first prompt of the stack.
+pub const PASSWORD_METHOD: &str = "password";
+
+/// A running sshd.
+#[derive(Debug)]
+pub struct Sshd {
+    child: Child,
+    namespace: Namespace,
+    methods: String,
+    port: u16,
+    dir: PathBuf,
+}
+
+impl Scene {
+    /// Starts sshd with these `AuthenticationMethods` and this PAM stack. Every account may use the key of the scene.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn sshd(&mut self, methods: &str, stack: &str) -> Sshd {
+        let dir = self.private("sshd");
+        for key in ["host_key", "user_key"] {
+            let path = dir.join(key);
+            let made =
+                Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&path).status();
+            assert!(made.expect("no ssh-keygen").success());
+        }
+        let machine = self.machine();
+        machine.service("sshd", stack);
+        machine.write("ssh/acceptance_keys", 0o644, &fs::read_to_string(dir.join("user_key.pub")).unwrap());
+        let namespace = machine.namespace();
+        // Another process can take the port between our look and sshd's; then sshd ends, and another port is tried.
+        (0..5).find_map(|_| Sshd::start(&dir, namespace, methods)).unwrap_or_else(|| {
+            panic!("sshd did not start:\n{}", fs::read_to_string(dir.join("sshd.log")).unwrap_or_default())
+        })
+    }
+}
+
+/// Nothing of the person who runs the tests is offered or remembered.
+const OPTIONS: [&str; 5] = [
+    "LogLevel=ERROR",
+    "IdentityAgent=none",
+    "IdentitiesOnly=yes",
+    "GlobalKnownHostsFile=none",
+    "StrictHostKeyChecking=yes",
+];
+
+impl Sshd {
+    fn start(dir: &Path, namespace: Namespace, methods: &str) -> Option<Self> {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let config = dir.join("sshd_config");
+        fs::write(&config, configuration(dir, port, methods)).unwrap();
+        let mut sshd = namespace.command("/usr/sbin/sshd");
+        // Since OpenSSH 9.8 a client that is refused often is shut out for a while; here all come from one address.
+        if accepts(namespace, &config, "PerSourcePenalties=no") {
+            sshd.args(["-o", "PerSourcePenalties=no"]);
+        }
+        let log = File::create(dir.join("sshd.log")).unwrap();
+        let child =
+            sshd.args(["-D", "-e", "-f"]).arg(&config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        let mut sshd = Self {
+            child: child.spawn().unwrap(),
+            namespace,
+            methods: methods.to_owned(),
+            port,
+            dir: dir.to_owned(),
+        };
+        sshd.listens().then_some(sshd)
+    }
+
+    fn listens(&mut self) -> bool {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while Instant::now() < deadline && self.child.try_wait().unwrap().is_none() {
+            if self.log().contains("Server listening") {
+                return true;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        false
+    }
+
+    /// Knocks, with the key of the scene or without any, and asks for `command` to be run.
+    #[must_use]
+    pub fn ssh(&self, user: &str, key: Key, command: &str) -> Terminal {
+        self.ssh_with(user, key, command, "NumberOfPasswordPrompts=1")
+    }
+
+    /// The same, with one option of the client set.
+    #[must_use]
+    pub fn ssh_with(&self, user: &str, key: Key, command: &str, option: &str) -> Terminal {
+        // In the namespace too: the client reads /etc/ssh and /etc/hosts.
+        let mut ssh = self.namespace.command("/usr/bin/ssh");
+        // Of two options of one name the client takes the first.
+        let known_hosts = format!("UserKnownHostsFile={}", self.known_hosts().display());
+        // A client that is told that no method is left (PAM_MAXTRIES) tries all of its own again.
+        let methods = format!("PreferredAuthentications={}", self.methods.replace(":pam", ""));
+        for option in [option, &known_hosts, &methods].into_iter().chain(OPTIONS) {
+            ssh.args(["-o", option]);
+        }
+        ssh.args(["-F", "none", "-t"]);
+        ssh.arg("-i").arg(match key {
+            Key::Offered => self.dir.join("user_key"),
+            Key::None => self.dir.join("no_key"),
+        });
+        ssh.args(["-p", &self.port.to_string(), &format!("{user}@127.0.0.1"), command]);
+        Terminal::open(&ssh)
+    }
+
+    /// Does it still run?
+    ///
+    /// # Panics
+    /// When that cannot be told.
+    pub fn is_alive(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// What sshd itself logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.dir.join("sshd.log")).unwrap()
+    }
+
+    fn known_hosts(&self) -> PathBuf {
+        let path = self.dir.join("known_hosts");
+        let key = fs::read_to_string(self.dir.join("host_key.pub")).unwrap();
+        fs::write(&path, format!("[127.0.0.1]:{} {key}", self.port)).unwrap();
+        path
+    }
+}
+
+impl Drop for Sshd {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Does the client offer the key of the scene?
+#[derive(Clone, Copy, Debug)]
+pub enum Key {
+    /// It does.
+    Offered,
+    /// It has none.
+    None,
+}
+
+fn configuration(dir: &Path, port: u16, methods: &str) -> String {
+    let password = if methods == PASSWORD_METHOD { "yes" } else { "no" };
+    let host_key = dir.join("host_key");
+    let host_key = host_key.display();
+    format!(
+        "Port {port}\nListenAddress 127.0.0.1\nHostKey {host_key}\nPidFile none\nUsePAM yes\nUseDNS no\n\
+         PrintMotd no\nPrintLastLog no\nMaxAuthTries 20\nMaxStartups 100\nPermitRootLogin no\n\
+         KbdInteractiveAuthentication yes\nPasswordAuthentication {password}\n\
+         AuthenticationMethods {methods}\nAuthorizedKeysFile /etc/ssh/acceptance_keys\n"
+    )
+}
+
+fn accepts(namespace: Namespace, config: &Path, option: &str) -> bool {
+    let test = namespace.command("/usr/sbin/sshd").args(["-t", "-o", option, "-f"]).arg(config).output();
+    test.unwrap().status.success()
+}

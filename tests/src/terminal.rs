@@ -1,0 +1,163 @@
+//! A person at a terminal: what they see, what they type.
+
+use rexpect::process::WaitStatus;
+use rexpect::session::{PtySession, spawn_command};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Nothing that a test waits for takes longer.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A program on a pseudo-terminal of 100 columns and 60 rows.
+pub struct Terminal {
+    session: PtySession,
+    ended: Option<WaitStatus>,
+    bytes: Vec<u8>,
+    /// How much of `bytes` was matched by an earlier `expect`.
+    read: usize,
+}
+
+impl Terminal {
+    /// Starts a program on a terminal of its own, with what is typed not echoed by the terminal.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn open(command: &Command) -> Self {
+        let timeout = u64::try_from(PATIENCE.as_millis()).unwrap();
+        let session = spawn_command(with_a_size(command), Some(timeout)).expect("no pseudo-terminal");
+        Self { session, ended: None, bytes: Vec::new(), read: 0 }
+    }
+
+    /// Waits until `text` appears, and gives what came before it.
+    ///
+    /// # Panics
+    /// With the whole screen, when it does not appear.
+    pub fn expect(&mut self, text: &str) -> String {
+        let before = self.expect_any(&[text]).1;
+        before[..before.len() - text.len()].to_owned()
+    }
+
+    /// Waits until one of `texts` appears; gives which, and what was shown up to and with it.
+    ///
+    /// # Panics
+    /// With the whole screen, when none appears.
+    pub fn expect_any(&mut self, texts: &[&str]) -> (usize, String) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let over = self.is_over();
+            self.look();
+            let unread = &self.bytes[self.read..];
+            let found =
+                texts.iter().enumerate().filter_map(|(i, text)| Some((find(unread, text)? + text.len(), i)));
+            if let Some((end, which)) = found.min() {
+                let shown = String::from_utf8_lossy(&unread[..end]).into_owned();
+                self.read += end;
+                return (which, shown);
+            }
+            assert!(!over, "{texts:?} never appeared; the program ended. On the screen:\n{}", self.screen());
+            assert!(Instant::now() < deadline, "{texts:?} never appeared. On the screen:\n{}", self.screen());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Types a line.
+    ///
+    /// # Panics
+    /// When the terminal is gone.
+    pub fn types(&mut self, line: &str) {
+        self.session.send_line(line).expect("the terminal is gone");
+    }
+
+    /// Presses a key together with Ctrl.
+    ///
+    /// # Panics
+    /// When the terminal is gone.
+    pub fn presses_ctrl(&mut self, key: char) {
+        self.session.send_control(key).expect("the terminal is gone");
+    }
+
+    /// Everything that was shown so far.
+    #[must_use]
+    pub fn screen(&mut self) -> String {
+        self.look();
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+
+    /// Waits until the program ends.
+    ///
+    /// # Panics
+    /// When it does not, or was stopped.
+    #[must_use]
+    pub fn end(mut self) -> Ended {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.is_over() {
+            self.look();
+            assert!(Instant::now() < deadline, "the program never ended. On the screen:\n{}", self.screen());
+            thread::sleep(Duration::from_millis(5));
+        }
+        self.look();
+        let rest = self.session.exp_eof().unwrap_or_default();
+        self.bytes.extend(rest.chars().map(latin1));
+        let status = self.ended.unwrap();
+        let status = if let WaitStatus::Exited(_, code) = status {
+            code
+        } else if let WaitStatus::Signaled(_, signal, _) = status {
+            128 + signal as i32
+        } else {
+            panic!("the program did not end: {status:?}")
+        };
+        let last = String::from_utf8_lossy(&self.bytes[self.read..]).into_owned();
+        Ended { status, last, screen: self.screen() }
+    }
+
+    fn is_over(&mut self) -> bool {
+        if self.ended.is_none() {
+            self.ended = self.session.process().status().filter(|status| *status != WaitStatus::StillAlive);
+        }
+        self.ended.is_some()
+    }
+
+    fn look(&mut self) {
+        while let Some(c) = self.session.try_read() {
+            self.bytes.push(latin1(c));
+        }
+    }
+}
+
+/// A program that ran on a terminal and ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// The exit status; 128 and the signal when one killed it, as shells have it.
+    pub status: i32,
+    /// What was shown after the last thing that was expected.
+    pub last: String,
+    /// Everything that was shown.
+    pub screen: String,
+}
+
+/// rexpect hands each byte over as the character of that number.
+fn latin1(c: char) -> u8 {
+    u8::try_from(u32::from(c)).unwrap()
+}
+
+fn find(bytes: &[u8], text: &str) -> Option<usize> {
+    bytes.windows(text.len()).position(|window| window == text.as_bytes())
+}
+
+/// The same command, which first gives its terminal a size: a new one has none.
+fn with_a_size(command: &Command) -> Command {
+    let mut sized = Command::new("/bin/sh");
+    sized
+        .args(["-c", "stty cols 100 rows 60; exec \"$@\"", "sh"])
+        .arg(command.get_program())
+        .args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => sized.env(name, value),
+            None => sized.env_remove(name),
+        };
+    }
+    sized
+}

@@ -1,0 +1,169 @@
+//! Names, hosts and answers that mean harm: refused, in one line of the log, and the host lives.
+
+use acceptance::clock::THEN;
+use acceptance::login::{Answer, Login, PamCode};
+use acceptance::scene::Scene;
+
+/// What a line, a path, a format, a terminal or a parser might trip over.
+const HOSTILE: [&[u8]; 16] = [
+    b"",
+    b" ",
+    b".",
+    b"..",
+    b"../../../../etc/shadow",
+    b"/etc/passwd",
+    b"alice/../alice",
+    b"alice\nevent=accepted user=root",
+    b"alice event=accepted",
+    b"alice\" event=accepted user=\"root",
+    b"al\x1b[2Jice\x07\x08\r",
+    b"%s%n%s%n%1000000d",
+    b"\xff\xfe\xc0\xaf",
+    "\u{202e}ecila\u{2028}".as_bytes(),
+    b"-rf",
+    b"%2e%2e%2fkeyring",
+];
+
+#[test]
+fn a_hostile_name_is_refused_in_one_line() {
+    let scene = Scene::with(&["alice"]);
+    for name in HOSTILE {
+        let before = scene.journal.events().len();
+        let code = scene.login(name).types(scene.code("alice")).code();
+        assert!(refused(code), "{name:?}: {code:?}");
+        assert_eq!(scene.journal.events().len(), before + 1, "{name:?}: not one line");
+    }
+}
+
+#[test]
+fn a_hostile_name_changes_nothing_on_the_disk() {
+    let scene = Scene::with(&["alice"]);
+    let (stored, everything) = (scene.stored(), scene.path(""));
+    for name in HOSTILE {
+        let _ = scene.login(name).types(scene.code("alice")).run();
+    }
+    stored.assert_unchanged(&scene.state());
+    assert!(!everything.join("etc").exists() && !everything.join("shadow").exists());
+}
+
+#[test]
+fn a_hostile_name_is_not_ignored_even_where_absence_is_allowed() {
+    let scene = Scene::builder().arguments("nullok").enrolled("alice").build();
+    for name in HOSTILE {
+        let code = scene.login(name).types("123456").code();
+        assert!(refused(code), "{name:?}: {code:?}");
+    }
+}
+
+#[test]
+fn a_name_of_a_megabyte_is_refused_in_a_short_line() {
+    let scene = Scene::with(&["alice"]);
+    let code = scene.login(vec![b'a'; 1 << 20]).types("123456").code();
+    assert!(refused(code), "{code:?}");
+    let lines = scene.journal.lines();
+    let last = lines.last().map_or(0, String::len);
+    assert!((1..2000).contains(&last), "{last} bytes in the log");
+}
+
+#[test]
+fn a_hostile_host_or_terminal_neither_helps_nor_hinders_and_breaks_no_line() {
+    let scene = Scene::with(&["alice"]);
+    for (i, text) in (0..).zip(HOSTILE) {
+        let second = THEN + 30 * i;
+        let mut login = scene.login_with_code_at("alice", second).from_host(text);
+        login.tty = Some(text.to_vec());
+        login.ruser = Some(text.to_vec());
+        assert_eq!(login.code(), PamCode::SUCCESS, "{text:?}");
+        let event = scene.journal.last();
+        assert_eq!((event.field("event"), event.field("user")), ("accepted", "alice"), "{event:?}");
+    }
+    assert_eq!(scene.journal.events().len(), HOSTILE.len());
+}
+
+#[test]
+fn a_hostile_answer_is_refused_and_appears_nowhere() {
+    let scene = Scene::with(&["alice"]);
+    for answer in HOSTILE {
+        assert_eq!(scene.login("alice").types(answer).code(), PamCode::AUTH_ERR, "{answer:?}");
+        assert_eq!(scene.journal.last().what(), "refused malformed");
+    }
+    let log: String = scene.journal.events().into_iter().map(|event| event.line).collect();
+    for word in ["shadow", "passwd", "ecila", "keyring", "root"] {
+        assert!(!log.contains(word), "{word}: {log}");
+    }
+}
+
+#[test]
+fn an_answer_of_a_megabyte_is_refused() {
+    let scene = Scene::with(&["alice"]);
+    for byte in [b'1', b'A', b' ', 0xff] {
+        assert_eq!(scene.login("alice").types(vec![byte; 1 << 20]).code(), PamCode::AUTH_ERR);
+    }
+    let padded = [&[b' '; 1 << 20], scene.code("alice").as_bytes()].concat();
+    assert_eq!(
+        scene.login("alice").types(padded).code(),
+        PamCode::AUTH_ERR,
+        "a code behind a megabyte of spaces"
+    );
+}
+
+#[test]
+fn a_conversation_that_answers_with_nothing_is_refused_as_such() {
+    for answer in [Answer::NullReply, Answer::NullArray, Answer::Fails] {
+        let scene = Scene::with(&["alice"]);
+        let outcome = scene.login("alice").answers_with(answer.clone()).run();
+        assert_eq!(outcome.code, PamCode::CONV_ERR, "{answer:?}");
+        assert_eq!(scene.journal.last().what(), "refused conversation", "{answer:?}");
+    }
+}
+
+#[test]
+fn a_conversation_that_answers_with_nothing_is_not_ignored_even_where_absence_is_allowed() {
+    let scene = Scene::builder().account("absent").arguments("nullok").enrolled("alice").build();
+    for answer in [Answer::NullReply, Answer::NullArray, Answer::Fails] {
+        let code = scene.login("alice").answers_with(answer.clone()).code();
+        assert!(refused(code), "{answer:?}: {code:?}");
+    }
+}
+
+#[test]
+fn a_name_that_the_application_will_not_tell_is_refused() {
+    let scene = Scene::with(&["alice"]);
+    let nameless = || {
+        let mut login = scene.login("");
+        login.user = None;
+        login
+    };
+    for answer in [Answer::NullReply, Answer::NullArray, Answer::Fails, Answer::Typed(Vec::new())] {
+        let login: Login = nameless().answers_with(answer.clone()).types(scene.code("alice"));
+        let code = login.code();
+        assert!(refused(code), "{answer:?}: {code:?}");
+    }
+}
+
+#[test]
+fn what_the_environment_says_makes_no_difference() {
+    let scene = Scene::with(&["alice"]);
+    let mut login = scene.login("alice").types(scene.authenticator("alice").wrong_code());
+    for (name, value) in [
+        ("PAM_TOTP_CONFIG", "/nonexistent"),
+        ("RUST_BACKTRACE", "full"),
+        ("RUST_LOG", "trace"),
+        ("TZ", ":/etc/shadow"),
+        ("TMPDIR", "/nonexistent"),
+        ("HOME", "/nonexistent"),
+        ("http_proxy", "http://127.0.0.1:1/"),
+        ("SUDO_USER", "alice"),
+    ] {
+        login.environment.push((name.to_owned(), value.to_owned()));
+    }
+    assert_eq!(login.clone().code(), PamCode::AUTH_ERR);
+    login.answers = vec![Answer::Typed(scene.code("alice").into_bytes())];
+    assert_eq!(login.code(), PamCode::SUCCESS);
+}
+
+/// Neither let in nor waved through, by a code that means a refusal.
+fn refused(code: PamCode) -> bool {
+    [PamCode::AUTH_ERR, PamCode::CONV_ERR, PamCode::SYSTEM_ERR, PamCode::SERVICE_ERR].contains(&code)
+        || code == PamCode(10)
+}

@@ -1,0 +1,112 @@
+//! Real sudo inside a real ssh session.
+
+use acceptance::built;
+use acceptance::scene::{Builder, Scene};
+use acceptance::sshd::{KEY_AND_CODE, Key, Sshd};
+use acceptance::terminal::Terminal;
+
+#[test]
+fn sudo_asks_for_a_code_and_runs_with_a_right_one() {
+    let mut alice = Session::with_a_code();
+    alice.types_sudo(&alice.next_code());
+    alice.shell.expect(RAN);
+    let event = alice.scene.journal.last();
+    let fields = ["event", "user", "method"].map(|key| event.field(key));
+    assert_eq!(fields, ["accepted", "alice", "totp"], "{event:?}");
+    assert_eq!(event.module, "pam_totp(sudo:auth)");
+    assert!(event.field("tty").contains("pts/"), "{event:?}");
+}
+
+#[test]
+fn sudo_does_not_run_with_a_wrong_code() {
+    let mut alice = Session::with_a_code();
+    alice.types_sudo(&alice.scene.authenticator("alice").wrong_code());
+    alice.shell.expect(DID_NOT_RUN);
+    assert!(!alice.shell.screen().contains(RAN), "{}", alice.shell.screen());
+    assert_eq!(alice.scene.journal.last().what(), "refused wrong");
+}
+
+#[test]
+fn sudo_does_not_run_with_the_code_of_the_login() {
+    let mut alice = Session::with_a_code();
+    alice.types_sudo(&alice.logged_in_with.clone());
+    alice.shell.expect(DID_NOT_RUN);
+    assert_eq!(alice.scene.journal.last().what(), "refused replayed");
+}
+
+#[test]
+fn sudo_does_not_run_with_a_right_code_after_too_many_wrong_ones() {
+    let mut alice = Session::with_a_code();
+    alice.types_sudo(&alice.scene.authenticator("alice").wrong_code());
+    alice.shell.expect(DID_NOT_RUN);
+    alice.types_sudo(&alice.next_code());
+    alice.shell.expect(DID_NOT_RUN);
+    assert_eq!(alice.scene.journal.last().what(), "refused limited");
+}
+
+#[test]
+fn sudo_runs_with_a_recovery_code() {
+    let mut scene = builder().build();
+    let codes = scene.enrol("alice", &[]).recovery_codes;
+    let mut alice = Session::start(scene, &codes[0]);
+    alice.types_sudo(&codes[1]);
+    alice.shell.expect(RAN);
+    assert_eq!(alice.scene.journal.last().field("event"), "recovery_used");
+}
+
+#[test]
+fn who_calls_the_desk_through_sudo_is_the_one_who_is_meant() {
+    let mut alice = Session::with_a_code();
+    let (command, conf) = (built::command(), alice.scene.conf());
+    alice.shell.types(&format!("sudo {} --config {} status", command.display(), conf.display()));
+    alice.shell.expect("Verification code: ");
+    alice.shell.types(&alice.next_code());
+    alice.shell.expect("alice (uid ");
+}
+
+const RAN: &str = "\r\n0\r\n";
+const DID_NOT_RUN: &str = "\r\ndid not run\r\n";
+
+/// Alice, logged in over ssh with key and code, at her shell.
+struct Session {
+    shell: Terminal,
+    _sshd: Sshd,
+    scene: Scene,
+    logged_in_with: String,
+}
+
+impl Session {
+    fn with_a_code() -> Self {
+        let scene = builder().enrolled("alice").build();
+        let code = scene.code("alice");
+        Self::start(scene, &code)
+    }
+
+    fn start(mut scene: Scene, code: &str) -> Self {
+        let stack = scene.module("");
+        let machine = scene.machine();
+        machine.service("sudo", &stack);
+        machine.allow_sudo("alice");
+        let sshd = scene.sshd(KEY_AND_CODE, &stack);
+        let mut shell = sshd.ssh("alice", Key::Offered, "/bin/sh");
+        shell.expect("Verification code: ");
+        shell.types(code);
+        shell.expect("$ ");
+        Self { shell, _sshd: sshd, scene, logged_in_with: code.to_owned() }
+    }
+
+    fn types_sudo(&mut self, code: &str) {
+        self.shell.types("sudo id -u || echo did not run");
+        self.shell.expect("Verification code: ");
+        self.shell.types(code);
+    }
+
+    /// The login has used up the code of the present step.
+    fn next_code(&self) -> String {
+        self.scene.authenticator("alice").code_in(1)
+    }
+}
+
+fn builder() -> Builder {
+    Scene::builder().config("[limit]\nattempts = 1").account("alice")
+}
