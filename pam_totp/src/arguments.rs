@@ -26,7 +26,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ArgumentError {
     #[error(
-        "the argument \"{0}\" is not known: known are conf=FILE, nullok, prompt=TEXT, echo, debug; see pam_totp(8)"
+        "the argument \"{0}\" is not known: known are conf=FILE, nullok, prompt=TEXT, echo, debug"
     )]
     Unknown(String),
     #[error("the argument \"{0}\" is there twice: remove one")]

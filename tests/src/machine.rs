@@ -1,5 +1,5 @@
-//! A private copy of this machine's /etc in a mount namespace of its own: accounts, PAM services, sudo rules and a
-//! /dev/log that nobody else sees, and that are gone with the scene, however it ends.
+//! This machine once more, in a mount namespace with an /etc, a /run and a /dev/log of its own: its accounts, PAM services
+//! and sudo rules are seen by nobody else, and are gone with the scene, however it ends.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -17,24 +17,18 @@ const PASSWORD_HASH: &str =
 /// The namespace, and the process that keeps it open.
 #[derive(Debug)]
 pub struct Machine {
-    root: PathBuf,
     keeper: Child,
     accounts: u32,
 }
 
 impl Machine {
-    /// Copies /etc to below `root` and mounts it over /etc, for programs started with [`Namespace::command`] only.
-    /// There /dev/log is the socket at `log`.
+    /// What programs started with [`Namespace::command`] write to /etc, /run and /var/log lies in memory, mounted at
+    /// `directory`. There /dev/log is the socket at `log`.
     ///
     /// # Panics
     /// Where mounting is not allowed, as in a container without CAP_SYS_ADMIN.
-    pub(crate) fn new(root: &Path, log: &Path) -> Self {
-        let copied = Command::new("cp").arg("-a").arg("/etc").arg(root.join("etc")).status().unwrap();
-        assert!(copied.success(), "/etc could not be copied");
-        for (directory, mode) in [("dev", 0o755), ("run", 0o755), ("run/sshd", 0o755), ("run/home", 0o755)] {
-            fs::DirBuilder::new().mode(mode).create(root.join(directory)).unwrap();
-        }
-        let mut machine = Self { keeper: keeper(root, log), root: root.to_owned(), accounts: 0 };
+    pub(crate) fn new(directory: &Path, log: &Path) -> Self {
+        let mut machine = Self { keeper: keeper(directory, log), accounts: 0 };
         // Nothing outside this machine is asked who somebody is.
         machine.write("nsswitch.conf", 0o644, "passwd: files\ngroup: files\nshadow: files\nhosts: files\n");
         let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
@@ -61,7 +55,7 @@ impl Machine {
         self.append("passwd", &format!("{name}:x:{uid}:{uid}::{home}:/bin/sh\n"));
         self.append("group", &format!("{name}:x:{uid}:\n"));
         self.append("shadow", &format!("{name}:{PASSWORD_HASH}:20000:0:99999:7:::\n"));
-        let home = self.root.join(&home[1..]);
+        let home = self.seen_from_outside(&home);
         if !home.exists() {
             fs::DirBuilder::new().mode(0o700).create(&home).unwrap();
         }
@@ -75,7 +69,7 @@ impl Machine {
     /// When there is no such account.
     #[must_use]
     pub fn uid(&self, name: &str) -> u32 {
-        let accounts = fs::read_to_string(self.root.join("etc/passwd")).unwrap();
+        let accounts = fs::read_to_string(self.seen_from_outside("/etc/passwd")).unwrap();
         let line = accounts.lines().find(|line| line.starts_with(&format!("{name}:")));
         line.and_then(|line| line.split(':').nth(2)).expect("no such account").parse().unwrap()
     }
@@ -83,7 +77,7 @@ impl Machine {
     /// Deletes an account.
     pub fn delete_account(&mut self, name: &str) {
         for table in ["passwd", "group", "shadow"] {
-            let path = self.root.join("etc").join(table);
+            let path = self.seen_from_outside("/etc").join(table);
             let old = fs::read_to_string(&path).unwrap();
             let new: String =
                 old.split_inclusive('\n').filter(|l| !l.starts_with(&format!("{name}:"))).collect();
@@ -105,22 +99,29 @@ impl Machine {
 
     /// Copies a program to where everybody can run it, and gives its path there.
     pub fn install(&mut self, program: &Path) -> PathBuf {
-        let name = Path::new("run").join(program.file_name().unwrap());
-        fs::copy(program, self.root.join(&name)).unwrap();
-        fs::set_permissions(self.root.join(&name), fs::Permissions::from_mode(0o755)).unwrap();
-        Path::new("/").join(name)
+        let path = Path::new("/run").join(program.file_name().unwrap());
+        let outside = self.seen_from_outside(&path);
+        fs::copy(program, &outside).unwrap();
+        fs::set_permissions(&outside, fs::Permissions::from_mode(0o755)).unwrap();
+        path
     }
 
     /// Writes a file below /etc.
     pub fn write(&mut self, name: &str, mode: u32, text: &str) {
-        let path = self.root.join("etc").join(name);
+        let path = self.seen_from_outside("/etc").join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
     }
 
+    /// Where something of this machine can be reached by those who are not on it.
+    fn seen_from_outside(&self, path: impl AsRef<Path>) -> PathBuf {
+        let root = PathBuf::from(format!("/proc/{}/root", self.keeper.id()));
+        root.join(path.as_ref().strip_prefix("/").unwrap())
+    }
+
     fn append(&mut self, table: &str, line: &str) {
-        let path = self.root.join("etc").join(table);
+        let path = self.seen_from_outside("/etc").join(table);
         let mut file = fs::OpenOptions::new().append(true).mode(0o644).open(path).unwrap();
         file.write_all(line.as_bytes()).unwrap();
     }
@@ -142,43 +143,53 @@ impl Namespace {
     #[must_use]
     pub fn command(self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new("/usr/bin/nsenter");
-        command.arg(format!("--mount=/proc/{}/ns/mnt", self.0)).arg("--").arg(program);
+        // The root as well: in a chroot it is not that of the namespace.
+        let keeper = format!("/proc/{}", self.0);
+        command
+            .arg(format!("--mount={keeper}/ns/mnt"))
+            .arg(format!("--root={keeper}/root"))
+            .arg("--")
+            .arg(program);
         command
     }
 }
 
 /// The first process in the namespace: mounts, says so, and stays until its standard input ends.
-fn keeper(root: &Path, log: &Path) -> Child {
+fn keeper(directory: &Path, log: &Path) -> Child {
     let mut keeper = Command::new("/usr/bin/unshare")
         .args(["--mount", "--propagation", "private", "/bin/sh", "-c", MOUNT, "sh"])
-        .args([root, log])
+        .args([directory, log])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let mut line = String::new();
     BufReader::new(keeper.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    assert_eq!(line, "mounted\n", "no private /etc: mount namespaces need CAP_SYS_ADMIN");
+    assert_eq!(
+        line, "mounted\n",
+        "no /etc of its own: that needs CAP_SYS_ADMIN, and in a chroot that its root is mounted (mount --bind DIR DIR)"
+    );
     keeper
 }
 
 /// `/dev` is a new one for the sake of `/dev/log`, with the devices and terminals of the old.
 const MOUNT: &str = r#"set -e
-    root=$1 log=$2
-    mount -t tmpfs -o mode=755 dev "$root/dev"
+    umask 022
+    log=$2
+    mount -t tmpfs -o mode=755 machine "$1"
+    cd "$1"
+    mkdir etc work dev dev/pts dev/shm run run/sshd run/home log
     for device in null zero full random urandom tty; do
-        touch "$root/dev/$device"
-        mount --bind "/dev/$device" "$root/dev/$device"
+        touch "dev/$device"
+        mount --bind "/dev/$device" "dev/$device"
     done
-    mkdir "$root/dev/pts" "$root/dev/shm"
-    mount --bind /dev/pts "$root/dev/pts"
-    mount -t tmpfs shm "$root/dev/shm"
-    ln -s pts/ptmx "$root/dev/ptmx"
-    ln -s /proc/self/fd "$root/dev/fd"
-    ln -s "$log" "$root/dev/log"
-    mount --rbind "$root/dev" /dev
-    mount --bind "$root/etc" /etc
-    mount --bind "$root/run" /run
-    mount -t tmpfs -o mode=755 log /var/log
+    mount --bind /dev/pts dev/pts
+    ln -s pts/ptmx dev/ptmx
+    ln -s /proc/self/fd dev/fd
+    ln -s "$log" dev/log
+    mount --rbind dev /dev
+    mount -t overlay -o "lowerdir=/etc,upperdir=$1/etc,workdir=$1/work" etc /etc
+    mount --bind run /run
+    mount --bind log /var/log
     echo mounted
     exec cat"#;

@@ -17,6 +17,14 @@ fn an_enrolment_is_not_overwritten_and_both_ways_on_are_named() {
 }
 
 #[test]
+fn adding_and_replacing_at_once_is_a_mistake_in_the_command() {
+    let scene = alice();
+    let stored = scene.stored();
+    assert_eq!(scene.at_terminal(&["enroll", "alice", "--add", "--replace"]).end().status, 2);
+    stored.assert_unchanged(&scene.state());
+}
+
+#[test]
 fn root_replaces_the_enrolment_of_another_after_typing_the_name() {
     let scene = alice();
     let mut terminal = scene.at_terminal(&["enroll", "alice", "--replace"]);

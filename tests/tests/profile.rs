@@ -72,6 +72,7 @@ fn common_auth(profile: &str, password: &str) -> Scene {
     let scene = Scene::builder().account("absent").account("alice").enrolled("alice").build();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/pam-configs").join(profile);
     let text = fs::read_to_string(&path).expect("a profile of that name");
+    assert!(text.contains("Auth-Type: Additional\n"), "{text}");
     let (_, lines) = text.split_once("Auth:\n").expect("a profile for auth");
     let module = format!("{} conf={}", built::module().display(), scene.conf().display());
     let line = lines.trim().replace("pam_totp.so", &module);

@@ -17,7 +17,7 @@ const MOST_TRIES: u32 = MOST_ATTEMPTS as u32;
 const MOST_RECOVERY: u32 = MOST_CODES as u32;
 
 /// What to do about a config that cannot be read.
-const MEND: &str = "correct the line; pam_totp.conf(5) has every key";
+const MEND: &str = "correct the line or take it out; until then everybody is refused";
 
 /// The config of one service, checked; every key has a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
