@@ -25,9 +25,7 @@ pub(crate) struct Arguments {
 /// An argument that cannot be followed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ArgumentError {
-    #[error(
-        "the argument \"{0}\" is not known: known are conf=FILE, nullok, prompt=TEXT, echo, debug"
-    )]
+    #[error("the argument \"{0}\" is not known: known are conf=FILE, nullok, prompt=TEXT, echo, debug")]
     Unknown(String),
     #[error("the argument \"{0}\" is there twice: remove one")]
     Twice(&'static str),

@@ -2,9 +2,10 @@
 
 use crate::arguments::Arguments;
 use crate::audit::Audit;
+use crate::ffi::panic;
+use crate::login;
 use crate::outcome::{self, Outcome};
 use crate::request::Request;
-use crate::{ffi, login};
 use pam::constants::{PamFlag, PamResultCode};
 use pam::module::{PamHandle, PamHooks};
 use std::ffi::CStr;
@@ -14,7 +15,7 @@ pub(crate) struct Door;
 
 impl PamHooks for Door {
     fn sm_authenticate(pamh: &mut PamHandle, args: Vec<&CStr>, flags: PamFlag) -> PamResultCode {
-        ffi::silence_panics();
+        panic::silence();
         login::authenticate(pamh, &args, flags).into()
     }
 
@@ -42,7 +43,7 @@ impl PamHooks for Door {
 
 /// A line of another type than `auth` asks for no code; to let it pass would let an administrator believe that it does.
 fn misplaced(pamh: &mut PamHandle, args: &[&CStr], facility: &'static str) -> PamResultCode {
-    ffi::silence_panics();
+    panic::silence();
     let request = Request::read(pamh, facility);
     let outcome = Outcome::Misplaced { facility };
     Audit::open(&login::syslog_of(Arguments::config_file(args).as_deref(), &request), &request)

@@ -3,9 +3,10 @@
 use crate::account::{self, Who};
 use crate::arguments::Arguments;
 use crate::audit::Audit;
+use crate::clock;
+use crate::ffi::libpam;
 use crate::outcome::{Broken, Outcome, Unenrolled};
 use crate::request::Request;
-use crate::{clock, ffi};
 use pam::constants::{PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_SILENT, PAM_TEXT_INFO, PamFlag};
 use pam::conv::Conv;
 use pam::module::PamHandle;
@@ -47,7 +48,7 @@ pub(crate) fn authenticate(pamh: &mut PamHandle, words: &[&CStr], flags: PamFlag
         warn_of_few_codes(pamh, &outcome, warn_below);
     }
     if matches!(outcome, Outcome::Refused(_)) && delay > Seconds(0) {
-        ffi::fail_delay(pamh, Duration::from_secs(delay.0));
+        libpam::fail_delay(pamh, Duration::from_secs(delay.0));
     }
     outcome
 }

@@ -1,6 +1,6 @@
 //! What the application says of itself and of who asks: PAM items and the PAM environment, never the process's.
 
-use crate::ffi;
+use crate::ffi::libpam;
 use pam::items::{Item, RHost, Service, Tty};
 use pam::module::PamHandle;
 use std::ffi::CStr;
@@ -22,7 +22,7 @@ pub(crate) struct Request {
 
 impl Request {
     pub(crate) fn read(pamh: &mut PamHandle, facility: &'static str) -> Self {
-        let first_factor = ffi::pam_environment(pamh, c"SSH_AUTH_INFO_0")
+        let first_factor = libpam::environment(pamh, c"SSH_AUTH_INFO_0")
             .and_then(|info| info.split_whitespace().next().map(str::to_owned));
         Self {
             service: text::<Service<'_>>(pamh, |item| item.0).unwrap_or_else(|| "unknown".to_owned()),

@@ -3,7 +3,8 @@
 //! Nothing touches the store before a draft is confirmed, and then the credential changes in one rename.
 
 use crate::code::Answer;
-use crate::credential::{AddError, Created, Credential, CredentialError, Id, Label, NewAuthenticator, Owner};
+use crate::credential::{AddError, Created, Credential, CredentialError, Label, NewAuthenticator, Owner};
+use crate::id::Id;
 use crate::keyring::{Keyring, SealError};
 use crate::ledger::{Ledger, Progress};
 use crate::login::Account;

@@ -5,7 +5,8 @@
 //! belongs to the credential in place*. So a write that is torn leaves the page before it, and an enrolment that is
 //! killed between its ledger and its credential leaves the old enrolment with the old page.
 
-use crate::credential::{Id, MOST_AUTHENTICATORS};
+use crate::credential::MOST_AUTHENTICATORS;
+use crate::id::Id;
 use crate::limit::{MOST_ATTEMPTS, Tries};
 use crate::recovery::MOST_CODES;
 use sha2::{Digest, Sha256};

@@ -8,7 +8,7 @@
 //!  credential  keyring   ledger        config               documents: what you are enrolled with | the keys |
 //!       \        |        /             /                   what has happened | what is asked for
 //!        secret  totp  recovery  limit                      one rule each
-//!         user  code  time  event  document                 the nouns, parsed once at the border
+//!         id  user  code  time  event  document                 the nouns, parsed once at the border
 //!  store/{mod,guard,files}                                  the only room that touches the disk
 //! ```
 //!
@@ -58,6 +58,7 @@ pub mod credential;
 mod document;
 pub mod enrolment;
 pub mod event;
+pub mod id;
 pub mod keyring;
 pub mod ledger;
 pub mod limit;

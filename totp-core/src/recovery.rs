@@ -1,7 +1,7 @@
 //! One rule: is this a recovery code of this set (HMAC-SHA-256 under the set's own pepper).
 
 use crate::code::RECOVERY_LENGTH;
-use crate::credential::Id;
+use crate::id::Id;
 use crate::secret::{Entropy, NoEntropy, Secret};
 use crate::user::User;
 use hmac::{Hmac, KeyInit, Mac};

@@ -1,6 +1,5 @@
 //! Why a command did not do what it was asked: what happened, what to do, and the exit status.
 
-use crate::output::Format;
 use std::path::PathBuf;
 use totp_core::enrolment::EnrolmentError;
 use totp_core::login::Trouble;
@@ -57,9 +56,9 @@ impl Failure {
         Self { problem: problem(&self.problem), ..self }
     }
 
-    /// For a program, the document that was printed says it; only the exit status is left to give.
-    pub(crate) fn told_already(self, format: Format) -> Self {
-        Self { told: format == Format::Json, ..self }
+    /// The document that was printed says it; only the exit status is left to give.
+    pub(crate) fn told(self) -> Self {
+        Self { told: true, ..self }
     }
 
     /// The exit status of the process.

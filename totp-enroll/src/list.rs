@@ -47,7 +47,8 @@ pub(crate) fn run(desk: &Desk) -> Result<(), Failure> {
                 "{count} of {} enrolments cannot be read",
                 count.saturating_add(document.users.len())
             );
-            Err(Failure::refused(problem).told_already(desk.format))
+            let failure = Failure::refused(problem);
+            Err(if desk.format == Format::Json { failure.told() } else { failure })
         }
     }
 }

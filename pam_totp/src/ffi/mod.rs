@@ -1,44 +1,6 @@
-//! The border to C: the exported symbols and the calls into libpam. The only room with `unsafe`.
+//! The border to C. The only room with `unsafe`.
 #![expect(unsafe_code, reason = "libpam is C; every block names who promises what it relies on")]
 
-use crate::entry::Door;
-use pam::module::PamHandle;
-use std::ffi::{CStr, c_char, c_int, c_uint};
-use std::time::Duration;
-
-// Exports pam_sm_authenticate, pam_sm_setcred, pam_sm_acct_mgmt, pam_sm_open_session, pam_sm_close_session and
-// pam_sm_chauthtok. Each checks handle and arguments for null and turns an unwinding into PAM_ABORT.
-pam::pam_hooks!(Door);
-
-#[link(name = "pam")]
-unsafe extern "C" {
-    fn pam_getenv(pamh: *mut PamHandle, name: *const c_char) -> *const c_char;
-    fn pam_fail_delay(pamh: *mut PamHandle, microseconds: c_uint) -> c_int;
-}
-
-/// A variable of the PAM environment (`pam_getenv(3)`), which the application sets; not the process's environment,
-/// which a user may set. `None` where it is not there or not UTF-8.
-pub(crate) fn pam_environment(pamh: &mut PamHandle, name: &CStr) -> Option<String> {
-    // SAFETY: libpam promises a null pointer or a string of its own that lives until the variable is changed; the handle
-    // is libpam's, alive for this call, and `name` ends with a null byte.
-    let value = unsafe { pam_getenv(pamh, name.as_ptr()) };
-    if value.is_null() {
-        return None;
-    }
-    // SAFETY: not null, so it is libpam's string as above; it is copied before anything can change it.
-    let value = unsafe { CStr::from_ptr(value) };
-    value.to_str().ok().map(str::to_owned)
-}
-
-/// Asks the application to wait about this long before it says no (`pam_fail_delay(3)`).
-pub(crate) fn fail_delay(pamh: &mut PamHandle, delay: Duration) {
-    let microseconds = c_uint::try_from(delay.as_micros()).unwrap_or(c_uint::MAX);
-    // SAFETY: the handle is libpam's, alive for this call. An error means that there will be no delay; nothing to do.
-    let _ = unsafe { pam_fail_delay(pamh, microseconds) };
-}
-
-/// Keeps a panic's message off the host's standard error. The hook belongs to the copy of std inside this library; the
-/// host's own is not touched.
-pub(crate) fn silence_panics() {
-    std::panic::set_hook(Box::new(|_| {}));
-}
+mod hooks;
+pub(crate) mod libpam;
+pub(crate) mod panic;

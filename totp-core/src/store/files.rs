@@ -241,7 +241,8 @@ impl FileEntry {
     fn write_credential(&self, credential: &Credential) -> Result<(), StoreError> {
         let directory = &self.rooms.credentials;
         let (draft, name) = (format!("{DRAFT}{}", self.component), format!("{}.toml", self.component));
-        directory.write_new(&draft, credential.to_document().as_bytes())?;
+        let text = credential.to_document(&directory.path.join(&name))?;
+        directory.write_new(&draft, text.as_bytes())?;
         renameat(&directory.fd, draft.as_str(), &directory.fd, name.as_str()).map_err(|source| {
             StoreError::System { file: directory.path.join(&name), action: "put in place", source }
         })?;

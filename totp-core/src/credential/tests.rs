@@ -3,6 +3,8 @@
 use super::*;
 use crate::keyring::tests::keyring;
 use crate::secret::tests::Counter;
+use crate::totp::Algorithm;
+use std::path::Path;
 
 const SECRET: &[u8] = b"12345678901234567890";
 
@@ -44,9 +46,12 @@ fn error(text: &str) -> String {
 #[test]
 fn a_credential_comes_back_as_it_was_written() {
     let written = credential();
-    let read = parse(&written.to_document()).unwrap();
+    let read = parse(&written.to_document(Path::new("alice.toml")).unwrap()).unwrap();
     assert_eq!(read.owner(), written.owner());
-    assert_eq!(read.to_document(), written.to_document());
+    assert_eq!(
+        read.to_document(Path::new("alice.toml")).unwrap(),
+        written.to_document(Path::new("alice.toml")).unwrap()
+    );
     let [authenticator] = read.authenticators() else { panic!("one authenticator") };
     assert_eq!(read.open(authenticator, &keyring()).unwrap().expose(), SECRET);
     assert!(read.open_pepper(read.recovery().unwrap(), &keyring()).is_ok());
@@ -54,14 +59,14 @@ fn a_credential_comes_back_as_it_was_written() {
 
 #[test]
 fn the_document_holds_no_secret() {
-    let text = credential().to_document();
+    let text = credential().to_document(Path::new("alice.toml")).unwrap();
     assert!(!text.contains(&data_encoding::BASE32.encode(SECRET)));
     assert!(!text.contains(&data_encoding::BASE64.encode(SECRET)));
 }
 
 #[test]
 fn a_seal_opens_for_the_user_the_uid_and_the_parameters_it_was_made_for_only() {
-    let text = credential().to_document();
+    let text = credential().to_document(Path::new("alice.toml")).unwrap();
     let changes = [
         ("uid = 1001", "uid = 1002"),
         ("uid = 1001\n", ""),
@@ -87,13 +92,17 @@ fn the_pepper_is_bound_to_its_set() {
 
 #[test]
 fn another_users_file_is_refused() {
-    let text = credential().to_document().replacen("user = \"alice\"", "user = \"bob\"", 1);
+    let text = credential().to_document(Path::new("alice.toml")).unwrap().replacen(
+        "user = \"alice\"",
+        "user = \"bob\"",
+        1,
+    );
     assert!(error(&text).contains("another user's credential"));
 }
 
 #[test]
 fn what_is_out_of_range_is_refused_by_name() {
-    let text = credential().to_document();
+    let text = credential().to_document(Path::new("alice.toml")).unwrap();
     for (from, to, problem) in [
         ("version = 1", "version = 2", "newer than this program reads"),
         ("version = 1", "version = 2\nfuture = true", "newer than this program reads"),
@@ -121,7 +130,11 @@ fn labels_are_told_apart_and_places_are_four() {
         add(&mut credential, label).unwrap();
     }
     assert!(matches!(add(&mut credential, "e"), Err(AddError::Credential(CredentialError::TooMany))));
-    let text = credential.to_document().replacen("label = \"b\"", "label = \"c\"", 1);
+    let text = credential.to_document(Path::new("alice.toml")).unwrap().replacen(
+        "label = \"b\"",
+        "label = \"c\"",
+        1,
+    );
     assert!(error(&text).contains("that label already"));
 }
 

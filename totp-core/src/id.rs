@@ -1,0 +1,68 @@
+//! An identifier: which enrolment, which set of recovery codes.
+
+use crate::secret::{Entropy, NoEntropy, random_array};
+use data_encoding::HEXLOWER;
+use serde::{Deserialize, Serialize};
+
+/// A random 128-bit identifier, hexadecimal in documents. All zero stands for "none" in a ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Id([u8; 16]);
+
+impl Id {
+    /// "None", in a ledger.
+    pub(crate) const NONE: Self = Self([0; 16]);
+
+    pub(crate) const fn new(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// A new one.
+    ///
+    /// # Errors
+    /// [`NoEntropy`] where the source has none to give.
+    pub fn random(entropy: &mut dyn Entropy) -> Result<Self, NoEntropy> {
+        random_array(entropy).map(Self)
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    /// As documents write it.
+    pub(crate) fn to_hex(self) -> String {
+        HEXLOWER.encode(&self.0)
+    }
+}
+
+impl Serialize for Id {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.to_hex())
+    }
+}
+
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let bytes = HEXLOWER.decode(text.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
+        match bytes.map(Self) {
+            Some(id) if id != Self::NONE => Ok(id),
+            _ => Err(serde::de::Error::custom("is not an id of 32 hexadecimal digits")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn none_is_no_id_that_a_document_may_hold() {
+        let read = |text: &str| {
+            toml::from_str::<std::collections::BTreeMap<String, Id>>(&format!("id = \"{text}\""))
+        };
+        assert!(read(&"0".repeat(32)).is_err());
+        assert!(read(&"0".repeat(31)).is_err());
+        assert!(read(&"A".repeat(32)).is_err());
+        assert_eq!(read(&"0a".repeat(16)).unwrap().get("id"), Some(&Id::new([10; 16])));
+    }
+}
