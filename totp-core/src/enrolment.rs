@@ -213,6 +213,46 @@ pub fn enrol<E: Entry>(
     if entry.credential().is_some() && existing == Existing::Keep {
         return Err(EnrolmentError::AlreadyEnrolled);
     }
+    let (mut credential, ledger) = newly(account, confirmed, desk)?;
+    let codes = match recovery_codes {
+        0 => Vec::new(),
+        count => credential.renew_recovery(count, desk.created, desk.keyring, desk.entropy)?,
+    };
+    entry.commit(&credential, &ledger)?;
+    Ok(codes)
+}
+
+/// One of many who are enrolled together.
+pub struct Newcomer<E> {
+    /// Their place in the store.
+    pub entry: E,
+    /// Their account.
+    pub account: Account,
+    /// Their authenticators.
+    pub confirmed: Vec<Confirmed>,
+}
+
+/// Enrols many at once, without recovery codes; each is enrolled whole or not at all.
+///
+/// # Errors
+/// [`EnrolmentError`]; before anything is written if somebody is enrolled already or has no authenticator.
+pub fn enrol_all<E: Entry>(newcomers: Vec<Newcomer<E>>, desk: &mut Desk<'_>) -> Result<(), EnrolmentError> {
+    if newcomers.iter().any(|newcomer| newcomer.entry.credential().is_some()) {
+        return Err(EnrolmentError::AlreadyEnrolled);
+    }
+    let mut batch = Vec::with_capacity(newcomers.len());
+    for Newcomer { entry, account, confirmed } in newcomers {
+        let (credential, ledger) = newly(&account, &confirmed, desk)?;
+        batch.push((entry, credential, ledger));
+    }
+    Ok(E::commit_all(batch)?)
+}
+
+fn newly(
+    account: &Account,
+    confirmed: &[Confirmed],
+    desk: &mut Desk<'_>,
+) -> Result<(Credential, Ledger), EnrolmentError> {
     if confirmed.is_empty() {
         return Err(EnrolmentError::NoAuthenticator);
     }
@@ -222,12 +262,7 @@ pub fn enrol<E: Entry>(
     for confirmed in confirmed {
         append(&mut credential, &mut ledger, confirmed, desk)?;
     }
-    let codes = match recovery_codes {
-        0 => Vec::new(),
-        count => credential.renew_recovery(count, desk.created, desk.keyring, desk.entropy)?,
-    };
-    entry.commit(&credential, &ledger)?;
-    Ok(codes)
+    Ok((credential, ledger))
 }
 
 /// Adds an authenticator to an enrolment.

@@ -58,6 +58,41 @@ fn nobody_is_enrolled_with_nothing() {
 }
 
 #[test]
+fn many_are_enrolled_at_once_each_with_their_own_secret() {
+    let mut scene = Scene::new();
+    let account = |name: &str| Account { user: crate::user::User::parse(name).unwrap(), uid: None };
+    let people = [("bob", PHONE), ("carol", SPARE)];
+    let newcomers = |files: &crate::store::files::Files| {
+        let newcomer = |(name, secret): (&str, &[u8])| Newcomer {
+            entry: files.entry(&account(name).user, PATIENCE).unwrap().unwrap(),
+            account: account(name),
+            confirmed: vec![draft("phone", secret).vouched()],
+        };
+        people.map(newcomer).into_iter().collect()
+    };
+    scene.desk(NOON, |files, desk| enrol_all(newcomers(files), desk)).unwrap();
+    let again = scene.desk(NOON, |files, desk| enrol_all(newcomers(files), desk));
+    assert!(matches!(again, Err(EnrolmentError::AlreadyEnrolled)));
+    for (name, secret) in people {
+        let login = |at_time| word(scene.login_as(&account(name), &code(secret, NOON), at(at_time)));
+        assert_eq!([login(NOON), login(NOON)], ["accepted phone", "replayed"], "{name}");
+    }
+}
+
+#[test]
+fn a_ledger_that_a_crash_left_empty_enrolled_nobody() {
+    let mut scene = Scene::new();
+    std::fs::write(scene.file("ledgers/alice"), b"").unwrap();
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(scene.file("ledgers/alice"), private).unwrap();
+    assert_eq!(word(scene.login(b"000000", at(NOON))), "not_enrolled");
+    scene.enrol(PHONE);
+    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
+    std::fs::write(scene.file("ledgers/alice"), b"").unwrap();
+    assert!(word(scene.login(&code(PHONE, NOON + 30), at(NOON))).contains("unlock --repair"));
+}
+
+#[test]
 fn an_added_authenticator_opens_beside_the_first() {
     let mut scene = Scene::new();
     scene.enrol(PHONE);

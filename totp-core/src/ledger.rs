@@ -114,6 +114,13 @@ impl Ledger {
     }
 }
 
+impl Place {
+    /// The page beside it, to be written after it.
+    pub(crate) fn other(self) -> Self {
+        Self { spare: 1usize.saturating_sub(self.spare), sequence: self.sequence.saturating_add(1) }
+    }
+}
+
 /// The two pages of a file, as far as they check.
 pub(crate) struct Pages([Option<(u64, Ledger)>; 2]);
 

@@ -5,7 +5,7 @@ use crate::secret::Secret;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat};
-use nix::unistd::{LinkatFlags, UnlinkatFlags, fsync, linkat, mkdir, read, unlinkat};
+use nix::unistd::{LinkatFlags, UnlinkatFlags, fsync, linkat, mkdir, read, syncfs, unlinkat};
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
@@ -122,7 +122,7 @@ impl Directory {
 }
 
 impl Directory {
-    /// Writes a file that was not there, 0600, and syncs it; on an error it is not there either.
+    /// Writes a file that was not there, 0600; on an error it is not there either. Not synced.
     pub(super) fn write_new(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         self.remove(name)?;
         let path = self.path.join(name);
@@ -134,14 +134,7 @@ impl Directory {
         // The umask may have taken bits away.
         let written = fchmod(&file, Mode::S_IRUSR | Mode::S_IWUSR)
             .map_err(|source| StoreError::System { file: path.clone(), action: "chmod", source })
-            .and_then(|()| file.write_all_at(bytes, 0).map_err(|error| system(&path, "write", &error)))
-            .and_then(|()| {
-                fsync(&file).map_err(|source| StoreError::System {
-                    file: path.clone(),
-                    action: "sync",
-                    source,
-                })
-            });
+            .and_then(|()| file.write_all_at(bytes, 0).map_err(|error| system(&path, "write", &error)));
         if written.is_err() {
             // The disk may be full; leave it no fuller. The error that matters is the first.
             let _ = self.remove(name);
@@ -149,11 +142,11 @@ impl Directory {
         written
     }
 
-    /// Gives what [`Directory::write_new`] wrote its own name, unless somebody was quicker. Returns whether it did.
+    /// Gives what [`Directory::write_new`] wrote its own name, unless somebody was quicker. Returns whether it did. Not
+    /// synced.
     pub(super) fn link(&self, draft: &str, name: &str) -> Result<bool, StoreError> {
         let linked = linkat(&self.fd, draft, &self.fd, name, LinkatFlags::empty());
         self.remove(draft)?;
-        self.sync()?;
         match linked {
             Ok(()) => Ok(true),
             Err(Errno::EEXIST) => Ok(false),
@@ -167,6 +160,24 @@ impl Directory {
             Ok(()) | Err(Errno::ENOENT) => Ok(()),
             Err(source) => Err(StoreError::System { file: self.path.join(name), action: "remove", source }),
         }
+    }
+
+    /// Makes the content of a file last through a crash.
+    pub(super) fn sync_file(&self, name: &str) -> Result<(), StoreError> {
+        let path = self.path.join(name);
+        let Some(fd) = self.file(name, OFlag::O_RDONLY)? else {
+            return Err(StoreError::System { file: path, action: "sync", source: Errno::ENOENT });
+        };
+        fsync(&fd).map_err(|source| StoreError::System { file: path, action: "sync", source })
+    }
+
+    /// Makes everything on this file system last through a crash.
+    pub(super) fn sync_everything(&self) -> Result<(), StoreError> {
+        syncfs(&self.fd).map_err(|source| StoreError::System {
+            file: self.path.clone(),
+            action: "sync",
+            source,
+        })
     }
 
     /// Makes names that were added or removed last through a crash.
@@ -195,7 +206,10 @@ pub fn create_document(file: &Path, text: &Secret) -> Result<bool, StoreError> {
     let directory = Directory::open(parent, Room::Place)?;
     let draft = format!(".new.{}.{name}", std::process::id());
     directory.write_new(&draft, text.expose())?;
-    directory.link(&draft, name)
+    directory.sync_file(&draft)?;
+    let linked = directory.link(&draft, name)?;
+    directory.sync()?;
+    Ok(linked)
 }
 
 pub(super) fn system(path: &Path, action: &'static str, error: &std::io::Error) -> StoreError {

@@ -64,6 +64,14 @@ pub trait Entry {
     /// [`StoreError`]; the old enrolment is then still whole.
     fn commit(self, credential: &Credential, ledger: &Ledger) -> Result<(), StoreError>;
 
+    /// The same for many, each of whom is put in place whole or not at all; quicker than one by one.
+    ///
+    /// # Errors
+    /// [`StoreError`]; some are then in place and some are not.
+    fn commit_all(batch: Vec<(Self, Credential, Ledger)>) -> Result<(), StoreError>
+    where
+        Self: Sized;
+
     /// Removes the enrolment; `Ok` also where there was none.
     ///
     /// # Errors

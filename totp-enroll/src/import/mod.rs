@@ -14,11 +14,14 @@ use std::collections::{BTreeMap, HashSet};
 use std::io::{IsTerminal, Read};
 use std::path::Path;
 use totp_core::credential::{Label, MOST_AUTHENTICATORS};
-use totp_core::enrolment::{self, Draft, Existing};
+use totp_core::enrolment::{self, Draft};
 use totp_core::event::Name;
 use totp_core::login::Account;
 use totp_core::user::User;
 use zeroize::Zeroizing;
+
+/// Users enrolled together; each holds three files open.
+const BATCH: usize = 200;
 
 /// A line that cannot be taken over.
 #[derive(Debug, Serialize, PartialEq, Eq)]
@@ -139,34 +142,45 @@ fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
     Ok(text)
 }
 
+/// Enrols in batches: each waits for the disk a few times, whatever its size.
 fn enrol_all(desk: &Desk, newcomers: BTreeMap<User, Newcomer>) -> Result<usize, Failure> {
     let count = newcomers.len();
     let bar = progress(desk, count);
+    let mut waiting = newcomers.into_values();
     desk.change(|rules| {
-        for (done, newcomer) in newcomers.into_values().enumerate() {
-            let user = newcomer.account.user.clone();
-            enrol_one(desk, newcomer, rules).map_err(|failure| {
+        let mut imported = 0usize;
+        loop {
+            let batch: Vec<Newcomer> = waiting.by_ref().take(BATCH).collect();
+            let size = batch.len();
+            enrol_batch(desk, batch, rules).map_err(|failure| {
                 failure.explained(|problem| {
-                    format!("{user}: {problem}; {done} users before this one are imported; mend it and import the others")
+                    format!("{problem}; {imported} of {count} users are imported for certain: \"totp-enroll list\" shows them; mend it and import the others")
                 })
             })?;
-            bar.inc(1);
+            imported = imported.saturating_add(size);
+            bar.inc(size as u64);
+            if size < BATCH {
+                return Ok(());
+            }
         }
-        Ok(())
     })?;
     bar.finish_and_clear();
     Ok(count)
 }
 
-fn enrol_one(desk: &Desk, newcomer: Newcomer, rules: &mut enrolment::Desk<'_>) -> Result<(), Failure> {
-    let Newcomer { account, drafts } = newcomer;
-    let authenticators = drafts.len();
-    let vouched: Vec<_> = drafts.into_iter().map(Draft::vouched).collect();
-    // No recovery codes: nobody is here to be shown them.
-    enrolment::enrol(desk.entry(&account)?, &account, &vouched, 0, Existing::Keep, rules)?;
-    desk.audit(
-        &desk.event(Name::Imported, &account).field("from", "oath").field("authenticators", authenticators),
-    );
+fn enrol_batch(desk: &Desk, batch: Vec<Newcomer>, rules: &mut enrolment::Desk<'_>) -> Result<(), Failure> {
+    let mut newcomers = Vec::with_capacity(batch.len());
+    let mut events = Vec::with_capacity(batch.len());
+    for Newcomer { account, drafts } in batch {
+        events.push(
+            desk.event(Name::Imported, &account).field("from", "oath").field("authenticators", drafts.len()),
+        );
+        let confirmed = drafts.into_iter().map(Draft::vouched).collect();
+        // No recovery codes: nobody is here to be shown them.
+        newcomers.push(enrolment::Newcomer { entry: desk.entry(&account)?, account, confirmed });
+    }
+    enrolment::enrol_all(newcomers, rules)?;
+    events.iter().for_each(|event| desk.audit(event));
     Ok(())
 }
 
