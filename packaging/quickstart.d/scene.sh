@@ -27,12 +27,12 @@ clear_scene() {
     set +e
     [ -n "$account" ] || exit "$status"
     rm -f "/etc/sudoers.d/$account" "/etc/pam.d/$account-sshd" "/etc/pam.d/$account-sudo"
-    [ -z "$sshd_pid" ] || kill "$sshd_pid"
+    [ -z "$sshd_pid" ] || kill "$sshd_pid" 2>/dev/null
     if id "$account" >/dev/null 2>&1; then
         end_processes_of_account
         userdel "$account"
     fi
-    [ -z "$events_pid" ] || kill "$events_pid"
+    [ -z "$events_pid" ] || kill "$events_pid" 2>/dev/null
     rm -rf "${scene:?}" "/run/sudo/ts/$account"
     [ "$made_privsep_directory" = no ] || rmdir --ignore-fail-on-non-empty /run/sshd
     exit "$status"

@@ -97,9 +97,6 @@ impl Terminal {
             assert!(Instant::now() < deadline, "the program never ended. On the screen:\n{}", self.screen());
             thread::sleep(Duration::from_millis(5));
         }
-        self.look();
-        let rest = self.session.exp_eof().unwrap_or_default();
-        self.bytes.extend(rest.chars().map(latin1));
         let status = self.ended.unwrap();
         let status = if let WaitStatus::Exited(_, code) = status {
             code
@@ -112,9 +109,15 @@ impl Terminal {
         Ended { status, last, screen: self.screen() }
     }
 
+    /// Once it is, everything that it showed has been read.
     fn is_over(&mut self) -> bool {
         if self.ended.is_none() {
             self.ended = self.session.process().status().filter(|status| *status != WaitStatus::StillAlive);
+            if self.ended.is_some() {
+                self.look();
+                let rest = self.session.exp_eof().unwrap_or_default();
+                self.bytes.extend(rest.chars().map(latin1));
+            }
         }
         self.ended.is_some()
     }
