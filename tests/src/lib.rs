@@ -1,4 +1,4 @@
-//! The scenery of the acceptance tests: what a test sets up, does and looks at, and nothing that it checks.
+//! The scenery of the acceptance tests: what a test sets up, does and looks at.
 //!
 //! A test knows only what is built: `libpam_totp.so` and `totp-enroll` in `target/release`.
 //!
@@ -11,7 +11,7 @@
 //! | [`journal`] | the socket that events are written to, and what is in a line |
 //! | [`desk`], [`terminal`], [`qr`] | the command; a person at a terminal; the camera of their phone |
 //! | [`machine`], [`sshd`] | a private `/etc` with accounts of its own; a real sshd and the real ssh client in it |
-//! | [`files`] | what lies on the disk, and has it changed |
+//! | [`files`], [`damage`] | what lies on the disk, and has it changed; what can be wrong with it |
 //! | [`built`] | where the built things are |
 
 #![expect(
@@ -25,6 +25,7 @@
 pub mod authenticator;
 pub mod built;
 pub mod clock;
+pub mod damage;
 pub mod desk;
 pub mod files;
 pub mod journal;

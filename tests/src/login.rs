@@ -38,6 +38,9 @@ pub struct Login {
     /// The mount namespace to log in to, when the scene has one.
     #[serde(skip)]
     pub namespace: Option<machine::Namespace>,
+    /// Who the process runs as, unless it is root: `pam-login`, where nobody can run it.
+    #[serde(skip)]
+    pub unprivileged: Option<PathBuf>,
     /// The environment of the process, which is empty otherwise.
     #[serde(skip)]
     pub environment: Vec<(String, String)>,
@@ -66,6 +69,7 @@ impl Login {
             pause_ms: 0,
             hold: false,
             namespace: None,
+            unprivileged: None,
             environment: Vec::new(),
             clock: None,
             up_for: None,
@@ -144,6 +148,11 @@ impl Login {
                 panic!("a scene with a machine of its own cannot have a time of its own as well")
             }
         };
+        if let Some(program) = &self.unprivileged {
+            let namespace = self.namespace.expect("only a scene with accounts has a place for everybody");
+            command = namespace.command("/usr/bin/setpriv");
+            command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(program);
+        }
         command.env_clear().envs(self.environment.iter().cloned());
         if let Some(second) = self.clock {
             clock::stop(&mut command, second);

@@ -1,5 +1,6 @@
 //! Names, hosts and answers that mean harm: refused, in one line of the log, and the host lives.
 
+use acceptance::built;
 use acceptance::clock::THEN;
 use acceptance::login::{Answer, Login, PamCode};
 use acceptance::scene::Scene;
@@ -160,6 +161,24 @@ fn what_the_environment_says_makes_no_difference() {
     assert_eq!(login.clone().code(), PamCode::AUTH_ERR);
     login.answers = vec![Answer::Typed(scene.code("alice").into_bytes())];
     assert_eq!(login.code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn an_application_that_is_not_root_is_refused_even_where_absence_is_allowed() {
+    let mut scene = Scene::builder().account("absent").enrolled("alice").build();
+    let config = std::fs::read_to_string(scene.conf()).unwrap();
+    let code = scene.code("alice");
+    let machine = scene.machine();
+    let (program, module) = (machine.install(&built::pam_login()), machine.install(&built::module()));
+    machine.write("acceptance/config.toml", 0o644, &config);
+    let line = format!("auth required {} conf=/etc/acceptance/config.toml nullok\n", module.display());
+    machine.write("acceptance/pam.d/door", 0o644, &line);
+    for user in ["alice", "absent"] {
+        let mut login = scene.login(user).types(&code);
+        login.confdir = "/etc/acceptance/pam.d".into();
+        login.unprivileged = Some(program.clone());
+        assert_eq!(login.code(), PamCode::SYSTEM_ERR, "{user}");
+    }
 }
 
 /// Neither let in nor waved through, by a code that means a refusal.

@@ -33,7 +33,7 @@ fn every_way_to_write_a_line_that_pam_oath_has_is_read() {
         &format!("HOTP/T30 one - {SECRET}"),
         &format!("HOTP/T30/6\ttwo\t-\t{SECRET}"),
         &format!("  HOTP/T30/8   three  -  {SECRET}  "),
-        &format!("HOTP/T60/7 four - {}", SECRET.to_uppercase()),
+        &format!("HOTP/T60/7 four - {}\r", SECRET.to_uppercase()),
         &format!("HOTP/T30/6 five - {SECRET} 0 123456 2010-05-03T12:00:00L"),
     ];
     let scene = Scene::builder().build();
@@ -45,6 +45,18 @@ fn every_way_to_write_a_line_that_pam_oath_has_is_read() {
         let secret = b"12345678901234567890".to_vec();
         let phone = Authenticator { secret, digits, period, ..Authenticator::random() };
         assert_eq!(scene.login(user).types(phone.code_at(THEN)).at(THEN).code(), PamCode::SUCCESS, "{user}");
+    }
+}
+
+#[test]
+fn two_lines_of_one_person_are_two_authenticators() {
+    let phones = [Authenticator::random(), Authenticator::random()];
+    let scene = Scene::builder().build();
+    let people = phones.clone().map(|phone| ("alice".to_owned(), phone));
+    let done = import(&scene, &users_file(&people), &["--allow-unknown"]);
+    assert_eq!(done.json()["imported"], 1, "{done:?}");
+    for phone in &phones {
+        assert_eq!(scene.login("alice").types(phone.code_at(THEN)).at(THEN).code(), PamCode::SUCCESS);
     }
 }
 

@@ -1,6 +1,6 @@
 //! One code opens one door, once.
 
-use acceptance::clock::THEN;
+use acceptance::clock::{self, THEN};
 use acceptance::login::PamCode;
 use acceptance::scene::Scene;
 
@@ -45,6 +45,21 @@ fn a_clock_that_was_set_back_brings_no_code_back() {
     for second in [THEN, THEN - 30, THEN - 3600] {
         assert_eq!(scene.login_with_code_at("alice", second).code(), PamCode::AUTH_ERR, "at {second}");
     }
+}
+
+#[test]
+fn after_a_clock_that_ran_ahead_an_administrator_lets_in_again_and_brings_no_code_back() {
+    let scene = Scene::with(&["alice"]);
+    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+    let now = clock::now();
+    assert_eq!(scene.login_with_code_at("alice", now).code(), PamCode::AUTH_ERR);
+    scene.desk(&["unlock", "alice"]).assert_done();
+    assert_eq!(
+        scene.login_with_code_at("alice", now).code(),
+        PamCode::AUTH_ERR,
+        "a code of before the unlocking"
+    );
+    assert_eq!(scene.login_with_code_at("alice", now + 90).code(), PamCode::SUCCESS);
 }
 
 #[test]

@@ -1,0 +1,147 @@
+//! A credential that is broken, changed or not as it should be: refused, and never taken for "not enrolled".
+
+use acceptance::clock::THEN;
+use acceptance::damage::{
+    ANY_LINE, LENIENT, SOMEBODY, edit, put_a_link_in_its_place, put_a_pipe_in_its_place, refused,
+    refused_whatever_it_names, scene, set_mode,
+};
+use acceptance::login::PamCode;
+use acceptance::scene::DOOR;
+use std::fs;
+use std::os::unix::fs::chown;
+
+#[test]
+fn a_credential_that_is_not_toml_is_refused_with_its_line() {
+    let scene = scene();
+    let path = scene.credential("alice");
+    let old = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("{old}oh no\n")).unwrap();
+    refused(&scene, PamCode::SYSTEM_ERR, &path, &(old.lines().count() + 1).to_string());
+}
+
+#[test]
+fn a_credential_that_is_empty_or_cut_short_is_refused() {
+    let scene = scene();
+    let path = scene.credential("alice");
+    let whole = fs::read(&path).unwrap();
+    for length in (0..whole.len() - 1).step_by(23) {
+        fs::write(&path, &whole[..length]).unwrap();
+        refused(&scene, PamCode::SYSTEM_ERR, &path, ANY_LINE);
+    }
+}
+
+#[test]
+fn a_credential_with_a_key_that_is_not_known_is_refused() {
+    let scene = scene();
+    edit(&scene.credential("alice"), "[[authenticator]]", "colour = \"red\"\n[[authenticator]]");
+    let problem = refused(&scene, PamCode::SYSTEM_ERR, &scene.credential("alice"), ANY_LINE);
+    assert!(problem.contains("colour"), "{problem}");
+}
+
+#[test]
+fn a_credential_of_a_type_that_is_not_known_is_refused_by_name() {
+    let scene = scene();
+    edit(&scene.credential("alice"), "\"totp\"", "\"fido2\"");
+    let problem = refused(&scene, PamCode::SYSTEM_ERR, &scene.credential("alice"), ANY_LINE);
+    assert!(problem.contains("fido2"), "{problem}");
+}
+
+#[test]
+fn a_credential_of_a_newer_version_is_refused_and_says_so() {
+    let scene = scene();
+    edit(&scene.credential("alice"), "version = 1", "version = 2");
+    let problem = refused(&scene, PamCode::SYSTEM_ERR, &scene.credential("alice"), ANY_LINE);
+    assert!(problem.contains("version"), "{problem}");
+}
+
+#[test]
+fn a_credential_with_weaker_parameters_does_not_open() {
+    for (from, to) in [
+        ("digits = 8", "digits = 6"),
+        ("period = 60", "period = 300"),
+        ("\"SHA1\"", "\"SHA256\""),
+        ("label = \"", "label = \"x"),
+    ] {
+        let scene = scene();
+        edit(&scene.credential("alice"), from, to);
+        refused_whatever_it_names(&scene, PamCode::SYSTEM_ERR);
+    }
+}
+
+#[test]
+fn a_credential_of_another_person_is_refused() {
+    let scene = scene();
+    fs::copy(scene.credential("bob"), scene.credential("alice")).unwrap();
+    refused_whatever_it_names(&scene, PamCode::SYSTEM_ERR);
+}
+
+#[test]
+fn a_credential_of_another_person_under_a_new_name_does_not_open() {
+    let scene = scene();
+    fs::copy(scene.credential("bob"), scene.credential("alice")).unwrap();
+    edit(&scene.credential("alice"), "user = \"bob\"", "user = \"alice\"");
+    fs::copy(scene.ledger("bob"), scene.ledger("alice")).unwrap();
+    let code = scene.authenticator("bob").code_at(THEN);
+    for service in [DOOR, LENIENT] {
+        let refused = scene.login_at(service, "alice").types(&code).at(THEN).code();
+        assert_eq!(refused, PamCode::SYSTEM_ERR, "{service}");
+    }
+}
+
+#[test]
+fn a_credential_that_somebody_else_could_read_or_write_is_refused() {
+    for mode in [0o640, 0o604, 0o660, 0o644, 0o400] {
+        let scene = scene();
+        set_mode(&scene.credential("alice"), mode);
+        refused(&scene, PamCode::SYSTEM_ERR, &scene.credential("alice"), "");
+    }
+}
+
+#[test]
+fn a_credential_of_another_owner_is_refused() {
+    let scene = scene();
+    chown(scene.credential("alice"), Some(SOMEBODY), None).unwrap();
+    refused(&scene, PamCode::SYSTEM_ERR, &scene.credential("alice"), "");
+}
+
+#[test]
+fn a_credential_behind_a_symbolic_link_is_refused() {
+    let scene = scene();
+    put_a_link_in_its_place(&scene.credential("alice"));
+    refused(&scene, PamCode::SYSTEM_ERR, &scene.credential("alice"), "");
+}
+
+#[test]
+fn a_credential_with_a_second_name_is_refused() {
+    let scene = scene();
+    fs::hard_link(scene.credential("alice"), scene.path("second-name")).unwrap();
+    refused(&scene, PamCode::SYSTEM_ERR, &scene.credential("alice"), "");
+}
+
+#[test]
+fn a_credential_that_is_a_pipe_or_a_directory_is_refused() {
+    let scene = scene();
+    put_a_pipe_in_its_place(&scene.credential("alice"));
+    refused(&scene, PamCode::SYSTEM_ERR, &scene.credential("alice"), "");
+    fs::remove_file(scene.credential("alice")).unwrap();
+    fs::create_dir(scene.credential("alice")).unwrap();
+    refused(&scene, PamCode::SYSTEM_ERR, &scene.credential("alice"), "");
+}
+
+#[test]
+fn a_credential_that_went_missing_is_not_taken_for_never_enrolled() {
+    let scene = scene();
+    // Both pages of the ledger have been written by now.
+    for second in [THEN - 120, THEN - 60] {
+        assert_eq!(scene.login_with_code_at("alice", second).code(), PamCode::SUCCESS);
+    }
+    fs::remove_file(scene.credential("alice")).unwrap();
+    refused_whatever_it_names(&scene, PamCode::SYSTEM_ERR);
+}
+
+#[test]
+fn a_credential_of_one_person_that_is_broken_does_not_hinder_another() {
+    let scene = scene();
+    fs::write(scene.credential("alice"), "oh no").unwrap();
+    assert_eq!(scene.login_with_code_at("bob", THEN).code(), PamCode::SUCCESS);
+}
