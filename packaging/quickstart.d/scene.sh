@@ -29,8 +29,9 @@ clear_scene() {
     rm -f "/etc/sudoers.d/$account" "/etc/pam.d/$account-sshd" "/etc/pam.d/$account-sudo"
     [ -z "$sshd_pid" ] || kill "$sshd_pid" 2>/dev/null
     if id "$account" >/dev/null 2>&1; then
-        end_processes_of_account
-        userdel "$account"
+        # A session ends with its client; its last process may still be on the way out.
+        wait_until no_process_of_account
+        userdel --force "$account"
     fi
     [ -z "$events_pid" ] || kill "$events_pid" 2>/dev/null
     rm -rf "${scene:?}" "/run/sudo/ts/$account"
@@ -38,17 +39,8 @@ clear_scene() {
     exit "$status"
 }
 
-# userdel refuses while a session of the account is still on its way out.
-end_processes_of_account() {
-    local process
-    for process in /proc/[0-9]*; do
-        if [ "$(stat --format=%U "$process" 2>/dev/null)" = "$account" ]; then kill -KILL "${process#/proc/}"; fi
-    done
-    wait_until no_process_of_account
-}
-
 no_process_of_account() {
-    ! stat --format=%U /proc/[0-9]* | grep -qx "$account"
+    [ -z "$(find /proc -maxdepth 1 -name '[0-9]*' -user "$account" 2>/dev/null)" ]
 }
 
 # A log of its own, because a container may have none.
@@ -120,8 +112,9 @@ SSHD
         made_privsep_directory=yes
     fi
     # The PAM service: an option since OpenSSH 9.8; before that, the name that sshd was started by.
-    local sshd=/usr/sbin/sshd
-    if "$sshd" -T -f "$scene/sshd_config" | grep -q '^pamservicename '; then
+    local sshd=/usr/sbin/sshd options
+    options=$("$sshd" -T -f "$scene/sshd_config")
+    if grep -q '^pamservicename ' <<<"$options"; then
         echo "PAMServiceName $account-sshd" >>"$scene/sshd_config"
     else
         ln -s "$sshd" "$scene/$account-sshd"

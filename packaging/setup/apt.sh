@@ -11,9 +11,14 @@ candidate() {
 }
 
 # Waits for another apt to finish; asks nothing; never removes a package to make room for one of ours.
+# What it says is shown when it fails.
 apt_get() {
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 --yes \
-        -o APT::Get::Remove=false -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@" </dev/null
+    local said
+    said=$(as_root env DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 --yes \
+        -o APT::Get::Remove=false -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@" </dev/null 2>&1) || {
+        printf '%s\n' "$said" >&2
+        return 1
+    }
 }
 
 need_packages() {
@@ -24,7 +29,7 @@ need_packages() {
     [ "${#missing[@]}" -gt 0 ] || return 0
     printf 'installing: %s\n' "${missing[*]}"
     apt_get update
-    apt_get install --no-install-recommends "${missing[@]}" >/dev/null
+    apt_get install --no-install-recommends "${missing[@]}"
 }
 
 # A package that brings a network service, installed without starting it (invoke-rc.d asks policy-rc.d; 101 is "forbidden").

@@ -57,14 +57,17 @@ impl<'a> Audit<'a> {
 fn describe(outcome: &Outcome, user: Option<&str>, request: &Request) -> Event {
     let about = |name: Name| Event::new(name).maybe("user", user);
     let event = match outcome {
-        Outcome::Accepted(verified) => match verified.method() {
-            Method::Totp { authenticator } => {
-                about(Name::Accepted).field("method", "totp").field("authenticator", authenticator.as_str())
-            }
-            Method::RecoveryCode { left } => {
-                about(Name::RecoveryUsed).field("method", "recovery_code").field("left", left)
-            }
-        },
+        Outcome::Accepted(verified) => with_wrong_before(
+            match verified.method() {
+                Method::Totp { authenticator } => about(Name::Accepted)
+                    .field("method", "totp")
+                    .field("authenticator", authenticator.as_str()),
+                Method::RecoveryCode { left } => {
+                    about(Name::RecoveryUsed).field("method", "recovery_code").field("left", left)
+                }
+            },
+            verified.wrong_before(),
+        ),
         Outcome::NotEnrolled(_) => {
             about(Name::Accepted).field("method", "exempt").field("reason", "not_enrolled")
         }
@@ -88,6 +91,11 @@ fn describe(outcome: &Outcome, user: Option<&str>, request: &Request) -> Event {
         .maybe("first_factor", request.first_factor.as_deref())
 }
 
+/// Somebody who guesses beside the person shows here.
+fn with_wrong_before(event: Event, wrong: u32) -> Event {
+    if wrong == 0 { event } else { event.field("wrong_before", wrong) }
+}
+
 /// What a reason says beyond its word.
 fn detailed(event: Event, reason: Reason) -> Event {
     match reason {
@@ -104,13 +112,13 @@ fn detailed(event: Event, reason: Reason) -> Event {
         Reason::Disabled => {
             event.field("hint", "too many wrong codes in a row: totp-enroll unlock, or a recovery code")
         }
+        Reason::Busy => event.field("hint", "somebody held the ledger for three seconds: /proc/locks has the process; a stopped one may be ended"),
         Reason::Wrong
         | Reason::Replayed
         | Reason::Late
         | Reason::Malformed
         | Reason::NotEnrolled
         | Reason::UnknownUser
-        | Reason::Busy
         | Reason::Conversation => event,
     }
 }
@@ -124,9 +132,12 @@ fn error(event: Event, broken: &Broken) -> Event {
             .field("problem", store.problem()),
         Broken::NoKeyring(file) => event.field("file", file.display()).field("problem", broken),
         Broken::Unusable { file, trouble } => event.field("file", file.display()).field("problem", trouble),
-        Broken::Argument(_) | Broken::NoUser(_) | Broken::Database(_) | Broken::Clock(_) => {
-            event.field("problem", broken)
-        }
+        Broken::Argument(_)
+        | Broken::NoUser(_)
+        | Broken::Database(_)
+        | Broken::Clock(_)
+        | Broken::Shield(_)
+        | Broken::Panic => event.field("problem", broken),
     }
 }
 

@@ -8,6 +8,7 @@
 //!          ├ request     what the application says of itself: service, remote host, terminal
 //!          ├ account     the canonical account of the name
 //!          ├ clock       the two clocks, read together
+//!          ├ shield      nobody stops the process while it holds a ledger
 //!          └ outcome     what it came to, and the one table of PAM codes
 //!      └ audit    one line to syslog for every outcome
 //! ```
@@ -29,3 +30,4 @@ mod ffi;
 mod login;
 mod outcome;
 mod request;
+mod shield;

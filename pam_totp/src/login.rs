@@ -7,11 +7,13 @@ use crate::clock;
 use crate::ffi::libpam;
 use crate::outcome::{Broken, Outcome, Unenrolled};
 use crate::request::Request;
+use crate::shield::shielded;
 use pam::constants::{PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_SILENT, PAM_TEXT_INFO, PamFlag};
 use pam::conv::Conv;
 use pam::module::PamHandle;
 use pam::secret::SecretBytes;
 use std::ffi::CStr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use totp_core::code::Answer;
@@ -41,7 +43,9 @@ pub(crate) fn authenticate(pamh: &mut PamHandle, words: &[&CStr], flags: PamFlag
     let mut user = None;
     let mut audit = Audit::open(&config.paths.syslog, &request);
     let mut login = Login { arguments, config, audit: &mut audit };
-    let outcome = login.run(pamh, &mut user).unwrap_or_else(Outcome::Broken);
+    // The border would refuse as well, but nobody would hear of it.
+    let run = catch_unwind(AssertUnwindSafe(|| login.run(pamh, &mut user)));
+    let outcome = run.unwrap_or(Err(Broken::Panic)).unwrap_or_else(Outcome::Broken);
     let (delay, warn_below) = (login.config.fail_delay, login.config.warn_below);
     audit.outcome(&outcome, user.as_deref());
     if flags & PAM_SILENT == 0 {
@@ -126,16 +130,27 @@ impl Login<'_, '_> {
         let Some(answer) = Answer::recognise(typed.as_bytes()) else { return Ok(refused(Reason::Malformed)) };
         let Who::Account(account) = who else { return Ok(refused(Reason::UnknownUser)) };
         let keyring = self.keyring()?;
-        let now = clock::now()?;
-        self.debug("holding");
+        self.debug("judging");
+        shielded(|| self.judged(store, account, &answer, &keyring))?
+    }
+
+    fn judged(
+        &self,
+        store: &Files,
+        account: &Account,
+        answer: &Answer,
+        keyring: &Keyring,
+    ) -> Result<Outcome, Broken> {
         let held = match store.hold(&account.user, PATIENCE)? {
             Hold::Held(held) => held,
             Hold::NotEnrolled => return Ok(refused(absent(account))),
             Hold::Busy => return Ok(refused(Reason::Busy)),
         };
-        self.debug("judging");
-        let rules = Rules { drift_steps: self.config.drift_steps, limit: self.config.limit };
-        let judged = judge(held, account, &answer, now, &rules, &keyring).map_err(|trouble| {
+        // Only now: whoever held it before may have recorded a later time than that of our asking.
+        let now = clock::now()?;
+        let Config { drift_steps, greatest_drift_steps, limit, .. } = self.config;
+        let rules = Rules { drift_steps, greatest_drift_steps, limit };
+        let judged = judge(held, account, answer, now, &rules, keyring).map_err(|trouble| {
             Broken::judging(trouble, store.credential_file(&account.user), store.ledger_file(&account.user))
         })?;
         Ok(match judged {
@@ -161,7 +176,10 @@ impl Login<'_, '_> {
 fn is_provably_not_enrolled(store: &Files, who: &Who) -> Result<bool, Broken> {
     match who {
         Who::Account(account @ Account { uid: Some(_), .. }) => {
-            Ok(matches!(store.hold(&account.user, PATIENCE)?, Hold::NotEnrolled))
+            let held = shielded(|| {
+                store.hold(&account.user, PATIENCE).map(|held| matches!(held, Hold::NotEnrolled))
+            })??;
+            Ok(held)
         }
         Who::Account(Account { uid: None, .. }) | Who::Impossible(_) => Ok(false),
     }

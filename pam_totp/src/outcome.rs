@@ -3,6 +3,7 @@
 use crate::account::NoDatabase;
 use crate::arguments::ArgumentError;
 use crate::clock::NoClock;
+use crate::shield::NotRestored;
 use pam::constants::PamResultCode;
 use std::path::PathBuf;
 use totp_core::keyring::OpenError;
@@ -44,7 +45,7 @@ pub(crate) enum Broken {
         "the keyring is missing: \"totp-enroll keys init\" makes one; if people are enrolled, restore it from a backup"
     )]
     NoKeyring(PathBuf),
-    #[error("the application gave no user name (PAM error {0})")]
+    #[error("the application gave no user name, or one that is not UTF-8 (PAM error {0}): see what it asks")]
     NoUser(i32),
     #[error(transparent)]
     Database(#[from] NoDatabase),
@@ -52,6 +53,10 @@ pub(crate) enum Broken {
     Clock(#[from] NoClock),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Shield(#[from] NotRestored),
+    #[error("there is a mistake in pam_totp itself: please report it")]
+    Panic,
     #[error("{}: {trouble}", file.display())]
     Unusable { file: PathBuf, trouble: Trouble },
 }
@@ -99,10 +104,12 @@ impl From<Outcome> for PamResultCode {
             Outcome::Broken(broken) => match broken {
                 Broken::Argument(_) | Broken::Config(_) => Self::PAM_SERVICE_ERR,
                 Broken::NoUser(_) => Self::PAM_USER_UNKNOWN,
+                Broken::Panic => Self::PAM_ABORT,
                 Broken::NoKeyring(_)
                 | Broken::Database(_)
                 | Broken::Clock(_)
                 | Broken::Store(_)
+                | Broken::Shield(_)
                 | Broken::Unusable { .. } => Self::PAM_SYSTEM_ERR,
             },
             Outcome::Misplaced { .. } => Self::PAM_SERVICE_ERR,

@@ -27,13 +27,18 @@ impl Answer {
         if typed.len() > LONGEST_ANSWER {
             return None;
         }
-        let bare = Secret::new(typed.iter().copied().filter(|byte| !matches!(byte, b' ' | b'-')).collect());
+        // As long as it can become, so that it never grows and leaves a copy behind; likewise below.
+        let mut bare = Vec::with_capacity(typed.len());
+        bare.extend(typed.iter().filter(|byte| !matches!(byte, b' ' | b'-')));
+        let bare = Secret::new(bare);
         let digits = bare.expose().iter().all(u8::is_ascii_digit);
         match bare.expose().len() {
             6..=8 if digits => Some(Self::Totp(bare)),
             RECOVERY_LENGTH => {
-                let normal: Option<Vec<u8>> = bare.expose().iter().map(|&byte| crockford(byte)).collect();
-                normal.map(|code| Self::Recovery(Secret::new(code)))
+                let mut normal = Vec::with_capacity(RECOVERY_LENGTH);
+                normal.extend(bare.expose().iter().map_while(|&byte| crockford(byte)));
+                let normal = Secret::new(normal);
+                (normal.expose().len() == RECOVERY_LENGTH).then_some(Self::Recovery(normal))
             }
             _ => None,
         }

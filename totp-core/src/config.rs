@@ -26,6 +26,8 @@ pub struct Config {
     pub paths: Paths,
     /// Steps accepted each side of the clock's, 0 to 10.
     pub drift_steps: u64,
+    /// The most that any service of this config accepts.
+    pub greatest_drift_steps: u64,
     /// How long a person may think before the answer is refused as late.
     pub answer_within: Seconds,
     /// How many tries, how fast.
@@ -65,14 +67,21 @@ impl Config {
     /// # Errors
     /// [`DocumentError`] with the line where there is one; an unknown key is one.
     pub fn parse(file: &Path, bytes: &[u8], service: Option<&str>) -> Result<Self, DocumentError> {
-        let Raw { paths, totp, limit, recovery, service: mut services } = document::parse(file, bytes, MEND)?;
+        let Raw { paths, totp, limit, recovery, service: services } = document::parse(file, bytes, MEND)?;
         let general = Sections { paths, totp, limit, recovery };
-        let special = service.and_then(|name| services.remove(name)).unwrap_or_default();
-        let config = Self::merge(&special, &general);
-        match config.contradiction() {
-            Some(problem) => Err(DocumentError::new(file, problem)),
-            None => Ok(config),
+        let mut config = Self::merge(&Sections::default(), &general);
+        config.check("").map_err(|problem| DocumentError::new(file, problem))?;
+        // Every service is checked at every reading: a mistake shows at once, not when that service is used.
+        for (name, special) in &services {
+            let special = Self::merge(special, &general);
+            special
+                .check(&format!("service.{name}."))
+                .map_err(|problem| DocumentError::new(file, problem))?;
+            config.greatest_drift_steps = config.greatest_drift_steps.max(special.drift_steps);
         }
+        let greatest_drift_steps = config.greatest_drift_steps;
+        let special = service.and_then(|name| services.get(name));
+        Ok(special.map_or(config, |special| Self { greatest_drift_steps, ..Self::merge(special, &general) }))
     }
 
     fn merge(special: &Sections, general: &Sections) -> Self {
@@ -87,6 +96,8 @@ impl Config {
             of(&special.limit).or(of(&general.limit)).unwrap_or(Seconds(default))
         };
         let (totp, recovery) = ((&special.totp, &general.totp), (&special.recovery, &general.recovery));
+        let drift_steps =
+            totp.0.drift_steps.or(totp.1.drift_steps).map_or(1, |Ranged(steps)| u64::from(steps));
         Self {
             paths: Paths {
                 state: path(|paths| &paths.state, "/var/lib/pam_totp"),
@@ -94,11 +105,8 @@ impl Config {
                 runtime: path(|paths| &paths.runtime, "/run/pam_totp"),
                 syslog: path(|paths| &paths.syslog, "/dev/log"),
             },
-            drift_steps: totp
-                .0
-                .drift_steps
-                .or(totp.1.drift_steps)
-                .map_or(1, |Ranged(steps)| u64::from(steps)),
+            drift_steps,
+            greatest_drift_steps: drift_steps,
             answer_within: totp.0.answer_within.or(totp.1.answer_within).unwrap_or(Seconds(300)),
             limit: Limit {
                 attempts: limit(|limit| limit.attempts.map(|Ranged(n)| n), 5) as usize,
@@ -114,26 +122,27 @@ impl Config {
         }
     }
 
-    fn contradiction(&self) -> Option<&'static str> {
+    /// Finds contradictions; `of` goes before each key's name.
+    fn check(&self, of: &str) -> Result<(), String> {
         let limit = &self.limit;
-        if self.answer_within == Seconds(0) {
-            return Some("totp.answer_within is zero, so nobody could answer in time: make it longer");
-        }
-        if limit.per == Seconds(0) || limit.lock_for == Seconds(0) {
-            return Some("limit.per or limit.lock_for is zero: make it longer");
-        }
-        if self.fail_delay > Seconds(10) {
-            return Some("limit.fail_delay is longer than ten seconds: make it shorter");
-        }
-        if limit.lock_for > limit.lock_max {
-            return Some("limit.lock_for is longer than limit.lock_max: make it shorter");
-        }
-        if limit.lock_after > limit.disable_after {
-            return Some(
+        let rules = [
+            (
+                self.answer_within == Seconds(0),
+                "totp.answer_within is zero, so nobody could answer in time: make it longer",
+            ),
+            (limit.per == Seconds(0), "limit.per is zero, so nothing would be counted: make it longer"),
+            (limit.lock_for == Seconds(0), "limit.lock_for is zero, so no lock would hold: make it longer"),
+            (self.fail_delay > Seconds(10), "limit.fail_delay is longer than ten seconds: make it shorter"),
+            (
+                limit.lock_for > limit.lock_max,
+                "limit.lock_for is longer than limit.lock_max: make it shorter",
+            ),
+            (
+                limit.lock_after > limit.disable_after,
                 "limit.lock_after is more than limit.disable_after, so no lock would ever start: make it less",
-            );
-        }
-        None
+            ),
+        ];
+        rules.iter().find(|(broken, _)| *broken).map_or(Ok(()), |(_, problem)| Err(format!("{of}{problem}")))
     }
 }
 
@@ -287,7 +296,18 @@ mod tests {
         ] {
             assert!(parse(text, None).is_err(), "{text}");
         }
-        let text = "[service.sudo.limit]\nlock_after = 101\n";
-        assert!(parse(text, Some("sudo")).is_err());
+        for service in [None, Some("sudo"), Some("sshd")] {
+            let error = parse("[service.sudo.limit]\nlock_after = 101\n", service).unwrap_err();
+            assert!(error.contains("service.sudo.limit.lock_after is more"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_greatest_drift_is_that_of_all_services() {
+        let text = "[totp]\ndrift_steps = 2\n[service.sshd.totp]\ndrift_steps = 5\n[service.sudo.totp]\ndrift_steps = 0\n";
+        for (service, own) in [(None, 2), (Some("sshd"), 5), (Some("sudo"), 0), (Some("su"), 2)] {
+            let config = parse(text, service).unwrap();
+            assert_eq!((config.drift_steps, config.greatest_drift_steps), (own, 5));
+        }
     }
 }

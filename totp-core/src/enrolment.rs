@@ -3,15 +3,20 @@
 //! Nothing touches the store before a draft is confirmed, and then the credential changes in one rename.
 
 use crate::code::Answer;
-use crate::credential::{AddError, Created, Credential, CredentialError, Label, NewAuthenticator, Owner};
+use crate::credential::{
+    AddError, Authenticator, Created, Credential, CredentialError, Label, NewAuthenticator, Owner,
+};
 use crate::id::Id;
 use crate::keyring::{Keyring, SealError};
-use crate::ledger::{Ledger, Progress};
+use crate::ledger::{Ledger, Progress, RecoveryMarks};
 use crate::login::Account;
 use crate::secret::{Entropy, NoEntropy, Secret};
 use crate::store::{Entry, StoreError};
 use crate::time::Now;
-use crate::totp::{LONGEST_SECRET, Match, Parameters, SHORTEST_SECRET, Window, match_code};
+use crate::totp::{Generator, LONGEST_SECRET, Match, Parameters, SHORTEST_SECRET, Window};
+
+/// Steps each side of the clock's at which a first code confirms a draft.
+const DRIFT_STEPS: u64 = 1;
 
 /// An authenticator that is not enrolled yet: in memory only.
 pub struct Draft {
@@ -105,15 +110,17 @@ impl Draft {
             }
         };
         // The secret is minutes old: no step of it can have been used, before a boot or after.
-        let window = Window { last_step: 0, drift_steps: 1, now: Now { boottime: now.realtime, ..now } };
-        match match_code(self.parameters, &self.secret, &code, window) {
+        let now = Now { boottime: now.realtime, ..now };
+        let window = Window { last_step: 0, drift_steps: DRIFT_STEPS, boot_drift_steps: 0, now };
+        let generator = Generator::new(self.parameters, &self.secret);
+        match generator.find(&code, window) {
             Match::Step(last_step) => {
                 let progress = Progress { last_step, confirmed_at: now.realtime };
                 Ok(Confirmed { draft: self, progress })
             }
-            Match::ClockOff(steps) => Err((self, NotConfirmed::ClockOff { steps })),
             Match::Wrong | Match::Replayed | Match::ClockBack(_) | Match::BeforeBoot(_) => {
-                Err((self, NotConfirmed::Wrong))
+                let off = generator.clock_off(&code, now, DRIFT_STEPS);
+                Err((self, off.map_or(NotConfirmed::Wrong, |steps| NotConfirmed::ClockOff { steps })))
             }
         }
     }
@@ -210,7 +217,7 @@ pub fn enrol<E: Entry>(
     existing: Existing,
     desk: &mut Desk<'_>,
 ) -> Result<Vec<Secret>, EnrolmentError> {
-    if entry.credential().is_some() && existing == Existing::Keep {
+    if entry.is_enrolled() && existing == Existing::Keep {
         return Err(EnrolmentError::AlreadyEnrolled);
     }
     let (mut credential, ledger) = newly(account, confirmed, desk)?;
@@ -237,7 +244,7 @@ pub struct Newcomer<E> {
 /// # Errors
 /// [`EnrolmentError`]; before anything is written if somebody is enrolled already or has no authenticator.
 pub fn enrol_all<E: Entry>(newcomers: Vec<Newcomer<E>>, desk: &mut Desk<'_>) -> Result<(), EnrolmentError> {
-    if newcomers.iter().any(|newcomer| newcomer.entry.credential().is_some()) {
+    if newcomers.iter().any(|newcomer| newcomer.entry.is_enrolled()) {
         return Err(EnrolmentError::AlreadyEnrolled);
     }
     let mut batch = Vec::with_capacity(newcomers.len());
@@ -299,35 +306,45 @@ pub fn renew_recovery<E: Entry>(
 }
 
 /// Forgives all wrong tries and lifts a lock. If the machine's clock ran ahead and was set back, the steps used up
-/// meanwhile are freed but for those around now.
+/// meanwhile are freed but for those that a login of today may have used. `greatest_drift_steps` is that of all
+/// services.
 ///
 /// # Errors
 /// [`EnrolmentError`]; the ledger is then as it was.
-pub fn unlock<E: Entry>(entry: E, drift_steps: u64, desk: &Desk<'_>) -> Result<(), EnrolmentError> {
-    let credential = entry.credential().ok_or(EnrolmentError::NotEnrolled)?.clone();
-    let mut ledger = entry.ledger().ok_or(EnrolmentError::BrokenLedger)?.clone();
+pub fn unlock<E: Entry>(entry: E, greatest_drift_steps: u64, now: Now) -> Result<(), EnrolmentError> {
+    let (credential, mut ledger) = sound(&entry)?;
     ledger.tries.forgive();
     for (progress, authenticator) in ledger.progress.iter_mut().zip(credential.authenticators()) {
-        progress.last_step =
-            progress.last_step.min(newest_step(authenticator.parameters(), drift_steps, desk.now));
+        let newest = newest_step(authenticator.parameters(), greatest_drift_steps, now);
+        progress.last_step = progress.last_step.min(newest);
     }
-    Ok(entry.commit(&credential, &ledger)?)
+    Ok(entry.record(&ledger)?)
+}
+
+/// Whether the ledger of an enrolment is missing, broken, or has no place for one of its authenticators.
+pub fn needs_repair<E: Entry>(entry: &E) -> bool {
+    let Some(Ok(credential)) = entry.credential() else { return false };
+    entry.ledger().is_none_or(|ledger| !ledger.fits(credential))
 }
 
 /// Makes a new ledger for an enrolment whose ledger is missing or broken. Nobody knows any more which codes were used:
 /// the steps up to now count as used, and the recovery codes are void.
 ///
 /// # Errors
-/// [`EnrolmentError`]; the enrolment is then as it was.
-pub fn repair<E: Entry>(entry: E, drift_steps: u64, desk: &Desk<'_>) -> Result<(), EnrolmentError> {
-    let mut credential = entry.credential().ok_or(EnrolmentError::NotEnrolled)?.clone();
-    credential.void_recovery();
-    let used = |authenticator: &crate::credential::Authenticator| Progress {
-        last_step: newest_step(authenticator.parameters(), drift_steps, desk.now),
+/// [`EnrolmentError`]; the enrolment is then as it was, or its recovery codes count as used.
+pub fn repair<E: Entry>(entry: E, greatest_drift_steps: u64, now: Now) -> Result<(), EnrolmentError> {
+    let mut credential = credential_of(&entry)?;
+    let used = |authenticator: &Authenticator| Progress {
+        last_step: newest_step(authenticator.parameters(), greatest_drift_steps, now),
         confirmed_at: 0,
     };
     let progress = credential.authenticators().iter().map(used).collect();
-    let ledger = Ledger::of(credential.owner().id, progress);
+    let mut ledger = Ledger::of(credential.owner().id, progress);
+    // Should the credential with the old set stay in place, whatever stops this: its codes are dead all the same.
+    if let Some(set) = credential.recovery() {
+        ledger.recovery = RecoveryMarks::all_used(set.id, now.realtime);
+    }
+    credential.void_recovery();
     Ok(entry.commit(&credential, &ledger)?)
 }
 
@@ -335,9 +352,7 @@ pub fn repair<E: Entry>(entry: E, drift_steps: u64, desk: &Desk<'_>) -> Result<(
 #[must_use]
 pub fn recovery_left(credential: &Credential, ledger: &Ledger) -> usize {
     let Some(set) = credential.recovery() else { return 0 };
-    let codes = set.hashes.len();
-    let spent = ledger.marks_of(set.id).used.iter().take(codes).filter(|&&used| used != 0).count();
-    codes.saturating_sub(spent)
+    ledger.marks_of(set.id).left(set.hashes.len())
 }
 
 fn newest_step(parameters: Parameters, drift_steps: u64, now: Now) -> u64 {
@@ -359,12 +374,24 @@ fn append(
 }
 
 fn present<E: Entry>(entry: &E, account: &Account) -> Result<(Credential, Ledger), EnrolmentError> {
-    let credential = entry.credential().ok_or(EnrolmentError::NotEnrolled)?.clone();
+    let (credential, ledger) = sound(entry)?;
     if credential.owner().uid.is_some_and(|uid| account.uid != Some(uid)) {
         return Err(EnrolmentError::OtherAccount);
     }
-    let ledger = entry.ledger().ok_or(EnrolmentError::BrokenLedger)?.clone();
     Ok((credential, ledger))
+}
+
+fn sound<E: Entry>(entry: &E) -> Result<(Credential, Ledger), EnrolmentError> {
+    let credential = credential_of(entry)?;
+    Ok((credential, entry.ledger().ok_or(EnrolmentError::BrokenLedger)?.clone()))
+}
+
+fn credential_of<E: Entry>(entry: &E) -> Result<Credential, EnrolmentError> {
+    match entry.credential() {
+        None => Err(EnrolmentError::NotEnrolled),
+        Some(Ok(credential)) => Ok(credential.clone()),
+        Some(Err(error)) => Err(StoreError::Document(error.clone()).into()),
+    }
 }
 
 #[cfg(test)]

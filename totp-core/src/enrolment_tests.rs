@@ -137,7 +137,7 @@ fn unlocking_forgives() {
     }
     assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "limited");
     scene
-        .desk(NOON, |files, desk| unlock(files.entry(&alice().user, PATIENCE).unwrap().unwrap(), 1, desk))
+        .desk(NOON, |files, desk| unlock(files.entry(&alice().user, PATIENCE).unwrap().unwrap(), 1, desk.now))
         .unwrap();
     assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
 }
@@ -150,7 +150,7 @@ fn unlocking_frees_the_steps_of_a_clock_that_ran_ahead_but_none_around_now() {
     assert_eq!(word(scene.login(&code(PHONE, ahead), at(ahead))), "accepted phone");
     assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "clock_back");
     scene
-        .desk(NOON, |files, desk| unlock(files.entry(&alice().user, PATIENCE).unwrap().unwrap(), 1, desk))
+        .desk(NOON, |files, desk| unlock(files.entry(&alice().user, PATIENCE).unwrap().unwrap(), 1, desk.now))
         .unwrap();
     assert_eq!(word(scene.login(&code(PHONE, NOON + 30), at(NOON))), "replayed");
     assert_eq!(word(scene.login(&code(PHONE, NOON + 60), at(NOON + 60))), "accepted phone");
@@ -166,17 +166,60 @@ fn a_broken_ledger_refuses_until_it_is_repaired_and_then_the_recovery_codes_are_
             None => std::fs::remove_file(scene.file("ledgers/alice")).unwrap(),
         }
         assert!(word(scene.login(&code(PHONE, NOON), at(NOON))).contains("unlock --repair"));
+        assert!(needs_repair(&scene.files.entry(&alice().user, PATIENCE).unwrap().unwrap()));
         let refused = scene.desk(NOON, |files, desk| {
             renew_recovery(files.entry(&alice().user, PATIENCE).unwrap().unwrap(), &alice(), 10, desk)
         });
         assert!(matches!(refused, Err(EnrolmentError::BrokenLedger)));
         scene
-            .desk(NOON, |files, desk| repair(files.entry(&alice().user, PATIENCE).unwrap().unwrap(), 1, desk))
+            .desk(NOON, |files, desk| {
+                repair(files.entry(&alice().user, PATIENCE).unwrap().unwrap(), 1, desk.now)
+            })
             .unwrap();
     }
+    assert!(!needs_repair(&scene.files.entry(&alice().user, PATIENCE).unwrap().unwrap()));
     assert_eq!(word(scene.login(codes[0].expose(), at(NOON))), "wrong");
     assert_eq!(word(scene.login(&code(PHONE, NOON + 30), at(NOON))), "replayed");
     assert_eq!(word(scene.login(&code(PHONE, NOON + 60), at(NOON + 60))), "accepted phone");
+}
+
+#[test]
+fn a_repair_that_is_stopped_halfway_brings_no_recovery_code_back() {
+    let mut scene = Scene::new();
+    let codes = scene.enrol(PHONE);
+    assert_eq!(word(scene.login(codes[0].expose(), at(NOON))), "recovered 9");
+    let credential = std::fs::read(scene.file("credentials/alice.toml")).unwrap();
+    std::fs::write(scene.file("ledgers/alice"), vec![0; 4096]).unwrap();
+    scene
+        .desk(NOON, |files, desk| repair(files.entry(&alice().user, PATIENCE).unwrap().unwrap(), 1, desk.now))
+        .unwrap();
+    // The ledger was written, the credential was not.
+    std::fs::write(scene.file("credentials/alice.toml"), credential).unwrap();
+    for code in &codes {
+        assert_eq!(word(scene.login(code.expose(), at(NOON))), "replayed");
+    }
+}
+
+#[test]
+fn a_credential_that_cannot_be_read_refuses_and_may_be_replaced_or_withdrawn() {
+    for replace in [true, false] {
+        let mut scene = Scene::new();
+        scene.enrol(PHONE);
+        std::fs::write(scene.file("credentials/alice.toml"), "what").unwrap();
+        assert!(word(scene.login(&code(PHONE, NOON), at(NOON))).contains("restore it from a backup"));
+        assert!(matches!(scene.try_enrol(SPARE, Existing::Keep), Err(EnrolmentError::AlreadyEnrolled)));
+        let refused = scene.desk(NOON, |files, desk| {
+            unlock(files.entry(&alice().user, PATIENCE).unwrap().unwrap(), 1, desk.now)
+        });
+        assert!(matches!(refused, Err(EnrolmentError::Store(StoreError::Document(_)))));
+        if replace {
+            scene.try_enrol(SPARE, Existing::Replace).unwrap();
+            assert_eq!(word(scene.login(&code(SPARE, NOON), at(NOON))), "accepted phone");
+        } else {
+            scene.files.entry(&alice().user, PATIENCE).unwrap().unwrap().withdraw().unwrap();
+            assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "not_enrolled");
+        }
+    }
 }
 
 #[test]

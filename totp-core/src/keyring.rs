@@ -90,7 +90,7 @@ impl Keyring {
     /// # Errors
     /// [`DocumentError`] with the line where there is one.
     pub fn parse(file: &Path, bytes: &[u8]) -> Result<Self, DocumentError> {
-        let raw: Raw = document::parse(file, bytes, MEND)?;
+        let raw: Raw = document::parse(file, bytes, MEND).map_err(without_names)?;
         let error = |problem: String| Err(DocumentError::new(file, format!("{problem}; {MEND}")));
         if raw.version != VERSION {
             return error(format!("version {} is not one that this program reads ({VERSION})", raw.version));
@@ -171,6 +171,15 @@ impl Keyring {
         let (_, key) = self.keys.iter().find(|(known, _)| known == id)?;
         Aes256Gcm::new_from_slice(key.expose()).ok()
     }
+}
+
+/// A field's name may be a key that slipped to the left of its `=`.
+fn without_names(error: DocumentError) -> DocumentError {
+    if error.problem.starts_with("unknown field") {
+        let problem = format!("there is a field that no keyring has; {MEND}");
+        return DocumentError { problem, ..error };
+    }
+    error
 }
 
 /// The additional data of a seal: fields in a fixed order, each with its length, so that no two sets of fields read alike.
@@ -302,6 +311,8 @@ pub(crate) mod tests {
             error("version = 1\nactive = \"k1\"\n[[key]]\nid = \"k1\"\nsecret = \"AAAA\"\n")
                 .contains("32 bytes")
         );
+        let slipped = error("version = 1\nactive = \"k1\"\nhunter2 = \"secret\"\n");
+        assert!(slipped.contains("line 3: there is a field") && !slipped.contains("hunter2"), "{slipped}");
         let error = error("version = 1\nactive = \"k1\"\n[[key]]\nid = \"k1\"\nsecret = \"hunter2!\"\n");
         assert!(error.contains("line 5") && !error.contains("hunter2"), "{error}");
     }

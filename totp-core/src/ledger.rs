@@ -5,7 +5,7 @@
 //! belongs to the credential in place*. So a write that is torn leaves the page before it, and an enrolment that is
 //! killed between its ledger and its credential leaves the old enrolment with the old page.
 
-use crate::credential::MOST_AUTHENTICATORS;
+use crate::credential::{Credential, MOST_AUTHENTICATORS};
 use crate::id::Id;
 use crate::limit::{MOST_ATTEMPTS, Tries};
 use crate::recovery::MOST_CODES;
@@ -49,6 +49,18 @@ pub(crate) struct RecoveryMarks {
     pub(crate) used: [u64; MOST_CODES],
 }
 
+impl RecoveryMarks {
+    /// All of `set` counts as used.
+    pub(crate) fn all_used(set: Id, now: u64) -> Self {
+        Self { set, used: [now.max(1); MOST_CODES] }
+    }
+
+    /// How many of a set of `codes` are not used yet.
+    pub(crate) fn left(&self, codes: usize) -> usize {
+        self.used.iter().take(codes).filter(|&&used| used == 0).count()
+    }
+}
+
 /// The last accepted login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LastLogin {
@@ -88,6 +100,11 @@ impl Ledger {
     pub(crate) fn of(credential: Id, progress: Vec<Progress>) -> Self {
         let recovery = RecoveryMarks { set: Id::NONE, used: [0; MOST_CODES] };
         Self { credential, progress, tries: Tries::default(), recovery, last_login: None }
+    }
+
+    /// Whether there is a place for each authenticator.
+    pub(crate) fn fits(&self, credential: &Credential) -> bool {
+        self.progress.len() >= credential.authenticators().len()
     }
 
     /// The marks of `set`. Those of a set before it mean nothing for this one.

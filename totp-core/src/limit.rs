@@ -47,8 +47,20 @@ pub enum Standing {
 }
 
 impl Limit {
-    /// Where the user stands at `now` (seconds since 1970). A clock that was set back neither frees anybody early nor
-    /// locks for longer than the rule's own lengths: stamps from the future count as of now.
+    /// Brings stamps from the future back to `now`: a clock that was set back neither frees anybody early nor locks for
+    /// longer than the rule's own lengths. Returns whether there were any; they must then be recorded, or they would be
+    /// brought back anew at every try and never pass.
+    pub(crate) fn settle(&self, tries: &mut Tries, now: u64) -> bool {
+        let before = tries.clone();
+        for stamp in &mut tries.recent {
+            *stamp = (*stamp).min(now);
+        }
+        tries.locked_until =
+            tries.locked_until.min(now.saturating_add(self.lock_length(tries.consecutive).0));
+        *tries != before
+    }
+
+    /// Where the user stands at `now` (seconds since 1970).
     #[must_use]
     pub fn standing(&self, tries: &Tries, now: u64) -> Standing {
         if tries.consecutive >= self.disable_after {
@@ -68,10 +80,10 @@ impl Limit {
 
     /// Counts one wrong code. Returns the length of the lock that it started, if it did.
     pub(crate) fn charge(&self, tries: &mut Tries, now: u64) -> Option<Seconds> {
-        let mut recent: Vec<u64> = self.within(tries, now).collect();
-        recent.push(now);
-        let surplus = recent.len().saturating_sub(MOST_ATTEMPTS);
-        tries.recent = recent.split_off(surplus);
+        // Nothing is left out for its age: another service may count over a longer time.
+        tries.recent.push(now);
+        let surplus = tries.recent.len().saturating_sub(MOST_ATTEMPTS);
+        tries.recent.drain(..surplus);
         tries.consecutive = tries.consecutive.saturating_add(1);
         if tries.consecutive < self.lock_after {
             return None;
@@ -99,8 +111,9 @@ impl Limit {
 }
 
 impl Tries {
-    /// A right code: the row of wrong ones ends and a lock is lifted. The window keeps its stamps, so that somebody
-    /// who guesses beside the person gains nothing from the person's own logins.
+    /// A right code: the row of wrong ones ends and a lock is lifted (NIST SP 800-63B section 5.2.2). The window keeps its
+    /// stamps. Somebody who guesses beside a person who logs in often is held by the window alone; the log says at each
+    /// login how many wrong codes came before it.
     pub(crate) fn succeed(&mut self) {
         self.consecutive = 0;
         self.locked_until = 0;
@@ -192,10 +205,23 @@ mod tests {
 
     #[test]
     fn a_clock_set_back_locks_nobody_for_longer_than_the_rule() {
-        let (tries, _) = after(10, 1_000_000);
-        assert_eq!(LIMIT.standing(&tries, 1000), Standing::Locked(Seconds(60)));
-        let (tries, _) = after(5, 1_000_000);
-        assert_eq!(LIMIT.standing(&tries, 1000), Standing::Limited(Seconds(60)));
+        for (wrong, barred) in [(10, Standing::Locked(Seconds(60))), (5, Standing::Limited(Seconds(60)))] {
+            let (mut tries, _) = after(wrong, 1_000_000);
+            assert!(LIMIT.settle(&mut tries, 1000));
+            assert_eq!(LIMIT.standing(&tries, 1000), barred);
+            assert!(!LIMIT.settle(&mut tries, 1059));
+            assert_ne!(LIMIT.standing(&tries, 1059), Standing::Open);
+            assert_eq!(LIMIT.standing(&tries, 1060), Standing::Open);
+        }
+    }
+
+    #[test]
+    fn a_service_with_a_longer_window_still_sees_what_another_charged_over() {
+        let hour = Limit { attempts: 3, per: Seconds(3600), ..LIMIT };
+        let (mut tries, _) = after(3, 1000);
+        assert_eq!(hour.standing(&tries, 2000), Standing::Limited(Seconds(2600)));
+        LIMIT.charge(&mut tries, 2000);
+        assert_ne!(hour.standing(&tries, 2000), Standing::Open);
     }
 
     proptest! {

@@ -1,7 +1,7 @@
 //! The login's sequence after the answer: hold, limit, judge, record, and only then [`Verified`].
 
 use crate::code::Answer;
-use crate::credential::{Label, RecoverySet};
+use crate::credential::{Authenticator, Label, RecoverySet};
 use crate::keyring::{Keyring, OpenError};
 use crate::ledger::{LastLogin, Ledger, LoginMethod};
 use crate::limit::{Limit, Standing};
@@ -9,7 +9,7 @@ use crate::recovery;
 use crate::secret::Secret;
 use crate::store::{Durability, Held, StoreError};
 use crate::time::{Now, Seconds};
-use crate::totp::{Match, Window, match_code};
+use crate::totp::{Generator, Match, Window};
 use crate::user::User;
 
 /// Who asks to be let in, as the system knows them.
@@ -26,6 +26,8 @@ pub struct Account {
 pub struct Rules {
     /// Steps accepted each side of the clock's.
     pub drift_steps: u64,
+    /// The most that any service of this machine accepts: its logins may have used codes that far ahead.
+    pub greatest_drift_steps: u64,
     /// How many tries, how fast.
     pub limit: Limit,
 }
@@ -41,6 +43,7 @@ pub enum Verdict {
 /// Proof that a code was right and that its use is recorded. It is made in one place, after the ledger was replaced.
 pub struct Verified {
     method: Method,
+    wrong_before: u32,
 }
 
 /// What a login was accepted by.
@@ -63,6 +66,12 @@ impl Verified {
     #[must_use]
     pub fn method(&self) -> &Method {
         &self.method
+    }
+
+    /// How many wrong codes in a row came before it.
+    #[must_use]
+    pub fn wrong_before(&self) -> u32 {
+        self.wrong_before
     }
 }
 
@@ -169,12 +178,16 @@ pub enum Trouble {
 
 /// Judges an answer and records what came of it. The hold is used up: there is no looking without spending.
 ///
-/// `now` was read after the answer came.
+/// A TOTP code is charged as a wrong one *before* it is looked at, and a right one is refunded: whoever starts the host
+/// may see to it that it is killed, or cannot write, at a moment of their choosing (`su` keeps its caller's timers and
+/// resource limits), and must not get a guess for nothing by it.
+///
+/// `now` was read while the ledger was held.
 ///
 /// # Errors
 /// [`Trouble`] where no judgement could be made or recorded.
 pub fn judge<H: Held>(
-    held: H,
+    mut held: H,
     account: &Account,
     answer: &Answer,
     now: Now,
@@ -184,12 +197,17 @@ pub fn judge<H: Held>(
     if held.credential().owner().uid.is_some_and(|uid| account.uid != Some(uid)) {
         return Err(Trouble::OtherAccount);
     }
-    let standing = rules.limit.standing(&held.ledger().tries, now.realtime);
+    let mut ledger = held.ledger().clone();
+    if rules.limit.settle(&mut ledger.tries, now.realtime) {
+        held.replace(&ledger, Durability::Process)?;
+    }
+    let standing = rules.limit.standing(&ledger.tries, now.realtime);
+    let attempt = Attempt { held, ledger, now, rules, keyring };
     match (answer, standing) {
-        (Answer::Totp(code), Standing::Open) => Attempt { held, now, rules, keyring }.totp(code),
+        (Answer::Totp(code), Standing::Open) => attempt.totp(code),
         (Answer::Totp(_), barred) => Ok(barred.into()),
         // 80 bits are not guessed: a recovery code is judged whatever the lock says, so that nobody can be locked out.
-        (Answer::Recovery(code), standing) => Attempt { held, now, rules, keyring }.recovery(code, standing),
+        (Answer::Recovery(code), standing) => attempt.recovery(code, standing),
     }
 }
 
@@ -207,65 +225,111 @@ impl From<Standing> for Verdict {
 
 struct Attempt<'a, H> {
     held: H,
+    ledger: Ledger,
     now: Now,
     rules: &'a Rules,
     keyring: &'a Keyring,
 }
 
 impl<H: Held> Attempt<'_, H> {
-    fn totp(self, code: &Secret) -> Result<Verdict, Trouble> {
-        let mut ledger = self.held.ledger().clone();
-        let mut refused = Reason::Wrong;
-        let mut accepted = None;
-        for (at, authenticator) in self.held.credential().authenticators().iter().enumerate() {
-            let progress = ledger.progress.get_mut(at).ok_or(Trouble::LedgerDoesNotFit)?;
-            let secret = self.held.credential().open(authenticator, self.keyring)?;
-            let window =
-                Window { last_step: progress.last_step, drift_steps: self.rules.drift_steps, now: self.now };
-            match match_code(authenticator.parameters(), &secret, code, window) {
+    fn totp(mut self, code: &Secret) -> Result<Verdict, Trouble> {
+        let credential = self.held.credential();
+        let digits = |authenticator: &Authenticator| usize::from(authenticator.parameters().digits());
+        if !credential.authenticators().iter().any(|known| digits(known) == code.expose().len()) {
+            return Ok(Reason::Malformed.into());
+        }
+        let generators = self.generators()?;
+        let mut charged = self.ledger.clone();
+        let lock = self.rules.limit.charge(&mut charged.tries, self.now.realtime);
+        self.held.replace(&charged, Durability::Process)?;
+        match self.find_step(&generators, code)? {
+            Found::Fresh(authenticator) => {
+                let wrong_before = self.ledger.tries.consecutive();
+                self.ledger.tries.succeed();
+                self.accept(Method::Totp { authenticator }, wrong_before, Durability::Process)
+            }
+            // Not a guess: the code was right once. Charging it would let a replayer lock the person out.
+            Found::Stale(reason) => {
+                self.held.replace(&self.ledger, Durability::Process)?;
+                Ok(reason.into())
+            }
+            Found::Nothing => {
+                if lock.is_some() {
+                    self.held.replace(&charged, Durability::Machine)?;
+                }
+                // Nothing waits for this: it only tells the log whether a clock is off.
+                let Self { held, now, rules, .. } = self;
+                drop(held);
+                let off =
+                    generators.iter().find_map(|generator| generator.clock_off(code, now, rules.drift_steps));
+                let reason = off.map_or(Reason::Wrong, |steps| Reason::ClockOff { steps });
+                Ok(Verdict::Refused(Refusal { reason, lock }))
+            }
+        }
+    }
+
+    fn generators(&self) -> Result<Vec<Generator>, Trouble> {
+        let credential = self.held.credential();
+        if !self.ledger.fits(credential) {
+            return Err(Trouble::LedgerDoesNotFit);
+        }
+        let opened = credential.authenticators().iter().map(|authenticator| {
+            let secret = credential.open(authenticator, self.keyring)?;
+            Ok(Generator::new(authenticator.parameters(), &secret))
+        });
+        opened.collect()
+    }
+
+    /// Moves on every authenticator that the code fits, so that one code cannot be used once for each.
+    fn find_step(&mut self, generators: &[Generator], code: &Secret) -> Result<Found, Trouble> {
+        let mut found = Found::Nothing;
+        let authenticators = self.held.credential().authenticators().iter().zip(generators);
+        for ((authenticator, generator), progress) in authenticators.zip(&mut self.ledger.progress) {
+            let window = Window {
+                last_step: progress.last_step,
+                drift_steps: self.rules.drift_steps,
+                boot_drift_steps: self.rules.greatest_drift_steps,
+                now: self.now,
+            };
+            let stale = match generator.find(code, window) {
                 Match::Step(step) => {
-                    // Every authenticator that it fits is moved on, so that one code cannot be used once for each.
                     progress.last_step = step;
                     if progress.confirmed_at == 0 {
                         progress.confirmed_at = self.now.realtime;
                     }
-                    accepted.get_or_insert_with(|| authenticator.label().clone());
+                    if !matches!(found, Found::Fresh(_)) {
+                        found = Found::Fresh(authenticator.label().clone());
+                    }
+                    continue;
                 }
-                found @ (Match::Replayed
-                | Match::ClockBack(_)
-                | Match::BeforeBoot(_)
-                | Match::ClockOff(_)
-                | Match::Wrong) => refused = more_telling(refused, found),
+                Match::Replayed => Reason::Replayed,
+                Match::ClockBack(seconds) => Reason::ClockBack(Seconds(seconds)),
+                Match::BeforeBoot(seconds) => Reason::BeforeBoot(Seconds(seconds)),
+                Match::Wrong => continue,
+            };
+            if matches!(found, Found::Nothing) {
+                found = Found::Stale(stale);
             }
         }
-        match (accepted, refused) {
-            (Some(authenticator), _) => {
-                ledger.tries.succeed();
-                self.accept(ledger, Method::Totp { authenticator }, Durability::Process)
-            }
-            // Not a guess: the code was right once. Charging it would let a replayer lock the person out.
-            (None, Reason::Replayed | Reason::ClockBack(_) | Reason::BeforeBoot(_)) => Ok(refused.into()),
-            (None, _) => self.charge(ledger, refused),
-        }
+        Ok(found)
     }
 
-    fn recovery(self, code: &Secret, standing: Standing) -> Result<Verdict, Trouble> {
+    fn recovery(mut self, code: &Secret, standing: Standing) -> Result<Verdict, Trouble> {
         let Some((set, at)) = self.find(code)? else {
             // Nothing is charged: 80 bits are not guessed, and a password of sixteen characters that sshd passed on looks
             // like a recovery code and must not lock its owner out.
             return Ok(standing.into());
         };
-        let mut ledger = self.held.ledger().clone();
-        let mut marks = ledger.marks_of(set.id);
-        let codes = set.hashes.len();
+        let mut marks = self.ledger.marks_of(set.id);
         match marks.used.get_mut(at) {
             Some(used) if *used == 0 => *used = self.now.realtime.max(1),
             _ => return Ok(Reason::Replayed.into()),
         }
-        let spent = marks.used.iter().take(codes).filter(|&&used| used != 0).count();
-        ledger.recovery = marks;
-        ledger.tries.forgive();
-        self.accept(ledger, Method::RecoveryCode { left: codes.saturating_sub(spent) }, Durability::Machine)
+        let left = marks.left(set.hashes.len());
+        let wrong_before = self.ledger.tries.consecutive();
+        self.ledger.recovery = marks;
+        self.ledger.tries.forgive();
+        self.accept(Method::RecoveryCode { left }, wrong_before, Durability::Machine)
     }
 
     fn find(&self, code: &Secret) -> Result<Option<(RecoverySet, usize)>, Trouble> {
@@ -276,36 +340,31 @@ impl<H: Held> Attempt<'_, H> {
         Ok(of.find(code, &set.hashes).map(|at| (set.clone(), at)))
     }
 
-    fn charge(self, mut ledger: Ledger, reason: Reason) -> Result<Verdict, Trouble> {
-        let lock = self.rules.limit.charge(&mut ledger.tries, self.now.realtime);
-        let durability = if lock.is_some() { Durability::Machine } else { Durability::Process };
-        self.held.replace(&ledger, durability)?;
-        Ok(Verdict::Refused(Refusal { reason, lock }))
-    }
-
-    fn accept(self, mut ledger: Ledger, method: Method, durability: Durability) -> Result<Verdict, Trouble> {
+    fn accept(
+        mut self,
+        method: Method,
+        wrong_before: u32,
+        durability: Durability,
+    ) -> Result<Verdict, Trouble> {
         let by = match method {
             Method::Totp { .. } => LoginMethod::Totp,
             Method::RecoveryCode { .. } => LoginMethod::RecoveryCode,
         };
-        ledger.last_login = Some(LastLogin { at: self.now.realtime, method: by });
-        self.held.replace(&ledger, durability)?;
+        self.ledger.last_login = Some(LastLogin { at: self.now.realtime, method: by });
+        self.held.replace(&self.ledger, durability)?;
         // The one place where success is made.
-        Ok(Verdict::Accepted(Verified { method }))
+        Ok(Verdict::Accepted(Verified { method, wrong_before }))
     }
 }
 
-/// Of two reasons the one that tells the administrator more; a code that was right once outranks a clock that is off.
-fn more_telling(known: Reason, found: Match) -> Reason {
-    let found = match found {
-        Match::Step(_) | Match::Wrong => return known,
-        Match::Replayed => Reason::Replayed,
-        Match::ClockBack(seconds) => Reason::ClockBack(Seconds(seconds)),
-        Match::BeforeBoot(seconds) => Reason::BeforeBoot(Seconds(seconds)),
-        Match::ClockOff(steps) => Reason::ClockOff { steps },
-    };
-    let is_guess = matches!(known, Reason::Wrong) || matches!((known, found), (Reason::ClockOff { .. }, _));
-    if is_guess { found } else { known }
+/// What the authenticators together make of a code.
+enum Found {
+    /// It is this one's, and was not used.
+    Fresh(Label),
+    /// It was right, but is no longer, or not yet.
+    Stale(Reason),
+    /// It is nobody's.
+    Nothing,
 }
 
 #[cfg(test)]

@@ -128,7 +128,7 @@ fn a_ledger_that_cannot_be_written_lets_nobody_in() {
         fn ledger(&self) -> &Ledger {
             self.0.ledger()
         }
-        fn replace(self, _: &Ledger, _: Durability) -> Result<(), StoreError> {
+        fn replace(&mut self, _: &Ledger, _: Durability) -> Result<(), StoreError> {
             let source = nix::errno::Errno::EIO;
             Err(StoreError::System { file: "/ledgers/alice".into(), action: "write", source })
         }
@@ -141,6 +141,67 @@ fn a_ledger_that_cannot_be_written_lets_nobody_in() {
         let result = judge(Failing(held), &alice(), &answer, at(NOON), &rules, &scene.keyring);
         assert!(matches!(result, Err(Trouble::Store(_))));
     }
+}
+
+#[test]
+fn a_login_that_dies_before_its_verdict_is_written_has_been_charged() {
+    /// A host that is killed, or may not write any more, after so many writes.
+    struct Dying<H>(H, usize);
+    impl<H: Held> Held for Dying<H> {
+        fn credential(&self) -> &crate::credential::Credential {
+            self.0.credential()
+        }
+        fn ledger(&self) -> &Ledger {
+            self.0.ledger()
+        }
+        fn replace(&mut self, next: &Ledger, durability: Durability) -> Result<(), StoreError> {
+            let source = nix::errno::Errno::EFBIG;
+            let dead = StoreError::System { file: "/ledgers/alice".into(), action: "write", source };
+            self.1 = self.1.checked_sub(1).ok_or(dead)?;
+            self.0.replace(next, durability)
+        }
+    }
+    let (scene, _) = enrolled();
+    for wrong in 1..=5 {
+        let Ok(Hold::Held(held)) = scene.files.hold(&alice().user, Duration::ZERO) else { panic!("held") };
+        let answer = Answer::recognise(&code(PHONE, NOON)).unwrap();
+        let result = judge(Dying(held, 1), &alice(), &answer, at(NOON), &rules(), &scene.keyring);
+        assert!(matches!(result, Err(Trouble::Store(_))));
+        let Ok(Hold::Held(held)) = scene.files.hold(&alice().user, Duration::ZERO) else { panic!("held") };
+        assert_eq!(held.ledger().tries().consecutive(), wrong);
+    }
+    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "limited");
+}
+
+#[test]
+fn a_code_of_a_length_that_no_authenticator_has_charges_nothing() {
+    let (scene, _) = enrolled();
+    for _ in 0..20 {
+        assert_eq!(word(scene.login(b"12345678", at(NOON))), "malformed");
+    }
+    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
+}
+
+#[test]
+fn a_lock_from_a_clock_that_ran_ahead_passes() {
+    let (scene, _) = enrolled();
+    for day in 0..10 {
+        scene.login(b"000000", at(NOON + 86400 * (1000 + day))).unwrap();
+    }
+    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "locked");
+    assert_eq!(word(scene.login(&code(PHONE, NOON + 30), at(NOON + 30))), "locked");
+    assert_eq!(word(scene.login(&code(PHONE, NOON + 60), at(NOON + 60))), "accepted phone");
+}
+
+#[test]
+fn how_many_wrong_codes_came_before_is_told() {
+    let (scene, _) = enrolled();
+    scene.login(b"000000", at(NOON)).unwrap();
+    scene.login(b"000001", at(NOON)).unwrap();
+    let Ok(Verdict::Accepted(verified)) = scene.login(&code(PHONE, NOON), at(NOON)) else {
+        panic!("accepted")
+    };
+    assert_eq!(verified.wrong_before(), 2);
 }
 
 #[test]

@@ -61,15 +61,15 @@ struct Model {
 }
 
 impl Model {
-    fn barred(&self, now: u64) -> bool {
+    fn barred(&mut self, now: u64) -> bool {
         let lock = (60u64 << self.consecutive.saturating_sub(10).min(20)).min(86400);
-        let recent = self.wrong.iter().filter(|&&at| now - at.min(now) < 60).count();
-        self.consecutive >= 100 || self.locked_until.min(now + lock) > now || recent >= 5
+        self.locked_until = self.locked_until.min(now + lock);
+        self.wrong.iter_mut().for_each(|at| *at = (*at).min(now));
+        let recent = self.wrong.iter().filter(|&&at| now - at < 60).count();
+        self.consecutive >= 100 || self.locked_until > now || recent >= 5
     }
 
     fn charge(&mut self, now: u64) {
-        self.wrong.iter_mut().for_each(|at| *at = (*at).min(now));
-        self.wrong.retain(|&at| now - at < 60);
         self.wrong.push(now);
         self.consecutive += 1;
         if self.consecutive >= 10 {
@@ -115,7 +115,7 @@ impl History {
         self.now.realtime / 30
     }
 
-    /// The first step that no lost write can have used.
+    /// The last step that a lost write can have used.
     fn booted(&self) -> u64 {
         self.now.boot() / 30 + 1
     }
@@ -172,13 +172,13 @@ impl History {
                 self.model = Model { used: Some([false; 10]), ..Model::default() };
             }
             Act::Unlock => {
-                self.desk(|entry, desk| unlock(entry, 1, desk));
+                self.desk(|entry, desk| unlock(entry, 1, desk.now));
                 self.model.forgive();
                 let newest = self.step() + 1;
                 self.model.last = self.model.last.map(|last| last.min(newest));
             }
             Act::Repair => {
-                self.desk(|entry, desk| repair(entry, 1, desk));
+                self.desk(|entry, desk| repair(entry, 1, desk.now));
                 self.model = Model { last: [self.step() + 1; 2], ..Model::default() };
             }
         }
@@ -262,6 +262,7 @@ impl History {
 
     fn recovery(&mut self, which: usize) {
         let typed = self.codes[which].expose().to_vec();
+        let _ = self.model.barred(self.now.realtime);
         match (self.login(&typed), self.model.used.as_mut()) {
             (Verdict::Accepted(_), Some(used)) => {
                 assert!(!used[which], "a recovery code opened twice");
@@ -283,6 +284,7 @@ impl History {
     fn old_recovery(&mut self, which: usize) {
         let Some(old) = self.old_codes.get(which) else { return };
         let typed = old.expose().to_vec();
+        let _ = self.model.barred(self.now.realtime);
         assert!(matches!(self.login(&typed), Verdict::Refused(_)), "a recovery code of an old set opened");
     }
 }
@@ -300,7 +302,7 @@ impl<H: Held> Held for Noting<'_, H> {
     fn ledger(&self) -> &Ledger {
         self.held.ledger()
     }
-    fn replace(self, next: &Ledger, durability: Durability) -> Result<(), StoreError> {
+    fn replace(&mut self, next: &Ledger, durability: Durability) -> Result<(), StoreError> {
         self.durability.set(Some(durability));
         self.held.replace(next, durability)
     }

@@ -59,8 +59,8 @@ impl Set<'_> {
 pub(crate) fn generate(entropy: &mut dyn Entropy) -> Result<Secret, NoEntropy> {
     let random = Secret::random(RECOVERY_LENGTH, entropy)?;
     // 32 divides 256, so the low five bits of a random byte are uniform.
-    let code =
-        random.expose().iter().filter_map(|byte| ALPHABET.get(usize::from(byte & 31)).copied()).collect();
+    let mut code = Vec::with_capacity(RECOVERY_LENGTH);
+    code.extend(random.expose().iter().filter_map(|byte| ALPHABET.get(usize::from(byte & 31))));
     Ok(Secret::new(code))
 }
 

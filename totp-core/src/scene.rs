@@ -1,6 +1,7 @@
 //! The scenery of the tests of both sequences: a store in a directory of its own, alice, and the codes of her phone.
 
 use crate::code::Answer;
+use crate::config::Config;
 use crate::credential::Label;
 use crate::enrolment::{Desk, Draft, EnrolmentError, Existing, add, enrol};
 use crate::keyring::{Keyring, tests::keyring};
@@ -83,8 +84,9 @@ impl Scene {
 }
 
 pub(crate) fn rules() -> Rules {
-    let config = crate::config::Config::defaults().unwrap();
-    Rules { drift_steps: config.drift_steps, limit: config.limit }
+    let config = Config::defaults().unwrap();
+    let Config { drift_steps, greatest_drift_steps, limit, .. } = config;
+    Rules { drift_steps, greatest_drift_steps, limit }
 }
 
 pub(crate) fn alice() -> Account {

@@ -12,10 +12,11 @@ pub struct Now {
 }
 
 impl Now {
-    /// The realtime clock's reading at which this machine started, in seconds since 1970, by today's clock.
+    /// The realtime clock's reading at which this machine started, in seconds since 1970, by today's clock; rounded up,
+    /// since both readings were cut to whole seconds.
     #[must_use]
     pub fn boot(self) -> u64 {
-        self.realtime.saturating_sub(self.boottime)
+        self.realtime.saturating_add(1).saturating_sub(self.boottime)
     }
 }
 
@@ -85,5 +86,6 @@ mod tests {
     #[test]
     fn a_clock_behind_the_uptime_boots_at_zero() {
         assert_eq!(Now { realtime: 10, boottime: 50 }.boot(), 0);
+        assert_eq!(Now { realtime: 1000, boottime: 50 }.boot(), 951);
     }
 }

@@ -116,6 +116,8 @@ pub(crate) struct Window {
     pub(crate) last_step: u64,
     /// Steps accepted each side of the clock's.
     pub(crate) drift_steps: u64,
+    /// How far ahead of the clock a code may have been accepted before this boot.
+    pub(crate) boot_drift_steps: u64,
     pub(crate) now: Now,
 }
 
@@ -130,52 +132,18 @@ pub(crate) enum Match {
     ClockBack(u64),
     /// A code that may have been used before this boot; a later one is good in this many seconds.
     BeforeBoot(u64),
-    /// Right for a clock that is this many steps ahead (or behind, if negative).
-    ClockOff(i64),
-    /// No step near is this code's.
+    /// No step of the window is this code's.
     Wrong,
 }
 
-/// Finds the step of `code`. Every step of the window is computed and compared, whatever the others gave, so that the
-/// time taken does not tell where the match was.
-pub(crate) fn match_code(parameters: Parameters, secret: &Secret, code: &Secret, window: Window) -> Match {
-    let generator = Generator::new(parameters, secret);
-    let current = parameters.step(window.now.realtime);
-    let (first, last) =
-        (current.saturating_sub(window.drift_steps), current.saturating_add(window.drift_steps));
-    let booted = parameters.step(window.now.boot()).saturating_add(window.drift_steps);
-    let mut found = None;
-    for step in first..=last {
-        if generator.makes(code, step) {
-            // Two steps of one window may share a code by chance; the later is the one still to be used up.
-            found = Some(step);
-        }
-    }
-    match found {
-        Some(step) if step <= window.last_step && window.last_step > last => {
-            Match::ClockBack(seconds(parameters, window.last_step.saturating_sub(current)))
-        }
-        Some(step) if step <= window.last_step => Match::Replayed,
-        Some(step) if step <= booted => {
-            let good_at = booted.saturating_add(1).saturating_mul(parameters.period);
-            Match::BeforeBoot(good_at.saturating_sub(window.now.realtime))
-        }
-        Some(step) => Match::Step(step),
-        None => generator.search(code, current, window.drift_steps).map_or(Match::Wrong, Match::ClockOff),
-    }
-}
-
-fn seconds(parameters: Parameters, steps: u64) -> u64 {
-    steps.saturating_mul(parameters.period)
-}
-
-struct Generator {
+/// Makes the codes of one secret. The secret in it is wiped on drop.
+pub(crate) struct Generator {
     totp: totp_rs::Totp,
-    period: u64,
+    parameters: Parameters,
 }
 
 impl Generator {
-    fn new(parameters: Parameters, secret: &Secret) -> Self {
+    pub(crate) fn new(parameters: Parameters, secret: &Secret) -> Self {
         let algorithm = match parameters.algorithm {
             Algorithm::Sha1 => totp_rs::Algorithm::SHA1,
             Algorithm::Sha256 => totp_rs::Algorithm::SHA256,
@@ -190,16 +158,43 @@ impl Generator {
             .with_skew(0)
             .with_secret(secret.expose().to_vec())
             .build_noncompliant();
-        Self { totp, period: parameters.period }
+        Self { totp, parameters }
     }
 
-    fn makes(&self, code: &Secret, step: u64) -> bool {
-        let Some(time) = step.checked_mul(self.period) else { return false };
-        std::str::from_utf8(code.expose()).is_ok_and(|code| self.totp.check(code, time).is_some())
+    /// Finds the step of `code`. Every step of the window is computed and compared, whatever the others gave, so that the
+    /// time taken does not tell where the match was.
+    pub(crate) fn find(&self, code: &Secret, window: Window) -> Match {
+        let Self { parameters, .. } = *self;
+        let current = parameters.step(window.now.realtime);
+        let first = current.saturating_sub(window.drift_steps);
+        let last = current.saturating_add(window.drift_steps);
+        let booted = parameters.step(window.now.boot()).saturating_add(window.boot_drift_steps);
+        let mut found = None;
+        for step in first..=last {
+            if self.makes(code, step) {
+                // Two steps of one window may share a code by chance; the later is the one still to be used up.
+                found = Some(step);
+            }
+        }
+        match found {
+            Some(step) if step <= window.last_step && window.last_step > last => {
+                Match::ClockBack(window.last_step.saturating_sub(current).saturating_mul(parameters.period))
+            }
+            Some(step) if step <= window.last_step => Match::Replayed,
+            Some(step) if step <= booted => {
+                let good_at = booted.saturating_add(1).saturating_mul(parameters.period);
+                Match::BeforeBoot(good_at.saturating_sub(window.now.realtime))
+            }
+            Some(step) => Match::Step(step),
+            None => Match::Wrong,
+        }
     }
 
-    fn search(&self, code: &Secret, current: u64, drift: u64) -> Option<i64> {
-        let from = drift.saturating_add(1);
+    /// For a code that is wrong: by how many steps a clock would have to be ahead (or behind, if negative) for it to be
+    /// right. Looks a little beyond the window of `drift_steps`.
+    pub(crate) fn clock_off(&self, code: &Secret, now: Now, drift_steps: u64) -> Option<i64> {
+        let current = self.parameters.step(now.realtime);
+        let from = drift_steps.saturating_add(1);
         (from..from.saturating_add(CLOCK_SEARCH)).find_map(|distance| {
             let signed = i64::try_from(distance).ok()?;
             if self.makes(code, current.saturating_add(distance)) {
@@ -209,13 +204,18 @@ impl Generator {
             self.makes(code, behind).then(|| signed.saturating_neg())
         })
     }
+
+    fn makes(&self, code: &Secret, step: u64) -> bool {
+        let Some(time) = step.checked_mul(self.parameters.period) else { return false };
+        std::str::from_utf8(code.expose()).is_ok_and(|code| self.totp.check(code, time).is_some())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Up since long before any time that the tests use.
+    /// Up since the beginning of time, but for the second that the boot instant is rounded up by.
     fn at(realtime: u64) -> Now {
         Now { realtime, boottime: realtime }
     }
@@ -223,11 +223,12 @@ mod tests {
     fn judge(algorithm: Algorithm, secret: &[u8], code: &str, window: Window) -> Match {
         let digits = u8::try_from(code.len()).unwrap();
         let parameters = Parameters::new(algorithm, digits, 30).unwrap();
-        match_code(parameters, &Secret::new(secret.to_vec()), &Secret::new(code.as_bytes().to_vec()), window)
+        let generator = Generator::new(parameters, &Secret::new(secret.to_vec()));
+        generator.find(&Secret::new(code.as_bytes().to_vec()), window)
     }
 
     fn window(realtime: u64) -> Window {
-        Window { last_step: 0, drift_steps: 1, now: at(realtime) }
+        Window { last_step: 0, drift_steps: 1, boot_drift_steps: 0, now: at(realtime) }
     }
 
     const SHA1: &[u8] = b"12345678901234567890";
@@ -258,7 +259,7 @@ mod tests {
             (20_000_000_000, "65353130", "77737706", "47863826"),
         ];
         for (time, one, two, five) in table {
-            let strict = Window { drift_steps: 0, now: Now { realtime: time, boottime: time }, last_step: 0 };
+            let strict = Window { drift_steps: 0, ..window(time) };
             assert_eq!(judge(Algorithm::Sha1, SHA1, one, strict), Match::Step(time / 30), "{time}");
             assert_eq!(judge(Algorithm::Sha256, sha256, two, strict), Match::Step(time / 30), "{time}");
             assert_eq!(judge(Algorithm::Sha512, sha512, five, strict), Match::Step(time / 30), "{time}");
@@ -270,14 +271,21 @@ mod tests {
         // HOTP[3] belongs to step 3, 90 to 119 s.
         assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[3], window(60)), Match::Step(3));
         assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[3], window(149)), Match::Step(3));
-        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[3], window(150)), Match::ClockOff(-2));
-        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[3], window(59)), Match::ClockOff(2));
+        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[3], window(150)), Match::Wrong);
+        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[3], window(59)), Match::Wrong);
     }
 
     #[test]
-    fn a_clock_far_off_is_a_wrong_code() {
-        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[1], window(30 * 22)), Match::ClockOff(-21));
-        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[1], window(30 * 23)), Match::Wrong);
+    fn how_far_a_clock_is_off_is_told_within_reason() {
+        let parameters = Parameters::new(Algorithm::Sha1, 6, 30).unwrap();
+        let generator = Generator::new(parameters, &Secret::new(SHA1.to_vec()));
+        let off = |counter: usize, realtime| {
+            generator.clock_off(&Secret::new(HOTP[counter].as_bytes().to_vec()), at(realtime), 1)
+        };
+        assert_eq!(off(3, 150), Some(-2));
+        assert_eq!(off(3, 59), Some(2));
+        assert_eq!(off(1, 30 * 22), Some(-21));
+        assert_eq!(off(1, 30 * 23), None);
     }
 
     #[test]
@@ -298,9 +306,9 @@ mod tests {
     fn no_code_from_before_the_boot_is_good_after_it() {
         // Booted at 95 s, in step 3; drift 1 makes step 4 the last that may have been accepted before.
         let booted = |realtime| Window {
-            last_step: 0,
-            drift_steps: 1,
+            boot_drift_steps: 1,
             now: Now { realtime, boottime: realtime - 95 },
+            ..window(realtime)
         };
         assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[4], booted(130)), Match::BeforeBoot(20));
         assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[5], booted(130)), Match::Step(5));
@@ -310,7 +318,10 @@ mod tests {
     fn a_code_of_another_length_is_wrong() {
         let parameters = Parameters::new(Algorithm::Sha1, 8, 30).unwrap();
         let code = Secret::new(b"287082".to_vec());
-        assert_eq!(match_code(parameters, &Secret::new(SHA1.to_vec()), &code, window(59)), Match::Wrong);
+        assert_eq!(
+            Generator::new(parameters, &Secret::new(SHA1.to_vec())).find(&code, window(59)),
+            Match::Wrong
+        );
     }
 
     #[test]
@@ -328,7 +339,7 @@ mod tests {
                 Algorithm::Sha1,
                 SHA1,
                 "000000",
-                Window { last_step: 0, drift_steps: u64::from(u8::MAX), now: at(u64::MAX) }
+                Window { drift_steps: u64::from(u8::MAX), ..window(u64::MAX) }
             ),
             Match::Wrong
         );

@@ -8,7 +8,8 @@ use totp_core::time::Now;
 
 /// Reads `CLOCK_REALTIME` and `CLOCK_BOOTTIME`.
 pub(crate) fn now() -> Result<Now, Failure> {
-    Ok(Now { realtime: seconds(ClockId::CLOCK_REALTIME)?, boottime: seconds(ClockId::CLOCK_BOOTTIME)? })
+    let boottime = seconds(ClockId::CLOCK_BOOTTIME)?;
+    Ok(Now { realtime: seconds(ClockId::CLOCK_REALTIME)?, boottime })
 }
 
 fn seconds(clock: ClockId) -> Result<u64, Failure> {

@@ -93,7 +93,8 @@ impl Desk {
     }
 
     pub(crate) fn rules(&self) -> Rules {
-        Rules { drift_steps: self.config.drift_steps, limit: self.config.limit }
+        let Config { drift_steps, greatest_drift_steps, limit, .. } = self.config;
+        Rules { drift_steps, greatest_drift_steps, limit }
     }
 
     /// An event about `account`, by whoever asks.

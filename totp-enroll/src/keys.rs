@@ -34,7 +34,7 @@ fn init(desk: &Desk) -> Result<(), Failure> {
     );
     let keyring = file.display().to_string();
     match desk.format {
-        Format::Text => output::line(&format!("made {keyring}; back it up apart from the enrolments")),
+        Format::Text => output::line(&format!("made {keyring}; back it up apart from the enrolments"))?,
         Format::Json => output::document(&Document { keyring })?,
     }
     Ok(())
@@ -54,11 +54,8 @@ fn list(desk: &Desk) -> Result<(), Failure> {
     let keys: Vec<Key<'_>> = keyring.ids().map(|(id, active)| Key { id, active }).collect();
     match desk.format {
         Format::Json => output::document(&Document { keys }),
-        Format::Text => {
-            keys.iter().for_each(|key| {
-                output::line(&format!("{}{}", key.id, if key.active { " (active)" } else { "" }));
-            });
-            Ok(())
-        }
+        Format::Text => keys.iter().try_for_each(|key| {
+            output::line(&format!("{}{}", key.id, if key.active { " (active)" } else { "" }))
+        }),
     }
 }

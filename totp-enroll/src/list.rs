@@ -38,7 +38,7 @@ pub(crate) fn run(desk: &Desk) -> Result<(), Failure> {
     }
     match desk.format {
         Format::Json => output::document(&document)?,
-        Format::Text => table(&document).iter().for_each(|line| output::line(line)),
+        Format::Text => table(&document).iter().try_for_each(|line| output::line(line))?,
     }
     match document.broken.len() {
         0 => Ok(()),

@@ -1,8 +1,8 @@
 //! Everything that is printed but for the talk with a person: lines for people, or the one document of `--json`.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the one room that prints")]
 
 use crate::failure::Failure;
 use serde::Serialize;
+use std::io::{ErrorKind, Write};
 
 /// Who reads standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,21 +20,46 @@ impl Format {
 }
 
 /// Prints a line for a person.
-pub(crate) fn line(text: &str) {
-    println!("{text}");
+///
+/// # Errors
+/// [`Failure`] where it cannot be written, as on a full disk.
+pub(crate) fn line(text: &str) -> Result<(), Failure> {
+    written(writeln!(std::io::stdout(), "{}", printable(text)))
 }
 
-/// Prints a remark beside the result.
+/// Prints a remark beside the result. Where that cannot be written there is nobody to tell.
 pub(crate) fn remark(text: &str) {
-    eprintln!("totp-enroll: {text}");
+    let _ = writeln!(std::io::stderr(), "totp-enroll: {}", printable(text));
 }
 
 /// Prints the one document.
 pub(crate) fn document<T: Serialize>(document: &T) -> Result<(), Failure> {
-    let text = serde_json::to_string(document).map_err(|error| Failure::refused(error.to_string()))?;
-    let text = zeroize::Zeroizing::new(text);
-    println!("{}", *text);
-    Ok(())
+    let text = serde_json::to_vec(document).map_err(|error| Failure::refused(error.to_string()))?;
+    let mut text = zeroize::Zeroizing::new(text);
+    text.push(b'\n');
+    written(std::io::stdout().write_all(&text))
+}
+
+/// File names may hold what moves a cursor.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut out, char| {
+        if char.is_control() {
+            out.extend(char.escape_default());
+        } else {
+            out.push(char);
+        }
+        out
+    })
+}
+
+/// Whoever reads may have seen enough (`totp-enroll list | head`).
+fn written(result: std::io::Result<()>) -> Result<(), Failure> {
+    match result {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::refused(format!("the output cannot be written: {error}; check where it goes")))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// Says why a command failed: on standard error for a person, and as the document for a program.
@@ -56,9 +81,25 @@ pub(crate) fn failure(format: Format, failure: &Failure) {
         (Some(file), None) => format!("{file}: "),
         (None, _) => String::new(),
     };
-    eprintln!("totp-enroll: {place}{}", failure.problem);
+    remark(&format!("{place}{}", failure.problem));
     if format == Format::Json {
         // A document of strings and a number always serialises.
         let _ = document(&Document { error: &failure.problem, file, line: failure.line });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_printed_moves_the_cursor() {
+        assert_eq!(printable("a\u{1b}[2Jb\u{9b}c\r"), "a\\u{1b}[2Jb\\u{9b}c\\r");
+    }
+
+    #[test]
+    fn a_reader_who_has_seen_enough_is_no_failure_and_a_full_disk_is() {
+        assert!(written(Err(ErrorKind::BrokenPipe.into())).is_ok());
+        assert!(written(Err(ErrorKind::StorageFull.into())).is_err());
     }
 }

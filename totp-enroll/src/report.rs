@@ -102,7 +102,7 @@ pub(crate) fn done(format: Format, account: &Account, what: &'static str, said: 
     }
     let user = account.user.as_str();
     match format {
-        Format::Text => output::line(&format!("{user}: {said}")),
+        Format::Text => output::line(&format!("{user}: {said}"))?,
         Format::Json => output::document(&Document { user, done: what })?,
     }
     Ok(())

@@ -10,10 +10,7 @@ pub(crate) fn run(desk: &Desk, user: Option<&str>) -> Result<(), Failure> {
     let report = Report::of(desk, &account)?.ok_or_else(|| Failure::not_enrolled(account.user.as_str()))?;
     match desk.format {
         Format::Json => output::document(&report),
-        Format::Text => {
-            lines(&report, desk.config.warn_below).iter().for_each(|line| output::line(line));
-            Ok(())
-        }
+        Format::Text => lines(&report, desk.config.warn_below).iter().try_for_each(|line| output::line(line)),
     }
 }
 

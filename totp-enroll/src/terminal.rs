@@ -1,5 +1,4 @@
 //! Talking with a person: on a terminal or not at all.
-#![expect(clippy::print_stdout, reason = "this is the talk")]
 
 use crate::failure::Failure;
 use crate::output::Format;
@@ -33,9 +32,9 @@ impl Terminal {
         usize::from(columns)
     }
 
-    /// Says a line.
+    /// Says a line. Where the terminal is gone, whatever is asked or shown next says so.
     pub(crate) fn say(&self, line: &str) {
-        println!("{line}");
+        let _ = writeln!(std::io::stdout(), "{line}");
     }
 
     /// Says a line that holds a secret: it goes to the terminal and nowhere else.

@@ -1,5 +1,6 @@
 //! `unlock`: forgive wrong codes; with `--repair`, make a new ledger.
 
+use crate::clock;
 use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::report;
@@ -16,21 +17,24 @@ pub(crate) fn run(desk: &Desk, user: &str, repair: bool) -> Result<(), Failure> 
     if !desk.is_enrolled(&account) {
         return Err(Failure::not_enrolled(account.user.as_str()));
     }
-    let drift_steps = desk.config.drift_steps;
-    desk.change(|rules| {
-        let entry = desk.entry(&account)?;
-        if repair {
-            enrolment::repair(entry, drift_steps, rules)?;
-        } else {
-            enrolment::unlock(entry, drift_steps, rules)?;
-        }
-        Ok(())
-    })?;
-    desk.audit(&desk.event(Name::Unlocked, &account).field("repaired", repair));
-    if repair {
+    let (entry, now, drift) = (desk.entry(&account)?, clock::now()?, desk.config.greatest_drift_steps);
+    // A ledger that is whole is never thrown away: only a broken one may cost the recovery codes.
+    let repaired = repair && enrolment::needs_repair(&entry);
+    if repaired {
+        enrolment::repair(entry, drift, now)?;
+    } else {
+        enrolment::unlock(entry, drift, now)?;
+    }
+    desk.audit(&desk.event(Name::Unlocked, &account).field("repaired", repaired));
+    if repaired {
         let said =
             "the ledger is new; the recovery codes are void: \"totp-enroll recovery-codes\" makes new ones";
         return report::done(desk.format, &account, "repaired", said);
     }
-    report::done(desk.format, &account, "unlocked", "wrong codes are forgiven")
+    let said = if repair {
+        "the ledger is whole, so nothing was repaired; wrong codes are forgiven"
+    } else {
+        "wrong codes are forgiven"
+    };
+    report::done(desk.format, &account, "unlocked", said)
 }

@@ -81,9 +81,17 @@ impl Files {
         component: String,
         file: Flock<File>,
     ) -> Result<FileEntry, StoreError> {
-        let credential = rooms.credential(user, &component)?;
+        let credential = match rooms.credential(user, &component) {
+            Ok(credential) => credential.map(Ok),
+            // What it says is lost, but the file is ours: it may be replaced or withdrawn.
+            Err(StoreError::Document(error)) => Some(Err(error)),
+            Err(error @ (StoreError::System { .. } | StoreError::Unsafe { .. })) => return Err(error),
+        };
         let pages = read_pages(&file, &rooms.ledgers.path.join(&component))?;
-        let found = credential.as_ref().and_then(|credential| pages.newest_of(credential.owner().id));
+        let found = match &credential {
+            Some(Ok(credential)) => pages.newest_of(credential.owner().id),
+            Some(Err(_)) | None => None,
+        };
         Ok(FileEntry { rooms, component, file, credential, found })
     }
 
@@ -168,10 +176,9 @@ impl Store for Files {
             if pages.none_enrolled() {
                 return Ok(Hold::NotEnrolled);
             }
-            return Err(broken(
-                &path,
-                "is there but its credential is missing: restore the credential from a backup, or",
-            ));
+            let problem = "is there but its credential is missing: restore that from a backup; or \
+                           \"totp-enroll disable\" forgets the enrolment";
+            return Err(StoreError::Document(DocumentError::new(&path, problem)));
         };
         let Some((ledger, place)) = pages.newest_of(credential.owner().id) else {
             return Err(broken(&path, "does not check, or belongs to another enrolment"));
@@ -198,11 +205,17 @@ impl Held for FileHeld {
         &self.ledger
     }
 
-    fn replace(self, next: &Ledger, durability: Durability) -> Result<(), StoreError> {
-        write_page(&self.file, &self.path, next, self.place)?;
+    fn replace(&mut self, next: &Ledger, durability: Durability) -> Result<(), StoreError> {
+        let place = self.place;
+        self.place = place.other();
+        write_page(&self.file, &self.path, next, place)?;
         match durability {
             Durability::Process => Ok(()),
-            Durability::Machine => sync_data(&self.file, &self.path),
+            Durability::Machine => {
+                sync_data(&self.file, &self.path)?;
+                self.place = place;
+                write_twin(&self.file, &self.path, next, place)
+            }
         }
     }
 }
@@ -212,7 +225,7 @@ pub struct FileEntry {
     rooms: Rooms,
     component: String,
     file: Flock<File>,
-    credential: Option<Credential>,
+    credential: Option<Result<Credential, DocumentError>>,
     found: Option<(Ledger, Place)>,
 }
 
@@ -259,8 +272,8 @@ impl FileEntry {
 }
 
 impl Entry for FileEntry {
-    fn credential(&self) -> Option<&Credential> {
-        self.credential.as_ref()
+    fn credential(&self) -> Option<Result<&Credential, &DocumentError>> {
+        self.credential.as_ref().map(Result::as_ref)
     }
 
     fn ledger(&self) -> Option<&Ledger> {
@@ -278,7 +291,14 @@ impl Entry for FileEntry {
         self.rooms.credentials.sync_file(&self.draft())?;
         self.put_in_place()?;
         self.rooms.credentials.sync()?;
-        self.write(ledger, place.other())
+        write_twin(&self.file, &self.ledger_path(), ledger, place)
+    }
+
+    fn record(self, ledger: &Ledger) -> Result<(), StoreError> {
+        let place = self.place()?;
+        self.write(ledger, place)?;
+        sync_data(&self.file, &self.ledger_path())?;
+        write_twin(&self.file, &self.ledger_path(), ledger, place)
     }
 
     fn commit_all(batch: Vec<(Self, Credential, Ledger)>) -> Result<(), StoreError> {
@@ -338,7 +358,7 @@ impl Rooms {
         // Named after the process: two desks may create the same user's ledger at once.
         let draft = format!("{DRAFT}{}.{component}", std::process::id());
         directory.write_new(&draft, &ledger::blank())?;
-        directory.link(&draft, component).map(drop)
+        directory.name(&draft, component).map(drop)
     }
 }
 
@@ -406,6 +426,13 @@ fn write_page(file: &File, path: &Path, ledger: &Ledger, place: Place) -> Result
     let offset = place.spare.saturating_mul(ledger::PAGE) as u64;
     let page = ledger::encode(ledger, place.sequence);
     file.write_all_at(&page, offset).map_err(|error| system(path, "write", &error))
+}
+
+/// Writes and syncs the other page too, after the one at `place` is safe: two logins later both are written over, and a
+/// block torn by a crash then must not leave a page from before.
+fn write_twin(file: &File, path: &Path, ledger: &Ledger, place: Place) -> Result<(), StoreError> {
+    write_page(file, path, ledger, place.other())?;
+    sync_data(file, path)
 }
 
 fn sync_data(file: &File, path: &Path) -> Result<(), StoreError> {

@@ -3,9 +3,9 @@
 use super::StoreError;
 use crate::secret::Secret;
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open, openat};
+use nix::fcntl::{OFlag, RenameFlags, open, openat, renameat2};
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat};
-use nix::unistd::{LinkatFlags, UnlinkatFlags, fsync, linkat, mkdir, read, syncfs, unlinkat};
+use nix::unistd::{UnlinkatFlags, fsync, mkdir, read, syncfs, unlinkat};
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
@@ -142,14 +142,12 @@ impl Directory {
         written
     }
 
-    /// Gives what [`Directory::write_new`] wrote its own name, unless somebody was quicker. Returns whether it did. Not
-    /// synced.
-    pub(super) fn link(&self, draft: &str, name: &str) -> Result<bool, StoreError> {
-        let linked = linkat(&self.fd, draft, &self.fd, name, LinkatFlags::empty());
-        self.remove(draft)?;
-        match linked {
+    /// Gives what [`Directory::write_new`] wrote its own name, unless somebody was quicker. Returns whether it did. In one
+    /// step: a file never has two names, which would be taken for somebody else's. Not synced.
+    pub(super) fn name(&self, draft: &str, name: &str) -> Result<bool, StoreError> {
+        match renameat2(&self.fd, draft, &self.fd, name, RenameFlags::RENAME_NOREPLACE) {
             Ok(()) => Ok(true),
-            Err(Errno::EEXIST) => Ok(false),
+            Err(Errno::EEXIST) => self.remove(draft).map(|()| false),
             Err(source) => Err(StoreError::System { file: self.path.join(name), action: "make", source }),
         }
     }
@@ -207,7 +205,7 @@ pub fn create_document(file: &Path, text: &Secret) -> Result<bool, StoreError> {
     let draft = format!(".new.{}.{name}", std::process::id());
     directory.write_new(&draft, text.expose())?;
     directory.sync_file(&draft)?;
-    let linked = directory.link(&draft, name)?;
+    let linked = directory.name(&draft, name)?;
     directory.sync()?;
     Ok(linked)
 }

@@ -43,17 +43,23 @@ pub trait Held {
     /// The ledger as it stands.
     fn ledger(&self) -> &Ledger;
 
-    /// Records `next` and lets go. When this returns, no other login can see the ledger before it.
+    /// Records `next`. Whoever holds the ledger after this one sees it, or a later one.
     ///
     /// # Errors
     /// [`StoreError`]; then nothing may be granted on the strength of `next`.
-    fn replace(self, next: &Ledger, durability: Durability) -> Result<(), StoreError>;
+    fn replace(&mut self, next: &Ledger, durability: Durability) -> Result<(), StoreError>;
 }
 
 /// What a desk needs of a store beside that: one user's place in it, enrolled or not, held.
 pub trait Entry {
-    /// The credential, if the user is enrolled.
-    fn credential(&self) -> Option<&Credential>;
+    /// The credential, if there is one; an error where it cannot be read, which only [`Entry::commit`] and
+    /// [`Entry::withdraw`] mend.
+    fn credential(&self) -> Option<Result<&Credential, &DocumentError>>;
+
+    /// Whether there is a credential, sound or not.
+    fn is_enrolled(&self) -> bool {
+        self.credential().is_some()
+    }
 
     /// The ledger of that credential; `None` also where it is broken, which only [`Entry::commit`] mends.
     fn ledger(&self) -> Option<&Ledger>;
@@ -61,7 +67,8 @@ pub trait Entry {
     /// Puts credential and ledger in place together: whoever looks later sees the old pair or this one.
     ///
     /// # Errors
-    /// [`StoreError`]; the old enrolment is then still whole.
+    /// [`StoreError`]; the old enrolment is then still whole, unless it was the last sync that failed: then the new one
+    /// is in place and may not outlast a crash.
     fn commit(self, credential: &Credential, ledger: &Ledger) -> Result<(), StoreError>;
 
     /// The same for many, each of whom is put in place whole or not at all; quicker than one by one.
@@ -71,6 +78,12 @@ pub trait Entry {
     fn commit_all(batch: Vec<(Self, Credential, Ledger)>) -> Result<(), StoreError>
     where
         Self: Sized;
+
+    /// Replaces the ledger alone; needs no room on the disk.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the old ledger is then the one in force, or `ledger` if only its sync failed.
+    fn record(self, ledger: &Ledger) -> Result<(), StoreError>;
 
     /// Removes the enrolment; `Ok` also where there was none.
     ///

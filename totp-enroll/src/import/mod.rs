@@ -10,7 +10,7 @@ use crate::output::{self, Format};
 use indicatif::{ProgressBar, ProgressStyle};
 use oath::Token;
 use serde::Serialize;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Read};
 use std::path::Path;
 use totp_core::credential::{Label, MOST_AUTHENTICATORS};
@@ -50,12 +50,11 @@ pub(crate) fn run(desk: &Desk, command: &Import) -> Result<(), Failure> {
     let text = read(file)?;
     desk.keyring()?;
     desk.store.prepare()?;
-    let enrolled: HashSet<User> = desk.store.users()?.into_iter().collect();
     let mut plan = Plan { newcomers: BTreeMap::new(), bad: Vec::new() };
     for (number, line) in (1..).zip(text.split(|&byte| byte == b'\n')) {
         match oath::parse(line) {
             Ok(None) => {}
-            Ok(Some(token)) => plan.take(number, token, unknown, &enrolled),
+            Ok(Some(token)) => plan.take(desk, number, token, unknown),
             Err(problem) => plan.bad.push(BadLine { line: number, problem: problem.to_string() }),
         }
     }
@@ -70,18 +69,19 @@ struct Plan {
 }
 
 impl Plan {
-    fn take(&mut self, line: usize, token: Token, unknown: Unknown, enrolled: &HashSet<User>) {
-        if let Err(problem) = self.try_take(token, unknown, enrolled) {
+    fn take(&mut self, desk: &Desk, line: usize, token: Token, unknown: Unknown) {
+        if let Err(problem) = self.try_take(desk, token, unknown) {
             self.bad.push(BadLine { line, problem });
         }
     }
 
-    fn try_take(&mut self, token: Token, unknown: Unknown, enrolled: &HashSet<User>) -> Result<(), String> {
+    fn try_take(&mut self, desk: &Desk, token: Token, unknown: Unknown) -> Result<(), String> {
         let account = account::canonical(&token.user, unknown).map_err(|failure| match unknown {
             Unknown::Refused => format!("{}; --allow-unknown takes it all the same", failure.problem),
             Unknown::Allowed => failure.problem,
         })?;
-        if enrolled.contains(&account.user) {
+        // An enrolment that is not whole counts too: trouble is not absence.
+        if !self.newcomers.contains_key(&account.user) && desk.is_enrolled(&account) {
             return Err(format!(
                 "{} is enrolled already; \"totp-enroll disable\" withdraws that",
                 account.user
@@ -202,8 +202,8 @@ fn done(desk: &Desk, imported: usize, skipped: Vec<BadLine>) -> Result<(), Failu
     match desk.format {
         Format::Json => output::document(&Document { imported, skipped })?,
         Format::Text => {
-            output::line(&format!("{imported} users imported, {count} lines skipped"));
-            output::line("they have no recovery codes yet: \"totp-enroll recovery-codes USER\" makes them");
+            output::line(&format!("{imported} users imported, {count} lines skipped"))?;
+            output::line("they have no recovery codes yet: \"totp-enroll recovery-codes USER\" makes them")?;
         }
     }
     Ok(())
