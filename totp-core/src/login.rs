@@ -233,12 +233,11 @@ struct Attempt<'a, H> {
 
 impl<H: Held> Attempt<'_, H> {
     fn totp(mut self, code: &Secret) -> Result<Verdict, Trouble> {
-        let credential = self.held.credential();
+        let generators = self.generators()?;
         let digits = |authenticator: &Authenticator| usize::from(authenticator.parameters().digits());
-        if !credential.authenticators().iter().any(|known| digits(known) == code.expose().len()) {
+        if !self.held.credential().authenticators().iter().any(|known| digits(known) == code.expose().len()) {
             return Ok(Reason::Malformed.into());
         }
-        let generators = self.generators()?;
         let mut charged = self.ledger.clone();
         let lock = self.rules.limit.charge(&mut charged.tries, self.now.realtime);
         self.held.replace(&charged, Durability::Process)?;
