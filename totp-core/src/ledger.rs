@@ -1,7 +1,8 @@
 //! The ledger document: what has happened to one user's codes. Two pages in one file that never grows and is never renamed.
 //!
-//! A page is 2048 bytes: magic, version, sequence, the fields below in big-endian order, zeros, and the SHA-256 of all
-//! that precedes it. A write goes to the page that is not in use; a reader takes the newest page that checks *and
+//! A page is 2048 bytes: magic, version, sequence, the fields below in big-endian order, zeros, and at its end the
+//! SHA-256 of its first 448 bytes, which hold all the fields of this version; what lies between must be zero. (To hash
+//! the zeros too would cost a login four times as much as all its cryptography.) A write goes to the page that is not in use; a reader takes the newest page that checks *and
 //! belongs to the credential in place*. So a write that is torn leaves the page before it, and an enrolment that is
 //! killed between its ledger and its credential leaves the old enrolment with the old page.
 
@@ -17,6 +18,8 @@ pub(crate) const PAGE: usize = 2048;
 pub(crate) const LENGTH: usize = 2 * PAGE;
 const CHECKSUM: usize = 32;
 const BODY: usize = PAGE - CHECKSUM;
+/// Bytes that hold fields, and that the checksum covers: whole blocks of SHA-256.
+const FIELDS: usize = 448;
 const MAGIC: &[u8; 8] = b"PTLEDGER";
 const VERSION: u32 = 1;
 
@@ -219,9 +222,13 @@ pub(crate) fn encode(ledger: &Ledger, sequence: u64) -> Vec<u8> {
     page.extend(at.to_be_bytes());
     page.push(method);
     page.resize(BODY, 0);
-    let checksum = Sha256::digest(&page);
-    page.extend(checksum);
+    let checksum = checksum(&page);
+    page.extend(checksum.unwrap_or_default());
     page
+}
+
+fn checksum(body: &[u8]) -> Option<[u8; CHECKSUM]> {
+    body.get(..FIELDS).map(|fields| Sha256::digest(fields).into())
 }
 
 fn counted(length: usize) -> [u8; 4] {
@@ -230,10 +237,11 @@ fn counted(length: usize) -> [u8; 4] {
 
 fn decode(page: &[u8]) -> Option<(u64, Ledger)> {
     let (body, checksum) = page.split_at_checked(BODY)?;
-    if Sha256::digest(body).as_slice() != checksum {
+    let (fields, zeros) = body.split_at_checked(FIELDS)?;
+    if self::checksum(body)? != checksum || zeros.iter().any(|&byte| byte != 0) {
         return None;
     }
-    let mut fields = Fields(body);
+    let mut fields = Fields(fields);
     if fields.array::<8>()? != *MAGIC || fields.u32()? != VERSION {
         return None;
     }
@@ -354,10 +362,26 @@ mod tests {
     }
 
     #[test]
+    fn the_fields_end_before_the_zeros() {
+        let full = Ledger {
+            credential: ALICE,
+            progress: vec![Progress { last_step: u64::MAX, confirmed_at: u64::MAX }; MOST_AUTHENTICATORS],
+            tries: Tries {
+                recent: vec![u64::MAX; MOST_ATTEMPTS],
+                consecutive: u32::MAX,
+                locked_until: u64::MAX,
+            },
+            recovery: RecoveryMarks::all_used(ALICE, u64::MAX),
+            last_login: Some(LastLogin { at: u64::MAX, method: LoginMethod::RecoveryCode }),
+        };
+        assert_eq!(decode(&encode(&full, u64::MAX)), Some((u64::MAX, full)));
+    }
+
+    #[test]
     fn a_page_of_another_version_is_no_page() {
         let mut page = encode(&ledger(ALICE, 1), 1);
         page[11] = 2;
-        let checksum = Sha256::digest(&page[..BODY]);
+        let checksum = checksum(&page).unwrap();
         page[BODY..].copy_from_slice(&checksum);
         assert!(decode(&page).is_none());
     }
