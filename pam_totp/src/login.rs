@@ -7,7 +7,7 @@ use crate::clock;
 use crate::ffi::libpam;
 use crate::outcome::{Broken, Outcome, Unenrolled};
 use crate::request::Request;
-use crate::shield::shielded;
+use crate::shield::Shield;
 use pam::constants::{PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_SILENT, PAM_TEXT_INFO, PamFlag};
 use pam::conv::Conv;
 use pam::module::PamHandle;
@@ -42,12 +42,18 @@ pub(crate) fn authenticate(pamh: &mut PamHandle, words: &[&CStr], flags: PamFlag
     };
     let mut user = None;
     let mut audit = Audit::open(&config.paths.syslog, &request);
-    let mut login = Login { arguments, config, audit: &mut audit };
+    let mut login = Login { arguments, config, audit: &mut audit, shield: None };
     // The border would refuse as well, but nobody would hear of it.
     let run = catch_unwind(AssertUnwindSafe(|| login.run(pamh, &mut user)));
     let outcome = run.unwrap_or(Err(Broken::Panic)).unwrap_or_else(Outcome::Broken);
-    let (delay, warn_below) = (login.config.fail_delay, login.config.warn_below);
+    let Login { config, shield, .. } = login;
+    let (delay, warn_below) = (config.fail_delay, config.warn_below);
     audit.outcome(&outcome, user.as_deref());
+    if let Some(Err(error)) = shield.map(Shield::lower) {
+        let outcome = Outcome::Broken(error.into());
+        audit.outcome(&outcome, user.as_deref());
+        return outcome;
+    }
     if flags & PAM_SILENT == 0 {
         warn_of_few_codes(pamh, &outcome, warn_below);
     }
@@ -100,6 +106,8 @@ struct Login<'a, 'r> {
     arguments: Arguments,
     config: Config,
     audit: &'a mut Audit<'r>,
+    /// Raised when the ledger is held.
+    shield: Option<Shield>,
 }
 
 impl Login<'_, '_> {
@@ -131,7 +139,9 @@ impl Login<'_, '_> {
         let Who::Account(account) = who else { return Ok(refused(Reason::UnknownUser)) };
         let keyring = self.keyring()?;
         self.debug("judging");
-        shielded(|| self.judged(store, account, &answer, &keyring))?
+        // Until the line about it is written: what was charged must not go unheard.
+        self.shield = Some(Shield::raise());
+        self.judged(store, account, &answer, &keyring)
     }
 
     fn judged(
@@ -176,10 +186,10 @@ impl Login<'_, '_> {
 fn is_provably_not_enrolled(store: &Files, who: &Who) -> Result<bool, Broken> {
     match who {
         Who::Account(account @ Account { uid: Some(_), .. }) => {
-            let held = shielded(|| {
-                store.hold(&account.user, PATIENCE).map(|held| matches!(held, Hold::NotEnrolled))
-            })??;
-            Ok(held)
+            let shield = Shield::raise();
+            let held = store.hold(&account.user, PATIENCE);
+            shield.lower()?;
+            Ok(matches!(held?, Hold::NotEnrolled))
         }
         Who::Account(Account { uid: None, .. }) | Who::Impossible(_) => Ok(false),
     }

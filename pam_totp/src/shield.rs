@@ -1,4 +1,4 @@
-//! The stretch in which a ledger is held: whoever started the program must not be able to stop it there.
+//! The stretch from holding a ledger to the line in the log: whoever started the program must not be able to stop it there.
 //!
 //! `su` keeps its caller's real uid, and so its caller may send it signals (kill(2)): stopped while it holds somebody's
 //! ledger, it would shut that person out. So signals wait, and the real uid is root's meanwhile. What remains is a frozen
@@ -13,22 +13,15 @@ use nix::unistd::{ResUid, getresuid, setresuid};
 #[error("the program's own uid could not be put back (setresuid: {}): end it", .0.desc())]
 pub(crate) struct NotRestored(Errno);
 
-/// Runs `act` out of reach of whoever started the program.
-pub(crate) fn shielded<T>(act: impl FnOnce() -> T) -> Result<T, NotRestored> {
-    let shield = Shield::raise();
-    let result = act();
-    shield.lower()?;
-    Ok(result)
-}
-
-struct Shield {
+/// While it is raised, nobody but root reaches the process.
+pub(crate) struct Shield {
     mask: Option<SigSet>,
     uids: Option<ResUid>,
 }
 
 impl Shield {
     /// What cannot be done is left undone: the login is then as safe as without.
-    fn raise() -> Self {
+    pub(crate) fn raise() -> Self {
         let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK).ok();
         let started_by_another = |uids: &ResUid| uids.effective.is_root() && !uids.real.is_root();
         let uids = getresuid().ok().filter(started_by_another);
@@ -36,7 +29,8 @@ impl Shield {
         Self { mask, uids }
     }
 
-    fn lower(mut self) -> Result<(), NotRestored> {
+    /// Restores the mask and the uids.
+    pub(crate) fn lower(mut self) -> Result<(), NotRestored> {
         self.restore_uids().map_err(NotRestored)
     }
 

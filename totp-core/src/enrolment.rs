@@ -11,7 +11,7 @@ use crate::keyring::{Keyring, SealError};
 use crate::ledger::{Ledger, Progress, RecoveryMarks};
 use crate::login::Account;
 use crate::secret::{Entropy, NoEntropy, Secret};
-use crate::store::{Entry, StoreError};
+use crate::store::{Entry, InPlace, StoreError};
 use crate::time::Now;
 use crate::totp::{Generator, LONGEST_SECRET, Match, Parameters, SHORTEST_SECRET, Window};
 
@@ -155,12 +155,15 @@ pub enum EnrolmentError {
     /// The user is enrolled, and nobody said to replace that.
     #[error("the user is enrolled already")]
     AlreadyEnrolled,
+    /// Somebody else changed the enrolment while this change was being permitted.
+    #[error("the enrolment was changed meanwhile: look at it, and start again")]
+    Changed,
     /// There is nothing to change.
     #[error("the user is not enrolled")]
     NotEnrolled,
     /// The ledger is broken; only a repair may touch it.
     #[error(
-        "the ledger is missing or broken: \"totp-enroll unlock --repair\" makes a new one and voids the recovery codes"
+        "the ledger is missing or broken: \"totp-enroll unlock --repair USER\" makes a new one and voids the recovery codes"
     )]
     BrokenLedger,
     /// The account of that name is not the one that was enrolled.
@@ -195,17 +198,21 @@ pub struct Desk<'a> {
     pub now: Now,
 }
 
-/// Whether an enrolment that is there may go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Existing {
-    /// It stays; the new one is refused.
-    Keep,
-    /// The new one takes its place: new id, no marks, no tries, no recovery codes of the old.
-    Replace,
+/// Refuses where `entry` is not as it was when the change was permitted.
+fn check<E: Entry>(permitted: InPlace, entry: &E) -> Result<(), EnrolmentError> {
+    match (permitted, InPlace::of(entry.credential())) {
+        (permitted, found) if permitted == found => Ok(()),
+        (InPlace::Nothing, InPlace::Unreadable | InPlace::Enrolment(_)) => {
+            Err(EnrolmentError::AlreadyEnrolled)
+        }
+        (_, InPlace::Nothing) => Err(EnrolmentError::NotEnrolled),
+        (_, InPlace::Unreadable | InPlace::Enrolment(_)) => Err(EnrolmentError::Changed),
+    }
 }
 
 /// Enrols `account` with these authenticators, and with `recovery_codes` recovery codes, which are returned to be shown
-/// once. With `recovery_codes` zero there are none.
+/// once. With `recovery_codes` zero there are none. What was `permitted` to be replaced is: new id, no marks, no tries,
+/// no recovery codes of the old.
 ///
 /// # Errors
 /// [`EnrolmentError`]; the old enrolment is then whole.
@@ -214,12 +221,10 @@ pub fn enrol<E: Entry>(
     account: &Account,
     confirmed: &[Confirmed],
     recovery_codes: usize,
-    existing: Existing,
+    permitted: InPlace,
     desk: &mut Desk<'_>,
 ) -> Result<Vec<Secret>, EnrolmentError> {
-    if entry.is_enrolled() && existing == Existing::Keep {
-        return Err(EnrolmentError::AlreadyEnrolled);
-    }
+    check(permitted, &entry)?;
     let (mut credential, ledger) = newly(account, confirmed, desk)?;
     let codes = match recovery_codes {
         0 => Vec::new(),
@@ -280,8 +285,10 @@ pub fn add<E: Entry>(
     entry: E,
     account: &Account,
     confirmed: &Confirmed,
+    permitted: InPlace,
     desk: &mut Desk<'_>,
 ) -> Result<(), EnrolmentError> {
+    check(permitted, &entry)?;
     let (mut credential, mut ledger) = present(&entry, account)?;
     // Places beyond the credential's are left from an addition that was killed before it was done.
     ledger.progress.truncate(credential.authenticators().len());
@@ -297,12 +304,23 @@ pub fn renew_recovery<E: Entry>(
     entry: E,
     account: &Account,
     count: usize,
+    permitted: InPlace,
     desk: &mut Desk<'_>,
 ) -> Result<Vec<Secret>, EnrolmentError> {
+    check(permitted, &entry)?;
     let (mut credential, ledger) = present(&entry, account)?;
     let codes = credential.renew_recovery(count, desk.created, desk.keyring, desk.entropy)?;
     entry.commit(&credential, &ledger)?;
     Ok(codes)
+}
+
+/// Withdraws an enrolment.
+///
+/// # Errors
+/// [`EnrolmentError`]; the enrolment is then as it was, or gone.
+pub fn withdraw<E: Entry>(entry: E, permitted: InPlace) -> Result<(), EnrolmentError> {
+    check(permitted, &entry)?;
+    Ok(entry.withdraw()?)
 }
 
 /// Forgives all wrong tries and lifts a lock. If the machine's clock ran ahead and was set back, the steps used up

@@ -28,7 +28,7 @@ fn the_confirming_code_opens_nothing_any_more() {
     scene
         .desk(NOON, |files, desk| {
             let entry = files.entry(&alice().user, PATIENCE).unwrap().unwrap();
-            enrol(entry, &alice(), &confirmed, 10, Existing::Keep, desk)
+            enrol(entry, &alice(), &confirmed, 10, InPlace::Nothing, desk)
         })
         .unwrap();
     assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "replayed");
@@ -39,9 +39,9 @@ fn the_confirming_code_opens_nothing_any_more() {
 fn an_enrolment_stays_unless_it_is_to_be_replaced() {
     let mut scene = Scene::new();
     let old = scene.enrol(PHONE);
-    assert!(matches!(scene.try_enrol(SPARE, Existing::Keep), Err(EnrolmentError::AlreadyEnrolled)));
+    assert!(matches!(scene.try_enrol(SPARE, InPlace::Nothing), Err(EnrolmentError::AlreadyEnrolled)));
     assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
-    scene.try_enrol(SPARE, Existing::Replace).unwrap();
+    scene.replace(SPARE);
     assert_eq!(word(scene.login(&code(PHONE, NOON + 30), at(NOON + 30))), "wrong");
     assert_eq!(word(scene.login(&code(SPARE, NOON + 30), at(NOON + 30))), "accepted phone");
     assert_eq!(word(scene.login(old[0].expose(), at(NOON + 30))), "wrong");
@@ -51,7 +51,14 @@ fn an_enrolment_stays_unless_it_is_to_be_replaced() {
 fn nobody_is_enrolled_with_nothing() {
     let mut scene = Scene::new();
     let refused = scene.desk(NOON, |files, desk| {
-        enrol(files.entry(&alice().user, PATIENCE).unwrap().unwrap(), &alice(), &[], 10, Existing::Keep, desk)
+        enrol(
+            files.entry(&alice().user, PATIENCE).unwrap().unwrap(),
+            &alice(),
+            &[],
+            10,
+            InPlace::Nothing,
+            desk,
+        )
     });
     assert!(matches!(refused, Err(EnrolmentError::NoAuthenticator)));
     assert_eq!(word(scene.login(b"000000", at(NOON))), "not_enrolled");
@@ -93,6 +100,25 @@ fn a_ledger_that_a_crash_left_empty_enrolled_nobody() {
 }
 
 #[test]
+fn a_permission_does_not_outlive_the_enrolment_it_was_given_for() {
+    let mut scene = Scene::new();
+    scene.enrol(PHONE);
+    let permitted = scene.in_place();
+    scene.replace(SPARE);
+    let entry = |files: &crate::store::files::Files| files.entry(&alice().user, PATIENCE).unwrap().unwrap();
+    let confirmed = draft("evil", PHONE).vouched();
+    let added = scene.desk(NOON, |files, desk| add(entry(files), &alice(), &confirmed, permitted, desk));
+    assert!(matches!(added, Err(EnrolmentError::Changed)));
+    assert!(matches!(scene.try_enrol(PHONE, permitted), Err(EnrolmentError::Changed)));
+    let renewed = scene.desk(NOON, |files, desk| renew_recovery(entry(files), &alice(), 10, permitted, desk));
+    assert!(matches!(renewed, Err(EnrolmentError::Changed)));
+    assert!(matches!(withdraw(entry(&scene.files), permitted), Err(EnrolmentError::Changed)));
+    assert_eq!(word(scene.login(&code(SPARE, NOON), at(NOON))), "accepted phone");
+    entry(&scene.files).withdraw().unwrap();
+    assert!(matches!(scene.try_enrol(PHONE, permitted), Err(EnrolmentError::NotEnrolled)));
+}
+
+#[test]
 fn an_added_authenticator_opens_beside_the_first() {
     let mut scene = Scene::new();
     scene.enrol(PHONE);
@@ -107,9 +133,16 @@ fn renewed_recovery_codes_kill_the_old_at_once() {
     let mut scene = Scene::new();
     let old = scene.enrol(PHONE);
     assert_eq!(word(scene.login(old[0].expose(), at(NOON))), "recovered 9");
+    let permitted = scene.in_place();
     let new = scene
         .desk(NOON, |files, desk| {
-            renew_recovery(files.entry(&alice().user, PATIENCE).unwrap().unwrap(), &alice(), 10, desk)
+            renew_recovery(
+                files.entry(&alice().user, PATIENCE).unwrap().unwrap(),
+                &alice(),
+                10,
+                permitted,
+                desk,
+            )
         })
         .unwrap();
     assert_eq!(word(scene.login(old[1].expose(), at(NOON))), "wrong");
@@ -167,8 +200,15 @@ fn a_broken_ledger_refuses_until_it_is_repaired_and_then_the_recovery_codes_are_
         }
         assert!(word(scene.login(&code(PHONE, NOON), at(NOON))).contains("unlock --repair"));
         assert!(needs_repair(&scene.files.entry(&alice().user, PATIENCE).unwrap().unwrap()));
+        let permitted = scene.in_place();
         let refused = scene.desk(NOON, |files, desk| {
-            renew_recovery(files.entry(&alice().user, PATIENCE).unwrap().unwrap(), &alice(), 10, desk)
+            renew_recovery(
+                files.entry(&alice().user, PATIENCE).unwrap().unwrap(),
+                &alice(),
+                10,
+                permitted,
+                desk,
+            )
         });
         assert!(matches!(refused, Err(EnrolmentError::BrokenLedger)));
         scene
@@ -207,13 +247,13 @@ fn a_credential_that_cannot_be_read_refuses_and_may_be_replaced_or_withdrawn() {
         scene.enrol(PHONE);
         std::fs::write(scene.file("credentials/alice.toml"), "what").unwrap();
         assert!(word(scene.login(&code(PHONE, NOON), at(NOON))).contains("restore it from a backup"));
-        assert!(matches!(scene.try_enrol(SPARE, Existing::Keep), Err(EnrolmentError::AlreadyEnrolled)));
+        assert!(matches!(scene.try_enrol(SPARE, InPlace::Nothing), Err(EnrolmentError::AlreadyEnrolled)));
         let refused = scene.desk(NOON, |files, desk| {
             unlock(files.entry(&alice().user, PATIENCE).unwrap().unwrap(), 1, desk.now)
         });
         assert!(matches!(refused, Err(EnrolmentError::Store(StoreError::Document(_)))));
         if replace {
-            scene.try_enrol(SPARE, Existing::Replace).unwrap();
+            scene.replace(SPARE);
             assert_eq!(word(scene.login(&code(SPARE, NOON), at(NOON))), "accepted phone");
         } else {
             scene.files.entry(&alice().user, PATIENCE).unwrap().unwrap().withdraw().unwrap();
@@ -235,7 +275,7 @@ fn a_kill_between_ledger_and_credential_leaves_the_old_enrolment() {
     let mut scene = Scene::new();
     scene.enrol(PHONE);
     let old = std::fs::read(scene.file("credentials/alice.toml")).unwrap();
-    scene.try_enrol(SPARE, Existing::Replace).unwrap();
+    scene.replace(SPARE);
     // What the disk holds when the desk is killed right before the rename: old credential, and of the ledger one page
     // of each. The commit wrote the new page beside the old and, after the rename, over it; undo the last two steps.
     let mut scene_before = Scene::new();

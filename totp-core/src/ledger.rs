@@ -174,6 +174,14 @@ impl Pages {
             .map(|(at, _, page)| (page, Place { spare: 1usize.saturating_sub(at), sequence }))
     }
 
+    /// Where to write when no page is of the credential in place: beside the newest, whosever it is.
+    pub(crate) fn beside_newest(&self) -> Place {
+        let newest =
+            self.0.iter().enumerate().filter_map(|(at, page)| page.as_ref().map(|&(number, _)| (number, at)));
+        let at = newest.max().map_or(1, |(_, at)| at);
+        Place { spare: 1usize.saturating_sub(at), sequence: self.next_sequence() }
+    }
+
     /// Whether a page says that nobody is enrolled: then a missing credential is no accident.
     pub(crate) fn none_enrolled(&self) -> bool {
         self.0.iter().flatten().any(|(_, page)| page.credential == Id::NONE)
@@ -209,6 +217,7 @@ pub(crate) fn encode(ledger: &Ledger, sequence: u64) -> Vec<u8> {
         page.extend(ledger.tries.recent.get(place).copied().unwrap_or(0).to_be_bytes());
     }
     page.extend(ledger.tries.consecutive.to_be_bytes());
+    page.extend(ledger.tries.locked_at.to_be_bytes());
     page.extend(ledger.tries.locked_until.to_be_bytes());
     page.extend(ledger.recovery.set.bytes());
     for used in ledger.recovery.used {
@@ -259,7 +268,8 @@ fn decode(page: &[u8]) -> Option<(u64, Ledger)> {
         recent.push(fields.u64()?);
     }
     recent.truncate(attempts);
-    let tries = Tries { recent, consecutive: fields.u32()?, locked_until: fields.u64()? };
+    let (consecutive, locked_at, locked_until) = (fields.u32()?, fields.u64()?, fields.u64()?);
+    let tries = Tries { recent, consecutive, locked_at, locked_until };
     let mut recovery = RecoveryMarks { set: Id::new(fields.array()?), used: [0; MOST_CODES] };
     for used in &mut recovery.used {
         *used = fields.u64()?;
@@ -318,7 +328,7 @@ mod tests {
     fn a_page_holds_every_field() {
         let mut full = ledger(ALICE, 9);
         full.progress.push(Progress { last_step: 7, confirmed_at: 8 });
-        full.tries = Tries { recent: (1..=16).collect(), consecutive: 17, locked_until: 18 };
+        full.tries = Tries { recent: (1..=16).collect(), consecutive: 17, locked_at: 20, locked_until: 18 };
         full.recovery = RecoveryMarks { set: Id::new([2; 16]), used: std::array::from_fn(|at| at as u64) };
         for method in [LoginMethod::Totp, LoginMethod::RecoveryCode] {
             full.last_login = Some(LastLogin { at: 19, method });
@@ -369,6 +379,7 @@ mod tests {
             tries: Tries {
                 recent: vec![u64::MAX; MOST_ATTEMPTS],
                 consecutive: u32::MAX,
+                locked_at: u64::MAX,
                 locked_until: u64::MAX,
             },
             recovery: RecoveryMarks::all_used(ALICE, u64::MAX),

@@ -29,6 +29,8 @@ pub struct Tries {
     pub(crate) recent: Vec<u64>,
     /// Wrong codes since the last right one.
     pub(crate) consecutive: u32,
+    /// When the lock started, seconds since 1970.
+    pub(crate) locked_at: u64,
     /// No TOTP code is judged before this time, seconds since 1970; zero: no lock.
     pub(crate) locked_until: u64,
 }
@@ -47,28 +49,14 @@ pub enum Standing {
 }
 
 impl Limit {
-    /// Brings stamps from the future back to `now`: a clock that was set back neither frees anybody early nor locks for
-    /// longer than the rule's own lengths. Returns whether there were any; they must then be recorded, or they would be
-    /// brought back anew at every try and never pass.
-    pub(crate) fn settle(&self, tries: &mut Tries, now: u64) -> bool {
-        let before = tries.clone();
-        for stamp in &mut tries.recent {
-            *stamp = (*stamp).min(now);
-        }
-        tries.locked_until =
-            tries.locked_until.min(now.saturating_add(self.lock_length(tries.consecutive).0));
-        *tries != before
-    }
-
     /// Where the user stands at `now` (seconds since 1970).
     #[must_use]
     pub fn standing(&self, tries: &Tries, now: u64) -> Standing {
         if tries.consecutive >= self.disable_after {
             return Standing::Disabled;
         }
-        let locked_until = tries.locked_until.min(now.saturating_add(self.lock_length(tries.consecutive).0));
-        if locked_until > now {
-            return Standing::Locked(Seconds(locked_until.saturating_sub(now)));
+        if tries.locked_until > now {
+            return Standing::Locked(Seconds(tries.locked_until.saturating_sub(now)));
         }
         let recent: Vec<u64> = self.within(tries, now).collect();
         let waiting = recent.len().checked_sub(self.attempts).and_then(|at| recent.get(at));
@@ -89,6 +77,7 @@ impl Limit {
             return None;
         }
         let length = self.lock_length(tries.consecutive);
+        tries.locked_at = now;
         tries.locked_until = now.saturating_add(length.0);
         Some(length)
     }
@@ -111,12 +100,27 @@ impl Limit {
 }
 
 impl Tries {
+    /// Brings stamps from the future back to `now`: a clock that was set back neither frees anybody early nor locks for
+    /// longer than the lock was to last. Returns whether there were any; they must then be recorded, or they would be
+    /// brought back anew at every try and never pass.
+    pub(crate) fn settle(&mut self, now: u64) -> bool {
+        let before = self.clone();
+        for stamp in &mut self.recent {
+            *stamp = (*stamp).min(now);
+        }
+        if self.locked_at > now {
+            self.locked_until = now.saturating_add(self.locked_until.saturating_sub(self.locked_at));
+            self.locked_at = now;
+        }
+        *self != before
+    }
+
     /// A right code: the row of wrong ones ends and a lock is lifted (NIST SP 800-63B section 5.2.2). The window keeps its
     /// stamps. Somebody who guesses beside a person who logs in often is held by the window alone; the log says at each
     /// login how many wrong codes came before it.
     pub(crate) fn succeed(&mut self) {
         self.consecutive = 0;
-        self.locked_until = 0;
+        (self.locked_at, self.locked_until) = (0, 0);
     }
 
     /// What an administrator's `unlock` does: everything is forgiven.
@@ -207,12 +211,20 @@ mod tests {
     fn a_clock_set_back_locks_nobody_for_longer_than_the_rule() {
         for (wrong, barred) in [(10, Standing::Locked(Seconds(60))), (5, Standing::Limited(Seconds(60)))] {
             let (mut tries, _) = after(wrong, 1_000_000);
-            assert!(LIMIT.settle(&mut tries, 1000));
+            assert!(tries.settle(1000));
             assert_eq!(LIMIT.standing(&tries, 1000), barred);
-            assert!(!LIMIT.settle(&mut tries, 1059));
+            assert!(!tries.settle(1059));
             assert_ne!(LIMIT.standing(&tries, 1059), Standing::Open);
             assert_eq!(LIMIT.standing(&tries, 1060), Standing::Open);
         }
+    }
+
+    #[test]
+    fn a_lax_service_does_not_shorten_the_lock_of_a_strict_one() {
+        let lax = Limit { lock_for: Seconds(1), lock_max: Seconds(5), ..LIMIT };
+        let (mut tries, _) = after(12, 1000);
+        assert!(!tries.settle(1100));
+        assert_eq!(lax.standing(&tries, 1100), Standing::Locked(Seconds(140)));
     }
 
     #[test]

@@ -171,7 +171,7 @@ pub enum Trouble {
     OtherAccount,
     /// The ledger has no place for an authenticator of the credential.
     #[error(
-        "the ledger does not fit the credential: \"totp-enroll unlock --repair\" makes a new one and voids the recovery codes"
+        "the ledger does not fit the credential: \"totp-enroll unlock --repair USER\" makes a new one and voids the recovery codes"
     )]
     LedgerDoesNotFit,
 }
@@ -198,7 +198,7 @@ pub fn judge<H: Held>(
         return Err(Trouble::OtherAccount);
     }
     let mut ledger = held.ledger().clone();
-    if rules.limit.settle(&mut ledger.tries, now.realtime) {
+    if ledger.tries.settle(now.realtime) {
         held.replace(&ledger, Durability::Process)?;
     }
     let standing = rules.limit.standing(&ledger.tries, now.realtime);

@@ -194,6 +194,25 @@ fn a_lock_from_a_clock_that_ran_ahead_passes() {
 }
 
 #[test]
+fn every_write_of_one_hold_is_the_one_that_is_read_next() {
+    use Durability::{Machine, Process};
+    let (scene, _) = enrolled();
+    let Ok(Hold::Held(mut held)) = scene.files.hold(&alice().user, Duration::ZERO) else { panic!("held") };
+    let mut ledger = held.ledger().clone();
+    for (at_write, durability) in
+        [Process, Machine, Process, Machine, Machine, Process, Process].into_iter().enumerate()
+    {
+        let at_write = at_write as u64 + 1;
+        ledger.last_login = Some(LastLogin { at: at_write, method: LoginMethod::Totp });
+        held.replace(&ledger, durability).unwrap();
+        let file = std::fs::read(scene.file("ledgers/alice")).unwrap();
+        let id = held.credential().owner().id;
+        let (read, _) = crate::ledger::Pages::read(&file).newest_of(id).unwrap();
+        assert_eq!(read.last_login.map(|login| login.at), Some(at_write));
+    }
+}
+
+#[test]
 fn how_many_wrong_codes_came_before_is_told() {
     let (scene, _) = enrolled();
     scene.login(b"000000", at(NOON)).unwrap();

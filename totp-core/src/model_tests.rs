@@ -4,7 +4,7 @@
 
 use crate::code::Answer;
 use crate::credential::Credential;
-use crate::enrolment::{EnrolmentError, Existing, renew_recovery, repair, unlock};
+use crate::enrolment::{EnrolmentError, renew_recovery, repair, unlock};
 use crate::ledger::Ledger;
 use crate::login::{Method, Reason, Verdict, judge};
 use crate::scene::{NOON, PATIENCE, PHONE, SPARE, Scene, alice, code, rules};
@@ -57,13 +57,15 @@ struct Model {
     /// When wrong codes were judged.
     wrong: Vec<u64>,
     consecutive: u32,
+    locked_at: u64,
     locked_until: u64,
 }
 
 impl Model {
     fn barred(&mut self, now: u64) -> bool {
-        let lock = (60u64 << self.consecutive.saturating_sub(10).min(20)).min(86400);
-        self.locked_until = self.locked_until.min(now + lock);
+        if self.locked_at > now {
+            (self.locked_at, self.locked_until) = (now, now + (self.locked_until - self.locked_at));
+        }
         self.wrong.iter_mut().for_each(|at| *at = (*at).min(now));
         let recent = self.wrong.iter().filter(|&&at| now - at < 60).count();
         self.consecutive >= 100 || self.locked_until > now || recent >= 5
@@ -73,6 +75,7 @@ impl Model {
         self.wrong.push(now);
         self.consecutive += 1;
         if self.consecutive >= 10 {
+            self.locked_at = now;
             self.locked_until = now + (60u64 << (self.consecutive - 10).min(20)).min(86400);
         }
     }
@@ -160,12 +163,13 @@ impl History {
             Act::Recovery(which) => self.recovery(which),
             Act::OldRecovery(which) => self.old_recovery(which),
             Act::Renew => {
-                let codes = self.desk(|entry, desk| renew_recovery(entry, &alice(), 10, desk));
+                let permitted = self.scene.in_place();
+                let codes = self.desk(|entry, desk| renew_recovery(entry, &alice(), 10, permitted, desk));
                 self.old_codes = std::mem::replace(&mut self.codes, codes);
                 self.model.used = Some([false; 10]);
             }
             Act::Replace => {
-                let new = self.scene.try_enrol(PHONE, Existing::Replace).unwrap();
+                let new = self.scene.replace(PHONE);
                 self.scene.add("spare", SPARE).unwrap();
                 self.old_codes = std::mem::replace(&mut self.codes, new);
                 // The same secrets again, which only a test does: their used steps are as new.
@@ -209,6 +213,7 @@ impl History {
         let tries = held.ledger().tries();
         self.model.wrong = tries.recent.clone();
         self.model.consecutive = tries.consecutive();
+        self.model.locked_at = tries.locked_at;
         self.model.locked_until = tries.locked_until;
     }
 

@@ -3,12 +3,12 @@
 use crate::code::Answer;
 use crate::config::Config;
 use crate::credential::Label;
-use crate::enrolment::{Desk, Draft, EnrolmentError, Existing, add, enrol};
+use crate::enrolment::{Desk, Draft, EnrolmentError, add, enrol};
 use crate::keyring::{Keyring, tests::keyring};
 use crate::login::{Account, Method, Reason, Refusal, Rules, Trouble, Verdict, judge};
 use crate::secret::{Secret, tests::Counter};
 use crate::store::files::Files;
-use crate::store::{Hold, Store};
+use crate::store::{Entry, Hold, InPlace, Store};
 use crate::time::Now;
 use crate::totp::{Algorithm, Parameters};
 use crate::user::User;
@@ -47,26 +47,39 @@ impl Scene {
 
     /// Enrols alice; returns her recovery codes.
     pub(crate) fn enrol(&mut self, secret: &[u8]) -> Vec<Secret> {
-        self.try_enrol(secret, Existing::Keep).unwrap()
+        self.try_enrol(secret, InPlace::Nothing).unwrap()
     }
 
     pub(crate) fn try_enrol(
         &mut self,
         secret: &[u8],
-        existing: Existing,
+        permitted: InPlace,
     ) -> Result<Vec<Secret>, EnrolmentError> {
         let confirmed = [draft("phone", secret).vouched()];
         self.desk(NOON, |files, desk| {
             let entry = files.entry(&alice().user, PATIENCE).unwrap().unwrap();
-            enrol(entry, &alice(), &confirmed, 10, existing, desk)
+            enrol(entry, &alice(), &confirmed, 10, permitted, desk)
         })
     }
 
     pub(crate) fn add(&mut self, label: &str, secret: &[u8]) -> Result<(), EnrolmentError> {
         let confirmed = draft(label, secret).vouched();
         self.desk(NOON, |files, desk| {
-            add(files.entry(&alice().user, PATIENCE).unwrap().unwrap(), &alice(), &confirmed, desk)
+            let entry = files.entry(&alice().user, PATIENCE).unwrap().unwrap();
+            let permitted = InPlace::of(entry.credential());
+            add(entry, &alice(), &confirmed, permitted, desk)
         })
+    }
+
+    /// What is in place for alice.
+    pub(crate) fn in_place(&self) -> InPlace {
+        InPlace::of(self.files.entry(&alice().user, PATIENCE).unwrap().unwrap().credential())
+    }
+
+    /// Replaces alice's enrolment, whatever it is.
+    pub(crate) fn replace(&mut self, secret: &[u8]) -> Vec<Secret> {
+        let permitted = self.in_place();
+        self.try_enrol(secret, permitted).unwrap()
     }
 
     pub(crate) fn login(&self, typed: &[u8], now: Now) -> Result<Verdict, Trouble> {

@@ -14,17 +14,22 @@ pub(crate) struct Operator {
 }
 
 impl Operator {
-    /// The person behind sudo, else the real user. sudo sets `SUDO_USER` and `SUDO_UID` itself; only root can have set
-    /// them otherwise. Where they do not name one account nobody's word is taken.
+    /// The person behind sudo or doas, else the real user. sudo sets `SUDO_USER` and `SUDO_UID` itself, doas `DOAS_USER`;
+    /// only root can have set them otherwise. Where they do not name one account nobody's word is taken.
     pub(crate) fn present() -> Result<Self, Failure> {
         let variable = |name| std::env::var(name).ok().filter(|_| getuid().is_root());
-        let uid = match (variable("SUDO_USER"), variable("SUDO_UID")) {
+        let uid = match (variable("SUDO_USER").or_else(|| variable("DOAS_USER")), variable("SUDO_UID")) {
             (None, _) => getuid(),
             (Some(user), claimed) => behind_sudo(&user, claimed.as_deref())?,
         };
         let name =
             Passwd::from_uid(uid).ok().flatten().map_or_else(|| format!("uid {uid}"), |account| account.name);
         Ok(Self { name, uid })
+    }
+
+    /// Whether nobody stands behind root: a root shell, a maintainer script.
+    pub(crate) fn is_root(&self) -> bool {
+        self.uid.is_root()
     }
 
     /// Whether this person acts for themselves.

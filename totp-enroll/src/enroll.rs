@@ -11,10 +11,11 @@ use crate::signals::Undisturbed;
 use crate::terminal::Terminal;
 use crate::uri;
 use totp_core::credential::Label;
-use totp_core::enrolment::{self, Confirmed, Draft, Existing};
+use totp_core::enrolment::{self, Confirmed, Draft};
 use totp_core::event::Name;
 use totp_core::login::Account;
 use totp_core::secret::Secret;
+use totp_core::store::InPlace;
 use totp_core::totp::Parameters;
 
 /// The longest issuer, in bytes: apps cut what is longer, and the QR code grows with it.
@@ -44,13 +45,14 @@ pub(crate) fn run(desk: &Desk, options: &Enroll) -> Result<(), Failure> {
     // Before a person scans anything: everything that could fail afterwards and can be known now.
     desk.keyring()?;
     desk.store.prepare()?;
+    let permitted = desk.store.in_place(&account.user)?;
     let way = way(desk, options, &account, &label)?;
     let draft = Draft::generate(label.clone(), parameters, &mut Kernel)
         .map_err(|e| Failure::refused(e.to_string()))?;
     show(&terminal, &draft, &issuer, &account, options)?;
     let confirmed = confirm(&terminal, draft, &issuer, &account)?;
     let _undisturbed = Undisturbed::begin();
-    let codes = place(desk, &account, confirmed, way)?;
+    let codes = place(desk, &account, confirmed, way, permitted)?;
     desk.audit(
         &desk
             .event(Name::Enrolled, &account)
@@ -165,15 +167,22 @@ fn confirm(
     Err(Failure::refused("no right code was given; nothing was changed; enroll starts again with a new key"))
 }
 
-fn place(desk: &Desk, account: &Account, confirmed: Confirmed, way: Way) -> Result<Vec<Secret>, Failure> {
+fn place(
+    desk: &Desk,
+    account: &Account,
+    confirmed: Confirmed,
+    way: Way,
+    permitted: InPlace,
+) -> Result<Vec<Secret>, Failure> {
     let count = desk.config.recovery_codes;
     desk.change(|rules| {
         let entry = desk.entry(account)?;
         let codes = match way {
-            Way::New => enrolment::enrol(entry, account, &[confirmed], count, Existing::Keep, rules)?,
-            Way::Replace => enrolment::enrol(entry, account, &[confirmed], count, Existing::Replace, rules)?,
+            Way::New | Way::Replace => {
+                enrolment::enrol(entry, account, &[confirmed], count, permitted, rules)?
+            }
             Way::Add => {
-                enrolment::add(entry, account, &confirmed, rules)?;
+                enrolment::add(entry, account, &confirmed, permitted, rules)?;
                 Vec::new()
             }
         };

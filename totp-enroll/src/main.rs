@@ -43,6 +43,7 @@ use failure::Failure;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    signals::never_stop();
     let cli = Cli::parse();
     let format = output::Format::of(cli.json);
     match run(&cli) {

@@ -37,7 +37,8 @@ pub(crate) fn document<T: Serialize>(document: &T) -> Result<(), Failure> {
     let text = serde_json::to_vec(document).map_err(|error| Failure::refused(error.to_string()))?;
     let mut text = zeroize::Zeroizing::new(text);
     text.push(b'\n');
-    written(std::io::stdout().write_all(&text))
+    // Whoever asked for it needs all of it.
+    std::io::stdout().write_all(&text).map_err(|error| unwritten(&error))
 }
 
 /// File names may hold what moves a cursor.
@@ -55,11 +56,13 @@ pub(crate) fn printable(text: &str) -> String {
 /// Whoever reads may have seen enough (`totp-enroll list | head`).
 fn written(result: std::io::Result<()>) -> Result<(), Failure> {
     match result {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::refused(format!("the output cannot be written: {error}; check where it goes")))
-        }
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(unwritten(&error)),
         Ok(()) | Err(_) => Ok(()),
     }
+}
+
+fn unwritten(error: &std::io::Error) -> Failure {
+    Failure::refused(format!("the output cannot be written: {error}; check where it goes"))
 }
 
 /// Says why a command failed: on standard error for a person, and as the document for a program.

@@ -23,24 +23,32 @@ pub(crate) fn run(desk: &Desk, user: Option<&str>, consent: Consent) -> Result<(
         Format::Json => None,
         Format::Text => Some(Terminal::open(desk.format, "--json --yes prints the codes for a program")?),
     };
+    let permitted = desk.store.in_place(&account.user)?;
     authorise(desk, &account, consent, "replaces the recovery codes; the old ones are dead at once")?;
     let _undisturbed = Undisturbed::begin();
     let codes = desk.change(|rules| {
         let entry = desk.entry(&account)?;
-        Ok(enrolment::renew_recovery(entry, &account, desk.config.recovery_codes, rules)?)
+        Ok(enrolment::renew_recovery(entry, &account, desk.config.recovery_codes, permitted, rules)?)
     })?;
     desk.audit(&desk.event(Name::CodesRegenerated, &account).field("codes", codes.len()));
     match terminal {
         Some(terminal) => show(&terminal, &codes),
-        None => document(account.user.as_str(), &codes),
+        None => document(account.user.as_str(), &codes).map_err(unseen),
     }
+}
+
+/// The codes are in force, and nobody has them.
+fn unseen(failure: Failure) -> Failure {
+    failure.explained(|problem| {
+        format!("{problem}; the new recovery codes are in force and were not shown: run recovery-codes again")
+    })
 }
 
 /// Shows the codes; nothing keeps them afterwards.
 pub(crate) fn show(terminal: &Terminal, codes: &[Secret]) -> Result<(), Failure> {
     terminal.say("recovery codes, each good for one login when the phone is gone:");
     for code in codes {
-        terminal.say_secret("  ", &grouped(code))?;
+        terminal.say_secret("  ", &grouped(code)).map_err(unseen)?;
     }
     terminal.say("write them on paper or print them; they are not shown again");
     Ok(())

@@ -74,5 +74,5 @@ impl Terminal {
 }
 
 fn gone(error: &std::io::Error) -> Failure {
-    Failure::refused(format!("the terminal is gone ({error}); nothing was changed"))
+    Failure::refused(format!("the terminal is gone ({error})"))
 }

@@ -9,9 +9,9 @@ use totp_core::event::Name;
 
 pub(crate) fn run(desk: &Desk, user: &str, repair: bool) -> Result<(), Failure> {
     let account = desk.any_account(Some(user))?;
-    if desk.operator.is(&account) && account.uid != Some(0) {
+    if desk.operator.is(&account) && !desk.operator.is_root() {
         return Err(Failure::not_permitted(
-            "nobody lifts their own lock; use a recovery code, or ask another administrator",
+            "nobody mends or unlocks their own enrolment; use a recovery code, or ask another administrator",
         ));
     }
     if !desk.is_enrolled(&account) {

@@ -5,7 +5,7 @@
 //! locked, which whoever waits for it notices.
 
 use super::guard::{Directory, Guard, Room, check_file, read_opened, stat_of, system};
-use super::{Durability, Entry, Held, Hold, Store, StoreError};
+use super::{Durability, Entry, Held, Hold, InPlace, Store, StoreError};
 use crate::credential::Credential;
 use crate::document::DocumentError;
 use crate::ledger::{self, Ledger, Pages, Place};
@@ -81,12 +81,7 @@ impl Files {
         component: String,
         file: Flock<File>,
     ) -> Result<FileEntry, StoreError> {
-        let credential = match rooms.credential(user, &component) {
-            Ok(credential) => credential.map(Ok),
-            // What it says is lost, but the file is ours: it may be replaced or withdrawn.
-            Err(StoreError::Document(error)) => Some(Err(error)),
-            Err(error @ (StoreError::System { .. } | StoreError::Unsafe { .. })) => return Err(error),
-        };
+        let credential = readable(rooms.credential(user, &component))?;
         let pages = read_pages(&file, &rooms.ledgers.path.join(&component))?;
         let found = match &credential {
             Some(Ok(credential)) => pages.newest_of(credential.owner().id),
@@ -121,6 +116,14 @@ impl Files {
         }
         users.sort();
         Ok(users)
+    }
+
+    /// What is in place for a user now; a later change is permitted over that alone.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the files cannot be trusted.
+    pub fn in_place(&self, user: &User) -> Result<InPlace, StoreError> {
+        readable(self.rooms()?.credential(user, &user.component())).map(InPlace::of)
     }
 
     /// Where a user's credential lies, for messages about it.
@@ -213,7 +216,7 @@ impl Held for FileHeld {
             Durability::Process => Ok(()),
             Durability::Machine => {
                 sync_data(&self.file, &self.path)?;
-                self.place = place;
+                self.place = place.other().other();
                 write_twin(&self.file, &self.path, next, place)
             }
         }
@@ -253,8 +256,8 @@ impl FileEntry {
         }
         // Nobody is enrolled, or the ledger is broken: keep a page that says "nobody", if there is one.
         let pages = read_pages(&self.file, &self.ledger_path())?;
-        let blank = pages.newest_of(Ledger::default().credential);
-        Ok(blank.map_or(Place { spare: 0, sequence: 1 }, |(_, place)| place))
+        let beside = pages.beside_newest();
+        Ok(pages.newest_of(Ledger::default().credential).map_or(beside, |(_, place)| place))
     }
 
     fn write_draft(&self, credential: &Credential) -> Result<(), StoreError> {
@@ -362,6 +365,17 @@ impl Rooms {
     }
 }
 
+/// Parts what cannot be read from what cannot be trusted: the first may be replaced or withdrawn.
+fn readable(
+    credential: Result<Option<Credential>, StoreError>,
+) -> Result<Option<Result<Credential, DocumentError>>, StoreError> {
+    match credential {
+        Ok(credential) => Ok(credential.map(Ok)),
+        Err(StoreError::Document(error)) => Ok(Some(Err(error))),
+        Err(error @ (StoreError::System { .. } | StoreError::Unsafe { .. })) => Err(error),
+    }
+}
+
 enum Lock {
     Locked(Flock<File>),
     /// It was removed while we waited.
@@ -441,6 +455,6 @@ fn sync_data(file: &File, path: &Path) -> Result<(), StoreError> {
 
 fn broken(path: &Path, what: &str) -> StoreError {
     let problem =
-        format!("{what}; \"totp-enroll unlock --repair\" makes a new one and voids the recovery codes");
+        format!("{what}; \"totp-enroll unlock --repair USER\" makes a new one and voids the recovery codes");
     StoreError::Document(DocumentError::new(path, problem))
 }

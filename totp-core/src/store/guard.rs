@@ -204,10 +204,13 @@ pub fn create_document(file: &Path, text: &Secret) -> Result<bool, StoreError> {
     let directory = Directory::open(parent, Room::Place)?;
     let draft = format!(".new.{}.{name}", std::process::id());
     directory.write_new(&draft, text.expose())?;
-    directory.sync_file(&draft)?;
-    let linked = directory.name(&draft, name)?;
+    let named = directory.sync_file(&draft).and_then(|()| directory.name(&draft, name));
+    if named.is_err() {
+        // It may be a key; the error that matters is the first.
+        let _ = directory.remove(&draft);
+    }
     directory.sync()?;
-    Ok(linked)
+    named
 }
 
 pub(super) fn system(path: &Path, action: &'static str, error: &std::io::Error) -> StoreError {

@@ -154,7 +154,7 @@ fn enrol_all(desk: &Desk, newcomers: BTreeMap<User, Newcomer>) -> Result<usize, 
             let size = batch.len();
             enrol_batch(desk, batch, rules).map_err(|failure| {
                 failure.explained(|problem| {
-                    format!("{problem}; {imported} of {count} users are imported for certain: \"totp-enroll list\" shows them; mend it and import the others")
+                    format!("{problem}; {imported} of {count} users are imported for certain: \"totp-enroll list\" shows them; mend it and run this again with --keep-going")
                 })
             })?;
             imported = imported.saturating_add(size);
