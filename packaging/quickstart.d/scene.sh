@@ -103,6 +103,7 @@ UsePAM yes
 PasswordAuthentication no
 KbdInteractiveAuthentication yes
 AuthenticationMethods publickey,keyboard-interactive:pam
+LoginGraceTime 300
 PrintMotd no
 PrintLastLog no
 SSHD

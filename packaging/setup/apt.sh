@@ -10,12 +10,13 @@ candidate() {
     LC_ALL=C apt-cache policy "$1" 2>/dev/null | awk '$1 == "Candidate:" && $2 != "(none)" { print $2 }'
 }
 
-# Waits for another apt to finish; asks nothing; never removes a package to make room for one of ours.
-# What it says is shown when it fails.
+# Waits for another apt to finish; asks nothing, and keeps the administrator's configuration where it would ask; never
+# removes a package to make room for one of ours. What it says is shown when it fails.
 apt_get() {
     local said
     said=$(as_root env DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 --yes \
-        -o APT::Get::Remove=false -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@" </dev/null 2>&1) || {
+        -o APT::Get::Remove=false -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 \
+        -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@" </dev/null 2>&1) || {
         printf '%s\n' "$said" >&2
         return 1
     }
