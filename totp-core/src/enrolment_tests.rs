@@ -5,23 +5,6 @@ use crate::scene::{NOON, PATIENCE, PHONE, SPARE, Scene, alice, at, code, draft, 
 use crate::store::{Held, Hold, Store};
 
 #[test]
-fn a_draft_is_confirmed_by_its_own_code_and_comes_back_from_a_wrong_one() {
-    let (draft, why) = draft("phone", PHONE).confirm(&code(SPARE, NOON), at(NOON)).err().unwrap();
-    assert_eq!(why, NotConfirmed::Wrong);
-    let (draft, why) = draft.confirm(&code(PHONE, NOON + 120), at(NOON)).err().unwrap();
-    assert_eq!(why, NotConfirmed::ClockOff { steps: 4 });
-    let (draft, why) = draft.confirm(b"hello", at(NOON)).err().unwrap();
-    assert_eq!(why, NotConfirmed::Malformed { digits: 6 });
-    assert!(draft.confirm(&code(PHONE, NOON), at(NOON)).is_ok());
-}
-
-#[test]
-fn a_draft_is_confirmed_right_after_a_boot() {
-    let now = Now { realtime: NOON, boottime: 1 };
-    assert!(draft("phone", PHONE).confirm(&code(PHONE, NOON), now).is_ok());
-}
-
-#[test]
 fn the_confirming_code_opens_nothing_any_more() {
     let mut scene = Scene::new();
     let confirmed = [draft("phone", PHONE).confirm(&code(PHONE, NOON), at(NOON)).ok().unwrap()];

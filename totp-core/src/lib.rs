@@ -3,13 +3,13 @@
 //! # The rooms
 //!
 //! ```text
-//!           enrolment            login                      the two sequences
-//!               \               /     \
-//!  credential  keyring   ledger        config               documents: what you are enrolled with | the keys |
-//!       \        |        /             /                   what has happened | what is asked for
-//!        secret  totp  recovery  limit                      one rule each
-//!         id  user  code  time  event  document                 the nouns, parsed once at the border
-//!  store/{mod,guard,files}                                  the only room that touches the disk
+//!          enrolment              login                     the two sequences
+//!          /      \              /     \
+//!     draft  credential  keyring  ledger  config             documents: what you are enrolled with | the keys |
+//!         \       |        |       /      /                  what has happened | what is asked for
+//!          secret  totp  recovery  limit                     one rule each
+//!          id  user  code  time  event  document             the nouns, parsed once at the border
+//!  store/{mod,guard,lock,files}                              the only room that touches the disk
 //! ```
 //!
 //! Everything but [`store`] is values in, values out: clocks ([`time::Now`]) and random bytes ([`secret::Entropy`]) are
@@ -18,19 +18,19 @@
 //! # The two sequences
 //!
 //! **A login** ([`login::judge`]): recognise the answer ([`code::Answer`]) → hold the user's ledger together with the
-//! credential as it stands ([`store::Store::hold`]) → is the account the one that was enrolled → limit
-//! ([`limit::Limit::standing`]) → TOTP or recovery code → replace the ledger ([`store::Held::replace`]) →
-//! [`login::Verified`].
+//! credential as it stands ([`store::Store::hold`]) → read the clock → is the account the one that was enrolled → limit
+//! ([`limit::Limit::standing`]) → record the try as a wrong one → look at the code → record what it was, a right one
+//! refunded ([`store::Held::replace`]) → [`login::Verified`].
 //!
-//! **An enrolment** ([`enrolment`]): draft → confirm with a code → seal → ledger page → credential, in one rename
-//! ([`store::Entry::commit`]) → recovery codes, shown once.
+//! **An enrolment**: draft → confirm with a code ([`draft::Draft::confirm`]) → seal ([`enrolment::enrol`]) → ledger page →
+//! credential, in one rename ([`store::Entry::commit`]) → recovery codes, shown once.
 //!
 //! # The invariants, and what states each
 //!
 //! * *Success means: a code was right and its use is recorded.* [`login::Verified`] has a private field and is built in
 //!   one place, after the ledger was replaced.
 //! * *You cannot look without spending.* [`login::judge`] takes the held ledger by value, and nothing else checks a
-//!   code of an enrolment.
+//!   code of an enrolment. A try is charged before it is looked at: a login that is killed in between has been charged.
 //! * *One code opens one door.* The lock is on the ledger's file, which is never replaced; the last step only moves
 //!   forward; every authenticator that a code fits is moved on together.
 //! * *A crash of the machine brings no code back.* A login does not sync its write. Instead no code of a step up to
@@ -41,6 +41,8 @@
 //! * *Trouble is not absence.* "Not enrolled" is a value ([`store::Hold::NotEnrolled`]); unreadable, corrupt, missing
 //!   or foreign is an error. A ledger without its credential is trouble unless one of its pages says that nobody is
 //!   enrolled.
+//! * *A permission ends with what it was given for.* A change is made over the enrolment that was in place when somebody
+//!   showed a code or typed a name ([`store::InPlace`]), and over no other.
 //! * *Old or new, never half.* The page of the old credential stays until the new credential is renamed into place,
 //!   and a reader takes the newest page of the credential in place ([`ledger`]).
 //! * *No secret is printed, copied by accident or left.* [`secret::Secret`]: no `Debug`, no `Clone`, wiped on drop.
@@ -56,6 +58,7 @@ pub mod code;
 pub mod config;
 pub mod credential;
 mod document;
+pub mod draft;
 pub mod enrolment;
 pub mod event;
 pub mod id;

@@ -3,7 +3,8 @@
 use crate::code::Answer;
 use crate::config::Config;
 use crate::credential::Label;
-use crate::enrolment::{Desk, Draft, EnrolmentError, add, enrol};
+use crate::draft::Draft;
+use crate::enrolment::{Desk, EnrolmentError, add, enrol};
 use crate::keyring::{Keyring, tests::keyring};
 use crate::login::{Account, Method, Reason, Refusal, Rules, Trouble, Verdict, judge};
 use crate::secret::{Secret, tests::Counter};

@@ -1,7 +1,7 @@
 //! The `otpauth://` URI that an app reads from the QR code (Key URI Format of Google Authenticator).
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use totp_core::enrolment::Draft;
+use totp_core::draft::Draft;
 use totp_core::secret::Secret;
 
 /// All but the unreserved characters of RFC 3986 section 2.3.

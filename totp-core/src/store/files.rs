@@ -4,25 +4,21 @@
 //! renamed over excludes nobody); it is created whole under another name and linked into place, and removed only while
 //! locked, which whoever waits for it notices.
 
-use super::guard::{Directory, Guard, Room, check_file, read_opened, stat_of, system};
+use super::guard::{Directory, Guard, Room, read_opened, system};
+use super::lock::{Lock, lock};
 use super::{Durability, Entry, Held, Hold, InPlace, Store, StoreError};
 use crate::credential::Credential;
 use crate::document::DocumentError;
 use crate::ledger::{self, Ledger, Pages, Place};
 use crate::user::User;
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, Flock, FlockArg, OFlag, renameat};
+use nix::fcntl::{AT_FDCWD, Flock, OFlag, renameat};
 use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::fdatasync;
 use std::fs::File;
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-
-/// The first pause between two tries for the lock; it doubles up to [`LONGEST_PAUSE`]. A login holds it for some 100 µs.
-const FIRST_PAUSE: Duration = Duration::from_micros(100);
-const LONGEST_PAUSE: Duration = Duration::from_millis(5);
 
 /// The store under one directory, `paths.state` of the config.
 #[derive(Debug, Clone)]
@@ -374,41 +370,6 @@ fn readable(
         Err(StoreError::Document(error)) => Ok(Some(Err(error))),
         Err(error @ (StoreError::System { .. } | StoreError::Unsafe { .. })) => Err(error),
     }
-}
-
-enum Lock {
-    Locked(Flock<File>),
-    /// It was removed while we waited.
-    Gone,
-    Busy,
-}
-
-fn lock(fd: OwnedFd, path: &Path, deadline: Option<Instant>) -> Result<Lock, StoreError> {
-    let mut file = File::from(fd);
-    let mut pause = FIRST_PAUSE;
-    loop {
-        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(locked) => return locked_file(locked, path),
-            Err((back, Errno::EWOULDBLOCK | Errno::EINTR)) => file = back,
-            Err((_, source)) => {
-                return Err(StoreError::System { file: path.to_owned(), action: "lock", source });
-            }
-        }
-        if deadline.is_none_or(|deadline| Instant::now() >= deadline) {
-            return Ok(Lock::Busy);
-        }
-        std::thread::sleep(pause);
-        pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
-    }
-}
-
-fn locked_file(locked: Flock<File>, path: &Path) -> Result<Lock, StoreError> {
-    let file: &File = &locked;
-    if stat_of(file, path)?.st_nlink == 0 {
-        return Ok(Lock::Gone);
-    }
-    check_file(file, path, Guard::Secret)?;
-    Ok(Lock::Locked(locked))
 }
 
 fn read_pages(file: &File, path: &Path) -> Result<Pages, StoreError> {

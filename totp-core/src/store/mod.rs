@@ -5,6 +5,7 @@
 
 pub mod files;
 pub mod guard;
+mod lock;
 
 use crate::credential::Credential;
 use crate::document::DocumentError;

@@ -1,0 +1,153 @@
+//! An authenticator that is not enrolled yet, and its first code.
+
+use crate::code::Answer;
+use crate::credential::Label;
+use crate::ledger::Progress;
+use crate::secret::{Entropy, NoEntropy, Secret};
+use crate::time::Now;
+use crate::totp::{Generator, LONGEST_SECRET, Match, Parameters, SHORTEST_SECRET, Window};
+
+/// Steps each side of the clock's at which a first code confirms a draft.
+const DRIFT_STEPS: u64 = 1;
+
+/// An authenticator that is not enrolled yet: in memory only.
+pub struct Draft {
+    pub(crate) label: Label,
+    pub(crate) parameters: Parameters,
+    pub(crate) secret: Secret,
+}
+
+/// A draft whose owner showed a code of it, or whose file vouches for it; may be put in place.
+pub struct Confirmed {
+    pub(crate) draft: Draft,
+    pub(crate) progress: Progress,
+}
+
+/// Why a code does not confirm a draft.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotConfirmed {
+    /// It cannot be a code of this authenticator.
+    #[error("that is not a code of {digits} digits")]
+    Malformed {
+        /// Digits of this authenticator's codes.
+        digits: u8,
+    },
+    /// Right for another time.
+    #[error(
+        "that code is right for a clock {steps} steps off: set the clock of the phone, or of this machine"
+    )]
+    ClockOff {
+        /// Steps ahead, or behind if negative.
+        steps: i64,
+    },
+    /// No code of it.
+    #[error("that code is wrong: was the right account chosen in the app?")]
+    Wrong,
+}
+
+impl Draft {
+    /// A new random secret, as long as the algorithm's output.
+    ///
+    /// # Errors
+    /// [`NoEntropy`] where the source has none to give.
+    pub fn generate(
+        label: Label,
+        parameters: Parameters,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Self, NoEntropy> {
+        let secret = Secret::random(parameters.algorithm().secret_length(), entropy)?;
+        Ok(Self { label, parameters, secret })
+    }
+
+    /// The secret of another program's file.
+    ///
+    /// # Errors
+    /// [`SecretLength`] where it is too short to be safe or too long to be one.
+    pub fn import(label: Label, parameters: Parameters, secret: Secret) -> Result<Self, SecretLength> {
+        if !(SHORTEST_SECRET..=LONGEST_SECRET).contains(&secret.expose().len()) {
+            return Err(SecretLength);
+        }
+        Ok(Self { label, parameters, secret })
+    }
+
+    /// What the codes are computed with.
+    #[must_use]
+    pub fn parameters(&self) -> Parameters {
+        self.parameters
+    }
+
+    /// The secret as people and apps write it: base32 without padding (RFC 4648 section 6).
+    #[must_use]
+    pub fn manual_key(&self) -> Secret {
+        Secret::new(data_encoding::BASE32_NOPAD.encode(self.secret.expose()).into_bytes())
+    }
+
+    /// Whether two drafts have the same secret, in time that does not depend on where they differ.
+    #[must_use]
+    pub fn same_secret(&self, other: &Self) -> bool {
+        let (a, b) = (self.secret.expose(), other.secret.expose());
+        a.len() == b.len() && a.iter().zip(b).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
+    }
+
+    /// Checks a first code, one step each side, as at a login. The draft comes back with the refusal, for another try.
+    ///
+    /// # Errors
+    /// [`NotConfirmed`] says what to do.
+    pub fn confirm(self, typed: &[u8], now: Now) -> Result<Confirmed, (Self, NotConfirmed)> {
+        let digits = self.parameters.digits();
+        let code = match Answer::recognise(typed) {
+            Some(Answer::Totp(code)) if code.expose().len() == usize::from(digits) => code,
+            Some(Answer::Totp(_) | Answer::Recovery(_)) | None => {
+                return Err((self, NotConfirmed::Malformed { digits }));
+            }
+        };
+        // The secret is minutes old: no step of it can have been used, before a boot or after.
+        let now = Now { boottime: now.realtime, ..now };
+        let window = Window { last_step: 0, drift_steps: DRIFT_STEPS, boot_drift_steps: 0, now };
+        let generator = Generator::new(self.parameters, &self.secret);
+        match generator.find(&code, window) {
+            Match::Step(last_step) => {
+                let progress = Progress { last_step, confirmed_at: now.realtime };
+                Ok(Confirmed { draft: self, progress })
+            }
+            Match::Wrong | Match::Replayed | Match::ClockBack(_) | Match::BeforeBoot(_) => {
+                let off = generator.clock_off(&code, now, DRIFT_STEPS);
+                Err((self, off.map_or(NotConfirmed::Wrong, |steps| NotConfirmed::ClockOff { steps })))
+            }
+        }
+    }
+
+    /// Takes an imported draft without a code: its owner uses it already.
+    #[must_use]
+    pub fn vouched(self) -> Confirmed {
+        Confirmed { draft: self, progress: Progress::default() }
+    }
+}
+
+/// A shared secret of a length that no authenticator may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the secret must be {SHORTEST_SECRET} to {LONGEST_SECRET} bytes long")]
+pub struct SecretLength;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scene::{NOON, PHONE, SPARE, at, code, draft};
+
+    #[test]
+    fn a_draft_is_confirmed_by_its_own_code_and_comes_back_from_a_wrong_one() {
+        let (draft, why) = draft("phone", PHONE).confirm(&code(SPARE, NOON), at(NOON)).err().unwrap();
+        assert_eq!(why, NotConfirmed::Wrong);
+        let (draft, why) = draft.confirm(&code(PHONE, NOON + 120), at(NOON)).err().unwrap();
+        assert_eq!(why, NotConfirmed::ClockOff { steps: 4 });
+        let (draft, why) = draft.confirm(b"hello", at(NOON)).err().unwrap();
+        assert_eq!(why, NotConfirmed::Malformed { digits: 6 });
+        assert!(draft.confirm(&code(PHONE, NOON), at(NOON)).is_ok());
+    }
+
+    #[test]
+    fn a_draft_is_confirmed_right_after_a_boot() {
+        let now = Now { realtime: NOON, boottime: 1 };
+        assert!(draft("phone", PHONE).confirm(&code(PHONE, NOON), now).is_ok());
+    }
+}
