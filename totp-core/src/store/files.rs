@@ -5,14 +5,14 @@
 //! locked, which whoever waits for it notices.
 
 use super::guard::{Directory, Guard, Room, read_opened, system};
-use super::lock::{Lock, lock};
+use super::lock::{Lock, Locked, lock};
 use super::{Durability, Entry, Held, Hold, InPlace, Store, StoreError};
 use crate::credential::Credential;
 use crate::document::DocumentError;
 use crate::ledger::{self, Ledger, Pages, Place};
 use crate::user::User;
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, Flock, OFlag, renameat};
+use nix::fcntl::{AT_FDCWD, OFlag, renameat};
 use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::fdatasync;
 use std::fs::File;
@@ -75,7 +75,7 @@ impl Files {
         rooms: Rooms,
         user: &User,
         component: String,
-        file: Flock<File>,
+        file: Locked,
     ) -> Result<FileEntry, StoreError> {
         let credential = readable(rooms.credential(user, &component))?;
         let pages = read_pages(&file, &rooms.ledgers.path.join(&component))?;
@@ -189,7 +189,7 @@ impl Store for Files {
 /// A held ledger: the lock goes with it.
 pub struct FileHeld {
     path: PathBuf,
-    file: Flock<File>,
+    file: Locked,
     credential: Credential,
     ledger: Ledger,
     place: Place,
@@ -223,7 +223,7 @@ impl Held for FileHeld {
 pub struct FileEntry {
     rooms: Rooms,
     component: String,
-    file: Flock<File>,
+    file: Locked,
     credential: Option<Result<Credential, DocumentError>>,
     found: Option<(Ledger, Place)>,
 }
