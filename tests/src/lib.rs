@@ -12,6 +12,8 @@
 //! | [`desk`], [`terminal`], [`qr`] | the command; a person at a terminal; the camera of their phone |
 //! | [`machine`], [`sshd`] | a private `/etc` with accounts of its own; a real sshd and the real ssh client in it |
 //! | [`files`], [`damage`] | what lies on the disk, and has it changed; what can be wrong with it |
+//! | [`stand`] | what is stored at one moment, to be put back |
+//! | [`strace`] | a program of which one system call is its last, or fails |
 //! | [`built`] | where the built things are |
 
 #![expect(
@@ -35,4 +37,6 @@ pub mod machine;
 pub mod qr;
 pub mod scene;
 pub mod sshd;
+pub mod stand;
+pub mod strace;
 pub mod terminal;

@@ -1,0 +1,54 @@
+//! What is stored at one moment: kept aside to be put back, and looked at.
+
+use crate::scene::Scene;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Everything that is stored, to be put back before the next kill.
+#[derive(Debug)]
+pub struct Stand {
+    state: PathBuf,
+    kept: PathBuf,
+}
+
+impl Stand {
+    /// Keeps what there is now.
+    #[must_use]
+    pub fn of(scene: &Scene) -> Self {
+        let stand = Self { state: scene.state(), kept: scene.path("kept") };
+        copy(&stand.state, &stand.kept);
+        stand
+    }
+
+    /// Puts it back, and takes away what came since.
+    ///
+    /// # Panics
+    /// When it cannot.
+    pub fn put_back(&self) {
+        fs::remove_dir_all(&self.state).unwrap();
+        copy(&self.kept, &self.state);
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    let copied = Command::new("/bin/cp").arg("--archive").args([from, to]).status().unwrap();
+    assert!(copied.success());
+}
+
+/// The codes in what `recovery-codes --json` said, if it came to that.
+#[must_use]
+pub fn renewed(said: &str) -> Option<Vec<String>> {
+    let document: serde_json::Value = serde_json::from_str(said).ok()?;
+    let codes = document.get("recovery_codes")?.as_array()?;
+    codes.iter().map(|code| code.as_str().map(str::to_owned)).collect()
+}
+
+/// Somebody's credential and ledger.
+///
+/// # Panics
+/// When one cannot be read.
+#[must_use]
+pub fn files_of(scene: &Scene, user: &str) -> [Vec<u8>; 2] {
+    [scene.credential(user), scene.ledger(user)].map(|path| fs::read(path).unwrap())
+}

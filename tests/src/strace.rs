@@ -1,0 +1,272 @@
+//! A program whose system calls are recorded, or of which one call is its last, or fails: strace(1) and its injection.
+
+use crate::login::{Login, Outcome};
+use crate::scene::Scene;
+use crate::{built, clock, desk};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// One call that a program makes: the third `openat`, say.
+#[derive(Clone, Debug)]
+pub struct Point {
+    /// The system call.
+    pub name: String,
+    /// Which of its calls on `paths`, counted from one.
+    pub occurrence: usize,
+    /// What is counted: calls on one of these; with none, all that the program makes.
+    pub paths: Vec<PathBuf>,
+    /// The call as strace shows it.
+    pub line: String,
+}
+
+/// Calls that are told as well, whatever they name: the line in the log, and the end.
+const ENDING: [&str; 2] = ["sendto", "exit_group"];
+
+/// What becomes of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// The process dies before it is made.
+    Killed,
+    /// It is not made, and fails with this error.
+    Fails(&'static str),
+}
+
+impl Point {
+    fn options(&self, fate: Fate) -> Vec<String> {
+        let what = match fate {
+            Fate::Killed => "signal=KILL".to_owned(),
+            Fate::Fails(error) => format!("error={error}"),
+        };
+        let Self { name, occurrence, .. } = self;
+        let mut options = only(&self.paths);
+        options.extend([format!("--trace={name}"), format!("--inject={name}:{what}:when={occurrence}")]);
+        options
+    }
+}
+
+/// The calls of a command that name one of `paths` or something below it, what it sends to the log, and its end.
+///
+/// # Panics
+/// When it fails.
+#[must_use]
+pub fn record(command: &Command, paths: &[&Path]) -> Vec<Point> {
+    let trace = Trace::new();
+    let out =
+        Command::output(&mut trace.around(command, &[])).expect("no strace: install tests/apt-packages");
+    assert!(out.status.success(), "recorded a failure: {out:?}");
+    trace.points(paths)
+}
+
+/// The calls of a login on exactly these `paths`, in order. With a stopped clock there are others in between, of
+/// libfaketime, and never the same number.
+///
+/// # Panics
+/// When it does not run to its end.
+#[must_use]
+pub fn record_login(login: &Login, paths: &[PathBuf]) -> Vec<Point> {
+    let trace = Trace::new();
+    drop(outcome(&run_login(&trace, login, &only(paths))).expect("recorded a login that was killed"));
+    let mut points = trace.points(&[Path::new("")]);
+    for point in &mut points {
+        paths.clone_into(&mut point.paths);
+    }
+    points
+}
+
+/// Everything stored that a login of `user` reads or writes.
+#[must_use]
+pub fn stored(scene: &Scene, user: &str) -> Vec<PathBuf> {
+    let state = scene.state();
+    vec![
+        scene.conf(),
+        scene.keyring(),
+        state.join("credentials"),
+        state.join("ledgers"),
+        state,
+        scene.credential(user),
+        scene.ledger(user),
+    ]
+}
+
+/// The calls with which a login ends: its line for the log, and its last.
+#[must_use]
+pub fn ending() -> [Point; 2] {
+    ENDING.map(|name| Point { name: name.to_owned(), occurrence: 1, paths: Vec::new(), line: String::new() })
+}
+
+/// Makes a login that dies at a call. Gives what came of it if its last word came before that.
+///
+/// # Panics
+/// When it came to its end: then there was no such call.
+#[must_use]
+pub fn login_killed_at(login: &Login, point: &Point) -> Option<Outcome> {
+    let out = run_login(&Trace::new(), login, &point.options(Fate::Killed));
+    assert_eq!(out.status.signal(), Some(9), "did not die at {point:?}: {out:?}");
+    serde_json::from_slice(&out.stdout).ok()
+}
+
+/// Makes a login of which a call fails.
+///
+/// # Panics
+/// When the process is killed by a signal, writes to stderr, or never makes that call.
+#[must_use]
+pub fn login_failing_at(login: &Login, point: &Point, error: &'static str) -> Outcome {
+    let trace = Trace::new();
+    let out = run_login(&trace, login, &point.options(Fate::Fails(error)));
+    assert!(trace.text().contains("(INJECTED)"), "there was no such call: {point:?}: {}", trace.text());
+    outcome(&out).unwrap_or_else(|signal| panic!("killed by signal {signal} when {point:?} failed: {error}"))
+}
+
+/// Runs a command that dies at a call; gives its standard output.
+///
+/// # Panics
+/// When it came to its end: then there was no such call.
+#[must_use]
+pub fn killed_at(command: &Command, point: &Point) -> String {
+    let trace = Trace::new();
+    let mut command = trace.around(command, &point.options(Fate::Killed));
+    let out = command.stdin(Stdio::null()).output().unwrap();
+    assert_eq!(out.status.signal(), Some(9), "did not die at {point:?}: {out:?}");
+    String::from_utf8(out.stdout).unwrap()
+}
+
+/// Runs a command of which a call fails.
+///
+/// # Panics
+/// When the process is killed by a signal, or never makes that call.
+#[must_use]
+pub fn failing_at(command: &Command, point: &Point, error: &'static str) -> desk::Done {
+    let trace = Trace::new();
+    let done = desk::run(trace.around(command, &point.options(Fate::Fails(error))), "");
+    assert!(trace.text().contains("(INJECTED)"), "there was no such call: {point:?}: {}", trace.text());
+    done
+}
+
+/// Where strace writes while a program runs.
+#[derive(Debug)]
+pub struct Trace(tempfile::NamedTempFile);
+
+impl Trace {
+    /// A file of its own.
+    ///
+    /// # Panics
+    /// Without a place for it.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "it makes a file")]
+    pub fn new() -> Self {
+        Self(tempfile::NamedTempFile::new().unwrap())
+    }
+
+    /// The same command, every call recorded.
+    #[must_use]
+    pub fn recording(&self, command: &Command) -> Command {
+        self.around(command, &[])
+    }
+
+    /// The same command, which dies at a call.
+    #[must_use]
+    pub fn killing(&self, command: &Command, point: &Point) -> Command {
+        self.around(command, &point.options(Fate::Killed))
+    }
+
+    fn around(&self, command: &Command, options: &[String]) -> Command {
+        let mut traced = Command::new("/usr/bin/strace");
+        traced
+            .args([
+                "--follow-forks",
+                "--quiet=attach,personality",
+                "--decode-fds=path",
+                "--string-limit=200",
+                "--output",
+            ])
+            .arg(self.0.path());
+        traced.args(options);
+        for (name, value) in command.get_envs() {
+            match value {
+                // Not in strace's own environment: its clock and its libraries are its own.
+                Some(value) => {
+                    traced.arg("-E").arg(format!("{}={}", name.to_str().unwrap(), value.to_str().unwrap()))
+                }
+                None => traced.arg("-E").arg(name),
+            };
+        }
+        traced.arg("--").arg(command.get_program()).args(command.get_args());
+        traced
+    }
+
+    fn text(&self) -> String {
+        fs::read_to_string(self.0.path()).unwrap()
+    }
+
+    /// Removes what libfaketime leaves in shared memory when its process is killed: the next process of that number
+    /// would find it.
+    fn sweep(&self) {
+        for line in self.text().lines() {
+            let pid: String = line.chars().take_while(char::is_ascii_digit).collect();
+            for name in ["faketime_shm_", "sem.faketime_sem_"] {
+                drop(fs::remove_file(format!("/dev/shm/{name}{pid}")));
+            }
+        }
+    }
+
+    /// The recorded calls that name one of `paths` or something below it.
+    #[must_use]
+    pub fn points(&self, paths: &[&Path]) -> Vec<Point> {
+        let paths: Vec<&str> = paths.iter().map(|path| path.to_str().unwrap()).collect();
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        let mut points = Vec::new();
+        for line in self.text().lines() {
+            let call = line.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start();
+            let Some((name, _)) = call.split_once('(') else { continue };
+            let count = counts.entry(name.to_owned()).or_default();
+            *count += 1;
+            // The program itself is not what it has stored.
+            let stored = name != "execve" && paths.iter().any(|path| line.contains(path));
+            if stored || ENDING.contains(&name) {
+                let (name, line) = (name.to_owned(), line.to_owned());
+                points.push(Point { name, occurrence: *count, paths: Vec::new(), line });
+            }
+        }
+        points
+    }
+}
+
+fn only(paths: &[PathBuf]) -> Vec<String> {
+    paths.iter().map(|path| format!("--trace-path={}", path.display())).collect()
+}
+
+fn run_login(trace: &Trace, login: &Login, options: &[String]) -> Output {
+    let program = built::pam_login();
+    let mut command = match login.namespace {
+        None => Command::new(&program),
+        Some(namespace) => namespace.command(&program),
+    };
+    if let Some(second) = login.clock {
+        clock::stop(&mut command, second);
+    }
+    let mut child = trace
+        .around(&command, options)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("no strace: install tests/apt-packages");
+    // In one write, so that it is one read on the other side, and calls can be counted.
+    let request = serde_json::to_string(login).unwrap() + "\n";
+    drop(child.stdin.take().unwrap().write_all(request.as_bytes()));
+    let out = child.wait_with_output().unwrap();
+    trace.sweep();
+    out
+}
+
+fn outcome(out: &Output) -> Result<Outcome, i32> {
+    if let Some(signal) = out.status.signal() {
+        return Err(signal);
+    }
+    assert_eq!(String::from_utf8_lossy(&out.stderr), "", "something was written to the host's stderr");
+    Ok(serde_json::from_slice(&out.stdout).expect("not one outcome on the host's stdout"))
+}

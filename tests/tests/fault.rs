@@ -1,0 +1,255 @@
+//! A system call on stored data that fails, a disk that is full, a disk that is read-only: refused and said so, or recorded.
+
+use acceptance::authenticator::Authenticator;
+use acceptance::clock::THEN;
+use acceptance::damage::LENIENT;
+use acceptance::login::PamCode;
+use acceptance::scene::{Scene, users_file};
+use acceptance::stand::{Stand, renewed};
+use acceptance::strace::{self, Point};
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+
+#[test]
+fn a_login_on_a_failing_disk_is_refused_and_says_why_or_is_recorded() {
+    each_call_of_a_login_fails(&["EIO", "ENOSPC", "EROFS"]);
+}
+
+#[test]
+fn a_login_that_the_system_denies_something_is_refused_and_says_why_or_is_recorded() {
+    each_call_of_a_login_fails(&["EACCES", "EMFILE", "EINTR"]);
+}
+
+#[test]
+fn a_recovery_code_opens_once_whatever_fails() {
+    let scene = Scene::with(&["alice"]);
+    scene.service(LENIENT, &scene.module("nullok"));
+    let codes = renewed(&scene.desk(&RENEW).stdout).unwrap();
+    let login = |code: &str| scene.login_at(LENIENT, "alice").types(code).at(THEN);
+    let points = strace::record_login(&login(&codes[0]), &strace::stored(&scene, "alice"));
+    // Ten codes a set: the calls that write are what a recovery code has of its own.
+    let written = |point: &&Point| ["pwrite64", "fdatasync", "flock"].contains(&point.name.as_str());
+    let points: Vec<&Point> = points.iter().filter(written).collect();
+    assert!(points.len() > 4, "{points:?}");
+    for error in ["EIO", "ENOSPC"] {
+        for point in &points {
+            let codes = renewed(&scene.desk(&RENEW).stdout).unwrap();
+            let logged = scene.journal.events().len();
+            let outcome = strace::login_failing_at(&login(&codes[0]), point, error);
+            refused_and_said_or_recorded(&scene, outcome.code, logged, &format!("{error} at {point:?}"));
+            let opened = usize::from(outcome.code == PamCode::SUCCESS);
+            let opened = opened + usize::from(login(&codes[0]).code() == PamCode::SUCCESS);
+            assert!(opened <= 1, "opened twice, {error} at {point:?}");
+            assert_eq!(login(&codes[1]).code(), PamCode::SUCCESS, "{error} at {point:?}");
+        }
+    }
+}
+
+#[test]
+fn a_command_of_which_a_call_fails_says_so_and_leaves_one_set_of_codes() {
+    let scene = Scene::with(&["alice"]);
+    let mut set = renewed(&scene.desk(&RENEW).stdout).unwrap();
+    let points = strace::record(&scene.command(&RENEW), &[&scene.path("")]);
+    set = renewed(&scene.desk(&RENEW).stdout).unwrap_or(set);
+    for (point, error) in points.iter().zip(ERRORS.iter().cycle()) {
+        if point.name == "exit_group" {
+            continue;
+        }
+        let before = scene.stored();
+        let done = strace::failing_at(&scene.command(&RENEW), point, error);
+        assert!([0, 1].contains(&done.status), "{error} at {point:?}: {done:?}");
+        assert_eq!(done.status == 0, done.stderr.is_empty(), "{error} at {point:?}: {done:?}");
+        assert_eq!(status(&scene), 0, "{error} at {point:?}");
+        if let Some(new) = renewed(&done.stdout) {
+            assert!(!opens(&scene, &set[0]) && opens(&scene, &new[0]), "{error} at {point:?}");
+            set = new;
+        } else if scene.stored() != before {
+            assert_eq!(done.status, 1, "no codes, and no word of it: {error} at {point:?}: {done:?}");
+            let old = opens(&scene, &set[0]);
+            set = renewed(&scene.desk(&RENEW).stdout).unwrap();
+            assert!(opens(&scene, &set[0]), "{error} at {point:?}, old {old}");
+        }
+    }
+    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn disable_of_which_a_call_fails_leaves_the_enrolment_or_none() {
+    let scene = Scene::with(&["alice"]);
+    each_call_of_a_command_fails(&scene, "alice", &["--json", "disable", "alice", "--yes"]);
+}
+
+#[test]
+fn an_import_of_which_a_call_fails_leaves_an_enrolment_or_none() {
+    let mut scene = Scene::with(&["alice"]);
+    let phone = Authenticator::random();
+    let users = scene.write("users.oath", &users_file(&[("carol".to_owned(), phone.clone())]));
+    scene.note("carol", phone);
+    let arguments = ["--json", "import", "oath", users.to_str().unwrap(), "--allow-unknown"];
+    each_call_of_a_command_fails(&scene, "carol", &arguments);
+    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn unlock_of_which_a_call_fails_leaves_the_enrolment() {
+    let scene = Scene::with(&["alice"]);
+    each_call_of_a_command_fails(&scene, "alice", &["--json", "unlock", "alice"]);
+}
+
+#[test]
+fn a_login_works_on_a_full_disk() {
+    let mut scene = on_a_small_disk();
+    let enrolment = scene.enrol("alice", &[]);
+    fill(&mut scene);
+    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::AUTH_ERR, "not recorded");
+    assert_eq!(scene.login("alice").types(&enrolment.recovery_codes[0]).code(), PamCode::SUCCESS);
+    assert_eq!(scene.login("alice").types(&enrolment.recovery_codes[0]).code(), PamCode::AUTH_ERR);
+}
+
+#[test]
+fn on_a_full_disk_nobody_is_enrolled_and_the_old_enrolment_stays() {
+    let mut scene = on_a_small_disk();
+    let enrolment = scene.enrol("alice", &[]);
+    fill(&mut scene);
+    let renew = scene.desk(&RENEW);
+    assert_eq!(renew.status, 1, "{renew:?}");
+    assert!(renew.stderr.contains("No space left"), "{renew:?}");
+    let users = scene.write("users.oath", "HOTP/T30/6 bob - 3132333435363738393031323334353637383930\n");
+    let import = scene.desk(&["--json", "import", "oath", users.to_str().unwrap(), "--allow-unknown"]);
+    assert_eq!(import.status, 1, "{import:?}");
+    assert_eq!(scene.desk(&["--json", "status", "bob"]).status, 3);
+    assert_eq!(scene.login("alice").types(&enrolment.recovery_codes[0]).code(), PamCode::SUCCESS);
+    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn a_login_on_a_read_only_disk_is_refused_and_says_so() {
+    let mut scene = on_a_small_disk();
+    let enrolment = scene.enrol("alice", &[]);
+    scene.service(LENIENT, &scene.module("nullok"));
+    on_its_machine(&mut scene, "mount -o remount,ro \"$1\"");
+    for answer in [scene.authenticator("alice").code_at(THEN), enrolment.recovery_codes[0].clone()] {
+        for service in ["door", LENIENT] {
+            let code = scene.login_at(service, "alice").types(&answer).at(THEN).code();
+            assert_eq!(code, PamCode::SYSTEM_ERR, "{service}");
+            let event = scene.journal.last();
+            assert_eq!(event.field("event"), "error", "{event:?}");
+            assert!(event.line.contains("Read-only file system"), "{event:?}");
+            assert_eq!(event.field("file"), scene.ledger("alice").to_str().unwrap(), "{event:?}");
+        }
+    }
+    let renew = scene.desk(&RENEW);
+    assert!(renew.status == 1 && renew.stderr.contains("Read-only file system"), "{renew:?}");
+    on_its_machine(&mut scene, "mount -o remount,rw \"$1\"");
+    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+}
+
+const ERRORS: [&str; 6] = ["EIO", "ENOSPC", "EROFS", "EACCES", "EMFILE", "EINTR"];
+/// The exit status for somebody who is not enrolled.
+const NOT_ENROLLED: i32 = 3;
+const RENEW: [&str; 4] = ["--json", "recovery-codes", "alice", "--yes"];
+
+/// Each call on stored data fails once with each error, in a stack that lets in who is not enrolled.
+fn each_call_of_a_login_fails(errors: &[&'static str]) {
+    let scene = Scene::with(&["alice"]);
+    scene.service(LENIENT, &scene.module("nullok"));
+    let login = |then| {
+        let code = scene.authenticator("alice").code_at(then);
+        scene.login_at(LENIENT, "alice").types(code).at(then)
+    };
+    assert_eq!(login(THEN - 60).code(), PamCode::SUCCESS);
+    let points = strace::record_login(&login(THEN), &strace::stored(&scene, "alice"));
+    let mut codes = BTreeSet::new();
+    let cases = points.iter().flat_map(|point| errors.iter().map(move |error| (point, *error)));
+    for ((point, error), then) in cases.zip((THEN + 120..).step_by(120)) {
+        let case = format!("{error} at {point:?}");
+        let logged = scene.journal.events().len();
+        let first = strace::login_failing_at(&login(then), point, error).code;
+        refused_and_said_or_recorded(&scene, first, logged, &case);
+        codes.insert(first);
+        if first == PamCode::SUCCESS {
+            assert_eq!(login(then).code(), PamCode::AUTH_ERR, "not recorded: {case}");
+        }
+        assert_eq!(login(then + 30).code(), PamCode::SUCCESS, "{case}");
+    }
+    // Some do no harm (the boot id, a close) and most do: else nothing of this was shown.
+    assert!(codes.contains(&PamCode::SUCCESS) && codes.contains(&PamCode::SYSTEM_ERR), "{codes:?}");
+}
+
+/// Each call of a command fails once, with one error after the other; the command says so or has done what it should,
+/// and somebody is enrolled or not.
+fn each_call_of_a_command_fails(scene: &Scene, user: &str, arguments: &[&str]) {
+    let stand = Stand::of(scene);
+    let points =
+        strace::record(&scene.command(arguments), &[&scene.state(), &scene.keyring(), &scene.conf()]);
+    let mut done = BTreeSet::new();
+    for (point, error) in points.iter().zip(ERRORS.iter().cycle()) {
+        if point.name == "exit_group" {
+            continue;
+        }
+        stand.put_back();
+        let case = format!("{error} at {point:?}");
+        let ran = strace::failing_at(&scene.command(arguments), point, error);
+        assert!([0, 1].contains(&ran.status), "{case}: {ran:?}");
+        done.insert(ran.status);
+        assert!(
+            ran.status == 0 || !ran.stderr.is_empty() || !ran.stdout.is_empty(),
+            "no word: {case}: {ran:?}"
+        );
+        let enrolled = scene.desk(&["--json", "status", user]).status;
+        let code = scene.login_with_code_at(user, THEN).code();
+        let event = scene.journal.last();
+        match enrolled {
+            0 => assert_eq!(code, PamCode::SUCCESS, "enrolled by half: {event:?} {case}"),
+            NOT_ENROLLED => assert_eq!(event.field("event"), "refused", "{event:?} {case}"),
+            other => assert_eq!(other, 0, "status: {case}"),
+        }
+    }
+    assert_eq!(done, BTreeSet::from([0, 1]));
+}
+
+/// One line was logged: that the login was accepted, or an error that has a reason.
+fn refused_and_said_or_recorded(scene: &Scene, code: PamCode, logged: usize, case: &str) {
+    assert_ne!(code, PamCode::IGNORE, "{case}");
+    assert_ne!(code, PamCode::ABORT, "a panic: {case}");
+    let events: Vec<_> = scene.journal.events().into_iter().skip(logged).collect();
+    assert_eq!(events.len(), 1, "not one line: {case}: {events:?}");
+    let event = scene.journal.last();
+    if code == PamCode::SUCCESS {
+        assert!(["accepted", "recovery_used"].contains(&event.field("event")), "{case}: {event:?}");
+    } else {
+        assert_eq!(event.field("event"), "error", "{case}: {event:?}");
+        let why = event.line.contains("cannot ") || !event.field("problem").is_empty();
+        assert!(why, "no reason: {case}: {event:?}");
+    }
+}
+
+/// A scene whose state lies on a file system of its own, of a few pages.
+fn on_a_small_disk() -> Scene {
+    let mut scene = Scene::builder().account("alice").build();
+    let _ = fs::remove_dir_all(scene.state());
+    on_its_machine(&mut scene, "mkdir -m 700 \"$1\" && mount -t tmpfs -o size=64k,mode=700 small \"$1\"");
+    scene
+}
+
+fn fill(scene: &mut Scene) {
+    on_its_machine(scene, "! cat /dev/zero >\"$1/filling\" 2>/dev/null");
+}
+
+/// Runs a script where the scene's mounts are seen, with the state directory as its argument.
+fn on_its_machine(scene: &mut Scene, script: &str) {
+    let state = scene.state();
+    let mut command: Command = scene.machine().namespace().command("/bin/sh");
+    let done = command.args(["-c", script, "sh"]).arg(state).status();
+    assert!(done.is_ok_and(|status| status.success()), "{script}");
+}
+
+fn status(scene: &Scene) -> i32 {
+    scene.desk(&["--json", "status", "alice"]).status
+}
+
+fn opens(scene: &Scene, answer: &str) -> bool {
+    scene.login("alice").types(answer).at(THEN).code() == PamCode::SUCCESS
+}

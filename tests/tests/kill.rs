@@ -1,0 +1,315 @@
+//! Killed at every system call on stored data: a code opens at most once, and an enrolment is the old one or the new.
+
+use acceptance::authenticator::Authenticator;
+use acceptance::clock::THEN;
+use acceptance::desk;
+use acceptance::files::Files;
+use acceptance::login::{Login, PamCode};
+use acceptance::scene::{Scene, users_file};
+use acceptance::stand::{Stand, files_of, renewed};
+use acceptance::strace::{self, Point, Trace};
+use acceptance::terminal::{Ended, Terminal};
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+
+#[test]
+fn a_login_killed_at_any_call_has_used_its_code_at_most_once_and_the_next_code_opens() {
+    let scene = Scene::with(&["alice", "bob"]);
+    let bobs = files_of(&scene, "bob");
+    assert_eq!(scene.login_with_code_at("alice", THEN - 60).code(), PamCode::SUCCESS);
+    let points = points_of(&scene, &scene.login_with_code_at("alice", THEN));
+    let mut again = BTreeSet::new();
+    for (point, then) in points.iter().zip((THEN + 120..).step_by(120)) {
+        let login = scene.login_with_code_at("alice", then);
+        let logged = scene.journal.events().len();
+        let told = strace::login_killed_at(&login, point);
+        let second = login.code();
+        again.insert(second);
+        let opened = [told.map(|outcome| outcome.code), Some(second)];
+        let opened = opened.iter().filter(|code| **code == Some(PamCode::SUCCESS)).count();
+        assert!(opened <= 1, "opened twice, killed at {point:?}");
+        let events = scene.journal.events();
+        let accepted = events[logged..].iter().filter(|event| event.field("event") == "accepted").count();
+        assert!(accepted <= 1, "accepted twice, killed at {point:?}: {events:?}");
+        assert_eq!(status(&scene, "alice"), 0, "{point:?}");
+        assert_eq!(scene.login_with_code_at("alice", then + 30).code(), PamCode::SUCCESS, "{point:?}");
+        assert_eq!(files_of(&scene, "bob"), bobs, "somebody else was touched, killed at {point:?}");
+    }
+    // Killed early the code is still good, killed late it is used: else nothing of this was shown.
+    assert_eq!(again, BTreeSet::from([PamCode::SUCCESS, PamCode::AUTH_ERR]));
+}
+
+#[test]
+fn a_login_killed_at_any_call_has_used_its_recovery_code_at_most_once() {
+    let scene = Scene::with(&["alice"]);
+    let codes = renewed(&scene.desk(&RENEW).stdout).unwrap();
+    let login = scene.login("alice").types(&codes[0]).at(THEN);
+    let stand = Stand::of(&scene);
+    let points = points_of(&scene, &login);
+    let mut again = BTreeSet::new();
+    for point in points {
+        stand.put_back();
+        let told = strace::login_killed_at(&login, &point).map(|outcome| outcome.code);
+        let second = login.clone().code();
+        again.insert(second);
+        assert!(
+            told != Some(PamCode::SUCCESS) || second != PamCode::SUCCESS,
+            "opened twice, killed at {point:?}"
+        );
+        assert_eq!(login.clone().code(), PamCode::AUTH_ERR, "opened a third time, killed at {point:?}");
+        let next = scene.login("alice").types(&codes[1]).at(THEN);
+        assert_eq!(next.code(), PamCode::SUCCESS, "{point:?}");
+    }
+    assert_eq!(again, BTreeSet::from([PamCode::SUCCESS, PamCode::AUTH_ERR]));
+}
+
+#[test]
+fn a_code_killed_between_its_judging_and_its_recording_has_been_charged() {
+    let scene =
+        Scene::builder().config("[limit]\nlock_after = 1\nlock_for = \"1h\"").enrolled("alice").build();
+    let login = scene.login_with_code_at("alice", THEN);
+    let stand = Stand::of(&scene);
+    let points = points_of(&scene, &login);
+    let recording = points.iter().filter(|point| point.name == "pwrite64").nth(1).unwrap();
+    stand.put_back();
+    assert!(strace::login_killed_at(&login, recording).is_none());
+    assert_eq!(login.code(), PamCode::MAXTRIES, "a guess for nothing");
+}
+
+#[test]
+fn recovery_codes_killed_at_any_call_leave_the_old_set_or_the_new_one() {
+    let scene = Scene::with(&["alice", "bob"]);
+    let bobs = files_of(&scene, "bob");
+    let old = renewed(&scene.desk(&RENEW).stdout).unwrap();
+    let mut old_works = BTreeSet::new();
+    killed_at_each(&scene, &RENEW, |point, said| {
+        let old_set = opens(&scene, "alice", &old[0]);
+        old_works.insert(old_set);
+        if let Some(new) = renewed(said) {
+            assert!(!old_set && opens(&scene, "alice", &new[0]), "not the set that was shown: {point:?}");
+        }
+        assert_eq!(status(&scene, "alice"), 0, "{point:?}");
+        assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS, "{point:?}");
+        let again = renewed(&scene.desk(&RENEW).stdout).unwrap();
+        assert!(!opens(&scene, "alice", &old[1]), "an old code after a new set: {point:?}");
+        assert!(opens(&scene, "alice", &again[0]), "{point:?}");
+        assert_eq!(files_of(&scene, "bob"), bobs, "{point:?}");
+    });
+    assert_eq!(old_works, BTreeSet::from([false, true]));
+}
+
+#[test]
+fn disable_killed_at_any_call_leaves_the_enrolment_or_none() {
+    let scene = Scene::with(&["alice", "bob"]);
+    let bobs = files_of(&scene, "bob");
+    let disable = ["--json", "disable", "alice", "--yes"];
+    let mut enrolled = BTreeSet::new();
+    killed_at_each(&scene, &disable, |point, _| {
+        enrolled.insert(whole_or_not_there(&scene, "alice", THEN, point));
+        let again = scene.desk(&disable);
+        assert!([0, NOT_ENROLLED].contains(&again.status), "{point:?}: {again:?}");
+        assert!(!whole_or_not_there(&scene, "alice", THEN + 60, point), "{point:?}");
+        assert_eq!(files_of(&scene, "bob"), bobs, "{point:?}");
+        let phone = ("alice".to_owned(), scene.authenticator("alice").clone());
+        import(&scene, &[phone], &[]).assert_done();
+        assert!(whole_or_not_there(&scene, "alice", THEN + 120, point), "cannot come back: {point:?}");
+    });
+    assert_eq!(enrolled, BTreeSet::from([false, true]));
+}
+
+#[test]
+fn an_import_killed_at_any_call_leaves_each_person_enrolled_or_not() {
+    let mut scene = Scene::with(&["alice"]);
+    let alices = files_of(&scene, "alice");
+    let people = ["carol", "dave"].map(|user| (user.to_owned(), Authenticator::random()));
+    for (user, authenticator) in &people {
+        scene.note(user, authenticator.clone());
+    }
+    let users = scene.write("users.oath", &users_file(&people));
+    let arguments = ["--json", "import", "oath", users.to_str().unwrap(), "--allow-unknown"];
+    let mut enrolled = BTreeSet::new();
+    killed_at_each(&scene, &arguments, |point, _| {
+        for (user, _) in &people {
+            enrolled.insert(whole_or_not_there(&scene, user, THEN, point));
+        }
+        let again = import(&scene, &people, &["--keep-going"]);
+        assert!([0, 1].contains(&again.status), "{point:?}: {again:?}");
+        for (user, _) in &people {
+            assert!(whole_or_not_there(&scene, user, THEN + 60, point), "{again:?} {point:?}");
+        }
+        assert_eq!(files_of(&scene, "alice"), alices, "{point:?}");
+    });
+    assert_eq!(enrolled, BTreeSet::from([false, true]));
+}
+
+#[test]
+fn unlock_killed_at_any_call_leaves_the_lock_or_lifts_it() {
+    let scene =
+        Scene::builder().config("[limit]\nlock_after = 1\nlock_for = \"1h\"").enrolled("alice").build();
+    let wrong = scene.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
+    assert_eq!(scene.login("alice").types(wrong).at(THEN).code(), PamCode::AUTH_ERR);
+    let unlock = ["--json", "unlock", "alice"];
+    let mut lifted = BTreeSet::new();
+    killed_at_each(&scene, &unlock, |point, _| {
+        let code = scene.login_with_code_at("alice", THEN).code();
+        assert!([PamCode::SUCCESS, PamCode::MAXTRIES].contains(&code), "{code:?} {point:?}");
+        lifted.insert(code);
+        assert_eq!(status(&scene, "alice"), 0, "{point:?}");
+        scene.desk(&unlock).assert_done();
+        assert_eq!(scene.login_with_code_at("alice", THEN + 60).code(), PamCode::SUCCESS, "{point:?}");
+    });
+    assert!(lifted.contains(&PamCode::SUCCESS));
+}
+
+#[test]
+fn a_repair_killed_at_any_call_leaves_a_broken_ledger_or_a_good_one() {
+    let scene = Scene::with(&["alice"]);
+    let codes = renewed(&scene.desk(&RENEW).stdout).unwrap();
+    let used = scene.code("alice");
+    assert_eq!(scene.login("alice").types(&used).code(), PamCode::SUCCESS);
+    fs::write(scene.ledger("alice"), vec![7; 4096]).unwrap();
+    let repair = ["--json", "unlock", "alice", "--repair"];
+    let mut repaired = BTreeSet::new();
+    killed_at_each(&scene, &repair, |point, _| {
+        assert_ne!(scene.login("alice").types(&used).code(), PamCode::SUCCESS, "{point:?}");
+        let code = scene.login_with_code_at("alice", THEN).code();
+        assert!([PamCode::SUCCESS, PamCode::SYSTEM_ERR].contains(&code), "{code:?} {point:?}");
+        repaired.insert(code);
+        let again = scene.desk(&repair);
+        assert_eq!(again.status, 0, "{again:?} {point:?}");
+        assert!(!opens(&scene, "alice", &codes[0]), "a recovery code outlived the repair: {point:?}");
+        assert_eq!(scene.login_with_code_at("alice", THEN + 60).code(), PamCode::SUCCESS, "{point:?}");
+    });
+    assert!(repaired.contains(&PamCode::SUCCESS));
+}
+
+#[test]
+fn a_keyring_whose_making_is_killed_at_any_call_is_whole_or_not_there() {
+    let scene = Scene::builder().build();
+    let init = ["keys", "init"];
+    fs::remove_file(scene.keyring()).unwrap();
+    let points = strace::record(&scene.command(&init), &[&scene.path("")]);
+    let mut made = BTreeSet::new();
+    for point in points {
+        let _ = fs::remove_file(scene.keyring());
+        let _ = strace::killed_at(&scene.command(&init), &point);
+        let whole = fs::read(scene.keyring()).ok();
+        made.insert(whole.is_some());
+        assert_eq!(scene.desk(&init).status, i32::from(whole.is_some()), "{point:?}");
+        if let Some(whole) = whole {
+            assert_eq!(fs::read(scene.keyring()).unwrap(), whole, "{point:?}");
+        }
+        let phone = ("alice".to_owned(), Authenticator::random());
+        import(&scene, &[phone], &[]).assert_done();
+        scene.desk(&["--json", "disable", "alice", "--yes"]).assert_done();
+    }
+    assert_eq!(made, BTreeSet::from([false, true]));
+}
+
+#[test]
+fn an_enrolment_killed_at_a_call_after_its_code_is_the_old_one_or_the_new() {
+    let mut scene = Scene::builder().account("alice").build();
+    let old = scene.enrol("alice", &[]);
+    let replace = ["enroll", "alice", "--replace"];
+    let stand = Stand::of(&scene);
+    let trace = Trace::new();
+    let (_, ended) = at_the_terminal(&trace.recording(&scene.command(&replace)));
+    assert_eq!(ended.status, 0, "{}", ended.screen);
+    let points = trace.points(&[&scene.state()]);
+    let first_write = points.iter().position(|point| point.name.starts_with("pwrite")).unwrap();
+    let mut in_place = BTreeSet::new();
+    for point in points.iter().skip(first_write).step_by(EVERY) {
+        stand.put_back();
+        let trace = Trace::new();
+        let (new, ended) = at_the_terminal(&trace.killing(&scene.command(&replace), point));
+        assert_eq!(ended.status, 128 + 9, "did not die at {point:?}: {}", ended.screen);
+        let opens_with = |phone: &Authenticator| {
+            let login = scene.login("alice").types(phone.code_at(THEN)).at(THEN);
+            login.code() == PamCode::SUCCESS
+        };
+        let (by_old, by_new) = (opens_with(&old.authenticator), opens_with(&new));
+        assert!(by_old != by_new, "old {by_old}, new {by_new}, killed at {point:?}");
+        in_place.insert(by_new);
+        assert_eq!(opens(&scene, "alice", &old.recovery_codes[0]), by_old, "half an enrolment: {point:?}");
+        if let Some(code) = desk::recovery_codes(&ended.screen).first() {
+            assert!(opens(&scene, "alice", code), "shown, but not good: {point:?}");
+        }
+        assert_eq!(status(&scene, "alice"), 0, "{point:?}");
+        let (_, again) = at_the_terminal(&scene.command(&replace));
+        assert_eq!(again.status, 0, "{point:?}: {}", again.screen);
+    }
+    assert_eq!(in_place, BTreeSet::from([false, true]));
+}
+
+const RENEW: [&str; 4] = ["--json", "recovery-codes", "alice", "--yes"];
+/// The exit status for somebody who is not enrolled.
+const NOT_ENROLLED: i32 = 3;
+/// A person at a terminal takes a while: of the calls that follow their code, one in so many is tried.
+const EVERY: usize = 2;
+
+/// The calls of a login on what is stored, and those after it.
+fn points_of(scene: &Scene, login: &Login) -> Vec<Point> {
+    let mut points = strace::record_login(login, &strace::stored(scene, "alice"));
+    points.extend(strace::ending());
+    points
+}
+
+/// Kills a command at each of its calls, and looks at what it left wherever that is not what was there before.
+fn killed_at_each(scene: &Scene, arguments: &[&str], mut check: impl FnMut(&Point, &str)) {
+    let stand = Stand::of(scene);
+    let points = strace::record(&scene.command(arguments), &[&scene.path("")]);
+    let mut changed = 0;
+    for point in points {
+        stand.put_back();
+        let before = Files::below(&scene.state());
+        let said = strace::killed_at(&scene.command(arguments), &point);
+        if Files::below(&scene.state()) != before {
+            changed += 1;
+            check(&point, &said);
+        }
+    }
+    assert!(changed > 3, "{arguments:?} changed nothing");
+}
+
+/// Is somebody enrolled? If so their code of that moment opens the door, and if not nothing is left of them that is
+/// taken for trouble.
+fn whole_or_not_there(scene: &Scene, user: &str, then: u64, point: &Point) -> bool {
+    let enrolled = status(scene, user);
+    assert!([0, NOT_ENROLLED].contains(&enrolled), "status {enrolled}: {point:?}");
+    let code = scene.login_with_code_at(user, then).code();
+    let event = scene.journal.last();
+    if enrolled == 0 {
+        assert_eq!(code, PamCode::SUCCESS, "{user} is enrolled by half: {event:?} {point:?}");
+    } else {
+        assert_ne!(code, PamCode::SUCCESS, "{user}: {point:?}");
+        assert_eq!(event.field("event"), "refused", "trouble with {user}: {event:?} {point:?}");
+    }
+    enrolled == 0
+}
+
+fn import(scene: &Scene, people: &[(String, Authenticator)], options: &[&str]) -> desk::Done {
+    let users = scene.write("import.oath", &users_file(people));
+    let users = users.to_string_lossy();
+    let mut arguments = vec!["--json", "import", "oath", &users, "--allow-unknown"];
+    arguments.extend(options);
+    scene.desk(&arguments)
+}
+
+/// Alice is enrolled anew by root, up to and with her code; gives what her phone then has.
+fn at_the_terminal(command: &Command) -> (Authenticator, Ended) {
+    let mut terminal = Terminal::open(command);
+    terminal.expect(&desk::asks_for_the_name("alice"));
+    terminal.types("alice");
+    let phone = desk::shown_authenticator(&mut terminal, &[]);
+    terminal.types(&phone.code());
+    (phone, terminal.end())
+}
+
+fn status(scene: &Scene, user: &str) -> i32 {
+    scene.desk(&["--json", "status", user]).status
+}
+
+fn opens(scene: &Scene, user: &str, answer: &str) -> bool {
+    scene.login(user).types(answer).at(THEN).code() == PamCode::SUCCESS
+}
