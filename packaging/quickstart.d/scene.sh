@@ -10,7 +10,8 @@ made_privsep_directory=no
 
 set_scene() {
     account=totp-demo-$(head -c 3 /dev/urandom | od -An -tx1 | tr -d ' \n')
-    scene=/run/$account
+    # Not in /run, which is open to everybody in some containers: sshd would not trust the key there.
+    scene=/var/lib/$account
     mkdir -m 0755 "$scene"
     useradd --create-home --home-dir "$scene/home" --shell /bin/bash --comment "pam_totp quickstart, to be deleted" "$account"
     hear_events
