@@ -47,16 +47,24 @@ fn line_of(bytes: &[u8], offset: usize) -> usize {
     bytes.iter().take(offset).filter(|&&byte| byte == b'\n').count().saturating_add(1)
 }
 
-/// serde repeats the offending value in some messages (`invalid type: string "…"`); in a keyring that would be the key.
+/// serde repeats the offending value in some messages (``invalid type: string "…"``, ``integer `…` ``); in a keyring that
+/// would be the key.
 fn without_values(message: &str) -> String {
-    let message = message.replace('\n', "; ");
-    match (message.find('"'), message.rfind('"')) {
-        (Some(first), Some(last)) if first < last && message.starts_with("invalid ") => {
-            let (head, _) = message.split_at(first);
-            let (_, tail) = message.split_at(last);
-            format!("{}{}", head.trim_end(), tail.trim_start_matches('"'))
-        }
-        _ => message,
+    let message = message.replace(['\n', '\r'], "; ");
+    let Some(found) = message.strip_prefix("invalid ").and_then(|_| message.find(['"', '`'])) else {
+        return message;
+    };
+    let (head, value) = message.split_at(found);
+    // A text may hold quotes of its own; a number, a truth value or a character holds no backtick.
+    let end = if value.starts_with('"') {
+        value.rfind('"')
+    } else {
+        value.match_indices('`').nth(1).map(|(at, _)| at)
+    };
+    match end.filter(|&end| end > 0).and_then(|end| value.get(end.saturating_add(1)..)) {
+        Some(tail) => format!("{}{tail}", head.trim_end()),
+        // Not as serde writes it: say nothing of it.
+        None => head.trim_end().to_owned(),
     }
 }
 
@@ -89,6 +97,25 @@ mod tests {
         let error = error(b"count = \"c2VjcmV0\"\n");
         assert!(!error.to_string().contains("c2VjcmV0"), "{error}");
         assert!(error.to_string().contains("expected u8"), "{error}");
+    }
+
+    #[test]
+    fn no_kind_of_value_is_repeated() {
+        for value in ["\"a\\\"b\"", "12345678", "true", "1.5", "[1]", "{ a = 1 }", "2026-11-20", "0x1234"] {
+            #[derive(Deserialize, Debug)]
+            #[expect(dead_code, reason = "only parsed")]
+            struct Text {
+                text: (),
+            }
+            let text = format!("text = {value}\n");
+            let error = parse::<Text>(Path::new("/x"), text.as_bytes(), "mend it").unwrap_err();
+            let inner = value.trim_matches(['"', '[', ']']);
+            assert!(
+                !error.problem.contains(inner) && !error.problem.contains("305419896"),
+                "{value}: {error}"
+            );
+            assert!(error.problem.contains("expected"), "{value}: {error}");
+        }
     }
 
     #[test]
