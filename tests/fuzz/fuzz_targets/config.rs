@@ -1,0 +1,40 @@
+//! The config: whatever is accepted is in range for every service, and a mistake shows to all services alike.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use std::path::Path;
+use totp_core::config::Config;
+use totp_core::limit::MOST_ATTEMPTS;
+use totp_core::recovery::MOST_CODES;
+use totp_core::time::Seconds;
+use totp_fuzz::assert_names_a_place;
+
+fuzz_target!(|document: &[u8]| {
+    let parse = |service| Config::parse(Path::new("/c.toml"), document, service);
+    match (parse(None), parse(Some("sudo"))) {
+        (Ok(desk), Ok(sudo)) => {
+            assert_in_range(&desk);
+            assert_in_range(&sudo);
+            assert_eq!(desk.greatest_drift_steps, sudo.greatest_drift_steps);
+        }
+        (Err(desk), Err(sudo)) => {
+            assert_eq!(desk, sudo);
+            assert_names_a_place(&desk, document);
+        }
+        (desk, sudo) => panic!("the desk and a service disagree: {desk:?}, {sudo:?}"),
+    }
+});
+
+fn assert_in_range(config: &Config) {
+    let Config { paths, limit, .. } = config;
+    for path in [&paths.state, &paths.keyring, &paths.runtime, &paths.syslog] {
+        assert!(path.is_absolute());
+    }
+    assert!(config.drift_steps <= config.greatest_drift_steps && config.greatest_drift_steps <= 10);
+    assert!(config.answer_within > Seconds(0));
+    assert!((1..=MOST_ATTEMPTS).contains(&limit.attempts) && limit.per > Seconds(0));
+    assert!(1 <= limit.lock_after && limit.lock_after <= limit.disable_after && limit.disable_after <= 1000);
+    assert!(Seconds(0) < limit.lock_for && limit.lock_for <= limit.lock_max);
+    assert!(config.fail_delay <= Seconds(10));
+    assert!((1..=MOST_CODES).contains(&config.recovery_codes) && config.warn_below <= MOST_CODES);
+}

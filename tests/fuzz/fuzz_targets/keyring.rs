@@ -1,0 +1,39 @@
+//! The keyring: an error says the same whatever the key is, and an accepted one has one active key among keys of distinct ids.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use std::path::Path;
+use totp_core::DocumentError;
+use totp_core::keyring::Keyring;
+use totp_fuzz::{LETTERS, assert_names_a_place, assert_same_words, two_secrets};
+
+fuzz_target!(|document: &[u8]| {
+    match parse(document) {
+        Ok(keyring) => assert_has_one_active_key(&keyring),
+        Err(error) => assert_names_a_place(&error, document),
+    }
+    if let Some([one, other]) = two_secrets(document, LETTERS, is_key) {
+        assert_same_words(parse(&one), parse(&other));
+    }
+});
+
+fn parse(document: &[u8]) -> Result<Keyring, DocumentError> {
+    Keyring::parse(Path::new("/keyring.toml"), document)
+}
+
+fn assert_has_one_active_key(keyring: &Keyring) {
+    let ids: Vec<(&str, bool)> = keyring.ids().collect();
+    assert_eq!(ids.iter().filter(|(_, active)| *active).count(), 1);
+    for (at, (id, _)) in ids.iter().enumerate() {
+        assert!(is_id(id) && !ids[..at].iter().any(|(other, _)| other == id));
+    }
+}
+
+fn is_id(id: &str) -> bool {
+    !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+/// On a line of its own that begins with `secret`; behind a comma there may be an id, which errors do name.
+fn is_key(before: &[u8]) -> bool {
+    before.trim_ascii_start().starts_with(b"secret") && !before.contains(&b',')
+}

@@ -1,0 +1,138 @@
+//! The ledger: what checks comes back from its own page, and no torn write of the next page loses the last one.
+//!
+//! The pages are crate-private, so the module is included by path with what it stands on. A fuzzer does not find a
+//! SHA-256: where the first byte of the input is even, its pages are sealed before they are read.
+#![no_main]
+
+#[path = "../../../totp-core/src/id.rs"]
+#[allow(dead_code, reason = "the rest of the library uses it")]
+mod id;
+#[path = "../../../totp-core/src/ledger.rs"]
+#[allow(dead_code, reason = "the rest of the library uses it")]
+mod ledger;
+#[path = "../../../totp-core/src/limit.rs"]
+#[allow(dead_code, reason = "the rest of the library uses it")]
+mod limit;
+#[path = "../../../totp-core/src/secret.rs"]
+#[allow(dead_code, reason = "the rest of the library uses it")]
+mod secret;
+#[path = "../../../totp-core/src/time.rs"]
+#[allow(dead_code, reason = "the rest of the library uses it")]
+mod time;
+mod credential {
+    pub(crate) use totp_core::credential::{Credential, MOST_AUTHENTICATORS};
+}
+mod recovery {
+    pub(crate) use totp_core::recovery::MOST_CODES;
+}
+
+use id::Id;
+use ledger::{LENGTH, Ledger, PAGE, Pages, Place, encode};
+use libfuzzer_sys::fuzz_target;
+use limit::{Limit, MOST_ATTEMPTS, Standing};
+use sha2::{Digest, Sha256};
+use time::Seconds;
+
+/// Bytes of a page that the checksum covers.
+const FIELDS: usize = 448;
+/// Where a page's credential stands, behind magic, version and sequence.
+const CREDENTIAL: std::ops::Range<usize> = 20..36;
+
+const LIMIT: Limit = Limit {
+    attempts: 5,
+    per: Seconds(60),
+    lock_after: 10,
+    lock_for: Seconds(60),
+    lock_max: Seconds(86400),
+    disable_after: 100,
+};
+
+fuzz_target!(|input: &[u8]| {
+    let Some((&[kind, torn_high, torn_low], bytes)) = input.split_first_chunk() else { return };
+    if kind % 2 == 1 {
+        check(bytes, 0);
+    } else {
+        check(&sealed(bytes), usize::from(u16::from_be_bytes([torn_high, torn_low])) % PAGE);
+    }
+});
+
+/// A file of two pages with these fields, whose checksums are right.
+fn sealed(fields: &[u8]) -> Vec<u8> {
+    let mut file = Vec::with_capacity(LENGTH);
+    for at in 0..2 {
+        let fields = fields.get(at * FIELDS..).unwrap_or_default();
+        let mut page = fields[..fields.len().min(FIELDS)].to_vec();
+        page.resize(FIELDS, 0);
+        let checksum = Sha256::digest(&page);
+        page.resize(PAGE - checksum.len(), 0);
+        page.extend(checksum);
+        file.extend(page);
+    }
+    file
+}
+
+fn check(file: &[u8], torn: usize) {
+    let ids = [0, PAGE].map(|page| {
+        let id = file.get(page..).and_then(|page| page.get(CREDENTIAL))?;
+        id.try_into().ok().map(Id::new)
+    });
+    for id in ids.into_iter().flatten() {
+        let Some((ledger, place)) = Pages::read(file).newest_of(id) else { continue };
+        assert_eq!(ledger.credential, id);
+        assert_eq!(Pages::read(file).none_enrolled(), ids.contains(&Some(Id::NONE)) && none_checks(file));
+        assert!(ledger.progress.len() <= credential::MOST_AUTHENTICATORS);
+        assert!(ledger.tries.recent.len() <= MOST_ATTEMPTS);
+        assert!(place.spare < 2);
+        assert_comes_back(&ledger);
+        assert_waits_are_bounded(&ledger);
+        assert_outlasts_a_torn_write(file, &ledger, place, torn);
+    }
+}
+
+fn none_checks(file: &[u8]) -> bool {
+    Pages::read(file).newest_of(Id::NONE).is_some()
+}
+
+fn assert_comes_back(ledger: &Ledger) {
+    let mut file = encode(ledger, 7);
+    assert_eq!(file.len(), PAGE);
+    file.resize(LENGTH, 0);
+    let (again, place) = Pages::read(&file).newest_of(ledger.credential).expect("a page that was written");
+    assert_eq!((again, place), (ledger.clone(), Place { spare: 1, sequence: 8 }));
+}
+
+/// Whatever stamps the file holds, a window keeps nobody longer than its length, and who is disabled stays so.
+fn assert_waits_are_bounded(ledger: &Ledger) {
+    let disabled = ledger.tries.consecutive >= LIMIT.disable_after;
+    for now in [0, 1_800_000_000, u64::MAX] {
+        match LIMIT.standing(&ledger.tries, now) {
+            Standing::Limited(wait) => assert!(!disabled && wait <= LIMIT.per),
+            Standing::Locked(wait) => assert!(!disabled && wait > Seconds(0)),
+            Standing::Open => assert!(!disabled),
+            Standing::Disabled => assert!(disabled),
+        }
+    }
+}
+
+/// Writes a later page beside `ledger`'s: whole it is the newest, and torn it leaves `ledger` (or is whole by chance).
+fn assert_outlasts_a_torn_write(file: &[u8], ledger: &Ledger, place: Place, torn: usize) {
+    // The last number there is has none after it; two writes a second reach it in 292 thousand million years.
+    if place.sequence == u64::MAX || file.len() < LENGTH {
+        return;
+    }
+    let mut next = ledger.clone();
+    next.tries.consecutive = next.tries.consecutive.wrapping_add(1);
+    let page = encode(&next, place.sequence);
+    let mut written = file.to_vec();
+    let at = place.spare * PAGE;
+    written[at..at + torn].copy_from_slice(&page[..torn]);
+    let (read, _) = Pages::read(&written).newest_of(ledger.credential).expect("the page before it");
+    if written[at..at + PAGE] == page {
+        assert_eq!(read, next);
+    } else {
+        assert_eq!(read, *ledger);
+    }
+    written[at..at + PAGE].copy_from_slice(&page);
+    let (read, after) = Pages::read(&written).newest_of(ledger.credential).expect("the new page");
+    assert_eq!((read, after), (next, place.other()));
+}

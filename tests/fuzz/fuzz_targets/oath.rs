@@ -1,0 +1,46 @@
+//! A line of pam_oath's users file: a token is in range and comes back, and a problem says nothing of the secret.
+//!
+//! The parser belongs to a program, not to a library, so its file is included by path.
+#![no_main]
+
+#[path = "../../../totp-enroll/src/import/oath.rs"]
+mod oath;
+
+use data_encoding::HEXLOWER;
+use libfuzzer_sys::fuzz_target;
+use totp_core::code::DIGITS;
+use totp_core::totp::{Algorithm, PERIODS};
+use totp_fuzz::{HEX, assert_same_words, two_secrets};
+
+fuzz_target!(|line: &[u8]| {
+    match oath::parse(line) {
+        Ok(Some(token)) => assert_comes_back(&token),
+        Ok(None) => {
+            assert!(line.trim_ascii().first().is_none_or(|&first| first == b'#' || !first.is_ascii_graphic()))
+        }
+        Err(problem) => assert!(!problem.to_string().contains('\n')),
+    }
+    if let Some([one, other]) = two_secrets(line, HEX, is_password_or_secret) {
+        assert_same_words(oath::parse(&one), oath::parse(&other));
+    }
+});
+
+fn assert_comes_back(token: &oath::Token) {
+    let (digits, period) = (token.parameters.digits(), token.parameters.period());
+    assert_eq!(token.parameters.algorithm(), Algorithm::Sha1);
+    assert!(DIGITS.contains(&digits) && PERIODS.contains(&period));
+    assert!(!token.user.is_empty() && !token.user.contains(|c: char| c.is_ascii_whitespace()));
+    assert!(!token.secret.expose().is_empty());
+    let secret = HEXLOWER.encode(token.secret.expose());
+    let line = format!("HOTP/T{period}/{digits}\t{}\t-\t{secret}", token.user);
+    let again = oath::parse(line.as_bytes()).expect("our own line").expect("a token");
+    assert_eq!((again.user.as_str(), again.parameters), (token.user.as_str(), token.parameters));
+    assert_eq!(again.secret.expose(), token.secret.expose());
+}
+
+/// In the third field or the fourth.
+fn is_password_or_secret(before: &[u8]) -> bool {
+    let fields = before.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty()).count();
+    let inside = before.last().is_some_and(|byte| !byte.is_ascii_whitespace());
+    matches!((fields, inside), (2 | 3, false) | (3 | 4, true))
+}
