@@ -241,7 +241,7 @@ impl<H: Held> Attempt<'_, H> {
         let mut charged = self.ledger.clone();
         let lock = self.rules.limit.charge(&mut charged.tries, self.now.realtime);
         self.held.replace(&charged, Durability::Process)?;
-        match self.find_step(&generators, code)? {
+        match self.find_step(&generators, code) {
             Found::Fresh(authenticator) => {
                 let wrong_before = self.ledger.tries.consecutive();
                 self.ledger.tries.succeed();
@@ -280,7 +280,7 @@ impl<H: Held> Attempt<'_, H> {
     }
 
     /// Moves on every authenticator that the code fits, so that one code cannot be used once for each.
-    fn find_step(&mut self, generators: &[Generator], code: &Secret) -> Result<Found, Trouble> {
+    fn find_step(&mut self, generators: &[Generator], code: &Secret) -> Found {
         let mut found = Found::Nothing;
         let authenticators = self.held.credential().authenticators().iter().zip(generators);
         for ((authenticator, generator), progress) in authenticators.zip(&mut self.ledger.progress) {
@@ -310,7 +310,7 @@ impl<H: Held> Attempt<'_, H> {
                 found = Found::Stale(stale);
             }
         }
-        Ok(found)
+        found
     }
 
     fn recovery(mut self, code: &Secret, standing: Standing) -> Result<Verdict, Trouble> {

@@ -16,7 +16,7 @@ use totp_core::enrolment;
 use totp_core::event::Name;
 use totp_core::login::Account;
 use totp_core::secret::Secret;
-use totp_core::store::InPlace;
+use totp_core::store::{Held, InPlace};
 use totp_core::totp::Parameters;
 
 /// The longest issuer, in bytes: apps cut what is longer, and the QR code grows with it.
@@ -89,9 +89,7 @@ fn way(desk: &Desk, options: &Enroll, account: &Account, label: &Label) -> Resul
         }
         (true, true, _) => {
             let held = desk.hold(account)?.ok_or_else(|| Failure::not_enrolled(name))?;
-            totp_core::store::Held::credential(&held)
-                .room_for(label)
-                .map_err(|e| Failure::refused(e.to_string()))?;
+            held.credential().room_for(label).map_err(|error| Failure::refused(error.to_string()))?;
             drop(held);
             authorise(desk, account, consent, "adds an authenticator that can open this account")?;
             Ok(Way::Add)

@@ -314,10 +314,9 @@ impl Entry for FileEntry {
         first.rooms.credentials.sync_everything()?;
         batch.iter().try_for_each(|(entry, ..)| entry.put_in_place())?;
         first.rooms.credentials.sync()?;
-        batch
-            .iter()
-            .zip(places)
-            .try_for_each(|((entry, _, ledger), place)| entry.write(ledger, place.other()))
+        let mut twins = batch.iter().zip(places);
+        twins.try_for_each(|((entry, _, ledger), place)| entry.write(ledger, place.other()))?;
+        first.rooms.ledgers.sync_everything()
     }
 
     fn withdraw(self) -> Result<(), StoreError> {
