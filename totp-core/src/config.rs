@@ -1,11 +1,14 @@
 //! The config document: what one PAM service asks for, after its overrides.
 
+mod raw;
+
+use crate::device::{Mode, Remember};
 use crate::document::{self, DocumentError};
 use crate::limit::{Limit, MOST_ATTEMPTS};
+use crate::policy::Policy;
 use crate::recovery::MOST_CODES;
 use crate::time::Seconds;
-use serde::Deserialize;
-use std::collections::BTreeMap;
+use raw::{Bind, Ranged, Raw, Sections};
 use std::path::{Path, PathBuf};
 
 /// Where the config is read from unless told otherwise.
@@ -38,6 +41,10 @@ pub struct Config {
     pub recovery_codes: usize,
     /// Fewer left than this is worth a warning.
     pub warn_below: usize,
+    /// What is required of whom.
+    pub policy: Policy,
+    /// Nothing is said at the door beside the prompts.
+    pub quiet: bool,
 }
 
 /// Where things lie.
@@ -67,15 +74,17 @@ impl Config {
     /// # Errors
     /// [`DocumentError`] with the line where there is one; an unknown key is one.
     pub fn parse(file: &Path, bytes: &[u8], service: Option<&str>) -> Result<Self, DocumentError> {
-        let Raw { paths, totp, limit, recovery, service: services } = document::parse(file, bytes, MEND)?;
-        let general = Sections { paths, totp, limit, recovery };
+        let Raw { quiet, paths, totp, limit, recovery, fresh, remember, require, accept, service: services } =
+            document::parse(file, bytes, MEND)?;
+        let general = Sections { quiet, paths, totp, limit, recovery, fresh, remember, require, accept };
         let mut config = Self::merge(&Sections::default(), &general);
         config.check("").map_err(|problem| DocumentError::new(file, problem))?;
         // Every service is checked at every reading: a mistake shows at once, not when that service is used.
         for (name, special) in &services {
             let special = Self::merge(special, &general);
+            // The name may be any text.
             special
-                .check(&format!("service.{name}."))
+                .check(&format!("service.{}.", name.escape_debug()))
                 .map_err(|problem| DocumentError::new(file, problem))?;
             config.greatest_drift_steps = config.greatest_drift_steps.max(special.drift_steps);
         }
@@ -85,14 +94,14 @@ impl Config {
     }
 
     fn merge(special: &Sections, general: &Sections) -> Self {
-        let path = |of: fn(&RawPaths) -> &Option<Absolute>, default: &str| {
+        let path = |of: fn(&raw::Paths) -> &Option<raw::Absolute>, default: &str| {
             let set = of(&special.paths).as_ref().or(of(&general.paths).as_ref());
             set.map_or_else(|| PathBuf::from(default), |path| path.0.clone())
         };
-        let limit = |of: fn(&RawLimit) -> Option<u32>, default: u32| {
+        let limit = |of: fn(&raw::Limit) -> Option<u32>, default: u32| {
             of(&special.limit).or(of(&general.limit)).unwrap_or(default)
         };
-        let length = |of: fn(&RawLimit) -> Option<Seconds>, default: u64| {
+        let length = |of: fn(&raw::Limit) -> Option<Seconds>, default: u64| {
             of(&special.limit).or(of(&general.limit)).unwrap_or(Seconds(default))
         };
         let (totp, recovery) = ((&special.totp, &general.totp), (&special.recovery, &general.recovery));
@@ -119,12 +128,51 @@ impl Config {
             fail_delay: length(|limit| limit.fail_delay, 0),
             recovery_codes: recovery.0.codes.or(recovery.1.codes).map_or(10, |Ranged(n)| n as usize),
             warn_below: recovery.0.warn_below.or(recovery.1.warn_below).map_or(3, |Ranged(n)| n as usize),
+            policy: Self::policy(special, general),
+            quiet: special.quiet.or(general.quiet).unwrap_or(false),
+        }
+    }
+
+    fn policy(special: &Sections, general: &Sections) -> Policy {
+        let (require, accept) = ((&special.require, &general.require), (&special.accept, &general.accept));
+        let list = |of: fn(&raw::Require) -> &Option<Vec<String>>| {
+            of(require.0).as_ref().or(of(require.1).as_ref()).cloned().unwrap_or_default()
+        };
+        let networks = require.0.exempt_networks.as_ref().or(require.1.exempt_networks.as_ref());
+        Policy {
+            groups: list(|require| &require.groups),
+            exempt_groups: list(|require| &require.exempt_groups),
+            exempt_networks: networks.cloned().unwrap_or_default(),
+            enroll_by: require.0.enroll_by.or(require.1.enroll_by),
+            enroll_at_login: require.0.enroll_at_login.or(require.1.enroll_at_login).unwrap_or(false),
+            // Only the line in the service file says that.
+            nullok: false,
+            fresh: special.fresh.within.or(general.fresh.within).unwrap_or(Seconds(0)),
+            remember: Self::remember(&special.remember, &general.remember),
+            ssh_security_keys: accept.0.ssh_security_keys.or(accept.1.ssh_security_keys).unwrap_or(false),
+        }
+    }
+
+    fn remember(special: &raw::Remember, general: &raw::Remember) -> Remember {
+        let bind = special.bind.as_ref().or(general.bind.as_ref());
+        let binds = |what: Bind| bind.is_none_or(|bind| bind.contains(&what));
+        let ipv4 = special.ipv4_prefix.or(general.ipv4_prefix);
+        let ipv6 = special.ipv6_prefix.or(general.ipv6_prefix);
+        Remember {
+            mode: special.mode.or(general.mode).map_or(Mode::Off, Mode::from),
+            length: special.length.or(general.length).unwrap_or(Seconds(30 * 86400)),
+            bind_key: binds(Bind::SshKey),
+            bind_address: binds(Bind::Address),
+            ipv4_prefix: ipv4.map_or(32, |Ranged(bits)| u8::try_from(bits).unwrap_or(32)),
+            ipv6_prefix: ipv6.map_or(64, |Ranged(bits)| u8::try_from(bits).unwrap_or(128)),
         }
     }
 
     /// Finds contradictions; `of` goes before each key's name.
     fn check(&self, of: &str) -> Result<(), String> {
-        let limit = &self.limit;
+        let (limit, policy) = (&self.limit, &self.policy);
+        let remember = &policy.remember;
+        let both = policy.groups.iter().find(|group| policy.exempt_groups.contains(group));
         let rules = [
             (
                 self.answer_within == Seconds(0),
@@ -141,101 +189,33 @@ impl Config {
                 limit.lock_after > limit.disable_after,
                 "limit.lock_after is more than limit.disable_after, so no lock would ever start: make it less",
             ),
+            (
+                !remember.bind_key && !remember.bind_address,
+                "remember.bind is empty, so that every device would be the remembered one: name \"ssh-key\", \"address\" or both",
+            ),
+            (
+                remember.length == Seconds(0),
+                "remember.for is zero, so no device would be remembered: make it longer, or set remember.mode = \"off\"",
+            ),
+            (
+                both.is_some(),
+                "require.groups and require.exempt_groups name the same group: take it out of one of them",
+            ),
+            (
+                policy.named_groups().any(str::is_empty),
+                "require.groups or require.exempt_groups names a group without a name: take it out",
+            ),
         ];
         rules.iter().find(|(broken, _)| *broken).map_or(Ok(()), |(_, problem)| Err(format!("{of}{problem}")))
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Raw {
-    #[serde(default)]
-    paths: RawPaths,
-    #[serde(default)]
-    totp: RawTotp,
-    #[serde(default)]
-    limit: RawLimit,
-    #[serde(default)]
-    recovery: RawRecovery,
-    #[serde(default)]
-    service: BTreeMap<String, Sections>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default, deny_unknown_fields)]
-struct Sections {
-    paths: RawPaths,
-    totp: RawTotp,
-    limit: RawLimit,
-    recovery: RawRecovery,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default, deny_unknown_fields)]
-struct RawPaths {
-    state: Option<Absolute>,
-    keyring: Option<Absolute>,
-    runtime: Option<Absolute>,
-    syslog: Option<Absolute>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default, deny_unknown_fields)]
-struct RawTotp {
-    drift_steps: Option<Ranged<0, 10>>,
-    answer_within: Option<Seconds>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default, deny_unknown_fields)]
-struct RawLimit {
-    attempts: Option<Ranged<1, MOST_TRIES>>,
-    per: Option<Seconds>,
-    lock_after: Option<Ranged<1, 1000>>,
-    lock_for: Option<Seconds>,
-    lock_max: Option<Seconds>,
-    disable_after: Option<Ranged<1, 1000>>,
-    fail_delay: Option<Seconds>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default, deny_unknown_fields)]
-struct RawRecovery {
-    codes: Option<Ranged<1, MOST_RECOVERY>>,
-    warn_below: Option<Ranged<0, MOST_RECOVERY>>,
-}
-
-/// A number within bounds; checked while reading, so that the error has its line.
-#[derive(Clone, Copy)]
-struct Ranged<const MIN: u32, const MAX: u32>(u32);
-
-impl<'de, const MIN: u32, const MAX: u32> Deserialize<'de> for Ranged<MIN, MAX> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let number = i64::deserialize(deserializer)?;
-        match u32::try_from(number) {
-            Ok(number) if (MIN..=MAX).contains(&number) => Ok(Self(number)),
-            _ => Err(serde::de::Error::custom(format!("{number} is out of range: {MIN} to {MAX}"))),
-        }
-    }
-}
-
-/// A path that does not depend on where the program was started.
-struct Absolute(PathBuf);
-
-impl<'de> Deserialize<'de> for Absolute {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let path = PathBuf::deserialize(deserializer)?;
-        if path.is_absolute() {
-            Ok(Self(path))
-        } else {
-            Err(serde::de::Error::custom("a path must start with /"))
-        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network::Network;
+    use crate::time::Date;
+    use std::collections::BTreeMap;
 
     fn parse(text: &str, service: Option<&str>) -> Result<Config, String> {
         Config::parse(Path::new("/c.toml"), text.as_bytes(), service).map_err(|error| error.to_string())
@@ -251,6 +231,52 @@ mod tests {
         assert_eq!((config.limit.lock_for, config.limit.lock_max), (Seconds(60), Seconds(86400)));
         assert_eq!(config.fail_delay, Seconds(0));
         assert_eq!((config.recovery_codes, config.warn_below), (10, 3));
+        assert!(!config.quiet);
+        let remember = Remember { length: Seconds(30 * 86400), ipv6_prefix: 64, ..Remember::OFF };
+        assert_eq!(config.policy, Policy { remember, ..Policy::strict() });
+    }
+
+    #[test]
+    fn what_is_required_of_whom_is_read() {
+        let text = "quiet = true\n[fresh]\nfor = \"15m\"\n[remember]\nmode = \"ask\"\nfor = \"7d\"\nbind = [\"address\"]\n\
+            ipv4_prefix = 24\nipv6_prefix = 56\n[require]\ngroups = [\"staff\"]\nexempt_groups = [\"robots\"]\n\
+            exempt_networks = [\"192.0.2.0/24\", \"2001:db8::/32\"]\nenroll_by = 2026-12-31\nenroll_at_login = true\n\
+            [accept]\nssh_security_keys = true\n\
+            [service.sudo]\nquiet = false\n[service.sudo.fresh]\nfor = \"0s\"\n[service.sudo.require]\ngroups = []\n\
+            [service.sudo.remember]\nmode = \"always\"\nbind = [\"ssh-key\"]\n";
+        let config = parse(text, Some("sshd")).unwrap();
+        let remember = Remember {
+            mode: Mode::Ask,
+            length: Seconds(7 * 86400),
+            bind_key: false,
+            bind_address: true,
+            ipv4_prefix: 24,
+            ipv6_prefix: 56,
+        };
+        let networks = ["192.0.2.0/24", "2001:db8::/32"].map(|text| Network::parse(text).unwrap());
+        let policy = Policy {
+            groups: vec!["staff".to_owned()],
+            exempt_groups: vec!["robots".to_owned()],
+            exempt_networks: networks.to_vec(),
+            enroll_by: toml::from_str::<BTreeMap<String, Date>>("by = 2026-12-31").unwrap().remove("by"),
+            enroll_at_login: true,
+            nullok: false,
+            fresh: Seconds(900),
+            remember,
+            ssh_security_keys: true,
+        };
+        assert!(config.quiet);
+        assert_eq!(config.policy, policy);
+        let sudo = parse(text, Some("sudo")).unwrap();
+        assert!(!sudo.quiet);
+        let remember = Remember { mode: Mode::Always, bind_key: true, bind_address: false, ..remember };
+        assert_eq!(sudo.policy, Policy { groups: Vec::new(), fresh: Seconds(0), remember, ..policy });
+    }
+
+    #[test]
+    fn a_services_name_breaks_no_line_of_an_error() {
+        let error = parse("[service.\"a\\nb\".limit]\nlock_after = 101\n", None).unwrap_err();
+        assert!(!error.contains('\n') && error.contains("service.a\\nb.limit"), "{error}");
     }
 
     #[test]
@@ -267,7 +293,20 @@ mod tests {
         for (text, problem) in [
             ("[totp]\ndrift = 1\n", "line 2: unknown field `drift`"),
             ("wat = 1\n", "line 1: unknown field `wat`"),
-            ("[require]\n", "unknown field `require`"),
+            ("[requires]\n", "unknown field `requires`"),
+            ("[fresh]\nwithin = \"5m\"\n", "line 2: unknown field `within`"),
+            ("[fresh]\nfor = 5\n", "line 2: invalid type"),
+            ("[remember]\nmode = \"sometimes\"\n", "line 2: unknown variant"),
+            ("[remember]\nbind = [\"host-name\"]\n", "line 2: unknown variant"),
+            ("[remember]\nipv4_prefix = 33\n", "line 2: 33 is out of range: 0 to 32"),
+            ("[remember]\nipv6_prefix = 129\n", "line 2: 129 is out of range: 0 to 128"),
+            ("[require]\nexempt_networks = [\"192.0.2.0/24\", \"10.0.0.0\"]\n", "line 2: is not a network"),
+            ("[require]\nexempt_networks = [\"10.0.0.1/8\"]\n", "line 2: has bits set behind"),
+            ("[require]\nenroll_by = 2026-02-30\n", "line 2: "),
+            ("[require]\nenroll_by = \"tomorrow\"\n", "line 2: is not a day"),
+            ("[require]\ngroups = \"staff\"\n", "line 2: invalid type"),
+            ("[accept]\nssh_security_keys = \"yes\"\n", "line 2: invalid type"),
+            ("quiet = 1\n", "line 1: invalid type"),
             ("[service.sudo]\n[service.sudo.limits]\n", "unknown field `limits`"),
             ("[totp]\ndrift_steps = 11\n", "line 2: 11 is out of range: 0 to 10"),
             ("[totp]\ndrift_steps = -1\n", "line 2: -1 is out of range"),
@@ -293,6 +332,11 @@ mod tests {
             "[limit]\nlock_for = \"2d\"\n",
             "[limit]\nlock_after = 101\n",
             "[limit]\nfail_delay = \"11s\"\n",
+            "[remember]\nbind = []\n",
+            "[remember]\nmode = \"ask\"\nfor = \"0s\"\n",
+            "[require]\ngroups = [\"a\", \"b\"]\nexempt_groups = [\"b\"]\n",
+            "[require]\ngroups = [\"\"]\n",
+            "[require]\ngroups = [\"a\"]\n[service.sudo.require]\nexempt_groups = [\"a\"]\n",
         ] {
             assert!(parse(text, None).is_err(), "{text}");
         }

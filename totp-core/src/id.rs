@@ -28,6 +28,12 @@ impl Id {
         &self.0
     }
 
+    /// What documents wrote; "none" is never written.
+    pub(crate) fn from_hex(text: &str) -> Option<Self> {
+        let bytes = HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok()?;
+        Some(Self(bytes)).filter(|&id| id != Self::NONE)
+    }
+
     /// As documents write it.
     pub(crate) fn to_hex(self) -> String {
         HEXLOWER.encode(&self.0)
@@ -43,11 +49,7 @@ impl Serialize for Id {
 impl<'de> Deserialize<'de> for Id {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        let bytes = HEXLOWER.decode(text.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
-        match bytes.map(Self) {
-            Some(id) if id != Self::NONE => Ok(id),
-            _ => Err(serde::de::Error::custom("is not an id of 32 hexadecimal digits")),
-        }
+        Self::from_hex(&text).ok_or_else(|| serde::de::Error::custom("is not an id of 32 hexadecimal digits"))
     }
 }
 

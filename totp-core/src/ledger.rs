@@ -1,12 +1,13 @@
 //! The ledger document: what has happened to one user's codes. Two pages in one file that never grows and is never renamed.
 //!
 //! A page is 2048 bytes: magic, version, sequence, the fields below in big-endian order, zeros, and at its end the
-//! SHA-256 of its first 448 bytes, which hold all the fields of this version; what lies between must be zero. (To hash
-//! the zeros too would cost a login four times as much as all its cryptography.) A write goes to the page that is not in use; a reader takes the newest page that checks *and
+//! SHA-256 of all that holds fields: its first 448 bytes, and the 960 after them where there are remembered devices. The
+//! rest must be zero. (To hash the zeros too would cost a login four times as much as all its cryptography.) A write goes to the page that is not in use; a reader takes the newest page that checks *and
 //! belongs to the credential in place*. So a write that is torn leaves the page before it, and an enrolment that is
 //! killed between its ledger and its credential leaves the old enrolment with the old page.
 
 use crate::credential::{Credential, MOST_AUTHENTICATORS};
+use crate::device::{Device, MOST_DEVICES, Mark};
 use crate::id::Id;
 use crate::limit::{MOST_ATTEMPTS, Tries};
 use crate::recovery::MOST_CODES;
@@ -18,8 +19,13 @@ pub(crate) const PAGE: usize = 2048;
 pub(crate) const LENGTH: usize = 2 * PAGE;
 const CHECKSUM: usize = 32;
 const BODY: usize = PAGE - CHECKSUM;
-/// Bytes that hold fields, and that the checksum covers: whole blocks of SHA-256.
+/// Bytes that hold the fields of everybody, and that the checksum covers: whole blocks of SHA-256.
 const FIELDS: usize = 448;
+/// Where the number of remembered devices lies: behind all other fields.
+const DEVICE_COUNT: usize = 409;
+/// Bytes of one remembered device, and of all; the checksum covers them where there is one.
+const DEVICE: usize = 60;
+const DEVICES: usize = DEVICE * MOST_DEVICES;
 const MAGIC: &[u8; 8] = b"PTLEDGER";
 const VERSION: u32 = 1;
 
@@ -33,6 +39,8 @@ pub struct Ledger {
     pub(crate) tries: Tries,
     pub(crate) recovery: RecoveryMarks,
     pub(crate) last_login: Option<LastLogin>,
+    /// At most [`MOST_DEVICES`].
+    pub(crate) devices: Vec<Device>,
 }
 
 /// How far one authenticator has been used.
@@ -80,6 +88,8 @@ pub enum LoginMethod {
     Totp,
     /// A recovery code.
     RecoveryCode,
+    /// A remembered device; no code was asked for.
+    RememberedDevice,
 }
 
 impl LoginMethod {
@@ -89,6 +99,7 @@ impl LoginMethod {
         match self {
             Self::Totp => "totp",
             Self::RecoveryCode => "recovery_code",
+            Self::RememberedDevice => "remembered_device",
         }
     }
 }
@@ -102,7 +113,14 @@ impl Default for Ledger {
 impl Ledger {
     pub(crate) fn of(credential: Id, progress: Vec<Progress>) -> Self {
         let recovery = RecoveryMarks { set: Id::NONE, used: [0; MOST_CODES] };
-        Self { credential, progress, tries: Tries::default(), recovery, last_login: None }
+        Self {
+            credential,
+            progress,
+            tries: Tries::default(),
+            recovery,
+            last_login: None,
+            devices: Vec::new(),
+        }
     }
 
     /// Whether there is a place for each authenticator.
@@ -131,6 +149,12 @@ impl Ledger {
     #[must_use]
     pub fn last_login(&self) -> Option<LastLogin> {
         self.last_login
+    }
+
+    /// The remembered devices, also those whose time is over.
+    #[must_use]
+    pub fn devices(&self) -> &[Device] {
+        &self.devices
     }
 }
 
@@ -227,17 +251,31 @@ pub(crate) fn encode(ledger: &Ledger, sequence: u64) -> Vec<u8> {
         None => (0, 0),
         Some(LastLogin { at, method: LoginMethod::Totp }) => (at, 1),
         Some(LastLogin { at, method: LoginMethod::RecoveryCode }) => (at, 2),
+        Some(LastLogin { at, method: LoginMethod::RememberedDevice }) => (at, 3),
     };
     page.extend(at.to_be_bytes());
     page.push(method);
+    let devices = ledger.devices.get(..MOST_DEVICES).unwrap_or(&ledger.devices);
+    page.extend(counted(devices.len()));
+    page.resize(FIELDS, 0);
+    for Device { mark, since, until, last_used, uses } in devices {
+        page.extend(mark.0);
+        page.extend([since, until, last_used].map(|time| time.to_be_bytes()).as_flattened());
+        page.extend(uses.to_be_bytes());
+    }
     page.resize(BODY, 0);
-    let checksum = checksum(&page);
+    let checksum = checksum(&page, covered(devices.len()));
     page.extend(checksum.unwrap_or_default());
     page
 }
 
-fn checksum(body: &[u8]) -> Option<[u8; CHECKSUM]> {
-    body.get(..FIELDS).map(|fields| Sha256::digest(fields).into())
+fn checksum(body: &[u8], covered: usize) -> Option<[u8; CHECKSUM]> {
+    body.get(..covered).map(|fields| Sha256::digest(fields).into())
+}
+
+/// How many bytes the checksum covers of a page with so many devices.
+fn covered(devices: usize) -> usize {
+    if devices == 0 { FIELDS } else { FIELDS.saturating_add(DEVICES) }
 }
 
 fn counted(length: usize) -> [u8; 4] {
@@ -246,8 +284,11 @@ fn counted(length: usize) -> [u8; 4] {
 
 fn decode(page: &[u8]) -> Option<(u64, Ledger)> {
     let (body, checksum) = page.split_at_checked(BODY)?;
-    let (fields, zeros) = body.split_at_checked(FIELDS)?;
-    if self::checksum(body)? != checksum || zeros.iter().any(|&byte| byte != 0) {
+    let (fields, rest) = body.split_at_checked(FIELDS)?;
+    // Before the checksum is known to be right: it only says how much the checksum covers.
+    let covered = covered(Fields(fields.get(DEVICE_COUNT..)?).count(MOST_DEVICES)?);
+    let zeros = body.get(covered..)?;
+    if self::checksum(body, covered)? != checksum || zeros.iter().any(|&byte| byte != 0) {
         return None;
     }
     let mut fields = Fields(fields);
@@ -279,9 +320,18 @@ fn decode(page: &[u8]) -> Option<(u64, Ledger)> {
         [0] => None,
         [1] => Some(LastLogin { at, method: LoginMethod::Totp }),
         [2] => Some(LastLogin { at, method: LoginMethod::RecoveryCode }),
+        [3] => Some(LastLogin { at, method: LoginMethod::RememberedDevice }),
         _ => return None,
     };
-    Some((sequence, Ledger { credential, progress, tries, recovery, last_login }))
+    let count = fields.count(MOST_DEVICES)?;
+    let mut fields = Fields(rest);
+    let mut devices = Vec::with_capacity(count);
+    for _ in 0..count {
+        let mark = Mark(fields.array()?);
+        let (since, until, last_used, uses) = (fields.u64()?, fields.u64()?, fields.u64()?, fields.u32()?);
+        devices.push(Device { mark, since, until, last_used, uses });
+    }
+    Some((sequence, Ledger { credential, progress, tries, recovery, last_login, devices }))
 }
 
 struct Fields<'a>(&'a [u8]);
@@ -317,6 +367,10 @@ mod tests {
         Ledger::of(credential, vec![Progress { last_step, confirmed_at: 5 }])
     }
 
+    fn device(at: u64) -> Device {
+        Device { mark: Mark([7; 32]), since: at, until: at, last_used: at, uses: 9 }
+    }
+
     fn file(first: Option<(&Ledger, u64)>, second: Option<(&Ledger, u64)>) -> Vec<u8> {
         let page = |page: Option<(&Ledger, u64)>| {
             page.map_or(vec![0; PAGE], |(ledger, number)| encode(ledger, number))
@@ -330,7 +384,8 @@ mod tests {
         full.progress.push(Progress { last_step: 7, confirmed_at: 8 });
         full.tries = Tries { recent: (1..=16).collect(), consecutive: 17, locked_at: 20, locked_until: 18 };
         full.recovery = RecoveryMarks { set: Id::new([2; 16]), used: std::array::from_fn(|at| at as u64) };
-        for method in [LoginMethod::Totp, LoginMethod::RecoveryCode] {
+        full.devices = vec![device(21), device(22)];
+        for method in [LoginMethod::Totp, LoginMethod::RecoveryCode, LoginMethod::RememberedDevice] {
             full.last_login = Some(LastLogin { at: 19, method });
             let (read, place) = Pages::read(&file(Some((&full, 41)), None)).newest_of(ALICE).unwrap();
             assert_eq!(read, full);
@@ -384,6 +439,7 @@ mod tests {
             },
             recovery: RecoveryMarks::all_used(ALICE, u64::MAX),
             last_login: Some(LastLogin { at: u64::MAX, method: LoginMethod::RecoveryCode }),
+            devices: vec![device(u64::MAX); MOST_DEVICES],
         };
         assert_eq!(decode(&encode(&full, u64::MAX)), Some((u64::MAX, full)));
     }
@@ -392,7 +448,7 @@ mod tests {
     fn a_page_of_another_version_is_no_page() {
         let mut page = encode(&ledger(ALICE, 1), 1);
         page[11] = 2;
-        let checksum = checksum(&page).unwrap();
+        let checksum = checksum(&page, FIELDS).unwrap();
         page[BODY..].copy_from_slice(&checksum);
         assert!(decode(&page).is_none());
     }
@@ -400,9 +456,11 @@ mod tests {
     proptest! {
         #[test]
         fn any_changed_bit_is_noticed(at in 0..PAGE, bit in 0..8u8) {
-            let mut page = encode(&ledger(ALICE, 1), 1);
-            page[at] ^= 1 << bit;
-            prop_assert!(decode(&page).is_none());
+            for devices in [vec![], vec![device(1)], vec![device(2); MOST_DEVICES]] {
+                let mut page = encode(&Ledger { devices, ..ledger(ALICE, 1) }, 1);
+                page[at] ^= 1 << bit;
+                prop_assert!(decode(&page).is_none());
+            }
         }
 
         #[test]

@@ -57,6 +57,7 @@
 pub mod code;
 pub mod config;
 pub mod credential;
+pub mod device;
 mod document;
 pub mod draft;
 pub mod enrolment;
@@ -68,10 +69,14 @@ pub mod limit;
 pub mod login;
 #[cfg(test)]
 mod model_tests;
+pub mod network;
+pub mod policy;
 pub mod recovery;
+pub mod remembered;
 #[cfg(test)]
 mod scene;
 pub mod secret;
+pub mod stamp;
 pub mod store;
 pub mod time;
 pub mod totp;

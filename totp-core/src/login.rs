@@ -2,6 +2,7 @@
 
 use crate::code::Answer;
 use crate::credential::{Authenticator, Label, RecoverySet};
+use crate::id::Id;
 use crate::keyring::{Keyring, OpenError};
 use crate::ledger::{LastLogin, Ledger, LoginMethod};
 use crate::limit::{Limit, Standing};
@@ -43,7 +44,27 @@ pub enum Verdict {
 /// Proof that a code was right and that its use is recorded. It is made in one place, after the ledger was replaced.
 pub struct Verified {
     method: Method,
-    wrong_before: u32,
+    credential: Id,
+    since_last: SinceLast,
+}
+
+/// What happened since the login before this one, for the person to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SinceLast {
+    /// That login.
+    pub login: Option<LastLogin>,
+    /// How many wrong codes in a row came after it.
+    pub wrong: u32,
+    /// Whether a device that is still remembered was remembered at it or after it.
+    pub device: bool,
+}
+
+impl SinceLast {
+    fn of(ledger: &Ledger) -> Self {
+        let last = ledger.last_login();
+        let device = last.is_some_and(|last| ledger.devices.iter().any(|device| device.since >= last.at));
+        Self { login: last, wrong: ledger.tries.consecutive(), device }
+    }
 }
 
 /// What a login was accepted by.
@@ -68,10 +89,16 @@ impl Verified {
         &self.method
     }
 
-    /// How many wrong codes in a row came before it.
+    /// What happened since the login before it.
     #[must_use]
-    pub fn wrong_before(&self) -> u32 {
-        self.wrong_before
+    pub fn since_last(&self) -> SinceLast {
+        self.since_last
+    }
+
+    /// The enrolment that the code was one of.
+    #[must_use]
+    pub fn credential(&self) -> Id {
+        self.credential
     }
 }
 
@@ -194,9 +221,7 @@ pub fn judge<H: Held>(
     rules: &Rules,
     keyring: &Keyring,
 ) -> Result<Verdict, Trouble> {
-    if held.credential().owner().uid.is_some_and(|uid| account.uid != Some(uid)) {
-        return Err(Trouble::OtherAccount);
-    }
+    check_owner(&held, account)?;
     let mut ledger = held.ledger().clone();
     if ledger.tries.settle(now.realtime) {
         held.replace(&ledger, Durability::Process)?;
@@ -208,6 +233,14 @@ pub fn judge<H: Held>(
         (Answer::Totp(_), barred) => Ok(barred.into()),
         // 80 bits are not guessed: a recovery code is judged whatever the lock says, so that nobody can be locked out.
         (Answer::Recovery(code), standing) => attempt.recovery(code, standing),
+    }
+}
+
+/// An account that was deleted and made again under the same name inherits nothing.
+pub(crate) fn check_owner<H: Held>(held: &H, account: &Account) -> Result<(), Trouble> {
+    match held.credential().owner().uid {
+        Some(uid) if account.uid != Some(uid) => Err(Trouble::OtherAccount),
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -243,9 +276,9 @@ impl<H: Held> Attempt<'_, H> {
         self.held.replace(&charged, Durability::Process)?;
         match self.find_step(&generators, code) {
             Found::Fresh(authenticator) => {
-                let wrong_before = self.ledger.tries.consecutive();
+                let since_last = SinceLast::of(&self.ledger);
                 self.ledger.tries.succeed();
-                self.accept(Method::Totp { authenticator }, wrong_before, Durability::Process)
+                self.accept(Method::Totp { authenticator }, since_last, Durability::Process)
             }
             // Not a guess: the code was right once. Charging it would let a replayer lock the person out.
             Found::Stale(reason) => {
@@ -325,10 +358,12 @@ impl<H: Held> Attempt<'_, H> {
             _ => return Ok(Reason::Replayed.into()),
         }
         let left = marks.left(set.hashes.len());
-        let wrong_before = self.ledger.tries.consecutive();
+        let since_last = SinceLast::of(&self.ledger);
         self.ledger.recovery = marks;
         self.ledger.tries.forgive();
-        self.accept(Method::RecoveryCode { left }, wrong_before, Durability::Machine)
+        // Whoever needs one may have lost a device, too.
+        self.ledger.devices.clear();
+        self.accept(Method::RecoveryCode { left }, since_last, Durability::Machine)
     }
 
     fn find(&self, code: &Secret) -> Result<Option<(RecoverySet, usize)>, Trouble> {
@@ -342,7 +377,7 @@ impl<H: Held> Attempt<'_, H> {
     fn accept(
         mut self,
         method: Method,
-        wrong_before: u32,
+        since_last: SinceLast,
         durability: Durability,
     ) -> Result<Verdict, Trouble> {
         let by = match method {
@@ -351,8 +386,9 @@ impl<H: Held> Attempt<'_, H> {
         };
         self.ledger.last_login = Some(LastLogin { at: self.now.realtime, method: by });
         self.held.replace(&self.ledger, durability)?;
-        // The one place where success is made.
-        Ok(Verdict::Accepted(Verified { method, wrong_before }))
+        let credential = self.held.credential().owner().id;
+        // The one place where success by a code is made.
+        Ok(Verdict::Accepted(Verified { method, credential, since_last }))
     }
 }
 

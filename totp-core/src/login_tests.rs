@@ -220,7 +220,7 @@ fn how_many_wrong_codes_came_before_is_told() {
     let Ok(Verdict::Accepted(verified)) = scene.login(&code(PHONE, NOON), at(NOON)) else {
         panic!("accepted")
     };
-    assert_eq!(verified.wrong_before(), 2);
+    assert_eq!(verified.since_last().wrong, 2);
 }
 
 #[test]

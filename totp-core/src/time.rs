@@ -63,9 +63,151 @@ impl<'de> Deserialize<'de> for Seconds {
     }
 }
 
+impl std::fmt::Display for Seconds {
+    /// In the largest unit that keeps it whole, as the config writes it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let units = [(86400, 'd'), (3600, 'h'), (60, 'm')];
+        let whole = units.iter().find(|(length, _)| self.0 > 0 && self.0.is_multiple_of(*length));
+        let (length, unit) = whole.copied().unwrap_or((1, 's'));
+        write!(f, "{}{unit}", self.0.checked_div(length).unwrap_or(0))
+    }
+}
+
+/// A day of the calendar, in UTC, written `2026-12-31`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Date {
+    /// Days since 1970-01-01.
+    day: u64,
+}
+
+impl Date {
+    /// The day that `realtime` (seconds since 1970) lies in.
+    #[must_use]
+    pub fn of(realtime: u64) -> Self {
+        Self { day: realtime / DAY }
+    }
+
+    /// Whole days from `realtime` to the end of this day; zero on the day itself, `None` once it is over.
+    #[must_use]
+    pub fn days_left(self, realtime: u64) -> Option<u64> {
+        self.day.checked_sub(Self::of(realtime).day)
+    }
+
+    fn from_calendar(year: u16, month: u8, day: u8) -> Option<Self> {
+        let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+        let february = if is_leap { 29 } else { 28 };
+        let lengths: [u8; 12] = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+        let (before, rest) = lengths.split_at_checked(usize::from(month.checked_sub(1)?))?;
+        if !(1970..=9999).contains(&year) || !(1..=*rest.first()?).contains(&day) {
+            return None;
+        }
+        let leap_years_to = |year: u64| (year / 4).saturating_sub(year / 100).saturating_add(year / 400);
+        let past = u64::from(year).saturating_sub(1);
+        let leap_days = leap_years_to(past).saturating_sub(leap_years_to(1969));
+        let years = u64::from(year).saturating_sub(1970).saturating_mul(365).saturating_add(leap_days);
+        let months: u64 = before.iter().copied().map(u64::from).sum();
+        Some(Self { day: years.saturating_add(months).saturating_add(u64::from(day.saturating_sub(1))) })
+    }
+}
+
+const DAY: u64 = 86400;
+
+impl<'de> Deserialize<'de> for Date {
+    /// TOML's local date, or the same in quotes.
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Date(toml::value::Datetime),
+            Text(String),
+        }
+        let refused = || {
+            serde::de::Error::custom(
+                "is not a day: write it as 2026-12-31, without a time; it ends at midnight UTC",
+            )
+        };
+        let written = match Written::deserialize(deserializer).map_err(|_| refused())? {
+            Written::Date(written) => written,
+            Written::Text(text) => text.parse().map_err(|_| refused())?,
+        };
+        match written {
+            toml::value::Datetime { date: Some(date), time: None, offset: None } => {
+                Self::from_calendar(date.year, date.month, date.day).ok_or_else(refused)
+            }
+            _ => Err(refused()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_day_is_counted_as_date_counts_it() {
+        // date --utc --date=DAY +%s, divided by 86400.
+        for ((year, month, day), count) in [
+            ((1970, 1, 1), 0),
+            ((1970, 12, 31), 364),
+            ((1972, 2, 29), 789),
+            ((2000, 2, 29), 11_016),
+            ((2000, 3, 1), 11_017),
+            ((2026, 11, 21), 20_778),
+            ((2100, 3, 1), 47_541),
+            ((9999, 12, 31), 2_932_896),
+        ] {
+            assert_eq!(
+                Date::from_calendar(year, month, day),
+                Some(Date { day: count }),
+                "{year}-{month}-{day}"
+            );
+        }
+        for (year, month, day) in [
+            (1969, 12, 31),
+            (2026, 0, 1),
+            (2026, 13, 1),
+            (2026, 1, 0),
+            (2026, 2, 29),
+            (2100, 2, 29),
+            (2026, 4, 31),
+        ] {
+            assert_eq!(Date::from_calendar(year, month, day), None, "{year}-{month}-{day}");
+        }
+    }
+
+    #[test]
+    fn a_day_lasts_until_its_midnight() {
+        let day = Date::from_calendar(2026, 11, 21).unwrap();
+        let midnight = 20_779 * 86400;
+        assert_eq!(day.days_left(midnight - 1), Some(0));
+        assert_eq!(day.days_left(midnight), None);
+        assert_eq!(day.days_left(midnight - 86401), Some(1));
+    }
+
+    #[test]
+    fn a_day_is_written_bare_or_in_quotes_and_without_a_time() {
+        let read = |value: &str| {
+            toml::from_str::<std::collections::BTreeMap<String, Date>>(&format!("by = {value}"))
+                .map(|days| days["by"])
+                .map_err(|error| error.message().to_owned())
+        };
+        assert_eq!(read("2026-12-31"), Ok(Date { day: 20_818 }));
+        assert_eq!(read("\"2026-12-31\""), Ok(Date { day: 20_818 }));
+        for value in
+            ["2026-12-31T00:00:00Z", "\"2026-12-31T00:00\"", "\"soon\"", "20261231", "1960-01-01", "12:00:00"]
+        {
+            assert!(read(value).unwrap_err().contains("is not a day"), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_length_is_said_in_its_largest_whole_unit() {
+        for (seconds, said) in
+            [(0, "0s"), (90, "90s"), (300, "5m"), (7200, "2h"), (2_592_000, "30d"), (3601, "3601s")]
+        {
+            assert_eq!(Seconds(seconds).to_string(), said);
+        }
+    }
 
     #[test]
     fn durations_are_read_with_their_unit() {

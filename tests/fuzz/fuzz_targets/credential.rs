@@ -63,8 +63,10 @@ fn assert_comes_back(credential: &Credential) {
     }
 }
 
-/// On a line that begins with `ciphertext` or `nonce`, before any comma.
+/// In the value of a line that begins with `ciphertext` or `nonce`, before any comma. The name of a key may be repeated.
 fn is_sealed(before: &[u8]) -> bool {
     let line = before.trim_ascii_start();
-    (line.starts_with(b"ciphertext") || line.starts_with(b"nonce")) && !before.contains(&b',')
+    (line.starts_with(b"ciphertext") || line.starts_with(b"nonce"))
+        && before.contains(&b'=')
+        && !before.contains(&b',')
 }

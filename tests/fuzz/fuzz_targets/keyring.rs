@@ -35,5 +35,5 @@ fn is_id(id: &str) -> bool {
 
 /// On a line of its own that begins with `secret`; behind a comma there may be an id, which errors do name.
 fn is_key(before: &[u8]) -> bool {
-    before.trim_ascii_start().starts_with(b"secret") && !before.contains(&b',')
+    before.trim_ascii_start().starts_with(b"secret") && before.contains(&b'=') && !before.contains(&b',')
 }

@@ -1,0 +1,202 @@
+use super::*;
+use crate::time::Date;
+
+const NOW: u64 = 1_800_000_000;
+
+/// Somebody who is known and enrolled, and of whom nothing else is known.
+fn facts() -> Facts {
+    Facts {
+        known: true,
+        groups: Ok(Vec::new()),
+        address: None,
+        security_key: false,
+        introduced: false,
+        enrolled: Some(true),
+        since_code: None,
+        remembered: false,
+        now: NOW,
+    }
+}
+
+fn policy() -> Policy {
+    Policy::strict()
+}
+
+fn decision(policy: &Policy, facts: &Facts) -> String {
+    match policy.decide(facts) {
+        Decision::Ask => "ask".to_owned(),
+        Decision::Recognised => "recognised".to_owned(),
+        Decision::Waive(waiver) => match waiver.why() {
+            Waived::Exempt(rule) => format!("exempt by {rule}"),
+            Waived::Fresh(age) => format!("fresh {age}"),
+            Waived::SecurityKey => "security key".to_owned(),
+            Waived::RememberedDevice(_) => "remembered without a record".to_owned(),
+        },
+        Decision::LetPast(unenrolled) => format!("let past {:?}", unenrolled.days_left()),
+        Decision::Enroll(excuse) => format!("enroll {:?}", excuse.map(|excuse| excuse.days_left())),
+    }
+}
+
+fn day(after_today: u64) -> Option<Date> {
+    Some(Date::of(NOW + after_today * 86400))
+}
+
+fn over() -> Option<Date> {
+    Some(Date::of(NOW - 86400))
+}
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
+}
+
+#[test]
+fn nothing_set_asks_everybody_whatever_is_known() {
+    let everything = Facts {
+        groups: Ok(names(&["wheel"])),
+        address: "192.0.2.1".parse().ok(),
+        security_key: true,
+        introduced: true,
+        since_code: Some(Seconds(0)),
+        remembered: true,
+        ..facts()
+    };
+    for enrolled in [None, Some(true), Some(false)] {
+        assert_eq!(decision(&policy(), &Facts { enrolled, ..everything.clone() }), "ask");
+    }
+    assert!(!policy().depends_on_enrolment());
+}
+
+#[test]
+fn no_rule_exempts_an_account_that_does_not_exist() {
+    let lax = Policy {
+        exempt_networks: vec![Network::parse("0.0.0.0/0").unwrap()],
+        exempt_groups: names(&["all"]),
+        groups: names(&["some"]),
+        enroll_by: day(9),
+        enroll_at_login: true,
+        nullok: true,
+        fresh: Seconds(900),
+        ssh_security_keys: true,
+        ..policy()
+    };
+    let stranger = Facts {
+        known: false,
+        groups: Ok(names(&["all"])),
+        address: "192.0.2.1".parse().ok(),
+        security_key: true,
+        introduced: true,
+        enrolled: Some(false),
+        since_code: Some(Seconds(0)),
+        remembered: true,
+        ..facts()
+    };
+    assert_eq!(decision(&lax, &stranger), "ask");
+}
+
+#[test]
+fn a_network_exempts_who_comes_from_it() {
+    let policy = Policy { exempt_networks: vec![Network::parse("192.0.2.0/24").unwrap()], ..policy() };
+    let from = |address: &str| Facts { address: address.parse().ok(), ..facts() };
+    assert_eq!(decision(&policy, &from("192.0.2.9")), "exempt by require.exempt_networks");
+    assert_eq!(decision(&policy, &from("198.51.100.1")), "ask");
+    assert_eq!(decision(&policy, &facts()), "ask");
+}
+
+#[test]
+fn groups_say_who_must_and_who_need_not() {
+    let of = |groups: &[&str]| Facts { groups: Ok(names(groups)), ..facts() };
+    let some = Policy { groups: names(&["staff", "wheel"]), ..policy() };
+    assert_eq!(decision(&some, &of(&["wheel"])), "ask");
+    assert_eq!(decision(&some, &of(&[])), "exempt by require.groups");
+    let but = Policy { exempt_groups: names(&["robots"]), ..policy() };
+    assert_eq!(decision(&but, &of(&["robots"])), "exempt by require.exempt_groups");
+    assert_eq!(decision(&but, &of(&[])), "ask");
+    let both = Policy { groups: names(&["staff"]), exempt_groups: names(&["robots"]), ..policy() };
+    assert_eq!(decision(&both, &of(&["robots", "staff"])), "exempt by require.exempt_groups");
+    assert_eq!(decision(&both, &of(&["staff"])), "ask");
+}
+
+#[test]
+fn groups_that_could_not_be_looked_up_exempt_nobody() {
+    let unclear = Facts { groups: Err("there is no group \"staff\"".to_owned()), ..facts() };
+    for policy in [
+        Policy { groups: names(&["staff"]), ..policy() },
+        Policy { exempt_groups: names(&["staff"]), ..policy() },
+    ] {
+        assert_eq!(decision(&policy, &unclear), "ask");
+    }
+}
+
+#[test]
+fn a_security_key_satisfies_where_that_is_accepted() {
+    let key = Facts { security_key: true, enrolled: None, ..facts() };
+    let accepting = Policy { ssh_security_keys: true, ..policy() };
+    assert_eq!(decision(&accepting, &key), "security key");
+    assert_eq!(decision(&accepting, &facts()), "ask");
+}
+
+#[test]
+fn who_is_not_enrolled_is_let_past_enrolled_or_asked() {
+    // nullok, enroll_by, enroll_at_login, a first factor is known: what comes of it
+    let table = [
+        (false, None, false, true, "ask"),
+        (true, None, false, false, "let past None"),
+        (false, day(3), false, false, "let past Some(3)"),
+        (false, day(0), false, false, "let past Some(0)"),
+        (false, over(), false, false, "ask"),
+        (true, day(3), false, false, "let past Some(3)"),
+        (true, over(), false, false, "ask"),
+        (false, None, true, true, "enroll None"),
+        (false, None, true, false, "ask"),
+        (true, None, true, true, "enroll Some(None)"),
+        (true, None, true, false, "let past None"),
+        (false, day(3), true, true, "enroll Some(Some(3))"),
+        (false, day(3), true, false, "let past Some(3)"),
+        (false, over(), true, true, "enroll None"),
+        (true, over(), true, true, "enroll None"),
+        (false, over(), true, false, "ask"),
+    ];
+    for (nullok, enroll_by, enroll_at_login, introduced, outcome) in table {
+        let policy = Policy { nullok, enroll_by, enroll_at_login, ..policy() };
+        let scene = format!("{policy:?}, introduced: {introduced}");
+        let facts = Facts { introduced, ..facts() };
+        assert_eq!(decision(&policy, &Facts { enrolled: Some(false), ..facts.clone() }), outcome, "{scene}");
+        assert_eq!(decision(&policy, &facts), "ask", "enrolled: {scene}");
+        assert_eq!(decision(&policy, &Facts { enrolled: None, ..facts }), "ask", "not known: {scene}");
+        assert_eq!(policy.depends_on_enrolment(), nullok || enroll_by.is_some() || enroll_at_login);
+    }
+}
+
+#[test]
+fn a_code_of_this_session_lasts_for_its_time_and_no_second_longer() {
+    let policy = Policy { fresh: Seconds(900), ..policy() };
+    let aged = |age| Facts { since_code: Some(Seconds(age)), ..facts() };
+    assert_eq!(decision(&policy, &aged(0)), "fresh 0s");
+    assert_eq!(decision(&policy, &aged(899)), "fresh 899s");
+    assert_eq!(decision(&policy, &aged(900)), "ask");
+    assert_eq!(decision(&policy, &facts()), "ask");
+    assert!(policy.depends_on_enrolment());
+    assert_eq!(decision(&policy, &Facts { enrolled: Some(false), ..aged(0) }), "ask", "no longer enrolled");
+}
+
+#[test]
+fn a_remembered_device_is_recognised_where_devices_are_remembered() {
+    let known = Facts { remembered: true, ..facts() };
+    for mode in [Mode::Ask, Mode::Always] {
+        let policy = Policy { remember: Remember { mode, ..Remember::OFF }, ..policy() };
+        assert_eq!(decision(&policy, &known), "recognised");
+        assert_eq!(decision(&policy, &facts()), "ask");
+        assert!(policy.depends_on_enrolment());
+    }
+}
+
+#[test]
+fn every_rule_says_why() {
+    let policy = Policy { fresh: Seconds(900), ..policy() };
+    let facts = Facts { since_code: Some(Seconds(1000)), ..facts() };
+    let findings: Vec<Finding> = policy.findings(&facts).collect();
+    assert_eq!(findings.len(), 9);
+    assert!(findings.iter().all(|finding| !finding.why.is_empty()));
+    let fresh = findings.iter().find(|finding| finding.rule == "fresh.for").unwrap();
+    assert_eq!(fresh.why, "the code of this login session is 1000s old, and 15m count");
+}

@@ -1,0 +1,124 @@
+//! The sequences around remembered devices: recognise one while the ledger is held, let it in, take a new one in.
+
+use crate::device::{self, Device, DeviceId, Remember, Traits};
+use crate::keyring::Keyring;
+use crate::ledger::{LastLogin, Ledger, LoginMethod};
+use crate::login::{Account, Trouble, Verified, check_owner};
+use crate::policy::Waiver;
+use crate::store::{Durability, Entry, Held, StoreError};
+use crate::time::Now;
+
+/// A device that was recognised while the ledger was held. It opens nothing before its use is recorded.
+pub struct Recognised {
+    place: usize,
+}
+
+/// Looks whether the connection that shows `traits` is a remembered device's. `now` was read while the ledger was held.
+///
+/// # Errors
+/// [`Trouble`] where the enrolment is another account's, or its seal does not open.
+pub fn recognise<H: Held>(
+    held: &H,
+    account: &Account,
+    traits: &Traits<'_>,
+    remember: &Remember,
+    now: Now,
+    keyring: &Keyring,
+) -> Result<Option<Recognised>, Trouble> {
+    check_owner(held, account)?;
+    // Before the seal is opened: most logins are of people without a remembered device.
+    if held.ledger().devices.is_empty() || !remember.can_tell(traits) {
+        return Ok(None);
+    }
+    let Some(mark) = mark(held, traits, remember, keyring)? else { return Ok(None) };
+    let place = device::find(&held.ledger().devices, &mark, remember.length, now.realtime);
+    Ok(place.map(|place| Recognised { place }))
+}
+
+/// Lets a recognised device in: counts and records its use.
+///
+/// # Errors
+/// [`StoreError`]; then nobody is let in.
+pub fn admit<H: Held>(mut held: H, recognised: &Recognised, now: Now) -> Result<Waiver, StoreError> {
+    let mut ledger = held.ledger().clone();
+    let mut id = None;
+    if let Some(device) = ledger.devices.get_mut(recognised.place) {
+        device.last_used = now.realtime;
+        device.uses = device.uses.saturating_add(1);
+        id = Some(device.id());
+    }
+    ledger.last_login = Some(LastLogin { at: now.realtime, method: LoginMethod::RememberedDevice });
+    held.replace(&ledger, Durability::Process)?;
+    Ok(Waiver::remembered(id))
+}
+
+/// Remembers the device at the other end of a login by a code, through a crash too. `None`: it does not show what it would
+/// be bound to, or the enrolment is no longer the one that the code was of.
+///
+/// # Errors
+/// [`Trouble`]; nothing is then remembered. The login itself stands.
+pub fn remember<H: Held>(
+    mut held: H,
+    by: &Verified,
+    traits: &Traits<'_>,
+    remember: &Remember,
+    now: Now,
+    keyring: &Keyring,
+) -> Result<Option<DeviceId>, Trouble> {
+    if held.credential().owner().id != by.credential() {
+        return Ok(None);
+    }
+    let Some(mark) = mark(&held, traits, remember, keyring)? else { return Ok(None) };
+    let new = Device::new(mark, now.realtime, remember.length);
+    let mut ledger = held.ledger().clone();
+    device::insert(&mut ledger.devices, new);
+    held.replace(&ledger, Durability::Machine)?;
+    Ok(Some(new.id()))
+}
+
+/// Which devices are to be forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which<'a> {
+    /// All.
+    All,
+    /// The one that the desk lists under this name.
+    Named(&'a str),
+}
+
+/// Forgets devices; returns how many there were. They open no door from then on, also after a crash.
+///
+/// # Errors
+/// [`StoreError`]; the devices are then remembered still, or forgotten if only the sync failed.
+pub fn forget<E: Entry>(entry: E, which: Which<'_>) -> Result<usize, StoreError> {
+    let Some(mut ledger) = entry.ledger().cloned() else { return Ok(0) };
+    let before = ledger.devices.len();
+    ledger.devices.retain(|device| match which {
+        Which::All => false,
+        Which::Named(name) => device.id().to_string() != name,
+    });
+    let forgotten = before.saturating_sub(ledger.devices.len());
+    if forgotten > 0 {
+        entry.record(&ledger)?;
+    }
+    Ok(forgotten)
+}
+
+/// The devices that are hashed under the first authenticator's secret: it is there as long as the enrolment is.
+fn mark<H: Held>(
+    held: &H,
+    traits: &Traits<'_>,
+    remember: &Remember,
+    keyring: &Keyring,
+) -> Result<Option<device::Mark>, Trouble> {
+    let credential = held.credential();
+    let Some(first) = credential.authenticators().first() else { return Ok(None) };
+    let key = credential.open(first, keyring)?;
+    let owner = credential.owner();
+    Ok(remember.mark(traits, &owner.user, owner.id, &key))
+}
+
+/// How many devices are remembered at `now`.
+#[must_use]
+pub fn count(ledger: &Ledger, now: u64) -> usize {
+    ledger.devices.iter().filter(|device| device.until() > now).count()
+}
