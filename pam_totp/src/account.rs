@@ -5,6 +5,7 @@ use totp_core::login::Account;
 use totp_core::user::User;
 
 /// What the name stands for.
+#[derive(Clone)]
 pub(crate) enum Who {
     /// An account, or a name that the system does not know but the store may.
     Account(Account),

@@ -6,8 +6,11 @@ use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::time::Duration;
 use syslog::{Facility, LogFormat, Logger, LoggerBackend};
+use totp_core::device::DeviceId;
 use totp_core::event::{Event, Name, Severity};
 use totp_core::login::{Method, Reason, Refusal};
+use totp_core::policy::Waived;
+use totp_core::time::Seconds;
 
 /// How long a full socket may hold up a login.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -37,6 +40,24 @@ impl<'a> Audit<'a> {
         self.write(&describe(outcome, user, self.request));
     }
 
+    /// A device is remembered from now on.
+    pub(crate) fn device_remembered(&mut self, device: DeviceId, length: Seconds, user: &str) {
+        let Request { rhost, first_factor, .. } = self.request;
+        let key = first_factor.as_ref().and_then(|first| first.key.as_ref());
+        let event = Event::new(Name::DeviceRemembered)
+            .field("user", user)
+            .field("device", device)
+            .field("seconds", length.0)
+            .maybe("rhost", rhost.as_deref())
+            .maybe("key", key.map(|key| &key.fingerprint));
+        self.write(&event);
+    }
+
+    /// Something is broken that refuses nobody by itself.
+    pub(crate) fn trouble(&mut self, user: &str, problem: impl std::fmt::Display) {
+        self.write(&Event::new(Name::Error).field("user", user).field("problem", problem));
+    }
+
     /// A step on the way, for the argument `debug`.
     pub(crate) fn debug(&mut self, step: &str) {
         self.write(&Event::new(Name::Debug).field("step", step));
@@ -59,22 +80,24 @@ fn describe(outcome: &Outcome, user: Option<&str>, request: &Request) -> Event {
     let event = match outcome {
         Outcome::Accepted(verified) => with_wrong_before(
             match verified.method() {
-                Method::Totp { authenticator } => about(Name::Accepted)
+                Method::Totp { authenticator, .. } => about(Name::Accepted)
                     .field("method", "totp")
                     .field("authenticator", authenticator.as_str()),
                 Method::RecoveryCode { left } => {
                     about(Name::RecoveryUsed).field("method", "recovery_code").field("left", left)
                 }
             },
-            verified.wrong_before(),
+            verified.since_last().wrong,
         ),
-        Outcome::NotEnrolled(_) => {
-            about(Name::Accepted).field("method", "exempt").field("reason", "not_enrolled")
-        }
-        Outcome::Refused(Refusal { reason, lock: Some(lock) }) => {
+        Outcome::Waived(waiver) => waived(about(Name::Accepted), waiver.why()),
+        Outcome::NotEnrolled(unenrolled) => about(Name::Accepted)
+            .field("method", "exempt")
+            .field("reason", "not_enrolled")
+            .maybe("days_left", unenrolled.days_left()),
+        Outcome::Refused(Refusal { reason, lock: Some(lock), .. }) => {
             detailed(about(Name::Locked).field("reason", reason.as_str()), *reason).field("seconds", lock.0)
         }
-        Outcome::Refused(Refusal { reason, lock: None }) => {
+        Outcome::Refused(Refusal { reason, lock: None, .. }) => {
             detailed(about(Name::Refused).field("reason", reason.as_str()), *reason)
         }
         Outcome::Broken(broken) => error(about(Name::Error), broken),
@@ -88,7 +111,19 @@ fn describe(outcome: &Outcome, user: Option<&str>, request: &Request) -> Event {
     event
         .maybe("rhost", request.rhost.as_deref())
         .maybe("tty", request.tty.as_deref())
-        .maybe("first_factor", request.first_factor.as_deref())
+        .maybe("first_factor", request.first_factor.as_ref().map(|first| &first.method))
+}
+
+/// Why nobody was asked for a code.
+fn waived(event: Event, why: Waived) -> Event {
+    match why {
+        Waived::Exempt(rule) => event.field("method", "exempt").field("rule", rule),
+        Waived::Fresh(age) => event.field("method", "fresh").field("seconds", age.0),
+        Waived::SecurityKey => event.field("method", "security_key"),
+        Waived::RememberedDevice(device) => {
+            event.field("method", "remembered_device").maybe("device", device)
+        }
+    }
 }
 
 /// Somebody who guesses beside the person shows here.

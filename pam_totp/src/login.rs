@@ -1,14 +1,16 @@
-//! The login's sequence: arguments and config, who, ask, clock, hold and judge.
+//! The login's sequence: arguments and config, who, what is required of them, ask, clock, hold and judge.
 
 use crate::account::{self, Who};
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, FirstPass};
 use crate::audit::Audit;
 use crate::clock;
+use crate::facts::Required;
 use crate::ffi::libpam;
-use crate::outcome::{Broken, Outcome, Unenrolled};
+use crate::first_pass::{self, Parted};
+use crate::outcome::{Broken, Outcome};
 use crate::request::Request;
 use crate::shield::Shield;
-use pam::constants::{PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_SILENT, PAM_TEXT_INFO, PamFlag};
+use pam::constants::{PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_SILENT, PamFlag, PamMessageStyle};
 use pam::conv::Conv;
 use pam::module::PamHandle;
 use pam::secret::SecretBytes;
@@ -19,14 +21,15 @@ use std::time::{Duration, Instant};
 use totp_core::code::Answer;
 use totp_core::config::{Config, DEFAULT_FILE};
 use totp_core::keyring::Keyring;
-use totp_core::login::{Account, Method, Reason, Rules, Verdict, judge};
+use totp_core::login::{Account, Reason, Rules, Trouble, Verdict, judge};
+use totp_core::policy::{Decision, Policy};
 use totp_core::store::files::Files;
 use totp_core::store::guard::{Guard, read_document};
 use totp_core::store::{Hold, Store, StoreError};
 use totp_core::time::Seconds;
 
 /// How long a login waits for others of the same user.
-const PATIENCE: Duration = Duration::from_secs(3);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// One call of `pam_sm_authenticate`, logged.
 pub(crate) fn authenticate(pamh: &mut PamHandle, words: &[&CStr], flags: PamFlag) -> Outcome {
@@ -40,25 +43,26 @@ pub(crate) fn authenticate(pamh: &mut PamHandle, words: &[&CStr], flags: PamFlag
             return outcome;
         }
     };
-    let mut user = None;
-    let mut audit = Audit::open(&config.paths.syslog, &request);
-    let mut login = Login { arguments, config, audit: &mut audit, shield: None };
+    let mut login = Login {
+        audit: Audit::open(&config.paths.syslog, &request),
+        policy: policy(&arguments, &config),
+        is_silent: flags & PAM_SILENT != 0,
+        request: &request,
+        arguments,
+        config,
+        who: None,
+        shield: None,
+    };
     // The border would refuse as well, but nobody would hear of it.
-    let run = catch_unwind(AssertUnwindSafe(|| login.run(pamh, &mut user)));
+    let run = catch_unwind(AssertUnwindSafe(|| login.run(pamh)));
     let outcome = run.unwrap_or(Err(Broken::Panic)).unwrap_or_else(Outcome::Broken);
-    let Login { config, shield, .. } = login;
-    let (delay, warn_below) = (config.fail_delay, config.warn_below);
-    audit.outcome(&outcome, user.as_deref());
-    if let Some(Err(error)) = shield.map(Shield::lower) {
-        let outcome = Outcome::Broken(error.into());
-        audit.outcome(&outcome, user.as_deref());
-        return outcome;
+    if let Err(broken) = login.tell(&outcome) {
+        return broken;
     }
-    if flags & PAM_SILENT == 0 {
-        warn_of_few_codes(pamh, &outcome, warn_below);
-    }
-    if matches!(outcome, Outcome::Refused(_)) && delay > Seconds(0) {
-        libpam::fail_delay(pamh, Duration::from_secs(delay.0));
+    // The outcome stands, whatever becomes of this.
+    let _ = catch_unwind(AssertUnwindSafe(|| login.part(pamh, &outcome)));
+    if matches!(outcome, Outcome::Refused(_)) && login.config.fail_delay > Seconds(0) {
+        libpam::fail_delay(pamh, Duration::from_secs(login.config.fail_delay.0));
     }
     outcome
 }
@@ -89,59 +93,113 @@ fn read_config(named: Option<&Path>, request: &Request) -> Result<Config, StoreE
     }
 }
 
-/// Tells who came in by one of their last recovery codes to renew them. What the application makes of it changes nothing.
-fn warn_of_few_codes(pamh: &PamHandle, outcome: &Outcome, warn_below: usize) {
-    let Outcome::Accepted(verified) = outcome else { return };
-    let Method::RecoveryCode { left } = verified.method() else { return };
-    if *left >= warn_below {
-        return;
-    }
-    let text = format!("{left} recovery codes are left; \"sudo totp-enroll recovery-codes\" makes new ones");
-    if let Ok(Some(conversation)) = pamh.get_item::<Conv<'_>>() {
-        drop(conversation.send(PAM_TEXT_INFO, &text));
-    }
+/// The config's policy, with what the line in the service file says.
+fn policy(arguments: &Arguments, config: &Config) -> Policy {
+    let fresh = arguments.fresh.unwrap_or(config.policy.fresh);
+    Policy { nullok: arguments.nullok, fresh, ..config.policy.clone() }
 }
 
-struct Login<'a, 'r> {
-    arguments: Arguments,
-    config: Config,
-    audit: &'a mut Audit<'r>,
+/// One call, on its way.
+pub(crate) struct Login<'r> {
+    pub(crate) arguments: Arguments,
+    pub(crate) config: Config,
+    pub(crate) policy: Policy,
+    pub(crate) request: &'r Request,
+    /// `PAM_SILENT`: nothing is said beside the prompts.
+    pub(crate) is_silent: bool,
+    pub(crate) audit: Audit<'r>,
+    /// Who asks, as soon as that is known.
+    pub(crate) who: Option<Who>,
     /// Raised when the ledger is held.
     shield: Option<Shield>,
 }
 
-impl Login<'_, '_> {
-    fn run(&mut self, pamh: &mut PamHandle, user: &mut Option<String>) -> Result<Outcome, Broken> {
+impl Login<'_> {
+    fn run(&mut self, pamh: &mut PamHandle) -> Result<Outcome, Broken> {
         let name = pamh.get_user(None).map_err(|code| Broken::NoUser(code as i32))?;
         let who = account::canonical(&name)?;
-        *user = Some(who.name().to_owned());
+        self.who = Some(who.clone());
         let store = Files::new(&self.config.paths.state);
-        if self.arguments.nullok && is_provably_not_enrolled(&store, &who)? {
-            return Ok(Outcome::NotEnrolled(Unenrolled::allowed()));
+        if let Who::Account(account) = &who {
+            match self.required(&store, account)? {
+                Required::Remembered(waiver) | Required::Decided(Decision::Waive(waiver)) => {
+                    return Ok(Outcome::Waived(waiver));
+                }
+                Required::Decided(Decision::LetPast(unenrolled)) => {
+                    return Ok(Outcome::NotEnrolled(unenrolled));
+                }
+                // From here on a stranger sees what everybody sees: one prompt, and one answer.
+                Required::Decided(Decision::Ask | Decision::Recognised | Decision::Enroll(_)) => {}
+            }
         }
-        // From here on a stranger sees what everybody sees: one prompt, and one answer.
+        if let Some(outcome) = self.try_first_pass(pamh, &store, &who)? {
+            return Ok(outcome);
+        }
         let asked = Instant::now();
-        let Some(typed) = self.ask(pamh) else { return Ok(refused(Reason::Conversation)) };
+        let style = if self.arguments.echo { PAM_PROMPT_ECHO_ON } else { PAM_PROMPT_ECHO_OFF };
+        self.debug("asking");
+        let Some(typed) = ask(pamh, style, &self.arguments.prompt) else {
+            return Ok(refused(Reason::Conversation));
+        };
         if asked.elapsed() > Duration::from_secs(self.config.answer_within.0) {
             return Ok(refused(Reason::Late));
         }
-        self.answered(&store, &who, &typed)
+        self.answered(pamh, &store, &who, typed.as_bytes())
     }
 
-    fn ask(&mut self, pamh: &PamHandle) -> Option<SecretBytes> {
-        let style = if self.arguments.echo { PAM_PROMPT_ECHO_ON } else { PAM_PROMPT_ECHO_OFF };
-        self.debug("asking");
-        pamh.get_item::<Conv<'_>>().ok().flatten()?.send(style, &self.arguments.prompt).ok().flatten()
+    /// Tries what a module before this one was given. `None`: the person is to be asked.
+    fn try_first_pass(
+        &mut self,
+        pamh: &mut PamHandle,
+        store: &Files,
+        who: &Who,
+    ) -> Result<Option<Outcome>, Broken> {
+        let given = match self.arguments.first_pass {
+            FirstPass::Ignore => return Ok(None),
+            FirstPass::Try | FirstPass::Use => first_pass::given(pamh),
+        };
+        let outcome = match given {
+            Some(given) => self.answered(pamh, store, who, given.expose())?,
+            None => refused(Reason::Malformed),
+        };
+        match (&outcome, self.arguments.first_pass) {
+            (Outcome::Refused(refusal), FirstPass::Try) => {
+                // What cannot be a code was not judged, and is not worth a line.
+                if refusal.reason != Reason::Malformed {
+                    self.tell(&outcome).map_or_else(|broken| Ok(Some(broken)), |()| Ok(None))
+                } else {
+                    Ok(None)
+                }
+            }
+            _ => Ok(Some(outcome)),
+        }
     }
 
-    fn answered(&mut self, store: &Files, who: &Who, typed: &SecretBytes) -> Result<Outcome, Broken> {
-        let Some(answer) = Answer::recognise(typed.as_bytes()) else { return Ok(refused(Reason::Malformed)) };
+    fn answered(
+        &mut self,
+        pamh: &mut PamHandle,
+        store: &Files,
+        who: &Who,
+        typed: &[u8],
+    ) -> Result<Outcome, Broken> {
+        let Some(parted) = Parted::of(typed, self.arguments.forward_pass) else {
+            return Ok(refused(Reason::Malformed));
+        };
         let Who::Account(account) = who else { return Ok(refused(Reason::UnknownUser)) };
         let keyring = self.keyring()?;
         self.debug("judging");
         // Until the line about it is written: what was charged must not go unheard.
         self.shield = Some(Shield::raise());
-        self.judged(store, account, &answer, &keyring)
+        let verdict = self.judged(store, account, &parted.answer, &keyring)?;
+        if self.arguments.forward_pass
+            && let Some(password) = parted.password(typed, &verdict)
+        {
+            first_pass::hand_on(pamh, &password);
+        }
+        Ok(match verdict {
+            Verdict::Accepted(verified) => Outcome::Accepted(verified),
+            Verdict::Refused(refusal) => Outcome::Refused(refusal),
+        })
     }
 
     fn judged(
@@ -150,49 +208,57 @@ impl Login<'_, '_> {
         account: &Account,
         answer: &Answer,
         keyring: &Keyring,
-    ) -> Result<Outcome, Broken> {
+    ) -> Result<Verdict, Broken> {
         let held = match store.hold(&account.user, PATIENCE)? {
             Hold::Held(held) => held,
-            Hold::NotEnrolled => return Ok(refused(absent(account))),
-            Hold::Busy => return Ok(refused(Reason::Busy)),
+            Hold::NotEnrolled => return Ok(absent(account).into()),
+            Hold::Busy => return Ok(Reason::Busy.into()),
         };
         // Only now: whoever held it before may have recorded a later time than that of our asking.
         let now = clock::now()?;
         let Config { drift_steps, greatest_drift_steps, limit, .. } = self.config;
         let rules = Rules { drift_steps, greatest_drift_steps, limit };
-        let judged = judge(held, account, answer, now, &rules, keyring).map_err(|trouble| {
-            Broken::judging(trouble, store.credential_file(&account.user), store.ledger_file(&account.user))
-        })?;
-        Ok(match judged {
-            Verdict::Accepted(verified) => Outcome::Accepted(verified),
-            Verdict::Refused(refusal) => Outcome::Refused(refusal),
-        })
+        judge(held, account, answer, now, &rules, keyring).map_err(|trouble| self.judging(trouble, account))
     }
 
-    fn keyring(&self) -> Result<Keyring, Broken> {
+    /// What `trouble` is about: what the store names, else the files of the account.
+    pub(crate) fn judging(&self, trouble: Trouble, account: &Account) -> Broken {
+        let store = Files::new(&self.config.paths.state);
+        Broken::judging(trouble, store.credential_file(&account.user), store.ledger_file(&account.user))
+    }
+
+    pub(crate) fn keyring(&self) -> Result<Keyring, Broken> {
         let file = &self.config.paths.keyring;
         let text = read_document(file, Guard::Secret)?.ok_or_else(|| Broken::NoKeyring(file.clone()))?;
         Ok(Keyring::parse(file, text.expose()).map_err(StoreError::from)?)
     }
 
-    fn debug(&mut self, step: &str) {
+    /// The one line about an outcome; then whoever started the program may stop it again.
+    fn tell(&mut self, outcome: &Outcome) -> Result<(), Outcome> {
+        let user = self.who.as_ref().map(Who::name);
+        self.audit.outcome(outcome, user);
+        self.shield.take().map_or(Ok(()), Shield::lower).map_err(|error| {
+            let broken = Outcome::Broken(error.into());
+            self.audit.outcome(&broken, user);
+            broken
+        })
+    }
+
+    /// Whether a first factor is known to have been passed: sshd says so, or the line in the service file.
+    pub(crate) fn is_introduced(&self) -> bool {
+        self.request.first_factor.is_some() || self.arguments.after_first_factor
+    }
+
+    pub(crate) fn debug(&mut self, step: &str) {
         if self.arguments.debug {
             self.audit.debug(step);
         }
     }
 }
 
-/// Only for an account that the system knows, and only where the store says so under the lock.
-fn is_provably_not_enrolled(store: &Files, who: &Who) -> Result<bool, Broken> {
-    match who {
-        Who::Account(account @ Account { uid: Some(_), .. }) => {
-            let shield = Shield::raise();
-            let held = store.hold(&account.user, PATIENCE);
-            shield.lower()?;
-            Ok(matches!(held?, Hold::NotEnrolled))
-        }
-        Who::Account(Account { uid: None, .. }) | Who::Impossible(_) => Ok(false),
-    }
+/// Asks the person through the application. `None`: there was no answer.
+pub(crate) fn ask(pamh: &PamHandle, style: PamMessageStyle, prompt: &str) -> Option<SecretBytes> {
+    pamh.get_item::<Conv<'_>>().ok().flatten()?.send(style, prompt).ok().flatten()
 }
 
 fn absent(account: &Account) -> Reason {

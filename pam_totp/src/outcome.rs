@@ -8,13 +8,16 @@ use pam::constants::PamResultCode;
 use std::path::PathBuf;
 use totp_core::keyring::OpenError;
 use totp_core::login::{Reason, Refusal, Trouble, Verified};
+use totp_core::policy::{Unenrolled, Waiver};
 use totp_core::store::StoreError;
 
 /// What a call came to.
 pub(crate) enum Outcome {
     /// A code was right and its use is recorded.
     Accepted(Verified),
-    /// `nullok`, and the user is provably not enrolled.
+    /// A rule of the policy asked for no code.
+    Waived(Waiver),
+    /// The user is provably not enrolled, and the policy lets such users past.
     NotEnrolled(Unenrolled),
     /// Not let in.
     Refused(Refusal),
@@ -22,16 +25,6 @@ pub(crate) enum Outcome {
     Broken(Broken),
     /// The service file has the module on a line of another type than `auth`.
     Misplaced { facility: &'static str },
-}
-
-/// Proof that `nullok` was given and that the store answered "not enrolled" for an account that exists; made in
-/// `login` only.
-pub(crate) struct Unenrolled(());
-
-impl Unenrolled {
-    pub(crate) fn allowed() -> Self {
-        Self(())
-    }
 }
 
 /// What is broken.
@@ -80,13 +73,14 @@ impl Broken {
 /// `pam_sm_setcred` has nothing to do; refusing would fail logins that were accepted.
 pub(crate) const CREDENTIALS_SET: PamResultCode = PamResultCode::PAM_SUCCESS;
 
-/// The table. `PAM_SUCCESS` for a [`Verified`], `PAM_IGNORE` for an [`Unenrolled`], and for nothing else
+/// The table. `PAM_SUCCESS` for a [`Verified`] or a [`Waiver`], `PAM_IGNORE` for an [`Unenrolled`], and for nothing else
 /// (CVE-2025-23013: `PAM_IGNORE` on an error opened a door).
 impl From<Outcome> for PamResultCode {
     fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Accepted(Verified { .. }) => Self::PAM_SUCCESS,
-            Outcome::NotEnrolled(Unenrolled(())) => Self::PAM_IGNORE,
+            Outcome::Waived(Waiver { .. }) => Self::PAM_SUCCESS,
+            Outcome::NotEnrolled(Unenrolled { .. }) => Self::PAM_IGNORE,
             Outcome::Refused(refusal) => match refusal.reason {
                 Reason::Wrong
                 | Reason::ClockOff { .. }
@@ -148,10 +142,5 @@ mod tests {
             assert_eq!(code(Outcome::Refused(reason.into())), wrong);
         }
         assert_eq!(code(Outcome::Refused(Reason::Disabled.into())), PamResultCode::PAM_MAXTRIES);
-    }
-
-    #[test]
-    fn not_enrolled_and_allowed_is_the_one_thing_that_is_ignored() {
-        assert_eq!(code(Outcome::NotEnrolled(Unenrolled::allowed())), PamResultCode::PAM_IGNORE);
     }
 }

@@ -1,11 +1,15 @@
 //! What the application says of itself and of who asks: PAM items and the PAM environment, never the process's.
 
 use crate::ffi::libpam;
+use crate::first_factor::FirstFactor;
 use pam::items::{Item, RHost, Service, Tty};
 use pam::module::PamHandle;
 use std::ffi::CStr;
+use std::net::IpAddr;
+use totp_core::device::Traits;
+use totp_core::network;
 
-/// Who asks, from where, through which service. All of it is only for the log and for the config's overrides.
+/// Who asks, from where, through which service.
 #[derive(Debug)]
 pub(crate) struct Request {
     /// `PAM_SERVICE`; also names the overrides in the config.
@@ -14,23 +18,45 @@ pub(crate) struct Request {
     pub(crate) rhost: Option<String>,
     /// `PAM_TTY`.
     pub(crate) tty: Option<String>,
-    /// What sshd says came first: the first word of `SSH_AUTH_INFO_0` (sshd_config(5), `ExposeAuthInfo`).
-    pub(crate) first_factor: Option<String>,
+    /// What sshd says came first.
+    pub(crate) first_factor: Option<FirstFactor>,
     /// The type of the line in the service file.
     pub(crate) facility: &'static str,
 }
 
 impl Request {
     pub(crate) fn read(pamh: &mut PamHandle, facility: &'static str) -> Self {
-        let first_factor = libpam::environment(pamh, c"SSH_AUTH_INFO_0")
-            .and_then(|info| info.split_whitespace().next().map(str::to_owned));
+        let tty = text::<Tty<'_>>(pamh, |item| item.0);
+        // sshd calls its terminal that (auth-pam.c). In another program the variable would be from elsewhere: pam_env(8) can
+        // be told to let users set some.
+        let is_sshd = tty.as_deref() == Some("ssh");
+        let first_factor = libpam::environment(pamh, c"SSH_AUTH_INFO_0").filter(|_| is_sshd);
         Self {
             service: text::<Service<'_>>(pamh, |item| item.0).unwrap_or_else(|| "unknown".to_owned()),
             rhost: text::<RHost<'_>>(pamh, |item| item.0),
-            tty: text::<Tty<'_>>(pamh, |item| item.0),
-            first_factor,
+            tty,
+            first_factor: first_factor.and_then(|info| FirstFactor::parse(&info)),
             facility,
         }
+    }
+}
+
+impl Request {
+    /// What the connection shows of the device at its other end.
+    pub(crate) fn traits(&self) -> Traits<'_> {
+        let key = self.first_factor.as_ref().and_then(|first| first.key.as_ref());
+        Traits { key: key.map(|key| key.fingerprint.as_str()), address: self.address() }
+    }
+
+    /// Where it comes from, if that is an address and no name.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        self.rhost.as_deref().and_then(network::address)
+    }
+
+    /// Whether the first factor was a FIDO2 SSH key.
+    pub(crate) fn by_security_key(&self) -> bool {
+        let key = self.first_factor.as_ref().and_then(|first| first.key.as_ref());
+        key.is_some_and(|key| key.is_security_key)
     }
 }
 

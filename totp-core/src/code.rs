@@ -17,7 +17,12 @@ pub enum Answer {
     Totp(Secret),
     /// Sixteen characters of Crockford's base32, upper case, separators removed.
     Recovery(Secret),
+    /// Six to eight ASCII digits at the end of a password; how many of them are the code depends on the authenticator.
+    Trailing(Secret),
 }
+
+/// A recovery code with its separators.
+const GROUPED_LENGTH: usize = RECOVERY_LENGTH + 3;
 
 impl Answer {
     /// Recognises a typed answer. `None`: it cannot be a code, whoever the user is (a password that sshd passed on,
@@ -45,6 +50,54 @@ impl Answer {
     }
 }
 
+/// A code that was typed behind a password, without anything between them.
+pub struct BehindPassword {
+    /// The code.
+    pub answer: Answer,
+    /// Bytes of it as it was typed, where its form tells; else it is as long as the authenticator's codes.
+    pub length: Option<usize>,
+}
+
+impl BehindPassword {
+    /// Recognises the code at the end of a typed answer. `None`: there is none. What ends with six digits ends with a TOTP
+    /// code, unless all of its end is a recovery code with its dashes.
+    #[must_use]
+    pub fn recognise(typed: &[u8]) -> Option<Self> {
+        if typed.len() > LONGEST_WITH_PASSWORD {
+            return None;
+        }
+        let grouped = ending(typed, GROUPED_LENGTH).filter(|end| is_grouped(end));
+        if let Some(end) = grouped {
+            return recovery(end, GROUPED_LENGTH);
+        }
+        let digits = typed.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+        if digits >= usize::from(*DIGITS.start()) {
+            let end = ending(typed, digits.min(usize::from(*DIGITS.end())))?;
+            return Some(Self { answer: Answer::Trailing(Secret::new(end.to_vec())), length: None });
+        }
+        recovery(ending(typed, RECOVERY_LENGTH)?, RECOVERY_LENGTH)
+    }
+}
+
+/// Longest password and code together.
+const LONGEST_WITH_PASSWORD: usize = 1024;
+
+fn recovery(end: &[u8], length: usize) -> Option<BehindPassword> {
+    match Answer::recognise(end)? {
+        answer @ Answer::Recovery(_) => Some(BehindPassword { answer, length: Some(length) }),
+        Answer::Totp(_) | Answer::Trailing(_) => None,
+    }
+}
+
+fn is_grouped(text: &[u8]) -> bool {
+    text.chunks(5).all(|group| group.iter().position(|&byte| byte == b'-').is_none_or(|at| at == 4))
+        && text.iter().filter(|&&byte| byte == b'-').count() == 3
+}
+
+fn ending(typed: &[u8], length: usize) -> Option<&[u8]> {
+    typed.get(typed.len().checked_sub(length)?..)
+}
+
 /// The canonical form of one character of Crockford's base32: case folded, `O` read as `0`, `I` and `L` as `1`.
 fn crockford(byte: u8) -> Option<u8> {
     match byte.to_ascii_uppercase() {
@@ -64,14 +117,14 @@ mod tests {
     fn totp(typed: &[u8]) -> Option<Vec<u8>> {
         match Answer::recognise(typed)? {
             Answer::Totp(code) => Some(code.expose().to_vec()),
-            Answer::Recovery(_) => None,
+            Answer::Recovery(_) | Answer::Trailing(_) => None,
         }
     }
 
     fn recovery(typed: &[u8]) -> Option<Vec<u8>> {
         match Answer::recognise(typed)? {
             Answer::Recovery(code) => Some(code.expose().to_vec()),
-            Answer::Totp(_) => None,
+            Answer::Totp(_) | Answer::Trailing(_) => None,
         }
     }
 
@@ -111,10 +164,55 @@ mod tests {
         assert!(Answer::recognise("１２３４５６".as_bytes()).is_none());
     }
 
+    fn behind(typed: &[u8]) -> Option<(&'static str, Vec<u8>, Option<usize>)> {
+        let BehindPassword { answer, length } = BehindPassword::recognise(typed)?;
+        let (kind, code) = match answer {
+            Answer::Trailing(code) => ("digits", code),
+            Answer::Recovery(code) => ("recovery", code),
+            Answer::Totp(code) => ("whole", code),
+        };
+        Some((kind, code.expose().to_vec(), length))
+    }
+
+    #[test]
+    fn a_code_is_found_behind_a_password() {
+        assert_eq!(behind(b"hunter2123456"), Some(("digits", b"2123456".to_vec(), None)));
+        assert_eq!(behind(b"hunter 123456"), Some(("digits", b"123456".to_vec(), None)));
+        assert_eq!(behind(b"123456"), Some(("digits", b"123456".to_vec(), None)));
+        assert_eq!(behind(b"pin99123456789"), Some(("digits", b"23456789".to_vec(), None)));
+        let recovery = Some(("recovery", b"0123ABCDEFGH1101".to_vec(), Some(19)));
+        assert_eq!(behind(b"pass-word0123-abcd-efgh-1101"), recovery);
+        assert_eq!(behind(b"0123-abcd-efgh-1101"), recovery);
+        assert_eq!(
+            behind(b"p\xe4ssO123ABCDEFGH1101").map(|(kind, _, length)| (kind, length)),
+            Some(("recovery", Some(16)))
+        );
+    }
+
+    #[test]
+    fn a_password_alone_has_no_code_behind_it() {
+        for typed in
+            [&b""[..], b"hunter2", b"12345", b"pass12345", b"correct horse battery staple!", b"abcd-efgh-ijk"]
+        {
+            assert_eq!(behind(typed), None, "{typed:?}");
+        }
+        assert_eq!(behind(&[b'1'; 1025]), None);
+    }
+
     proptest! {
+        #[test]
+        fn what_is_behind_a_password_is_its_end(typed in "[ -~]{0,40}") {
+            if let Some((kind, code, length)) = behind(typed.as_bytes()) {
+                let end = &typed.as_bytes()[typed.len() - length.unwrap_or(code.len())..];
+                let whole = if kind == "recovery" { recovery(end) } else { totp(end) };
+                prop_assert_eq!(whole, Some(code));
+            }
+        }
+
         #[test]
         fn any_bytes_are_recognised_or_not_without_a_panic(typed in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = Answer::recognise(&typed);
+            let _ = BehindPassword::recognise(&typed);
         }
     }
 }

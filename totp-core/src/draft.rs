@@ -97,7 +97,7 @@ impl Draft {
         let digits = self.parameters.digits();
         let code = match Answer::recognise(typed) {
             Some(Answer::Totp(code)) if code.expose().len() == usize::from(digits) => code,
-            Some(Answer::Totp(_) | Answer::Recovery(_)) | None => {
+            Some(Answer::Totp(_) | Answer::Recovery(_) | Answer::Trailing(_)) | None => {
                 return Err((self, NotConfirmed::Malformed { digits }));
             }
         };

@@ -27,6 +27,10 @@ pub enum Name {
     CodesRegenerated,
     /// An enrolment came from another program's file.
     Imported,
+    /// A device is remembered.
+    DeviceRemembered,
+    /// A remembered device, or all of a user's, are no longer.
+    DeviceRevoked,
     /// A keyring was made.
     KeyringCreated,
     /// Something is broken, and somebody was refused for it.
@@ -62,6 +66,8 @@ impl Name {
             Self::Disabled => "disabled",
             Self::CodesRegenerated => "codes_regenerated",
             Self::Imported => "imported",
+            Self::DeviceRemembered => "device_remembered",
+            Self::DeviceRevoked => "device_revoked",
             Self::KeyringCreated => "keyring_created",
             Self::Error => "error",
             Self::Debug => "debug",
@@ -80,6 +86,8 @@ impl Name {
             | Self::Enrolled
             | Self::Disabled
             | Self::CodesRegenerated
+            | Self::DeviceRemembered
+            | Self::DeviceRevoked
             | Self::KeyringCreated => Severity::Notice,
             Self::Error => Severity::Error,
             Self::Debug => Severity::Debug,

@@ -1,7 +1,7 @@
 //! The login's sequence after the answer: hold, limit, judge, record, and only then [`Verified`].
 
 use crate::code::Answer;
-use crate::credential::{Authenticator, Label, RecoverySet};
+use crate::credential::{Label, RecoverySet};
 use crate::id::Id;
 use crate::keyring::{Keyring, OpenError};
 use crate::ledger::{LastLogin, Ledger, LoginMethod};
@@ -74,6 +74,8 @@ pub enum Method {
     Totp {
         /// Its label.
         authenticator: Label,
+        /// How many digits it had.
+        digits: u8,
     },
     /// A recovery code.
     RecoveryCode {
@@ -109,6 +111,8 @@ pub struct Refusal {
     pub reason: Reason,
     /// The length of the lock that this try started.
     pub lock: Option<Seconds>,
+    /// For a code that was used before: in what time the next one comes.
+    pub next_code: Option<Seconds>,
 }
 
 /// Why a login was not let in.
@@ -172,7 +176,7 @@ impl Reason {
 
 impl From<Reason> for Refusal {
     fn from(reason: Reason) -> Self {
-        Self { reason, lock: None }
+        Self { reason, lock: None, next_code: None }
     }
 }
 
@@ -229,8 +233,9 @@ pub fn judge<H: Held>(
     let standing = rules.limit.standing(&ledger.tries, now.realtime);
     let attempt = Attempt { held, ledger, now, rules, keyring };
     match (answer, standing) {
-        (Answer::Totp(code), Standing::Open) => attempt.totp(code),
-        (Answer::Totp(_), barred) => Ok(barred.into()),
+        (Answer::Totp(code), Standing::Open) => attempt.totp(&Typed::Alone(code)),
+        (Answer::Trailing(code), Standing::Open) => attempt.totp(&Typed::BehindPassword(code)),
+        (Answer::Totp(_) | Answer::Trailing(_), barred) => Ok(barred.into()),
         // 80 bits are not guessed: a recovery code is judged whatever the lock says, so that nobody can be locked out.
         (Answer::Recovery(code), standing) => attempt.recovery(code, standing),
     }
@@ -256,6 +261,26 @@ impl From<Standing> for Verdict {
     }
 }
 
+/// A TOTP code as it was typed.
+enum Typed<'a> {
+    Alone(&'a Secret),
+    /// With digits before it that may be the password's.
+    BehindPassword(&'a Secret),
+}
+
+impl Typed<'_> {
+    /// What of it would be a code of so many digits.
+    fn code(&self, digits: u8) -> Option<Secret> {
+        let (typed, may_be_longer) = match self {
+            Self::Alone(typed) => (typed.expose(), false),
+            Self::BehindPassword(typed) => (typed.expose(), true),
+        };
+        let before = typed.len().checked_sub(usize::from(digits))?;
+        let code = typed.get(before..).filter(|_| before == 0 || may_be_longer)?;
+        Some(Secret::new(code.to_vec()))
+    }
+}
+
 struct Attempt<'a, H> {
     held: H,
     ledger: Ledger,
@@ -265,25 +290,26 @@ struct Attempt<'a, H> {
 }
 
 impl<H: Held> Attempt<'_, H> {
-    fn totp(mut self, code: &Secret) -> Result<Verdict, Trouble> {
+    fn totp(mut self, typed: &Typed<'_>) -> Result<Verdict, Trouble> {
         let generators = self.generators()?;
-        let digits = |authenticator: &Authenticator| usize::from(authenticator.parameters().digits());
-        if !self.held.credential().authenticators().iter().any(|known| digits(known) == code.expose().len()) {
+        let codes: Vec<Option<Secret>> =
+            generators.iter().map(|generator| typed.code(generator.parameters().digits())).collect();
+        if codes.iter().all(Option::is_none) {
             return Ok(Reason::Malformed.into());
         }
         let mut charged = self.ledger.clone();
         let lock = self.rules.limit.charge(&mut charged.tries, self.now.realtime);
         self.held.replace(&charged, Durability::Process)?;
-        match self.find_step(&generators, code) {
-            Found::Fresh(authenticator) => {
+        match self.find_step(&generators, &codes) {
+            Found::Fresh { authenticator, digits } => {
                 let since_last = SinceLast::of(&self.ledger);
                 self.ledger.tries.succeed();
-                self.accept(Method::Totp { authenticator }, since_last, Durability::Process)
+                self.accept(Method::Totp { authenticator, digits }, since_last, Durability::Process)
             }
             // Not a guess: the code was right once. Charging it would let a replayer lock the person out.
-            Found::Stale(reason) => {
+            Found::Stale(refusal) => {
                 self.held.replace(&self.ledger, Durability::Process)?;
-                Ok(reason.into())
+                Ok(Verdict::Refused(refusal))
             }
             Found::Nothing => {
                 if lock.is_some() {
@@ -292,10 +318,11 @@ impl<H: Held> Attempt<'_, H> {
                 // Nothing waits for this: it only tells the log whether a clock is off.
                 let Self { held, now, rules, .. } = self;
                 drop(held);
-                let off =
-                    generators.iter().find_map(|generator| generator.clock_off(code, now, rules.drift_steps));
+                let off = generators.iter().zip(&codes).find_map(|(generator, code)| {
+                    generator.clock_off(code.as_ref()?, now, rules.drift_steps)
+                });
                 let reason = off.map_or(Reason::Wrong, |steps| Reason::ClockOff { steps });
-                Ok(Verdict::Refused(Refusal { reason, lock }))
+                Ok(Verdict::Refused(Refusal { reason, lock, next_code: None }))
             }
         }
     }
@@ -313,10 +340,11 @@ impl<H: Held> Attempt<'_, H> {
     }
 
     /// Moves on every authenticator that the code fits, so that one code cannot be used once for each.
-    fn find_step(&mut self, generators: &[Generator], code: &Secret) -> Found {
+    fn find_step(&mut self, generators: &[Generator], codes: &[Option<Secret>]) -> Found {
         let mut found = Found::Nothing;
-        let authenticators = self.held.credential().authenticators().iter().zip(generators);
-        for ((authenticator, generator), progress) in authenticators.zip(&mut self.ledger.progress) {
+        let authenticators = self.held.credential().authenticators().iter().zip(generators).zip(codes);
+        for (((authenticator, generator), code), progress) in authenticators.zip(&mut self.ledger.progress) {
+            let Some(code) = code else { continue };
             let window = Window {
                 last_step: progress.last_step,
                 drift_steps: self.rules.drift_steps,
@@ -329,14 +357,18 @@ impl<H: Held> Attempt<'_, H> {
                     if progress.confirmed_at == 0 {
                         progress.confirmed_at = self.now.realtime;
                     }
-                    if !matches!(found, Found::Fresh(_)) {
-                        found = Found::Fresh(authenticator.label().clone());
+                    if !matches!(found, Found::Fresh { .. }) {
+                        let digits = authenticator.parameters().digits();
+                        found = Found::Fresh { authenticator: authenticator.label().clone(), digits };
                     }
                     continue;
                 }
-                Match::Replayed => Reason::Replayed,
-                Match::ClockBack(seconds) => Reason::ClockBack(Seconds(seconds)),
-                Match::BeforeBoot(seconds) => Reason::BeforeBoot(Seconds(seconds)),
+                Match::Replayed => {
+                    let next = generator.parameters().starts_after(progress.last_step, self.now.realtime);
+                    Refusal { next_code: Some(next), ..Reason::Replayed.into() }
+                }
+                Match::ClockBack(seconds) => Reason::ClockBack(Seconds(seconds)).into(),
+                Match::BeforeBoot(seconds) => Reason::BeforeBoot(Seconds(seconds)).into(),
                 Match::Wrong => continue,
             };
             if matches!(found, Found::Nothing) {
@@ -395,9 +427,9 @@ impl<H: Held> Attempt<'_, H> {
 /// What the authenticators together make of a code.
 enum Found {
     /// It is this one's, and was not used.
-    Fresh(Label),
+    Fresh { authenticator: Label, digits: u8 },
     /// It was right, but is no longer, or not yet.
-    Stale(Reason),
+    Stale(Refusal),
     /// It is nobody's.
     Nothing,
 }

@@ -226,7 +226,7 @@ impl History {
             Verdict::Accepted(verified) => {
                 let label = ["phone", "spare"][which];
                 assert!(
-                    matches!(verified.method(), Method::Totp { authenticator } if authenticator.as_str() == label)
+                    matches!(verified.method(), Method::Totp { authenticator, .. } if authenticator.as_str() == label)
                 );
                 assert!(fresh && !barred, "accepted: {which} {steps}");
                 self.model.last[which] = step;

@@ -125,10 +125,10 @@ pub(crate) fn draft(label: &str, secret: &[u8]) -> Draft {
 pub(crate) fn word(result: Result<Verdict, Trouble>) -> String {
     match result {
         Ok(Verdict::Accepted(verified)) => match verified.method() {
-            Method::Totp { authenticator } => format!("accepted {}", authenticator.as_str()),
+            Method::Totp { authenticator, .. } => format!("accepted {}", authenticator.as_str()),
             Method::RecoveryCode { left } => format!("recovered {left}"),
         },
-        Ok(Verdict::Refused(Refusal { reason, lock })) => lock
+        Ok(Verdict::Refused(Refusal { reason, lock, .. })) => lock
             .map_or(reason.as_str().to_owned(), |lock| format!("{} and locked {}", reason.as_str(), lock.0)),
         Err(trouble) => format!("trouble: {trouble}"),
     }

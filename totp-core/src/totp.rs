@@ -1,7 +1,7 @@
 //! One rule: which step, if any, does a typed TOTP code belong to (RFC 6238 section 4 and 5.2).
 
 use crate::secret::Secret;
-use crate::time::Now;
+use crate::time::{Now, Seconds};
 use serde::{Deserialize, Serialize};
 
 /// The shortest shared secret that is accepted, in bytes (80 bits; RFC 4226 section 4 asks for 128 of new ones, but
@@ -107,6 +107,12 @@ impl Parameters {
     pub fn step(self, realtime: u64) -> u64 {
         realtime.checked_div(self.period).unwrap_or(0)
     }
+
+    /// In what time from `realtime` (seconds since 1970) the step after `step` starts; zero if it has.
+    pub(crate) fn starts_after(self, step: u64, realtime: u64) -> Seconds {
+        let start = step.saturating_add(1).saturating_mul(self.period);
+        Seconds(start.saturating_sub(realtime))
+    }
 }
 
 /// Which steps are still good.
@@ -159,6 +165,10 @@ impl Generator {
             .with_secret(secret.expose().to_vec())
             .build_noncompliant();
         Self { totp, parameters }
+    }
+
+    pub(crate) fn parameters(&self) -> Parameters {
+        self.parameters
     }
 
     /// Finds the step of `code`. Every step of the window is computed and compared, whatever the others gave, so that the

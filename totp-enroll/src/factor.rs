@@ -79,7 +79,7 @@ fn try_code(desk: &Desk, account: &Account, answer: &Answer) -> Result<Option<Re
     match judge(held, account, answer, clock::now()?, &desk.rules(), &keyring)? {
         Verdict::Accepted(verified) => {
             let event = match verified.method() {
-                Method::Totp { authenticator } => desk
+                Method::Totp { authenticator, .. } => desk
                     .event(Name::Accepted, account)
                     .field("method", "totp")
                     .field("authenticator", authenticator.as_str()),

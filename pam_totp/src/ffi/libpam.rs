@@ -1,13 +1,15 @@
 //! Calls into libpam that pam-bindings lacks.
 
+use pam::items::ItemType;
 use pam::module::PamHandle;
-use std::ffi::{CStr, c_char, c_int, c_uint};
+use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::time::Duration;
 
 #[link(name = "pam")]
 unsafe extern "C" {
     fn pam_getenv(pamh: *mut PamHandle, name: *const c_char) -> *const c_char;
     fn pam_fail_delay(pamh: *mut PamHandle, microseconds: c_uint) -> c_int;
+    fn pam_set_item(pamh: *mut PamHandle, item_type: c_int, item: *const c_void) -> c_int;
 }
 
 /// A variable of the PAM environment (`pam_getenv(3)`), which the application sets; not the process's environment,
@@ -29,4 +31,11 @@ pub(crate) fn fail_delay(pamh: &mut PamHandle, delay: Duration) {
     let microseconds = c_uint::try_from(delay.as_micros()).unwrap_or(c_uint::MAX);
     // SAFETY: the handle is libpam's, alive for this call. An error means that there will be no delay; nothing to do.
     let _ = unsafe { pam_fail_delay(pamh, microseconds) };
+}
+
+/// Hands a password on to the modules after this one (`PAM_AUTHTOK`, `pam_set_item(3)`). libpam keeps a copy and wipes it
+/// when it is done; where it cannot, the next module asks for itself.
+pub(crate) fn set_authtok(pamh: &mut PamHandle, password: &CStr) {
+    // SAFETY: the handle is libpam's, alive for this call; the item is a string that ends with a null byte and is copied.
+    let _ = unsafe { pam_set_item(pamh, ItemType::AuthTok as c_int, password.as_ptr().cast()) };
 }

@@ -36,6 +36,7 @@ fn recognise(typed: &[u8]) -> Read {
     match Answer::recognise(typed) {
         Some(Answer::Totp(code)) => Read::Totp(code.expose().to_vec()),
         Some(Answer::Recovery(code)) => Read::Recovery(code.expose().to_vec()),
+        Some(Answer::Trailing(_)) => unreachable!("only behind a password"),
         None => Read::Neither,
     }
 }

@@ -6,6 +6,7 @@
 pub mod files;
 pub mod guard;
 mod lock;
+pub mod stamps;
 
 use crate::credential::Credential;
 use crate::document::DocumentError;

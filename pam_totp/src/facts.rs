@@ -1,0 +1,111 @@
+//! What is known of a request before anybody is asked: as much of it as the policy depends on.
+
+use crate::clock;
+use crate::groups;
+use crate::login::{Login, PATIENCE};
+use crate::outcome::Broken;
+use crate::session;
+use crate::shield::Shield;
+use totp_core::device::Mode;
+use totp_core::login::Account;
+use totp_core::policy::{Decision, Facts, Waiver};
+use totp_core::remembered::{self, Recognised};
+use totp_core::stamp::Asker;
+use totp_core::store::files::{FileHeld, Files};
+use totp_core::store::stamps::Stamps;
+use totp_core::store::{Held, Hold, Store};
+use totp_core::time::{Now, Seconds};
+
+/// What is required of the account; a remembered device's use is recorded.
+pub(crate) enum Required {
+    /// As the policy decided.
+    Decided(Decision),
+    /// Nothing of this remembered device.
+    Remembered(Waiver),
+}
+
+impl Login<'_> {
+    /// Finds out what the policy depends on, and lets it decide.
+    pub(crate) fn required(&mut self, store: &Files, account: &Account) -> Result<Required, Broken> {
+        let now = clock::now()?;
+        let mut facts = Facts {
+            known: account.uid.is_some(),
+            groups: self.groups(account),
+            address: self.request.address(),
+            security_key: self.request.by_security_key(),
+            introduced: self.is_introduced(),
+            enrolled: None,
+            since_code: None,
+            remembered: false,
+            now: now.realtime,
+        };
+        if !facts.known || !self.policy.depends_on_enrolment() {
+            return Ok(Required::Decided(self.policy.decide(&facts)));
+        }
+        let shield = Shield::raise();
+        let required = self.looked_up(store, account, &mut facts);
+        shield.lower()?;
+        required
+    }
+
+    fn looked_up(&self, store: &Files, account: &Account, facts: &mut Facts) -> Result<Required, Broken> {
+        let held = match store.hold(&account.user, PATIENCE)? {
+            Hold::Held(held) => held,
+            Hold::NotEnrolled => {
+                facts.enrolled = Some(false);
+                return Ok(Required::Decided(self.policy.decide(facts)));
+            }
+            // Nothing is known of the enrolment then, and the code is asked for.
+            Hold::Busy => return Ok(Required::Decided(self.policy.decide(facts))),
+        };
+        facts.enrolled = Some(true);
+        let now = clock::now()?;
+        facts.since_code = self.since_code(&held, account, now);
+        let recognised = self.recognise(&held, account, now)?;
+        facts.remembered = recognised.is_some();
+        match (self.policy.decide(facts), recognised) {
+            (Decision::Recognised, Some(recognised)) => {
+                Ok(Required::Remembered(remembered::admit(held, &recognised, now)?))
+            }
+            (decision, _) => Ok(Required::Decided(decision)),
+        }
+    }
+
+    /// A look-up that fails is told to the log once, and exempts nobody.
+    fn groups(&mut self, account: &Account) -> Result<Vec<String>, String> {
+        if account.uid.is_none() || self.policy.named_groups().next().is_none() {
+            return Ok(Vec::new());
+        }
+        groups::of(account.user.as_str(), self.policy.named_groups()).map_err(|error| {
+            self.audit.trouble(account.user.as_str(), &error);
+            error.to_string()
+        })
+    }
+
+    /// How long ago a code was accepted in this login session. What cannot be found out is "not at all".
+    fn since_code(&self, held: &FileHeld, account: &Account, now: Now) -> Option<Seconds> {
+        if self.policy.fresh == Seconds(0) {
+            return None;
+        }
+        let (uid, boot) = (account.uid?, session::boot()?);
+        let ancestors = session::ancestors()?;
+        let credential = held.credential().owner().id;
+        let asker = Asker { uid, credential, boot: &boot, ancestors: &ancestors, now: now.boottime };
+        let stamps = Stamps::new(&self.config.paths.runtime);
+        let ages = ancestors
+            .iter()
+            .filter_map(|ancestor| stamps.of(uid, ancestor.process).ok().flatten()?.age(&asker));
+        ages.min()
+    }
+
+    fn recognise(&self, held: &FileHeld, account: &Account, now: Now) -> Result<Option<Recognised>, Broken> {
+        let remember = &self.policy.remember;
+        let traits = self.request.traits();
+        if remember.mode == Mode::Off || held.ledger().devices().is_empty() || !remember.can_tell(&traits) {
+            return Ok(None);
+        }
+        let keyring = self.keyring()?;
+        remembered::recognise(held, account, &traits, remember, now, &keyring)
+            .map_err(|trouble| self.judging(trouble, account))
+    }
+}

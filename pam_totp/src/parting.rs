@@ -1,0 +1,117 @@
+//! What follows a decision that stands: the stamp of an accepted code, a word to the person, a device to remember.
+
+use crate::account::Who;
+use crate::clock;
+use crate::login::{Login, PATIENCE, ask};
+use crate::outcome::Outcome;
+use crate::session;
+use crate::words;
+use pam::constants::{PAM_ERROR_MSG, PAM_PROMPT_ECHO_ON, PAM_TEXT_INFO, PamMessageStyle};
+use pam::conv::Conv;
+use pam::module::PamHandle;
+use totp_core::device::{DeviceId, Mode};
+use totp_core::login::{Account, Method, Verified};
+use totp_core::remembered;
+use totp_core::stamp::Stamp;
+use totp_core::store::files::Files;
+use totp_core::store::stamps::Stamps;
+use totp_core::store::{Hold, Store};
+
+impl Login<'_> {
+    /// Says and keeps what follows from the outcome. Nothing here changes it.
+    pub(crate) fn part(&mut self, pamh: &PamHandle, outcome: &Outcome) {
+        match outcome {
+            Outcome::Accepted(verified) => self.welcome(pamh, verified),
+            Outcome::NotEnrolled(unenrolled) => {
+                if let Some(days_left) = unenrolled.days_left() {
+                    self.say(pamh, PAM_TEXT_INFO, &words::reminder(days_left));
+                }
+            }
+            Outcome::Refused(refusal) if self.is_introduced() => {
+                if let Some(why) = words::refusal(refusal) {
+                    self.say(pamh, PAM_ERROR_MSG, &why);
+                }
+            }
+            Outcome::Refused(_) | Outcome::Waived(_) | Outcome::Broken(_) | Outcome::Misplaced { .. } => {}
+        }
+    }
+
+    fn welcome(&mut self, pamh: &PamHandle, verified: &Verified) {
+        let Some(Who::Account(account)) = self.who.clone() else { return };
+        self.stamp(&account, verified);
+        if let Some(text) =
+            clock::now().ok().and_then(|now| words::welcome(verified, &self.config, now.realtime))
+        {
+            self.say(pamh, PAM_TEXT_INFO, &text);
+        }
+        self.remember(pamh, &account, verified);
+    }
+
+    /// Leaves a stamp for the commands of this login session that ask for a fresh code. Without one they ask.
+    fn stamp(&mut self, account: &Account, verified: &Verified) {
+        let stamp = || {
+            let (uid, boot, leader) = (account.uid?, session::boot()?, session::leader()?);
+            Some(Stamp {
+                uid,
+                credential: verified.credential(),
+                boot,
+                leader,
+                at: clock::now().ok()?.boottime,
+            })
+        };
+        let Some(stamp) = stamp() else { return self.debug("no login session to stamp") };
+        let stamps = Stamps::new(&self.config.paths.runtime);
+        if let Err(error) = stamps.put(&stamp, session::is_alive) {
+            self.debug(&format!("no stamp: {error}"));
+        }
+    }
+
+    fn remember(&mut self, pamh: &PamHandle, account: &Account, verified: &Verified) {
+        let remember = self.policy.remember;
+        // Whoever needed a recovery code may sit at anybody's device.
+        if !remember.can_tell(&self.request.traits()) || !matches!(verified.method(), Method::Totp { .. }) {
+            return;
+        }
+        let is_wanted = match remember.mode {
+            Mode::Off => false,
+            Mode::Always => true,
+            Mode::Ask if self.is_silent => false,
+            Mode::Ask => ask(pamh, PAM_PROMPT_ECHO_ON, &words::remember_question(remember.length))
+                .is_some_and(|answer| words::is_yes(answer.as_bytes())),
+        };
+        if !is_wanted {
+            return;
+        }
+        match self.remembered(account, verified) {
+            Ok(Some(device)) => {
+                self.audit.device_remembered(device, remember.length, account.user.as_str());
+                self.say(pamh, PAM_TEXT_INFO, &words::remembered(device, remember.length));
+            }
+            Ok(None) => self.debug("the device was not remembered"),
+            Err(problem) => self.audit.trouble(account.user.as_str(), problem),
+        }
+    }
+
+    fn remembered(&self, account: &Account, verified: &Verified) -> Result<Option<DeviceId>, String> {
+        let store = Files::new(&self.config.paths.state);
+        let keyring = self.keyring().map_err(|broken| broken.to_string())?;
+        let held = match store.hold(&account.user, PATIENCE).map_err(|error| error.to_string())? {
+            Hold::Held(held) => held,
+            Hold::NotEnrolled | Hold::Busy => return Ok(None),
+        };
+        let now = clock::now().map_err(|error| error.to_string())?;
+        let (traits, remember) = (self.request.traits(), &self.policy.remember);
+        remembered::remember(held, verified, &traits, remember, now, &keyring)
+            .map_err(|trouble| self.judging(trouble, account).to_string())
+    }
+
+    /// One line to the person, unless nothing is to be said. What the application makes of it changes nothing.
+    fn say(&self, pamh: &PamHandle, style: PamMessageStyle, text: &str) {
+        if self.is_silent || self.config.quiet {
+            return;
+        }
+        if let Ok(Some(conversation)) = pamh.get_item::<Conv<'_>>() {
+            drop(conversation.send(style, text));
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The login session that the process belongs to, read from the kernel: nothing of it can be chosen by a user.
+
+use nix::unistd::{Pid, getpid, getsid};
+use std::fs;
+use totp_core::stamp::{Ancestor, BootId, Process};
+
+/// Longest line of ancestors that is followed; a longer one is not followed to its end, so it proves nothing.
+const LONGEST: usize = 128;
+
+/// This boot.
+pub(crate) fn boot() -> Option<BootId> {
+    BootId::parse(fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?.trim_end())
+}
+
+/// The leader of the session (setsid(2)) that the process is in: sshd's monitor of the connection, a terminal's shell.
+pub(crate) fn leader() -> Option<Process> {
+    let leader = getsid(None).ok()?;
+    Some(Stat::of(leader)?.process)
+}
+
+/// Whether there is a process of that number.
+pub(crate) fn is_alive(pid: u32) -> bool {
+    fs::exists(format!("/proc/{pid}")).unwrap_or(true)
+}
+
+/// This process and those before it, without the first of all. `None` where that cannot be read to its end.
+pub(crate) fn ancestors() -> Option<Vec<Ancestor>> {
+    let mut ancestors = Vec::new();
+    let mut pid = getpid();
+    while pid.as_raw() > 1 {
+        if ancestors.len() == LONGEST {
+            return None;
+        }
+        let stat = Stat::of(pid)?;
+        ancestors.push(Ancestor { process: stat.process, is_root: is_root(pid)? });
+        pid = stat.parent;
+    }
+    Some(ancestors)
+}
+
+/// What of proc_pid_stat(5) is needed.
+#[derive(Debug, PartialEq, Eq)]
+struct Stat {
+    process: Process,
+    parent: Pid,
+}
+
+impl Stat {
+    fn of(pid: Pid) -> Option<Self> {
+        Self::parse(pid, &fs::read(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    fn parse(pid: Pid, line: &[u8]) -> Option<Self> {
+        // The second field is the program's name in parentheses, and whoever runs it chooses it: spaces, parentheses.
+        let behind = line.iter().rposition(|&byte| byte == b')')?.checked_add(1)?;
+        let rest = std::str::from_utf8(line.get(behind..)?).ok()?;
+        let mut fields = rest.split_ascii_whitespace();
+        // Of the rest the first is field 3; the parent is field 4, the start field 22.
+        let parent = fields.nth(1)?.parse().ok()?;
+        let start = fields.nth(17)?.parse().ok()?;
+        Some(Self {
+            process: Process { pid: u32::try_from(pid.as_raw()).ok()?, start },
+            parent: Pid::from_raw(parent),
+        })
+    }
+}
+
+/// Whether real, effective, saved and file system uid are root's: su and sudo keep the real one of who started them.
+fn is_root(pid: Pid) -> Option<bool> {
+    let status = fs::read(format!("/proc/{pid}/status")).ok()?;
+    let uids = status.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"Uid:"))?;
+    Some(std::str::from_utf8(uids).ok()?.split_ascii_whitespace().all(|uid| uid == "0"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_programs_name_cannot_pretend_to_be_its_parent_or_start() {
+        let tail = "S 7 20 20 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 4242 0 0";
+        for name in ["bash", "a) S 1 1", ")", "x y", "\n"] {
+            let stat = Stat::parse(Pid::from_raw(9), format!("9 ({name}) {tail}").as_bytes());
+            let process = Process { pid: 9, start: 4242 };
+            assert_eq!(stat, Some(Stat { process, parent: Pid::from_raw(7) }), "{name:?}");
+        }
+        assert_eq!(Stat::parse(Pid::from_raw(9), b"9 (bash) S 7"), None);
+        assert_eq!(Stat::parse(Pid::from_raw(9), b""), None);
+    }
+
+    #[test]
+    fn this_process_descends_from_somebody_in_this_boot() {
+        let ancestors = ancestors().unwrap();
+        assert_eq!(ancestors[0].process.pid, std::process::id());
+        assert!(
+            ancestors.iter().skip(1).all(|ancestor| ancestor.process.start <= ancestors[0].process.start)
+        );
+        assert!(boot().is_some() && leader().is_some() && is_alive(std::process::id()));
+        assert!(!is_alive(u32::MAX));
+    }
+}

@@ -1,0 +1,191 @@
+//! What a person is told at the door beside the prompts. A stranger is told nothing: only who passed a first factor is told
+//! why a code was refused.
+
+use totp_core::config::Config;
+use totp_core::device::DeviceId;
+use totp_core::ledger::LoginMethod;
+use totp_core::login::{Method, Reason, Refusal, SinceLast, Verified};
+use totp_core::time::Seconds;
+
+/// Why a login was refused, and what to do. `None` where nothing would help the person that is not for an attacker, too.
+pub(crate) fn refusal(Refusal { reason, next_code, .. }: &Refusal) -> Option<String> {
+    let sentence = match reason {
+        Reason::Replayed => match next_code {
+            Some(Seconds(0)) => "That code was used already; type the one that the app shows now.".to_owned(),
+            Some(wait) => format!("That code was used already; wait {} for the next one.", length(*wait)),
+            None => "That recovery code was used already; take another.".to_owned(),
+        },
+        Reason::BeforeBoot(wait) => {
+            format!("This machine has just started; wait {} for a code that is good.", length(*wait))
+        }
+        Reason::Limited(wait) | Reason::Locked(wait) => {
+            format!("Too many wrong codes; try again in {}. A recovery code still works.", length(*wait))
+        }
+        Reason::Disabled => {
+            "Too many wrong codes; an administrator has to unlock this account. A recovery code still works."
+                .to_owned()
+        }
+        Reason::Late => "The answer came too late.".to_owned(),
+        Reason::Busy => "Another login to this account is not done yet; try again.".to_owned(),
+        Reason::ClockBack(_) => {
+            "The clock of this machine was set back: tell its administrator. A recovery code still works."
+                .to_owned()
+        }
+        Reason::NotEnrolled => {
+            "This account has no authenticator yet: ask the administrator to enrol it.".to_owned()
+        }
+        // How far off a clock is tells which code will be right, or was.
+        Reason::Wrong
+        | Reason::ClockOff { .. }
+        | Reason::Malformed
+        | Reason::UnknownUser
+        | Reason::Conversation => {
+            return None;
+        }
+    };
+    Some(sentence)
+}
+
+/// What somebody who was let in by a code should know.
+pub(crate) fn welcome(verified: &Verified, config: &Config, now: u64) -> Option<String> {
+    let mut sentences = Vec::new();
+    sentences.extend(since(&verified.since_last(), now));
+    if let Method::RecoveryCode { left } = verified.method() {
+        let warning = if *left < config.warn_below { "WARNING: only " } else { "" };
+        sentences.push(format!(
+            "{warning}{}; \"sudo totp-enroll recovery-codes\" makes new ones.",
+            counted(*left as u64, "recovery code is left", "recovery codes are left")
+        ));
+    }
+    (!sentences.is_empty()).then(|| sentences.join("\n"))
+}
+
+/// What happened since the login before this one; `None` where nothing did that is worth a look.
+fn since(since: &SinceLast, now: u64) -> Option<String> {
+    let mut news = Vec::new();
+    if since.wrong > 0 {
+        news.push(counted(since.wrong.into(), "wrong code", "wrong codes"));
+    }
+    if since.device {
+        news.push("a device was remembered".to_owned());
+    }
+    let by_recovery = since.login.is_some_and(|login| login.method == LoginMethod::RecoveryCode);
+    if news.is_empty() && !by_recovery {
+        return None;
+    }
+    let news = if news.is_empty() { String::new() } else { format!(" Since then: {}.", news.join(", ")) };
+    Some(match since.login {
+        None => format!("This is the first login by a code.{news}"),
+        Some(login) => {
+            let how = match login.method {
+                LoginMethod::Totp => "a code",
+                LoginMethod::RecoveryCode => "a recovery code",
+                LoginMethod::RememberedDevice => "a remembered device",
+            };
+            format!("Last login: {} ago by {how}.{news}", length(Seconds(now.saturating_sub(login.at))))
+        }
+    })
+}
+
+/// Reminds somebody who is let past of the last day.
+pub(crate) fn reminder(days_left: u64) -> String {
+    let when = match days_left {
+        0 => "today is the last day".to_owned(),
+        days => format!("{} left", counted(days, "day is", "days are")),
+    };
+    format!(
+        "This account has no authenticator yet: {when} to enrol one. \"sudo totp-enroll enroll\" does it."
+    )
+}
+
+/// The question that precedes remembering a device.
+pub(crate) fn remember_question(length: Seconds) -> String {
+    format!("Remember this device for {}? [y/N] ", self::length(length))
+}
+
+/// Whether the answer to it is yes; everything else is no.
+pub(crate) fn is_yes(answer: &[u8]) -> bool {
+    matches!(answer.trim_ascii(), b"y" | b"Y" | b"yes" | b"Yes" | b"YES")
+}
+
+/// That a device is remembered from now on.
+pub(crate) fn remembered(device: DeviceId, length: Seconds) -> String {
+    format!("This device is remembered for {} (as {device}).", self::length(length))
+}
+
+fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// A length of time for people, in its largest unit, rounded up.
+fn length(Seconds(seconds): Seconds) -> String {
+    let units = [(86400, "day", "days"), (3600, "hour", "hours"), (60, "minute", "minutes")];
+    let (unit, one, many) =
+        units.into_iter().find(|(unit, ..)| seconds >= *unit).unwrap_or((1, "second", "seconds"));
+    counted(seconds.div_ceil(unit), one, many)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use totp_core::ledger::LastLogin;
+
+    #[test]
+    fn a_refusal_says_how_long_to_wait() {
+        let said = |reason: Reason, next_code| refusal(&Refusal { next_code, ..reason.into() });
+        assert_eq!(
+            said(Reason::Replayed, Some(Seconds(12))).unwrap(),
+            "That code was used already; wait 12 seconds for the next one."
+        );
+        assert!(said(Reason::Replayed, Some(Seconds(0))).unwrap().contains("shows now"));
+        assert!(said(Reason::Replayed, None).unwrap().contains("recovery code was used"));
+        assert!(said(Reason::Locked(Seconds(61)), None).unwrap().contains("in 2 minutes. A recovery code"));
+        for silent in [Reason::Wrong, Reason::ClockOff { steps: 3 }, Reason::UnknownUser, Reason::Malformed] {
+            assert_eq!(said(silent, None), None, "{silent:?}");
+        }
+    }
+
+    #[test]
+    fn only_news_is_told() {
+        let login = |method| Some(LastLogin { at: 1000, method });
+        let said = |login, wrong, device| since(&SinceLast { login, wrong, device }, 8200);
+        assert_eq!(said(login(LoginMethod::Totp), 0, false), None);
+        assert_eq!(
+            said(login(LoginMethod::Totp), 1, true).unwrap(),
+            "Last login: 2 hours ago by a code. Since then: 1 wrong code, a device was remembered."
+        );
+        assert_eq!(
+            said(login(LoginMethod::RecoveryCode), 0, false).unwrap(),
+            "Last login: 2 hours ago by a recovery code."
+        );
+        assert_eq!(
+            said(None, 2, false).unwrap(),
+            "This is the first login by a code. Since then: 2 wrong codes."
+        );
+        assert_eq!(said(None, 0, false), None);
+    }
+
+    #[test]
+    fn only_yes_is_yes() {
+        assert!(is_yes(b"y") && is_yes(b" YES "));
+        for no in [&b""[..], b"n", b"yy", b"Yeah", b"123456"] {
+            assert!(!is_yes(no));
+        }
+    }
+
+    #[test]
+    fn a_length_is_rounded_up_in_its_largest_unit() {
+        for (seconds, said) in
+            [(1, "1 second"), (59, "59 seconds"), (60, "1 minute"), (61, "2 minutes"), (2_592_000, "30 days")]
+        {
+            assert_eq!(length(Seconds(seconds)), said);
+        }
+    }
+
+    #[test]
+    fn the_last_day_is_called_that() {
+        assert!(reminder(0).contains("today is the last day"));
+        assert!(reminder(1).contains("1 day is left"));
+        assert!(reminder(5).contains("5 days are left"));
+    }
+}

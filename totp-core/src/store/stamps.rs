@@ -1,0 +1,153 @@
+//! The stamps of accepted codes, as files under the runtime directory: gone at reboot, and root's alone.
+
+use super::StoreError;
+use super::guard::{Directory, Guard, Room, read_opened};
+use crate::stamp::{Process, Stamp};
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag};
+use nix::sys::stat::{Mode, mkdirat};
+use std::path::{Path, PathBuf};
+
+const STAMPS: &str = "fresh";
+/// One in so many processes sweeps; with every login each would look at all sessions.
+const SWEEPERS: u32 = 16;
+
+/// The stamps of this machine, under `paths.runtime` of the config.
+#[derive(Debug, Clone)]
+pub struct Stamps {
+    runtime: PathBuf,
+}
+
+impl Stamps {
+    /// Nothing is opened or made yet.
+    #[must_use]
+    pub fn new(runtime: &Path) -> Self {
+        Self { runtime: runtime.to_owned() }
+    }
+
+    /// Puts a stamp in the place of an older one of the same account and session. A kill in between leaves half a line,
+    /// which is no stamp. Now and then takes away those whose process `is_alive` says is gone.
+    ///
+    /// # Errors
+    /// [`StoreError`]; there is then no stamp.
+    pub fn put(&self, stamp: &Stamp, is_alive: impl Fn(u32) -> bool) -> Result<(), StoreError> {
+        make(&self.runtime, Mode::from_bits_truncate(0o755))?;
+        make(&self.runtime.join(STAMPS), Mode::S_IRWXU)?;
+        let directory = self.directory()?;
+        if stamp.leader.pid.is_multiple_of(SWEEPERS) {
+            sweep(&directory, is_alive);
+        }
+        directory.write_new(&name(stamp.uid, stamp.leader), stamp.encode().as_bytes())
+    }
+
+    /// The stamp of an account in the session of `leader`, if there is a whole one.
+    ///
+    /// # Errors
+    /// [`StoreError`] where it cannot be trusted.
+    pub fn of(&self, uid: u32, leader: Process) -> Result<Option<Stamp>, StoreError> {
+        let directory = match self.directory() {
+            Err(StoreError::System { source: Errno::ENOENT, .. }) => return Ok(None),
+            found => found?,
+        };
+        let name = name(uid, leader);
+        let Some(fd) = directory.file(&name, OFlag::O_RDONLY)? else { return Ok(None) };
+        let line = read_opened(&fd, &directory.path.join(&name), Guard::Secret)?;
+        Ok(Stamp::decode(line.expose()))
+    }
+
+    fn directory(&self) -> Result<Directory, StoreError> {
+        Directory::open(&self.runtime, Room::Place)?.inner(STAMPS, Room::Private)
+    }
+}
+
+/// Numbers only: nothing that anybody chose becomes a path (CVE-2014-2583).
+fn name(uid: u32, leader: Process) -> String {
+    format!("{uid}.{}", leader.pid)
+}
+
+fn make(path: &Path, mode: Mode) -> Result<(), StoreError> {
+    match mkdirat(AT_FDCWD, path, mode) {
+        Ok(()) | Err(Errno::EEXIST) => Ok(()),
+        Err(source) => Err(StoreError::System { file: path.to_owned(), action: "make", source }),
+    }
+}
+
+/// Best effort: what stays opens nothing, since its process is gone.
+fn sweep(directory: &Directory, is_alive: impl Fn(u32) -> bool) {
+    let Ok(entries) = std::fs::read_dir(&directory.path) else { return };
+    for entry in entries.flatten() {
+        let file = entry.file_name();
+        let pid = file.to_str().and_then(|name| name.split_once('.')?.1.parse().ok());
+        if let (Some(name), Some(pid)) = (file.to_str(), pid)
+            && !is_alive(pid)
+        {
+            let _ = directory.remove(name);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::Id;
+    use crate::stamp::BootId;
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt, symlink};
+
+    fn stamp(uid: u32, pid: u32) -> Stamp {
+        let boot = BootId::parse("11111111-4444-4444-4444-555555555555").unwrap();
+        Stamp { uid, credential: Id::new([1; 16]), boot, leader: Process { pid, start: 7 }, at: 9 }
+    }
+
+    fn stamps() -> (tempfile::TempDir, Stamps) {
+        let directory = tempfile::tempdir().unwrap();
+        let stamps = Stamps::new(&directory.path().join("run"));
+        (directory, stamps)
+    }
+
+    #[test]
+    fn a_stamp_comes_back_for_its_account_and_session() {
+        let (directory, stamps) = stamps();
+        let leader = Process { pid: 20, start: 7 };
+        assert_eq!(stamps.of(1001, leader).unwrap(), None);
+        stamps.put(&stamp(1001, 20), |_| true).unwrap();
+        stamps.put(&Stamp { at: 10, ..stamp(1001, 20) }, |_| true).unwrap();
+        assert_eq!(stamps.of(1001, leader).unwrap(), Some(Stamp { at: 10, ..stamp(1001, 20) }));
+        assert_eq!(stamps.of(1002, leader).unwrap(), None);
+        assert_eq!(stamps.of(1001, Process { pid: 21, start: 7 }).unwrap(), None);
+        let mode = |name: &str| fs::metadata(directory.path().join(name)).unwrap().mode() & 0o777;
+        assert_eq!((mode("run/fresh"), mode("run/fresh/1001.20")), (0o700, 0o600));
+    }
+
+    #[test]
+    fn what_is_not_roots_own_file_is_no_stamp_but_an_error() {
+        let (directory, stamps) = stamps();
+        stamps.put(&stamp(1001, 20), |_| true).unwrap();
+        let leader = Process { pid: 21, start: 7 };
+        symlink(directory.path().join("run/fresh/1001.20"), directory.path().join("run/fresh/1001.21"))
+            .unwrap();
+        assert!(stamps.of(1001, leader).is_err());
+        fs::set_permissions(
+            directory.path().join("run/fresh"),
+            std::os::unix::fs::PermissionsExt::from_mode(0o777),
+        )
+        .unwrap();
+        assert!(stamps.of(1001, Process { pid: 20, start: 7 }).is_err());
+        assert!(stamps.put(&stamp(1001, 20), |_| true).is_err());
+    }
+
+    #[test]
+    fn stamps_of_processes_that_are_gone_are_swept() {
+        let (directory, stamps) = stamps();
+        for pid in [20, 21] {
+            stamps.put(&stamp(1001, pid), |_| true).unwrap();
+        }
+        stamps.put(&stamp(1001, SWEEPERS), |pid| pid == 20).unwrap();
+        let mut left: Vec<_> = fs::read_dir(directory.path().join("run/fresh"))
+            .unwrap()
+            .map(|e| e.unwrap().file_name())
+            .collect();
+        left.sort();
+        assert_eq!(left, ["1001.16", "1001.20"]);
+    }
+}
