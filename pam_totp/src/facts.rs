@@ -1,7 +1,6 @@
 //! What is known of a request before anybody is asked: as much of it as the policy depends on.
 
 use crate::clock;
-use crate::groups;
 use crate::login::{Login, PATIENCE};
 use crate::outcome::Broken;
 use crate::session;
@@ -13,7 +12,7 @@ use totp_core::remembered::{self, Recognised};
 use totp_core::stamp::Asker;
 use totp_core::store::files::{FileHeld, Files};
 use totp_core::store::stamps::Stamps;
-use totp_core::store::{Held, Hold, Store};
+use totp_core::store::{Held, Hold, Store, groups};
 use totp_core::time::{Now, Seconds};
 
 /// What is required of the account; a remembered device's use is recorded.

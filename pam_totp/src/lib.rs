@@ -30,7 +30,6 @@ mod facts;
 mod ffi;
 mod first_factor;
 mod first_pass;
-mod groups;
 mod login;
 mod outcome;
 mod parting;

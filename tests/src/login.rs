@@ -25,6 +25,8 @@ pub struct Login {
     pub ruser: Option<Vec<u8>>,
     /// `PAM_TTY`.
     pub tty: Option<Vec<u8>>,
+    /// What the application puts into the PAM environment, `NAME=VALUE`.
+    pub pam_environment: Vec<String>,
     /// `PAM_SILENT`.
     pub silent: bool,
     /// What the application asks libpam for.
@@ -63,6 +65,7 @@ impl Login {
             rhost: None,
             ruser: None,
             tty: None,
+            pam_environment: Vec::new(),
             silent: false,
             call: Call::Authenticate,
             answers: Vec::new(),
@@ -93,6 +96,14 @@ impl Login {
     #[must_use]
     pub fn from_host(mut self, rhost: impl AsRef<[u8]>) -> Self {
         self.rhost = Some(rhost.as_ref().to_owned());
+        self
+    }
+
+    /// Comes through sshd, after a first factor: a line of its `SSH_AUTH_INFO_0`.
+    #[must_use]
+    pub fn after(mut self, first_factor: &str) -> Self {
+        self.tty = Some(b"ssh".to_vec());
+        self.pam_environment.push(format!("SSH_AUTH_INFO_0={first_factor}\n"));
         self
     }
 

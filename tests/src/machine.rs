@@ -19,6 +19,7 @@ const PASSWORD_HASH: &str =
 pub struct Machine {
     keeper: Child,
     accounts: u32,
+    groups: u32,
 }
 
 impl Machine {
@@ -28,7 +29,7 @@ impl Machine {
     /// # Panics
     /// Where mounting is not allowed, as in a container without CAP_SYS_ADMIN.
     pub(crate) fn new(directory: &Path, log: &Path) -> Self {
-        let mut machine = Self { keeper: keeper(directory, log), accounts: 0 };
+        let mut machine = Self { keeper: keeper(directory, log), accounts: 0, groups: 0 };
         // Nothing outside this machine is asked who somebody is.
         machine.write("nsswitch.conf", 0o644, "passwd: files\ngroup: files\nshadow: files\nhosts: files\n");
         let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
@@ -61,6 +62,12 @@ impl Machine {
         }
         chown(&home, Some(uid), Some(uid)).unwrap();
         uid
+    }
+
+    /// Makes a group of these members.
+    pub fn add_group(&mut self, name: &str, members: &[&str]) {
+        self.groups += 1;
+        self.append("group", &format!("{name}:x:{}:{}\n", 62_000 + self.groups, members.join(",")));
     }
 
     /// The user id of an account.
@@ -172,7 +179,8 @@ fn keeper(directory: &Path, log: &Path) -> Child {
     keeper
 }
 
-/// `/dev` is a new one for the sake of `/dev/log`, with the devices and terminals of the old.
+/// `/dev` is a new one for the sake of `/dev/log`, with the devices of the old. It has terminals of its own: those of the old may
+/// be open for root alone.
 const MOUNT: &str = r#"set -e
     umask 022
     log=$2
@@ -183,7 +191,7 @@ const MOUNT: &str = r#"set -e
         touch "dev/$device"
         mount --bind "/dev/$device" "dev/$device"
     done
-    mount --bind /dev/pts dev/pts
+    mount -t devpts -o newinstance,ptmxmode=0666,mode=0620,gid=5 devpts dev/pts
     ln -s pts/ptmx dev/ptmx
     ln -s /proc/self/fd dev/fd
     ln -s "$log" dev/log

@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use totp_core::time::Seconds;
 use totp_core::totp::Algorithm;
 
 /// Enrol people for one-time codes, show them their codes, and let them back in.
@@ -55,6 +56,22 @@ pub(crate) enum Command {
         #[arg(long)]
         repair: bool,
     },
+    /// List the remembered devices of a user, or forget them
+    Devices {
+        /// The account; yourself if left out
+        user: Option<String>,
+        /// Forget the device of this name
+        #[arg(long, value_name = "ID", conflicts_with = "revoke_all")]
+        revoke: Option<String>,
+        /// Forget all of them
+        #[arg(long)]
+        revoke_all: bool,
+        /// As root, do not ask for the account's name
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Say rule by rule what would be asked of a user, and why
+    Explain(Explain),
     /// The keys that seal the secrets
     #[command(subcommand)]
     Keys(Keys),
@@ -94,6 +111,36 @@ pub(crate) struct Enroll {
     /// Show the otpauth:// URI too
     #[arg(long)]
     pub(crate) show_uri: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Explain {
+    /// The account
+    pub(crate) user: String,
+    /// The PAM service (the name of its file in /etc/pam.d)
+    #[arg(long, value_name = "NAME", default_value = "sshd")]
+    pub(crate) service: String,
+    /// The address that the login comes from
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) rhost: Option<String>,
+    /// The fingerprint of the SSH key that came first (SHA256:...)
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub(crate) key: Option<String>,
+    /// That key is in a FIDO2 security key
+    #[arg(long)]
+    pub(crate) security_key: bool,
+    /// The line in the service file has the argument nullok
+    #[arg(long)]
+    pub(crate) nullok: bool,
+    /// The line in the service file has the argument after_first_factor
+    #[arg(long)]
+    pub(crate) after_first_factor: bool,
+    /// The line in the service file has the argument fresh=DURATION
+    #[arg(long, value_name = "DURATION", value_parser = Seconds::parse)]
+    pub(crate) fresh: Option<Seconds>,
+    /// A code was accepted in the same login session this long ago
+    #[arg(long, value_name = "DURATION", value_parser = Seconds::parse)]
+    pub(crate) since_code: Option<Seconds>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

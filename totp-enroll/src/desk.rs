@@ -34,7 +34,7 @@ impl Desk {
         if !nix::unistd::geteuid().is_root() {
             return Err(Failure::not_permitted("only root can read the enrolments; run it again with sudo"));
         }
-        let config = read_config(cli.config.as_deref())?;
+        let config = read_config(cli.config.as_deref(), None)?;
         let store = Files::new(&config.paths.state);
         Ok(Self { config, format: Format::of(cli.json), operator: Operator::present()?, store })
     }
@@ -120,11 +120,11 @@ fn busy(account: &Account) -> Failure {
     Failure::refused(format!("somebody else uses the enrolment of {} right now; try again", account.user))
 }
 
-/// A config that is named must be there; the default one may be missing.
-fn read_config(named: Option<&Path>) -> Result<Config, Failure> {
+/// The config of `service`, or the desk's own. One that is named must be there; the default one may be missing.
+pub(crate) fn read_config(named: Option<&Path>, service: Option<&str>) -> Result<Config, Failure> {
     let file = named.unwrap_or(Path::new(DEFAULT_FILE));
     match (read_document(file, Guard::Public)?, named) {
-        (Some(text), _) => Ok(Config::parse(file, text.expose(), None).map_err(StoreError::from)?),
+        (Some(text), _) => Ok(Config::parse(file, text.expose(), service).map_err(StoreError::from)?),
         (None, None) => Ok(Config::defaults().map_err(StoreError::from)?),
         (None, Some(_)) => Err(Failure::refused("is missing; create it, or correct --config").at(file, None)),
     }

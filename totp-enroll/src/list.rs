@@ -72,24 +72,10 @@ fn table(document: &Document) -> Vec<String> {
         let left = report.recovery_left.to_string();
         rows.push([report.user.clone(), labels.join(", "), left, report.standing(), login]);
     }
-    let mut lines = columns(&rows);
+    let mut lines = output::columns(&rows);
     for broken in &document.broken {
         let place = broken.file.as_ref().map_or_else(String::new, |file| format!("{file}: "));
         lines.push(format!("{}: BROKEN: {place}{}", broken.user, broken.problem));
     }
     lines
-}
-
-fn columns(rows: &[[String; 5]]) -> Vec<String> {
-    let mut widths = [0; 5];
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.chars().count().max(*width);
-        }
-    }
-    let line = |row: &[String; 5]| {
-        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(line).collect()
 }

@@ -4,7 +4,7 @@
 //!  main      the exit status, made in one place
 //!   └ cli    what may be typed
 //!   └ desk   what every command works with: config, keyring, store, audit, who asks
-//!      └ enroll · recovery_codes · disable · unlock · status · list · keys · import   one command each
+//!      └ enroll · recovery_codes · disable · unlock · status · list · devices · explain · keys · import   one command each
 //!          └ factor      who may change this: a present code, or root and a typed name
 //!          └ qr · uri    what an app is shown
 //!   └ terminal  asking a person      └ output  the one document of --json
@@ -19,8 +19,10 @@ mod audit;
 mod cli;
 mod clock;
 mod desk;
+mod devices;
 mod disable;
 mod enroll;
+mod explain;
 mod factor;
 mod failure;
 mod import;
@@ -64,6 +66,10 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::RecoveryCodes { user, yes } => recovery_codes::run(&desk, user.as_deref(), (*yes).into()),
         Command::Disable { user, yes } => disable::run(&desk, user.as_deref(), (*yes).into()),
         Command::Unlock { user, repair } => unlock::run(&desk, user, *repair),
+        Command::Devices { user, revoke, revoke_all, yes } => {
+            devices::run(&desk, user.as_deref(), revoke.as_deref(), *revoke_all, (*yes).into())
+        }
+        Command::Explain(asked) => explain::run(&desk, cli, asked),
         Command::Keys(command) => keys::run(&desk, command),
         Command::Import(command) => import::run(&desk, command),
     }

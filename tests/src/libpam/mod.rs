@@ -51,6 +51,9 @@ impl Handle {
         handle.item(PAM_RHOST, login.rhost.as_deref());
         handle.item(PAM_RUSER, login.ruser.as_deref());
         handle.item(PAM_TTY, login.tty.as_deref());
+        for variable in &login.pam_environment {
+            handle.put_environment(variable);
+        }
         handle.take_delays();
         handle
     }
@@ -61,6 +64,13 @@ impl Handle {
         // SAFETY: the handle is live; libpam copies the terminated string.
         let code = unsafe { pam_set_item(self.0, item, value.as_ptr().cast()) };
         assert_eq!(code, 0, "pam_set_item {item}");
+    }
+
+    fn put_environment(&mut self, variable: &str) {
+        let variable = text(variable.as_bytes());
+        // SAFETY: the handle is live; libpam copies the terminated string.
+        let code = unsafe { pam_putenv(self.0, variable.as_ptr()) };
+        assert_eq!(code, 0, "pam_putenv");
     }
 
     /// Takes the pause after a failure upon itself, as sshd does: a test does not sit it out.
@@ -124,6 +134,7 @@ unsafe extern "C" {
         handle: *mut *mut PamHandle,
     ) -> c_int;
     fn pam_set_item(handle: *mut PamHandle, item: c_int, value: *const c_void) -> c_int;
+    fn pam_putenv(handle: *mut PamHandle, variable: *const c_char) -> c_int;
     fn pam_authenticate(handle: *mut PamHandle, flags: c_int) -> c_int;
     fn pam_open_session(handle: *mut PamHandle, flags: c_int) -> c_int;
     fn pam_chauthtok(handle: *mut PamHandle, flags: c_int) -> c_int;

@@ -5,7 +5,7 @@ use crate::secret::Secret;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, RenameFlags, open, openat, renameat2};
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat};
-use nix::unistd::{UnlinkatFlags, fsync, mkdir, read, syncfs, unlinkat};
+use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, fsync, mkdir, read, syncfs, unlinkat};
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
@@ -131,9 +131,10 @@ impl Directory {
             return Err(StoreError::System { file: path, action: "make", source: Errno::ENOENT });
         };
         let file = File::from(fd);
-        // The umask may have taken bits away.
+        // The umask may have taken bits away, and sudo runs with the group of whoever called it.
         let written = fchmod(&file, Mode::S_IRUSR | Mode::S_IWUSR)
-            .map_err(|source| StoreError::System { file: path.clone(), action: "chmod", source })
+            .and_then(|()| fchown(&file, Some(Uid::from_raw(0)), Some(Gid::from_raw(0))))
+            .map_err(|source| StoreError::System { file: path.clone(), action: "chown and chmod", source })
             .and_then(|()| file.write_all_at(bytes, 0).map_err(|error| system(&path, "write", &error)));
         if written.is_err() {
             // The disk may be full; leave it no fuller. The error that matters is the first.

@@ -4,6 +4,7 @@
 //! replace the ledger. [`files`] does it with `flock` on one machine; a linearizable store could do it for a fleet.
 
 pub mod files;
+pub mod groups;
 pub mod guard;
 mod lock;
 pub mod stamps;

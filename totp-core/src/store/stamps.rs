@@ -4,8 +4,9 @@ use super::StoreError;
 use super::guard::{Directory, Guard, Room, read_opened};
 use crate::stamp::{Process, Stamp};
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, OFlag};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::sys::stat::{Mode, mkdirat};
+use nix::unistd::{Gid, Uid, fchownat};
 use std::path::{Path, PathBuf};
 
 const STAMPS: &str = "fresh";
@@ -66,10 +67,14 @@ fn name(uid: u32, leader: Process) -> String {
 }
 
 fn make(path: &Path, mode: Mode) -> Result<(), StoreError> {
-    match mkdirat(AT_FDCWD, path, mode) {
-        Ok(()) | Err(Errno::EEXIST) => Ok(()),
-        Err(source) => Err(StoreError::System { file: path.to_owned(), action: "make", source }),
-    }
+    let root = (Some(Uid::from_raw(0)), Some(Gid::from_raw(0)));
+    let made = match mkdirat(AT_FDCWD, path, mode) {
+        // sudo runs with the group of whoever called it. Nobody but root can have put another directory in its place.
+        Ok(()) => fchownat(AT_FDCWD, path, root.0, root.1, AtFlags::AT_SYMLINK_NOFOLLOW),
+        Err(Errno::EEXIST) => Ok(()),
+        Err(error) => Err(error),
+    };
+    made.map_err(|source| StoreError::System { file: path.to_owned(), action: "make", source })
 }
 
 /// Best effort: what stays opens nothing, since its process is gone.

@@ -1,4 +1,4 @@
-//! Which of the groups that the policy names somebody is in.
+//! Which of the groups that the policy names somebody is in: the system's group database.
 
 use nix::errno::Errno;
 use nix::unistd::{Group, User, getgrouplist};
@@ -6,22 +6,29 @@ use std::ffi::CString;
 
 /// The groups are not known. That exempts nobody.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum NoGroups {
+pub enum NoGroups {
+    /// A group that is named in the config does not exist.
     #[error("there is no group \"{0}\": correct require.groups or require.exempt_groups in the config")]
     Unknown(String),
+    /// The database gave no answer.
     #[error("the group database does not answer (getgrnam_r: {}): check nsswitch.conf and the directory service", .0.desc())]
     Database(Errno),
+    /// The account could not be looked up.
     #[error(
         "the account database does not answer (getpwnam_r): check nsswitch.conf and the directory service"
     )]
     Account,
+    /// Nor the list of an account's groups.
     #[error("the groups of the account cannot be listed (getgrouplist: {})", .0.desc())]
     List(Errno),
 }
 
 /// Of the groups `names` those that `user` (a canonical name) is in. Each of them has to exist: a directory service that is
 /// down must not look like a person without groups.
-pub(crate) fn of<'a>(user: &str, names: impl Iterator<Item = &'a str>) -> Result<Vec<String>, NoGroups> {
+///
+/// # Errors
+/// [`NoGroups`]; then nothing is known of any of them.
+pub fn of<'a>(user: &str, names: impl Iterator<Item = &'a str>) -> Result<Vec<String>, NoGroups> {
     let account = User::from_name(user).ok().flatten().ok_or(NoGroups::Account)?;
     let name = CString::new(user).map_err(|_| NoGroups::Account)?;
     let of_account = getgrouplist(&name, account.gid).map_err(NoGroups::List)?;

@@ -1,0 +1,172 @@
+//! Step-up freshness: no second code within its time, in the same login session. Real sshd, real sudo, real tmux.
+
+use acceptance::scene::{Builder, Scene};
+use acceptance::sshd::{KEY_AND_CODE, Key, Sshd};
+use acceptance::terminal::Terminal;
+use std::thread;
+use std::time::Duration;
+
+const ASKED: &str = "Verification code: ";
+const RAN: &str = "ran as 0\r\n";
+/// Whoever comes over ssh needs no code, so that a session can be without one.
+const NO_CODE_AT_SSHD: &str = "[service.sshd.require]\nexempt_networks = [\"127.0.0.0/8\"]";
+
+#[test]
+fn sudo_does_not_ask_within_the_time_of_the_code_of_the_login() {
+    let site = Site::new(builder(), "fresh=15m");
+    let mut shell = site.logs_in_with_a_code();
+    assert_eq!(sudo(&mut shell), RAN);
+    let event = site.scene.journal.last();
+    let fields = ["event", "user", "method"].map(|key| event.field(key));
+    assert_eq!(fields, ["accepted", "alice", "fresh"], "{event:?}");
+    assert!(event.field("seconds").parse::<u64>().unwrap() < 900, "{event:?}");
+}
+
+#[test]
+fn a_time_in_the_config_does_the_same() {
+    let site = Site::new(builder().config("[service.sudo.fresh]\nfor = \"15m\""), "");
+    assert_eq!(sudo(&mut site.logs_in_with_a_code()), RAN);
+}
+
+#[test]
+fn without_a_time_sudo_asks() {
+    let site = Site::new(builder(), "");
+    assert_eq!(sudo(&mut site.logs_in_with_a_code()), ASKED);
+}
+
+#[test]
+fn sudo_asks_again_when_the_time_is_over() {
+    let site = Site::new(builder(), "fresh=2s");
+    let mut shell = site.logs_in_with_a_code();
+    thread::sleep(Duration::from_secs(3));
+    assert_eq!(sudo(&mut shell), ASKED);
+}
+
+#[test]
+fn a_session_does_not_profit_from_the_code_of_another_session_of_the_same_person() {
+    let site = Site::new(builder().config(NO_CODE_AT_SSHD), "fresh=15m");
+    let (mut one, mut other) = (site.logs_in(), site.logs_in());
+    assert_eq!(sudo(&mut one), ASKED);
+    one.types(&site.scene.code("alice"));
+    one.expect(RAN);
+    assert_eq!(sudo(&mut one), RAN, "in the same session");
+    assert_eq!(sudo(&mut other), ASKED, "in the other");
+}
+
+#[test]
+fn the_next_session_does_not_profit_from_the_one_before() {
+    let site = Site::new(builder().config(NO_CODE_AT_SSHD), "fresh=15m");
+    let mut one = site.logs_in();
+    assert_eq!(sudo(&mut one), ASKED);
+    one.types(&site.scene.code("alice"));
+    one.expect(RAN);
+    one.types("exit");
+    assert_eq!(one.end().status, 0);
+    assert_eq!(sudo(&mut site.logs_in()), ASKED);
+}
+
+#[test]
+fn a_wrong_code_makes_nothing_fresh() {
+    let site = Site::new(builder().config(NO_CODE_AT_SSHD), "fresh=15m");
+    let mut shell = site.logs_in();
+    assert_eq!(sudo(&mut shell), ASKED);
+    shell.types(&site.scene.authenticator("alice").wrong_code());
+    shell.expect("did not run");
+    assert_eq!(sudo(&mut shell), ASKED);
+}
+
+#[test]
+fn an_enrolment_that_was_replaced_takes_its_freshness_along() {
+    let mut scene = builder().build();
+    let codes = scene.enrol("alice", &[]).recovery_codes;
+    let mut site = Site::of(scene, "fresh=15m");
+    let mut shell = site.logs_in_by(&codes[0]);
+    assert_eq!(sudo(&mut shell), RAN);
+    let _ = site.scene.enrol("alice", &["--replace", "--yes"]);
+    assert_eq!(sudo(&mut shell), ASKED);
+}
+
+#[test]
+fn what_a_session_left_behind_does_not_profit() {
+    let site = Site::new(builder().config(NO_CODE_AT_SSHD), "fresh=15m");
+    let mut first = site.logs_in();
+    first.types("tmux -S ~/socket -f /dev/null new-session -d /bin/sh; echo started");
+    first.expect("started\r\n");
+    assert_eq!(sudo(&mut first), ASKED);
+    first.types(&site.scene.code("alice"));
+    first.expect(RAN);
+    first.types("exit");
+    let _ = first.end();
+    let mut second = site.logs_in();
+    second.types("tmux -S ~/socket attach");
+    second.expect("$ ");
+    // Neither from the session that started it ...
+    assert_eq!(sudo(&mut second), ASKED);
+    second.types(&site.scene.authenticator("alice").code_in(1));
+    second.expect("ran as 0");
+    // ... nor from what is typed into it: nobody knows who will attach next.
+    assert_eq!(sudo(&mut second), ASKED);
+    second.presses_ctrl('c');
+    second.types("tmux -S ~/socket kill-server");
+}
+
+#[test]
+fn a_stamp_that_others_could_have_written_counts_for_nothing() {
+    let site = Site::new(builder(), "fresh=15m");
+    let mut shell = site.logs_in_with_a_code();
+    let stamps = site.scene.path("run").join("fresh");
+    std::fs::set_permissions(&stamps, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    assert_eq!(sudo(&mut shell), ASKED);
+}
+
+/// A machine with sshd and sudo, and alice.
+struct Site {
+    scene: Scene,
+    sshd: Sshd,
+}
+
+impl Site {
+    fn new(builder: Builder, sudo_arguments: &str) -> Self {
+        Self::of(builder.enrolled("alice").build(), sudo_arguments)
+    }
+
+    fn of(mut scene: Scene, sudo_arguments: &str) -> Self {
+        let (sshd_stack, sudo_stack) = (scene.module(""), scene.module(sudo_arguments));
+        let machine = scene.machine();
+        machine.service("sudo", &sudo_stack);
+        // sudo remembers by itself otherwise, and does not ask PAM.
+        let rule = "Defaults lecture=never, !use_pty, passwd_tries=1, timestamp_timeout=0\nalice ALL=(ALL:ALL) ALL\n";
+        machine.write("sudoers.d/alice", 0o440, rule);
+        let sshd = scene.sshd(KEY_AND_CODE, &sshd_stack);
+        Self { scene, sshd }
+    }
+
+    fn logs_in_with_a_code(&self) -> Terminal {
+        self.logs_in_by(&self.scene.code("alice"))
+    }
+
+    fn logs_in_by(&self, code: &str) -> Terminal {
+        let mut shell = self.sshd.ssh("alice", Key::Offered, "/bin/sh");
+        shell.expect(ASKED);
+        shell.types(code);
+        shell.expect("$ ");
+        shell
+    }
+
+    fn logs_in(&self) -> Terminal {
+        let mut shell = self.sshd.ssh("alice", Key::Offered, "/bin/sh");
+        shell.expect("$ ");
+        shell
+    }
+}
+
+/// Calls sudo; gives what came first, the question or its end.
+fn sudo(shell: &mut Terminal) -> &'static str {
+    // Not as one word, so that what the terminal echoes is not taken for it.
+    shell.types("sudo sh -c 'echo ran as $(id -u)' || echo did not run");
+    [ASKED, RAN][shell.expect_any(&[ASKED, "ran as 0"]).0]
+}
+
+fn builder() -> Builder {
+    Scene::builder().account("alice")
+}
