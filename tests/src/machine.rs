@@ -64,6 +64,13 @@ impl Machine {
         uid
     }
 
+    /// Gives an account another password, as crypt(3) has it.
+    pub fn set_password(&mut self, name: &str, hash: &str) {
+        let path = self.seen_from_outside("/etc/shadow");
+        let old = fs::read_to_string(&path).unwrap();
+        fs::write(&path, old.replace(&format!("{name}:{PASSWORD_HASH}"), &format!("{name}:{hash}"))).unwrap();
+    }
+
     /// Makes a group of these members.
     pub fn add_group(&mut self, name: &str, members: &[&str]) {
         self.groups += 1;
