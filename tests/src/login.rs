@@ -2,6 +2,7 @@
 
 pub use crate::libpam::{Answer, Prompt};
 
+use crate::strace::{Injection, Trace};
 use crate::{built, clock, machine};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -52,6 +53,9 @@ pub struct Login {
     /// Starts the process in a time namespace in which the machine has been up for so many seconds.
     #[serde(skip)]
     pub up_for: Option<u64>,
+    /// What strace does to the system calls of the process; with nothing, it does not run under strace.
+    #[serde(skip)]
+    pub injected: Vec<Injection>,
 }
 
 impl Login {
@@ -76,6 +80,7 @@ impl Login {
             environment: Vec::new(),
             clock: None,
             up_for: None,
+            injected: Vec::new(),
         }
     }
 
@@ -118,6 +123,13 @@ impl Login {
     #[must_use]
     pub fn up_for(mut self, seconds: u64) -> Self {
         self.up_for = Some(seconds);
+        self
+    }
+
+    /// Has this done to its system calls, under strace.
+    #[must_use]
+    pub fn injecting(mut self, injected: &[Injection]) -> Self {
+        self.injected = injected.to_vec();
         self
     }
 
@@ -168,6 +180,11 @@ impl Login {
         if let Some(second) = self.clock {
             clock::stop(&mut command, second);
         }
+        let trace = (!self.injected.is_empty()).then(Trace::new);
+        if let Some(trace) = &trace {
+            command = trace.injecting(&command, &self.injected);
+            command.env_clear();
+        }
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -177,7 +194,7 @@ impl Login {
         let request = serde_json::to_string(&self).unwrap();
         writeln!(child.stdin.as_mut().unwrap(), "{request}").unwrap();
         let said = BufReader::new(child.stdout.take().unwrap());
-        Running { child, said }
+        Running { child, said, trace }
     }
 }
 
@@ -218,6 +235,7 @@ impl AtPrompt {
 pub struct Running {
     child: Child,
     said: BufReader<ChildStdout>,
+    trace: Option<Trace>,
 }
 
 impl Running {
@@ -240,6 +258,15 @@ impl Running {
         serde_json::from_str(&line).map_err(|e| {
             panic!("something was written to the host's stdout, or the host died: {e}: {line:?} ({status})")
         })
+    }
+
+    /// What strace wrote of it so far.
+    ///
+    /// # Panics
+    /// When it does not run under strace.
+    #[must_use]
+    pub fn trace(&self) -> &Trace {
+        self.trace.as_ref().expect("nothing is injected into this login")
     }
 
     fn line(&mut self) -> String {

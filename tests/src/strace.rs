@@ -35,6 +35,15 @@ enum Fate {
     Fails(&'static str),
 }
 
+/// What is done to a system call each time that a program makes it, or at one of the times only.
+#[derive(Clone, Debug)]
+pub struct Injection {
+    /// The system call.
+    pub call: &'static str,
+    /// As strace(1) has it after `--inject=CALL:`: `retval=0`, `delay_enter=250ms:when=1`, `signal=STOP`.
+    pub fate: String,
+}
+
 impl Point {
     fn options(&self, fate: Fate) -> Vec<String> {
         let what = match fate {
@@ -173,6 +182,14 @@ impl Trace {
         self.around(command, &point.options(Fate::Killed))
     }
 
+    /// The same command, with this done to its calls, which are all that is recorded.
+    pub(crate) fn injecting(&self, command: &Command, injected: &[Injection]) -> Command {
+        let calls: Vec<&str> = injected.iter().map(|injection| injection.call).collect();
+        let mut options = vec!["--seccomp-bpf".to_owned(), format!("--trace={}", calls.join(","))];
+        options.extend(injected.iter().map(|Injection { call, fate }| format!("--inject={call}:{fate}")));
+        self.around(command, &options)
+    }
+
     fn around(&self, command: &Command, options: &[String]) -> Command {
         let mut traced = Command::new("/usr/bin/strace");
         traced
@@ -198,7 +215,12 @@ impl Trace {
         traced
     }
 
-    fn text(&self) -> String {
+    /// Everything that strace wrote so far.
+    ///
+    /// # Panics
+    /// When it cannot be read.
+    #[must_use]
+    pub fn text(&self) -> String {
         fs::read_to_string(self.0.path()).unwrap()
     }
 
