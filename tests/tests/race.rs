@@ -1,8 +1,17 @@
-//! Many at once: all wait at the prompt, then all are let go together.
+//! Many at once: all wait at the prompt, then all are let go together. With the lock taken out the same races are lost: that
+//! the tests can fail, and that it is the lock that holds, is a test as well.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "scenery that cannot be set up fails the test that asked for it"
+)]
 
 use acceptance::clock::THEN;
 use acceptance::login::{AtPrompt, Login, PamCode};
 use acceptance::scene::Scene;
+use acceptance::stand::renewed;
+use acceptance::strace::Injection;
 use nix::fcntl::{Flock, FlockArg};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -10,13 +19,12 @@ use std::time::{Duration, Instant};
 
 #[test]
 fn of_many_with_one_code_one_gets_in() {
-    for many in [2, 8, 32] {
+    for many in MANY {
         let scene = Scene::with(&["alice"]);
-        let outcomes = at_once((0..many).map(|_| scene.login_with_code_at("alice", THEN)));
+        let outcomes = at_once(vec![scene.login_with_code_at("alice", THEN); many]);
         assert_eq!(outcomes, BTreeMap::from([(PamCode::SUCCESS, 1), (PamCode::AUTH_ERR, many - 1)]));
-        let replayed =
-            scene.journal.events().iter().filter(|event| event.what() == "refused replayed").count();
-        assert_eq!(replayed, many - 1, "the log of {many}");
+        assert_eq!(told(&scene, "accepted"), 1, "the log of {many}");
+        assert_eq!(told(&scene, "refused replayed"), many - 1, "the log of {many}");
     }
 }
 
@@ -27,27 +35,66 @@ fn of_many_with_one_code_at_different_doors_one_gets_in() {
     scene.service("sudo", &scene.module(""));
     let code = scene.authenticator("alice").code_at(THEN);
     let doors = ["sshd", "sudo"].into_iter().cycle().take(16);
-    let outcomes = at_once(doors.map(|door| scene.login_at(door, "alice").types(&code).at(THEN)));
+    let outcomes = at_once(doors.map(|door| scene.login_at(door, "alice").types(&code).at(THEN)).collect());
     assert_eq!(outcomes, BTreeMap::from([(PamCode::SUCCESS, 1), (PamCode::AUTH_ERR, 15)]));
 }
 
 #[test]
 fn of_many_with_one_recovery_code_one_gets_in() {
-    let mut scene = Scene::builder().account("alice").build();
-    let code = scene.enrol("alice", &[]).recovery_codes.remove(0);
-    let outcomes = at_once((0..16).map(|_| scene.login("alice").types(&code).at(THEN)));
-    assert_eq!(outcomes.get(&PamCode::SUCCESS), Some(&1), "{outcomes:?}");
-    assert_eq!(outcomes.values().sum::<usize>(), 16);
+    for many in MANY {
+        let scene = Scene::with(&["alice"]);
+        let outcomes = at_once(vec![with_a_recovery_code(&scene); many]);
+        assert_eq!(outcomes, BTreeMap::from([(PamCode::SUCCESS, 1), (PamCode::AUTH_ERR, many - 1)]));
+        assert_eq!(told(&scene, "recovery_used"), 1, "the log of {many}");
+        assert_eq!(told(&scene, "refused replayed"), many - 1, "the log of {many}");
+    }
 }
 
 #[test]
 fn of_many_wrong_codes_no_more_are_judged_than_the_limit_allows() {
+    for many in [8, 32, 128] {
+        let scene = Scene::with(&["alice"]);
+        let outcomes = at_once(wrong_codes(&scene, many));
+        assert_eq!(outcomes, BTreeMap::from([(PamCode::AUTH_ERR, 5), (PamCode::MAXTRIES, many - 5)]));
+        assert_eq!(told(&scene, "refused wrong"), 5, "the log of {many}");
+        assert_eq!(told(&scene, "refused limited"), many - 5, "the log of {many}");
+    }
+}
+
+#[test]
+fn without_the_lock_one_code_opens_more_than_once() {
     let scene = Scene::with(&["alice"]);
-    let wrong = scene.authenticator("alice").wrong_codes_at(32, THEN);
-    let outcomes = at_once(wrong.iter().map(|code| scene.login("alice").types(code).at(THEN)));
-    assert_eq!(outcomes, BTreeMap::from([(PamCode::AUTH_ERR, 5), (PamCode::MAXTRIES, 27)]));
-    let judged = scene.journal.events().iter().filter(|event| event.what() == "refused wrong").count();
-    assert_eq!(judged, 5);
+    let logins = vec![scene.login_with_code_at("alice", THEN); FEW];
+    let outcomes = at_once(logins.into_iter().map(without_the_lock).collect());
+    assert!(successes(&outcomes) > 1, "the lock is not what holds, or it was not out: {outcomes:?}");
+}
+
+#[test]
+fn without_the_lock_one_recovery_code_opens_more_than_once() {
+    let scene = Scene::with(&["alice"]);
+    let logins = vec![with_a_recovery_code(&scene); FEW];
+    let outcomes = at_once(logins.into_iter().map(without_the_lock).collect());
+    assert!(successes(&outcomes) > 1, "the lock is not what holds, or it was not out: {outcomes:?}");
+}
+
+#[test]
+fn without_the_lock_more_wrong_codes_are_judged_than_the_limit_allows() {
+    let scene = Scene::with(&["alice"]);
+    let logins = wrong_codes(&scene, 2 * FEW);
+    let outcomes = at_once(logins.into_iter().map(without_the_lock).collect());
+    let judged = told(&scene, "refused wrong");
+    assert!(judged > 5, "the lock is not what holds, or it was not out: {judged} judged, {outcomes:?}");
+}
+
+#[test]
+fn with_the_lock_the_same_pause_lets_one_in() {
+    let scene = Scene::with(&["alice"]);
+    let slow = |login: Login| login.injecting(&[pause(200)]);
+    let totp = vec![scene.login_with_code_at("alice", THEN); FEW];
+    let outcomes = at_once(totp.into_iter().map(slow).collect());
+    assert_eq!(successes(&outcomes), 1, "{outcomes:?}");
+    let outcomes = at_once(vec![with_a_recovery_code(&scene); FEW].into_iter().map(slow).collect());
+    assert_eq!(successes(&outcomes), 1, "{outcomes:?}");
 }
 
 #[test]
@@ -55,16 +102,25 @@ fn a_right_code_among_many_wrong_ones_opens_the_door_at_most_once() {
     let scene = Scene::with(&["alice"]);
     let mut codes = scene.authenticator("alice").wrong_codes_at(12, THEN);
     codes.extend(vec![scene.authenticator("alice").code_at(THEN); 4]);
-    let outcomes = at_once(codes.iter().map(|code| scene.login("alice").types(code).at(THEN)));
+    let outcomes = at_once(codes.iter().map(|code| scene.login("alice").types(code).at(THEN)).collect());
     assert!(outcomes.get(&PamCode::SUCCESS).is_none_or(|&count| count == 1), "{outcomes:?}");
 }
 
 #[test]
 fn nobody_is_refused_because_others_log_in_at_the_same_time() {
-    let people: Vec<String> = (0..32).map(|n| format!("user{n}")).collect();
-    let scene = people.iter().fold(Scene::builder(), |builder, user| builder.enrolled(user)).build();
-    let outcomes = at_once(people.iter().map(|user| scene.login_with_code_at(user, THEN)));
-    assert_eq!(outcomes, BTreeMap::from([(PamCode::SUCCESS, 32)]));
+    let (scene, people) = a_crowd();
+    let outcomes = at_once(people.iter().map(|user| scene.login_with_code_at(user, THEN)).collect());
+    assert_eq!(outcomes, BTreeMap::from([(PamCode::SUCCESS, people.len())]));
+}
+
+#[test]
+fn nobody_waits_for_the_ledger_of_another() {
+    let (scene, people) = a_crowd();
+    let (stuck, free) = people.split_at(people.len() / 2);
+    // Nobody lets go of these: who waited for one would be refused as busy.
+    let _locks: Vec<_> = stuck.iter().map(|user| locked(&scene, user)).collect();
+    let outcomes = at_once(free.iter().map(|user| scene.login_with_code_at(user, THEN)).collect());
+    assert_eq!(outcomes, BTreeMap::from([(PamCode::SUCCESS, free.len())]));
 }
 
 #[test]
@@ -85,8 +141,7 @@ fn a_login_that_was_killed_at_its_prompt_leaves_nothing_locked() {
 #[test]
 fn a_ledger_that_somebody_does_not_let_go_of_is_refused_as_busy_after_three_seconds() {
     let scene = Scene::with(&["alice", "bob"]);
-    let ledger = File::open(scene.ledger("alice")).unwrap();
-    let stuck = Flock::lock(ledger, FlockArg::LockExclusive).unwrap();
+    let stuck = locked(&scene, "alice");
     let start = Instant::now();
     assert_eq!(scene.login_with_code_at("bob", THEN).code(), PamCode::SUCCESS, "bob waits for alice");
     assert!(start.elapsed() < Duration::from_secs(1), "bob waited for alice");
@@ -97,13 +152,59 @@ fn a_ledger_that_somebody_does_not_let_go_of_is_refused_as_busy_after_three_seco
     assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
 }
 
+/// As many as come at once.
+const MANY: [usize; 4] = [2, 8, 32, 128];
+/// As many as come at once under strace.
+const FEW: usize = 8;
+
 /// Brings all to the prompt, lets all answer together, and counts the outcomes.
-fn at_once(logins: impl Iterator<Item = Login>) -> BTreeMap<PamCode, usize> {
-    let waiting: Vec<AtPrompt> = logins.map(Login::hold).collect();
+fn at_once(logins: Vec<Login>) -> BTreeMap<PamCode, usize> {
+    let waiting: Vec<AtPrompt> = logins.into_iter().map(Login::hold).collect();
     let running: Vec<_> = waiting.into_iter().map(AtPrompt::release).collect();
     running.into_iter().fold(BTreeMap::new(), |mut outcomes, login| {
         let code = login.outcome().map(|outcome| outcome.code);
         *outcomes.entry(code.unwrap_or(PamCode(-1))).or_default() += 1;
         outcomes
     })
+}
+
+/// The lock taken out: flock(2) says that it has locked, and has not. Each pauses between what it read and what it first
+/// writes, for so long that all have read by then.
+fn without_the_lock(login: Login) -> Login {
+    login.injecting(&[Injection { call: "flock", fate: "retval=0".to_owned() }, pause(2000)])
+}
+
+fn pause(milliseconds: u32) -> Injection {
+    let microseconds = milliseconds * 1000;
+    Injection { call: "pwrite64", fate: format!("delay_enter={microseconds}:when=1") }
+}
+
+fn successes(outcomes: &BTreeMap<PamCode, usize>) -> usize {
+    outcomes.get(&PamCode::SUCCESS).copied().unwrap_or(0)
+}
+
+/// How many lines of the log say this.
+fn told(scene: &Scene, what: &str) -> usize {
+    scene.journal.events().iter().filter(|event| event.what() == what).count()
+}
+
+fn with_a_recovery_code(scene: &Scene) -> Login {
+    let set = renewed(&scene.desk(&["--json", "recovery-codes", "alice", "--yes"]).stdout).unwrap();
+    scene.login("alice").types(&set[0]).at(THEN)
+}
+
+fn wrong_codes(scene: &Scene, many: usize) -> Vec<Login> {
+    let wrong = scene.authenticator("alice").wrong_codes_at(many, THEN);
+    wrong.iter().map(|code| scene.login("alice").types(code).at(THEN)).collect()
+}
+
+/// 128 people, each enrolled.
+fn a_crowd() -> (Scene, Vec<String>) {
+    let people: Vec<String> = (0..128).map(|n| format!("user{n}")).collect();
+    let scene = people.iter().fold(Scene::builder(), |builder, user| builder.enrolled(user)).build();
+    (scene, people)
+}
+
+fn locked(scene: &Scene, user: &str) -> Flock<File> {
+    Flock::lock(File::open(scene.ledger(user)).unwrap(), FlockArg::LockExclusive).unwrap()
 }
