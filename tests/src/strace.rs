@@ -23,8 +23,12 @@ pub struct Point {
     pub line: String,
 }
 
-/// Calls that are told as well, whatever they name: the line in the log, and the end.
-const ENDING: [&str; 2] = ["sendto", "exit_group"];
+/// Is it told as well, whatever it names? The line in the log (which Rust's sockets `write`), the answer, and the end.
+/// What libpam itself tells the kernel's audit is none of ours.
+fn is_of_the_ending(name: &str, line: &str) -> bool {
+    let spoken = line.contains("<socket:") || line.contains("write(1<");
+    name == "exit_group" || name == "write" && spoken
+}
 
 /// What becomes of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +61,7 @@ impl Point {
     }
 }
 
-/// The calls of a command that name one of `paths` or something below it, what it sends to the log, and its end.
+/// The calls of a command that name one of `paths` or something below it, what it says and sends to the log, and its end.
 ///
 /// # Panics
 /// When it fails.
@@ -86,6 +90,17 @@ pub fn record_login(login: &Login, paths: &[PathBuf]) -> Vec<Point> {
     points
 }
 
+/// Makes a login with every call recorded; gives what came of it as well.
+///
+/// # Panics
+/// When it does not run to its end.
+#[must_use]
+pub fn trace_login(login: &Login) -> (Outcome, Trace) {
+    let trace = Trace::new();
+    let out = run_login(&trace, login, &[]);
+    (outcome(&out).expect("recorded a login that was killed"), trace)
+}
+
 /// Everything stored that a login of `user` reads or writes.
 #[must_use]
 pub fn stored(scene: &Scene, user: &str) -> Vec<PathBuf> {
@@ -101,10 +116,16 @@ pub fn stored(scene: &Scene, user: &str) -> Vec<PathBuf> {
     ]
 }
 
-/// The calls with which a login ends: its line for the log, and its last.
+/// The calls with which a login ends: its line for the log, what it says came of it, and its last. Makes the login.
+///
+/// # Panics
+/// When it does not run to its end, or logs nothing.
 #[must_use]
-pub fn ending() -> [Point; 2] {
-    ENDING.map(|name| Point { name: name.to_owned(), occurrence: 1, paths: Vec::new(), line: String::new() })
+pub fn ending(login: &Login) -> Vec<Point> {
+    let (_, trace) = trace_login(login);
+    let points = trace.points(&[]);
+    assert!(points.iter().any(|point| point.line.contains("pam_totp(")), "logged nothing: {points:?}");
+    points
 }
 
 /// Makes a login that dies at a call. Gives what came of it if its last word came before that.
@@ -248,7 +269,7 @@ impl Trace {
             *count += 1;
             // The program itself is not what it has stored.
             let stored = name != "execve" && paths.iter().any(|path| line.contains(path));
-            if stored || ENDING.contains(&name) {
+            if stored || is_of_the_ending(name, line) {
                 let (name, line) = (name.to_owned(), line.to_owned());
                 points.push(Point { name, occurrence: *count, paths: Vec::new(), line });
             }

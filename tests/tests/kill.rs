@@ -251,7 +251,7 @@ const EVERY: usize = 2;
 /// The calls of a login on what is stored, and those after it.
 fn points_of(scene: &Scene, login: &Login) -> Vec<Point> {
     let mut points = strace::record_login(login, &strace::stored(scene, "alice"));
-    points.extend(strace::ending());
+    points.extend(strace::ending(login));
     points
 }
 
