@@ -4,7 +4,7 @@
 //! renamed over excludes nobody); it is created whole under another name and linked into place, and removed only while
 //! locked, which whoever waits for it notices.
 
-use super::guard::{Directory, Guard, Room, read_opened, system};
+use super::guard::{Directory, Guard, Room, make_directory, read_opened, system};
 use super::lock::{Lock, Locked, lock};
 use super::{Durability, Entry, Held, Hold, InPlace, Store, StoreError};
 use crate::credential::Credential;
@@ -12,8 +12,8 @@ use crate::document::DocumentError;
 use crate::ledger::{self, Ledger, Pages, Place};
 use crate::user::User;
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, OFlag, renameat};
-use nix::sys::stat::{Mode, mkdirat};
+use nix::fcntl::{OFlag, renameat};
+use nix::sys::stat::Mode;
 use nix::unistd::fdatasync;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -33,18 +33,14 @@ impl Files {
         Self { state: state.to_owned() }
     }
 
-    /// Makes the directories that are missing, each 0700.
+    /// Makes the directories that are missing, each 0700, to last through a crash.
     ///
     /// # Errors
     /// [`StoreError`] names the directory that could not be made or is not as it must be.
     pub fn prepare(&self) -> Result<(), StoreError> {
-        let make = |path: &Path| match mkdirat(AT_FDCWD, path, Mode::S_IRWXU) {
-            Ok(()) | Err(Errno::EEXIST) => Ok(()),
-            Err(source) => Err(StoreError::System { file: path.to_owned(), action: "make", source }),
-        };
-        make(&self.state)?;
-        make(&self.state.join(CREDENTIALS))?;
-        make(&self.state.join(LEDGERS))?;
+        for path in [&self.state, &self.state.join(CREDENTIALS), &self.state.join(LEDGERS)] {
+            make_directory(path, Mode::S_IRWXU)?;
+        }
         self.rooms().map(drop)
     }
 

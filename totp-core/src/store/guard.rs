@@ -198,10 +198,7 @@ pub fn create_document(file: &Path, text: &Secret) -> Result<bool, StoreError> {
     let (Some(parent), Some(name)) = (file.parent(), file.file_name().and_then(|name| name.to_str())) else {
         return Err(unsafe_file(file, "is not the name of a file"));
     };
-    match mkdir(parent, Mode::from_bits_truncate(0o755)) {
-        Ok(()) | Err(Errno::EEXIST) => {}
-        Err(source) => return Err(StoreError::System { file: parent.to_owned(), action: "make", source }),
-    }
+    make_directory(parent, Mode::from_bits_truncate(0o755))?;
     let directory = Directory::open(parent, Room::Place)?;
     let draft = format!(".new.{}.{name}", std::process::id());
     directory.write_new(&draft, text.expose())?;
@@ -212,6 +209,23 @@ pub fn create_document(file: &Path, text: &Secret) -> Result<bool, StoreError> {
     }
     directory.sync()?;
     named
+}
+
+/// Makes a directory that lasts through a crash; one that is there stays as it is. A crash that took the whole state
+/// away would leave everybody "not enrolled".
+pub(super) fn make_directory(path: &Path, mode: Mode) -> Result<(), StoreError> {
+    match mkdir(path, mode) {
+        Ok(()) => {}
+        Err(Errno::EEXIST) => return Ok(()),
+        Err(source) => return Err(StoreError::System { file: path.to_owned(), action: "make", source }),
+    }
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    open(parent, flags, Mode::empty()).and_then(fsync).map_err(|source| StoreError::System {
+        file: parent.to_owned(),
+        action: "sync",
+        source,
+    })
 }
 
 pub(super) fn system(path: &Path, action: &'static str, error: &std::io::Error) -> StoreError {
