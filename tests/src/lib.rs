@@ -14,6 +14,7 @@
 //! | [`files`], [`damage`] | what lies on the disk, and has it changed; what can be wrong with it |
 //! | [`stand`] | what is stored at one moment, to be put back |
 //! | [`strace`] | a program of which one system call is its last, or fails |
+//! | [`unsynced`] | what a program had written and not synced when it spoke: what a crash would take back |
 //! | [`built`] | where the built things are |
 
 #![expect(
@@ -40,3 +41,4 @@ pub mod sshd;
 pub mod stand;
 pub mod strace;
 pub mod terminal;
+pub mod unsynced;
