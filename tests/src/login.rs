@@ -252,6 +252,7 @@ impl Running {
         self.child.stderr.take().unwrap().read_to_string(&mut noise).unwrap();
         let status = self.child.wait().unwrap();
         if let Some(signal) = status.signal() {
+            self.trace.iter().for_each(Trace::sweep);
             return Err(Death { signal, noise });
         }
         assert_eq!(noise, "", "something was written to the host's stderr");
@@ -273,6 +274,17 @@ impl Running {
         let mut line = String::new();
         self.said.read_line(&mut line).unwrap();
         line
+    }
+}
+
+impl Drop for Running {
+    /// A failed test leaves nothing stopped behind.
+    fn drop(&mut self) {
+        let Some(trace) = &self.trace else { return };
+        if matches!(self.child.try_wait(), Ok(None)) {
+            trace.end_processes();
+            drop(self.child.wait());
+        }
     }
 }
 

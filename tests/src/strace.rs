@@ -3,12 +3,16 @@
 use crate::login::{Login, Outcome};
 use crate::scene::Scene;
 use crate::{built, clock, desk};
-use std::collections::BTreeMap;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// One call that a program makes: the third `openat`, say.
 #[derive(Clone, Debug)]
@@ -204,9 +208,10 @@ impl Trace {
     }
 
     /// The same command, with this done to its calls, which are all that is recorded.
-    pub(crate) fn injecting(&self, command: &Command, injected: &[Injection]) -> Command {
+    #[must_use]
+    pub fn injecting(&self, command: &Command, injected: &[Injection]) -> Command {
         let calls: Vec<&str> = injected.iter().map(|injection| injection.call).collect();
-        let mut options = vec!["--seccomp-bpf".to_owned(), format!("--trace={}", calls.join(","))];
+        let mut options = vec![format!("--trace={}", calls.join(","))];
         options.extend(injected.iter().map(|Injection { call, fate }| format!("--inject={call}:{fate}")));
         self.around(command, &options)
     }
@@ -245,15 +250,43 @@ impl Trace {
         fs::read_to_string(self.0.path()).unwrap()
     }
 
+    /// Waits until strace has written this, and gives the number of the process that it is about.
+    ///
+    /// # Panics
+    /// With what it wrote, when that never comes.
+    #[must_use]
+    pub fn wait_for(&self, what: &str) -> Pid {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let text = self.text();
+            if let Some(line) = text.lines().find(|line| line.contains(what)) {
+                return process_of(line).unwrap();
+            }
+            assert!(Instant::now() < deadline, "{what:?} never came: {text}");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Removes what libfaketime leaves in shared memory when its process is killed: the next process of that number
     /// would find it.
-    fn sweep(&self) {
-        for line in self.text().lines() {
-            let pid: String = line.chars().take_while(char::is_ascii_digit).collect();
+    pub(crate) fn sweep(&self) {
+        for pid in self.processes() {
             for name in ["faketime_shm_", "sem.faketime_sem_"] {
                 drop(fs::remove_file(format!("/dev/shm/{name}{pid}")));
             }
         }
+    }
+
+    /// Ends what still runs under strace: strace itself would leave it stopped.
+    pub(crate) fn end_processes(&self) {
+        for pid in self.processes() {
+            let _ = kill(pid, Signal::SIGKILL);
+        }
+        self.sweep();
+    }
+
+    fn processes(&self) -> BTreeSet<Pid> {
+        self.text().lines().filter_map(process_of).collect()
     }
 
     /// The recorded calls that name one of `paths` or something below it.
@@ -276,6 +309,11 @@ impl Trace {
         }
         points
     }
+}
+
+fn process_of(line: &str) -> Option<Pid> {
+    let digits = line.split(|c: char| !c.is_ascii_digit()).next()?;
+    digits.parse().ok().map(Pid::from_raw)
 }
 
 fn only(paths: &[PathBuf]) -> Vec<String> {
