@@ -1,0 +1,127 @@
+//! The machine's clock is set back, or ran ahead and comes back: no code opens twice, the log says what to do, and nobody is
+//! kept out for longer than that takes.
+
+use acceptance::clock::{self, THEN};
+use acceptance::desk;
+use acceptance::login::PamCode;
+use acceptance::scene::Scene;
+use acceptance::stand::renewed;
+
+#[test]
+fn a_clock_set_back_opens_to_no_code_and_the_log_says_what_to_do() {
+    let scene = Scene::with(&["alice"]);
+    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+    // Minutes, hours, days, and a machine that starts without a battery.
+    for second in [THEN - 3 * MINUTE, THEN - 5 * HOUR, THEN - 3 * DAY, HOUR] {
+        assert_eq!(scene.login_with_code_at("alice", second).code(), PamCode::AUTH_ERR, "at {second}");
+        let event = scene.journal.last();
+        assert_eq!(event.what(), "refused clock_back", "{event:?}");
+        let behind: u64 = event.field("seconds").parse().unwrap();
+        assert!(behind.abs_diff(THEN - second) <= 30, "{event:?}");
+        for word in ["time service", "totp-enroll unlock"] {
+            assert!(event.field("hint").contains(word), "what to do is not said: {event:?}");
+        }
+    }
+    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::AUTH_ERR, "opened twice");
+    assert_eq!(scene.login_with_code_at("alice", THEN + 30).code(), PamCode::SUCCESS, "set right again");
+}
+
+#[test]
+fn while_the_clock_is_set_back_right_codes_are_no_tries() {
+    let scene = Scene::with(&["alice"]);
+    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+    for step in 0..12 {
+        let code = scene.login_with_code_at("alice", THEN - HOUR + 30 * step).code();
+        assert_eq!(code, PamCode::AUTH_ERR, "the {step}th was taken for a guess");
+    }
+    assert_eq!(scene.login_with_code_at("alice", THEN + 30).code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn a_clock_that_jumps_to_and_fro_opens_to_each_code_once() {
+    let scene = Scene::with(&["alice"]);
+    let jumps = [THEN, THEN + 5 * YEAR, THEN, THEN + 30, THEN + 5 * YEAR, THEN + 5 * YEAR + 30, THEN + 60];
+    let opened = jumps.map(|second| scene.login_with_code_at("alice", second).code() == PamCode::SUCCESS);
+    assert_eq!(opened, [true, true, false, false, false, true, false]);
+}
+
+#[test]
+fn after_a_clock_that_ran_years_ahead_a_recovery_code_opens_and_unlock_brings_the_codes_back() {
+    let scene = Scene::with(&["alice"]);
+    let set = renewed(&scene.desk(&["--json", "recovery-codes", "alice", "--yes"]).stdout).unwrap();
+    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+    assert_eq!(scene.login_with_code_at("alice", THEN + 5 * YEAR).code(), PamCode::SUCCESS);
+    assert_eq!(scene.login_with_code_at("alice", THEN + 30).code(), PamCode::AUTH_ERR);
+    assert_eq!(scene.journal.last().what(), "refused clock_back");
+    assert_eq!(scene.login("alice").types(&set[0]).at(THEN + 60).code(), PamCode::SUCCESS);
+    desk_at(&scene, &["unlock", "alice"], THEN + 90).assert_done();
+    for second in [THEN, THEN + 60, THEN + 90] {
+        let code = scene.login_with_code_at("alice", second).code();
+        assert_eq!(code, PamCode::AUTH_ERR, "of before the unlocking: {second}");
+    }
+    assert_eq!(scene.login_with_code_at("alice", THEN + 150).code(), PamCode::SUCCESS);
+    assert_eq!(scene.login_with_code_at("alice", THEN + 150).code(), PamCode::AUTH_ERR);
+    assert_eq!(scene.login("alice").types(&set[0]).at(THEN + 180).code(), PamCode::AUTH_ERR);
+}
+
+#[test]
+fn a_lock_that_started_years_ahead_lasts_no_longer_than_another() {
+    let limit = "[limit]\nattempts = 16\nlock_after = 2\nlock_for = \"1m\"";
+    let scene = Scene::builder().config(limit).enrolled("alice").build();
+    for code in scene.authenticator("alice").wrong_codes_at(2, THEN + 5 * YEAR) {
+        let code = scene.login("alice").types(code).at(THEN + 5 * YEAR).code();
+        assert_eq!(code, PamCode::AUTH_ERR);
+    }
+    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::MAXTRIES);
+    let event = scene.journal.last();
+    assert_eq!((event.what().as_str(), event.field("wait_seconds")), ("refused locked", "60"), "{event:?}");
+    assert_eq!(scene.login_with_code_at("alice", THEN + 59).code(), PamCode::MAXTRIES);
+    assert_eq!(scene.login_with_code_at("alice", THEN + 60).code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn wrong_codes_of_years_ahead_limit_no_longer_than_others() {
+    let scene = Scene::with(&["alice"]);
+    for code in scene.authenticator("alice").wrong_codes_at(5, THEN + 5 * YEAR) {
+        let code = scene.login("alice").types(code).at(THEN + 5 * YEAR).code();
+        assert_eq!(code, PamCode::AUTH_ERR);
+    }
+    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::MAXTRIES);
+    assert_eq!(scene.login_with_code_at("alice", THEN + 59).code(), PamCode::MAXTRIES);
+    assert_eq!(scene.login_with_code_at("alice", THEN + 60).code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn who_was_enrolled_while_the_clock_ran_ahead_gets_in_after_an_unlock() {
+    let scene = Scene::with(&["alice"]);
+    let ahead = THEN + 5 * YEAR;
+    assert_eq!(scene.login_with_code_at("alice", ahead).code(), PamCode::SUCCESS);
+    let renew = desk_at(&scene, &["--json", "recovery-codes", "alice", "--yes"], ahead);
+    let set = renewed(&renew.stdout).unwrap();
+    desk_at(&scene, &["unlock", "alice"], THEN).assert_done();
+    assert_eq!(scene.login_with_code_at("alice", THEN + 60).code(), PamCode::SUCCESS);
+    assert_eq!(scene.login("alice").types(&set[0]).at(THEN + 60).code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn a_repair_while_the_clock_ran_ahead_keeps_nobody_out_for_years() {
+    let scene = Scene::with(&["alice"]);
+    std::fs::write(scene.ledger("alice"), "oh no").unwrap();
+    desk_at(&scene, &["unlock", "alice", "--repair"], THEN + 5 * YEAR).assert_done();
+    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::AUTH_ERR);
+    assert_eq!(scene.journal.last().what(), "refused clock_back");
+    desk_at(&scene, &["unlock", "alice"], THEN).assert_done();
+    assert_eq!(scene.login_with_code_at("alice", THEN + 60).code(), PamCode::SUCCESS);
+}
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+const YEAR: u64 = 365 * DAY;
+
+/// Runs the command at a moment.
+fn desk_at(scene: &Scene, arguments: &[&str], second: u64) -> desk::Done {
+    let mut command = scene.command(arguments);
+    clock::stop(&mut command, second);
+    desk::run(command, "")
+}
