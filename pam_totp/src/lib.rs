@@ -37,3 +37,10 @@ mod request;
 mod session;
 mod shield;
 mod words;
+
+use std::alloc::System;
+use zeroizing_alloc::ZeroAlloc;
+
+/// The memory is the application's: what is freed in here is wiped first, whoever allocated it and whatever for.
+#[global_allocator]
+static HEAP: ZeroAlloc<System> = ZeroAlloc(System);

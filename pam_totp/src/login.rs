@@ -23,6 +23,7 @@ use totp_core::config::{Config, DEFAULT_FILE};
 use totp_core::keyring::Keyring;
 use totp_core::login::{Account, Reason, Rules, Trouble, Verdict, judge};
 use totp_core::policy::{Decision, Policy};
+use totp_core::secret::wipe_stack;
 use totp_core::store::files::Files;
 use totp_core::store::guard::{Guard, read_document};
 use totp_core::store::{Hold, Store, StoreError};
@@ -31,8 +32,16 @@ use totp_core::time::Seconds;
 /// How long a login waits for others of the same user.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 
-/// One call of `pam_sm_authenticate`, logged.
+/// One call of `pam_sm_authenticate`, logged. It leaves no secret behind in the application's memory.
 pub(crate) fn authenticate(pamh: &mut PamHandle, words: &[&CStr], flags: PamFlag) -> Outcome {
+    let outcome = attempt(pamh, words, flags);
+    wipe_stack();
+    outcome
+}
+
+/// In a frame of its own, so that all of it can be wiped.
+#[inline(never)]
+fn attempt(pamh: &mut PamHandle, words: &[&CStr], flags: PamFlag) -> Outcome {
     let request = Request::read(pamh, "auth");
     let (arguments, config) = match settings(words, &request) {
         Ok(settings) => settings,

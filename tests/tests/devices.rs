@@ -211,7 +211,11 @@ fn a_laptop_that_comes_over_real_ssh_is_asked_once() {
     let again = sshd.ssh("alice", Key::Offered, "echo inside").end();
     assert_eq!((again.status, again.last.trim()), (0, "inside"), "{again:?}");
     assert_eq!(scene.journal.last().field("method"), "remembered_device");
-    assert_eq!(sshd.ssh("alice", Key::None, "echo inside").end().status, 255, "the key is asked for all the same");
+    assert_eq!(
+        sshd.ssh("alice", Key::None, "echo inside").end().status,
+        255,
+        "the key is asked for all the same"
+    );
 }
 
 fn scene(config: &str) -> Scene {

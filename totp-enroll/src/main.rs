@@ -42,13 +42,22 @@ use clap::Parser;
 use cli::{Cli, Command};
 use desk::Desk;
 use failure::Failure;
+use std::alloc::System;
 use std::process::ExitCode;
+use totp_core::secret::wipe_stack;
+use zeroizing_alloc::ZeroAlloc;
+
+/// What is freed is wiped first: the drawing of a QR code and the buffer of standard output hold secrets too.
+#[global_allocator]
+static HEAP: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
     signals::never_stop();
     let cli = Cli::parse();
     let format = output::Format::of(cli.json);
-    match run(&cli) {
+    let result = run(&cli);
+    wipe_stack();
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             output::failure(format, &failure);
@@ -57,6 +66,8 @@ fn main() -> ExitCode {
     }
 }
 
+/// In a frame of its own, so that all of it can be wiped.
+#[inline(never)]
 fn run(cli: &Cli) -> Result<(), Failure> {
     let desk = Desk::open(cli)?;
     match &cli.command {

@@ -2,7 +2,9 @@
 
 use crate::failure::Failure;
 use crate::output::Format;
+use std::fs::File;
 use std::io::{IsTerminal, Write};
+use std::os::fd::AsFd;
 use totp_core::secret::Secret;
 use zeroize::Zeroizing;
 
@@ -37,15 +39,14 @@ impl Terminal {
         let _ = writeln!(std::io::stdout(), "{line}");
     }
 
-    /// Says a line that holds a secret: it goes to the terminal and nowhere else.
+    /// Says a line that holds a secret: it goes to the terminal and nowhere else, also not into the buffer of standard
+    /// output.
     pub(crate) fn say_secret(&self, before: &str, secret: &Secret) -> Result<(), Failure> {
-        let mut out = std::io::stdout().lock();
+        let mut buffered = std::io::stdout().lock();
+        buffered.flush().map_err(|error| gone(&error))?;
+        let mut terminal = File::from(buffered.as_fd().try_clone_to_owned().map_err(|error| gone(&error))?);
         let parts = [before.as_bytes(), secret.expose(), b"\n"];
-        parts
-            .iter()
-            .try_for_each(|part| out.write_all(part))
-            .and_then(|()| out.flush())
-            .map_err(|error| gone(&error))
+        parts.iter().try_for_each(|part| terminal.write_all(part)).map_err(|error| gone(&error))
     }
 
     /// Asks for a line. What is typed is wiped after use: it is read past the buffer of standard input, which would
