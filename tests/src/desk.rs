@@ -151,6 +151,17 @@ pub fn shown_authenticator(terminal: &mut Terminal, options: &[&str]) -> Authent
     authenticator
 }
 
+/// The recovery codes in the document of `--json recovery-codes`.
+///
+/// # Panics
+/// When there are none.
+#[must_use]
+pub fn recovery_codes_in(document: &str) -> Vec<String> {
+    let document: serde_json::Value = serde_json::from_str(document).unwrap();
+    let codes = document["recovery_codes"].as_array().expect("no recovery codes");
+    codes.iter().map(|code| code.as_str().unwrap().to_owned()).collect()
+}
+
 /// The recovery codes on a screen: lines of four groups of four.
 #[must_use]
 pub fn recovery_codes(screen: &str) -> Vec<String> {

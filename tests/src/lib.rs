@@ -12,8 +12,9 @@
 //! | [`desk`], [`terminal`], [`qr`] | the command; a person at a terminal; the camera of their phone |
 //! | [`machine`], [`sshd`] | a private `/etc` with accounts of its own; a real sshd and the real ssh client in it |
 //! | [`files`], [`damage`] | what lies on the disk, and has it changed; what can be wrong with it |
+//! | [`memory`], [`secrets`] | what a process has in its memory; what must not be there, nor be said |
 //! | [`stand`] | what is stored at one moment, to be put back |
-//! | [`strace`] | a program of which one system call is its last, or fails |
+//! | [`strace`], [`stopped`] | a program of which one system call is its last, or fails; one that stops to be looked at |
 //! | [`unsynced`] | what a program had written and not synced when it spoke: what a crash would take back |
 //! | [`built`] | where the built things are |
 
@@ -35,10 +36,13 @@ pub mod journal;
 pub mod libpam;
 pub mod login;
 pub mod machine;
+pub mod memory;
 pub mod qr;
 pub mod scene;
+pub mod secrets;
 pub mod sshd;
 pub mod stand;
+pub mod stopped;
 pub mod strace;
 pub mod terminal;
 pub mod unsynced;

@@ -36,8 +36,10 @@ pub struct Login {
     pub answers: Vec<Answer>,
     /// How long the person thinks before each answer.
     pub pause_ms: u64,
-    /// Wait at the first prompt until released.
-    pub hold: bool,
+    /// Where to wait until released.
+    pub hold: Option<Stage>,
+    /// Whether the application keeps what was typed, instead of wiping its own copies as it should.
+    pub keeps_answers: bool,
     /// The mount namespace to log in to, when the scene has one.
     #[serde(skip)]
     pub namespace: Option<machine::Namespace>,
@@ -74,7 +76,8 @@ impl Login {
             call: Call::Authenticate,
             answers: Vec::new(),
             pause_ms: 0,
-            hold: false,
+            hold: None,
+            keeps_answers: false,
             namespace: None,
             unprivileged: None,
             environment: Vec::new(),
@@ -153,12 +156,21 @@ impl Login {
     /// # Panics
     /// When it never came to a prompt.
     #[must_use]
-    pub fn hold(mut self) -> AtPrompt {
-        self.hold = true;
+    pub fn hold(self) -> Waiting {
+        self.hold_at(Stage::Prompt)
+    }
+
+    /// Goes as far as this, and waits there.
+    ///
+    /// # Panics
+    /// When it never came so far.
+    #[must_use]
+    pub fn hold_at(mut self, stage: Stage) -> Waiting {
+        self.hold = Some(stage);
         let mut running = self.start();
         let line = running.line();
-        assert_eq!(line.trim_end(), "at the prompt", "the login never came to a prompt");
-        AtPrompt(running)
+        assert_eq!(line.trim_end(), stage.announced(), "the login never came so far");
+        Waiting(running)
     }
 
     fn start(self) -> Running {
@@ -211,16 +223,54 @@ pub enum Call {
     Password,
 }
 
-/// A login that waits at its prompt.
-#[derive(Debug)]
-pub struct AtPrompt(Running);
+/// Where a login can wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stage {
+    /// At the first prompt, before it is answered.
+    Prompt,
+    /// After `pam_authenticate`, and `pam_setcred`: the module has answered, and is still loaded.
+    Answered,
+    /// After `pam_end`.
+    Ended,
+}
 
-impl AtPrompt {
+impl Stage {
+    /// What `pam-login` says when it is there.
+    #[must_use]
+    pub fn announced(self) -> &'static str {
+        match self {
+            Self::Prompt => "at the prompt",
+            Self::Answered => "answered",
+            Self::Ended => "ended",
+        }
+    }
+}
+
+/// A login that waits.
+#[derive(Debug)]
+pub struct Waiting(Running);
+
+impl Waiting {
+    /// The number of its process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.0.child.id()
+    }
+
     /// Lets it answer.
     #[must_use]
     pub fn release(mut self) -> Running {
         writeln!(self.0.child.stdin.as_mut().unwrap(), "go on").unwrap();
         self.0
+    }
+
+    /// Lets it go on, and gives what came of it.
+    ///
+    /// # Panics
+    /// As [`Login::run`] does.
+    #[must_use]
+    pub fn outcome(self) -> Outcome {
+        self.release().outcome().unwrap_or_else(|death| panic!("{death}"))
     }
 
     /// Kills it where it stands.

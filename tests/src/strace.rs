@@ -143,6 +143,30 @@ pub fn login_killed_at(login: &Login, point: &Point) -> Option<Outcome> {
     serde_json::from_slice(&out.stdout).ok()
 }
 
+/// A system call, and everything that it was given or gave, as bytes.
+#[derive(Debug)]
+pub struct Call {
+    /// Its name.
+    pub name: String,
+    /// Names and contents, one after the other.
+    pub bytes: Vec<u8>,
+}
+
+/// Every call of a login, in full.
+///
+/// # Panics
+/// When it is killed by a signal.
+#[must_use]
+pub fn calls_of_login(login: &Login) -> Vec<Call> {
+    let trace = Trace::new();
+    drop(outcome(&run_login(&trace, login, &in_full())).expect("recorded a login that was killed"));
+    trace.calls()
+}
+
+fn in_full() -> [String; 2] {
+    ["--strings-in-hex=all", "--string-limit=1000000"].map(str::to_owned)
+}
+
 /// Makes a login of which a call fails.
 ///
 /// # Panics
@@ -201,6 +225,25 @@ impl Trace {
         self.around(command, &[])
     }
 
+    /// The same command, every call recorded in full.
+    #[must_use]
+    pub fn recording_in_full(&self, command: &Command) -> Command {
+        self.around(command, &in_full())
+    }
+
+    /// What was recorded in full.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
+        let byte = |escaped: &str| u8::from_str_radix(escaped.get(..2)?, 16).ok();
+        let call = |line: &str| {
+            let call = line.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start();
+            let (name, arguments) = call.split_once('(')?;
+            let bytes = arguments.split("\\x").filter_map(byte).collect();
+            Some(Call { name: name.to_owned(), bytes })
+        };
+        self.text().lines().filter_map(call).collect()
+    }
+
     /// The same command, which dies at a call.
     #[must_use]
     pub fn killing(&self, command: &Command, point: &Point) -> Command {
@@ -216,7 +259,7 @@ impl Trace {
         self.around(command, &options)
     }
 
-    fn around(&self, command: &Command, options: &[String]) -> Command {
+    pub(crate) fn around(&self, command: &Command, options: &[String]) -> Command {
         let mut traced = Command::new("/usr/bin/strace");
         traced
             .args([

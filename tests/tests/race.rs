@@ -8,7 +8,7 @@
 )]
 
 use acceptance::clock::THEN;
-use acceptance::login::{AtPrompt, Login, PamCode};
+use acceptance::login::{Login, PamCode, Waiting};
 use acceptance::scene::Scene;
 use acceptance::stand::renewed;
 use acceptance::strace::Injection;
@@ -159,8 +159,8 @@ const FEW: usize = 8;
 
 /// Brings all to the prompt, lets all answer together, and counts the outcomes.
 fn at_once(logins: Vec<Login>) -> BTreeMap<PamCode, usize> {
-    let waiting: Vec<AtPrompt> = logins.into_iter().map(Login::hold).collect();
-    let running: Vec<_> = waiting.into_iter().map(AtPrompt::release).collect();
+    let waiting: Vec<Waiting> = logins.into_iter().map(Login::hold).collect();
+    let running: Vec<_> = waiting.into_iter().map(Waiting::release).collect();
     running.into_iter().fold(BTreeMap::new(), |mut outcomes, login| {
         let code = login.outcome().map(|outcome| outcome.code);
         *outcomes.entry(code.unwrap_or(PamCode(-1))).or_default() += 1;

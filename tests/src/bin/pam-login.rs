@@ -1,23 +1,24 @@
 //! One login in a process of its own, as sshd makes it: a request on standard input, the outcome on standard output.
 
 use acceptance::libpam;
-use acceptance::login::Login;
+use acceptance::login::{Login, Stage};
 use std::io::{self, BufRead, Write};
 
 fn main() -> io::Result<()> {
     let mut request = String::new();
     io::stdin().lock().read_line(&mut request)?;
-    let login: Login = serde_json::from_str(&request)?;
-    let outcome = libpam::login(&login, &mut || wait_for_release(login.hold));
+    let mut login: Login = serde_json::from_str(&request)?;
+    let hold = login.hold;
+    let outcome = libpam::login(&mut login, &mut |stage| wait_for_release(hold, stage));
     say(&serde_json::to_string(&outcome)?)
 }
 
-/// Says that it stands at the prompt, and waits for a line.
-fn wait_for_release(hold: bool) {
-    if !hold {
+/// Says where it stands, and waits for a line, if it is to wait there.
+fn wait_for_release(hold: Option<Stage>, stage: Stage) {
+    if hold != Some(stage) {
         return;
     }
-    let released = say("at the prompt").and_then(|()| io::stdin().lock().read_line(&mut String::new()));
+    let released = say(stage.announced()).and_then(|()| io::stdin().lock().read_line(&mut String::new()));
     if released.is_err() {
         std::process::exit(1);
     }

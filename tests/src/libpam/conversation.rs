@@ -1,18 +1,20 @@
 //! The other end of the conversation: the script of what the person, or a hostile application, answers.
 
-use crate::login::Login;
+use crate::login::{Login, Stage};
+use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
 use std::slice;
 use std::thread;
 use std::time::Duration;
+use zeroize::Zeroize;
 
 /// One answer to one prompt.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Answer {
     /// What a person types; any bytes but NUL.
-    Typed(Vec<u8>),
+    Typed(#[serde(deserialize_with = "in_one_place")] Vec<u8>),
     /// An array of replies whose reply is a null pointer.
     NullReply,
     /// Success, and a null pointer where the array of replies belongs (CVE-2021-31924).
@@ -47,18 +49,26 @@ const PAM_CONV_ERR: c_int = 19;
 pub(super) struct Conversation<'a> {
     answers: std::vec::IntoIter<Answer>,
     pause: Duration,
-    hold: Option<&'a mut dyn FnMut()>,
+    keeps_answers: bool,
+    asked: bool,
+    reached: &'a mut dyn FnMut(Stage),
     prompts: Vec<Prompt>,
 }
 
 impl<'a> Conversation<'a> {
-    pub(super) fn new(login: &Login, hold: &'a mut dyn FnMut()) -> Box<Self> {
+    pub(super) fn new(login: &mut Login, reached: &'a mut dyn FnMut(Stage)) -> Box<Self> {
         Box::new(Self {
-            answers: login.answers.clone().into_iter(),
+            answers: std::mem::take(&mut login.answers).into_iter(),
             pause: Duration::from_millis(login.pause_ms),
-            hold: Some(hold),
+            keeps_answers: login.keeps_answers,
+            asked: false,
+            reached,
             prompts: Vec::new(),
         })
+    }
+
+    pub(super) fn reached(&mut self, stage: Stage) {
+        (self.reached)(stage);
     }
 
     pub(super) fn as_c(&mut self) -> PamConv {
@@ -75,12 +85,31 @@ impl<'a> Conversation<'a> {
         if !asks {
             return Some(Answer::NullReply);
         }
-        if let Some(hold) = self.hold.take() {
-            hold();
+        if !std::mem::replace(&mut self.asked, true) {
+            self.reached(Stage::Prompt);
         }
         thread::sleep(self.pause);
         self.answers.next()
     }
+}
+
+/// Reads bytes without the vector ever growing, which would leave copies behind that nobody wipes.
+fn in_one_place<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    struct Bytes;
+    impl<'de> Visitor<'de> for Bytes {
+        type Value = Vec<u8>;
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("bytes")
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, mut bytes: A) -> Result<Vec<u8>, A::Error> {
+            let mut read = Vec::with_capacity(256);
+            while let Some(byte) = bytes.next_element()? {
+                read.push(byte);
+            }
+            Ok(read)
+        }
+    }
+    deserializer.deserialize_seq(Bytes)
 }
 
 extern "C" fn converse(
@@ -101,9 +130,14 @@ extern "C" fn converse(
         // SAFETY: pam_conv(3): each pointer is to a message with a terminated text.
         let prompt = unsafe { (*message).to_prompt() };
         match conversation.answer(prompt) {
-            Some(Answer::Typed(bytes)) => {
+            Some(Answer::Typed(mut bytes)) => {
                 // SAFETY: `i` is below `count`, the length of the array; libpam frees the copy.
                 unsafe { (*array.add(i)).text = c_copy(&bytes) };
+                if conversation.keeps_answers {
+                    std::mem::forget(bytes);
+                } else {
+                    bytes.zeroize();
+                }
             }
             Some(Answer::NullReply) => {}
             Some(Answer::NullArray) => {

@@ -8,23 +8,25 @@ mod loader;
 pub use conversation::{Answer, Prompt};
 pub use loader::load;
 
-use crate::login::{Call, Login, Outcome, PamCode};
+use crate::login::{Call, Login, Outcome, PamCode, Stage};
 use conversation::{Conversation, PamConv};
 use std::ffi::{CString, c_char, c_int, c_uint, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Makes one login in this process. `hold` is called at the first prompt, before it is answered.
+/// Makes one login in this process; its answers are used up, and wiped. `reached` is called at each stage.
 ///
 /// # Panics
 /// When libpam itself fails to start.
-pub fn login(login: &Login, hold: &mut dyn FnMut()) -> Outcome {
-    let mut conversation = Conversation::new(login, hold);
+pub fn login(login: &mut Login, reached: &mut dyn FnMut(Stage)) -> Outcome {
+    let mut conversation = Conversation::new(login, reached);
     let conv = conversation.as_c();
     let mut handle = Handle::start(login, &conv);
     let code = handle.ask(login.call, if login.silent { PAM_SILENT } else { 0 });
     let setcred = handle.setcred();
+    conversation.reached(Stage::Answered);
     handle.end(code);
+    conversation.reached(Stage::Ended);
     Outcome {
         code: PamCode(code),
         setcred: PamCode(setcred),

@@ -1,0 +1,116 @@
+//! A program that was stopped on its way, or at its end, so that it can be looked at.
+
+use crate::built;
+use crate::login::Login;
+use crate::strace::Trace;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Starts a login that stops once it has made its first call of that name on `path`, and waits there.
+///
+/// # Panics
+/// When it never does.
+#[must_use]
+pub fn login_stopped_after(login: &Login, call: &str, path: &Path) -> Stopped {
+    let trace = Trace::new();
+    let request = serde_json::to_string(login).unwrap() + "\n";
+    let mut child = trace
+        .stopping_after(&Command::new(built::pam_login()), call, path)
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("no strace: install tests/apt-packages");
+    child.stdin.take().unwrap().write_all(request.as_bytes()).unwrap();
+    trace.stopped().of(child)
+}
+
+/// Runs a command without a terminal until it stops at its end, and waits there. Gives its standard output as well.
+///
+/// # Panics
+/// When it never does.
+#[must_use]
+pub fn stopped_at_its_end(command: &Command) -> (Stopped, String) {
+    let trace = Trace::new();
+    let said = tempfile::NamedTempFile::new().unwrap();
+    let child = trace
+        .stopping_at_its_end(command)
+        .stdin(Stdio::null())
+        .stdout(said.reopen().unwrap())
+        .spawn()
+        .expect("no strace: install tests/apt-packages");
+    let stopped = trace.stopped().of(child);
+    (stopped, fs::read_to_string(said.path()).unwrap())
+}
+
+impl Trace {
+    /// The same command, which stops once it has made its first call of that name on `path`, and waits to be looked at.
+    #[must_use]
+    pub fn stopping_after(&self, command: &Command, call: &str, path: &Path) -> Command {
+        let options = [
+            format!("--trace-path={}", path.display()),
+            format!("--trace={call}"),
+            format!("--inject={call}:signal=STOP:when=1"),
+        ];
+        self.around(command, &options)
+    }
+
+    /// The same command, which stops at its end: everything has been let go, and its memory is still there.
+    #[must_use]
+    pub fn stopping_at_its_end(&self, command: &Command) -> Command {
+        // A call that ends the process does not come back to be stopped: it has to fail as well.
+        let options = ["--trace=exit_group", "--inject=exit_group:error=ENOSYS:signal=STOP"];
+        self.around(command, &options.map(str::to_owned))
+    }
+
+    /// Waits until the program has stopped.
+    ///
+    /// # Panics
+    /// When it never does.
+    #[must_use]
+    pub fn stopped(&self) -> Stopped {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let text = self.text();
+            if let Some(line) = text.lines().find(|line| line.contains("stopped by SIGSTOP")) {
+                let pid = Pid::from_raw(line.split(' ').next().unwrap().parse().unwrap());
+                return Stopped { pid, strace: None };
+            }
+            assert!(Instant::now() < deadline, "it never stopped: {text}");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+/// A program that was stopped, and ends where it stands.
+#[derive(Debug)]
+pub struct Stopped {
+    pid: Pid,
+    strace: Option<Child>,
+}
+
+impl Stopped {
+    /// The number of its process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.pid.as_raw().cast_unsigned()
+    }
+
+    fn of(mut self, strace: Child) -> Self {
+        self.strace = Some(strace);
+        self
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let _ = kill(self.pid, Signal::SIGKILL);
+        if let Some(strace) = &mut self.strace {
+            drop(strace.wait());
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Nothing that is said, logged, named or handed to the kernel holds a secret, but for the two that are meant to: the
+//! terminal at an enrolment, and the keyring.
+
+use acceptance::authenticator::{Authenticator, random_bytes};
+use acceptance::clock::THEN;
+use acceptance::damage::edit;
+use acceptance::desk::{self, shown_authenticator};
+use acceptance::scene::Scene;
+use acceptance::secrets::{Secrets, master_key};
+use acceptance::strace::{Call, Trace, calls_of_login};
+use acceptance::terminal::Terminal;
+use data_encoding::BASE64;
+
+#[test]
+fn no_system_call_of_a_login_hands_a_secret_on() {
+    let scene = alice();
+    let recovery_code = new_recovery_code(&scene);
+    let code = scene.authenticator("alice").code_at(THEN);
+    let secrets = of_alice(&scene)
+        .pepper(&scene, "alice")
+        .recovery_code(&recovery_code)
+        .bytes("what was typed", code.as_bytes());
+    // In this order: a code is right, used before, wrong; a recovery code is right, used before.
+    let wrong = scene.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
+    for answer in [&code, &code, &wrong, &recovery_code, &recovery_code] {
+        let calls = calls_of_login(&scene.login("alice").types(answer).at(THEN));
+        assert_hands_nothing_on(&calls, &secrets);
+    }
+}
+
+#[test]
+fn no_system_call_of_the_desk_hands_a_secret_on() {
+    let scene = Scene::builder().account("alice").build();
+    let trace = Trace::new();
+    let command = scene.command(&["enroll", "alice"]);
+    let mut terminal = Terminal::open(&trace.recording_in_full(&command));
+    let phone = shown_authenticator(&mut terminal, &[]);
+    terminal.types(&phone.code());
+    assert_eq!(terminal.end().status, 0);
+    let secrets = Secrets::default().shared_secret("the shared secret", &phone.secret).master_key(&scene);
+    let secrets = secrets.pepper(&scene, "alice");
+    let (shown, calls): (Vec<Call>, Vec<Call>) =
+        trace.calls().into_iter().partition(|call| call.name == "write");
+    assert_hands_nothing_on(&calls, &secrets);
+    // What was written at all was the manual key, in fours; not the master key, nor the pepper.
+    let found: Vec<&str> =
+        shown.iter().flat_map(|call| secrets.found_in(&call.bytes)).map(|(_, of)| of).collect();
+    assert!(
+        !found.is_empty() && found.iter().all(|of| *of == "the shared secret, base32 in fours"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn no_error_of_any_command_holds_a_secret() {
+    let commands: [&[&str]; 9] = [
+        &["status", "alice"],
+        &["list"],
+        &["recovery-codes", "alice", "--yes"],
+        &["unlock", "alice"],
+        &["unlock", "alice", "--repair"],
+        &["keys", "list"],
+        &["keys", "init"],
+        &["import", "oath", "/dev/null"],
+        &["disable", "alice", "--yes"],
+    ];
+    for (what, damage) in damages() {
+        let scene = alice();
+        let secrets = of_alice(&scene).pepper(&scene, "alice");
+        damage(&scene);
+        let mut said = 0;
+        for arguments in commands {
+            for format in [&[][..], &["--json"]] {
+                let done = scene.desk(&[format, arguments].concat());
+                said += done.stderr.len();
+                secrets.assert_none_in(&format!("{what}: {arguments:?}: {}{}", done.stdout, done.stderr));
+            }
+        }
+        assert_ne!(said, 0, "{what}: no command said anything");
+        secrets.assert_none_in(&scene.journal.lines().concat());
+    }
+}
+
+#[test]
+fn no_log_line_of_a_login_that_finds_something_broken_holds_a_secret() {
+    for (what, damage) in damages() {
+        let scene = alice();
+        let code = scene.authenticator("alice").code_at(THEN);
+        let secrets = of_alice(&scene).bytes("what was typed", code.as_bytes());
+        damage(&scene);
+        let _ = scene.login("alice").types(code).at(THEN).run();
+        let log = scene.journal.lines().concat();
+        assert!(log.contains("event=error"), "{what}: {log}");
+        secrets.assert_none_in(&log);
+    }
+}
+
+type Damage = (&'static str, fn(&Scene));
+
+/// Mistakes that bring a secret to where a parser might repeat it.
+fn damages() -> [Damage; 9] {
+    [
+        ("the key is where the version belongs", |scene| {
+            edit(&scene.keyring(), "version = 1", &format!("version = \"{}\"", key(scene)));
+        }),
+        ("the key is the name of a field", |scene| {
+            edit(&scene.keyring(), "secret = ", &format!("\"{}\" = 1\nsecret = ", key(scene)));
+        }),
+        ("the key is where the active one's id belongs", |scene| {
+            edit(&scene.keyring(), "active = \"k1\"", &format!("active = \"{}\"", key(scene)));
+        }),
+        ("the key is the key's id", |scene| {
+            edit(&scene.keyring(), "id = \"k1\"", &format!("id = \"{}\"", key(scene)));
+        }),
+        ("the key has no name", |scene| edit(&scene.keyring(), "secret = ", "")),
+        ("the key has no quotes", |scene| {
+            edit(&scene.keyring(), &format!("\"{}\"", key(scene)), &key(scene));
+        }),
+        ("the key is too short", |scene| edit(&scene.keyring(), "secret = \"", "secret = \"AAAA")),
+        ("the key is not base64", |scene| edit(&scene.keyring(), "secret = \"", "secret = \"!")),
+        ("the seal is broken", |scene| {
+            edit(&scene.credential("alice"), "ciphertext = \"", "ciphertext = \"AAAA");
+        }),
+    ]
+}
+
+/// The machine's key as the keyring has it.
+fn key(scene: &Scene) -> String {
+    BASE64.encode(&master_key(scene))
+}
+
+/// The calls that bring something in, from a file, a terminal or the kernel's random numbers.
+const BRING_IN: [&str; 5] = ["read", "pread64", "readv", "recvfrom", "getrandom"];
+
+fn assert_hands_nothing_on(calls: &[Call], secrets: &Secrets) {
+    let (brought, handed): (Vec<&Call>, Vec<&Call>) =
+        calls.iter().partition(|call| BRING_IN.contains(&call.name.as_str()));
+    for call in handed {
+        let found = secrets.found_in(&call.bytes);
+        assert!(found.is_empty(), "{found:?} in {} {:?}", call.name, String::from_utf8_lossy(&call.bytes));
+    }
+    // The control: the key was read, and so it can be found.
+    let read = brought
+        .iter()
+        .flat_map(|call| secrets.found_in(&call.bytes))
+        .any(|(_, of)| of.contains("master key"));
+    assert!(read, "the key was not read");
+}
+
+fn alice() -> Scene {
+    let phone = Authenticator { secret: random_bytes(64), digits: 8, ..Authenticator::random() };
+    let scene = Scene::builder().enrolled_with("alice", phone).build();
+    let _ = new_recovery_code(&scene);
+    scene
+}
+
+fn new_recovery_code(scene: &Scene) -> String {
+    desk::recovery_codes_in(&scene.desk(&["--json", "recovery-codes", "alice", "--yes"]).stdout).remove(0)
+}
+
+fn of_alice(scene: &Scene) -> Secrets {
+    let secret = &scene.authenticator("alice").secret;
+    Secrets::default().shared_secret("the shared secret", secret).master_key(scene)
+}

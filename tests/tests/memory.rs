@@ -1,0 +1,256 @@
+//! Secrets leave no trace: what is left in the memory of the host after a login, and in the desk's when it ends.
+//!
+//! The application here wipes its own copies of what was typed, so that what is found is the module's. (It is left with
+//! the request that it read, in which every byte is a decimal number; that form is not looked for.) What a terminal shows
+//! is the terminal's.
+
+use acceptance::authenticator::{Authenticator, random_bytes};
+use acceptance::clock::THEN;
+use acceptance::desk::{ASKS_FOR_A_CODE, ASKS_FOR_A_PRESENT_CODE, shown_authenticator};
+use acceptance::login::{Login, PamCode, Stage};
+use acceptance::memory::{assert_no_trace, traces};
+use acceptance::scene::Scene;
+use acceptance::secrets::Secrets;
+use acceptance::stopped::{login_stopped_after, stopped_at_its_end};
+use acceptance::strace::Trace;
+use acceptance::terminal::Terminal;
+use acceptance::{desk, qr};
+use data_encoding::HEXLOWER;
+use std::collections::BTreeSet;
+use std::fs;
+
+#[test]
+fn a_login_with_a_code_leaves_nothing_behind() {
+    let scene = alice();
+    let (login, secrets) = login_with_a_code(&scene);
+    leaves_no_trace(&login, PamCode::SUCCESS, &secrets);
+}
+
+#[test]
+fn a_login_with_any_algorithm_leaves_nothing_behind() {
+    let mut scene = Scene::builder().account("alice").build();
+    for algorithm in ["SHA256", "SHA512"] {
+        let options = ["--algorithm", algorithm, "--digits", "8", "--label", algorithm];
+        let _ = scene.enrol("alice", &[&options[..], &["--replace", "--yes"]].concat());
+        let (login, secrets) = login_with_a_code(&scene);
+        leaves_no_trace(&login, PamCode::SUCCESS, &secrets);
+    }
+}
+
+#[test]
+fn a_login_with_a_wrong_code_leaves_nothing_behind() {
+    let scene = alice();
+    let code = scene.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
+    let secrets = of_alice(&scene).bytes("what was typed", code.as_bytes());
+    leaves_no_trace(&scene.login("alice").types(code).at(THEN), PamCode::AUTH_ERR, &secrets);
+}
+
+#[test]
+fn a_login_with_a_recovery_code_leaves_nothing_behind() {
+    for typed in [str::to_owned, |code: &str| code.replace('-', "").to_lowercase()] {
+        let scene = alice();
+        let codes = new_recovery_codes(&scene);
+        let secrets = of_alice(&scene).pepper(&scene, "alice").recovery_code(&codes[0]);
+        // Without its cache for each thread, malloc writes over less of what was freed.
+        let mut login = scene.login("alice").types(typed(&codes[0]));
+        login.environment.push(("GLIBC_TUNABLES".to_owned(), "glibc.malloc.tcache_count=0".to_owned()));
+        for stage in [Stage::Answered, Stage::Ended] {
+            let waiting = login.clone().hold_at(stage);
+            assert_no_trace(waiting.pid(), &secrets);
+            // The first time it is right, the second time it was used.
+            let code = waiting.outcome().code;
+            assert_eq!(code == PamCode::SUCCESS, stage == Stage::Answered, "{code:?}");
+        }
+    }
+}
+
+#[test]
+fn a_login_that_finds_a_broken_keyring_leaves_nothing_behind() {
+    type Damage = fn(&str) -> String;
+    let damages: [Damage; 5] = [
+        |text| text.replace("active = \"k1\"", "active = "),
+        |text| text.replace("secret = \"", "secret = 5\nwrong = \""),
+        |text| text.replace("secret = \"", "secret = [\"").replace("=\"\n", "=\"]\n"),
+        |text| text.replace("version = 1", "version = 2"),
+        |text| text.replace("=\"\n", "\"\n"),
+    ];
+    for (number, damage) in damages.into_iter().enumerate() {
+        let scene = alice();
+        let (login, secrets) = login_with_a_code(&scene);
+        let text = fs::read_to_string(scene.keyring()).unwrap();
+        fs::write(scene.keyring(), damage(&text)).unwrap();
+        assert_ne!(damage(&text), text, "{number}");
+        leaves_no_trace(&login, PamCode::SYSTEM_ERR, &secrets);
+    }
+}
+
+#[test]
+fn a_password_that_came_to_the_code_prompt_is_not_left_behind() {
+    let scene = alice();
+    let password = format!("{} hunter2", HEXLOWER.encode(&random_bytes(12)));
+    let secrets = Secrets::default().bytes("a password", password.as_bytes());
+    leaves_no_trace(&scene.login("alice").types(password).at(THEN), PamCode::AUTH_ERR, &secrets);
+}
+
+#[test]
+fn an_enrolment_leaves_nothing_behind() {
+    let scene = Scene::builder().config(MANY_CODES).account("alice").build();
+    let trace = Trace::new();
+    let options = ["--algorithm", "SHA512", "--digits", "8"];
+    let command = scene.command(&[&["enroll", "alice"][..], &options].concat());
+    let mut terminal = Terminal::open(&trace.stopping_at_its_end(&command));
+    let phone = shown_authenticator(&mut terminal, &options);
+    terminal.types("uri");
+    terminal.expect(ASKS_FOR_A_CODE);
+    let code = phone.code();
+    terminal.types(&code);
+    let shown = terminal.expect("they are not shown again");
+    let codes = desk::recovery_codes(&shown);
+    assert_eq!(codes.len(), 16);
+    let stopped = trace.stopped();
+    let secrets = Secrets::default().shared_secret("the shared secret", &phone.secret).master_key(&scene);
+    let secrets = secrets.pepper(&scene, "alice").bytes("what was typed", code.as_bytes());
+    let secrets = codes.iter().fold(secrets, |secrets, code| secrets.recovery_code(code));
+    let screen = terminal.screen();
+    let drawn = qr::stretches(&screen);
+    assert!(!drawn.is_empty());
+    let secrets = drawn.iter().fold(secrets, |secrets, drawn| secrets.whole("the QR code", drawn));
+    assert_no_trace(stopped.pid(), &secrets);
+}
+
+#[test]
+fn new_recovery_codes_leave_nothing_behind() {
+    let scene = alice();
+    let command = scene.command(&["--json", "recovery-codes", "alice", "--yes"]);
+    let (stopped, said) = stopped_at_its_end(&command);
+    let secrets = of_alice(&scene).pepper(&scene, "alice");
+    let secrets =
+        desk::recovery_codes_in(&said).iter().fold(secrets, |secrets, code| secrets.recovery_code(code));
+    assert_no_trace(stopped.pid(), &secrets);
+}
+
+#[test]
+fn who_shows_a_code_to_change_their_own_factor_leaves_nothing_behind() {
+    let phone = Authenticator { secret: random_bytes(64), digits: 8, ..Authenticator::random() };
+    let scene = Scene::builder().account("alice").enrolled_with("alice", phone).build();
+    let trace = Trace::new();
+    let command = scene.command_of("alice", &["recovery-codes"]);
+    let mut terminal = Terminal::open(&trace.stopping_at_its_end(&command));
+    terminal.expect(ASKS_FOR_A_PRESENT_CODE);
+    let code = scene.code("alice");
+    terminal.types(&code);
+    let codes = desk::recovery_codes(&terminal.expect("they are not shown again"));
+    let stopped = trace.stopped();
+    let secrets = of_alice(&scene).pepper(&scene, "alice").bytes("what was typed", code.as_bytes());
+    let secrets = codes.iter().fold(secrets, |secrets, code| secrets.recovery_code(code));
+    assert_no_trace(stopped.pid(), &secrets);
+}
+
+#[test]
+fn an_import_leaves_nothing_behind() {
+    let scene = Scene::builder().build();
+    let phone = Authenticator { secret: random_bytes(64), digits: 8, ..Authenticator::random() };
+    let secrets = Secrets::default().shared_secret("the shared secret", &phone.secret).master_key(&scene);
+    let users = acceptance::scene::users_file(&[("alice".to_owned(), phone)]);
+    let file = scene.write("users.oath", &users);
+    let import = ["import", "oath", file.to_str().unwrap(), "--allow-unknown"];
+    let (stopped, _) = stopped_at_its_end(&scene.command(&import));
+    assert_no_trace(stopped.pid(), &secrets);
+    assert!(scene.credential("alice").exists());
+}
+
+#[test]
+fn a_new_keyring_leaves_nothing_behind() {
+    let scene = Scene::builder().build();
+    fs::remove_file(scene.keyring()).unwrap();
+    let (stopped, _) = stopped_at_its_end(&scene.command(&["keys", "init"]));
+    assert_no_trace(stopped.pid(), &Secrets::default().master_key(&scene));
+}
+
+/// The control of the tests above: the same search finds everything while it is needed.
+#[test]
+fn a_login_that_is_judging_holds_what_is_looked_for() {
+    let scene = alice();
+    let (login, secrets) = login_with_a_code(&scene);
+    // At the present time: libfaketime would have to be taken along.
+    let login = Login { clock: None, ..login };
+    assert_held(&login, &scene, &secrets, &["the shared secret", "the master key", "what was typed"]);
+    let code = new_recovery_codes(&scene).remove(0);
+    let secrets = of_alice(&scene).recovery_code(&code);
+    assert_held(&scene.login("alice").types(code), &scene, &secrets, &["the master key", "a recovery code"]);
+}
+
+/// The same for the application that keeps what was typed.
+#[test]
+fn what_an_application_keeps_is_found() {
+    let scene = alice();
+    let (mut login, secrets) = login_with_a_code(&scene);
+    login.keeps_answers = true;
+    let waiting = login.hold_at(Stage::Ended);
+    assert!(traces(waiting.pid(), &secrets).iter().any(|trace| trace.secret == "what was typed"));
+}
+
+/// The same for the desk.
+#[test]
+fn a_desk_that_is_enrolling_holds_what_is_looked_for() {
+    let scene = Scene::builder().account("alice").build();
+    let trace = Trace::new();
+    let command = scene.command(&["enroll", "alice", "--algorithm", "SHA512"]);
+    let place = scene.state().join("credentials");
+    let mut terminal = Terminal::open(&trace.stopping_after(&command, "renameat", &place));
+    let phone = shown_authenticator(&mut terminal, &["--algorithm", "SHA512"]);
+    terminal.types(&phone.code());
+    let stopped = trace.stopped();
+    let secrets = Secrets::default().shared_secret("the shared secret", &phone.secret).master_key(&scene);
+    let held: BTreeSet<String> =
+        traces(stopped.pid(), &secrets).into_iter().map(|trace| trace.secret).collect();
+    for secret in ["the shared secret", "the master key"] {
+        assert!(held.contains(secret), "{secret} was not found: {held:?}");
+    }
+}
+
+/// As many recovery codes as there can be.
+const MANY_CODES: &str = "[recovery]\ncodes = 16";
+
+/// Alice, whose secret is so long that malloc cannot write over all of it, and whose codes are not found by chance.
+fn alice() -> Scene {
+    let phone = Authenticator { secret: random_bytes(64), digits: 8, ..Authenticator::random() };
+    Scene::builder().config(MANY_CODES).enrolled_with("alice", phone).build()
+}
+
+fn of_alice(scene: &Scene) -> Secrets {
+    let secret = &scene.authenticator("alice").secret;
+    Secrets::default().shared_secret("the shared secret", secret).master_key(scene)
+}
+
+fn login_with_a_code(scene: &Scene) -> (Login, Secrets) {
+    let code = scene.authenticator("alice").code_at(THEN);
+    let secrets = of_alice(scene).bytes("what was typed", code.as_bytes());
+    (scene.login("alice").types(code).at(THEN), secrets)
+}
+
+fn new_recovery_codes(scene: &Scene) -> Vec<String> {
+    desk::recovery_codes_in(&scene.desk(&["--json", "recovery-codes", "alice", "--yes"]).stdout)
+}
+
+/// Neither while the module is still loaded nor when libpam is done.
+fn leaves_no_trace(login: &Login, code: PamCode, secrets: &Secrets) {
+    for stage in [Stage::Answered, Stage::Ended] {
+        let waiting = login.clone().hold_at(stage);
+        assert_no_trace(waiting.pid(), secrets);
+        let outcome = waiting.outcome();
+        if stage == Stage::Answered {
+            assert_eq!(outcome.code, code);
+        }
+    }
+}
+
+/// At its first write to the ledger, which is before it knows whether it lets anybody in.
+fn assert_held(login: &Login, scene: &Scene, secrets: &Secrets, held: &[&str]) {
+    let stopped = login_stopped_after(login, "pwrite64", &scene.ledger("alice"));
+    let found: BTreeSet<String> =
+        traces(stopped.pid(), secrets).into_iter().map(|trace| trace.secret).collect();
+    for secret in held {
+        assert!(found.contains(*secret), "{secret} was not found: {found:?}");
+    }
+}
