@@ -150,6 +150,8 @@ pub struct Call {
     pub name: String,
     /// Names and contents, one after the other.
     pub bytes: Vec<u8>,
+    /// The call as strace shows it.
+    pub line: String,
 }
 
 /// Every call of a login, in full.
@@ -239,7 +241,7 @@ impl Trace {
             let call = line.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start();
             let (name, arguments) = call.split_once('(')?;
             let bytes = arguments.split("\\x").filter_map(byte).collect();
-            Some(Call { name: name.to_owned(), bytes })
+            Some(Call { name: name.to_owned(), bytes, line: line.to_owned() })
         };
         self.text().lines().filter_map(call).collect()
     }

@@ -8,8 +8,17 @@ use std::fs;
 
 #[test]
 fn an_argument_that_is_not_known_refuses_before_anybody_is_asked_and_is_named_in_the_log() {
-    for argument in ["nullOk", "null_ok", "remember=5m", "try_pass", "secret=/etc/x", "=", "--echo", "[x y]"]
-    {
+    for argument in [
+        "nullOk",
+        "null_ok",
+        "remember=5m",
+        "try_pass",
+        "secret=/etc/x",
+        "debug_file=/x",
+        "=",
+        "--echo",
+        "[x y]",
+    ] {
         let scene = scene(argument);
         let outcome = scene.login_with_code_at("alice", THEN).run();
         assert_eq!(

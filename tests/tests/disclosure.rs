@@ -2,6 +2,7 @@
 //! terminal at an enrolment, and the keyring.
 
 use acceptance::authenticator::{Authenticator, random_bytes};
+use acceptance::built;
 use acceptance::clock::THEN;
 use acceptance::damage::edit;
 use acceptance::desk::{self, shown_authenticator};
@@ -49,6 +50,24 @@ fn no_system_call_of_the_desk_hands_a_secret_on() {
         !found.is_empty() && found.iter().all(|of| *of == "the shared secret, base32 in fours"),
         "{found:?}"
     );
+}
+
+#[test]
+fn the_desk_speaks_to_the_log_and_to_nobody_else() {
+    let scene = Scene::builder().account("alice").build();
+    let trace = Trace::new();
+    let mut terminal = Terminal::open(&trace.recording_in_full(&scene.command(&["enroll", "alice"])));
+    let phone = shown_authenticator(&mut terminal, &[]);
+    terminal.types(&phone.code());
+    assert_eq!(terminal.end().status, 0);
+    let calls = trace.calls();
+    let sockets: Vec<&str> =
+        calls.iter().filter(|call| call.name == "socket").map(|call| call.line.as_str()).collect();
+    assert!(!sockets.is_empty() && sockets.iter().all(|line| line.contains("AF_UNIX")), "{sockets:?}");
+    let programs =
+        calls.iter().filter(|call| call.name == "execve").map(|call| &call.bytes).collect::<Vec<_>>();
+    let command = built::command();
+    assert!(programs.last().is_some_and(|call| call.starts_with(command.as_os_str().as_encoded_bytes())));
 }
 
 #[test]

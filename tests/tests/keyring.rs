@@ -1,10 +1,12 @@
 //! The keyring that is broken, missing or not as it should be: refused, and never taken for "not enrolled".
 
+use acceptance::clock::THEN;
 use acceptance::damage::{
     ANY_LINE, SOMEBODY, edit, put_a_link_in_its_place, put_a_pipe_in_its_place, refused,
     refused_whatever_it_names, scene, set_mode,
 };
 use acceptance::login::PamCode;
+use acceptance::scene::Scene;
 use std::fs;
 use std::os::unix::fs::chown;
 
@@ -76,4 +78,14 @@ fn a_keyring_without_the_key_of_a_credential_is_refused_and_the_key_is_named() {
     edit(&scene.credential("alice"), key, "key = \"k999\"");
     let problem = refused_whatever_it_names(&scene, PamCode::SYSTEM_ERR);
     assert!(problem.contains("k999"), "{problem}");
+}
+
+#[test]
+fn a_machine_that_is_given_another_id_still_opens_what_it_sealed() {
+    let mut scene = Scene::builder().account("alice").enrolled("alice").build();
+    for id in ["", "0123456789abcdef0123456789abcdef\n"] {
+        scene.machine().write("machine-id", 0o444, id);
+        let then = THEN + 60 * u64::try_from(id.len()).unwrap();
+        assert_eq!(scene.login_with_code_at("alice", then).code(), PamCode::SUCCESS, "{id:?}");
+    }
 }

@@ -4,6 +4,7 @@ use acceptance::clock::THEN;
 use acceptance::damage::{
     SOMEBODY, put_a_link_in_its_place, put_a_pipe_in_its_place, refused, scene, set_mode,
 };
+use acceptance::files::Files;
 use acceptance::login::PamCode;
 use acceptance::scene::Scene;
 use std::fs;
@@ -128,4 +129,20 @@ fn a_ledger_stays_one_file_of_one_size_in_one_place() {
         (meta.ino(), meta.len(), meta.blocks(), meta.mode())
     };
     assert_eq!(identity(&before), identity(&after));
+}
+
+#[test]
+fn a_login_changes_its_own_ledger_and_nothing_else_that_is_stored() {
+    let scene = ["ali", "alice", "alice2", "bob"]
+        .iter()
+        .fold(Scene::builder(), |builder, user| builder.enrolled(user));
+    let scene = scene.build();
+    let (ledger, stored) = (fs::read(scene.ledger("alice")).unwrap(), Files::below(&scene.path("")));
+    let wrong = scene.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
+    for answer in [scene.authenticator("alice").code_at(THEN), wrong] {
+        let _ = scene.login("alice").types(answer).at(THEN).run();
+        assert_ne!(fs::read(scene.ledger("alice")).unwrap(), ledger);
+        fs::write(scene.ledger("alice"), &ledger).unwrap();
+        stored.assert_unchanged(&scene.path(""));
+    }
 }

@@ -1,6 +1,7 @@
 //! Real sudo inside a real ssh session.
 
 use acceptance::built;
+use acceptance::journal::Event;
 use acceptance::scene::{Builder, Scene};
 use acceptance::sshd::{KEY_AND_CODE, Key, Sshd};
 use acceptance::terminal::Terminal;
@@ -42,6 +43,22 @@ fn sudo_does_not_run_with_a_right_code_after_too_many_wrong_ones() {
     alice.types_sudo(&alice.next_code());
     alice.shell.expect(DID_NOT_RUN);
     assert_eq!(alice.scene.journal.last().what(), "refused limited");
+}
+
+#[test]
+fn sudo_asks_again_after_a_wrong_code_and_after_a_limited_one() {
+    let mut alice = Session::with_a_code();
+    let (wrong, right) = (alice.scene.authenticator("alice").wrong_code(), alice.next_code());
+    let more = "Defaults passwd_tries=3\n";
+    alice.scene.machine().write("sudoers.d/more-tries", 0o440, more);
+    alice.types_sudo(&wrong);
+    for code in [&right, &right] {
+        alice.shell.expect("Verification code: ");
+        alice.shell.types(code);
+    }
+    alice.shell.expect(DID_NOT_RUN);
+    let events: Vec<String> = alice.scene.journal.events().iter().map(Event::what).collect();
+    assert_eq!(events[1..], ["refused wrong", "refused limited", "refused limited"]);
 }
 
 #[test]
