@@ -154,6 +154,14 @@ pub struct Call {
     pub line: String,
 }
 
+impl Call {
+    /// Does it hold this text?
+    #[must_use]
+    pub fn holds(&self, text: &str) -> bool {
+        self.bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    }
+}
+
 /// Every call of a login, in full.
 ///
 /// # Panics

@@ -4,6 +4,7 @@ use acceptance::built;
 use acceptance::clock::THEN;
 use acceptance::login::{Answer, Login, PamCode};
 use acceptance::scene::Scene;
+use acceptance::strace::calls_of_login;
 
 /// What a line, a path, a format, a terminal or a parser might trip over.
 const HOSTILE: [&[u8]; 16] = [
@@ -45,6 +46,23 @@ fn a_hostile_name_changes_nothing_on_the_disk() {
     }
     stored.assert_unchanged(&scene.state());
     assert!(!everything.join("etc").exists() && !everything.join("shadow").exists());
+}
+
+#[test]
+fn no_file_is_looked_for_under_a_hostile_name() {
+    const ELSEWHERE: &str = "../../../../etc/elsewhere";
+    let scene = Scene::with(&["alice"]);
+    let mut login = scene.login(ELSEWHERE).types(scene.code("alice")).from_host(ELSEWHERE);
+    (login.ruser, login.tty) = (Some(ELSEWHERE.into()), Some(ELSEWHERE.into()));
+    let alice = Login { user: Some("alice".into()), ..login.clone() };
+    for login in [login, alice] {
+        let calls = calls_of_login(&login);
+        // Not what brings the name in, nor the lines in the log and in the kernel's audit.
+        let mut files = calls.iter().filter(|call| !["read", "write", "sendto"].contains(&call.name.as_str()));
+        assert!(files.clone().any(|call| call.name == "openat" && call.holds("keyring.toml")));
+        let found = files.find(|call| call.holds("etc/elsewhere"));
+        assert!(found.is_none(), "{found:?}");
+    }
 }
 
 #[test]
