@@ -2,9 +2,11 @@
 
 #![expect(unsafe_code, reason = "libpam and the dynamic loader speak C")]
 
+mod child;
 mod conversation;
 mod loader;
 
+pub use child::{fork, timed};
 pub use conversation::{Answer, Prompt};
 pub use loader::load;
 

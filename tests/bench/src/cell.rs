@@ -1,0 +1,84 @@
+//! One cell of the table: every contestant, taking turns, with so many people and so many processes.
+
+use crate::contestant::Contestant;
+use crate::person::Person;
+use crate::round::Round;
+use crate::scene::Scene;
+use std::time::Duration;
+
+/// How much is measured.
+pub(crate) struct Effort {
+    /// What a person types to have it measured.
+    pub(crate) command: &'static str,
+    /// For the tables of logins.
+    pub(crate) people: &'static [u32],
+    pub(crate) processes: &'static [usize],
+    /// For the table of imports.
+    pub(crate) desk: &'static [u32],
+    /// Logins of each contestant in a cell.
+    logins: usize,
+    /// A contestant that took this long in a cell makes no more logins there.
+    patience: Duration,
+}
+
+impl Effort {
+    /// About a minute.
+    pub(crate) const QUICK: Self = Self {
+        command: "tests/bench/run --quick",
+        people: &[10, 1000],
+        processes: &[1, 8],
+        desk: &[10, 1000],
+        logins: 2000,
+        patience: Duration::from_secs(5),
+    };
+    pub(crate) const FULL: Self = Self {
+        command: "tests/bench/run",
+        people: &[10, 1000, 100_000],
+        processes: &[1, 8, 64],
+        desk: &[10, 1000, 10_000, 100_000],
+        logins: 5000,
+        patience: Duration::from_secs(15),
+    };
+}
+
+/// Most logins of one contestant before the next has its turn. Little enough that what else the machine does meets all
+/// of them.
+const TURN: usize = 200;
+
+/// What was measured.
+pub(crate) struct Cell {
+    pub(crate) people: u32,
+    pub(crate) processes: usize,
+    /// In the order of [`Contestant::ALL`].
+    pub(crate) rounds: [Round; 4],
+}
+
+impl Cell {
+    /// Lets the contestants take turns.
+    pub(crate) fn measure(scene: &Scene, processes: usize, effort: &Effort) -> Self {
+        let mut rounds: [Round; 4] = Default::default();
+        let mut people = passers_by(scene.people());
+        let turns = effort.logins.div_ceil(TURN.min(scene.people() as usize));
+        for turn in 0..turns {
+            let people: Vec<Person> = people.by_ref().take(TURN.min(scene.people() as usize)).collect();
+            for at in 0..Contestant::ALL.len() {
+                // Nobody is always the one after pam_oath.
+                let at = (at + turn) % Contestant::ALL.len();
+                if rounds[at].wall > effort.patience {
+                    continue;
+                }
+                let kept = scene.keep(Contestant::ALL[at], &people);
+                rounds[at].add(Round::run(scene, Contestant::ALL[at], &people, processes));
+                kept.put_back();
+            }
+        }
+        Self { people: scene.people(), processes, rounds }
+    }
+}
+
+/// Everybody in turn, over and over, in an order in which neighbours in the file system do not follow each other.
+fn passers_by(people: u32) -> impl Iterator<Item = Person> {
+    // A prime that divides none of the sizes, so that everybody comes once before anybody comes twice.
+    const STRIDE: u64 = 7_919;
+    (0u64..).map(move |n| Person(u32::try_from(n * STRIDE % u64::from(people)).unwrap()))
+}

@@ -1,0 +1,40 @@
+//! A login in a child that is forked for it, as sshd's: the parent has libpam in memory, the child loads the modules anew.
+
+use super::Handle;
+use super::conversation::Conversation;
+use crate::login::{Call, Login, PamCode};
+use nix::libc::_exit;
+use nix::unistd::{ForkResult, Pid};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+/// Runs `work` in a forked child, which ends with it: status 0, or 1 when it panicked. The caller waits for it.
+///
+/// # Panics
+/// When this process has more threads than one, or the fork fails.
+pub fn fork(work: impl FnOnce()) -> Pid {
+    let threads = std::fs::read_dir("/proc/self/task").unwrap().count();
+    assert_eq!(threads, 1, "only a process of one thread can be forked and go on");
+    // SAFETY: fork(2) lets the child of a process of one thread do whatever its parent could.
+    match unsafe { nix::unistd::fork() }.unwrap() {
+        ForkResult::Parent { child } => child,
+        ForkResult::Child => {
+            let panicked = catch_unwind(AssertUnwindSafe(work)).is_err();
+            // SAFETY: _exit(2) has no preconditions. Nothing of the parent's is flushed or dropped twice.
+            unsafe { _exit(i32::from(panicked)) }
+        }
+    }
+}
+
+/// Makes one login in this process and tells how long it took from `pam_start` to `pam_end`.
+#[inline(never)]
+pub fn timed(login: &Login) -> (PamCode, Duration) {
+    let mut no_hold = || {};
+    let mut conversation = Conversation::new(login, &mut no_hold);
+    let conv = conversation.as_c();
+    let begun = Instant::now();
+    let mut handle = Handle::start(login, &conv);
+    let code = handle.ask(Call::Authenticate, 0);
+    handle.end(code);
+    (PamCode(code), begun.elapsed())
+}
