@@ -58,7 +58,8 @@ fn no_file_is_looked_for_under_a_hostile_name() {
     for login in [login, alice] {
         let calls = calls_of_login(&login);
         // Not what brings the name in, nor the lines in the log and in the kernel's audit.
-        let mut files = calls.iter().filter(|call| !["read", "write", "sendto"].contains(&call.name.as_str()));
+        let mut files =
+            calls.iter().filter(|call| !["read", "write", "sendto"].contains(&call.name.as_str()));
         assert!(files.clone().any(|call| call.name == "openat" && call.holds("keyring.toml")));
         let found = files.find(|call| call.holds("etc/elsewhere"));
         assert!(found.is_none(), "{found:?}");

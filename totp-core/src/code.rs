@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn what_cannot_be_a_code_is_not_judged() {
         let long = vec![b'1'; 1 << 20];
-        let answers: [&[u8]; 11] = [
+        let answers: [&[u8]; 13] = [
             b"",
             b" ",
             b"12345",
@@ -155,6 +155,8 @@ mod tests {
             b"\x08\n\r\x7fINCORRECT",
             b"correct horse battery staple",
             b"UUUU-UUUU-UUUU-UUUU",
+            b"p4ssw0rd!p4ssw0r",
+            b"AAAA_AAAA_AAAA_A",
             b"\xff\xfe123456",
             &long,
         ];
@@ -197,6 +199,15 @@ mod tests {
             assert_eq!(behind(typed), None, "{typed:?}");
         }
         assert_eq!(behind(&[b'1'; 1025]), None);
+    }
+
+    #[test]
+    fn an_answer_of_more_than_128_bytes_is_not_looked_at() {
+        let blanks_and_digits = |length: usize| [vec![b' '; length - 6], b"123456".to_vec()].concat();
+        assert_eq!(totp(&blanks_and_digits(128)), Some(b"123456".to_vec()));
+        for length in [129, 130] {
+            assert_eq!(totp(&blanks_and_digits(length)), None, "{length}");
+        }
     }
 
     proptest! {

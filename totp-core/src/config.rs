@@ -347,6 +347,22 @@ mod tests {
     }
 
     #[test]
+    fn a_bound_itself_is_within_bounds() {
+        for text in [
+            "[limit]\nfail_delay = \"10s\"\n",
+            "[limit]\nlock_for = \"24h\"\n",
+            "[limit]\nlock_after = 100\n",
+            "[totp]\ndrift_steps = 10\n",
+            "[limit]\nattempts = 16\n",
+            "[limit]\nattempts = 1\n",
+            "[recovery]\ncodes = 16\n",
+            "[recovery]\ncodes = 1\n",
+        ] {
+            assert!(parse(text, None).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
     fn the_greatest_drift_is_that_of_all_services() {
         let text = "[totp]\ndrift_steps = 2\n[service.sshd.totp]\ndrift_steps = 5\n[service.sudo.totp]\ndrift_steps = 0\n";
         for (service, own) in [(None, 2), (Some("sshd"), 5), (Some("sudo"), 0), (Some("su"), 2)] {

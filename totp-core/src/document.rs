@@ -119,6 +119,13 @@ mod tests {
     }
 
     #[test]
+    fn of_a_value_without_an_end_nothing_is_repeated() {
+        for cut in ["\"c2VjcmV0", "`c2VjcmV0"] {
+            assert_eq!(without_values(&format!("invalid value: {cut}")), "invalid value:");
+        }
+    }
+
+    #[test]
     fn text_that_is_not_utf8_is_refused_with_its_line() {
         assert_eq!(error(b"count = 1\n# \xff\n").line, Some(2));
     }

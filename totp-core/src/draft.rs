@@ -142,6 +142,8 @@ mod tests {
         assert_eq!(why, NotConfirmed::ClockOff { steps: 4 });
         let (draft, why) = draft.confirm(b"hello", at(NOON)).err().unwrap();
         assert_eq!(why, NotConfirmed::Malformed { digits: 6 });
+        let (draft, why) = draft.confirm(b"12345678", at(NOON)).err().unwrap();
+        assert_eq!(why, NotConfirmed::Malformed { digits: 6 });
         assert!(draft.confirm(&code(PHONE, NOON), at(NOON)).is_ok());
     }
 
@@ -149,5 +151,15 @@ mod tests {
     fn a_draft_is_confirmed_right_after_a_boot() {
         let now = Now { realtime: NOON, boottime: 1 };
         assert!(draft("phone", PHONE).confirm(&code(PHONE, NOON), now).is_ok());
+    }
+
+    #[test]
+    fn secrets_are_the_same_only_if_every_byte_is() {
+        let same = |a: &[u8], b: &[u8]| draft("a", a).same_secret(&draft("b", b));
+        assert!(same(PHONE, PHONE));
+        assert!(!same(PHONE, &[PHONE, b"1"].concat()));
+        assert!(!same(PHONE, &[b"2", &PHONE[1..]].concat()));
+        // Two differences that are alike do not undo each other.
+        assert!(!same(&[1; 20], &[2; 20]));
     }
 }

@@ -301,6 +301,36 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn an_id_is_letters_digits_and_dashes() {
+        let document = |id: &str| {
+            format!(
+                "version = 1\nactive = \"{id}\"\n[[key]]\nid = \"{id}\"\nsecret = \"{}=\"\n",
+                "A".repeat(43)
+            )
+        };
+        for id in ["k1", "K-2026-11"] {
+            assert!(Keyring::parse(Path::new("keyring.toml"), document(id).as_bytes()).is_ok(), "{id}");
+        }
+        for id in ["", "k 1", "k_1", "k\\n1", "ä"] {
+            assert!(error(&document(id)).contains("letters, digits and dashes"), "{id}");
+        }
+    }
+
+    #[test]
+    fn every_key_is_listed_and_which_of_them_seals() {
+        let key = |id: &str| format!("[[key]]\nid = \"{id}\"\nsecret = \"{}=\"\n", "A".repeat(43));
+        let text = format!("version = 1\nactive = \"k2\"\n{}{}", key("k1"), key("k2"));
+        let keyring = Keyring::parse(Path::new("keyring.toml"), text.as_bytes()).unwrap();
+        assert_eq!(keyring.ids().collect::<Vec<_>>(), [("k1", false), ("k2", true)]);
+    }
+
+    #[test]
+    fn a_key_that_is_no_text_is_told_what_it_should_be_and_not_repeated() {
+        let number = error("version = 1\nactive = \"k1\"\n[[key]]\nid = \"k1\"\nsecret = 12345678\n");
+        assert!(number.contains("expected base64 text") && !number.contains("12345678"), "{number}");
+    }
+
+    #[test]
     fn a_keyring_that_is_not_whole_is_refused() {
         let key = "[[key]]\nid = \"k1\"\nsecret = \"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"\n";
         assert!(error("").contains("missing field"));

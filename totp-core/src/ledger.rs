@@ -394,6 +394,14 @@ mod tests {
     }
 
     #[test]
+    fn zero_in_a_page_is_never() {
+        let mut ledger = ledger(ALICE, 1);
+        ledger.progress.push(Progress::default());
+        assert_eq!([0, 1, 2].map(|place| ledger.confirmed_at(place)), [Some(5), None, None]);
+        assert_eq!(ledger.last_login(), None);
+    }
+
+    #[test]
     fn the_newest_page_of_the_credential_in_place_is_taken() {
         let (old, new, other) = (ledger(ALICE, 1), ledger(ALICE, 2), ledger(Id::new([9; 16]), 3));
         let pages = Pages::read(&file(Some((&new, 6)), Some((&old, 5))));

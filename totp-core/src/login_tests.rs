@@ -240,3 +240,22 @@ fn a_ledger_without_a_place_for_an_authenticator_is_trouble() {
     std::fs::write(scene.file("ledgers/alice"), before).unwrap();
     assert!(word(scene.login(&code(SPARE, NOON), at(NOON))).contains("does not fit"));
 }
+
+#[test]
+fn when_and_how_somebody_came_in_is_kept() {
+    let (mut scene, codes) = enrolled();
+    scene.add("spare", SPARE).unwrap();
+    let kept = |scene: &Scene| {
+        let Ok(Hold::Held(held)) = scene.files.hold(&alice().user, Duration::ZERO) else { panic!("held") };
+        let ledger = held.ledger();
+        let last = ledger.last_login().map(|login| (login.at, login.method.as_str()));
+        (ledger.confirmed_at(0), ledger.confirmed_at(1), last)
+    };
+    assert_eq!(kept(&scene), (None, None, None));
+    scene.login(&code(SPARE, NOON), at(NOON)).unwrap();
+    assert_eq!(kept(&scene), (None, Some(NOON), Some((NOON, "totp"))));
+    scene.login(&code(SPARE, NOON + 30), at(NOON + 30)).unwrap();
+    assert_eq!(kept(&scene), (None, Some(NOON), Some((NOON + 30, "totp"))));
+    scene.login(codes[0].expose(), at(NOON + 40)).unwrap();
+    assert_eq!(kept(&scene), (None, Some(NOON), Some((NOON + 40, "recovery_code"))));
+}

@@ -146,3 +146,28 @@ fn renewing_the_recovery_codes_makes_a_new_set() {
     assert_eq!(codes.len(), 10);
     assert_ne!(credential.recovery().unwrap().id, old);
 }
+
+#[test]
+fn how_many_recovery_codes_there_are_and_since_when_is_told() {
+    let mut credential = credential();
+    assert_eq!((credential.recovery_codes(), credential.recovery_created()), (10, Some(created())));
+    credential.void_recovery();
+    assert_eq!((credential.recovery_codes(), credential.recovery_created()), (0, None));
+}
+
+#[test]
+fn a_label_is_one_to_32_printable_characters() {
+    let longest = "x".repeat(32);
+    for label in ["phone", "my phone", "Téléphone", longest.as_str()] {
+        assert_eq!(Label::parse(label).unwrap().as_str(), label);
+    }
+    let too_long = "x".repeat(33);
+    for label in ["", " ", " phone", "phone ", "a\nb", "a\u{1b}[2J", "a\u{85}b", &too_long, &"x".repeat(34)] {
+        assert_eq!(Label::parse(label), Err(CredentialError::Label), "{label:?}");
+    }
+}
+
+#[test]
+fn a_moment_is_shown_as_the_document_writes_it() {
+    assert_eq!(created().to_string(), "2026-11-20T19:00:00Z");
+}
