@@ -133,6 +133,8 @@ pub struct SecretLength;
 mod tests {
     use super::*;
     use crate::scene::{NOON, PHONE, SPARE, at, code, draft};
+    use crate::secret::tests::Counter;
+    use crate::totp::Algorithm;
 
     #[test]
     fn a_draft_is_confirmed_by_its_own_code_and_comes_back_from_a_wrong_one() {
@@ -161,5 +163,14 @@ mod tests {
         assert!(!same(PHONE, &[b"2", &PHONE[1..]].concat()));
         // Two differences that are alike do not undo each other.
         assert!(!same(&[1; 20], &[2; 20]));
+    }
+
+    #[test]
+    fn a_new_secret_is_as_long_as_the_output_of_its_hash() {
+        for (algorithm, length) in [(Algorithm::Sha1, 20), (Algorithm::Sha256, 32), (Algorithm::Sha512, 64)] {
+            let parameters = Parameters::new(algorithm, 6, 30).unwrap();
+            let draft = Draft::generate(Label::parse("phone").unwrap(), parameters, &mut Counter(1)).unwrap();
+            assert_eq!(draft.secret.expose().len(), length);
+        }
     }
 }

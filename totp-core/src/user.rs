@@ -114,11 +114,17 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_shown_as_people_write_it() {
+        assert_eq!(User::parse("Zoë 1").unwrap().to_string(), "Zoë 1");
+    }
+
+    #[test]
     fn hostile_names_are_refused() {
         assert_eq!(User::parse(""), Err(UserError::Empty));
         assert_eq!(User::parse("a\nb"), Err(UserError::ControlCharacter));
         assert_eq!(User::parse("a\0b"), Err(UserError::ControlCharacter));
         assert_eq!(User::parse("a\u{85}b"), Err(UserError::ControlCharacter));
+        assert!(User::parse(&"x".repeat(240)).is_ok());
         assert_eq!(User::parse(&"x".repeat(241)), Err(UserError::TooLong));
         assert_eq!(User::parse(&"ä".repeat(60)), Err(UserError::TooLong));
     }

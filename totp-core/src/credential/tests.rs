@@ -171,3 +171,46 @@ fn a_label_is_one_to_32_printable_characters() {
 fn a_moment_is_shown_as_the_document_writes_it() {
     assert_eq!(created().to_string(), "2026-11-20T19:00:00Z");
 }
+
+/// The document with another value of `key`, in the place where that stands for the `nth` time.
+fn with(key: &str, nth: usize, value: &str) -> String {
+    let text = credential().to_document(Path::new("alice.toml")).unwrap();
+    let start = text.match_indices(&format!("\n{key} = ")).nth(nth).unwrap().0 + 1;
+    let end = text[start..].find('\n').map_or(text.len(), |length| start + length);
+    format!("{}{key} = {value}{}", &text[..start], &text[end..])
+}
+
+#[test]
+fn a_ciphertext_is_as_long_as_a_secret_of_ours_and_its_tag() {
+    for (nth, plaintext, fits) in [
+        (0, 9, false),
+        (0, 10, true),
+        (0, 128, true),
+        (0, 129, false),
+        (1, 31, false),
+        (1, 32, true),
+        (1, 33, false),
+    ] {
+        let ciphertext = data_encoding::BASE64.encode(&vec![1; plaintext + 16]);
+        let read = parse(&with("ciphertext", nth, &format!("\"{ciphertext}\"")));
+        assert_eq!(read.is_ok(), fits, "{nth}: {plaintext}");
+    }
+    for tagless in [0, 15] {
+        let ciphertext = data_encoding::BASE64.encode(&vec![1; tagless]);
+        assert!(
+            error(&with("ciphertext", 0, &format!("\"{ciphertext}\""))).contains("wrong length"),
+            "{tagless}"
+        );
+    }
+}
+
+#[test]
+fn a_set_has_sixteen_recovery_codes_at_most() {
+    let hash = format!("\"{}\"", data_encoding::BASE64.encode(&[1; 32]));
+    let of = |count: usize| with("hashes", 0, &format!("[{}]", vec![hash.as_str(); count].join(", ")));
+    assert_eq!(parse(&of(16)).unwrap().recovery_codes(), 16);
+    for count in [17, 18] {
+        assert!(error(&of(count)).contains("more than 16 recovery codes"), "{count}");
+    }
+    assert_eq!(credential().renew_recovery(17, created(), &keyring(), &mut Counter(9)).unwrap().len(), 16);
+}

@@ -414,3 +414,7 @@ fn broken(path: &Path, what: &str) -> StoreError {
         format!("{what}; \"totp-enroll unlock --repair USER\" makes a new one and voids the recovery codes");
     StoreError::Document(DocumentError::new(path, problem))
 }
+
+#[cfg(test)]
+#[path = "files_tests.rs"]
+mod tests;

@@ -285,3 +285,7 @@ fn opening(file: &Path, error: Errno) -> StoreError {
 fn unsafe_file(file: &Path, problem: &'static str) -> StoreError {
     StoreError::Unsafe { file: file.to_owned(), problem }
 }
+
+#[cfg(test)]
+#[path = "guard_tests.rs"]
+mod tests;

@@ -68,3 +68,69 @@ fn locked_file(locked: Locked, path: &Path) -> Result<Lock, StoreError> {
     check_file(file, path, Guard::Secret)?;
     Ok(Lock::Locked(locked))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::fcntl::{OFlag, open};
+    use nix::sys::stat::Mode;
+
+    fn ledger() -> tempfile::NamedTempFile {
+        tempfile::NamedTempFile::new().unwrap()
+    }
+
+    fn opened(file: &tempfile::NamedTempFile) -> OwnedFd {
+        file.reopen().unwrap().into()
+    }
+
+    fn in_time(patience: Duration) -> Option<Instant> {
+        Instant::now().checked_add(patience)
+    }
+
+    #[test]
+    fn somebody_who_lets_go_in_time_is_waited_for() {
+        let file = ledger();
+        let Ok(Lock::Locked(held)) = lock(opened(&file), file.path(), None) else { panic!("free") };
+        let holder = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(30));
+            drop(held);
+        });
+        let patience = in_time(Duration::from_secs(30));
+        assert!(matches!(lock(opened(&file), file.path(), patience), Ok(Lock::Locked(_))));
+        holder.join().unwrap();
+    }
+
+    #[test]
+    fn somebody_who_does_not_is_given_up_on() {
+        let file = ledger();
+        let _held = lock(opened(&file), file.path(), None);
+        for patience in [None, in_time(Duration::ZERO), in_time(Duration::from_millis(1))] {
+            assert!(matches!(lock(opened(&file), file.path(), patience), Ok(Lock::Busy)));
+        }
+    }
+
+    #[test]
+    fn a_lock_is_let_go_though_a_child_has_the_file_open_still() {
+        let file = ledger();
+        let Ok(Lock::Locked(held)) = lock(opened(&file), file.path(), None) else { panic!("free") };
+        let _inherited = held.try_clone().unwrap();
+        drop(held);
+        assert!(matches!(lock(opened(&file), file.path(), None), Ok(Lock::Locked(_))));
+    }
+
+    #[test]
+    fn a_file_that_was_removed_meanwhile_is_no_lock() {
+        let file = ledger();
+        let fd = opened(&file);
+        std::fs::remove_file(file.path()).unwrap();
+        assert!(matches!(lock(fd, file.path(), None), Ok(Lock::Gone)));
+    }
+
+    #[test]
+    fn what_cannot_be_locked_is_trouble_and_not_a_crowd() {
+        let file = ledger();
+        // Stands for the file without opening it.
+        let fd = open(file.path(), OFlag::O_PATH, Mode::empty()).unwrap();
+        assert!(lock(fd, file.path(), None).is_err());
+    }
+}

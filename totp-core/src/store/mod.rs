@@ -182,3 +182,31 @@ impl StoreError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn file_line_and_problem_are_what_an_error_says() {
+        let file = || PathBuf::from("/f");
+        let document = DocumentError { file: file(), line: Some(7), problem: "is odd".to_owned() };
+        for (error, line, problem) in [
+            (
+                StoreError::System { file: file(), action: "read", source: nix::errno::Errno::EIO },
+                None,
+                "cannot read: I/O error",
+            ),
+            (StoreError::Unsafe { file: file(), problem: "is loose" }, None, "is loose"),
+            (StoreError::Document(document), Some(7), "is odd"),
+        ] {
+            assert_eq!(
+                (error.file(), error.line(), error.problem().as_str()),
+                (Path::new("/f"), line, problem)
+            );
+            let line = line.map(|line| format!(" line {line}")).unwrap_or_default();
+            assert_eq!(error.to_string(), format!("/f{line}: {problem}"));
+        }
+    }
+}
