@@ -369,20 +369,17 @@ fn readable(
 
 fn read_pages(file: &File, path: &Path) -> Result<Pages, StoreError> {
     // One byte more, so that a file that is too long is seen.
-    let mut bytes = Vec::with_capacity(ledger::LENGTH.saturating_add(1));
-    let mut chunk = [0; ledger::LENGTH + 1];
-    loop {
-        match file.read_at(&mut chunk, bytes.len() as u64) {
+    let mut bytes = [0; ledger::LENGTH + 1];
+    let mut filled = 0;
+    while let Some(free) = bytes.get_mut(filled..).filter(|free| !free.is_empty()) {
+        match file.read_at(free, filled as u64) {
             Ok(0) => break,
-            Ok(count) => bytes.extend(chunk.get(..count).unwrap_or_default()),
+            Ok(count) => filled = filled.saturating_add(count),
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => return Err(system(path, "read", &error)),
         }
-        if bytes.len() > ledger::LENGTH {
-            break;
-        }
     }
-    match bytes.len() {
+    match filled {
         // A crash came between the making of the file and its first sync, and no credential is put in place before
         // that: nobody was enrolled by it.
         0 => Ok(Pages::read(&ledger::blank())),
