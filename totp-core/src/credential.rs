@@ -2,15 +2,13 @@
 
 mod format;
 
+use crate::created::Created;
 use crate::id::Id;
 use crate::keyring::{Binding, Keyring, OpenError, SealError, Sealed};
 use crate::recovery::{self, Hash};
 use crate::secret::{Entropy, NoEntropy, Secret};
 use crate::totp::Parameters;
 use crate::user::User;
-use serde::{Deserialize, Serialize};
-use std::fmt;
-use std::str::FromStr;
 
 /// The most authenticators of one user; the ledger has this many places.
 pub const MOST_AUTHENTICATORS: usize = 4;
@@ -60,11 +58,6 @@ pub(crate) struct RecoverySet {
 /// The name of an authenticator: short, printable, on one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label(String);
-
-/// A moment as RFC 3339 writes it, in UTC, for people to read; no rule depends on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Created(toml::value::Datetime);
 
 /// Why an authenticator cannot be added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -176,6 +169,41 @@ impl Credential {
         self.recovery = None;
     }
 
+    /// The ids of the keys that it is sealed with, one for each seal.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        let seals = self.authenticators.iter().map(|authenticator| &authenticator.sealed);
+        seals.chain(self.recovery.as_ref().map(|set| &set.sealed)).map(|sealed| sealed.key.as_str())
+    }
+
+    /// The same credential with every seal under the keyring's active key; `None` where they all are. Nothing else of it
+    /// changes: the ledger is still its own, and the hashes are good, for the pepper under the new seal is the old one.
+    ///
+    /// # Errors
+    /// [`ResealError`] where a seal does not open, or none can be made.
+    pub fn resealed(
+        &self,
+        keyring: &Keyring,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Option<Self>, ResealError> {
+        let active = keyring.active();
+        if self.keys().all(|key| key == active) {
+            return Ok(None);
+        }
+        let mut new = self.clone();
+        for authenticator in new.authenticators.iter_mut().filter(|known| known.sealed.key != active) {
+            let secret = self.open(authenticator, keyring)?;
+            let Authenticator { label, parameters, .. } = &*authenticator;
+            let binding = authenticator_binding(&self.owner, active, label, *parameters);
+            authenticator.sealed = keyring.seal(&secret, binding.bytes(), entropy)?;
+        }
+        if let Some(set) = new.recovery.as_mut().filter(|set| set.sealed.key != active) {
+            let pepper = self.open_pepper(set, keyring)?;
+            let binding = recovery_binding(&self.owner, active, set.id);
+            set.sealed = keyring.seal(&pepper, binding.bytes(), entropy)?;
+        }
+        Ok(Some(new))
+    }
+
     pub(crate) fn open(&self, authenticator: &Authenticator, keyring: &Keyring) -> Result<Secret, OpenError> {
         let Authenticator { label, parameters, sealed, .. } = authenticator;
         keyring.open(sealed, authenticator_binding(&self.owner, &sealed.key, label, *parameters).bytes())
@@ -192,6 +220,17 @@ pub(crate) struct NewAuthenticator<'a> {
     pub(crate) parameters: Parameters,
     pub(crate) created: Created,
     pub(crate) secret: &'a Secret,
+}
+
+/// Why a credential was not sealed anew.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ResealError {
+    /// A seal of it does not open.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A new one cannot be made, of this credential or any other.
+    #[error(transparent)]
+    Seal(#[from] SealError),
 }
 
 /// Why an authenticator was not added.
@@ -242,20 +281,6 @@ impl Label {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-}
-
-impl FromStr for Created {
-    type Err = toml::value::DatetimeParseError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self)
-    }
-}
-
-impl fmt::Display for Created {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
     }
 }
 

@@ -2,9 +2,8 @@
 //!
 //! Nothing touches the store before a draft is confirmed, and then the credential changes in one rename.
 
-use crate::credential::{
-    AddError, Authenticator, Created, Credential, CredentialError, NewAuthenticator, Owner,
-};
+use crate::created::Created;
+use crate::credential::{AddError, Authenticator, Credential, CredentialError, NewAuthenticator, Owner};
 use crate::draft::{Confirmed, Draft};
 use crate::id::Id;
 use crate::keyring::{Keyring, SealError};

@@ -33,6 +33,8 @@ pub enum Name {
     DeviceRevoked,
     /// A keyring was made.
     KeyringCreated,
+    /// Another key became the active one, or what was sealed with an old one was sealed anew.
+    KeyRotated,
     /// Something is broken, and somebody was refused for it.
     Error,
     /// How a login went, step by step; only with the argument `debug`.
@@ -69,6 +71,7 @@ impl Name {
             Self::DeviceRemembered => "device_remembered",
             Self::DeviceRevoked => "device_revoked",
             Self::KeyringCreated => "keyring_created",
+            Self::KeyRotated => "key_rotated",
             Self::Error => "error",
             Self::Debug => "debug",
         }
@@ -88,7 +91,8 @@ impl Name {
             | Self::CodesRegenerated
             | Self::DeviceRemembered
             | Self::DeviceRevoked
-            | Self::KeyringCreated => Severity::Notice,
+            | Self::KeyringCreated
+            | Self::KeyRotated => Severity::Notice,
             Self::Error => Severity::Error,
             Self::Debug => Severity::Debug,
         }

@@ -3,19 +3,19 @@
 //! # The rooms
 //!
 //! ```text
-//!          enrolment              login                     the two sequences
-//!          /      \              /     \
+//!    rotation    enrolment        login                     the sequences
+//!          \    /      \          /     \
 //!     draft  credential  keyring  ledger  config             documents: what you are enrolled with | the keys |
 //!         \       |        |       /      /                  what has happened | what is asked for
 //!          secret  totp  recovery  limit                     one rule each
-//!          id  user  code  time  event  document             the nouns, parsed once at the border
-//!  store/{mod,guard,lock,files}                              the only room that touches the disk
+//!          id  user  code  time  created  event  document    the nouns, parsed once at the border
+//!  store/{mod,guard,lock,turn,files,names,rewriting}         the only room that touches the disk
 //! ```
 //!
 //! Everything but [`store`] is values in, values out: clocks ([`time::Now`]) and random bytes ([`secret::Entropy`]) are
 //! handed in. There is no PAM here, no terminal, no syslog, no environment, no thread, and no `unsafe`.
 //!
-//! # The two sequences
+//! # The sequences
 //!
 //! **A login** ([`login::judge`]): recognise the answer ([`code::Answer`]) → hold the user's ledger together with the
 //! credential as it stands ([`store::Store::hold`]) → read the clock → is the account the one that was enrolled → limit
@@ -24,6 +24,10 @@
 //!
 //! **An enrolment**: draft → confirm with a code ([`draft::Draft::confirm`]) → seal ([`enrolment::enrol`]) → ledger page →
 //! credential, in one rename ([`store::Entry::commit`]) → recovery codes, shown once.
+//!
+//! **A rotation** ([`rotation::Rotation`]): a new active key is on the disk before anything names it → each credential is
+//! drafted under it, synced, and put in place while its user is held, if it still is what was drafted from
+//! ([`store::rewriting`]) → an old key goes when no credential names it. Ledgers are not touched.
 //!
 //! # The invariants, and what states each
 //!
@@ -43,6 +47,9 @@
 //!   enrolled.
 //! * *A permission ends with what it was given for.* A change is made over the enrolment that was in place when somebody
 //!   showed a code or typed a name ([`store::InPlace`]), and over no other.
+//! * *A credential never names a key that the keyring has lost.* Who seals has the turn to ([`store::turn`]) from reading
+//!   the keyring until the credential is in place; who reads the keyring before taking hold reads it again if a key of the
+//!   credential is missing ([`keyring::Keyring::has_keys_of`]).
 //! * *Old or new, never half.* The page of the old credential stays until the new credential is renamed into place,
 //!   and a reader takes the newest page of the credential in place ([`ledger`]).
 //! * *No secret is printed, copied by accident or left.* [`secret::Secret`]: no `Debug`, no `Clone`, wiped on drop.
@@ -56,6 +63,7 @@
 
 pub mod code;
 pub mod config;
+pub mod created;
 pub mod credential;
 pub mod device;
 mod document;
@@ -73,6 +81,7 @@ pub mod network;
 pub mod policy;
 pub mod recovery;
 pub mod remembered;
+pub mod rotation;
 #[cfg(test)]
 mod scene;
 pub mod secret;

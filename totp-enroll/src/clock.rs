@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use jiff::{Timestamp, Unit};
 use nix::time::{ClockId, clock_gettime};
-use totp_core::credential::Created;
+use totp_core::created::Created;
 use totp_core::time::Now;
 
 /// Reads `CLOCK_REALTIME` and `CLOCK_BOOTTIME`.

@@ -15,10 +15,13 @@ use totp_core::login::{Account, Rules};
 use totp_core::secret::{Entropy, NoEntropy};
 use totp_core::store::files::{FileEntry, FileHeld, Files};
 use totp_core::store::guard::{Guard, read_document};
+use totp_core::store::turn::Turn;
 use totp_core::store::{Hold, Store, StoreError};
 
 /// How long the desk waits for a login of the same user.
-const PATIENCE: Duration = Duration::from_secs(3);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
+/// How long it waits for another desk that changes the keyring, which waits for the disk.
+const PATIENCE_FOR_THE_KEYRING: Duration = Duration::from_secs(30);
 
 /// An open desk.
 pub(crate) struct Desk {
@@ -77,11 +80,21 @@ impl Desk {
         !matches!(self.store.hold(&account.user, PATIENCE), Ok(Hold::NotEnrolled))
     }
 
-    /// Runs a change to an enrolment with what the rules need from outside.
+    /// The turn to change the keyring, while nobody seals with it.
+    pub(crate) fn turn_to_change_keys(&self) -> Result<Turn, Failure> {
+        let problem = "somebody is being enrolled right now; nothing was changed; run this again";
+        self.store.turn_to_change_keys(PATIENCE_FOR_THE_KEYRING)?.ok_or_else(|| Failure::refused(problem))
+    }
+
+    /// Runs a change to an enrolment with what the rules need from outside. What is sealed in it is in place before another
+    /// key can become the active one.
     pub(crate) fn change<T>(
         &self,
         act: impl FnOnce(&mut enrolment::Desk<'_>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
+        let problem = "somebody changes the keyring right now; nothing was changed; run this again";
+        let _turn =
+            self.store.turn_to_seal(PATIENCE_FOR_THE_KEYRING)?.ok_or_else(|| Failure::refused(problem))?;
         let keyring = self.keyring()?;
         let mut desk = enrolment::Desk {
             keyring: &keyring,

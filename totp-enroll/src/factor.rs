@@ -74,8 +74,9 @@ fn present_code(desk: &Desk, account: &Account) -> Result<(), Failure> {
 
 /// `None`: right, and used up.
 fn try_code(desk: &Desk, account: &Account, answer: &Answer) -> Result<Option<Reason>, Failure> {
-    let keyring = desk.keyring()?;
     let held = desk.hold(account)?.ok_or_else(|| Failure::not_enrolled(account.user.as_str()))?;
+    // While the user is held: a rotation in between would have sealed the credential with a key that is not in it.
+    let keyring = desk.keyring()?;
     match judge(held, account, answer, clock::now()?, &desk.rules(), &keyring)? {
         Verdict::Accepted(verified) => {
             let event = match verified.method() {

@@ -7,7 +7,7 @@
 //!      └ enroll · recovery_codes · disable · unlock · status · list · devices · explain · keys · import   one command each
 //!          └ factor      who may change this: a present code, or root and a typed name
 //!          └ qr · uri    what an app is shown
-//!   └ terminal  asking a person      └ output  the one document of --json
+//!   └ terminal  asking a person      └ output  the one document of --json      └ progress  the bar over long work
 //! ```
 //!
 //! Whether a code is right, and how an enrolment changes, is `totp_core`'s.
@@ -29,6 +29,7 @@ mod import;
 mod keys;
 mod list;
 mod output;
+mod progress;
 mod qr;
 mod recovery_codes;
 mod report;

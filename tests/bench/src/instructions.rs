@@ -37,9 +37,9 @@ pub(crate) fn of_a_login(scene: &Scene, contestant: Contestant) -> u64 {
 
 /// The process that is counted; it fails when the login does.
 pub(crate) fn one(confdir: &Path, service: &str, user: &str, code: &str) {
-    let login = Login::new(confdir.to_owned(), service, user.as_bytes()).types(code);
+    let mut login = Login::new(confdir.to_owned(), service, user.as_bytes()).types(code);
     // Looked up before PAM is asked, as in the measurement.
     drop(nix::unistd::User::from_name("root"));
-    let (result, _) = libpam::timed(&login);
+    let (result, _) = libpam::timed(&mut login);
     assert_eq!(result, PamCode::SUCCESS, "the login at {service}");
 }

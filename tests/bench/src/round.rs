@@ -87,9 +87,9 @@ fn work(
 ) {
     start.read_exact(&mut [0]).unwrap();
     for person in people {
-        let login = scene.login(contestant, person);
+        let mut login = scene.login(contestant, person);
         let child = libpam::fork(|| {
-            let (code, time) = libpam::timed(&login);
+            let (code, time) = libpam::timed(&mut login);
             let mut bytes = [0; RESULT];
             bytes[..4].copy_from_slice(&code.0.to_ne_bytes());
             bytes[4..].copy_from_slice(&u64::try_from(time.as_nanos()).unwrap().to_ne_bytes());

@@ -2,7 +2,7 @@
 
 use super::Handle;
 use super::conversation::Conversation;
-use crate::login::{Call, Login, PamCode};
+use crate::login::{Call, Login, PamCode, Stage};
 use nix::libc::_exit;
 use nix::unistd::{ForkResult, Pid};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -28,9 +28,9 @@ pub fn fork(work: impl FnOnce()) -> Pid {
 
 /// Makes one login in this process and tells how long it took from `pam_start` to `pam_end`.
 #[inline(never)]
-pub fn timed(login: &Login) -> (PamCode, Duration) {
-    let mut no_hold = || {};
-    let mut conversation = Conversation::new(login, &mut no_hold);
+pub fn timed(login: &mut Login) -> (PamCode, Duration) {
+    let mut go_on = |_: Stage| {};
+    let mut conversation = Conversation::new(login, &mut go_on);
     let conv = conversation.as_c();
     let begun = Instant::now();
     let mut handle = Handle::start(login, &conv);

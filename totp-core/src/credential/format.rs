@@ -1,6 +1,7 @@
 //! The credential's TOML: what each field must be, and what is said of one that is not.
 
-use super::{Authenticator, Created, Credential, Label, Owner, RecoverySet, VERSION};
+use super::{Authenticator, Credential, Label, Owner, RecoverySet, VERSION};
+use crate::created::Created;
 use crate::document::{self, DocumentError};
 use crate::id::Id;
 use crate::keyring::{NONCE_LENGTH, Sealed};

@@ -10,8 +10,8 @@ use super::{Durability, Entry, Held, Hold, InPlace, Store, StoreError};
 use crate::credential::Credential;
 use crate::document::DocumentError;
 use crate::ledger::{self, Ledger, Pages, Place};
+use crate::secret::Secret;
 use crate::user::User;
-use nix::errno::Errno;
 use nix::fcntl::{OFlag, renameat};
 use nix::sys::stat::Mode;
 use nix::unistd::fdatasync;
@@ -87,27 +87,25 @@ impl Files {
     /// # Errors
     /// [`StoreError`] where the directory cannot be read, or holds a file that is none of ours.
     pub fn users(&self) -> Result<Vec<User>, StoreError> {
-        let Rooms { credentials, .. } = self.rooms()?;
-        let system = |source| StoreError::System { file: credentials.path.clone(), action: "list", source };
-        let mut users = Vec::new();
-        let entries = std::fs::read_dir(&credentials.path)
-            .map_err(|error| system(Errno::from_raw(error.raw_os_error().unwrap_or(0))))?;
-        for entry in entries {
-            let entry = entry.map_err(|error| system(Errno::from_raw(error.raw_os_error().unwrap_or(0))))?;
-            let name = entry.file_name();
-            // What a killed desk left behind; the next write of that user takes it away.
-            if name.as_encoded_bytes().starts_with(DRAFT.as_bytes()) {
-                continue;
-            }
-            let component = name.to_str().and_then(|name| name.strip_suffix(".toml"));
-            let Some(user) = component.and_then(User::from_component) else {
-                let problem = "is not a credential of ours: move it away";
-                return Err(StoreError::Unsafe { file: credentials.path.join(&name), problem });
-            };
-            users.push(user);
-        }
+        let mut users = self.enrolled()?.collect::<Result<Vec<_>, _>>()?;
         users.sort();
         Ok(users)
+    }
+
+    /// A user's credential as it stands, read without holding anybody; `None`: there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`] where it cannot be read or trusted.
+    pub fn credential(&self, user: &User) -> Result<Option<Credential>, StoreError> {
+        self.rooms()?.credential(user, &user.component())
+    }
+
+    /// Makes the credentials that are in place, whoever put them there, outlast a crash.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the sync fails.
+    pub fn sync_credentials(&self) -> Result<(), StoreError> {
+        self.rooms()?.credentials.sync()
     }
 
     /// What is in place for a user now; a later change is permitted over that alone.
@@ -115,7 +113,7 @@ impl Files {
     /// # Errors
     /// [`StoreError`] where the files cannot be trusted.
     pub fn in_place(&self, user: &User) -> Result<InPlace, StoreError> {
-        readable(self.rooms()?.credential(user, &user.component())).map(InPlace::of)
+        readable(self.credential(user)).map(InPlace::of)
     }
 
     /// Where a user's credential lies, for messages about it.
@@ -130,7 +128,7 @@ impl Files {
         self.state.join(LEDGERS).join(user.component())
     }
 
-    fn rooms(&self) -> Result<Rooms, StoreError> {
+    pub(super) fn rooms(&self) -> Result<Rooms, StoreError> {
         let state = Directory::open(&self.state, Room::Place)?;
         Ok(Rooms {
             credentials: state.inner(CREDENTIALS, Room::Private)?,
@@ -330,20 +328,25 @@ impl Entry for FileEntry {
 const CREDENTIALS: &str = "credentials";
 const LEDGERS: &str = "ledgers";
 /// What a file is called while it is written; no component starts with a dot.
-const DRAFT: &str = ".new.";
+pub(super) const DRAFT: &str = ".new.";
 
-struct Rooms {
-    credentials: Directory,
-    ledgers: Directory,
+pub(super) struct Rooms {
+    pub(super) credentials: Directory,
+    pub(super) ledgers: Directory,
 }
 
 impl Rooms {
     fn credential(&self, user: &User, component: &str) -> Result<Option<Credential>, StoreError> {
+        let Some((path, text)) = self.credential_text(component)? else { return Ok(None) };
+        Ok(Some(Credential::parse(&path, text.expose(), user)?))
+    }
+
+    pub(super) fn credential_text(&self, component: &str) -> Result<Option<(PathBuf, Secret)>, StoreError> {
         let name = format!("{component}.toml");
         let path = self.credentials.path.join(&name);
         let Some(fd) = self.credentials.file(&name, OFlag::O_RDONLY)? else { return Ok(None) };
         let text = read_opened(&fd, &path, Guard::Secret)?;
-        Ok(Some(Credential::parse(&path, text.expose(), user)?))
+        Ok(Some((path, text)))
     }
 
     /// Makes a ledger in which nobody is enrolled; whole, or not at all. Somebody else may have been quicker.
@@ -406,7 +409,7 @@ fn sync_data(file: &File, path: &Path) -> Result<(), StoreError> {
     fdatasync(file).map_err(|source| StoreError::System { file: path.to_owned(), action: "sync", source })
 }
 
-fn broken(path: &Path, what: &str) -> StoreError {
+pub(super) fn broken(path: &Path, what: &str) -> StoreError {
     let problem =
         format!("{what}; \"totp-enroll unlock --repair USER\" makes a new one and voids the recovery codes");
     StoreError::Document(DocumentError::new(path, problem))

@@ -3,7 +3,7 @@
 use super::StoreError;
 use crate::secret::Secret;
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, RenameFlags, open, openat, renameat2};
+use nix::fcntl::{OFlag, RenameFlags, open, openat, renameat, renameat2};
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, fsync, mkdir, read, syncfs, unlinkat};
 use std::fs::File;
@@ -195,9 +195,7 @@ impl Directory {
 /// # Errors
 /// [`StoreError`]; then nothing was made.
 pub fn create_document(file: &Path, text: &Secret) -> Result<bool, StoreError> {
-    let (Some(parent), Some(name)) = (file.parent(), file.file_name().and_then(|name| name.to_str())) else {
-        return Err(unsafe_file(file, "is not the name of a file"));
-    };
+    let (parent, name) = place_of(file)?;
     make_directory(parent, Mode::from_bits_truncate(0o755))?;
     let directory = Directory::open(parent, Room::Place)?;
     let draft = format!(".new.{}.{name}", std::process::id());
@@ -226,6 +224,48 @@ pub(super) fn make_directory(path: &Path, mode: Mode) -> Result<(), StoreError> 
         action: "sync",
         source,
     })
+}
+
+/// Replaces a document by another, whole or not at all. One desk at a time, which the caller sees to: a draft that a kill
+/// left behind is written over.
+///
+/// # Errors
+/// [`StoreError`]; the old document is then in place, unless it was the last sync that failed: then the new one is, and may
+/// not outlast a crash.
+pub fn replace_document(file: &Path, text: &Secret) -> Result<(), StoreError> {
+    let (parent, name) = place_of(file)?;
+    let directory = Directory::open(parent, Room::Place)?;
+    let draft = format!(".new.{name}");
+    directory.write_new(&draft, text.expose())?;
+    let replaced =
+        directory.sync_file(&draft).and_then(|()| {
+            renameat(&directory.fd, draft.as_str(), &directory.fd, name).map_err(|source| {
+                StoreError::System { file: file.to_owned(), action: "put in place", source }
+            })
+        });
+    if replaced.is_err() {
+        let _ = directory.remove(&draft);
+    }
+    replaced?;
+    directory.sync()
+}
+
+/// Makes a document that is in place outlast a crash, whoever put it there.
+///
+/// # Errors
+/// [`StoreError`] where it cannot be synced.
+pub fn sync_document(file: &Path) -> Result<(), StoreError> {
+    let (parent, name) = place_of(file)?;
+    let directory = Directory::open(parent, Room::Place)?;
+    directory.sync_file(name)?;
+    directory.sync()
+}
+
+fn place_of(file: &Path) -> Result<(&Path, &str), StoreError> {
+    match (file.parent(), file.file_name().and_then(|name| name.to_str())) {
+        (Some(parent), Some(name)) => Ok((parent, name)),
+        (Some(_) | None, _) => Err(unsafe_file(file, "is not the name of a file")),
+    }
 }
 
 pub(super) fn system(path: &Path, action: &'static str, error: &std::io::Error) -> StoreError {

@@ -1,7 +1,8 @@
-//! The lock on a ledger's file, which is the lock on its user: taken with patience, and noticing a file that is gone.
+//! The lock on a ledger's file, which is the lock on its user: taken with patience, and noticing a file that is gone; and
+//! the lock on a directory, for what concerns everybody in it.
 
 use super::StoreError;
-use super::guard::{Guard, check_file, stat_of, system};
+use super::guard::{Directory, Guard, check_file, stat_of, system};
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::ops::Deref;
@@ -41,19 +42,51 @@ impl Drop for Locked {
     }
 }
 
+/// Who else may have a lock at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Share {
+    /// Nobody.
+    Alone,
+    /// Others who share it.
+    Shared,
+}
+
 /// Locks `fd`, which was opened at `path`.
 pub(super) fn lock(fd: OwnedFd, path: &Path, deadline: Option<Instant>) -> Result<Lock, StoreError> {
     let file = File::from(fd);
+    if acquire(&file, path, Share::Alone, deadline)? {
+        locked_file(Locked(file), path)
+    } else {
+        Ok(Lock::Busy)
+    }
+}
+
+/// Locks a directory that is never removed; `None`: others had it until the deadline.
+pub(super) fn lock_directory(
+    directory: Directory,
+    share: Share,
+    deadline: Option<Instant>,
+) -> Result<Option<Locked>, StoreError> {
+    let Directory { fd, path } = directory;
+    let file = File::from(fd);
+    Ok(acquire(&file, &path, share, deadline)?.then(|| Locked(file)))
+}
+
+fn acquire(file: &File, path: &Path, share: Share, deadline: Option<Instant>) -> Result<bool, StoreError> {
     let mut pause = FIRST_PAUSE;
     loop {
-        match file.try_lock() {
-            Ok(()) => return locked_file(Locked(file), path),
+        let tried = match share {
+            Share::Alone => file.try_lock(),
+            Share::Shared => file.try_lock_shared(),
+        };
+        match tried {
+            Ok(()) => return Ok(true),
             Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Interrupted => {}
             Err(TryLockError::Error(error)) => return Err(system(path, "lock", &error)),
         }
         if deadline.is_none_or(|deadline| Instant::now() >= deadline) {
-            return Ok(Lock::Busy);
+            return Ok(false);
         }
         std::thread::sleep(pause);
         pause = pause.saturating_mul(2).min(LONGEST_PAUSE);

@@ -7,7 +7,10 @@ pub mod files;
 pub mod groups;
 pub mod guard;
 mod lock;
+pub mod names;
+pub mod rewriting;
 pub mod stamps;
+pub mod turn;
 
 use crate::credential::Credential;
 use crate::document::DocumentError;

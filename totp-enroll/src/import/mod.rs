@@ -7,11 +7,11 @@ use crate::cli::Import;
 use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::{self, Format};
-use indicatif::{ProgressBar, ProgressStyle};
+use crate::progress;
 use oath::Token;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Read};
+use std::io::Read;
 use std::path::Path;
 use totp_core::credential::{Label, MOST_AUTHENTICATORS};
 use totp_core::draft::Draft;
@@ -146,25 +146,24 @@ fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
 /// Enrols in batches: each waits for the disk a few times, whatever its size.
 fn enrol_all(desk: &Desk, newcomers: BTreeMap<User, Newcomer>) -> Result<usize, Failure> {
     let count = newcomers.len();
-    let bar = progress(desk, count);
+    let bar = progress::bar(desk, "importing", count);
     let mut waiting = newcomers.into_values();
-    desk.change(|rules| {
-        let mut imported = 0usize;
-        loop {
-            let batch: Vec<Newcomer> = waiting.by_ref().take(BATCH).collect();
-            let size = batch.len();
-            enrol_batch(desk, batch, rules).map_err(|failure| {
-                failure.explained(|problem| {
-                    format!("{problem}; {imported} of {count} users are imported for certain: \"totp-enroll list\" shows them; mend it and run this again with --keep-going")
-                })
-            })?;
-            imported = imported.saturating_add(size);
-            bar.inc(size as u64);
-            if size < BATCH {
-                return Ok(());
-            }
+    let mut imported = 0usize;
+    loop {
+        let batch: Vec<Newcomer> = waiting.by_ref().take(BATCH).collect();
+        let size = batch.len();
+        // Each batch for itself: who changes the keyring waits for one, not for all.
+        desk.change(|rules| enrol_batch(desk, batch, rules)).map_err(|failure| {
+            failure.explained(|problem| {
+                format!("{problem}; {imported} of {count} users are imported for certain: \"totp-enroll list\" shows them; mend it and run this again with --keep-going")
+            })
+        })?;
+        imported = imported.saturating_add(size);
+        bar.inc(size as u64);
+        if size < BATCH {
+            break;
         }
-    })?;
+    }
     bar.finish_and_clear();
     Ok(count)
 }
@@ -183,14 +182,6 @@ fn enrol_batch(desk: &Desk, batch: Vec<Newcomer>, rules: &mut enrolment::Desk<'_
     enrolment::enrol_all(newcomers, rules)?;
     events.iter().for_each(|event| desk.audit(event));
     Ok(())
-}
-
-fn progress(desk: &Desk, users: usize) -> ProgressBar {
-    if desk.format == Format::Json || !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("importing {wide_bar} {pos}/{len} {eta}");
-    ProgressBar::new(users as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 fn done(desk: &Desk, imported: usize, skipped: Vec<BadLine>) -> Result<(), Failure> {

@@ -1,0 +1,63 @@
+//! Everybody in the store, one after the other as a directory has them: memory does not grow with their number.
+
+use super::StoreError;
+use super::files::{DRAFT, Files};
+use super::guard::{Directory, system};
+use crate::user::User;
+use std::path::PathBuf;
+
+/// The names of a directory; an error for a file that is none of ours, which does not end it.
+pub struct Names {
+    entries: std::fs::ReadDir,
+    directory: PathBuf,
+    suffix: &'static str,
+    foreign: &'static str,
+}
+
+impl Files {
+    /// Who has a credential, in no order. What is renamed meanwhile may be seen twice, or not at all.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the directory cannot be read.
+    pub fn enrolled(&self) -> Result<Names, StoreError> {
+        Names::of(self.rooms()?.credentials, ".toml", "is not a credential of ours: move it away")
+    }
+
+    /// Who has a ledger, in no order: everybody who is enrolled, and some who are not. It is made before a credential is,
+    /// and stays as long.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the directory cannot be read.
+    pub fn known(&self) -> Result<Names, StoreError> {
+        Names::of(self.rooms()?.ledgers, "", "is not a ledger of ours: move it away")
+    }
+}
+
+impl Names {
+    fn of(directory: Directory, suffix: &'static str, foreign: &'static str) -> Result<Self, StoreError> {
+        let Directory { path, .. } = directory;
+        let entries = std::fs::read_dir(&path).map_err(|error| system(&path, "list", &error))?;
+        Ok(Self { entries, directory: path, suffix, foreign })
+    }
+}
+
+impl Iterator for Names {
+    type Item = Result<User, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let name = match self.entries.next()? {
+                Ok(entry) => entry.file_name(),
+                Err(error) => return Some(Err(system(&self.directory, "list", &error))),
+            };
+            // What a killed desk left behind; the next write of that user takes it away.
+            if name.as_encoded_bytes().starts_with(DRAFT.as_bytes()) {
+                continue;
+            }
+            let component = name.to_str().and_then(|name| name.strip_suffix(self.suffix));
+            let user = component.and_then(User::from_component);
+            let file = || self.directory.join(&name);
+            return Some(user.ok_or_else(|| StoreError::Unsafe { file: file(), problem: self.foreign }));
+        }
+    }
+}

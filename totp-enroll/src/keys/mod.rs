@@ -1,0 +1,80 @@
+//! `keys`: make this machine's keyring, list its keys by id, rotate them.
+
+mod list;
+mod rotate;
+
+use crate::cli::Keys;
+use crate::clock;
+use crate::desk::{Desk, Kernel};
+use crate::failure::Failure;
+use crate::output::{self, Format};
+use serde::Serialize;
+use totp_core::event::{Event, Name};
+use totp_core::keyring::Keyring;
+use totp_core::rotation::{Left, Why};
+use totp_core::store::guard::create_document;
+
+pub(crate) fn run(desk: &Desk, command: &Keys) -> Result<(), Failure> {
+    match command {
+        Keys::Init => init(desk),
+        Keys::List => list::run(desk),
+        Keys::Rotate { new_key } => rotate::run(desk, *new_key),
+    }
+}
+
+fn init(desk: &Desk) -> Result<(), Failure> {
+    #[derive(Serialize)]
+    struct Document {
+        keyring: String,
+    }
+    desk.store.prepare()?;
+    let file = &desk.config.paths.keyring;
+    let text = Keyring::generate(clock::created()?, &mut Kernel)
+        .map_err(|error| Failure::refused(error.to_string()))?;
+    if !create_document(file, &text)? {
+        let problem =
+            "is there already and stays as it is; without it no enrolment of this machine would open";
+        return Err(Failure::refused(problem).at(file, None));
+    }
+    desk.audit(
+        &Event::new(Name::KeyringCreated).field("by", &desk.operator.name).field("file", file.display()),
+    );
+    let keyring = file.display().to_string();
+    match desk.format {
+        Format::Text => output::line(&format!("made {keyring}; back it up apart from the enrolments"))?,
+        Format::Json => output::document(&Document { keyring })?,
+    }
+    Ok(())
+}
+
+/// An enrolment that cannot be read, or was left as it is.
+#[derive(Serialize)]
+struct Broken {
+    /// `null`: a file that is nobody's.
+    user: Option<String>,
+    file: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+    problem: String,
+}
+
+impl Broken {
+    fn of(desk: &Desk, left: &Left) -> Self {
+        let Left { user, why } = left;
+        let credential = user.as_ref().map(|user| desk.store.credential_file(user));
+        let (file, line, problem) = match why {
+            Why::Store(error) => (error.file().to_owned(), error.line(), error.problem()),
+            Why::Open(_) | Why::Busy | Why::Changing | Why::NoLedger => {
+                (credential.unwrap_or_default(), None, why.to_string())
+            }
+        };
+        let user = user.as_ref().map(|user| user.as_str().to_owned());
+        Self { user, file: file.display().to_string(), line, problem }
+    }
+
+    fn remark(&self) {
+        let user = self.user.as_ref().map_or_else(String::new, |user| format!("{user}: "));
+        let line = self.line.map_or_else(String::new, |line| format!(" line {line}"));
+        output::remark(&format!("{user}{}{line}: {}", self.file, self.problem));
+    }
+}

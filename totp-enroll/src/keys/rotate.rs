@@ -1,0 +1,151 @@
+//! `keys rotate`: a new active key, everybody's secrets under it, the old key dropped; or the same from where it stopped.
+
+use super::Broken;
+use crate::clock;
+use crate::desk::{Desk, Kernel, PATIENCE};
+use crate::failure::Failure;
+use crate::output::{self, Format};
+use crate::progress;
+use serde::Serialize;
+use totp_core::event::{Event, Name};
+use totp_core::keyring::{Key, Keyring};
+use totp_core::rotation::{Rotated, Rotation, Step, Stopped};
+use totp_core::store::guard::{replace_document, sync_document};
+
+/// What was done, and what is left to do.
+#[derive(Serialize)]
+struct Document {
+    /// The active key.
+    active: String,
+    /// An earlier rotation was gone on with: no new key was made.
+    resumed: bool,
+    resealed: usize,
+    dropped: Vec<String>,
+    /// Old keys that are still there.
+    kept: Vec<String>,
+    /// Enrolments that were left as they are.
+    left: Vec<Broken>,
+}
+
+pub(super) fn run(desk: &Desk, new_key: bool) -> Result<(), Failure> {
+    desk.store.prepare()?;
+    let file = &desk.config.paths.keyring;
+    let Some(_turn) = desk.store.turn_to_rotate()? else {
+        return Err(Failure::refused("the keys are being rotated already; this one changed nothing"));
+    };
+    let before = desk.keyring()?;
+    // Old keys are there only while a rotation is not finished.
+    let resumed = before.keys().len() > 1 && !new_key;
+    if resumed {
+        sync_document(file)?;
+        if desk.format == Format::Text {
+            output::line(&format!(
+                "an earlier rotation is not finished: going on with its key {}; no new key is made",
+                before.active()
+            ))?;
+        }
+    } else {
+        make_new_key(desk)?;
+    }
+    let keyring = desk.keyring()?;
+    let old = old_keys(&keyring);
+    note(desk, &keyring, &old, |event| event.field("state", if resumed { "resumed" } else { "begun" }));
+    let rotated = reseal(desk, &keyring).map_err(|(stopped, resealed)| {
+        note(desk, &keyring, &old, |event| event.field("state", "stopped").field("enrolments", resealed));
+        failed(stopped, resealed)
+    })?;
+    let Rotated { resealed, left, unnamed, .. } = rotated;
+    if !unnamed.is_empty() {
+        replace_document(file, &keyring.without(&unnamed))?;
+    }
+    let kept: Vec<String> = old.iter().filter(|id| !unnamed.contains(id)).cloned().collect();
+    let state = if kept.is_empty() && left.is_empty() { "done" } else { "unfinished" };
+    note(desk, &keyring, &old, |event| {
+        event.field("state", state).field("enrolments", resealed).field("left", left.len())
+    });
+    let left = left.iter().map(|left| Broken::of(desk, left)).collect();
+    let active = keyring.active().to_owned();
+    report(desk, &Document { active, resumed, resealed, dropped: unnamed, kept, left })
+}
+
+fn make_new_key(desk: &Desk) -> Result<(), Failure> {
+    let file = &desk.config.paths.keyring;
+    // Nobody seals with the old key from here on, nor with the new one before it is on the disk.
+    let _turn = desk.turn_to_change_keys()?;
+    let text = desk.keyring()?.with_new_key(clock::created()?, &mut Kernel).map_err(|error| {
+        let problem = format!(
+            "{error}; \"totp-enroll keys list\" shows what they seal: mend or disable those enrolments"
+        );
+        Failure::refused(problem).at(file, None)
+    })?;
+    Ok(replace_document(file, &text)?)
+}
+
+fn old_keys(keyring: &Keyring) -> Vec<String> {
+    let ids = keyring.keys().iter().map(Key::id);
+    ids.filter(|id| *id != keyring.active()).map(str::to_owned).collect()
+}
+
+fn reseal(desk: &Desk, keyring: &Keyring) -> Result<Rotated, (Stopped, usize)> {
+    // Only for the bar; whatever is wrong there is met again.
+    let everybody = if progress::is_shown(desk) { desk.store.known().map_or(0, Iterator::count) } else { 0 };
+    let sealing = progress::bar(desk, "sealing", everybody);
+    let counting = progress::bar(desk, "counting", everybody);
+    let rotation = Rotation { store: &desk.store, keyring, entropy: &mut Kernel, patience: PATIENCE };
+    let rotated = rotation.run(&mut |step| match step {
+        Step::Sealing => sealing.inc(1),
+        Step::Counting => {
+            sealing.finish_and_clear();
+            counting.inc(1);
+        }
+    });
+    sealing.finish_and_clear();
+    counting.finish_and_clear();
+    rotated
+}
+
+fn failed(stopped: Stopped, resealed: usize) -> Failure {
+    let failure = match stopped {
+        Stopped::Store(error) => error.into(),
+        Stopped::Seal(error) => Failure::refused(error.to_string()),
+    };
+    failure.explained(|problem| {
+        format!("{problem}; {resealed} enrolments were sealed anew, all others are as they were, and nobody is locked out: mend it and run this again")
+    })
+}
+
+fn note(desk: &Desk, keyring: &Keyring, old: &[String], more: impl FnOnce(Event) -> Event) {
+    let event = Event::new(Name::KeyRotated)
+        .field("by", &desk.operator.name)
+        .field("old", old.join(","))
+        .field("new", keyring.active());
+    desk.audit(&more(event));
+}
+
+fn report(desk: &Desk, document: &Document) -> Result<(), Failure> {
+    match desk.format {
+        Format::Json => output::document(document)?,
+        Format::Text => {
+            document.left.iter().for_each(Broken::remark);
+            let Document { active, resealed, dropped, .. } = document;
+            output::line(&format!("{resealed} enrolments were sealed anew, with the key {active}"))?;
+            if !dropped.is_empty() {
+                let (dropped, keyring) = (dropped.join(", "), desk.config.paths.keyring.display());
+                output::line(&format!(
+                    "dropped: {dropped}; back up {keyring} now: what is in an older backup opens with the older keyring only"
+                ))?;
+            }
+        }
+    }
+    let Document { kept, left, .. } = document;
+    if left.is_empty() && kept.is_empty() {
+        return Ok(());
+    }
+    let kept = if kept.is_empty() { String::new() } else { format!(", and kept: {}", kept.join(", ")) };
+    let problem = format!(
+        "{} enrolments were left as they are{kept}; mend or disable those, then run this again (--new-key makes another key all the same)",
+        left.len(),
+    );
+    let failure = Failure::refused(problem);
+    Err(if desk.format == Format::Json { failure.told() } else { failure })
+}
