@@ -26,7 +26,7 @@ use totp_core::policy::{Decision, Policy};
 use totp_core::secret::wipe_stack;
 use totp_core::store::files::Files;
 use totp_core::store::guard::{Guard, read_document};
-use totp_core::store::{Hold, Store, StoreError};
+use totp_core::store::{Held, Hold, Store, StoreError};
 use totp_core::time::Seconds;
 
 /// How long a login waits for others of the same user.
@@ -227,7 +227,11 @@ impl Login<'_> {
         let now = clock::now()?;
         let Config { drift_steps, greatest_drift_steps, limit, .. } = self.config;
         let rules = Rules { drift_steps, greatest_drift_steps, limit };
-        judge(held, account, answer, now, &rules, keyring).map_err(|trouble| self.judging(trouble, account))
+        // The keys may have been rotated between the keyring and the hold. While it is held the credential stays, and its
+        // keys were in the keyring before it named them.
+        let newer = (!keyring.has_keys_of(held.credential())).then(|| self.keyring()).transpose()?;
+        judge(held, account, answer, now, &rules, newer.as_ref().unwrap_or(keyring))
+            .map_err(|trouble| self.judging(trouble, account))
     }
 
     /// What `trouble` is about: what the store names, else the files of the account.

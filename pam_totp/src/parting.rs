@@ -94,11 +94,12 @@ impl Login<'_> {
 
     fn remembered(&self, account: &Account, verified: &Verified) -> Result<Option<DeviceId>, String> {
         let store = Files::new(&self.config.paths.state);
-        let keyring = self.keyring().map_err(|broken| broken.to_string())?;
         let held = match store.hold(&account.user, PATIENCE).map_err(|error| error.to_string())? {
             Hold::Held(held) => held,
             Hold::NotEnrolled | Hold::Busy => return Ok(None),
         };
+        // Only now, for the keys may be rotated at any other time.
+        let keyring = self.keyring().map_err(|broken| broken.to_string())?;
         let now = clock::now().map_err(|error| error.to_string())?;
         let (traits, remember) = (self.request.traits(), &self.policy.remember);
         remembered::remember(held, verified, &traits, remember, now, &keyring)
