@@ -1,8 +1,13 @@
-//! The keyring: made once, on this machine, and never overwritten.
+//! The keyring: made once, on this machine, and never overwritten; and what its keys seal.
 
+#![expect(clippy::unwrap_used, reason = "a keyring that is not there fails the test")]
+
+use acceptance::authenticator::{Authenticator, random_bytes};
 use acceptance::clock::THEN;
+use acceptance::damage::edit;
 use acceptance::login::PamCode;
 use acceptance::scene::Scene;
+use data_encoding::BASE64;
 use std::fs;
 
 #[test]
@@ -41,4 +46,69 @@ fn without_a_keyring_nobody_is_enrolled_and_the_way_on_is_named() {
     let ended = scene.at_terminal(&["enroll", "alice"]).end();
     assert_eq!(ended.status, 1, "{}", ended.screen);
     assert!(ended.screen.contains("keys init") && !ended.screen.contains("manual key"), "{}", ended.screen);
+}
+
+#[test]
+fn each_key_is_listed_with_its_date_and_how_many_it_sealed_and_never_itself() {
+    let scene = Scene::with(&["alice", "bob", "carol"]);
+    scene.desk(&["recovery-codes", "alice", "--yes", "--json"]).assert_done();
+    add_key(&scene, "older");
+    let done = scene.desk(&["--json", "keys", "list"]);
+    done.assert_done();
+    let document = done.json();
+    let [k1, older] = &document["keys"].as_array().unwrap()[..] else { panic!("{document}") };
+    assert_eq!((&k1["id"], &k1["active"], &k1["enrolments"]), (&"k1".into(), &true.into(), &3.into()));
+    assert!(k1["created"].as_str().is_some_and(|date| date.ends_with('Z')), "{document}");
+    assert_eq!(*older, serde_json::json!({"id": "older", "active": false, "created": null, "enrolments": 0}));
+    let text = scene.desk(&["keys", "list"]);
+    text.assert_done();
+    assert!(text.stdout.contains("k1 (active): 3 enrolments, made 20"), "{text:?}");
+    let keyring = fs::read_to_string(scene.keyring()).unwrap();
+    let key = keyring.split('"').find(|word| word.len() == 44).unwrap();
+    assert!(!(done.stdout + &text.stdout).contains(key));
+}
+
+#[test]
+fn a_key_that_enrolments_name_and_the_keyring_has_not_is_listed_as_missing() {
+    let scene = Scene::with(&["alice", "bob"]);
+    edit(&scene.credential("alice"), "key = \"k1\"", "key = \"k9\"");
+    let done = scene.desk(&["--json", "keys", "list"]);
+    assert_eq!(done.status, 1, "{done:?}");
+    assert_eq!(done.json()["missing"], serde_json::json!([{"id": "k9", "enrolments": 1}]));
+    assert_eq!(done.json()["keys"][0]["enrolments"], 1, "{done:?}");
+    assert!(scene.desk(&["keys", "list"]).stderr.contains("k9"));
+}
+
+#[test]
+fn an_enrolment_that_cannot_be_read_is_named_for_it_may_need_any_key() {
+    let scene = Scene::with(&["alice", "bob"]);
+    fs::write(scene.credential("alice"), "oh no").unwrap();
+    let done = scene.desk(&["--json", "keys", "list"]);
+    assert_eq!(done.status, 1, "{done:?}");
+    assert_eq!(done.json()["broken"][0]["file"], scene.credential("alice").to_str().unwrap(), "{done:?}");
+    let text = scene.desk(&["keys", "list"]);
+    assert!(text.status == 1 && text.stderr.contains("alice.toml"), "{text:?}");
+    assert!(text.stdout.contains("k1 (active): 1 enrolments"), "{text:?}");
+}
+
+#[test]
+fn a_keyring_of_two_keys_opens_what_each_of_them_sealed() {
+    let scene = Scene::builder().enrolled_with("alice", Authenticator::random()).build();
+    let text = add_key(&scene, "newer");
+    fs::write(scene.keyring(), text.replace("active = \"k1\"", "active = \"newer\"")).unwrap();
+    scene.desk(&["recovery-codes", "alice", "--yes", "--json"]).assert_done();
+    let done = scene.desk(&["--json", "keys", "list"]);
+    let counts: Vec<_> =
+        done.json()["keys"].as_array().unwrap().iter().map(|key| key["enrolments"].clone()).collect();
+    assert_eq!(counts, [1, 1], "{done:?}");
+    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+}
+
+/// Writes a further key into the keyring, as an administrator would; gives its text.
+fn add_key(scene: &Scene, id: &str) -> String {
+    let key = BASE64.encode(&random_bytes(32));
+    let text = fs::read_to_string(scene.keyring()).unwrap();
+    let text = format!("{text}\n[[key]]\nid = \"{id}\"\nsecret = \"{key}\"\n");
+    fs::write(scene.keyring(), &text).unwrap();
+    text
 }

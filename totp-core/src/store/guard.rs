@@ -2,6 +2,7 @@
 
 use super::StoreError;
 use crate::secret::Secret;
+use nix::dir::{self, Dir};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, RenameFlags, open, openat, renameat, renameat2};
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat};
@@ -168,6 +169,15 @@ impl Directory {
             return Err(StoreError::System { file: path, action: "sync", source: Errno::ENOENT });
         };
         fsync(&fd).map_err(|source| StoreError::System { file: path, action: "sync", source })
+    }
+
+    /// What is in it, and where it lies.
+    pub(super) fn entries(self) -> Result<(dir::OwningIter, PathBuf), StoreError> {
+        let Self { fd, path } = self;
+        match Dir::from_fd(fd) {
+            Ok(directory) => Ok((directory.into_iter(), path)),
+            Err(source) => Err(StoreError::System { file: path, action: "list", source }),
+        }
     }
 
     /// Makes everything on this file system last through a crash.

@@ -2,13 +2,16 @@
 
 use super::StoreError;
 use super::files::{DRAFT, Files};
-use super::guard::{Directory, system};
+use super::guard::Directory;
 use crate::user::User;
+use nix::dir;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 /// The names of a directory; an error for a file that is none of ours, which does not end it.
 pub struct Names {
-    entries: std::fs::ReadDir,
+    entries: dir::OwningIter,
     directory: PathBuf,
     suffix: &'static str,
     foreign: &'static str,
@@ -35,9 +38,8 @@ impl Files {
 
 impl Names {
     fn of(directory: Directory, suffix: &'static str, foreign: &'static str) -> Result<Self, StoreError> {
-        let Directory { path, .. } = directory;
-        let entries = std::fs::read_dir(&path).map_err(|error| system(&path, "list", &error))?;
-        Ok(Self { entries, directory: path, suffix, foreign })
+        let (entries, directory) = directory.entries()?;
+        Ok(Self { entries, directory, suffix, foreign })
     }
 }
 
@@ -46,17 +48,24 @@ impl Iterator for Names {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let name = match self.entries.next()? {
-                Ok(entry) => entry.file_name(),
-                Err(error) => return Some(Err(system(&self.directory, "list", &error))),
+            let entry = match self.entries.next()? {
+                Ok(entry) => entry,
+                Err(source) => {
+                    return Some(Err(StoreError::System {
+                        file: self.directory.clone(),
+                        action: "list",
+                        source,
+                    }));
+                }
             };
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
             // What a killed desk left behind; the next write of that user takes it away.
-            if name.as_encoded_bytes().starts_with(DRAFT.as_bytes()) {
+            if name == "." || name == ".." || name.as_bytes().starts_with(DRAFT.as_bytes()) {
                 continue;
             }
             let component = name.to_str().and_then(|name| name.strip_suffix(self.suffix));
             let user = component.and_then(User::from_component);
-            let file = || self.directory.join(&name);
+            let file = || self.directory.join(name);
             return Some(user.ok_or_else(|| StoreError::Unsafe { file: file(), problem: self.foreign }));
         }
     }

@@ -4,7 +4,6 @@
 
 use super::StoreError;
 use super::files::{DRAFT, Files, Rooms, broken};
-use super::guard::system;
 use super::lock::{Lock, lock};
 use crate::credential::Credential;
 use crate::secret::Secret;
@@ -48,12 +47,12 @@ impl Files {
     /// [`StoreError`] where the directories cannot be trusted, read or cleaned.
     pub fn rewriting(&self) -> Result<Rewriting, StoreError> {
         let rooms = self.rooms()?;
-        let directory = &rooms.credentials;
-        let list = |error| system(&directory.path, "list", &error);
-        for entry in std::fs::read_dir(&directory.path).map_err(list)? {
-            let name = entry.map_err(list)?.file_name();
-            if let Some(left) = name.to_str().filter(|name| name.starts_with(OURS)) {
-                directory.remove(left)?;
+        let (entries, path) = self.rooms()?.credentials.entries()?;
+        for entry in entries {
+            let entry =
+                entry.map_err(|source| StoreError::System { file: path.clone(), action: "list", source })?;
+            if let Some(left) = entry.file_name().to_str().ok().filter(|name| name.starts_with(OURS)) {
+                rooms.credentials.remove(left)?;
             }
         }
         Ok(Rewriting { rooms, drafted: Vec::new() })
