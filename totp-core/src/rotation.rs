@@ -50,8 +50,6 @@ pub struct Rotated {
     pub left: Vec<Left>,
     /// Old keys that nothing names any more; none where that cannot be told.
     pub unnamed: Vec<String>,
-    /// The keys of those that do not open.
-    kept: BTreeSet<String>,
 }
 
 /// An enrolment that is as it was.
@@ -144,10 +142,7 @@ impl Rotation<'_> {
         match found.credential.resealed(self.keyring, self.entropy) {
             Ok(Some(credential)) => rewriting.draft(found, &credential)?,
             Ok(None) => {}
-            Err(ResealError::Open(error)) => {
-                rotated.kept.extend(found.credential.keys().map(str::to_owned));
-                rotated.leave(user, error);
-            }
+            Err(ResealError::Open(error)) => rotated.leave(user, error),
             Err(ResealError::Seal(error)) => return Err(error.into()),
         }
         Ok(())
@@ -181,9 +176,9 @@ impl Rotation<'_> {
         // Others put some of it in place, and their sync may be to come.
         self.store.sync_credentials()?;
         if rotated.left.iter().all(|left| matches!(left.why, Why::Open(_))) {
-            let named = |id: &str| census.named.contains_key(id) || rotated.kept.contains(id);
+            let unnamed = |id: &&str| *id != active && !census.named.contains_key(*id);
             let ids = self.keyring.keys().iter().map(Key::id);
-            rotated.unnamed = ids.filter(|id| *id != active && !named(id)).map(str::to_owned).collect();
+            rotated.unnamed = ids.filter(unnamed).map(str::to_owned).collect();
         }
         Ok(())
     }

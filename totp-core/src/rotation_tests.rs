@@ -3,10 +3,10 @@
 
 use super::*;
 use crate::enrolment::{Newcomer, enrol_all, renew_recovery, unlock, withdraw};
-use crate::keyring::tests::with_new_key;
+use crate::keyring::tests::{keyring, with_new_key};
 use crate::login::Account;
 use crate::scene::{NOON, PATIENCE, PHONE, SPARE, Scene, alice, at, code, draft, word};
-use crate::secret::{Secret, tests::Counter};
+use crate::secret::{NoEntropy, Secret, tests::Counter};
 use crate::store::{Hold, Store};
 use std::path::Path;
 
@@ -116,6 +116,48 @@ fn what_a_desk_changed_since_it_was_drafted_is_not_undone() {
     assert_eq!(word(scene.login(old[0].expose(), at(NOON))), "wrong");
     assert_eq!(word(scene.login(new.unwrap()[0].expose(), at(NOON))), "recovered 9");
     assert_eq!(rotate(&scene).resealed, 1);
+    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
+}
+
+/// Alice's recovery codes are renewed while she is sealed anew, so many times; gives what came of the rotation.
+fn rotate_while_renewing(scene: &mut Scene, times: usize) -> Rotated {
+    struct Meddler<'a>(&'a mut Scene, usize);
+    impl Entropy for Meddler<'_> {
+        fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
+            if let Some(left) = self.1.checked_sub(1) {
+                self.1 = left;
+                let permitted = self.0.in_place();
+                let renewed = self.0.desk(NOON, |files, desk| {
+                    let entry = files.entry(&alice().user, PATIENCE).unwrap().unwrap();
+                    renew_recovery(entry, &alice(), 10, permitted, desk)
+                });
+                assert_eq!(renewed.unwrap().len(), 10);
+            }
+            Counter(self.1 as u64).fill(bytes)
+        }
+    }
+    let (files, keyring) = (scene.files.clone(), with_new_key(&keyring()));
+    let entropy = &mut Meddler(scene, times);
+    Rotation { store: &files, keyring: &keyring, entropy, patience: PATIENCE }.run(&mut |_| {}).ok().unwrap()
+}
+
+#[test]
+fn whoever_is_changed_while_sealed_anew_is_sealed_as_they_then_are() {
+    let (mut scene, old) = scene();
+    let rotated = rotate_while_renewing(&mut scene, 1);
+    assert_eq!((rotated.resealed, rotated.unnamed.len()), (1, 1));
+    drop_unnamed(&mut scene, &rotated);
+    assert_eq!(word(scene.login(old[0].expose(), at(NOON))), "wrong");
+    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
+}
+
+#[test]
+fn whoever_is_changed_again_and_again_is_left_with_the_old_key() {
+    let (mut scene, _) = scene();
+    let rotated = rotate_while_renewing(&mut scene, usize::MAX);
+    assert!(said(&rotated)[0].contains("again and again"), "{:?}", said(&rotated));
+    assert!(rotated.unnamed.is_empty() && rotated.resealed == 0);
+    assert_eq!(std::fs::read_dir(scene.file("credentials")).unwrap().count(), 1);
     assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
 }
 

@@ -54,7 +54,7 @@ pub(super) fn run(desk: &Desk, new_key: bool) -> Result<(), Failure> {
         note(desk, &keyring, &old, |event| event.field("state", "stopped").field("enrolments", resealed));
         failed(stopped, resealed)
     })?;
-    let Rotated { resealed, left, unnamed, .. } = rotated;
+    let Rotated { resealed, left, unnamed } = rotated;
     if !unnamed.is_empty() {
         replace_document(file, &keyring.without(&unnamed))?;
     }
