@@ -1,0 +1,126 @@
+//! The log fails: a login comes to what it would have come to, nothing hangs, and the application is not hurt.
+
+use acceptance::clock::THEN;
+use acceptance::login::{Login, PamCode};
+use acceptance::scene::Scene;
+use acceptance::stand::renewed;
+use acceptance::strace::{self, Point};
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+#[test]
+fn whichever_call_on_the_log_fails_a_login_comes_to_the_same() {
+    let scene = Scene::with(&["alice"]);
+    let points = points(&scene, &scene.login_with_code_at("alice", THEN));
+    let mut lines = BTreeMap::new();
+    let cases = points.iter().flat_map(|point| ERRORS.iter().map(move |error| (point, *error)));
+    for ((point, error), then) in cases.zip((THEN + 120..).step_by(120)) {
+        let right = scene.login_with_code_at("alice", then);
+        let wrong = scene.authenticator("alice").wrong_codes_at(1, then).remove(0);
+        let wrong = scene.login("alice").types(wrong).at(then);
+        let logged = scene.journal.events().len();
+        let logins = [(&right, PamCode::SUCCESS), (&right, PamCode::AUTH_ERR), (&wrong, PamCode::AUTH_ERR)];
+        for (login, code) in logins {
+            let outcome = strace::login_failing_at(login, point, error);
+            assert_eq!(outcome.code, code, "{error} at {point:?}");
+        }
+        let heard = scene.journal.events().len() - logged;
+        assert!(heard <= 3, "said twice: {error} at {point:?}");
+        *lines.entry(heard).or_insert(0) += 1;
+    }
+    // Where it did fail there is no line; where it was not the log's call, or is made again, there is.
+    assert!(lines.contains_key(&0) && lines.contains_key(&3), "{lines:?}");
+}
+
+#[test]
+fn a_recovery_code_opens_once_whichever_call_on_the_log_fails() {
+    let scene = Scene::with(&["alice"]);
+    let codes = renewed(&scene.desk(&RENEW).stdout).unwrap();
+    let points = points(&scene, &scene.login_with_code_at("alice", THEN));
+    for (point, code) in points.iter().zip(&codes) {
+        let login = scene.login("alice").types(code).at(THEN);
+        assert_eq!(strace::login_failing_at(&login, point, "EIO").code, PamCode::SUCCESS, "{point:?}");
+        assert_eq!(strace::login_failing_at(&login, point, "EIO").code, PamCode::AUTH_ERR, "{point:?}");
+    }
+}
+
+#[test]
+fn a_login_and_a_command_go_on_whatever_lies_in_the_place_of_the_log() {
+    let scene = Scene::with(&["alice"]);
+    let log = scene.path("log");
+    let nothing: fn(&Path) = |_| {};
+    let things: [(&str, fn(&Path)); 6] = [
+        ("nothing", nothing),
+        ("a socket whose daemon has died", |log| drop(UnixDatagram::bind(log))),
+        ("a file", |log| drop(fs::write(log, "old"))),
+        ("a directory", |log| drop(fs::create_dir(log))),
+        ("a link to itself", |log| drop(symlink(log, log))),
+        ("a socket of another kind", |log| drop(UnixListener::bind(log))),
+    ];
+    for ((thing, put), then) in things.into_iter().zip((THEN..).step_by(120)) {
+        drop(fs::remove_file(&log).or_else(|_| fs::remove_dir(&log)));
+        put(&log);
+        decides_as_ever(&scene, then, thing);
+    }
+}
+
+#[test]
+fn a_login_and_a_command_go_on_where_nobody_reads_the_log() {
+    let scene = Scene::with(&["alice"]);
+    fs::remove_file(scene.path("log")).unwrap();
+    let deaf = UnixDatagram::bind(scene.path("log")).unwrap();
+    let filler = UnixDatagram::unbound().unwrap();
+    filler.set_nonblocking(true).unwrap();
+    while filler.send_to(b"full", scene.path("log")).is_ok() {}
+    // Let go of after a minute: who waits for it for ever fails this test, and does not hang it.
+    let (done, over) = mpsc::channel::<()>();
+    let patience = thread::spawn(move || {
+        let ended = over.recv_timeout(Duration::from_secs(60));
+        drop(deaf);
+        ended
+    });
+    decides_as_ever(&scene, THEN, "a full socket");
+    drop(done);
+    assert_eq!(patience.join().unwrap(), Err(RecvTimeoutError::Disconnected), "waited for the log");
+}
+
+const ERRORS: [&str; 8] = ["EIO", "ENOBUFS", "EAGAIN", "EINTR", "ENOENT", "ECONNREFUSED", "EACCES", "EMFILE"];
+const RENEW: [&str; 4] = ["--json", "recovery-codes", "alice", "--yes"];
+
+/// The calls of a login that have to do with the log: its socket (of whatever kind: libpam and libc open some as well),
+/// its address, how long it may take, and the line.
+fn points(scene: &Scene, login: &Login) -> Vec<Point> {
+    let (_, trace) = strace::trace_login(login);
+    let log = scene.path("log");
+    let points = trace.points(&[&log, Path::new("socket(AF_UNIX"), Path::new("SO_SNDTIMEO")]);
+    let of_the_log = |point: &Point| match point.name.as_str() {
+        "write" => point.line.contains("pam_totp("),
+        name => ["socket", "connect", "setsockopt"].contains(&name),
+    };
+    let points: Vec<Point> = points.into_iter().filter(of_the_log).collect();
+    for name in ["socket", "connect", "setsockopt", "write"] {
+        assert!(points.iter().any(|point| point.name == name), "no {name}: {points:?}");
+    }
+    points
+}
+
+/// Right once, used up, wrong, and a recovery code once; and a command.
+fn decides_as_ever(scene: &Scene, then: u64, log: &str) {
+    let right = scene.login_with_code_at("alice", then);
+    assert_eq!(right.clone().code(), PamCode::SUCCESS, "the log is {log}");
+    assert_eq!(right.code(), PamCode::AUTH_ERR, "the log is {log}");
+    let wrong = scene.authenticator("alice").wrong_codes_at(1, then).remove(0);
+    assert_eq!(scene.login("alice").types(wrong).at(then).code(), PamCode::AUTH_ERR, "the log is {log}");
+    let renewal = scene.desk(&RENEW);
+    let code = renewed(&renewal.stdout).and_then(|codes| codes.first().cloned()).unwrap_or_default();
+    assert!(renewal.status == 0 && !code.is_empty(), "the log is {log}: {renewal:?}");
+    let login = scene.login("alice").types(code).at(then);
+    assert_eq!(login.clone().code(), PamCode::SUCCESS, "the log is {log}");
+    assert_eq!(login.code(), PamCode::AUTH_ERR, "the log is {log}");
+}
