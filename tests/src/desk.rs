@@ -135,9 +135,7 @@ pub fn confirm(mut terminal: Terminal, options: &[&str]) -> Enrolment {
 /// # Panics
 /// When no manual key is shown.
 pub fn shown_authenticator(terminal: &mut Terminal, options: &[&str]) -> Authenticator {
-    let shown = terminal.expect(ASKS_FOR_A_CODE);
-    let (_, key) = shown.split_once("manual key: ").unwrap_or_else(|| panic!("no manual key:\n{shown}"));
-    let mut authenticator = Authenticator::from_manual_key(key.lines().next().unwrap());
+    let mut authenticator = from_manual_key_in(&terminal.expect(ASKS_FOR_A_CODE));
     for pair in options.windows(2) {
         match pair {
             ["--algorithm", name] => (*name).clone_into(&mut authenticator.algorithm),
@@ -160,6 +158,22 @@ pub fn recovery_codes_in(document: &str) -> Vec<String> {
     let document: serde_json::Value = serde_json::from_str(document).unwrap();
     let codes = document["recovery_codes"].as_array().expect("no recovery codes");
     codes.iter().map(|code| code.as_str().unwrap().to_owned()).collect()
+}
+
+/// Sets up an authenticator, with the parameters that every app has, from a screen that ends with the code prompt.
+///
+/// # Panics
+/// When no manual key is shown.
+#[must_use]
+pub fn authenticator_in(shown: &str) -> Authenticator {
+    let authenticator = from_manual_key_in(shown);
+    let _ = clock::well_inside_a_step(authenticator.period, 2);
+    authenticator
+}
+
+fn from_manual_key_in(shown: &str) -> Authenticator {
+    let (_, key) = shown.split_once("manual key: ").unwrap_or_else(|| panic!("no manual key:\n{shown}"));
+    Authenticator::from_manual_key(key.lines().next().unwrap())
 }
 
 /// The recovery codes on a screen: lines of four groups of four.

@@ -260,6 +260,12 @@ impl Trace {
         self.around(command, &point.options(Fate::Killed))
     }
 
+    /// The same command, of which a call fails.
+    #[must_use]
+    pub fn failing(&self, command: &Command, point: &Point, error: &'static str) -> Command {
+        self.around(command, &point.options(Fate::Fails(error)))
+    }
+
     /// The same command, with this done to its calls, which are all that is recorded.
     #[must_use]
     pub fn injecting(&self, command: &Command, injected: &[Injection]) -> Command {

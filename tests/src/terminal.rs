@@ -44,6 +44,16 @@ impl Terminal {
     /// # Panics
     /// With the whole screen, when none appears.
     pub fn expect_any(&mut self, texts: &[&str]) -> (usize, String) {
+        self.expect_any_or_the_end(texts).unwrap_or_else(|| {
+            panic!("{texts:?} never appeared; the program ended. On the screen:\n{}", self.screen())
+        })
+    }
+
+    /// The same of a program that may end before that; then there is nothing to give.
+    ///
+    /// # Panics
+    /// With the whole screen, when none appears and it does not end.
+    pub fn expect_any_or_the_end(&mut self, texts: &[&str]) -> Option<(usize, String)> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let over = self.is_over();
@@ -54,9 +64,11 @@ impl Terminal {
             if let Some((end, which)) = found.min() {
                 let shown = String::from_utf8_lossy(&unread[..end]).into_owned();
                 self.read += end;
-                return (which, shown);
+                return Some((which, shown));
             }
-            assert!(!over, "{texts:?} never appeared; the program ended. On the screen:\n{}", self.screen());
+            if over {
+                return None;
+            }
             assert!(Instant::now() < deadline, "{texts:?} never appeared. On the screen:\n{}", self.screen());
             thread::sleep(Duration::from_millis(5));
         }

@@ -1,11 +1,11 @@
-//! A system call on stored data that fails, a disk that is full, a disk that is read-only: refused and said so, or recorded.
+//! A login of which a system call on stored data fails, a disk that is full, a disk that is read-only: refused and said so, or
+//! recorded.
 
-use acceptance::authenticator::Authenticator;
 use acceptance::clock::THEN;
 use acceptance::damage::LENIENT;
 use acceptance::login::PamCode;
-use acceptance::scene::{Scene, users_file};
-use acceptance::stand::{Stand, renewed};
+use acceptance::scene::Scene;
+use acceptance::stand::renewed;
 use acceptance::strace::{self, Point};
 use std::collections::BTreeSet;
 use std::fs;
@@ -44,57 +44,6 @@ fn a_recovery_code_opens_once_whatever_fails() {
             assert_eq!(login(&codes[1]).code(), PamCode::SUCCESS, "{error} at {point:?}");
         }
     }
-}
-
-#[test]
-fn a_command_of_which_a_call_fails_says_so_and_leaves_one_set_of_codes() {
-    let scene = Scene::with(&["alice"]);
-    let mut set = renewed(&scene.desk(&RENEW).stdout).unwrap();
-    let points = strace::record(&scene.command(&RENEW), &[&scene.path("")]);
-    set = renewed(&scene.desk(&RENEW).stdout).unwrap_or(set);
-    for (point, error) in points.iter().zip(ERRORS.iter().cycle()) {
-        if point.name == "exit_group" {
-            continue;
-        }
-        let before = scene.stored();
-        let done = strace::failing_at(&scene.command(&RENEW), point, error);
-        assert!([0, 1].contains(&done.status), "{error} at {point:?}: {done:?}");
-        assert_eq!(done.status == 0, done.stderr.is_empty(), "{error} at {point:?}: {done:?}");
-        assert_eq!(status(&scene), 0, "{error} at {point:?}");
-        if let Some(new) = renewed(&done.stdout) {
-            assert!(!opens(&scene, &set[0]) && opens(&scene, &new[0]), "{error} at {point:?}");
-            set = new;
-        } else if scene.stored() != before {
-            assert_eq!(done.status, 1, "no codes, and no word of it: {error} at {point:?}: {done:?}");
-            let old = opens(&scene, &set[0]);
-            set = renewed(&scene.desk(&RENEW).stdout).unwrap();
-            assert!(opens(&scene, &set[0]), "{error} at {point:?}, old {old}");
-        }
-    }
-    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
-}
-
-#[test]
-fn disable_of_which_a_call_fails_leaves_the_enrolment_or_none() {
-    let scene = Scene::with(&["alice"]);
-    each_call_of_a_command_fails(&scene, "alice", &["--json", "disable", "alice", "--yes"]);
-}
-
-#[test]
-fn an_import_of_which_a_call_fails_leaves_an_enrolment_or_none() {
-    let mut scene = Scene::with(&["alice"]);
-    let phone = Authenticator::random();
-    let users = scene.write("users.oath", &users_file(&[("carol".to_owned(), phone.clone())]));
-    scene.note("carol", phone);
-    let arguments = ["--json", "import", "oath", users.to_str().unwrap(), "--allow-unknown"];
-    each_call_of_a_command_fails(&scene, "carol", &arguments);
-    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
-}
-
-#[test]
-fn unlock_of_which_a_call_fails_leaves_the_enrolment() {
-    let scene = Scene::with(&["alice"]);
-    each_call_of_a_command_fails(&scene, "alice", &["--json", "unlock", "alice"]);
 }
 
 #[test]
@@ -146,9 +95,6 @@ fn a_login_on_a_read_only_disk_is_refused_and_says_so() {
     assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
 }
 
-const ERRORS: [&str; 6] = ["EIO", "ENOSPC", "EROFS", "EACCES", "EMFILE", "EINTR"];
-/// The exit status for somebody who is not enrolled.
-const NOT_ENROLLED: i32 = 3;
 const RENEW: [&str; 4] = ["--json", "recovery-codes", "alice", "--yes"];
 
 /// Each call on stored data fails once with each error, in a stack that lets in who is not enrolled.
@@ -176,38 +122,6 @@ fn each_call_of_a_login_fails(errors: &[&'static str]) {
     }
     // Some do no harm (the boot id, a close) and most do: else nothing of this was shown.
     assert!(codes.contains(&PamCode::SUCCESS) && codes.contains(&PamCode::SYSTEM_ERR), "{codes:?}");
-}
-
-/// Each call of a command fails once, with one error after the other; the command says so or has done what it should,
-/// and somebody is enrolled or not.
-fn each_call_of_a_command_fails(scene: &Scene, user: &str, arguments: &[&str]) {
-    let stand = Stand::of(scene);
-    let points =
-        strace::record(&scene.command(arguments), &[&scene.state(), &scene.keyring(), &scene.conf()]);
-    let mut done = BTreeSet::new();
-    for (point, error) in points.iter().zip(ERRORS.iter().cycle()) {
-        if point.name == "exit_group" {
-            continue;
-        }
-        stand.put_back();
-        let case = format!("{error} at {point:?}");
-        let ran = strace::failing_at(&scene.command(arguments), point, error);
-        assert!([0, 1].contains(&ran.status), "{case}: {ran:?}");
-        done.insert(ran.status);
-        assert!(
-            ran.status == 0 || !ran.stderr.is_empty() || !ran.stdout.is_empty(),
-            "no word: {case}: {ran:?}"
-        );
-        let enrolled = scene.desk(&["--json", "status", user]).status;
-        let code = scene.login_with_code_at(user, THEN).code();
-        let event = scene.journal.last();
-        match enrolled {
-            0 => assert_eq!(code, PamCode::SUCCESS, "enrolled by half: {event:?} {case}"),
-            NOT_ENROLLED => assert_eq!(event.field("event"), "refused", "{event:?} {case}"),
-            other => assert_eq!(other, 0, "status: {case}"),
-        }
-    }
-    assert_eq!(done, BTreeSet::from([0, 1]));
 }
 
 /// One line was logged: that the login was accepted, or an error that has a reason.
@@ -244,12 +158,4 @@ fn on_its_machine(scene: &mut Scene, script: &str) {
     let mut command: Command = scene.machine().namespace().command("/bin/sh");
     let done = command.args(["-c", script, "sh"]).arg(state).status();
     assert!(done.is_ok_and(|status| status.success()), "{script}");
-}
-
-fn status(scene: &Scene) -> i32 {
-    scene.desk(&["--json", "status", "alice"]).status
-}
-
-fn opens(scene: &Scene, answer: &str) -> bool {
-    scene.login("alice").types(answer).at(THEN).code() == PamCode::SUCCESS
 }
