@@ -9,7 +9,7 @@ use acceptance::clock::THEN;
 use acceptance::desk::{ASKS_FOR_A_CODE, ASKS_FOR_A_PRESENT_CODE, shown_authenticator};
 use acceptance::login::{Login, PamCode, Stage};
 use acceptance::memory::{assert_no_trace, traces};
-use acceptance::scene::Scene;
+use acceptance::scene::{DOOR, Scene};
 use acceptance::secrets::Secrets;
 use acceptance::stopped::{login_stopped_after, stopped_at_its_end};
 use acceptance::strace::Trace;
@@ -90,6 +90,35 @@ fn a_password_that_came_to_the_code_prompt_is_not_left_behind() {
     let password = format!("{} hunter2", HEXLOWER.encode(&random_bytes(12)));
     let secrets = Secrets::default().bytes("a password", password.as_bytes());
     leaves_no_trace(&scene.login("alice").types(password).at(THEN), PamCode::AUTH_ERR, &secrets);
+}
+
+#[test]
+fn while_a_person_thinks_at_the_prompt_nothing_of_theirs_is_in_memory() {
+    let scene = alice();
+    scene.service("lenient", &scene.module("nullok"));
+    let _ = new_recovery_codes(&scene);
+    let secrets = of_alice(&scene).pepper(&scene, "alice");
+    for service in [DOOR, "lenient"] {
+        let thinking = scene.login_at(service, "alice").types("123456").hold();
+        assert_no_trace(thinking.pid(), &secrets);
+        let _ = thinking.outcome();
+    }
+}
+
+#[test]
+fn an_enrolment_that_is_given_up_leaves_nothing_behind() {
+    let scene = Scene::builder().account("alice").build();
+    let trace = Trace::new();
+    let options = ["--algorithm", "SHA512", "--digits", "8"];
+    let command = scene.command(&[&["enroll", "alice"][..], &options].concat());
+    let mut terminal = Terminal::open(&trace.stopping_at_its_end(&command));
+    let phone = shown_authenticator(&mut terminal, &options);
+    terminal.types(&phone.wrong_code());
+    terminal.expect(ASKS_FOR_A_CODE);
+    terminal.presses_ctrl('d');
+    let stopped = trace.stopped();
+    let secrets = Secrets::default().shared_secret("the shared secret", &phone.secret).master_key(&scene);
+    assert_no_trace(stopped.pid(), &secrets);
 }
 
 #[test]

@@ -52,7 +52,8 @@
 //!   credential is missing ([`keyring::Keyring::has_keys_of`]).
 //! * *Old or new, never half.* The page of the old credential stays until the new credential is renamed into place,
 //!   and a reader takes the newest page of the credential in place ([`ledger`]).
-//! * *No secret is printed, copied by accident or left.* [`secret::Secret`]: no `Debug`, no `Clone`, wiped on drop.
+//! * *No secret is printed, copied by accident or left.* [`secret::Secret`]: no `Debug`, no `Clone`, wiped on drop. What a
+//!   library copied is wiped by the front ends: their allocator wipes what is freed, [`secret::wipe_stack`] the rest.
 //! * *No user text becomes a path or a log line.* [`user::User::component`], [`event::Event::field`].
 //!
 //! # Deliberately absent
