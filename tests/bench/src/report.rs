@@ -109,13 +109,13 @@ impl Report {
 
     fn desk(&self, text: &mut String) {
         text.push_str(
-            "\n## The desk\n\n`totp-enroll import oath`, everybody new, until all of it is on the disk.\n\n\
-             | where | users | seconds | users a minute | largest memory (MiB) |\n|---|--:|--:|--:|--:|\n",
+            "\n## The desk\n\n`totp-enroll`, until all of it is on the disk.\n\n\
+             | command | where | users | seconds | users a minute | largest memory (MiB) |\n|---|---|--:|--:|--:|--:|\n",
         );
         for (place, users, Cost { time, memory }) in &self.imports {
             let rate = f64::from(*users) * 60.0 / time.as_secs_f64();
             let (time, memory) = (time.as_secs_f64(), memory / 1024);
-            writeln!(text, "| {place} | {users} | {time:.2} | {rate:.0} | {memory} |").unwrap();
+            writeln!(text, "| import oath | {place} | {users} | {time:.2} | {rate:.0} | {memory} |").unwrap();
         }
     }
 }
