@@ -61,6 +61,28 @@ fn two_lines_of_one_person_are_two_authenticators() {
 }
 
 #[test]
+fn the_lines_of_one_person_may_stand_anywhere_and_a_fifth_is_a_bad_one() {
+    let phones: Vec<Authenticator> = (0..5).map(|_| Authenticator::random()).collect();
+    let scene = Scene::builder().build();
+    let mut people = Vec::new();
+    for (n, phone) in phones.iter().enumerate() {
+        people.push(("alice".to_owned(), phone.clone()));
+        people.extend((0..20).map(|other| (format!("user{n}-{other}"), Authenticator::random())));
+    }
+    let done = import(&scene, &users_file(&people), &["--allow-unknown", "--keep-going"]);
+    assert_eq!(done.json()["imported"], 101, "{done:?}");
+    assert_eq!(done.json()["skipped"][0]["line"], 4 * 21 + 1, "{done:?}");
+    for (n, phone) in phones.iter().enumerate() {
+        let expected = if n < 4 { PamCode::SUCCESS } else { PamCode::AUTH_ERR };
+        assert_eq!(scene.login("alice").types(phone.code_at(THEN)).at(THEN).code(), expected, "{n}");
+    }
+    let status = scene.desk(&["--json", "status", "alice"]).json();
+    let labels: Vec<_> =
+        status["authenticators"].as_array().into_iter().flatten().map(|one| &one["label"]).collect();
+    assert_eq!(labels, ["oath", "oath-2", "oath-3", "oath-4"], "{status}");
+}
+
+#[test]
 fn a_bad_line_is_named_by_its_number_and_nothing_is_written() {
     for bad in [
         "HOTP/T30/6 bob -",

@@ -10,13 +10,22 @@ pub(crate) fn is_shown(desk: &Desk) -> bool {
     desk.format == Format::Text && std::io::stderr().is_terminal()
 }
 
-/// A bar over `length` people; nothing where nobody would see it.
-pub(crate) fn bar(desk: &Desk, doing: &'static str, length: usize) -> ProgressBar {
+/// A bar over so many people; nothing where nobody would see it.
+pub(crate) fn bar(desk: &Desk, doing: &'static str, people: usize) -> ProgressBar {
+    styled(desk, doing, people as u64, "{prefix} {wide_bar} {pos}/{len} {eta}")
+}
+
+/// A bar over a file of so many bytes.
+pub(crate) fn of_bytes(desk: &Desk, doing: &'static str, length: u64) -> ProgressBar {
+    styled(desk, doing, length, "{prefix} {wide_bar} {bytes}/{total_bytes} {eta}")
+}
+
+fn styled(desk: &Desk, doing: &'static str, length: u64, template: &str) -> ProgressBar {
     if !is_shown(desk) {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} {eta}");
-    ProgressBar::new(length as u64)
+    let style = ProgressStyle::with_template(template);
+    ProgressBar::new(length)
         .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         .with_prefix(doing)
 }

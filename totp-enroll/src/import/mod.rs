@@ -1,25 +1,26 @@
-//! `import`: enrolments from another program's file. Everything is read and checked before anything is written.
+//! `import`: enrolments from another program's file. Everything is read and checked before anything is written; of what was
+//! read only the places of the lines are kept, sorted by user, so that memory hardly grows with the file.
 
+mod lines;
 mod oath;
+mod plan;
 
-use crate::account::{self, Unknown};
+use crate::account::Unknown;
 use crate::cli::Import;
 use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use crate::progress;
-use oath::Token;
+use lines::Lines;
+use plan::{Newcomer, Plan};
 use serde::Serialize;
-use std::collections::BTreeMap;
-use std::io::Read;
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
-use totp_core::credential::{Label, MOST_AUTHENTICATORS};
 use totp_core::draft::Draft;
 use totp_core::enrolment;
 use totp_core::event::Name;
-use totp_core::login::Account;
 use totp_core::user::User;
-use zeroize::Zeroizing;
 
 /// Users enrolled together; each holds three files open.
 const BATCH: usize = 200;
@@ -38,150 +39,164 @@ enum OnBadLine {
     Skip,
 }
 
-/// One user's authenticators, in the order of the file.
-struct Newcomer {
-    account: Account,
-    drafts: Vec<Draft>,
+/// Where a good line is, and whose. Lines of one user sort together, in the order of the file; so may, once in a while, those
+/// of two.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    user: u64,
+    line: usize,
+    offset: u64,
 }
 
 pub(crate) fn run(desk: &Desk, command: &Import) -> Result<(), Failure> {
     let Import::Oath { file, allow_unknown, keep_going } = command;
     let on_bad_line = if *keep_going { OnBadLine::Skip } else { OnBadLine::Stop };
     let unknown = if *allow_unknown { Unknown::Allowed } else { Unknown::Refused };
-    let text = read(file)?;
+    let import = Oath { desk, lines: Lines::open(file)?, unknown };
     desk.keyring()?;
     desk.store.prepare()?;
-    let mut plan = Plan { newcomers: BTreeMap::new(), bad: Vec::new() };
-    for (number, line) in (1..).zip(text.split(|&byte| byte == b'\n')) {
-        match oath::parse(line) {
-            Ok(None) => {}
-            Ok(Some(token)) => plan.take(desk, number, token, unknown),
-            Err(problem) => plan.bad.push(BadLine { line: number, problem: problem.to_string() }),
-        }
-    }
-    plan.report(desk, file, on_bad_line)?;
-    let imported = enrol_all(desk, plan.newcomers)?;
-    done(desk, imported, plan.bad)
+    let (places, mut bad) = import.survey()?;
+    bad.extend(import.check_together(&places)?);
+    bad.sort_by_key(|bad| bad.line);
+    report(desk, file, &bad, on_bad_line)?;
+    let imported = import.enrol_all(&places, &bad)?;
+    done(desk, imported, bad)
 }
 
-struct Plan {
-    newcomers: BTreeMap<User, Newcomer>,
-    bad: Vec<BadLine>,
+/// An import under way.
+struct Oath<'a> {
+    desk: &'a Desk,
+    lines: Lines,
+    unknown: Unknown,
 }
 
-impl Plan {
-    fn take(&mut self, desk: &Desk, line: usize, token: Token, unknown: Unknown) {
-        if let Err(problem) = self.try_take(desk, token, unknown) {
-            self.bad.push(BadLine { line, problem });
+impl Oath<'_> {
+    /// Looks at each line by itself.
+    fn survey(&self) -> Result<(Vec<Place>, Vec<BadLine>), Failure> {
+        let (mut places, mut bad) = (Vec::new(), Vec::new());
+        let bar = progress::of_bytes(self.desk, "checking", self.lines.length()?);
+        let mut offset = 0;
+        for line in 1.. {
+            let Some(read) = self.lines.at(offset)? else { break };
+            let mut plan = Plan::new(self.desk, self.unknown);
+            plan.take(line, &read);
+            places.extend(plan.newcomers.keys().map(|user| Place { user: mark(user), line, offset }));
+            bad.append(&mut plan.bad);
+            bar.inc(read.next.saturating_sub(offset));
+            offset = read.next;
         }
+        bar.finish_and_clear();
+        places.sort_unstable();
+        Ok((places, bad))
     }
 
-    fn try_take(&mut self, desk: &Desk, token: Token, unknown: Unknown) -> Result<(), String> {
-        let account = account::canonical(&token.user, unknown).map_err(|failure| match unknown {
-            Unknown::Refused => format!("{}; --allow-unknown takes it all the same", failure.problem),
-            Unknown::Allowed => failure.problem,
+    /// Looks at the lines of each user who has several.
+    fn check_together(&self, places: &[Place]) -> Result<Vec<BadLine>, Failure> {
+        let mut bad = Vec::new();
+        for lines in by_user(places).filter(|lines| lines.len() > 1) {
+            bad.append(&mut self.plan(lines)?.bad);
+        }
+        Ok(bad)
+    }
+
+    /// Reads lines again that were good by themselves.
+    fn plan(&self, places: &[Place]) -> Result<Plan<'_>, Failure> {
+        let mut plan = Plan::new(self.desk, self.unknown);
+        for (read, place) in (1..).zip(places) {
+            if let Some(line) = self.lines.at(place.offset)? {
+                plan.take(place.line, &line);
+            }
+            let of_this_user = plan.newcomers.keys().all(|user| mark(user) == place.user);
+            let taken = plan.newcomers.values().map(|newcomer| newcomer.drafts.len()).sum::<usize>();
+            if !of_this_user || taken.saturating_add(plan.bad.len()) != read {
+                let problem =
+                    format!("line {} is not what it was; the file was changed meanwhile", place.line);
+                return Err(Failure::refused(problem));
+            }
+        }
+        Ok(plan)
+    }
+
+    /// Enrols in batches: each waits for the disk a few times, whatever its size.
+    fn enrol_all(&self, places: &[Place], bad: &[BadLine]) -> Result<usize, Failure> {
+        let bad: BTreeSet<usize> = bad.iter().map(|bad| bad.line).collect();
+        let bar = progress::bar(self.desk, "importing", by_user(places).count());
+        let mut imported = 0usize;
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut users = by_user(places).peekable();
+        while let Some(lines) = users.next() {
+            let plan = self.plan(lines).map_err(|failure| cut_short(failure, imported))?;
+            let new = plan.bad.iter().find(|new| !bad.contains(&new.line));
+            if let Some(BadLine { line, problem }) = new {
+                let problem = format!("line {line} was good when it was read first: {problem}");
+                return Err(cut_short(Failure::refused(problem), imported));
+            }
+            batch.extend(plan.newcomers.into_values());
+            if batch.len() >= BATCH || users.peek().is_none() {
+                let size = batch.len();
+                self.enrol_batch(&mut batch).map_err(|failure| cut_short(failure, imported))?;
+                imported = imported.saturating_add(size);
+                bar.inc(size as u64);
+            }
+        }
+        bar.finish_and_clear();
+        Ok(imported)
+    }
+
+    /// Each batch for itself: who changes the keyring waits for one, not for all.
+    fn enrol_batch(&self, batch: &mut Vec<Newcomer>) -> Result<(), Failure> {
+        let desk = self.desk;
+        let mut events = Vec::with_capacity(batch.len());
+        desk.change(|rules| {
+            let mut newcomers = Vec::with_capacity(batch.len());
+            for Newcomer { account, drafts } in batch.drain(..) {
+                let event = desk.event(Name::Imported, &account).field("from", "oath");
+                events.push(event.field("authenticators", drafts.len()));
+                let confirmed = drafts.into_iter().map(Draft::vouched).collect();
+                // No recovery codes: nobody is here to be shown them.
+                newcomers.push(enrolment::Newcomer { entry: desk.entry(&account)?, account, confirmed });
+            }
+            Ok(enrolment::enrol_all(newcomers, rules)?)
         })?;
-        // An enrolment that is not whole counts too: trouble is not absence.
-        if !self.newcomers.contains_key(&account.user) && desk.is_enrolled(&account) {
-            return Err(format!(
-                "{} is enrolled already; \"totp-enroll disable\" withdraws that",
-                account.user
-            ));
-        }
-        let known = self.newcomers.get(&account.user).map_or(&[][..], |newcomer| &newcomer.drafts);
-        let label = match known.len() {
-            0 => "oath".to_owned(),
-            before => format!("oath-{}", before.saturating_add(1)),
-        };
-        let label = Label::parse(&label).map_err(|error| error.to_string())?;
-        let draft =
-            Draft::import(label, token.parameters, token.secret).map_err(|error| error.to_string())?;
-        if known.len() >= MOST_AUTHENTICATORS {
-            return Err(format!(
-                "the user has {MOST_AUTHENTICATORS} authenticators by the lines above, which is the most"
-            ));
-        }
-        if known.iter().any(|known| known.same_secret(&draft)) {
-            return Err("the user has this secret by a line above; remove one".to_owned());
-        }
-        // Only now: a user whose every line is bad is no newcomer.
-        let newcomer = Newcomer { account: account.clone(), drafts: Vec::new() };
-        self.newcomers.entry(account.user).or_insert(newcomer).drafts.push(draft);
+        events.iter().for_each(|event| desk.audit(event));
         Ok(())
     }
-
-    /// Names every bad line; stops unless they are to be skipped.
-    fn report(&self, desk: &Desk, file: &Path, on_bad_line: OnBadLine) -> Result<(), Failure> {
-        if desk.format == Format::Text {
-            for BadLine { line, problem } in &self.bad {
-                output::remark(&format!("{} line {line}: {problem}", file.display()));
-            }
-        }
-        match (self.bad.first(), on_bad_line) {
-            (Some(first), OnBadLine::Stop) if desk.format == Format::Json => {
-                Err(Failure::refused(format!("{}; nothing was imported", first.problem))
-                    .at(file, Some(first.line)))
-            }
-            (Some(_), OnBadLine::Stop) => {
-                let problem =
-                    format!("{} bad lines; nothing was imported; --keep-going skips them", self.bad.len());
-                Err(Failure::refused(problem).at(file, None))
-            }
-            (Some(_), OnBadLine::Skip) | (None, _) => Ok(()),
-        }
-    }
 }
 
-fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let mut text = Zeroizing::new(Vec::new());
-    let read = if file == Path::new("-") {
-        std::io::stdin().lock().read_to_end(&mut text)
-    } else {
-        std::fs::File::open(file).and_then(|mut file| file.read_to_end(&mut text))
-    };
-    read.map_err(|error| Failure::refused(format!("cannot be read: {error}")).at(file, None))?;
-    Ok(text)
+fn mark(user: &User) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    user.hash(&mut hasher);
+    hasher.finish()
 }
 
-/// Enrols in batches: each waits for the disk a few times, whatever its size.
-fn enrol_all(desk: &Desk, newcomers: BTreeMap<User, Newcomer>) -> Result<usize, Failure> {
-    let count = newcomers.len();
-    let bar = progress::bar(desk, "importing", count);
-    let mut waiting = newcomers.into_values();
-    let mut imported = 0usize;
-    loop {
-        let batch: Vec<Newcomer> = waiting.by_ref().take(BATCH).collect();
-        let size = batch.len();
-        // Each batch for itself: who changes the keyring waits for one, not for all.
-        desk.change(|rules| enrol_batch(desk, batch, rules)).map_err(|failure| {
-            failure.explained(|problem| {
-                format!("{problem}; {imported} of {count} users are imported for certain: \"totp-enroll list\" shows them; mend it and run this again with --keep-going")
-            })
-        })?;
-        imported = imported.saturating_add(size);
-        bar.inc(size as u64);
-        if size < BATCH {
-            break;
+fn by_user(places: &[Place]) -> impl Iterator<Item = &[Place]> {
+    places.chunk_by(|one, other| one.user == other.user)
+}
+
+fn cut_short(failure: Failure, imported: usize) -> Failure {
+    failure.explained(|problem| {
+        format!("{problem}; {imported} users are imported for certain: \"totp-enroll list\" shows them; mend it and run this again with --keep-going")
+    })
+}
+
+/// Names every bad line; stops unless they are to be skipped.
+fn report(desk: &Desk, file: &Path, bad: &[BadLine], on_bad_line: OnBadLine) -> Result<(), Failure> {
+    if desk.format == Format::Text {
+        for BadLine { line, problem } in bad {
+            output::remark(&format!("{} line {line}: {problem}", file.display()));
         }
     }
-    bar.finish_and_clear();
-    Ok(count)
-}
-
-fn enrol_batch(desk: &Desk, batch: Vec<Newcomer>, rules: &mut enrolment::Desk<'_>) -> Result<(), Failure> {
-    let mut newcomers = Vec::with_capacity(batch.len());
-    let mut events = Vec::with_capacity(batch.len());
-    for Newcomer { account, drafts } in batch {
-        events.push(
-            desk.event(Name::Imported, &account).field("from", "oath").field("authenticators", drafts.len()),
-        );
-        let confirmed = drafts.into_iter().map(Draft::vouched).collect();
-        // No recovery codes: nobody is here to be shown them.
-        newcomers.push(enrolment::Newcomer { entry: desk.entry(&account)?, account, confirmed });
+    match (bad.first(), on_bad_line) {
+        (Some(first), OnBadLine::Stop) if desk.format == Format::Json => {
+            Err(Failure::refused(format!("{}; nothing was imported", first.problem))
+                .at(file, Some(first.line)))
+        }
+        (Some(_), OnBadLine::Stop) => {
+            let problem = format!("{} bad lines; nothing was imported; --keep-going skips them", bad.len());
+            Err(Failure::refused(problem).at(file, None))
+        }
+        (Some(_), OnBadLine::Skip) | (None, _) => Ok(()),
     }
-    enrolment::enrol_all(newcomers, rules)?;
-    events.iter().for_each(|event| desk.audit(event));
-    Ok(())
 }
 
 fn done(desk: &Desk, imported: usize, skipped: Vec<BadLine>) -> Result<(), Failure> {
