@@ -5,6 +5,7 @@ use crate::clock;
 use crate::login::{Login, PATIENCE, ask};
 use crate::outcome::Outcome;
 use crate::session;
+use crate::shield::Shield;
 use crate::words;
 use pam::constants::{PAM_ERROR_MSG, PAM_PROMPT_ECHO_ON, PAM_TEXT_INFO, PamMessageStyle};
 use pam::conv::Conv;
@@ -82,7 +83,13 @@ impl Login<'_> {
         if !is_wanted {
             return;
         }
-        match self.remembered(account, verified) {
+        // The ledger is held meanwhile.
+        let shield = Shield::raise();
+        let remembered = self.remembered(account, verified);
+        if let Err(error) = shield.lower() {
+            return self.audit.trouble(account.user.as_str(), error);
+        }
+        match remembered {
             Ok(Some(device)) => {
                 self.audit.device_remembered(device, remember.length, account.user.as_str());
                 self.say(pamh, PAM_TEXT_INFO, &words::remembered(device, remember.length));

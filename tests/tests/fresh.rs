@@ -164,7 +164,10 @@ impl Site {
 fn sudo(shell: &mut Terminal) -> &'static str {
     // Not as one word, so that what the terminal echoes is not taken for it.
     shell.types("sudo sh -c 'echo ran as $(id -u)' || echo did not run");
-    [ASKED, RAN][shell.expect_any(&[ASKED, "ran as 0"]).0]
+    match shell.expect_any(&[ASKED, "ran as 0"]).0 {
+        0 => ASKED,
+        _ => RAN,
+    }
 }
 
 fn builder() -> Builder {
