@@ -5,7 +5,7 @@ use acceptance::clock::THEN;
 use acceptance::damage::LENIENT;
 use acceptance::login::PamCode;
 use acceptance::scene::Scene;
-use acceptance::stand::renewed;
+use acceptance::stand::{Stand, renewed};
 use acceptance::strace::{self, Point};
 use std::collections::BTreeSet;
 use std::fs;
@@ -43,6 +43,35 @@ fn a_recovery_code_opens_once_whatever_fails() {
             assert!(opened <= 1, "opened twice, {error} at {point:?}");
             assert_eq!(login(&codes[1]).code(), PamCode::SUCCESS, "{error} at {point:?}");
         }
+    }
+}
+
+#[test]
+fn no_wrong_code_is_judged_without_being_charged_whatever_fails() {
+    for limit in ["[limit]\nattempts = 1", "[limit]\nlock_after = 1\nlock_for = \"1h\""] {
+        let scene = Scene::builder().config(limit).enrolled("alice").build();
+        let wrong = scene.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
+        let login = scene.login("alice").types(wrong).at(THEN);
+        let stand = Stand::of(&scene);
+        let points = strace::record_login(&login, &[scene.ledger("alice")]);
+        let mut codes = BTreeSet::new();
+        for point in &points {
+            for error in ["EIO", "ENOSPC", "EROFS", "EACCES", "EMFILE", "EINTR"] {
+                stand.put_back();
+                let case = format!("{error} at {point:?}, {limit}");
+                let outcome = strace::login_failing_at(&login, point, error);
+                codes.insert(outcome.code);
+                let event = scene.journal.last();
+                if outcome.code == PamCode::SYSTEM_ERR {
+                    assert_eq!(event.field("event"), "error", "{event:?}: {case}");
+                } else {
+                    assert_eq!(outcome.code, PamCode::AUTH_ERR, "{case}");
+                    let right = scene.login_with_code_at("alice", THEN).code();
+                    assert_eq!(right, PamCode::MAXTRIES, "a guess for nothing: {case}");
+                }
+            }
+        }
+        assert_eq!(codes, BTreeSet::from([PamCode::SYSTEM_ERR, PamCode::AUTH_ERR]));
     }
 }
 

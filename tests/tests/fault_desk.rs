@@ -199,7 +199,7 @@ const RENEW: [&str; 4] = ["--json", "recovery-codes", "alice", "--yes"];
 /// The exit status for somebody who is not enrolled.
 const NOT_ENROLLED: i32 = 3;
 
-/// Each call of a command on what is stored, and each word of it, fails once with each of these errors: it says so or has
+/// Each call of a command on anything of the scene, and each word of it, fails once with each of these errors: it says so or has
 /// done what it should, and what it changed is looked at.
 fn each_call_fails(
     scene: &Scene,
@@ -210,7 +210,7 @@ fn each_call_fails(
 ) {
     set();
     let command = scene.command(arguments);
-    let points = strace::record(&command, &[&scene.state(), &scene.keyring(), &scene.conf()]);
+    let points = strace::record(&command, &[&scene.path("")]);
     let mut ends = BTreeSet::new();
     for point in points.iter().filter(is_a_call_on_what_is_stored) {
         for error in errors {

@@ -11,6 +11,8 @@ use acceptance::strace::{self, Point, Trace};
 use acceptance::terminal::{Ended, Terminal};
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 #[test]
@@ -188,11 +190,15 @@ fn a_repair_killed_at_any_call_leaves_a_broken_ledger_or_a_good_one() {
 fn a_keyring_whose_making_is_killed_at_any_call_is_whole_or_not_there() {
     let scene = Scene::builder().build();
     let init = ["keys", "init"];
-    fs::remove_file(scene.keyring()).unwrap();
+    let nothing_yet = || {
+        let _ = fs::remove_file(scene.keyring());
+        let _ = fs::remove_dir_all(scene.state());
+    };
+    nothing_yet();
     let points = strace::record(&scene.command(&init), &[&scene.path("")]);
     let mut made = BTreeSet::new();
     for point in points {
-        let _ = fs::remove_file(scene.keyring());
+        nothing_yet();
         let _ = strace::killed_at(&scene.command(&init), &point);
         let whole = fs::read(scene.keyring()).ok();
         made.insert(whole.is_some());
@@ -212,23 +218,9 @@ fn an_enrolment_killed_at_a_call_after_its_code_is_the_old_one_or_the_new() {
     let mut scene = Scene::builder().account("alice").build();
     let old = scene.enrol("alice", &[]);
     let replace = ["enroll", "alice", "--replace"];
-    let stand = Stand::of(&scene);
-    let trace = Trace::new();
-    let (_, ended) = at_the_terminal(&trace.recording(&scene.command(&replace)));
-    assert_eq!(ended.status, 0, "{}", ended.screen);
-    let points = trace.points(&[&scene.state()]);
-    let first_write = points.iter().position(|point| point.name.starts_with("pwrite")).unwrap();
     let mut in_place = BTreeSet::new();
-    for point in points.iter().skip(first_write).step_by(EVERY) {
-        stand.put_back();
-        let trace = Trace::new();
-        let (new, ended) = at_the_terminal(&trace.killing(&scene.command(&replace), point));
-        assert_eq!(ended.status, 128 + 9, "did not die at {point:?}: {}", ended.screen);
-        let opens_with = |phone: &Authenticator| {
-            let login = scene.login("alice").types(phone.code_at(THEN)).at(THEN);
-            login.code() == PamCode::SUCCESS
-        };
-        let (by_old, by_new) = (opens_with(&old.authenticator), opens_with(&new));
+    killed_after_its_code_at_each(&scene, &replace, |new, ended, point| {
+        let (by_old, by_new) = (opens_with(&scene, &old.authenticator), opens_with(&scene, new));
         assert!(by_old != by_new, "old {by_old}, new {by_new}, killed at {point:?}");
         in_place.insert(by_new);
         assert_eq!(opens(&scene, "alice", &old.recovery_codes[0]), by_old, "half an enrolment: {point:?}");
@@ -238,8 +230,80 @@ fn an_enrolment_killed_at_a_call_after_its_code_is_the_old_one_or_the_new() {
         assert_eq!(status(&scene, "alice"), 0, "{point:?}");
         let (_, again) = at_the_terminal(&scene.command(&replace));
         assert_eq!(again.status, 0, "{point:?}: {}", again.screen);
-    }
+    });
     assert_eq!(in_place, BTreeSet::from([false, true]));
+}
+
+#[test]
+fn a_first_enrolment_killed_at_a_call_after_its_code_is_whole_or_not_there() {
+    let scene = Scene::builder().account("alice").build();
+    let mut enrolled = BTreeSet::new();
+    killed_after_its_code_at_each(&scene, &["enroll", "alice"], |new, _, point| {
+        let by_new = opens_with(&scene, new);
+        enrolled.insert(by_new);
+        assert_eq!(status(&scene, "alice"), if by_new { 0 } else { NOT_ENROLLED }, "{point:?}");
+        let what = scene.journal.last().what();
+        assert!(by_new || what == "refused not_enrolled", "taken for trouble: {what}: {point:?}");
+        let again = if by_new { vec!["enroll", "alice", "--replace"] } else { vec!["enroll", "alice"] };
+        let (_, again) = at_the_terminal(&scene.command(&again));
+        assert_eq!(again.status, 0, "{point:?}: {}", again.screen);
+    });
+    assert_eq!(enrolled, BTreeSet::from([false, true]));
+}
+
+#[test]
+fn an_addition_killed_at_a_call_after_its_code_leaves_one_authenticator_or_both() {
+    let mut scene = Scene::builder().account("alice").build();
+    let old = scene.enrol("alice", &[]);
+    let add = ["enroll", "alice", "--add", "--label", "spare"];
+    let mut added = BTreeSet::new();
+    killed_after_its_code_at_each(&scene, &add, |spare, _, point| {
+        assert!(opens_with(&scene, &old.authenticator), "the first is gone: {point:?}");
+        let by_spare = opens_with(&scene, spare);
+        added.insert(by_spare);
+        assert_eq!(status(&scene, "alice"), 0, "{point:?}");
+        assert!(opens(&scene, "alice", &old.recovery_codes[0]), "{point:?}");
+        if !by_spare {
+            let (spare, again) = at_the_terminal(&scene.command(&add));
+            assert_eq!(again.status, 0, "{point:?}: {}", again.screen);
+            assert!(opens_with(&scene, &spare), "{point:?}");
+        }
+    });
+    assert_eq!(added, BTreeSet::from([false, true]));
+}
+
+#[test]
+fn the_drafts_that_killed_commands_leave_harm_nobody() {
+    let mut scene = Scene::with(&["alice"]);
+    let newcomers = ["carol", "dave"].map(|user| (user.to_owned(), Authenticator::random()));
+    for (user, authenticator) in &newcomers {
+        scene.note(user, authenticator.clone());
+    }
+    let users = scene.write("users.oath", &users_file(&newcomers));
+    let import = ["--json", "import", "oath", users.to_str().unwrap(), "--allow-unknown"];
+    // Before each of them gets its name.
+    kill_at_the_first(&scene, &RENEW, "renameat");
+    kill_at_the_first(&scene, &import, "renameat2");
+    fs::rename(scene.keyring(), scene.path("keyring.kept")).unwrap();
+    kill_at_the_first(&scene, &["keys", "init"], "renameat2");
+    fs::rename(scene.path("keyring.kept"), scene.keyring()).unwrap();
+    let drafts = drafts_below(&scene.path(""));
+    assert_eq!(drafts.len(), 3, "{drafts:?}");
+    for draft in &drafts {
+        assert_eq!(fs::metadata(draft).unwrap().mode() & 0o7777, 0o600, "{draft:?}");
+    }
+    scene.desk(&import).assert_done();
+    for user in ["alice", "carol", "dave"] {
+        assert_eq!(scene.login_with_code_at(user, THEN).code(), PamCode::SUCCESS);
+        assert_eq!(status(&scene, user), 0);
+    }
+    let list = scene.desk(&["list"]);
+    list.assert_done();
+    assert!(!list.stdout.contains(".new."), "{list:?}");
+    scene.desk(&["keys", "list"]).assert_done();
+    scene.desk(&RENEW).assert_done();
+    let left = drafts_below(&scene.path(""));
+    assert!(!left.iter().any(|draft| draft.ends_with(".new.alice")), "never taken away: {left:?}");
 }
 
 const RENEW: [&str; 4] = ["--json", "recovery-codes", "alice", "--yes"];
@@ -296,14 +360,60 @@ fn import(scene: &Scene, people: &[(String, Authenticator)], options: &[&str]) -
     scene.desk(&arguments)
 }
 
-/// Alice is enrolled anew by root, up to and with her code; gives what her phone then has.
+/// Kills an enrolment of alice at calls from its first write on, and looks at what it left.
+fn killed_after_its_code_at_each(
+    scene: &Scene,
+    arguments: &[&str],
+    mut check: impl FnMut(&Authenticator, &Ended, &Point),
+) {
+    let stand = Stand::of(scene);
+    let trace = Trace::new();
+    let (_, ended) = at_the_terminal(&trace.recording(&scene.command(arguments)));
+    assert_eq!(ended.status, 0, "{}", ended.screen);
+    let points = trace.points(&[&scene.state()]);
+    let of_the_store = points.iter().filter(|point| !point.line.contains("</dev/pts"));
+    let from_the_first_write = of_the_store.skip_while(|point| !point.name.starts_with("pwrite"));
+    for point in from_the_first_write.step_by(EVERY) {
+        stand.put_back();
+        let trace = Trace::new();
+        let (new, ended) = at_the_terminal(&trace.killing(&scene.command(arguments), point));
+        assert_eq!(ended.status, 128 + 9, "did not die at {point:?}: {}", ended.screen);
+        check(&new, &ended, point);
+    }
+}
+
+/// Alice is enrolled by root, up to and with her code; gives what her phone then has.
 fn at_the_terminal(command: &Command) -> (Authenticator, Ended) {
     let mut terminal = Terminal::open(command);
-    terminal.expect(&desk::asks_for_the_name("alice"));
-    terminal.types("alice");
-    let phone = desk::shown_authenticator(&mut terminal, &[]);
+    let (name, code) = (desk::asks_for_the_name("alice"), desk::ASKS_FOR_A_CODE);
+    let (asked, mut shown) = terminal.expect_any(&[&name, code]);
+    if asked == 0 {
+        terminal.types("alice");
+        shown = terminal.expect_any(&[code]).1;
+    }
+    let phone = desk::authenticator_in(&shown);
     terminal.types(&phone.code());
     (phone, terminal.end())
+}
+
+fn opens_with(scene: &Scene, phone: &Authenticator) -> bool {
+    opens(scene, "alice", &phone.code_at(THEN))
+}
+
+/// Kills a command before it makes such a call for the first time.
+fn kill_at_the_first(scene: &Scene, arguments: &[&str], call: &str) {
+    let command = scene.command(arguments);
+    let point = Point { name: call.to_owned(), occurrence: 1, paths: Vec::new(), line: String::new() };
+    drop(strace::killed_at(&command, &point));
+}
+
+fn drafts_below(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
+    let (directories, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let is_draft =
+        |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".new."));
+    let drafts = files.into_iter().filter(is_draft);
+    drafts.chain(directories.iter().flat_map(|inner| drafts_below(inner))).collect()
 }
 
 fn status(scene: &Scene, user: &str) -> i32 {

@@ -54,9 +54,8 @@ fn a_recovery_code_opens_once_whichever_call_on_the_log_fails() {
 fn a_login_and_a_command_go_on_whatever_lies_in_the_place_of_the_log() {
     let scene = Scene::with(&["alice"]);
     let log = scene.path("log");
-    let nothing: fn(&Path) = |_| {};
-    let things: [(&str, fn(&Path)); 6] = [
-        ("nothing", nothing),
+    let things: [(&str, Put); 6] = [
+        ("nothing", |_| {}),
         ("a socket whose daemon has died", |log| drop(UnixDatagram::bind(log))),
         ("a file", |log| drop(fs::write(log, "old"))),
         ("a directory", |log| drop(fs::create_dir(log))),
@@ -92,6 +91,9 @@ fn a_login_and_a_command_go_on_where_nobody_reads_the_log() {
 
 const ERRORS: [&str; 8] = ["EIO", "ENOBUFS", "EAGAIN", "EINTR", "ENOENT", "ECONNREFUSED", "EACCES", "EMFILE"];
 const RENEW: [&str; 4] = ["--json", "recovery-codes", "alice", "--yes"];
+
+/// Puts something in the place of the log.
+type Put = fn(&Path);
 
 /// The calls of a login that have to do with the log: its socket (of whatever kind: libpam and libc open some as well),
 /// its address, how long it may take, and the line.
