@@ -16,6 +16,7 @@ use nix::fcntl::{OFlag, renameat};
 use nix::sys::stat::Mode;
 use nix::unistd::fdatasync;
 use std::fs::File;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -337,16 +338,18 @@ pub(super) struct Rooms {
 
 impl Rooms {
     fn credential(&self, user: &User, component: &str) -> Result<Option<Credential>, StoreError> {
-        let Some((path, text)) = self.credential_text(component)? else { return Ok(None) };
+        let Some(CredentialText { path, text, .. }) = self.credential_text(component)? else {
+            return Ok(None);
+        };
         Ok(Some(Credential::parse(&path, text.expose(), user)?))
     }
 
-    pub(super) fn credential_text(&self, component: &str) -> Result<Option<(PathBuf, Secret)>, StoreError> {
+    pub(super) fn credential_text(&self, component: &str) -> Result<Option<CredentialText>, StoreError> {
         let name = format!("{component}.toml");
         let path = self.credentials.path.join(&name);
         let Some(fd) = self.credentials.file(&name, OFlag::O_RDONLY)? else { return Ok(None) };
         let text = read_opened(&fd, &path, Guard::Secret)?;
-        Ok(Some((path, text)))
+        Ok(Some(CredentialText { path, text, _fd: fd }))
     }
 
     /// Makes a ledger in which nobody is enrolled; whole, or not at all. Somebody else may have been quicker.
@@ -357,6 +360,13 @@ impl Rooms {
         directory.write_new(&draft, &ledger::blank())?;
         directory.name(&draft, component).map(drop)
     }
+}
+
+/// A credential as it was read, and its file, which stays open.
+pub(super) struct CredentialText {
+    pub(super) path: PathBuf,
+    pub(super) text: Secret,
+    _fd: OwnedFd,
 }
 
 /// Parts what cannot be read from what cannot be trusted: the first may be replaced or withdrawn.

@@ -3,7 +3,7 @@
 //! lock that waits for the disk, and no change by a desk is undone.
 
 use super::StoreError;
-use super::files::{DRAFT, Files, Rooms, broken};
+use super::files::{CredentialText, DRAFT, Files, Rooms, broken};
 use super::lock::{Lock, lock};
 use crate::credential::Credential;
 use crate::secret::Secret;
@@ -65,7 +65,9 @@ impl Rewriting {
     /// # Errors
     /// [`StoreError`] where it cannot be read or trusted.
     pub fn find(&self, user: &User) -> Result<Option<Found>, StoreError> {
-        let Some((path, text)) = self.rooms.credential_text(&user.component())? else { return Ok(None) };
+        let Some(CredentialText { path, text, .. }) = self.rooms.credential_text(&user.component())? else {
+            return Ok(None);
+        };
         let credential = Credential::parse(&path, text.expose(), user)?;
         Ok(Some(Found { user: user.clone(), text, credential }))
     }
@@ -129,23 +131,25 @@ impl Rewriting {
                 None => Ok(Rewritten::Changed),
             };
         };
-        let _held = match lock(fd, &path, Instant::now().checked_add(patience))? {
+        let held = match lock(fd, &path, Instant::now().checked_add(patience))? {
             Lock::Locked(held) => held,
             Lock::Gone => return Ok(Rewritten::Changed),
             Lock::Busy => return Ok(Rewritten::Busy),
         };
-        let as_found = |(_, text): (_, Secret)| text.expose() == found.text.expose();
-        if !self.rooms.credential_text(&component)?.is_some_and(as_found) {
+        let Some(now) = self.rooms.credential_text(&component)? else { return Ok(Rewritten::Changed) };
+        if now.text.expose() != found.text.expose() {
             return Ok(Rewritten::Changed);
         }
         let (draft, name) = (draft_of(&found.user), format!("{component}.toml"));
-        renameat(&credentials.fd, draft.as_str(), &credentials.fd, name.as_str())
-            .map_err(|source| StoreError::System {
-                file: credentials.path.join(&name),
-                action: "put in place",
-                source,
-            })
-            .map(|()| Rewritten::InPlace)
+        let renamed = renameat(&credentials.fd, draft.as_str(), &credentials.fd, name.as_str());
+        drop(held);
+        // Only now the last of the old file goes, which may take a disk milliseconds (discard).
+        drop(now);
+        renamed.map(|()| Rewritten::InPlace).map_err(|source| StoreError::System {
+            file: credentials.path.join(&name),
+            action: "put in place",
+            source,
+        })
     }
 }
 
