@@ -122,3 +122,7 @@ fn mark<H: Held>(
 pub fn count(ledger: &Ledger, now: u64) -> usize {
     ledger.devices.iter().filter(|device| device.until() > now).count()
 }
+
+#[cfg(test)]
+#[path = "remembered_tests.rs"]
+mod tests;
