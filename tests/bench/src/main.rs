@@ -59,6 +59,7 @@ fn measure(effort: &Effort, results: &Path, places: &[&str]) {
     let mut report = Report::default();
     for place in places {
         let (name, directory) = place.split_once('=').unwrap_or_else(|| panic!("{USAGE}"));
+        report.place(name, Path::new(directory));
         measure_at(effort, name, Path::new(directory), &mut report);
     }
     log.end();

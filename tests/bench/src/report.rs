@@ -9,18 +9,23 @@ use crate::round::Round;
 use crate::scene::Scene;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Everything that was measured in one run.
 #[derive(Default)]
 pub(crate) struct Report {
+    places: Vec<(String, PathBuf)>,
     cells: Vec<(String, Cell)>,
     imports: Vec<(String, u32, Cost)>,
     instructions: Vec<(Contestant, u64)>,
 }
 
 impl Report {
+    pub(crate) fn place(&mut self, name: &str, directory: &Path) {
+        self.places.push((name.to_owned(), directory.to_owned()));
+    }
+
     pub(crate) fn cell(&mut self, place: &str, cell: Cell) {
         self.cells.push((place.to_owned(), cell));
     }
@@ -40,7 +45,7 @@ impl Report {
     /// Writes `file`, and the plot beside it.
     pub(crate) fn write(&self, file: &Path, command: &str) {
         let mut text = HEAD.replace("COMMAND", command);
-        text.push_str(&machine::described());
+        text.push_str(&machine::described(&self.places));
         self.latencies(&mut text);
         self.throughput(&mut text);
         self.counted(&mut text);
