@@ -3,11 +3,13 @@
 //! Nothing touches the store before a draft is confirmed, and then the credential changes in one rename.
 
 use crate::created::Created;
-use crate::credential::{AddError, Authenticator, Credential, CredentialError, NewAuthenticator, Owner};
+use crate::credential::{
+    AddError, Authenticator, Credential, CredentialError, Label, NewAuthenticator, Owner,
+};
 use crate::draft::{Confirmed, Draft};
 use crate::id::Id;
 use crate::keyring::{Keyring, SealError};
-use crate::ledger::{Ledger, Progress, RecoveryMarks};
+use crate::ledger::{LastLogin, Ledger, LoginMethod, Progress, RecoveryMarks};
 use crate::login::Account;
 use crate::secret::{Entropy, NoEntropy, Secret};
 use crate::store::{Entry, InPlace, StoreError};
@@ -29,6 +31,9 @@ pub enum EnrolmentError {
     /// An enrolment without an authenticator would lock its user out.
     #[error("there is no authenticator to enrol")]
     NoAuthenticator,
+    /// Nobody showed a code of an authenticator that was to let them in at once.
+    #[error("no code of the authenticator was shown")]
+    Unconfirmed,
     /// The user is enrolled, and nobody said to replace that.
     #[error("the user is enrolled already")]
     AlreadyEnrolled,
@@ -102,13 +107,99 @@ pub fn enrol<E: Entry>(
     desk: &mut Desk<'_>,
 ) -> Result<Vec<Secret>, EnrolmentError> {
     check(permitted, &entry)?;
+    prepare(account, confirmed, recovery_codes, desk)?.commit(entry, permitted)
+}
+
+/// An enrolment that is sealed and in no store yet: its recovery codes can be shown before it counts. Dropped, it never
+/// was.
+pub struct Prepared {
+    credential: Credential,
+    ledger: Ledger,
+    codes: Vec<Secret>,
+}
+
+/// The first half of [`enrol`], which needs no place in the store and holds no lock.
+///
+/// # Errors
+/// [`EnrolmentError`] where there is no authenticator or nothing could be sealed.
+pub fn prepare(
+    account: &Account,
+    confirmed: &[Confirmed],
+    recovery_codes: usize,
+    desk: &mut Desk<'_>,
+) -> Result<Prepared, EnrolmentError> {
     let (mut credential, ledger) = newly(account, confirmed, desk)?;
     let codes = match recovery_codes {
         0 => Vec::new(),
         count => credential.renew_recovery(count, desk.created, desk.keyring, desk.entropy)?,
     };
-    entry.commit(&credential, &ledger)?;
-    Ok(codes)
+    Ok(Prepared { credential, ledger, codes })
+}
+
+impl Prepared {
+    /// The recovery codes, in canonical form.
+    #[must_use]
+    pub fn recovery_codes(&self) -> &[Secret] {
+        &self.codes
+    }
+
+    /// Puts it in place over what was `permitted` to be replaced; returns the recovery codes.
+    ///
+    /// # Errors
+    /// [`EnrolmentError`]; the old enrolment is then whole.
+    pub fn commit<E: Entry>(self, entry: E, permitted: InPlace) -> Result<Vec<Secret>, EnrolmentError> {
+        check(permitted, &entry)?;
+        entry.commit(&self.credential, &self.ledger)?;
+        Ok(self.codes)
+    }
+
+    /// Puts it in place for somebody who was not enrolled and showed a code of every authenticator, as their login of
+    /// `now`.
+    ///
+    /// # Errors
+    /// [`EnrolmentError`]; whoever enrolled them meanwhile stays enrolled by that.
+    pub fn commit_at_login<E: Entry>(mut self, entry: E, now: Now) -> Result<Enrolled, EnrolmentError> {
+        let credential = self.credential.owner().id;
+        let Some(first) = self.credential.authenticators().first() else {
+            return Err(EnrolmentError::NoAuthenticator);
+        };
+        let authenticator = first.label().clone();
+        if self.ledger.progress.iter().any(|progress| progress.confirmed_at == 0) {
+            return Err(EnrolmentError::Unconfirmed);
+        }
+        self.ledger.last_login = Some(LastLogin { at: now.realtime, method: LoginMethod::Totp });
+        let recovery_codes = self.commit(entry, InPlace::Nothing)?.len();
+        // The one place where success by enrolling is made.
+        Ok(Enrolled { credential, authenticator, recovery_codes })
+    }
+}
+
+/// Proof that somebody who was not enrolled showed a code of a new authenticator, is enrolled with it, and that the use of
+/// that code is recorded. It is made in one place, after the commit returned.
+pub struct Enrolled {
+    credential: Id,
+    authenticator: Label,
+    recovery_codes: usize,
+}
+
+impl Enrolled {
+    /// The enrolment.
+    #[must_use]
+    pub fn credential(&self) -> Id {
+        self.credential
+    }
+
+    /// The authenticator that the code was one of.
+    #[must_use]
+    pub fn authenticator(&self) -> &Label {
+        &self.authenticator
+    }
+
+    /// How many recovery codes there are.
+    #[must_use]
+    pub fn recovery_codes(&self) -> usize {
+        self.recovery_codes
+    }
 }
 
 /// One of many who are enrolled together.

@@ -31,6 +31,47 @@ fn an_enrolment_stays_unless_it_is_to_be_replaced() {
 }
 
 #[test]
+fn what_is_prepared_counts_only_when_it_is_committed_and_then_as_a_login() {
+    let mut scene = Scene::new();
+    let confirmed = [draft("phone", PHONE).confirm(&code(PHONE, NOON), at(NOON)).ok().unwrap()];
+    let prepare =
+        |scene: &mut Scene| scene.desk(NOON, |_, desk| prepare(&alice(), &confirmed, 10, desk)).unwrap();
+    drop(prepare(&mut scene));
+    assert_eq!(word(scene.login(&code(PHONE, NOON + 30), at(NOON + 30))), "not_enrolled");
+    let prepared = prepare(&mut scene);
+    let recovery = Secret::new(prepared.recovery_codes()[0].expose().to_vec());
+    let entry = scene.files.entry(&alice().user, PATIENCE).unwrap().unwrap();
+    let enrolled = prepared.commit_at_login(entry, at(NOON + 60)).ok().unwrap();
+    assert_eq!((enrolled.authenticator().as_str(), enrolled.recovery_codes()), ("phone", 10));
+    let Hold::Held(held) = scene.files.hold(&alice().user, PATIENCE).unwrap() else { panic!("held") };
+    assert_eq!(enrolled.credential(), held.credential().owner().id);
+    let login = LastLogin { at: NOON + 60, method: LoginMethod::Totp };
+    assert_eq!(held.ledger().last_login(), Some(login));
+    drop(held);
+    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "replayed");
+    assert_eq!(word(scene.login(&code(PHONE, NOON + 30), at(NOON + 30))), "accepted phone");
+    assert_eq!(word(scene.login(recovery.expose(), at(NOON + 30))), "recovered 9");
+}
+
+#[test]
+fn a_login_enrols_nobody_who_is_enrolled_and_with_nothing_that_was_not_confirmed() {
+    let mut scene = Scene::new();
+    let at_login = |scene: &mut Scene, confirmed: Confirmed| {
+        let prepared = scene.desk(NOON, |_, desk| prepare(&alice(), &[confirmed], 10, desk)).unwrap();
+        let entry = scene.files.entry(&alice().user, PATIENCE).unwrap().unwrap();
+        prepared.commit_at_login(entry, at(NOON)).err()
+    };
+    let vouched = at_login(&mut scene, draft("phone", PHONE).vouched());
+    assert!(matches!(vouched, Some(EnrolmentError::Unconfirmed)));
+    assert_eq!(word(scene.login(b"000000", at(NOON))), "not_enrolled");
+    scene.enrol(SPARE);
+    let confirmed = draft("phone", PHONE).confirm(&code(PHONE, NOON), at(NOON)).ok().unwrap();
+    assert!(matches!(at_login(&mut scene, confirmed), Some(EnrolmentError::AlreadyEnrolled)));
+    assert_eq!(word(scene.login(&code(PHONE, NOON + 30), at(NOON + 30))), "wrong");
+    assert_eq!(word(scene.login(&code(SPARE, NOON + 30), at(NOON + 30))), "accepted phone");
+}
+
+#[test]
 fn nobody_is_enrolled_with_nothing() {
     let mut scene = Scene::new();
     let refused = scene.desk(NOON, |files, desk| {

@@ -22,8 +22,9 @@
 //! ([`limit::Limit::standing`]) → record the try as a wrong one → look at the code → record what it was, a right one
 //! refunded ([`store::Held::replace`]) → [`login::Verified`].
 //!
-//! **An enrolment**: draft → confirm with a code ([`draft::Draft::confirm`]) → seal ([`enrolment::enrol`]) → ledger page →
-//! credential, in one rename ([`store::Entry::commit`]) → recovery codes, shown once.
+//! **An enrolment**: draft → confirm with a code ([`draft::Draft::confirm`]) → seal ([`enrolment::prepare`]) → ledger page →
+//! credential, in one rename ([`store::Entry::commit`]). The recovery codes are shown once: at the desk after the commit, in
+//! a login before it, which is done only when they are saved ([`enrolment::Prepared::commit_at_login`]).
 //!
 //! **A rotation** ([`rotation::Rotation`]): a new active key is on the disk before anything names it → each credential is
 //! drafted under it, synced, and put in place while its user is held, if it still is what was drafted from
@@ -32,7 +33,8 @@
 //! # The invariants, and what states each
 //!
 //! * *Success means: a code was right and its use is recorded.* [`login::Verified`] has a private field and is built in
-//!   one place, after the ledger was replaced.
+//!   one place, after the ledger was replaced. A login that enrols is let in by [`enrolment::Enrolled`], which is made after
+//!   the commit.
 //! * *You cannot look without spending.* [`login::judge`] takes the held ledger by value, and nothing else checks a
 //!   code of an enrolment. A try is charged before it is looked at: a login that is killed in between has been charged.
 //! * *One code opens one door.* The lock is on the ledger's file, which is never replaced; the last step only moves

@@ -43,6 +43,8 @@ pub struct Facts {
     pub security_key: bool,
     /// Whether a first factor is known to have been passed.
     pub introduced: bool,
+    /// Whether more may be said and asked than the one prompt: not with `PAM_SILENT`, not with `use_first_pass`.
+    pub may_converse: bool,
     /// Whether the account is enrolled; `None`: nobody looked, or could tell.
     pub enrolled: Option<bool>,
     /// How long ago a code was accepted in the same login session.
@@ -254,13 +256,15 @@ impl Policy {
             Some(last) => last.days_left(facts.now).map(|days| Unenrolled { days_left: Some(days) }),
             None => self.nullok.then_some(Unenrolled { days_left: None }),
         };
-        if self.enroll_at_login && facts.introduced {
+        if self.enroll_at_login && facts.introduced && facts.may_converse {
             let why = "the account is not enrolled: the login enrols it";
             return decided("require.enroll_at_login", why, Decision::Enroll(excuse));
         }
         let Some(excuse) = excuse else {
             let why = if self.enroll_by.is_some() {
                 "the account is not enrolled, and the last day for that is over"
+            } else if self.enroll_at_login && facts.introduced {
+                "the account is not enrolled, and this request leaves no room for enrolling it"
             } else if self.enroll_at_login {
                 "the account is not enrolled, and no first factor is known to have been passed"
             } else {

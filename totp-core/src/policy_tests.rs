@@ -11,6 +11,7 @@ fn facts() -> Facts {
         address: None,
         security_key: false,
         introduced: false,
+        may_converse: true,
         enrolled: Some(true),
         since_code: None,
         remembered: false,
@@ -137,29 +138,33 @@ fn a_security_key_satisfies_where_that_is_accepted() {
 
 #[test]
 fn who_is_not_enrolled_is_let_past_enrolled_or_asked() {
-    // nullok, enroll_by, enroll_at_login, a first factor is known: what comes of it
+    // nullok, enroll_by, enroll_at_login, a first factor is known, more may be said and asked: what comes of it
     let table = [
-        (false, None, false, true, "ask"),
-        (true, None, false, false, "let past None"),
-        (false, day(3), false, false, "let past Some(3)"),
-        (false, day(0), false, false, "let past Some(0)"),
-        (false, over(), false, false, "ask"),
-        (true, day(3), false, false, "let past Some(3)"),
-        (true, over(), false, false, "ask"),
-        (false, None, true, true, "enroll None"),
-        (false, None, true, false, "ask"),
-        (true, None, true, true, "enroll Some(None)"),
-        (true, None, true, false, "let past None"),
-        (false, day(3), true, true, "enroll Some(Some(3))"),
-        (false, day(3), true, false, "let past Some(3)"),
-        (false, over(), true, true, "enroll None"),
-        (true, over(), true, true, "enroll None"),
-        (false, over(), true, false, "ask"),
+        (false, None, false, true, true, "ask"),
+        (true, None, false, false, true, "let past None"),
+        (false, day(3), false, false, true, "let past Some(3)"),
+        (false, day(0), false, false, true, "let past Some(0)"),
+        (false, over(), false, false, true, "ask"),
+        (true, day(3), false, false, true, "let past Some(3)"),
+        (true, over(), false, false, true, "ask"),
+        (false, None, true, true, true, "enroll None"),
+        (false, None, true, false, true, "ask"),
+        (false, None, true, true, false, "ask"),
+        (true, None, true, true, true, "enroll Some(None)"),
+        (true, None, true, false, true, "let past None"),
+        (true, None, true, true, false, "let past None"),
+        (false, day(3), true, true, true, "enroll Some(Some(3))"),
+        (false, day(3), true, false, true, "let past Some(3)"),
+        (false, day(3), true, true, false, "let past Some(3)"),
+        (false, over(), true, true, true, "enroll None"),
+        (true, over(), true, true, true, "enroll None"),
+        (false, over(), true, false, true, "ask"),
+        (false, over(), true, true, false, "ask"),
     ];
-    for (nullok, enroll_by, enroll_at_login, introduced, outcome) in table {
+    for (nullok, enroll_by, enroll_at_login, introduced, may_converse, outcome) in table {
         let policy = Policy { nullok, enroll_by, enroll_at_login, ..policy() };
-        let scene = format!("{policy:?}, introduced: {introduced}");
-        let facts = Facts { introduced, ..facts() };
+        let scene = format!("{policy:?}, introduced: {introduced}, may_converse: {may_converse}");
+        let facts = Facts { introduced, may_converse, ..facts() };
         assert_eq!(decision(&policy, &Facts { enrolled: Some(false), ..facts.clone() }), outcome, "{scene}");
         assert_eq!(decision(&policy, &facts), "ask", "enrolled: {scene}");
         assert_eq!(decision(&policy, &Facts { enrolled: None, ..facts }), "ask", "not known: {scene}");

@@ -93,6 +93,21 @@ impl Date {
         self.day.checked_sub(Self::of(realtime).day)
     }
 
+    /// Year, month and day; `None` beyond the year 9999.
+    #[must_use]
+    pub fn calendar(self) -> Option<(u16, u8, u8)> {
+        let begun = |year, month| Self::from_calendar(year, month, 1).filter(|first| *first <= self);
+        // No year is longer than 366 days, so this one is not after the year that is looked for.
+        let mut year = u16::try_from(self.day / 366).ok()?.checked_add(1970)?;
+        while begun(year.checked_add(1)?, 1).is_some() {
+            year = year.checked_add(1)?;
+        }
+        let month = (1..=12).rev().find(|month| begun(year, *month).is_some())?;
+        let day = self.day.checked_sub(begun(year, month)?.day)?.checked_add(1)?;
+        let day = u8::try_from(day).ok()?;
+        Self::from_calendar(year, month, day).map(|_| (year, month, day))
+    }
+
     fn from_calendar(year: u16, month: u8, day: u8) -> Option<Self> {
         let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
         let february = if is_leap { 29 } else { 28 };
@@ -172,6 +187,17 @@ mod tests {
             (2026, 4, 31),
         ] {
             assert_eq!(Date::from_calendar(year, month, day), None, "{year}-{month}-{day}");
+        }
+    }
+
+    #[test]
+    fn a_day_is_written_as_it_was_read() {
+        for day in (0..=2_932_896).step_by(13).chain([59, 789, 11_016, 2_932_896]) {
+            let (year, month, of_month) = Date { day }.calendar().unwrap();
+            assert_eq!(Date::from_calendar(year, month, of_month), Some(Date { day }), "{day}");
+        }
+        for day in [2_932_897, u64::MAX] {
+            assert_eq!(Date { day }.calendar(), None);
         }
     }
 

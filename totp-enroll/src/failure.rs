@@ -99,6 +99,7 @@ impl From<EnrolmentError> for Failure {
             EnrolmentError::Credential(_)
             | EnrolmentError::Seal(_)
             | EnrolmentError::NoAuthenticator
+            | EnrolmentError::Unconfirmed
             | EnrolmentError::Changed
             | EnrolmentError::AlreadyEnrolled
             | EnrolmentError::BrokenLedger
