@@ -5,11 +5,10 @@ use crate::clock;
 use crate::desk::{Desk, Kernel};
 use crate::factor::{Consent, authorise};
 use crate::failure::Failure;
-use crate::qr::Qr;
 use crate::recovery_codes;
 use crate::signals::Undisturbed;
 use crate::terminal::Terminal;
-use crate::uri;
+use totp_card::{Card, Drawing, Issuer};
 use totp_core::credential::Label;
 use totp_core::draft::{Confirmed, Draft};
 use totp_core::enrolment;
@@ -18,9 +17,6 @@ use totp_core::login::Account;
 use totp_core::secret::Secret;
 use totp_core::store::{Held, InPlace};
 use totp_core::totp::Parameters;
-
-/// The longest issuer, in bytes: apps cut what is longer, and the QR code grows with it.
-const LONGEST_ISSUER: usize = 64;
 
 /// Codes that may be tried against one draft.
 const TRIES: usize = 5;
@@ -39,9 +35,7 @@ pub(crate) fn run(desk: &Desk, options: &Enroll) -> Result<(), Failure> {
     let parameters = Parameters::new(options.algorithm.into(), options.digits, options.period)
         .map_err(|error| Failure::usage(error.to_string()))?;
     let issuer = options.issuer.clone().map_or_else(host, Ok)?;
-    if issuer.is_empty() || issuer.len() > LONGEST_ISSUER || issuer.chars().any(char::is_control) {
-        return Err(Failure::usage(format!("--issuer must be 1 to {LONGEST_ISSUER} printable characters")));
-    }
+    let issuer = Issuer::parse(&issuer).map_err(|error| Failure::usage(format!("--issuer: {error}")))?;
     let account = desk.account(options.user.as_deref())?;
     // Before a person scans anything: everything that could fail afterwards and can be known now.
     desk.keyring()?;
@@ -50,8 +44,12 @@ pub(crate) fn run(desk: &Desk, options: &Enroll) -> Result<(), Failure> {
     let way = way(desk, options, &account, &label)?;
     let draft = Draft::generate(label.clone(), parameters, &mut Kernel)
         .map_err(|e| Failure::refused(e.to_string()))?;
-    show(&terminal, &draft, &issuer, &account, options)?;
-    let confirmed = confirm(&terminal, draft, &issuer, &account)?;
+    let card = Card::of(&draft, &issuer, &account);
+    terminal.say(&format!("account: {}", account.user));
+    terminal.say(&format!("issuer: {}", issuer.as_str()));
+    show(&terminal, &card, options)?;
+    let confirmed = confirm(&terminal, draft, &card)?;
+    drop(card);
     let _undisturbed = Undisturbed::begin();
     let codes = place(desk, &account, confirmed, way, permitted)?;
     desk.audit(
@@ -102,56 +100,31 @@ fn host() -> Result<String, Failure> {
     Ok(name.to_string_lossy().into_owned())
 }
 
-fn show(
-    terminal: &Terminal,
-    draft: &Draft,
-    issuer: &str,
-    account: &Account,
-    options: &Enroll,
-) -> Result<(), Failure> {
-    terminal.say(&format!("account: {}", account.user));
-    terminal.say(&format!("issuer: {issuer}"));
-    let uri = uri::otpauth(draft, issuer, account.user.as_str());
-    let qr = Qr::of(&uri)?;
-    if qr.columns() <= terminal.width() {
-        qr.lines().iter().for_each(|line| terminal.say(line));
+fn show(terminal: &Terminal, card: &Card, options: &Enroll) -> Result<(), Failure> {
+    let qr = card.qr().map_err(|error| Failure::refused(error.to_string()))?;
+    let columns = qr.columns(Drawing::Coloured);
+    if columns <= terminal.width() {
+        terminal.say_secret("", &qr.text(Drawing::Coloured))?;
         terminal.say("scan this with the authenticator app, or type the key into it");
     } else {
         terminal.say(&format!(
-            "the terminal is too narrow for the QR code ({} columns); type the key into the authenticator app",
-            qr.columns()
+            "the terminal is too narrow for the QR code ({columns} columns); type the key into the authenticator app"
         ));
     }
-    terminal.say_secret("manual key: ", &in_fours(&draft.manual_key()))?;
+    terminal.say_secret("manual key: ", &card.key_in_fours())?;
     if options.show_uri {
-        terminal.say_secret("uri: ", &uri)?;
+        terminal.say_secret("uri: ", card.uri())?;
     }
     Ok(())
 }
 
-fn in_fours(key: &Secret) -> Secret {
-    let mut text = Vec::with_capacity(key.expose().len().saturating_mul(2));
-    for (at, group) in key.expose().chunks(4).enumerate() {
-        if at > 0 {
-            text.push(b' ');
-        }
-        text.extend(group);
-    }
-    Secret::new(text)
-}
-
-fn confirm(
-    terminal: &Terminal,
-    mut draft: Draft,
-    issuer: &str,
-    account: &Account,
-) -> Result<Confirmed, Failure> {
+fn confirm(terminal: &Terminal, mut draft: Draft, card: &Card) -> Result<Confirmed, Failure> {
     let mut left = TRIES;
     terminal.say("(type \"uri\" to see all of it as a URI)");
     while left > 0 {
         let typed = terminal.ask("code from the authenticator: ")?;
         if typed.expose() == b"uri" {
-            terminal.say_secret("uri: ", &uri::otpauth(&draft, issuer, account.user.as_str()))?;
+            terminal.say_secret("uri: ", card.uri())?;
             continue;
         }
         left = left.saturating_sub(1);

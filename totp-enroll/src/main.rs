@@ -6,7 +6,7 @@
 //!   └ desk   what every command works with: config, keyring, store, audit, who asks
 //!      └ enroll · recovery_codes · disable · unlock · status · list · devices · explain · keys · import   one command each
 //!          └ factor      who may change this: a present code, or root and a typed name
-//!          └ qr · uri    what an app is shown
+//!          └ (totp_card) what an app is shown
 //!   └ terminal  asking a person      └ output  the one document of --json      └ progress  the bar over long work
 //! ```
 //!
@@ -30,14 +30,12 @@ mod keys;
 mod list;
 mod output;
 mod progress;
-mod qr;
 mod recovery_codes;
 mod report;
 mod signals;
 mod status;
 mod terminal;
 mod unlock;
-mod uri;
 
 use clap::Parser;
 use cli::{Cli, Command};

@@ -1,16 +1,15 @@
 //! The `otpauth://` URI that an app reads from the QR code (Key URI Format of Google Authenticator).
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use totp_core::draft::Draft;
 use totp_core::secret::Secret;
+use totp_core::totp::Parameters;
 
 /// All but the unreserved characters of RFC 3986 section 2.3.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The URI of `draft` for an app that shows `issuer` and `account`. It holds the secret.
-pub(crate) fn otpauth(draft: &Draft, issuer: &str, account: &str) -> Secret {
+/// The URI of a key in base32, for an app that shows `issuer` and `account`. It holds the secret.
+pub(crate) fn otpauth(key: &Secret, parameters: Parameters, issuer: &str, account: &str) -> Secret {
     let (issuer, account) = (utf8_percent_encode(issuer, RESERVED), utf8_percent_encode(account, RESERVED));
-    let parameters = draft.parameters();
     let head = format!("otpauth://totp/{issuer}:{account}?secret=");
     let tail = format!(
         "&issuer={issuer}&algorithm={}&digits={}&period={}",
@@ -18,7 +17,6 @@ pub(crate) fn otpauth(draft: &Draft, issuer: &str, account: &str) -> Secret {
         parameters.digits(),
         parameters.period()
     );
-    let key = draft.manual_key();
     let length = head.len().saturating_add(key.expose().len()).saturating_add(tail.len());
     let mut uri = Vec::with_capacity(length);
     uri.extend(head.as_bytes());
@@ -28,20 +26,15 @@ pub(crate) fn otpauth(draft: &Draft, issuer: &str, account: &str) -> Secret {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
-    use totp_core::credential::Label;
-    use totp_core::totp::{Algorithm, Parameters};
-
-    pub(crate) fn draft() -> Draft {
-        let parameters = Parameters::new(Algorithm::Sha256, 8, 60).unwrap();
-        let secret = Secret::new(b"12345678901234567890".to_vec());
-        Draft::import(Label::parse("phone").unwrap(), parameters, secret).ok().unwrap()
-    }
+    use totp_core::totp::Algorithm;
 
     #[test]
     fn the_uri_says_everything_and_escapes_what_people_typed() {
-        let uri = otpauth(&draft(), "Example & Söhne: 1", "alice@host");
+        let key = Secret::new(b"GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ".to_vec());
+        let parameters = Parameters::new(Algorithm::Sha256, 8, 60).unwrap();
+        let uri = otpauth(&key, parameters, "Example & Söhne: 1", "alice@host");
         assert_eq!(
             std::str::from_utf8(uri.expose()).unwrap(),
             "otpauth://totp/Example%20%26%20S%C3%B6hne%3A%201:alice%40host?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\
