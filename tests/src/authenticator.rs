@@ -38,6 +38,15 @@ impl Authenticator {
         Self { secret, ..Self::random() }
     }
 
+    /// From the last such key in what was said.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn shown(said: &str) -> Self {
+        Self::from_manual_key(shown_key(said))
+    }
+
     /// The code of this moment.
     #[must_use]
     pub fn code(&self) -> String {
@@ -103,6 +112,19 @@ impl Authenticator {
     pub fn wrong_code(&self) -> String {
         self.wrong_codes(1).remove(0)
     }
+}
+
+/// What stands before a key to be typed in by hand.
+pub const MANUAL_KEY: &str = "manual key: ";
+
+/// The last key in what was said, as it was shown.
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn shown_key(said: &str) -> &str {
+    let (_, key) = said.rsplit_once(MANUAL_KEY).unwrap_or_else(|| panic!("no manual key:\n{said}"));
+    key.lines().next().unwrap().trim()
 }
 
 /// From the kernel.

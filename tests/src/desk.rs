@@ -135,7 +135,8 @@ pub fn confirm(mut terminal: Terminal, options: &[&str]) -> Enrolment {
 /// # Panics
 /// When no manual key is shown.
 pub fn shown_authenticator(terminal: &mut Terminal, options: &[&str]) -> Authenticator {
-    let mut authenticator = from_manual_key_in(&terminal.expect(ASKS_FOR_A_CODE));
+    let shown = terminal.expect(ASKS_FOR_A_CODE);
+    let mut authenticator = Authenticator::shown(&shown);
     for pair in options.windows(2) {
         match pair {
             ["--algorithm", name] => (*name).clone_into(&mut authenticator.algorithm),
@@ -166,14 +167,9 @@ pub fn recovery_codes_in(document: &str) -> Vec<String> {
 /// When no manual key is shown.
 #[must_use]
 pub fn authenticator_in(shown: &str) -> Authenticator {
-    let authenticator = from_manual_key_in(shown);
+    let authenticator = Authenticator::shown(shown);
     let _ = clock::well_inside_a_step(authenticator.period, 2);
     authenticator
-}
-
-fn from_manual_key_in(shown: &str) -> Authenticator {
-    let (_, key) = shown.split_once("manual key: ").unwrap_or_else(|| panic!("no manual key:\n{shown}"));
-    Authenticator::from_manual_key(key.lines().next().unwrap())
 }
 
 /// The recovery codes on a screen: lines of four groups of four.

@@ -49,6 +49,29 @@ pub fn stretches(screen: &str) -> Vec<Vec<u8>> {
     stretches
 }
 
+/// What the QR code says that was drawn without colours, in half blocks or in pairs of `##`, seen on a terminal whose
+/// letters are light and whose ground is dark.
+///
+/// # Errors
+/// When there is none that a camera could read.
+pub fn read_uncoloured(screen: &str) -> Result<String, String> {
+    let mut pixels: Vec<Vec<u8>> = Vec::new();
+    for line in screen.lines().map(|line| line.trim_end_matches('\r')) {
+        let light = |is_light: bool| if is_light { 255 } else { 0 };
+        if line.contains('█') && line.chars().all(|c| "█▀▄ ".contains(c)) {
+            pixels.push(line.chars().map(|c| light("█▀".contains(c))).collect());
+            pixels.push(line.chars().map(|c| light("█▄".contains(c))).collect());
+        } else if line.contains("##") && line.chars().all(|c| "# ".contains(c)) {
+            pixels.push(line.chars().step_by(2).map(|c| light(c == '#')).collect());
+        }
+    }
+    let width = pixels.first().map(Vec::len).ok_or("no QR code on the screen")?;
+    if pixels.iter().any(|row| row.len() != width) {
+        return Err("the QR code is torn".to_owned());
+    }
+    decode(&pixels, width)
+}
+
 /// Neither black nor white: what lies around the code must not be needed to read it.
 const SURROUNDINGS: u8 = 90;
 /// How many pixels of the camera see one of the code's.

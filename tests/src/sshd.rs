@@ -104,6 +104,12 @@ impl Sshd {
     /// The same, with one option of the client set.
     #[must_use]
     pub fn ssh_with(&self, user: &str, key: Key, command: &str, option: &str) -> Terminal {
+        self.ssh_in("C.UTF-8", user, key, command, option)
+    }
+
+    /// The same, in a locale of the person's.
+    #[must_use]
+    pub fn ssh_in(&self, locale: &str, user: &str, key: Key, command: &str, option: &str) -> Terminal {
         // In the namespace too: the client reads /etc/ssh and /etc/hosts.
         let mut ssh = self.namespace.command("/usr/bin/ssh");
         // Of two options of one name the client takes the first.
@@ -119,6 +125,7 @@ impl Sshd {
             Key::None => self.dir.join("no_key"),
         });
         ssh.args(["-p", &self.port.to_string(), &format!("{user}@127.0.0.1"), command]);
+        ssh.env("LC_ALL", locale);
         Terminal::open(&ssh)
     }
 

@@ -1,5 +1,6 @@
 //! The other end of the conversation: the script of what the person, or a hostile application, answers.
 
+use crate::authenticator::Authenticator;
 use crate::login::{Login, Stage};
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,8 @@ use zeroize::Zeroize;
 pub enum Answer {
     /// What a person types; any bytes but NUL.
     Typed(#[serde(deserialize_with = "in_one_place")] Vec<u8>),
+    /// The code, of so many steps from now, for the manual key that was shown last: a person who set up their phone.
+    CodeOfTheShownKey(i64),
     /// An array of replies whose reply is a null pointer.
     NullReply,
     /// Success, and a null pointer where the array of replies belongs (CVE-2021-31924).
@@ -91,6 +94,11 @@ impl<'a> Conversation<'a> {
         thread::sleep(self.pause);
         self.answers.next()
     }
+
+    fn phone(&self) -> Authenticator {
+        let said: String = self.prompts.iter().map(|prompt| format!("{}\n", prompt.text)).collect();
+        Authenticator::shown(&said)
+    }
 }
 
 /// Reads bytes without the vector ever growing, which would leave copies behind that nobody wipes.
@@ -129,23 +137,23 @@ extern "C" fn converse(
     for (i, &message) in messages.iter().enumerate() {
         // SAFETY: pam_conv(3): each pointer is to a message with a terminated text.
         let prompt = unsafe { (*message).to_prompt() };
-        match conversation.answer(prompt) {
-            Some(Answer::Typed(mut bytes)) => {
-                // SAFETY: `i` is below `count`, the length of the array; libpam frees the copy.
-                unsafe { (*array.add(i)).text = c_copy(&bytes) };
-                if conversation.keeps_answers {
-                    std::mem::forget(bytes);
-                } else {
-                    bytes.zeroize();
-                }
-            }
-            Some(Answer::NullReply) => {}
+        let mut typed = match conversation.answer(prompt) {
+            Some(Answer::Typed(bytes)) => bytes,
+            Some(Answer::CodeOfTheShownKey(steps)) => conversation.phone().code_in(steps).into_bytes(),
+            Some(Answer::NullReply) => continue,
             Some(Answer::NullArray) => {
                 // SAFETY: `replies` is libpam's, and is allowed to be left null by a hostile application.
                 unsafe { *replies = ptr::null_mut() };
                 return PAM_SUCCESS;
             }
             Some(Answer::Fails) | None => return PAM_CONV_ERR,
+        };
+        // SAFETY: `i` is below `count`, the length of the array; libpam frees the copy.
+        unsafe { (*array.add(i)).text = c_copy(&typed) };
+        if conversation.keeps_answers {
+            std::mem::forget(typed);
+        } else {
+            typed.zeroize();
         }
     }
     // SAFETY: `replies` is where libpam wants the array.
