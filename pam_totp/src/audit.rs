@@ -1,5 +1,6 @@
 //! One line to syslog for every outcome, on a socket of our own: openlog(3) from a module would rename the host's lines.
 
+use crate::enroll::Unfinished;
 use crate::outcome::{Broken, Outcome};
 use crate::request::Request;
 use std::os::unix::net::UnixDatagram;
@@ -7,6 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 use syslog::{Facility, LogFormat, Logger, LoggerBackend};
 use totp_core::device::DeviceId;
+use totp_core::draft::NotConfirmed;
 use totp_core::event::{Event, Name, Severity};
 use totp_core::login::{Method, Reason, Refusal};
 use totp_core::policy::Waived;
@@ -89,6 +91,13 @@ fn describe(outcome: &Outcome, user: Option<&str>, request: &Request) -> Event {
             },
             verified.since_last().wrong,
         ),
+        // The one line of a login: that it enrolled, and by what it was let in.
+        Outcome::Enrolled(enrolled) => about(Name::Enrolled)
+            .field("way", "at_login")
+            .field("method", "totp")
+            .field("authenticator", enrolled.authenticator().as_str())
+            .field("recovery_codes", enrolled.recovery_codes()),
+        Outcome::Unfinished(why) => unfinished(about(Name::Refused), *why),
         Outcome::Waived(waiver) => waived(about(Name::Accepted), waiver.why()),
         Outcome::NotEnrolled(unenrolled) => about(Name::Accepted)
             .field("method", "exempt")
@@ -112,6 +121,26 @@ fn describe(outcome: &Outcome, user: Option<&str>, request: &Request) -> Event {
         .maybe("rhost", request.rhost.as_deref())
         .maybe("tty", request.tty.as_deref())
         .maybe("first_factor", request.first_factor.as_ref().map(|first| &first.method))
+}
+
+/// Why nobody was enrolled.
+fn unfinished(event: Event, why: Unfinished) -> Event {
+    let (word, detail) = match why {
+        Unfinished::Cancelled => ("cancelled", None),
+        Unfinished::Late => ("late", None),
+        Unfinished::Conversation => ("conversation", None),
+        Unfinished::Meanwhile => ("changed_meanwhile", None),
+        Unfinished::NotConfirmed(NotConfirmed::Malformed { .. }) => ("malformed", None),
+        Unfinished::NotConfirmed(NotConfirmed::Wrong) => ("wrong", None),
+        Unfinished::NotConfirmed(NotConfirmed::ClockOff { steps }) => {
+            ("clock_off", Some(Reason::ClockOff { steps }))
+        }
+    };
+    let event = event.field("reason", word).field("way", "at_login");
+    match detail {
+        Some(reason) => detailed(event, reason),
+        None => event,
+    }
 }
 
 /// Why nobody was asked for a code.
@@ -171,6 +200,8 @@ fn error(event: Event, broken: &Broken) -> Event {
         | Broken::NoUser(_)
         | Broken::Database(_)
         | Broken::Clock(_)
+        | Broken::ClockBeyond
+        | Broken::Enrolment(_)
         | Broken::Shield(_)
         | Broken::Panic => event.field("problem", broken),
     }

@@ -1,5 +1,6 @@
 //! What is known of a request before anybody is asked: as much of it as the policy depends on.
 
+use crate::arguments::FirstPass;
 use crate::clock;
 use crate::login::{Login, PATIENCE};
 use crate::outcome::Broken;
@@ -33,6 +34,7 @@ impl Login<'_> {
             address: self.request.address(),
             security_key: self.request.by_security_key(),
             introduced: self.is_introduced(),
+            may_converse: !self.is_silent && self.arguments.first_pass != FirstPass::Use,
             enrolled: None,
             since_code: None,
             remembered: false,

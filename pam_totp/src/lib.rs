@@ -9,6 +9,7 @@
 //!          ├ account     the canonical account of the name
 //!          ├ clock       the two clocks, read together
 //!          ├ shield      nobody stops the process while it holds a ledger
+//!          ├ enroll      the login itself enrols, where the policy says so (the card: totp_card)
 //!          └ outcome     what it came to, and the one table of PAM codes
 //!      └ audit    one line to syslog for every outcome
 //! ```
@@ -25,6 +26,7 @@ mod account;
 mod arguments;
 mod audit;
 mod clock;
+mod enroll;
 mod entry;
 mod facts;
 mod ffi;

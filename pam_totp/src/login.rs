@@ -137,8 +137,11 @@ impl Login<'_> {
                 Required::Decided(Decision::LetPast(unenrolled)) => {
                     return Ok(Outcome::NotEnrolled(unenrolled));
                 }
+                Required::Decided(Decision::Enroll(excuse)) => {
+                    return self.enroll(pamh, &store, account, excuse.as_ref());
+                }
                 // From here on a stranger sees what everybody sees: one prompt, and one answer.
-                Required::Decided(Decision::Ask | Decision::Recognised | Decision::Enroll(_)) => {}
+                Required::Decided(Decision::Ask | Decision::Recognised) => {}
             }
         }
         if let Some(outcome) = self.try_first_pass(pamh, &store, &who)? {
@@ -198,7 +201,7 @@ impl Login<'_> {
         let keyring = self.keyring()?;
         self.debug("judging");
         // Until the line about it is written: what was charged must not go unheard.
-        self.shield = Some(Shield::raise());
+        self.raise_shield();
         let verdict = self.judged(store, account, &parted.answer, &keyring)?;
         if self.arguments.forward_pass
             && let Some(password) = parted.password(typed, &verdict)
@@ -244,6 +247,10 @@ impl Login<'_> {
         let file = &self.config.paths.keyring;
         let text = read_document(file, Guard::Secret)?.ok_or_else(|| Broken::NoKeyring(file.clone()))?;
         Ok(Keyring::parse(file, text.expose()).map_err(StoreError::from)?)
+    }
+
+    pub(crate) fn raise_shield(&mut self) {
+        self.shield = Some(Shield::raise());
     }
 
     /// The one line about an outcome; then whoever started the program may stop it again.

@@ -3,9 +3,11 @@
 use crate::account::NoDatabase;
 use crate::arguments::ArgumentError;
 use crate::clock::NoClock;
+use crate::enroll::Unfinished;
 use crate::shield::NotRestored;
 use pam::constants::PamResultCode;
 use std::path::PathBuf;
+use totp_core::enrolment::{Enrolled, EnrolmentError};
 use totp_core::keyring::OpenError;
 use totp_core::login::{Reason, Refusal, Trouble, Verified};
 use totp_core::policy::{Unenrolled, Waiver};
@@ -15,6 +17,10 @@ use totp_core::store::StoreError;
 pub(crate) enum Outcome {
     /// A code was right and its use is recorded.
     Accepted(Verified),
+    /// Not enrolled before: enrolled by this login, whose code was right and is recorded as used.
+    Enrolled(Enrolled),
+    /// The login was to enrol, and did not. Nothing was changed.
+    Unfinished(Unfinished),
     /// A rule of the policy asked for no code.
     Waived(Waiver),
     /// The user is provably not enrolled, and the policy lets such users past.
@@ -44,14 +50,35 @@ pub(crate) enum Broken {
     Database(#[from] NoDatabase),
     #[error(transparent)]
     Clock(#[from] NoClock),
+    #[error("the clock shows a date that cannot be written: set it")]
+    ClockBeyond,
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Enrolment(EnrolmentError),
     #[error(transparent)]
     Shield(#[from] NotRestored),
     #[error("there is a mistake in pam_totp itself: please report it")]
     Panic,
     #[error("{}: {trouble}", file.display())]
     Unusable { file: PathBuf, trouble: Trouble },
+}
+
+impl From<EnrolmentError> for Broken {
+    fn from(error: EnrolmentError) -> Self {
+        match error {
+            EnrolmentError::Store(error) => Self::Store(error),
+            EnrolmentError::Credential(_)
+            | EnrolmentError::Seal(_)
+            | EnrolmentError::NoAuthenticator
+            | EnrolmentError::Unconfirmed
+            | EnrolmentError::AlreadyEnrolled
+            | EnrolmentError::Changed
+            | EnrolmentError::NotEnrolled
+            | EnrolmentError::BrokenLedger
+            | EnrolmentError::OtherAccount => Self::Enrolment(error),
+        }
+    }
 }
 
 impl Broken {
@@ -73,12 +100,13 @@ impl Broken {
 /// `pam_sm_setcred` has nothing to do; refusing would fail logins that were accepted.
 pub(crate) const CREDENTIALS_SET: PamResultCode = PamResultCode::PAM_SUCCESS;
 
-/// The table. `PAM_SUCCESS` for a [`Verified`] or a [`Waiver`], `PAM_IGNORE` for an [`Unenrolled`], and for nothing else
+/// The table. `PAM_SUCCESS` for a [`Verified`], an [`Enrolled`] or a [`Waiver`], `PAM_IGNORE` for an [`Unenrolled`], and for nothing else
 /// (CVE-2025-23013: `PAM_IGNORE` on an error opened a door).
 impl From<Outcome> for PamResultCode {
     fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Accepted(Verified { .. }) => Self::PAM_SUCCESS,
+            Outcome::Enrolled(Enrolled { .. }) => Self::PAM_SUCCESS,
             Outcome::Waived(Waiver { .. }) => Self::PAM_SUCCESS,
             Outcome::NotEnrolled(Unenrolled { .. }) => Self::PAM_IGNORE,
             Outcome::Refused(refusal) => match refusal.reason {
@@ -95,6 +123,13 @@ impl From<Outcome> for PamResultCode {
                 Reason::Limited(_) | Reason::Locked(_) | Reason::Disabled => Self::PAM_MAXTRIES,
                 Reason::Conversation => Self::PAM_CONV_ERR,
             },
+            Outcome::Unfinished(why) => match why {
+                Unfinished::Cancelled
+                | Unfinished::NotConfirmed(_)
+                | Unfinished::Late
+                | Unfinished::Meanwhile => Self::PAM_AUTH_ERR,
+                Unfinished::Conversation => Self::PAM_CONV_ERR,
+            },
             Outcome::Broken(broken) => match broken {
                 Broken::Argument(_) | Broken::Config(_) => Self::PAM_SERVICE_ERR,
                 Broken::NoUser(_) => Self::PAM_USER_UNKNOWN,
@@ -102,7 +137,9 @@ impl From<Outcome> for PamResultCode {
                 Broken::NoKeyring(_)
                 | Broken::Database(_)
                 | Broken::Clock(_)
+                | Broken::ClockBeyond
                 | Broken::Store(_)
+                | Broken::Enrolment(_)
                 | Broken::Shield(_)
                 | Broken::Unusable { .. } => Self::PAM_SYSTEM_ERR,
             },
@@ -127,7 +164,11 @@ mod tests {
             Outcome::Broken(Broken::NoUser(4)),
             Outcome::Broken(Broken::Clock(NoClock::Before1970)),
             Outcome::Broken(Broken::judging(Trouble::OtherAccount, "/c".into(), "/l".into())),
+            Outcome::Broken(EnrolmentError::AlreadyEnrolled.into()),
             Outcome::Misplaced { facility: "account" },
+            Outcome::Unfinished(Unfinished::Cancelled),
+            Outcome::Unfinished(Unfinished::Meanwhile),
+            Outcome::Unfinished(Unfinished::Conversation),
         ];
         for outcome in troubles {
             let code = code(outcome);

@@ -11,6 +11,7 @@ use pam::constants::{PAM_ERROR_MSG, PAM_PROMPT_ECHO_ON, PAM_TEXT_INFO, PamMessag
 use pam::conv::Conv;
 use pam::module::PamHandle;
 use totp_core::device::{DeviceId, Mode};
+use totp_core::id::Id;
 use totp_core::login::{Account, Method, Verified};
 use totp_core::remembered;
 use totp_core::stamp::Stamp;
@@ -23,6 +24,15 @@ impl Login<'_> {
     pub(crate) fn part(&mut self, pamh: &PamHandle, outcome: &Outcome) {
         match outcome {
             Outcome::Accepted(verified) => self.welcome(pamh, verified),
+            Outcome::Enrolled(enrolled) => {
+                self.stamp(enrolled.credential());
+                self.say(pamh, PAM_TEXT_INFO, words::ENROLLED);
+            }
+            Outcome::Unfinished(why) => {
+                if let Some(text) = words::unfinished(*why) {
+                    self.say(pamh, PAM_ERROR_MSG, text);
+                }
+            }
             Outcome::NotEnrolled(unenrolled) => {
                 if let Some(days_left) = unenrolled.days_left() {
                     self.say(pamh, PAM_TEXT_INFO, &words::reminder(days_left));
@@ -39,7 +49,7 @@ impl Login<'_> {
 
     fn welcome(&mut self, pamh: &PamHandle, verified: &Verified) {
         let Some(Who::Account(account)) = self.who.clone() else { return };
-        self.stamp(&account, verified);
+        self.stamp(verified.credential());
         if let Some(text) =
             clock::now().ok().and_then(|now| words::welcome(verified, &self.config, now.realtime))
         {
@@ -49,16 +59,11 @@ impl Login<'_> {
     }
 
     /// Leaves a stamp for the commands of this login session that ask for a fresh code. Without one they ask.
-    fn stamp(&mut self, account: &Account, verified: &Verified) {
+    fn stamp(&mut self, credential: Id) {
+        let Some(Who::Account(account)) = &self.who else { return };
         let stamp = || {
             let (uid, boot, leader) = (account.uid?, session::boot()?, session::leader()?);
-            Some(Stamp {
-                uid,
-                credential: verified.credential(),
-                boot,
-                leader,
-                at: clock::now().ok()?.boottime,
-            })
+            Some(Stamp { uid, credential, boot, leader, at: clock::now().ok()?.boottime })
         };
         let Some(stamp) = stamp() else { return self.debug("no login session to stamp") };
         let stamps = Stamps::new(&self.config.paths.runtime);

@@ -1,6 +1,7 @@
 //! What a person is told at the door beside the prompts. A stranger is told nothing: only who passed a first factor is told
 //! why a code was refused.
 
+use crate::enroll::Unfinished;
 use totp_core::config::Config;
 use totp_core::device::DeviceId;
 use totp_core::ledger::LoginMethod;
@@ -85,6 +86,24 @@ fn since(since: &SinceLast, now: u64) -> Option<String> {
             format!("Last login: {} ago by {how}.{news}", length(Seconds(now.saturating_sub(login.at))))
         }
     })
+}
+
+/// What somebody should know whom the login has enrolled.
+pub(crate) const ENROLLED: &str = "This account has its authenticator now: the next login asks for a code.";
+
+/// What somebody should know who was to be enrolled and was not.
+pub(crate) fn unfinished(why: Unfinished) -> Option<&'static str> {
+    match why {
+        Unfinished::Cancelled => Some("Nothing was enrolled; this account needs an authenticator to log in."),
+        Unfinished::NotConfirmed(_) => {
+            Some("No code was right, and nothing was enrolled. The next login starts with a new key.")
+        }
+        Unfinished::Late => Some("The answer came too late, and nothing was enrolled."),
+        Unfinished::Meanwhile => Some(
+            "This account was changed elsewhere meanwhile; this login enrolled nothing. If that was not you, tell the administrator.",
+        ),
+        Unfinished::Conversation => None,
+    }
 }
 
 /// Reminds somebody who is let past of the last day.

@@ -24,6 +24,12 @@ impl Issuer {
         Ok(Self(text.to_owned()))
     }
 
+    /// Of a machine whose name is none.
+    #[must_use]
+    pub fn nameless() -> Self {
+        Self("localhost".to_owned())
+    }
+
     /// As text.
     #[must_use]
     pub fn as_str(&self) -> &str {

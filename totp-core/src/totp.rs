@@ -70,6 +70,9 @@ pub enum ParametersError {
 }
 
 impl Parameters {
+    /// What every authenticator app can do, and some do whatever the QR code says.
+    pub const EVERY_APP: Self = Self { algorithm: Algorithm::Sha1, digits: 6, period: 30 };
+
     /// `period` is in seconds.
     ///
     /// # Errors

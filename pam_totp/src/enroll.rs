@@ -1,0 +1,224 @@
+//! `[require] enroll_at_login`: the login itself enrols, in its own conversation.
+//!
+//! Show a new key → have a code of it typed → make the recovery codes → show them → have it said that they are saved →
+//! only then commit. Whoever leaves before the commit, in whatever way, has changed nothing. No lock is held and no
+//! signal blocked while the person thinks; what was true when they were asked is looked at again afterwards.
+//!
+//! The policy lets nobody come here of whom no first factor is known (`Facts::introduced`). With `after_first_factor` it is
+//! the service file that says so, and it has to keep its word: the line before must be `requisite`. After one that is
+//! `required`, whoever typed a wrong password would come here as well, and enrol a phone of their own.
+
+mod texts;
+
+use crate::clock;
+use crate::facts::Required;
+use crate::ffi::conversation;
+use crate::login::{Login, PATIENCE, ask};
+use crate::outcome::{Broken, Outcome};
+use pam::constants::{PAM_ERROR_MSG, PAM_PROMPT_ECHO_ON, PAM_TEXT_INFO};
+use pam::module::PamHandle;
+use pam::secret::SecretBytes;
+use std::time::{Duration, Instant};
+use totp_card::{Card, Drawing, Issuer};
+use totp_core::credential::{Created, Label};
+use totp_core::draft::{Confirmed, Draft, NotConfirmed};
+use totp_core::enrolment::{Desk, Enrolled, EnrolmentError, Prepared, prepare};
+use totp_core::login::{Account, Reason};
+use totp_core::policy::{Decision, Unenrolled};
+use totp_core::secret::{Entropy, NoEntropy, Secret};
+use totp_core::store::files::Files;
+use totp_core::totp::Parameters;
+
+/// What the authenticator is called; the desk can add others.
+const LABEL: &str = "phone";
+/// Codes that may be tried against one key.
+const CODES: usize = 5;
+/// How often the card may be shown once more, or the saving of the recovery codes be asked for.
+const REPEATS: usize = 10;
+
+/// Why a login ended without having enrolled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unfinished {
+    /// The person said so.
+    Cancelled,
+    /// So many codes were wrong; the last one for this reason.
+    NotConfirmed(NotConfirmed),
+    /// An answer came too late.
+    Late,
+    /// The conversation gave no answer, or took no text.
+    Conversation,
+    /// Somebody else enrolled the account, or it may no longer be enrolled here.
+    Meanwhile,
+}
+
+/// What ends an enrolment early.
+enum Stop {
+    Unfinished(Unfinished),
+    Busy,
+    Broken(Broken),
+}
+
+impl From<Unfinished> for Stop {
+    fn from(why: Unfinished) -> Self {
+        Self::Unfinished(why)
+    }
+}
+
+impl<E: Into<Broken>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Broken(error.into())
+    }
+}
+
+impl Login<'_> {
+    /// Enrols the account, or not; whoever may put it off and does is let past. `excuse` is what the policy said before.
+    pub(crate) fn enroll(
+        &mut self,
+        pamh: &PamHandle,
+        store: &Files,
+        account: &Account,
+        excuse: Option<&Unenrolled>,
+    ) -> Result<Outcome, Broken> {
+        match self.enrolled(pamh, store, account, excuse) {
+            Ok(enrolled) => Ok(Outcome::Enrolled(enrolled)),
+            Err(Stop::Unfinished(Unfinished::Cancelled)) => self.cancelled(store, account),
+            Err(Stop::Unfinished(why)) => Ok(Outcome::Unfinished(why)),
+            Err(Stop::Busy) => Ok(Outcome::Refused(Reason::Busy.into())),
+            Err(Stop::Broken(broken)) => Err(broken),
+        }
+    }
+
+    /// The policy decides once more: an excuse of minutes ago would let past whoever kept a connection open until the
+    /// account was enrolled elsewhere.
+    fn cancelled(&mut self, store: &Files, account: &Account) -> Result<Outcome, Broken> {
+        Ok(match self.required(store, account)? {
+            Required::Decided(Decision::Enroll(Some(unenrolled))) => Outcome::NotEnrolled(unenrolled),
+            Required::Decided(Decision::Enroll(None)) => Outcome::Unfinished(Unfinished::Cancelled),
+            Required::Decided(
+                Decision::Ask | Decision::Waive(_) | Decision::Recognised | Decision::LetPast(_),
+            )
+            | Required::Remembered(_) => Outcome::Unfinished(Unfinished::Meanwhile),
+        })
+    }
+
+    fn enrolled(
+        &mut self,
+        pamh: &PamHandle,
+        store: &Files,
+        account: &Account,
+        excuse: Option<&Unenrolled>,
+    ) -> Result<Enrolled, Stop> {
+        // Before a person scans anything: what could fail afterwards and can be known now.
+        drop(self.keyring()?);
+        self.debug("enrolling");
+        let label = Label::parse(LABEL).map_err(EnrolmentError::from)?;
+        let draft =
+            Draft::generate(label, Parameters::EVERY_APP, &mut Kernel).map_err(EnrolmentError::from)?;
+        let confirmed = self.confirmed(pamh, draft, account, excuse)?;
+        let prepared = self.prepared(account, confirmed)?;
+        self.saved(pamh, &prepared)?;
+        self.debug("committing");
+        // Until the line about it is written, as where a code is judged.
+        self.raise_shield();
+        let entry = store.entry(&account.user, PATIENCE)?.ok_or(Stop::Busy)?;
+        match prepared.commit_at_login(entry, clock::now()?) {
+            Ok(enrolled) => Ok(enrolled),
+            Err(EnrolmentError::AlreadyEnrolled) => Err(Unfinished::Meanwhile.into()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Shows the card until a code of it is typed.
+    fn confirmed(
+        &self,
+        pamh: &PamHandle,
+        mut draft: Draft,
+        account: &Account,
+        excuse: Option<&Unenrolled>,
+    ) -> Result<Confirmed, Stop> {
+        let issuer = issuer();
+        let card = Card::of(&draft, &issuer, account);
+        tell(pamh, &texts::opening(&card, &issuer, account, excuse))?;
+        let (mut codes, mut repeats) = (CODES, REPEATS);
+        loop {
+            let typed = self.answer(pamh, &texts::code_prompt(excuse))?;
+            match typed.as_bytes().trim_ascii() {
+                b"" => return Err(Unfinished::Cancelled.into()),
+                shown @ (b"ascii" | b"uri") => {
+                    repeats = repeats.checked_sub(1).ok_or(Unfinished::Cancelled)?;
+                    let once_more =
+                        if shown == b"uri" { texts::uri(&card) } else { texts::qr(&card, Drawing::Ascii) };
+                    tell(pamh, &once_more)?;
+                }
+                code => {
+                    codes = codes.saturating_sub(1);
+                    match draft.confirm(code, clock::now()?) {
+                        Ok(confirmed) => return Ok(confirmed),
+                        Err((_, why)) if codes == 0 => return Err(Unfinished::NotConfirmed(why).into()),
+                        Err((back, why)) => {
+                            draft = back;
+                            say(pamh, PAM_ERROR_MSG, &texts::not_confirmed(why, codes))?;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn prepared(&self, account: &Account, confirmed: Confirmed) -> Result<Prepared, Stop> {
+        let keyring = self.keyring()?;
+        let now = clock::now()?;
+        let created = Created::at(now.realtime).ok_or(Broken::ClockBeyond)?;
+        let mut desk = Desk { keyring: &keyring, entropy: &mut Kernel, created, now };
+        Ok(prepare(account, &[confirmed], self.config.recovery_codes, &mut desk)?)
+    }
+
+    /// Shows the recovery codes until it is said that they are saved.
+    fn saved(&self, pamh: &PamHandle, prepared: &Prepared) -> Result<(), Stop> {
+        tell(pamh, &texts::recovery_codes(prepared.recovery_codes()))?;
+        for _ in 0..REPEATS {
+            let typed = self.answer(pamh, texts::SAVED_PROMPT)?;
+            match typed.as_bytes().trim_ascii() {
+                b"" => break,
+                yes if yes.eq_ignore_ascii_case(b"yes") => return Ok(()),
+                _ => {}
+            }
+        }
+        Err(Unfinished::Cancelled.into())
+    }
+
+    /// Shown while it is typed: the card is on the same screen, and the code is used up by it.
+    fn answer(&self, pamh: &PamHandle, prompt: &str) -> Result<SecretBytes, Stop> {
+        let asked = Instant::now();
+        let typed = ask(pamh, PAM_PROMPT_ECHO_ON, prompt).ok_or(Unfinished::Conversation)?;
+        if asked.elapsed() > Duration::from_secs(self.config.answer_within.0) {
+            return Err(Unfinished::Late.into());
+        }
+        Ok(typed)
+    }
+}
+
+/// The card and the codes are shown also where `quiet` is set: without them there is no enrolment.
+fn tell(pamh: &PamHandle, text: &Secret) -> Result<(), Stop> {
+    Ok(conversation::say(pamh, PAM_TEXT_INFO, text).map_err(|_| Unfinished::Conversation)?)
+}
+
+fn say(pamh: &PamHandle, style: pam::constants::PamMessageStyle, text: &str) -> Result<(), Stop> {
+    let text = Secret::new(text.as_bytes().to_vec());
+    Ok(conversation::say(pamh, style, &text).map_err(|_| Unfinished::Conversation)?)
+}
+
+/// The name of this machine, as at the desk.
+fn issuer() -> Issuer {
+    let host = nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned());
+    host.ok().and_then(|host| Issuer::parse(&host).ok()).unwrap_or_else(Issuer::nameless)
+}
+
+/// Random bytes from getrandom(2).
+struct Kernel;
+
+impl Entropy for Kernel {
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
+        getrandom::fill(bytes).map_err(|_| NoEntropy)
+    }
+}

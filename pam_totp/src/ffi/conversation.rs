@@ -1,0 +1,192 @@
+//! A text that holds a secret, said through the application. `Conv::send` of pam-bindings would do, but leaves a copy of
+//! the text behind; this one wipes it.
+
+use pam::constants::PamMessageStyle;
+use pam::items::ItemType;
+use pam::module::PamHandle;
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ptr;
+use totp_core::secret::Secret;
+use zeroize::Zeroize;
+
+/// The application did not take the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unsaid;
+
+/// Says `text` in `style`, one that wants no answer. What the application makes of the text is its own affair; nothing of
+/// it is left here.
+pub(crate) fn say(pamh: &PamHandle, style: PamMessageStyle, text: &Secret) -> Result<(), Unsaid> {
+    let mut item: *const c_void = ptr::null();
+    // SAFETY: the handle is libpam's, alive for this call; for PAM_CONV libpam promises null or a `struct pam_conv` of its
+    // own (pam_get_item(3)), and writes nothing but that pointer.
+    let code = unsafe { pam_get_item(pamh, ItemType::Conv as c_int, &raw mut item) };
+    if code != PAM_SUCCESS || item.is_null() {
+        return Err(Unsaid);
+    }
+    // SAFETY: not null, so it is libpam's as above, laid out as pam_conv(3) has it, and lives until the item is set anew,
+    // which nobody does during this call.
+    let conversation = unsafe { &*item.cast::<Conversation>() };
+    conversation.say(style, text)
+}
+
+/// `struct pam_conv` (pam_conv(3)).
+#[repr(C)]
+struct Conversation {
+    converse: Option<Converse>,
+    data: *mut c_void,
+}
+
+type Converse = unsafe extern "C" fn(c_int, *mut *const Message, *mut *mut Response, *mut c_void) -> c_int;
+
+/// `struct pam_message`.
+#[repr(C)]
+struct Message {
+    style: c_int,
+    text: *const c_char,
+}
+
+/// `struct pam_response`.
+#[repr(C)]
+struct Response {
+    text: *mut c_char,
+    unused: c_int,
+}
+
+impl Conversation {
+    fn say(&self, style: PamMessageStyle, text: &Secret) -> Result<(), Unsaid> {
+        let converse = self.converse.ok_or(Unsaid)?;
+        // As long as it will be with its end, so that it does not grow and leave a copy behind; wiped when it is dropped.
+        let mut terminated = Vec::with_capacity(text.expose().len().saturating_add(1));
+        terminated.extend(text.expose());
+        terminated.push(0);
+        let terminated = Secret::new(terminated);
+        let words = CStr::from_bytes_with_nul(terminated.expose()).map_err(|_| Unsaid)?;
+        let message = Message { style, text: words.as_ptr() };
+        let mut messages = &raw const message;
+        let mut responses: *mut Response = ptr::null_mut();
+        // SAFETY: the application promises a function of this type and data that belongs to it (pam_conv(3)); one message,
+        // which lives for the call with a text that ends with a null byte.
+        let code = unsafe { converse(1, &raw mut messages, &raw mut responses, self.data) };
+        // On an error there is nothing to free (pam_conv(3)); a null array is a lie (CVE-2021-31924).
+        if code != PAM_SUCCESS || responses.is_null() {
+            return Err(Unsaid);
+        }
+        // SAFETY: not null, so the application made it for one message, and it is ours to read and to free.
+        let answer = unsafe { (*responses).text };
+        if !answer.is_null() {
+            // Nobody asked, so this may be anything that somebody typed.
+            // SAFETY: not null, so it is a string that ends with a null byte and is ours (pam_conv(3)).
+            let length = unsafe { CStr::from_ptr(answer) }.to_bytes().len();
+            // SAFETY: as long as was just counted, and nobody else has it.
+            unsafe { std::slice::from_raw_parts_mut(answer.cast::<u8>(), length) }.zeroize();
+            // SAFETY: pam_conv(3): the application allocated it with malloc(3), and the caller frees it.
+            unsafe { free(answer.cast()) };
+        }
+        // SAFETY: as above, and nothing of it is used any more.
+        unsafe { free(responses.cast()) };
+        Ok(())
+    }
+}
+
+const PAM_SUCCESS: c_int = 0;
+
+#[link(name = "pam")]
+unsafe extern "C" {
+    fn pam_get_item(pamh: *const PamHandle, item_type: c_int, item: *mut *const c_void) -> c_int;
+}
+
+unsafe extern "C" {
+    fn free(memory: *mut c_void);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pam::constants::PAM_TEXT_INFO;
+
+    unsafe extern "C" {
+        fn calloc(count: usize, size: usize) -> *mut c_void;
+    }
+
+    /// Styles and texts.
+    type Heard = Vec<(c_int, Vec<u8>)>;
+
+    /// What the application was told, and how it behaves.
+    struct Application {
+        heard: Heard,
+        behaviour: Behaviour,
+    }
+
+    #[derive(Clone, Copy)]
+    enum Behaviour {
+        Listens,
+        Answers,
+        NullArray,
+        Fails,
+    }
+
+    unsafe extern "C" fn converse(
+        count: c_int,
+        messages: *mut *const Message,
+        responses: *mut *mut Response,
+        data: *mut c_void,
+    ) -> c_int {
+        assert_eq!(count, 1);
+        // SAFETY: the data that `heard_by` passed, which it does not touch during the call.
+        let application = unsafe { &mut *data.cast::<Application>() };
+        // SAFETY: `say` passes a pointer to one message that lives for the call.
+        let message = unsafe { &**messages };
+        // SAFETY: `say` ends its text with a null byte.
+        let text = unsafe { CStr::from_ptr(message.text) };
+        application.heard.push((message.style, text.to_bytes().to_vec()));
+        match application.behaviour {
+            Behaviour::Fails => return 19,
+            Behaviour::NullArray => return PAM_SUCCESS,
+            Behaviour::Listens | Behaviour::Answers => {}
+        }
+        // SAFETY: calloc(3) has no preconditions.
+        let array = unsafe { calloc(1, size_of::<Response>()) }.cast::<Response>();
+        assert!(!array.is_null());
+        if matches!(application.behaviour, Behaviour::Answers) {
+            // SAFETY: calloc(3) has no preconditions.
+            let answer = unsafe { calloc(2, 1) }.cast::<c_char>();
+            // SAFETY: the first of two bytes, so that it is a string of one.
+            unsafe { answer.write(65) };
+            // SAFETY: the array has this one element, and it is zeroed.
+            unsafe { (*array).text = answer };
+        }
+        // SAFETY: where `say` wants the array.
+        unsafe { *responses = array };
+        PAM_SUCCESS
+    }
+
+    fn heard_by(behaviour: Behaviour, text: &[u8]) -> (Result<(), Unsaid>, Heard) {
+        let mut application = Application { heard: Vec::new(), behaviour };
+        let conversation =
+            Conversation { converse: Some(converse), data: ptr::from_mut(&mut application).cast() };
+        let said = conversation.say(PAM_TEXT_INFO, &Secret::new(text.to_vec()));
+        (said, application.heard)
+    }
+
+    #[test]
+    fn the_text_arrives_whole_also_where_the_application_answers_unasked() {
+        for behaviour in [Behaviour::Listens, Behaviour::Answers] {
+            let heard = vec![(PAM_TEXT_INFO, b"manual key: ABCD".to_vec())];
+            assert_eq!(heard_by(behaviour, b"manual key: ABCD"), (Ok(()), heard));
+        }
+    }
+
+    #[test]
+    fn an_application_that_does_not_take_it_is_trouble() {
+        for behaviour in [Behaviour::NullArray, Behaviour::Fails] {
+            assert_eq!(heard_by(behaviour, b"key").0, Err(Unsaid));
+        }
+        let deaf = Conversation { converse: None, data: ptr::null_mut() };
+        assert_eq!(deaf.say(PAM_TEXT_INFO, &Secret::new(b"key".to_vec())), Err(Unsaid));
+    }
+
+    #[test]
+    fn half_a_text_is_not_said() {
+        assert_eq!(heard_by(Behaviour::Listens, b"a\0b"), (Err(Unsaid), Vec::new()));
+    }
+}
