@@ -1,0 +1,470 @@
+//! `enroll_at_login`: the login itself enrols, in its own conversation; whoever leaves before its end has changed nothing.
+
+#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
+
+use acceptance::authenticator::{Authenticator, MANUAL_KEY, shown_key};
+use acceptance::clock::THEN;
+use acceptance::desk;
+use acceptance::files::Files;
+use acceptance::login::{Answer, Login, Outcome, PamCode};
+use acceptance::qr;
+use acceptance::scene::{Builder, Scene, users_file};
+use acceptance::stand::Stand;
+use acceptance::strace;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+#[test]
+fn a_login_enrols_and_lets_in_and_the_next_one_asks_for_the_next_code() {
+    let scene = door("").build();
+    let outcome = enrols(&scene).run();
+    assert_eq!(outcome.code, PamCode::SUCCESS, "{outcome:?}");
+    let events = scene.journal.events();
+    let [event] = events.as_slice() else { panic!("one line for one login: {events:?}") };
+    let fields = ["event", "user", "way", "method", "authenticator", "recovery_codes"];
+    let fields = fields.map(|key| event.field(key));
+    assert_eq!(fields, ["enrolled", "alice", "at_login", "totp", "phone", "10"], "{event:?}");
+    let next = scene.login("alice").types(phone(&outcome).code_at(THEN + 30)).at(THEN + 30).run();
+    assert_eq!((next.code, next.asked()), (PamCode::SUCCESS, vec!["Verification code: "]));
+}
+
+#[test]
+fn the_code_that_confirmed_counts_as_a_fresh_one_in_its_session() {
+    let scene = door("[fresh]\nfor = \"15m\"").build();
+    assert_eq!(enrols(&scene).code(), PamCode::SUCCESS);
+    let outcome = scene.login("alice").at(THEN + 5).run();
+    assert_eq!((outcome.code, outcome.prompts.len()), (PamCode::SUCCESS, 0), "{outcome:?}");
+    assert_eq!(scene.journal.last().field("method"), "fresh");
+}
+
+#[test]
+fn the_code_that_confirmed_is_used_up() {
+    let scene = door("").build();
+    let phone = phone(&enrols(&scene).run());
+    let again = scene.login("alice").types(phone.code_at(THEN)).at(THEN);
+    assert_eq!(again.code(), PamCode::AUTH_ERR);
+    assert_eq!(scene.journal.last().what(), "refused replayed");
+}
+
+#[test]
+fn each_recovery_code_that_was_shown_lets_in() {
+    let scene = door("").build();
+    let outcome = enrols(&scene).run();
+    let codes = desk::recovery_codes(&said(&outcome));
+    assert_eq!(codes.len(), 10, "{codes:?}");
+    for code in codes {
+        assert_eq!(scene.login("alice").types(&code).at(THEN).code(), PamCode::SUCCESS, "{code}");
+        assert_eq!(scene.login("alice").types(&code).at(THEN).code(), PamCode::AUTH_ERR, "{code}");
+    }
+}
+
+#[test]
+fn account_issuer_and_a_qr_code_that_says_the_same_as_the_key_are_shown_without_control_characters() {
+    let scene = door("").build();
+    let outcome = scene.login("alice").types("uri").types("").at(THEN).run();
+    let said = said(&outcome);
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    assert!(said.contains("account: alice\n") && said.contains(&format!("issuer: {host}")), "{said}");
+    let uri = said.split_once("uri: ").unwrap().1.lines().next().unwrap();
+    assert_eq!(qr::read_uncoloured(&said).unwrap(), uri);
+    let key: String = key(&outcome).split(' ').collect();
+    assert!(uri.contains(&format!("secret={key}&")), "{uri} {key}");
+    assert!(said.chars().all(|c| c == '\n' || !c.is_control()), "{said:?}");
+}
+
+#[test]
+fn the_manual_key_is_shown_in_groups_of_four() {
+    let scene = door("").build();
+    let outcome = scene.login("alice").types("").at(THEN).run();
+    assert!(key(&outcome).split(' ').all(|group| group.len() == 4), "{}", key(&outcome));
+}
+
+#[test]
+fn ascii_shows_the_qr_code_once_more_for_those_who_see_no_blocks() {
+    let scene = door("").build();
+    let outcome = scene.login("alice").types("ascii").types("uri").types("").at(THEN).run();
+    let texts: Vec<&str> = outcome.prompts.iter().map(|prompt| prompt.text.as_str()).collect();
+    let ascii = texts.iter().find(|text| text.contains("##")).expect("no such QR code");
+    assert!(ascii.is_ascii());
+    let uri = texts.iter().find_map(|text| text.strip_prefix("uri: ")).expect("no URI");
+    assert_eq!(qr::read_uncoloured(ascii).unwrap(), uri);
+}
+
+#[test]
+fn to_see_the_card_again_is_not_one_of_the_five_tries() {
+    let scene = door("").build();
+    let mut login = scene.login("alice").at(THEN);
+    for text in ["uri", "1", "ascii", "2", "uri", "3", "ascii", "4", "uri"] {
+        login = login.types(text);
+    }
+    let outcome = login.answers_with(Answer::CodeOfTheShownKey(0)).types("yes").run();
+    assert_eq!(outcome.code, PamCode::SUCCESS, "{outcome:?}");
+}
+
+#[test]
+fn a_card_is_not_shown_for_ever() {
+    let scene = door("").build();
+    let login = (0..50).fold(scene.login("alice").at(THEN), |login, _| login.types("uri"));
+    let outcome = login.run();
+    assert_eq!(outcome.code, PamCode::AUTH_ERR);
+    assert!(outcome.asked().len() < 20, "{}", outcome.asked().len());
+}
+
+#[test]
+fn five_codes_are_tried_and_no_more() {
+    let scene = door("").build();
+    let before = scene.stored();
+    let mut login = scene.login("alice").at(THEN);
+    for steps in [-40, -41, -42, -43, -44] {
+        login = login.answers_with(Answer::CodeOfTheShownKey(steps));
+    }
+    let outcome = login.answers_with(Answer::CodeOfTheShownKey(0)).types("yes").run();
+    assert_eq!((outcome.code, outcome.asked().len()), (PamCode::AUTH_ERR, 5), "{outcome:?}");
+    let event = scene.journal.last();
+    assert!(["refused wrong", "refused clock_off"].contains(&event.what().as_str()), "{event:?}");
+    before.assert_unchanged(&scene.state());
+}
+
+#[test]
+fn a_right_code_may_follow_wrong_ones() {
+    let scene = door("").build();
+    let login = scene.login("alice").at(THEN).types("hello").answers_with(Answer::CodeOfTheShownKey(-40));
+    let outcome = login.answers_with(Answer::CodeOfTheShownKey(0)).types("yes").run();
+    assert_eq!(outcome.code, PamCode::SUCCESS, "{outcome:?}");
+}
+
+#[test]
+fn a_code_of_another_time_tells_that_a_clock_is_off() {
+    let scene = door("").build();
+    let mut login = scene.login("alice").at(THEN);
+    for _ in 0..5 {
+        login = login.answers_with(Answer::CodeOfTheShownKey(4));
+    }
+    assert_eq!(login.code(), PamCode::AUTH_ERR);
+    let event = scene.journal.last();
+    assert_eq!((event.what().as_str(), event.field("steps")), ("refused clock_off", "+4"), "{event:?}");
+}
+
+#[test]
+fn each_enrolment_has_a_key_of_its_own() {
+    let scene = door("").build();
+    let keys: BTreeSet<String> =
+        (0..3).map(|_| key(&scene.login("alice").types("").at(THEN).run())).collect();
+    assert_eq!(keys.len(), 3);
+}
+
+#[test]
+fn whoever_cancels_is_not_enrolled_and_refused() {
+    for login in CANCELLATIONS {
+        let scene = door("").build();
+        let before = scene.stored();
+        assert_eq!(login(scene.login("alice").at(THEN)).code(), PamCode::AUTH_ERR);
+        let event = scene.journal.last();
+        assert_eq!((event.what().as_str(), event.field("way")), ("refused cancelled", "at_login"));
+        before.assert_unchanged(&scene.state());
+    }
+}
+
+#[test]
+fn whoever_cancels_before_the_day_is_let_past_with_a_reminder() {
+    for login in CANCELLATIONS {
+        let scene = door("enroll_by = 2033-05-20").build();
+        let before = scene.stored();
+        let outcome = login(witness(&scene).at(THEN)).run();
+        assert_eq!(outcome.code, PamCode::SUCCESS, "{outcome:?}");
+        assert!(outcome.prompts.last().unwrap().text.contains("2 days are left"), "{outcome:?}");
+        let event = scene.journal.last();
+        let fields = ["event", "method", "reason", "days_left"].map(|key| event.field(key));
+        assert_eq!(fields, ["accepted", "exempt", "not_enrolled", "2"], "{event:?}");
+        before.assert_unchanged(&scene.state());
+    }
+}
+
+#[test]
+fn whoever_cancels_after_the_day_is_refused() {
+    for login in CANCELLATIONS {
+        let scene = door("enroll_by = 2033-05-01").build();
+        assert_eq!(login(witness(&scene).at(THEN)).code(), PamCode::AUTH_ERR);
+        assert_eq!(scene.journal.last().what(), "refused cancelled");
+    }
+}
+
+#[test]
+fn nullok_lets_past_who_cancels() {
+    let scene = door("").arguments("after_first_factor nullok").build();
+    assert_eq!(witness_of(&scene, "nullok").types("").at(THEN).code(), PamCode::SUCCESS);
+    assert_eq!(scene.journal.last().what(), "accepted not_enrolled");
+}
+
+#[test]
+fn whoever_enrols_before_the_day_is_enrolled() {
+    let scene = door("enroll_by = 2033-05-20").build();
+    assert_eq!(enrols(&scene).code(), PamCode::SUCCESS);
+    assert_eq!(scene.login("alice").types("").at(THEN).code(), PamCode::AUTH_ERR, "asked from then on");
+}
+
+#[test]
+fn a_conversation_that_fails_enrols_nobody_and_lets_nobody_past() {
+    for answer in [Answer::NullReply, Answer::NullArray, Answer::Fails] {
+        for answered in 0..2 {
+            let scene = door("enroll_by = 2033-05-20").build();
+            let before = scene.stored();
+            let mut login = witness(&scene).at(THEN);
+            if answered == 1 {
+                login = login.answers_with(Answer::CodeOfTheShownKey(0));
+            }
+            assert_eq!(login.answers_with(answer.clone()).code(), PamCode::CONV_ERR, "{answer:?}");
+            assert_eq!(scene.journal.last().what(), "refused conversation");
+            before.assert_unchanged(&scene.state());
+        }
+    }
+}
+
+#[test]
+fn a_late_answer_enrols_nobody_and_lets_nobody_past() {
+    let scene = door("enroll_by = 2033-05-20\n[totp]\nanswer_within = \"1s\"").build();
+    let before = scene.stored();
+    let mut login = witness(&scene).at(THEN).answers_with(Answer::CodeOfTheShownKey(0)).types("yes");
+    login.pause_ms = 1200;
+    assert_eq!(login.code(), PamCode::AUTH_ERR);
+    assert_eq!(scene.journal.last().what(), "refused late");
+    before.assert_unchanged(&scene.state());
+}
+
+#[test]
+fn the_time_to_answer_is_that_of_each_answer() {
+    let scene = door("[totp]\nanswer_within = \"3s\"").build();
+    let mut login = scene.login("alice").at(THEN).types("uri").types("uri");
+    login = login.answers_with(Answer::CodeOfTheShownKey(0)).types("yes");
+    login.pause_ms = 1000;
+    assert_eq!(login.code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn whoever_was_enrolled_elsewhere_meanwhile_stays_enrolled_by_that() {
+    let mut scene = door("").build();
+    let at_prompt = enrols(&scene).hold();
+    // No lock is held while a person thinks: the desk is not kept waiting.
+    import(&mut scene);
+    let outcome = at_prompt.release().outcome().unwrap();
+    assert_eq!(outcome.code, PamCode::AUTH_ERR, "{outcome:?}");
+    assert_eq!(scene.journal.last().what(), "refused changed_meanwhile");
+    assert_eq!(scene.login_with_code_at("alice", THEN + 60).code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn nobody_cancels_their_way_past_an_enrolment_that_was_made_meanwhile() {
+    let mut scene = door("enroll_by = 2033-05-20").build();
+    let at_prompt = witness(&scene).at(THEN).types("").hold();
+    import(&mut scene);
+    let outcome = at_prompt.release().outcome().unwrap();
+    assert_eq!(outcome.code, PamCode::AUTH_ERR, "{outcome:?}");
+    assert_eq!(scene.journal.last().what(), "refused changed_meanwhile");
+}
+
+#[test]
+fn a_login_that_is_killed_at_a_prompt_has_enrolled_nobody() {
+    let scene = door("").build();
+    let before = scene.stored();
+    enrols(&scene).hold().kill();
+    before.assert_unchanged(&scene.state());
+    assert_eq!(enrols(&scene).code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn an_enrolment_that_is_killed_at_any_call_is_whole_or_none() {
+    let scene = rules("").build();
+    let login = person(scene.login(USER).at(THEN));
+    let stand = Stand::of(&scene);
+    let mut points = strace::record_login(&login, &paths(&scene));
+    // Not the last call of all: the phone of this person is a process as well, and has one.
+    points.extend(strace::ending().into_iter().filter(|point| point.name == "sendto"));
+    let mut enrolled = BTreeSet::new();
+    for point in points {
+        stand.put_back();
+        let told = strace::login_killed_at(&login, &point);
+        let status = scene.desk(&["--json", "status", USER]).status;
+        assert!([0, NOT_ENROLLED].contains(&status), "status {status}: {point:?}");
+        enrolled.insert(status == 0);
+        if let Some(outcome) = told {
+            assert_eq!((outcome.code, status), (PamCode::SUCCESS, 0), "let in and not enrolled: {point:?}");
+        }
+        if status == NOT_ENROLLED {
+            let names = scene.stored().names();
+            let left = names.iter().filter(|name| !name.starts_with(".new."));
+            assert!(left.clone().all(|name| name == USER), "left behind: {names:?} {point:?}");
+            assert_eq!(login.clone().code(), PamCode::SUCCESS, "cannot enrol any more: {point:?}");
+        }
+    }
+    assert_eq!(enrolled, BTreeSet::from([false, true]));
+}
+
+#[test]
+fn an_enrolment_of_which_any_call_fails_lets_nobody_in_who_is_not_enrolled() {
+    let scene = rules("enroll_by = 2033-05-20").build();
+    let login = person(scene.login(USER).at(THEN));
+    let stand = Stand::of(&scene);
+    let points = strace::record_login(&login, &paths(&scene));
+    let mut codes = BTreeSet::new();
+    for (point, error) in points.iter().zip(["EIO", "ENOSPC", "EROFS", "EACCES"].iter().cycle()) {
+        stand.put_back();
+        let outcome = strace::login_failing_at(&login, point, error);
+        codes.insert(outcome.code);
+        let status = scene.desk(&["--json", "status", USER]).status;
+        assert!([0, NOT_ENROLLED].contains(&status), "status {status}: {error} {point:?}");
+        // libpam's word for a stack in which everybody ignores.
+        assert_ne!(outcome.code, PamCode::PERM_DENIED, "trouble was taken for leave: {error} {point:?}");
+        if outcome.code == PamCode::SUCCESS {
+            assert_eq!(status, 0, "let in and not enrolled: {error} {point:?}");
+        } else {
+            assert_eq!(scene.journal.last().field("event"), "error", "{error} {point:?}");
+        }
+    }
+    assert!(codes.contains(&PamCode::SYSTEM_ERR), "{codes:?}");
+}
+
+#[test]
+fn nothing_secret_is_in_the_log_or_in_clear_on_the_disk() {
+    let scene = door("").arguments("after_first_factor debug").build();
+    let outcome = enrols(&scene).run();
+    let (log, stored) = (scene.journal.lines().concat(), scene.stored());
+    let key: String = key(&outcome).split(' ').collect();
+    let codes = desk::recovery_codes(&said(&outcome));
+    assert!(!codes.is_empty());
+    for secret in codes.iter().chain([&key, &phone(&outcome).code_at(THEN)]) {
+        assert!(!log.contains(secret.as_str()) && !stored.hold(secret.as_bytes()), "{secret}:\n{log}");
+    }
+    assert!(!stored.hold(&phone(&outcome).secret));
+}
+
+#[test]
+fn nobody_is_enrolled_of_whom_no_first_factor_is_known() {
+    let scene = door("").arguments("").build();
+    assert_is_asked_as_everybody(&scene, &scene.login("alice").types("123456").run());
+}
+
+#[test]
+fn nobody_is_enrolled_where_nothing_may_be_said() {
+    let scene = door("").build();
+    let mut login = scene.login("alice").types("123456").at(THEN);
+    login.silent = true;
+    assert_is_asked_as_everybody(&scene, &login.run());
+}
+
+#[test]
+fn nobody_is_enrolled_where_nobody_may_be_asked() {
+    let scene = door("").arguments("after_first_factor use_first_pass").build();
+    let outcome = scene.login("alice").at(THEN).run();
+    assert_eq!((outcome.code, outcome.asked().len()), (PamCode::AUTH_ERR, 0), "{outcome:?}");
+    assert!(!said(&outcome).contains(MANUAL_KEY));
+}
+
+#[test]
+fn nobody_is_enrolled_whom_the_system_does_not_know() {
+    let scene = door("").build();
+    assert_is_asked_as_everybody(&scene, &scene.login("no-account").types("123456").at(THEN).run());
+}
+
+#[test]
+fn nobody_is_enrolled_unless_the_configuration_says_so() {
+    let scene = Scene::builder().arguments("after_first_factor").account("alice").build();
+    assert_is_asked_as_everybody(&scene, &scene.login("alice").types("123456").at(THEN).run());
+}
+
+#[test]
+fn nobody_scans_anything_where_no_key_could_be_sealed() {
+    let scene = door("enroll_by = 2033-05-20").build();
+    fs::remove_file(scene.keyring()).unwrap();
+    let outcome = witness(&scene).at(THEN).types("").run();
+    assert_eq!((outcome.code, outcome.prompts.len()), (PamCode::SYSTEM_ERR, 0), "{outcome:?}");
+    assert_eq!(scene.journal.last().field("event"), "error");
+}
+
+#[test]
+fn whoever_is_enrolled_is_asked_for_a_code_and_nothing_else() {
+    let scene = rules("").account("alice").enrolled("alice").build();
+    let outcome = scene.login_with_code_at("alice", THEN).run();
+    assert_eq!((outcome.code, outcome.prompts.len()), (PamCode::SUCCESS, 1), "{outcome:?}");
+}
+
+/// An account of every Debian: strace follows no login into a machine of its own.
+const USER: &str = "daemon";
+/// The exit status of the desk for somebody who is not enrolled.
+const NOT_ENROLLED: i32 = 3;
+
+/// The configuration, with more in its table `[require]` and after it.
+fn rules(more: &str) -> Builder {
+    Scene::builder()
+        .config(&format!("[require]\nenroll_at_login = true\n{more}"))
+        .arguments("after_first_factor")
+}
+
+fn door(more: &str) -> Builder {
+    rules(more).account("alice")
+}
+
+/// Alice, who scans, types the code, and saves the recovery codes.
+fn enrols(scene: &Scene) -> Login {
+    person(scene.login("alice").at(THEN))
+}
+
+/// What such a login reads and writes.
+fn paths(scene: &Scene) -> Vec<PathBuf> {
+    let mut paths = strace::stored(scene, USER);
+    paths.push(scene.state().join("credentials").join(format!(".new.{USER}")));
+    paths
+}
+
+fn person(login: Login) -> Login {
+    login.answers_with(Answer::CodeOfTheShownKey(0)).types("yes")
+}
+
+/// Alice at a stack that tells `PAM_IGNORE` of the module, as success, from all else; libpam makes a refusal of a stack in
+/// which everybody ignores. An enrolment is a refusal there.
+fn witness(scene: &Scene) -> Login {
+    witness_of(scene, "")
+}
+
+fn witness_of(scene: &Scene, arguments: &str) -> Login {
+    let line = scene.module(&format!("after_first_factor {arguments}"));
+    let line = line.replacen("required", "[ignore=1 default=bad]", 1);
+    scene.service("witness", &format!("{line}\nauth requisite pam_deny.so\nauth required pam_permit.so"));
+    scene.login_at("witness", "alice")
+}
+
+/// Every place at which one can leave.
+const CANCELLATIONS: [fn(Login) -> Login; 4] = [
+    |login| login.types(""),
+    |login| login.types("hello").types(" "),
+    |login| login.answers_with(Answer::CodeOfTheShownKey(0)).types(""),
+    |login| (0..20).fold(login.answers_with(Answer::CodeOfTheShownKey(0)), |login, _| login.types("no")),
+];
+
+/// Everything that was said and asked.
+fn said(outcome: &Outcome) -> String {
+    outcome.prompts.iter().map(|prompt| format!("{}\n", prompt.text)).collect()
+}
+
+fn key(outcome: &Outcome) -> String {
+    shown_key(&said(outcome)).to_owned()
+}
+
+fn phone(outcome: &Outcome) -> Authenticator {
+    Authenticator::shown(&said(outcome))
+}
+
+/// Enrols alice at the desk.
+fn import(scene: &mut Scene) {
+    let phone = ("alice".to_owned(), Authenticator::random());
+    let users = scene.write("users.oath", &users_file(std::slice::from_ref(&phone)));
+    scene.desk(&["--json", "import", "oath", users.to_str().unwrap()]).assert_done();
+    scene.note("alice", phone.1);
+}
+
+fn assert_is_asked_as_everybody(scene: &Scene, outcome: &Outcome) {
+    assert_eq!(outcome.code, PamCode::AUTH_ERR, "{outcome:?}");
+    assert_eq!(outcome.asked(), ["Verification code: "], "{outcome:?}");
+    assert!(!said(outcome).contains(MANUAL_KEY), "{outcome:?}");
+    assert!(Files::below(&scene.state()).names().is_empty());
+}
