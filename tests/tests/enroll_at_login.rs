@@ -283,13 +283,10 @@ fn an_enrolment_that_is_killed_at_any_call_is_whole_or_none() {
     let mut enrolled = BTreeSet::new();
     for point in points {
         stand.put_back();
-        let told = strace::login_killed_at(&login, &point);
+        assert!(strace::login_killed_at(&login, &point).is_none(), "it had come to its end: {point:?}");
         let status = scene.desk(&["--json", "status", USER]).status;
         assert!([0, NOT_ENROLLED].contains(&status), "status {status}: {point:?}");
         enrolled.insert(status == 0);
-        if let Some(outcome) = told {
-            assert_eq!((outcome.code, status), (PamCode::SUCCESS, 0), "let in and not enrolled: {point:?}");
-        }
         if status == NOT_ENROLLED {
             let names = scene.stored().names();
             let left = names.iter().filter(|name| !name.starts_with(".new."));
