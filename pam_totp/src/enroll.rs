@@ -20,7 +20,8 @@ use pam::module::PamHandle;
 use pam::secret::SecretBytes;
 use std::time::{Duration, Instant};
 use totp_card::{Card, Drawing, Issuer};
-use totp_core::credential::{Created, Label};
+use totp_core::created::Created;
+use totp_core::credential::Label;
 use totp_core::draft::{Confirmed, Draft, NotConfirmed};
 use totp_core::enrolment::{Desk, Enrolled, EnrolmentError, Prepared, prepare};
 use totp_core::login::{Account, Reason};
@@ -47,7 +48,7 @@ pub(crate) enum Unfinished {
     Late,
     /// The conversation gave no answer, or took no text.
     Conversation,
-    /// Somebody else enrolled the account, or it may no longer be enrolled here.
+    /// Somebody else enrolled the account, or it may no longer be enrolled here, or the keys were rotated.
     Meanwhile,
 }
 
@@ -110,6 +111,7 @@ impl Login<'_> {
     ) -> Result<Enrolled, Stop> {
         // Before a person scans anything: what could fail afterwards and can be known now.
         drop(self.keyring()?);
+        store.prepare()?;
         self.debug("enrolling");
         let label = Label::parse(LABEL).map_err(EnrolmentError::from)?;
         let draft =
@@ -120,6 +122,10 @@ impl Login<'_> {
         self.debug("committing");
         // Until the line about it is written, as where a code is judged.
         self.raise_shield();
+        let _turn = store.turn_to_seal(PATIENCE)?.ok_or(Stop::Busy)?;
+        if !prepared.is_sealed_with(&self.keyring()?) {
+            return Err(Unfinished::Meanwhile.into());
+        }
         let entry = store.entry(&account.user, PATIENCE)?.ok_or(Stop::Busy)?;
         match prepared.commit_at_login(entry, clock::now()?) {
             Ok(enrolled) => Ok(enrolled),

@@ -143,6 +143,13 @@ impl Prepared {
         &self.codes
     }
 
+    /// Whether the active key of `keyring` sealed all of it. Looked at in a turn to seal ([`crate::store::turn`]), which is
+    /// kept until the commit: a key that was replaced while a person thought may be gone soon.
+    #[must_use]
+    pub fn is_sealed_with(&self, keyring: &Keyring) -> bool {
+        self.credential.keys().all(|key| key == keyring.active())
+    }
+
     /// Puts it in place over what was `permitted` to be replaced; returns the recovery codes.
     ///
     /// # Errors

@@ -82,6 +82,7 @@ fn facts(desk: &Desk, policy: &Policy, account: &Account, asked: &Explain) -> Re
         address,
         security_key: asked.security_key,
         introduced: asked.key.is_some() || asked.security_key || asked.after_first_factor,
+        may_converse: true,
         enrolled: Some(held.is_some()),
         since_code: asked.since_code,
         remembered,

@@ -4,9 +4,9 @@ use super::StoreError;
 use crate::secret::Secret;
 use nix::dir::{self, Dir};
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, RenameFlags, open, openat, renameat, renameat2};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, RenameFlags, open, openat, renameat, renameat2};
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat};
-use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, fsync, mkdir, read, syncfs, unlinkat};
+use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, fchownat, fsync, mkdir, read, syncfs, unlinkat};
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
@@ -219,13 +219,24 @@ pub fn create_document(file: &Path, text: &Secret) -> Result<bool, StoreError> {
     named
 }
 
+/// Makes a directory of root's, also where the program runs with the group of whoever called it, as su and sudo do. Returns
+/// whether it did: one that is there stays as it is.
+pub(super) fn make_roots(path: &Path, mode: Mode) -> Result<bool, StoreError> {
+    let (uid, gid) = (Some(Uid::from_raw(0)), Some(Gid::from_raw(0)));
+    let made = match mkdir(path, mode) {
+        // Nobody but root can have put another directory in its place.
+        Ok(()) => fchownat(AT_FDCWD, path, uid, gid, AtFlags::AT_SYMLINK_NOFOLLOW).map(|()| true),
+        Err(Errno::EEXIST) => Ok(false),
+        Err(error) => Err(error),
+    };
+    made.map_err(|source| StoreError::System { file: path.to_owned(), action: "make", source })
+}
+
 /// Makes a directory that lasts through a crash; one that is there stays as it is. A crash that took the whole state
 /// away would leave everybody "not enrolled".
 pub(super) fn make_directory(path: &Path, mode: Mode) -> Result<(), StoreError> {
-    match mkdir(path, mode) {
-        Ok(()) => {}
-        Err(Errno::EEXIST) => return Ok(()),
-        Err(source) => return Err(StoreError::System { file: path.to_owned(), action: "make", source }),
+    if !make_roots(path, mode)? {
+        return Ok(());
     }
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;

@@ -1,12 +1,11 @@
 //! The stamps of accepted codes, as files under the runtime directory: gone at reboot, and root's alone.
 
 use super::StoreError;
-use super::guard::{Directory, Guard, Room, read_opened};
+use super::guard::{Directory, Guard, Room, make_roots, read_opened};
 use crate::stamp::{Process, Stamp};
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
-use nix::sys::stat::{Mode, mkdirat};
-use nix::unistd::{Gid, Uid, fchownat};
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
 use std::path::{Path, PathBuf};
 
 const STAMPS: &str = "fresh";
@@ -32,8 +31,8 @@ impl Stamps {
     /// # Errors
     /// [`StoreError`]; there is then no stamp.
     pub fn put(&self, stamp: &Stamp, is_alive: impl Fn(u32) -> bool) -> Result<(), StoreError> {
-        make(&self.runtime, Mode::from_bits_truncate(0o755))?;
-        make(&self.runtime.join(STAMPS), Mode::S_IRWXU)?;
+        make_roots(&self.runtime, Mode::from_bits_truncate(0o755))?;
+        make_roots(&self.runtime.join(STAMPS), Mode::S_IRWXU)?;
         let directory = self.directory()?;
         if stamp.leader.pid.is_multiple_of(SWEEPERS) {
             sweep(&directory, is_alive);
@@ -64,17 +63,6 @@ impl Stamps {
 /// Numbers only: nothing that anybody chose becomes a path (CVE-2014-2583).
 fn name(uid: u32, leader: Process) -> String {
     format!("{uid}.{}", leader.pid)
-}
-
-fn make(path: &Path, mode: Mode) -> Result<(), StoreError> {
-    let root = (Some(Uid::from_raw(0)), Some(Gid::from_raw(0)));
-    let made = match mkdirat(AT_FDCWD, path, mode) {
-        // sudo runs with the group of whoever called it. Nobody but root can have put another directory in its place.
-        Ok(()) => fchownat(AT_FDCWD, path, root.0, root.1, AtFlags::AT_SYMLINK_NOFOLLOW),
-        Err(Errno::EEXIST) => Ok(()),
-        Err(error) => Err(error),
-    };
-    made.map_err(|source| StoreError::System { file: path.to_owned(), action: "make", source })
 }
 
 /// Best effort: what stays opens nothing, since its process is gone.
