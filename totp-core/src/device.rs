@@ -325,9 +325,10 @@ mod tests {
 
     #[test]
     fn a_forgotten_device_leaves_first() {
-        let mut devices = vec![device(1, NOW - 86401), device(2, NOW)];
-        insert(&mut devices, device(3, NOW + 1));
+        let mut devices =
+            vec![device(1, NOW - 86401), device(2, NOW - 86399), device(3, NOW), device(4, NOW - 86400)];
+        insert(&mut devices, device(5, NOW));
         let marks: Vec<u8> = devices.iter().map(|device| device.mark.0[0]).collect();
-        assert_eq!(marks, [2, 3]);
+        assert_eq!(marks, [2, 3, 5]);
     }
 }

@@ -153,7 +153,8 @@ mod tests {
         ] {
             assert_eq!(address(text), None, "{text}");
         }
-        assert_eq!(address("::ffff:192.0.2.1"), address("192.0.2.1"));
+        let written_as_ipv4 = Some(IpAddr::from([192, 0, 2, 1]));
+        assert_eq!([address("192.0.2.1"), address("::ffff:192.0.2.1")], [written_as_ipv4; 2]);
     }
 
     proptest! {
