@@ -49,8 +49,8 @@ impl Network {
     /// Whether `address` lies in it. An IPv4 address that is written as IPv6 (RFC 4291 section 2.5.5.2) counts as IPv4.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
+        // An address of the other kind is never equal.
         leading(address.to_canonical(), self.prefix) == self.address
-            && same_kind(address.to_canonical(), self.address)
     }
 }
 
@@ -90,10 +90,6 @@ pub(crate) fn leading(address: IpAddr, prefix: u8) -> IpAddr {
 
 fn length(address: IpAddr) -> u8 {
     if address.is_ipv4() { 32 } else { 128 }
-}
-
-fn same_kind(one: IpAddr, other: IpAddr) -> bool {
-    one.is_ipv4() == other.is_ipv4()
 }
 
 #[cfg(test)]
