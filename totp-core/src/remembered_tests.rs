@@ -157,6 +157,29 @@ fn where_nobody_is_enrolled_there_is_nothing_to_forget() {
 }
 
 #[test]
+fn forgetting_nothing_writes_nothing() {
+    let scene = enrolled();
+    remembered(&scene, &LAPTOP, NOON);
+    let before = std::fs::read(scene.file("ledgers/alice")).unwrap();
+    assert_eq!(forgets(&scene, Which::Named("00000000")), 0);
+    assert_eq!(std::fs::read(scene.file("ledgers/alice")).unwrap(), before);
+}
+
+#[test]
+fn no_seal_is_opened_where_no_device_can_be_recognised() {
+    let scene = enrolled();
+    let created = "2026-11-20T19:00:00Z".parse().unwrap();
+    let text = Keyring::generate(created, &mut crate::secret::tests::Counter(77)).unwrap();
+    let others = Keyring::parse(std::path::Path::new("keyring.toml"), text.expose()).unwrap();
+    let seen =
+        |traits: &Traits<'_>| recognise(&held(&scene), &alice(), traits, &KEYS, at(NOON + 60), &others);
+    assert!(matches!(seen(&LAPTOP), Ok(None)), "nothing is remembered");
+    remembered(&scene, &LAPTOP, NOON);
+    assert!(matches!(seen(&Traits::default()), Ok(None)), "nothing is shown");
+    assert!(matches!(seen(&LAPTOP), Err(Trouble::Open(_))));
+}
+
+#[test]
 fn devices_whose_time_is_over_do_not_count() {
     let scene = enrolled();
     remembered(&scene, &LAPTOP, NOON);
