@@ -275,6 +275,7 @@ fn of_two_rotations_at_once_one_refuses() {
     let first = thread::scope(|scope| {
         let first = scope.spawn(|| rotate(&scene));
         while keys(&scene).len() < 2 {
+            assert!(!first.is_finished(), "it made no new key beside the old one");
             thread::sleep(Duration::from_millis(5));
         }
         let before = fs::read(scene.keyring()).unwrap();
