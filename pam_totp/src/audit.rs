@@ -99,10 +99,12 @@ fn describe(outcome: &Outcome, user: Option<&str>, request: &Request) -> Event {
             .field("recovery_codes", enrolled.recovery_codes()),
         Outcome::Unfinished(why) => unfinished(about(Name::Refused), *why),
         Outcome::Waived(waiver) => waived(about(Name::Accepted), waiver.why()),
+        Outcome::PassedOver(waiver) => waived(about(Name::Accepted), waiver.why()).field("pam", "ignore"),
         Outcome::NotEnrolled(unenrolled) => about(Name::Accepted)
             .field("method", "exempt")
             .field("reason", "not_enrolled")
-            .maybe("days_left", unenrolled.days_left()),
+            .maybe("days_left", unenrolled.days_left())
+            .field("pam", "ignore"),
         Outcome::Refused(Refusal { reason, lock: Some(lock), .. }) => {
             detailed(about(Name::Locked).field("reason", reason.as_str()), *reason).field("seconds", lock.0)
         }

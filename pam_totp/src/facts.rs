@@ -10,7 +10,7 @@ use totp_core::device::Mode;
 use totp_core::login::Account;
 use totp_core::policy::{Decision, Facts, Waiver};
 use totp_core::remembered::{self, Recognised};
-use totp_core::stamp::Asker;
+use totp_core::stamp::{Ancestor, Asker};
 use totp_core::store::files::{FileHeld, Files};
 use totp_core::store::stamps::Stamps;
 use totp_core::store::{Held, Hold, Store, groups};
@@ -40,16 +40,25 @@ impl Login<'_> {
             remembered: false,
             now: now.realtime,
         };
-        if !facts.known || !self.policy.depends_on_enrolment() {
-            return Ok(Required::Decided(self.policy.decide(&facts)));
+        // Whom a rule exempts does not depend on their enrolment, whole or broken.
+        let decided = self.policy.decide(&facts);
+        if !facts.known || !self.policy.depends_on_enrolment() || matches!(decided, Decision::Waive(_)) {
+            return Ok(Required::Decided(decided));
         }
+        let ancestors = if self.policy.fresh > Seconds(0) { session::ancestors() } else { None };
         let shield = Shield::raise();
-        let required = self.looked_up(store, account, &mut facts);
+        let required = self.looked_up(store, account, &mut facts, ancestors.as_deref());
         shield.lower()?;
         required
     }
 
-    fn looked_up(&self, store: &Files, account: &Account, facts: &mut Facts) -> Result<Required, Broken> {
+    fn looked_up(
+        &self,
+        store: &Files,
+        account: &Account,
+        facts: &mut Facts,
+        ancestors: Option<&[Ancestor]>,
+    ) -> Result<Required, Broken> {
         let held = match store.hold(&account.user, PATIENCE)? {
             Hold::Held(held) => held,
             Hold::NotEnrolled => {
@@ -61,7 +70,7 @@ impl Login<'_> {
         };
         facts.enrolled = Some(true);
         let now = clock::now()?;
-        facts.since_code = self.since_code(&held, account, now);
+        facts.since_code = ancestors.and_then(|ancestors| self.since_code(&held, account, ancestors, now));
         let recognised = self.recognise(&held, account, now)?;
         facts.remembered = recognised.is_some();
         match (self.policy.decide(facts), recognised) {
@@ -84,14 +93,16 @@ impl Login<'_> {
     }
 
     /// How long ago a code was accepted in this login session. What cannot be found out is "not at all".
-    fn since_code(&self, held: &FileHeld, account: &Account, now: Now) -> Option<Seconds> {
-        if self.policy.fresh == Seconds(0) {
-            return None;
-        }
+    fn since_code(
+        &self,
+        held: &FileHeld,
+        account: &Account,
+        ancestors: &[Ancestor],
+        now: Now,
+    ) -> Option<Seconds> {
         let (uid, boot) = (account.uid?, session::boot()?);
-        let ancestors = session::ancestors()?;
         let credential = held.credential().owner().id;
-        let asker = Asker { uid, credential, boot: &boot, ancestors: &ancestors, now: now.boottime };
+        let asker = Asker { uid, credential, boot: &boot, ancestors, now: now.boottime };
         let stamps = Stamps::new(&self.config.paths.runtime);
         let ages = ancestors
             .iter()

@@ -1,7 +1,7 @@
 //! What sshd says came first: the lines of `SSH_AUTH_INFO_0` (sshd_config(5), `ExposeAuthInfo`), which it puts into the
 //! PAM environment.
 
-use totp_core::device;
+use totp_core::ssh_key;
 
 /// The first factor of an ssh login.
 #[derive(Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ fn line(text: &str) -> Option<FirstFactor> {
 fn key(algorithm: &str, blob: &str) -> Option<Key> {
     // sk-ssh-ed25519@openssh.com, sk-ecdsa-sha2-nistp256@openssh.com and their certificates (PROTOCOL.u2f of OpenSSH).
     let is_security_key = algorithm.starts_with("sk-") && algorithm.ends_with("@openssh.com");
-    Some(Key { fingerprint: device::fingerprint(blob)?, is_security_key })
+    Some(Key { fingerprint: ssh_key::fingerprint(blob)?, is_security_key })
 }
 
 #[cfg(test)]
@@ -55,11 +55,11 @@ mod tests {
 
     #[test]
     fn the_key_of_the_first_line_that_has_one_counts() {
-        let factor = FirstFactor::parse("publickey ssh-ed25519 AAAA\n").unwrap();
+        let factor = FirstFactor::parse("publickey ssh-ed25519 AAAAAXg=\n").unwrap();
         assert_eq!(factor.method, "publickey");
         let key = factor.key.unwrap();
         assert!(key.fingerprint.starts_with("SHA256:") && !key.is_security_key);
-        let factor = FirstFactor::parse("password\npublickey ssh-ed25519 AAAA\n").unwrap();
+        let factor = FirstFactor::parse("password\npublickey ssh-ed25519 AAAAAXg=\n").unwrap();
         assert_eq!((factor.method.as_str(), factor.key), ("publickey", Some(key)));
         assert_eq!(FirstFactor::parse("password\n").unwrap().key, None);
         assert_eq!(FirstFactor::parse("\n \n"), None);
@@ -75,10 +75,10 @@ mod tests {
             ("sk-ssh-ed25519@example.com", false),
             ("ssh-sk-ed25519", false),
         ] {
-            let factor = FirstFactor::parse(&format!("publickey {algorithm} AAAA")).unwrap();
+            let factor = FirstFactor::parse(&format!("publickey {algorithm} AAAAAXg=")).unwrap();
             assert_eq!(factor.key.unwrap().is_security_key, is_security_key, "{algorithm}");
         }
-        let hidden = FirstFactor::parse("password sk-ssh-ed25519@openssh.com AAAA").unwrap();
+        let hidden = FirstFactor::parse("password sk-ssh-ed25519@openssh.com AAAAAXg=").unwrap();
         assert_eq!(hidden.key, None);
     }
 

@@ -3,19 +3,22 @@
 //! ```text
 //!  ffi            the six pam_sm_* symbols, libpam calls that pam-bindings lacks, the silent panic hook; the only unsafe
 //!   └ entry       which entry point does what
-//!      └ login    the sequence: arguments → config → who → ask → clock → hold and judge (totp-core) → outcome
+//!      └ login    the sequence: arguments → config → who → what is required → ask → clock → hold and judge (totp-core) → outcome
 //!          ├ arguments   the words after pam_totp.so in the service file
-//!          ├ request     what the application says of itself: service, remote host, terminal
+//!          ├ request · first_factor   what the application says of itself: service, remote host, terminal; what sshd says came first
+//!          ├ facts · session   what the policy depends on; the login session that the process is in
+//!          ├ first_pass  the password that modules hand on
 //!          ├ account     the canonical account of the name
 //!          ├ clock       the two clocks, read together
 //!          ├ shield      nobody stops the process while it holds a ledger
 //!          ├ enroll      the login itself enrols, where the policy says so (the card: totp_card)
 //!          └ outcome     what it came to, and the one table of PAM codes
+//!          └ parting · words   what follows a decision that stands: a stamp, a word, a device to remember
 //!      └ audit    one line to syslog for every outcome
 //! ```
 //!
-//! Nothing here decides whether a code is right: that is `totp_core::login`, and only its `Verified` becomes
-//! `PAM_SUCCESS`.
+//! Nothing here decides whether a code is right, or whether one is required: that is `totp_core::{login, policy, enrolment}`, and only
+//! their proofs (`Verified`, `Waiver`, `Enrolled`) become `PAM_SUCCESS`.
 
 #[cfg(panic = "abort")]
 compile_error!(

@@ -54,7 +54,7 @@ fn attempt(pamh: &mut PamHandle, words: &[&CStr], flags: PamFlag) -> Outcome {
     };
     let mut login = Login {
         audit: Audit::open(&config.paths.syslog, &request),
-        policy: policy(&arguments, &config),
+        policy: config.policy.clone().with_line(arguments.nullok, arguments.fresh),
         is_silent: flags & PAM_SILENT != 0,
         request: &request,
         arguments,
@@ -102,12 +102,6 @@ fn read_config(named: Option<&Path>, request: &Request) -> Result<Config, StoreE
     }
 }
 
-/// The config's policy, with what the line in the service file says.
-fn policy(arguments: &Arguments, config: &Config) -> Policy {
-    let fresh = arguments.fresh.unwrap_or(config.policy.fresh);
-    Policy { nullok: arguments.nullok, fresh, ..config.policy.clone() }
-}
-
 /// One call, on its way.
 pub(crate) struct Login<'r> {
     pub(crate) arguments: Arguments,
@@ -132,7 +126,11 @@ impl Login<'_> {
         if let Who::Account(account) = &who {
             match self.required(&store, account)? {
                 Required::Remembered(waiver) | Required::Decided(Decision::Waive(waiver)) => {
-                    return Ok(Outcome::Waived(waiver));
+                    return Ok(if self.would_be_all() {
+                        Outcome::PassedOver(waiver)
+                    } else {
+                        Outcome::Waived(waiver)
+                    });
                 }
                 Required::Decided(Decision::LetPast(unenrolled)) => {
                     return Ok(Outcome::NotEnrolled(unenrolled));
@@ -180,6 +178,8 @@ impl Login<'_> {
                 if refusal.reason != Reason::Malformed {
                     self.tell(&outcome).map_or_else(|broken| Ok(Some(broken)), |()| Ok(None))
                 } else {
+                    // Nobody is asked anything while it is up.
+                    self.lower_shield()?;
                     Ok(None)
                 }
             }
@@ -250,16 +250,23 @@ impl Login<'_> {
     }
 
     pub(crate) fn raise_shield(&mut self) {
-        self.shield = Some(Shield::raise());
+        // One that is up stays: what it is to restore was read before it was raised.
+        if self.shield.is_none() {
+            self.shield = Some(Shield::raise());
+        }
+    }
+
+    fn lower_shield(&mut self) -> Result<(), Broken> {
+        self.shield.take().map_or(Ok(()), Shield::lower).map_err(Broken::from)
     }
 
     /// The one line about an outcome; then whoever started the program may stop it again.
     fn tell(&mut self, outcome: &Outcome) -> Result<(), Outcome> {
         let user = self.who.as_ref().map(Who::name);
         self.audit.outcome(outcome, user);
-        self.shield.take().map_or(Ok(()), Shield::lower).map_err(|error| {
-            let broken = Outcome::Broken(error.into());
-            self.audit.outcome(&broken, user);
+        self.lower_shield().map_err(|broken| {
+            let broken = Outcome::Broken(broken);
+            self.audit.outcome(&broken, self.who.as_ref().map(Who::name));
             broken
         })
     }
@@ -267,6 +274,12 @@ impl Login<'_> {
     /// Whether a first factor is known to have been passed: sshd says so, or the line in the service file.
     pub(crate) fn is_introduced(&self) -> bool {
         self.request.first_factor.is_some() || self.arguments.after_first_factor
+    }
+
+    /// Whether sshd asks PAM first of all: its own key or password has not been shown. If another line of the stack asks for a
+    /// password, that decides; if none does, a waiver of ours would let in whoever knows a name.
+    fn would_be_all(&self) -> bool {
+        self.request.is_sshd() && !self.is_introduced()
     }
 
     pub(crate) fn debug(&mut self, step: &str) {

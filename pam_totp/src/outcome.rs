@@ -23,6 +23,8 @@ pub(crate) enum Outcome {
     Unfinished(Unfinished),
     /// A rule of the policy asked for no code.
     Waived(Waiver),
+    /// A rule of the policy asked for no code, and nobody has vouched for the person yet: the rest of the stack decides.
+    PassedOver(Waiver),
     /// The user is provably not enrolled, and the policy lets such users past.
     NotEnrolled(Unenrolled),
     /// Not let in.
@@ -100,7 +102,8 @@ impl Broken {
 /// `pam_sm_setcred` has nothing to do; refusing would fail logins that were accepted.
 pub(crate) const CREDENTIALS_SET: PamResultCode = PamResultCode::PAM_SUCCESS;
 
-/// The table. `PAM_SUCCESS` for a [`Verified`], an [`Enrolled`] or a [`Waiver`], `PAM_IGNORE` for an [`Unenrolled`], and for nothing else
+/// The table. `PAM_SUCCESS` for a [`Verified`], an [`Enrolled`] or a [`Waiver`], `PAM_IGNORE` for an [`Unenrolled`] or
+/// a [`Waiver`] that would be all there is, and for nothing else
 /// (CVE-2025-23013: `PAM_IGNORE` on an error opened a door).
 impl From<Outcome> for PamResultCode {
     fn from(outcome: Outcome) -> Self {
@@ -108,7 +111,7 @@ impl From<Outcome> for PamResultCode {
             Outcome::Accepted(Verified { .. }) => Self::PAM_SUCCESS,
             Outcome::Enrolled(Enrolled { .. }) => Self::PAM_SUCCESS,
             Outcome::Waived(Waiver { .. }) => Self::PAM_SUCCESS,
-            Outcome::NotEnrolled(Unenrolled { .. }) => Self::PAM_IGNORE,
+            Outcome::PassedOver(Waiver { .. }) | Outcome::NotEnrolled(Unenrolled { .. }) => Self::PAM_IGNORE,
             Outcome::Refused(refusal) => match refusal.reason {
                 Reason::Wrong
                 | Reason::ClockOff { .. }

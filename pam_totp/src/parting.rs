@@ -43,12 +43,20 @@ impl Login<'_> {
                     self.say(pamh, PAM_ERROR_MSG, &why);
                 }
             }
-            Outcome::Refused(_) | Outcome::Waived(_) | Outcome::Broken(_) | Outcome::Misplaced { .. } => {}
+            Outcome::Refused(_)
+            | Outcome::Waived(_)
+            | Outcome::PassedOver(_)
+            | Outcome::Broken(_)
+            | Outcome::Misplaced { .. } => {}
         }
     }
 
     fn welcome(&mut self, pamh: &PamHandle, verified: &Verified) {
         let Some(Who::Account(account)) = self.who.clone() else { return };
+        // A code that came with a password is judged before it: nobody knows yet whose it was.
+        if self.arguments.forward_pass && !self.is_introduced() {
+            return;
+        }
         self.stamp(verified.credential());
         if let Some(text) =
             clock::now().ok().and_then(|now| words::welcome(verified, &self.config, now.realtime))

@@ -27,10 +27,9 @@ pub(crate) struct Request {
 impl Request {
     pub(crate) fn read(pamh: &mut PamHandle, facility: &'static str) -> Self {
         let tty = text::<Tty<'_>>(pamh, |item| item.0);
-        // sshd calls its terminal that (auth-pam.c). In another program the variable would be from elsewhere: pam_env(8) can
-        // be told to let users set some.
-        let is_sshd = tty.as_deref() == Some("ssh");
-        let first_factor = libpam::environment(pamh, c"SSH_AUTH_INFO_0").filter(|_| is_sshd);
+        // In another program the variable would be from elsewhere: pam_env(8) can be told to let users set some.
+        let first_factor =
+            libpam::environment(pamh, c"SSH_AUTH_INFO_0").filter(|_| tty.as_deref() == Some(SSHD));
         Self {
             service: text::<Service<'_>>(pamh, |item| item.0).unwrap_or_else(|| "unknown".to_owned()),
             rhost: text::<RHost<'_>>(pamh, |item| item.0),
@@ -41,7 +40,15 @@ impl Request {
     }
 }
 
+/// What sshd calls its terminal before there is one (auth-pam.c).
+const SSHD: &str = "ssh";
+
 impl Request {
+    /// Whether sshd asks.
+    pub(crate) fn is_sshd(&self) -> bool {
+        self.tty.as_deref() == Some(SSHD)
+    }
+
     /// What the connection shows of the device at its other end.
     pub(crate) fn traits(&self) -> Traits<'_> {
         let key = self.first_factor.as_ref().and_then(|first| first.key.as_ref());

@@ -81,7 +81,6 @@ fn since(since: &SinceLast, now: u64) -> Option<String> {
             let how = match login.method {
                 LoginMethod::Totp => "a code",
                 LoginMethod::RecoveryCode => "a recovery code",
-                LoginMethod::RememberedDevice => "a remembered device",
             };
             format!("Last login: {} ago by {how}.{news}", length(Seconds(now.saturating_sub(login.at))))
         }
@@ -136,11 +135,14 @@ fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
-/// A length of time for people, in its largest unit, rounded up.
+/// A length of time for people, in a unit that says it without much loss, rounded up.
 fn length(Seconds(seconds): Seconds) -> String {
-    let units = [(86400, "day", "days"), (3600, "hour", "hours"), (60, "minute", "minutes")];
+    let units: [(u64, &str, &str); 3] =
+        [(86400, "day", "days"), (3600, "hour", "hours"), (60, "minute", "minutes")];
+    // One of a unit and a bit more is said in the next smaller one.
+    let fits = |unit: u64| seconds >= unit.saturating_mul(2) || seconds == unit;
     let (unit, one, many) =
-        units.into_iter().find(|(unit, ..)| seconds >= *unit).unwrap_or((1, "second", "seconds"));
+        units.into_iter().find(|(unit, ..)| fits(*unit)).unwrap_or((1, "second", "seconds"));
     counted(seconds.div_ceil(unit), one, many)
 }
 
@@ -158,7 +160,7 @@ mod tests {
         );
         assert!(said(Reason::Replayed, Some(Seconds(0))).unwrap().contains("shows now"));
         assert!(said(Reason::Replayed, None).unwrap().contains("recovery code was used"));
-        assert!(said(Reason::Locked(Seconds(61)), None).unwrap().contains("in 2 minutes. A recovery code"));
+        assert!(said(Reason::Locked(Seconds(121)), None).unwrap().contains("in 3 minutes. A recovery code"));
         for silent in [Reason::Wrong, Reason::ClockOff { steps: 3 }, Reason::UnknownUser, Reason::Malformed] {
             assert_eq!(said(silent, None), None, "{silent:?}");
         }
@@ -193,10 +195,16 @@ mod tests {
     }
 
     #[test]
-    fn a_length_is_rounded_up_in_its_largest_unit() {
-        for (seconds, said) in
-            [(1, "1 second"), (59, "59 seconds"), (60, "1 minute"), (61, "2 minutes"), (2_592_000, "30 days")]
-        {
+    fn a_length_is_rounded_up_and_not_by_much() {
+        for (seconds, said) in [
+            (1, "1 second"),
+            (59, "59 seconds"),
+            (60, "1 minute"),
+            (61, "61 seconds"),
+            (121, "3 minutes"),
+            (129_600, "36 hours"),
+            (2_592_000, "30 days"),
+        ] {
             assert_eq!(length(Seconds(seconds)), said);
         }
     }

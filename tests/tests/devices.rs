@@ -133,6 +133,14 @@ fn a_replaced_enrolment_forgets_its_devices() {
 }
 
 #[test]
+fn the_owner_hears_of_a_device_that_was_remembered_and_used_meanwhile() {
+    let scene = scene(ALWAYS);
+    remember(&scene);
+    let owner = scene.login_with_code_at("alice", THEN + 60).after("password").run();
+    assert!(says(&owner, "a device was remembered"), "{owner:?}");
+}
+
+#[test]
 fn a_clock_that_was_set_back_remembers_for_no_longer() {
     let scene = scene(ALWAYS);
     remember(&scene);

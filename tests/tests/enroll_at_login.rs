@@ -30,15 +30,6 @@ fn a_login_enrols_and_lets_in_and_the_next_one_asks_for_the_next_code() {
 }
 
 #[test]
-fn the_code_that_confirmed_counts_as_a_fresh_one_in_its_session() {
-    let scene = door("[fresh]\nfor = \"15m\"").build();
-    assert_eq!(enrols(&scene).code(), PamCode::SUCCESS);
-    let outcome = scene.login("alice").at(THEN + 5).run();
-    assert_eq!((outcome.code, outcome.prompts.len()), (PamCode::SUCCESS, 0), "{outcome:?}");
-    assert_eq!(scene.journal.last().field("method"), "fresh");
-}
-
-#[test]
 fn the_code_that_confirmed_is_used_up() {
     let scene = door("").build();
     let phone = phone(&enrols(&scene).run());

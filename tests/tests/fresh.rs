@@ -90,7 +90,7 @@ fn an_enrolment_that_was_replaced_takes_its_freshness_along() {
 fn what_a_session_left_behind_does_not_profit() {
     let site = Site::new(builder().config(NO_CODE_AT_SSHD), "fresh=15m");
     let mut first = site.logs_in();
-    first.types("tmux -S ~/socket -f /dev/null new-session -d /bin/sh; echo started");
+    first.types("tmux -S ~/socket -f /dev/null new-session -d 'exec /bin/sh'; echo started");
     first.expect("started\r\n");
     assert_eq!(sudo(&mut first), ASKED);
     first.types(&site.scene.code("alice"));
@@ -107,7 +107,11 @@ fn what_a_session_left_behind_does_not_profit() {
     // ... nor from what is typed into it: nobody knows who will attach next.
     assert_eq!(sudo(&mut second), ASKED);
     second.presses_ctrl('c');
-    second.types("tmux -S ~/socket kill-server");
+    second.expect("$ ");
+    // Nor where sudo takes the place of the shell that it was typed into, and with that its number.
+    second.types("exec sudo id -u");
+    assert_eq!(second.expect_any(&[ASKED, "\r\n0"]).0, 0);
+    second.presses_ctrl('c');
 }
 
 #[test]

@@ -111,6 +111,25 @@ fn a_code_behind_the_password_that_another_module_asked_for_is_found() {
 }
 
 #[test]
+fn who_is_not_asked_for_a_code_is_asked_for_the_password_by_the_next_line() {
+    let mut scene = Scene::builder().account("alice").account("carol").enrolled("alice").build();
+    let _ = scene.machine();
+    scene.configure("[require]\nexempt_networks = [\"192.0.2.0/24\"]\nenroll_by = 2033-05-20");
+    scene.service(
+        DOOR,
+        &format!("{}\nauth required pam_unix.so try_first_pass", scene.module("forward_pass")),
+    );
+    let exempt = |answer: &str| scene.login("alice").from_host("192.0.2.7").types(answer).at(THEN).run();
+    assert_eq!((exempt(PASSWORD).code, exempt(PASSWORD).asked()), (PamCode::SUCCESS, vec!["Password: "]));
+    assert_ne!(exempt("not it").code, PamCode::SUCCESS);
+    let carol = scene.login("carol").types(PASSWORD).at(THEN).run();
+    assert_eq!((carol.code, carol.asked()), (PamCode::SUCCESS, vec!["Password: "]), "not enrolled yet");
+    let code = scene.authenticator("alice").code_at(THEN);
+    let asked = scene.login("alice").types(format!("{PASSWORD}{code}")).at(THEN).run();
+    assert_eq!((asked.code, asked.asked().len()), (PamCode::SUCCESS, 1));
+}
+
+#[test]
 fn try_and_use_first_pass_together_refuse() {
     let scene = behind_another("try_first_pass use_first_pass");
     assert_eq!(scene.login("alice").types(PASSWORD).code(), PamCode::SERVICE_ERR);

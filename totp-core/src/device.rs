@@ -5,9 +5,9 @@ use crate::network::leading;
 use crate::secret::Secret;
 use crate::time::Seconds;
 use crate::user::User;
-use data_encoding::{BASE64, BASE64_NOPAD, HEXLOWER};
+use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 use std::net::IpAddr;
 
 /// The most devices of one user; the one that was used longest ago leaves for a seventeenth.
@@ -181,14 +181,6 @@ impl Device {
     }
 }
 
-/// The fingerprint of an SSH public key, `SHA256:` and the hash of its blob, as ssh-keygen(1) prints it. `base64` is the blob
-/// as authorized_keys has it.
-#[must_use]
-pub fn fingerprint(base64: &str) -> Option<String> {
-    let blob = BASE64.decode(base64.as_bytes()).ok().filter(|blob| !blob.is_empty())?;
-    Some(format!("SHA256:{}", BASE64_NOPAD.encode(&Sha256::digest(blob))))
-}
-
 /// Which of `devices` has this mark and is still remembered. All are compared, in time that does not tell where they
 /// differ.
 pub(crate) fn find(devices: &[Device], mark: &Mark, length: Seconds, now: u64) -> Option<usize> {
@@ -232,16 +224,6 @@ mod tests {
 
     fn device(mark: u8, since: u64) -> Device {
         Device::new(Mark([mark; 32]), since, DAY)
-    }
-
-    #[test]
-    fn a_fingerprint_is_ssh_keygens() {
-        // ssh-keygen -l -f KEY.pub
-        let key = "AAAAC3NzaC1lZDI1NTE5AAAAIFVKTClY9lY1htKMh3B8Z7uZ4RQrUUWKPrRrF/Sjva9V";
-        assert_eq!(fingerprint(key).as_deref(), Some("SHA256:FYcJ020gmVtuqDafXVgSlbyEZTlAmtDZf6cQnbIPDPA"));
-        for text in ["", "*", "AAA"] {
-            assert_eq!(fingerprint(text), None, "{text}");
-        }
     }
 
     #[test]

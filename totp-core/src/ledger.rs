@@ -88,8 +88,6 @@ pub enum LoginMethod {
     Totp,
     /// A recovery code.
     RecoveryCode,
-    /// A remembered device; no code was asked for.
-    RememberedDevice,
 }
 
 impl LoginMethod {
@@ -99,7 +97,6 @@ impl LoginMethod {
         match self {
             Self::Totp => "totp",
             Self::RecoveryCode => "recovery_code",
-            Self::RememberedDevice => "remembered_device",
         }
     }
 }
@@ -251,7 +248,6 @@ pub(crate) fn encode(ledger: &Ledger, sequence: u64) -> Vec<u8> {
         None => (0, 0),
         Some(LastLogin { at, method: LoginMethod::Totp }) => (at, 1),
         Some(LastLogin { at, method: LoginMethod::RecoveryCode }) => (at, 2),
-        Some(LastLogin { at, method: LoginMethod::RememberedDevice }) => (at, 3),
     };
     page.extend(at.to_be_bytes());
     page.push(method);
@@ -320,7 +316,6 @@ fn decode(page: &[u8]) -> Option<(u64, Ledger)> {
         [0] => None,
         [1] => Some(LastLogin { at, method: LoginMethod::Totp }),
         [2] => Some(LastLogin { at, method: LoginMethod::RecoveryCode }),
-        [3] => Some(LastLogin { at, method: LoginMethod::RememberedDevice }),
         _ => return None,
     };
     let count = fields.count(MOST_DEVICES)?;
@@ -385,7 +380,7 @@ mod tests {
         full.tries = Tries { recent: (1..=16).collect(), consecutive: 17, locked_at: 20, locked_until: 18 };
         full.recovery = RecoveryMarks { set: Id::new([2; 16]), used: std::array::from_fn(|at| at as u64) };
         full.devices = vec![device(21), device(22)];
-        for method in [LoginMethod::Totp, LoginMethod::RecoveryCode, LoginMethod::RememberedDevice] {
+        for method in [LoginMethod::Totp, LoginMethod::RecoveryCode] {
             full.last_login = Some(LastLogin { at: 19, method });
             let (read, place) = Pages::read(&file(Some((&full, 41)), None)).newest_of(ALICE).unwrap();
             assert_eq!(read, full);

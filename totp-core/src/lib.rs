@@ -88,6 +88,7 @@ pub mod rotation;
 #[cfg(test)]
 mod scene;
 pub mod secret;
+pub mod ssh_key;
 pub mod stamp;
 pub mod store;
 pub mod time;

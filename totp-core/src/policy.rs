@@ -143,6 +143,12 @@ impl Policy {
         }
     }
 
+    /// With what the line in the service file says: `nullok`, and another time in place of `fresh.for`.
+    #[must_use]
+    pub fn with_line(self, nullok: bool, fresh: Option<Seconds>) -> Self {
+        Self { nullok, fresh: fresh.unwrap_or(self.fresh), ..self }
+    }
+
     /// The groups that it names.
     pub fn named_groups(&self) -> impl Iterator<Item = &str> {
         self.groups.iter().chain(&self.exempt_groups).map(String::as_str)

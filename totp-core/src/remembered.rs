@@ -2,7 +2,6 @@
 
 use crate::device::{self, Device, DeviceId, Remember, Traits};
 use crate::keyring::Keyring;
-use crate::ledger::{LastLogin, Ledger, LoginMethod};
 use crate::login::{Account, Trouble, Verified, check_owner};
 use crate::policy::Waiver;
 use crate::store::{Durability, Entry, Held, StoreError};
@@ -35,7 +34,8 @@ pub fn recognise<H: Held>(
     Ok(place.map(|place| Recognised { place }))
 }
 
-/// Lets a recognised device in: counts and records its use.
+/// Lets a recognised device in: counts and records its use. The last login by a code stays what it is, so that the next one is
+/// told of everything since.
 ///
 /// # Errors
 /// [`StoreError`]; then nobody is let in.
@@ -47,7 +47,6 @@ pub fn admit<H: Held>(mut held: H, recognised: &Recognised, now: Now) -> Result<
         device.uses = device.uses.saturating_add(1);
         id = Some(device.id());
     }
-    ledger.last_login = Some(LastLogin { at: now.realtime, method: LoginMethod::RememberedDevice });
     held.replace(&ledger, Durability::Process)?;
     Ok(Waiver::remembered(id))
 }
@@ -115,12 +114,6 @@ fn mark<H: Held>(
     let key = credential.open(first, keyring)?;
     let owner = credential.owner();
     Ok(remember.mark(traits, &owner.user, owner.id, &key))
-}
-
-/// How many devices are remembered at `now`.
-#[must_use]
-pub fn count(ledger: &Ledger, now: u64) -> usize {
-    ledger.devices.iter().filter(|device| device.until() > now).count()
 }
 
 #[cfg(test)]

@@ -76,12 +76,14 @@ impl Stamp {
     #[must_use]
     pub fn age(&self, asker: &Asker<'_>) -> Option<Seconds> {
         let theirs = self.uid == asker.uid && self.credential == asker.credential && self.boot == *asker.boot;
-        let place = asker.ancestors.iter().position(|ancestor| ancestor.process == self.leader)?;
-        // sshd's monitor, login(1): what ends with the login. A terminal multiplexer that was left behind has no such
-        // ancestor, and whoever attaches to it later must not profit from what somebody typed into it.
-        let login = asker.ancestors.get(place..)?.iter().any(|ancestor| ancestor.is_root);
+        let descends = asker.ancestors.iter().any(|ancestor| ancestor.process == self.leader);
+        // A login hangs from root's sshd or login(1). A terminal multiplexer that was left behind hangs from the first of all
+        // itself, and whoever attaches to it later must not profit from what somebody typed into it. The asking program
+        // says nothing of that: it may be root's by being sudo.
+        let login =
+            asker.ancestors.split_first().and_then(|(_, rest)| rest.last()).is_some_and(|top| top.is_root);
         let age = asker.now.checked_sub(self.at)?;
-        (theirs && login).then_some(Seconds(age))
+        (theirs && descends && login).then_some(Seconds(age))
     }
 
     /// One line.
@@ -176,6 +178,12 @@ mod tests {
             .to_vec();
         assert_eq!(age(|stamp| stamp.leader = process(30), &left, 1000), None);
         assert_eq!(age(|stamp| stamp.leader = process(20), &left, 1000), None);
+        // `exec sudo` of its first shell: the leader is the asking program itself, and root's.
+        let exec = [&left[1..2], &left[2..]].concat();
+        let exec: Vec<_> =
+            exec.iter().map(|one| Ancestor { is_root: one.process.pid == 30, ..*one }).collect();
+        assert_eq!(age(|stamp| stamp.leader = process(30), &exec, 1000), None);
+        assert_eq!(age(|stamp| stamp.leader = process(30), &exec[..1], 1000), None);
     }
 
     #[test]

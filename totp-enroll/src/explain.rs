@@ -33,8 +33,7 @@ struct Rule {
 pub(crate) fn run(desk: &Desk, cli: &Cli, asked: &Explain) -> Result<(), Failure> {
     let account = desk.any_account(Some(&asked.user))?;
     let config = desk::read_config(cli.config.as_deref(), Some(&asked.service))?;
-    let fresh = asked.fresh.unwrap_or(config.policy.fresh);
-    let policy = Policy { nullok: asked.nullok, fresh, ..config.policy };
+    let policy = config.policy.with_line(asked.nullok, asked.fresh);
     let facts = facts(desk, &policy, &account, asked)?;
     let mut decision = None;
     let mut rules = Vec::new();

@@ -5,7 +5,7 @@ use crate::secret::Secret;
 use nix::dir::{self, Dir};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, RenameFlags, open, openat, renameat, renameat2};
-use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat};
+use nix::sys::stat::{FchmodatFlags, FileStat, Mode, SFlag, fchmod, fchmodat, fstat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, fchownat, fsync, mkdir, read, syncfs, unlinkat};
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
@@ -224,8 +224,10 @@ pub fn create_document(file: &Path, text: &Secret) -> Result<bool, StoreError> {
 pub(super) fn make_roots(path: &Path, mode: Mode) -> Result<bool, StoreError> {
     let (uid, gid) = (Some(Uid::from_raw(0)), Some(Gid::from_raw(0)));
     let made = match mkdir(path, mode) {
-        // Nobody but root can have put another directory in its place.
-        Ok(()) => fchownat(AT_FDCWD, path, uid, gid, AtFlags::AT_SYMLINK_NOFOLLOW).map(|()| true),
+        // Nobody but root can have put another directory in its place. The caller's umask may have taken bits away.
+        Ok(()) => fchownat(AT_FDCWD, path, uid, gid, AtFlags::AT_SYMLINK_NOFOLLOW)
+            .and_then(|()| fchmodat(AT_FDCWD, path, mode, FchmodatFlags::FollowSymlink))
+            .map(|()| true),
         Err(Errno::EEXIST) => Ok(false),
         Err(error) => Err(error),
     };
