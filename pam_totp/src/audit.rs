@@ -132,6 +132,7 @@ fn unfinished(event: Event, why: Unfinished) -> Event {
         Unfinished::Late => ("late", None),
         Unfinished::Conversation => ("conversation", None),
         Unfinished::Meanwhile => ("changed_meanwhile", None),
+        Unfinished::KeysRotated => ("keys_rotated", None),
         Unfinished::NotConfirmed(NotConfirmed::Malformed { .. }) => ("malformed", None),
         Unfinished::NotConfirmed(NotConfirmed::Wrong) => ("wrong", None),
         Unfinished::NotConfirmed(NotConfirmed::ClockOff { steps }) => {

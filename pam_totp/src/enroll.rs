@@ -48,8 +48,10 @@ pub(crate) enum Unfinished {
     Late,
     /// The conversation gave no answer, or took no text.
     Conversation,
-    /// Somebody else enrolled the account, or it may no longer be enrolled here, or the keys were rotated.
+    /// Somebody else enrolled the account, or it may no longer be enrolled here.
     Meanwhile,
+    /// The keys were rotated, and the one that sealed the enrolment may be gone soon.
+    KeysRotated,
 }
 
 /// What ends an enrolment early.
@@ -124,7 +126,7 @@ impl Login<'_> {
         self.raise_shield();
         let _turn = store.turn_to_seal(PATIENCE)?.ok_or(Stop::Busy)?;
         if !prepared.is_sealed_with(&self.keyring()?) {
-            return Err(Unfinished::Meanwhile.into());
+            return Err(Unfinished::KeysRotated.into());
         }
         let entry = store.entry(&account.user, PATIENCE)?.ok_or(Stop::Busy)?;
         match prepared.commit_at_login(entry, clock::now()?) {

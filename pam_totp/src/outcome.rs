@@ -130,7 +130,8 @@ impl From<Outcome> for PamResultCode {
                 Unfinished::Cancelled
                 | Unfinished::NotConfirmed(_)
                 | Unfinished::Late
-                | Unfinished::Meanwhile => Self::PAM_AUTH_ERR,
+                | Unfinished::Meanwhile
+                | Unfinished::KeysRotated => Self::PAM_AUTH_ERR,
                 Unfinished::Conversation => Self::PAM_CONV_ERR,
             },
             Outcome::Broken(broken) => match broken {
@@ -171,6 +172,7 @@ mod tests {
             Outcome::Misplaced { facility: "account" },
             Outcome::Unfinished(Unfinished::Cancelled),
             Outcome::Unfinished(Unfinished::Meanwhile),
+            Outcome::Unfinished(Unfinished::KeysRotated),
             Outcome::Unfinished(Unfinished::Conversation),
         ];
         for outcome in troubles {

@@ -101,6 +101,9 @@ pub(crate) fn unfinished(why: Unfinished) -> Option<&'static str> {
         Unfinished::Meanwhile => Some(
             "This account was changed elsewhere meanwhile; this login enrolled nothing. If that was not you, tell the administrator.",
         ),
+        Unfinished::KeysRotated => Some(
+            "The keys of this machine were changed meanwhile, and nothing was enrolled: log in once more, and strike the codes out.",
+        ),
         Unfinished::Conversation => None,
     }
 }

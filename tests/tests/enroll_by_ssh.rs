@@ -96,6 +96,21 @@ fn ssh_that_is_ended_at_a_prompt_has_enrolled_nobody() {
 }
 
 #[test]
+fn ssh_enrols_nobody_under_a_key_that_was_rotated_away_meanwhile() {
+    let (scene, sshd) = sshd(KEY_AND_CODE, "");
+    let mut ssh = sshd.ssh("alice", Key::Offered, INSIDE);
+    let phone = Authenticator::shown(&ssh.expect(ASKS_FOR_THE_FIRST_CODE));
+    let _ = clock::well_inside_a_step(30, 3);
+    ssh.types(&phone.code());
+    ssh.expect(ASKS_WHETHER_SAVED);
+    scene.desk(&["--json", "keys", "rotate"]).assert_done();
+    ssh.types("yes");
+    assert_kept_out(ssh);
+    assert_eq!(scene.journal.last().what(), "refused keys_rotated");
+    assert_eq!(scene.desk(&["status", "alice"]).status, NOT_ENROLLED);
+}
+
+#[test]
 fn ssh_enrols_nobody_before_a_first_factor() {
     let (scene, sshd) = sshd(ONLY_PAM, "");
     let mut ssh = sshd.ssh("alice", Key::None, INSIDE);
