@@ -22,7 +22,7 @@ pub(crate) struct Effort {
 }
 
 impl Effort {
-    /// About a minute.
+    /// Two or three minutes on a busy machine.
     pub(crate) const QUICK: Self = Self {
         command: "tests/bench/run --quick",
         people: &[10, 1000],
