@@ -28,7 +28,7 @@ pub(crate) fn write<'a>(file: &Path, cells: impl Iterator<Item = (&'a str, &'a C
 }
 
 const SCRIPT: &str = r#"
-set terminal svg size 900,420 background "white" font "sans,12"
+set terminal svg size 900,420 background "white" font "sans,12" noenhanced
 set title "one login in a fresh child: median"
 set ylabel "microseconds (logarithmic)"
 set xlabel "people enrolled, and where the files lie"
