@@ -32,7 +32,7 @@ pub(crate) fn described(places: &[(String, PathBuf)]) -> String {
 /// How the file system is mounted: what a disk is told, and when, is part of what a login on it costs.
 fn mount(directory: &Path) -> String {
     let said = Command::new("findmnt")
-        .args(["--noheadings", "--output", "FSTYPE,OPTIONS", "--target"])
+        .args(["--first-only", "--noheadings", "--output", "FSTYPE,OPTIONS", "--target"])
         .arg(directory)
         .output();
     let said = String::from_utf8(said.unwrap().stdout).unwrap();
