@@ -1,5 +1,7 @@
 //! What is required of whom: who is asked at the door, who is not, and what the log says of it.
 
+#![expect(clippy::panic, reason = "what is not in the table fails the test")]
+
 use acceptance::clock::THEN;
 use acceptance::login::{Login, Outcome, PamCode};
 use acceptance::scene::{DOOR, Scene};
