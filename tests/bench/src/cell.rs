@@ -13,7 +13,7 @@ pub(crate) struct Effort {
     /// For the tables of logins.
     pub(crate) people: &'static [u32],
     pub(crate) processes: &'static [usize],
-    /// For the table of imports.
+    /// For the table of the desk.
     pub(crate) desk: &'static [u32],
     /// Logins of each contestant in a cell.
     logins: usize,

@@ -71,7 +71,7 @@ fn measure_at(effort: &Effort, place: &str, directory: &Path, report: &mut Repor
         eprintln!("{place}: enrolling {people}");
         let directory = directory.join(people.to_string());
         let scene = Scene::build(&directory, people);
-        report.import(place, &scene);
+        report.desk_took("import oath", place, people, scene.import);
         if effort.people.contains(&people) {
             for &processes in effort.processes {
                 eprintln!("{place}: {people} enrolled, {processes} at once");
@@ -83,6 +83,8 @@ fn measure_at(effort: &Effort, place: &str, directory: &Path, report: &mut Repor
                 report.instructions(contestant, instructions::of_a_login(&scene, contestant));
             }
         }
+        eprintln!("{place}: sealing {people} anew");
+        report.desk_took("keys rotate", place, people, scene.rotate());
         fs::remove_dir_all(directory).unwrap();
     }
 }

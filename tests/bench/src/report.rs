@@ -6,7 +6,6 @@ use crate::desk::Cost;
 use crate::machine;
 use crate::plot;
 use crate::round::Round;
-use crate::scene::Scene;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,8 +16,16 @@ use std::time::Duration;
 pub(crate) struct Report {
     places: Vec<(String, PathBuf)>,
     cells: Vec<(String, Cell)>,
-    imports: Vec<(String, u32, Cost)>,
+    desk: Vec<Row>,
     instructions: Vec<(Contestant, u64)>,
+}
+
+/// What a command of the desk took.
+struct Row {
+    command: &'static str,
+    place: String,
+    users: u32,
+    cost: Cost,
 }
 
 impl Report {
@@ -30,8 +37,8 @@ impl Report {
         self.cells.push((place.to_owned(), cell));
     }
 
-    pub(crate) fn import(&mut self, place: &str, scene: &Scene) {
-        self.imports.push((place.to_owned(), scene.people(), scene.import));
+    pub(crate) fn desk_took(&mut self, command: &'static str, place: &str, users: u32, cost: Cost) {
+        self.desk.push(Row { command, place: place.to_owned(), users, cost });
     }
 
     pub(crate) fn instructions(&mut self, contestant: Contestant, count: u64) {
@@ -49,7 +56,7 @@ impl Report {
         self.latencies(&mut text);
         self.throughput(&mut text);
         self.counted(&mut text);
-        self.desk(&mut text);
+        self.desk_table(&mut text);
         fs::write(file, text).unwrap();
         plot::write(
             &file.with_extension("svg"),
@@ -112,15 +119,15 @@ impl Report {
         });
     }
 
-    fn desk(&self, text: &mut String) {
+    fn desk_table(&self, text: &mut String) {
         text.push_str(
             "\n## The desk\n\n`totp-enroll`, until all of it is on the disk.\n\n\
              | command | where | users | seconds | users a minute | largest memory (MiB) |\n|---|---|--:|--:|--:|--:|\n",
         );
-        for (place, users, Cost { time, memory }) in &self.imports {
+        for Row { command, place, users, cost: Cost { time, memory } } in &self.desk {
             let rate = f64::from(*users) * 60.0 / time.as_secs_f64();
             let (time, memory) = (time.as_secs_f64(), memory / 1024);
-            writeln!(text, "| import oath | {place} | {users} | {time:.2} | {rate:.0} | {memory} |").unwrap();
+            writeln!(text, "| {command} | {place} | {users} | {time:.2} | {rate:.0} | {memory} |").unwrap();
         }
     }
 }

@@ -36,9 +36,10 @@ impl Scene {
         });
         write_private(&directory.join("users.oath"), users.as_bytes());
         let config = format!(
-            "[paths]\nstate = {0:?}\nkeyring = {1:?}\n",
+            "[paths]\nstate = {0:?}\nkeyring = {1:?}\nruntime = {2:?}\n",
             directory.join("state"),
-            directory.join("keyring.toml")
+            directory.join("keyring.toml"),
+            directory.join("run")
         );
         write_private(&directory.join("config.toml"), config.as_bytes());
         for contestant in Contestant::ALL {
@@ -54,6 +55,11 @@ impl Scene {
             &["--json", "import", "oath", "--allow-unknown", directory.join("users.oath").to_str().unwrap()],
         );
         Self { directory, people, import }
+    }
+
+    /// Makes another key the active one, and seals everybody anew.
+    pub(crate) fn rotate(&self) -> Cost {
+        desk::run(&self.directory.join("config.toml"), &["--json", "keys", "rotate"])
     }
 
     /// How many are enrolled.
