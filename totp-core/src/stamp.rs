@@ -113,8 +113,10 @@ impl Stamp {
     }
 }
 
+/// As it was written: digits, and no zero before them.
 fn number<T: std::str::FromStr>(word: &str) -> Option<T> {
-    word.bytes().all(|byte| byte.is_ascii_digit()).then(|| word.parse().ok())?
+    let is_written = word == "0" || !word.starts_with('0');
+    (is_written && word.bytes().all(|byte| byte.is_ascii_digit())).then(|| word.parse().ok())?
 }
 
 #[cfg(test)]
@@ -197,6 +199,8 @@ mod tests {
             line.replace("fresh 1", "fresh 2"),
             format!("{} 1\n", line.trim_end()),
             line.replace("1001", "+1001"),
+            line.replace("1001", "01001"),
+            line.replace("1000\n", "00\n"),
         ] {
             assert_eq!(Stamp::decode(line.as_bytes()), None, "{line}");
         }
