@@ -1,18 +1,23 @@
 //! `import`: enrolments from another program's file. Everything is read and checked before anything is written; of what was
 //! read only the places of the lines are kept, sorted by user, so that memory hardly grows with the file.
 
+mod dry_run;
+mod form;
 mod lines;
 mod oath;
 mod plan;
+mod token;
+mod uri;
 
 use crate::account::Unknown;
-use crate::cli::Import;
+use crate::cli::{Import, Source};
 use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use crate::progress;
+use form::Form;
 use lines::Lines;
-use plan::{Newcomer, Plan};
+use plan::{Newcomer, Plan, Terms};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -49,36 +54,60 @@ struct Place {
 }
 
 pub(crate) fn run(desk: &Desk, command: &Import) -> Result<(), Failure> {
-    let Import::Oath { file, allow_unknown, keep_going } = command;
+    let (form, source) = match command {
+        Import::Oath(source) => (Form::Oath, source),
+        Import::Uri { source, user } => (Form::Uri(user.clone()), source),
+    };
+    let Source { file, allow_unknown, keep_going, dry_run } = source;
     let on_bad_line = if *keep_going { OnBadLine::Skip } else { OnBadLine::Stop };
     let unknown = if *allow_unknown { Unknown::Allowed } else { Unknown::Refused };
-    let import = Oath { desk, lines: Lines::open(file)?, unknown };
+    let lines = Lines::open(file)?;
     desk.keyring()?;
-    desk.store.prepare()?;
+    if !dry_run {
+        desk.store.prepare()?;
+    }
+    let nobody_enrolled = matches!(desk.config.paths.state.try_exists(), Ok(false));
+    let import = Intake { lines, terms: Terms { desk, form, unknown, nobody_enrolled } };
     let (places, mut bad) = import.survey()?;
+    import.check_count(places.len().saturating_add(bad.len())).map_err(|failure| failure.at(file, None))?;
     bad.extend(import.check_together(&places)?);
     bad.sort_by_key(|bad| bad.line);
     report(desk, file, &bad, on_bad_line)?;
+    if *dry_run {
+        return import.foretell(&places, bad);
+    }
     let imported = import.enrol_all(&places, &bad)?;
     done(desk, imported, bad)
 }
 
 /// An import under way.
-struct Oath<'a> {
-    desk: &'a Desk,
+struct Intake<'a> {
     lines: Lines,
-    unknown: Unknown,
+    terms: Terms<'a>,
 }
 
-impl Oath<'_> {
+impl Intake<'_> {
+    /// A name that was given is that of one line: of more, all but one would be somebody else's.
+    fn check_count(&self, lines: usize) -> Result<(), Failure> {
+        match &self.terms.form {
+            Form::Uri(Some(_)) if lines != 1 => {
+                let problem = format!(
+                    "--user is for a file of exactly one URI, and here are {lines}; nothing was imported"
+                );
+                Err(Failure::refused(problem))
+            }
+            Form::Oath | Form::Uri(_) => Ok(()),
+        }
+    }
+
     /// Looks at each line by itself.
     fn survey(&self) -> Result<(Vec<Place>, Vec<BadLine>), Failure> {
         let (mut places, mut bad) = (Vec::new(), Vec::new());
-        let bar = progress::of_bytes(self.desk, "checking", self.lines.length()?);
+        let bar = progress::of_bytes(self.terms.desk, "checking", self.lines.length()?);
         let mut offset = 0;
         for line in 1.. {
             let Some(read) = self.lines.at(offset)? else { break };
-            let mut plan = Plan::new(self.desk, self.unknown);
+            let mut plan = Plan::new(&self.terms);
             plan.take(line, &read);
             places.extend(plan.newcomers.keys().map(|user| Place { user: mark(user), line, offset }));
             bad.append(&mut plan.bad);
@@ -101,7 +130,7 @@ impl Oath<'_> {
 
     /// Reads lines again that were good by themselves.
     fn plan(&self, places: &[Place]) -> Result<Plan<'_>, Failure> {
-        let mut plan = Plan::new(self.desk, self.unknown);
+        let mut plan = Plan::new(&self.terms);
         for (read, place) in (1..).zip(places) {
             if let Some(line) = self.lines.at(place.offset)? {
                 plan.take(place.line, &line);
@@ -120,7 +149,7 @@ impl Oath<'_> {
     /// Enrols in batches: each waits for the disk a few times, whatever its size.
     fn enrol_all(&self, places: &[Place], bad: &[BadLine]) -> Result<usize, Failure> {
         let bad: BTreeSet<usize> = bad.iter().map(|bad| bad.line).collect();
-        let bar = progress::bar(self.desk, "importing", by_user(places).count());
+        let bar = progress::bar(self.terms.desk, "importing", by_user(places).count());
         let mut imported = 0usize;
         let mut batch = Vec::with_capacity(BATCH);
         let mut users = by_user(places).peekable();
@@ -145,12 +174,12 @@ impl Oath<'_> {
 
     /// Each batch for itself: who changes the keyring waits for one, not for all.
     fn enrol_batch(&self, batch: &mut Vec<Newcomer>) -> Result<(), Failure> {
-        let desk = self.desk;
+        let Terms { desk, ref form, .. } = self.terms;
         let mut events = Vec::with_capacity(batch.len());
         desk.change(|rules| {
             let mut newcomers = Vec::with_capacity(batch.len());
             for Newcomer { account, drafts } in batch.drain(..) {
-                let event = desk.event(Name::Imported, &account).field("from", "oath");
+                let event = desk.event(Name::Imported, &account).field("from", form.name());
                 events.push(event.field("authenticators", drafts.len()));
                 let confirmed = drafts.into_iter().map(Draft::vouched).collect();
                 // No recovery codes: nobody is here to be shown them.

@@ -1,16 +1,10 @@
 //! One line of pam_oath's users file (liboath, `oath_authenticate_usersfile`): type, user, password, secret, and what
 //! the program notes of its own use behind them.
 
+use super::token::Token;
 use data_encoding::HEXLOWER_PERMISSIVE;
 use totp_core::secret::Secret;
 use totp_core::totp::{Algorithm, Parameters, ParametersError};
-
-/// One token of the file.
-pub(super) struct Token {
-    pub(super) user: String,
-    pub(super) parameters: Parameters,
-    pub(super) secret: Secret,
-}
 
 /// A line that cannot be taken over, and why.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

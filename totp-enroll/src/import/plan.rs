@@ -1,7 +1,8 @@
 //! What is to be made of the lines of one user: their authenticators, or what is wrong with each line.
 
-use super::oath::Token;
-use super::{BadLine, lines::Line, oath};
+use super::form::Form;
+use super::token::Token;
+use super::{BadLine, lines::Line};
 use crate::account::{self, Unknown};
 use crate::desk::Desk;
 use std::collections::BTreeMap;
@@ -16,25 +17,33 @@ pub(super) struct Newcomer {
     pub(super) drafts: Vec<Draft>,
 }
 
+/// What decides whether a line is good.
+pub(super) struct Terms<'a> {
+    pub(super) desk: &'a Desk,
+    pub(super) form: Form,
+    pub(super) unknown: Unknown,
+    /// There is no place yet that enrolments would lie in.
+    pub(super) nobody_enrolled: bool,
+}
+
 /// Some lines, taken over as far as they can be. What two lines of one user are to each other is seen by one plan only.
 pub(super) struct Plan<'a> {
-    desk: &'a Desk,
-    unknown: Unknown,
+    terms: &'a Terms<'a>,
     pub(super) newcomers: BTreeMap<User, Newcomer>,
     pub(super) bad: Vec<BadLine>,
 }
 
 impl<'a> Plan<'a> {
-    pub(super) fn new(desk: &'a Desk, unknown: Unknown) -> Self {
-        Self { desk, unknown, newcomers: BTreeMap::new(), bad: Vec::new() }
+    pub(super) fn new(terms: &'a Terms<'a>) -> Self {
+        Self { terms, newcomers: BTreeMap::new(), bad: Vec::new() }
     }
 
     /// Takes a line; `number` is its own.
     pub(super) fn take(&mut self, number: usize, line: &Line) {
-        let taken = match oath::parse(&line.text) {
+        let taken = match self.terms.form.parse(&line.text) {
             Ok(None) => Ok(()),
             Ok(Some(token)) => self.take_token(token),
-            Err(problem) => Err(problem.to_string()),
+            Err(problem) => Err(problem),
         };
         if let Err(problem) = taken {
             self.bad.push(BadLine { line: number, problem });
@@ -42,13 +51,14 @@ impl<'a> Plan<'a> {
     }
 
     fn take_token(&mut self, token: Token) -> Result<(), String> {
-        let account =
-            account::canonical(&token.user, self.unknown).map_err(|failure| match self.unknown {
-                Unknown::Refused => format!("{}; --allow-unknown takes it all the same", failure.problem),
-                Unknown::Allowed => failure.problem,
-            })?;
+        let Terms { desk, ref form, unknown, nobody_enrolled } = *self.terms;
+        let account = account::canonical(&token.user, unknown).map_err(|failure| match unknown {
+            Unknown::Refused => format!("{}; --allow-unknown takes it all the same", failure.problem),
+            Unknown::Allowed => failure.problem,
+        })?;
         // An enrolment that is not whole counts too: trouble is not absence.
-        if !self.newcomers.contains_key(&account.user) && self.desk.is_enrolled(&account) {
+        let is_known = nobody_enrolled || self.newcomers.contains_key(&account.user);
+        if !is_known && desk.is_enrolled(&account) {
             return Err(format!(
                 "{} is enrolled already; \"totp-enroll disable\" withdraws that",
                 account.user
@@ -56,12 +66,15 @@ impl<'a> Plan<'a> {
         }
         let known = self.newcomers.get(&account.user).map_or(&[][..], |newcomer| &newcomer.drafts);
         let label = match known.len() {
-            0 => "oath".to_owned(),
-            before => format!("oath-{}", before.saturating_add(1)),
+            0 => form.name().to_owned(),
+            before => format!("{}-{}", form.name(), before.saturating_add(1)),
         };
         let label = Label::parse(&label).map_err(|error| error.to_string())?;
         let draft =
             Draft::import(label, token.parameters, token.secret).map_err(|error| error.to_string())?;
+        if !known.is_empty() && !form.has_several_of_one_user() {
+            return Err("the user is enrolled by a line above; keep the one that is in use".to_owned());
+        }
         if known.len() >= MOST_AUTHENTICATORS {
             return Err(format!(
                 "the user has {MOST_AUTHENTICATORS} authenticators by the lines above, which is the most"
