@@ -1,19 +1,34 @@
-//! The typed answer: recognised exactly as a plain reading of the rule says, in whatever way people group and shout it.
+//! The typed answer: recognised exactly as a plain reading of the rule says, in whatever way people group and shout it. Behind a
+//! password, what is found is the end of what was typed.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use totp_core::code::{Answer, RECOVERY_LENGTH};
+use totp_core::code::{Answer, BehindPassword, RECOVERY_LENGTH};
 use totp_core::recovery::grouped;
+use totp_core::secret::Secret;
 
 /// Crockford's base32, as recovery codes are generated in it.
 const ALPHABET: &[u8] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const LONGEST: usize = 128;
+/// Of a password and a code together.
+const LONGEST_WITH_PASSWORD: usize = 1024;
+/// A recovery code in groups of four.
+const GROUPED: usize = 19;
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Read {
     Totp(Vec<u8>),
     Recovery(Vec<u8>),
     Neither,
+}
+
+/// The code behind a password.
+#[derive(Debug, PartialEq, Eq)]
+enum Behind {
+    /// Six to eight digits.
+    Digits(Vec<u8>),
+    /// A recovery code, and its length as it was typed.
+    Recovery(Vec<u8>, usize),
 }
 
 fuzz_target!(|typed: &[u8]| {
@@ -22,13 +37,23 @@ fuzz_target!(|typed: &[u8]| {
     assert_eq!(recognise(&typed.to_ascii_lowercase()), read);
     assert_eq!(recognise(&typed.to_ascii_uppercase()), read);
     match &read {
-        Read::Totp(code) => assert_eq!(recognise(code), read),
+        Read::Totp(code) => {
+            assert_eq!(recognise(code), read);
+            assert_eq!(behind(code), Some(Behind::Digits(code.clone())));
+        }
         Read::Recovery(code) => {
             assert_eq!(recognise(code), read);
-            let shown = grouped(&totp_core::secret::Secret::new(code.clone()));
+            let shown = grouped(&Secret::new(code.clone()));
             assert_eq!(recognise(shown.expose()), read);
+            let both = [typed, shown.expose()].concat();
+            assert_eq!(behind(&both), Some(Behind::Recovery(code.clone(), GROUPED)));
         }
         Read::Neither => {}
+    }
+    let found = behind(typed);
+    assert_eq!(found, plainly_behind(typed));
+    if let Some(found) = &found {
+        assert_is_the_end(found, typed);
     }
 });
 
@@ -39,6 +64,15 @@ fn recognise(typed: &[u8]) -> Read {
         Some(Answer::Trailing(_)) => unreachable!("only behind a password"),
         None => Read::Neither,
     }
+}
+
+fn behind(typed: &[u8]) -> Option<Behind> {
+    let BehindPassword { answer, length } = BehindPassword::recognise(typed)?;
+    Some(match (answer, length) {
+        (Answer::Trailing(code), None) => Behind::Digits(code.expose().to_vec()),
+        (Answer::Recovery(code), Some(length)) => Behind::Recovery(code.expose().to_vec(), length),
+        (_, length) => unreachable!("a code of another kind, or without its length: {length:?}"),
+    })
 }
 
 /// The rule once more, without regard for what is left in memory.
@@ -61,4 +95,47 @@ fn plainly(typed: &[u8]) -> Read {
     } else {
         Read::Neither
     }
+}
+
+/// The rule for what is behind a password, once more: a recovery code with its dashes, digits, a recovery code without.
+fn plainly_behind(typed: &[u8]) -> Option<Behind> {
+    if typed.len() > LONGEST_WITH_PASSWORD {
+        return None;
+    }
+    let of_length = |length: usize| {
+        let end = &typed[typed.len().checked_sub(length)?..];
+        match plainly(end) {
+            Read::Recovery(code) => Some(Behind::Recovery(code, length)),
+            Read::Totp(_) | Read::Neither => None,
+        }
+    };
+    let has_dashes = typed.len() >= GROUPED
+        && typed[typed.len() - GROUPED..]
+            .iter()
+            .enumerate()
+            .all(|(at, &byte)| (byte == b'-') == (at % 5 == 4));
+    if has_dashes {
+        return of_length(GROUPED);
+    }
+    let end =
+        |length: usize| typed.len() >= length && typed[typed.len() - length..].iter().all(u8::is_ascii_digit);
+    match (6..=8).rev().find(|&length| end(length)) {
+        Some(length) => Some(Behind::Digits(typed[typed.len() - length..].to_vec())),
+        None => of_length(RECOVERY_LENGTH),
+    }
+}
+
+/// And stays it, however long the password before it is, up to the longest answer that is looked at.
+fn assert_is_the_end(found: &Behind, typed: &[u8]) {
+    match found {
+        Behind::Digits(code) => assert!(typed.ends_with(code)),
+        Behind::Recovery(code, length) => {
+            assert_eq!(recognise(&typed[typed.len() - length..]), Read::Recovery(code.clone()));
+        }
+    }
+    let mut longer = vec![b'_'; LONGEST_WITH_PASSWORD - typed.len()];
+    longer.extend(typed);
+    assert_eq!(behind(&longer).as_ref(), Some(found));
+    longer.insert(0, b'_');
+    assert_eq!(behind(&longer), None);
 }

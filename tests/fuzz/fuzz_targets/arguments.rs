@@ -6,10 +6,11 @@
 #[path = "../../../pam_totp/src/arguments.rs"]
 mod arguments;
 
-use arguments::{ArgumentError, Arguments};
+use arguments::{ArgumentError, Arguments, FirstPass};
 use libfuzzer_sys::fuzz_target;
 use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt;
+use totp_core::time::Seconds;
 
 fuzz_target!(|input: &[u8]| {
     let words: Vec<CString> =
@@ -30,34 +31,53 @@ fuzz_target!(|input: &[u8]| {
 });
 
 fn assert_is_what_was_written(arguments: &Arguments, words: &[&CStr]) {
-    let times = |word: &[u8]| words.iter().filter(|there| there.to_bytes() == word).count();
-    assert_eq!(times(b"nullok"), usize::from(arguments.nullok));
-    assert_eq!(times(b"echo"), usize::from(arguments.echo));
-    assert_eq!(times(b"debug"), usize::from(arguments.debug));
+    let flags = [
+        (&b"nullok"[..], arguments.nullok),
+        (b"echo", arguments.echo),
+        (b"debug", arguments.debug),
+        (b"try_first_pass", arguments.first_pass == FirstPass::Try),
+        (b"use_first_pass", arguments.first_pass == FirstPass::Use),
+        (b"forward_pass", arguments.forward_pass),
+        (b"after_first_factor", arguments.after_first_factor),
+    ];
+    for (word, set) in flags {
+        assert_eq!(words.iter().filter(|there| there.to_bytes() == word).count(), usize::from(set));
+    }
     let values =
         |key: &[u8]| words.iter().filter_map(|word| word.to_bytes().strip_prefix(key)).collect::<Vec<_>>();
-    let (config, prompt) = (values(b"conf="), values(b"prompt="));
+    let (config, prompt, fresh) = (values(b"conf="), values(b"prompt="), values(b"fresh="));
     assert_eq!(config, arguments.config.iter().map(|path| path.as_os_str().as_bytes()).collect::<Vec<_>>());
     assert_eq!(Arguments::config_file(words), arguments.config);
     match prompt.as_slice() {
+        [] if arguments.forward_pass => assert_eq!(arguments.prompt, "Password & verification code: "),
         [] => assert_eq!(arguments.prompt, "Verification code: "),
         [prompt] => assert_eq!(*prompt, arguments.prompt.as_bytes()),
         more => panic!("{} prompts were accepted", more.len()),
     }
     assert!(!arguments.prompt.is_empty() && !arguments.prompt.contains(char::is_control));
-    let flags = [arguments.nullok, arguments.echo, arguments.debug];
-    let known = flags.iter().filter(|&&flag| flag).count() + config.len() + prompt.len();
-    assert_eq!(known, words.len(), "a word was passed over");
+    match fresh.as_slice() {
+        [] => assert_eq!(arguments.fresh, None),
+        [fresh] => assert_eq!(
+            arguments.fresh,
+            std::str::from_utf8(fresh).ok().and_then(|text| Seconds::parse(text).ok())
+        ),
+        more => panic!("{} lengths were accepted", more.len()),
+    }
+    let set = flags.iter().filter(|(_, set)| *set).count();
+    assert_eq!(set + config.len() + prompt.len() + fresh.len(), words.len(), "a word was passed over");
 }
 
 fn assert_is_about_a_word(error: &ArgumentError, words: &[&CStr]) {
+    let is_there = |start: &[u8]| words.iter().any(|word| word.to_bytes().starts_with(start));
     match error {
         ArgumentError::Unknown(word) => assert!(words.iter().any(|there| there.to_string_lossy() == *word)),
         ArgumentError::Twice(key) => {
             let there = words.iter().filter(|word| word.to_bytes().starts_with(key.as_bytes()));
             assert!(there.count() >= 2);
         }
-        ArgumentError::Config => assert!(words.iter().any(|word| word.to_bytes().starts_with(b"conf="))),
-        ArgumentError::Prompt => assert!(words.iter().any(|word| word.to_bytes().starts_with(b"prompt="))),
+        ArgumentError::BothPasses => assert!(is_there(b"try_first_pass") && is_there(b"use_first_pass")),
+        ArgumentError::Config => assert!(is_there(b"conf=")),
+        ArgumentError::Fresh => assert!(is_there(b"fresh=")),
+        ArgumentError::Prompt => assert!(is_there(b"prompt=")),
     }
 }

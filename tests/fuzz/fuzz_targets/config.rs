@@ -5,6 +5,7 @@ use libfuzzer_sys::fuzz_target;
 use std::path::Path;
 use totp_core::config::Config;
 use totp_core::limit::MOST_ATTEMPTS;
+use totp_core::policy::Policy;
 use totp_core::recovery::MOST_CODES;
 use totp_core::time::Seconds;
 use totp_fuzz::assert_names_a_place;
@@ -37,4 +38,15 @@ fn assert_in_range(config: &Config) {
     assert!(Seconds(0) < limit.lock_for && limit.lock_for <= limit.lock_max);
     assert!(config.fail_delay <= Seconds(10));
     assert!((1..=MOST_CODES).contains(&config.recovery_codes) && config.warn_below <= MOST_CODES);
+    assert_says_whom_to_ask(&config.policy);
+}
+
+/// A service file weakens the policy, the config does not; no device is everybody's, and no group both asked and exempt.
+fn assert_says_whom_to_ask(policy: &Policy) {
+    let Policy { groups, exempt_groups, remember, nullok, .. } = policy;
+    assert!(!nullok);
+    assert!((remember.bind_key || remember.bind_address) && remember.length > Seconds(0));
+    assert!(remember.ipv4_prefix <= 32 && remember.ipv6_prefix <= 128);
+    assert!(groups.iter().all(|group| !group.is_empty() && !exempt_groups.contains(group)));
+    assert!(exempt_groups.iter().all(|group| !group.is_empty()));
 }

@@ -1,9 +1,13 @@
 //! The ledger: what checks comes back from its own page, and no torn write of the next page loses the last one.
 //!
 //! The pages are crate-private, so the module is included by path with what it stands on. A fuzzer does not find a
-//! SHA-256: where the first byte of the input is even, its pages are sealed before they are read.
+//! SHA-256: where the first byte of the input is even, its pages are sealed before they are read. Behind the fields of both
+//! pages come the remembered devices of the first, then those of the second.
 #![no_main]
 
+#[path = "../../../totp-core/src/device.rs"]
+#[allow(dead_code, reason = "the rest of the library uses it")]
+mod device;
 #[path = "../../../totp-core/src/id.rs"]
 #[allow(dead_code, reason = "the rest of the library uses it")]
 mod id;
@@ -13,19 +17,26 @@ mod ledger;
 #[path = "../../../totp-core/src/limit.rs"]
 #[allow(dead_code, reason = "the rest of the library uses it")]
 mod limit;
+#[path = "../../../totp-core/src/network.rs"]
+#[allow(dead_code, reason = "the rest of the library uses it")]
+mod network;
 #[path = "../../../totp-core/src/secret.rs"]
 #[allow(dead_code, reason = "the rest of the library uses it")]
 mod secret;
-#[path = "../../../totp-core/src/time.rs"]
-#[allow(dead_code, reason = "the rest of the library uses it")]
-mod time;
+mod time {
+    pub(crate) use totp_core::time::Seconds;
+}
 mod credential {
     pub(crate) use totp_core::credential::{Credential, MOST_AUTHENTICATORS};
 }
 mod recovery {
     pub(crate) use totp_core::recovery::MOST_CODES;
 }
+mod user {
+    pub(crate) use totp_core::user::User;
+}
 
+use device::{Device, MOST_DEVICES, Mark};
 use id::Id;
 use ledger::{LENGTH, Ledger, PAGE, Pages, Place, encode};
 use libfuzzer_sys::fuzz_target;
@@ -35,6 +46,10 @@ use time::Seconds;
 
 /// Bytes of a page that the checksum covers.
 const FIELDS: usize = 448;
+/// Bytes of remembered devices, which it covers too where there is one.
+const DEVICES: usize = 960;
+/// Where a page says how many there are.
+const DEVICE_COUNT: std::ops::Range<usize> = 409..413;
 /// Where a page's credential stands, behind magic, version and sequence.
 const CREDENTIAL: std::ops::Range<usize> = 20..36;
 
@@ -52,18 +67,28 @@ fuzz_target!(|input: &[u8]| {
     if kind % 2 == 1 {
         check(bytes, 0);
     } else {
-        check(&sealed(bytes), usize::from(u16::from_be_bytes([torn_high, torn_low])) % PAGE);
+        // Of a page without devices, what lies in their place must be zero; now and then it is not.
+        let stray = kind % 4 == 2;
+        check(&sealed(bytes, stray), usize::from(u16::from_be_bytes([torn_high, torn_low])) % PAGE);
     }
 });
 
-/// A file of two pages with these fields, whose checksums are right.
-fn sealed(fields: &[u8]) -> Vec<u8> {
+/// A file of two pages with these fields and devices, whose checksums are right.
+fn sealed(bytes: &[u8], stray: bool) -> Vec<u8> {
+    let part = |at: usize, length: usize| {
+        let part = bytes.get(at..).unwrap_or_default();
+        let mut part = part[..part.len().min(length)].to_vec();
+        part.resize(length, 0);
+        part
+    };
     let mut file = Vec::with_capacity(LENGTH);
     for at in 0..2 {
-        let fields = fields.get(at * FIELDS..).unwrap_or_default();
-        let mut page = fields[..fields.len().min(FIELDS)].to_vec();
-        page.resize(FIELDS, 0);
-        let checksum = Sha256::digest(&page);
+        let mut page = part(at * FIELDS, FIELDS);
+        let has_devices = page[DEVICE_COUNT].iter().any(|&byte| byte != 0);
+        if has_devices || stray {
+            page.extend(part(2 * FIELDS + at * DEVICES, DEVICES));
+        }
+        let checksum = Sha256::digest(&page[..if has_devices { FIELDS + DEVICES } else { FIELDS }]);
         page.resize(PAGE - checksum.len(), 0);
         page.extend(checksum);
         file.extend(page);
@@ -82,8 +107,12 @@ fn check(file: &[u8], torn: usize) {
         assert_eq!(Pages::read(file).none_enrolled(), ids.contains(&Some(Id::NONE)) && none_checks(file));
         assert!(ledger.progress.len() <= credential::MOST_AUTHENTICATORS);
         assert!(ledger.tries.recent.len() <= MOST_ATTEMPTS);
+        assert!(ledger.devices.len() <= MOST_DEVICES);
         assert!(place.spare < 2);
-        assert_comes_back(&ledger);
+        for ledger in [&ledger, &with_one_more_device(&ledger)] {
+            assert_comes_back(ledger);
+            assert_notices_a_flipped_bit(ledger, torn);
+        }
         assert_waits_are_bounded(&ledger);
         assert_outlasts_a_torn_write(file, &ledger, place, torn);
     }
@@ -99,6 +128,30 @@ fn assert_comes_back(ledger: &Ledger) {
     file.resize(LENGTH, 0);
     let (again, place) = Pages::read(&file).newest_of(ledger.credential).expect("a page that was written");
     assert_eq!((again, place), (ledger.clone(), Place { spare: 1, sequence: 8 }));
+}
+
+/// Wherever it is: in the fields, in the devices, in the zeros behind them, in the checksum.
+fn assert_notices_a_flipped_bit(ledger: &Ledger, at: usize) {
+    let mut file = encode(ledger, 7);
+    file[at] ^= 1;
+    file.resize(LENGTH, 0);
+    assert!(Pages::read(&file).newest_of(ledger.credential).is_none());
+}
+
+/// Whatever devices the file holds, one more has its place, and is then remembered: once, and for no longer than it says.
+fn with_one_more_device(ledger: &Ledger) -> Ledger {
+    let (now, length) = (1_800_000_000, Seconds(60));
+    let mut ledger = ledger.clone();
+    let new = Device::new(Mark([7; 32]), now, length);
+    device::insert(&mut ledger.devices, new);
+    let devices = &ledger.devices;
+    assert!((1..=MOST_DEVICES).contains(&devices.len()));
+    assert_eq!(devices.iter().filter(|device| device.mark == new.mark).count(), 1);
+    let found = |now| device::find(devices, &new.mark, length, now);
+    assert_eq!(found(now), Some(devices.len() - 1));
+    assert_eq!([found(now - 1), found(now + 60)], [None, None]);
+    assert_eq!(device::find(devices, &new.mark, Seconds(0), now), None);
+    ledger
 }
 
 /// Whatever stamps the file holds, a window keeps nobody longer than its length, and who is disabled stays so.

@@ -5,9 +5,12 @@
 
 #[path = "../../../totp-enroll/src/import/oath.rs"]
 mod oath;
+#[path = "../../../totp-enroll/src/import/token.rs"]
+mod token;
 
 use data_encoding::HEXLOWER;
 use libfuzzer_sys::fuzz_target;
+use token::Token;
 use totp_core::code::DIGITS;
 use totp_core::totp::{Algorithm, PERIODS};
 use totp_fuzz::{HEX, assert_same_words, two_secrets};
@@ -25,7 +28,7 @@ fuzz_target!(|line: &[u8]| {
     }
 });
 
-fn assert_comes_back(token: &oath::Token) {
+fn assert_comes_back(token: &Token) {
     let (digits, period) = (token.parameters.digits(), token.parameters.period());
     assert_eq!(token.parameters.algorithm(), Algorithm::Sha1);
     assert!(DIGITS.contains(&digits) && PERIODS.contains(&period));

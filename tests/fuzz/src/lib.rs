@@ -50,8 +50,5 @@ pub fn assert_names_a_place(error: &DocumentError, document: &[u8]) {
     let lines = document.iter().filter(|&&byte| byte == b'\n').count() + 1;
     assert!(error.line.is_none_or(|line| (1..=lines).contains(&line)), "{error:?} of {lines} lines");
     assert!(!error.problem.is_empty());
-    // Open (README.md): a config's error repeats the name of a service as it is, also `[service."a\nb".totp]`. Only an
-    // escape brings a line break into a name, so documents without one are held to the rule meanwhile.
-    let is_exempt = document.contains(&b'\\');
-    assert!(is_exempt || !error.problem.contains('\n'), "{error:?} is not one line");
+    assert!(!error.problem.contains('\n'), "{error:?} is not one line");
 }

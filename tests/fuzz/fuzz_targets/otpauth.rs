@@ -1,0 +1,84 @@
+//! A line of an import of `otpauth://` URIs: a token is in range and comes back, and a problem says nothing of the secret.
+//!
+//! The parser belongs to a program, not to a library, so its file is included by path.
+#![no_main]
+
+#[path = "../../../totp-enroll/src/import/token.rs"]
+mod token;
+#[path = "../../../totp-enroll/src/import/uri.rs"]
+mod uri;
+
+use data_encoding::BASE32_NOPAD;
+use libfuzzer_sys::fuzz_target;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use token::Token;
+use totp_core::code::DIGITS;
+use totp_core::totp::PERIODS;
+use totp_fuzz::{LETTERS, assert_same_words, two_secrets};
+
+/// No URI that is accepted is longer, in bytes.
+const LONGEST: usize = 2048;
+const SOMEBODY: &str = "somebody";
+
+fuzz_target!(|line: &[u8]| {
+    match uri::parse(line, None) {
+        Ok(Some(token)) => {
+            assert_is_asked_for(line);
+            assert_comes_back(&token);
+            assert_is_the_same_for_somebody_else(line, &token);
+        }
+        Ok(None) => assert!(line.trim_ascii().first().is_none_or(|&first| first == b'#')),
+        Err(problem) => assert!(!problem.to_string().contains('\n')),
+    }
+    if let Some([one, other]) = two_secrets(line, LETTERS, |_| true) {
+        assert_same_words(uri::parse(&one, Some(SOMEBODY)), uri::parse(&other, Some(SOMEBODY)));
+    }
+});
+
+/// Only a time-based token is taken over, and none that says that its codes are computed in another way.
+fn assert_is_asked_for(line: &[u8]) {
+    let line = line.trim_ascii().to_ascii_lowercase();
+    assert!(line.len() <= LONGEST && line.starts_with(b"otpauth://totp/") && !line.contains(&b'#'));
+    let query = line.splitn(2, |&byte| byte == b'?').nth(1).expect("a secret stands behind a question mark");
+    let keys: Vec<&[u8]> = query
+        .split(|&byte| byte == b'&')
+        .filter_map(|parameter| parameter.split(|&byte| byte == b'=').next())
+        .collect();
+    for once in [&b"secret"[..], b"algorithm", b"digits", b"period"] {
+        assert!(keys.iter().filter(|key| **key == once).count() <= 1);
+    }
+    assert!(!keys.contains(&&b"encoder"[..]));
+}
+
+fn assert_comes_back(token: &Token) {
+    let parameters = token.parameters;
+    let (digits, period) = (parameters.digits(), parameters.period());
+    assert!(DIGITS.contains(&digits) && PERIODS.contains(&period));
+    assert!(
+        !token.user.is_empty() && !token.user.contains(':') && token.user.trim_matches(' ') == token.user
+    );
+    let secret = BASE32_NOPAD.encode(token.secret.expose());
+    let label = utf8_percent_encode(&token.user, NON_ALPHANUMERIC);
+    let algorithm = parameters.algorithm().as_str();
+    let line = format!(
+        "otpauth://totp/A:%20{label}?secret={secret}&algorithm={algorithm}&digits={digits}&period={period}"
+    );
+    // A name that is written out in full may take a line beyond what is read.
+    if line.len() <= LONGEST {
+        assert_same(
+            &uri::parse(line.as_bytes(), None).expect("our own line").expect("a token"),
+            token,
+            &token.user,
+        );
+    }
+}
+
+fn assert_is_the_same_for_somebody_else(line: &[u8], token: &Token) {
+    let theirs = uri::parse(line, Some(SOMEBODY)).expect("the same line").expect("a token");
+    assert_same(&theirs, token, SOMEBODY);
+}
+
+fn assert_same(again: &Token, token: &Token, user: &str) {
+    assert_eq!((again.user.as_str(), again.parameters), (user, token.parameters));
+    assert!(again.secret.expose() == token.secret.expose());
+}
