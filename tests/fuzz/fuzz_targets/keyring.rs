@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use std::path::Path;
 use totp_core::DocumentError;
 use totp_core::keyring::{Key, Keyring};
-use totp_fuzz::{LETTERS, assert_names_a_place, assert_same_words, two_secrets};
+use totp_fuzz::{LETTERS, NUMBERS, assert_names_a_place, assert_same_words, two_secrets};
 
 fuzz_target!(|document: &[u8]| {
     match parse(document) {
@@ -16,8 +16,10 @@ fuzz_target!(|document: &[u8]| {
         }
         Err(error) => assert_names_a_place(&error, document),
     }
-    if let Some([one, other]) = two_secrets(document, LETTERS, is_key) {
-        assert_same_words(parse(&one), parse(&other));
+    for secrets in [LETTERS, NUMBERS] {
+        if let Some([one, other]) = two_secrets(document, secrets, is_key) {
+            assert_same_words(parse(&one), parse(&other));
+        }
     }
 });
 

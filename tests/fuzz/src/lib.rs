@@ -10,6 +10,9 @@ const MARK: u8 = b'@';
 /// last character, so that base64 finds the same bits left over.
 pub const LETTERS: [&str; 2] = ["hkvkwwzzAAAAAAAA", "hvmmqqyyAAAAAAAA"];
 
+/// The same as numbers, to whatever base: serde repeats a number where it expected a text.
+pub const NUMBERS: [&str; 2] = ["1011011101111011", "1101110111010111"];
+
 /// The same as hexadecimal digits.
 pub const HEX: [&str; 2] = ["c0ffee00", "deadbeef"];
 
