@@ -7,6 +7,7 @@ use acceptance::files::Files;
 use acceptance::login::PamCode;
 use acceptance::scene::Scene;
 use data_encoding::BASE32_NOPAD;
+use std::fs;
 
 const SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 
@@ -195,6 +196,10 @@ fn who_is_enrolled_already_is_not_overwritten() {
 fn a_dry_run_says_who_would_be_enrolled_and_writes_nothing() {
     for enrolled in [&[][..], &["zoe"]] {
         let scene = Scene::with(enrolled);
+        if enrolled.is_empty() {
+            // Nor is there a place yet where enrolments would lie.
+            fs::remove_dir_all(scene.state()).unwrap();
+        }
         let stored = Files::below(&scene.path("."));
         let before = scene.journal.lines().len();
         let uris = format!(
