@@ -35,7 +35,7 @@ impl Intake<'_> {
         users.sort_by_key(|lines| lines.first().map(|place| place.line));
         let mut foretold = Foretold { dry_run: true, would_import: Vec::new(), skipped: bad };
         for lines in users {
-            foretold.would_import.extend(self.plan(lines)?.newcomers.into_values().map(User::of));
+            foretold.would_import.extend(self.plan(lines)?.newcomers.values().map(User::of));
         }
         match self.terms.desk.format {
             Format::Json => output::document(&foretold),
@@ -45,7 +45,7 @@ impl Intake<'_> {
 }
 
 impl User {
-    fn of(newcomer: Newcomer) -> Self {
+    fn of(newcomer: &Newcomer) -> Self {
         let authenticators = newcomer.drafts.iter().map(Authenticator::of).collect();
         Self { user: newcomer.account.user.as_str().to_owned(), authenticators }
     }
