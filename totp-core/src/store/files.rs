@@ -384,7 +384,8 @@ fn read_pages(file: &File, path: &Path) -> Result<Pages, StoreError> {
     // One byte more, so that a file that is too long is seen.
     let mut bytes = [0; ledger::LENGTH + 1];
     let mut filled = 0;
-    while let Some(free) = bytes.get_mut(filled..).filter(|free| !free.is_empty()) {
+    // Nothing came for that one: the file has ended, and no further call need say so.
+    while let Some(free @ [_, _, ..]) = bytes.get_mut(filled..) {
         match file.read_at(free, filled as u64) {
             Ok(0) => break,
             Ok(count) => filled = filled.saturating_add(count),

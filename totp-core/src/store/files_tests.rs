@@ -138,6 +138,23 @@ fn a_ledger_of_another_length_is_broken() {
 }
 
 #[test]
+fn a_whole_ledger_is_read_by_one_call() {
+    let scene = enrolled();
+    let path = scene.file("ledgers/alice");
+    let file = File::open(&path).unwrap();
+    // To read the count is a call, too, which the next count includes.
+    let [before, between] = [read_calls(), read_calls()];
+    read_pages(&file, &path).unwrap();
+    assert_eq!(read_calls() - between, between - before + 1);
+}
+
+/// How many times this thread has called read(2) and its kin (`syscr`, proc_pid_io(5)).
+fn read_calls() -> u64 {
+    let counts = std::fs::read_to_string("/proc/thread-self/io").unwrap();
+    counts.lines().find_map(|line| line.strip_prefix("syscr: ")).unwrap().parse().unwrap()
+}
+
+#[test]
 fn a_ledger_that_cannot_be_read_written_or_synced_is_trouble() {
     let scene = enrolled();
     let path = scene.file("ledgers/alice");
