@@ -25,6 +25,11 @@ pub enum NetworkError {
     /// Somebody meant another address or another length.
     #[error("has bits set behind its leading ones: is the address or the number of bits mistaken?")]
     HostBits,
+    /// Clients with such addresses count as IPv4, so that nobody would be in it (RFC 4291 section 2.5.5.2).
+    #[error(
+        "is IPv4 written as IPv6, which no client's address counts as: write it as IPv4, such as \"192.0.2.0/24\""
+    )]
+    Mapped,
 }
 
 impl Network {
@@ -42,8 +47,13 @@ impl Network {
         if prefix > length(address) {
             return Err(NetworkError::Prefix);
         }
-        let network = Self { address, prefix };
-        if leading(address, prefix) == address { Ok(network) } else { Err(NetworkError::HostBits) }
+        if leading(address, prefix) != address {
+            return Err(NetworkError::HostBits);
+        }
+        if address.to_canonical() != address {
+            return Err(NetworkError::Mapped);
+        }
+        Ok(Self { address, prefix })
     }
 
     /// Whether `address` lies in it. An IPv4 address that is written as IPv6 (RFC 4291 section 2.5.5.2) counts as IPv4.
@@ -131,8 +141,19 @@ mod tests {
             ("2001:db8::/999", NetworkError::Prefix),
             ("192.0.2.1/24", NetworkError::HostBits),
             ("2001:db8::1/32", NetworkError::HostBits),
+            ("::ffff:192.0.2.1/120", NetworkError::HostBits),
         ] {
             assert_eq!(Network::parse(text), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn ipv4_written_as_ipv6_is_refused_since_nobody_would_be_in_it() {
+        for text in ["::ffff:192.0.2.0/120", "::ffff:c000:200/120", "::ffff:192.0.2.7/128", "::ffff:0:0/96"] {
+            assert_eq!(Network::parse(text), Err(NetworkError::Mapped), "{text}");
+        }
+        for text in ["::/0", "::fffe:0:0/95", "::fffe:0:0/96", "::192.0.2.0/120"] {
+            assert!(Network::parse(text).is_ok(), "{text}");
         }
     }
 
