@@ -189,6 +189,15 @@ mod tests {
     }
 
     #[test]
+    fn a_boot_is_named_by_36_hexadecimal_digits_and_dashes() {
+        let name = "0123abcd-4444-4444-4444-555555555555";
+        assert!(BootId::parse(name).is_some());
+        for other in ["", &name[1..], &format!("{name}5"), &name.replace('a', "g"), &name.replace('-', " ")] {
+            assert_eq!(BootId::parse(other), None, "{other}");
+        }
+    }
+
+    #[test]
     fn a_stamp_is_one_line_and_half_of_it_is_none() {
         let line = stamp().encode();
         assert_eq!(Stamp::decode(line.as_bytes()), Some(stamp()));
