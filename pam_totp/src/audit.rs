@@ -237,3 +237,94 @@ impl LogFormat<&Event> for Line {
         to.write_all(line.as_bytes()).map_err(syslog::Error::Write)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::first_factor::FirstFactor;
+
+    fn request(service: &str) -> Request {
+        Request {
+            service: service.to_owned(),
+            rhost: Some("192.0.2.7".to_owned()),
+            tty: Some("ssh".to_owned()),
+            first_factor: Some(FirstFactor { method: "password".to_owned(), key: None }),
+            facility: "auth",
+        }
+    }
+
+    /// The datagrams that come to the log's socket.
+    fn sent(service: &str, say: impl FnOnce(&mut Audit<'_>)) -> Vec<String> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        say(&mut Audit::open(&path, &request(service)));
+        let mut datagram = [0; 4096];
+        std::iter::from_fn(|| socket.recv(&mut datagram).ok().map(|length| datagram[..length].to_vec()))
+            .map(|line| String::from_utf8(line).unwrap())
+            .collect()
+    }
+
+    /// `LOG_AUTHPRIV` is ten; it stands above the three bits of the severity (RFC 3164 section 4.1.1).
+    fn line(severity: u8, rest: &str) -> String {
+        format!("<{}>sshd[{}]: pam_totp(sshd:auth): {rest}", 10 * 8 + severity, std::process::id())
+    }
+
+    #[test]
+    fn an_outcome_is_one_datagram_with_who_asked_from_where() {
+        let lines =
+            sent("sshd", |audit| audit.outcome(&Outcome::Refused(Reason::Wrong.into()), Some("alice")));
+        let rest = "event=refused user=alice reason=wrong rhost=192.0.2.7 tty=ssh first_factor=password";
+        assert_eq!(lines, [line(5, rest)]);
+    }
+
+    #[test]
+    fn a_try_that_starts_a_lock_says_for_how_long() {
+        let refusal = Refusal { lock: Some(Seconds(60)), ..Reason::Wrong.into() };
+        let lines = sent("sshd", |audit| audit.outcome(&Outcome::Refused(refusal), None));
+        let rest = "event=locked reason=wrong seconds=60 rhost=192.0.2.7 tty=ssh first_factor=password";
+        assert_eq!(lines, [line(5, rest)]);
+    }
+
+    #[test]
+    fn each_event_is_as_loud_as_it_is() {
+        let lines = sent("sshd", |audit| {
+            audit.trouble("alice", "no");
+            audit.write(&Event::new(Name::Disabled));
+            audit.write(&Event::new(Name::Accepted));
+            audit.debug("asked");
+        });
+        let expected = [
+            line(3, "event=error user=alice problem=no"),
+            line(5, "event=disabled"),
+            line(6, "event=accepted"),
+            line(7, "event=debug step=asked"),
+        ];
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn a_service_cannot_end_the_tag_and_is_cut() {
+        let head = |service: &str| head(&request(service));
+        let tagged = |service: &str| format!("{service}[{}]: pam_totp({service}:auth): ", std::process::id());
+        assert_eq!(head("a-b_c.d9"), tagged("a-b_c.d9"));
+        assert_eq!(head("a]: b(\n\u{e4}"), tagged("ab"));
+        assert_eq!(head(&"x".repeat(33)), tagged(&"x".repeat(32)));
+    }
+
+    #[test]
+    fn wrong_codes_before_a_right_one_are_counted_where_there_were_some() {
+        let line = |wrong| with_wrong_before(Event::new(Name::Accepted), wrong).to_string();
+        assert_eq!([line(0), line(1)], ["event=accepted", "event=accepted wrong_before=1"]);
+    }
+
+    #[test]
+    fn where_nobody_listens_nothing_is_said_and_nothing_fails() {
+        let directory = tempfile::tempdir().unwrap();
+        let request = request("sshd");
+        let mut audit = Audit::open(&directory.path().join("log"), &request);
+        audit.trouble("alice", "no");
+        assert!(audit.logger.is_none());
+    }
+}
