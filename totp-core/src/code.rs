@@ -192,6 +192,21 @@ mod tests {
     }
 
     #[test]
+    fn a_long_password_is_no_part_of_a_recovery_code() {
+        assert_eq!(behind(b"correct horse battery 123456"), Some(("digits", b"123456".to_vec(), None)));
+        assert_eq!(behind(b"a-b-c-d-e-f-g-h-i-j-123456"), Some(("digits", b"123456".to_vec(), None)));
+    }
+
+    #[test]
+    fn password_and_code_are_looked_at_up_to_1024_bytes() {
+        let long = |length: usize| [vec![b'x'; length - 6], b"123456".to_vec()].concat();
+        assert_eq!(behind(&long(1024)), Some(("digits", b"123456".to_vec(), None)));
+        for length in [1025, 1026] {
+            assert_eq!(behind(&long(length)), None, "{length}");
+        }
+    }
+
+    #[test]
     fn a_password_alone_has_no_code_behind_it() {
         for typed in
             [&b""[..], b"hunter2", b"12345", b"pass12345", b"correct horse battery staple!", b"abcd-efgh-ijk"]

@@ -1,6 +1,7 @@
 //! What a change to an enrolment promises: old or new, never half, and what it carries over.
 
 use super::*;
+use crate::keyring::tests::with_new_key;
 use crate::scene::{NOON, PATIENCE, PHONE, SPARE, Scene, alice, at, code, draft, word};
 use crate::store::{Held, Hold, Store};
 
@@ -51,6 +52,15 @@ fn what_is_prepared_counts_only_when_it_is_committed_and_then_as_a_login() {
     assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "replayed");
     assert_eq!(word(scene.login(&code(PHONE, NOON + 30), at(NOON + 30))), "accepted phone");
     assert_eq!(word(scene.login(recovery.expose(), at(NOON + 30))), "recovered 9");
+}
+
+#[test]
+fn what_was_prepared_under_a_key_that_is_active_no_more_can_be_told() {
+    let mut scene = Scene::new();
+    let confirmed = [draft("phone", PHONE).vouched()];
+    let prepared = scene.desk(NOON, |_, desk| prepare(&alice(), &confirmed, 10, desk)).unwrap();
+    assert!(prepared.is_sealed_with(&scene.keyring));
+    assert!(!prepared.is_sealed_with(&with_new_key(&scene.keyring)));
 }
 
 #[test]

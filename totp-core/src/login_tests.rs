@@ -22,6 +22,18 @@ fn a_code_opens_the_door_once() {
 }
 
 #[test]
+fn whoever_offers_a_used_code_is_told_when_the_next_one_comes() {
+    let (scene, _) = enrolled();
+    let offer = |now| match scene.login(&code(PHONE, NOON), at(now)) {
+        Ok(Verdict::Refused(refusal)) => Some(refusal),
+        _ => None,
+    };
+    assert!(offer(NOON).is_none(), "let in");
+    let replayed = Refusal { reason: Reason::Replayed, lock: None, next_code: Some(Seconds(20)) };
+    assert_eq!(offer(NOON + 10), Some(replayed));
+}
+
+#[test]
 fn two_authenticators_of_one_secret_do_not_make_one_code_two() {
     let (mut scene, _) = enrolled();
     scene.add("copy", PHONE).unwrap();

@@ -52,6 +52,15 @@ fn forgets(scene: &Scene, which: Which<'_>) -> usize {
 }
 
 #[test]
+fn the_next_login_is_told_of_a_device_that_was_remembered_and_the_one_after_it_is_not() {
+    let scene = enrolled();
+    remembered(&scene, &LAPTOP, NOON);
+    let told = [NOON + 30, NOON + 60].map(|now| let_in(&scene, now).since_last());
+    assert_eq!(told.map(|since| since.login.map(|login| login.at)), [Some(NOON), Some(NOON + 30)]);
+    assert_eq!(told.map(|since| since.device), [true, false]);
+}
+
+#[test]
 fn a_remembered_device_is_let_in_and_its_use_is_recorded() {
     let scene = enrolled();
     let id = remembered(&scene, &LAPTOP, NOON);

@@ -100,6 +100,21 @@ fn more_than_a_batch_is_sealed_to_the_last() {
 }
 
 #[test]
+fn a_draft_waits_for_the_rest_of_its_batch() {
+    let (scene, _) = scene();
+    let rotation = Rotation {
+        store: &scene.files,
+        keyring: &scene.keyring,
+        entropy: &mut Counter(77),
+        patience: PATIENCE,
+    };
+    let draft = scene.file("credentials/.new.%.alice");
+    let mut waits = Vec::new();
+    rotation.run(&mut |_| waits.push(draft.exists())).ok().unwrap();
+    assert_eq!(waits, [true, false], "while sealing, while counting");
+}
+
+#[test]
 fn what_a_desk_changed_since_it_was_drafted_is_not_undone() {
     let (mut scene, old) = scene();
     let permitted = scene.in_place();

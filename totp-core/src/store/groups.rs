@@ -1,7 +1,7 @@
 //! Which of the groups that the policy names somebody is in: the system's group database.
 
 use nix::errno::Errno;
-use nix::unistd::{Group, User, getgrouplist};
+use nix::unistd::{Gid, Group, User, getgrouplist};
 use std::ffi::CString;
 
 /// The groups are not known. That exempts nobody.
@@ -36,12 +36,16 @@ pub fn of<'a>(user: &str, names: impl Iterator<Item = &'a str>) -> Result<Vec<St
     for name in names {
         let group = Group::from_name(name).map_err(NoGroups::Database)?;
         let group = group.ok_or_else(|| NoGroups::Unknown(name.to_owned()))?;
-        // Both, because a directory may know members that the list of the account leaves out.
-        if of_account.contains(&group.gid) || group.mem.iter().any(|member| member == user) {
+        if is_member(user, &of_account, &group) {
             found.push(name.to_owned());
         }
     }
     Ok(found)
+}
+
+/// By either list, because a directory may know members that the list of the account leaves out.
+fn is_member(user: &str, of_account: &[Gid], group: &Group) -> bool {
+    of_account.contains(&group.gid) || group.mem.iter().any(|member| member == user)
 }
 
 #[cfg(test)]
@@ -51,6 +55,21 @@ mod tests {
     #[test]
     fn root_is_in_its_own_group_and_in_no_other() {
         assert_eq!(of("root", ["root", "daemon"].into_iter()).unwrap(), ["root"]);
+    }
+
+    #[test]
+    fn whom_either_list_names_is_in_the_group() {
+        let (ours, other) = (Gid::from_raw(7), Gid::from_raw(8));
+        let group = |members: &[&str]| Group {
+            name: "ours".to_owned(),
+            passwd: CString::default(),
+            gid: ours,
+            mem: members.iter().map(|&member| member.to_owned()).collect(),
+        };
+        assert!(is_member("alice", &[other, ours], &group(&["bob"])));
+        assert!(is_member("alice", &[other], &group(&["bob", "alice"])));
+        assert!(!is_member("alice", &[other], &group(&["bob"])));
+        assert!(!is_member("alice", &[], &group(&[])));
     }
 
     #[test]
