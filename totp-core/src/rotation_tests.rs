@@ -121,7 +121,9 @@ fn what_a_desk_changed_since_it_was_drafted_is_not_undone() {
     let mut rewriting = scene.files.rewriting().unwrap();
     let found = rewriting.find(&alice().user).unwrap().unwrap();
     let resealed = found.credential.resealed(&scene.keyring, &mut Counter(5)).unwrap().unwrap();
+    assert_eq!(rewriting.waiting(), 0);
     rewriting.draft(found, &resealed).unwrap();
+    assert_eq!(rewriting.waiting(), 1);
     let new = scene.desk(NOON, |files, desk| {
         renew_recovery(files.entry(&alice().user, PATIENCE).unwrap().unwrap(), &alice(), 10, permitted, desk)
     });
@@ -296,6 +298,18 @@ fn nobody_makes_another_key_active_while_somebody_seals() {
     drop(sealing);
     let changing = files.turn_to_change_keys(PATIENCE).unwrap();
     assert!(changing.is_some() && files.turn_to_seal(PATIENCE).unwrap().is_none());
+}
+
+#[test]
+fn whoever_seals_is_waited_for() {
+    let (scene, _) = scene();
+    let sealing = scene.files.turn_to_seal(PATIENCE).unwrap().unwrap();
+    let sealer = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(30));
+        drop(sealing);
+    });
+    assert!(scene.files.turn_to_change_keys(Duration::from_secs(30)).unwrap().is_some());
+    sealer.join().unwrap();
 }
 
 #[test]

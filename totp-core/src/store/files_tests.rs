@@ -138,6 +138,14 @@ fn a_ledger_of_another_length_is_broken() {
 }
 
 #[test]
+fn credentials_that_are_nowhere_cannot_be_made_to_last() {
+    let scene = enrolled();
+    assert!(scene.files.sync_credentials().is_ok());
+    std::fs::rename(scene.file("credentials"), scene.file("elsewhere")).unwrap();
+    assert_eq!(scene.files.sync_credentials().unwrap_err().file(), scene.file("credentials"));
+}
+
+#[test]
 fn a_whole_ledger_is_read_by_one_call() {
     let scene = enrolled();
     let path = scene.file("ledgers/alice");

@@ -241,3 +241,27 @@ fn a_document_is_not_made_where_others_can_write_or_nobody_can_see_it() {
     assert!(make(&place.path().join("keyring.toml")).contains("writable by nobody else"));
     assert!(names(&place).is_empty());
 }
+
+#[test]
+fn a_document_is_replaced_whole_and_stays_where_that_fails() {
+    let place = place();
+    let file = place.path().join("keyring.toml");
+    let replace = |text: &str| replace_document(&file, &Secret::new(text.into()));
+    assert!(create_document(&file, &Secret::new(b"first".to_vec())).unwrap());
+    fs::write(place.path().join(".new.keyring.toml"), "what a kill left").unwrap();
+    replace("second").unwrap();
+    assert_eq!((fs::read(&file).unwrap().as_slice(), mode(&file)), (&b"second"[..], 0o600));
+    assert_eq!(names(&place), ["keyring.toml"]);
+    own(place.path(), 0, 0, 0o777);
+    assert!(problem(replace("third")).contains("writable by nobody else"));
+    assert_eq!(fs::read(&file).unwrap(), b"second");
+}
+
+#[test]
+fn only_a_document_that_is_there_can_be_made_to_last() {
+    let place = place();
+    let file = file(&place, 0, 0, 0o600);
+    assert_eq!(problem(sync_document(&file)), "none");
+    fs::remove_file(&file).unwrap();
+    assert_eq!(problem(sync_document(&file)), "cannot sync: No such file or directory");
+}
