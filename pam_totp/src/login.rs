@@ -232,7 +232,7 @@ impl Login<'_> {
         let rules = Rules { drift_steps, greatest_drift_steps, limit };
         // The keys may have been rotated between the keyring and the hold. While it is held the credential stays, and its
         // keys were in the keyring before it named them.
-        let newer = (!keyring.has_keys_of(held.credential())).then(|| self.keyring()).transpose()?;
+        let newer = (!held.credential().has_keys_in(keyring)).then(|| self.keyring()).transpose()?;
         judge(held, account, answer, now, &rules, newer.as_ref().unwrap_or(keyring))
             .map_err(|trouble| self.judging(trouble, account))
     }

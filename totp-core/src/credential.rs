@@ -204,6 +204,12 @@ impl Credential {
         Ok(Some(new))
     }
 
+    /// Whether `keyring` has every key that its seals name: they may have been rotated since it was read.
+    #[must_use]
+    pub fn has_keys_in(&self, keyring: &Keyring) -> bool {
+        self.keys().all(|key| keyring.has(key))
+    }
+
     pub(crate) fn open(&self, authenticator: &Authenticator, keyring: &Keyring) -> Result<Secret, OpenError> {
         let Authenticator { label, parameters, sealed, .. } = authenticator;
         keyring.open(sealed, authenticator_binding(&self.owner, &sealed.key, label, *parameters).bytes())

@@ -3,7 +3,6 @@
 mod format;
 
 use crate::created::Created;
-use crate::credential::Credential;
 use crate::secret::{Entropy, NoEntropy, Secret, random_array};
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
@@ -136,11 +135,9 @@ impl Keyring {
         &self.active
     }
 
-    /// Whether every key that `credential` names is here. Where one is missing the keyring may have been read before a
-    /// rotation, and the credential after it.
-    #[must_use]
-    pub fn has_keys_of(&self, credential: &Credential) -> bool {
-        credential.keys().all(|id| self.keys.iter().any(|key| key.id == id))
+    /// Whether there is a key of this id.
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.keys.iter().any(|key| key.id == id)
     }
 
     /// Seals under the active key with a fresh nonce, bound to `additional`.

@@ -51,7 +51,7 @@
 //!   showed a code or typed a name ([`store::InPlace`]), and over no other.
 //! * *A credential never names a key that the keyring has lost.* Who seals has the turn to ([`store::turn`]) from reading
 //!   the keyring until the credential is in place; who reads the keyring before taking hold reads it again if a key of the
-//!   credential is missing ([`keyring::Keyring::has_keys_of`]).
+//!   credential is missing ([`credential::Credential::has_keys_in`]).
 //! * *Old or new, never half.* The page of the old credential stays until the new credential is renamed into place,
 //!   and a reader takes the newest page of the credential in place ([`ledger`]).
 //! * *No secret is printed, copied by accident or left.* [`secret::Secret`]: no `Debug`, no `Clone`, wiped on drop. What a

@@ -245,7 +245,7 @@ fn a_resealed_credential_opens_with_the_new_key_alone_and_to_the_same_secrets() 
     assert_eq!(new.open(authenticator, &only_new).unwrap().expose(), SECRET);
     let pepper = old.open_pepper(old.recovery().unwrap(), &both).unwrap();
     assert_eq!(new.open_pepper(new.recovery().unwrap(), &only_new).unwrap().expose(), pepper.expose());
-    assert!(!only_new.has_keys_of(&old) && only_new.has_keys_of(&new) && both.has_keys_of(&old));
+    assert!(!old.has_keys_in(&only_new) && new.has_keys_in(&only_new) && old.has_keys_in(&both));
 }
 
 #[test]
