@@ -265,3 +265,9 @@ fn only_a_document_that_is_there_can_be_made_to_last() {
     fs::remove_file(&file).unwrap();
     assert_eq!(problem(sync_document(&file)), "cannot sync: No such file or directory");
 }
+
+#[test]
+fn a_directory_that_is_there_stays_as_it_is() {
+    // What lies in /proc cannot be synced: nothing is.
+    assert_eq!(problem(make_directory(Path::new("/proc/self"), Mode::S_IRWXU)), "none");
+}
