@@ -77,6 +77,36 @@ mod tests {
         }
     }
 
+    /// A blob of fields, each with its length.
+    fn blob(fields: &[&str]) -> String {
+        let fields = fields.iter().map(|field| {
+            let length = u32::try_from(field.len()).unwrap().to_be_bytes();
+            [&length, field.as_bytes()].concat()
+        });
+        BASE64.encode(&fields.collect::<Vec<_>>().concat())
+    }
+
+    #[test]
+    fn a_certificate_of_each_type_has_the_fingerprint_of_its_key() {
+        let types: [(&str, &str, &[&str]); 6] = [
+            ("ssh-ed25519", "", &["public"]),
+            ("ssh-rsa", "", &["exponent", "modulus"]),
+            ("ecdsa-sha2-nistp384", "", &["nistp384", "point"]),
+            ("ecdsa-sha2-nistp521", "", &["nistp521", "point"]),
+            ("sk-ssh-ed25519", "@openssh.com", &["public", "ssh:"]),
+            ("sk-ecdsa-sha2-nistp256", "@openssh.com", &["nistp256", "point", "ssh:"]),
+        ];
+        for (name, suffix, key) in types {
+            let (plain, certified) = (format!("{name}{suffix}"), format!("{name}-cert-v01@openssh.com"));
+            let plain = [&[plain.as_str()], key].concat();
+            let certificate = [&[certified.as_str(), "nonce"], key, &["serial", "type", "alice"]].concat();
+            assert_eq!(fingerprint(&blob(&certificate)), fingerprint(&blob(&plain)), "{name}");
+            assert!(fingerprint(&blob(&plain)).is_some());
+        }
+        let unknown = ["ssh-unknown-cert-v01@openssh.com", "nonce", "a", "b", "c", "d"];
+        assert_eq!(fingerprint(&blob(&unknown)), None, "nobody knows which fields are the key");
+    }
+
     #[test]
     fn what_is_no_key_has_no_fingerprint() {
         let torn = BASE64.encode(b"\0\0\0\x20ssh-ed25519-cert-v01@openssh.com\0\0\0\x09nonce");
