@@ -33,11 +33,12 @@ fuzz_target!(|line: &[u8]| {
 fn assert_counts_for_its_own(stamp: &Stamp) {
     let leader = Ancestor { process: stamp.leader, is_root: true };
     let another = Process { start: stamp.leader.start ^ 1, ..stamp.leader };
+    let own = [Ancestor { process: another, is_root: false }, leader];
     let asker = Asker {
         uid: stamp.uid,
         credential: stamp.credential,
         boot: &stamp.boot,
-        ancestors: &[leader],
+        ancestors: &own,
         now: stamp.at,
     };
     assert_eq!(stamp.age(&asker), Some(Seconds(0)));
@@ -45,6 +46,10 @@ fn assert_counts_for_its_own(stamp: &Stamp) {
     assert!(stamp.at == 0 || stamp.age(&Asker { now: stamp.at - 1, ..asker.clone() }).is_none());
     assert!(stamp.age(&Asker { uid: stamp.uid ^ 1, ..asker.clone() }).is_none());
     assert!(stamp.age(&Asker { credential: id::Id::NONE, ..asker.clone() }).is_none());
-    let strangers = [Ancestor { process: another, is_root: true }];
-    assert!(stamp.age(&Asker { ancestors: &strangers, ..asker }).is_none());
+    let strangers = [Ancestor { process: another, is_root: true }; 2];
+    assert!(stamp.age(&Asker { ancestors: &strangers, ..asker.clone() }).is_none());
+    // The asking program itself is root's by being sudo, and what hangs from nobody's login is in none.
+    assert!(stamp.age(&Asker { ancestors: &[leader], ..asker.clone() }).is_none());
+    let left_behind = [leader, Ancestor { process: another, is_root: false }];
+    assert!(stamp.age(&Asker { ancestors: &left_behind, ..asker }).is_none());
 }
