@@ -3,13 +3,15 @@
 //! # The rooms
 //!
 //! ```text
-//!    rotation    enrolment        login                     the sequences
+//!    rotation    enrolment   remembered   login             the sequences
 //!          \    /      \          /     \
-//!     draft  credential  keyring  ledger  config             documents: what you are enrolled with | the keys |
+//!     draft  credential  keyring  ledger  stamp  config      documents: what you are enrolled with | the keys |
 //!         \       |        |       /      /                  what has happened | what is asked for
-//!          secret  totp  recovery  limit                     one rule each
+//!          secret  totp  recovery  limit  device  policy     one rule each
 //!          id  user  code  time  created  event  document    the nouns, parsed once at the border
-//!  store/{mod,guard,lock,turn,files,names,rewriting}         the only room that touches the disk
+//!          network  ssh_key
+//!  store/{mod,guard,lock,turn,files,names,rewriting,         the only room that touches the disk, and the group database
+//!         stamps,groups}
 //! ```
 //!
 //! Everything but [`store`] is values in, values out: clocks ([`time::Now`]) and random bytes ([`secret::Entropy`]) are
@@ -34,7 +36,8 @@
 //!
 //! * *Success means: a code was right and its use is recorded.* [`login::Verified`] has a private field and is built in
 //!   one place, after the ledger was replaced. A login that enrols is let in by [`enrolment::Enrolled`], which is made after
-//!   the commit.
+//!   the commit. Whoever is asked for no code is let in by a [`policy::Waiver`], which names the rule; that of a remembered
+//!   device is made after its use was recorded. What could not be found out makes none.
 //! * *You cannot look without spending.* [`login::judge`] takes the held ledger by value, and nothing else checks a
 //!   code of an enrolment. A try is charged before it is looked at: a login that is killed in between has been charged.
 //! * *One code opens one door.* The lock is on the ledger's file, which is never replaced; the last step only moves
