@@ -1,0 +1,57 @@
+//! `enroll`.
+
+use clap::{Args, ValueEnum};
+use totp_core::totp::Algorithm;
+
+#[derive(Args)]
+pub(crate) struct Enroll {
+    /// The account; yourself if left out
+    pub(crate) user: Option<String>,
+    /// Add an authenticator beside those that are there
+    #[arg(long, conflicts_with = "replace")]
+    pub(crate) add: bool,
+    /// Replace the whole enrolment, recovery codes included
+    #[arg(long)]
+    pub(crate) replace: bool,
+    /// As root, do not ask for the account's name
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// What this authenticator is called in the log
+    #[arg(long, value_name = "TEXT", default_value = "phone")]
+    pub(crate) label: String,
+    /// What the app shows beside the account; this machine's name if left out
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) issuer: Option<String>,
+    /// The hash; many apps know only SHA1
+    #[arg(long, value_enum, default_value = "SHA1")]
+    pub(crate) algorithm: Hash,
+    /// Digits of a code, 6 to 8
+    #[arg(long, value_name = "N", default_value_t = 6)]
+    pub(crate) digits: u8,
+    /// Seconds that a code lasts
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub(crate) period: u64,
+    /// Show the otpauth:// URI too
+    #[arg(long)]
+    pub(crate) show_uri: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Hash {
+    #[value(name = "SHA1")]
+    Sha1,
+    #[value(name = "SHA256")]
+    Sha256,
+    #[value(name = "SHA512")]
+    Sha512,
+}
+
+impl From<Hash> for Algorithm {
+    fn from(hash: Hash) -> Self {
+        match hash {
+            Hash::Sha1 => Self::Sha1,
+            Hash::Sha256 => Self::Sha256,
+            Hash::Sha512 => Self::Sha512,
+        }
+    }
+}

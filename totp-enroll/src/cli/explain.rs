@@ -1,0 +1,34 @@
+//! `explain`.
+
+use clap::Args;
+use totp_core::time::Seconds;
+
+#[derive(Args)]
+pub(crate) struct Explain {
+    /// The account
+    pub(crate) user: String,
+    /// The PAM service (the name of its file in /etc/pam.d)
+    #[arg(long, value_name = "NAME", default_value = "sshd")]
+    pub(crate) service: String,
+    /// The address that the login comes from
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) rhost: Option<String>,
+    /// The fingerprint of the SSH key that came first (SHA256:...)
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub(crate) key: Option<String>,
+    /// That key is in a FIDO2 security key
+    #[arg(long)]
+    pub(crate) security_key: bool,
+    /// The line in the service file has the argument nullok
+    #[arg(long)]
+    pub(crate) nullok: bool,
+    /// The line in the service file has the argument after_first_factor
+    #[arg(long)]
+    pub(crate) after_first_factor: bool,
+    /// The line in the service file has the argument fresh=DURATION
+    #[arg(long, value_name = "DURATION", value_parser = Seconds::parse)]
+    pub(crate) fresh: Option<Seconds>,
+    /// A code was accepted in the same login session this long ago
+    #[arg(long, value_name = "DURATION", value_parser = Seconds::parse)]
+    pub(crate) since_code: Option<Seconds>,
+}

@@ -1,0 +1,34 @@
+//! `import`.
+
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+#[derive(Subcommand)]
+pub(crate) enum Import {
+    /// The users file of pam_oath (liboath)
+    Oath(Source),
+    /// otpauth://totp/ URIs, one a line; blank lines and lines that begin with # say nothing
+    Uri {
+        #[command(flatten)]
+        source: Source,
+        /// The account of the one URI, in place of that in its label
+        #[arg(long, value_name = "NAME")]
+        user: Option<String>,
+    },
+}
+
+/// Where enrolments are taken over from, and what is done about lines that cannot be.
+#[derive(Args)]
+pub(crate) struct Source {
+    /// The file; - for standard input
+    pub(crate) file: PathBuf,
+    /// Take names that the system does not know, too
+    #[arg(long)]
+    pub(crate) allow_unknown: bool,
+    /// Report bad lines and take the others
+    #[arg(long)]
+    pub(crate) keep_going: bool,
+    /// Say what would be done, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
