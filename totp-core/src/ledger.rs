@@ -26,6 +26,8 @@ const DEVICE_COUNT: usize = 409;
 /// Bytes of one remembered device, and of all; the checksum covers them where there is one.
 const DEVICE: usize = 60;
 const DEVICES: usize = DEVICE * MOST_DEVICES;
+/// What lies behind the fields.
+const BLANK: &[u8; BODY] = &[0; BODY];
 const MAGIC: &[u8; 8] = b"PTLEDGER";
 const VERSION: u32 = 1;
 
@@ -162,8 +164,9 @@ impl Place {
     }
 }
 
-/// The two pages of a file, as far as they check.
-pub(crate) struct Pages([Option<(u64, Ledger)>; 2]);
+/// The pages of a file that check, the newest first. A page is looked at when it is asked for: its checksum costs as much as
+/// the rest of a login's cryptography, and the newest page alone is what most logins need.
+pub(crate) struct Pages<'f>([&'f [u8]; 2]);
 
 /// Where a page lies in the file and what was written there last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,43 +177,52 @@ pub(crate) struct Place {
     pub(crate) sequence: u64,
 }
 
-impl Pages {
-    /// Reads both pages; one that does not check is as if it were not there.
-    pub(crate) fn read(bytes: &[u8]) -> Self {
-        let page = |at: usize| bytes.get(at..at.saturating_add(PAGE)).and_then(decode);
+impl<'f> Pages<'f> {
+    /// Of a file; a page that does not check is as if it were not there.
+    pub(crate) fn of(file: &'f [u8]) -> Self {
+        let page = |at: usize| file.get(at..at.saturating_add(PAGE)).unwrap_or_default();
         Self([page(0), page(PAGE)])
     }
 
     /// The newest page of this credential.
-    pub(crate) fn newest_of(self, credential: Id) -> Option<(Ledger, Place)> {
-        let sequence = self.next_sequence();
-        let newest = self
-            .0
-            .into_iter()
-            .enumerate()
-            .filter_map(|(at, page)| page.map(|(number, page)| (at, number, page)));
-        newest
-            .filter(|(_, _, page)| page.credential == credential)
-            .max_by_key(|&(_, number, _)| number)
-            .map(|(at, _, page)| (page, Place { spare: 1usize.saturating_sub(at), sequence }))
+    pub(crate) fn newest_of(&self, credential: Id) -> Option<(Ledger, Place)> {
+        // A page of another credential may be newer still: what is written next is newer than both.
+        let mut newest = None;
+        self.checked().find_map(|(at, number, page)| {
+            let newest = *newest.get_or_insert(number);
+            let place = Place { spare: 1usize.saturating_sub(at), sequence: newest.saturating_add(1) };
+            (page.credential == credential).then_some((page, place))
+        })
     }
 
     /// Where to write when no page is of the credential in place: beside the newest, whosever it is.
     pub(crate) fn beside_newest(&self) -> Place {
-        let newest =
-            self.0.iter().enumerate().filter_map(|(at, page)| page.as_ref().map(|&(number, _)| (number, at)));
-        let at = newest.max().map_or(1, |(_, at)| at);
-        Place { spare: 1usize.saturating_sub(at), sequence: self.next_sequence() }
+        let newest = self.checked().next().map(|(at, number, _)| (at, number));
+        let (at, number) = newest.unwrap_or((1, 0));
+        Place { spare: 1usize.saturating_sub(at), sequence: number.saturating_add(1) }
     }
 
     /// Whether a page says that nobody is enrolled: then a missing credential is no accident.
     pub(crate) fn none_enrolled(&self) -> bool {
-        self.0.iter().flatten().any(|(_, page)| page.credential == Id::NONE)
+        self.checked().any(|(_, _, page)| page.credential == Id::NONE)
     }
 
-    fn next_sequence(&self) -> u64 {
-        self.0.iter().flatten().map(|&(number, _)| number).max().unwrap_or(0).saturating_add(1)
+    /// The pages that check, the newest first: where, its sequence number, what it says. The second page is the newer one of
+    /// equals, of which there are none in a file that was written here.
+    fn checked(&self) -> impl Iterator<Item = (usize, u64, Ledger)> {
+        let [first, second] = self.0;
+        let mut pages = [(1, second), (0, first)];
+        if sequence_of(first) > sequence_of(second) {
+            pages.reverse();
+        }
+        pages.into_iter().filter_map(|(at, page)| decode(page).map(|(number, page)| (at, number, page)))
     }
+}
+
+/// What a page says is its sequence number, before it is known whether it checks.
+fn sequence_of(page: &[u8]) -> Option<u64> {
+    let mut fields = Fields(page.get(MAGIC.len().saturating_add(size_of_val(&VERSION))..)?);
+    fields.u64()
 }
 
 /// A fresh file in which nobody is enrolled.
@@ -283,8 +295,8 @@ fn decode(page: &[u8]) -> Option<(u64, Ledger)> {
     let (fields, rest) = body.split_at_checked(FIELDS)?;
     // Before the checksum is known to be right: it only says how much the checksum covers.
     let covered = covered(Fields(fields.get(DEVICE_COUNT..)?).count(MOST_DEVICES)?);
-    let zeros = body.get(covered..)?;
-    if self::checksum(body, covered)? != checksum || zeros.iter().any(|&byte| byte != 0) {
+    let blank = body.get(covered..)?;
+    if self::checksum(body, covered)? != checksum || blank != BLANK.get(covered..)? {
         return None;
     }
     let mut fields = Fields(fields);
@@ -382,7 +394,7 @@ mod tests {
         full.devices = vec![device(21), device(22)];
         for method in [LoginMethod::Totp, LoginMethod::RecoveryCode] {
             full.last_login = Some(LastLogin { at: 19, method });
-            let (read, place) = Pages::read(&file(Some((&full, 41)), None)).newest_of(ALICE).unwrap();
+            let (read, place) = Pages::of(&file(Some((&full, 41)), None)).newest_of(ALICE).unwrap();
             assert_eq!(read, full);
             assert_eq!(place, Place { spare: 1, sequence: 42 });
         }
@@ -399,9 +411,11 @@ mod tests {
     #[test]
     fn the_newest_page_of_the_credential_in_place_is_taken() {
         let (old, new, other) = (ledger(ALICE, 1), ledger(ALICE, 2), ledger(Id::new([9; 16]), 3));
-        let pages = Pages::read(&file(Some((&new, 6)), Some((&old, 5))));
+        let bytes = file(Some((&new, 6)), Some((&old, 5)));
+        let pages = Pages::of(&bytes);
         assert_eq!(pages.newest_of(ALICE), Some((new, Place { spare: 1, sequence: 7 })));
-        let pages = Pages::read(&file(Some((&old, 5)), Some((&other, 6))));
+        let bytes = file(Some((&old, 5)), Some((&other, 6)));
+        let pages = Pages::of(&bytes);
         assert_eq!(pages.newest_of(ALICE), Some((old, Place { spare: 1, sequence: 7 })));
     }
 
@@ -414,7 +428,7 @@ mod tests {
         for torn in 0..PAGE {
             let mut after = before.clone();
             after[PAGE..PAGE + torn].copy_from_slice(&page[..torn]);
-            let (read, _) = Pages::read(&after).newest_of(ALICE).unwrap();
+            let (read, _) = Pages::of(&after).newest_of(ALICE).unwrap();
             assert_eq!(read, if after[PAGE..] == page { new.clone() } else { old.clone() }, "{torn}");
         }
     }
@@ -423,10 +437,10 @@ mod tests {
     fn a_blank_file_says_that_nobody_is_enrolled() {
         let blank = blank();
         assert_eq!(blank.len(), LENGTH);
-        assert!(Pages::read(&blank).none_enrolled());
-        assert!(Pages::read(&blank).newest_of(ALICE).is_none());
-        assert!(!Pages::read(&[0; LENGTH]).none_enrolled());
-        assert!(!Pages::read(&file(Some((&ledger(ALICE, 1), 1)), None)).none_enrolled());
+        assert!(Pages::of(&blank).none_enrolled());
+        assert!(Pages::of(&blank).newest_of(ALICE).is_none());
+        assert!(!Pages::of(&[0; LENGTH]).none_enrolled());
+        assert!(!Pages::of(&file(Some((&ledger(ALICE, 1), 1)), None)).none_enrolled());
     }
 
     #[test]
@@ -468,7 +482,7 @@ mod tests {
 
         #[test]
         fn any_bytes_are_read_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..5000)) {
-            let _ = Pages::read(&bytes);
+            let _ = Pages::of(&bytes).newest_of(ALICE);
         }
     }
 }

@@ -102,9 +102,9 @@ fn check(file: &[u8], torn: usize) {
         id.try_into().ok().map(Id::new)
     });
     for id in ids.into_iter().flatten() {
-        let Some((ledger, place)) = Pages::read(file).newest_of(id) else { continue };
+        let Some((ledger, place)) = Pages::of(file).newest_of(id) else { continue };
         assert_eq!(ledger.credential, id);
-        assert_eq!(Pages::read(file).none_enrolled(), ids.contains(&Some(Id::NONE)) && none_checks(file));
+        assert_eq!(Pages::of(file).none_enrolled(), ids.contains(&Some(Id::NONE)) && none_checks(file));
         assert!(ledger.progress.len() <= credential::MOST_AUTHENTICATORS);
         assert!(ledger.tries.recent.len() <= MOST_ATTEMPTS);
         assert!(ledger.devices.len() <= MOST_DEVICES);
@@ -119,14 +119,14 @@ fn check(file: &[u8], torn: usize) {
 }
 
 fn none_checks(file: &[u8]) -> bool {
-    Pages::read(file).newest_of(Id::NONE).is_some()
+    Pages::of(file).newest_of(Id::NONE).is_some()
 }
 
 fn assert_comes_back(ledger: &Ledger) {
     let mut file = encode(ledger, 7);
     assert_eq!(file.len(), PAGE);
     file.resize(LENGTH, 0);
-    let (again, place) = Pages::read(&file).newest_of(ledger.credential).expect("a page that was written");
+    let (again, place) = Pages::of(&file).newest_of(ledger.credential).expect("a page that was written");
     assert_eq!((again, place), (ledger.clone(), Place { spare: 1, sequence: 8 }));
 }
 
@@ -135,7 +135,7 @@ fn assert_notices_a_flipped_bit(ledger: &Ledger, at: usize) {
     let mut file = encode(ledger, 7);
     file[at] ^= 1;
     file.resize(LENGTH, 0);
-    assert!(Pages::read(&file).newest_of(ledger.credential).is_none());
+    assert!(Pages::of(&file).newest_of(ledger.credential).is_none());
 }
 
 /// Whatever devices the file holds, one more has its place, and is then remembered: once, and for no longer than it says.
@@ -179,13 +179,13 @@ fn assert_outlasts_a_torn_write(file: &[u8], ledger: &Ledger, place: Place, torn
     let mut written = file.to_vec();
     let at = place.spare * PAGE;
     written[at..at + torn].copy_from_slice(&page[..torn]);
-    let (read, _) = Pages::read(&written).newest_of(ledger.credential).expect("the page before it");
+    let (read, _) = Pages::of(&written).newest_of(ledger.credential).expect("the page before it");
     if written[at..at + PAGE] == page {
         assert_eq!(read, next);
     } else {
         assert_eq!(read, *ledger);
     }
     written[at..at + PAGE].copy_from_slice(&page);
-    let (read, after) = Pages::read(&written).newest_of(ledger.credential).expect("the new page");
+    let (read, after) = Pages::of(&written).newest_of(ledger.credential).expect("the new page");
     assert_eq!((read, after), (next, place.other()));
 }

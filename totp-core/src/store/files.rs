@@ -75,7 +75,8 @@ impl Files {
         file: Locked,
     ) -> Result<FileEntry, StoreError> {
         let credential = readable(rooms.credential(user, &component))?;
-        let pages = read_pages(&file, &rooms.ledgers.path.join(&component))?;
+        let bytes = read_file(&file, &rooms.ledgers.path.join(&component))?;
+        let pages = Pages::of(&bytes);
         let found = match &credential {
             Some(Ok(credential)) => pages.newest_of(credential.owner().id),
             Some(Err(_)) | None => None,
@@ -165,7 +166,8 @@ impl Store for Files {
                 Lock::Busy => return Ok(Hold::Busy),
             }
         };
-        let pages = read_pages(&file, &path)?;
+        let bytes = read_file(&file, &path)?;
+        let pages = Pages::of(&bytes);
         let Some(credential) = rooms.credential(user, &component)? else {
             if pages.none_enrolled() {
                 return Ok(Hold::NotEnrolled);
@@ -246,7 +248,8 @@ impl FileEntry {
             return Ok(place);
         }
         // Nobody is enrolled, or the ledger is broken: keep a page that says "nobody", if there is one.
-        let pages = read_pages(&self.file, &self.ledger_path())?;
+        let bytes = read_file(&self.file, &self.ledger_path())?;
+        let pages = Pages::of(&bytes);
         let beside = pages.beside_newest();
         Ok(pages.newest_of(Ledger::default().credential).map_or(beside, |(_, place)| place))
     }
@@ -380,9 +383,10 @@ fn readable(
     }
 }
 
-fn read_pages(file: &File, path: &Path) -> Result<Pages, StoreError> {
+/// The bytes of a ledger's file, as [`Pages`] takes them.
+fn read_file(file: &File, path: &Path) -> Result<Vec<u8>, StoreError> {
     // One byte more, so that a file that is too long is seen.
-    let mut bytes = [0; ledger::LENGTH + 1];
+    let mut bytes = vec![0; ledger::LENGTH + 1];
     let mut filled = 0;
     // Nothing came for that one: the file has ended, and no further call need say so.
     while let Some(free @ [_, _, ..]) = bytes.get_mut(filled..) {
@@ -396,10 +400,10 @@ fn read_pages(file: &File, path: &Path) -> Result<Pages, StoreError> {
     match filled {
         // A crash came between the making of the file and its first sync, and no credential is put in place before
         // that: nobody was enrolled by it.
-        0 => Ok(Pages::read(&ledger::blank())),
-        ledger::LENGTH => Ok(Pages::read(&bytes)),
+        0 => Ok(ledger::blank()),
+        ledger::LENGTH => Ok(bytes),
         // No page of it checks; the caller knows what that means.
-        _ => Ok(Pages::read(&[])),
+        _ => Ok(Vec::new()),
     }
 }
 

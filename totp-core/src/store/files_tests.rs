@@ -18,7 +18,7 @@ fn entry(scene: &Scene) -> FileEntry {
 fn pages(scene: &Scene) -> [Option<Ledger>; 2] {
     let id = entry(scene).credential().unwrap().unwrap().owner().id;
     let file = std::fs::read(scene.file("ledgers/alice")).unwrap();
-    let page = |at: usize| Pages::read(&file[at..at + ledger::PAGE]).newest_of(id).map(|(ledger, _)| ledger);
+    let page = |at: usize| Pages::of(&file[at..at + ledger::PAGE]).newest_of(id).map(|(ledger, _)| ledger);
     [page(0), page(ledger::PAGE)]
 }
 
@@ -152,7 +152,7 @@ fn a_whole_ledger_is_read_by_one_call() {
     let file = File::open(&path).unwrap();
     // To read the count is a call, too, which the next count includes.
     let [before, between] = [read_calls(), read_calls()];
-    read_pages(&file, &path).unwrap();
+    read_file(&file, &path).unwrap();
     assert_eq!(read_calls() - between, between - before + 1);
 }
 
@@ -167,7 +167,7 @@ fn a_ledger_that_cannot_be_read_written_or_synced_is_trouble() {
     let scene = enrolled();
     let path = scene.file("ledgers/alice");
     let unread = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
-    assert_eq!(read_pages(&unread, &path).err().unwrap().problem(), "cannot read: Bad file number");
+    assert_eq!(read_file(&unread, &path).err().unwrap().problem(), "cannot read: Bad file number");
     let place = Place { spare: 0, sequence: 9 };
     let unwritten = File::open(&path).unwrap();
     let refused = write_page(&unwritten, &path, &Ledger::default(), place);

@@ -50,17 +50,22 @@ pub(super) fn read_opened(fd: &OwnedFd, file: &Path, guard: Guard) -> Result<Sec
     let mut bytes = zeroize::Zeroizing::new(vec![0; expected.saturating_add(1)]);
     let mut filled = 0;
     loop {
-        let Some(free) = bytes.get_mut(filled..).filter(|free| !free.is_empty()) else {
-            return Err(unsafe_file(file, "grew while it was read: try again"));
-        };
+        let free = bytes.get_mut(filled..).unwrap_or_default();
         match read(fd, free) {
             Ok(0) => break,
             Ok(count) => filled = filled.saturating_add(count),
-            Err(Errno::EINTR) => {}
+            Err(Errno::EINTR) => continue,
             Err(error) => {
                 return Err(StoreError::System { file: file.to_owned(), action: "read", source: error });
             }
         }
+        // Nothing came for the one byte more: the file has ended, and no further call need say so.
+        if filled >= expected {
+            break;
+        }
+    }
+    if filled > expected {
+        return Err(unsafe_file(file, "grew while it was read: try again"));
     }
     bytes.truncate(filled);
     Ok(Secret::new(std::mem::take(&mut *bytes)))
