@@ -74,9 +74,7 @@ impl Config {
     /// # Errors
     /// [`DocumentError`] with the line where there is one; an unknown key is one.
     pub fn parse(file: &Path, bytes: &[u8], service: Option<&str>) -> Result<Self, DocumentError> {
-        let Raw { quiet, paths, totp, limit, recovery, fresh, remember, require, accept, service: services } =
-            document::parse(file, bytes, MEND)?;
-        let general = Sections { quiet, paths, totp, limit, recovery, fresh, remember, require, accept };
+        let Raw { general, services } = document::read(file, bytes, MEND, Raw::read)?;
         let mut config = Self::merge(&Sections::default(), &general);
         config.check("").map_err(|problem| DocumentError::new(file, problem))?;
         // Every service is checked at every reading: a mistake shows at once, not when that service is used.
@@ -89,8 +87,9 @@ impl Config {
             config.greatest_drift_steps = config.greatest_drift_steps.max(special.drift_steps);
         }
         let greatest_drift_steps = config.greatest_drift_steps;
-        let special = service.and_then(|name| services.get(name));
-        Ok(special.map_or(config, |special| Self { greatest_drift_steps, ..Self::merge(special, &general) }))
+        let special = service.and_then(|service| services.iter().find(|(name, _)| name == service));
+        Ok(special
+            .map_or(config, |(_, special)| Self { greatest_drift_steps, ..Self::merge(special, &general) }))
     }
 
     fn merge(special: &Sections, general: &Sections) -> Self {
@@ -159,7 +158,7 @@ impl Config {
         let ipv4 = special.ipv4_prefix.or(general.ipv4_prefix);
         let ipv6 = special.ipv6_prefix.or(general.ipv6_prefix);
         Remember {
-            mode: special.mode.or(general.mode).map_or(Mode::Off, Mode::from),
+            mode: special.mode.or(general.mode).unwrap_or(Mode::Off),
             length: special.length.or(general.length).unwrap_or(Seconds(30 * 86400)),
             bind_key: binds(Bind::SshKey),
             bind_address: binds(Bind::Address),
@@ -215,7 +214,6 @@ mod tests {
     use super::*;
     use crate::network::Network;
     use crate::time::Date;
-    use std::collections::BTreeMap;
 
     fn parse(text: &str, service: Option<&str>) -> Result<Config, String> {
         Config::parse(Path::new("/c.toml"), text.as_bytes(), service).map_err(|error| error.to_string())
@@ -258,7 +256,7 @@ mod tests {
             groups: vec!["staff".to_owned()],
             exempt_groups: vec!["robots".to_owned()],
             exempt_networks: networks.to_vec(),
-            enroll_by: toml::from_str::<BTreeMap<String, Date>>("by = 2026-12-31").unwrap().remove("by"),
+            enroll_by: Date::from_calendar(2026, 12, 31),
             enroll_at_login: true,
             nullok: false,
             fresh: Seconds(900),
@@ -295,26 +293,35 @@ mod tests {
             ("wat = 1\n", "line 1: unknown field `wat`"),
             ("[requires]\n", "unknown field `requires`"),
             ("[fresh]\nwithin = \"5m\"\n", "line 2: unknown field `within`"),
-            ("[fresh]\nfor = 5\n", "line 2: invalid type"),
-            ("[remember]\nmode = \"sometimes\"\n", "line 2: unknown variant"),
-            ("[remember]\nbind = [\"host-name\"]\n", "line 2: unknown variant"),
-            ("[remember]\nipv4_prefix = 33\n", "line 2: 33 is out of range: 0 to 32"),
-            ("[remember]\nipv6_prefix = 129\n", "line 2: 129 is out of range: 0 to 128"),
-            ("[require]\nexempt_networks = [\"192.0.2.0/24\", \"10.0.0.0\"]\n", "line 2: is not a network"),
-            ("[require]\nexempt_networks = [\"10.0.0.1/8\"]\n", "line 2: has bits set behind"),
+            ("[fresh]\nfor = 5\n", "line 2: `for`: invalid type, expected a string"),
+            (
+                "[remember]\nmode = \"sometimes\"\n",
+                "line 2: `mode`: unknown variant `sometimes`, expected one of `off`, `ask`, `always`",
+            ),
+            ("[remember]\nbind = [\"host-name\"]\n", "line 2: `bind`: unknown variant"),
+            ("[remember]\nipv4_prefix = 33\n", "line 2: `ipv4_prefix`: 33 is out of range: 0 to 32"),
+            ("[remember]\nipv6_prefix = 129\n", "line 2: `ipv6_prefix`: 129 is out of range: 0 to 128"),
+            (
+                "[require]\nexempt_networks = [\"192.0.2.0/24\", \"10.0.0.0\"]\n",
+                "line 2: `exempt_networks`: is not a network",
+            ),
+            (
+                "[require]\nexempt_networks = [\"10.0.0.1/8\"]\n",
+                "line 2: `exempt_networks`: has bits set behind",
+            ),
             ("[require]\nenroll_by = 2026-02-30\n", "line 2: "),
-            ("[require]\nenroll_by = \"tomorrow\"\n", "line 2: is not a day"),
-            ("[require]\ngroups = \"staff\"\n", "line 2: invalid type"),
-            ("[accept]\nssh_security_keys = \"yes\"\n", "line 2: invalid type"),
-            ("quiet = 1\n", "line 1: invalid type"),
+            ("[require]\nenroll_by = \"tomorrow\"\n", "line 2: `enroll_by`: is not a day"),
+            ("[require]\ngroups = \"staff\"\n", "line 2: `groups`: invalid type"),
+            ("[accept]\nssh_security_keys = \"yes\"\n", "line 2: `ssh_security_keys`: invalid type"),
+            ("quiet = 1\n", "line 1: `quiet`: invalid type"),
             ("[service.sudo]\n[service.sudo.limits]\n", "unknown field `limits`"),
-            ("[totp]\ndrift_steps = 11\n", "line 2: 11 is out of range: 0 to 10"),
-            ("[totp]\ndrift_steps = -1\n", "line 2: -1 is out of range"),
-            ("[limit]\nattempts = 17\n", "line 2: 17 is out of range"),
-            ("[limit]\nattempts = 0\n", "line 2: 0 is out of range"),
-            ("[limit]\nper = \"1\"\n", "line 2: not a duration"),
-            ("[limit]\nper = 60\n", "line 2: invalid type"),
-            ("[paths]\nstate = \"var/lib\"\n", "line 2: a path must start with /"),
+            ("[totp]\ndrift_steps = 11\n", "line 2: `drift_steps`: 11 is out of range: 0 to 10"),
+            ("[totp]\ndrift_steps = -1\n", "line 2: `drift_steps`: -1 is out of range"),
+            ("[limit]\nattempts = 17\n", "line 2: `attempts`: 17 is out of range"),
+            ("[limit]\nattempts = 0\n", "line 2: `attempts`: 0 is out of range"),
+            ("[limit]\nper = \"1\"\n", "line 2: `per`: not a duration"),
+            ("[limit]\nper = 60\n", "line 2: `per`: invalid type"),
+            ("[paths]\nstate = \"var/lib\"\n", "line 2: `state`: a path must start with /"),
             ("[totp\n", "line 1: "),
             ("[totp]\ndrift_steps = 1\ndrift_steps = 2\n", "line 3: duplicate key"),
         ] {

@@ -1,12 +1,14 @@
 //! When something was made, as the documents write it.
 
+use crate::document::Field;
 use crate::time::Date;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::fmt;
 use std::str::FromStr;
+use toml::de::DeValue;
 
 /// A moment as RFC 3339 writes it, in UTC, for people to read; no rule depends on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Created(toml::value::Datetime);
 
@@ -25,6 +27,16 @@ impl FromStr for Created {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         text.parse().map(Self)
+    }
+}
+
+impl<'t> Field<'t> for Created {
+    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+        value
+            .as_datetime()
+            .copied()
+            .map(Self)
+            .ok_or_else(|| "invalid type, expected a date and time".to_owned())
     }
 }
 

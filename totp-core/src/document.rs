@@ -1,7 +1,11 @@
 //! A TOML document on its way in: errors name the file, the line and what is wrong, and never repeat a value.
 
-use serde::de::DeserializeOwned;
+mod table;
+
+pub(crate) use table::{Field, Table, word};
+
 use std::path::{Path, PathBuf};
+use toml::de::DeTable;
 
 /// Why a document cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,59 +33,75 @@ impl DocumentError {
     }
 }
 
-/// Parses `bytes` as TOML into `T`. `file` is only named in errors; `mend` says what to do about one.
-pub(crate) fn parse<T: DeserializeOwned>(file: &Path, bytes: &[u8], mend: &str) -> Result<T, DocumentError> {
+/// What is wrong in a document, and where.
+#[derive(Debug)]
+pub(crate) struct Wrong {
+    at: Option<usize>,
+    problem: String,
+    /// The problem says itself what to do.
+    says_what_to_do: bool,
+}
+
+impl Wrong {
+    fn at(offset: usize, problem: impl Into<String>) -> Self {
+        Self { at: Some(offset), problem: problem.into(), says_what_to_do: false }
+    }
+
+    /// A problem that says itself what to do about it.
+    pub(crate) fn complete(problem: impl Into<String>) -> Self {
+        Self { at: None, problem: problem.into(), says_what_to_do: true }
+    }
+}
+
+/// Reads `bytes` as TOML: what `read` takes of it must be all there is. `file` is only named in errors; `mend` says what to do
+/// about one.
+pub(crate) fn read<T>(
+    file: &Path,
+    bytes: &[u8],
+    mend: &str,
+    read: impl for<'t> FnOnce(&mut Table<'t>) -> Result<T, Wrong>,
+) -> Result<T, DocumentError> {
     let text = std::str::from_utf8(bytes).map_err(|error| DocumentError {
         file: file.to_owned(),
         line: Some(line_of(bytes, error.valid_up_to())),
         problem: format!("is not UTF-8 text; {mend}"),
     })?;
-    toml::from_str(text).map_err(|error| DocumentError {
+    whole(text, read).map_err(|Wrong { at, problem, says_what_to_do }| DocumentError {
         file: file.to_owned(),
-        line: error.span().map(|span| line_of(bytes, span.start)),
-        problem: format!("{}; {mend}", without_values(error.message())),
+        line: at.map(|at| line_of(bytes, at)),
+        problem: if says_what_to_do { problem } else { format!("{problem}; {mend}") },
     })
+}
+
+fn whole<T>(text: &str, read: impl for<'t> FnOnce(&mut Table<'t>) -> Result<T, Wrong>) -> Result<T, Wrong> {
+    let document = DeTable::parse(text).map_err(|error| Wrong {
+        at: error.span().map(|span| span.start),
+        // One line, whatever the reader says.
+        problem: error.message().replace(['\n', '\r'], "; "),
+        says_what_to_do: false,
+    })?;
+    let mut table = Table::new(document.get_ref(), document.span());
+    let whole = read(&mut table)?;
+    table.end()?;
+    Ok(whole)
 }
 
 fn line_of(bytes: &[u8], offset: usize) -> usize {
     bytes.iter().take(offset).filter(|&&byte| byte == b'\n').count().saturating_add(1)
 }
 
-/// serde repeats the offending value in some messages (``invalid type: string "…"``, ``integer `…` ``); in a keyring that
-/// would be the key.
-fn without_values(message: &str) -> String {
-    let message = message.replace(['\n', '\r'], "; ");
-    let Some(found) = message.strip_prefix("invalid ").and_then(|_| message.find(['"', '`'])) else {
-        return message;
-    };
-    let (head, value) = message.split_at(found);
-    // A text may hold quotes of its own; a number, a truth value or a character holds no backtick.
-    let end = if value.starts_with('"') {
-        value.rfind('"')
-    } else {
-        value.match_indices('`').nth(1).map(|(at, _)| at)
-    };
-    match end.filter(|&end| end > 0).and_then(|end| value.get(end.saturating_add(1)..)) {
-        Some(tail) => format!("{}{tail}", head.trim_end()),
-        // Not as serde writes it: say nothing of it.
-        None => head.trim_end().to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde::Deserialize;
 
-    #[derive(Deserialize, Debug)]
-    #[serde(deny_unknown_fields)]
-    #[expect(dead_code, reason = "only parsed")]
-    struct Sample {
-        count: u8,
+    fn sample(text: &[u8]) -> Result<(u8, Option<String>), DocumentError> {
+        read(Path::new("/etc/x.toml"), text, "mend it", |table| {
+            Ok((table.required("count")?, table.optional("name")?))
+        })
     }
 
     fn error(text: &[u8]) -> DocumentError {
-        parse::<Sample>(Path::new("/etc/x.toml"), text, "mend it").unwrap_err()
+        sample(text).unwrap_err()
     }
 
     #[test]
@@ -89,39 +109,47 @@ mod tests {
         let error = error(b"# hello\ncount = 1\nwat = 2\n");
         assert_eq!(error.line, Some(3));
         assert!(error.to_string().starts_with("/etc/x.toml line 3: unknown field `wat`"), "{error}");
-        assert!(error.to_string().ends_with("; mend it"), "{error}");
+        assert!(error.to_string().ends_with("expected one of `count`, `name`; mend it"), "{error}");
     }
 
     #[test]
-    fn a_value_is_never_repeated() {
-        let error = error(b"count = \"c2VjcmV0\"\n");
-        assert!(!error.to_string().contains("c2VjcmV0"), "{error}");
-        assert!(error.to_string().contains("expected u8"), "{error}");
+    fn what_is_there_and_nothing_else_is_read() {
+        assert_eq!(sample(b"count = 0x10\n"), Ok((16, None)));
+        assert_eq!(sample(b"name = 'a'\ncount = 255"), Ok((255, Some("a".to_owned()))));
+        assert!(error(b"name = 'a'\n").problem.contains("missing field `count`"));
+        assert_eq!(error(b"count = 1\nname = ''\n\ncount = 2\n").line, Some(4));
+    }
+
+    #[test]
+    fn a_key_breaks_no_line_of_an_error() {
+        let error = error(b"count = 1\n\"a\\nb\\u001b\" = 2\n").to_string();
+        assert!(!error.contains(['\n', '\u{1b}']) && error.contains("a\\nb"), "{error}");
     }
 
     #[test]
     fn no_kind_of_value_is_repeated() {
-        for value in ["\"a\\\"b\"", "12345678", "true", "1.5", "[1]", "{ a = 1 }", "2026-11-20", "0x1234"] {
-            #[derive(Deserialize, Debug)]
-            #[expect(dead_code, reason = "only parsed")]
-            struct Text {
-                text: (),
+        let values =
+            ["\"a\\\"b\"", "12345678", "-987", "true", "1.5", "[ 77 ]", "{ a = 1 }", "2026-11-20", "0x1234"];
+        for (name, value) in values.iter().flat_map(|value| [("count", value), ("name", value)]) {
+            if name == "name" && value.starts_with('"') {
+                continue;
             }
-            let text = format!("text = {value}\n");
-            let error = parse::<Text>(Path::new("/x"), text.as_bytes(), "mend it").unwrap_err();
-            let inner = value.trim_matches(['"', '[', ']']);
-            assert!(
-                !error.problem.contains(inner) && !error.problem.contains("305419896"),
-                "{value}: {error}"
-            );
-            assert!(error.problem.contains("expected"), "{value}: {error}");
+            let text = if name == "name" {
+                format!("count = 1\nname = {value}")
+            } else {
+                format!("count = {value}")
+            };
+            let error = error(text.as_bytes());
+            let inner = value.trim_matches(['"', '[', ']', ' ']);
+            assert!(!error.problem.contains(inner) && !error.problem.contains("4660"), "{value}: {error}");
+            assert!(error.problem.starts_with(&format!("`{name}`: ")), "{value}: {error}");
         }
     }
 
     #[test]
-    fn of_a_value_without_an_end_nothing_is_repeated() {
-        for cut in ["\"c2VjcmV0", "`c2VjcmV0"] {
-            assert_eq!(without_values(&format!("invalid value: {cut}")), "invalid value:");
+    fn a_number_that_does_not_fit_is_an_error() {
+        for number in ["256", "-1", "9223372036854775808", "0xffffffffffffffffff"] {
+            assert!(sample(format!("count = {number}").as_bytes()).is_err(), "{number}");
         }
     }
 

@@ -1,8 +1,10 @@
 //! An identifier: which enrolment, which set of recovery codes.
 
+use crate::document::Field;
 use crate::secret::{Entropy, NoEntropy, random_array};
 use data_encoding::HEXLOWER;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use toml::de::DeValue;
 
 /// A random 128-bit identifier, hexadecimal in documents. All zero stands for "none" in a ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,10 +48,9 @@ impl Serialize for Id {
     }
 }
 
-impl<'de> Deserialize<'de> for Id {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        Self::from_hex(&text).ok_or_else(|| serde::de::Error::custom("is not an id of 32 hexadecimal digits"))
+impl<'t> Field<'t> for Id {
+    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+        Self::from_hex(<&str>::read(value)?).ok_or_else(|| "is not an id of 32 hexadecimal digits".to_owned())
     }
 }
 
@@ -59,12 +60,10 @@ mod tests {
 
     #[test]
     fn none_is_no_id_that_a_document_may_hold() {
-        let read = |text: &str| {
-            toml::from_str::<std::collections::BTreeMap<String, Id>>(&format!("id = \"{text}\""))
-        };
+        let read = |text: &str| Id::read(&DeValue::String(text.into()));
         assert!(read(&"0".repeat(32)).is_err());
         assert!(read(&"0".repeat(31)).is_err());
         assert!(read(&"A".repeat(32)).is_err());
-        assert_eq!(read(&"0a".repeat(16)).unwrap().get("id"), Some(&Id::new([10; 16])));
+        assert_eq!(read(&"0a".repeat(16)), Ok(Id::new([10; 16])));
     }
 }

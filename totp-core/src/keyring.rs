@@ -6,8 +6,7 @@ use crate::created::Created;
 use crate::secret::{Entropy, NoEntropy, Secret, random_array};
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
-use data_encoding::{BASE64, HEXLOWER};
-use serde::{Deserialize, Serialize};
+use data_encoding::HEXLOWER;
 use std::path::PathBuf;
 
 /// Bytes of an AES-256 key.
@@ -33,12 +32,10 @@ pub struct Key {
 }
 
 /// A ciphertext with what is needed to open it, as a credential holds it. Opens under the same additional data only.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone)]
 pub(crate) struct Sealed {
     pub(crate) key: String,
-    #[serde(with = "base64_text")]
     pub(crate) nonce: Vec<u8>,
-    #[serde(with = "base64_text")]
     pub(crate) ciphertext: Vec<u8>,
 }
 
@@ -211,21 +208,6 @@ impl Binding {
 
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
-    }
-}
-
-/// Bytes as base64 in a document.
-pub(crate) mod base64_text {
-    use super::BASE64;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(crate) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&BASE64.encode(bytes))
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        BASE64.decode(text.as_bytes()).map_err(|_| D::Error::custom("is not base64 (RFC 4648)"))
     }
 }
 

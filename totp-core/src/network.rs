@@ -1,8 +1,9 @@
 //! A range of addresses, written `192.0.2.0/24` or `2001:db8::/32` (CIDR, RFC 4632 section 3.1, RFC 4291 section 2.3).
 
-use serde::Deserialize;
+use crate::document::Field;
 use std::fmt;
 use std::net::IpAddr;
+use toml::de::DeValue;
 
 /// A network: an address and how many of its leading bits count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,9 +71,9 @@ impl fmt::Display for Network {
     }
 }
 
-impl<'de> Deserialize<'de> for Network {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+impl<'t> Field<'t> for Network {
+    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+        Self::parse(<&str>::read(value)?).map_err(|error| error.to_string())
     }
 }
 

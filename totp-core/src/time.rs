@@ -1,6 +1,8 @@
 //! Time as values: two clocks read together by the caller, and durations as the config writes them.
 
-use serde::Deserialize;
+use crate::document::Field;
+use toml::de::DeValue;
+use toml::value::Datetime;
 
 /// What the clocks said at one moment. The rules never read a clock themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,10 +58,9 @@ impl Seconds {
 #[error("not a duration: write a whole number and a unit, such as \"90s\", \"5m\", \"24h\" or \"30d\"")]
 pub struct DurationError;
 
-impl<'de> Deserialize<'de> for Seconds {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text).map_err(serde::de::Error::custom)
+impl<'t> Field<'t> for Seconds {
+    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+        Self::parse(<&str>::read(value)?).map_err(|error| error.to_string())
     }
 }
 
@@ -108,7 +109,7 @@ impl Date {
         Self::from_calendar(year, month, day).map(|_| (year, month, day))
     }
 
-    fn from_calendar(year: u16, month: u8, day: u8) -> Option<Self> {
+    pub(crate) fn from_calendar(year: u16, month: u8, day: u8) -> Option<Self> {
         let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
         let february = if is_leap { 29 } else { 28 };
         let lengths: [u8; 12] = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
@@ -127,30 +128,19 @@ impl Date {
 
 const DAY: u64 = 86400;
 
-impl<'de> Deserialize<'de> for Date {
+impl<'t> Field<'t> for Date {
     /// TOML's local date, or the same in quotes.
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Written {
-            Date(toml::value::Datetime),
-            Text(String),
-        }
-        let refused = || {
-            serde::de::Error::custom(
-                "is not a day: write it as 2026-12-31, without a time; it ends at midnight UTC",
-            )
-        };
-        let written = match Written::deserialize(deserializer).map_err(|_| refused())? {
-            Written::Date(written) => written,
-            Written::Text(text) => text.parse().map_err(|_| refused())?,
-        };
-        match written {
-            toml::value::Datetime { date: Some(date), time: None, offset: None } => {
-                Self::from_calendar(date.year, date.month, date.day).ok_or_else(refused)
+    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+        let quoted = value.as_str().and_then(|text| text.parse().ok());
+        let day = match value.as_datetime().copied().or(quoted) {
+            Some(Datetime { date: Some(date), time: None, offset: None }) => {
+                Self::from_calendar(date.year, date.month, date.day)
             }
-            _ => Err(refused()),
-        }
+            Some(_) | None => None,
+        };
+        day.ok_or_else(|| {
+            "is not a day: write it as 2026-12-31, without a time; it ends at midnight UTC".to_owned()
+        })
     }
 }
 
@@ -212,11 +202,7 @@ mod tests {
 
     #[test]
     fn a_day_is_written_bare_or_in_quotes_and_without_a_time() {
-        let read = |value: &str| {
-            toml::from_str::<std::collections::BTreeMap<String, Date>>(&format!("by = {value}"))
-                .map(|days| days["by"])
-                .map_err(|error| error.message().to_owned())
-        };
+        let read = |value: &str| Date::read(DeValue::parse(value).unwrap().get_ref());
         assert_eq!(read("2026-12-31"), Ok(Date { day: 20_818 }));
         assert_eq!(read("\"2026-12-31\""), Ok(Date { day: 20_818 }));
         for value in

@@ -1,8 +1,9 @@
 //! One rule: which step, if any, does a typed TOTP code belong to (RFC 6238 section 4 and 5.2).
 
+use crate::document::{Field, word};
 use crate::secret::Secret;
 use crate::time::{Now, Seconds};
-use serde::{Deserialize, Serialize};
+use toml::de::DeValue;
 
 /// The shortest shared secret that is accepted, in bytes (80 bits; RFC 4226 section 4 asks for 128 of new ones, but
 /// older programs issued 80, and their users move in).
@@ -15,16 +16,13 @@ pub const PERIODS: std::ops::RangeInclusive<u64> = 5..=300;
 const CLOCK_SEARCH: u64 = 20;
 
 /// The hash under the HMAC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
     /// HMAC-SHA-1, what every app supports.
-    #[serde(rename = "SHA1")]
     Sha1,
     /// HMAC-SHA-256.
-    #[serde(rename = "SHA256")]
     Sha256,
     /// HMAC-SHA-512.
-    #[serde(rename = "SHA512")]
     Sha512,
 }
 
@@ -47,6 +45,15 @@ impl Algorithm {
             Self::Sha256 => 32,
             Self::Sha512 => 64,
         }
+    }
+}
+
+impl<'t> Field<'t> for Algorithm {
+    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+        word(
+            value,
+            &[Self::Sha1, Self::Sha256, Self::Sha512].map(|algorithm| (algorithm.as_str(), algorithm)),
+        )
     }
 }
 

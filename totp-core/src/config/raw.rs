@@ -2,38 +2,27 @@
 
 use super::{MOST_RECOVERY, MOST_TRIES};
 use crate::device::Mode;
+use crate::document::{Field, Table, Wrong, word};
 use crate::network::Network;
 use crate::time::{Date, Seconds};
-use serde::Deserialize;
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use toml::de::DeValue;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+/// The whole document.
 pub(super) struct Raw {
-    pub(super) quiet: Option<bool>,
-    #[serde(default)]
-    pub(super) paths: Paths,
-    #[serde(default)]
-    pub(super) totp: Totp,
-    #[serde(default)]
-    pub(super) limit: Limit,
-    #[serde(default)]
-    pub(super) recovery: Recovery,
-    #[serde(default)]
-    pub(super) fresh: Fresh,
-    #[serde(default)]
-    pub(super) remember: Remember,
-    #[serde(default)]
-    pub(super) require: Require,
-    #[serde(default)]
-    pub(super) accept: Accept,
-    #[serde(default)]
-    pub(super) service: BTreeMap<String, Sections>,
+    pub(super) general: Sections,
+    /// By the name of the PAM service.
+    pub(super) services: Vec<(String, Sections)>,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default, deny_unknown_fields)]
+impl Raw {
+    pub(super) fn read(table: &mut Table<'_>) -> Result<Self, Wrong> {
+        let general = Sections::read(table)?;
+        Ok(Self { general, services: table.named_sections("service", Sections::read)? })
+    }
+}
+
+#[derive(Default)]
 pub(super) struct Sections {
     pub(super) quiet: Option<bool>,
     pub(super) paths: Paths,
@@ -46,8 +35,23 @@ pub(super) struct Sections {
     pub(super) accept: Accept,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default, deny_unknown_fields)]
+impl Sections {
+    fn read(table: &mut Table<'_>) -> Result<Self, Wrong> {
+        Ok(Self {
+            quiet: table.optional("quiet")?,
+            paths: table.section("paths", Paths::read)?.unwrap_or_default(),
+            totp: table.section("totp", Totp::read)?.unwrap_or_default(),
+            limit: table.section("limit", Limit::read)?.unwrap_or_default(),
+            recovery: table.section("recovery", Recovery::read)?.unwrap_or_default(),
+            fresh: table.section("fresh", Fresh::read)?.unwrap_or_default(),
+            remember: table.section("remember", Remember::read)?.unwrap_or_default(),
+            require: table.section("require", Require::read)?.unwrap_or_default(),
+            accept: table.section("accept", Accept::read)?.unwrap_or_default(),
+        })
+    }
+}
+
+#[derive(Default)]
 pub(super) struct Paths {
     pub(super) state: Option<Absolute>,
     pub(super) keyring: Option<Absolute>,
@@ -55,15 +59,33 @@ pub(super) struct Paths {
     pub(super) syslog: Option<Absolute>,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default, deny_unknown_fields)]
+impl Paths {
+    fn read(table: &mut Table<'_>) -> Result<Self, Wrong> {
+        Ok(Self {
+            state: table.optional("state")?,
+            keyring: table.optional("keyring")?,
+            runtime: table.optional("runtime")?,
+            syslog: table.optional("syslog")?,
+        })
+    }
+}
+
+#[derive(Default)]
 pub(super) struct Totp {
     pub(super) drift_steps: Option<Ranged<0, 10>>,
     pub(super) answer_within: Option<Seconds>,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default, deny_unknown_fields)]
+impl Totp {
+    fn read(table: &mut Table<'_>) -> Result<Self, Wrong> {
+        Ok(Self {
+            drift_steps: table.optional("drift_steps")?,
+            answer_within: table.optional("answer_within")?,
+        })
+    }
+}
+
+#[derive(Default)]
 pub(super) struct Limit {
     pub(super) attempts: Option<Ranged<1, MOST_TRIES>>,
     pub(super) per: Option<Seconds>,
@@ -74,58 +96,83 @@ pub(super) struct Limit {
     pub(super) fail_delay: Option<Seconds>,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default, deny_unknown_fields)]
+impl Limit {
+    fn read(table: &mut Table<'_>) -> Result<Self, Wrong> {
+        Ok(Self {
+            attempts: table.optional("attempts")?,
+            per: table.optional("per")?,
+            lock_after: table.optional("lock_after")?,
+            lock_for: table.optional("lock_for")?,
+            lock_max: table.optional("lock_max")?,
+            disable_after: table.optional("disable_after")?,
+            fail_delay: table.optional("fail_delay")?,
+        })
+    }
+}
+
+#[derive(Default)]
 pub(super) struct Recovery {
     pub(super) codes: Option<Ranged<1, MOST_RECOVERY>>,
     pub(super) warn_below: Option<Ranged<0, MOST_RECOVERY>>,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default, deny_unknown_fields)]
+impl Recovery {
+    fn read(table: &mut Table<'_>) -> Result<Self, Wrong> {
+        Ok(Self { codes: table.optional("codes")?, warn_below: table.optional("warn_below")? })
+    }
+}
+
+#[derive(Default)]
 pub(super) struct Fresh {
-    #[serde(rename = "for")]
     pub(super) within: Option<Seconds>,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default, deny_unknown_fields)]
+impl Fresh {
+    fn read(table: &mut Table<'_>) -> Result<Self, Wrong> {
+        Ok(Self { within: table.optional("for")? })
+    }
+}
+
+#[derive(Default)]
 pub(super) struct Remember {
-    pub(super) mode: Option<Remembering>,
-    #[serde(rename = "for")]
+    pub(super) mode: Option<Mode>,
     pub(super) length: Option<Seconds>,
     pub(super) bind: Option<Vec<Bind>>,
     pub(super) ipv4_prefix: Option<Ranged<0, 32>>,
     pub(super) ipv6_prefix: Option<Ranged<0, 128>>,
 }
 
-#[derive(Deserialize, Clone, Copy)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Remembering {
-    Off,
-    Ask,
-    Always,
-}
-
-impl From<Remembering> for Mode {
-    fn from(written: Remembering) -> Self {
-        match written {
-            Remembering::Off => Self::Off,
-            Remembering::Ask => Self::Ask,
-            Remembering::Always => Self::Always,
-        }
+impl Remember {
+    fn read(table: &mut Table<'_>) -> Result<Self, Wrong> {
+        Ok(Self {
+            mode: table.optional("mode")?,
+            length: table.optional("for")?,
+            bind: table.optional("bind")?,
+            ipv4_prefix: table.optional("ipv4_prefix")?,
+            ipv6_prefix: table.optional("ipv6_prefix")?,
+        })
     }
 }
 
-#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
-#[serde(rename_all = "kebab-case")]
+impl<'t> Field<'t> for Mode {
+    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+        word(value, &[("off", Self::Off), ("ask", Self::Ask), ("always", Self::Always)])
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Bind {
     SshKey,
     Address,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default, deny_unknown_fields)]
+impl<'t> Field<'t> for Bind {
+    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+        word(value, &[("ssh-key", Self::SshKey), ("address", Self::Address)])
+    }
+}
+
+#[derive(Default)]
 pub(super) struct Require {
     pub(super) groups: Option<Vec<String>>,
     pub(super) exempt_groups: Option<Vec<String>>,
@@ -134,22 +181,39 @@ pub(super) struct Require {
     pub(super) enroll_at_login: Option<bool>,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default, deny_unknown_fields)]
+impl Require {
+    fn read(table: &mut Table<'_>) -> Result<Self, Wrong> {
+        Ok(Self {
+            groups: table.optional("groups")?,
+            exempt_groups: table.optional("exempt_groups")?,
+            exempt_networks: table.optional("exempt_networks")?,
+            enroll_by: table.optional("enroll_by")?,
+            enroll_at_login: table.optional("enroll_at_login")?,
+        })
+    }
+}
+
+#[derive(Default)]
 pub(super) struct Accept {
     pub(super) ssh_security_keys: Option<bool>,
+}
+
+impl Accept {
+    fn read(table: &mut Table<'_>) -> Result<Self, Wrong> {
+        Ok(Self { ssh_security_keys: table.optional("ssh_security_keys")? })
+    }
 }
 
 /// A number within bounds; checked while reading, so that the error has its line.
 #[derive(Clone, Copy)]
 pub(super) struct Ranged<const MIN: u32, const MAX: u32>(pub(super) u32);
 
-impl<'de, const MIN: u32, const MAX: u32> Deserialize<'de> for Ranged<MIN, MAX> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let number = i64::deserialize(deserializer)?;
+impl<'t, const MIN: u32, const MAX: u32> Field<'t> for Ranged<MIN, MAX> {
+    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+        let number = i64::read(value)?;
         match u32::try_from(number) {
             Ok(number) if (MIN..=MAX).contains(&number) => Ok(Self(number)),
-            _ => Err(serde::de::Error::custom(format!("{number} is out of range: {MIN} to {MAX}"))),
+            Ok(_) | Err(_) => Err(format!("{number} is out of range: {MIN} to {MAX}")),
         }
     }
 }
@@ -157,13 +221,13 @@ impl<'de, const MIN: u32, const MAX: u32> Deserialize<'de> for Ranged<MIN, MAX> 
 /// A path that does not depend on where the program was started.
 pub(super) struct Absolute(pub(super) PathBuf);
 
-impl<'de> Deserialize<'de> for Absolute {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let path = PathBuf::deserialize(deserializer)?;
+impl<'t> Field<'t> for Absolute {
+    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+        let path = Path::new(<&str>::read(value)?);
         if path.is_absolute() {
-            Ok(Self(path))
+            Ok(Self(path.to_owned()))
         } else {
-            Err(serde::de::Error::custom("a path must start with /"))
+            Err("a path must start with /".to_owned())
         }
     }
 }

@@ -2,14 +2,16 @@
 
 use super::{Authenticator, Credential, Label, Owner, RecoverySet, VERSION};
 use crate::created::Created;
-use crate::document::{self, DocumentError};
+use crate::document::{self, DocumentError, Field, Table, Wrong, word};
 use crate::id::Id;
 use crate::keyring::{NONCE_LENGTH, Sealed};
 use crate::recovery::{self, Hash};
-use crate::totp::{Algorithm, LONGEST_SECRET, Parameters, SHORTEST_SECRET};
+use crate::totp::{LONGEST_SECRET, Parameters, SHORTEST_SECRET};
 use crate::user::User;
-use serde::{Deserialize, Serialize};
+use data_encoding::BASE64;
+use serde::Serialize;
 use std::path::Path;
+use toml::de::DeValue;
 
 /// What to do about a credential that cannot be read.
 const MEND: &str = "restore it from a backup, or enrol the user again";
@@ -20,11 +22,7 @@ impl Credential {
     /// # Errors
     /// [`DocumentError`] with the line where there is one; also where the document is another user's.
     pub fn parse(file: &Path, bytes: &[u8], user: &User) -> Result<Self, DocumentError> {
-        let raw: Raw =
-            document::parse(file, bytes, MEND).map_err(|error| newer(file, bytes).unwrap_or(error))?;
-        raw.check(user).map_err(|problem| {
-            newer(file, bytes).unwrap_or(DocumentError::new(file, format!("{problem}; {MEND}")))
-        })
+        document::read(file, bytes, MEND, |table| read(table, user))
     }
 
     /// The text of the document. `file` is only named in errors.
@@ -32,33 +30,111 @@ impl Credential {
     /// # Errors
     /// [`DocumentError`] where the values cannot be written as TOML; none of ours cannot.
     pub fn to_document(&self, file: &Path) -> Result<String, DocumentError> {
-        let raw = Raw {
+        let written = Written {
             version: VERSION,
             user: self.owner.user.as_str().to_owned(),
             uid: self.owner.uid,
             id: self.owner.id,
             created: self.created,
-            authenticators: self.authenticators.iter().map(RawAuthenticator::from).collect(),
-            recovery: self.recovery.as_ref().map(RawRecovery::from),
+            authenticators: self.authenticators.iter().map(WrittenAuthenticator::from).collect(),
+            recovery: self.recovery.as_ref().map(WrittenRecovery::from),
         };
-        toml::to_string(&raw).map_err(|error| DocumentError::new(file, error.to_string()))
+        toml::to_string(&written).map_err(|error| DocumentError::new(file, error.to_string()))
     }
 }
 
-/// A document of a later version fails on its unknown fields first; say what it really is.
-fn newer(file: &Path, bytes: &[u8]) -> Option<DocumentError> {
-    #[derive(Deserialize)]
-    struct Version {
-        version: u32,
+fn read(table: &mut Table<'_>, user: &User) -> Result<Credential, Wrong> {
+    // First of all: a document of a later version has fields that are unknown here.
+    match table.required("version")? {
+        VERSION => {}
+        later if later > VERSION => {
+            let problem = format!("version {later} is newer than this program reads ({VERSION}): upgrade it");
+            return Err(Wrong::complete(problem));
+        }
+        version => {
+            let problem = format!("version {version} is not one that this program reads ({VERSION})");
+            return Err(table.wrong(problem));
+        }
     }
-    let Version { version } = document::parse(file, bytes, MEND).ok()?;
-    let problem = format!("version {version} is newer than this program reads ({VERSION}): upgrade it");
-    (version > VERSION).then(|| DocumentError::new(file, problem))
+    if table.required::<&str>("user")? != user.as_str() {
+        return Err(table.wrong("is another user's credential: it was copied or renamed"));
+    }
+    let owner = Owner { user: user.clone(), uid: table.optional("uid")?, id: table.required("id")? };
+    let mut credential = Credential::new(owner, table.required("created")?);
+    for authenticator in table.sections("authenticator", read_authenticator)? {
+        credential.room_for(&authenticator.label).map_err(|error| table.wrong(error.to_string()))?;
+        credential.authenticators.push(authenticator);
+    }
+    if credential.authenticators.is_empty() {
+        return Err(table.wrong("has no authenticator"));
+    }
+    credential.recovery = table.section("recovery", read_recovery)?;
+    Ok(credential)
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Raw {
+fn read_authenticator(table: &mut Table<'_>) -> Result<Authenticator, Wrong> {
+    let Kind::Totp = table.required("type")?;
+    let label = Label::parse(table.required("label")?).map_err(|error| table.wrong(error.to_string()))?;
+    let (algorithm, digits, period) =
+        (table.required("algorithm")?, table.required("digits")?, table.required("period")?);
+    let parameters =
+        Parameters::new(algorithm, digits, period).map_err(|error| table.wrong(error.to_string()))?;
+    let created = table.required("created")?;
+    let sealed = read_seal(table, SHORTEST_SECRET..=LONGEST_SECRET)?;
+    Ok(Authenticator { label, parameters, created, sealed })
+}
+
+fn read_recovery(table: &mut Table<'_>) -> Result<RecoverySet, Wrong> {
+    let (id, created) = (table.required("id")?, table.required("created")?);
+    let sealed = read_seal(table, recovery::PEPPER_LENGTH..=recovery::PEPPER_LENGTH)?;
+    let written: Vec<Base64> = table.required("hashes")?;
+    if written.len() > recovery::MOST_CODES {
+        return Err(table.wrong(format!("has more than {} recovery codes", recovery::MOST_CODES)));
+    }
+    let hashes = written.into_iter().map(|Base64(bytes)| Hash::try_from(bytes)).collect::<Result<_, _>>();
+    let hashes = hashes.map_err(|_| table.wrong("a recovery hash is not 32 bytes of base64"))?;
+    Ok(RecoverySet { id, created, sealed, hashes })
+}
+
+/// Reads a seal and checks its lengths: the nonce, and the ciphertext for its plaintext and the 16 bytes of the tag.
+fn read_seal(table: &mut Table<'_>, plaintext: std::ops::RangeInclusive<usize>) -> Result<Sealed, Wrong> {
+    let key = table.required("key")?;
+    let (Base64(nonce), Base64(ciphertext)) = (table.required("nonce")?, table.required("ciphertext")?);
+    if nonce.len() != NONCE_LENGTH {
+        return Err(table.wrong(format!("a nonce is not {NONCE_LENGTH} bytes long")));
+    }
+    if !ciphertext.len().checked_sub(16).is_some_and(|length| plaintext.contains(&length)) {
+        return Err(table.wrong("a ciphertext has the wrong length"));
+    }
+    Ok(Sealed { key, nonce, ciphertext })
+}
+
+/// A type that this version does not know is refused by name.
+#[derive(Clone, Copy)]
+enum Kind {
+    Totp,
+}
+
+impl<'t> Field<'t> for Kind {
+    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+        word(value, &[(TOTP, Self::Totp)])
+    }
+}
+
+const TOTP: &str = "totp";
+
+struct Base64(Vec<u8>);
+
+impl<'t> Field<'t> for Base64 {
+    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+        let bytes = BASE64.decode(<&str>::read(value)?.as_bytes());
+        bytes.map(Self).map_err(|_| "is not base64 (RFC 4648)".to_owned())
+    }
+}
+
+/// The document as it is written.
+#[derive(Serialize)]
+struct Written {
     version: u32,
     user: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,135 +142,60 @@ struct Raw {
     id: Id,
     created: Created,
     #[serde(rename = "authenticator")]
-    authenticators: Vec<RawAuthenticator>,
+    authenticators: Vec<WrittenAuthenticator>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    recovery: Option<RawRecovery>,
+    recovery: Option<WrittenRecovery>,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawAuthenticator {
+#[derive(Serialize)]
+struct WrittenAuthenticator {
     label: String,
     #[serde(rename = "type")]
-    kind: Kind,
-    algorithm: Algorithm,
+    kind: &'static str,
+    algorithm: &'static str,
     digits: u8,
     period: u64,
     created: Created,
     key: String,
-    #[serde(with = "crate::keyring::base64_text")]
-    nonce: Vec<u8>,
-    #[serde(with = "crate::keyring::base64_text")]
-    ciphertext: Vec<u8>,
+    nonce: String,
+    ciphertext: String,
 }
 
-/// A type that this version does not know is refused by name.
-#[derive(Serialize, Deserialize)]
-enum Kind {
-    #[serde(rename = "totp")]
-    Totp,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawRecovery {
+#[derive(Serialize)]
+struct WrittenRecovery {
     id: Id,
     created: Created,
     key: String,
-    #[serde(with = "crate::keyring::base64_text")]
-    nonce: Vec<u8>,
-    #[serde(with = "crate::keyring::base64_text")]
-    ciphertext: Vec<u8>,
+    nonce: String,
+    ciphertext: String,
     hashes: Vec<String>,
 }
 
-impl From<&Authenticator> for RawAuthenticator {
-    fn from(from: &Authenticator) -> Self {
-        let Sealed { key, nonce, ciphertext } = from.sealed.clone();
+impl From<&Authenticator> for WrittenAuthenticator {
+    fn from(Authenticator { label, parameters, created, sealed }: &Authenticator) -> Self {
         Self {
-            label: from.label.0.clone(),
-            kind: Kind::Totp,
-            algorithm: from.parameters.algorithm(),
-            digits: from.parameters.digits(),
-            period: from.parameters.period(),
-            created: from.created,
-            key,
-            nonce,
-            ciphertext,
+            label: label.0.clone(),
+            kind: TOTP,
+            algorithm: parameters.algorithm().as_str(),
+            digits: parameters.digits(),
+            period: parameters.period(),
+            created: *created,
+            key: sealed.key.clone(),
+            nonce: BASE64.encode(&sealed.nonce),
+            ciphertext: BASE64.encode(&sealed.ciphertext),
         }
     }
 }
 
-impl From<&RecoverySet> for RawRecovery {
-    fn from(from: &RecoverySet) -> Self {
-        let Sealed { key, nonce, ciphertext } = from.sealed.clone();
-        let hashes = from.hashes.iter().map(|hash| data_encoding::BASE64.encode(hash)).collect();
-        Self { id: from.id, created: from.created, key, nonce, ciphertext, hashes }
-    }
-}
-
-impl Raw {
-    fn check(self, user: &User) -> Result<Credential, String> {
-        if self.version != VERSION {
-            return Err(format!("version {} is not one that this program reads ({VERSION})", self.version));
+impl From<&RecoverySet> for WrittenRecovery {
+    fn from(RecoverySet { id, created, sealed, hashes }: &RecoverySet) -> Self {
+        Self {
+            id: *id,
+            created: *created,
+            key: sealed.key.clone(),
+            nonce: BASE64.encode(&sealed.nonce),
+            ciphertext: BASE64.encode(&sealed.ciphertext),
+            hashes: hashes.iter().map(|hash| BASE64.encode(hash)).collect(),
         }
-        if self.user != user.as_str() {
-            return Err("is another user's credential: it was copied or renamed".to_owned());
-        }
-        if self.authenticators.is_empty() {
-            return Err("has no authenticator".to_owned());
-        }
-        let owner = Owner { user: user.clone(), uid: self.uid, id: self.id };
-        let mut credential = Credential::new(owner, self.created);
-        for raw in self.authenticators {
-            let authenticator = raw.check()?;
-            credential.room_for(&authenticator.label).map_err(|error| error.to_string())?;
-            credential.authenticators.push(authenticator);
-        }
-        credential.recovery = self.recovery.map(RawRecovery::check).transpose()?;
-        Ok(credential)
     }
-}
-
-impl RawAuthenticator {
-    fn check(self) -> Result<Authenticator, String> {
-        let Kind::Totp = self.kind;
-        let label = Label::parse(&self.label).map_err(|error| error.to_string())?;
-        let parameters =
-            Parameters::new(self.algorithm, self.digits, self.period).map_err(|error| error.to_string())?;
-        let sealed = checked_seal(self.key, self.nonce, self.ciphertext, SHORTEST_SECRET..=LONGEST_SECRET)?;
-        Ok(Authenticator { label, parameters, created: self.created, sealed })
-    }
-}
-
-impl RawRecovery {
-    fn check(self) -> Result<RecoverySet, String> {
-        let length = recovery::PEPPER_LENGTH;
-        let sealed = checked_seal(self.key, self.nonce, self.ciphertext, length..=length)?;
-        if self.hashes.len() > recovery::MOST_CODES {
-            return Err(format!("has more than {} recovery codes", recovery::MOST_CODES));
-        }
-        let hash = |text: &String| {
-            let bytes = data_encoding::BASE64.decode(text.as_bytes()).ok();
-            bytes.and_then(|bytes| bytes.try_into().ok()).ok_or("a recovery hash is not 32 bytes of base64")
-        };
-        let hashes = self.hashes.iter().map(hash).collect::<Result<Vec<Hash>, _>>()?;
-        Ok(RecoverySet { id: self.id, created: self.created, sealed, hashes })
-    }
-}
-
-/// Checks the lengths of a seal: the nonce, and the ciphertext for its plaintext and the 16 bytes of the tag.
-fn checked_seal(
-    key: String,
-    nonce: Vec<u8>,
-    ciphertext: Vec<u8>,
-    plaintext: std::ops::RangeInclusive<usize>,
-) -> Result<Sealed, String> {
-    if nonce.len() != NONCE_LENGTH {
-        return Err(format!("a nonce is not {NONCE_LENGTH} bytes long"));
-    }
-    if !ciphertext.len().checked_sub(16).is_some_and(|length| plaintext.contains(&length)) {
-        return Err("a ciphertext has the wrong length".to_owned());
-    }
-    Ok(Sealed { key, nonce, ciphertext })
 }

@@ -1,13 +1,12 @@
 //! The keyring's TOML: what each field must be, and its text anew. No error repeats a key, and no copy of one is left behind.
 
 use super::{KEY_LENGTH, Key, Keyring};
-use crate::created::Created;
-use crate::document::{self, DocumentError};
+use crate::document::{self, DocumentError, Field, Table, Wrong};
 use crate::secret::Secret;
 use data_encoding::BASE64;
-use serde::Deserialize;
 use std::fmt::Write;
 use std::path::Path;
+use toml::de::DeValue;
 use zeroize::Zeroizing;
 
 /// The version that this program reads and writes.
@@ -22,23 +21,26 @@ const HEAD: &str = "# The keys of pam_totp on this machine. Whoever has this fil
 /// More than the lines of a key take up beside its id.
 const ROOM_FOR_A_KEY: usize = 160;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Raw {
     version: u32,
     active: String,
-    #[serde(default, rename = "key")]
-    keys: Vec<RawKey>,
+    keys: Vec<Key>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawKey {
-    id: String,
-    #[serde(default)]
-    created: Option<Created>,
-    #[serde(deserialize_with = "secret_text::deserialize")]
-    secret: Secret,
+impl Raw {
+    fn read(table: &mut Table<'_>) -> Result<Self, Wrong> {
+        Ok(Self {
+            version: table.required("version")?,
+            active: table.required("active")?,
+            keys: table.sections("key", |key| {
+                Ok(Key {
+                    id: key.required("id")?,
+                    created: key.optional("created")?,
+                    secret: key.required("secret")?,
+                })
+            })?,
+        })
+    }
 }
 
 impl Keyring {
@@ -47,7 +49,7 @@ impl Keyring {
     /// # Errors
     /// [`DocumentError`] with the line where there is one.
     pub fn parse(file: &Path, bytes: &[u8]) -> Result<Self, DocumentError> {
-        let raw: Raw = document::parse(file, bytes, MEND).map_err(without_names)?;
+        let raw = document::read(file, bytes, MEND, Raw::read).map_err(without_names)?;
         let error = |problem: String| Err(DocumentError::new(file, format!("{problem}; {MEND}")));
         if raw.version != VERSION {
             return error(format!("version {} is not one that this program reads ({VERSION})", raw.version));
@@ -66,9 +68,7 @@ impl Keyring {
         if !raw.keys.iter().any(|key| key.id == raw.active) {
             return error("the active key is not among the keys".to_owned());
         }
-        let key = |RawKey { id, created, secret }| Key { id, created, secret };
-        let keys = raw.keys.into_iter().map(key).collect();
-        Ok(Self { file: file.to_owned(), active: raw.active, keys })
+        Ok(Self { file: file.to_owned(), active: raw.active, keys: raw.keys })
     }
 }
 
@@ -101,25 +101,10 @@ fn without_names(error: DocumentError) -> DocumentError {
     error
 }
 
-/// A secret as base64 in a document; decoded from the borrowed text, so that no second copy is left behind.
-mod secret_text {
-    use super::{BASE64, Secret};
-    use serde::{Deserializer, de::Error, de::Visitor};
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
-        struct Text;
-        impl Visitor<'_> for Text {
-            type Value = Secret;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("base64 text")
-            }
-            fn visit_str<E: Error>(self, text: &str) -> Result<Secret, E> {
-                BASE64
-                    .decode(text.as_bytes())
-                    .map(Secret::new)
-                    .map_err(|_| E::custom("is not base64 (RFC 4648)"))
-            }
-        }
-        deserializer.deserialize_str(Text)
+impl<'t> Field<'t> for Secret {
+    /// Base64, decoded from the text itself, so that no second copy is left behind.
+    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+        let text = value.as_str().ok_or("invalid type, expected base64 text")?;
+        BASE64.decode(text.as_bytes()).map(Self::new).map_err(|_| "is not base64 (RFC 4648)".to_owned())
     }
 }

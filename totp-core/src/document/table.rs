@@ -1,0 +1,180 @@
+//! The fields of a TOML table as its reader asks for them. What nobody asks for is an unknown field. No error repeats a value.
+
+use super::Wrong;
+use std::ops::Range;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// A table that is being read.
+pub(crate) struct Table<'t> {
+    fields: &'t DeTable<'t>,
+    span: Range<usize>,
+    known: Vec<&'static str>,
+}
+
+impl<'t> Table<'t> {
+    pub(super) fn new(fields: &'t DeTable<'t>, span: Range<usize>) -> Self {
+        Self { fields, span, known: Vec::new() }
+    }
+
+    /// A field that may be missing.
+    pub(crate) fn optional<T: Field<'t>>(&mut self, name: &'static str) -> Result<Option<T>, Wrong> {
+        let Some(value) = self.value(name) else { return Ok(None) };
+        let wrong = |problem| Wrong::at(value.span().start, format!("`{name}`: {problem}"));
+        T::read(value.get_ref()).map(Some).map_err(wrong)
+    }
+
+    /// A field that must be there.
+    pub(crate) fn required<T: Field<'t>>(&mut self, name: &'static str) -> Result<T, Wrong> {
+        self.optional(name)?.ok_or_else(|| self.wrong(format!("missing field `{name}`")))
+    }
+
+    /// A table of its own, whole; `None` where it is missing.
+    pub(crate) fn section<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&mut Table<'t>) -> Result<T, Wrong>,
+    ) -> Result<Option<T>, Wrong> {
+        let Some(value) = self.value(name) else { return Ok(None) };
+        whole(value, name, read).map(Some)
+    }
+
+    /// Tables of one name (`[[NAME]]`), each whole; none where it is missing.
+    pub(crate) fn sections<T>(
+        &mut self,
+        name: &'static str,
+        mut read: impl FnMut(&mut Table<'t>) -> Result<T, Wrong>,
+    ) -> Result<Vec<T>, Wrong> {
+        let Some(value) = self.value(name) else { return Ok(Vec::new()) };
+        let DeValue::Array(tables) = value.get_ref() else {
+            return Err(Wrong::at(value.span().start, format!("`{name}`: {}", expected("tables, [[…]]"))));
+        };
+        tables.iter().map(|table| whole(table, name, &mut read)).collect()
+    }
+
+    /// Tables under names that the writer of the document chose, each whole.
+    pub(crate) fn named_sections<T>(
+        &mut self,
+        name: &'static str,
+        mut read: impl FnMut(&mut Table<'t>) -> Result<T, Wrong>,
+    ) -> Result<Vec<(String, T)>, Wrong> {
+        let Some(value) = self.value(name) else { return Ok(Vec::new()) };
+        let DeValue::Table(tables) = value.get_ref() else {
+            return Err(Wrong::at(
+                value.span().start,
+                format!("`{name}`: {}", expected("tables with a name")),
+            ));
+        };
+        let named =
+            tables.iter().map(|(key, table)| Ok((key.get_ref().to_string(), whole(table, name, &mut read)?)));
+        named.collect()
+    }
+
+    /// Something is wrong with this table, not with one field of it.
+    pub(crate) fn wrong(&self, problem: impl Into<String>) -> Wrong {
+        Wrong::at(self.span.start, problem)
+    }
+
+    fn value(&mut self, name: &'static str) -> Option<&'t Spanned<DeValue<'t>>> {
+        self.known.push(name);
+        self.fields.get(name)
+    }
+
+    /// Nothing is there that was not asked for.
+    pub(super) fn end(self) -> Result<(), Wrong> {
+        let unknown = self.fields.keys().find(|key| !self.known.contains(&key.get_ref().as_ref()));
+        let Some(unknown) = unknown else { return Ok(()) };
+        let known: Vec<String> = self.known.iter().map(|name| format!("`{name}`")).collect();
+        let name = unknown.get_ref().escape_debug();
+        let problem = format!("unknown field `{name}`, expected one of {}", known.join(", "));
+        Err(Wrong::at(unknown.span().start, problem))
+    }
+}
+
+fn whole<'t, T>(
+    value: &'t Spanned<DeValue<'t>>,
+    name: &'static str,
+    read: impl FnOnce(&mut Table<'t>) -> Result<T, Wrong>,
+) -> Result<T, Wrong> {
+    let DeValue::Table(fields) = value.get_ref() else {
+        return Err(Wrong::at(value.span().start, format!("`{name}`: {}", expected("a table"))));
+    };
+    let mut table = Table::new(fields, value.span());
+    let whole = read(&mut table)?;
+    table.end()?;
+    Ok(whole)
+}
+
+/// What a field may hold.
+pub(crate) trait Field<'t>: Sized {
+    /// The error says what is wrong with the value, and never the value of a secret.
+    fn read(value: &'t DeValue<'t>) -> Result<Self, String>;
+}
+
+fn expected(what: &str) -> String {
+    format!("invalid type, expected {what}")
+}
+
+impl<'t> Field<'t> for &'t str {
+    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+        value.as_str().ok_or_else(|| expected("a string"))
+    }
+}
+
+impl<'t> Field<'t> for String {
+    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+        <&str>::read(value).map(str::to_owned)
+    }
+}
+
+impl<'t> Field<'t> for bool {
+    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+        value.as_bool().ok_or_else(|| expected("true or false"))
+    }
+}
+
+impl<'t> Field<'t> for i64 {
+    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+        let number = value.as_integer().ok_or_else(|| expected("a whole number"))?;
+        Self::from_str_radix(number.as_str(), number.radix()).map_err(|_| "is too large a number".to_owned())
+    }
+}
+
+impl<'t> Field<'t> for u64 {
+    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+        Self::try_from(i64::read(value)?).map_err(|_| "is a negative number".to_owned())
+    }
+}
+
+impl<'t> Field<'t> for u32 {
+    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+        Self::try_from(u64::read(value)?).map_err(|_| "is too large a number".to_owned())
+    }
+}
+
+impl<'t> Field<'t> for u8 {
+    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+        Self::try_from(u64::read(value)?).map_err(|_| "is too large a number".to_owned())
+    }
+}
+
+impl<'t, T: Field<'t>> Field<'t> for Vec<T> {
+    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+        let values = value.as_array().ok_or_else(|| expected("a list, [ … ]"))?;
+        values.iter().map(|value| T::read(value.get_ref())).collect()
+    }
+}
+
+/// One of a few words. The error names the one that is there: a type that this version does not know is refused by name.
+pub(crate) fn word<T: Copy>(value: &DeValue<'_>, words: &[(&str, T)]) -> Result<T, String> {
+    let text = value.as_str().ok_or_else(|| expected("a string"))?;
+    let found = words.iter().find(|(word, _)| *word == text);
+    found.map(|&(_, meaning)| meaning).ok_or_else(|| {
+        let words: Vec<String> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
+        let start: String = text.chars().take(LONGEST_WORD).collect();
+        format!("unknown variant `{}`, expected one of {}", start.escape_debug(), words.join(", "))
+    })
+}
+
+/// Characters that are repeated of a word that is unknown.
+const LONGEST_WORD: usize = 32;
