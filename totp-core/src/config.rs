@@ -92,6 +92,15 @@ impl Config {
             .map_or(config, |(_, special)| Self { greatest_drift_steps, ..Self::merge(special, &general) }))
     }
 
+    /// The services that the document overrides something for, sorted by name.
+    ///
+    /// # Errors
+    /// As [`Config::parse`], but for contradictions.
+    pub fn services(file: &Path, bytes: &[u8]) -> Result<Vec<String>, DocumentError> {
+        let Raw { service, .. } = document::parse(file, bytes, MEND)?;
+        Ok(service.into_keys().collect())
+    }
+
     fn merge(special: &Sections, general: &Sections) -> Self {
         let path = |of: fn(&raw::Paths) -> &Option<raw::Absolute>, default: &str| {
             let set = of(&special.paths).as_ref().or(of(&general.paths).as_ref());
@@ -284,6 +293,12 @@ mod tests {
         assert_eq!(parse(text, Some("sudo")).unwrap().limit.attempts, 3);
         assert_eq!(parse(text, Some("sshd")).unwrap().drift_steps, 2);
         assert_eq!(parse(text, None).unwrap().drift_steps, 2);
+    }
+
+    #[test]
+    fn the_services_that_are_named_are_told() {
+        let text = b"[service.sudo.totp]\ndrift_steps = 0\n[service.login]\nquiet = true\n";
+        assert_eq!(Config::services(Path::new("/c.toml"), text).unwrap(), ["login", "sudo"]);
     }
 
     #[test]

@@ -210,6 +210,15 @@ impl Credential {
         self.keys().all(|key| keyring.has(key))
     }
 
+    /// Whether every seal of it opens. What was in them is forgotten.
+    ///
+    /// # Errors
+    /// [`OpenError`] of the first that does not.
+    pub fn check_seals(&self, keyring: &Keyring) -> Result<(), OpenError> {
+        self.authenticators.iter().try_for_each(|known| self.open(known, keyring).map(drop))?;
+        self.recovery.as_ref().map_or(Ok(()), |set| self.open_pepper(set, keyring).map(drop))
+    }
+
     pub(crate) fn open(&self, authenticator: &Authenticator, keyring: &Keyring) -> Result<Secret, OpenError> {
         let Authenticator { label, parameters, sealed, .. } = authenticator;
         keyring.open(sealed, authenticator_binding(&self.owner, &sealed.key, label, *parameters).bytes())

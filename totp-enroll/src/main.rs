@@ -4,7 +4,7 @@
 //!  main      the exit status, made in one place
 //!   └ cli    what may be typed
 //!   └ desk   what every command works with: config, keyring, store, audit, who asks
-//!      └ enroll · recovery_codes · disable · unlock · status · list · devices · explain · keys · import   one command each
+//!      └ enroll · recovery_codes · disable · unlock · status · list · devices · explain · doctor · keys · import   one command each
 //!          └ factor      who may change this: a present code, or root and a typed name
 //!          └ (totp_card) what an app is shown
 //!   └ terminal  asking a person      └ output  the one document of --json      └ progress  the bar over long work
@@ -21,6 +21,7 @@ mod clock;
 mod desk;
 mod devices;
 mod disable;
+mod doctor;
 mod enroll;
 mod explain;
 mod factor;
@@ -68,6 +69,10 @@ fn main() -> ExitCode {
 /// In a frame of its own, so that all of it can be wiped.
 #[inline(never)]
 fn run(cli: &Cli) -> Result<(), Failure> {
+    // What is broken is what it is asked about: no desk has to be open.
+    if let Command::Doctor(asked) = &cli.command {
+        return doctor::run(cli, asked);
+    }
     let desk = Desk::open(cli)?;
     match &cli.command {
         Command::Enroll(options) => enroll::run(&desk, options),
@@ -80,6 +85,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
             devices::run(&desk, user.as_deref(), revoke.as_deref(), *revoke_all, (*yes).into())
         }
         Command::Explain(asked) => explain::run(&desk, cli, asked),
+        Command::Doctor(asked) => doctor::run(cli, asked),
         Command::Keys(command) => keys::run(&desk, command),
         Command::Import(command) => import::run(&desk, command),
     }

@@ -1,10 +1,12 @@
 //! What may be typed. Help, completions and the man page come from here.
 
+mod doctor;
 mod enroll;
 mod explain;
 mod import;
 mod keys;
 
+pub(crate) use doctor::Doctor;
 pub(crate) use enroll::Enroll;
 pub(crate) use explain::Explain;
 pub(crate) use import::{Import, Source};
@@ -80,6 +82,10 @@ pub(crate) enum Command {
     },
     /// Say rule by rule what would be asked of a user, and why
     Explain(Explain),
+    /// Look for what is wrong with this machine's set-up, and say what mends it; changes nothing
+    ///
+    /// Exit status 1: something serious was found.
+    Doctor(Doctor),
     /// The keys that seal the secrets
     #[command(subcommand)]
     Keys(Keys),

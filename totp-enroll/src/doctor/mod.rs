@@ -1,0 +1,96 @@
+//! `doctor`: what is wrong with this machine's set-up, why it matters, and what mends it. It changes nothing.
+//!
+//! ```text
+//!  services   the PAM stacks (stack)          sshd     what it asks for before and beside PAM
+//!  settings   the config                      people   every credential and ledger
+//!  files      owners, modes, what was left    clock · sandbox · package
+//! ```
+
+mod clock;
+mod files;
+pub(crate) mod finding;
+mod package;
+mod people;
+mod sandbox;
+mod services;
+mod settings;
+mod sshd;
+mod stack;
+
+use crate::cli::{Cli, Doctor};
+use crate::desk;
+use crate::failure::Failure;
+use crate::output::{self, Format};
+use finding::{Finding, Severity};
+use serde::Serialize;
+use std::path::Path;
+use totp_core::config::{Config, DEFAULT_FILE};
+use totp_core::store::StoreError;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    serious: usize,
+    findings: &'a [Finding],
+}
+
+pub(crate) fn run(cli: &Cli, asked: &Doctor) -> Result<(), Failure> {
+    if !nix::unistd::geteuid().is_root() {
+        return Err(Failure::not_permitted(
+            "only root can read what is to be looked at; run it again with sudo",
+        ));
+    }
+    let mut findings = examine(cli, asked)?;
+    findings.sort();
+    findings.dedup();
+    let serious = findings.iter().filter(|finding| finding.severity == Severity::Serious).count();
+    match Format::of(cli.json) {
+        Format::Json => output::document(&Document { serious, findings: &findings })?,
+        Format::Text => lines(&findings).iter().try_for_each(|line| output::line(line))?,
+    }
+    match serious {
+        0 => Ok(()),
+        _ => Err(Failure::refused("serious findings").told()),
+    }
+}
+
+fn examine(cli: &Cli, asked: &Doctor) -> Result<Vec<Finding>, Failure> {
+    let mut findings = Vec::new();
+    let named = cli.config.as_deref();
+    let config = match desk::read_config(named, None) {
+        Ok(config) => config,
+        Err(failure) => {
+            findings.push(settings::broken(failure, named.unwrap_or(Path::new(DEFAULT_FILE))));
+            Config::defaults().map_err(StoreError::from)?
+        }
+    };
+    let own = services::Own { config: &config, named };
+    let services = services::examine(&asked.services, &own, &mut findings);
+    settings::examine(named, &config, &services, &mut findings);
+    files::examine(&config, &mut findings);
+    let people = people::examine(&config, &mut findings);
+    sshd::examine(&services, &people, &mut findings);
+    clock::examine(&mut findings);
+    sandbox::examine(&services, &config, &mut findings);
+    package::examine(&mut findings);
+    Ok(findings)
+}
+
+fn lines(findings: &[Finding]) -> Vec<String> {
+    if findings.is_empty() {
+        return vec!["nothing to mend".to_owned()];
+    }
+    let said = findings.iter().flat_map(|finding| {
+        let word = match finding.severity {
+            Severity::Serious => "SERIOUS",
+            Severity::Warning => "warning",
+            Severity::Info => "note",
+        };
+        let service = finding.service.as_ref().map_or_else(String::new, |service| format!(" [{service}]"));
+        [
+            format!("{word}{service} {}: {}", finding.name, finding.what),
+            format!("    why:  {}", finding.why),
+            format!("    mend: {}", finding.mend),
+        ]
+    });
+    said.collect()
+}

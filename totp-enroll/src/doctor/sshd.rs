@@ -1,0 +1,320 @@
+//! sshd: what it asks for before PAM and beside it, for whom. It is asked itself (`sshd -T -C`), drop-ins and Match blocks included.
+
+use super::finding::{Finding, Severity};
+use super::people::{self, People};
+use super::services::Service;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Where its configuration lies.
+const CONFIG: &str = "/etc/ssh/sshd_config";
+const DROP_INS: &str = "/etc/ssh/sshd_config.d";
+/// Written anew whenever it reads its configuration.
+const PID: &str = "/run/sshd.pid";
+/// An address that is nobody's (RFC 5737).
+const ANYWHERE: &str = "203.0.113.7";
+/// An account that is nobody's; Match blocks for everybody apply to it.
+const ANYBODY: &str = "totp-enroll-doctor";
+/// So many people are asked about one by one.
+const MOST_PEOPLE: usize = 100;
+
+/// What sshd says of one login: option, values.
+type Effective = BTreeMap<String, Vec<String>>;
+
+pub(super) fn examine(services: &[Service], people: &People, findings: &mut Vec<Finding>) {
+    let Some(service) = services.iter().find(|service| service.name == "sshd" && service.asks) else {
+        return;
+    };
+    let mut found = Vec::new();
+    match program() {
+        Some(sshd) => ask(&sshd, service, people, &mut found),
+        None => found.push(
+            Finding::warning("sshd_missing", "/etc/pam.d/sshd asks for a code, and there is no sshd")
+                .why("what it would do cannot be told")
+                .mend("install openssh-server, or take pam_totp out of /etc/pam.d/sshd"),
+        ),
+    }
+    findings.extend(found.into_iter().map(|finding| finding.at("sshd")));
+}
+
+fn program() -> Option<PathBuf> {
+    ["/usr/sbin/sshd", "/usr/local/sbin/sshd"].into_iter().map(PathBuf::from).find(|path| path.is_file())
+}
+
+fn ask(sshd: &Path, service: &Service, people: &People, found: &mut Vec<Finding>) {
+    let general = match effective(sshd, ANYBODY, ANYWHERE) {
+        Ok(general) => general,
+        Err(problem) => {
+            found.push(
+                Finding::serious("sshd_refuses_config", format!("sshd -T: {problem}"))
+                    .why("it does not start with that; one that runs goes on with an older configuration")
+                    .mend("mend what it names, until \"sshd -t\" is silent, then reload it"),
+            );
+            return;
+        }
+    };
+    let matched = Matched::read();
+    machine(&general, service, found);
+    let mut holes: BTreeMap<Hole, BTreeSet<String>> = BTreeMap::new();
+    let mut see = |who: &str, login: &Effective| {
+        for hole in holes_in(login, service) {
+            holes.entry(hole).or_default().insert(who.to_owned());
+        }
+    };
+    see("", &general);
+    let mut names: BTreeSet<&str> = people.enrolled.iter().map(String::as_str).take(MOST_PEOPLE).collect();
+    names.extend(matched.users.iter().map(String::as_str));
+    names.insert("root");
+    for name in names.into_iter().filter(|name| people::exists(name)) {
+        if let Ok(login) = effective(sshd, name, ANYWHERE) {
+            // With no means at all nobody gets in.
+            if name != "root" || first(&login, "permitrootlogin") != Some("no") {
+                see(name, &login);
+            }
+        }
+    }
+    for address in &matched.addresses {
+        if let Ok(login) = effective(sshd, ANYBODY, address) {
+            see(&format!("everybody from {address}"), &login);
+        }
+    }
+    found.extend(holes.into_iter().map(|(hole, who)| hole.finding(&who, people)));
+    stale(found);
+}
+
+fn effective(sshd: &Path, user: &str, address: &str) -> Result<Effective, String> {
+    let connection = format!("user={user},host={address},addr={address},laddr=127.0.0.1,lport=22");
+    let asked = Command::new(sshd).args(["-T", "-C", &connection]).env_clear().output();
+    let asked = asked.map_err(|error| format!("cannot be run: {error}"))?;
+    if !asked.status.success() {
+        let said = String::from_utf8_lossy(&asked.stderr).trim().replace(['\n', '\r'], "; ");
+        return Err(said);
+    }
+    let mut options: Effective = BTreeMap::new();
+    for line in String::from_utf8_lossy(&asked.stdout).lines() {
+        if let Some((option, value)) = line.split_once(' ') {
+            options.entry(option.to_ascii_lowercase()).or_default().push(value.to_owned());
+        }
+    }
+    Ok(options)
+}
+
+fn first<'a>(login: &'a Effective, option: &str) -> Option<&'a str> {
+    login.get(option).and_then(|values| values.first()).map(String::as_str)
+}
+
+fn is_on(login: &Effective, option: &str) -> bool {
+    first(login, option).is_some_and(|value| value != "no")
+}
+
+/// What holds for the whole of sshd.
+fn machine(general: &Effective, service: &Service, found: &mut Vec<Finding>) {
+    let keyboard = "kbdinteractiveauthentication";
+    let older = "challengeresponseauthentication";
+    if !is_on(general, "usepam") {
+        found.push(
+            Finding::serious("sshd_without_pam", "UsePAM is no")
+                .why("sshd asks PAM for nothing: no code is asked for, whatever /etc/pam.d/sshd says")
+                .mend("UsePAM yes, in /etc/ssh/sshd_config.d/50-totp.conf, and reload sshd"),
+        );
+    } else if !is_on(general, keyboard) && !is_on(general, older) {
+        found.push(
+            Finding::serious("sshd_cannot_ask", "KbdInteractiveAuthentication is no")
+                .why("it is the only method in which a code can be asked for: people get in without one, or not at all")
+                .mend("KbdInteractiveAuthentication yes, in /etc/ssh/sshd_config.d/50-totp.conf (the first value counts), and reload sshd"),
+        );
+    } else if is_on(general, "passwordauthentication") && !service.forward_pass {
+        let offered = methods(general).iter().any(|list| list.iter().any(|method| method == "password"));
+        if offered {
+            found.push(
+                Finding::warning("sshd_password_method", "PasswordAuthentication is yes")
+                    .why("in that method nobody can be asked for a code: clients that prefer it are refused, and people think that their password is wrong")
+                    .mend("PasswordAuthentication no; passwords are asked for by PAM in the method keyboard-interactive"),
+            );
+        }
+    }
+    let config = service.config.as_ref();
+    let enrols = config.is_some_and(|config| config.policy.enroll_at_login);
+    let grace: Option<u64> = first(general, "logingracetime").and_then(|seconds| seconds.parse().ok());
+    if let Some(seconds) = grace.filter(|seconds| enrols && (1..300).contains(seconds)) {
+        found.push(
+            Finding::warning(
+                "sshd_grace_too_short",
+                format!("LoginGraceTime is {seconds} seconds, and logins enrol ([require] enroll_at_login)"),
+            )
+            .why("setting up an app and writing recovery codes down takes longer; sshd ends the login then")
+            .mend("LoginGraceTime 600"),
+        );
+    }
+}
+
+/// The lists of methods of which each alone lets in.
+fn methods(login: &Effective) -> Vec<Vec<String>> {
+    let listed: Vec<&str> = match login.get("authenticationmethods") {
+        Some(values) => values.iter().flat_map(|value| value.split_ascii_whitespace()).collect(),
+        None => Vec::new(),
+    };
+    if listed.iter().any(|list| *list != "any") {
+        let bare = |method: &str| method.split(':').next().unwrap_or_default().to_owned();
+        return listed.iter().map(|list| list.split(',').map(bare).collect()).collect();
+    }
+    // `any`: each that is switched on.
+    let single = [
+        ("pubkeyauthentication", "publickey"),
+        ("hostbasedauthentication", "hostbased"),
+        ("gssapiauthentication", "gssapi-with-mic"),
+        ("passwordauthentication", "password"),
+        ("kbdinteractiveauthentication", "keyboard-interactive"),
+    ];
+    single
+        .iter()
+        .filter(|(option, _)| is_on(login, option))
+        .map(|(_, method)| vec![(*method).to_owned()])
+        .collect()
+}
+
+/// A way in that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Hole {
+    /// These methods let in, and PAM is asked for nothing.
+    NoCode(String),
+    /// The stack asks for a code alone, and nothing comes before it.
+    OneFactor,
+    /// Nor need there be a code.
+    Nothing,
+    /// An empty password is one.
+    EmptyPassword,
+}
+
+fn holes_in(login: &Effective, service: &Service) -> BTreeSet<Hole> {
+    let mut holes = BTreeSet::new();
+    if !is_on(login, "usepam") {
+        // Told of the whole machine.
+        return holes;
+    }
+    for list in methods(login) {
+        let asks_pam = list.iter().any(|method| method == "keyboard-interactive" || method == "password");
+        // Those that sshd checks by itself.
+        let is_introduced =
+            list.iter().any(|method| method != "keyboard-interactive" && method != "password");
+        if !asks_pam {
+            holes.insert(Hole::NoCode(list.join(",")));
+        } else if !is_introduced && service.nothing {
+            holes.insert(Hole::Nothing);
+        } else if !is_introduced && service.one_factor {
+            holes.insert(Hole::OneFactor);
+        }
+    }
+    if is_on(login, "permitemptypasswords") && is_on(login, "passwordauthentication") {
+        holes.insert(Hole::EmptyPassword);
+    }
+    holes
+}
+
+impl Hole {
+    fn finding(&self, who: &BTreeSet<String>, people: &People) -> Finding {
+        // Said of everybody, it is said of each.
+        let everybody = who.contains("");
+        let whom = match everybody {
+            true => "everybody".to_owned(),
+            false => who.iter().map(String::as_str).collect::<Vec<_>>().join(", "),
+        };
+        let enrolled = who.iter().any(|name| people.enrolled.contains(name));
+        // A Match block for somebody who is not enrolled is meant so.
+        let severity = if everybody || enrolled { Severity::Serious } else { Severity::Warning };
+        match self {
+            Self::NoCode(methods) => {
+                Finding::new(severity, "sshd_skips_pam", format!("{methods} alone lets in, without a code: {whom}"))
+                    .why("sshd asks PAM for nothing then: /etc/pam.d/sshd counts for nobody who has a key")
+                    .mend("AuthenticationMethods publickey,keyboard-interactive:pam (README, \"ssh: key + code\"); keep a Match block only for programs that cannot answer")
+            }
+            Self::OneFactor => {
+                Finding::new(severity, "sshd_one_factor", format!("a code alone lets in: {whom}"))
+                    .why("neither sshd nor another line of /etc/pam.d/sshd asks for a key or a password first")
+                    .mend("AuthenticationMethods publickey,keyboard-interactive:pam, or `@include common-auth` above pam_totp in /etc/pam.d/sshd")
+            }
+            Self::Nothing => {
+                Finding::new(severity, "sshd_asks_nothing", format!("some get in who have shown nothing at all: {whom}"))
+                    .why("where pam_totp takes no part (nullok, a rule that exempts), another line of /etc/pam.d/sshd says yes to everybody")
+                    .mend("AuthenticationMethods publickey,keyboard-interactive:pam, or `@include common-auth` above pam_totp in /etc/pam.d/sshd")
+            }
+            Self::EmptyPassword => Finding::new(severity, "sshd_empty_passwords", format!("PermitEmptyPasswords is yes: {whom}"))
+                .why("the first factor may be nothing")
+                .mend("PermitEmptyPasswords no"),
+        }
+    }
+}
+
+/// Users and addresses that Match blocks name.
+struct Matched {
+    users: BTreeSet<String>,
+    addresses: BTreeSet<String>,
+}
+
+impl Matched {
+    fn read() -> Self {
+        let mut matched = Self { users: BTreeSet::new(), addresses: BTreeSet::new() };
+        for text in files().iter().filter_map(|path| fs::read_to_string(path).ok()) {
+            for line in text.lines().map(|line| line.replace(['=', '"'], " ")) {
+                let mut words = line.split_ascii_whitespace();
+                if words.next().is_some_and(|word| word.eq_ignore_ascii_case("match")) {
+                    matched.criteria(&words.collect::<Vec<_>>());
+                }
+            }
+        }
+        matched
+    }
+
+    fn criteria(&mut self, words: &[&str]) {
+        for pair in words.windows(2) {
+            let [kind, values] = pair else { continue };
+            let values =
+                values.split(',').filter(|value| !value.starts_with('!') && !value.contains(['*', '?']));
+            match kind.to_ascii_lowercase().as_str() {
+                "user" => self.users.extend(values.map(str::to_owned)),
+                "group" => self.users.extend(values.filter_map(member)),
+                "address" => self.addresses.extend(values.filter_map(within)),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Somebody of a group.
+fn member(group: &str) -> Option<String> {
+    nix::unistd::Group::from_name(group).ok().flatten()?.mem.into_iter().next()
+}
+
+/// An address of a network.
+fn within(network: &str) -> Option<String> {
+    let address = network.split('/').next()?;
+    address.parse::<std::net::IpAddr>().ok().map(|address| address.to_string())
+}
+
+fn files() -> Vec<PathBuf> {
+    let drop_ins = fs::read_dir(DROP_INS).into_iter().flatten().flatten().map(|entry| entry.path());
+    let drop_ins = drop_ins.filter(|path| path.extension().is_some_and(|extension| extension == "conf"));
+    std::iter::once(PathBuf::from(CONFIG)).chain(drop_ins).collect()
+}
+
+/// Whether one runs that has not read its configuration since it was changed.
+fn stale(found: &mut Vec<Finding>) {
+    let Ok(started) = fs::metadata(PID) else { return };
+    let is_alive = fs::read_to_string(PID).is_ok_and(|pid| {
+        fs::read_to_string(format!("/proc/{}/comm", pid.trim())).is_ok_and(|name| name.trim_end() == "sshd")
+    });
+    let newer = |path: &PathBuf| fs::metadata(path).is_ok_and(|data| data.mtime() > started.mtime());
+    if let Some(file) = files().iter().find(|path| is_alive && newer(path)) {
+        found.push(
+            Finding::warning(
+                "sshd_not_reloaded",
+                format!("{} was changed after sshd read it", file.display()),
+            )
+            .why("it goes on by the old configuration")
+            .mend("\"systemctl reload ssh\" (sshd on other systems)"),
+        );
+    }
+}

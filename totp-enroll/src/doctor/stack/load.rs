@@ -1,0 +1,256 @@
+//! From service files to the list of modules that libpam asks, in its order: includes, substacks, `other`.
+
+use super::control::Control;
+use super::line;
+use std::path::{Path, PathBuf};
+
+/// The deepest include that libpam follows (`PAM_SUBSTACK_MAX_LEVEL`).
+const DEEPEST: usize = 16;
+
+/// Where service files are read.
+pub(crate) trait ServiceFiles {
+    /// The file of a service, or that of an absolute path.
+    fn open(&self, name: &str) -> Option<(PathBuf, String)>;
+}
+
+/// Where a line stands.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub(crate) file: PathBuf,
+    pub(crate) line: usize,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "line {} of {}", self.line, self.file.display())
+    }
+}
+
+/// What a line of the stack is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A module is asked.
+    Module,
+    /// libpam cannot make sense of the line and counts it as a failure.
+    MustFail(&'static str),
+    /// A substack begins.
+    Substack,
+}
+
+/// One line of the stack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Handler {
+    pub(crate) place: Place,
+    pub(crate) kind: Kind,
+    /// How many substacks it is in.
+    pub(crate) level: usize,
+    pub(crate) control: Control,
+    /// The control as it is written.
+    pub(crate) control_text: String,
+    /// The module as it is written.
+    pub(crate) module: String,
+    pub(crate) arguments: Vec<String>,
+}
+
+/// What pam_authenticate goes through for a service.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Stack {
+    pub(crate) handlers: Vec<Handler>,
+    /// Modules on lines that are not `auth`.
+    pub(crate) elsewhere: Vec<Handler>,
+    /// The service has no lines of its own; those of `other` count.
+    pub(crate) is_other: bool,
+}
+
+/// A service that libpam refuses whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unloadable {
+    pub(crate) file: PathBuf,
+    pub(crate) line: Option<usize>,
+    pub(crate) problem: &'static str,
+}
+
+/// The stack of `service`.
+pub(crate) fn load(files: &dyn ServiceFiles, service: &str) -> Result<Stack, Unloadable> {
+    let own = files.open(service).map(|(path, text)| read(files, &path, &text)).transpose()?;
+    let other = files.open("other").map(|(path, text)| read(files, &path, &text)).transpose()?;
+    let Stack { handlers, elsewhere, .. } = own.unwrap_or_default();
+    if !handlers.is_empty() {
+        return Ok(Stack { handlers, elsewhere, is_other: false });
+    }
+    Ok(Stack { handlers: other.unwrap_or_default().handlers, elsewhere, is_other: true })
+}
+
+fn read(files: &dyn ServiceFiles, path: &Path, text: &str) -> Result<Stack, Unloadable> {
+    let mut loader = Loader { files, stack: Stack::default() };
+    loader.read(path, text, &Within { facility: None, depth: 0, level: 0 })?;
+    Ok(loader.stack)
+}
+
+struct Loader<'a> {
+    files: &'a dyn ServiceFiles,
+    stack: Stack,
+}
+
+/// Where in the includes a file is read.
+struct Within {
+    /// Only lines of this type count.
+    facility: Option<Facility>,
+    depth: usize,
+    level: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Facility {
+    Auth,
+    Account,
+    Session,
+    Password,
+}
+
+impl Facility {
+    fn parse(word: &str) -> Option<Self> {
+        match word.to_ascii_lowercase().as_str() {
+            "auth" => Some(Self::Auth),
+            "account" => Some(Self::Account),
+            "session" => Some(Self::Session),
+            "password" => Some(Self::Password),
+            _ => None,
+        }
+    }
+}
+
+impl Loader<'_> {
+    fn read(&mut self, path: &Path, text: &str, within: &Within) -> Result<(), Unloadable> {
+        // libpam reads line by line: what stands before a mistake is in the stack already.
+        let (lines, unfinished) = line::lines(text);
+        for line in lines {
+            let place = Place { file: path.to_owned(), line: line.number };
+            self.line(place, &line.text, within)?;
+        }
+        unfinished.map_or(Ok(()), |unfinished| {
+            Err(Unloadable {
+                file: path.to_owned(),
+                line: Some(unfinished.number),
+                problem: "the file ends within a line: its last line goes on (\\) into nothing",
+            })
+        })
+    }
+
+    fn line(&mut self, place: Place, text: &str, within: &Within) -> Result<(), Unloadable> {
+        let Some((kind, rest)) = line::word(text) else { return Ok(()) };
+        if kind == "@include" {
+            return self.include_all(place, rest, within);
+        }
+        let known = Facility::parse(kind.strip_prefix('-').unwrap_or(&kind));
+        let facility = known.or(within.facility).unwrap_or(Facility::Auth);
+        if within.facility.is_some_and(|wanted| wanted != facility) {
+            return Ok(());
+        }
+        let mut handler = Handler {
+            place,
+            kind: match known {
+                Some(_) => Kind::Module,
+                None => Kind::MustFail("its first word is none of auth, account, session, password"),
+            },
+            level: within.level,
+            control: Control::FAILURE,
+            control_text: String::new(),
+            module: String::new(),
+            arguments: Vec::new(),
+        };
+        let Some((control, rest)) = line::word(rest) else {
+            handler.kind = Kind::MustFail("it has no control");
+            self.push(facility, handler);
+            return Ok(());
+        };
+        handler.control_text.clone_from(&control);
+        let target = line::word(rest);
+        match control.to_ascii_lowercase().as_str() {
+            "include" => return self.include(facility, handler, target, within, 0),
+            "substack" => return self.include(facility, handler, target, within, 1),
+            _ => handler.control = Control::parse(&control),
+        }
+        match target {
+            Some((module, rest)) => {
+                handler.module = module;
+                handler.arguments = line::words(rest);
+            }
+            None => handler.kind = Kind::MustFail("it names no module"),
+        }
+        self.push(facility, handler);
+        Ok(())
+    }
+
+    /// Debian's `@include FILE`: lines of every type.
+    fn include_all(&mut self, place: Place, rest: &str, within: &Within) -> Result<(), Unloadable> {
+        let problem = "@include names a file that cannot be read";
+        let unloadable = Unloadable { file: place.file.clone(), line: Some(place.line), problem };
+        let within_it = Within { depth: within.depth.saturating_add(1), ..*within };
+        let loaded = self.file(line::word(rest), &within_it);
+        match (loaded, within.facility) {
+            (Ok(()), _) => Ok(()),
+            // Of a certain type: one line that fails.
+            (Err(_), Some(facility)) => {
+                self.failing(facility, place, within.level, problem);
+                Ok(())
+            }
+            // Of any type: libpam gives up.
+            (Err(inner), None) => Err(inner.unwrap_or(unloadable)),
+        }
+    }
+
+    fn include(
+        &mut self,
+        facility: Facility,
+        handler: Handler,
+        target: Option<(String, &str)>,
+        within: &Within,
+        deeper: usize,
+    ) -> Result<(), Unloadable> {
+        let place = handler.place.clone();
+        if deeper > 0 {
+            self.push(facility, Handler { kind: Kind::Substack, ..handler });
+        }
+        let within_it = Within {
+            facility: Some(facility),
+            depth: within.depth.saturating_add(1),
+            level: within.level.saturating_add(deeper),
+        };
+        if self.file(target, &within_it).is_err() {
+            self.failing(facility, place, within.level, "it includes a file that cannot be read");
+        }
+        Ok(())
+    }
+
+    /// `Err(None)`: there is no such file.
+    fn file(&mut self, target: Option<(String, &str)>, within: &Within) -> Result<(), Option<Unloadable>> {
+        if within.depth >= DEEPEST {
+            return Err(None);
+        }
+        let (name, _) = target.ok_or(None)?;
+        let (path, text) = self.files.open(&name).ok_or(None)?;
+        self.read(&path, &text, within).map_err(Some)
+    }
+
+    fn failing(&mut self, facility: Facility, place: Place, level: usize, why: &'static str) {
+        let handler = Handler {
+            place,
+            kind: Kind::MustFail(why),
+            level,
+            control: Control::FAILURE,
+            control_text: String::new(),
+            module: String::new(),
+            arguments: Vec::new(),
+        };
+        self.push(facility, handler);
+    }
+
+    fn push(&mut self, facility: Facility, handler: Handler) {
+        if facility == Facility::Auth {
+            self.stack.handlers.push(handler);
+        } else {
+            self.stack.elsewhere.push(handler);
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! The PAM stack of a service: read and gone through as libpam does it, to find out how the code can be left out.
+//!
+//! ```text
+//!  line -> load -> walk -> gaps        text -> lines of the stack -> ways through it -> sentences
+//!      control  dispatch · code        what becomes of an answer
+//!      module   arguments              what is known of modules; the words behind ours
+//! ```
+
+mod arguments;
+mod code;
+mod control;
+mod dispatch;
+pub(crate) mod gaps;
+mod line;
+pub(crate) mod load;
+mod module;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+pub(crate) use arguments::{Said, config_file, read as read_arguments};
+pub(crate) use load::{Handler, Kind, ServiceFiles, Stack};
+pub(crate) use module::{Nature, directories, file as module_file, name as module_name};
+
+use std::path::{Path, PathBuf};
+
+/// The directories of service files, in libpam's order.
+const DIRECTORIES: [&str; 2] = ["/etc/pam.d", "/usr/lib/pam.d"];
+
+/// The service files of this machine.
+pub(crate) struct Installed;
+
+impl ServiceFiles for Installed {
+    fn open(&self, name: &str) -> Option<(PathBuf, String)> {
+        let read = |path: PathBuf| {
+            let bytes = std::fs::read(&path).ok()?;
+            Some((path, String::from_utf8_lossy(&bytes).into_owned()))
+        };
+        if name.starts_with('/') {
+            return read(PathBuf::from(name));
+        }
+        DIRECTORIES.iter().find_map(|directory| read(Path::new(directory).join(name)))
+    }
+}
+
+/// The names of all services that have a file.
+pub(crate) fn services() -> Vec<String> {
+    let entries =
+        DIRECTORIES.iter().flat_map(|directory| std::fs::read_dir(directory).into_iter().flatten().flatten());
+    let files = entries
+        .filter(|entry| entry.path().is_file())
+        .filter_map(|entry| entry.file_name().into_string().ok());
+    // What editors and dpkg leave behind is nobody's service.
+    let mut names: Vec<String> = files
+        .filter(|name| !name.contains(".dpkg-") && !name.ends_with('~') && !name.starts_with('.'))
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// The lines of ours.
+pub(crate) fn ours(stack: &Stack) -> impl Iterator<Item = &Handler> {
+    stack.handlers.iter().filter(|handler| is_ours(handler))
+}
+
+pub(crate) fn is_ours(handler: &Handler) -> bool {
+    handler.kind == Kind::Module && Nature::of(handler) == Nature::Ours
+}

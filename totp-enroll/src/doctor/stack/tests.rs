@@ -1,0 +1,201 @@
+//! Stacks, and what comes of them.
+
+use super::gaps::{self, Circumstances};
+use super::load::{ServiceFiles, Stack, load};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+struct Written(BTreeMap<String, String>);
+
+impl ServiceFiles for Written {
+    fn open(&self, name: &str) -> Option<(PathBuf, String)> {
+        self.0.get(name).map(|text| (PathBuf::from("/etc/pam.d").join(name), text.clone()))
+    }
+}
+
+fn written(files: &[(&str, &str)]) -> Written {
+    Written(files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect())
+}
+
+fn stack(files: &[(&str, &str)]) -> Stack {
+    load(&written(files), "door").unwrap()
+}
+
+/// `name: what` of what is found in one file.
+fn found(text: &str) -> Vec<String> {
+    found_in(&[("door", text)], false)
+}
+
+fn found_in(files: &[(&str, &str)], may_ignore: bool) -> Vec<String> {
+    let circumstances =
+        Circumstances { service: "door", may_ignore, is_installed: &|module| !module.contains("missing") };
+    let findings = gaps::without_code(&stack(files), &circumstances);
+    findings.into_iter().map(|finding| format!("{}: {}", finding.name, finding.what)).collect()
+}
+
+#[test]
+fn a_required_line_behind_a_password_leaves_no_gap() {
+    for above in ["required", "requisite", "optional", "success=ok default=bad", "success=1 default=die"] {
+        let above = if above.contains('=') { format!("[{above}]") } else { above.to_owned() };
+        let permit = if above.contains('1') { "auth requisite pam_deny.so\n" } else { "" };
+        let text = format!("auth {above} pam_unix.so\n{permit}auth required pam_totp.so\n");
+        assert_eq!(found(&text), [""; 0], "{text}");
+    }
+}
+
+#[test]
+fn the_shipped_profile_leaves_no_gap() {
+    let text = "auth [success=1 default=ignore] pam_unix.so\nauth requisite pam_deny.so\nauth required pam_permit.so\n\
+        auth [success=ok default=bad] pam_totp.so after_first_factor\nauth optional pam_cap.so\n";
+    assert_eq!(found(text), [""; 0]);
+}
+
+#[test]
+fn the_line_that_ends_the_stack_is_named() {
+    let text = "# who comes in\n\nauth sufficient pam_unix.so\nauth required pam_totp.so\n";
+    assert_eq!(
+        found(text),
+        [
+            "code_skipped: line 3 of /etc/pam.d/door: pam_unix.so `sufficient` ends the stack before pam_totp is reached when it answers success"
+        ]
+    );
+}
+
+#[test]
+fn the_line_that_jumps_is_named() {
+    let text = "auth [success=2 default=ignore] pam_unix.so\nauth requisite pam_deny.so\nauth required pam_totp.so\nauth required pam_permit.so\n";
+    let found = found(text);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("line 1 of") && found[0].contains("jumps over 2 lines"), "{found:?}");
+}
+
+#[test]
+fn a_jump_past_the_end_refuses() {
+    assert_eq!(found("auth [success=2 default=ignore] pam_unix.so\nauth required pam_totp.so\n"), [""; 0]);
+}
+
+#[test]
+fn what_ours_says_has_to_count() {
+    for control in ["optional", "sufficient", "[default=ignore]", "[success=ok maxtries=ignore default=bad]"]
+    {
+        let text = format!("auth required pam_unix.so\nauth {control} pam_totp.so\n");
+        let found = found(&text);
+        assert_eq!(found.len(), 1, "{control}: {found:?}");
+        assert!(found[0].starts_with("code_not_counted: line 2"), "{found:?}");
+    }
+}
+
+#[test]
+fn sufficient_is_enough_where_a_refusal_follows() {
+    assert_eq!(found("auth sufficient pam_totp.so\nauth required pam_deny.so\n"), [""; 0]);
+}
+
+#[test]
+fn an_end_within_a_substack_ends_no_more_than_that() {
+    let inner = "auth sufficient pam_unix.so\nauth required pam_deny.so\n";
+    let outer = |how: &str| format!("auth {how} inner\nauth required pam_totp.so\n");
+    assert_eq!(found_in(&[("door", &outer("substack")), ("inner", inner)], false), [""; 0]);
+    for how in ["include", "Include"] {
+        let found = found_in(&[("door", &outer(how)), ("inner", inner)], false);
+        assert_eq!(found.len(), 1, "{how}");
+        assert!(found[0].contains("line 1 of /etc/pam.d/inner"), "{found:?}");
+    }
+    let found = found_in(&[("door", "@include inner\nauth required pam_totp.so\n"), ("inner", inner)], false);
+    assert_eq!(found.len(), 1);
+}
+
+#[test]
+fn ours_in_a_substack_can_be_jumped_over_with_it() {
+    let door =
+        "auth [success=1 default=ignore] pam_unix.so\nauth substack inner\nauth required pam_permit.so\n";
+    let found = found_in(
+        &[("door", door), ("inner", "auth required pam_unix.so\nauth required pam_totp.so\n")],
+        false,
+    );
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("jumps over 1 lines"), "{found:?}");
+}
+
+#[test]
+fn a_reset_forgets_what_ours_said() {
+    let text = "auth required pam_totp.so\nauth [default=reset] pam_unix.so\nauth required pam_permit.so\n";
+    assert!(found(text)[0].starts_with("code_not_counted"), "{:?}", found(text));
+}
+
+#[test]
+fn nullok_lets_in_where_somebody_else_says_yes() {
+    let text = "auth required pam_totp.so nullok\nauth required pam_permit.so\n";
+    assert_eq!(found(text), [""; 0]);
+    let found = found_in(&[("door", text)], true);
+    assert_eq!(found.len(), 1);
+    assert!(found[0].starts_with("code_ignored"), "{found:?}");
+    assert_eq!(found_in(&[("door", "auth required pam_totp.so nullok\n")], true), [""; 0]);
+}
+
+#[test]
+fn a_line_that_cannot_be_read_fails_and_does_not_pass() {
+    for text in [
+        "atuh sufficient pam_unix.so\nauth required pam_totp.so\n",
+        "auth suficient pam_unix.so\nauth required pam_totp.so\n",
+        "auth sufficient\nauth required pam_totp.so\n",
+        "auth sufficient pam_missing.so\nauth required pam_totp.so\n",
+        "auth include nowhere\nauth required pam_totp.so\n",
+    ] {
+        assert_eq!(found(text), [""; 0], "{text}");
+    }
+}
+
+#[test]
+fn an_include_that_is_missing_for_all_types_refuses_the_service() {
+    assert!(load(&written(&[("door", "@include nowhere\nauth required pam_totp.so\n")]), "door").is_err());
+    assert!(load(&written(&[("door", "auth required x\\\n")]), "door").is_err());
+}
+
+#[test]
+fn a_service_without_auth_lines_is_that_of_other() {
+    let stack =
+        stack(&[("door", "account required pam_permit.so\n"), ("other", "auth required pam_totp.so\n")]);
+    assert!(stack.is_other);
+    assert_eq!(super::ours(&stack).count(), 1);
+    let missing = load(&written(&[("other", "auth required pam_deny.so\n")]), "door").unwrap();
+    assert!(missing.is_other && super::ours(&missing).count() == 0);
+}
+
+#[test]
+fn an_include_of_itself_ends() {
+    let stack = stack(&[("door", "auth required pam_totp.so\nauth include door\n")]);
+    assert!(stack.handlers.len() > 2 && stack.handlers.len() < 100);
+}
+
+#[test]
+fn a_code_alone_is_one_factor() {
+    let alone = |text: &str| {
+        let circumstances = Circumstances {
+            service: "door",
+            may_ignore: false,
+            is_installed: &|module| !module.contains("missing"),
+        };
+        gaps::without_proof(&stack(&[("door", text)]), &circumstances)
+    };
+    assert!(alone("auth required pam_totp.so\n"));
+    assert!(alone("auth sufficient pam_totp.so\nauth required pam_unix.so\n"));
+    assert!(!alone("auth required pam_unix.so\nauth required pam_totp.so\n"));
+    assert!(!alone("auth required pam_totp.so\nauth required pam_unix.so\n"));
+}
+
+#[test]
+fn a_first_factor_has_to_have_been_passed_and_not_only_asked_for() {
+    let claims = |text: &str| {
+        let circumstances = Circumstances {
+            service: "door",
+            may_ignore: false,
+            is_installed: &|module| !module.contains("missing"),
+        };
+        let said = |handler: &super::Handler| super::read_arguments(&handler.arguments).ok();
+        gaps::introduced_by_nobody(&stack(&[("door", text)]), &said, &circumstances).len()
+    };
+    assert_eq!(claims("auth requisite pam_unix.so\nauth required pam_totp.so after_first_factor\n"), 0);
+    assert_eq!(claims("auth required pam_unix.so\nauth required pam_totp.so after_first_factor\n"), 1);
+    assert_eq!(claims("auth required pam_totp.so after_first_factor\n"), 1);
+    assert_eq!(claims("auth required pam_totp.so\n"), 0);
+}
