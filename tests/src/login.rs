@@ -38,6 +38,8 @@ pub struct Login {
     pub pause_ms: u64,
     /// Where to wait until released.
     pub hold: Option<Stage>,
+    /// Whether libpam may refuse the whole service, which fails the test otherwise.
+    pub may_not_start: bool,
     /// Whether the application keeps what was typed, instead of wiping its own copies as it should.
     pub keeps_answers: bool,
     /// The mount namespace to log in to, when the scene has one.
@@ -77,6 +79,7 @@ impl Login {
             answers: Vec::new(),
             pause_ms: 0,
             hold: None,
+            may_not_start: false,
             keeps_answers: false,
             namespace: None,
             unprivileged: None,

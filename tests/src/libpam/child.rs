@@ -33,7 +33,7 @@ pub fn timed(login: &mut Login) -> (PamCode, Duration) {
     let mut conversation = Conversation::new(login, &mut go_on);
     let conv = conversation.as_c();
     let begun = Instant::now();
-    let mut handle = Handle::start(login, &conv);
+    let Ok(mut handle) = Handle::start(login, &conv) else { return (PamCode::ABORT, begun.elapsed()) };
     let code = handle.ask(Call::Authenticate, 0);
     handle.end(code);
     (PamCode(code), begun.elapsed())

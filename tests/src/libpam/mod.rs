@@ -19,11 +19,17 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// Makes one login in this process; its answers are used up, and wiped. `reached` is called at each stage.
 ///
 /// # Panics
-/// When libpam itself fails to start.
+/// When libpam itself fails to start, unless the login says that it may.
 pub fn login(login: &mut Login, reached: &mut dyn FnMut(Stage)) -> Outcome {
     let mut conversation = Conversation::new(login, reached);
     let conv = conversation.as_c();
-    let mut handle = Handle::start(login, &conv);
+    let mut handle = match Handle::start(login, &conv) {
+        Ok(handle) => handle,
+        Err(code) => {
+            let code = PamCode(code);
+            return Outcome { code, setcred: code, prompts: Vec::new(), delayed: false };
+        }
+    };
     let code = handle.ask(login.call, if login.silent { PAM_SILENT } else { 0 });
     let setcred = handle.setcred();
     conversation.reached(Stage::Answered);
@@ -41,7 +47,8 @@ pub fn login(login: &mut Login, reached: &mut dyn FnMut(Stage)) -> Outcome {
 struct Handle(*mut PamHandle);
 
 impl Handle {
-    fn start(login: &Login, conv: &PamConv) -> Self {
+    /// `Err`: what libpam answers where the service cannot be read, if the test asks about that.
+    fn start(login: &Login, conv: &PamConv) -> Result<Self, c_int> {
         let service = text(login.service.as_bytes());
         let confdir = text(login.confdir.as_os_str().as_encoded_bytes());
         let user = login.user.as_deref().map(text);
@@ -50,6 +57,9 @@ impl Handle {
         // SAFETY: every pointer is to a terminated string or a struct that outlives the handle (`login` owns both).
         let code =
             unsafe { pam_start_confdir(service.as_ptr(), user, conv, confdir.as_ptr(), &raw mut handle) };
+        if login.may_not_start && code != 0 {
+            return Err(code);
+        }
         assert_eq!(code, 0, "pam_start_confdir");
         let mut handle = Self(handle);
         handle.item(PAM_RHOST, login.rhost.as_deref());
@@ -59,7 +69,7 @@ impl Handle {
             handle.put_environment(variable);
         }
         handle.take_delays();
-        handle
+        Ok(handle)
     }
 
     fn item(&mut self, item: c_int, value: Option<&[u8]>) {

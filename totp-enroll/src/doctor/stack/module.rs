@@ -78,9 +78,24 @@ pub(crate) fn answers(handler: &Handler, service: &str) -> Vec<Code> {
     }
 }
 
-/// What ours can answer, and whether it may take no part.
+/// What ours answers: yes, what it refuses with, and that it takes no part, where it may.
 pub(crate) fn our_answers(may_ignore: bool) -> Vec<Code> {
-    (0..COUNT).filter(|code| (*code != code::IGNORE || may_ignore) && *code != code::INCOMPLETE).collect()
+    let mut answers = vec![code::SUCCESS];
+    answers.extend(may_ignore.then_some(code::IGNORE));
+    let refusals = [
+        "service_err",
+        "system_err",
+        "perm_denied",
+        "auth_err",
+        "user_unknown",
+        "maxtries",
+        "conv_err",
+        "abort",
+    ];
+    answers.extend(refusals.into_iter().filter_map(code::named));
+    // Where it is missing.
+    answers.push(code::MODULE_UNKNOWN);
+    answers
 }
 
 /// The file name of a module.

@@ -1,0 +1,228 @@
+//! `doctor` goes through a stack as libpam does: what it says of thousands of random stacks is what the real libpam does with
+//! them, and what it says of the words behind our module is what the module does.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "scenery that cannot be set up fails the test that asked for it"
+)]
+
+use acceptance::built;
+use acceptance::login::PamCode;
+use acceptance::scene::Scene;
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+/// So many stacks; `TOTP_STACKS` asks for another number.
+const STACKS: usize = 1500;
+
+#[test]
+fn what_it_says_of_a_stack_is_what_libpam_does_with_it() {
+    let count = std::env::var("TOTP_STACKS").ok().and_then(|count| count.parse().ok()).unwrap_or(STACKS);
+    let mut scene = Scene::builder().account("alice").enrolled("alice").build();
+    let module = scene.machine().install(&built::module());
+    let ours = format!("{} conf={}", module.display(), scene.conf().display());
+    let mut dice = Dice(0x2545_F491_4F6C_DD1D);
+    let names: Vec<String> = (0..count).map(|number| format!("random-{number}")).collect();
+    let stacks: Vec<String> =
+        names.iter().map(|name| random_service(&mut scene, &mut dice, name, &ours)).collect();
+    let mut open = 0;
+    for (names, stacks) in names.chunks(200).zip(stacks.chunks(200)) {
+        let found = findings(&scene, names);
+        for (name, stack) in names.iter().zip(stacks) {
+            let says = |finding: &str| found.contains(&(name.clone(), finding.to_owned()));
+            // Without a line of ours there is no question.
+            if says("not_in_stack") {
+                continue;
+            }
+            let skipped = says("code_skipped") || says("code_not_counted");
+            let mut login = scene.login_at(name, "alice").types("no code");
+            login.confdir = PathBuf::from("/etc/pam.d");
+            login.may_not_start = says("stack_unreadable");
+            let code = login.run().code;
+            assert!(!says("stack_unreadable") || code == PamCode::ABORT, "{code:?}:\n{stack}\n{found:?}");
+            assert_eq!(skipped, code == PamCode::SUCCESS, "{code:?}:\n{stack}\n{found:?}");
+            open += usize::from(skipped);
+        }
+    }
+    assert!(open > count / 20 && open < count / 2, "{open} of {count} are open: that tests one side only");
+}
+
+#[test]
+fn the_words_that_the_module_refuses_are_those_that_it_names() {
+    let mut scene = Scene::builder().account("alice").enrolled("alice").build();
+    let module = scene.machine().install(&built::module());
+    let conf = scene.conf();
+    let conf = conf.display();
+    let words = [
+        format!("conf={conf}"),
+        format!(
+            "conf={conf} nullok echo debug fresh=15m prompt=x try_first_pass forward_pass after_first_factor"
+        ),
+        format!("conf={conf} use_first_pass"),
+        format!("conf={conf} [prompt=One-time code: ]"),
+        format!("conf={conf} [prompt=a \\] b]"),
+        format!("conf={conf} prompt="),
+        format!("conf={conf} prompt"),
+        format!("conf={conf} prompt=a prompt=b"),
+        format!("conf={conf} nullok nullok"),
+        format!("conf={conf} nullok="),
+        format!("conf={conf} NULLOK"),
+        format!("conf={conf} fresh=15"),
+        format!("conf={conf} fresh="),
+        format!("conf={conf} fresh=0s"),
+        format!("conf={conf} fresh=99999999999999999999d"),
+        format!("conf={conf} use_first_pass try_first_pass"),
+        format!("conf={conf} conf={conf}"),
+        format!("conf={conf} secret=/x"),
+        format!("conf={conf} []"),
+        format!("conf={conf} ="),
+        format!("conf={conf} debug # nullOK"),
+        format!("conf={conf} use_first_pass=1"),
+    ];
+    let names: Vec<String> = (0..words.len()).map(|number| format!("words-{number}")).collect();
+    for (name, words) in names.iter().zip(&words) {
+        scene.machine().service(name, &format!("auth required {} {words}", module.display()));
+    }
+    let found = findings(&scene, &names);
+    for (name, words) in names.iter().zip(&words) {
+        let mut login = scene.login_at(name, "alice").types("no code");
+        login.confdir = PathBuf::from("/etc/pam.d");
+        let refused = login.run().code == PamCode(3);
+        assert_eq!(found.contains(&(name.clone(), "bad_argument".to_owned())), refused, "{words}");
+    }
+}
+
+/// Service and name of what is found.
+fn findings(scene: &Scene, services: &[String]) -> BTreeSet<(String, String)> {
+    let mut arguments = vec!["--json", "doctor"];
+    arguments.extend(services.iter().flat_map(|name| ["--service", name.as_str()]));
+    let document = scene.desk(&arguments).json();
+    let findings = document["findings"].as_array().expect("findings").clone();
+    let word = |finding: &serde_json::Value, key: &str| finding[key].as_str().unwrap_or_default().to_owned();
+    findings.iter().map(|finding| (word(finding, "service"), word(finding, "name"))).collect()
+}
+
+/// The same numbers at each run, so that what fails fails again.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        // xorshift64 (G. Marsaglia, Xorshift RNGs, 2003).
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 33).unwrap_or(0) % sides
+    }
+
+    fn one_of<'a>(&mut self, of: &[&'a str]) -> &'a str {
+        of[self.roll(of.len())]
+    }
+}
+
+/// Writes a service, and two files that it may include; gives all three as text.
+fn random_service(scene: &mut Scene, dice: &mut Dice, name: &str, ours: &str) -> String {
+    let inner = [format!("{name}-a"), format!("{name}-b")];
+    let door = random_file(dice, ours, &[&inner[0], &inner[1], "nowhere"], 6, true);
+    let first = random_file(dice, ours, &[&inner[1]], 4, false);
+    let second = random_file(dice, ours, &[], 3, false);
+    let machine = scene.machine();
+    for (name, text) in [(name, &door), (&inner[0], &first), (&inner[1], &second)] {
+        machine.write(&format!("pam.d/{name}"), 0o644, text);
+    }
+    format!("{name}:\n{door}\n{}:\n{first}\n{}:\n{second}", inner[0], inner[1])
+}
+
+fn random_file(dice: &mut Dice, ours: &str, includes: &[&str], most: usize, with_ours: bool) -> String {
+    let lines = 1 + dice.roll(most);
+    let place = if with_ours && dice.roll(10) > 0 { dice.roll(lines) } else { usize::MAX };
+    let mut text = String::new();
+    for at in 0..lines {
+        let kind = dice.one_of(&["auth"; 12]);
+        let kind = if dice.roll(40) == 0 {
+            dice.one_of(&["atuh", "-auth", "AUTH", "account", "session"])
+        } else {
+            kind
+        };
+        if at == place {
+            // All that it refuses with counts alike, so that one refusal stands for all.
+            let control = match dice.roll(6) {
+                0..=2 => "required".to_owned(),
+                3 => dice.one_of(&["requisite", "sufficient", "optional"]).to_owned(),
+                _ => format!("[success={} default={}]", action(dice), action(dice)),
+            };
+            writeln!(text, "auth {control} {ours}").expect("a string");
+        } else if !includes.is_empty() && dice.roll(5) == 0 {
+            let rare = if dice.roll(12) == 0 { includes.len() } else { includes.len().min(2) };
+            let target = includes[dice.roll(rare)];
+            let line = match dice.roll(5) {
+                0 | 1 => format!("{kind} include {target}"),
+                2 | 3 => format!("{kind} substack {target}"),
+                _ => format!("@include {target}"),
+            };
+            writeln!(text, "{line}").expect("a string");
+        } else {
+            writeln!(text, "{kind} {} {}", control(dice), module(dice)).expect("a string");
+        }
+        if dice.roll(30) == 0 {
+            text.push_str(dice.one_of(&[
+                "# auth sufficient pam_permit.so\n",
+                "\n",
+                "auth \\\n# between\n required \\\n pam_permit.so\n",
+            ]));
+        }
+    }
+    if dice.roll(80) == 0 {
+        text.push_str("auth sufficient pam_permit.so \\\n");
+    }
+    text
+}
+
+fn control(dice: &mut Dice) -> String {
+    match dice.roll(12) {
+        0 | 1 => "required".to_owned(),
+        2 => "requisite".to_owned(),
+        3 | 4 => "sufficient".to_owned(),
+        5 => "optional".to_owned(),
+        6 => dice
+            .one_of(&["suficient", "[success]", "[success=0]", "[=ok]", "[default=]", "success=ok"])
+            .to_owned(),
+        _ => {
+            let mut pairs = format!("success={}", action(dice));
+            for name in ["ignore", "auth_err", "new_authtok_reqd", "default"] {
+                if dice.roll(3) == 0 {
+                    write!(pairs, " {name}={}", action(dice)).expect("a string");
+                }
+            }
+            format!("[{pairs}]")
+        }
+    }
+}
+
+fn action(dice: &mut Dice) -> &'static str {
+    dice.one_of(&["ok", "ok", "done", "ignore", "ignore", "bad", "die", "reset", "1", "1", "2", "3"])
+}
+
+fn module(dice: &mut Dice) -> String {
+    match dice.roll(12) {
+        0 | 1 => "pam_permit.so".to_owned(),
+        2 => "pam_deny.so".to_owned(),
+        3 => dice.one_of(&["/nowhere/pam_missing.so", "pam_missing.so", "", "pam_warn.so"]).to_owned(),
+        4..=6 => "pam_debug.so auth=success".to_owned(),
+        7 | 8 => "pam_debug.so auth=auth_err".to_owned(),
+        _ => format!(
+            "pam_debug.so auth={}",
+            dice.one_of(&[
+                "ignore",
+                "new_authtok_reqd",
+                "user_unknown",
+                "abort",
+                "incomplete",
+                "conv_again",
+                "cred_err",
+                "open_err"
+            ])
+        ),
+    }
+}
