@@ -13,6 +13,7 @@
 //! | [`machine`], [`sshd`] | a private `/etc` with accounts of its own; a real sshd and the real ssh client in it |
 //! | [`files`], [`damage`] | what lies on the disk, and has it changed; what can be wrong with it |
 //! | [`memory`], [`secrets`] | what a process has in its memory; what must not be there, nor be said |
+//! | [`site`] | a machine that is set up as the README says |
 //! | [`stand`] | what is stored at one moment, to be put back |
 //! | [`strace`], [`stopped`] | a program of which one system call is its last, or fails; one that stops to be looked at |
 //! | [`unsynced`] | what a program had written and not synced when it spoke: what a crash would take back |
@@ -40,6 +41,7 @@ pub mod memory;
 pub mod qr;
 pub mod scene;
 pub mod secrets;
+pub mod site;
 pub mod sshd;
 pub mod stand;
 pub mod stopped;

@@ -90,8 +90,9 @@ fn effective(sshd: &Path, user: &str, address: &str) -> Result<Effective, String
     let asked = Command::new(sshd).args(["-T", "-C", &connection]).env_clear().output();
     let asked = asked.map_err(|error| format!("cannot be run: {error}"))?;
     if !asked.status.success() {
-        let said = String::from_utf8_lossy(&asked.stderr).trim().replace(['\n', '\r'], "; ");
-        return Err(said);
+        let said = String::from_utf8_lossy(&asked.stderr);
+        let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        return Err(lines.join("; "));
     }
     let mut options: Effective = BTreeMap::new();
     for line in String::from_utf8_lossy(&asked.stdout).lines() {

@@ -1,0 +1,375 @@
+//! `doctor`: set-ups that are as they should be, of which it says nothing, and broken ones, each of which it finds by name.
+
+use acceptance::scene::Scene;
+use acceptance::site::{KEY_AND_CODE, PASSWORD_AND_CODE, Site};
+use std::fs;
+
+const PASSWORD_THEN_CODE: &str = "@include common-auth\nauth required TOTP";
+
+#[test]
+fn the_stacks_of_the_readme_are_sound() {
+    let mut site = Site::new();
+    site.service("sshd", "auth required TOTP");
+    site.sshd(KEY_AND_CODE);
+    site.service("sudo", PASSWORD_THEN_CODE);
+    site.service("sudo-i", PASSWORD_THEN_CODE);
+    site.service("su", "auth sufficient pam_rootok.so\n@include common-auth\nauth required TOTP");
+    site.service("su-l", "auth include su");
+    site.doctor(&[]).assert_none();
+    let said = site.scene.desk(&["doctor"]);
+    assert_eq!((said.stdout.as_str(), said.stderr.as_str(), said.status), ("nothing to mend\n", "", 0));
+    site.service("sshd", PASSWORD_THEN_CODE);
+    site.sshd(PASSWORD_AND_CODE);
+    site.doctor(&[]).assert_none();
+    site.doctor(&["--service", "sshd", "--service", "sudo"]).assert_none();
+}
+
+#[test]
+fn the_shipped_profile_is_sound_in_every_service_that_includes_it() {
+    let mut site = Site::new();
+    site.service("sudo", "@include common-auth");
+    site.service("sshd", "@include common-auth");
+    site.sshd(PASSWORD_AND_CODE);
+    site.pam_auth_update("totp");
+    site.doctor(&[]).assert_none();
+    site.doctor(&["--service", "login", "--service", "sudo-i", "--service", "su"]).assert_none();
+}
+
+#[test]
+fn the_lenient_profile_is_sound_and_said_to_be_lenient() {
+    let mut site = Site::new();
+    site.service("sudo", "@include common-auth");
+    site.pam_auth_update("totp-nullok");
+    let found = site.doctor(&["--service", "sudo"]);
+    found.assert_found("info", "code_ignored", "takes no part");
+    assert_eq!(found.all().len(), 1, "{:?}", found.all());
+}
+
+#[test]
+fn a_machine_where_nothing_is_switched_on_is_told_so() {
+    let site = Site::new();
+    site.doctor(&[]).assert_found("warning", "not_switched_on", "no file");
+    site.doctor(&["--service", "sudo"]).assert_found("serious", "not_in_stack", "sudo");
+}
+
+#[test]
+fn each_stack_in_which_the_code_is_missed_is_found_with_its_line() {
+    let mut site = Site::new();
+    for (auth, name, what) in [
+        (
+            "auth sufficient pam_unix.so\nauth required TOTP",
+            "code_skipped",
+            "line 1 of /etc/pam.d/door: pam_unix.so `sufficient` ends",
+        ),
+        ("auth [success=done default=die] pam_unix.so\nauth required TOTP", "code_skipped", "line 1 of"),
+        (
+            "auth [success=2 default=ignore] pam_unix.so\nauth requisite pam_deny.so\nauth required TOTP\nauth required pam_permit.so",
+            "code_skipped",
+            "jumps over 2",
+        ),
+        (
+            "auth sufficient pam_rootok.so\nauth required pam_unix.so\nauth required TOTP",
+            "code_skipped",
+            "pam_rootok.so",
+        ),
+        (
+            "auth sufficient pam_google_authenticator.so\nauth required TOTP",
+            "code_skipped",
+            "pam_google_authenticator.so",
+        ),
+        ("auth required pam_unix.so\nauth optional TOTP", "code_not_counted", "line 2 of"),
+        ("auth required pam_unix.so\nauth sufficient TOTP", "code_not_counted", "`sufficient`"),
+        ("auth required pam_unix.so\nauth [success=ok default=ignore] TOTP", "code_not_counted", "line 2 of"),
+        (
+            "auth required TOTP\nauth [default=reset] pam_unix.so\nauth sufficient pam_permit.so",
+            "code_not_counted",
+            "line 1 of",
+        ),
+        ("auth required TOTP nullok\nauth required pam_permit.so", "nothing_asked", "some people"),
+    ] {
+        site.service("door", auth);
+        site.doctor(&["--service", "door"]).assert_found("serious", name, what);
+    }
+}
+
+#[test]
+fn a_rule_that_lets_some_skip_the_code_is_a_warning() {
+    let mut site = Site::new();
+    site.service("door", "auth required pam_unix.so\nauth [success=1 default=ignore] pam_succeed_if.so quiet user ingroup robots\nauth required TOTP");
+    site.doctor(&["--service", "door"]).assert_found("warning", "code_skipped", "pam_succeed_if.so");
+}
+
+#[test]
+fn what_a_file_includes_is_gone_through_and_named() {
+    let mut site = Site::new();
+    site.scene.machine().write("pam.d/inner", 0o644, "auth sufficient pam_unix.so\n");
+    site.service("door", "auth substack inner\nauth required TOTP");
+    assert!(site.doctor(&["--service", "door"]).named("code_skipped").is_empty());
+    for how in ["auth include inner", "@include inner"] {
+        site.service("door", &format!("{how}\nauth required TOTP"));
+        site.doctor(&["--service", "door"]).assert_found(
+            "serious",
+            "code_skipped",
+            "line 1 of /etc/pam.d/inner",
+        );
+    }
+}
+
+#[test]
+fn each_line_that_refuses_everybody_is_found() {
+    let mut site = Site::new();
+    for (auth, name, what) in [
+        ("auth required pam_unix.so\nauth required TOTP nullOK", "bad_argument", "nullOK"),
+        (
+            "auth required pam_unix.so\nauth required /nowhere/pam_totp.so",
+            "module_missing",
+            "/nowhere/pam_totp.so",
+        ),
+        ("auth required pam_unix.so\natuh required TOTP", "line_unreadable", "line 2"),
+        ("auth required pam_unix.so\nauth required TOTP\nauth include nowhere", "line_unreadable", "line 3"),
+        ("@include nowhere\nauth required TOTP", "stack_unreadable", "@include"),
+        ("auth required TOTP use_first_pass", "nothing_to_use", "line 1"),
+        ("auth required pam_unix.so\nauth required TOTP\naccount required TOTP", "misplaced_line", "line 3"),
+    ] {
+        site.service("door", auth);
+        site.doctor(&["--service", "door"]).assert_found("serious", name, what);
+    }
+    let module = site.module.split(' ').next().unwrap_or_default().to_owned();
+    site.service("door", &format!("auth required pam_unix.so\nauth required {module} conf=/nowhere.toml"));
+    site.doctor(&["--service", "door"]).assert_found("serious", "config_unreadable", "/nowhere.toml");
+}
+
+#[test]
+fn each_arrangement_that_was_hardly_meant_is_found() {
+    let mut site = Site::new();
+    for (auth, severity, name, what) in [
+        (
+            "auth required pam_unix.so\nauth required TOTP\nauth required TOTP",
+            "warning",
+            "asked_twice",
+            "line 3",
+        ),
+        (
+            "auth required pam_unix.so\nauth required pam_oath.so\nauth required TOTP",
+            "warning",
+            "old_module",
+            "pam_oath.so",
+        ),
+        ("auth required TOTP", "warning", "one_factor", "a code alone"),
+        (
+            "auth required TOTP forward_pass\nauth required pam_unix.so",
+            "warning",
+            "nobody_takes_the_password",
+            "line 1",
+        ),
+        (
+            "auth required pam_unix.so\nauth required TOTP after_first_factor",
+            "serious",
+            "after_no_first_factor",
+            "line 2",
+        ),
+        (
+            "auth required TOTP after_first_factor\nauth required pam_unix.so",
+            "serious",
+            "after_no_first_factor",
+            "line 1",
+        ),
+    ] {
+        site.service("door", auth);
+        site.doctor(&["--service", "door"]).assert_found(severity, name, what);
+    }
+    site.service("sudo", PASSWORD_THEN_CODE);
+    site.doctor(&["--service", "sudo"]).assert_found("serious", "twin_left_out", "sudo-i");
+}
+
+#[test]
+fn a_config_that_opens_more_than_was_meant_is_found() {
+    let mut site = Site::new();
+    site.service("door", "auth required pam_unix.so\nauth required TOTP");
+    for (toml, severity, name, what) in [
+        ("[require]\nexempt_networks = [\"0.0.0.0/0\"]", "serious", "exempt_everybody", "0.0.0.0/0"),
+        ("[service.door.require]\nexempt_networks = [\"::/0\"]", "serious", "exempt_everybody", "::/0"),
+        ("[require]\ngroups = [\"nobody-of-that-name\"]", "warning", "no_such_group", "nobody-of-that-name"),
+        ("[service.sshdd.totp]\ndrift_steps = 0", "warning", "no_such_service", "sshdd"),
+        ("[requires]\n", "serious", "config_unreadable", "requires"),
+    ] {
+        site.scene.configure(toml);
+        site.doctor(&["--service", "door"]).assert_found(severity, name, what);
+    }
+    site.scene.configure("[require]\nexempt_networks = [\"192.0.2.0/24\"]");
+    site.doctor(&["--service", "door"]).assert_none();
+    site.service("door", "auth required TOTP");
+    site.doctor(&["--service", "door"]).assert_found("serious", "exempt_from_everything", "nothing at all");
+}
+
+#[test]
+fn two_stores_are_found() {
+    let mut site = Site::new();
+    let other = site.scene.write("other.toml", "[paths]\nstate = \"/elsewhere\"\n");
+    let module = site.module.split(' ').next().unwrap_or_default().to_owned();
+    site.service(
+        "door",
+        &format!("auth required pam_unix.so\nauth required {module} conf={}", other.display()),
+    );
+    site.doctor(&["--service", "door"]).assert_found("serious", "other_store", "/elsewhere");
+}
+
+#[test]
+fn each_way_past_pam_that_sshd_has_is_found_and_for_whom() {
+    let mut site = Site::new();
+    site.service("sshd", "auth required TOTP");
+    let key_for = |whom: &str| format!("{KEY_AND_CODE}Match {whom}\nAuthenticationMethods publickey\n");
+    let without = |line: &str, instead: &str| KEY_AND_CODE.replace(line, instead);
+    for (lines, severity, name, what) in [
+        (
+            "KbdInteractiveAuthentication yes\nPasswordAuthentication no\n".to_owned(),
+            "serious",
+            "sshd_skips_pam",
+            "publickey alone lets in, without a code: everybody",
+        ),
+        (key_for("User alice"), "serious", "sshd_skips_pam", ": alice"),
+        (key_for("User bob"), "warning", "sshd_skips_pam", ": bob"),
+        (key_for("Address 192.0.2.0/24"), "warning", "sshd_skips_pam", "everybody from 192.0.2.0"),
+        (without("UsePAM yes", "UsePAM no"), "serious", "sshd_without_pam", "UsePAM is no"),
+        (
+            "KbdInteractiveAuthentication no\n".to_owned(),
+            "serious",
+            "sshd_cannot_ask",
+            "KbdInteractiveAuthentication is no",
+        ),
+        (PASSWORD_AND_CODE.to_owned(), "serious", "sshd_one_factor", "everybody"),
+        (
+            "KbdInteractiveAuthentication yes\n".to_owned(),
+            "warning",
+            "sshd_password_method",
+            "PasswordAuthentication",
+        ),
+        ("Wat yes\n".to_owned(), "serious", "sshd_refuses_config", "Wat"),
+    ] {
+        site.sshd(&lines);
+        let found = site.doctor(&["--service", "sshd"]);
+        found.assert_found(severity, name, what);
+    }
+    site.service("sshd", "auth required TOTP nullok\nauth required pam_permit.so");
+    site.sshd(PASSWORD_AND_CODE);
+    site.doctor(&["--service", "sshd"]).assert_found("serious", "sshd_asks_nothing", "everybody");
+}
+
+#[test]
+fn a_login_that_enrols_needs_time() {
+    let mut site = Site::new();
+    site.scene.configure("[require]\nenroll_at_login = true");
+    site.service("sshd", "auth required TOTP");
+    site.sshd(KEY_AND_CODE);
+    site.doctor(&["--service", "sshd"]).assert_found("warning", "sshd_grace_too_short", "120 seconds");
+    site.sshd(&format!("{KEY_AND_CODE}LoginGraceTime 600\n"));
+    site.doctor(&["--service", "sshd"]).assert_none();
+}
+
+#[test]
+fn each_enrolment_that_opens_to_nobody_is_found() {
+    for (line, severity, name, what) in [
+        ("rm CREDENTIAL", "serious", "credential_missing", "alice"),
+        ("rm LEDGER", "serious", "ledger_unreadable", "alice"),
+        ("echo oh no > CREDENTIAL", "serious", "credential_unreadable", "alice"),
+        ("head -c 4096 /dev/zero > LEDGER", "serious", "ledger_unreadable", "alice"),
+        ("chmod 644 CREDENTIAL", "serious", "credential_unreadable", "0600"),
+        ("chown 1 LEDGER", "serious", "ledger_unreadable", "root:root"),
+        ("sed -i 's/^label = .*/label = \"other\"/' CREDENTIAL", "serious", "seal_broken", "alice"),
+        ("sed -i 's/^key = .*/key = \"k9\"/' CREDENTIAL", "serious", "seal_broken", "k9"),
+        ("rm KEYRING", "serious", "keyring_missing", "keyring.toml"),
+        ("chmod 640 KEYRING", "serious", "keyring_unreadable", "0600"),
+        ("echo oh no > KEYRING", "serious", "keyring_unreadable", "line 1"),
+        ("chmod 755 STATE/ledgers", "serious", "state_unusable", "0700"),
+        (
+            "touch STATE/credentials/notes; chmod 600 STATE/credentials/notes",
+            "warning",
+            "stray_file",
+            "notes",
+        ),
+        ("mkdir STATE/backup", "warning", "stray_file", "backup"),
+        ("touch -d yesterday STATE/credentials/.new.alice", "warning", "left_draft", ".new.alice"),
+        ("sed -i '/^alice:/d' /etc/passwd", "warning", "account_gone", "alice"),
+        ("sed -i 's/^alice:x:[0-9]*:/alice:x:61999:/' /etc/passwd", "serious", "account_other_uid", "61999"),
+        ("mkdir -p RUNTIME; chmod 777 RUNTIME", "warning", "runtime_unusable", "run"),
+    ] {
+        let mut site = Site::new();
+        site.service("door", "auth required pam_unix.so\nauth required TOTP");
+        let scene = &site.scene;
+        let paths = [
+            ("CREDENTIAL", scene.credential("alice")),
+            ("LEDGER", scene.ledger("alice")),
+            ("KEYRING", scene.keyring()),
+            ("STATE", scene.state()),
+            ("RUNTIME", scene.path("run")),
+        ];
+        let line = paths
+            .iter()
+            .fold(line.to_owned(), |line, (word, path)| line.replace(word, &path.display().to_string()));
+        site.does(&line);
+        site.doctor(&["--service", "door"]).assert_found(severity, name, what);
+    }
+}
+
+#[test]
+fn few_recovery_codes_are_told_and_no_failure() {
+    let mut site = Site::of(Scene::builder().config("[recovery]\ncodes = 2\nwarn_below = 3"));
+    site.service("door", "auth required pam_unix.so\nauth required TOTP");
+    site.scene.desk(&["--json", "recovery-codes", "alice", "--yes"]).assert_done();
+    site.doctor(&["--service", "door"]).assert_found("info", "few_recovery_codes", "alice");
+}
+
+#[test]
+fn a_clock_that_nobody_keeps_right_is_found() {
+    let mut site = Site::new();
+    site.service("door", "auth required pam_unix.so\nauth required TOTP");
+    site.does("rm /run/systemd/timesync/synchronized");
+    let found = site.doctor(&["--service", "door"]);
+    // The processes are those of the machine that the tests run on.
+    let names = ["no_time_service", "clock_unsynchronised"];
+    let of_the_clock: Vec<_> = names.iter().flat_map(|name| found.named(name)).collect();
+    assert_eq!(of_the_clock.len(), found.all().len(), "{:?}", found.all());
+}
+
+#[test]
+fn a_sandbox_in_which_no_code_can_be_recorded_is_found() {
+    let mut site = Site::new();
+    site.service("polkit-1", "auth required pam_unix.so\nauth required TOTP");
+    let unit = "systemd/system/polkit-agent-helper@.service";
+    site.scene.machine().write(unit, 0o644, "[Service]\nProtectSystem=strict\nReadWritePaths=/run\n");
+    site.doctor(&["--service", "polkit-1"]).assert_found(
+        "serious",
+        "sandboxed",
+        "polkit-agent-helper@.service",
+    );
+    let state = site.scene.state();
+    let drop_in = format!("[Service]\nReadWritePaths={}\n", state.display());
+    site.scene.machine().write(&format!("{unit}.d/totp.conf"), 0o644, &drop_in);
+    site.doctor(&["--service", "polkit-1"]).assert_none();
+}
+
+#[test]
+fn nothing_is_changed_by_looking() {
+    let mut site = Site::new();
+    site.service("sshd", "auth required TOTP");
+    site.sshd(KEY_AND_CODE);
+    let before = site.scene.stored();
+    let _ = site.doctor(&[]);
+    assert!(before == site.scene.stored());
+}
+
+#[test]
+fn no_finding_holds_a_secret() {
+    let mut site = Site::new();
+    site.service("door", "auth required pam_unix.so\nauth required TOTP");
+    let text = fs::read_to_string(site.scene.keyring()).unwrap_or_default();
+    let secrets: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("secret = ")).collect();
+    assert!(!secrets.is_empty(), "no secret in {text}");
+    for damage in ["secret = 5", "secret = \"\"", "wat"] {
+        fs::write(site.scene.keyring(), format!("{text}\n{damage}\n")).unwrap_or_default();
+        let said = site.scene.desk(&["doctor", "--service", "door"]);
+        for secret in &secrets {
+            assert!(!said.stdout.contains(secret.trim_matches('"')), "{}", said.stdout);
+        }
+    }
+}
