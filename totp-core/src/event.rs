@@ -17,6 +17,8 @@ pub enum Name {
     RecoveryUsed,
     /// A wrong code started a lock.
     Locked,
+    /// A code was right, and opened nothing: it was tried at the desk.
+    Tested,
     /// An administrator lifted a lock.
     Unlocked,
     /// An authenticator was enrolled.
@@ -63,6 +65,7 @@ impl Name {
             Self::Refused => "refused",
             Self::RecoveryUsed => "recovery_used",
             Self::Locked => "locked",
+            Self::Tested => "tested",
             Self::Unlocked => "unlocked",
             Self::Enrolled => "enrolled",
             Self::Disabled => "disabled",
@@ -81,7 +84,7 @@ impl Name {
     #[must_use]
     pub fn severity(self) -> Severity {
         match self {
-            Self::Accepted | Self::Imported => Severity::Info,
+            Self::Accepted | Self::Imported | Self::Tested => Severity::Info,
             Self::Refused
             | Self::RecoveryUsed
             | Self::Locked

@@ -121,7 +121,7 @@ fn is_final(reason: Reason) -> bool {
 }
 
 /// What happened, and what to do.
-fn explain(reason: Reason) -> String {
+pub(crate) fn explain(reason: Reason) -> String {
     match reason {
         Reason::Wrong => "that code is wrong".to_owned(),
         Reason::ClockOff { steps } => {

@@ -4,7 +4,7 @@
 //!  main      the exit status, made in one place
 //!   └ cli    what may be typed
 //!   └ desk   what every command works with: config, keyring, store, audit, who asks
-//!      └ enroll · recovery_codes · disable · unlock · status · list · devices · explain · doctor · keys · import   one command each
+//!      └ enroll · recovery_codes · disable · unlock · status · list · devices · explain · doctor · test · keys · import   one command each
 //!          └ factor      who may change this: a present code, or root and a typed name
 //!          └ (totp_card) what an app is shown
 //!   └ terminal  asking a person      └ output  the one document of --json      └ progress  the bar over long work
@@ -36,6 +36,7 @@ mod report;
 mod signals;
 mod status;
 mod terminal;
+mod test;
 mod unlock;
 
 use clap::Parser;
@@ -86,6 +87,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         }
         Command::Explain(asked) => explain::run(&desk, cli, asked),
         Command::Doctor(asked) => doctor::run(cli, asked),
+        Command::Test(asked) => test::run(&desk, asked),
         Command::Keys(command) => keys::run(&desk, command),
         Command::Import(command) => import::run(&desk, command),
     }

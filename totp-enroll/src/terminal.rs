@@ -49,6 +49,15 @@ impl Terminal {
         parts.iter().try_for_each(|part| terminal.write_all(part)).map_err(|error| gone(&error))
     }
 
+    /// Asks for a line that is not shown while it is typed.
+    pub(crate) fn ask_hidden(&self, question: &str) -> Result<Secret, Failure> {
+        let mut out = std::io::stdout().lock();
+        out.write_all(question.as_bytes()).and_then(|()| out.flush()).map_err(|error| gone(&error))?;
+        drop(out);
+        let typed = Zeroizing::new(console::Term::stdout().read_secure_line().map_err(|error| gone(&error))?);
+        Ok(Secret::new(typed.trim().as_bytes().to_vec()))
+    }
+
     /// Asks for a line. What is typed is wiped after use: it is read past the buffer of standard input, which would
     /// keep a copy.
     pub(crate) fn ask(&self, question: &str) -> Result<Secret, Failure> {

@@ -5,12 +5,14 @@ mod enroll;
 mod explain;
 mod import;
 mod keys;
+mod test;
 
 pub(crate) use doctor::Doctor;
 pub(crate) use enroll::Enroll;
 pub(crate) use explain::Explain;
 pub(crate) use import::{Import, Source};
 pub(crate) use keys::Keys;
+pub(crate) use test::Test;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -82,6 +84,8 @@ pub(crate) enum Command {
     },
     /// Say rule by rule what would be asked of a user, and why
     Explain(Explain),
+    /// Say what is the matter with a code; it is charged and used up as at a login, and opens nothing
+    Test(Test),
     /// Look for what is wrong with this machine's set-up, and say what mends it; changes nothing
     ///
     /// Exit status 1: something serious was found.

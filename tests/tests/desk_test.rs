@@ -1,0 +1,150 @@
+//! `test`: what a person at the desk is told of a code, and that it is judged as at the door: charged, used up, logged.
+
+use acceptance::clock::{self, THEN};
+use acceptance::desk::{self, Done};
+use acceptance::login::PamCode;
+use acceptance::scene::Scene;
+
+#[test]
+fn a_right_code_is_said_to_be_right_and_by_which_authenticator() {
+    let scene = Scene::with(&["alice"]);
+    let document = tested(&scene, &scene.authenticator("alice").code_at(THEN), THEN).json();
+    assert_eq!((&document["right"], &document["method"]), (&true.into(), &"totp".into()), "{document}");
+    assert!(document["authenticator"].is_string(), "{document}");
+}
+
+#[test]
+fn a_code_that_was_tested_opens_no_door_and_one_that_opened_is_said_to_be_used() {
+    let scene = Scene::with(&["alice"]);
+    let code = scene.authenticator("alice").code_at(THEN);
+    assert_eq!(tested(&scene, &code, THEN).status, 0);
+    assert_eq!(scene.login("alice").types(&code).at(THEN).code(), PamCode::AUTH_ERR);
+    let next = scene.authenticator("alice").code_at(THEN + 30);
+    assert_eq!(scene.login("alice").types(&next).at(THEN + 30).code(), PamCode::SUCCESS);
+    let done = tested(&scene, &next, THEN + 30);
+    assert_eq!((done.status, &done.json()["reason"]), (1, &"replayed".into()), "{done:?}");
+    assert!(done.json()["wait_seconds"].as_u64().is_some_and(|wait| wait <= 30), "{done:?}");
+}
+
+#[test]
+fn a_phone_whose_clock_is_off_is_told_by_how_much() {
+    let scene = Scene::with(&["alice"]);
+    for (off, words) in [(150, "3 minutes ahead"), (-150, "3 minutes behind")] {
+        let phone = THEN.saturating_add_signed(off);
+        let done = tested(&scene, &scene.authenticator("alice").code_at(phone), THEN);
+        let document = done.json();
+        assert_eq!(
+            (&document["reason"], &document["clock_off_seconds"]),
+            (&"clock_off".into(), &off.into()),
+            "{document}"
+        );
+        assert!(document["sentence"].as_str().is_some_and(|text| text.contains(words)), "{document}");
+        assert_eq!(done.status, 1);
+    }
+}
+
+#[test]
+fn wrong_codes_are_charged_as_at_the_door() {
+    let scene = Scene::with(&["alice"]);
+    for wrong in scene.authenticator("alice").wrong_codes_at(5, THEN) {
+        let done = tested(&scene, &wrong, THEN);
+        assert_eq!((done.status, &done.json()["reason"]), (1, &"wrong".into()), "{done:?}");
+    }
+    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::MAXTRIES);
+    let done = tested(&scene, &scene.authenticator("alice").code_at(THEN), THEN);
+    assert_eq!((done.status, &done.json()["reason"]), (1, &"limited".into()), "{done:?}");
+}
+
+#[test]
+fn a_lock_is_told_with_its_length() {
+    let scene =
+        Scene::builder().config("[limit]\nlock_after = 1\nlock_for = \"1h\"").enrolled("alice").build();
+    let done = tested(&scene, &scene.authenticator("alice").wrong_codes_at(1, THEN).remove(0), THEN);
+    assert!(
+        done.json()["sentence"].as_str().is_some_and(|text| text.contains("locked for 60 minutes")),
+        "{done:?}"
+    );
+    let event = scene.journal.desk_events().pop();
+    assert_eq!(event.map(|event| event.what()).as_deref(), Some("locked wrong"));
+    let done = tested(&scene, &scene.authenticator("alice").code_at(THEN), THEN);
+    assert_eq!((&done.json()["reason"], done.status), (&"locked".into(), 1), "{done:?}");
+}
+
+#[test]
+fn what_cannot_be_a_code_charges_nothing() {
+    let scene = Scene::builder().config("[limit]\nattempts = 1").enrolled("alice").build();
+    let before = scene.stored();
+    for text in ["", "hello", "12345", "1234567890123", &"7".repeat(100_000)] {
+        let done = tested(&scene, text, THEN);
+        assert_eq!((done.status, &done.json()["reason"]), (1, &"malformed".into()), "{done:?}");
+    }
+    assert!(before == scene.stored());
+    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn a_recovery_code_is_used_up_by_it() {
+    let scene = Scene::with(&["alice"]);
+    let codes = scene.desk(&["--json", "recovery-codes", "alice", "--yes"]);
+    let code = desk::recovery_codes_in(&codes.stdout).remove(0);
+    let done = tested(&scene, &code, THEN);
+    assert_eq!((done.status, &done.json()["recovery_left"]), (0, &9.into()), "{done:?}");
+    assert_eq!(scene.login("alice").types(&code).at(THEN).code(), PamCode::AUTH_ERR);
+}
+
+#[test]
+fn each_test_is_a_line_in_the_log_that_names_the_desk() {
+    let scene = Scene::with(&["alice"]);
+    let authenticator = scene.authenticator("alice").clone();
+    for (code, what) in [
+        (authenticator.code_at(THEN), "tested"),
+        (authenticator.code_at(THEN), "refused replayed"),
+        (authenticator.wrong_codes_at(1, THEN).remove(0), "refused wrong"),
+        (authenticator.code_at(THEN + 150), "refused clock_off"),
+    ] {
+        let _ = tested(&scene, &code, THEN);
+        let events = scene.journal.desk_events();
+        let event = events
+            .last()
+            .map(|event| (event.what(), event.field("service").to_owned(), event.field("user").to_owned()));
+        assert_eq!(event, Some((what.to_owned(), "desk".to_owned(), "alice".to_owned())), "{events:?}");
+        assert!(!scene.journal.lines().iter().any(|line| line.contains(&code)));
+    }
+}
+
+#[test]
+fn somebody_tests_a_code_of_their_own_at_a_terminal_where_it_is_not_shown() {
+    let mut scene = Scene::builder().account("alice").enrolled("alice").build();
+    let _ = scene.machine();
+    let mut terminal = acceptance::terminal::Terminal::open(&scene.command_of("alice", &["test"]));
+    terminal.expect("code: ");
+    let code = scene.code("alice");
+    terminal.types(&code);
+    let ended = terminal.end();
+    assert_eq!(ended.status, 0, "{}", ended.screen);
+    assert!(ended.screen.contains("right") && !ended.screen.contains(&code), "{}", ended.screen);
+}
+
+#[test]
+fn without_a_terminal_it_says_how_to_give_the_code() {
+    let scene = Scene::with(&["alice"]);
+    for arguments in [&["test", "alice"][..], &["--json", "test", "alice"]] {
+        let done = scene.desk(arguments);
+        assert!(done.status == 1 && done.stderr.contains("--code-fd 0"), "{done:?}");
+    }
+    let done = scene.desk(&["test", "alice", "--code-fd", "77"]);
+    assert!(done.status == 1 && done.stderr.contains("--code-fd 77"), "{done:?}");
+}
+
+#[test]
+fn who_is_not_enrolled_is_status_3() {
+    let scene = Scene::with(&["alice"]);
+    assert_eq!(desk::run(scene.command(&["test", "bob", "--code-fd", "0"]), "123456\n").status, 3);
+}
+
+/// `test alice` with this code on standard input, at this second.
+fn tested(scene: &Scene, code: &str, second: u64) -> Done {
+    let mut command = scene.command(&["--json", "test", "alice", "--code-fd", "0"]);
+    clock::stop(&mut command, second);
+    desk::run(command, &format!("{code}\n"))
+}

@@ -1,0 +1,12 @@
+//! `test`.
+
+use clap::Args;
+
+#[derive(Args)]
+pub(crate) struct Test {
+    /// The account; yourself if left out
+    pub(crate) user: Option<String>,
+    /// Read the code from this open file (0: standard input) in place of asking for it
+    #[arg(long, value_name = "N")]
+    pub(crate) code_fd: Option<u32>,
+}

@@ -1,0 +1,192 @@
+//! `test`: says what is the matter with a code, or that it is right. It is judged, charged and used up as at a login, and opens
+//! nothing.
+
+use crate::cli::Test;
+use crate::clock;
+use crate::desk::Desk;
+use crate::factor;
+use crate::failure::Failure;
+use crate::output::{self, Format};
+use crate::terminal::Terminal;
+use serde::Serialize;
+use std::fs::File;
+use std::io::Read;
+use totp_core::code::Answer;
+use totp_core::event::Name;
+use totp_core::login::{Account, Method, Reason, Refusal, Verdict, judge};
+use totp_core::secret::Secret;
+use totp_core::store::Held;
+use totp_core::time::Seconds;
+use zeroize::Zeroizing;
+
+/// No code is longer, nor a recovery code with its dashes.
+const LONGEST: u64 = 256;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    user: &'a str,
+    right: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    method: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authenticator: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recovery_left: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    /// How far the phone's clock is ahead; behind, if negative.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock_off_seconds: Option<i64>,
+    /// In what time another code is worth a try.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wait_seconds: Option<u64>,
+    sentence: String,
+}
+
+pub(crate) fn run(desk: &Desk, asked: &Test) -> Result<(), Failure> {
+    let account = desk.any_account(asked.user.as_deref())?;
+    if !desk.is_enrolled(&account) {
+        return Err(Failure::not_enrolled(account.user.as_str()));
+    }
+    let typed = code(desk, asked)?;
+    let document = match Answer::recognise(typed.expose()) {
+        Some(answer) => tried(desk, &account, &answer)?,
+        // Nothing was looked at, so nothing is charged and nothing logged.
+        None => refused(&account, &Reason::Malformed.into(), None),
+    };
+    match desk.format {
+        Format::Json => output::document(&document)?,
+        Format::Text if document.right => output::line(&document.sentence)?,
+        Format::Text => {}
+    }
+    if document.right {
+        return Ok(());
+    }
+    let failure = Failure::refused(document.sentence);
+    Err(if desk.format == Format::Json { failure.told() } else { failure })
+}
+
+fn code(desk: &Desk, asked: &Test) -> Result<Secret, Failure> {
+    let Some(number) = asked.code_fd else {
+        let terminal = Terminal::open(desk.format, "give the code with --code-fd 0 on standard input")?;
+        terminal.say("the code is used up by this; a recovery code, too, and for good");
+        return terminal.ask_hidden("code: ");
+    };
+    let cannot = |error: std::io::Error| {
+        Failure::refused(format!("no code can be read from --code-fd {number}: {error}"))
+    };
+    // One byte more, so that what is too long is no code.
+    let mut text = Zeroizing::new(Vec::with_capacity(512));
+    let file = File::open(format!("/proc/self/fd/{number}")).map_err(cannot)?;
+    file.take(LONGEST.saturating_add(1)).read_to_end(&mut text).map_err(cannot)?;
+    Ok(Secret::new(text.trim_ascii().to_vec()))
+}
+
+fn tried<'a>(desk: &Desk, account: &'a Account, answer: &Answer) -> Result<Document<'a>, Failure> {
+    let held = desk.hold(account)?.ok_or_else(|| Failure::not_enrolled(account.user.as_str()))?;
+    let period = one_period(&held);
+    // While the user is held: a rotation in between would have sealed the credential with a key that is not in it.
+    let keyring = desk.keyring()?;
+    let verdict = judge(held, account, answer, clock::now()?, &desk.rules(), &keyring)?;
+    let event = |name| desk.event(name, account).field("service", "desk");
+    Ok(match verdict {
+        Verdict::Accepted(verified) => match verified.method() {
+            Method::Totp { authenticator, .. } => {
+                let label = authenticator.as_str();
+                desk.audit(&event(Name::Tested).field("method", "totp").field("authenticator", label));
+                let sentence =
+                    format!("right: a code of \"{label}\". It is used up; the next one opens the door");
+                let authenticator = Some(label.to_owned());
+                Document { method: Some("totp"), authenticator, ..right(account, sentence) }
+            }
+            Method::RecoveryCode { left } => {
+                desk.audit(&event(Name::RecoveryUsed).field("method", "recovery_code").field("left", left));
+                let sentence = format!("right: a recovery code. It is used up; {left} are left");
+                Document {
+                    method: Some("recovery_code"),
+                    recovery_left: Some(*left),
+                    ..right(account, sentence)
+                }
+            }
+        },
+        Verdict::Refused(refusal) => {
+            let name = if refusal.lock.is_some() { Name::Locked } else { Name::Refused };
+            let steps = steps_off(&refusal);
+            let seconds = refusal.lock.map(|lock| lock.0);
+            desk.audit(
+                &event(name)
+                    .field("reason", refusal.reason.as_str())
+                    .maybe("steps", steps)
+                    .maybe("seconds", seconds),
+            );
+            refused(account, &refusal, period)
+        }
+    })
+}
+
+/// Seconds of a step, where all authenticators have the same.
+fn one_period(held: &impl Held) -> Option<u64> {
+    let mut periods = held.credential().authenticators().iter().map(|known| known.parameters().period());
+    let first = periods.next()?;
+    periods.all(|period| period == first).then_some(first)
+}
+
+fn right(account: &Account, sentence: String) -> Document<'_> {
+    Document {
+        user: account.user.as_str(),
+        right: true,
+        method: None,
+        authenticator: None,
+        recovery_left: None,
+        reason: None,
+        clock_off_seconds: None,
+        wait_seconds: None,
+        sentence,
+    }
+}
+
+fn refused<'a>(account: &'a Account, refusal: &Refusal, period: Option<u64>) -> Document<'a> {
+    let seconds_of = |steps: i64| steps.checked_mul(i64::try_from(period?).ok()?);
+    let clock_off_seconds = steps_off(refusal).and_then(seconds_of);
+    let mut sentence = match clock_off_seconds {
+        Some(off) => format!(
+            "right for a clock that is about {} {}: set the phone's clock (automatic date and time), or this machine's",
+            clock::length(off.unsigned_abs()),
+            if off < 0 { "behind" } else { "ahead" }
+        ),
+        None => factor::explain(refusal.reason),
+    };
+    if let Some(lock) = refusal.lock {
+        sentence.push_str(&format!("; that was one too many: locked for {}", clock::length(lock.0)));
+    }
+    Document {
+        right: false,
+        reason: Some(refusal.reason.as_str()),
+        clock_off_seconds,
+        wait_seconds: wait(refusal).map(|wait| wait.0),
+        ..right(account, sentence)
+    }
+}
+
+/// How far the phone's clock is ahead.
+fn steps_off(refusal: &Refusal) -> Option<i64> {
+    if let Reason::ClockOff { steps } = refusal.reason { Some(steps) } else { None }
+}
+
+/// In what time another code is worth a try.
+fn wait(refusal: &Refusal) -> Option<Seconds> {
+    match refusal.reason {
+        Reason::Limited(wait) | Reason::Locked(wait) | Reason::BeforeBoot(wait) => Some(wait),
+        Reason::Replayed => refusal.next_code,
+        Reason::Wrong
+        | Reason::ClockOff { .. }
+        | Reason::ClockBack(_)
+        | Reason::Late
+        | Reason::Malformed
+        | Reason::Disabled
+        | Reason::NotEnrolled
+        | Reason::UnknownUser
+        | Reason::Busy
+        | Reason::Conversation => refusal.lock,
+    }
+}
