@@ -4,7 +4,7 @@
 //!  main      the exit status, made in one place
 //!   └ cli    what may be typed
 //!   └ desk   what every command works with: config, keyring, store, audit, who asks
-//!      └ enroll · recovery_codes · disable · unlock · status · list · devices · explain · doctor · test · keys · import   one command each
+//!      └ enroll · recovery_codes · disable · unlock · status · list · devices · explain · doctor · test · pam_snippet · keys · import   one command each
 //!          └ factor      who may change this: a present code, or root and a typed name
 //!          └ (totp_card) what an app is shown
 //!   └ terminal  asking a person      └ output  the one document of --json      └ progress  the bar over long work
@@ -30,6 +30,7 @@ mod import;
 mod keys;
 mod list;
 mod output;
+mod pam_snippet;
 mod progress;
 mod recovery_codes;
 mod report;
@@ -74,6 +75,10 @@ fn run(cli: &Cli) -> Result<(), Failure> {
     if let Command::Doctor(asked) = &cli.command {
         return doctor::run(cli, asked);
     }
+    // Nothing of the desk is in it.
+    if let Command::PamSnippet(asked) = &cli.command {
+        return pam_snippet::run(cli, asked);
+    }
     let desk = Desk::open(cli)?;
     match &cli.command {
         Command::Enroll(options) => enroll::run(&desk, options),
@@ -88,6 +93,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Explain(asked) => explain::run(&desk, cli, asked),
         Command::Doctor(asked) => doctor::run(cli, asked),
         Command::Test(asked) => test::run(&desk, asked),
+        Command::PamSnippet(asked) => pam_snippet::run(cli, asked),
         Command::Keys(command) => keys::run(&desk, command),
         Command::Import(command) => import::run(&desk, command),
     }

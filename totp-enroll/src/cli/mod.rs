@@ -5,6 +5,7 @@ mod enroll;
 mod explain;
 mod import;
 mod keys;
+mod pam_snippet;
 mod test;
 
 pub(crate) use doctor::Doctor;
@@ -12,6 +13,7 @@ pub(crate) use enroll::Enroll;
 pub(crate) use explain::Explain;
 pub(crate) use import::{Import, Source};
 pub(crate) use keys::Keys;
+pub(crate) use pam_snippet::{First, From, PamSnippet};
 pub(crate) use test::Test;
 
 use clap::{Parser, Subcommand};
@@ -90,6 +92,8 @@ pub(crate) enum Command {
     ///
     /// Exit status 1: something serious was found.
     Doctor(Doctor),
+    /// Print the lines that have a PAM service ask for a code, made from those that it has; changes nothing
+    PamSnippet(PamSnippet),
     /// The keys that seal the secrets
     #[command(subcommand)]
     Keys(Keys),

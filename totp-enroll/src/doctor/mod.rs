@@ -15,7 +15,7 @@ mod sandbox;
 mod services;
 mod settings;
 mod sshd;
-mod stack;
+pub(crate) mod stack;
 
 use crate::cli::{Cli, Doctor};
 use crate::desk;

@@ -11,7 +11,7 @@ mod code;
 mod control;
 mod dispatch;
 pub(crate) mod gaps;
-mod line;
+pub(crate) mod line;
 pub(crate) mod load;
 mod module;
 #[cfg(test)]
