@@ -1,6 +1,9 @@
 //! The config document: what one PAM service asks for, after its overrides.
 
+mod notify;
 mod raw;
+
+pub use notify::{Command, Notify, SENDMAIL};
 
 use crate::device::{Mode, Remember};
 use crate::document::{self, DocumentError};
@@ -45,6 +48,8 @@ pub struct Config {
     pub policy: Policy,
     /// Nothing is said at the door beside the prompts.
     pub quiet: bool,
+    /// How people are told that their factor changed; the same for every service.
+    pub notify: Notify,
 }
 
 /// Where things lie.
@@ -74,12 +79,12 @@ impl Config {
     /// # Errors
     /// [`DocumentError`] with the line where there is one; an unknown key is one.
     pub fn parse(file: &Path, bytes: &[u8], service: Option<&str>) -> Result<Self, DocumentError> {
-        let Raw { general, services } = document::read(file, bytes, MEND, Raw::read)?;
-        let mut config = Self::merge(&Sections::default(), &general);
+        let Raw { general, notify, services } = document::read(file, bytes, MEND, Raw::read)?;
+        let mut config = Self::merge(&Sections::default(), &general, notify);
         config.check("").map_err(|problem| DocumentError::new(file, problem))?;
         // Every service is checked at every reading: a mistake shows at once, not when that service is used.
         for (name, special) in &services {
-            let special = Self::merge(special, &general);
+            let special = Self::merge(special, &general, config.notify.clone());
             // The name may be any text.
             special
                 .check(&format!("service.{}.", name.escape_debug()))
@@ -88,8 +93,12 @@ impl Config {
         }
         let greatest_drift_steps = config.greatest_drift_steps;
         let special = service.and_then(|service| services.iter().find(|(name, _)| name == service));
-        Ok(special
-            .map_or(config, |(_, special)| Self { greatest_drift_steps, ..Self::merge(special, &general) }))
+        Ok(match special {
+            Some((_, special)) => {
+                Self { greatest_drift_steps, ..Self::merge(special, &general, config.notify) }
+            }
+            None => config,
+        })
     }
 
     /// The services that the document overrides something for, sorted by name.
@@ -97,11 +106,11 @@ impl Config {
     /// # Errors
     /// As [`Config::parse`], but for contradictions.
     pub fn services(file: &Path, bytes: &[u8]) -> Result<Vec<String>, DocumentError> {
-        let Raw { service, .. } = document::parse(file, bytes, MEND)?;
-        Ok(service.into_keys().collect())
+        let Raw { services, .. } = document::read(file, bytes, MEND, Raw::read)?;
+        Ok(services.into_iter().map(|(name, _)| name).collect())
     }
 
-    fn merge(special: &Sections, general: &Sections) -> Self {
+    fn merge(special: &Sections, general: &Sections, notify: Notify) -> Self {
         let path = |of: fn(&raw::Paths) -> &Option<raw::Absolute>, default: &str| {
             let set = of(&special.paths).as_ref().or(of(&general.paths).as_ref());
             set.map_or_else(|| PathBuf::from(default), |path| path.0.clone())
@@ -138,6 +147,7 @@ impl Config {
             warn_below: recovery.0.warn_below.or(recovery.1.warn_below).map_or(3, |Ranged(n)| n as usize),
             policy: Self::policy(special, general),
             quiet: special.quiet.or(general.quiet).unwrap_or(false),
+            notify,
         }
     }
 

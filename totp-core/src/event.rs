@@ -37,6 +37,8 @@ pub enum Name {
     KeyringCreated,
     /// Another key became the active one, or what was sealed with an old one was sealed anew.
     KeyRotated,
+    /// A notice could not be sent; it waits, or was given up.
+    NotifyFailed,
     /// Something is broken, and somebody was refused for it.
     Error,
     /// How a login went, step by step; only with the argument `debug`.
@@ -75,6 +77,7 @@ impl Name {
             Self::DeviceRevoked => "device_revoked",
             Self::KeyringCreated => "keyring_created",
             Self::KeyRotated => "key_rotated",
+            Self::NotifyFailed => "notify_failed",
             Self::Error => "error",
             Self::Debug => "debug",
         }
@@ -96,7 +99,7 @@ impl Name {
             | Self::DeviceRevoked
             | Self::KeyringCreated
             | Self::KeyRotated => Severity::Notice,
-            Self::Error => Severity::Error,
+            Self::Error | Self::NotifyFailed => Severity::Error,
             Self::Debug => Severity::Debug,
         }
     }
@@ -125,15 +128,7 @@ impl Event {
     /// Adds ` key=value`; the value may be anything that anybody typed.
     #[must_use]
     pub fn field(mut self, key: &'static str, value: impl fmt::Display) -> Self {
-        let value = value.to_string();
-        self.line.push(' ');
-        self.line.push_str(key);
-        self.line.push('=');
-        if is_plain(&value) {
-            self.line.push_str(&value);
-        } else {
-            quote(&mut self.line, &value);
-        }
+        append(&mut self.line, key, &value.to_string());
         self
     }
 
@@ -153,9 +148,67 @@ impl fmt::Display for Event {
     }
 }
 
+/// Adds ` key=value` to a line.
+pub(crate) fn append(line: &mut String, key: &str, value: &str) {
+    line.push(' ');
+    line.push_str(key);
+    line.push('=');
+    if is_plain(value) {
+        line.push_str(value);
+    } else {
+        quote(line, value);
+    }
+}
+
 fn is_plain(value: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:@/+,".contains(&byte);
     !value.is_empty() && value.len() <= LONGEST_VALUE && value.bytes().all(plain)
+}
+
+/// The fields of a line that an [`Event`] wrote, in their order, as they were given; `None`: it is none.
+#[must_use]
+pub fn fields(line: &str) -> Option<Vec<(&str, String)>> {
+    let mut fields = Vec::new();
+    let mut rest = line;
+    loop {
+        let (key, behind) = rest.split_once('=')?;
+        if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') {
+            return None;
+        }
+        let (value, behind) = match behind.strip_prefix('"') {
+            Some(quoted) => unquote(quoted)?,
+            None => {
+                let end = behind.find(' ').unwrap_or(behind.len());
+                let (value, behind) = behind.split_at_checked(end)?;
+                (value.to_owned(), behind)
+            }
+        };
+        fields.push((key, value));
+        if behind.is_empty() {
+            return Some(fields);
+        }
+        rest = behind.strip_prefix(' ')?;
+    }
+}
+
+/// The value before the closing quote, and what comes behind that.
+fn unquote(text: &str) -> Option<(String, &str)> {
+    let mut value = String::new();
+    let mut chars = text.chars();
+    loop {
+        match chars.next()? {
+            '"' => return Some((value, chars.as_str())),
+            '\\' => match chars.next()? {
+                'u' => {
+                    let (number, behind) = chars.as_str().strip_prefix('{')?.split_once('}')?;
+                    value.push(char::from_u32(u32::from_str_radix(number, 16).ok()?)?);
+                    chars = behind.chars();
+                }
+                escaped => value.push(escaped),
+            },
+            char => value.push(char),
+        }
+    }
 }
 
 /// Printable ASCII stays; the rest, also what turns text around (CVE-2021-42574), is written as its number.
@@ -209,7 +262,28 @@ mod tests {
         assert!(Event::new(Name::Refused).field("rhost", "a".repeat(1 << 20)).to_string().len() < 300);
     }
 
+    #[test]
+    fn what_no_event_wrote_has_no_fields() {
+        for line in
+            ["", "event", "event=", "event=a b", "event=\"a", "event=\"a\"b=c", "event=\"\\u{d800}\"", "E=a"]
+        {
+            let read = fields(line);
+            assert!(read.is_none() || line == "event=", "{line}: {read:?}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn what_was_given_is_read_from_the_line(one in "[\\x00-\\x{ffff}]{0,256}", other in ".*") {
+            let other: String = other.chars().take(LONGEST_VALUE).collect();
+            let line = Event::new(Name::Refused).field("user", &one).field("rhost", &other).to_string();
+            let read = fields(&line);
+            prop_assert_eq!(
+                read,
+                Some(vec![("event", "refused".to_owned()), ("user", one), ("rhost", other)])
+            );
+        }
+
         #[test]
         fn every_line_is_printable_ascii(value in "\\PC*|[\\x00-\\x{ffff}]*") {
             let line = Event::new(Name::Refused).field("user", value).to_string();

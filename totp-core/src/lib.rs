@@ -9,9 +9,9 @@
 //!         \       |        |       /      /                  what has happened | what is asked for
 //!          secret  totp  recovery  limit  device  policy     one rule each
 //!          id  user  code  time  created  event  document    the nouns, parsed once at the border
-//!          network  ssh_key
+//!          network  ssh_key  address  notice
 //!  store/{mod,guard,lock,turn,files,names,rewriting,         the only room that touches the disk, and the group database
-//!         stamps,groups}
+//!         stamps,spool,groups}
 //! ```
 //!
 //! Everything but [`store`] is values in, values out: clocks ([`time::Now`]) and random bytes ([`secret::Entropy`]) are
@@ -67,6 +67,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod address;
 pub mod code;
 pub mod config;
 pub mod created;
@@ -84,6 +85,7 @@ pub mod login;
 #[cfg(test)]
 mod model_tests;
 pub mod network;
+pub mod notice;
 pub mod policy;
 pub mod recovery;
 pub mod remembered;

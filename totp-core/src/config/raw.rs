@@ -1,6 +1,6 @@
 //! The config as it is written: every key may be missing, an unknown one is an error.
 
-use super::{MOST_RECOVERY, MOST_TRIES};
+use super::{MOST_RECOVERY, MOST_TRIES, Notify};
 use crate::device::Mode;
 use crate::document::{Field, Table, Wrong, word};
 use crate::network::Network;
@@ -11,14 +11,18 @@ use toml::de::DeValue;
 /// The whole document.
 pub(super) struct Raw {
     pub(super) general: Sections,
+    pub(super) notify: Notify,
     /// By the name of the PAM service.
     pub(super) services: Vec<(String, Sections)>,
 }
 
 impl Raw {
     pub(super) fn read(table: &mut Table<'_>) -> Result<Self, Wrong> {
-        let general = Sections::read(table)?;
-        Ok(Self { general, services: table.named_sections("service", Sections::read)? })
+        Ok(Self {
+            general: Sections::read(table)?,
+            notify: table.section("notify", Notify::read)?.unwrap_or_default(),
+            services: table.named_sections("service", Sections::read)?,
+        })
     }
 }
 

@@ -9,6 +9,7 @@ pub mod guard;
 mod lock;
 pub mod names;
 pub mod rewriting;
+pub mod spool;
 pub mod stamps;
 pub mod turn;
 
