@@ -37,13 +37,15 @@ impl<'a> Audit<'a> {
         Self { request, logger }
     }
 
-    /// The one line of this outcome. `user` is the canonical name, where it came that far.
-    pub(crate) fn outcome(&mut self, outcome: &Outcome, user: Option<&str>) {
-        self.write(&describe(outcome, user, self.request));
+    /// The one line of this outcome, which it gives back. `user` is the canonical name, where it came that far.
+    pub(crate) fn outcome(&mut self, outcome: &Outcome, user: Option<&str>) -> Event {
+        let event = describe(outcome, user, self.request);
+        self.write(&event);
+        event
     }
 
     /// A device is remembered from now on.
-    pub(crate) fn device_remembered(&mut self, device: DeviceId, length: Seconds, user: &str) {
+    pub(crate) fn device_remembered(&mut self, device: DeviceId, length: Seconds, user: &str) -> Event {
         let Request { rhost, first_factor, .. } = self.request;
         let key = first_factor.as_ref().and_then(|first| first.key.as_ref());
         let event = Event::new(Name::DeviceRemembered)
@@ -53,6 +55,7 @@ impl<'a> Audit<'a> {
             .maybe("rhost", rhost.as_deref())
             .maybe("key", key.map(|key| &key.fingerprint));
         self.write(&event);
+        event
     }
 
     /// Something is broken that refuses nobody by itself.
@@ -254,12 +257,12 @@ mod tests {
     }
 
     /// The datagrams that come to the log's socket.
-    fn sent(service: &str, say: impl FnOnce(&mut Audit<'_>)) -> Vec<String> {
+    fn sent<T>(service: &str, say: impl FnOnce(&mut Audit<'_>) -> T) -> Vec<String> {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
         let socket = UnixDatagram::bind(&path).unwrap();
         socket.set_nonblocking(true).unwrap();
-        say(&mut Audit::open(&path, &request(service)));
+        drop(say(&mut Audit::open(&path, &request(service))));
         let mut datagram = [0; 4096];
         std::iter::from_fn(|| socket.recv(&mut datagram).ok().map(|length| datagram[..length].to_vec()))
             .map(|line| String::from_utf8(line).unwrap())

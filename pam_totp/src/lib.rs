@@ -15,6 +15,7 @@
 //!          └ outcome     what it came to, and the one table of PAM codes
 //!          └ parting · words   what follows a decision that stands: a stamp, a word, a device to remember
 //!      └ audit    one line to syslog for every outcome
+//!      └ notice   what a person is told of it, left in the spool for the desk to send
 //! ```
 //!
 //! Nothing here decides whether a code is right, or whether one is required: that is `totp_core::{login, policy, enrolment}`, and only
@@ -36,6 +37,7 @@ mod ffi;
 mod first_factor;
 mod first_pass;
 mod login;
+mod notice;
 mod outcome;
 mod parting;
 mod request;

@@ -260,10 +260,11 @@ impl Login<'_> {
         self.shield.take().map_or(Ok(()), Shield::lower).map_err(Broken::from)
     }
 
-    /// The one line about an outcome; then whoever started the program may stop it again.
+    /// The one line about an outcome, and the notice of it; then whoever started the program may stop it again.
     fn tell(&mut self, outcome: &Outcome) -> Result<(), Outcome> {
         let user = self.who.as_ref().map(Who::name);
-        self.audit.outcome(outcome, user);
+        let event = self.audit.outcome(outcome, user);
+        self.notify(&event);
         self.lower_shield().map_err(|broken| {
             let broken = Outcome::Broken(broken);
             self.audit.outcome(&broken, self.who.as_ref().map(Who::name));

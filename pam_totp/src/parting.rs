@@ -96,17 +96,18 @@ impl Login<'_> {
         if !is_wanted {
             return;
         }
-        // The ledger is held meanwhile.
+        // The ledger is held meanwhile, and the notice is left.
         let shield = Shield::raise();
         let remembered = self.remembered(account, verified);
+        if let Ok(Some(device)) = remembered {
+            let event = self.audit.device_remembered(device, remember.length, account.user.as_str());
+            self.notify(&event);
+        }
         if let Err(error) = shield.lower() {
             return self.audit.trouble(account.user.as_str(), error);
         }
         match remembered {
-            Ok(Some(device)) => {
-                self.audit.device_remembered(device, remember.length, account.user.as_str());
-                self.say(pamh, PAM_TEXT_INFO, &words::remembered(device, remember.length));
-            }
+            Ok(Some(device)) => self.say(pamh, PAM_TEXT_INFO, &words::remembered(device, remember.length)),
             Ok(None) => self.debug("the device was not remembered"),
             Err(problem) => self.audit.trouble(account.user.as_str(), problem),
         }
