@@ -4,7 +4,8 @@ use crate::account::{self, Operator, Unknown};
 use crate::cli::Cli;
 use crate::failure::Failure;
 use crate::output::Format;
-use crate::{audit, clock};
+use crate::{audit, clock, notify};
+use std::cell::Cell;
 use std::path::Path;
 use std::time::Duration;
 use totp_core::config::{Config, DEFAULT_FILE};
@@ -29,6 +30,8 @@ pub(crate) struct Desk {
     pub(crate) format: Format,
     pub(crate) operator: Operator,
     pub(crate) store: Files,
+    /// Something waits to be told that did not before.
+    pub(crate) left_a_notice: Cell<bool>,
 }
 
 impl Desk {
@@ -39,7 +42,8 @@ impl Desk {
         }
         let config = read_config(cli.config.as_deref(), None)?;
         let store = Files::new(&config.paths.state);
-        Ok(Self { config, format: Format::of(cli.json), operator: Operator::present()?, store })
+        let (format, operator) = (Format::of(cli.json), Operator::present()?);
+        Ok(Self { config, format, operator, store, left_a_notice: Cell::new(false) })
     }
 
     /// The account of `user`, or the operator's own.
@@ -115,8 +119,10 @@ impl Desk {
         Event::new(name).field("user", &account.user).field("by", &self.operator.name)
     }
 
+    /// Writes it to the log, and tells its user if that is one of the things that people are told.
     pub(crate) fn audit(&self, event: &Event) {
         audit::write(&self.config.paths.syslog, event);
+        notify::leave(self, event);
     }
 }
 

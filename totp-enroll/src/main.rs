@@ -7,6 +7,7 @@
 //!      └ enroll · recovery_codes · disable · unlock · status · list · devices · explain · doctor · test · pam_snippet · keys · import   one command each
 //!          └ factor      who may change this: a present code, or root and a typed name
 //!          └ (totp_card) what an app is shown
+//!   └ notify    what people are told of it, at the end or by a timer
 //!   └ terminal  asking a person      └ output  the one document of --json      └ progress  the bar over long work
 //! ```
 //!
@@ -29,6 +30,7 @@ mod failure;
 mod import;
 mod keys;
 mod list;
+mod notify;
 mod output;
 mod pam_snippet;
 mod progress;
@@ -80,21 +82,28 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         return pam_snippet::run(cli, asked);
     }
     let desk = Desk::open(cli)?;
+    let done = act(&desk, cli);
+    notify::after(&desk);
+    done
+}
+
+fn act(desk: &Desk, cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
-        Command::Enroll(options) => enroll::run(&desk, options),
-        Command::Status { user } => status::run(&desk, user.as_deref()),
-        Command::List => list::run(&desk),
-        Command::RecoveryCodes { user, yes } => recovery_codes::run(&desk, user.as_deref(), (*yes).into()),
-        Command::Disable { user, yes } => disable::run(&desk, user.as_deref(), (*yes).into()),
-        Command::Unlock { user, repair } => unlock::run(&desk, user, *repair),
+        Command::Enroll(options) => enroll::run(desk, options),
+        Command::Status { user } => status::run(desk, user.as_deref()),
+        Command::List => list::run(desk),
+        Command::RecoveryCodes { user, yes } => recovery_codes::run(desk, user.as_deref(), (*yes).into()),
+        Command::Disable { user, yes } => disable::run(desk, user.as_deref(), (*yes).into()),
+        Command::Unlock { user, repair } => unlock::run(desk, user, *repair),
         Command::Devices { user, revoke, revoke_all, yes } => {
-            devices::run(&desk, user.as_deref(), revoke.as_deref(), *revoke_all, (*yes).into())
+            devices::run(desk, user.as_deref(), revoke.as_deref(), *revoke_all, (*yes).into())
         }
-        Command::Explain(asked) => explain::run(&desk, cli, asked),
+        Command::Explain(asked) => explain::run(desk, cli, asked),
         Command::Doctor(asked) => doctor::run(cli, asked),
-        Command::Test(asked) => test::run(&desk, asked),
+        Command::Test(asked) => test::run(desk, asked),
         Command::PamSnippet(asked) => pam_snippet::run(cli, asked),
-        Command::Keys(command) => keys::run(&desk, command),
-        Command::Import(command) => import::run(&desk, command),
+        Command::Keys(command) => keys::run(desk, command),
+        Command::Notify(options) => notify::run(desk, options),
+        Command::Import(command) => import::run(desk, command),
     }
 }

@@ -5,6 +5,7 @@ mod enroll;
 mod explain;
 mod import;
 mod keys;
+mod notify;
 mod pam_snippet;
 mod test;
 
@@ -13,6 +14,7 @@ pub(crate) use enroll::Enroll;
 pub(crate) use explain::Explain;
 pub(crate) use import::{Import, Source};
 pub(crate) use keys::Keys;
+pub(crate) use notify::Notify;
 pub(crate) use pam_snippet::{First, From, PamSnippet};
 pub(crate) use test::Test;
 
@@ -97,6 +99,8 @@ pub(crate) enum Command {
     /// The keys that seal the secrets
     #[command(subcommand)]
     Keys(Keys),
+    /// Send what people are to be told of changes to their factor, or list it
+    Notify(Notify),
     /// Take over enrolments from another program
     #[command(subcommand)]
     Import(Import),

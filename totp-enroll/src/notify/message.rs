@@ -1,0 +1,209 @@
+//! A notice as a mail (RFC 5322): who, what, when, by whom, from where, and what to do. Names, hosts and labels are other
+//! people's words: in the header they are plain ASCII, in the text nothing in them breaks a line or turns it around.
+
+use crate::clock;
+use crate::failure::Failure;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use jiff::tz::TimeZone;
+use std::fmt::Write;
+use totp_core::config::Notify;
+use totp_core::notice::Notice;
+use totp_core::store::spool::Waiting;
+
+/// The longest value in the text and in the subject, in characters: no line comes near the 998 of RFC 5322 section 2.1.1.
+const LONGEST_VALUE: usize = 128;
+const LONGEST_IN_THE_SUBJECT: usize = 64;
+
+/// A mail, whole.
+pub(super) struct Message(String);
+
+impl Message {
+    pub(super) fn of(notice: &Notice, waiting: &Waiting, notify: &Notify) -> Result<Self, Failure> {
+        let host = host();
+        let now = Timestamp::now().to_zoned(TimeZone::UTC);
+        let date = rfc2822::to_string(&now).map_err(|error| Failure::refused(error.to_string()))?;
+        Ok(Self::written(notice, waiting.id(), notify, &host, &date))
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
+    fn written(notice: &Notice, id: &str, notify: &Notify, host: &str, date: &str) -> Self {
+        let addressee = notify.to.of(notice.user());
+        let to = addressee.as_ref().unwrap_or(&notify.from);
+        let mut copies: Vec<&str> = Vec::new();
+        for copy in notify.copy_to.iter().filter(|copy| *copy != to) {
+            copies.push(copy.as_str());
+        }
+        let user = plain(notice.user(), LONGEST_IN_THE_SUBJECT);
+        let mut text = format!("From: {}\nTo: {to}\n", notify.from);
+        if !copies.is_empty() {
+            let _ = writeln!(text, "Cc: {}", copies.join(",\n "));
+        }
+        // The same when it is sent twice, so that a mailbox can tell.
+        let _ = write!(
+            text,
+            "Subject: [{host}] {user}: {}\nDate: {date}\nMessage-ID: <{id}@{host}>\nAuto-Submitted: auto-generated\n\
+             MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n",
+            notice.what
+        );
+        body(&mut text, notice, host);
+        if addressee.is_none() {
+            text.push_str(
+                "\nThis went to you because the name of the account cannot be a mail address: tell them.\n",
+            );
+        }
+        Self(text)
+    }
+}
+
+/// Writing to a String cannot fail.
+fn body(text: &mut String, notice: &Notice, host: &str) {
+    let user = readable(notice.user());
+    let _ =
+        write!(text, "About the one-time codes of the account {user} on {host}:\n\n    {}\n\n", notice.what);
+    let mut row = |key: &str, value: &str| {
+        let _ = writeln!(text, "    {key:<16}{}", readable(value));
+    };
+    row("when", &clock::date(notice.at));
+    for (key, title) in [("by", "done by"), ("rhost", "from"), ("service", "through")] {
+        if let Some(value) = notice.field(key) {
+            row(title, value);
+        }
+    }
+    for (key, value) in notice.fields() {
+        if !["event", "user", "by", "rhost", "service"].contains(&key) {
+            row(key, value);
+        }
+    }
+    let event = readable(notice.field("event").unwrap_or_default());
+    let _ = write!(
+        text,
+        "\nIf that was you, or done for you, there is nothing to do.\n\n\
+         If it was not: {}\n\
+         Tell the administrators of {host} at once. The log there has all of it (event={event}), and\n\
+         \"totp-enroll status\" says how the account stands.\n",
+        notice.otherwise
+    );
+}
+
+/// The name of this machine, as far as a header can have it.
+fn host() -> String {
+    let host = nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let of_a_host = |c: char| if c.is_ascii_alphanumeric() || ".-".contains(c) { c } else { '-' };
+    let host: String = host.chars().take(LONGEST_IN_THE_SUBJECT).map(of_a_host).collect();
+    if host.is_empty() { "localhost".to_owned() } else { host }
+}
+
+/// ASCII that can be seen, for the header.
+fn plain(text: &str, longest: usize) -> String {
+    text.chars().take(longest).map(|c| if (' '..='~').contains(&c) { c } else { '?' }).collect()
+}
+
+/// Any script, but nothing that breaks a line, moves a cursor or turns text around (CVE-2021-42574).
+fn readable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for (at, c) in text.chars().enumerate() {
+        if at == LONGEST_VALUE {
+            out.push_str("...");
+            break;
+        }
+        let turns = matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        if c.is_control() || turns {
+            out.extend(c.escape_unicode());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use totp_core::address::{Address, Recipient};
+    use totp_core::config::Command;
+    use totp_core::event::{Event, Name};
+    use totp_core::time::Seconds;
+
+    fn notify(to: &str, copy_to: &[&str]) -> Notify {
+        let address = |text: &str| Address::parse(text).unwrap();
+        Notify {
+            command: Command::Off,
+            to: Recipient::parse(to).unwrap(),
+            copy_to: copy_to.iter().map(|copy| address(copy)).collect(),
+            from: address("root"),
+            timeout: Seconds(30),
+        }
+    }
+
+    fn message(event: &Event, notify: &Notify) -> String {
+        let notice = Notice::of(event, Some("sshd"), 1_800_000_000).unwrap();
+        Message::written(&notice, "ab", notify, "host.example.net", "Fri, 15 Jan 2027 08:00:00 +0000").0
+    }
+
+    #[test]
+    fn a_mail_says_who_what_when_by_whom_from_where_and_what_to_do() {
+        let event = Event::new(Name::RecoveryUsed)
+            .field("user", "alice")
+            .field("left", 9)
+            .field("rhost", "192.0.2.7")
+            .field("by", "bob");
+        let text = message(&event, &notify("{user}", &["security@example.com", "audit@example.com"]));
+        let expected = "From: root\nTo: alice\nCc: security@example.com,\n audit@example.com\n\
+            Subject: [host.example.net] alice: a recovery code was used in place of a code from the phone\n\
+            Date: Fri, 15 Jan 2027 08:00:00 +0000\nMessage-ID: <ab@host.example.net>\nAuto-Submitted: auto-generated\n\
+            MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n\
+            About the one-time codes of the account alice on host.example.net:\n\n\
+            \x20   a recovery code was used in place of a code from the phone\n\n\
+            \x20   when            2027-01-15T08:00:00Z\n\
+            \x20   done by         bob\n\
+            \x20   from            192.0.2.7\n\
+            \x20   through         sshd\n\
+            \x20   left            9\n\n\
+            If that was you, or done for you, there is nothing to do.\n\n\
+            If it was not: Somebody else may have your recovery codes.\n\
+            Tell the administrators of host.example.net at once. The log there has all of it (event=recovery_used), and\n\
+            \"totp-enroll status\" says how the account stands.\n";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_an_address_goes_to_the_administrator_who_is_told_so() {
+        let event = Event::new(Name::Disabled).field("user", "x,root@evil\nBcc: mallory");
+        let text = message(&event, &notify("{user}", &["root"]));
+        assert!(
+            text.starts_with("From: root\nTo: root\nSubject: [host.example.net] x,root@evil?Bcc: mallory: "),
+            "{text}"
+        );
+        assert!(!text.contains("\nBcc") && text.contains("cannot be a mail address"), "{text}");
+    }
+
+    #[test]
+    fn nothing_in_the_text_turns_it_around() {
+        let event = Event::new(Name::Disabled).field("user", "jörg").field("by", "a\u{202e}b\u{1b}[2J\r");
+        let text = message(&event, &notify("{user}", &[]));
+        assert!(text.contains("account jörg on") && text.contains("a\\u{202e}b\\u{1b}[2J\\u{d}"), "{text}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_words_of_others_are_a_header_or_a_line(user in "\\PC{1,300}|[\\x00-\\x{2100}]{1,300}", rhost in "[\\x00-\\x7f]{0,2000}") {
+            let event = Event::new(Name::Enrolled).field("user", user).field("rhost", rhost);
+            let text = message(&event, &notify("{user}@example.com", &["a@b"]));
+            let (header, body) = text.split_once("\n\n").unwrap();
+            let names: Vec<_> = header.lines().map(|line| line.split_once(": ").unwrap().0).collect();
+            prop_assert_eq!(names, [
+                "From", "To", "Cc", "Subject", "Date", "Message-ID", "Auto-Submitted", "MIME-Version", "Content-Type",
+                "Content-Transfer-Encoding",
+            ]);
+            prop_assert!(header.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)));
+            prop_assert!(text.lines().all(|line| line.len() < 998));
+            let rows = body.lines().count();
+            prop_assert!(rows == 13 || rows == 15, "{}", text);
+        }
+    }
+}

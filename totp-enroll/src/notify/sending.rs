@@ -1,0 +1,172 @@
+//! Sends what waits, one after the other, each at most once by whoever has the turn.
+
+use super::command;
+use super::message::Message;
+use super::sender::{self, Stop};
+use crate::desk::Desk;
+use crate::failure::Failure;
+use crate::output;
+use crate::{audit, clock};
+use serde::Serialize;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+use totp_core::event::{Event, Name};
+use totp_core::notice::{Notice, NoticeError};
+use totp_core::store::spool::{Sending, Spool, Turn, Waiting};
+
+/// What is to be sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Which {
+    /// What is due.
+    Due,
+    /// All that waits.
+    All,
+}
+
+/// What came of it.
+#[derive(Serialize, Default)]
+pub(super) struct Tally {
+    pub(super) sent: usize,
+    /// Tried in vain; each is tried again.
+    pub(super) failed: usize,
+    /// Tried in vain for days, or unreadable; nobody is told.
+    pub(super) given_up: usize,
+    /// Left in the spool, for whatever reason.
+    pub(super) waiting: usize,
+}
+
+/// Sends until nothing is left that can be sent now, or `longest` is over.
+pub(super) fn send(
+    desk: &Desk,
+    which: Which,
+    patience: Duration,
+    longest: Option<Duration>,
+) -> Result<Tally, Failure> {
+    let spool = Spool::new(&desk.config.paths.state);
+    let mut tally = Tally::default();
+    let Some(words) = command(desk) else {
+        tally.waiting = spool.waiting()?.0.len();
+        if tally.waiting == 0 {
+            return Ok(tally);
+        }
+        let problem = "there is no program to send notices with; name one in the config ([notify] command), or install a mail system";
+        return Err(Failure::refused(problem));
+    };
+    let turn = match spool.turn_to_send(patience, clock::now()?.realtime)? {
+        Turn::Sending(turn) => turn,
+        Turn::NothingThere => return Ok(tally),
+        Turn::Busy => {
+            output::remark("somebody else sends the notices right now");
+            tally.waiting = spool.waiting()?.0.len();
+            return Ok(tally);
+        }
+    };
+    let mut run = Run { desk, spool: &spool, turn, words, which, tally, tried: BTreeSet::new() };
+    let deadline = longest.and_then(|longest| Instant::now().checked_add(longest));
+    run.all(deadline)?;
+    run.tally.waiting = spool.waiting()?.0.len();
+    Ok(run.tally)
+}
+
+struct Run<'a> {
+    desk: &'a Desk,
+    spool: &'a Spool,
+    turn: Sending,
+    words: Vec<String>,
+    which: Which,
+    tally: Tally,
+    /// One try each.
+    tried: BTreeSet<String>,
+}
+
+impl Run<'_> {
+    fn all(&mut self, deadline: Option<Instant>) -> Result<(), Failure> {
+        // What comes meanwhile is sent as well: whoever left it may have met us busy.
+        while let Some(notice) = self.next()? {
+            self.tried.insert(notice.id().to_owned());
+            if self.one(&notice)? == Next::Stop || deadline.is_some_and(|deadline| Instant::now() >= deadline)
+            {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn next(&self) -> Result<Option<Waiting>, Failure> {
+        let now = clock::now()?.realtime;
+        let is_next = |notice: &Waiting| {
+            !self.tried.contains(notice.id()) && (self.which == Which::All || notice.is_due(now))
+        };
+        Ok(self.spool.waiting()?.0.into_iter().find(is_next))
+    }
+
+    fn one(&mut self, waiting: &Waiting) -> Result<Next, Failure> {
+        let text = match self.spool.read(waiting) {
+            Ok(Some(text)) => text,
+            Ok(None) => return Ok(Next::GoOn),
+            Err(error) => {
+                // Whoever changed it may have meant something by it: it stays as it is.
+                self.tally.failed = self.tally.failed.saturating_add(1);
+                self.log(waiting, None, "unreadable", &error.to_string());
+                return Ok(Next::GoOn);
+            }
+        };
+        let notice = match Notice::decode(&text) {
+            Ok(notice) => notice,
+            Err(error @ NoticeError::Broken) => {
+                self.turn.done(waiting)?;
+                self.tally.given_up = self.tally.given_up.saturating_add(1);
+                self.log(waiting, None, "given_up", &error.to_string());
+                return Ok(Next::GoOn);
+            }
+            Err(error @ NoticeError::OtherVersion) => {
+                self.failed(waiting, None, &error.to_string())?;
+                return Ok(Next::GoOn);
+            }
+        };
+        let message = Message::of(&notice, waiting, &self.desk.config.notify)?;
+        match sender::send(&self.words, message.as_bytes(), self.desk.config.notify.timeout) {
+            Ok(()) => {
+                self.turn.done(waiting)?;
+                self.tally.sent = self.tally.sent.saturating_add(1);
+                Ok(Next::GoOn)
+            }
+            Err(Stop::Refused(problem)) => self.failed(waiting, Some(&notice), &problem).map(|()| Next::GoOn),
+            // The others would meet the same.
+            Err(Stop::Stuck(problem)) => self.failed(waiting, Some(&notice), &problem).map(|()| Next::Stop),
+        }
+    }
+
+    fn failed(&mut self, waiting: &Waiting, notice: Option<&Notice>, problem: &str) -> Result<(), Failure> {
+        let state = match self.turn.failed(waiting, clock::now()?.realtime)? {
+            Some(_) => {
+                self.tally.failed = self.tally.failed.saturating_add(1);
+                "waits"
+            }
+            None => {
+                self.tally.given_up = self.tally.given_up.saturating_add(1);
+                "given_up"
+            }
+        };
+        self.log(waiting, notice, state, problem);
+        Ok(())
+    }
+
+    fn log(&self, waiting: &Waiting, notice: Option<&Notice>, state: &str, problem: &str) {
+        let event = Event::new(Name::NotifyFailed)
+            .maybe("user", notice.map(Notice::user))
+            .maybe("about", notice.and_then(|notice| notice.field("event")))
+            .field("notice", waiting.id())
+            .field("at", clock::date(waiting.at))
+            .field("tries", waiting.tries.saturating_add(1))
+            .field("state", state)
+            .field("problem", problem);
+        audit::write(&self.desk.config.paths.syslog, &event);
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Next {
+    GoOn,
+    Stop,
+}
