@@ -65,6 +65,8 @@ write_configuration() {
 state = "$scene/state"
 runtime = "$scene/runtime"
 syslog = "$scene/log"
+[notify]
+command = []
 TOML
     cat >"/etc/pam.d/$account-sshd" <<PAM
 # key + code: sshd has checked the key, this asks for the code.

@@ -9,6 +9,7 @@
 //! | [`libpam`] | the C interface itself; the only room with `unsafe` |
 //! | [`authenticator`], [`clock`] | somebody's phone, played by `oathtool`; the steps of time that it counts |
 //! | [`journal`] | the socket that events are written to, and what is in a line |
+//! | [`mailbox`] | what a scene's people are told, by a mail program of its own that can refuse, fail and hang |
 //! | [`desk`], [`terminal`], [`qr`] | the command; a person at a terminal; the camera of their phone |
 //! | [`machine`], [`sshd`] | a private `/etc` with accounts of its own; a real sshd and the real ssh client in it |
 //! | [`files`], [`damage`] | what lies on the disk, and has it changed; what can be wrong with it |
@@ -37,6 +38,7 @@ pub mod journal;
 pub mod libpam;
 pub mod login;
 pub mod machine;
+pub mod mailbox;
 pub mod memory;
 pub mod qr;
 pub mod scene;

@@ -178,16 +178,18 @@ impl Scene {
         format!("auth required {} conf={} {arguments}", module.display(), conf.display())
     }
 
-    /// Writes the configuration anew: `[paths]` and this.
+    /// Writes the configuration anew: `[paths]` and this. Where it has no `[notify]` nobody is told anything: the machine may
+    /// have a mail system.
     pub fn configure(&self, toml: &str) {
-        let mut text = String::from("[paths]\n");
+        let is_told = toml.contains("[notify]");
+        let mut text = String::from(if is_told { "# with notices\n" } else { "notify.command = []\n" });
         for (key, path) in [
             ("state", self.state()),
             ("keyring", self.keyring()),
             ("runtime", self.path("run")),
             ("syslog", self.path("log")),
         ] {
-            writeln!(text, "{key} = {path:?}").unwrap();
+            writeln!(text, "paths.{key} = {path:?}").unwrap();
         }
         text.push_str(toml);
         write_private(&self.conf(), &text);

@@ -78,6 +78,22 @@ pub fn record(command: &Command, paths: &[&Path]) -> Vec<Point> {
     trace.points(paths)
 }
 
+/// The calls of a command on exactly these `paths`, in order: also of one that starts others, which have none there.
+///
+/// # Panics
+/// When it fails.
+#[must_use]
+pub fn record_on(command: &Command, paths: &[PathBuf]) -> Vec<Point> {
+    let trace = Trace::new();
+    let out = trace.around(command, &only(paths)).output().expect("no strace: install tests/apt-packages");
+    assert!(out.status.success(), "recorded a failure: {out:?}");
+    let mut points = trace.points(&[Path::new("")]);
+    for point in &mut points {
+        paths.clone_into(&mut point.paths);
+    }
+    points
+}
+
 /// The calls of a login on exactly these `paths`, in order. With a stopped clock there are others in between, of
 /// libfaketime, and never the same number.
 ///

@@ -1,7 +1,7 @@
 //! Notices that wait to be sent: one file each below the state, root's alone. The door leaves them, the desk sends them.
 //!
 //! A notice is whole or not there, for it is renamed into place. What became of it is in its name, so that one rename
-//! records it: `SECOND.UID.ID.TRIES.LAST`, by which notices are sent in the order in which they came.
+//! records it: `SECOND.NUMBER.UID.ID.TRIES.LAST`, by which notices are sent in the order in which they came.
 
 use super::StoreError;
 use super::guard::{Directory, Guard, Room, make_directory, read_opened};
@@ -71,13 +71,14 @@ impl Spool {
     ) -> Result<(), StoreError> {
         make_directory(&self.path(), Mode::S_IRWXU)?;
         let directory = self.directory()?;
-        self.room_for(uid, origin)?;
+        let number = self.room_for(notice.at, uid, origin)?;
         let id: [u8; 16] = random_array(entropy).map_err(|_| StoreError::System {
             file: self.path(),
             action: "name a notice without random bytes in",
             source: Errno::EAGAIN,
         })?;
-        let name = Waiting { at: notice.at, uid, id: HEXLOWER.encode(&id), tries: 0, last: 0 }.name();
+        let id = HEXLOWER.encode(&id);
+        let name = Waiting { at: notice.at, number, uid, id, tries: 0, last: 0 }.name();
         let draft = format!("{DRAFT}{name}");
         directory.write_new(&draft, notice.encode().as_bytes())?;
         let put = (|| {
@@ -143,7 +144,8 @@ impl Spool {
         Ok(Turn::Sending(Sending { directory, _locked: locked }))
     }
 
-    fn room_for(&self, uid: Option<u32>, origin: Origin) -> Result<(), StoreError> {
+    /// Whether there is room for one more, and its number among those of the same second.
+    fn room_for(&self, at: u64, uid: Option<u32>, origin: Origin) -> Result<u32, StoreError> {
         let (waiting, _) = self.waiting()?;
         let of_this_one = waiting.iter().filter(|notice| notice.uid == uid).count();
         let is_full = match origin {
@@ -155,7 +157,8 @@ impl Spool {
                 "holds as many notices as it may: find out why they are not sent (\"totp-enroll notify\")";
             return Err(StoreError::Unsafe { file: self.path(), problem });
         }
-        Ok(())
+        let of_this_second = waiting.iter().filter(|notice| notice.at == at).map(|notice| notice.number);
+        Ok(of_this_second.max().map_or(0, |number| number.saturating_add(1)))
     }
 
     fn names(&self) -> Result<Vec<String>, StoreError> {
@@ -230,6 +233,8 @@ impl Sending {
 pub struct Waiting {
     /// When it came about, in seconds since 1970.
     pub at: u64,
+    /// Its place among those of the same second.
+    number: u32,
     /// The account that it is about; `None`: one that the system did not know.
     pub uid: Option<u32>,
     id: String,
@@ -264,21 +269,21 @@ impl Waiting {
 
     /// What its file is called now.
     fn name(&self) -> String {
-        let Self { at, uid, id, tries, last } = self;
+        let Self { at, number, uid, id, tries, last } = self;
         let uid = uid.map_or_else(|| "-".to_owned(), |uid| uid.to_string());
-        format!("{at:012}.{uid}.{id}.{tries}.{last}")
+        format!("{at:012}.{number}.{uid}.{id}.{tries}.{last}")
     }
 
     fn parse(name: &str) -> Option<Self> {
         let mut parts = name.split('.');
-        let at = parts.next()?.parse().ok()?;
+        let (at, number) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
         let uid = match parts.next()? {
             "-" => None,
             uid => Some(uid.parse().ok()?),
         };
         let id = parts.next().filter(|id| HEXLOWER.decode(id.as_bytes()).is_ok_and(|id| id.len() == 16))?;
         let (tries, last) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-        let waiting = Self { at, uid, id: id.to_owned(), tries, last };
+        let waiting = Self { at, number, uid, id: id.to_owned(), tries, last };
         // There is one way to write it.
         (waiting.name() == name).then_some(waiting)
     }

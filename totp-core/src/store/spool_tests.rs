@@ -43,6 +43,16 @@ fn notices_wait_in_the_order_in_which_they_came_and_for_root_alone() {
 }
 
 #[test]
+fn those_of_one_second_are_in_order_too() {
+    let (_directory, spool) = spool();
+    for uid in [30, 10, 20, 10] {
+        spool.put(&notice(7), Some(uid), Origin::Door, &mut Counter(u64::from(uid))).unwrap();
+    }
+    let uids: Vec<_> = spool.waiting().unwrap().0.iter().map(|notice| notice.uid).collect();
+    assert_eq!(uids, [Some(30), Some(10), Some(20), Some(10)]);
+}
+
+#[test]
 fn one_account_does_not_fill_the_spool_nor_the_door_the_desks_part() {
     let (_directory, spool) = spool();
     for at in 0..32 {
@@ -53,7 +63,7 @@ fn one_account_does_not_fill_the_spool_nor_the_door_the_desks_part() {
     put(&spool, 33, Some(1002), Origin::Door).unwrap();
     put(&spool, 34, Some(1001), Origin::Desk).unwrap();
     for at in 100..1089 {
-        fs::write(spool.path().join(format!("{at:012}.{}.{}.0.0", at + 10_000, "0a".repeat(16))), "")
+        fs::write(spool.path().join(format!("{at:012}.0.{}.{}.0.0", at + 10_000, "0a".repeat(16))), "")
             .unwrap();
     }
     assert_eq!(spool.waiting().unwrap().0.len(), 1023);

@@ -1,0 +1,496 @@
+//! Nobody's factor changes in silence: what is told, to whom, by whose hand, and that it is neither lost nor in the way.
+
+#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
+
+use acceptance::authenticator::{Authenticator, MANUAL_KEY};
+use acceptance::clock::{self, THEN};
+use acceptance::desk::{self, Done};
+use acceptance::journal::Event;
+use acceptance::login::{Answer, PamCode};
+use acceptance::mailbox::{Mail, Mailbox, Mood, spooled};
+use acceptance::scene::{DOOR, Scene, users_file};
+use acceptance::stand::{Stand, renewed};
+use acceptance::strace;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::process::Stdio;
+
+const RENEW: [&str; 4] = ["--json", "recovery-codes", "alice", "--yes"];
+const HERE: &str = "192.0.2.7";
+
+#[test]
+fn a_recovery_code_at_the_door_is_told_by_the_next_to_send_and_by_no_child_of_the_login() {
+    let (scene, codes) = alice();
+    let mailbox = Mailbox::of(&scene, "", "");
+    let login = scene.login("alice").from_host(HERE).types(&codes[0]).at(THEN);
+    let (outcome, trace) = strace::trace_login(&login);
+    assert_eq!(outcome.code, PamCode::SUCCESS);
+    let started = |line: &&str| ["execve(", "clone", "fork("].iter().any(|call| line.contains(call));
+    let programs: Vec<String> = trace.text().lines().filter(started).skip(1).map(str::to_owned).collect();
+    assert!(programs.is_empty(), "started by a login: {programs:?}");
+    assert!(mailbox.mails().is_empty());
+    let [file] = &spooled(&scene)[..] else { panic!("{:?}", spooled(&scene)) };
+    let mode = |path| fs::metadata(path).unwrap().mode() & 0o7777;
+    assert_eq!((mode(file.as_path()), mode(file.parent().unwrap())), (0o600, 0o700));
+    notify(&scene, &[]).assert_done();
+    let mail = mailbox.mail();
+    assert_eq!((mail.header("To"), mail.header("From"), mail.header("Cc")), ("alice", "root", ""));
+    assert!(
+        mail.header("Subject").ends_with("alice: a recovery code was used in place of a code from the phone")
+    );
+    assert_eq!(mail.header("Content-Type"), "text/plain; charset=utf-8");
+    for words in [HERE, "2033-05-18T03:33:45Z", DOOR, "recovery_used", "Tell the administrators"] {
+        assert!(mail.body.contains(words), "{words}: {mail:?}");
+    }
+    assert!(!codes.iter().any(|code| mail.body.contains(code.as_str())));
+    assert!(spooled(&scene).is_empty());
+}
+
+#[test]
+fn a_device_that_is_remembered_and_an_enrolment_at_the_door_are_told() {
+    let scene = Scene::builder().account("alice").account("bob").enrolled("bob").build();
+    let config = "[remember]\nmode = \"always\"\nbind = [\"address\"]\n[require]\nenroll_at_login = true";
+    let mailbox = Mailbox::of(&scene, config, "");
+    scene.service(DOOR, &scene.module("after_first_factor"));
+    assert_eq!(scene.login_with_code_at("bob", THEN).from_host(HERE).code(), PamCode::SUCCESS);
+    let enrols = scene.login("alice").answers_with(Answer::CodeOfTheShownKey(0)).types("yes").at(THEN).run();
+    assert_eq!(enrols.code, PamCode::SUCCESS, "{enrols:?}");
+    notify(&scene, &[]).assert_done();
+    let mails = mailbox.mails();
+    let mut told: Vec<_> = mails.iter().map(|mail| (mail.header("To"), about(mail))).collect();
+    told.sort_unstable();
+    assert_eq!(told, [("alice", "enrolled".to_owned()), ("bob", "device_remembered".to_owned())]);
+    let shown = enrols.prompts.iter().map(|prompt| prompt.text.as_str()).collect::<String>();
+    let key = shown.split_once(MANUAL_KEY).unwrap().1.lines().next().unwrap().trim().to_owned();
+    assert!(!mails.iter().any(|mail| mail.body.contains(&key) || mail.body.contains(&key.replace(' ', ""))));
+}
+
+#[test]
+fn an_everyday_login_makes_no_call_for_it() {
+    let scene = Scene::with(&["alice"]);
+    let calls = |step| -> Vec<String> {
+        let login = scene.login("alice").types(scene.authenticator("alice").code_in(step));
+        strace::calls_of_login(&login).into_iter().map(|call| call.name).collect()
+    };
+    let without = calls(0);
+    let _mailbox = Mailbox::of(&scene, "", "");
+    assert_eq!(calls(1), without);
+    assert_eq!(scene.journal.last().what(), "accepted");
+    assert!(!scene.state().join("spool").exists());
+}
+
+#[test]
+fn what_the_desk_did_is_told_at_its_end_with_who_did_it() {
+    let mut scene = Scene::builder().account("alice").account("carol").build();
+    let mailbox =
+        Mailbox::of(&scene, "", "copy_to = [\"security@example.com\"]\nfrom = \"totp@example.com\"");
+    let _ = scene.enrol("alice", &[]);
+    let _ = scene.add_authenticator("alice", "tablet");
+    desk::run(scene.command_of("carol", &RENEW), "").assert_done();
+    desk::run(scene.command_of("carol", &["disable", "alice", "--yes"]), "").assert_done();
+    let mails = mailbox.mails();
+    let told: Vec<_> = mails.iter().map(about).collect();
+    assert_eq!(told, ["enrolled", "enrolled", "codes_regenerated", "disabled"]);
+    for (mail, by) in mails.iter().zip(["root", "root", "carol", "carol"]) {
+        assert!(mail.body.contains(&format!("done by         {by}\n")), "{mail:?}");
+        let addresses = ["From", "To", "Cc"].map(|name| mail.header(name));
+        assert_eq!(addresses, ["totp@example.com", "alice", "security@example.com"]);
+    }
+    assert!(mails[1].body.contains("tablet"), "{mails:?}");
+    assert!(spooled(&scene).is_empty());
+}
+
+#[test]
+fn a_device_that_is_revoked_is_told() {
+    let scene = Scene::builder().account("alice").enrolled("alice").build();
+    let mailbox = Mailbox::of(&scene, "[remember]\nmode = \"always\"\nbind = [\"address\"]", "");
+    assert_eq!(scene.login_with_code("alice").from_host(HERE).code(), PamCode::SUCCESS);
+    scene.desk(&["devices", "alice", "--revoke-all", "--yes"]).assert_done();
+    assert_eq!(
+        mailbox.mails().iter().map(about).collect::<Vec<_>>(),
+        ["device_remembered", "device_revoked"]
+    );
+}
+
+#[test]
+fn a_program_that_refuses_stops_nothing_and_is_tried_again_later() {
+    let scene = Scene::with(&["alice"]);
+    let mailbox = Mailbox::of(&scene, "", "");
+    mailbox.set(Mood::Refuses);
+    let done = scene.desk(&["disable", "alice", "--yes"]);
+    done.assert_done();
+    assert!(done.stderr.contains("1 notices could not be sent"), "{done:?}");
+    let failed = failures(&scene);
+    let [event] = &failed[..] else { panic!("{failed:?}") };
+    let fields = ["user", "about", "state", "tries"].map(|key| event.field(key));
+    assert_eq!(fields, ["alice", "disabled", "waits", "1"]);
+    assert!(
+        event.field("problem").ends_with("ended with exit status 67; it said: no such mailbox"),
+        "{event:?}"
+    );
+    mailbox.set(Mood::Takes);
+    let soon = notify(&scene, &[]);
+    soon.assert_done();
+    assert_eq!((soon.json()["sent"].as_u64(), soon.json()["waiting"].as_u64()), (Some(0), Some(1)));
+    let mut later = scene.command(&["--json", "notify"]);
+    clock::stop(&mut later, clock::now() + 90);
+    desk::run(later, "").assert_done();
+    assert_eq!(about(&mailbox.mail()), "disabled");
+}
+
+#[test]
+fn notify_says_what_failed_and_now_does_not_wait() {
+    let (scene, codes) = alice();
+    let mailbox = Mailbox::of(&scene, "", "");
+    mailbox.set(Mood::Refuses);
+    for code in &codes[..2] {
+        assert_eq!(scene.login("alice").types(code).at(THEN).code(), PamCode::SUCCESS);
+    }
+    for options in [&[][..], &["--now"]] {
+        let failed = notify(&scene, options);
+        let counts =
+            ["sent", "failed", "given_up", "waiting"].map(|key| failed.json()[key].as_u64().unwrap());
+        assert_eq!((failed.status, counts), (1, [0, 2, 0, 2]), "{failed:?}");
+    }
+    mailbox.set(Mood::Takes);
+    let done = notify(&scene, &["--now"]);
+    done.assert_done();
+    assert_eq!((done.json()["sent"].as_u64(), mailbox.mails().len()), (Some(2), 2));
+}
+
+#[test]
+fn after_three_days_a_notice_is_given_up_and_the_log_says_so() {
+    let (scene, codes) = alice();
+    let mailbox = Mailbox::of(&scene, "", "");
+    assert_eq!(scene.login("alice").types(&codes[0]).at(THEN).code(), PamCode::SUCCESS);
+    let file = spooled(&scene).remove(0);
+    let name = file.file_name().unwrap().to_str().unwrap().strip_suffix(".0.0").unwrap();
+    fs::rename(&file, file.with_file_name(format!("{name}.77.{}", clock::now() - 4000))).unwrap();
+    mailbox.set(Mood::Refuses);
+    let done = notify(&scene, &[]);
+    assert_eq!((done.status, done.json()["given_up"].as_u64()), (1, Some(1)), "{done:?}");
+    assert_eq!(failures(&scene).last().unwrap().field("state"), "given_up");
+    assert!(spooled(&scene).is_empty());
+}
+
+#[test]
+fn a_program_that_hangs_is_ended_and_the_work_is_done() {
+    let (scene, codes) = alice();
+    let mailbox = Mailbox::of(&scene, "", "timeout = \"1s\"");
+    mailbox.set(Mood::Hangs);
+    for code in &codes[..2] {
+        assert_eq!(scene.login("alice").types(code).at(THEN).code(), PamCode::SUCCESS);
+    }
+    scene.desk(&["disable", "alice", "--yes"]).assert_done();
+    let failed = failures(&scene);
+    let [event] = &failed[..] else { panic!("the others would meet the same: {failed:?}") };
+    assert!(event.field("problem").contains("did not end within 1s and was ended"), "{event:?}");
+    let pid = fs::read_to_string(mailbox.directory().join("pid")).unwrap();
+    let line = fs::read(format!("/proc/{}/cmdline", pid.trim())).unwrap_or_default();
+    assert!(line.is_empty(), "it still runs");
+    assert_eq!(scene.desk(&["status", "alice"]).status, 3, "disabled");
+    mailbox.set(Mood::Takes);
+    notify(&scene, &["--now"]).assert_done();
+    assert_eq!(mailbox.mails().len(), 3);
+}
+
+#[test]
+fn a_program_that_is_not_there_is_named_and_stops_nothing() {
+    let (scene, codes) = alice();
+    scene.configure("[notify]\ncommand = [\"/no/such/program\"]");
+    assert_eq!(scene.login("alice").types(&codes[0]).at(THEN).code(), PamCode::SUCCESS);
+    scene.desk(&["disable", "alice", "--yes"]).assert_done();
+    let failed = failures(&scene);
+    assert_eq!(failed.len(), 1);
+    assert!(failed[0].field("problem").contains("/no/such/program cannot be started"), "{failed:?}");
+    assert_eq!(spooled(&scene).len(), 2);
+}
+
+#[test]
+fn of_several_who_send_at_once_each_notice_is_sent_by_one() {
+    let (scene, codes) = alice();
+    let mailbox = Mailbox::of(&scene, "", "");
+    for code in &codes {
+        assert_eq!(scene.login("alice").types(code).at(THEN).code(), PamCode::SUCCESS);
+    }
+    let start = |_| {
+        let mut command = scene.command(&["notify"]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    let senders: Vec<_> = (0..4).map(start).collect();
+    for mut sender in senders {
+        assert!(sender.wait().unwrap().success());
+    }
+    let mails = mailbox.mails();
+    let mut ids: Vec<_> = mails.iter().map(|mail| mail.header("Message-ID")).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!((mails.len(), ids.len()), (codes.len(), codes.len()));
+}
+
+#[test]
+fn they_are_sent_in_the_order_in_which_they_came() {
+    let scene = Scene::with(&["carol", "alice", "bob"]);
+    let mailbox = Mailbox::of(&scene, "[remember]\nmode = \"always\"\nbind = [\"address\"]", "");
+    for (user, then) in [("bob", THEN), ("carol", THEN + 60), ("alice", THEN + 120)] {
+        assert_eq!(scene.login_with_code_at(user, then).from_host(HERE).code(), PamCode::SUCCESS);
+    }
+    notify(&scene, &[]).assert_done();
+    assert_eq!(
+        mailbox.mails().iter().map(|mail| mail.header("To")).collect::<Vec<_>>(),
+        ["bob", "carol", "alice"]
+    );
+}
+
+#[test]
+fn a_sender_that_is_killed_at_any_call_on_the_spool_loses_none() {
+    let (scene, codes) = alice();
+    let mailbox = Mailbox::of(&scene, "", "");
+    assert_eq!(scene.login("alice").types(&codes[0]).at(THEN).code(), PamCode::SUCCESS);
+    let stand = Stand::of(&scene);
+    let command = scene.command(&["--json", "notify"]);
+    let points = strace::record_on(&command, &[scene.state().join("spool")]);
+    let mut times = std::collections::BTreeSet::new();
+    for point in points {
+        drop(fs::remove_dir_all(mailbox.directory().join("taken")));
+        stand.put_back();
+        drop(strace::killed_at(&command, &point));
+        notify(&scene, &["--now"]).assert_done();
+        let mails = mailbox.mails();
+        times.insert(mails.len());
+        assert!(mails.iter().all(|mail| mail.header("Message-ID") == mails[0].header("Message-ID")));
+        assert!(spooled(&scene).is_empty(), "{point:?}");
+    }
+    assert!(times == [1, 2].into(), "once, or twice where it was killed in between: {times:?}");
+}
+
+#[test]
+fn a_login_that_is_killed_at_any_call_on_the_spool_leaves_a_whole_notice_or_none() {
+    let (scene, codes) = alice();
+    let mailbox = Mailbox::of(&scene, "", "");
+    let login = scene.login("alice").types(&codes[0]);
+    let stand = Stand::of(&scene);
+    let points = on_the_spool(&scene, &login);
+    let mut told = std::collections::BTreeSet::new();
+    for point in points {
+        drop(fs::remove_dir_all(mailbox.directory().join("taken")));
+        stand.put_back();
+        drop(strace::login_killed_at(&login, &point));
+        notify(&scene, &[]).assert_done();
+        told.insert(mailbox.mails().len());
+        assert_eq!(login.clone().code(), PamCode::AUTH_ERR, "the code was used: {point:?}");
+        assert_eq!(scene.desk(&["status", "alice"]).status, 0);
+    }
+    assert_eq!(told, [0, 1].into());
+    assert!(failures(&scene).is_empty(), "half a notice: {:?}", failures(&scene));
+}
+
+#[test]
+fn a_call_on_the_spool_that_fails_changes_no_login_and_is_in_the_log() {
+    let (scene, codes) = alice();
+    let mailbox = Mailbox::of(&scene, "", "");
+    let login = scene.login("alice").types(&codes[0]);
+    let stand = Stand::of(&scene);
+    for point in on_the_spool(&scene, &login) {
+        for error in ["EIO", "ENOSPC", "EROFS", "EACCES", "EMFILE", "EINTR"] {
+            drop(fs::remove_dir_all(mailbox.directory().join("taken")));
+            stand.put_back();
+            let logged = scene.journal.events().len();
+            let outcome = strace::login_failing_at(&login, &point, error);
+            assert_eq!(outcome.code, PamCode::SUCCESS, "{error}: {point:?}");
+            let events = scene.journal.events().split_off(logged);
+            assert_eq!(events[0].what(), "recovery_used", "{events:?}");
+            let is_said =
+                events.iter().any(|event| event.field("problem").contains("nobody is told of this"));
+            notify(&scene, &[]).assert_done();
+            assert!(is_said || mailbox.mails().len() == 1, "in silence: {error}: {point:?} {events:?}");
+            assert_eq!(events.len(), 1 + usize::from(is_said), "{events:?}");
+        }
+    }
+}
+
+#[test]
+fn a_spool_that_is_full_changes_no_login_and_gets_no_fuller() {
+    let (scene, codes) = alice();
+    let _mailbox = Mailbox::of(&scene, "", "");
+    assert_eq!(scene.login("alice").types(&codes[0]).at(THEN).code(), PamCode::SUCCESS);
+    let one = spooled(&scene).remove(0);
+    for at in 1..1024 {
+        let name = format!("{at:012}.0.{}.{}.0.0", at + 10_000, "0a".repeat(16));
+        fs::copy(&one, one.with_file_name(name)).unwrap();
+    }
+    assert_eq!(scene.login("alice").types(&codes[1]).at(THEN).code(), PamCode::SUCCESS);
+    let event = scene.journal.last();
+    assert!(event.field("problem").contains("as many notices as it may"), "{event:?}");
+    assert_eq!(spooled(&scene).len(), 1024);
+}
+
+#[test]
+fn a_spool_that_is_missing_is_made_and_one_that_is_not_roots_own_is_left_alone_and_named() {
+    type Damage = fn(&Scene);
+    let damages: [Damage; 3] = [
+        |scene| {
+            fs::create_dir(scene.state().join("spool")).unwrap();
+            fs::set_permissions(scene.state().join("spool"), Permissions::from_mode(0o777)).unwrap();
+        },
+        |scene| fs::write(scene.state().join("spool"), "").unwrap(),
+        |scene| symlink(scene.path("elsewhere"), scene.state().join("spool")).unwrap(),
+    ];
+    for damage in damages {
+        let (scene, codes) = alice();
+        let _mailbox = Mailbox::of(&scene, "", "");
+        fs::create_dir(scene.path("elsewhere")).unwrap();
+        damage(&scene);
+        assert_eq!(scene.login("alice").types(&codes[0]).at(THEN).code(), PamCode::SUCCESS);
+        let event = scene.journal.last();
+        assert_eq!(event.field("event"), "error");
+        assert!(event.field("problem").contains("/spool"), "{event:?}");
+        assert_eq!(fs::read_dir(scene.path("elsewhere")).unwrap().count(), 0);
+        let done = scene.desk(&["disable", "alice", "--yes"]);
+        done.assert_done();
+        assert!(done.stderr.contains("nobody is told of this"), "{done:?}");
+        assert_eq!(failures(&scene).len(), 1);
+        let notify = notify(&scene, &[]);
+        assert!(notify.status == 1 && notify.stderr.contains("/spool"), "{notify:?}");
+    }
+}
+
+#[test]
+fn hostile_names_and_hosts_become_no_header_and_no_second_mail() {
+    let user = "x,root@evil Bcc: y\u{202e}";
+    let scene = Scene::builder().build();
+    let uri = scene.write("uri", "otpauth://totp/x?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\n");
+    scene.desk(&["import", "uri", uri.to_str().unwrap(), "--user", user, "--allow-unknown"]).assert_done();
+    let codes = renewed(&scene.desk(&["--json", "recovery-codes", user, "--yes"]).stdout).unwrap();
+    let mailbox = Mailbox::of(&scene, "", "copy_to = [\"security@example.com\"]");
+    let host = "192.0.2.7\nBcc: mallory@example.com\n\n.\n\u{1b}[2J";
+    assert_eq!(scene.login(user).from_host(host).types(&codes[0]).at(THEN).code(), PamCode::SUCCESS);
+    notify(&scene, &[]).assert_done();
+    let mail = mailbox.mail();
+    assert_eq!((mail.header("To"), mail.header("Cc")), ("root", "security@example.com"));
+    let ours = ["From", "To", "Cc", "Subject", "Date", "Message-ID", "Auto-Submitted", "MIME-Version"];
+    assert_eq!(mail.headers()[..8], ours, "{mail:?}");
+    assert!(mail.body.chars().all(|c| c == '\n' || !c.is_control() && c != '\u{202e}'), "{mail:?}");
+    assert!(!mail.body.lines().any(|line| line.starts_with("Bcc") || line == "."), "{mail:?}");
+    assert!(mail.body.contains("192.0.2.7\\u{a}Bcc: mallory"), "{mail:?}");
+}
+
+#[test]
+fn half_a_notice_is_given_up_and_one_of_another_version_waits() {
+    let (scene, codes) = alice();
+    let mailbox = Mailbox::of(&scene, "", "");
+    for code in &codes[..3] {
+        assert_eq!(scene.login("alice").types(code).at(THEN).code(), PamCode::SUCCESS);
+    }
+    let files = spooled(&scene);
+    fs::File::options().write(true).open(&files[0]).unwrap().set_len(40).unwrap();
+    let text = fs::read_to_string(&files[1]).unwrap().replacen("notice 1", "notice 2", 1);
+    fs::write(&files[1], text).unwrap();
+    let done = notify(&scene, &[]);
+    let counts = ["sent", "failed", "given_up", "waiting"].map(|key| done.json()[key].as_u64().unwrap());
+    assert_eq!((done.status, counts), (1, [1, 1, 1, 1]), "{done:?}");
+    let problems: Vec<_> = failures(&scene).iter().map(|event| event.field("problem").to_owned()).collect();
+    assert!(
+        problems[0].contains("not a whole notice") && problems[1].contains("another version"),
+        "{problems:?}"
+    );
+    assert_eq!(mailbox.mails().len(), 1);
+}
+
+#[test]
+fn what_waits_is_listed_and_nothing_is_sent_by_it() {
+    let (scene, codes) = alice();
+    let mailbox = Mailbox::of(&scene, "", "");
+    assert_eq!(scene.desk(&["notify", "--list"]).stdout, "no notice waits\n");
+    assert_eq!(scene.login("alice").types(&codes[0]).at(THEN).code(), PamCode::SUCCESS);
+    let list = notify(&scene, &["--list"]);
+    list.assert_done();
+    let entry = &list.json()["waiting"][0];
+    let texts = ["user", "event", "at"].map(|key| entry[key].as_str().unwrap().to_owned());
+    assert_eq!(texts, ["alice", "recovery_used", "2033-05-18T03:33:45Z"]);
+    assert!(entry["tries"] == 0 && entry["next_try"].is_null(), "{entry}");
+    let list = scene.desk(&["notify", "--list"]);
+    assert!(list.stdout.contains("alice") && list.stdout.contains("as soon as possible"), "{list:?}");
+    assert!(mailbox.mails().is_empty() && spooled(&scene).len() == 1);
+}
+
+#[test]
+fn where_it_is_switched_off_nothing_is_kept() {
+    let (scene, codes) = alice();
+    scene.configure("[notify]\ncommand = []");
+    assert_eq!(scene.login("alice").types(&codes[0]).at(THEN).code(), PamCode::SUCCESS);
+    scene.desk(&["disable", "alice", "--yes"]).assert_done();
+    assert!(!scene.state().join("spool").exists());
+    notify(&scene, &[]).assert_done();
+}
+
+#[test]
+fn by_default_it_is_the_systems_sendmail_if_there_is_one() {
+    let mut scene = Scene::builder().account("alice").enrolled("alice").build();
+    scene.configure("# [notify] is as it comes");
+    let codes = renewed(&scene.desk(&RENEW).stdout).unwrap();
+    let namespace = scene.machine().namespace();
+    let (taken, args) = (scene.path("taken"), scene.path("arguments"));
+    let program = format!("#!/bin/sh\ncat >{taken:?}\necho \"$*\" >{args:?}\n");
+    let program = scene.write("sendmail", &program);
+    // A /usr/sbin of its own in the machine's namespace: first without a sendmail, then with one.
+    let set_up = |script: &str| {
+        let done = namespace.command("/bin/sh").args(["-ec", script, "sh"]).arg(&program).status().unwrap();
+        assert!(done.success(), "{script}");
+    };
+    set_up(
+        "mkdir /run/sbin /run/sbin/upper /run/sbin/work
+         mount -t overlay -o lowerdir=/usr/sbin,upperdir=/run/sbin/upper,workdir=/run/sbin/work sbin /usr/sbin
+         rm -f /usr/sbin/sendmail",
+    );
+    assert_eq!(scene.login("alice").types(&codes[0]).at(THEN).code(), PamCode::SUCCESS);
+    assert!(spooled(&scene).is_empty());
+    set_up("install -m 0755 \"$1\" /usr/sbin/sendmail");
+    assert_eq!(scene.login("alice").types(&codes[1]).at(THEN).code(), PamCode::SUCCESS);
+    notify(&scene, &[]).assert_done();
+    assert!(fs::read_to_string(taken).unwrap().contains("a recovery code was used"));
+    assert_eq!(fs::read_to_string(args).unwrap(), "-t -i\n");
+}
+
+#[test]
+fn an_import_of_many_mails_nobody() {
+    let scene = Scene::builder().build();
+    let mailbox = Mailbox::of(&scene, "", "");
+    let people = ["carol", "dave"].map(|user| (user.to_owned(), Authenticator::random()));
+    let users = scene.write("import.oath", &users_file(&people));
+    scene.desk(&["--json", "import", "oath", users.to_str().unwrap(), "--allow-unknown"]).assert_done();
+    assert!(mailbox.mails().is_empty() && spooled(&scene).is_empty());
+}
+
+/// Alice, and ten recovery codes of hers.
+fn alice() -> (Scene, Vec<String>) {
+    let scene = Scene::with(&["alice"]);
+    let codes = renewed(&scene.desk(&RENEW).stdout).unwrap();
+    (scene, codes)
+}
+
+fn notify(scene: &Scene, options: &[&str]) -> Done {
+    scene.desk(&[&["--json", "notify"], options].concat())
+}
+
+/// The event that a mail is about.
+fn about(mail: &Mail) -> String {
+    let (_, event) = mail.body.split_once("(event=").unwrap();
+    event.split(')').next().unwrap().to_owned()
+}
+
+fn failures(scene: &Scene) -> Vec<Event> {
+    let events = scene.journal.desk_events();
+    events.into_iter().filter(|event| event.field("event") == "notify_failed").collect()
+}
+
+/// The calls of a login on the spool. Makes the login, by the machine's clock (with a stopped one there are calls of
+/// libfaketime in between, and never the same number), and puts things back.
+fn on_the_spool(scene: &Scene, login: &acceptance::login::Login) -> Vec<strace::Point> {
+    let stand = Stand::of(scene);
+    let (_, trace) = strace::trace_login(login);
+    let spool = scene.state().join("spool");
+    let points = trace.points(&[&spool]).into_iter().filter(|point| point.line.contains("/spool")).collect();
+    stand.put_back();
+    points
+}
