@@ -10,6 +10,7 @@ use crate::document::{self, DocumentError};
 use crate::limit::{Limit, MOST_ATTEMPTS};
 use crate::policy::Policy;
 use crate::recovery::MOST_CODES;
+use crate::reset::Terms;
 use crate::time::Seconds;
 use raw::{Bind, Ranged, Raw, Sections};
 use std::path::{Path, PathBuf};
@@ -50,6 +51,8 @@ pub struct Config {
     pub quiet: bool,
     /// How people are told that their factor changed; the same for every service.
     pub notify: Notify,
+    /// What a reset takes; the same for every service.
+    pub reset: Terms,
 }
 
 /// Where things lie.
@@ -79,12 +82,13 @@ impl Config {
     /// # Errors
     /// [`DocumentError`] with the line where there is one; an unknown key is one.
     pub fn parse(file: &Path, bytes: &[u8], service: Option<&str>) -> Result<Self, DocumentError> {
-        let Raw { general, notify, services } = document::read(file, bytes, MEND, Raw::read)?;
-        let mut config = Self::merge(&Sections::default(), &general, notify);
+        let Raw { general, notify, reset, services } = document::read(file, bytes, MEND, Raw::read)?;
+        let reset = Self::reset(&reset).map_err(|problem| DocumentError::new(file, problem))?;
+        let mut config = Self { notify, reset, ..Self::merge(&Sections::default(), &general) };
         config.check("").map_err(|problem| DocumentError::new(file, problem))?;
         // Every service is checked at every reading: a mistake shows at once, not when that service is used.
         for (name, special) in &services {
-            let special = Self::merge(special, &general, config.notify.clone());
+            let special = Self::merge(special, &general);
             // The name may be any text.
             special
                 .check(&format!("service.{}.", name.escape_debug()))
@@ -95,7 +99,8 @@ impl Config {
         let special = service.and_then(|service| services.iter().find(|(name, _)| name == service));
         Ok(match special {
             Some((_, special)) => {
-                Self { greatest_drift_steps, ..Self::merge(special, &general, config.notify) }
+                let Self { notify, reset, .. } = config;
+                Self { greatest_drift_steps, notify, reset, ..Self::merge(special, &general) }
             }
             None => config,
         })
@@ -110,7 +115,7 @@ impl Config {
         Ok(services.into_iter().map(|(name, _)| name).collect())
     }
 
-    fn merge(special: &Sections, general: &Sections, notify: Notify) -> Self {
+    fn merge(special: &Sections, general: &Sections) -> Self {
         let path = |of: fn(&raw::Paths) -> &Option<raw::Absolute>, default: &str| {
             let set = of(&special.paths).as_ref().or(of(&general.paths).as_ref());
             set.map_or_else(|| PathBuf::from(default), |path| path.0.clone())
@@ -147,8 +152,34 @@ impl Config {
             warn_below: recovery.0.warn_below.or(recovery.1.warn_below).map_or(3, |Ranged(n)| n as usize),
             policy: Self::policy(special, general),
             quiet: special.quiet.or(general.quiet).unwrap_or(false),
-            notify,
+            notify: Notify::default(),
+            reset: Terms::DEFAULT,
         }
+    }
+
+    fn reset(reset: &raw::Reset) -> Result<Terms, &'static str> {
+        let Terms { cooldown, approvals, expires, ticket_for } = Terms::DEFAULT;
+        let terms = Terms {
+            cooldown: reset.cooldown.unwrap_or(cooldown),
+            approvals: reset.approvals.map_or(approvals, |Ranged(count)| count),
+            expires: reset.expires.unwrap_or(expires),
+            ticket_for: reset.ticket_for.unwrap_or(ticket_for),
+        };
+        let rules = [
+            (
+                terms.cooldown == Seconds(0),
+                "reset.cooldown is zero, so nobody could object in time: make it longer",
+            ),
+            (
+                terms.expires <= terms.cooldown,
+                "reset.expires is not longer than reset.cooldown, so no reset could ever be completed: make it longer",
+            ),
+            (
+                terms.ticket_for == Seconds(0),
+                "reset.ticket_for is zero, so no ticket could be used: make it longer",
+            ),
+        ];
+        rules.iter().find(|(broken, _)| *broken).map_or(Ok(terms), |(_, problem)| Err(problem))
     }
 
     fn policy(special: &Sections, general: &Sections) -> Policy {
@@ -347,6 +378,9 @@ mod tests {
             ("[limit]\nper = \"1\"\n", "line 2: `per`: not a duration"),
             ("[limit]\nper = 60\n", "line 2: `per`: invalid type"),
             ("[paths]\nstate = \"var/lib\"\n", "line 2: `state`: a path must start with /"),
+            ("[reset]\napprovals = 4\n", "line 2: `approvals`: 4 is out of range: 0 to 3"),
+            ("[reset]\nticket = \"1h\"\n", "line 2: unknown field `ticket`"),
+            ("[service.sudo.reset]\napprovals = 0\n", "unknown field `reset`"),
             ("[totp\n", "line 1: "),
             ("[totp]\ndrift_steps = 1\ndrift_steps = 2\n", "line 3: duplicate key"),
         ] {
@@ -368,6 +402,10 @@ mod tests {
             "[remember]\nmode = \"ask\"\nfor = \"0s\"\n",
             "[require]\ngroups = [\"a\", \"b\"]\nexempt_groups = [\"b\"]\n",
             "[require]\ngroups = [\"\"]\n",
+            "[reset]\ncooldown = \"0s\"\n",
+            "[reset]\ncooldown = \"24h\"\n",
+            "[reset]\nexpires = \"1h\"\n",
+            "[reset]\nticket_for = \"0s\"\n",
             "[require]\ngroups = [\"a\"]\n[service.sudo.require]\nexempt_groups = [\"a\"]\n",
         ] {
             assert!(parse(text, None).is_err(), "{text}");
@@ -391,6 +429,21 @@ mod tests {
             "[recovery]\ncodes = 1\n",
         ] {
             assert!(parse(text, None).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_reset_takes_the_same_whatever_the_service() {
+        assert_eq!(Config::defaults().unwrap().reset, Terms::DEFAULT);
+        let text = "[reset]\ncooldown = \"2h\"\napprovals = 0\nexpires = \"7201s\"\nticket_for = \"30m\"\n[service.sudo]\n";
+        let terms = Terms {
+            cooldown: Seconds(7200),
+            approvals: 0,
+            expires: Seconds(7201),
+            ticket_for: Seconds(1800),
+        };
+        for service in [None, Some("sudo"), Some("sshd")] {
+            assert_eq!(parse(text, service).unwrap().reset, terms);
         }
     }
 

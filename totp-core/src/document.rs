@@ -2,7 +2,7 @@
 
 mod table;
 
-pub(crate) use table::{Field, Table, word};
+pub(crate) use table::{Base64, Field, Table, word};
 
 use std::path::{Path, PathBuf};
 use toml::de::DeTable;

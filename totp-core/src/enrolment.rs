@@ -295,6 +295,8 @@ pub fn renew_recovery<E: Entry>(
 /// [`EnrolmentError`]; the enrolment is then as it was, or gone.
 pub fn withdraw<E: Entry>(entry: E, permitted: InPlace) -> Result<(), EnrolmentError> {
     check(permitted, &entry)?;
+    // Before the enrolment: without one, a ticket that is left would let in by itself.
+    entry.forget_reset()?;
     Ok(entry.withdraw()?)
 }
 

@@ -39,6 +39,20 @@ pub enum Name {
     KeyRotated,
     /// A notice could not be sent; it waits, or was given up.
     NotifyFailed,
+    /// An operator asks that an enrolment be reset.
+    ResetRequested,
+    /// Another one agrees.
+    ResetApproved,
+    /// Somebody may not take that step of a reset; the reason is a field.
+    ResetRefused,
+    /// A reset was called off, by the owner or an operator.
+    ResetCancelled,
+    /// A reset has withdrawn the enrolment, and left a ticket.
+    ResetCompleted,
+    /// The ticket of a reset has enrolled its owner.
+    TicketUsed,
+    /// A ticket was not taken; the reason is a field.
+    TicketRefused,
     /// Something is broken, and somebody was refused for it.
     Error,
     /// How a login went, step by step; only with the argument `debug`.
@@ -78,6 +92,13 @@ impl Name {
             Self::KeyringCreated => "keyring_created",
             Self::KeyRotated => "key_rotated",
             Self::NotifyFailed => "notify_failed",
+            Self::ResetRequested => "reset_requested",
+            Self::ResetApproved => "reset_approved",
+            Self::ResetRefused => "reset_refused",
+            Self::ResetCancelled => "reset_cancelled",
+            Self::ResetCompleted => "reset_completed",
+            Self::TicketUsed => "ticket_used",
+            Self::TicketRefused => "ticket_refused",
             Self::Error => "error",
             Self::Debug => "debug",
         }
@@ -98,7 +119,14 @@ impl Name {
             | Self::DeviceRemembered
             | Self::DeviceRevoked
             | Self::KeyringCreated
-            | Self::KeyRotated => Severity::Notice,
+            | Self::KeyRotated
+            | Self::ResetRequested
+            | Self::ResetApproved
+            | Self::ResetRefused
+            | Self::ResetCancelled
+            | Self::ResetCompleted
+            | Self::TicketUsed
+            | Self::TicketRefused => Severity::Notice,
             Self::Error | Self::NotifyFailed => Severity::Error,
             Self::Debug => Severity::Debug,
         }
@@ -236,6 +264,21 @@ fn quote(line: &mut String, value: &str) {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn the_steps_of_a_reset_have_fixed_names_and_are_worth_an_eye() {
+        for (name, word) in [
+            (Name::ResetRequested, "reset_requested"),
+            (Name::ResetApproved, "reset_approved"),
+            (Name::ResetRefused, "reset_refused"),
+            (Name::ResetCancelled, "reset_cancelled"),
+            (Name::ResetCompleted, "reset_completed"),
+            (Name::TicketUsed, "ticket_used"),
+            (Name::TicketRefused, "ticket_refused"),
+        ] {
+            assert_eq!((name.as_str(), name.severity()), (word, Severity::Notice));
+        }
+    }
 
     #[test]
     fn a_plain_value_stands_as_it_is() {

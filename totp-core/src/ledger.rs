@@ -11,6 +11,7 @@ use crate::device::{Device, MOST_DEVICES, Mark};
 use crate::id::Id;
 use crate::limit::{MOST_ATTEMPTS, Tries};
 use crate::recovery::MOST_CODES;
+use crate::reset::Notice;
 use sha2::{Digest, Sha256};
 
 /// Bytes of one page.
@@ -21,7 +22,7 @@ const CHECKSUM: usize = 32;
 const BODY: usize = PAGE - CHECKSUM;
 /// Bytes that hold the fields of everybody, and that the checksum covers: whole blocks of SHA-256.
 const FIELDS: usize = 448;
-/// Where the number of remembered devices lies: behind all other fields.
+/// Where the number of remembered devices lies: behind all other fields but the notice of a reset.
 const DEVICE_COUNT: usize = 409;
 /// Bytes of one remembered device, and of all; the checksum covers them where there is one.
 const DEVICE: usize = 60;
@@ -43,6 +44,8 @@ pub struct Ledger {
     pub(crate) last_login: Option<LastLogin>,
     /// At most [`MOST_DEVICES`].
     pub(crate) devices: Vec<Device>,
+    /// That a reset was requested. Where none was, a page is what it was before there were resets.
+    pub(crate) notice: Option<Notice>,
 }
 
 /// How far one authenticator has been used.
@@ -119,6 +122,7 @@ impl Ledger {
             recovery,
             last_login: None,
             devices: Vec::new(),
+            notice: None,
         }
     }
 
@@ -148,6 +152,12 @@ impl Ledger {
     #[must_use]
     pub fn last_login(&self) -> Option<LastLogin> {
         self.last_login
+    }
+
+    /// That a reset was requested, also where the request has expired.
+    #[must_use]
+    pub fn notice(&self) -> Option<Notice> {
+        self.notice
     }
 
     /// The remembered devices, also those whose time is over.
@@ -265,6 +275,11 @@ pub(crate) fn encode(ledger: &Ledger, sequence: u64) -> Vec<u8> {
     page.push(method);
     let devices = ledger.devices.get(..MOST_DEVICES).unwrap_or(&ledger.devices);
     page.extend(counted(devices.len()));
+    if let Some(Notice { at, until, by }) = ledger.notice {
+        page.extend(at.to_be_bytes());
+        page.extend(until.to_be_bytes());
+        page.extend(by.to_be_bytes());
+    }
     page.resize(FIELDS, 0);
     for Device { mark, since, until, last_used, uses } in devices {
         page.extend(mark.0);
@@ -331,6 +346,8 @@ fn decode(page: &[u8]) -> Option<(u64, Ledger)> {
         _ => return None,
     };
     let count = fields.count(MOST_DEVICES)?;
+    let notice = Notice { at: fields.u64()?, until: fields.u64()?, by: fields.u32()? };
+    let notice = Some(notice).filter(|notice| notice.at != 0);
     let mut fields = Fields(rest);
     let mut devices = Vec::with_capacity(count);
     for _ in 0..count {
@@ -338,7 +355,7 @@ fn decode(page: &[u8]) -> Option<(u64, Ledger)> {
         let (since, until, last_used, uses) = (fields.u64()?, fields.u64()?, fields.u64()?, fields.u32()?);
         devices.push(Device { mark, since, until, last_used, uses });
     }
-    Some((sequence, Ledger { credential, progress, tries, recovery, last_login, devices }))
+    Some((sequence, Ledger { credential, progress, tries, recovery, last_login, devices, notice }))
 }
 
 struct Fields<'a>(&'a [u8]);
@@ -392,12 +409,23 @@ mod tests {
         full.tries = Tries { recent: (1..=16).collect(), consecutive: 17, locked_at: 20, locked_until: 18 };
         full.recovery = RecoveryMarks { set: Id::new([2; 16]), used: std::array::from_fn(|at| at as u64) };
         full.devices = vec![device(21), device(22)];
+        full.notice = Some(Notice { at: 23, until: 24, by: 25 });
         for method in [LoginMethod::Totp, LoginMethod::RecoveryCode] {
             full.last_login = Some(LastLogin { at: 19, method });
             let (read, place) = Pages::of(&file(Some((&full, 41)), None)).newest_of(ALICE).unwrap();
             assert_eq!(read, full);
             assert_eq!(place, Place { spare: 1, sequence: 42 });
         }
+    }
+
+    #[test]
+    fn a_page_without_a_notice_keeps_its_bytes() {
+        let page = encode(&ledger(ALICE, 9), 41);
+        assert!(page[DEVICE_COUNT..BODY].iter().all(|&byte| byte == 0));
+        let notice = Some(Notice { at: 23, until: 24, by: 25 });
+        let noticed = encode(&Ledger { notice, ..ledger(ALICE, 9) }, 41);
+        assert_eq!(noticed[..DEVICE_COUNT + 4], page[..DEVICE_COUNT + 4]);
+        assert!(noticed[FIELDS..BODY].iter().all(|&byte| byte == 0));
     }
 
     #[test]
@@ -457,6 +485,7 @@ mod tests {
             recovery: RecoveryMarks::all_used(ALICE, u64::MAX),
             last_login: Some(LastLogin { at: u64::MAX, method: LoginMethod::RecoveryCode }),
             devices: vec![device(u64::MAX); MOST_DEVICES],
+            notice: Some(Notice { at: u64::MAX, until: u64::MAX, by: u32::MAX }),
         };
         assert_eq!(decode(&encode(&full, u64::MAX)), Some((u64::MAX, full)));
     }

@@ -3,15 +3,16 @@
 //! # The rooms
 //!
 //! ```text
-//!    rotation    enrolment   remembered   login             the sequences
-//!          \    /      \          /     \
+//!    rotation    enrolment   remembered   login  readmission   the sequences
+//!          \    /      \          /     \        /
 //!     draft  credential  keyring  ledger  stamp  config      documents: what you are enrolled with | the keys |
 //!         \       |        |       /      /                  what has happened | what is asked for
 //!          secret  totp  recovery  limit  device  policy     one rule each
+//!          reset  ticket
 //!          id  user  code  time  created  event  document    the nouns, parsed once at the border
 //!          network  ssh_key  address  notice
 //!  store/{mod,guard,lock,turn,files,names,rewriting,         the only room that touches the disk, and the group database
-//!         stamps,spool,groups}
+//!         stamps,spool,resets,groups}
 //! ```
 //!
 //! Everything but [`store`] is values in, values out: clocks ([`time::Now`]) and random bytes ([`secret::Entropy`]) are
@@ -31,6 +32,10 @@
 //! **A rotation** ([`rotation::Rotation`]): a new active key is on the disk before anything names it → each credential is
 //! drafted under it, synced, and put in place while its user is held, if it still is what was drafted from
 //! ([`store::rewriting`]) → an old key goes when no credential names it. Ledgers are not touched.
+//!
+//! **A reset** ([`readmission`]): an operator requests it, and the owner is told at each login ([`ledger::Ledger::notice`]) →
+//! others approve it → it waits → a ticket is made and the enrolment withdrawn → the ticket is typed in place of a code → an
+//! enrolment, in whose commit the ticket is used up. Who may take which step, and when, is [`reset::Reset`]'s.
 //!
 //! # The invariants, and what states each
 //!
@@ -52,6 +57,9 @@
 //!   enrolled.
 //! * *A permission ends with what it was given for.* A change is made over the enrolment that was in place when somebody
 //!   showed a code or typed a name ([`store::InPlace`]), and over no other.
+//! * *Nobody resets alone, at once, or unseen.* [`reset::Reset`] counts distinct persons and the time since the last of them,
+//!   is bound to one enrolment, and announces itself in the ledger before it stands. While its file is there nobody is
+//!   enrolled without its ticket but by an operator ([`readmission::admit`]), and nobody let past ([`policy::Facts`]).
 //! * *A credential never names a key that the keyring has lost.* Who seals has the turn to ([`store::turn`]) from reading
 //!   the keyring until the credential is in place; who reads the keyring before taking hold reads it again if a key of the
 //!   credential is missing ([`credential::Credential::has_keys_in`]).
@@ -87,8 +95,10 @@ mod model_tests;
 pub mod network;
 pub mod notice;
 pub mod policy;
+pub mod readmission;
 pub mod recovery;
 pub mod remembered;
+pub mod reset;
 pub mod rotation;
 #[cfg(test)]
 mod scene;
@@ -96,6 +106,7 @@ pub mod secret;
 pub mod ssh_key;
 pub mod stamp;
 pub mod store;
+pub mod ticket;
 pub mod time;
 pub mod totp;
 pub mod user;

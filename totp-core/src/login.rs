@@ -7,6 +7,7 @@ use crate::keyring::{Keyring, OpenError};
 use crate::ledger::{LastLogin, Ledger, LoginMethod};
 use crate::limit::{Limit, Standing};
 use crate::recovery;
+use crate::reset::Notice;
 use crate::secret::Secret;
 use crate::store::{Durability, Held, StoreError};
 use crate::time::{Now, Seconds};
@@ -57,13 +58,15 @@ pub struct SinceLast {
     pub wrong: u32,
     /// Whether a device that is still remembered was remembered at it or after it.
     pub device: bool,
+    /// That somebody asked to reset the enrolment, expired or not.
+    pub reset: Option<Notice>,
 }
 
 impl SinceLast {
     fn of(ledger: &Ledger) -> Self {
         let last = ledger.last_login();
         let device = last.is_some_and(|last| ledger.devices.iter().any(|device| device.since >= last.at));
-        Self { login: last, wrong: ledger.tries.consecutive(), device }
+        Self { login: last, wrong: ledger.tries.consecutive(), device, reset: ledger.notice }
     }
 }
 

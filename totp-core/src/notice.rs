@@ -42,6 +42,34 @@ fn words(name: Name) -> Option<Words> {
             "remembered devices were forgotten: they are asked for a code again",
             "Somebody else may have changed how your account is opened.",
         ),
+        Name::ResetRequested => (
+            "somebody asks that the one-time codes be reset, as if the phone and all codes were lost",
+            "Call it off at once: \"totp-enroll reset cancel\", with a code of yours, or ask an administrator.",
+        ),
+        Name::ResetApproved => (
+            "the reset of the one-time codes was approved by another operator",
+            "Call it off at once: \"totp-enroll reset cancel\", with a code of yours, or ask an administrator.",
+        ),
+        Name::ResetRefused => (
+            "a step of a reset of the one-time codes was refused",
+            "Somebody tried to have your codes taken away who may not.",
+        ),
+        Name::ResetCancelled => (
+            "the reset of the one-time codes was called off",
+            "Somebody else called off what you had asked for.",
+        ),
+        Name::ResetCompleted => (
+            "the one-time codes were reset: the phone, the recovery codes and remembered devices are void, and a ticket enrols a new phone",
+            "Somebody else may be about to enrol a phone of theirs.",
+        ),
+        Name::TicketUsed => (
+            "the ticket of a reset was used to enrol a new phone",
+            "Somebody else may have a phone now whose codes open your account.",
+        ),
+        Name::TicketRefused => (
+            "a ticket to enrol a new phone was refused",
+            "Somebody tries to enrol a phone of theirs for your account.",
+        ),
         // Every login; what refused somebody; what concerns the machine and not a person; what moves many in at once, which
         // their administrator announces.
         Name::Accepted

@@ -47,6 +47,8 @@ pub struct Facts {
     pub may_converse: bool,
     /// Whether the account is enrolled; `None`: nobody looked, or could tell.
     pub enrolled: Option<bool>,
+    /// A reset has withdrawn the enrolment, and its ticket is asked for: nothing else makes up for it.
+    pub reset: bool,
     /// How long ago a code was accepted in the same login session.
     pub since_code: Option<Seconds>,
     /// The device is a remembered one.
@@ -256,6 +258,10 @@ impl Policy {
         match facts.enrolled {
             None => return passed("enrolment", "makes no difference here, or is not known"),
             Some(true) => return passed("enrolment", "the account is enrolled"),
+            Some(false) if facts.reset => {
+                let why = "the second factor was reset: the ticket is asked for, in the place of a code";
+                return decided("reset", why, Decision::Ask);
+            }
             Some(false) => {}
         }
         let excuse = match self.enroll_by {

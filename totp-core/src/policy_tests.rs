@@ -13,6 +13,7 @@ fn facts() -> Facts {
         introduced: false,
         may_converse: true,
         enrolled: Some(true),
+        reset: false,
         since_code: None,
         remembered: false,
         now: NOW,
@@ -204,4 +205,25 @@ fn every_rule_says_why() {
     assert!(findings.iter().all(|finding| !finding.why.is_empty()));
     let fresh = findings.iter().find(|finding| finding.rule == "fresh.for").unwrap();
     assert_eq!(fresh.why, "the code of this login session is 1000s old, and 15m count");
+}
+
+#[test]
+fn a_reset_lets_nobody_past_and_enrols_nobody_by_itself() {
+    let lax = Policy { nullok: true, enroll_at_login: true, enroll_by: day(9), ..policy() };
+    let facts = Facts { introduced: true, enrolled: Some(false), ..facts() };
+    for policy in
+        [lax.clone(), Policy { enroll_at_login: false, ..lax.clone() }, Policy { enroll_by: None, ..lax }]
+    {
+        assert_ne!(decision(&policy, &facts), "ask");
+        assert_eq!(decision(&policy, &Facts { reset: true, ..facts.clone() }), "ask");
+        let enrolled = Facts { reset: true, enrolled: Some(true), ..facts.clone() };
+        assert_eq!(decision(&policy, &enrolled), "ask");
+    }
+}
+
+#[test]
+fn a_reset_asks_no_more_of_whom_a_rule_exempts() {
+    let policy = Policy { exempt_groups: names(&["robots"]), ..policy() };
+    let facts = Facts { reset: true, enrolled: Some(false), groups: Ok(names(&["robots"])), ..facts() };
+    assert_eq!(decision(&policy, &facts), "exempt by require.exempt_groups");
 }

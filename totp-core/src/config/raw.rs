@@ -4,6 +4,7 @@ use super::{MOST_RECOVERY, MOST_TRIES, Notify};
 use crate::device::Mode;
 use crate::document::{Field, Table, Wrong, word};
 use crate::network::Network;
+use crate::reset::MOST_APPROVALS;
 use crate::time::{Date, Seconds};
 use std::path::{Path, PathBuf};
 use toml::de::DeValue;
@@ -12,6 +13,7 @@ use toml::de::DeValue;
 pub(super) struct Raw {
     pub(super) general: Sections,
     pub(super) notify: Notify,
+    pub(super) reset: Reset,
     /// By the name of the PAM service.
     pub(super) services: Vec<(String, Sections)>,
 }
@@ -21,6 +23,7 @@ impl Raw {
         Ok(Self {
             general: Sections::read(table)?,
             notify: table.section("notify", Notify::read)?.unwrap_or_default(),
+            reset: table.section("reset", Reset::read)?.unwrap_or_default(),
             services: table.named_sections("service", Sections::read)?,
         })
     }
@@ -205,6 +208,25 @@ pub(super) struct Accept {
 impl Accept {
     fn read(table: &mut Table<'_>) -> Result<Self, Wrong> {
         Ok(Self { ssh_security_keys: table.optional("ssh_security_keys")? })
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Reset {
+    pub(super) cooldown: Option<Seconds>,
+    pub(super) approvals: Option<Ranged<0, MOST_APPROVALS>>,
+    pub(super) expires: Option<Seconds>,
+    pub(super) ticket_for: Option<Seconds>,
+}
+
+impl Reset {
+    fn read(table: &mut Table<'_>) -> Result<Self, Wrong> {
+        Ok(Self {
+            cooldown: table.optional("cooldown")?,
+            approvals: table.optional("approvals")?,
+            expires: table.optional("expires")?,
+            ticket_for: table.optional("ticket_for")?,
+        })
     }
 }
 

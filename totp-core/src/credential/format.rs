@@ -2,7 +2,7 @@
 
 use super::{Authenticator, Credential, Label, Owner, RecoverySet, VERSION};
 use crate::created::Created;
-use crate::document::{self, DocumentError, Field, Table, Wrong, word};
+use crate::document::{self, Base64, DocumentError, Field, Table, Wrong, word};
 use crate::id::Id;
 use crate::keyring::{NONCE_LENGTH, Sealed};
 use crate::recovery::{self, Hash};
@@ -44,18 +44,7 @@ impl Credential {
 }
 
 fn read(table: &mut Table<'_>, user: &User) -> Result<Credential, Wrong> {
-    // First of all: a document of a later version has fields that are unknown here.
-    match table.required("version")? {
-        VERSION => {}
-        later if later > VERSION => {
-            let problem = format!("version {later} is newer than this program reads ({VERSION}): upgrade it");
-            return Err(Wrong::complete(problem));
-        }
-        version => {
-            let problem = format!("version {version} is not one that this program reads ({VERSION})");
-            return Err(table.wrong(problem));
-        }
-    }
+    table.version(VERSION)?;
     if table.required::<&str>("user")? != user.as_str() {
         return Err(table.wrong("is another user's credential: it was copied or renamed"));
     }
@@ -122,15 +111,6 @@ impl<'t> Field<'t> for Kind {
 }
 
 const TOTP: &str = "totp";
-
-struct Base64(Vec<u8>);
-
-impl<'t> Field<'t> for Base64 {
-    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
-        let bytes = BASE64.decode(<&str>::read(value)?.as_bytes());
-        bytes.map(Self).map_err(|_| "is not base64 (RFC 4648)".to_owned())
-    }
-}
 
 /// The document as it is written.
 #[derive(Serialize)]

@@ -1,6 +1,7 @@
 //! The fields of a TOML table as its reader asks for them. What nobody asks for is an unknown field. No error repeats a value.
 
 use super::Wrong;
+use data_encoding::BASE64;
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -68,6 +69,21 @@ impl<'t> Table<'t> {
         let named =
             tables.iter().map(|(key, table)| Ok((key.get_ref().to_string(), whole(table, name, &mut read)?)));
         named.collect()
+    }
+
+    /// The version of a document, first of all: a later one has fields that are unknown here. `known` is the one that is read.
+    pub(crate) fn version(&mut self, known: u32) -> Result<(), Wrong> {
+        match self.required::<u32>("version")? {
+            version if version == known => Ok(()),
+            later if later > known => {
+                let problem =
+                    format!("version {later} is newer than this program reads ({known}): upgrade it");
+                Err(Wrong::complete(problem))
+            }
+            version => {
+                Err(self.wrong(format!("version {version} is not one that this program reads ({known})")))
+            }
+        }
     }
 
     /// Something is wrong with this table, not with one field of it.
@@ -155,6 +171,16 @@ impl<'t> Field<'t> for u32 {
 impl<'t> Field<'t> for u8 {
     fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
         Self::try_from(u64::read(value)?).map_err(|_| "is too large a number".to_owned())
+    }
+}
+
+/// Bytes as base64 (RFC 4648 section 4).
+pub(crate) struct Base64(pub(crate) Vec<u8>);
+
+impl<'t> Field<'t> for Base64 {
+    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+        let bytes = BASE64.decode(<&str>::read(value)?.as_bytes());
+        bytes.map(Self).map_err(|_| "is not base64 (RFC 4648)".to_owned())
     }
 }
 

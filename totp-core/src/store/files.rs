@@ -10,6 +10,7 @@ use super::{Durability, Entry, Held, Hold, InPlace, Store, StoreError};
 use crate::credential::Credential;
 use crate::document::DocumentError;
 use crate::ledger::{self, Ledger, Pages, Place};
+use crate::reset::Reset;
 use crate::secret::Secret;
 use crate::user::User;
 use nix::fcntl::{OFlag, renameat};
@@ -130,11 +131,16 @@ impl Files {
         self.state.join(LEDGERS).join(user.component())
     }
 
+    pub(super) fn state(&self) -> &Path {
+        &self.state
+    }
+
     pub(super) fn rooms(&self) -> Result<Rooms, StoreError> {
         let state = Directory::open(&self.state, Room::Place)?;
         Ok(Rooms {
             credentials: state.inner(CREDENTIALS, Room::Private)?,
             ledgers: state.inner(LEDGERS, Room::Private)?,
+            state,
         })
     }
 }
@@ -260,6 +266,11 @@ impl FileEntry {
         directory.write_new(&self.draft(), text.as_bytes())
     }
 
+    /// Whether `credential` is the enrolment that is in place, changed.
+    fn goes_on_as(&self, credential: &Credential) -> bool {
+        matches!(&self.credential, Some(Ok(old)) if old.owner().id == credential.owner().id)
+    }
+
     fn put_in_place(&self) -> Result<(), StoreError> {
         let (directory, draft, name) = (&self.rooms.credentials, self.draft(), self.name());
         renameat(&directory.fd, draft.as_str(), &directory.fd, name.as_str()).map_err(|source| {
@@ -288,14 +299,37 @@ impl Entry for FileEntry {
         self.rooms.credentials.sync_file(&self.draft())?;
         self.put_in_place()?;
         self.rooms.credentials.sync()?;
-        write_twin(&self.file, &self.ledger_path(), ledger, place)
+        write_twin(&self.file, &self.ledger_path(), ledger, place)?;
+        if !self.goes_on_as(credential) {
+            // A reset of what was there is void from here on, whether its file goes or not.
+            let _ = self.rooms.forget_reset(&self.component);
+        }
+        Ok(())
     }
 
-    fn record(self, ledger: &Ledger) -> Result<(), StoreError> {
+    fn reset(&self) -> Result<Option<Reset>, StoreError> {
+        self.rooms.reset(&self.component)
+    }
+
+    fn keep_reset(&self, reset: &Reset) -> Result<(), StoreError> {
+        self.rooms.keep_reset(&self.component, reset)
+    }
+
+    fn forget_reset(&self) -> Result<bool, StoreError> {
+        self.rooms.forget_reset(&self.component)
+    }
+
+    fn note(&mut self, ledger: &Ledger) -> Result<(), StoreError> {
         let place = self.place()?;
         self.write(ledger, place)?;
         sync_data(&self.file, &self.ledger_path())?;
-        write_twin(&self.file, &self.ledger_path(), ledger, place)
+        write_twin(&self.file, &self.ledger_path(), ledger, place)?;
+        self.found = Some((ledger.clone(), place.other().other()));
+        Ok(())
+    }
+
+    fn record(mut self, ledger: &Ledger) -> Result<(), StoreError> {
+        self.note(ledger)
     }
 
     fn commit_all(batch: Vec<(Self, Credential, Ledger)>) -> Result<(), StoreError> {
@@ -312,6 +346,11 @@ impl Entry for FileEntry {
         first.rooms.credentials.sync_everything()?;
         batch.iter().try_for_each(|(entry, ..)| entry.put_in_place())?;
         first.rooms.credentials.sync()?;
+        if first.rooms.has_resets()? {
+            for (entry, ..) in batch.iter().filter(|(entry, new, _)| !entry.goes_on_as(new)) {
+                let _ = entry.rooms.forget_reset(&entry.component);
+            }
+        }
         let mut twins = batch.iter().zip(places);
         twins.try_for_each(|((entry, _, ledger), place)| entry.write(ledger, place.other()))?;
         first.rooms.ledgers.sync_everything()
@@ -335,6 +374,7 @@ const LEDGERS: &str = "ledgers";
 pub(super) const DRAFT: &str = ".new.";
 
 pub(super) struct Rooms {
+    pub(super) state: Directory,
     pub(super) credentials: Directory,
     pub(super) ledgers: Directory,
 }

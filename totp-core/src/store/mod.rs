@@ -8,6 +8,7 @@ pub mod groups;
 pub mod guard;
 mod lock;
 pub mod names;
+mod resets;
 pub mod rewriting;
 pub mod spool;
 pub mod stamps;
@@ -17,6 +18,7 @@ use crate::credential::Credential;
 use crate::document::DocumentError;
 use crate::id::Id;
 use crate::ledger::Ledger;
+use crate::reset::Reset;
 use crate::user::User;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -86,6 +88,30 @@ pub trait Entry {
     fn commit_all(batch: Vec<(Self, Credential, Ledger)>) -> Result<(), StoreError>
     where
         Self: Sized;
+
+    /// The reset of this user that is on its way, or whose ticket was not used.
+    ///
+    /// # Errors
+    /// [`StoreError`] where it cannot be read or trusted.
+    fn reset(&self) -> Result<Option<Reset>, StoreError>;
+
+    /// Keeps a reset, through a crash, in the place of the one before.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the one before is then the one that is kept, or `reset` if only the last sync failed.
+    fn keep_reset(&self, reset: &Reset) -> Result<(), StoreError>;
+
+    /// Forgets a reset, readable or not; returns whether there was one.
+    ///
+    /// # Errors
+    /// [`StoreError`]; it is then still kept, or gone if only the sync failed.
+    fn forget_reset(&self) -> Result<bool, StoreError>;
+
+    /// As [`Entry::record`], and goes on holding.
+    ///
+    /// # Errors
+    /// As [`Entry::record`].
+    fn note(&mut self, ledger: &Ledger) -> Result<(), StoreError>;
 
     /// Replaces the ledger alone; needs no room on the disk.
     ///

@@ -34,6 +34,15 @@ impl Files {
     pub fn known(&self) -> Result<Names, StoreError> {
         Names::of(self.rooms()?.ledgers, "", "is not a ledger of ours: move it away")
     }
+
+    /// Who has a reset that is on its way or left a ticket, in no order.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the directory cannot be read.
+    pub fn resets(&self) -> Result<Option<Names>, StoreError> {
+        let foreign = "is not a reset of ours: move it away";
+        self.rooms()?.resets()?.map(|resets| Names::of(resets, ".toml", foreign)).transpose()
+    }
 }
 
 impl Names {

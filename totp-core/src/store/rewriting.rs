@@ -122,7 +122,7 @@ impl Rewriting {
     }
 
     fn put_one_in_place(&self, found: &Found, patience: Duration) -> Result<Rewritten, StoreError> {
-        let Rooms { credentials, ledgers } = &self.rooms;
+        let Rooms { credentials, ledgers, .. } = &self.rooms;
         let component = found.user.component();
         let path = ledgers.path.join(&component);
         let Some(fd) = ledgers.file(&component, OFlag::O_RDWR)? else {

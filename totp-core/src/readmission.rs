@@ -1,0 +1,292 @@
+//! The sequences of a reset: request, approve, cancel, complete; and the way back in by the ticket that it leaves.
+//!
+//! All of it happens while the user is held. The notice for the owner stands in the ledger before the request does, so that
+//! no request is silent. A completion keeps the ticket before it withdraws the enrolment: killed in between, the old
+//! enrolment is whole, and killed later the account waits for a ticket, which the same completion makes anew.
+//!
+//! A reset that is kept bars its account as long as nobody is enrolled, also when its ticket has expired or is dead: else
+//! whoever has a password need only wait, or type five wrong tickets, to enrol a phone of their own.
+
+use crate::id::Id;
+use crate::login::Account;
+use crate::reset::{Grounds, Incomplete, Person, Refused, Reset, Terms};
+use crate::secret::{Entropy, NoEntropy, Secret};
+use crate::store::{Entry, InPlace, StoreError};
+use crate::ticket::Standing;
+
+/// Who takes a step, for whom, and when.
+#[derive(Debug, Clone)]
+pub struct Asked<'a> {
+    /// Whose enrolment.
+    pub account: &'a Account,
+    /// The operator.
+    pub by: Person,
+    /// What the config asks for.
+    pub terms: Terms,
+    /// Seconds since 1970.
+    pub now: u64,
+}
+
+/// Why a step was not taken. The enrolment is as it was, unless a completion failed in the store; then it can be given
+/// again.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadmissionError {
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The rule did.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// There is none.
+    #[error("no reset of this account is on its way")]
+    NoReset,
+    /// No ticket could be made.
+    #[error(transparent)]
+    NoEntropy(#[from] NoEntropy),
+}
+
+impl From<Incomplete> for ReadmissionError {
+    fn from(error: Incomplete) -> Self {
+        match error {
+            Incomplete::Refused(refused) => refused.into(),
+            Incomplete::NoEntropy(error) => error.into(),
+        }
+    }
+}
+
+/// Requests a reset of what is in place, whole or broken.
+///
+/// # Errors
+/// [`ReadmissionError`]; nothing is then requested, though a notice may stand that says so.
+pub fn request<E: Entry>(
+    mut entry: E,
+    asked: Asked<'_>,
+    grounds: Grounds,
+) -> Result<Reset, ReadmissionError> {
+    let Asked { account, by, terms, now } = asked;
+    let (in_place, before) = (InPlace::of(entry.credential()), entry.reset()?);
+    let reset = Reset::request(account, in_place, before.as_ref(), (by, grounds), terms, now)?;
+    announce(&mut entry, &reset, &terms)?;
+    entry.keep_reset(&reset)?;
+    Ok(reset)
+}
+
+/// Adds an approval.
+///
+/// # Errors
+/// [`ReadmissionError`]; the reset is then as far as it was.
+pub fn approve<E: Entry>(mut entry: E, asked: Asked<'_>) -> Result<Reset, ReadmissionError> {
+    let Asked { account, by, terms, now } = asked;
+    let in_place = InPlace::of(entry.credential());
+    let mut reset = settled(&entry, now)?;
+    reset.approve(account, in_place, by, &terms, now)?;
+    // Once more: a repair in between has made a ledger that knows of nothing.
+    announce(&mut entry, &reset, &terms)?;
+    entry.keep_reset(&reset)?;
+    Ok(reset)
+}
+
+/// Ends a reset, whatever its stage, also one that cannot be read.
+///
+/// # Errors
+/// [`ReadmissionError`]; it is then still on its way, or it is only the notice that is left.
+pub fn cancel<E: Entry>(mut entry: E) -> Result<(), ReadmissionError> {
+    let was_there = entry.forget_reset()?;
+    let was_noticed = announced(&mut entry, None)?;
+    if was_there || was_noticed { Ok(()) } else { Err(ReadmissionError::NoReset) }
+}
+
+/// Withdraws the enrolment, and returns the code of the ticket, in canonical form, to be shown once.
+///
+/// # Errors
+/// [`ReadmissionError`]; the old enrolment is then whole, or gone; the completion can be given again.
+pub fn complete<E: Entry>(
+    entry: E,
+    asked: &Asked<'_>,
+    entropy: &mut dyn Entropy,
+) -> Result<(Reset, Secret), ReadmissionError> {
+    let Asked { account, by, terms, now } = asked;
+    let in_place = InPlace::of(entry.credential());
+    let mut reset = settled(&entry, *now)?;
+    let code = reset.complete(account, in_place, by, terms, (*now, entropy))?;
+    entry.keep_reset(&reset)?;
+    entry.withdraw()?;
+    Ok((reset, code))
+}
+
+/// The reset with no stamp from the future, which is recorded.
+fn settled<E: Entry>(entry: &E, now: u64) -> Result<Reset, ReadmissionError> {
+    let mut reset = entry.reset()?.ok_or(ReadmissionError::NoReset)?;
+    if reset.settle(now) {
+        entry.keep_reset(&reset)?;
+    }
+    Ok(reset)
+}
+
+fn announce<E: Entry>(entry: &mut E, reset: &Reset, terms: &Terms) -> Result<(), StoreError> {
+    announced(entry, Some(reset.notice(terms))).map(drop)
+}
+
+/// Puts a notice into the ledger, where there is one; a broken one opens no door at which anybody could be told. Returns
+/// whether it was another one.
+fn announced<E: Entry>(entry: &mut E, notice: Option<crate::reset::Notice>) -> Result<bool, StoreError> {
+    match entry.ledger().cloned() {
+        Some(mut ledger) if ledger.notice != notice => {
+            ledger.notice = notice;
+            entry.note(&ledger)?;
+            Ok(true)
+        }
+        Some(_) | None => Ok(false),
+    }
+}
+
+/// On what somebody who is not enrolled is to be enrolled.
+#[derive(Debug)]
+pub enum Entitled {
+    /// On the word of an operator who enrols another.
+    ByAnOperator,
+    /// On nothing but being there; where a reset waits for its ticket, that is not enough.
+    ByThemselves,
+    /// On a ticket.
+    ByTicket(Admitted),
+}
+
+/// That the right ticket was typed. It is used up by an enrolment, which looks at it again.
+#[derive(Debug)]
+pub struct Admitted {
+    ticket: Id,
+}
+
+/// What a typed ticket came to.
+#[derive(Debug)]
+pub enum Tried {
+    /// Nothing waits for one.
+    NoReset,
+    /// It is the right one.
+    Admitted(Admitted),
+    /// It is not taken.
+    Refused(NotTaken),
+}
+
+/// Why a ticket is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotTaken {
+    /// It is another one.
+    #[error("that is not the ticket")]
+    Wrong,
+    /// Too late.
+    #[error("the ticket has expired: an operator makes a new one")]
+    Expired,
+    /// After too many wrong ones.
+    #[error("too many wrong tickets were typed: an operator makes a new one")]
+    Dead,
+    /// None was made yet, or it is another account's.
+    #[error("no ticket was made for this account")]
+    None,
+    /// Nobody showed it.
+    #[error("the second factor of this account was reset: enrolling takes the ticket")]
+    Missing,
+}
+
+impl NotTaken {
+    /// The word in the log.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Wrong => "wrong",
+            Self::Expired => "expired",
+            Self::Dead => "dead",
+            Self::None => "none",
+            Self::Missing => "missing",
+        }
+    }
+}
+
+/// Tries a ticket, which is charged as a wrong one before it is looked at. `now` was read while the entry was held.
+///
+/// # Errors
+/// [`StoreError`]; then nobody is admitted.
+pub fn try_ticket<E: Entry>(
+    entry: &E,
+    account: &Account,
+    code: &Secret,
+    now: u64,
+) -> Result<Tried, StoreError> {
+    if entry.is_enrolled() {
+        return Ok(Tried::NoReset);
+    }
+    let Some(mut reset) = entry.reset()? else { return Ok(Tried::NoReset) };
+    reset.settle(now);
+    if let Err(why) = standing(&reset, account, now) {
+        return Ok(Tried::Refused(why));
+    }
+    let user = account.user.clone();
+    let Some(ticket) = reset.ticket_mut() else { return Ok(Tried::Refused(NotTaken::None)) };
+    ticket.charge();
+    entry.keep_reset(&reset)?;
+    let Some(ticket) = reset.ticket_mut() else { return Ok(Tried::Refused(NotTaken::None)) };
+    if !ticket.is(&user, code) {
+        return Ok(Tried::Refused(NotTaken::Wrong));
+    }
+    ticket.refund();
+    let ticket = ticket.id();
+    entry.keep_reset(&reset)?;
+    Ok(Tried::Admitted(Admitted { ticket }))
+}
+
+/// Whether whoever is `entitled` may be enrolled at this entry, where nobody is. Looked at in the hold in which the
+/// enrolment is put in place, which uses the ticket up.
+///
+/// # Errors
+/// [`NotAdmitted`]; then nobody may be enrolled.
+pub fn admit<E: Entry>(
+    entry: &E,
+    account: &Account,
+    entitled: &Entitled,
+    now: u64,
+) -> Result<(), NotAdmitted> {
+    let is_free = entry.is_enrolled() || matches!(entitled, Entitled::ByAnOperator);
+    if is_free {
+        return Ok(());
+    }
+    match (entry.reset()?, entitled) {
+        (None, Entitled::ByThemselves) => Ok(()),
+        // It was used, or taken back, meanwhile.
+        (None, Entitled::ByTicket(_)) => Err(NotTaken::None.into()),
+        (Some(reset), Entitled::ByTicket(admitted)) => {
+            standing(&reset, account, now)?;
+            let is_the_same = reset.ticket().is_some_and(|ticket| ticket.id() == admitted.ticket);
+            if is_the_same { Ok(()) } else { Err(NotTaken::None.into()) }
+        }
+        (Some(_), Entitled::ByThemselves | Entitled::ByAnOperator) => Err(NotTaken::Missing.into()),
+        (None, Entitled::ByAnOperator) => Ok(()),
+    }
+}
+
+/// Why nobody is enrolled here now.
+#[derive(Debug, thiserror::Error)]
+pub enum NotAdmitted {
+    /// The store has no answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A ticket is asked for.
+    #[error(transparent)]
+    Ticket(#[from] NotTaken),
+}
+
+fn standing(reset: &Reset, account: &Account, now: u64) -> Result<(), NotTaken> {
+    // An account that was deleted and made again under the same name inherits nothing.
+    if reset.account() != account {
+        return Err(NotTaken::None);
+    }
+    match reset.ticket().map(|ticket| ticket.standing(now)) {
+        None => Err(NotTaken::None),
+        Some(Standing::Expired) => Err(NotTaken::Expired),
+        Some(Standing::Dead) => Err(NotTaken::Dead),
+        Some(Standing::Open(_)) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+#[path = "readmission_tests.rs"]
+mod tests;

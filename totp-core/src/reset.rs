@@ -1,0 +1,412 @@
+//! One rule: may an enrolment be reset whose owner lost everything. Never by one person alone, never at once.
+//!
+//! An operator requests it, others approve it, and nothing happens before a cool-down is over in which its owner can object.
+//! The cool-down counts from the last approval that was needed: counted from the request, an approval at its end would
+//! leave no time after the moment from which the reset is a threat. What a reset takes is what its request was made under, or
+//! what the config says now, whichever is stricter: a config that is loosened for a moment loosens no reset on its way.
+//!
+//! A clock that is set back never shortens a cool-down: stamps from the future are brought back to now, as those of wrong
+//! codes are ([`crate::limit`]), so that it starts anew. The same lets a request live longer, by its own length at most.
+
+mod format;
+mod refused;
+
+pub use refused::Refused;
+
+use crate::id::Id;
+use crate::login::Account;
+use crate::secret::{Entropy, NoEntropy, Secret};
+use crate::store::InPlace;
+use crate::ticket::{Standing, Ticket};
+use crate::time::Seconds;
+use serde::Serialize;
+
+/// The most approvals that the config can ask for.
+pub const MOST_APPROVALS: u32 = 3;
+/// Longest grounds, in characters.
+const LONGEST_GROUNDS: usize = 200;
+
+/// What the config asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// How long nothing happens after the last approval that was needed, or after the request if none is.
+    pub cooldown: Seconds,
+    /// How many operators beside the one who requests it have to approve, 0 to [`MOST_APPROVALS`].
+    pub approvals: u32,
+    /// How long after the request it can be completed.
+    pub expires: Seconds,
+    /// How long the ticket is good that it leaves.
+    pub ticket_for: Seconds,
+}
+
+impl Terms {
+    /// Of a machine whose config says nothing of it.
+    pub const DEFAULT: Self =
+        Self { cooldown: Seconds(3600), approvals: 1, expires: Seconds(86400), ticket_for: Seconds(86400) };
+}
+
+/// Who asks, as the system knows the person behind root. Uid 0 is nobody in person: a root shell, a script.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Person {
+    /// The uid; persons are told apart by it.
+    pub uid: u32,
+    /// The account's name, for people.
+    pub name: String,
+}
+
+/// Why a reset is asked for, in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Grounds(String);
+
+impl Grounds {
+    /// Parses what was given: something, short enough, and in one line.
+    ///
+    /// # Errors
+    /// [`NoGrounds`] says what it has to be.
+    pub fn parse(text: &str) -> Result<Self, NoGrounds> {
+        let text = text.trim();
+        let is_fit = !text.is_empty()
+            && text.chars().count() <= LONGEST_GROUNDS
+            && !text.chars().any(char::is_control);
+        if is_fit { Ok(Self(text.to_owned())) } else { Err(NoGrounds) }
+    }
+
+    /// As they were given.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Grounds that nobody could read later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a reason has one to {LONGEST_GROUNDS} characters in one line, and none of them is a control character"
+)]
+pub struct NoGrounds;
+
+/// A step of a reset that somebody took.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// By whom.
+    pub by: Person,
+    /// When, seconds since 1970.
+    pub at: u64,
+}
+
+/// A reset on its way, from its request to the use of its ticket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reset {
+    account: Account,
+    /// What it withdraws, and nothing else.
+    of: InPlace,
+    terms: Terms,
+    request: Step,
+    grounds: Grounds,
+    approvals: Vec<Step>,
+    ticket: Option<Ticket>,
+}
+
+/// How far a reset has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// So many approvals are missing.
+    Unapproved(usize),
+    /// It has to wait for this time.
+    Cooling(Seconds),
+    /// It can be completed.
+    Ready,
+    /// It was not completed in time.
+    Expired,
+    /// The enrolment, or the account, is another one than it was requested for.
+    Void,
+    /// The enrolment is withdrawn, and this is how the ticket stands.
+    Withdrawn(Standing),
+}
+
+impl Reset {
+    /// Requests the reset of what is `in_place` for `account`, in the place of `before`, if that leads nowhere any more.
+    ///
+    /// # Errors
+    /// [`Refused`] for the owner of the account, and while another reset is on its way.
+    pub fn request(
+        account: &Account,
+        in_place: InPlace,
+        before: Option<&Self>,
+        (by, grounds): (Person, Grounds),
+        terms: Terms,
+        now: u64,
+    ) -> Result<Self, Refused> {
+        if is_owner(account, &by) {
+            return Err(Refused::Own);
+        }
+        match before.map(|before| before.stage(account, in_place, &terms, now)) {
+            Some(Stage::Unapproved(_) | Stage::Cooling(_) | Stage::Ready) => return Err(Refused::Requested),
+            None | Some(Stage::Expired | Stage::Void | Stage::Withdrawn(_)) => {}
+        }
+        let request = Step { by, at: now };
+        let (account, approvals) = (account.clone(), Vec::new());
+        Ok(Self { account, of: in_place, terms, request, grounds, approvals, ticket: None })
+    }
+
+    /// How far it has come, over what is `in_place` for `account` at `now`.
+    #[must_use]
+    pub fn stage(&self, account: &Account, in_place: InPlace, terms: &Terms, now: u64) -> Stage {
+        let is_theirs = self.account.user == account.user && self.account.uid == account.uid;
+        match &self.ticket {
+            Some(ticket) if is_theirs && in_place == InPlace::Nothing => {
+                return Stage::Withdrawn(ticket.standing(now));
+            }
+            Some(_) | None => {}
+        }
+        if !is_theirs || in_place != self.of {
+            return Stage::Void;
+        }
+        match self.admissible(terms, now) {
+            Ok(()) => Stage::Ready,
+            Err(Wait::Expired) => Stage::Expired,
+            Err(Wait::Unapproved(missing)) => Stage::Unapproved(missing),
+            Err(Wait::Cooling(wait)) => Stage::Cooling(wait),
+        }
+    }
+
+    /// Takes an approval.
+    ///
+    /// # Errors
+    /// [`Refused`]; it is then as it was.
+    pub fn approve(
+        &mut self,
+        account: &Account,
+        in_place: InPlace,
+        by: Person,
+        terms: &Terms,
+        now: u64,
+    ) -> Result<(), Refused> {
+        // Who may comes before whether there is anything to approve: these are the lines that an auditor looks for.
+        if is_owner(account, &by) || is_owner(&self.account, &by) {
+            return Err(Refused::Own);
+        }
+        if by.uid == self.request.by.uid {
+            return Err(Refused::SamePerson);
+        }
+        if by.uid == 0 {
+            return Err(Refused::NobodyInPerson);
+        }
+        if self.approvals.iter().any(|step| step.by.uid == by.uid) {
+            return Err(Refused::ApprovedBefore);
+        }
+        let missing = match self.stage(account, in_place, terms, now) {
+            Stage::Unapproved(missing) => missing,
+            Stage::Cooling(_) | Stage::Ready => return Err(Refused::Enough),
+            Stage::Expired => return Err(Refused::Expired),
+            Stage::Void => return Err(Refused::Void),
+            Stage::Withdrawn(_) => return Err(Refused::Withdrawn),
+        };
+        let strict = self.strictest(terms);
+        if missing == 1 && now.saturating_add(strict.cooldown.0) >= self.expires_at(terms) {
+            return Err(Refused::TooLate);
+        }
+        self.approvals.push(Step { by, at: now });
+        Ok(())
+    }
+
+    /// Lets its enrolment be withdrawn, and makes the ticket, in the place of one that was made before: a completion that was
+    /// killed can be given again, also when it had come as far as withdrawing.
+    ///
+    /// # Errors
+    /// [`Incomplete`]; it is then as it was.
+    pub fn complete(
+        &mut self,
+        account: &Account,
+        in_place: InPlace,
+        by: &Person,
+        terms: &Terms,
+        (now, entropy): (u64, &mut dyn Entropy),
+    ) -> Result<Secret, Incomplete> {
+        if is_owner(account, by) {
+            return Err(Refused::Own.into());
+        }
+        match self.stage(account, in_place, terms, now) {
+            Stage::Void => return Err(Refused::Void.into()),
+            Stage::Withdrawn(_)
+            | Stage::Unapproved(_)
+            | Stage::Cooling(_)
+            | Stage::Ready
+            | Stage::Expired => self.admissible(terms, now).map_err(Refused::from)?,
+        }
+        let (ticket, code) = Ticket::new(&self.account.user, terms.ticket_for, now, entropy)?;
+        self.ticket = Some(ticket);
+        Ok(code)
+    }
+
+    /// Brings stamps from the future back to `now`. Returns whether there were any; they must then be recorded, or they would
+    /// be brought back anew each time and never pass.
+    pub fn settle(&mut self, now: u64) -> bool {
+        let steps = self.approvals.iter_mut().chain([&mut self.request]);
+        let ticket = self.ticket.as_mut().map(|ticket| &mut ticket.at);
+        let mut settled = false;
+        for at in steps.map(|step| &mut step.at).chain(ticket) {
+            settled |= *at > now;
+            *at = (*at).min(now);
+        }
+        settled
+    }
+
+    fn admissible(&self, terms: &Terms, now: u64) -> Result<(), Wait> {
+        if self.age(now) >= self.lasts(terms).0 {
+            return Err(Wait::Expired);
+        }
+        let Terms { approvals: needed, cooldown, .. } = self.strictest(terms);
+        let needed = needed as usize;
+        let missing = needed.saturating_sub(self.approvals.len());
+        if missing > 0 {
+            return Err(Wait::Unapproved(missing));
+        }
+        // Of several the last, whatever their order in the document.
+        let last = self.approvals.iter().map(|step| step.at).chain([self.request.at]).max();
+        let waited = now.saturating_sub(last.unwrap_or(now));
+        match cooldown.0.checked_sub(waited) {
+            None | Some(0) => Ok(()),
+            Some(left) => Err(Wait::Cooling(Seconds(left))),
+        }
+    }
+
+    fn strictest(&self, terms: &Terms) -> Terms {
+        Terms {
+            cooldown: self.terms.cooldown.max(terms.cooldown),
+            approvals: self.terms.approvals.max(terms.approvals),
+            expires: self.lasts(terms),
+            ticket_for: terms.ticket_for,
+        }
+    }
+
+    fn lasts(&self, terms: &Terms) -> Seconds {
+        self.terms.expires.min(terms.expires)
+    }
+
+    fn age(&self, now: u64) -> u64 {
+        now.saturating_sub(self.request.at)
+    }
+
+    /// When it expires, seconds since 1970.
+    #[must_use]
+    pub fn expires_at(&self, terms: &Terms) -> u64 {
+        self.request.at.saturating_add(self.lasts(terms).0)
+    }
+
+    /// When its cool-down is over, seconds since 1970; `None` while approvals are missing.
+    #[must_use]
+    pub fn ready_at(&self, terms: &Terms) -> Option<u64> {
+        let Terms { approvals, cooldown, .. } = self.strictest(terms);
+        let last = self.approvals.iter().map(|step| step.at).chain([self.request.at]).max()?;
+        (self.approvals.len() >= approvals as usize).then(|| last.saturating_add(cooldown.0))
+    }
+
+    /// How many approvals it needs.
+    #[must_use]
+    pub fn approvals_needed(&self, terms: &Terms) -> u32 {
+        self.strictest(terms).approvals
+    }
+
+    /// Whose enrolment.
+    #[must_use]
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// Who requested it, and when.
+    #[must_use]
+    pub fn requested(&self) -> &Step {
+        &self.request
+    }
+
+    /// Why.
+    #[must_use]
+    pub fn grounds(&self) -> &Grounds {
+        &self.grounds
+    }
+
+    /// Who approved it, and when.
+    #[must_use]
+    pub fn approvals(&self) -> &[Step] {
+        &self.approvals
+    }
+
+    /// The ticket, once it is completed.
+    #[must_use]
+    pub fn ticket(&self) -> Option<&Ticket> {
+        self.ticket.as_ref()
+    }
+
+    /// The ticket, to be tried.
+    pub fn ticket_mut(&mut self) -> Option<&mut Ticket> {
+        self.ticket.as_mut()
+    }
+
+    /// What the ledger keeps of it, for the owner to be told.
+    #[must_use]
+    pub fn notice(&self, terms: &Terms) -> Notice {
+        Notice { at: self.request.at, until: self.expires_at(terms), by: self.request.by.uid }
+    }
+
+    /// The enrolment that it withdraws, if that could be read.
+    #[must_use]
+    pub fn of(&self) -> Option<Id> {
+        match self.of {
+            InPlace::Enrolment(id) => Some(id),
+            InPlace::Nothing | InPlace::Unreadable => None,
+        }
+    }
+}
+
+/// That a reset was requested, as the ledger keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Notice {
+    /// When, seconds since 1970; not zero.
+    pub at: u64,
+    /// When the request expires, seconds since 1970.
+    pub until: u64,
+    /// By whom: the uid.
+    pub by: u32,
+}
+
+/// What keeps a reset from being completed that is about the enrolment in place.
+enum Wait {
+    Expired,
+    Unapproved(usize),
+    Cooling(Seconds),
+}
+
+impl From<Wait> for Refused {
+    fn from(wait: Wait) -> Self {
+        match wait {
+            Wait::Expired => Self::Expired,
+            Wait::Unapproved(missing) => Self::Unapproved(missing),
+            Wait::Cooling(wait) => Self::Cooling(wait),
+        }
+    }
+}
+
+/// Why a reset was not completed.
+#[derive(Debug, thiserror::Error)]
+pub enum Incomplete {
+    /// It may not be.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// No ticket could be made.
+    #[error(transparent)]
+    NoEntropy(#[from] NoEntropy),
+}
+
+/// By uid; of an account that is bound by its name alone, by name.
+fn is_owner(account: &Account, by: &Person) -> bool {
+    match account.uid {
+        Some(uid) => uid == by.uid,
+        None => account.user.as_str() == by.name,
+    }
+}
+
+#[cfg(test)]
+#[path = "reset_tests.rs"]
+mod tests;
