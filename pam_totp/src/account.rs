@@ -34,6 +34,12 @@ pub(crate) fn canonical(name: &str) -> Result<Who, NoDatabase> {
         .map_or_else(|_| Who::Impossible(canonical.to_owned()), |user| Who::Account(Account { user, uid })))
 }
 
+/// What a uid is called; the uid itself where it has no name, or nobody can tell.
+pub(crate) fn name_of(uid: u32) -> String {
+    let found = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid)).ok().flatten();
+    found.map_or_else(|| format!("uid {uid}"), |account| account.name)
+}
+
 impl Who {
     /// The name for the log.
     pub(crate) fn name(&self) -> &str {

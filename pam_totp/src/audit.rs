@@ -12,6 +12,7 @@ use totp_core::draft::NotConfirmed;
 use totp_core::event::{Event, Name, Severity};
 use totp_core::login::{Method, Reason, Refusal};
 use totp_core::policy::Waived;
+use totp_core::readmission::NotTaken;
 use totp_core::time::Seconds;
 
 /// How long a full socket may hold up a login.
@@ -56,6 +57,15 @@ impl<'a> Audit<'a> {
             .maybe("key", key.map(|key| &key.fingerprint));
         self.write(&event);
         event
+    }
+
+    /// A ticket has enrolled its owner, or was not taken.
+    pub(crate) fn ticket(&mut self, user: &str, taken: Result<(), NotTaken>) {
+        let event = match taken {
+            Ok(()) => Event::new(Name::TicketUsed).field("user", user),
+            Err(why) => Event::new(Name::TicketRefused).field("user", user).field("reason", why.as_str()),
+        };
+        self.write(&event.maybe("rhost", self.request.rhost.as_deref()));
     }
 
     /// Something is broken that refuses nobody by itself.
@@ -135,6 +145,7 @@ fn unfinished(event: Event, why: Unfinished) -> Event {
         Unfinished::Late => ("late", None),
         Unfinished::Conversation => ("conversation", None),
         Unfinished::Meanwhile => ("changed_meanwhile", None),
+        Unfinished::NotAdmitted(_) => ("ticket", None),
         Unfinished::KeysRotated => ("keys_rotated", None),
         Unfinished::NotConfirmed(NotConfirmed::Malformed { .. }) => ("malformed", None),
         Unfinished::NotConfirmed(NotConfirmed::Wrong) => ("wrong", None),

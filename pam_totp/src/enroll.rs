@@ -20,12 +20,14 @@ use pam::module::PamHandle;
 use pam::secret::SecretBytes;
 use std::time::{Duration, Instant};
 use totp_card::{Card, Drawing, Issuer};
+use totp_core::code::Answer;
 use totp_core::created::Created;
 use totp_core::credential::Label;
 use totp_core::draft::{Confirmed, Draft, NotConfirmed};
 use totp_core::enrolment::{Desk, Enrolled, EnrolmentError, Prepared, prepare};
 use totp_core::login::{Account, Reason};
 use totp_core::policy::{Decision, Unenrolled};
+use totp_core::readmission::{self, Entitled, NotAdmitted, NotTaken, Tried};
 use totp_core::secret::{Entropy, NoEntropy, Secret};
 use totp_core::store::files::Files;
 use totp_core::totp::Parameters;
@@ -50,8 +52,24 @@ pub(crate) enum Unfinished {
     Conversation,
     /// Somebody else enrolled the account, or it may no longer be enrolled here.
     Meanwhile,
+    /// A reset waits for its ticket, which was not shown or is no longer good.
+    NotAdmitted(NotTaken),
     /// The keys were rotated, and the one that sealed the enrolment may be gone soon.
     KeysRotated,
+}
+
+/// Somebody who is to be enrolled.
+pub(crate) struct Newcomer<'a> {
+    /// What the policy said before, for whoever may put it off.
+    excuse: Option<&'a Unenrolled>,
+    entitled: Entitled,
+}
+
+impl<'a> Newcomer<'a> {
+    /// Whom the policy lets enrol themselves.
+    pub(crate) fn unasked(excuse: Option<&'a Unenrolled>) -> Self {
+        Self { excuse, entitled: Entitled::ByThemselves }
+    }
 }
 
 /// What ends an enrolment early.
@@ -80,14 +98,55 @@ impl Login<'_> {
         pamh: &PamHandle,
         store: &Files,
         account: &Account,
-        excuse: Option<&Unenrolled>,
+        newcomer: Newcomer<'_>,
     ) -> Result<Outcome, Broken> {
-        match self.enrolled(pamh, store, account, excuse) {
-            Ok(enrolled) => Ok(Outcome::Enrolled(enrolled)),
+        let by_ticket = matches!(newcomer.entitled, Entitled::ByTicket(_));
+        match self.enrolled(pamh, store, account, &newcomer) {
+            Ok(enrolled) => {
+                if by_ticket {
+                    self.audit.ticket(account.user.as_str(), Ok(()));
+                }
+                Ok(Outcome::Enrolled(enrolled))
+            }
+            Err(Stop::Unfinished(why)) if by_ticket => Ok(Outcome::Unfinished(why)),
             Err(Stop::Unfinished(Unfinished::Cancelled)) => self.cancelled(store, account),
             Err(Stop::Unfinished(why)) => Ok(Outcome::Unfinished(why)),
             Err(Stop::Busy) => Ok(Outcome::Refused(Reason::Busy.into())),
             Err(Stop::Broken(broken)) => Err(broken),
+        }
+    }
+
+    /// Enrols somebody whose answer was the ticket of a reset, whatever `enroll_at_login` says: that is what it was made for.
+    /// Whoever types it has passed a first factor; without one a ticket that was overheard would be all there is. `None`: it
+    /// was not, and the refusal stands.
+    pub(crate) fn by_ticket(
+        &mut self,
+        pamh: &PamHandle,
+        store: &Files,
+        account: &Account,
+        typed: &[u8],
+    ) -> Result<Option<Outcome>, Broken> {
+        let Some(Answer::Recovery(code)) = Answer::recognise(typed) else { return Ok(None) };
+        if !self.is_introduced() || self.is_silent || store.reset(&account.user)?.is_none() {
+            return Ok(None);
+        }
+        let Some(entry) = store.entry(&account.user, PATIENCE)? else {
+            return Ok(Some(Outcome::Refused(Reason::Busy.into())));
+        };
+        let tried = readmission::try_ticket(&entry, account, &code, clock::now()?.realtime)?;
+        drop(entry);
+        // It was raised for the judging; nobody is asked anything while it is up.
+        self.lower_shield()?;
+        match tried {
+            Tried::NoReset => Ok(None),
+            Tried::Refused(why) => {
+                self.audit.ticket(account.user.as_str(), Err(why));
+                Ok(Some(Outcome::Unfinished(Unfinished::NotAdmitted(why))))
+            }
+            Tried::Admitted(admitted) => {
+                let entitled = Entitled::ByTicket(admitted);
+                self.enroll(pamh, store, account, Newcomer { excuse: None, entitled }).map(Some)
+            }
         }
     }
 
@@ -109,7 +168,7 @@ impl Login<'_> {
         pamh: &PamHandle,
         store: &Files,
         account: &Account,
-        excuse: Option<&Unenrolled>,
+        newcomer: &Newcomer<'_>,
     ) -> Result<Enrolled, Stop> {
         // Before a person scans anything: what could fail afterwards and can be known now.
         drop(self.keyring()?);
@@ -118,7 +177,7 @@ impl Login<'_> {
         let label = Label::parse(LABEL).map_err(EnrolmentError::from)?;
         let draft =
             Draft::generate(label, Parameters::EVERY_APP, &mut Kernel).map_err(EnrolmentError::from)?;
-        let confirmed = self.confirmed(pamh, draft, account, excuse)?;
+        let confirmed = self.confirmed(pamh, draft, account, newcomer.excuse)?;
         let prepared = self.prepared(account, confirmed)?;
         self.saved(pamh, &prepared)?;
         self.debug("committing");
@@ -129,7 +188,16 @@ impl Login<'_> {
             return Err(Unfinished::KeysRotated.into());
         }
         let entry = store.entry(&account.user, PATIENCE)?.ok_or(Stop::Busy)?;
-        match prepared.commit_at_login(entry, clock::now()?) {
+        let now = clock::now()?;
+        match readmission::admit(&entry, account, &newcomer.entitled, now.realtime) {
+            Ok(()) => {}
+            Err(NotAdmitted::Store(error)) => return Err(error.into()),
+            Err(NotAdmitted::Ticket(why)) => {
+                self.audit.ticket(account.user.as_str(), Err(why));
+                return Err(Unfinished::NotAdmitted(why).into());
+            }
+        }
+        match prepared.commit_at_login(entry, now) {
             Ok(enrolled) => Ok(enrolled),
             Err(EnrolmentError::AlreadyEnrolled) => Err(Unfinished::Meanwhile.into()),
             Err(error) => Err(error.into()),

@@ -36,6 +36,7 @@ impl Login<'_> {
             introduced: self.is_introduced(),
             may_converse: !self.is_silent && self.arguments.first_pass != FirstPass::Use,
             enrolled: None,
+            reset: false,
             since_code: None,
             remembered: false,
             now: now.realtime,
@@ -53,7 +54,7 @@ impl Login<'_> {
     }
 
     fn looked_up(
-        &self,
+        &mut self,
         store: &Files,
         account: &Account,
         facts: &mut Facts,
@@ -63,12 +64,15 @@ impl Login<'_> {
             Hold::Held(held) => held,
             Hold::NotEnrolled => {
                 facts.enrolled = Some(false);
+                facts.reset = store.reset(&account.user)?.is_some();
+                self.waits_for_ticket = facts.reset;
                 return Ok(Required::Decided(self.policy.decide(facts)));
             }
             // Nothing is known of the enrolment then, and the code is asked for.
             Hold::Busy => return Ok(Required::Decided(self.policy.decide(facts))),
         };
         facts.enrolled = Some(true);
+        self.notice = held.ledger().notice();
         let now = clock::now()?;
         facts.since_code = ancestors.and_then(|ancestors| self.since_code(&held, account, ancestors, now));
         let recognised = self.recognise(&held, account, now)?;

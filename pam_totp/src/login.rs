@@ -4,13 +4,17 @@ use crate::account::{self, Who};
 use crate::arguments::{Arguments, FirstPass};
 use crate::audit::Audit;
 use crate::clock;
+use crate::enroll::Newcomer;
 use crate::facts::Required;
 use crate::ffi::libpam;
 use crate::first_pass::{self, Parted};
 use crate::outcome::{Broken, Outcome};
 use crate::request::Request;
 use crate::shield::Shield;
-use pam::constants::{PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_SILENT, PamFlag, PamMessageStyle};
+use crate::words;
+use pam::constants::{
+    PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_SILENT, PAM_TEXT_INFO, PamFlag, PamMessageStyle,
+};
 use pam::conv::Conv;
 use pam::module::PamHandle;
 use pam::secret::SecretBytes;
@@ -23,6 +27,7 @@ use totp_core::config::{Config, DEFAULT_FILE};
 use totp_core::keyring::Keyring;
 use totp_core::login::{Account, Reason, Rules, Trouble, Verdict, judge};
 use totp_core::policy::{Decision, Policy};
+use totp_core::reset::Notice;
 use totp_core::secret::wipe_stack;
 use totp_core::store::files::Files;
 use totp_core::store::guard::{Guard, read_document};
@@ -60,6 +65,8 @@ fn attempt(pamh: &mut PamHandle, words: &[&CStr], flags: PamFlag) -> Outcome {
         arguments,
         config,
         who: None,
+        notice: None,
+        waits_for_ticket: false,
         shield: None,
     };
     // The border would refuse as well, but nobody would hear of it.
@@ -113,6 +120,10 @@ pub(crate) struct Login<'r> {
     pub(crate) audit: Audit<'r>,
     /// Who asks, as soon as that is known.
     pub(crate) who: Option<Who>,
+    /// That somebody asked to reset the enrolment, as far as the ledger was looked at before anybody was asked.
+    pub(crate) notice: Option<Notice>,
+    /// Whether a reset is known to wait for its ticket.
+    pub(crate) waits_for_ticket: bool,
     /// Raised when the ledger is held.
     shield: Option<Shield>,
 }
@@ -136,7 +147,7 @@ impl Login<'_> {
                     return Ok(Outcome::NotEnrolled(unenrolled));
                 }
                 Required::Decided(Decision::Enroll(excuse)) => {
-                    return self.enroll(pamh, &store, account, excuse.as_ref());
+                    return self.enroll(pamh, &store, account, Newcomer::unasked(excuse.as_ref()));
                 }
                 // From here on a stranger sees what everybody sees: one prompt, and one answer.
                 Required::Decided(Decision::Ask | Decision::Recognised) => {}
@@ -144,6 +155,9 @@ impl Login<'_> {
         }
         if let Some(outcome) = self.try_first_pass(pamh, &store, &who)? {
             return Ok(outcome);
+        }
+        if self.waits_for_ticket && self.is_introduced() {
+            self.say(pamh, PAM_TEXT_INFO, words::TICKET);
         }
         let asked = Instant::now();
         let style = if self.arguments.echo { PAM_PROMPT_ECHO_ON } else { PAM_PROMPT_ECHO_OFF };
@@ -154,7 +168,14 @@ impl Login<'_> {
         if asked.elapsed() > Duration::from_secs(self.config.answer_within.0) {
             return Ok(refused(Reason::Late));
         }
-        self.answered(pamh, &store, &who, typed.as_bytes())
+        let outcome = self.answered(pamh, &store, &who, typed.as_bytes())?;
+        match (&outcome, &who) {
+            (Outcome::Refused(refusal), Who::Account(account)) if refusal.reason == Reason::NotEnrolled => {
+                let by_ticket = self.by_ticket(pamh, &store, account, typed.as_bytes())?;
+                Ok(by_ticket.unwrap_or(outcome))
+            }
+            _ => Ok(outcome),
+        }
     }
 
     /// Tries what a module before this one was given. `None`: the person is to be asked.
@@ -256,7 +277,7 @@ impl Login<'_> {
         }
     }
 
-    fn lower_shield(&mut self) -> Result<(), Broken> {
+    pub(crate) fn lower_shield(&mut self) -> Result<(), Broken> {
         self.shield.take().map_or(Ok(()), Shield::lower).map_err(Broken::from)
     }
 

@@ -131,6 +131,7 @@ impl From<Outcome> for PamResultCode {
                 | Unfinished::NotConfirmed(_)
                 | Unfinished::Late
                 | Unfinished::Meanwhile
+                | Unfinished::NotAdmitted(_)
                 | Unfinished::KeysRotated => Self::PAM_AUTH_ERR,
                 Unfinished::Conversation => Self::PAM_CONV_ERR,
             },
@@ -155,6 +156,7 @@ impl From<Outcome> for PamResultCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use totp_core::readmission::NotTaken;
 
     fn code(outcome: Outcome) -> PamResultCode {
         outcome.into()
@@ -172,6 +174,7 @@ mod tests {
             Outcome::Misplaced { facility: "account" },
             Outcome::Unfinished(Unfinished::Cancelled),
             Outcome::Unfinished(Unfinished::Meanwhile),
+            Outcome::Unfinished(Unfinished::NotAdmitted(NotTaken::Missing)),
             Outcome::Unfinished(Unfinished::KeysRotated),
             Outcome::Unfinished(Unfinished::Conversation),
         ];

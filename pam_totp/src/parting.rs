@@ -1,6 +1,6 @@
 //! What follows a decision that stands: the stamp of an accepted code, a word to the person, a device to remember.
 
-use crate::account::Who;
+use crate::account::{self, Who};
 use crate::clock;
 use crate::login::{Login, PATIENCE, ask};
 use crate::outcome::Outcome;
@@ -14,6 +14,7 @@ use totp_core::device::{DeviceId, Mode};
 use totp_core::id::Id;
 use totp_core::login::{Account, Method, Verified};
 use totp_core::remembered;
+use totp_core::reset::Notice;
 use totp_core::stamp::Stamp;
 use totp_core::store::files::Files;
 use totp_core::store::stamps::Stamps;
@@ -22,6 +23,20 @@ use totp_core::store::{Hold, Store};
 impl Login<'_> {
     /// Says and keeps what follows from the outcome. Nothing here changes it.
     pub(crate) fn part(&mut self, pamh: &PamHandle, outcome: &Outcome) {
+        let stands = match outcome {
+            Outcome::Accepted(verified) => verified.since_last().reset,
+            Outcome::Waived(_) => self.notice,
+            Outcome::Enrolled(_)
+            | Outcome::Unfinished(_)
+            | Outcome::NotEnrolled(_)
+            | Outcome::Refused(_)
+            | Outcome::PassedOver(_)
+            | Outcome::Broken(_)
+            | Outcome::Misplaced { .. } => None,
+        };
+        if let Some(notice) = stands {
+            self.warn(pamh, notice);
+        }
         match outcome {
             Outcome::Accepted(verified) => self.welcome(pamh, verified),
             Outcome::Enrolled(enrolled) => {
@@ -48,6 +63,20 @@ impl Login<'_> {
             | Outcome::PassedOver(_)
             | Outcome::Broken(_)
             | Outcome::Misplaced { .. } => {}
+        }
+    }
+
+    /// Tells the owner of the enrolment that somebody asked to reset it, as long as that stands.
+    fn warn(&self, pamh: &PamHandle, notice: Notice) {
+        // A code that came with a password is judged before it: nobody knows yet whose it was.
+        if self.arguments.forward_pass && !self.is_introduced() {
+            return;
+        }
+        if let Ok(now) = clock::now()
+            && notice.until > now.realtime
+        {
+            let by = account::name_of(notice.by);
+            self.say(pamh, PAM_TEXT_INFO, &words::reset_requested(&by, notice.at, now.realtime));
         }
     }
 
@@ -128,7 +157,7 @@ impl Login<'_> {
     }
 
     /// One line to the person, unless nothing is to be said. What the application makes of it changes nothing.
-    fn say(&self, pamh: &PamHandle, style: PamMessageStyle, text: &str) {
+    pub(crate) fn say(&self, pamh: &PamHandle, style: PamMessageStyle, text: &str) {
         if self.is_silent || self.config.quiet {
             return;
         }

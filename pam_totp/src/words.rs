@@ -6,6 +6,7 @@ use totp_core::config::Config;
 use totp_core::device::DeviceId;
 use totp_core::ledger::LoginMethod;
 use totp_core::login::{Method, Reason, Refusal, SinceLast, Verified};
+use totp_core::readmission::NotTaken;
 use totp_core::time::Seconds;
 
 /// Why a login was refused, and what to do. `None` where nothing would help the person that is not for an attacker, too.
@@ -87,6 +88,28 @@ fn since(since: &SinceLast, now: u64) -> Option<String> {
     })
 }
 
+/// What the owner of an enrolment should know that somebody asked to reset.
+pub(crate) fn reset_requested(by: &str, at: u64, now: u64) -> String {
+    // A name comes from a directory that may hold anything.
+    let by: String = by.chars().filter(|char| !char.is_control()).take(64).collect();
+    format!(
+        "WARNING: somebody asked to reset your second factor ({} ago, by {by}). If this was not you: \"sudo totp-enroll reset cancel\".",
+        length(Seconds(now.saturating_sub(at)))
+    )
+}
+
+/// What somebody is told whose second factor was reset, before they are asked.
+pub(crate) const TICKET: &str = "The second factor of this account was reset: type the ticket that you were given, in the place of a code.";
+
+/// Why a ticket was not taken.
+pub(crate) fn not_taken(why: NotTaken) -> &'static str {
+    match why {
+        NotTaken::Wrong => "That is not the ticket.",
+        NotTaken::Expired | NotTaken::Dead => "That ticket is no longer good: ask an operator for another.",
+        NotTaken::None | NotTaken::Missing => "There is no ticket for this account: ask an operator.",
+    }
+}
+
 /// What somebody should know whom the login has enrolled.
 pub(crate) const ENROLLED: &str = "This account has its authenticator now: the next login asks for a code.";
 
@@ -101,6 +124,7 @@ pub(crate) fn unfinished(why: Unfinished) -> Option<&'static str> {
         Unfinished::Meanwhile => Some(
             "This account was changed elsewhere meanwhile; this login enrolled nothing. If that was not you, tell the administrator.",
         ),
+        Unfinished::NotAdmitted(why) => Some(not_taken(why)),
         Unfinished::KeysRotated => Some(
             "The keys of this machine were changed meanwhile, and nothing was enrolled: log in once more, and strike the codes out.",
         ),
@@ -172,7 +196,7 @@ mod tests {
     #[test]
     fn only_news_is_told() {
         let login = |method| Some(LastLogin { at: 1000, method });
-        let said = |login, wrong, device| since(&SinceLast { login, wrong, device }, 8200);
+        let said = |login, wrong, device| since(&SinceLast { login, wrong, device, reset: None }, 8200);
         assert_eq!(said(login(LoginMethod::Totp), 0, false), None);
         assert_eq!(
             said(login(LoginMethod::Totp), 1, true).unwrap(),
@@ -187,6 +211,13 @@ mod tests {
             "This is the first login by a code. Since then: 2 wrong codes."
         );
         assert_eq!(said(None, 0, false), None);
+    }
+
+    #[test]
+    fn a_reset_is_told_with_who_and_when_and_what_to_do() {
+        let said = reset_requested("bob\u{1b}[2J\n", 1000, 8200);
+        assert!(said.contains("(2 hours ago, by bob[2J)") && said.contains("reset cancel"), "{said}");
+        assert!(!said.contains(char::is_control), "{said:?}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::failure::Failure;
 use nix::errno::Errno;
 use nix::unistd::{Uid, User as Passwd, getuid};
 use totp_core::login::Account;
+use totp_core::reset::Person;
 use totp_core::user::User;
 
 /// Who is at the desk.
@@ -11,6 +12,8 @@ pub(crate) struct Operator {
     /// The account's name, or its uid where it has none.
     pub(crate) name: String,
     uid: Uid,
+    /// Whose login the process descends from, by the kernel's word (`pam_loginuid`); `None`: nobody's, or it was not set.
+    login: Option<Uid>,
 }
 
 impl Operator {
@@ -22,9 +25,28 @@ impl Operator {
             (None, _) => getuid(),
             (Some(user), claimed) => behind_sudo(&user, claimed.as_deref())?,
         };
-        let name =
-            Passwd::from_uid(uid).ok().flatten().map_or_else(|| format!("uid {uid}"), |account| account.name);
-        Ok(Self { name, uid })
+        Ok(Self { name: name_of(uid), uid, login: loginuid() })
+    }
+
+    /// The uid that the login behind this process had, for the log.
+    pub(crate) fn login(&self) -> Option<u32> {
+        self.login.map(Uid::as_raw)
+    }
+
+    /// The one person who asks, for what takes two. Where sudo names one account and the login was another's, the same
+    /// person may sit behind both (su), and counts as neither. Behind root without sudo stands whoever logged in.
+    pub(crate) fn person(&self) -> Result<Person, Failure> {
+        match person(self.uid, self.login) {
+            Some(uid) => Ok(Person { uid: uid.as_raw(), name: name_of(uid) }),
+            None => {
+                let login = self.login.map_or_else(String::new, name_of);
+                let problem = format!(
+                    "sudo names {}, and the login is {login}'s: do this from a login of your own, through sudo",
+                    self.name
+                );
+                Err(Failure::not_permitted(problem))
+            }
+        }
     }
 
     /// Whether nobody stands behind root: a root shell, a maintainer script.
@@ -36,6 +58,26 @@ impl Operator {
     pub(crate) fn is(&self, account: &Account) -> bool {
         account.uid == Some(self.uid.as_raw())
     }
+}
+
+/// `None`: two accounts that are not one person.
+fn person(operator: Uid, login: Option<Uid>) -> Option<Uid> {
+    match login {
+        None => Some(operator),
+        Some(login) if operator.is_root() || login == operator => Some(login),
+        Some(_) => None,
+    }
+}
+
+/// The kernel keeps it from the login on, whatever uid the process takes. All ones: never set.
+fn loginuid() -> Option<Uid> {
+    let text = std::fs::read_to_string("/proc/self/loginuid").ok()?;
+    text.trim().parse().ok().filter(|uid| *uid != u32::MAX).map(Uid::from_raw)
+}
+
+/// The account's name, or its uid where it has none.
+pub(crate) fn name_of(uid: Uid) -> String {
+    Passwd::from_uid(uid).ok().flatten().map_or_else(|| format!("uid {uid}"), |account| account.name)
 }
 
 fn behind_sudo(user: &str, claimed: Option<&str>) -> Result<Uid, Failure> {
@@ -88,6 +130,22 @@ mod tests {
     fn the_person_behind_sudo_is_the_operator() {
         assert_eq!(behind_sudo("daemon", Some("1")).ok(), Some(Uid::from_raw(1)));
         assert_eq!(behind_sudo("daemon", None).ok(), Some(Uid::from_raw(1)));
+    }
+
+    #[test]
+    fn one_person_is_behind_sudo_and_the_login_or_none_is() {
+        let uid = Uid::from_raw;
+        for (operator, login, who) in [
+            (1001, None, Some(1001)),
+            (1001, Some(1001), Some(1001)),
+            (1001, Some(1002), None),
+            (1001, Some(0), None),
+            (0, None, Some(0)),
+            (0, Some(0), Some(0)),
+            (0, Some(1002), Some(1002)),
+        ] {
+            assert_eq!(person(uid(operator), login.map(uid)), who.map(uid), "{operator} {login:?}");
+        }
     }
 
     #[test]

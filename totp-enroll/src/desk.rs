@@ -116,7 +116,10 @@ impl Desk {
 
     /// An event about `account`, by whoever asks.
     pub(crate) fn event(&self, name: Name, account: &Account) -> Event {
-        Event::new(name).field("user", &account.user).field("by", &self.operator.name)
+        Event::new(name)
+            .field("user", &account.user)
+            .field("by", &self.operator.name)
+            .maybe("loginuid", self.operator.login())
     }
 
     /// Writes it to the log, and tells its user if that is one of the things that people are told.

@@ -8,12 +8,14 @@ use crate::failure::Failure;
 use crate::recovery_codes;
 use crate::signals::Undisturbed;
 use crate::terminal::Terminal;
+use crate::ticket;
 use totp_card::{Card, Drawing, Issuer};
 use totp_core::credential::Label;
 use totp_core::draft::{Confirmed, Draft};
 use totp_core::enrolment;
 use totp_core::event::Name;
 use totp_core::login::Account;
+use totp_core::readmission::Entitled;
 use totp_core::secret::Secret;
 use totp_core::store::{Held, InPlace};
 use totp_core::totp::Parameters;
@@ -42,6 +44,14 @@ pub(crate) fn run(desk: &Desk, options: &Enroll) -> Result<(), Failure> {
     desk.store.prepare()?;
     let permitted = desk.store.in_place(&account.user)?;
     let way = way(desk, options, &account, &label)?;
+    let entitled = match way {
+        Way::New => ticket::entitled(desk, &terminal, options, &account)?,
+        Way::Add | Way::Replace if options.ticket || options.ticket_file.is_some() => {
+            return Err(Failure::usage("there is no ticket for an account that is enrolled"));
+        }
+        // Whoever may change it has shown that.
+        Way::Add | Way::Replace => Entitled::ByAnOperator,
+    };
     let draft = Draft::generate(label.clone(), parameters, &mut Kernel)
         .map_err(|e| Failure::refused(e.to_string()))?;
     let card = Card::of(&draft, &issuer, &account);
@@ -51,7 +61,10 @@ pub(crate) fn run(desk: &Desk, options: &Enroll) -> Result<(), Failure> {
     let confirmed = confirm(&terminal, draft, &card)?;
     drop(card);
     let _undisturbed = Undisturbed::begin();
-    let codes = place(desk, &account, confirmed, way, permitted)?;
+    let codes = place(desk, &account, confirmed, way, (permitted, &entitled))?;
+    if matches!(entitled, Entitled::ByTicket(_)) {
+        desk.audit(&desk.event(Name::TicketUsed, &account));
+    }
     desk.audit(
         &desk
             .event(Name::Enrolled, &account)
@@ -144,11 +157,12 @@ fn place(
     account: &Account,
     confirmed: Confirmed,
     way: Way,
-    permitted: InPlace,
+    (permitted, entitled): (InPlace, &Entitled),
 ) -> Result<Vec<Secret>, Failure> {
     let count = desk.config.recovery_codes;
     desk.change(|rules| {
         let entry = desk.entry(account)?;
+        ticket::admit(desk, &entry, account, entitled)?;
         let codes = match way {
             Way::New | Way::Replace => {
                 enrolment::enrol(entry, account, &[confirmed], count, permitted, rules)?

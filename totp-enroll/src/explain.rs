@@ -18,7 +18,7 @@ struct Document {
     user: String,
     service: String,
     rules: Vec<Rule>,
-    /// `code`, `exempt`, `fresh`, `security_key`, `remembered_device`, `let_past` or `enroll`.
+    /// `code`, `exempt`, `fresh`, `security_key`, `remembered_device`, `let_past`, `ticket` or `enroll`.
     outcome: &'static str,
     sentence: String,
 }
@@ -83,6 +83,7 @@ fn facts(desk: &Desk, policy: &Policy, account: &Account, asked: &Explain) -> Re
         introduced: asked.key.is_some() || asked.security_key || asked.after_first_factor,
         may_converse: true,
         enrolled: Some(held.is_some()),
+        reset: held.is_none() && desk.store.reset(&account.user)?.is_some(),
         since_code: asked.since_code,
         remembered,
         now: now.realtime,
@@ -91,6 +92,9 @@ fn facts(desk: &Desk, policy: &Policy, account: &Account, asked: &Explain) -> Re
 
 fn outcome(decision: &Decision, facts: &Facts) -> (&'static str, String) {
     match decision {
+        Decision::Ask if facts.reset => {
+            ("ticket", "the ticket is asked for that the reset of the account has left".to_owned())
+        }
         Decision::Ask if facts.enrolled == Some(false) => {
             ("code", "a code is asked for, and none is right: the account is not enrolled".to_owned())
         }

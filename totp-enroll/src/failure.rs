@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use totp_core::enrolment::EnrolmentError;
 use totp_core::login::Trouble;
+use totp_core::readmission::ReadmissionError;
+use totp_core::reset::Refused;
 use totp_core::store::StoreError;
 
 /// What ends a command early.
@@ -104,6 +106,32 @@ impl From<EnrolmentError> for Failure {
             | EnrolmentError::AlreadyEnrolled
             | EnrolmentError::BrokenLedger
             | EnrolmentError::OtherAccount => Self::refused(error.to_string()),
+        }
+    }
+}
+
+impl From<ReadmissionError> for Failure {
+    fn from(error: ReadmissionError) -> Self {
+        match error {
+            ReadmissionError::Store(error) => error.into(),
+            ReadmissionError::Refused(
+                refused @ (Refused::Own
+                | Refused::SamePerson
+                | Refused::ApprovedBefore
+                | Refused::NobodyInPerson),
+            ) => Self::not_permitted(refused.to_string()),
+            ReadmissionError::Refused(
+                Refused::Requested
+                | Refused::Enough
+                | Refused::Unapproved(_)
+                | Refused::Cooling(_)
+                | Refused::Expired
+                | Refused::TooLate
+                | Refused::Void
+                | Refused::Withdrawn,
+            )
+            | ReadmissionError::NoReset
+            | ReadmissionError::NoEntropy(_) => Self::refused(error.to_string()),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! How a user is enrolled, as a document and for people; never a secret.
 
+use crate::account::name_of;
 use crate::clock;
 use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::{self, Format};
+use nix::unistd::Uid;
 use serde::Serialize;
 use totp_core::enrolment::recovery_left;
 use totp_core::limit::Standing;
@@ -25,6 +27,15 @@ pub(crate) struct Report {
     pub(crate) state: &'static str,
     pub(crate) wait_seconds: u64,
     pub(crate) last_login: Option<LastLogin>,
+    /// That somebody asked to reset it; `null`: nobody did, or it has expired.
+    pub(crate) reset: Option<ResetNotice>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct ResetNotice {
+    pub(crate) requested: String,
+    pub(crate) by: String,
+    pub(crate) expires: String,
 }
 
 #[derive(Serialize)]
@@ -50,7 +61,8 @@ impl Report {
     pub(crate) fn of(desk: &Desk, account: &Account) -> Result<Option<Self>, Failure> {
         let Some(held) = desk.hold(account)? else { return Ok(None) };
         let (credential, ledger) = (held.credential(), held.ledger());
-        let (state, wait_seconds) = match desk.config.limit.standing(ledger.tries(), clock::now()?.realtime) {
+        let now = clock::now()?.realtime;
+        let (state, wait_seconds) = match desk.config.limit.standing(ledger.tries(), now) {
             Standing::Open => ("open", 0),
             Standing::Limited(wait) => ("limited", wait.0),
             Standing::Locked(wait) => ("locked", wait.0),
@@ -81,6 +93,11 @@ impl Report {
             last_login: ledger
                 .last_login()
                 .map(|login| LastLogin { at: clock::date(login.at), method: login.method.as_str() }),
+            reset: ledger.notice().filter(|notice| notice.until > now).map(|notice| ResetNotice {
+                requested: clock::date(notice.at),
+                by: name_of(Uid::from_raw(notice.by)),
+                expires: clock::date(notice.until),
+            }),
         }))
     }
 

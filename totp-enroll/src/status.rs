@@ -4,13 +4,26 @@ use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use crate::report::Report;
+use totp_core::login::Account;
 
 pub(crate) fn run(desk: &Desk, user: Option<&str>) -> Result<(), Failure> {
     let account = desk.any_account(user)?;
-    let report = Report::of(desk, &account)?.ok_or_else(|| Failure::not_enrolled(account.user.as_str()))?;
+    let Some(report) = Report::of(desk, &account)? else { return Err(absent(desk, &account)) };
     match desk.format {
         Format::Json => output::document(&report),
         Format::Text => lines(&report, desk.config.warn_below).iter().try_for_each(|line| output::line(line)),
+    }
+}
+
+/// Whoever was reset is not enrolled, and waits for more than that.
+fn absent(desk: &Desk, account: &Account) -> Failure {
+    let absent = Failure::not_enrolled(account.user.as_str());
+    match desk.store.reset(&account.user) {
+        Ok(None) => absent,
+        Ok(Some(_)) | Err(_) => absent.explained(|_| {
+            let user = &account.user;
+            format!("{user} is not enrolled: the enrolment was reset, and waits for its ticket; \"totp-enroll reset list\" says more")
+        }),
     }
 }
 
@@ -41,6 +54,12 @@ fn lines(report: &Report, warn_below: usize) -> Vec<String> {
     lines.push(format!("state: {}, {} wrong codes in a row", report.standing(), report.wrong_in_a_row));
     lines.push(report.last_login.as_ref().map_or("last login: none".to_owned(), |login| {
         format!("last login: {} by {}", login.at, login.method)
+    }));
+    lines.extend(report.reset.as_ref().map(|reset| {
+        format!(
+            "RESET: requested {} by {}; if it was not meant to be: \"totp-enroll reset cancel {}\"",
+            reset.requested, reset.by, report.user
+        )
     }));
     lines
 }

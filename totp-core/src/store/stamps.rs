@@ -1,7 +1,7 @@
 //! The stamps of accepted codes, as files under the runtime directory: gone at reboot, and root's alone.
 
 use super::StoreError;
-use super::guard::{Directory, Guard, Room, make_roots, read_opened};
+use super::guard::{Directory, Guard, Room, make_roots, read_opened, system};
 use crate::stamp::{Process, Stamp};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -53,6 +53,30 @@ impl Stamps {
         let Some(fd) = directory.file(&name, OFlag::O_RDONLY)? else { return Ok(None) };
         let line = read_opened(&fd, &directory.path.join(&name), Guard::Secret)?;
         Ok(Stamp::decode(line.expose()))
+    }
+
+    /// Takes away the stamps of an account, of all its sessions; returns how many there were.
+    ///
+    /// # Errors
+    /// [`StoreError`] where they cannot be found or taken away.
+    pub fn forget(&self, uid: u32) -> Result<usize, StoreError> {
+        let directory = match self.directory() {
+            Err(StoreError::System { source: Errno::ENOENT, .. }) => return Ok(0),
+            found => found?,
+        };
+        let entries =
+            std::fs::read_dir(&directory.path).map_err(|error| system(&directory.path, "list", &error))?;
+        let mut count = 0usize;
+        for entry in entries {
+            let entry = entry.map_err(|error| system(&directory.path, "list", &error))?;
+            let file = entry.file_name();
+            let Some(name) = file.to_str() else { continue };
+            if name.split_once('.').is_some_and(|(owner, _)| owner.parse() == Ok(uid)) {
+                directory.remove(name)?;
+                count = count.saturating_add(1);
+            }
+        }
+        Ok(count)
     }
 
     fn directory(&self) -> Result<Directory, StoreError> {
@@ -127,6 +151,18 @@ mod tests {
         .unwrap();
         assert!(stamps.of(1001, Process { pid: 20, start: 7 }).is_err());
         assert!(stamps.put(&stamp(1001, 20), |_| true).is_err());
+    }
+
+    #[test]
+    fn the_stamps_of_an_account_are_forgotten_and_nobody_elses() {
+        let (_directory, stamps) = stamps();
+        assert_eq!(stamps.forget(1001).unwrap(), 0);
+        for (uid, pid) in [(1001, 20), (1001, 21), (100, 22)] {
+            stamps.put(&stamp(uid, pid), |_| true).unwrap();
+        }
+        assert_eq!(stamps.forget(1001).unwrap(), 2);
+        assert_eq!(stamps.of(1001, Process { pid: 20, start: 7 }).unwrap(), None);
+        assert!(stamps.of(100, Process { pid: 22, start: 7 }).unwrap().is_some());
     }
 
     #[test]

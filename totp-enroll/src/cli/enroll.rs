@@ -1,6 +1,7 @@
 //! `enroll`.
 
 use clap::{Args, ValueEnum};
+use std::path::PathBuf;
 use totp_core::totp::Algorithm;
 
 #[derive(Args)]
@@ -16,6 +17,12 @@ pub(crate) struct Enroll {
     /// As root, do not ask for the account's name
     #[arg(long)]
     pub(crate) yes: bool,
+    /// Ask for the ticket that a reset left for this account
+    #[arg(long, conflicts_with_all = ["add", "replace"])]
+    pub(crate) ticket: bool,
+    /// Take that ticket from a file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["add", "replace", "ticket"])]
+    pub(crate) ticket_file: Option<PathBuf>,
     /// What this authenticator is called in the log
     #[arg(long, value_name = "TEXT", default_value = "phone")]
     pub(crate) label: String,

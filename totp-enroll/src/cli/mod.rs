@@ -7,6 +7,7 @@ mod import;
 mod keys;
 mod notify;
 mod pam_snippet;
+mod reset;
 mod test;
 
 pub(crate) use doctor::Doctor;
@@ -16,6 +17,7 @@ pub(crate) use import::{Import, Source};
 pub(crate) use keys::Keys;
 pub(crate) use notify::Notify;
 pub(crate) use pam_snippet::{First, From, PamSnippet};
+pub(crate) use reset::Reset;
 pub(crate) use test::Test;
 
 use clap::{Parser, Subcommand};
@@ -86,6 +88,9 @@ pub(crate) enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Let somebody back in who lost everything: two operators, a cool-down, a ticket
+    #[command(subcommand)]
+    Reset(Reset),
     /// Say rule by rule what would be asked of a user, and why
     Explain(Explain),
     /// Say what is the matter with a code; it is charged and used up as at a login, and opens nothing

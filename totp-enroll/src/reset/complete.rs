@@ -1,0 +1,141 @@
+//! `reset complete`: withdraw the enrolment, and show the ticket for the next one, once.
+
+use super::{asked, concerned, refused, sessions};
+use crate::clock;
+use crate::desk::{Desk, Kernel};
+use crate::factor::{Consent, authorise};
+use crate::failure::Failure;
+use crate::output::{self, Format};
+use crate::signals::Undisturbed;
+use crate::terminal::Terminal;
+use serde::Serialize;
+use totp_core::event::Name;
+use totp_core::login::Account;
+use totp_core::readmission::{self, Asked, ReadmissionError};
+use totp_core::recovery::grouped;
+use totp_core::reset::{Refused, Reset, Stage};
+use totp_core::secret::Secret;
+use totp_core::store::stamps::Stamps;
+use zeroize::Zeroizing;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    user: &'a str,
+    done: &'static str,
+    ticket: &'a str,
+    ticket_expires: &'a str,
+    /// `null`: they were not to be ended.
+    sessions_ended: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<&'a str>,
+}
+
+pub(super) fn run(desk: &Desk, user: &str, end_sessions: bool, consent: Consent) -> Result<(), Failure> {
+    let account = concerned(desk, Some(user))?;
+    // Where nobody would see the ticket, the enrolment stays.
+    let terminal = match desk.format {
+        Format::Json => None,
+        Format::Text => Some(Terminal::open(desk.format, "--json --yes prints the ticket for a program")?),
+    };
+    let asked_first = asked(desk, &account, "complete")?;
+    foresee(desk, &asked_first).map_err(|error| refused(desk, &account, "complete", error))?;
+    authorise(desk, &account, consent, "withdraws authenticators, recovery codes and remembered devices")?;
+    let _undisturbed = Undisturbed::begin();
+    let entry = desk.entry(&account)?;
+    // Only now, for a person thinks as long as they like.
+    let asked = Asked { now: clock::now()?.realtime, ..asked_first };
+    let done = readmission::complete(entry, &asked, &mut Kernel);
+    let (reset, ticket) = done.map_err(|error| refused(desk, &account, "complete", error))?;
+    audit(desk, &account, &reset);
+    let mut left = forget_stamps(desk, &account);
+    let sessions_ended = end_sessions.then(|| {
+        let ended = sessions::end(&account);
+        left.extend(ended.as_ref().err().cloned());
+        ended.is_ok()
+    });
+    show(&account, &reset, &ticket, sessions_ended, &left, terminal.as_ref()).map_err(unseen)?;
+    match left.as_slice() {
+        [] => Ok(()),
+        problems => {
+            let failure = Failure::refused(format!("the reset is done, but {}", problems.join("; ")));
+            Err(if desk.format == Format::Json { failure.told() } else { failure })
+        }
+    }
+}
+
+/// What would be refused in any case is refused before anybody is asked.
+fn foresee(desk: &Desk, asked: &Asked<'_>) -> Result<(), ReadmissionError> {
+    let Asked { account, by, terms, now } = asked;
+    if account.uid == Some(by.uid) {
+        return Err(Refused::Own.into());
+    }
+    let reset = desk.store.reset(&account.user)?.ok_or(ReadmissionError::NoReset)?;
+    match reset.stage(account, desk.store.in_place(&account.user)?, terms, *now) {
+        Stage::Ready | Stage::Withdrawn(_) => Ok(()),
+        Stage::Unapproved(missing) => Err(Refused::Unapproved(missing).into()),
+        // What the rule says of it may be another wait, where the clock was set back: it has to note that.
+        Stage::Cooling(_) => Ok(()),
+        Stage::Expired => Err(Refused::Expired.into()),
+        Stage::Void => Err(Refused::Void.into()),
+    }
+}
+
+fn audit(desk: &Desk, account: &Account, reset: &Reset) {
+    let approved_by = reset.approvals().iter().map(|step| step.by.name.as_str()).collect::<Vec<_>>();
+    let ticket_expires = reset.ticket().map(|ticket| clock::date(ticket.expires_at()));
+    desk.audit(
+        &desk
+            .event(Name::ResetCompleted, account)
+            .field("reason", reset.grounds().as_str())
+            .field("requested_by", &reset.requested().by.name)
+            .maybe("approved_by", (!approved_by.is_empty()).then(|| approved_by.join(",")))
+            .maybe("ticket_expires", ticket_expires),
+    );
+}
+
+/// They are bound to the enrolment, and open nothing without it; yet nothing is to be left.
+fn forget_stamps(desk: &Desk, account: &Account) -> Vec<String> {
+    let forgotten = account.uid.map_or(Ok(0), |uid| Stamps::new(&desk.config.paths.runtime).forget(uid));
+    forgotten.err().map(|error| error.to_string()).into_iter().collect()
+}
+
+fn show(
+    account: &Account,
+    reset: &Reset,
+    ticket: &Secret,
+    sessions_ended: Option<bool>,
+    left: &[String],
+    terminal: Option<&Terminal>,
+) -> Result<(), Failure> {
+    let user = account.user.as_str();
+    let expires = reset.ticket().map_or_else(String::new, |ticket| clock::date(ticket.expires_at()));
+    let Some(terminal) = terminal else {
+        let ticket = Zeroizing::new(String::from_utf8_lossy(grouped(ticket).expose()).into_owned());
+        let problem = (!left.is_empty()).then(|| left.join("; "));
+        return output::document(&Document {
+            user,
+            done: "reset_completed",
+            ticket: &ticket,
+            ticket_expires: &expires,
+            sessions_ended,
+            problem: problem.as_deref(),
+        });
+    };
+    terminal.say(&format!(
+        "{user}: the enrolment is withdrawn. The ticket for the next one, good until {expires}:"
+    ));
+    terminal.say_secret("  ", &grouped(ticket))?;
+    terminal.say("give it to the person themselves; it is not shown again. It is typed in the place of a code at the next");
+    terminal
+        .say(&format!("login after a first factor, or at the desk: \"totp-enroll enroll {user} --ticket\""));
+    Ok(())
+}
+
+/// The enrolment is withdrawn, and nobody has the ticket.
+fn unseen(failure: Failure) -> Failure {
+    failure.explained(|problem| {
+        format!(
+            "{problem}; the enrolment is withdrawn and the ticket was not shown: run reset complete again"
+        )
+    })
+}

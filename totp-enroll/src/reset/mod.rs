@@ -1,0 +1,131 @@
+//! `reset`: the way back for somebody who lost everything. Never one person alone, never at once, never silent.
+//!
+//! The two-person rule binds operators whose sudo rules end at this command. Whoever has a root shell can say to be anybody,
+//! and can do without: what it leaves is a line in the log, and `loginuid` in that line.
+
+mod complete;
+mod list;
+mod sessions;
+mod shown;
+
+use crate::cli::Reset;
+use crate::clock;
+use crate::desk::Desk;
+use crate::factor::{Consent, authorise};
+use crate::failure::Failure;
+use crate::output::{self, Format};
+use crate::report;
+use shown::Shown;
+use totp_core::event::Name;
+use totp_core::login::Account;
+use totp_core::readmission::{self, Asked, ReadmissionError};
+use totp_core::reset::Grounds;
+use totp_core::store::InPlace;
+
+pub(crate) fn run(desk: &Desk, command: &Reset) -> Result<(), Failure> {
+    match command {
+        Reset::Request { user, reason } => request(desk, user, reason),
+        Reset::Approve { user } => approve(desk, user),
+        Reset::Cancel { user, yes } => cancel(desk, user.as_deref(), (*yes).into()),
+        Reset::Complete { user, end_sessions, yes } => {
+            complete::run(desk, user, *end_sessions, (*yes).into())
+        }
+        Reset::List => list::run(desk),
+    }
+}
+
+fn request(desk: &Desk, user: &str, reason: &str) -> Result<(), Failure> {
+    let grounds = Grounds::parse(reason).map_err(|error| Failure::usage(format!("--reason: {error}")))?;
+    let account = concerned(desk, Some(user))?;
+    let asked = asked(desk, &account, "request")?;
+    let done = readmission::request(desk.entry(&account)?, asked, grounds);
+    let reset = done.map_err(|error| refused(desk, &account, "request", error))?;
+    let terms = &desk.config.reset;
+    desk.audit(
+        &desk
+            .event(Name::ResetRequested, &account)
+            .field("reason", reset.grounds().as_str())
+            .field("approvals", reset.approvals_needed(terms))
+            .field("cooldown_seconds", terms.cooldown.0)
+            .field("expires", clock::date(reset.expires_at(terms))),
+    );
+    said(desk, "reset_requested", &Shown::of(desk, &reset)?)
+}
+
+fn approve(desk: &Desk, user: &str) -> Result<(), Failure> {
+    let account = concerned(desk, Some(user))?;
+    let asked = asked(desk, &account, "approve")?;
+    let done = readmission::approve(desk.entry(&account)?, asked);
+    let reset = done.map_err(|error| refused(desk, &account, "approve", error))?;
+    let ready = reset.ready_at(&desk.config.reset).map(clock::date);
+    desk.audit(
+        &desk
+            .event(Name::ResetApproved, &account)
+            .field("requested_by", &reset.requested().by.name)
+            .field("reason", reset.grounds().as_str())
+            .maybe("ready", ready),
+    );
+    said(desk, "reset_approved", &Shown::of(desk, &reset)?)
+}
+
+fn cancel(desk: &Desk, user: Option<&str>, consent: Consent) -> Result<(), Failure> {
+    let account = concerned(desk, user)?;
+    // Before anybody spends a code on it. What cannot be read is there to be cancelled.
+    let unread = desk.store.reset(&account.user);
+    let noticed = || desk.hold(&account).is_ok_and(|held| held.is_some_and(|held| has_notice(&held)));
+    if matches!(unread, Ok(None)) && !noticed() {
+        return Err(ReadmissionError::NoReset.into());
+    }
+    authorise(
+        desk,
+        &account,
+        consent,
+        "calls the reset off: the enrolment stays as it is, a ticket is void",
+    )?;
+    readmission::cancel(desk.entry(&account)?)?;
+    let requested = unread.ok().flatten().map(|reset| reset.requested().by.name.clone());
+    desk.audit(&desk.event(Name::ResetCancelled, &account).maybe("requested_by", requested));
+    report::done(desk.format, &account, "reset_cancelled", "the reset is called off")
+}
+
+fn has_notice(held: &impl totp_core::store::Held) -> bool {
+    held.ledger().notice().is_some()
+}
+
+/// An account that is enrolled, soundly or not, or has a reset.
+fn concerned(desk: &Desk, user: Option<&str>) -> Result<Account, Failure> {
+    let account = desk.any_account(user)?;
+    if !desk.is_enrolled(&account) && matches!(desk.store.reset(&account.user), Ok(None)) {
+        return Err(Failure::not_enrolled(account.user.as_str()));
+    }
+    Ok(account)
+}
+
+/// The step as the rules want it: by one person.
+fn asked<'a>(desk: &Desk, account: &'a Account, step: &'static str) -> Result<Asked<'a>, Failure> {
+    let by = desk.operator.person().inspect_err(|_| {
+        let event = desk.event(Name::ResetRefused, account).field("step", step);
+        desk.audit(&event.field("reason", "not_one_person"));
+    })?;
+    Ok(Asked { account, by, terms: desk.config.reset, now: clock::now()?.realtime })
+}
+
+/// What the rule refuses is in the log.
+fn refused(desk: &Desk, account: &Account, step: &'static str, error: ReadmissionError) -> Failure {
+    if let ReadmissionError::Refused(refused) = &error {
+        let event = desk.event(Name::ResetRefused, account).field("step", step);
+        desk.audit(&event.field("reason", refused.as_str()));
+    }
+    error.into()
+}
+
+fn in_place(desk: &Desk, account: &Account) -> Result<InPlace, Failure> {
+    Ok(desk.store.in_place(&account.user)?)
+}
+
+fn said(desk: &Desk, done: &'static str, shown: &Shown) -> Result<(), Failure> {
+    match desk.format {
+        Format::Json => output::document(&shown.done(done)),
+        Format::Text => shown.lines().iter().try_for_each(|line| output::line(line)),
+    }
+}

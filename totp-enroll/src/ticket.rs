@@ -1,0 +1,97 @@
+//! On what somebody who is not enrolled is enrolled at the desk: their ticket, where a reset left one, or an operator's word.
+
+use crate::cli::Enroll;
+use crate::clock;
+use crate::desk::Desk;
+use crate::failure::Failure;
+use crate::output;
+use crate::terminal::Terminal;
+use std::path::Path;
+use totp_core::code::Answer;
+use totp_core::event::Name;
+use totp_core::login::Account;
+use totp_core::readmission::{self, Entitled, NotAdmitted, NotTaken, Tried};
+use totp_core::secret::Secret;
+use totp_core::store::files::FileEntry;
+use totp_core::store::guard::{Guard, read_document};
+
+/// Tickets that may be typed before the command ends; the ticket itself counts each.
+const TRIES: usize = 3;
+
+/// Asks for the ticket where one is to be shown, before anything else is shown or asked.
+pub(crate) fn entitled(
+    desk: &Desk,
+    terminal: &Terminal,
+    options: &Enroll,
+    account: &Account,
+) -> Result<Entitled, Failure> {
+    if let Some(file) = &options.ticket_file {
+        return match try_ticket(desk, account, &read(file)?)? {
+            Ok(entitled) => Ok(entitled),
+            Err(why) => Err(Failure::not_permitted(why.to_string())),
+        };
+    }
+    if options.ticket {
+        return typed(desk, terminal, account);
+    }
+    if !desk.operator.is(account) || desk.operator.is_root() {
+        return Ok(Entitled::ByAnOperator);
+    }
+    match desk.store.reset(&account.user)? {
+        None => Ok(Entitled::ByThemselves),
+        Some(_) => Err(not_taken(desk, account, NotTaken::Missing)
+            .explained(|problem| format!("{problem}: \"totp-enroll enroll --ticket\""))),
+    }
+}
+
+/// Looks at it again, in the hold in which the enrolment is put in place.
+pub(crate) fn admit(
+    desk: &Desk,
+    entry: &FileEntry,
+    account: &Account,
+    entitled: &Entitled,
+) -> Result<(), Failure> {
+    match readmission::admit(entry, account, entitled, clock::now()?.realtime) {
+        Ok(()) => Ok(()),
+        Err(NotAdmitted::Store(error)) => Err(error.into()),
+        Err(NotAdmitted::Ticket(why)) => Err(not_taken(desk, account, why)),
+    }
+}
+
+fn typed(desk: &Desk, terminal: &Terminal, account: &Account) -> Result<Entitled, Failure> {
+    for _ in 0..TRIES {
+        match try_ticket(desk, account, &terminal.ask("ticket: ")?)? {
+            Ok(entitled) => return Ok(entitled),
+            Err(NotTaken::Wrong) => output::remark(&NotTaken::Wrong.to_string()),
+            Err(why) => return Err(Failure::not_permitted(why.to_string())),
+        }
+    }
+    Err(Failure::not_permitted("no right ticket was typed; nothing was changed"))
+}
+
+fn try_ticket(desk: &Desk, account: &Account, typed: &Secret) -> Result<Result<Entitled, NotTaken>, Failure> {
+    let Some(Answer::Recovery(code)) = Answer::recognise(typed.expose()) else {
+        output::remark("that cannot be a ticket: it has four groups of four characters");
+        return Ok(Err(NotTaken::Wrong));
+    };
+    let tried = readmission::try_ticket(&desk.entry(account)?, account, &code, clock::now()?.realtime)?;
+    match tried {
+        Tried::Admitted(admitted) => Ok(Ok(Entitled::ByTicket(admitted))),
+        Tried::NoReset => Err(Failure::refused("no ticket waits for this account: enroll without one")),
+        Tried::Refused(why) => {
+            drop(not_taken(desk, account, why));
+            Ok(Err(why))
+        }
+    }
+}
+
+fn not_taken(desk: &Desk, account: &Account, why: NotTaken) -> Failure {
+    desk.audit(&desk.event(Name::TicketRefused, account).field("reason", why.as_str()));
+    Failure::not_permitted(why.to_string())
+}
+
+fn read(file: &Path) -> Result<Secret, Failure> {
+    let text =
+        read_document(file, Guard::Secret)?.ok_or_else(|| Failure::refused("is missing").at(file, None))?;
+    Ok(Secret::new(text.expose().trim_ascii().to_vec()))
+}
