@@ -1,0 +1,54 @@
+//! Operators: accounts that call the desk through sudo, from logins of their own.
+
+use crate::desk::{self, Done};
+use crate::scene::Scene;
+use crate::{clock, terminal::Terminal};
+use std::process::Command;
+
+impl Scene {
+    /// Runs the command as an account gives it through sudo, at a moment, from a login of its own.
+    #[must_use]
+    pub fn desk_of(&self, account: &str, arguments: &[&str], second: u64) -> Done {
+        desk::run(self.operator(account, arguments, second), "")
+    }
+
+    /// The same command, to be started otherwise.
+    #[must_use]
+    pub fn operator(&self, account: &str, arguments: &[&str], second: u64) -> Command {
+        let mut command = self.command_of(account, arguments);
+        clock::stop(&mut command, second);
+        logged_in_as(&command, None)
+    }
+
+    /// Starts it at a terminal.
+    #[must_use]
+    pub fn operator_at_terminal(&self, account: &str, arguments: &[&str], second: u64) -> Terminal {
+        Terminal::open(&self.operator(account, arguments, second))
+    }
+
+    /// Runs the command as a root shell gives it at a moment, with nobody behind it.
+    #[must_use]
+    pub fn desk_of_root(&self, arguments: &[&str], second: u64) -> Done {
+        let mut command = self.command(arguments);
+        clock::stop(&mut command, second);
+        desk::run(logged_in_as(&command, None), "")
+    }
+}
+
+/// The same command, from the login of an account, by its user id, as `pam_loginuid` leaves it; or from none, whoever runs the
+/// tests.
+#[must_use]
+pub fn logged_in_as(command: &Command, uid: Option<u32>) -> Command {
+    let mut with_login = Command::new("/bin/sh");
+    let login = uid.unwrap_or(u32::MAX).to_string();
+    // Only root with CAP_AUDIT_CONTROL may; where it is as it should be, nothing need be written.
+    let set = "[ \"$(cat /proc/self/loginuid)\" = \"$1\" ] || echo \"$1\" > /proc/self/loginuid; shift; exec \"$@\"";
+    with_login.args(["-c", set, "sh", &login]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => with_login.env(name, value),
+            None => with_login.env_remove(name),
+        };
+    }
+    with_login
+}

@@ -1,0 +1,774 @@
+//! `reset`: never one person alone, never at once, never silent; and the ticket that it leaves.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "scenery that cannot be set up fails the test that asked for it"
+)]
+
+use acceptance::clock::{self, THEN};
+use acceptance::desk::{self, ASKS_FOR_A_PRESENT_CODE, Done, asks_for_the_name};
+use acceptance::login::{Answer, Login, Outcome, PamCode, Waiting};
+use acceptance::operator::logged_in_as;
+use acceptance::scene::{Builder, DOOR, Scene};
+use acceptance::terminal::Terminal;
+use std::fs;
+
+const HOUR: u64 = 3600;
+const DAY: u64 = 86400;
+const KEY: &str = "publickey ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKeyOfMyLaptop01";
+const WARNING: &str = "somebody asked to reset your second factor";
+
+#[test]
+fn two_operators_and_an_hour_reset_an_enrolment() {
+    let scene = scene("");
+    let requested = requests(&scene, "bob", THEN);
+    requested.assert_done();
+    let document = requested.json();
+    assert_eq!(document["done"], "reset_requested");
+    assert_eq!((&document["stage"], &document["approvals_needed"]), (&"unapproved".into(), &1.into()));
+    assert_eq!(document["requested"]["by"], "bob");
+    let early = completes(&scene, "bob", THEN + 2 * HOUR);
+    assert_eq!(early.status, 1, "{early:?}");
+    assert!(early.json()["error"].as_str().unwrap().contains("lacks approvals (1)"), "{early:?}");
+    let approved = approves(&scene, "carol", THEN + 2 * HOUR);
+    approved.assert_done();
+    assert_eq!(
+        (&approved.json()["stage"], &approved.json()["approvals"][0]["by"]),
+        (&"cooling".into(), &"carol".into())
+    );
+    let early = completes(&scene, "bob", THEN + 3 * HOUR - 1);
+    assert_eq!(early.status, 1, "{early:?}");
+    assert!(early.json()["error"].as_str().unwrap().contains("has to wait for another 1s"), "{early:?}");
+    assert_eq!(scene.login_with_code_at("alice", THEN + 3 * HOUR - 1).code(), PamCode::SUCCESS);
+    let completed = completes(&scene, "bob", THEN + 3 * HOUR);
+    completed.assert_done();
+    assert_eq!(completed.json()["done"], "reset_completed");
+    assert_eq!(scene.login_with_code_at("alice", THEN + 3 * HOUR + 60).code(), PamCode::AUTH_ERR);
+    assert_eq!(scene.journal.last().what(), "refused not_enrolled");
+    let events: Vec<(String, String)> = scene
+        .journal
+        .desk_events()
+        .iter()
+        .filter(|event| event.field("event").starts_with("reset_"))
+        .map(|event| (event.what(), event.field("by").to_owned()))
+        .collect();
+    let reason = "the phone is in the river";
+    let expected = [
+        (format!("reset_requested {reason}"), "bob"),
+        ("reset_refused unapproved".to_owned(), "bob"),
+        (format!("reset_approved {reason}"), "carol"),
+        ("reset_refused cooling".to_owned(), "bob"),
+        (format!("reset_completed {reason}"), "bob"),
+    ];
+    assert_eq!(events, expected.map(|(what, by)| (what, by.to_owned())));
+    let completed = scene.journal.desk_events().pop().unwrap();
+    let fields = ["user", "requested_by", "approved_by"].map(|key| completed.field(key));
+    assert_eq!(fields, ["alice", "bob", "carol"], "{completed:?}");
+}
+
+#[test]
+fn neither_the_same_person_nor_the_owner_nor_root_alone_approves() {
+    let scene = scene("");
+    requests(&scene, "bob", THEN).assert_done();
+    let before = scene.stored();
+    for (who, why) in [("bob", "same_person"), ("alice", "own")] {
+        let refused = approves(&scene, who, THEN);
+        assert_eq!(refused.status, 4, "{refused:?}");
+        assert_is_in_the_log(&scene, "approve", why);
+    }
+    let refused = scene.desk_of_root(&["--json", "reset", "approve", "alice"], THEN);
+    assert_eq!(refused.status, 4, "{refused:?}");
+    assert_is_in_the_log(&scene, "approve", "nobody_in_person");
+    before.assert_unchanged(&scene.state());
+    assert_eq!(completes(&scene, "bob", THEN + 2 * HOUR).status, 1);
+}
+
+#[test]
+fn the_owner_neither_requests_nor_completes() {
+    let scene = scene("[reset]\napprovals = 0");
+    let before = scene.stored();
+    assert_eq!(requests(&scene, "alice", THEN).status, 4);
+    assert_is_in_the_log(&scene, "request", "own");
+    before.assert_unchanged(&scene.state());
+    requests(&scene, "bob", THEN).assert_done();
+    assert_eq!(completes(&scene, "alice", THEN + HOUR).status, 4);
+    assert_is_in_the_log(&scene, "complete", "own");
+    completes(&scene, "bob", THEN + HOUR).assert_done();
+}
+
+#[test]
+fn one_person_behind_two_accounts_is_neither_of_them() {
+    let mut scene = scene("");
+    let [bob, carol] = ["bob", "carol"].map(|name| scene.machine().uid(name));
+    let as_login = |account: &str, login, arguments: &[&str]| {
+        desk::run(logged_in_as(&scene.command_of(account, arguments), Some(login)), "")
+    };
+    let request = ["--json", "reset", "request", "alice", "--reason", "lost"];
+    as_login("bob", bob, &request).assert_done();
+    let refused = as_login("carol", bob, &["--json", "reset", "approve", "alice"]);
+    assert_eq!(refused.status, 4, "{refused:?}");
+    assert!(refused.stderr.contains("sudo names carol, and the login is bob's"), "{refused:?}");
+    assert_is_in_the_log(&scene, "approve", "not_one_person");
+    as_login("carol", carol, &["--json", "reset", "approve", "alice"]).assert_done();
+    let approved = scene.journal.desk_events().pop().unwrap();
+    assert_eq!(approved.field("loginuid"), carol.to_string(), "{approved:?}");
+}
+
+#[test]
+fn a_root_shell_of_a_login_is_that_person() {
+    let mut scene = scene("");
+    let [bob, carol] = ["bob", "carol"].map(|name| scene.machine().uid(name));
+    let as_login =
+        |login, arguments: &[&str]| desk::run(logged_in_as(&scene.command(arguments), Some(login)), "");
+    let requested = as_login(bob, &["--json", "reset", "request", "alice", "--reason", "lost"]);
+    requested.assert_done();
+    assert_eq!(requested.json()["requested"]["by"], "bob");
+    assert_eq!(as_login(bob, &["--json", "reset", "approve", "alice"]).status, 4);
+    as_login(carol, &["--json", "reset", "approve", "alice"]).assert_done();
+}
+
+#[test]
+fn without_approvals_the_cool_down_stays_and_root_does_all_of_it() {
+    let scene = scene("[reset]\napprovals = 0\ncooldown = \"2h\"");
+    let root = |arguments: &[&str], then| scene.desk_of_root(arguments, then);
+    root(&["--json", "reset", "request", "alice", "--reason", "lost"], THEN).assert_done();
+    let complete = ["--json", "reset", "complete", "alice", "--yes"];
+    assert_eq!(root(&complete, THEN + 2 * HOUR - 1).status, 1);
+    root(&complete, THEN + 2 * HOUR).assert_done();
+}
+
+#[test]
+fn three_approvals_are_three_operators() {
+    let scene = builder("[reset]\napprovals = 3").account("dave").account("erin").build();
+    requests(&scene, "bob", THEN).assert_done();
+    for who in ["carol", "dave"] {
+        approves(&scene, who, THEN).assert_done();
+        assert_eq!(approves(&scene, who, THEN).status, 4, "{who} once more");
+    }
+    assert_eq!(completes(&scene, "bob", THEN + HOUR).status, 1);
+    approves(&scene, "erin", THEN + HOUR).assert_done();
+    completes(&scene, "bob", THEN + 2 * HOUR).assert_done();
+}
+
+#[test]
+fn a_request_expires_and_makes_room_for_another() {
+    let scene = scene("");
+    requests(&scene, "bob", THEN).assert_done();
+    let second = requests(&scene, "carol", THEN + DAY - 1);
+    assert_eq!(second.status, 1, "{second:?}");
+    let late = approves(&scene, "carol", THEN + DAY);
+    assert_eq!(late.status, 1);
+    assert!(late.stderr.contains("has expired"), "{late:?}");
+    assert_eq!(completes(&scene, "bob", THEN + DAY).status, 1);
+    requests(&scene, "carol", THEN + DAY).assert_done();
+    approves(&scene, "bob", THEN + DAY).assert_done();
+    completes(&scene, "bob", THEN + DAY + HOUR).assert_done();
+}
+
+#[test]
+fn a_clock_set_back_starts_the_cool_down_anew() {
+    let scene = scene("");
+    requests(&scene, "bob", THEN).assert_done();
+    approves(&scene, "carol", THEN).assert_done();
+    let back = THEN - 9 * DAY;
+    let early = completes(&scene, "bob", back);
+    assert!(early.stderr.contains("has to wait for another 1h"), "{early:?}");
+    assert_eq!(completes(&scene, "bob", back + HOUR - 1).status, 1);
+    completes(&scene, "bob", back + HOUR).assert_done();
+}
+
+#[test]
+fn a_config_that_is_loosened_after_the_request_loosens_nothing() {
+    let scene = scene("");
+    requests(&scene, "bob", THEN).assert_done();
+    scene.configure("[reset]\napprovals = 0\ncooldown = \"1s\"");
+    let early = completes(&scene, "bob", THEN + HOUR);
+    assert!(early.stderr.contains("lacks approvals"), "{early:?}");
+}
+
+#[test]
+fn an_enrolment_that_was_replaced_meanwhile_is_not_reset() {
+    let mut scene = builder("").build();
+    requests(&scene, "bob", clock::now()).assert_done();
+    scene.desk(&["--json", "disable", "alice", "--yes"]).assert_done();
+    let _ = scene.enrol("alice", &[]);
+    let refused = approves(&scene, "carol", clock::now());
+    assert_eq!(refused.status, 1, "{refused:?}");
+    assert!(!scene.path("state/resets/alice.toml").exists());
+}
+
+#[test]
+fn who_is_not_enrolled_cannot_be_reset() {
+    let scene = builder("").build();
+    for arguments in [
+        &["--json", "reset", "request", "carol", "--reason", "lost"][..],
+        &["--json", "reset", "approve", "carol"],
+        &["--json", "reset", "cancel", "carol", "--yes"],
+        &["--json", "reset", "complete", "carol", "--yes"],
+    ] {
+        assert_eq!(scene.desk_of("bob", arguments, THEN).status, 3, "{arguments:?}");
+    }
+    for arguments in [
+        &["--json", "reset", "approve", "alice"][..],
+        &["--json", "reset", "cancel", "alice", "--yes"],
+        &["--json", "reset", "complete", "alice", "--yes"],
+    ] {
+        let refused = scene.desk_of("bob", arguments, THEN);
+        assert_eq!(refused.status, 1, "{arguments:?}");
+        assert!(refused.stderr.contains("no reset"), "{refused:?}");
+    }
+    for reason in ["", "  ", "two\nlines"] {
+        let arguments = ["--json", "reset", "request", "alice", "--reason", reason];
+        assert_eq!(scene.desk_of("bob", &arguments, THEN).status, 2, "{reason:?}");
+    }
+    assert_eq!(scene.desk_of("bob", &["reset", "request", "alice"], THEN).status, 2);
+}
+
+#[test]
+fn the_list_says_how_far_each_is_and_hides_none_that_is_broken() {
+    let scene = builder("").enrolled("bob").enrolled("carol").build();
+    let list = |then| scene.desk_of("bob", &["--json", "reset", "list"], then);
+    assert_eq!(list(THEN).json(), serde_json::json!({"resets": [], "broken": []}));
+    requests(&scene, "bob", THEN).assert_done();
+    let stage = |then: u64| list(then).json()["resets"][0]["stage"].as_str().unwrap().to_owned();
+    assert_eq!(stage(THEN), "unapproved");
+    approves(&scene, "carol", THEN).assert_done();
+    assert_eq!([THEN, THEN + HOUR, THEN + DAY].map(stage), ["cooling", "ready", "expired"]);
+    let ticket = ticket_in(&completes(&scene, "bob", THEN + HOUR));
+    assert_eq!([THEN + HOUR, THEN + DAY + HOUR].map(stage), ["withdrawn", "ticket_expired"]);
+    assert!(!list(THEN + HOUR).stdout.contains(&ticket));
+    let text = scene.desk_of("bob", &["reset", "list"], THEN + HOUR);
+    text.assert_done();
+    assert!(
+        text.stdout.contains("alice: reset requested 2033-05-18T03:33:45Z by bob: the phone is in the river"),
+        "{text:?}"
+    );
+    fs::write(scene.path("state/resets/alice.toml"), "version = 9\n").unwrap();
+    let broken = list(THEN + HOUR);
+    assert_eq!(broken.status, 1, "{broken:?}");
+    assert!(broken.json()["broken"][0]["problem"].as_str().unwrap().contains("newer"), "{broken:?}");
+}
+
+#[test]
+fn the_owner_cancels_with_a_code() {
+    let scene = builder("").build();
+    requests(&scene, "bob", clock::now()).assert_done();
+    let now = clock::well_inside_a_step(30, 10);
+    let mut terminal = Terminal::open(&scene.command_of("alice", &["reset", "cancel"]));
+    terminal.expect(ASKS_FOR_A_PRESENT_CODE);
+    terminal.types(&scene.authenticator("alice").code_at(now));
+    let ended = terminal.end();
+    assert_eq!(ended.status, 0, "{}", ended.screen);
+    let cancelled = scene.journal.desk_events().pop().unwrap();
+    let fields = ["event", "user", "by", "requested_by"].map(|key| cancelled.field(key));
+    assert_eq!(fields, ["reset_cancelled", "alice", "alice", "bob"]);
+    assert!(approves(&scene, "carol", clock::now()).stderr.contains("no reset"));
+    assert!(!said(&introduced(&scene, now + 60).run()).contains(WARNING));
+}
+
+#[test]
+fn the_owner_cancels_with_a_recovery_code() {
+    let mut scene = Scene::builder().account("alice").account("bob").account("carol").build();
+    let codes = scene.enrol("alice", &[]).recovery_codes;
+    requests(&scene, "bob", clock::now()).assert_done();
+    let mut terminal = Terminal::open(&scene.command_of("alice", &["reset", "cancel", "alice"]));
+    terminal.expect(ASKS_FOR_A_PRESENT_CODE);
+    terminal.types(&codes[0]);
+    let ended = terminal.end();
+    assert_eq!(ended.status, 0, "{}", ended.screen);
+    assert_eq!(approves(&scene, "carol", clock::now()).status, 1);
+}
+
+#[test]
+fn who_has_no_factor_of_the_owners_cancels_nothing_in_their_name() {
+    let scene = builder("").build();
+    requests(&scene, "bob", clock::now()).assert_done();
+    let before = scene.path("state/resets/alice.toml");
+    let mut terminal = Terminal::open(&scene.command_of("alice", &["reset", "cancel", "--yes"]));
+    for code in scene.authenticator("alice").wrong_codes(3) {
+        terminal.expect(ASKS_FOR_A_PRESENT_CODE);
+        terminal.types(&code);
+    }
+    assert_eq!(terminal.end().status, 1);
+    assert!(before.exists());
+    let json = scene.desk_of("alice", &["--json", "reset", "cancel", "--yes"], THEN);
+    assert_eq!(json.status, 1, "{json:?}");
+    approves(&scene, "carol", clock::now()).assert_done();
+}
+
+#[test]
+fn an_operator_cancels_after_typing_the_name() {
+    let scene = scene("");
+    requests(&scene, "bob", THEN).assert_done();
+    let mut terminal = scene.operator_at_terminal("carol", &["reset", "cancel", "alice"], THEN);
+    terminal.expect(&asks_for_the_name("alice"));
+    terminal.types("alice");
+    assert_eq!(terminal.end().status, 0);
+    requests(&scene, "bob", THEN).assert_done();
+    let cancelled = scene.desk_of("bob", &["--json", "reset", "cancel", "alice", "--yes"], THEN);
+    assert_eq!(cancelled.json()["done"], "reset_cancelled");
+    assert_eq!(scene.desk_of("bob", &["--json", "reset", "cancel", "alice", "--yes"], THEN).status, 1);
+    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS, "the enrolment stays");
+}
+
+#[test]
+fn the_owner_is_told_at_each_login_while_it_stands() {
+    let scene = scene("");
+    assert!(!said(&introduced(&scene, THEN).run()).contains(WARNING));
+    requests(&scene, "bob", THEN).assert_done();
+    for then in [THEN + 60, THEN + 7200] {
+        let said = said(&introduced(&scene, then).run());
+        assert!(said.contains(WARNING) && said.contains("by bob"), "{said}");
+        assert!(said.contains("totp-enroll reset cancel"), "{said}");
+    }
+    let silent = Login { silent: true, ..introduced(&scene, THEN + 7260) };
+    let outcome = silent.run();
+    assert_eq!((outcome.code, outcome.prompts.len()), (PamCode::SUCCESS, 1), "{outcome:?}");
+    let wrong = scene.authenticator("alice").wrong_codes_at(1, THEN + 7320).remove(0);
+    let outcome = scene.login("alice").after(KEY).types(wrong).at(THEN + 7320).run();
+    assert!(!self::said(&outcome).contains(WARNING), "only to the owner: {outcome:?}");
+    let status = scene.desk_of("bob", &["status", "alice"], THEN + 7200);
+    assert!(status.stdout.contains("RESET: requested 2033-05-18T03:33:45Z by bob"), "{status:?}");
+    let status = scene.desk_of("bob", &["--json", "status", "alice"], THEN + 7200);
+    assert_eq!(status.json()["reset"]["by"], "bob");
+    assert!(!self::said(&introduced(&scene, THEN + DAY).run()).contains(WARNING), "expired");
+    let status = scene.desk_of("bob", &["--json", "status", "alice"], THEN + DAY);
+    assert!(status.json()["reset"].is_null());
+}
+
+#[test]
+fn the_owner_is_told_on_a_remembered_device_too() {
+    let scene = scene("[remember]\nmode = \"always\"");
+    let here = |then| introduced(&scene, then).from_host("192.0.2.7");
+    assert_eq!(here(THEN).code(), PamCode::SUCCESS);
+    requests(&scene, "bob", THEN).assert_done();
+    let outcome = here(THEN + 60).run();
+    assert_eq!((outcome.code, outcome.asked().len()), (PamCode::SUCCESS, 0), "{outcome:?}");
+    assert!(said(&outcome).contains(WARNING), "{outcome:?}");
+}
+
+#[test]
+fn a_login_with_a_reset_on_its_way_reads_no_more_files_than_without() {
+    let scene = Scene::builder().enrolled("daemon").build();
+    let paths = acceptance::strace::stored(&scene, "daemon");
+    let calls = || {
+        let login = scene.login_with_code_at("daemon", THEN);
+        let points = acceptance::strace::record_login(&login, &paths);
+        scene.desk(&["--json", "unlock", "daemon"]).assert_done();
+        points.len()
+    };
+    let before = calls();
+    scene
+        .desk_of_root(&["--json", "reset", "request", "daemon", "--reason", "lost"], THEN + 30)
+        .assert_done();
+    scene.desk(&["--json", "unlock", "daemon"]).assert_done();
+    let login = scene.login_with_code_at("daemon", THEN + 60);
+    let (outcome, trace) = acceptance::strace::trace_login(&login);
+    assert_eq!(outcome.code, PamCode::SUCCESS);
+    assert!(trace.points(&[&scene.path("state/resets")]).iter().all(|point| !point.line.contains("resets")));
+    let after =
+        acceptance::strace::record_login(&scene.login_with_code_at("daemon", THEN + 120), &paths).len();
+    assert_eq!(before, after);
+}
+
+#[test]
+fn a_ticket_is_shown_once_at_a_terminal_and_kept_nowhere() {
+    let scene = ready("");
+    let mut terminal = scene.operator_at_terminal("bob", &["reset", "complete", "alice"], THEN + HOUR);
+    terminal.expect(&asks_for_the_name("alice"));
+    terminal.types("alice");
+    let ended = terminal.end();
+    assert_eq!(ended.status, 0, "{}", ended.screen);
+    let [ticket] = &desk::recovery_codes(&ended.screen)[..] else { panic!("one ticket: {}", ended.screen) };
+    let bare = ticket.replace('-', "");
+    let (stored, log) = (scene.stored(), scene.journal.lines().concat());
+    for text in [ticket, &bare] {
+        assert!(!stored.hold(text.as_bytes()) && !log.contains(text.as_str()));
+    }
+    assert_eq!(enrols_with(&scene, ticket, THEN + HOUR).code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn a_completion_that_nobody_could_see_changes_nothing() {
+    let scene = ready("");
+    let before = scene.stored();
+    let done = scene.desk_of("bob", &["reset", "complete", "alice", "--yes"], THEN + HOUR);
+    assert_eq!(done.status, 1, "{done:?}");
+    before.assert_unchanged(&scene.state());
+}
+
+#[test]
+fn a_completion_that_is_given_again_makes_another_ticket_and_the_first_is_void() {
+    let scene = ready("");
+    let [first, second] = [0; 2].map(|_| ticket_in(&completes(&scene, "bob", THEN + HOUR)));
+    assert_eq!(enrols_with(&scene, &first, THEN + HOUR).code(), PamCode::AUTH_ERR);
+    assert_eq!(scene.journal.last().what(), "refused ticket");
+    assert_eq!(enrols_with(&scene, &second, THEN + HOUR).code(), PamCode::SUCCESS);
+    assert_eq!(completes(&scene, "bob", THEN + HOUR).status, 1, "enrolled anew: there is no reset any more");
+}
+
+#[test]
+fn where_no_logind_is_the_reset_is_done_and_what_is_left_is_said() {
+    let scene = ready("");
+    let done = scene.desk_of(
+        "bob",
+        &["--json", "reset", "complete", "alice", "--yes", "--end-sessions"],
+        THEN + HOUR,
+    );
+    assert_eq!(done.status, 1, "{done:?}");
+    let document = done.json();
+    assert_eq!(document["sessions_ended"], false);
+    assert!(document["problem"].as_str().unwrap().contains("pkill"), "{document}");
+    let ticket = document["ticket"].as_str().unwrap();
+    assert_eq!(enrols_with(&scene, ticket, THEN + HOUR).code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn a_completion_takes_stamps_and_devices_along() {
+    let scene = builder("[fresh]\nfor = \"15m\"\n[remember]\nmode = \"always\"").build();
+    let here = |then| introduced(&scene, then).from_host("192.0.2.7");
+    assert_eq!(here(THEN).code(), PamCode::SUCCESS);
+    let stamps = || fs::read_dir(scene.path("run/fresh")).map_or(0, Iterator::count);
+    assert!(stamps() > 0, "nothing was shown");
+    requests(&scene, "bob", THEN).assert_done();
+    approves(&scene, "carol", THEN).assert_done();
+    completes(&scene, "bob", THEN + HOUR).assert_done();
+    assert_eq!(stamps(), 0);
+    let outcome = scene.login("alice").after(KEY).from_host("192.0.2.7").types("").at(THEN + HOUR).run();
+    assert_eq!((outcome.code, outcome.asked().len()), (PamCode::AUTH_ERR, 1), "{outcome:?}");
+}
+
+#[test]
+fn somebody_whose_ledger_or_credential_is_broken_is_reset_as_well() {
+    for broken in ["ledgers/alice", "credentials/alice.toml"] {
+        let scene = scene("");
+        fs::write(scene.state().join(broken), vec![7; 4096]).unwrap();
+        requests(&scene, "bob", THEN).assert_done();
+        approves(&scene, "carol", THEN).assert_done();
+        let ticket = ticket_in(&completes(&scene, "bob", THEN + HOUR));
+        assert_eq!(enrols_with(&scene, &ticket, THEN + HOUR).code(), PamCode::SUCCESS, "{broken}");
+    }
+}
+
+#[test]
+fn a_ticket_enrols_at_the_door_where_nobody_else_is_enrolled_there() {
+    let scene = ready("");
+    let ticket = ticket_in(&completes(&scene, "bob", THEN + HOUR));
+    let outcome = enrols_with(&scene, &ticket.to_lowercase().replace('-', " "), THEN + HOUR).run();
+    assert_eq!(outcome.code, PamCode::SUCCESS, "{outcome:?}");
+    let events: Vec<String> = scene.journal.events().iter().map(|event| event.what()).collect();
+    assert_eq!(events[events.len() - 2..], ["ticket_used", "enrolled"]);
+    assert_eq!(desk::recovery_codes(&said(&outcome)).len(), 10);
+    let phone = acceptance::authenticator::Authenticator::shown(&said(&outcome));
+    let next = scene.login("alice").after(KEY).types(phone.code_at(THEN + HOUR + 60)).at(THEN + HOUR + 60);
+    assert_eq!(next.code(), PamCode::SUCCESS);
+    let again = scene.login("alice").after(KEY).types(&ticket).at(THEN + HOUR + 60).run();
+    assert_eq!((again.code, again.asked().len()), (PamCode::AUTH_ERR, 1), "replayed: {again:?}");
+    scene.desk(&["--json", "disable", "alice", "--yes"]).assert_done();
+    let again = enrols_with(&scene, &ticket, THEN + HOUR + 60).run();
+    assert_eq!((again.code, again.asked().len()), (PamCode::AUTH_ERR, 1), "replayed: {again:?}");
+}
+
+#[test]
+fn a_ticket_is_asked_of_whom_others_would_be_let_past_or_enrolled() {
+    for (config, arguments) in [
+        ("[require]\nenroll_at_login = true", ""),
+        ("[require]\nenroll_by = 9999-12-31", ""),
+        ("[require]\nenroll_at_login = true\nenroll_by = 9999-12-31", ""),
+        ("", "nullok"),
+    ] {
+        let scene = ready(config);
+        scene.service(DOOR, &scene.module(arguments));
+        let ticket = ticket_in(&completes(&scene, "bob", THEN + HOUR));
+        for then in [THEN + HOUR, THEN + 9 * DAY] {
+            let outcome = scene.login("alice").after(KEY).types("").at(then).run();
+            assert_eq!(outcome.code, PamCode::AUTH_ERR, "{config}: {outcome:?}");
+            assert_eq!(outcome.asked(), ["Verification code: "], "{config}");
+            assert!(said(&outcome).contains("type the ticket"), "{config}: {outcome:?}");
+        }
+        assert_eq!(enrols_with(&scene, &ticket, THEN + HOUR).code(), PamCode::SUCCESS, "{config}");
+    }
+}
+
+#[test]
+fn a_ticket_does_nothing_before_a_first_factor_or_where_nothing_may_be_said() {
+    let scene = ready("");
+    let ticket = ticket_in(&completes(&scene, "bob", THEN + HOUR));
+    let person = |login: Login| login.types(&ticket).answers_with(Answer::CodeOfTheShownKey(0)).types("yes");
+    let stranger = person(scene.login("alice")).at(THEN + HOUR);
+    let silent = Login { silent: true, ..enrols_with(&scene, &ticket, THEN + HOUR) };
+    for login in [stranger, silent] {
+        let outcome = login.run();
+        assert_eq!((outcome.code, outcome.asked().len()), (PamCode::AUTH_ERR, 1), "{outcome:?}");
+    }
+    assert_eq!(enrols_with(&scene, &ticket, THEN + HOUR).code(), PamCode::SUCCESS, "and it is not used up");
+}
+
+#[test]
+fn five_wrong_tickets_are_its_end_and_no_way_around_it() {
+    let scene = ready("[require]\nenroll_at_login = true");
+    let ticket = ticket_in(&completes(&scene, "bob", THEN + HOUR));
+    for _ in 0..5 {
+        let outcome = enrols_with(&scene, "0000-0000-0000-0000", THEN + HOUR).run();
+        assert_eq!(outcome.code, PamCode::AUTH_ERR);
+        assert!(said(&outcome).contains("That is not the ticket."), "{outcome:?}");
+    }
+    let outcome = enrols_with(&scene, &ticket, THEN + HOUR).run();
+    assert_eq!((outcome.code, outcome.asked().len()), (PamCode::AUTH_ERR, 1), "{outcome:?}");
+    let refused = scene.journal.events().into_iter().filter(|event| event.field("event") == "ticket_refused");
+    let refused: Vec<String> = refused.map(|event| event.what()).collect();
+    assert_eq!(refused[4..], ["ticket_refused wrong", "ticket_refused dead"]);
+    let outcome = enrols_with(&scene, "", THEN + 9 * DAY).run();
+    assert_eq!((outcome.code, outcome.asked().len()), (PamCode::AUTH_ERR, 1), "a bar still: {outcome:?}");
+    let ticket = ticket_in(&completes(&scene, "bob", THEN + HOUR));
+    assert_eq!(enrols_with(&scene, &ticket, THEN + HOUR).code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn a_ticket_expires() {
+    let scene = ready("[reset]\nticket_for = \"30m\"");
+    let ticket = ticket_in(&completes(&scene, "bob", THEN + HOUR));
+    assert_eq!(enrols_with(&scene, &ticket, THEN + HOUR + 1800).code(), PamCode::AUTH_ERR);
+    let event = scene.journal.events().into_iter().rfind(|event| event.field("event") == "ticket_refused");
+    assert_eq!(event.unwrap().field("reason"), "expired");
+    assert_eq!(enrols_with(&scene, &ticket, THEN + HOUR + 1799).code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn whoever_leaves_an_enrolment_by_ticket_can_come_back_with_it() {
+    let scene = ready("");
+    let ticket = ticket_in(&completes(&scene, "bob", THEN + HOUR));
+    for _ in 0..7 {
+        let leaves = scene.login("alice").after(KEY).types(&ticket).types("").at(THEN + HOUR);
+        assert_eq!(leaves.code(), PamCode::AUTH_ERR);
+    }
+    assert_eq!(enrols_with(&scene, &ticket, THEN + HOUR).code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn of_many_with_one_ticket_one_is_enrolled() {
+    for many in [2, 16] {
+        let scene = ready("");
+        let ticket = ticket_in(&completes(&scene, "bob", THEN + HOUR));
+        let waiting: Vec<Waiting> =
+            (0..many).map(|_| enrols_with(&scene, &ticket, THEN + HOUR).hold()).collect();
+        let running: Vec<_> = waiting.into_iter().map(Waiting::release).collect();
+        let codes: Vec<PamCode> = running.into_iter().map(|login| login.outcome().unwrap().code).collect();
+        assert_eq!(codes.iter().filter(|code| **code == PamCode::SUCCESS).count(), 1, "{codes:?}");
+        assert_eq!(codes.iter().filter(|code| **code == PamCode::AUTH_ERR).count(), many - 1, "{codes:?}");
+        let used =
+            scene.journal.events().iter().filter(|event| event.field("event") == "ticket_used").count();
+        assert_eq!(used, 1);
+    }
+}
+
+#[test]
+fn a_ticket_enrols_at_the_desk() {
+    let mut scene = ready_now();
+    let ticket = ticket_in(&completes(&scene, "bob", clock::now() + HOUR));
+    let mut terminal = Terminal::open(&scene.command_of("alice", &["enroll", "--ticket"]));
+    terminal.expect("ticket: ");
+    terminal.types("nonsense");
+    terminal.expect("ticket: ");
+    terminal.types(&ticket);
+    let enrolment = desk::confirm(terminal, &[]);
+    scene.note("alice", enrolment.authenticator);
+    let events: Vec<String> = scene.journal.desk_events().iter().map(|event| event.what()).collect();
+    assert_eq!(events[events.len() - 2..], ["ticket_used", "enrolled"]);
+    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+    let mut terminal = Terminal::open(&scene.command_of("alice", &["enroll", "--ticket"]));
+    assert!(terminal.expect_any_or_the_end(&["ticket: "]).is_none(), "{}", terminal.screen());
+}
+
+#[test]
+fn a_script_hands_the_ticket_over_in_a_file() {
+    let scene = ready_now();
+    let ticket = ticket_in(&completes(&scene, "bob", clock::now() + HOUR));
+    let file = scene.write("ticket", &format!("{ticket}\n"));
+    let arguments = ["enroll", "alice", "--ticket-file", file.to_str().unwrap()];
+    let enrolment = desk::confirm(Terminal::open(&scene.command_of("alice", &arguments)), &[]);
+    assert_eq!(enrolment.recovery_codes.len(), 10);
+}
+
+#[test]
+fn who_was_reset_does_not_enrol_themselves_without_the_ticket() {
+    let scene = ready_now();
+    completes(&scene, "bob", clock::now() + HOUR).assert_done();
+    let ended = Terminal::open(&scene.command_of("alice", &["enroll"])).end();
+    assert_eq!(ended.status, 4, "{}", ended.screen);
+    assert!(ended.screen.contains("--ticket") && !ended.screen.contains("manual key"), "{}", ended.screen);
+    assert_eq!(scene.journal.desk_events().pop().unwrap().what(), "ticket_refused missing");
+    let mut terminal = Terminal::open(&scene.command_of("alice", &["enroll", "--ticket"]));
+    for _ in 0..3 {
+        terminal.expect("ticket: ");
+        terminal.types("0000-0000-0000-0000");
+    }
+    let ended = terminal.end();
+    assert_eq!(ended.status, 4, "{}", ended.screen);
+    assert!(!ended.screen.contains("manual key"), "{}", ended.screen);
+}
+
+#[test]
+fn an_operator_enrols_somebody_who_was_reset_and_the_ticket_is_void() {
+    let mut scene = ready_now();
+    let ticket = ticket_in(&completes(&scene, "bob", clock::now() + HOUR));
+    let enrolment = desk::confirm(Terminal::open(&scene.command_of("carol", &["enroll", "alice"])), &[]);
+    scene.note("alice", enrolment.authenticator);
+    assert_eq!(enrols_with(&scene, &ticket, THEN).code(), PamCode::AUTH_ERR);
+    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn a_reset_that_cannot_be_read_refuses_at_the_door_and_can_be_cancelled() {
+    let scene = ready("[require]\nenroll_at_login = true");
+    let ticket = ticket_in(&completes(&scene, "bob", THEN + HOUR));
+    let file = scene.path("state/resets/alice.toml");
+    acceptance::damage::set_mode(&file, 0o644);
+    assert_eq!(enrols_with(&scene, &ticket, THEN + HOUR).code(), PamCode::SYSTEM_ERR);
+    let event = scene.journal.last();
+    assert_eq!(event.field("event"), "error", "{event:?}");
+    assert!(event.field("file").ends_with("resets/alice.toml"), "{event:?}");
+    acceptance::damage::set_mode(&file, 0o600);
+    fs::write(&file, "version = 1\n").unwrap();
+    assert_eq!(enrols_with(&scene, &ticket, THEN + HOUR).code(), PamCode::SYSTEM_ERR);
+    scene.desk_of("bob", &["--json", "reset", "cancel", "alice", "--yes"], THEN).assert_done();
+    let outcome = scene.login("alice").after(KEY).answers_with(Answer::CodeOfTheShownKey(0)).types("yes");
+    assert_eq!(outcome.at(THEN + HOUR).code(), PamCode::SUCCESS, "as before it was requested");
+}
+
+#[test]
+fn explain_and_status_say_what_somebody_who_was_reset_waits_for() {
+    let scene = ready("[require]\nenroll_at_login = true");
+    completes(&scene, "bob", THEN + HOUR).assert_done();
+    let explained = scene.desk(&["--json", "explain", "alice", "--service", DOOR, "--after-first-factor"]);
+    assert_eq!(explained.json()["outcome"], "ticket", "{explained:?}");
+    let status = scene.desk(&["status", "alice"]);
+    assert_eq!(status.status, 3, "{status:?}");
+    assert!(status.stderr.contains("waits for its ticket"), "{status:?}");
+}
+
+#[test]
+fn two_accounts_play_a_reset_through_real_sudo() {
+    let mut scene = builder("").enrolled("bob").enrolled("carol").build();
+    let stack = scene.module("");
+    let [bob, carol] = ["bob", "carol"].map(|name| scene.machine().uid(name));
+    let machine = scene.machine();
+    machine.service("sudo", &stack);
+    for account in ["bob", "carol"] {
+        machine.allow_sudo(account);
+    }
+    let now = clock::well_inside_a_step(30, 15);
+    let request = ["reset", "request", "alice", "--reason", "the phone is in the river"];
+    let ended = through_sudo(&scene, bob, &scene.authenticator("bob").code_at(now), &request);
+    assert!(ended.contains("0 of 1 approvals"), "{ended}");
+    let same = through_sudo(
+        &scene,
+        bob,
+        &scene.authenticator("bob").code_at(now + 30),
+        &["reset", "approve", "alice"],
+    );
+    assert!(same.contains("takes another operator"), "{same}");
+    let ended = through_sudo(
+        &scene,
+        carol,
+        &scene.authenticator("carol").code_at(now),
+        &["reset", "approve", "alice"],
+    );
+    assert!(ended.contains("approved") && ended.contains("by carol"), "{ended}");
+    let desk: Vec<_> = scene.journal.desk_events();
+    let [requested, refused, approved] = &desk[desk.len() - 3..] else { panic!("{desk:?}") };
+    for (event, name, by, uid) in [
+        (requested, "reset_requested", "bob", bob),
+        (refused, "reset_refused", "bob", bob),
+        (approved, "reset_approved", "carol", carol),
+    ] {
+        assert_eq!(["event", "by"].map(|key| event.field(key)), [name, by], "{event:?}");
+        assert_eq!(event.field("loginuid"), uid.to_string(), "{event:?}");
+    }
+    completes(&scene, "bob", clock::now() + HOUR + 60).assert_done();
+}
+
+/// Gives a command through the real sudo, from the login of an account, with a code; gives what was on the screen.
+fn through_sudo(scene: &Scene, uid: u32, code: &str, arguments: &[&str]) -> String {
+    let command = scene.command(arguments);
+    let outside: Vec<_> = command.get_args().collect();
+    let program = acceptance::built::command();
+    let behind = outside.iter().position(|argument| *argument == program.as_os_str()).unwrap();
+    let mut sudo = std::process::Command::new(command.get_program());
+    let id = uid.to_string();
+    sudo.args(&outside[..behind]);
+    sudo.args(["/usr/bin/setpriv", "--reuid", &id, "--regid", &id, "--clear-groups", "/usr/bin/sudo"]);
+    sudo.args(&outside[behind..]);
+    let mut terminal = Terminal::open(&logged_in_as(&sudo, Some(uid)));
+    terminal.expect("Verification code: ");
+    terminal.types(code);
+    terminal.end().screen
+}
+
+fn builder(config: &str) -> Builder {
+    ["alice", "bob", "carol"]
+        .iter()
+        .fold(Scene::builder().config(config), |b, name| b.account(name))
+        .enrolled("alice")
+}
+
+fn scene(config: &str) -> Scene {
+    builder(config).build()
+}
+
+/// Requested, approved; in an hour from [`THEN`] it can be completed.
+fn ready(config: &str) -> Scene {
+    ready_at(config, THEN)
+}
+
+/// The same in an hour from now.
+fn ready_now() -> Scene {
+    ready_at("", clock::now())
+}
+
+fn ready_at(config: &str, then: u64) -> Scene {
+    let scene = scene(config);
+    requests(&scene, "bob", then).assert_done();
+    approves(&scene, "carol", then).assert_done();
+    scene
+}
+
+fn requests(scene: &Scene, who: &str, then: u64) -> Done {
+    let arguments = ["--json", "reset", "request", "alice", "--reason", "the phone is in the river"];
+    scene.desk_of(who, &arguments, then)
+}
+
+fn approves(scene: &Scene, who: &str, then: u64) -> Done {
+    scene.desk_of(who, &["--json", "reset", "approve", "alice"], then)
+}
+
+fn completes(scene: &Scene, who: &str, then: u64) -> Done {
+    scene.desk_of(who, &["--json", "reset", "complete", "alice", "--yes"], then)
+}
+
+fn ticket_in(done: &Done) -> String {
+    done.assert_done();
+    done.json()["ticket"].as_str().unwrap().to_owned()
+}
+
+/// Alice after her key, with her present code.
+fn introduced(scene: &Scene, then: u64) -> Login {
+    scene.login_with_code_at("alice", then).after(KEY)
+}
+
+/// Alice after her key, who types a ticket and sets her phone up.
+fn enrols_with(scene: &Scene, ticket: &str, then: u64) -> Login {
+    let login = scene.login("alice").after(KEY).types(ticket);
+    login.answers_with(Answer::CodeOfTheShownKey(0)).types("yes").at(then)
+}
+
+fn said(outcome: &Outcome) -> String {
+    outcome.prompts.iter().map(|prompt| format!("{}\n", prompt.text)).collect()
+}
+
+fn assert_is_in_the_log(scene: &Scene, step: &str, why: &str) {
+    let event = scene.journal.desk_events().pop().unwrap();
+    let fields = ["event", "user", "step", "reason"].map(|key| event.field(key));
+    assert_eq!(fields, ["reset_refused", "alice", step, why], "{event:?}");
+}
