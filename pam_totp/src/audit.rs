@@ -147,6 +147,7 @@ fn unfinished(event: Event, why: Unfinished) -> Event {
         Unfinished::Meanwhile => ("changed_meanwhile", None),
         Unfinished::NotAdmitted(_) => ("ticket", None),
         Unfinished::KeysRotated => ("keys_rotated", None),
+        Unfinished::Limited(wait) => ("limited", Some(Reason::Limited(wait))),
         Unfinished::NotConfirmed(NotConfirmed::Malformed { .. }) => ("malformed", None),
         Unfinished::NotConfirmed(NotConfirmed::Wrong) => ("wrong", None),
         Unfinished::NotConfirmed(NotConfirmed::ClockOff { steps }) => {

@@ -21,6 +21,7 @@ use pam::secret::SecretBytes;
 use std::time::{Duration, Instant};
 use totp_card::{Card, Drawing, Issuer};
 use totp_core::code::Answer;
+use totp_core::confirmation::TRIES;
 use totp_core::created::Created;
 use totp_core::credential::Label;
 use totp_core::draft::{Confirmed, Draft, NotConfirmed};
@@ -29,13 +30,13 @@ use totp_core::login::{Account, Reason};
 use totp_core::policy::{Decision, Unenrolled};
 use totp_core::readmission::{self, Entitled, NotAdmitted, NotTaken, Tried};
 use totp_core::secret::{Entropy, NoEntropy, Secret};
+use totp_core::store::confirmations::Confirmations;
 use totp_core::store::files::Files;
+use totp_core::time::Seconds;
 use totp_core::totp::Parameters;
 
 /// What the authenticator is called; the desk can add others.
 const LABEL: &str = "phone";
-/// Codes that may be tried against one key.
-const CODES: usize = 5;
 /// How often the card may be shown once more, or the saving of the recovery codes be asked for.
 const REPEATS: usize = 10;
 
@@ -44,6 +45,8 @@ const REPEATS: usize = 10;
 pub(crate) enum Unfinished {
     /// The person said so.
     Cancelled,
+    /// Too many codes were tried for this account in a short time; again in this time.
+    Limited(Seconds),
     /// So many codes were wrong; the last one for this reason.
     NotConfirmed(NotConfirmed),
     /// An answer came too late.
@@ -212,10 +215,17 @@ impl Login<'_> {
         account: &Account,
         excuse: Option<&Unenrolled>,
     ) -> Result<Confirmed, Stop> {
+        let (counted, uid) = (Confirmations::new(&self.config.paths.runtime), account.uid);
+        let uid = uid.ok_or(Unfinished::Cancelled)?;
+        if let Some(wait) = counted.wait(uid, clock::now()?.boottime)? {
+            // Whoever may put it off is not kept out by it.
+            let may_wait = Unfinished::Limited(wait);
+            return Err(if excuse.is_some() { Unfinished::Cancelled } else { may_wait }.into());
+        }
         let issuer = issuer();
         let card = Card::of(&draft, &issuer, account);
         tell(pamh, &texts::opening(&card, &issuer, account, excuse))?;
-        let (mut codes, mut repeats) = (CODES, REPEATS);
+        let (mut codes, mut repeats) = (TRIES, REPEATS);
         loop {
             let typed = self.answer(pamh, &texts::code_prompt(excuse))?;
             match typed.as_bytes().trim_ascii() {
@@ -228,8 +238,17 @@ impl Login<'_> {
                 }
                 code => {
                     codes = codes.saturating_sub(1);
-                    match draft.confirm(code, clock::now()?) {
-                        Ok(confirmed) => return Ok(confirmed),
+                    let now = clock::now()?;
+                    // Before it is looked at: others may try at the same time.
+                    if let Err(wait) = counted.charge(uid, now.boottime)? {
+                        return Err(Unfinished::Limited(wait).into());
+                    }
+                    match draft.confirm(code, now) {
+                        Ok(confirmed) => {
+                            // Where it fails the next enrolment waits, at most.
+                            let _ = counted.forget(uid);
+                            return Ok(confirmed);
+                        }
                         Err((_, why)) if codes == 0 => return Err(Unfinished::NotConfirmed(why).into()),
                         Err((back, why)) => {
                             draft = back;

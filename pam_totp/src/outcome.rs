@@ -133,6 +133,7 @@ impl From<Outcome> for PamResultCode {
                 | Unfinished::Meanwhile
                 | Unfinished::NotAdmitted(_)
                 | Unfinished::KeysRotated => Self::PAM_AUTH_ERR,
+                Unfinished::Limited(_) => Self::PAM_MAXTRIES,
                 Unfinished::Conversation => Self::PAM_CONV_ERR,
             },
             Outcome::Broken(broken) => match broken {

@@ -45,7 +45,7 @@ impl Login<'_> {
             }
             Outcome::Unfinished(why) => {
                 if let Some(text) = words::unfinished(*why) {
-                    self.say(pamh, PAM_ERROR_MSG, text);
+                    self.say(pamh, PAM_ERROR_MSG, &text);
                 }
             }
             Outcome::NotEnrolled(unenrolled) => {

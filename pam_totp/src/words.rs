@@ -2,6 +2,7 @@
 //! why a code was refused.
 
 use crate::enroll::Unfinished;
+use std::borrow::Cow;
 use totp_core::config::Config;
 use totp_core::device::DeviceId;
 use totp_core::ledger::LoginMethod;
@@ -114,22 +115,29 @@ pub(crate) fn not_taken(why: NotTaken) -> &'static str {
 pub(crate) const ENROLLED: &str = "This account has its authenticator now: the next login asks for a code.";
 
 /// What somebody should know who was to be enrolled and was not.
-pub(crate) fn unfinished(why: Unfinished) -> Option<&'static str> {
-    match why {
-        Unfinished::Cancelled => Some("Nothing was enrolled; this account needs an authenticator to log in."),
-        Unfinished::NotConfirmed(_) => {
-            Some("No code was right, and nothing was enrolled. The next login starts with a new key.")
+pub(crate) fn unfinished(why: Unfinished) -> Option<Cow<'static, str>> {
+    let sentence = match why {
+        Unfinished::Limited(wait) => {
+            let wait = length(wait);
+            return Some(
+                format!("Too many wrong codes, and nothing was enrolled; try again in {wait}.").into(),
+            );
         }
-        Unfinished::Late => Some("The answer came too late, and nothing was enrolled."),
-        Unfinished::Meanwhile => Some(
-            "This account was changed elsewhere meanwhile; this login enrolled nothing. If that was not you, tell the administrator.",
-        ),
-        Unfinished::NotAdmitted(why) => Some(not_taken(why)),
-        Unfinished::KeysRotated => Some(
-            "The keys of this machine were changed meanwhile, and nothing was enrolled: log in once more, and strike the codes out.",
-        ),
-        Unfinished::Conversation => None,
-    }
+        Unfinished::Cancelled => "Nothing was enrolled; this account needs an authenticator to log in.",
+        Unfinished::NotConfirmed(_) => {
+            "No code was right, and nothing was enrolled. The next login starts with a new key."
+        }
+        Unfinished::Late => "The answer came too late, and nothing was enrolled.",
+        Unfinished::Meanwhile => {
+            "This account was changed elsewhere meanwhile; this login enrolled nothing. If that was not you, tell the administrator."
+        }
+        Unfinished::NotAdmitted(why) => not_taken(why),
+        Unfinished::KeysRotated => {
+            "The keys of this machine were changed meanwhile, and nothing was enrolled: log in once more, and strike the codes out."
+        }
+        Unfinished::Conversation => return None,
+    };
+    Some(sentence.into())
 }
 
 /// Reminds somebody who is let past of the last day.

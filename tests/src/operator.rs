@@ -2,7 +2,8 @@
 
 use crate::desk::{self, Done};
 use crate::scene::Scene;
-use crate::{clock, terminal::Terminal};
+use crate::terminal::Terminal;
+use crate::{built, clock};
 use std::fs;
 use std::process::Command;
 
@@ -25,6 +26,25 @@ impl Scene {
     #[must_use]
     pub fn operator_at_terminal(&self, account: &str, arguments: &[&str], second: u64) -> Terminal {
         Terminal::open(&self.operator(account, arguments, second))
+    }
+
+    /// Gives the command through the real sudo, at a terminal, from a login of the account with this user id.
+    ///
+    /// # Panics
+    /// When the scene has no accounts.
+    #[must_use]
+    pub fn through_sudo(&self, uid: u32, arguments: &[&str]) -> Terminal {
+        let command = self.command(arguments);
+        let words: Vec<_> = command.get_args().collect();
+        // Before it what enters the scene's machine.
+        let ours = words.iter().position(|word| *word == built::command().as_os_str());
+        let (machine, ours) = words.split_at(ours.expect("a scene without accounts has no sudo of its own"));
+        let id = uid.to_string();
+        let mut sudo = Command::new(command.get_program());
+        sudo.args(machine);
+        sudo.args(["/usr/bin/setpriv", "--reuid", &id, "--regid", &id, "--clear-groups", "/usr/bin/sudo"]);
+        sudo.args(ours);
+        Terminal::open(&logged_in_as(&sudo, Some(uid)))
     }
 
     /// Runs the command as a root shell gives it at a moment, with nobody behind it.

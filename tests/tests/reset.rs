@@ -689,18 +689,9 @@ fn two_accounts_play_a_reset_through_real_sudo() {
     completes(&scene, "bob", clock::now() + HOUR + 60).assert_done();
 }
 
-/// Gives a command through the real sudo, from the login of an account, with a code; gives what was on the screen.
+/// Gives a command through sudo, which asks for a code; gives what was on the screen.
 fn through_sudo(scene: &Scene, uid: u32, code: &str, arguments: &[&str]) -> String {
-    let command = scene.command(arguments);
-    let outside: Vec<_> = command.get_args().collect();
-    let program = acceptance::built::command();
-    let behind = outside.iter().position(|argument| *argument == program.as_os_str()).unwrap();
-    let mut sudo = std::process::Command::new(command.get_program());
-    let id = uid.to_string();
-    sudo.args(&outside[..behind]);
-    sudo.args(["/usr/bin/setpriv", "--reuid", &id, "--regid", &id, "--clear-groups", "/usr/bin/sudo"]);
-    sudo.args(&outside[behind..]);
-    let mut terminal = Terminal::open(&logged_in_as(&sudo, Some(uid)));
+    let mut terminal = scene.through_sudo(uid, arguments);
     terminal.expect("Verification code: ");
     terminal.types(code);
     terminal.end().screen

@@ -8,11 +8,11 @@
 //!     draft  credential  keyring  ledger  stamp  config      documents: what you are enrolled with | the keys |
 //!         \       |        |       /      /                  what has happened | what is asked for
 //!          secret  totp  recovery  limit  device  policy     one rule each
-//!          reset  ticket
+//!          reset  ticket  confirmation
 //!          id  user  code  time  created  event  document    the nouns, parsed once at the border
 //!          network  ssh_key  address  notice
 //!  store/{mod,guard,lock,turn,files,names,rewriting,         the only room that touches the disk, and the group database
-//!         stamps,spool,resets,groups}
+//!         stamps,spool,resets,confirmations,groups}
 //! ```
 //!
 //! Everything but [`store`] is values in, values out: clocks ([`time::Now`]) and random bytes ([`secret::Entropy`]) are
@@ -78,6 +78,7 @@
 pub mod address;
 pub mod code;
 pub mod config;
+pub mod confirmation;
 pub mod created;
 pub mod credential;
 pub mod device;

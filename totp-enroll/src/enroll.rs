@@ -10,6 +10,7 @@ use crate::signals::Undisturbed;
 use crate::terminal::Terminal;
 use crate::ticket;
 use totp_card::{Card, Drawing, Issuer};
+use totp_core::confirmation::TRIES;
 use totp_core::credential::Label;
 use totp_core::draft::{Confirmed, Draft};
 use totp_core::enrolment;
@@ -17,11 +18,10 @@ use totp_core::event::Name;
 use totp_core::login::Account;
 use totp_core::readmission::Entitled;
 use totp_core::secret::Secret;
+use totp_core::store::confirmations::Confirmations;
 use totp_core::store::{Held, InPlace};
+use totp_core::time::Seconds;
 use totp_core::totp::Parameters;
-
-/// Codes that may be tried against one draft.
-const TRIES: usize = 5;
 
 /// What is to become of an enrolment that is there.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -52,13 +52,15 @@ pub(crate) fn run(desk: &Desk, options: &Enroll) -> Result<(), Failure> {
         // Whoever may change it has shown that.
         Way::Add | Way::Replace => Entitled::ByAnOperator,
     };
+    let tries = Tries::of(desk, &account);
+    tries.wait()?;
     let draft = Draft::generate(label.clone(), parameters, &mut Kernel)
         .map_err(|e| Failure::refused(e.to_string()))?;
     let card = Card::of(&draft, &issuer, &account);
     terminal.say(&format!("account: {}", account.user));
     terminal.say(&format!("issuer: {}", issuer.as_str()));
     show(&terminal, &card, options)?;
-    let confirmed = confirm(&terminal, draft, &card)?;
+    let confirmed = confirm(&terminal, draft, &card, &tries)?;
     drop(card);
     let _undisturbed = Undisturbed::begin();
     let codes = place(desk, &account, confirmed, way, (permitted, &entitled))?;
@@ -131,7 +133,54 @@ fn show(terminal: &Terminal, card: &Card, options: &Enroll) -> Result<(), Failur
     Ok(())
 }
 
-fn confirm(terminal: &Terminal, mut draft: Draft, card: &Card) -> Result<Confirmed, Failure> {
+/// The codes that may be tried for an account, whatever is started anew.
+struct Tries<'a> {
+    desk: &'a Desk,
+    account: &'a Account,
+    counted: Confirmations,
+}
+
+impl<'a> Tries<'a> {
+    fn of(desk: &'a Desk, account: &'a Account) -> Self {
+        Self { desk, account, counted: Confirmations::new(&desk.config.paths.runtime) }
+    }
+
+    /// Whether there is any left, before a person scans anything.
+    fn wait(&self) -> Result<(), Failure> {
+        let Some(uid) = self.account.uid else { return Ok(()) };
+        let wait = self.counted.wait(uid, clock::now()?.boottime)?;
+        wait.map_or(Ok(()), |wait| Err(self.exhausted(wait)))
+    }
+
+    fn charge(&self) -> Result<(), Failure> {
+        let Some(uid) = self.account.uid else { return Ok(()) };
+        let charged = self.counted.charge(uid, clock::now()?.boottime)?;
+        charged.map_err(|wait| self.exhausted(wait))
+    }
+
+    /// A right code: the wrong ones before it are no news.
+    fn forget(&self) {
+        // Where it fails the next enrolment waits, at most.
+        let _ = self.account.uid.map(|uid| self.counted.forget(uid));
+    }
+
+    fn exhausted(&self, Seconds(wait): Seconds) -> Failure {
+        let event = self.desk.event(Name::Refused, self.account).field("reason", "limited");
+        self.desk.audit(&event.field("way", "enroll").field("wait_seconds", wait));
+        Failure::refused(format!(
+            "too many wrong codes were typed for enrolments of {}; nothing was changed; try again in {}",
+            self.account.user,
+            clock::length(wait)
+        ))
+    }
+}
+
+fn confirm(
+    terminal: &Terminal,
+    mut draft: Draft,
+    card: &Card,
+    tries: &Tries<'_>,
+) -> Result<Confirmed, Failure> {
     let mut left = TRIES;
     terminal.say("(type \"uri\" to see all of it as a URI)");
     while left > 0 {
@@ -141,8 +190,12 @@ fn confirm(terminal: &Terminal, mut draft: Draft, card: &Card) -> Result<Confirm
             continue;
         }
         left = left.saturating_sub(1);
+        tries.charge()?;
         match draft.confirm(typed.expose(), clock::now()?) {
-            Ok(confirmed) => return Ok(confirmed),
+            Ok(confirmed) => {
+                tries.forget();
+                return Ok(confirmed);
+            }
             Err((back, why)) => {
                 draft = back;
                 terminal.say(&format!("{why} ({left} tries left)"));

@@ -3,9 +3,11 @@
 use crate::clock;
 use crate::desk::Desk;
 use crate::failure::Failure;
+use crate::output;
 use crate::report;
 use totp_core::enrolment;
 use totp_core::event::Name;
+use totp_core::store::confirmations::Confirmations;
 
 pub(crate) fn run(desk: &Desk, user: &str, repair: bool) -> Result<(), Failure> {
     let account = desk.any_account(Some(user))?;
@@ -14,7 +16,15 @@ pub(crate) fn run(desk: &Desk, user: &str, repair: bool) -> Result<(), Failure> 
             "nobody mends or unlocks their own enrolment; use a recovery code, or ask another administrator",
         ));
     }
+    let uid = account.uid;
+    let forgiven = uid.map_or(Ok(false), |uid| Confirmations::new(&desk.config.paths.runtime).forget(uid));
+    // A lock is lifted whatever is wrong with these.
+    let forgiven = forgiven.inspect_err(|error| output::remark(&error.to_string())).unwrap_or(false);
     if !desk.is_enrolled(&account) {
+        if forgiven {
+            desk.audit(&desk.event(Name::Unlocked, &account).field("way", "enroll"));
+            return report::done(desk.format, &account, "unlocked", "wrong codes at enrolling are forgiven");
+        }
         return Err(Failure::not_enrolled(account.user.as_str()));
     }
     let (entry, now, drift) = (desk.entry(&account)?, clock::now()?, desk.config.greatest_drift_steps);

@@ -3,6 +3,7 @@
 //! The login's half is small on purpose: hold a user's ledger together with the credential as it stands while held, and
 //! replace the ledger. [`files`] does it with `flock` on one machine; a linearizable store could do it for a fleet.
 
+pub mod confirmations;
 pub mod files;
 pub mod groups;
 pub mod guard;

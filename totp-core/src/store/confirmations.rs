@@ -1,0 +1,170 @@
+//! The tries at new authenticators, as files under the runtime directory, one for each account by its uid: gone at reboot, and
+//! root's alone.
+
+use super::StoreError;
+use super::guard::{Directory, Room, make_roots, system};
+use super::lock::{Lock, Locked, lock};
+use crate::confirmation::Tried;
+use crate::time::Seconds;
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+const CONFIRMATIONS: &str = "confirming";
+/// More than so many bytes are none of ours: five stamps.
+const LONGEST: usize = 128;
+
+/// The tries of this machine, under `paths.runtime` of the config.
+#[derive(Debug, Clone)]
+pub struct Confirmations {
+    runtime: PathBuf,
+}
+
+impl Confirmations {
+    /// Nothing is opened or made yet.
+    #[must_use]
+    pub fn new(runtime: &Path) -> Self {
+        Self { runtime: runtime.to_owned() }
+    }
+
+    /// In what time a try of this account would be judged; `None`: now.
+    ///
+    /// # Errors
+    /// [`StoreError`] where that cannot be found out.
+    pub fn wait(&self, uid: u32, now: u64) -> Result<Option<Seconds>, StoreError> {
+        self.with(uid, |held| Ok(held.tried.wait(now)))
+    }
+
+    /// Counts a try before it is judged.
+    ///
+    /// # Errors
+    /// [`StoreError`] where it cannot be counted; then it must not be judged.
+    pub fn charge(&self, uid: u32, now: u64) -> Result<Result<(), Seconds>, StoreError> {
+        self.with(uid, |held| match held.tried.charge(now) {
+            Ok(()) => held.write().map(Ok),
+            Err(wait) => Ok(Err(wait)),
+        })
+    }
+
+    /// Forgets the tries of an account; returns whether there were any.
+    ///
+    /// # Errors
+    /// [`StoreError`] where they cannot be.
+    pub fn forget(&self, uid: u32) -> Result<bool, StoreError> {
+        self.with(uid, |held| {
+            let there_were = held.tried != Tried::default();
+            held.tried = Tried::default();
+            if there_were { held.write().map(|()| true) } else { Ok(false) }
+        })
+    }
+
+    fn with<T>(
+        &self,
+        uid: u32,
+        act: impl FnOnce(&mut HeldTries) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        make_roots(&self.runtime, Mode::from_bits_truncate(0o755))?;
+        make_roots(&self.runtime.join(CONFIRMATIONS), Mode::S_IRWXU)?;
+        let directory = Directory::open(&self.runtime, Room::Place)?.inner(CONFIRMATIONS, Room::Private)?;
+        // A number only: nothing that anybody chose becomes a path (CVE-2014-2583).
+        let name = uid.to_string();
+        let path = directory.path.join(&name);
+        loop {
+            let Some(fd) = directory.file(&name, OFlag::O_RDWR)? else {
+                let draft = format!(".new.{}.{name}", std::process::id());
+                directory.write_new(&draft, b"")?;
+                directory.name(&draft, &name)?;
+                continue;
+            };
+            match lock(fd, &path, Instant::now().checked_add(PATIENCE))? {
+                Lock::Locked(file) => {
+                    let mut bytes = [0; LONGEST];
+                    let length =
+                        file.read_at(&mut bytes, 0).map_err(|error| system(&path, "read", &error))?;
+                    let tried = Tried::decode(bytes.get(..length).unwrap_or_default());
+                    return act(&mut HeldTries { file, path, tried });
+                }
+                Lock::Gone => {}
+                Lock::Busy => {
+                    let problem = "is held by somebody else all the time: try again";
+                    return Err(StoreError::Unsafe { file: path, problem });
+                }
+            }
+        }
+    }
+}
+
+/// It is held for some microseconds.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The tries of one account while nobody else can count.
+struct HeldTries {
+    file: Locked,
+    path: PathBuf,
+    tried: Tried,
+}
+
+impl HeldTries {
+    /// In one write of one length: a kill leaves what was there, or this.
+    fn write(&self) -> Result<(), StoreError> {
+        let mut line = self.tried.encode().into_bytes();
+        line.resize(LONGEST, b'\n');
+        self.file.write_all_at(&line, 0).map_err(|error| system(&self.path, "write", &error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt, symlink};
+
+    fn confirmations() -> (tempfile::TempDir, Confirmations) {
+        let directory = tempfile::tempdir().unwrap();
+        let confirmations = Confirmations::new(&directory.path().join("run"));
+        (directory, confirmations)
+    }
+
+    #[test]
+    fn tries_are_counted_for_each_account_across_runs() {
+        let (directory, first) = confirmations();
+        let second = first.clone();
+        for at in 0..5 {
+            let run = if at % 2 == 0 { &first } else { &second };
+            assert_eq!(run.charge(1001, 9000 + at).unwrap(), Ok(()));
+        }
+        assert_eq!(first.charge(1001, 9005).unwrap(), Err(Seconds(595)));
+        assert_eq!(first.wait(1001, 9005).unwrap(), Some(Seconds(595)));
+        assert_eq!(first.charge(1002, 9005).unwrap(), Ok(()));
+        assert_eq!((first.forget(1001).unwrap(), first.forget(1001).unwrap()), (true, false));
+        assert_eq!(first.charge(1001, 9005).unwrap(), Ok(()));
+        let mode = |name: &str| fs::metadata(directory.path().join(name)).unwrap().mode() & 0o777;
+        assert_eq!((mode("run/confirming"), mode("run/confirming/1001")), (0o700, 0o600));
+    }
+
+    #[test]
+    fn of_many_at_once_five_are_counted() {
+        let (_directory, confirmations) = confirmations();
+        // Threads have one number, which names the draft of a file that is made.
+        assert_eq!(confirmations.wait(1001, 9000).unwrap(), None);
+        let one = || {
+            let confirmations = confirmations.clone();
+            std::thread::spawn(move || confirmations.charge(1001, 9000).unwrap().is_ok())
+        };
+        let many: Vec<_> = (0..16).map(|_| one()).collect();
+        assert_eq!(many.into_iter().filter_map(|one| one.join().ok()).filter(|ok| *ok).count(), 5);
+    }
+
+    #[test]
+    fn what_is_not_roots_own_file_is_an_error() {
+        let (directory, confirmations) = confirmations();
+        confirmations.charge(1001, 9000).unwrap().unwrap();
+        let inside = |name: &str| directory.path().join("run/confirming").join(name);
+        symlink(inside("1001"), inside("1002")).unwrap();
+        assert!(confirmations.charge(1002, 9000).is_err());
+        fs::set_permissions(inside("1001"), std::os::unix::fs::PermissionsExt::from_mode(0o666)).unwrap();
+        assert!(confirmations.charge(1001, 9000).is_err() && confirmations.wait(1001, 9000).is_err());
+    }
+}
