@@ -101,10 +101,10 @@ impl Login<'_> {
         pamh: &PamHandle,
         store: &Files,
         account: &Account,
-        newcomer: Newcomer<'_>,
+        newcomer: &Newcomer<'_>,
     ) -> Result<Outcome, Broken> {
         let by_ticket = matches!(newcomer.entitled, Entitled::ByTicket(_));
-        match self.enrolled(pamh, store, account, &newcomer) {
+        match self.enrolled(pamh, store, account, newcomer) {
             Ok(enrolled) => {
                 if by_ticket {
                     self.audit.ticket(account.user.as_str(), Ok(()));
@@ -148,7 +148,7 @@ impl Login<'_> {
             }
             Tried::Admitted(admitted) => {
                 let entitled = Entitled::ByTicket(admitted);
-                self.enroll(pamh, store, account, Newcomer { excuse: None, entitled }).map(Some)
+                self.enroll(pamh, store, account, &Newcomer { excuse: None, entitled }).map(Some)
             }
         }
     }

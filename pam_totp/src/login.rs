@@ -147,7 +147,7 @@ impl Login<'_> {
                     return Ok(Outcome::NotEnrolled(unenrolled));
                 }
                 Required::Decided(Decision::Enroll(excuse)) => {
-                    return self.enroll(pamh, &store, account, Newcomer::unasked(excuse.as_ref()));
+                    return self.enroll(pamh, &store, account, &Newcomer::unasked(excuse.as_ref()));
                 }
                 // From here on a stranger sees what everybody sees: one prompt, and one answer.
                 Required::Decided(Decision::Ask | Decision::Recognised) => {}

@@ -1,7 +1,5 @@
 //! Codes that are tried against a new authenticator: five in ten minutes for an account, whatever is started anew.
 
-#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
-
 use acceptance::clock::THEN;
 use acceptance::desk::{self, ASKS_FOR_A_CODE, asks_for_the_name};
 use acceptance::login::{Answer, Login, PamCode, Waiting};

@@ -1,7 +1,7 @@
 //! `reset` killed at every system call: a request is silent at no point, and an enrolment is the old one, or withdrawn with a
 //! ticket to be had.
 
-#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what is not there fails the test")]
 
 use acceptance::clock::THEN;
 use acceptance::files::Files;

@@ -48,7 +48,7 @@ fn tried(scene: &Scene, code: &[u8], now: u64) -> String {
 fn admitted(scene: &Scene, code: &Secret, now: u64) -> Entitled {
     match try_ticket(&entry(scene), &alice(), code, now).unwrap() {
         Tried::Admitted(admitted) => Entitled::ByTicket(admitted),
-        other => panic!("{other:?}"),
+        other @ (Tried::NoReset | Tried::Refused(_)) => panic!("{other:?}"),
     }
 }
 
