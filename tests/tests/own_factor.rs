@@ -1,7 +1,7 @@
 //! Who changes a factor of their own shows one, at a terminal, through the real sudo; and both who sudo names and whose login it
 //! was are in the log.
 
-#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what is not there fails the test")]
 
 use acceptance::clock;
 use acceptance::desk::{self, ASKS_FOR_A_CODE, ASKS_FOR_A_PRESENT_CODE, asks_for_the_name};

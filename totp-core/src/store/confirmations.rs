@@ -6,6 +6,7 @@ use super::guard::{Directory, Room, make_roots, system};
 use super::lock::{Lock, Locked, lock};
 use crate::confirmation::Tried;
 use crate::time::Seconds;
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use std::os::unix::fs::FileExt;
@@ -34,7 +35,8 @@ impl Confirmations {
     /// # Errors
     /// [`StoreError`] where that cannot be found out.
     pub fn wait(&self, uid: u32, now: u64) -> Result<Option<Seconds>, StoreError> {
-        self.with(uid, |held| Ok(held.tried.wait(now)))
+        let Some(directory) = self.there()? else { return Ok(None) };
+        Ok(hold(&directory, uid)?.and_then(|held| held.tried.wait(now)))
     }
 
     /// Counts a try before it is judged.
@@ -42,10 +44,21 @@ impl Confirmations {
     /// # Errors
     /// [`StoreError`] where it cannot be counted; then it must not be judged.
     pub fn charge(&self, uid: u32, now: u64) -> Result<Result<(), Seconds>, StoreError> {
-        self.with(uid, |held| match held.tried.charge(now) {
-            Ok(()) => held.write().map(Ok),
-            Err(wait) => Ok(Err(wait)),
-        })
+        make_roots(&self.runtime, Mode::from_bits_truncate(0o755))?;
+        make_roots(&self.runtime.join(CONFIRMATIONS), Mode::S_IRWXU)?;
+        let directory = self.directory()?;
+        loop {
+            let Some(mut held) = hold(&directory, uid)? else {
+                let draft = format!(".new.{}.{uid}", std::process::id());
+                directory.write_new(&draft, b"")?;
+                directory.name(&draft, &uid.to_string())?;
+                continue;
+            };
+            return match held.tried.charge(now) {
+                Ok(()) => held.write().map(Ok),
+                Err(wait) => Ok(Err(wait)),
+            };
+        }
     }
 
     /// Forgets the tries of an account; returns whether there were any.
@@ -53,44 +66,44 @@ impl Confirmations {
     /// # Errors
     /// [`StoreError`] where they cannot be.
     pub fn forget(&self, uid: u32) -> Result<bool, StoreError> {
-        self.with(uid, |held| {
-            let there_were = held.tried != Tried::default();
-            held.tried = Tried::default();
-            if there_were { held.write().map(|()| true) } else { Ok(false) }
-        })
+        let Some(directory) = self.there()? else { return Ok(false) };
+        // Held until it is gone: whoever waits for it looks for it again.
+        let held = hold(&directory, uid)?;
+        directory.remove(&uid.to_string())?;
+        Ok(held.is_some_and(|held| held.tried != Tried::default()))
     }
 
-    fn with<T>(
-        &self,
-        uid: u32,
-        act: impl FnOnce(&mut HeldTries) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        make_roots(&self.runtime, Mode::from_bits_truncate(0o755))?;
-        make_roots(&self.runtime.join(CONFIRMATIONS), Mode::S_IRWXU)?;
-        let directory = Directory::open(&self.runtime, Room::Place)?.inner(CONFIRMATIONS, Room::Private)?;
-        // A number only: nothing that anybody chose becomes a path (CVE-2014-2583).
-        let name = uid.to_string();
-        let path = directory.path.join(&name);
-        loop {
-            let Some(fd) = directory.file(&name, OFlag::O_RDWR)? else {
-                let draft = format!(".new.{}.{name}", std::process::id());
-                directory.write_new(&draft, b"")?;
-                directory.name(&draft, &name)?;
-                continue;
-            };
-            match lock(fd, &path, Instant::now().checked_add(PATIENCE))? {
-                Lock::Locked(file) => {
-                    let mut bytes = [0; LONGEST];
-                    let length =
-                        file.read_at(&mut bytes, 0).map_err(|error| system(&path, "read", &error))?;
-                    let tried = Tried::decode(bytes.get(..length).unwrap_or_default());
-                    return act(&mut HeldTries { file, path, tried });
-                }
-                Lock::Gone => {}
-                Lock::Busy => {
-                    let problem = "is held by somebody else all the time: try again";
-                    return Err(StoreError::Unsafe { file: path, problem });
-                }
+    fn there(&self) -> Result<Option<Directory>, StoreError> {
+        match self.directory() {
+            Ok(directory) => Ok(Some(directory)),
+            Err(StoreError::System { source: Errno::ENOENT, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn directory(&self) -> Result<Directory, StoreError> {
+        Directory::open(&self.runtime, Room::Place)?.inner(CONFIRMATIONS, Room::Private)
+    }
+}
+
+/// The tries of an account, held; `None`: there are none. A number only names the file: nothing that anybody chose becomes a
+/// path (CVE-2014-2583).
+fn hold(directory: &Directory, uid: u32) -> Result<Option<HeldTries>, StoreError> {
+    let name = uid.to_string();
+    let path = directory.path.join(&name);
+    loop {
+        let Some(fd) = directory.file(&name, OFlag::O_RDWR)? else { return Ok(None) };
+        match lock(fd, &path, Instant::now().checked_add(PATIENCE))? {
+            Lock::Locked(file) => {
+                let mut bytes = [0; LONGEST];
+                let length = file.read_at(&mut bytes, 0).map_err(|error| system(&path, "read", &error))?;
+                let tried = Tried::decode(bytes.get(..length).unwrap_or_default());
+                return Ok(Some(HeldTries { file, path, tried }));
+            }
+            Lock::Gone => {}
+            Lock::Busy => {
+                let problem = "is held by somebody else all the time: try again";
+                return Err(StoreError::Unsafe { file: path, problem });
             }
         }
     }
@@ -147,8 +160,8 @@ mod tests {
     #[test]
     fn of_many_at_once_five_are_counted() {
         let (_directory, confirmations) = confirmations();
-        // Threads have one number, which names the draft of a file that is made.
-        assert_eq!(confirmations.wait(1001, 9000).unwrap(), None);
+        // Threads have one number, which names the draft of a file that is made: it is there before they come.
+        assert_eq!(confirmations.charge(1001, 1000).unwrap(), Ok(()));
         let one = || {
             let confirmations = confirmations.clone();
             std::thread::spawn(move || confirmations.charge(1001, 9000).unwrap().is_ok())
