@@ -98,8 +98,8 @@ fn describe(outcome: &Outcome, user: Option<&str>, request: &Request) -> Event {
                 Method::Totp { authenticator, .. } => about(Name::Accepted)
                     .field("method", "totp")
                     .field("authenticator", authenticator.as_str()),
-                Method::RecoveryCode { left } => {
-                    about(Name::RecoveryUsed).field("method", "recovery_code").field("left", left)
+                Method::RecoveryCode { kind, left } => {
+                    about(Name::RecoveryUsed).field("method", kind.as_str()).field("left", left)
                 }
             },
             verified.since_last().wrong,

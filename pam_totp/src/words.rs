@@ -8,6 +8,7 @@ use totp_core::device::DeviceId;
 use totp_core::ledger::LoginMethod;
 use totp_core::login::{Method, Reason, Refusal, SinceLast, Verified};
 use totp_core::readmission::NotTaken;
+use totp_core::recovery::Kind;
 use totp_core::time::Seconds;
 
 /// Why a login was refused, and what to do. `None` where nothing would help the person that is not for an attacker, too.
@@ -53,12 +54,15 @@ pub(crate) fn refusal(Refusal { reason, next_code, .. }: &Refusal) -> Option<Str
 pub(crate) fn welcome(verified: &Verified, config: &Config, now: u64) -> Option<String> {
     let mut sentences = Vec::new();
     sentences.extend(since(&verified.since_last(), now));
-    if let Method::RecoveryCode { left } = verified.method() {
+    if let Method::RecoveryCode { kind, left } = verified.method() {
         let warning = if *left < config.warn_below { "WARNING: only " } else { "" };
-        sentences.push(format!(
-            "{warning}{}; \"sudo totp-enroll recovery-codes\" makes new ones.",
-            counted(*left as u64, "recovery code is left", "recovery codes are left")
-        ));
+        let left = counted(*left as u64, "recovery code is left", "recovery codes are left");
+        let why = match kind {
+            Kind::Own => "makes new ones",
+            // They open no lock, and are short enough that they need one.
+            Kind::Scratch => "makes longer ones, which open a locked account too",
+        };
+        sentences.push(format!("{warning}{left}; \"sudo totp-enroll recovery-codes\" {why}."));
     }
     (!sentences.is_empty()).then(|| sentences.join("\n"))
 }

@@ -5,21 +5,26 @@ mod format;
 use crate::created::Created;
 use crate::id::Id;
 use crate::keyring::{Binding, Keyring, OpenError, SealError, Sealed};
-use crate::recovery::{self, Hash};
+use crate::recovery::{self, Hash, ScratchCode};
 use crate::secret::{Entropy, NoEntropy, Secret};
-use crate::totp::Parameters;
+use crate::totp::{Drift, Parameters};
 use crate::user::User;
 
 /// The most authenticators of one user; the ledger has this many places.
 pub const MOST_AUTHENTICATORS: usize = 4;
 /// The longest label, in bytes.
 pub const LONGEST_LABEL: usize = 32;
-/// The version that this program reads and writes.
-const VERSION: u32 = 1;
+/// The version that this program writes. It reads all from 1; an older one is written anew at the next change by the desk.
+///
+/// 1: authenticators and a set of recovery codes. 2: an authenticator may have a window of its own, and the set may be
+/// another program's scratch codes; every seal is bound to both.
+const VERSION: u32 = 2;
 
 /// What one user is enrolled with. Every value in it has been checked; its secrets are sealed.
 #[derive(Clone)]
 pub struct Credential {
+    /// Of the document; its seals are bound to it.
+    version: u32,
     owner: Owner,
     created: Created,
     authenticators: Vec<Authenticator>,
@@ -42,6 +47,7 @@ pub struct Owner {
 pub struct Authenticator {
     label: Label,
     parameters: Parameters,
+    drift: Option<Drift>,
     created: Created,
     sealed: Sealed,
 }
@@ -50,6 +56,7 @@ pub struct Authenticator {
 #[derive(Clone)]
 pub(crate) struct RecoverySet {
     pub(crate) id: Id,
+    pub(crate) kind: recovery::Kind,
     created: Created,
     sealed: Sealed,
     pub(crate) hashes: Vec<Hash>,
@@ -77,7 +84,7 @@ impl Credential {
     /// A credential of no authenticator yet.
     #[must_use]
     pub fn new(owner: Owner, created: Created) -> Self {
-        Self { owner, created, authenticators: Vec::new(), recovery: None }
+        Self { version: VERSION, owner, created, authenticators: Vec::new(), recovery: None }
     }
 
     /// Whose it is.
@@ -104,6 +111,12 @@ impl Credential {
         self.recovery.as_ref().map(|set| set.created)
     }
 
+    /// Whose making the recovery codes are, if there are any.
+    #[must_use]
+    pub fn recovery_kind(&self) -> Option<recovery::Kind> {
+        self.recovery.as_ref().map(|set| set.kind)
+    }
+
     /// How many recovery codes there are, used and unused.
     #[must_use]
     pub fn recovery_codes(&self) -> usize {
@@ -122,10 +135,10 @@ impl Credential {
         entropy: &mut dyn Entropy,
     ) -> Result<(), AddError> {
         self.room_for(&new.label)?;
-        let binding = authenticator_binding(&self.owner, keyring.active(), &new.label, new.parameters);
-        let sealed = keyring.seal(new.secret, binding.bytes(), entropy)?;
-        let NewAuthenticator { label, parameters, created, .. } = new;
-        self.authenticators.push(Authenticator { label, parameters, created, sealed });
+        let NewAuthenticator { label, parameters, drift, created, secret } = new;
+        let binding = self.bound(keyring.active()).authenticator(&label, parameters, drift);
+        let sealed = keyring.seal(secret, binding.bytes(), entropy)?;
+        self.authenticators.push(Authenticator { label, parameters, drift, created, sealed });
         Ok(())
     }
 
@@ -151,17 +164,41 @@ impl Credential {
         keyring: &Keyring,
         entropy: &mut dyn Entropy,
     ) -> Result<Vec<Secret>, SealError> {
-        let id = Id::random(entropy)?;
-        let pepper = Secret::random(recovery::PEPPER_LENGTH, entropy)?;
-        let sealed =
-            keyring.seal(&pepper, recovery_binding(&self.owner, keyring.active(), id).bytes(), entropy)?;
         let codes = (0..count.min(recovery::MOST_CODES))
             .map(|_| recovery::generate(entropy))
             .collect::<Result<Vec<_>, NoEntropy>>()?;
-        let set = recovery::Set { pepper: &pepper, user: &self.owner.user, id };
-        let hashes = codes.iter().map(|code| set.hash(code)).collect();
-        self.recovery = Some(RecoverySet { id, created, sealed, hashes });
+        self.put_recovery(recovery::Kind::Own, &codes, created, keyring, entropy)?;
         Ok(codes)
+    }
+
+    /// Takes another program's scratch codes for the recovery codes; of more than fit, the first.
+    pub(crate) fn take_scratch(
+        &mut self,
+        codes: &[ScratchCode],
+        created: Created,
+        keyring: &Keyring,
+        entropy: &mut dyn Entropy,
+    ) -> Result<(), SealError> {
+        let codes = codes.iter().take(recovery::MOST_CODES).map(|code| &code.0);
+        self.put_recovery(recovery::Kind::Scratch, codes, created, keyring, entropy)
+    }
+
+    fn put_recovery<'a>(
+        &mut self,
+        kind: recovery::Kind,
+        codes: impl IntoIterator<Item = &'a Secret>,
+        created: Created,
+        keyring: &Keyring,
+        entropy: &mut dyn Entropy,
+    ) -> Result<(), SealError> {
+        let id = Id::random(entropy)?;
+        let pepper = Secret::random(recovery::PEPPER_LENGTH, entropy)?;
+        let binding = self.bound(keyring.active()).recovery(kind, id);
+        let sealed = keyring.seal(&pepper, binding.bytes(), entropy)?;
+        let set = recovery::Set { pepper: &pepper, user: &self.owner.user, id };
+        let hashes = codes.into_iter().map(|code| set.hash(code)).collect();
+        self.recovery = Some(RecoverySet { id, kind, created, sealed, hashes });
+        Ok(())
     }
 
     /// Drops the recovery codes: after a repair nobody knows which were used.
@@ -175,8 +212,8 @@ impl Credential {
         seals.chain(self.recovery.as_ref().map(|set| &set.sealed)).map(|sealed| sealed.key.as_str())
     }
 
-    /// The same credential with every seal under the keyring's active key; `None` where they all are. Nothing else of it
-    /// changes: the ledger is still its own, and the hashes are good, for the pepper under the new seal is the old one.
+    /// The same credential, of the present version, with every seal under the keyring's active key; `None` where it is that
+    /// already. Nothing else of it changes: the ledger is still its own, and the hashes are good, for the pepper under the new seal is the old one.
     ///
     /// # Errors
     /// [`ResealError`] where a seal does not open, or none can be made.
@@ -186,22 +223,38 @@ impl Credential {
         entropy: &mut dyn Entropy,
     ) -> Result<Option<Self>, ResealError> {
         let active = keyring.active();
-        if self.keys().all(|key| key == active) {
+        let is_stale = |sealed: &Sealed| sealed.key != active || self.version != VERSION;
+        if self.version == VERSION && self.keys().all(|key| key == active) {
             return Ok(None);
         }
-        let mut new = self.clone();
-        for authenticator in new.authenticators.iter_mut().filter(|known| known.sealed.key != active) {
+        let mut new = Self { version: VERSION, ..self.clone() };
+        let bound = Bound { version: VERSION, owner: &self.owner, key: active };
+        for authenticator in new.authenticators.iter_mut().filter(|known| is_stale(&known.sealed)) {
             let secret = self.open(authenticator, keyring)?;
-            let Authenticator { label, parameters, .. } = &*authenticator;
-            let binding = authenticator_binding(&self.owner, active, label, *parameters);
+            let Authenticator { label, parameters, drift, .. } = &*authenticator;
+            let binding = bound.authenticator(label, *parameters, *drift);
             authenticator.sealed = keyring.seal(&secret, binding.bytes(), entropy)?;
         }
-        if let Some(set) = new.recovery.as_mut().filter(|set| set.sealed.key != active) {
+        if let Some(set) = new.recovery.as_mut().filter(|set| is_stale(&set.sealed)) {
             let pepper = self.open_pepper(set, keyring)?;
-            let binding = recovery_binding(&self.owner, active, set.id);
+            let binding = bound.recovery(set.kind, set.id);
             set.sealed = keyring.seal(&pepper, binding.bytes(), entropy)?;
         }
         Ok(Some(new))
+    }
+
+    /// Makes a credential of an older version one of the present version. One of which a seal does not open stays as it is:
+    /// it may be about to be mended.
+    pub(crate) fn upgrade(&mut self, keyring: &Keyring, entropy: &mut dyn Entropy) -> Result<(), SealError> {
+        if self.version == VERSION {
+            return Ok(());
+        }
+        match self.resealed(keyring, entropy) {
+            Ok(Some(upgraded)) => *self = upgraded,
+            Ok(None) | Err(ResealError::Open(_)) => {}
+            Err(ResealError::Seal(error)) => return Err(error),
+        }
+        Ok(())
     }
 
     /// Whether `keyring` has every key that its seals name: they may have been rotated since it was read.
@@ -220,12 +273,16 @@ impl Credential {
     }
 
     pub(crate) fn open(&self, authenticator: &Authenticator, keyring: &Keyring) -> Result<Secret, OpenError> {
-        let Authenticator { label, parameters, sealed, .. } = authenticator;
-        keyring.open(sealed, authenticator_binding(&self.owner, &sealed.key, label, *parameters).bytes())
+        let Authenticator { label, parameters, drift, sealed, .. } = authenticator;
+        keyring.open(sealed, self.bound(&sealed.key).authenticator(label, *parameters, *drift).bytes())
     }
 
     pub(crate) fn open_pepper(&self, set: &RecoverySet, keyring: &Keyring) -> Result<Secret, OpenError> {
-        keyring.open(&set.sealed, recovery_binding(&self.owner, &set.sealed.key, set.id).bytes())
+        keyring.open(&set.sealed, self.bound(&set.sealed.key).recovery(set.kind, set.id).bytes())
+    }
+
+    fn bound<'a>(&'a self, key: &'a str) -> Bound<'a> {
+        Bound { version: self.version, owner: &self.owner, key }
     }
 }
 
@@ -233,6 +290,7 @@ impl Credential {
 pub(crate) struct NewAuthenticator<'a> {
     pub(crate) label: Label,
     pub(crate) parameters: Parameters,
+    pub(crate) drift: Option<Drift>,
     pub(crate) created: Created,
     pub(crate) secret: &'a Secret,
 }
@@ -272,6 +330,12 @@ impl Authenticator {
         self.parameters
     }
 
+    /// The window of its own, where it has one; else that of the config holds.
+    #[must_use]
+    pub fn drift(&self) -> Option<Drift> {
+        self.drift
+    }
+
     /// When it was enrolled.
     #[must_use]
     pub fn created(&self) -> Created {
@@ -299,28 +363,48 @@ impl Label {
     }
 }
 
-fn authenticator_binding(owner: &Owner, key: &str, label: &Label, parameters: Parameters) -> Binding {
-    owner_binding(owner, key, "totp")
-        .text(label.as_str())
-        .text(parameters.algorithm().as_str())
-        .number(u64::from(parameters.digits()))
-        .number(parameters.period())
+/// What every seal of a credential is bound to.
+struct Bound<'a> {
+    version: u32,
+    owner: &'a Owner,
+    key: &'a str,
 }
 
-fn recovery_binding(owner: &Owner, key: &str, set: Id) -> Binding {
-    owner_binding(owner, key, "recovery").text(&set.to_hex())
-}
+impl Bound<'_> {
+    fn authenticator(&self, label: &Label, parameters: Parameters, drift: Option<Drift>) -> Binding {
+        let binding = self
+            .kind("totp")
+            .text(label.as_str())
+            .text(parameters.algorithm().as_str())
+            .number(u64::from(parameters.digits()))
+            .number(parameters.period());
+        match self.version {
+            // It knew no other window than the config's, and its document has no place for one.
+            ..2 => binding,
+            // No window is that wide.
+            2.. => binding.number(drift.map_or(u64::MAX, Drift::steps)),
+        }
+    }
 
-fn owner_binding(owner: &Owner, key: &str, kind: &str) -> Binding {
-    Binding::default()
-        .text("pam_totp credential")
-        .number(u64::from(VERSION))
-        .text(kind)
-        .text(owner.user.as_str())
-        // No uid has 33 bits.
-        .number(owner.uid.map_or(u64::MAX, u64::from))
-        .text(&owner.id.to_hex())
-        .text(key)
+    fn recovery(&self, kind: recovery::Kind, set: Id) -> Binding {
+        let kind = match kind {
+            recovery::Kind::Own => "recovery",
+            recovery::Kind::Scratch => "scratch",
+        };
+        self.kind(kind).text(&set.to_hex())
+    }
+
+    fn kind(&self, kind: &str) -> Binding {
+        Binding::default()
+            .text("pam_totp credential")
+            .number(u64::from(self.version))
+            .text(kind)
+            .text(self.owner.user.as_str())
+            // No uid has 33 bits.
+            .number(self.owner.uid.map_or(u64::MAX, u64::from))
+            .text(&self.owner.id.to_hex())
+            .text(self.key)
+    }
 }
 
 #[cfg(test)]

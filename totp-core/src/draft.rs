@@ -5,7 +5,7 @@ use crate::credential::Label;
 use crate::ledger::Progress;
 use crate::secret::{Entropy, NoEntropy, Secret};
 use crate::time::Now;
-use crate::totp::{Generator, LONGEST_SECRET, Match, Parameters, SHORTEST_SECRET, Window};
+use crate::totp::{Drift, Generator, LONGEST_SECRET, Match, Parameters, SHORTEST_SECRET, Window};
 
 /// Steps each side of the clock's at which a first code confirms a draft.
 const DRIFT_STEPS: u64 = 1;
@@ -14,6 +14,7 @@ const DRIFT_STEPS: u64 = 1;
 pub struct Draft {
     pub(crate) label: Label,
     pub(crate) parameters: Parameters,
+    pub(crate) drift: Option<Drift>,
     pub(crate) secret: Secret,
 }
 
@@ -56,7 +57,7 @@ impl Draft {
         entropy: &mut dyn Entropy,
     ) -> Result<Self, NoEntropy> {
         let secret = Secret::random(parameters.algorithm().secret_length(), entropy)?;
-        Ok(Self { label, parameters, secret })
+        Ok(Self { label, parameters, drift: None, secret })
     }
 
     /// The secret of another program's file.
@@ -67,7 +68,13 @@ impl Draft {
         if !(SHORTEST_SECRET..=LONGEST_SECRET).contains(&secret.expose().len()) {
             return Err(SecretLength);
         }
-        Ok(Self { label, parameters, secret })
+        Ok(Self { label, parameters, drift: None, secret })
+    }
+
+    /// Gives it a window of its own.
+    #[must_use]
+    pub fn with_drift(self, drift: Option<Drift>) -> Self {
+        Self { drift, ..self }
     }
 
     /// What the codes are computed with.
@@ -120,7 +127,13 @@ impl Draft {
     /// Takes an imported draft without a code: its owner uses it already.
     #[must_use]
     pub fn vouched(self) -> Confirmed {
-        Confirmed { draft: self, progress: Progress::default() }
+        self.vouched_after(0)
+    }
+
+    /// The same, where the codes of all steps up to `last_step` were used elsewhere and are not to open here.
+    #[must_use]
+    pub fn vouched_after(self, last_step: u64) -> Confirmed {
+        Confirmed { draft: self, progress: Progress { last_step, confirmed_at: 0 } }
     }
 }
 

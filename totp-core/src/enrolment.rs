@@ -11,10 +11,11 @@ use crate::id::Id;
 use crate::keyring::{Keyring, SealError};
 use crate::ledger::{LastLogin, Ledger, LoginMethod, Progress, RecoveryMarks};
 use crate::login::Account;
+use crate::recovery::ScratchCode;
 use crate::secret::{Entropy, NoEntropy, Secret};
 use crate::store::{Entry, InPlace, StoreError};
 use crate::time::Now;
-use crate::totp::Parameters;
+use crate::totp::Drift;
 
 /// Why an enrolment was not changed. The old one, if there was one, is whole.
 #[derive(Debug, thiserror::Error)]
@@ -217,9 +218,11 @@ pub struct Newcomer<E> {
     pub account: Account,
     /// Their authenticators.
     pub confirmed: Vec<Confirmed>,
+    /// Their single-use codes of another program, to be their recovery codes.
+    pub scratch: Vec<ScratchCode>,
 }
 
-/// Enrols many at once, without recovery codes; each is enrolled whole or not at all.
+/// Enrols many at once, without recovery codes of our making; each is enrolled whole or not at all.
 ///
 /// # Errors
 /// [`EnrolmentError`]; before anything is written if somebody is enrolled already or has no authenticator.
@@ -228,8 +231,11 @@ pub fn enrol_all<E: Entry>(newcomers: Vec<Newcomer<E>>, desk: &mut Desk<'_>) -> 
         return Err(EnrolmentError::AlreadyEnrolled);
     }
     let mut batch = Vec::with_capacity(newcomers.len());
-    for Newcomer { entry, account, confirmed } in newcomers {
-        let (credential, ledger) = newly(&account, &confirmed, desk)?;
+    for Newcomer { entry, account, confirmed, scratch } in newcomers {
+        let (mut credential, ledger) = newly(&account, &confirmed, desk)?;
+        if !scratch.is_empty() {
+            credential.take_scratch(&scratch, desk.created, desk.keyring, desk.entropy)?;
+        }
         batch.push((entry, credential, ledger));
     }
     Ok(E::commit_all(batch)?)
@@ -267,6 +273,7 @@ pub fn add<E: Entry>(
     let (mut credential, mut ledger) = present(&entry, account)?;
     // Places beyond the credential's are left from an addition that was killed before it was done.
     ledger.progress.truncate(credential.authenticators().len());
+    credential.upgrade(desk.keyring, desk.entropy)?;
     append(&mut credential, &mut ledger, confirmed, desk)?;
     Ok(entry.commit(&credential, &ledger)?)
 }
@@ -284,6 +291,7 @@ pub fn renew_recovery<E: Entry>(
 ) -> Result<Vec<Secret>, EnrolmentError> {
     check(permitted, &entry)?;
     let (mut credential, ledger) = present(&entry, account)?;
+    credential.upgrade(desk.keyring, desk.entropy)?;
     let codes = credential.renew_recovery(count, desk.created, desk.keyring, desk.entropy)?;
     entry.commit(&credential, &ledger)?;
     Ok(codes)
@@ -310,7 +318,7 @@ pub fn unlock<E: Entry>(entry: E, greatest_drift_steps: u64, now: Now) -> Result
     let (credential, mut ledger) = sound(&entry)?;
     ledger.tries.forgive();
     for (progress, authenticator) in ledger.progress.iter_mut().zip(credential.authenticators()) {
-        let newest = newest_step(authenticator.parameters(), greatest_drift_steps, now);
+        let newest = newest_step(authenticator, greatest_drift_steps, now);
         progress.last_step = progress.last_step.min(newest);
     }
     Ok(entry.record(&ledger)?)
@@ -330,7 +338,7 @@ pub fn needs_repair<E: Entry>(entry: &E) -> bool {
 pub fn repair<E: Entry>(entry: E, greatest_drift_steps: u64, now: Now) -> Result<(), EnrolmentError> {
     let mut credential = credential_of(&entry)?;
     let used = |authenticator: &Authenticator| Progress {
-        last_step: newest_step(authenticator.parameters(), greatest_drift_steps, now),
+        last_step: newest_step(authenticator, greatest_drift_steps, now),
         confirmed_at: 0,
     };
     let progress = credential.authenticators().iter().map(used).collect();
@@ -350,8 +358,10 @@ pub fn recovery_left(credential: &Credential, ledger: &Ledger) -> usize {
     ledger.marks_of(set.id).left(set.hashes.len())
 }
 
-fn newest_step(parameters: Parameters, drift_steps: u64, now: Now) -> u64 {
-    parameters.step(now.realtime).saturating_add(drift_steps)
+/// The newest step of which a code may have been accepted by now.
+fn newest_step(authenticator: &Authenticator, greatest_drift_steps: u64, now: Now) -> u64 {
+    let own = authenticator.drift().map_or(0, Drift::steps);
+    authenticator.parameters().step(now.realtime).saturating_add(greatest_drift_steps.max(own))
 }
 
 fn append(
@@ -360,9 +370,9 @@ fn append(
     confirmed: &Confirmed,
     desk: &mut Desk<'_>,
 ) -> Result<(), EnrolmentError> {
-    let Confirmed { draft: Draft { label, parameters, secret }, progress } = confirmed;
-    let new =
-        NewAuthenticator { label: label.clone(), parameters: *parameters, created: desk.created, secret };
+    let Confirmed { draft: Draft { label, parameters, drift, secret }, progress } = confirmed;
+    let (label, parameters, drift) = (label.clone(), *parameters, *drift);
+    let new = NewAuthenticator { label, parameters, drift, created: desk.created, secret };
     credential.add(new, desk.keyring, desk.entropy)?;
     ledger.progress.push(*progress);
     Ok(())

@@ -108,6 +108,7 @@ fn many_are_enrolled_at_once_each_with_their_own_secret() {
             entry: files.entry(&account(name).user, PATIENCE).unwrap().unwrap(),
             account: account(name),
             confirmed: vec![draft("phone", secret).vouched()],
+            scratch: Vec::new(),
         };
         people.map(newcomer).into_iter().collect()
     };

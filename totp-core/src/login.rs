@@ -1,17 +1,17 @@
 //! The login's sequence after the answer: hold, limit, judge, record, and only then [`Verified`].
 
 use crate::code::Answer;
-use crate::credential::{Label, RecoverySet};
+use crate::credential::{Authenticator, Label, RecoverySet};
 use crate::id::Id;
 use crate::keyring::{Keyring, OpenError};
-use crate::ledger::{LastLogin, Ledger, LoginMethod};
+use crate::ledger::{LastLogin, Ledger, LoginMethod, RecoveryMarks};
 use crate::limit::{Limit, Standing};
-use crate::recovery;
+use crate::recovery::{self, SCRATCH_DIGITS};
 use crate::reset::Notice;
 use crate::secret::Secret;
 use crate::store::{Durability, Held, StoreError};
 use crate::time::{Now, Seconds};
-use crate::totp::{Generator, Match, Window};
+use crate::totp::{Drift, Generator, Match, Window};
 use crate::user::User;
 
 /// Who asks to be let in, as the system knows them.
@@ -32,6 +32,18 @@ pub struct Rules {
     pub greatest_drift_steps: u64,
     /// How many tries, how fast.
     pub limit: Limit,
+}
+
+impl Rules {
+    /// Steps accepted each side of the clock's of this authenticator.
+    fn drift_of(&self, authenticator: &Authenticator) -> u64 {
+        authenticator.drift().map_or(self.drift_steps, Drift::steps)
+    }
+
+    /// The most that any login of it accepts.
+    fn greatest_drift_of(&self, authenticator: &Authenticator) -> u64 {
+        self.greatest_drift_steps.max(self.drift_of(authenticator))
+    }
 }
 
 /// What a login came to.
@@ -82,6 +94,8 @@ pub enum Method {
     },
     /// A recovery code.
     RecoveryCode {
+        /// Whose making it was.
+        kind: recovery::Kind,
         /// How many are left.
         left: usize,
     },
@@ -297,7 +311,8 @@ impl<H: Held> Attempt<'_, H> {
         let generators = self.generators()?;
         let codes: Vec<Option<Secret>> =
             generators.iter().map(|generator| typed.code(generator.parameters().digits())).collect();
-        if codes.iter().all(Option::is_none) {
+        let scratch = typed.code(SCRATCH_DIGITS).filter(|_| self.has_scratch_codes());
+        if codes.iter().all(Option::is_none) && scratch.is_none() {
             return Ok(Reason::Malformed.into());
         }
         let mut charged = self.ledger.clone();
@@ -315,15 +330,28 @@ impl<H: Held> Attempt<'_, H> {
                 Ok(Verdict::Refused(refusal))
             }
             Found::Nothing => {
+                if let Some(code) = scratch
+                    && let Some((set, at)) = self.find(&code, recovery::Kind::Scratch)?
+                {
+                    return self.scratch(&set, at);
+                }
                 if lock.is_some() {
                     self.held.replace(&charged, Durability::Machine)?;
                 }
+                let drifts: Vec<u64> = self
+                    .held
+                    .credential()
+                    .authenticators()
+                    .iter()
+                    .map(|one| self.rules.drift_of(one))
+                    .collect();
                 // Nothing waits for this: it only tells the log whether a clock is off.
-                let Self { held, now, rules, .. } = self;
+                let Self { held, now, .. } = self;
                 drop(held);
-                let off = generators.iter().zip(&codes).find_map(|(generator, code)| {
-                    generator.clock_off(code.as_ref()?, now, rules.drift_steps)
-                });
+                let off =
+                    generators.iter().zip(&codes).zip(drifts).find_map(|((generator, code), drift)| {
+                        generator.clock_off(code.as_ref()?, now, drift)
+                    });
                 let reason = off.map_or(Reason::Wrong, |steps| Reason::ClockOff { steps });
                 Ok(Verdict::Refused(Refusal { reason, lock, next_code: None }))
             }
@@ -345,14 +373,15 @@ impl<H: Held> Attempt<'_, H> {
     /// Moves on every authenticator that the code fits, so that one code cannot be used once for each.
     fn find_step(&mut self, generators: &[Generator], codes: &[Option<Secret>]) -> Found {
         let mut found = Found::Nothing;
+        let (rules, now) = (self.rules, self.now);
         let authenticators = self.held.credential().authenticators().iter().zip(generators).zip(codes);
         for (((authenticator, generator), code), progress) in authenticators.zip(&mut self.ledger.progress) {
             let Some(code) = code else { continue };
             let window = Window {
                 last_step: progress.last_step,
-                drift_steps: self.rules.drift_steps,
-                boot_drift_steps: self.rules.greatest_drift_steps,
-                now: self.now,
+                drift_steps: rules.drift_of(authenticator),
+                boot_drift_steps: rules.greatest_drift_of(authenticator),
+                now,
             };
             let stale = match generator.find(code, window) {
                 Match::Step(step) => {
@@ -382,7 +411,7 @@ impl<H: Held> Attempt<'_, H> {
     }
 
     fn recovery(mut self, code: &Secret, standing: Standing) -> Result<Verdict, Trouble> {
-        let Some((set, at)) = self.find(code)? else {
+        let Some((set, at)) = self.find(code, recovery::Kind::Own)? else {
             // Nothing is charged: 80 bits are not guessed, and a password of sixteen characters that sshd passed on looks
             // like a recovery code and must not lock its owner out.
             return Ok(standing.into());
@@ -392,18 +421,48 @@ impl<H: Held> Attempt<'_, H> {
             Some(used) if *used == 0 => *used = self.now.realtime.max(1),
             _ => return Ok(Reason::Replayed.into()),
         }
-        let left = marks.left(set.hashes.len());
         let since_last = SinceLast::of(&self.ledger);
-        self.ledger.recovery = marks;
         self.ledger.tries.forgive();
-        // Whoever needs one may have lost a device, too.
-        self.ledger.devices.clear();
-        self.accept(Method::RecoveryCode { left }, since_last, Durability::Machine)
+        self.spend(&set, marks, since_last)
     }
 
-    fn find(&self, code: &Secret) -> Result<Option<(RecoverySet, usize)>, Trouble> {
+    /// What was typed is another program's single-use code: 26 bits, which came here only where no lock is and were charged
+    /// like a TOTP code's. It ends the row of wrong ones as that does, and forgives nothing.
+    fn scratch(mut self, set: &RecoverySet, at: usize) -> Result<Verdict, Trouble> {
+        let mut marks = self.ledger.marks_of(set.id);
+        match marks.used.get_mut(at) {
+            Some(used) if *used == 0 => *used = self.now.realtime.max(1),
+            // Not a guess: it was right once.
+            _ => {
+                self.held.replace(&self.ledger, Durability::Process)?;
+                return Ok(Reason::Replayed.into());
+            }
+        }
+        let since_last = SinceLast::of(&self.ledger);
+        self.ledger.tries.succeed();
+        self.spend(set, marks, since_last)
+    }
+
+    fn spend(
+        mut self,
+        set: &RecoverySet,
+        marks: RecoveryMarks,
+        since_last: SinceLast,
+    ) -> Result<Verdict, Trouble> {
+        let left = marks.left(set.hashes.len());
+        self.ledger.recovery = marks;
+        // Whoever needs one may have lost a device, too.
+        self.ledger.devices.clear();
+        self.accept(Method::RecoveryCode { kind: set.kind, left }, since_last, Durability::Machine)
+    }
+
+    fn has_scratch_codes(&self) -> bool {
+        self.held.credential().recovery_kind() == Some(recovery::Kind::Scratch)
+    }
+
+    fn find(&self, code: &Secret, kind: recovery::Kind) -> Result<Option<(RecoverySet, usize)>, Trouble> {
         let credential = self.held.credential();
-        let Some(set) = credential.recovery() else { return Ok(None) };
+        let Some(set) = credential.recovery().filter(|set| set.kind == kind) else { return Ok(None) };
         let pepper = credential.open_pepper(set, self.keyring)?;
         let of = recovery::Set { pepper: &pepper, user: &credential.owner().user, id: set.id };
         Ok(of.find(code, &set.hashes).map(|at| (set.clone(), at)))

@@ -2,7 +2,9 @@
 //! recovery code.
 
 use super::*;
-use crate::scene::{NOON, PHONE, SPARE, Scene, alice, at, code, rules, word};
+use crate::enrolment::{Newcomer, enrol_all};
+use crate::recovery::ScratchCode;
+use crate::scene::{NOON, PHONE, SPARE, Scene, alice, at, code, draft, rules, word};
 use crate::store::{Hold, Store};
 use std::time::Duration;
 
@@ -270,4 +272,142 @@ fn when_and_how_somebody_came_in_is_kept() {
     assert_eq!(kept(&scene), (None, Some(NOON), Some((NOON + 30, "totp"))));
     scene.login(codes[0].expose(), at(NOON + 40)).unwrap();
     assert_eq!(kept(&scene), (None, Some(NOON), Some((NOON + 40, "recovery_code"))));
+}
+
+const PAPER: &[u8] = b"71744121";
+const MORE_PAPER: &[u8] = b"75760401";
+
+/// Alice as another program had her: two of its scratch codes, a window of her own, and a code used there.
+fn moved_in(drift: Option<u64>, used: u64) -> Scene {
+    let mut scene = Scene::new();
+    let drift = drift.map(|steps| Drift::new(steps).unwrap());
+    let confirmed = vec![draft("phone", PHONE).with_drift(drift).vouched_after(used)];
+    let scratch = [PAPER, MORE_PAPER].map(|code| ScratchCode::parse(code).unwrap()).into();
+    scene.desk(NOON, |files, desk| {
+        let entry = files.entry(&alice().user, Duration::from_millis(50)).unwrap().unwrap();
+        let newcomer = Newcomer { entry, account: alice(), confirmed, scratch };
+        enrol_all(vec![newcomer], desk).unwrap();
+    });
+    scene
+}
+
+#[test]
+fn a_scratch_code_opens_the_door_once_and_a_totp_code_does_too() {
+    let scene = moved_in(None, 0);
+    assert_eq!(word(scene.login(PAPER, at(NOON))), "scratched 1");
+    assert_eq!(word(scene.login(PAPER, at(NOON))), "replayed");
+    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
+    assert_eq!(word(scene.login(MORE_PAPER, at(NOON))), "scratched 0");
+    assert_eq!(word(scene.login(MORE_PAPER, at(NOON + 90))), "replayed");
+}
+
+#[test]
+fn wrong_scratch_codes_are_charged_and_none_is_judged_while_a_lock_lasts() {
+    let scene = moved_in(None, 0);
+    for _ in 0..5 {
+        assert_eq!(word(scene.login(b"10000000", at(NOON))), "wrong");
+    }
+    assert_eq!(word(scene.login(PAPER, at(NOON))), "limited");
+    for _ in 0..4 {
+        assert_eq!(word(scene.login(b"10000000", at(NOON + 60))), "wrong");
+    }
+    assert_eq!(word(scene.login(b"10000000", at(NOON + 60))), "wrong and locked 60");
+    assert_eq!(word(scene.login(PAPER, at(NOON + 100))), "locked");
+    assert_eq!(word(scene.login(PAPER, at(NOON + 120))), "scratched 1");
+}
+
+#[test]
+fn a_scratch_code_ends_the_row_of_wrong_ones_and_not_the_window() {
+    let scene = moved_in(None, 0);
+    for _ in 0..4 {
+        assert_eq!(word(scene.login(b"000000", at(NOON))), "wrong");
+    }
+    assert_eq!(word(scene.login(PAPER, at(NOON))), "scratched 1");
+    assert_eq!(word(scene.login(b"000000", at(NOON))), "wrong");
+    assert_eq!(word(scene.login(MORE_PAPER, at(NOON))), "limited");
+    let Hold::Held(held) = scene.files.hold(&alice().user, Duration::from_millis(50)).unwrap() else {
+        panic!("held")
+    };
+    assert_eq!(held.ledger().tries().consecutive(), 1);
+}
+
+#[test]
+fn a_scratch_code_that_was_used_charges_nothing() {
+    let scene = moved_in(None, 0);
+    assert_eq!(word(scene.login(PAPER, at(NOON))), "scratched 1");
+    for _ in 0..20 {
+        assert_eq!(word(scene.login(PAPER, at(NOON))), "replayed");
+    }
+    assert_eq!(word(scene.login(MORE_PAPER, at(NOON))), "scratched 0");
+}
+
+#[test]
+fn eight_digits_are_no_code_of_somebody_without_scratch_codes() {
+    let (scene, _) = enrolled();
+    assert_eq!(word(scene.login(PAPER, at(NOON))), "malformed");
+}
+
+#[test]
+fn a_scratch_code_is_found_behind_a_password() {
+    let scene = moved_in(None, 0);
+    let login = |typed: &[u8]| {
+        let Hold::Held(held) = scene.files.hold(&alice().user, Duration::from_millis(50)).unwrap() else {
+            panic!("held")
+        };
+        let behind = crate::code::BehindPassword::recognise(typed).unwrap();
+        word(judge(held, &alice(), &behind.answer, at(NOON), &rules(), &scene.keyring))
+    };
+    assert_eq!(login(b"hunter2-71744121"), "scratched 1");
+    assert_eq!(login(b"hunter2-71744121"), "replayed");
+}
+
+#[test]
+fn renewed_recovery_codes_end_the_scratch_codes() {
+    let mut scene = moved_in(None, 0);
+    let codes = scene.desk(NOON, |files, desk| {
+        let entry = files.entry(&alice().user, Duration::from_millis(50)).unwrap().unwrap();
+        let permitted = crate::store::InPlace::of(crate::store::Entry::credential(&entry));
+        crate::enrolment::renew_recovery(entry, &alice(), 10, permitted, desk).unwrap()
+    });
+    assert_eq!(word(scene.login(PAPER, at(NOON))), "malformed");
+    assert_eq!(word(scene.login(codes[0].expose(), at(NOON))), "recovered 9");
+}
+
+#[test]
+fn a_window_of_ones_own_holds_in_place_of_the_configs() {
+    let wide = moved_in(Some(4), 0);
+    assert_eq!(word(wide.login(&code(PHONE, NOON + 150), at(NOON))), "clock_off");
+    assert_eq!(word(wide.login(&code(PHONE, NOON - 120), at(NOON))), "accepted phone");
+    assert_eq!(word(wide.login(&code(PHONE, NOON + 120), at(NOON))), "accepted phone");
+    assert_eq!(word(wide.login(&code(PHONE, NOON + 120), at(NOON + 60))), "replayed");
+    let narrow = moved_in(Some(0), 0);
+    assert_eq!(word(narrow.login(&code(PHONE, NOON - 30), at(NOON))), "clock_off");
+    assert_eq!(word(narrow.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
+}
+
+#[test]
+fn no_code_of_a_window_of_ones_own_survives_a_boot() {
+    let scene = moved_in(Some(4), 0);
+    // Booted at noon: a code four steps ahead may have been used before.
+    let booted = |after: u64| Now { realtime: NOON + after, boottime: after };
+    assert_eq!(word(scene.login(&code(PHONE, NOON + 120), booted(10))), "before_boot");
+    assert_eq!(word(scene.login(&code(PHONE, NOON + 180), booted(70))), "accepted phone");
+}
+
+#[test]
+fn a_code_that_was_used_elsewhere_does_not_open_here() {
+    let scene = moved_in(None, NOON / 30);
+    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "replayed");
+    assert_eq!(word(scene.login(&code(PHONE, NOON + 30), at(NOON))), "accepted phone");
+}
+
+#[test]
+fn unlocking_frees_no_step_of_a_window_of_ones_own() {
+    let mut scene = moved_in(Some(4), 0);
+    assert_eq!(word(scene.login(&code(PHONE, NOON + 120), at(NOON))), "accepted phone");
+    scene.desk(NOON, |files, _| {
+        let entry = files.entry(&alice().user, Duration::from_millis(50)).unwrap().unwrap();
+        crate::enrolment::unlock(entry, 1, at(NOON)).unwrap();
+    });
+    assert_eq!(word(scene.login(&code(PHONE, NOON + 120), at(NOON))), "replayed");
 }

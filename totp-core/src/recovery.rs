@@ -14,6 +14,41 @@ pub(crate) const PEPPER_LENGTH: usize = 32;
 /// Crockford's base32: digits and capitals without I, L, O and U, so that nothing is misread from paper.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
+/// Whose making a set of codes is, and so how much of a guess it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Ours: 80 bits, which nobody guesses. Judged whatever the lock says.
+    Own,
+    /// Taken over from another program: eight digits, 26 bits. Judged and charged like a TOTP code, and no way out of a lock.
+    Scratch,
+}
+
+impl Kind {
+    /// The word in the log and in documents.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Own => "recovery_code",
+            Self::Scratch => "scratch_code",
+        }
+    }
+}
+
+/// Digits of another program's single-use code.
+pub const SCRATCH_DIGITS: u8 = 8;
+
+/// A single-use code of another program's making: eight digits.
+pub struct ScratchCode(pub(crate) Secret);
+
+impl ScratchCode {
+    /// Takes exactly eight ASCII digits.
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let is_code = text.len() == usize::from(SCRATCH_DIGITS) && text.iter().all(u8::is_ascii_digit);
+        is_code.then(|| Self(Secret::new(text.to_vec())))
+    }
+}
+
 /// HMAC-SHA-256 of one code.
 pub(crate) type Hash = [u8; 32];
 

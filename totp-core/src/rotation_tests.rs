@@ -76,6 +76,7 @@ fn more_than_a_batch_is_sealed_to_the_last() {
             entry: files.entry(&account(*n).user, PATIENCE).unwrap().unwrap(),
             account: account(*n),
             confirmed: vec![draft("phone", PHONE).vouched()],
+            scratch: Vec::new(),
         };
         // Each holds files open.
         for some in (0..=BATCH).collect::<Vec<_>>().chunks(100) {

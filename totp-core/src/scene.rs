@@ -7,6 +7,7 @@ use crate::draft::Draft;
 use crate::enrolment::{Desk, EnrolmentError, add, enrol};
 use crate::keyring::{Keyring, tests::keyring};
 use crate::login::{Account, Method, Reason, Refusal, Rules, Trouble, Verdict, judge};
+use crate::recovery::Kind;
 use crate::secret::{Secret, tests::Counter};
 use crate::store::files::Files;
 use crate::store::{Entry, Hold, InPlace, Store};
@@ -126,7 +127,8 @@ pub(crate) fn word(result: Result<Verdict, Trouble>) -> String {
     match result {
         Ok(Verdict::Accepted(verified)) => match verified.method() {
             Method::Totp { authenticator, .. } => format!("accepted {}", authenticator.as_str()),
-            Method::RecoveryCode { left } => format!("recovered {left}"),
+            Method::RecoveryCode { kind: Kind::Own, left } => format!("recovered {left}"),
+            Method::RecoveryCode { kind: Kind::Scratch, left } => format!("scratched {left}"),
         },
         Ok(Verdict::Refused(Refusal { reason, lock, .. })) => lock
             .map_or(reason.as_str().to_owned(), |lock| format!("{} and locked {}", reason.as_str(), lock.0)),

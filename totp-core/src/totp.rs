@@ -15,6 +15,10 @@ pub const PERIODS: std::ops::RangeInclusive<u64> = 5..=300;
 /// How far a refused code is looked for beyond the window, in steps each side, to tell a wrong clock from a wrong code.
 const CLOCK_SEARCH: u64 = 20;
 
+/// The widest window that an authenticator may have of its own, in steps each side. Nine codes are good at any time then, and a
+/// guesser who is stopped after 100 wrong ones has a chance under 0.1 %.
+pub const WIDEST_DRIFT: u64 = 4;
+
 /// The hash under the HMAC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
@@ -122,6 +126,31 @@ impl Parameters {
     pub(crate) fn starts_after(self, step: u64, realtime: u64) -> Seconds {
         let start = step.saturating_add(1).saturating_mul(self.period);
         Seconds(start.saturating_sub(realtime))
+    }
+}
+
+/// An authenticator's own window: steps accepted each side of the clock's, in place of the config's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drift(u64);
+
+/// A window wider than any that a guesser could be held off with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("drift_steps must be 0 to {WIDEST_DRIFT}")]
+pub struct TooWide;
+
+impl Drift {
+    /// So many steps each side.
+    ///
+    /// # Errors
+    /// [`TooWide`], see [`WIDEST_DRIFT`].
+    pub fn new(steps: u64) -> Result<Self, TooWide> {
+        if steps > WIDEST_DRIFT { Err(TooWide) } else { Ok(Self(steps)) }
+    }
+
+    /// Steps each side.
+    #[must_use]
+    pub fn steps(self) -> u64 {
+        self.0
     }
 }
 

@@ -84,10 +84,9 @@ fn try_code(desk: &Desk, account: &Account, answer: &Answer) -> Result<Option<Re
                     .event(Name::Accepted, account)
                     .field("method", "totp")
                     .field("authenticator", authenticator.as_str()),
-                Method::RecoveryCode { left } => desk
-                    .event(Name::RecoveryUsed, account)
-                    .field("method", "recovery_code")
-                    .field("left", left),
+                Method::RecoveryCode { kind, left } => {
+                    desk.event(Name::RecoveryUsed, account).field("method", kind.as_str()).field("left", left)
+                }
             };
             desk.audit(&event);
             Ok(None)

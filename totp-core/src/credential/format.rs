@@ -6,7 +6,7 @@ use crate::document::{self, Base64, DocumentError, Field, Table, Wrong, word};
 use crate::id::Id;
 use crate::keyring::{NONCE_LENGTH, Sealed};
 use crate::recovery::{self, Hash};
-use crate::totp::{LONGEST_SECRET, Parameters, SHORTEST_SECRET};
+use crate::totp::{Drift, LONGEST_SECRET, Parameters, SHORTEST_SECRET};
 use crate::user::User;
 use data_encoding::BASE64;
 use serde::Serialize;
@@ -31,7 +31,7 @@ impl Credential {
     /// [`DocumentError`] where the values cannot be written as TOML; none of ours cannot.
     pub fn to_document(&self, file: &Path) -> Result<String, DocumentError> {
         let written = Written {
-            version: VERSION,
+            version: self.version,
             user: self.owner.user.as_str().to_owned(),
             uid: self.owner.uid,
             id: self.owner.id,
@@ -44,12 +44,12 @@ impl Credential {
 }
 
 fn read(table: &mut Table<'_>, user: &User) -> Result<Credential, Wrong> {
-    table.version(VERSION)?;
+    let version = table.version(1..=VERSION)?;
     if table.required::<&str>("user")? != user.as_str() {
         return Err(table.wrong("is another user's credential: it was copied or renamed"));
     }
     let owner = Owner { user: user.clone(), uid: table.optional("uid")?, id: table.required("id")? };
-    let mut credential = Credential::new(owner, table.required("created")?);
+    let mut credential = Credential { version, ..Credential::new(owner, table.required("created")?) };
     for authenticator in table.sections("authenticator", read_authenticator)? {
         credential.room_for(&authenticator.label).map_err(|error| table.wrong(error.to_string()))?;
         credential.authenticators.push(authenticator);
@@ -58,6 +58,12 @@ fn read(table: &mut Table<'_>, user: &User) -> Result<Credential, Wrong> {
         return Err(table.wrong("has no authenticator"));
     }
     credential.recovery = table.section("recovery", read_recovery)?;
+    // The seals of the first version are not bound to these: anybody could have written them in.
+    let beyond = credential.authenticators.iter().any(|one| one.drift.is_some())
+        || credential.recovery.as_ref().is_some_and(|set| set.kind != recovery::Kind::Own);
+    if version == 1 && beyond {
+        return Err(table.wrong("has drift_steps or a kind of recovery codes, which version 1 does not know"));
+    }
     Ok(credential)
 }
 
@@ -68,13 +74,16 @@ fn read_authenticator(table: &mut Table<'_>) -> Result<Authenticator, Wrong> {
         (table.required("algorithm")?, table.required("digits")?, table.required("period")?);
     let parameters =
         Parameters::new(algorithm, digits, period).map_err(|error| table.wrong(error.to_string()))?;
+    let drift = table.optional("drift_steps")?.map(Drift::new).transpose();
+    let drift = drift.map_err(|error| table.wrong(error.to_string()))?;
     let created = table.required("created")?;
     let sealed = read_seal(table, SHORTEST_SECRET..=LONGEST_SECRET)?;
-    Ok(Authenticator { label, parameters, created, sealed })
+    Ok(Authenticator { label, parameters, drift, created, sealed })
 }
 
 fn read_recovery(table: &mut Table<'_>) -> Result<RecoverySet, Wrong> {
     let (id, created) = (table.required("id")?, table.required("created")?);
+    let kind = table.optional("kind")?.unwrap_or(recovery::Kind::Own);
     let sealed = read_seal(table, recovery::PEPPER_LENGTH..=recovery::PEPPER_LENGTH)?;
     let written: Vec<Base64> = table.required("hashes")?;
     if written.len() > recovery::MOST_CODES {
@@ -82,7 +91,7 @@ fn read_recovery(table: &mut Table<'_>) -> Result<RecoverySet, Wrong> {
     }
     let hashes = written.into_iter().map(|Base64(bytes)| Hash::try_from(bytes)).collect::<Result<_, _>>();
     let hashes = hashes.map_err(|_| table.wrong("a recovery hash is not 32 bytes of base64"))?;
-    Ok(RecoverySet { id, created, sealed, hashes })
+    Ok(RecoverySet { id, kind, created, sealed, hashes })
 }
 
 /// Reads a seal and checks its lengths: the nonce, and the ciphertext for its plaintext and the 16 bytes of the tag.
@@ -112,6 +121,15 @@ impl<'t> Field<'t> for Kind {
 
 const TOTP: &str = "totp";
 
+/// A kind that this version does not know is refused by name. Left out where they are of our own making.
+impl<'t> Field<'t> for recovery::Kind {
+    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+        word(value, &[(SCRATCH, Self::Scratch)])
+    }
+}
+
+const SCRATCH: &str = "scratch";
+
 /// The document as it is written.
 #[derive(Serialize)]
 struct Written {
@@ -135,6 +153,8 @@ struct WrittenAuthenticator {
     algorithm: &'static str,
     digits: u8,
     period: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drift_steps: Option<u64>,
     created: Created,
     key: String,
     nonce: String,
@@ -144,6 +164,9 @@ struct WrittenAuthenticator {
 #[derive(Serialize)]
 struct WrittenRecovery {
     id: Id,
+    /// Left out where they are of our own making.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
     created: Created,
     key: String,
     nonce: String,
@@ -152,13 +175,14 @@ struct WrittenRecovery {
 }
 
 impl From<&Authenticator> for WrittenAuthenticator {
-    fn from(Authenticator { label, parameters, created, sealed }: &Authenticator) -> Self {
+    fn from(Authenticator { label, parameters, drift, created, sealed }: &Authenticator) -> Self {
         Self {
             label: label.0.clone(),
             kind: TOTP,
             algorithm: parameters.algorithm().as_str(),
             digits: parameters.digits(),
             period: parameters.period(),
+            drift_steps: drift.map(Drift::steps),
             created: *created,
             key: sealed.key.clone(),
             nonce: BASE64.encode(&sealed.nonce),
@@ -168,9 +192,13 @@ impl From<&Authenticator> for WrittenAuthenticator {
 }
 
 impl From<&RecoverySet> for WrittenRecovery {
-    fn from(RecoverySet { id, created, sealed, hashes }: &RecoverySet) -> Self {
+    fn from(RecoverySet { id, kind, created, sealed, hashes }: &RecoverySet) -> Self {
         Self {
             id: *id,
+            kind: match kind {
+                recovery::Kind::Own => None,
+                recovery::Kind::Scratch => Some(SCRATCH),
+            },
             created: *created,
             key: sealed.key.clone(),
             nonce: BASE64.encode(&sealed.nonce),

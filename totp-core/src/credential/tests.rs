@@ -28,7 +28,7 @@ fn add(credential: &mut Credential, label: &str) -> Result<(), AddError> {
     let secret = Secret::new(SECRET.to_vec());
     let parameters = Parameters::new(Algorithm::Sha1, 6, 30).unwrap();
     let label = Label::parse(label).unwrap();
-    let new = NewAuthenticator { label, parameters, created: created(), secret: &secret };
+    let new = NewAuthenticator { label, parameters, drift: None, created: created(), secret: &secret };
     credential.add(new, &keyring(), &mut Counter(1))
 }
 
@@ -104,9 +104,11 @@ fn another_users_file_is_refused() {
 fn what_is_out_of_range_is_refused_by_name() {
     let text = credential().to_document(Path::new("alice.toml")).unwrap();
     for (from, to, problem) in [
-        ("version = 1", "version = 2", "newer than this program reads"),
-        ("version = 1", "version = 2\nfuture = true", "newer than this program reads"),
-        ("version = 1", "version = 0", "version 0"),
+        ("version = 2", "version = 3", "newer than this program reads"),
+        ("version = 2", "version = 3\nfuture = true", "newer than this program reads"),
+        ("version = 2", "version = 0", "version 0"),
+        ("period = 30", "period = 30\ndrift_steps = 5", "drift_steps must be 0 to 4"),
+        ("[recovery]", "[recovery]\nkind = \"paper\"", "unknown variant `paper`"),
         ("digits = 6", "digits = 9", "digits must be"),
         ("period = 30", "period = 0", "period must be"),
         ("type = \"totp\"", "type = \"fido2\"", "unknown variant `fido2`"),
@@ -282,4 +284,108 @@ fn a_credential_that_does_not_open_is_not_resealed() {
     let mut damaged = credential();
     damaged.recovery.as_mut().unwrap().sealed.ciphertext[0] ^= 1;
     assert!(matches!(damaged.resealed(&keyring, &mut Counter(50)), Err(ResealError::Open(_))));
+}
+
+/// The same with a window of its own and another program's codes.
+fn moved_in() -> Credential {
+    let owner = Owner { user: alice(), uid: Some(1001), id: Id::new([7; 16]) };
+    let mut credential = Credential::new(owner, created());
+    let new = NewAuthenticator {
+        label: Label::parse("phone").unwrap(),
+        parameters: Parameters::EVERY_APP,
+        drift: Some(Drift::new(4).unwrap()),
+        created: created(),
+        secret: &Secret::new(SECRET.to_vec()),
+    };
+    credential.add(new, &keyring(), &mut Counter(1)).unwrap();
+    let codes = [ScratchCode::parse(b"12345678").unwrap(), ScratchCode::parse(b"87654321").unwrap()];
+    credential.take_scratch(&codes, created(), &keyring(), &mut Counter(9)).unwrap();
+    credential
+}
+
+#[test]
+fn a_window_and_the_kind_of_the_codes_come_back_as_they_were_written() {
+    let text = moved_in().to_document(Path::new("alice.toml")).unwrap();
+    let read = parse(&text).unwrap();
+    assert_eq!(read.authenticators()[0].drift(), Some(Drift::new(4).unwrap()));
+    assert_eq!((read.recovery_kind(), read.recovery_codes()), (Some(recovery::Kind::Scratch), 2));
+    assert_eq!(read.to_document(Path::new("alice.toml")).unwrap(), text);
+    assert!(read.open(&read.authenticators()[0], &keyring()).is_ok());
+    assert!(read.open_pepper(read.recovery().unwrap(), &keyring()).is_ok());
+}
+
+#[test]
+fn a_seal_opens_for_the_window_and_the_kind_of_codes_it_was_made_for_only() {
+    let text = moved_in().to_document(Path::new("alice.toml")).unwrap();
+    for (from, to) in [("drift_steps = 4", "drift_steps = 3"), ("drift_steps = 4\n", "")] {
+        let changed = parse(&text.replacen(from, to, 1)).unwrap();
+        assert!(changed.open(&changed.authenticators()[0], &keyring()).is_err(), "{from} -> {to}");
+    }
+    // Eight digits that would be judged whatever the lock says.
+    let changed = parse(&text.replacen("kind = \"scratch\"\n", "", 1)).unwrap();
+    assert!(changed.open_pepper(changed.recovery().unwrap(), &keyring()).is_err());
+    let own = credential().to_document(Path::new("alice.toml")).unwrap();
+    let changed = parse(&own.replacen("period = 30", "period = 30\ndrift_steps = 4", 1)).unwrap();
+    assert!(changed.open(&changed.authenticators()[0], &keyring()).is_err());
+}
+
+/// As the first version sealed and wrote it.
+fn of_the_first_version() -> Credential {
+    let owner = Owner { user: alice(), uid: Some(1001), id: Id::new([7; 16]) };
+    let mut credential = Credential { version: 1, ..Credential::new(owner, created()) };
+    add(&mut credential, "phone").unwrap();
+    credential.renew_recovery(10, created(), &keyring(), &mut Counter(9)).unwrap();
+    credential
+}
+
+#[test]
+fn a_credential_of_the_first_version_is_read_and_becomes_one_of_this_with_the_same_secrets() {
+    let text = of_the_first_version().to_document(Path::new("alice.toml")).unwrap();
+    assert!(text.starts_with("version = 1\n"), "{text}");
+    let old = parse(&text).unwrap();
+    let mut new = old.clone();
+    new.upgrade(&keyring(), &mut Counter(50)).unwrap();
+    let text = new.to_document(Path::new("alice.toml")).unwrap();
+    assert!(text.starts_with("version = 2\n"), "{text}");
+    let new = parse(&text).unwrap();
+    for credential in [&old, &new] {
+        assert_eq!(credential.open(&credential.authenticators[0], &keyring()).unwrap().expose(), SECRET);
+    }
+    let pepper =
+        |of: &Credential| of.open_pepper(of.recovery().unwrap(), &keyring()).unwrap().expose().to_vec();
+    assert_eq!(pepper(&old), pepper(&new));
+    assert_eq!(new.recovery().unwrap().hashes, old.recovery().unwrap().hashes);
+    assert_eq!(new.recovery().unwrap().id, old.recovery().unwrap().id);
+}
+
+#[test]
+fn a_credential_of_the_first_version_that_does_not_open_stays_what_it_is() {
+    let mut damaged = of_the_first_version();
+    damaged.authenticators[0].sealed.ciphertext[0] ^= 1;
+    let before = damaged.to_document(Path::new("alice.toml")).unwrap();
+    damaged.upgrade(&keyring(), &mut Counter(50)).unwrap();
+    assert_eq!(damaged.to_document(Path::new("alice.toml")).unwrap(), before);
+}
+
+#[test]
+fn a_rotation_makes_a_credential_of_the_first_version_one_of_this() {
+    let keyring = with_new_key(&keyring());
+    let new = of_the_first_version().resealed(&keyring, &mut Counter(50)).unwrap().unwrap();
+    assert_eq!(new.version, VERSION);
+    assert!(new.open(&new.authenticators[0], &keyring).is_ok());
+}
+
+#[test]
+fn the_first_version_has_no_window_and_no_kind_that_somebody_wrote_into_it() {
+    let text = of_the_first_version().to_document(Path::new("alice.toml")).unwrap();
+    for (from, to) in
+        [("period = 30", "period = 30\ndrift_steps = 4"), ("[recovery]", "[recovery]\nkind = \"scratch\"")]
+    {
+        let changed = text.replacen(from, to, 1);
+        assert_ne!(changed, text);
+        assert!(error(&changed).contains("which version 1 does not know"), "{}", error(&changed));
+    }
+    // Nor does a newer number let the seals of the old one open.
+    let changed = parse(&text.replacen("version = 1", "version = 2", 1)).unwrap();
+    assert!(changed.open(&changed.authenticators[0], &keyring()).is_err());
 }

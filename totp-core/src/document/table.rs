@@ -2,7 +2,7 @@
 
 use super::Wrong;
 use data_encoding::BASE64;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -71,19 +71,21 @@ impl<'t> Table<'t> {
         named.collect()
     }
 
-    /// The version of a document, first of all: a later one has fields that are unknown here. `known` is the one that is read.
-    pub(crate) fn version(&mut self, known: u32) -> Result<(), Wrong> {
-        match self.required::<u32>("version")? {
-            version if version == known => Ok(()),
-            later if later > known => {
-                let problem =
-                    format!("version {later} is newer than this program reads ({known}): upgrade it");
-                Err(Wrong::complete(problem))
-            }
-            version => {
-                Err(self.wrong(format!("version {version} is not one that this program reads ({known})")))
-            }
+    /// The version of a document, first of all: a later one has fields that are unknown here. `known` are those that are read.
+    pub(crate) fn version(&mut self, known: RangeInclusive<u32>) -> Result<u32, Wrong> {
+        let version = self.required("version")?;
+        let (oldest, newest) = (known.start(), known.end());
+        if version > *newest {
+            let problem =
+                format!("version {version} is newer than this program reads ({newest}): upgrade it");
+            return Err(Wrong::complete(problem));
         }
+        if version < *oldest {
+            let problem =
+                format!("version {version} is older than this program reads ({oldest} to {newest})");
+            return Err(self.wrong(problem));
+        }
+        Ok(version)
     }
 
     /// Something is wrong with this table, not with one field of it.

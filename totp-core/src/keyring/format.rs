@@ -22,15 +22,14 @@ const HEAD: &str = "# The keys of pam_totp on this machine. Whoever has this fil
 const ROOM_FOR_A_KEY: usize = 160;
 
 struct Raw {
-    version: u32,
     active: String,
     keys: Vec<Key>,
 }
 
 impl Raw {
     fn read(table: &mut Table<'_>) -> Result<Self, Wrong> {
+        table.version(VERSION..=VERSION)?;
         Ok(Self {
-            version: table.required("version")?,
             active: table.required("active")?,
             keys: table.sections("key", |key| {
                 Ok(Key {
@@ -51,9 +50,6 @@ impl Keyring {
     pub fn parse(file: &Path, bytes: &[u8]) -> Result<Self, DocumentError> {
         let raw = document::read(file, bytes, MEND, Raw::read).map_err(without_names)?;
         let error = |problem: String| Err(DocumentError::new(file, format!("{problem}; {MEND}")));
-        if raw.version != VERSION {
-            return error(format!("version {} is not one that this program reads ({VERSION})", raw.version));
-        }
         for (at, key) in raw.keys.iter().enumerate() {
             if key.id.is_empty() || !key.id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
                 return error("a key's id must be letters, digits and dashes".to_owned());

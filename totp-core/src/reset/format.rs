@@ -77,7 +77,7 @@ impl Reset {
 }
 
 fn read(table: &mut Table<'_>, user: &User) -> Result<Reset, Wrong> {
-    table.version(VERSION)?;
+    table.version(VERSION..=VERSION)?;
     if table.required::<&str>("user")? != user.as_str() {
         return Err(table.wrong("is another user's"));
     }
