@@ -194,6 +194,12 @@ impl<'f> Pages<'f> {
         Self([page(0), page(PAGE)])
     }
 
+    /// The version that a page is of, if it is newer than what this program reads. Then no page may be used: the older one
+    /// knows nothing of the codes that the newer one has noted as used.
+    pub(crate) fn newer(&self) -> Option<u32> {
+        self.0.into_iter().find_map(newer_version)
+    }
+
     /// The newest page of this credential.
     pub(crate) fn newest_of(&self, credential: Id) -> Option<(Ledger, Place)> {
         // A page of another credential may be newer still: what is written next is newer than both.
@@ -358,6 +364,18 @@ fn decode(page: &[u8]) -> Option<(u64, Ledger)> {
     Some((sequence, Ledger { credential, progress, tries, recovery, last_login, devices, notice }))
 }
 
+/// The number of a page of ours that is of a later version. How it is laid out, and where its checksum lies, is not known: a
+/// page that was torn is none, for every version begins alike.
+fn newer_version(page: &[u8]) -> Option<u32> {
+    let mut fields = Fields(page);
+    (fields.array::<8>()? == *MAGIC).then(|| fields.u32())?.filter(|&version| version > VERSION)
+}
+
+/// The version that this program reads and writes, for messages.
+pub(crate) const fn version() -> u32 {
+    VERSION
+}
+
 struct Fields<'a>(&'a [u8]);
 
 impl Fields<'_> {
@@ -497,6 +515,12 @@ mod tests {
         let checksum = checksum(&page, FIELDS).unwrap();
         page[BODY..].copy_from_slice(&checksum);
         assert!(decode(&page).is_none());
+        let old = ledger(ALICE, 1);
+        let bytes = [encode(&old, 5), page].concat();
+        let pages = Pages::of(&bytes);
+        assert_eq!(pages.newer(), Some(2));
+        assert_eq!(Pages::of(&file(Some((&old, 5)), None)).newer(), None);
+        assert_eq!(Pages::of(&blank()).newer(), None);
     }
 
     proptest! {

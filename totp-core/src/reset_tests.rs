@@ -268,7 +268,7 @@ fn a_document_that_is_none_of_ours_is_refused_by_name() {
     let hash = text.lines().find(|line| line.starts_with("hash")).unwrap();
     for (from, to, problem) in [
         ("version = 1", "version = 2", "is newer than this program reads"),
-        ("version = 1", "version = 0", "is older than this program reads"),
+        ("version = 1", "version = 0", "is not one that this program reads"),
         ("user = \"alice\"", "user = \"bob\"", "another user's"),
         ("of = \"0101", "of = \"x101", "names no enrolment"),
         ("reason = \"the", "reason = \"\\u0007", "control character"),

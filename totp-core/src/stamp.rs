@@ -215,6 +215,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_stamp_of_another_version_is_none() {
+        let line = stamp().encode();
+        assert!(Stamp::decode(line.as_bytes()).is_some());
+        for version in ["0", "2", "11", "1x"] {
+            let other = line.replacen("pam_totp-fresh 1", &format!("pam_totp-fresh {version}"), 1);
+            assert_eq!(Stamp::decode(other.as_bytes()), None, "{version}");
+        }
+    }
+
     proptest! {
         #[test]
         fn any_bytes_are_read_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {

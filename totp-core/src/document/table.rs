@@ -82,7 +82,7 @@ impl<'t> Table<'t> {
         }
         if version < *oldest {
             let problem =
-                format!("version {version} is older than this program reads ({oldest} to {newest})");
+                format!("version {version} is not one that this program reads ({oldest} to {newest})");
             return Err(self.wrong(problem));
         }
         Ok(version)

@@ -166,3 +166,19 @@ fn a_key_that_is_no_text_is_told_what_it_should_be_and_not_repeated() {
     let number = error("version = 1\nactive = \"k1\"\n[[key]]\nid = \"k1\"\nsecret = 12345678\n");
     assert!(number.contains("expected base64 text") && !number.contains("12345678"), "{number}");
 }
+
+#[test]
+fn a_keyring_of_a_later_version_is_refused_by_its_number() {
+    let key = format!("[[key]]\nid = \"k1\"\nsecret = \"{}=\"\n", "A".repeat(43));
+    for text in [
+        format!("version = 2\nactive = \"k1\"\n{key}"),
+        format!("version = 2\nactive = \"k1\"\nhardware = true\n{key}"),
+        "version = 2\n".to_owned(),
+    ] {
+        assert!(
+            error(&text).contains("version 2 is newer than this program reads (1): upgrade it"),
+            "{text}"
+        );
+    }
+    assert!(error(&format!("version = 0\nactive = \"k1\"\n{key}")).contains("version 0 is not one"));
+}

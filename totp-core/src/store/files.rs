@@ -437,13 +437,23 @@ fn read_file(file: &File, path: &Path) -> Result<Vec<u8>, StoreError> {
             Err(error) => return Err(system(path, "read", &error)),
         }
     }
-    match filled {
+    let bytes = match filled {
         // A crash came between the making of the file and its first sync, and no credential is put in place before
         // that: nobody was enrolled by it.
-        0 => Ok(ledger::blank()),
-        ledger::LENGTH => Ok(bytes),
+        0 => ledger::blank(),
+        ledger::LENGTH => bytes,
         // No page of it checks; the caller knows what that means.
-        _ => Ok(Vec::new()),
+        _ => Vec::new(),
+    };
+    match Pages::of(&bytes).newer() {
+        None => Ok(bytes),
+        Some(newer) => {
+            let known = ledger::version();
+            let problem = format!(
+                "version {newer} is newer than this program reads ({known}): upgrade it; a repair would forget which codes were used"
+            );
+            Err(StoreError::Document(DocumentError::new(path, problem)))
+        }
     }
 }
 

@@ -176,3 +176,20 @@ fn a_ledger_that_cannot_be_read_written_or_synced_is_trouble() {
     let (_end, pipe) = nix::unistd::pipe().unwrap();
     assert_eq!(sync_data(&pipe.into(), &path).unwrap_err().problem(), "cannot sync: Invalid argument");
 }
+
+#[test]
+fn a_ledger_with_a_page_of_a_later_version_is_refused_by_its_number_and_never_mended() {
+    let scene = enrolled();
+    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
+    let file = scene.file("ledgers/alice");
+    let sound = std::fs::read(&file).unwrap();
+    for page in [0, ledger::PAGE] {
+        let mut bytes = sound.clone();
+        bytes[page + 11] = 2;
+        std::fs::write(&file, &bytes).unwrap();
+        let refused = scene.files.hold(&alice().user, PATIENCE).err().unwrap().to_string();
+        assert!(refused.contains("version 2 is newer than this program reads (1): upgrade it"), "{refused}");
+        assert!(scene.files.entry(&alice().user, PATIENCE).is_err());
+        assert_eq!(std::fs::read(&file).unwrap(), bytes);
+    }
+}
