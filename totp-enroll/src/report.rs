@@ -10,6 +10,7 @@ use serde::Serialize;
 use totp_core::enrolment::recovery_left;
 use totp_core::limit::Standing;
 use totp_core::login::Account;
+use totp_core::recovery::Kind;
 use totp_core::store::Held;
 
 /// What `status` and `list` say of one user.
@@ -22,6 +23,10 @@ pub(crate) struct Report {
     pub(crate) authenticators: Vec<Authenticator>,
     pub(crate) recovery_created: Option<String>,
     pub(crate) recovery_left: usize,
+    /// `recovery_code`, or `scratch_code` of another program.
+    pub(crate) recovery_kind: Option<&'static str>,
+    /// No code of any authenticator has been accepted yet. A code is asked for all the same.
+    pub(crate) pending: bool,
     pub(crate) wrong_in_a_row: u32,
     /// `open`, `limited`, `locked` or `disabled`.
     pub(crate) state: &'static str,
@@ -87,6 +92,8 @@ impl Report {
             authenticators: authenticators.collect(),
             recovery_created: credential.recovery_created().map(|created| created.to_string()),
             recovery_left: recovery_left(credential, ledger),
+            recovery_kind: credential.recovery_kind().map(Kind::as_str),
+            pending: (0..credential.authenticators().len()).all(|at| ledger.confirmed_at(at).is_none()),
             wrong_in_a_row: ledger.tries().consecutive(),
             state,
             wait_seconds,
@@ -103,9 +110,10 @@ impl Report {
 
     /// The state in words.
     pub(crate) fn standing(&self) -> String {
+        let pending = if self.pending { ", pending" } else { "" };
         match self.wait_seconds {
-            0 => self.state.to_owned(),
-            wait => format!("{} for {}", self.state, clock::length(wait)),
+            0 => format!("{}{pending}", self.state),
+            wait => format!("{} for {}{pending}", self.state, clock::length(wait)),
         }
     }
 }

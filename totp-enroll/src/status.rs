@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::output::{self, Format};
 use crate::report::Report;
 use totp_core::login::Account;
+use totp_core::recovery::Kind;
 
 pub(crate) fn run(desk: &Desk, user: Option<&str>) -> Result<(), Failure> {
     let account = desk.any_account(user)?;
@@ -44,13 +45,7 @@ fn lines(report: &Report, warn_below: usize) -> Vec<String> {
             authenticator.created
         ));
     }
-    lines.push(match (&report.recovery_created, report.recovery_left) {
-        (None, _) => "recovery codes: none; \"totp-enroll recovery-codes\" makes some".to_owned(),
-        (Some(since), left) if left < warn_below => {
-            format!("recovery codes: only {left} left of those made {since}; \"totp-enroll recovery-codes\" renews them")
-        }
-        (Some(since), left) => format!("recovery codes: {left} left of those made {since}"),
-    });
+    lines.push(recovery(report, warn_below));
     lines.push(format!("state: {}, {} wrong codes in a row", report.standing(), report.wrong_in_a_row));
     lines.push(report.last_login.as_ref().map_or("last login: none".to_owned(), |login| {
         format!("last login: {} by {}", login.at, login.method)
@@ -62,4 +57,23 @@ fn lines(report: &Report, warn_below: usize) -> Vec<String> {
         )
     }));
     lines
+}
+
+fn recovery(report: &Report, warn_below: usize) -> String {
+    let (Some(since), Some(kind)) = (&report.recovery_created, report.recovery_kind) else {
+        return "recovery codes: none; \"totp-enroll recovery-codes\" makes some".to_owned();
+    };
+    let left = report.recovery_left;
+    if kind == Kind::Scratch.as_str() {
+        return format!(
+            "recovery codes: {left} scratch codes of another program, which open no locked account; \"totp-enroll \
+             recovery-codes\" makes longer ones, which do"
+        );
+    }
+    if left < warn_below {
+        return format!(
+            "recovery codes: only {left} left of those made {since}; \"totp-enroll recovery-codes\" renews them"
+        );
+    }
+    format!("recovery codes: {left} left of those made {since}")
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 #[derive(Subcommand)]
 pub(crate) enum Import {
+    /// The secret files of google-authenticator-libpam: one user's, or those in everybody's home
+    GoogleAuthenticator(GoogleAuthenticator),
     /// The users file of pam_oath (liboath)
     Oath(Source),
     /// otpauth://totp/ URIs, one a line; blank lines and lines that begin with # say nothing
@@ -26,6 +28,29 @@ pub(crate) struct Source {
     #[arg(long)]
     pub(crate) allow_unknown: bool,
     /// Report bad lines and take the others
+    #[arg(long)]
+    pub(crate) keep_going: bool,
+    /// Say what would be done, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// Whose secret files are taken over, and what is done about those that cannot be.
+#[derive(Args)]
+pub(crate) struct GoogleAuthenticator {
+    /// The file; - for standard input
+    #[arg(required_unless_present = "all_homes", requires = "user")]
+    pub(crate) file: Option<PathBuf>,
+    /// The account that the file is of
+    #[arg(long, value_name = "NAME", requires = "file")]
+    pub(crate) user: Option<String>,
+    /// Take ~/.google_authenticator of every account that the account database lists
+    #[arg(long, conflicts_with_all = ["file", "allow_unknown"])]
+    pub(crate) all_homes: bool,
+    /// Take a name that the system does not know, too
+    #[arg(long)]
+    pub(crate) allow_unknown: bool,
+    /// Report files that cannot be taken over and take the others
     #[arg(long)]
     pub(crate) keep_going: bool,
     /// Say what would be done, and change nothing

@@ -13,7 +13,7 @@ mod test;
 pub(crate) use doctor::Doctor;
 pub(crate) use enroll::Enroll;
 pub(crate) use explain::Explain;
-pub(crate) use import::{Import, Source};
+pub(crate) use import::{GoogleAuthenticator, Import, Source};
 pub(crate) use keys::Keys;
 pub(crate) use notify::Notify;
 pub(crate) use pam_snippet::{First, From, PamSnippet};

@@ -1,6 +1,6 @@
 //! `--dry-run`: what an import would do, from the same lines and by the same rules; nothing is written, nor told to the log.
 
-use super::plan::Newcomer;
+use super::newcomer::Newcomer;
 use super::{BadLine, Intake, Place, by_user};
 use crate::failure::Failure;
 use crate::output::{self, Format};

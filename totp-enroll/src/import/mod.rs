@@ -3,9 +3,13 @@
 
 mod dry_run;
 mod form;
+mod google_authenticator;
+mod homes;
 mod lines;
+mod newcomer;
 mod oath;
 mod plan;
+mod secret_files;
 mod token;
 mod uri;
 
@@ -17,18 +21,13 @@ use crate::output::{self, Format};
 use crate::progress;
 use form::Form;
 use lines::Lines;
-use plan::{Newcomer, Plan, Terms};
+use newcomer::BATCH;
+use plan::{Plan, Terms};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
-use totp_core::draft::Draft;
-use totp_core::enrolment;
-use totp_core::event::Name;
 use totp_core::user::User;
-
-/// Users enrolled together; each holds three files open.
-const BATCH: usize = 200;
 
 /// A line that cannot be taken over.
 #[derive(Debug, Serialize, PartialEq, Eq)]
@@ -56,6 +55,7 @@ struct Place {
 pub(crate) fn run(desk: &Desk, command: &Import) -> Result<(), Failure> {
     let (form, source) = match command {
         Import::Oath(source) => (Form::Oath, source),
+        Import::GoogleAuthenticator(options) => return secret_files::run(desk, options),
         Import::Uri { source, user } => (Form::Uri(user.clone()), source),
     };
     let Source { file, allow_unknown, keep_going, dry_run } = source;
@@ -163,32 +163,14 @@ impl Intake<'_> {
             batch.extend(plan.newcomers.into_values());
             if batch.len() >= BATCH || users.peek().is_none() {
                 let size = batch.len();
-                self.enrol_batch(&mut batch).map_err(|failure| cut_short(failure, imported))?;
+                newcomer::enrol(self.terms.desk, self.terms.form.name(), &mut batch)
+                    .map_err(|failure| cut_short(failure, imported))?;
                 imported = imported.saturating_add(size);
                 bar.inc(size as u64);
             }
         }
         bar.finish_and_clear();
         Ok(imported)
-    }
-
-    /// Each batch for itself: who changes the keyring waits for one, not for all.
-    fn enrol_batch(&self, batch: &mut Vec<Newcomer>) -> Result<(), Failure> {
-        let Terms { desk, ref form, .. } = self.terms;
-        let mut events = Vec::with_capacity(batch.len());
-        desk.change(|rules| {
-            let mut newcomers = Vec::with_capacity(batch.len());
-            for Newcomer { account, drafts } in batch.drain(..) {
-                let event = desk.event(Name::Imported, &account).field("from", form.name());
-                events.push(event.field("authenticators", drafts.len()));
-                let confirmed = drafts.into_iter().map(Draft::vouched).collect();
-                // No recovery codes: nobody is here to be shown them.
-                newcomers.push(enrolment::Newcomer { entry: desk.entry(&account)?, account, confirmed });
-            }
-            Ok(enrolment::enrol_all(newcomers, rules)?)
-        })?;
-        events.iter().for_each(|event| desk.audit(event));
-        Ok(())
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is to be made of the lines of one user: their authenticators, or what is wrong with each line.
 
 use super::form::Form;
+use super::newcomer::Newcomer;
 use super::token::Token;
 use super::{BadLine, lines::Line};
 use crate::account::{self, Unknown};
@@ -8,14 +9,7 @@ use crate::desk::Desk;
 use std::collections::BTreeMap;
 use totp_core::credential::{Label, MOST_AUTHENTICATORS};
 use totp_core::draft::Draft;
-use totp_core::login::Account;
 use totp_core::user::User;
-
-/// One user's authenticators, in the order of the file.
-pub(super) struct Newcomer {
-    pub(super) account: Account,
-    pub(super) drafts: Vec<Draft>,
-}
 
 /// What decides whether a line is good.
 pub(super) struct Terms<'a> {
@@ -84,7 +78,7 @@ impl<'a> Plan<'a> {
             return Err("the user has this secret by a line above; remove one".to_owned());
         }
         // Only now: a user whose every line is bad is no newcomer.
-        let newcomer = Newcomer { account: account.clone(), drafts: Vec::new() };
+        let newcomer = Newcomer::new(account.clone());
         self.newcomers.entry(account.user).or_insert(newcomer).drafts.push(draft);
         Ok(())
     }

@@ -1,0 +1,47 @@
+//! Somebody who is to be enrolled with what another program had of them, and many of them enrolled together.
+
+use crate::desk::Desk;
+use crate::failure::Failure;
+use totp_core::draft::Draft;
+use totp_core::enrolment;
+use totp_core::event::Name;
+use totp_core::login::Account;
+use totp_core::recovery::ScratchCode;
+
+/// Users enrolled together; each holds three files open.
+pub(super) const BATCH: usize = 200;
+
+/// One user's authenticators, in the order of the file, and what else was there.
+pub(super) struct Newcomer {
+    pub(super) account: Account,
+    pub(super) drafts: Vec<Draft>,
+    /// The newest step of which a code was used there; that of every authenticator.
+    pub(super) used_up_to: u64,
+    pub(super) scratch: Vec<ScratchCode>,
+}
+
+impl Newcomer {
+    /// Nothing is taken over yet.
+    pub(super) fn new(account: Account) -> Self {
+        Self { account, drafts: Vec::new(), used_up_to: 0, scratch: Vec::new() }
+    }
+}
+
+/// Enrols a batch; each for itself: who changes the keyring waits for one, not for all. `from` is what the log names.
+pub(super) fn enrol(desk: &Desk, from: &str, batch: &mut Vec<Newcomer>) -> Result<(), Failure> {
+    let mut events = Vec::with_capacity(batch.len());
+    desk.change(|rules| {
+        let mut newcomers = Vec::with_capacity(batch.len());
+        for Newcomer { account, drafts, used_up_to, scratch } in batch.drain(..) {
+            let event = desk.event(Name::Imported, &account).field("from", from);
+            let event = event.field("authenticators", drafts.len());
+            events.push(if scratch.is_empty() { event } else { event.field("scratch_codes", scratch.len()) });
+            let confirmed = drafts.into_iter().map(|draft| draft.vouched_after(used_up_to)).collect();
+            // No recovery codes of our making: nobody is here to be shown them.
+            newcomers.push(enrolment::Newcomer { entry: desk.entry(&account)?, account, confirmed, scratch });
+        }
+        Ok(enrolment::enrol_all(newcomers, rules)?)
+    })?;
+    events.iter().for_each(|event| desk.audit(event));
+    Ok(())
+}
