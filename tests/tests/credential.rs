@@ -49,7 +49,7 @@ fn a_credential_of_a_type_that_is_not_known_is_refused_by_name() {
 #[test]
 fn a_credential_of_a_newer_version_is_refused_and_says_so() {
     let scene = scene();
-    edit(&scene.credential("alice"), "version = 1", "version = 2");
+    edit(&scene.credential("alice"), "version = 2", "version = 3");
     let problem = refused(&scene, PamCode::SYSTEM_ERR, &scene.credential("alice"), ANY_LINE);
     assert!(problem.contains("version"), "{problem}");
 }

@@ -25,6 +25,8 @@ pub enum Name {
     Enrolled,
     /// An enrolment was withdrawn.
     Disabled,
+    /// An enrolment was withdrawn because its account is gone, or is another's now.
+    Pruned,
     /// A new set of recovery codes replaced the old.
     CodesRegenerated,
     /// An enrolment came from another program's file.
@@ -85,6 +87,7 @@ impl Name {
             Self::Unlocked => "unlocked",
             Self::Enrolled => "enrolled",
             Self::Disabled => "disabled",
+            Self::Pruned => "pruned",
             Self::CodesRegenerated => "codes_regenerated",
             Self::Imported => "imported",
             Self::DeviceRemembered => "device_remembered",
@@ -115,6 +118,7 @@ impl Name {
             | Self::Unlocked
             | Self::Enrolled
             | Self::Disabled
+            | Self::Pruned
             | Self::CodesRegenerated
             | Self::DeviceRemembered
             | Self::DeviceRevoked

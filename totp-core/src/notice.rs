@@ -71,13 +71,14 @@ fn words(name: Name) -> Option<Words> {
             "Somebody tries to enrol a phone of theirs for your account.",
         ),
         // Every login; what refused somebody; what concerns the machine and not a person; what moves many in at once, which
-        // their administrator announces.
+        // their administrator announces; whose account is gone.
         Name::Accepted
         | Name::Refused
         | Name::Locked
         | Name::Unlocked
         | Name::Tested
         | Name::Imported
+        | Name::Pruned
         | Name::KeyringCreated
         | Name::KeyRotated
         | Name::NotifyFailed

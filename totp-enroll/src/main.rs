@@ -4,7 +4,7 @@
 //!  main      the exit status, made in one place
 //!   └ cli    what may be typed
 //!   └ desk   what every command works with: config, keyring, store, audit, who asks
-//!      └ enroll · recovery_codes · disable · unlock · status · list · devices · explain · doctor · test · pam_snippet · keys · import · reset   one command each
+//!      └ enroll · recovery_codes · disable · unlock · status · list · devices · explain · doctor · test · pam_snippet · keys · import · reset · prune   one command each
 //!          └ factor      who may change this: a present code, or root and a typed name
 //!          └ (totp_card) what an app is shown
 //!   └ notify    what people are told of it, at the end or by a timer
@@ -34,6 +34,7 @@ mod notify;
 mod output;
 mod pam_snippet;
 mod progress;
+mod prune;
 mod recovery_codes;
 mod report;
 mod reset;
@@ -108,5 +109,6 @@ fn act(desk: &Desk, cli: &Cli) -> Result<(), Failure> {
         Command::Notify(options) => notify::run(desk, options),
         Command::Import(command) => import::run(desk, command),
         Command::Reset(command) => reset::run(desk, command),
+        Command::Prune(options) => prune::run(desk, options),
     }
 }

@@ -99,11 +99,11 @@ fn tried<'a>(desk: &Desk, account: &'a Account, answer: &Answer) -> Result<Docum
                 let authenticator = Some(label.to_owned());
                 Document { method: Some("totp"), authenticator, ..right(account, sentence) }
             }
-            Method::RecoveryCode { left } => {
-                desk.audit(&event(Name::RecoveryUsed).field("method", "recovery_code").field("left", left));
+            Method::RecoveryCode { kind, left } => {
+                desk.audit(&event(Name::RecoveryUsed).field("method", kind.as_str()).field("left", left));
                 let sentence = format!("right: a recovery code. It is used up; {left} are left");
                 Document {
-                    method: Some("recovery_code"),
+                    method: Some(kind.as_str()),
                     recovery_left: Some(*left),
                     ..right(account, sentence)
                 }

@@ -79,6 +79,39 @@ impl Stamps {
         Ok(count)
     }
 
+    /// The stamps whose process `is_alive` says is gone, as files; none where nobody was ever stamped.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the directory cannot be trusted or read.
+    pub fn expired(&self, is_alive: impl Fn(u32) -> bool) -> Result<Vec<PathBuf>, StoreError> {
+        let directory = match self.directory() {
+            Err(StoreError::System { source: Errno::ENOENT, .. }) => return Ok(Vec::new()),
+            found => found?,
+        };
+        let (entries, path) = directory.entries()?;
+        let mut expired = Vec::new();
+        for entry in entries {
+            let entry =
+                entry.map_err(|source| StoreError::System { file: path.clone(), action: "list", source })?;
+            let name = entry.file_name().to_str().unwrap_or_default();
+            if process_of(name).is_some_and(|pid| !is_alive(pid)) {
+                expired.push(path.join(name));
+            }
+        }
+        Ok(expired)
+    }
+
+    /// Removes a stamp that [`Stamps::expired`] has named.
+    ///
+    /// # Errors
+    /// [`StoreError`] where it cannot be removed.
+    pub fn remove(&self, stamp: &Path) -> Result<(), StoreError> {
+        match stamp.file_name().and_then(|name| name.to_str()) {
+            Some(name) if process_of(name).is_some() => self.directory()?.remove(name),
+            Some(_) | None => Err(StoreError::Unsafe { file: stamp.to_owned(), problem: "is no stamp" }),
+        }
+    }
+
     fn directory(&self) -> Result<Directory, StoreError> {
         Directory::open(&self.runtime, Room::Place)?.inner(STAMPS, Room::Private)
     }
@@ -89,12 +122,16 @@ fn name(uid: u32, leader: Process) -> String {
     format!("{uid}.{}", leader.pid)
 }
 
+fn process_of(name: &str) -> Option<u32> {
+    name.split_once('.')?.1.parse().ok()
+}
+
 /// Best effort: what stays opens nothing, since its process is gone.
 fn sweep(directory: &Directory, is_alive: impl Fn(u32) -> bool) {
     let Ok(entries) = std::fs::read_dir(&directory.path) else { return };
     for entry in entries.flatten() {
         let file = entry.file_name();
-        let pid = file.to_str().and_then(|name| name.split_once('.')?.1.parse().ok());
+        let pid = file.to_str().and_then(process_of);
         if let (Some(name), Some(pid)) = (file.to_str(), pid)
             && !is_alive(pid)
         {
@@ -163,6 +200,20 @@ mod tests {
         assert_eq!(stamps.forget(1001).unwrap(), 2);
         assert_eq!(stamps.of(1001, Process { pid: 20, start: 7 }).unwrap(), None);
         assert!(stamps.of(100, Process { pid: 22, start: 7 }).unwrap().is_some());
+    }
+
+    #[test]
+    fn stamps_of_processes_that_are_gone_are_named_and_removed_one_by_one() {
+        let (directory, stamps) = stamps();
+        assert_eq!(stamps.expired(|_| false).unwrap(), Vec::<PathBuf>::new());
+        for pid in [20, 21] {
+            stamps.put(&stamp(1001, pid), |_| true).unwrap();
+        }
+        let expired = stamps.expired(|pid| pid == 20).unwrap();
+        assert_eq!(expired, [directory.path().join("run/fresh/1001.21")]);
+        stamps.remove(&expired[0]).unwrap();
+        assert_eq!(stamps.expired(|_| false).unwrap(), [directory.path().join("run/fresh/1001.20")]);
+        assert!(stamps.remove(&directory.path().join("run/fresh/other")).is_err());
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod import;
 mod keys;
 mod notify;
 mod pam_snippet;
+mod prune;
 mod reset;
 mod test;
 
@@ -17,6 +18,7 @@ pub(crate) use import::{GoogleAuthenticator, Import, Source};
 pub(crate) use keys::Keys;
 pub(crate) use notify::Notify;
 pub(crate) use pam_snippet::{First, From, PamSnippet};
+pub(crate) use prune::Prune;
 pub(crate) use reset::Reset;
 pub(crate) use test::Test;
 
@@ -109,6 +111,8 @@ pub(crate) enum Command {
     /// Take over enrolments from another program
     #[command(subcommand)]
     Import(Import),
+    /// Withdraw the enrolments of people who left, and take away what killed programs left behind
+    Prune(Prune),
 }
 
 #[cfg(test)]

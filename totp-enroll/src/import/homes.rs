@@ -67,10 +67,10 @@ impl Resident {
     pub(super) fn read(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
         let mine = Acting::begin(self.uid, self.gid)
             .map_err(|error| format!("cannot act as the account: {}", error.desc()))
-            .and_then(|acting| {
+            .map(|acting| {
                 let opened = self.open(name);
                 drop(acting);
-                Ok(opened)
+                opened
             })?;
         match mine {
             // The administrator may have made it, for root alone.
@@ -86,7 +86,6 @@ impl Resident {
         openat(&home, name, OFlag::O_RDONLY | flags, Mode::empty())
     }
 
-    #[expect(clippy::wildcard_enum_match_arm, reason = "errno is not an enum of ours")]
     fn checked(&self, opened: Result<OwnedFd, Errno>) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
         let fd = match opened {
             Ok(fd) => fd,

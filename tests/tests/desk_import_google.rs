@@ -1,0 +1,355 @@
+//! The secret files of google-authenticator-libpam, made by its own program: who had one gets in as before, and once.
+
+use acceptance::authenticator::Authenticator;
+use acceptance::clock::{self, THEN};
+use acceptance::desk::{self, Done};
+use acceptance::login::PamCode;
+use acceptance::scene::Scene;
+use std::fs;
+use std::process::Command;
+
+/// What the program is asked for most: time-based, no reuse, three logins in thirty seconds.
+const USUAL: [&str; 6] = ["-t", "-d", "-r", "3", "-R", "30"];
+
+#[test]
+fn who_had_a_file_gets_in_by_the_codes_of_oathtool_and_each_scratch_code_once() {
+    let scene = Scene::builder().account("alice").build();
+    let file = made(&scene, &[&USUAL[..], &["-w", "3"]].concat());
+    let scratch = file.scratch_codes();
+    assert_eq!(scratch.len(), 5);
+    let done = import(&scene, &file.text, &[]);
+    done.assert_done();
+    let document = done.json();
+    assert_eq!((&document["imported"], &document["skipped"]), (&1.into(), &serde_json::json!([])));
+    assert_eq!(document["users"][0]["scratch_codes"], 5, "{document}");
+    assert_eq!(document["users"][0]["notes"], serde_json::json!([]), "{document}");
+
+    let code = file.phone().code_at(THEN);
+    assert_eq!(scene.login("alice").types(&code).at(THEN).code(), PamCode::SUCCESS);
+    assert_eq!(scene.login("alice").types(&code).at(THEN).code(), PamCode::AUTH_ERR);
+    for code in &scratch {
+        assert_eq!(scene.login("alice").types(code).at(THEN).code(), PamCode::SUCCESS, "{code}");
+        assert_eq!(scene.login("alice").types(code).at(THEN).code(), PamCode::AUTH_ERR, "{code} again");
+    }
+    let events = scene.journal.events();
+    let used: Vec<_> = events.iter().filter(|event| event.field("event") == "recovery_used").collect();
+    assert_eq!(used.len(), 5);
+    assert!(used.iter().all(|event| event.field("method") == "scratch_code"), "{used:?}");
+    let imported = scene.journal.desk_events();
+    assert!(
+        imported.iter().any(|event| event.field("from") == "google-authenticator"
+            && event.field("user") == "alice"
+            && event.field("scratch_codes") == "5"),
+        "{imported:?}"
+    );
+    for line in scene.journal.lines() {
+        assert!(!line.contains(&file.secret()) && !scratch.iter().any(|code| line.contains(code)), "{line}");
+    }
+}
+
+#[test]
+fn wrong_scratch_codes_are_limited_like_wrong_codes_and_a_right_one_opens_no_lock() {
+    let scene = Scene::builder().account("alice").build();
+    let file = made(&scene, &USUAL);
+    import(&scene, &file.text, &[]).assert_done();
+    let scratch = file.scratch_codes();
+    let wrong = (10_000_000..).map(|n: u32| n.to_string()).filter(|code| !scratch.contains(code));
+    for code in wrong.take(5) {
+        assert_eq!(scene.login("alice").types(code).at(THEN).code(), PamCode::AUTH_ERR);
+    }
+    assert_eq!(scene.login("alice").types(&scratch[0]).at(THEN).code(), PamCode::MAXTRIES);
+    assert_eq!(scene.journal.last().field("reason"), "limited");
+    assert_eq!(scene.login("alice").types(&scratch[0]).at(THEN + 60).code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn the_person_is_told_to_have_longer_codes_made_and_those_end_the_old() {
+    let scene = Scene::builder().account("alice").build();
+    let file = made(&scene, &USUAL);
+    import(&scene, &file.text, &[]).assert_done();
+    let scratch = file.scratch_codes();
+    let outcome = scene.login("alice").types(&scratch[0]).at(THEN).run();
+    let told = format!("{outcome:?}");
+    assert!(told.contains("4 recovery codes are left") && told.contains("makes longer ones"), "{told}");
+    let status = scene.desk(&["status", "alice"]);
+    assert!(status.stdout.contains("4 scratch codes of another program"), "{status:?}");
+    assert_eq!(scene.desk(&["--json", "status", "alice"]).json()["recovery_kind"], "scratch_code");
+    let renewed = scene.desk(&["--json", "recovery-codes", "alice", "--yes"]);
+    assert_eq!(scene.login("alice").types(&scratch[1]).at(THEN).code(), PamCode::AUTH_ERR);
+    assert_eq!(scene.journal.last().field("reason"), "malformed");
+    let longer = &desk::recovery_codes_in(&renewed.stdout)[0];
+    assert_eq!(scene.login("alice").types(longer).at(THEN).code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn a_code_that_was_used_there_does_not_open_here() {
+    let mut scene = Scene::builder().account("alice").build();
+    let pam = "/usr/lib/x86_64-linux-gnu/security/pam_google_authenticator.so";
+    let before = ".google_authenticator";
+    made_in_home(&mut scene, "alice", &USUAL);
+    let secret = format!("secret=/run/home/${{USER}}/{before}");
+    scene.service("old", &format!("auth required {pam} {secret}"));
+    let path = format!("/run/home/alice/{before}");
+    let phone = File { text: output(&mut scene, &["cat", &path]) }.phone();
+    let second = clock::well_inside_a_step(30, 15);
+    let code = phone.code_at(second);
+    assert_eq!(scene.login_at("old", "alice").types(&code).code(), PamCode::SUCCESS);
+    let text = output(&mut scene, &["cat", &path]);
+    assert!(text.contains(&format!("DISALLOW_REUSE {}", second / 30)), "{text}");
+    scene.desk(&["--json", "import", "google-authenticator", "--all-homes"]).assert_done();
+    assert_eq!(scene.login("alice").types(&code).code(), PamCode::AUTH_ERR);
+    assert_eq!(scene.journal.last().field("reason"), "replayed");
+    assert_eq!(scene.login("alice").types(phone.code_at(second + 30)).code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn step_and_window_are_kept_as_far_as_they_hold_a_guesser_off_and_the_rest_is_named() {
+    for (options, period, drift, noted) in [
+        (&["-S", "60", "-w", "3"][..], 60, 1, None),
+        (&["-S", "30", "-w", "9"], 30, 4, None),
+        (&["-w", "17"], 30, 4, Some("WINDOW_SIZE 17")),
+        (&["-w", "1"], 30, 0, None),
+    ] {
+        let scene = Scene::builder().account("alice").build();
+        let file = made(&scene, &[&USUAL[..], options].concat());
+        let document = import(&scene, &file.text, &[]).json();
+        let notes = document["users"][0]["notes"].to_string();
+        assert_eq!(notes.contains("WINDOW_SIZE 17 is carried as 4 steps"), noted.is_some(), "{document}");
+        let phone = Authenticator { period, ..file.phone() };
+        let at = |steps: u64| phone.code_at(THEN + steps * period);
+        let beyond = scene.login("alice").types(at(drift + 1)).at(THEN).code();
+        assert_eq!(beyond, PamCode::AUTH_ERR, "{options:?}");
+        let within = scene.login("alice").types(at(drift)).at(THEN).code();
+        assert_eq!(within, PamCode::SUCCESS, "{options:?}");
+    }
+}
+
+#[test]
+fn a_window_of_ones_own_narrows_with_the_config_no_more_than_it_was() {
+    let scene = Scene::builder().account("alice").config("[totp]\ndrift_steps = 8\n").build();
+    let file = made(&scene, &[&USUAL[..], &["-w", "17"]].concat());
+    let document = import(&scene, &file.text, &[]).json();
+    assert_eq!(document["users"][0]["notes"], serde_json::json!([]), "{document}");
+    let code = file.phone().code_at(THEN + 8 * 30);
+    assert_eq!(scene.login("alice").types(code).at(THEN).code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn what_is_not_carried_is_named() {
+    let scene = Scene::builder().account("alice").build();
+    let text = "GEZDGNBVGY3TQOJQ\n\" RATE_LIMIT 1 300\n\" TOTP_AUTH\n\" TIME_SKEW -4\n\" SOMETHING_NEW\n"
+        .to_owned()
+        + &(0..17).map(|n| format!("{}\n", 12_345_678 + n)).collect::<String>();
+    let document = import(&scene, &text, &["--dry-run"]).json();
+    let notes = document["would_import"][0]["notes"].to_string();
+    for said in
+        ["120 seconds behind", "RATE_LIMIT 1 300", "line 5 has an option", "1 scratch codes are not carried"]
+    {
+        assert!(notes.contains(said), "{said}: {notes}");
+    }
+    assert_eq!(document["would_import"][0]["scratch_codes"], 16);
+}
+
+#[test]
+fn a_counter_token_is_listed_and_not_lost() {
+    let scene = Scene::builder().account("alice").build();
+    let file = made(&scene, &["-c"]);
+    for options in [&[][..], &["--dry-run"]] {
+        let done = import(&scene, &file.text, options);
+        assert_eq!(done.status, 1, "{done:?}");
+        assert!(done.stdout.contains("counter token (HOTP)"), "{done:?}");
+    }
+    let document = import(&scene, &file.text, &["--keep-going"]).json();
+    assert_eq!(document["imported"], 0, "{document}");
+    assert_eq!(document["skipped"][0]["user"], "alice", "{document}");
+    assert_eq!(scene.desk(&["status", "alice"]).status, 3);
+}
+
+#[test]
+fn half_a_file_and_a_short_secret_are_refused_by_their_line_and_nothing_is_written_or_repeated() {
+    let scene = Scene::builder().account("alice").build();
+    let file = made(&scene, &USUAL);
+    let stored = scene.stored();
+    let secret = file.secret();
+    for (text, line, said) in [
+        (String::new(), None, "is empty"),
+        (secret[..9].to_owned(), Some(1), "base32"),
+        (format!("{}\n\" TOTP_AUTH\n", &secret[..15]), Some(1), "10 to 128 bytes"),
+        (secret.clone(), None, "TOTP_AUTH"),
+        (format!("{}717", file.text), Some(11), "cut short"),
+        (format!("{secret}\n\" TOTP_AUTH\n\" STEP_SIZE 4\n"), None, "period must be"),
+        ("\u{0}".repeat(200_000), None, "larger than"),
+    ] {
+        let done = import(&scene, &text, &[]);
+        assert_eq!(done.status, 1, "{text}: {done:?}");
+        let document = done.json();
+        assert!(document["error"].to_string().contains(said), "{said}: {document}");
+        assert_eq!(document["line"].as_u64(), line, "{document}");
+        assert!(!done.stdout.contains(&secret[..9]) && !done.stderr.contains(&secret[..9]), "{done:?}");
+    }
+    stored.assert_unchanged(&scene.state());
+}
+
+#[test]
+fn everybody_who_has_a_file_at_home_gets_in_and_the_files_stay() {
+    let people = ["alice", "bob", "carol", "dave"];
+    let mut scene = people.iter().fold(Scene::builder(), |builder, user| builder.account(user)).build();
+    for user in ["alice", "bob"] {
+        made_in_home(&mut scene, user, &USUAL);
+    }
+    made_in_home(&mut scene, "carol", &["-c"]);
+    let refused = scene.desk(&["import", "google-authenticator", "--all-homes"]);
+    assert_eq!(refused.status, 1, "{refused:?}");
+    assert!(refused.stderr.contains("carol: /run/home/carol/.google_authenticator"), "{refused:?}");
+    assert!(refused.stderr.contains("nothing was imported"), "{refused:?}");
+    let told = scene.desk(&["import", "google-authenticator", "--all-homes", "--keep-going", "--dry-run"]);
+    assert!(told.stdout.contains("would import bob") && told.stdout.contains("2 users would"), "{told:?}");
+    assert_eq!(scene.desk(&["status", "bob"]).status, 3);
+    let done = scene.desk(&["import", "google-authenticator", "--all-homes", "--keep-going"]);
+    done.assert_done();
+    assert!(done.stdout.contains("2 users imported, 1 files skipped"), "{done:?}");
+    assert!(done.stdout.contains("shred"), "{done:?}");
+    for user in ["alice", "bob"] {
+        let text = output(&mut scene, &["cat", &format!("/run/home/{user}/.google_authenticator")]);
+        let code = File { text }.phone().code_at(THEN);
+        assert_eq!(scene.login(user).types(&code).at(THEN).code(), PamCode::SUCCESS, "{user}");
+    }
+    // Once more: who is enrolled is named, and stays as they are.
+    let stored = scene.stored();
+    let again = scene.desk(&["--json", "import", "google-authenticator", "--all-homes", "--keep-going"]);
+    let skipped = again.json()["skipped"].to_string();
+    assert!(
+        skipped.contains("alice is enrolled already") && skipped.contains("bob is enrolled already"),
+        "{skipped}"
+    );
+    stored.assert_unchanged(&scene.state());
+}
+
+#[test]
+fn nothing_in_a_home_makes_root_read_what_its_owner_could_not() {
+    let mut scene = Scene::builder().account("alice").account("bob").build();
+    made_in_home(&mut scene, "bob", &USUAL);
+    let (alices, bobs) = ("/run/home/alice/.google_authenticator", "/run/home/bob/.google_authenticator");
+    for (set_up, said) in [
+        (format!("ln -s {bobs} {alices}"), "symbolic link"),
+        (format!("ln {bobs} {alices}"), "belongs neither"),
+        (format!("cp {bobs} {alices}"), ""),
+        (format!("cp {bobs} {alices}; ln {alices} /run/home/alice/other"), "second name"),
+        (format!("cp {bobs} {alices}; chown bob {alices}; chmod 0644 {alices}"), "belongs neither"),
+        (format!("cp {bobs} {alices}; chown alice {alices}; chmod 0440 {alices}"), "read by others"),
+        (format!("mkdir {alices}"), "not a regular file"),
+        (format!("mkfifo {alices}; chown alice {alices}"), "not a regular file"),
+        ("rmdir /run/home/alice; ln -s /run/home/bob /run/home/alice".to_owned(), "belongs neither"),
+    ] {
+        let _ = output(&mut scene, &["sh", "-c", &set_up]);
+        let told = scene.desk(&[
+            "--json",
+            "import",
+            "google-authenticator",
+            "--all-homes",
+            "--keep-going",
+            "--dry-run",
+        ]);
+        let document = told.json();
+        if said.is_empty() {
+            // Root's own copy, which alice cannot read herself.
+            assert!(document["would_import"].to_string().contains("alice"), "{document}");
+        } else {
+            let skipped = document["skipped"].to_string();
+            assert!(skipped.contains("alice") && skipped.contains(said), "{set_up}: {document}");
+            assert!(!document["would_import"].to_string().contains("\"alice\""), "{set_up}: {document}");
+        }
+        let _ = output(&mut scene, &["sh", "-c", &format!("rm -rf {alices} /run/home/alice/other")]);
+    }
+}
+
+#[test]
+fn a_file_is_of_one_named_user_or_of_everybody_at_home() {
+    let scene = Scene::builder().account("alice").build();
+    for arguments in [
+        &["import", "google-authenticator"][..],
+        &["import", "google-authenticator", "-"],
+        &["import", "google-authenticator", "--user", "alice"],
+        &["import", "google-authenticator", "-", "--user", "alice", "--all-homes"],
+        &["import", "google-authenticator", "--all-homes", "--allow-unknown"],
+    ] {
+        assert_eq!(scene.desk(arguments).status, 2, "{arguments:?}");
+    }
+    let done = import_for(&scene, "nobody-of-that-name", "GEZDGNBVGY3TQOJQ\n\" TOTP_AUTH\n", &[]);
+    assert!(done.stdout.contains("knows no account"), "{done:?}");
+}
+
+/// A file that the program has made.
+struct File {
+    text: String,
+}
+
+impl File {
+    fn secret(&self) -> String {
+        self.text.lines().next().unwrap_or_default().to_owned()
+    }
+
+    fn phone(&self) -> Authenticator {
+        Authenticator::from_manual_key(&self.secret())
+    }
+
+    fn scratch_codes(&self) -> Vec<String> {
+        let digits = |line: &&str| line.bytes().all(|byte| byte.is_ascii_digit());
+        self.text.lines().filter(digits).map(str::to_owned).collect()
+    }
+}
+
+/// Has the program make a file.
+fn made(scene: &Scene, options: &[&str]) -> File {
+    let path = scene.path("made");
+    let made = Command::new("google-authenticator")
+        .args(["--force", "--quiet", "--no-confirm", "--secret"])
+        .arg(&path)
+        .args(limited(options))
+        .args(options)
+        .output();
+    assert!(made.as_ref().is_ok_and(|made| made.status.success()), "google-authenticator: {made:?}");
+    let text = fs::read_to_string(&path).unwrap_or_default();
+    drop(fs::remove_file(&path));
+    assert!(!text.is_empty());
+    File { text }
+}
+
+/// Has the program make a file in the home of somebody who runs it.
+fn made_in_home(scene: &mut Scene, user: &str, options: &[&str]) {
+    let (name, home) = (format!("--reuid={user}"), format!("HOME=/run/home/{user}"));
+    let group = format!("--regid={user}");
+    let program = ["google-authenticator", "--force", "--quiet", "--no-confirm"];
+    let who = ["setpriv", &name, &group, "--clear-groups", "env", &home];
+    let _ = output(scene, &[&who[..], &program, &limited(options), options].concat());
+}
+
+/// The program asks where it is not told, also in its quiet mode.
+fn limited(options: &[&str]) -> Vec<&'static str> {
+    let mut more = Vec::new();
+    if !options.contains(&"-r") {
+        more.push("--no-rate-limit");
+    }
+    if !options.contains(&"-w") {
+        more.push("--minimal-window");
+    }
+    more
+}
+
+/// What a program says on the scene's machine.
+fn output(scene: &mut Scene, command: &[&str]) -> String {
+    let (program, arguments) = command.split_first().unwrap_or((&"true", &[]));
+    let done = scene.machine().namespace().command(program).args(arguments).output();
+    assert!(done.as_ref().is_ok_and(|done| done.status.success()), "{command:?}: {done:?}");
+    done.map(|done| String::from_utf8_lossy(&done.stdout).into_owned()).unwrap_or_default()
+}
+
+/// Imports alice's file with this text, through standard input.
+fn import(scene: &Scene, text: &str, options: &[&str]) -> Done {
+    import_for(scene, "alice", text, options)
+}
+
+fn import_for(scene: &Scene, user: &str, text: &str, options: &[&str]) -> Done {
+    let arguments = ["--json", "import", "google-authenticator", "-", "--user", user];
+    desk::run(scene.command(&[&arguments[..], options].concat()), text)
+}

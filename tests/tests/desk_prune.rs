@@ -1,0 +1,217 @@
+//! People who left: their enrolments go, and nobody else's does, whatever the account database is up to.
+
+use acceptance::desk::{self, Done};
+use acceptance::login::PamCode;
+use acceptance::scene::Scene;
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+#[test]
+fn the_enrolment_of_an_account_that_is_gone_goes_and_the_others_stay() {
+    let mut scene =
+        Scene::builder().account("alice").account("bob").enrolled("alice").enrolled("bob").build();
+    scene.machine().delete_account("bob");
+    let foretold = prune(&scene, &["--dry-run"]);
+    foretold.assert_done();
+    let document = foretold.json();
+    assert_eq!(document["dry_run"], true, "{document}");
+    assert_eq!(names(&document, "users"), ["bob"], "{document}");
+    assert_eq!(
+        (&document["users"][0]["reason"], &document["users"][0]["uid"]),
+        (&"gone".into(), &61_002.into())
+    );
+    assert!(scene.credential("bob").exists());
+    prune(&scene, &["--yes"]).assert_done();
+    assert!(!scene.credential("bob").exists() && !scene.ledger("bob").exists());
+    assert_eq!(scene.login_with_code("alice").code(), PamCode::SUCCESS);
+    let events = scene.journal.desk_events();
+    let pruned: Vec<_> = events.iter().filter(|event| event.field("event") == "pruned").collect();
+    assert_eq!(pruned.len(), 1, "{events:?}");
+    assert_eq!(
+        (pruned[0].field("user"), pruned[0].field("reason"), pruned[0].field("by")),
+        ("bob", "gone", "root")
+    );
+    assert_eq!(names(&prune(&scene, &["--yes"]).json(), "users"), Vec::<String>::new());
+}
+
+#[test]
+fn an_account_that_was_made_again_inherits_nothing_and_keeps_nothing() {
+    let mut scene =
+        Scene::builder().account("alice").account("bob").enrolled("alice").enrolled("bob").build();
+    scene.machine().delete_account("bob");
+    let now = scene.machine().add_account("bob");
+    let document = prune(&scene, &["--yes"]).json();
+    assert_eq!(document["users"][0]["reason"], "other_uid", "{document}");
+    assert_eq!(document["users"][0]["now"], now, "{document}");
+    assert_eq!(scene.desk(&["status", "bob"]).status, 3);
+    scene.enrol("bob", &[]);
+}
+
+#[test]
+fn an_account_database_that_does_not_answer_says_of_nobody_that_they_are_gone() {
+    let mut scene =
+        Scene::builder().account("alice").account("bob").enrolled("alice").enrolled("bob").build();
+    let stored = scene.stored();
+    for broken in [
+        // A source that fails with "no such file", as one whose socket is gone.
+        "mv /etc/passwd /etc/passwd.away",
+        // Of two that are asked the remote one says nothing and the other knows nobody.
+        "mv /etc/passwd.away /etc/passwd; sed -i /^bob:/d /etc/passwd; \
+         printf 'passwd: ldap files\\n' >/etc/nsswitch.conf",
+    ] {
+        let _ = on_machine(&mut scene, broken);
+        for options in [&["--yes"][..], &["--dry-run"], &["--yes", "--unknown"]] {
+            let done = prune(&scene, options);
+            assert_eq!(done.status, 1, "{broken}: {done:?}");
+            assert!(done.stdout.contains("nothing was removed"), "{broken}: {done:?}");
+        }
+        stored.assert_unchanged(&scene.state());
+    }
+    // Somebody whom the remote source would have named is told by hand.
+    let document = prune(&scene, &["--yes", "--trust-database"]).json();
+    assert_eq!(names(&document, "users"), ["bob"]);
+}
+
+#[test]
+fn many_who_are_gone_at_once_are_looked_at_twice() {
+    let people = ["ann", "ben", "cat", "dan", "eve", "fay"];
+    let mut scene =
+        people.iter().fold(Scene::builder(), |builder, user| builder.account(user).enrolled(user)).build();
+    for user in &people[..4] {
+        scene.machine().delete_account(user);
+    }
+    let stored = scene.stored();
+    let done = prune(&scene, &["--yes"]);
+    assert_eq!(done.status, 1, "{done:?}");
+    assert!(done.stdout.contains("4 of 6 accounts are not found"), "{done:?}");
+    stored.assert_unchanged(&scene.state());
+    assert_eq!(names(&prune(&scene, &["--yes", "--trust-database"]).json(), "users"), people[..4]);
+}
+
+#[test]
+fn names_that_the_system_never_knew_are_listed_and_go_only_when_told_to() {
+    let scene = Scene::with(&["never-known"]);
+    let document = prune(&scene, &["--yes"]).json();
+    assert_eq!(names(&document, "kept"), ["never-known"], "{document}");
+    assert_eq!(document["kept"][0]["reason"], "unknown");
+    assert!(scene.credential("never-known").exists());
+    assert_eq!(names(&prune(&scene, &["--yes", "--unknown"]).json(), "users"), ["never-known"]);
+    assert!(!scene.credential("never-known").exists());
+}
+
+#[test]
+fn a_lost_credential_is_not_made_an_absent_one_while_its_account_is_there() {
+    let mut scene =
+        Scene::builder().account("alice").account("bob").enrolled("alice").enrolled("bob").build();
+    scene.machine().delete_account("bob");
+    for user in ["alice", "bob"] {
+        fs::remove_file(scene.credential(user)).unwrap_or_else(|error| panic!("{user}: {error}"));
+    }
+    let document = prune(&scene, &["--yes", "--trust-database"]).json();
+    assert_eq!(
+        (names(&document, "users"), names(&document, "kept")),
+        (vec!["bob".to_owned()], vec!["alice".to_owned()])
+    );
+    assert!(scene.ledger("alice").exists() && !scene.ledger("bob").exists());
+    // Still trouble, and not "not enrolled".
+    let arguments = scene.module("nullok");
+    scene.service("lax", &arguments);
+    assert_ne!(scene.login_at("lax", "alice").types("123456").code(), PamCode::IGNORE);
+}
+
+#[test]
+fn what_killed_programs_left_behind_goes_after_a_day_and_stamps_with_their_session() {
+    let scene = Scene::with(&["alice"]);
+    let drafts =
+        ["state/credentials/.new.alice", "state/ledgers/.new.99.alice"].map(|name| scene.write(name, "half"));
+    assert_eq!(prune(&scene, &["--yes"]).json()["files"], serde_json::json!([]));
+    for draft in &drafts {
+        let yesterday = SystemTime::now() - Duration::from_secs(86_500);
+        let touched =
+            fs::File::options().write(true).open(draft).and_then(|file| file.set_modified(yesterday));
+        assert!(touched.is_ok(), "{touched:?}");
+    }
+    let stamps = scene.path("run/fresh");
+    let made = Command::new("install").args(["-d", "-m", "0700"]).arg(&stamps).status();
+    assert!(made.is_ok_and(|status| status.success()));
+    // No process has that number (proc(5): 2^22 is the most).
+    let (dead, alive) = ("run/fresh/1001.4194399", format!("run/fresh/1001.{}", std::process::id()));
+    for stamp in [dead, &alive] {
+        let _ = scene.write(stamp, "stamp");
+    }
+    let document = prune(&scene, &["--yes"]).json();
+    assert_eq!(document["files"].as_array().map(Vec::len), Some(3), "{document}");
+    assert!(drafts.iter().all(|draft| !draft.exists()));
+    assert!(!scene.path(dead).exists() && scene.path(&alive).exists());
+    assert!(scene.credential("alice").exists());
+}
+
+#[test]
+fn nobody_is_removed_without_a_word() {
+    let mut scene =
+        Scene::builder().account("alice").account("bob").enrolled("alice").enrolled("bob").build();
+    scene.machine().delete_account("bob");
+    let stored = scene.stored();
+    for arguments in [&["prune"][..], &["--json", "prune"]] {
+        let done = scene.desk(arguments);
+        assert_eq!(done.status, 1, "{done:?}");
+        assert!(done.stderr.contains("--yes"), "{done:?}");
+    }
+    let mut terminal = scene.at_terminal(&["prune"]);
+    let shown = terminal.expect("type the number of enrolments (1) to go on: ");
+    assert!(shown.contains("bob: the account is gone; is to be removed"), "{shown}");
+    terminal.types("2");
+    assert_eq!(terminal.end().status, 1);
+    stored.assert_unchanged(&scene.state());
+    let mut terminal = scene.at_terminal(&["prune"]);
+    terminal.expect("to go on: ");
+    terminal.types("1");
+    assert_eq!(terminal.end().status, 0);
+    assert!(!scene.credential("bob").exists());
+}
+
+#[test]
+fn the_hook_that_ships_takes_the_enrolment_away_with_the_account() {
+    let mut scene =
+        Scene::builder().account("alice").account("bob").enrolled("alice").enrolled("bob").build();
+    let hook = concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging/shadow-maint/pam_totp");
+    let hook = fs::read_to_string(hook).unwrap_or_else(|error| panic!("{hook}: {error}"));
+    // On this machine the command has another place, and its config too.
+    let command = scene.command(&[]);
+    let ours: Vec<_> = command.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
+    let program = ours.iter().position(|word| word == "--").map_or(&ours[..], |at| &ours[at + 1..]).join(" ");
+    let (is_there, runs) = ("[ -x /usr/bin/totp-enroll ] || exit 0\n", "$(/usr/bin/totp-enroll ");
+    assert!(hook.contains(is_there) && hook.contains(runs), "{hook}");
+    let hook = hook.replace(is_there, "").replace(runs, &format!("$({program} "));
+    scene.machine().write("shadow-maint/userdel-post.d/pam_totp", 0o755, &hook);
+    let _ = on_machine(&mut scene, "userdel bob");
+    assert!(!scene.credential("bob").exists(), "the hook did nothing");
+    let events = scene.journal.desk_events();
+    assert!(
+        events.iter().any(|event| event.field("event") == "disabled" && event.field("user") == "bob"),
+        "{events:?}"
+    );
+    assert_eq!(scene.login_with_code("alice").code(), PamCode::SUCCESS);
+    // One who was never enrolled goes without a word, too.
+    scene.machine().add_account("carol");
+    assert_eq!(on_machine(&mut scene, "userdel carol 2>&1"), "");
+}
+
+fn prune(scene: &Scene, options: &[&str]) -> Done {
+    scene.desk(&[&["--json", "prune"], options].concat())
+}
+
+fn names(document: &serde_json::Value, key: &str) -> Vec<String> {
+    let list = document[key].as_array().map(Vec::as_slice).unwrap_or_default();
+    list.iter().filter_map(|one| one["user"].as_str()).map(str::to_owned).collect()
+}
+
+/// Runs a line of shell on the scene's machine.
+fn on_machine(scene: &mut Scene, line: &str) -> String {
+    let mut command = scene.machine().namespace().command("/bin/sh");
+    command.args(["-c", line]);
+    let done = desk::run(command, "");
+    assert_eq!(done.status, 0, "{line}: {done:?}");
+    done.stdout + &done.stderr
+}
