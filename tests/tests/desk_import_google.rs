@@ -126,7 +126,7 @@ fn step_and_window_are_kept_as_far_as_they_hold_a_guesser_off_and_the_rest_is_na
 
 #[test]
 fn a_window_of_ones_own_narrows_with_the_config_no_more_than_it_was() {
-    let scene = Scene::builder().account("alice").config("[totp]\ndrift_steps = 8\n").build();
+    let scene = Scene::builder().account("alice").config("[totp]\ndrift_steps = 9\n").build();
     let file = made(&scene, &[&USUAL[..], &["-w", "17"]].concat());
     let document = import(&scene, &file.text, &[]).json();
     assert_eq!(document["users"][0]["notes"], serde_json::json!([]), "{document}");
@@ -261,6 +261,29 @@ fn nothing_in_a_home_makes_root_read_what_its_owner_could_not() {
         }
         let _ = output(&mut scene, &["sh", "-c", &format!("rm -rf {alices} /run/home/alice/other")]);
     }
+}
+
+/// A server of homes may take root for nobody (exports(5), root_squash).
+#[test]
+fn a_home_is_read_as_the_person_whose_it_is() {
+    let mut scene = Scene::builder().account("alice").build();
+    made_in_home(&mut scene, "alice", &USUAL);
+    let trace = scene.path("trace").display().to_string();
+    let command = scene.command(&["import", "google-authenticator", "--all-homes"]);
+    let words: Vec<String> = command.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
+    let (_, program) = words.split_at(words.iter().position(|word| word == "--").map_or(0, |at| at + 1));
+    let strace = ["strace", "-f", "-o", &trace, "-e", "trace=setresuid,openat"];
+    let program: Vec<&str> = program.iter().map(String::as_str).collect();
+    let _ = output(&mut scene, &[&strace[..], &program].concat());
+    let traced = fs::read_to_string(&trace).unwrap_or_default();
+    let home = traced.find("\"/run/home/alice\"").unwrap_or_default();
+    let opened = traced[home..].find("\".google_authenticator\"").map_or(0, |at| home + at);
+    let who = traced[..opened].rfind("setresuid(-1, ").map(|at| &traced[at..opened]);
+    let uid = scene.machine().uid("alice");
+    assert!(who.is_some_and(|who| who.starts_with(&format!("setresuid(-1, {uid}, -1)"))), "{traced}");
+    let written = traced.rfind("credentials").unwrap_or_default();
+    let who = traced[..written].rfind("setresuid(-1, ").map(|at| &traced[at..written]);
+    assert!(who.is_some_and(|who| who.starts_with("setresuid(-1, 0, -1)")), "{traced}");
 }
 
 #[test]
