@@ -101,12 +101,15 @@ impl Qr {
         }
     }
 
-    fn size(&self) -> usize {
+    /// Modules each way, the margin included.
+    #[must_use]
+    pub fn size(&self) -> usize {
         self.width.saturating_add(QUIET.saturating_mul(2))
     }
 
     /// Whether a module is dark; those around the code are light.
-    fn is_dark(&self, x: usize, y: usize) -> bool {
+    #[must_use]
+    pub fn is_dark(&self, x: usize, y: usize) -> bool {
         let inside = |at: usize| at.checked_sub(QUIET).filter(|&at| at < self.width);
         let (Some(x), Some(y)) = (inside(x), inside(y)) else { return false };
         let module = self.width.checked_mul(y).and_then(|row| row.checked_add(x));

@@ -124,6 +124,12 @@ impl Draft {
         }
     }
 
+    /// Takes a draft that its owner has not seen yet: the first code at a login confirms it.
+    #[must_use]
+    pub fn pending(self) -> Confirmed {
+        self.vouched_after(0)
+    }
+
     /// Takes an imported draft without a code: its owner uses it already.
     #[must_use]
     pub fn vouched(self) -> Confirmed {

@@ -1,5 +1,9 @@
 //! `enroll`: show a new secret, have a code of it typed, put it in place, show the recovery codes once.
 
+mod batch;
+mod first_code;
+mod picture;
+
 use crate::cli::Enroll;
 use crate::clock;
 use crate::desk::{Desk, Kernel};
@@ -32,7 +36,13 @@ enum Way {
 }
 
 pub(crate) fn run(desk: &Desk, options: &Enroll) -> Result<(), Failure> {
-    let terminal = Terminal::open(desk.format, "run enroll on one, or import from a file")?;
+    if options.batch {
+        return batch::run(desk, options);
+    }
+    if options.confirm {
+        return first_code::run(desk, options);
+    }
+    let terminal = Terminal::open(desk.format, "run enroll on one, or with --batch, or import from a file")?;
     let label = Label::parse(&options.label).map_err(|error| Failure::usage(error.to_string()))?;
     let parameters = Parameters::new(options.algorithm.into(), options.digits, options.period)
         .map_err(|error| Failure::usage(error.to_string()))?;

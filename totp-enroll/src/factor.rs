@@ -73,7 +73,7 @@ fn present_code(desk: &Desk, account: &Account) -> Result<(), Failure> {
 }
 
 /// `None`: right, and used up.
-fn try_code(desk: &Desk, account: &Account, answer: &Answer) -> Result<Option<Reason>, Failure> {
+pub(crate) fn try_code(desk: &Desk, account: &Account, answer: &Answer) -> Result<Option<Reason>, Failure> {
     let held = desk.hold(account)?.ok_or_else(|| Failure::not_enrolled(account.user.as_str()))?;
     // While the user is held: a rotation in between would have sealed the credential with a key that is not in it.
     let keyring = desk.keyring()?;

@@ -27,6 +27,14 @@ pub(crate) fn line(text: &str) -> Result<(), Failure> {
     written(writeln!(std::io::stdout(), "{}", printable(text)))
 }
 
+/// Prints a line of something that is needed whole, and so not to a reader who has seen enough.
+///
+/// # Errors
+/// [`Failure`] where it cannot be written.
+pub(crate) fn whole(text: &str) -> Result<(), Failure> {
+    writeln!(std::io::stdout(), "{}", printable(text)).map_err(|error| unwritten(&error))
+}
+
 /// Prints a remark beside the result. Where that cannot be written there is nobody to tell.
 pub(crate) fn remark(text: &str) {
     let _ = writeln!(std::io::stderr(), "totp-enroll: {}", printable(text));

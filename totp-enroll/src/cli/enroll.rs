@@ -41,6 +41,24 @@ pub(crate) struct Enroll {
     /// Show the otpauth:// URI too
     #[arg(long)]
     pub(crate) show_uri: bool,
+    /// Ask nothing and print what was made; the first right code, at the door or with --confirm, confirms it
+    #[arg(long, conflicts_with_all = ["confirm", "show_uri"])]
+    pub(crate) batch: bool,
+    /// Enrol everybody in a file, one name a line; - for standard input
+    #[arg(long, value_name = "FILE", requires = "batch", conflicts_with = "user")]
+    pub(crate) list: Option<PathBuf>,
+    /// Write the QR code to a new file, readable by root alone; with a list into a directory, as NAME.png
+    #[arg(long, value_name = "FILE", requires = "batch")]
+    pub(crate) qr_png: Option<PathBuf>,
+    /// The same as SVG
+    #[arg(long, value_name = "FILE", requires = "batch")]
+    pub(crate) qr_svg: Option<PathBuf>,
+    /// Confirm an enrolment that is pending with a first code of its authenticator
+    #[arg(long, conflicts_with_all = ["add", "replace", "show_uri"])]
+    pub(crate) confirm: bool,
+    /// That code, in place of being asked for it; - for standard input
+    #[arg(long, value_name = "CODE", requires = "confirm")]
+    pub(crate) code: Option<String>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

@@ -1,0 +1,237 @@
+//! `enroll --batch`: one user or a list, by a script. Nobody shows a code; the first right one at the door, or of
+//! `enroll --confirm`, says that the enrolment has reached its owner. It is asked for from the start all the same: whoever has
+//! the password and no code gets in no sooner than with any other enrolment.
+
+use super::picture::{self, Kind, Picture};
+use super::{Way, host, place, way};
+use crate::cli::Enroll;
+use crate::desk::{Desk, Kernel};
+use crate::failure::Failure;
+use crate::output::{self, Format};
+use crate::signals::Undisturbed;
+use serde::Serialize;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use totp_card::{Card, Drawing, Issuer};
+use totp_core::credential::Label;
+use totp_core::draft::Draft;
+use totp_core::event::Name;
+use totp_core::login::Account;
+use totp_core::recovery::grouped;
+use totp_core::secret::Secret;
+use totp_core::store::InPlace;
+use totp_core::totp::Parameters;
+use zeroize::Zeroizing;
+
+/// Names that a list may have; each is looked up before anybody is enrolled.
+const MOST_NAMES: usize = 100_000;
+
+/// Somebody who is to be enrolled, and what may be replaced for it.
+struct Applicant {
+    account: Account,
+    way: Way,
+    permitted: InPlace,
+    pictures: Vec<(Kind, PathBuf)>,
+}
+
+/// What everybody is enrolled with.
+struct Terms<'a> {
+    desk: &'a Desk,
+    label: Label,
+    parameters: Parameters,
+    issuer: Issuer,
+}
+
+/// What was made for one user; the one place where it is shown.
+#[derive(Serialize)]
+struct Document<'a> {
+    user: &'a str,
+    pending: bool,
+    label: &'a str,
+    issuer: &'a str,
+    algorithm: &'a str,
+    digits: u8,
+    period: u64,
+    uri: &'a str,
+    manual_key: &'a str,
+    /// Half blocks, light on dark; lines end with a newline.
+    qr: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pictures: Vec<String>,
+    recovery_codes: Vec<&'a str>,
+}
+
+pub(super) fn run(desk: &Desk, options: &Enroll) -> Result<(), Failure> {
+    if (options.add || options.replace) && !options.yes {
+        return Err(Failure::usage("--batch asks nothing: add --yes to change an enrolment that is there"));
+    }
+    let label = Label::parse(&options.label).map_err(|error| Failure::usage(error.to_string()))?;
+    let parameters = Parameters::new(options.algorithm.into(), options.digits, options.period)
+        .map_err(|error| Failure::usage(error.to_string()))?;
+    let issuer = options.issuer.clone().map_or_else(host, Ok)?;
+    let issuer = Issuer::parse(&issuer).map_err(|error| Failure::usage(format!("--issuer: {error}")))?;
+    let list = list(options);
+    let names = match list {
+        Some(list) => names(list)?,
+        None => vec![(None, options.user.clone().unwrap_or_else(|| desk.operator.name.clone()))],
+    };
+    desk.keyring()?;
+    desk.store.prepare()?;
+    // Everybody is looked at before anybody is enrolled.
+    let mut accounts = BTreeSet::new();
+    let mut applicants = Vec::with_capacity(names.len());
+    for (line, name) in names {
+        let place = |failure: Failure| match list {
+            Some(list) => {
+                failure.explained(|problem| format!("{problem}; nobody was enrolled")).at(list, line)
+            }
+            None => failure,
+        };
+        let applicant = Applicant::of(desk, options, &label, &name, list.is_some()).map_err(place)?;
+        if !accounts.insert(applicant.account.user.clone()) {
+            return Err(place(Failure::refused("the user is in the list twice")));
+        }
+        applicants.push(applicant);
+    }
+    let terms = Terms { desk, label, parameters, issuer };
+    let (mut enrolled, all) = (0usize, applicants.len());
+    let _undisturbed = Undisturbed::begin();
+    for applicant in &applicants {
+        terms.enrol(applicant).map_err(|failure| {
+            let user = &applicant.account.user;
+            failure.explained(|problem| match list {
+                Some(_) => format!("{user}: {problem}; {enrolled} of {all} were enrolled before"),
+                None => problem.to_owned(),
+            })
+        })?;
+        enrolled = enrolled.saturating_add(1);
+    }
+    Ok(())
+}
+
+/// `-` is nobody's name.
+fn list(options: &Enroll) -> Option<&Path> {
+    options.list.as_deref().or_else(|| options.user.as_deref().filter(|user| *user == "-").map(Path::new))
+}
+
+/// One a line; blank lines and those that begin with `#` name nobody.
+fn names(list: &Path) -> Result<Vec<(Option<usize>, String)>, Failure> {
+    let unreadable =
+        |error: std::io::Error| Failure::refused(format!("cannot be read: {error}")).at(list, None);
+    let lines: Box<dyn BufRead> = if list == Path::new("-") {
+        Box::new(std::io::stdin().lock())
+    } else {
+        Box::new(BufReader::new(File::open(list).map_err(unreadable)?))
+    };
+    let mut names = Vec::new();
+    for (number, line) in (1..).zip(lines.lines()) {
+        let line = line.map_err(unreadable)?;
+        let name = line.trim();
+        if !name.is_empty() && !name.starts_with('#') {
+            names.push((Some(number), name.to_owned()));
+        }
+        if names.len() > MOST_NAMES {
+            return Err(Failure::refused(format!("has more than {MOST_NAMES} names")).at(list, None));
+        }
+    }
+    if names.is_empty() {
+        return Err(Failure::refused("names nobody").at(list, None));
+    }
+    Ok(names)
+}
+
+impl Applicant {
+    fn of(
+        desk: &Desk,
+        options: &Enroll,
+        label: &Label,
+        name: &str,
+        is_of_list: bool,
+    ) -> Result<Self, Failure> {
+        let account = desk.account(Some(name))?;
+        let permitted = desk.store.in_place(&account.user)?;
+        let way = way(desk, options, &account, label)?;
+        let wanted = [(Kind::Png, &options.qr_png), (Kind::Svg, &options.qr_svg)];
+        let mut pictures = Vec::new();
+        for (kind, target) in wanted {
+            let Some(target) = target else { continue };
+            // Of a list it is a directory, and each user has a file in it.
+            let file = if is_of_list {
+                target.join(format!("{}.{}", account.user.component(), kind.extension()))
+            } else {
+                target.clone()
+            };
+            picture::check_place(&file)?;
+            pictures.push((kind, file));
+        }
+        Ok(Self { account, way, permitted, pictures })
+    }
+}
+
+impl Terms<'_> {
+    fn enrol(&self, applicant: &Applicant) -> Result<(), Failure> {
+        let Applicant { account, way, permitted, pictures } = applicant;
+        let refused = |error: &dyn std::fmt::Display| Failure::refused(error.to_string());
+        let draft =
+            Draft::generate(self.label.clone(), self.parameters, &mut Kernel).map_err(|e| refused(&e))?;
+        let card = Card::of(&draft, &self.issuer, account);
+        let qr = card.qr().map_err(|error| refused(&error))?;
+        // Before the enrolment: a picture that cannot be written leaves nobody enrolled, and one of nobody can be removed.
+        let written = pictures
+            .iter()
+            .map(|(kind, file)| Picture::write(*kind, &qr, file))
+            .collect::<Result<Vec<Picture>, Failure>>()?;
+        let codes = place(self.desk, account, draft.pending(), *way, *permitted)?;
+        written.into_iter().for_each(Picture::keep);
+        let event = self.desk.event(Name::Enrolled, account).field("authenticator", self.label.as_str());
+        self.desk.audit(&event.field("way", way.as_str()).field("state", "pending"));
+        let (uri, key, drawn) =
+            (text(card.uri()), text(&card.key_in_fours()), text(&qr.text(Drawing::Inverted)));
+        let codes: Vec<Zeroizing<String>> = codes.iter().map(|code| text(&grouped(code))).collect();
+        let document = Document {
+            user: account.user.as_str(),
+            pending: true,
+            label: self.label.as_str(),
+            issuer: self.issuer.as_str(),
+            algorithm: self.parameters.algorithm().as_str(),
+            digits: self.parameters.digits(),
+            period: self.parameters.period(),
+            uri: &uri,
+            manual_key: &key,
+            qr: &drawn,
+            pictures: pictures.iter().map(|(_, file)| file.display().to_string()).collect(),
+            recovery_codes: codes.iter().map(|code| code.as_str()).collect(),
+        };
+        document.show(self.desk.format).map_err(|failure| {
+            failure.explained(|problem| {
+                format!(
+                    "{problem}; {} is enrolled, and what was made was not shown: run it again with --replace --yes",
+                    account.user
+                )
+            })
+        })
+    }
+}
+
+impl Document<'_> {
+    fn show(&self, format: Format) -> Result<(), Failure> {
+        if format == Format::Json {
+            return output::document(self);
+        }
+        output::whole(&format!("account: {}", self.user))?;
+        output::whole(&format!("issuer: {}", self.issuer))?;
+        output::whole(&format!("uri: {}", self.uri))?;
+        output::whole(&format!("manual key: {}", self.manual_key))?;
+        self.qr.lines().try_for_each(output::whole)?;
+        for code in &self.recovery_codes {
+            output::whole(&format!("recovery code: {code}"))?;
+        }
+        output::whole("pending: a code is asked for from now on, and the first right one confirms it")
+    }
+}
+
+fn text(secret: &Secret) -> Zeroizing<String> {
+    Zeroizing::new(String::from_utf8_lossy(secret.expose()).into_owned())
+}
