@@ -55,7 +55,12 @@ fn a_pending_enrolment_is_confirmed_at_the_desk_by_a_code_which_is_used_up() {
     let scene = Scene::builder().account("alice").build();
     let document = scene.desk(&["--json", "enroll", "alice", "--batch"]).json();
     let phone = phone(&document);
-    for (code, said) in [("12345", "not a code"), (&*phone.wrong_code(), "wrong")] {
+    let recovery = text(&serde_json::json!({"code": document["recovery_codes"][0]}), "code");
+    for (code, said) in [
+        ("12345", "not a code"),
+        (&*recovery, "not a code of an authenticator"),
+        (&*phone.wrong_code(), "wrong"),
+    ] {
         let done = scene.desk(&["enroll", "alice", "--confirm", "--code", code]);
         assert_eq!(done.status, 1, "{done:?}");
         assert!(done.stderr.contains(said), "{done:?}");
@@ -70,6 +75,14 @@ fn a_pending_enrolment_is_confirmed_at_the_desk_by_a_code_which_is_used_up() {
     let again = scene.desk(&["enroll", "alice", "--confirm", "--code", "123456"]);
     assert!(again.status == 1 && again.stderr.contains("nothing of alice is pending"), "{again:?}");
     assert_eq!(scene.desk(&["enroll", "nobody", "--confirm", "--code", "123456"]).status, 3);
+    // A recovery code is not spent on it.
+    assert_eq!(scene.desk(&["--json", "status", "alice"]).json()["recovery_left"], 10);
+    // A spare that is added by a script makes nobody pending, and can be confirmed by itself.
+    let added = ["--json", "enroll", "alice", "--batch", "--add", "--yes", "--label", "spare"];
+    let spare = self::phone(&scene.desk(&added).json());
+    assert_eq!(scene.desk(&["--json", "status", "alice"]).json()["pending"], false);
+    let code = spare.code();
+    scene.desk(&["enroll", "alice", "--confirm", "--code", &code]).assert_done();
 }
 
 #[test]
