@@ -9,7 +9,7 @@ pub(crate) enum Import {
     GoogleAuthenticator(GoogleAuthenticator),
     /// The users file of pam_oath (liboath)
     Oath(Source),
-    /// otpauth://totp/ URIs, one a line; blank lines and lines that begin with # say nothing
+    /// otpauth://totp/ URIs, and exports of Google Authenticator (otpauth-migration://), one a line; blank lines and lines that begin with # say nothing
     Uri {
         #[command(flatten)]
         source: Source,

@@ -1,13 +1,13 @@
 //! The kinds of file that enrolments are taken over from, and what is different about each.
 
 use super::token::Token;
-use super::{oath, uri};
+use super::{migration, oath, uri};
 
 /// What a line is, and whose.
 pub(super) enum Form {
     /// The users file of pam_oath.
     Oath,
-    /// `otpauth://` URIs. Where there is a name it stands in for that in the label.
+    /// `otpauth://` and `otpauth-migration://` URIs. Where there is a name it stands in for that in the label.
     Uri(Option<String>),
 }
 
@@ -20,11 +20,25 @@ impl Form {
         }
     }
 
-    /// Parses a line; `None` where it says nothing. A problem repeats no value of the line.
-    pub(super) fn parse(&self, line: &[u8]) -> Result<Option<Token>, String> {
+    /// Parses a line: what it says, each by itself; nothing where it says nothing. A problem repeats no value of the line.
+    pub(super) fn parse(&self, line: &[u8]) -> Vec<Result<Token, String>> {
         match self {
-            Self::Oath => oath::parse(line).map_err(|problem| problem.to_string()),
-            Self::Uri(user) => uri::parse(line, user.as_deref()).map_err(|problem| problem.to_string()),
+            Self::Oath => one(oath::parse(line)),
+            Self::Uri(user) if migration::is_export(line) => match migration::parse(line, user.as_deref()) {
+                Ok(tokens) => {
+                    tokens.into_iter().map(|token| token.map_err(|problem| problem.to_string())).collect()
+                }
+                Err(problem) => vec![Err(problem.to_string())],
+            },
+            Self::Uri(user) => one(uri::parse(line, user.as_deref())),
+        }
+    }
+
+    /// Which part of an export a line is, where it is one of several.
+    pub(super) fn part(&self, line: &[u8]) -> Option<migration::Part> {
+        match self {
+            Self::Oath => None,
+            Self::Uri(_) => migration::is_export(line).then(|| migration::part(line))?,
         }
     }
 
@@ -36,4 +50,8 @@ impl Form {
             Self::Uri(_) => false,
         }
     }
+}
+
+fn one<P: std::fmt::Display>(parsed: Result<Option<Token>, P>) -> Vec<Result<Token, String>> {
+    parsed.map_err(|problem| problem.to_string()).transpose().into_iter().collect()
 }

@@ -6,6 +6,7 @@ mod form;
 mod google_authenticator;
 mod homes;
 mod lines;
+mod migration;
 mod newcomer;
 mod oath;
 mod plan;
@@ -24,7 +25,7 @@ use lines::Lines;
 use newcomer::BATCH;
 use plan::{Plan, Terms};
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use totp_core::user::User;
@@ -105,8 +106,12 @@ impl Intake<'_> {
         let (mut places, mut bad) = (Vec::new(), Vec::new());
         let bar = progress::of_bytes(self.terms.desk, "checking", self.lines.length()?);
         let mut offset = 0;
+        let mut exports = Exports::default();
         for line in 1.. {
             let Some(read) = self.lines.at(offset)? else { break };
+            if let Some(part) = self.terms.form.part(&read.text) {
+                exports.note(part, line);
+            }
             let mut plan = Plan::new(&self.terms);
             plan.take(line, &read);
             places.extend(plan.newcomers.keys().map(|user| Place { user: mark(user), line, offset }));
@@ -116,6 +121,7 @@ impl Intake<'_> {
         }
         bar.finish_and_clear();
         places.sort_unstable();
+        bad.extend(exports.incomplete());
         Ok((places, bad))
     }
 
@@ -130,14 +136,16 @@ impl Intake<'_> {
 
     /// Reads lines again that were good by themselves.
     fn plan(&self, places: &[Place]) -> Result<Plan<'_>, Failure> {
-        let mut plan = Plan::new(&self.terms);
-        for (read, place) in (1..).zip(places) {
+        let mut plan = Plan::of_user(&self.terms, places.first().map_or(0, |place| place.user));
+        let mut before = 0;
+        for place in places {
             if let Some(line) = self.lines.at(place.offset)? {
                 plan.take(place.line, &line);
             }
             let of_this_user = plan.newcomers.keys().all(|user| mark(user) == place.user);
-            let taken = plan.newcomers.values().map(|newcomer| newcomer.drafts.len()).sum::<usize>();
-            if !of_this_user || taken.saturating_add(plan.bad.len()) != read {
+            let drafts = plan.newcomers.values().map(|newcomer| newcomer.drafts.len()).sum::<usize>();
+            let said = drafts.saturating_add(plan.bad.len());
+            if !of_this_user || std::mem::replace(&mut before, said) == said {
                 let problem =
                     format!("line {} is not what it was; the file was changed meanwhile", place.line);
                 return Err(Failure::refused(problem));
@@ -171,6 +179,34 @@ impl Intake<'_> {
         }
         bar.finish_and_clear();
         Ok(imported)
+    }
+}
+
+/// Exports of which one QR code is a part: whose in the others are would be lost without a word.
+#[derive(Default)]
+struct Exports(BTreeMap<i32, Export>);
+
+struct Export {
+    first_line: usize,
+    of: usize,
+    seen: BTreeSet<usize>,
+}
+
+impl Exports {
+    fn note(&mut self, part: migration::Part, line: usize) {
+        let export = Export { first_line: line, of: part.of, seen: BTreeSet::new() };
+        self.0.entry(part.id).or_insert(export).seen.insert(part.index);
+    }
+
+    fn incomplete(self) -> impl Iterator<Item = BadLine> {
+        self.0.into_values().filter(|export| export.seen.len() < export.of).map(|export| {
+            let Export { first_line, of, seen } = export;
+            let missing = of.saturating_sub(seen.len());
+            let problem = format!(
+                "is one of {of} QR codes of an export, and {missing} of them are not in this file: add them, or export again"
+            );
+            BadLine { line: first_line, problem }
+        })
     }
 }
 

@@ -3,12 +3,13 @@
 use super::form::Form;
 use super::newcomer::Newcomer;
 use super::token::Token;
-use super::{BadLine, lines::Line};
+use super::{BadLine, lines::Line, mark};
 use crate::account::{self, Unknown};
 use crate::desk::Desk;
 use std::collections::BTreeMap;
 use totp_core::credential::{Label, MOST_AUTHENTICATORS};
 use totp_core::draft::Draft;
+use totp_core::login::Account;
 use totp_core::user::User;
 
 /// What decides whether a line is good.
@@ -23,33 +24,52 @@ pub(super) struct Terms<'a> {
 /// Some lines, taken over as far as they can be. What two lines of one user are to each other is seen by one plan only.
 pub(super) struct Plan<'a> {
     terms: &'a Terms<'a>,
+    /// The user who is looked for, where a line may be several users'.
+    only: Option<u64>,
     pub(super) newcomers: BTreeMap<User, Newcomer>,
     pub(super) bad: Vec<BadLine>,
 }
 
 impl<'a> Plan<'a> {
     pub(super) fn new(terms: &'a Terms<'a>) -> Self {
-        Self { terms, newcomers: BTreeMap::new(), bad: Vec::new() }
+        Self { terms, only: None, newcomers: BTreeMap::new(), bad: Vec::new() }
+    }
+
+    /// What the lines are to one user. Of a line that is several users' the others are passed over.
+    pub(super) fn of_user(terms: &'a Terms<'a>, user: u64) -> Self {
+        Self { only: Some(user), ..Self::new(terms) }
     }
 
     /// Takes a line; `number` is its own.
     pub(super) fn take(&mut self, number: usize, line: &Line) {
-        let taken = match self.terms.form.parse(&line.text) {
-            Ok(None) => Ok(()),
-            Ok(Some(token)) => self.take_token(token),
-            Err(problem) => Err(problem),
-        };
-        if let Err(problem) = taken {
-            self.bad.push(BadLine { line: number, problem });
+        let said = self.terms.form.parse(&line.text).into_iter();
+        let mut said: Vec<Result<(Account, Token), String>> =
+            said.map(|token| token.and_then(|token| Ok((self.account_of(&token)?, token)))).collect();
+        if let Some(only) = self.only {
+            let theirs = |one: &Result<(Account, Token), String>| {
+                one.as_ref().is_ok_and(|(account, _)| mark(&account.user) == only)
+            };
+            if said.iter().any(theirs) {
+                said.retain(theirs);
+            }
+        }
+        for one in said {
+            if let Err(problem) = one.and_then(|(account, token)| self.take_token(account, token)) {
+                self.bad.push(BadLine { line: number, problem });
+            }
         }
     }
 
-    fn take_token(&mut self, token: Token) -> Result<(), String> {
-        let Terms { desk, ref form, unknown, nobody_enrolled } = *self.terms;
-        let account = account::canonical(&token.user, unknown).map_err(|failure| match unknown {
+    fn account_of(&self, token: &Token) -> Result<Account, String> {
+        let unknown = self.terms.unknown;
+        account::canonical(&token.user, unknown).map_err(|failure| match unknown {
             Unknown::Refused => format!("{}; --allow-unknown takes it all the same", failure.problem),
             Unknown::Allowed => failure.problem,
-        })?;
+        })
+    }
+
+    fn take_token(&mut self, account: Account, token: Token) -> Result<(), String> {
+        let Terms { desk, ref form, nobody_enrolled, .. } = *self.terms;
         // An enrolment that is not whole counts too: trouble is not absence.
         let is_known = nobody_enrolled || self.newcomers.contains_key(&account.user);
         if !is_known && desk.is_enrolled(&account) {

@@ -26,10 +26,6 @@ pub(super) enum Problem {
     TooLong,
     #[error("is not an otpauth:// URI")]
     NotUri,
-    #[error(
-        "is an export of Google Authenticator for several accounts (otpauth-migration://), which is not read here: give the otpauth://totp/ URI of each account, or enrol these users anew"
-    )]
-    Migration,
     #[error("is a counter token (HOTP), which cannot be carried over: enrol this user anew")]
     Counter,
     #[error("is of another type than totp")]
@@ -73,9 +69,6 @@ pub(super) fn parse(line: &[u8], user: Option<&str>) -> Result<Option<Token>, Pr
     }
     let line = std::str::from_utf8(line).map_err(|_| Problem::NotText)?;
     let (scheme, rest) = line.split_once("://").ok_or(Problem::NotUri)?;
-    if scheme.eq_ignore_ascii_case("otpauth-migration") {
-        return Err(Problem::Migration);
-    }
     if !scheme.eq_ignore_ascii_case("otpauth") {
         return Err(Problem::NotUri);
     }
@@ -297,7 +290,7 @@ mod tests {
         let with = |tail: &str| problem(&format!("otpauth://totp/alice?secret={TWENTY}{tail}"));
         assert_eq!(problem("alice"), Problem::NotUri);
         assert_eq!(problem("https://totp/alice?secret=AA"), Problem::NotUri);
-        assert_eq!(problem("otpauth-migration://offline?data=CjEKCkhlbGxv"), Problem::Migration);
+        assert_eq!(problem("otpauth-migration://offline?data=CjEKCkhlbGxv"), Problem::NotUri);
         assert_eq!(problem("otpauth://hotp/alice?secret=AA&counter=1"), Problem::Counter);
         assert_eq!(problem("otpauth://steam/alice?secret=AA"), Problem::Type);
         assert_eq!(problem("otpauth://totp?secret=AA"), Problem::Type);
