@@ -54,14 +54,8 @@ pub(crate) fn run(desk: &Desk, options: &Enroll) -> Result<(), Failure> {
     desk.store.prepare()?;
     let permitted = desk.store.in_place(&account.user)?;
     let way = way(desk, options, &account, &label)?;
-    let entitled = match way {
-        Way::New => ticket::entitled(desk, &terminal, options, &account)?,
-        Way::Add | Way::Replace if options.ticket || options.ticket_file.is_some() => {
-            return Err(Failure::usage("there is no ticket for an account that is enrolled"));
-        }
-        // Whoever may change it has shown that.
-        Way::Add | Way::Replace => Entitled::ByAnOperator,
-    };
+    let has_ticket = options.ticket || options.ticket_file.is_some();
+    let entitled = entitled(way, has_ticket, || ticket::entitled(desk, &terminal, options, &account))?;
     let tries = Tries::of(desk, &account);
     tries.wait()?;
     let draft = Draft::generate(label.clone(), parameters, &mut Kernel)
@@ -117,6 +111,21 @@ fn way(desk: &Desk, options: &Enroll, account: &Account, label: &Label) -> Resul
             authorise(desk, account, consent, "adds an authenticator that can open this account")?;
             Ok(Way::Add)
         }
+    }
+}
+
+/// On what an enrolment is made. Whoever may change one that is there has shown that.
+fn entitled(
+    way: Way,
+    has_ticket: bool,
+    newcomer: impl FnOnce() -> Result<Entitled, Failure>,
+) -> Result<Entitled, Failure> {
+    match way {
+        Way::New => newcomer(),
+        Way::Add | Way::Replace if has_ticket => {
+            Err(Failure::usage("there is no ticket for an account that is enrolled"))
+        }
+        Way::Add | Way::Replace => Ok(Entitled::ByAnOperator),
     }
 }
 

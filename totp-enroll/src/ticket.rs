@@ -25,14 +25,19 @@ pub(crate) fn entitled(
     options: &Enroll,
     account: &Account,
 ) -> Result<Entitled, Failure> {
-    if let Some(file) = &options.ticket_file {
+    if options.ticket && options.ticket_file.is_none() {
+        return typed(desk, terminal, account);
+    }
+    unasked(desk, options.ticket_file.as_deref(), account)
+}
+
+/// The same where nobody is asked: the ticket is in a file, if one is to be shown.
+pub(crate) fn unasked(desk: &Desk, file: Option<&Path>, account: &Account) -> Result<Entitled, Failure> {
+    if let Some(file) = file {
         return match try_ticket(desk, account, &read(file)?)? {
             Ok(entitled) => Ok(entitled),
             Err(why) => Err(Failure::not_permitted(why.to_string())),
         };
-    }
-    if options.ticket {
-        return typed(desk, terminal, account);
     }
     if !desk.operator.is(account) || desk.operator.is_root() {
         return Ok(Entitled::ByAnOperator);

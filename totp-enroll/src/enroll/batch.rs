@@ -3,12 +3,13 @@
 //! the password and no code gets in no sooner than with any other enrolment.
 
 use super::picture::{self, Kind, Picture};
-use super::{Way, host, place, way};
+use super::{Way, entitled, host, place, way};
 use crate::cli::Enroll;
 use crate::desk::{Desk, Kernel};
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use crate::signals::Undisturbed;
+use crate::ticket;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -19,6 +20,7 @@ use totp_core::credential::Label;
 use totp_core::draft::Draft;
 use totp_core::event::Name;
 use totp_core::login::Account;
+use totp_core::readmission::Entitled;
 use totp_core::recovery::grouped;
 use totp_core::secret::Secret;
 use totp_core::store::InPlace;
@@ -33,6 +35,7 @@ struct Applicant {
     account: Account,
     way: Way,
     permitted: InPlace,
+    entitled: Entitled,
     pictures: Vec<(Kind, PathBuf)>,
 }
 
@@ -67,12 +70,20 @@ pub(super) fn run(desk: &Desk, options: &Enroll) -> Result<(), Failure> {
     if (options.add || options.replace) && !options.yes {
         return Err(Failure::usage("--batch asks nothing: add --yes to change an enrolment that is there"));
     }
+    if options.ticket && options.ticket_file.is_none() {
+        return Err(Failure::usage(
+            "--batch asks nothing: put the ticket into a file, and name it with --ticket-file",
+        ));
+    }
     let label = Label::parse(&options.label).map_err(|error| Failure::usage(error.to_string()))?;
     let parameters = Parameters::new(options.algorithm.into(), options.digits, options.period)
         .map_err(|error| Failure::usage(error.to_string()))?;
     let issuer = options.issuer.clone().map_or_else(host, Ok)?;
     let issuer = Issuer::parse(&issuer).map_err(|error| Failure::usage(format!("--issuer: {error}")))?;
     let list = list(options);
+    if list.is_some() && options.ticket_file.is_some() {
+        return Err(Failure::usage("a ticket is one account's: enrol that one by itself"));
+    }
     let names = match list {
         Some(list) => names(list)?,
         None => vec![(None, options.user.clone().unwrap_or_else(|| desk.operator.name.clone()))],
@@ -153,6 +164,8 @@ impl Applicant {
         let account = desk.account(Some(name))?;
         let permitted = desk.store.in_place(&account.user)?;
         let way = way(desk, options, &account, label)?;
+        let ticket = options.ticket_file.as_deref();
+        let entitled = entitled(way, ticket.is_some(), || ticket::unasked(desk, ticket, &account))?;
         let wanted = [(Kind::Png, &options.qr_png), (Kind::Svg, &options.qr_svg)];
         let mut pictures = Vec::new();
         for (kind, target) in wanted {
@@ -166,13 +179,13 @@ impl Applicant {
             picture::check_place(&file)?;
             pictures.push((kind, file));
         }
-        Ok(Self { account, way, permitted, pictures })
+        Ok(Self { account, way, permitted, entitled, pictures })
     }
 }
 
 impl Terms<'_> {
     fn enrol(&self, applicant: &Applicant) -> Result<(), Failure> {
-        let Applicant { account, way, permitted, pictures } = applicant;
+        let Applicant { account, way, permitted, entitled, pictures } = applicant;
         let refused = |error: &dyn std::fmt::Display| Failure::refused(error.to_string());
         let draft =
             Draft::generate(self.label.clone(), self.parameters, &mut Kernel).map_err(|e| refused(&e))?;
@@ -183,7 +196,10 @@ impl Terms<'_> {
             .iter()
             .map(|(kind, file)| Picture::write(*kind, &qr, file))
             .collect::<Result<Vec<Picture>, Failure>>()?;
-        let codes = place(self.desk, account, draft.pending(), *way, *permitted)?;
+        let codes = place(self.desk, account, draft.pending(), *way, (*permitted, entitled))?;
+        if matches!(entitled, Entitled::ByTicket(_)) {
+            self.desk.audit(&self.desk.event(Name::TicketUsed, account));
+        }
         written.into_iter().for_each(Picture::keep);
         let event = self.desk.event(Name::Enrolled, account).field("authenticator", self.label.as_str());
         self.desk.audit(&event.field("way", way.as_str()).field("state", "pending"));
