@@ -37,6 +37,9 @@ use totp_core::time::Seconds;
 /// How long a login waits for others of the same user.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 
+/// The first step that the argument `debug` logs. The desk looks for it in the module's file, to tell which version that is.
+const BEGUN: &str = concat!("begun (pam_totp ", env!("CARGO_PKG_VERSION"), ")");
+
 /// One call of `pam_sm_authenticate`, logged. It leaves no secret behind in the application's memory.
 pub(crate) fn authenticate(pamh: &mut PamHandle, words: &[&CStr], flags: PamFlag) -> Outcome {
     let outcome = attempt(pamh, words, flags);
@@ -130,6 +133,7 @@ pub(crate) struct Login<'r> {
 
 impl Login<'_> {
     fn run(&mut self, pamh: &mut PamHandle) -> Result<Outcome, Broken> {
+        self.debug(BEGUN);
         let name = pamh.get_user(None).map_err(|code| Broken::NoUser(code as i32))?;
         let who = account::canonical(&name)?;
         self.who = Some(who.clone());

@@ -349,6 +349,50 @@ fn a_sandbox_in_which_no_code_can_be_recorded_is_found() {
 }
 
 #[test]
+fn a_module_of_another_version_is_found() {
+    let mut site = Site::new();
+    let module = site.module.split(' ').next().unwrap_or_default().to_owned();
+    site.does(&format!(
+        "cp {module} /run/pam_totp.so; sed -i 's/begun (pam_totp [0-9]/begun (pam_totp 9/' /run/pam_totp.so"
+    ));
+    let line = site.module.replace(&module, "/run/pam_totp.so");
+    site.service("door", &format!("auth required pam_unix.so\nauth required {line}"));
+    site.doctor(&["--service", "door"]).assert_found("warning", "other_version", "is version 9.");
+}
+
+#[test]
+fn a_program_that_goes_on_with_a_module_that_was_replaced_is_found() {
+    let mut site = Site::new();
+    let module = site.module.split(' ').next().unwrap_or_default().to_owned();
+    site.does(&format!("cp {module} /run/pam_totp.so"));
+    let line = site.module.replace(&module, "/run/pam_totp.so");
+    site.service("door", &format!("auth required pam_unix.so\nauth required {line}"));
+    site.service("held", &format!("auth required {line}"));
+    let mut login = site.scene.login_at("held", "alice").types("no code");
+    login.confdir = "/etc/pam.d".into();
+    let waiting = login.hold();
+    site.does(&format!("cp {module} /run/new; mv /run/new /run/pam_totp.so"));
+    let found = site.doctor(&["--service", "door"]);
+    let pid = format!("({})", waiting.pid());
+    drop(waiting.outcome());
+    found.assert_found("warning", "stale_module", &pid);
+}
+
+#[test]
+fn an_sshd_that_has_not_read_its_configuration_is_found() {
+    let mut site = Site::new();
+    site.service("sshd", "auth required TOTP");
+    site.sshd(KEY_AND_CODE);
+    site.does("mkdir -p /run/bin; cp /bin/sleep /run/bin/sshd; /run/bin/sshd 60 >/dev/null 2>&1 & echo $! > /run/sshd.pid; touch -d yesterday /run/sshd.pid");
+    let found = site.doctor(&["--service", "sshd"]);
+    site.does("touch -d '1 minute' /run/sshd.pid");
+    let reloaded = site.doctor(&["--service", "sshd"]);
+    site.does("kill $(cat /run/sshd.pid)");
+    found.assert_found("warning", "sshd_not_reloaded", "was changed after sshd read it");
+    reloaded.assert_none();
+}
+
+#[test]
 fn nothing_is_changed_by_looking() {
     let mut site = Site::new();
     site.service("sshd", "auth required TOTP");

@@ -71,7 +71,7 @@ fn examine(cli: &Cli, asked: &Doctor) -> Result<Vec<Finding>, Failure> {
     sshd::examine(&services, &people, &mut findings);
     clock::examine(&mut findings);
     sandbox::examine(&services, &config, &mut findings);
-    package::examine(&mut findings);
+    package::examine(&services, &mut findings);
     Ok(findings)
 }
 

@@ -26,6 +26,15 @@ pub(super) fn examine(services: &[Service], own: &Config, findings: &mut Vec<Fin
             }
         }
     }
+    let profiles = fs::read_to_string("/sys/kernel/security/apparmor/profiles").unwrap_or_default();
+    let confined = confined(&profiles);
+    if !services.is_empty() && !confined.is_empty() {
+        findings.push(
+            Finding::info("apparmor_enforces", format!("AppArmor confines {}", confined.join(", ")))
+                .why("a profile that does not name /etc/pam_totp, /var/lib/pam_totp and /run/pam_totp keeps the module from them; the log then says \"Permission denied\"")
+                .mend("look for denials with \"journalctl -k -g apparmor\"; add the paths to the profile in /etc/apparmor.d/local"),
+        );
+    }
     if !services.is_empty()
         && fs::read_to_string("/sys/fs/selinux/enforce").is_ok_and(|text| text.trim() == "1")
     {
@@ -35,6 +44,13 @@ pub(super) fn examine(services: &[Service], own: &Config, findings: &mut Vec<Fin
                 .mend("look for denials with \"ausearch -m avc -ts recent\"; \"restorecon -R /etc/pam_totp /var/lib/pam_totp\" sets labels"),
         );
     }
+}
+
+/// Programs that ask PAM, among the profiles that AppArmor enforces: `NAME (enforce)`, one a line.
+fn confined(profiles: &str) -> Vec<&str> {
+    let enforced = profiles.lines().filter_map(|line| line.strip_suffix(" (enforce)"));
+    let programs = ["sshd", "sudo", "su", "login", "polkit-agent-helper-1"];
+    enforced.filter(|name| programs.contains(&name.rsplit('/').next().unwrap_or_default())).collect()
 }
 
 /// The settings of a unit and its drop-ins, in their order; `None`: there is no such unit.
@@ -115,6 +131,12 @@ mod tests {
             "[Service]\nProtectSystem=strict\nReadWritePaths=/var/lib/pam_totp\nReadWritePaths=\n"
         ));
         assert!(finds("[Service]\nProtectSystem=strict\nReadWritePaths=/var/lib/other -/run\n"));
+    }
+
+    #[test]
+    fn of_confined_programs_those_that_ask_pam_are_told() {
+        let profiles = "/usr/bin/man (enforce)\n/usr/sbin/sshd (enforce)\nsudo (complain)\nsu (enforce)\n";
+        assert_eq!(confined(profiles), ["/usr/sbin/sshd", "su"]);
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub(crate) struct Service {
     pub(crate) nothing: bool,
     /// The config of the first line of ours.
     pub(crate) config: Option<Config>,
+    /// The files of the modules that its lines of ours name.
+    pub(crate) modules: Vec<PathBuf>,
     /// What the program is given in one prompt is parted into password and code.
     pub(crate) forward_pass: bool,
 }
@@ -126,8 +128,9 @@ fn examined(name: &str, own: &Own<'_>, findings: &mut Vec<Finding>) -> Option<Se
         found.push(too_few_factors(nothing, exempts));
     }
     findings.extend(found.into_iter().map(|finding| finding.at(name)));
+    let modules = lines.iter().filter_map(|line| stack::module_file(&line.handler.module)).collect();
     let forward_pass = lines.iter().any(|line| line.said.as_ref().is_some_and(|said| said.forward_pass));
-    Some(Service { name: name.to_owned(), asks, one_factor, nothing, config, forward_pass })
+    Some(Service { name: name.to_owned(), asks, one_factor, nothing, config, modules, forward_pass })
 }
 
 /// A line of ours.

@@ -162,6 +162,31 @@ fn a_service_without_auth_lines_is_that_of_other() {
 }
 
 #[test]
+fn the_stacks_of_other_distributions_are_sound_with_our_line_behind_them() {
+    let fedora = "auth required pam_env.so\nauth required pam_faildelay.so delay=2000000\n\
+        auth [default=1 ignore=ignore success=ok] pam_usertype.so isregular\n\
+        auth [default=1 ignore=ignore success=ok] pam_localuser.so\nauth sufficient pam_unix.so nullok\n\
+        auth [default=1 ignore=ignore success=ok] pam_usertype.so isregular\n\
+        auth sufficient pam_sss.so forward_pass\nauth required pam_deny.so\n";
+    let arch = "auth required pam_faillock.so preauth\n-auth [success=2 default=ignore] pam_systemd_home.so\n\
+        auth [success=1 default=bad] pam_unix.so try_first_pass nullok\nauth [default=die] pam_faillock.so authfail\n\
+        auth optional pam_permit.so\nauth required pam_env.so\nauth required pam_faillock.so authsucc\n";
+    let ubuntu = "auth [success=3 default=ignore] pam_fprintd.so max-tries=1\n\
+        auth [success=2 default=ignore] pam_unix.so nullok try_first_pass\n\
+        auth [success=1 default=ignore] pam_sss.so use_first_pass\nauth requisite pam_deny.so\nauth required pam_permit.so\n";
+    for (inner, how) in [(fedora, "substack"), (arch, "include"), (arch, "substack"), (ubuntu, "include")] {
+        let door = format!("auth {how} inner\nauth required pam_totp.so\nauth include after\n");
+        let files = [("door", door.as_str()), ("inner", inner), ("after", "auth optional pam_cap.so\n")];
+        assert_eq!(found_in(&files, false), [""; 0], "{inner}");
+        let circumstances = Circumstances { service: "door", may_ignore: false, is_installed: &|_| true };
+        assert!(!gaps::without_proof(&stack(&files), &circumstances), "{inner}");
+    }
+    let included = [("door", "auth include inner\nauth required pam_totp.so\n"), ("inner", fedora)];
+    let found = found_in(&included, false);
+    assert_eq!(found.len(), 2, "each `sufficient` of an include ends the whole stack: {found:?}");
+}
+
+#[test]
 fn an_include_of_itself_ends() {
     let stack = stack(&[("door", "auth required pam_totp.so\nauth include door\n")]);
     assert!(stack.handlers.len() > 2 && stack.handlers.len() < 100);
