@@ -72,7 +72,5 @@ fn chrony_is_lost() -> bool {
 }
 
 fn is_container() -> bool {
-    ["/run/systemd/container", "/.dockerenv", "/run/.containerenv"]
-        .iter()
-        .any(|mark| Path::new(mark).exists())
+    ["/run/systemd/container", "/run/.containerenv"].iter().any(|mark| Path::new(mark).exists())
 }
