@@ -30,6 +30,26 @@ impl Terminal {
         Self { session, ended: None, bytes: Vec::new(), read: 0 }
     }
 
+    /// The same, with what is typed shown by the terminal unless the program says otherwise.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn open_with_echo(command: &Command) -> Self {
+        let mut shell = Command::new("/bin/sh");
+        shell
+            .args(["-c", "stty echo; exec \"$@\"", "sh"])
+            .arg(command.get_program())
+            .args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        Self::open(&shell)
+    }
+
     /// Waits until `text` appears, and gives what came before it.
     ///
     /// # Panics

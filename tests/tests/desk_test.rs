@@ -4,6 +4,7 @@ use acceptance::clock::{self, THEN};
 use acceptance::desk::{self, Done};
 use acceptance::login::PamCode;
 use acceptance::scene::Scene;
+use acceptance::terminal::Terminal;
 
 #[test]
 fn a_right_code_is_said_to_be_right_and_by_which_authenticator() {
@@ -116,7 +117,7 @@ fn each_test_is_a_line_in_the_log_that_names_the_desk() {
 fn somebody_tests_a_code_of_their_own_at_a_terminal_where_it_is_not_shown() {
     let mut scene = Scene::builder().account("alice").enrolled("alice").build();
     let _ = scene.machine();
-    let mut terminal = acceptance::terminal::Terminal::open(&scene.command_of("alice", &["test"]));
+    let mut terminal = Terminal::open_with_echo(&scene.command_of("alice", &["test"]));
     terminal.expect("code: ");
     let code = scene.code("alice");
     terminal.types(&code);

@@ -395,6 +395,23 @@ fn an_sshd_that_has_not_read_its_configuration_is_found() {
 }
 
 #[test]
+fn an_sshd_that_has_not_run_yet_is_not_called_broken() {
+    let mut site = Site::new();
+    site.service("sshd", "auth required TOTP");
+    site.sshd(KEY_AND_CODE);
+    site.does("rmdir /run/sshd");
+    site.doctor(&["--service", "sshd"]).assert_found("warning", "sshd_not_asked", "/run/sshd");
+}
+
+#[test]
+fn a_path_is_not_a_service() {
+    let site = Site::new();
+    for service in ["/etc/shadow", "../shadow", ""] {
+        assert_eq!(site.scene.desk(&["doctor", "--service", service]).status, 2, "{service}");
+    }
+}
+
+#[test]
 fn nothing_is_changed_by_looking() {
     let mut site = Site::new();
     site.service("sshd", "auth required TOTP");

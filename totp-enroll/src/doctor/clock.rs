@@ -67,7 +67,7 @@ fn running() -> Vec<String> {
 
 /// What chrony cannot be asked is not held against it.
 fn chrony_is_lost() -> bool {
-    let tracking = Command::new("chronyc").args(["-n", "tracking"]).output();
+    let tracking = Command::new("/usr/bin/chronyc").env_clear().args(["-n", "tracking"]).output();
     tracking.is_ok_and(|tracking| String::from_utf8_lossy(&tracking.stdout).contains("Not synchronised"))
 }
 

@@ -39,6 +39,12 @@ pub(crate) fn run(cli: &Cli, asked: &Doctor) -> Result<(), Failure> {
             "only root can read what is to be looked at; run it again with sudo",
         ));
     }
+    if let Some(name) = asked.services.iter().find(|name| name.is_empty() || name.contains('/')) {
+        return Err(Failure::usage(format!(
+            "\"{}\" is not the name of a file in /etc/pam.d",
+            name.escape_debug()
+        )));
+    }
     let mut findings = examine(cli, asked)?;
     findings.sort();
     findings.dedup();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use totp_core::config::Config;
 use totp_core::credential::Credential;
 use totp_core::enrolment::recovery_left;
-use totp_core::keyring::Keyring;
+use totp_core::keyring::{Keyring, OpenError};
 use totp_core::ledger::Ledger;
 use totp_core::store::files::Files;
 use totp_core::store::guard::{Guard, read_document};
@@ -108,7 +108,9 @@ impl Room<'_> {
     fn seals(&mut self, user: &User, credential: &Credential) {
         // Without a keyring nothing opens, which is told once.
         let Some(keyring) = &self.keyring else { return };
-        if let Err(error) = credential.check_seals(keyring) {
+        let opens =
+            credential.check_seals(keyring).or_else(|error| self.check_again(user).unwrap_or(Err(error)));
+        if let Err(error) = opens {
             let file = self.store.credential_file(user);
             self.findings.push(
                 Finding::serious("seal_broken", format!("{}: {error}", file.display()))
@@ -116,6 +118,12 @@ impl Room<'_> {
                     .mend("restore the keyring, or the credential, from a backup of the same day; or \"totp-enroll enroll --replace\""),
             );
         }
+    }
+
+    /// The keys may have been rotated since the keyring was read, or the credential. While the user is held that cannot happen.
+    fn check_again(&self, user: &User) -> Option<Result<(), OpenError>> {
+        let Ok(Hold::Held(held)) = self.store.hold(user, PATIENCE) else { return None };
+        Some(held.credential().check_seals(&keyring(self.config)?))
     }
 
     fn ledger(&mut self, user: &User, credential: &Credential, ledger: &Ledger) {

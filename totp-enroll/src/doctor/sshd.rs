@@ -47,6 +47,15 @@ fn program() -> Option<PathBuf> {
 fn ask(sshd: &Path, service: &Service, people: &People, found: &mut Vec<Finding>) {
     let general = match effective(sshd, ANYBODY, ANYWHERE) {
         Ok(general) => general,
+        // It looks for its directory before it reads its configuration; systemd makes it when it starts sshd.
+        Err(problem) if problem.contains("Missing privilege separation directory") => {
+            found.push(
+                Finding::warning("sshd_not_asked", format!("sshd -T: {problem}"))
+                    .why("sshd has not run since the machine was started; what it would do cannot be told")
+                    .mend("\"mkdir -m 755 /run/sshd\", or start it, and run this again"),
+            );
+            return;
+        }
         Err(problem) => {
             found.push(
                 Finding::serious("sshd_refuses_config", format!("sshd -T: {problem}"))
