@@ -1,12 +1,13 @@
 //! What an earlier version stored, or an administrator wrote for it, is as good for this one.
 //!
 //! `fixtures/version-1` is a keyring, a credential with recovery codes and its ledger as the first version made them, of
-//! somebody whom no machine knows. They stay as they are: whoever cannot make this pass needs a new version number in the
-//! documents, and a way over to it.
+//! somebody whom no machine knows. `fixtures/version-2` is the same of the second version of the credential, and another with a
+//! window of its own and another program's scratch codes. They stay as they are: whoever cannot make this pass needs a new
+//! version number in the documents, and a way over to it, and leaves a store of the old one here.
 
 use acceptance::authenticator::Authenticator;
 use acceptance::clock::THEN;
-use acceptance::damage::set_mode;
+use acceptance::damage::{edit, set_mode};
 use acceptance::login::PamCode;
 use acceptance::scene::Scene;
 use std::fs;
@@ -40,16 +41,136 @@ fn a_configuration_of_the_first_version_is_read() {
     assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
 }
 
-fn with_what_the_first_version_stored() -> Scene {
-    let scene = Scene::with(&["another"]);
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/version-1");
-    for (name, place) in [
-        ("keyring.toml", scene.keyring()),
-        ("credentials/somebody.toml", scene.credential("somebody")),
-        ("ledgers/somebody", scene.ledger("somebody")),
+#[test]
+fn what_the_second_version_stored_opens_the_door() {
+    let scene = with_what_was_stored("version-2", &["somebody", "moved-in"]);
+    let secret = b"12345678901234567890".to_vec();
+    let phone = Authenticator { secret, algorithm: "SHA256".to_owned(), digits: 8, period: 60 };
+    let moved = Authenticator { secret: phone.secret.clone(), ..Authenticator::random() };
+    for (user, code) in [
+        ("somebody", phone.code_at(THEN)),
+        ("somebody", "CA9M-J407-Q6VF-0CNM".to_owned()),
+        // The window of its own: four steps.
+        ("moved-in", moved.code_at(THEN - 4 * 30)),
+        ("moved-in", "71744121".to_owned()),
     ] {
-        let copied = fs::copy(fixtures.join(name), &place);
-        assert!(copied.is_ok(), "{name}: {copied:?}");
+        let login = || scene.login(user).types(&code).at(THEN).code();
+        assert_eq!(login(), PamCode::SUCCESS, "{user} {code}");
+        assert_eq!(login(), PamCode::AUTH_ERR, "{user} {code}");
+    }
+    assert_eq!(
+        scene.login("moved-in").types(moved.code_at(THEN + 5 * 30)).at(THEN).code(),
+        PamCode::AUTH_ERR
+    );
+}
+
+#[test]
+fn a_credential_of_the_first_version_is_written_anew_by_the_desk_and_by_no_login() {
+    let phone = Authenticator { secret: b"12345678901234567890".to_vec(), ..Authenticator::random() };
+    let changes: [&[&str]; 3] = [
+        &["--json", "recovery-codes", "somebody", "--yes"],
+        &["--json", "keys", "rotate"],
+        &["--json", "unlock", "somebody"],
+    ];
+    for (change, version) in changes.into_iter().zip([2, 2, 1]) {
+        let scene = with_what_the_first_version_stored();
+        let stored = || fs::read_to_string(scene.credential("somebody")).unwrap_or_default();
+        let before = stored();
+        let login = |at| scene.login("somebody").types(phone.code_at(at)).at(at).code();
+        assert_eq!(login(THEN), PamCode::SUCCESS);
+        assert_eq!(stored(), before);
+        // What changes the ledger alone leaves the credential what it is.
+        scene.desk(change).assert_done();
+        assert!(stored().starts_with(&format!("version = {version}\n")), "{change:?}: {}", stored());
+        assert_eq!(login(THEN + 60), PamCode::SUCCESS, "{change:?}");
+        assert_eq!(login(THEN), PamCode::AUTH_ERR, "{change:?}");
+        if change.contains(&"rotate") {
+            let recovered = scene.login("somebody").types("V1V9-TDNX-AVYW-GD2A").at(THEN + 60).code();
+            assert_eq!(recovered, PamCode::SUCCESS);
+        }
+    }
+}
+
+#[test]
+fn what_a_later_version_stored_is_refused_by_its_number_and_left_alone() {
+    for (name, from, to) in [
+        ("credential", "version = 2", "version = 3\nsomething_new = 1"),
+        ("keyring", "version = 1", "version = 2\nsomething_new = 1"),
+        ("ledger", "", ""),
+    ] {
+        let scene = Scene::builder().account("alice").enrolled("alice").build();
+        let file = match name {
+            "credential" => scene.credential("alice"),
+            "keyring" => scene.keyring(),
+            _ => scene.ledger("alice"),
+        };
+        if from.is_empty() {
+            let mut bytes = fs::read(&file).unwrap_or_default();
+            assert_eq!(&bytes[..12], b"PTLEDGER\0\0\0\x01");
+            bytes[11] = 2;
+            assert!(fs::write(&file, bytes).is_ok());
+        } else {
+            edit(&file, from, to);
+        }
+        let (stored, keyring) = (scene.stored(), fs::read(scene.keyring()).ok());
+        let newer = "is newer than this program reads";
+        assert_eq!(scene.login_with_code("alice").code(), PamCode::SYSTEM_ERR, "{name}");
+        assert!(scene.journal.lines().iter().any(|line| line.contains(newer)), "{name}");
+        let mut commands = vec![
+            vec!["recovery-codes", "alice", "--yes"],
+            vec!["enroll", "alice", "--batch", "--add", "--yes"],
+        ];
+        if name == "ledger" {
+            commands.push(vec!["unlock", "alice", "--repair"]);
+            commands.push(vec!["status", "alice"]);
+            commands.push(vec!["disable", "alice", "--yes"]);
+        }
+        for command in commands {
+            let done = scene.desk(&[&["--json"], command.as_slice()].concat());
+            assert_eq!(done.status, 1, "{name} {command:?}: {done:?}");
+            assert!(done.stdout.contains(newer), "{name} {command:?}: {done:?}");
+            let named = file.display().to_string();
+            assert!(done.stdout.contains(&named), "{name} {command:?}: {done:?}");
+        }
+        stored.assert_unchanged(&scene.state());
+        assert_eq!(fs::read(scene.keyring()).ok(), keyring, "{name}");
+    }
+}
+
+/// A configuration has no version: what could be written once can be written for ever, and a key that is not known is an error.
+#[test]
+fn a_configuration_of_the_second_version_is_read_and_a_later_key_is_named_with_its_line() {
+    let scene = Scene::with(&["alice"]);
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/version-2/config.toml");
+    let text = fs::read_to_string(file).unwrap_or_default();
+    assert!(text.contains("[accept]"));
+    scene.configure(&text);
+    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+    scene.configure("[totp]\ncarrier_pigeons = 2\n");
+    let done = scene.desk(&["list"]);
+    assert_eq!(done.status, 1, "{done:?}");
+    assert!(done.stderr.contains("line 7: unknown field `carrier_pigeons`"), "{done:?}");
+}
+
+fn with_what_the_first_version_stored() -> Scene {
+    with_what_was_stored("version-1", &["somebody"])
+}
+
+fn with_what_was_stored(version: &str, people: &[&str]) -> Scene {
+    let scene = Scene::with(&["another"]);
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(version);
+    let mut files = vec![(fixtures.join("keyring.toml"), scene.keyring())];
+    for user in people {
+        files.push((fixtures.join(format!("credentials/{user}.toml")), scene.credential(user)));
+        files.push((fixtures.join(format!("ledgers/{user}")), scene.ledger(user)));
+    }
+    // The other's credential is of the scene's own keyring, and would be a broken one here.
+    for file in [scene.credential("another"), scene.ledger("another")] {
+        assert!(fs::remove_file(file).is_ok());
+    }
+    for (from, place) in files {
+        let copied = fs::copy(&from, &place);
+        assert!(copied.is_ok(), "{from:?}: {copied:?}");
         set_mode(&place, 0o600);
     }
     scene

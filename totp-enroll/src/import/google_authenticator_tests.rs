@@ -24,7 +24,7 @@ fn problem(text: &str) -> Placed {
 fn everything_that_the_program_writes_is_read() {
     let text = format!(
         "{SECRET}\n\" RATE_LIMIT 3 30 1799999990 1799999999\n\" WINDOW_SIZE 17\n\" STEP_SIZE 60\n\" LAST0 192.0.2.1 1799999999\n\
-         \" DISALLOW_REUSE 29999998 29999999\n\" TOTP_AUTH\n\" RESETTING_TIME_SKEW 1+2\n\" TIME_SKEW -3\n71744121\n75760401\n"
+         \" DISALLOW_REUSE 29999997 29999999 29999998\n\" TOTP_AUTH\n\" RESETTING_TIME_SKEW 1+2\n\" TIME_SKEW -3\n71744121\n75760401\n"
     );
     let moved = moved(&text);
     assert_eq!(moved.secret.expose().len(), 16);
