@@ -16,6 +16,8 @@ use acceptance::unsynced::{Word, words_after_a_change};
 use std::fmt;
 use std::fs;
 use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
 
 #[test]
 fn after_a_torn_write_of_a_login_no_code_is_good_twice_and_the_next_one_opens() {
@@ -150,6 +152,19 @@ fn a_command_has_done_on_the_disk_what_it_says_that_it_did() {
     fs::remove_file(scene.keyring()).unwrap();
     fs::remove_dir_all(scene.state()).unwrap();
     said_after_it_was_synced(&scene, &["--json", "keys", "init"]);
+}
+
+#[test]
+fn a_step_of_a_reset_is_on_the_disk_before_anybody_hears_of_it() {
+    let config = "[reset]\napprovals = 0\ncooldown = \"1s\"";
+    let scene = Scene::builder().config(config).enrolled("alice").build();
+    let request = ["--json", "reset", "request", "alice", "--reason", "lost"];
+    said_after_it_was_synced(&scene, &request);
+    said_after_it_was_synced(&scene, &["--json", "reset", "cancel", "alice", "--yes"]);
+    said_after_it_was_synced(&scene, &request);
+    thread::sleep(Duration::from_millis(2100));
+    said_after_it_was_synced(&scene, &["--json", "reset", "complete", "alice", "--yes"]);
+    said_after_it_was_synced(&scene, &["--json", "reset", "complete", "alice", "--yes"]);
 }
 
 const RENEW: [&str; 4] = ["--json", "recovery-codes", "alice", "--yes"];

@@ -7,6 +7,7 @@ use totp_core::config::Config;
 use totp_core::limit::MOST_ATTEMPTS;
 use totp_core::policy::Policy;
 use totp_core::recovery::MOST_CODES;
+use totp_core::reset::MOST_APPROVALS;
 use totp_core::time::Seconds;
 use totp_fuzz::assert_names_a_place;
 
@@ -17,6 +18,7 @@ fuzz_target!(|document: &[u8]| {
             assert_in_range(&desk);
             assert_in_range(&sudo);
             assert_eq!(desk.greatest_drift_steps, sudo.greatest_drift_steps);
+            assert_eq!(desk.reset, sudo.reset);
         }
         (Err(desk), Err(sudo)) => {
             assert_eq!(desk, sudo);
@@ -38,6 +40,9 @@ fn assert_in_range(config: &Config) {
     assert!(Seconds(0) < limit.lock_for && limit.lock_for <= limit.lock_max);
     assert!(config.fail_delay <= Seconds(10));
     assert!((1..=MOST_CODES).contains(&config.recovery_codes) && config.warn_below <= MOST_CODES);
+    let reset = config.reset;
+    assert!(Seconds(0) < reset.cooldown && reset.cooldown < reset.expires && Seconds(0) < reset.ticket_for);
+    assert!(reset.approvals <= MOST_APPROVALS);
     assert_says_whom_to_ask(&config.policy);
 }
 

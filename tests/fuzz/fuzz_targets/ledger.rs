@@ -32,6 +32,9 @@ mod credential {
 mod recovery {
     pub(crate) use totp_core::recovery::MOST_CODES;
 }
+mod reset {
+    pub(crate) use totp_core::reset::Notice;
+}
 mod user {
     pub(crate) use totp_core::user::User;
 }
