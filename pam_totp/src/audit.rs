@@ -60,12 +60,14 @@ impl<'a> Audit<'a> {
     }
 
     /// A ticket has enrolled its owner, or was not taken.
-    pub(crate) fn ticket(&mut self, user: &str, taken: Result<(), NotTaken>) {
+    pub(crate) fn ticket(&mut self, user: &str, taken: Result<(), NotTaken>) -> Event {
         let event = match taken {
             Ok(()) => Event::new(Name::TicketUsed).field("user", user),
             Err(why) => Event::new(Name::TicketRefused).field("user", user).field("reason", why.as_str()),
         };
-        self.write(&event.maybe("rhost", self.request.rhost.as_deref()));
+        let event = event.maybe("rhost", self.request.rhost.as_deref());
+        self.write(&event);
+        event
     }
 
     /// Something is broken that refuses nobody by itself.

@@ -107,7 +107,7 @@ impl Login<'_> {
         match self.enrolled(pamh, store, account, newcomer) {
             Ok(enrolled) => {
                 if by_ticket {
-                    self.audit.ticket(account.user.as_str(), Ok(()));
+                    self.tell_of_ticket(account, Ok(()));
                 }
                 Ok(Outcome::Enrolled(enrolled))
             }
@@ -143,7 +143,7 @@ impl Login<'_> {
         match tried {
             Tried::NoReset => Ok(None),
             Tried::Refused(why) => {
-                self.audit.ticket(account.user.as_str(), Err(why));
+                self.tell_of_ticket(account, Err(why));
                 Ok(Some(Outcome::Unfinished(Unfinished::NotAdmitted(why))))
             }
             Tried::Admitted(admitted) => {
@@ -151,6 +151,12 @@ impl Login<'_> {
                 self.enroll(pamh, store, account, &Newcomer { excuse: None, entitled }).map(Some)
             }
         }
+    }
+
+    /// The line about a ticket, and the notice of it, beside those of the login.
+    fn tell_of_ticket(&mut self, account: &Account, taken: Result<(), NotTaken>) {
+        let event = self.audit.ticket(account.user.as_str(), taken);
+        self.notify(&event);
     }
 
     /// The policy decides once more: an excuse of minutes ago would let past whoever kept a connection open until the
@@ -196,7 +202,7 @@ impl Login<'_> {
             Ok(()) => {}
             Err(NotAdmitted::Store(error)) => return Err(error.into()),
             Err(NotAdmitted::Ticket(why)) => {
-                self.audit.ticket(account.user.as_str(), Err(why));
+                self.tell_of_ticket(account, Err(why));
                 return Err(Unfinished::NotAdmitted(why).into());
             }
         }

@@ -120,6 +120,16 @@ impl Machine {
         path
     }
 
+    /// Pretends that systemd runs this machine; its loginctl(1) is this script.
+    pub fn run_by_systemd(&mut self, loginctl: &str) {
+        fs::create_dir_all(self.seen_from_outside("/run/systemd/system")).unwrap();
+        let script = self.seen_from_outside("/run/loginctl");
+        fs::write(&script, loginctl).unwrap();
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+        let mut mount = self.namespace().command("/usr/bin/mount");
+        assert!(mount.args(["--bind", "/run/loginctl", "/usr/bin/loginctl"]).status().unwrap().success());
+    }
+
     /// Writes a file below /etc.
     pub fn write(&mut self, name: &str, mode: u32, text: &str) {
         let path = self.seen_from_outside("/etc").join(name);

@@ -13,6 +13,8 @@ use acceptance::terminal::{Ended, Terminal};
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 #[test]
 fn recovery_codes_of_which_a_call_fails_leave_the_old_set_or_the_new_one() {
@@ -54,6 +56,52 @@ fn disable_of_which_a_call_fails_leaves_the_enrolment_or_none() {
             let again = scene.desk(&disable);
             assert_eq!(again.status, if enrolled { 0 } else { NOT_ENROLLED }, "{case}: {again:?}");
             assert!(!is_whole(&scene, "alice", THEN), "{case}");
+        },
+    );
+}
+
+#[test]
+fn a_request_of_a_reset_of_which_a_call_fails_is_made_or_not_and_never_silent() {
+    let scene = Scene::with(&["alice"]);
+    let request = ["--json", "reset", "request", "alice", "--reason", "lost"];
+    let stand = Stand::of(&scene);
+    each_call_fails(
+        &scene,
+        &request,
+        &ERRORS,
+        || stand.put_back(),
+        |done, case| {
+            let is_made = scene.path("state/resets/alice.toml").exists();
+            assert!(done.status == 1 || is_made, "said to be made: {case}");
+            let status = scene.desk(&["--json", "status", "alice"]);
+            assert!(!is_made || !status.json()["reset"].is_null(), "silent: {case}");
+            assert!(is_whole(&scene, "alice", THEN), "{case}");
+            let again = scene.desk(&request);
+            assert_eq!(again.status, i32::from(is_made), "{case}: {again:?}");
+        },
+    );
+}
+
+#[test]
+fn a_completion_of_which_a_call_fails_leaves_the_enrolment_or_a_ticket_to_be_had() {
+    let config = "[reset]\napprovals = 0\ncooldown = \"1s\"";
+    let scene = Scene::builder().config(config).enrolled("alice").build();
+    scene.desk(&["--json", "reset", "request", "alice", "--reason", "lost"]).assert_done();
+    thread::sleep(Duration::from_millis(2100));
+    let complete = ["--json", "reset", "complete", "alice", "--yes"];
+    let stand = Stand::of(&scene);
+    each_call_fails(
+        &scene,
+        &complete,
+        &ERRORS,
+        || stand.put_back(),
+        |done, case| {
+            let enrolled = is_whole(&scene, "alice", THEN);
+            assert!(done.status == 1 || !enrolled, "said to be done: {case}");
+            let again = scene.desk(&complete);
+            assert_eq!(again.status, 0, "{case}: {again:?}");
+            assert!(again.json()["ticket"].is_string(), "{case}: {again:?}");
+            assert!(!is_whole(&scene, "alice", THEN + 60), "{case}");
         },
     );
 }

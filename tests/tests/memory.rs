@@ -18,6 +18,8 @@ use acceptance::{desk, qr};
 use data_encoding::HEXLOWER;
 use std::collections::BTreeSet;
 use std::fs;
+use std::thread;
+use std::time::Duration;
 
 #[test]
 fn a_login_with_a_code_leaves_nothing_behind() {
@@ -159,6 +161,42 @@ fn new_recovery_codes_leave_nothing_behind() {
 }
 
 #[test]
+fn a_ticket_leaves_nothing_behind_where_it_is_made() {
+    let scene = reset();
+    let (stopped, said) =
+        stopped_at_its_end(&scene.command(&["--json", "reset", "complete", "alice", "--yes"]));
+    assert_no_trace(stopped.pid(), &Secrets::default().recovery_code(&ticket_in(&said)).master_key(&scene));
+    let trace = Trace::new();
+    let command = scene.command(&["reset", "complete", "alice", "--yes"]);
+    let mut terminal = Terminal::open(&trace.stopping_at_its_end(&command));
+    let codes = desk::recovery_codes(&terminal.expect("give it to the person"));
+    let stopped = trace.stopped();
+    let secrets = codes.iter().fold(Secrets::default(), |secrets, code| secrets.recovery_code(code));
+    assert_eq!(codes.len(), 1);
+    assert_no_trace(stopped.pid(), &secrets);
+}
+
+#[test]
+fn a_ticket_leaves_nothing_behind_where_it_is_typed() {
+    let scene = reset();
+    let complete = ["--json", "reset", "complete", "alice", "--yes"];
+    let ticket = ticket_in(&scene.desk(&complete).stdout);
+    let login = scene.login("alice").after("publickey ssh-ed25519 AAAA").types(&ticket).types("");
+    let waiting = login.hold_at(Stage::Answered);
+    assert_no_trace(waiting.pid(), &Secrets::default().recovery_code(&ticket).master_key(&scene));
+    assert_eq!(waiting.outcome().code, PamCode::AUTH_ERR, "left at the card");
+    let trace = Trace::new();
+    let mut terminal =
+        Terminal::open(&trace.stopping_at_its_end(&scene.command(&["enroll", "alice", "--ticket"])));
+    terminal.expect("ticket: ");
+    terminal.types(&ticket);
+    terminal.expect(ASKS_FOR_A_CODE);
+    terminal.presses_ctrl('d');
+    let stopped = trace.stopped();
+    assert_no_trace(stopped.pid(), &Secrets::default().recovery_code(&ticket));
+}
+
+#[test]
 fn who_shows_a_code_to_change_their_own_factor_leaves_nothing_behind() {
     let phone = Authenticator { secret: random_bytes(64), digits: 8, ..Authenticator::random() };
     let scene = Scene::builder().account("alice").enrolled_with("alice", phone).build();
@@ -245,6 +283,20 @@ const MANY_CODES: &str = "[recovery]\ncodes = 16";
 fn alice() -> Scene {
     let phone = Authenticator { secret: random_bytes(64), digits: 8, ..Authenticator::random() };
     Scene::builder().config(MANY_CODES).enrolled_with("alice", phone).build()
+}
+
+/// Alice, whose enrolment can be reset by root alone, from now on.
+fn reset() -> Scene {
+    let config = "[reset]\napprovals = 0\ncooldown = \"1s\"";
+    let scene = Scene::builder().config(config).account("alice").enrolled("alice").build();
+    scene.desk(&["--json", "reset", "request", "alice", "--reason", "lost"]).assert_done();
+    thread::sleep(Duration::from_millis(2100));
+    scene
+}
+
+fn ticket_in(said: &str) -> String {
+    let document: serde_json::Value = serde_json::from_str(said).unwrap();
+    document.get("ticket").and_then(|ticket| ticket.as_str()).expect("no ticket").to_owned()
 }
 
 fn of_alice(scene: &Scene) -> Secrets {

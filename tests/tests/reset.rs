@@ -6,11 +6,13 @@
     reason = "scenery that cannot be set up fails the test that asked for it"
 )]
 
+use acceptance::authenticator::Authenticator;
 use acceptance::clock::{self, THEN};
 use acceptance::desk::{self, ASKS_FOR_A_PRESENT_CODE, Done, asks_for_the_name};
 use acceptance::login::{Answer, Login, Outcome, PamCode, Waiting};
 use acceptance::operator::logged_in_as;
 use acceptance::scene::{Builder, DOOR, Scene};
+use acceptance::sshd::{KEY_AND_CODE, Key};
 use acceptance::terminal::Terminal;
 use std::fs;
 
@@ -425,6 +427,31 @@ fn where_no_logind_is_the_reset_is_done_and_what_is_left_is_said() {
 }
 
 #[test]
+fn the_login_sessions_are_ended_by_logind_by_number() {
+    let mut scene = ready("");
+    let (uid, log) = (scene.machine().uid("alice").to_string(), scene.path("loginctl.log"));
+    let ended = |scene: &mut Scene, script: &str| {
+        let script = format!("#!/bin/sh\necho \"$@\" >> {}\n{script}\n", log.display());
+        scene.machine().run_by_systemd(&script);
+        let arguments = ["--json", "reset", "complete", "alice", "--yes", "--end-sessions"];
+        scene.desk_of("bob", &arguments, THEN + HOUR)
+    };
+    let done = ended(&mut scene, "exit 0");
+    done.assert_done();
+    assert_eq!(done.json()["sessions_ended"], true);
+    assert_eq!(fs::read_to_string(&log).unwrap(), format!("terminate-user {uid}\n"));
+    let none = ended(&mut scene, "echo User ID is not logged in or lingering >&2; exit 1");
+    none.assert_done();
+    let fails = ended(&mut scene, "echo Failed to connect to bus >&2; exit 1");
+    assert_eq!(fails.status, 1, "{fails:?}");
+    let problem = fails.json()["problem"].as_str().unwrap().to_owned();
+    assert!(
+        problem.contains("Failed to connect to bus") && problem.contains(&format!("-u {uid}")),
+        "{problem}"
+    );
+}
+
+#[test]
 fn a_completion_takes_stamps_and_devices_along() {
     let scene = builder("[fresh]\nfor = \"15m\"\n[remember]\nmode = \"always\"").build();
     let here = |then| introduced(&scene, then).from_host("192.0.2.7");
@@ -460,7 +487,7 @@ fn a_ticket_enrols_at_the_door_where_nobody_else_is_enrolled_there() {
     let events: Vec<String> = scene.journal.events().iter().map(|event| event.what()).collect();
     assert_eq!(events[events.len() - 2..], ["ticket_used", "enrolled"]);
     assert_eq!(desk::recovery_codes(&said(&outcome)).len(), 10);
-    let phone = acceptance::authenticator::Authenticator::shown(&said(&outcome));
+    let phone = Authenticator::shown(&said(&outcome));
     let next = scene.login("alice").after(KEY).types(phone.code_at(THEN + HOUR + 60)).at(THEN + HOUR + 60);
     assert_eq!(next.code(), PamCode::SUCCESS);
     let again = scene.login("alice").after(KEY).types(&ticket).at(THEN + HOUR + 60).run();
@@ -468,6 +495,28 @@ fn a_ticket_enrols_at_the_door_where_nobody_else_is_enrolled_there() {
     scene.desk(&["--json", "disable", "alice", "--yes"]).assert_done();
     let again = enrols_with(&scene, &ticket, THEN + HOUR + 60).run();
     assert_eq!((again.code, again.asked().len()), (PamCode::AUTH_ERR, 1), "replayed: {again:?}");
+}
+
+#[test]
+fn a_ticket_enrols_over_ssh_behind_a_key() {
+    let mut scene = ready_now();
+    let ticket = ticket_in(&completes(&scene, "bob", clock::now() + HOUR));
+    let stack = scene.module("");
+    let sshd = scene.sshd(KEY_AND_CODE, &stack);
+    let mut ssh = sshd.ssh("alice", Key::Offered, "echo inside as $(id -un)");
+    ssh.expect("Verification code: ");
+    ssh.types(&ticket);
+    let phone = Authenticator::shown(&ssh.expect("nothing typed: "));
+    let now = clock::well_inside_a_step(30, 10);
+    ssh.types(&phone.code_at(now));
+    ssh.expect("nothing is enrolled): ");
+    ssh.types("yes");
+    let ended = ssh.end();
+    assert!(ended.status == 0 && ended.last.contains("inside as alice"), "{}", ended.screen);
+    let mut ssh = sshd.ssh("alice", Key::Offered, "echo inside as $(id -un)");
+    ssh.expect("Verification code: ");
+    ssh.types(&phone.code_at(now + 30));
+    assert!(ssh.end().last.contains("inside as alice"));
 }
 
 #[test]
