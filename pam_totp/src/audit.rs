@@ -214,7 +214,9 @@ fn error(event: Event, broken: &Broken) -> Event {
             .field("file", store.file().display())
             .maybe("line", store.line())
             .field("problem", store.problem()),
-        Broken::NoKeyring(file) => event.field("file", file.display()).field("problem", broken),
+        Broken::NoKeyring(file) | Broken::NotOpened(file) => {
+            event.field("file", file.display()).field("problem", broken)
+        }
         Broken::Unusable { file, trouble } => event.field("file", file.display()).field("problem", trouble),
         Broken::Argument(_)
         | Broken::NoUser(_)

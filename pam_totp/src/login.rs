@@ -31,6 +31,7 @@ use totp_core::reset::Notice;
 use totp_core::secret::wipe_stack;
 use totp_core::store::files::Files;
 use totp_core::store::guard::{Guard, read_document};
+use totp_core::store::keyring::KeyringFiles;
 use totp_core::store::{Held, Hold, Store, StoreError};
 use totp_core::time::Seconds;
 
@@ -269,8 +270,14 @@ impl Login<'_> {
     }
 
     pub(crate) fn keyring(&self) -> Result<Keyring, Broken> {
-        let file = &self.config.paths.keyring;
-        let text = read_document(file, Guard::Secret)?.ok_or_else(|| Broken::NoKeyring(file.clone()))?;
+        let files = KeyringFiles::of(&self.config.paths);
+        let (file, text) = files.read()?.ok_or_else(|| {
+            if files.is_sealed() {
+                Broken::NotOpened(files.sealed.clone())
+            } else {
+                Broken::NoKeyring(files.clear.clone())
+            }
+        })?;
         Ok(Keyring::parse(file, text.expose()).map_err(StoreError::from)?)
     }
 

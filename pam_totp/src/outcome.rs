@@ -46,6 +46,10 @@ pub(crate) enum Broken {
         "the keyring is missing: \"totp-enroll keys init\" makes one; if people are enrolled, restore it from a backup"
     )]
     NoKeyring(PathBuf),
+    #[error(
+        "the keyring is sealed, and was not opened since this machine started: \"systemctl start pam-totp-keyring\", or \"totp-enroll keys open\", which says why not"
+    )]
+    NotOpened(PathBuf),
     #[error("the application gave no user name, or one that is not UTF-8 (PAM error {0}): see what it asks")]
     NoUser(i32),
     #[error(transparent)]
@@ -141,6 +145,7 @@ impl From<Outcome> for PamResultCode {
                 Broken::NoUser(_) => Self::PAM_USER_UNKNOWN,
                 Broken::Panic => Self::PAM_ABORT,
                 Broken::NoKeyring(_)
+                | Broken::NotOpened(_)
                 | Broken::Database(_)
                 | Broken::Clock(_)
                 | Broken::ClockBeyond

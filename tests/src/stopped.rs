@@ -47,6 +47,31 @@ pub fn stopped_at_its_end(command: &Command) -> (Stopped, String) {
     (stopped, fs::read_to_string(said.path()).unwrap())
 }
 
+/// The same of a command that starts others and waits for them: they come to their ends undisturbed.
+///
+/// # Panics
+/// When it never does.
+#[must_use]
+pub fn alone_stopped_at_its_end(command: &Command) -> (Stopped, String) {
+    let trace = Trace::new();
+    let said = tempfile::NamedTempFile::new().unwrap();
+    let stopping = trace.stopping_at_its_end(command);
+    let strace = Command::new(stopping.get_program())
+        .args(stopping.get_args().filter(|argument| *argument != "--follow-forks"))
+        .stdin(Stdio::null())
+        .stdout(said.reopen().unwrap())
+        .spawn()
+        .expect("no strace: install tests/apt-packages");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !trace.text().contains("stopped by SIGSTOP") {
+        assert!(Instant::now() < deadline, "it never stopped: {}", trace.text());
+        thread::sleep(Duration::from_millis(5));
+    }
+    let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", strace.id())).unwrap();
+    let pid = Pid::from_raw(children.trim().parse().expect("one child"));
+    (Stopped { pid, strace: None }.of(strace), fs::read_to_string(said.path()).unwrap())
+}
+
 impl Trace {
     /// The same command, which stops once it has made its first call of that name on `path`, and waits to be looked at.
     #[must_use]

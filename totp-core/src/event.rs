@@ -37,6 +37,14 @@ pub enum Name {
     DeviceRevoked,
     /// A keyring was made.
     KeyringCreated,
+    /// A keyring was sealed by the machine; the clear one is gone.
+    KeyringSealed,
+    /// A sealed keyring lies in the clear again.
+    KeyringUnsealed,
+    /// A keyring was written to a file behind a passphrase.
+    KeyringBackedUp,
+    /// A keyring came back from such a file.
+    KeyringRestored,
     /// Another key became the active one, or what was sealed with an old one was sealed anew.
     KeyRotated,
     /// A notice could not be sent; it waits, or was given up.
@@ -93,6 +101,10 @@ impl Name {
             Self::DeviceRemembered => "device_remembered",
             Self::DeviceRevoked => "device_revoked",
             Self::KeyringCreated => "keyring_created",
+            Self::KeyringSealed => "keyring_sealed",
+            Self::KeyringUnsealed => "keyring_unsealed",
+            Self::KeyringBackedUp => "keyring_backed_up",
+            Self::KeyringRestored => "keyring_restored",
             Self::KeyRotated => "key_rotated",
             Self::NotifyFailed => "notify_failed",
             Self::ResetRequested => "reset_requested",
@@ -123,6 +135,10 @@ impl Name {
             | Self::DeviceRemembered
             | Self::DeviceRevoked
             | Self::KeyringCreated
+            | Self::KeyringSealed
+            | Self::KeyringUnsealed
+            | Self::KeyringBackedUp
+            | Self::KeyringRestored
             | Self::KeyRotated
             | Self::ResetRequested
             | Self::ResetApproved

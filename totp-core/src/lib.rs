@@ -12,7 +12,7 @@
 //!          id  user  code  time  created  event  document    the nouns, parsed once at the border
 //!          network  ssh_key  address  notice
 //!  store/{mod,guard,lock,turn,files,names,rewriting,         the only room that touches the disk, and the group database
-//!         leftovers,stamps,spool,resets,confirmations,groups}
+//!         leftovers,stamps,spool,keyring,resets,confirmations,groups}
 //! ```
 //!
 //! Everything but [`store`] is values in, values out: clocks ([`time::Now`]) and random bytes ([`secret::Entropy`]) are

@@ -80,6 +80,10 @@ fn words(name: Name) -> Option<Words> {
         | Name::Imported
         | Name::Pruned
         | Name::KeyringCreated
+        | Name::KeyringSealed
+        | Name::KeyringUnsealed
+        | Name::KeyringBackedUp
+        | Name::KeyringRestored
         | Name::KeyRotated
         | Name::NotifyFailed
         | Name::Error

@@ -6,16 +6,17 @@ use crate::failure::Failure;
 use crate::output::Format;
 use crate::{audit, clock, notify};
 use std::cell::Cell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use totp_core::config::{Config, DEFAULT_FILE};
 use totp_core::enrolment;
 use totp_core::event::{Event, Name};
 use totp_core::keyring::Keyring;
 use totp_core::login::{Account, Rules};
-use totp_core::secret::{Entropy, NoEntropy};
+use totp_core::secret::{Entropy, NoEntropy, Secret};
 use totp_core::store::files::{FileEntry, FileHeld, Files};
 use totp_core::store::guard::{Guard, read_document};
+use totp_core::store::keyring::KeyringFiles;
 use totp_core::store::turn::Turn;
 use totp_core::store::{Hold, Store, StoreError};
 
@@ -57,12 +58,23 @@ impl Desk {
     }
 
     pub(crate) fn keyring(&self) -> Result<Keyring, Failure> {
-        let file = &self.config.paths.keyring;
-        let text = read_document(file, Guard::Secret)?.ok_or_else(|| {
+        let (file, text) = self.keyring_text()?;
+        Ok(Keyring::parse(&file, text.expose()).map_err(StoreError::from)?)
+    }
+
+    /// The keyring in force as it is written, and where.
+    pub(crate) fn keyring_text(&self) -> Result<(PathBuf, Secret), Failure> {
+        let files = KeyringFiles::of(&self.config.paths);
+        if let Some((file, text)) = files.read()? {
+            return Ok((file.to_owned(), text));
+        }
+        Err(if files.is_sealed() {
+            Failure::refused("is sealed, and was not opened since this machine started; \"totp-enroll keys open\" opens it")
+                .at(files.sealed, None)
+        } else {
             let problem = "is missing; \"totp-enroll keys init\" makes it; if people are enrolled, restore it from a backup";
-            Failure::refused(problem).at(file, None)
-        })?;
-        Ok(Keyring::parse(file, text.expose()).map_err(StoreError::from)?)
+            Failure::refused(problem).at(files.clear, None)
+        })
     }
 
     /// The enrolment of `account`, held; `None`: not enrolled.

@@ -2,6 +2,8 @@
 
 use crate::failure::Failure;
 use crate::output::Format;
+use crate::signals::Undisturbed;
+use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 use std::fs::File;
 use std::io::{IsTerminal, Write};
 use std::os::fd::AsFd;
@@ -49,18 +51,29 @@ impl Terminal {
         parts.iter().try_for_each(|part| terminal.write_all(part)).map_err(|error| gone(&error))
     }
 
-    /// Asks for a line that is not shown while it is typed.
-    pub(crate) fn ask_hidden(&self, question: &str) -> Result<Secret, Failure> {
-        let mut out = std::io::stdout().lock();
-        out.write_all(question.as_bytes()).and_then(|()| out.flush()).map_err(|error| gone(&error))?;
-        drop(out);
-        let typed = Zeroizing::new(console::Term::stdout().read_secure_line().map_err(|error| gone(&error))?);
-        Ok(Secret::new(typed.trim().as_bytes().to_vec()))
+    /// Asks for a line that is not shown while it is typed. Ctrl-C waits meanwhile: it would leave a terminal that shows
+    /// nothing.
+    pub(crate) fn ask_unseen(&self, question: &str) -> Result<Secret, Failure> {
+        let _undisturbed = Undisturbed::begin();
+        let shown = tcgetattr(std::io::stdin()).map_err(|error| gone(&error.into()))?;
+        let mut unseen = shown.clone();
+        unseen.local_flags.remove(LocalFlags::ECHO);
+        unseen.local_flags.insert(LocalFlags::ECHONL);
+        tcsetattr(std::io::stdin(), SetArg::TCSAFLUSH, &unseen).map_err(|error| gone(&error.into()))?;
+        let answer = self.ask_exactly(question);
+        tcsetattr(std::io::stdin(), SetArg::TCSANOW, &shown).map_err(|error| gone(&error.into()))?;
+        answer
     }
 
     /// Asks for a line. What is typed is wiped after use: it is read past the buffer of standard input, which would
     /// keep a copy.
     pub(crate) fn ask(&self, question: &str) -> Result<Secret, Failure> {
+        let line = self.ask_exactly(question)?;
+        Ok(Secret::new(line.expose().trim_ascii().to_vec()))
+    }
+
+    /// The line as it was typed, blanks and all, without its end.
+    fn ask_exactly(&self, question: &str) -> Result<Secret, Failure> {
         let mut out = std::io::stdout().lock();
         out.write_all(question.as_bytes()).and_then(|()| out.flush()).map_err(|error| gone(&error))?;
         let mut line = Zeroizing::new([0; LONGEST_LINE]);
@@ -76,8 +89,8 @@ impl Terminal {
                 Err(error) => return Err(gone(&error.into())),
             };
             let typed = line.get(..filled).unwrap_or_default();
-            if typed.ends_with(b"\n") {
-                return Ok(Secret::new(typed.trim_ascii().to_vec()));
+            if let Some(line) = typed.strip_suffix(b"\n") {
+                return Ok(Secret::new(line.to_vec()));
             }
         }
     }

@@ -11,9 +11,13 @@ use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The largest document that is read, in bytes; a credential has about three thousand.
 const LARGEST_DOCUMENT: usize = 1 << 20;
+
+/// Longer than anybody takes from opening a document to having read it.
+const TIME_TO_READ: Duration = Duration::from_millis(200);
 
 /// What a file's owner and mode have to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -276,6 +280,26 @@ pub fn replace_document(file: &Path, text: &Secret) -> Result<(), StoreError> {
     }
     replaced?;
     directory.sync()
+}
+
+/// Removes a document for good: its name, to last through a crash, and then what it held is written over. Whoever had it open
+/// has read it by then. Where a disk or a file system keeps what was there before (flash, snapshots, a copy in a journal) nothing
+/// is promised.
+///
+/// # Errors
+/// [`StoreError`]; its name may be gone and its content not.
+pub fn destroy_document(file: &Path) -> Result<(), StoreError> {
+    let (parent, name) = place_of(file)?;
+    let directory = Directory::open(parent, Room::Place)?;
+    let Some(fd) = directory.file(name, OFlag::O_WRONLY)? else { return Ok(()) };
+    let stat = check_file(&fd, file, Guard::Secret)?;
+    directory.remove(name)?;
+    directory.sync()?;
+    std::thread::sleep(TIME_TO_READ);
+    let length = usize::try_from(stat.st_size).unwrap_or(0).min(LARGEST_DOCUMENT);
+    let opened = File::from(fd);
+    opened.write_all_at(&vec![0; length], 0).map_err(|error| system(file, "write over", &error))?;
+    fsync(&opened).map_err(|source| StoreError::System { file: file.to_owned(), action: "sync", source })
 }
 
 /// Makes a document that is in place outlast a crash, whoever put it there.

@@ -271,3 +271,17 @@ fn a_directory_that_is_there_stays_as_it_is() {
     // What lies in /proc cannot be synced: nothing is.
     assert_eq!(problem(make_directory(Path::new("/proc/self"), Mode::S_IRWXU)), "none");
 }
+
+#[test]
+fn a_document_that_is_destroyed_is_gone_and_what_it_held_is_written_over() {
+    let place = place();
+    let path = file(&place, 0, 0, 0o600);
+    let opened = fs::File::open(&path).unwrap();
+    destroy_document(&path).unwrap();
+    assert!(names(&place).is_empty());
+    let mut held = [1; 5];
+    assert_eq!((opened.read_at(&mut held, 0).unwrap(), &held[..4]), (4, &[0; 4][..]));
+    destroy_document(&path).expect("one that is not there is gone");
+    let path = file(&place, 0, 0, 0o644);
+    assert!(destroy_document(&path).is_err() && path.exists(), "not ours");
+}

@@ -7,6 +7,7 @@ pub mod confirmations;
 pub mod files;
 pub mod groups;
 pub mod guard;
+pub mod keyring;
 pub mod leftovers;
 mod lock;
 pub mod names;

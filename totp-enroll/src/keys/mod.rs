@@ -1,7 +1,12 @@
-//! `keys`: make this machine's keyring, list its keys by id, rotate them.
+//! `keys`: make this machine's keyring, list its keys by id, rotate them; seal it to the machine; back it up.
 
+mod backup;
+mod creds;
 mod list;
+mod passphrase;
+mod restore;
 mod rotate;
+mod seal;
 
 use crate::cli::Keys;
 use crate::clock;
@@ -13,12 +18,18 @@ use totp_core::event::{Event, Name};
 use totp_core::keyring::Keyring;
 use totp_core::rotation::{Left, Why};
 use totp_core::store::guard::create_document;
+use totp_core::store::keyring::KeyringFiles;
 
 pub(crate) fn run(desk: &Desk, command: &Keys) -> Result<(), Failure> {
     match command {
         Keys::Init => init(desk),
         Keys::List => list::run(desk),
         Keys::Rotate { new_key } => rotate::run(desk, *new_key),
+        Keys::Seal { with_key } => seal::seal(desk, *with_key),
+        Keys::Open => seal::open(desk),
+        Keys::Unseal => seal::unseal(desk),
+        Keys::Backup { file, passphrase } => backup::run(desk, file, passphrase),
+        Keys::Restore { file, passphrase, replace } => restore::run(desk, file, passphrase, *replace),
     }
 }
 
@@ -29,6 +40,11 @@ fn init(desk: &Desk) -> Result<(), Failure> {
     }
     desk.store.prepare()?;
     let file = &desk.config.paths.keyring;
+    let files = KeyringFiles::of(&desk.config.paths);
+    if files.is_sealed() {
+        let problem = "is this machine's keyring, sealed; without it no enrolment of this machine would open";
+        return Err(Failure::refused(problem).at(files.sealed, None));
+    }
     let text = Keyring::generate(clock::created()?, &mut Kernel)
         .map_err(|error| Failure::refused(error.to_string()))?;
     if !create_document(file, &text)? {

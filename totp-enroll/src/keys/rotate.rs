@@ -1,6 +1,6 @@
 //! `keys rotate`: a new active key, everybody's secrets under it, the old key dropped; or the same from where it stopped.
 
-use super::Broken;
+use super::{Broken, seal};
 use crate::clock;
 use crate::desk::{Desk, Kernel, PATIENCE};
 use crate::failure::Failure;
@@ -10,7 +10,7 @@ use serde::Serialize;
 use totp_core::event::{Event, Name};
 use totp_core::keyring::{Key, Keyring};
 use totp_core::rotation::{Rotated, Rotation, Step, Stopped};
-use totp_core::store::guard::{replace_document, sync_document};
+use totp_core::store::guard::sync_document;
 
 /// What was done, and what is left to do.
 #[derive(Serialize)]
@@ -29,7 +29,6 @@ struct Document {
 
 pub(super) fn run(desk: &Desk, new_key: bool) -> Result<(), Failure> {
     desk.store.prepare()?;
-    let file = &desk.config.paths.keyring;
     let Some(_turn) = desk.store.turn_to_rotate()? else {
         return Err(Failure::refused("the keys are being rotated already; this one changed nothing"));
     };
@@ -37,7 +36,8 @@ pub(super) fn run(desk: &Desk, new_key: bool) -> Result<(), Failure> {
     // Old keys are there only while a rotation is not finished.
     let resumed = before.keys().len() > 1 && !new_key;
     if resumed {
-        sync_document(file)?;
+        // A sealed one was synced before it was opened.
+        sync_document(&desk.keyring_text()?.0)?;
         if desk.format == Format::Text {
             output::line(&format!(
                 "an earlier rotation is not finished: going on with its key {}; no new key is made",
@@ -56,7 +56,7 @@ pub(super) fn run(desk: &Desk, new_key: bool) -> Result<(), Failure> {
     })?;
     let Rotated { resealed, left, unnamed } = rotated;
     if !unnamed.is_empty() {
-        replace_document(file, &keyring.without(&unnamed))?;
+        seal::replace(desk, &keyring.without(&unnamed))?;
     }
     let kept: Vec<String> = old.iter().filter(|id| !unnamed.contains(id)).cloned().collect();
     let state = if kept.is_empty() && left.is_empty() { "done" } else { "unfinished" };
@@ -69,16 +69,16 @@ pub(super) fn run(desk: &Desk, new_key: bool) -> Result<(), Failure> {
 }
 
 fn make_new_key(desk: &Desk) -> Result<(), Failure> {
-    let file = &desk.config.paths.keyring;
     // Nobody seals with the old key from here on, nor with the new one before it is on the disk.
     let _turn = desk.turn_to_change_keys()?;
+    let (file, _) = desk.keyring_text()?;
     let text = desk.keyring()?.with_new_key(clock::created()?, &mut Kernel).map_err(|error| {
         let problem = format!(
             "{error}; \"totp-enroll keys list\" shows what they seal: mend or disable those enrolments"
         );
         Failure::refused(problem).at(file, None)
     })?;
-    Ok(replace_document(file, &text)?)
+    seal::replace(desk, &text)
 }
 
 fn old_keys(keyring: &Keyring) -> Vec<String> {
@@ -130,7 +130,7 @@ fn report(desk: &Desk, document: &Document) -> Result<(), Failure> {
             let Document { active, resealed, dropped, .. } = document;
             output::line(&format!("{resealed} enrolments were sealed anew, with the key {active}"))?;
             if !dropped.is_empty() {
-                let (dropped, keyring) = (dropped.join(", "), desk.config.paths.keyring.display());
+                let (dropped, keyring) = (dropped.join(", "), desk.keyring_text()?.0.display().to_string());
                 output::line(&format!(
                     "dropped: {dropped}; back up {keyring} now: what is in an older backup opens with the older keyring only"
                 ))?;

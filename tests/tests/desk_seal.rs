@@ -1,0 +1,331 @@
+//! A keyring sealed to its machine by the real systemd-creds, with a host key of the scene's own: opened when the machine starts,
+//! changed while it is sealed, put back in the clear; and at every moment one is in force.
+
+#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
+
+use acceptance::clock::THEN;
+use acceptance::desk::{self, Done};
+use acceptance::files::Files;
+use acceptance::login::PamCode;
+use acceptance::memory::assert_no_trace;
+use acceptance::scene::Scene;
+use acceptance::secrets::{Secrets, master_key};
+use acceptance::stopped::alone_stopped_at_its_end;
+use acceptance::strace::{self, Point};
+use std::fs;
+use std::ops::Deref;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use tempfile::TempDir;
+
+const SEAL: [&str; 5] = ["--json", "keys", "seal", "--with-key", "host"];
+const UNSEAL: [&str; 3] = ["--json", "keys", "unseal"];
+const OPEN: [&str; 3] = ["--json", "keys", "open"];
+const ROTATE: [&str; 3] = ["--json", "keys", "rotate"];
+
+#[test]
+fn a_sealed_keyring_holds_no_key_and_opens_the_door_as_before() {
+    let scene = machine(&["alice"]);
+    let secrets = Secrets::default().master_key(&scene);
+    let done = keys(&scene, &SEAL);
+    done.assert_done();
+    assert_eq!(done.json()["state"], "sealed");
+    assert!(!scene.keyring().exists());
+    for file in [sealed(&scene), opened(&scene)] {
+        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o7777, 0o600, "{file:?}");
+    }
+    let found = secrets.found_in(&fs::read(sealed(&scene)).unwrap()).len();
+    assert_eq!((found, secrets.found_in(&fs::read(opened(&scene)).unwrap()).is_empty()), (0, false));
+    let events = scene.journal.desk_events();
+    let event = events.last().unwrap();
+    assert_eq!((event.field("event"), event.field("with")), ("keyring_sealed", "host"));
+    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+    keys(&scene, &["keys", "list"]).assert_done();
+    keys(&scene, &["--json", "recovery-codes", "alice", "--yes"]).assert_done();
+}
+
+#[test]
+fn after_a_restart_nobody_gets_in_until_it_is_opened_and_the_log_says_how() {
+    let scene = machine(&["alice"]);
+    keys(&scene, &SEAL).assert_done();
+    restart(&scene);
+    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SYSTEM_ERR);
+    let event = scene.journal.last();
+    assert_eq!(event.field("file"), sealed(&scene).to_str().unwrap());
+    assert!(event.field("problem").contains("systemctl start pam-totp-keyring"), "{event:?}");
+    let refused = scene.desk(&["--json", "recovery-codes", "alice", "--yes"]);
+    assert!(refused.status == 1 && refused.stderr.contains("keys open"), "{refused:?}");
+    for state in ["opened", "unchanged"] {
+        let done = keys(&scene, &OPEN);
+        done.assert_done();
+        assert_eq!(done.json()["state"], state);
+    }
+    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn an_unsealed_keyring_is_the_one_that_was_sealed() {
+    let scene = machine(&["alice"]);
+    let before = fs::read(scene.keyring()).unwrap();
+    keys(&scene, &SEAL).assert_done();
+    keys(&scene, &UNSEAL).assert_done();
+    assert_eq!(fs::read(scene.keyring()).unwrap(), before);
+    assert!(!sealed(&scene).exists() && !opened(&scene).exists());
+    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+    let again = keys(&scene, &UNSEAL);
+    assert!(again.status == 1 && again.stderr.contains("nothing to unseal"), "{again:?}");
+}
+
+#[test]
+fn a_rotation_seals_again_in_the_same_way_and_holds_after_a_restart() {
+    let scene = machine(&["alice"]);
+    let old = Secrets::default().master_key(&scene);
+    keys(&scene, &SEAL).assert_done();
+    keys(&scene, &ROTATE).assert_done();
+    assert!(!scene.keyring().exists());
+    for _ in 0..2 {
+        let text = fs::read(opened(&scene)).unwrap();
+        assert!(text.starts_with(b"# sealed with host\n"));
+        assert!(old.found_in(&text).is_empty(), "the old key is there still");
+        restart(&scene);
+        keys(&scene, &OPEN).assert_done();
+    }
+    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn a_sealed_keyring_is_not_made_anew() {
+    let scene = machine(&["alice"]);
+    keys(&scene, &SEAL).assert_done();
+    restart(&scene);
+    let before = Files::below(&scene.path(""));
+    let done = keys(&scene, &["keys", "init"]);
+    assert!(done.status == 1 && done.stderr.contains("sealed"), "{done:?}");
+    before.assert_unchanged(&scene.path(""));
+}
+
+#[test]
+fn on_another_machine_it_does_not_open_and_what_was_opened_before_can_be_saved() {
+    let scene = machine(&["alice"]);
+    keys(&scene, &SEAL).assert_done();
+    let elsewhere = |arguments: &[&str]| desk::run(with_key(&scene, arguments, "other-host-key"), "");
+    // Makes a key of the other machine's.
+    let other = machine(&[]);
+    desk::run(with_key(&other, &SEAL, "other-host-key"), "").assert_done();
+    fs::copy(other.host.path().join("other-host-key"), scene.host.path().join("other-host-key")).unwrap();
+    let refused = elsewhere(&OPEN);
+    assert!(refused.status == 1 && refused.stderr.contains("does not open on this machine"), "{refused:?}");
+    assert!(refused.stderr.contains("keys restore"), "{refused:?}");
+    let saved = elsewhere(&UNSEAL);
+    saved.assert_done();
+    assert!(saved.stderr.contains("opened when this machine started"), "{saved:?}");
+    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+    // With nothing opened there is nothing to save.
+    keys(&scene, &SEAL).assert_done();
+    restart(&scene);
+    let before = Files::below(&scene.path(""));
+    assert_eq!(elsewhere(&UNSEAL).status, 1);
+    before.assert_unchanged(&scene.path(""));
+}
+
+#[test]
+fn what_cannot_be_sealed_stays_in_the_clear() {
+    let scene = machine(&["alice"]);
+    fs::create_dir(scene.host.path().join("host-key")).unwrap();
+    let before = fs::read(scene.keyring()).unwrap();
+    for with in ["host", "tpm2"] {
+        // There is no TPM here, or no key of it that is at hand: an empty path to one.
+        let done = keys(&scene, &["keys", "seal", "--with-key", with]);
+        if with == "tpm2" && done.status == 0 {
+            // This machine has one.
+            keys(&scene, &UNSEAL).assert_done();
+            continue;
+        }
+        assert!(done.status == 1 && done.stderr.contains("cannot be sealed"), "{done:?}");
+        assert_eq!(fs::read(scene.keyring()).unwrap(), before);
+        assert!(!sealed(&scene).exists() && !opened(&scene).exists());
+    }
+}
+
+#[test]
+fn a_seal_that_was_changed_does_not_open() {
+    let scene = machine(&["alice"]);
+    keys(&scene, &SEAL).assert_done();
+    restart(&scene);
+    let whole = fs::read(sealed(&scene)).unwrap();
+    let middle = whole.len() / 2;
+    let mut changed = whole.clone();
+    changed[middle] = if changed[middle] == b'A' { b'B' } else { b'A' };
+    for broken in [&changed[..], &whole[..middle], b""] {
+        fs::write(sealed(&scene), broken).unwrap();
+        let done = keys(&scene, &OPEN);
+        assert!(done.status == 1 && done.stderr.contains("does not open"), "{done:?}");
+        assert!(!opened(&scene).exists());
+    }
+    fs::write(sealed(&scene), &whole).unwrap();
+    fs::set_permissions(sealed(&scene), fs::Permissions::from_mode(0o644)).unwrap();
+    let done = keys(&scene, &OPEN);
+    assert!(done.status == 1 && done.stderr.contains("0600"), "{done:?}");
+}
+
+#[test]
+fn a_sealed_keyring_with_keys_that_the_clear_one_lacks_is_not_thrown_away() {
+    let scene = machine(&["alice"]);
+    let old = fs::read(scene.keyring()).unwrap();
+    keys(&scene, &SEAL).assert_done();
+    keys(&scene, &ROTATE).assert_done();
+    fs::write(scene.keyring(), old).unwrap();
+    fs::set_permissions(scene.keyring(), fs::Permissions::from_mode(0o600)).unwrap();
+    let before = Files::below(&scene.path(""));
+    let done = keys(&scene, &UNSEAL);
+    assert!(done.status == 1 && done.stderr.contains("holds the key"), "{done:?}");
+    before.assert_unchanged(&scene.path(""));
+}
+
+#[test]
+fn killed_at_any_call_a_keyring_is_in_force_and_the_command_can_be_given_again() {
+    for (before, command) in [(None, &SEAL[..]), (Some(SEAL), &UNSEAL), (Some(SEAL), &ROTATE)] {
+        let scene = machine(&["alice"]);
+        if let Some(before) = before {
+            keys(&scene, &before).assert_done();
+        }
+        let kept = scene.path("kept");
+        copy(&scene, &kept, Way::Keep);
+        let points = points(&scene, command);
+        assert!(points.len() > 10, "{command:?} {points:?}");
+        for (point, then) in points.iter().zip((THEN..).step_by(120)) {
+            copy(&scene, &kept, Way::PutBack);
+            drop(strace::killed_at(&command_with_key(&scene, command), point));
+            assert_eq!(scene.login_with_code_at("alice", then).code(), PamCode::SUCCESS, "{point:?}");
+            if sealed(&scene).exists() && !scene.keyring().exists() {
+                restart(&scene);
+                keys(&scene, &OPEN).assert_done();
+                let login = scene.login_with_code_at("alice", then + 60);
+                assert_eq!(login.code(), PamCode::SUCCESS, "after a restart: {point:?}");
+            }
+            let again = keys(&scene, command);
+            let is_done = command == UNSEAL && again.stderr.contains("nothing to unseal");
+            assert!(again.status == 0 || is_done, "{point:?}: {again:?}");
+            assert_eq!(sealed(&scene).exists(), command != UNSEAL, "{point:?}");
+            assert_eq!(scene.keyring().exists(), command == UNSEAL, "{point:?}");
+        }
+    }
+}
+
+#[test]
+fn logins_go_on_while_it_is_sealed_and_unsealed() {
+    let scene = machine(&["alice"]);
+    keys(&scene, &SEAL).assert_done();
+    keys(&scene, &UNSEAL).assert_done();
+    let (seal, unseal) = (|| command_with_key(&scene, &SEAL), || command_with_key(&scene, &UNSEAL));
+    let rounds: Vec<Command> = (0..3).flat_map(|_| [seal(), unseal()]).collect();
+    let desk = thread::spawn(move || rounds.into_iter().for_each(|round| desk::run(round, "").assert_done()));
+    let mut logins = 0;
+    for then in (THEN..).step_by(60) {
+        if desk.is_finished() {
+            break;
+        }
+        assert_eq!(
+            scene.login_with_code_at("alice", then).code(),
+            PamCode::SUCCESS,
+            "{:?}",
+            scene.journal.last()
+        );
+        logins += 1;
+    }
+    desk.join().unwrap();
+    assert!(logins > 3, "{logins}");
+}
+
+#[test]
+fn sealing_leaves_no_key_in_memory() {
+    let scene = machine(&["alice"]);
+    let secrets = Secrets::default().key("the master key", &master_key(&scene));
+    for arguments in [&SEAL[..], &OPEN, &ROTATE, &UNSEAL] {
+        let (stopped, said) = alone_stopped_at_its_end(&command_with_key(&scene, arguments));
+        assert!(said.contains("keyring") || said.contains("active"), "{said}");
+        assert_no_trace(stopped.pid(), &secrets);
+    }
+}
+
+/// A scene on a machine with a host key, which does not lie in the scene: systemd-creds opens each directory on the way to it.
+struct Machine {
+    scene: Scene,
+    host: TempDir,
+}
+
+impl Deref for Machine {
+    type Target = Scene;
+
+    fn deref(&self) -> &Scene {
+        &self.scene
+    }
+}
+
+fn machine(people: &[&str]) -> Machine {
+    Machine { scene: Scene::with(people), host: tempfile::tempdir().unwrap() }
+}
+
+fn keys(scene: &Machine, arguments: &[&str]) -> Done {
+    desk::run(command_with_key(scene, arguments), "")
+}
+
+fn command_with_key(scene: &Machine, arguments: &[&str]) -> Command {
+    with_key(scene, arguments, "host-key")
+}
+
+/// On a machine with this host key (systemd-creds makes it when it seals first).
+fn with_key(scene: &Machine, arguments: &[&str], key: &str) -> Command {
+    let mut command = scene.command(arguments);
+    command.env("SYSTEMD_CREDENTIAL_SECRET", scene.host.path().join(key));
+    command
+}
+
+fn sealed(scene: &Scene) -> PathBuf {
+    scene.path("keyring.cred")
+}
+
+fn opened(scene: &Scene) -> PathBuf {
+    scene.path("run").join("keyring.toml")
+}
+
+/// What a restart takes away.
+fn restart(scene: &Scene) {
+    fs::remove_dir_all(scene.path("run")).unwrap();
+}
+
+/// The calls on the keyring, wherever it lies; puts things back.
+fn points(scene: &Machine, command: &[&str]) -> Vec<Point> {
+    let directory = scene.path("");
+    // As strace shows it, without a slash at its end.
+    let directory = PathBuf::from(directory.to_str().unwrap().trim_end_matches('/'));
+    let places = [directory, scene.keyring(), sealed(scene), scene.path("run"), opened(scene)];
+    let points = strace::record_on(&command_with_key(scene, command), &places);
+    copy(scene, &scene.path("kept"), Way::PutBack);
+    points
+}
+
+#[derive(PartialEq, Eq)]
+enum Way {
+    Keep,
+    PutBack,
+}
+
+/// Everything that a keyring and the enrolments are in.
+fn copy(scene: &Scene, kept: &Path, way: Way) {
+    if way == Way::Keep {
+        fs::create_dir(kept).unwrap();
+    }
+    for name in ["keyring.toml", "keyring.cred", "run", "state"] {
+        let (from, to) = match way {
+            Way::Keep => (scene.path(name), kept.join(name)),
+            Way::PutBack => (kept.join(name), scene.path(name)),
+        };
+        assert!(Command::new("/bin/rm").arg("-rf").arg(&to).status().unwrap().success());
+        if from.exists() {
+            assert!(Command::new("/bin/cp").arg("-a").args([&from, &to]).status().unwrap().success());
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The passphrase of a backup: asked for on the terminal without showing it, or read from a file or a descriptor.
+
+use crate::cli::Passphrase;
+use crate::desk::Desk;
+use crate::failure::Failure;
+use crate::terminal::Terminal;
+use age::secrecy::SecretString;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use totp_core::secret::Secret;
+use totp_core::store::guard::{Guard, read_document};
+
+/// The least, in characters: NIST SP 800-63B-4 section 3.1.1.2 asks for so many of a password that stands alone, and whoever has
+/// the file guesses as fast as they can.
+const SHORTEST: usize = 15;
+/// The most, in bytes.
+const LONGEST: usize = 1024;
+/// Fewer characters that differ are a pattern.
+const LEAST_VARIED: usize = 6;
+
+/// What is to be done with it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// It is chosen, so it is typed twice and has to be strong.
+    Choose,
+    /// It was chosen before.
+    Give,
+}
+
+pub(super) fn obtain(desk: &Desk, from: &Passphrase, to: Use) -> Result<SecretString, Failure> {
+    let given = match (&from.passphrase_file, from.passphrase_fd) {
+        (Some(file), _) => read_document(file, Guard::Secret)?.ok_or_else(|| {
+            Failure::refused("is missing; name the file with the passphrase").at(file, None)
+        })?,
+        (None, Some(number)) => from_descriptor(number)?,
+        (None, None) => asked(desk, to)?,
+    };
+    let passphrase = checked(&given)?;
+    if to == Use::Choose {
+        is_strong(passphrase)
+            .map_err(|problem| Failure::refused(format!("{problem}; nothing was written")))?;
+    }
+    Ok(SecretString::from(passphrase.to_owned()))
+}
+
+fn asked(desk: &Desk, to: Use) -> Result<Secret, Failure> {
+    let terminal = Terminal::open(desk.format, "name --passphrase-file or --passphrase-fd")?;
+    let first = terminal.ask_unseen("passphrase: ")?;
+    if to == Use::Choose && terminal.ask_unseen("the same once more: ")?.expose() != first.expose() {
+        return Err(Failure::refused("the two are not the same; nothing was written"));
+    }
+    Ok(first)
+}
+
+/// Whatever the descriptor is of, the kernel opens it once more under this name (proc(5)).
+fn from_descriptor(number: u32) -> Result<Secret, Failure> {
+    let name = format!("/proc/self/fd/{number}");
+    let unreadable =
+        |error: std::io::Error| Failure::refused(format!("cannot read descriptor {number}: {error}"));
+    let mut file = File::open(Path::new(&name)).map_err(unreadable)?;
+    let mut text = zeroize::Zeroizing::new(vec![0; LONGEST.saturating_add(3)]);
+    let mut filled = 0;
+    while let Some(free) = text.get_mut(filled..).filter(|free| !free.is_empty()) {
+        match file.read(free) {
+            Ok(0) => break,
+            Ok(count) => filled = filled.saturating_add(count),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(unreadable(error)),
+        }
+    }
+    text.truncate(filled);
+    Ok(Secret::new(std::mem::take(&mut *text)))
+}
+
+/// One line of text, without its end.
+fn checked(given: &Secret) -> Result<&str, Failure> {
+    let refused = |problem: &str| Err(Failure::refused(problem));
+    let Ok(text) = std::str::from_utf8(given.expose()) else {
+        return refused("the passphrase is not UTF-8 text");
+    };
+    let text = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
+    if text.is_empty() {
+        return refused("no passphrase was given; nothing was done");
+    }
+    if text.len() > LONGEST {
+        return Err(Failure::refused(format!("the passphrase is longer than {LONGEST} bytes")));
+    }
+    if text.contains(char::is_control) {
+        return refused("the passphrase is more than one line, or holds control characters");
+    }
+    Ok(text)
+}
+
+fn is_strong(passphrase: &str) -> Result<(), String> {
+    let length = passphrase.chars().count();
+    if length < SHORTEST {
+        return Err(format!(
+            "the passphrase has {length} characters, and needs {SHORTEST}: take five words at random"
+        ));
+    }
+    let mut seen: Vec<char> = passphrase.chars().collect();
+    seen.sort_unstable();
+    seen.dedup();
+    if seen.len() < LEAST_VARIED {
+        return Err(format!("the passphrase repeats {} characters: take five words at random", seen.len()));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_passphrase_or_a_pattern_is_weak() {
+        for weak in
+            ["", "fourteen chars", "aaaaaaaaaaaaaaaaaaaa", "ababcabcabcabcabcabc", "äöüäöüäöüäöüäöüäöü"]
+        {
+            assert!(is_strong(weak).is_err(), "{weak}");
+        }
+        for strong in ["fifteen chars..", "correct horse battery staple", "ÄÖÜäöüß12345678"] {
+            assert_eq!(is_strong(strong), Ok(()), "{strong}");
+        }
+    }
+
+    #[test]
+    fn a_passphrase_is_one_line_of_text() {
+        let checked = |bytes: &[u8]| checked(&Secret::new(bytes.to_vec())).map(str::to_owned).ok();
+        assert_eq!(checked(b"two words\n").as_deref(), Some("two words"));
+        assert_eq!(checked(b" two words \r\n").as_deref(), Some(" two words "));
+        for bytes in [&b""[..], b"\n", b"one\ntwo\n", b"\xff", b"a\x00b", &[b'a'; 1025]] {
+            assert_eq!(checked(bytes), None);
+        }
+        assert!(checked(&[b'a'; 1024]).is_some());
+    }
+}

@@ -1,0 +1,272 @@
+//! `keys seal`, `keys open`, `keys unseal`: the keyring as a systemd credential that only this machine opens. At every moment a
+//! keyring is in force: the clear one goes when the sealed one was opened and compared, and comes back before that one goes.
+
+use super::creds;
+use crate::cli::With;
+use crate::desk::Desk;
+use crate::failure::Failure;
+use crate::output::{self, Format};
+use serde::Serialize;
+use std::path::Path;
+use totp_core::event::{Event, Name};
+use totp_core::keyring::Keyring;
+use totp_core::secret::Secret;
+use totp_core::store::StoreError;
+use totp_core::store::guard::{Guard, create_document, destroy_document, read_document, replace_document};
+use totp_core::store::keyring::KeyringFiles;
+
+/// The first line of a keyring that was sealed; TOML takes it for a comment. A rotation seals again in the same way.
+const SEALED_WITH: &str = "# sealed with ";
+
+#[derive(Serialize)]
+struct Document<'a> {
+    /// `sealed`, `opened`, `unsealed` or `unchanged`.
+    state: &'a str,
+    sealed: String,
+    /// The file in force.
+    keyring: String,
+}
+
+pub(super) fn seal(desk: &Desk, with: Option<With>) -> Result<(), Failure> {
+    desk.store.prepare()?;
+    let Some(_rotating) = desk.store.turn_to_rotate()? else { return Err(rotating()) };
+    let _turn = desk.turn_to_change_keys()?;
+    let files = KeyringFiles::of(&desk.config.paths);
+    if files.clear == files.opened {
+        let problem = "is where a sealed keyring is opened to; in the config, let paths.keyring name the place where it is to lie sealed";
+        return Err(Failure::usage(problem).at(files.clear, None));
+    }
+    let (file, text) = desk.keyring_text()?;
+    Keyring::parse(&file, text.expose()).map_err(StoreError::from)?;
+    let (before, bare) = parted(&text);
+    let with = with.or(before).unwrap_or(With::Auto);
+    replace_sealed(&files, bare, with)?;
+    if file == files.clear {
+        destroy_document(&files.clear).map_err(|error| {
+            Failure::from(error).explained(|problem| {
+                format!("{problem}; the keyring is sealed, but look whether the clear one is still there, and remove it")
+            })
+        })?;
+    }
+    note(desk, Name::KeyringSealed, &files.sealed, |event| event.field("with", with.as_str()));
+    report(desk, &files, "sealed", &files.opened)?;
+    if desk.format == Format::Text {
+        output::line(
+            "the clear one is removed and written over, which flash, snapshots and backups do not take part in: \"totp-enroll keys rotate\" \
+             makes what they kept worthless. pam-totp-keyring.service opens it when the machine starts; without systemd run \
+             \"totp-enroll keys open\" then. On another machine, or when its TPM is lost, it opens never again: \"totp-enroll keys backup FILE\"",
+        )?;
+    }
+    Ok(())
+}
+
+pub(super) fn open(desk: &Desk) -> Result<(), Failure> {
+    desk.store.prepare()?;
+    let _turn = desk.turn_to_change_keys()?;
+    let files = KeyringFiles::of(&desk.config.paths);
+    if read_document(&files.clear, Guard::Secret)?.is_some() {
+        return report(desk, &files, "unchanged", &files.clear);
+    }
+    let text = opened(&files)?.ok_or_else(|| {
+        Failure::refused("is missing: there is no sealed keyring; \"totp-enroll keys seal\" makes one")
+            .at(&files.sealed, None)
+    })?;
+    match read_document(&files.opened, Guard::Secret)? {
+        Some(present) if present.expose() == text.expose() => {
+            return report(desk, &files, "unchanged", &files.opened);
+        }
+        Some(_) => return Err(differs(&files)),
+        None => drop(create_document(&files.opened, &text)?),
+    }
+    report(desk, &files, "opened", &files.opened)
+}
+
+pub(super) fn unseal(desk: &Desk) -> Result<(), Failure> {
+    desk.store.prepare()?;
+    let Some(_rotating) = desk.store.turn_to_rotate()? else { return Err(rotating()) };
+    let _turn = desk.turn_to_change_keys()?;
+    let files = KeyringFiles::of(&desk.config.paths);
+    if let Some(clear) = read_document(&files.clear, Guard::Secret)? {
+        nothing_would_be_lost(&files, &clear)?;
+        return finish(desk, &files);
+    }
+    let present = read_document(&files.opened, Guard::Secret)?;
+    let text = match (opened(&files), present) {
+        (Ok(Some(text)), Some(present)) if text.expose() != present.expose() => return Err(differs(&files)),
+        (Ok(Some(text)), _) => text,
+        (Ok(None), _) => {
+            return Err(Failure::refused("is missing: there is no sealed keyring").at(files.sealed, None));
+        }
+        // The machine's key may be lost; what it opened when it started is as good.
+        (Err(failure), Some(present)) => {
+            output::remark(&format!(
+                "{}: {}; the keyring that was opened when this machine started takes its place",
+                files.sealed.display(),
+                failure.problem
+            ));
+            present
+        }
+        (Err(failure), None) => return Err(failure),
+    };
+    Keyring::parse(&files.opened, text.expose()).map_err(StoreError::from)?;
+    let (_, bare) = parted(&text);
+    create_document(&files.clear, &bare)?;
+    finish(desk, &files)
+}
+
+/// A clear keyring is in force beside a sealed one, as when an unsealing was killed: that may go only if all its keys stay.
+fn nothing_would_be_lost(files: &KeyringFiles, clear: &Secret) -> Result<(), Failure> {
+    let in_force = Keyring::parse(&files.clear, clear.expose()).map_err(StoreError::from)?;
+    let has = |id: &str| in_force.keys().iter().any(|key| key.id() == id);
+    let sealed = opened(files).map_err(|failure| {
+        failure.explained(|problem| {
+            format!("{problem}; the clear keyring is in force: remove the sealed one if nobody needs it")
+        })
+    })?;
+    let Some(sealed) = sealed else {
+        let problem = "lies in the clear: there is nothing to unseal";
+        return Err(Failure::refused(problem).at(&files.clear, None));
+    };
+    let sealed = Keyring::parse(&files.sealed, sealed.expose()).map_err(StoreError::from)?;
+    if let Some(key) = sealed.keys().iter().find(|key| !has(key.id())) {
+        let problem = format!(
+            "holds the key \"{}\", which the clear keyring in force does not; nothing was changed; \"totp-enroll keys seal\" seals that \
+             one in its place",
+            key.id()
+        );
+        return Err(Failure::refused(problem).at(&files.sealed, None));
+    }
+    Ok(())
+}
+
+/// Takes the sealed keyring away, and what was opened of it: a clear one is in force.
+fn finish(desk: &Desk, files: &KeyringFiles) -> Result<(), Failure> {
+    destroy_document(&files.sealed)?;
+    destroy_opened(files)?;
+    note(desk, Name::KeyringUnsealed, &files.clear, |event| event);
+    report(desk, files, "unsealed", &files.clear)
+}
+
+fn destroy_opened(files: &KeyringFiles) -> Result<(), Failure> {
+    // The directory is made by the first login or the first opening.
+    match files.opened.parent().map(Path::try_exists) {
+        Some(Ok(false)) | None => Ok(()),
+        Some(Ok(true) | Err(_)) => Ok(destroy_document(&files.opened)?),
+    }
+}
+
+/// Replaces the keyring in force, however it lies. One desk at a time, which the caller sees to.
+pub(super) fn replace(desk: &Desk, text: &Secret) -> Result<(), Failure> {
+    let files = KeyringFiles::of(&desk.config.paths);
+    let (file, before) = desk.keyring_text()?;
+    if file == files.clear {
+        return Ok(replace_document(&file, text)?);
+    }
+    let (with, _) = parted(&before);
+    let (_, bare) = parted(text);
+    replace_sealed(&files, bare, with.unwrap_or(With::Auto))
+}
+
+/// Makes the sealed keyring and what is opened of it, in this order: what is in force is never newer than what a reboot opens.
+fn replace_sealed(files: &KeyringFiles, bare: Secret, with: With) -> Result<(), Failure> {
+    let text = joined(with, &bare);
+    drop(bare);
+    let sealed = creds::encrypt(&text, with)?;
+    if creds::decrypt(&sealed)?.expose() != text.expose() {
+        let problem = "what was sealed does not open as it was; the keyring in force stays as it is";
+        return Err(Failure::refused(problem));
+    }
+    if !create_document(&files.sealed, &sealed)? {
+        replace_document(&files.sealed, &sealed)?;
+    }
+    let written = read_document(&files.sealed, Guard::Secret)?;
+    if written.is_none_or(|written| written.expose() != sealed.expose()) {
+        let problem = "does not hold what was written; the keyring in force stays as it is";
+        return Err(Failure::refused(problem).at(&files.sealed, None));
+    }
+    if !create_document(&files.opened, &text)? {
+        replace_document(&files.opened, &text)?;
+    }
+    Ok(())
+}
+
+/// What the sealed keyring holds; `None`: there is none.
+fn opened(files: &KeyringFiles) -> Result<Option<Secret>, Failure> {
+    let Some(sealed) = read_document(&files.sealed, Guard::Secret)? else { return Ok(None) };
+    let text = creds::decrypt(&sealed).map_err(|failure| failure.at(&files.sealed, None))?;
+    Keyring::parse(&files.sealed, text.expose()).map_err(StoreError::from)?;
+    Ok(Some(text))
+}
+
+/// How it was sealed, if it was, and the keyring without the line that says so.
+pub(super) fn parted(text: &Secret) -> (Option<With>, Secret) {
+    let bytes = text.expose();
+    let line = bytes.strip_prefix(SEALED_WITH.as_bytes()).and_then(|rest| {
+        let end = rest.iter().position(|byte| *byte == b'\n')?;
+        let (word, rest) = rest.split_at_checked(end)?;
+        Some((With::parse(std::str::from_utf8(word).ok()?)?, rest.get(1..)?))
+    });
+    match line {
+        Some((with, rest)) => (Some(with), Secret::new(rest.to_vec())),
+        None => (None, Secret::new(bytes.to_vec())),
+    }
+}
+
+fn joined(with: With, bare: &Secret) -> Secret {
+    Secret::new([SEALED_WITH.as_bytes(), with.as_str().as_bytes(), b"\n", bare.expose()].concat())
+}
+
+fn rotating() -> Failure {
+    Failure::refused("the keys are being changed already; this one changed nothing")
+}
+
+fn differs(files: &KeyringFiles) -> Failure {
+    let problem = format!(
+        "holds another keyring than {}, which is in force: \"totp-enroll keys seal\" seals that one",
+        files.opened.display()
+    );
+    Failure::refused(problem).at(&files.sealed, None)
+}
+
+pub(super) fn note(desk: &Desk, name: Name, file: &Path, more: impl FnOnce(Event) -> Event) {
+    let event = Event::new(name).field("by", &desk.operator.name).field("file", file.display());
+    desk.audit(&more(event));
+}
+
+fn report(desk: &Desk, files: &KeyringFiles, state: &str, keyring: &Path) -> Result<(), Failure> {
+    let document = Document {
+        state,
+        sealed: files.sealed.display().to_string(),
+        keyring: keyring.display().to_string(),
+    };
+    match desk.format {
+        Format::Json => output::document(&document),
+        Format::Text => {
+            let Document { sealed, keyring, .. } = &document;
+            output::line(&match state {
+                "sealed" => format!("sealed: {sealed}; in force until the machine stops: {keyring}"),
+                "opened" => format!("opened: {sealed}; in force until the machine stops: {keyring}"),
+                "unsealed" => format!("unsealed: {keyring} is in force, and in the clear"),
+                _ => format!("in force already: {keyring}"),
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_a_keyring_was_sealed_is_read_from_its_first_line() {
+        let secret = |text: &str| Secret::new(text.as_bytes().to_vec());
+        for with in [With::Auto, With::Host, With::Tpm2, With::HostAndTpm2] {
+            let (found, bare) = parted(&joined(with, &secret("version = 1\n")));
+            assert_eq!((found, bare.expose()), (Some(with), &b"version = 1\n"[..]));
+        }
+        for text in ["version = 1\n", "# sealed with", "# sealed with wax\nversion = 1\n", ""] {
+            let (found, bare) = parted(&secret(text));
+            assert_eq!((found, bare.expose()), (None, text.as_bytes()));
+        }
+    }
+}
