@@ -307,7 +307,7 @@ fn points(scene: &Machine, command: &[&str]) -> Vec<Point> {
     points
 }
 
-#[derive(PartialEq, Eq)]
+#[derive(PartialEq, Eq, Clone, Copy)]
 enum Way {
     Keep,
     PutBack,

@@ -76,39 +76,38 @@ fn main() -> ExitCode {
 /// In a frame of its own, so that all of it can be wiped.
 #[inline(never)]
 fn run(cli: &Cli) -> Result<(), Failure> {
-    // What is broken is what it is asked about: no desk has to be open.
-    if let Command::Doctor(asked) = &cli.command {
-        return doctor::run(cli, asked);
+    match &cli.command {
+        Command::Enroll(options) => at_desk(cli, |desk| enroll::run(desk, options)),
+        Command::Status { user } => at_desk(cli, |desk| status::run(desk, user.as_deref())),
+        Command::List => at_desk(cli, |desk| list::run(desk)),
+        Command::RecoveryCodes { user, yes } => {
+            at_desk(cli, |desk| recovery_codes::run(desk, user.as_deref(), (*yes).into()))
+        }
+        Command::Disable { user, yes } => {
+            at_desk(cli, |desk| disable::run(desk, user.as_deref(), (*yes).into()))
+        }
+        Command::Unlock { user, repair } => at_desk(cli, |desk| unlock::run(desk, user, *repair)),
+        Command::Devices { user, revoke, revoke_all, yes } => at_desk(cli, |desk| {
+            devices::run(desk, user.as_deref(), revoke.as_deref(), *revoke_all, (*yes).into())
+        }),
+        Command::Explain(asked) => at_desk(cli, |desk| explain::run(desk, cli, asked)),
+        // What is broken is what it is asked about: no desk has to be open.
+        Command::Doctor(asked) => doctor::run(cli, asked),
+        Command::Test(asked) => at_desk(cli, |desk| test::run(desk, asked)),
+        // Nothing of the desk is in it.
+        Command::PamSnippet(asked) => pam_snippet::run(cli, asked),
+        Command::Keys(command) => at_desk(cli, |desk| keys::run(desk, command)),
+        Command::Notify(options) => at_desk(cli, |desk| notify::run(desk, options)),
+        Command::Import(command) => at_desk(cli, |desk| import::run(desk, command)),
+        Command::Reset(command) => at_desk(cli, |desk| reset::run(desk, command)),
+        Command::Prune(options) => at_desk(cli, |desk| prune::run(desk, options)),
     }
-    // Nothing of the desk is in it.
-    if let Command::PamSnippet(asked) = &cli.command {
-        return pam_snippet::run(cli, asked);
-    }
-    let desk = Desk::open(cli)?;
-    let done = act(&desk, cli);
-    notify::after(&desk);
-    done
 }
 
-fn act(desk: &Desk, cli: &Cli) -> Result<(), Failure> {
-    match &cli.command {
-        Command::Enroll(options) => enroll::run(desk, options),
-        Command::Status { user } => status::run(desk, user.as_deref()),
-        Command::List => list::run(desk),
-        Command::RecoveryCodes { user, yes } => recovery_codes::run(desk, user.as_deref(), (*yes).into()),
-        Command::Disable { user, yes } => disable::run(desk, user.as_deref(), (*yes).into()),
-        Command::Unlock { user, repair } => unlock::run(desk, user, *repair),
-        Command::Devices { user, revoke, revoke_all, yes } => {
-            devices::run(desk, user.as_deref(), revoke.as_deref(), *revoke_all, (*yes).into())
-        }
-        Command::Explain(asked) => explain::run(desk, cli, asked),
-        Command::Doctor(asked) => doctor::run(cli, asked),
-        Command::Test(asked) => test::run(desk, asked),
-        Command::PamSnippet(asked) => pam_snippet::run(cli, asked),
-        Command::Keys(command) => keys::run(desk, command),
-        Command::Notify(options) => notify::run(desk, options),
-        Command::Import(command) => import::run(desk, command),
-        Command::Reset(command) => reset::run(desk, command),
-        Command::Prune(options) => prune::run(desk, options),
-    }
+/// Does it at an open desk, and sends what people are to be told of it.
+fn at_desk(cli: &Cli, act: impl FnOnce(&Desk) -> Result<(), Failure>) -> Result<(), Failure> {
+    let desk = Desk::open(cli)?;
+    let done = act(&desk);
+    notify::after(&desk);
+    done
 }
