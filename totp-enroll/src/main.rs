@@ -79,7 +79,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
         Command::Enroll(options) => at_desk(cli, |desk| enroll::run(desk, options)),
         Command::Status { user } => at_desk(cli, |desk| status::run(desk, user.as_deref())),
-        Command::List => at_desk(cli, |desk| list::run(desk)),
+        Command::List => at_desk(cli, list::run),
         Command::RecoveryCodes { user, yes } => {
             at_desk(cli, |desk| recovery_codes::run(desk, user.as_deref(), (*yes).into()))
         }
