@@ -1,0 +1,67 @@
+//! A secret file of google-authenticator-libpam: what is taken over is in range and comes back, and a problem names a line that is
+//! there and says nothing of the secrets.
+//!
+//! The parser belongs to a program, not to a library, so its file is included by path.
+#![no_main]
+
+#[path = "../../../totp-enroll/src/import/google_authenticator.rs"]
+mod google_authenticator;
+
+use data_encoding::BASE32_NOPAD;
+use google_authenticator::{Moved, Placed};
+use libfuzzer_sys::fuzz_target;
+use std::fmt::Write;
+use totp_core::totp::{Algorithm, PERIODS};
+use totp_fuzz::two_secrets;
+
+const NOW: u64 = 1_800_000_000;
+/// Secrets and scratch codes alike.
+const DIGITS: [&str; 2] = ["22334455", "66772233"];
+
+fuzz_target!(|file: &[u8]| {
+    match parse(file) {
+        Ok(moved) => assert_comes_back(&moved),
+        Err((line, problem)) => {
+            let lines = file.iter().filter(|&&byte| byte == b'\n').count() + 1;
+            assert!(line.is_none_or(|line| (1..=lines).contains(&line)), "{line:?} of {lines}");
+            assert!(!problem.to_string().contains('\n'));
+        }
+    }
+    if let Some([one, other]) = two_secrets(file, DIGITS, |before| !before.starts_with(b"\"")) {
+        match (parse(&one), parse(&other)) {
+            (Ok(_), Ok(_)) => {}
+            (Err(one), Err(other)) => assert_eq!(one, other, "a problem depends on the secret"),
+            (Ok(_), Err(problem)) | (Err(problem), Ok(_)) => panic!("depends on the secret: {problem:?}"),
+        }
+    }
+});
+
+fn parse(file: &[u8]) -> Result<Moved, Placed> {
+    google_authenticator::parse(file, NOW)
+}
+
+fn assert_comes_back(moved: &Moved) {
+    let Moved { secret, parameters, window, used_up_to, skew, rate, scratch, .. } = moved;
+    assert_eq!((parameters.algorithm(), parameters.digits()), (Algorithm::Sha1, 6));
+    assert!(PERIODS.contains(&parameters.period()) && parameters.period() <= 60);
+    assert!(window.is_none_or(|window| (1..=100).contains(&window)));
+    assert!(*used_up_to <= NOW / parameters.period() + 25 * 60 + 100);
+    let mut file = BASE32_NOPAD.encode(secret.expose()) + "\n\" TOTP_AUTH\n";
+    write!(file, "\" STEP_SIZE {}\n\" TIME_SKEW {skew}\n", parameters.period()).unwrap();
+    write!(file, "\" DISALLOW_REUSE 1 {used_up_to} 2\n").unwrap();
+    if let Some(window) = window {
+        write!(file, "\" WINDOW_SIZE {window}\n").unwrap();
+    }
+    if let Some((logins, seconds)) = rate {
+        write!(file, "\" RATE_LIMIT {logins} {seconds} 17\n").unwrap();
+    }
+    file += &"71744121\n".repeat(scratch.len());
+    if file.len() > google_authenticator::LARGEST {
+        return;
+    }
+    let again = parse(file.as_bytes()).unwrap_or_else(|problem| panic!("our own file: {problem:?}"));
+    assert_eq!((again.parameters, again.window, again.rate), (*parameters, *window, *rate));
+    assert_eq!((again.used_up_to.max(2), again.skew), ((*used_up_to).max(2), *skew));
+    assert_eq!((again.scratch.len(), again.unknown.len()), (scratch.len(), 0));
+    assert!(again.secret.expose() == secret.expose());
+}

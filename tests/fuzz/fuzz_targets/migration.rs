@@ -1,0 +1,97 @@
+//! A line of an export of Google Authenticator's app: what is read is in range and comes back, and a problem says nothing of it.
+//!
+//! The bytes are taken as the payload, and as the line itself. The parser belongs to a program, not to a library, so its file is
+//! included by path.
+#![no_main]
+
+#[path = "../../../totp-enroll/src/import/migration.rs"]
+mod migration;
+#[path = "../../../totp-enroll/src/import/token.rs"]
+mod token;
+
+use data_encoding::BASE64;
+use libfuzzer_sys::fuzz_target;
+use migration::{Part, Problem};
+use token::Token;
+use totp_core::totp::Algorithm;
+
+const HEAD: &str = "otpauth-migration://offline?data=";
+const SOMEBODY: &str = "somebody";
+
+fuzz_target!(|bytes: &[u8]| {
+    let line = format!("{HEAD}{}", BASE64.encode(bytes));
+    assert!(migration::is_export(line.as_bytes()));
+    for line in [line.as_bytes(), bytes] {
+        match migration::parse(line, None) {
+            Ok(tokens) => {
+                assert!(!tokens.is_empty());
+                assert_same_for_somebody_else(line, &tokens);
+                tokens.iter().flatten().for_each(assert_comes_back);
+                tokens.iter().filter_map(|token| token.as_ref().err()).for_each(assert_one_line);
+            }
+            Err(problem) => assert_one_line(&problem),
+        }
+        if let Some(Part { of, index, .. }) = migration::part(line) {
+            assert!(of > 1 && index < of);
+        }
+    }
+});
+
+fn assert_one_line(problem: &Problem) {
+    assert!(!problem.to_string().contains('\n'));
+}
+
+/// Another name changes nothing but the name, and gives one to who had none.
+fn assert_same_for_somebody_else(line: &[u8], tokens: &[Result<Token, Problem>]) {
+    let theirs = migration::parse(line, Some(SOMEBODY)).expect("the same line");
+    assert_eq!(theirs.len(), tokens.len());
+    for (theirs, token) in theirs.iter().zip(tokens) {
+        match (theirs, token) {
+            (Ok(theirs), Ok(token)) => {
+                assert_eq!((theirs.user.as_str(), theirs.parameters), (SOMEBODY, token.parameters));
+                assert!(theirs.secret.expose() == token.secret.expose());
+            }
+            (Ok(_), Err(problem)) => assert!(matches!(problem, Problem::NoAccount(_))),
+            (Err(theirs), Err(problem)) => assert_eq!(theirs, problem),
+            (Err(problem), Ok(_)) => panic!("only with another name: {problem}"),
+        }
+    }
+}
+
+/// Written again by hand, an account is read as it was.
+fn assert_comes_back(token: &Token) {
+    let parameters = token.parameters;
+    assert_eq!(parameters.period(), 30);
+    assert!(!token.user.is_empty() && token.user.trim_matches(' ') == token.user && !token.user.contains(':'));
+    let algorithm = match parameters.algorithm() {
+        Algorithm::Sha1 => 1,
+        Algorithm::Sha256 => 2,
+        Algorithm::Sha512 => 3,
+    };
+    let digits = match parameters.digits() {
+        6 => 1,
+        8 => 2,
+        other => panic!("{other} digits"),
+    };
+    let numbers = vec![4 << 3, algorithm, 5 << 3, digits, 6 << 3, 2];
+    let account = [field(1, token.secret.expose()), field(2, token.user.as_bytes()), numbers].concat();
+    let line = format!("{HEAD}{}", BASE64.encode(&field(1, &account)));
+    // Written out in full it may be longer than a QR code.
+    if line.len() <= 2953 {
+        let again = migration::parse(line.as_bytes(), None).expect("our own line").remove(0).expect("a token");
+        assert_eq!((again.user.as_str(), again.parameters), (token.user.as_str(), parameters));
+        assert!(again.secret.expose() == token.secret.expose());
+    }
+}
+
+fn field(number: u8, content: &[u8]) -> Vec<u8> {
+    let mut field = vec![number << 3 | 2];
+    let mut length = content.len();
+    while length >= 128 {
+        field.push((length % 128) as u8 | 128);
+        length /= 128;
+    }
+    field.push(length as u8);
+    field.extend(content);
+    field
+}
