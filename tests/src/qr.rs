@@ -21,18 +21,21 @@ pub fn read(screen: &str) -> Result<String, String> {
 }
 
 /// What a program that drew the code may still have of it: stretches of its lines as they were written, and as a byte for
-/// each module. A stretch that is nearly all of one colour could be anything, and is left out.
+/// each module. A stretch that is nearly all of one colour could be anything, and so could one of which each module is of another
+/// colour than the one before it: that is the timing pattern of every code, and a constant in some programs. They are left out.
 #[must_use]
 pub fn stretches(screen: &str) -> Vec<Vec<u8>> {
     const CELLS: usize = 20;
     const CHANGES: usize = 7;
     let distinct = |cells: &[u8]| cells.windows(2).filter(|pair| pair[0] != pair[1]).count() >= CHANGES;
+    let alternates = |cells: &[u8]| cells.windows(2).all(|pair| pair[0] != pair[1]);
     let mut stretches = Vec::new();
     for row in screen.lines().map(paint).filter(|row| !row.is_empty()) {
         let dark = |half: usize| row.iter().map(|cell| u8::from(cell[half] == Pixel::Black)).collect();
         let [upper, lower]: [Vec<u8>; 2] = [dark(0), dark(1)];
         for half in [&upper, &lower] {
-            stretches.extend(half.windows(CELLS).filter(|cells| distinct(cells)).map(<[u8]>::to_vec));
+            let telling = half.windows(CELLS).filter(|cells| distinct(cells) && !alternates(cells));
+            stretches.extend(telling.map(<[u8]>::to_vec));
         }
         for (upper, lower) in upper.windows(CELLS).zip(lower.windows(CELLS)) {
             if distinct(upper) && distinct(lower) {
