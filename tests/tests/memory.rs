@@ -4,7 +4,7 @@
 //! the request that it read, in which every byte is a decimal number; that form is not looked for.) What a terminal shows
 //! is the terminal's.
 
-use acceptance::authenticator::{Authenticator, random_bytes};
+use acceptance::authenticator::{Authenticator, random_bytes, shown_key};
 use acceptance::clock::THEN;
 use acceptance::desk::{ASKS_FOR_A_CODE, ASKS_FOR_A_PRESENT_CODE, shown_authenticator};
 use acceptance::login::{Login, PamCode, Stage};
@@ -15,7 +15,7 @@ use acceptance::stopped::{login_stopped_after, stopped_at_its_end};
 use acceptance::strace::Trace;
 use acceptance::terminal::Terminal;
 use acceptance::{desk, qr};
-use data_encoding::HEXLOWER;
+use data_encoding::{BASE32_NOPAD, BASE64, HEXLOWER};
 use std::collections::BTreeSet;
 use std::fs;
 use std::thread;
@@ -224,6 +224,65 @@ fn an_import_leaves_nothing_behind() {
     let (stopped, _) = stopped_at_its_end(&scene.command(&import));
     assert_no_trace(stopped.pid(), &secrets);
     assert!(scene.credential("alice").exists());
+}
+
+#[test]
+fn the_files_and_exports_of_other_programs_leave_nothing_behind() {
+    let secret = random_bytes(64);
+    let base32 = BASE32_NOPAD.encode(&secret);
+    let scratch = ["71744121", "75760401"];
+    let account = [&[1 << 3 | 2, 64], &secret[..], &[2 << 3 | 2, 5], b"alice", &[6 << 3, 2]].concat();
+    let export = [&[1 << 3 | 2, u8::try_from(account.len()).unwrap()], &account[..]].concat();
+    for (import, text) in [
+        (
+            &["google-authenticator", "FILE", "--user", "alice"][..],
+            format!("{base32}\n\" TOTP_AUTH\n{}\n{}\n", scratch[0], scratch[1]),
+        ),
+        (&["uri", "FILE"], format!("otpauth-migration://offline?data={}\n", BASE64.encode(&export))),
+    ] {
+        let scene = Scene::builder().build();
+        let file = scene.write("moving.in", &text);
+        let words = import.iter().map(|word| if *word == "FILE" { file.to_str().unwrap() } else { *word });
+        let words: Vec<&str> =
+            ["--json", "import"].into_iter().chain(words).chain(["--allow-unknown"]).collect();
+        let (stopped, _) = stopped_at_its_end(&scene.command(&words));
+        assert!(scene.credential("alice").exists());
+        let secrets = Secrets::default().shared_secret("the shared secret", &secret).master_key(&scene);
+        let export = BASE64.encode(&export);
+        let secrets = secrets.bytes("the export", export.as_bytes());
+        let secrets =
+            scratch.iter().fold(secrets, |secrets, code| secrets.whole("a scratch code", code.as_bytes()));
+        assert_no_trace(stopped.pid(), &secrets);
+    }
+}
+
+#[test]
+fn an_enrolment_by_a_script_leaves_nothing_behind() {
+    for format in [&["--json"][..], &[]] {
+        let scene = Scene::builder().config(MANY_CODES).account("alice").build();
+        let (png, svg) = (scene.path("alice.png"), scene.path("alice.svg"));
+        let pictures = ["--qr-png", png.to_str().unwrap(), "--qr-svg", svg.to_str().unwrap()];
+        let enroll = [format, &["enroll", "alice", "--batch", "--algorithm", "SHA512"], &pictures].concat();
+        let (stopped, said) = stopped_at_its_end(&scene.command(&enroll));
+        let (key, codes, drawn) = if format.is_empty() {
+            let code = |line: &str| line.strip_prefix("recovery code: ").map(str::to_owned);
+            let codes: Vec<String> = said.lines().filter_map(code).collect();
+            (shown_key(&said).to_owned(), codes, said.clone())
+        } else {
+            let document: serde_json::Value = serde_json::from_str(&said).unwrap();
+            let text = |key: &str| document[key].as_str().unwrap().to_owned();
+            (text("manual_key"), desk::recovery_codes_in(&said), text("qr"))
+        };
+        assert_eq!(codes.len(), 16);
+        let phone = Authenticator::from_manual_key(&key);
+        let secrets = Secrets::default().shared_secret("the shared secret", &phone.secret).master_key(&scene);
+        let secrets =
+            codes.iter().fold(secrets.pepper(&scene, "alice"), |secrets, code| secrets.recovery_code(code));
+        // A line of the drawing that is unlike any other: the one in the middle.
+        let line = drawn.lines().filter(|line| line.contains('█')).nth(12).unwrap();
+        let secrets = secrets.whole("the QR code", line.trim_matches(['█', ' ']).as_bytes());
+        assert_no_trace(stopped.pid(), &secrets);
+    }
 }
 
 #[test]

@@ -32,7 +32,10 @@ pub(crate) fn line(text: &str) -> Result<(), Failure> {
 /// # Errors
 /// [`Failure`] where it cannot be written.
 pub(crate) fn whole(text: &str) -> Result<(), Failure> {
-    writeln!(std::io::stdout(), "{}", printable(text)).map_err(|error| unwritten(&error))
+    let mut line = zeroize::Zeroizing::new(printable(text));
+    line.push('\n');
+    // At once and with its end: what comes in pieces is kept in the buffer of standard output.
+    std::io::stdout().write_all(line.as_bytes()).map_err(|error| unwritten(&error))
 }
 
 /// Prints a remark beside the result. Where that cannot be written there is nobody to tell.
