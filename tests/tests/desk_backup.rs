@@ -240,9 +240,14 @@ fn a_keyring_that_is_there_is_replaced_only_when_asked_and_if_nobody_loses_by_it
     fs::remove_file(file(&scene)).unwrap();
     backup(&scene).assert_done();
     fs::write(scene.keyring(), "oh no").unwrap();
-    assert_eq!(restore(&scene, PASSPHRASE, &[]).status, 1);
+    let done = restore(&scene, PASSPHRASE, &[]);
+    assert!(done.status == 1 && done.stderr.contains("is there, but broken"), "{done:?}");
     restore(&scene, PASSPHRASE, &["--replace"]).assert_done();
     assert_eq!(scene.login_with_code_at("alice", THEN + 60).code(), PamCode::SUCCESS);
+    // One that others can read is as good as any, and is mended, not replaced.
+    fs::set_permissions(scene.keyring(), fs::Permissions::from_mode(0o644)).unwrap();
+    let done = restore(&scene, PASSPHRASE, &["--replace"]);
+    assert!(done.status == 1 && done.stderr.contains("0600"), "{done:?}");
 }
 
 #[test]

@@ -75,7 +75,7 @@ impl Document {
         if problems.is_empty() {
             return Ok(());
         }
-        let failure = Failure::refused(problems.join("; ")).at(&desk.config.paths.keyring, None);
+        let failure = Failure::refused(problems.join("; ")).at(desk.keyring_text()?.0, None);
         Err(if desk.format == Format::Json { failure.told() } else { failure })
     }
 }

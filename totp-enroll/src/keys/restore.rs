@@ -49,15 +49,8 @@ pub(super) fn run(desk: &Desk, file: &Path, from: &Passphrase, replace: bool) ->
     };
     let _turn = desk.turn_to_change_keys()?;
     let files = KeyringFiles::of(&desk.config.paths);
-    let in_force = match files.read() {
-        Ok(found) => found,
-        // The keyring is broken: that is what a backup is for.
-        Err(_) if replace => None,
-        Err(error) => {
-            return Err(Failure::from(error)
-                .explained(|problem| format!("{problem}; --replace puts the backup in its place")));
-        }
-    };
+    // One that cannot be read, as of a wrong owner, may be as good as any: it is mended first.
+    let in_force = files.read()?;
     let present = in_force.as_ref().and_then(|(file, text)| Keyring::parse(file, text.expose()).ok());
     let prospect = Prospect::of(desk, &keyring, present.as_ref())?;
     prospect.check(file)?;
@@ -67,11 +60,14 @@ pub(super) fn run(desk: &Desk, file: &Path, from: &Passphrase, replace: bool) ->
             return Err(Failure::refused(problem).at(&files.sealed, None));
         }
         Some((place, _)) if !replace => {
-            let same = present.as_ref().is_some_and(|present| ids(present) == ids(&keyring));
-            let problem = if same {
-                "is there already, with the same keys, and stays as it is; --replace replaces it"
-            } else {
-                "is there already, and names other keys; --replace replaces it, as long as nobody loses by it"
+            let problem = match &present {
+                Some(present) if ids(present) == ids(&keyring) => {
+                    "is there already, with the same keys, and stays as it is; --replace replaces it"
+                }
+                Some(_) => {
+                    "is there already, and names other keys; --replace replaces it, as long as nobody loses by it"
+                }
+                None => "is there, but broken; --replace replaces it",
             };
             return Err(Failure::refused(problem).at(*place, None));
         }
