@@ -5,6 +5,7 @@ use acceptance::desk::{self, Done};
 use acceptance::login::PamCode;
 use acceptance::scene::Scene;
 use acceptance::terminal::Terminal;
+use std::process::Command;
 
 #[test]
 fn a_right_code_is_said_to_be_right_and_by_which_authenticator() {
@@ -124,6 +125,27 @@ fn somebody_tests_a_code_of_their_own_at_a_terminal_where_it_is_not_shown() {
     let ended = terminal.end();
     assert_eq!(ended.status, 0, "{}", ended.screen);
     assert!(ended.screen.contains("right") && !ended.screen.contains(&code), "{}", ended.screen);
+}
+
+#[test]
+fn who_gives_up_is_charged_nothing_and_has_the_terminal_as_it_was() {
+    let scene = Scene::builder().config("[limit]\nattempts = 1").account("alice").enrolled("alice").build();
+    let before = scene.stored();
+    let mut shell = Command::new("/bin/sh");
+    let test = scene.command(&["test", "alice"]);
+    shell
+        .args(["-c", "stty echo; \"$@\"; echo status $?; stty -a"])
+        .arg("sh")
+        .arg(test.get_program())
+        .args(test.get_args());
+    let mut terminal = Terminal::open(&shell);
+    terminal.expect("code: ");
+    terminal.presses_ctrl('c');
+    terminal.expect("status 1");
+    let ended = terminal.end();
+    assert!(ended.screen.contains("isig icanon iexten echo "), "{}", ended.screen);
+    assert!(ended.screen.contains("eol = <undef>"), "{}", ended.screen);
+    assert!(before == scene.stored());
 }
 
 #[test]

@@ -214,6 +214,29 @@ fn who_shows_a_code_to_change_their_own_factor_leaves_nothing_behind() {
 }
 
 #[test]
+fn who_tests_a_code_leaves_nothing_behind() {
+    let phone = Authenticator { secret: random_bytes(64), digits: 8, ..Authenticator::random() };
+    let scene = Scene::builder().account("alice").enrolled_with("alice", phone).build();
+    let trace = Trace::new();
+    let mut terminal = Terminal::open(&trace.stopping_at_its_end(&scene.command_of("alice", &["test"])));
+    terminal.expect("code: ");
+    let code = scene.code("alice");
+    terminal.types(&code);
+    terminal.expect("right");
+    let stopped = trace.stopped();
+    assert_no_trace(stopped.pid(), &of_alice(&scene).bytes("what was typed", code.as_bytes()));
+}
+
+#[test]
+fn a_doctor_that_opened_every_seal_leaves_nothing_behind() {
+    let scene = alice();
+    let _ = new_recovery_codes(&scene);
+    let (stopped, said) = stopped_at_its_end(&scene.command(&["--json", "doctor"]));
+    assert!(said.contains("findings"), "{said}");
+    assert_no_trace(stopped.pid(), &of_alice(&scene).pepper(&scene, "alice"));
+}
+
+#[test]
 fn an_import_leaves_nothing_behind() {
     let scene = Scene::builder().build();
     let phone = Authenticator { secret: random_bytes(64), digits: 8, ..Authenticator::random() };

@@ -2,10 +2,9 @@
 
 use crate::failure::Failure;
 use crate::output::Format;
-use crate::signals::Undisturbed;
-use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
+use nix::sys::termios::{LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr};
 use std::fs::File;
-use std::io::{IsTerminal, Write};
+use std::io::{IsTerminal, Stdin, Write};
 use std::os::fd::AsFd;
 use totp_core::secret::Secret;
 use zeroize::Zeroizing;
@@ -51,18 +50,16 @@ impl Terminal {
         parts.iter().try_for_each(|part| terminal.write_all(part)).map_err(|error| gone(&error))
     }
 
-    /// Asks for a line that is not shown while it is typed. Ctrl-C waits meanwhile: it would leave a terminal that shows
-    /// nothing.
-    pub(crate) fn ask_unseen(&self, question: &str) -> Result<Secret, Failure> {
-        let _undisturbed = Undisturbed::begin();
-        let shown = tcgetattr(std::io::stdin()).map_err(|error| gone(&error.into()))?;
-        let mut unseen = shown.clone();
-        unseen.local_flags.remove(LocalFlags::ECHO);
-        unseen.local_flags.insert(LocalFlags::ECHONL);
-        tcsetattr(std::io::stdin(), SetArg::TCSAFLUSH, &unseen).map_err(|error| gone(&error.into()))?;
-        let answer = self.ask_exactly(question);
-        tcsetattr(std::io::stdin(), SetArg::TCSANOW, &shown).map_err(|error| gone(&error.into()))?;
-        answer
+    /// Asks for a line that is not shown while it is typed. Ctrl-C gives up, as always, and leaves the terminal as it was.
+    pub(crate) fn ask_hidden(&self, question: &str) -> Result<Secret, Failure> {
+        let hidden = Hidden::of(std::io::stdin())?;
+        let typed = self.ask_exactly(question);
+        drop(hidden);
+        self.say("");
+        typed.and_then(|typed| match typed.expose() {
+            [.., CTRL_C] => Err(Failure::refused("given up; nothing was changed")),
+            _ => Ok(typed),
+        })
     }
 
     /// Asks for a line. What is typed is wiped after use: it is read past the buffer of standard input, which would
@@ -92,7 +89,41 @@ impl Terminal {
             if let Some(line) = typed.strip_suffix(b"\n") {
                 return Ok(Secret::new(line.to_vec()));
             }
+            // Ends a line only where it is hidden.
+            if typed.ends_with(&[CTRL_C]) {
+                return Ok(Secret::new(typed.to_vec()));
+            }
         }
+    }
+}
+
+/// What Ctrl-C is as a character; nobody means it.
+const CTRL_C: u8 = 3;
+
+/// A terminal that shows nothing of what is typed, until this is dropped. It sends no signals meanwhile: the process would end
+/// and leave it like that. Ctrl-C ends the line instead (termios(3), `VEOL`).
+struct Hidden {
+    terminal: Stdin,
+    before: Termios,
+}
+
+impl Hidden {
+    fn of(terminal: Stdin) -> Result<Self, Failure> {
+        let before = tcgetattr(&terminal).map_err(|error| gone(&error.into()))?;
+        let mut silent = before.clone();
+        silent.local_flags.remove(LocalFlags::ECHO | LocalFlags::ISIG);
+        if let Some(end) = silent.control_chars.get_mut(SpecialCharacterIndices::VEOL as usize) {
+            *end = CTRL_C;
+        }
+        tcsetattr(&terminal, SetArg::TCSADRAIN, &silent).map_err(|error| gone(&error.into()))?;
+        Ok(Self { terminal, before })
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        // Where it is gone there is nothing to put back.
+        let _ = tcsetattr(&self.terminal, SetArg::TCSADRAIN, &self.before);
     }
 }
 

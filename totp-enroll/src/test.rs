@@ -70,7 +70,7 @@ fn code(desk: &Desk, asked: &Test) -> Result<Secret, Failure> {
     let Some(number) = asked.code_fd else {
         let terminal = Terminal::open(desk.format, "give the code with --code-fd 0 on standard input")?;
         terminal.say("the code is used up by this; a recovery code, too, and for good");
-        let typed = terminal.ask_unseen("code: ")?;
+        let typed = terminal.ask_hidden("code: ")?;
         return Ok(Secret::new(typed.expose().trim_ascii().to_vec()));
     };
     let cannot = |error: std::io::Error| {

@@ -46,8 +46,8 @@ pub(super) fn obtain(desk: &Desk, from: &Passphrase, to: Use) -> Result<SecretSt
 
 fn asked(desk: &Desk, to: Use) -> Result<Secret, Failure> {
     let terminal = Terminal::open(desk.format, "name --passphrase-file or --passphrase-fd")?;
-    let first = terminal.ask_unseen("passphrase: ")?;
-    if to == Use::Choose && terminal.ask_unseen("the same once more: ")?.expose() != first.expose() {
+    let first = terminal.ask_hidden("passphrase: ")?;
+    if to == Use::Choose && terminal.ask_hidden("the same once more: ")?.expose() != first.expose() {
         return Err(Failure::refused("the two are not the same; nothing was written"));
     }
     Ok(first)
