@@ -179,7 +179,7 @@ fn a_bad_passphrase_half_a_file_a_changed_one_or_none_changes_nothing() {
         fs::write(file(&scene), &whole[..length]).unwrap();
         refused(PASSPHRASE, "not a whole backup");
     }
-    let mut changed = whole.clone();
+    let mut changed = whole;
     *changed.last_mut().unwrap() ^= 1;
     fs::write(file(&scene), &changed).unwrap();
     refused(PASSPHRASE, "not a whole backup");

@@ -641,6 +641,31 @@ fn a_script_hands_the_ticket_over_in_a_file() {
 }
 
 #[test]
+fn a_script_enrols_with_the_ticket_and_not_without_it() {
+    let scene = ready_now();
+    let ticket = ticket_in(&completes(&scene, "bob", clock::now() + HOUR));
+    let batch = |arguments: &[&str]| {
+        desk::run(
+            scene.command_of("alice", &[&["--json", "enroll", "alice", "--batch"], arguments].concat()),
+            "",
+        )
+    };
+    let without = batch(&[]);
+    assert_eq!(without.status, 4, "{without:?}");
+    assert!(!without.stdout.contains("otpauth"), "{without:?}");
+    let wrong = scene.write("wrong", "0000-0000-0000-0000\n");
+    assert_eq!(batch(&["--ticket-file", wrong.to_str().unwrap()]).status, 4);
+    assert_eq!(batch(&["--ticket"]).status, 2, "it asks");
+    let file = scene.write("ticket", &ticket);
+    let done = batch(&["--ticket-file", file.to_str().unwrap()]);
+    done.assert_done();
+    assert_eq!(done.json()["pending"], true);
+    let events: Vec<String> = scene.journal.desk_events().iter().map(|event| event.what()).collect();
+    assert_eq!(events[events.len() - 2..], ["ticket_used", "enrolled"]);
+    assert!(!scene.path("state/resets/alice.toml").exists());
+}
+
+#[test]
 fn who_was_reset_does_not_enrol_themselves_without_the_ticket() {
     let scene = ready_now();
     completes(&scene, "bob", clock::now() + HOUR).assert_done();

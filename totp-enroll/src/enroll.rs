@@ -54,8 +54,7 @@ pub(crate) fn run(desk: &Desk, options: &Enroll) -> Result<(), Failure> {
     desk.store.prepare()?;
     let permitted = desk.store.in_place(&account.user)?;
     let way = way(desk, options, &account, &label)?;
-    let has_ticket = options.ticket || options.ticket_file.is_some();
-    let entitled = entitled(way, has_ticket, || ticket::entitled(desk, &terminal, options, &account))?;
+    let entitled = entitled(desk, Some(&terminal), options, (&account, way))?;
     let tries = Tries::of(desk, &account);
     tries.wait()?;
     let draft = Draft::generate(label.clone(), parameters, &mut Kernel)
@@ -68,9 +67,7 @@ pub(crate) fn run(desk: &Desk, options: &Enroll) -> Result<(), Failure> {
     drop(card);
     let _undisturbed = Undisturbed::begin();
     let codes = place(desk, &account, confirmed, way, (permitted, &entitled))?;
-    if matches!(entitled, Entitled::ByTicket(_)) {
-        desk.audit(&desk.event(Name::TicketUsed, &account));
-    }
+    ticket::tell(desk, &account, &entitled);
     desk.audit(
         &desk
             .event(Name::Enrolled, &account)
@@ -91,12 +88,29 @@ impl Way {
     }
 }
 
+/// On what somebody is enrolled: asked for before anything is shown.
+fn entitled(
+    desk: &Desk,
+    terminal: Option<&Terminal>,
+    options: &Enroll,
+    (account, way): (&Account, Way),
+) -> Result<Entitled, Failure> {
+    match way {
+        Way::New => ticket::entitled(desk, terminal, options, account),
+        // Whoever may change it has shown that.
+        Way::Add | Way::Replace => Ok(Entitled::ByAnOperator),
+    }
+}
+
 fn way(desk: &Desk, options: &Enroll, account: &Account, label: &Label) -> Result<Way, Failure> {
     let name = account.user.as_str();
     let consent = Consent::from(options.yes);
     match (desk.is_enrolled(account), options.add, options.replace) {
         (false, false, _) => Ok(Way::New),
         (false, true, _) => Err(Failure::not_enrolled(name)),
+        (true, false, false) if options.ticket || options.ticket_file.is_some() => {
+            Err(Failure::refused(format!("{name} is enrolled, and there is no ticket for that")))
+        }
         (true, false, false) => Err(Failure::refused(format!(
             "{name} is enrolled already; --add adds an authenticator, --replace replaces the enrolment"
         ))),
@@ -111,21 +125,6 @@ fn way(desk: &Desk, options: &Enroll, account: &Account, label: &Label) -> Resul
             authorise(desk, account, consent, "adds an authenticator that can open this account")?;
             Ok(Way::Add)
         }
-    }
-}
-
-/// On what an enrolment is made. Whoever may change one that is there has shown that.
-fn entitled(
-    way: Way,
-    has_ticket: bool,
-    newcomer: impl FnOnce() -> Result<Entitled, Failure>,
-) -> Result<Entitled, Failure> {
-    match way {
-        Way::New => newcomer(),
-        Way::Add | Way::Replace if has_ticket => {
-            Err(Failure::usage("there is no ticket for an account that is enrolled"))
-        }
-        Way::Add | Way::Replace => Ok(Entitled::ByAnOperator),
     }
 }
 

@@ -21,23 +21,19 @@ const TRIES: usize = 3;
 /// Asks for the ticket where one is to be shown, before anything else is shown or asked.
 pub(crate) fn entitled(
     desk: &Desk,
-    terminal: &Terminal,
+    terminal: Option<&Terminal>,
     options: &Enroll,
     account: &Account,
 ) -> Result<Entitled, Failure> {
-    if options.ticket && options.ticket_file.is_none() {
-        return typed(desk, terminal, account);
-    }
-    unasked(desk, options.ticket_file.as_deref(), account)
-}
-
-/// The same where nobody is asked: the ticket is in a file, if one is to be shown.
-pub(crate) fn unasked(desk: &Desk, file: Option<&Path>, account: &Account) -> Result<Entitled, Failure> {
-    if let Some(file) = file {
+    if let Some(file) = &options.ticket_file {
         return match try_ticket(desk, account, &read(file)?)? {
             Ok(entitled) => Ok(entitled),
             Err(why) => Err(Failure::not_permitted(why.to_string())),
         };
+    }
+    if options.ticket {
+        let terminal = terminal.ok_or_else(|| Failure::usage("--ticket asks for it: give --ticket-file"))?;
+        return typed(desk, terminal, account);
     }
     if !desk.operator.is(account) || desk.operator.is_root() {
         return Ok(Entitled::ByAnOperator);
@@ -46,6 +42,13 @@ pub(crate) fn unasked(desk: &Desk, file: Option<&Path>, account: &Account) -> Re
         None => Ok(Entitled::ByThemselves),
         Some(_) => Err(not_taken(desk, account, NotTaken::Missing)
             .explained(|problem| format!("{problem}: \"totp-enroll enroll --ticket\""))),
+    }
+}
+
+/// Says in the log that it was used up, if it was one.
+pub(crate) fn tell(desk: &Desk, account: &Account, entitled: &Entitled) {
+    if matches!(entitled, Entitled::ByTicket(_)) {
+        desk.audit(&desk.event(Name::TicketUsed, account));
     }
 }
 

@@ -18,10 +18,10 @@ pub(crate) struct Enroll {
     #[arg(long)]
     pub(crate) yes: bool,
     /// Ask for the ticket that a reset left for this account
-    #[arg(long, conflicts_with_all = ["add", "replace"])]
+    #[arg(long, conflicts_with_all = ["add", "replace", "batch", "confirm"])]
     pub(crate) ticket: bool,
     /// Take that ticket from a file
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["add", "replace", "ticket"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["add", "replace", "ticket", "list", "confirm"])]
     pub(crate) ticket_file: Option<PathBuf>,
     /// What this authenticator is called in the log
     #[arg(long, value_name = "TEXT", default_value = "phone")]

@@ -70,11 +70,6 @@ pub(super) fn run(desk: &Desk, options: &Enroll) -> Result<(), Failure> {
     if (options.add || options.replace) && !options.yes {
         return Err(Failure::usage("--batch asks nothing: add --yes to change an enrolment that is there"));
     }
-    if options.ticket && options.ticket_file.is_none() {
-        return Err(Failure::usage(
-            "--batch asks nothing: put the ticket into a file, and name it with --ticket-file",
-        ));
-    }
     let label = Label::parse(&options.label).map_err(|error| Failure::usage(error.to_string()))?;
     let parameters = Parameters::new(options.algorithm.into(), options.digits, options.period)
         .map_err(|error| Failure::usage(error.to_string()))?;
@@ -164,8 +159,7 @@ impl Applicant {
         let account = desk.account(Some(name))?;
         let permitted = desk.store.in_place(&account.user)?;
         let way = way(desk, options, &account, label)?;
-        let ticket = options.ticket_file.as_deref();
-        let entitled = entitled(way, ticket.is_some(), || ticket::unasked(desk, ticket, &account))?;
+        let entitled = entitled(desk, None, options, (&account, way))?;
         let wanted = [(Kind::Png, &options.qr_png), (Kind::Svg, &options.qr_svg)];
         let mut pictures = Vec::new();
         for (kind, target) in wanted {
@@ -197,10 +191,8 @@ impl Terms<'_> {
             .map(|(kind, file)| Picture::write(*kind, &qr, file))
             .collect::<Result<Vec<Picture>, Failure>>()?;
         let codes = place(self.desk, account, draft.pending(), *way, (*permitted, entitled))?;
-        if matches!(entitled, Entitled::ByTicket(_)) {
-            self.desk.audit(&self.desk.event(Name::TicketUsed, account));
-        }
         written.into_iter().for_each(Picture::keep);
+        ticket::tell(self.desk, account, entitled);
         let event = self.desk.event(Name::Enrolled, account).field("authenticator", self.label.as_str());
         self.desk.audit(&event.field("way", way.as_str()).field("state", "pending"));
         let (uri, key, drawn) =
