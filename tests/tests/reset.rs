@@ -10,6 +10,7 @@ use acceptance::authenticator::Authenticator;
 use acceptance::clock::{self, THEN};
 use acceptance::desk::{self, ASKS_FOR_A_PRESENT_CODE, Done, asks_for_the_name};
 use acceptance::login::{Answer, Login, Outcome, PamCode, Waiting};
+use acceptance::mailbox::Mailbox;
 use acceptance::operator::logged_in_as;
 use acceptance::scene::{Builder, DOOR, Scene};
 use acceptance::sshd::{KEY_AND_CODE, Key};
@@ -337,6 +338,37 @@ fn the_owner_is_told_at_each_login_while_it_stands() {
     assert!(!self::said(&introduced(&scene, THEN + DAY).run()).contains(WARNING), "expired");
     let status = scene.desk_of("bob", &["--json", "status", "alice"], THEN + DAY);
     assert!(status.json()["reset"].is_null());
+}
+
+#[test]
+fn the_owner_is_told_by_mail_of_each_step_with_who_and_why_and_never_a_ticket() {
+    let scene = scene("");
+    let mailbox = Mailbox::of(&scene, "", "");
+    let told = |event: &str| {
+        let mails = mailbox.mails();
+        let mail = mails.last().unwrap_or_else(|| panic!("no mail of {event}"));
+        assert_eq!(mail.header("To"), "alice", "{mail:?}");
+        assert!(mail.body.contains(event), "{event}: {mail:?}");
+        mail.body.clone()
+    };
+    requests(&scene, "bob", THEN).assert_done();
+    let mail = told("reset_requested");
+    assert!(mail.contains("bob") && mail.contains("reset cancel"), "{mail}");
+    assert_eq!(approves(&scene, "bob", THEN).status, 4);
+    let _ = told("reset_refused");
+    approves(&scene, "carol", THEN).assert_done();
+    assert!(told("reset_approved").contains("carol"));
+    let ticket = ticket_in(&completes(&scene, "bob", THEN + HOUR));
+    let _ = told("reset_completed");
+    assert_eq!(enrols_with(&scene, "0000-0000-0000-0000", THEN + HOUR).code(), PamCode::AUTH_ERR);
+    assert_eq!(enrols_with(&scene, &ticket, THEN + HOUR).code(), PamCode::SUCCESS);
+    scene.desk_of_root(&["notify"], THEN + HOUR).assert_done();
+    let mails = mailbox.mails();
+    for event in ["ticket_refused", "ticket_used", "enrolled"] {
+        assert!(mails.iter().any(|mail| mail.body.contains(event)), "{event}: {mails:?}");
+    }
+    let bare = ticket.replace('-', "");
+    assert!(!mails.iter().any(|mail| mail.body.contains(&ticket) || mail.body.contains(&bare)));
 }
 
 #[test]
