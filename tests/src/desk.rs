@@ -161,6 +161,16 @@ pub fn recovery_codes_in(document: &str) -> Vec<String> {
     codes.iter().map(|code| code.as_str().unwrap().to_owned()).collect()
 }
 
+/// The ticket in the document of `--json reset complete`.
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn ticket_in(document: &str) -> String {
+    let document: serde_json::Value = serde_json::from_str(document).unwrap();
+    document["ticket"].as_str().expect("no ticket").to_owned()
+}
+
 /// Sets up an authenticator, with the parameters that every app has, from a screen that ends with the code prompt.
 ///
 /// # Panics

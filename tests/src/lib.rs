@@ -11,7 +11,7 @@
 //! | [`journal`] | the socket that events are written to, and what is in a line |
 //! | [`mailbox`] | what a scene's people are told, by a mail program of its own that can refuse, fail and hang |
 //! | [`desk`], [`terminal`], [`qr`] | the command; a person at a terminal; the camera of their phone |
-//! | [`operator`] | accounts that call the desk through sudo, each from a login of its own |
+//! | [`operator`], [`resetting`] | accounts that call the desk through sudo, each from a login of its own; a reset by two of them |
 //! | [`machine`], [`sshd`] | a private `/etc` with accounts of its own; a real sshd and the real ssh client in it |
 //! | [`files`], [`damage`] | what lies on the disk, and has it changed; what can be wrong with it |
 //! | [`memory`], [`secrets`] | what a process has in its memory; what must not be there, nor be said |
@@ -43,6 +43,7 @@ pub mod mailbox;
 pub mod memory;
 pub mod operator;
 pub mod qr;
+pub mod resetting;
 pub mod scene;
 pub mod secrets;
 pub mod site;

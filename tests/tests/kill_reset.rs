@@ -96,7 +96,7 @@ fn a_completion_killed_at_any_call_leaves_the_old_enrolment_or_a_ticket_to_be_ha
             None => {
                 let again = desk::run(command(&scene, &complete), "");
                 assert_eq!(again.status, 0, "{again:?} {point:?}");
-                again.json()["ticket"].as_str().unwrap().to_owned()
+                desk::ticket_in(&again.stdout)
             }
         };
         assert_eq!(enrols_with(&scene, &ticket), PamCode::SUCCESS, "{point:?}");
@@ -112,7 +112,7 @@ fn an_enrolment_by_ticket_killed_at_any_call_is_whole_or_the_ticket_is_good_stil
     desk::run(command(&scene, &REQUEST), "").assert_done();
     thread::sleep(Duration::from_millis(2100));
     let completed = desk::run(command(&scene, &["--json", "reset", "complete", USER, "--yes"]), "");
-    let ticket = completed.json()["ticket"].as_str().unwrap().to_owned();
+    let ticket = desk::ticket_in(&completed.stdout);
     let resets = scene.state().join("resets");
     let mut paths = strace::stored(&scene, USER);
     paths.extend([

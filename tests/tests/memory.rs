@@ -165,7 +165,10 @@ fn a_ticket_leaves_nothing_behind_where_it_is_made() {
     let scene = reset();
     let (stopped, said) =
         stopped_at_its_end(&scene.command(&["--json", "reset", "complete", "alice", "--yes"]));
-    assert_no_trace(stopped.pid(), &Secrets::default().recovery_code(&ticket_in(&said)).master_key(&scene));
+    assert_no_trace(
+        stopped.pid(),
+        &Secrets::default().recovery_code(&desk::ticket_in(&said)).master_key(&scene),
+    );
     let trace = Trace::new();
     let command = scene.command(&["reset", "complete", "alice", "--yes"]);
     let mut terminal = Terminal::open(&trace.stopping_at_its_end(&command));
@@ -180,11 +183,12 @@ fn a_ticket_leaves_nothing_behind_where_it_is_made() {
 fn a_ticket_leaves_nothing_behind_where_it_is_typed() {
     let scene = reset();
     let complete = ["--json", "reset", "complete", "alice", "--yes"];
-    let ticket = ticket_in(&scene.desk(&complete).stdout);
+    let ticket = desk::ticket_in(&scene.desk(&complete).stdout);
     let login = scene.login("alice").after("publickey ssh-ed25519 AAAA").types(&ticket).types("");
     let waiting = login.hold_at(Stage::Answered);
     assert_no_trace(waiting.pid(), &Secrets::default().recovery_code(&ticket).master_key(&scene));
-    assert_eq!(waiting.outcome().code, PamCode::AUTH_ERR, "left at the card");
+    let left = waiting.outcome();
+    assert_eq!((left.code, left.asked().len()), (PamCode::AUTH_ERR, 2), "left at the card: {left:?}");
     let trace = Trace::new();
     let mut terminal =
         Terminal::open(&trace.stopping_at_its_end(&scene.command(&["enroll", "alice", "--ticket"])));
@@ -374,11 +378,6 @@ fn reset() -> Scene {
     scene.desk(&["--json", "reset", "request", "alice", "--reason", "lost"]).assert_done();
     thread::sleep(Duration::from_millis(2100));
     scene
-}
-
-fn ticket_in(said: &str) -> String {
-    let document: serde_json::Value = serde_json::from_str(said).unwrap();
-    document.get("ticket").and_then(|ticket| ticket.as_str()).expect("no ticket").to_owned()
 }
 
 fn of_alice(scene: &Scene) -> Secrets {

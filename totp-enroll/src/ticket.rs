@@ -35,7 +35,10 @@ pub(crate) fn entitled(
         let terminal = terminal.ok_or_else(|| Failure::usage("--ticket asks for it: give --ticket-file"))?;
         return typed(desk, terminal, account);
     }
-    if !desk.operator.is(account) || desk.operator.is_root() {
+    // A root shell of one's own login is no operator either.
+    let is_owner = desk.operator.is(account) && !desk.operator.is_root()
+        || account.uid.is_some() && desk.operator.login() == account.uid;
+    if !is_owner {
         return Ok(Entitled::ByAnOperator);
     }
     match desk.store.reset(&account.user)? {

@@ -1,0 +1,307 @@
+//! The ticket that a reset leaves: what it enrols, for whom nothing else does, and that it is good once.
+
+use acceptance::authenticator::Authenticator;
+use acceptance::clock::{self, THEN};
+use acceptance::desk::{self, asks_for_the_name};
+use acceptance::login::{Answer, Login, PamCode, Waiting};
+use acceptance::operator::logged_in_as;
+use acceptance::resetting::{DAY, HOUR, KEY, completes, enrols_with, ready, ready_now, said, ticket_in};
+use acceptance::scene::{DOOR, users_file};
+use acceptance::sshd::{KEY_AND_CODE, Key};
+use acceptance::terminal::Terminal;
+use std::fs;
+
+#[test]
+fn a_ticket_is_shown_once_at_a_terminal_and_kept_nowhere() {
+    let scene = ready("");
+    let mut terminal = scene.operator_at_terminal("bob", &["reset", "complete", "alice"], THEN + HOUR);
+    terminal.expect(&asks_for_the_name("alice"));
+    terminal.types("alice");
+    let ended = terminal.end();
+    assert_eq!(ended.status, 0, "{}", ended.screen);
+    let [ticket] = &desk::recovery_codes(&ended.screen)[..] else { panic!("one ticket: {}", ended.screen) };
+    let bare = ticket.replace('-', "");
+    let (stored, log) = (scene.stored(), scene.journal.lines().concat());
+    for text in [ticket, &bare] {
+        assert!(!stored.hold(text.as_bytes()) && !log.contains(text.as_str()));
+    }
+    assert_eq!(enrols_with(&scene, ticket, THEN + HOUR).code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn a_completion_that_is_given_again_makes_another_ticket_and_the_first_is_void() {
+    let scene = ready("");
+    let [first, second] = [0; 2].map(|_| ticket_in(&completes(&scene, "bob", THEN + HOUR)));
+    assert_eq!(enrols_with(&scene, &first, THEN + HOUR).code(), PamCode::AUTH_ERR);
+    assert_eq!(scene.journal.last().what(), "refused ticket");
+    assert_eq!(enrols_with(&scene, &second, THEN + HOUR).code(), PamCode::SUCCESS);
+    assert_eq!(completes(&scene, "bob", THEN + HOUR).status, 1, "enrolled anew: there is no reset any more");
+}
+
+#[test]
+fn a_ticket_enrols_at_the_door_where_nobody_else_is_enrolled_there() {
+    let scene = ready("");
+    let ticket = ticket_in(&completes(&scene, "bob", THEN + HOUR));
+    let outcome = enrols_with(&scene, &ticket.to_lowercase().replace('-', " "), THEN + HOUR).run();
+    assert_eq!(outcome.code, PamCode::SUCCESS, "{outcome:?}");
+    let events: Vec<String> = scene.journal.events().iter().map(|event| event.what()).collect();
+    assert_eq!(events[events.len() - 2..], ["ticket_used", "enrolled"]);
+    assert_eq!(desk::recovery_codes(&said(&outcome)).len(), 10);
+    let phone = Authenticator::shown(&said(&outcome));
+    let next = scene.login("alice").after(KEY).types(phone.code_at(THEN + HOUR + 60)).at(THEN + HOUR + 60);
+    assert_eq!(next.code(), PamCode::SUCCESS);
+    let again = scene.login("alice").after(KEY).types(&ticket).at(THEN + HOUR + 60).run();
+    assert_eq!((again.code, again.asked().len()), (PamCode::AUTH_ERR, 1), "replayed: {again:?}");
+    scene.desk(&["--json", "disable", "alice", "--yes"]).assert_done();
+    let again = enrols_with(&scene, &ticket, THEN + HOUR + 60).run();
+    assert_eq!((again.code, again.asked().len()), (PamCode::AUTH_ERR, 1), "replayed: {again:?}");
+}
+
+#[test]
+fn a_ticket_enrols_over_ssh_behind_a_key() {
+    let mut scene = ready_now();
+    let ticket = ticket_in(&completes(&scene, "bob", clock::now() + HOUR));
+    let stack = scene.module("");
+    let sshd = scene.sshd(KEY_AND_CODE, &stack);
+    let mut ssh = sshd.ssh("alice", Key::Offered, "echo inside as $(id -un)");
+    ssh.expect("Verification code: ");
+    ssh.types(&ticket);
+    let phone = Authenticator::shown(&ssh.expect("nothing typed: "));
+    let now = clock::well_inside_a_step(30, 10);
+    ssh.types(&phone.code_at(now));
+    ssh.expect("nothing is enrolled): ");
+    ssh.types("yes");
+    let ended = ssh.end();
+    assert!(ended.status == 0 && ended.last.contains("inside as alice"), "{}", ended.screen);
+    let mut ssh = sshd.ssh("alice", Key::Offered, "echo inside as $(id -un)");
+    ssh.expect("Verification code: ");
+    ssh.types(&phone.code_at(now + 30));
+    assert!(ssh.end().last.contains("inside as alice"));
+}
+
+#[test]
+fn a_ticket_is_asked_of_whom_others_would_be_let_past_or_enrolled() {
+    for (config, arguments) in [
+        ("[require]\nenroll_at_login = true", ""),
+        ("[require]\nenroll_by = 9999-12-31", ""),
+        ("[require]\nenroll_at_login = true\nenroll_by = 9999-12-31", ""),
+        ("", "nullok"),
+    ] {
+        let scene = ready(config);
+        scene.service(DOOR, &scene.module(arguments));
+        let ticket = ticket_in(&completes(&scene, "bob", THEN + HOUR));
+        for then in [THEN + HOUR, THEN + 9 * DAY] {
+            let outcome = scene.login("alice").after(KEY).types("").at(then).run();
+            assert_eq!(outcome.code, PamCode::AUTH_ERR, "{config}: {outcome:?}");
+            assert_eq!(outcome.asked(), ["Verification code: "], "{config}");
+            assert!(said(&outcome).contains("type the ticket"), "{config}: {outcome:?}");
+        }
+        assert_eq!(enrols_with(&scene, &ticket, THEN + HOUR).code(), PamCode::SUCCESS, "{config}");
+    }
+}
+
+#[test]
+fn a_ticket_does_nothing_before_a_first_factor_or_where_nothing_may_be_said() {
+    let scene = ready("");
+    let ticket = ticket_in(&completes(&scene, "bob", THEN + HOUR));
+    let person = |login: Login| login.types(&ticket).answers_with(Answer::CodeOfTheShownKey(0)).types("yes");
+    let stranger = person(scene.login("alice")).at(THEN + HOUR);
+    let silent = Login { silent: true, ..enrols_with(&scene, &ticket, THEN + HOUR) };
+    for login in [stranger, silent] {
+        let outcome = login.run();
+        assert_eq!((outcome.code, outcome.asked().len()), (PamCode::AUTH_ERR, 1), "{outcome:?}");
+    }
+    assert_eq!(enrols_with(&scene, &ticket, THEN + HOUR).code(), PamCode::SUCCESS, "and it is not used up");
+}
+
+#[test]
+fn five_wrong_tickets_are_its_end_and_no_way_around_it() {
+    let scene = ready("[require]\nenroll_at_login = true");
+    let ticket = ticket_in(&completes(&scene, "bob", THEN + HOUR));
+    for _ in 0..5 {
+        let outcome = enrols_with(&scene, "0000-0000-0000-0000", THEN + HOUR).run();
+        assert_eq!(outcome.code, PamCode::AUTH_ERR);
+        assert!(said(&outcome).contains("That is not the ticket."), "{outcome:?}");
+    }
+    let outcome = enrols_with(&scene, &ticket, THEN + HOUR).run();
+    assert_eq!((outcome.code, outcome.asked().len()), (PamCode::AUTH_ERR, 1), "{outcome:?}");
+    let refused = scene.journal.events().into_iter().filter(|event| event.field("event") == "ticket_refused");
+    let refused: Vec<String> = refused.map(|event| event.what()).collect();
+    assert_eq!(refused[4..], ["ticket_refused wrong", "ticket_refused dead"]);
+    let outcome = enrols_with(&scene, "", THEN + 9 * DAY).run();
+    assert_eq!((outcome.code, outcome.asked().len()), (PamCode::AUTH_ERR, 1), "a bar still: {outcome:?}");
+    let ticket = ticket_in(&completes(&scene, "bob", THEN + HOUR));
+    assert_eq!(enrols_with(&scene, &ticket, THEN + HOUR).code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn a_ticket_expires() {
+    let scene = ready("[reset]\nticket_for = \"30m\"");
+    let ticket = ticket_in(&completes(&scene, "bob", THEN + HOUR));
+    assert_eq!(enrols_with(&scene, &ticket, THEN + HOUR + 1800).code(), PamCode::AUTH_ERR);
+    let event = scene.journal.events().into_iter().rfind(|event| event.field("event") == "ticket_refused");
+    assert_eq!(event.unwrap().field("reason"), "expired");
+    assert_eq!(enrols_with(&scene, &ticket, THEN + HOUR + 1799).code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn whoever_leaves_an_enrolment_by_ticket_can_come_back_with_it() {
+    let scene = ready("");
+    let ticket = ticket_in(&completes(&scene, "bob", THEN + HOUR));
+    for _ in 0..7 {
+        let leaves = scene.login("alice").after(KEY).types(&ticket).types("").at(THEN + HOUR);
+        assert_eq!(leaves.code(), PamCode::AUTH_ERR);
+    }
+    assert_eq!(enrols_with(&scene, &ticket, THEN + HOUR).code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn of_many_with_one_ticket_one_is_enrolled() {
+    for many in [2, 16] {
+        let scene = ready("");
+        let ticket = ticket_in(&completes(&scene, "bob", THEN + HOUR));
+        let waiting: Vec<Waiting> =
+            (0..many).map(|_| enrols_with(&scene, &ticket, THEN + HOUR).hold()).collect();
+        let running: Vec<_> = waiting.into_iter().map(Waiting::release).collect();
+        let codes: Vec<PamCode> = running.into_iter().map(|login| login.outcome().unwrap().code).collect();
+        assert_eq!(codes.iter().filter(|code| **code == PamCode::SUCCESS).count(), 1, "{codes:?}");
+        assert_eq!(codes.iter().filter(|code| **code == PamCode::AUTH_ERR).count(), many - 1, "{codes:?}");
+        let used =
+            scene.journal.events().iter().filter(|event| event.field("event") == "ticket_used").count();
+        assert_eq!(used, 1);
+    }
+}
+
+#[test]
+fn a_ticket_enrols_at_the_desk() {
+    let mut scene = ready_now();
+    let ticket = ticket_in(&completes(&scene, "bob", clock::now() + HOUR));
+    let mut terminal = Terminal::open(&scene.command_of("alice", &["enroll", "--ticket"]));
+    terminal.expect("ticket: ");
+    terminal.types("nonsense");
+    terminal.expect("ticket: ");
+    terminal.types(&ticket);
+    let enrolment = desk::confirm(terminal, &[]);
+    scene.note("alice", enrolment.authenticator);
+    let events: Vec<String> = scene.journal.desk_events().iter().map(|event| event.what()).collect();
+    assert_eq!(events[events.len() - 2..], ["ticket_used", "enrolled"]);
+    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+    let mut terminal = Terminal::open(&scene.command_of("alice", &["enroll", "--ticket"]));
+    assert!(terminal.expect_any_or_the_end(&["ticket: "]).is_none(), "{}", terminal.screen());
+}
+
+#[test]
+fn a_script_hands_the_ticket_over_in_a_file() {
+    let scene = ready_now();
+    let ticket = ticket_in(&completes(&scene, "bob", clock::now() + HOUR));
+    let file = scene.write("ticket", &format!("{ticket}\n"));
+    let arguments = ["enroll", "alice", "--ticket-file", file.to_str().unwrap()];
+    let enrolment = desk::confirm(Terminal::open(&scene.command_of("alice", &arguments)), &[]);
+    assert_eq!(enrolment.recovery_codes.len(), 10);
+}
+
+#[test]
+fn a_script_enrols_with_the_ticket_and_not_without_it() {
+    let scene = ready_now();
+    let ticket = ticket_in(&completes(&scene, "bob", clock::now() + HOUR));
+    let batch = |arguments: &[&str]| {
+        desk::run(
+            scene.command_of("alice", &[&["--json", "enroll", "alice", "--batch"], arguments].concat()),
+            "",
+        )
+    };
+    let without = batch(&[]);
+    assert_eq!(without.status, 4, "{without:?}");
+    assert!(!without.stdout.contains("otpauth"), "{without:?}");
+    let wrong = scene.write("wrong", "0000-0000-0000-0000\n");
+    assert_eq!(batch(&["--ticket-file", wrong.to_str().unwrap()]).status, 4);
+    assert_eq!(batch(&["--ticket"]).status, 2, "it asks");
+    let file = scene.write("ticket", &ticket);
+    let done = batch(&["--ticket-file", file.to_str().unwrap()]);
+    done.assert_done();
+    assert_eq!(done.json()["pending"], true);
+    let events: Vec<String> = scene.journal.desk_events().iter().map(|event| event.what()).collect();
+    assert_eq!(events[events.len() - 2..], ["ticket_used", "enrolled"]);
+    assert!(!scene.path("state/resets/alice.toml").exists());
+}
+
+#[test]
+fn who_was_reset_does_not_enrol_themselves_without_the_ticket() {
+    let scene = ready_now();
+    completes(&scene, "bob", clock::now() + HOUR).assert_done();
+    let ended = Terminal::open(&scene.command_of("alice", &["enroll"])).end();
+    assert_eq!(ended.status, 4, "{}", ended.screen);
+    assert!(ended.screen.contains("--ticket") && !ended.screen.contains("manual key"), "{}", ended.screen);
+    assert_eq!(scene.journal.desk_events().pop().unwrap().what(), "ticket_refused missing");
+    let mut terminal = Terminal::open(&scene.command_of("alice", &["enroll", "--ticket"]));
+    for _ in 0..3 {
+        terminal.expect("ticket: ");
+        terminal.types("0000-0000-0000-0000");
+    }
+    let ended = terminal.end();
+    assert_eq!(ended.status, 4, "{}", ended.screen);
+    assert!(!ended.screen.contains("manual key"), "{}", ended.screen);
+}
+
+#[test]
+fn an_operator_enrols_somebody_who_was_reset_and_the_ticket_is_void() {
+    let mut scene = ready_now();
+    let ticket = ticket_in(&completes(&scene, "bob", clock::now() + HOUR));
+    let enrolment = desk::confirm(Terminal::open(&scene.command_of("carol", &["enroll", "alice"])), &[]);
+    scene.note("alice", enrolment.authenticator);
+    assert_eq!(enrols_with(&scene, &ticket, THEN).code(), PamCode::AUTH_ERR);
+    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn a_reset_that_cannot_be_read_refuses_at_the_door_and_can_be_cancelled() {
+    let scene = ready("[require]\nenroll_at_login = true");
+    let ticket = ticket_in(&completes(&scene, "bob", THEN + HOUR));
+    let file = scene.path("state/resets/alice.toml");
+    acceptance::damage::set_mode(&file, 0o644);
+    assert_eq!(enrols_with(&scene, &ticket, THEN + HOUR).code(), PamCode::SYSTEM_ERR);
+    let event = scene.journal.last();
+    assert_eq!(event.field("event"), "error", "{event:?}");
+    assert!(event.field("file").ends_with("resets/alice.toml"), "{event:?}");
+    acceptance::damage::set_mode(&file, 0o600);
+    fs::write(&file, "version = 1\n").unwrap();
+    assert_eq!(enrols_with(&scene, &ticket, THEN + HOUR).code(), PamCode::SYSTEM_ERR);
+    scene.desk_of("bob", &["--json", "reset", "cancel", "alice", "--yes"], THEN).assert_done();
+    let outcome = scene.login("alice").after(KEY).answers_with(Answer::CodeOfTheShownKey(0)).types("yes");
+    assert_eq!(outcome.at(THEN + HOUR).code(), PamCode::SUCCESS, "as before it was requested");
+}
+
+#[test]
+fn explain_and_status_say_what_somebody_who_was_reset_waits_for() {
+    let scene = ready("[require]\nenroll_at_login = true");
+    completes(&scene, "bob", THEN + HOUR).assert_done();
+    let explained = scene.desk(&["--json", "explain", "alice", "--service", DOOR, "--after-first-factor"]);
+    assert_eq!(explained.json()["outcome"], "ticket", "{explained:?}");
+    let status = scene.desk(&["status", "alice"]);
+    assert_eq!(status.status, 3, "{status:?}");
+    assert!(status.stderr.contains("waits for its ticket"), "{status:?}");
+}
+
+#[test]
+fn an_import_of_somebody_who_was_reset_makes_the_ticket_void() {
+    let scene = ready("");
+    let ticket = ticket_in(&completes(&scene, "bob", THEN + HOUR));
+    let phone = ("alice".to_owned(), Authenticator::random());
+    let users = scene.write("users.oath", &users_file(std::slice::from_ref(&phone)));
+    scene.desk(&["--json", "import", "oath", users.to_str().unwrap()]).assert_done();
+    assert!(!scene.path("state/resets/alice.toml").exists());
+    assert_eq!(enrols_with(&scene, &ticket, THEN + HOUR).code(), PamCode::AUTH_ERR);
+    let login = scene.login("alice").types(phone.1.code_at(THEN + HOUR)).at(THEN + HOUR);
+    assert_eq!(login.code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn a_root_shell_of_ones_own_login_does_not_make_up_for_the_ticket() {
+    let mut scene = ready_now();
+    completes(&scene, "bob", clock::now() + HOUR).assert_done();
+    let [alice, bob] = ["alice", "bob"].map(|name| scene.machine().uid(name));
+    let enrol = scene.command(&["--json", "enroll", "alice", "--batch"]);
+    let refused = desk::run(logged_in_as(&enrol, Some(alice)), "");
+    assert_eq!(refused.status, 4, "{refused:?}");
+    desk::run(logged_in_as(&enrol, Some(bob)), "").assert_done();
+}
