@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 /// The deepest include that libpam follows (`PAM_SUBSTACK_MAX_LEVEL`).
 const DEEPEST: usize = 16;
 
+/// More lines than any stack that people write has; files that include themselves more than once come to it.
+const MOST_LINES: usize = 10_000;
+
 /// Where service files are read.
 pub(crate) trait ServiceFiles {
     /// The file of a service, or that of an absolute path.
@@ -84,6 +87,10 @@ pub(crate) fn load(files: &dyn ServiceFiles, service: &str) -> Result<Stack, Unl
 fn read(files: &dyn ServiceFiles, path: &Path, text: &str) -> Result<Stack, Unloadable> {
     let mut loader = Loader { files, stack: Stack::default() };
     loader.read(path, text, &Within { facility: None, depth: 0, level: 0 })?;
+    if loader.is_full() {
+        let problem = "its includes never come to an end";
+        return Err(Unloadable { file: path.to_owned(), line: None, problem });
+    }
     Ok(loader.stack)
 }
 
@@ -225,12 +232,16 @@ impl Loader<'_> {
 
     /// `Err(None)`: there is no such file.
     fn file(&mut self, target: Option<(String, &str)>, within: &Within) -> Result<(), Option<Unloadable>> {
-        if within.depth >= DEEPEST {
+        if within.depth >= DEEPEST || self.is_full() {
             return Err(None);
         }
         let (name, _) = target.ok_or(None)?;
         let (path, text) = self.files.open(&name).ok_or(None)?;
         self.read(&path, &text, within).map_err(Some)
+    }
+
+    fn is_full(&self) -> bool {
+        self.stack.handlers.len().saturating_add(self.stack.elsewhere.len()) > MOST_LINES
     }
 
     fn failing(&mut self, facility: Facility, place: Place, level: usize, why: &'static str) {

@@ -2,6 +2,7 @@
 
 use super::gaps::{self, Circumstances};
 use super::load::{ServiceFiles, Stack, load};
+use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -191,6 +192,24 @@ fn the_stacks_of_other_distributions_are_sound_with_our_line_behind_them() {
 fn an_include_of_itself_ends() {
     let stack = stack(&[("door", "auth required pam_totp.so\nauth include door\n")]);
     assert!(stack.handlers.len() > 2 && stack.handlers.len() < 100);
+}
+
+#[test]
+fn includes_without_an_end_refuse_the_service() {
+    let loops = "auth include door\n".repeat(10);
+    assert!(load(&written(&[("door", loops.as_str())]), "door").is_err());
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_gone_through_without_a_panic(text in "(-?auth|@include|account|[a-z]*| |\t|\\\\\n|\n|#|\\[|\\]|=|[0-9]|success|default|done|ok|die|reset|required|sufficient|substack|include|door|inner|pam_totp\\.so|pam_unix\\.so|\\PC){0,80}") {
+        let files = written(&[("door", text.as_str()), ("inner", text.as_str())]);
+        if let Ok(stack) = load(&files, "door") {
+            let circumstances = Circumstances { service: "door", may_ignore: true, is_installed: &|_| true };
+            let _ = gaps::without_code(&stack, &circumstances);
+            let _ = gaps::without_anything(&stack, &circumstances);
+        }
+    }
 }
 
 #[test]
