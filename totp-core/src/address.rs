@@ -1,8 +1,6 @@
 //! A mail address, as a header may have it: plain ones only, so that no name becomes a header, a second address or an option.
 
-use crate::document::Field;
 use std::fmt;
-use toml::de::DeValue;
 
 /// The longest address that is written; RFC 5321 section 4.5.3.1 has 64 before the `@` and 255 behind it.
 const LONGEST: usize = 320;
@@ -47,12 +45,6 @@ impl fmt::Display for Address {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is not a mail address: write \"name\" or \"name@domain\", of letters, digits and . _ + -")]
 pub struct AddressError;
-
-impl<'t> Field<'t> for Address {
-    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
-        Self::parse(<&str>::read(value)?).map_err(|error| error.to_string())
-    }
-}
 
 /// To whom a notice about somebody goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,12 +92,6 @@ impl Recipient {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is not a recipient: write \"{{user}}\", \"{{user}}@domain\" or one mail address")]
 pub struct RecipientError;
-
-impl<'t> Field<'t> for Recipient {
-    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
-        Self::parse(<&str>::read(value)?).map_err(|error| error.to_string())
-    }
-}
 
 /// What starts with a dash could be taken for an option, with a bar or a slash for a program or a file.
 fn is_name(text: &str) -> bool {

@@ -1,11 +1,9 @@
 //! When something was made, as the documents write it.
 
-use crate::document::Field;
 use crate::time::Date;
 use serde::Serialize;
 use std::fmt;
 use std::str::FromStr;
-use toml::de::DeValue;
 
 /// A moment as RFC 3339 writes it, in UTC, for people to read; no rule depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -22,21 +20,17 @@ impl Created {
     }
 }
 
+impl From<toml::value::Datetime> for Created {
+    fn from(written: toml::value::Datetime) -> Self {
+        Self(written)
+    }
+}
+
 impl FromStr for Created {
     type Err = toml::value::DatetimeParseError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         text.parse().map(Self)
-    }
-}
-
-impl<'t> Field<'t> for Created {
-    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
-        value
-            .as_datetime()
-            .copied()
-            .map(Self)
-            .ok_or_else(|| "invalid type, expected a date and time".to_owned())
     }
 }
 

@@ -1,5 +1,6 @@
 //! A TOML document on its way in: errors name the file, the line and what is wrong, and never repeat a value.
 
+mod fields;
 mod table;
 
 pub(crate) use table::{Base64, Field, Table, word};

@@ -1,10 +1,8 @@
 //! An identifier: which enrolment, which set of recovery codes.
 
-use crate::document::Field;
 use crate::secret::{Entropy, NoEntropy, random_array};
 use data_encoding::HEXLOWER;
 use serde::Serialize;
-use toml::de::DeValue;
 
 /// A random 128-bit identifier, hexadecimal in documents. All zero stands for "none" in a ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,22 +46,15 @@ impl Serialize for Id {
     }
 }
 
-impl<'t> Field<'t> for Id {
-    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
-        Self::from_hex(<&str>::read(value)?).ok_or_else(|| "is not an id of 32 hexadecimal digits".to_owned())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn none_is_no_id_that_a_document_may_hold() {
-        let read = |text: &str| Id::read(&DeValue::String(text.into()));
-        assert!(read(&"0".repeat(32)).is_err());
-        assert!(read(&"0".repeat(31)).is_err());
-        assert!(read(&"A".repeat(32)).is_err());
-        assert_eq!(read(&"0a".repeat(16)), Ok(Id::new([10; 16])));
+        assert!(Id::from_hex(&"0".repeat(32)).is_none());
+        assert!(Id::from_hex(&"0".repeat(31)).is_none());
+        assert!(Id::from_hex(&"A".repeat(32)).is_none());
+        assert_eq!(Id::from_hex(&"0a".repeat(16)), Some(Id::new([10; 16])));
     }
 }

@@ -1,9 +1,7 @@
 //! A range of addresses, written `192.0.2.0/24` or `2001:db8::/32` (CIDR, RFC 4632 section 3.1, RFC 4291 section 2.3).
 
-use crate::document::Field;
 use std::fmt;
 use std::net::IpAddr;
-use toml::de::DeValue;
 
 /// A network: an address and how many of its leading bits count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,12 +66,6 @@ impl Network {
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.address, self.prefix)
-    }
-}
-
-impl<'t> Field<'t> for Network {
-    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
-        Self::parse(<&str>::read(value)?).map_err(|error| error.to_string())
     }
 }
 

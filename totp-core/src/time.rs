@@ -1,9 +1,5 @@
 //! Time as values: two clocks read together by the caller, and durations as the config writes them.
 
-use crate::document::Field;
-use toml::de::DeValue;
-use toml::value::Datetime;
-
 /// What the clocks said at one moment. The rules never read a clock themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Now {
@@ -57,12 +53,6 @@ impl Seconds {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a duration: write a whole number and a unit, such as \"90s\", \"5m\", \"24h\" or \"30d\"")]
 pub struct DurationError;
-
-impl<'t> Field<'t> for Seconds {
-    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
-        Self::parse(<&str>::read(value)?).map_err(|error| error.to_string())
-    }
-}
 
 impl std::fmt::Display for Seconds {
     /// In the largest unit that keeps it whole, as the config writes it.
@@ -128,22 +118,6 @@ impl Date {
 
 const DAY: u64 = 86400;
 
-impl<'t> Field<'t> for Date {
-    /// TOML's local date, or the same in quotes.
-    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
-        let quoted = value.as_str().and_then(|text| text.parse().ok());
-        let day = match value.as_datetime().copied().or(quoted) {
-            Some(Datetime { date: Some(date), time: None, offset: None }) => {
-                Self::from_calendar(date.year, date.month, date.day)
-            }
-            Some(_) | None => None,
-        };
-        day.ok_or_else(|| {
-            "is not a day: write it as 2026-12-31, without a time; it ends at midnight UTC".to_owned()
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,18 +172,6 @@ mod tests {
         assert_eq!(day.days_left(midnight - 1), Some(0));
         assert_eq!(day.days_left(midnight), None);
         assert_eq!(day.days_left(midnight - 86401), Some(1));
-    }
-
-    #[test]
-    fn a_day_is_written_bare_or_in_quotes_and_without_a_time() {
-        let read = |value: &str| Date::read(DeValue::parse(value).unwrap().get_ref());
-        assert_eq!(read("2026-12-31"), Ok(Date { day: 20_818 }));
-        assert_eq!(read("\"2026-12-31\""), Ok(Date { day: 20_818 }));
-        for value in
-            ["2026-12-31T00:00:00Z", "\"2026-12-31T00:00\"", "\"soon\"", "20261231", "1960-01-01", "12:00:00"]
-        {
-            assert!(read(value).unwrap_err().contains("is not a day"), "{value}");
-        }
     }
 
     #[test]

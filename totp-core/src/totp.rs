@@ -1,9 +1,7 @@
 //! One rule: which step, if any, does a typed TOTP code belong to (RFC 6238 section 4 and 5.2).
 
-use crate::document::{Field, word};
 use crate::secret::Secret;
 use crate::time::{Now, Seconds};
-use toml::de::DeValue;
 
 /// The shortest shared secret that is accepted, in bytes (80 bits; RFC 4226 section 4 asks for 128 of new ones, but
 /// older programs issued 80, and their users move in).
@@ -49,15 +47,6 @@ impl Algorithm {
             Self::Sha256 => 32,
             Self::Sha512 => 64,
         }
-    }
-}
-
-impl<'t> Field<'t> for Algorithm {
-    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
-        word(
-            value,
-            &[Self::Sha1, Self::Sha256, Self::Sha512].map(|algorithm| (algorithm.as_str(), algorithm)),
-        )
     }
 }
 
