@@ -51,7 +51,11 @@
 //!   that of the boot instant (realtime minus boottime) plus the drift is ever accepted: whatever a lost write would
 //!   have recorded is older than that. The rule needs no boot id, because it holds within a boot as well. What it cannot
 //!   cover, a spent recovery code and the start of a lock, is synced before the answer ([`store::Durability`]).
-//! * *A recovery code works once, ever.* Marks in the ledger are tied to the set's id, and renewing makes a new id.
+//! * *A recovery code works once, ever.* Marks in the ledger are tied to the set's id, and renewing makes a new id. Those of our
+//!   making are judged whatever the lock says; scratch codes of another program can be guessed, so they are charged and limited
+//!   like TOTP codes ([`recovery::Kind`]). The pepper's seal is bound to whose making they are.
+//! * *What a later version stored is not guessed at.* A document or page of a later version is refused by its number, and no
+//!   older page beside it is used.
 //! * *Trouble is not absence.* "Not enrolled" is a value ([`store::Hold::NotEnrolled`]); unreadable, corrupt, missing
 //!   or foreign is an error. A ledger without its credential is trouble unless one of its pages says that nobody is
 //!   enrolled.
