@@ -51,7 +51,8 @@ fn the_real_age_opens_a_backup_and_what_it_made_is_restored() {
     );
     age.expect("passphrase:");
     age.types(PASSPHRASE);
-    assert_eq!(age.end().status, 0);
+    let ended = age.end();
+    assert_eq!(ended.status, 0, "{}", ended.screen);
     assert_eq!(fs::read(scene.path("plain")).unwrap(), fs::read(scene.keyring()).unwrap());
     fs::remove_file(file(&scene)).unwrap();
     let mut age = Terminal::open(
@@ -62,7 +63,8 @@ fn the_real_age_opens_a_backup_and_what_it_made_is_restored() {
         age.expect(":");
         age.types("short, but age's own");
     }
-    assert_eq!(age.end().status, 0);
+    let ended = age.end();
+    assert_eq!(ended.status, 0, "{}", ended.screen);
     fs::remove_file(scene.keyring()).unwrap();
     restore(&scene, "short, but age's own", &[]).assert_done();
     assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
@@ -199,7 +201,8 @@ fn what_is_in_it_has_to_be_a_keyring_and_is_not_repeated() {
         age.expect(":");
         age.types(PASSPHRASE);
     }
-    assert_eq!(age.end().status, 0);
+    let ended = age.end();
+    assert_eq!(ended.status, 0, "{}", ended.screen);
     fs::remove_file(scene.keyring()).unwrap();
     let done = restore(&scene, PASSPHRASE, &[]);
     assert!(done.status == 1 && done.stderr.contains(file(&scene).to_str().unwrap()), "{done:?}");
