@@ -105,7 +105,6 @@ fn ctrl_c_at_the_passphrase_writes_nothing_and_leaves_a_terminal_that_shows_what
     let mut terminal = Terminal::open(&shell);
     terminal.expect("passphrase: ");
     terminal.presses_ctrl('c');
-    terminal.types("");
     terminal.expect("ended");
     terminal.types("shown again");
     let ended = terminal.end();
