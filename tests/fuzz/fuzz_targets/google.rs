@@ -27,6 +27,10 @@ fuzz_target!(|file: &[u8]| {
             assert!(!problem.to_string().contains('\n'));
         }
     }
+    // A carriage return by itself ends a line for the marks and not for the parser: digits behind it may be an option's.
+    if file.contains(&b'\r') {
+        return;
+    }
     if let Some([one, other]) = two_secrets(file, DIGITS, |before| !before.starts_with(b"\"")) {
         match (parse(&one), parse(&other)) {
             (Ok(_), Ok(_)) => {}
