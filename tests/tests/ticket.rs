@@ -254,7 +254,7 @@ fn an_operator_enrols_somebody_who_was_reset_and_the_ticket_is_void() {
 }
 
 #[test]
-fn a_reset_that_cannot_be_read_refuses_at_the_door_and_can_be_cancelled() {
+fn a_reset_that_cannot_be_read_refuses_at_the_door_until_root_takes_it_away() {
     let scene = ready("[require]\nenroll_at_login = true");
     let ticket = ticket_in(&completes(&scene, "bob", THEN + HOUR));
     let file = scene.path("state/resets/alice.toml");
@@ -266,9 +266,45 @@ fn a_reset_that_cannot_be_read_refuses_at_the_door_and_can_be_cancelled() {
     acceptance::damage::set_mode(&file, 0o600);
     fs::write(&file, "version = 1\n").unwrap();
     assert_eq!(enrols_with(&scene, &ticket, THEN + HOUR).code(), PamCode::SYSTEM_ERR);
-    scene.desk_of("bob", &["--json", "reset", "cancel", "alice", "--yes"], THEN).assert_done();
+    let kept = scene.desk_of("bob", &["--json", "reset", "cancel", "alice", "--yes"], THEN);
+    assert_eq!(kept.status, 1, "{kept:?}");
+    let error = kept.json();
+    assert!(error["file"].as_str().unwrap().ends_with("resets/alice.toml"), "{error}");
+    assert!(error["error"].as_str().unwrap().contains("totp-enroll disable"), "{error}");
+    fs::remove_file(&file).unwrap();
     let outcome = scene.login("alice").after(KEY).answers_with(Answer::CodeOfTheShownKey(0)).types("yes");
     assert_eq!(outcome.at(THEN + HOUR).code(), PamCode::SUCCESS, "as before it was requested");
+}
+
+#[test]
+fn an_operator_who_cancels_a_ticket_opens_no_door() {
+    let scene = ready("[require]\nenroll_at_login = true");
+    let ticket = ticket_in(&completes(&scene, "bob", THEN + HOUR));
+    let mut terminal = scene.operator_at_terminal("carol", &["reset", "cancel", "alice"], THEN + HOUR);
+    terminal.expect("voids the ticket: nobody is enrolled");
+    terminal.types("alice");
+    let ended = terminal.end();
+    assert_eq!(ended.status, 0, "{}", ended.screen);
+    assert!(ended.screen.contains("an operator enrols them"), "{}", ended.screen);
+    assert_eq!(enrols_with(&scene, &ticket, THEN + HOUR).code(), PamCode::AUTH_ERR);
+    let outcome = scene.login("alice").after(KEY).types("").at(THEN + HOUR).run();
+    assert!(said(&outcome).contains("type the ticket"), "{outcome:?}");
+    assert_eq!(outcome.code, PamCode::AUTH_ERR, "{outcome:?}");
+    assert_eq!(completes(&scene, "bob", THEN + HOUR).status, 1);
+    let list = scene.desk_of("bob", &["--json", "reset", "list"], THEN + HOUR);
+    assert_eq!(list.json()["resets"][0]["stage"], "called_off");
+}
+
+#[test]
+fn a_third_operator_gets_no_ticket_while_one_is_out() {
+    let scene = ready("");
+    let ticket = ticket_in(&completes(&scene, "bob", THEN + HOUR));
+    let third = scene.desk_of("bin", &["--json", "reset", "complete", "alice", "--yes"], THEN + HOUR);
+    assert_eq!(third.status, 4, "{third:?}");
+    let again =
+        scene.desk_of("carol", &["--json", "reset", "request", "alice", "--reason", "lost"], THEN + HOUR);
+    assert_eq!(again.status, 1, "{again:?}");
+    assert_eq!(enrols_with(&scene, &ticket, THEN + HOUR).code(), PamCode::SUCCESS);
 }
 
 #[test]

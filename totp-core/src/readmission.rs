@@ -86,14 +86,35 @@ pub fn approve<E: Entry>(mut entry: E, asked: Asked<'_>) -> Result<Reset, Readmi
     Ok(reset)
 }
 
-/// Ends a reset, whatever its stage, also one that cannot be read.
+/// What calling a reset off came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cancelled {
+    /// The reset is gone; the enrolment is as it was.
+    Gone,
+    /// Nobody is enrolled: the ticket is void, and the account waits for an operator.
+    Barred,
+}
+
+/// Ends a reset, whatever its stage, also one that cannot be read. Where nobody is enrolled it goes on barring the account.
 ///
 /// # Errors
-/// [`ReadmissionError`]; it is then still on its way, or it is only the notice that is left.
-pub fn cancel<E: Entry>(mut entry: E) -> Result<(), ReadmissionError> {
+/// [`ReadmissionError`]; it is then still on its way, or it is only the notice that is left. One that cannot be read and may
+/// be a bar is not taken away.
+pub fn cancel<E: Entry>(mut entry: E, account: &Account) -> Result<Cancelled, ReadmissionError> {
+    if !entry.is_enrolled() {
+        match entry.reset()? {
+            Some(reset) if reset.is_anothers(account) => {}
+            Some(mut reset) => {
+                reset.call_off();
+                entry.keep_reset(&reset)?;
+                return Ok(Cancelled::Barred);
+            }
+            None => return Err(ReadmissionError::NoReset),
+        }
+    }
     let was_there = entry.forget_reset()?;
     let was_noticed = announced(&mut entry, None)?;
-    if was_there || was_noticed { Ok(()) } else { Err(ReadmissionError::NoReset) }
+    if was_there || was_noticed { Ok(Cancelled::Gone) } else { Err(ReadmissionError::NoReset) }
 }
 
 /// Withdraws the enrolment, and returns the code of the ticket, in canonical form, to be shown once.

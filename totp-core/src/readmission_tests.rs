@@ -67,9 +67,9 @@ fn the_owner_is_told_from_the_request_to_its_end() {
     // Also after a login, which writes the page anew.
     assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
     assert_eq!(notice(&scene), told);
-    cancel(entry(&scene)).unwrap();
+    cancel(entry(&scene), &alice()).unwrap();
     assert_eq!(notice(&scene), None);
-    assert!(matches!(cancel(entry(&scene)), Err(ReadmissionError::NoReset)));
+    assert!(matches!(cancel(entry(&scene), &alice()), Err(ReadmissionError::NoReset)));
 }
 
 #[test]
@@ -134,8 +134,53 @@ fn without_its_ticket_nobody_enrols_who_was_reset() {
     assert_eq!(tried(&scene, ticket.expose(), NOON + HOUR), "dead");
     assert!(by_themselves(NOON + HOUR).is_err(), "dead, and a bar still");
     assert!(admit(&entry(&scene), &alice(), &Entitled::ByAnOperator, NOON).is_ok());
-    cancel(entry(&scene)).unwrap();
-    assert!(by_themselves(NOON + HOUR).is_ok());
+}
+
+#[test]
+fn one_operator_voids_a_ticket_and_lifts_no_bar() {
+    let scene = enrolled();
+    let ticket = completed(&scene);
+    let bars = || admit(&entry(&scene), &alice(), &Entitled::ByThemselves, NOON + HOUR).is_err();
+    for _ in 0..2 {
+        assert_eq!(cancel(entry(&scene), &alice()).unwrap(), Cancelled::Barred);
+        assert_eq!(tried(&scene, ticket.expose(), NOON + HOUR), "none");
+        assert!(bars());
+    }
+    for uid in [1, 2, 3] {
+        let again = complete(entry(&scene), &asked(&alice(), uid, NOON + HOUR), &mut Counter(6));
+        assert!(matches!(again, Err(ReadmissionError::Refused(Refused::CalledOff))), "{uid}");
+    }
+    requested(&scene);
+    assert!(bars(), "another request is a bar from its beginning");
+    assert_eq!(cancel(entry(&scene), &alice()).unwrap(), Cancelled::Barred);
+    assert!(bars());
+    fs::write(scene.file("resets/alice.toml"), "version = ").unwrap();
+    assert!(cancel(entry(&scene), &alice()).is_err() && bars(), "who knows what it said");
+}
+
+#[test]
+fn a_ticket_that_is_out_is_made_void_by_no_other_request_and_no_third_operator() {
+    let scene = enrolled();
+    let ticket = completed(&scene);
+    let again =
+        |now| request(entry(&scene), asked(&alice(), 3, now), Grounds::parse("lost").unwrap()).map(drop);
+    assert!(matches!(again(NOON + HOUR), Err(ReadmissionError::Refused(Refused::TicketOut))));
+    let third = complete(entry(&scene), &asked(&alice(), 3, NOON + HOUR), &mut Counter(6));
+    assert!(matches!(third, Err(ReadmissionError::Refused(Refused::NoPart))));
+    assert_eq!(tried(&scene, ticket.expose(), NOON + HOUR), "admitted");
+    again(NOON + 25 * HOUR).unwrap();
+}
+
+#[test]
+fn whoever_had_a_part_in_a_completion_gives_it_again() {
+    for uid in [1, 2, 4, 0] {
+        let scene = enrolled();
+        requested(&scene);
+        approve(entry(&scene), asked(&alice(), 2, NOON)).unwrap();
+        complete(entry(&scene), &asked(&alice(), 4, NOON + HOUR), &mut Counter(5)).unwrap();
+        complete(entry(&scene), &asked(&alice(), uid, NOON + HOUR), &mut Counter(6)).unwrap();
+        complete(entry(&scene), &asked(&alice(), 4, NOON + HOUR), &mut Counter(7)).unwrap();
+    }
 }
 
 #[test]
@@ -201,7 +246,7 @@ fn a_reset_that_cannot_be_read_stops_everything_but_its_end() {
     requested(&scene);
     fs::write(scene.file("resets/alice.toml"), "version = ").unwrap();
     assert!(approve(entry(&scene), asked(&alice(), 2, NOON)).is_err());
-    cancel(entry(&scene)).unwrap();
+    cancel(entry(&scene), &alice()).unwrap();
     requested(&scene);
 }
 

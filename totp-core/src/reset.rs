@@ -105,7 +105,11 @@ pub struct Reset {
     request: Step,
     grounds: Grounds,
     approvals: Vec<Step>,
+    /// Who withdrew the enrolment, and when.
+    completed: Option<Step>,
     ticket: Option<Ticket>,
+    /// An operator ended it when nobody was enrolled any more: what is left of it is the bar.
+    called_off: bool,
 }
 
 /// How far a reset has come.
@@ -123,6 +127,8 @@ pub enum Stage {
     Void,
     /// The enrolment is withdrawn, and this is how the ticket stands.
     Withdrawn(Standing),
+    /// Nobody is enrolled, and an operator called it off.
+    CalledOff,
 }
 
 impl Reset {
@@ -143,17 +149,37 @@ impl Reset {
         }
         match before.map(|before| before.stage(account, in_place, &terms, now)) {
             Some(Stage::Unapproved(_) | Stage::Cooling(_) | Stage::Ready) => return Err(Refused::Requested),
-            None | Some(Stage::Expired | Stage::Void | Stage::Withdrawn(_)) => {}
+            Some(Stage::Withdrawn(Standing::Open(_))) => return Err(Refused::TicketOut),
+            None
+            | Some(
+                Stage::Expired
+                | Stage::Void
+                | Stage::CalledOff
+                | Stage::Withdrawn(Standing::Expired | Standing::Dead),
+            ) => {}
         }
         let request = Step { by, at: now };
-        let (account, approvals) = (account.clone(), Vec::new());
-        Ok(Self { account, of: in_place, terms, request, grounds, approvals, ticket: None })
+        Ok(Self {
+            account: account.clone(),
+            of: in_place,
+            terms,
+            request,
+            grounds,
+            approvals: Vec::new(),
+            completed: None,
+            ticket: None,
+            called_off: false,
+        })
     }
 
     /// How far it has come, over what is `in_place` for `account` at `now`.
     #[must_use]
     pub fn stage(&self, account: &Account, in_place: InPlace, terms: &Terms, now: u64) -> Stage {
         let is_theirs = self.account.user == account.user && self.account.uid == account.uid;
+        if self.called_off {
+            let is_barred = is_theirs && in_place == InPlace::Nothing;
+            return if is_barred { Stage::CalledOff } else { Stage::Void };
+        }
         match &self.ticket {
             Some(ticket) if is_theirs && in_place == InPlace::Nothing => {
                 return Stage::Withdrawn(ticket.standing(now));
@@ -202,6 +228,7 @@ impl Reset {
             Stage::Expired => return Err(Refused::Expired),
             Stage::Void => return Err(Refused::Void),
             Stage::Withdrawn(_) => return Err(Refused::Withdrawn),
+            Stage::CalledOff => return Err(Refused::CalledOff),
         };
         let strict = self.strictest(terms);
         if missing == 1 && now.saturating_add(strict.cooldown.0) >= self.expires_at(terms) {
@@ -212,7 +239,8 @@ impl Reset {
     }
 
     /// Lets its enrolment be withdrawn, and makes the ticket, in the place of one that was made before: a completion that was
-    /// killed can be given again, also when it had come as far as withdrawing.
+    /// killed can be given again, also when it had come as far as withdrawing: then only by whoever had a part in it, for the
+    /// ticket may be in the right hands by now, and another operator alone would take it out of them.
     ///
     /// # Errors
     /// [`Incomplete`]; it is then as it was.
@@ -227,8 +255,11 @@ impl Reset {
         if is_owner(account, by) {
             return Err(Refused::Own.into());
         }
-        match self.stage(account, in_place, terms, now) {
+        let stage = self.stage(account, in_place, terms, now);
+        match stage {
             Stage::Void => return Err(Refused::Void.into()),
+            Stage::CalledOff => return Err(Refused::CalledOff.into()),
+            Stage::Withdrawn(_) if !self.had_a_part(by) => return Err(Refused::NoPart.into()),
             Stage::Withdrawn(_)
             | Stage::Unapproved(_)
             | Stage::Cooling(_)
@@ -237,7 +268,30 @@ impl Reset {
         }
         let (ticket, code) = Ticket::new(&self.account.user, terms.ticket_for, now, entropy)?;
         self.ticket = Some(ticket);
+        if stage == Stage::Ready {
+            self.completed = Some(Step { by: by.clone(), at: now });
+        }
         Ok(code)
+    }
+
+    /// Ends it where nobody is enrolled any more. It stays, and bars its account: one operator alone withdraws no bar that two
+    /// have put there.
+    pub(crate) fn call_off(&mut self) {
+        self.ticket = None;
+        self.called_off = true;
+    }
+
+    /// Whether it is about the account that had the name before: known only where both have a uid.
+    #[must_use]
+    pub fn is_anothers(&self, account: &Account) -> bool {
+        let uids = (self.account.uid, account.uid);
+        matches!(uids, (Some(then), Some(now)) if then != now)
+    }
+
+    /// Whether this person requested, approved or completed it. A root shell is nobody, and may what it may request.
+    fn had_a_part(&self, by: &Person) -> bool {
+        let mut steps = self.approvals.iter().chain([&self.request]).chain(&self.completed);
+        by.uid == 0 || steps.any(|step| step.by.uid == by.uid)
     }
 
     /// Brings stamps from the future back to `now`. Returns whether there were any; they must then be recorded, or they would

@@ -253,6 +253,8 @@ fn a_reset_is_read_as_it_was_written() {
     }
     complete(&mut reset, NOON + HOUR).unwrap();
     assert_eq!(read(&written(&reset)), Ok(reset.clone()));
+    let called_off = Reset { called_off: true, ..reset.clone() };
+    assert_eq!(read(&written(&called_off)), Ok(called_off));
     for of in [InPlace::Unreadable, InPlace::Nothing] {
         let reset = Reset { of, account: Account { uid: None, ..alice() }, ..reset.clone() };
         assert_eq!(read(&written(&reset)), Ok(reset));

@@ -118,10 +118,13 @@ impl From<ReadmissionError> for Failure {
                 refused @ (Refused::Own
                 | Refused::SamePerson
                 | Refused::ApprovedBefore
-                | Refused::NobodyInPerson),
+                | Refused::NobodyInPerson
+                | Refused::NoPart),
             ) => Self::not_permitted(refused.to_string()),
             ReadmissionError::Refused(
                 Refused::Requested
+                | Refused::TicketOut
+                | Refused::CalledOff
                 | Refused::Enough
                 | Refused::Unapproved(_)
                 | Refused::Cooling(_)

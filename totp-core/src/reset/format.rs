@@ -14,7 +14,8 @@ use std::path::Path;
 const VERSION: u32 = 1;
 
 /// What to do about a reset that cannot be read.
-const MEND: &str = "\"totp-enroll reset cancel USER\" takes it away";
+const MEND: &str =
+    "\"totp-enroll reset cancel USER\" takes it away; where nobody is enrolled, \"totp-enroll disable USER\"";
 
 /// The document as it is written.
 #[derive(Serialize)]
@@ -30,9 +31,13 @@ struct Written {
     approvals: u32,
     expires: u64,
     reason: Grounds,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    called_off: bool,
     requested: Step,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     approved: Vec<Step>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    completed: Option<Step>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ticket: Option<Ticket>,
 }
@@ -54,7 +59,8 @@ impl Reset {
     /// # Errors
     /// [`DocumentError`] where the values cannot be written as TOML; none of ours cannot.
     pub fn to_document(&self, file: &Path) -> Result<String, DocumentError> {
-        let Self { account, of, terms, request, grounds, approvals, ticket } = self.clone();
+        let Self { account, of, terms, request, grounds, approvals, completed, ticket, called_off } =
+            self.clone();
         let written = Written {
             version: VERSION,
             user: account.user.as_str().to_owned(),
@@ -69,7 +75,9 @@ impl Reset {
             expires: terms.expires.0,
             reason: grounds,
             requested: request,
+            called_off,
             approved: approvals,
+            completed,
             ticket,
         };
         toml::to_string(&written).map_err(|error| DocumentError::new(file, error.to_string()))
@@ -101,8 +109,10 @@ fn read(table: &mut Table<'_>, user: &User) -> Result<Reset, Wrong> {
     if terms.approvals > MOST_APPROVALS || approvals.len() > MOST_APPROVALS as usize {
         return Err(table.wrong(format!("there are more approvals than {MOST_APPROVALS}")));
     }
+    let called_off = table.optional("called_off")?.unwrap_or(false);
+    let completed = table.section("completed", read_step)?;
     let ticket = table.section("ticket", Ticket::read)?;
-    Ok(Reset { account, of, terms, request, grounds, approvals, ticket })
+    Ok(Reset { account, of, terms, request, grounds, approvals, completed, ticket, called_off })
 }
 
 fn read_step(table: &mut Table<'_>) -> Result<Step, Wrong> {

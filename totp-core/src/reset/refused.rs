@@ -11,6 +11,17 @@ pub enum Refused {
     /// There is one on its way.
     #[error("a reset of this account is on its way already: approve it, or cancel it first")]
     Requested,
+    /// It would void a ticket that somebody may hold.
+    #[error(
+        "a ticket of this account is out and still good: its owner enrols with it; if it is lost, \"reset complete\" by whoever requested, approved or completed the reset shows another, and \"reset cancel\" voids it"
+    )]
+    TicketOut,
+    /// The enrolment is withdrawn, and they had no part in that.
+    #[error("a ticket is out: another one is made by whoever requested, approved or completed the reset")]
+    NoPart,
+    /// An operator called it off when nobody was enrolled.
+    #[error("the reset was called off: request it again, or enrol the account as an operator")]
+    CalledOff,
     /// Whoever requested it does not approve it.
     #[error("whoever requested a reset does not approve it: that takes another operator")]
     SamePerson,
@@ -50,6 +61,9 @@ impl Refused {
         match self {
             Self::Own => "own",
             Self::Requested => "requested_before",
+            Self::TicketOut => "ticket_out",
+            Self::NoPart => "no_part",
+            Self::CalledOff => "called_off",
             Self::SamePerson => "same_person",
             Self::ApprovedBefore => "approved_before",
             Self::NobodyInPerson => "nobody_in_person",

@@ -72,6 +72,7 @@ fn foresee(desk: &Desk, asked: &Asked<'_>) -> Result<(), ReadmissionError> {
     let reset = desk.store.reset(&account.user)?.ok_or(ReadmissionError::NoReset)?;
     match reset.stage(account, desk.store.in_place(&account.user)?, terms, *now) {
         Stage::Ready | Stage::Withdrawn(_) => Ok(()),
+        Stage::CalledOff => Err(Refused::CalledOff.into()),
         Stage::Unapproved(missing) => Err(Refused::Unapproved(missing).into()),
         // What the rule says of it may be another wait, where the clock was set back: it has to note that.
         Stage::Cooling(_) => Ok(()),

@@ -18,7 +18,7 @@ use crate::report;
 use shown::Shown;
 use totp_core::event::Name;
 use totp_core::login::Account;
-use totp_core::readmission::{self, Asked, ReadmissionError};
+use totp_core::readmission::{self, Asked, Cancelled, ReadmissionError};
 use totp_core::reset::Grounds;
 use totp_core::store::InPlace;
 
@@ -76,16 +76,23 @@ fn cancel(desk: &Desk, user: Option<&str>, consent: Consent) -> Result<(), Failu
     if matches!(unread, Ok(None)) && !noticed() {
         return Err(ReadmissionError::NoReset.into());
     }
-    authorise(
-        desk,
-        &account,
-        consent,
-        "calls the reset off: the enrolment stays as it is, a ticket is void",
-    )?;
-    readmission::cancel(desk.entry(&account)?)?;
+    let purpose = match in_place(desk, &account)? {
+        InPlace::Nothing => "voids the ticket: nobody is enrolled, and it takes an operator to enrol them",
+        InPlace::Unreadable | InPlace::Enrolment(_) => "calls the reset off: the enrolment stays as it is",
+    };
+    authorise(desk, &account, consent, purpose)?;
+    let cancelled = readmission::cancel(desk.entry(&account)?, &account)?;
     let requested = unread.ok().flatten().map(|reset| reset.requested().by.name.clone());
     desk.audit(&desk.event(Name::ResetCancelled, &account).maybe("requested_by", requested));
-    report::done(desk.format, &account, "reset_cancelled", "the reset is called off")
+    let said = match cancelled {
+        Cancelled::Gone => "the reset is called off; the enrolment stays as it is".to_owned(),
+        Cancelled::Barred => format!(
+            "the ticket is void; nobody is enrolled, and nobody enrols or is let past by themselves: an operator enrols them \
+             (\"totp-enroll enroll {}\"), or requests a reset",
+            account.user
+        ),
+    };
+    report::done(desk.format, &account, "reset_cancelled", &said)
 }
 
 fn has_notice(held: &impl totp_core::store::Held) -> bool {

@@ -13,7 +13,8 @@ use totp_core::ticket::Standing;
 #[derive(Serialize)]
 pub(super) struct Shown {
     user: String,
-    /// `unapproved`, `cooling`, `ready`, `expired`, `void`; then `withdrawn`, `ticket_expired` or `ticket_dead`.
+    /// `unapproved`, `cooling`, `ready`, `expired`, `void`; then `withdrawn`, `ticket_expired`, `ticket_dead` or
+    /// `called_off`.
     stage: &'static str,
     requested: Taken,
     reason: String,
@@ -53,6 +54,7 @@ impl Shown {
             Stage::Withdrawn(Standing::Open(_)) => "withdrawn",
             Stage::Withdrawn(Standing::Expired) => "ticket_expired",
             Stage::Withdrawn(Standing::Dead) => "ticket_dead",
+            Stage::CalledOff => "called_off",
         };
         Ok(Self {
             user: account.user.as_str().to_owned(),
@@ -98,6 +100,9 @@ impl Shown {
             "ticket_expired" => {
                 format!("the enrolment is withdrawn; the ticket expired {ticket}: {}", self.again())
             }
+            "called_off" => format!(
+                "called off when nobody was enrolled any more: an operator enrols them, \"totp-enroll enroll {user}\", or requests a reset"
+            ),
             _ => format!("the enrolment is withdrawn; too many wrong tickets were typed: {}", self.again()),
         }
     }
