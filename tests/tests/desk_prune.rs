@@ -185,6 +185,10 @@ fn the_hook_that_ships_takes_the_enrolment_away_with_the_account() {
     assert!(hook.contains(is_there) && hook.contains(runs), "{hook}");
     let hook = hook.replace(is_there, "").replace(runs, &format!("$({program} "));
     scene.machine().write("shadow-maint/userdel-post.d/pam_totp", 0o755, &hook);
+    // The account of another system (--prefix), or one that another source still has.
+    let said =
+        on_machine(&mut scene, "ACTION=userdel SUBJECT=bob /etc/shadow-maint/userdel-post.d/pam_totp 2>&1");
+    assert!(scene.credential("bob").exists() && said.contains("still knows"), "{said}");
     let _ = on_machine(&mut scene, "userdel bob");
     assert!(!scene.credential("bob").exists(), "the hook did nothing");
     let events = scene.journal.desk_events();
