@@ -183,12 +183,53 @@ fn after_three_days_a_notice_is_given_up_and_the_log_says_so() {
     assert_eq!(scene.login("alice").types(&codes[0]).at(THEN).code(), PamCode::SUCCESS);
     let file = spooled(&scene).remove(0);
     let name = file.file_name().unwrap().to_str().unwrap().strip_suffix(".0.0").unwrap();
-    fs::rename(&file, file.with_file_name(format!("{name}.77.{}", clock::now() - 4000))).unwrap();
+    let (_, name) = name.split_once('.').unwrap();
+    let (now, day) = (clock::now(), 86_400);
+    let waiting = |at, tries| format!("{at:012}.{name}.{tries}.{}", now - 4000);
     mailbox.set(Mood::Refuses);
+    let young = file.with_file_name(waiting(now - 2 * day, 500));
+    fs::rename(&file, &young).unwrap();
+    let done = notify(&scene, &[]);
+    assert_eq!((done.status, done.json()["failed"].as_u64()), (1, Some(1)), "{done:?}");
+    let young = spooled(&scene).remove(0);
+    fs::rename(&young, file.with_file_name(waiting(now - 4 * day, 77))).unwrap();
     let done = notify(&scene, &[]);
     assert_eq!((done.status, done.json()["given_up"].as_u64()), (1, Some(1)), "{done:?}");
     assert_eq!(failures(&scene).last().unwrap().field("state"), "given_up");
     assert!(spooled(&scene).is_empty());
+}
+
+#[test]
+fn switched_off_notices_wait_for_three_days_and_are_no_failure() {
+    let (scene, codes) = alice();
+    let _mailbox = Mailbox::of(&scene, "", "");
+    for code in &codes[..2] {
+        assert_eq!(scene.login("alice").types(code).at(THEN).code(), PamCode::SUCCESS);
+    }
+    let file = spooled(&scene).remove(0);
+    let name = file.file_name().unwrap().to_str().unwrap().split_once('.').unwrap().1;
+    fs::rename(&file, file.with_file_name(format!("{:012}.{name}", clock::now() - 4 * 86_400))).unwrap();
+    scene.configure("[notify]\ncommand = []");
+    let done = notify(&scene, &[]);
+    done.assert_done();
+    assert_eq!((done.json()["given_up"].as_u64(), done.json()["waiting"].as_u64()), (Some(1), Some(1)));
+    assert_eq!(failures(&scene).last().unwrap().field("state"), "given_up");
+}
+
+#[test]
+fn one_that_hangs_is_not_in_the_way_of_the_others_nor_of_the_desk_for_long() {
+    let (scene, codes) = alice();
+    let mailbox = Mailbox::of(&scene, "", "");
+    mailbox.set(Mood::Hangs);
+    assert_eq!(scene.login("alice").types(&codes[0]).at(THEN).code(), PamCode::SUCCESS);
+    scene.desk(&RENEW).assert_done();
+    let failed = failures(&scene);
+    let problem = failed.last().unwrap().field("problem").to_owned();
+    assert!(problem.contains("did not end") && !problem.contains("within 30s"), "{problem}");
+    mailbox.set(Mood::Takes);
+    notify(&scene, &["--now"]).assert_done();
+    // The one that was tried comes last.
+    assert_eq!(mailbox.mails().iter().map(about).collect::<Vec<_>>(), ["recovery_used", "codes_regenerated"]);
 }
 
 #[test]

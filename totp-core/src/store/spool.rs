@@ -27,8 +27,9 @@ const STALE: u64 = 3600;
 /// The first pause before a notice is tried again, in seconds; it doubles up to the longest.
 const FIRST_PAUSE: u64 = 60;
 const LONGEST_PAUSE: u64 = 3600;
-/// So many tries take three days.
-const MOST_TRIES: u32 = 78;
+/// So many tries take three days. Whoever tries more often, as "notify --now" does, gives nothing up earlier.
+const ENOUGH_TRIES: u32 = 78;
+const LONGEST_WAIT: u64 = 3 * 86400;
 
 /// The notices of this machine, under `paths.state` of the config.
 #[derive(Debug, Clone)]
@@ -209,18 +210,26 @@ impl Sending {
         self.directory.remove(&notice.name())
     }
 
-    /// It was not taken: it is tried again later, which is said, or was tried often enough and is given up.
+    /// It was not taken: it is tried again later, which is said, or was tried often and long enough and is given up.
     ///
     /// # Errors
     /// [`StoreError`]; the try is not counted.
     pub fn failed(&self, notice: &Waiting, now: u64) -> Result<Option<Waiting>, StoreError> {
-        let next = Waiting { tries: notice.tries.saturating_add(1), last: now, ..notice.clone() };
-        if next.tries >= MOST_TRIES {
+        if notice.tries.saturating_add(1) >= ENOUGH_TRIES && notice.is_old(now) {
             return self.done(notice).map(|()| None);
         }
+        self.later(notice, now).map(Some)
+    }
+
+    /// It is tried again later, however often it was tried.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the try is not counted.
+    pub fn later(&self, notice: &Waiting, now: u64) -> Result<Waiting, StoreError> {
+        let next = Waiting { tries: notice.tries.saturating_add(1), last: now, ..notice.clone() };
         let (fd, name) = (&self.directory.fd, next.name());
         match renameat2(fd, notice.name().as_str(), fd, name.as_str(), RenameFlags::RENAME_NOREPLACE) {
-            Ok(()) => Ok(Some(next)),
+            Ok(()) => Ok(next),
             Err(source) => {
                 Err(StoreError::System { file: self.directory.path.join(name), action: "rename to", source })
             }
@@ -259,6 +268,12 @@ impl Waiting {
     #[must_use]
     pub fn is_due(&self, now: u64) -> bool {
         now >= self.due() || now < self.last
+    }
+
+    /// Whether it has waited for as long as notices do.
+    #[must_use]
+    pub fn is_old(&self, now: u64) -> bool {
+        now.saturating_sub(self.at) > LONGEST_WAIT
     }
 
     /// What it is called as long as it waits.

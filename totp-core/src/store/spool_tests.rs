@@ -110,6 +110,24 @@ fn after_three_days_a_notice_is_given_up() {
 }
 
 #[test]
+fn tries_alone_give_nothing_up_nor_does_time_alone() {
+    let (_directory, spool) = spool();
+    put(&spool, 1000, Some(1), Origin::Door).unwrap();
+    let sending = turn(&spool, 0);
+    let mut waiting = spool.waiting().unwrap().0.remove(0);
+    for now in (0..200).chain([1000 + 3 * 86400]) {
+        waiting =
+            sending.failed(&waiting, now).unwrap().expect("within three days, or with the clock set back");
+    }
+    let young = Waiting { tries: 5, ..waiting.clone() };
+    fs::rename(spool.path().join(waiting.name()), spool.path().join(young.name())).unwrap();
+    let young = sending.failed(&young, 1001 + 3 * 86400).unwrap().expect("tried six times");
+    let old = sending.later(&Waiting { tries: 6, ..young }, 1001 + 3 * 86400).unwrap();
+    assert!(old.is_old(1001 + 3 * 86400) && !old.is_old(1000 + 3 * 86400));
+    assert_eq!(spool.waiting().unwrap().0, [old]);
+}
+
+#[test]
 fn one_sends_at_a_time() {
     let (_directory, spool) = spool();
     assert!(matches!(spool.turn_to_send(Duration::ZERO, 0), Ok(Turn::NothingThere)));

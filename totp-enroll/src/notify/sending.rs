@@ -10,9 +10,11 @@ use crate::{audit, clock};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
+use totp_core::config::Command;
 use totp_core::event::{Event, Name};
 use totp_core::notice::{Notice, NoticeError};
 use totp_core::store::spool::{Sending, Spool, Turn, Waiting};
+use totp_core::time::Seconds;
 
 /// What is to be sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,7 +46,8 @@ pub(super) fn send(
 ) -> Result<Tally, Failure> {
     let spool = Spool::new(&desk.config.paths.state);
     let mut tally = Tally::default();
-    let Some(words) = command(desk) else {
+    let is_off = desk.config.notify.command == Command::Off;
+    let Some(words) = command(desk).or_else(|| is_off.then(Vec::new)) else {
         tally.waiting = spool.waiting()?.0.len();
         if tally.waiting == 0 {
             return Ok(tally);
@@ -63,7 +66,11 @@ pub(super) fn send(
     };
     let mut run = Run { desk, spool: &spool, turn, words, which, tally, tried: BTreeSet::new() };
     let deadline = longest.and_then(|longest| Instant::now().checked_add(longest));
-    run.all(deadline)?;
+    if is_off {
+        run.let_go()?;
+    } else {
+        run.all(deadline)?;
+    }
     run.tally.waiting = spool.waiting()?.0.len();
     Ok(run.tally)
 }
@@ -83,11 +90,42 @@ impl Run<'_> {
     fn all(&mut self, deadline: Option<Instant>) -> Result<(), Failure> {
         // What comes meanwhile is sent as well: whoever left it may have met us busy.
         while let Some(notice) = self.next()? {
+            let Some(timeout) = self.timeout(deadline) else { return Ok(()) };
             self.tried.insert(notice.id().to_owned());
-            if self.one(&notice)? == Next::Stop || deadline.is_some_and(|deadline| Instant::now() >= deadline)
-            {
+            if self.one(&notice, timeout)? == Next::Stop {
                 return Ok(());
             }
+        }
+        Ok(())
+    }
+
+    /// How long the program may take for the next one; `None`: there is no time left for it.
+    fn timeout(&self, deadline: Option<Instant>) -> Option<Seconds> {
+        let timeout = self.desk.config.notify.timeout;
+        let Some(deadline) = deadline else { return Some(timeout) };
+        let left = Seconds(deadline.saturating_duration_since(Instant::now()).as_secs());
+        (left > Seconds(0)).then_some(timeout.min(left))
+    }
+
+    /// Nobody is to be told any more: what was left before that goes when it has waited for as long as notices do.
+    fn let_go(&mut self) -> Result<(), Failure> {
+        let now = clock::now()?.realtime;
+        for waiting in self.spool.waiting()?.0.iter().filter(|waiting| waiting.is_old(now)) {
+            let notice = match self.spool.read(waiting).map(|text| text.map(|text| Notice::decode(&text))) {
+                Ok(Some(Ok(notice))) => Some(notice),
+                Ok(Some(Err(NoticeError::Broken))) => None,
+                // A later version's, gone, or not ours to judge.
+                Ok(Some(Err(NoticeError::OtherVersion)) | None) | Err(_) => continue,
+            };
+            self.turn.done(waiting)?;
+            self.tally.given_up = self.tally.given_up.saturating_add(1);
+            self.log(
+                waiting,
+                notice.as_ref(),
+                waiting.tries,
+                "given_up",
+                "notices are switched off in the config",
+            );
         }
         Ok(())
     }
@@ -97,17 +135,18 @@ impl Run<'_> {
         let is_next = |notice: &Waiting| {
             !self.tried.contains(notice.id()) && (self.which == Which::All || notice.is_due(now))
         };
-        Ok(self.spool.waiting()?.0.into_iter().find(is_next))
+        // In the order in which they came, but for those that were tried: one that hangs is not in the way of the others.
+        Ok(self.spool.waiting()?.0.into_iter().filter(is_next).min_by_key(|notice| notice.last))
     }
 
-    fn one(&mut self, waiting: &Waiting) -> Result<Next, Failure> {
+    fn one(&mut self, waiting: &Waiting, timeout: Seconds) -> Result<Next, Failure> {
         let text = match self.spool.read(waiting) {
             Ok(Some(text)) => text,
             Ok(None) => return Ok(Next::GoOn),
             Err(error) => {
                 // Whoever changed it may have meant something by it: it stays as it is.
                 self.tally.failed = self.tally.failed.saturating_add(1);
-                self.log(waiting, None, "unreadable", &error.to_string());
+                self.log(waiting, None, tries(waiting), "unreadable", &error.to_string());
                 return Ok(Next::GoOn);
             }
         };
@@ -116,16 +155,19 @@ impl Run<'_> {
             Err(error @ NoticeError::Broken) => {
                 self.turn.done(waiting)?;
                 self.tally.given_up = self.tally.given_up.saturating_add(1);
-                self.log(waiting, None, "given_up", &error.to_string());
+                self.log(waiting, None, tries(waiting), "given_up", &error.to_string());
                 return Ok(Next::GoOn);
             }
+            // For whoever can read it: it is never given up.
             Err(error @ NoticeError::OtherVersion) => {
-                self.failed(waiting, None, &error.to_string())?;
+                self.turn.later(waiting, clock::now()?.realtime)?;
+                self.tally.failed = self.tally.failed.saturating_add(1);
+                self.log(waiting, None, tries(waiting), "waits", &error.to_string());
                 return Ok(Next::GoOn);
             }
         };
         let message = Message::of(&notice, waiting, &self.desk.config.notify)?;
-        match sender::send(&self.words, message.as_bytes(), self.desk.config.notify.timeout) {
+        match sender::send(&self.words, message.as_bytes(), timeout) {
             Ok(()) => {
                 self.turn.done(waiting)?;
                 self.tally.sent = self.tally.sent.saturating_add(1);
@@ -148,21 +190,26 @@ impl Run<'_> {
                 "given_up"
             }
         };
-        self.log(waiting, notice, state, problem);
+        self.log(waiting, notice, tries(waiting), state, problem);
         Ok(())
     }
 
-    fn log(&self, waiting: &Waiting, notice: Option<&Notice>, state: &str, problem: &str) {
+    fn log(&self, waiting: &Waiting, notice: Option<&Notice>, tries: u32, state: &str, problem: &str) {
         let event = Event::new(Name::NotifyFailed)
             .maybe("user", notice.map(Notice::user))
             .maybe("about", notice.and_then(|notice| notice.field("event")))
             .field("notice", waiting.id())
             .field("at", clock::date(waiting.at))
-            .field("tries", waiting.tries.saturating_add(1))
+            .field("tries", tries)
             .field("state", state)
             .field("problem", problem);
         audit::write(&self.desk.config.paths.syslog, &event);
     }
+}
+
+/// Its tries with this one.
+fn tries(waiting: &Waiting) -> u32 {
+    waiting.tries.saturating_add(1)
 }
 
 #[derive(PartialEq, Eq)]
