@@ -313,6 +313,82 @@ fn each_enrolment_that_opens_to_nobody_is_found() {
 }
 
 #[test]
+fn nothing_that_the_store_keeps_is_called_a_stranger() {
+    let told = "[notify]\ncommand = [\"/bin/false\"]";
+    let mut site = Site::of(Scene::builder().config(told));
+    site.service("door", "auth required pam_unix.so\nauth required TOTP");
+    site.scene.desk(&["--json", "reset", "request", "alice", "--reason", "lost"]).assert_done();
+    let state = site.scene.state();
+    for room in ["resets", "spool"] {
+        assert!(state.join(room).is_dir(), "no {room}");
+    }
+    site.doctor(&["--service", "door"]).assert_none();
+    let path = |name: &str| state.join(name).display().to_string();
+    for (damage, mend, severity, name, what) in [
+        ("chmod 755 resets", "chmod 700 resets", "serious", "state_unusable", "resets"),
+        ("chmod 755 spool", "chmod 700 spool", "serious", "state_unusable", "spool"),
+        (
+            "touch -d yesterday resets/.new.bob",
+            "rm resets/.new.bob",
+            "warning",
+            "left_draft",
+            "resets/.new.bob",
+        ),
+        ("touch -d yesterday spool/.new.x", "rm spool/.new.x", "warning", "left_draft", "spool/.new.x"),
+        ("touch spool/notes", "rm spool/notes", "warning", "stray_file", "spool/notes"),
+        ("touch resets/notes", "rm resets/notes", "warning", "stray_file", "resets/notes"),
+        ("chmod 644 spool/*", "chmod 600 spool/*", "warning", "notice_unreadable", "0600"),
+        ("echo no > resets/alice.toml", "true", "serious", "reset_unreadable", "alice.toml"),
+        (
+            "for notice in spool/*; do echo no > $notice; done",
+            "true",
+            "warning",
+            "notice_unreadable",
+            "spool",
+        ),
+    ] {
+        let state = path("");
+        site.does(&format!("cd {state}; {damage}"));
+        site.doctor(&["--service", "door"]).assert_found(severity, name, what);
+        site.does(&format!("cd {state}; {mend}"));
+    }
+}
+
+#[test]
+fn a_sealed_keyring_is_looked_at_where_it_was_opened() {
+    let mut site = Site::new();
+    site.service("door", "auth required pam_unix.so\nauth required TOTP");
+    let (keyring, run) = (site.scene.keyring(), site.scene.path("run"));
+    let opened = run.join("keyring.toml");
+    site.does(&format!(
+        "mkdir -p {run}; mv {keyring} {opened}; touch {sealed}; chmod 600 {sealed}",
+        run = run.display(),
+        keyring = keyring.display(),
+        opened = opened.display(),
+        sealed = keyring.with_extension("cred").display()
+    ));
+    site.doctor(&["--service", "door"]).assert_none();
+    let credential = site.scene.credential("alice").display().to_string();
+    site.does(&format!(
+        "sed -i.bak 's/^label = .*/label = \"other\"/' {credential}; mv {credential}.bak /run"
+    ));
+    site.doctor(&["--service", "door"]).assert_found("serious", "seal_broken", "alice");
+    site.does(&format!("rm {}", opened.display()));
+    let found = site.doctor(&["--service", "door"]);
+    found.assert_found("serious", "keyring_not_opened", "keyring.cred");
+    assert!(found.named("keyring_missing").is_empty(), "{:?}", found.all());
+}
+
+#[test]
+fn a_stack_that_lets_in_nobody_is_found() {
+    let mut site = Site::new();
+    let common = "auth requisite pam_deny.so\nauth required pam_permit.so\n";
+    site.scene.machine().write("pam.d/common-auth", 0o644, common);
+    site.service("door", PASSWORD_THEN_CODE);
+    site.doctor(&["--service", "door"]).assert_found("serious", "nobody_gets_in", "right code");
+}
+
+#[test]
 fn few_recovery_codes_are_told_and_no_failure() {
     let mut site = Site::of(Scene::builder().config("[recovery]\ncodes = 2\nwarn_below = 3"));
     site.service("door", "auth required pam_unix.so\nauth required TOTP");

@@ -5,6 +5,7 @@
 //! locked, which whoever waits for it notices.
 
 use super::guard::{Directory, Guard, Room, make_directory, read_opened, system};
+use super::layout::{CREDENTIALS, LEDGERS};
 use super::lock::{Lock, Locked, lock};
 use super::{Durability, Entry, Held, Hold, InPlace, Store, StoreError};
 use crate::credential::Credential;
@@ -368,8 +369,6 @@ impl Entry for FileEntry {
     }
 }
 
-const CREDENTIALS: &str = "credentials";
-const LEDGERS: &str = "ledgers";
 /// What a file is called while it is written; no component starts with a dot.
 pub(super) const DRAFT: &str = ".new.";
 

@@ -8,6 +8,7 @@ pub mod files;
 pub mod groups;
 pub mod guard;
 pub mod keyring;
+pub mod layout;
 pub mod leftovers;
 mod lock;
 pub mod names;

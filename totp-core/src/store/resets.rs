@@ -5,14 +5,13 @@
 use super::StoreError;
 use super::files::{DRAFT, Files, Rooms};
 use super::guard::{Directory, Guard, Room, make_directory, read_opened};
+use super::layout::RESETS;
 use crate::reset::Reset;
 use crate::user::User;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, renameat};
 use nix::sys::stat::Mode;
 use std::path::PathBuf;
-
-const RESETS: &str = "resets";
 
 impl Files {
     /// A user's reset as it stands, read without holding anybody; `None`: there is none.

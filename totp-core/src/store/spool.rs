@@ -5,6 +5,7 @@
 
 use super::StoreError;
 use super::guard::{Directory, Guard, Room, make_directory, read_opened};
+use super::layout::SPOOL;
 use super::lock::{Locked, Share, lock_directory};
 use crate::notice::Notice;
 use crate::secret::{Entropy, random_array};
@@ -15,7 +16,6 @@ use nix::sys::stat::Mode;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-const SPOOL: &str = "spool";
 const DRAFT: &str = ".new.";
 /// The most that the door leaves of one account, and in all: nobody fills the disk by logging in.
 const MOST_OF_ONE: usize = 32;

@@ -6,59 +6,122 @@ use std::time::{Duration, SystemTime};
 use std::{fs, os::unix::fs::MetadataExt};
 use totp_core::config::Config;
 use totp_core::keyring::Keyring;
+use totp_core::notice::Notice;
 use totp_core::store::StoreError;
 use totp_core::store::files::Files;
-use totp_core::store::guard::{Guard, read_document};
+use totp_core::store::keyring::KeyringFiles;
+use totp_core::store::layout::ROOMS;
+use totp_core::store::spool::Spool;
 
 /// A draft that is younger may be somebody's at this moment.
 const ABANDONED: Duration = Duration::from_secs(600);
 
 pub(super) fn examine(config: &Config, findings: &mut Vec<Finding>) {
     let paths = &config.paths;
-    match read_document(&paths.keyring, Guard::Secret) {
-        Ok(Some(text)) => {
-            if let Err(error) = Keyring::parse(&paths.keyring, text.expose()) {
+    keyring(&KeyringFiles::of(paths), findings);
+    let store = Files::new(&paths.state);
+    match store.enrolled() {
+        Ok(_) => {
+            let broken = ROOMS.iter().filter_map(|room| store.check_room(room).err());
+            findings.extend(broken.map(|error| unusable("state_unusable", &error)));
+        }
+        Err(error) => findings.push(unusable("state_unusable", &error)),
+    }
+    stray(&paths.state, findings);
+    for room in ROOMS {
+        drafts(&paths.state.join(room), findings);
+    }
+    resets(&store, findings);
+    notices(&Spool::new(&paths.state), findings);
+    if let Some(parent) = paths.keyring.parent() {
+        drafts(parent, findings);
+    }
+    drafts(&paths.runtime, findings);
+    runtime(&paths.runtime, findings);
+}
+
+fn keyring(files: &KeyringFiles, findings: &mut Vec<Finding>) {
+    match files.read() {
+        Ok(Some((file, text))) => {
+            if let Err(error) = Keyring::parse(file, text.expose()) {
                 findings.push(unusable("keyring_unreadable", &error.into()));
             }
         }
+        Ok(None) if files.is_sealed() => findings.push(
+            Finding::serious("keyring_not_opened", format!("{}: is sealed, and was not opened since this machine started", files.sealed.display()))
+                .why("no code can be checked: everybody who is enrolled is refused")
+                .mend("\"systemctl start pam-totp-keyring\", or \"totp-enroll keys open\""),
+        ),
         Ok(None) => findings.push(
-            Finding::serious("keyring_missing", format!("{}: is missing", paths.keyring.display()))
+            Finding::serious("keyring_missing", format!("{}: is missing", files.clear.display()))
                 .why("no code can be checked: everybody who is enrolled is refused")
                 .mend("restore it from its backup; where nobody is enrolled yet, \"totp-enroll keys init\" makes one"),
         ),
         Err(error) => findings.push(unusable("keyring_unreadable", &error)),
     }
-    if let Err(error) = Files::new(&paths.state).enrolled() {
-        findings.push(unusable("state_unusable", &error));
-    }
-    stray(&paths.state, findings);
-    for directory in [paths.state.join("credentials"), paths.state.join("ledgers")] {
-        drafts(&directory, findings);
-    }
-    if let Some(parent) = paths.keyring.parent() {
-        drafts(parent, findings);
-    }
-    runtime(&paths.runtime, findings);
 }
 
 fn unusable(name: &'static str, error: &StoreError) -> Finding {
-    let line = error.line().map_or_else(String::new, |line| format!(" line {line}"));
-    Finding::serious(name, format!("{}{line}: {}", error.file().display(), error.problem()))
+    Finding::serious(name, told(error))
         .why("what cannot be trusted is not used: everybody who is enrolled is refused")
         .mend("find out who changed it; put owner and mode right, or restore it from a backup. Where nothing was stored yet, \"totp-enroll keys init\" makes what is missing")
 }
 
-/// The state holds two directories and nothing else.
+/// What is none of the store's rooms.
 fn stray(state: &Path, findings: &mut Vec<Finding>) {
     for entry in fs::read_dir(state).into_iter().flatten().flatten() {
-        if entry.file_name() != "credentials" && entry.file_name() != "ledgers" {
-            findings.push(
-                Finding::warning("stray_file", format!("{}: is none of ours", entry.path().display()))
-                    .why("nothing reads it; a copy of somebody's enrolment may lie in it")
-                    .mend("move it away"),
-            );
+        if !ROOMS.iter().any(|room| entry.file_name() == *room) {
+            findings.push(none_of_ours(&entry.path()));
         }
     }
+}
+
+fn none_of_ours(path: &Path) -> Finding {
+    Finding::warning("stray_file", format!("{}: is none of ours", path.display()))
+        .why("nothing reads it; a copy of somebody's enrolment may lie in it")
+        .mend("move it away")
+}
+
+/// A reset that cannot be read keeps its person out. It must not be moved away: without it no ticket is asked for.
+fn resets(store: &Files, findings: &mut Vec<Finding>) {
+    // A directory that cannot be opened is told of above.
+    for user in store.resets().into_iter().flatten().flatten() {
+        match user.map(|user| store.reset(&user)) {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => findings.push(
+                Finding::serious("reset_unreadable", told(&error))
+                    .why("whose reset it is cannot use the ticket, nor enrol without it")
+                    .mend("leave it where it is; \"totp-enroll reset cancel USER\" forgets it, \"totp-enroll reset request USER\" begins anew"),
+            ),
+            Err(error) => findings.push(none_of_ours(error.file())),
+        }
+    }
+}
+
+fn notices(spool: &Spool, findings: &mut Vec<Finding>) {
+    // A directory that cannot be opened is told of above.
+    let Ok((waiting, foreign)) = spool.waiting() else { return };
+    findings.extend(foreign.iter().map(|path| none_of_ours(path)));
+    for notice in waiting {
+        let problem = match spool.read(&notice) {
+            Ok(None) => continue,
+            Ok(Some(text)) => match Notice::decode(&text) {
+                Ok(_) => continue,
+                Err(error) => format!("{}: {error}", spool.path().display()),
+            },
+            Err(error) => told(&error),
+        };
+        findings.push(
+            Finding::warning("notice_unreadable", problem)
+                .why("somebody is not told that their factor changed")
+                .mend("find out who changed it; \"totp-enroll notify\" says what becomes of those that wait"),
+        );
+    }
+}
+
+fn told(error: &StoreError) -> String {
+    let line = error.line().map_or_else(String::new, |line| format!(" line {line}"));
+    format!("{}{line}: {}", error.file().display(), error.problem())
 }
 
 fn drafts(directory: &Path, findings: &mut Vec<Finding>) {

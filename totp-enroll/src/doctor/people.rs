@@ -11,7 +11,7 @@ use totp_core::enrolment::recovery_left;
 use totp_core::keyring::{Keyring, OpenError};
 use totp_core::ledger::Ledger;
 use totp_core::store::files::Files;
-use totp_core::store::guard::{Guard, read_document};
+use totp_core::store::keyring::KeyringFiles;
 use totp_core::store::{Held, Hold, Store, StoreError};
 use totp_core::user::User;
 
@@ -53,8 +53,9 @@ pub(super) fn examine(config: &Config, findings: &mut Vec<Finding>) -> People {
 }
 
 fn keyring(config: &Config) -> Option<Keyring> {
-    let text = read_document(&config.paths.keyring, Guard::Secret).ok().flatten()?;
-    Keyring::parse(&config.paths.keyring, text.expose()).ok()
+    let files = KeyringFiles::of(&config.paths);
+    let (file, text) = files.read().ok().flatten()?;
+    Keyring::parse(file, text.expose()).ok()
 }
 
 struct Room<'a> {
