@@ -118,6 +118,9 @@ fn examined(name: &str, own: &Own<'_>, findings: &mut Vec<Finding>) -> Option<Se
     let is_installed = |module: &str| stack::module_file(module).is_some();
     let circumstances = Circumstances { service: name, may_ignore, is_installed: &is_installed };
     found.extend(gaps::without_code(&stack, &circumstances));
+    if asks && gaps::nobody_gets_in(&stack, &circumstances) {
+        found.push(nobody_gets_in());
+    }
     let said = |handler: &Handler| stack::read_arguments(&handler.arguments).ok();
     found.extend(gaps::introduced_by_nobody(&stack, &said, &circumstances).into_iter().map(not_introduced));
     let one_factor = asks && gaps::without_proof(&stack, &circumstances);
@@ -297,6 +300,12 @@ fn passes(stack: &Stack, at: usize, handler: &Handler, said: &Said, found: &mut 
             .mend("write `auth required pam_unix.so try_first_pass` below it, or take forward_pass out"),
         );
     }
+}
+
+fn nobody_gets_in() -> Finding {
+    Finding::serious("nobody_gets_in", "no way through the stack lets in who gives the right code")
+        .why("another line refuses, or nobody comes to pam_totp: keep a root shell open until it is mended")
+        .mend("look for a pam_deny.so that nothing jumps over any more, a module that is missing, and pam_unix.so that was taken out")
 }
 
 fn not_introduced(handler: &Handler) -> Finding {

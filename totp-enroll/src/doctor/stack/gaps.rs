@@ -47,6 +47,17 @@ pub(crate) fn without_code(stack: &Stack, circumstances: &Circumstances<'_>) -> 
     }
 }
 
+/// Whether no way through the stack lets in who gives the right code.
+pub(crate) fn nobody_gets_in(stack: &Stack, circumstances: &Circumstances<'_>) -> bool {
+    // That ours is missing is told of by itself.
+    let answers = |handler: &Handler| match is_ours(handler) {
+        true => module::our_answers(circumstances.may_ignore),
+        false => circumstances.answers(handler),
+    };
+    // A stack that is too large is told of by itself.
+    walk::lets_in_with(&stack.handlers, &answers, &is_ours).is_ok_and(|lets_in| !lets_in)
+}
+
 /// Whether somebody gets in who has shown nothing but perhaps a code.
 pub(crate) fn without_proof(stack: &Stack, circumstances: &Circumstances<'_>) -> bool {
     let answers = |handler: &Handler| circumstances.answers_of_proofs(handler);

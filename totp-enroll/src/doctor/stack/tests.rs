@@ -229,6 +229,33 @@ fn a_code_alone_is_one_factor() {
 }
 
 #[test]
+fn a_stack_through_which_the_right_code_leads_nowhere_is_known() {
+    let nobody = |text: &str| {
+        let circumstances = Circumstances {
+            service: "door",
+            may_ignore: false,
+            is_installed: &|module| !module.contains("missing"),
+        };
+        gaps::nobody_gets_in(&stack(&[("door", text)]), &circumstances)
+    };
+    let debian = "auth [success=1 default=ignore] pam_unix.so\nauth requisite pam_deny.so\nauth required pam_permit.so\n";
+    let without_a_password = "auth requisite pam_deny.so\nauth required pam_permit.so\n";
+    let code = "auth required pam_totp.so\n";
+    assert!(!nobody(&format!("{debian}{code}")));
+    assert!(nobody(&format!("{without_a_password}{code}")), "pam_unix was taken out");
+    assert!(nobody(&format!("{code}{without_a_password}")));
+    assert!(nobody(&format!("auth required pam_missing.so\n{code}")));
+    assert!(nobody(&format!("{code}atuh required pam_permit.so\n")));
+    assert!(nobody("auth sufficient pam_permit.so\nauth required pam_totp.so\n"));
+    assert!(nobody("auth optional pam_totp.so\nauth required pam_deny.so\n"));
+    for open in ["required", "requisite", "sufficient", "optional", "[success=1 default=bad]"] {
+        let text =
+            format!("auth {open} pam_totp.so\nauth sufficient pam_unix.so\nauth optional pam_permit.so\n");
+        assert!(!nobody(&text), "{open}");
+    }
+}
+
+#[test]
 fn a_first_factor_has_to_have_been_passed_and_not_only_asked_for() {
     let claims = |text: &str| {
         let circumstances = Circumstances {

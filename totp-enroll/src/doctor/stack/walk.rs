@@ -3,7 +3,7 @@
 use super::code::{self, COUNT, Code};
 use super::dispatch::State;
 use super::load::{Handler, Kind};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// More states than any stack that people write has.
 const MOST_STATES: usize = 200_000;
@@ -54,6 +54,36 @@ pub(crate) fn reached_without(
         }
     })?;
     Ok(reached)
+}
+
+/// Whether any way ends in success on which a proof was given.
+pub(crate) fn lets_in_with(
+    stack: &[Handler],
+    answers: &dyn Fn(&Handler) -> Vec<Code>,
+    proof: &dyn Fn(&Handler) -> bool,
+) -> Result<bool, TooLarge> {
+    let mut seen: HashSet<(State, bool)> = HashSet::new();
+    let mut open = vec![(State::start(), false)];
+    while let Some((state, proved)) = open.pop() {
+        if !seen.insert((state.clone(), proved)) {
+            continue;
+        }
+        if seen.len() > MOST_STATES {
+            return Err(TooLarge);
+        }
+        let Some(handler) = stack.get(state.at) else {
+            if proved && state.is_success() {
+                return Ok(true);
+            }
+            continue;
+        };
+        let is_proof = handler.kind == Kind::Module && proof(handler);
+        for code in distinct(handler, answers) {
+            let proved = proved || (is_proof && code == Some(code::SUCCESS));
+            open.extend(state.after(stack, handler, code).map(|next| (next, proved)));
+        }
+    }
+    Ok(false)
 }
 
 /// Calls `see` at every state in which no proof has been given.
