@@ -256,6 +256,41 @@ fn each_way_past_pam_that_sshd_has_is_found_and_for_whom() {
 }
 
 #[test]
+fn every_match_block_is_asked_about_by_all_that_it_says() {
+    let mut site = Site::new();
+    site.service("sshd", "auth required TOTP");
+    site.scene.machine().write(
+        "ssh/more/included",
+        0o644,
+        "Match LocalPort 2222\nAuthenticationMethods publickey\n",
+    );
+    for (whom, severity, what) in [
+        ("User alice Address 10.0.0.0/8", "serious", ": alice from 10.0.0.0"),
+        ("Address 192.168.*", "warning", "everybody from 192.168."),
+        ("Address 10.0.0.0/8,!10.0.0.0/24", "warning", "everybody from 10.255.255.255"),
+        ("LocalPort 2222", "warning", "everybody to port 2222"),
+        ("LocalAddress 192.0.2.1", "warning", "everybody to 192.0.2.1"),
+        ("Host *.example.org", "warning", "everybody from x.example.org"),
+        ("User al*", "serious", "alice"),
+        ("User b*", "warning", "bob"),
+        ("Group bob", "warning", ": bob"),
+    ] {
+        site.sshd(&format!("{KEY_AND_CODE}Match {whom}\nAuthenticationMethods publickey\n"));
+        site.doctor(&["--service", "sshd"]).assert_found(severity, "sshd_skips_pam", what);
+    }
+    site.sshd(&format!("{KEY_AND_CODE}Include /etc/ssh/mor?/incl*\n"));
+    site.doctor(&["--service", "sshd"]).assert_found("warning", "sshd_skips_pam", "everybody to port 2222");
+    site.sshd(&format!("{KEY_AND_CODE}Match RDomain x\nAuthenticationMethods publickey\n"));
+    site.doctor(&["--service", "sshd"]).assert_found(
+        "warning",
+        "match_not_asked",
+        "line 5 of /etc/ssh/sshd_config.d/50-totp.conf",
+    );
+    site.sshd(&format!("{KEY_AND_CODE}Match User alice Address 10.0.0.0/8\nX11Forwarding no\n"));
+    site.doctor(&["--service", "sshd"]).assert_none();
+}
+
+#[test]
 fn a_login_that_enrols_needs_time() {
     let mut site = Site::new();
     site.scene.configure("[require]\nenroll_at_login = true");

@@ -3,12 +3,14 @@
 //! ```text
 //!  services   the PAM stacks (stack)          sshd     what it asks for before and beside PAM
 //!  settings   the config                      people   every credential and ledger
-//!  files      owners, modes, what was left    clock · sandbox · package
+//!  files      owners, modes, what was left    matches  the Match blocks of its configuration
+//!  clock · sandbox · package
 //! ```
 
 mod clock;
 mod files;
 pub(crate) mod finding;
+mod matches;
 mod package;
 mod people;
 mod sandbox;

@@ -1,6 +1,7 @@
 //! sshd: what it asks for before PAM and beside it, for whom. It is asked itself (`sshd -T -C`), drop-ins and Match blocks included.
 
 use super::finding::{Finding, Severity};
+use super::matches::{Configuration, Connection};
 use super::people::{self, People};
 use super::services::Service;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,15 +10,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Where its configuration lies.
-const CONFIG: &str = "/etc/ssh/sshd_config";
-const DROP_INS: &str = "/etc/ssh/sshd_config.d";
 /// Written anew whenever it reads its configuration.
 const PID: &str = "/run/sshd.pid";
-/// An address that is nobody's (RFC 5737).
-const ANYWHERE: &str = "203.0.113.7";
-/// An account that is nobody's; Match blocks for everybody apply to it.
-const ANYBODY: &str = "totp-enroll-doctor";
 /// So many people are asked about one by one.
 const MOST_PEOPLE: usize = 500;
 
@@ -45,7 +39,7 @@ fn program() -> Option<PathBuf> {
 }
 
 fn ask(sshd: &Path, service: &Service, people: &People, found: &mut Vec<Finding>) {
-    let general = match effective(sshd, ANYBODY, ANYWHERE) {
+    let general = match effective(sshd, &Connection::general()) {
         Ok(general) => general,
         // It looks for its directory before it reads its configuration; systemd makes it when it starts sshd.
         Err(problem) if problem.contains("Missing privilege separation directory") => {
@@ -65,30 +59,35 @@ fn ask(sshd: &Path, service: &Service, people: &People, found: &mut Vec<Finding>
             return;
         }
     };
-    let matched = Matched::read();
+    let configuration = Configuration::read();
     machine(&general, service, found);
-    let mut holes: BTreeMap<Hole, BTreeSet<String>> = BTreeMap::new();
-    let mut see = |who: &str, login: &Effective| {
-        for hole in holes_in(login, service) {
-            holes.entry(hole).or_default().insert(who.to_owned());
-        }
-    };
-    see("", &general);
+    let mut holes: BTreeMap<Hole, Whom> = BTreeMap::new();
+    for hole in holes_in(&general, service) {
+        holes.entry(hole).or_default().everybody = true;
+    }
     let mut names: BTreeSet<&str> = people.enrolled.iter().map(String::as_str).take(MOST_PEOPLE).collect();
-    names.extend(matched.users.iter().map(String::as_str));
     names.insert("root");
-    // A comma would end the name (sshd(8), -C).
-    for name in names.into_iter().filter(|name| !name.contains(',') && people::exists(name)) {
-        if let Ok(login) = effective(sshd, name, ANYWHERE) {
-            // With no means at all nobody gets in.
-            if name != "root" || first(&login, "permitrootlogin") != Some("no") {
-                see(name, &login);
-            }
+    let names = names.into_iter().filter(|name| people::exists(name));
+    let mut connections: BTreeSet<Connection> = names.map(Connection::of).collect();
+    for block in &configuration.blocks {
+        match block.connections(&people.enrolled) {
+            Some(more) => connections.extend(more),
+            None => found.push(not_asked(&format!("line {} of {}", block.line, block.file.display()))),
         }
     }
-    for address in &matched.addresses {
-        if let Ok(login) = effective(sshd, ANYBODY, address) {
-            see(&format!("everybody from {address}"), &login);
+    for connection in connections {
+        let Ok(login) = effective(sshd, &connection) else {
+            found.push(not_asked(&format!("what holds for {}", connection.whom())));
+            continue;
+        };
+        // With no means at all nobody gets in.
+        if connection.user == "root" && first(&login, "permitrootlogin") == Some("no") {
+            continue;
+        }
+        for hole in holes_in(&login, service) {
+            let whom = holes.entry(hole).or_default();
+            whom.is_enrolled |= people.enrolled.contains(&connection.user);
+            whom.some.insert(connection.whom());
         }
     }
     if people.enrolled.len() > MOST_PEOPLE {
@@ -101,12 +100,18 @@ fn ask(sshd: &Path, service: &Service, people: &People, found: &mut Vec<Finding>
             .mend("\"sshd -T -C user=NAME,host=x,addr=203.0.113.7\" says what holds for one"),
         );
     }
-    found.extend(holes.into_iter().map(|(hole, who)| hole.finding(&who, people)));
-    stale(found);
+    found.extend(holes.into_iter().map(|(hole, who)| hole.finding(&who)));
+    stale(&configuration.files, found);
 }
 
-fn effective(sshd: &Path, user: &str, address: &str) -> Result<Effective, String> {
-    let connection = format!("user={user},host={address},addr={address},laddr=127.0.0.1,lport=22");
+fn not_asked(what: &str) -> Finding {
+    Finding::warning("match_not_asked", format!("{what}: sshd was not asked about it"))
+        .why("whether it lets somebody in without a code cannot be told")
+        .mend("look at it yourself: \"sshd -T -C user=NAME,host=x,addr=203.0.113.7\" says what holds for one login")
+}
+
+fn effective(sshd: &Path, connection: &Connection) -> Result<Effective, String> {
+    let connection = connection.specification().ok_or("a comma cannot be asked about")?;
     let asked = Command::new(sshd).args(["-T", "-C", &connection]).env_clear().output();
     let asked = asked.map_err(|error| format!("cannot be run: {error}"))?;
     if !asked.status.success() {
@@ -235,17 +240,23 @@ fn holes_in(login: &Effective, service: &Service) -> BTreeSet<Hole> {
     holes
 }
 
+/// Who gets in by a hole.
+#[derive(Default)]
+struct Whom {
+    everybody: bool,
+    is_enrolled: bool,
+    some: BTreeSet<String>,
+}
+
 impl Hole {
-    fn finding(&self, who: &BTreeSet<String>, people: &People) -> Finding {
+    fn finding(&self, who: &Whom) -> Finding {
         // Said of everybody, it is said of each.
-        let everybody = who.contains("");
-        let whom = match everybody {
+        let whom = match who.everybody {
             true => "everybody".to_owned(),
-            false => who.iter().map(String::as_str).collect::<Vec<_>>().join(", "),
+            false => who.some.iter().map(String::as_str).collect::<Vec<_>>().join(", "),
         };
-        let enrolled = who.iter().any(|name| people.enrolled.contains(name));
         // A Match block for somebody who is not enrolled is meant so.
-        let severity = if everybody || enrolled { Severity::Serious } else { Severity::Warning };
+        let severity = if who.everybody || who.is_enrolled { Severity::Serious } else { Severity::Warning };
         match self {
             Self::NoCode(methods) => {
                 Finding::new(severity, "sshd_skips_pam", format!("{methods} alone lets in, without a code: {whom}"))
@@ -269,66 +280,14 @@ impl Hole {
     }
 }
 
-/// Users and addresses that Match blocks name.
-struct Matched {
-    users: BTreeSet<String>,
-    addresses: BTreeSet<String>,
-}
-
-impl Matched {
-    fn read() -> Self {
-        let mut matched = Self { users: BTreeSet::new(), addresses: BTreeSet::new() };
-        for text in files().iter().filter_map(|path| fs::read_to_string(path).ok()) {
-            for line in text.lines().map(|line| line.replace(['=', '"'], " ")) {
-                let mut words = line.split_ascii_whitespace();
-                if words.next().is_some_and(|word| word.eq_ignore_ascii_case("match")) {
-                    matched.criteria(&words.collect::<Vec<_>>());
-                }
-            }
-        }
-        matched
-    }
-
-    fn criteria(&mut self, words: &[&str]) {
-        for pair in words.windows(2) {
-            let [kind, values] = pair else { continue };
-            let values =
-                values.split(',').filter(|value| !value.starts_with('!') && !value.contains(['*', '?']));
-            match kind.to_ascii_lowercase().as_str() {
-                "user" => self.users.extend(values.map(str::to_owned)),
-                "group" => self.users.extend(values.filter_map(member)),
-                "address" => self.addresses.extend(values.filter_map(within)),
-                _ => {}
-            }
-        }
-    }
-}
-
-/// Somebody of a group.
-fn member(group: &str) -> Option<String> {
-    nix::unistd::Group::from_name(group).ok().flatten()?.mem.into_iter().next()
-}
-
-/// An address of a network.
-fn within(network: &str) -> Option<String> {
-    let address = network.split('/').next()?;
-    address.parse::<std::net::IpAddr>().ok().map(|address| address.to_string())
-}
-
-fn files() -> Vec<PathBuf> {
-    let drop_ins = fs::read_dir(DROP_INS).into_iter().flatten().flatten().map(|entry| entry.path());
-    let drop_ins = drop_ins.filter(|path| path.extension().is_some_and(|extension| extension == "conf"));
-    std::iter::once(PathBuf::from(CONFIG)).chain(drop_ins).collect()
-}
-
 /// Whether one runs that has not read its configuration since it was changed.
-fn stale(found: &mut Vec<Finding>) {
+fn stale(files: &[PathBuf], found: &mut Vec<Finding>) {
     let Ok(started) = fs::metadata(PID) else { return };
     let is_alive = fs::read_to_string(PID).is_ok_and(|pid| {
         fs::read_to_string(format!("/proc/{}/comm", pid.trim())).is_ok_and(|name| name.trim_end() == "sshd")
     });
     let newer = |path: &PathBuf| fs::metadata(path).is_ok_and(|data| data.mtime() > started.mtime());
-    if let Some(file) = files().iter().find(|path| is_alive && newer(path)) {
+    if let Some(file) = files.iter().find(|path| is_alive && newer(path)) {
         found.push(
             Finding::warning(
                 "sshd_not_reloaded",
