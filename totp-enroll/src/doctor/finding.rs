@@ -23,6 +23,9 @@ pub(crate) struct Finding {
     /// The PAM service that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) service: Option<String>,
+    /// The PAM services, where it is the same for more than one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) services: Vec<String>,
     pub(crate) what: String,
     pub(crate) why: String,
     pub(crate) mend: String,
@@ -42,7 +45,36 @@ impl Finding {
     }
 
     pub(crate) fn new(severity: Severity, name: &'static str, what: impl Into<String>) -> Self {
-        Self { severity, name, service: None, what: what.into(), why: String::new(), mend: String::new() }
+        Self {
+            severity,
+            name,
+            service: None,
+            services: Vec::new(),
+            what: what.into(),
+            why: String::new(),
+            mend: String::new(),
+        }
+    }
+
+    /// What is found at the same line in several services is told once.
+    pub(crate) fn merged(findings: Vec<Self>) -> Vec<Self> {
+        let mut merged: Vec<Self> = Vec::new();
+        for mut finding in findings {
+            let same = |other: &&mut Self| {
+                let key =
+                    |one: &Self| (one.severity, one.name, one.service.is_some() || !one.services.is_empty());
+                key(other) == key(&finding)
+                    && (&other.what, &other.why, &other.mend) == (&finding.what, &finding.why, &finding.mend)
+            };
+            match merged.iter_mut().find(same) {
+                Some(first) => {
+                    first.services.extend(first.service.take());
+                    first.services.extend(finding.service.take());
+                }
+                None => merged.push(finding),
+            }
+        }
+        merged
     }
 
     pub(crate) fn why(self, why: impl Into<String>) -> Self {
@@ -55,5 +87,28 @@ impl Finding {
 
     pub(crate) fn at(self, service: &str) -> Self {
         Self { service: Some(service.to_owned()), ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_the_same_in_several_services_is_told_once() {
+        let finding = |what: &str| Finding::info("x", what);
+        let all = vec![
+            finding("a"),
+            finding("a").at("cron"),
+            finding("a").at("su"),
+            finding("a").at("sudo"),
+            finding("b").at("su"),
+        ];
+        let merged = Finding::merged(all);
+        let services: Vec<(&str, Option<&str>, usize)> = merged
+            .iter()
+            .map(|one| (one.what.as_str(), one.service.as_deref(), one.services.len()))
+            .collect();
+        assert_eq!(services, [("a", None, 0), ("a", None, 3), ("b", Some("su"), 0)]);
     }
 }

@@ -50,6 +50,7 @@ pub(crate) fn run(cli: &Cli, asked: &Doctor) -> Result<(), Failure> {
     let mut findings = examine(cli, asked)?;
     findings.sort();
     findings.dedup();
+    let findings = Finding::merged(findings);
     let serious = findings.iter().filter(|finding| finding.severity == Severity::Serious).count();
     match Format::of(cli.json) {
         Format::Json => output::document(&Document { serious, findings: &findings })?,
@@ -93,7 +94,9 @@ fn lines(findings: &[Finding]) -> Vec<String> {
             Severity::Warning => "warning",
             Severity::Info => "note",
         };
-        let service = finding.service.as_ref().map_or_else(String::new, |service| format!(" [{service}]"));
+        let services: Vec<&str> =
+            finding.service.iter().chain(&finding.services).map(String::as_str).collect();
+        let service = if services.is_empty() { String::new() } else { format!(" [{}]", services.join(", ")) };
         [
             format!("{word}{service} {}: {}", finding.name, finding.what),
             format!("    why:  {}", finding.why),
