@@ -108,7 +108,16 @@ pub(crate) fn file(module: &str) -> Option<PathBuf> {
     if module.starts_with('/') {
         return Some(PathBuf::from(module)).filter(|path| path.is_file());
     }
-    directories().into_iter().map(|directory| directory.join(module)).find(|path| path.is_file())
+    looked_in(directories()).into_iter().map(|directory| directory.join(module)).find(|path| path.is_file())
+}
+
+/// Of these, where libpam looks: where its own modules lie. Without any of those it cannot be told.
+fn looked_in(directories: Vec<PathBuf>) -> Vec<PathBuf> {
+    let has_its_own = |directory: &&PathBuf| {
+        ["pam_permit.so", "pam_unix.so"].iter().any(|module| directory.join(module).is_file())
+    };
+    let found: Vec<PathBuf> = directories.iter().filter(has_its_own).cloned().collect();
+    if found.is_empty() { directories } else { found }
 }
 
 /// The directories of modules, on any distribution.
@@ -123,4 +132,22 @@ pub(crate) fn directories() -> Vec<PathBuf> {
     found.sort();
     found.dedup();
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_counts_where_libpams_own_lie() {
+        let root = tempfile::tempdir().unwrap();
+        let (own, other) = (root.path().join("own"), root.path().join("other"));
+        for directory in [&own, &other] {
+            std::fs::create_dir(directory).unwrap();
+        }
+        let both = vec![other, own.clone()];
+        assert_eq!(looked_in(both.clone()), both);
+        std::fs::write(own.join("pam_permit.so"), "").unwrap();
+        assert_eq!(looked_in(both), [own]);
+    }
 }
