@@ -3,6 +3,7 @@
 use acceptance::scene::Scene;
 use acceptance::site::{KEY_AND_CODE, PASSWORD_AND_CODE, Site};
 use std::fs;
+use std::path::Path;
 
 const PASSWORD_THEN_CODE: &str = "@include common-auth\nauth required TOTP";
 
@@ -412,6 +413,48 @@ fn a_sealed_keyring_is_looked_at_where_it_was_opened() {
     let found = site.doctor(&["--service", "door"]);
     found.assert_found("serious", "keyring_not_opened", "keyring.cred");
     assert!(found.named("keyring_missing").is_empty(), "{:?}", found.all());
+}
+
+#[test]
+fn a_service_that_lost_its_line_is_found() {
+    let mut site = Site::new();
+    site.service("sudo", PASSWORD_THEN_CODE);
+    site.service("sudo-i", PASSWORD_THEN_CODE);
+    site.service("sshd", "auth required pam_unix.so");
+    site.doctor(&[]).assert_none();
+    site.sshd(KEY_AND_CODE);
+    site.doctor(&[]).assert_found("warning", "not_in_stack", "sshd demands publickey,keyboard-interactive");
+    site.service("sshd", "auth required TOTP");
+    site.doctor(&[]).assert_none();
+    site.service("door", "auth required pam_unix.so");
+    site.scene.configure("[service.door.totp]\ndrift_steps = 0");
+    site.doctor(&[]).assert_found("warning", "not_in_stack", "[service.door]");
+}
+
+#[test]
+fn what_is_no_service_is_judged_as_a_part_of_those_that_include_it() {
+    let mut site = Site::new();
+    site.service("second-factor", "auth required TOTP");
+    site.service("door.rpmsave", "auth sufficient pam_unix.so\nauth required TOTP");
+    site.service("door", "auth required pam_unix.so\nauth include second-factor");
+    site.doctor(&[]).assert_none();
+    site.doctor(&["--service", "second-factor"]).assert_found("warning", "one_factor", "alone");
+    site.service("su", "auth required TOTP");
+    site.service("su-l", "auth include su");
+    let found = site.doctor(&[]);
+    found.assert_found("warning", "one_factor", "alone");
+    let services = &found.named("one_factor")[0]["services"];
+    assert_eq!(services.to_string(), "[\"su\",\"su-l\"]");
+}
+
+#[test]
+fn a_machine_without_a_mail_program_is_told_that_nobody_is_told() {
+    let mut site = Site::new();
+    site.service("door", "auth required pam_unix.so\nauth required TOTP");
+    site.scene.configure("[notify]\nto = \"root@localhost\"");
+    let there = Path::new("/usr/sbin/sendmail").exists();
+    let found = site.doctor(&["--service", "door"]);
+    assert_eq!(found.named("no_mail_program").is_empty(), there, "{:?}", found.all());
 }
 
 #[test]

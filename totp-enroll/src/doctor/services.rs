@@ -35,8 +35,11 @@ pub(crate) struct Own<'a> {
 const TWINS: [(&str, &str, &str); 2] =
     [("sudo", "sudo-i", "\"sudo -i\" asks this one"), ("su", "su-l", "\"su -\" asks this one")];
 
+/// Services of programs, whoever else includes their files.
+const PROGRAMS: [&str; 6] = ["sshd", "sudo", "sudo-i", "su", "su-l", "login"];
+
 /// Files that services include, and that are none themselves.
-const INCLUDED: [&str; 8] = [
+const INCLUDED: [&str; 10] = [
     "common-auth",
     "common-account",
     "common-password",
@@ -44,13 +47,16 @@ const INCLUDED: [&str; 8] = [
     "common-session-noninteractive",
     "system-auth",
     "password-auth",
+    "fingerprint-auth",
+    "smartcard-auth",
     "postlogin",
 ];
 
 /// Looks at these services, or at all that name the module.
 pub(crate) fn examine(asked: &[String], own: &Own<'_>, findings: &mut Vec<Finding>) -> Vec<Service> {
     let mut all = stack::services();
-    all.retain(|name| !INCLUDED.contains(&name.as_str()));
+    let fragments = fragments(&all);
+    all.retain(|name| !INCLUDED.contains(&name.as_str()) && !fragments.contains(name));
     let named = !asked.is_empty();
     let mut services = Vec::new();
     for name in if named { asked } else { &all } {
@@ -67,6 +73,19 @@ pub(crate) fn examine(asked: &[String], own: &Own<'_>, findings: &mut Vec<Findin
     }
     twins(&services, &all, findings);
     services
+}
+
+/// Files that others include, and that are judged as a part of those. A program's own service is none, although its twin
+/// includes it: `su-l` is that of `su`.
+fn fragments(all: &[String]) -> Vec<String> {
+    let mut fragments = Vec::new();
+    for name in all {
+        let Some((_, text)) = Installed.open(name) else { continue };
+        let is_of_another =
+            |file: &String| !name.starts_with(file.as_str()) && !PROGRAMS.contains(&file.as_str());
+        fragments.extend(stack::included(&text).into_iter().filter(is_of_another));
+    }
+    fragments
 }
 
 fn examined_if_ours(name: &str, own: &Own<'_>, findings: &mut Vec<Finding>) -> Option<Option<Service>> {

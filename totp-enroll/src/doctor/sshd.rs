@@ -4,6 +4,7 @@ use super::finding::{Finding, Severity};
 use super::matches::{Configuration, Connection};
 use super::people::{self, People};
 use super::services::Service;
+use super::stack;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -20,6 +21,9 @@ type Effective = BTreeMap<String, Vec<String>>;
 
 pub(super) fn examine(services: &[Service], people: &People, findings: &mut Vec<Finding>) {
     let Some(service) = services.iter().find(|service| service.name == "sshd" && service.asks) else {
+        if !services.iter().any(|service| service.name == "sshd") {
+            findings.extend(lost());
+        }
         return;
     };
     let mut found = Vec::new();
@@ -32,6 +36,20 @@ pub(super) fn examine(services: &[Service], people: &People, findings: &mut Vec<
         ),
     }
     findings.extend(found.into_iter().map(|finding| finding.at("sshd")));
+}
+
+/// sshd demands what PAM asks, and PAM asks for no code.
+fn lost() -> Option<Finding> {
+    let general =
+        effective(&program()?, &Connection::general()).ok().filter(|_| stack::asks_nothing("sshd"))?;
+    let lists = general.get("authenticationmethods")?.join(" ");
+    lists.contains("publickey,keyboard-interactive").then(|| {
+        let what = format!("sshd demands {lists}, and no auth line of /etc/pam.d/sshd names pam_totp.so");
+        Finding::warning("not_in_stack", what)
+            .why("whoever has a key is asked for something else than a code: an update may have put the file back")
+            .mend("\"totp-enroll pam-snippet sshd\" prints the lines")
+            .at("sshd")
+    })
 }
 
 fn program() -> Option<PathBuf> {
@@ -161,6 +179,16 @@ fn machine(general: &Effective, service: &Service, found: &mut Vec<Finding>) {
                     .mend("PasswordAuthentication no; passwords are asked for by PAM in the method keyboard-interactive"),
             );
         }
+    }
+    // Since OpenSSH 9.8; an older one does not say.
+    if let Some(other) = first(general, "pamservicename").filter(|name| *name != "sshd") {
+        found.push(
+            Finding::warning("sshd_other_service", format!("PAMServiceName is {other}"))
+                .why(format!("sshd asks /etc/pam.d/{other}, and not /etc/pam.d/sshd"))
+                .mend(format!(
+                    "\"totp-enroll doctor --service {other}\" looks at that one; or take PAMServiceName out"
+                )),
+        );
     }
     let config = service.config.as_ref();
     let enrols = config.is_some_and(|config| config.policy.enroll_at_login);

@@ -50,13 +50,40 @@ pub(crate) fn services() -> Vec<String> {
     let files = entries
         .filter(|entry| entry.path().is_file())
         .filter_map(|entry| entry.file_name().into_string().ok());
-    // What editors and dpkg leave behind is nobody's service.
-    let mut names: Vec<String> = files
-        .filter(|name| !name.contains(".dpkg-") && !name.ends_with('~') && !name.starts_with('.'))
-        .collect();
+    let mut names: Vec<String> = files.filter(|name| !is_left_behind(name)).collect();
     names.sort();
     names.dedup();
     names
+}
+
+/// What editors, people and package managers leave behind is nobody's service.
+fn is_left_behind(name: &str) -> bool {
+    let ends = ["~", ".rpmnew", ".rpmsave", ".rpmorig", ".bak", ".orig", ".pam-old"];
+    let parts = [".dpkg-", ".ucf-"];
+    name.starts_with('.')
+        || ends.iter().any(|end| name.ends_with(end))
+        || parts.iter().any(|part| name.contains(part))
+}
+
+/// The files that a service's auth lines include, as they are written.
+pub(crate) fn included(text: &str) -> Vec<String> {
+    let (lines, _) = line::lines(text);
+    let target = |line: &line::Line| {
+        let words = line::words(&line.text);
+        let at = |place: usize| words.get(place).map(|word| word.to_ascii_lowercase()).unwrap_or_default();
+        match (at(0).trim_start_matches('-'), at(1).as_str()) {
+            ("@include", _) => words.get(1).cloned(),
+            ("auth", "include" | "substack") => words.get(2).cloned(),
+            (_, _) => None,
+        }
+    };
+    lines.iter().filter_map(target).collect()
+}
+
+/// Whether a service that is there has no line of ours.
+pub(crate) fn asks_nothing(name: &str) -> bool {
+    Installed.open(name).is_some()
+        && load::load(&Installed, name).is_ok_and(|stack| ours(&stack).next().is_none())
 }
 
 /// The lines of ours.
