@@ -143,15 +143,28 @@ fn a_service_that_asks_already_is_left_as_it_is() {
 }
 
 #[test]
-fn lines_in_which_the_code_would_be_skipped_are_printed_with_a_warning() {
+fn lines_in_which_the_code_would_be_skipped_are_not_printed() {
     let mut site = Site::new();
     site.service("door", "auth sufficient pam_unix.so\nauth required pam_deny.so");
     let printed = printed(&site, "door", &[]);
-    assert!(
-        printed.stdout.contains("# mind") && printed.stdout.contains("pam_unix.so `sufficient`"),
-        "{}",
-        printed.stdout
-    );
+    assert!(printed.status == 1 && printed.stdout.is_empty(), "{printed:?}");
+    assert!(printed.stderr.contains("pam_unix.so `sufficient`"), "{printed:?}");
+}
+
+#[test]
+fn the_door_opens_by_lines_that_had_tabs_between_their_words() {
+    let mut site = Site::new();
+    site.service("door", "auth\t\trequired\tpam_permit.so\nauth\trequired\tpam_unix.so\tnullok");
+    let printed = printed(&site, "door", &[]);
+    assert!(!printed.stdout.contains('\\'), "{}", printed.stdout);
+    site.service("door", "auth\t\trequired\tpam_permit.so");
+    let printed = self::printed(&site, "door", &["--from", "oath"]);
+    assert_eq!(printed.status, 1, "{printed:?}");
+    site.service("door", "auth\t\trequired\tpam_permit.so\nauth\trequired\tpam_oath.so");
+    let printed = self::printed(&site, "door", &[]);
+    put_in_place(&mut site, "door", &printed);
+    let login = Login { confdir: PathBuf::from("/etc/pam.d"), ..site.scene.login_at("door", "alice") };
+    assert_eq!(login.types(site.scene.code("alice")).code(), PamCode::SUCCESS, "{}", printed.stdout);
 }
 
 #[test]

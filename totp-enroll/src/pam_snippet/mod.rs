@@ -2,12 +2,15 @@
 
 mod carry;
 mod part;
+mod removal;
+#[cfg(test)]
+mod tests;
 
 use crate::cli::{Cli, First, From, PamSnippet};
-use crate::doctor::finding::Severity;
+use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::stack::gaps::{self, Circumstances};
 use crate::doctor::stack::load::load;
-use crate::doctor::stack::{Installed, ServiceFiles};
+use crate::doctor::stack::{Installed, ServiceFiles, Stack, line as words, module_name, way_in};
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use carry::{Carried, Fate};
@@ -60,48 +63,8 @@ pub(crate) fn run(cli: &Cli, asked: &PamSnippet) -> Result<(), Failure> {
 }
 
 fn snippet(config: Option<&Path>, asked: &PamSnippet) -> Result<Snippet, Failure> {
-    let service = asked.service.as_str();
-    let file = Path::new("/etc/pam.d").join(service);
-    let mut snippet = Snippet {
-        service: service.to_owned(),
-        file: file.clone(),
-        auth: Vec::new(),
-        replaces: Vec::new(),
-        carried: Vec::new(),
-        config: Vec::new(),
-        sshd_config: Vec::new(),
-        notes: Vec::new(),
-    };
-    let parts = match Installed.open(service) {
-        Some((found, text)) => {
-            if found != file {
-                snippet.notes.push(format!(
-                    "copy {} to {} and change the copy",
-                    found.display(),
-                    file.display()
-                ));
-            }
-            part::parts(service, &text)
-        }
-        None => {
-            snippet.notes.push(format!(
-                "there is no {} yet; it needs account and session lines as well",
-                file.display()
-            ));
-            Vec::new()
-        }
-    };
-    let ours = conf(config);
-    if parts.iter().any(|part| part.role == Role::Ours) {
-        snippet.notes.push(format!("{service} asks for a code already"));
-        snippet.auth = parts.into_iter().map(|part| part.text).collect();
-    } else if let Some(from) = old(&parts, asked.from, &file)? {
-        snippet.replace(parts, from, &ours);
-    } else {
-        snippet.insert(parts, asked.first, &ours);
-    }
-    snippet.finish();
-    Ok(snippet)
+    let file = Path::new("/etc/pam.d").join(&asked.service);
+    Snippet::of(&Installed, asked, &conf(config)).map_err(|failure| failure.at(file, None))
 }
 
 /// The argument that a line of ours needs for the config of this command.
@@ -110,10 +73,15 @@ fn conf(config: Option<&Path>) -> Vec<String> {
 }
 
 /// The module whose line is to be replaced.
-fn old(parts: &[Part], wanted: Option<From>, file: &Path) -> Result<Option<&'static str>, Failure> {
+fn old(parts: &[Part], wanted: Option<From>) -> Result<Option<&'static str>, Failure> {
     let there = parts.iter().find_map(|part| match &part.role {
         Role::Codes { module, .. } if wanted.is_none_or(|wanted| wanted.module() == *module) => Some(*module),
-        Role::Codes { .. } | Role::CodesWithin | Role::Ours | Role::Proof | Role::Other => None,
+        Role::Codes { .. }
+        | Role::CodesWithin
+        | Role::Ours
+        | Role::Password
+        | Role::Unknown
+        | Role::Other => None,
     });
     match (there, wanted) {
         (None, Some(wanted)) => {
@@ -121,17 +89,78 @@ fn old(parts: &[Part], wanted: Option<From>, file: &Path) -> Result<Option<&'sta
                 "no auth line names {}: leave --from out, or look into the files that it includes",
                 wanted.module()
             );
-            Err(Failure::refused(problem).at(file, None))
+            Err(Failure::refused(problem))
         }
         (there, _) => Ok(there),
     }
 }
 
 impl Snippet {
-    fn replace(&mut self, parts: Vec<Part>, from: &'static str, ours: &[String]) {
-        for part in parts {
-            match part.role {
-                Role::Codes { module, control, arguments } if module == from => {
+    fn of(files: &dyn ServiceFiles, asked: &PamSnippet, ours: &[String]) -> Result<Self, Failure> {
+        let service = asked.service.as_str();
+        let file = Path::new("/etc/pam.d").join(service);
+        let mut snippet = Snippet {
+            service: service.to_owned(),
+            file: file.clone(),
+            auth: Vec::new(),
+            replaces: Vec::new(),
+            carried: Vec::new(),
+            config: Vec::new(),
+            sshd_config: Vec::new(),
+            notes: Vec::new(),
+        };
+        let parts = match files.open(service) {
+            Some((found, text)) => {
+                if found != file {
+                    snippet.notes.push(format!(
+                        "copy {} to {} and change the copy",
+                        found.display(),
+                        file.display()
+                    ));
+                }
+                part::parts(files, service, &text)
+            }
+            None => {
+                snippet.notes.push(format!(
+                    "there is no {} yet; it needs account and session lines as well",
+                    file.display()
+                ));
+                Vec::new()
+            }
+        };
+        if parts.iter().any(|part| part.role == Role::Ours) {
+            snippet.notes.push(format!("{service} asks for a code already"));
+            snippet.auth = parts.into_iter().map(|part| part.text).collect();
+        } else if let Some(from) = old(&parts, asked.from)? {
+            snippet.replace(parts, from, ours, files)?;
+        } else {
+            snippet.insert(parts, asked.first, ours)?;
+        }
+        snippet.end_includes_by_themselves(files);
+        snippet.check(files)?;
+        snippet.finish(files);
+        Ok(snippet)
+    }
+
+    fn replace(
+        &mut self,
+        parts: Vec<Part>,
+        from: &'static str,
+        ours: &[String],
+        files: &dyn ServiceFiles,
+    ) -> Result<(), Failure> {
+        let fate = |part: &Part| match part.role {
+            Role::Codes { module, .. } if module == from => removal::Fate::Replaced,
+            Role::Codes { .. } => removal::Fate::Goes,
+            Role::CodesWithin | Role::Ours | Role::Password | Role::Unknown | Role::Other => {
+                removal::Fate::Stays
+            }
+        };
+        let fates =
+            removal::complete(&parts, parts.iter().map(fate).collect()).map_err(|why| unprintable(&why))?;
+        for (part, fate) in parts.into_iter().zip(fates) {
+            match (part.role, fate) {
+                (Role::Codes { module, control, arguments }, removal::Fate::Replaced) => {
                     let carried = Carried::of(module, &arguments, &self.service);
                     let arguments: Vec<String> = ours.iter().cloned().chain(carried.arguments).collect();
                     self.auth.push(line(keyword(&control), &arguments));
@@ -142,53 +171,142 @@ impl Snippet {
                     self.carried.extend(carried.said);
                     self.config.extend(carried.config);
                 }
-                Role::Codes { module, .. } => {
-                    self.notes.push(format!(
-                        "line {} asks for a code of {module} as well: take it out",
-                        part.number
-                    ));
+                (role, removal::Fate::Goes) => {
+                    if let Role::Codes { module, .. } = role {
+                        self.notes.push(format!(
+                            "line {} asks for a code of {module} as well: take it out",
+                            part.number
+                        ));
+                    }
                     self.replaces.push(Replaced { line: part.number, text: part.text });
                 }
-                Role::CodesWithin | Role::Ours | Role::Proof | Role::Other => self.auth.push(part.text),
+                (_, removal::Fate::Stays | removal::Fate::Replaced) => self.auth.push(part.text),
             }
         }
-        self.permit_for_nullok();
+        self.permit_for_nullok(files);
+        Ok(())
     }
 
     /// Where ours is the only line that asks, somebody has to say yes when it takes no part.
-    fn permit_for_nullok(&mut self) {
+    fn permit_for_nullok(&mut self, files: &dyn ServiceFiles) {
         let has_nullok = self.carried.iter().any(|fate| fate.becomes == "nullok");
-        if has_nullok && !self.found().iter().any(|(name, _)| *name == "code_ignored") {
+        if has_nullok && !self.found(files).iter().any(|(name, _)| *name == "code_ignored") {
             self.auth.push("auth    required    pam_permit.so".to_owned());
         }
     }
 
-    fn insert(&mut self, parts: Vec<Part>, first: First, ours: &[String]) {
+    fn insert(&mut self, parts: Vec<Part>, first: First, ours: &[String]) -> Result<(), Failure> {
         let by_key = self.service == "sshd" && first == First::Key;
-        let has_password = parts.iter().any(|part| part.role == Role::Proof);
-        for part in parts {
-            match part.role {
-                Role::Proof if by_key => {
-                    self.replaces.push(Replaced { line: part.number, text: part.text });
-                }
-                Role::CodesWithin => {
-                    self.notes.push(format!("line {} includes another module for codes: take that out where it stands (pam-auth-update, or the file itself)", part.number));
-                    self.auth.push(part.text);
-                }
-                Role::Proof | Role::Other | Role::Ours | Role::Codes { .. } => self.auth.push(part.text),
+        // At sshd a line that is not known is no reason to leave the password out, or the key.
+        let is_first = |part: &Part| {
+            part.role == Role::Password || (part.role == Role::Unknown && self.service != "sshd")
+        };
+        let has_first = parts.iter().any(is_first);
+        let fate = |part: &Part| match part.role {
+            Role::Password if by_key => removal::Fate::Goes,
+            Role::Password
+            | Role::Unknown
+            | Role::CodesWithin
+            | Role::Other
+            | Role::Ours
+            | Role::Codes { .. } => removal::Fate::Stays,
+        };
+        let fates =
+            removal::complete(&parts, parts.iter().map(fate).collect()).map_err(|why| unprintable(&why))?;
+        for (part, fate) in parts.into_iter().zip(fates) {
+            self.note_unknown(&part, fate);
+            if fate == removal::Fate::Goes {
+                self.replaces.push(Replaced { line: part.number, text: part.text });
+                continue;
             }
+            if part.role == Role::CodesWithin {
+                self.notes.push(format!("line {} includes another module for codes: take that out where it stands (pam-auth-update, or the file itself)", part.number));
+            }
+            self.auth.push(part.text);
         }
-        if !by_key && !has_password {
+        if !by_key && !has_first {
             self.auth.push(password());
         }
         self.auth.push(line("required", ours));
+        Ok(())
+    }
+
+    /// Says of modules that are not known what was done about them.
+    fn note_unknown(&mut self, part: &Part, fate: removal::Fate) {
+        let mut unknown: Vec<&str> = part
+            .handlers
+            .iter()
+            .filter(|one| part::is_unknown(one))
+            .map(|one| module_name(&one.module))
+            .collect();
+        unknown.dedup();
+        if unknown.is_empty() {
+            return;
+        }
+        let (names, number) = (unknown.join(", "), part.number);
+        self.notes.push(match fate {
+            removal::Fate::Goes => {
+                format!("line {number}: {names} goes with it; write a line of its own if it is to stay")
+            }
+            removal::Fate::Stays | removal::Fate::Replaced => {
+                format!(
+                    "line {number}: {names} is not known here, and stays; see whether it asks for a password"
+                )
+            }
+        });
+    }
+
+    /// Where the end of an included file would pass over ours, it ends no more than that file as a substack.
+    fn end_includes_by_themselves(&mut self, files: &dyn ServiceFiles) {
+        let gaps = |snippet: &Self| snippet.serious(files).len();
+        for at in 0..self.auth.len() {
+            let before = gaps(self);
+            let Some(text) = self.auth.get(at).filter(|_| before > 0) else { continue };
+            let said = words::words(text);
+            let [_, control, file] = said.as_slice() else { continue };
+            if !control.eq_ignore_ascii_case("include") {
+                continue;
+            }
+            let note = format!(
+                "`include {file}` is `substack {file}` now: an end within it would pass over the code"
+            );
+            let (old, new) = (text.clone(), format!("auth    substack    {file}"));
+            self.set(at, new);
+            if gaps(self) < before {
+                self.notes.push(note);
+            } else {
+                self.set(at, old);
+            }
+        }
+    }
+
+    fn set(&mut self, at: usize, text: String) {
+        if let Some(line) = self.auth.get_mut(at) {
+            *line = text;
+        }
+    }
+
+    /// Nothing is printed that lets nobody in, or somebody without a code.
+    fn check(&self, files: &dyn ServiceFiles) -> Result<(), Failure> {
+        if self.auth.iter().any(|line| line.chars().any(char::is_control)) {
+            return Err(unprintable("a line of it holds a control character: write it anew"));
+        }
+        let stack = self.stack(files).ok_or_else(|| unprintable("libpam cannot read it"))?;
+        if let Some(what) = self.serious(files).into_iter().next() {
+            return Err(unprintable(&what));
+        }
+        if !way_in::is_there(&stack, &self.service) {
+            let why = "with a code asked for, the lines that are left let nobody in: look for a `pam_deny.so`, or a jump, that is for a line that goes; or write its lines into a file of their own and include that (`auth substack FILE`)";
+            return Err(unprintable(why));
+        }
+        Ok(())
     }
 
     /// What goes with the lines.
-    fn finish(&mut self) {
-        let found = self.found();
+    fn finish(&mut self, files: &dyn ServiceFiles) {
+        let found = self.found(files);
         if self.service == "sshd" {
-            let alone = !self.has_password();
+            let alone = !self.has_password(files);
             self.sshd_config = vec![
                 "UsePAM yes",
                 "KbdInteractiveAuthentication yes",
@@ -216,25 +334,41 @@ impl Snippet {
         self.auth.iter().fold(String::new(), |text, line| text + line + "\n")
     }
 
-    fn has_password(&self) -> bool {
-        part::parts(&self.service, &self.text()).iter().any(|part| part.role == Role::Proof)
+    fn has_password(&self, files: &dyn ServiceFiles) -> bool {
+        let parts = part::parts(files, &self.service, &self.text());
+        parts.iter().any(|part| part.role == Role::Password)
     }
 
-    /// What `doctor` finds in the stack: names, and of what is serious the sentence.
-    fn found(&self) -> Vec<(&'static str, String)> {
-        let text = self.text();
-        let Ok(stack) = load(&Draft { service: &self.service, text: &text }, &self.service) else {
-            return Vec::new();
-        };
+    fn stack(&self, files: &dyn ServiceFiles) -> Option<Stack> {
+        load(&Draft { files, service: &self.service, text: &self.text() }, &self.service).ok()
+    }
+
+    /// What `doctor` finds in the stack.
+    fn findings(&self, files: &dyn ServiceFiles) -> Vec<Finding> {
+        let Some(stack) = self.stack(files) else { return Vec::new() };
         let circumstances =
             Circumstances { service: &self.service, may_ignore: true, is_installed: &|_| true };
-        let findings = gaps::without_code(&stack, &circumstances).into_iter();
-        let said = findings.map(|finding| {
+        gaps::without_code(&stack, &circumstances)
+    }
+
+    /// The sentences of what lets people in without a code.
+    fn serious(&self, files: &dyn ServiceFiles) -> Vec<String> {
+        let findings = self.findings(files).into_iter();
+        findings.filter(|one| one.severity == Severity::Serious).map(|one| one.what).collect()
+    }
+
+    /// Names, and of what is worth a word the sentence.
+    fn found(&self, files: &dyn ServiceFiles) -> Vec<(&'static str, String)> {
+        let said = self.findings(files).into_iter().map(|finding| {
             let what = if finding.severity == Severity::Info { String::new() } else { finding.what };
             (finding.name, what)
         });
         said.collect()
     }
+}
+
+fn unprintable(why: &str) -> Failure {
+    Failure::refused(format!("no lines are printed for it: {why}"))
 }
 
 /// The control of ours in the place of another: what is required stays so, and what was not, is.

@@ -1,7 +1,7 @@
 //! The auth lines of a service file, one by one, as they are and as they are to be.
 
 use crate::doctor::stack::load::{ServiceFiles, load};
-use crate::doctor::stack::{Installed, Nature, Stack, is_ours, line};
+use crate::doctor::stack::{Handler, Kind, Nature, Stack, is_ours, line, module_name};
 use std::path::PathBuf;
 
 /// One auth line of a service file, or a line that includes such.
@@ -10,6 +10,8 @@ pub(super) struct Part {
     pub(super) number: usize,
     pub(super) text: String,
     pub(super) role: Role,
+    /// What libpam makes of it: more than one where it includes a file.
+    pub(super) handlers: Vec<Handler>,
 }
 
 /// What a line does for the login.
@@ -21,14 +23,17 @@ pub(super) enum Role {
     Codes { module: &'static str, control: String, arguments: Vec<String> },
     /// It includes another module for codes.
     CodesWithin,
-    /// It asks for a password, or the like.
-    Proof,
+    /// It asks for a password, or includes what does.
+    Password,
+    /// It names a module that is not known, or includes one; perhaps it asks for a password.
+    Unknown,
     /// Whatever else.
     Other,
 }
 
 /// A service file that is not written yet, among those that are.
 pub(super) struct Draft<'a> {
+    pub(super) files: &'a dyn ServiceFiles,
     pub(super) service: &'a str,
     pub(super) text: &'a str,
 }
@@ -38,20 +43,21 @@ impl ServiceFiles for Draft<'_> {
         if name == self.service {
             return Some((PathBuf::from("/etc/pam.d").join(name), self.text.to_owned()));
         }
-        Installed.open(name)
+        self.files.open(name)
     }
 }
 
 /// The auth lines of `text`.
-pub(super) fn parts(service: &str, text: &str) -> Vec<Part> {
+pub(super) fn parts(files: &dyn ServiceFiles, service: &str, text: &str) -> Vec<Part> {
     let (lines, _) = line::lines(text);
     let part = |line: line::Line| {
-        let text = line.text.trim_end().to_owned();
-        let stack = load(&Draft { service, text: &text }, service).unwrap_or_default();
+        // libpam takes a tab for a blank, and a terminal for anything.
+        let text = line.text.trim_end().replace('\t', " ");
+        let stack = load(&Draft { files, service, text: &text }, service).unwrap_or_default();
         if stack.is_other || stack.handlers.is_empty() {
             return None;
         }
-        Some(Part { number: line.number, role: role(&text, &stack), text })
+        Some(Part { number: line.number, role: role(&text, &stack), text, handlers: stack.handlers })
     };
     lines.into_iter().filter_map(part).collect()
 }
@@ -64,7 +70,37 @@ fn role(text: &str, stack: &Stack) -> Role {
     if is(Nature::OtherCodes) {
         return codes(text).unwrap_or(Role::CodesWithin);
     }
-    if is(Nature::Proof) { Role::Proof } else { Role::Other }
+    if stack.handlers.iter().any(is_password) {
+        return Role::Password;
+    }
+    if stack.handlers.iter().any(is_unknown) { Role::Unknown } else { Role::Other }
+}
+
+/// Modules that ask for what an SSH key takes the place of.
+const PASSWORDS: [&str; 14] = [
+    "pam_unix.so",
+    "pam_unix2.so",
+    "pam_tcb.so",
+    "pam_sss.so",
+    "pam_winbind.so",
+    "pam_krb5.so",
+    "pam_krb5_migrate.so",
+    "pam_ldap.so",
+    "pam_systemd_home.so",
+    "pam_homed.so",
+    "pam_userdb.so",
+    "pam_pwdfile.so",
+    "pam_fprintd.so",
+    "pam_himmelblau.so",
+];
+
+fn is_password(handler: &Handler) -> bool {
+    PASSWORDS.contains(&module_name(&handler.module))
+}
+
+/// Whether nobody here knows what it asks for.
+pub(super) fn is_unknown(handler: &Handler) -> bool {
+    handler.kind == Kind::Module && Nature::of(handler) == Nature::Proof && !is_password(handler)
 }
 
 fn codes(text: &str) -> Option<Role> {

@@ -7,8 +7,8 @@
 //! ```
 
 mod arguments;
-mod code;
-mod control;
+pub(crate) mod code;
+pub(crate) mod control;
 mod dispatch;
 pub(crate) mod gaps;
 pub(crate) mod line;
@@ -17,6 +17,7 @@ mod module;
 #[cfg(test)]
 mod tests;
 mod walk;
+pub(crate) mod way_in;
 
 pub(crate) use arguments::{Said, config_file, read as read_arguments};
 pub(crate) use load::{Handler, Kind, ServiceFiles, Stack};

@@ -1,0 +1,95 @@
+//! The lines that come of those of distributions, and those that are not printed.
+
+use super::Snippet;
+use crate::cli::{First, PamSnippet};
+use crate::doctor::stack::ServiceFiles;
+use std::path::{Path, PathBuf};
+
+struct Written<'a>(&'a [(&'a str, &'a str)]);
+
+impl ServiceFiles for Written<'_> {
+    fn open(&self, name: &str) -> Option<(PathBuf, String)> {
+        let (name, text) = self.0.iter().find(|(known, _)| *known == name)?;
+        Some((Path::new("/etc/pam.d").join(name), (*text).to_owned()))
+    }
+}
+
+/// The auth lines for a service, `; ` between them and one blank between words; or why there are none.
+fn lines(service: &str, files: &[(&str, &str)]) -> Result<String, String> {
+    snippet(service, files).map(|found| {
+        let lines = found.auth.iter().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+        lines.collect::<Vec<_>>().join("; ")
+    })
+}
+
+fn snippet(service: &str, files: &[(&str, &str)]) -> Result<Snippet, String> {
+    let asked = PamSnippet { service: service.to_owned(), from: None, first: First::Key };
+    Snippet::of(&Written(files), &asked, &[]).map_err(|failure| failure.problem)
+}
+
+#[test]
+fn with_a_password_line_goes_the_block_that_its_success_jumps_over() {
+    let debian = "auth [success=1 default=ignore] pam_unix.so\nauth requisite pam_deny.so\nauth required pam_permit.so\n";
+    let left = Ok("auth required pam_permit.so; auth required pam_totp.so".to_owned());
+    assert_eq!(lines("sshd", &[("sshd", debian)]), left);
+    let ubuntu =
+        debian.replace("auth [success=1", "auth [success=2 default=ignore] pam_sss.so\nauth [success=1");
+    assert_eq!(lines("sshd", &[("sshd", &ubuntu)]), left);
+    let oath = debian.replace("pam_unix.so", "pam_oath.so usersfile=/x");
+    let replaced = Ok("auth required pam_totp.so; auth required pam_permit.so".to_owned());
+    assert_eq!(lines("sshd", &[("sshd", &oath)]), replaced);
+}
+
+#[test]
+fn lines_that_let_nobody_in_are_not_printed() {
+    let fedora = "auth sufficient pam_unix.so\nauth required pam_deny.so\n";
+    assert!(lines("sshd", &[("sshd", fedora)]).unwrap_err().contains("let nobody in"));
+    let jumping =
+        "auth [default=1 success=ok] pam_localuser.so\nauth required pam_unix.so\nauth required pam_env.so\n";
+    assert!(lines("sshd", &[("sshd", jumping)]).unwrap_err().contains("line 1 jumps over"));
+}
+
+#[test]
+fn lines_that_pass_over_the_code_are_not_printed() {
+    let included = "auth sufficient pam_unix.so\nauth required pam_deny.so\n";
+    assert!(lines("sudo", &[("sudo", included)]).unwrap_err().contains("pam_unix.so `sufficient`"));
+    let all = [("sudo", "@include inner\n"), ("inner", included)];
+    assert!(lines("sudo", &all).unwrap_err().contains("pam_unix.so `sufficient`"));
+    let oath = "auth [success=2 default=ignore] pam_unix.so\nauth requisite pam_deny.so\nauth required pam_oath.so\nauth required pam_permit.so\n";
+    assert!(lines("sudo", &[("sudo", oath)]).unwrap_err().contains("jumps over 2 lines"));
+}
+
+#[test]
+fn an_include_whose_end_would_pass_over_the_code_becomes_a_substack() {
+    let system_auth = "auth required pam_env.so\nauth sufficient pam_unix.so\nauth required pam_deny.so\n";
+    let files = [("sudo", "auth\t   include\tsystem-auth\n"), ("system-auth", system_auth)];
+    let found = snippet("sudo", &files).unwrap();
+    assert_eq!(found.auth[0], "auth    substack    system-auth");
+    assert!(found.notes.iter().any(|note| note.contains("`substack system-auth` now")), "{:?}", found.notes);
+    let harmless = [("sudo", "auth include system-auth\n"), ("system-auth", "auth required pam_unix.so\n")];
+    assert_eq!(
+        lines("sudo", &harmless),
+        Ok("auth include system-auth; auth required pam_totp.so".to_owned())
+    );
+}
+
+#[test]
+fn a_module_that_is_not_known_stays_and_is_named() {
+    let files = [("sshd", "auth required pam_geoip.so\nauth required pam_unix.so\n")];
+    let found = snippet("sshd", &files).unwrap();
+    assert_eq!(found.auth[0], "auth required pam_geoip.so");
+    assert!(!found.auth.iter().any(|line| line.contains("pam_unix")), "{:?}", found.auth);
+    assert!(
+        found.notes.iter().any(|note| note.contains("line 1: pam_geoip.so is not known")),
+        "{:?}",
+        found.notes
+    );
+    assert_eq!(found.sshd_config[3], "AuthenticationMethods publickey,keyboard-interactive:pam");
+}
+
+#[test]
+fn tabs_are_blanks_and_what_a_terminal_would_obey_is_not_printed() {
+    let found = snippet("sudo", &[("sudo", "auth\trequired\tpam_unix.so\tnullok\n")]).unwrap();
+    assert_eq!(found.auth[0], "auth required pam_unix.so nullok");
+    assert!(lines("sudo", &[("sudo", "auth required pam_unix.so\u{1b}[2J\n")]).is_err());
+}
