@@ -1,7 +1,7 @@
 //! Enrolling by a script: nothing is asked, what was made is shown once, and the first right code confirms it.
 
 use acceptance::authenticator::Authenticator;
-use acceptance::clock::THEN;
+use acceptance::clock::{self, THEN};
 use acceptance::desk;
 use acceptance::login::PamCode;
 use acceptance::qr;
@@ -77,12 +77,26 @@ fn a_pending_enrolment_is_confirmed_at_the_desk_by_a_code_which_is_used_up() {
     assert_eq!(scene.desk(&["enroll", "nobody", "--confirm", "--code", "123456"]).status, 3);
     // A recovery code is not spent on it.
     assert_eq!(scene.desk(&["--json", "status", "alice"]).json()["recovery_left"], 10);
-    // A spare that is added by a script makes nobody pending, and can be confirmed by itself.
+}
+
+#[test]
+fn a_code_of_another_authenticator_confirms_nothing() {
+    let scene = Scene::builder().account("alice").build();
+    let first = phone(&scene.desk(&["--json", "enroll", "alice", "--batch"]).json());
     let added = ["--json", "enroll", "alice", "--batch", "--add", "--yes", "--label", "spare"];
-    let spare = self::phone(&scene.desk(&added).json());
-    assert_eq!(scene.desk(&["--json", "status", "alice"]).json()["pending"], false);
-    let code = spare.code();
-    scene.desk(&["enroll", "alice", "--confirm", "--code", &code]).assert_done();
+    let spare = phone(&scene.desk(&added).json());
+    let confirm = |code: &str| scene.desk(&["enroll", "alice", "--confirm", "--code", code]);
+    let pending = || scene.desk(&["--json", "status", "alice"]).json()["pending"].clone();
+    let done = confirm(&first.code());
+    assert!(done.status == 0 && done.stdout.contains("still pending: spare"), "{done:?}");
+    assert_eq!(pending(), true);
+    let other = first.code_at(clock::now() + 30);
+    let done = confirm(&other);
+    assert!(done.status == 1 && done.stderr.contains("still pending: spare"), "{done:?}");
+    assert_eq!(pending(), true);
+    let done = confirm(&spare.code());
+    assert!(done.status == 0 && !done.stdout.contains("still pending"), "{done:?}");
+    assert_eq!(pending(), false);
 }
 
 #[test]

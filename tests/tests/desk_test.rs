@@ -5,6 +5,7 @@ use acceptance::desk::{self, Done};
 use acceptance::login::PamCode;
 use acceptance::scene::Scene;
 use acceptance::terminal::Terminal;
+use std::io::Write;
 use std::process::Command;
 
 #[test]
@@ -29,20 +30,42 @@ fn a_code_that_was_tested_opens_no_door_and_one_that_opened_is_said_to_be_used()
 }
 
 #[test]
-fn a_phone_whose_clock_is_off_is_told_by_how_much() {
+fn a_phone_whose_clock_is_behind_is_told_by_how_much() {
     let scene = Scene::with(&["alice"]);
-    for (off, words) in [(150, "3 minutes ahead"), (-150, "3 minutes behind")] {
-        let phone = THEN.saturating_add_signed(off);
-        let done = tested(&scene, &scene.authenticator("alice").code_at(phone), THEN);
-        let document = done.json();
-        assert_eq!(
-            (&document["reason"], &document["clock_off_seconds"]),
-            (&"clock_off".into(), &off.into()),
-            "{document}"
-        );
-        assert!(document["sentence"].as_str().is_some_and(|text| text.contains(words)), "{document}");
-        assert_eq!(done.status, 1);
-    }
+    let done = tested(&scene, &scene.authenticator("alice").code_at(THEN - 150), THEN);
+    let document = done.json();
+    assert_eq!(
+        (&document["reason"], &document["clock_off_seconds"]),
+        (&"clock_off".into(), &(-150).into()),
+        "{document}"
+    );
+    assert!(
+        document["sentence"].as_str().is_some_and(|text| text.contains("3 minutes behind")),
+        "{document}"
+    );
+    assert_eq!(done.status, 1);
+}
+
+/// A guess that hits a code of a minute from now would be confirmed by it, and open the door then.
+#[test]
+fn a_code_that_is_good_later_is_told_like_a_wrong_one() {
+    let scene = Scene::with(&["alice"]);
+    let ahead = tested(&scene, &scene.authenticator("alice").code_at(THEN + 150), THEN);
+    let wrong = tested(&scene, &scene.authenticator("alice").wrong_codes_at(1, THEN)[0], THEN);
+    assert_eq!((ahead.status, &ahead.stdout, &ahead.stderr), (wrong.status, &wrong.stdout, &wrong.stderr));
+    assert_eq!(ahead.json()["reason"], "wrong");
+}
+
+#[test]
+fn a_code_is_read_from_a_socket_as_well() {
+    let scene = Scene::with(&["alice"]);
+    let (mut ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    ours.write_all(b"000\n").unwrap();
+    drop(ours);
+    let mut command = scene.command(&["--json", "test", "alice", "--code-fd", "0"]);
+    let output = command.stdin(std::os::fd::OwnedFd::from(theirs)).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("malformed"), "{said}{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]

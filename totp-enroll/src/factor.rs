@@ -64,16 +64,20 @@ fn present_code(desk: &Desk, account: &Account) -> Result<(), Failure> {
             continue;
         };
         match try_code(desk, account, &answer)? {
-            None => return Ok(()),
-            Some(reason) if is_final(reason) => return Err(Failure::refused(explain(reason))),
-            Some(reason) => output::remark(&explain(reason)),
+            Ok(_) => return Ok(()),
+            Err(reason) if is_final(reason) => return Err(Failure::refused(explain(reason))),
+            Err(reason) => output::remark(&explain(reason)),
         }
     }
     Err(Failure::refused("no right code was given; nothing was changed"))
 }
 
-/// `None`: right, and used up.
-pub(crate) fn try_code(desk: &Desk, account: &Account, answer: &Answer) -> Result<Option<Reason>, Failure> {
+/// By what it was right, and is used up; or why not.
+pub(crate) fn try_code(
+    desk: &Desk,
+    account: &Account,
+    answer: &Answer,
+) -> Result<Result<Method, Reason>, Failure> {
     let held = desk.hold(account)?.ok_or_else(|| Failure::not_enrolled(account.user.as_str()))?;
     // While the user is held: a rotation in between would have sealed the credential with a key that is not in it.
     let keyring = desk.keyring()?;
@@ -89,12 +93,12 @@ pub(crate) fn try_code(desk: &Desk, account: &Account, answer: &Answer) -> Resul
                 }
             };
             desk.audit(&event);
-            Ok(None)
+            Ok(Ok(verified.method().clone()))
         }
         Verdict::Refused(refusal) => {
             let name = if refusal.lock.is_some() { Name::Locked } else { Name::Refused };
             desk.audit(&desk.event(name, account).field("reason", refusal.reason.as_str()));
-            Ok(Some(refusal.reason))
+            Ok(Err(refusal.reason))
         }
     }
 }
@@ -119,13 +123,36 @@ fn is_final(reason: Reason) -> bool {
     }
 }
 
+/// What may be said of a refusal to whoever typed the code. One that is ahead of the clock has not been used up and opens the
+/// door later: to tell it from a wrong one would confirm a guess. The log tells, to those who read it.
+pub(crate) fn tellable(reason: Reason) -> Reason {
+    match reason {
+        Reason::ClockOff { steps } if steps > 0 => Reason::Wrong,
+        Reason::ClockOff { .. }
+        | Reason::Wrong
+        | Reason::Replayed
+        | Reason::ClockBack(_)
+        | Reason::BeforeBoot(_)
+        | Reason::Limited(_)
+        | Reason::Locked(_)
+        | Reason::Disabled
+        | Reason::NotEnrolled
+        | Reason::UnknownUser
+        | Reason::Busy
+        | Reason::Late
+        | Reason::Malformed
+        | Reason::Conversation => reason,
+    }
+}
+
 /// What happened, and what to do.
 pub(crate) fn explain(reason: Reason) -> String {
-    match reason {
-        Reason::Wrong => "that code is wrong".to_owned(),
+    match tellable(reason) {
+        Reason::Wrong => "that code is wrong, or the clock of the phone is ahead".to_owned(),
         Reason::ClockOff { steps } => {
             format!(
-                "that code is right for a clock {steps:+} steps off; set the clock of the phone, or of this machine"
+                "that code is right for a clock {} steps behind; set the clock of the phone, or of this machine",
+                steps.unsigned_abs()
             )
         }
         Reason::Replayed => "that code was used before; wait for the next one".to_owned(),
@@ -145,5 +172,21 @@ pub(crate) fn explain(reason: Reason) -> String {
         Reason::NotEnrolled | Reason::UnknownUser => "there is no enrolment".to_owned(),
         Reason::Busy => "somebody else uses this enrolment right now; try again".to_owned(),
         Reason::Late | Reason::Malformed | Reason::Conversation => "that cannot be a code".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_ahead_of_the_clock_is_told_like_a_wrong_one() {
+        for steps in [1, 4, i64::MAX] {
+            assert_eq!(tellable(Reason::ClockOff { steps }), Reason::Wrong);
+            assert_eq!(explain(Reason::ClockOff { steps }), explain(Reason::Wrong));
+        }
+        let behind = Reason::ClockOff { steps: -4 };
+        assert_eq!(tellable(behind), behind);
+        assert!(explain(behind).contains("4 steps behind"));
     }
 }

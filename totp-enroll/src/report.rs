@@ -25,7 +25,7 @@ pub(crate) struct Report {
     pub(crate) recovery_left: usize,
     /// `recovery_code`, or `scratch_code` of another program.
     pub(crate) recovery_kind: Option<&'static str>,
-    /// No code of any authenticator has been accepted yet. A code is asked for all the same.
+    /// No code of one of the authenticators has been accepted yet. A code is asked for all the same.
     pub(crate) pending: bool,
     pub(crate) wrong_in_a_row: u32,
     /// `open`, `limited`, `locked` or `disabled`.
@@ -93,7 +93,7 @@ impl Report {
             recovery_created: credential.recovery_created().map(|created| created.to_string()),
             recovery_left: recovery_left(credential, ledger),
             recovery_kind: credential.recovery_kind().map(Kind::as_str),
-            pending: (0..credential.authenticators().len()).all(|at| ledger.confirmed_at(at).is_none()),
+            pending: (0..credential.authenticators().len()).any(|at| ledger.confirmed_at(at).is_none()),
             wrong_in_a_row: ledger.tries().consecutive(),
             state,
             wait_seconds,
@@ -106,6 +106,12 @@ impl Report {
                 expires: clock::date(notice.until),
             }),
         }))
+    }
+
+    /// The labels of those of which no code has been accepted yet.
+    pub(crate) fn pending(&self) -> Vec<&str> {
+        let pending = self.authenticators.iter().filter(|one| one.confirmed.is_none());
+        pending.map(|one| one.label.as_str()).collect()
     }
 
     /// The state in words.

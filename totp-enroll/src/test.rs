@@ -34,7 +34,7 @@ struct Document<'a> {
     recovery_left: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
-    /// How far the phone's clock is ahead; behind, if negative.
+    /// How far the phone's clock is off: behind, so negative.
     #[serde(skip_serializing_if = "Option::is_none")]
     clock_off_seconds: Option<i64>,
     /// In what time another code is worth a try.
@@ -78,7 +78,11 @@ fn code(desk: &Desk, asked: &Test) -> Result<Secret, Failure> {
     };
     // One byte more, so that what is too long is no code.
     let mut text = Zeroizing::new(Vec::with_capacity(512));
-    let file = File::open(format!("/proc/self/fd/{number}")).map_err(cannot)?;
+    let file: Box<dyn Read> = match number {
+        // A socket cannot be opened a second time.
+        0 => Box::new(std::io::stdin().lock()),
+        number => Box::new(File::open(format!("/proc/self/fd/{number}")).map_err(cannot)?),
+    };
     file.take(LONGEST.saturating_add(1)).read_to_end(&mut text).map_err(cannot)?;
     Ok(Secret::new(text.trim_ascii().to_vec()))
 }
@@ -112,7 +116,7 @@ fn tried<'a>(desk: &Desk, account: &'a Account, answer: &Answer) -> Result<Docum
         },
         Verdict::Refused(refusal) => {
             let name = if refusal.lock.is_some() { Name::Locked } else { Name::Refused };
-            let steps = steps_off(&refusal);
+            let steps = steps_off(refusal.reason);
             let seconds = refusal.lock.map(|lock| lock.0);
             desk.audit(
                 &event(name)
@@ -148,21 +152,21 @@ fn right(account: &Account, sentence: String) -> Document<'_> {
 
 fn refused<'a>(account: &'a Account, refusal: &Refusal, period: Option<u64>) -> Document<'a> {
     let seconds_of = |steps: i64| steps.checked_mul(i64::try_from(period?).ok()?);
-    let clock_off_seconds = steps_off(refusal).and_then(seconds_of);
+    let reason = factor::tellable(refusal.reason);
+    let clock_off_seconds = steps_off(reason).and_then(seconds_of);
     let mut sentence = match clock_off_seconds {
         Some(off) => format!(
-            "right for a clock that is about {} {}: set the phone's clock (automatic date and time), or this machine's",
-            clock::length(off.unsigned_abs()),
-            if off < 0 { "behind" } else { "ahead" }
+            "right for a clock that is about {} behind: set the phone's clock (automatic date and time), or this machine's",
+            clock::length(off.unsigned_abs())
         ),
-        None => factor::explain(refusal.reason),
+        None => factor::explain(reason),
     };
     if let Some(lock) = refusal.lock {
         sentence.push_str(&format!("; that was one too many: locked for {}", clock::length(lock.0)));
     }
     Document {
         right: false,
-        reason: Some(refusal.reason.as_str()),
+        reason: Some(reason.as_str()),
         clock_off_seconds,
         wait_seconds: wait(refusal).map(|wait| wait.0),
         ..right(account, sentence)
@@ -170,8 +174,8 @@ fn refused<'a>(account: &'a Account, refusal: &Refusal, period: Option<u64>) -> 
 }
 
 /// How far the phone's clock is ahead.
-fn steps_off(refusal: &Refusal) -> Option<i64> {
-    if let Reason::ClockOff { steps } = refusal.reason { Some(steps) } else { None }
+fn steps_off(reason: Reason) -> Option<i64> {
+    if let Reason::ClockOff { steps } = reason { Some(steps) } else { None }
 }
 
 /// In what time another code is worth a try.
