@@ -239,7 +239,14 @@ fn nothing_in_a_home_makes_root_read_what_its_owner_could_not() {
         (format!("cp {bobs} {alices}; chown alice {alices}; chmod 0440 {alices}"), "read by others"),
         (format!("mkdir {alices}"), "not a regular file"),
         (format!("mkfifo {alices}; chown alice {alices}"), "not a regular file"),
-        ("rmdir /run/home/alice; ln -s /run/home/bob /run/home/alice".to_owned(), "belongs neither"),
+        // A file of root's in a place of root's, by way of a home that is a link.
+        (
+            format!(
+                "rmdir /run/home/alice; mkdir -m 0700 /run/home/roots; cp {bobs} /run/home/roots; ln -s roots /run/home/alice"
+            ),
+            "cannot be opened",
+        ),
+        ("rm /run/home/alice; ln -s /run/home/bob /run/home/alice".to_owned(), "cannot be opened"),
     ] {
         let _ = output(&mut scene, &["sh", "-c", &set_up]);
         let told = scene.desk(&[
@@ -260,6 +267,27 @@ fn nothing_in_a_home_makes_root_read_what_its_owner_could_not() {
             assert!(!document["would_import"].to_string().contains("\"alice\""), "{set_up}: {document}");
         }
         let _ = output(&mut scene, &["sh", "-c", &format!("rm -rf {alices} /run/home/alice/other")]);
+    }
+}
+
+#[test]
+fn a_file_that_is_named_is_opened_with_the_same_care() {
+    let mut scene = Scene::builder().account("alice").account("bob").build();
+    made_in_home(&mut scene, "bob", &USUAL);
+    let (bobs, file) = ("/run/home/bob/.google_authenticator", "/run/home/named");
+    for (set_up, status, said) in [
+        (format!("ln -s {bobs} {file}"), 1, "symbolic link"),
+        (format!("mkfifo {file}"), 1, "not a regular file"),
+        (format!("mkdir {file}"), 1, "not a regular file"),
+        (format!("cp {bobs} {file}; chmod 0644 {file}"), 0, "read by others"),
+        (format!("cp {bobs} {file}; chown bob {file}"), 0, "neither to the account nor to root"),
+        (format!("cp {bobs} {file}; chown alice {file}"), 0, "\"notes\":[]"),
+    ] {
+        let _ = output(&mut scene, &["sh", "-c", &set_up]);
+        let done =
+            scene.desk(&["--json", "import", "google-authenticator", file, "--user", "alice", "--dry-run"]);
+        assert!(done.status == status && done.stdout.contains(said), "{set_up}: {done:?}");
+        let _ = output(&mut scene, &["rm", "-rf", file]);
     }
 }
 

@@ -5,18 +5,22 @@ use super::google_authenticator::LARGEST;
 use crate::failure::Failure;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat};
-use nix::sys::stat::{Mode, SFlag, fstat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
 use nix::unistd::{Gid, Uid, getegid, getgroups, setegid, seteuid, setgroups};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use zeroize::Zeroizing;
 
 /// Asks the account database for everybody; getpwent(3) is not to be had without unsafe code.
 const GETENT: &str = "/usr/bin/getent";
+
+/// No link is followed. `O_NONBLOCK`: a pipe must not stop us; it is refused afterwards.
+const CAREFULLY: OFlag =
+    OFlag::O_NOFOLLOW.union(OFlag::O_NONBLOCK).union(OFlag::O_NOCTTY).union(OFlag::O_CLOEXEC);
 
 /// An account as passwd(5) has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,29 +78,40 @@ impl Resident {
             })?;
         match mine {
             // The administrator may have made it, for root alone.
-            Err(Errno::EACCES) => self.checked(self.open(name)),
+            Err(Errno::EACCES) => self.checked(self.open_as_root(name)),
             opened => self.checked(opened),
         }
     }
 
     fn open(&self, name: &str) -> Result<OwnedFd, Errno> {
-        let home = open(&self.home, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
-        // O_NONBLOCK: a pipe must not stop us; it is refused afterwards.
-        let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-        openat(&home, name, OFlag::O_RDONLY | flags, Mode::empty())
+        openat(&self.open_home(OFlag::empty())?, name, OFlag::O_RDONLY | CAREFULLY, Mode::empty())
+    }
+
+    /// Root follows the person nowhere: the home is no link, and the person's own. Else a link to root's home had root's
+    /// file taken for theirs.
+    fn open_as_root(&self, name: &str) -> Result<OwnedFd, Errno> {
+        let home = match self.open_home(OFlag::O_NOFOLLOW) {
+            Err(Errno::ENOTDIR | Errno::ELOOP) => return Err(Errno::EACCES),
+            home => home?,
+        };
+        if fstat(&home)?.st_uid != self.uid.as_raw() {
+            return Err(Errno::EACCES);
+        }
+        openat(&home, name, OFlag::O_RDONLY | CAREFULLY, Mode::empty())
+    }
+
+    fn open_home(&self, further: OFlag) -> Result<OwnedFd, Errno> {
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        open(&self.home, flags | further, Mode::empty())
     }
 
     fn checked(&self, opened: Result<OwnedFd, Errno>) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
         let fd = match opened {
             Ok(fd) => fd,
             Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(None),
-            Err(Errno::ELOOP) => return Err("is a symbolic link, which is not followed".to_owned()),
-            Err(error) => return Err(format!("cannot be opened: {}", error.desc())),
+            Err(error) => return Err(unopened(error)),
         };
-        let stat = fstat(&fd).map_err(|error| format!("cannot be looked at: {}", error.desc()))?;
-        if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
-            return Err("is not a regular file".to_owned());
-        }
+        let stat = regular(&fd)?;
         if stat.st_uid != self.uid.as_raw() && stat.st_uid != 0 {
             return Err("belongs neither to the account nor to root".to_owned());
         }
@@ -110,6 +125,44 @@ impl Resident {
             );
         }
         read(File::from(fd)).map(Some).map_err(|error| format!("cannot be read: {error}"))
+    }
+}
+
+/// A file that was named, and what is to be noted of it: it is root's business where it lies and whose it is.
+///
+/// # Errors
+/// What is wrong with the file, and what to do.
+pub(super) fn named(file: &Path, owner: Option<u32>) -> Result<(Zeroizing<Vec<u8>>, Vec<String>), String> {
+    let fd = open(file, OFlag::O_RDONLY | CAREFULLY, Mode::empty()).map_err(unopened)?;
+    let stat = regular(&fd)?;
+    let mut notes = Vec::new();
+    if stat.st_uid != 0 && Some(stat.st_uid) != owner {
+        notes.push(format!(
+            "the file belongs to uid {}, neither to the account nor to root: who has it has the secret",
+            stat.st_uid
+        ));
+    }
+    if stat.st_mode & 0o077 != 0 {
+        notes.push(
+            "the file can be read by others than its owner: if anybody has, enrol this user anew".to_owned(),
+        );
+    }
+    let text = read(File::from(fd)).map_err(|error| format!("cannot be read: {error}"))?;
+    Ok((text, notes))
+}
+
+fn unopened(error: Errno) -> String {
+    if error == Errno::ELOOP {
+        return "is a symbolic link, which is not followed".to_owned();
+    }
+    format!("cannot be opened: {}", error.desc())
+}
+
+fn regular(fd: &OwnedFd) -> Result<FileStat, String> {
+    let stat = fstat(fd).map_err(|error| format!("cannot be looked at: {}", error.desc()))?;
+    match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
+        SFlag::S_IFREG => Ok(stat),
+        _ => Err("is not a regular file".to_owned()),
     }
 }
 

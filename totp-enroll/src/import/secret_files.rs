@@ -13,7 +13,6 @@ use crate::output::{self, Format};
 use crate::progress;
 use serde::Serialize;
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use totp_core::config::Config;
 use totp_core::credential::Label;
@@ -32,6 +31,8 @@ struct Found {
     user: String,
     file: PathBuf,
     text: Result<Zeroizing<Vec<u8>>, String>,
+    /// What is to be noted of the file itself.
+    notes: Vec<String>,
 }
 
 /// What is taken over of a file.
@@ -72,7 +73,7 @@ pub(super) fn run(desk: &Desk, options: &GoogleAuthenticator) -> Result<(), Fail
     let nobody_enrolled = matches!(desk.config.paths.state.try_exists(), Ok(false));
     let now = clock::now()?.realtime;
     let (mut taken, mut skipped, mut users) = (Vec::<Taken>::new(), Vec::new(), BTreeSet::new());
-    for Found { user, file, text } in found {
+    for Found { user, file, text, notes } in found {
         let canonical = account::canonical(&user, unknown).map_err(|failure| match unknown {
             Unknown::Refused => format!("{}; --allow-unknown takes it all the same", failure.problem),
             Unknown::Allowed => failure.problem,
@@ -93,6 +94,7 @@ pub(super) fn run(desk: &Desk, options: &GoogleAuthenticator) -> Result<(), Fail
         });
         match read {
             Ok(mut one) => {
+                one.said.notes.extend(notes);
                 if let Some(other) = taken.iter().find(|other| same_secret(other, &one)) {
                     let other = &other.said.user;
                     one.said.notes.push(format!("has the secret of {other}: a code of either opens both"));
@@ -112,14 +114,15 @@ pub(super) fn run(desk: &Desk, options: &GoogleAuthenticator) -> Result<(), Fail
 
 fn find(desk: &Desk, options: &GoogleAuthenticator) -> Result<Vec<Found>, Failure> {
     if let (Some(file), Some(user)) = (&options.file, &options.user) {
-        let text = if file == Path::new("-") {
-            homes::read(std::io::stdin().lock())
+        let read = if file == Path::new("-") {
+            let text = homes::read(std::io::stdin().lock());
+            text.map(|text| (text, Vec::new())).map_err(|error| format!("cannot be read: {error}"))
         } else {
-            File::open(file).and_then(homes::read)
+            let uid = account::canonical(user, Unknown::Allowed).ok().and_then(|account| account.uid);
+            homes::named(file, uid)
         };
-        let text =
-            text.map_err(|error| Failure::refused(format!("cannot be read: {error}")).at(file, None))?;
-        return Ok(vec![Found { user: user.clone(), file: file.clone(), text: Ok(text) }]);
+        let (text, notes) = read.map_err(|problem| Failure::refused(problem).at(file, None))?;
+        return Ok(vec![Found { user: user.clone(), file: file.clone(), text: Ok(text), notes }]);
     }
     let residents = residents()?;
     let bar = progress::bar(desk, "looking", residents.len());
@@ -128,7 +131,7 @@ fn find(desk: &Desk, options: &GoogleAuthenticator) -> Result<Vec<Found>, Failur
         let text = resident.read(IN_HOME).transpose();
         bar.inc(1);
         let Some(text) = text else { continue };
-        found.push(Found { file: resident.file(IN_HOME), user: resident.name, text });
+        found.push(Found { file: resident.file(IN_HOME), user: resident.name, text, notes: Vec::new() });
     }
     bar.finish_and_clear();
     Ok(found)
