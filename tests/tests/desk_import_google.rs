@@ -63,6 +63,18 @@ fn wrong_scratch_codes_are_limited_like_wrong_codes_and_a_right_one_opens_no_loc
 }
 
 #[test]
+fn no_scratch_code_is_spent_on_a_confirmation() {
+    let scene = Scene::builder().account("alice").build();
+    let file = made(&scene, &USUAL);
+    import(&scene, &file.text, &[]).assert_done();
+    let code = &file.scratch_codes()[0];
+    let done = scene.desk(&["enroll", "alice", "--confirm", "--code", code]);
+    assert!(done.status == 1 && done.stderr.contains("not a code of an authenticator"), "{done:?}");
+    assert_eq!(scene.desk(&["--json", "status", "alice"]).json()["recovery_left"], 5);
+    scene.desk(&["enroll", "alice", "--confirm", "--code", &file.phone().code()]).assert_done();
+}
+
+#[test]
 fn the_person_is_told_to_have_longer_codes_made_and_those_end_the_old() {
     let scene = Scene::builder().account("alice").build();
     let file = made(&scene, &USUAL);
