@@ -98,7 +98,7 @@ pub(crate) fn reset_requested(by: &str, at: u64, now: u64) -> String {
     // A name comes from a directory that may hold anything.
     let by: String = by.chars().filter(|char| !char.is_control()).take(64).collect();
     format!(
-        "WARNING: somebody asked to reset your second factor ({} ago, by {by}). If this was not you: \"sudo totp-enroll reset cancel\".",
+        "WARNING: somebody asked to reset your second factor ({} ago, by {by}). If this was not you: \"sudo totp-enroll reset cancel\", or tell an administrator.",
         length(Seconds(now.saturating_sub(at)))
     )
 }
@@ -228,7 +228,11 @@ mod tests {
     #[test]
     fn a_reset_is_told_with_who_and_when_and_what_to_do() {
         let said = reset_requested("bob\u{1b}[2J\n", 1000, 8200);
-        assert!(said.contains("(2 hours ago, by bob[2J)") && said.contains("reset cancel"), "{said}");
+        assert!(
+            said.contains("(2 hours ago, by bob[2J)")
+                && said.contains("reset cancel\", or tell an administrator"),
+            "{said}"
+        );
         assert!(!said.contains(char::is_control), "{said:?}");
     }
 

@@ -519,6 +519,74 @@ fn two_accounts_play_a_reset_through_real_sudo() {
     completes(&scene, "bob", clock::now() + HOUR + 60).assert_done();
 }
 
+#[test]
+fn the_sudo_rules_of_the_readme_let_its_examples_through_and_no_config() {
+    let readme = include_str!("../../README.md");
+    let line = |starts: &str| {
+        let found = readme.lines().map(str::trim).find(|line| line.starts_with(starts));
+        found.unwrap_or_else(|| panic!("the README has no line {starts}")).to_owned()
+    };
+    let mut scene = builder("").build();
+    let config = fs::read_to_string(scene.conf()).unwrap();
+    let machine = scene.machine();
+    machine.service("sudo", "auth required pam_permit.so");
+    machine.add_group("helpdesk", &["bob", "carol"]);
+    machine.write("pam_totp/config.toml", 0o644, &config);
+    let program = machine.install(&acceptance::built::command());
+    let program = program.to_str().unwrap();
+    let rules = [line("%helpdesk ALL"), line("ALL ALL = (root)")].join("\n") + "\n";
+    machine.write("sudoers.d/readme", 0o440, &rules.replace("/usr/bin/totp-enroll", program));
+    let [alice, bob, carol] = ["alice", "bob", "carol"].map(|name| machine.uid(name));
+    let said = |uid: u32, words: &str| {
+        let words = words.replace("sudo totp-enroll", &format!("/usr/bin/sudo {program}"));
+        let mut shell = machine.namespace().command("/usr/bin/setpriv");
+        shell.args([
+            "--reuid",
+            &uid.to_string(),
+            "--regid",
+            &uid.to_string(),
+            "--init-groups",
+            "/bin/sh",
+            "-c",
+            &words,
+        ]);
+        let ended = logged_in_as(&shell, Some(uid)).output().unwrap();
+        [ended.stdout, ended.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat()
+    };
+    let example = |who: &str, step: &str| {
+        let step = format!("sudo totp-enroll reset {step} alice");
+        let of_them = |line: &&str| line.starts_with(&format!("    {who}$ ")) && line.contains(&step);
+        let found = readme.lines().find(of_them).unwrap_or_else(|| panic!("no example of {step}"));
+        found.split_once("$ ").unwrap().1.to_owned()
+    };
+    let requested = said(bob, &example("bob", "request"));
+    assert!(requested.contains("0 of 1 approvals"), "{requested}");
+    let approved = said(carol, &example("carol", "approve"));
+    assert!(approved.contains("by carol"), "{approved}");
+    let complete = said(bob, &example("bob", "complete"));
+    assert!(complete.contains("terminal"), "{complete}");
+    let cancel = said(alice, "sudo totp-enroll reset cancel");
+    assert!(cancel.contains("terminal"), "{cancel}");
+    for (uid, words) in [
+        (alice, "reset cancel alice"),
+        (alice, "reset list"),
+        (alice, "--config /tmp/c reset cancel"),
+        (bob, "disable alice"),
+        (bob, "enroll alice"),
+        (bob, "--config /tmp/c reset list"),
+        (bob, "reset list --config /tmp/c"),
+        (bob, "reset approve alice --config /tmp/c"),
+        (bob, "reset complete --config=/tmp/c"),
+        (bob, "reset request alice --reason lost --config /tmp/c"),
+        (bob, "reset request alice --reason=lost --config=/tmp/c"),
+        (bob, "reset request alice --reason 'lost --config /tmp/c'"),
+        (bob, "reset request --config=/tmp/c --reason lost"),
+    ] {
+        let refused = said(uid, &format!("sudo totp-enroll {words}"));
+        assert!(refused.contains("not allowed"), "{words}: {refused}");
+    }
+}
+
 /// Gives a command through sudo, which asks for a code; gives what was on the screen.
 fn through_sudo(scene: &Scene, uid: u32, code: &str, arguments: &[&str]) -> String {
     let mut terminal = scene.through_sudo(uid, arguments);
