@@ -11,6 +11,8 @@ use crate::time::Seconds;
 pub const TRIES: usize = 5;
 /// The length of that window.
 pub const PER: Seconds = Seconds(600);
+/// Longer than anybody waits for the tries of an account.
+const QUICKER: Seconds = Seconds(60);
 
 /// The latest tries, in seconds of `CLOCK_BOOTTIME`, which cannot be set.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -39,9 +41,11 @@ impl Tried {
         Ok(())
     }
 
-    /// Of another boot, or no stamp: what is later than now counts as now, and locks for no longer than the rule.
+    /// Somebody quicker may have counted since now was read. What is later than that is of another boot, or no stamp, and counts
+    /// for nothing: as "now" at each look it would never end.
     fn within(&self, now: u64) -> impl Iterator<Item = u64> + '_ {
-        let settled = self.0.iter().map(move |&stamp| stamp.min(now));
+        let of_this_boot = self.0.iter().filter(move |&&stamp| stamp <= now.saturating_add(QUICKER.0));
+        let settled = of_this_boot.map(move |&stamp| stamp.min(now));
         settled.filter(move |&stamp| now.saturating_sub(stamp) < PER.0)
     }
 
@@ -80,9 +84,15 @@ mod tests {
     }
 
     #[test]
-    fn stamps_from_the_future_lock_for_no_longer_than_the_rule() {
-        let tried = Tried(vec![u64::MAX; 5]);
+    fn stamps_of_another_boot_lock_nobody_and_later_ones_of_this_one_end() {
+        let mut tried = Tried(vec![u64::MAX, 100_000, 100_001, 100_002, 100_003]);
+        assert_eq!((tried.wait(7), tried.wait(7 + PER.0)), (None, None));
+        tried.charge(7).unwrap();
+        assert_eq!(tried, Tried(vec![7]));
+        let tried = Tried(vec![7 + QUICKER.0; 5]);
         assert_eq!(tried.wait(7), Some(PER));
+        assert_eq!(tried.wait(7 + QUICKER.0 + PER.0 - 1), Some(Seconds(1)));
+        assert_eq!(tried.wait(7 + QUICKER.0 + PER.0), None);
     }
 
     #[test]
