@@ -347,6 +347,8 @@ pub fn repair<E: Entry>(entry: E, greatest_drift_steps: u64, now: Now) -> Result
     if let Some(set) = credential.recovery() {
         ledger.recovery = RecoveryMarks::all_used(set.id, now.realtime);
     }
+    // The owner goes on being told; one that cannot be read is told by nobody, and completed by nobody.
+    ledger.notice = entry.reset().ok().flatten().and_then(|reset| reset.notice_for(credential.owner().id));
     credential.void_recovery();
     Ok(entry.commit(&credential, &ledger)?)
 }

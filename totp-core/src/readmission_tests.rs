@@ -73,14 +73,15 @@ fn the_owner_is_told_from_the_request_to_its_end() {
 }
 
 #[test]
-fn an_approval_tells_the_owner_again_whose_ledger_was_repaired() {
+fn the_owner_goes_on_being_told_whose_ledger_was_repaired() {
     let scene = enrolled();
     requested(&scene);
     fs::write(scene.file("ledgers/alice"), [7; 4096]).unwrap();
     crate::enrolment::repair(entry(&scene), 1, at(NOON)).unwrap();
-    assert_eq!(notice(&scene), None);
+    let told = Some(crate::reset::Notice { at: NOON, until: NOON + 24 * HOUR, by: 1 });
+    assert_eq!(notice(&scene), told);
     approve(entry(&scene), asked(&alice(), 2, NOON)).unwrap();
-    assert_eq!(notice(&scene).unwrap().by, 1);
+    assert_eq!(notice(&scene), told);
 }
 
 #[test]

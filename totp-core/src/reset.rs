@@ -66,9 +66,8 @@ impl Grounds {
     /// [`NoGrounds`] says what it has to be.
     pub fn parse(text: &str) -> Result<Self, NoGrounds> {
         let text = text.trim();
-        let is_fit = !text.is_empty()
-            && text.chars().count() <= LONGEST_GROUNDS
-            && !text.chars().any(char::is_control);
+        let is_fit =
+            !text.is_empty() && text.chars().count() <= LONGEST_GROUNDS && !text.chars().any(misleads);
         if is_fit { Ok(Self(text.to_owned())) } else { Err(NoGrounds) }
     }
 
@@ -79,10 +78,16 @@ impl Grounds {
     }
 }
 
+/// Controls, line ends, and what turns the direction of writing (Unicode UAX #9): a terminal would show other words.
+fn misleads(char: char) -> bool {
+    char.is_control()
+        || matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// Grounds that nobody could read later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a reason has one to {LONGEST_GROUNDS} characters in one line, and none of them is a control character"
+    "a reason has one to {LONGEST_GROUNDS} characters in one line, and none of them is a control character or turns the direction of writing"
 )]
 pub struct NoGrounds;
 
@@ -402,6 +407,11 @@ impl Reset {
     #[must_use]
     pub fn notice(&self, terms: &Terms) -> Notice {
         Notice { at: self.request.at, until: self.expires_at(terms), by: self.request.by.uid }
+    }
+
+    /// The same for the ledger of this enrolment, by the terms of the request; `None`: it is about another one.
+    pub(crate) fn notice_for(&self, enrolment: Id) -> Option<Notice> {
+        (self.of() == Some(enrolment)).then(|| self.notice(&self.terms))
     }
 
     /// The enrolment that it withdraws, if that could be read.

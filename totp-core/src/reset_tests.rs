@@ -228,7 +228,17 @@ fn a_clock_that_was_set_back_gives_a_ticket_no_more_than_its_time() {
 
 #[test]
 fn grounds_are_one_line_that_says_something() {
-    for text in ["", "  ", "two\nlines", "a\u{1b}[2J", &"a".repeat(201)] {
+    for text in [
+        "",
+        "  ",
+        "two\nlines",
+        "a\u{1b}[2J",
+        "a\u{202e}b",
+        "a\u{2066}b",
+        "a\u{2028}b",
+        "a\u{200f}",
+        &"a".repeat(201),
+    ] {
         assert_eq!(Grounds::parse(text), Err(NoGrounds), "{text:?}");
     }
     assert_eq!(Grounds::parse(" lost \u{fc}berall ").unwrap().as_str(), "lost \u{fc}berall");
