@@ -64,7 +64,8 @@ impl Login<'_> {
             Hold::Held(held) => held,
             Hold::NotEnrolled => {
                 facts.enrolled = Some(false);
-                facts.reset = store.reset(&account.user)?.is_some();
+                let reset = store.reset(&account.user)?;
+                facts.reset = reset.is_some_and(|reset| !reset.is_anothers(account));
                 self.waits_for_ticket = facts.reset;
                 return Ok(Required::Decided(self.policy.decide(facts)));
             }

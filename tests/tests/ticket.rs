@@ -296,6 +296,36 @@ fn an_operator_who_cancels_a_ticket_opens_no_door() {
 }
 
 #[test]
+fn a_name_that_is_used_again_inherits_no_bar() {
+    let mut scene = ready("[require]\nenroll_at_login = true");
+    completes(&scene, "bob", THEN + HOUR).assert_done();
+    scene.machine().delete_account("alice");
+    let _ = scene.machine().add_account("alice");
+    let status = scene.desk(&["status", "alice"]);
+    assert!(status.status == 3 && !status.stderr.contains("ticket"), "{status:?}");
+    let outcome = scene.login("alice").after(KEY).answers_with(Answer::CodeOfTheShownKey(0)).types("yes");
+    assert_eq!(outcome.at(THEN + HOUR).code(), PamCode::SUCCESS);
+    assert!(!scene.path("state/resets/alice.toml").exists());
+}
+
+#[test]
+fn root_forgets_a_reset_where_nobody_is_enrolled_and_its_owner_does_not() {
+    let scene = ready("[require]\nenroll_at_login = true");
+    completes(&scene, "bob", THEN + HOUR).assert_done();
+    let file = scene.path("state/resets/alice.toml");
+    fs::write(&file, "version = 9\n").unwrap();
+    let disable = ["--json", "disable", "alice", "--yes"];
+    assert_eq!(scene.desk_of("alice", &disable, THEN + HOUR).status, 3);
+    assert!(file.exists(), "alice lifts no bar of her own");
+    let forgotten = scene.desk_of("bob", &disable, THEN + HOUR);
+    assert_eq!(forgotten.status, 3, "{forgotten:?}");
+    assert!(forgotten.stderr.contains("is forgotten") && !file.exists(), "{forgotten:?}");
+    assert_eq!(scene.journal.desk_events().pop().unwrap().field("event"), "reset_cancelled");
+    let again = scene.desk_of("bob", &disable, THEN + HOUR);
+    assert!(again.status == 3 && !again.stderr.contains("is forgotten"), "{again:?}");
+}
+
+#[test]
 fn a_third_operator_gets_no_ticket_while_one_is_out() {
     let scene = ready("");
     let ticket = ticket_in(&completes(&scene, "bob", THEN + HOUR));

@@ -236,7 +236,7 @@ pub fn try_ticket<E: Entry>(
     if entry.is_enrolled() {
         return Ok(Tried::NoReset);
     }
-    let Some(mut reset) = entry.reset()? else { return Ok(Tried::NoReset) };
+    let Some(mut reset) = waiting(entry, account)? else { return Ok(Tried::NoReset) };
     reset.settle(now);
     if let Err(why) = standing(&reset, account, now) {
         return Ok(Tried::Refused(why));
@@ -270,7 +270,7 @@ pub fn admit<E: Entry>(
     if is_free {
         return Ok(());
     }
-    match (entry.reset()?, entitled) {
+    match (waiting(entry, account)?, entitled) {
         (None, Entitled::ByThemselves) => Ok(()),
         // It was used, or taken back, meanwhile.
         (None, Entitled::ByTicket(_)) => Err(NotTaken::None.into()),
@@ -295,8 +295,13 @@ pub enum NotAdmitted {
     Ticket(#[from] NotTaken),
 }
 
+/// The reset of this account. One that was deleted and made again under the same name inherits no bar and no ticket.
+fn waiting<E: Entry>(entry: &E, account: &Account) -> Result<Option<Reset>, StoreError> {
+    Ok(entry.reset()?.filter(|reset| !reset.is_anothers(account)))
+}
+
 fn standing(reset: &Reset, account: &Account, now: u64) -> Result<(), NotTaken> {
-    // An account that was deleted and made again under the same name inherits nothing.
+    // Where one of the two has no uid nobody knows whether they are one.
     if reset.account() != account {
         return Err(NotTaken::None);
     }

@@ -206,13 +206,17 @@ fn right_tickets_cost_no_tries() {
 }
 
 #[test]
-fn an_account_that_was_made_again_does_not_inherit_a_ticket() {
+fn an_account_that_was_made_again_inherits_neither_ticket_nor_bar() {
     let scene = enrolled();
     let ticket = completed(&scene);
     let again = Account { uid: Some(1002), ..alice() };
     let tried = try_ticket(&entry(&scene), &again, &ticket, NOON + HOUR).unwrap();
-    assert!(matches!(tried, Tried::Refused(NotTaken::None)));
-    assert!(admit(&entry(&scene), &again, &Entitled::ByThemselves, NOON + HOUR).is_err());
+    assert!(matches!(tried, Tried::NoReset));
+    let by_themselves = |account| admit(&entry(&scene), account, &Entitled::ByThemselves, NOON + HOUR);
+    assert!(by_themselves(&again).is_ok());
+    let unknown = Account { uid: None, ..alice() };
+    assert!(by_themselves(&unknown).is_err(), "nobody knows that it is another one");
+    assert_eq!(cancel(entry(&scene), &again).unwrap(), Cancelled::Gone);
 }
 
 #[test]

@@ -21,10 +21,12 @@ impl Operator {
     /// only root can have set them otherwise. Where they do not name one account nobody's word is taken.
     pub(crate) fn present() -> Result<Self, Failure> {
         let variable = |name| std::env::var(name).ok().filter(|_| getuid().is_root());
-        let uid = match (variable("SUDO_USER").or_else(|| variable("DOAS_USER")), variable("SUDO_UID")) {
-            (None, _) => getuid(),
-            (Some(user), claimed) => behind_sudo(&user, claimed.as_deref())?,
+        let behind = Behind {
+            sudo: variable("SUDO_USER"),
+            claimed: variable("SUDO_UID"),
+            doas: variable("DOAS_USER"),
         };
+        let uid = behind.person()?.unwrap_or_else(getuid);
         Ok(Self { name: name_of(uid), uid, login: loginuid() })
     }
 
@@ -54,6 +56,11 @@ impl Operator {
         self.uid.is_root()
     }
 
+    /// Whether the owner of the account sits here, by sudo's word or in a root shell of their own login.
+    pub(crate) fn is_owner_of(&self, account: &Account) -> bool {
+        self.is(account) && !self.is_root() || account.uid.is_some() && self.login() == account.uid
+    }
+
     /// Whether this person acts for themselves.
     pub(crate) fn is(&self, account: &Account) -> bool {
         account.uid == Some(self.uid.as_raw())
@@ -78,6 +85,33 @@ fn loginuid() -> Option<Uid> {
 /// The account's name, or its uid where it has none.
 pub(crate) fn name_of(uid: Uid) -> String {
     Passwd::from_uid(uid).ok().flatten().map_or_else(|| format!("uid {uid}"), |account| account.name)
+}
+
+/// What sudo and doas say.
+struct Behind {
+    sudo: Option<String>,
+    claimed: Option<String>,
+    doas: Option<String>,
+}
+
+impl Behind {
+    /// `None`: they say nothing. One of them inside the other leaves both names; where these differ, one person sits behind two
+    /// accounts.
+    fn person(&self) -> Result<Option<Uid>, Failure> {
+        let claimed = self.claimed.as_deref();
+        match (&self.sudo, &self.doas) {
+            (None, None) => Ok(None),
+            (Some(user), None) | (None, Some(user)) => behind_sudo(user, claimed).map(Some),
+            (Some(sudo), Some(doas)) => {
+                let (uid, other) = (behind_sudo(sudo, claimed)?, behind_sudo(doas, None)?);
+                if uid == other {
+                    return Ok(Some(uid));
+                }
+                let problem = "SUDO_USER and DOAS_USER name two accounts; run it through one of them, from a login of your own";
+                Err(Failure::not_permitted(problem))
+            }
+        }
+    }
 }
 
 fn behind_sudo(user: &str, claimed: Option<&str>) -> Result<Uid, Failure> {
@@ -130,6 +164,19 @@ mod tests {
     fn the_person_behind_sudo_is_the_operator() {
         assert_eq!(behind_sudo("daemon", Some("1")).ok(), Some(Uid::from_raw(1)));
         assert_eq!(behind_sudo("daemon", None).ok(), Some(Uid::from_raw(1)));
+    }
+
+    #[test]
+    fn sudo_and_doas_name_one_account_or_nobody_is_behind_them() {
+        let person = |sudo: Option<&str>, doas: Option<&str>| {
+            let [sudo, doas] = [sudo, doas].map(|name| name.map(str::to_owned));
+            Behind { sudo, doas, claimed: None }.person().ok()
+        };
+        let [daemon, bin] = [1, 2].map(|uid| Some(Some(Uid::from_raw(uid))));
+        assert_eq!(person(None, None), Some(None));
+        assert_eq!([person(Some("daemon"), None), person(None, Some("bin"))], [daemon, bin]);
+        assert_eq!(person(Some("bin"), Some("bin")), bin);
+        assert_eq!(person(Some("daemon"), Some("bin")), None);
     }
 
     #[test]

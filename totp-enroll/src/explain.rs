@@ -83,7 +83,8 @@ fn facts(desk: &Desk, policy: &Policy, account: &Account, asked: &Explain) -> Re
         introduced: asked.key.is_some() || asked.security_key || asked.after_first_factor,
         may_converse: true,
         enrolled: Some(held.is_some()),
-        reset: held.is_none() && desk.store.reset(&account.user)?.is_some(),
+        reset: held.is_none()
+            && desk.store.reset(&account.user)?.is_some_and(|reset| !reset.is_anothers(account)),
         since_code: asked.since_code,
         remembered,
         now: now.realtime,

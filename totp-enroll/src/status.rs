@@ -21,6 +21,7 @@ fn absent(desk: &Desk, account: &Account) -> Failure {
     let absent = Failure::not_enrolled(account.user.as_str());
     match desk.store.reset(&account.user) {
         Ok(None) => absent,
+        Ok(Some(reset)) if reset.is_anothers(account) => absent,
         Ok(Some(_)) | Err(_) => absent.explained(|_| {
             let user = &account.user;
             format!("{user} is not enrolled: the enrolment was reset, and waits for its ticket; \"totp-enroll reset list\" says more")

@@ -36,13 +36,12 @@ pub(crate) fn entitled(
         return typed(desk, terminal, account);
     }
     // A root shell of one's own login is no operator either.
-    let is_owner = desk.operator.is(account) && !desk.operator.is_root()
-        || account.uid.is_some() && desk.operator.login() == account.uid;
-    if !is_owner {
+    if !desk.operator.is_owner_of(account) {
         return Ok(Entitled::ByAnOperator);
     }
     match desk.store.reset(&account.user)? {
         None => Ok(Entitled::ByThemselves),
+        Some(reset) if reset.is_anothers(account) => Ok(Entitled::ByThemselves),
         Some(_) => Err(not_taken(desk, account, NotTaken::Missing)
             .explained(|problem| format!("{problem}: \"totp-enroll enroll --ticket\""))),
     }
