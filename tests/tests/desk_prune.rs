@@ -90,6 +90,24 @@ fn many_who_are_gone_at_once_are_looked_at_twice() {
 }
 
 #[test]
+fn many_who_have_another_uid_at_once_are_looked_at_twice() {
+    let people = ["ann", "ben", "cat", "dan", "eve", "fay"];
+    let mut scene =
+        people.iter().fold(Scene::builder(), |builder, user| builder.account(user).enrolled(user)).build();
+    for user in &people[..3] {
+        scene.machine().delete_account(user);
+        let _ = scene.machine().add_account(user);
+    }
+    scene.machine().delete_account("dan");
+    let stored = scene.stored();
+    let done = prune(&scene, &["--yes"]);
+    assert_eq!(done.status, 1, "{done:?}");
+    assert!(done.stdout.contains("4 of 6 accounts are not found, or have another uid (3)"), "{done:?}");
+    stored.assert_unchanged(&scene.state());
+    assert_eq!(names(&prune(&scene, &["--yes", "--trust-database"]).json(), "users"), people[..4]);
+}
+
+#[test]
 fn names_that_the_system_never_knew_are_listed_and_go_only_when_told_to() {
     let scene = Scene::with(&["never-known"]);
     let document = prune(&scene, &["--yes"]).json();

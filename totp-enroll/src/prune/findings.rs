@@ -126,25 +126,32 @@ impl Findings {
 
     /// Refuses to believe that people are gone where it may be the database that is.
     pub(super) fn check_database(&self) -> Result<(), Failure> {
+        // Another uid is what a database says that was restored from elsewhere, or half of it: it counts as much.
         let is_gone = |leaver: &&Leaver| match leaver.why {
-            Why::Gone | Why::GoneBroken { .. } => true,
-            Why::OtherUid { .. } | Why::Unknown | Why::StrayLedger | Why::Broken { .. } => false,
+            Why::Gone | Why::GoneBroken { .. } | Why::OtherUid { .. } => true,
+            Why::Unknown | Why::StrayLedger | Why::Broken { .. } => false,
         };
         let gone = self.leavers.iter().filter(is_gone).count();
         if gone == 0 {
             return Ok(());
         }
+        let renumbered =
+            self.leavers.iter().filter(|leaver| matches!(leaver.why, Why::OtherUid { .. })).count();
+        let how = match renumbered {
+            0 => "are not found".to_owned(),
+            _ => format!("are not found, or have another uid ({renumbered})"),
+        };
         let remote = remote_sources();
         if !remote.is_empty() && !self.remote_answers {
             let remote = remote.join(", ");
             return Err(Failure::refused(format!(
-                "{gone} accounts are not found, and nobody who is enrolled is known by {remote} (nsswitch.conf), which may be \
+                "{gone} accounts {how}, and nobody who is enrolled is known by {remote} (nsswitch.conf), which may be \
                  down; nothing was removed; --trust-database takes its word"
             )));
         }
         if gone > FEW && gone.saturating_mul(OF_ALL) > self.enrolled {
             return Err(Failure::refused(format!(
-                "{gone} of {} accounts are not found: is the account database whole? nothing was removed; look with \
+                "{gone} of {} accounts {how}: is the account database whole? nothing was removed; look with \
                  \"prune --dry-run --trust-database\", and --trust-database takes its word",
                 self.enrolled
             )));
