@@ -103,6 +103,9 @@ fn a_sealed_keyring_is_not_made_anew() {
     let before = Files::below(&scene.path(""));
     let done = keys(&scene, &["keys", "init"]);
     assert!(done.status == 1 && done.stderr.contains("sealed"), "{done:?}");
+    let done = keys(&scene, &["--json", "keys", "init", "--if-missing"]);
+    done.assert_done();
+    assert_eq!(done.json()["made"], false);
     before.assert_unchanged(&scene.path(""));
 }
 
@@ -182,6 +185,57 @@ fn a_sealed_keyring_with_keys_that_the_clear_one_lacks_is_not_thrown_away() {
     let done = keys(&scene, &UNSEAL);
     assert!(done.status == 1 && done.stderr.contains("holds the key"), "{done:?}");
     before.assert_unchanged(&scene.path(""));
+}
+
+#[test]
+fn a_sealed_keyring_is_not_replaced_by_one_that_lacks_its_keys() {
+    let scene = machine(&["alice"]);
+    let old = fs::read(scene.keyring()).unwrap();
+    keys(&scene, &SEAL).assert_done();
+    keys(&scene, &ROTATE).assert_done();
+    restart(&scene);
+    fs::write(scene.keyring(), old).unwrap();
+    fs::set_permissions(scene.keyring(), fs::Permissions::from_mode(0o600)).unwrap();
+    let before = Files::below(&scene.path(""));
+    let done = keys(&scene, &SEAL);
+    assert!(done.status == 1 && done.stderr.contains("holds the key"), "{done:?}");
+    // Nor by any while nobody can say what is in it.
+    let elsewhere = |arguments: &[&str]| desk::run(with_key(&scene, arguments, "other-host-key"), "");
+    let done = elsewhere(&SEAL);
+    assert!(done.status == 1 && done.stderr.contains("--discard-unopened"), "{done:?}");
+    before.assert_unchanged(&scene.path(""));
+    elsewhere(&[&SEAL[..], &["--discard-unopened"]].concat()).assert_done();
+}
+
+#[test]
+fn a_backup_without_a_key_of_the_sealed_keyring_waits_until_that_was_opened() {
+    let scene = machine(&["alice"]);
+    let (backup, passphrase) = (scene.path("backup.age"), scene.write("passphrase", "correct horse battery"));
+    fs::set_permissions(&passphrase, fs::Permissions::from_mode(0o600)).unwrap();
+    let (backup, passphrase) = (backup.to_str().unwrap(), passphrase.to_str().unwrap());
+    let with = ["--passphrase-file", passphrase];
+    keys(&scene, &[&["keys", "backup", backup][..], &with].concat()).assert_done();
+    keys(&scene, &SEAL).assert_done();
+    keys(&scene, &ROTATE).assert_done();
+    restart(&scene);
+    let done = keys(&scene, &[&["keys", "restore", backup][..], &with].concat());
+    assert!(done.status == 1 && done.stderr.contains("keys open"), "{done:?}");
+    assert!(!scene.keyring().exists());
+}
+
+#[test]
+fn what_a_killed_rotation_left_in_the_clear_goes_with_the_clear_keyring() {
+    let scene = machine(&["alice"]);
+    let secrets = Secrets::default().master_key(&scene);
+    let text = fs::read_to_string(scene.keyring()).unwrap();
+    let drafts = [".new.keyring.toml", ".new.4711.keyring.toml"].map(|name| scene.write(name, &text));
+    let other = scene.write(".new.another.keyring.toml", "not ours");
+    for file in &drafts {
+        fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
+        assert!(!secrets.found_in(&fs::read(file).unwrap()).is_empty());
+    }
+    keys(&scene, &SEAL).assert_done();
+    assert!(!drafts.iter().any(|draft| draft.exists()) && other.exists());
 }
 
 #[test]

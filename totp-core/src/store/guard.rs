@@ -302,6 +302,35 @@ pub fn destroy_document(file: &Path) -> Result<(), StoreError> {
     fsync(&opened).map_err(|source| StoreError::System { file: file.to_owned(), action: "sync", source })
 }
 
+/// Removes for good what killed programs have left of a document: its drafts hold what it holds. One desk at a time, which the
+/// caller sees to; where the directory is not there, there are none.
+///
+/// # Errors
+/// As [`destroy_document`].
+pub fn destroy_drafts(file: &Path) -> Result<(), StoreError> {
+    let (parent, name) = place_of(file)?;
+    let directory = match Directory::open(parent, Room::Place) {
+        Err(StoreError::System { source: Errno::ENOENT, .. }) => return Ok(()),
+        opened => opened?,
+    };
+    let (entries, parent) = directory.entries()?;
+    for entry in entries {
+        let entry =
+            entry.map_err(|source| StoreError::System { file: parent.clone(), action: "list", source })?;
+        let draft = entry.file_name().to_string_lossy();
+        if draft.strip_prefix(".new.").is_some_and(|draft| is_draft_of(draft, name)) {
+            destroy_document(&parent.join(&*draft))?;
+        }
+    }
+    Ok(())
+}
+
+/// `NAME`, or `PROCESS.NAME`.
+fn is_draft_of(draft: &str, name: &str) -> bool {
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    draft == name || draft.split_once('.').is_some_and(|(process, rest)| is_number(process) && rest == name)
+}
+
 /// Makes a document that is in place outlast a crash, whoever put it there.
 ///
 /// # Errors

@@ -6,7 +6,11 @@ use std::path::PathBuf;
 #[derive(Subcommand)]
 pub(crate) enum Keys {
     /// Make this machine's keyring; one that is there stays as it is
-    Init,
+    Init {
+        /// Where one is there already, say so and be done
+        #[arg(long)]
+        if_missing: bool,
+    },
     /// List the keys by id, and how many enrolments each has sealed; never a key
     List,
     /// Make a new key, seal everybody's secrets with it, and drop the old one; logins go on meanwhile
@@ -21,11 +25,7 @@ pub(crate) enum Keys {
     ///
     /// pam-totp-keyring.service opens it into the runtime directory when the machine starts. Of a keyring that is sealed already
     /// it makes the seal anew.
-    Seal {
-        /// What it is sealed with; if left out, as it was sealed before, else what systemd-creds takes by itself
-        #[arg(long, value_enum, value_name = "KEY")]
-        with_key: Option<With>,
-    },
+    Seal(Seal),
     /// Open the sealed keyring into the runtime directory, as is done when the machine starts
     Open,
     /// Put the sealed keyring back in the clear
@@ -47,6 +47,21 @@ pub(crate) enum Keys {
         #[arg(long)]
         replace: bool,
     },
+}
+
+#[derive(Args)]
+pub(crate) struct Seal {
+    /// What it is sealed with; if left out, as it was sealed before, else what systemd-creds takes by itself
+    #[arg(long, value_enum, value_name = "KEY")]
+    pub(crate) with_key: Option<With>,
+    /// Registers of the TPM whose values of now it is bound to as well, as 7+11; if left out, as before, else none
+    ///
+    /// An update of the firmware, of the boot loader or of what Secure Boot forbids changes them, and then it does not open.
+    #[arg(long, value_name = "PCRS", value_parser = Pcrs::parse)]
+    pub(crate) tpm2_pcrs: Option<Pcrs>,
+    /// Replace a sealed keyring that does not open any more, and whatever keys only it holds
+    #[arg(long)]
+    pub(crate) discard_unopened: bool,
 }
 
 #[derive(Args)]
@@ -84,5 +99,40 @@ impl With {
 
     pub(crate) fn parse(word: &str) -> Option<Self> {
         Self::value_variants().iter().copied().find(|with| with.as_str() == word)
+    }
+}
+
+/// Platform configuration registers of a TPM, as systemd-creds(1) takes them: numbers with a plus between them, or nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Pcrs(String);
+
+impl Pcrs {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let is_register = |word: &str| {
+            matches!(word.len(), 1 | 2) && word.parse::<u8>().is_ok_and(|register| register <= 23)
+        };
+        if text.is_empty() || text.split('+').all(is_register) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err("numbers of 0 to 23 with + between them, or nothing, as in 7+11".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn registers_are_numbers_up_to_23() {
+        for text in ["", "0", "7+11", "23"] {
+            assert_eq!(Pcrs::parse(text).map(|pcrs| pcrs.as_str().to_owned()), Ok(text.to_owned()));
+        }
+        for text in ["24", "7+", "+7", "7,11", "7 ", "007", "7:sha256", "-1", "+"] {
+            assert!(Pcrs::parse(text).is_err(), "{text}");
+        }
     }
 }

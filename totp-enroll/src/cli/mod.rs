@@ -15,7 +15,7 @@ pub(crate) use doctor::Doctor;
 pub(crate) use enroll::Enroll;
 pub(crate) use explain::Explain;
 pub(crate) use import::{GoogleAuthenticator, Import, Source};
-pub(crate) use keys::{Keys, Passphrase, With};
+pub(crate) use keys::{Keys, Passphrase, Pcrs, Seal, With};
 pub(crate) use notify::Notify;
 pub(crate) use pam_snippet::{First, From, PamSnippet};
 pub(crate) use prune::Prune;

@@ -1,7 +1,7 @@
 //! systemd-creds(1), which seals to this machine: with the key of its disk, of its TPM, or of both. The text goes through pipes;
 //! no file and no argument holds it.
 
-use crate::cli::With;
+use super::seal::How;
 use crate::failure::Failure;
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -16,8 +16,11 @@ const HOST_KEY: &str = "SYSTEMD_CREDENTIAL_SECRET";
 const MOST_WORDS: usize = 300;
 
 /// Seals; the caller opens it again before it relies on that.
-pub(super) fn encrypt(text: &Secret, with: With) -> Result<Secret, Failure> {
-    run(&[NAME, &format!("--with-key={}", with.as_str()), "encrypt", "-", "-"], text)
+pub(super) fn encrypt(text: &Secret, how: &How) -> Result<Secret, Failure> {
+    let key = format!("--with-key={}", how.with.as_str());
+    // Left out it is 7, which the next update of the firmware changes on every machine at once.
+    let pcrs = format!("--tpm2-pcrs={}", how.pcrs.as_str());
+    run(&[NAME, &key, &pcrs, "encrypt", "-", "-"], text)
         .map_err(|problem| Failure::refused(format!("the keyring cannot be sealed: {problem}")))
 }
 

@@ -7,6 +7,7 @@ mod passphrase;
 mod restore;
 mod rotate;
 mod seal;
+mod unit;
 
 use crate::cli::Keys;
 use crate::clock;
@@ -14,6 +15,7 @@ use crate::desk::{Desk, Kernel};
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use serde::Serialize;
+use std::path::Path;
 use totp_core::event::{Event, Name};
 use totp_core::keyring::Keyring;
 use totp_core::rotation::{Left, Why};
@@ -22,10 +24,10 @@ use totp_core::store::keyring::KeyringFiles;
 
 pub(crate) fn run(desk: &Desk, command: &Keys) -> Result<(), Failure> {
     match command {
-        Keys::Init => init(desk),
+        Keys::Init { if_missing } => init(desk, *if_missing),
         Keys::List => list::run(desk),
         Keys::Rotate { new_key } => rotate::run(desk, *new_key),
-        Keys::Seal { with_key } => seal::seal(desk, *with_key),
+        Keys::Seal(options) => seal::seal(desk, options),
         Keys::Open => seal::open(desk),
         Keys::Unseal => seal::unseal(desk),
         Keys::Backup { file, passphrase } => backup::run(desk, file, passphrase),
@@ -33,21 +35,34 @@ pub(crate) fn run(desk: &Desk, command: &Keys) -> Result<(), Failure> {
     }
 }
 
-fn init(desk: &Desk) -> Result<(), Failure> {
+fn init(desk: &Desk, if_missing: bool) -> Result<(), Failure> {
     #[derive(Serialize)]
     struct Document {
         keyring: String,
+        made: bool,
     }
+    let stays = |file: &Path| match desk.format {
+        Format::Text => {
+            output::line(&format!("{} is this machine's keyring, and stays as it is", file.display()))
+        }
+        Format::Json => output::document(&Document { keyring: file.display().to_string(), made: false }),
+    };
     desk.store.prepare()?;
     let file = &desk.config.paths.keyring;
     let files = KeyringFiles::of(&desk.config.paths);
     if files.is_sealed() {
+        if if_missing {
+            return stays(&files.sealed);
+        }
         let problem = "is this machine's keyring, sealed; without it no enrolment of this machine would open";
         return Err(Failure::refused(problem).at(files.sealed, None));
     }
     let text = Keyring::generate(clock::created()?, &mut Kernel)
         .map_err(|error| Failure::refused(error.to_string()))?;
     if !create_document(file, &text)? {
+        if if_missing {
+            return stays(file);
+        }
         let problem =
             "is there already and stays as it is; without it no enrolment of this machine would open";
         return Err(Failure::refused(problem).at(file, None));
@@ -58,7 +73,7 @@ fn init(desk: &Desk) -> Result<(), Failure> {
     let keyring = file.display().to_string();
     match desk.format {
         Format::Text => output::line(&format!("made {keyring}; back it up apart from the enrolments"))?,
-        Format::Json => output::document(&Document { keyring })?,
+        Format::Json => output::document(&Document { keyring, made: true })?,
     }
     Ok(())
 }

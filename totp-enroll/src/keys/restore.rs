@@ -2,7 +2,7 @@
 
 use super::backup::decrypted;
 use super::passphrase::{self, Use};
-use super::seal::note;
+use super::seal::{note, opened};
 use crate::cli::Passphrase;
 use crate::desk::Desk;
 use crate::failure::Failure;
@@ -52,8 +52,16 @@ pub(super) fn run(desk: &Desk, file: &Path, from: &Passphrase, replace: bool) ->
     // One that cannot be read, as of a wrong owner, may be as good as any: it is mended first.
     let in_force = files.read()?;
     let present = in_force.as_ref().and_then(|(file, text)| Keyring::parse(file, text.expose()).ok());
+    // Where none is in force, a sealed one that opens is what people can be let in with. One that does not is why there are backups.
+    let sealed = if present.is_none() { opened(&files).ok().flatten() } else { None };
+    let hint =
+        if sealed.is_some() { "; the sealed keyring opens: \"totp-enroll keys open\" first" } else { "" };
+    let present = match sealed {
+        Some(text) => Some(Keyring::parse(&files.sealed, text.expose()).map_err(StoreError::from)?),
+        None => present,
+    };
     let prospect = Prospect::of(desk, &keyring, present.as_ref())?;
-    prospect.check(file)?;
+    prospect.check(file).map_err(|failure| failure.explained(|problem| format!("{problem}{hint}")))?;
     match &in_force {
         Some((place, _)) if *place == files.opened => {
             let problem = "is sealed, and in force; \"totp-enroll keys unseal\" first";

@@ -1,8 +1,8 @@
 //! `keys seal`, `keys open`, `keys unseal`: the keyring as a systemd credential that only this machine opens. At every moment a
 //! keyring is in force: the clear one goes when the sealed one was opened and compared, and comes back before that one goes.
 
-use super::creds;
-use crate::cli::With;
+use super::{creds, unit};
+use crate::cli::{Pcrs, Seal, With};
 use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::{self, Format};
@@ -12,11 +12,58 @@ use totp_core::event::{Event, Name};
 use totp_core::keyring::Keyring;
 use totp_core::secret::Secret;
 use totp_core::store::StoreError;
-use totp_core::store::guard::{Guard, create_document, destroy_document, read_document, replace_document};
+use totp_core::store::guard::{
+    Guard, create_document, destroy_document, destroy_drafts, read_document, replace_document,
+};
 use totp_core::store::keyring::KeyringFiles;
 
 /// The first line of a keyring that was sealed; TOML takes it for a comment. A rotation seals again in the same way.
 const SEALED_WITH: &str = "# sealed with ";
+
+/// Between the key and the registers in that line, where there are any.
+const PCRS: &str = " pcrs=";
+
+/// How a keyring is sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct How {
+    pub(super) with: With,
+    pub(super) pcrs: Pcrs,
+}
+
+impl How {
+    /// What systemd-creds takes by itself.
+    fn auto() -> Self {
+        Self { with: With::Auto, pcrs: Pcrs::default() }
+    }
+
+    fn parse(words: &str) -> Option<Self> {
+        let (with, pcrs) = words.split_once(PCRS).unwrap_or((words, ""));
+        Some(Self { with: With::parse(with)?, pcrs: Pcrs::parse(pcrs).ok()? })
+    }
+
+    fn line(&self) -> String {
+        let Self { with, pcrs } = self;
+        let pcrs = match pcrs.as_str() {
+            "" => String::new(),
+            pcrs => format!("{PCRS}{pcrs}"),
+        };
+        format!("{SEALED_WITH}{}{pcrs}\n", with.as_str())
+    }
+
+    /// As it is asked for, else as it was.
+    fn of(options: &Seal, before: Option<Self>) -> Result<Self, Failure> {
+        let before = before.unwrap_or_else(Self::auto);
+        let with = options.with_key.unwrap_or(before.with);
+        let pcrs = match (with, &options.tpm2_pcrs) {
+            (With::Host, Some(pcrs)) if *pcrs != Pcrs::default() => {
+                return Err(Failure::usage("the key of the disk is bound to no TPM: leave --tpm2-pcrs out"));
+            }
+            (With::Host, _) => Pcrs::default(),
+            (With::Auto | With::Tpm2 | With::HostAndTpm2, pcrs) => pcrs.clone().unwrap_or(before.pcrs),
+        };
+        Ok(Self { with, pcrs })
+    }
+}
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -27,7 +74,7 @@ struct Document<'a> {
     keyring: String,
 }
 
-pub(super) fn seal(desk: &Desk, with: Option<With>) -> Result<(), Failure> {
+pub(super) fn seal(desk: &Desk, options: &Seal) -> Result<(), Failure> {
     desk.store.prepare()?;
     let Some(_rotating) = desk.store.turn_to_rotate()? else { return Err(rotating()) };
     let _turn = desk.turn_to_change_keys()?;
@@ -37,10 +84,13 @@ pub(super) fn seal(desk: &Desk, with: Option<With>) -> Result<(), Failure> {
         return Err(Failure::usage(problem).at(files.clear, None));
     }
     let (file, text) = desk.keyring_text()?;
-    Keyring::parse(&file, text.expose()).map_err(StoreError::from)?;
+    let in_force = Keyring::parse(&file, text.expose()).map_err(StoreError::from)?;
+    no_key_goes(&files, &in_force, options.discard_unopened)?;
     let (before, bare) = parted(&text);
-    let with = with.or(before).unwrap_or(With::Auto);
-    replace_sealed(&files, bare, with)?;
+    let how = How::of(options, before)?;
+    replace_sealed(&files, bare, &how)?;
+    destroy_drafts(&files.clear)?;
+    destroy_drafts(&files.opened)?;
     if file == files.clear {
         destroy_document(&files.clear).map_err(|error| {
             Failure::from(error).explained(|problem| {
@@ -48,8 +98,9 @@ pub(super) fn seal(desk: &Desk, with: Option<With>) -> Result<(), Failure> {
             })
         })?;
     }
-    note(desk, Name::KeyringSealed, &files.sealed, |event| event.field("with", with.as_str()));
+    note(desk, Name::KeyringSealed, &files.sealed, |event| event.field("with", how.with.as_str()));
     report(desk, &files, "sealed", &files.opened)?;
+    unit::remark_on(&desk.config.paths);
     if desk.format == Format::Text {
         output::line(
             "the clear one is removed and written over, which flash, snapshots and backups do not take part in: \"totp-enroll keys rotate\" \
@@ -58,6 +109,31 @@ pub(super) fn seal(desk: &Desk, with: Option<With>) -> Result<(), Failure> {
         )?;
     }
     Ok(())
+}
+
+/// A sealed keyring that is replaced may be the only one to hold a key that something was sealed with.
+fn no_key_goes(files: &KeyringFiles, in_force: &Keyring, discard_unopened: bool) -> Result<(), Failure> {
+    let sealed = match opened(files) {
+        Ok(None) => return Ok(()),
+        Ok(Some(text)) => Keyring::parse(&files.sealed, text.expose()).map_err(StoreError::from)?,
+        Err(_) if discard_unopened => return Ok(()),
+        Err(failure) => {
+            return Err(failure.explained(|problem| {
+                format!(
+                    "{problem}; it may hold keys that the keyring in force lacks, so it stays as it is; where nobody needs them, \
+                     \"totp-enroll keys seal --discard-unopened\" seals the one in force in its place"
+                )
+            }));
+        }
+    };
+    let has = |id: &str| in_force.keys().iter().any(|key| key.id() == id);
+    let Some(key) = sealed.keys().iter().find(|key| !has(key.id())) else { return Ok(()) };
+    let problem = format!(
+        "holds the key \"{}\", which the keyring in force does not; nothing was changed; take the keyring in force away \
+         (\"totp-enroll keys backup FILE\" first), and \"totp-enroll keys open\" puts this one in force",
+        key.id()
+    );
+    Err(Failure::refused(problem).at(&files.sealed, None))
 }
 
 pub(super) fn open(desk: &Desk) -> Result<(), Failure> {
@@ -130,8 +206,8 @@ fn nothing_would_be_lost(files: &KeyringFiles, clear: &Secret) -> Result<(), Fai
     let sealed = Keyring::parse(&files.sealed, sealed.expose()).map_err(StoreError::from)?;
     if let Some(key) = sealed.keys().iter().find(|key| !has(key.id())) {
         let problem = format!(
-            "holds the key \"{}\", which the clear keyring in force does not; nothing was changed; \"totp-enroll keys seal\" seals that \
-             one in its place",
+            "holds the key \"{}\", which the clear keyring in force does not; nothing was changed; take the clear one away \
+             (\"totp-enroll keys backup FILE\" first), and \"totp-enroll keys open\" puts the sealed one in force",
             key.id()
         );
         return Err(Failure::refused(problem).at(&files.sealed, None));
@@ -143,6 +219,8 @@ fn nothing_would_be_lost(files: &KeyringFiles, clear: &Secret) -> Result<(), Fai
 fn finish(desk: &Desk, files: &KeyringFiles) -> Result<(), Failure> {
     destroy_document(&files.sealed)?;
     destroy_opened(files)?;
+    destroy_drafts(&files.clear)?;
+    destroy_drafts(&files.opened)?;
     note(desk, Name::KeyringUnsealed, &files.clear, |event| event);
     report(desk, files, "unsealed", &files.clear)
 }
@@ -162,16 +240,16 @@ pub(super) fn replace(desk: &Desk, text: &Secret) -> Result<(), Failure> {
     if file == files.clear {
         return Ok(replace_document(&file, text)?);
     }
-    let (with, _) = parted(&before);
+    let (how, _) = parted(&before);
     let (_, bare) = parted(text);
-    replace_sealed(&files, bare, with.unwrap_or(With::Auto))
+    replace_sealed(&files, bare, &how.unwrap_or_else(How::auto))
 }
 
 /// Makes the sealed keyring and what is opened of it, in this order: what is in force is never newer than what a reboot opens.
-fn replace_sealed(files: &KeyringFiles, bare: Secret, with: With) -> Result<(), Failure> {
-    let text = joined(with, &bare);
+fn replace_sealed(files: &KeyringFiles, bare: Secret, how: &How) -> Result<(), Failure> {
+    let text = joined(how, &bare);
     drop(bare);
-    let sealed = creds::encrypt(&text, with)?;
+    let sealed = creds::encrypt(&text, how)?;
     if creds::decrypt(&sealed)?.expose() != text.expose() {
         let problem = "what was sealed does not open as it was; the keyring in force stays as it is";
         return Err(Failure::refused(problem));
@@ -191,7 +269,7 @@ fn replace_sealed(files: &KeyringFiles, bare: Secret, with: With) -> Result<(), 
 }
 
 /// What the sealed keyring holds; `None`: there is none.
-fn opened(files: &KeyringFiles) -> Result<Option<Secret>, Failure> {
+pub(super) fn opened(files: &KeyringFiles) -> Result<Option<Secret>, Failure> {
     let Some(sealed) = read_document(&files.sealed, Guard::Secret)? else { return Ok(None) };
     let text = creds::decrypt(&sealed).map_err(|failure| failure.at(&files.sealed, None))?;
     Keyring::parse(&files.sealed, text.expose()).map_err(StoreError::from)?;
@@ -199,21 +277,21 @@ fn opened(files: &KeyringFiles) -> Result<Option<Secret>, Failure> {
 }
 
 /// How it was sealed, if it was, and the keyring without the line that says so.
-pub(super) fn parted(text: &Secret) -> (Option<With>, Secret) {
+pub(super) fn parted(text: &Secret) -> (Option<How>, Secret) {
     let bytes = text.expose();
     let line = bytes.strip_prefix(SEALED_WITH.as_bytes()).and_then(|rest| {
         let end = rest.iter().position(|byte| *byte == b'\n')?;
         let (word, rest) = rest.split_at_checked(end)?;
-        Some((With::parse(std::str::from_utf8(word).ok()?)?, rest.get(1..)?))
+        Some((How::parse(std::str::from_utf8(word).ok()?)?, rest.get(1..)?))
     });
     match line {
-        Some((with, rest)) => (Some(with), Secret::new(rest.to_vec())),
+        Some((how, rest)) => (Some(how), Secret::new(rest.to_vec())),
         None => (None, Secret::new(bytes.to_vec())),
     }
 }
 
-fn joined(with: With, bare: &Secret) -> Secret {
-    Secret::new([SEALED_WITH.as_bytes(), with.as_str().as_bytes(), b"\n", bare.expose()].concat())
+fn joined(how: &How, bare: &Secret) -> Secret {
+    Secret::new([how.line().as_bytes(), bare.expose()].concat())
 }
 
 fn rotating() -> Failure {
@@ -261,12 +339,36 @@ mod tests {
     fn how_a_keyring_was_sealed_is_read_from_its_first_line() {
         let secret = |text: &str| Secret::new(text.as_bytes().to_vec());
         for with in [With::Auto, With::Host, With::Tpm2, With::HostAndTpm2] {
-            let (found, bare) = parted(&joined(with, &secret("version = 1\n")));
-            assert_eq!((found, bare.expose()), (Some(with), &b"version = 1\n"[..]));
+            for pcrs in ["", "7", "7+11"] {
+                let how = How { with, pcrs: Pcrs::parse(pcrs).unwrap() };
+                let (found, bare) = parted(&joined(&how, &secret("version = 1\n")));
+                assert_eq!((found, bare.expose()), (Some(how), &b"version = 1\n"[..]));
+            }
         }
-        for text in ["version = 1\n", "# sealed with", "# sealed with wax\nversion = 1\n", ""] {
+        for text in [
+            "version = 1\n",
+            "# sealed with",
+            "# sealed with wax\nversion = 1\n",
+            "# sealed with tpm2 pcrs=99\n",
+            "",
+        ] {
             let (found, bare) = parted(&secret(text));
             assert_eq!((found, bare.expose()), (None, text.as_bytes()));
         }
+    }
+
+    #[test]
+    fn without_a_word_about_them_the_registers_are_as_before_and_none_at_first() {
+        let pcrs = |text| Pcrs::parse(text).unwrap();
+        let asked = |with_key, tpm2_pcrs| Seal { with_key, tpm2_pcrs, discard_unopened: false };
+        let before = How { with: With::Tpm2, pcrs: pcrs("7") };
+        let how = |options: &Seal, before: Option<&How>| How::of(options, before.cloned()).ok();
+        assert_eq!(how(&asked(None, None), None), Some(How::auto()));
+        assert_eq!(how(&asked(None, None), Some(&before)), Some(before.clone()));
+        let none = How { with: With::Tpm2, pcrs: pcrs("") };
+        assert_eq!(how(&asked(None, Some(pcrs(""))), Some(&before)), Some(none));
+        let host = How { with: With::Host, pcrs: pcrs("") };
+        assert_eq!(how(&asked(Some(With::Host), None), Some(&before)), Some(host));
+        assert_eq!(how(&asked(Some(With::Host), Some(pcrs("7"))), None), None);
     }
 }
