@@ -503,6 +503,14 @@ fn by_default_it_is_the_systems_sendmail_if_there_is_one() {
          rm -f /usr/sbin/sendmail",
     );
     assert_eq!(scene.login("alice").types(&codes[0]).at(THEN).code(), PamCode::SUCCESS);
+    let codes = renewed(&scene.desk(&RENEW).stdout).unwrap();
+    let request = scene.desk(&["--json", "reset", "request", "alice", "--reason", "phone in the river"]);
+    assert!(
+        request.stderr.contains("its owner is not told by mail: there is no mail program"),
+        "{request:?}"
+    );
+    let abouts: Vec<_> = failures(&scene).iter().map(|event| event.field("about").to_owned()).collect();
+    assert_eq!(abouts[abouts.len() - 2..], ["codes_regenerated", "reset_requested"]);
     assert!(spooled(&scene).is_empty());
     set_up("install -m 0755 \"$1\" /usr/sbin/sendmail");
     assert_eq!(scene.login("alice").types(&codes[1]).at(THEN).code(), PamCode::SUCCESS);

@@ -39,9 +39,11 @@ pub(crate) fn run(desk: &Desk, options: &Notify) -> Result<(), Failure> {
 /// becomes of it.
 pub(crate) fn leave(desk: &Desk, event: &Event) {
     let left = clock::now().and_then(|now| {
-        let Some(notice) = Notice::of(event, None, now.realtime).filter(|_| command(desk).is_some()) else {
+        let Some(notice) = Notice::of(event, None, now.realtime) else { return Ok(()) };
+        if command(desk).is_none() {
+            nobody_is_told(desk, event.name(), notice.user());
             return Ok(());
-        };
+        }
         let uid = account::canonical(notice.user(), Unknown::Allowed).ok().and_then(|account| account.uid);
         Spool::new(&desk.config.paths.state).put(&notice, uid, Origin::Desk, &mut Kernel)?;
         desk.left_a_notice.set(true);
@@ -55,6 +57,31 @@ pub(crate) fn leave(desk: &Desk, event: &Event) {
             .maybe("file", file.as_ref().map(|file| file.display()))
             .field("problem", problem);
         audit::write(&desk.config.paths.syslog, &event);
+    }
+}
+
+/// The mail is what gives a reset's owner the time to object: without one, whoever does it is to know. That nobody set a mail
+/// program up, where none was switched off, is in the log each time.
+fn nobody_is_told(desk: &Desk, about: Name, user: &str) {
+    let is_off = desk.config.notify.command == Command::Off;
+    if !is_off {
+        let event = Event::new(Name::NotifyFailed)
+            .field("user", user)
+            .field("about", about.as_str())
+            .field("problem", "no mail program");
+        audit::write(&desk.config.paths.syslog, &event);
+    }
+    let is_step = matches!(
+        about,
+        Name::ResetRequested | Name::ResetApproved | Name::ResetCancelled | Name::ResetCompleted
+    );
+    if is_step {
+        let why = if is_off {
+            "notices are switched off in the config ([notify] command)"
+        } else {
+            "there is no mail program; name one in the config ([notify] command), or install a mail system"
+        };
+        output::remark(&format!("its owner is not told by mail: {why}"));
     }
 }
 
