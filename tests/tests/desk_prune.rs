@@ -1,7 +1,9 @@
 //! People who left: their enrolments go, and nobody else's does, whatever the account database is up to.
 
+use acceptance::clock::THEN;
 use acceptance::desk::{self, Done};
 use acceptance::login::PamCode;
+use acceptance::resetting::{HOUR, completes, enrols_with, ready};
 use acceptance::scene::Scene;
 use std::fs;
 use std::process::Command;
@@ -236,4 +238,23 @@ fn on_machine(scene: &mut Scene, line: &str) -> String {
     let done = desk::run(command, "");
     assert_eq!(done.status, 0, "{line}: {done:?}");
     done.stdout + &done.stderr
+}
+
+#[test]
+fn a_reset_goes_with_its_account_and_no_earlier() {
+    let mut scene = ready("");
+    completes(&scene, "bob", THEN + HOUR).assert_done();
+    // A ticket that is tried makes a ledger in which nobody is enrolled.
+    let wrong = enrols_with(&scene, "0000-0000-0000-0000", THEN + HOUR);
+    assert_eq!(wrong.code(), PamCode::AUTH_ERR);
+    assert!(scene.path("state/ledgers/alice").exists());
+    let file = scene.path("state/resets/alice.toml");
+    let found =
+        |scene: &Scene| scene.desk(&["--json", "prune", "--yes", "--trust-database"]).json()["users"].clone();
+    assert_eq!(found(&scene), serde_json::json!([]));
+    assert!(file.exists());
+    scene.machine().delete_account("alice");
+    let users = found(&scene);
+    assert_eq!((&users[0]["user"], &users[0]["reason"]), (&"alice".into(), &"gone".into()), "{users}");
+    assert!(!file.exists() && !scene.path("state/ledgers/alice").exists());
 }

@@ -112,9 +112,18 @@ impl Findings {
             found.leavers.extend(enrolled(&desk.store, user, known));
         }
         let users: BTreeSet<User> = users.into_iter().collect();
-        for user in desk.store.known()? {
+        let mut waiting = BTreeSet::new();
+        for user in desk.store.resets()?.into_iter().flatten() {
             let user = user?;
             if !users.contains(&user) {
+                found.leavers.extend(reset(&desk.store, &user)?);
+                waiting.insert(user);
+            }
+        }
+        for user in desk.store.known()? {
+            let user = user?;
+            // What a reset waits with is no stray, and without it there would be no bar.
+            if !users.contains(&user) && !waiting.contains(&user) {
                 found.leavers.extend(unenrolled(&desk.store, &user)?);
             }
         }
@@ -194,6 +203,27 @@ fn enrolled(store: &Files, user: &User, known: Known) -> Option<Leaver> {
         }
         (None, Known::Nobody) => finding(uid, permitted, Why::Unknown),
         (Some(_) | None, Known::Uid(_)) => None,
+    }
+}
+
+/// A reset that nobody will complete, or whose ticket nobody will use, where nobody is enrolled.
+fn reset(store: &Files, user: &User) -> Result<Option<Leaver>, Failure> {
+    let known = lookup(user.as_str())?;
+    let finding = |uid, why| Ok(Some(Leaver { user: user.clone(), uid, why, permitted: InPlace::Nothing }));
+    let uid = match store.reset(user) {
+        Ok(Some(reset)) => reset.account().uid,
+        // Ended since the names were read.
+        Ok(None) => return Ok(None),
+        Err(error @ StoreError::Document(_)) if known == Known::Nobody => {
+            return finding(None, Why::GoneBroken { problem: error.to_string() });
+        }
+        Err(error) => return finding(None, Why::Broken { problem: error.to_string() }),
+    };
+    match (uid, known) {
+        (Some(_), Known::Nobody) => finding(uid, Why::Gone),
+        (Some(then), Known::Uid(now)) if then != now => finding(uid, Why::OtherUid { now }),
+        (None, Known::Nobody) => finding(uid, Why::Unknown),
+        (Some(_) | None, Known::Uid(_)) => Ok(None),
     }
 }
 

@@ -15,6 +15,7 @@ use serde::Serialize;
 use std::path::PathBuf;
 use totp_core::enrolment;
 use totp_core::event::{Event, Name};
+use totp_core::store::Entry as _;
 
 /// What was removed, or would be.
 #[derive(Serialize)]
@@ -86,6 +87,9 @@ fn withdraw(desk: &Desk, leaver: &Leaver) -> Result<(), Failure> {
     let Some(entry) = desk.store.entry(user, crate::desk::PATIENCE)? else {
         return Err(Failure::refused("somebody else uses this enrolment right now; try again"));
     };
+    if matches!(leaver.why, Why::StrayLedger) && entry.reset()?.is_some() {
+        return Err(Failure::refused("the account was reset meanwhile; look again"));
+    }
     enrolment::withdraw(entry, *permitted)?;
     let event = Event::new(Name::Pruned).field("user", user).field("by", &desk.operator.name);
     desk.audit(&event.field("reason", leaver.why.as_str()).maybe("uid", *uid));
