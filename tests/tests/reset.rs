@@ -479,6 +479,26 @@ fn somebody_whose_ledger_or_credential_is_broken_is_reset_as_well() {
 }
 
 #[test]
+fn a_ledger_whose_version_is_damaged_costs_the_enrolment_and_not_the_account() {
+    for page in [0, 2048] {
+        let scene = scene("");
+        let ledger = scene.path("state/ledgers/alice");
+        let mut bytes = fs::read(&ledger).unwrap();
+        *bytes.get_mut(page + 11).unwrap() = 7;
+        fs::write(&ledger, &bytes).unwrap();
+        assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SYSTEM_ERR);
+        assert_eq!(scene.desk(&["--json", "unlock", "--repair", "alice"]).status, 1);
+        requests(&scene, "bob", THEN).assert_done();
+        approves(&scene, "carol", THEN).assert_done();
+        let ticket = ticket_in(&completes(&scene, "bob", THEN + HOUR));
+        assert_eq!(enrols_with(&scene, &ticket, THEN + HOUR).code(), PamCode::SUCCESS);
+        fs::write(&ledger, &bytes).unwrap();
+        scene.desk(&["--json", "disable", "alice", "--yes"]).assert_done();
+        assert_eq!(scene.desk(&["status", "alice"]).status, 3);
+    }
+}
+
+#[test]
 fn two_accounts_play_a_reset_through_real_sudo() {
     let mut scene = builder("").enrolled("bob").enrolled("carol").build();
     let stack = scene.module("");

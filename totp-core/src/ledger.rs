@@ -200,6 +200,13 @@ impl<'f> Pages<'f> {
         self.0.into_iter().find_map(newer_version)
     }
 
+    /// Where to write so that a page of a later version stays; `None`: there is none.
+    pub(crate) fn beside_newer(&self) -> Option<Place> {
+        let [first, _] = self.0;
+        self.newer()?;
+        Some(Place { spare: usize::from(newer_version(first).is_some()), sequence: 1 })
+    }
+
     /// The newest page of this credential.
     pub(crate) fn newest_of(&self, credential: Id) -> Option<(Ledger, Place)> {
         // A page of another credential may be newer still: what is written next is newer than both.

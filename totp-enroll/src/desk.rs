@@ -91,6 +91,11 @@ impl Desk {
         self.store.entry(&account.user, PATIENCE)?.ok_or_else(|| busy(account))
     }
 
+    /// The same for a command that throws the ledger away, whatever it says.
+    pub(crate) fn entry_to_withdraw(&self, account: &Account) -> Result<FileEntry, Failure> {
+        self.store.entry_to_withdraw(&account.user, PATIENCE)?.ok_or_else(|| busy(account))
+    }
+
     /// Whether there is an enrolment, sound or broken.
     pub(crate) fn is_enrolled(&self, account: &Account) -> bool {
         !matches!(self.store.hold(&account.user, PATIENCE), Ok(Hold::NotEnrolled))

@@ -21,7 +21,7 @@ pub(crate) fn run(desk: &Desk, user: Option<&str>, consent: Consent) -> Result<(
         consent,
         "withdraws the enrolment: authenticators and recovery codes stop working",
     )?;
-    enrolment::withdraw(desk.entry(&account)?, permitted)?;
+    enrolment::withdraw(desk.entry_to_withdraw(&account)?, permitted)?;
     desk.audit(&desk.event(Name::Disabled, &account));
     report::done(desk.format, &account, "disabled", "the enrolment is withdrawn")
 }
@@ -40,7 +40,7 @@ fn absent(desk: &Desk, account: &Account, consent: Consent) -> Result<Failure, F
         consent,
         "forgets the reset: nobody has to show a ticket in this name any more",
     )?;
-    enrolment::withdraw(desk.entry(account)?, InPlace::Nothing)?;
+    enrolment::withdraw(desk.entry_to_withdraw(account)?, InPlace::Nothing)?;
     desk.audit(&desk.event(Name::ResetCancelled, account));
     Ok(absent.explained(|problem| format!("{problem}; the reset that was kept in this name is forgotten")))
 }

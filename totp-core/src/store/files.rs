@@ -53,6 +53,27 @@ impl Files {
     /// [`StoreError`] where the files cannot be trusted; a broken or missing ledger is not an error here but `None`
     /// in the entry.
     pub fn entry(&self, user: &User, patience: Duration) -> Result<Option<FileEntry>, StoreError> {
+        self.entry_with(user, patience, Newer::Refused)
+    }
+
+    /// The same for whoever throws the ledger away: one of a later version, as which a broken one can look, is a broken one.
+    ///
+    /// # Errors
+    /// As [`Files::entry`].
+    pub fn entry_to_withdraw(
+        &self,
+        user: &User,
+        patience: Duration,
+    ) -> Result<Option<FileEntry>, StoreError> {
+        self.entry_with(user, patience, Newer::Broken)
+    }
+
+    fn entry_with(
+        &self,
+        user: &User,
+        patience: Duration,
+        newer: Newer,
+    ) -> Result<Option<FileEntry>, StoreError> {
         let rooms = self.rooms()?;
         let component = user.component();
         let deadline = Instant::now().checked_add(patience);
@@ -62,7 +83,7 @@ impl Files {
                 continue;
             };
             match lock(fd, &rooms.ledgers.path.join(&component), deadline)? {
-                Lock::Locked(file) => return self.opened(rooms, user, component, file).map(Some),
+                Lock::Locked(file) => return self.opened(rooms, user, (component, newer), file).map(Some),
                 Lock::Gone => {}
                 Lock::Busy => return Ok(None),
             }
@@ -73,17 +94,17 @@ impl Files {
         &self,
         rooms: Rooms,
         user: &User,
-        component: String,
+        (component, newer): (String, Newer),
         file: Locked,
     ) -> Result<FileEntry, StoreError> {
         let credential = readable(rooms.credential(user, &component))?;
-        let bytes = read_file(&file, &rooms.ledgers.path.join(&component))?;
+        let bytes = read_ledger(&file, &rooms.ledgers.path.join(&component), newer)?;
         let pages = Pages::of(&bytes);
         let found = match &credential {
             Some(Ok(credential)) => pages.newest_of(credential.owner().id),
             Some(Err(_)) | None => None,
         };
-        Ok(FileEntry { rooms, component, file, credential, found })
+        Ok(FileEntry { rooms, component, newer, file, credential, found })
     }
 
     /// The users who have a credential, sorted by name.
@@ -227,6 +248,7 @@ impl Held for FileHeld {
 pub struct FileEntry {
     rooms: Rooms,
     component: String,
+    newer: Newer,
     file: Locked,
     credential: Option<Result<Credential, DocumentError>>,
     found: Option<(Ledger, Place)>,
@@ -249,13 +271,25 @@ impl FileEntry {
         format!("{}.toml", self.component)
     }
 
+    /// Writes over the page that is not of a later version, if one is: whatever stops this, the other still refuses logins.
+    fn place_beside_newer(&self) -> Result<Option<Place>, StoreError> {
+        if self.newer == Newer::Refused {
+            return Ok(None);
+        }
+        let bytes = read_whole(&self.file, &self.ledger_path())?;
+        Ok(Pages::of(&bytes).beside_newer())
+    }
+
     /// The page to write beside the one in use. Of a ledger that is broken nothing is in use.
     fn place(&self) -> Result<Place, StoreError> {
+        if let Some(place) = self.place_beside_newer()? {
+            return Ok(place);
+        }
         if let Some((_, place)) = self.found {
             return Ok(place);
         }
         // Nobody is enrolled, or the ledger is broken: keep a page that says "nobody", if there is one.
-        let bytes = read_file(&self.file, &self.ledger_path())?;
+        let bytes = read_ledger(&self.file, &self.ledger_path(), self.newer)?;
         let pages = Pages::of(&bytes);
         let beside = pages.beside_newest();
         Ok(pages.newest_of(Ledger::default().credential).map_or(beside, |(_, place)| place))
@@ -422,8 +456,39 @@ fn readable(
     }
 }
 
-/// The bytes of a ledger's file, as [`Pages`] takes them.
+/// What a page of a later version is taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Newer {
+    /// It knows of codes that were used, which nobody here can read.
+    Refused,
+    /// No page of the ledger is used, and the page stays until the ledger goes.
+    Broken,
+}
+
+fn read_ledger(file: &File, path: &Path, newer: Newer) -> Result<Vec<u8>, StoreError> {
+    let bytes = read_whole(file, path)?;
+    match (Pages::of(&bytes).newer(), newer) {
+        (None, _) => Ok(bytes),
+        (Some(_), Newer::Broken) => Ok(Vec::new()),
+        (Some(version), Newer::Refused) => Err(too_new(path, version)),
+    }
+}
+
+/// The bytes of a ledger's file, as [`Pages`] takes them; none of them where a page is of a later version.
 fn read_file(file: &File, path: &Path) -> Result<Vec<u8>, StoreError> {
+    read_ledger(file, path, Newer::Refused)
+}
+
+fn too_new(path: &Path, newer: u32) -> StoreError {
+    let known = ledger::version();
+    let problem = format!(
+        "version {newer} is newer than this program reads ({known}): upgrade it; a repair would forget which codes were used; \
+         where no later version ever ran here it is damaged: \"totp-enroll reset\" or \"totp-enroll disable USER\" help"
+    );
+    StoreError::Document(DocumentError::new(path, problem))
+}
+
+fn read_whole(file: &File, path: &Path) -> Result<Vec<u8>, StoreError> {
     // One byte more, so that a file that is too long is seen.
     let mut bytes = vec![0; ledger::LENGTH + 1];
     let mut filled = 0;
@@ -436,24 +501,14 @@ fn read_file(file: &File, path: &Path) -> Result<Vec<u8>, StoreError> {
             Err(error) => return Err(system(path, "read", &error)),
         }
     }
-    let bytes = match filled {
+    Ok(match filled {
         // A crash came between the making of the file and its first sync, and no credential is put in place before
         // that: nobody was enrolled by it.
         0 => ledger::blank(),
         ledger::LENGTH => bytes,
         // No page of it checks; the caller knows what that means.
         _ => Vec::new(),
-    };
-    match Pages::of(&bytes).newer() {
-        None => Ok(bytes),
-        Some(newer) => {
-            let known = ledger::version();
-            let problem = format!(
-                "version {newer} is newer than this program reads ({known}): upgrade it; a repair would forget which codes were used"
-            );
-            Err(StoreError::Document(DocumentError::new(path, problem)))
-        }
-    }
+    })
 }
 
 fn write_page(file: &File, path: &Path, ledger: &Ledger, place: Place) -> Result<(), StoreError> {

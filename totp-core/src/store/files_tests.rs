@@ -80,7 +80,8 @@ fn a_write_that_fails_names_the_ledger() {
     let path = scene.file("ledgers/alice");
     let FileEntry { rooms, component, .. } = entry(&scene);
     let Ok(Lock::Locked(file)) = lock(File::open(&path).unwrap().into(), &path, None) else { panic!("free") };
-    let read_only = FileEntry { rooms, component, file, credential: None, found: None };
+    let newer = Newer::Refused;
+    let read_only = FileEntry { rooms, component, newer, file, credential: None, found: None };
     let error = read_only.record(&Ledger::default()).unwrap_err();
     assert_eq!((error.file(), error.problem().as_str()), (path.as_path(), "cannot write: Bad file number"));
 }
@@ -178,7 +179,7 @@ fn a_ledger_that_cannot_be_read_written_or_synced_is_trouble() {
 }
 
 #[test]
-fn a_ledger_with_a_page_of_a_later_version_is_refused_by_its_number_and_never_mended() {
+fn a_ledger_with_a_page_of_a_later_version_is_refused_by_its_number_and_only_withdrawn() {
     let scene = enrolled();
     assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
     let file = scene.file("ledgers/alice");
@@ -191,5 +192,17 @@ fn a_ledger_with_a_page_of_a_later_version_is_refused_by_its_number_and_never_me
         assert!(refused.contains("version 2 is newer than this program reads (1): upgrade it"), "{refused}");
         assert!(scene.files.entry(&alice().user, PATIENCE).is_err());
         assert_eq!(std::fs::read(&file).unwrap(), bytes);
+        let entry = scene.files.entry_to_withdraw(&alice().user, PATIENCE).unwrap().unwrap();
+        assert!(entry.ledger().is_none());
+        // A kill before the credential goes leaves what refuses still.
+        let place = entry.place().unwrap();
+        entry.write(&Ledger::default(), place).unwrap();
+        drop(entry);
+        assert!(scene.files.hold(&alice().user, PATIENCE).is_err());
+        std::fs::write(&file, &bytes).unwrap();
     }
+    let entry = scene.files.entry_to_withdraw(&alice().user, PATIENCE).unwrap().unwrap();
+    let permitted = scene.files.in_place(&alice().user).unwrap();
+    crate::enrolment::withdraw(entry, permitted).unwrap();
+    assert!(matches!(scene.files.hold(&alice().user, PATIENCE), Ok(Hold::NotEnrolled)));
 }

@@ -41,7 +41,7 @@ pub(super) fn run(desk: &Desk, user: &str, end_sessions: bool, consent: Consent)
     foresee(desk, &asked_first).map_err(|error| refused(desk, &account, "complete", error))?;
     authorise(desk, &account, consent, "withdraws authenticators, recovery codes and remembered devices")?;
     let _undisturbed = Undisturbed::begin();
-    let entry = desk.entry(&account)?;
+    let entry = desk.entry_to_withdraw(&account)?;
     // Only now, for a person thinks as long as they like.
     let asked = Asked { now: clock::now()?.realtime, ..asked_first };
     let done = readmission::complete(entry, &asked, &mut Kernel);

@@ -38,7 +38,7 @@ fn request(desk: &Desk, user: &str, reason: &str) -> Result<(), Failure> {
     let grounds = Grounds::parse(reason).map_err(|error| Failure::usage(format!("--reason: {error}")))?;
     let account = concerned(desk, Some(user))?;
     let asked = asked(desk, &account, "request")?;
-    let done = readmission::request(desk.entry(&account)?, asked, grounds);
+    let done = readmission::request(desk.entry_to_withdraw(&account)?, asked, grounds);
     let reset = done.map_err(|error| refused(desk, &account, "request", error))?;
     let terms = &desk.config.reset;
     desk.audit(
@@ -55,7 +55,7 @@ fn request(desk: &Desk, user: &str, reason: &str) -> Result<(), Failure> {
 fn approve(desk: &Desk, user: &str) -> Result<(), Failure> {
     let account = concerned(desk, Some(user))?;
     let asked = asked(desk, &account, "approve")?;
-    let done = readmission::approve(desk.entry(&account)?, asked);
+    let done = readmission::approve(desk.entry_to_withdraw(&account)?, asked);
     let reset = done.map_err(|error| refused(desk, &account, "approve", error))?;
     let ready = reset.ready_at(&desk.config.reset).map(clock::date);
     desk.audit(
@@ -81,7 +81,7 @@ fn cancel(desk: &Desk, user: Option<&str>, consent: Consent) -> Result<(), Failu
         InPlace::Unreadable | InPlace::Enrolment(_) => "calls the reset off: the enrolment stays as it is",
     };
     authorise(desk, &account, consent, purpose)?;
-    let cancelled = readmission::cancel(desk.entry(&account)?, &account)?;
+    let cancelled = readmission::cancel(desk.entry_to_withdraw(&account)?, &account)?;
     let requested = unread.ok().flatten().map(|reset| reset.requested().by.name.clone());
     desk.audit(&desk.event(Name::ResetCancelled, &account).maybe("requested_by", requested));
     let said = match cancelled {
