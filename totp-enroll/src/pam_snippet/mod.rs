@@ -10,7 +10,7 @@ use crate::cli::{Cli, First, From, PamSnippet};
 use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::stack::gaps::{self, Circumstances};
 use crate::doctor::stack::load::load;
-use crate::doctor::stack::{Installed, ServiceFiles, Stack, line as words, module_name, way_in};
+use crate::doctor::stack::{Installed, ServiceFiles, Stack, line as words, module_name};
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use carry::{Carried, Fate};
@@ -295,7 +295,8 @@ impl Snippet {
         if let Some(what) = self.serious(files).into_iter().next() {
             return Err(unprintable(&what));
         }
-        if !way_in::is_there(&stack, &self.service) {
+        let by_a_code = Circumstances { service: &self.service, may_ignore: false, is_installed: &|_| true };
+        if gaps::nobody_gets_in(&stack, &by_a_code) {
             let why = "with a code asked for, the lines that are left let nobody in: look for a `pam_deny.so`, or a jump, that is for a line that goes; or write its lines into a file of their own and include that (`auth substack FILE`)";
             return Err(unprintable(why));
         }

@@ -17,7 +17,6 @@ mod module;
 #[cfg(test)]
 mod tests;
 mod walk;
-pub(crate) mod way_in;
 
 pub(crate) use arguments::{Said, config_file, read as read_arguments};
 pub(crate) use load::{Handler, Kind, ServiceFiles, Stack};
