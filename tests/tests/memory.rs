@@ -11,7 +11,7 @@ use acceptance::login::{Login, PamCode, Stage};
 use acceptance::memory::{assert_no_trace, traces};
 use acceptance::scene::{DOOR, Scene};
 use acceptance::secrets::Secrets;
-use acceptance::stopped::{login_stopped_after, stopped_at_its_end};
+use acceptance::stopped::{alone_stopped_at_its_end, login_stopped_after, stopped_at_its_end};
 use acceptance::strace::Trace;
 use acceptance::terminal::Terminal;
 use acceptance::{desk, qr};
@@ -235,7 +235,7 @@ fn who_tests_a_code_leaves_nothing_behind() {
 fn a_doctor_that_opened_every_seal_leaves_nothing_behind() {
     let scene = alice();
     let _ = new_recovery_codes(&scene);
-    let (stopped, said) = stopped_at_its_end(&scene.command(&["--json", "doctor"]));
+    let (stopped, said) = alone_stopped_at_its_end(&scene.command(&["--json", "doctor"]));
     assert!(said.contains("findings"), "{said}");
     assert_no_trace(stopped.pid(), &of_alice(&scene).pepper(&scene, "alice"));
 }
