@@ -44,6 +44,7 @@ pub fn stopped_at_its_end(command: &Command) -> (Stopped, String) {
         .spawn()
         .expect("no strace: install tests/apt-packages");
     let stopped = trace.stopped().of(child);
+    stopped.assert_is_the_command();
     (stopped, fs::read_to_string(said.path()).unwrap())
 }
 
@@ -123,6 +124,18 @@ impl Stopped {
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.pid.as_raw().cast_unsigned()
+    }
+
+    /// Else something that the command started stopped first, and the command would wait for it for ever.
+    fn assert_is_the_command(&self) {
+        let strace = self.strace.as_ref().unwrap().id();
+        let started = fs::read_to_string(format!("/proc/{strace}/task/{strace}/children")).unwrap();
+        if !started.split_whitespace().any(|pid| pid == self.pid.to_string()) {
+            for pid in started.split_whitespace().filter_map(|pid| pid.parse().ok()) {
+                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
+            panic!("something that it started stopped first: use alone_stopped_at_its_end");
+        }
     }
 
     fn of(mut self, strace: Child) -> Self {
