@@ -2,6 +2,10 @@
 
 mod notify;
 mod raw;
+#[cfg(test)]
+pub(crate) mod schema_tests;
+#[cfg(test)]
+mod shipped_tests;
 
 pub use notify::{Command, Notify, SENDMAIL};
 
