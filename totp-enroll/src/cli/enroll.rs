@@ -1,12 +1,13 @@
 //! `enroll`.
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 use std::path::PathBuf;
 use totp_core::totp::Algorithm;
 
 #[derive(Args)]
 pub(crate) struct Enroll {
     /// The account; yourself if left out
+    #[arg(value_hint = ValueHint::Username)]
     pub(crate) user: Option<String>,
     /// Add an authenticator beside those that are there
     #[arg(long, conflicts_with = "replace")]
@@ -21,7 +22,7 @@ pub(crate) struct Enroll {
     #[arg(long, conflicts_with_all = ["add", "replace", "batch", "confirm"])]
     pub(crate) ticket: bool,
     /// Take that ticket from a file
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["add", "replace", "ticket", "list", "confirm"])]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["add", "replace", "ticket", "list", "confirm"])]
     pub(crate) ticket_file: Option<PathBuf>,
     /// What this authenticator is called in the log
     #[arg(long, value_name = "TEXT", default_value = "phone")]
@@ -45,13 +46,13 @@ pub(crate) struct Enroll {
     #[arg(long, conflicts_with_all = ["confirm", "show_uri"])]
     pub(crate) batch: bool,
     /// Enrol everybody in a file, one name a line; - for standard input
-    #[arg(long, value_name = "FILE", requires = "batch", conflicts_with = "user")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "batch", conflicts_with = "user")]
     pub(crate) list: Option<PathBuf>,
     /// Write the QR code to a new file, readable by root alone; with a list into a directory, as NAME.png
-    #[arg(long, value_name = "FILE", requires = "batch")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "batch")]
     pub(crate) qr_png: Option<PathBuf>,
     /// The same as SVG
-    #[arg(long, value_name = "FILE", requires = "batch")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "batch")]
     pub(crate) qr_svg: Option<PathBuf>,
     /// Confirm an enrolment that is pending with a first code of its authenticator
     #[arg(long, conflicts_with_all = ["add", "replace", "show_uri"])]

@@ -1,17 +1,18 @@
 //! `explain`.
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use totp_core::time::Seconds;
 
 #[derive(Args)]
 pub(crate) struct Explain {
     /// The account
+    #[arg(value_hint = ValueHint::Username)]
     pub(crate) user: String,
     /// The PAM service (the name of its file in /etc/pam.d)
     #[arg(long, value_name = "NAME", default_value = "sshd")]
     pub(crate) service: String,
     /// The address that the login comes from
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::Hostname)]
     pub(crate) rhost: Option<String>,
     /// The fingerprint of the SSH key that came first (SHA256:...)
     #[arg(long, value_name = "FINGERPRINT")]

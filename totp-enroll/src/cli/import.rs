@@ -1,6 +1,6 @@
 //! `import`.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueHint};
 use std::path::PathBuf;
 
 #[derive(Subcommand)]
@@ -14,7 +14,7 @@ pub(crate) enum Import {
         #[command(flatten)]
         source: Source,
         /// The account of the one URI, in place of that in its label
-        #[arg(long, value_name = "NAME")]
+        #[arg(long, value_name = "NAME", value_hint = ValueHint::Username)]
         user: Option<String>,
     },
 }
@@ -23,6 +23,7 @@ pub(crate) enum Import {
 #[derive(Args)]
 pub(crate) struct Source {
     /// The file; - for standard input
+    #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
     /// Take names that the system does not know, too
     #[arg(long)]
@@ -39,10 +40,10 @@ pub(crate) struct Source {
 #[derive(Args)]
 pub(crate) struct GoogleAuthenticator {
     /// The file; - for standard input
-    #[arg(required_unless_present = "all_homes", requires = "user")]
+    #[arg(required_unless_present = "all_homes", requires = "user", value_hint = ValueHint::FilePath)]
     pub(crate) file: Option<PathBuf>,
     /// The account that the file is of
-    #[arg(long, value_name = "NAME", requires = "file")]
+    #[arg(long, value_name = "NAME", value_hint = ValueHint::Username, requires = "file")]
     pub(crate) user: Option<String>,
     /// Take ~/.google_authenticator of every account that the account database lists
     #[arg(long, conflicts_with_all = ["file", "allow_unknown"])]

@@ -1,6 +1,6 @@
 //! `keys`.
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
 
 #[derive(Subcommand)]
@@ -33,6 +33,7 @@ pub(crate) enum Keys {
     /// Write the keyring to a file behind a passphrase, in the format of age
     Backup {
         /// The file; one that is there stays as it is
+        #[arg(value_hint = ValueHint::FilePath)]
         file: PathBuf,
         #[command(flatten)]
         passphrase: Passphrase,
@@ -40,6 +41,7 @@ pub(crate) enum Keys {
     /// Take the keyring back from such a file
     Restore {
         /// The file
+        #[arg(value_hint = ValueHint::FilePath)]
         file: PathBuf,
         #[command(flatten)]
         passphrase: Passphrase,
@@ -67,7 +69,7 @@ pub(crate) struct Seal {
 #[derive(Args)]
 pub(crate) struct Passphrase {
     /// Read the passphrase from this file, root's own, 0600
-    #[arg(long, value_name = "FILE", conflicts_with = "passphrase_fd")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "passphrase_fd")]
     pub(crate) passphrase_file: Option<PathBuf>,
     /// Read the passphrase from this descriptor
     #[arg(long, value_name = "N")]

@@ -1,5 +1,7 @@
 //! What may be typed. Help, completions and the man page come from here.
 
+#[cfg(test)]
+mod completions_tests;
 mod doctor;
 mod enroll;
 mod explain;
@@ -22,7 +24,7 @@ pub(crate) use prune::Prune;
 pub(crate) use reset::Reset;
 pub(crate) use test::Test;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueHint};
 use std::path::PathBuf;
 
 /// Enrol people for one-time codes, show them their codes, and let them back in.
@@ -32,7 +34,7 @@ use std::path::PathBuf;
 #[command(name = "totp-enroll", version, max_term_width = 100)]
 pub(crate) struct Cli {
     /// The config, in place of /etc/pam_totp/config.toml
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, global = true)]
     pub(crate) config: Option<PathBuf>,
     /// Print one JSON document on standard output and ask nothing
     #[arg(long, global = true)]
@@ -48,6 +50,7 @@ pub(crate) enum Command {
     /// Show how a user is enrolled; never a secret
     Status {
         /// The account; yourself if left out
+        #[arg(value_hint = ValueHint::Username)]
         user: Option<String>,
     },
     /// List who is enrolled
@@ -55,6 +58,7 @@ pub(crate) enum Command {
     /// Replace the recovery codes; the old ones are dead at once
     RecoveryCodes {
         /// The account; yourself if left out
+        #[arg(value_hint = ValueHint::Username)]
         user: Option<String>,
         /// As root, do not ask for the account's name
         #[arg(long)]
@@ -63,6 +67,7 @@ pub(crate) enum Command {
     /// Withdraw a user's enrolment
     Disable {
         /// The account; yourself if left out
+        #[arg(value_hint = ValueHint::Username)]
         user: Option<String>,
         /// As root, do not ask for the account's name
         #[arg(long)]
@@ -71,6 +76,7 @@ pub(crate) enum Command {
     /// Forgive wrong codes and lift a lock
     Unlock {
         /// The account
+        #[arg(value_hint = ValueHint::Username)]
         user: String,
         /// Make a new ledger where it is missing or broken; voids the recovery codes
         #[arg(long)]
@@ -79,6 +85,7 @@ pub(crate) enum Command {
     /// List the remembered devices of a user, or forget them
     Devices {
         /// The account; yourself if left out
+        #[arg(value_hint = ValueHint::Username)]
         user: Option<String>,
         /// Forget the device of this name
         #[arg(long, value_name = "ID", conflicts_with = "revoke_all")]

@@ -1,12 +1,13 @@
 //! `reset`.
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueHint};
 
 #[derive(Subcommand)]
 pub(crate) enum Reset {
     /// Ask that an enrolment be reset; its owner is told at each login
     Request {
         /// The account
+        #[arg(value_hint = ValueHint::Username)]
         user: String,
         /// Why; whoever approves it reads it, and so does the owner
         #[arg(long, value_name = "TEXT")]
@@ -15,11 +16,13 @@ pub(crate) enum Reset {
     /// Agree to it, as another operator
     Approve {
         /// The account
+        #[arg(value_hint = ValueHint::Username)]
         user: String,
     },
     /// Call it off: the owner with a code, or an operator
     Cancel {
         /// The account; yourself if left out
+        #[arg(value_hint = ValueHint::Username)]
         user: Option<String>,
         /// As an operator, do not ask for the account's name
         #[arg(long)]
@@ -30,6 +33,7 @@ pub(crate) enum Reset {
     /// Killed or unseen, it can be given again, and shows another ticket.
     Complete {
         /// The account
+        #[arg(value_hint = ValueHint::Username)]
         user: String,
         /// End the login sessions of the account, too
         #[arg(long)]

@@ -1,10 +1,11 @@
 //! `test`.
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
 #[derive(Args)]
 pub(crate) struct Test {
     /// The account; yourself if left out
+    #[arg(value_hint = ValueHint::Username)]
     pub(crate) user: Option<String>,
     /// Read the code from this open file (0: standard input) in place of asking for it
     #[arg(long, value_name = "N")]

@@ -1,0 +1,129 @@
+//! For bash. The library's would complete no name of a user, no file that stands alone, and, since `totp-enroll` has a dash in its
+//! name, no option at all (clap_complete 4.6: the labels of its cases are not the words that it looks for).
+
+use super::commands;
+use clap::{Arg, Command, ValueHint};
+use std::fmt::Write;
+
+const HEAD: &str = r#"# shellcheck shell=bash
+# Completions of totp-enroll for bash, made from the definition of its command line.
+
+_totp_enroll() {
+    local cur=$2 prev=$3 command='' value='' i
+    # --option=value is three words here.
+    if [[ $cur == = ]]; then
+        cur=''
+        prev=${COMP_WORDS[COMP_CWORD - 1]}
+    elif [[ $prev == = ]]; then
+        prev=${COMP_WORDS[COMP_CWORD - 2]}
+    fi
+    COMPREPLY=()
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        if [[ ${COMP_WORDS[i]} == = ]]; then continue; fi
+        if [[ -n $value ]]; then
+            value=''
+            continue
+        fi
+        case "$command ${COMP_WORDS[i]}" in
+"#;
+
+const VALUES: &str = r#"        esac
+    done
+    case "$command $prev" in
+"#;
+
+const WORDS: &str = r#"    esac
+    if [[ $cur == -* ]]; then
+        case "$command" in
+"#;
+
+const ARGUMENTS: &str = r#"        esac
+        return
+    fi
+    case "$command" in
+"#;
+
+const TAIL: &str = r#"    esac
+}
+
+_totp_enroll_words() {
+    mapfile -t COMPREPLY < <(compgen -W "$1" -- "$2")
+}
+
+_totp_enroll_users() {
+    mapfile -t COMPREPLY < <(compgen -u -- "$1")
+}
+
+_totp_enroll_files() {
+    compopt -o filenames
+    mapfile -t COMPREPLY < <(compgen -f -- "$1")
+}
+
+complete -F _totp_enroll totp-enroll
+"#;
+
+pub(super) fn completions() -> String {
+    let commands: Vec<(String, Command)> =
+        commands().into_iter().map(|(path, command)| (path.join(" "), command)).collect();
+    let mut text = HEAD.to_owned();
+    for (name, command) in &commands {
+        let valued: Vec<String> = valued(command).map(|arg| format!("'{name} {}'", flag(arg))).collect();
+        if !valued.is_empty() {
+            writeln!(text, "            {}) value=next ;;", valued.join(" | ")).unwrap();
+        }
+        for inner in inner(command) {
+            let path = if name.is_empty() { inner.clone() } else { format!("{name} {inner}") };
+            writeln!(text, "            '{name} {inner}') command='{path}' ;;").unwrap();
+        }
+    }
+    text.push_str(VALUES);
+    for (name, command) in &commands {
+        for arg in valued(command) {
+            writeln!(text, "        '{name} {}') {}return ;;", flag(arg), value(arg)).unwrap();
+        }
+    }
+    text.push_str(WORDS);
+    for (name, command) in &commands {
+        let flags: Vec<String> =
+            command.get_arguments().filter(|arg| arg.get_long().is_some()).map(flag).collect();
+        writeln!(text, "            '{name}') _totp_enroll_words '{}' \"$cur\" ;;", flags.join(" ")).unwrap();
+    }
+    text.push_str(ARGUMENTS);
+    for (name, command) in &commands {
+        let inner = inner(command);
+        if !inner.is_empty() {
+            writeln!(text, "        '{name}') _totp_enroll_words '{}' \"$cur\" ;;", inner.join(" ")).unwrap();
+        }
+        for argument in command.get_positionals() {
+            writeln!(text, "        '{name}') {};;", value(argument).replace(';', "")).unwrap();
+        }
+    }
+    text + TAIL
+}
+
+/// The options that take a value.
+fn valued(command: &Command) -> impl Iterator<Item = &Arg> {
+    command.get_opts().filter(|arg| arg.get_long().is_some())
+}
+
+fn flag(arg: &Arg) -> String {
+    format!("--{}", arg.get_long().unwrap())
+}
+
+fn inner(command: &Command) -> Vec<String> {
+    command.get_subcommands().map(|inner| inner.get_name().to_owned()).filter(|name| name != "help").collect()
+}
+
+/// What completes the value of an argument; nothing where nobody can know it.
+fn value(arg: &Arg) -> String {
+    let possible: Vec<String> =
+        arg.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect();
+    if !possible.is_empty() {
+        return format!("_totp_enroll_words '{}' \"$cur\"; ", possible.join(" "));
+    }
+    match arg.get_value_hint() {
+        ValueHint::FilePath => "_totp_enroll_files \"$cur\"; ".to_owned(),
+        ValueHint::Username => "_totp_enroll_users \"$cur\"; ".to_owned(),
+        _ => String::new(),
+    }
+}
