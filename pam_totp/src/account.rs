@@ -1,7 +1,7 @@
 //! The canonical account of the name that somebody gave: `Alice` on a directory that ignores case is `alice`.
 
 use nix::errno::Errno;
-use totp_core::login::Account;
+use totp_core::account::Account;
 use totp_core::user::User;
 
 /// What the name stands for.

@@ -12,8 +12,8 @@ mod uri;
 pub use issuer::{Issuer, IssuerError};
 pub use qr::{Drawing, Qr, TooLong};
 
+use totp_core::account::Account;
 use totp_core::draft::Draft;
-use totp_core::login::Account;
 use totp_core::secret::Secret;
 
 /// What an app is shown of one draft.

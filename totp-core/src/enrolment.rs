@@ -2,18 +2,19 @@
 //!
 //! Nothing touches the store before a draft is confirmed, and then the credential changes in one rename.
 
+use crate::account::Account;
 use crate::created::Created;
 use crate::credential::{
     AddError, Authenticator, Credential, CredentialError, Label, NewAuthenticator, Owner,
 };
 use crate::draft::{Confirmed, Draft};
 use crate::id::Id;
+use crate::in_place::InPlace;
 use crate::keyring::{Keyring, SealError};
 use crate::ledger::{LastLogin, Ledger, LoginMethod, Progress, RecoveryMarks};
-use crate::login::Account;
 use crate::recovery::ScratchCode;
 use crate::secret::{Entropy, NoEntropy, Secret};
-use crate::store::{Entry, InPlace, StoreError};
+use crate::store::{Entry, StoreError};
 use crate::time::Now;
 use crate::totp::Drift;
 

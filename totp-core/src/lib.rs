@@ -9,8 +9,8 @@
 //!         \       |        |       /      /                  what has happened | what is asked for
 //!          secret  totp  recovery  limit  device  policy     one rule each
 //!          reset  ticket  confirmation
-//!          id  user  code  time  created  event  document    the nouns, parsed once at the border
-//!          network  ssh_key  address  notice
+//!          id  user  account  code  time  created  event      the nouns, parsed once at the border
+//!          network  ssh_key  address  notice  in_place  document
 //!  store/{mod,guard,lock,turn,files,names,rewriting,         the only room that touches the disk, and the group database
 //!         leftovers,stamps,spool,keyring,resets,confirmations,groups}
 //! ```
@@ -60,7 +60,7 @@
 //!   or foreign is an error. A ledger without its credential is trouble unless one of its pages says that nobody is
 //!   enrolled.
 //! * *A permission ends with what it was given for.* A change is made over the enrolment that was in place when somebody
-//!   showed a code or typed a name ([`store::InPlace`]), and over no other.
+//!   showed a code or typed a name ([`in_place::InPlace`]), and over no other.
 //! * *Nobody resets alone, at once, or unseen.* [`reset::Reset`] counts distinct persons and the time since the last of them,
 //!   is bound to one enrolment, and announces itself in the ledger before it stands. While its file is there nobody is
 //!   enrolled without its ticket but by an operator ([`readmission::admit`]), and nobody let past ([`policy::Facts`]).
@@ -79,6 +79,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod account;
 pub mod address;
 pub mod code;
 pub mod config;
@@ -91,6 +92,7 @@ pub mod draft;
 pub mod enrolment;
 pub mod event;
 pub mod id;
+pub mod in_place;
 pub mod keyring;
 pub mod ledger;
 pub mod limit;

@@ -1,5 +1,6 @@
 //! The login's sequence after the answer: hold, limit, judge, record, and only then [`Verified`].
 
+use crate::account::Account;
 use crate::code::Answer;
 use crate::credential::{Authenticator, Label, RecoverySet};
 use crate::id::Id;
@@ -12,16 +13,6 @@ use crate::secret::Secret;
 use crate::store::{Durability, Held, StoreError};
 use crate::time::{Now, Seconds};
 use crate::totp::{Drift, Generator, Match, Window};
-use crate::user::User;
-
-/// Who asks to be let in, as the system knows them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Account {
-    /// The canonical name.
-    pub user: User,
-    /// The uid; `None` where the system does not know the account.
-    pub uid: Option<u32>,
-}
 
 /// What the config asks for.
 #[derive(Debug, Clone, Copy)]

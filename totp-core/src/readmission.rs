@@ -7,11 +7,12 @@
 //! A reset that is kept bars its account as long as nobody is enrolled, also when its ticket has expired or is dead: else
 //! whoever has a password need only wait, or type five wrong tickets, to enrol a phone of their own.
 
+use crate::account::Account;
 use crate::id::Id;
-use crate::login::Account;
+use crate::in_place::InPlace;
 use crate::reset::{Grounds, Incomplete, Person, Refused, Reset, Terms};
 use crate::secret::{Entropy, NoEntropy, Secret};
-use crate::store::{Entry, InPlace, StoreError};
+use crate::store::{Entry, StoreError};
 use crate::ticket::Standing;
 
 /// Who takes a step, for whom, and when.

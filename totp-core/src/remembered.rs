@@ -1,8 +1,9 @@
 //! The sequences around remembered devices: recognise one while the ledger is held, let it in, take a new one in.
 
+use crate::account::Account;
 use crate::device::{self, Device, DeviceId, Remember, Traits};
 use crate::keyring::Keyring;
-use crate::login::{Account, Trouble, Verified, check_owner};
+use crate::login::{Trouble, Verified, check_owner};
 use crate::policy::Waiver;
 use crate::store::{Durability, Entry, Held, StoreError};
 use crate::time::Now;

@@ -9,14 +9,16 @@
 //! codes are ([`crate::limit`]), so that it starts anew. The same lets a request live longer, by its own length at most.
 
 mod format;
+mod notice;
 mod refused;
 
+pub use notice::Notice;
 pub use refused::Refused;
 
+use crate::account::Account;
 use crate::id::Id;
-use crate::login::Account;
+use crate::in_place::InPlace;
 use crate::secret::{Entropy, NoEntropy, Secret};
-use crate::store::InPlace;
 use crate::ticket::{Standing, Ticket};
 use crate::time::Seconds;
 use serde::Serialize;
@@ -422,17 +424,6 @@ impl Reset {
             InPlace::Nothing | InPlace::Unreadable => None,
         }
     }
-}
-
-/// That a reset was requested, as the ledger keeps it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Notice {
-    /// When, seconds since 1970; not zero.
-    pub at: u64,
-    /// When the request expires, seconds since 1970.
-    pub until: u64,
-    /// By whom: the uid.
-    pub by: u32,
 }
 
 /// What keeps a reset from being completed that is about the enrolment in place.

@@ -2,9 +2,9 @@
 //! meanwhile a credential names only keys that are there.
 
 use super::*;
+use crate::account::Account;
 use crate::enrolment::{Newcomer, enrol_all, renew_recovery, unlock, withdraw};
 use crate::keyring::tests::{keyring, with_new_key};
-use crate::login::Account;
 use crate::scene::{NOON, PATIENCE, PHONE, SPARE, Scene, alice, at, code, draft, word};
 use crate::secret::{NoEntropy, Secret, tests::Counter};
 use crate::store::{Hold, Store};

@@ -1,16 +1,18 @@
 //! The scenery of the tests of both sequences: a store in a directory of its own, alice, and the codes of her phone.
 
+use crate::account::Account;
 use crate::code::Answer;
 use crate::config::Config;
 use crate::credential::Label;
 use crate::draft::Draft;
 use crate::enrolment::{Desk, EnrolmentError, add, enrol};
+use crate::in_place::InPlace;
 use crate::keyring::{Keyring, tests::keyring};
-use crate::login::{Account, Method, Reason, Refusal, Rules, Trouble, Verdict, judge};
+use crate::login::{Method, Reason, Refusal, Rules, Trouble, Verdict, judge};
 use crate::recovery::Kind;
 use crate::secret::{Secret, tests::Counter};
 use crate::store::files::Files;
-use crate::store::{Entry, Hold, InPlace, Store};
+use crate::store::{Entry, Hold, Store};
 use crate::time::Now;
 use crate::totp::{Algorithm, Parameters};
 use crate::user::User;

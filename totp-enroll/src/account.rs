@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use nix::errno::Errno;
 use nix::unistd::{Uid, User as Passwd, getuid};
-use totp_core::login::Account;
+use totp_core::account::Account;
 use totp_core::reset::Person;
 use totp_core::user::User;
 

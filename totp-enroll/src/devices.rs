@@ -7,8 +7,8 @@ use crate::failure::Failure;
 use crate::output::{self, Format};
 use crate::report;
 use serde::Serialize;
+use totp_core::account::Account;
 use totp_core::event::Name;
-use totp_core::login::Account;
 use totp_core::remembered::{self, Which};
 use totp_core::store::Held;
 

@@ -4,10 +4,10 @@ use crate::desk::Desk;
 use crate::factor::{Consent, authorise};
 use crate::failure::Failure;
 use crate::report;
+use totp_core::account::Account;
 use totp_core::enrolment;
 use totp_core::event::Name;
-use totp_core::login::Account;
-use totp_core::store::InPlace;
+use totp_core::in_place::InPlace;
 
 pub(crate) fn run(desk: &Desk, user: Option<&str>, consent: Consent) -> Result<(), Failure> {
     let account = desk.any_account(user)?;

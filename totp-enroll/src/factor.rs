@@ -4,9 +4,10 @@ use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::terminal::Terminal;
 use crate::{clock, output};
+use totp_core::account::Account;
 use totp_core::code::Answer;
 use totp_core::event::Name;
-use totp_core::login::{Account, Method, Reason, Verdict, judge};
+use totp_core::login::{Method, Reason, Verdict, judge};
 
 /// Codes that may be tried before the command ends; the account's own limit counts each.
 const TRIES: usize = 3;

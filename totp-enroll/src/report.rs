@@ -7,9 +7,9 @@ use crate::failure::Failure;
 use crate::output::{self, Format};
 use nix::unistd::Uid;
 use serde::Serialize;
+use totp_core::account::Account;
 use totp_core::enrolment::recovery_left;
 use totp_core::limit::Standing;
-use totp_core::login::Account;
 use totp_core::recovery::Kind;
 use totp_core::store::Held;
 

@@ -4,7 +4,7 @@ use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use crate::report::Report;
-use totp_core::login::Account;
+use totp_core::account::Account;
 use totp_core::recovery::Kind;
 
 pub(crate) fn run(desk: &Desk, user: Option<&str>) -> Result<(), Failure> {

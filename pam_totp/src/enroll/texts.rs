@@ -5,8 +5,8 @@
 //! next prompt, whose first line begins with the account and the host.
 
 use totp_card::{Card, Drawing, Issuer};
+use totp_core::account::Account;
 use totp_core::draft::NotConfirmed;
-use totp_core::login::Account;
 use totp_core::policy::Unenrolled;
 use totp_core::recovery::grouped;
 use totp_core::secret::Secret;

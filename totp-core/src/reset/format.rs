@@ -1,10 +1,10 @@
 //! A reset's TOML: what each field must be, and what is said of one that is not.
 
 use super::{Grounds, MOST_APPROVALS, Person, Reset, Step, Terms};
+use crate::account::Account;
 use crate::document::{self, DocumentError, Table, Wrong};
 use crate::id::Id;
-use crate::login::Account;
-use crate::store::InPlace;
+use crate::in_place::InPlace;
 use crate::ticket::Ticket;
 use crate::time::Seconds;
 use crate::user::User;

@@ -7,9 +7,10 @@
 use super::guard::{Directory, Guard, Room, make_directory, read_opened, system};
 use super::layout::{CREDENTIALS, LEDGERS};
 use super::lock::{Lock, Locked, lock};
-use super::{Durability, Entry, Held, Hold, InPlace, Store, StoreError};
+use super::{Durability, Entry, Held, Hold, Store, StoreError};
 use crate::credential::Credential;
 use crate::document::DocumentError;
+use crate::in_place::InPlace;
 use crate::ledger::{self, Ledger, Pages, Place};
 use crate::reset::Reset;
 use crate::secret::Secret;

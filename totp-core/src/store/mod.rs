@@ -20,7 +20,6 @@ pub mod turn;
 
 use crate::credential::Credential;
 use crate::document::DocumentError;
-use crate::id::Id;
 use crate::ledger::Ledger;
 use crate::reset::Reset;
 use crate::user::User;
@@ -128,28 +127,6 @@ pub trait Entry {
     /// # Errors
     /// [`StoreError`]; the enrolment is then still whole, or gone.
     fn withdraw(self) -> Result<(), StoreError>;
-}
-
-/// What is in place for a user. A change is permitted over what was in place when somebody was asked, and over nothing
-/// that came meanwhile: a permission must not outlive the enrolment that it was given for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InPlace {
-    /// No enrolment.
-    Nothing,
-    /// A credential that cannot be read.
-    Unreadable,
-    /// This enrolment.
-    Enrolment(Id),
-}
-
-impl InPlace {
-    pub(crate) fn of<C: std::borrow::Borrow<Credential>, E>(credential: Option<Result<C, E>>) -> Self {
-        match credential {
-            None => Self::Nothing,
-            Some(Err(_)) => Self::Unreadable,
-            Some(Ok(credential)) => Self::Enrolment(credential.borrow().owner().id),
-        }
-    }
 }
 
 /// What a write has to outlast before the answer is given.

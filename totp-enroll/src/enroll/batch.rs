@@ -16,14 +16,14 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use totp_card::{Card, Drawing, Issuer};
+use totp_core::account::Account;
 use totp_core::credential::Label;
 use totp_core::draft::Draft;
 use totp_core::event::Name;
-use totp_core::login::Account;
+use totp_core::in_place::InPlace;
 use totp_core::readmission::Entitled;
 use totp_core::recovery::grouped;
 use totp_core::secret::Secret;
-use totp_core::store::InPlace;
 use totp_core::totp::Parameters;
 use zeroize::Zeroizing;
 

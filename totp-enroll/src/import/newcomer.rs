@@ -2,10 +2,10 @@
 
 use crate::desk::Desk;
 use crate::failure::Failure;
+use totp_core::account::Account;
 use totp_core::draft::Draft;
 use totp_core::enrolment;
 use totp_core::event::Name;
-use totp_core::login::Account;
 use totp_core::recovery::ScratchCode;
 
 /// Users enrolled together; each holds three files open.

@@ -7,9 +7,9 @@ use super::{BadLine, lines::Line, mark};
 use crate::account::{self, Unknown};
 use crate::desk::Desk;
 use std::collections::BTreeMap;
+use totp_core::account::Account;
 use totp_core::credential::{Label, MOST_AUTHENTICATORS};
 use totp_core::draft::Draft;
-use totp_core::login::Account;
 use totp_core::user::User;
 
 /// What decides whether a line is good.

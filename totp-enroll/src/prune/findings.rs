@@ -8,9 +8,10 @@ use serde::{Serialize, Serializer};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
+use totp_core::in_place::InPlace;
 use totp_core::store::files::Files;
 use totp_core::store::stamps::Stamps;
-use totp_core::store::{Hold, InPlace, Store, StoreError};
+use totp_core::store::{Hold, Store, StoreError};
 use totp_core::time::Seconds;
 use totp_core::user::User;
 

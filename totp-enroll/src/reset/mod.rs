@@ -16,11 +16,11 @@ use crate::failure::Failure;
 use crate::output::{self, Format};
 use crate::report;
 use shown::Shown;
+use totp_core::account::Account;
 use totp_core::event::Name;
-use totp_core::login::Account;
+use totp_core::in_place::InPlace;
 use totp_core::readmission::{self, Asked, Cancelled, ReadmissionError};
 use totp_core::reset::Grounds;
-use totp_core::store::InPlace;
 
 pub(crate) fn run(desk: &Desk, command: &Reset) -> Result<(), Failure> {
     match command {
