@@ -1,8 +1,8 @@
 //! One line to syslog for every outcome, on a socket of our own: openlog(3) from a module would rename the host's lines.
 
-use crate::enroll::Unfinished;
 use crate::outcome::{Broken, Outcome};
 use crate::request::Request;
+use crate::unfinished::Unfinished;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::time::Duration;

@@ -10,11 +10,13 @@
 
 mod texts;
 
+use crate::call::{Call, PATIENCE, ask};
 use crate::clock;
 use crate::facts::Required;
 use crate::ffi::conversation;
-use crate::login::{Login, PATIENCE, ask};
+use crate::kernel::Kernel;
 use crate::outcome::{Broken, Outcome};
+use crate::unfinished::Unfinished;
 use pam::constants::{PAM_ERROR_MSG, PAM_PROMPT_ECHO_ON, PAM_TEXT_INFO};
 use pam::module::PamHandle;
 use pam::secret::SecretBytes;
@@ -25,42 +27,20 @@ use totp_core::code::Answer;
 use totp_core::confirmation::TRIES;
 use totp_core::created::Created;
 use totp_core::credential::Label;
-use totp_core::draft::{Confirmed, Draft, NotConfirmed};
+use totp_core::draft::{Confirmed, Draft};
 use totp_core::enrolment::{Desk, Enrolled, EnrolmentError, Prepared, prepare};
 use totp_core::login::Reason;
 use totp_core::policy::{Decision, Unenrolled};
 use totp_core::readmission::{self, Entitled, NotAdmitted, NotTaken, Tried};
-use totp_core::secret::{Entropy, NoEntropy, Secret};
+use totp_core::secret::Secret;
 use totp_core::store::confirmations::Confirmations;
 use totp_core::store::files::Files;
-use totp_core::time::Seconds;
 use totp_core::totp::Parameters;
 
 /// What the authenticator is called; the desk can add others.
 const LABEL: &str = "phone";
 /// How often the card may be shown once more, or the saving of the recovery codes be asked for.
 const REPEATS: usize = 10;
-
-/// Why a login ended without having enrolled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unfinished {
-    /// The person said so.
-    Cancelled,
-    /// Too many codes were tried for this account in a short time; again in this time.
-    Limited(Seconds),
-    /// So many codes were wrong; the last one for this reason.
-    NotConfirmed(NotConfirmed),
-    /// An answer came too late.
-    Late,
-    /// The conversation gave no answer, or took no text.
-    Conversation,
-    /// Somebody else enrolled the account, or it may no longer be enrolled here.
-    Meanwhile,
-    /// A reset waits for its ticket, which was not shown or is no longer good.
-    NotAdmitted(NotTaken),
-    /// The keys were rotated, and the one that sealed the enrolment may be gone soon.
-    KeysRotated,
-}
 
 /// Somebody who is to be enrolled.
 pub(crate) struct Newcomer<'a> {
@@ -95,7 +75,7 @@ impl<E: Into<Broken>> From<E> for Stop {
     }
 }
 
-impl Login<'_> {
+impl Call<'_> {
     /// Enrols the account, or not; whoever may put it off and does is let past. `excuse` is what the policy said before.
     pub(crate) fn enroll(
         &mut self,
@@ -314,13 +294,4 @@ fn say(pamh: &PamHandle, style: pam::constants::PamMessageStyle, text: &str) -> 
 fn issuer() -> Issuer {
     let host = nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned());
     host.ok().and_then(|host| Issuer::parse(&host).ok()).unwrap_or_else(Issuer::nameless)
-}
-
-/// Random bytes from getrandom(2).
-struct Kernel;
-
-impl Entropy for Kernel {
-    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
-        getrandom::fill(bytes).map_err(|_| NoEntropy)
-    }
 }

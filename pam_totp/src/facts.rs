@@ -1,8 +1,8 @@
 //! What is known of a request before anybody is asked: as much of it as the policy depends on.
 
 use crate::arguments::FirstPass;
+use crate::call::{Call, PATIENCE};
 use crate::clock;
-use crate::login::{Login, PATIENCE};
 use crate::outcome::Broken;
 use crate::session;
 use crate::shield::Shield;
@@ -24,7 +24,7 @@ pub(crate) enum Required {
     Remembered(Waiver),
 }
 
-impl Login<'_> {
+impl Call<'_> {
     /// Finds out what the policy depends on, and lets it decide.
     pub(crate) fn required(&mut self, store: &Files, account: &Account) -> Result<Required, Broken> {
         let now = clock::now()?;

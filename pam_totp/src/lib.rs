@@ -4,18 +4,19 @@
 //!  ffi            the six pam_sm_* symbols, libpam calls that pam-bindings lacks, the silent panic hook; the only unsafe
 //!   └ entry       which entry point does what
 //!      └ login    the sequence: arguments → config → who → what is required → ask → clock → hold and judge (totp-core) → outcome
-//!          ├ arguments   the words after pam_totp.so in the service file
-//!          ├ request · first_factor   what the application says of itself: service, remote host, terminal; what sshd says came first
-//!          ├ facts · session   what the policy depends on; the login session that the process is in
-//!          ├ first_pass  the password that modules hand on
-//!          ├ account     the canonical account of the name
-//!          ├ clock       the two clocks, read together
-//!          ├ shield      nobody stops the process while it holds a ledger
-//!          ├ enroll      the login itself enrols, where the policy says so (the card: totp_card)
-//!          └ outcome     what it came to, and the one table of PAM codes
-//!          └ parting · words   what follows a decision that stands: a stamp, a word, a device to remember
-//!      └ audit    one line to syslog for every outcome
-//!      └ notice   what a person is told of it, left in the spool for the desk to send
+//!          ├ first_pass          the password that modules hand on
+//!          ├ facts · session     what the policy depends on; the login session that the process is in
+//!          ├ enroll              the login itself enrols, where the policy says so (the card: totp_card)
+//!          ├ parting · words     what follows a decision that stands: a stamp, a word, a device to remember
+//!          └ notice              what a person is told of it, left in the spool for the desk to send
+//!             └ call             one call on its way: what all of these work on
+//!                ├ arguments     the words after pam_totp.so in the service file
+//!                ├ request · first_factor   what the application says of itself: service, remote host, terminal; what sshd says came first
+//!                ├ account       the canonical account of the name
+//!                ├ shield        nobody stops the process while it holds a ledger
+//!                └ audit         one line to syslog for every outcome
+//!                   └ outcome · unfinished  what it came to, and the one table of PAM codes; why an enrolment came to nothing
+//!  clock · kernel    the two clocks, read together; random bytes
 //! ```
 //!
 //! Nothing here decides whether a code is right, or whether one is required: that is `totp_core::{login, policy, enrolment}`, and only
@@ -29,6 +30,7 @@ compile_error!(
 mod account;
 mod arguments;
 mod audit;
+mod call;
 mod clock;
 mod enroll;
 mod entry;
@@ -36,6 +38,7 @@ mod facts;
 mod ffi;
 mod first_factor;
 mod first_pass;
+mod kernel;
 mod login;
 mod notice;
 mod outcome;
@@ -43,6 +46,7 @@ mod parting;
 mod request;
 mod session;
 mod shield;
+mod unfinished;
 mod words;
 
 use std::alloc::System;

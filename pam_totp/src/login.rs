@@ -3,6 +3,7 @@
 use crate::account::{self, Who};
 use crate::arguments::{Arguments, FirstPass};
 use crate::audit::Audit;
+use crate::call::{Call, PATIENCE, ask};
 use crate::clock;
 use crate::enroll::Newcomer;
 use crate::facts::Required;
@@ -10,14 +11,9 @@ use crate::ffi::libpam;
 use crate::first_pass::{self, Parted};
 use crate::outcome::{Broken, Outcome};
 use crate::request::Request;
-use crate::shield::Shield;
 use crate::words;
-use pam::constants::{
-    PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_SILENT, PAM_TEXT_INFO, PamFlag, PamMessageStyle,
-};
-use pam::conv::Conv;
+use pam::constants::{PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_SILENT, PAM_TEXT_INFO, PamFlag};
 use pam::module::PamHandle;
-use pam::secret::SecretBytes;
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -26,18 +22,13 @@ use totp_core::account::Account;
 use totp_core::code::Answer;
 use totp_core::config::{Config, DEFAULT_FILE};
 use totp_core::keyring::Keyring;
-use totp_core::login::{Reason, Rules, Trouble, Verdict, judge};
-use totp_core::policy::{Decision, Policy};
-use totp_core::reset::Notice;
+use totp_core::login::{Reason, Rules, Verdict, judge};
+use totp_core::policy::Decision;
 use totp_core::secret::wipe_stack;
 use totp_core::store::files::Files;
 use totp_core::store::guard::{Guard, read_document};
-use totp_core::store::keyring::KeyringFiles;
 use totp_core::store::{Held, Hold, Store, StoreError};
 use totp_core::time::Seconds;
-
-/// How long a login waits for others of the same user.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The first step that the argument `debug` logs. The desk looks for it in the module's file, to tell which version that is.
 const BEGUN: &str = concat!("begun (pam_totp ", env!("CARGO_PKG_VERSION"), ")");
@@ -62,7 +53,7 @@ fn attempt(pamh: &mut PamHandle, words: &[&CStr], flags: PamFlag) -> Outcome {
             return outcome;
         }
     };
-    let mut login = Login {
+    let mut call = Call {
         audit: Audit::open(&config.paths.syslog, &request),
         policy: config.policy.clone().with_line(arguments.nullok, arguments.fresh),
         is_silent: flags & PAM_SILENT != 0,
@@ -75,15 +66,15 @@ fn attempt(pamh: &mut PamHandle, words: &[&CStr], flags: PamFlag) -> Outcome {
         shield: None,
     };
     // The border would refuse as well, but nobody would hear of it.
-    let run = catch_unwind(AssertUnwindSafe(|| login.run(pamh)));
+    let run = catch_unwind(AssertUnwindSafe(|| call.run(pamh)));
     let outcome = run.unwrap_or(Err(Broken::Panic)).unwrap_or_else(Outcome::Broken);
-    if let Err(broken) = login.tell(&outcome) {
+    if let Err(broken) = call.tell(&outcome) {
         return broken;
     }
     // The outcome stands, whatever becomes of this.
-    let _ = catch_unwind(AssertUnwindSafe(|| login.part(pamh, &outcome)));
-    if matches!(outcome, Outcome::Refused(_)) && login.config.fail_delay > Seconds(0) {
-        libpam::fail_delay(pamh, Duration::from_secs(login.config.fail_delay.0));
+    let _ = catch_unwind(AssertUnwindSafe(|| call.part(pamh, &outcome)));
+    if matches!(outcome, Outcome::Refused(_)) && call.config.fail_delay > Seconds(0) {
+        libpam::fail_delay(pamh, Duration::from_secs(call.config.fail_delay.0));
     }
     outcome
 }
@@ -114,26 +105,7 @@ fn read_config(named: Option<&Path>, request: &Request) -> Result<Config, StoreE
     }
 }
 
-/// One call, on its way.
-pub(crate) struct Login<'r> {
-    pub(crate) arguments: Arguments,
-    pub(crate) config: Config,
-    pub(crate) policy: Policy,
-    pub(crate) request: &'r Request,
-    /// `PAM_SILENT`: nothing is said beside the prompts.
-    pub(crate) is_silent: bool,
-    pub(crate) audit: Audit<'r>,
-    /// Who asks, as soon as that is known.
-    pub(crate) who: Option<Who>,
-    /// That somebody asked to reset the enrolment, as far as the ledger was looked at before anybody was asked.
-    pub(crate) notice: Option<Notice>,
-    /// Whether a reset is known to wait for its ticket.
-    pub(crate) waits_for_ticket: bool,
-    /// Raised when the ledger is held.
-    shield: Option<Shield>,
-}
-
-impl Login<'_> {
+impl Call<'_> {
     fn run(&mut self, pamh: &mut PamHandle) -> Result<Outcome, Broken> {
         self.debug(BEGUN);
         let name = pamh.get_user(None).map_err(|code| Broken::NoUser(code as i32))?;
@@ -264,35 +236,6 @@ impl Login<'_> {
             .map_err(|trouble| self.judging(trouble, account))
     }
 
-    /// What `trouble` is about: what the store names, else the files of the account.
-    pub(crate) fn judging(&self, trouble: Trouble, account: &Account) -> Broken {
-        let store = Files::new(&self.config.paths.state);
-        Broken::judging(trouble, store.credential_file(&account.user), store.ledger_file(&account.user))
-    }
-
-    pub(crate) fn keyring(&self) -> Result<Keyring, Broken> {
-        let files = KeyringFiles::of(&self.config.paths);
-        let (file, text) = files.read()?.ok_or_else(|| {
-            if files.is_sealed() {
-                Broken::NotOpened(files.sealed.clone())
-            } else {
-                Broken::NoKeyring(files.clear.clone())
-            }
-        })?;
-        Ok(Keyring::parse(file, text.expose()).map_err(StoreError::from)?)
-    }
-
-    pub(crate) fn raise_shield(&mut self) {
-        // One that is up stays: what it is to restore was read before it was raised.
-        if self.shield.is_none() {
-            self.shield = Some(Shield::raise());
-        }
-    }
-
-    pub(crate) fn lower_shield(&mut self) -> Result<(), Broken> {
-        self.shield.take().map_or(Ok(()), Shield::lower).map_err(Broken::from)
-    }
-
     /// The one line about an outcome, and the notice of it; then whoever started the program may stop it again.
     fn tell(&mut self, outcome: &Outcome) -> Result<(), Outcome> {
         let user = self.who.as_ref().map(Who::name);
@@ -304,28 +247,6 @@ impl Login<'_> {
             broken
         })
     }
-
-    /// Whether a first factor is known to have been passed: sshd says so, or the line in the service file.
-    pub(crate) fn is_introduced(&self) -> bool {
-        self.request.first_factor.is_some() || self.arguments.after_first_factor
-    }
-
-    /// Whether sshd asks PAM first of all: its own key or password has not been shown. If another line of the stack asks for a
-    /// password, that decides; if none does, a waiver of ours would let in whoever knows a name.
-    fn would_be_all(&self) -> bool {
-        self.request.is_sshd() && !self.is_introduced()
-    }
-
-    pub(crate) fn debug(&mut self, step: &str) {
-        if self.arguments.debug {
-            self.audit.debug(step);
-        }
-    }
-}
-
-/// Asks the person through the application. `None`: there was no answer.
-pub(crate) fn ask(pamh: &PamHandle, style: PamMessageStyle, prompt: &str) -> Option<SecretBytes> {
-    pamh.get_item::<Conv<'_>>().ok().flatten()?.send(style, prompt).ok().flatten()
 }
 
 fn absent(account: &Account) -> Reason {

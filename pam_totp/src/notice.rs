@@ -1,17 +1,17 @@
 //! What a person is told of a login is left in the spool, to be sent by the desk: nothing is started from inside sshd.
 
 use crate::account::Who;
+use crate::call::Call;
 use crate::clock;
-use crate::login::Login;
+use crate::kernel::Kernel;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use totp_core::config::{Command, SENDMAIL};
 use totp_core::event::Event;
 use totp_core::notice::Notice;
-use totp_core::secret::{Entropy, NoEntropy};
 use totp_core::store::spool::{Origin, Spool};
 
-impl Login<'_> {
+impl Call<'_> {
     /// Leaves a notice of what was just logged, if that is told to anybody. Nothing here changes what the login came to, and
     /// what everyday logins come to is told to nobody: they make no system call for it.
     pub(crate) fn notify(&mut self, event: &Event) {
@@ -44,14 +44,5 @@ impl Login<'_> {
         Spool::new(&self.config.paths.state)
             .put(&notice, uid, Origin::Door, &mut Kernel)
             .map_err(|error| format!("nobody is told of this: {error}"))
-    }
-}
-
-/// Random bytes from getrandom(2).
-struct Kernel;
-
-impl Entropy for Kernel {
-    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
-        getrandom::fill(bytes).map_err(|_| NoEntropy)
     }
 }

@@ -3,8 +3,8 @@
 use crate::account::NoDatabase;
 use crate::arguments::ArgumentError;
 use crate::clock::NoClock;
-use crate::enroll::Unfinished;
 use crate::shield::NotRestored;
+use crate::unfinished::Unfinished;
 use pam::constants::PamResultCode;
 use std::path::PathBuf;
 use totp_core::enrolment::{Enrolled, EnrolmentError};

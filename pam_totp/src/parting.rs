@@ -1,8 +1,8 @@
 //! What follows a decision that stands: the stamp of an accepted code, a word to the person, a device to remember.
 
 use crate::account::{self, Who};
+use crate::call::{Call, PATIENCE, ask};
 use crate::clock;
-use crate::login::{Login, PATIENCE, ask};
 use crate::outcome::Outcome;
 use crate::session;
 use crate::shield::Shield;
@@ -21,7 +21,7 @@ use totp_core::store::files::Files;
 use totp_core::store::stamps::Stamps;
 use totp_core::store::{Hold, Store};
 
-impl Login<'_> {
+impl Call<'_> {
     /// Says and keeps what follows from the outcome. Nothing here changes it.
     pub(crate) fn part(&mut self, pamh: &PamHandle, outcome: &Outcome) {
         let stands = match outcome {

@@ -1,7 +1,7 @@
 //! What a person is told at the door beside the prompts. A stranger is told nothing: only who passed a first factor is told
 //! why a code was refused.
 
-use crate::enroll::Unfinished;
+use crate::unfinished::Unfinished;
 use std::borrow::Cow;
 use totp_core::config::Config;
 use totp_core::device::DeviceId;

@@ -1,0 +1,97 @@
+//! One call of `pam_sm_authenticate`, on its way: what it was given, what is known by now, and what each step needs.
+
+use crate::account::Who;
+use crate::arguments::Arguments;
+use crate::audit::Audit;
+use crate::outcome::Broken;
+use crate::request::Request;
+use crate::shield::Shield;
+use pam::constants::PamMessageStyle;
+use pam::conv::Conv;
+use pam::module::PamHandle;
+use pam::secret::SecretBytes;
+use std::time::Duration;
+use totp_core::account::Account;
+use totp_core::config::Config;
+use totp_core::keyring::Keyring;
+use totp_core::login::Trouble;
+use totp_core::policy::Policy;
+use totp_core::reset::Notice;
+use totp_core::store::StoreError;
+use totp_core::store::files::Files;
+use totp_core::store::keyring::KeyringFiles;
+
+/// How long a login waits for others of the same user.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
+
+/// One call, on its way.
+pub(crate) struct Call<'r> {
+    pub(crate) arguments: Arguments,
+    pub(crate) config: Config,
+    pub(crate) policy: Policy,
+    pub(crate) request: &'r Request,
+    /// `PAM_SILENT`: nothing is said beside the prompts.
+    pub(crate) is_silent: bool,
+    pub(crate) audit: Audit<'r>,
+    /// Who asks, as soon as that is known.
+    pub(crate) who: Option<Who>,
+    /// That somebody asked to reset the enrolment, as far as the ledger was looked at before anybody was asked.
+    pub(crate) notice: Option<Notice>,
+    /// Whether a reset is known to wait for its ticket.
+    pub(crate) waits_for_ticket: bool,
+    /// Raised when the ledger is held.
+    pub(crate) shield: Option<Shield>,
+}
+
+impl Call<'_> {
+    /// What `trouble` is about: what the store names, else the files of the account.
+    pub(crate) fn judging(&self, trouble: Trouble, account: &Account) -> Broken {
+        let store = Files::new(&self.config.paths.state);
+        Broken::judging(trouble, store.credential_file(&account.user), store.ledger_file(&account.user))
+    }
+
+    pub(crate) fn keyring(&self) -> Result<Keyring, Broken> {
+        let files = KeyringFiles::of(&self.config.paths);
+        let (file, text) = files.read()?.ok_or_else(|| {
+            if files.is_sealed() {
+                Broken::NotOpened(files.sealed.clone())
+            } else {
+                Broken::NoKeyring(files.clear.clone())
+            }
+        })?;
+        Ok(Keyring::parse(file, text.expose()).map_err(StoreError::from)?)
+    }
+
+    pub(crate) fn raise_shield(&mut self) {
+        // One that is up stays: what it is to restore was read before it was raised.
+        if self.shield.is_none() {
+            self.shield = Some(Shield::raise());
+        }
+    }
+
+    pub(crate) fn lower_shield(&mut self) -> Result<(), Broken> {
+        self.shield.take().map_or(Ok(()), Shield::lower).map_err(Broken::from)
+    }
+
+    /// Whether a first factor is known to have been passed: sshd says so, or the line in the service file.
+    pub(crate) fn is_introduced(&self) -> bool {
+        self.request.first_factor.is_some() || self.arguments.after_first_factor
+    }
+
+    /// Whether sshd asks PAM first of all: its own key or password has not been shown. If another line of the stack asks for a
+    /// password, that decides; if none does, a waiver of ours would let in whoever knows a name.
+    pub(crate) fn would_be_all(&self) -> bool {
+        self.request.is_sshd() && !self.is_introduced()
+    }
+
+    pub(crate) fn debug(&mut self, step: &str) {
+        if self.arguments.debug {
+            self.audit.debug(step);
+        }
+    }
+}
+
+/// Asks the person through the application. `None`: there was no answer.
+pub(crate) fn ask(pamh: &PamHandle, style: PamMessageStyle, prompt: &str) -> Option<SecretBytes> {
+    pamh.get_item::<Conv<'_>>().ok().flatten()?.send(style, prompt).ok().flatten()
+}
