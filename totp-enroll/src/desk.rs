@@ -3,6 +3,7 @@
 use crate::account::{self, Operator, Unknown};
 use crate::cli::Cli;
 use crate::failure::Failure;
+use crate::kernel::Kernel;
 use crate::output::Format;
 use crate::{audit, clock, notify};
 use std::cell::Cell;
@@ -14,7 +15,7 @@ use totp_core::enrolment;
 use totp_core::event::{Event, Name};
 use totp_core::keyring::Keyring;
 use totp_core::login::Rules;
-use totp_core::secret::{Entropy, NoEntropy, Secret};
+use totp_core::secret::Secret;
 use totp_core::store::files::{FileEntry, FileHeld, Files};
 use totp_core::store::guard::{Guard, read_document};
 use totp_core::store::keyring::KeyringFiles;
@@ -143,16 +144,9 @@ impl Desk {
     /// Writes it to the log, and tells its user if that is one of the things that people are told.
     pub(crate) fn audit(&self, event: &Event) {
         audit::write(&self.config.paths.syslog, event);
-        notify::leave(self, event);
-    }
-}
-
-/// Random bytes from getrandom(2).
-pub(crate) struct Kernel;
-
-impl Entropy for Kernel {
-    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
-        getrandom::fill(bytes).map_err(|_| NoEntropy)
+        if notify::leave(&self.config, event) {
+            self.left_a_notice.set(true);
+        }
     }
 }
 

@@ -6,9 +6,10 @@ mod picture;
 
 use crate::cli::Enroll;
 use crate::clock;
-use crate::desk::{Desk, Kernel};
+use crate::desk::Desk;
 use crate::factor::{Consent, authorise};
 use crate::failure::Failure;
+use crate::kernel::Kernel;
 use crate::recovery_codes;
 use crate::signals::Undisturbed;
 use crate::terminal::Terminal;

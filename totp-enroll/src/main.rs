@@ -28,6 +28,7 @@ mod explain;
 mod factor;
 mod failure;
 mod import;
+mod kernel;
 mod keys;
 mod list;
 mod notify;

@@ -5,8 +5,9 @@
 use super::picture::{self, Kind, Picture};
 use super::{Way, entitled, host, place, way};
 use crate::cli::Enroll;
-use crate::desk::{Desk, Kernel};
+use crate::desk::Desk;
 use crate::failure::Failure;
+use crate::kernel::Kernel;
 use crate::output::{self, Format};
 use crate::signals::Undisturbed;
 use crate::ticket;

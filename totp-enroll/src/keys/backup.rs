@@ -1,7 +1,8 @@
 //! `keys backup`: the keyring in force, behind a passphrase, in a file of the age format, which is whole or not there.
 
+use super::how::parted;
 use super::passphrase::{self, Use};
-use super::seal::{note, parted};
+use super::seal::note;
 use crate::cli::Passphrase;
 use crate::desk::Desk;
 use crate::failure::Failure;

@@ -1,7 +1,7 @@
 //! systemd-creds(1), which seals to this machine: with the key of its disk, of its TPM, or of both. The text goes through pipes;
 //! no file and no argument holds it.
 
-use super::seal::How;
+use super::how::How;
 use crate::failure::Failure;
 use std::io::Write;
 use std::process::{Command, Stdio};

@@ -1,6 +1,6 @@
 //! `keys list`: the keys by id, and how many enrolments name each.
 
-use super::Broken;
+use super::broken::Broken;
 use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::{self, Format};

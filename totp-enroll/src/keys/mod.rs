@@ -1,7 +1,9 @@
 //! `keys`: make this machine's keyring, list its keys by id, rotate them; seal it to the machine; back it up.
 
 mod backup;
+mod broken;
 mod creds;
+mod how;
 mod list;
 mod passphrase;
 mod restore;
@@ -11,14 +13,14 @@ mod unit;
 
 use crate::cli::Keys;
 use crate::clock;
-use crate::desk::{Desk, Kernel};
+use crate::desk::Desk;
 use crate::failure::Failure;
+use crate::kernel::Kernel;
 use crate::output::{self, Format};
 use serde::Serialize;
 use std::path::Path;
 use totp_core::event::{Event, Name};
 use totp_core::keyring::Keyring;
-use totp_core::rotation::{Left, Why};
 use totp_core::store::guard::create_document;
 use totp_core::store::keyring::KeyringFiles;
 
@@ -76,36 +78,4 @@ fn init(desk: &Desk, if_missing: bool) -> Result<(), Failure> {
         Format::Json => output::document(&Document { keyring, made: true })?,
     }
     Ok(())
-}
-
-/// An enrolment that cannot be read, or was left as it is.
-#[derive(Serialize)]
-struct Broken {
-    /// `null`: a file that is nobody's.
-    user: Option<String>,
-    file: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    line: Option<usize>,
-    problem: String,
-}
-
-impl Broken {
-    fn of(desk: &Desk, left: &Left) -> Self {
-        let Left { user, why } = left;
-        let credential = user.as_ref().map(|user| desk.store.credential_file(user));
-        let (file, line, problem) = match why {
-            Why::Store(error) => (error.file().to_owned(), error.line(), error.problem()),
-            Why::Open(_) | Why::Busy | Why::Changing | Why::NoLedger => {
-                (credential.unwrap_or_default(), None, why.to_string())
-            }
-        };
-        let user = user.as_ref().map(|user| user.as_str().to_owned());
-        Self { user, file: file.display().to_string(), line, problem }
-    }
-
-    fn remark(&self) {
-        let user = self.user.as_ref().map_or_else(String::new, |user| format!("{user}: "));
-        let line = self.line.map_or_else(String::new, |line| format!(" line {line}"));
-        output::remark(&format!("{user}{}{line}: {}", self.file, self.problem));
-    }
 }

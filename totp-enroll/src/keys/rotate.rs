@@ -1,9 +1,11 @@
 //! `keys rotate`: a new active key, everybody's secrets under it, the old key dropped; or the same from where it stopped.
 
-use super::{Broken, seal};
+use super::broken::Broken;
+use super::seal;
 use crate::clock;
-use crate::desk::{Desk, Kernel, PATIENCE};
+use crate::desk::{Desk, PATIENCE};
 use crate::failure::Failure;
+use crate::kernel::Kernel;
 use crate::output::{self, Format};
 use crate::progress;
 use serde::Serialize;

@@ -1,24 +1,25 @@
 //! `notify`: people are told that their factor changed. What the desk and the door have to tell lies in the spool; it is sent
 //! at the end of each command that left something there, and by `notify`, which a timer runs.
 
+mod leaving;
 mod message;
+mod program;
 mod sender;
 mod sending;
 
-use crate::account::{self, Unknown};
+pub(crate) use leaving::leave;
+
 use crate::cli::Notify;
-use crate::desk::{Desk, Kernel};
+use crate::clock;
+use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::{self, Format};
-use crate::{audit, clock};
 use sending::{Tally, Which};
 use serde::Serialize;
-use std::path::Path;
 use std::time::Duration;
-use totp_core::config::{Command, SENDMAIL};
-use totp_core::event::{Event, Name};
+use totp_core::config::Command;
 use totp_core::notice::Notice;
-use totp_core::store::spool::{Origin, Spool};
+use totp_core::store::spool::Spool;
 
 /// How long the end of a command waits for another that sends, and how long it goes on to send.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -35,56 +36,6 @@ pub(crate) fn run(desk: &Desk, options: &Notify) -> Result<(), Failure> {
     report(desk, &tally)
 }
 
-/// Leaves a notice of what was just logged, if that is told to anybody. The work that it tells about is done, whatever
-/// becomes of it.
-pub(crate) fn leave(desk: &Desk, event: &Event) {
-    let left = clock::now().and_then(|now| {
-        let Some(notice) = Notice::of(event, None, now.realtime) else { return Ok(()) };
-        if command(desk).is_none() {
-            nobody_is_told(desk, event.name(), notice.user());
-            return Ok(());
-        }
-        let uid = account::canonical(notice.user(), Unknown::Allowed).ok().and_then(|account| account.uid);
-        Spool::new(&desk.config.paths.state).put(&notice, uid, Origin::Desk, &mut Kernel)?;
-        desk.left_a_notice.set(true);
-        Ok(())
-    });
-    if let Err(failure) = left {
-        let Failure { problem, file, .. } = failure;
-        output::remark(&format!("nobody is told of this: {problem}"));
-        let event = Event::new(Name::NotifyFailed)
-            .field("about", event.name().as_str())
-            .maybe("file", file.as_ref().map(|file| file.display()))
-            .field("problem", problem);
-        audit::write(&desk.config.paths.syslog, &event);
-    }
-}
-
-/// The mail is what gives a reset's owner the time to object: without one, whoever does it is to know. That nobody set a mail
-/// program up, where none was switched off, is in the log each time.
-fn nobody_is_told(desk: &Desk, about: Name, user: &str) {
-    let is_off = desk.config.notify.command == Command::Off;
-    if !is_off {
-        let event = Event::new(Name::NotifyFailed)
-            .field("user", user)
-            .field("about", about.as_str())
-            .field("problem", "no mail program");
-        audit::write(&desk.config.paths.syslog, &event);
-    }
-    let is_step = matches!(
-        about,
-        Name::ResetRequested | Name::ResetApproved | Name::ResetCancelled | Name::ResetCompleted
-    );
-    if is_step {
-        let why = if is_off {
-            "notices are switched off in the config ([notify] command)"
-        } else {
-            "there is no mail program; name one in the config ([notify] command), or install a mail system"
-        };
-        output::remark(&format!("its owner is not told by mail: {why}"));
-    }
-}
-
 /// Sends what waits, at the end of a command that left something.
 pub(crate) fn after(desk: &Desk) {
     if !desk.left_a_notice.get() {
@@ -96,18 +47,6 @@ pub(crate) fn after(desk: &Desk) {
             "{waiting} notices could not be sent and are tried again later; \"totp-enroll notify --now\" tries now"
         )),
         Err(failure) => output::remark(&format!("notices are sent later: {}", failure.problem)),
-    }
-}
-
-/// What sends; `None`: nothing does.
-fn command(desk: &Desk) -> Option<Vec<String>> {
-    match &desk.config.notify.command {
-        Command::Off => None,
-        Command::Program(words) => Some(words.clone()),
-        Command::Sendmail => {
-            let is_there = SENDMAIL.first().is_some_and(|program| Path::new(program).exists());
-            is_there.then(|| SENDMAIL.map(str::to_owned).to_vec())
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Sends what waits, one after the other, each at most once by whoever has the turn.
 
-use super::command;
 use super::message::Message;
+use super::program::command;
 use super::sender::{self, Stop};
 use crate::desk::Desk;
 use crate::failure::Failure;
@@ -47,7 +47,7 @@ pub(super) fn send(
     let spool = Spool::new(&desk.config.paths.state);
     let mut tally = Tally::default();
     let is_off = desk.config.notify.command == Command::Off;
-    let Some(words) = command(desk).or_else(|| is_off.then(Vec::new)) else {
+    let Some(words) = command(&desk.config).or_else(|| is_off.then(Vec::new)) else {
         tally.waiting = spool.waiting()?.0.len();
         if tally.waiting == 0 {
             return Ok(tally);

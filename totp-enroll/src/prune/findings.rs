@@ -1,7 +1,7 @@
 //! What there is to prune.
 
 use super::database::{Known, local_names, lookup, remote_sources};
-use super::{is_alive, now};
+use crate::clock;
 use crate::desk::Desk;
 use crate::failure::Failure;
 use serde::{Serialize, Serializer};
@@ -129,7 +129,7 @@ impl Findings {
             }
         }
         found.leavers.sort_by(|one, other| one.user.cmp(&other.user));
-        found.files = desk.store.leftovers(LEFT, now()?)?;
+        found.files = desk.store.leftovers(LEFT, clock::now()?.realtime)?;
         found.files.extend(Stamps::new(&desk.config.paths.runtime).expired(is_alive)?);
         Ok(found)
     }
@@ -248,4 +248,9 @@ fn unenrolled(store: &Files, user: &User) -> Result<Option<Leaver>, Failure> {
 
 fn as_text<S: Serializer>(user: &User, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(user.as_str())
+}
+
+/// Where `/proc` cannot be asked nobody is gone.
+fn is_alive(pid: u32) -> bool {
+    !matches!(PathBuf::from(format!("/proc/{pid}")).try_exists(), Ok(false))
 }

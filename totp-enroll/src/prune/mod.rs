@@ -4,7 +4,6 @@ mod database;
 mod findings;
 
 use crate::cli::Prune;
-use crate::clock;
 use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::{self, Format};
@@ -120,13 +119,4 @@ impl Document<'_> {
         }
         Ok(())
     }
-}
-
-/// Where `/proc` cannot be asked nobody is gone.
-fn is_alive(pid: u32) -> bool {
-    !matches!(PathBuf::from(format!("/proc/{pid}")).try_exists(), Ok(false))
-}
-
-fn now() -> Result<u64, Failure> {
-    Ok(clock::now()?.realtime)
 }

@@ -1,10 +1,12 @@
 //! `reset complete`: withdraw the enrolment, and show the ticket for the next one, once.
 
-use super::{asked, concerned, refused, sessions};
+use super::sessions;
+use super::step::{asked, concerned, refused};
 use crate::clock;
-use crate::desk::{Desk, Kernel};
+use crate::desk::Desk;
 use crate::factor::{Consent, authorise};
 use crate::failure::Failure;
+use crate::kernel::Kernel;
 use crate::output::{self, Format};
 use crate::signals::Undisturbed;
 use crate::terminal::Terminal;

@@ -7,6 +7,7 @@ mod complete;
 mod list;
 mod sessions;
 mod shown;
+mod step;
 
 use crate::cli::Reset;
 use crate::clock;
@@ -16,10 +17,10 @@ use crate::failure::Failure;
 use crate::output::{self, Format};
 use crate::report;
 use shown::Shown;
-use totp_core::account::Account;
+use step::{asked, concerned, refused};
 use totp_core::event::Name;
 use totp_core::in_place::InPlace;
-use totp_core::readmission::{self, Asked, Cancelled, ReadmissionError};
+use totp_core::readmission::{self, Cancelled, ReadmissionError};
 use totp_core::reset::Grounds;
 
 pub(crate) fn run(desk: &Desk, command: &Reset) -> Result<(), Failure> {
@@ -76,7 +77,7 @@ fn cancel(desk: &Desk, user: Option<&str>, consent: Consent) -> Result<(), Failu
     if matches!(unread, Ok(None)) && !noticed() {
         return Err(ReadmissionError::NoReset.into());
     }
-    let purpose = match in_place(desk, &account)? {
+    let purpose = match desk.store.in_place(&account.user)? {
         InPlace::Nothing => "voids the ticket: nobody is enrolled, and it takes an operator to enrol them",
         InPlace::Unreadable | InPlace::Enrolment(_) => "calls the reset off: the enrolment stays as it is",
     };
@@ -97,37 +98,6 @@ fn cancel(desk: &Desk, user: Option<&str>, consent: Consent) -> Result<(), Failu
 
 fn has_notice(held: &impl totp_core::store::Held) -> bool {
     held.ledger().notice().is_some()
-}
-
-/// An account that is enrolled, soundly or not, or has a reset.
-fn concerned(desk: &Desk, user: Option<&str>) -> Result<Account, Failure> {
-    let account = desk.any_account(user)?;
-    if !desk.is_enrolled(&account) && matches!(desk.store.reset(&account.user), Ok(None)) {
-        return Err(Failure::not_enrolled(account.user.as_str()));
-    }
-    Ok(account)
-}
-
-/// The step as the rules want it: by one person.
-fn asked<'a>(desk: &Desk, account: &'a Account, step: &'static str) -> Result<Asked<'a>, Failure> {
-    let by = desk.operator.person().inspect_err(|_| {
-        let event = desk.event(Name::ResetRefused, account).field("step", step);
-        desk.audit(&event.field("reason", "not_one_person"));
-    })?;
-    Ok(Asked { account, by, terms: desk.config.reset, now: clock::now()?.realtime })
-}
-
-/// What the rule refuses is in the log.
-fn refused(desk: &Desk, account: &Account, step: &'static str, error: ReadmissionError) -> Failure {
-    if let ReadmissionError::Refused(refused) = &error {
-        let event = desk.event(Name::ResetRefused, account).field("step", step);
-        desk.audit(&event.field("reason", refused.as_str()));
-    }
-    error.into()
-}
-
-fn in_place(desk: &Desk, account: &Account) -> Result<InPlace, Failure> {
-    Ok(desk.store.in_place(&account.user)?)
 }
 
 fn said(desk: &Desk, done: &'static str, shown: &Shown) -> Result<(), Failure> {

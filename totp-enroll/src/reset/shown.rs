@@ -1,6 +1,5 @@
 //! How far a reset has come, as a document and for people; never a ticket.
 
-use super::in_place;
 use crate::account::{Unknown, canonical};
 use crate::clock;
 use crate::desk::Desk;
@@ -45,7 +44,7 @@ impl Shown {
     pub(super) fn of(desk: &Desk, reset: &Reset) -> Result<Self, Failure> {
         let (terms, now) = (&desk.config.reset, clock::now()?.realtime);
         let account = canonical(reset.account().user.as_str(), Unknown::Allowed)?;
-        let stage = match reset.stage(&account, in_place(desk, &account)?, terms, now) {
+        let stage = match reset.stage(&account, desk.store.in_place(&account.user)?, terms, now) {
             Stage::Unapproved(_) => "unapproved",
             Stage::Cooling(_) => "cooling",
             Stage::Ready => "ready",
