@@ -3,11 +3,11 @@
 //! the password and no code gets in no sooner than with any other enrolment.
 
 use super::picture::{self, Kind, Picture};
-use super::{Way, entitled, host, place, way};
+use super::terms::Terms;
+use super::way::{Way, entitled, place, way};
 use crate::cli::Enroll;
 use crate::desk::Desk;
 use crate::failure::Failure;
-use crate::kernel::Kernel;
 use crate::output::{self, Format};
 use crate::signals::Undisturbed;
 use crate::ticket;
@@ -16,16 +16,14 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use totp_card::{Card, Drawing, Issuer};
+use totp_card::{Card, Drawing};
 use totp_core::account::Account;
 use totp_core::credential::Label;
-use totp_core::draft::Draft;
 use totp_core::event::Name;
 use totp_core::in_place::InPlace;
 use totp_core::readmission::Entitled;
 use totp_core::recovery::grouped;
 use totp_core::secret::Secret;
-use totp_core::totp::Parameters;
 use zeroize::Zeroizing;
 
 /// Names that a list may have; each is looked up before anybody is enrolled.
@@ -38,14 +36,6 @@ struct Applicant {
     permitted: InPlace,
     entitled: Entitled,
     pictures: Vec<(Kind, PathBuf)>,
-}
-
-/// What everybody is enrolled with.
-struct Terms<'a> {
-    desk: &'a Desk,
-    label: Label,
-    parameters: Parameters,
-    issuer: Issuer,
 }
 
 /// What was made for one user; the one place where it is shown.
@@ -71,11 +61,7 @@ pub(super) fn run(desk: &Desk, options: &Enroll) -> Result<(), Failure> {
     if (options.add || options.replace) && !options.yes {
         return Err(Failure::usage("--batch asks nothing: add --yes to change an enrolment that is there"));
     }
-    let label = Label::parse(&options.label).map_err(|error| Failure::usage(error.to_string()))?;
-    let parameters = Parameters::new(options.algorithm.into(), options.digits, options.period)
-        .map_err(|error| Failure::usage(error.to_string()))?;
-    let issuer = options.issuer.clone().map_or_else(host, Ok)?;
-    let issuer = Issuer::parse(&issuer).map_err(|error| Failure::usage(format!("--issuer: {error}")))?;
+    let terms = Terms::of(options)?;
     let list = list(options);
     if list.is_some() && options.ticket_file.is_some() {
         return Err(Failure::usage("a ticket is one account's: enrol that one by itself"));
@@ -96,17 +82,16 @@ pub(super) fn run(desk: &Desk, options: &Enroll) -> Result<(), Failure> {
             }
             None => failure,
         };
-        let applicant = Applicant::of(desk, options, &label, &name, list.is_some()).map_err(place)?;
+        let applicant = Applicant::of(desk, options, &terms.label, &name, list.is_some()).map_err(place)?;
         if !accounts.insert(applicant.account.user.clone()) {
             return Err(place(Failure::refused("the user is in the list twice")));
         }
         applicants.push(applicant);
     }
-    let terms = Terms { desk, label, parameters, issuer };
     let (mut enrolled, all) = (0usize, applicants.len());
     let _undisturbed = Undisturbed::begin();
     for applicant in &applicants {
-        terms.enrol(applicant).map_err(|failure| {
+        applicant.enrol(desk, &terms).map_err(|failure| {
             let user = &applicant.account.user;
             failure.explained(|problem| match list {
                 Some(_) => format!("{user}: {problem}; {enrolled} of {all} were enrolled before"),
@@ -176,44 +161,40 @@ impl Applicant {
         }
         Ok(Self { account, way, permitted, entitled, pictures })
     }
-}
 
-impl Terms<'_> {
-    fn enrol(&self, applicant: &Applicant) -> Result<(), Failure> {
-        let Applicant { account, way, permitted, entitled, pictures } = applicant;
-        let refused = |error: &dyn std::fmt::Display| Failure::refused(error.to_string());
-        let draft =
-            Draft::generate(self.label.clone(), self.parameters, &mut Kernel).map_err(|e| refused(&e))?;
-        let card = Card::of(&draft, &self.issuer, account);
-        let qr = card.qr().map_err(|error| refused(&error))?;
+    fn enrol(&self, desk: &Desk, terms: &Terms) -> Result<(), Failure> {
+        let Self { account, way, permitted, entitled, pictures } = self;
+        let draft = terms.draft()?;
+        let card = Card::of(&draft, &terms.issuer, account);
+        let qr = card.qr().map_err(|error| Failure::refused(error.to_string()))?;
         // Before the enrolment: a picture that cannot be written leaves nobody enrolled, and one of nobody can be removed.
         let written = pictures
             .iter()
             .map(|(kind, file)| Picture::write(*kind, &qr, file))
             .collect::<Result<Vec<Picture>, Failure>>()?;
-        let codes = place(self.desk, account, draft.pending(), *way, (*permitted, entitled))?;
+        let codes = place(desk, account, draft.pending(), *way, (*permitted, entitled))?;
         written.into_iter().for_each(Picture::keep);
-        ticket::tell(self.desk, account, entitled);
-        let event = self.desk.event(Name::Enrolled, account).field("authenticator", self.label.as_str());
-        self.desk.audit(&event.field("way", way.as_str()).field("state", "pending"));
+        ticket::tell(desk, account, entitled);
+        let event = desk.event(Name::Enrolled, account).field("authenticator", terms.label.as_str());
+        desk.audit(&event.field("way", way.as_str()).field("state", "pending"));
         let (uri, key, drawn) =
             (text(card.uri()), text(&card.key_in_fours()), text(&qr.text(Drawing::Inverted)));
         let codes: Vec<Zeroizing<String>> = codes.iter().map(|code| text(&grouped(code))).collect();
         let document = Document {
             user: account.user.as_str(),
             pending: true,
-            label: self.label.as_str(),
-            issuer: self.issuer.as_str(),
-            algorithm: self.parameters.algorithm().as_str(),
-            digits: self.parameters.digits(),
-            period: self.parameters.period(),
+            label: terms.label.as_str(),
+            issuer: terms.issuer.as_str(),
+            algorithm: terms.parameters.algorithm().as_str(),
+            digits: terms.parameters.digits(),
+            period: terms.parameters.period(),
             uri: &uri,
             manual_key: &key,
             qr: &drawn,
             pictures: pictures.iter().map(|(_, file)| file.display().to_string()).collect(),
             recovery_codes: codes.iter().map(|code| code.as_str()).collect(),
         };
-        document.show(self.desk.format).map_err(|failure| {
+        document.show(desk.format).map_err(|failure| {
             failure.explained(|problem| {
                 format!(
                     "{problem}; {} is enrolled, and what was made was not shown: run it again with --replace --yes",

@@ -1,0 +1,101 @@
+//! What an enrolment is to become of the one that is there, whether it may, and its being put in place.
+
+use crate::cli::Enroll;
+use crate::desk::Desk;
+use crate::factor::{Consent, authorise};
+use crate::failure::Failure;
+use crate::terminal::Terminal;
+use crate::ticket;
+use totp_core::account::Account;
+use totp_core::credential::Label;
+use totp_core::draft::Confirmed;
+use totp_core::enrolment;
+use totp_core::in_place::InPlace;
+use totp_core::readmission::Entitled;
+use totp_core::secret::Secret;
+use totp_core::store::Held;
+
+/// What is to become of an enrolment that is there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    New,
+    Add,
+    Replace,
+}
+
+impl Way {
+    /// The word in the log.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Add => "added",
+            Self::Replace => "replaced",
+        }
+    }
+}
+
+/// On what somebody is enrolled: asked for before anything is shown.
+pub(super) fn entitled(
+    desk: &Desk,
+    terminal: Option<&Terminal>,
+    options: &Enroll,
+    (account, way): (&Account, Way),
+) -> Result<Entitled, Failure> {
+    match way {
+        Way::New => ticket::entitled(desk, terminal, options, account),
+        // Whoever may change it has shown that.
+        Way::Add | Way::Replace => Ok(Entitled::ByAnOperator),
+    }
+}
+
+/// Whoever may change what is there has shown so when this returns.
+pub(super) fn way(desk: &Desk, options: &Enroll, account: &Account, label: &Label) -> Result<Way, Failure> {
+    let name = account.user.as_str();
+    let consent = Consent::from(options.yes);
+    match (desk.is_enrolled(account), options.add, options.replace) {
+        (false, false, _) => Ok(Way::New),
+        (false, true, _) => Err(Failure::not_enrolled(name)),
+        (true, false, false) if options.ticket || options.ticket_file.is_some() => {
+            Err(Failure::refused(format!("{name} is enrolled, and there is no ticket for that")))
+        }
+        (true, false, false) => Err(Failure::refused(format!(
+            "{name} is enrolled already; --add adds an authenticator, --replace replaces the enrolment"
+        ))),
+        (true, false, true) => {
+            authorise(desk, account, consent, "replaces the whole enrolment, recovery codes included")?;
+            Ok(Way::Replace)
+        }
+        (true, true, _) => {
+            let held = desk.hold(account)?.ok_or_else(|| Failure::not_enrolled(name))?;
+            held.credential().room_for(label).map_err(|error| Failure::refused(error.to_string()))?;
+            drop(held);
+            authorise(desk, account, consent, "adds an authenticator that can open this account")?;
+            Ok(Way::Add)
+        }
+    }
+}
+
+/// Puts it in place, over what was there when it was permitted, and returns the recovery codes that are new.
+pub(super) fn place(
+    desk: &Desk,
+    account: &Account,
+    confirmed: Confirmed,
+    way: Way,
+    (permitted, entitled): (InPlace, &Entitled),
+) -> Result<Vec<Secret>, Failure> {
+    let count = desk.config.recovery_codes;
+    desk.change(|rules| {
+        let entry = desk.entry(account)?;
+        ticket::admit(desk, &entry, account, entitled)?;
+        let codes = match way {
+            Way::New | Way::Replace => {
+                enrolment::enrol(entry, account, &[confirmed], count, permitted, rules)?
+            }
+            Way::Add => {
+                enrolment::add(entry, account, &confirmed, permitted, rules)?;
+                Vec::new()
+            }
+        };
+        Ok(codes)
+    })
+}
