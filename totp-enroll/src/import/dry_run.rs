@@ -1,7 +1,9 @@
 //! `--dry-run`: what an import would do, from the same lines and by the same rules; nothing is written, nor told to the log.
 
+use super::bad_line::BadLine;
+use super::intake::Intake;
 use super::newcomer::Newcomer;
-use super::{BadLine, Intake, Place, by_user};
+use super::place::{Place, by_user};
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use serde::Serialize;

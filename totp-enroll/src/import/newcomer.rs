@@ -45,3 +45,10 @@ pub(super) fn enrol(desk: &Desk, from: &str, batch: &mut Vec<Newcomer>) -> Resul
     events.iter().for_each(|event| desk.audit(event));
     Ok(())
 }
+
+/// What stopped an import after so many were enrolled.
+pub(super) fn cut_short(failure: Failure, imported: usize) -> Failure {
+    failure.explained(|problem| {
+        format!("{problem}; {imported} users are imported for certain: \"totp-enroll list\" shows them; mend it and run this again with --keep-going")
+    })
+}

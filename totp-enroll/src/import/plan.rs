@@ -1,9 +1,11 @@
 //! What is to be made of the lines of one user: their authenticators, or what is wrong with each line.
 
+use super::bad_line::BadLine;
 use super::form::Form;
+use super::lines::Line;
 use super::newcomer::Newcomer;
+use super::place::mark;
 use super::token::Token;
-use super::{BadLine, lines::Line, mark};
 use crate::account::{self, Unknown};
 use crate::desk::Desk;
 use std::collections::BTreeMap;

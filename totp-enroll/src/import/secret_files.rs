@@ -3,7 +3,7 @@
 
 use super::google_authenticator::{self, Moved};
 use super::homes::{self, residents};
-use super::newcomer::{self, BATCH, Newcomer};
+use super::newcomer::{self, BATCH, Newcomer, cut_short};
 use crate::account::{self, Unknown};
 use crate::cli::GoogleAuthenticator;
 use crate::clock;
@@ -261,8 +261,7 @@ fn enrol(desk: &Desk, taken: Vec<Taken>) -> Result<Vec<Said>, Failure> {
         if batch.len() < BATCH && taken.peek().is_some() {
             continue;
         }
-        newcomer::enrol(desk, NAME, &mut batch)
-            .map_err(|failure| super::cut_short(failure, imported.len()))?;
+        newcomer::enrol(desk, NAME, &mut batch).map_err(|failure| cut_short(failure, imported.len()))?;
         bar.inc(said.len() as u64);
         imported.append(&mut said);
     }
