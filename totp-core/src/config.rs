@@ -11,9 +11,8 @@ pub use notify::{Command, Notify, SENDMAIL};
 
 use crate::device::{Mode, Remember};
 use crate::document::{self, DocumentError};
-use crate::limit::{Limit, MOST_ATTEMPTS};
+use crate::limit::Limit;
 use crate::policy::Policy;
-use crate::recovery::MOST_CODES;
 use crate::reset::Terms;
 use crate::time::Seconds;
 use raw::{Bind, Ranged, Raw, Sections};
@@ -21,11 +20,6 @@ use std::path::{Path, PathBuf};
 
 /// Where the config is read from unless told otherwise.
 pub const DEFAULT_FILE: &str = "/etc/pam_totp/config.toml";
-
-#[expect(clippy::cast_possible_truncation, reason = "16")]
-const MOST_TRIES: u32 = MOST_ATTEMPTS as u32;
-#[expect(clippy::cast_possible_truncation, reason = "16")]
-const MOST_RECOVERY: u32 = MOST_CODES as u32;
 
 /// What to do about a config that cannot be read.
 const MEND: &str = "correct the line or take it out; until then everybody is refused";
@@ -45,7 +39,7 @@ pub struct Config {
     pub limit: Limit,
     /// About how long the application waits before it says no; at most ten seconds.
     pub fail_delay: Seconds,
-    /// Recovery codes in a new set, 1 to [`MOST_CODES`].
+    /// Recovery codes in a new set, 1 to [`crate::recovery::MOST_CODES`].
     pub recovery_codes: usize,
     /// Fewer left than this is worth a warning.
     pub warn_below: usize,

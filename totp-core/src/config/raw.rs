@@ -1,13 +1,20 @@
 //! The config as it is written: every key may be missing, an unknown one is an error.
 
-use super::{MOST_RECOVERY, MOST_TRIES, Notify};
+use super::notify::Notify;
 use crate::device::Mode;
 use crate::document::{Field, Table, Wrong, word};
+use crate::limit::MOST_ATTEMPTS;
 use crate::network::Network;
+use crate::recovery::MOST_CODES;
 use crate::reset::MOST_APPROVALS;
 use crate::time::{Date, Seconds};
 use std::path::{Path, PathBuf};
 use toml::de::DeValue;
+
+#[expect(clippy::cast_possible_truncation, reason = "16")]
+const MOST_TRIES: u32 = MOST_ATTEMPTS as u32;
+#[expect(clippy::cast_possible_truncation, reason = "16")]
+const MOST_RECOVERY: u32 = MOST_CODES as u32;
 
 /// The whole document.
 pub(super) struct Raw {

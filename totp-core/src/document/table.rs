@@ -1,6 +1,6 @@
 //! The fields of a TOML table as its reader asks for them. What nobody asks for is an unknown field. No error repeats a value.
 
-use super::Wrong;
+use super::wrong::Wrong;
 use data_encoding::BASE64;
 use std::ops::{Range, RangeInclusive};
 use toml::Spanned;

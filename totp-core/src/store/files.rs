@@ -15,6 +15,7 @@ use crate::ledger::{self, Ledger, Pages, Place};
 use crate::reset::Reset;
 use crate::secret::Secret;
 use crate::user::User;
+use nix::errno::Errno;
 use nix::fcntl::{OFlag, renameat};
 use nix::sys::stat::Mode;
 use nix::unistd::fdatasync;
@@ -152,6 +153,17 @@ impl Files {
     #[must_use]
     pub fn ledger_file(&self, user: &User) -> PathBuf {
         self.state.join(LEDGERS).join(user.component())
+    }
+
+    /// Whether a directory of [`super::layout::ROOMS`] can be used; one that was not needed yet is missing, which is no error here.
+    ///
+    /// # Errors
+    /// [`StoreError`] where owner or mode is not as it must be.
+    pub fn check_room(&self, name: &str) -> Result<(), StoreError> {
+        match self.rooms()?.state.inner(name, Room::Private) {
+            Ok(_) | Err(StoreError::System { source: Errno::ENOENT, .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     pub(super) fn state(&self) -> &Path {
