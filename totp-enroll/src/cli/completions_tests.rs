@@ -11,8 +11,11 @@ use clap_complete::{Shell, generate};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// Makes the completions of one shell.
+type Maker = fn() -> String;
+
 /// As packages install them.
-const FILES: [(&str, fn() -> String); 3] =
+const FILES: [(&str, Maker); 3] =
     [("totp-enroll.bash", bash::completions), ("_totp-enroll", zsh), ("totp-enroll.fish", fish::completions)];
 
 fn zsh() -> String {

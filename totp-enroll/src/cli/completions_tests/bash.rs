@@ -121,9 +121,12 @@ fn value(arg: &Arg) -> String {
     if !possible.is_empty() {
         return format!("_totp_enroll_words '{}' \"$cur\"; ", possible.join(" "));
     }
-    match arg.get_value_hint() {
-        ValueHint::FilePath => "_totp_enroll_files \"$cur\"; ".to_owned(),
-        ValueHint::Username => "_totp_enroll_users \"$cur\"; ".to_owned(),
-        _ => String::new(),
+    let hint = arg.get_value_hint();
+    if hint == ValueHint::FilePath {
+        "_totp_enroll_files \"$cur\"; ".to_owned()
+    } else if hint == ValueHint::Username {
+        "_totp_enroll_users \"$cur\"; ".to_owned()
+    } else {
+        String::new()
     }
 }
