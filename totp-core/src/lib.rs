@@ -98,6 +98,8 @@ pub mod ledger;
 pub mod limit;
 pub mod login;
 #[cfg(test)]
+mod manual_tests;
+#[cfg(test)]
 mod model_tests;
 pub mod network;
 pub mod notice;

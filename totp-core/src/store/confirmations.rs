@@ -13,7 +13,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-const CONFIRMATIONS: &str = "confirming";
+pub(crate) const CONFIRMATIONS: &str = "confirming";
 /// More than so many bytes are none of ours: five stamps.
 const LONGEST: usize = 128;
 

@@ -8,7 +8,7 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use std::path::{Path, PathBuf};
 
-const STAMPS: &str = "fresh";
+pub(crate) const STAMPS: &str = "fresh";
 /// One in so many processes sweeps; with every login each would look at all sessions.
 const SWEEPERS: u32 = 16;
 
