@@ -1,0 +1,55 @@
+//! Who knows whom: the arrows between the crates, and between the modules of each, point one way.
+
+use std::collections::BTreeSet;
+
+use structure::arrows::{Arrow, arrows};
+use structure::circles::circles;
+use structure::packages::needs;
+use structure::sources::modules;
+
+/// Each crate, and which of the others it may know. The two front ends never meet; the tests know only what is built.
+const CRATES: [(&str, &[&str]); 7] = [
+    ("totp-core", &[]),
+    ("totp-card", &["totp-core"]),
+    ("pam_totp", &["totp-card", "totp-core"]),
+    ("totp-enroll", &["totp-card", "totp-core"]),
+    ("acceptance", &[]),
+    ("pam-bench", &["acceptance"]),
+    ("structure", &[]),
+];
+
+/// The roots of the crates that ship.
+const ROOTS: [&str; 4] =
+    ["totp-core/src/lib.rs", "totp-card/src/lib.rs", "pam_totp/src/lib.rs", "totp-enroll/src/main.rs"];
+
+#[test]
+fn a_crate_knows_those_that_it_may_know() {
+    let mut unplaced = Vec::new();
+    for (name, needed) in needs(&structure::checkout()) {
+        let Some((_, allowed)) = CRATES.iter().find(|(known, _)| *known == name) else {
+            unplaced.push(format!("{name}: give it a place in this test's table"));
+            continue;
+        };
+        let allowed: BTreeSet<String> = allowed.iter().map(|&name| name.to_owned()).collect();
+        unplaced.extend(needed.difference(&allowed).map(|other| format!("{name} must not know {other}")));
+    }
+    assert!(unplaced.is_empty(), "{}", unplaced.join("\n"));
+}
+
+#[test]
+fn the_modules_of_a_crate_know_each_other_in_one_direction() {
+    let top = structure::checkout();
+    let mut found = String::new();
+    for root in ROOTS {
+        let arrows = arrows(&modules(&top, root));
+        assert!(arrows.len() > 2, "{root}: hardly anything was read of it");
+        for circle in circles(&arrows) {
+            found += &format!("\na circle in {root}:\n{}", circle.into_iter().map(line).collect::<String>());
+        }
+    }
+    assert!(found.is_empty(), "{found}\ngive what both sides name a file of its own");
+}
+
+fn line(Arrow { from, to, what, at }: &Arrow) -> String {
+    format!("  {from} -> {to}  ({what}, {at})\n")
+}
