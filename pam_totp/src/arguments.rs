@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use totp_core::time::Seconds;
 
 /// What people are asked unless `prompt=` says otherwise; the words that other modules taught them.
-const DEFAULT_PROMPT: &str = "Verification code: ";
+pub(crate) const DEFAULT_PROMPT: &str = "Verification code: ";
 /// The same with `forward_pass`.
-const DEFAULT_PROMPT_FOR_BOTH: &str = "Password & verification code: ";
+pub(crate) const DEFAULT_PROMPT_FOR_BOTH: &str = "Password & verification code: ";
 
 /// The arguments, checked.
 #[derive(Debug, PartialEq, Eq)]

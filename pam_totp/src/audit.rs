@@ -141,7 +141,7 @@ fn describe(outcome: &Outcome, user: Option<&str>, request: &Request) -> Event {
 }
 
 /// Why nobody was enrolled.
-fn unfinished(event: Event, why: Unfinished) -> Event {
+pub(crate) fn unfinished(event: Event, why: Unfinished) -> Event {
     let (word, detail) = match why {
         Unfinished::Cancelled => ("cancelled", None),
         Unfinished::Late => ("late", None),

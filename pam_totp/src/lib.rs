@@ -40,6 +40,8 @@ mod first_factor;
 mod first_pass;
 mod kernel;
 mod login;
+#[cfg(test)]
+mod manual_tests;
 mod notice;
 mod outcome;
 mod parting;

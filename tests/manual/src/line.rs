@@ -69,7 +69,7 @@ impl Line {
                 }
                 continue;
             }
-            if !joined && !(is_punctuation(&word.text) && word.text != "(") {
+            if !joined && (!is_punctuation(&word.text) || word.text == "(") {
                 text.push(' ');
             }
             joined = word.text == "(";
