@@ -45,14 +45,14 @@ complete -c totp-enroll -n "__fish_totp_enroll_needs_command" -f -a "notify" -d 
 complete -c totp-enroll -n "__fish_totp_enroll_needs_command" -f -a "import" -d 'Take over enrolments from another program'
 complete -c totp-enroll -n "__fish_totp_enroll_needs_command" -f -a "prune" -d 'Withdraw the enrolments of people who left, and take away what killed programs left behind'
 complete -c totp-enroll -n "__fish_totp_enroll_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand enroll" -l ticket-file -d 'Take that ticket from a file' -r -F
-complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand enroll" -l label -d 'What this authenticator is called in the log' -r
-complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand enroll" -l issuer -d 'What the app shows beside the account; this machine\'s name if left out' -r
+complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand enroll" -l ticket-file -d 'Take that ticket from a file, root\'s own, 0600' -r -F
+complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand enroll" -l label -d 'What this authenticator is called in the log, 1 to 32 characters' -r
+complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand enroll" -l issuer -d 'What the app shows beside the account, 1 to 64 characters; this machine\'s name if left out' -r
 complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand enroll" -l algorithm -d 'The hash; many apps know only SHA1' -r -f -a "SHA1\t''
 SHA256\t''
 SHA512\t''"
 complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand enroll" -l digits -d 'Digits of a code, 6 to 8' -r
-complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand enroll" -l period -d 'Seconds that a code lasts' -r
+complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand enroll" -l period -d 'Seconds that a code lasts, 5 to 300; many apps know only 30' -r
 complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand enroll" -l list -d 'Enrol everybody in a file, one name a line; - for standard input' -r -F
 complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand enroll" -l qr-png -d 'Write the QR code to a new file, readable by root alone; with a list into a directory, as NAME.png' -r -F
 complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand enroll" -l qr-svg -d 'The same as SVG' -r -F
@@ -126,17 +126,17 @@ complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand reset; and __fis
 complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand reset; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the resets that are on their way, and the tickets that were not used'
 complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand reset; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand explain" -l service -d 'The PAM service (the name of its file in /etc/pam.d)' -r
-complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand explain" -l rhost -d 'The address that the login comes from' -r -f -a "(__fish_print_hostnames)"
-complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand explain" -l key -d 'The fingerprint of the SSH key that came first (SHA256:...)' -r
-complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand explain" -l fresh -d 'The line in the service file has the argument fresh=DURATION' -r
-complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand explain" -l since-code -d 'A code was accepted in the same login session this long ago' -r
+complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand explain" -l rhost -d 'The address that the login comes from; none if left out' -r -f -a "(__fish_print_hostnames)"
+complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand explain" -l key -d 'The fingerprint of the SSH key that came first (SHA256:...); none came if left out' -r
+complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand explain" -l fresh -d 'The line in the service file has the argument fresh=DURATION, such as 15m; it has none if left out' -r
+complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand explain" -l since-code -d 'A code was accepted in the same login session this long ago, such as 90s; none was if left out' -r
 complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand explain" -l config -d 'The config, in place of /etc/pam_totp/config.toml' -r -F
 complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand explain" -l security-key -d 'That key is in a FIDO2 security key'
 complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand explain" -l nullok -d 'The line in the service file has the argument nullok'
 complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand explain" -l after-first-factor -d 'The line in the service file has the argument after_first_factor'
 complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand explain" -l json -d 'Print one JSON document on standard output and ask nothing'
 complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand explain" -s h -l help -d 'Print help'
-complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand test" -l code-fd -d 'Read the code from this open file (0: standard input) in place of asking for it' -r
+complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand test" -l code-fd -d 'Read the code from this open file (0: standard input); asked for if left out' -r
 complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand test" -l config -d 'The config, in place of /etc/pam_totp/config.toml' -r -F
 complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand test" -l json -d 'Print one JSON document on standard output and ask nothing'
 complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand test" -s h -l help -d 'Print help'
@@ -189,13 +189,13 @@ complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand keys; and __fish
 complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand keys; and __fish_seen_subcommand_from unseal" -l config -d 'The config, in place of /etc/pam_totp/config.toml' -r -F
 complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand keys; and __fish_seen_subcommand_from unseal" -l json -d 'Print one JSON document on standard output and ask nothing'
 complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand keys; and __fish_seen_subcommand_from unseal" -s h -l help -d 'Print help'
-complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand keys; and __fish_seen_subcommand_from backup" -l passphrase-file -d 'Read the passphrase from this file, root\'s own, 0600' -r -F
-complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand keys; and __fish_seen_subcommand_from backup" -l passphrase-fd -d 'Read the passphrase from this descriptor' -r
+complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand keys; and __fish_seen_subcommand_from backup" -l passphrase-file -d 'Read the passphrase from this file, root\'s own, 0600; asked for if left out' -r -F
+complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand keys; and __fish_seen_subcommand_from backup" -l passphrase-fd -d 'Read the passphrase from this descriptor; asked for if left out' -r
 complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand keys; and __fish_seen_subcommand_from backup" -l config -d 'The config, in place of /etc/pam_totp/config.toml' -r -F
 complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand keys; and __fish_seen_subcommand_from backup" -l json -d 'Print one JSON document on standard output and ask nothing'
 complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand keys; and __fish_seen_subcommand_from backup" -s h -l help -d 'Print help'
-complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand keys; and __fish_seen_subcommand_from restore" -l passphrase-file -d 'Read the passphrase from this file, root\'s own, 0600' -r -F
-complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand keys; and __fish_seen_subcommand_from restore" -l passphrase-fd -d 'Read the passphrase from this descriptor' -r
+complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand keys; and __fish_seen_subcommand_from restore" -l passphrase-file -d 'Read the passphrase from this file, root\'s own, 0600; asked for if left out' -r -F
+complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand keys; and __fish_seen_subcommand_from restore" -l passphrase-fd -d 'Read the passphrase from this descriptor; asked for if left out' -r
 complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand keys; and __fish_seen_subcommand_from restore" -l config -d 'The config, in place of /etc/pam_totp/config.toml' -r -F
 complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand keys; and __fish_seen_subcommand_from restore" -l replace -d 'Replace the keyring that is there, as long as every enrolment that opens now still does'
 complete -c totp-enroll -n "__fish_totp_enroll_using_subcommand keys; and __fish_seen_subcommand_from restore" -l json -d 'Print one JSON document on standard output and ask nothing'

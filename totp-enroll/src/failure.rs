@@ -142,6 +142,39 @@ impl From<ReadmissionError> for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::Cli;
+    use clap::CommandFactory;
+    use manual::{every, page};
+
+    /// The numbers with what they mean, as the help of the command has them.
+    fn of_the_help() -> Vec<(String, String)> {
+        let help = Cli::command().get_long_about().unwrap().to_string();
+        let (_, statuses) = help.split_once("Exit status: ").unwrap();
+        let statuses = statuses.trim_end().trim_end_matches('.').split("; ");
+        let parted = statuses.map(|status| status.split_once(' ').unwrap());
+        parted.map(|(number, meaning)| (number.to_owned(), meaning.to_owned())).collect()
+    }
+
+    #[test]
+    fn the_manual_and_the_help_have_every_exit_status_and_no_other() {
+        let kinds = every!(Kind:
+            Kind::Refused => Kind::Refused,
+            Kind::Usage => Kind::Usage,
+            Kind::NotEnrolled => Kind::NotEnrolled,
+            Kind::NotPermitted => Kind::NotPermitted,
+        );
+        let of_failures = kinds.into_iter().map(|kind| Failure { kind, ..Failure::refused("") }.status());
+        let mut statuses: Vec<String> =
+            [0].into_iter().chain(of_failures).map(|status| status.to_string()).collect();
+        statuses.sort();
+        let (numbers, meanings): (Vec<String>, Vec<String>) = of_the_help().into_iter().unzip();
+        assert_eq!(numbers, statuses);
+        let items = page("totp-enroll.1").section("EXIT STATUSES").items();
+        assert_eq!(items.iter().map(|item| item.head.clone()).collect::<Vec<_>>(), statuses);
+        for (item, meaning) in items.iter().zip(&meanings) {
+            assert!(item.body.to_lowercase().starts_with(meaning.as_str()), "{}: {meaning}", item.head);
+        }
+    }
 
     #[test]
     fn every_kind_has_the_exit_status_that_the_manual_gives() {

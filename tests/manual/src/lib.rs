@@ -139,6 +139,12 @@ impl Part {
         displays
     }
 
+    /// What is shown on a line of its own (`D1`).
+    #[must_use]
+    pub fn lines_shown(&self) -> Vec<String> {
+        self.lines.iter().filter(|line| line.name() == Some("D1")).map(Line::text).collect()
+    }
+
     /// All of it as it reads, in one line.
     #[must_use]
     pub fn text(&self) -> String {

@@ -29,7 +29,7 @@ fn of_library(shell: Shell) -> String {
 }
 
 /// Every command with the words that lead to it, those that only lead to others included.
-fn commands() -> Vec<(Vec<String>, Command)> {
+pub(super) fn commands() -> Vec<(Vec<String>, Command)> {
     fn below(path: &[String], command: &Command, found: &mut Vec<(Vec<String>, Command)>) {
         found.push((path.to_vec(), command.clone()));
         for inner in command.get_subcommands().filter(|inner| inner.get_name() != "help") {

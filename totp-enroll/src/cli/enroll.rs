@@ -21,13 +21,13 @@ pub(crate) struct Enroll {
     /// Ask for the ticket that a reset left for this account
     #[arg(long, conflicts_with_all = ["add", "replace", "batch", "confirm"])]
     pub(crate) ticket: bool,
-    /// Take that ticket from a file
+    /// Take that ticket from a file, root's own, 0600
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["add", "replace", "ticket", "list", "confirm"])]
     pub(crate) ticket_file: Option<PathBuf>,
-    /// What this authenticator is called in the log
+    /// What this authenticator is called in the log, 1 to 32 characters
     #[arg(long, value_name = "TEXT", default_value = "phone")]
     pub(crate) label: String,
-    /// What the app shows beside the account; this machine's name if left out
+    /// What the app shows beside the account, 1 to 64 characters; this machine's name if left out
     #[arg(long, value_name = "TEXT")]
     pub(crate) issuer: Option<String>,
     /// The hash; many apps know only SHA1
@@ -36,7 +36,7 @@ pub(crate) struct Enroll {
     /// Digits of a code, 6 to 8
     #[arg(long, value_name = "N", default_value_t = 6)]
     pub(crate) digits: u8,
-    /// Seconds that a code lasts
+    /// Seconds that a code lasts, 5 to 300; many apps know only 30
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub(crate) period: u64,
     /// Show the otpauth:// URI too

@@ -68,10 +68,10 @@ pub(crate) struct Seal {
 
 #[derive(Args)]
 pub(crate) struct Passphrase {
-    /// Read the passphrase from this file, root's own, 0600
+    /// Read the passphrase from this file, root's own, 0600; asked for if left out
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "passphrase_fd")]
     pub(crate) passphrase_file: Option<PathBuf>,
-    /// Read the passphrase from this descriptor
+    /// Read the passphrase from this descriptor; asked for if left out
     #[arg(long, value_name = "N")]
     pub(crate) passphrase_fd: Option<u32>,
 }

@@ -7,6 +7,8 @@ mod enroll;
 mod explain;
 mod import;
 mod keys;
+#[cfg(test)]
+mod manual_tests;
 mod notify;
 mod pam_snippet;
 mod prune;
