@@ -1,5 +1,7 @@
 //! What Tab makes of a command that is begun, in the real shells: commands, options, their values, users, files.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what is not there fails the test")]
+
 use acceptance::terminal::Terminal;
 use std::fs;
 use std::path::{Path, PathBuf};

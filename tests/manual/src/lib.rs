@@ -75,11 +75,20 @@ impl Part {
         part.unwrap_or_else(|| panic!("{} has no subsection {title}", self.name))
     }
 
+    /// The titles of the sections.
+    #[must_use]
+    pub fn sections(&self) -> Vec<String> {
+        self.lines_of("Sh")
+    }
+
     /// The titles of the subsections.
     #[must_use]
     pub fn subsections(&self) -> Vec<String> {
-        let titles = self.lines.iter().filter(|line| line.name() == Some("Ss"));
-        titles.map(Line::text).collect()
+        self.lines_of("Ss")
+    }
+
+    fn lines_of(&self, name: &str) -> Vec<String> {
+        self.lines.iter().filter(|line| line.name() == Some(name)).map(Line::text).collect()
     }
 
     fn part(&self, level: &str, ends: &[&str], title: &str) -> Option<Self> {
@@ -142,7 +151,7 @@ impl Part {
     /// What is shown on a line of its own (`D1`).
     #[must_use]
     pub fn lines_shown(&self) -> Vec<String> {
-        self.lines.iter().filter(|line| line.name() == Some("D1")).map(Line::text).collect()
+        self.lines_of("D1")
     }
 
     /// All of it as it reads, in one line.

@@ -1,0 +1,139 @@
+//! The page of the module names every field of the log, and every word of a few of them, and no other. They are looked for in the
+//! sources: a field is a literal where an event is made.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what is not there fails the test")]
+
+use manual::{page, repository};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What is written outside tests, without blanks at the ends of lines.
+fn sources() -> Vec<String> {
+    fn below(directory: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            if path.is_dir() {
+                below(&path, found);
+            } else if name.ends_with(".rs") && !name.ends_with("tests.rs") {
+                found.push(path);
+            }
+        }
+    }
+    let mut files = Vec::new();
+    for package in ["totp-core", "pam_totp", "totp-enroll"] {
+        below(&repository().join(package).join("src"), &mut files);
+    }
+    let text = |file: &PathBuf| fs::read_to_string(file).unwrap();
+    files.iter().map(text).map(|text| text.split("\n#[cfg(test)]\nmod ").next().unwrap().to_owned()).collect()
+}
+
+/// The fields that are given to an event, each with the literal that is its value, if it is one.
+fn given() -> Vec<(String, Option<String>)> {
+    fn literal(text: &str) -> Option<(&str, &str)> {
+        text.trim_start().strip_prefix('"')?.split_once('"')
+    }
+    let mut given = Vec::new();
+    for text in sources() {
+        for call in [".field(", ".maybe("] {
+            for behind in text.split(call).skip(1) {
+                let Some((key, behind)) = literal(behind) else { continue };
+                let Some(behind) = behind.trim_start().strip_prefix(',') else { continue };
+                let value = literal(behind).filter(|(_, rest)| rest.trim_start().starts_with([')', ',']));
+                given.push((key.to_owned(), value.map(|(value, _)| value.to_owned())));
+            }
+        }
+    }
+    given
+}
+
+fn values_of(field: &str) -> BTreeSet<String> {
+    given().into_iter().filter(|(key, _)| key == field).filter_map(|(_, value)| value).collect()
+}
+
+/// The words of the match in `fn as_str` of that type, or of another function that begins like this.
+fn words_of(file: &str, begin: &str) -> BTreeSet<String> {
+    let text = fs::read_to_string(repository().join(file)).unwrap();
+    let (_, inside) = text.split_once(begin).unwrap_or_else(|| panic!("{file} has no {begin}"));
+    let inside = inside.split("\n    }\n").next().unwrap();
+    let words: BTreeSet<String> =
+        inside.split("=> \"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()).collect();
+    assert!(!words.is_empty(), "{file}: {begin}");
+    words
+}
+
+fn listed(title: &str) -> BTreeSet<String> {
+    let items = page("pam_totp.8").section("LOG").subsection(title).items();
+    items.into_iter().map(|item| item.head).collect()
+}
+
+#[test]
+fn the_page_has_every_field_and_no_other() {
+    let mut fields: BTreeSet<String> = given().into_iter().map(|(key, _)| key).collect();
+    assert!(fields.len() > 40, "{fields:?}");
+    // It begins every line.
+    fields.insert("event".to_owned());
+    assert_eq!(listed("Fields"), fields);
+}
+
+#[test]
+fn every_field_that_the_page_says_of_an_event_is_one() {
+    let fields = listed("Fields");
+    let page = page("pam_totp.8").section("LOG");
+    let named: Vec<String> = page
+        .marked("Ql")
+        .iter()
+        .filter_map(|word| word.split_once('=').map(|(field, _)| field.to_owned()))
+        .collect();
+    assert!(named.len() > 20);
+    for field in named {
+        assert!(fields.contains(&field), "{field}");
+    }
+}
+
+#[test]
+fn the_page_has_every_method_and_no_other() {
+    let mut methods = values_of("method");
+    methods.extend(words_of("totp-core/src/recovery.rs", "pub fn as_str(self)"));
+    assert_eq!(listed("Methods"), methods);
+}
+
+#[test]
+fn the_page_has_every_way_to_be_enrolled_and_no_other() {
+    let mut ways = values_of("way");
+    ways.extend(words_of("totp-enroll/src/enroll.rs", "impl Way {"));
+    assert_eq!(listed("Ways to be enrolled"), ways);
+}
+
+#[test]
+fn the_page_has_every_reason_to_prune_and_no_other() {
+    let mut reasons = words_of("totp-enroll/src/prune/findings.rs", "pub(super) fn as_str(&self)");
+    // What cannot be read is kept as long as its account is there.
+    assert!(reasons.remove("broken"));
+    assert_eq!(listed("Reasons of pruned"), reasons);
+}
+
+#[test]
+fn the_reasons_that_are_written_at_the_desk_are_on_the_page() {
+    let (refused, reset) = (listed("Reasons of a refusal"), listed("Reasons of reset_refused"));
+    for reason in values_of("reason") {
+        assert!(refused.contains(&reason) || reset.contains(&reason), "{reason}");
+    }
+}
+
+#[test]
+fn the_pages_name_every_variable_that_is_read_and_no_other() {
+    let is_variable = |word: &&str| {
+        word.contains('_') && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+    };
+    let mut read = BTreeSet::new();
+    for text in sources().iter().filter(|text| text.contains("env::var")) {
+        // What is set for another program is not read.
+        let text = text.replace(".env(\"", "\"\"");
+        read.extend(text.split('"').skip(1).step_by(2).filter(is_variable).map(str::to_owned));
+    }
+    let named: BTreeSet<String> =
+        page("totp-enroll.1").section("ENVIRONMENT VARIABLES").marked("Ev").into_iter().collect();
+    assert_eq!(named, read);
+}

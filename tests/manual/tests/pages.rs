@@ -1,0 +1,107 @@
+//! The pages are well formed by the word of the programs that show them, have what a reader looks for, and name packaged files
+//! that there are.
+
+use manual::{PAGES, file, page, repository};
+use std::process::Command;
+
+#[test]
+fn every_page_that_is_shipped_is_looked_at() {
+    let mut names: Vec<String> = std::fs::read_dir(repository().join("packaging/man"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, PAGES);
+}
+
+#[test]
+fn mandoc_finds_nothing_wrong() {
+    for name in PAGES {
+        let output =
+            Command::new("mandoc").args(["-T", "lint", "-W", "warning"]).arg(file(name)).output().unwrap();
+        assert!(
+            output.status.success() && output.stdout.is_empty(),
+            "{}",
+            String::from_utf8_lossy(&output.stdout)
+        );
+    }
+}
+
+#[test]
+fn man_finds_nothing_wrong() {
+    for name in PAGES {
+        let output = Command::new("man")
+            .args(["--warnings", "--encoding=UTF-8", "--local-file"])
+            .arg(file(name))
+            .env("LC_ALL", "C.UTF-8")
+            .env("MANWIDTH", "80")
+            .env("MANROFFSEQ", "")
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success() && output.stderr.is_empty(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let shown = String::from_utf8(output.stdout).unwrap();
+        assert!(shown.contains("SEE ALSO"), "{name}: {shown}");
+    }
+}
+
+#[test]
+fn who_is_in_a_hurry_finds_examples_and_who_is_locked_out_what_helps() {
+    for name in PAGES {
+        let titles = page(name).sections();
+        let at = |title: &str| titles.iter().position(|known| known == title);
+        assert!(at("EXAMPLES") == Some(3) && at("DESCRIPTION") == Some(2), "{name}: {titles:?}");
+        assert!(at("LOCKED OUT").is_some() && at("SEE ALSO").is_some(), "{name}: {titles:?}");
+    }
+}
+
+#[test]
+fn a_page_refers_to_pages_that_there_are() {
+    // Those of Debian that are referred to; its own are listed above.
+    let of_debian = [
+        "age 1",
+        "systemd-creds 1",
+        "pam.conf 5",
+        "sshd_config 5",
+        "sudoers 5",
+        "pam 8",
+        "pam-auth-update 8",
+        "pam_loginuid 8",
+        "sudo 8",
+        "userdel 8",
+    ];
+    for name in PAGES {
+        let words = page(name).marked("Xr");
+        for pair in words.chunks(2) {
+            let [of, section] = pair else { panic!("{name}: {pair:?}") };
+            let is_own = PAGES.contains(&format!("{of}.{section}").as_str());
+            assert!(
+                is_own || of_debian.contains(&format!("{of} {section}").as_str()),
+                "{name}: {of}({section})"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_packaged_files_that_a_page_names_are_there() {
+    let packaged = [
+        ("/usr/share/pam-configs/", "packaging/pam-configs"),
+        ("/etc/shadow-maint/userdel-post.d/", "packaging/shadow-maint"),
+    ];
+    let mut found = 0;
+    for name in PAGES {
+        for path in page(name).marked("Pa") {
+            for (directory, source) in packaged {
+                if let Some(file) = path.strip_prefix(directory) {
+                    assert!(repository().join(source).join(file).is_file(), "{name}: {path}");
+                    found += 1;
+                }
+            }
+        }
+    }
+    assert_eq!(found, 3);
+}
