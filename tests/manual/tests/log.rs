@@ -1,7 +1,13 @@
 //! The page of the module names every field of the log, and every word of a few of them, and no other. They are looked for in the
 //! sources: a field is a literal where an event is made.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "what is not there fails the test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::indexing_slicing,
+    reason = "what is not there fails the test"
+)]
 
 use manual::{page, repository};
 use std::collections::BTreeSet;
@@ -31,18 +37,20 @@ fn sources() -> Vec<String> {
 
 /// The fields that are given to an event, each with the literal that is its value, if it is one.
 fn given() -> Vec<(String, Option<String>)> {
+    sources().iter().flat_map(|text| given_in(text)).collect()
+}
+
+fn given_in(text: &str) -> Vec<(String, Option<String>)> {
     fn literal(text: &str) -> Option<(&str, &str)> {
         text.trim_start().strip_prefix('"')?.split_once('"')
     }
     let mut given = Vec::new();
-    for text in sources() {
-        for call in [".field(", ".maybe("] {
-            for behind in text.split(call).skip(1) {
-                let Some((key, behind)) = literal(behind) else { continue };
-                let Some(behind) = behind.trim_start().strip_prefix(',') else { continue };
-                let value = literal(behind).filter(|(_, rest)| rest.trim_start().starts_with([')', ',']));
-                given.push((key.to_owned(), value.map(|(value, _)| value.to_owned())));
-            }
+    for call in [".field(", ".maybe("] {
+        for behind in text.split(call).skip(1) {
+            let Some((key, behind)) = literal(behind) else { continue };
+            let Some(behind) = behind.trim_start().strip_prefix(',') else { continue };
+            let value = literal(behind).filter(|(_, rest)| rest.trim_start().starts_with([')', ',']));
+            given.push((key.to_owned(), value.map(|(value, _)| value.to_owned())));
         }
     }
     given
@@ -89,6 +97,39 @@ fn every_field_that_the_page_says_of_an_event_is_one() {
     assert!(named.len() > 20);
     for field in named {
         assert!(fields.contains(&field), "{field}");
+    }
+}
+
+/// The fields that are given to an event where it is made: from its name to the end of that statement, or arm of a match.
+fn of_event(name: &str) -> BTreeSet<String> {
+    let variant: String = name.split('_').map(|word| word[..1].to_uppercase() + &word[1..]).collect();
+    let made = format!("Name::{variant})");
+    let about = format!("Name::{variant},");
+    let mut fields = BTreeSet::new();
+    for text in sources() {
+        for behind in [&made, &about].iter().flat_map(|begin| text.split(begin.as_str()).skip(1)) {
+            let end = [";", "Name::", "=> "].iter().filter_map(|end| behind.find(end)).min().unwrap_or(0);
+            fields.extend(given_in(&behind[..end]).into_iter().map(|(key, _)| key));
+        }
+    }
+    fields
+}
+
+#[test]
+fn the_page_gives_the_fields_of_each_event() {
+    let page = page("pam_totp.8").section("LOG").subsection("Events");
+    let of_all = ["user", "by", "loginuid", "rhost", "tty", "first_factor", "service"];
+    let mut found = 0;
+    for item in page.items() {
+        for field in of_event(&item.head).iter().filter(|field| !of_all.contains(&field.as_str())) {
+            let said = format!(" {field}=");
+            assert!(format!(" {}", item.body).contains(&said), "{}:{said}", item.head);
+            found += 1;
+        }
+    }
+    assert!(found > 40, "{found}");
+    for field in of_all {
+        assert!(page.text().contains(&format!("{field}=")), "{field}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! What may be typed. Help, completions and the man page come from here.
+//! What may be typed. Help and completions come from here, and the man page is compared with it.
 
 #[cfg(test)]
 mod completions_tests;
