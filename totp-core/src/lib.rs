@@ -68,7 +68,7 @@
 //!   the keyring until the credential is in place; who reads the keyring before taking hold reads it again if a key of the
 //!   credential is missing ([`credential::Credential::has_keys_in`]).
 //! * *Old or new, never half.* The page of the old credential stays until the new credential is renamed into place,
-//!   and a reader takes the newest page of the credential in place ([`ledger`]).
+//!   and a reader takes the newest page of the credential in place ([`pages`]).
 //! * *No secret is printed, copied by accident or left.* [`secret::Secret`]: no `Debug`, no `Clone`, wiped on drop. What a
 //!   library copied is wiped by the front ends: their allocator wipes what is freed, [`secret::wipe_stack`] the rest.
 //! * *No user text becomes a path or a log line.* [`user::User::component`], [`event::Event::field`].
@@ -103,6 +103,8 @@ mod manual_tests;
 mod model_tests;
 pub mod network;
 pub mod notice;
+mod page;
+mod pages;
 pub mod policy;
 pub mod readmission;
 pub mod recovery;

@@ -221,7 +221,7 @@ fn every_write_of_one_hold_is_the_one_that_is_read_next() {
         held.replace(&ledger, durability).unwrap();
         let file = std::fs::read(scene.file("ledgers/alice")).unwrap();
         let id = held.credential().owner().id;
-        let (read, _) = crate::ledger::Pages::of(&file).newest_of(id).unwrap();
+        let (read, _) = crate::pages::Pages::of(&file).newest_of(id).unwrap();
         assert_eq!(read.last_login.map(|login| login.at), Some(at_write));
     }
 }

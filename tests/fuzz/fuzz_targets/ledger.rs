@@ -20,6 +20,12 @@ mod limit;
 #[path = "../../../totp-core/src/network.rs"]
 #[allow(dead_code, reason = "the rest of the library uses it")]
 mod network;
+#[path = "../../../totp-core/src/page.rs"]
+#[allow(dead_code, reason = "the rest of the library uses it")]
+mod page;
+#[path = "../../../totp-core/src/pages.rs"]
+#[allow(dead_code, reason = "the rest of the library uses it")]
+mod pages;
 #[path = "../../../totp-core/src/secret.rs"]
 #[allow(dead_code, reason = "the rest of the library uses it")]
 mod secret;
@@ -41,9 +47,11 @@ mod user {
 
 use device::{Device, MOST_DEVICES, Mark};
 use id::Id;
-use ledger::{LENGTH, Ledger, PAGE, Pages, Place, encode};
+use ledger::Ledger;
 use libfuzzer_sys::fuzz_target;
 use limit::{Limit, MOST_ATTEMPTS, Standing};
+use page::{PAGE, encode};
+use pages::{LENGTH, Pages, Place};
 use sha2::{Digest, Sha256};
 use time::Seconds;
 

@@ -11,7 +11,9 @@ use super::{Durability, Entry, Held, Hold, Store, StoreError};
 use crate::credential::Credential;
 use crate::document::DocumentError;
 use crate::in_place::InPlace;
-use crate::ledger::{self, Ledger, Pages, Place};
+use crate::ledger::Ledger;
+use crate::page::{self, PAGE};
+use crate::pages::{self, LENGTH, Pages, Place};
 use crate::reset::Reset;
 use crate::secret::Secret;
 use crate::user::User;
@@ -446,7 +448,7 @@ impl Rooms {
         let directory = &self.ledgers;
         // Named after the process: two desks may create the same user's ledger at once.
         let draft = format!("{DRAFT}{}.{component}", std::process::id());
-        directory.write_new(&draft, &ledger::blank())?;
+        directory.write_new(&draft, &pages::blank())?;
         directory.name(&draft, component).map(drop)
     }
 }
@@ -493,7 +495,7 @@ fn read_file(file: &File, path: &Path) -> Result<Vec<u8>, StoreError> {
 }
 
 fn too_new(path: &Path, newer: u32) -> StoreError {
-    let known = ledger::version();
+    let known = page::version();
     let problem = format!(
         "version {newer} is newer than this program reads ({known}): upgrade it; a repair would forget which codes were used; \
          where no later version ever ran here it is damaged: \"totp-enroll reset\" or \"totp-enroll disable USER\" help"
@@ -503,7 +505,7 @@ fn too_new(path: &Path, newer: u32) -> StoreError {
 
 fn read_whole(file: &File, path: &Path) -> Result<Vec<u8>, StoreError> {
     // One byte more, so that a file that is too long is seen.
-    let mut bytes = vec![0; ledger::LENGTH + 1];
+    let mut bytes = vec![0; LENGTH + 1];
     let mut filled = 0;
     // Nothing came for that one: the file has ended, and no further call need say so.
     while let Some(free @ [_, _, ..]) = bytes.get_mut(filled..) {
@@ -517,16 +519,16 @@ fn read_whole(file: &File, path: &Path) -> Result<Vec<u8>, StoreError> {
     Ok(match filled {
         // A crash came between the making of the file and its first sync, and no credential is put in place before
         // that: nobody was enrolled by it.
-        0 => ledger::blank(),
-        ledger::LENGTH => bytes,
+        0 => pages::blank(),
+        LENGTH => bytes,
         // No page of it checks; the caller knows what that means.
         _ => Vec::new(),
     })
 }
 
 fn write_page(file: &File, path: &Path, ledger: &Ledger, place: Place) -> Result<(), StoreError> {
-    let offset = place.spare.saturating_mul(ledger::PAGE) as u64;
-    let page = ledger::encode(ledger, place.sequence);
+    let offset = place.spare.saturating_mul(PAGE) as u64;
+    let page = page::encode(ledger, place.sequence);
     file.write_all_at(&page, offset).map_err(|error| system(path, "write", &error))
 }
 

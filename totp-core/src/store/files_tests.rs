@@ -18,8 +18,8 @@ fn entry(scene: &Scene) -> FileEntry {
 fn pages(scene: &Scene) -> [Option<Ledger>; 2] {
     let id = entry(scene).credential().unwrap().unwrap().owner().id;
     let file = std::fs::read(scene.file("ledgers/alice")).unwrap();
-    let page = |at: usize| Pages::of(&file[at..at + ledger::PAGE]).newest_of(id).map(|(ledger, _)| ledger);
-    [page(0), page(ledger::PAGE)]
+    let page = |at: usize| Pages::of(&file[at..at + PAGE]).newest_of(id).map(|(ledger, _)| ledger);
+    [page(0), page(PAGE)]
 }
 
 /// Anything that differs from what is there.
@@ -125,9 +125,7 @@ fn what_is_in_place_is_nothing_the_enrolment_or_unreadable() {
 fn a_ledger_of_another_length_is_broken() {
     let scene = enrolled();
     let whole = std::fs::read(scene.file("ledgers/alice")).unwrap();
-    for length in
-        [1, ledger::PAGE, ledger::LENGTH - 1, ledger::LENGTH + 1, 3 * ledger::PAGE, 9 * ledger::PAGE]
-    {
+    for length in [1, PAGE, LENGTH - 1, LENGTH + 1, 3 * PAGE, 9 * PAGE] {
         let mut bytes = whole.repeat(3);
         bytes.truncate(length);
         bytes.resize(length, 0);
@@ -184,7 +182,7 @@ fn a_ledger_with_a_page_of_a_later_version_is_refused_by_its_number_and_only_wit
     assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
     let file = scene.file("ledgers/alice");
     let sound = std::fs::read(&file).unwrap();
-    for page in [0, ledger::PAGE] {
+    for page in [0, PAGE] {
         let mut bytes = sound.clone();
         bytes[page + 11] = 2;
         std::fs::write(&file, &bytes).unwrap();
