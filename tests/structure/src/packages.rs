@@ -6,14 +6,21 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// By the name of each crate of the workspace the other crates of it that it needs: to be built, to be tested, or by its build
-/// script.
+/// The crates of the workspace that one of them needs.
+pub struct Needs {
+    /// To be built, its build script included.
+    pub built: BTreeSet<String>,
+    /// For its tests alone.
+    pub tested: BTreeSet<String>,
+}
+
+/// Of each crate of the workspace, by its name.
 ///
 /// # Panics
 ///
 /// Where cargo does not answer.
 #[must_use]
-pub fn needs(top: &Path) -> BTreeMap<String, BTreeSet<String>> {
+pub fn needs(top: &Path) -> BTreeMap<String, Needs> {
     let asked = Command::new(env!("CARGO"))
         .args(["metadata", "--no-deps", "--locked", "--offline", "--format-version", "1"])
         .current_dir(top)
@@ -24,9 +31,17 @@ pub fn needs(top: &Path) -> BTreeMap<String, BTreeSet<String>> {
     let packages: Vec<&Value> = list(&answer, "packages").collect();
     let ours: BTreeSet<String> = packages.iter().map(|package| name(package)).collect();
     let needs = |package: &Value| {
-        list(package, "dependencies").map(name).filter(|name| ours.contains(name)).collect()
+        let ours = |needed: &&Value| ours.contains(&name(needed));
+        let (tested, built): (Vec<&Value>, Vec<&Value>) =
+            list(package, "dependencies").filter(ours).partition(|needed| is_for_tests(needed));
+        let names = |needed: Vec<&Value>| needed.into_iter().map(name).collect();
+        Needs { built: names(built), tested: names(tested) }
     };
     packages.iter().map(|package| (name(package), needs(package))).collect()
+}
+
+fn is_for_tests(dependency: &Value) -> bool {
+    dependency.get("kind").and_then(Value::as_str) == Some("dev")
 }
 
 fn list<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
