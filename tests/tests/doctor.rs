@@ -505,6 +505,16 @@ fn a_sandbox_in_which_no_code_can_be_recorded_is_found() {
 }
 
 #[test]
+fn the_sandbox_of_polkitd_is_not_that_of_the_helper_that_asks() {
+    let mut site = Site::new();
+    site.service("polkit-1", "auth required pam_unix.so\nauth required TOTP");
+    // As Debian 13 has it, whose agents start the helper themselves.
+    let unit = "[Service]\nUser=polkitd\nNoNewPrivileges=yes\nProtectSystem=strict\n";
+    site.scene.machine().write("systemd/system/polkit.service", 0o644, unit);
+    site.doctor(&["--service", "polkit-1"]).assert_none();
+}
+
+#[test]
 fn a_module_of_another_version_is_found() {
     let mut site = Site::new();
     let module = site.module.split(' ').next().unwrap_or_default().to_owned();

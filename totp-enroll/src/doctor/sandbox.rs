@@ -10,9 +10,10 @@ use totp_core::config::Config;
 const DIRECTORIES: [&str; 4] =
     ["/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
 
-/// The units in which a service asks PAM.
+/// The units in which a service asks PAM. Not polkit.service: polkitd asks nothing, and before polkit 127 its helper is started
+/// by the agent, in the person's own session.
 const UNITS: [(&str, &[&str]); 2] = [
-    ("polkit-1", &["polkit-agent-helper@.service", "polkit.service"]),
+    ("polkit-1", &["polkit-agent-helper@.service"]),
     ("sshd", &["ssh.service", "sshd.service", "ssh@.service", "sshd@.service"]),
 ];
 
