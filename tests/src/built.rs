@@ -1,7 +1,7 @@
 //! Where the built things are, and what to do when they are not.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The module that sshd and sudo load.
 #[must_use]
@@ -15,12 +15,14 @@ pub fn command() -> PathBuf {
     released("totp-enroll")
 }
 
-/// The program that makes one login; cargo puts it one directory above the tests themselves.
+/// The program that makes one login; cargo puts it beside the other programs, one directory above the tests.
 #[must_use]
 pub fn pam_login() -> PathBuf {
-    let path = this_test().parent().and_then(Path::parent).unwrap().join("pam-login");
-    assert!(path.is_file(), "{} is not built: run `cargo test -p acceptance`", path.display());
-    path
+    let test = this_test();
+    let mut candidates = test.ancestors().skip(1).take(2).map(|directory| directory.join("pam-login"));
+    candidates.find(|path| path.is_file()).unwrap_or_else(|| {
+        panic!("pam-login is not built (near {}): run `cargo test -p acceptance`", test.display())
+    })
 }
 
 /// Stops a test that was not started by root, in words.
