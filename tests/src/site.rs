@@ -19,7 +19,7 @@ pub struct Site {
 /// The README's lines for sshd: key and code.
 pub const KEY_AND_CODE: &str = "UsePAM yes\nKbdInteractiveAuthentication yes\nPasswordAuthentication no\n\
     AuthenticationMethods publickey,keyboard-interactive:pam\n";
-/// The same: password and code.
+/// Those of docs/switching-on.md: password and code.
 pub const PASSWORD_AND_CODE: &str = "UsePAM yes\nKbdInteractiveAuthentication yes\nPasswordAuthentication no\n\
     AuthenticationMethods keyboard-interactive:pam\n";
 

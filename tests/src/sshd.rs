@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The two stacks that the README gives.
+/// The two stacks that docs/switching-on.md gives; the first is the README's.
 pub const KEY_AND_CODE: &str = "publickey,keyboard-interactive:pam";
 /// Password and code, both asked by PAM.
 pub const ONLY_PAM: &str = "keyboard-interactive:pam";

@@ -1,4 +1,4 @@
-//! A real sshd and the real ssh client, with the stacks that the README gives.
+//! A real sshd and the real ssh client, with the stacks that docs/switching-on.md gives.
 
 use acceptance::login::PamCode;
 use acceptance::machine::PASSWORD;

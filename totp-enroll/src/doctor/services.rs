@@ -192,7 +192,7 @@ fn line<'a>(handler: &'a Handler, service: &str, found: &mut Vec<Finding>) -> Li
             found.push(
                 Finding::serious("bad_argument", format!("{}: {problem}", handler.place))
                     .why("pam_totp refuses everybody, lest a typo weakens the door")
-                    .mend("correct the word; pam_totp(8) and the README list those that are known"),
+                    .mend("correct the word; pam_totp(8) lists those that are known"),
             );
             None
         }
