@@ -19,6 +19,8 @@
 //! | [`stand`] | what is stored at one moment, to be put back |
 //! | [`strace`], [`stopped`] | a program of which one system call is its last, or fails; one that stops to be looked at |
 //! | [`unsynced`] | what a program had written and not synced when it spoke: what a crash would take back |
+//! | [`recording`] | a picture of an enrolment, for the documents |
+//! | [`documents`] | README.md and docs/: their blocks, links and commands |
 //! | [`built`] | where the built things are |
 
 #![expect(
@@ -34,6 +36,7 @@ pub mod built;
 pub mod clock;
 pub mod damage;
 pub mod desk;
+pub mod documents;
 pub mod files;
 pub mod journal;
 pub mod libpam;
@@ -43,6 +46,7 @@ pub mod mailbox;
 pub mod memory;
 pub mod operator;
 pub mod qr;
+pub mod recording;
 pub mod resetting;
 pub mod scene;
 pub mod secrets;

@@ -1,0 +1,122 @@
+//! A picture of an enrolment at a terminal, made of what the command really shows: an SVG of the screen's text.
+//!
+//! The account is a throwaway one and its enrolment is gone with the scene, so the secret in the picture opens nothing.
+
+use crate::desk::{self, ASKS_FOR_A_CODE};
+use crate::qr;
+use crate::scene::Scene;
+use crate::terminal::Terminal;
+use data_encoding::BASE32_NOPAD;
+use std::fmt::Write;
+
+/// Half of a line: the side of a module of the QR code, and the width of a character.
+const UNIT: u32 = 8;
+const LINE: u32 = 2 * UNIT;
+const MARGIN: u32 = 16;
+/// Characters in a line, at most.
+const COLUMNS: u32 = 76;
+
+/// What the picture shows, for those who do not see it.
+const DESCRIPTION: &str = "A terminal. The command totp-enroll enroll alice shows the account and the issuer, a QR code, the same \
+    as a key to type, and asks for a code from the authenticator. A code of six digits is typed. The command says that alice is enrolled \
+    and lists ten recovery codes.";
+
+/// Enrols alice at a terminal, to the end, and draws what was on it.
+///
+/// # Panics
+/// When the enrolment does not succeed, or its QR code does not scan.
+#[must_use]
+pub fn enrolment() -> String {
+    let scene = Scene::builder().account("alice").build();
+    let words = ["enroll", "alice", "--issuer", "example.com"];
+    let mut terminal = Terminal::open_with_echo(&scene.command(&words));
+    let shown = terminal.expect(ASKS_FOR_A_CODE);
+    let phone = desk::authenticator_in(&shown);
+    let uri = qr::read(&shown).unwrap();
+    assert!(
+        uri.contains(&BASE32_NOPAD.encode(&phone.secret)),
+        "the QR code and the key are not of one secret"
+    );
+    terminal.types(&phone.code());
+    let ended = terminal.end();
+    assert_eq!(ended.status, 0, "not enrolled:\n{}", ended.screen);
+    picture(&format!("$ sudo totp-enroll {}\n{}", words.join(" "), ended.screen))
+}
+
+/// What stands in a picture, line by line, with an X for every character that another enrolment would show another of. The QR
+/// code is left out.
+#[must_use]
+pub fn words_of(picture: &str) -> Vec<String> {
+    let lines = picture.lines().filter_map(|line| line.split_once("<text ")?.1.split_once('>'));
+    let text = lines.filter_map(|(_, rest)| rest.strip_suffix("</text>"));
+    text.map(|line| {
+        let fixed = [crate::authenticator::MANUAL_KEY, ASKS_FOR_A_CODE]
+            .into_iter()
+            .find(|fixed| line.starts_with(fixed));
+        let is_code = line.split('-').count() == 4;
+        let (fixed, random) = line.split_at(if is_code { 0 } else { fixed.map_or(line.len(), str::len) });
+        format!("{fixed}{}", random.replace(|c: char| c.is_ascii_alphanumeric(), "X"))
+    })
+    .collect()
+}
+
+fn picture(screen: &str) -> String {
+    let mut body = String::new();
+    let mut row = 0;
+    for line in screen.lines().map(|line| line.trim_end_matches('\r')) {
+        let top = MARGIN + row * LINE;
+        match line.split_once("\u{1b}[38;5;16;48;5;231m") {
+            Some(("", modules)) => modules_of(&mut body, modules, top),
+            Some(_) => panic!("a colour within a line: {line:?}"),
+            None => text_of(&mut body, line, top + LINE - 4),
+        }
+        row += 1;
+    }
+    let (width, height) = (2 * MARGIN + COLUMNS * UNIT, 2 * MARGIN + row * LINE);
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"img\" \
+         aria-labelledby=\"title description\">\n<title id=\"title\">An enrolment at a terminal</title>\n\
+         <desc id=\"description\">{DESCRIPTION}</desc>\n\
+         <!-- Made by packaging/record-enrolment. The account was a throwaway one: its secret opens nothing. -->\n\
+         <rect width=\"{width}\" height=\"{height}\" rx=\"8\" fill=\"#16191d\"/>\n\
+         <g fill=\"#e6e9ed\" font-family=\"ui-monospace, 'DejaVu Sans Mono', 'Liberation Mono', monospace\" font-size=\"13\">\n{body}</g>\n</svg>\n"
+    )
+}
+
+fn text_of(body: &mut String, line: &str, baseline: u32) {
+    if line.is_empty() {
+        return;
+    }
+    let length = u32::try_from(line.chars().count()).unwrap();
+    assert!(length <= COLUMNS, "a line of {length} characters: {line:?}");
+    assert!(!line.chars().any(|c| c.is_control() || "<>&".contains(c)), "{line:?}");
+    // As wide as the characters of a terminal, whatever font there is.
+    let width = length * UNIT;
+    writeln!(
+        body,
+        "<text x=\"{MARGIN}\" y=\"{baseline}\" textLength=\"{width}\" xml:space=\"preserve\">{line}</text>"
+    )
+    .unwrap();
+}
+
+/// Two rows of modules, black on white.
+fn modules_of(body: &mut String, line: &str, top: u32) {
+    let modules = line.strip_suffix("\u{1b}[0m").unwrap_or_else(|| panic!("no end of the colours: {line:?}"));
+    let mut path = String::new();
+    let mut left = MARGIN;
+    for cell in modules.chars() {
+        let (from, height) = match cell {
+            '█' => (top, LINE),
+            '▀' => (top, UNIT),
+            '▄' => (top + UNIT, UNIT),
+            ' ' => (top, 0),
+            other => panic!("{other:?} is no part of a QR code"),
+        };
+        if height > 0 {
+            write!(path, "M{left} {from}h{UNIT}v{height}h-{UNIT}z").unwrap();
+        }
+        left += UNIT;
+    }
+    let width = left - MARGIN;
+    writeln!(body, "<path fill=\"#fff\" d=\"M{MARGIN} {top}h{width}v{LINE}h-{width}z\"/><path fill=\"#000\" d=\"{path}\" shape-rendering=\"crispEdges\"/>").unwrap();
+}
