@@ -3,7 +3,7 @@
 
 use crate::arguments::{ArgumentError, Arguments, DEFAULT_PROMPT, DEFAULT_PROMPT_FOR_BOTH};
 use crate::audit;
-use crate::enroll::Unfinished;
+use crate::unfinished::Unfinished;
 use manual::{PAGES, Part, every, page};
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};
