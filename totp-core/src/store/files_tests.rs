@@ -1,7 +1,14 @@
 //! What lies where, what is listed, and what a write that must last leaves in the file.
 
+use super::ledger_file::{Newer, read_file, sync_data, write_page};
 use super::*;
+use crate::ledger::Ledger;
+use crate::page::PAGE;
+use crate::pages::{LENGTH, Pages, Place};
 use crate::scene::{NOON, PATIENCE, PHONE, Scene, alice, at, code, word};
+use crate::store::lock::{Lock, lock};
+use crate::store::{Durability, Entry, Held, Hold, Store};
+use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
 
 fn enrolled() -> Scene {

@@ -18,6 +18,16 @@ pub struct Names {
 }
 
 impl Files {
+    /// The users who have a credential, sorted by name.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the directory cannot be read, or holds a file that is none of ours.
+    pub fn users(&self) -> Result<Vec<User>, StoreError> {
+        let mut users = self.enrolled()?.collect::<Result<Vec<_>, _>>()?;
+        users.sort();
+        Ok(users)
+    }
+
     /// Who has a credential, in no order. What is renamed meanwhile may be seen twice, or not at all.
     ///
     /// # Errors
