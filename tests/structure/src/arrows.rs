@@ -1,10 +1,11 @@
-//! Which module knows which: an arrow from the module that names something to the one that defines it.
+//! Which module knows which: an arrow from the module that names or calls something to the one that defines it.
 //!
 //! What is handed on (`pub use`) is followed to where it is defined, and handing it on is no arrow by itself: a module may
 //! offer what its rooms make to others, as long as they do not need the module in turn.
 
 use std::collections::BTreeMap;
 
+use crate::methods;
 use crate::paths::{self, Bound};
 use crate::sources::Module;
 
@@ -44,6 +45,21 @@ pub fn arrows(modules: &[Module]) -> Vec<Arrow> {
                     at: format!("{}:{}", module.file.display(), path.line),
                 });
             }
+        }
+    }
+    let away = methods::away(modules, |module, name| {
+        let defined = map.definer(&module.path, &[name.to_owned()], true);
+        defined.is_none_or(|defined| defined == module.path)
+    });
+    for module in modules {
+        for (name, line) in methods::called(module) {
+            let Some(to) = away.get(&name).filter(|to| to.path != module.path) else { continue };
+            found.push(Arrow {
+                from: module.name(),
+                to: to.name(),
+                what: format!(".{name}()"),
+                at: format!("{}:{line}", module.file.display()),
+            });
         }
     }
     found.sort();

@@ -1,9 +1,9 @@
 //! The structure of the house, read from its sources.
 //!
-//! [`sources`] reads the modules of a crate, without its tests. [`paths`] finds what is named in them. [`arrows`] draws an arrow
-//! from each module to those whose definitions it names, and [`circles`] finds those that come back. [`packages`] knows the
-//! arrows between the crates, [`making`] where values of a type are made, and [`files`] all that is Rust. What must hold is
-//! stated in `tests/`.
+//! [`sources`] reads the modules of a crate, without its tests. [`paths`] finds what is named in them, [`methods`] what is called
+//! without naming it. [`arrows`] draws an arrow from each module to those that define it, and [`circles`] finds those that come
+//! back. [`packages`] knows the arrows between the crates, [`making`] where values of a type are made, and [`files`] all that is
+//! Rust. What must hold is stated in `tests/`.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::expect_used, clippy::panic, reason = "a source that cannot be read is a test that fails")]
@@ -13,6 +13,7 @@ pub mod arrows;
 pub mod circles;
 pub mod files;
 pub mod making;
+pub mod methods;
 pub mod packages;
 pub mod paths;
 pub mod sources;

@@ -76,6 +76,21 @@ fn what_is_handed_on_comes_from_whoever_made_it() {
 }
 
 #[test]
+fn a_method_apart_from_its_type_is_known_to_whoever_calls_it() {
+    let root = ("lib.rs", "mod a; mod b;");
+    let of_a = ("a.rs", "pub struct A; impl A { fn a(&self) { self.b(); } }");
+    let of_b = ("b.rs", "use crate::a::A; impl A { pub fn b(&self) {} }");
+    assert_eq!(drawn(&[root, of_a, of_b]), ["a>b", "b>a"]);
+    let of_two = (
+        "b.rs",
+        "use crate::a::A; impl A { pub fn b(&self) {} } pub struct B; impl B { pub fn b(&self) {} }",
+    );
+    assert_eq!(drawn(&[root, of_a, of_two]), ["b>a"], "whose it is cannot be read from the call");
+    let of_a = ("a.rs", "pub struct A { pub b: u8 } impl A { fn a(&self) -> u8 { self.b } }");
+    assert_eq!(drawn(&[root, of_a, of_b]), ["b>a"], "a field is no method");
+}
+
+#[test]
 fn neither_tests_nor_names_that_are_the_same_are_arrows() {
     let files = [
         ("lib.rs", "mod a; mod b;"),
