@@ -1,5 +1,12 @@
 //! The login's sequence after the answer: hold, limit, judge, record, and only then [`Verified`].
 
+mod refusal;
+mod since;
+mod typed;
+
+pub use refusal::{Reason, Refusal};
+pub use since::SinceLast;
+
 use crate::account::Account;
 use crate::code::Answer;
 use crate::credential::{Authenticator, Label, RecoverySet};
@@ -8,11 +15,11 @@ use crate::keyring::{Keyring, OpenError};
 use crate::ledger::{LastLogin, Ledger, LoginMethod, RecoveryMarks};
 use crate::limit::{Limit, Standing};
 use crate::recovery::{self, SCRATCH_DIGITS};
-use crate::reset::Notice;
 use crate::secret::Secret;
 use crate::store::{Durability, Held, StoreError};
 use crate::time::{Now, Seconds};
 use crate::totp::{Drift, Generator, Match, Window};
+use typed::Typed;
 
 /// What the config asks for.
 #[derive(Debug, Clone, Copy)]
@@ -52,27 +59,6 @@ pub struct Verified {
     since_last: SinceLast,
 }
 
-/// What happened since the login before this one, for the person to know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct SinceLast {
-    /// That login.
-    pub login: Option<LastLogin>,
-    /// How many wrong codes in a row came after it.
-    pub wrong: u32,
-    /// Whether a device that is still remembered was remembered at it or after it.
-    pub device: bool,
-    /// That somebody asked to reset the enrolment, expired or not.
-    pub reset: Option<Notice>,
-}
-
-impl SinceLast {
-    fn of(ledger: &Ledger) -> Self {
-        let last = ledger.last_login();
-        let device = last.is_some_and(|last| ledger.devices.iter().any(|device| device.since >= last.at));
-        Self { login: last, wrong: ledger.tries.consecutive(), device, reset: ledger.notice }
-    }
-}
-
 /// What a login was accepted by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Method {
@@ -109,82 +95,6 @@ impl Verified {
     #[must_use]
     pub fn credential(&self) -> Id {
         self.credential
-    }
-}
-
-/// Why a login was not let in, and what followed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Refusal {
-    /// Why.
-    pub reason: Reason,
-    /// The length of the lock that this try started.
-    pub lock: Option<Seconds>,
-    /// For a code that was used before: in what time the next one comes.
-    pub next_code: Option<Seconds>,
-}
-
-/// Why a login was not let in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
-    /// No code near is this one.
-    Wrong,
-    /// Right for a clock this many steps ahead, or behind if negative: the phone's clock, or this machine's, is off.
-    ClockOff {
-        /// Steps.
-        steps: i64,
-    },
-    /// The code was used before.
-    Replayed,
-    /// The machine's clock stands before the last accepted code by this time.
-    ClockBack(Seconds),
-    /// The code may have been used before this boot; a later one is good in this time.
-    BeforeBoot(Seconds),
-    /// The answer came too late.
-    Late,
-    /// The answer cannot be a code; nothing was charged.
-    Malformed,
-    /// Too many tries in a short time; again in this time.
-    Limited(Seconds),
-    /// Locked for this time.
-    Locked(Seconds),
-    /// Disabled after too many wrong codes in a row.
-    Disabled,
-    /// The user has no enrolment.
-    NotEnrolled,
-    /// Neither the system nor the store knows the name.
-    UnknownUser,
-    /// Somebody else held the ledger all the time.
-    Busy,
-    /// The conversation gave no answer.
-    Conversation,
-}
-
-impl Reason {
-    /// The word in the log.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Wrong => "wrong",
-            Self::ClockOff { .. } => "clock_off",
-            Self::Replayed => "replayed",
-            Self::ClockBack(_) => "clock_back",
-            Self::BeforeBoot(_) => "before_boot",
-            Self::Late => "late",
-            Self::Malformed => "malformed",
-            Self::Limited(_) => "limited",
-            Self::Locked(_) => "locked",
-            Self::Disabled => "disabled",
-            Self::NotEnrolled => "not_enrolled",
-            Self::UnknownUser => "unknown_user",
-            Self::Busy => "busy",
-            Self::Conversation => "conversation",
-        }
-    }
-}
-
-impl From<Reason> for Refusal {
-    fn from(reason: Reason) -> Self {
-        Self { reason, lock: None, next_code: None }
     }
 }
 
@@ -266,26 +176,6 @@ impl From<Standing> for Verdict {
             Standing::Disabled => Reason::Disabled,
         }
         .into()
-    }
-}
-
-/// A TOTP code as it was typed.
-enum Typed<'a> {
-    Alone(&'a Secret),
-    /// With digits before it that may be the password's.
-    BehindPassword(&'a Secret),
-}
-
-impl Typed<'_> {
-    /// What of it would be a code of so many digits.
-    fn code(&self, digits: u8) -> Option<Secret> {
-        let (typed, may_be_longer) = match self {
-            Self::Alone(typed) => (typed.expose(), false),
-            Self::BehindPassword(typed) => (typed.expose(), true),
-        };
-        let before = typed.len().checked_sub(usize::from(digits))?;
-        let code = typed.get(before..).filter(|_| before == 0 || may_be_longer)?;
-        Some(Secret::new(code.to_vec()))
     }
 }
 

@@ -9,11 +9,17 @@
 //! codes are ([`crate::limit`]), so that it starts anew. The same lets a request live longer, by its own length at most.
 
 mod format;
+mod grounds;
 mod notice;
 mod refused;
+mod step;
+mod terms;
 
+pub use grounds::{Grounds, NoGrounds};
 pub use notice::Notice;
 pub use refused::Refused;
+pub use step::{Person, Step};
+pub use terms::{MOST_APPROVALS, Terms};
 
 use crate::account::Account;
 use crate::id::Id;
@@ -21,86 +27,6 @@ use crate::in_place::InPlace;
 use crate::secret::{Entropy, NoEntropy, Secret};
 use crate::ticket::{Standing, Ticket};
 use crate::time::Seconds;
-use serde::Serialize;
-
-/// The most approvals that the config can ask for.
-pub const MOST_APPROVALS: u32 = 3;
-/// Longest grounds, in characters.
-const LONGEST_GROUNDS: usize = 200;
-
-/// What the config asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Terms {
-    /// How long nothing happens after the last approval that was needed, or after the request if none is.
-    pub cooldown: Seconds,
-    /// How many operators beside the one who requests it have to approve, 0 to [`MOST_APPROVALS`].
-    pub approvals: u32,
-    /// How long after the request it can be completed.
-    pub expires: Seconds,
-    /// How long the ticket is good that it leaves.
-    pub ticket_for: Seconds,
-}
-
-impl Terms {
-    /// Of a machine whose config says nothing of it.
-    pub const DEFAULT: Self =
-        Self { cooldown: Seconds(3600), approvals: 1, expires: Seconds(86400), ticket_for: Seconds(86400) };
-}
-
-/// Who asks, as the system knows the person behind root. Uid 0 is nobody in person: a root shell, a script.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Person {
-    /// The uid; persons are told apart by it.
-    pub uid: u32,
-    /// The account's name, for people.
-    pub name: String,
-}
-
-/// Why a reset is asked for, in words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub struct Grounds(String);
-
-impl Grounds {
-    /// Parses what was given: something, short enough, and in one line.
-    ///
-    /// # Errors
-    /// [`NoGrounds`] says what it has to be.
-    pub fn parse(text: &str) -> Result<Self, NoGrounds> {
-        let text = text.trim();
-        let is_fit =
-            !text.is_empty() && text.chars().count() <= LONGEST_GROUNDS && !text.chars().any(misleads);
-        if is_fit { Ok(Self(text.to_owned())) } else { Err(NoGrounds) }
-    }
-
-    /// As they were given.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// Controls, line ends, and what turns the direction of writing (Unicode UAX #9): a terminal would show other words.
-fn misleads(char: char) -> bool {
-    char.is_control()
-        || matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-/// Grounds that nobody could read later.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "a reason has one to {LONGEST_GROUNDS} characters in one line, and none of them is a control character or turns the direction of writing"
-)]
-pub struct NoGrounds;
-
-/// A step of a reset that somebody took.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Step {
-    /// By whom.
-    pub by: Person,
-    /// When, seconds since 1970.
-    pub at: u64,
-}
 
 /// A reset on its way, from its request to the use of its ticket.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,43 @@
+//! Why a reset is asked for.
+
+use serde::Serialize;
+
+/// Longest grounds, in characters.
+const LONGEST_GROUNDS: usize = 200;
+
+/// Why a reset is asked for, in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Grounds(String);
+
+impl Grounds {
+    /// Parses what was given: something, short enough, and in one line.
+    ///
+    /// # Errors
+    /// [`NoGrounds`] says what it has to be.
+    pub fn parse(text: &str) -> Result<Self, NoGrounds> {
+        let text = text.trim();
+        let is_fit =
+            !text.is_empty() && text.chars().count() <= LONGEST_GROUNDS && !text.chars().any(misleads);
+        if is_fit { Ok(Self(text.to_owned())) } else { Err(NoGrounds) }
+    }
+
+    /// As they were given.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Controls, line ends, and what turns the direction of writing (Unicode UAX #9): a terminal would show other words.
+fn misleads(char: char) -> bool {
+    char.is_control()
+        || matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Grounds that nobody could read later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a reason has one to {LONGEST_GROUNDS} characters in one line, and none of them is a control character or turns the direction of writing"
+)]
+pub struct NoGrounds;
