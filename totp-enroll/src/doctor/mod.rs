@@ -2,14 +2,15 @@
 //!
 //! ```text
 //!  services   the PAM stacks (stack)          sshd     what it asks for before and beside PAM
+//!  lines      what stands in one              matches  the Match blocks of its configuration
 //!  settings   the config                      people   every credential and ledger
-//!  files      owners, modes, what was left    matches  the Match blocks of its configuration
-//!  clock · sandbox · package
+//!  files      owners, modes, what was left    clock · sandbox · package
 //! ```
 
 mod clock;
 mod files;
 pub(crate) mod finding;
+mod lines;
 mod matches;
 mod package;
 mod people;

@@ -1,8 +1,11 @@
 //! Each PAM service that asks for a code: its stack, the lines of ours in it, and the config that they name.
 
 use super::finding::Finding;
+use super::lines::{
+    arrangement, misplaced, must_fail, nobody_gets_in, not_in_stack, not_introduced, too_few_factors,
+};
 use super::stack::gaps::{self, Circumstances};
-use super::stack::{self, Handler, Installed, Nature, Said, ServiceFiles, Stack};
+use super::stack::{self, Handler, Installed, Said, ServiceFiles, Stack};
 use crate::desk;
 use std::path::{Path, PathBuf};
 use totp_core::config::{Config, DEFAULT_FILE};
@@ -213,146 +216,6 @@ fn line<'a>(handler: &'a Handler, service: &str, found: &mut Vec<Finding>) -> Li
         }
     };
     Line { handler, said, config }
-}
-
-fn not_in_stack(name: &str, stack: &Stack) -> Finding {
-    let what = match stack.is_other {
-        true => {
-            format!("{name} has no auth lines of its own, and /etc/pam.d/other does not name pam_totp.so")
-        }
-        false => format!("no auth line of {name} names pam_totp.so, nor does a file that it includes"),
-    };
-    Finding::serious("not_in_stack", what)
-        .why("nobody is asked for a code there")
-        .mend(format!("\"totp-enroll pam-snippet {name}\" prints the lines"))
-}
-
-fn misplaced(stack: &Stack, found: &mut Vec<Finding>) {
-    for handler in stack.elsewhere.iter().filter(|handler| stack::is_ours(handler)) {
-        found.push(
-            Finding::serious(
-                "misplaced_line",
-                format!("{}: pam_totp.so stands on a line that is not auth", handler.place),
-            )
-            .why("it asks for codes on auth lines alone, and refuses everybody on others")
-            .mend("write it as `auth required pam_totp.so`, where the other auth lines are"),
-        );
-    }
-}
-
-fn must_fail(stack: &Stack, found: &mut Vec<Finding>) {
-    for handler in &stack.handlers {
-        if let stack::Kind::MustFail(why) = handler.kind {
-            found.push(
-                Finding::serious("line_unreadable", format!("{}: {why}", handler.place))
-                    .why("libpam counts the line as a failure, whoever comes")
-                    .mend("correct the line, or take it out"),
-            );
-        }
-    }
-}
-
-/// What stands where, and should not.
-fn arrangement(stack: &Stack, found: &mut Vec<Finding>) {
-    let ours: Vec<usize> = stack
-        .handlers
-        .iter()
-        .enumerate()
-        .filter(|(_, handler)| stack::is_ours(handler))
-        .map(|(at, _)| at)
-        .collect();
-    if let [first, second, ..] = ours.as_slice()
-        && let (Some(first), Some(second)) = (stack.handlers.get(*first), stack.handlers.get(*second))
-    {
-        found.push(
-            Finding::warning(
-                "asked_twice",
-                format!("pam_totp stands on {} and again on {}", first.place, second.place),
-            )
-            .why("each asks for a code of its own, and a code is good once: people wait for the next one")
-            .mend("take one of the lines out; \"pam-auth-update --enable totp\" needs none beside it"),
-        );
-    }
-    for handler in &stack.handlers {
-        if handler.kind == stack::Kind::Module
-            && Nature::of(handler) == Nature::OtherCodes
-            && !ours.is_empty()
-        {
-            let module = stack::module_name(&handler.module);
-            found.push(
-                Finding::warning("old_module", format!("{}: {module} is in the stack beside pam_totp", handler.place))
-                    .why("people are asked for two codes, or may choose between two secrets, one of them lying unencrypted")
-                    .mend("take the line out when everybody's secrets are taken over (\"totp-enroll import\")"),
-            );
-        }
-    }
-    for at in ours {
-        let Some(handler) = stack.handlers.get(at) else { continue };
-        let Ok(said) = stack::read_arguments(&handler.arguments) else { continue };
-        passes(stack, at, handler, &said, found);
-    }
-}
-
-fn passes(stack: &Stack, at: usize, handler: &Handler, said: &Said, found: &mut Vec<Finding>) {
-    let asks_before = stack.handlers.iter().take(at).any(|line| Nature::of(line) == Nature::Proof);
-    if said.use_first_pass && !asks_before {
-        found.push(
-            Finding::serious(
-                "nothing_to_use",
-                format!("{}: use_first_pass, and no line above it asks for anything", handler.place),
-            )
-            .why("nobody is asked for a code, and none is there: everybody is refused")
-            .mend("take use_first_pass out, or write try_first_pass"),
-        );
-    }
-    let takes = |line: &Handler| {
-        line.arguments.iter().any(|word| word == "use_first_pass" || word == "try_first_pass")
-    };
-    let below = stack.handlers.iter().skip(at.saturating_add(1));
-    if said.forward_pass && !below.into_iter().any(takes) {
-        found.push(
-            Finding::warning(
-                "nobody_takes_the_password",
-                format!("{}: forward_pass, and no line below it has try_first_pass", handler.place),
-            )
-            .why("the password in front of the code is asked for and looked at by nobody")
-            .mend("write `auth required pam_unix.so try_first_pass` below it, or take forward_pass out"),
-        );
-    }
-}
-
-fn nobody_gets_in() -> Finding {
-    Finding::serious("nobody_gets_in", "no way through the stack lets in who gives the right code")
-        .why("another line refuses, or nobody comes to pam_totp: keep a root shell open until it is mended")
-        .mend("look for a pam_deny.so that nothing jumps over any more, a module that is missing, and pam_unix.so that was taken out")
-}
-
-fn not_introduced(handler: &Handler) -> Finding {
-    let what =
-        format!("{}: after_first_factor, and people come to that line who have passed none", handler.place);
-    Finding::serious("after_no_first_factor", what)
-        .why("strangers are told why a code was refused, and with enroll_at_login could enrol as somebody else")
-        .mend("take after_first_factor out, or make the line above it `requisite`: `required` goes on after a wrong password")
-}
-
-fn too_few_factors(nothing: bool, exempts: bool) -> Finding {
-    let mend = "put the password above it: `@include common-auth` (Debian), or `auth requisite pam_unix.so`";
-    if nothing {
-        return Finding::serious("nothing_asked", "some people get in without a password and without a code")
-            .why("where pam_totp takes no part (nullok, require.enroll_by), the rest of the stack says yes to everybody")
-            .mend(mend);
-    }
-    if exempts {
-        return Finding::serious(
-            "exempt_from_everything",
-            "whom a rule exempts from the code is asked for nothing at all",
-        )
-        .why("a code alone lets in here, and the config waives it for some ([require], [fresh])")
-        .mend(mend);
-    }
-    Finding::warning("one_factor", "a code alone lets in")
-        .why("that is one factor: whoever finds the phone gets in")
-        .mend(mend)
 }
 
 fn same_store(line: &Line<'_>, own: &Own<'_>, found: &mut Vec<Finding>) {
