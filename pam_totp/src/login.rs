@@ -25,8 +25,9 @@ use totp_core::keyring::Keyring;
 use totp_core::login::{Reason, Rules, Verdict, judge};
 use totp_core::policy::Decision;
 use totp_core::secret::wipe_stack;
+use totp_core::store::documents::read_document;
 use totp_core::store::files::Files;
-use totp_core::store::guard::{Guard, read_document};
+use totp_core::store::guard::Guard;
 use totp_core::store::{Held, Hold, Store, StoreError};
 use totp_core::time::Seconds;
 

@@ -6,13 +6,14 @@
 //!    rotation    enrolment   remembered   login  readmission   the sequences
 //!          \    /      \          /     \        /
 //!     draft  credential  keyring  ledger  stamp  config      documents: what you are enrolled with | the keys |
-//!         \       |        |       /      /                  what has happened | what is asked for
+//!         \       |        |    page·pages   /               what has happened | what is asked for
 //!          secret  totp  recovery  limit  device  policy     one rule each
 //!          reset  ticket  confirmation
 //!          id  user  account  code  time  created  event      the nouns, parsed once at the border
 //!          network  ssh_key  address  notice  in_place  document
-//!  store/{mod,guard,lock,turn,files,names,rewriting,         the only room that touches the disk, and the group database
-//!         leftovers,stamps,spool,keyring,resets,confirmations,groups}
+//!  store/{mod,guard,directory,documents,lock,turn,files,     the only room that touches the disk, and the group database
+//!         layout,names,rewriting,leftovers,stamps,spool,
+//!         keyring,resets,confirmations,groups}
 //! ```
 //!
 //! Everything but [`store`] is values in, values out: clocks ([`time::Now`]) and random bytes ([`secret::Entropy`]) are

@@ -12,8 +12,9 @@ use totp_core::code::Answer;
 use totp_core::event::Name;
 use totp_core::readmission::{self, Entitled, NotAdmitted, NotTaken, Tried};
 use totp_core::secret::Secret;
+use totp_core::store::documents::read_document;
 use totp_core::store::files::FileEntry;
-use totp_core::store::guard::{Guard, read_document};
+use totp_core::store::guard::Guard;
 
 /// Tickets that may be typed before the command ends; the ticket itself counts each.
 const TRIES: usize = 3;

@@ -2,7 +2,8 @@
 //! root's alone.
 
 use super::StoreError;
-use super::guard::{Directory, Room, make_roots, system};
+use super::directory::{Directory, Room, make_roots};
+use super::guard::system;
 use super::lock::{Lock, Locked, lock};
 use crate::confirmation::Tried;
 use crate::time::Seconds;

@@ -15,7 +15,7 @@ pub(super) use ledger_file::broken;
 pub(super) use rooms::{CredentialText, DRAFT, Rooms};
 
 use super::StoreError;
-use super::guard::{Directory, Room, make_directory};
+use super::directory::{Directory, Room, make_directory};
 use super::layout::{CREDENTIALS, LEDGERS};
 use crate::credential::Credential;
 use crate::in_place::InPlace;

@@ -1,10 +1,17 @@
 //! What is trusted and what is not, by owner, mode and kind; and that a write says so when it fails.
 
 use super::*;
+use crate::store::directory::{Directory, Room, make_directory};
+use crate::store::documents::{
+    create_document, destroy_document, read_document, replace_document, sync_document,
+};
+use nix::fcntl::open;
+use nix::sys::stat::Mode;
 use nix::sys::stat::fchmod;
 use nix::unistd::{Gid, Uid, chown, mkfifo, pipe};
 use std::fs;
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::{FileExt, MetadataExt, symlink};
+use std::path::PathBuf;
 
 /// A directory that root alone can enter.
 fn place() -> tempfile::TempDir {

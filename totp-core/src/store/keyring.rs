@@ -2,7 +2,8 @@
 //! when the machine starts.
 
 use super::StoreError;
-use super::guard::{Guard, read_document};
+use super::documents::read_document;
+use super::guard::Guard;
 use crate::config::Paths;
 use crate::secret::Secret;
 use std::path::{Path, PathBuf};

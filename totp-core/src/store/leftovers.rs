@@ -1,8 +1,8 @@
 //! What a program that was killed has left behind: drafts that nobody will put in place.
 
 use super::StoreError;
+use super::directory::Directory;
 use super::files::{DRAFT, Files};
-use super::guard::Directory;
 use crate::time::Seconds;
 use nix::errno::Errno;
 use nix::fcntl::AtFlags;

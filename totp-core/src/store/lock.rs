@@ -2,7 +2,8 @@
 //! the lock on a directory, for what concerns everybody in it.
 
 use super::StoreError;
-use super::guard::{Directory, Guard, check_file, stat_of, system};
+use super::directory::Directory;
+use super::guard::{Guard, check_file, stat_of, system};
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::ops::Deref;

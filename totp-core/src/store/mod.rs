@@ -4,6 +4,8 @@
 //! replace the ledger. [`files`] does it with `flock` on one machine; a linearizable store could do it for a fleet.
 
 pub mod confirmations;
+mod directory;
+pub mod documents;
 pub mod files;
 pub mod groups;
 pub mod guard;

@@ -1,8 +1,8 @@
 //! Everybody in the store, one after the other as a directory has them: memory does not grow with their number.
 
 use super::StoreError;
+use super::directory::Directory;
 use super::files::{DRAFT, Files};
-use super::guard::Directory;
 use crate::user::User;
 use nix::dir;
 use std::ffi::OsStr;

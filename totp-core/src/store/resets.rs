@@ -3,8 +3,9 @@
 //! The directory is made with the first reset; where it is missing there is none.
 
 use super::StoreError;
+use super::directory::{Directory, Room, make_directory};
 use super::files::{DRAFT, Files, Rooms};
-use super::guard::{Directory, Guard, Room, make_directory, read_opened};
+use super::guard::{Guard, read_opened};
 use super::layout::RESETS;
 use crate::reset::Reset;
 use crate::user::User;

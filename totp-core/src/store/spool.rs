@@ -4,7 +4,8 @@
 //! records it: `SECOND.NUMBER.UID.ID.TRIES.LAST`, by which notices are sent in the order in which they came.
 
 use super::StoreError;
-use super::guard::{Directory, Guard, Room, make_directory, read_opened};
+use super::directory::{Directory, Room, make_directory};
+use super::guard::{Guard, read_opened};
 use super::layout::SPOOL;
 use super::lock::{Locked, Share, lock_directory};
 use crate::notice::Notice;

@@ -1,7 +1,8 @@
 //! The stamps of accepted codes, as files under the runtime directory: gone at reboot, and root's alone.
 
 use super::StoreError;
-use super::guard::{Directory, Guard, Room, make_roots, read_opened, system};
+use super::directory::{Directory, Room, make_roots};
+use super::guard::{Guard, read_opened, system};
 use crate::stamp::{Process, Stamp};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;

@@ -21,7 +21,7 @@ use serde::Serialize;
 use std::path::Path;
 use totp_core::event::{Event, Name};
 use totp_core::keyring::Keyring;
-use totp_core::store::guard::create_document;
+use totp_core::store::documents::create_document;
 use totp_core::store::keyring::KeyringFiles;
 
 pub(crate) fn run(desk: &Desk, command: &Keys) -> Result<(), Failure> {

@@ -13,7 +13,7 @@ use totp_core::event::Name;
 use totp_core::keyring::{Key, Keyring};
 use totp_core::rotation::Census;
 use totp_core::store::StoreError;
-use totp_core::store::guard::{create_document, replace_document};
+use totp_core::store::documents::{create_document, replace_document};
 use totp_core::store::keyring::KeyringFiles;
 
 #[derive(Serialize)]

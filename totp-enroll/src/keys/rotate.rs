@@ -12,7 +12,7 @@ use serde::Serialize;
 use totp_core::event::{Event, Name};
 use totp_core::keyring::{Key, Keyring};
 use totp_core::rotation::{Rotated, Rotation, Step, Stopped};
-use totp_core::store::guard::sync_document;
+use totp_core::store::documents::sync_document;
 
 /// What was done, and what is left to do.
 #[derive(Serialize)]

@@ -13,9 +13,10 @@ use totp_core::event::{Event, Name};
 use totp_core::keyring::Keyring;
 use totp_core::secret::Secret;
 use totp_core::store::StoreError;
-use totp_core::store::guard::{
-    Guard, create_document, destroy_document, destroy_drafts, read_document, replace_document,
+use totp_core::store::documents::{
+    create_document, destroy_document, destroy_drafts, read_document, replace_document,
 };
+use totp_core::store::guard::Guard;
 use totp_core::store::keyring::KeyringFiles;
 
 #[derive(Serialize)]

@@ -1,0 +1,174 @@
+//! A directory of ours, opened: what is done in it is done there, whatever its path comes to name meanwhile.
+
+use super::StoreError;
+use super::guard::{FLAGS, is_ours, is_private, opening, stat_of, system};
+use nix::dir::{self, Dir};
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, RenameFlags, open, openat, renameat2};
+use nix::sys::stat::{FchmodatFlags, Mode, fchmod, fchmodat};
+use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, fchownat, fsync, mkdir, syncfs, unlinkat};
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+/// A directory of ours, opened.
+pub(super) struct Directory {
+    pub(super) fd: OwnedFd,
+    pub(super) path: PathBuf,
+}
+
+/// What a directory's owner and mode have to be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    /// root:root 0700.
+    Private,
+    /// Owned by root and writable by nobody else: the administrator may choose where the state lies.
+    Place,
+}
+
+impl Directory {
+    pub(super) fn open(path: &Path, room: Room) -> Result<Self, StoreError> {
+        let fd =
+            open(path, FLAGS | OFlag::O_DIRECTORY, Mode::empty()).map_err(|error| opening(path, error))?;
+        Self::checked(fd, path.to_owned(), room)
+    }
+
+    pub(super) fn inner(&self, name: &str, room: Room) -> Result<Self, StoreError> {
+        let path = self.path.join(name);
+        let fd = openat(&self.fd, name, FLAGS | OFlag::O_DIRECTORY, Mode::empty())
+            .map_err(|error| opening(&path, error))?;
+        Self::checked(fd, path, room)
+    }
+
+    fn checked(fd: OwnedFd, path: PathBuf, room: Room) -> Result<Self, StoreError> {
+        let stat = stat_of(&fd, &path)?;
+        let problem = match room {
+            Room::Private if !is_private(&stat, 0o700) => {
+                Some("must be root:root 0700: chown root:root and chmod 0700")
+            }
+            Room::Place if !is_ours(&stat) => {
+                Some("must belong to root and be writable by nobody else: chown root, chmod go-w")
+            }
+            Room::Private | Room::Place => None,
+        };
+        match problem {
+            Some(problem) => Err(StoreError::Unsafe { file: path, problem }),
+            None => Ok(Self { fd, path }),
+        }
+    }
+
+    /// Opens a file in it. `None`: provably not there.
+    pub(super) fn file(&self, name: &str, flags: OFlag) -> Result<Option<OwnedFd>, StoreError> {
+        match openat(&self.fd, name, FLAGS | flags, Mode::from_bits_truncate(0o600)) {
+            Ok(fd) => Ok(Some(fd)),
+            Err(Errno::ENOENT) => Ok(None),
+            Err(error) => Err(opening(&self.path.join(name), error)),
+        }
+    }
+
+    /// Writes a file that was not there, 0600; on an error it is not there either. Not synced.
+    pub(super) fn write_new(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        self.remove(name)?;
+        let path = self.path.join(name);
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL;
+        let Some(fd) = self.file(name, flags)? else {
+            return Err(StoreError::System { file: path, action: "make", source: Errno::ENOENT });
+        };
+        let file = File::from(fd);
+        // The umask may have taken bits away, and sudo runs with the group of whoever called it.
+        let written = fchmod(&file, Mode::S_IRUSR | Mode::S_IWUSR)
+            .and_then(|()| fchown(&file, Some(Uid::from_raw(0)), Some(Gid::from_raw(0))))
+            .map_err(|source| StoreError::System { file: path.clone(), action: "chown and chmod", source })
+            .and_then(|()| file.write_all_at(bytes, 0).map_err(|error| system(&path, "write", &error)));
+        if written.is_err() {
+            // The disk may be full; leave it no fuller. The error that matters is the first.
+            let _ = self.remove(name);
+        }
+        written
+    }
+
+    /// Gives what [`Directory::write_new`] wrote its own name, unless somebody was quicker. Returns whether it did. In one
+    /// step: a file never has two names, which would be taken for somebody else's. Not synced.
+    pub(super) fn name(&self, draft: &str, name: &str) -> Result<bool, StoreError> {
+        match renameat2(&self.fd, draft, &self.fd, name, RenameFlags::RENAME_NOREPLACE) {
+            Ok(()) => Ok(true),
+            Err(Errno::EEXIST) => self.remove(draft).map(|()| false),
+            Err(source) => Err(StoreError::System { file: self.path.join(name), action: "make", source }),
+        }
+    }
+
+    /// Removes a file; one that is not there is no error.
+    pub(super) fn remove(&self, name: &str) -> Result<(), StoreError> {
+        match unlinkat(&self.fd, name, UnlinkatFlags::NoRemoveDir) {
+            Ok(()) | Err(Errno::ENOENT) => Ok(()),
+            Err(source) => Err(StoreError::System { file: self.path.join(name), action: "remove", source }),
+        }
+    }
+
+    /// Makes the content of a file last through a crash.
+    pub(super) fn sync_file(&self, name: &str) -> Result<(), StoreError> {
+        let path = self.path.join(name);
+        let Some(fd) = self.file(name, OFlag::O_RDONLY)? else {
+            return Err(StoreError::System { file: path, action: "sync", source: Errno::ENOENT });
+        };
+        fsync(&fd).map_err(|source| StoreError::System { file: path, action: "sync", source })
+    }
+
+    /// What is in it, and where it lies.
+    pub(super) fn entries(self) -> Result<(dir::OwningIter, PathBuf), StoreError> {
+        let Self { fd, path } = self;
+        match Dir::from_fd(fd) {
+            Ok(directory) => Ok((directory.into_iter(), path)),
+            Err(source) => Err(StoreError::System { file: path, action: "list", source }),
+        }
+    }
+
+    /// Makes everything on this file system last through a crash.
+    pub(super) fn sync_everything(&self) -> Result<(), StoreError> {
+        syncfs(&self.fd).map_err(|source| StoreError::System {
+            file: self.path.clone(),
+            action: "sync",
+            source,
+        })
+    }
+
+    /// Makes names that were added or removed last through a crash.
+    pub(super) fn sync(&self) -> Result<(), StoreError> {
+        fsync(&self.fd).map_err(|source| StoreError::System {
+            file: self.path.clone(),
+            action: "sync",
+            source,
+        })
+    }
+}
+
+/// Makes a directory of root's, also where the program runs with the group of whoever called it, as su and sudo do. Returns
+/// whether it did: one that is there stays as it is.
+pub(super) fn make_roots(path: &Path, mode: Mode) -> Result<bool, StoreError> {
+    let (uid, gid) = (Some(Uid::from_raw(0)), Some(Gid::from_raw(0)));
+    let made = match mkdir(path, mode) {
+        // Nobody but root can have put another directory in its place. The caller's umask may have taken bits away.
+        Ok(()) => fchownat(AT_FDCWD, path, uid, gid, AtFlags::AT_SYMLINK_NOFOLLOW)
+            .and_then(|()| fchmodat(AT_FDCWD, path, mode, FchmodatFlags::FollowSymlink))
+            .map(|()| true),
+        Err(Errno::EEXIST) => Ok(false),
+        Err(error) => Err(error),
+    };
+    made.map_err(|source| StoreError::System { file: path.to_owned(), action: "make", source })
+}
+
+/// Makes a directory that lasts through a crash; one that is there stays as it is. A crash that took the whole state
+/// away would leave everybody "not enrolled".
+pub(super) fn make_directory(path: &Path, mode: Mode) -> Result<(), StoreError> {
+    if !make_roots(path, mode)? {
+        return Ok(());
+    }
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    open(parent, flags, Mode::empty()).and_then(fsync).map_err(|source| StoreError::System {
+        file: parent.to_owned(),
+        action: "sync",
+        source,
+    })
+}
