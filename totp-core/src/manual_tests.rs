@@ -2,7 +2,7 @@
 
 use crate::config::schema_tests::{Key, keys, of_a_service, parse, without_default};
 use crate::config::{Config, DEFAULT_FILE};
-use crate::event::Name;
+use crate::event::{Name, Severity};
 use crate::readmission::NotTaken;
 use crate::reset::Refused;
 use crate::store::confirmations::CONFIRMATIONS;
@@ -162,9 +162,8 @@ fn every_key_that_a_page_names_is_there() {
     }
 }
 
-#[test]
-fn the_page_of_the_module_has_every_event_and_no_other() {
-    let names = every!(Name:
+fn events() -> Vec<Name> {
+    every!(Name:
         Name::Accepted => Name::Accepted,
         Name::Refused => Name::Refused,
         Name::RecoveryUsed => Name::RecoveryUsed,
@@ -194,9 +193,29 @@ fn the_page_of_the_module_has_every_event_and_no_other() {
         Name::TicketRefused => Name::TicketRefused,
         Name::Error => Name::Error,
         Name::Debug => Name::Debug,
-    );
+    )
+}
+
+#[test]
+fn the_page_of_the_module_has_every_event_and_no_other() {
     let page = page("pam_totp.8").section("LOG").subsection("Events");
-    assert_eq!(words(&page), all(names.into_iter().map(Name::as_str)));
+    assert_eq!(words(&page), all(events().into_iter().map(Name::as_str)));
+}
+
+#[test]
+fn the_page_of_the_module_says_how_loud_each_event_is() {
+    let items = page("pam_totp.8").section("LOG").subsection("Severities").items();
+    let listed = |severity: &str| {
+        let item = items.iter().find(|item| item.head == severity).unwrap();
+        item.body.trim().trim_end_matches('.').split(", ").map(str::to_owned).collect::<BTreeSet<_>>()
+    };
+    let of =
+        |severity| all(events().into_iter().filter(|name| name.severity() == severity).map(Name::as_str));
+    assert_eq!(listed("err"), of(Severity::Error));
+    assert_eq!(listed("info"), of(Severity::Info));
+    assert_eq!(listed("debug"), of(Severity::Debug));
+    assert_eq!(listed("notice"), all(["Every other event"]));
+    assert_eq!(items.len(), 4);
 }
 
 #[test]

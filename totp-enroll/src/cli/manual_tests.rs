@@ -1,11 +1,10 @@
 //! The page of the command names every command, argument, option and default that there is, and none that there is
-//! not; what the pages and README.md show as typed can be typed.
+//! not; what the pages show as typed can be typed.
 
 use super::Cli;
 use super::completions_tests::commands;
-use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, Command, CommandFactory, Parser};
-use manual::{PAGES, page, repository};
+use manual::{PAGES, page};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What holds for every command.
@@ -172,32 +171,6 @@ fn every_command_that_a_page_shows_can_be_typed() {
         }
     }
     assert!(page_of_the_command().section("EXAMPLES").displays().len() >= 8);
-}
-
-#[test]
-fn readme_and_the_guides_name_no_command_or_option_that_is_not_there() {
-    let guides =
-        std::fs::read_dir(repository().join("docs")).into_iter().flatten().map(|entry| entry.unwrap().path());
-    let files = guides.filter(|file| file.extension().is_some_and(|ending| ending == "md"));
-    let files = files.chain([repository().join("README.md")]);
-    let text: String = files.map(|file| std::fs::read_to_string(file).unwrap()).collect();
-    let indented = text.lines().filter(|line| line.starts_with("    ")).filter_map(typed);
-    let quoted = text.lines().filter(|line| !line.starts_with("    "));
-    let quoted = quoted.flat_map(|line| line.split('`').skip(1).step_by(2)).filter_map(typed);
-    let shown: Vec<Vec<String>> = indented.chain(quoted).collect();
-    assert!(shown.len() >= 20, "{}", shown.len());
-    for words in shown {
-        match Cli::try_parse_from(&words).map_err(|error| error.kind()) {
-            Ok(_)
-            // What is named may be named without all that it takes.
-            | Err(
-                ErrorKind::MissingRequiredArgument
-                | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
-                | ErrorKind::MissingSubcommand,
-            ) => {}
-            Err(kind) => panic!("{words:?}: {kind}"),
-        }
-    }
 }
 
 #[test]
