@@ -267,9 +267,9 @@ impl Snippet {
                 },
             ];
         }
-        for (this, other) in [("sudo", "sudo-i"), ("sudo-i", "sudo"), ("su", "su-l")] {
-            if self.service == this && Path::new("/etc/pam.d").join(other).exists() {
-                self.notes.push(format!("{other} needs the same: \"totp-enroll pam-snippet {other}\""));
+        for (this, other) in [("sudo", "sudo-i"), ("sudo-i", "sudo"), ("su", "su-l"), ("su-l", "su")] {
+            if self.service == this {
+                self.notes.extend(beside(files, this, other));
             }
         }
         if self.service == "polkit-1" {
@@ -314,6 +314,30 @@ impl Snippet {
         });
         said.collect()
     }
+}
+
+/// What is to be said of the service that asks the same people.
+fn beside(files: &dyn ServiceFiles, this: &str, other: &str) -> Option<String> {
+    let includes = |text: &str, wanted: &str| {
+        text.lines().any(|line| match words::words(line).as_slice() {
+            [how, file] | [_, how, file] => {
+                file == wanted && ["@include", "include", "substack"].contains(&how.as_str())
+            }
+            _ => false,
+        })
+    };
+    let (own, others) = (files.open(this)?.1, files.open(other)?.1);
+    if includes(&own, other) {
+        // With a line in each, two codes would be asked for.
+        let is_ours = |part: &Part| part.role == Role::Ours;
+        let asks = part::parts(files, other, &others).iter().any(is_ours);
+        return (!asks).then(|| {
+            format!(
+                "{this} includes {other}: put the line there instead (\"totp-enroll pam-snippet {other}\")"
+            )
+        });
+    }
+    (!includes(&others, this)).then(|| format!("{other} needs the same: \"totp-enroll pam-snippet {other}\""))
 }
 
 /// The module whose line is to be replaced.

@@ -88,6 +88,23 @@ fn a_module_that_is_not_known_stays_and_is_named() {
 }
 
 #[test]
+fn of_two_services_the_line_belongs_into_the_one_that_the_other_includes() {
+    let says = |service: &str, files: &[(&str, &str)], what: &str| {
+        snippet(service, files).unwrap().notes.iter().any(|note| note.contains(what))
+    };
+    let (su, su_l) = (("su", "auth required pam_unix.so\n"), ("su-l", "auth\t\tinclude\t\tsu\n"));
+    assert!(!says("su", &[su, su_l], "needs the same"));
+    assert!(says("su-l", &[su, su_l], "su-l includes su: put the line there instead"));
+    assert!(says("su", &[su, ("su-l", "auth required pam_unix.so\n")], "su-l needs the same"));
+    let asks = ("su", "auth required pam_unix.so\nauth required pam_totp.so\n");
+    assert!(says("su-l", &[asks, su_l], "asks for a code already"));
+    assert!(!says("su-l", &[asks, su_l], "put the line there"));
+    let sudo =
+        [("sudo", "@include common-auth\n"), ("sudo-i", "@include common-auth\n"), ("common-auth", su.1)];
+    assert!(says("sudo", &sudo, "sudo-i needs the same") && says("sudo-i", &sudo, "sudo needs the same"));
+}
+
+#[test]
 fn tabs_are_blanks_and_what_a_terminal_would_obey_is_not_printed() {
     let found = snippet("sudo", &[("sudo", "auth\trequired\tpam_unix.so\tnullok\n")]).unwrap();
     assert_eq!(found.auth[0], "auth required pam_unix.so nullok");
