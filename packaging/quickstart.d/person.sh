@@ -13,7 +13,8 @@ enrol() {
             surprise "the enrolment ended with exit status $?"
         return
     fi
-    expect -f enrol.exp "$scene" "$account" || surprise "the enrolment did not go as it should"
+    expect -f enrol.exp "$scene" totp-enroll --config "$scene/config.toml" enroll "$account" --issuer "pam_totp quickstart" ||
+        surprise "the enrolment did not go as it should"
     key=$(cat "$scene/manual-key")
     recovery_code=$(head -n 1 "$scene/recovery-codes")
     used_step=$(cat "$scene/used-step")
