@@ -1,0 +1,34 @@
+# shellcheck shell=bash
+# The packages that the stories install: the one that is tested, the one before it, one after it, and one that fails.
+
+packages=
+
+make_packages() {
+    packages=$store/packages
+    rm -rf "$packages"
+    mkdir "$packages"
+    cp "$DEB" "$packages/current.deb"
+    if [ -n "$PREVIOUS" ]; then
+        cp "$PREVIOUS" "$packages/previous.deb"
+    else
+        repack "~previous" previous
+    fi
+    repack "+later" later
+    repack "+failing" failing
+}
+
+# repack SUFFIX NAME: the same under another version, with another config shipped, so that dpkg has something to decide.
+# "failing" has a preinst that gives up.
+repack() {
+    local tree=$packages/$2
+    dpkg-deb --raw-extract "$packages/current.deb" "$tree"
+    sed -i "s/^Version: .*/&$1/" "$tree/DEBIAN/control"
+    sed -i "1i # As shipped with the $2 version." "$tree/etc/pam_totp/config.toml"
+    (cd "$tree" && find . -type f ! -path './DEBIAN/*' -printf '%P\0' | sort -z | xargs -0 md5sum >DEBIAN/md5sums)
+    if [ "$2" = failing ]; then
+        printf '#!/bin/sh\necho "this preinst gives up" >&2\nexit 1\n' >"$tree/DEBIAN/preinst"
+        chmod 0755 "$tree/DEBIAN/preinst"
+    fi
+    dpkg-deb --root-owner-group -Znone --build "$tree" "$packages/$2.deb" >/dev/null
+    rm -rf "$tree"
+}
