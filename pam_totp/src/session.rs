@@ -2,24 +2,32 @@
 
 use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::Mode;
-use nix::unistd::{Pid, getpid, getsid};
-use std::fs::{self, File};
-use std::io::Read;
+use nix::unistd::{Pid, getpid, getsid, read};
+use std::fs;
 use std::os::fd::OwnedFd;
 use totp_core::stamp::{Ancestor, BootId, Process};
 
 /// Longest line of ancestors that is followed; a longer one is not followed to its end, so it proves nothing.
 const LONGEST: usize = 128;
 
+/// Bytes that are read of a file in /proc, in one call: what is asked for stands in its first five hundred.
+const BEGINNING: usize = 1024;
+
+const FLAGS: OFlag = OFlag::O_RDONLY.union(OFlag::O_CLOEXEC);
+
 /// This boot.
 pub(crate) fn boot() -> Option<BootId> {
-    BootId::parse(fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?.trim_end())
+    let mut text = [0; BEGINNING];
+    let text = beginning(open("/proc/sys/kernel/random/boot_id", FLAGS, Mode::empty()), &mut text)?;
+    BootId::parse(std::str::from_utf8(text).ok()?.trim_end())
 }
 
 /// The leader of the session (setsid(2)) that the process is in: sshd's monitor of the connection, a terminal's shell. `None`
 /// where that is a daemon (of no terminal, and started by the first of all): it outlives every login.
 pub(crate) fn leader() -> Option<Process> {
-    let stat = Opened::of(getsid(None).ok()?)?.stat()?;
+    let pid = getsid(None).ok()?;
+    let stat = open(format!("/proc/{pid}/stat").as_str(), FLAGS, Mode::empty());
+    let stat = Stat::parse(pid, beginning(stat, &mut [0; BEGINNING])?)?;
     let is_daemon = stat.parent.as_raw() <= 1 && stat.terminal == 0;
     (!is_daemon).then_some(stat.process)
 }
@@ -65,28 +73,32 @@ struct Opened {
 
 impl Opened {
     fn of(pid: Pid) -> Option<Self> {
-        let flags = OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let directory = open(format!("/proc/{pid}").as_str(), flags, Mode::empty()).ok()?;
+        let directory =
+            open(format!("/proc/{pid}").as_str(), FLAGS | OFlag::O_DIRECTORY, Mode::empty()).ok()?;
         Some(Self { pid, directory })
     }
 
     fn stat(&self) -> Option<Stat> {
-        Stat::parse(self.pid, &self.read("stat")?)
+        Stat::parse(self.pid, self.read("stat", &mut [0; BEGINNING])?)
     }
 
     /// Whether real, effective, saved and file system uid are root's: su and sudo keep the real one of who started them.
     fn is_root(&self) -> Option<bool> {
-        let status = self.read("status")?;
+        let mut status = [0; BEGINNING];
+        let status = self.read("status", &mut status)?;
         let uids = status.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"Uid:"))?;
-        Some(std::str::from_utf8(uids).ok()?.split_ascii_whitespace().all(|uid| uid == "0"))
+        Some(std::str::from_utf8(uids).ok()?.split_ascii_whitespace().eq(["0"; 4]))
     }
 
-    fn read(&self, name: &str) -> Option<Vec<u8>> {
-        let file = openat(&self.directory, name, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).ok()?;
-        let mut text = Vec::new();
-        File::from(file).read_to_end(&mut text).ok()?;
-        Some(text)
+    fn read<'t>(&self, name: &str, text: &'t mut [u8]) -> Option<&'t [u8]> {
+        beginning(openat(&self.directory, name, FLAGS, Mode::empty()), text)
     }
+}
+
+/// The kernel makes such a text when it is read, and gives as much of it as there is room for.
+fn beginning(file: nix::Result<OwnedFd>, room: &mut [u8]) -> Option<&[u8]> {
+    let length = read(file.ok()?, room).ok()?;
+    room.get(..length)
 }
 
 /// What of proc_pid_stat(5) is needed.
@@ -108,6 +120,8 @@ impl Stat {
         let parent = fields.nth(1)?.parse().ok()?;
         let terminal = fields.nth(2)?.parse().ok()?;
         let start = fields.nth(14)?.parse().ok()?;
+        // A number that nothing follows may be the beginning of a longer one.
+        fields.next()?;
         let process = Process { pid: u32::try_from(pid.as_raw()).ok()?, start };
         Some(Self { process, parent: Pid::from_raw(parent), terminal })
     }
@@ -127,6 +141,10 @@ mod tests {
         }
         assert_eq!(Stat::parse(Pid::from_raw(9), b"9 (bash) S 7"), None);
         assert_eq!(Stat::parse(Pid::from_raw(9), b""), None);
+        assert_eq!(
+            Stat::parse(Pid::from_raw(9), b"9 (bash) S 7 20 20 0 -1 0 1 0 0 0 0 0 0 0 20 0 1 0 42"),
+            None
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::guard::{FLAGS, is_ours, is_private, opening, stat_of, system};
 use nix::dir::{self, Dir};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, RenameFlags, open, openat, renameat2};
-use nix::sys::stat::{FchmodatFlags, Mode, fchmod, fchmodat};
+use nix::sys::stat::{FchmodatFlags, Mode, fchmod, fchmodat, fstat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, fchownat, fsync, mkdir, syncfs, unlinkat};
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -69,16 +69,21 @@ impl Directory {
 
     /// Writes a file that was not there, 0600; on an error it is not there either. Not synced.
     pub(super) fn write_new(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        self.remove(name)?;
         let path = self.path.join(name);
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL;
-        let Some(fd) = self.file(name, flags)? else {
+        let made = match self.file(name, flags) {
+            // What a kill left, say.
+            Err(StoreError::System { source: Errno::EEXIST, .. }) => {
+                self.remove(name)?;
+                self.file(name, flags)?
+            }
+            made => made?,
+        };
+        let Some(fd) = made else {
             return Err(StoreError::System { file: path, action: "make", source: Errno::ENOENT });
         };
         let file = File::from(fd);
-        // The umask may have taken bits away, and sudo runs with the group of whoever called it.
-        let written = fchmod(&file, Mode::S_IRUSR | Mode::S_IWUSR)
-            .and_then(|()| fchown(&file, Some(Uid::from_raw(0)), Some(Gid::from_raw(0))))
+        let written = make_private(&file)
             .map_err(|source| StoreError::System { file: path.clone(), action: "chown and chmod", source })
             .and_then(|()| file.write_all_at(bytes, 0).map_err(|error| system(&path, "write", &error)));
         if written.is_err() {
@@ -171,4 +176,13 @@ pub(super) fn make_directory(path: &Path, mode: Mode) -> Result<(), StoreError> 
         action: "sync",
         source,
     })
+}
+
+/// The umask may have taken bits away, and sudo runs with the group of whoever called it.
+fn make_private(file: &File) -> nix::Result<()> {
+    if is_private(&fstat(file)?, 0o600) {
+        return Ok(());
+    }
+    fchmod(file, Mode::S_IRUSR | Mode::S_IWUSR)?;
+    fchown(file, Some(Uid::from_raw(0)), Some(Gid::from_raw(0)))
 }

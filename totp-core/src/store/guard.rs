@@ -63,22 +63,27 @@ pub(super) fn system(path: &Path, action: &'static str, error: &std::io::Error) 
 
 pub(super) fn check_file(fd: impl AsFd, file: &Path, guard: Guard) -> Result<FileStat, StoreError> {
     let stat = stat_of(fd, file)?;
-    if kind(&stat) != SFlag::S_IFREG {
+    check_stat(&stat, file, guard)?;
+    Ok(stat)
+}
+
+pub(super) fn check_stat(stat: &FileStat, file: &Path, guard: Guard) -> Result<(), StoreError> {
+    if kind(stat) != SFlag::S_IFREG {
         return Err(unsafe_file(file, "is not a regular file: move it away"));
     }
     match guard {
-        Guard::Secret if !is_private(&stat, 0o600) => Err(unsafe_file(
+        Guard::Secret if !is_private(stat, 0o600) => Err(unsafe_file(
             file,
             "must be root:root 0600: find out who changed it, then chown root:root and chmod 0600",
         )),
         Guard::Secret if stat.st_nlink > 1 => {
             Err(unsafe_file(file, "has a second name (hard link): remove the other"))
         }
-        Guard::Public if !is_ours(&stat) => Err(unsafe_file(
+        Guard::Public if !is_ours(stat) => Err(unsafe_file(
             file,
             "must belong to root and be writable by nobody else: chown root, chmod go-w",
         )),
-        Guard::Secret | Guard::Public => Ok(stat),
+        Guard::Secret | Guard::Public => Ok(()),
     }
 }
 

@@ -10,7 +10,7 @@ use nix::sys::stat::Mode;
 use nix::sys::stat::fchmod;
 use nix::unistd::{Gid, Uid, chown, mkfifo, pipe};
 use std::fs;
-use std::os::unix::fs::{FileExt, MetadataExt, symlink};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use std::path::PathBuf;
 
 /// A directory that root alone can enter.
@@ -187,6 +187,16 @@ fn a_new_file_is_whole_private_and_takes_the_place_of_what_a_kill_left() {
         problem(directory(&place).write_new("no/such", b"text")),
         "cannot make: No such file or directory"
     );
+}
+
+#[test]
+fn a_new_file_is_roots_groups_also_where_its_directory_hands_on_another() {
+    let place = place();
+    std::os::unix::fs::chown(place.path(), Some(0), Some(4242)).unwrap();
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o2700)).unwrap();
+    directory(&place).write_new("new", b"text").unwrap();
+    let made = fs::metadata(place.path().join("new")).unwrap();
+    assert_eq!((made.uid(), made.gid(), made.mode() & 0o7777), (0, 0, 0o600));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use super::StoreError;
 use super::directory::Directory;
-use super::guard::{Guard, check_file, stat_of, system};
+use super::guard::{Guard, check_stat, stat_of, system};
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::ops::Deref;
@@ -96,10 +96,11 @@ fn acquire(file: &File, path: &Path, share: Share, deadline: Option<Instant>) ->
 
 fn locked_file(locked: Locked, path: &Path) -> Result<Lock, StoreError> {
     let file: &File = &locked;
-    if stat_of(file, path)?.st_nlink == 0 {
+    let stat = stat_of(file, path)?;
+    if stat.st_nlink == 0 {
         return Ok(Lock::Gone);
     }
-    check_file(file, path, Guard::Secret)?;
+    check_stat(&stat, path, Guard::Secret)?;
     Ok(Lock::Locked(locked))
 }
 

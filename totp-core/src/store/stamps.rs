@@ -32,9 +32,15 @@ impl Stamps {
     /// # Errors
     /// [`StoreError`]; there is then no stamp.
     pub fn put(&self, stamp: &Stamp, is_alive: impl Fn(u32) -> bool) -> Result<(), StoreError> {
-        make_roots(&self.runtime, Mode::from_bits_truncate(0o755))?;
-        make_roots(&self.runtime.join(STAMPS), Mode::S_IRWXU)?;
-        let directory = self.directory()?;
+        let directory = match self.directory() {
+            // The first since the boot.
+            Err(StoreError::System { source: Errno::ENOENT, .. }) => {
+                make_roots(&self.runtime, Mode::from_bits_truncate(0o755))?;
+                make_roots(&self.runtime.join(STAMPS), Mode::S_IRWXU)?;
+                self.directory()?
+            }
+            found => found?,
+        };
         if stamp.leader.pid.is_multiple_of(SWEEPERS) {
             sweep(&directory, is_alive);
         }
