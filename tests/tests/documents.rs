@@ -170,6 +170,29 @@ fn every_log_line_is_one_that_is_written() {
 }
 
 #[test]
+fn the_tables_of_the_log_have_every_event_and_reason_of_the_manual() {
+    let manual = documents::read("packaging/man/pam_totp.8").text;
+    let log = documents::read("docs/log.md").text;
+    for (sections, subsection) in
+        [(["At the door", "At the desk"].as_slice(), "Events"), (&["Reasons"], "Reasons of a refusal")]
+    {
+        let (_, items) = manual.split_once(&format!("\n.Ss {subsection}\n")).unwrap();
+        let items = items.split("\n.Ss ").next().unwrap().split("\n.Sh ").next().unwrap();
+        let known: BTreeSet<&str> = items.lines().filter_map(|line| line.strip_prefix(".It Sy ")).collect();
+        let tables = sections
+            .iter()
+            .map(|section| log.split_once(&format!("\n## {section}\n")).unwrap().1.split("\n## ").next());
+        let rows = tables
+            .flatten()
+            .flat_map(|table| table.lines().filter_map(|line| line.strip_prefix("| `")?.split('|').next()));
+        let is_word =
+            |word: &&str| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+        let named: BTreeSet<&str> = rows.flat_map(|row| row.split([',', ' ', '`']).filter(is_word)).collect();
+        assert_eq!(named, known, "{subsection}");
+    }
+}
+
+#[test]
 fn every_link_leads_somewhere() {
     let mut seen = 0;
     for document in all() {
