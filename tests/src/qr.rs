@@ -75,6 +75,18 @@ pub fn read_uncoloured(screen: &str) -> Result<String, String> {
     decode(&pixels, width)
 }
 
+/// What a code says of which the modules are known, line by line: 0 black, 255 white.
+///
+/// # Errors
+/// When there is none that a camera could read.
+pub fn read_modules(modules: &[Vec<u8>]) -> Result<String, String> {
+    let width = modules.first().map(Vec::len).ok_or("no QR code")?;
+    if modules.iter().any(|row| row.len() != width) {
+        return Err("the QR code is torn".to_owned());
+    }
+    decode(modules, width)
+}
+
 /// Neither black nor white: what lies around the code must not be needed to read it.
 const SURROUNDINGS: u8 = 90;
 /// How many pixels of the camera see one of the code's.

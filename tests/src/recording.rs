@@ -60,6 +60,37 @@ pub fn words_of(picture: &str) -> Vec<String> {
     .collect()
 }
 
+/// The modules of the QR code in a picture, line by line: 0 black, 255 white.
+///
+/// # Panics
+/// When they are not drawn as they are here.
+#[must_use]
+pub fn modules_in(picture: &str) -> Vec<Vec<u8>> {
+    let number = |text: &str| text.parse::<u32>().unwrap();
+    let mut modules = Vec::new();
+    for line in picture.lines().filter_map(|line| line.strip_prefix("<path fill=\"#fff\" d=\"M")) {
+        let (ground, black) = line.split_once("\"/><path fill=\"#000\" d=\"").unwrap();
+        let (_, ground) = ground.split_once(' ').unwrap();
+        let (top, ground) = ground.split_once('h').unwrap();
+        let (width, _) = ground.split_once('v').unwrap();
+        let columns = usize::try_from(number(width) / UNIT).unwrap();
+        let mut halves = [vec![255; columns], vec![255; columns]];
+        for cell in black.split('"').next().unwrap().split('M').skip(1) {
+            let (left, cell) = cell.split_once(' ').unwrap();
+            let (y, cell) = cell.split_once('h').unwrap();
+            let (_, height) = cell.split_once('v').unwrap();
+            let (height, _) = height.split_once('h').unwrap();
+            let column = usize::try_from((number(left) - MARGIN) / UNIT).unwrap();
+            let first = (number(y) - number(top)) / UNIT;
+            for half in first..first + number(height) / UNIT {
+                halves[usize::try_from(half).unwrap()][column] = 0;
+            }
+        }
+        modules.extend(halves);
+    }
+    modules
+}
+
 fn picture(screen: &str) -> String {
     let mut body = String::new();
     let mut row = 0;

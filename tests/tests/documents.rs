@@ -278,6 +278,18 @@ fn the_picture_of_an_enrolment_shows_what_the_program_shows() {
     assert_eq!(shown, now, "packaging/record-enrolment makes it anew");
 }
 
+#[test]
+fn the_qr_code_in_the_picture_says_the_key_below_it() {
+    let shown = documents::read("docs/enrolment.svg").text;
+    let uri = acceptance::qr::read_modules(&recording::modules_in(&shown)).unwrap();
+    let (_, key) = shown.split_once(acceptance::authenticator::MANUAL_KEY).unwrap();
+    let key: String = key.split('<').next().unwrap().split(' ').collect();
+    assert!(
+        uri.starts_with("otpauth://totp/example.com:alice?") && uri.contains(&format!("secret={key}&")),
+        "{uri}"
+    );
+}
+
 /// The blocks of all documents that are meant, but those that tests of their own go through.
 fn blocks(is_meant: impl Fn(&Block) -> bool) -> Vec<Block> {
     let ours = |block: &Block| !(block.place.starts_with(STACKS) && block.kind.contains(' '));
