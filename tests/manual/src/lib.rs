@@ -31,6 +31,8 @@ pub struct Item {
     pub head: String,
     /// What is said of it.
     pub body: String,
+    /// The lines in it that are shown as they are typed.
+    pub typed: Vec<String>,
 }
 
 /// Where the repository is.
@@ -101,18 +103,28 @@ impl Part {
     /// The items of the lists, outermost lists only.
     #[must_use]
     pub fn items(&self) -> Vec<Item> {
-        let (mut items, mut depth) = (Vec::<Item>::new(), 0_usize);
+        let (mut items, mut depth, mut is_display) = (Vec::<Item>::new(), 0_usize, false);
         for line in &self.lines {
             match line.name() {
                 Some("Bl") => depth = depth.saturating_add(1),
                 Some("El") => depth = depth.saturating_sub(1),
                 Some("It") if depth == 1 => {
-                    items.push(Item { marked: line.marked(), head: line.text(), body: String::new() });
+                    items.push(Item {
+                        marked: line.marked(),
+                        head: line.text(),
+                        body: String::new(),
+                        typed: Vec::new(),
+                    });
                     continue;
                 }
+                Some("Bd") => is_display = true,
+                Some("Ed") => is_display = false,
                 Some(_) | None => {}
             }
             if let Some(item) = items.last_mut().filter(|_| depth > 0) {
+                if is_display && line.name().is_none() {
+                    item.typed.push(line.text());
+                }
                 item.body.push_str(&line.text());
                 item.body.push(' ');
             }

@@ -1,0 +1,122 @@
+//! What pam_totp(8) says under LOCKED OUT helps: the commands that it shows are typed, in their order, and then a code opens.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what is not there fails the test")]
+
+use acceptance::clock;
+use acceptance::desk::{asks_for_the_name, confirm};
+use acceptance::login::PamCode;
+use acceptance::scene::Scene;
+use std::fs;
+
+const PASSPHRASE: &str = "correct horse battery staple";
+
+/// The commands under LOCKED OUT whose item begins like this.
+fn commands(begin: &str) -> Vec<Vec<String>> {
+    let items = manual::page("pam_totp.8").section("LOCKED OUT").items();
+    let item = items.into_iter().find(|item| item.head.starts_with(begin));
+    let item = item.unwrap_or_else(|| panic!("the page says nothing of: {begin}"));
+    let typed = item.typed.iter().filter_map(|line| line.strip_prefix("# totp-enroll "));
+    typed.map(|line| line.split(' ').map(str::to_owned).collect()).collect()
+}
+
+/// Types a command at a terminal, and answers what it asks. Where it enrols alice she has another phone.
+fn follow(scene: &mut Scene, command: &[String]) {
+    let words: Vec<String> = command
+        .iter()
+        .map(|word| word.replace("/root/keyring.age", scene.path("keyring.age").to_str().unwrap()))
+        .collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let mut terminal = scene.at_terminal(&words);
+    let is_change = match words.first() {
+        Some(&"enroll") => words.contains(&"--replace"),
+        Some(&"recovery-codes" | &"disable") => !words.contains(&"--yes"),
+        Some(_) | None => false,
+    };
+    if is_change {
+        terminal.expect(&asks_for_the_name("alice"));
+        terminal.types("alice");
+    }
+    if words.first() == Some(&"enroll") {
+        let phone = confirm(terminal, &[]).authenticator;
+        scene.note("alice", phone);
+        return;
+    }
+    if words.starts_with(&["keys", "restore"]) {
+        terminal.expect("passphrase: ");
+        terminal.types(PASSPHRASE);
+    }
+    let ended = terminal.end();
+    assert_eq!(ended.status, 0, "{words:?}: {}", ended.screen);
+}
+
+/// Does all that the item shows; before it alice is not let in, and afterwards she is.
+fn helps(mut scene: Scene, begin: &str, which: impl Fn(&[String]) -> bool) {
+    let now = clock::now();
+    let refused = scene.login_with_code_at("alice", now + 30).at(now + 30).code();
+    assert_ne!(refused, PamCode::SUCCESS, "{begin}");
+    let commands: Vec<_> = commands(begin).into_iter().filter(|command| which(command)).collect();
+    assert!(!commands.is_empty(), "{begin}");
+    for command in &commands {
+        follow(&mut scene, command);
+    }
+    // The code of an enrolment is used up by it.
+    let later = clock::now() + 60;
+    assert_eq!(scene.login_with_code_at("alice", later).code(), PamCode::SUCCESS, "{begin}");
+}
+
+fn any(_: &[String]) -> bool {
+    true
+}
+
+#[test]
+fn what_is_said_of_too_many_wrong_codes_helps() {
+    let config = "[limit]\nlock_for = \"1h\"";
+    let scene = Scene::builder().account("alice").config(config).enrolled("alice").build();
+    let now = clock::now();
+    for second in [now - 120, now] {
+        for code in scene.authenticator("alice").wrong_codes_at(5, second) {
+            assert_ne!(scene.login("alice").types(code).at(second).code(), PamCode::SUCCESS);
+        }
+    }
+    assert_eq!(scene.journal.last().what(), "locked wrong");
+    helps(scene, "Too many wrong codes", any);
+}
+
+#[test]
+fn what_is_said_of_a_lost_phone_helps() {
+    let mut scene = Scene::builder().account("alice").enrolled("alice").build();
+    // The phone that she has from now on knows nothing yet.
+    scene.note("alice", acceptance::authenticator::Authenticator::random());
+    helps(scene, "Phone lost", any);
+}
+
+#[test]
+fn what_is_said_of_a_broken_ledger_helps() {
+    let scene = Scene::builder().account("alice").enrolled("alice").build();
+    fs::write(scene.ledger("alice"), vec![0xff; 4096]).unwrap();
+    helps(scene, "A broken or missing ledger", any);
+}
+
+#[test]
+fn what_is_said_of_a_broken_enrolment_helps() {
+    let scene = Scene::builder().account("alice").enrolled("alice").build();
+    fs::write(scene.credential("alice"), "garbage\n").unwrap();
+    helps(scene, "A broken enrolment", any);
+}
+
+#[test]
+fn what_is_said_of_a_lost_keyring_helps_with_a_backup() {
+    let scene = Scene::builder().account("alice").enrolled("alice").build();
+    let (passphrase, backup) = (scene.write("passphrase", PASSPHRASE), scene.path("keyring.age"));
+    let (passphrase, backup) = (passphrase.to_str().unwrap(), backup.to_str().unwrap());
+    scene.desk(&["keys", "backup", backup, "--passphrase-file", passphrase]).assert_done();
+    fs::remove_file(scene.keyring()).unwrap();
+    helps(scene, "Keyring lost", |command| command.get(1).is_some_and(|word| word == "restore"));
+}
+
+#[test]
+fn what_is_said_of_a_lost_keyring_helps_without_a_backup() {
+    let scene = Scene::builder().account("alice").enrolled("alice").build();
+    fs::remove_file(scene.keyring()).unwrap();
+    helps(scene, "Keyring lost", |command| !command.iter().any(|word| word == "restore"));
+}
