@@ -106,7 +106,8 @@ impl Named {
     }
 }
 
-/// `a::b::c` in tokens, so that what stands in a macro is found too. The name of a field or method (`.name`) is none.
+/// `a::b::c` in tokens, so that what stands in a macro is found too. Neither the name of a field or method (`.name`) is one, nor
+/// where something may be seen (`pub(in a::b)`).
 pub fn in_tokens(tokens: TokenStream, found: &mut Vec<Named>) {
     let mut path: Option<Named> = None;
     // How many of the colons of `::` were seen; whether a dot was.
@@ -136,9 +137,13 @@ pub fn in_tokens(tokens: TokenStream, found: &mut Vec<Named>) {
                 colons = 0;
             }
             TokenTree::Group(group) => {
+                let is_seen_there =
+                    path.take_if(|path| path.segments == ["pub"]).is_some() && begins_with_in(group.stream());
                 found.extend(path.take());
                 (colons, dot) = (0, false);
-                in_tokens(group.stream(), found);
+                if !is_seen_there {
+                    in_tokens(group.stream(), found);
+                }
             }
             TokenTree::Literal(_) => {
                 found.extend(path.take());
@@ -147,4 +152,8 @@ pub fn in_tokens(tokens: TokenStream, found: &mut Vec<Named>) {
         }
     }
     found.extend(path);
+}
+
+fn begins_with_in(tokens: TokenStream) -> bool {
+    matches!(tokens.into_iter().next(), Some(TokenTree::Ident(first)) if first == "in")
 }

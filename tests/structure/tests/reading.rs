@@ -97,7 +97,7 @@ fn neither_tests_nor_names_that_are_the_same_are_arrows() {
         ("a.rs", "use crate::b::B; fn a(mut it: B) { it.a = 1; let b = it.b(); b }"),
         (
             "b.rs",
-            "use std::a::A; pub struct B; #[cfg(test)] mod tests { use crate::a::a; } // crate::a::a\n#[test] fn t() { crate::a::a() }",
+            "use std::a::A; pub struct B; #[cfg(test)] mod tests { use crate::a::a; } // crate::a::a\n#[test] fn t() { crate::a::a() }\npub(in crate::a) fn seen() {}",
         ),
     ];
     assert_eq!(drawn(&files), ["a>b"]);
