@@ -4,8 +4,9 @@ use crate::account::{self, Operator, Unknown};
 use crate::cli::Cli;
 use crate::failure::Failure;
 use crate::kernel::Kernel;
+use crate::notify::leaving;
 use crate::output::Format;
-use crate::{audit, clock, notify};
+use crate::{audit, clock};
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -145,7 +146,7 @@ impl Desk {
     /// Writes it to the log, and tells its user if that is one of the things that people are told.
     pub(crate) fn audit(&self, event: &Event) {
         audit::write(&self.config.paths.syslog, event);
-        if notify::leave(&self.config, event) {
+        if leaving::leave(&self.config, event) {
             self.left_a_notice.set(true);
         }
     }

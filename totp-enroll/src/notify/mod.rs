@@ -1,13 +1,11 @@
 //! `notify`: people are told that their factor changed. What the desk and the door have to tell lies in the spool; it is sent
 //! at the end of each command that left something there, and by `notify`, which a timer runs.
 
-mod leaving;
+pub(crate) mod leaving;
 mod message;
 mod program;
 mod sender;
 mod sending;
-
-pub(crate) use leaving::leave;
 
 use crate::cli::Notify;
 use crate::clock;
