@@ -130,13 +130,8 @@ impl Draft {
         self.vouched_after(0)
     }
 
-    /// Takes an imported draft without a code: its owner uses it already.
-    #[must_use]
-    pub fn vouched(self) -> Confirmed {
-        self.vouched_after(0)
-    }
-
-    /// The same, where the codes of all steps up to `last_step` were used elsewhere and are not to open here.
+    /// Takes an imported draft without a code: its owner uses it already. The codes of all steps up to `last_step` may have been
+    /// used elsewhere, and do not open here.
     #[must_use]
     pub fn vouched_after(self, last_step: u64) -> Confirmed {
         Confirmed { draft: self, progress: Progress { last_step, confirmed_at: 0 } }

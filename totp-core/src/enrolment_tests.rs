@@ -57,7 +57,7 @@ fn what_is_prepared_counts_only_when_it_is_committed_and_then_as_a_login() {
 #[test]
 fn what_was_prepared_under_a_key_that_is_active_no_more_can_be_told() {
     let mut scene = Scene::new();
-    let confirmed = [draft("phone", PHONE).vouched()];
+    let confirmed = [draft("phone", PHONE).vouched_after(0)];
     let prepared = scene.desk(NOON, |_, desk| prepare(&alice(), &confirmed, 10, desk)).unwrap();
     assert!(prepared.is_sealed_with(&scene.keyring));
     assert!(!prepared.is_sealed_with(&with_new_key(&scene.keyring)));
@@ -71,7 +71,7 @@ fn a_login_enrols_nobody_who_is_enrolled_and_with_nothing_that_was_not_confirmed
         let entry = scene.files.entry(&alice().user, PATIENCE).unwrap().unwrap();
         prepared.commit_at_login(entry, at(NOON)).err()
     };
-    let vouched = at_login(&mut scene, draft("phone", PHONE).vouched());
+    let vouched = at_login(&mut scene, draft("phone", PHONE).vouched_after(0));
     assert!(matches!(vouched, Some(EnrolmentError::Unconfirmed)));
     assert_eq!(word(scene.login(b"000000", at(NOON))), "not_enrolled");
     scene.enrol(SPARE);
@@ -107,7 +107,7 @@ fn many_are_enrolled_at_once_each_with_their_own_secret() {
         let newcomer = |(name, secret): (&str, &[u8])| Newcomer {
             entry: files.entry(&account(name).user, PATIENCE).unwrap().unwrap(),
             account: account(name),
-            confirmed: vec![draft("phone", secret).vouched()],
+            confirmed: vec![draft("phone", secret).vouched_after(0)],
             scratch: Vec::new(),
         };
         people.map(newcomer).into_iter().collect()
@@ -141,7 +141,7 @@ fn a_permission_does_not_outlive_the_enrolment_it_was_given_for() {
     let permitted = scene.in_place();
     scene.replace(SPARE);
     let entry = |files: &crate::store::files::Files| files.entry(&alice().user, PATIENCE).unwrap().unwrap();
-    let confirmed = draft("evil", PHONE).vouched();
+    let confirmed = draft("evil", PHONE).vouched_after(0);
     let added = scene.desk(NOON, |files, desk| add(entry(files), &alice(), &confirmed, permitted, desk));
     assert!(matches!(added, Err(EnrolmentError::Changed)));
     assert!(matches!(scene.try_enrol(PHONE, permitted), Err(EnrolmentError::Changed)));

@@ -75,7 +75,7 @@ fn more_than_a_batch_is_sealed_to_the_last() {
         let newcomer = |n: &usize| Newcomer {
             entry: files.entry(&account(*n).user, PATIENCE).unwrap().unwrap(),
             account: account(*n),
-            confirmed: vec![draft("phone", PHONE).vouched()],
+            confirmed: vec![draft("phone", PHONE).vouched_after(0)],
             scratch: Vec::new(),
         };
         // Each holds files open.

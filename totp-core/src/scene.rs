@@ -59,7 +59,7 @@ impl Scene {
         secret: &[u8],
         permitted: InPlace,
     ) -> Result<Vec<Secret>, EnrolmentError> {
-        let confirmed = [draft("phone", secret).vouched()];
+        let confirmed = [draft("phone", secret).vouched_after(0)];
         self.desk(NOON, |files, desk| {
             let entry = files.entry(&alice().user, PATIENCE).unwrap().unwrap();
             enrol(entry, &alice(), &confirmed, 10, permitted, desk)
@@ -67,7 +67,7 @@ impl Scene {
     }
 
     pub(crate) fn add(&mut self, label: &str, secret: &[u8]) -> Result<(), EnrolmentError> {
-        let confirmed = draft(label, secret).vouched();
+        let confirmed = draft(label, secret).vouched_after(0);
         self.desk(NOON, |files, desk| {
             let entry = files.entry(&alice().user, PATIENCE).unwrap().unwrap();
             let permitted = InPlace::of(entry.credential());
