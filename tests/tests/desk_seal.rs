@@ -208,6 +208,21 @@ fn a_sealed_keyring_is_not_replaced_by_one_that_lacks_its_keys() {
 }
 
 #[test]
+fn a_sealed_keyring_is_not_thrown_away_for_one_whose_key_has_the_same_name() {
+    let (scene, other) = (machine(&["alice"]), machine(&[]));
+    keys(&scene, &SEAL).assert_done();
+    fs::copy(other.keyring(), scene.keyring()).unwrap();
+    let before = Files::below(&scene.path(""));
+    for command in [&UNSEAL[..], &SEAL] {
+        let done = keys(&scene, command);
+        assert!(done.status == 1 && done.stderr.contains("holds the key"), "{done:?}");
+        before.assert_unchanged(&scene.path(""));
+    }
+    fs::remove_file(scene.keyring()).unwrap();
+    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+}
+
+#[test]
 fn a_backup_without_a_key_of_the_sealed_keyring_waits_until_that_was_opened() {
     let scene = machine(&["alice"]);
     let (backup, passphrase) = (scene.path("backup.age"), scene.write("passphrase", "correct horse battery"));

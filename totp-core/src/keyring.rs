@@ -132,6 +132,13 @@ impl Keyring {
         &self.active
     }
 
+    /// A key of `other` that is not here. The first key of every machine has the same id, so an id alone says nothing.
+    #[must_use]
+    pub fn lacks<'a>(&self, other: &'a Self) -> Option<&'a Key> {
+        let is = |one: &Key, key: &Key| one.id == key.id && one.secret.expose() == key.secret.expose();
+        other.keys.iter().find(|key| !self.keys.iter().any(|one| is(one, key)))
+    }
+
     /// Whether there is a key of this id.
     pub(crate) fn has(&self, id: &str) -> bool {
         self.keys.iter().any(|key| key.id == id)

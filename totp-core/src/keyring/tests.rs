@@ -69,6 +69,16 @@ fn a_seal_under_a_key_that_is_gone_says_which() {
 }
 
 #[test]
+fn a_keyring_lacks_a_key_of_another_that_has_the_same_name() {
+    let (one, other) = (keyring(), read(&Keyring::generate(created(), &mut Counter(9)).unwrap()));
+    assert_eq!(ids(&one), ids(&other));
+    assert_eq!(one.lacks(&other).map(Key::id), Some(other.active()));
+    let more = with_new_key(&one);
+    assert_eq!(one.lacks(&more).map(Key::id), Some(more.active()));
+    assert!(more.lacks(&one).is_none() && one.lacks(&one).is_none());
+}
+
+#[test]
 fn a_new_key_seals_and_the_old_one_still_opens() {
     let old = keyring();
     let sealed = old.seal(&Secret::new(b"hello".to_vec()), b"", &mut Counter(7)).unwrap();

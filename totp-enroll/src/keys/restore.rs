@@ -69,11 +69,11 @@ pub(super) fn run(desk: &Desk, file: &Path, from: &Passphrase, replace: bool) ->
         }
         Some((place, _)) if !replace => {
             let problem = match &present {
-                Some(present) if ids(present) == ids(&keyring) => {
+                Some(present) if present.lacks(&keyring).is_none() && keyring.lacks(present).is_none() => {
                     "is there already, with the same keys, and stays as it is; --replace replaces it"
                 }
                 Some(_) => {
-                    "is there already, and names other keys; --replace replaces it, as long as nobody loses by it"
+                    "is there already, and holds other keys; --replace replaces it, as long as nobody loses by it"
                 }
                 None => "is there, but broken; --replace replaces it",
             };

@@ -80,8 +80,7 @@ fn no_key_goes(files: &KeyringFiles, in_force: &Keyring, discard_unopened: bool)
             }));
         }
     };
-    let has = |id: &str| in_force.keys().iter().any(|key| key.id() == id);
-    let Some(key) = sealed.keys().iter().find(|key| !has(key.id())) else { return Ok(()) };
+    let Some(key) = in_force.lacks(&sealed) else { return Ok(()) };
     let problem = format!(
         "holds the key \"{}\", which the keyring in force does not; nothing was changed; take the keyring in force away \
          (\"totp-enroll keys backup FILE\" first), and \"totp-enroll keys open\" puts this one in force",
@@ -147,7 +146,6 @@ pub(super) fn unseal(desk: &Desk) -> Result<(), Failure> {
 /// A clear keyring is in force beside a sealed one, as when an unsealing was killed: that may go only if all its keys stay.
 fn nothing_would_be_lost(files: &KeyringFiles, clear: &Secret) -> Result<(), Failure> {
     let in_force = Keyring::parse(&files.clear, clear.expose()).map_err(StoreError::from)?;
-    let has = |id: &str| in_force.keys().iter().any(|key| key.id() == id);
     let sealed = opened(files).map_err(|failure| {
         failure.explained(|problem| {
             format!("{problem}; the clear keyring is in force: remove the sealed one if nobody needs it")
@@ -158,7 +156,7 @@ fn nothing_would_be_lost(files: &KeyringFiles, clear: &Secret) -> Result<(), Fai
         return Err(Failure::refused(problem).at(&files.clear, None));
     };
     let sealed = Keyring::parse(&files.sealed, sealed.expose()).map_err(StoreError::from)?;
-    if let Some(key) = sealed.keys().iter().find(|key| !has(key.id())) {
+    if let Some(key) = in_force.lacks(&sealed) {
         let problem = format!(
             "holds the key \"{}\", which the clear keyring in force does not; nothing was changed; take the clear one away \
              (\"totp-enroll keys backup FILE\" first), and \"totp-enroll keys open\" puts the sealed one in force",
