@@ -362,6 +362,26 @@ fn an_import_of_somebody_who_was_reset_makes_the_ticket_void() {
 }
 
 #[test]
+fn who_was_reset_does_not_import_themselves_without_the_ticket() {
+    let scene = ready_now();
+    completes(&scene, "bob", clock::now() + HOUR).assert_done();
+    let phone = ("alice".to_owned(), Authenticator::random());
+    let oath = scene.write("users.oath", &users_file(std::slice::from_ref(&phone)));
+    let google = scene.write("secret", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\n\" TOTP_AUTH\n");
+    let (oath, google) = (oath.to_str().unwrap(), google.to_str().unwrap());
+    let before = scene.stored();
+    for arguments in [
+        &["--json", "import", "oath", oath][..],
+        &["--json", "import", "google-authenticator", google, "--user", "alice"],
+    ] {
+        let refused = desk::run(scene.command_of("alice", arguments), "");
+        assert!(refused.status == 1 && refused.stderr.contains("enroll --ticket"), "{refused:?}");
+        before.assert_unchanged(&scene.state());
+    }
+    desk::run(scene.command_of("carol", &["--json", "import", "oath", oath]), "").assert_done();
+}
+
+#[test]
 fn a_root_shell_of_ones_own_login_does_not_make_up_for_the_ticket() {
     let mut scene = ready_now();
     completes(&scene, "bob", clock::now() + HOUR).assert_done();

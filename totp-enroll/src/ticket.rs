@@ -37,15 +37,24 @@ pub(crate) fn entitled(
         return typed(desk, terminal, account);
     }
     // A root shell of one's own login is no operator either.
+    if is_missing(desk, account)? {
+        return Err(not_taken(desk, account, NotTaken::Missing)
+            .explained(|problem| format!("{problem}: \"totp-enroll enroll --ticket\"")));
+    }
+    Ok(entitled_without(desk, account))
+}
+
+/// On what somebody is enrolled where nobody could type a ticket.
+pub(crate) fn entitled_without(desk: &Desk, account: &Account) -> Entitled {
+    if desk.operator.is_owner_of(account) { Entitled::ByThemselves } else { Entitled::ByAnOperator }
+}
+
+/// Whether somebody is about to enrol themselves past the reset that waits for their ticket.
+pub(crate) fn is_missing(desk: &Desk, account: &Account) -> Result<bool, Failure> {
     if !desk.operator.is_owner_of(account) {
-        return Ok(Entitled::ByAnOperator);
+        return Ok(false);
     }
-    match desk.store.reset(&account.user)? {
-        None => Ok(Entitled::ByThemselves),
-        Some(reset) if reset.is_anothers(account) => Ok(Entitled::ByThemselves),
-        Some(_) => Err(not_taken(desk, account, NotTaken::Missing)
-            .explained(|problem| format!("{problem}: \"totp-enroll enroll --ticket\""))),
-    }
+    Ok(desk.store.reset(&account.user)?.is_some_and(|reset| !reset.is_anothers(account)))
 }
 
 /// Says in the log that it was used up, if it was one.

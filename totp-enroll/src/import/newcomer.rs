@@ -2,6 +2,7 @@
 
 use crate::desk::Desk;
 use crate::failure::Failure;
+use crate::ticket;
 use totp_core::account::Account;
 use totp_core::draft::Draft;
 use totp_core::enrolment;
@@ -38,7 +39,9 @@ pub(super) fn enrol(desk: &Desk, from: &str, batch: &mut Vec<Newcomer>) -> Resul
             events.push(if scratch.is_empty() { event } else { event.field("scratch_codes", scratch.len()) });
             let confirmed = drafts.into_iter().map(|draft| draft.vouched_after(used_up_to)).collect();
             // No recovery codes of our making: nobody is here to be shown them.
-            newcomers.push(enrolment::Newcomer { entry: desk.entry(&account)?, account, confirmed, scratch });
+            let entry = desk.entry(&account)?;
+            ticket::admit(desk, &entry, &account, &ticket::entitled_without(desk, &account))?;
+            newcomers.push(enrolment::Newcomer { entry, account, confirmed, scratch });
         }
         Ok(enrolment::enrol_all(newcomers, rules)?)
     })?;
@@ -51,4 +54,20 @@ pub(super) fn cut_short(failure: Failure, imported: usize) -> Failure {
     failure.explained(|problem| {
         format!("{problem}; {imported} users are imported for certain: \"totp-enroll list\" shows them; mend it and run this again with --keep-going")
     })
+}
+
+/// Whom nobody may enrol by a file, and why.
+pub(super) fn refused(desk: &Desk, account: &Account) -> Option<String> {
+    // An enrolment that is not whole counts too: trouble is not absence.
+    if desk.is_enrolled(account) {
+        return Some(format!("{} is enrolled already; \"totp-enroll disable\" withdraws that", account.user));
+    }
+    match ticket::is_missing(desk, account) {
+        Ok(false) => None,
+        Ok(true) => Some(format!(
+            "{} was reset, and enrols themselves with the ticket alone: \"totp-enroll enroll --ticket\"",
+            account.user
+        )),
+        Err(failure) => Some(failure.problem),
+    }
 }

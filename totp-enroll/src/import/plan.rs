@@ -3,7 +3,7 @@
 use super::bad_line::BadLine;
 use super::form::Form;
 use super::lines::Line;
-use super::newcomer::Newcomer;
+use super::newcomer::{self, Newcomer};
 use super::place::mark;
 use super::token::Token;
 use crate::account::{self, Unknown};
@@ -72,13 +72,9 @@ impl<'a> Plan<'a> {
 
     fn take_token(&mut self, account: Account, token: Token) -> Result<(), String> {
         let Terms { desk, ref form, nobody_enrolled, .. } = *self.terms;
-        // An enrolment that is not whole counts too: trouble is not absence.
         let is_known = nobody_enrolled || self.newcomers.contains_key(&account.user);
-        if !is_known && desk.is_enrolled(&account) {
-            return Err(format!(
-                "{} is enrolled already; \"totp-enroll disable\" withdraws that",
-                account.user
-            ));
+        if let Some(why) = (!is_known).then(|| newcomer::refused(desk, &account)).flatten() {
+            return Err(why);
         }
         let known = self.newcomers.get(&account.user).map_or(&[][..], |newcomer| &newcomer.drafts);
         let label = match known.len() {

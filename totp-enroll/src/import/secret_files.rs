@@ -79,10 +79,8 @@ pub(super) fn run(desk: &Desk, options: &GoogleAuthenticator) -> Result<(), Fail
             Unknown::Allowed => failure.problem,
         });
         let read = canonical.map_err(|problem| (None, problem)).and_then(|account| {
-            if !nobody_enrolled && desk.is_enrolled(&account) {
-                let problem =
-                    format!("{} is enrolled already; \"totp-enroll disable\" withdraws that", account.user);
-                return Err((None, problem));
+            if let Some(why) = (!nobody_enrolled).then(|| newcomer::refused(desk, &account)).flatten() {
+                return Err((None, why));
             }
             if !users.insert(account.user.clone()) {
                 return Err((None, "the user has a file above".to_owned()));
