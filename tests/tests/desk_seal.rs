@@ -239,6 +239,28 @@ fn a_backup_without_a_key_of_the_sealed_keyring_waits_until_that_was_opened() {
 }
 
 #[test]
+fn doctor_finds_a_keyring_in_force_that_a_restart_would_lose() {
+    let scene = machine(&["alice"]);
+    let found = |key: &str| {
+        let document = desk::run(with_key(&scene, &["--json", "doctor"], key), "").json();
+        let findings = document["findings"].as_array().unwrap().clone().into_iter();
+        let mut found = findings.filter(|finding| finding["name"] == "keyring_not_kept");
+        found.next().map(|finding| finding["what"].as_str().unwrap().to_owned())
+    };
+    keys(&scene, &SEAL).assert_done();
+    assert_eq!(found("host-key"), None);
+    assert!(found("other-host-key").unwrap().contains("does not open on this machine"));
+    let old = fs::read(sealed(&scene)).unwrap();
+    keys(&scene, &ROTATE).assert_done();
+    fs::write(sealed(&scene), old).unwrap();
+    assert!(found("host-key").unwrap().contains("does not hold the key"));
+    fs::remove_file(sealed(&scene)).unwrap();
+    assert!(found("host-key").unwrap().contains("is missing"));
+    keys(&scene, &SEAL).assert_done();
+    assert_eq!(found("host-key"), None);
+}
+
+#[test]
 fn what_a_killed_rotation_left_in_the_clear_goes_with_the_clear_keyring() {
     let scene = machine(&["alice"]);
     let secrets = Secrets::default().master_key(&scene);

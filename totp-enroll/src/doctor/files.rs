@@ -1,6 +1,7 @@
 //! Owners and modes of what is stored, and what lies about that nobody needs.
 
 use super::finding::Finding;
+use crate::keys;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 use std::{fs, os::unix::fs::MetadataExt};
@@ -43,8 +44,10 @@ pub(super) fn examine(config: &Config, findings: &mut Vec<Finding>) {
 fn keyring(files: &KeyringFiles, findings: &mut Vec<Finding>) {
     match files.read() {
         Ok(Some((file, text))) => {
-            if let Err(error) = Keyring::parse(file, text.expose()) {
-                findings.push(unusable("keyring_unreadable", &error.into()));
+            match Keyring::parse(file, text.expose()) {
+                Ok(in_force) if *file == files.opened => findings.extend(not_kept(files, &in_force)),
+                Ok(_) => {}
+                Err(error) => findings.push(unusable("keyring_unreadable", &error.into())),
             }
         }
         Ok(None) if files.is_sealed() => findings.push(
@@ -59,6 +62,31 @@ fn keyring(files: &KeyringFiles, findings: &mut Vec<Finding>) {
         ),
         Err(error) => findings.push(unusable("keyring_unreadable", &error)),
     }
+}
+
+/// What was opened is gone when the machine stops: then the sealed one has to open, and be the same.
+fn not_kept(files: &KeyringFiles, in_force: &Keyring) -> Option<Finding> {
+    let (opened, sealed) = (files.opened.display(), files.sealed.display());
+    let (problem, mend) = match keys::sealed(files) {
+        Ok(Some(text)) => {
+            let kept = Keyring::parse(&files.sealed, text.expose()).ok()?;
+            let lost = kept.lacks(in_force)?;
+            (format!("does not hold the key \"{}\" of it", lost.id()), "\"totp-enroll keys seal\"")
+        }
+        Ok(None) => ("is missing".to_owned(), "\"totp-enroll keys seal\" makes it anew"),
+        Err(failure) => (
+            failure.problem,
+            "\"totp-enroll keys backup FILE\" now; then \"totp-enroll keys unseal\", or \"keys seal --discard-unopened\"",
+        ),
+    };
+    Some(
+        Finding::serious(
+            "keyring_not_kept",
+            format!("{opened} is the keyring in force, and {sealed}: {problem}"),
+        )
+        .why("when the machine stops the keys are lost: everybody who is enrolled is refused from then on")
+        .mend(mend),
+    )
 }
 
 fn unusable(name: &'static str, error: &StoreError) -> Finding {

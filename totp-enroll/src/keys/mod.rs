@@ -11,6 +11,8 @@ mod rotate;
 mod seal;
 mod unit;
 
+pub(crate) use seal::opened as sealed;
+
 use crate::cli::Keys;
 use crate::clock;
 use crate::desk::Desk;

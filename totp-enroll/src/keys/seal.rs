@@ -221,7 +221,7 @@ fn replace_sealed(files: &KeyringFiles, bare: Secret, how: &How) -> Result<(), F
 }
 
 /// What the sealed keyring holds; `None`: there is none.
-pub(super) fn opened(files: &KeyringFiles) -> Result<Option<Secret>, Failure> {
+pub(crate) fn opened(files: &KeyringFiles) -> Result<Option<Secret>, Failure> {
     let Some(sealed) = read_document(&files.sealed, Guard::Secret)? else { return Ok(None) };
     let text = creds::decrypt(&sealed).map_err(|failure| failure.at(&files.sealed, None))?;
     Keyring::parse(&files.sealed, text.expose()).map_err(StoreError::from)?;
