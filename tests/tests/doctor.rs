@@ -292,6 +292,15 @@ fn every_match_block_is_asked_about_by_all_that_it_says() {
 }
 
 #[test]
+fn a_comment_in_another_encoding_hides_no_match_block() {
+    let mut site = Site::new();
+    site.service("sshd", "auth required TOTP");
+    site.sshd(&format!("{KEY_AND_CODE}Match User bob\nAuthenticationMethods publickey\n"));
+    site.does("printf '# f\\374r bob\\n' >>/etc/ssh/sshd_config.d/50-totp.conf");
+    site.doctor(&["--service", "sshd"]).assert_found("warning", "sshd_skips_pam", ": bob");
+}
+
+#[test]
 fn a_login_that_enrols_needs_time() {
     let mut site = Site::new();
     site.scene.configure("[require]\nenroll_at_login = true");

@@ -41,7 +41,10 @@ impl Configuration {
     }
 
     fn file(&mut self, path: &Path, inside: bool, depth: usize) {
-        let Ok(text) = fs::read_to_string(path) else { return };
+        // sshd takes a comment in any encoding.
+        let Ok(text) = fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()) else {
+            return;
+        };
         self.files.push(path.to_owned());
         let mut in_block = inside;
         for (line, words) in (1..).zip(text.lines().map(words)) {
