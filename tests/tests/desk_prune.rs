@@ -121,6 +121,17 @@ fn names_that_the_system_never_knew_are_listed_and_go_only_when_told_to() {
 }
 
 #[test]
+fn names_that_a_source_may_know_that_is_down_stay_whatever_is_asked_for() {
+    let mut scene = Scene::builder().account("alice").enrolled("alice").enrolled("remote").build();
+    let _ = on_machine(&mut scene, "printf 'passwd: ldap files\\n' >/etc/nsswitch.conf");
+    let done = prune(&scene, &["--yes", "--unknown"]);
+    assert!(done.status == 1 && done.stdout.contains("nothing was removed"), "{done:?}");
+    assert!(scene.credential("remote").exists());
+    prune(&scene, &["--yes", "--unknown", "--trust-database"]).assert_done();
+    assert!(!scene.credential("remote").exists());
+}
+
+#[test]
 fn a_lost_credential_is_not_made_an_absent_one_while_its_account_is_there() {
     let mut scene =
         Scene::builder().account("alice").account("bob").enrolled("alice").enrolled("bob").build();

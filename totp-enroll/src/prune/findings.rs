@@ -135,14 +135,17 @@ impl Findings {
     }
 
     /// Refuses to believe that people are gone where it may be the database that is.
-    pub(super) fn check_database(&self) -> Result<(), Failure> {
+    pub(super) fn check_database(&self, unknown: bool) -> Result<(), Failure> {
         // Another uid is what a database says that was restored from elsewhere, or half of it: it counts as much.
         let is_gone = |leaver: &&Leaver| match leaver.why {
             Why::Gone | Why::GoneBroken { .. } | Why::OtherUid { .. } => true,
             Why::Unknown | Why::StrayLedger | Why::Broken { .. } => false,
         };
         let gone = self.leavers.iter().filter(is_gone).count();
-        if gone == 0 {
+        // Whom it did not know when they were enrolled it may know today, when it answers.
+        let unsure = self.leavers.iter().filter(|one| unknown && matches!(one.why, Why::Unknown)).count();
+        let missing = gone.saturating_add(unsure);
+        if missing == 0 {
             return Ok(());
         }
         let renumbered =
@@ -155,7 +158,7 @@ impl Findings {
         if !remote.is_empty() && !self.remote_answers {
             let remote = remote.join(", ");
             return Err(Failure::refused(format!(
-                "{gone} accounts {how}, and nobody who is enrolled is known by {remote} (nsswitch.conf), which may be \
+                "{missing} accounts {how}, and nobody who is enrolled is known by {remote} (nsswitch.conf), which may be \
                  down; nothing was removed; --trust-database takes its word"
             )));
         }

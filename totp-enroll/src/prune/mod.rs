@@ -31,7 +31,7 @@ struct Document<'a> {
 pub(crate) fn run(desk: &Desk, options: &Prune) -> Result<(), Failure> {
     let findings = Findings::of(desk)?;
     if !options.trust_database {
-        findings.check_database()?;
+        findings.check_database(options.unknown)?;
     }
     let (leavers, kept): (Vec<&Leaver>, Vec<&Leaver>) =
         findings.leavers.iter().partition(|leaver| leaver.goes(options.unknown));
