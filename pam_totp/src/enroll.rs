@@ -137,7 +137,10 @@ impl Call<'_> {
     /// The line about a ticket, and the notice of it, beside those of the login.
     fn tell_of_ticket(&mut self, account: &Account, taken: Result<(), NotTaken>) {
         let event = self.audit.ticket(account.user.as_str(), taken);
-        self.notify(&event);
+        // Nothing is judged then, so nothing limits how often: whoever has the password would fill a mailbox.
+        if !matches!(taken, Err(NotTaken::Dead | NotTaken::Expired | NotTaken::None)) {
+            self.notify(&event);
+        }
     }
 
     /// The policy decides once more: an excuse of minutes ago would let past whoever kept a connection open until the

@@ -4,6 +4,7 @@ use acceptance::authenticator::Authenticator;
 use acceptance::clock::{self, THEN};
 use acceptance::desk::{self, asks_for_the_name};
 use acceptance::login::{Answer, Login, PamCode, Waiting};
+use acceptance::mailbox::spooled;
 use acceptance::operator::logged_in_as;
 use acceptance::resetting::{DAY, HOUR, KEY, completes, enrols_with, ready, ready_now, said, ticket_in};
 use acceptance::scene::{DOOR, users_file};
@@ -132,6 +133,24 @@ fn five_wrong_tickets_are_its_end_and_no_way_around_it() {
     assert_eq!((outcome.code, outcome.asked().len()), (PamCode::AUTH_ERR, 1), "a bar still: {outcome:?}");
     let ticket = ticket_in(&completes(&scene, "bob", THEN + HOUR));
     assert_eq!(enrols_with(&scene, &ticket, THEN + HOUR).code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn a_dead_ticket_has_nothing_more_to_tell_its_owner() {
+    let scene = ready("[notify]\ncommand = [\"/bin/false\"]");
+    let _ = completes(&scene, "bob", THEN + HOUR);
+    let told = || spooled(&scene).len();
+    let before = told();
+    for _ in 0..5 {
+        let _ = enrols_with(&scene, "0000-0000-0000-0000", THEN + HOUR).run();
+    }
+    assert_eq!(told(), before + 5);
+    for _ in 0..3 {
+        let outcome = enrols_with(&scene, "0000-0000-0000-0000", THEN + HOUR).run();
+        assert_eq!(outcome.code, PamCode::AUTH_ERR);
+        assert!(scene.journal.events().iter().any(|event| event.what() == "ticket_refused dead"));
+    }
+    assert_eq!(told(), before + 5, "whoever has the password fills no mailbox");
 }
 
 #[test]
