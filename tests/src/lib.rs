@@ -15,7 +15,10 @@
 //! | [`machine`], [`sshd`] | a private `/etc` with accounts of its own; a real sshd and the real ssh client in it |
 //! | [`files`], [`damage`] | what lies on the disk, and has it changed; what can be wrong with it |
 //! | [`memory`], [`secrets`] | what a process has in its memory; what must not be there, nor be said |
-//! | [`site`] | a machine that is set up as the README says |
+//! | [`security_key`] | a FIDO2 key in software, behind an agent that ssh asks |
+//! | [`site`], [`stacks`] | a machine that is set up as the README, or docs/stacks.md, says |
+//! | [`desktop`] | a system bus, polkitd and pkexec |
+//! | [`vpn`] | a real OpenVPN server and client, on a network of their own |
 //! | [`stand`] | what is stored at one moment, to be put back |
 //! | [`strace`], [`stopped`] | a program of which one system call is its last, or fails; one that stops to be looked at |
 //! | [`unsynced`] | what a program had written and not synced when it spoke: what a crash would take back |
@@ -36,6 +39,7 @@ pub mod built;
 pub mod clock;
 pub mod damage;
 pub mod desk;
+pub mod desktop;
 pub mod documents;
 pub mod files;
 pub mod journal;
@@ -50,10 +54,13 @@ pub mod recording;
 pub mod resetting;
 pub mod scene;
 pub mod secrets;
+pub mod security_key;
 pub mod site;
 pub mod sshd;
+pub mod stacks;
 pub mod stand;
 pub mod stopped;
 pub mod strace;
 pub mod terminal;
 pub mod unsynced;
+pub mod vpn;

@@ -17,6 +17,9 @@ pub const ONLY_PAM: &str = "keyboard-interactive:pam";
 /// The `password` method: what is typed lands, unasked, in the first prompt of the stack.
 pub const PASSWORD_METHOD: &str = "password";
 
+/// A scene's FIDO2 key, beside its other keys: the public half, by which the client asks its agent for the other.
+pub(crate) const SECURITY_KEY: &str = "security_key.pub";
+
 /// A running sshd.
 #[derive(Debug)]
 pub struct Sshd {
@@ -34,7 +37,23 @@ impl Scene {
     /// When it does not start.
     #[must_use]
     pub fn sshd(&mut self, methods: &str, stack: &str) -> Sshd {
+        self.machine().service("sshd", stack);
+        let password = if methods == PASSWORD_METHOD { "yes" } else { "no" };
+        let options = format!(
+            "UsePAM yes\nKbdInteractiveAuthentication yes\nPasswordAuthentication {password}\n\
+             AuthenticationMethods {methods}\n"
+        );
+        self.sshd_with(&options, methods)
+    }
+
+    /// Starts sshd with the PAM stack that its machine has and these lines of configuration, for clients that try these methods.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn sshd_with(&mut self, options: &str, methods: &str) -> Sshd {
         let dir = self.private("sshd");
+        fs::write(dir.join("ssh_config"), "").unwrap();
         for key in ["host_key", "user_key"] {
             let path = dir.join(key);
             let made =
@@ -42,11 +61,10 @@ impl Scene {
             assert!(made.expect("no ssh-keygen").success());
         }
         let machine = self.machine();
-        machine.service("sshd", stack);
         machine.write("ssh/acceptance_keys", 0o644, &fs::read_to_string(dir.join("user_key.pub")).unwrap());
         let namespace = machine.namespace();
         // Another process can take the port between our look and sshd's; then sshd ends, and another port is tried.
-        (0..5).find_map(|_| Sshd::start(&dir, namespace, methods)).unwrap_or_else(|| {
+        (0..5).find_map(|_| Sshd::start(&dir, namespace, options, methods)).unwrap_or_else(|| {
             panic!("sshd did not start:\n{}", fs::read_to_string(dir.join("sshd.log")).unwrap_or_default())
         })
     }
@@ -62,10 +80,10 @@ const OPTIONS: [&str; 5] = [
 ];
 
 impl Sshd {
-    fn start(dir: &Path, namespace: Namespace, methods: &str) -> Option<Self> {
+    fn start(dir: &Path, namespace: Namespace, options: &str, methods: &str) -> Option<Self> {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let config = dir.join("sshd_config");
-        fs::write(&config, configuration(dir, port, methods)).unwrap();
+        fs::write(&config, configuration(dir, port, options)).unwrap();
         let mut sshd = namespace.command("/usr/sbin/sshd");
         // Since OpenSSH 9.8 a client that is refused often is shut out for a while; here all come from one address.
         if accepts(namespace, &config, "PerSourcePenalties=no") {
@@ -119,14 +137,23 @@ impl Sshd {
         for option in [option, &known_hosts, &methods].into_iter().chain(OPTIONS) {
             ssh.args(["-o", option]);
         }
-        ssh.args(["-F", "none", "-t"]);
+        ssh.arg("-F").arg(self.client_config()).arg("-t");
         ssh.arg("-i").arg(match key {
             Key::Offered => self.dir.join("user_key"),
+            Key::Security => self.dir.join(SECURITY_KEY),
             Key::None => self.dir.join("no_key"),
         });
         ssh.args(["-p", &self.port.to_string(), &format!("{user}@127.0.0.1"), command]);
         ssh.env("LC_ALL", locale);
         Terminal::open(&ssh)
+    }
+
+    /// Has everybody's client configured like this.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn configure_clients(&self, lines: &str) {
+        fs::write(self.client_config(), lines).unwrap();
     }
 
     /// Does it still run?
@@ -141,6 +168,10 @@ impl Sshd {
     #[must_use]
     pub fn log(&self) -> String {
         fs::read_to_string(self.dir.join("sshd.log")).unwrap()
+    }
+
+    fn client_config(&self) -> PathBuf {
+        self.dir.join("ssh_config")
     }
 
     fn known_hosts(&self) -> PathBuf {
@@ -163,19 +194,20 @@ impl Drop for Sshd {
 pub enum Key {
     /// It does.
     Offered,
+    /// It offers a FIDO2 key instead, if the scene has one.
+    Security,
     /// It has none.
     None,
 }
 
-fn configuration(dir: &Path, port: u16, methods: &str) -> String {
-    let password = if methods == PASSWORD_METHOD { "yes" } else { "no" };
+/// What is to be tried comes last: it may end in a Match block.
+fn configuration(dir: &Path, port: u16, options: &str) -> String {
     let host_key = dir.join("host_key");
     let host_key = host_key.display();
     format!(
-        "Port {port}\nListenAddress 127.0.0.1\nHostKey {host_key}\nPidFile none\nUsePAM yes\nUseDNS no\n\
+        "Port {port}\nListenAddress 127.0.0.1\nHostKey {host_key}\nPidFile none\nUseDNS no\n\
          PrintMotd no\nPrintLastLog no\nMaxAuthTries 20\nMaxStartups 100\nPermitRootLogin no\n\
-         KbdInteractiveAuthentication yes\nPasswordAuthentication {password}\n\
-         AuthenticationMethods {methods}\nAuthorizedKeysFile /etc/ssh/acceptance_keys\n"
+         AuthorizedKeysFile /etc/ssh/acceptance_keys\n{options}"
     )
 }
 

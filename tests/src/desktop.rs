@@ -1,0 +1,91 @@
+//! What polkit is on a desktop: a system bus, polkitd on it, and somebody at a terminal who calls pkexec.
+
+use crate::machine::PASSWORD;
+use crate::site::Site;
+use crate::terminal::Terminal;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A machine with a bus and polkitd, of which bob is the administrator.
+#[derive(Debug)]
+pub struct Desktop {
+    /// The machine.
+    pub site: Site,
+    daemons: Vec<Child>,
+}
+
+impl Desktop {
+    /// Starts both on a machine where bob has an account.
+    ///
+    /// # Panics
+    /// When one does not start.
+    #[must_use]
+    pub fn of(mut site: Site) -> Self {
+        let rule = "polkit.addAdminRule(function(action, subject) { return [\"unix-user:bob\"]; });\n";
+        site.scene.machine().write("polkit-1/rules.d/10-acceptance.rules", 0o644, rule);
+        site.does("mkdir /run/dbus; chmod -R a+rX /etc/polkit-1");
+        let mut desktop = Self { site, daemons: Vec::new() };
+        desktop.starts(
+            &["dbus-daemon", "--system", "--nofork", "--nopidfile"],
+            "test -S /run/dbus/system_bus_socket",
+        );
+        let owned = "dbus-send --system --print-reply --dest=org.freedesktop.DBus / \
+            org.freedesktop.DBus.NameHasOwner string:org.freedesktop.PolicyKit1 | grep -q 'boolean true'";
+        desktop.starts(&["/usr/lib/polkit-1/polkitd", "--no-debug"], owned);
+        desktop
+    }
+
+    /// Starts a daemon, and waits until it is ready.
+    fn starts(&mut self, command: &[&str], is_ready: &str) {
+        let namespace = self.site.scene.machine().namespace();
+        let mut daemon = namespace.command(command[0]);
+        daemon.args(&command[1..]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        self.daemons.push(daemon.spawn().unwrap());
+        let ready = || {
+            let mut look: Command = namespace.command("/bin/sh");
+            look.args(["-c", is_ready])
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status()
+                .unwrap()
+                .success()
+        };
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !ready() {
+            assert!(Instant::now() < deadline, "{command:?} did not start: install tests/apt-packages");
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// She has a shell, with an agent for terminals; the administrator beside her has typed his password.
+    ///
+    /// # Panics
+    /// When he was not asked for it.
+    #[must_use]
+    pub fn alice_calls_pkexec(&mut self) -> Terminal {
+        let machine = self.site.scene.machine();
+        let uid = machine.uid("alice").to_string();
+        let mut shell = machine.namespace().command("/usr/bin/setpriv");
+        // The agent says by closing it that it is there.
+        let script = "mkfifo /run/home/alice/ready
+            pkttyagent --process $$ --notify-fd 3 3>/run/home/alice/ready & cat /run/home/alice/ready
+            pkexec --disable-internal-agent /bin/sh -c 'echo ran as $(id -u)' || echo did not run
+            kill $!";
+        shell.args(["--reuid", &uid, "--regid", &uid, "--clear-groups", "/bin/sh", "-c", script]);
+        let mut terminal = Terminal::open(shell.env("LC_ALL", "C.UTF-8"));
+        terminal.expect("Authenticating as: bob");
+        terminal.expect("Password: ");
+        terminal.types(PASSWORD);
+        terminal
+    }
+}
+
+impl Drop for Desktop {
+    fn drop(&mut self) {
+        for mut daemon in self.daemons.drain(..) {
+            drop(daemon.kill());
+            drop(daemon.wait());
+        }
+    }
+}

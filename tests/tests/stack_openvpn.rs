@@ -1,0 +1,79 @@
+//! OpenVPN's PAM plugin with the lines of `docs/stacks.md`: a real server and a real client.
+
+use acceptance::machine::PASSWORD;
+use acceptance::site::Site;
+use acceptance::stacks::block;
+use acceptance::terminal::Terminal;
+use acceptance::vpn::{CONNECTED, REFUSED, Vpn};
+
+const ASKED_FOR_A_CODE: &str = "CHALLENGE: Verification code";
+
+#[test]
+fn openvpn_asks_for_a_password_and_a_code() {
+    let (site, vpn) = with_a_challenge();
+    site.assert_sound(&["openvpn"]);
+    let mut client = calls_in(&vpn, "openvpn-client", PASSWORD);
+    client.expect(ASKED_FOR_A_CODE);
+    client.types(&site.scene.code("alice"));
+    client.expect(CONNECTED);
+    let event = site.scene.journal.last();
+    assert_eq!((event.module.as_str(), event.what().as_str()), ("pam_totp(openvpn:auth)", "accepted"));
+    assert_eq!(event.field("rhost"), "127.0.0.1");
+}
+
+#[test]
+fn openvpn_lets_nobody_in_by_the_password_alone_or_by_the_code_alone() {
+    let (site, vpn) = with_a_challenge();
+    for (password, code) in [(PASSWORD, "000"), ("not the password", site.scene.code("alice").as_str())] {
+        let mut client = calls_in(&vpn, "openvpn-client", password);
+        client.expect(ASKED_FOR_A_CODE);
+        client.types(code);
+        client.expect(REFUSED);
+    }
+}
+
+#[test]
+fn openvpn_stays_connected_when_keys_are_exchanged_anew() {
+    let (site, vpn) = with_a_challenge();
+    let mut client = calls_in(&vpn, "openvpn-client", PASSWORD);
+    client.expect(ASKED_FOR_A_CODE);
+    client.types(&site.scene.code("alice"));
+    client.expect(CONNECTED);
+    client.expect("TLS: soft reset");
+    client.expect("TLS: soft reset");
+    assert!(!client.screen().contains(REFUSED), "{}", client.screen());
+    assert_eq!(site.scene.journal.events().len(), 1, "the code was asked for once");
+}
+
+#[test]
+fn openvpn_takes_password_and_code_in_one_answer() {
+    let mut site = Site::by(&["openvpn-one-answer"]);
+    site.assert_sound(&["openvpn"]);
+    let vpn = site.scene.vpn(&block("openvpn-one-answer-server").lines);
+    let mut client = calls_in(&vpn, "openvpn-one-answer-client", PASSWORD);
+    client.expect(REFUSED);
+    let code = site.scene.code("alice");
+    let mut client = calls_in(&vpn, "openvpn-one-answer-client", &format!("not the password{code}"));
+    client.expect(REFUSED);
+    // That code is spent.
+    let code = site.scene.authenticator("alice").code_in(1);
+    let mut client = calls_in(&vpn, "openvpn-one-answer-client", &format!("{PASSWORD}{code}"));
+    client.expect(CONNECTED);
+    assert_eq!(site.scene.journal.last().module, "pam_totp(openvpn:auth)");
+}
+
+fn with_a_challenge() -> (Site, Vpn) {
+    let mut site = Site::by(&["openvpn"]);
+    let vpn = site.scene.vpn(&block("openvpn-server").lines);
+    (site, vpn)
+}
+
+/// Alice, at her terminal, with this password.
+fn calls_in(vpn: &Vpn, lines: &str, password: &str) -> Terminal {
+    let mut client = vpn.client(&block(lines).lines);
+    client.expect("Enter Auth Username:");
+    client.types("alice");
+    client.expect("Enter Auth Password:");
+    client.types(password);
+    client
+}

@@ -1,0 +1,53 @@
+//! What nobody sits at is not asked, and not broken: real cron, with the profile in `common-auth`.
+
+use acceptance::login::{Call, Login, PamCode};
+use acceptance::site::Site;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, Instant};
+
+#[test]
+fn cron_runs_jobs_where_everything_that_asks_for_a_password_asks_for_a_code() {
+    let mut site = Site::new();
+    site.as_shipped("cron");
+    site.pam_auth_update("totp");
+    site.assert_sound(&["cron"]);
+    // No crontab of this machine, and no job of its packages.
+    site.does("mkdir /run/spool; mount --bind /run/spool /var/spool/cron; mkdir /run/spool/crontabs; rm -rf /etc/cron.d/*");
+    let job = "@reboot alice id -un >/run/home/alice/ran\n";
+    site.scene.machine().write("crontab", 0o644, job);
+    let mut cron = site.scene.machine().namespace().command("/usr/sbin/cron");
+    let mut cron =
+        cron.arg("-f").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let ran = wait_for(|| site.file("/run/home/alice/ran").filter(|text| !text.is_empty()));
+    drop(cron.kill());
+    drop(cron.wait());
+    assert_eq!(ran.as_deref(), Some("alice\n"), "{:#?}", site.scene.journal.lines());
+    assert!(site.scene.journal.events().is_empty(), "{:#?}", site.scene.journal.lines());
+}
+
+#[test]
+fn what_a_service_asks_beside_a_password_is_answered_as_without_us() {
+    let mut site = Site::new();
+    site.service("job", "@include common-auth");
+    site.pam_auth_update("totp");
+    for call in [Call::Account, Call::Session] {
+        let login =
+            Login { confdir: PathBuf::from("/etc/pam.d"), call, ..site.scene.login_at("job", "alice") };
+        let outcome = login.run();
+        assert_eq!((outcome.code, outcome.setcred), (PamCode::SUCCESS, PamCode::SUCCESS), "{call:?}");
+        assert!(outcome.prompts.is_empty(), "{outcome:?}");
+    }
+}
+
+fn wait_for(mut look: impl FnMut() -> Option<String>) -> Option<String> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let seen = look();
+        if seen.is_some() || Instant::now() > deadline {
+            return seen;
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+}
