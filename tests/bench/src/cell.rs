@@ -1,5 +1,6 @@
 //! One cell of the table: every contestant, taking turns, with so many people and so many processes.
 
+use crate::accounts;
 use crate::contestant::Contestant;
 use crate::person::Person;
 use crate::round::Round;
@@ -43,7 +44,7 @@ impl Effort {
 
 /// Most logins of one contestant before the next has its turn. Little enough that what else the machine does meets all
 /// of them.
-const TURN: usize = 200;
+const TURN: usize = 100;
 
 /// What was measured.
 pub(crate) struct Cell {
@@ -61,6 +62,7 @@ impl Cell {
         let turns = effort.logins.div_ceil(TURN.min(scene.people() as usize));
         for turn in 0..turns {
             let people: Vec<Person> = people.by_ref().take(TURN.min(scene.people() as usize)).collect();
+            accounts::give(&people);
             for at in 0..Contestant::ALL.len() {
                 // Nobody is always the one after pam_oath.
                 let at = (at + turn) % Contestant::ALL.len();

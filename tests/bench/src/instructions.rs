@@ -1,7 +1,9 @@
 //! How many instructions a login executes outside the kernel, as valgrind's callgrind counts them.
 
+use crate::accounts;
 use crate::contestant::Contestant;
 use crate::person::Person;
+use crate::round;
 use crate::scene::Scene;
 use acceptance::libpam;
 use acceptance::login::{Answer, Login, PamCode};
@@ -13,6 +15,7 @@ use std::process::Command;
 /// One login in a process of its own, from `pam_start` to `pam_end`.
 pub(crate) fn of_a_login(scene: &Scene, contestant: Contestant) -> u64 {
     let person = Person(0);
+    accounts::give(&[person]);
     let kept = scene.keep(contestant, &[person]);
     let login = scene.login(contestant, person);
     let code = login.answers.iter().find_map(|answer| match answer {
@@ -40,6 +43,7 @@ pub(crate) fn one(confdir: &Path, service: &str, user: &str, code: &str) {
     let mut login = Login::new(confdir.to_owned(), service, user.as_bytes()).types(code);
     // Looked up before PAM is asked, as in the measurement.
     drop(nix::unistd::User::from_name("root"));
+    round::begin_session();
     let (result, _) = libpam::timed(&mut login);
     assert_eq!(result, PamCode::SUCCESS, "the login at {service}");
 }

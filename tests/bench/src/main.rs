@@ -12,6 +12,7 @@
     reason = "a measurement that cannot be made ends with what went wrong"
 )]
 
+mod accounts;
 mod cell;
 mod contestant;
 mod desk;

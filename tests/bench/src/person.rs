@@ -13,9 +13,17 @@ const PERIOD: u64 = 30;
 pub(crate) struct Person(pub(crate) u32);
 
 impl Person {
+    /// How every account name begins, and none of the machine's own.
+    pub(crate) const PREFIX: &str = "person";
+
+    /// The account's uid, above those that a machine gives.
+    pub(crate) fn uid(self) -> u32 {
+        1_000_000 + self.0
+    }
+
     /// The account name.
     pub(crate) fn name(self) -> String {
-        format!("person{:06}", self.0)
+        format!("{}{:06}", Self::PREFIX, self.0)
     }
 
     /// The secret in hexadecimal, as pam_oath's users file has it.

@@ -6,6 +6,7 @@ use crate::scene::Scene;
 use acceptance::libpam;
 use acceptance::login::PamCode;
 use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::setsid;
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
 use std::time::{Duration, Instant};
 
@@ -77,6 +78,11 @@ impl Round {
 /// Bytes of one result: the code, then nanoseconds; few enough to be written in one piece (pipe(7)).
 const RESULT: usize = 12;
 
+/// Makes this process the leader of a login session, as sshd's monitor of a connection is.
+pub(crate) fn begin_session() {
+    setsid().unwrap();
+}
+
 /// Waits for the start, then makes one login after another.
 fn work(
     scene: &Scene,
@@ -89,6 +95,7 @@ fn work(
     for person in people {
         let mut login = scene.login(contestant, person);
         let child = libpam::fork(|| {
+            begin_session();
             let (code, time) = libpam::timed(&mut login);
             let mut bytes = [0; RESULT];
             bytes[..4].copy_from_slice(&code.0.to_ne_bytes());

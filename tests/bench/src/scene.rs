@@ -11,6 +11,9 @@ use std::fs::{self, File};
 use std::os::unix::fs::{DirBuilderExt, FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+/// Where our logins leave their stamps: a tmpfs, as /run is one, wherever the rest lies.
+const RUNTIME: &str = "/dev/run";
+
 /// A directory with everything, and what it cost the desk to enrol the people.
 pub(crate) struct Scene {
     directory: PathBuf,
@@ -39,7 +42,7 @@ impl Scene {
             "[paths]\nstate = {0:?}\nkeyring = {1:?}\nruntime = {2:?}\n",
             directory.join("state"),
             directory.join("keyring.toml"),
-            directory.join("run")
+            Path::new(RUNTIME)
         );
         write_private(&directory.join("config.toml"), config.as_bytes());
         for contestant in Contestant::ALL {
@@ -102,6 +105,8 @@ impl Kept {
     /// Makes the codes that were used good again.
     pub(crate) fn put_back(self) {
         let Some((first, _)) = self.0.first() else { return };
+        // Their sessions are over.
+        let _ = fs::remove_dir_all(Path::new(RUNTIME).join("fresh"));
         let directory = File::open(first.parent().unwrap()).unwrap();
         for (path, bytes) in &self.0 {
             // Not truncated: ext4 would hurry to write the new blocks, in the middle of whose login comes next.
