@@ -223,6 +223,22 @@ fn a_sealed_keyring_is_not_thrown_away_for_one_whose_key_has_the_same_name() {
 }
 
 #[test]
+fn a_sealed_keyring_whose_keys_a_rotation_has_dropped_since_is_no_obstacle() {
+    for command in [&SEAL[..], &UNSEAL] {
+        let scene = machine(&["alice"]);
+        let clear = fs::read(scene.keyring()).unwrap();
+        keys(&scene, &SEAL).assert_done();
+        restart(&scene);
+        // As a backup puts it back.
+        fs::write(scene.keyring(), clear).unwrap();
+        fs::set_permissions(scene.keyring(), fs::Permissions::from_mode(0o600)).unwrap();
+        keys(&scene, &ROTATE).assert_done();
+        keys(&scene, command).assert_done();
+        assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+    }
+}
+
+#[test]
 fn a_backup_without_a_key_of_the_sealed_keyring_waits_until_that_was_opened() {
     let scene = machine(&["alice"]);
     let (backup, passphrase) = (scene.path("backup.age"), scene.write("passphrase", "correct horse battery"));

@@ -10,7 +10,8 @@ use crate::output::{self, Format};
 use serde::Serialize;
 use std::path::Path;
 use totp_core::event::{Event, Name};
-use totp_core::keyring::Keyring;
+use totp_core::keyring::{Key, Keyring};
+use totp_core::rotation::Census;
 use totp_core::secret::Secret;
 use totp_core::store::StoreError;
 use totp_core::store::documents::{
@@ -39,7 +40,7 @@ pub(super) fn seal(desk: &Desk, options: &Seal) -> Result<(), Failure> {
     }
     let (file, text) = desk.keyring_text()?;
     let in_force = Keyring::parse(&file, text.expose()).map_err(StoreError::from)?;
-    no_key_goes(&files, &in_force, options.discard_unopened)?;
+    no_key_goes(desk, &files, &in_force, options.discard_unopened)?;
     let (before, bare) = parted(&text);
     let how = How::of(options, before)?;
     replace_sealed(&files, bare, &how)?;
@@ -66,7 +67,12 @@ pub(super) fn seal(desk: &Desk, options: &Seal) -> Result<(), Failure> {
 }
 
 /// A sealed keyring that is replaced may be the only one to hold a key that something was sealed with.
-fn no_key_goes(files: &KeyringFiles, in_force: &Keyring, discard_unopened: bool) -> Result<(), Failure> {
+fn no_key_goes(
+    desk: &Desk,
+    files: &KeyringFiles,
+    in_force: &Keyring,
+    discard_unopened: bool,
+) -> Result<(), Failure> {
     let sealed = match opened(files) {
         Ok(None) => return Ok(()),
         Ok(Some(text)) => Keyring::parse(&files.sealed, text.expose()).map_err(StoreError::from)?,
@@ -80,13 +86,24 @@ fn no_key_goes(files: &KeyringFiles, in_force: &Keyring, discard_unopened: bool)
             }));
         }
     };
-    let Some(key) = in_force.lacks(&sealed) else { return Ok(()) };
+    let Some(key) = needed(desk, &sealed, in_force)? else { return Ok(()) };
     let problem = format!(
         "holds the key \"{}\", which the keyring in force does not; nothing was changed; take the keyring in force away \
          (\"totp-enroll keys backup FILE\" first), and \"totp-enroll keys open\" puts this one in force",
         key.id()
     );
     Err(Failure::refused(problem).at(&files.sealed, None))
+}
+
+/// A key of the sealed keyring that the one in force lacks, where somebody is enrolled who needs it, or may. One that a rotation
+/// has dropped since is nobody's.
+fn needed<'a>(desk: &Desk, sealed: &'a Keyring, in_force: &Keyring) -> Result<Option<&'a Key>, Failure> {
+    let Some(key) = in_force.lacks(sealed) else { return Ok(None) };
+    let mut is_needed = false;
+    let census = Census::of(&desk.store, |credential| {
+        is_needed |= credential.check_seals(in_force).is_err() && credential.check_seals(sealed).is_ok();
+    })?;
+    Ok((is_needed || !census.unreadable.is_empty()).then_some(key))
 }
 
 pub(super) fn open(desk: &Desk) -> Result<(), Failure> {
@@ -116,7 +133,7 @@ pub(super) fn unseal(desk: &Desk) -> Result<(), Failure> {
     let _turn = desk.turn_to_change_keys()?;
     let files = KeyringFiles::of(&desk.config.paths);
     if let Some(clear) = read_document(&files.clear, Guard::Secret)? {
-        nothing_would_be_lost(&files, &clear)?;
+        nothing_would_be_lost(desk, &files, &clear)?;
         return finish(desk, &files);
     }
     let present = read_document(&files.opened, Guard::Secret)?;
@@ -144,7 +161,7 @@ pub(super) fn unseal(desk: &Desk) -> Result<(), Failure> {
 }
 
 /// A clear keyring is in force beside a sealed one, as when an unsealing was killed: that may go only if all its keys stay.
-fn nothing_would_be_lost(files: &KeyringFiles, clear: &Secret) -> Result<(), Failure> {
+fn nothing_would_be_lost(desk: &Desk, files: &KeyringFiles, clear: &Secret) -> Result<(), Failure> {
     let in_force = Keyring::parse(&files.clear, clear.expose()).map_err(StoreError::from)?;
     let sealed = opened(files).map_err(|failure| {
         failure.explained(|problem| {
@@ -156,7 +173,7 @@ fn nothing_would_be_lost(files: &KeyringFiles, clear: &Secret) -> Result<(), Fai
         return Err(Failure::refused(problem).at(&files.clear, None));
     };
     let sealed = Keyring::parse(&files.sealed, sealed.expose()).map_err(StoreError::from)?;
-    if let Some(key) = in_force.lacks(&sealed) {
+    if let Some(key) = needed(desk, &sealed, &in_force)? {
         let problem = format!(
             "holds the key \"{}\", which the clear keyring in force does not; nothing was changed; take the clear one away \
              (\"totp-enroll keys backup FILE\" first), and \"totp-enroll keys open\" puts the sealed one in force",
