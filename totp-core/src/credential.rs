@@ -1,14 +1,17 @@
 //! The credential document: what a user is enrolled with. Written by the desk only, never by a login.
 
+mod bound;
 mod format;
+
+pub use bound::Owner;
 
 use crate::created::Created;
 use crate::id::Id;
-use crate::keyring::{Binding, Keyring, OpenError, SealError, Sealed};
+use crate::keyring::{Keyring, OpenError, SealError, Sealed};
 use crate::recovery::{self, Hash, ScratchCode};
 use crate::secret::{Entropy, NoEntropy, Secret};
 use crate::totp::{Drift, Parameters};
-use crate::user::User;
+use bound::Bound;
 
 /// The most authenticators of one user; the ledger has this many places.
 pub const MOST_AUTHENTICATORS: usize = 4;
@@ -29,17 +32,6 @@ pub struct Credential {
     created: Created,
     authenticators: Vec<Authenticator>,
     recovery: Option<RecoverySet>,
-}
-
-/// Whose a credential is: what every seal in it is bound to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Owner {
-    /// The canonical account name.
-    pub user: User,
-    /// The account's uid; `None` for an account that the system did not know at enrolment, which is bound by name only.
-    pub uid: Option<u32>,
-    /// This enrolment.
-    pub id: Id,
 }
 
 /// One authenticator: a phone, a spare.
@@ -136,7 +128,7 @@ impl Credential {
     ) -> Result<(), AddError> {
         self.room_for(&new.label)?;
         let NewAuthenticator { label, parameters, drift, created, secret } = new;
-        let binding = self.bound(keyring.active()).authenticator(&label, parameters, drift);
+        let binding = self.bound(keyring.active()).authenticator(label.as_str(), parameters, drift);
         let sealed = keyring.seal(secret, binding.bytes(), entropy)?;
         self.authenticators.push(Authenticator { label, parameters, drift, created, sealed });
         Ok(())
@@ -232,7 +224,7 @@ impl Credential {
         for authenticator in new.authenticators.iter_mut().filter(|known| is_stale(&known.sealed)) {
             let secret = self.open(authenticator, keyring)?;
             let Authenticator { label, parameters, drift, .. } = &*authenticator;
-            let binding = bound.authenticator(label, *parameters, *drift);
+            let binding = bound.authenticator(label.as_str(), *parameters, *drift);
             authenticator.sealed = keyring.seal(&secret, binding.bytes(), entropy)?;
         }
         if let Some(set) = new.recovery.as_mut().filter(|set| is_stale(&set.sealed)) {
@@ -274,7 +266,8 @@ impl Credential {
 
     pub(crate) fn open(&self, authenticator: &Authenticator, keyring: &Keyring) -> Result<Secret, OpenError> {
         let Authenticator { label, parameters, drift, sealed, .. } = authenticator;
-        keyring.open(sealed, self.bound(&sealed.key).authenticator(label, *parameters, *drift).bytes())
+        keyring
+            .open(sealed, self.bound(&sealed.key).authenticator(label.as_str(), *parameters, *drift).bytes())
     }
 
     pub(crate) fn open_pepper(&self, set: &RecoverySet, keyring: &Keyring) -> Result<Secret, OpenError> {
@@ -360,50 +353,6 @@ impl Label {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-}
-
-/// What every seal of a credential is bound to.
-struct Bound<'a> {
-    version: u32,
-    owner: &'a Owner,
-    key: &'a str,
-}
-
-impl Bound<'_> {
-    fn authenticator(&self, label: &Label, parameters: Parameters, drift: Option<Drift>) -> Binding {
-        let binding = self
-            .kind("totp")
-            .text(label.as_str())
-            .text(parameters.algorithm().as_str())
-            .number(u64::from(parameters.digits()))
-            .number(parameters.period());
-        match self.version {
-            // It knew no other window than the config's, and its document has no place for one.
-            ..2 => binding,
-            // No window is that wide.
-            2.. => binding.number(drift.map_or(u64::MAX, Drift::steps)),
-        }
-    }
-
-    fn recovery(&self, kind: recovery::Kind, set: Id) -> Binding {
-        let kind = match kind {
-            recovery::Kind::Own => "recovery",
-            recovery::Kind::Scratch => "scratch",
-        };
-        self.kind(kind).text(&set.to_hex())
-    }
-
-    fn kind(&self, kind: &str) -> Binding {
-        Binding::default()
-            .text("pam_totp credential")
-            .number(u64::from(self.version))
-            .text(kind)
-            .text(self.owner.user.as_str())
-            // No uid has 33 bits.
-            .number(self.owner.uid.map_or(u64::MAX, u64::from))
-            .text(&self.owner.id.to_hex())
-            .text(self.key)
     }
 }
 

@@ -4,6 +4,7 @@ use super::*;
 use crate::keyring::tests::{keyring, with_new_key};
 use crate::secret::tests::Counter;
 use crate::totp::Algorithm;
+use crate::user::User;
 use std::path::Path;
 
 const SECRET: &[u8] = b"12345678901234567890";
