@@ -17,7 +17,7 @@ pub struct Ledger {
     pub(crate) tries: Tries,
     pub(crate) recovery: RecoveryMarks,
     pub(crate) last_login: Option<LastLogin>,
-    /// At most [`MOST_DEVICES`].
+    /// At most [`crate::device::MOST_DEVICES`].
     pub(crate) devices: Vec<Device>,
     /// That a reset was requested. Where none was, a page is what it was before there were resets.
     pub(crate) notice: Option<Notice>,
