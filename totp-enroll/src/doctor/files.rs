@@ -119,7 +119,7 @@ fn resets(store: &Files, findings: &mut Vec<Finding>) {
             Ok(Err(error)) => findings.push(
                 Finding::serious("reset_unreadable", told(&error))
                     .why("whose reset it is cannot use the ticket, nor enrol without it")
-                    .mend("leave it where it is; \"totp-enroll reset cancel USER\" forgets it, \"totp-enroll reset request USER\" begins anew"),
+                    .mend("leave it where it is; \"totp-enroll reset cancel USER\" forgets it, \"totp-enroll reset request USER\" begins anew; where nobody of that name is enrolled, \"totp-enroll disable USER\" takes it away"),
             ),
             Err(error) => findings.push(none_of_ours(error.file())),
         }
