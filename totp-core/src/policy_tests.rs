@@ -1,3 +1,5 @@
+//! What each rule of the policy decides, and of whom none does.
+
 use super::*;
 use crate::time::Date;
 

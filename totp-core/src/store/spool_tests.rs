@@ -1,3 +1,5 @@
+//! In which order notices wait, how many may, how long each is tried, and what is no notice.
+
 use super::*;
 use crate::event::{Event, Name};
 use crate::secret::tests::Counter;
