@@ -3,13 +3,13 @@
 use crate::outcome::{Broken, Outcome};
 use crate::request::Request;
 use crate::unfinished::Unfinished;
+use std::io::ErrorKind;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::time::Duration;
-use syslog::{Facility, LogFormat, Logger, LoggerBackend};
 use totp_core::device::DeviceId;
 use totp_core::draft::NotConfirmed;
-use totp_core::event::{Event, Name, Severity};
+use totp_core::event::{Event, Name};
 use totp_core::login::{Method, Reason, Refusal};
 use totp_core::policy::Waived;
 use totp_core::readmission::NotTaken;
@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// The log of one call.
 pub(crate) struct Audit<'a> {
     request: &'a Request,
-    logger: Option<Logger<LoggerBackend, Line>>,
+    socket: Option<UnixDatagram>,
 }
 
 impl<'a> Audit<'a> {
@@ -33,9 +33,7 @@ impl<'a> Audit<'a> {
             datagram.set_write_timeout(Some(PATIENCE))?;
             std::io::Result::Ok(datagram)
         };
-        let line = Line { head: head(request) };
-        let logger = connect().ok().map(|datagram| Logger::new(LoggerBackend::Unix(datagram), line));
-        Self { request, logger }
+        Self { request, socket: connect().ok() }
     }
 
     /// The one line of this outcome, which it gives back. `user` is the canonical name, where it came that far.
@@ -81,14 +79,12 @@ impl<'a> Audit<'a> {
     }
 
     fn write(&mut self, event: &Event) {
-        let Some(logger) = &mut self.logger else { return };
+        let Some(socket) = &self.socket else { return };
+        let line = line(event, self.request);
         // A line that cannot be sent has nobody to be told to.
-        let _ = match event.name().severity() {
-            Severity::Error => logger.err(event),
-            Severity::Notice => logger.notice(event),
-            Severity::Info => logger.info(event),
-            Severity::Debug => logger.debug(event),
-        };
+        while let Err(error) = socket.send(line.as_bytes())
+            && error.kind() == ErrorKind::Interrupted
+        {}
     }
 }
 
@@ -229,32 +225,15 @@ fn error(event: Event, broken: &Broken) -> Event {
     }
 }
 
-/// `sshd[4711]: pam_totp(sshd:auth): `, as pam_syslog(3) would begin. The service names the program; it comes from the
+/// `<86>sshd[4711]: pam_totp(sshd:auth): event=…`, as pam_syslog(3) would begin; RFC 3164 without its time stamp, which the daemon
+/// sets: our own would need the time zone, and so the environment. One datagram. The service names the program; it comes from the
 /// application, but only what cannot end the tag is kept of it.
-fn head(request: &Request) -> String {
+fn line(event: &Event, request: &Request) -> String {
     let kept = |byte: &char| byte.is_ascii_alphanumeric() || "-_.".contains(*byte);
     let service: String = request.service.chars().filter(kept).take(32).collect();
-    format!("{service}[{}]: pam_totp({service}:{}): ", std::process::id(), request.facility)
-}
-
-/// RFC 3164 without its time stamp, which the daemon sets: our own would need the time zone, and so the environment.
-#[derive(Clone)]
-struct Line {
-    head: String,
-}
-
-impl LogFormat<&Event> for Line {
-    fn format<W: std::io::Write>(
-        &self,
-        to: &mut W,
-        severity: syslog::Severity,
-        event: &Event,
-    ) -> syslog::Result<()> {
-        let priority = Facility::LOG_AUTHPRIV as u8 | severity as u8;
-        // One `write`, because each is a datagram of its own.
-        let line = format!("<{priority}>{}{event}", self.head);
-        to.write_all(line.as_bytes()).map_err(syslog::Error::Write)
-    }
+    let (priority, process, facility) =
+        (event.name().severity().priority(), std::process::id(), request.facility);
+    format!("<{priority}>{service}[{process}]: pam_totp({service}:{facility}): {event}")
 }
 
 #[cfg(test)]
@@ -325,8 +304,10 @@ mod tests {
 
     #[test]
     fn a_service_cannot_end_the_tag_and_is_cut() {
-        let head = |service: &str| head(&request(service));
-        let tagged = |service: &str| format!("{service}[{}]: pam_totp({service}:auth): ", std::process::id());
+        let head = |service: &str| super::line(&Event::new(Name::Accepted), &request(service));
+        let process = std::process::id();
+        let tagged =
+            |service: &str| format!("<86>{service}[{process}]: pam_totp({service}:auth): event=accepted");
         assert_eq!(head("a-b_c.d9"), tagged("a-b_c.d9"));
         assert_eq!(head("a]: b(\n\u{e4}"), tagged("ab"));
         assert_eq!(head(&"x".repeat(33)), tagged(&"x".repeat(32)));
@@ -344,6 +325,6 @@ mod tests {
         let request = request("sshd");
         let mut audit = Audit::open(&directory.path().join("log"), &request);
         audit.trouble("alice", "no");
-        assert!(audit.logger.is_none());
+        assert!(audit.socket.is_none());
     }
 }
