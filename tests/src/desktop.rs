@@ -1,9 +1,10 @@
 //! What polkit is on a desktop: a system bus, polkitd on it, and somebody at a terminal who calls pkexec.
 
+use crate::daemon::Daemon;
 use crate::machine::PASSWORD;
 use crate::site::Site;
 use crate::terminal::Terminal;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 pub struct Desktop {
     /// The machine.
     pub site: Site,
-    daemons: Vec<Child>,
+    daemons: Vec<Daemon>,
 }
 
 impl Desktop {
@@ -40,8 +41,7 @@ impl Desktop {
     fn starts(&mut self, command: &[&str], is_ready: &str) {
         let namespace = self.site.scene.machine().namespace();
         let mut daemon = namespace.command(command[0]);
-        daemon.args(&command[1..]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        self.daemons.push(daemon.spawn().unwrap());
+        self.daemons.push(Daemon::start(daemon.args(&command[1..])));
         let ready = || {
             let mut look: Command = namespace.command("/bin/sh");
             look.args(["-c", is_ready])
@@ -78,14 +78,5 @@ impl Desktop {
         terminal.expect("Password: ");
         terminal.types(PASSWORD);
         terminal
-    }
-}
-
-impl Drop for Desktop {
-    fn drop(&mut self) {
-        for mut daemon in self.daemons.drain(..) {
-            drop(daemon.kill());
-            drop(daemon.wait());
-        }
     }
 }

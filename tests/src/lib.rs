@@ -17,6 +17,7 @@
 //! | [`memory`], [`secrets`] | what a process has in its memory; what must not be there, nor be said |
 //! | [`security_key`] | a FIDO2 key in software, behind an agent that ssh asks |
 //! | [`site`], [`stacks`] | a machine that is set up as the README, or docs/stacks.md, says |
+//! | [`daemon`] | a program that ends with its test, whatever becomes of that |
 //! | [`desktop`] | a system bus, polkitd and pkexec |
 //! | [`vpn`] | a real OpenVPN server and client, on a network of their own |
 //! | [`stand`] | what is stored at one moment, to be put back |
@@ -37,6 +38,7 @@
 pub mod authenticator;
 pub mod built;
 pub mod clock;
+pub mod daemon;
 pub mod damage;
 pub mod desk;
 pub mod desktop;

@@ -1,18 +1,19 @@
 //! A real OpenVPN server with its PAM plugin, and the real client, on a network of their own: a loopback and nothing else.
 
+use crate::daemon::Daemon;
 use crate::machine::Namespace;
 use crate::scene::Scene;
 use crate::terminal::Terminal;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// A running server.
 #[derive(Debug)]
 pub struct Vpn {
-    server: Child,
+    _server: Daemon,
     namespace: Namespace,
     dir: PathBuf,
 }
@@ -41,15 +42,15 @@ impl Scene {
         let namespace = self.machine().namespace();
         // The machine has a /dev of its own.
         let script = "cd \"$1\"; mkdir -p /dev/net; [ -e /dev/net/tun ] || mknod /dev/net/tun c 10 200; \
-            ip link set lo up; exec openvpn --config server.conf >server.log 2>&1";
+            ip link set lo up; echo $$ >pid; exec openvpn --config server.conf >server.log 2>&1";
         let mut server = namespace.command("/usr/bin/unshare");
+        // The plugin's own processes outlive the server.
         server.args(["--net", "/bin/sh", "-ec", script, "sh"]).arg(&dir);
-        let server = server.stdin(Stdio::null()).spawn().unwrap();
-        let mut vpn = Vpn { server, namespace, dir };
+        let vpn = Vpn { _server: Daemon::start(&server), namespace, dir };
         let deadline = Instant::now() + Duration::from_secs(10);
         while !vpn.log().contains("Initialization Sequence Completed") {
             assert!(
-                Instant::now() < deadline && vpn.server.try_wait().unwrap().is_none(),
+                Instant::now() < deadline,
                 "openvpn did not start; it needs /dev/net/tun of the kernel:\n{}",
                 vpn.log()
             );
@@ -66,7 +67,8 @@ impl Vpn {
         let config = format!("{CLIENT}{COMMON}{lines}");
         fs::write(self.dir.join("client.conf"), config).unwrap();
         let mut client = self.namespace.command("/usr/bin/nsenter");
-        let network = format!("--net=/proc/{}/ns/net", self.server.id());
+        let server = fs::read_to_string(self.dir.join("pid")).unwrap();
+        let network = format!("--net=/proc/{}/ns/net", server.trim());
         client.args([&network, "/bin/sh", "-c", "cd \"$1\" && exec openvpn --config client.conf", "sh"]);
         Terminal::open(client.arg(&self.dir))
     }
@@ -75,13 +77,6 @@ impl Vpn {
     #[must_use]
     pub fn log(&self) -> String {
         fs::read_to_string(self.dir.join("server.log")).unwrap_or_default()
-    }
-}
-
-impl Drop for Vpn {
-    fn drop(&mut self) {
-        drop(self.server.kill());
-        drop(self.server.wait());
     }
 }
 

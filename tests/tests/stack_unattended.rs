@@ -1,9 +1,9 @@
 //! What nobody sits at is not asked, and not broken: real cron, with the profile in `common-auth`.
 
+use acceptance::daemon::Daemon;
 use acceptance::login::{Call, Login, PamCode};
 use acceptance::site::Site;
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,11 +18,9 @@ fn cron_runs_jobs_where_everything_that_asks_for_a_password_asks_for_a_code() {
     let job = "@reboot alice id -un >/run/home/alice/ran\n";
     site.scene.machine().write("crontab", 0o644, job);
     let mut cron = site.scene.machine().namespace().command("/usr/sbin/cron");
-    let mut cron =
-        cron.arg("-f").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let cron = Daemon::start(cron.arg("-f"));
     let ran = wait_for(|| site.file("/run/home/alice/ran").filter(|text| !text.is_empty()));
-    drop(cron.kill());
-    drop(cron.wait());
+    drop(cron);
     assert_eq!(ran.as_deref(), Some("alice\n"), "{:#?}", site.scene.journal.lines());
     assert!(site.scene.journal.events().is_empty(), "{:#?}", site.scene.journal.lines());
 }
