@@ -21,20 +21,22 @@ pub fn read(screen: &str) -> Result<String, String> {
 }
 
 /// What a program that drew the code may still have of it: stretches of its lines as they were written, and as a byte for
-/// each module. A stretch that is nearly all of one colour could be anything, and so could one of which each module is of another
-/// colour than the one before it: that is the timing pattern of every code, and a constant in some programs. They are left out.
+/// each module. A stretch that is nearly all of one colour could be anything, and so could one that repeats itself within the size
+/// of a machine word: the timing pattern of every code does, and so does a table of equal numbers. They are left out.
 #[must_use]
 pub fn stretches(screen: &str) -> Vec<Vec<u8>> {
-    const CELLS: usize = 20;
+    const CELLS: usize = 24;
+    const WORD: usize = 8;
     const CHANGES: usize = 7;
     let distinct = |cells: &[u8]| cells.windows(2).filter(|pair| pair[0] != pair[1]).count() >= CHANGES;
-    let alternates = |cells: &[u8]| cells.windows(2).all(|pair| pair[0] != pair[1]);
+    let repeats =
+        |cells: &[u8]| (1..=WORD).any(|period| cells.iter().zip(&cells[period..]).all(|(a, b)| a == b));
     let mut stretches = Vec::new();
     for row in screen.lines().map(paint).filter(|row| !row.is_empty()) {
         let dark = |half: usize| row.iter().map(|cell| u8::from(cell[half] == Pixel::Black)).collect();
         let [upper, lower]: [Vec<u8>; 2] = [dark(0), dark(1)];
         for half in [&upper, &lower] {
-            let telling = half.windows(CELLS).filter(|cells| distinct(cells) && !alternates(cells));
+            let telling = half.windows(CELLS).filter(|cells| distinct(cells) && !repeats(cells));
             stretches.extend(telling.map(<[u8]>::to_vec));
         }
         for (upper, lower) in upper.windows(CELLS).zip(lower.windows(CELLS)) {
