@@ -25,7 +25,9 @@ make_base() {
     local suite=$1 tarball=$2 root
     root=$(mktemp -d "$store/$suite.XXXXXX")
     chmod 0755 "$root"
-    made+=("$root")
+    # Called for what it prints, so in a shell of its own: whoever calls does not come to know of the directory.
+    # shellcheck disable=SC2064 # this one
+    trap "rm -rf --one-file-system '$root'" EXIT
     echo "making $suite: debootstrap, then $(packages_of "$suite" | tr '\n' ' ')" >&2
     quietly debootstrap --variant=minbase --keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
         "$suite" "$root" "$(mirror)" || die "debootstrap made no $suite"
@@ -39,7 +41,6 @@ make_base() {
     rm -rf "$root"/var/lib/apt/lists/*
     tar --create --file "$tarball.new" --directory "$root" --numeric-owner --xattrs --one-file-system .
     mv "$tarball.new" "$tarball"
-    rm -rf "$root"
 }
 
 # Where this machine's own apt fetches Debian from; else where Debian says that everybody may.
