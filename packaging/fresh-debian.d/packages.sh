@@ -18,12 +18,13 @@ make_packages() {
 }
 
 # repack SUFFIX NAME: the same under another version, with another config shipped, so that dpkg has something to decide.
-# "failing" has a preinst that gives up.
+# "later" has a profile with one argument more; "failing" has a preinst that gives up.
 repack() {
     local tree=$packages/$2
     dpkg-deb --raw-extract "$packages/current.deb" "$tree"
     sed -i "s/^Version: .*/&$1/" "$tree/DEBIAN/control"
     sed -i "1i # As shipped with the $2 version." "$tree/etc/pam_totp/config.toml"
+    [ "$2" != later ] || sed -i 's/after_first_factor/& debug/' "$tree"/usr/share/pam-configs/totp*
     (cd "$tree" && find . -type f ! -path './DEBIAN/*' -printf '%P\0' | sort -z | xargs -0 md5sum >DEBIAN/md5sums)
     if [ "$2" = failing ]; then
         printf '#!/bin/sh\necho "this preinst gives up" >&2\nexit 1\n' >"$tree/DEBIAN/preinst"
