@@ -326,6 +326,27 @@ fn a_home_is_read_as_the_person_whose_it_is() {
     assert!(who.is_some_and(|who| who.starts_with("setresuid(-1, 0, -1)")), "{traced}");
 }
 
+/// A home is its owner's: what lies there can be a link to anything.
+#[test]
+fn what_the_guide_removes_of_each_home_is_the_old_file_and_nothing_that_a_link_leads_to() {
+    let guide = acceptance::documents::read("docs/moving-from-google-authenticator.md");
+    let blocks = guide.blocks();
+    let mut lines = blocks.iter().flat_map(|block| block.text.lines());
+    let typed = lines.find_map(|line| line.strip_prefix("$ sudo sh -c '")?.strip_suffix('\''));
+    let mut scene = Scene::builder().account("alice").account("mallory").build();
+    made_in_home(&mut scene, "alice", &USUAL);
+    scene.machine().write("precious", 0o600, "precious");
+    let link = "/run/home/mallory/.google_authenticator";
+    let _ = output(&mut scene, &["ln", "-s", "/etc/precious", link]);
+    // Only theirs: the homes of this machine's people are seen here as well.
+    let typed = typed.unwrap_or_default().replace("getent passwd", "getent passwd alice mallory");
+    assert!(typed.contains(" alice mallory "), "{typed}");
+    let removing = format!("{{ {typed}; }} 2>&1 || true");
+    let said = output(&mut scene, &["sh", "-c", &removing]);
+    let left = output(&mut scene, &["sh", "-c", "cat /etc/precious; ls -A /run/home/alice"]);
+    assert_eq!(left.trim(), "precious", "{said}");
+}
+
 #[test]
 fn a_file_is_of_one_named_user_or_of_everybody_at_home() {
     let scene = Scene::builder().account("alice").build();
