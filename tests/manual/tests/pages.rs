@@ -30,21 +30,31 @@ fn mandoc_finds_nothing_wrong() {
 #[test]
 fn man_finds_nothing_wrong() {
     for name in PAGES {
-        let output = Command::new("man")
-            .args(["--warnings", "--encoding=UTF-8", "--local-file"])
-            .arg(file(name))
-            .env("LC_ALL", "C.UTF-8")
-            .env("MANWIDTH", "80")
-            .env("MANROFFSEQ", "")
-            .output()
-            .unwrap();
-        assert!(
-            output.status.success() && output.stderr.is_empty(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        let shown = String::from_utf8(output.stdout).unwrap();
+        let shown = shown(name);
         assert!(shown.contains("SEE ALSO"), "{name}: {shown}");
+    }
+}
+
+#[test]
+fn what_is_quoted_stands_within_its_quotes() {
+    for name in PAGES {
+        let shown = shown(name);
+        let mut begun = None;
+        for (at, letter) in shown.char_indices() {
+            match letter {
+                '‘' => {
+                    assert_eq!(begun, None, "{name}: one within another: {}", &shown[..at]);
+                    begun = Some(at);
+                }
+                '’' => {
+                    let quoted =
+                        &shown[begun.take().unwrap_or_else(|| panic!("{name}: {}", &shown[..at]))..at];
+                    assert_eq!(quoted.matches('[').count(), quoted.matches(']').count(), "{name}: {quoted}");
+                }
+                _ => {}
+            }
+        }
+        assert_eq!(begun, None, "{name}");
     }
 }
 
@@ -104,4 +114,22 @@ fn the_packaged_files_that_a_page_names_are_there() {
         }
     }
     assert_eq!(found, 3);
+}
+
+/// What somebody reads; man has nothing to warn of.
+fn shown(name: &str) -> String {
+    let output = Command::new("man")
+        .args(["--warnings", "--encoding=UTF-8", "--local-file"])
+        .arg(file(name))
+        .env("LC_ALL", "C.UTF-8")
+        .env("MANWIDTH", "80")
+        .env("MANROFFSEQ", "")
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success() && output.stderr.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
 }
