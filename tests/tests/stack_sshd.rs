@@ -1,5 +1,6 @@
 //! sshd with the lines of `docs/stacks.md`, in Debian's own service file, whole: real sshd, real ssh.
 
+use acceptance::documents;
 use acceptance::machine::PASSWORD;
 use acceptance::site::Site;
 use acceptance::sshd::{Key, Sshd};
@@ -105,6 +106,38 @@ fn one_code_opens_every_session_of_a_shared_connection() {
     assert_eq!(site.scene.journal.events().len(), 1, "one login, one code");
     first.types("exit");
     let _ = first.end();
+}
+
+/// By `nullok`, or `require.enroll_by`: where ours is the only line of a stack, somebody else has to say yes.
+#[test]
+fn behind_a_key_who_may_enrol_later_is_let_in_by_both_lines_of_the_document_and_not_by_the_first_alone() {
+    let document = documents::read("docs/switching-on.md");
+    let lines =
+        document.blocks().into_iter().find(|block| block.kind == "pam" && block.text.contains("nullok"));
+    let lines = lines.map_or_else(String::new, |block| block.text.replace("pam_totp.so", "TOTP"));
+    let mut site = Site::by(&["sshd-key", "sshd-key-config"]);
+    site.scene.desk(&["disable", "alice", "--yes"]).assert_done();
+    let sshd = sshd(&mut site, "sshd-key-config");
+    site.service("sshd", &lines);
+    assert_let_in(sshd.ssh("alice", Key::Offered, INSIDE));
+    site.service("sshd", lines.lines().next().unwrap_or_default());
+    assert_kept_out(sshd.ssh("alice", Key::Offered, INSIDE));
+    site.scene.configure("[require]\nenroll_by = 2999-12-31\n");
+    site.service("sshd", "auth required TOTP");
+    assert_kept_out(sshd.ssh("alice", Key::Offered, INSIDE));
+    assert_eq!(site.scene.journal.last().field("pam"), "ignore");
+}
+
+/// Without an auth line of its own a service has those of `/etc/pam.d/other` (pam.conf(5)), which ask for a password on Debian.
+#[test]
+fn where_only_the_line_is_taken_out_ssh_lets_in_no_key_without_a_password() {
+    let mut site = Site::by(&["sshd-key", "sshd-key-config"]);
+    let sshd = sshd(&mut site, "sshd-key-config");
+    site.service("sshd", "");
+    let mut ssh = sshd.ssh("alice", Key::Offered, INSIDE);
+    ssh.expect("Password: ");
+    ssh.types("");
+    assert_kept_out(ssh);
 }
 
 fn asks_from_elsewhere_only(site: &Site, sshd: &Sshd) {
