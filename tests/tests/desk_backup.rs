@@ -228,6 +228,24 @@ fn another_machines_keyring_is_refused() {
 }
 
 #[test]
+fn a_key_is_not_replaced_while_it_opens_a_part_of_an_enrolment() {
+    let (mut scene, other) = (
+        Scene::builder().account("alice").account("bob").enrolled("alice").build(),
+        Scene::builder().build(),
+    );
+    let own = fs::read(scene.keyring()).unwrap();
+    fs::copy(other.keyring(), scene.keyring()).unwrap();
+    backup(&scene).assert_done();
+    scene.enrol("bob", &[]);
+    // Under the key in force; her phone is not.
+    desk::run(scene.command(&["--json", "recovery-codes", "alice", "--yes"]), "").assert_done();
+    fs::write(scene.keyring(), &own).unwrap();
+    let done = restore(&scene, PASSPHRASE, &["--replace"]);
+    assert!(done.status == 1 && done.stderr.contains("would not open any more"), "{done:?}");
+    assert_eq!(fs::read(scene.keyring()).unwrap(), own);
+}
+
+#[test]
 fn a_keyring_that_is_there_is_replaced_only_when_asked_and_if_nobody_loses_by_it() {
     let scene = Scene::with(&["alice"]);
     backup(&scene).assert_done();

@@ -223,6 +223,23 @@ fn a_sealed_keyring_is_not_thrown_away_for_one_whose_key_has_the_same_name() {
 }
 
 #[test]
+fn a_sealed_keyring_stays_while_it_opens_a_part_of_an_enrolment() {
+    let (scene, other) = (machine(&["alice"]), machine(&[]));
+    keys(&scene, &SEAL).assert_done();
+    fs::copy(other.keyring(), scene.keyring()).unwrap();
+    // Somebody helps alice, who cannot log in, to new recovery codes: these are under the key in force, her phone is not.
+    keys(&scene, &["--json", "recovery-codes", "alice", "--yes"]).assert_done();
+    let before = Files::below(&scene.path(""));
+    for command in [&UNSEAL[..], &SEAL] {
+        let done = keys(&scene, command);
+        assert!(done.status == 1 && done.stderr.contains("holds the key"), "{done:?}");
+        before.assert_unchanged(&scene.path(""));
+    }
+    fs::remove_file(scene.keyring()).unwrap();
+    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+}
+
+#[test]
 fn a_sealed_keyring_whose_keys_a_rotation_has_dropped_since_is_no_obstacle() {
     for command in [&SEAL[..], &UNSEAL] {
         let scene = machine(&["alice"]);

@@ -264,6 +264,15 @@ impl Credential {
         self.recovery.as_ref().map_or(Ok(()), |set| self.open_pepper(set, keyring).map(drop))
     }
 
+    /// Whether `before` opens some of it that `after` does not: parts that were made at different times may be under different
+    /// keys.
+    #[must_use]
+    pub fn would_lose(&self, before: &Keyring, after: &Keyring) -> bool {
+        let is_lost = |opens: &dyn Fn(&Keyring) -> bool| opens(before) && !opens(after);
+        self.authenticators.iter().any(|known| is_lost(&|keyring| self.open(known, keyring).is_ok()))
+            || self.recovery.iter().any(|set| is_lost(&|keyring| self.open_pepper(set, keyring).is_ok()))
+    }
+
     pub(crate) fn open(&self, authenticator: &Authenticator, keyring: &Keyring) -> Result<Secret, OpenError> {
         let Authenticator { label, parameters, drift, sealed, .. } = authenticator;
         keyring

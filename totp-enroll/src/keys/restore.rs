@@ -124,7 +124,7 @@ impl Prospect {
                 return;
             }
             prospect.shut = prospect.shut.saturating_add(1);
-            if present.is_some_and(|present| credential.check_seals(present).is_ok()) {
+            if present.is_some_and(|present| credential.would_lose(present, restored)) {
                 prospect.lost = prospect.lost.saturating_add(1);
             }
         })?;

@@ -101,7 +101,7 @@ fn needed<'a>(desk: &Desk, sealed: &'a Keyring, in_force: &Keyring) -> Result<Op
     let Some(key) = in_force.lacks(sealed) else { return Ok(None) };
     let mut is_needed = false;
     let census = Census::of(&desk.store, |credential| {
-        is_needed |= credential.check_seals(in_force).is_err() && credential.check_seals(sealed).is_ok();
+        is_needed |= credential.would_lose(sealed, in_force);
     })?;
     Ok((is_needed || !census.unreadable.is_empty()).then_some(key))
 }
