@@ -137,8 +137,7 @@ impl Call<'_> {
     /// The line about a ticket, and the notice of it, beside those of the login.
     fn tell_of_ticket(&mut self, account: &Account, taken: Result<(), NotTaken>) {
         let event = self.audit.ticket(account.user.as_str(), taken);
-        // Nothing is judged then, so nothing limits how often: whoever has the password would fill a mailbox.
-        if !matches!(taken, Err(NotTaken::Dead | NotTaken::Expired | NotTaken::None)) {
+        if taken.err().is_none_or(NotTaken::is_judged) {
             self.notify(&event);
         }
     }

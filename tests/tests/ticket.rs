@@ -6,7 +6,9 @@ use acceptance::desk::{self, asks_for_the_name};
 use acceptance::login::{Answer, Login, PamCode, Waiting};
 use acceptance::mailbox::spooled;
 use acceptance::operator::logged_in_as;
-use acceptance::resetting::{DAY, HOUR, KEY, completes, enrols_with, ready, ready_now, said, ticket_in};
+use acceptance::resetting::{
+    DAY, HOUR, KEY, completes, enrols_with, ready, ready_at, ready_now, said, ticket_in,
+};
 use acceptance::scene::{DOOR, users_file};
 use acceptance::sshd::{KEY_AND_CODE, Key};
 use acceptance::terminal::Terminal;
@@ -151,6 +153,31 @@ fn a_dead_ticket_has_nothing_more_to_tell_its_owner() {
         assert!(scene.journal.events().iter().any(|event| event.what() == "ticket_refused dead"));
     }
     assert_eq!(told(), before + 5, "whoever has the password fills no mailbox");
+}
+
+#[test]
+fn at_the_desk_too_nobody_is_told_of_tickets_that_are_not_judged() {
+    let scene = ready_at("[notify]\ncommand = [\"/bin/false\"]", clock::now());
+    let _ = completes(&scene, "bob", clock::now() + HOUR);
+    let file = scene.write("ticket", "0000-0000-0000-0000\n");
+    let enrols = |more: &[&str]| {
+        let arguments = [&["--json", "enroll", "alice", "--batch"], more].concat();
+        assert_eq!(desk::run(scene.command_of("alice", &arguments), "").status, 4);
+    };
+    let with_ticket = ["--ticket-file", file.to_str().unwrap()];
+    let refused = || {
+        let events = scene.journal.desk_events().into_iter();
+        events.map(|event| event.what()).rfind(|what| what.starts_with("ticket_refused")).unwrap()
+    };
+    let told = || spooled(&scene).len();
+    let before = told();
+    (0..5).for_each(|_| enrols(&with_ticket));
+    assert_eq!(told(), before + 5);
+    (0..3).for_each(|_| enrols(&with_ticket));
+    assert_eq!(refused(), "ticket_refused dead");
+    (0..3).for_each(|_| enrols(&[]));
+    assert_eq!(refused(), "ticket_refused missing");
+    assert_eq!(told(), before + 5, "whoever may enrol themselves fills no mailbox");
 }
 
 #[test]

@@ -211,6 +211,16 @@ pub enum NotTaken {
 }
 
 impl NotTaken {
+    /// Whether a ticket was looked at, and so charged. Of the others nothing limits how many there are: a notice of each would fill
+    /// its owner's mailbox.
+    #[must_use]
+    pub fn is_judged(self) -> bool {
+        match self {
+            Self::Wrong => true,
+            Self::Expired | Self::Dead | Self::None | Self::Missing => false,
+        }
+    }
+
     /// The word in the log.
     #[must_use]
     pub fn as_str(self) -> &'static str {

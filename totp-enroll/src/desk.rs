@@ -145,10 +145,15 @@ impl Desk {
 
     /// Writes it to the log, and tells its user if that is one of the things that people are told.
     pub(crate) fn audit(&self, event: &Event) {
-        audit::write(&self.config.paths.syslog, event);
+        self.log(event);
         if leaving::leave(&self.config, event) {
             self.left_a_notice.set(true);
         }
+    }
+
+    /// Writes it to the log alone.
+    pub(crate) fn log(&self, event: &Event) {
+        audit::write(&self.config.paths.syslog, event);
     }
 }
 

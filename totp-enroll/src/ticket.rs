@@ -106,7 +106,12 @@ fn try_ticket(desk: &Desk, account: &Account, typed: &Secret) -> Result<Result<E
 }
 
 fn not_taken(desk: &Desk, account: &Account, why: NotTaken) -> Failure {
-    desk.audit(&desk.event(Name::TicketRefused, account).field("reason", why.as_str()));
+    let event = desk.event(Name::TicketRefused, account).field("reason", why.as_str());
+    if why.is_judged() {
+        desk.audit(&event);
+    } else {
+        desk.log(&event);
+    }
     Failure::not_permitted(why.to_string())
 }
 
