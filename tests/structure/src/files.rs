@@ -17,7 +17,8 @@ pub fn rust_files(top: &Path) -> Vec<PathBuf> {
         for entry in std::fs::read_dir(&directory).expect("a directory of the checkout can be read") {
             let path = entry.expect("a directory of the checkout can be read").path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if path.is_dir() && !path.is_symlink() && name != "target" && !name.starts_with('.') {
+            let is_cargos = name == "target" && directory.join("Cargo.toml").exists();
+            if path.is_dir() && !path.is_symlink() && !is_cargos && name != ".git" {
                 ahead.push(path);
             } else if name.ends_with(".rs") {
                 found.push(path.strip_prefix(top).expect("it lies below").to_owned());

@@ -2,8 +2,9 @@
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::{Item, ItemImpl, Type};
+use syn::{Attribute, Item, ItemImpl, Type};
 
+use crate::paths;
 use crate::sources::Module;
 
 /// The lines of the module that make a value of the type of this name, or take one apart by naming its fields.
@@ -48,4 +49,41 @@ fn in_tokens(tokens: TokenStream, name: &str, lines: &mut Vec<usize>) {
 fn has_fields(group: &Group) -> bool {
     matches!(group.delimiter(), Delimiter::Brace | Delimiter::Parenthesis)
         && group.stream().to_string() != ".."
+}
+
+/// The lines of the module that give the type of this name another, or derive for it what makes a value out of nothing or of another
+/// value.
+#[must_use]
+pub fn remakes(module: &Module, name: &str) -> Vec<usize> {
+    let mut lines = Vec::new();
+    for bound in paths::bound(module) {
+        if bound.target.segments.last().is_some_and(|last| last == name) && bound.name != name {
+            lines.push(bound.target.line);
+        }
+    }
+    for item in &module.items {
+        match item {
+            Item::Type(alias) if paths_in(alias.ty.to_token_stream()).any(|last| last == name) => {
+                lines.push(alias.ident.span().start().line);
+            }
+            Item::Struct(made) if made.ident == name && made.attrs.iter().any(derives_more) => {
+                lines.push(made.ident.span().start().line);
+            }
+            _ => {}
+        }
+    }
+    lines
+}
+
+fn paths_in(tokens: TokenStream) -> impl Iterator<Item = String> {
+    let mut found = Vec::new();
+    paths::in_tokens(tokens, &mut found);
+    found.into_iter().filter_map(|path| path.segments.last().cloned())
+}
+
+/// Whether anything but `Debug` is derived.
+fn derives_more(attribute: &Attribute) -> bool {
+    attribute.path().is_ident("derive")
+        && paths_in(attribute.meta.to_token_stream())
+            .any(|derived| !["derive", "Debug"].contains(&derived.as_str()))
 }

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use syn::{Attribute, Expr, ExprLit, Item, Lit, Meta};
+use syn::visit::{self, Visit};
+use syn::{Attribute, Expr, ExprLit, Item, ItemMod, Lit, Macro, Meta};
 
 /// A module that has a file of its own.
 pub struct Module {
@@ -26,7 +27,7 @@ impl Module {
 ///
 /// # Panics
 ///
-/// Where a file is not there, or is not Rust.
+/// Where a file is not there, or is not Rust, or takes code from where it is not read.
 #[must_use]
 pub fn modules(top: &Path, root: &str) -> Vec<Module> {
     let mut found = Vec::new();
@@ -42,6 +43,11 @@ fn read(top: &Path, file: &Path, children: &Path, path: &[String], found: &mut V
         std::fs::read_to_string(top.join(file)).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     let parsed = syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     let items: Vec<Item> = parsed.items.into_iter().filter(|item| !only_in_tests(attributes(item))).collect();
+    assert!(
+        !hides_code(&items),
+        "{}: code of it stands in a file that is not read as a module",
+        file.display()
+    );
     let declared: Vec<_> = items.iter().filter_map(declaration).collect();
     found.push(Module { path: path.to_vec(), file: file.to_owned(), items });
     for (name, elsewhere) in declared {
@@ -60,6 +66,27 @@ fn read(top: &Path, file: &Path, children: &Path, path: &[String], found: &mut V
         let path: Vec<String> = path.iter().cloned().chain([name]).collect();
         read(top, &file, &inner, &path, found);
     }
+}
+
+/// Whether there is code that is found in another file without a `mod name;` of this one: by `include!`, or below a module that is
+/// written inside the file.
+fn hides_code(items: &[Item]) -> bool {
+    struct Elsewhere(bool);
+    impl<'ast> Visit<'ast> for Elsewhere {
+        fn visit_macro(&mut self, called: &'ast Macro) {
+            self.0 |= called.path.segments.last().is_some_and(|last| last.ident == "include");
+        }
+
+        fn visit_item_mod(&mut self, module: &'ast ItemMod) {
+            let inner = module.content.as_ref().map_or(&[][..], |(_, inner)| inner.as_slice());
+            let is_declared = |item: &Item| matches!(item, Item::Mod(inner) if inner.content.is_none());
+            self.0 |= inner.iter().any(is_declared);
+            visit::visit_item_mod(self, module);
+        }
+    }
+    let mut elsewhere = Elsewhere(false);
+    items.iter().for_each(|item| elsewhere.visit_item(item));
+    elsewhere.0
 }
 
 /// The name and `#[path]` of `mod name;`.

@@ -3,6 +3,7 @@
 use structure::arrows::{Arrow, arrows};
 use structure::circles::circles;
 use structure::packages::needs;
+use structure::paths::bound;
 use structure::sources::modules;
 
 /// Each crate, and which of the others it may know. The two front ends never meet; the acceptance tests know only what is built.
@@ -55,6 +56,16 @@ fn the_modules_of_a_crate_know_each_other_in_one_direction() {
         }
     }
     assert!(found.is_empty(), "{found}\ngive what both sides name a file of its own");
+}
+
+#[test]
+fn nothing_is_handed_on_unnamed() {
+    let top = structure::checkout();
+    for module in ROOTS.iter().flat_map(|root| modules(&top, root)) {
+        let globs = bound(&module).into_iter().filter(|bound| bound.handed_on && bound.name == "*");
+        let lines: Vec<usize> = globs.map(|bound| bound.target.line).collect();
+        assert!(lines.is_empty(), "{}:{lines:?}: who defines it cannot be read", module.file.display());
+    }
 }
 
 fn line(Arrow { from, to, what, at }: &Arrow) -> String {

@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use structure::files::{lines_with, rust_files};
-use structure::making::makes;
+use structure::making::{makes, remakes};
+use structure::methods::called;
 use structure::paths::{Named, bound, named};
 use structure::sources::{Module, modules};
+use syn::Item;
 
 /// What a pure room never does: files, programs, threads, the network, the environment, the clock, the system.
 const IMPURE: [&[&str]; 15] = [
@@ -30,6 +32,23 @@ const IMPURE: [&[&str]; 15] = [
 const VALUES: [&[&str]; 3] =
     [&["std", "net", "IpAddr"], &["std", "net", "Ipv4Addr"], &["std", "net", "Ipv6Addr"]];
 
+/// Methods of a path that ask the disk.
+const ASKS_THE_DISK: [&str; 10] = [
+    "canonicalize",
+    "exists",
+    "is_dir",
+    "is_file",
+    "is_symlink",
+    "metadata",
+    "read_dir",
+    "read_link",
+    "symlink_metadata",
+    "try_exists",
+];
+
+/// More names than anything is given.
+const HANDS: usize = 4;
+
 /// Where `unsafe` may stand: what is said to libpam, by the module and by the tests.
 const UNSAFE: [&str; 2] = ["pam_totp/src/ffi/", "tests/src/libpam/"];
 
@@ -42,6 +61,12 @@ fn only_the_store_touches_the_system() {
     let mut found = Vec::new();
     for module in core().iter().filter(|module| module.path.first().is_none_or(|room| room != "store")) {
         found.extend(impure(module));
+    }
+    // Nor by what the store would hand on.
+    for module in core().iter().filter(|module| module.path.first().is_some_and(|room| room == "store")) {
+        let handed_on = bound(module).into_iter().filter(|bound| bound.handed_on).map(|bound| bound.target);
+        let handed_on = handed_on.filter(|path| IMPURE.iter().any(|one| path.begins_with(one)));
+        found.extend(handed_on.map(|path| format!("{}:{}: handed on", module.file.display(), path.line)));
     }
     assert!(
         found.is_empty(),
@@ -59,21 +84,38 @@ fn a_card_is_drawn_without_the_system() {
 
 /// Each path of the module that begins as one of [`IMPURE`], written out or by an imported name.
 fn impure(module: &Module) -> Vec<String> {
+    let at = |path: &Named| format!("{}:{}: {}", module.file.display(), path.line, path.segments.join("::"));
+    let asks = called(module).into_iter().filter(|(name, _)| ASKS_THE_DISK.contains(&name.as_str()));
+    let asks = asks.map(|(name, line)| format!("{}:{line}: .{name}()", module.file.display()));
+    let renamed = module.items.iter().filter(|item| matches!(item, Item::ExternCrate(_)));
+    let renamed = renamed.map(|_| format!("{}: extern crate", module.file.display()));
+    impure_paths(module).iter().map(at).chain(asks).chain(renamed).collect()
+}
+
+fn impure_paths(module: &Module) -> Vec<Named> {
     let bound = bound(module);
-    let mut paths: Vec<Named> = bound.iter().map(|bound| bound.target.clone()).collect();
-    for named in named(module) {
-        let imported = bound.iter().filter(|bound| named.segments.first() == Some(&bound.name));
-        paths.extend(imported.map(|bound| {
-            let segments =
-                bound.target.segments.iter().chain(named.segments.iter().skip(1)).cloned().collect();
-            Named { segments, line: named.line }
-        }));
-        paths.push(named);
+    let mut paths: Vec<Named> = bound.iter().map(|bound| bound.target.clone()).chain(named(module)).collect();
+    // What is imported may have been imported by another name before.
+    for _ in 0..HANDS {
+        let further = paths.iter().flat_map(|path| {
+            let imported = bound.iter().filter(|bound| path.segments.first() == Some(&bound.name));
+            imported.filter(|bound| bound.target.segments.first() != Some(&bound.name)).map(|bound| {
+                let rest = path.segments.iter().skip(1);
+                Named {
+                    segments: bound.target.segments.iter().chain(rest).cloned().collect(),
+                    line: path.line,
+                }
+            })
+        });
+        let further: Vec<Named> = further.filter(|path| !paths.contains(path)).collect();
+        paths.extend(further);
     }
     let is_of = |path: &Named, all: &[&[&str]]| all.iter().any(|one| path.begins_with(one));
-    let is_impure = |path: &&Named| is_of(path, &IMPURE) && !is_of(path, &VALUES);
-    let at = |path: &Named| format!("{}:{}: {}", module.file.display(), path.line, path.segments.join("::"));
-    paths.iter().filter(is_impure).map(at).collect()
+    let globs = bound.iter().filter(|bound| bound.name == "*" && bound.target.segments == ["std"]);
+    let globs: Vec<Named> = globs.map(|bound| bound.target.clone()).collect();
+    paths.retain(|path| is_of(path, &IMPURE) && !is_of(path, &VALUES));
+    paths.extend(globs);
+    paths
 }
 
 #[test]
@@ -120,6 +162,41 @@ fn each_proof_of_success_is_made_in_its_one_place() {
         ["remembered"],
         "a device is admitted after its use was recorded"
     );
+}
+
+#[test]
+fn a_proof_of_success_has_one_name_and_is_no_copy() {
+    for name in ["Verified", "Enrolled", "Unenrolled", "Waiver"] {
+        for module in core() {
+            let lines = remakes(&module, name);
+            assert!(
+                lines.is_empty(),
+                "{}:{lines:?}: {name} by another name, or derived",
+                module.file.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn no_pam_code_is_made_of_a_number_and_that_of_setcred_is_for_setcred() {
+    let door = modules(&structure::checkout(), "pam_totp/src/lib.rs");
+    let mut set = Vec::new();
+    for module in door.iter().filter(|module| module.path.first().is_none_or(|room| room != "ffi")) {
+        let is_code = |path: &Named| path.segments.iter().any(|one| one == "PamResultCode" || one == "Self");
+        let from_number = |path: &&Named| is_code(path) && path.segments.ends_with(&["try_from".to_owned()]);
+        assert!(!named(module).iter().any(|path| from_number(&path)), "{}: try_from", module.file.display());
+        assert!(
+            !called(module).iter().any(|(name, _)| name == "try_into"),
+            "{}: try_into",
+            module.file.display()
+        );
+        let paths = named(module).into_iter().chain(bound(module).into_iter().map(|bound| bound.target));
+        let of_setcred =
+            paths.filter(|path| path.segments.last().is_some_and(|last| last == "CREDENTIALS_SET"));
+        set.extend(of_setcred.map(|_| module.name()));
+    }
+    assert_eq!(set, ["entry", "outcome"], "said of setcred once, where it is named");
 }
 
 #[test]

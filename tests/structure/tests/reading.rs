@@ -5,7 +5,7 @@ use std::fs;
 
 use structure::arrows::arrows;
 use structure::circles::circles;
-use structure::making::makes;
+use structure::making::{makes, remakes};
 use structure::paths::named;
 use structure::sources::{Module, modules};
 
@@ -125,6 +125,24 @@ fn a_value_is_made_where_its_fields_are_given() {
     assert_eq!(makes(&read(&[("lib.rs", text)])[0], "V"), [2, 4, 5]);
     let text = "pub struct V(u8);\nfn new() -> V { V(1) }\nfn of(V(..): V) {}";
     assert_eq!(makes(&read(&[("lib.rs", text)])[0], "V"), [2]);
+}
+
+#[test]
+fn another_name_for_a_type_and_a_copy_of_its_values_are_seen() {
+    let text = "#[derive(Debug)] pub struct V { x: u8 }\n\
+                #[derive(Debug, Clone)] pub struct W(u8);\n\
+                type X = V;\n\
+                use self::{V as Y, W as _};";
+    let read = read(&[("lib.rs", text)]);
+    assert_eq!((remakes(&read[0], "V"), remakes(&read[0], "W")), (vec![4, 3], vec![4, 2]));
+}
+
+#[test]
+fn code_in_a_file_that_is_no_module_of_its_own_stops_the_reading() {
+    for text in ["include!(\"a.inc\");", "fn f() { include!(\"a.inc\") }", "mod a { mod b; }"] {
+        assert!(std::panic::catch_unwind(|| read(&[("lib.rs", text)])).is_err(), "{text}");
+    }
+    read(&[("lib.rs", "fn f() -> &'static str { include_str!(\"lib.rs\") } #[cfg(test)] mod a { mod b; }")]);
 }
 
 #[test]
