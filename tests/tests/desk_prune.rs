@@ -221,15 +221,15 @@ fn the_hook_that_ships_takes_the_enrolment_away_with_the_account_if_it_is_surely
         on_machine(&mut scene, "ACTION=userdel SUBJECT=bob /etc/shadow-maint/userdel-post.d/pam_totp 2>&1");
     assert!(scene.credential("bob").exists() && said.contains("still knows"), "{said}");
     // A source that is down says "not found", too: of somebody who may be there, under another uid.
-    scene.machine().write(
-        "nsswitch.conf",
-        0o644,
-        "group: files\npasswd: files [NOTFOUND=continue] ldap # sss\n",
-    );
-    scene.machine().add_account("dora");
-    scene.enrol("dora", &[]);
-    let said = on_machine(&mut scene, "userdel dora 2>&1");
-    assert!(scene.credential("dora").exists() && said.contains("come from ldap as well"), "{said}");
+    for (name, sources) in
+        [("dora", "passwd: files [NOTFOUND=continue] ldap # sss\n"), ("emil", "passwd\t: files ldap\n")]
+    {
+        scene.machine().write("nsswitch.conf", 0o644, &format!("group: files\n{sources}"));
+        scene.machine().add_account(name);
+        scene.enrol(name, &[]);
+        let said = on_machine(&mut scene, &format!("userdel {name} 2>&1"));
+        assert!(scene.credential(name).exists() && said.contains("come from ldap as well"), "{said}");
+    }
     scene.machine().write("nsswitch.conf", 0o644, "passwd: files [NOTFOUND=continue] systemd # sss\n");
     let _ = on_machine(&mut scene, "userdel bob");
     assert!(!scene.credential("bob").exists(), "the hook did nothing");

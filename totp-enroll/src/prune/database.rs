@@ -33,7 +33,12 @@ pub(super) fn remote_sources() -> Vec<String> {
 }
 
 fn remote_in(text: &str) -> Vec<String> {
-    let line = text.lines().find_map(|line| line.trim().strip_prefix("passwd:")).unwrap_or("files");
+    // As the C library reads it: a blank before the colon, or in its place, is as good.
+    let of_accounts = |line: &str| {
+        let behind = line.trim_start().strip_prefix("passwd")?;
+        behind.starts_with([':', ' ', '\t']).then(|| behind.trim_start_matches([':', ' ', '\t']).to_owned())
+    };
+    let line = text.lines().find_map(of_accounts).unwrap_or_default();
     let line = line.split('#').next().unwrap_or_default();
     let words = line.split_whitespace().filter(|word| !word.starts_with('[') && !word.ends_with(']'));
     // systemd's are users of this machine's services.
@@ -59,6 +64,9 @@ mod tests {
             ("# passwd: ldap\npasswd: compat # sss\n", &[]),
             ("passwd: files sss\n", &["sss"]),
             ("passwd: sss [NOTFOUND=continue] files ldap", &["sss", "ldap"]),
+            ("passwd : files sss\n", &["sss"]),
+            (" passwd\tfiles sss\n", &["sss"]),
+            ("passwd_compat: nis\npasswd: compat\n", &[]),
         ] {
             assert_eq!(remote_in(text), remote, "{text}");
         }
