@@ -220,7 +220,7 @@ fn everybody_who_has_a_file_at_home_gets_in_and_the_files_stay() {
     let done = scene.desk(&["import", "google-authenticator", "--all-homes", "--keep-going"]);
     done.assert_done();
     assert!(done.stdout.contains("2 users imported, 1 files skipped"), "{done:?}");
-    assert!(done.stdout.contains("shred"), "{done:?}");
+    assert!(done.stdout.contains("runuser -u USER -- shred"), "{done:?}");
     for user in ["alice", "bob"] {
         let text = output(&mut scene, &["cat", &format!("/run/home/{user}/.google_authenticator")]);
         let code = File { text }.phone().code_at(THEN);

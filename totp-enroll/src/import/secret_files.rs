@@ -307,7 +307,8 @@ fn done(desk: &Desk, users: Vec<Said>, skipped: Vec<Skipped>) -> Result<(), Fail
     }
     if !users.is_empty() {
         output::line(
-            "the files hold the secrets as they are, and are left: once the stack asks pam_totp, remove them (shred -u FILE)",
+            "the files hold the secrets as they are, and are left: once the stack asks pam_totp, remove them, each as its owner \
+             (runuser -u USER -- shred -fu FILE)",
         )?;
     }
     Ok(())
