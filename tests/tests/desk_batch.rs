@@ -138,6 +138,12 @@ fn a_list_with_a_mistake_enrols_nobody_and_names_the_line() {
         assert!(text(&document, "error").contains(said), "{said}: {document}");
         stored.assert_unchanged(&scene.state());
     }
+    // What is missing is the directory, whatever line it was for.
+    let missing = scene.path("pictures");
+    let arguments =
+        ["--json", "enroll", "--batch", "--list", "-", "--qr-png", missing.to_str().unwrap_or_default()];
+    let done = desk::run(scene.command(&arguments), "alice\n");
+    assert_eq!((done.status, text(&done.json(), "file")), (1, missing.display().to_string()), "{done:?}");
     for arguments in [
         &["enroll", "--list", "-"][..],
         &["enroll", "alice", "--qr-png", "x"],

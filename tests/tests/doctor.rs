@@ -94,6 +94,16 @@ fn each_stack_in_which_the_code_is_missed_is_found_with_its_line() {
 }
 
 #[test]
+fn letting_past_who_is_not_enrolled_needs_a_line_that_says_yes() {
+    let mut site = Site::new();
+    site.service("sshd", "auth required TOTP nullok");
+    site.sshd(KEY_AND_CODE);
+    site.doctor(&["--service", "sshd"]).assert_found("warning", "ignored_is_refused", "takes no part");
+    site.service("sshd", "auth required TOTP nullok\nauth required pam_permit.so");
+    assert!(site.doctor(&["--service", "sshd"]).named("ignored_is_refused").is_empty());
+}
+
+#[test]
 fn a_rule_that_lets_some_skip_the_code_is_a_warning() {
     let mut site = Site::new();
     site.service("door", "auth required pam_unix.so\nauth [success=1 default=ignore] pam_succeed_if.so quiet user ingroup robots\nauth required TOTP");

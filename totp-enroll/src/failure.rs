@@ -48,9 +48,12 @@ impl Failure {
         Self { kind: Kind::NotPermitted, ..Self::refused(problem) }
     }
 
-    /// Names the file, and the line where there is one.
+    /// Names the file, and the line where there is one. Whoever knew of a file first knew it best.
     pub(crate) fn at(self, file: impl Into<PathBuf>, line: Option<usize>) -> Self {
-        Self { file: Some(file.into()), line, ..self }
+        match self.file {
+            Some(_) => self,
+            None => Self { file: Some(file.into()), line, ..self },
+        }
     }
 
     /// Says more about it.

@@ -115,6 +115,12 @@ pub(super) fn nobody_gets_in() -> Finding {
         .mend("look for a pam_deny.so that nothing jumps over any more, a module that is missing, and pam_unix.so that was taken out")
 }
 
+pub(super) fn ignored_is_refused() -> Finding {
+    Finding::warning("ignored_is_refused", "no line lets in where pam_totp takes no part")
+        .why("who is not enrolled and may be (nullok, require.enroll_by) is refused all the same")
+        .mend("write `auth required pam_permit.so` below pam_totp: a wrong code refuses as before")
+}
+
 pub(super) fn not_introduced(handler: &Handler) -> Finding {
     let what =
         format!("{}: after_first_factor, and people come to that line who have passed none", handler.place);

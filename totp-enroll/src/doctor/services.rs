@@ -2,7 +2,8 @@
 
 use super::finding::Finding;
 use super::lines::{
-    arrangement, misplaced, must_fail, nobody_gets_in, not_in_stack, not_introduced, too_few_factors,
+    arrangement, ignored_is_refused, misplaced, must_fail, nobody_gets_in, not_in_stack, not_introduced,
+    too_few_factors,
 };
 use super::stack::gaps::{self, Circumstances};
 use super::stack::{self, Handler, Installed, Said, ServiceFiles, Stack};
@@ -142,6 +143,8 @@ fn examined(name: &str, own: &Own<'_>, findings: &mut Vec<Finding>) -> Option<Se
     found.extend(gaps::without_code(&stack, &circumstances));
     if asks && gaps::nobody_gets_in(&stack, &circumstances) {
         found.push(nobody_gets_in());
+    } else if lines.iter().any(Line::lets_past) && gaps::refuses_whom_ours_ignores(&stack, &circumstances) {
+        found.push(ignored_is_refused());
     }
     let said = |handler: &Handler| stack::read_arguments(&handler.arguments).ok();
     found.extend(gaps::introduced_by_nobody(&stack, &said, &circumstances).into_iter().map(not_introduced));
@@ -166,12 +169,16 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
-    fn may_ignore(&self, service: &str) -> bool {
+    /// Whether whoever is not enrolled is let past.
+    fn lets_past(&self) -> bool {
         let nullok = self.said.as_ref().is_some_and(|said| said.nullok);
+        nullok || self.config.as_ref().is_some_and(|config| config.policy.enroll_by.is_some())
+    }
+
+    fn may_ignore(&self, service: &str) -> bool {
         let introduced = self.said.as_ref().is_some_and(|said| said.after_first_factor);
-        let enroll_by = self.config.as_ref().is_some_and(|config| config.policy.enroll_by.is_some());
         let passes_over = service == "sshd" && !introduced && self.config.as_ref().is_some_and(exempts);
-        nullok || enroll_by || passes_over
+        self.lets_past() || passes_over
     }
 }
 

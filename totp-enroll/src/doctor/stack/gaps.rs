@@ -58,6 +58,17 @@ pub(crate) fn nobody_gets_in(stack: &Stack, circumstances: &Circumstances<'_>) -
     walk::lets_in_with(&stack.handlers, &answers, &is_ours).is_ok_and(|lets_in| !lets_in)
 }
 
+/// Whether no way lets in whom ours takes no part in: an answer that counts for nothing leaves the yes to another line.
+pub(crate) fn refuses_whom_ours_ignores(stack: &Stack, circumstances: &Circumstances<'_>) -> bool {
+    let answers = |handler: &Handler| match is_ours(handler) {
+        true => vec![code::IGNORE],
+        false => circumstances.answers(handler),
+    };
+    let says_yes = |_: &Handler| true;
+    circumstances.may_ignore
+        && walk::lets_in_with(&stack.handlers, &answers, &says_yes).is_ok_and(|lets_in| !lets_in)
+}
+
 /// Whether somebody gets in who has shown nothing but perhaps a code.
 pub(crate) fn without_proof(stack: &Stack, circumstances: &Circumstances<'_>) -> bool {
     let answers = |handler: &Handler| circumstances.answers_of_proofs(handler);

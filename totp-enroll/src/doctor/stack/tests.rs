@@ -256,6 +256,24 @@ fn a_stack_through_which_the_right_code_leads_nowhere_is_known() {
 }
 
 #[test]
+fn a_stack_that_refuses_whom_ours_lets_past_is_known() {
+    let refuses = |text: &str, may_ignore: bool| {
+        let circumstances = Circumstances { service: "door", may_ignore, is_installed: &|_| true };
+        gaps::refuses_whom_ours_ignores(&stack(&[("door", text)]), &circumstances)
+    };
+    let alone = "auth required pam_totp.so nullok\n";
+    assert!(refuses(alone, true));
+    assert!(!refuses(alone, false), "nobody is let past");
+    assert!(!refuses(&format!("{alone}auth required pam_permit.so\n"), true));
+    assert!(!refuses(&format!("auth required pam_unix.so\n{alone}"), true));
+    assert!(refuses(&format!("auth optional pam_faildelay.so\n{alone}auth required pam_deny.so\n"), true));
+    assert!(refuses(
+        "auth [success=ok ignore=bad default=bad] pam_totp.so\nauth required pam_permit.so\n",
+        true
+    ));
+}
+
+#[test]
 fn a_first_factor_has_to_have_been_passed_and_not_only_asked_for() {
     let claims = |text: &str| {
         let circumstances = Circumstances {
