@@ -80,8 +80,14 @@ impl Model {
         }
     }
 
+    /// A right code ends the row and lifts the lock.
+    fn succeed(&mut self) {
+        (self.consecutive, self.locked_at, self.locked_until) = (0, 0, 0);
+    }
+
     fn forgive(&mut self) {
-        (self.wrong, self.consecutive, self.locked_until) = (Vec::new(), 0, 0);
+        self.wrong.clear();
+        self.succeed();
     }
 }
 
@@ -230,7 +236,7 @@ impl History {
                 );
                 assert!(fresh && !barred, "accepted: {which} {steps}");
                 self.model.last[which] = step;
-                (self.model.consecutive, self.model.locked_until) = (0, 0);
+                self.model.succeed();
             }
             Verdict::Refused(refusal) => {
                 assert!(!fresh || barred, "refused as {}: {which} {steps}", refusal.reason.as_str());
