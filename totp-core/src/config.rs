@@ -112,7 +112,9 @@ impl Config {
     /// As [`Config::parse`], but for contradictions.
     pub fn services(file: &Path, bytes: &[u8]) -> Result<Vec<String>, DocumentError> {
         let Raw { services, .. } = document::read(file, bytes, MEND, Raw::read)?;
-        Ok(services.into_iter().map(|(name, _)| name).collect())
+        let mut names: Vec<String> = services.into_iter().map(|(name, _)| name).collect();
+        names.sort();
+        Ok(names)
     }
 
     fn merge(special: &Sections, general: &Sections) -> Self {

@@ -1,15 +1,19 @@
 //! A TOML document on its way in: errors name the file, the line and what is wrong, and never repeat a value.
 
 mod fields;
+mod plain;
 mod table;
+mod value;
 mod wrong;
 
 pub(crate) use table::{Base64, Field, Table, word};
+pub(crate) use value::Value;
 pub use wrong::DocumentError;
 pub(crate) use wrong::Wrong;
 
 use std::path::Path;
 use toml::de::DeTable;
+use value::Fields;
 
 /// Reads `bytes` as TOML: what `read` takes of it must be all there is. `file` is only named in errors; `mend` says what to do
 /// about one.
@@ -32,16 +36,21 @@ pub(crate) fn read<T>(
 }
 
 fn whole<T>(text: &str, read: impl for<'t> FnOnce(&mut Table<'t>) -> Result<T, Wrong>) -> Result<T, Wrong> {
-    let document = DeTable::parse(text).map_err(|error| Wrong {
-        at: error.span().map(|span| span.start),
-        // One line, whatever the reader says.
-        problem: error.message().replace(['\n', '\r'], "; "),
-        says_what_to_do: false,
-    })?;
-    let mut table = Table::new(document.get_ref(), document.span());
+    let document = plain::read(text).map_or_else(|| by_library(text), Ok)?;
+    let mut table = Table::new(&document, 0);
     let whole = read(&mut table)?;
     table.end()?;
     Ok(whole)
+}
+
+fn by_library(text: &str) -> Result<Fields<'_>, Wrong> {
+    let document = DeTable::parse(text).map_err(|error| Wrong {
+        at: error.span().map(|span| span.start),
+        // One line, whatever the library says.
+        problem: error.message().replace(['\n', '\r'], "; "),
+        says_what_to_do: false,
+    })?;
+    Ok(document.into_inner().into())
 }
 
 fn line_of(bytes: &[u8], offset: usize) -> usize {

@@ -9,10 +9,11 @@ use totp_core::policy::Policy;
 use totp_core::recovery::MOST_CODES;
 use totp_core::reset::MOST_APPROVALS;
 use totp_core::time::Seconds;
-use totp_fuzz::assert_names_a_place;
+use totp_fuzz::{assert_names_a_place, assert_read_alike};
 
 fuzz_target!(|document: &[u8]| {
     let parse = |service| Config::parse(Path::new("/c.toml"), document, service);
+    assert_read_alike(document, |document| Config::parse(Path::new("/c.toml"), document, None).ok());
     match (parse(None), parse(Some("sudo"))) {
         (Ok(desk), Ok(sudo)) => {
             assert_in_range(&desk);

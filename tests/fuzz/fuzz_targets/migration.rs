@@ -62,7 +62,9 @@ fn assert_same_for_somebody_else(line: &[u8], tokens: &[Result<Token, Problem>])
 fn assert_comes_back(token: &Token) {
     let parameters = token.parameters;
     assert_eq!(parameters.period(), 30);
-    assert!(!token.user.is_empty() && token.user.trim_matches(' ') == token.user && !token.user.contains(':'));
+    assert!(
+        !token.user.is_empty() && token.user.trim_matches(' ') == token.user && !token.user.contains(':')
+    );
     let algorithm = match parameters.algorithm() {
         Algorithm::Sha1 => 1,
         Algorithm::Sha256 => 2,
@@ -78,7 +80,8 @@ fn assert_comes_back(token: &Token) {
     let line = format!("{HEAD}{}", BASE64.encode(&field(1, &account)));
     // Written out in full it may be longer than a QR code.
     if line.len() <= 2953 {
-        let again = migration::parse(line.as_bytes(), None).expect("our own line").remove(0).expect("a token");
+        let again =
+            migration::parse(line.as_bytes(), None).expect("our own line").remove(0).expect("a token");
         assert_eq!((again.user.as_str(), again.parameters), (token.user.as_str(), parameters));
         assert!(again.secret.expose() == token.secret.expose());
     }

@@ -8,13 +8,14 @@ use std::sync::LazyLock;
 use totp_core::DocumentError;
 use totp_core::reset::{MOST_APPROVALS, Reset, Terms};
 use totp_core::user::User;
-use totp_fuzz::{LETTERS, assert_names_a_place, assert_same_words, two_secrets};
+use totp_fuzz::{LETTERS, assert_names_a_place, assert_read_alike, assert_same_words, two_secrets};
 
 static ALICE: LazyLock<User> = LazyLock::new(|| User::parse("alice").unwrap());
 static BOB: LazyLock<User> = LazyLock::new(|| User::parse("bob").unwrap());
 const FILE: &str = "/alice.toml";
 
 fuzz_target!(|document: &[u8]| {
+    assert_read_alike(document, |document| parse(document, &ALICE).ok());
     match parse(document, &ALICE) {
         Ok(reset) => {
             assert_eq!(reset.account().user, *ALICE);
@@ -45,7 +46,9 @@ fn assert_stands_at_any_time(reset: &Reset) {
         let mut settled = reset.clone();
         settled.settle(now);
         assert!(!settled.clone().settle(now), "what was settled is not");
-        let in_place = settled.of().map_or(totp_core::in_place::InPlace::Nothing, totp_core::in_place::InPlace::Enrolment);
+        let in_place = settled
+            .of()
+            .map_or(totp_core::in_place::InPlace::Nothing, totp_core::in_place::InPlace::Enrolment);
         let _ = settled.stage(settled.account(), in_place, &Terms::DEFAULT, now);
         let _ = (settled.expires_at(&Terms::DEFAULT), settled.ready_at(&Terms::DEFAULT));
         let _ = settled.ticket().map(|ticket| ticket.standing(now));

@@ -1,9 +1,8 @@
 //! `[notify]`: how people are told that their factor changed, and by what.
 
 use crate::address::{Address, Recipient};
-use crate::document::{Field, Table, Wrong};
+use crate::document::{Field, Table, Value, Wrong};
 use crate::time::Seconds;
-use toml::de::DeValue;
 
 /// The system's mail program, which every mail system brings (LSB 5.0), and the arguments with which it takes a message
 /// from its standard input: recipients from the header, a line of one dot is no end.
@@ -63,7 +62,7 @@ impl Notify {
 }
 
 impl<'t> Field<'t> for Command {
-    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+    fn read(value: &'t Value<'t>) -> Result<Self, String> {
         let words = Vec::<String>::read(value)?;
         match words.first() {
             None => Ok(Self::Off),
@@ -82,7 +81,7 @@ impl<'t> Field<'t> for Command {
 struct Timeout(Seconds);
 
 impl<'t> Field<'t> for Timeout {
-    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+    fn read(value: &'t Value<'t>) -> Result<Self, String> {
         let length = Seconds::read(value)?;
         if length == Seconds(0) || length > LONGEST_TIMEOUT {
             return Err(format!("{length} is out of range: 1s to {LONGEST_TIMEOUT}"));

@@ -2,14 +2,13 @@
 
 use super::notify::Notify;
 use crate::device::Mode;
-use crate::document::{Field, Table, Wrong, word};
+use crate::document::{Field, Table, Value, Wrong, word};
 use crate::limit::MOST_ATTEMPTS;
 use crate::network::Network;
 use crate::recovery::MOST_CODES;
 use crate::reset::MOST_APPROVALS;
 use crate::time::{Date, Seconds};
 use std::path::{Path, PathBuf};
-use toml::de::DeValue;
 
 #[expect(clippy::cast_possible_truncation, reason = "16")]
 const MOST_TRIES: u32 = MOST_ATTEMPTS as u32;
@@ -169,7 +168,7 @@ impl Remember {
 }
 
 impl<'t> Field<'t> for Mode {
-    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+    fn read(value: &'t Value<'t>) -> Result<Self, String> {
         word(value, &[("off", Self::Off), ("ask", Self::Ask), ("always", Self::Always)])
     }
 }
@@ -181,7 +180,7 @@ pub(super) enum Bind {
 }
 
 impl<'t> Field<'t> for Bind {
-    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+    fn read(value: &'t Value<'t>) -> Result<Self, String> {
         word(value, &[("ssh-key", Self::SshKey), ("address", Self::Address)])
     }
 }
@@ -242,7 +241,7 @@ impl Reset {
 pub(super) struct Ranged<const MIN: u32, const MAX: u32>(pub(super) u32);
 
 impl<'t, const MIN: u32, const MAX: u32> Field<'t> for Ranged<MIN, MAX> {
-    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+    fn read(value: &'t Value<'t>) -> Result<Self, String> {
         let number = i64::read(value)?;
         match u32::try_from(number) {
             Ok(number) if (MIN..=MAX).contains(&number) => Ok(Self(number)),
@@ -255,7 +254,7 @@ impl<'t, const MIN: u32, const MAX: u32> Field<'t> for Ranged<MIN, MAX> {
 pub(super) struct Absolute(pub(super) PathBuf);
 
 impl<'t> Field<'t> for Absolute {
-    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+    fn read(value: &'t Value<'t>) -> Result<Self, String> {
         let path = Path::new(<&str>::read(value)?);
         if path.is_absolute() {
             Ok(Self(path.to_owned()))

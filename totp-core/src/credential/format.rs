@@ -2,7 +2,7 @@
 
 use super::{Authenticator, Credential, Label, Owner, RecoverySet, VERSION};
 use crate::created::Created;
-use crate::document::{self, Base64, DocumentError, Field, Table, Wrong, word};
+use crate::document::{self, Base64, DocumentError, Field, Table, Value, Wrong, word};
 use crate::id::Id;
 use crate::keyring::{NONCE_LENGTH, Sealed};
 use crate::recovery::{self, Hash};
@@ -11,7 +11,6 @@ use crate::user::User;
 use data_encoding::BASE64;
 use serde::Serialize;
 use std::path::Path;
-use toml::de::DeValue;
 
 /// What to do about a credential that cannot be read.
 const MEND: &str = "restore it from a backup, or enrol the user again";
@@ -114,7 +113,7 @@ enum Kind {
 }
 
 impl<'t> Field<'t> for Kind {
-    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+    fn read(value: &'t Value<'t>) -> Result<Self, String> {
         word(value, &[(TOTP, Self::Totp)])
     }
 }
@@ -123,7 +122,7 @@ const TOTP: &str = "totp";
 
 /// A kind that this version does not know is refused by name. Left out where they are of our own making.
 impl<'t> Field<'t> for recovery::Kind {
-    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+    fn read(value: &'t Value<'t>) -> Result<Self, String> {
         word(value, &[(SCRATCH, Self::Scratch)])
     }
 }

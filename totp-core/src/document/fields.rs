@@ -1,5 +1,6 @@
 //! How the nouns are written in a document. They know nothing of it themselves.
 
+use super::Value;
 use super::table::{Field, word};
 use crate::address::{Address, Recipient};
 use crate::created::Created;
@@ -7,24 +8,23 @@ use crate::id::Id;
 use crate::network::Network;
 use crate::time::{Date, Seconds};
 use crate::totp::Algorithm;
-use toml::de::DeValue;
 use toml::value::Datetime;
 
 impl<'t> Field<'t> for Id {
-    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+    fn read(value: &'t Value<'t>) -> Result<Self, String> {
         Self::from_hex(<&str>::read(value)?).ok_or_else(|| "is not an id of 32 hexadecimal digits".to_owned())
     }
 }
 
 impl<'t> Field<'t> for Created {
-    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
-        let written = value.as_datetime().copied();
+    fn read(value: &'t Value<'t>) -> Result<Self, String> {
+        let written = value.as_datetime();
         written.map(Self::from).ok_or_else(|| "invalid type, expected a date and time".to_owned())
     }
 }
 
 impl<'t> Field<'t> for Algorithm {
-    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+    fn read(value: &'t Value<'t>) -> Result<Self, String> {
         word(
             value,
             &[Self::Sha1, Self::Sha256, Self::Sha512].map(|algorithm| (algorithm.as_str(), algorithm)),
@@ -33,16 +33,16 @@ impl<'t> Field<'t> for Algorithm {
 }
 
 impl<'t> Field<'t> for Seconds {
-    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+    fn read(value: &'t Value<'t>) -> Result<Self, String> {
         Self::parse(<&str>::read(value)?).map_err(|error| error.to_string())
     }
 }
 
 impl<'t> Field<'t> for Date {
     /// TOML's local date, or the same in quotes.
-    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+    fn read(value: &'t Value<'t>) -> Result<Self, String> {
         let quoted = value.as_str().and_then(|text| text.parse().ok());
-        let day = match value.as_datetime().copied().or(quoted) {
+        let day = match value.as_datetime().or(quoted) {
             Some(Datetime { date: Some(date), time: None, offset: None }) => {
                 Self::from_calendar(date.year, date.month, date.day)
             }
@@ -55,19 +55,19 @@ impl<'t> Field<'t> for Date {
 }
 
 impl<'t> Field<'t> for Network {
-    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+    fn read(value: &'t Value<'t>) -> Result<Self, String> {
         Self::parse(<&str>::read(value)?).map_err(|error| error.to_string())
     }
 }
 
 impl<'t> Field<'t> for Address {
-    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+    fn read(value: &'t Value<'t>) -> Result<Self, String> {
         Self::parse(<&str>::read(value)?).map_err(|error| error.to_string())
     }
 }
 
 impl<'t> Field<'t> for Recipient {
-    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+    fn read(value: &'t Value<'t>) -> Result<Self, String> {
         Self::parse(<&str>::read(value)?).map_err(|error| error.to_string())
     }
 }
@@ -75,17 +75,18 @@ impl<'t> Field<'t> for Recipient {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use toml::de::DeValue;
 
     #[test]
     fn none_is_no_id_that_a_document_may_hold() {
-        assert!(Id::read(&DeValue::String("0".repeat(32).into())).is_err());
-        assert!(Id::read(&DeValue::Boolean(true)).is_err());
-        assert_eq!(Id::read(&DeValue::String("0a".repeat(16).into())), Ok(Id::new([10; 16])));
+        assert!(Id::read(&Value::Text("0".repeat(32).into())).is_err());
+        assert!(Id::read(&Value::Boolean(true)).is_err());
+        assert_eq!(Id::read(&Value::Text("0a".repeat(16).into())), Ok(Id::new([10; 16])));
     }
 
     #[test]
     fn a_day_is_written_bare_or_in_quotes_and_without_a_time() {
-        let read = |value: &str| Date::read(DeValue::parse(value).unwrap().get_ref());
+        let read = |value: &str| Date::read(&DeValue::parse(value).unwrap().into_inner().into());
         assert_eq!(read("2026-12-31"), Ok(Date::from_calendar(2026, 12, 31).unwrap()));
         assert_eq!(read("\"2026-12-31\""), Ok(Date::from_calendar(2026, 12, 31).unwrap()));
         for value in

@@ -1,28 +1,28 @@
 //! The fields of a TOML table as its reader asks for them. What nobody asks for is an unknown field. No error repeats a value.
 
+use super::value::{Fields, Placed, Value};
 use super::wrong::Wrong;
 use data_encoding::BASE64;
-use std::ops::{Range, RangeInclusive};
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use std::ops::RangeInclusive;
 
 /// A table that is being read.
 pub(crate) struct Table<'t> {
-    fields: &'t DeTable<'t>,
-    span: Range<usize>,
+    fields: &'t Fields<'t>,
+    /// Where it begins in the document, in bytes.
+    at: usize,
     known: Vec<&'static str>,
 }
 
 impl<'t> Table<'t> {
-    pub(super) fn new(fields: &'t DeTable<'t>, span: Range<usize>) -> Self {
-        Self { fields, span, known: Vec::new() }
+    pub(super) fn new(fields: &'t Fields<'t>, at: usize) -> Self {
+        Self { fields, at, known: Vec::new() }
     }
 
     /// A field that may be missing.
     pub(crate) fn optional<T: Field<'t>>(&mut self, name: &'static str) -> Result<Option<T>, Wrong> {
         let Some(value) = self.value(name) else { return Ok(None) };
-        let wrong = |problem| Wrong::at(value.span().start, format!("`{name}`: {problem}"));
-        T::read(value.get_ref()).map(Some).map_err(wrong)
+        let wrong = |problem| Wrong::at(value.at, format!("`{name}`: {problem}"));
+        T::read(&value.value).map(Some).map_err(wrong)
     }
 
     /// A field that must be there.
@@ -47,8 +47,8 @@ impl<'t> Table<'t> {
         mut read: impl FnMut(&mut Table<'t>) -> Result<T, Wrong>,
     ) -> Result<Vec<T>, Wrong> {
         let Some(value) = self.value(name) else { return Ok(Vec::new()) };
-        let DeValue::Array(tables) = value.get_ref() else {
-            return Err(Wrong::at(value.span().start, format!("`{name}`: {}", expected("tables, [[…]]"))));
+        let Value::List(tables) = &value.value else {
+            return Err(Wrong::at(value.at, format!("`{name}`: {}", expected("tables, [[…]]"))));
         };
         tables.iter().map(|table| whole(table, name, &mut read)).collect()
     }
@@ -60,14 +60,11 @@ impl<'t> Table<'t> {
         mut read: impl FnMut(&mut Table<'t>) -> Result<T, Wrong>,
     ) -> Result<Vec<(String, T)>, Wrong> {
         let Some(value) = self.value(name) else { return Ok(Vec::new()) };
-        let DeValue::Table(tables) = value.get_ref() else {
-            return Err(Wrong::at(
-                value.span().start,
-                format!("`{name}`: {}", expected("tables with a name")),
-            ));
+        let Value::Table(tables) = &value.value else {
+            return Err(Wrong::at(value.at, format!("`{name}`: {}", expected("tables with a name"))));
         };
         let named =
-            tables.iter().map(|(key, table)| Ok((key.get_ref().to_string(), whole(table, name, &mut read)?)));
+            tables.iter().map(|field| Ok((field.name.to_string(), whole(&field.placed, name, &mut read)?)));
         named.collect()
     }
 
@@ -90,34 +87,34 @@ impl<'t> Table<'t> {
 
     /// Something is wrong with this table, not with one field of it.
     pub(crate) fn wrong(&self, problem: impl Into<String>) -> Wrong {
-        Wrong::at(self.span.start, problem)
+        Wrong::at(self.at, problem)
     }
 
-    fn value(&mut self, name: &'static str) -> Option<&'t Spanned<DeValue<'t>>> {
+    fn value(&mut self, name: &'static str) -> Option<&'t Placed<'t>> {
         self.known.push(name);
         self.fields.get(name)
     }
 
     /// Nothing is there that was not asked for.
     pub(super) fn end(self) -> Result<(), Wrong> {
-        let unknown = self.fields.keys().find(|key| !self.known.contains(&key.get_ref().as_ref()));
+        let unknown = self.fields.iter().find(|field| !self.known.contains(&field.name.as_ref()));
         let Some(unknown) = unknown else { return Ok(()) };
         let known: Vec<String> = self.known.iter().map(|name| format!("`{name}`")).collect();
-        let name = unknown.get_ref().escape_debug();
+        let name = unknown.name.escape_debug();
         let problem = format!("unknown field `{name}`, expected one of {}", known.join(", "));
-        Err(Wrong::at(unknown.span().start, problem))
+        Err(Wrong::at(unknown.at, problem))
     }
 }
 
 fn whole<'t, T>(
-    value: &'t Spanned<DeValue<'t>>,
+    value: &'t Placed<'t>,
     name: &'static str,
     read: impl FnOnce(&mut Table<'t>) -> Result<T, Wrong>,
 ) -> Result<T, Wrong> {
-    let DeValue::Table(fields) = value.get_ref() else {
-        return Err(Wrong::at(value.span().start, format!("`{name}`: {}", expected("a table"))));
+    let Value::Table(fields) = &value.value else {
+        return Err(Wrong::at(value.at, format!("`{name}`: {}", expected("a table"))));
     };
-    let mut table = Table::new(fields, value.span());
+    let mut table = Table::new(fields, value.at);
     let whole = read(&mut table)?;
     table.end()?;
     Ok(whole)
@@ -126,7 +123,7 @@ fn whole<'t, T>(
 /// What a field may hold.
 pub(crate) trait Field<'t>: Sized {
     /// The error says what is wrong with the value, and never the value of a secret.
-    fn read(value: &'t DeValue<'t>) -> Result<Self, String>;
+    fn read(value: &'t Value<'t>) -> Result<Self, String>;
 }
 
 fn expected(what: &str) -> String {
@@ -134,44 +131,44 @@ fn expected(what: &str) -> String {
 }
 
 impl<'t> Field<'t> for &'t str {
-    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+    fn read(value: &'t Value<'t>) -> Result<Self, String> {
         value.as_str().ok_or_else(|| expected("a string"))
     }
 }
 
 impl<'t> Field<'t> for String {
-    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+    fn read(value: &'t Value<'t>) -> Result<Self, String> {
         <&str>::read(value).map(str::to_owned)
     }
 }
 
 impl<'t> Field<'t> for bool {
-    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
-        value.as_bool().ok_or_else(|| expected("true or false"))
+    fn read(value: &'t Value<'t>) -> Result<Self, String> {
+        if let Value::Boolean(value) = value { Ok(*value) } else { Err(expected("true or false")) }
     }
 }
 
 impl<'t> Field<'t> for i64 {
-    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
-        let number = value.as_integer().ok_or_else(|| expected("a whole number"))?;
-        Self::from_str_radix(number.as_str(), number.radix()).map_err(|_| "is too large a number".to_owned())
+    fn read(value: &'t Value<'t>) -> Result<Self, String> {
+        let Value::Integer(number) = value else { return Err(expected("a whole number")) };
+        number.ok_or_else(|| "is too large a number".to_owned())
     }
 }
 
 impl<'t> Field<'t> for u64 {
-    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+    fn read(value: &'t Value<'t>) -> Result<Self, String> {
         Self::try_from(i64::read(value)?).map_err(|_| "is a negative number".to_owned())
     }
 }
 
 impl<'t> Field<'t> for u32 {
-    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+    fn read(value: &'t Value<'t>) -> Result<Self, String> {
         Self::try_from(u64::read(value)?).map_err(|_| "is too large a number".to_owned())
     }
 }
 
 impl<'t> Field<'t> for u8 {
-    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+    fn read(value: &'t Value<'t>) -> Result<Self, String> {
         Self::try_from(u64::read(value)?).map_err(|_| "is too large a number".to_owned())
     }
 }
@@ -180,21 +177,21 @@ impl<'t> Field<'t> for u8 {
 pub(crate) struct Base64(pub(crate) Vec<u8>);
 
 impl<'t> Field<'t> for Base64 {
-    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+    fn read(value: &'t Value<'t>) -> Result<Self, String> {
         let bytes = BASE64.decode(<&str>::read(value)?.as_bytes());
         bytes.map(Self).map_err(|_| "is not base64 (RFC 4648)".to_owned())
     }
 }
 
 impl<'t, T: Field<'t>> Field<'t> for Vec<T> {
-    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
-        let values = value.as_array().ok_or_else(|| expected("a list, [ … ]"))?;
-        values.iter().map(|value| T::read(value.get_ref())).collect()
+    fn read(value: &'t Value<'t>) -> Result<Self, String> {
+        let Value::List(values) = value else { return Err(expected("a list, [ … ]")) };
+        values.iter().map(|value| T::read(&value.value)).collect()
     }
 }
 
 /// One of a few words. The error names the one that is there: a type that this version does not know is refused by name.
-pub(crate) fn word<T: Copy>(value: &DeValue<'_>, words: &[(&str, T)]) -> Result<T, String> {
+pub(crate) fn word<T: Copy>(value: &Value<'_>, words: &[(&str, T)]) -> Result<T, String> {
     let text = value.as_str().ok_or_else(|| expected("a string"))?;
     let found = words.iter().find(|(word, _)| *word == text);
     found.map(|&(_, meaning)| meaning).ok_or_else(|| {

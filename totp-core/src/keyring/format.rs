@@ -1,12 +1,11 @@
 //! The keyring's TOML: what each field must be, and its text anew. No error repeats a key, and no copy of one is left behind.
 
 use super::{KEY_LENGTH, Key, Keyring};
-use crate::document::{self, DocumentError, Field, Table, Wrong};
+use crate::document::{self, DocumentError, Field, Table, Value, Wrong};
 use crate::secret::Secret;
 use data_encoding::BASE64;
 use std::fmt::Write;
 use std::path::Path;
-use toml::de::DeValue;
 use zeroize::Zeroizing;
 
 /// The version that this program reads and writes.
@@ -99,7 +98,7 @@ fn without_names(error: DocumentError) -> DocumentError {
 
 impl<'t> Field<'t> for Secret {
     /// Base64, decoded from the text itself, so that no second copy is left behind.
-    fn read(value: &'t DeValue<'t>) -> Result<Self, String> {
+    fn read(value: &'t Value<'t>) -> Result<Self, String> {
         let text = value.as_str().ok_or("invalid type, expected base64 text")?;
         BASE64.decode(text.as_bytes()).map(Self::new).map_err(|_| "is not base64 (RFC 4648)".to_owned())
     }
