@@ -1,10 +1,10 @@
 //! One cell of the table: every contestant, taking turns, with so many people and so many processes.
 
-use crate::accounts;
 use crate::contestant::Contestant;
 use crate::person::Person;
 use crate::round::Round;
 use crate::scene::Scene;
+use crate::surroundings::Surroundings;
 use std::time::Duration;
 
 /// How much is measured.
@@ -50,19 +50,25 @@ const TURN: usize = 100;
 pub(crate) struct Cell {
     pub(crate) people: u32,
     pub(crate) processes: usize,
+    pub(crate) surroundings: Surroundings,
     /// In the order of [`Contestant::ALL`].
     pub(crate) rounds: [Round; 4],
 }
 
 impl Cell {
     /// Lets the contestants take turns.
-    pub(crate) fn measure(scene: &Scene, processes: usize, effort: &Effort) -> Self {
+    pub(crate) fn measure(
+        scene: &Scene,
+        processes: usize,
+        surroundings: Surroundings,
+        effort: &Effort,
+    ) -> Self {
         let mut rounds: [Round; 4] = Default::default();
         let mut people = passers_by(scene.people());
         let turns = effort.logins.div_ceil(TURN.min(scene.people() as usize));
         for turn in 0..turns {
             let people: Vec<Person> = people.by_ref().take(TURN.min(scene.people() as usize)).collect();
-            accounts::give(&people);
+            surroundings.admit(&people);
             for at in 0..Contestant::ALL.len() {
                 // Nobody is always the one after pam_oath.
                 let at = (at + turn) % Contestant::ALL.len();
@@ -70,11 +76,11 @@ impl Cell {
                     continue;
                 }
                 let kept = scene.keep(Contestant::ALL[at], &people);
-                rounds[at].add(Round::run(scene, Contestant::ALL[at], &people, processes));
+                rounds[at].add(Round::run(scene, Contestant::ALL[at], surroundings, &people, processes));
                 kept.put_back();
             }
         }
-        Self { people: scene.people(), processes, rounds }
+        Self { people: scene.people(), processes, surroundings, rounds }
     }
 }
 

@@ -3,6 +3,7 @@
 use acceptance::libpam;
 use nix::sys::wait::waitpid;
 use nix::unistd::{Pid, getppid};
+use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -33,6 +34,15 @@ pub(crate) fn listen(socket: &Path) -> Reader {
 const END: &[u8] = b"end";
 
 impl Reader {
+    /// Does something while there is no log.
+    pub(crate) fn aside<T>(&self, work: impl FnOnce() -> T) -> T {
+        let elsewhere = self.socket.with_extension("aside");
+        fs::rename(&self.socket, &elsewhere).unwrap();
+        let result = work();
+        fs::rename(&elsewhere, &self.socket).unwrap();
+        result
+    }
+
     /// Ends the process.
     pub(crate) fn end(self) {
         UnixDatagram::unbound().unwrap().send_to(END, &self.socket).unwrap();

@@ -24,16 +24,19 @@ mod plot;
 mod report;
 mod round;
 mod scene;
+mod surroundings;
 
 use acceptance::{built, clock};
 use cell::{Cell, Effort};
 use contestant::Contestant;
+use log::Reader;
 use nix::unistd::User;
 use report::Report;
 use scene::Scene;
 use std::env;
 use std::fs;
 use std::path::Path;
+use surroundings::Surroundings;
 
 const USAGE: &str = "usage: pam-bench quick|full RESULTS.md NAME=DIRECTORY…\n       pam-bench one PAM-DIRECTORY SERVICE USER CODE";
 
@@ -61,13 +64,13 @@ fn measure(effort: &Effort, results: &Path, places: &[&str]) {
     for place in places {
         let (name, directory) = place.split_once('=').unwrap_or_else(|| panic!("{USAGE}"));
         report.place(name, Path::new(directory));
-        measure_at(effort, name, Path::new(directory), &mut report);
+        measure_at(effort, name, Path::new(directory), &log, &mut report);
     }
     log.end();
     report.write(results, effort.command);
 }
 
-fn measure_at(effort: &Effort, place: &str, directory: &Path, report: &mut Report) {
+fn measure_at(effort: &Effort, place: &str, directory: &Path, log: &Reader, report: &mut Report) {
     for &people in effort.desk {
         eprintln!("{place}: enrolling {people}");
         let directory = directory.join(people.to_string());
@@ -76,8 +79,12 @@ fn measure_at(effort: &Effort, place: &str, directory: &Path, report: &mut Repor
         if effort.people.contains(&people) {
             for &processes in effort.processes {
                 eprintln!("{place}: {people} enrolled, {processes} at once");
-                report.cell(place, Cell::measure(&scene, processes, effort));
+                report.cell(place, Cell::measure(&scene, processes, Surroundings::Site, effort));
             }
+            eprintln!("{place}: {people} enrolled, alone");
+            let cell =
+                Surroundings::Alone.within(log, || Cell::measure(&scene, 1, Surroundings::Alone, effort));
+            report.cell(place, cell);
         }
         if report.lacks_instructions() {
             for contestant in Contestant::ALL {

@@ -2,6 +2,7 @@
 
 use crate::cell::Cell;
 use crate::contestant::Contestant;
+use crate::surroundings::Surroundings;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
@@ -14,7 +15,9 @@ pub(crate) fn write<'a>(file: &Path, cells: impl Iterator<Item = (&'a str, &'a C
     for contestant in Contestant::ALL {
         write!(data, " {}", contestant.name()).unwrap();
     }
-    for (place, cell) in cells.filter(|(_, cell)| cell.processes == 1) {
+    for (place, cell) in
+        cells.filter(|(_, cell)| cell.processes == 1 && cell.surroundings == Surroundings::Site)
+    {
         write!(data, "\n\"{} on {place}\"", cell.people).unwrap();
         for round in &cell.rounds {
             write!(data, " {}", round.percentile(50).map_or(0, |median| median.as_micros())).unwrap();

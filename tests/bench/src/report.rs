@@ -147,8 +147,9 @@ fn row(text: &mut String, first: &str, columns: impl Iterator<Item = String>) {
     writeln!(text, "| {first} | {} |", columns.join(" | ")).unwrap();
 }
 
-fn name(place: &str, Cell { people, processes, .. }: &Cell) -> String {
-    format!("{place}, {people}, {processes}")
+fn name(place: &str, Cell { people, processes, surroundings, .. }: &Cell) -> String {
+    let prefix = surroundings.prefix();
+    format!("{prefix}{place}, {people}, {processes}")
 }
 
 fn latency(round: &Round) -> String {

@@ -3,6 +3,7 @@
 use crate::contestant::Contestant;
 use crate::desk::{self, Cost};
 use crate::person::Person;
+use crate::surroundings::Surroundings;
 use acceptance::built;
 use acceptance::login::Login;
 use nix::unistd::syncfs;
@@ -70,11 +71,10 @@ impl Scene {
         self.people
     }
 
-    /// Somebody comes to the door of a contestant with the code of this moment, as from sshd.
-    pub(crate) fn login(&self, contestant: Contestant, person: Person) -> Login {
+    /// Somebody comes to the door of a contestant with the code of this moment.
+    pub(crate) fn login(&self, contestant: Contestant, surroundings: Surroundings, person: Person) -> Login {
         let mut login = Login::new(self.directory.join("pam.d"), contestant.name(), person.name().as_bytes());
-        login.rhost = Some(b"192.0.2.7".to_vec());
-        login.tty = Some(b"ssh".to_vec());
+        surroundings.introduce(&mut login);
         login.types(person.code())
     }
 
