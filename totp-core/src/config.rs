@@ -35,6 +35,8 @@ pub struct Config {
     pub drift_steps: u64,
     /// The most that any service of this config accepts.
     pub greatest_drift_steps: u64,
+    /// Whether any service of this config spares a code where one was accepted a moment ago, whatever this one does.
+    pub asks_for_freshness: bool,
     /// How long a person may think before the answer is refused as late.
     pub answer_within: Seconds,
     /// How many tries, how fast.
@@ -94,13 +96,14 @@ impl Config {
                 .check(&format!("service.{}.", name.escape_debug()))
                 .map_err(|problem| DocumentError::new(file, problem))?;
             config.greatest_drift_steps = config.greatest_drift_steps.max(special.drift_steps);
+            config.asks_for_freshness |= special.asks_for_freshness;
         }
-        let greatest_drift_steps = config.greatest_drift_steps;
         let special = service.and_then(|service| services.iter().find(|(name, _)| name == service));
         Ok(match special {
             Some((_, special)) => {
-                let Self { notify, reset, .. } = config;
-                Self { greatest_drift_steps, notify, reset, ..Self::merge(special, &general) }
+                let Self { greatest_drift_steps, asks_for_freshness, notify, reset, .. } = config;
+                let special = Self::merge(special, &general);
+                Self { greatest_drift_steps, asks_for_freshness, notify, reset, ..special }
             }
             None => config,
         })
@@ -131,6 +134,7 @@ impl Config {
         let (totp, recovery) = ((&special.totp, &general.totp), (&special.recovery, &general.recovery));
         let drift_steps =
             totp.0.drift_steps.or(totp.1.drift_steps).map_or(1, |Ranged(steps)| u64::from(steps));
+        let policy = Self::policy(special, general);
         Self {
             paths: Paths {
                 state: path(|paths| &paths.state, "/var/lib/pam_totp"),
@@ -140,6 +144,7 @@ impl Config {
             },
             drift_steps,
             greatest_drift_steps: drift_steps,
+            asks_for_freshness: policy.fresh > Seconds(0),
             answer_within: totp.0.answer_within.or(totp.1.answer_within).unwrap_or(Seconds(300)),
             limit: Limit {
                 attempts: limit(|limit| limit.attempts.map(|Ranged(n)| n), 5) as usize,
@@ -152,7 +157,7 @@ impl Config {
             fail_delay: length(|limit| limit.fail_delay, 0),
             recovery_codes: recovery.0.codes.or(recovery.1.codes).map_or(10, |Ranged(n)| n as usize),
             warn_below: recovery.0.warn_below.or(recovery.1.warn_below).map_or(3, |Ranged(n)| n as usize),
-            policy: Self::policy(special, general),
+            policy,
             quiet: special.quiet.or(general.quiet).unwrap_or(false),
             notify: Notify::default(),
             reset: Terms::DEFAULT,

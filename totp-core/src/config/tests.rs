@@ -61,6 +61,19 @@ fn what_is_required_of_whom_is_read() {
 }
 
 #[test]
+fn freshness_is_asked_for_if_any_service_asks_for_it() {
+    let sudo = "[service.sudo.fresh]\nfor = \"15m\"\n";
+    let all_but_sudo = "[fresh]\nfor = \"15m\"\n[service.sudo.fresh]\nfor = \"0s\"\n";
+    let nobody =
+        "[fresh]\nfor = \"0s\"\n[service.sudo.fresh]\nfor = \"0s\"\n[service.sshd.limit]\nattempts = 3\n";
+    for (text, asked) in [("", false), (nobody, false), (sudo, true), (all_but_sudo, true)] {
+        for service in [None, Some("sshd"), Some("sudo"), Some("su")] {
+            assert_eq!(parse(text, service).unwrap().asks_for_freshness, asked, "{service:?} of {text}");
+        }
+    }
+}
+
+#[test]
 fn a_services_name_breaks_no_line_of_an_error() {
     let error = parse("[service.\"a\\nb\".limit]\nlock_after = 101\n", None).unwrap_err();
     assert!(!error.contains('\n') && error.contains("service.a\\nb.limit"), "{error}");
