@@ -1,4 +1,7 @@
 //! The stamps of accepted codes, as files under the runtime directory: gone at reboot, and root's alone.
+//!
+//! On most machines nobody asks for them. So a login leaves none unless its own settings ask for freshness, or the directory
+//! is there: whoever asks makes it, which tells those of whose settings it cannot know (another line, another config).
 
 use super::StoreError;
 use super::directory::{Directory, Room, make_roots};
@@ -7,6 +10,7 @@ use crate::stamp::{Process, Stamp};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 pub(crate) const STAMPS: &str = "fresh";
@@ -26,21 +30,28 @@ impl Stamps {
         Self { runtime: runtime.to_owned() }
     }
 
+    /// Asks all who let somebody in to leave a stamp, until the next boot.
+    ///
+    /// # Errors
+    /// [`StoreError`]; whoever leaves none of their own accord is then not asked to.
+    pub fn invite(&self) -> Result<(), StoreError> {
+        self.made().map(drop)
+    }
+
+    /// Whether somebody has invited stamps since the boot. Where that cannot be told, [`Stamps::put`] says what is the matter.
+    #[must_use]
+    pub fn are_invited(&self) -> bool {
+        let found = std::fs::symlink_metadata(self.runtime.join(STAMPS));
+        !found.is_err_and(|error| error.kind() == ErrorKind::NotFound)
+    }
+
     /// Puts a stamp in the place of an older one of the same account and session. A kill in between leaves half a line,
     /// which is no stamp. Now and then takes away those whose process `is_alive` says is gone.
     ///
     /// # Errors
     /// [`StoreError`]; there is then no stamp.
     pub fn put(&self, stamp: &Stamp, is_alive: impl Fn(u32) -> bool) -> Result<(), StoreError> {
-        let directory = match self.directory() {
-            // The first since the boot.
-            Err(StoreError::System { source: Errno::ENOENT, .. }) => {
-                make_roots(&self.runtime, Mode::from_bits_truncate(0o755))?;
-                make_roots(&self.runtime.join(STAMPS), Mode::S_IRWXU)?;
-                self.directory()?
-            }
-            found => found?,
-        };
+        let directory = self.made()?;
         if stamp.leader.pid.is_multiple_of(SWEEPERS) {
             sweep(&directory, is_alive);
         }
@@ -119,6 +130,18 @@ impl Stamps {
         }
     }
 
+    /// The directory; made, if it is the first time since the boot.
+    fn made(&self) -> Result<Directory, StoreError> {
+        match self.directory() {
+            Err(StoreError::System { source: Errno::ENOENT, .. }) => {
+                make_roots(&self.runtime, Mode::from_bits_truncate(0o755))?;
+                make_roots(&self.runtime.join(STAMPS), Mode::S_IRWXU)?;
+                self.directory()
+            }
+            found => found,
+        }
+    }
+
     fn directory(&self) -> Result<Directory, StoreError> {
         Directory::open(&self.runtime, Room::Place)?.inner(STAMPS, Room::Private)
     }
@@ -178,6 +201,44 @@ mod tests {
         assert_eq!(stamps.of(1001, Process { pid: 21, start: 7 }).unwrap(), None);
         let mode = |name: &str| fs::metadata(directory.path().join(name)).unwrap().mode() & 0o777;
         assert_eq!((mode("run/fresh"), mode("run/fresh/1001.20")), (0o700, 0o600));
+    }
+
+    #[test]
+    fn stamps_are_invited_from_the_first_who_asks_until_the_boot() {
+        let (directory, stamps) = stamps();
+        assert!(!stamps.are_invited());
+        fs::create_dir(directory.path().join("run")).unwrap();
+        assert!(!stamps.are_invited());
+        stamps.invite().unwrap();
+        assert!(stamps.are_invited());
+        stamps.invite().unwrap();
+        let mode = fs::metadata(directory.path().join("run/fresh")).unwrap().mode() & 0o777;
+        assert_eq!(mode, 0o700);
+        fs::remove_dir_all(directory.path().join("run")).unwrap();
+        assert!(!stamps.are_invited());
+    }
+
+    #[test]
+    fn an_invitation_takes_nothing_from_a_stamp() {
+        let (_directory, stamps) = stamps();
+        stamps.put(&stamp(1001, 20), |_| true).unwrap();
+        assert!(stamps.are_invited());
+        stamps.invite().unwrap();
+        assert!(stamps.of(1001, Process { pid: 20, start: 7 }).unwrap().is_some());
+    }
+
+    #[test]
+    fn where_others_can_write_nobody_is_invited_and_putting_a_stamp_says_why() {
+        let (directory, stamps) = stamps();
+        let run = directory.path().join("run");
+        fs::create_dir(&run).unwrap();
+        fs::set_permissions(&run, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+        assert!(stamps.invite().is_err());
+        assert!(!run.join("fresh").exists() && !stamps.are_invited());
+        // Something is the matter, and only who puts one hears of it.
+        symlink("/nowhere", run.join("fresh")).unwrap();
+        assert!(stamps.are_invited());
+        assert!(stamps.put(&stamp(1001, 20), |_| true).is_err());
     }
 
     #[test]
