@@ -46,8 +46,12 @@ impl Call<'_> {
         if !facts.known || !self.policy.depends_on_enrolment() || matches!(decided, Decision::Waive(_)) {
             return Ok(Required::Decided(decided));
         }
-        let ancestors = if self.policy.fresh > Seconds(0) { session::ancestors() } else { None };
+        let asks_for_freshness = self.policy.fresh > Seconds(0);
+        let ancestors = if asks_for_freshness { session::ancestors() } else { None };
         let shield = Shield::raise();
+        if asks_for_freshness {
+            self.invite_stamps();
+        }
         let required = self.looked_up(store, account, &mut facts, ancestors.as_deref());
         shield.lower()?;
         required
@@ -95,6 +99,14 @@ impl Call<'_> {
             self.audit.trouble(account.user.as_str(), &error);
             error.to_string()
         })
+    }
+
+    /// The argument `fresh=` of this line is unknown where people log in: whoever lets them in there is told that somebody looks
+    /// at their stamps. Behind the shield: a directory that is made but not yet root's own would serve nobody.
+    fn invite_stamps(&mut self) {
+        if let Err(error) = Stamps::new(&self.config.paths.runtime).invite() {
+            self.debug(&format!("no stamps: {error}"));
+        }
     }
 
     /// How long ago a code was accepted in this login session. What cannot be found out is "not at all".

@@ -96,15 +96,19 @@ impl Call<'_> {
         self.remember(pamh, &account, verified);
     }
 
-    /// Leaves a stamp for the commands of this login session that ask for a fresh code. Without one they ask.
+    /// Leaves a stamp for the commands of this login session that are spared a code by it. Without one they ask.
     fn stamp(&mut self, credential: Id) {
         let Some(Who::Account(account)) = &self.who else { return };
+        let stamps = Stamps::new(&self.config.paths.runtime);
+        // On most machines nobody looks at one, and then nothing is read for it either. A line with `fresh=` has invited them.
+        if !self.config.asks_for_freshness && !stamps.are_invited() {
+            return;
+        }
         let stamp = || {
             let (uid, boot, leader) = (account.uid?, session::boot()?, session::leader()?);
             Some(Stamp { uid, credential, boot, leader, at: clock::now().ok()?.boottime })
         };
         let Some(stamp) = stamp() else { return self.debug("no login session to stamp") };
-        let stamps = Stamps::new(&self.config.paths.runtime);
         if let Err(error) = stamps.put(&stamp, session::is_alive) {
             self.debug(&format!("no stamp: {error}"));
         }

@@ -1,7 +1,9 @@
 //! Step-up freshness: no second code within its time, in the same login session. Real sshd, real sudo, real tmux.
 
+use acceptance::login::PamCode;
 use acceptance::scene::{Builder, Scene};
 use acceptance::sshd::{KEY_AND_CODE, Key, Sshd};
+use acceptance::strace;
 use acceptance::terminal::Terminal;
 use std::thread;
 use std::time::Duration;
@@ -10,10 +12,12 @@ const ASKED: &str = "Verification code: ";
 const RAN: &str = "ran as 0\r\n";
 /// Whoever comes over ssh needs no code, so that a session can be without one.
 const NO_CODE_AT_SSHD: &str = "[service.sshd.require]\nexempt_networks = [\"127.0.0.0/8\"]";
+/// Some service is spared a code, so that every login leaves a stamp; sudo itself has the time that its line says, or none.
+const SPARED_ELSEWHERE: &str = "[service.su.fresh]\nfor = \"15m\"";
 
 #[test]
 fn sudo_does_not_ask_within_the_time_of_the_code_of_the_login() {
-    let site = Site::new(builder(), "fresh=15m");
+    let site = Site::new(builder().config(SPARED_ELSEWHERE), "fresh=15m");
     let mut shell = site.logs_in_with_a_code();
     assert_eq!(sudo(&mut shell), RAN);
     let event = site.scene.journal.last();
@@ -30,13 +34,13 @@ fn a_time_in_the_config_does_the_same() {
 
 #[test]
 fn without_a_time_sudo_asks() {
-    let site = Site::new(builder(), "");
+    let site = Site::new(builder().config(SPARED_ELSEWHERE), "");
     assert_eq!(sudo(&mut site.logs_in_with_a_code()), ASKED);
 }
 
 #[test]
 fn sudo_asks_again_when_the_time_is_over() {
-    let site = Site::new(builder(), "fresh=2s");
+    let site = Site::new(builder().config(SPARED_ELSEWHERE), "fresh=2s");
     let mut shell = site.logs_in_with_a_code();
     thread::sleep(Duration::from_secs(3));
     assert_eq!(sudo(&mut shell), ASKED);
@@ -77,7 +81,7 @@ fn a_wrong_code_makes_nothing_fresh() {
 
 #[test]
 fn an_enrolment_that_was_replaced_takes_its_freshness_along() {
-    let mut scene = builder().build();
+    let mut scene = builder().config(SPARED_ELSEWHERE).build();
     let codes = scene.enrol("alice", &[]).recovery_codes;
     let mut site = Site::of(scene, "fresh=15m");
     let mut shell = site.logs_in_by(&codes[0]);
@@ -116,11 +120,98 @@ fn what_a_session_left_behind_does_not_profit() {
 
 #[test]
 fn a_stamp_that_others_could_have_written_counts_for_nothing() {
-    let site = Site::new(builder(), "fresh=15m");
+    let site = Site::new(builder().config(SPARED_ELSEWHERE), "fresh=15m");
     let mut shell = site.logs_in_with_a_code();
     let stamps = site.scene.path("run").join("fresh");
     std::fs::set_permissions(&stamps, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     assert_eq!(sudo(&mut shell), ASKED);
+}
+
+#[test]
+fn where_nobody_asks_for_freshness_a_login_leaves_nothing_and_does_not_look_at_its_session() {
+    for (config, is_asked_for) in [("", false), (SPARED_ELSEWHERE, true)] {
+        let scene = builder().enrolled("alice").config(config).build();
+        let (outcome, trace) = strace::trace_login(&scene.login_with_code("alice"));
+        assert_eq!(outcome.code, PamCode::SUCCESS);
+        assert_eq!(scene.path("run").exists(), is_asked_for, "{config}");
+        assert_eq!(stamps(&scene), usize::from(is_asked_for), "{config}");
+        let text = trace.text();
+        assert_eq!(text.contains("random/boot_id"), is_asked_for, "{config}: {text}");
+        assert_eq!(text.contains("/stat\", O_RDONLY"), is_asked_for, "{config}: {text}");
+        // What asks for none looks once whether others have.
+        assert_eq!(text.matches("/run/fresh").count() == 1, !is_asked_for, "{config}: {text}");
+    }
+}
+
+#[test]
+fn a_login_over_ssh_leaves_nothing_where_nobody_asks_for_freshness() {
+    let site = Site::new(builder(), "");
+    let mut shell = site.logs_in_with_a_code();
+    assert_eq!(sudo(&mut shell), ASKED);
+    shell.types(&site.scene.authenticator("alice").code_in(1));
+    shell.expect(RAN);
+    assert!(!site.scene.path("run").exists());
+}
+
+#[test]
+fn a_time_on_sshds_line_makes_its_codes_count_as_well() {
+    let scene = builder().enrolled("alice").arguments("fresh=15m").build();
+    assert_eq!(scene.login_with_code("alice").code(), PamCode::SUCCESS);
+    assert_eq!(stamps(&scene), 1);
+}
+
+#[test]
+fn with_a_time_on_its_line_alone_sudo_asks_once_after_the_boot_and_then_spares_a_code_after_a_login() {
+    let mut scene = builder().build();
+    let codes = scene.enrol("alice", &[]).recovery_codes;
+    let site = Site::of(scene, "fresh=15m");
+    // Sshd's codes left no stamp until then, and sudo's own counts.
+    let mut first = site.logs_in_by(&codes[0]);
+    assert_eq!(stamps(&site.scene), 0);
+    assert_eq!(sudo(&mut first), ASKED);
+    first.types(&codes[1]);
+    first.expect(RAN);
+    assert_eq!(sudo(&mut first), RAN);
+    assert_eq!(stamps(&site.scene), 1);
+    let mut later = site.logs_in_by(&codes[2]);
+    assert_eq!(stamps(&site.scene), 2);
+    assert_eq!(sudo(&mut later), RAN);
+    // As a boot does.
+    std::fs::remove_dir_all(site.scene.path("run")).unwrap();
+    let mut after = site.logs_in_by(&codes[3]);
+    assert!(!site.scene.path("run").exists());
+    assert_eq!(sudo(&mut after), ASKED);
+}
+
+#[test]
+fn sudo_need_only_ask_and_the_codes_of_logins_count() {
+    let mut scene = builder().build();
+    let codes = scene.enrol("alice", &[]).recovery_codes;
+    let site = Site::of(scene, "fresh=15m");
+    let mut first = site.logs_in_by(&codes[0]);
+    assert_eq!(sudo(&mut first), ASKED);
+    assert_eq!(sudo(&mut site.logs_in_by(&codes[1])), RAN);
+}
+
+#[test]
+fn where_stamps_cannot_be_kept_sudo_asks_and_says_why_to_whoever_debugs() {
+    let site = Site::new(builder(), "fresh=15m debug");
+    let run = site.scene.path("run");
+    std::fs::create_dir(&run).unwrap();
+    std::fs::set_permissions(&run, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    let mut shell = site.logs_in_with_a_code();
+    assert_eq!(sudo(&mut shell), ASKED);
+    let lines = site.scene.journal.lines();
+    let why = "run: must belong to root and be writable by nobody else";
+    assert!(lines.iter().any(|line| line.contains("no stamps: ") && line.contains(why)), "{lines:?}");
+    shell.types(&site.scene.authenticator("alice").code_in(1));
+    shell.expect(RAN);
+    assert!(!run.join("fresh").exists());
+}
+
+/// How many lie there.
+fn stamps(scene: &Scene) -> usize {
+    std::fs::read_dir(scene.path("run/fresh")).map_or(0, Iterator::count)
 }
 
 /// A machine with sshd and sudo, and alice.
