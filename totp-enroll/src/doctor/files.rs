@@ -182,7 +182,7 @@ fn runtime(directory: &Path, findings: &mut Vec<Finding>) {
                 format!("{}: must be a directory of root's that nobody else can write", directory.display()),
             )
             .why("who gave a code a moment ago cannot be remembered there: [fresh] asks each time")
-            .mend("remove it; the next login makes it anew"),
+            .mend("remove it; it is made anew when it is needed"),
         );
     }
 }
