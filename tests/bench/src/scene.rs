@@ -12,7 +12,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::{DirBuilderExt, FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// Where our logins leave their stamps: a tmpfs, as /run is one, wherever the rest lies.
+/// Where our logins look whether anybody asks for stamps: a tmpfs, as /run is one, wherever the rest lies.
 const RUNTIME: &str = "/dev/run";
 
 /// A directory with everything, and what it cost the desk to enrol the people.
@@ -27,8 +27,10 @@ impl Scene {
     /// Enrols `people` in an empty `directory`.
     pub(crate) fn build(directory: &Path, people: u32) -> Self {
         let directory = directory.to_owned();
-        for part in ["", "pam.d", "google"] {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(directory.join(part)).unwrap();
+        let ours = ["", "pam.d", "google"].map(|part| directory.join(part));
+        // Every machine has the last: systemd-tmpfiles makes it.
+        for place in ours.iter().map(PathBuf::as_path).chain([Path::new(RUNTIME)]) {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(place).unwrap();
         }
         let everybody = || (0..people).map(Person);
         for person in everybody() {
@@ -105,8 +107,6 @@ impl Kept {
     /// Makes the codes that were used good again.
     pub(crate) fn put_back(self) {
         let Some((first, _)) = self.0.first() else { return };
-        // Their sessions are over.
-        let _ = fs::remove_dir_all(Path::new(RUNTIME).join("fresh"));
         let directory = File::open(first.parent().unwrap()).unwrap();
         for (path, bytes) in &self.0 {
             // Not truncated: ext4 would hurry to write the new blocks, in the middle of whose login comes next.
