@@ -40,8 +40,18 @@ fn what_this_program_writes_is_plain() {
     let text = CREDENTIAL.rsplit_once("[service.sudo]").unwrap().0;
     assert!(read(text).is_some());
     is_read_alike(text);
-    for text in ["", "\n", "a = 1", "# nothing", " \t", "[a]\n[b]", "[a]\n[a.b]\n[a.c]\n", "a-b_C9 = \"\"\n"]
-    {
+    for text in [
+        "",
+        "\n",
+        "a = 1",
+        "# nothing",
+        " \t",
+        "[a]\n[b]",
+        "[a]\n[a.b]\n[a.c]\n",
+        "a-b_C9 = \"\"\n",
+        "a = true",
+        "a = false#",
+    ] {
         assert!(read(text).is_some(), "{text:?}");
         is_read_alike(text);
     }
@@ -75,6 +85,7 @@ fn what_is_not_plain_is_left_to_the_library() {
         "a = 2026-11-20",
         "a = 2026-11-20 19:00:00Z",
         "a = 2026-11-20T19:00:00+00:00",
+        "a = 2026-11-20T19:00:00.5Z",
         "a = 1\r\n",
         "[ a ]",
         "[a. b]",
