@@ -88,6 +88,14 @@ mod tests {
     }
 
     #[test]
+    fn of_several_mistakes_the_first_of_the_document_is_named() {
+        for end in ["", "\r\n"] {
+            let error = error(format!("count = 1\nzz = 1\naa = 1\n{end}").as_bytes());
+            assert_eq!(error.line, Some(2), "{error}");
+        }
+    }
+
+    #[test]
     fn a_key_breaks_no_line_of_an_error() {
         let error = error(b"count = 1\n\"a\\nb\\u001b\" = 2\n").to_string();
         assert!(!error.contains(['\n', '\u{1b}']) && error.contains("a\\nb"), "{error}");

@@ -13,7 +13,9 @@ use totp_fuzz::{assert_names_a_place, assert_read_alike};
 
 fuzz_target!(|document: &[u8]| {
     let parse = |service| Config::parse(Path::new("/c.toml"), document, service);
-    assert_read_alike(document, |document| Config::parse(Path::new("/c.toml"), document, None).ok());
+    for service in [None, Some("sudo")] {
+        assert_read_alike(document, |document| Config::parse(Path::new("/c.toml"), document, service).ok());
+    }
     match (parse(None), parse(Some("sudo"))) {
         (Ok(desk), Ok(sudo)) => {
             assert_in_range(&desk);

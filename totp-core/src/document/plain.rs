@@ -1,6 +1,6 @@
 //! The plain part of TOML: one `key = value`, `[table]` or `[[table]]` a line, bare keys, strings without escapes, whole
-//! numbers, moments, lists of these. It is what this program writes and most of what people type, and every login reads three
-//! documents of it, for a fraction of what the whole of TOML costs. What is not plain, right or wrong, is left to the library:
+//! numbers, days, moments, lists of these. Nearly all that this program writes is plain, and most of what people type, and every
+//! login reads three documents, for a fraction of what the whole of TOML costs. What is not plain, right or wrong, is left to the library:
 //! nothing is read here that it would read otherwise.
 
 use super::value::{Fields, Named, Placed, Value};
@@ -44,12 +44,12 @@ impl<'t> Document<'t> {
             None | Some(b'#') => line.is_over(),
             Some(b'[') => {
                 self.close()?;
-                self.header = Some(header(line)?);
+                self.header = Some(read_header(line)?);
                 Some(())
             }
             Some(_) => {
-                let (name, rest) = name(line)?;
-                let (value, rest) = value(rest.past_blanks().past("=")?.past_blanks())?;
+                let (name, rest) = read_name(line)?;
+                let (value, rest) = read_value(rest.past_blanks().past("=")?.past_blanks())?;
                 add(&mut self.table, name, value)?;
                 rest.past_blanks().is_over()
             }
@@ -58,10 +58,9 @@ impl<'t> Document<'t> {
 
     /// Puts the table where its header says. One that is there already is somebody's mistake, or a case for the library.
     fn close(&mut self) -> Option<()> {
-        let table = Value::Table(std::mem::take(&mut self.table));
-        let Some(Header { at, above, name, is_one_of_many }) = self.header.take() else {
-            let Value::Table(table) = table else { return None };
-            self.root = table;
+        let fields = std::mem::take(&mut self.table);
+        let Some(Header { at, above, name: last, is_one_of_many }) = self.header.take() else {
+            self.root = fields;
             return Some(());
         };
         let mut parent = &mut self.root;
@@ -72,12 +71,12 @@ impl<'t> Document<'t> {
             let Value::Table(found) = &mut parent.get_mut(name.text)?.value else { return None };
             parent = found;
         }
-        let table = Placed { at, value: table };
+        let table = Placed { at, value: Value::Table(fields) };
         if !is_one_of_many {
-            return add(parent, name, table);
+            return add(parent, last, table);
         }
-        match parent.get_mut(name.text).map(|placed| &mut placed.value) {
-            None => add(parent, name, Placed { at, value: Value::List(vec![table]) }),
+        match parent.get_mut(last.text).map(|placed| &mut placed.value) {
+            None => add(parent, last, Placed { at, value: Value::List(vec![table]) }),
             // A list that was written as `[…]` holds no tables here.
             Some(Value::List(tables)) if matches!(tables.last()?.value, Value::Table(_)) => {
                 tables.push(table);
@@ -95,14 +94,14 @@ fn add<'t>(fields: &mut Fields<'t>, name: Piece<'t>, placed: Placed<'t>) -> Opti
 }
 
 /// `[a]`, `[a.b]`, `[[a]]`.
-fn header(line: Piece<'_>) -> Option<Header<'_>> {
+fn read_header(line: Piece<'_>) -> Option<Header<'_>> {
     let is_one_of_many = line.text.starts_with("[[");
     let (open, close) = if is_one_of_many { ("[[", "]]") } else { ("[", "]") };
-    let (mut last, mut rest) = name(line.past(open)?)?;
+    let (mut last, mut rest) = read_name(line.past(open)?)?;
     let mut above = Vec::new();
     while let Some(behind) = rest.past(".") {
         above.push(last);
-        (last, rest) = name(behind)?;
+        (last, rest) = read_name(behind)?;
     }
     rest.past(close)?.past_blanks().is_over()?;
     let is_plain = if is_one_of_many { above.is_empty() } else { above.len() < DEEPEST };
@@ -110,24 +109,24 @@ fn header(line: Piece<'_>) -> Option<Header<'_>> {
 }
 
 /// A bare key.
-fn name(piece: Piece<'_>) -> Option<(Piece<'_>, Piece<'_>)> {
+fn read_name(piece: Piece<'_>) -> Option<(Piece<'_>, Piece<'_>)> {
     let is_bare = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     let (name, rest) = piece.split_where(|byte| !is_bare(byte))?;
     (!name.text.is_empty()).then_some((name, rest))
 }
 
-fn value(piece: Piece<'_>) -> Option<(Placed<'_>, Piece<'_>)> {
-    if piece.text.starts_with('[') { list(piece) } else { single(piece) }
+fn read_value(piece: Piece<'_>) -> Option<(Placed<'_>, Piece<'_>)> {
+    if piece.text.starts_with('[') { read_list(piece) } else { read_single(piece) }
 }
 
-fn list(piece: Piece<'_>) -> Option<(Placed<'_>, Piece<'_>)> {
+fn read_list(piece: Piece<'_>) -> Option<(Placed<'_>, Piece<'_>)> {
     let mut values = Vec::new();
     let mut rest = piece.past("[")?.past_blanks();
     loop {
         if let Some(rest) = rest.past("]") {
             return Some((Placed { at: piece.at, value: Value::List(values) }, rest));
         }
-        let (value, behind) = single(rest)?;
+        let (value, behind) = read_single(rest)?;
         values.push(value);
         let behind = behind.past_blanks();
         rest = match behind.past(",") {
@@ -138,7 +137,7 @@ fn list(piece: Piece<'_>) -> Option<(Placed<'_>, Piece<'_>)> {
     }
 }
 
-fn single(piece: Piece<'_>) -> Option<(Placed<'_>, Piece<'_>)> {
+fn read_single(piece: Piece<'_>) -> Option<(Placed<'_>, Piece<'_>)> {
     let (value, rest) = match piece.past("\"") {
         Some(inside) => {
             let (text, behind) =
@@ -161,8 +160,9 @@ fn of_word(word: &str) -> Option<Value<'_>> {
         [b'1'..=b'9', rest @ ..] if rest.iter().all(u8::is_ascii_digit) => {
             Some(Value::Integer(word.parse().ok()))
         }
-        // 2026-11-20T19:00:00Z: what is in between is the library's to check.
-        [b'0'..=b'9', _, _, _, b'-', _, _, b'-', _, _, b'T', .., b'Z'] if word.len() == 20 => {
+        // A day; and 2026-11-20T19:00:00Z, as this program writes moments. What is in between is the library's to check.
+        [b'0'..=b'9', _, _, _, b'-', _, _, b'-', _, _]
+        | [b'0'..=b'9', _, _, _, b'-', _, _, b'-', _, _, b'T', _, _, b':', _, _, b':', _, _, b'Z'] => {
             word.parse().ok().map(Value::Datetime)
         }
         _ => None,

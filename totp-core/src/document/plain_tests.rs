@@ -1,5 +1,10 @@
 use super::*;
+use crate::created::Created;
+use crate::keyring::Keyring;
+use crate::scene::{PHONE, SPARE, Scene};
+use crate::secret::tests::Counter;
 use proptest::prelude::*;
+use std::path::Path;
 use toml::de::DeTable;
 
 /// What the library makes of it; `None`: it is not TOML.
@@ -35,7 +40,7 @@ drift_steps = 0
 quiet = true";
 
 #[test]
-fn what_this_program_writes_is_plain() {
+fn a_plain_document_is_read_as_the_library_reads_it() {
     // Above its last header, whose table the one before it has implied.
     let text = CREDENTIAL.rsplit_once("[service.sudo]").unwrap().0;
     assert!(read(text).is_some());
@@ -51,10 +56,27 @@ fn what_this_program_writes_is_plain() {
         "a-b_C9 = \"\"\n",
         "a = true",
         "a = false#",
+        "a = 2026-11-20",
     ] {
         assert!(read(text).is_some(), "{text:?}");
         is_read_alike(text);
     }
+}
+
+#[test]
+fn what_an_enrolment_writes_is_plain() {
+    let mut scene = Scene::new();
+    scene.enrol(PHONE);
+    scene.add("spare", SPARE).unwrap();
+    let credential = std::fs::read_to_string(scene.file("credentials/alice.toml")).unwrap();
+    assert!(credential.contains("hashes") && read(&credential).is_some(), "{credential}");
+    is_read_alike(&credential);
+    let created = Created::at(1_800_000_000).unwrap();
+    let keyring = Keyring::generate(created, &mut Counter(0)).unwrap();
+    let keyring = Keyring::parse(Path::new("/k"), keyring.expose()).unwrap();
+    let two = keyring.with_new_key(created, &mut Counter(1)).unwrap();
+    is_read_alike(std::str::from_utf8(two.expose()).unwrap());
+    assert!(read(std::str::from_utf8(two.expose()).unwrap()).is_some());
 }
 
 #[test]
@@ -82,7 +104,6 @@ fn what_is_not_plain_is_left_to_the_library() {
         "a = 1_0",
         "a = 1.5",
         "a = inf",
-        "a = 2026-11-20",
         "a = 2026-11-20 19:00:00Z",
         "a = 2026-11-20T19:00:00+00:00",
         "a = 2026-11-20T19:00:00.5Z",
@@ -158,6 +179,7 @@ fn document() -> impl Strategy<Value = String> {
         "1.0",
         "99999999999999999999",
         "2026-11-20T19:00:00Z",
+        "2026-02-29",
         "2026-02-30T19:00:00Z",
         "2026-11-20",
         "{}",

@@ -60,15 +60,7 @@ impl<'t> Fields<'t> {
 impl<'t> Value<'t> {
     /// Of a text.
     pub(crate) fn as_str(&self) -> Option<&str> {
-        match self {
-            Self::Text(text) => Some(text),
-            Self::Integer(_)
-            | Self::Boolean(_)
-            | Self::Datetime(_)
-            | Self::List(_)
-            | Self::Table(_)
-            | Self::Fraction => None,
-        }
+        if let Self::Text(text) = self { Some(text) } else { None }
     }
 
     /// Of a date, a time, or both.
