@@ -1,10 +1,11 @@
 //! One cell of the table: every contestant, taking turns, with so many people and so many processes.
 
+use crate::accounts;
 use crate::contestant::Contestant;
 use crate::person::Person;
 use crate::round::Round;
 use crate::scene::Scene;
-use crate::surroundings::Surroundings;
+use crate::surroundings::{Door, Surroundings};
 use std::time::Duration;
 
 /// How much is measured.
@@ -68,7 +69,7 @@ impl Cell {
         let turns = effort.logins.div_ceil(TURN.min(scene.people() as usize));
         for turn in 0..turns {
             let people: Vec<Person> = people.by_ref().take(TURN.min(scene.people() as usize)).collect();
-            surroundings.admit(&people);
+            accounts::give(&people);
             for at in 0..Contestant::ALL.len() {
                 // Nobody is always the one after pam_oath.
                 let at = (at + turn) % Contestant::ALL.len();
@@ -76,7 +77,8 @@ impl Cell {
                     continue;
                 }
                 let kept = scene.keep(Contestant::ALL[at], &people);
-                rounds[at].add(Round::run(scene, Contestant::ALL[at], surroundings, &people, processes));
+                let door = Door { scene, contestant: Contestant::ALL[at], surroundings };
+                rounds[at].add(Round::run(door, &people, processes));
                 kept.put_back();
             }
         }

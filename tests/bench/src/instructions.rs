@@ -5,7 +5,6 @@ use crate::contestant::Contestant;
 use crate::person::Person;
 use crate::round;
 use crate::scene::Scene;
-use crate::surroundings::Surroundings;
 use acceptance::libpam;
 use acceptance::login::{Answer, Login, PamCode};
 use std::env;
@@ -18,7 +17,7 @@ pub(crate) fn of_a_login(scene: &Scene, contestant: Contestant) -> u64 {
     let person = Person(0);
     accounts::give(&[person]);
     let kept = scene.keep(contestant, &[person]);
-    let login = scene.login(contestant, Surroundings::Alone, person);
+    let login = scene.login(contestant, person);
     let code = login.answers.iter().find_map(|answer| match answer {
         Answer::Typed(code) => String::from_utf8(code.clone()).ok(),
         Answer::CodeOfTheShownKey(_) | Answer::NullReply | Answer::NullArray | Answer::Fails => None,

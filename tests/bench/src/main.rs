@@ -79,7 +79,7 @@ fn measure_at(effort: &Effort, place: &str, directory: &Path, log: &Reader, repo
         if effort.people.contains(&people) {
             for &processes in effort.processes {
                 eprintln!("{place}: {people} enrolled, {processes} at once");
-                report.cell(place, Cell::measure(&scene, processes, Surroundings::Site, effort));
+                report.cell(place, Cell::measure(&scene, processes, Surroundings::Sshd, effort));
             }
             eprintln!("{place}: {people} enrolled, alone");
             let cell =

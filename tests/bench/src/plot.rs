@@ -16,7 +16,7 @@ pub(crate) fn write<'a>(file: &Path, cells: impl Iterator<Item = (&'a str, &'a C
         write!(data, " {}", contestant.name()).unwrap();
     }
     for (place, cell) in
-        cells.filter(|(_, cell)| cell.processes == 1 && cell.surroundings == Surroundings::Site)
+        cells.filter(|(_, cell)| cell.processes == 1 && cell.surroundings == Surroundings::Sshd)
     {
         write!(data, "\n\"{} on {place}\"", cell.people).unwrap();
         for round in &cell.rounds {

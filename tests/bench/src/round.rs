@@ -1,9 +1,7 @@
 //! Logins by so many processes at once, each login in a child forked for it.
 
-use crate::contestant::Contestant;
 use crate::person::Person;
-use crate::scene::Scene;
-use crate::surroundings::Surroundings;
+use crate::surroundings::Door;
 use acceptance::libpam;
 use acceptance::login::PamCode;
 use nix::sys::wait::{WaitStatus, waitpid};
@@ -24,20 +22,14 @@ pub(crate) struct Round {
 
 impl Round {
     /// Everybody logs in once; `processes` share them.
-    pub(crate) fn run(
-        scene: &Scene,
-        contestant: Contestant,
-        surroundings: Surroundings,
-        people: &[Person],
-        processes: usize,
-    ) -> Self {
+    pub(crate) fn run(door: Door<'_>, people: &[Person], processes: usize) -> Self {
         let (results, result) = pipe().unwrap();
         let (start, mut starter) = pipe().unwrap();
         let processes = processes.min(people.len());
         let mut workers = Vec::with_capacity(processes);
         for first in 0..processes {
             let mine = people.iter().skip(first).step_by(processes).copied();
-            workers.push(libpam::fork(|| work(scene, (contestant, surroundings), mine, &start, &result)));
+            workers.push(libpam::fork(|| work(door, mine, &start, &result)));
         }
         drop(result);
         let begun = Instant::now();
@@ -92,15 +84,14 @@ pub(crate) fn begin_session() {
 
 /// Waits for the start, then makes one login after another.
 fn work(
-    scene: &Scene,
-    (contestant, surroundings): (Contestant, Surroundings),
+    door: Door<'_>,
     people: impl Iterator<Item = Person>,
     mut start: &PipeReader,
     mut result: &PipeWriter,
 ) {
     start.read_exact(&mut [0]).unwrap();
     for person in people {
-        let mut login = scene.login(contestant, surroundings, person);
+        let mut login = door.login(person);
         let child = libpam::fork(|| {
             begin_session();
             let (code, time) = libpam::timed(&mut login);

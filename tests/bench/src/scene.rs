@@ -3,7 +3,6 @@
 use crate::contestant::Contestant;
 use crate::desk::{self, Cost};
 use crate::person::Person;
-use crate::surroundings::Surroundings;
 use acceptance::built;
 use acceptance::login::Login;
 use nix::unistd::syncfs;
@@ -74,10 +73,9 @@ impl Scene {
     }
 
     /// Somebody comes to the door of a contestant with the code of this moment.
-    pub(crate) fn login(&self, contestant: Contestant, surroundings: Surroundings, person: Person) -> Login {
-        let mut login = Login::new(self.directory.join("pam.d"), contestant.name(), person.name().as_bytes());
-        surroundings.introduce(&mut login);
-        login.types(person.code())
+    pub(crate) fn login(&self, contestant: Contestant, person: Person) -> Login {
+        Login::new(self.directory.join("pam.d"), contestant.name(), person.name().as_bytes())
+            .types(person.code())
     }
 
     /// What a login of these people changes, as it is now.

@@ -1,17 +1,17 @@
-//! What is around a login, and costs beside the modules.
+//! What is around a login, and costs whatever the module is.
 
-use crate::accounts;
+use crate::contestant::Contestant;
 use crate::log::Reader;
 use crate::person::Person;
+use crate::scene::Scene;
 use acceptance::login::Login;
 
-/// Where a login is made.
+/// What the application and the machine bring along.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Surroundings {
-    /// As sshd's are: whoever logs in has an account, libpam is told of a remote host, which its line for the kernel's audit
-    /// looks up, and somebody reads the log.
-    Site,
-    /// None of that: what is left is libpam's and the module's.
+    /// As sshd's are: libpam is told of a remote host, which its line for the kernel's audit looks up, and somebody reads the log.
+    Sshd,
+    /// Neither.
     Alone,
 }
 
@@ -19,7 +19,7 @@ impl Surroundings {
     /// How the rows of the tables begin.
     pub(crate) fn prefix(self) -> &'static str {
         match self {
-            Self::Site => "",
+            Self::Sshd => "",
             Self::Alone => "alone, ",
         }
     }
@@ -27,24 +27,28 @@ impl Surroundings {
     /// Does something with the log as it is there.
     pub(crate) fn within<T>(self, log: &Reader, work: impl FnOnce() -> T) -> T {
         match self {
-            Self::Site => work(),
+            Self::Sshd => work(),
             Self::Alone => log.aside(work),
         }
     }
+}
 
-    /// Gives accounts to whoever has one there.
-    pub(crate) fn admit(self, people: &[Person]) {
-        match self {
-            Self::Site => accounts::give(people),
-            Self::Alone => accounts::give(&[]),
-        }
-    }
+/// A contestant's door in a scene.
+#[derive(Clone, Copy)]
+pub(crate) struct Door<'a> {
+    pub(crate) scene: &'a Scene,
+    pub(crate) contestant: Contestant,
+    pub(crate) surroundings: Surroundings,
+}
 
-    /// What the application says of itself.
-    pub(crate) fn introduce(self, login: &mut Login) {
-        if self == Self::Site {
+impl Door<'_> {
+    /// Somebody comes with the code of this moment.
+    pub(crate) fn login(self, person: Person) -> Login {
+        let mut login = self.scene.login(self.contestant, person);
+        if self.surroundings == Surroundings::Sshd {
             login.rhost = Some(b"192.0.2.7".to_vec());
             login.tty = Some(b"ssh".to_vec());
         }
+        login
     }
 }
