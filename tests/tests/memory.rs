@@ -87,6 +87,25 @@ fn a_login_that_finds_a_broken_keyring_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_login_that_reads_a_keyring_that_is_not_plain_leaves_nothing_behind() {
+    type Rewrite = fn(&str) -> String;
+    // The secret as it stands, and as an escape makes the library write it down anew.
+    let rewrites: [Rewrite; 3] = [
+        |text| text.replace('\n', "\r\n"),
+        |text| text.replace("secret = \"", "secret = '").replace("=\"\n", "='\n"),
+        |text| text.replace("=\"\n", "\\u003d\"\n"),
+    ];
+    for (number, rewrite) in rewrites.into_iter().enumerate() {
+        let scene = alice();
+        let (login, secrets) = login_with_a_code(&scene);
+        let text = fs::read_to_string(scene.keyring()).unwrap();
+        fs::write(scene.keyring(), rewrite(&text)).unwrap();
+        assert_ne!(rewrite(&text), text, "{number}");
+        leaves_no_trace(&login, PamCode::SUCCESS, &secrets);
+    }
+}
+
+#[test]
 fn a_password_that_came_to_the_code_prompt_is_not_left_behind() {
     let scene = alice();
     let password = format!("{} hunter2", HEXLOWER.encode(&random_bytes(12)));
