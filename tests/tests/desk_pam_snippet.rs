@@ -82,8 +82,8 @@ fn the_line_of_another_module_is_replaced_and_its_arguments_are_carried_over() {
         (
             "sudo",
             "@include common-auth\nauth [success=done default=die] /lib/security/pam_google_authenticator.so [authtok_prompt=Code, please: ] grace_period=60",
-            "@include common-auth\nauth    required    pam_totp.so CONF [prompt=Code, please: ]\n",
-            &["success=done default=die", "[service.sudo.fresh]", "for = \"60s\""],
+            "@include common-auth\nauth    required    pam_totp.so CONF [prompt=Code, please: ] fresh=60s\n",
+            &["success=done default=die"],
         ),
         (
             "door",

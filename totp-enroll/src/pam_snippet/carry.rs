@@ -94,10 +94,7 @@ impl Carried {
             ]);
             return "[remember] in config.toml, bound to the SSH key and the address".to_owned();
         }
-        // Not `fresh=` on the line: what is in the config the login before it knows as well.
-        self.config.push(format!("[service.{service}.fresh]"));
-        self.config.push(format!("for = \"{seconds}s\""));
-        "[fresh] in config.toml, bound to the login session".to_owned()
+        self.argument(&format!("fresh={seconds}s"))
     }
 }
 
@@ -125,9 +122,7 @@ mod tests {
             (sshd.arguments.len(), sshd.config.last().map(String::as_str)),
             (0, Some("for = \"3600s\""))
         );
-        let sudo = of("pam_google_authenticator.so", "sudo", "grace_period=3600");
-        assert!(sudo.arguments.is_empty());
-        assert_eq!(sudo.config, ["[service.sudo.fresh]", "for = \"3600s\""]);
+        assert_eq!(of("pam_google_authenticator.so", "sudo", "grace_period=3600").arguments, ["fresh=3600s"]);
         assert_eq!(
             of("pam_google_authenticator.so", "sudo", "grace_period=0"),
             Carried {
