@@ -46,10 +46,10 @@ impl Call<'_> {
         if !facts.known || !self.policy.depends_on_enrolment() || matches!(decided, Decision::Waive(_)) {
             return Ok(Required::Decided(decided));
         }
-        let asks_for_freshness = self.policy.fresh > Seconds(0);
-        let ancestors = if asks_for_freshness { session::ancestors() } else { None };
+        let looks_for_stamps = self.policy.fresh > Seconds(0);
+        let ancestors = if looks_for_stamps { session::ancestors() } else { None };
         let shield = Shield::raise();
-        if asks_for_freshness {
+        if looks_for_stamps {
             self.invite_stamps();
         }
         let required = self.looked_up(store, account, &mut facts, ancestors.as_deref());

@@ -109,7 +109,14 @@ impl Call<'_> {
             Some(Stamp { uid, credential, boot, leader, at: clock::now().ok()?.boottime })
         };
         let Some(stamp) = stamp() else { return self.debug("no login session to stamp") };
-        if let Err(error) = stamps.put(&stamp, session::is_alive) {
+        // The first since the boot makes the directory, and one that is not yet root's own would serve nobody.
+        let shield = Shield::raise();
+        let put = stamps.put(&stamp, session::is_alive);
+        if let Err(error) = shield.lower() {
+            let user = account.user.to_string();
+            self.audit.trouble(&user, error);
+        }
+        if let Err(error) = put {
             self.debug(&format!("no stamp: {error}"));
         }
     }

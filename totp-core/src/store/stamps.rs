@@ -32,7 +32,7 @@ impl Stamps {
     /// Asks all who let somebody in to leave a stamp, until the next boot.
     ///
     /// # Errors
-    /// [`StoreError`]; whoever leaves none of their own accord is then not asked to.
+    /// [`StoreError`]; nobody is asked to then.
     pub fn invite(&self) -> Result<(), StoreError> {
         self.made().map(drop)
     }
@@ -234,6 +234,7 @@ mod tests {
         fs::set_permissions(&run, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
         assert!(stamps.invite().is_err());
         assert!(!run.join("fresh").exists() && !stamps.are_invited());
+        fs::set_permissions(&run, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         // Something is the matter, and only who puts one hears of it.
         symlink("/nowhere", run.join("fresh")).unwrap();
         assert!(stamps.are_invited());

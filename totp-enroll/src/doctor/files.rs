@@ -176,13 +176,19 @@ fn drafts(directory: &Path, findings: &mut Vec<Finding>) {
 fn runtime(directory: &Path, findings: &mut Vec<Finding>) {
     let Ok(data) = fs::symlink_metadata(directory) else { return };
     if !data.is_dir() || data.uid() != 0 || data.mode() & 0o022 != 0 {
+        // Not to be removed: a keyring that was unsealed at the boot may lie in it.
+        let mend = if data.is_dir() {
+            "chown root and chmod go-w"
+        } else {
+            "move it away; a directory is made when it is needed"
+        };
         findings.push(
             Finding::warning(
                 "runtime_unusable",
                 format!("{}: must be a directory of root's that nobody else can write", directory.display()),
             )
             .why("who gave a code a moment ago cannot be remembered there: [fresh] asks each time")
-            .mend("remove it; it is made anew when it is needed"),
+            .mend(mend),
         );
     }
 }
