@@ -8,7 +8,7 @@ use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use age::secrecy::SecretString;
-use age::{Decryptor, Encryptor, scrypt};
+use age::{Decryptor, EncryptError, Encryptor, scrypt};
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 use serde::Serialize;
 use std::fs::{self, File, OpenOptions};
@@ -104,12 +104,28 @@ fn encrypted(text: &Secret, passphrase: &SecretString) -> io::Result<Vec<u8>> {
     let mut sealed = Vec::new();
     let mut recipient = scrypt::Recipient::new(passphrase.clone());
     recipient.set_work_factor(WORK);
-    let encryptor = Encryptor::with_recipients(std::iter::once(&recipient as &dyn age::Recipient))
-        .map_err(io::Error::other)?;
+    let encryptor =
+        Encryptor::with_recipients(std::iter::once(&recipient as &dyn age::Recipient)).map_err(not_sealed)?;
     let mut writer = encryptor.wrap_output(&mut sealed)?;
     writer.write_all(text.expose())?;
     writer.finish()?;
     Ok(sealed)
+}
+
+/// Not by `EncryptError`'s own words: the macro that makes them writes two arguments in an order that changes with each build, and
+/// no two builds of the command would be the same bytes.
+fn not_sealed(error: EncryptError) -> io::Error {
+    match error {
+        EncryptError::Io(error) => error,
+        // One passphrase is the one recipient.
+        EncryptError::EncryptedIdentities(_)
+        | EncryptError::IncompatibleRecipients { .. }
+        | EncryptError::InvalidRecipientLabels(_)
+        | EncryptError::MissingRecipients
+        | EncryptError::MixedRecipientAndPassphrase => {
+            io::Error::other("a backup cannot be sealed with this passphrase")
+        }
+    }
 }
 
 /// What a backup holds. Half of one, or one that was changed, holds nothing.
