@@ -82,8 +82,7 @@ fn measure_at(effort: &Effort, place: &str, directory: &Path, log: &Reader, repo
                 report.cell(place, Cell::measure(&scene, processes, Surroundings::Sshd, effort));
             }
             eprintln!("{place}: {people} enrolled, alone");
-            let cell =
-                Surroundings::Alone.within(log, || Cell::measure(&scene, 1, Surroundings::Alone, effort));
+            let cell = log.aside(|| Cell::measure(&scene, 1, Surroundings::Alone, effort));
             report.cell(place, cell);
         }
         if report.lacks_instructions() {

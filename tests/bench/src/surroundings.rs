@@ -1,7 +1,6 @@
 //! What is around a login, and costs whatever the module is.
 
 use crate::contestant::Contestant;
-use crate::log::Reader;
 use crate::person::Person;
 use crate::scene::Scene;
 use acceptance::login::Login;
@@ -21,14 +20,6 @@ impl Surroundings {
         match self {
             Self::Sshd => "",
             Self::Alone => "alone, ",
-        }
-    }
-
-    /// Does something with the log as it is there.
-    pub(crate) fn within<T>(self, log: &Reader, work: impl FnOnce() -> T) -> T {
-        match self {
-            Self::Sshd => work(),
-            Self::Alone => log.aside(work),
         }
     }
 }
