@@ -4,6 +4,8 @@
 //! nothing is read here that it would read otherwise.
 
 use super::value::{Fields, Named, Placed, Value};
+use crate::time;
+use toml::value::{Date, Datetime, Offset, Time};
 
 /// Names in a header: `service`, the service's, the section's.
 const DEEPEST: usize = 3;
@@ -160,13 +162,30 @@ fn of_word(word: &str) -> Option<Value<'_>> {
         [b'1'..=b'9', rest @ ..] if rest.iter().all(u8::is_ascii_digit) => {
             Some(Value::Integer(word.parse().ok()))
         }
-        // A day; and 2026-11-20T19:00:00Z, as this program writes moments. What is in between is the library's to check.
-        [b'0'..=b'9', _, _, _, b'-', _, _, b'-', _, _]
-        | [b'0'..=b'9', _, _, _, b'-', _, _, b'-', _, _, b'T', _, _, b':', _, _, b':', _, _, b'Z'] => {
-            word.parse().ok().map(Value::Datetime)
+        // 2026-11-20T19:00:00Z, as this program writes moments.
+        [day @ .., b'T', h, i, b':', m, n, b':', s, t, b'Z'] => {
+            let below = |end, digits| number(digits).filter(|number| *number < end);
+            let (hour, minute, second) = (below(24, [h, i])?, below(60, [m, n])?, below(60, [s, t])?);
+            let time = Time { hour, minute, second: Some(second), nanosecond: None };
+            let (date, time, offset) = (Some(of_day(day)?), Some(time), Some(Offset::Z));
+            Some(Value::Datetime(Datetime { date, time, offset }))
         }
-        _ => None,
+        day => Some(Value::Datetime(of_day(day)?.into())),
     }
+}
+
+/// 2026-12-31, from 1970 on.
+fn of_day(word: &[u8]) -> Option<Date> {
+    let [c, d, y, z, b'-', m, n, b'-', e, f] = word else { return None };
+    let century = u16::from(number([c, d])?);
+    let year = century.checked_mul(100)?.checked_add(number([y, z])?.into())?;
+    let (month, day) = (number([m, n])?, number([e, f])?);
+    time::Date::from_calendar(year, month, day).map(|_| Date { year, month, day })
+}
+
+fn number(digits: [&u8; 2]) -> Option<u8> {
+    let [tens, ones] = digits.map(|digit| digit.checked_sub(b'0').filter(|digit| *digit < 10));
+    tens?.checked_mul(10)?.checked_add(ones?)
 }
 
 /// TOML allows no control character in a string or a comment but the tab.

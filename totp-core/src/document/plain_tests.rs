@@ -54,6 +54,9 @@ fn a_plain_document_is_read_as_the_library_reads_it() {
         "a = true",
         "a = false#",
         "a = 2026-11-20",
+        "a = 1970-01-01T00:00:00Z",
+        "a = 9999-12-31T23:59:59Z",
+        "a = [2000-02-29, 2024-02-29T01:02:03Z]",
     ] {
         assert!(read(text).is_some(), "{text:?}");
         is_read_alike(text);
@@ -105,6 +108,11 @@ fn what_is_not_plain_is_left_to_the_library() {
         "a = 2026-11-20 19:00:00Z",
         "a = 2026-11-20T19:00:00+00:00",
         "a = 2026-11-20T19:00:00.5Z",
+        "a = 2026-11-20T19:00Z",
+        "a = 2026-11-20T19:00:00",
+        "a = 2026-12-31T23:59:60Z",
+        "a = 1969-12-31",
+        "a = 19:00:00",
         "a = 1\r\n",
         "[ a ]",
         "[a. b]",
@@ -132,6 +140,15 @@ fn what_is_wrong_is_left_to_the_library_to_name() {
         "a = 01",
         "a = 2026-13-20T19:00:00Z",
         "a = 2026-11-20T19:00:0éZ",
+        "a = 2026-11-20T24:00:00Z",
+        "a = 2026-11-20T19:60:00Z",
+        "a = 2026-11-20T+1:00:00Z",
+        "a = 2026-11-20T19:00:61Z",
+        "a = 2026-11-0:",
+        "a = 2026-1/-20",
+        "a = 2026-+1-20",
+        "a = 2025-02-29",
+        "a = 1900-02-29T00:00:00Z",
         "a = \"b\x07\"",
         "a = \"b\x7f\"",
         "# \x01",
@@ -202,6 +219,13 @@ proptest! {
     #[test]
     fn whatever_is_read_is_what_the_library_reads(text in document()) {
         is_read_alike(&text);
+    }
+
+    #[test]
+    fn a_moment_is_read_as_the_library_reads_it(
+        text in "(19[67]|20[0-9]|9999|[0-9]{3})[0-9]-(0[0-9]|1[0-3])-[0-3][0-9](T[0-2][0-9]:[0-6][0-9]:[0-6][0-9]Z)?",
+    ) {
+        is_read_alike(&format!("a = {text}"));
     }
 
     #[test]
