@@ -54,7 +54,7 @@ impl Call<'_> {
         let files = KeyringFiles::of(&self.config.paths);
         let (file, text) = files.read()?.ok_or_else(|| {
             if files.is_sealed() {
-                Broken::NotOpened(files.sealed.clone())
+                Broken::NotOpened(files.sealed())
             } else {
                 Broken::NoKeyring(files.clear.clone())
             }

@@ -264,7 +264,7 @@ fn files() -> (BTreeSet<String>, BTreeSet<String>) {
     let keyring = KeyringFiles::of(&paths);
     let runtime = |name| paths.runtime.join(name);
     let of_a_user = [store.credential_file(&user), store.ledger_file(&user), store.reset_file(&user)];
-    let of_all = [DEFAULT_FILE.into(), keyring.clear, keyring.sealed, keyring.opened];
+    let of_all = [DEFAULT_FILE.into(), keyring.sealed(), keyring.clear, keyring.opened];
     // Those whose contents are nobody's business.
     let closed = [paths.state.join("spool"), runtime(STAMPS), runtime(CONFIRMATIONS)];
     let files: Vec<_> = of_a_user.into_iter().chain(of_all).chain(closed).collect();

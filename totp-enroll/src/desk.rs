@@ -74,7 +74,7 @@ impl Desk {
         }
         Err(if files.is_sealed() {
             Failure::refused("is sealed, and was not opened since this machine started; \"totp-enroll keys open\" opens it")
-                .at(files.sealed, None)
+                .at(files.sealed(), None)
         } else {
             let problem = "is missing; \"totp-enroll keys init\" makes it; if people are enrolled, restore it from a backup";
             Failure::refused(problem).at(files.clear, None)

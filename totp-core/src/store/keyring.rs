@@ -13,8 +13,6 @@ use std::path::{Path, PathBuf};
 pub struct KeyringFiles {
     /// `paths.keyring` of the config. Where it is there, it is in force.
     pub clear: PathBuf,
-    /// The sealed one, beside that: `keyring.cred` for `keyring.toml`.
-    pub sealed: PathBuf,
     /// What was opened of it, below `paths.runtime`: in force where there is no clear one.
     pub opened: PathBuf,
 }
@@ -24,11 +22,13 @@ impl KeyringFiles {
     #[must_use]
     pub fn of(paths: &Paths) -> Self {
         let Paths { keyring, runtime, .. } = paths;
-        Self {
-            clear: keyring.clone(),
-            sealed: keyring.with_extension("cred"),
-            opened: runtime.join("keyring.toml"),
-        }
+        Self { clear: keyring.clone(), opened: runtime.join("keyring.toml") }
+    }
+
+    /// The sealed one, beside the clear one: `keyring.cred` for `keyring.toml`.
+    #[must_use]
+    pub fn sealed(&self) -> PathBuf {
+        self.clear.with_extension("cred")
     }
 
     /// The keyring in force, and the file that it was read from; `None`: provably none.
@@ -48,7 +48,7 @@ impl KeyringFiles {
     /// Whether there is a sealed keyring, which only has to be opened.
     #[must_use]
     pub fn is_sealed(&self) -> bool {
-        self.sealed.symlink_metadata().is_ok()
+        self.sealed().symlink_metadata().is_ok()
     }
 }
 
@@ -63,7 +63,7 @@ mod tests {
     fn the_sealed_one_lies_beside_the_clear_one_and_the_opened_one_in_the_runtime_directory() {
         let files = KeyringFiles::of(&Config::defaults().unwrap().paths);
         assert_eq!(files.clear, Path::new("/etc/pam_totp/keyring.toml"));
-        assert_eq!(files.sealed, Path::new("/etc/pam_totp/keyring.cred"));
+        assert_eq!(files.sealed(), Path::new("/etc/pam_totp/keyring.cred"));
         assert_eq!(files.opened, Path::new("/run/pam_totp/keyring.toml"));
     }
 
@@ -71,7 +71,7 @@ mod tests {
     fn the_clear_one_is_in_force_before_the_opened_one_and_trouble_is_not_absence() {
         let directory = tempfile::tempdir().unwrap();
         let file = |name: &str| directory.path().join(name);
-        let files = KeyringFiles { clear: file("a.toml"), sealed: file("a.cred"), opened: file("b.toml") };
+        let files = KeyringFiles { clear: file("a.toml"), opened: file("b.toml") };
         let read =
             || files.read().map(|found| found.map(|(file, text)| (file.to_owned(), text.expose().to_vec())));
         let write = |path: &Path, mode| {
@@ -86,7 +86,7 @@ mod tests {
         write(&files.clear, 0o644);
         assert!(read().is_err(), "a keyring that others can read is not passed over");
         assert!(!files.is_sealed());
-        write(&files.sealed, 0o600);
+        write(&files.sealed(), 0o600);
         assert!(files.is_sealed());
     }
 }

@@ -51,7 +51,7 @@ fn keyring(files: &KeyringFiles, findings: &mut Vec<Finding>) {
             }
         }
         Ok(None) if files.is_sealed() => findings.push(
-            Finding::serious("keyring_not_opened", format!("{}: is sealed, and was not opened since this machine started", files.sealed.display()))
+            Finding::serious("keyring_not_opened", format!("{}: is sealed, and was not opened since this machine started", files.sealed().display()))
                 .why("no code can be checked: everybody who is enrolled is refused")
                 .mend("\"systemctl start pam-totp-keyring\", or \"totp-enroll keys open\""),
         ),
@@ -66,10 +66,10 @@ fn keyring(files: &KeyringFiles, findings: &mut Vec<Finding>) {
 
 /// What was opened is gone when the machine stops: then the sealed one has to open, and be the same.
 fn not_kept(files: &KeyringFiles, in_force: &Keyring) -> Option<Finding> {
-    let (opened, sealed) = (files.opened.display(), files.sealed.display());
+    let sealed = files.sealed();
     let (problem, mend) = match keys::sealed(files) {
         Ok(Some(text)) => {
-            let kept = Keyring::parse(&files.sealed, text.expose()).ok()?;
+            let kept = Keyring::parse(&sealed, text.expose()).ok()?;
             let lost = kept.lacks(in_force)?;
             (format!("does not hold the key \"{}\" of it", lost.id()), "\"totp-enroll keys seal\"")
         }
@@ -82,7 +82,11 @@ fn not_kept(files: &KeyringFiles, in_force: &Keyring) -> Option<Finding> {
     Some(
         Finding::serious(
             "keyring_not_kept",
-            format!("{opened} is the keyring in force, and {sealed}: {problem}"),
+            format!(
+                "{} is the keyring in force, and {}: {problem}",
+                files.opened.display(),
+                sealed.display()
+            ),
         )
         .why("when the machine stops the keys are lost: everybody who is enrolled is refused from then on")
         .mend(mend),

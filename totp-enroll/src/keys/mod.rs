@@ -56,10 +56,10 @@ fn init(desk: &Desk, if_missing: bool) -> Result<(), Failure> {
     let files = KeyringFiles::of(&desk.config.paths);
     if files.is_sealed() {
         if if_missing {
-            return stays(&files.sealed);
+            return stays(&files.sealed());
         }
         let problem = "is this machine's keyring, sealed; without it no enrolment of this machine would open";
-        return Err(Failure::refused(problem).at(files.sealed, None));
+        return Err(Failure::refused(problem).at(files.sealed(), None));
     }
     let text = Keyring::generate(clock::created()?, &mut Kernel)
         .map_err(|error| Failure::refused(error.to_string()))?;

@@ -57,7 +57,7 @@ pub(super) fn run(desk: &Desk, file: &Path, from: &Passphrase, replace: bool) ->
     let hint =
         if sealed.is_some() { "; the sealed keyring opens: \"totp-enroll keys open\" first" } else { "" };
     let present = match sealed {
-        Some(text) => Some(Keyring::parse(&files.sealed, text.expose()).map_err(StoreError::from)?),
+        Some(text) => Some(Keyring::parse(&files.sealed(), text.expose()).map_err(StoreError::from)?),
         None => present,
     };
     let prospect = Prospect::of(desk, &keyring, present.as_ref())?;
@@ -65,7 +65,7 @@ pub(super) fn run(desk: &Desk, file: &Path, from: &Passphrase, replace: bool) ->
     match &in_force {
         Some((place, _)) if *place == files.opened => {
             let problem = "is sealed, and in force; \"totp-enroll keys unseal\" first";
-            return Err(Failure::refused(problem).at(&files.sealed, None));
+            return Err(Failure::refused(problem).at(files.sealed(), None));
         }
         Some((place, _)) if !replace => {
             let problem = match &present {
@@ -91,7 +91,7 @@ pub(super) fn run(desk: &Desk, file: &Path, from: &Passphrase, replace: bool) ->
     if files.is_sealed() {
         output::remark(&format!(
             "{} is still there, and no longer in force: \"totp-enroll keys seal\" makes it anew",
-            files.sealed.display()
+            files.sealed().display()
         ));
     }
     let Prospect { open, shut, .. } = prospect;

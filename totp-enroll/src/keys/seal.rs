@@ -53,7 +53,7 @@ pub(super) fn seal(desk: &Desk, options: &Seal) -> Result<(), Failure> {
             })
         })?;
     }
-    note(desk, Name::KeyringSealed, &files.sealed, |event| event.field("with", how.with.as_str()));
+    note(desk, Name::KeyringSealed, &files.sealed(), |event| event.field("with", how.with.as_str()));
     report(desk, &files, "sealed", &files.opened)?;
     unit::remark_on(&desk.config.paths);
     if desk.format == Format::Text {
@@ -75,7 +75,7 @@ fn no_key_goes(
 ) -> Result<(), Failure> {
     let sealed = match opened(files) {
         Ok(None) => return Ok(()),
-        Ok(Some(text)) => Keyring::parse(&files.sealed, text.expose()).map_err(StoreError::from)?,
+        Ok(Some(text)) => Keyring::parse(&files.sealed(), text.expose()).map_err(StoreError::from)?,
         Err(_) if discard_unopened => return Ok(()),
         Err(failure) => {
             return Err(failure.explained(|problem| {
@@ -92,7 +92,7 @@ fn no_key_goes(
          (\"totp-enroll keys backup FILE\" first), and \"totp-enroll keys open\" puts this one in force",
         key.id()
     );
-    Err(Failure::refused(problem).at(&files.sealed, None))
+    Err(Failure::refused(problem).at(files.sealed(), None))
 }
 
 /// A key of the sealed keyring that the one in force lacks, where somebody is enrolled who needs it, or may. One that a rotation
@@ -115,7 +115,7 @@ pub(super) fn open(desk: &Desk) -> Result<(), Failure> {
     }
     let text = opened(&files)?.ok_or_else(|| {
         Failure::refused("is missing: there is no sealed keyring; \"totp-enroll keys seal\" makes one")
-            .at(&files.sealed, None)
+            .at(files.sealed(), None)
     })?;
     match read_document(&files.opened, Guard::Secret)? {
         Some(present) if present.expose() == text.expose() => {
@@ -141,13 +141,13 @@ pub(super) fn unseal(desk: &Desk) -> Result<(), Failure> {
         (Ok(Some(text)), Some(present)) if text.expose() != present.expose() => return Err(differs(&files)),
         (Ok(Some(text)), _) => text,
         (Ok(None), _) => {
-            return Err(Failure::refused("is missing: there is no sealed keyring").at(files.sealed, None));
+            return Err(Failure::refused("is missing: there is no sealed keyring").at(files.sealed(), None));
         }
         // The machine's key may be lost; what it opened when it started is as good.
         (Err(failure), Some(present)) => {
             output::remark(&format!(
                 "{}: {}; the keyring that was opened when this machine started takes its place",
-                files.sealed.display(),
+                files.sealed().display(),
                 failure.problem
             ));
             present
@@ -172,21 +172,21 @@ fn nothing_would_be_lost(desk: &Desk, files: &KeyringFiles, clear: &Secret) -> R
         let problem = "lies in the clear: there is nothing to unseal";
         return Err(Failure::refused(problem).at(&files.clear, None));
     };
-    let sealed = Keyring::parse(&files.sealed, sealed.expose()).map_err(StoreError::from)?;
+    let sealed = Keyring::parse(&files.sealed(), sealed.expose()).map_err(StoreError::from)?;
     if let Some(key) = needed(desk, &sealed, &in_force)? {
         let problem = format!(
             "holds the key \"{}\", which the clear keyring in force does not; nothing was changed; take the clear one away \
              (\"totp-enroll keys backup FILE\" first), and \"totp-enroll keys open\" puts the sealed one in force",
             key.id()
         );
-        return Err(Failure::refused(problem).at(&files.sealed, None));
+        return Err(Failure::refused(problem).at(files.sealed(), None));
     }
     Ok(())
 }
 
 /// Takes the sealed keyring away, and what was opened of it: a clear one is in force.
 fn finish(desk: &Desk, files: &KeyringFiles) -> Result<(), Failure> {
-    destroy_document(&files.sealed)?;
+    destroy_document(&files.sealed())?;
     destroy_opened(files)?;
     destroy_drafts(&files.clear)?;
     destroy_drafts(&files.opened)?;
@@ -223,13 +223,13 @@ fn replace_sealed(files: &KeyringFiles, bare: Secret, how: &How) -> Result<(), F
         let problem = "what was sealed does not open as it was; the keyring in force stays as it is";
         return Err(Failure::refused(problem));
     }
-    if !create_document(&files.sealed, &sealed)? {
-        replace_document(&files.sealed, &sealed)?;
+    if !create_document(&files.sealed(), &sealed)? {
+        replace_document(&files.sealed(), &sealed)?;
     }
-    let written = read_document(&files.sealed, Guard::Secret)?;
+    let written = read_document(&files.sealed(), Guard::Secret)?;
     if written.is_none_or(|written| written.expose() != sealed.expose()) {
         let problem = "does not hold what was written; the keyring in force stays as it is";
-        return Err(Failure::refused(problem).at(&files.sealed, None));
+        return Err(Failure::refused(problem).at(files.sealed(), None));
     }
     if !create_document(&files.opened, &text)? {
         replace_document(&files.opened, &text)?;
@@ -239,9 +239,9 @@ fn replace_sealed(files: &KeyringFiles, bare: Secret, how: &How) -> Result<(), F
 
 /// What the sealed keyring holds; `None`: there is none.
 pub(crate) fn opened(files: &KeyringFiles) -> Result<Option<Secret>, Failure> {
-    let Some(sealed) = read_document(&files.sealed, Guard::Secret)? else { return Ok(None) };
-    let text = creds::decrypt(&sealed).map_err(|failure| failure.at(&files.sealed, None))?;
-    Keyring::parse(&files.sealed, text.expose()).map_err(StoreError::from)?;
+    let Some(sealed) = read_document(&files.sealed(), Guard::Secret)? else { return Ok(None) };
+    let text = creds::decrypt(&sealed).map_err(|failure| failure.at(files.sealed(), None))?;
+    Keyring::parse(&files.sealed(), text.expose()).map_err(StoreError::from)?;
     Ok(Some(text))
 }
 
@@ -254,7 +254,7 @@ fn differs(files: &KeyringFiles) -> Failure {
         "holds another keyring than {}, which is in force: \"totp-enroll keys seal\" seals that one",
         files.opened.display()
     );
-    Failure::refused(problem).at(&files.sealed, None)
+    Failure::refused(problem).at(files.sealed(), None)
 }
 
 pub(super) fn note(desk: &Desk, name: Name, file: &Path, more: impl FnOnce(Event) -> Event) {
@@ -265,7 +265,7 @@ pub(super) fn note(desk: &Desk, name: Name, file: &Path, more: impl FnOnce(Event
 fn report(desk: &Desk, files: &KeyringFiles, state: &str, keyring: &Path) -> Result<(), Failure> {
     let document = Document {
         state,
-        sealed: files.sealed.display().to_string(),
+        sealed: files.sealed().display().to_string(),
         keyring: keyring.display().to_string(),
     };
     match desk.format {

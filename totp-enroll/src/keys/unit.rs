@@ -35,7 +35,7 @@ fn drop_in(paths: &Paths, by_default: &Paths) -> Option<Vec<String>> {
     if is_same {
         return None;
     }
-    let sealed = KeyringFiles::of(paths).sealed;
+    let sealed = KeyringFiles::of(paths).sealed();
     let place = |path: &Path| path.parent().unwrap_or(path).display().to_string();
     let (state, runtime) = (paths.state.display(), place(&paths.runtime));
     Some(vec![
@@ -89,7 +89,7 @@ mod tests {
     fn the_unit_that_ships_is_for_the_default_paths() {
         let unit = include_str!("../../../packaging/systemd/pam-totp-keyring.service");
         let paths = Config::defaults().unwrap().paths;
-        let sealed = KeyringFiles::of(&paths).sealed;
+        let sealed = KeyringFiles::of(&paths).sealed();
         let state = paths.state.display();
         for line in
             [format!("ConditionPathExists={}\n", sealed.display()), format!("ReadWritePaths=/run {state}\n")]
