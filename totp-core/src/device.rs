@@ -5,7 +5,7 @@ use crate::network::leading;
 use crate::secret::Secret;
 use crate::time::Seconds;
 use crate::user::User;
-use data_encoding::HEXLOWER;
+use base16ct::lower;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::net::IpAddr;
@@ -77,7 +77,7 @@ pub struct DeviceId([u8; 4]);
 
 impl std::fmt::Display for DeviceId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&HEXLOWER.encode(&self.0))
+        f.write_str(&lower::encode_string(&self.0))
     }
 }
 

@@ -6,6 +6,7 @@ use crate::ledger::Progress;
 use crate::secret::{Entropy, NoEntropy, Secret};
 use crate::time::Now;
 use crate::totp::{Drift, Generator, LONGEST_SECRET, Match, Parameters, SHORTEST_SECRET, Window};
+use base32ct::{Base32UpperUnpadded, Encoding};
 
 /// Steps each side of the clock's at which a first code confirms a draft.
 const DRIFT_STEPS: u64 = 1;
@@ -86,7 +87,7 @@ impl Draft {
     /// The secret as people and apps write it: base32 without padding (RFC 4648 section 6).
     #[must_use]
     pub fn manual_key(&self) -> Secret {
-        Secret::new(data_encoding::BASE32_NOPAD.encode(self.secret.expose()).into_bytes())
+        Secret::new(Base32UpperUnpadded::encode_string(self.secret.expose()).into_bytes())
     }
 
     /// Whether two drafts have the same secret, in time that does not depend on where they differ.

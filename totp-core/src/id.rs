@@ -1,7 +1,7 @@
 //! An identifier: which enrolment, which set of recovery codes.
 
 use crate::secret::{Entropy, NoEntropy, random_array};
-use data_encoding::HEXLOWER;
+use base16ct::lower;
 use serde::Serialize;
 
 /// A random 128-bit identifier, hexadecimal in documents. All zero stands for "none" in a ledger.
@@ -30,13 +30,14 @@ impl Id {
 
     /// What documents wrote; "none" is never written.
     pub(crate) fn from_hex(text: &str) -> Option<Self> {
-        let bytes = HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok()?;
-        Some(Self(bytes)).filter(|&id| id != Self::NONE)
+        let mut bytes = [0; 16];
+        let whole = lower::decode(text, &mut bytes).is_ok_and(|decoded| decoded.len() == 16);
+        whole.then_some(Self(bytes)).filter(|&id| id != Self::NONE)
     }
 
     /// As documents write it.
     pub(crate) fn to_hex(self) -> String {
-        HEXLOWER.encode(&self.0)
+        lower::encode_string(&self.0)
     }
 }
 
@@ -54,7 +55,10 @@ mod tests {
     fn none_is_no_id_that_a_document_may_hold() {
         assert!(Id::from_hex(&"0".repeat(32)).is_none());
         assert!(Id::from_hex(&"0".repeat(31)).is_none());
+        assert!(Id::from_hex(&"0a".repeat(15)).is_none());
+        assert!(Id::from_hex(&"0a".repeat(17)).is_none());
         assert!(Id::from_hex(&"A".repeat(32)).is_none());
+        assert!(Id::from_hex(&"0g".repeat(16)).is_none());
         assert_eq!(Id::from_hex(&"0a".repeat(16)), Some(Id::new([10; 16])));
     }
 }

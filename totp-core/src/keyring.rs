@@ -6,7 +6,7 @@ use crate::created::Created;
 use crate::secret::{Entropy, NoEntropy, Secret, random_array};
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
-use data_encoding::HEXLOWER;
+use base16ct::lower;
 use std::path::PathBuf;
 
 /// Bytes of an AES-256 key.
@@ -106,7 +106,7 @@ impl Keyring {
         let number = |key: &Key| key.id.strip_prefix('k')?.split('-').next()?.parse::<u32>().ok();
         let number = self.keys.iter().filter_map(number).max().unwrap_or(0).saturating_add(1);
         let mark: [u8; 4] = random_array(entropy)?;
-        let id = format!("k{number}-{}", HEXLOWER.encode(&mark));
+        let id = format!("k{number}-{}", lower::encode_string(&mark));
         let key = Key::random(id, created, entropy)?;
         let keys: Vec<&Key> = self.keys.iter().chain([&key]).collect();
         Ok(format::document(&key.id, &keys))

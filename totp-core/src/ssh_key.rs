@@ -1,6 +1,6 @@
 //! The fingerprint of an SSH public key, as ssh-keygen(1) prints it; a certificate has that of the key in it.
 
-use data_encoding::{BASE64, BASE64_NOPAD};
+use base64ct::{Base64, Base64Unpadded, Encoding};
 use sha2::{Digest, Sha256};
 
 /// What the name of a certificate's type ends with (PROTOCOL.certkeys of OpenSSH).
@@ -9,14 +9,14 @@ const CERTIFICATE: &[u8] = b"-cert-v01@openssh.com";
 /// `SHA256:` and the hash of the key. `base64` is its blob as authorized_keys has it. `None` for what is no key.
 #[must_use]
 pub fn fingerprint(base64: &str) -> Option<String> {
-    let blob = BASE64.decode(base64.as_bytes()).ok().filter(|blob| !blob.is_empty())?;
+    let blob = Base64::decode_vec(base64).ok().filter(|blob| !blob.is_empty())?;
     let (name, rest) = field(&blob)?;
     let key = match name.strip_suffix(CERTIFICATE) {
         // Of a certificate, which is made anew again and again, only the key stays the same.
         Some(plain) => certified(plain, rest)?,
         None => blob,
     };
-    Some(format!("SHA256:{}", BASE64_NOPAD.encode(&Sha256::digest(key))))
+    Some(format!("SHA256:{}", Base64Unpadded::encode_string(&Sha256::digest(key))))
 }
 
 /// The blob of the key in a certificate: behind a nonce come the key's own fields, as many as its type has.
@@ -83,7 +83,7 @@ mod tests {
             let length = u32::try_from(field.len()).unwrap().to_be_bytes();
             [&length, field.as_bytes()].concat()
         });
-        BASE64.encode(&fields.collect::<Vec<_>>().concat())
+        Base64::encode_string(&fields.collect::<Vec<_>>().concat())
     }
 
     #[test]
@@ -109,8 +109,8 @@ mod tests {
 
     #[test]
     fn what_is_no_key_has_no_fingerprint() {
-        let torn = BASE64.encode(b"\0\0\0\x20ssh-ed25519-cert-v01@openssh.com\0\0\0\x09nonce");
-        let foreign = BASE64.encode(b"\0\0\0\x20ssh-unknown-cert-v01@openssh.com\0\0\0\0");
+        let torn = Base64::encode_string(b"\0\0\0\x20ssh-ed25519-cert-v01@openssh.com\0\0\0\x09nonce");
+        let foreign = Base64::encode_string(b"\0\0\0\x20ssh-unknown-cert-v01@openssh.com\0\0\0\0");
         for text in ["", "*", "AAA", "AAAA", &torn, &foreign] {
             assert_eq!(fingerprint(text), None, "{text}");
         }
@@ -119,7 +119,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_read_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = fingerprint(&BASE64.encode(&bytes));
+            let _ = fingerprint(&Base64::encode_string(&bytes));
         }
     }
 }

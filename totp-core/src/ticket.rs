@@ -10,7 +10,6 @@ use crate::recovery::{self, Hash};
 use crate::secret::{Entropy, NoEntropy, Secret};
 use crate::time::Seconds;
 use crate::user::User;
-use data_encoding::BASE64;
 use serde::{Serialize, Serializer};
 
 /// So many wrong ones are judged in all.
@@ -108,7 +107,7 @@ impl Ticket {
 }
 
 fn as_base64<S: Serializer>(bytes: &Hash, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&BASE64.encode(bytes))
+    serializer.serialize_str(&Base64::text(bytes))
 }
 
 fn hash(id: Id, user: &User, code: &Secret) -> Hash {

@@ -1,5 +1,6 @@
 //! A user's name, parsed once at the border, and the file name that stands for it.
 
+use base16ct::upper;
 use std::fmt;
 
 /// The longest file name that a name may turn into; leaves room for `.toml` and for a temporary prefix
@@ -48,7 +49,7 @@ impl User {
                 b'.' if at > 0 => out.push('.'),
                 other => {
                     out.push('%');
-                    out.push_str(&data_encoding::HEXUPPER.encode(&[other]));
+                    out.push_str(&upper::encode_string(&[other]));
                 }
             }
         }
@@ -67,7 +68,7 @@ impl User {
                 continue;
             }
             let (hex, tail) = tail.split_at_checked(2)?;
-            bytes.extend(data_encoding::HEXUPPER.decode(hex).ok()?);
+            bytes.extend(upper::decode_vec(hex).ok()?);
             rest = tail;
         }
         let user = Self::parse(&String::from_utf8(bytes).ok()?).ok()?;

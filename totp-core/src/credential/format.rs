@@ -8,7 +8,6 @@ use crate::keyring::{NONCE_LENGTH, Sealed};
 use crate::recovery::{self, Hash};
 use crate::totp::{Drift, LONGEST_SECRET, Parameters, SHORTEST_SECRET};
 use crate::user::User;
-use data_encoding::BASE64;
 use serde::Serialize;
 use std::path::Path;
 
@@ -184,8 +183,8 @@ impl From<&Authenticator> for WrittenAuthenticator {
             drift_steps: drift.map(Drift::steps),
             created: *created,
             key: sealed.key.clone(),
-            nonce: BASE64.encode(&sealed.nonce),
-            ciphertext: BASE64.encode(&sealed.ciphertext),
+            nonce: Base64::text(&sealed.nonce),
+            ciphertext: Base64::text(&sealed.ciphertext),
         }
     }
 }
@@ -200,9 +199,9 @@ impl From<&RecoverySet> for WrittenRecovery {
             },
             created: *created,
             key: sealed.key.clone(),
-            nonce: BASE64.encode(&sealed.nonce),
-            ciphertext: BASE64.encode(&sealed.ciphertext),
-            hashes: hashes.iter().map(|hash| BASE64.encode(hash)).collect(),
+            nonce: Base64::text(&sealed.nonce),
+            ciphertext: Base64::text(&sealed.ciphertext),
+            hashes: hashes.iter().map(|hash| Base64::text(hash)).collect(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::value::{Fields, Placed, Value};
 use super::wrong::Wrong;
-use data_encoding::BASE64;
+use base64ct::Encoding;
 use std::ops::RangeInclusive;
 
 /// A table that is being read.
@@ -176,9 +176,17 @@ impl<'t> Field<'t> for u8 {
 /// Bytes as base64 (RFC 4648 section 4).
 pub(crate) struct Base64(pub(crate) Vec<u8>);
 
+impl Base64 {
+    /// As documents write `bytes`.
+    pub(crate) fn text(bytes: &[u8]) -> String {
+        base64ct::Base64::encode_string(bytes)
+    }
+}
+
 impl<'t> Field<'t> for Base64 {
     fn read(value: &'t Value<'t>) -> Result<Self, String> {
-        let bytes = BASE64.decode(<&str>::read(value)?.as_bytes());
+        let text = value.as_str().ok_or_else(|| expected("base64 text"))?;
+        let bytes = base64ct::Base64::decode_vec(text);
         bytes.map(Self).map_err(|_| "is not base64 (RFC 4648)".to_owned())
     }
 }
@@ -203,3 +211,32 @@ pub(crate) fn word<T: Copy>(value: &Value<'_>, words: &[(&str, T)]) -> Result<T,
 
 /// Characters that are repeated of a word that is unknown.
 const LONGEST_WORD: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use data_encoding::BASE64;
+    use proptest::prelude::*;
+
+    fn decoded(text: &str) -> Option<Vec<u8>> {
+        Base64::read(&Value::Text(text.into())).ok().map(|Base64(bytes)| bytes)
+    }
+
+    #[test]
+    fn there_is_one_way_to_write_bytes_in_base64() {
+        assert_eq!(decoded("Zm9v/+8="), Some(b"foo\xff\xef".to_vec()));
+        // Bits behind the last byte, padding left out or too much, another alphabet, blanks, the end of a line.
+        for text in ["Zm9v/+9=", "Zm9v/+8", "Zm9v====", "=", "Zm9v_-8=", "Zm9v /+8=", "Zm9v\n"] {
+            assert_eq!(decoded(text), None, "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn another_reader_of_base64_agrees(text in "[A-Da-d0-3+/=_ -]{0,12}", bytes: Vec<u8>) {
+            prop_assert_eq!(decoded(&text), BASE64.decode(text.as_bytes()).ok());
+            prop_assert_eq!(Base64::text(&bytes), BASE64.encode(&bytes));
+            prop_assert_eq!(decoded(&Base64::text(&bytes)), Some(bytes));
+        }
+    }
+}

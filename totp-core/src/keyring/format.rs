@@ -1,9 +1,8 @@
 //! The keyring's TOML: what each field must be, and its text anew. No error repeats a key, and no copy of one is left behind.
 
 use super::{KEY_LENGTH, Key, Keyring};
-use crate::document::{self, DocumentError, Field, Table, Value, Wrong};
+use crate::document::{self, Base64, DocumentError, Field, Table, Value, Wrong};
 use crate::secret::Secret;
-use data_encoding::BASE64;
 use std::fmt::Write;
 use std::path::Path;
 use zeroize::Zeroizing;
@@ -81,7 +80,7 @@ pub(super) fn document(active: &str, keys: &[&Key]) -> Secret {
             let _ = writeln!(text, "created = {created}");
         }
         text.push_str("secret = \"");
-        BASE64.encode_append(secret.expose(), &mut text);
+        text.push_str(&Zeroizing::new(Base64::text(secret.expose())));
         text.push_str("\"\n");
     }
     Secret::new(std::mem::take(&mut *text).into_bytes())
@@ -99,7 +98,6 @@ fn without_names(error: DocumentError) -> DocumentError {
 impl<'t> Field<'t> for Secret {
     /// Base64, decoded from the text itself, so that no second copy is left behind.
     fn read(value: &'t Value<'t>) -> Result<Self, String> {
-        let text = value.as_str().ok_or("invalid type, expected base64 text")?;
-        BASE64.decode(text.as_bytes()).map(Self::new).map_err(|_| "is not base64 (RFC 4648)".to_owned())
+        Base64::read(value).map(|Base64(bytes)| Self::new(bytes))
     }
 }

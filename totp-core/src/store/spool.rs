@@ -10,7 +10,7 @@ use super::layout::SPOOL;
 use super::lock::{Locked, Share, lock_directory};
 use crate::notice::Notice;
 use crate::secret::{Entropy, random_array};
-use data_encoding::HEXLOWER;
+use base16ct::lower;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, RenameFlags, renameat2};
 use nix::sys::stat::Mode;
@@ -79,7 +79,7 @@ impl Spool {
             action: "name a notice without random bytes in",
             source: Errno::EAGAIN,
         })?;
-        let id = HEXLOWER.encode(&id);
+        let id = lower::encode_string(&id);
         let name = Waiting { at: notice.at, number, uid, id, tries: 0, last: 0 }.name();
         let draft = format!("{DRAFT}{name}");
         directory.write_new(&draft, notice.encode().as_bytes())?;
@@ -297,7 +297,8 @@ impl Waiting {
             "-" => None,
             uid => Some(uid.parse().ok()?),
         };
-        let id = parts.next().filter(|id| HEXLOWER.decode(id.as_bytes()).is_ok_and(|id| id.len() == 16))?;
+        let is_id = |id: &&str| lower::decode(id, &mut [0; 16]).is_ok_and(|id| id.len() == 16);
+        let id = parts.next().filter(is_id)?;
         let (tries, last) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
         let waiting = Self { at, number, uid, id: id.to_owned(), tries, last };
         // There is one way to write it.
