@@ -42,7 +42,7 @@ impl Card {
     /// # Errors
     /// [`TooLong`] where issuer and account do not fit into one.
     pub fn qr(&self) -> Result<Qr, TooLong> {
-        Qr::of(&self.uri)
+        Qr::of(&self.uri, &self.key)
     }
 
     /// The key to type by hand, in groups of four.
