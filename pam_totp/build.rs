@@ -3,6 +3,8 @@
 //!
 //! rustc asks the linker for `-lgcc_s` by name; a linker script of that name, found first, answers with the static
 //! archive of the same compiler. Nothing unwinds across the module's border, so the host's own copy is not disturbed.
+//!
+//! And lays the code out as `seldom.ld` says.
 
 use std::path::PathBuf;
 
@@ -12,6 +14,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let directory = PathBuf::from(std::env::var("OUT_DIR")?);
         std::fs::write(directory.join("libgcc_s.so"), "INPUT(-lgcc_eh -lgcc)\n")?;
         println!("cargo::rustc-link-search=native={}", directory.display());
+    }
+    if std::env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
+        let layout = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?).join("seldom.ld");
+        println!("cargo::rerun-if-changed=seldom.ld");
+        println!("cargo::rustc-cdylib-link-arg=-Wl,-T,{}", layout.display());
     }
     Ok(())
 }

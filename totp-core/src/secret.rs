@@ -1,6 +1,6 @@
 //! A secret: bytes that are never printed, copied by accident or left in memory.
 
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 /// Secret bytes, wiped on drop.
 ///
@@ -48,8 +48,9 @@ const STACK_DEPTH: usize = 32 << 10;
 /// its own memory; copies that were moved, and the blocks in which HMAC mixes a key, stay in dead frames until then.
 #[inline(never)]
 pub fn wipe_stack() {
-    // In words, which are wiped eight times as fast as bytes.
-    [0_u64; STACK_DEPTH / size_of::<u64>()].zeroize();
+    let zeros = [0_u8; STACK_DEPTH];
+    // Else the compiler sees that nobody reads them.
+    zeroize::optimization_barrier(&zeros);
 }
 
 /// Where random bytes come from: the kernel in the programs, a counter in tests.
