@@ -4,6 +4,7 @@
 
 use acceptance::{built, libpam};
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::process::Command;
 
 const ENTRY_POINTS: [&str; 6] = [
@@ -78,6 +79,46 @@ fn it_carries_nothing_that_only_the_desk_needs() {
         let found = strings.windows(word.len()).any(|window| window == word.as_bytes());
         assert!(!found, "it carries {word}");
     }
+}
+
+/// A login loads the module anew: what it does not run is not to lie between what it runs.
+#[test]
+fn what_a_login_seldom_runs_lies_apart() {
+    let layout = include_str!("../../pam_totp/seldom.ld");
+    let names = layout.split([' ', '(', ')', '\n']).filter_map(|word| word.strip_prefix(".text.*"));
+    let names: Vec<&str> = names.map(|name| name.trim_end_matches(['*', '?'])).collect();
+    assert!(names.len() > 20, "{names:?}");
+    let seldom = section(".text.seldom");
+    let (apart, usual): (Vec<_>, Vec<_>) = functions().into_iter().partition(|(at, _)| seldom.contains(at));
+    let is_among = |functions: &[(u64, String)], name: &str| {
+        functions.iter().any(|(_, function)| function.contains(name))
+    };
+    let unknown: Vec<&&str> = names.iter().filter(|name| !is_among(&apart, name)).collect();
+    assert!(unknown.is_empty(), "pam_totp/seldom.ld names what is not there: {unknown:?}");
+    for name in ["pam_sm_authenticate", "8answered", "5plain4read", "compress256", "wipe_stack"] {
+        assert!(is_among(&usual, name) && !is_among(&apart, name), "{name} is of every login");
+    }
+}
+
+/// Where a section of the module lies.
+fn section(name: &str) -> Range<u64> {
+    let table = binutils("readelf", &["--wide", "--sections"]);
+    let line = table.lines().find_map(|line| line.split_once(&format!("] {name} ")));
+    let fields: Vec<&str> = line.expect("no such section").1.split_whitespace().collect();
+    let number = |at: usize| fields.get(at).and_then(|field| u64::from_str_radix(field, 16).ok());
+    let (start, length) = (number(1).expect("an address"), number(3).expect("a size"));
+    start..start + length
+}
+
+/// Where each function of the module begins.
+fn functions() -> Vec<(u64, String)> {
+    let table = binutils("nm", &["--defined-only", "--format=posix"]);
+    let functions = table.lines().filter_map(|line| {
+        let mut fields = line.split(' ');
+        let (name, kind, at) = (fields.next()?, fields.next()?, fields.next()?);
+        matches!(kind, "t" | "T").then_some((u64::from_str_radix(at, 16).ok()?, name.to_owned()))
+    });
+    functions.collect()
 }
 
 fn needed() -> Vec<String> {
