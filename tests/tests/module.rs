@@ -95,6 +95,7 @@ fn what_a_login_seldom_runs_lies_apart() {
     };
     let unknown: Vec<&&str> = names.iter().filter(|name| !is_among(&apart, name)).collect();
     assert!(unknown.is_empty(), "pam_totp/seldom.ld names what is not there: {unknown:?}");
+    assert!(is_among(&apart, "_Unwind_RaiseException"), "seldom.ld does not find the unwinder's archive");
     for name in ["pam_sm_authenticate", "8answered", "5plain4read", "compress256", "wipe_stack"] {
         assert!(is_among(&usual, name) && !is_among(&apart, name), "{name} is of every login");
     }

@@ -9,7 +9,8 @@ const QUIET: usize = 4;
 const INK: &str = "\x1b[38;5;16;48;5;231m";
 const PLAIN: &str = "\x1b[0m";
 
-/// A code, one byte a module: it says the secret, and is wiped like one. The encoder's own workings are out of reach.
+/// A code, one byte a module: it says the secret, and is wiped like one. The encoder's own workings are out of
+/// reach here: what it frees, the allocator of both programs wipes.
 pub struct Qr {
     modules: Secret,
     width: usize,
@@ -33,14 +34,13 @@ pub enum Drawing {
 }
 
 impl Qr {
-    /// Encodes `text`, in which `key` stands, with the least redundancy: a screen is not scratched, and a smaller code fits
-    /// more terminals.
+    /// Encodes `text`, in which `key` stands, as small as it goes: a screen is not scratched, and a smaller code fits more
+    /// terminals. Redundancy is what room is left for.
     pub(crate) fn of(text: &Secret, key: &Secret) -> Result<Self, TooLong> {
         let segments = segments(text.expose(), key.expose());
         let code = QrCode::encode_segments(&segments, QrCodeEcc::Low).map_err(|_| TooLong)?;
         let size = code.size();
         let width = usize::try_from(size).map_err(|_| TooLong)?;
-        // What does not grow leaves no copy behind.
         let mut modules = Vec::with_capacity(width.saturating_mul(width));
         for y in 0..size {
             modules.extend((0..size).map(|x| u8::from(code.get_module(x, y))));

@@ -226,14 +226,15 @@ mod tests {
     fn there_is_one_way_to_write_bytes_in_base64() {
         assert_eq!(decoded("Zm9v/+8="), Some(b"foo\xff\xef".to_vec()));
         // Bits behind the last byte, padding left out or too much, another alphabet, blanks, the end of a line.
-        for text in ["Zm9v/+9=", "Zm9v/+8", "Zm9v====", "=", "Zm9v_-8=", "Zm9v /+8=", "Zm9v\n"] {
+        for text in ["Zm9v/+9=", "Zm9v/+8", "Zm9v====", "=", "Zg==Zg==", "Zm9v_-8=", "Zm9v /+8=", "Zm9v\n"] {
             assert_eq!(decoded(text), None, "{text:?}");
         }
     }
 
     proptest! {
+        // Padding only at the end: the other reader takes what was joined behind it as well.
         #[test]
-        fn another_reader_of_base64_agrees(text in "[A-Da-d0-3+/=_ -]{0,12}", bytes: Vec<u8>) {
+        fn another_reader_of_base64_agrees(text in "[A-Da-d0-3+/_ -]{0,12}={0,3}", bytes: Vec<u8>) {
             prop_assert_eq!(decoded(&text), BASE64.decode(text.as_bytes()).ok());
             prop_assert_eq!(Base64::text(&bytes), BASE64.encode(&bytes));
             prop_assert_eq!(decoded(&Base64::text(&bytes)), Some(bytes));
