@@ -2,14 +2,13 @@
 //! root's alone.
 
 use super::StoreError;
-use super::directory::{Directory, Room, make_roots};
+use super::directory::{Directory, make_room, open_room};
 use super::guard::system;
 use super::lock::{Lock, Locked, lock};
 use crate::confirmation::Tried;
 use crate::time::Seconds;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::sys::stat::Mode;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -45,9 +44,7 @@ impl Confirmations {
     /// # Errors
     /// [`StoreError`] where it cannot be counted; then it must not be judged.
     pub fn charge(&self, uid: u32, now: u64) -> Result<Result<(), Seconds>, StoreError> {
-        make_roots(&self.runtime, Mode::from_bits_truncate(0o755))?;
-        make_roots(&self.runtime.join(CONFIRMATIONS), Mode::S_IRWXU)?;
-        let directory = self.directory()?;
+        let directory = make_room(&self.runtime, CONFIRMATIONS)?;
         loop {
             let Some(mut held) = hold(&directory, uid)? else {
                 let draft = format!(".new.{}.{uid}", std::process::id());
@@ -83,7 +80,7 @@ impl Confirmations {
     }
 
     fn directory(&self) -> Result<Directory, StoreError> {
-        Directory::open(&self.runtime, Room::Place)?.inner(CONFIRMATIONS, Room::Private)
+        open_room(&self.runtime, CONFIRMATIONS)
     }
 }
 
@@ -133,7 +130,7 @@ impl HeldTries {
 mod tests {
     use super::*;
     use std::fs;
-    use std::os::unix::fs::{MetadataExt, symlink};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 
     fn confirmations() -> (tempfile::TempDir, Confirmations) {
         let directory = tempfile::tempdir().unwrap();
@@ -156,6 +153,23 @@ mod tests {
         assert_eq!(first.charge(1001, 9005).unwrap(), Ok(()));
         let mode = |name: &str| fs::metadata(directory.path().join(name)).unwrap().mode() & 0o777;
         assert_eq!((mode("run/confirming"), mode("run/confirming/1001")), (0o700, 0o600));
+    }
+
+    #[test]
+    fn what_a_kill_left_half_made_keeps_nobody_out() {
+        for first in ["wait", "charge", "forget"] {
+            let (directory, confirmations) = confirmations();
+            let confirming = directory.path().join("run/confirming");
+            fs::create_dir_all(&confirming).unwrap();
+            fs::set_permissions(&confirming, PermissionsExt::from_mode(0o700)).unwrap();
+            chown(&confirming, None, Some(1001)).unwrap();
+            match first {
+                "wait" => assert_eq!(confirmations.wait(1001, 9000).unwrap(), None),
+                "charge" => assert_eq!(confirmations.charge(1001, 9000).unwrap(), Ok(())),
+                _ => assert!(!confirmations.forget(1001).unwrap()),
+            }
+            assert_eq!(fs::metadata(&confirming).unwrap().gid(), 0, "{first}");
+        }
     }
 
     #[test]

@@ -129,6 +129,22 @@ impl Directory {
         }
     }
 
+    /// Ends what [`make_roots`] began for a private room and a kill cut short. One that anybody but root could have been in stays
+    /// as it is.
+    fn make_whole(&self, name: &str) -> Result<(), StoreError> {
+        let path = self.path.join(name);
+        let fd = openat(&self.fd, name, FLAGS | OFlag::O_DIRECTORY, Mode::empty())
+            .map_err(|error| opening(&path, error))?;
+        let stat = stat_of(&fd, &path)?;
+        // Set-group-id comes from the directory above.
+        if stat.st_uid != 0 || stat.st_mode & 0o7777 & !0o2700 != 0 {
+            return Ok(());
+        }
+        fchown(&fd, Some(Uid::from_raw(0)), Some(Gid::from_raw(0)))
+            .and_then(|()| fchmod(&fd, Mode::S_IRWXU))
+            .map_err(|source| StoreError::System { file: path, action: "chown and chmod", source })
+    }
+
     /// Makes everything on this file system last through a crash.
     pub(super) fn sync_everything(&self) -> Result<(), StoreError> {
         syncfs(&self.fd).map_err(|source| StoreError::System {
@@ -148,9 +164,33 @@ impl Directory {
     }
 }
 
+/// A room in a place that is gone at reboot, opened. What a kill left half made is made whole by whoever comes next.
+pub(super) fn open_room(place: &Path, name: &str) -> Result<Directory, StoreError> {
+    let place = Directory::open(place, Room::Place)?;
+    match place.inner(name, Room::Private) {
+        Err(StoreError::Unsafe { .. }) => {
+            place.make_whole(name)?;
+            place.inner(name, Room::Private)
+        }
+        found => found,
+    }
+}
+
+/// The same; made where it is missing.
+pub(super) fn make_room(place: &Path, name: &str) -> Result<Directory, StoreError> {
+    match open_room(place, name) {
+        Err(StoreError::System { source: Errno::ENOENT, .. }) => {
+            make_roots(place, Mode::from_bits_truncate(0o755))?;
+            make_roots(&place.join(name), Mode::S_IRWXU)?;
+            open_room(place, name)
+        }
+        found => found,
+    }
+}
+
 /// Makes a directory of root's, also where the program runs with the group of whoever called it, as su and sudo do. Returns
 /// whether it did: one that is there stays as it is.
-pub(super) fn make_roots(path: &Path, mode: Mode) -> Result<bool, StoreError> {
+fn make_roots(path: &Path, mode: Mode) -> Result<bool, StoreError> {
     let (uid, gid) = (Some(Uid::from_raw(0)), Some(Gid::from_raw(0)));
     let made = match mkdir(path, mode) {
         // Nobody but root can have put another directory in its place. The caller's umask may have taken bits away.

@@ -4,12 +4,12 @@
 //! is there: whoever asks makes it, which tells those of whose settings it cannot know (another line, another config).
 
 use super::StoreError;
-use super::directory::{Directory, Room, make_roots};
+use super::directory::{Directory, make_room, open_room};
 use super::guard::{Guard, read_opened, system};
 use crate::stamp::{Process, Stamp};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::sys::stat::{Mode, lstat};
+use nix::sys::stat::lstat;
 use std::path::{Path, PathBuf};
 
 pub(crate) const STAMPS: &str = "fresh";
@@ -34,7 +34,7 @@ impl Stamps {
     /// # Errors
     /// [`StoreError`]; nobody is asked to then.
     pub fn invite(&self) -> Result<(), StoreError> {
-        self.made().map(drop)
+        make_room(&self.runtime, STAMPS).map(drop)
     }
 
     /// Whether somebody has invited stamps since the boot. Where that cannot be told, [`Stamps::put`] says what is the matter.
@@ -50,7 +50,7 @@ impl Stamps {
     /// # Errors
     /// [`StoreError`]; there is then no stamp.
     pub fn put(&self, stamp: &Stamp, is_alive: impl Fn(u32) -> bool) -> Result<(), StoreError> {
-        let directory = self.made()?;
+        let directory = make_room(&self.runtime, STAMPS)?;
         if stamp.leader.pid.is_multiple_of(SWEEPERS) {
             sweep(&directory, is_alive);
         }
@@ -129,20 +129,8 @@ impl Stamps {
         }
     }
 
-    /// The directory; made, if it is the first time since the boot.
-    fn made(&self) -> Result<Directory, StoreError> {
-        match self.directory() {
-            Err(StoreError::System { source: Errno::ENOENT, .. }) => {
-                make_roots(&self.runtime, Mode::from_bits_truncate(0o755))?;
-                make_roots(&self.runtime.join(STAMPS), Mode::S_IRWXU)?;
-                self.directory()
-            }
-            found => found,
-        }
-    }
-
     fn directory(&self) -> Result<Directory, StoreError> {
-        Directory::open(&self.runtime, Room::Place)?.inner(STAMPS, Room::Private)
+        open_room(&self.runtime, STAMPS)
     }
 }
 
@@ -215,6 +203,32 @@ mod tests {
         assert_eq!(mode, 0o700);
         fs::remove_dir_all(directory.path().join("run")).unwrap();
         assert!(!stamps.are_invited());
+    }
+
+    #[test]
+    fn what_a_kill_left_half_made_is_made_whole() {
+        use std::os::unix::fs::{PermissionsExt, chown};
+        for (owner, mode, becomes) in [
+            // As su and sudo leave it, between the making and the giving; and by a strange umask.
+            ((0, 1001), 0o700, Some(())),
+            ((0, 0), 0o500, Some(())),
+            ((0, 1001), 0o2700, Some(())),
+            // What somebody else was or could have been in.
+            ((0, 1001), 0o750, None),
+            ((1001, 0), 0o700, None),
+            ((0, 0), 0o1700, None),
+        ] {
+            let (directory, stamps) = stamps();
+            let fresh = directory.path().join("run/fresh");
+            fs::create_dir_all(&fresh).unwrap();
+            fs::set_permissions(&fresh, PermissionsExt::from_mode(mode)).unwrap();
+            chown(&fresh, Some(owner.0), Some(owner.1)).unwrap();
+            let put = stamps.put(&stamp(1001, 20), |_| true).ok();
+            assert_eq!(put, becomes, "{owner:?} {mode:o}");
+            let found = fs::metadata(&fresh).unwrap();
+            let found = ((found.uid(), found.gid()), found.mode() & 0o7777);
+            assert_eq!(found, if becomes.is_some() { ((0, 0), 0o700) } else { (owner, mode) });
+        }
     }
 
     #[test]
