@@ -4,6 +4,7 @@
 use acceptance::desk::Done;
 use acceptance::login::{Login, PamCode};
 use acceptance::site::Site;
+use std::fs;
 use std::path::PathBuf;
 
 #[test]
@@ -108,6 +109,28 @@ fn the_line_of_another_module_is_replaced_and_its_arguments_are_carried_over() {
             .collect();
         assert!(serious.is_empty(), "{}\n{serious:#?}", printed.stdout);
     }
+}
+
+#[test]
+fn what_belongs_into_the_config_is_said_of_the_one_that_the_line_names() {
+    let mut site = Site::new();
+    site.service("front.door", "auth required pam_unix.so\nauth required pam_oath.so window=2");
+    let printed = printed(&site, "front.door", &[]);
+    put_in_place(&mut site, "front.door", &printed);
+    let config = site.scene.conf();
+    let (head, then) = (
+        format!("# {}:", config.display()),
+        format!("# then: totp-enroll doctor --service front.door --config {}", config.display()),
+    );
+    let below = printed.stdout.lines().skip_while(|line| *line != head).skip(1);
+    let belongs: Vec<_> = below.take_while(|line| line.starts_with("#   ")).map(|line| &line[4..]).collect();
+    assert_eq!(belongs, ["[service.\"front.door\".totp]", "drift_steps = 2"], "{}", printed.stdout);
+    assert_eq!(printed.stdout.lines().last(), Some(then.as_str()));
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, format!("{text}\n{}\n", belongs.join("\n"))).unwrap();
+    site.doctor(&["--service", "front.door"]).assert_none();
+    let told = self::printed(&site, "front.door", &["--json"]).json();
+    assert_eq!(told["config_file"], config.to_str().unwrap(), "{told}");
 }
 
 #[test]

@@ -39,6 +39,7 @@ mod prune;
 mod recovery_codes;
 mod report;
 mod reset;
+mod section;
 mod signals;
 mod status;
 mod terminal;

@@ -1,13 +1,15 @@
 //! What the arguments of another module become: an argument of ours, a setting of the config, or a word about why neither.
 
+use crate::section;
 use serde::Serialize;
+use totp_core::time::Seconds;
 
 /// What is taken over from one line.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Carried {
     /// The arguments of ours.
     pub(super) arguments: Vec<String>,
-    /// Lines for config.toml.
+    /// Lines for the config.
     pub(super) config: Vec<String>,
     /// What became of each argument.
     pub(super) said: Vec<Fate>,
@@ -64,9 +66,9 @@ impl Carried {
             "window" => match value.parse::<u64>() {
                 Ok(steps) => {
                     let steps = steps.min(10);
-                    self.config.push(format!("[service.{service}.totp]"));
+                    self.config.push(section::head(service, "totp"));
                     self.config.push(format!("drift_steps = {steps}"));
-                    format!("drift_steps = {steps} in config.toml; 1 is enough where clocks are right")
+                    format!("drift_steps = {steps} in the config; 1 is enough where clocks are right")
                 }
                 Err(_) => "nothing: it is no number".to_owned(),
             },
@@ -82,25 +84,29 @@ impl Carried {
 
     /// Google's is bound to the address; a program without one has the login session.
     fn grace(&mut self, value: &str, service: &str) -> String {
-        let Ok(seconds) = value.parse::<u64>() else { return "nothing: it is no number".to_owned() };
-        if seconds == 0 {
-            return "nothing: zero is none".to_owned();
+        let length = format!("{value}s");
+        match Seconds::parse(&length) {
+            Ok(Seconds(0)) => return "nothing: zero is none".to_owned(),
+            Ok(_) => {}
+            Err(_) => return "nothing: it is no time that is known here".to_owned(),
         }
         if service == "sshd" {
             self.config.extend([
-                format!("[service.{service}.remember]"),
+                section::head(service, "remember"),
                 "mode = \"always\"".to_owned(),
-                format!("for = \"{seconds}s\""),
+                format!("for = \"{length}\""),
             ]);
-            return "[remember] in config.toml, bound to the SSH key and the address".to_owned();
+            return "[remember] in the config, bound to the SSH key and the address".to_owned();
         }
-        self.argument(&format!("fresh={seconds}s"))
+        self.argument(&format!("fresh={length}"))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
+    use totp_core::config::Config;
 
     fn of(module: &str, service: &str, text: &str) -> Carried {
         let words: Vec<String> = text.split_ascii_whitespace().map(str::to_owned).collect();
@@ -141,6 +147,29 @@ mod tests {
             of("pam_oath.so", "sshd", "window=30 digits=6 usersfile=/x").config,
             ["[service.sshd.totp]", "drift_steps = 10"]
         );
+    }
+
+    #[test]
+    fn what_is_for_the_config_reads_as_a_config_whatever_the_service_is_called() {
+        for service in ["vpn", "su-l", "vpn.example", "a b", "gro\u{df}", "it's \"it\" \\"] {
+            let lines = of("pam_oath.so", service, "window=3").config.join("\n");
+            let config = Config::parse(Path::new("/c"), lines.as_bytes(), Some(service)).unwrap();
+            assert_eq!(config.drift_steps, 3, "{lines}");
+        }
+        let lines = of("pam_google_authenticator.so", "sshd", "grace_period=3600").config.join("\n");
+        let config = Config::parse(Path::new("/c"), lines.as_bytes(), Some("sshd")).unwrap();
+        assert_eq!(config.policy.remember.length, Seconds(3600));
+    }
+
+    #[test]
+    fn a_time_that_cannot_be_kept_is_not_taken_over() {
+        for service in ["sshd", "sudo"] {
+            for seconds in ["4294967296", "-1", "1h", ""] {
+                let carried = of("pam_google_authenticator.so", service, &format!("grace_period={seconds}"));
+                assert!(carried.config.is_empty() && carried.arguments.is_empty(), "{carried:?}");
+                assert!(carried.said[0].becomes.starts_with("nothing"), "{carried:?}");
+            }
+        }
     }
 
     #[test]

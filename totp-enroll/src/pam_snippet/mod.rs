@@ -14,6 +14,7 @@ use crate::output::{self, Format};
 use carry::Fate;
 use snippet::{Replaced, Snippet};
 use std::path::Path;
+use totp_core::config::DEFAULT_FILE;
 
 pub(crate) fn run(cli: &Cli, asked: &PamSnippet) -> Result<(), Failure> {
     let service = asked.service.as_str();
@@ -32,12 +33,11 @@ pub(crate) fn run(cli: &Cli, asked: &PamSnippet) -> Result<(), Failure> {
 
 fn snippet(config: Option<&Path>, asked: &PamSnippet) -> Result<Snippet, Failure> {
     let file = Path::new("/etc/pam.d").join(&asked.service);
-    Snippet::of(&Installed, asked, &conf(config)).map_err(|failure| failure.at(file, None))
-}
-
-/// The argument that a line of ours needs for the config of this command.
-fn conf(config: Option<&Path>) -> Vec<String> {
-    config.map(|config| format!("conf={}", config.display())).into_iter().collect()
+    // Whoever reads the line stands in another directory.
+    let config = config.map(std::path::absolute).transpose().map_err(|error| {
+        Failure::usage(format!("--config: the path cannot be told from here ({error}): write it whole"))
+    })?;
+    Snippet::of(&Installed, asked, config.as_deref()).map_err(|failure| failure.at(file, None))
 }
 
 fn lines(snippet: &Snippet) -> Vec<String> {
@@ -61,7 +61,18 @@ fn lines(snippet: &Snippet) -> Vec<String> {
     };
     let sshd = snippet.sshd_config.iter().map(|line| (*line).to_owned()).collect();
     below(&mut lines, "/etc/ssh/sshd_config.d/50-totp.conf, then \"sshd -t\" and a reload", sshd);
-    below(&mut lines, "/etc/pam_totp/config.toml", snippet.config.clone());
-    lines.push(format!("# then: totp-enroll doctor --service {}", snippet.service));
+    below(&mut lines, &snippet.config_file.display().to_string(), snippet.config.clone());
+    let mut then = format!("# then: totp-enroll doctor --service {}", quoted(&snippet.service));
+    if snippet.config_file != Path::new(DEFAULT_FILE) {
+        then.push_str(" --config ");
+        then.push_str(&quoted(&snippet.config_file.display().to_string()));
+    }
+    lines.push(then);
     lines
+}
+
+/// As a shell takes it for one word.
+fn quoted(word: &str) -> String {
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "/._-+@%:,=".contains(char);
+    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }

@@ -7,10 +7,11 @@ use crate::cli::{First, From, PamSnippet};
 use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::stack::gaps::{self, Circumstances};
 use crate::doctor::stack::load::load;
-use crate::doctor::stack::{ServiceFiles, Stack, line as words, module_name};
+use crate::doctor::stack::{ServiceFiles, Stack, config_file, is_ours, line as words, module_name};
 use crate::failure::Failure;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
+use totp_core::config::DEFAULT_FILE;
 
 /// What stands where the answer is a password, by distribution.
 const PASSWORD: [(&str, &str); 2] = [
@@ -29,7 +30,9 @@ pub(super) struct Snippet {
     /// Those that are no longer there.
     pub(super) replaces: Vec<Replaced>,
     pub(super) carried: Vec<Fate>,
-    /// For /etc/pam_totp/config.toml.
+    /// The config that the lines name, or the default one.
+    pub(super) config_file: PathBuf,
+    /// What belongs into it.
     pub(super) config: Vec<String>,
     /// For /etc/ssh/sshd_config.d/50-totp.conf.
     pub(super) sshd_config: Vec<&'static str>,
@@ -44,7 +47,13 @@ pub(super) struct Replaced {
 }
 
 impl Snippet {
-    pub(super) fn of(files: &dyn ServiceFiles, asked: &PamSnippet, ours: &[String]) -> Result<Self, Failure> {
+    pub(super) fn of(
+        files: &dyn ServiceFiles,
+        asked: &PamSnippet,
+        config: Option<&Path>,
+    ) -> Result<Self, Failure> {
+        let ours = config.map(conf).transpose()?;
+        let ours = ours.as_slice();
         let service = asked.service.as_str();
         let file = Path::new("/etc/pam.d").join(service);
         let mut snippet = Snippet {
@@ -53,6 +62,7 @@ impl Snippet {
             auth: Vec::new(),
             replaces: Vec::new(),
             carried: Vec::new(),
+            config_file: config.unwrap_or(Path::new(DEFAULT_FILE)).to_owned(),
             config: Vec::new(),
             sshd_config: Vec::new(),
             notes: Vec::new(),
@@ -78,6 +88,9 @@ impl Snippet {
         };
         if parts.iter().any(|part| part.role == Role::Ours) {
             snippet.notes.push(format!("{service} asks for a code already"));
+            let ours = parts.iter().flat_map(|part| &part.handlers).find(|handler| is_ours(handler));
+            let named = ours.and_then(|handler| config_file(&handler.arguments));
+            snippet.config_file = named.unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
             snippet.auth = parts.into_iter().map(|part| part.text).collect();
         } else if let Some(from) = old(&parts, asked.from)? {
             snippet.replace(parts, from, ours, files)?;
@@ -370,6 +383,23 @@ fn unprintable(why: &str) -> Failure {
 /// The control of ours in the place of another: what is required stays so, and what was not, is.
 fn keyword(control: &str) -> &'static str {
     if control.eq_ignore_ascii_case("requisite") { "requisite" } else { "required" }
+}
+
+/// The argument that a line of ours needs for another config than the default one.
+fn conf(config: &Path) -> Result<String, Failure> {
+    let unnamed = |why: &str| {
+        Failure::usage(format!("a line in /etc/pam.d cannot name {}: {why}: move the file", config.display()))
+    };
+    let path = config.to_str().ok_or_else(|| unnamed("its path is not UTF-8"))?;
+    // A comment begins, or the line goes on.
+    if path.contains(|char: char| char == '#' || char.is_control()) || path.ends_with('\\') {
+        return Err(unnamed("its path holds a # or a control character, or ends in a backslash"));
+    }
+    Ok(if path.contains([' ', '[', ']']) {
+        format!("[conf={}]", path.replace(']', "\\]"))
+    } else {
+        format!("conf={path}")
+    })
 }
 
 fn line(control: &str, arguments: &[String]) -> String {

@@ -1,9 +1,11 @@
 //! The lines that come of those of distributions, and those that are not printed.
 
-use super::Snippet;
+use super::{Snippet, quoted};
 use crate::cli::{First, PamSnippet};
-use crate::doctor::stack::ServiceFiles;
+use crate::doctor::stack::{self, ServiceFiles, line};
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use totp_core::config::DEFAULT_FILE;
 
 struct Written<'a>(&'a [(&'a str, &'a str)]);
 
@@ -24,7 +26,7 @@ fn lines(service: &str, files: &[(&str, &str)]) -> Result<String, String> {
 
 fn snippet(service: &str, files: &[(&str, &str)]) -> Result<Snippet, String> {
     let asked = PamSnippet { service: service.to_owned(), from: None, first: First::Key };
-    Snippet::of(&Written(files), &asked, &[]).map_err(|failure| failure.problem)
+    Snippet::of(&Written(files), &asked, None).map_err(|failure| failure.problem)
 }
 
 #[test]
@@ -109,4 +111,38 @@ fn tabs_are_blanks_and_what_a_terminal_would_obey_is_not_printed() {
     let found = snippet("sudo", &[("sudo", "auth\trequired\tpam_unix.so\tnullok\n")]).unwrap();
     assert_eq!(found.auth[0], "auth required pam_unix.so nullok");
     assert!(lines("sudo", &[("sudo", "auth required pam_unix.so\u{1b}[2J\n")]).is_err());
+}
+
+#[test]
+fn another_config_is_named_as_the_line_will_be_read() {
+    let asked = PamSnippet { service: "door".to_owned(), from: None, first: First::Key };
+    let files = [("door", "auth required pam_unix.so\n")];
+    for path in ["/srv/a.toml", "/srv/a b.toml", "/srv/[a].toml", "/srv/a]\\b.toml"] {
+        let found = Snippet::of(&Written(&files), &asked, Some(Path::new(path))).unwrap();
+        let words = line::words(&found.auth[1]);
+        assert_eq!(stack::config_file(&words[3..]), Some(PathBuf::from(path)), "{words:?}");
+        assert_eq!(found.config_file, Path::new(path));
+    }
+    for path in ["/srv/#a.toml", "/srv/a\n.toml", "/srv/a\\", "/srv/a b\\"] {
+        assert!(Snippet::of(&Written(&files), &asked, Some(Path::new(path))).is_err(), "{path:?}");
+    }
+}
+
+#[test]
+fn the_config_of_a_service_that_asks_already_is_the_one_that_its_line_names() {
+    let asked = PamSnippet { service: "door".to_owned(), from: None, first: First::Key };
+    for (line, named) in [("pam_totp.so conf=/srv/its", "/srv/its"), ("pam_totp.so", DEFAULT_FILE)] {
+        let text = format!("auth required pam_unix.so\nauth required {line}\n");
+        let found = Snippet::of(&Written(&[("door", &text)]), &asked, Some(Path::new("/srv/mine"))).unwrap();
+        assert_eq!(found.config_file, Path::new(named));
+    }
+}
+
+#[test]
+fn what_is_to_be_typed_is_typed_as_it_stands() {
+    for word in ["/srv/a.toml", "/srv/a b.toml", "it's", "$(reboot)", "a;b", "gro\u{df}"] {
+        let typed = format!("printf %s {}", quoted(word));
+        let said = Command::new("/bin/sh").args(["-c", &typed]).output().unwrap();
+        assert_eq!(String::from_utf8(said.stdout).unwrap(), word);
+    }
 }
