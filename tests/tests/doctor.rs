@@ -347,6 +347,8 @@ fn each_enrolment_that_opens_to_nobody_is_found() {
         ("sed -i '/^alice:/d' /etc/passwd", "warning", "account_gone", "alice"),
         ("sed -i 's/^alice:x:[0-9]*:/alice:x:61999:/' /etc/passwd", "serious", "account_other_uid", "61999"),
         ("mkdir -p RUNTIME; chmod 777 RUNTIME", "warning", "runtime_unusable", "run"),
+        ("mkdir -p RUNTIME/fresh; chmod 755 RUNTIME/fresh", "warning", "runtime_unusable", "run/fresh"),
+        ("mkdir -p RUNTIME; ln -s /tmp RUNTIME/fresh", "warning", "runtime_unusable", "run/fresh"),
     ] {
         let mut site = Site::new();
         site.service("door", "auth required pam_unix.so\nauth required TOTP");
@@ -365,6 +367,40 @@ fn each_enrolment_that_opens_to_nobody_is_found() {
         site.does(&line);
         site.doctor(&["--service", "door"]).assert_found(severity, name, what);
     }
+}
+
+#[test]
+fn freshness_on_a_line_alone_is_told_of_where_it_begins_late() {
+    let mut site = Site::new();
+    for (service, line) in [("door", "TOTP fresh=15m"), ("sshd", "TOTP fresh=15m"), ("door", "TOTP fresh=0s")]
+    {
+        site.service(service, &format!("auth required pam_unix.so\nauth required {line}"));
+        site.sshd(PASSWORD_AND_CODE);
+        let found = site.doctor(&["--service", service]);
+        if (service, line) == ("door", "TOTP fresh=15m") {
+            found.assert_found("info", "fresh_on_the_line_alone", "line 2 of /etc/pam.d/door");
+            let mend = found.named("fresh_on_the_line_alone")[0]["mend"].to_string();
+            assert!(mend.contains("[service.door.fresh]: for = \\\"15m\\\""), "{mend}");
+        } else {
+            assert!(found.named("fresh_on_the_line_alone").is_empty(), "{service}: {line}");
+        }
+    }
+    let mut site = Site::of(Scene::builder().config("[service.door.fresh]\nfor = \"15m\""));
+    site.service("door", "auth required pam_unix.so\nauth required TOTP fresh=15m");
+    site.doctor(&["--service", "door"]).assert_none();
+}
+
+#[test]
+fn a_time_on_the_line_of_a_door_that_asks_for_nothing_else_lets_in_for_nothing() {
+    let mut site = Site::new();
+    site.service("door", "auth required TOTP");
+    site.doctor(&["--service", "door"]).assert_found("warning", "one_factor", "a code alone");
+    site.service("door", "auth required TOTP fresh=15m");
+    site.doctor(&["--service", "door"]).assert_found(
+        "serious",
+        "exempt_from_everything",
+        "asked for nothing",
+    );
 }
 
 #[test]

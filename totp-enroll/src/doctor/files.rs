@@ -13,6 +13,7 @@ use totp_core::store::files::Files;
 use totp_core::store::keyring::KeyringFiles;
 use totp_core::store::layout::ROOMS;
 use totp_core::store::spool::Spool;
+use totp_core::store::stamps::Stamps;
 
 /// A draft that is younger may be somebody's at this moment.
 const ABANDONED: Duration = Duration::from_secs(600);
@@ -176,6 +177,9 @@ fn drafts(directory: &Path, findings: &mut Vec<Finding>) {
     }
 }
 
+const NOT_REMEMBERED: &str =
+    "who gave a code a moment ago cannot be remembered there: [fresh] asks each time";
+
 /// It is made when it is needed; one that others can write is refused.
 fn runtime(directory: &Path, findings: &mut Vec<Finding>) {
     let Ok(data) = fs::symlink_metadata(directory) else { return };
@@ -191,8 +195,14 @@ fn runtime(directory: &Path, findings: &mut Vec<Finding>) {
                 "runtime_unusable",
                 format!("{}: must be a directory of root's that nobody else can write", directory.display()),
             )
-            .why("who gave a code a moment ago cannot be remembered there: [fresh] asks each time")
+            .why(NOT_REMEMBERED)
             .mend(mend),
+        );
+    } else if let Err(error) = Stamps::new(directory).expired(|_| true) {
+        findings.push(
+            Finding::warning("runtime_unusable", told(&error))
+                .why(NOT_REMEMBERED)
+                .mend("move it away; it is made when it is needed"),
         );
     }
 }

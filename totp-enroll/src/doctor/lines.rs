@@ -141,7 +141,7 @@ pub(super) fn too_few_factors(nothing: bool, exempts: bool) -> Finding {
             "exempt_from_everything",
             "whom a rule exempts from the code is asked for nothing at all",
         )
-        .why("a code alone lets in here, and the config waives it for some ([require], [fresh])")
+        .why("a code alone lets in here, and the config or the line waives it for some ([require], [fresh], fresh=)")
         .mend(mend);
     }
     Finding::warning("one_factor", "a code alone lets in")

@@ -8,6 +8,7 @@ use super::lines::{
 use super::stack::gaps::{self, Circumstances};
 use super::stack::{self, Handler, Installed, Said, ServiceFiles, Stack};
 use crate::desk;
+use crate::section;
 use std::path::{Path, PathBuf};
 use totp_core::config::{Config, DEFAULT_FILE};
 use totp_core::time::Seconds;
@@ -41,6 +42,9 @@ const TWINS: [(&str, &str, &str); 2] =
 
 /// Services of programs, whoever else includes their files.
 const PROGRAMS: [&str; 6] = ["sshd", "sudo", "sudo-i", "su", "su-l", "login"];
+
+/// Services that begin a session.
+const LOGINS: [&str; 5] = ["sshd", "login", "gdm-password", "lightdm", "sddm"];
 
 /// Files that services include, and that are none themselves.
 const INCLUDED: [&str; 10] = [
@@ -209,7 +213,13 @@ fn line<'a>(handler: &'a Handler, service: &str, found: &mut Vec<Finding>) -> Li
     };
     let file = stack::config_file(&handler.arguments);
     let config = match desk::read_config(file.as_deref(), Some(service)) {
-        Ok(config) => Some(config),
+        Ok(config) => Some(match &said {
+            Some(said) => {
+                found.extend(uninvited(said, &config, handler, service));
+                Config { policy: config.policy.with_line(said.nullok, said.fresh), ..config }
+            }
+            None => config,
+        }),
         Err(failure) => {
             let file = failure.file.unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
             let line = failure.line.map_or_else(String::new, |line| format!(" line {line}"));
@@ -223,6 +233,20 @@ fn line<'a>(handler: &'a Handler, service: &str, found: &mut Vec<Finding>) -> Li
         }
     };
     Line { handler, said, config }
+}
+
+/// A login leaves stamps where its config asks for freshness, and knows of no line but its own.
+fn uninvited(said: &Said, config: &Config, handler: &Handler, service: &str) -> Option<Finding> {
+    let fresh = said.fresh.filter(|fresh| *fresh > Seconds(0))?;
+    if config.asks_for_freshness || LOGINS.contains(&service) {
+        return None;
+    }
+    let what = format!("{}: fresh=, and no service of its config has a [fresh] time", handler.place);
+    Some(
+        Finding::info("fresh_on_the_line_alone", what)
+            .why("the codes of logins may count only from the first such command after each boot: who logged in before it is asked once more")
+            .mend(format!("in the config as well, on a line below {}: for = \"{fresh}\"", section::head(service, "fresh"))),
+    )
 }
 
 fn same_store(line: &Line<'_>, own: &Own<'_>, found: &mut Vec<Finding>) {

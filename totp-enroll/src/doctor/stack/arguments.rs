@@ -9,6 +9,7 @@ use totp_core::time::Seconds;
 pub(crate) struct Said {
     pub(crate) config: Option<PathBuf>,
     pub(crate) nullok: bool,
+    pub(crate) fresh: Option<Seconds>,
     pub(crate) use_first_pass: bool,
     pub(crate) forward_pass: bool,
     pub(crate) after_first_factor: bool,
@@ -30,9 +31,10 @@ pub(crate) fn read(words: &[String]) -> Result<Said, String> {
                     "prompt= must be printable text; with blanks write [prompt=One-time code: ]".to_owned()
                 );
             }
-            ("fresh", Some(length)) if Seconds::parse(length).is_ok() => {}
-            ("fresh", Some(_)) => {
-                return Err("fresh= must be a whole number and a unit, such as fresh=15m".to_owned());
+            ("fresh", Some(length)) => {
+                let length = Seconds::parse(length)
+                    .map_err(|_| "fresh= must be a whole number and a unit, such as fresh=15m")?;
+                said.fresh = Some(length);
             }
             ("nullok", None) => said.nullok = true,
             ("use_first_pass", None) => said.use_first_pass = true,
@@ -73,7 +75,7 @@ mod tests {
             "conf=/a nullok fresh=15m prompt=x echo try_first_pass forward_pass after_first_factor debug";
         let said = parsed(text).unwrap();
         assert!(said.nullok && said.forward_pass && said.after_first_factor && !said.use_first_pass);
-        assert_eq!(said.config, Some(PathBuf::from("/a")));
+        assert_eq!((said.config, said.fresh), (Some(PathBuf::from("/a")), Some(Seconds(900))));
     }
 
     #[test]
