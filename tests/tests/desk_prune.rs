@@ -38,6 +38,25 @@ fn the_enrolment_of_an_account_that_is_gone_goes_and_the_others_stay() {
 }
 
 #[test]
+fn who_could_not_be_looked_at_is_kept_and_the_exit_status_says_so() {
+    let mut scene =
+        Scene::builder().account("alice").account("bob").enrolled("alice").enrolled("bob").build();
+    scene.machine().delete_account("bob");
+    fs::write(scene.credential("alice"), "version = 2\n").unwrap();
+    for options in [["--dry-run"], ["--yes"]] {
+        let done = prune(&scene, &options);
+        assert_eq!(done.status, 1, "{done:?}");
+        let document = done.json();
+        assert_eq!(
+            (names(&document, "users"), names(&document, "kept")),
+            (vec!["bob".into()], vec!["alice".into()])
+        );
+        assert_eq!(document["kept"][0]["reason"], "broken", "{document}");
+    }
+    assert!(scene.credential("alice").exists() && !scene.credential("bob").exists());
+}
+
+#[test]
 fn an_account_that_was_made_again_inherits_nothing_and_keeps_nothing() {
     let mut scene =
         Scene::builder().account("alice").account("bob").enrolled("alice").enrolled("bob").build();

@@ -49,7 +49,7 @@ pub(super) enum Why {
     Unknown,
     /// A ledger in which nobody is enrolled.
     StrayLedger,
-    /// It cannot be read, and the account is there.
+    /// It cannot be trusted or read; or it holds nonsense, and the account is there.
     Broken { problem: String },
 }
 

@@ -37,7 +37,8 @@ pub(crate) fn run(desk: &Desk, options: &Prune) -> Result<(), Failure> {
         findings.leavers.iter().partition(|leaver| leaver.goes(options.unknown));
     let document = Document { dry_run: options.dry_run, users: leavers, files: &findings.files, kept };
     if options.dry_run {
-        return document.print(desk, "would be removed");
+        document.print(desk, "would be removed")?;
+        return document.all_read();
     }
     if !document.users.is_empty() || !document.files.is_empty() {
         if desk.format == Format::Text && !options.yes {
@@ -55,7 +56,8 @@ pub(crate) fn run(desk: &Desk, options: &Prune) -> Result<(), Failure> {
         done = done.saturating_add(1);
     }
     findings.remove_files(desk)?;
-    document.print(desk, "removed")
+    document.print(desk, "removed")?;
+    document.all_read()
 }
 
 fn consent(desk: &Desk, options: &Prune, enrolments: usize) -> Result<(), Failure> {
@@ -96,6 +98,14 @@ fn withdraw(desk: &Desk, leaver: &Leaver) -> Result<(), Failure> {
 }
 
 impl Document<'_> {
+    /// An error where somebody's enrolment could not be read: it was listed, and a timer reads nothing but the exit status.
+    fn all_read(&self) -> Result<(), Failure> {
+        if self.kept.iter().any(|leaver| matches!(leaver.why, Why::Broken { .. })) {
+            return Err(Failure::refused("not everybody's enrolment could be read").told());
+        }
+        Ok(())
+    }
+
     fn print(&self, desk: &Desk, what: &str) -> Result<(), Failure> {
         match desk.format {
             Format::Json => output::document(self),

@@ -1,0 +1,167 @@
+//! What scripts give to many, killed at every system call on stored data, and with every one failing once: each person has the old
+//! state or the new one, whole, and the command comes to its end when it is given again.
+
+use acceptance::authenticator::Authenticator;
+use acceptance::clock::THEN;
+use acceptance::desk::Done;
+use acceptance::files::Files;
+use acceptance::login::PamCode;
+use acceptance::scene::Scene;
+use acceptance::stand::{Stand, files_of};
+use acceptance::strace::{self, Point};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+#[test]
+fn a_secret_file_whose_import_is_cut_short_gives_its_owner_all_of_it_or_nothing() {
+    let mut scene = Scene::with(&["bob"]);
+    let bobs = files_of(&scene, "bob");
+    scene.note("alice", Authenticator::from_manual_key(SECRET));
+    let text = format!("{SECRET}\n\" DISALLOW_REUSE\n\" TOTP_AUTH\n{}\n{}\n", SCRATCH[0], SCRATCH[1]);
+    let file = scene.write("secret", &text);
+    let file = file.to_str().unwrap();
+    let import = ["--json", "import", "google-authenticator", file, "--user", "alice", "--allow-unknown"];
+    let mut enrolled = BTreeSet::new();
+    cut_short_at_each(&scene, &import, |end, case| {
+        let is_enrolled = is_whole(&scene, "alice", case);
+        enrolled.insert(is_enrolled);
+        assert!(is_enrolled || !end.says_it_is_done(), "said to be done: {case}");
+        if is_enrolled {
+            let left = status(&scene, "alice").json()["recovery_left"].clone();
+            assert_eq!(left, SCRATCH.len(), "a part of the scratch codes: {case}");
+            assert!(opens(&scene, SCRATCH[0]) && !opens(&scene, SCRATCH[0]), "{case}");
+        }
+        let again = scene.desk(&import);
+        assert_eq!(again.status, i32::from(is_enrolled), "{case}: {again:?}");
+        assert_eq!(status(&scene, "alice").status, 0, "{case}");
+        assert!(opens(&scene, SCRATCH[1]), "{case}");
+        assert_eq!(files_of(&scene, "bob"), bobs, "somebody else was touched: {case}");
+    });
+    assert_eq!(enrolled, BTreeSet::from([false, true]));
+}
+
+#[test]
+fn an_enrolment_by_a_script_that_is_cut_short_is_what_was_said_or_can_be_made_again() {
+    let scene = Scene::builder().account("alice").build();
+    let enroll = ["--json", "enroll", "alice", "--batch"];
+    let mut enrolled = BTreeSet::new();
+    cut_short_at_each(&scene, &enroll, |end, case| {
+        let is_enrolled = status(&scene, "alice").status == 0;
+        enrolled.insert(is_enrolled);
+        assert!(is_enrolled || !end.says_it_is_done(), "said to be done: {case}");
+        if let Some(phone) = serde_json::from_str(end.said()).ok().as_ref().and_then(phone) {
+            assert!(opens(&scene, &phone.code_at(THEN)), "shown, and not good: {case}");
+        }
+        // What was not shown is nobody's: then it is made anew.
+        let again: &[&str] = if is_enrolled { &["--replace", "--yes"] } else { &[] };
+        let again = scene.desk(&[&enroll[..], again].concat());
+        again.assert_done();
+        assert!(opens(&scene, &phone(&again.json()).unwrap().code_at(THEN)), "{case}");
+    });
+    assert_eq!(enrolled, BTreeSet::from([false, true]));
+}
+
+#[test]
+fn a_pruning_that_is_cut_short_leaves_each_enrolment_whole_or_gone_and_can_be_gone_on_with() {
+    let scene = Scene::builder().account("alice").enrolled("alice").enrolled("ann").enrolled("ben").build();
+    let alices = files_of(&scene, "alice");
+    let prune = ["--json", "prune", "--yes", "--unknown"];
+    let mut left = BTreeSet::new();
+    cut_short_at_each(&scene, &prune, |end, case| {
+        let here = ["ann", "ben"].into_iter().filter(|user| is_whole(&scene, user, case)).count();
+        left.insert(here);
+        assert!(here == 0 || !end.says_it_is_done(), "said to be done: {case}");
+        scene.desk(&prune).assert_done();
+        for user in ["ann", "ben"] {
+            assert!(!is_whole(&scene, user, case) && !scene.ledger(user).exists(), "{user}: {case}");
+        }
+        assert_eq!(files_of(&scene, "alice"), alices, "somebody else was touched: {case}");
+    });
+    assert_eq!(left, BTreeSet::from([0, 1, 2]));
+}
+
+const SECRET: &str = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
+const SCRATCH: [&str; 2] = ["12345678", "87654321"];
+const ERRORS: [&str; 6] = ["EIO", "ENOSPC", "EROFS", "EACCES", "EMFILE", "EINTR"];
+
+/// How a command ended.
+enum End {
+    /// It was killed, and had said this.
+    Killed(String),
+    /// A call of it failed.
+    Failed(Done),
+}
+
+impl End {
+    fn says_it_is_done(&self) -> bool {
+        matches!(self, Self::Failed(done) if done.status == 0)
+    }
+
+    fn said(&self) -> &str {
+        match self {
+            Self::Killed(said) => said,
+            Self::Failed(done) => &done.stdout,
+        }
+    }
+}
+
+/// Kills a command at each of its calls, lets each of them fail with one of the errors in turn, and looks at what it left wherever
+/// that is not what was there before.
+fn cut_short_at_each(scene: &Scene, arguments: &[&str], mut check: impl FnMut(&End, &str)) {
+    let stand = Stand::of(scene);
+    let points = strace::record(&scene.command(arguments), &[&scene.path("")]);
+    let (mut by_kills, mut by_errors) = (0, 0);
+    let mut at = |point: &Point, error: Option<&'static str>| {
+        stand.put_back();
+        let before = Files::below(&scene.state());
+        let command = scene.command(arguments);
+        let end = match error {
+            None => End::Killed(strace::killed_at(&command, point)),
+            Some(error) => End::Failed(strace::failing_at(&command, point, error)),
+        };
+        if let End::Failed(done) = &end {
+            assert!([0, 1].contains(&done.status), "{error:?} at {point:?}: {done:?}");
+            assert!(
+                done.status == 0 || !done.stderr.is_empty() || !done.stdout.is_empty(),
+                "no word: {point:?}"
+            );
+        }
+        let has_spoken = matches!(&end, End::Killed(said) if !said.is_empty());
+        if has_spoken || end.says_it_is_done() || Files::below(&scene.state()) != before {
+            *error.map_or(&mut by_kills, |_| &mut by_errors) += 1;
+            check(&end, &format!("{error:?} at {point:?}"));
+        }
+    };
+    for (point, error) in points.iter().zip(ERRORS.iter().cycle()) {
+        at(point, None);
+        // The last call has no error.
+        if point.name != "exit_group" {
+            at(point, Some(error));
+        }
+    }
+    assert!(by_kills > 3 && by_errors > 3, "{arguments:?} changed too little: {by_kills}, {by_errors}");
+}
+
+/// Is somebody enrolled? If so their code opens the door, and if not nothing is left of them that is taken for trouble.
+fn is_whole(scene: &Scene, user: &str, case: &str) -> bool {
+    let status = status(scene, user).status;
+    assert!([0, 3].contains(&status), "status {status} of {user}: {case}");
+    let code = scene.login_with_code_at(user, THEN).code();
+    let event = scene.journal.last();
+    let is_right = if status == 0 { code == PamCode::SUCCESS } else { event.field("event") == "refused" };
+    assert!(is_right, "{user} is enrolled by half: {event:?}: {case}");
+    status == 0
+}
+
+fn status(scene: &Scene, user: &str) -> Done {
+    scene.desk(&["--json", "status", user])
+}
+
+fn opens(scene: &Scene, answer: &str) -> bool {
+    scene.login("alice").types(answer).at(THEN).code() == PamCode::SUCCESS
+}
+
+/// What the phone then has, unless an error is shown.
+fn phone(shown: &Value) -> Option<Authenticator> {
+    shown["manual_key"].as_str().map(Authenticator::from_manual_key)
+}
