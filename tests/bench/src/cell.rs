@@ -6,6 +6,7 @@ use crate::person::Person;
 use crate::round::Round;
 use crate::scene::Scene;
 use crate::surroundings::{Door, Surroundings};
+use crate::sync;
 use std::time::Duration;
 
 /// How much is measured.
@@ -46,6 +47,8 @@ impl Effort {
 /// Most logins of one contestant before the next has its turn. Little enough that what else the machine does meets all
 /// of them.
 const TURN: usize = 100;
+/// Files replaced between two turns.
+const SYNCS: usize = 10;
 
 /// What was measured.
 pub(crate) struct Cell {
@@ -54,6 +57,8 @@ pub(crate) struct Cell {
     pub(crate) surroundings: Surroundings,
     /// In the order of [`Contestant::ALL`].
     pub(crate) rounds: [Round; 4],
+    /// How long replacing a file took there meanwhile.
+    pub(crate) syncs: Vec<Duration>,
 }
 
 impl Cell {
@@ -65,6 +70,7 @@ impl Cell {
         effort: &Effort,
     ) -> Self {
         let mut rounds: [Round; 4] = Default::default();
+        let mut syncs = Vec::new();
         let mut people = passers_by(scene.people());
         let turns = effort.logins.div_ceil(TURN.min(scene.people() as usize));
         for turn in 0..turns {
@@ -81,8 +87,9 @@ impl Cell {
                 rounds[at].add(Round::run(door, &people, processes));
                 kept.put_back();
             }
+            syncs.extend(sync::replacing(scene.directory(), SYNCS));
         }
-        Self { people: scene.people(), processes, surroundings, rounds }
+        Self { people: scene.people(), processes, surroundings, rounds, syncs }
     }
 }
 

@@ -25,6 +25,7 @@ mod report;
 mod round;
 mod scene;
 mod surroundings;
+mod sync;
 
 use acceptance::{built, clock};
 use cell::{Cell, Effort};

@@ -5,7 +5,7 @@ use crate::contestant::Contestant;
 use crate::desk::Cost;
 use crate::machine;
 use crate::plot;
-use crate::round::Round;
+use crate::round::{Round, percentile};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -67,14 +67,16 @@ impl Report {
     fn latencies(&self, text: &mut String) {
         text.push_str(
             "\n## One login\n\nMicroseconds from `pam_start` to `pam_end`: **median** and 99th percentile of the logins that were accepted. \
-             The last columns divide medians: pam_totp by google-authenticator, and by pam_permit.\n\n",
+             The ratios divide medians: pam_totp by google-authenticator, and by pam_permit. The last column is the median of replacing one small file \
+             with a sync, without a login, between their turns.\n\n",
         );
-        table(text, "where, enrolled, at once", &["÷ google", "÷ permit"], |text| {
+        table(text, "where, enrolled, at once", &["÷ google", "÷ permit", "a sync"], |text| {
             for (place, cell) in &self.cells {
                 let [permit, ours, google, _] = &cell.rounds;
                 let columns = cell.rounds.iter().map(latency);
                 let ratios = [google, permit].map(|other| format!("{:.2}", ratio(ours, other)));
-                row(text, &name(place, cell), columns.chain(ratios));
+                let sync = percentile(&cell.syncs, 50).map_or(0, |sync| sync.as_micros());
+                row(text, &name(place, cell), columns.chain(ratios).chain([sync.to_string()]));
             }
         });
         let tried = |round: &Round| round.accepted.len() + round.failed;

@@ -52,9 +52,7 @@ impl Round {
 
     /// The time within which so many of a hundred were accepted.
     pub(crate) fn percentile(&self, percent: usize) -> Option<Duration> {
-        let mut sorted = self.accepted.clone();
-        sorted.sort_unstable();
-        sorted.get(sorted.len() * percent / 100).copied()
+        percentile(&self.accepted, percent)
     }
 
     /// Reads results until the last worker is gone.
@@ -72,6 +70,13 @@ impl Round {
         }
         round
     }
+}
+
+/// What so many of a hundred took at most; `None` of nothing.
+pub(crate) fn percentile(times: &[Duration], percent: usize) -> Option<Duration> {
+    let mut sorted = times.to_vec();
+    sorted.sort_unstable();
+    sorted.get(sorted.len() * percent / 100).copied()
 }
 
 /// Bytes of one result: the code, then nanoseconds; few enough to be written in one piece (pipe(7)).

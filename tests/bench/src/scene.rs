@@ -67,6 +67,11 @@ impl Scene {
         desk::run(&self.directory.join("config.toml"), &["--json", "keys", "rotate"])
     }
 
+    /// Where it lies.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// How many are enrolled.
     pub(crate) fn people(&self) -> u32 {
         self.people
