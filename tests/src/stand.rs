@@ -1,5 +1,6 @@
 //! What is stored at one moment: kept aside to be put back, and looked at.
 
+use crate::login::PamCode;
 use crate::scene::Scene;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -43,6 +44,30 @@ pub fn renewed(said: &str) -> Option<Vec<String>> {
     let codes = document.get("recovery_codes")?.as_array()?;
     codes.iter().map(|code| code.as_str().map(str::to_owned)).collect()
 }
+
+/// Is somebody enrolled? If so their code of that moment opens the door, and if not nothing is left of them that is taken for
+/// trouble.
+///
+/// # Panics
+/// When neither is so.
+#[must_use]
+pub fn is_whole(scene: &Scene, user: &str, then: u64, case: &str) -> bool {
+    let status = scene.desk(&["--json", "status", user]).status;
+    let code = scene.login_with_code_at(user, then).code();
+    let event = scene.journal.last();
+    match status {
+        0 => assert_eq!(code, PamCode::SUCCESS, "{user} is enrolled by half: {event:?}: {case}"),
+        NOT_ENROLLED => {
+            assert_ne!(code, PamCode::SUCCESS, "{user}: {case}");
+            assert_eq!(event.field("event"), "refused", "trouble with {user}: {event:?}: {case}");
+        }
+        other => panic!("status {other} of {user}: {case}"),
+    }
+    status == 0
+}
+
+/// The exit status for somebody who is not enrolled.
+pub const NOT_ENROLLED: i32 = 3;
 
 /// Somebody's credential and ledger.
 ///

@@ -34,6 +34,9 @@ fn is_of_the_ending(name: &str, line: &str) -> bool {
     name == "exit_group" || name == "write" && spoken
 }
 
+/// What a call on stored data may fail with, each once.
+pub const ERRORS: [&str; 6] = ["EIO", "ENOSPC", "EROFS", "EACCES", "EMFILE", "EINTR"];
+
 /// What becomes of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {

@@ -9,8 +9,8 @@ use acceptance::desk::{self, Done};
 use acceptance::files::Files;
 use acceptance::login::PamCode;
 use acceptance::scene::{Scene, users_file};
-use acceptance::stand::{Stand, files_of, renewed};
-use acceptance::strace::{self, Point};
+use acceptance::stand::{NOT_ENROLLED, Stand, files_of, renewed};
+use acceptance::strace::{self, ERRORS, Point};
 use nix::fcntl::{Flock, FlockArg};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -409,9 +409,6 @@ fn a_keyring_that_is_full_takes_no_further_key_and_says_so() {
 
 const ROTATE: [&str; 3] = ["--json", "keys", "rotate"];
 const RENEW: [&str; 4] = ["--json", "recovery-codes", "alice", "--yes"];
-const ERRORS: [&str; 6] = ["EIO", "ENOSPC", "EROFS", "EACCES", "EMFILE", "EINTR"];
-/// The exit status for somebody who is not enrolled.
-const NOT_ENROLLED: i32 = 3;
 
 /// Everything that is stored, with the keyring.
 struct Standing {

@@ -7,8 +7,8 @@ use acceptance::desk::{self, Done};
 use acceptance::files::Files;
 use acceptance::login::PamCode;
 use acceptance::scene::{Scene, users_file};
-use acceptance::stand::{Stand, renewed};
-use acceptance::strace::{self, Point, Trace};
+use acceptance::stand::{NOT_ENROLLED, Stand, is_whole, renewed};
+use acceptance::strace::{self, ERRORS, Point, Trace};
 use acceptance::terminal::{Ended, Terminal};
 use std::collections::BTreeSet;
 use std::fs;
@@ -28,7 +28,7 @@ fn recovery_codes_of_which_a_call_fails_leave_the_old_set_or_the_new_one() {
         || stand.put_back(),
         |done, case| {
             assert_eq!(done.status == 0, done.stderr.is_empty(), "{case}: {done:?}");
-            assert!(is_whole(&scene, "alice", THEN), "{case}");
+            assert!(is_whole(&scene, "alice", THEN, case), "{case}");
             let by_old = opens(&scene, &old[0]);
             match renewed(&done.stdout) {
                 Some(new) => assert!(!by_old && opens(&scene, &new[0]), "not the set that was shown: {case}"),
@@ -51,11 +51,11 @@ fn disable_of_which_a_call_fails_leaves_the_enrolment_or_none() {
         &ERRORS,
         || stand.put_back(),
         |done, case| {
-            let enrolled = is_whole(&scene, "alice", THEN);
+            let enrolled = is_whole(&scene, "alice", THEN, case);
             assert!(done.status == 1 || !enrolled, "said to be done: {case}");
             let again = scene.desk(&disable);
             assert_eq!(again.status, if enrolled { 0 } else { NOT_ENROLLED }, "{case}: {again:?}");
-            assert!(!is_whole(&scene, "alice", THEN), "{case}");
+            assert!(!is_whole(&scene, "alice", THEN, case), "{case}");
         },
     );
 }
@@ -75,7 +75,7 @@ fn a_request_of_a_reset_of_which_a_call_fails_is_made_or_not_and_never_silent() 
             assert!(done.status == 1 || is_made, "said to be made: {case}");
             let status = scene.desk(&["--json", "status", "alice"]);
             assert!(!is_made || !status.json()["reset"].is_null(), "silent: {case}");
-            assert!(is_whole(&scene, "alice", THEN), "{case}");
+            assert!(is_whole(&scene, "alice", THEN, case), "{case}");
             let again = scene.desk(&request);
             assert_eq!(again.status, i32::from(is_made), "{case}: {again:?}");
         },
@@ -96,12 +96,12 @@ fn a_completion_of_which_a_call_fails_leaves_the_enrolment_or_a_ticket_to_be_had
         &ERRORS,
         || stand.put_back(),
         |done, case| {
-            let enrolled = is_whole(&scene, "alice", THEN);
+            let enrolled = is_whole(&scene, "alice", THEN, case);
             assert!(done.status == 1 || !enrolled, "said to be done: {case}");
             let again = scene.desk(&complete);
             assert_eq!(again.status, 0, "{case}: {again:?}");
             assert!(again.json()["ticket"].is_string(), "{case}: {again:?}");
-            assert!(!is_whole(&scene, "alice", THEN + 60), "{case}");
+            assert!(!is_whole(&scene, "alice", THEN + 60, case), "{case}");
         },
     );
 }
@@ -120,11 +120,11 @@ fn an_import_of_which_a_call_fails_leaves_an_enrolment_or_none() {
         &ERRORS,
         || stand.put_back(),
         |done, case| {
-            let enrolled = is_whole(&scene, "carol", THEN);
+            let enrolled = is_whole(&scene, "carol", THEN, case);
             assert!(done.status == 1 || enrolled, "said to be done: {case}");
             let again = scene.desk(&import);
             assert_eq!(again.status, i32::from(enrolled), "{case}: {again:?}");
-            assert!(is_whole(&scene, "carol", THEN + 60), "{case}");
+            assert!(is_whole(&scene, "carol", THEN + 60, case), "{case}");
             assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS, "{case}");
         },
     );
@@ -242,10 +242,7 @@ fn an_enrolment_of_which_a_call_fails_is_the_old_one_or_the_new() {
     assert_eq!(again.status, 0, "{}", again.screen);
 }
 
-const ERRORS: [&str; 6] = ["EIO", "ENOSPC", "EROFS", "EACCES", "EMFILE", "EINTR"];
 const RENEW: [&str; 4] = ["--json", "recovery-codes", "alice", "--yes"];
-/// The exit status for somebody who is not enrolled.
-const NOT_ENROLLED: i32 = 3;
 
 /// Each call of a command on anything of the scene, and each word of it, fails once with each of these errors: it says so or has
 /// done what it should, and what it changed is looked at.
@@ -281,19 +278,6 @@ fn each_call_fails(
 
 fn is_a_call_on_what_is_stored(point: &&Point) -> bool {
     point.name != "exit_group"
-}
-
-/// Is somebody enrolled? If so their code opens the door, and if not nothing is left of them that is taken for trouble.
-fn is_whole(scene: &Scene, user: &str, then: u64) -> bool {
-    let status = scene.desk(&["--json", "status", user]).status;
-    let code = scene.login_with_code_at(user, then).code();
-    let event = scene.journal.last();
-    match status {
-        0 => assert_eq!(code, PamCode::SUCCESS, "{user} is enrolled by half: {event:?}"),
-        NOT_ENROLLED => assert_eq!(event.field("event"), "refused", "trouble with {user}: {event:?}"),
-        other => assert_eq!(other, 0, "status of {user}"),
-    }
-    status == 0
 }
 
 fn opens(scene: &Scene, answer: &str) -> bool {

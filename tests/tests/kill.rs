@@ -6,7 +6,7 @@ use acceptance::desk;
 use acceptance::files::Files;
 use acceptance::login::{Login, PamCode};
 use acceptance::scene::{Scene, users_file};
-use acceptance::stand::{Stand, files_of, renewed};
+use acceptance::stand::{NOT_ENROLLED, Stand, files_of, is_whole, renewed};
 use acceptance::strace::{self, Point, Trace};
 use acceptance::terminal::{Ended, Terminal};
 use std::collections::BTreeSet;
@@ -108,14 +108,14 @@ fn disable_killed_at_any_call_leaves_the_enrolment_or_none() {
     let disable = ["--json", "disable", "alice", "--yes"];
     let mut enrolled = BTreeSet::new();
     killed_at_each(&scene, &disable, |point, _| {
-        enrolled.insert(whole_or_not_there(&scene, "alice", THEN, point));
+        enrolled.insert(is_whole(&scene, "alice", THEN, &point.line));
         let again = scene.desk(&disable);
         assert!([0, NOT_ENROLLED].contains(&again.status), "{point:?}: {again:?}");
-        assert!(!whole_or_not_there(&scene, "alice", THEN + 60, point), "{point:?}");
+        assert!(!is_whole(&scene, "alice", THEN + 60, &point.line), "{point:?}");
         assert_eq!(files_of(&scene, "bob"), bobs, "{point:?}");
         let phone = ("alice".to_owned(), scene.authenticator("alice").clone());
         import(&scene, &[phone], &[]).assert_done();
-        assert!(whole_or_not_there(&scene, "alice", THEN + 120, point), "cannot come back: {point:?}");
+        assert!(is_whole(&scene, "alice", THEN + 120, &point.line), "cannot come back: {point:?}");
     });
     assert_eq!(enrolled, BTreeSet::from([false, true]));
 }
@@ -133,12 +133,12 @@ fn an_import_killed_at_any_call_leaves_each_person_enrolled_or_not() {
     let mut enrolled = BTreeSet::new();
     killed_at_each(&scene, &arguments, |point, _| {
         for (user, _) in &people {
-            enrolled.insert(whole_or_not_there(&scene, user, THEN, point));
+            enrolled.insert(is_whole(&scene, user, THEN, &point.line));
         }
         let again = import(&scene, &people, &["--keep-going"]);
         assert!([0, 1].contains(&again.status), "{point:?}: {again:?}");
         for (user, _) in &people {
-            assert!(whole_or_not_there(&scene, user, THEN + 60, point), "{again:?} {point:?}");
+            assert!(is_whole(&scene, user, THEN + 60, &point.line), "{again:?} {point:?}");
         }
         assert_eq!(files_of(&scene, "alice"), alices, "{point:?}");
     });
@@ -307,8 +307,6 @@ fn the_drafts_that_killed_commands_leave_harm_nobody() {
 }
 
 const RENEW: [&str; 4] = ["--json", "recovery-codes", "alice", "--yes"];
-/// The exit status for somebody who is not enrolled.
-const NOT_ENROLLED: i32 = 3;
 /// A person at a terminal takes a while: of the calls that follow their code, one in so many is tried.
 const EVERY: usize = 2;
 
@@ -334,22 +332,6 @@ fn killed_at_each(scene: &Scene, arguments: &[&str], mut check: impl FnMut(&Poin
         }
     }
     assert!(changed > 3, "{arguments:?} changed nothing");
-}
-
-/// Is somebody enrolled? If so their code of that moment opens the door, and if not nothing is left of them that is
-/// taken for trouble.
-fn whole_or_not_there(scene: &Scene, user: &str, then: u64, point: &Point) -> bool {
-    let enrolled = status(scene, user);
-    assert!([0, NOT_ENROLLED].contains(&enrolled), "status {enrolled}: {point:?}");
-    let code = scene.login_with_code_at(user, then).code();
-    let event = scene.journal.last();
-    if enrolled == 0 {
-        assert_eq!(code, PamCode::SUCCESS, "{user} is enrolled by half: {event:?} {point:?}");
-    } else {
-        assert_ne!(code, PamCode::SUCCESS, "{user}: {point:?}");
-        assert_eq!(event.field("event"), "refused", "trouble with {user}: {event:?} {point:?}");
-    }
-    enrolled == 0
 }
 
 fn import(scene: &Scene, people: &[(String, Authenticator)], options: &[&str]) -> desk::Done {

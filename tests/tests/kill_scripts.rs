@@ -7,8 +7,8 @@ use acceptance::desk::Done;
 use acceptance::files::Files;
 use acceptance::login::PamCode;
 use acceptance::scene::Scene;
-use acceptance::stand::{Stand, files_of};
-use acceptance::strace::{self, Point};
+use acceptance::stand::{Stand, files_of, is_whole};
+use acceptance::strace::{self, ERRORS, Point};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ fn a_secret_file_whose_import_is_cut_short_gives_its_owner_all_of_it_or_nothing(
     let import = ["--json", "import", "google-authenticator", file, "--user", "alice", "--allow-unknown"];
     let mut enrolled = BTreeSet::new();
     cut_short_at_each(&scene, &import, |end, case| {
-        let is_enrolled = is_whole(&scene, "alice", case);
+        let is_enrolled = is_whole(&scene, "alice", THEN, case);
         enrolled.insert(is_enrolled);
         assert!(is_enrolled || !end.says_it_is_done(), "said to be done: {case}");
         if is_enrolled {
@@ -68,12 +68,12 @@ fn a_pruning_that_is_cut_short_leaves_each_enrolment_whole_or_gone_and_can_be_go
     let prune = ["--json", "prune", "--yes", "--unknown"];
     let mut left = BTreeSet::new();
     cut_short_at_each(&scene, &prune, |end, case| {
-        let here = ["ann", "ben"].into_iter().filter(|user| is_whole(&scene, user, case)).count();
+        let here = ["ann", "ben"].into_iter().filter(|user| is_whole(&scene, user, THEN, case)).count();
         left.insert(here);
         assert!(here == 0 || !end.says_it_is_done(), "said to be done: {case}");
         scene.desk(&prune).assert_done();
         for user in ["ann", "ben"] {
-            assert!(!is_whole(&scene, user, case) && !scene.ledger(user).exists(), "{user}: {case}");
+            assert!(!is_whole(&scene, user, THEN, case) && !scene.ledger(user).exists(), "{user}: {case}");
         }
         assert_eq!(files_of(&scene, "alice"), alices, "somebody else was touched: {case}");
     });
@@ -82,7 +82,6 @@ fn a_pruning_that_is_cut_short_leaves_each_enrolment_whole_or_gone_and_can_be_go
 
 const SECRET: &str = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
 const SCRATCH: [&str; 2] = ["12345678", "87654321"];
-const ERRORS: [&str; 6] = ["EIO", "ENOSPC", "EROFS", "EACCES", "EMFILE", "EINTR"];
 
 /// How a command ended.
 enum End {
@@ -140,17 +139,6 @@ fn cut_short_at_each(scene: &Scene, arguments: &[&str], mut check: impl FnMut(&E
         }
     }
     assert!(by_kills > 3 && by_errors > 3, "{arguments:?} changed too little: {by_kills}, {by_errors}");
-}
-
-/// Is somebody enrolled? If so their code opens the door, and if not nothing is left of them that is taken for trouble.
-fn is_whole(scene: &Scene, user: &str, case: &str) -> bool {
-    let status = status(scene, user).status;
-    assert!([0, 3].contains(&status), "status {status} of {user}: {case}");
-    let code = scene.login_with_code_at(user, THEN).code();
-    let event = scene.journal.last();
-    let is_right = if status == 0 { code == PamCode::SUCCESS } else { event.field("event") == "refused" };
-    assert!(is_right, "{user} is enrolled by half: {event:?}: {case}");
-    status == 0
 }
 
 fn status(scene: &Scene, user: &str) -> Done {

@@ -1,6 +1,7 @@
 //! `pam-snippet`: the auth lines that have a service ask for a code, made from those that it has. It changes nothing.
 
 mod carry;
+mod ours;
 mod part;
 mod removal;
 mod snippet;

@@ -1,6 +1,7 @@
 //! The auth lines of one service as they are to be, made from those that it has, and what goes with them.
 
 use super::carry::{Carried, Fate};
+use super::ours::{conf, keyword, line};
 use super::part::{self, Draft, Part, Role};
 use super::removal;
 use crate::cli::{First, From, PamSnippet};
@@ -378,37 +379,6 @@ fn old(parts: &[Part], wanted: Option<From>) -> Result<Option<&'static str>, Fai
 
 fn unprintable(why: &str) -> Failure {
     Failure::refused(format!("no lines are printed for it: {why}"))
-}
-
-/// The control of ours in the place of another: what is required stays so, and what was not, is.
-fn keyword(control: &str) -> &'static str {
-    if control.eq_ignore_ascii_case("requisite") { "requisite" } else { "required" }
-}
-
-/// The argument that a line of ours needs for another config than the default one.
-fn conf(config: &Path) -> Result<String, Failure> {
-    let unnamed = |why: &str| {
-        Failure::usage(format!("a line in /etc/pam.d cannot name {}: {why}: move the file", config.display()))
-    };
-    let path = config.to_str().ok_or_else(|| unnamed("its path is not UTF-8"))?;
-    // A comment begins, or the line goes on.
-    if path.contains(|char: char| char == '#' || char.is_control()) || path.ends_with('\\') {
-        return Err(unnamed("its path holds a # or a control character, or ends in a backslash"));
-    }
-    Ok(if path.contains([' ', '[', ']']) {
-        format!("[conf={}]", path.replace(']', "\\]"))
-    } else {
-        format!("conf={path}")
-    })
-}
-
-fn line(control: &str, arguments: &[String]) -> String {
-    let mut line = format!("auth    {control:<11} pam_totp.so");
-    for argument in arguments {
-        line.push(' ');
-        line.push_str(argument);
-    }
-    line
 }
 
 fn password() -> String {
