@@ -174,7 +174,7 @@ fn the_tables_of_the_log_have_every_event_and_reason_of_the_manual() {
     let manual = documents::read("packaging/man/pam_totp.8").text;
     let log = documents::read("docs/log.md").text;
     for (sections, subsection) in
-        [(["At the door", "At the desk"].as_slice(), "Events"), (&["Reasons"], "Reasons of a refusal")]
+        [(["Logins", "Commands"].as_slice(), "Events"), (&["Reasons"], "Reasons of a refusal")]
     {
         let (_, items) = manual.split_once(&format!("\n.Ss {subsection}\n")).unwrap();
         let items = items.split("\n.Ss ").next().unwrap().split("\n.Sh ").next().unwrap();
