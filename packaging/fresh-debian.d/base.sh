@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# A newly installed Debian with what an administrator has there already: made once by debootstrap, kept as a tarball.
+# A newly installed Debian with the packages that a server usually has: made once by debootstrap, kept as a tarball.
 
-# What comes beside Debian's smallest installation. rsyslog: people read /var/log/auth.log; fail2ban reads it too.
+# Installed in addition to Debian's smallest installation. rsyslog: people read /var/log/auth.log, and so does fail2ban.
 base_packages=(systemd-sysv libpam-systemd openssh-server openssh-client sudo rsyslog cron expect oathtool iproute2 fail2ban)
 
-# base_of SUITE: where the tarball is; made where it is missing, was made with other packages, or is older than a fortnight.
+# base_of SUITE: the path of the tarball. Made if it is missing, was made with other packages, or is older than a fortnight.
 base_of() {
     local suite=$1 tarball
     tarball=$store/$suite-$(packages_of "$suite" | sha256sum | cut -c 1-12).tar
@@ -25,38 +25,38 @@ make_base() {
     local suite=$1 tarball=$2 root
     root=$(mktemp -d "$store/$suite.XXXXXX")
     chmod 0755 "$root"
-    # Called for what it prints, so in a shell of its own: whoever calls does not come to know of the directory.
+    # Runs in a subshell because of its output, so the caller does not know the directory and cannot remove it.
     # shellcheck disable=SC2064 # this one
     trap "rm -rf --one-file-system '$root'" EXIT
     echo "making $suite: debootstrap, then $(packages_of "$suite" | tr '\n' ' ')" >&2
     quietly debootstrap --variant=minbase --keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
-        "$suite" "$root" "$(mirror)" || die "debootstrap made no $suite"
+        "$suite" "$root" "$(mirror)" || die "debootstrap could not install $suite"
     forbid_daemons "$root"
-    # A crash of this machine may spoil what is thrown away.
+    # A crash may damage this directory: it is temporary.
     echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/unsafe-io"
     # shellcheck disable=SC2046 # package names
     in_namespaces no "$root" env DEBIAN_FRONTEND=noninteractive \
-        apt-get --quiet=2 --yes --no-install-recommends install $(packages_of "$suite") >&2 || die "apt installed not all of it in $suite"
+        apt-get --quiet=2 --yes --no-install-recommends install $(packages_of "$suite") >&2 || die "apt did not install all packages in $suite"
     in_namespaces no "$root" apt-get clean
     rm -rf "$root"/var/lib/apt/lists/*
     tar --create --file "$tarball.new" --directory "$root" --numeric-owner --xattrs --one-file-system .
     mv "$tarball.new" "$tarball"
 }
 
-# Where this machine's own apt fetches Debian from; else where Debian says that everybody may.
+# The mirror that this machine's apt uses for Debian, or else Debian's public one.
 mirror() {
     # shellcheck disable=SC2016 # apt's variables
     apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(LABEL)' 2>/dev/null |
         awk '$2 == "Debian" && $3 == "Debian" { print $1; found = 1; exit } END { if (!found) print "http://deb.debian.org/debian" }'
 }
 
-# As for all that installs packages where nothing may be started (invoke-rc.d asks it; 101 is "forbidden").
+# Keeps packages from starting services (invoke-rc.d asks this program; 101 is "forbidden").
 forbid_daemons() {
     printf '#!/bin/sh\nexit 101\n' >"$1/usr/sbin/policy-rc.d"
     chmod 0755 "$1/usr/sbin/policy-rc.d"
 }
 
-# What it says is shown when it fails.
+# The output is shown if the command fails.
 quietly() {
     local said
     said=$("$@" 2>&1) || {

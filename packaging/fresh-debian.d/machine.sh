@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# A machine for one story: a copy of the base in a directory, and namespaces in which nothing of the host is seen, no network is
-# reached and every process ends with the story.
+# A test system for one story: a copy of the base in a directory, and namespaces that hide the host, reach no network and end
+# every process with the story.
 
-# in_namespaces NETWORK ROOT COMMAND...: runs COMMAND in ROOT. NETWORK: yes is a loopback of its own, no is the host's network.
+# in_namespaces NETWORK ROOT COMMAND...: runs COMMAND in ROOT. NETWORK: yes is a private loopback, no is the host's network.
 in_namespaces() {
     local network=$1 root=$2
     shift 2
@@ -12,7 +12,7 @@ in_namespaces() {
     unshare "${isolate[@]}" "$here/fresh-debian.d/enter" "$root" "$@" </dev/null
 }
 
-# unpack TARBALL ROOT: the base, what the stories stand on in /test, and the packages.
+# unpack TARBALL ROOT: the base, the test files in /test, and the packages.
 unpack() {
     tar --extract --file "$1" --directory "$2" --numeric-owner --xattrs --xattrs-include='*'
     echo "127.0.1.1 fresh" >>"$2/etc/hosts"

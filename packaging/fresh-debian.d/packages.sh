@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The packages that the stories install: the one that is tested, the one before it, one after it, and one that fails.
+# The packages that the stories install: the tested one, the previous version, a later version, and one that fails.
 
 packages=
 
@@ -17,8 +17,8 @@ make_packages() {
     repack "+failing" failing
 }
 
-# repack SUFFIX NAME: the same under another version, with another config shipped, so that dpkg has something to decide.
-# "later" has a profile with one argument more; "failing" has a preinst that gives up.
+# repack SUFFIX NAME: the same package with another version and another shipped config, so that dpkg has a conflict to decide.
+# "later" has a profile with one more argument; "failing" has a preinst that fails.
 repack() {
     local tree=$packages/$2
     dpkg-deb --raw-extract "$packages/current.deb" "$tree"
@@ -27,7 +27,7 @@ repack() {
     [ "$2" != later ] || sed -i 's/after_first_factor/& debug/' "$tree"/usr/share/pam-configs/totp*
     (cd "$tree" && find . -type f ! -path './DEBIAN/*' -printf '%P\0' | sort -z | xargs -0 md5sum >DEBIAN/md5sums)
     if [ "$2" = failing ]; then
-        printf '#!/bin/sh\necho "this preinst gives up" >&2\nexit 1\n' >"$tree/DEBIAN/preinst"
+        printf '#!/bin/sh\necho "this preinst fails" >&2\nexit 1\n' >"$tree/DEBIAN/preinst"
         chmod 0755 "$tree/DEBIAN/preinst"
     fi
     dpkg-deb --root-owner-group -Znone --build "$tree" "$packages/$2.deb" >/dev/null

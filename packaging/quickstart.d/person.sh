@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the person at the terminal does: by expect and oathtool, or (--interactive) the person themselves.
+# What the person at the terminal does: played by expect and oathtool, or (--interactive) done by a real person.
 
 key=
 used_step=0
@@ -9,23 +9,23 @@ recovery_code=
 enrol() {
     if [ "$interactive" = yes ]; then
         echo "Scan the QR code with your authenticator app, type the code that it shows, and keep one recovery code for step 7."
-        totp-enroll --config "$scene/config.toml" enroll "$account" --issuer "pam_totp quickstart" --show-uri ||
-            surprise "the enrolment ended with exit status $?"
+        totp-enroll --config "$environment/config.toml" enroll "$account" --issuer "pam_totp quickstart" --show-uri ||
+            fail "the enrolment ended with exit status $?"
         return
     fi
-    expect -f enrol.exp "$scene" totp-enroll --config "$scene/config.toml" enroll "$account" --issuer "pam_totp quickstart" ||
-        surprise "the enrolment did not go as it should"
-    key=$(cat "$scene/manual-key")
-    recovery_code=$(head -n 1 "$scene/recovery-codes")
-    used_step=$(cat "$scene/used-step")
+    expect -f enrol.exp "$environment" totp-enroll --config "$environment/config.toml" enroll "$account" --issuer "pam_totp quickstart" ||
+        fail "the enrolment failed"
+    key=$(cat "$environment/manual-key")
+    recovery_code=$(head -n 1 "$environment/recovery-codes")
+    used_step=$(cat "$environment/used-step")
 }
 
-# Waits for a code that nothing has used yet: 30 seconds at most.
+# Waits for a code that was not used yet: 30 seconds at most.
 next_code() {
     [ "$interactive" = no ] || return 0
     local wait=$(((used_step + 1) * 30 - $(date +%s)))
     if [ "$wait" -gt 0 ]; then
-        echo "a code opens one door once, so: waiting $wait s for the next one"
+        echo "a code is accepted once: waiting $wait s for the next one"
         sleep "$wait"
     fi
     used_step=$(($(date +%s) / 30))
@@ -34,21 +34,21 @@ next_code() {
 
 log_in_with_code() {
     tell "Type the next code that your app shows, not the one from the enrolment."
-    ssh_session "$code" "" "echo welcome" || surprise "a right code was not let in"
+    ssh_session "$code" "" "echo welcome" || fail "a right code was refused"
 }
 
 log_in_with_the_same_code() {
     tell "Type the code of the last step once more."
     local status=0
     ssh_session "$code" "" "echo welcome" || status=$?
-    [ "$status" -ne 0 ] || surprise "the same code was let in a second time"
-    [ "$status" -eq 255 ] || surprise "the same code was to be refused by sshd (255), and ssh ended with $status"
+    [ "$status" -ne 0 ] || fail "the same code was accepted a second time"
+    [ "$status" -eq 255 ] || fail "sshd should have refused the same code (255), but ssh ended with $status"
 }
 
 log_in_with_recovery_code_and_sudo() {
     tell "At the first question type a recovery code; at sudo's, the next code that your app shows."
     ssh_session "$recovery_code" "$code" "echo welcome && sudo /usr/bin/id -un" ||
-        surprise "the recovery code, or the code for sudo after it, was not let in"
+        fail "the recovery code, or the code for sudo after it, was refused"
 }
 
 tell() {
@@ -56,10 +56,10 @@ tell() {
 }
 
 # ssh_session FIRST_ANSWER SECOND_ANSWER COMMAND: one real ssh login with the key; 0 when the command ran and ended well.
-# One try, so that a refusal is seen as one.
+# One try, so that a refusal is not followed by another prompt.
 ssh_session() {
-    local ssh=(ssh -F none -tt -p "$port" -i "$scene/key" -o IdentitiesOnly=yes -o IdentityAgent=none
-        -o UserKnownHostsFile="$scene/known_hosts" -o StrictHostKeyChecking=accept-new -o NumberOfPasswordPrompts=1
+    local ssh=(ssh -F none -tt -p "$port" -i "$environment/key" -o IdentitiesOnly=yes -o IdentityAgent=none
+        -o UserKnownHostsFile="$environment/known_hosts" -o StrictHostKeyChecking=accept-new -o NumberOfPasswordPrompts=1
         -o LogLevel=ERROR "$account@127.0.0.1")
     if [ "$interactive" = yes ]; then
         "${ssh[@]}" "$3"

@@ -5,13 +5,13 @@ installed() {
     [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
-# The version that a plain `apt-get install` would take; empty where there is none.
+# The version that a plain `apt-get install` would install; empty if there is none.
 candidate() {
     LC_ALL=C apt-cache policy "$1" 2>/dev/null | awk '$1 == "Candidate:" && $2 != "(none)" { print $2 }'
 }
 
-# Waits for another apt to finish; asks nothing, and keeps the administrator's configuration where it would ask; never
-# removes a package to make room for one of ours. What it says is shown when it fails.
+# Waits for another apt to finish. Asks nothing, and keeps the administrator's configuration files.
+# Never removes a package to install another. Its output is shown if it fails.
 apt_get() {
     local said
     said=$(as_root env DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 --yes \
@@ -33,7 +33,7 @@ need_packages() {
     apt_get install --no-install-recommends "${missing[@]}"
 }
 
-# A package that brings a network service, installed without starting it (invoke-rc.d asks policy-rc.d; 101 is "forbidden").
+# Installs a package with a network service without starting it (invoke-rc.d asks policy-rc.d; 101 is "forbidden").
 need_packages_unstarted() {
     local policy=/usr/sbin/policy-rc.d status=0
     if [ -e "$policy" ]; then

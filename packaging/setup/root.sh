@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Root where it is needed, the person's own account everywhere else.
+# Runs as root where root is needed, and as the caller's own account everywhere else.
 
 die() {
     printf '%s: %s\n' "${0##*/}" "$*" >&2
@@ -10,12 +10,12 @@ as_root() {
     if [ "$EUID" -eq 0 ]; then
         "$@"
     else
-        command -v sudo >/dev/null || die "this needs root, and there is no sudo: run it as root"
+        command -v sudo >/dev/null || die "this needs root, and sudo is not installed: run it as root"
         sudo -- "$@"
     fi
 }
 
-# The account that builds: whoever called, also through sudo, so that root's files do not stay behind in their checkout.
+# The account that builds: the caller's, also through sudo, so that root owns no files in the caller's checkout.
 builder() {
     if [ "$EUID" -eq 0 ]; then echo "${SUDO_USER:-root}"; else id -un; fi
 }

@@ -1,12 +1,12 @@
 # shellcheck shell=bash
-# A Rust that is new enough: the person's own, else the one that apt offers. Needs root.sh and apt.sh.
+# Finds a Rust that is new enough: the caller's own, else the one that apt offers. Needs root.sh and apt.sh.
 
 # The workspace's Cargo.toml is the one place that names the oldest Rust.
 rust_needed() {
     sed -n 's/^rust-version = "\(.*\)"$/\1/p' "$1/Cargo.toml"
 }
 
-# The older of cargo and rustc, as the builder finds them; empty where either is missing (or is rustup without a toolchain).
+# The older version of cargo and rustc, as the builder finds them; empty if either is missing (or is rustup without a toolchain).
 rust_version() {
     local cargo rustc
     cargo=$(as_builder cargo --version 2>/dev/null | cut -d' ' -f2)
@@ -19,7 +19,7 @@ rust_is_at_least() {
     dpkg --compare-versions "$(rust_version)" ge "$1" 2>/dev/null && [ -n "$(rust_version)" ]
 }
 
-# Debian's stable releases freeze rustc; rustc-web is the newer one that they carry for their browsers.
+# Debian's stable releases freeze rustc; rustc-web is the newer one that they ship for building browsers.
 rust_packages_at_least() {
     local suffix
     for suffix in "" -web; do
@@ -46,13 +46,13 @@ need_rust() {
         PATH="/usr/bin:$PATH"
         rust_is_at_least "$needed" && return
     fi
-    die "this needs Rust $needed or newer (found: $(rust_version | grep . || echo none), and apt has no newer one that can be installed beside what is here).
+    die "this needs Rust $needed or newer (found: $(rust_version | grep . || echo none)). apt has no newer one that can be installed here.
 Install it and run this again:
   Debian 13:  sudo apt install rustup && rustup default stable
   Debian 12:  sudo apt install rustc-web cargo-web (from bookworm-security), or see https://rustup.rs"
 }
 
-# A tool that comes beside the compiler (rustfmt, clippy), from where the compiler came from. Fails where it is not to be had.
+# A tool that belongs to the compiler (rustfmt, clippy), from the same source as the compiler. Fails if it cannot be installed.
 have_rust_tool() {
     local subcommand=$1 component=$2 package
     as_builder cargo "$subcommand" --version >/dev/null 2>&1 && return

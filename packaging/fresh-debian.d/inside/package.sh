@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The package, by apt and dpkg as an administrator calls them: no option decides about configuration files.
+# Installs and removes the package with apt and dpkg as an administrator does: no option decides about configuration files.
 
 # apt_install NAME [OPTION...]: one of /test/packages.
 apt_install() {
@@ -12,7 +12,7 @@ apt_remove() {
     DEBIAN_FRONTEND=noninteractive apt-get --yes "${1:-remove}" libpam-totp
 }
 
-# "ii", "iU", "rc", ...; empty where dpkg does not know it.
+# "ii", "iU", "rc", ...; empty if dpkg does not know the package.
 dpkg_state() {
     dpkg-query --show --showformat='${db:Status-Abbrev}' libpam-totp 2>/dev/null | tr -d ' '
 }
@@ -25,14 +25,14 @@ version_in() {
     dpkg-deb --field "/test/packages/$1.deb" Version
 }
 
-# Every stack of this machine, as bytes.
+# Checksums of all PAM service files.
 stacks() {
     (cd /etc/pam.d && sha256sum -- *)
 }
 
-# What may never be lost: the keys and the enrolments (a ledger changes with each login).
+# Checksums of what must never be lost: the keys and the enrolments (a ledger changes with each login).
 kept() {
     sha256sum /etc/pam_totp/keyring.toml /var/lib/pam_totp/credentials/*
-    # An empty directory of the package goes and comes with it.
+    # dpkg removes and installs this directory with the package.
     find /etc/pam_totp/keyring.toml /var/lib/pam_totp ! -name spool -printf '%p %u:%g %m\n' | sort
 }

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# People with an account, a password, an SSH key and an authenticator. Each one's own things lie in /test/people/NAME.
+# People with an account, a password, an SSH key and an authenticator. Their data is in /test/people/NAME.
 
 password="correct horse"
 
@@ -16,14 +16,14 @@ enrol() {
     expect -f /test/enrol.exp "/test/people/$1" totp-enroll enroll "$1"
 }
 
-# By a script: pending until the first code.
+# From a script: pending until the first code.
 enrol_by_script() {
     totp-enroll --json enroll "$1" --batch >"/test/people/$1/enrolled" || return
     sed -n 's/.*"uri": *"[^"]*[?&]secret=\([A-Z2-7]*\).*/\1/p' "/test/people/$1/enrolled" >"/test/people/$1/manual-key"
     [ -s "/test/people/$1/manual-key" ]
 }
 
-# code_of NAME: one that nothing has used yet. The one of the next half minute is good as well, which saves most of the waiting.
+# code_of NAME: a code that was not used yet. The code of the next half minute is valid too, which saves most of the waiting.
 code_of() {
     local own=/test/people/$1 step now
     step=$(($(cat "$own/used-step" 2>/dev/null || echo 0) + 1))
@@ -38,7 +38,7 @@ last_code_of() {
     cat "/test/people/$1/last-code"
 }
 
-# The next that was not used.
+# The next unused recovery code.
 recovery_code_of() {
     local codes=/test/people/$1/recovery-codes
     head -n 1 "$codes"

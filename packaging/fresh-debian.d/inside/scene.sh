@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What each story is told with.
+# Loads what each story uses.
 set -euo pipefail
 cd /test/inside
 # shellcheck source=../inside/checks.sh
@@ -8,6 +8,6 @@ cd /test/inside
 . ./package.sh
 # shellcheck source=../inside/people.sh
 . ./people.sh
-# shellcheck source=../inside/doors.sh
-. ./doors.sh
+# shellcheck source=../inside/logins.sh
+. ./logins.sh
 cd /root

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Where people come in: sshd and sudo, each with the files that Debian ships and the lines that the README tells to write.
+# Logins: sshd and sudo, each with the files that Debian ships and the lines of the README.
 
-# ssh: key + code (README.md). Says where the line stands.
+# ssh: key + code, as in README.md.
 switch_on_sshd() {
     sed -i 's/^@include common-auth/auth    required    pam_totp.so/' /etc/pam.d/sshd
     cat >/etc/ssh/sshd_config.d/50-totp.conf <<SSHD
@@ -17,7 +17,7 @@ switch_off_sshd() {
 }
 
 start_sshd() {
-    # A guesser's address is left waiting by newer ones; here everybody has the same.
+    # Newer versions delay the address of a guesser; here all logins have the same address.
     if sshd -T | grep -q persourcepenalties; then echo "PerSourcePenalties no" >/etc/ssh/sshd_config.d/60-one-address.conf; fi
     /usr/sbin/sshd
     wait_until sh -c 'ssh-keyscan -t ed25519 127.0.0.1 2>/dev/null | grep ed25519 >/root/known_hosts'
@@ -37,7 +37,7 @@ ssh_in() {
         -o NumberOfPasswordPrompts=1 -o LogLevel=ERROR "$name@127.0.0.1" "$command"
 }
 
-# sudo_by NAME ANSWER...: sudo at a terminal of that person.
+# sudo_by NAME ANSWER...: sudo, run by that person at a terminal.
 sudo_by() {
     local name=$1
     shift
