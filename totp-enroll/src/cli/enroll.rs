@@ -20,10 +20,10 @@ pub(crate) struct Enroll {
     pub(crate) yes: bool,
     /// Ask for the ticket that a reset left for this account
     #[arg(long, conflicts_with_all = ["add", "replace", "batch", "confirm"])]
-    pub(crate) ticket: bool,
+    pub(crate) token: bool,
     /// Take that ticket from a file, root's own, 0600
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["add", "replace", "ticket", "list", "confirm"])]
-    pub(crate) ticket_file: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["add", "replace", "token", "list", "confirm"])]
+    pub(crate) token_file: Option<PathBuf>,
     /// What this authenticator is called in the log, 1 to 32 characters
     #[arg(long, value_name = "TEXT", default_value = "phone")]
     pub(crate) label: String,
