@@ -1,7 +1,5 @@
 //! What is generated is well formed and complete, and what the pages show as typed can be typed.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "what is not there fails the test")]
-
 use crate::cli::Cli;
 use crate::page::{COMMANDS, OPTIONS, is_own, page};
 use crate::{commands, completions};
