@@ -1,8 +1,6 @@
 //! The pages are well formed by the word of the programs that show them, have what a reader looks for, and name packaged files
 //! that there are.
 
-#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
-
 use manual::{PAGES, file, page, repository, shown, warnings_of_mandoc};
 
 #[test]
