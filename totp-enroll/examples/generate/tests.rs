@@ -1,8 +1,8 @@
 //! What is generated is well formed and complete, and what the pages show as typed can be typed.
 
 use crate::cli::Cli;
+use crate::commands;
 use crate::page::{COMMANDS, OPTIONS, is_own, page};
-use crate::{commands, completions};
 use clap::{Arg, Parser};
 use manual::{PAGES, Part, shown, warnings_of_mandoc};
 use std::collections::BTreeSet;
@@ -46,15 +46,6 @@ fn the_page_has_every_command_and_option() {
     let heads: Vec<String> =
         generated().section("OPTIONS").items().into_iter().map(|item| item.head).collect();
     assert_eq!(heads, ["--config FILE", "--json", "-h, --help", "-V, --version"]);
-}
-
-#[test]
-fn each_command_has_a_place_in_every_completion() {
-    for (name, text) in completions::all().unwrap() {
-        for (path, _) in commands() {
-            assert!(path.last().is_none_or(|word| text.contains(word)), "{name}: {path:?}");
-        }
-    }
 }
 
 #[test]
