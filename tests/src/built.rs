@@ -33,16 +33,19 @@ pub fn need_root() {
     );
 }
 
+/// A file that is generated when the package is built: the completions, the man page of the command.
+#[must_use]
+pub fn generated(name: &str) -> PathBuf {
+    released(&format!("generated/{name}"))
+}
+
 /// In the target directory that this test lies in, wherever that is.
 fn released(name: &str) -> PathBuf {
     let test = this_test();
     let mut candidates =
         test.ancestors().skip(2).take(3).map(|directory| directory.join("release").join(name));
     candidates.find(|path| path.is_file()).unwrap_or_else(|| {
-        panic!(
-            "{name} is not built (release, near {}): run `cargo build --release --locked` first",
-            test.display()
-        )
+        panic!("{name} is not built (release, near {}): run `packaging/build-release` first", test.display())
     })
 }
 

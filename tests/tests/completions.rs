@@ -2,9 +2,9 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what is not there fails the test")]
 
+use acceptance::built::generated;
 use acceptance::terminal::Terminal;
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What is typed before Tab, and the words of the line afterwards.
@@ -57,10 +57,6 @@ impl Shell {
     }
 }
 
-fn shipped(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/completions").join(name).canonicalize().unwrap()
-}
-
 fn every_line_is_completed(shell: &mut Shell) {
     for (typed, words) in LINES {
         let expected: Vec<&str> = std::iter::once("totp-enroll").chain(words.iter().copied()).collect();
@@ -69,8 +65,14 @@ fn every_line_is_completed(shell: &mut Shell) {
 }
 
 #[test]
+fn shellcheck_finds_nothing_wrong_with_those_for_bash() {
+    let output = Command::new("shellcheck").arg(generated("totp-enroll.bash")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[test]
 fn bash_completes_every_line() {
-    let file = shipped("totp-enroll.bash");
+    let file = generated("totp-enroll.bash");
     let setup = format!("PS1= && bind 'set enable-bracketed-paste off' && . {}", file.display());
     let mut shell = Shell::start(&["bash", "--norc", "--noprofile", "-i"], &setup);
     every_line_is_completed(&mut shell);
@@ -81,7 +83,7 @@ fn bash_completes_every_line() {
 
 #[test]
 fn zsh_completes_every_line() {
-    let directory = shipped("_totp-enroll").parent().unwrap().display().to_string();
+    let directory = generated("_totp-enroll").parent().unwrap().display().to_string();
     let setup = format!(
         "PROMPT= && unsetopt prompt_sp; bindkey -e; unset zle_bracketed_paste; \
          fpath=({directory} $fpath) && autoload -Uz compinit && compinit -u -D"
@@ -93,7 +95,7 @@ fn zsh_completes_every_line() {
 
 #[test]
 fn fish_offers_what_every_line_becomes() {
-    let file = shipped("totp-enroll.fish");
+    let file = generated("totp-enroll.fish");
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("people of Ulm"), "").unwrap();
     for (typed, words) in LINES {

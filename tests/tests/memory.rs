@@ -210,7 +210,7 @@ fn a_ticket_leaves_nothing_behind_where_it_is_typed() {
     assert_eq!((left.code, left.asked().len()), (PamCode::AUTH_ERR, 2), "left at the card: {left:?}");
     let trace = Trace::new();
     let mut terminal =
-        Terminal::open(&trace.stopping_at_its_end(&scene.command(&["enroll", "alice", "--ticket"])));
+        Terminal::open(&trace.stopping_at_its_end(&scene.command(&["enroll", "alice", "--token"])));
     terminal.expect("ticket: ");
     terminal.types(&ticket);
     terminal.expect(ASKS_FOR_A_CODE);

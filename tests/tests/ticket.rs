@@ -164,7 +164,7 @@ fn at_the_desk_too_nobody_is_told_of_tickets_that_are_not_judged() {
         let arguments = [&["--json", "enroll", "alice", "--batch"], more].concat();
         assert_eq!(desk::run(scene.command_of("alice", &arguments), "").status, 4);
     };
-    let with_ticket = ["--ticket-file", file.to_str().unwrap()];
+    let with_ticket = ["--token-file", file.to_str().unwrap()];
     let refused = || {
         let events = scene.journal.desk_events().into_iter();
         events.map(|event| event.what()).rfind(|what| what.starts_with("ticket_refused")).unwrap()
@@ -222,7 +222,7 @@ fn of_many_with_one_ticket_one_is_enrolled() {
 fn a_ticket_enrols_at_the_desk() {
     let mut scene = ready_now();
     let ticket = ticket_in(&completes(&scene, "bob", clock::now() + HOUR));
-    let mut terminal = Terminal::open(&scene.command_of("alice", &["enroll", "--ticket"]));
+    let mut terminal = Terminal::open(&scene.command_of("alice", &["enroll", "--token"]));
     terminal.expect("ticket: ");
     terminal.types("nonsense");
     terminal.expect("ticket: ");
@@ -232,7 +232,7 @@ fn a_ticket_enrols_at_the_desk() {
     let events: Vec<String> = scene.journal.desk_events().iter().map(|event| event.what()).collect();
     assert_eq!(events[events.len() - 2..], ["ticket_used", "enrolled"]);
     assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
-    let mut terminal = Terminal::open(&scene.command_of("alice", &["enroll", "--ticket"]));
+    let mut terminal = Terminal::open(&scene.command_of("alice", &["enroll", "--token"]));
     assert!(terminal.expect_any_or_the_end(&["ticket: "]).is_none(), "{}", terminal.screen());
 }
 
@@ -241,7 +241,7 @@ fn a_script_hands_the_ticket_over_in_a_file() {
     let scene = ready_now();
     let ticket = ticket_in(&completes(&scene, "bob", clock::now() + HOUR));
     let file = scene.write("ticket", &format!("{ticket}\n"));
-    let arguments = ["enroll", "alice", "--ticket-file", file.to_str().unwrap()];
+    let arguments = ["enroll", "alice", "--token-file", file.to_str().unwrap()];
     let enrolment = desk::confirm(Terminal::open(&scene.command_of("alice", &arguments)), &[]);
     assert_eq!(enrolment.recovery_codes.len(), 10);
 }
@@ -260,10 +260,10 @@ fn a_script_enrols_with_the_ticket_and_not_without_it() {
     assert_eq!(without.status, 4, "{without:?}");
     assert!(!without.stdout.contains("otpauth"), "{without:?}");
     let wrong = scene.write("wrong", "0000-0000-0000-0000\n");
-    assert_eq!(batch(&["--ticket-file", wrong.to_str().unwrap()]).status, 4);
-    assert_eq!(batch(&["--ticket"]).status, 2, "it asks");
+    assert_eq!(batch(&["--token-file", wrong.to_str().unwrap()]).status, 4);
+    assert_eq!(batch(&["--token"]).status, 2, "it asks");
     let file = scene.write("ticket", &ticket);
-    let done = batch(&["--ticket-file", file.to_str().unwrap()]);
+    let done = batch(&["--token-file", file.to_str().unwrap()]);
     done.assert_done();
     assert_eq!(done.json()["pending"], true);
     let events: Vec<String> = scene.journal.desk_events().iter().map(|event| event.what()).collect();
@@ -277,9 +277,9 @@ fn who_was_reset_does_not_enrol_themselves_without_the_ticket() {
     completes(&scene, "bob", clock::now() + HOUR).assert_done();
     let ended = Terminal::open(&scene.command_of("alice", &["enroll"])).end();
     assert_eq!(ended.status, 4, "{}", ended.screen);
-    assert!(ended.screen.contains("--ticket") && !ended.screen.contains("manual key"), "{}", ended.screen);
+    assert!(ended.screen.contains("--token") && !ended.screen.contains("manual key"), "{}", ended.screen);
     assert_eq!(scene.journal.desk_events().pop().unwrap().what(), "ticket_refused missing");
-    let mut terminal = Terminal::open(&scene.command_of("alice", &["enroll", "--ticket"]));
+    let mut terminal = Terminal::open(&scene.command_of("alice", &["enroll", "--token"]));
     for _ in 0..3 {
         terminal.expect("ticket: ");
         terminal.types("0000-0000-0000-0000");
@@ -421,7 +421,7 @@ fn who_was_reset_does_not_import_themselves_without_the_ticket() {
         &["--json", "import", "google-authenticator", google, "--user", "alice"],
     ] {
         let refused = desk::run(scene.command_of("alice", arguments), "");
-        assert!(refused.status == 1 && refused.stderr.contains("enroll --ticket"), "{refused:?}");
+        assert!(refused.status == 1 && refused.stderr.contains("enroll --token"), "{refused:?}");
         before.assert_unchanged(&scene.state());
     }
     desk::run(scene.command_of("carol", &["--json", "import", "oath", oath]), "").assert_done();

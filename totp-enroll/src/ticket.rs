@@ -26,20 +26,20 @@ pub(crate) fn entitled(
     options: &Enroll,
     account: &Account,
 ) -> Result<Entitled, Failure> {
-    if let Some(file) = &options.ticket_file {
+    if let Some(file) = &options.token_file {
         return match try_ticket(desk, account, &read(file)?)? {
             Ok(entitled) => Ok(entitled),
             Err(why) => Err(Failure::not_permitted(why.to_string())),
         };
     }
-    if options.ticket {
-        let terminal = terminal.ok_or_else(|| Failure::usage("--ticket asks for it: give --ticket-file"))?;
+    if options.token {
+        let terminal = terminal.ok_or_else(|| Failure::usage("--token asks for it: give --token-file"))?;
         return typed(desk, terminal, account);
     }
     // A root shell of one's own login is no operator either.
     if is_missing(desk, account)? {
         return Err(not_taken(desk, account, NotTaken::Missing)
-            .explained(|problem| format!("{problem}: \"totp-enroll enroll --ticket\"")));
+            .explained(|problem| format!("{problem}: \"totp-enroll enroll --token\"")));
     }
     Ok(entitled_without(desk, account))
 }

@@ -13,6 +13,7 @@ mod line;
 
 use line::Line;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The pages that there are.
 pub const PAGES: [&str; 3] = ["pam_totp.8", "pam_totp.conf.5", "totp-enroll.1"];
@@ -41,23 +42,62 @@ pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// Where a page lies.
+/// Where a page lies; of one that is completed when the package is built, its handwritten part.
 #[must_use]
 pub fn file(name: &str) -> PathBuf {
-    repository().join("packaging/man").join(name)
+    let file = repository().join("packaging/man").join(name);
+    if file.is_file() { file } else { repository().join(format!("packaging/man/{name}.in")) }
 }
 
-/// The page of this name.
+/// What mandoc warns of in this file.
+///
+/// # Panics
+/// When mandoc cannot be run.
+#[must_use]
+pub fn warnings_of_mandoc(file: &Path) -> String {
+    let output = Command::new("mandoc").args(["-T", "lint", "-W", "warning"]).arg(file).output();
+    let output = output.unwrap_or_else(|error| panic!("mandoc: {error}"));
+    let warnings = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() || !warnings.is_empty(), "mandoc failed");
+    warnings
+}
+
+/// The page in this file as man shows it.
+///
+/// # Panics
+/// When man warns of something.
+#[must_use]
+pub fn shown(file: &Path) -> String {
+    let output = Command::new("man")
+        .args(["--warnings", "--encoding=UTF-8", "--local-file"])
+        .arg(file)
+        .env("LC_ALL", "C.UTF-8")
+        .env("MANWIDTH", "80")
+        .env("MANROFFSEQ", "")
+        .output();
+    let output = output.unwrap_or_else(|error| panic!("man: {error}"));
+    let warnings = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && warnings.is_empty(), "{warnings}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The page of this name; of one that is completed when the package is built, its handwritten part.
 ///
 /// # Panics
 /// When it cannot be read.
 #[must_use]
 pub fn page(name: &str) -> Part {
     let text = std::fs::read_to_string(file(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
-    Part { name: name.to_owned(), lines: Line::all(&text) }
+    Part::read(name, &text)
 }
 
 impl Part {
+    /// The page of this text.
+    #[must_use]
+    pub fn read(name: &str, text: &str) -> Self {
+        Self { name: name.to_owned(), lines: Line::all(text) }
+    }
+
     /// The section of this title.
     ///
     /// # Panics
@@ -158,12 +198,6 @@ impl Part {
             }
         }
         displays
-    }
-
-    /// What is shown on a line of its own (`D1`).
-    #[must_use]
-    pub fn lines_shown(&self) -> Vec<String> {
-        self.lines_of("D1")
     }
 
     /// All of it as it reads, in one line.

@@ -2,8 +2,8 @@
 //!
 //! [`sources`] reads the modules of a crate, without its tests. [`paths`] finds what is named in them, [`methods`] what is called
 //! without naming it. [`arrows`] draws an arrow from each module to those that define it, and [`circles`] finds those that come
-//! back. [`packages`] knows the arrows between the crates, [`making`] where values of a type are made, and [`files`] all that is
-//! Rust. What must hold is stated in `tests/`.
+//! back. [`packages`] knows the arrows between the crates, and [`making`] where values of a type are made. What must hold is stated
+//! in `tests/`; where `unsafe` may stand is the compiler's (`unsafe_code` in the workspace's lints).
 
 #![forbid(unsafe_code)]
 #![expect(clippy::expect_used, clippy::panic, reason = "a source that cannot be read is a test that fails")]
@@ -11,7 +11,6 @@
 
 pub mod arrows;
 pub mod circles;
-pub mod files;
 pub mod making;
 pub mod methods;
 pub mod packages;

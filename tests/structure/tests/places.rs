@@ -1,8 +1,5 @@
-//! What may be done where: the pure rooms, `unsafe`, and what success is made of.
+//! What may be done where: input and output, and what success is made of.
 
-use std::path::Path;
-
-use structure::files::{lines_with, rust_files};
 use structure::making::{makes, remakes};
 use structure::methods::called;
 use structure::paths::{Named, bound, named};
@@ -48,9 +45,6 @@ const ASKS_THE_DISK: [&str; 10] = [
 
 /// More names than anything is given.
 const HANDS: usize = 4;
-
-/// Where `unsafe` may stand: what is said to libpam, by the module and by the tests.
-const UNSAFE: [&str; 2] = ["pam_totp/src/ffi/", "tests/src/libpam/"];
 
 fn core() -> Vec<Module> {
     modules(&structure::checkout(), "totp-core/src/lib.rs")
@@ -116,25 +110,6 @@ fn impure_paths(module: &Module) -> Vec<Named> {
     paths.retain(|path| is_of(path, &IMPURE) && !is_of(path, &VALUES));
     paths.extend(globs);
     paths
-}
-
-#[test]
-fn unsafe_stands_only_where_libpam_is_spoken_to() {
-    let top = structure::checkout();
-    let files = rust_files(&top);
-    let is_allowed = |file: &Path| UNSAFE.iter().any(|allowed| file.starts_with(allowed));
-    let at = |file: &Path| -> Vec<String> {
-        lines_with(&top.join(file), "unsafe")
-            .iter()
-            .map(|line| format!("{}:{line}", file.display()))
-            .collect()
-    };
-    for allowed in UNSAFE {
-        assert!(files.iter().any(|file| file.starts_with(allowed)), "{allowed} is gone: correct this test");
-    }
-    let found: Vec<String> =
-        files.iter().filter(|file| !is_allowed(file)).flat_map(|file| at(file)).collect();
-    assert!(found.is_empty(), "unsafe outside of {UNSAFE:?}:\n{}", found.join("\n"));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use clap::Args;
 
 #[derive(Args)]
 pub(crate) struct Doctor {
-    /// A PAM service (the name of its file in /etc/pam.d), once for each; those that name the module if left out
+    /// PAM service to check, by its file name in /etc/pam.d (repeatable); if omitted, all that use pam_totp.so
     #[arg(long = "service", value_name = "NAME")]
     pub(crate) services: Vec<String>,
 }

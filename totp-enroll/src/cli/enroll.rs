@@ -6,58 +6,65 @@ use totp_core::totp::Algorithm;
 
 #[derive(Args)]
 pub(crate) struct Enroll {
-    /// The account; yourself if left out
+    /// Account; your own if omitted
     #[arg(value_hint = ValueHint::Username)]
     pub(crate) user: Option<String>,
-    /// Add an authenticator beside those that are there
+    /// Add an authenticator to an existing enrolment, up to four
     #[arg(long, conflicts_with = "replace")]
     pub(crate) add: bool,
-    /// Replace the whole enrolment, recovery codes included
+    /// Replace the whole enrolment, including its recovery codes
     #[arg(long)]
     pub(crate) replace: bool,
-    /// As root, do not ask for the account's name
+    /// Skip the prompt for the account name (root only)
     #[arg(long)]
     pub(crate) yes: bool,
-    /// Ask for the ticket that a reset left for this account
+    /// Prompt for the reset token of this account
     #[arg(long, conflicts_with_all = ["add", "replace", "batch", "confirm"])]
-    pub(crate) ticket: bool,
-    /// Take that ticket from a file, root's own, 0600
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["add", "replace", "ticket", "list", "confirm"])]
-    pub(crate) ticket_file: Option<PathBuf>,
-    /// What this authenticator is called in the log, 1 to 32 characters
+    pub(crate) token: bool,
+    /// Read the reset token from a file owned by root with mode 0600
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["add", "replace", "token", "list", "confirm"])]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Name of this authenticator in the log, 1 to 32 characters
     #[arg(long, value_name = "TEXT", default_value = "phone")]
     pub(crate) label: String,
-    /// What the app shows beside the account, 1 to 64 characters; this machine's name if left out
+    /// Name that the app shows for this system, 1 to 64 characters; the host name if omitted
     #[arg(long, value_name = "TEXT")]
     pub(crate) issuer: Option<String>,
-    /// The hash; many apps know only SHA1
+    /// Hash algorithm; many apps support only SHA1
     #[arg(long, value_enum, default_value = "SHA1")]
     pub(crate) algorithm: Hash,
-    /// Digits of a code, 6 to 8
+    /// Number of digits of a code, 6 to 8
     #[arg(long, value_name = "N", default_value_t = 6)]
     pub(crate) digits: u8,
-    /// Seconds that a code lasts, 5 to 300; many apps know only 30
+    /// Seconds that a code is valid, 5 to 300; many apps support only 30
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub(crate) period: u64,
-    /// Show the otpauth:// URI too
+    /// Show the otpauth:// URI as well
     #[arg(long)]
     pub(crate) show_uri: bool,
-    /// Ask nothing and print what was made; the first right code, at the door or with --confirm, confirms it
+    /// Create the enrolment without prompting and print its secret and recovery codes
+    ///
+    /// The enrolment is pending until its first correct code, at a login or with --confirm.
+    /// Logins of this account require a code from the start.
     #[arg(long, conflicts_with_all = ["confirm", "show_uri"])]
     pub(crate) batch: bool,
-    /// Enrol everybody in a file, one name a line; - for standard input
+    /// Enrol every account listed in a file, one name per line; - reads standard input
+    ///
+    /// If any line is wrong, no account is enrolled.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "batch", conflicts_with = "user")]
     pub(crate) list: Option<PathBuf>,
-    /// Write the QR code to a new file, readable by root alone; with a list into a directory, as NAME.png
+    /// Write the QR code as PNG to a new file that only root can read; with --list, to a directory, as NAME.png
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "batch")]
     pub(crate) qr_png: Option<PathBuf>,
-    /// The same as SVG
+    /// Write the QR code as SVG; otherwise like --qr-png
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "batch")]
     pub(crate) qr_svg: Option<PathBuf>,
-    /// Confirm an enrolment that is pending with a first code of its authenticator
+    /// Confirm a pending enrolment with a code from its authenticator
     #[arg(long, conflicts_with_all = ["add", "replace", "show_uri"])]
     pub(crate) confirm: bool,
-    /// That code, in place of being asked for it; - for standard input
+    /// Code for --confirm; - reads a line from standard input; prompted for if omitted
+    ///
+    /// Other users can see a code on the command line; they cannot see standard input.
     #[arg(long, value_name = "CODE", requires = "confirm")]
     pub(crate) code: Option<String>,
 }

@@ -5,56 +5,68 @@ use std::path::PathBuf;
 
 #[derive(Subcommand)]
 pub(crate) enum Import {
-    /// The secret files of google-authenticator-libpam: one user's, or those in everybody's home
+    /// Import secret files of google-authenticator-libpam: one file, or those in all home directories
+    ///
+    /// Give FILE and --user for one account, or --all-homes.
+    /// Scratch codes, window and used codes are imported too.
+    /// The old files stay, and accounts that are already enrolled are not changed.
+    /// If any file is bad, no account is imported, unless --keep-going is given.
     GoogleAuthenticator(GoogleAuthenticator),
-    /// The users file of pam_oath (liboath)
+    /// Import the users file of pam_oath (liboath)
+    ///
+    /// Accounts that are already enrolled are not changed.
+    /// If any line is bad, no account is imported, unless --keep-going is given.
     Oath(Source),
-    /// otpauth://totp/ URIs, and exports of Google Authenticator (otpauth-migration://), one a line; blank lines and lines that begin with # say nothing
+    /// Import otpauth://totp/ URIs and Google Authenticator exports (otpauth-migration://), one per line
+    ///
+    /// Blank lines and lines that begin with # are ignored.
+    /// Accounts that are already enrolled are not changed.
+    /// If any line is bad, no account is imported, unless --keep-going is given.
     Uri {
         #[command(flatten)]
         source: Source,
-        /// The account of the one URI, in place of that in its label
+        /// Account for a single URI, instead of the one in its label
         #[arg(long, value_name = "NAME", value_hint = ValueHint::Username)]
         user: Option<String>,
     },
 }
 
-/// Where enrolments are taken over from, and what is done about lines that cannot be.
+/// What is imported, and what happens to bad lines.
 #[derive(Args)]
 pub(crate) struct Source {
-    /// The file; - for standard input
+    /// File to import; - reads standard input
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
-    /// Take names that the system does not know, too
+    /// Import accounts that the system does not know as well
     #[arg(long)]
     pub(crate) allow_unknown: bool,
-    /// Report bad lines and take the others
+    /// Report bad lines and import the others
     #[arg(long)]
     pub(crate) keep_going: bool,
-    /// Say what would be done, and change nothing
+    /// Print what would be done, without changing anything
     #[arg(long)]
     pub(crate) dry_run: bool,
 }
 
-/// Whose secret files are taken over, and what is done about those that cannot be.
+/// Whose secret files are imported, and what happens to bad ones.
 #[derive(Args)]
 pub(crate) struct GoogleAuthenticator {
-    /// The file; - for standard input
+    /// File to import; - reads standard input
     #[arg(required_unless_present = "all_homes", requires = "user", value_hint = ValueHint::FilePath)]
     pub(crate) file: Option<PathBuf>,
-    /// The account that the file is of
+    /// Account that the file belongs to
     #[arg(long, value_name = "NAME", value_hint = ValueHint::Username, requires = "file")]
     pub(crate) user: Option<String>,
-    /// Take ~/.google_authenticator of every account that the account database lists
+    /// Import ~/.google_authenticator of every account in the account database
     #[arg(long, conflicts_with_all = ["file", "allow_unknown"])]
     pub(crate) all_homes: bool,
-    /// Take a name that the system does not know, too
+    /// Import an account that the system does not know as well
     #[arg(long)]
     pub(crate) allow_unknown: bool,
-    /// Report files that cannot be taken over and take the others
+    /// Report bad files and import the others
     #[arg(long)]
     pub(crate) keep_going: bool,
-    /// Say what would be done, and change nothing
+    /// Print what would be done, without changing anything
     #[arg(long)]
     pub(crate) dry_run: bool,
 }

@@ -5,47 +5,55 @@ use std::path::PathBuf;
 
 #[derive(Subcommand)]
 pub(crate) enum Keys {
-    /// Make this machine's keyring; one that is there stays as it is
+    /// Create this machine's keyring; an existing one is not changed
+    ///
+    /// If a keyring exists, the exit status is 1.
     Init {
-        /// Where one is there already, say so and be done
+        /// If a keyring exists, say so and exit with status 0
         #[arg(long)]
         if_missing: bool,
     },
-    /// List the keys by id, and how many enrolments each has sealed; never a key
+    /// List key ids and the number of enrolments sealed with each; never shows a key
     List,
-    /// Make a new key, seal everybody's secrets with it, and drop the old one; logins go on meanwhile
+    /// Create a new key, reseal all secrets with it, and remove the old key
     ///
-    /// Killed or stopped, it leaves every enrolment as good as before, and goes on when it is run again.
+    /// Logins continue meanwhile.
+    /// An interrupted rotation damages no enrolment; run the command again to continue it.
     Rotate {
-        /// Make a new key although an older rotation could not be finished
+        /// Create a new key even if an earlier rotation is unfinished
         #[arg(long)]
         new_key: bool,
     },
-    /// Seal the keyring to this machine (systemd-creds); the clear one goes
+    /// Seal the keyring to this machine with systemd-creds and delete the unencrypted one
     ///
-    /// pam-totp-keyring.service opens it into the runtime directory when the machine starts. Of a keyring that is sealed already
-    /// it makes the seal anew.
+    /// pam-totp-keyring.service opens it into the runtime directory when the machine boots.
+    /// A keyring that is already sealed is sealed again.
+    /// Before you run this, make a backup; during the first reboot, keep a root session open.
     Seal(Seal),
-    /// Open the sealed keyring into the runtime directory, as is done when the machine starts
+    /// Open the sealed keyring into the runtime directory (paths.runtime), as at boot
     Open,
-    /// Put the sealed keyring back in the clear
+    /// Replace the sealed keyring with an unencrypted one
     Unseal,
-    /// Write the keyring to a file behind a passphrase, in the format of age
+    /// Back up the keyring to a new file, encrypted with a passphrase (age format)
+    ///
+    /// The passphrase has at least 15 characters; age(1) can decrypt the file.
     Backup {
-        /// The file; one that is there stays as it is
+        /// Backup file to create; an existing file is not overwritten
         #[arg(value_hint = ValueHint::FilePath)]
         file: PathBuf,
         #[command(flatten)]
         passphrase: Passphrase,
     },
-    /// Take the keyring back from such a file
+    /// Restore the keyring from a backup
+    ///
+    /// Refused if an enrolment that opens now would no longer open.
     Restore {
-        /// The file
+        /// Backup file to read
         #[arg(value_hint = ValueHint::FilePath)]
         file: PathBuf,
         #[command(flatten)]
         passphrase: Passphrase,
-        /// Replace the keyring that is there, as long as every enrolment that opens now still does
+        /// Replace the existing keyring, if every enrolment that opens now still does
         #[arg(long)]
         replace: bool,
     },
@@ -53,25 +61,27 @@ pub(crate) enum Keys {
 
 #[derive(Args)]
 pub(crate) struct Seal {
-    /// What it is sealed with; if left out, as it was sealed before, else what systemd-creds takes by itself
+    /// Key to seal with; if omitted, as sealed before, else the default of systemd-creds
+    ///
+    /// Only a TPM2 protects the keyring on a stolen disk.
     #[arg(long, value_enum, value_name = "KEY")]
     pub(crate) with_key: Option<With>,
-    /// Registers of the TPM whose values of now it is bound to as well, as 7+11; if left out, as before, else none
+    /// TPM2 PCRs to bind to, 0 to 23, for example 7+11; if omitted, as sealed before, else none
     ///
-    /// An update of the firmware, of the boot loader or of what Secure Boot forbids changes them, and then it does not open.
+    /// An update of the firmware, the boot loader or the Secure Boot deny list changes PCRs; the sealed keyring then never opens again.
     #[arg(long, value_name = "PCRS", value_parser = Pcrs::parse)]
     pub(crate) tpm2_pcrs: Option<Pcrs>,
-    /// Replace a sealed keyring that does not open any more, and whatever keys only it holds
+    /// Replace a sealed keyring that can no longer be opened, and lose the keys that only it holds
     #[arg(long)]
     pub(crate) discard_unopened: bool,
 }
 
 #[derive(Args)]
 pub(crate) struct Passphrase {
-    /// Read the passphrase from this file, root's own, 0600; asked for if left out
+    /// Read the passphrase from a file owned by root with mode 0600; prompted for if omitted
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "passphrase_fd")]
     pub(crate) passphrase_file: Option<PathBuf>,
-    /// Read the passphrase from this descriptor; asked for if left out
+    /// Read the passphrase from this file descriptor; prompted for if omitted
     #[arg(long, value_name = "N")]
     pub(crate) passphrase_fd: Option<u32>,
 }

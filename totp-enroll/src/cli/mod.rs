@@ -1,14 +1,10 @@
-//! What may be typed. Help and completions come from here, and the man page is compared with it.
+//! The command line: `--help`, the completions and the commands in totp-enroll(1) are made from this definition.
 
-#[cfg(test)]
-mod completions_tests;
 mod doctor;
 mod enroll;
 mod explain;
 mod import;
 mod keys;
-#[cfg(test)]
-mod manual_tests;
 mod notify;
 mod pam_snippet;
 mod prune;
@@ -29,16 +25,21 @@ pub(crate) use test::Test;
 use clap::{Parser, Subcommand, ValueHint};
 use std::path::PathBuf;
 
-/// Enrol people for one-time codes, show them their codes, and let them back in.
+/// Manage enrolments for one-time codes: enrol, recover, import, diagnose
 ///
 /// Exit status: 0 done; 1 refused or failed; 2 usage; 3 not enrolled; 4 not permitted.
 #[derive(Parser)]
 #[command(name = "totp-enroll", version, max_term_width = 100)]
 pub(crate) struct Cli {
-    /// The config, in place of /etc/pam_totp/config.toml
+    /// Configuration file, instead of /etc/pam_totp/config.toml
+    ///
+    /// A file given here must exist; the default may be missing.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, global = true)]
     pub(crate) config: Option<PathBuf>,
-    /// Print one JSON document on standard output and ask nothing
+    /// Print one JSON document and never prompt
+    ///
+    /// "enroll --batch" prints one document per line.
+    /// A failure is a document with error, file and line.
     #[arg(long, global = true)]
     pub(crate) json: bool,
     #[command(subcommand)]
@@ -47,80 +48,109 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Enrol a user with an authenticator app, on this terminal
+    /// Enrol an account with an authenticator app
+    ///
+    /// Five wrong codes within ten minutes end it, per account and across attempts; "totp-enroll unlock" clears them.
     Enroll(Enroll),
-    /// Show how a user is enrolled; never a secret
+    /// Show the enrolment of an account; never shows a secret
+    ///
+    /// It lists authenticators, remaining recovery codes, wrong codes, a lock and the last login.
     Status {
-        /// The account; yourself if left out
+        /// Account; your own if omitted
         #[arg(value_hint = ValueHint::Username)]
         user: Option<String>,
     },
-    /// List who is enrolled
+    /// List enrolled accounts
+    ///
+    /// An enrolment that cannot be read has its own line, and the exit status is 1.
     List,
-    /// Replace the recovery codes; the old ones are dead at once
+    /// Replace the recovery codes of an account
+    ///
+    /// The new codes are shown once; the old ones are void at once.
     RecoveryCodes {
-        /// The account; yourself if left out
+        /// Account; your own if omitted
         #[arg(value_hint = ValueHint::Username)]
         user: Option<String>,
-        /// As root, do not ask for the account's name
+        /// Skip the prompt for the account name (root only)
         #[arg(long)]
         yes: bool,
     },
-    /// Withdraw a user's enrolment
+    /// Withdraw the enrolment of an account
+    ///
+    /// An enrolment that cannot be read, or whose account is gone, is withdrawn too.
+    /// If the account is not enrolled, its pending reset is removed.
     Disable {
-        /// The account; yourself if left out
+        /// Account; your own if omitted
         #[arg(value_hint = ValueHint::Username)]
         user: Option<String>,
-        /// As root, do not ask for the account's name
+        /// Skip the prompt for the account name (root only)
         #[arg(long)]
         yes: bool,
     },
-    /// Forgive wrong codes and lift a lock
+    /// Clear wrong codes and locks of an account
+    ///
+    /// Wrong codes during enrolment are cleared too.
+    /// Users cannot unlock their own account.
     Unlock {
-        /// The account
+        /// Account
         #[arg(value_hint = ValueHint::Username)]
         user: String,
-        /// Make a new ledger where it is missing or broken; voids the recovery codes
+        /// Create a new ledger if it is missing or corrupt; voids the recovery codes
+        ///
+        /// An intact ledger is kept.
         #[arg(long)]
         repair: bool,
     },
-    /// List the remembered devices of a user, or forget them
+    /// List or revoke the remembered devices of an account
     Devices {
-        /// The account; yourself if left out
+        /// Account; your own if omitted
         #[arg(value_hint = ValueHint::Username)]
         user: Option<String>,
-        /// Forget the device of this name
+        /// Revoke the device with this id
         #[arg(long, value_name = "ID", conflicts_with = "revoke_all")]
         revoke: Option<String>,
-        /// Forget all of them
+        /// Revoke all devices
         #[arg(long)]
         revoke_all: bool,
-        /// As root, do not ask for the account's name
+        /// Skip the prompt for the account name (root only)
         #[arg(long)]
         yes: bool,
     },
-    /// Let somebody back in who lost everything: two operators, a cool-down, a ticket
+    /// Reset the enrolment of a user who lost phone and recovery codes
     #[command(subcommand)]
     Reset(Reset),
-    /// Say rule by rule what would be asked of a user, and why
+    /// Show what a login would require, rule by rule (read-only)
     Explain(Explain),
-    /// Say what is the matter with a code; it is charged and used up as at a login, and opens nothing
-    Test(Test),
-    /// Look for what is wrong with this machine's set-up, and say what mends it; changes nothing
+    /// Check a code and explain the result
     ///
-    /// Exit status 1: something serious was found.
+    /// The code is judged, charged, used up and recorded as at a login, but grants no access.
+    /// A code from a phone whose clock is ahead is reported only as wrong, because it becomes valid later; the log has the details.
+    Test(Test),
+    /// Check this machine's configuration and suggest fixes (read-only)
+    ///
+    /// It checks PAM stacks, the effective sshd configuration, config, enrolments, keyring, file modes and the clock.
+    /// The exit status is 1 if a finding is serious.
     Doctor(Doctor),
-    /// Print the lines that have a PAM service ask for a code, made from those that it has; changes nothing
+    /// Print the PAM configuration that makes a service ask for a code (read-only)
+    ///
+    /// The output is based on the service's present file.
+    /// If it would refuse every login, or allow one without a code, nothing is printed and the exit status is 1.
     PamSnippet(PamSnippet),
-    /// The keys that seal the secrets
+    /// Manage the keys that encrypt the secrets
     #[command(subcommand)]
     Keys(Keys),
-    /// Send what people are to be told of changes to their factor, or list it
+    /// Send or list waiting notices about changes to enrolments
+    ///
+    /// Every command sends due notices when it ends, and so does pam-totp-notify.timer.
     Notify(Notify),
-    /// Take over enrolments from another program
+    /// Import enrolments from another program
     #[command(subcommand)]
     Import(Import),
-    /// Withdraw the enrolments of people who left, and take away what killed programs left behind
+    /// Withdraw the enrolments of deleted accounts and remove stale files
+    ///
+    /// Files that interrupted programs left behind are removed after a day.
+    /// If the account database does not answer, no account counts as deleted.
+    /// An enrolment with unsafe or unreadable files is kept and listed, and the exit status is 1; a corrupt one is withdrawn with its account.
     Prune(Prune),
 }
 

@@ -4,10 +4,10 @@ use clap::Args;
 
 #[derive(Args)]
 pub(crate) struct Notify {
-    /// List what waits, and send nothing
+    /// List waiting notices without sending them
     #[arg(long)]
     pub(crate) list: bool,
-    /// Send also what was tried a moment ago and is to wait
+    /// Send all waiting notices now, including those that wait for a retry
     #[arg(long, conflicts_with = "list")]
     pub(crate) now: bool,
 }

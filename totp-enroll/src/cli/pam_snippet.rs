@@ -4,13 +4,13 @@ use clap::{Args, ValueEnum};
 
 #[derive(Args)]
 pub(crate) struct PamSnippet {
-    /// The PAM service (the name of its file in /etc/pam.d)
+    /// PAM service, by its file name in /etc/pam.d
     pub(crate) service: String,
-    /// The module whose line ours takes the place of; that which is there if left out
-    #[arg(long, value_enum)]
+    /// Module to replace; if omitted, whichever the service uses
+    #[arg(long, value_enum, value_name = "MODULE")]
     pub(crate) from: Option<From>,
-    /// What comes before the code at sshd
-    #[arg(long, value_enum, default_value = "key")]
+    /// First factor at sshd
+    #[arg(long, value_enum, value_name = "FACTOR", default_value = "key")]
     pub(crate) first: First,
 }
 
@@ -22,9 +22,9 @@ pub(crate) enum From {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum First {
-    /// An SSH key, which sshd checks by itself
+    /// SSH key, checked by sshd
     Key,
-    /// The password, which PAM asks for
+    /// Password, prompted for by PAM
     Password,
 }
 

@@ -4,16 +4,16 @@ use clap::Args;
 
 #[derive(Args)]
 pub(crate) struct Prune {
-    /// Say what would be removed, and change nothing
+    /// Print what would be removed, without changing anything
     #[arg(long, conflicts_with = "yes")]
     pub(crate) dry_run: bool,
-    /// Do not ask
+    /// Skip the confirmation prompt
     #[arg(long)]
     pub(crate) yes: bool,
-    /// Remove enrolments of names that the system never knew, too (imported with --allow-unknown)
+    /// Also remove enrolments of accounts that never existed (imported with --allow-unknown)
     #[arg(long)]
     pub(crate) unknown: bool,
-    /// Believe the account database although it may not list everybody right now
+    /// Trust the account database even if it may be incomplete right now
     #[arg(long)]
     pub(crate) trust_database: bool,
 }

@@ -4,44 +4,52 @@ use clap::{Subcommand, ValueHint};
 
 #[derive(Subcommand)]
 pub(crate) enum Reset {
-    /// Ask that an enrolment be reset; its owner is told at each login
+    /// Request the reset of an enrolment
+    ///
+    /// The owner is told by mail, at each login while the request stands, and by "totp-enroll status".
+    /// Operators are told apart by their uid behind sudo: nobody resets their own enrolment or approves their own request.
     Request {
-        /// The account
+        /// Account
         #[arg(value_hint = ValueHint::Username)]
         user: String,
-        /// Why; whoever approves it reads it, and so does the owner
+        /// Reason, shown to the approver and the owner
         #[arg(long, value_name = "TEXT")]
         reason: String,
     },
-    /// Agree to it, as another operator
+    /// Approve a reset that another operator requested
     Approve {
-        /// The account
+        /// Account
         #[arg(value_hint = ValueHint::Username)]
         user: String,
     },
-    /// Call it off: the owner with a code, or an operator
+    /// Cancel a reset, as the owner with a code or as an operator
+    ///
+    /// If the enrolment has already been withdrawn, the reset token becomes void and an operator must enrol the account.
     Cancel {
-        /// The account; yourself if left out
+        /// Account; your own if omitted
         #[arg(value_hint = ValueHint::Username)]
         user: Option<String>,
-        /// As an operator, do not ask for the account's name
+        /// Skip the prompt for the account name (operators only)
         #[arg(long)]
         yes: bool,
     },
-    /// When the cool-down is over, withdraw the enrolment and show a ticket for the next one, once
+    /// After the cool-down, withdraw the enrolment and show a reset token, once
     ///
-    /// Killed or unseen, it can be given again, and shows another ticket.
+    /// The token is typed at a login instead of a code, or at "totp-enroll enroll --token".
+    /// If the token was not seen, run the command again; it shows another one.
     Complete {
-        /// The account
+        /// Account
         #[arg(value_hint = ValueHint::Username)]
         user: String,
-        /// End the login sessions of the account, too
+        /// Also terminate the login sessions of the account
+        ///
+        /// If that fails, the exit status is 1 although the reset is complete.
         #[arg(long)]
         end_sessions: bool,
-        /// Do not ask for the account's name
+        /// Skip the prompt for the account name
         #[arg(long)]
         yes: bool,
     },
-    /// List the resets that are on their way, and the tickets that were not used
+    /// List pending resets and unused reset tokens
     List,
 }

@@ -4,10 +4,10 @@ use clap::{Args, ValueHint};
 
 #[derive(Args)]
 pub(crate) struct Test {
-    /// The account; yourself if left out
+    /// Account; your own if omitted
     #[arg(value_hint = ValueHint::Username)]
     pub(crate) user: Option<String>,
-    /// Read the code from this open file (0: standard input); asked for if left out
+    /// Read the code from this file descriptor (0 is standard input); prompted for if omitted
     #[arg(long, value_name = "N")]
     pub(crate) code_fd: Option<u32>,
 }

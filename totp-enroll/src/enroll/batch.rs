@@ -63,7 +63,7 @@ pub(super) fn run(desk: &Desk, options: &Enroll) -> Result<(), Failure> {
     }
     let terms = Terms::of(options)?;
     let list = list(options);
-    if list.is_some() && options.ticket_file.is_some() {
+    if list.is_some() && options.token_file.is_some() {
         return Err(Failure::usage("a ticket is one account's: enrol that one by itself"));
     }
     let names = match list {

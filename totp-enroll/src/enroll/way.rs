@@ -55,7 +55,7 @@ pub(super) fn way(desk: &Desk, options: &Enroll, account: &Account, label: &Labe
     match (desk.is_enrolled(account), options.add, options.replace) {
         (false, false, _) => Ok(Way::New),
         (false, true, _) => Err(Failure::not_enrolled(name)),
-        (true, false, false) if options.ticket || options.ticket_file.is_some() => {
+        (true, false, false) if options.token || options.token_file.is_some() => {
             Err(Failure::refused(format!("{name} is enrolled, and there is no ticket for that")))
         }
         (true, false, false) => Err(Failure::refused(format!(

@@ -65,7 +65,7 @@ pub(super) fn refused(desk: &Desk, account: &Account) -> Option<String> {
     match ticket::is_missing(desk, account) {
         Ok(false) => None,
         Ok(true) => Some(format!(
-            "{} was reset, and enrols themselves with the ticket alone: \"totp-enroll enroll --ticket\"",
+            "{} was reset, and enrols themselves with the ticket alone: \"totp-enroll enroll --token\"",
             account.user
         )),
         Err(failure) => Some(failure.problem),

@@ -130,7 +130,7 @@ fn show(
     terminal.say_secret("  ", &grouped(ticket))?;
     terminal.say("give it to the person themselves; it is not shown again. It is typed in the place of a code at the next");
     terminal
-        .say(&format!("login after a first factor, or at the desk: \"totp-enroll enroll {user} --ticket\""));
+        .say(&format!("login after a first factor, or at the desk: \"totp-enroll enroll {user} --token\""));
     Ok(())
 }
 

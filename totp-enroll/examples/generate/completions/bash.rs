@@ -1,9 +1,9 @@
-//! For bash. The library's would complete no name of a user, no file that stands alone, and, since `totp-enroll` has a dash in its
-//! name, no option at all (clap_complete 4.6: the labels of its cases are not the words that it looks for).
+//! For bash. clap's would complete no account name, no file argument, and, since `totp-enroll` has a dash in its name, no option
+//! at all (clap_complete 4.6: the labels of its cases are not the words that it looks for).
 
-use super::commands;
+use crate::commands;
 use clap::{Arg, Command, ValueHint};
-use std::fmt::Write;
+use std::fmt::{Error, Write};
 
 const HEAD: &str = r#"# shellcheck shell=bash
 # Completions of totp-enroll for bash, made from the definition of its command line.
@@ -62,43 +62,43 @@ _totp_enroll_files() {
 complete -F _totp_enroll totp-enroll
 "#;
 
-pub(super) fn completions() -> String {
+pub(super) fn completions() -> Result<String, Error> {
     let commands: Vec<(String, Command)> =
         commands().into_iter().map(|(path, command)| (path.join(" "), command)).collect();
     let mut text = HEAD.to_owned();
     for (name, command) in &commands {
         let valued: Vec<String> = valued(command).map(|arg| format!("'{name} {}'", flag(arg))).collect();
         if !valued.is_empty() {
-            writeln!(text, "            {}) value=next ;;", valued.join(" | ")).unwrap();
+            writeln!(text, "            {}) value=next ;;", valued.join(" | "))?;
         }
         for inner in inner(command) {
             let path = if name.is_empty() { inner.clone() } else { format!("{name} {inner}") };
-            writeln!(text, "            '{name} {inner}') command='{path}' ;;").unwrap();
+            writeln!(text, "            '{name} {inner}') command='{path}' ;;")?;
         }
     }
     text.push_str(VALUES);
     for (name, command) in &commands {
         for arg in valued(command) {
-            writeln!(text, "        '{name} {}') {}return ;;", flag(arg), value(arg)).unwrap();
+            writeln!(text, "        '{name} {}') {}return ;;", flag(arg), value(arg))?;
         }
     }
     text.push_str(WORDS);
     for (name, command) in &commands {
         let flags: Vec<String> =
             command.get_arguments().filter(|arg| arg.get_long().is_some()).map(flag).collect();
-        writeln!(text, "            '{name}') _totp_enroll_words '{}' \"$cur\" ;;", flags.join(" ")).unwrap();
+        writeln!(text, "            '{name}') _totp_enroll_words '{}' \"$cur\" ;;", flags.join(" "))?;
     }
     text.push_str(ARGUMENTS);
     for (name, command) in &commands {
         let inner = inner(command);
         if !inner.is_empty() {
-            writeln!(text, "        '{name}') _totp_enroll_words '{}' \"$cur\" ;;", inner.join(" ")).unwrap();
+            writeln!(text, "        '{name}') _totp_enroll_words '{}' \"$cur\" ;;", inner.join(" "))?;
         }
         for argument in command.get_positionals() {
-            writeln!(text, "        '{name}') {};;", value(argument).replace(';', "")).unwrap();
+            writeln!(text, "        '{name}') {};;", value(argument).replace(';', ""))?;
         }
     }
-    text + TAIL
+    Ok(text + TAIL)
 }
 
 /// The options that take a value.
@@ -107,7 +107,7 @@ fn valued(command: &Command) -> impl Iterator<Item = &Arg> {
 }
 
 fn flag(arg: &Arg) -> String {
-    format!("--{}", arg.get_long().unwrap())
+    format!("--{}", arg.get_long().unwrap_or_default())
 }
 
 fn inner(command: &Command) -> Vec<String> {
