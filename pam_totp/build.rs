@@ -3,8 +3,6 @@
 //!
 //! rustc asks the linker for `-lgcc_s` by name; a linker script of that name, found first, answers with the static
 //! archive of the same compiler. Nothing unwinds across the module's border, so the host's own copy is not disturbed.
-//!
-//! What ships is laid out as `seldom.ld` says, on the machines where that was looked at. A build for developers takes any linker.
 
 use std::path::PathBuf;
 
@@ -14,13 +12,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let directory = PathBuf::from(std::env::var("OUT_DIR")?);
         std::fs::write(directory.join("libgcc_s.so"), "INPUT(-lgcc_eh -lgcc)\n")?;
         println!("cargo::rustc-link-search=native={}", directory.display());
-    }
-    let is_laid_out = matches!(std::env::var("CARGO_CFG_TARGET_ARCH").as_deref(), Ok("x86_64" | "aarch64"));
-    if is_laid_out && std::env::var("PROFILE").as_deref() == Ok("release") {
-        let layout = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?).join("seldom.ld");
-        println!("cargo::rerun-if-changed=seldom.ld");
-        println!("cargo::rustc-cdylib-link-arg=-T");
-        println!("cargo::rustc-cdylib-link-arg={}", layout.display());
     }
     Ok(())
 }

@@ -1,10 +1,8 @@
-//! One line to syslog for every outcome, on a socket of our own: openlog(3) from a module would rename the host's lines.
+//! One line to syslog for every outcome, in the name of the PAM service.
 
 use crate::outcome::{Broken, Outcome};
 use crate::request::Request;
 use crate::unfinished::Unfinished;
-use std::io::ErrorKind;
-use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::time::Duration;
 use totp_core::device::DeviceId;
@@ -14,6 +12,7 @@ use totp_core::login::{Method, Reason, Refusal};
 use totp_core::policy::Waived;
 use totp_core::readmission::NotTaken;
 use totp_core::time::Seconds;
+use totp_host::audit_log::AuditLog;
 
 /// How long a full socket may hold up a login.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -21,19 +20,13 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// The log of one call.
 pub(crate) struct Audit<'a> {
     request: &'a Request,
-    socket: Option<UnixDatagram>,
+    log: AuditLog,
 }
 
 impl<'a> Audit<'a> {
     /// Connects to `socket`. Where nobody listens there is no log; that refuses nobody.
     pub(crate) fn open(socket: &Path, request: &'a Request) -> Self {
-        let connect = || {
-            let datagram = UnixDatagram::unbound()?;
-            datagram.connect(socket)?;
-            datagram.set_write_timeout(Some(PATIENCE))?;
-            std::io::Result::Ok(datagram)
-        };
-        Self { request, socket: connect().ok() }
+        Self { request, log: AuditLog::connect(socket, &tag(&request.service), PATIENCE) }
     }
 
     /// The one line of this outcome, which it gives back. `user` is the canonical name, where it came that far.
@@ -78,13 +71,10 @@ impl<'a> Audit<'a> {
         self.write(&Event::new(Name::Debug).field("step", step));
     }
 
+    /// As pam_syslog(3) would begin it.
     fn write(&mut self, event: &Event) {
-        let Some(socket) = &self.socket else { return };
-        let line = line(event, self.request);
-        // A line that cannot be sent has nobody to be told to.
-        while let Err(error) = socket.send(line.as_bytes())
-            && error.kind() == ErrorKind::Interrupted
-        {}
+        let (service, facility) = (tag(&self.request.service), self.request.facility);
+        self.log.write(event.name().severity(), format_args!("pam_totp({service}:{facility}): {event}"));
     }
 }
 
@@ -206,40 +196,36 @@ fn detailed(event: Event, reason: Reason) -> Event {
 /// The file and the line where there are some, and what to do.
 fn error(event: Event, broken: &Broken) -> Event {
     match broken {
-        Broken::Config(store) | Broken::Store(store) => event
+        Broken::Store(store) => event
             .field("file", store.file().display())
             .maybe("line", store.line())
             .field("problem", store.problem()),
-        Broken::NoKeyring(file) | Broken::NotOpened(file) => {
-            event.field("file", file.display()).field("problem", broken)
-        }
+        Broken::Config(settings) | Broken::Keyring(settings) => event
+            .field("file", settings.file().display())
+            .maybe("line", settings.line())
+            .field("problem", settings),
         Broken::Unusable { file, trouble } => event.field("file", file.display()).field("problem", trouble),
         Broken::Argument(_)
         | Broken::NoUser(_)
         | Broken::Database(_)
         | Broken::Clock(_)
-        | Broken::ClockBeyond
         | Broken::Enrolment(_)
         | Broken::Shield(_)
         | Broken::Panic => event.field("problem", broken),
     }
 }
 
-/// `<86>sshd[4711]: pam_totp(sshd:auth): event=…`, as pam_syslog(3) would begin; RFC 3164 without its time stamp, which the daemon
-/// sets: our own would need the time zone, and so the environment. One datagram. The service names the program; it comes from the
-/// application, but only what cannot end the tag is kept of it.
-fn line(event: &Event, request: &Request) -> String {
+/// The service names the program; it comes from the application, but only what cannot end the tag is kept of it.
+fn tag(service: &str) -> String {
     let kept = |byte: &char| byte.is_ascii_alphanumeric() || "-_.".contains(*byte);
-    let service: String = request.service.chars().filter(kept).take(32).collect();
-    let (priority, process, facility) =
-        (event.name().severity().priority(), std::process::id(), request.facility);
-    format!("<{priority}>{service}[{process}]: pam_totp({service}:{facility}): {event}")
+    service.chars().filter(kept).take(32).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::first_factor::FirstFactor;
+    use std::os::unix::net::UnixDatagram;
 
     fn request(service: &str) -> Request {
         Request {
@@ -304,27 +290,17 @@ mod tests {
 
     #[test]
     fn a_service_cannot_end_the_tag_and_is_cut() {
-        let head = |service: &str| super::line(&Event::new(Name::Accepted), &request(service));
+        assert_eq!(tag("a-b_c.d9"), "a-b_c.d9");
+        assert_eq!(tag("a]: b(\n\u{e4}"), "ab");
+        assert_eq!(tag(&"x".repeat(33)), "x".repeat(32));
+        let lines = sent("a]: b", |audit| audit.debug("asked"));
         let process = std::process::id();
-        let tagged =
-            |service: &str| format!("<86>{service}[{process}]: pam_totp({service}:auth): event=accepted");
-        assert_eq!(head("a-b_c.d9"), tagged("a-b_c.d9"));
-        assert_eq!(head("a]: b(\n\u{e4}"), tagged("ab"));
-        assert_eq!(head(&"x".repeat(33)), tagged(&"x".repeat(32)));
+        assert_eq!(lines, [format!("<87>ab[{process}]: pam_totp(ab:auth): event=debug step=asked")]);
     }
 
     #[test]
     fn wrong_codes_before_a_right_one_are_counted_where_there_were_some() {
         let line = |wrong| with_wrong_before(Event::new(Name::Accepted), wrong).to_string();
         assert_eq!([line(0), line(1)], ["event=accepted", "event=accepted wrong_before=1"]);
-    }
-
-    #[test]
-    fn where_nobody_listens_nothing_is_said_and_nothing_fails() {
-        let directory = tempfile::tempdir().unwrap();
-        let request = request("sshd");
-        let mut audit = Audit::open(&directory.path().join("log"), &request);
-        audit.trouble("alice", "no");
-        assert!(audit.socket.is_none());
     }
 }

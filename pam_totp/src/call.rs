@@ -1,6 +1,5 @@
 //! One call of `pam_sm_authenticate`, on its way: what it was given, what is known by now, and what each step needs.
 
-use crate::account::Who;
 use crate::arguments::Arguments;
 use crate::audit::Audit;
 use crate::outcome::Broken;
@@ -17,9 +16,9 @@ use totp_core::keyring::Keyring;
 use totp_core::login::Trouble;
 use totp_core::policy::Policy;
 use totp_core::reset::Notice;
-use totp_core::store::StoreError;
 use totp_core::store::files::Files;
-use totp_core::store::keyring::KeyringFiles;
+use totp_host::accounts::Who;
+use totp_host::settings;
 
 /// How long a login waits for others of the same user.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
@@ -51,15 +50,7 @@ impl Call<'_> {
     }
 
     pub(crate) fn keyring(&self) -> Result<Keyring, Broken> {
-        let files = KeyringFiles::of(&self.config.paths);
-        let (file, text) = files.read()?.ok_or_else(|| {
-            if files.is_sealed() {
-                Broken::NotOpened(files.sealed())
-            } else {
-                Broken::NoKeyring(files.clear.clone())
-            }
-        })?;
-        Ok(Keyring::parse(file, text.expose()).map_err(StoreError::from)?)
+        settings::read_keyring(&self.config.paths).map_err(Broken::Keyring)
     }
 
     pub(crate) fn raise_shield(&mut self) {

@@ -11,10 +11,8 @@
 mod texts;
 
 use crate::call::{Call, PATIENCE, ask};
-use crate::clock;
 use crate::facts::Required;
 use crate::ffi::conversation;
-use crate::kernel::Kernel;
 use crate::outcome::{Broken, Outcome};
 use crate::unfinished::Unfinished;
 use pam::constants::{PAM_ERROR_MSG, PAM_PROMPT_ECHO_ON, PAM_TEXT_INFO};
@@ -25,7 +23,6 @@ use totp_card::{Card, Drawing, Issuer};
 use totp_core::account::Account;
 use totp_core::code::Answer;
 use totp_core::confirmation::TRIES;
-use totp_core::created::Created;
 use totp_core::credential::Label;
 use totp_core::draft::{Confirmed, Draft};
 use totp_core::enrolment::{Desk, Enrolled, EnrolmentError, Prepared, prepare};
@@ -36,6 +33,8 @@ use totp_core::secret::Secret;
 use totp_core::store::confirmations::Confirmations;
 use totp_core::store::files::Files;
 use totp_core::totp::Parameters;
+use totp_host::clock;
+use totp_host::entropy::OsEntropy;
 
 /// What the authenticator is called; the desk can add others.
 const LABEL: &str = "phone";
@@ -168,7 +167,7 @@ impl Call<'_> {
         self.debug("enrolling");
         let label = Label::parse(LABEL).map_err(EnrolmentError::from)?;
         let draft =
-            Draft::generate(label, Parameters::EVERY_APP, &mut Kernel).map_err(EnrolmentError::from)?;
+            Draft::generate(label, Parameters::EVERY_APP, &mut OsEntropy).map_err(EnrolmentError::from)?;
         let confirmed = self.confirmed(pamh, draft, account, newcomer.excuse)?;
         let prepared = self.prepared(account, confirmed)?;
         self.saved(pamh, &prepared)?;
@@ -252,8 +251,8 @@ impl Call<'_> {
     fn prepared(&self, account: &Account, confirmed: Confirmed) -> Result<Prepared, Stop> {
         let keyring = self.keyring()?;
         let now = clock::now()?;
-        let created = Created::at(now.realtime).ok_or(Broken::ClockBeyond)?;
-        let mut desk = Desk { keyring: &keyring, entropy: &mut Kernel, created, now };
+        let created = clock::created(now)?;
+        let mut desk = Desk { keyring: &keyring, entropy: &mut OsEntropy, created, now };
         Ok(prepare(account, &[confirmed], self.config.recovery_codes, &mut desk)?)
     }
 

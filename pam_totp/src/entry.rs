@@ -9,6 +9,7 @@ use crate::request::Request;
 use pam::constants::{PamFlag, PamResultCode};
 use pam::module::{PamHandle, PamHooks};
 use std::ffi::CStr;
+use totp_host::settings;
 
 /// What libpam calls.
 pub(crate) struct Door;
@@ -46,7 +47,7 @@ fn misplaced(pamh: &mut PamHandle, args: &[&CStr], facility: &'static str) -> Pa
     panic::silence();
     let request = Request::read(pamh, facility);
     let outcome = Outcome::Misplaced { facility };
-    Audit::open(&login::syslog_of(Arguments::config_file(args).as_deref(), &request), &request)
-        .outcome(&outcome, None);
+    let socket = settings::log_socket(Arguments::config_file(args).as_deref(), Some(&request.service));
+    Audit::open(&socket, &request).outcome(&outcome, None);
     outcome.into()
 }

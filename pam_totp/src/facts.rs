@@ -2,7 +2,6 @@
 
 use crate::arguments::FirstPass;
 use crate::call::{Call, PATIENCE};
-use crate::clock;
 use crate::outcome::Broken;
 use crate::session;
 use crate::shield::Shield;
@@ -13,8 +12,9 @@ use totp_core::remembered::{self, Recognised};
 use totp_core::stamp::{Ancestor, Asker};
 use totp_core::store::files::{FileHeld, Files};
 use totp_core::store::stamps::Stamps;
-use totp_core::store::{Held, Hold, Store, groups};
+use totp_core::store::{Held, Hold, Store};
 use totp_core::time::{Now, Seconds};
+use totp_host::{accounts, clock};
 
 /// What is required of the account; a remembered device's use is recorded.
 pub(crate) enum Required {
@@ -95,7 +95,7 @@ impl Call<'_> {
         if account.uid.is_none() || self.policy.named_groups().next().is_none() {
             return Ok(Vec::new());
         }
-        groups::of(account.user.as_str(), self.policy.named_groups()).map_err(|error| {
+        accounts::groups_of(account.user.as_str(), self.policy.named_groups()).map_err(|error| {
             self.audit.trouble(account.user.as_str(), &error);
             error.to_string()
         })

@@ -12,14 +12,12 @@
 //!             └ call             one call on its way: what all of these work on
 //!                ├ arguments     the words after pam_totp.so in the service file
 //!                ├ request · first_factor   what the application says of itself: service, remote host, terminal; what sshd says came first
-//!                ├ account       the canonical account of the name
 //!                ├ shield        nobody stops the process while it holds a ledger
 //!                └ audit         one line to syslog for every outcome
 //!                   └ outcome · unfinished  what it came to, and the one table of PAM codes; why an enrolment came to nothing
-//!  clock · kernel    the two clocks, read together; random bytes
 //! ```
 //!
-//! Nothing here decides whether a code is right, or whether one is required: that is `totp_core::{login, policy, enrolment}`, and only
+//! Config, keyring, clock, random bytes, accounts and the log's socket are `totp_host`'s. Nothing here decides whether a code is right, or whether one is required: that is `totp_core::{login, policy, enrolment}`, and only
 //! their proofs (`Verified`, `Waiver`, `Enrolled`) become `PAM_SUCCESS`.
 
 #[cfg(panic = "abort")]
@@ -27,18 +25,15 @@ compile_error!(
     "pam_totp must unwind: with panic = \"abort\" a bug would kill sshd instead of refusing one login. Remove panic = \"abort\"."
 );
 
-mod account;
 mod arguments;
 mod audit;
 mod call;
-mod clock;
 mod enroll;
 mod entry;
 mod facts;
 mod ffi;
 mod first_factor;
 mod first_pass;
-mod kernel;
 mod login;
 #[cfg(test)]
 mod manual_tests;

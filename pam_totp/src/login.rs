@@ -1,10 +1,8 @@
 //! The login's sequence: arguments and config, who, what is required of them, ask, clock, hold and judge.
 
-use crate::account::{self, Who};
 use crate::arguments::{Arguments, FirstPass};
 use crate::audit::Audit;
 use crate::call::{Call, PATIENCE, ask};
-use crate::clock;
 use crate::enroll::Newcomer;
 use crate::facts::Required;
 use crate::ffi::libpam;
@@ -16,20 +14,19 @@ use pam::constants::{PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_SILENT, PAM_TE
 use pam::module::PamHandle;
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use totp_core::account::Account;
 use totp_core::code::Answer;
-use totp_core::config::{Config, DEFAULT_FILE};
+use totp_core::config::Config;
 use totp_core::keyring::Keyring;
 use totp_core::login::{Reason, Rules, Verdict, judge};
 use totp_core::policy::Decision;
 use totp_core::secret::wipe_stack;
-use totp_core::store::documents::read_document;
 use totp_core::store::files::Files;
-use totp_core::store::guard::Guard;
-use totp_core::store::{Held, Hold, Store, StoreError};
+use totp_core::store::{Held, Hold, Store};
 use totp_core::time::Seconds;
+use totp_host::accounts::{self, Who};
+use totp_host::{clock, settings};
 
 /// The first step that the argument `debug` logs. The desk looks for it in the module's file, to tell which version that is.
 const BEGUN: &str = concat!("begun (pam_totp ", env!("CARGO_PKG_VERSION"), ")");
@@ -45,11 +42,12 @@ pub(crate) fn authenticate(pamh: &mut PamHandle, words: &[&CStr], flags: PamFlag
 #[inline(never)]
 fn attempt(pamh: &mut PamHandle, words: &[&CStr], flags: PamFlag) -> Outcome {
     let request = Request::read(pamh, "auth");
-    let (arguments, config) = match settings(words, &request) {
+    let (arguments, config) = match read_settings(words, &request) {
         Ok(settings) => settings,
         Err(broken) => {
             let outcome = Outcome::Broken(broken);
-            let socket = syslog_of(Arguments::config_file(words).as_deref(), &request);
+            let socket =
+                settings::log_socket(Arguments::config_file(words).as_deref(), Some(&request.service));
             Audit::open(&socket, &request).outcome(&outcome, None);
             return outcome;
         }
@@ -80,37 +78,18 @@ fn attempt(pamh: &mut PamHandle, words: &[&CStr], flags: PamFlag) -> Outcome {
     outcome
 }
 
-/// The socket for a line about settings that could not be read: the config's if that much can be read, else the default.
-pub(crate) fn syslog_of(file: Option<&Path>, request: &Request) -> PathBuf {
-    read_config(file, request)
-        .or_else(|_| Config::defaults().map_err(StoreError::from))
-        .map_or_else(|_| PathBuf::from("/dev/log"), |config| config.paths.syslog)
-}
-
-fn settings(words: &[&CStr], request: &Request) -> Result<(Arguments, Config), Broken> {
+fn read_settings(words: &[&CStr], request: &Request) -> Result<(Arguments, Config), Broken> {
     let arguments = Arguments::parse(words)?;
-    let config = read_config(arguments.config.as_deref(), request).map_err(Broken::Config)?;
+    let config =
+        settings::read_config(arguments.config.as_deref(), Some(&request.service)).map_err(Broken::Config)?;
     Ok((arguments, config))
-}
-
-/// A config that is named must be there; the default one may be missing.
-fn read_config(named: Option<&Path>, request: &Request) -> Result<Config, StoreError> {
-    let file = named.unwrap_or(Path::new(DEFAULT_FILE));
-    match (read_document(file, Guard::Public)?, named) {
-        (Some(text), _) => Ok(Config::parse(file, text.expose(), Some(&request.service))?),
-        (None, None) => Ok(Config::defaults()?),
-        (None, Some(_)) => {
-            let problem = "is missing: create it, or correct conf= in the service file";
-            Err(StoreError::Unsafe { file: file.to_owned(), problem })
-        }
-    }
 }
 
 impl Call<'_> {
     fn run(&mut self, pamh: &mut PamHandle) -> Result<Outcome, Broken> {
         self.debug(BEGUN);
         let name = pamh.get_user(None).map_err(|code| Broken::NoUser(code as i32))?;
-        let who = account::canonical(&name)?;
+        let who = accounts::canonical(&name)?;
         self.who = Some(who.clone());
         let store = Files::new(&self.config.paths.state);
         if let Who::Account(account) = &who {

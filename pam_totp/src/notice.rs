@@ -1,15 +1,15 @@
 //! What a person is told of a login is left in the spool, to be sent by the desk: nothing is started from inside sshd.
 
-use crate::account::Who;
 use crate::call::Call;
-use crate::clock;
-use crate::kernel::Kernel;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use totp_core::config::{Command, SENDMAIL};
 use totp_core::event::Event;
 use totp_core::notice::Notice;
 use totp_core::store::spool::{Origin, Spool};
+use totp_host::accounts::Who;
+use totp_host::clock;
+use totp_host::entropy::OsEntropy;
 
 impl Call<'_> {
     /// Leaves a notice of what was just logged, if that is told to anybody. Nothing here changes what the login came to, and
@@ -42,7 +42,7 @@ impl Call<'_> {
             Some(Who::Impossible(_)) | None => None,
         };
         Spool::new(&self.config.paths.state)
-            .put(&notice, uid, Origin::Door, &mut Kernel)
+            .put(&notice, uid, Origin::Door, &mut OsEntropy)
             .map_err(|error| format!("nobody is told of this: {error}"))
     }
 }

@@ -1,8 +1,6 @@
 //! What a call came to, and the one table that turns it into a PAM code.
 
-use crate::account::NoDatabase;
 use crate::arguments::ArgumentError;
-use crate::clock::NoClock;
 use crate::shield::NotRestored;
 use crate::unfinished::Unfinished;
 use pam::constants::PamResultCode;
@@ -12,6 +10,9 @@ use totp_core::keyring::OpenError;
 use totp_core::login::{Reason, Refusal, Trouble, Verified};
 use totp_core::policy::{Unenrolled, Waiver};
 use totp_core::store::StoreError;
+use totp_host::accounts::AccountError;
+use totp_host::clock::ClockError;
+use totp_host::settings::SettingsError;
 
 /// What a call came to.
 pub(crate) enum Outcome {
@@ -41,23 +42,15 @@ pub(crate) enum Broken {
     #[error(transparent)]
     Argument(#[from] ArgumentError),
     #[error(transparent)]
-    Config(StoreError),
-    #[error(
-        "the keyring is missing: \"totp-enroll keys init\" makes one; if people are enrolled, restore it from a backup"
-    )]
-    NoKeyring(PathBuf),
-    #[error(
-        "the keyring is sealed, and was not opened since this machine started: \"systemctl start pam-totp-keyring\", or \"totp-enroll keys open\", which says why not"
-    )]
-    NotOpened(PathBuf),
+    Config(SettingsError),
+    #[error(transparent)]
+    Keyring(SettingsError),
     #[error("the application gave no user name, or one that is not UTF-8 (PAM error {0}): see what it asks")]
     NoUser(i32),
     #[error(transparent)]
-    Database(#[from] NoDatabase),
+    Database(#[from] AccountError),
     #[error(transparent)]
-    Clock(#[from] NoClock),
-    #[error("the clock shows a date that cannot be written: set it")]
-    ClockBeyond,
+    Clock(#[from] ClockError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -144,11 +137,9 @@ impl From<Outcome> for PamResultCode {
                 Broken::Argument(_) | Broken::Config(_) => Self::PAM_SERVICE_ERR,
                 Broken::NoUser(_) => Self::PAM_USER_UNKNOWN,
                 Broken::Panic => Self::PAM_ABORT,
-                Broken::NoKeyring(_)
-                | Broken::NotOpened(_)
+                Broken::Keyring(_)
                 | Broken::Database(_)
                 | Broken::Clock(_)
-                | Broken::ClockBeyond
                 | Broken::Store(_)
                 | Broken::Enrolment(_)
                 | Broken::Shield(_)
@@ -172,9 +163,9 @@ mod tests {
     fn no_trouble_opens_or_is_ignored() {
         let troubles = [
             Outcome::Broken(Broken::Argument(ArgumentError::Config)),
-            Outcome::Broken(Broken::NoKeyring("/k".into())),
+            Outcome::Broken(Broken::Keyring(SettingsError::KeyringMissing("/k".into()))),
             Outcome::Broken(Broken::NoUser(4)),
-            Outcome::Broken(Broken::Clock(NoClock::Before1970)),
+            Outcome::Broken(Broken::Clock(ClockError::Before1970)),
             Outcome::Broken(Broken::judging(Trouble::OtherAccount, "/c".into(), "/l".into())),
             Outcome::Broken(EnrolmentError::AlreadyEnrolled.into()),
             Outcome::Misplaced { facility: "account" },

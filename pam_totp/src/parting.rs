@@ -1,8 +1,6 @@
 //! What follows a decision that stands: the stamp of an accepted code, a word to the person, a device to remember.
 
-use crate::account::{self, Who};
 use crate::call::{Call, PATIENCE, ask};
-use crate::clock;
 use crate::outcome::Outcome;
 use crate::session;
 use crate::shield::Shield;
@@ -20,6 +18,8 @@ use totp_core::stamp::Stamp;
 use totp_core::store::files::Files;
 use totp_core::store::stamps::Stamps;
 use totp_core::store::{Hold, Store};
+use totp_host::accounts::{self, Who};
+use totp_host::clock;
 
 impl Call<'_> {
     /// Says and keeps what follows from the outcome. Nothing here changes it.
@@ -76,7 +76,7 @@ impl Call<'_> {
         if let Ok(now) = clock::now()
             && notice.until > now.realtime
         {
-            let by = account::name_of(notice.by);
+            let by = accounts::name_of(notice.by);
             self.say(pamh, PAM_TEXT_INFO, &words::reset_requested(&by, notice.at, now.realtime));
         }
     }
@@ -161,7 +161,7 @@ impl Call<'_> {
             Hold::NotEnrolled | Hold::Busy => return Ok(None),
         };
         // Only now, for the keys may be rotated at any other time.
-        let keyring = self.keyring().map_err(|broken| broken.to_string())?;
+        let keyring = self.keyring().map_err(|error| error.to_string())?;
         let now = clock::now().map_err(|error| error.to_string())?;
         let (traits, remember) = (self.request.traits(), &self.policy.remember);
         remembered::remember(held, verified, &traits, remember, now, &keyring)

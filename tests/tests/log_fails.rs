@@ -39,6 +39,17 @@ fn whichever_call_on_the_log_fails_a_login_comes_to_the_same() {
 }
 
 #[test]
+fn a_signal_during_the_send_neither_loses_the_line_nor_doubles_it() {
+    let scene = Scene::with(&["alice"]);
+    let points = points(&scene, &scene.login_with_code_at("alice", THEN));
+    let send = points.iter().find(|point| point.name == "write").unwrap();
+    let logged = scene.journal.events().len();
+    let login = scene.login_with_code_at("alice", THEN + 120);
+    assert_eq!(strace::login_failing_at(&login, send, "EINTR").code, PamCode::SUCCESS);
+    assert_eq!(scene.journal.events().len(), logged + 1);
+}
+
+#[test]
 fn a_recovery_code_opens_once_whichever_call_on_the_log_fails() {
     let scene = Scene::with(&["alice"]);
     let codes = renewed(&scene.desk(&RENEW).stdout).unwrap();

@@ -82,21 +82,6 @@ pub enum Severity {
     Debug,
 }
 
-impl Severity {
-    /// What a line of the log begins with: this loud, in the facility `authpriv` (RFC 3164 section 4.1.1; syslog(3)).
-    #[must_use]
-    pub fn priority(self) -> u8 {
-        const AUTHPRIV: u8 = 10 << 3;
-        AUTHPRIV
-            | match self {
-                Self::Error => 3,
-                Self::Notice => 5,
-                Self::Info => 6,
-                Self::Debug => 7,
-            }
-    }
-}
-
 impl Name {
     /// The word in the log.
     #[must_use]

@@ -1,11 +1,11 @@
 //! Who asks, and for whom.
 
 use crate::failure::Failure;
-use nix::errno::Errno;
 use nix::unistd::{Uid, User as Passwd, getuid};
 use totp_core::account::Account;
 use totp_core::reset::Person;
 use totp_core::user::User;
+use totp_host::accounts::{self, Who};
 
 /// Who is at the desk.
 pub(crate) struct Operator {
@@ -84,7 +84,7 @@ fn loginuid() -> Option<Uid> {
 
 /// The account's name, or its uid where it has none.
 pub(crate) fn name_of(uid: Uid) -> String {
-    Passwd::from_uid(uid).ok().flatten().map_or_else(|| format!("uid {uid}"), |account| account.name)
+    accounts::name_of(uid.as_raw())
 }
 
 /// What sudo and doas say.
@@ -138,22 +138,15 @@ pub(crate) enum Unknown {
 
 /// The canonical account of `name`.
 pub(crate) fn canonical(name: &str, unknown: Unknown) -> Result<Account, Failure> {
-    let found = match Passwd::from_name(name) {
-        Ok(found) => found,
-        Err(Errno::ENOENT | Errno::ESRCH) => None,
-        Err(error) => {
-            let problem =
-                format!("the account database does not answer ({}); check nsswitch.conf", error.desc());
-            return Err(Failure::refused(problem));
+    match accounts::canonical(name)? {
+        Who::Account(Account { uid: None, .. }) if unknown == Unknown::Refused => {
+            Err(Failure::refused(format!("the system knows no account \"{}\"", name.escape_debug())))
         }
-    };
-    let uid = found.as_ref().map(|account| account.uid.as_raw());
-    if uid.is_none() && unknown == Unknown::Refused {
-        return Err(Failure::refused(format!("the system knows no account \"{}\"", name.escape_debug())));
+        Who::Account(account) => Ok(account),
+        Who::Impossible(name) => User::parse(&name)
+            .map(|user| Account { user, uid: None })
+            .map_err(|error| Failure::refused(error.to_string())),
     }
-    let user = User::parse(found.as_ref().map_or(name, |account| account.name.as_str()))
-        .map_err(|error| Failure::refused(error.to_string()))?;
-    Ok(Account { user, uid })
 }
 
 #[cfg(test)]

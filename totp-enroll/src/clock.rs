@@ -1,30 +1,9 @@
-//! Now: for the rules, and as people read it.
+//! Times as people read them.
 
-use crate::failure::Failure;
-use jiff::{Timestamp, Unit};
-use nix::time::{ClockId, clock_gettime};
-use totp_core::created::Created;
-use totp_core::time::Now;
+use jiff::Timestamp;
 
-/// Reads `CLOCK_REALTIME` and `CLOCK_BOOTTIME`.
-pub(crate) fn now() -> Result<Now, Failure> {
-    let boottime = seconds(ClockId::CLOCK_BOOTTIME)?;
-    Ok(Now { realtime: seconds(ClockId::CLOCK_REALTIME)?, boottime })
-}
-
-fn seconds(clock: ClockId) -> Result<u64, Failure> {
-    let time = clock_gettime(clock)
-        .map_err(|error| Failure::refused(format!("the clock cannot be read: {error}")))?;
-    u64::try_from(time.tv_sec()).map_err(|_| Failure::refused("the clock stands before 1970; set it"))
-}
-
-/// This second in UTC, as credentials hold it.
-pub(crate) fn created() -> Result<Created, Failure> {
-    let now = Timestamp::now().round(Unit::Second).map_err(|error| Failure::refused(error.to_string()))?;
-    now.to_string()
-        .parse()
-        .map_err(|_| Failure::refused("the clock shows a date that cannot be written; set it"))
-}
+// What the rules are given, beside what is written for people.
+pub(crate) use totp_host::clock::{created, now};
 
 /// A ledger's seconds as RFC 3339, in UTC.
 pub(crate) fn date(seconds: u64) -> String {

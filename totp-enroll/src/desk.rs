@@ -3,26 +3,24 @@
 use crate::account::{self, Operator, Unknown};
 use crate::cli::Cli;
 use crate::failure::Failure;
-use crate::kernel::Kernel;
 use crate::notify::leaving;
 use crate::output::Format;
 use crate::{audit, clock};
 use std::cell::Cell;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 use totp_core::account::Account;
-use totp_core::config::{Config, DEFAULT_FILE};
+use totp_core::config::Config;
 use totp_core::enrolment;
 use totp_core::event::{Event, Name};
 use totp_core::keyring::Keyring;
 use totp_core::login::Rules;
 use totp_core::secret::Secret;
-use totp_core::store::documents::read_document;
 use totp_core::store::files::{FileEntry, FileHeld, Files};
-use totp_core::store::guard::Guard;
-use totp_core::store::keyring::KeyringFiles;
 use totp_core::store::turn::Turn;
-use totp_core::store::{Hold, Store, StoreError};
+use totp_core::store::{Hold, Store};
+use totp_host::entropy::OsEntropy;
+use totp_host::settings;
 
 /// How long the desk waits for a login of the same user.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
@@ -45,7 +43,7 @@ impl Desk {
         if !nix::unistd::geteuid().is_root() {
             return Err(Failure::not_permitted("only root can read the enrolments; run it again with sudo"));
         }
-        let config = read_config(cli.config.as_deref(), None)?;
+        let config = settings::read_config(cli.config.as_deref(), None)?;
         let store = Files::new(&config.paths.state);
         let (format, operator) = (Format::of(cli.json), Operator::present()?);
         Ok(Self { config, format, operator, store, left_a_notice: Cell::new(false) })
@@ -62,23 +60,12 @@ impl Desk {
     }
 
     pub(crate) fn keyring(&self) -> Result<Keyring, Failure> {
-        let (file, text) = self.keyring_text()?;
-        Ok(Keyring::parse(&file, text.expose()).map_err(StoreError::from)?)
+        Ok(settings::read_keyring(&self.config.paths)?)
     }
 
     /// The keyring in force as it is written, and where.
     pub(crate) fn keyring_text(&self) -> Result<(PathBuf, Secret), Failure> {
-        let files = KeyringFiles::of(&self.config.paths);
-        if let Some((file, text)) = files.read()? {
-            return Ok((file.to_owned(), text));
-        }
-        Err(if files.is_sealed() {
-            Failure::refused("is sealed, and was not opened since this machine started; \"totp-enroll keys open\" opens it")
-                .at(files.sealed(), None)
-        } else {
-            let problem = "is missing; \"totp-enroll keys init\" makes it; if people are enrolled, restore it from a backup";
-            Failure::refused(problem).at(files.clear, None)
-        })
+        Ok(settings::read_keyring_text(&self.config.paths)?)
     }
 
     /// The enrolment of `account`, held; `None`: not enrolled.
@@ -120,12 +107,12 @@ impl Desk {
         let problem = "somebody changes the keyring right now; nothing was changed; run this again";
         let _turn =
             self.store.turn_to_seal(PATIENCE_FOR_THE_KEYRING)?.ok_or_else(|| Failure::refused(problem))?;
-        let keyring = self.keyring()?;
+        let (keyring, now) = (self.keyring()?, clock::now()?);
         let mut desk = enrolment::Desk {
             keyring: &keyring,
-            entropy: &mut Kernel,
-            created: clock::created()?,
-            now: clock::now()?,
+            entropy: &mut OsEntropy,
+            created: clock::created(now)?,
+            now,
         };
         act(&mut desk)
     }
@@ -159,14 +146,4 @@ impl Desk {
 
 fn busy(account: &Account) -> Failure {
     Failure::refused(format!("somebody else uses the enrolment of {} right now; try again", account.user))
-}
-
-/// The config of `service`, or the desk's own. One that is named must be there; the default one may be missing.
-pub(crate) fn read_config(named: Option<&Path>, service: Option<&str>) -> Result<Config, Failure> {
-    let file = named.unwrap_or(Path::new(DEFAULT_FILE));
-    match (read_document(file, Guard::Public)?, named) {
-        (Some(text), _) => Ok(Config::parse(file, text.expose(), service).map_err(StoreError::from)?),
-        (None, None) => Ok(Config::defaults().map_err(StoreError::from)?),
-        (None, Some(_)) => Err(Failure::refused("is missing; create it, or correct --config").at(file, None)),
-    }
 }

@@ -2,7 +2,7 @@
 
 use crate::cli::{Cli, Explain};
 use crate::clock;
-use crate::desk::{self, Desk};
+use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use serde::Serialize;
@@ -11,7 +11,8 @@ use totp_core::device::Traits;
 use totp_core::network;
 use totp_core::policy::{Decision, Facts, Policy, Waived};
 use totp_core::remembered;
-use totp_core::store::groups;
+use totp_host::accounts;
+use totp_host::settings::read_config;
 
 #[derive(Serialize)]
 struct Document {
@@ -32,7 +33,7 @@ struct Rule {
 
 pub(crate) fn run(desk: &Desk, cli: &Cli, asked: &Explain) -> Result<(), Failure> {
     let account = desk.any_account(Some(&asked.user))?;
-    let config = desk::read_config(cli.config.as_deref(), Some(&asked.service))?;
+    let config = read_config(cli.config.as_deref(), Some(&asked.service))?;
     let policy = config.policy.with_line(asked.nullok, asked.fresh);
     let facts = facts(desk, &policy, &account, asked)?;
     let mut decision = None;
@@ -62,7 +63,8 @@ fn facts(desk: &Desk, policy: &Policy, account: &Account, asked: &Explain) -> Re
     };
     let named = policy.named_groups().next().is_some() && account.uid.is_some();
     let groups = match named {
-        true => groups::of(account.user.as_str(), policy.named_groups()).map_err(|error| error.to_string()),
+        true => accounts::groups_of(account.user.as_str(), policy.named_groups())
+            .map_err(|error| error.to_string()),
         false => Ok(Vec::new()),
     };
     let traits = Traits { key: asked.key.as_deref(), address };

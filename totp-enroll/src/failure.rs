@@ -6,6 +6,9 @@ use totp_core::login::Trouble;
 use totp_core::readmission::ReadmissionError;
 use totp_core::reset::Refused;
 use totp_core::store::StoreError;
+use totp_host::accounts::AccountError;
+use totp_host::clock::ClockError;
+use totp_host::settings::SettingsError;
 
 /// What ends a command early.
 #[derive(Debug)]
@@ -80,6 +83,24 @@ impl Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self::refused(error.problem()).at(error.file(), error.line())
+    }
+}
+
+impl From<SettingsError> for Failure {
+    fn from(error: SettingsError) -> Self {
+        Self::refused(error.to_string()).at(error.file(), error.line())
+    }
+}
+
+impl From<ClockError> for Failure {
+    fn from(error: ClockError) -> Self {
+        Self::refused(error.to_string())
+    }
+}
+
+impl From<AccountError> for Failure {
+    fn from(error: AccountError) -> Self {
+        Self::refused(error.to_string())
     }
 }
 

@@ -28,7 +28,6 @@ mod explain;
 mod factor;
 mod failure;
 mod import;
-mod kernel;
 mod keys;
 mod list;
 mod notify;

@@ -10,14 +10,13 @@ use totp_core::credential::{Credential, Label, MOST_AUTHENTICATORS};
 use totp_core::recovery::MOST_CODES;
 use totp_core::totp::PERIODS;
 use totp_core::user::User;
-use totp_fuzz::{LETTERS, assert_names_a_place, assert_read_alike, assert_same_words, two_secrets};
+use totp_fuzz::{LETTERS, assert_names_a_place, assert_same_words, two_secrets};
 
 static ALICE: LazyLock<User> = LazyLock::new(|| User::parse("alice").unwrap());
 static BOB: LazyLock<User> = LazyLock::new(|| User::parse("bob").unwrap());
 const FILE: &str = "/alice.toml";
 
 fuzz_target!(|document: &[u8]| {
-    assert_read_alike(document, |document| parse(document, &ALICE).ok()?.to_document(Path::new(FILE)).ok());
     match parse(document, &ALICE) {
         Ok(credential) => {
             assert_in_range(&credential);

@@ -8,14 +8,13 @@ use std::sync::LazyLock;
 use totp_core::DocumentError;
 use totp_core::reset::{MOST_APPROVALS, Reset, Terms};
 use totp_core::user::User;
-use totp_fuzz::{LETTERS, assert_names_a_place, assert_read_alike, assert_same_words, two_secrets};
+use totp_fuzz::{LETTERS, assert_names_a_place, assert_same_words, two_secrets};
 
 static ALICE: LazyLock<User> = LazyLock::new(|| User::parse("alice").unwrap());
 static BOB: LazyLock<User> = LazyLock::new(|| User::parse("bob").unwrap());
 const FILE: &str = "/alice.toml";
 
 fuzz_target!(|document: &[u8]| {
-    assert_read_alike(document, |document| parse(document, &ALICE).ok());
     match parse(document, &ALICE) {
         Ok(reset) => {
             assert_eq!(reset.account().user, *ALICE);

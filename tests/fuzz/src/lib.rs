@@ -55,9 +55,3 @@ pub fn assert_names_a_place(error: &DocumentError, document: &[u8]) {
     assert!(!error.problem.is_empty());
     assert!(!error.problem.contains('\n'), "{error:?} is not one line");
 }
-
-/// Asserts that a document means the same to the reader of plain documents and to the library: an empty line that ends as
-/// on Windows changes nothing, but it is not plain.
-pub fn assert_read_alike<T: PartialEq>(document: &[u8], read: impl Fn(&[u8]) -> Option<T>) {
-    assert!(read(document) == read(&[document, b"\r\n"].concat()), "two readers disagree");
-}

@@ -34,7 +34,6 @@ pub(super) struct Named<'t> {
 }
 
 /// The names in a table, in the order of the document.
-#[derive(Default)]
 #[cfg_attr(test, derive(Debug, PartialEq))]
 pub(crate) struct Fields<'t>(Vec<Named<'t>>);
 
@@ -43,17 +42,8 @@ impl<'t> Fields<'t> {
         self.iter().find(|field| field.name == name).map(|field| &field.placed)
     }
 
-    pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut Placed<'t>> {
-        self.0.iter_mut().find(|field| field.name == name).map(|field| &mut field.placed)
-    }
-
     pub(super) fn iter(&self) -> impl Iterator<Item = &Named<'t>> {
         self.0.iter()
-    }
-
-    /// Adds a name that is not there.
-    pub(super) fn push(&mut self, field: Named<'t>) {
-        self.0.push(field);
     }
 }
 

@@ -7,7 +7,6 @@ pub mod confirmations;
 mod directory;
 pub mod documents;
 pub mod files;
-pub mod groups;
 pub mod guard;
 pub mod keyring;
 pub mod layout;

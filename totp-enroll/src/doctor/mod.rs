@@ -21,7 +21,6 @@ mod sshd;
 pub(crate) mod stack;
 
 use crate::cli::{Cli, Doctor};
-use crate::desk;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use finding::{Finding, Severity};
@@ -29,6 +28,7 @@ use serde::Serialize;
 use std::path::Path;
 use totp_core::config::{Config, DEFAULT_FILE};
 use totp_core::store::StoreError;
+use totp_host::settings::read_config;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -66,10 +66,10 @@ pub(crate) fn run(cli: &Cli, asked: &Doctor) -> Result<(), Failure> {
 fn examine(cli: &Cli, asked: &Doctor) -> Result<Vec<Finding>, Failure> {
     let mut findings = Vec::new();
     let named = cli.config.as_deref();
-    let config = match desk::read_config(named, None) {
+    let config = match read_config(named, None) {
         Ok(config) => config,
-        Err(failure) => {
-            findings.push(settings::broken(failure, named.unwrap_or(Path::new(DEFAULT_FILE))));
+        Err(error) => {
+            findings.push(settings::broken(error.into(), named.unwrap_or(Path::new(DEFAULT_FILE))));
             Config::defaults().map_err(StoreError::from)?
         }
     };

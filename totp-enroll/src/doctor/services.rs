@@ -7,11 +7,11 @@ use super::lines::{
 };
 use super::stack::gaps::{self, Circumstances};
 use super::stack::{self, Handler, Installed, Said, ServiceFiles, Stack};
-use crate::desk;
 use crate::section;
 use std::path::{Path, PathBuf};
 use totp_core::config::{Config, DEFAULT_FILE};
 use totp_core::time::Seconds;
+use totp_host::settings::read_config;
 
 /// A service whose stack was gone through.
 pub(crate) struct Service {
@@ -212,7 +212,7 @@ fn line<'a>(handler: &'a Handler, service: &str, found: &mut Vec<Finding>) -> Li
         }
     };
     let file = stack::config_file(&handler.arguments);
-    let config = match desk::read_config(file.as_deref(), Some(service)) {
+    let config = match read_config(file.as_deref(), Some(service)) {
         Ok(config) => Some(match &said {
             Some(said) => {
                 found.extend(uninvited(said, &config, handler, service));
@@ -220,10 +220,9 @@ fn line<'a>(handler: &'a Handler, service: &str, found: &mut Vec<Finding>) -> Li
             }
             None => config,
         }),
-        Err(failure) => {
-            let file = failure.file.unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
-            let line = failure.line.map_or_else(String::new, |line| format!(" line {line}"));
-            let what = format!("{}: its config {}{line}: {}", handler.place, file.display(), failure.problem);
+        Err(error) => {
+            let line = error.line().map_or_else(String::new, |line| format!(" line {line}"));
+            let what = format!("{}: its config {}{line}: {error}", handler.place, error.file().display());
             found.push(
                 Finding::serious("config_unreadable", what)
                     .why("pam_totp refuses everybody")

@@ -2,11 +2,11 @@
 
 use crate::cli::Enroll;
 use crate::failure::Failure;
-use crate::kernel::Kernel;
 use totp_card::Issuer;
 use totp_core::credential::Label;
 use totp_core::draft::Draft;
 use totp_core::totp::Parameters;
+use totp_host::entropy::OsEntropy;
 
 /// What is enrolled with.
 pub(super) struct Terms {
@@ -28,7 +28,7 @@ impl Terms {
 
     /// A new secret.
     pub(super) fn draft(&self) -> Result<Draft, Failure> {
-        Draft::generate(self.label.clone(), self.parameters, &mut Kernel)
+        Draft::generate(self.label.clone(), self.parameters, &mut OsEntropy)
             .map_err(|error| Failure::refused(error.to_string()))
     }
 }

@@ -17,7 +17,6 @@ use crate::cli::Keys;
 use crate::clock;
 use crate::desk::Desk;
 use crate::failure::Failure;
-use crate::kernel::Kernel;
 use crate::output::{self, Format};
 use serde::Serialize;
 use std::path::Path;
@@ -25,6 +24,7 @@ use totp_core::event::{Event, Name};
 use totp_core::keyring::Keyring;
 use totp_core::store::documents::create_document;
 use totp_core::store::keyring::KeyringFiles;
+use totp_host::entropy::OsEntropy;
 
 pub(crate) fn run(desk: &Desk, command: &Keys) -> Result<(), Failure> {
     match command {
@@ -61,7 +61,7 @@ fn init(desk: &Desk, if_missing: bool) -> Result<(), Failure> {
         let problem = "is this machine's keyring, sealed; without it no enrolment of this machine would open";
         return Err(Failure::refused(problem).at(files.sealed(), None));
     }
-    let text = Keyring::generate(clock::created()?, &mut Kernel)
+    let text = Keyring::generate(clock::created(clock::now()?)?, &mut OsEntropy)
         .map_err(|error| Failure::refused(error.to_string()))?;
     if !create_document(file, &text)? {
         if if_missing {

@@ -5,7 +5,6 @@ use super::seal;
 use crate::clock;
 use crate::desk::{Desk, PATIENCE};
 use crate::failure::Failure;
-use crate::kernel::Kernel;
 use crate::output::{self, Format};
 use crate::progress;
 use serde::Serialize;
@@ -13,6 +12,7 @@ use totp_core::event::{Event, Name};
 use totp_core::keyring::{Key, Keyring};
 use totp_core::rotation::{Rotated, Rotation, Step, Stopped};
 use totp_core::store::documents::sync_document;
+use totp_host::entropy::OsEntropy;
 
 /// What was done, and what is left to do.
 #[derive(Serialize)]
@@ -74,12 +74,13 @@ fn make_new_key(desk: &Desk) -> Result<(), Failure> {
     // Nobody seals with the old key from here on, nor with the new one before it is on the disk.
     let _turn = desk.turn_to_change_keys()?;
     let (file, _) = desk.keyring_text()?;
-    let text = desk.keyring()?.with_new_key(clock::created()?, &mut Kernel).map_err(|error| {
-        let problem = format!(
-            "{error}; \"totp-enroll keys list\" shows what they seal: mend or disable those enrolments"
-        );
-        Failure::refused(problem).at(file, None)
-    })?;
+    let text =
+        desk.keyring()?.with_new_key(clock::created(clock::now()?)?, &mut OsEntropy).map_err(|error| {
+            let problem = format!(
+                "{error}; \"totp-enroll keys list\" shows what they seal: mend or disable those enrolments"
+            );
+            Failure::refused(problem).at(file, None)
+        })?;
     seal::replace(desk, &text)
 }
 
@@ -93,7 +94,7 @@ fn reseal(desk: &Desk, keyring: &Keyring) -> Result<Rotated, (Stopped, usize)> {
     let everybody = if progress::is_shown(desk) { desk.store.known().map_or(0, Iterator::count) } else { 0 };
     let sealing = progress::bar(desk, "sealing", everybody);
     let counting = progress::bar(desk, "counting", everybody);
-    let rotation = Rotation { store: &desk.store, keyring, entropy: &mut Kernel, patience: PATIENCE };
+    let rotation = Rotation { store: &desk.store, keyring, entropy: &mut OsEntropy, patience: PATIENCE };
     let rotated = rotation.run(&mut |step| match step {
         Step::Sealing => sealing.inc(1),
         Step::Counting => {

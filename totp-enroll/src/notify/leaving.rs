@@ -3,24 +3,24 @@
 use super::program::command;
 use crate::account::{self, Unknown};
 use crate::failure::Failure;
-use crate::kernel::Kernel;
 use crate::{audit, clock, output};
 use totp_core::config::{Command, Config};
 use totp_core::event::{Event, Name};
 use totp_core::notice::Notice;
 use totp_core::store::spool::{Origin, Spool};
+use totp_host::entropy::OsEntropy;
 
 /// Leaves a notice of what was just logged, if that is told to anybody, and returns whether it did. The work that it tells
 /// about is done, whatever becomes of it.
 pub(crate) fn leave(config: &Config, event: &Event) -> bool {
-    let left = clock::now().and_then(|now| {
+    let left = clock::now().map_err(Failure::from).and_then(|now| {
         let Some(notice) = Notice::of(event, None, now.realtime) else { return Ok(false) };
         if command(config).is_none() {
             nobody_is_told(config, event.name(), notice.user());
             return Ok(false);
         }
         let uid = account::canonical(notice.user(), Unknown::Allowed).ok().and_then(|account| account.uid);
-        Spool::new(&config.paths.state).put(&notice, uid, Origin::Desk, &mut Kernel)?;
+        Spool::new(&config.paths.state).put(&notice, uid, Origin::Desk, &mut OsEntropy)?;
         Ok(true)
     });
     left.unwrap_or_else(|Failure { problem, file, .. }| {

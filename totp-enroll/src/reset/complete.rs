@@ -6,7 +6,6 @@ use crate::clock;
 use crate::desk::Desk;
 use crate::factor::{Consent, authorise};
 use crate::failure::Failure;
-use crate::kernel::Kernel;
 use crate::output::{self, Format};
 use crate::signals::Undisturbed;
 use crate::terminal::Terminal;
@@ -18,6 +17,7 @@ use totp_core::recovery::grouped;
 use totp_core::reset::{Refused, Reset, Stage};
 use totp_core::secret::Secret;
 use totp_core::store::stamps::Stamps;
+use totp_host::entropy::OsEntropy;
 use zeroize::Zeroizing;
 
 #[derive(Serialize)]
@@ -46,7 +46,7 @@ pub(super) fn run(desk: &Desk, user: &str, end_sessions: bool, consent: Consent)
     let entry = desk.entry_to_withdraw(&account)?;
     // Only now, for a person thinks as long as they like.
     let asked = Asked { now: clock::now()?.realtime, ..asked_first };
-    let done = readmission::complete(entry, &asked, &mut Kernel);
+    let done = readmission::complete(entry, &asked, &mut OsEntropy);
     let (reset, ticket) = done.map_err(|error| refused(desk, &account, "complete", error))?;
     audit(desk, &account, &reset);
     let mut left = forget_stamps(desk, &account);

@@ -1,11 +1,12 @@
-//! Random bytes for what is made in here: an enrolment, the name of a notice.
+//! Random bytes for what is made on this machine: secrets, keys, recovery codes, names of files.
 
 use totp_core::secret::{Entropy, NoEntropy};
 
 /// Random bytes from getrandom(2).
-pub(crate) struct Kernel;
+#[derive(Debug, Clone, Copy)]
+pub struct OsEntropy;
 
-impl Entropy for Kernel {
+impl Entropy for OsEntropy {
     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
         getrandom::fill(bytes).map_err(|_| NoEntropy)
     }

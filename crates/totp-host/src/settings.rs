@@ -1,0 +1,148 @@
+//! The config file and the keyring, read and checked, with one set of messages for every front end.
+
+use std::path::{Path, PathBuf};
+use totp_core::config::{Config, DEFAULT_FILE, Paths};
+use totp_core::keyring::Keyring;
+use totp_core::secret::Secret;
+use totp_core::store::StoreError;
+use totp_core::store::documents::read_document;
+use totp_core::store::guard::Guard;
+use totp_core::store::keyring::KeyringFiles;
+
+/// Where the log is when not even the built-in defaults can be had.
+const LOG_SOCKET: &str = "/dev/log";
+
+/// The config of `service`; without one, what holds for every service. A config that is named must be there; the default one
+/// may be missing.
+///
+/// # Errors
+/// [`SettingsError`], also for a file that others than root could have changed.
+pub fn read_config(named: Option<&Path>, service: Option<&str>) -> Result<Config, SettingsError> {
+    let file = named.unwrap_or(Path::new(DEFAULT_FILE));
+    match (read_document(file, Guard::Public)?, named) {
+        (Some(text), _) => Ok(Config::parse(file, text.expose(), service).map_err(StoreError::from)?),
+        (None, None) => Ok(Config::defaults().map_err(StoreError::from)?),
+        (None, Some(_)) => Err(SettingsError::ConfigMissing(file.to_owned())),
+    }
+}
+
+/// The socket for a line about settings that cannot be used: the config's if that much can be read, else the default.
+#[must_use]
+pub fn log_socket(named: Option<&Path>, service: Option<&str>) -> PathBuf {
+    read_config(named, service)
+        .or_else(|_| Config::defaults().map_err(|error| SettingsError::Store(error.into())))
+        .map_or_else(|_| PathBuf::from(LOG_SOCKET), |config| config.paths.syslog)
+}
+
+/// The keyring in force.
+///
+/// # Errors
+/// [`SettingsError`], where there is none, or none that can be used.
+pub fn read_keyring(paths: &Paths) -> Result<Keyring, SettingsError> {
+    let (file, text) = read_keyring_text(paths)?;
+    Ok(Keyring::parse(&file, text.expose()).map_err(StoreError::from)?)
+}
+
+/// The keyring in force as it is written, and the file that it was read from.
+///
+/// # Errors
+/// [`SettingsError`], where there is none, or it cannot be read or trusted.
+pub fn read_keyring_text(paths: &Paths) -> Result<(PathBuf, Secret), SettingsError> {
+    let files = KeyringFiles::of(paths);
+    if let Some((file, text)) = files.read()? {
+        return Ok((file.to_owned(), text));
+    }
+    Err(if files.is_sealed() {
+        SettingsError::KeyringSealed(files.sealed())
+    } else {
+        SettingsError::KeyringMissing(files.clear)
+    })
+}
+
+/// Why the settings cannot be used. `Display` says what is wrong and what to do, without the file.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// A file cannot be read, trusted or understood.
+    #[error("{}", .0.problem())]
+    Store(#[from] StoreError),
+    /// A config was named, and is not there.
+    #[error(
+        "the config is missing: create it, or correct the path that names it (conf= in the service file, --config)"
+    )]
+    ConfigMissing(PathBuf),
+    /// There is no keyring.
+    #[error(
+        "the keyring is missing: \"totp-enroll keys init\" makes one; if people are enrolled, restore it from a backup"
+    )]
+    KeyringMissing(PathBuf),
+    /// There is a sealed keyring, and none that was opened.
+    #[error(
+        "the keyring is sealed, and was not opened since this machine started: \"totp-enroll keys open\" opens it, or says why it cannot"
+    )]
+    KeyringSealed(PathBuf),
+}
+
+impl SettingsError {
+    /// The file that it is about.
+    #[must_use]
+    pub fn file(&self) -> &Path {
+        match self {
+            Self::Store(error) => error.file(),
+            Self::ConfigMissing(file) | Self::KeyringMissing(file) | Self::KeyringSealed(file) => file,
+        }
+    }
+
+    /// The line, where there is one to name.
+    #[must_use]
+    pub fn line(&self) -> Option<usize> {
+        match self {
+            Self::Store(error) => error.line(),
+            Self::ConfigMissing(_) | Self::KeyringMissing(_) | Self::KeyringSealed(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn paths(directory: &Path) -> Paths {
+        let mut paths = Config::defaults().unwrap().paths;
+        paths.keyring = directory.join("keyring.toml");
+        paths.runtime = directory.join("runtime");
+        paths
+    }
+
+    #[test]
+    fn a_config_that_is_named_must_be_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("config.toml");
+        let error = read_config(Some(&file), None).unwrap_err();
+        assert!(matches!(error, SettingsError::ConfigMissing(_)), "{error}");
+        assert_eq!((error.file(), error.line()), (file.as_path(), None));
+    }
+
+    #[test]
+    fn a_config_with_a_mistake_names_its_file_and_line() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("config.toml");
+        fs::write(&file, "[paths]\nsyslog = \"/run/log\"\nwat = 1\n").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        let error = read_config(Some(&file), None).unwrap_err();
+        assert_eq!((error.file(), error.line()), (file.as_path(), Some(3)), "{error}");
+        assert_eq!(log_socket(Some(&file), None), Path::new(LOG_SOCKET));
+    }
+
+    #[test]
+    fn a_keyring_that_is_missing_and_one_that_is_sealed_are_two_things() {
+        let directory = tempfile::tempdir().unwrap();
+        let paths = paths(directory.path());
+        assert!(matches!(read_keyring(&paths), Err(SettingsError::KeyringMissing(_))));
+        let sealed = directory.path().join("keyring.cred");
+        fs::write(&sealed, "sealed").unwrap();
+        let error = read_keyring(&paths).err().unwrap();
+        assert!(matches!(error, SettingsError::KeyringSealed(_)) && error.file() == sealed, "{error}");
+    }
+}

@@ -1,0 +1,122 @@
+//! The log's daemons: each shows the right time, in whatever zone the machine is, and each line once.
+
+use acceptance::clock;
+use acceptance::daemon::Daemon;
+use acceptance::login::PamCode;
+use acceptance::scene::Scene;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+const ZONE: &str = "TZ=Asia/Tokyo";
+
+#[test]
+fn rsyslogd_shows_the_right_time_also_where_it_believes_what_a_line_says() {
+    let scene = Scene::with(&["alice"]);
+    let (log, shown) = (scene.path("log"), scene.path("shown"));
+    // From here on the socket is the daemon's.
+    fs::remove_file(&log).unwrap();
+    let conf = scene.write(
+        "rsyslog.conf",
+        &format!(
+            r#"
+            module(load="imuxsock" SysSock.Use="off")
+            input(type="imuxsock" Socket="{}" IgnoreTimestamp="off" UseSysTimeStamp="off")
+            template(name="shown" type="string" string="%timereported:::date-rfc3339% %app-name%%msg%\n")
+            action(type="omfile" file="{}" template="shown")
+            "#,
+            log.display(),
+            shown.display()
+        ),
+    );
+    let mut rsyslogd = Command::new("/usr/bin/env");
+    rsyslogd.args([ZONE, "/usr/sbin/rsyslogd", "-n", "-f"]).arg(&conf).arg("-i").arg(scene.path("pid"));
+    let _daemon = Daemon::start(&rsyslogd);
+    wait_for("the socket of rsyslogd", || log.exists().then_some(()));
+
+    let mut login = scene.login_with_code("alice");
+    login.environment.push(("TZ".to_owned(), "Asia/Tokyo".to_owned()));
+    assert_eq!(login.code(), PamCode::SUCCESS);
+    let of_login = wait_for("the login's line", || line_with(&shown, "event=accepted"));
+    let mut command = scene.command(&["unlock", "alice"]);
+    assert!(command.env("TZ", "Asia/Tokyo").output().unwrap().status.success());
+    let of_command = wait_for("the command's line", || line_with(&shown, "event=unlocked"));
+    for line in [of_login, of_command] {
+        let (time, _) = line.split_once(' ').unwrap();
+        assert!(time.ends_with("+09:00"), "{line}");
+        assert!(seconds(time).abs_diff(clock::now()) < 600, "{line}");
+    }
+}
+
+#[test]
+fn journald_has_the_right_time_and_each_line_once() {
+    let scene = Scene::with(&["alice"]);
+    for directory in ["run/systemd", "run/log", "var"] {
+        fs::create_dir_all(scene.path(directory)).unwrap();
+    }
+    // A journald of a namespace reads neither the kernel's messages nor its audit.
+    let start = "mount --bind \"$1/run\" /run && mount --bind \"$1/var\" /var/log && exec /lib/systemd/systemd-journald pam-totp";
+    let mut journald = Command::new("/usr/bin/env");
+    journald.args([ZONE, "unshare", "--mount", "--propagation", "private", "/bin/sh", "-euc", start, "sh"]);
+    journald.arg(scene.path(""));
+    let _daemon = Daemon::start(&journald);
+    let socket = scene.path("run/systemd/journal.pam-totp/dev-log");
+    wait_for("the socket of journald", || socket.exists().then_some(()));
+    let log = scene.path("log");
+    fs::remove_file(&log).unwrap();
+    symlink(&socket, &log).unwrap();
+
+    let mut login = scene.login_with_code("alice");
+    login.environment.push(("TZ".to_owned(), "Asia/Tokyo".to_owned()));
+    assert_eq!(login.code(), PamCode::SUCCESS);
+    // Behind it, so that all of the login's lines are there when this is.
+    UnixDatagram::unbound().unwrap().send_to(b"<86>test[1]: all is said", &log).unwrap();
+    let entries = wait_for("the last line", || {
+        let journalctl = Command::new("/usr/bin/journalctl")
+            .args(["--no-pager", "--output=short-unix", "--quiet", "--file"])
+            .arg(journal_of(&scene.path("var/journal"))?)
+            .output()
+            .unwrap();
+        let text = String::from_utf8(journalctl.stdout).unwrap();
+        text.contains("all is said").then_some(text)
+    });
+    let lines: Vec<&str> = entries.lines().filter(|line| line.contains("event=")).collect();
+    assert_eq!(lines.len(), 1, "{entries}");
+    let (time, rest) = lines[0].split_once(' ').unwrap();
+    assert!(rest.contains("]: pam_totp("), "{entries}");
+    let time: u64 = time.split('.').next().unwrap().parse().unwrap();
+    assert!(time.abs_diff(clock::now()) < 600, "{entries}");
+}
+
+/// The one file of the journal, below a directory that is named for the machine.
+fn journal_of(directory: &Path) -> Option<PathBuf> {
+    let machine = fs::read_dir(directory).ok()?.next()?.ok()?.path();
+    Some(machine.join("system.journal")).filter(|file| file.exists())
+}
+
+fn line_with(file: &Path, word: &str) -> Option<String> {
+    let text = fs::read_to_string(file).ok()?;
+    // Only whole lines: the daemon may be writing.
+    let (text, _) = text.rsplit_once('\n')?;
+    text.lines().find(|line| line.contains(word)).map(str::to_owned)
+}
+
+fn seconds(time: &str) -> u64 {
+    let date = Command::new("/bin/date").args(["--date", time, "+%s"]).output().unwrap();
+    String::from_utf8(date.stdout).unwrap().trim().parse().unwrap()
+}
+
+fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "{what} never came");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
