@@ -234,11 +234,24 @@ fn a_code_typed_in_another_accounts_shell_serves_no_later_command_there() {
     assert_eq!(su_alice(&mut shell, "su"), ASKED);
     shell.types("no code");
     shell.expect("did not run");
-    // A terminal of its own, which the other account feeds: there a record is left, and does not count.
-    assert_eq!(su_alice_with(&mut shell, "su --pty", "sudo id -u; sudo id -u"), ASKED);
-    shell.types(&site.scene.authenticator("alice").code_in(1));
-    assert_eq!(shell.expect_any(&["[sudo", "Verification", "\r\n0\r\n"]).0, 1);
-    shell.types("no code");
+}
+
+#[test]
+fn a_terminal_that_another_account_feeds_is_not_fresh() {
+    let mut scene = builder().account("bob").config(NO_CODE_AT_SSHD).build();
+    let codes = scene.enrol("alice", &[]).recovery_codes;
+    scene.machine().service("su", "auth required pam_unix.so");
+    let site = Site::of(scene, "fresh=15m");
+    let mut shell = site.logs_in_as("bob");
+    // What alice's shell reads, and what it shows, goes through bob's processes.
+    shell.types("su --pty alice");
+    shell.expect("Password: ");
+    shell.types(PASSWORD);
+    shell.expect("$ ");
+    assert_eq!(sudo(&mut shell), ASKED);
+    shell.types(&codes[0]);
+    shell.expect(RAN);
+    assert_eq!(sudo(&mut shell), ASKED);
 }
 
 #[test]
@@ -322,13 +335,11 @@ fn connections_of_a_server_that_leads_the_session_of_all_share_nothing() {
 }
 
 #[test]
-fn a_remote_login_below_a_fresh_session_is_asked() {
+fn a_program_for_a_remote_host_that_is_not_sshd_leaves_no_record() {
     let scene = builder().arguments("fresh=15m").enrolled("alice").build();
-    // As sshd's connection, which leaves a record ...
-    let at_sshd = scene.login_with_code("alice").through_sshd();
+    let at_sshd = scene.login_with_code("alice").through_sshd().from_host("192.0.2.7");
     assert_eq!(at_sshd.code(), PamCode::SUCCESS);
     assert_eq!(records(&scene), 1);
-    // ... and another program that a remote host has reached leaves none, nor does one that leads no terminal.
     let scene = builder().arguments("fresh=15m").enrolled("alice").build();
     assert_eq!(scene.login_with_code("alice").from_host("192.0.2.7").code(), PamCode::SUCCESS);
     assert_eq!(records(&scene), 0);
@@ -424,11 +435,7 @@ impl Site {
 
 /// Calls su with alice's password; gives what came first, the question for a code or the command's end.
 fn su_alice(shell: &mut Terminal, su: &str) -> &'static str {
-    su_alice_with(shell, su, "echo is $(id -un)")
-}
-
-fn su_alice_with(shell: &mut Terminal, su: &str, command: &str) -> &'static str {
-    shell.types(&format!("{su} alice -c '{command}' || echo did not run"));
+    shell.types(&format!("{su} alice -c 'echo is $(id -un)' || echo did not run"));
     shell.expect("Password: ");
     shell.types(PASSWORD);
     match shell.expect_any(&[ASKED, IS_ALICE]).0 {

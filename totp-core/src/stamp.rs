@@ -432,6 +432,9 @@ mod tests {
         assert!(counts(20, attempt(&command)));
         assert!(!counts(30, attempt(&command)));
         assert_eq!(attempt(&command).leader(), None);
+        let deeper =
+            below_connection(&[one(40, 30, set_user_id(ALICE)), one(35, 30, ALICES), one(30, 30, ALICES)]);
+        assert!(!counts(30, attempt(&deeper)));
     }
 
     #[test]
