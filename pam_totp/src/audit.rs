@@ -231,6 +231,7 @@ mod tests {
         Request {
             service: service.to_owned(),
             rhost: Some("192.0.2.7".to_owned()),
+            requester: None,
             tty: Some("ssh".to_owned()),
             first_factor: Some(FirstFactor { method: "password".to_owned(), key: None }),
             facility: "auth",

@@ -1,5 +1,6 @@
 //! What is known of a request before anybody is asked: as much of it as the policy depends on.
 
+use crate::account::{self, Who};
 use crate::arguments::FirstPass;
 use crate::call::{Call, PATIENCE};
 use crate::outcome::Broken;
@@ -9,7 +10,7 @@ use totp_core::account::Account;
 use totp_core::device::Mode;
 use totp_core::policy::{Decision, Facts, Waiver};
 use totp_core::remembered::{self, Recognised};
-use totp_core::stamp::{Ancestor, Asker};
+use totp_core::stamp::{Ancestor, Asker, Attempt};
 use totp_core::store::files::{FileHeld, Files};
 use totp_core::store::stamps::Stamps;
 use totp_core::store::{Held, Hold, Store};
@@ -47,6 +48,7 @@ impl Call<'_> {
             return Ok(Required::Decided(decided));
         }
         let looks_for_stamps = self.policy.fresh > Seconds(0);
+        // Before the shield, which changes the real uid.
         let ancestors = if looks_for_stamps { session::ancestors() } else { None };
         let shield = Shield::raise();
         if looks_for_stamps {
@@ -117,14 +119,28 @@ impl Call<'_> {
         ancestors: &[Ancestor],
         now: Now,
     ) -> Option<Seconds> {
-        let (uid, boot) = (account.uid?, session::boot()?);
+        let (attempt, boot) = (self.attempt(account, ancestors)?, session::boot()?);
         let credential = held.credential().owner().id;
-        let asker = Asker { uid, credential, boot: &boot, ancestors, now: now.boottime };
+        let uid = attempt.uid;
+        let asker = Asker { attempt, credential, boot: &boot, now: now.boottime };
         let stamps = Stamps::new(&self.config.paths.runtime);
         let ages = ancestors
             .iter()
             .filter_map(|ancestor| stamps.of(uid, ancestor.process).ok().flatten()?.age(&asker));
         ages.min()
+    }
+
+    /// What decides whether a record of an accepted code is left, or counts. `None`: it cannot be told, and neither is so.
+    pub(crate) fn attempt<'a>(&self, account: &Account, ancestors: &'a [Ancestor]) -> Option<Attempt<'a>> {
+        let requester = match self.request.requester.as_deref() {
+            None => None,
+            Some(name) if name == account.user.as_str() => account.uid,
+            Some(name) => match account::canonical(name).ok()? {
+                Who::Account(requester) => Some(requester.uid?),
+                Who::Impossible(_) => return None,
+            },
+        };
+        Some(Attempt { uid: account.uid?, origin: self.request.origin(), requester, ancestors })
     }
 
     fn recognise(&self, held: &FileHeld, account: &Account, now: Now) -> Result<Option<Recognised>, Broken> {

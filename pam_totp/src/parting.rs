@@ -21,6 +21,9 @@ use totp_core::store::{Hold, Store};
 use totp_host::accounts::{self, Who};
 use totp_host::clock;
 
+/// Why a code is asked for again in a moment, for the argument `debug`.
+const NOT_LEFT: &str = "no timestamp record: it is left at a terminal, or in sshd's own session of a connection, where root and the account have every process";
+
 impl Call<'_> {
     /// Says and keeps what follows from the outcome. Nothing here changes it.
     pub(crate) fn part(&mut self, pamh: &PamHandle, outcome: &Outcome) {
@@ -105,10 +108,12 @@ impl Call<'_> {
             return;
         }
         let stamp = || {
-            let (uid, boot, leader) = (account.uid?, session::boot()?, session::leader()?);
+            let ancestors = session::ancestors()?;
+            let attempt = self.attempt(account, &ancestors)?;
+            let (uid, boot, leader) = (attempt.uid, session::boot()?, attempt.leader()?);
             Some(Stamp { uid, credential, boot, leader, at: clock::now().ok()?.boottime })
         };
-        let Some(stamp) = stamp() else { return self.debug("no login session to stamp") };
+        let Some(stamp) = stamp() else { return self.debug(NOT_LEFT) };
         // The first since the boot makes the directory, and one that is not yet root's own would serve nobody.
         let shield = Shield::raise();
         let put = stamps.put(&stamp, session::is_alive);

@@ -2,12 +2,13 @@
 
 use crate::ffi::libpam;
 use crate::first_factor::FirstFactor;
-use pam::items::{Item, RHost, Service, Tty};
+use pam::items::{Item, RHost, RUser, Service, Tty};
 use pam::module::PamHandle;
 use std::ffi::CStr;
 use std::net::IpAddr;
 use totp_core::device::Traits;
 use totp_core::network;
+use totp_core::stamp::Origin;
 
 /// Who asks, from where, through which service.
 #[derive(Debug)]
@@ -16,6 +17,8 @@ pub(crate) struct Request {
     pub(crate) service: String,
     /// `PAM_RHOST`, as the application gave it.
     pub(crate) rhost: Option<String>,
+    /// `PAM_RUSER`: to sudo and su, the account that calls them.
+    pub(crate) requester: Option<String>,
     /// `PAM_TTY`.
     pub(crate) tty: Option<String>,
     /// What sshd says came first.
@@ -33,6 +36,7 @@ impl Request {
         Self {
             service: text::<Service<'_>>(pamh, |item| item.0).unwrap_or_else(|| "unknown".to_owned()),
             rhost: text::<RHost<'_>>(pamh, |item| item.0),
+            requester: text::<RUser<'_>>(pamh, |item| item.0),
             tty,
             first_factor: first_factor.and_then(|info| FirstFactor::parse(&info)),
             facility,
@@ -47,6 +51,15 @@ impl Request {
     /// Whether sshd asks.
     pub(crate) fn is_sshd(&self) -> bool {
         self.tty.as_deref() == Some(SSHD)
+    }
+
+    /// Where it comes from, as far as that decides on freshness.
+    pub(crate) fn origin(&self) -> Origin {
+        match (self.is_sshd(), &self.rhost) {
+            (true, _) => Origin::Sshd,
+            (false, Some(_)) => Origin::Remote,
+            (false, None) => Origin::Local,
+        }
     }
 
     /// What the connection shows of the device at its other end.

@@ -2,10 +2,10 @@
 
 use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::Mode;
-use nix::unistd::{Pid, getpid, getsid, read};
+use nix::unistd::{Pid, getpid, read};
 use std::fs;
 use std::os::fd::OwnedFd;
-use totp_core::stamp::{Ancestor, BootId, Process};
+use totp_core::stamp::{Ancestor, BootId, Process, Uids};
 
 /// Longest line of ancestors that is followed; a longer one is not followed to its end, so it proves nothing.
 const LONGEST: usize = 128;
@@ -22,22 +22,13 @@ pub(crate) fn boot() -> Option<BootId> {
     BootId::parse(std::str::from_utf8(text).ok()?.trim_end())
 }
 
-/// The leader of the session (setsid(2)) that the process is in: sshd's monitor of the connection, a terminal's shell. `None`
-/// where that is a daemon (of no terminal, and started by the first of all): it outlives every login.
-pub(crate) fn leader() -> Option<Process> {
-    let pid = getsid(None).ok()?;
-    let stat = open(format!("/proc/{pid}/stat").as_str(), FLAGS, Mode::empty());
-    let stat = Stat::parse(pid, beginning(stat, &mut [0; BEGINNING])?)?;
-    let is_daemon = stat.parent.as_raw() <= 1 && stat.terminal == 0;
-    (!is_daemon).then_some(stat.process)
-}
-
 /// Whether there is a process of that number.
 pub(crate) fn is_alive(pid: u32) -> bool {
     fs::exists(format!("/proc/{pid}")).unwrap_or(true)
 }
 
-/// This process and those before it, without the first of all. `None` where that cannot be read to its end.
+/// This process and those before it, without the first of all. `None` where that cannot be read to its end, or one has ended.
+/// To be read while the application's own real uid is in place, for that is among what is read.
 ///
 /// A number may be given to another process at any moment. So each is opened once, by its child's word, and the child is
 /// asked again afterwards: as long as it names that number, its parent has it.
@@ -45,7 +36,7 @@ pub(crate) fn ancestors() -> Option<Vec<Ancestor>> {
     let mut ancestors: Vec<Ancestor> = Vec::new();
     let mut child = Opened::of(getpid())?;
     let mut stat = child.stat()?;
-    ancestors.push(Ancestor { process: stat.process, is_root: child.is_root()? });
+    ancestors.push(stat.ancestor(child.uids()?)?);
     while stat.parent.as_raw() > 1 {
         if ancestors.len() == LONGEST {
             return None;
@@ -55,11 +46,11 @@ pub(crate) fn ancestors() -> Option<Vec<Ancestor>> {
             return None;
         }
         let of_parent = parent.stat()?;
-        // Nobody is younger than their child.
+        // No process is younger than its child.
         if of_parent.process.start > stat.process.start {
             return None;
         }
-        ancestors.push(Ancestor { process: of_parent.process, is_root: parent.is_root()? });
+        ancestors.push(of_parent.ancestor(parent.uids()?)?);
         (child, stat) = (parent, of_parent);
     }
     Some(ancestors)
@@ -82,12 +73,8 @@ impl Opened {
         Stat::parse(self.pid, self.read("stat", &mut [0; BEGINNING])?)
     }
 
-    /// Whether real, effective, saved and file system uid are root's: su and sudo keep the real one of who started them.
-    fn is_root(&self) -> Option<bool> {
-        let mut status = [0; BEGINNING];
-        let status = self.read("status", &mut status)?;
-        let uids = status.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"Uid:"))?;
-        Some(std::str::from_utf8(uids).ok()?.split_ascii_whitespace().eq(["0"; 4]))
+    fn uids(&self) -> Option<Uids> {
+        uids(self.read("status", &mut [0; BEGINNING])?)
     }
 
     fn read<'t>(&self, name: &str, text: &'t mut [u8]) -> Option<&'t [u8]> {
@@ -101,29 +88,58 @@ fn beginning(file: nix::Result<OwnedFd>, room: &mut [u8]) -> Option<&[u8]> {
     room.get(..length)
 }
 
+/// The line `Uid:` of proc_pid_status(5): real, effective, saved and file system uid. A program's name cannot pretend to be
+/// it: the kernel escapes line ends in there.
+fn uids(status: &[u8]) -> Option<Uids> {
+    let line = status
+        .split_inclusive(|&byte| byte == b'\n')
+        .find_map(|line| line.strip_prefix(b"Uid:")?.strip_suffix(b"\n"))?;
+    let mut uids = std::str::from_utf8(line).ok()?.split_ascii_whitespace().map(str::parse);
+    let mut uid = || uids.next()?.ok();
+    let found = Uids([uid()?, uid()?, uid()?, uid()?]);
+    uids.next().is_none().then_some(found)
+}
+
+/// `PF_FORKNOEXEC` (include/linux/sched.h), which ps(1) shows as 1 in its column F.
+const FORKED: u64 = 0x40;
+
 /// What of proc_pid_stat(5) is needed.
 #[derive(Debug, PartialEq, Eq)]
 struct Stat {
     process: Process,
     parent: Pid,
+    /// The leader of the session; zero: one outside of this PID namespace.
+    session: u32,
     /// The device number of the controlling terminal; zero: none.
     terminal: i64,
+    has_ended: bool,
+    is_fork: bool,
 }
 
 impl Stat {
     fn parse(pid: Pid, line: &[u8]) -> Option<Self> {
-        // The second field is the program's name in parentheses, and whoever runs it chooses it: spaces, parentheses.
+        // The second field is the program's name in parentheses, and its user chooses it: spaces, parentheses.
         let behind = line.iter().rposition(|&byte| byte == b')')?.checked_add(1)?;
         let rest = std::str::from_utf8(line.get(behind..)?).ok()?;
         let mut fields = rest.split_ascii_whitespace();
-        // Of the rest the first is field 3; the parent is field 4, the terminal field 7, the start field 22.
-        let parent = fields.nth(1)?.parse().ok()?;
-        let terminal = fields.nth(2)?.parse().ok()?;
-        let start = fields.nth(14)?.parse().ok()?;
+        // Of the rest the first is field 3, the state. The others are fields 4, 6, 7, 9 and 22.
+        let has_ended = matches!(fields.next()?, "Z" | "X" | "x");
+        let parent = fields.next()?.parse().ok()?;
+        let session = fields.nth(1)?.parse().ok()?;
+        let terminal = fields.next()?.parse().ok()?;
+        let flags: u64 = fields.nth(1)?.parse().ok()?;
+        let start = fields.nth(12)?.parse().ok()?;
         // A number that nothing follows may be the beginning of a longer one.
         fields.next()?;
         let process = Process { pid: u32::try_from(pid.as_raw()).ok()?, start };
-        Some(Self { process, parent: Pid::from_raw(parent), terminal })
+        let is_fork = flags & FORKED != 0;
+        Some(Self { process, parent: Pid::from_raw(parent), session, terminal, has_ended, is_fork })
+    }
+
+    fn ancestor(&self, uids: Uids) -> Option<Ancestor> {
+        let Self { process, session, is_fork, .. } = *self;
+        let ancestor = Ancestor { process, uids, session, has_terminal: self.terminal != 0, is_fork };
+        (!self.has_ended).then_some(ancestor)
     }
 }
 
@@ -133,11 +149,18 @@ mod tests {
 
     #[test]
     fn a_programs_name_cannot_pretend_to_be_its_parent_or_start() {
-        let tail = "S 7 20 20 34816 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 4242 0 0";
+        let tail = "S 7 19 20 34816 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 4242 0 0";
         for name in ["bash", "a) S 1 1", ")", "x y", "\n"] {
             let stat = Stat::parse(Pid::from_raw(9), format!("9 ({name}) {tail}").as_bytes());
-            let process = Process { pid: 9, start: 4242 };
-            assert_eq!(stat, Some(Stat { process, parent: Pid::from_raw(7), terminal: 34816 }), "{name:?}");
+            let expected = Stat {
+                process: Process { pid: 9, start: 4242 },
+                parent: Pid::from_raw(7),
+                session: 20,
+                terminal: 34816,
+                has_ended: false,
+                is_fork: false,
+            };
+            assert_eq!(stat, Some(expected), "{name:?}");
         }
         assert_eq!(Stat::parse(Pid::from_raw(9), b"9 (bash) S 7"), None);
         assert_eq!(Stat::parse(Pid::from_raw(9), b""), None);
@@ -148,8 +171,49 @@ mod tests {
     }
 
     #[test]
-    fn this_process_descends_from_somebody_in_this_boot() {
+    fn a_process_that_has_ended_says_nothing_of_a_session() {
+        for (state, is_told) in [("S", true), ("R", true), ("Z", false), ("X", false)] {
+            let line = format!("9 (bash) {state} 7 20 20 0 -1 4194624 1 0 0 0 0 0 0 0 20 0 1 0 42 0");
+            let stat = Stat::parse(Pid::from_raw(9), line.as_bytes()).unwrap();
+            let ancestor = stat.ancestor(Uids([0; 4]));
+            assert_eq!(ancestor.is_some(), is_told, "{state}");
+            assert!(ancestor.is_none_or(|ancestor| ancestor.is_fork && !ancestor.has_terminal));
+        }
+    }
+
+    #[test]
+    fn four_whole_uids_are_read_or_none() {
+        let of = |line: &str| uids(format!("Name:\tsu\\nUid:\nUmask:\t0022\n{line}").as_bytes());
+        assert_eq!(of("Uid:\t1001\t0\t0\t7\nGid:\t1\n"), Some(Uids([1001, 0, 0, 7])));
+        for line in
+            ["Uid:\t1001\t0\t0\t7", "Uid:\t1\t2\t3\n", "Uid:\t1\t2\t3\t4\t5\n", "Uid:\t1\t2\t-3\t4\n", ""]
+        {
+            assert_eq!(of(line), None, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_copy_of_a_process_is_told_from_one_that_executed_a_program() {
+        // The test program was executed; what its shell copies without executing is a copy.
+        assert!(!ancestors().unwrap()[0].is_fork);
+        let shell = "(read -r line </proc/self/stat; cat </proc/$$/stat; echo \"$line\") | cat";
+        let out = std::process::Command::new("/bin/sh").args(["-c", shell]).output().unwrap();
+        let lines = String::from_utf8(out.stdout).unwrap();
+        let forked: Vec<_> = lines
+            .lines()
+            .map(|line| Stat::parse(Pid::from_raw(9), line.as_bytes()).unwrap().is_fork)
+            .collect();
+        assert_eq!(forked, [false, true], "{lines}");
+    }
+
+    #[test]
+    fn this_process_descends_from_others_in_this_boot() {
         let ancestors = ancestors().unwrap();
+        let uids = nix::unistd::getresuid().unwrap();
+        let own = [uids.real, uids.effective, uids.saved, uids.effective].map(nix::unistd::Uid::as_raw);
+        assert_eq!(ancestors[0].uids, Uids(own));
+        let session = nix::unistd::getsid(None).unwrap();
+        assert_eq!(i32::try_from(ancestors[0].session), Ok(session.as_raw()));
         assert_eq!(ancestors[0].process.pid, std::process::id());
         assert!(
             ancestors.iter().skip(1).all(|ancestor| ancestor.process.start <= ancestors[0].process.start)

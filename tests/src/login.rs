@@ -118,6 +118,13 @@ impl Login {
         self
     }
 
+    /// Comes through sshd, which has said nothing of a first factor.
+    #[must_use]
+    pub fn through_sshd(mut self) -> Self {
+        self.tty = Some(b"ssh".to_vec());
+        self
+    }
+
     /// Comes at this second since 1970, by the clock that the module reads. What it takes to wait is not affected.
     #[must_use]
     pub fn at(mut self, second: u64) -> Self {

@@ -3,6 +3,8 @@
 use crate::machine::Namespace;
 use crate::scene::Scene;
 use crate::terminal::Terminal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -17,13 +19,16 @@ pub const ONLY_PAM: &str = "keyboard-interactive:pam";
 /// The `password` method: what is typed lands, unasked, in the first prompt of the stack.
 pub const PASSWORD_METHOD: &str = "password";
 
+/// The option of a client that asks for no terminal on the other side.
+pub const NO_TERMINAL: &str = "RequestTTY=no";
+
 /// A scene's FIDO2 key, beside its other keys: the public half, by which the client asks its agent for the other.
 pub(crate) const SECURITY_KEY: &str = "security_key.pub";
 
 /// A running sshd.
 #[derive(Debug)]
 pub struct Sshd {
-    child: Child,
+    listener: Listener,
     namespace: Namespace,
     methods: String,
     port: u16,
@@ -38,12 +43,18 @@ impl Scene {
     #[must_use]
     pub fn sshd(&mut self, methods: &str, stack: &str) -> Sshd {
         self.machine().service("sshd", stack);
-        let password = if methods == PASSWORD_METHOD { "yes" } else { "no" };
-        let options = format!(
-            "UsePAM yes\nKbdInteractiveAuthentication yes\nPasswordAuthentication {password}\n\
-             AuthenticationMethods {methods}\n"
-        );
-        self.sshd_with(&options, methods)
+        self.sshd_with(&options_for(methods), methods)
+    }
+
+    /// The same sshd, but each connection's is started by a server that listens for all, as by s6, runit or inetd: that server
+    /// leads the session of all, has no terminal, and its parent is not process 1.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn sshd_of_a_super_server(&mut self, methods: &str, stack: &str) -> Sshd {
+        self.machine().service("sshd", stack);
+        self.started(&options_for(methods), methods, StartedBy::SuperServer)
     }
 
     /// Starts sshd with the PAM stack that its machine has and these lines of configuration, for clients that try these methods.
@@ -52,6 +63,10 @@ impl Scene {
     /// When it does not start.
     #[must_use]
     pub fn sshd_with(&mut self, options: &str, methods: &str) -> Sshd {
+        self.started(options, methods, StartedBy::Itself)
+    }
+
+    fn started(&mut self, options: &str, methods: &str, started_by: StartedBy) -> Sshd {
         let dir = self.private("sshd");
         fs::write(dir.join("ssh_config"), "").unwrap();
         for key in ["host_key", "user_key"] {
@@ -64,7 +79,7 @@ impl Scene {
         machine.write("ssh/acceptance_keys", 0o644, &fs::read_to_string(dir.join("user_key.pub")).unwrap());
         let namespace = machine.namespace();
         // Another process can take the port between our look and sshd's; then sshd ends, and another port is tried.
-        (0..5).find_map(|_| Sshd::start(&dir, namespace, options, methods)).unwrap_or_else(|| {
+        (0..5).find_map(|_| Sshd::start(&dir, namespace, options, methods, started_by)).unwrap_or_else(|| {
             panic!("sshd did not start:\n{}", fs::read_to_string(dir.join("sshd.log")).unwrap_or_default())
         })
     }
@@ -80,33 +95,60 @@ const OPTIONS: [&str; 5] = [
 ];
 
 impl Sshd {
-    fn start(dir: &Path, namespace: Namespace, options: &str, methods: &str) -> Option<Self> {
+    fn start(
+        dir: &Path,
+        namespace: Namespace,
+        options: &str,
+        methods: &str,
+        started_by: StartedBy,
+    ) -> Option<Self> {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let config = dir.join("sshd_config");
         fs::write(&config, configuration(dir, port, options)).unwrap();
-        let mut sshd = namespace.command("/usr/sbin/sshd");
+        let log = File::create(dir.join("sshd.log")).unwrap();
+        let mut command = match started_by {
+            StartedBy::Itself => namespace.command("/usr/sbin/sshd"),
+            StartedBy::SuperServer => {
+                let mut server = namespace.command("/usr/bin/setsid");
+                server.args(["/usr/bin/perl", "-e", SUPER_SERVER, &port.to_string(), "/usr/sbin/sshd", "-i"]);
+                server
+            }
+        };
         // Since OpenSSH 9.8 a client that is refused often is shut out for a while; here all come from one address.
         if accepts(namespace, &config, "PerSourcePenalties=no") {
-            sshd.args(["-o", "PerSourcePenalties=no"]);
+            command.args(["-o", "PerSourcePenalties=no"]);
         }
-        let log = File::create(dir.join("sshd.log")).unwrap();
-        let child =
-            sshd.args(["-D", "-e", "-f"]).arg(&config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        command.arg("-E").arg(dir.join("sshd.log")).arg("-f").arg(&config);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let mut sshd = Self {
-            child: child.spawn().unwrap(),
+            listener: Listener::Child(child),
             namespace,
             methods: methods.to_owned(),
             port,
             dir: dir.to_owned(),
         };
-        sshd.listens().then_some(sshd)
+        sshd.listens(started_by).then_some(sshd)
     }
 
-    fn listens(&mut self) -> bool {
+    fn listens(&mut self, started_by: StartedBy) -> bool {
         let deadline = Instant::now() + Duration::from_secs(10);
-        while Instant::now() < deadline && self.child.try_wait().unwrap().is_none() {
-            if self.log().contains("Server listening") {
-                return true;
+        while Instant::now() < deadline {
+            let pid = fs::read_to_string(self.dir.join("sshd.pid")).ok();
+            let pid = pid.and_then(|text| text.trim_end().parse().ok()).map(Pid::from_raw);
+            match (started_by, pid) {
+                // It goes into the background as on any machine: what it starts does not descend from those who run the tests.
+                (StartedBy::Itself, Some(pid)) if self.log().contains("Server listening") => {
+                    self.reap();
+                    self.listener = Listener::Daemon(pid);
+                    return true;
+                }
+                (StartedBy::SuperServer, _) if self.log().contains("Server listening") => return true,
+                (StartedBy::Itself | StartedBy::SuperServer, _) => {}
+            }
+            if let Listener::Child(child) = &mut self.listener
+                && child.try_wait().unwrap().is_some_and(|status| !status.success())
+            {
+                return false;
             }
             thread::sleep(Duration::from_millis(10));
         }
@@ -137,7 +179,10 @@ impl Sshd {
         for option in [option, &known_hosts, &methods].into_iter().chain(OPTIONS) {
             ssh.args(["-o", option]);
         }
-        ssh.arg("-F").arg(self.client_config()).arg("-t");
+        ssh.arg("-F").arg(self.client_config());
+        if option != NO_TERMINAL {
+            ssh.arg("-t");
+        }
         ssh.arg("-i").arg(match key {
             Key::Offered => self.dir.join("user_key"),
             Key::Security => self.dir.join(SECURITY_KEY),
@@ -161,7 +206,10 @@ impl Sshd {
     /// # Panics
     /// When that cannot be told.
     pub fn is_alive(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_none()
+        match &mut self.listener {
+            Listener::Child(child) => child.try_wait().unwrap().is_none(),
+            Listener::Daemon(pid) => is_running(*pid),
+        }
     }
 
     /// What sshd itself logged.
@@ -182,11 +230,76 @@ impl Sshd {
     }
 }
 
+impl Sshd {
+    fn reap(&mut self) {
+        if let Listener::Child(child) = &mut self.listener {
+            drop(child.wait());
+        }
+    }
+}
+
 impl Drop for Sshd {
     fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
+        match &mut self.listener {
+            Listener::Child(child) => drop(child.kill()),
+            Listener::Daemon(pid) => {
+                let pid = *pid;
+                let _ = kill(pid, Signal::SIGKILL);
+                let deadline = Instant::now() + Duration::from_secs(5);
+                while is_running(pid) && Instant::now() < deadline {
+                    thread::sleep(Duration::from_millis(5));
+                }
+            }
+        }
+        self.reap();
     }
+}
+
+/// The process that accepts connections.
+#[derive(Debug)]
+enum Listener {
+    Child(Child),
+    Daemon(Pid),
+}
+
+/// Whether it is there, and not only waits for its parent to hear of its end.
+fn is_running(pid: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+}
+
+/// What starts sshd for a connection.
+#[derive(Clone, Copy, Debug)]
+enum StartedBy {
+    /// sshd itself, which gives each a session of its own.
+    Itself,
+    /// A server that runs a new sshd for each, in its own session.
+    SuperServer,
+}
+
+/// Runs a command for each connection to a port, which is its standard input and output.
+const SUPER_SERVER: &str = r#"
+    use IO::Socket::INET;
+    my $port = shift;
+    my $listener = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => $port, Listen => 9) or die $!;
+    $SIG{CHLD} = "IGNORE";
+    print STDERR "Server listening\n";
+    while (my $connection = $listener->accept) {
+        if (!fork) {
+            open STDIN, "<&", $connection; open STDOUT, ">&", $connection;
+            close $listener;
+            $SIG{CHLD} = "DEFAULT";
+            exec @ARGV;
+        }
+        close $connection;
+    }"#;
+
+fn options_for(methods: &str) -> String {
+    let password = if methods == PASSWORD_METHOD { "yes" } else { "no" };
+    format!(
+        "UsePAM yes\nKbdInteractiveAuthentication yes\nPasswordAuthentication {password}\n\
+         AuthenticationMethods {methods}\n"
+    )
 }
 
 /// Does the client offer the key of the scene?
@@ -204,8 +317,10 @@ pub enum Key {
 fn configuration(dir: &Path, port: u16, options: &str) -> String {
     let host_key = dir.join("host_key");
     let host_key = host_key.display();
+    let pid_file = dir.join("sshd.pid");
+    let pid_file = pid_file.display();
     format!(
-        "Port {port}\nListenAddress 127.0.0.1\nHostKey {host_key}\nPidFile none\nUseDNS no\n\
+        "Port {port}\nListenAddress 127.0.0.1\nHostKey {host_key}\nPidFile {pid_file}\nUseDNS no\n\
          PrintMotd no\nPrintLastLog no\nMaxAuthTries 20\nMaxStartups 100\nPermitRootLogin no\n\
          AuthorizedKeysFile /etc/ssh/acceptance_keys\n{options}"
     )

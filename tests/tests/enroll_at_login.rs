@@ -42,7 +42,7 @@ fn the_code_that_confirmed_is_used_up() {
 fn it_leaves_a_stamp_of_its_code_where_somebody_asks_for_freshness_and_nowhere_else() {
     for (config, stamps) in [("", 0), ("\n[service.sudo.fresh]\nfor = \"15m\"", 1)] {
         let scene = door(config).build();
-        assert_eq!(enrols(&scene).code(), PamCode::SUCCESS);
+        assert_eq!(enrols(&scene).through_sshd().code(), PamCode::SUCCESS);
         let found = fs::read_dir(scene.path("run/fresh"));
         assert_eq!(found.is_ok(), stamps > 0, "{config}");
         assert_eq!(found.map_or(0, Iterator::count), stamps, "{config}");

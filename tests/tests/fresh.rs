@@ -1,17 +1,22 @@
 //! Step-up freshness: no second code within its time, in the same login session. Real sshd, real sudo, real tmux.
 
 use acceptance::login::PamCode;
+use acceptance::machine::PASSWORD;
 use acceptance::scene::{Builder, Scene};
-use acceptance::sshd::{KEY_AND_CODE, Key, Sshd};
+use acceptance::sshd::{KEY_AND_CODE, Key, NO_TERMINAL, PASSWORD_METHOD, Sshd};
 use acceptance::strace;
 use acceptance::terminal::Terminal;
 use std::thread;
 use std::time::Duration;
 
 const ASKED: &str = "Verification code: ";
+const IS_ALICE: &str = "is alice\r\n";
 const RAN: &str = "ran as 0\r\n";
 /// Whoever comes over ssh needs no code, so that a session can be without one.
 const NO_CODE_AT_SSHD: &str = "[service.sshd.require]\nexempt_networks = [\"127.0.0.0/8\"]";
+const SU_IS_FRESH: &str = "[service.su.fresh]\nfor = \"15m\"";
+const SU_IS_FRESH_AND_SSHD_ASKS_NOBODY: &str =
+    "[service.su.fresh]\nfor = \"15m\"\n[service.sshd.require]\nexempt_networks = [\"127.0.0.0/8\"]";
 /// Some service is spared a code, so that every login leaves a stamp; sudo itself has the time that its line says, or none.
 const SPARED_ELSEWHERE: &str = "[service.su.fresh]\nfor = \"15m\"";
 
@@ -138,13 +143,13 @@ fn a_stamp_that_others_could_have_written_counts_for_nothing() {
 fn where_nobody_asks_for_freshness_a_login_leaves_nothing_and_does_not_look_at_its_session() {
     for (config, is_asked_for) in [("", false), (SPARED_ELSEWHERE, true)] {
         let scene = builder().enrolled("alice").config(config).build();
-        let (outcome, trace) = strace::trace_login(&scene.login_with_code("alice"));
+        let (outcome, trace) = strace::trace_login(&scene.login_with_code("alice").through_sshd());
         assert_eq!(outcome.code, PamCode::SUCCESS);
         assert_eq!(scene.path("run").exists(), is_asked_for, "{config}");
         assert_eq!(stamps(&scene), usize::from(is_asked_for), "{config}");
         let text = trace.text();
         assert_eq!(text.contains("random/boot_id"), is_asked_for, "{config}: {text}");
-        assert_eq!(text.contains("/stat\", O_RDONLY"), is_asked_for, "{config}: {text}");
+        assert_eq!(text.contains("\"stat\", O_RDONLY"), is_asked_for, "{config}: {text}");
         if !is_asked_for {
             // What asks for none looks once whether others have.
             assert_eq!(text.matches("/run/fresh").count(), 1, "{text}");
@@ -165,7 +170,7 @@ fn a_login_over_ssh_leaves_nothing_where_nobody_asks_for_freshness() {
 #[test]
 fn a_time_on_sshds_line_makes_its_codes_count_as_well() {
     let scene = builder().enrolled("alice").arguments("fresh=15m").build();
-    assert_eq!(scene.login_with_code("alice").code(), PamCode::SUCCESS);
+    assert_eq!(scene.login_with_code("alice").through_sshd().code(), PamCode::SUCCESS);
     assert_eq!(stamps(&scene), 1);
 }
 
@@ -218,8 +223,155 @@ fn where_stamps_cannot_be_kept_sudo_asks_and_says_why_to_whoever_debugs() {
     assert!(!run.join("fresh").exists());
 }
 
+#[test]
+fn a_code_typed_in_another_accounts_shell_serves_no_later_command_there() {
+    let site = Site::with_bob(SU_IS_FRESH_AND_SSHD_ASKS_NOBODY, "");
+    let mut shell = site.logs_in_as("bob");
+    assert_eq!(su_alice(&mut shell, "su"), ASKED);
+    shell.types(&site.scene.code("alice"));
+    shell.expect(IS_ALICE);
+    assert_eq!(records(&site.scene), 0);
+    assert_eq!(su_alice(&mut shell, "su"), ASKED);
+    shell.types("no code");
+    shell.expect("did not run");
+}
+
+#[test]
+fn a_terminal_that_another_account_feeds_is_not_fresh() {
+    let mut scene = builder().account("bob").config(NO_CODE_AT_SSHD).build();
+    let codes = scene.enrol("alice", &[]).recovery_codes;
+    scene.machine().service("su", "auth required pam_unix.so");
+    let site = Site::of(scene, "fresh=15m");
+    let mut shell = site.logs_in_as("bob");
+    // What alice's shell reads, and what it shows, goes through bob's processes.
+    shell.types("su --pty alice");
+    shell.expect("Password: ");
+    shell.types(PASSWORD);
+    shell.expect("$ ");
+    assert_eq!(sudo(&mut shell), ASKED);
+    shell.types(&codes[0]);
+    shell.expect(RAN);
+    assert_eq!(sudo(&mut shell), ASKED);
+}
+
+#[test]
+fn another_account_below_a_fresh_session_is_asked() {
+    for become_bob in ["su bob", "sudo -u bob /bin/sh"] {
+        let site = Site::with_bob(SU_IS_FRESH, "fresh=15m");
+        let mut shell = site.logs_in_with_a_code();
+        assert_eq!(su_alice(&mut shell, "su"), IS_ALICE, "her own");
+        shell.types(&format!("{become_bob} || echo did not become bob"));
+        if become_bob.starts_with("su ") {
+            shell.expect("Password: ");
+            shell.types(PASSWORD);
+            shell.expect(ASKED);
+            shell.types(&site.scene.code("bob"));
+        }
+        shell.expect("$ ");
+        for command in ["su", "exec su"] {
+            assert_eq!(su_alice(&mut shell, command), ASKED, "{become_bob}: {command}");
+            shell.types("no code");
+            shell.expect(if command == "su" { "did not run" } else { "Authentication failure" });
+        }
+    }
+}
+
+#[test]
+fn sudo_that_asks_for_the_code_of_its_target_is_not_fresh_for_another_account() {
+    let mut site = Site::with_bob(SU_IS_FRESH, "fresh=15m");
+    site.add_to_sudoers("Defaults:bob targetpw\nbob ALL=(ALL:ALL) ALL\n");
+    let mut shell = site.logs_in_with_a_code();
+    shell.types("sudo -u bob /bin/sh");
+    shell.expect("$ ");
+    // It takes the place of bob's shell, and its own real uid is root's while it asks.
+    shell.types("exec sudo -u alice sh -c 'echo is $(id -un)'");
+    assert_eq!(shell.expect_any(&[ASKED, "is alice"]).0, 0);
+    shell.types("no code");
+}
+
+#[test]
+fn root_between_a_fresh_session_and_sudo_changes_nothing() {
+    let site = Site::new(builder().config(SPARED_ELSEWHERE), "fresh=15m");
+    let mut shell = site.logs_in_with_a_code();
+    shell.types("sudo /bin/sh");
+    shell.expect("# ");
+    shell.types("setpriv --reuid alice --regid alice --init-groups /bin/sh");
+    shell.expect("$ ");
+    assert_eq!(sudo(&mut shell), RAN);
+}
+
+#[test]
+fn a_session_without_a_terminal_is_as_fresh_as_its_connection() {
+    let site = Site::new(builder().config(SPARED_ELSEWHERE), "fresh=15m");
+    let mut ssh = site.sshd.ssh_with("alice", Key::Offered, "sudo -S id -u", NO_TERMINAL);
+    ssh.expect(ASKED);
+    ssh.types(&site.scene.code("alice"));
+    let ended = ssh.end();
+    assert_eq!((ended.status, ended.last.trim()), (0, "0"), "{}", ended.screen);
+}
+
+#[test]
+fn connections_of_a_server_that_leads_the_session_of_all_share_nothing() {
+    for methods in [KEY_AND_CODE, PASSWORD_METHOD] {
+        let mut scene = builder().config(SPARED_ELSEWHERE).enrolled("alice").build();
+        let line = scene.module("fresh=15m");
+        let password = "auth required pam_unix.so";
+        let (stack, line) = match methods {
+            PASSWORD_METHOD => (format!("{line} forward_pass\n{password} use_first_pass"), "password: "),
+            _ => (line, ASKED),
+        };
+        let sshd = scene.sshd_of_a_super_server(methods, &stack);
+        let mut shell = sshd.ssh("alice", Key::Offered, "/bin/sh");
+        shell.expect(line);
+        let password = if methods == PASSWORD_METHOD { PASSWORD } else { "" };
+        shell.types(&format!("{password}{}", scene.code("alice")));
+        shell.expect("$ ");
+        assert_eq!(records(&scene), 0, "{methods}");
+        let mut other = sshd.ssh("alice", Key::Offered, "/bin/sh");
+        assert_eq!(other.expect_any(&[line, "$ "]).0, 0, "{methods}");
+        other.types(password);
+        let _ = other.end();
+    }
+}
+
+#[test]
+fn a_program_for_a_remote_host_that_is_not_sshd_leaves_no_record() {
+    let scene = builder().arguments("fresh=15m").enrolled("alice").build();
+    let at_sshd = scene.login_with_code("alice").through_sshd().from_host("192.0.2.7");
+    assert_eq!(at_sshd.code(), PamCode::SUCCESS);
+    assert_eq!(records(&scene), 1);
+    let scene = builder().arguments("fresh=15m").enrolled("alice").build();
+    assert_eq!(scene.login_with_code("alice").from_host("192.0.2.7").code(), PamCode::SUCCESS);
+    assert_eq!(records(&scene), 0);
+}
+
+#[test]
+fn a_login_at_a_terminal_is_fresh_for_sudo() {
+    let mut site = Site::new(builder().config(SPARED_ELSEWHERE).config(NO_CODE_AT_SSHD), "fresh=15m");
+    let stack = format!("auth required pam_unix.so\n{}", site.scene.module(""));
+    site.scene.machine().service("login", &stack);
+    site.add_to_sudoers("alice ALL=(root) NOPASSWD: /usr/bin/script\n");
+    let mut shell = site.logs_in();
+    // login(1) is root's alone.
+    shell.types("sudo -n /usr/bin/script -q -c 'exec /bin/login' /dev/null");
+    shell.expect("login: ");
+    shell.types("alice");
+    shell.expect("Password: ");
+    shell.types(PASSWORD);
+    shell.expect(ASKED);
+    shell.types(&site.scene.code("alice"));
+    shell.expect("$ ");
+    assert_eq!(records(&site.scene), 1);
+    assert_eq!(sudo(&mut shell), RAN);
+}
+
 /// How many lie there.
 fn stamps(scene: &Scene) -> usize {
+    records(scene)
+}
+
+/// How many timestamp records lie there.
+fn records(scene: &Scene) -> usize {
     std::fs::read_dir(scene.path("run/fresh")).map_or(0, Iterator::count)
 }
 
@@ -258,9 +410,37 @@ impl Site {
     }
 
     fn logs_in(&self) -> Terminal {
-        let mut shell = self.sshd.ssh("alice", Key::Offered, "/bin/sh");
+        self.logs_in_as("alice")
+    }
+
+    fn logs_in_as(&self, account: &str) -> Terminal {
+        let mut shell = self.sshd.ssh(account, Key::Offered, "/bin/sh");
         shell.expect("$ ");
         shell
+    }
+
+    /// With bob as well, and su with password and code.
+    fn with_bob(config: &str, sudo_arguments: &str) -> Self {
+        let builder = builder().account("bob").config(config);
+        let mut scene = builder.enrolled("alice").enrolled("bob").build();
+        let stack = format!("auth required pam_unix.so\n{}", scene.module(""));
+        scene.machine().service("su", &stack);
+        Self::of(scene, sudo_arguments)
+    }
+
+    fn add_to_sudoers(&mut self, lines: &str) {
+        self.scene.machine().write("sudoers.d/more", 0o440, lines);
+    }
+}
+
+/// Calls su with alice's password; gives what came first, the question for a code or the command's end.
+fn su_alice(shell: &mut Terminal, su: &str) -> &'static str {
+    shell.types(&format!("{su} alice -c 'echo is $(id -un)' || echo did not run"));
+    shell.expect("Password: ");
+    shell.types(PASSWORD);
+    match shell.expect_any(&[ASKED, IS_ALICE]).0 {
+        0 => ASKED,
+        _ => IS_ALICE,
     }
 }
 
