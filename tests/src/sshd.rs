@@ -3,12 +3,11 @@
 use crate::machine::Namespace;
 use crate::scene::Scene;
 use crate::terminal::Terminal;
+use crate::wait;
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
 /// The two stacks that docs/switching-on.md gives; the first is the README's.
 pub const KEY_AND_CODE: &str = "publickey,keyboard-interactive:pam";
@@ -103,14 +102,12 @@ impl Sshd {
     }
 
     fn listens(&mut self) -> bool {
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while Instant::now() < deadline && self.child.try_wait().unwrap().is_none() {
-            if self.log().contains("Server listening") {
-                return true;
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
-        false
+        let listens = || {
+            let is_over = self.child.try_wait().unwrap().is_some();
+            let listens = self.log().contains("Server listening");
+            (listens || is_over).then_some(listens && !is_over)
+        };
+        wait::until_some(listens).unwrap_or(false)
     }
 
     /// Knocks, with the key of the scene or without any, and asks for `command` to be run.
