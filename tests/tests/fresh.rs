@@ -1,14 +1,13 @@
 //! Step-up freshness: no second code within its time, in the same login session. Real sshd, real sudo, real tmux.
 
-use acceptance::login::PamCode;
+use acceptance::login::{PROMPT, PamCode};
 use acceptance::scene::{Builder, Scene};
 use acceptance::sshd::{KEY_AND_CODE, Key, Sshd};
 use acceptance::strace;
 use acceptance::terminal::Terminal;
-use std::thread;
+use acceptance::wait;
 use std::time::Duration;
 
-const ASKED: &str = "Verification code: ";
 const RAN: &str = "ran as 0\r\n";
 /// Whoever comes over ssh needs no code, so that a session can be without one.
 const NO_CODE_AT_SSHD: &str = "[service.sshd.require]\nexempt_networks = [\"127.0.0.0/8\"]";
@@ -37,7 +36,7 @@ fn without_a_time_sudo_asks() {
     let site = Site::new(builder().config(SPARED_ELSEWHERE), "");
     let mut shell = site.logs_in_with_a_code();
     assert_eq!(stamps(&site.scene), 1);
-    assert_eq!(sudo(&mut shell), ASKED);
+    assert_eq!(sudo(&mut shell), PROMPT);
 }
 
 #[test]
@@ -45,42 +44,45 @@ fn sudo_asks_again_when_the_time_is_over() {
     let site = Site::new(builder().config(SPARED_ELSEWHERE), "fresh=2s");
     let mut shell = site.logs_in_with_a_code();
     assert_eq!(stamps(&site.scene), 1);
-    thread::sleep(Duration::from_secs(3));
-    assert_eq!(sudo(&mut shell), ASKED);
+    let written = std::fs::read_dir(site.scene.path("run/fresh")).unwrap().next().unwrap().unwrap();
+    let written = written.metadata().unwrap().modified().unwrap();
+    // Ages are counted in whole seconds.
+    wait::until("two seconds are over", || written.elapsed().is_ok_and(|age| age > Duration::from_secs(3)));
+    assert_eq!(sudo(&mut shell), PROMPT);
 }
 
 #[test]
 fn a_session_does_not_profit_from_the_code_of_another_session_of_the_same_person() {
     let site = Site::new(builder().config(NO_CODE_AT_SSHD), "fresh=15m");
     let (mut one, mut other) = (site.logs_in(), site.logs_in());
-    assert_eq!(sudo(&mut one), ASKED);
+    assert_eq!(sudo(&mut one), PROMPT);
     one.types(&site.scene.code("alice"));
     one.expect(RAN);
     assert_eq!(sudo(&mut one), RAN, "in the same session");
-    assert_eq!(sudo(&mut other), ASKED, "in the other");
+    assert_eq!(sudo(&mut other), PROMPT, "in the other");
 }
 
 #[test]
 fn the_next_session_does_not_profit_from_the_one_before() {
     let site = Site::new(builder().config(NO_CODE_AT_SSHD), "fresh=15m");
     let mut one = site.logs_in();
-    assert_eq!(sudo(&mut one), ASKED);
+    assert_eq!(sudo(&mut one), PROMPT);
     one.types(&site.scene.code("alice"));
     one.expect(RAN);
     one.types("exit");
     assert_eq!(one.end().status, 0);
     assert_eq!(stamps(&site.scene), 1);
-    assert_eq!(sudo(&mut site.logs_in()), ASKED);
+    assert_eq!(sudo(&mut site.logs_in()), PROMPT);
 }
 
 #[test]
 fn a_wrong_code_makes_nothing_fresh() {
     let site = Site::new(builder().config(NO_CODE_AT_SSHD), "fresh=15m");
     let mut shell = site.logs_in();
-    assert_eq!(sudo(&mut shell), ASKED);
+    assert_eq!(sudo(&mut shell), PROMPT);
     shell.types(&site.scene.authenticator("alice").wrong_code());
     shell.expect("did not run");
-    assert_eq!(sudo(&mut shell), ASKED);
+    assert_eq!(sudo(&mut shell), PROMPT);
 }
 
 #[test]
@@ -91,7 +93,7 @@ fn an_enrolment_that_was_replaced_takes_its_freshness_along() {
     let mut shell = site.logs_in_by(&codes[0]);
     assert_eq!(sudo(&mut shell), RAN);
     let _ = site.scene.enrol("alice", &["--replace", "--yes"]);
-    assert_eq!(sudo(&mut shell), ASKED);
+    assert_eq!(sudo(&mut shell), PROMPT);
 }
 
 #[test]
@@ -100,7 +102,7 @@ fn what_a_session_left_behind_does_not_profit() {
     let mut first = site.logs_in();
     first.types("tmux -S ~/socket -f /dev/null new-session -d 'exec /bin/sh'; echo started");
     first.expect("started\r\n");
-    assert_eq!(sudo(&mut first), ASKED);
+    assert_eq!(sudo(&mut first), PROMPT);
     first.types(&site.scene.code("alice"));
     first.expect(RAN);
     first.types("exit");
@@ -110,18 +112,18 @@ fn what_a_session_left_behind_does_not_profit() {
     second.types("tmux -S ~/socket attach");
     second.expect("$ ");
     // Neither from the session that started it ...
-    assert_eq!(sudo(&mut second), ASKED);
+    assert_eq!(sudo(&mut second), PROMPT);
     second.types(&site.scene.authenticator("alice").code_in(1));
     second.expect("ran as 0");
     // ... nor from what is typed into it: nobody knows who will attach next.
-    assert_eq!(sudo(&mut second), ASKED);
+    assert_eq!(sudo(&mut second), PROMPT);
     // Not Ctrl-C: one that comes right after sudo's question is sometimes lost on a busy machine.
     second.types(&site.scene.authenticator("alice").wrong_code());
     second.expect("did not run");
     second.expect("$ ");
     // Nor where sudo takes the place of the shell that it was typed into, and with that its number.
     second.types("exec sudo id -u");
-    assert_eq!(second.expect_any(&[ASKED, "\r\n0"]).0, 0);
+    assert_eq!(second.expect_any(&[PROMPT, "\r\n0"]).0, 0);
     second.presses_ctrl('c');
 }
 
@@ -131,7 +133,7 @@ fn a_stamp_that_others_could_have_written_counts_for_nothing() {
     let mut shell = site.logs_in_with_a_code();
     let stamps = site.scene.path("run").join("fresh");
     std::fs::set_permissions(&stamps, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    assert_eq!(sudo(&mut shell), ASKED);
+    assert_eq!(sudo(&mut shell), PROMPT);
 }
 
 #[test]
@@ -156,7 +158,7 @@ fn where_nobody_asks_for_freshness_a_login_leaves_nothing_and_does_not_look_at_i
 fn a_login_over_ssh_leaves_nothing_where_nobody_asks_for_freshness() {
     let site = Site::new(builder(), "");
     let mut shell = site.logs_in_with_a_code();
-    assert_eq!(sudo(&mut shell), ASKED);
+    assert_eq!(sudo(&mut shell), PROMPT);
     shell.types(&site.scene.authenticator("alice").code_in(1));
     shell.expect(RAN);
     assert!(!site.scene.path("run").exists());
@@ -177,7 +179,7 @@ fn with_a_time_on_its_line_alone_sudo_asks_once_after_the_boot_and_then_spares_a
     // Sshd's codes left no stamp until then, and sudo's own counts.
     let mut first = site.logs_in_by(&codes[0]);
     assert_eq!(stamps(&site.scene), 0);
-    assert_eq!(sudo(&mut first), ASKED);
+    assert_eq!(sudo(&mut first), PROMPT);
     first.types(&codes[1]);
     first.expect(RAN);
     assert_eq!(sudo(&mut first), RAN);
@@ -189,7 +191,7 @@ fn with_a_time_on_its_line_alone_sudo_asks_once_after_the_boot_and_then_spares_a
     std::fs::remove_dir_all(site.scene.path("run")).unwrap();
     let mut after = site.logs_in_by(&codes[3]);
     assert!(!site.scene.path("run").exists());
-    assert_eq!(sudo(&mut after), ASKED);
+    assert_eq!(sudo(&mut after), PROMPT);
 }
 
 #[test]
@@ -198,7 +200,7 @@ fn sudo_need_only_ask_and_the_codes_of_logins_count() {
     let codes = scene.enrol("alice", &[]).recovery_codes;
     let site = Site::of(scene, "fresh=15m");
     let mut first = site.logs_in_by(&codes[0]);
-    assert_eq!(sudo(&mut first), ASKED);
+    assert_eq!(sudo(&mut first), PROMPT);
     assert_eq!(sudo(&mut site.logs_in_by(&codes[1])), RAN);
 }
 
@@ -209,7 +211,7 @@ fn where_stamps_cannot_be_kept_sudo_asks_and_says_why_to_whoever_debugs() {
     std::fs::create_dir(&run).unwrap();
     std::fs::set_permissions(&run, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
     let mut shell = site.logs_in_with_a_code();
-    assert_eq!(sudo(&mut shell), ASKED);
+    assert_eq!(sudo(&mut shell), PROMPT);
     let lines = site.scene.journal.lines();
     let why = "run: must belong to root and be writable by nobody else";
     assert!(lines.iter().any(|line| line.contains("no stamps: ") && line.contains(why)), "{lines:?}");
@@ -251,7 +253,7 @@ impl Site {
 
     fn logs_in_by(&self, code: &str) -> Terminal {
         let mut shell = self.sshd.ssh("alice", Key::Offered, "/bin/sh");
-        shell.expect(ASKED);
+        shell.expect(PROMPT);
         shell.types(code);
         shell.expect("$ ");
         shell
@@ -268,8 +270,8 @@ impl Site {
 fn sudo(shell: &mut Terminal) -> &'static str {
     // Not as one word, so that what the terminal echoes is not taken for it.
     shell.types("sudo sh -c 'echo ran as $(id -u)' || echo did not run");
-    match shell.expect_any(&[ASKED, "ran as 0"]).0 {
-        0 => ASKED,
+    match shell.expect_any(&[PROMPT, "ran as 0"]).0 {
+        0 => PROMPT,
         _ => RAN,
     }
 }
