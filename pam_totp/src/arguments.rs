@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn no_argument_asks_for_a_verification_code() {
         let arguments = Arguments::parse(&[]).unwrap();
-        assert_eq!(arguments.prompt, "Verification code: ");
+        assert_eq!(arguments.prompt, DEFAULT_PROMPT);
         assert!(!arguments.nullok && !arguments.echo && !arguments.debug && arguments.config.is_none());
     }
 

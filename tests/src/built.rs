@@ -15,14 +15,16 @@ pub fn command() -> PathBuf {
     released("totp-enroll")
 }
 
+/// The command as the tests build it for backups: from the same sources, but scrypt does next to no work.
+#[must_use]
+pub fn command_with_small_backup_work() -> PathBuf {
+    beside_this_test("totp-enroll", "cargo build --workspace --bins --features totp-enroll/small-backup-work")
+}
+
 /// The program that makes one login; cargo puts it beside the other programs, one directory above the tests.
 #[must_use]
 pub fn pam_login() -> PathBuf {
-    let test = this_test();
-    let mut candidates = test.ancestors().skip(1).take(2).map(|directory| directory.join("pam-login"));
-    candidates.find(|path| path.is_file()).unwrap_or_else(|| {
-        panic!("pam-login is not built (near {}): run `cargo test -p acceptance`", test.display())
-    })
+    beside_this_test("pam-login", "cargo test -p acceptance")
 }
 
 /// Stops a test that was not started by root, in words.
@@ -37,6 +39,15 @@ pub fn need_root() {
 #[must_use]
 pub fn generated(name: &str) -> PathBuf {
     released(&format!("generated/{name}"))
+}
+
+/// In the directory of the profile that this test was built in.
+fn beside_this_test(name: &str, builds: &str) -> PathBuf {
+    let test = this_test();
+    let mut candidates = test.ancestors().skip(1).take(2).map(|directory| directory.join(name));
+    candidates
+        .find(|path| path.is_file())
+        .unwrap_or_else(|| panic!("{name} is not built (near {}): run `{builds}`", test.display()))
 }
 
 /// In the target directory that this test lies in, wherever that is.

@@ -1,9 +1,9 @@
 //! The time, in the steps that codes are counted in: the machine's own clock, and a stopped one for a single program.
 
+use crate::wait;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A moment in 2033, in the middle of a step of 30 seconds: where a test's clock stands still, if it does.
@@ -56,7 +56,10 @@ pub fn just_started(program: &Path, seconds_ago: u64) -> Command {
 /// that drift would allow around it.
 pub fn wait_for_the_boot_to_be_past() {
     const LONGEST_STEP: u64 = 60;
-    thread::sleep(Duration::from_secs((2 * LONGEST_STEP + 5).saturating_sub(uptime())));
+    // More than any test waits for, right after a boot.
+    while uptime() < 2 * LONGEST_STEP + 5 {
+        let _ = wait::until_some(|| (uptime() >= 2 * LONGEST_STEP + 5).then_some(()));
+    }
 }
 
 fn uptime() -> u64 {
@@ -67,7 +70,10 @@ fn uptime() -> u64 {
 fn wait_until(second: u64) {
     // A hair into the second: what another process reads is then not the second before.
     let then = Duration::from_secs(second) + Duration::from_millis(20);
-    thread::sleep(then.saturating_sub(since_epoch()));
+    // A period may be longer than any test waits for.
+    while since_epoch() < then {
+        let _ = wait::until_some(|| (since_epoch() >= then).then_some(()));
+    }
 }
 
 fn since_epoch() -> Duration {

@@ -4,9 +4,8 @@ use crate::daemon::Daemon;
 use crate::machine::PASSWORD;
 use crate::site::Site;
 use crate::terminal::Terminal;
+use crate::wait;
 use std::process::{Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
 /// A machine with a bus and polkitd, of which bob is the administrator.
 #[derive(Debug)]
@@ -51,11 +50,7 @@ impl Desktop {
                 .unwrap()
                 .success()
         };
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while !ready() {
-            assert!(Instant::now() < deadline, "{command:?} did not start: install tests/apt-packages");
-            thread::sleep(Duration::from_millis(50));
-        }
+        wait::until(&format!("{command:?} started (from tests/apt-packages)"), ready);
     }
 
     /// She has a shell, with an agent for terminals; the administrator beside her has typed his password.

@@ -25,6 +25,8 @@
 //! | [`unsynced`] | what a program had written and not synced when it spoke: what a crash would take back |
 //! | [`recording`] | a picture of an enrolment, for the documents |
 //! | [`documents`] | README.md and docs/: their blocks, links and commands |
+//! | [`sweep`] | which points of a sweep are run: a sample of the day, or all |
+//! | [`wait`] | the one place that waits, for an event |
 //! | [`built`] | where the built things are |
 
 #![expect(
@@ -63,6 +65,8 @@ pub mod stacks;
 pub mod stand;
 pub mod stopped;
 pub mod strace;
+pub mod sweep;
 pub mod terminal;
 pub mod unsynced;
 pub mod vpn;
+pub mod wait;

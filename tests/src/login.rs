@@ -220,6 +220,9 @@ impl Login {
     }
 }
 
+/// What the module asks for, unless it is told another prompt.
+pub const PROMPT: &str = "Verification code: ";
+
 /// What an application can ask libpam for; each goes to another kind of stack.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub enum Call {
@@ -299,6 +302,12 @@ pub struct Running {
 }
 
 impl Running {
+    /// The number of its process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What came of it.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ use crate::clock::{self, THEN};
 use crate::desk::{self, Done};
 use crate::login::{Answer, Login, Outcome};
 use crate::scene::{Builder, Scene};
+use crate::wait;
 
 /// Seconds of an hour, which is the cool-down.
 pub const HOUR: u64 = 3600;
@@ -91,6 +92,17 @@ pub fn introduced(scene: &Scene, then: u64) -> Login {
 pub fn enrols_with(scene: &Scene, ticket: &str, then: u64) -> Login {
     let login = scene.login("alice").after(KEY).types(ticket);
     login.answers_with(Answer::CodeOfTheShownKey(0)).types("yes").at(then)
+}
+
+/// Waits until every reset of a scene can be completed.
+///
+/// # Panics
+/// When one never can.
+pub fn wait_for_the_cool_down(scene: &Scene) {
+    wait::until("every reset has cooled down", || {
+        let list = scene.desk(&["--json", "reset", "list"]).json();
+        list["resets"].as_array().unwrap().iter().all(|reset| reset["stage"] == "ready")
+    });
 }
 
 /// Everything that was asked and said at a login.

@@ -198,9 +198,19 @@ impl Scene {
     /// The command, to be run on the scene's configuration.
     #[must_use]
     pub fn command(&self, arguments: &[&str]) -> Command {
+        self.run_by(built::command(), arguments)
+    }
+
+    /// The same, built so that a backup costs no time.
+    #[must_use]
+    pub fn command_with_small_backup_work(&self, arguments: &[&str]) -> Command {
+        self.run_by(built::command_with_small_backup_work(), arguments)
+    }
+
+    fn run_by(&self, program: PathBuf, arguments: &[&str]) -> Command {
         let mut command = match &self.machine {
-            Some(machine) => machine.namespace().command(built::command()),
-            None => Command::new(built::command()),
+            Some(machine) => machine.namespace().command(program),
+            None => Command::new(program),
         };
         for name in ["SUDO_USER", "SUDO_UID", "SUDO_GID", "SUDO_COMMAND", "LOGNAME", "USER"] {
             command.env_remove(name);

@@ -5,12 +5,11 @@ use crate::scene::Scene;
 use crate::terminal::Terminal;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use crate::wait;
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
 /// The two stacks that docs/switching-on.md gives; the first is the README's.
 pub const KEY_AND_CODE: &str = "publickey,keyboard-interactive:pam";
@@ -131,28 +130,29 @@ impl Sshd {
     }
 
     fn listens(&mut self, started_by: StartedBy) -> bool {
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while Instant::now() < deadline {
-            let pid = fs::read_to_string(self.dir.join("sshd.pid")).ok();
+        let dir = self.dir.clone();
+        let look = || {
+            let listens = self.log().contains("Server listening");
+            let pid = fs::read_to_string(dir.join("sshd.pid")).ok();
             let pid = pid.and_then(|text| text.trim_end().parse().ok()).map(Pid::from_raw);
             match (started_by, pid) {
                 // It goes into the background as on any machine: what it starts does not descend from those who run the tests.
-                (StartedBy::Itself, Some(pid)) if self.log().contains("Server listening") => {
+                (StartedBy::Itself, Some(pid)) if listens => {
                     self.reap();
                     self.listener = Listener::Daemon(pid);
-                    return true;
+                    return Some(true);
                 }
-                (StartedBy::SuperServer, _) if self.log().contains("Server listening") => return true,
+                (StartedBy::SuperServer, _) if listens => return Some(true),
                 (StartedBy::Itself | StartedBy::SuperServer, _) => {}
             }
-            if let Listener::Child(child) = &mut self.listener
-                && child.try_wait().unwrap().is_some_and(|status| !status.success())
-            {
-                return false;
+            match &mut self.listener {
+                Listener::Child(child) => {
+                    child.try_wait().unwrap().is_some_and(|status| !status.success()).then_some(false)
+                }
+                Listener::Daemon(_) => None,
             }
-            thread::sleep(Duration::from_millis(10));
-        }
-        false
+        };
+        wait::until_some(look).unwrap_or(false)
     }
 
     /// Knocks, with the key of the scene or without any, and asks for `command` to be run.
@@ -245,10 +245,7 @@ impl Drop for Sshd {
             Listener::Daemon(pid) => {
                 let pid = *pid;
                 let _ = kill(pid, Signal::SIGKILL);
-                let deadline = Instant::now() + Duration::from_secs(5);
-                while is_running(pid) && Instant::now() < deadline {
-                    thread::sleep(Duration::from_millis(5));
-                }
+                let _ = wait::until_some(|| (!is_running(pid)).then_some(()));
             }
         }
         self.reap();

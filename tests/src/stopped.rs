@@ -3,14 +3,13 @@
 use crate::built;
 use crate::login::Login;
 use crate::strace::Trace;
+use crate::wait;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
 /// Starts a login that stops once it has made its first call of that name on `path`, and waits there.
 ///
@@ -63,11 +62,7 @@ pub fn alone_stopped_at_its_end(command: &Command) -> (Stopped, String) {
         .stdout(said.reopen().unwrap())
         .spawn()
         .expect("no strace: install tests/apt-packages");
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !trace.text().contains("stopped by SIGSTOP") {
-        assert!(Instant::now() < deadline, "it never stopped: {}", trace.text());
-        thread::sleep(Duration::from_millis(5));
-    }
+    wait::until("it stopped", || trace.text().contains("stopped by SIGSTOP"));
     let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", strace.id())).unwrap();
     let pid = Pid::from_raw(children.trim().parse().expect("one child"));
     (Stopped { pid, strace: None }.of(strace), fs::read_to_string(said.path()).unwrap())
@@ -99,16 +94,7 @@ impl Trace {
     /// When it never does.
     #[must_use]
     pub fn stopped(&self) -> Stopped {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
-            let text = self.text();
-            if let Some(line) = text.lines().find(|line| line.contains("stopped by SIGSTOP")) {
-                let pid = Pid::from_raw(line.split(' ').next().unwrap().parse().unwrap());
-                return Stopped { pid, strace: None };
-            }
-            assert!(Instant::now() < deadline, "it never stopped: {text}");
-            thread::sleep(Duration::from_millis(5));
-        }
+        Stopped { pid: self.wait_for("stopped by SIGSTOP"), strace: None }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::login::{Login, Outcome};
 use crate::scene::Scene;
-use crate::{built, clock, desk};
+use crate::{built, clock, desk, wait};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,8 +11,6 @@ use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
 /// One call that a program makes: the third `openat`, say.
 #[derive(Clone, Debug)]
@@ -334,15 +332,8 @@ impl Trace {
     /// With what it wrote, when that never comes.
     #[must_use]
     pub fn wait_for(&self, what: &str) -> Pid {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
-            let text = self.text();
-            if let Some(line) = text.lines().find(|line| line.contains(what)) {
-                return process_of(line).unwrap();
-            }
-            assert!(Instant::now() < deadline, "{what:?} never came: {text}");
-            thread::sleep(Duration::from_millis(5));
-        }
+        let process = || self.text().lines().find(|line| line.contains(what)).and_then(process_of);
+        wait::until_some(process).unwrap_or_else(|| panic!("{what:?} never came: {}", self.text()))
     }
 
     /// Removes what libfaketime leaves in shared memory when its process is killed: the next process of that number

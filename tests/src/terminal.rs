@@ -1,13 +1,9 @@
 //! A person at a terminal: what they see, what they type.
 
+use crate::wait::{self, PATIENCE};
 use rexpect::process::WaitStatus;
 use rexpect::session::{PtySession, spawn_command};
 use std::process::Command;
-use std::thread;
-use std::time::{Duration, Instant};
-
-/// Nothing that a test waits for takes longer.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A program on a pseudo-terminal of 100 columns and 60 rows.
 pub struct Terminal {
@@ -74,24 +70,20 @@ impl Terminal {
     /// # Panics
     /// With the whole screen, when none appears and it does not end.
     pub fn expect_any_or_the_end(&mut self, texts: &[&str]) -> Option<(usize, String)> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
+        let seen = wait::until_some(|| {
             let over = self.is_over();
             self.look();
             let unread = &self.bytes[self.read..];
             let found =
                 texts.iter().enumerate().filter_map(|(i, text)| Some((find(unread, text)? + text.len(), i)));
-            if let Some((end, which)) = found.min() {
+            let found = found.min().map(|(end, which)| {
                 let shown = String::from_utf8_lossy(&unread[..end]).into_owned();
                 self.read += end;
-                return Some((which, shown));
-            }
-            if over {
-                return None;
-            }
-            assert!(Instant::now() < deadline, "{texts:?} never appeared. On the screen:\n{}", self.screen());
-            thread::sleep(Duration::from_millis(5));
-        }
+                (which, shown)
+            });
+            (over || found.is_some()).then_some(found)
+        });
+        seen.unwrap_or_else(|| panic!("{texts:?} never appeared. On the screen:\n{}", self.screen()))
     }
 
     /// Types a line.
@@ -123,12 +115,12 @@ impl Terminal {
     /// When it does not, or was stopped.
     #[must_use]
     pub fn end(mut self) -> Ended {
-        let deadline = Instant::now() + PATIENCE;
-        while !self.is_over() {
+        let ended = wait::until_some(|| {
+            let over = self.is_over();
             self.look();
-            assert!(Instant::now() < deadline, "the program never ended. On the screen:\n{}", self.screen());
-            thread::sleep(Duration::from_millis(5));
-        }
+            over.then_some(())
+        });
+        assert!(ended.is_some(), "the program never ended. On the screen:\n{}", self.screen());
         let status = self.ended.unwrap();
         let status = if let WaitStatus::Exited(_, code) = status {
             code

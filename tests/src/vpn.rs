@@ -4,11 +4,10 @@ use crate::daemon::Daemon;
 use crate::machine::Namespace;
 use crate::scene::Scene;
 use crate::terminal::Terminal;
+use crate::wait;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::thread;
-use std::time::{Duration, Instant};
 
 /// A running server.
 #[derive(Debug)]
@@ -47,15 +46,10 @@ impl Scene {
         // The plugin's own processes outlive the server.
         server.args(["--net", "/bin/sh", "-ec", script, "sh"]).arg(&dir);
         let vpn = Vpn { _server: Daemon::start(&server), namespace, dir };
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while !vpn.log().contains("Initialization Sequence Completed") {
-            assert!(
-                Instant::now() < deadline,
-                "openvpn did not start; it needs /dev/net/tun of the kernel:\n{}",
-                vpn.log()
-            );
-            thread::sleep(Duration::from_millis(20));
-        }
+        let started = || vpn.log().contains("Initialization Sequence Completed").then_some(());
+        wait::until_some(started).unwrap_or_else(|| {
+            panic!("openvpn did not start; it needs /dev/net/tun of the kernel:\n{}", vpn.log())
+        });
         vpn
     }
 }

@@ -9,15 +9,15 @@
 use acceptance::authenticator::Authenticator;
 use acceptance::clock::THEN;
 use acceptance::login::{Login, PamCode};
+use acceptance::resetting::wait_for_the_cool_down;
 use acceptance::scene::{Scene, users_file};
 use acceptance::stand::renewed;
 use acceptance::strace::{self, Trace};
+use acceptance::sweep::Sweep;
 use acceptance::unsynced::{Word, words_after_a_change};
 use std::fmt;
 use std::fs;
 use std::process::Stdio;
-use std::thread;
-use std::time::Duration;
 
 #[test]
 fn after_a_torn_write_of_a_login_no_code_is_good_twice_and_the_next_one_opens() {
@@ -25,7 +25,7 @@ fn after_a_torn_write_of_a_login_no_code_is_good_twice_and_the_next_one_opens() 
     assert_eq!(scene.login_with_code_at("alice", THEN - 60).code(), PamCode::SUCCESS);
     let of_before = scene.login("alice").types(scene.authenticator("alice").code_at(THEN - 60)).at(THEN - 30);
     let writes = Writes::of(&scene, &scene.login_with_code_at("alice", THEN));
-    for torn in writes.torn() {
+    for torn in Sweep::today().points(writes.torn()) {
         torn.put_in_place(&scene);
         assert_eq!(of_before.clone().code(), PamCode::AUTH_ERR, "used long before: {torn:?}");
         assert_eq!(scene.journal.last().what(), "refused replayed", "{torn:?}");
@@ -51,14 +51,14 @@ fn a_torn_write_of_a_recovery_code_that_opened_brings_it_not_back() {
     let login = |code: &str| scene.login("alice").types(code).at(THEN);
     let writes = Writes::of(&scene, &login(&codes[0]));
     let (first, twin): (Vec<_>, Vec<_>) = writes.torn().into_iter().partition(|torn| torn.write == 0);
-    for torn in twin {
+    for torn in Sweep::today().points(twin) {
         torn.put_in_place(&scene);
         assert_eq!(login(&codes[0]).code(), PamCode::AUTH_ERR, "it opened before: {torn:?}");
         assert_eq!(login(&codes[1]).code(), PamCode::SUCCESS, "{torn:?}");
         assert_eq!(login(&codes[1]).code(), PamCode::AUTH_ERR, "{torn:?}");
     }
     // Before the first was synced nobody was let in: the code may be good, or not, but not twice.
-    for torn in first {
+    for torn in Sweep::today().points(first) {
         torn.put_in_place(&scene);
         let opened = [login(&codes[0]).code(), login(&codes[0]).code()];
         assert_ne!(opened, [PamCode::SUCCESS; 2], "{torn:?}");
@@ -162,7 +162,7 @@ fn a_step_of_a_reset_is_on_the_disk_before_anybody_hears_of_it() {
     said_after_it_was_synced(&scene, &request);
     said_after_it_was_synced(&scene, &["--json", "reset", "cancel", "alice", "--yes"]);
     said_after_it_was_synced(&scene, &request);
-    thread::sleep(Duration::from_millis(2100));
+    wait_for_the_cool_down(&scene);
     said_after_it_was_synced(&scene, &["--json", "reset", "complete", "alice", "--yes"]);
     said_after_it_was_synced(&scene, &["--json", "reset", "complete", "alice", "--yes"]);
 }

@@ -1,4 +1,7 @@
 //! A keyring behind a passphrase: written whole or not at all, opened by the real age, and taken back only if nobody loses by it.
+//!
+//! The work of scrypt is a second and 256 MiB: what ships does it where that matters, elsewhere backups are made by a command that is
+//! built with a small work factor. What ships takes both back.
 
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
@@ -11,7 +14,8 @@ use acceptance::memory::assert_no_trace;
 use acceptance::scene::Scene;
 use acceptance::secrets::{Secrets, master_key};
 use acceptance::stopped::stopped_at_its_end;
-use acceptance::strace;
+use acceptance::strace::{self, Point};
+use acceptance::sweep::Sweep;
 use acceptance::terminal::{Ended, Terminal};
 use data_encoding::HEXLOWER;
 use std::fs;
@@ -20,16 +24,17 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const PASSPHRASE: &str = "correct horse battery staple";
-/// A passphrase is a second of work each time, as it should be: one in so many calls is tried.
-const EVERY: usize = 2;
+/// What age(1) asks for.
+const WORK: u32 = 18;
 
 #[test]
 fn a_backup_brings_a_lost_keyring_back() {
     let scene = Scene::with(&["alice"]);
     let secrets = Secrets::default().master_key(&scene);
     let before = fs::read(scene.keyring()).unwrap();
-    let done = backup(&scene);
+    let done = backup_by_what_ships(&scene);
     done.assert_done();
+    assert_eq!(work_of(&file(&scene)), WORK);
     assert_eq!(done.json()["keys"][0], "k1");
     assert_eq!(fs::metadata(file(&scene)).unwrap().mode() & 0o7777, 0o600);
     assert!(secrets.found_in(&fs::read(file(&scene)).unwrap()).is_empty());
@@ -47,7 +52,7 @@ fn a_backup_brings_a_lost_keyring_back() {
 #[test]
 fn the_real_age_opens_a_backup_and_what_it_made_is_restored() {
     let scene = Scene::with(&["alice"]);
-    backup(&scene).assert_done();
+    backup_by_what_ships(&scene).assert_done();
     let mut age = Terminal::open(
         Command::new("/usr/bin/age").args(["-d", "-o"]).arg(scene.path("plain")).arg(file(&scene)),
     );
@@ -141,7 +146,8 @@ fn a_passphrase_comes_from_a_descriptor_too_and_from_no_file_that_others_can_rea
     let scene = Scene::with(&["alice"]);
     let path = file(&scene);
     let path = path.to_str().unwrap();
-    let from_stdin = scene.command(&["--json", "keys", "backup", path, "--passphrase-fd", "0"]);
+    let arguments = ["--json", "keys", "backup", path, "--passphrase-fd", "0"];
+    let from_stdin = scene.command_with_small_backup_work(&arguments);
     desk::run(from_stdin, &format!("{PASSPHRASE}\n")).assert_done();
     fs::remove_file(scene.keyring()).unwrap();
     restore(&scene, PASSPHRASE, &[]).assert_done();
@@ -277,21 +283,15 @@ fn killed_at_a_call_a_backup_is_whole_or_not_there() {
     let scene = Scene::with(&["alice"]);
     let path = file(&scene);
     let secret = passphrase(&scene, PASSPHRASE);
-    let command = || {
-        scene.command(&[
-            "--json",
-            "keys",
-            "backup",
-            path.to_str().unwrap(),
-            "--passphrase-file",
-            secret.to_str().unwrap(),
-        ])
-    };
+    let (to, from) = (path.to_str().unwrap(), secret.to_str().unwrap());
+    let arguments = ["--json", "keys", "backup", to, "--passphrase-file", from];
+    let command = || scene.command_with_small_backup_work(&arguments);
     let points = strace::record(&command(), &[&path]);
     let whole = fs::metadata(&path).unwrap().len();
-    let from = points.iter().position(|point| point.line.contains(".new.")).unwrap();
-    let mut made = std::collections::BTreeSet::new();
-    for point in points[from..].iter().step_by(EVERY) {
+    let start = points.iter().position(|point| point.line.contains(".new.")).unwrap();
+    assert!(work_of(&path) < WORK, "totp-enroll is built for tests without small-backup-work");
+    let (sweep, mut made) = (Sweep::today(), std::collections::BTreeSet::new());
+    for point in sweep.points(&points[start..]) {
         drop(fs::remove_file(&path));
         drop(strace::killed_at(&command(), point));
         made.insert(path.exists());
@@ -299,7 +299,13 @@ fn killed_at_a_call_a_backup_is_whole_or_not_there() {
     }
     let done = desk::run(command(), "");
     assert!(done.status == 0 || path.exists(), "{done:?}");
-    assert_eq!(made, [false, true].into());
+    sweep.assert_met(&made, [false, true]);
+    // What ships, once, with the draft written and read back.
+    drop(fs::remove_file(&path));
+    let named = Point { name: "renameat2".to_owned(), occurrence: 1, paths: Vec::new(), line: String::new() };
+    drop(strace::killed_at(&scene.command(&arguments), &named));
+    assert!(!path.exists());
+    desk::run(scene.command(&arguments), "").assert_done();
 }
 
 #[test]
@@ -313,9 +319,9 @@ fn killed_at_a_call_a_restoring_leaves_the_keyring_whole_or_not_there() {
     let kept = scene.path("kept");
     fs::rename(scene.keyring(), &kept).unwrap();
     let points = strace::record(&scene.command(&arguments), &[&scene.path(""), &scene.keyring()]);
-    let from = points.iter().position(|point| point.line.contains(".new.")).unwrap();
-    let mut made = std::collections::BTreeSet::new();
-    for (point, then) in points[from..].iter().step_by(EVERY).zip((THEN..).step_by(60)) {
+    let start = points.iter().position(|point| point.line.contains(".new.")).unwrap();
+    let (sweep, mut made) = (Sweep::today(), std::collections::BTreeSet::new());
+    for (point, then) in sweep.points(points[start..].iter().zip((THEN..).step_by(60))) {
         drop(fs::remove_file(scene.keyring()));
         drop(strace::killed_at(&scene.command(&arguments), point));
         made.insert(scene.keyring().exists());
@@ -324,7 +330,7 @@ fn killed_at_a_call_a_restoring_leaves_the_keyring_whole_or_not_there() {
         }
         assert_eq!(scene.login_with_code_at("alice", then).code(), PamCode::SUCCESS, "{point:?}");
     }
-    assert_eq!(made, [false, true].into());
+    sweep.assert_met(&made, [false, true]);
 }
 
 #[test]
@@ -360,7 +366,21 @@ fn passphrase(scene: &Scene, text: &str) -> PathBuf {
 }
 
 fn backup(scene: &Scene) -> Done {
+    let (file, secret) = (file(scene), passphrase(scene, PASSPHRASE));
+    let arguments = ["--json", "keys", "backup", path(&file), "--passphrase-file", path(&secret)];
+    desk::run(scene.command_with_small_backup_work(&arguments), "")
+}
+
+fn backup_by_what_ships(scene: &Scene) -> Done {
     keys(scene, "backup", PASSPHRASE, &[])
+}
+
+/// The work factor that a backup asks for: age-encryption.org/v1 has it at the end of a line of its header.
+fn work_of(backup: &Path) -> u32 {
+    let bytes = fs::read(backup).unwrap();
+    let header = String::from_utf8_lossy(&bytes);
+    let stanza = header.lines().find(|line| line.starts_with("-> scrypt ")).unwrap();
+    stanza.rsplit(' ').next().unwrap().parse().unwrap()
 }
 
 fn restore(scene: &Scene, passphrase: &str, options: &[&str]) -> Done {

@@ -11,13 +11,14 @@ use acceptance::login::PamCode;
 use acceptance::scene::{Scene, users_file};
 use acceptance::stand::{NOT_ENROLLED, Stand, files_of, renewed};
 use acceptance::strace::{self, ERRORS, Point};
+use acceptance::sweep::Sweep;
+use acceptance::wait;
 use nix::fcntl::{Flock, FlockArg};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
 
 #[test]
 fn codes_are_as_used_as_before_and_the_next_ones_open() {
@@ -88,8 +89,8 @@ fn a_rotation_killed_at_any_call_locks_nobody_out_and_goes_on_where_it_was() {
     let codes = renewed(&scene.desk(&RENEW).stdout).unwrap();
     let stand = Standing::of(&scene);
     let points = strace::record(&scene.command(&ROTATE), &[&scene.path("")]);
-    let (mut looked, mut resumed) = (0, BTreeSet::new());
-    for point in points {
+    let (sweep, mut looked, mut resumed) = (Sweep::today(), 0, BTreeSet::new());
+    for point in sweep.points(points) {
         stand.put_back(&scene);
         let before = Files::below(&scene.path(""));
         drop(strace::killed_at(&scene.command(&ROTATE), &point));
@@ -115,8 +116,8 @@ fn a_rotation_killed_at_any_call_locks_nobody_out_and_goes_on_where_it_was() {
             scene.stored().names().into_iter().filter(|name| name.starts_with(".new")).collect();
         assert!(left.is_empty(), "{left:?}: {point:?}");
     }
-    assert!(looked > 20, "{looked}");
-    assert_eq!(resumed, BTreeSet::from([false, true]));
+    sweep.assert_more_than(20, looked, "changes");
+    sweep.assert_met(&resumed, [false, true]);
 }
 
 #[test]
@@ -128,7 +129,8 @@ fn a_rotation_of_which_a_call_fails_locks_nobody_out_and_says_so_or_is_done() {
         &[&scene.state(), &scene.keyring(), &scene.path(".new.keyring.toml")],
     );
     let mut ended = BTreeSet::new();
-    for (point, error) in points.iter().zip(ERRORS.iter().cycle()) {
+    let sweep = Sweep::today();
+    for (point, error) in sweep.points(points.iter().zip(ERRORS.iter().cycle())) {
         if point.name == "exit_group" {
             continue;
         }
@@ -144,7 +146,7 @@ fn a_rotation_of_which_a_call_fails_locks_nobody_out_and_says_so_or_is_done() {
         assert_eq!(keys(&scene).len(), 1, "{error} at {point:?}");
         everybody_gets_in_at(&scene, THEN + 60, point);
     }
-    assert_eq!(ended, BTreeSet::from([0, 1]));
+    sweep.assert_met(&ended, [0, 1]);
 }
 
 #[test]
@@ -183,7 +185,7 @@ fn a_login_that_waited_while_its_keys_were_rotated_gets_in() {
     let ledger = Flock::lock(File::open(scene.ledger("alice")).unwrap(), FlockArg::LockExclusive).unwrap();
     let login = scene.login_with_code_at("alice", THEN).hold().release();
     // By then it has read the keyring, and waits for the ledger.
-    thread::sleep(Duration::from_millis(700));
+    wait::until_open(login.pid(), &scene.ledger("alice"));
     for (content, file) in after {
         fs::write(file, content).unwrap();
     }
@@ -274,10 +276,10 @@ fn of_two_rotations_at_once_one_refuses() {
     let ledger = Flock::lock(File::open(scene.ledger("alice")).unwrap(), FlockArg::LockExclusive).unwrap();
     let first = thread::scope(|scope| {
         let first = scope.spawn(|| rotate(&scene));
-        while keys(&scene).len() < 2 {
+        wait::until("there is a new key beside the old one", || {
             assert!(!first.is_finished(), "it made no new key beside the old one");
-            thread::sleep(Duration::from_millis(5));
-        }
+            keys(&scene).len() == 2
+        });
         let before = fs::read(scene.keyring()).unwrap();
         let second = rotate(&scene);
         assert_eq!(second.status, 1, "{second:?}");

@@ -1,7 +1,7 @@
 //! Remembered devices: who is not asked again, what a device is known by, and what makes it forgotten.
 
 use acceptance::clock::THEN;
-use acceptance::login::{Login, Outcome, PamCode};
+use acceptance::login::{Login, Outcome, PROMPT, PamCode};
 use acceptance::scene::{DOOR, Scene};
 use acceptance::sshd::{KEY_AND_CODE, Key};
 
@@ -75,7 +75,7 @@ fn who_is_asked_whether_to_remember_decides() {
     {
         let then = THEN + 60 * u64::try_from(step).unwrap();
         let outcome = with_code(&scene, then).types(answer).run();
-        assert_eq!(outcome.asked(), ["Verification code: ", "Remember this device for 7 days? [y/N] "]);
+        assert_eq!(outcome.asked(), [PROMPT, "Remember this device for 7 days? [y/N] "]);
         assert_eq!(outcome.code, PamCode::SUCCESS);
         let next = at_the_door(&scene, KEY, HERE).types("").at(then).run();
         assert_eq!(asked(&next) == Some(0), *remembered, "{answer:?}");
@@ -213,7 +213,7 @@ fn a_laptop_that_comes_over_real_ssh_is_asked_once() {
     let stack = scene.module("");
     let sshd = scene.sshd(KEY_AND_CODE, &stack);
     let mut ssh = sshd.ssh("alice", Key::Offered, "echo inside");
-    ssh.expect("Verification code: ");
+    ssh.expect(PROMPT);
     ssh.types(&scene.code("alice"));
     assert_eq!(ssh.end().status, 0);
     let again = sshd.ssh("alice", Key::Offered, "echo inside").end();

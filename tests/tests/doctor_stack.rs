@@ -10,20 +10,19 @@
 use acceptance::built;
 use acceptance::login::PamCode;
 use acceptance::scene::Scene;
+use acceptance::sweep::{Dice, Sweep};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-/// So many stacks; `TOTP_STACKS` asks for another number.
-const STACKS: usize = 1500;
-
 #[test]
 fn what_it_says_of_a_stack_is_what_libpam_does_with_it() {
-    let count = std::env::var("TOTP_STACKS").ok().and_then(|count| count.parse().ok()).unwrap_or(STACKS);
+    let sweep = Sweep::today();
+    let count = sweep.count(300, 4000);
     let mut scene = Scene::builder().account("alice").enrolled("alice").build();
     let module = scene.machine().install(&built::module());
     let ours = format!("{} conf={}", module.display(), scene.conf().display());
-    let mut dice = Dice(0x2545_F491_4F6C_DD1D);
+    let mut dice = sweep.dice();
     let names: Vec<String> = (0..count).map(|number| format!("random-{number}")).collect();
     let stacks: Vec<String> =
         names.iter().map(|name| random_service(&mut scene, &mut dice, name, &ours)).collect();
@@ -102,23 +101,6 @@ fn findings(scene: &Scene, services: &[String]) -> BTreeSet<(String, String)> {
     let findings = document["findings"].as_array().expect("findings").clone();
     let word = |finding: &serde_json::Value, key: &str| finding[key].as_str().unwrap_or_default().to_owned();
     findings.iter().map(|finding| (word(finding, "service"), word(finding, "name"))).collect()
-}
-
-/// The same numbers at each run, so that what fails fails again.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        // xorshift64 (G. Marsaglia, Xorshift RNGs, 2003).
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 33).unwrap_or(0) % sides
-    }
-
-    fn one_of<'a>(&mut self, of: &[&'a str]) -> &'a str {
-        of[self.roll(of.len())]
-    }
 }
 
 /// Writes a service, and two files that it may include; gives all three as text.

@@ -3,6 +3,7 @@
 use acceptance::authenticator::{Authenticator, MANUAL_KEY, shown_key};
 use acceptance::clock;
 use acceptance::desk;
+use acceptance::login::PROMPT;
 use acceptance::qr;
 use acceptance::scene::Scene;
 use acceptance::sshd::{KEY_AND_CODE, Key, ONLY_PAM, Sshd};
@@ -30,7 +31,7 @@ fn ssh_enrols_with_a_key_and_from_then_on_asks_for_codes() {
     assert_eq!(first_factor, "publickey");
     for code in [&phone.code_at(now + 30), &recovery[0]] {
         let mut ssh = sshd.ssh("alice", Key::Offered, INSIDE);
-        let before = ssh.expect("Verification code: ");
+        let before = ssh.expect(PROMPT);
         assert!(!before.contains(MANUAL_KEY), "{before}");
         ssh.types(code);
         assert_let_in(ssh, "alice");
@@ -114,7 +115,7 @@ fn ssh_enrols_nobody_under_a_key_that_was_rotated_away_meanwhile() {
 fn ssh_enrols_nobody_before_a_first_factor() {
     let (scene, sshd) = sshd(ONLY_PAM, "");
     let mut ssh = sshd.ssh("alice", Key::None, INSIDE);
-    let shown = ssh.expect("Verification code: ");
+    let shown = ssh.expect(PROMPT);
     assert!(!shown.contains(MANUAL_KEY), "{shown}");
     ssh.types("123456");
     assert_kept_out(ssh);

@@ -1,15 +1,14 @@
 //! Step-up freshness: no second code within its time, in the same login session. Real sshd, real sudo, real tmux.
 
-use acceptance::login::PamCode;
+use acceptance::login::{PROMPT, PamCode};
 use acceptance::machine::PASSWORD;
 use acceptance::scene::{Builder, Scene};
 use acceptance::sshd::{KEY_AND_CODE, Key, NO_TERMINAL, PASSWORD_METHOD, Sshd};
 use acceptance::strace;
 use acceptance::terminal::Terminal;
-use std::thread;
+use acceptance::wait;
 use std::time::Duration;
 
-const ASKED: &str = "Verification code: ";
 const IS_ALICE: &str = "is alice\r\n";
 const RAN: &str = "ran as 0\r\n";
 /// Whoever comes over ssh needs no code, so that a session can be without one.
@@ -42,7 +41,7 @@ fn without_a_time_sudo_asks() {
     let site = Site::new(builder().config(SPARED_ELSEWHERE), "");
     let mut shell = site.logs_in_with_a_code();
     assert_eq!(stamps(&site.scene), 1);
-    assert_eq!(sudo(&mut shell), ASKED);
+    assert_eq!(sudo(&mut shell), PROMPT);
 }
 
 #[test]
@@ -50,42 +49,45 @@ fn sudo_asks_again_when_the_time_is_over() {
     let site = Site::new(builder().config(SPARED_ELSEWHERE), "fresh=2s");
     let mut shell = site.logs_in_with_a_code();
     assert_eq!(stamps(&site.scene), 1);
-    thread::sleep(Duration::from_secs(3));
-    assert_eq!(sudo(&mut shell), ASKED);
+    let written = std::fs::read_dir(site.scene.path("run/fresh")).unwrap().next().unwrap().unwrap();
+    let written = written.metadata().unwrap().modified().unwrap();
+    // Ages are counted in whole seconds.
+    wait::until("two seconds are over", || written.elapsed().is_ok_and(|age| age > Duration::from_secs(3)));
+    assert_eq!(sudo(&mut shell), PROMPT);
 }
 
 #[test]
 fn a_session_does_not_profit_from_the_code_of_another_session_of_the_same_person() {
     let site = Site::new(builder().config(NO_CODE_AT_SSHD), "fresh=15m");
     let (mut one, mut other) = (site.logs_in(), site.logs_in());
-    assert_eq!(sudo(&mut one), ASKED);
+    assert_eq!(sudo(&mut one), PROMPT);
     one.types(&site.scene.code("alice"));
     one.expect(RAN);
     assert_eq!(sudo(&mut one), RAN, "in the same session");
-    assert_eq!(sudo(&mut other), ASKED, "in the other");
+    assert_eq!(sudo(&mut other), PROMPT, "in the other");
 }
 
 #[test]
 fn the_next_session_does_not_profit_from_the_one_before() {
     let site = Site::new(builder().config(NO_CODE_AT_SSHD), "fresh=15m");
     let mut one = site.logs_in();
-    assert_eq!(sudo(&mut one), ASKED);
+    assert_eq!(sudo(&mut one), PROMPT);
     one.types(&site.scene.code("alice"));
     one.expect(RAN);
     one.types("exit");
     assert_eq!(one.end().status, 0);
     assert_eq!(stamps(&site.scene), 1);
-    assert_eq!(sudo(&mut site.logs_in()), ASKED);
+    assert_eq!(sudo(&mut site.logs_in()), PROMPT);
 }
 
 #[test]
 fn a_wrong_code_makes_nothing_fresh() {
     let site = Site::new(builder().config(NO_CODE_AT_SSHD), "fresh=15m");
     let mut shell = site.logs_in();
-    assert_eq!(sudo(&mut shell), ASKED);
+    assert_eq!(sudo(&mut shell), PROMPT);
     shell.types(&site.scene.authenticator("alice").wrong_code());
     shell.expect("did not run");
-    assert_eq!(sudo(&mut shell), ASKED);
+    assert_eq!(sudo(&mut shell), PROMPT);
 }
 
 #[test]
@@ -96,7 +98,7 @@ fn an_enrolment_that_was_replaced_takes_its_freshness_along() {
     let mut shell = site.logs_in_by(&codes[0]);
     assert_eq!(sudo(&mut shell), RAN);
     let _ = site.scene.enrol("alice", &["--replace", "--yes"]);
-    assert_eq!(sudo(&mut shell), ASKED);
+    assert_eq!(sudo(&mut shell), PROMPT);
 }
 
 #[test]
@@ -105,7 +107,7 @@ fn what_a_session_left_behind_does_not_profit() {
     let mut first = site.logs_in();
     first.types("tmux -S ~/socket -f /dev/null new-session -d 'exec /bin/sh'; echo started");
     first.expect("started\r\n");
-    assert_eq!(sudo(&mut first), ASKED);
+    assert_eq!(sudo(&mut first), PROMPT);
     first.types(&site.scene.code("alice"));
     first.expect(RAN);
     first.types("exit");
@@ -115,18 +117,18 @@ fn what_a_session_left_behind_does_not_profit() {
     second.types("tmux -S ~/socket attach");
     second.expect("$ ");
     // Neither from the session that started it ...
-    assert_eq!(sudo(&mut second), ASKED);
+    assert_eq!(sudo(&mut second), PROMPT);
     second.types(&site.scene.authenticator("alice").code_in(1));
     second.expect("ran as 0");
     // ... nor from what is typed into it: nobody knows who will attach next.
-    assert_eq!(sudo(&mut second), ASKED);
+    assert_eq!(sudo(&mut second), PROMPT);
     // Not Ctrl-C: one that comes right after sudo's question is sometimes lost on a busy machine.
     second.types(&site.scene.authenticator("alice").wrong_code());
     second.expect("did not run");
     second.expect("$ ");
     // Nor where sudo takes the place of the shell that it was typed into, and with that its number.
     second.types("exec sudo id -u");
-    assert_eq!(second.expect_any(&[ASKED, "\r\n0"]).0, 0);
+    assert_eq!(second.expect_any(&[PROMPT, "\r\n0"]).0, 0);
     second.presses_ctrl('c');
 }
 
@@ -136,7 +138,7 @@ fn a_stamp_that_others_could_have_written_counts_for_nothing() {
     let mut shell = site.logs_in_with_a_code();
     let stamps = site.scene.path("run").join("fresh");
     std::fs::set_permissions(&stamps, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    assert_eq!(sudo(&mut shell), ASKED);
+    assert_eq!(sudo(&mut shell), PROMPT);
 }
 
 #[test]
@@ -161,7 +163,7 @@ fn where_nobody_asks_for_freshness_a_login_leaves_nothing_and_does_not_look_at_i
 fn a_login_over_ssh_leaves_nothing_where_nobody_asks_for_freshness() {
     let site = Site::new(builder(), "");
     let mut shell = site.logs_in_with_a_code();
-    assert_eq!(sudo(&mut shell), ASKED);
+    assert_eq!(sudo(&mut shell), PROMPT);
     shell.types(&site.scene.authenticator("alice").code_in(1));
     shell.expect(RAN);
     assert!(!site.scene.path("run").exists());
@@ -182,7 +184,7 @@ fn with_a_time_on_its_line_alone_sudo_asks_once_after_the_boot_and_then_spares_a
     // Sshd's codes left no stamp until then, and sudo's own counts.
     let mut first = site.logs_in_by(&codes[0]);
     assert_eq!(stamps(&site.scene), 0);
-    assert_eq!(sudo(&mut first), ASKED);
+    assert_eq!(sudo(&mut first), PROMPT);
     first.types(&codes[1]);
     first.expect(RAN);
     assert_eq!(sudo(&mut first), RAN);
@@ -194,7 +196,7 @@ fn with_a_time_on_its_line_alone_sudo_asks_once_after_the_boot_and_then_spares_a
     std::fs::remove_dir_all(site.scene.path("run")).unwrap();
     let mut after = site.logs_in_by(&codes[3]);
     assert!(!site.scene.path("run").exists());
-    assert_eq!(sudo(&mut after), ASKED);
+    assert_eq!(sudo(&mut after), PROMPT);
 }
 
 #[test]
@@ -203,7 +205,7 @@ fn sudo_need_only_ask_and_the_codes_of_logins_count() {
     let codes = scene.enrol("alice", &[]).recovery_codes;
     let site = Site::of(scene, "fresh=15m");
     let mut first = site.logs_in_by(&codes[0]);
-    assert_eq!(sudo(&mut first), ASKED);
+    assert_eq!(sudo(&mut first), PROMPT);
     assert_eq!(sudo(&mut site.logs_in_by(&codes[1])), RAN);
 }
 
@@ -214,7 +216,7 @@ fn where_stamps_cannot_be_kept_sudo_asks_and_says_why_to_whoever_debugs() {
     std::fs::create_dir(&run).unwrap();
     std::fs::set_permissions(&run, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
     let mut shell = site.logs_in_with_a_code();
-    assert_eq!(sudo(&mut shell), ASKED);
+    assert_eq!(sudo(&mut shell), PROMPT);
     let lines = site.scene.journal.lines();
     let why = "run: must belong to root and be writable by nobody else";
     assert!(lines.iter().any(|line| line.contains("no stamps: ") && line.contains(why)), "{lines:?}");
@@ -227,11 +229,11 @@ fn where_stamps_cannot_be_kept_sudo_asks_and_says_why_to_whoever_debugs() {
 fn a_code_typed_in_another_accounts_shell_serves_no_later_command_there() {
     let site = Site::with_bob(SU_IS_FRESH_AND_SSHD_ASKS_NOBODY, "");
     let mut shell = site.logs_in_as("bob");
-    assert_eq!(su_alice(&mut shell, "su"), ASKED);
+    assert_eq!(su_alice(&mut shell, "su"), PROMPT);
     shell.types(&site.scene.code("alice"));
     shell.expect(IS_ALICE);
     assert_eq!(records(&site.scene), 0);
-    assert_eq!(su_alice(&mut shell, "su"), ASKED);
+    assert_eq!(su_alice(&mut shell, "su"), PROMPT);
     shell.types("no code");
     shell.expect("did not run");
 }
@@ -248,10 +250,10 @@ fn a_terminal_that_another_account_feeds_is_not_fresh() {
     shell.expect("Password: ");
     shell.types(PASSWORD);
     shell.expect("$ ");
-    assert_eq!(sudo(&mut shell), ASKED);
+    assert_eq!(sudo(&mut shell), PROMPT);
     shell.types(&codes[0]);
     shell.expect(RAN);
-    assert_eq!(sudo(&mut shell), ASKED);
+    assert_eq!(sudo(&mut shell), PROMPT);
 }
 
 #[test]
@@ -264,12 +266,12 @@ fn another_account_below_a_fresh_session_is_asked() {
         if become_bob.starts_with("su ") {
             shell.expect("Password: ");
             shell.types(PASSWORD);
-            shell.expect(ASKED);
+            shell.expect(PROMPT);
             shell.types(&site.scene.code("bob"));
         }
         shell.expect("$ ");
         for command in ["su", "exec su"] {
-            assert_eq!(su_alice(&mut shell, command), ASKED, "{become_bob}: {command}");
+            assert_eq!(su_alice(&mut shell, command), PROMPT, "{become_bob}: {command}");
             shell.types("no code");
             shell.expect(if command == "su" { "did not run" } else { "Authentication failure" });
         }
@@ -285,7 +287,7 @@ fn sudo_that_asks_for_the_code_of_its_target_is_not_fresh_for_another_account() 
     shell.expect("$ ");
     // It takes the place of bob's shell, and its own real uid is root's while it asks.
     shell.types("exec sudo -u alice sh -c 'echo is $(id -un)'");
-    assert_eq!(shell.expect_any(&[ASKED, "is alice"]).0, 0);
+    assert_eq!(shell.expect_any(&[PROMPT, "is alice"]).0, 0);
     shell.types("no code");
 }
 
@@ -304,7 +306,7 @@ fn root_between_a_fresh_session_and_sudo_changes_nothing() {
 fn a_session_without_a_terminal_is_as_fresh_as_its_connection() {
     let site = Site::new(builder().config(SPARED_ELSEWHERE), "fresh=15m");
     let mut ssh = site.sshd.ssh_with("alice", Key::Offered, "sudo -S id -u", NO_TERMINAL);
-    ssh.expect(ASKED);
+    ssh.expect(PROMPT);
     ssh.types(&site.scene.code("alice"));
     let ended = ssh.end();
     assert_eq!((ended.status, ended.last.trim()), (0, "0"), "{}", ended.screen);
@@ -318,7 +320,7 @@ fn connections_of_a_server_that_leads_the_session_of_all_share_nothing() {
         let password = "auth required pam_unix.so";
         let (stack, line) = match methods {
             PASSWORD_METHOD => (format!("{line} forward_pass\n{password} use_first_pass"), "password: "),
-            _ => (line, ASKED),
+            _ => (line, PROMPT),
         };
         let sshd = scene.sshd_of_a_super_server(methods, &stack);
         let mut shell = sshd.ssh("alice", Key::Offered, "/bin/sh");
@@ -358,7 +360,7 @@ fn a_login_at_a_terminal_is_fresh_for_sudo() {
     shell.types("alice");
     shell.expect("Password: ");
     shell.types(PASSWORD);
-    shell.expect(ASKED);
+    shell.expect(PROMPT);
     shell.types(&site.scene.code("alice"));
     shell.expect("$ ");
     assert_eq!(records(&site.scene), 1);
@@ -403,7 +405,7 @@ impl Site {
 
     fn logs_in_by(&self, code: &str) -> Terminal {
         let mut shell = self.sshd.ssh("alice", Key::Offered, "/bin/sh");
-        shell.expect(ASKED);
+        shell.expect(PROMPT);
         shell.types(code);
         shell.expect("$ ");
         shell
@@ -438,8 +440,8 @@ fn su_alice(shell: &mut Terminal, su: &str) -> &'static str {
     shell.types(&format!("{su} alice -c 'echo is $(id -un)' || echo did not run"));
     shell.expect("Password: ");
     shell.types(PASSWORD);
-    match shell.expect_any(&[ASKED, IS_ALICE]).0 {
-        0 => ASKED,
+    match shell.expect_any(&[PROMPT, IS_ALICE]).0 {
+        0 => PROMPT,
         _ => IS_ALICE,
     }
 }
@@ -448,8 +450,8 @@ fn su_alice(shell: &mut Terminal, su: &str) -> &'static str {
 fn sudo(shell: &mut Terminal) -> &'static str {
     // Not as one word, so that what the terminal echoes is not taken for it.
     shell.types("sudo sh -c 'echo ran as $(id -u)' || echo did not run");
-    match shell.expect_any(&[ASKED, "ran as 0"]).0 {
-        0 => ASKED,
+    match shell.expect_any(&[PROMPT, "ran as 0"]).0 {
+        0 => PROMPT,
         _ => RAN,
     }
 }

@@ -9,6 +9,7 @@ use acceptance::login::PamCode;
 use acceptance::scene::Scene;
 use acceptance::stand::{Stand, files_of, is_whole};
 use acceptance::strace::{self, ERRORS, Point};
+use acceptance::sweep::Sweep;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -37,7 +38,7 @@ fn a_secret_file_whose_import_is_cut_short_gives_its_owner_all_of_it_or_nothing(
         assert!(opens(&scene, SCRATCH[1]), "{case}");
         assert_eq!(files_of(&scene, "bob"), bobs, "somebody else was touched: {case}");
     });
-    assert_eq!(enrolled, BTreeSet::from([false, true]));
+    Sweep::today().assert_met(&enrolled, [false, true]);
 }
 
 #[test]
@@ -58,7 +59,7 @@ fn an_enrolment_by_a_script_that_is_cut_short_is_what_was_said_or_can_be_made_ag
         again.assert_done();
         assert!(opens(&scene, &phone(&again.json()).unwrap().code_at(THEN)), "{case}");
     });
-    assert_eq!(enrolled, BTreeSet::from([false, true]));
+    Sweep::today().assert_met(&enrolled, [false, true]);
 }
 
 #[test]
@@ -77,7 +78,7 @@ fn a_pruning_that_is_cut_short_leaves_each_enrolment_whole_or_gone_and_can_be_go
         }
         assert_eq!(files_of(&scene, "alice"), alices, "somebody else was touched: {case}");
     });
-    assert_eq!(left, BTreeSet::from([0, 1, 2]));
+    Sweep::today().assert_met(&left, [0, 1, 2]);
 }
 
 const SECRET: &str = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
@@ -131,14 +132,16 @@ fn cut_short_at_each(scene: &Scene, arguments: &[&str], mut check: impl FnMut(&E
             check(&end, &format!("{error:?} at {point:?}"));
         }
     };
-    for (point, error) in points.iter().zip(ERRORS.iter().cycle()) {
+    let sweep = Sweep::today();
+    for (point, error) in sweep.points(points.iter().zip(ERRORS.iter().cycle())) {
         at(point, None);
         // The last call has no error.
         if point.name != "exit_group" {
             at(point, Some(error));
         }
     }
-    assert!(by_kills > 3 && by_errors > 3, "{arguments:?} changed too little: {by_kills}, {by_errors}");
+    sweep.assert_more_than(3, by_kills, "changes by a kill");
+    sweep.assert_more_than(3, by_errors, "changes by an error");
 }
 
 fn status(scene: &Scene, user: &str) -> Done {

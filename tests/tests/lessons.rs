@@ -1,4 +1,4 @@
-//! The table "failure seen elsewhere" in README.md names tests that there are.
+//! No test is forgotten: the table "failure seen elsewhere" in README.md names tests that there are, and every file here is run.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -24,4 +24,20 @@ fn every_test_that_the_table_of_lessons_names_is_there() {
     }
     assert!(named > 20, "the table was not read: {named} tests");
     assert!(missing.is_empty(), "no such tests: {missing:#?}");
+}
+
+#[test]
+fn every_file_of_tests_is_run() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let main = fs::read_to_string(directory.join("main.rs")).unwrap();
+    let run: BTreeSet<&str> =
+        main.lines().filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';')).collect();
+    let files = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name());
+    let files: BTreeSet<String> = files.filter_map(|name| name.into_string().ok()).collect();
+    let missing: Vec<_> = files
+        .iter()
+        .filter_map(|name| name.strip_suffix(".rs"))
+        .filter(|name| *name != "main" && !run.contains(name))
+        .collect();
+    assert!(files.len() > 50 && missing.is_empty(), "not in main.rs: {missing:?}");
 }

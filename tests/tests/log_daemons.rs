@@ -4,13 +4,12 @@ use acceptance::clock;
 use acceptance::daemon::Daemon;
 use acceptance::login::PamCode;
 use acceptance::scene::Scene;
+use acceptance::wait;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::thread;
-use std::time::{Duration, Instant};
 
 const ZONE: &str = "TZ=Asia/Tokyo";
 
@@ -36,15 +35,15 @@ fn rsyslogd_shows_the_right_time_also_where_it_believes_what_a_line_says() {
     let mut rsyslogd = Command::new("/usr/bin/env");
     rsyslogd.args([ZONE, "/usr/sbin/rsyslogd", "-n", "-f"]).arg(&conf).arg("-i").arg(scene.path("pid"));
     let _daemon = Daemon::start(&rsyslogd);
-    wait_for("the socket of rsyslogd", || log.exists().then_some(()));
+    wait::until_some(|| log.exists().then_some(())).expect("the socket of rsyslogd");
 
     let mut login = scene.login_with_code("alice");
     login.environment.push(("TZ".to_owned(), "Asia/Tokyo".to_owned()));
     assert_eq!(login.code(), PamCode::SUCCESS);
-    let of_login = wait_for("the login's line", || line_with(&shown, "event=accepted"));
+    let of_login = wait::until_some(|| line_with(&shown, "event=accepted")).expect("the login's line");
     let mut command = scene.command(&["unlock", "alice"]);
     assert!(command.env("TZ", "Asia/Tokyo").output().unwrap().status.success());
-    let of_command = wait_for("the command's line", || line_with(&shown, "event=unlocked"));
+    let of_command = wait::until_some(|| line_with(&shown, "event=unlocked")).expect("the command's line");
     for line in [of_login, of_command] {
         let (time, _) = line.split_once(' ').unwrap();
         assert!(time.ends_with("+09:00"), "{line}");
@@ -65,7 +64,7 @@ fn journald_has_the_right_time_and_each_line_once() {
     journald.arg(scene.path(""));
     let _daemon = Daemon::start(&journald);
     let socket = scene.path("run/systemd/journal.pam-totp/dev-log");
-    wait_for("the socket of journald", || socket.exists().then_some(()));
+    wait::until_some(|| socket.exists().then_some(())).expect("the socket of journald");
     let log = scene.path("log");
     fs::remove_file(&log).unwrap();
     symlink(&socket, &log).unwrap();
@@ -75,7 +74,7 @@ fn journald_has_the_right_time_and_each_line_once() {
     assert_eq!(login.code(), PamCode::SUCCESS);
     // Behind it, so that all of the login's lines are there when this is.
     UnixDatagram::unbound().unwrap().send_to(b"<86>test[1]: all is said", &log).unwrap();
-    let entries = wait_for("the last line", || {
+    let entries = wait::until_some(|| {
         let journalctl = Command::new("/usr/bin/journalctl")
             .args(["--no-pager", "--output=short-unix", "--quiet", "--file"])
             .arg(journal_of(&scene.path("var/journal"))?)
@@ -83,7 +82,8 @@ fn journald_has_the_right_time_and_each_line_once() {
             .unwrap();
         let text = String::from_utf8(journalctl.stdout).unwrap();
         text.contains("all is said").then_some(text)
-    });
+    })
+    .expect("the last line");
     let lines: Vec<&str> = entries.lines().filter(|line| line.contains("event=")).collect();
     assert_eq!(lines.len(), 1, "{entries}");
     let (time, rest) = lines[0].split_once(' ').unwrap();
@@ -108,15 +108,4 @@ fn line_with(file: &Path, word: &str) -> Option<String> {
 fn seconds(time: &str) -> u64 {
     let date = Command::new("/bin/date").args(["--date", time, "+%s"]).output().unwrap();
     String::from_utf8(date.stdout).unwrap().trim().parse().unwrap()
-}
-
-fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    loop {
-        if let Some(answer) = ask() {
-            return answer;
-        }
-        assert!(Instant::now() < deadline, "{what} never came");
-        thread::sleep(Duration::from_millis(5));
-    }
 }

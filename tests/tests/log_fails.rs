@@ -5,6 +5,7 @@ use acceptance::login::{Login, PamCode};
 use acceptance::scene::Scene;
 use acceptance::stand::renewed;
 use acceptance::strace::{self, Point};
+use acceptance::sweep::Sweep;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -20,7 +21,8 @@ fn whichever_call_on_the_log_fails_a_login_comes_to_the_same() {
     let points = points(&scene, &scene.login_with_code_at("alice", THEN));
     let mut lines = BTreeMap::new();
     let cases = points.iter().flat_map(|point| ERRORS.iter().map(move |error| (point, *error)));
-    for ((point, error), then) in cases.zip((THEN + 120..).step_by(120)) {
+    let sweep = Sweep::today();
+    for ((point, error), then) in sweep.points(cases.zip((THEN + 120..).step_by(120))) {
         let right = scene.login_with_code_at("alice", then);
         let wrong = scene.authenticator("alice").wrong_codes_at(1, then).remove(0);
         let wrong = scene.login("alice").types(wrong).at(then);
@@ -35,7 +37,8 @@ fn whichever_call_on_the_log_fails_a_login_comes_to_the_same() {
         *lines.entry(heard).or_insert(0) += 1;
     }
     // Where it did fail there is no line; where it was not the log's call, or is made again, there is.
-    assert!(lines.contains_key(&0) && lines.contains_key(&3), "{lines:?}");
+    let has_both = lines.contains_key(&0) && lines.contains_key(&3);
+    assert!(has_both || !sweep.is_complete(), "{lines:?}");
 }
 
 #[test]
@@ -54,7 +57,7 @@ fn a_recovery_code_opens_once_whichever_call_on_the_log_fails() {
     let scene = Scene::with(&["alice"]);
     let codes = renewed(&scene.desk(&RENEW).stdout).unwrap();
     let points = points(&scene, &scene.login_with_code_at("alice", THEN));
-    for (point, code) in points.iter().zip(&codes) {
+    for (point, code) in Sweep::today().points(points.iter().zip(&codes)) {
         let login = scene.login("alice").types(code).at(THEN);
         assert_eq!(strace::login_failing_at(&login, point, "EIO").code, PamCode::SUCCESS, "{point:?}");
         assert_eq!(strace::login_failing_at(&login, point, "EIO").code, PamCode::AUTH_ERR, "{point:?}");

@@ -2,7 +2,7 @@
 
 use acceptance::authenticator::Authenticator;
 use acceptance::clock::THEN;
-use acceptance::login::{Login, Outcome, PamCode};
+use acceptance::login::{Login, Outcome, PROMPT, PamCode};
 use acceptance::scene::{DOOR, Scene};
 
 #[test]
@@ -16,10 +16,7 @@ fn the_right_code_opens_the_door() {
 fn the_person_is_asked_for_a_verification_code_that_is_not_shown() {
     let scene = Scene::with(&["alice"]);
     let prompts = scene.login_with_code("alice").run().prompts;
-    assert_eq!(
-        prompts.iter().map(|p| (p.style, p.text.as_str())).collect::<Vec<_>>(),
-        [(1, "Verification code: ")]
-    );
+    assert_eq!(prompts.iter().map(|p| (p.style, p.text.as_str())).collect::<Vec<_>>(), [(1, PROMPT)]);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use acceptance::clock::THEN;
 use acceptance::desk::{ASKS_FOR_A_CODE, ASKS_FOR_A_PRESENT_CODE, shown_authenticator};
 use acceptance::login::{Login, PamCode, Stage};
 use acceptance::memory::{assert_no_trace, traces};
+use acceptance::resetting::wait_for_the_cool_down;
 use acceptance::scene::{DOOR, Scene};
 use acceptance::secrets::Secrets;
 use acceptance::stopped::{alone_stopped_at_its_end, login_stopped_after, stopped_at_its_end};
@@ -18,8 +19,6 @@ use acceptance::{desk, qr};
 use data_encoding::{BASE32_NOPAD, BASE64, HEXLOWER};
 use std::collections::BTreeSet;
 use std::fs;
-use std::thread;
-use std::time::Duration;
 
 #[test]
 fn a_login_with_a_code_leaves_nothing_behind() {
@@ -395,7 +394,7 @@ fn reset() -> Scene {
     let config = "[reset]\napprovals = 0\ncooldown = \"1s\"";
     let scene = Scene::builder().config(config).account("alice").enrolled("alice").build();
     scene.desk(&["--json", "reset", "request", "alice", "--reason", "lost"]).assert_done();
-    thread::sleep(Duration::from_millis(2100));
+    wait_for_the_cool_down(&scene);
     scene
 }
 

@@ -4,7 +4,7 @@
 
 use acceptance::clock::{self, THEN};
 use acceptance::desk::{self, ASKS_FOR_A_PRESENT_CODE, asks_for_the_name};
-use acceptance::login::{Login, PamCode};
+use acceptance::login::{Login, PROMPT, PamCode};
 use acceptance::mailbox::Mailbox;
 use acceptance::operator::logged_in_as;
 use acceptance::resetting::{
@@ -610,7 +610,7 @@ fn the_sudo_rules_of_the_documents_let_their_examples_through_and_no_config() {
 /// Gives a command through sudo, which asks for a code; gives what was on the screen.
 fn through_sudo(scene: &Scene, uid: u32, code: &str, arguments: &[&str]) -> String {
     let mut terminal = scene.through_sudo(uid, arguments);
-    terminal.expect("Verification code: ");
+    terminal.expect(PROMPT);
     terminal.types(code);
     terminal.end().screen
 }

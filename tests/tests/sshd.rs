@@ -1,6 +1,6 @@
 //! A real sshd and the real ssh client, with the stacks that docs/switching-on.md gives.
 
-use acceptance::login::PamCode;
+use acceptance::login::{PROMPT, PamCode};
 use acceptance::machine::PASSWORD;
 use acceptance::scene::Scene;
 use acceptance::sshd::{KEY_AND_CODE, Key, ONLY_PAM, PASSWORD_METHOD, Sshd};
@@ -203,7 +203,7 @@ fn password_and_code() -> (Scene, Sshd) {
 }
 
 fn answer(ssh: &mut Terminal, text: &str) {
-    ssh.expect("Verification code: ");
+    ssh.expect(PROMPT);
     ssh.types(text);
 }
 

@@ -1,7 +1,7 @@
 //! Cockpit with the lines of `docs/stacks.md`. Its package is not installed for this, as it would open a port; its service file is
 //! written here as Debian has it, and its login is played.
 
-use acceptance::login::{Login, PamCode};
+use acceptance::login::{Login, PROMPT, PamCode};
 use acceptance::machine::PASSWORD;
 use acceptance::site::Site;
 use acceptance::stacks::block;
@@ -24,10 +24,7 @@ fn cockpit_asks_for_the_password_and_a_code() {
     site.assert_sound(&["cockpit"]);
     let login = || Login { confdir: PathBuf::from("/etc/pam.d"), ..site.scene.login_at("cockpit", "alice") };
     let outcome = login().types(PASSWORD).types(site.scene.code("alice")).run();
-    assert_eq!(
-        (outcome.code, outcome.asked()),
-        (PamCode::SUCCESS, vec!["Password: ", "Verification code: "])
-    );
+    assert_eq!((outcome.code, outcome.asked()), (PamCode::SUCCESS, vec!["Password: ", PROMPT]));
     let code = site.scene.authenticator("alice").code_in(1);
     for answers in [[PASSWORD, "000"], ["not the password", &code]] {
         let outcome = answers.iter().fold(login(), |login, answer| login.types(answer)).run();

@@ -1,5 +1,6 @@
 //! login(1) with the lines of `docs/stacks.md`, in Debian's own service file: the real program at a terminal.
 
+use acceptance::login::PROMPT;
 use acceptance::machine::PASSWORD;
 use acceptance::site::Site;
 use acceptance::terminal::Terminal;
@@ -9,7 +10,7 @@ fn login_asks_for_the_password_and_a_code() {
     let mut site = Site::by(&["login"]);
     site.assert_sound(&["login"]);
     let mut login = login(&mut site);
-    login.expect("Verification code: ");
+    login.expect(PROMPT);
     login.types(&site.scene.code("alice"));
     login.expect("$ ");
     login.types("id -un");
@@ -22,7 +23,7 @@ fn login_asks_for_the_password_and_a_code() {
 fn login_does_not_open_by_the_password_alone() {
     let mut site = Site::by(&["login"]);
     let mut login = login(&mut site);
-    login.expect("Verification code: ");
+    login.expect(PROMPT);
     login.types("");
     login.expect("Login incorrect");
     assert_eq!(site.scene.journal.last().what(), "refused malformed");

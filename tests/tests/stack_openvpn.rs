@@ -1,19 +1,23 @@
 //! OpenVPN's PAM plugin with the lines of `docs/stacks.md`: a real server and a real client.
 
+use acceptance::login::PROMPT;
 use acceptance::machine::PASSWORD;
 use acceptance::site::Site;
 use acceptance::stacks::block;
 use acceptance::terminal::Terminal;
 use acceptance::vpn::{CONNECTED, REFUSED, Vpn};
 
-const ASKED_FOR_A_CODE: &str = "CHALLENGE: Verification code";
+/// OpenVPN ends the question in its own way.
+fn asked_for_a_code() -> String {
+    format!("CHALLENGE: {}", PROMPT.trim_end_matches(": "))
+}
 
 #[test]
 fn openvpn_asks_for_a_password_and_a_code() {
     let (site, vpn) = with_a_challenge();
     site.assert_sound(&["openvpn"]);
     let mut client = calls_in(&vpn, "openvpn-client", PASSWORD);
-    client.expect(ASKED_FOR_A_CODE);
+    client.expect(&asked_for_a_code());
     client.types(&site.scene.code("alice"));
     client.expect(CONNECTED);
     let event = site.scene.journal.last();
@@ -26,7 +30,7 @@ fn openvpn_lets_nobody_in_by_the_password_alone_or_by_the_code_alone() {
     let (site, vpn) = with_a_challenge();
     for (password, code) in [(PASSWORD, "000"), ("not the password", site.scene.code("alice").as_str())] {
         let mut client = calls_in(&vpn, "openvpn-client", password);
-        client.expect(ASKED_FOR_A_CODE);
+        client.expect(&asked_for_a_code());
         client.types(code);
         client.expect(REFUSED);
     }
@@ -36,7 +40,7 @@ fn openvpn_lets_nobody_in_by_the_password_alone_or_by_the_code_alone() {
 fn openvpn_stays_connected_when_keys_are_exchanged_anew() {
     let (site, vpn) = with_a_challenge();
     let mut client = calls_in(&vpn, "openvpn-client", PASSWORD);
-    client.expect(ASKED_FOR_A_CODE);
+    client.expect(&asked_for_a_code());
     client.types(&site.scene.code("alice"));
     client.expect(CONNECTED);
     // Whichever side begins an exchange, the client looks at the server's certificate in each. The second comes after a good one.

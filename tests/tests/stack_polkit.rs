@@ -1,6 +1,7 @@
 //! polkit with the lines of `docs/stacks.md`, in Debian's own service file: the real polkitd, pkexec and agent.
 
 use acceptance::desktop::Desktop;
+use acceptance::login::PROMPT;
 use acceptance::site::Site;
 
 #[test]
@@ -9,7 +10,7 @@ fn polkit_asks_for_the_password_and_a_code_of_an_administrator() {
     desktop.site.assert_sound(&["polkit-1"]);
     let code = desktop.site.scene.code("bob");
     let mut shell = desktop.alice_calls_pkexec();
-    shell.expect("Verification code: ");
+    shell.expect(PROMPT);
     shell.types(&code);
     shell.expect("ran as 0");
     let event = desktop.site.scene.journal.last();
@@ -21,7 +22,7 @@ fn polkit_asks_for_the_password_and_a_code_of_an_administrator() {
 fn polkit_runs_nothing_by_the_password_alone() {
     let mut desktop = Desktop::of(Site::by(&["polkit"]));
     let mut shell = desktop.alice_calls_pkexec();
-    shell.expect("Verification code: ");
+    shell.expect(PROMPT);
     shell.types("");
     shell.expect("did not run");
     assert!(!shell.screen().contains("ran as 0"), "{}", shell.screen());

@@ -1,13 +1,13 @@
 //! sshd with the lines of `docs/stacks.md`, in Debian's own service file, whole: real sshd, real ssh.
 
 use acceptance::documents;
+use acceptance::login::PROMPT;
 use acceptance::machine::PASSWORD;
 use acceptance::site::Site;
 use acceptance::sshd::{Key, Sshd};
 use acceptance::stacks::block;
 use acceptance::terminal::Terminal;
 
-const CODE: &str = "Verification code: ";
 const METHODS: &str = "publickey,keyboard-interactive";
 const INSIDE: &str = "echo inside as $(id -un)";
 /// The same host by another address, from which the client is told to come.
@@ -22,11 +22,11 @@ fn ssh_asks_for_a_key_and_a_code() {
     site.assert_sound(&["sshd"]);
     let sshd = sshd(&mut site, "sshd-key-config");
     let mut ssh = sshd.ssh("alice", Key::Offered, INSIDE);
-    assert!(!ssh.expect(CODE).contains("assword"), "and for nothing else");
+    assert!(!ssh.expect(PROMPT).contains("assword"), "and for nothing else");
     ssh.types(&site.scene.code("alice"));
     assert_let_in(ssh);
     let mut ssh = sshd.ssh("alice", Key::Offered, INSIDE);
-    ssh.expect(CODE);
+    ssh.expect(PROMPT);
     ssh.types(PASSWORD);
     assert_kept_out(ssh);
     assert_kept_out(sshd.ssh("alice", Key::None, INSIDE));
@@ -40,7 +40,7 @@ fn ssh_asks_for_a_password_and_a_code() {
     let mut ssh = sshd.ssh("alice", Key::Offered, INSIDE);
     ssh.expect("Password: ");
     ssh.types(PASSWORD);
-    ssh.expect(CODE);
+    ssh.expect(PROMPT);
     ssh.types(&site.scene.code("alice"));
     assert_let_in(ssh);
     let mut ssh = sshd.ssh("alice", Key::Offered, INSIDE);
@@ -83,7 +83,7 @@ fn ssh_does_not_ask_for_a_code_after_a_security_key() {
     let event = site.scene.journal.last();
     assert_eq!((event.field("method"), event.field("first_factor")), ("security_key", "publickey"));
     let mut ssh = sshd.ssh("alice", Key::Offered, INSIDE);
-    ssh.expect(CODE);
+    ssh.expect(PROMPT);
     ssh.types("");
     assert_kept_out(ssh);
 }
@@ -97,7 +97,7 @@ fn one_code_opens_every_session_of_a_shared_connection() {
     // Nothing of the test is to be left for ten minutes.
     sshd.configure_clients(&shared.with("ControlPersist 10m", "ControlPersist no").lines);
     let mut first = sshd.ssh("alice", Key::Offered, "/bin/sh");
-    first.expect(CODE);
+    first.expect(PROMPT);
     first.types(&site.scene.code("alice"));
     first.expect("$ ");
     for _ in 0..2 {
@@ -144,7 +144,7 @@ fn asks_from_elsewhere_only(site: &Site, sshd: &Sshd) {
     assert_let_in(sshd.ssh_with("alice", Key::Offered, INSIDE, FROM_THE_OFFICE));
     assert_kept_out(sshd.ssh_with("alice", Key::None, INSIDE, FROM_THE_OFFICE));
     let mut ssh = sshd.ssh_with("alice", Key::Offered, INSIDE, FROM_ELSEWHERE);
-    ssh.expect(CODE);
+    ssh.expect(PROMPT);
     ssh.types(&site.scene.code("alice"));
     assert_let_in(ssh);
 }

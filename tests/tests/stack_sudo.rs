@@ -1,10 +1,10 @@
 //! sudo and su with the lines of `docs/stacks.md`, in Debian's own service files: the real programs at a terminal.
 
+use acceptance::login::PROMPT;
 use acceptance::machine::PASSWORD;
 use acceptance::site::Site;
 use acceptance::terminal::Terminal;
 
-const CODE: &str = "Verification code: ";
 /// sudo, and sudo-rs.
 const ASKS_FOR_THE_PASSWORD: [&str; 2] = ["password for alice: ", "[sudo: authenticate] Password: "];
 
@@ -18,7 +18,7 @@ fn sudo_asks_for_the_password_and_a_code_of_who_calls_it() {
         shell.types(&format!("{command} || echo did not run"));
         shell.expect_any(&ASKS_FOR_THE_PASSWORD);
         shell.types(PASSWORD);
-        shell.expect(CODE);
+        shell.expect(PROMPT);
         shell.types(&site.scene.code("alice"));
         shell.expect("\r\n0\r\n");
         let event = site.scene.journal.last();
@@ -37,7 +37,7 @@ fn sudo_does_not_run_by_the_password_alone() {
         shell.types(&format!("{command} || echo did not run"));
         shell.expect_any(&ASKS_FOR_THE_PASSWORD);
         shell.types(PASSWORD);
-        shell.expect(CODE);
+        shell.expect(PROMPT);
         shell.types("");
         shell.expect("did not run");
     }
@@ -54,7 +54,7 @@ fn su_asks_for_the_password_and_a_code_of_the_account_that_it_leads_to() {
         shell.types(command);
         shell.expect("Password: ");
         shell.types(PASSWORD);
-        shell.expect(CODE);
+        shell.expect(PROMPT);
         shell.types(&site.scene.code("bob"));
         shell.expect("\r\nbob\r\n");
         assert_eq!(site.scene.journal.events().len(), 1, "asked once");
@@ -66,7 +66,7 @@ fn su_asks_for_the_password_and_a_code_of_the_account_that_it_leads_to() {
         shell.types(&format!("{command}; echo status $?"));
         shell.expect("Password: ");
         shell.types(PASSWORD);
-        shell.expect(CODE);
+        shell.expect(PROMPT);
         shell.types("");
         shell.expect("su: Authentication failure");
         shell.expect("status 1");

@@ -3,9 +3,8 @@
 use acceptance::daemon::Daemon;
 use acceptance::login::{Call, Login, PamCode};
 use acceptance::site::Site;
+use acceptance::wait;
 use std::path::PathBuf;
-use std::thread;
-use std::time::{Duration, Instant};
 
 #[test]
 fn cron_runs_jobs_where_everything_that_asks_for_a_password_asks_for_a_code() {
@@ -19,7 +18,7 @@ fn cron_runs_jobs_where_everything_that_asks_for_a_password_asks_for_a_code() {
     site.scene.machine().write("crontab", 0o644, job);
     let mut cron = site.scene.machine().namespace().command("/usr/sbin/cron");
     let cron = Daemon::start(cron.arg("-f"));
-    let ran = wait_for(|| site.file("/run/home/alice/ran").filter(|text| !text.is_empty()));
+    let ran = wait::until_some(|| site.file("/run/home/alice/ran").filter(|text| !text.is_empty()));
     drop(cron);
     assert_eq!(ran.as_deref(), Some("alice\n"), "{:#?}", site.scene.journal.lines());
     assert!(site.scene.journal.events().is_empty(), "{:#?}", site.scene.journal.lines());
@@ -36,16 +35,5 @@ fn what_a_service_asks_beside_a_password_is_answered_as_without_us() {
         let outcome = login.run();
         assert_eq!((outcome.code, outcome.setcred), (PamCode::SUCCESS, PamCode::SUCCESS), "{call:?}");
         assert!(outcome.prompts.is_empty(), "{outcome:?}");
-    }
-}
-
-fn wait_for(mut look: impl FnMut() -> Option<String>) -> Option<String> {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
-        let seen = look();
-        if seen.is_some() || Instant::now() > deadline {
-            return seen;
-        }
-        thread::sleep(Duration::from_millis(50));
     }
 }

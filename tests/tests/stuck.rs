@@ -7,6 +7,7 @@ use acceptance::login::{PamCode, Running};
 use acceptance::scene::Scene;
 use acceptance::stand::renewed;
 use acceptance::strace::{Injection, Trace};
+use acceptance::wait;
 use nix::sys::signal::{Signal, kill};
 use std::fs;
 use std::thread;
@@ -46,8 +47,8 @@ fn when_a_stopped_login_is_ended_its_user_gets_in_again() {
         let stuck = stopped_at(&scene, call);
         let holder = stuck.trace().wait_for("stopped by SIGSTOP");
         let waiting = scene.login_with_code_at("alice", THEN + 30).hold().release();
-        // It looks for the lock again and again; whatever it met so far, now it gets it.
-        thread::sleep(Duration::from_millis(500));
+        // It looks for the lock again and again; now it gets it.
+        wait::until_open(waiting.pid(), &scene.ledger("alice"));
         kill(holder, Signal::SIGKILL).unwrap();
         assert!(stuck.outcome().is_err(), "was not killed");
         assert_eq!(waiting.outcome().map(|outcome| outcome.code).ok(), Some(PamCode::SUCCESS), "{call}");

@@ -2,6 +2,7 @@
 
 use acceptance::built;
 use acceptance::journal::Event;
+use acceptance::login::PROMPT;
 use acceptance::scene::{Builder, Scene};
 use acceptance::sshd::{KEY_AND_CODE, Key, Sshd};
 use acceptance::terminal::Terminal;
@@ -53,7 +54,7 @@ fn sudo_asks_again_after_a_wrong_code_and_after_a_limited_one() {
     alice.scene.machine().write("sudoers.d/more-tries", 0o440, more);
     alice.types_sudo(&wrong);
     for code in [&right, &right] {
-        alice.shell.expect("Verification code: ");
+        alice.shell.expect(PROMPT);
         alice.shell.types(code);
     }
     alice.shell.expect(DID_NOT_RUN);
@@ -76,7 +77,7 @@ fn who_calls_the_desk_through_sudo_is_the_one_who_is_meant() {
     let mut alice = Session::with_a_code();
     let (command, conf) = (built::command(), alice.scene.conf());
     alice.shell.types(&format!("sudo {} --config {} status", command.display(), conf.display()));
-    alice.shell.expect("Verification code: ");
+    alice.shell.expect(PROMPT);
     alice.shell.types(&alice.next_code());
     alice.shell.expect("alice (uid ");
 }
@@ -106,7 +107,7 @@ impl Session {
         machine.allow_sudo("alice");
         let sshd = scene.sshd(KEY_AND_CODE, &stack);
         let mut shell = sshd.ssh("alice", Key::Offered, "/bin/sh");
-        shell.expect("Verification code: ");
+        shell.expect(PROMPT);
         shell.types(code);
         shell.expect("$ ");
         Self { shell, _sshd: sshd, scene, logged_in_with: code.to_owned() }
@@ -114,7 +115,7 @@ impl Session {
 
     fn types_sudo(&mut self, code: &str) {
         self.shell.types("sudo id -u || echo did not run");
-        self.shell.expect("Verification code: ");
+        self.shell.expect(PROMPT);
         self.shell.types(code);
     }
 

@@ -3,7 +3,7 @@
 use acceptance::authenticator::Authenticator;
 use acceptance::clock::{self, THEN};
 use acceptance::desk::{self, asks_for_the_name};
-use acceptance::login::{Answer, Login, PamCode, Waiting};
+use acceptance::login::{Answer, Login, PROMPT, PamCode, Waiting};
 use acceptance::mailbox::spooled;
 use acceptance::operator::logged_in_as;
 use acceptance::resetting::{
@@ -67,7 +67,7 @@ fn a_ticket_enrols_over_ssh_behind_a_key() {
     let stack = scene.module("");
     let sshd = scene.sshd(KEY_AND_CODE, &stack);
     let mut ssh = sshd.ssh("alice", Key::Offered, "echo inside as $(id -un)");
-    ssh.expect("Verification code: ");
+    ssh.expect(PROMPT);
     ssh.types(&ticket);
     let phone = Authenticator::shown(&ssh.expect("nothing typed: "));
     let now = clock::well_inside_a_step(30, 10);
@@ -77,7 +77,7 @@ fn a_ticket_enrols_over_ssh_behind_a_key() {
     let ended = ssh.end();
     assert!(ended.status == 0 && ended.last.contains("inside as alice"), "{}", ended.screen);
     let mut ssh = sshd.ssh("alice", Key::Offered, "echo inside as $(id -un)");
-    ssh.expect("Verification code: ");
+    ssh.expect(PROMPT);
     ssh.types(&phone.code_at(now + 30));
     assert!(ssh.end().last.contains("inside as alice"));
 }
@@ -96,7 +96,7 @@ fn a_ticket_is_asked_of_whom_others_would_be_let_past_or_enrolled() {
         for then in [THEN + HOUR, THEN + 9 * DAY] {
             let outcome = scene.login("alice").after(KEY).types("").at(then).run();
             assert_eq!(outcome.code, PamCode::AUTH_ERR, "{config}: {outcome:?}");
-            assert_eq!(outcome.asked(), ["Verification code: "], "{config}");
+            assert_eq!(outcome.asked(), [PROMPT], "{config}");
             assert!(said(&outcome).contains("type the ticket"), "{config}: {outcome:?}");
         }
         assert_eq!(enrols_with(&scene, &ticket, THEN + HOUR).code(), PamCode::SUCCESS, "{config}");

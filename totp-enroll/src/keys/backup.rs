@@ -24,7 +24,9 @@ use totp_core::store::StoreError;
 const LARGEST: u64 = 1 << 20;
 /// The work that scrypt does for a passphrase, as a power of two: what age(1) asks for, about a second and 256 MiB. Not measured on
 /// the spot, as the crate would: a machine that is busy would make a weak backup.
-const WORK: u8 = 18;
+const WORK: u8 = if cfg!(feature = "small-backup-work") { 4 } else { 18 };
+#[cfg(all(feature = "small-backup-work", not(debug_assertions)))]
+compile_error!("small-backup-work is for tests: a passphrase would protect nothing");
 /// The most that a backup may ask of whoever opens it, as age(1) has it.
 const MOST_WORK: u8 = 22;
 
