@@ -206,14 +206,13 @@ fn detailed(event: Event, reason: Reason) -> Event {
 /// The file and the line where there are some, and what to do.
 fn error(event: Event, broken: &Broken) -> Event {
     match broken {
-        Broken::Config(store) | Broken::Store(store) => event
-            .field("file", store.file().display())
-            .maybe("line", store.line())
-            .field("problem", store.problem()),
+        Broken::Config(store) | Broken::Store(store) => {
+            event.field("file", store.about()).maybe("line", store.line()).field("problem", store.problem())
+        }
         Broken::NoKeyring(file) | Broken::NotOpened(file) => {
             event.field("file", file.display()).field("problem", broken)
         }
-        Broken::Unusable { file, trouble } => event.field("file", file.display()).field("problem", trouble),
+        Broken::Unusable { file, trouble } => event.field("file", file).field("problem", trouble),
         Broken::Argument(_)
         | Broken::NoUser(_)
         | Broken::Database(_)

@@ -1,7 +1,7 @@
 //! What is known of a request before anybody is asked: as much of it as the policy depends on.
 
 use crate::arguments::FirstPass;
-use crate::call::{Call, PATIENCE};
+use crate::call::{self, Call, PATIENCE};
 use crate::clock;
 use crate::outcome::Broken;
 use crate::session;
@@ -11,10 +11,9 @@ use totp_core::device::Mode;
 use totp_core::policy::{Decision, Facts, Waiver};
 use totp_core::remembered::{self, Recognised};
 use totp_core::stamp::{Ancestor, Asker};
-use totp_core::store::files::{FileHeld, Files};
-use totp_core::store::stamps::Stamps;
-use totp_core::store::{Held, Hold, Store, groups};
+use totp_core::store::{Held, Hold, Resets, Store, groups};
 use totp_core::time::{Now, Seconds};
+use totp_store::timestamp_records::TimestampRecords;
 
 /// What is required of the account; a remembered device's use is recorded.
 pub(crate) enum Required {
@@ -26,7 +25,7 @@ pub(crate) enum Required {
 
 impl Call<'_> {
     /// Finds out what the policy depends on, and lets it decide.
-    pub(crate) fn required(&mut self, store: &Files, account: &Account) -> Result<Required, Broken> {
+    pub(crate) fn required(&mut self, store: &call::Store, account: &Account) -> Result<Required, Broken> {
         let now = clock::now()?;
         let mut facts = Facts {
             known: account.uid.is_some(),
@@ -59,7 +58,7 @@ impl Call<'_> {
 
     fn looked_up(
         &mut self,
-        store: &Files,
+        store: &call::Store,
         account: &Account,
         facts: &mut Facts,
         ancestors: Option<&[Ancestor]>,
@@ -104,7 +103,7 @@ impl Call<'_> {
     /// The argument `fresh=` of this line is unknown where people log in: whoever lets them in there is told that somebody looks
     /// at their stamps. Behind the shield: a directory that is made but not yet root's own would serve nobody.
     fn invite_stamps(&mut self) {
-        if let Err(error) = Stamps::new(&self.config.paths.runtime).invite() {
+        if let Err(error) = TimestampRecords::new(&self.config.paths.runtime).invite() {
             self.debug(&format!("no stamps: {error}"));
         }
     }
@@ -112,7 +111,7 @@ impl Call<'_> {
     /// How long ago a code was accepted in this login session. What cannot be found out is "not at all".
     fn since_code(
         &self,
-        held: &FileHeld,
+        held: &impl Held,
         account: &Account,
         ancestors: &[Ancestor],
         now: Now,
@@ -120,14 +119,14 @@ impl Call<'_> {
         let (uid, boot) = (account.uid?, session::boot()?);
         let credential = held.credential().owner().id;
         let asker = Asker { uid, credential, boot: &boot, ancestors, now: now.boottime };
-        let stamps = Stamps::new(&self.config.paths.runtime);
+        let stamps = TimestampRecords::new(&self.config.paths.runtime);
         let ages = ancestors
             .iter()
             .filter_map(|ancestor| stamps.of(uid, ancestor.process).ok().flatten()?.age(&asker));
         ages.min()
     }
 
-    fn recognise(&self, held: &FileHeld, account: &Account, now: Now) -> Result<Option<Recognised>, Broken> {
+    fn recognise(&self, held: &impl Held, account: &Account, now: Now) -> Result<Option<Recognised>, Broken> {
         let remember = &self.policy.remember;
         let traits = self.request.traits();
         if remember.mode == Mode::Off || held.ledger().devices().is_empty() || !remember.can_tell(&traits) {

@@ -3,7 +3,7 @@
 use crate::account::{self, Who};
 use crate::arguments::{Arguments, FirstPass};
 use crate::audit::Audit;
-use crate::call::{Call, PATIENCE, ask};
+use crate::call::{self, Call, PATIENCE, ask};
 use crate::clock;
 use crate::enroll::Newcomer;
 use crate::facts::Required;
@@ -25,11 +25,10 @@ use totp_core::keyring::Keyring;
 use totp_core::login::{Reason, Rules, Verdict, judge};
 use totp_core::policy::Decision;
 use totp_core::secret::wipe_stack;
-use totp_core::store::documents::read_document;
-use totp_core::store::files::Files;
-use totp_core::store::guard::Guard;
 use totp_core::store::{Held, Hold, Store, StoreError};
 use totp_core::time::Seconds;
+use totp_store::documents::read_document;
+use totp_store::guard::Guard;
 
 /// The first step that the argument `debug` logs. The desk looks for it in the module's file, to tell which version that is.
 const BEGUN: &str = concat!("begun (pam_totp ", env!("CARGO_PKG_VERSION"), ")");
@@ -100,8 +99,8 @@ fn read_config(named: Option<&Path>, request: &Request) -> Result<Config, StoreE
         (Some(text), _) => Ok(Config::parse(file, text.expose(), Some(&request.service))?),
         (None, None) => Ok(Config::defaults()?),
         (None, Some(_)) => {
-            let problem = "is missing: create it, or correct conf= in the service file";
-            Err(StoreError::Unsafe { file: file.to_owned(), problem })
+            let problem = "is missing: create it, or correct conf= in the service file".to_owned();
+            Err(StoreError::Unsafe { about: file.display().to_string(), problem })
         }
     }
 }
@@ -112,7 +111,7 @@ impl Call<'_> {
         let name = pamh.get_user(None).map_err(|code| Broken::NoUser(code as i32))?;
         let who = account::canonical(&name)?;
         self.who = Some(who.clone());
-        let store = Files::new(&self.config.paths.state);
+        let store = self.store();
         if let Who::Account(account) = &who {
             match self.required(&store, account)? {
                 Required::Remembered(waiver) | Required::Decided(Decision::Waive(waiver)) => {
@@ -161,7 +160,7 @@ impl Call<'_> {
     fn try_first_pass(
         &mut self,
         pamh: &mut PamHandle,
-        store: &Files,
+        store: &call::Store,
         who: &Who,
     ) -> Result<Option<Outcome>, Broken> {
         let given = match self.arguments.first_pass {
@@ -190,7 +189,7 @@ impl Call<'_> {
     fn answered(
         &mut self,
         pamh: &mut PamHandle,
-        store: &Files,
+        store: &call::Store,
         who: &Who,
         typed: &[u8],
     ) -> Result<Outcome, Broken> {
@@ -216,7 +215,7 @@ impl Call<'_> {
 
     fn judged(
         &self,
-        store: &Files,
+        store: &call::Store,
         account: &Account,
         answer: &Answer,
         keyring: &Keyring,

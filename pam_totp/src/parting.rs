@@ -17,9 +17,8 @@ use totp_core::login::{Method, Verified};
 use totp_core::remembered;
 use totp_core::reset::Notice;
 use totp_core::stamp::Stamp;
-use totp_core::store::files::Files;
-use totp_core::store::stamps::Stamps;
 use totp_core::store::{Hold, Store};
+use totp_store::timestamp_records::TimestampRecords;
 
 impl Call<'_> {
     /// Says and keeps what follows from the outcome. Nothing here changes it.
@@ -99,7 +98,7 @@ impl Call<'_> {
     /// Leaves a stamp for the commands of this login session that are spared a code by it. Without one they ask.
     fn stamp(&mut self, credential: Id) {
         let Some(Who::Account(account)) = &self.who else { return };
-        let stamps = Stamps::new(&self.config.paths.runtime);
+        let stamps = TimestampRecords::new(&self.config.paths.runtime);
         // On most machines nobody looks at one, and then nothing is read for it either. A line with `fresh=` has invited them.
         if !self.config.asks_for_freshness && !stamps.are_invited() {
             return;
@@ -155,7 +154,7 @@ impl Call<'_> {
     }
 
     fn remembered(&self, account: &Account, verified: &Verified) -> Result<Option<DeviceId>, String> {
-        let store = Files::new(&self.config.paths.state);
+        let store = self.store();
         let held = match store.hold(&account.user, PATIENCE).map_err(|error| error.to_string())? {
             Hold::Held(held) => held,
             Hold::NotEnrolled | Hold::Busy => return Ok(None),

@@ -12,7 +12,7 @@ fn the_confirming_code_opens_nothing_any_more() {
     scene
         .desk(NOON, |files, desk| {
             let entry = files.entry(&alice().user, PATIENCE).unwrap().unwrap();
-            enrol(entry, &alice(), &confirmed, 10, InPlace::Nothing, desk)
+            enrol(entry, &alice(), &confirmed, 10, ExpectedEnrolment::Nothing, desk)
         })
         .unwrap();
     assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "replayed");
@@ -23,7 +23,10 @@ fn the_confirming_code_opens_nothing_any_more() {
 fn an_enrolment_stays_unless_it_is_to_be_replaced() {
     let mut scene = Scene::new();
     let old = scene.enrol(PHONE);
-    assert!(matches!(scene.try_enrol(SPARE, InPlace::Nothing), Err(EnrolmentError::AlreadyEnrolled)));
+    assert!(matches!(
+        scene.try_enrol(SPARE, ExpectedEnrolment::Nothing),
+        Err(EnrolmentError::AlreadyEnrolled)
+    ));
     assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
     scene.replace(SPARE);
     assert_eq!(word(scene.login(&code(PHONE, NOON + 30), at(NOON + 30))), "wrong");
@@ -90,7 +93,7 @@ fn nobody_is_enrolled_with_nothing() {
             &alice(),
             &[],
             10,
-            InPlace::Nothing,
+            ExpectedEnrolment::Nothing,
             desk,
         )
     });
@@ -282,7 +285,10 @@ fn a_credential_that_cannot_be_read_refuses_and_may_be_replaced_or_withdrawn() {
         scene.enrol(PHONE);
         std::fs::write(scene.file("credentials/alice.toml"), "what").unwrap();
         assert!(word(scene.login(&code(PHONE, NOON), at(NOON))).contains("restore it from a backup"));
-        assert!(matches!(scene.try_enrol(SPARE, InPlace::Nothing), Err(EnrolmentError::AlreadyEnrolled)));
+        assert!(matches!(
+            scene.try_enrol(SPARE, ExpectedEnrolment::Nothing),
+            Err(EnrolmentError::AlreadyEnrolled)
+        ));
         let refused = scene.desk(NOON, |files, desk| {
             unlock(files.entry(&alice().user, PATIENCE).unwrap().unwrap(), 1, desk.now)
         });

@@ -366,7 +366,8 @@ fn renewed_recovery_codes_end_the_scratch_codes() {
     let mut scene = moved_in(None, 0);
     let codes = scene.desk(NOON, |files, desk| {
         let entry = files.entry(&alice().user, Duration::from_millis(50)).unwrap().unwrap();
-        let permitted = crate::in_place::InPlace::of(crate::store::Entry::credential(&entry));
+        let permitted =
+            crate::expected_enrolment::ExpectedEnrolment::of(crate::store::Entry::credential(&entry));
         crate::enrolment::renew_recovery(entry, &alice(), 10, permitted, desk).unwrap()
     });
     assert_eq!(word(scene.login(PAPER, at(NOON))), "malformed");

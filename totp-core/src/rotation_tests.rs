@@ -119,18 +119,18 @@ fn a_draft_waits_for_the_rest_of_its_batch() {
 fn what_a_desk_changed_since_it_was_drafted_is_not_undone() {
     let (mut scene, old) = scene();
     let permitted = scene.in_place();
-    let mut rewriting = scene.files.rewriting().unwrap();
-    let found = rewriting.find(&alice().user).unwrap().unwrap();
+    let mut resealing = scene.files.resealing().unwrap();
+    let found = resealing.find(&alice().user).unwrap().unwrap();
     let resealed = found.credential.resealed(&scene.keyring, &mut Counter(5)).unwrap().unwrap();
-    assert_eq!(rewriting.waiting(), 0);
-    rewriting.draft(found, &resealed).unwrap();
-    assert_eq!(rewriting.waiting(), 1);
+    assert_eq!(resealing.waiting(), 0);
+    resealing.draft(found, &resealed).unwrap();
+    assert_eq!(resealing.waiting(), 1);
     let new = scene.desk(NOON, |files, desk| {
         renew_recovery(files.entry(&alice().user, PATIENCE).unwrap().unwrap(), &alice(), 10, permitted, desk)
     });
     let mut told = Vec::new();
-    rewriting.put_in_place(PATIENCE, |_, rewritten| told.push(rewritten.ok())).unwrap();
-    assert_eq!(told, [Some(Rewritten::Changed)]);
+    resealing.put_in_place(PATIENCE, |_, rewritten| told.push(rewritten.ok())).unwrap();
+    assert_eq!(told, [Some(Resealed::Changed)]);
     assert_eq!(word(scene.login(old[0].expose(), at(NOON))), "wrong");
     assert_eq!(word(scene.login(new.unwrap()[0].expose(), at(NOON))), "recovered 9");
     assert_eq!(rotate(&scene).resealed, 1);
@@ -183,13 +183,13 @@ fn whoever_is_changed_again_and_again_is_left_with_the_old_key() {
 fn whoever_was_disabled_since_the_draft_stays_disabled() {
     let (scene, _) = scene();
     let permitted = scene.in_place();
-    let mut rewriting = scene.files.rewriting().unwrap();
-    let found = rewriting.find(&alice().user).unwrap().unwrap();
+    let mut resealing = scene.files.resealing().unwrap();
+    let found = resealing.find(&alice().user).unwrap().unwrap();
     let resealed = found.credential.resealed(&scene.keyring, &mut Counter(5)).unwrap().unwrap();
-    rewriting.draft(found, &resealed).unwrap();
+    resealing.draft(found, &resealed).unwrap();
     withdraw(scene.files.entry(&alice().user, PATIENCE).unwrap().unwrap(), permitted).unwrap();
-    rewriting
-        .put_in_place(PATIENCE, |_, rewritten| assert_eq!(rewritten.ok(), Some(Rewritten::Changed)))
+    resealing
+        .put_in_place(PATIENCE, |_, rewritten| assert_eq!(rewritten.ok(), Some(Resealed::Changed)))
         .unwrap();
     assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "not_enrolled");
     assert_eq!(std::fs::read_dir(scene.file("credentials")).unwrap().count(), 0);

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::credential::Label;
 use crate::draft::Draft;
 use crate::enrolment::{Desk, EnrolmentError, add, enrol};
-use crate::in_place::InPlace;
+use crate::expected_enrolment::ExpectedEnrolment;
 use crate::keyring::{Keyring, tests::keyring};
 use crate::login::{Method, Reason, Refusal, Rules, Trouble, Verdict, judge};
 use crate::recovery::Kind;
@@ -51,13 +51,13 @@ impl Scene {
 
     /// Enrols alice; returns her recovery codes.
     pub(crate) fn enrol(&mut self, secret: &[u8]) -> Vec<Secret> {
-        self.try_enrol(secret, InPlace::Nothing).unwrap()
+        self.try_enrol(secret, ExpectedEnrolment::Nothing).unwrap()
     }
 
     pub(crate) fn try_enrol(
         &mut self,
         secret: &[u8],
-        permitted: InPlace,
+        permitted: ExpectedEnrolment,
     ) -> Result<Vec<Secret>, EnrolmentError> {
         let confirmed = [draft("phone", secret).vouched_after(0)];
         self.desk(NOON, |files, desk| {
@@ -70,14 +70,14 @@ impl Scene {
         let confirmed = draft(label, secret).vouched_after(0);
         self.desk(NOON, |files, desk| {
             let entry = files.entry(&alice().user, PATIENCE).unwrap().unwrap();
-            let permitted = InPlace::of(entry.credential());
+            let permitted = ExpectedEnrolment::of(entry.credential());
             add(entry, &alice(), &confirmed, permitted, desk)
         })
     }
 
     /// What is in place for alice.
-    pub(crate) fn in_place(&self) -> InPlace {
-        InPlace::of(self.files.entry(&alice().user, PATIENCE).unwrap().unwrap().credential())
+    pub(crate) fn in_place(&self) -> ExpectedEnrolment {
+        ExpectedEnrolment::of(self.files.entry(&alice().user, PATIENCE).unwrap().unwrap().credential())
     }
 
     /// Replaces alice's enrolment, whatever it is.

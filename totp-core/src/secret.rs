@@ -71,7 +71,7 @@ pub struct NoEntropy;
 ///
 /// # Errors
 /// [`NoEntropy`] where the source has none to give.
-pub(crate) fn random_array<const N: usize>(entropy: &mut dyn Entropy) -> Result<[u8; N], NoEntropy> {
+pub fn random_array<const N: usize>(entropy: &mut dyn Entropy) -> Result<[u8; N], NoEntropy> {
     let mut bytes = [0; N];
     entropy.fill(&mut bytes)?;
     Ok(bytes)

@@ -11,6 +11,7 @@ use totp_core::device::Traits;
 use totp_core::network;
 use totp_core::policy::{Decision, Facts, Policy, Waived};
 use totp_core::remembered;
+use totp_core::store::Resets;
 use totp_core::store::groups;
 
 #[derive(Serialize)]

@@ -79,7 +79,7 @@ impl Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self::refused(error.problem()).at(error.file(), error.line())
+        Self::refused(error.problem()).at(error.about(), error.line())
     }
 }
 
