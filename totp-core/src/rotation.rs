@@ -114,7 +114,7 @@ impl Rotation<'_> {
                 Ok(user) => self.draft(&mut rewriting, user, rotated)?,
                 // A file that is nobody's ledger holds nobody.
                 Err(StoreError::Unsafe { .. }) => {}
-                Err(error @ (StoreError::System { .. } | StoreError::Document(_))) => {
+                Err(error @ (StoreError::System { .. } | StoreError::Document(_) | StoreError::Conflict)) => {
                     return Err(error.into());
                 }
             }
@@ -223,7 +223,9 @@ impl Census {
                 Err(error @ StoreError::Unsafe { .. }) => {
                     census.unreadable.push(Left { user: None, why: error.into() });
                 }
-                Err(error @ (StoreError::System { .. } | StoreError::Document(_))) => return Err(error),
+                Err(error @ (StoreError::System { .. } | StoreError::Document(_) | StoreError::Conflict)) => {
+                    return Err(error);
+                }
             }
         }
         Ok(census)

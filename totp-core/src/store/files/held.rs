@@ -7,13 +7,15 @@ use crate::document::DocumentError;
 use crate::ledger::Ledger;
 use crate::pages::{Pages, Place};
 use crate::store::lock::{Lock, Locked, lock};
-use crate::store::{Durability, Held, Hold, Store, StoreError};
+use crate::store::{Charging, Durability, Held, Hold, Store, StoreError};
 use crate::user::User;
 use nix::fcntl::OFlag;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 impl Store for Files {
+    const CHARGING: Charging = Charging::BeforeLook;
+
     type Held = FileHeld;
 
     fn hold(&self, user: &User, patience: Duration) -> Result<Hold<FileHeld>, StoreError> {

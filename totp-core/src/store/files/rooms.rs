@@ -65,6 +65,8 @@ pub(super) fn readable(
     match credential {
         Ok(credential) => Ok(credential.map(Ok)),
         Err(StoreError::Document(error)) => Ok(Some(Err(error))),
-        Err(error @ (StoreError::System { .. } | StoreError::Unsafe { .. })) => Err(error),
+        Err(error @ (StoreError::System { .. } | StoreError::Unsafe { .. } | StoreError::Conflict)) => {
+            Err(error)
+        }
     }
 }
