@@ -23,39 +23,60 @@ use crate::user::User;
 use std::time::Duration;
 
 /// What a login needs of a store.
+///
+/// An engine excludes others in one of two ways. With a lock, nobody else holds the same user until the hold is dropped, and
+/// [`Held::replace`] always finds what was held. With a comparison, any number hold the same user at once, and
+/// [`Held::replace`] fails with [`StoreError::Conflict`] where somebody else replaced the ledger or the credential first.
+/// Either way no two replacements follow from the same ledger.
 pub trait Store {
-    /// A ledger that nobody else can judge by meanwhile.
+    /// When this engine charges a try.
+    const CHARGING: Charging;
+
+    /// A user's enrolment, held.
     type Held: Held;
 
-    /// Takes hold of a user's enrolment, waiting for others at most `patience`.
+    /// Takes hold of a user's enrolment: the credential and its ledger as they stand now, read together. An engine with a lock
+    /// waits for others at most `patience`.
     ///
     /// # Errors
     /// [`StoreError`] where it cannot be told whether the user is enrolled, or the enrolment is not whole.
     fn hold(&self, user: &User, patience: Duration) -> Result<Hold<Self::Held>, StoreError>;
 }
 
+/// When the charge of a try that can be guessed is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Charging {
+    /// Before the code is looked at, in a replacement of its own: the process that judges is another's to kill, or to keep
+    /// from writing, between the look and the record (`su` keeps its caller's timers and resource limits).
+    BeforeLook,
+    /// In the same replacement as what came of the look: nothing leaves the process that judges before that is recorded.
+    WithCommit,
+}
+
 /// What taking hold came to.
 pub enum Hold<H> {
-    /// The user is enrolled, and this is held until it is dropped or replaced.
+    /// The user is enrolled, and this is held until it is dropped.
     Held(H),
     /// The user is provably not enrolled.
     NotEnrolled,
-    /// Somebody else held it all the time.
+    /// Another process held it all the time.
     Busy,
 }
 
-/// A user's enrolment while nobody else can use it.
+/// A user's enrolment as it was found, until it is dropped.
 pub trait Held {
-    /// The credential as it stands.
+    /// The credential as it was found.
     fn credential(&self) -> &Credential;
 
-    /// The ledger as it stands.
+    /// The ledger as it was found: what [`Held::replace`] records does not change it.
     fn ledger(&self) -> &Ledger;
 
-    /// Records `next`. Whoever holds the ledger after this one sees it, or a later one.
+    /// Records `next`, if nobody else changed the enrolment since it was held or last replaced. Each later hold finds `next`,
+    /// or what followed it. It may be called again.
     ///
     /// # Errors
-    /// [`StoreError`]; then nothing may be granted on the strength of `next`.
+    /// [`StoreError`]; then nothing may be granted on the strength of `next`. After [`StoreError::Conflict`] nothing was
+    /// recorded, and the enrolment has to be held anew.
     fn replace(&mut self, next: &Ledger, durability: Durability) -> Result<(), StoreError>;
 }
 
@@ -126,7 +147,7 @@ pub trait Entry {
 }
 
 /// What a write has to outlast before the answer is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Durability {
     /// The death of the process: the page cache does, and the boot rule covers a crash of the machine.
     Process,

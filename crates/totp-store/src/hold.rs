@@ -10,10 +10,12 @@ use totp_core::DocumentError;
 use totp_core::credential::Credential;
 use totp_core::ledger::Ledger;
 use totp_core::ledger::slots::{NextSlot, Slots};
-use totp_core::store::{Durability, Held, Hold, Store, StoreError};
+use totp_core::store::{Charging, Durability, Held, Hold, Store, StoreError};
 use totp_core::user::User;
 
 impl Store for FilesStore {
+    const CHARGING: Charging = Charging::BeforeLook;
+
     type Held = FileHeld;
 
     fn hold(&self, user: &User, patience: Duration) -> Result<Hold<FileHeld>, StoreError> {
