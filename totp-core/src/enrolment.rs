@@ -355,7 +355,3 @@ fn credential_of<E: Entry>(entry: &E) -> Result<Credential, EnrolmentError> {
         Some(Err(error)) => Err(StoreError::from(error.clone()).into()),
     }
 }
-
-#[cfg(test)]
-#[path = "enrolment_tests.rs"]
-mod tests;

@@ -12,7 +12,9 @@ impl Id {
     /// "None", in a ledger.
     pub const NONE: Self = Self([0; 16]);
 
-    pub(crate) const fn new(bytes: [u8; 16]) -> Self {
+    /// An id of these bytes, as a document has them.
+    #[must_use]
+    pub const fn new(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 

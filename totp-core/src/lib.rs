@@ -100,8 +100,6 @@ pub mod limit;
 pub mod login;
 #[cfg(test)]
 mod manual_tests;
-#[cfg(test)]
-mod model_tests;
 pub mod network;
 pub mod notice;
 pub mod policy;
@@ -110,8 +108,8 @@ pub mod recovery;
 pub mod remembered;
 pub mod reset;
 pub mod rotation;
-#[cfg(test)]
-mod scene;
+#[cfg(any(test, feature = "testing"))]
+pub mod scene;
 pub mod secret;
 pub mod ssh_key;
 pub mod stamp;

@@ -323,7 +323,3 @@ fn standing(reset: &Reset, account: &Account, now: u64) -> Result<(), NotTaken> 
         Some(Standing::Open(_)) => Ok(()),
     }
 }
-
-#[cfg(test)]
-#[path = "readmission_tests.rs"]
-mod tests;

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Credentials that are synced together.
-const BATCH: usize = 512;
+pub const BATCH: usize = 512;
 
 /// How often one credential may turn out to be changed by others meanwhile.
 const TRIES: usize = 10;
@@ -237,7 +237,3 @@ impl Census {
         }
     }
 }
-
-#[cfg(test)]
-#[path = "rotation_tests.rs"]
-mod tests;

@@ -1,10 +1,12 @@
 //! What lies where, what is listed, and what a write that must last leaves in the file.
 
-use super::ledger_file::{Newer, read_file, sync_data, write_slot};
+use crate::ledger_file::{Newer, read_file, sync_data, write_slot};
 use super::*;
 use crate::lock::{Lock, lock};
-use crate::scene::{NOON, PATIENCE, PHONE, Scene, alice, at, code, word};
-use crate::{Durability, Entry, Held, Hold, Store};
+use crate::scene::{once_more_wrong, NOON, PATIENCE, PHONE, Scene, alice, at, code, word};
+use crate::FileEntry;
+use totp_core::expected_enrolment::ExpectedEnrolment;
+use totp_core::store::{Document, Durability, Entries, Entry, Held, Hold, Reseal, Store, Users};
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
 use totp_core::ledger::Ledger;
@@ -31,9 +33,7 @@ fn slots(scene: &Scene) -> [Option<Ledger>; 2] {
 
 /// Anything that differs from what is there.
 fn changed(scene: &Scene) -> Ledger {
-    let mut ledger = entry(scene).ledger().unwrap().clone();
-    ledger.tries.consecutive += 1;
-    ledger
+    once_more_wrong(entry(scene).ledger().unwrap().clone())
 }
 
 #[test]
@@ -68,8 +68,8 @@ fn what_a_login_writes_leaves_the_slot_before_it() {
 #[test]
 fn files_are_named_in_messages_as_they_lie() {
     let scene = enrolled();
-    assert_eq!(scene.files.credential_file(&alice().user), scene.file("credentials/alice.toml"));
-    assert_eq!(scene.files.ledger_file(&alice().user), scene.file("ledgers/alice"));
+    assert_eq!(scene.files.name_of(Document::Credential, &alice().user), scene.file("credentials/alice.toml").to_str().unwrap());
+    assert_eq!(scene.files.name_of(Document::Ledger, &alice().user), scene.file("ledgers/alice").to_str().unwrap());
     assert!(scene.file("credentials/alice.toml").exists() && scene.file("ledgers/alice").exists());
 }
 
@@ -78,7 +78,7 @@ fn trouble_with_a_ledger_names_its_file() {
     let scene = enrolled();
     std::fs::set_permissions(scene.file("ledgers/alice"), PermissionsExt::from_mode(0o644)).unwrap();
     let error = scene.files.entry(&alice().user, PATIENCE).err().unwrap();
-    assert_eq!(error.file(), scene.file("ledgers/alice"));
+    assert_eq!(error.about(), scene.file("ledgers/alice").to_str().unwrap());
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn a_write_that_fails_names_the_ledger() {
     let newer = Newer::Refused;
     let read_only = FileEntry { dirs, component, newer, file, credential: None, found: None };
     let error = read_only.record(&Ledger::default()).unwrap_err();
-    assert_eq!((error.file(), error.problem().as_str()), (path.as_path(), "cannot write: Bad file number"));
+    assert_eq!((error.about(), error.problem()), (path.to_str().unwrap(), "cannot write: Bad file number"));
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_file_that_is_no_credential_of_ours_is_named() {
         let scene = enrolled();
         let file = scene.file("credentials").join(foreign);
         std::fs::write(&file, "").unwrap();
-        assert_eq!(scene.files.users().unwrap_err().file(), file);
+        assert_eq!(scene.files.users().unwrap_err().about(), file.to_str().unwrap());
     }
 }
 
@@ -125,7 +125,7 @@ fn what_is_in_place_is_nothing_the_enrolment_or_unreadable() {
     std::fs::write(scene.file("credentials/alice.toml"), "what").unwrap();
     assert_eq!(in_place(&scene), ExpectedEnrolment::Unreadable);
     std::fs::set_permissions(scene.file("credentials/alice.toml"), PermissionsExt::from_mode(0o666)).unwrap();
-    assert!(matches!(scene.files.expected(&alice().user), Err(FileError::Unsafe { .. })));
+    assert!(matches!(scene.files.expected(&alice().user), Err(StoreError::Unsafe { .. })));
 }
 
 #[test]
@@ -148,7 +148,8 @@ fn credentials_that_are_nowhere_cannot_be_made_to_last() {
     let scene = enrolled();
     assert!(scene.files.sync_credentials().is_ok());
     std::fs::rename(scene.file("credentials"), scene.file("elsewhere")).unwrap();
-    assert_eq!(scene.files.sync_credentials().unwrap_err().file(), scene.file("credentials"));
+    let error = scene.files.sync_credentials().unwrap_err();
+    assert_eq!(error.about(), scene.file("credentials").to_str().unwrap());
 }
 
 #[test]
@@ -173,14 +174,14 @@ fn a_ledger_that_cannot_be_read_written_or_synced_is_trouble() {
     let scene = enrolled();
     let path = scene.file("ledgers/alice");
     let unread = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
-    assert_eq!(read_file(&unread, &path).err().unwrap().problem(), "cannot read: Bad file number");
+    assert_eq!(StoreError::from(read_file(&unread, &path).err().unwrap()).problem(), "cannot read: Bad file number");
     let place = NextSlot { spare: 0, sequence: 9 };
     let unwritten = File::open(&path).unwrap();
     let refused = write_slot(&unwritten, &path, &Ledger::default(), place);
-    assert_eq!(refused.unwrap_err().problem(), "cannot write: Bad file number");
+    assert_eq!(StoreError::from(refused.unwrap_err()).problem(), "cannot write: Bad file number");
     // A pipe cannot be synced.
     let (_end, pipe) = nix::unistd::pipe().unwrap();
-    assert_eq!(sync_data(&pipe.into(), &path).unwrap_err().problem(), "cannot sync: Invalid argument");
+    assert_eq!(StoreError::from(sync_data(&pipe.into(), &path).unwrap_err()).problem(), "cannot sync: Invalid argument");
 }
 
 #[test]

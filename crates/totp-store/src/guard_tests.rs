@@ -1,6 +1,7 @@
 //! What is trusted and what is not, by owner, mode and kind; and that a write says so when it fails.
 
 use super::*;
+use totp_core::store::StoreError;
 use crate::directory::{Access, Directory, make_directory};
 use crate::documents::{create_document, destroy_document, read_document, replace_document, sync_document};
 use nix::fcntl::open;
@@ -44,8 +45,8 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().mode() & 0o7777
 }
 
-fn problem<T>(result: Result<T, FileError>) -> String {
-    result.err().map_or("none".to_owned(), |error| error.problem())
+fn problem<T, E: Into<StoreError>>(result: Result<T, E>) -> String {
+    result.err().map_or("none".to_owned(), |error| error.into().problem().to_owned())
 }
 
 #[test]

@@ -42,10 +42,16 @@ pub mod keyring_files;
 mod keyring_lock;
 mod ledger_file;
 mod lock;
+#[cfg(test)]
+mod manual_tests;
 mod reseal;
 mod resets;
 pub mod spool;
 mod stale_files;
+#[cfg(test)]
+mod rules_tests;
+#[cfg(test)]
+mod scene;
 mod state_dirs;
 pub mod timestamp_records;
 mod users;

@@ -1,10 +1,5 @@
 use super::*;
-use crate::created::Created;
-use crate::keyring::Keyring;
-use crate::scene::{PHONE, SPARE, Scene};
-use crate::secret::tests::Counter;
 use proptest::prelude::*;
-use std::path::Path;
 use toml::de::DeTable;
 
 /// What the library makes of it; `None`: it is not TOML.
@@ -61,22 +56,6 @@ fn a_plain_document_is_read_as_the_library_reads_it() {
         assert!(read(text).is_some(), "{text:?}");
         is_read_alike(text);
     }
-}
-
-#[test]
-fn what_an_enrolment_writes_is_plain() {
-    let mut scene = Scene::new();
-    scene.enrol(PHONE);
-    scene.add("spare", SPARE).unwrap();
-    let credential = std::fs::read_to_string(scene.file("credentials/alice.toml")).unwrap();
-    assert!(credential.contains("hashes") && read(&credential).is_some(), "{credential}");
-    is_read_alike(&credential);
-    let created = Created::at(1_800_000_000).unwrap();
-    let keyring = Keyring::generate(created, &mut Counter(0)).unwrap();
-    let keyring = Keyring::parse(Path::new("/k"), keyring.expose()).unwrap();
-    let two = keyring.with_new_key(created, &mut Counter(1)).unwrap();
-    is_read_alike(std::str::from_utf8(two.expose()).unwrap());
-    assert!(read(std::str::from_utf8(two.expose()).unwrap()).is_some());
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! A reset from its request to the use of its ticket, over a store.
 
-use super::*;
+use super::prelude::*;
+use totp_core::reset::{Grounds, Person, Refused, Terms};
+use totp_core::readmission::*;
 use crate::scene::{NOON, PATIENCE, PHONE, Scene, alice, at, code, word};
-use crate::secret::tests::Counter;
-use crate::store::Store;
-use crate::store::files::FileEntry;
-use crate::ticket::MOST_WRONG;
+use crate::scene::Counter;
+use totp_core::store::Store;
+use crate::FileEntry;
+use totp_core::ticket::MOST_WRONG;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
@@ -53,7 +55,7 @@ fn admitted(scene: &Scene, code: &Secret, now: u64) -> Entitled {
 }
 
 /// The notice in the ledger, as a login finds it.
-fn notice(scene: &Scene) -> Option<crate::reset::Notice> {
+fn notice(scene: &Scene) -> Option<totp_core::reset::Notice> {
     entry(scene).ledger().unwrap().notice()
 }
 
@@ -62,7 +64,7 @@ fn the_owner_is_told_from_the_request_to_its_end() {
     let scene = enrolled();
     assert_eq!(notice(&scene), None);
     requested(&scene);
-    let told = Some(crate::reset::Notice { at: NOON, until: NOON + 24 * HOUR, by: 1 });
+    let told = Some(totp_core::reset::Notice { at: NOON, until: NOON + 24 * HOUR, by: 1 });
     assert_eq!(notice(&scene), told);
     // Also after a login, which writes the page anew.
     assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
@@ -77,8 +79,8 @@ fn the_owner_goes_on_being_told_whose_ledger_was_repaired() {
     let scene = enrolled();
     requested(&scene);
     fs::write(scene.file("ledgers/alice"), [7; 4096]).unwrap();
-    crate::enrolment::repair(entry(&scene), 1, at(NOON)).unwrap();
-    let told = Some(crate::reset::Notice { at: NOON, until: NOON + 24 * HOUR, by: 1 });
+    totp_core::enrolment::repair(entry(&scene), 1, at(NOON)).unwrap();
+    let told = Some(totp_core::reset::Notice { at: NOON, until: NOON + 24 * HOUR, by: 1 });
     assert_eq!(notice(&scene), told);
     approve(entry(&scene), asked(&alice(), 2, NOON)).unwrap();
     assert_eq!(notice(&scene), told);
@@ -112,7 +114,7 @@ fn a_completion_withdraws_and_its_ticket_admits_once() {
     assert_eq!(entry(&scene).reset().unwrap(), None, "its ticket is used up");
     assert_eq!(tried(&scene, ticket.expose(), NOON + HOUR), "no reset");
     let permitted = scene.in_place();
-    crate::enrolment::withdraw(entry(&scene), permitted).unwrap();
+    totp_core::enrolment::withdraw(entry(&scene), permitted).unwrap();
     assert_eq!(tried(&scene, ticket.expose(), NOON + HOUR), "no reset");
     assert!(matches!(
         admit(&entry(&scene), &alice(), &entitled, NOON + HOUR),
@@ -241,7 +243,7 @@ fn broken_ledgers_and_credentials_are_reset_like_whole_ones() {
         let scene = enrolled();
         fs::write(scene.file(broken), [7; 4096]).unwrap();
         completed(&scene);
-        assert!(matches!(scene.files.hold(&alice().user, PATIENCE), Ok(crate::store::Hold::NotEnrolled)));
+        assert!(matches!(scene.files.hold(&alice().user, PATIENCE), Ok(totp_core::store::Hold::NotEnrolled)));
     }
 }
 
@@ -266,6 +268,6 @@ fn an_enrolment_that_is_replaced_or_withdrawn_takes_its_reset_along() {
     assert!(entry(&scene).reset().unwrap().is_some(), "the enrolment is the same");
     assert!(notice(&scene).is_some());
     let permitted = scene.in_place();
-    crate::enrolment::withdraw(entry(&scene), permitted).unwrap();
+    totp_core::enrolment::withdraw(entry(&scene), permitted).unwrap();
     assert_eq!(entry(&scene).reset().unwrap(), None);
 }

@@ -1,11 +1,13 @@
 //! What a login promises, on the real store: once, for its own user, within the limit, and whatever the lock says for a
 //! recovery code.
 
-use super::*;
-use crate::enrolment::{Newcomer, enrol_all};
-use crate::recovery::ScratchCode;
-use crate::scene::{NOON, PHONE, SPARE, Scene, alice, at, code, draft, rules, word};
-use crate::store::{Hold, Store};
+use super::prelude::*;
+use totp_core::totp::Drift;
+use totp_core::login::*;
+use totp_core::enrolment::{Newcomer, enrol_all};
+use totp_core::recovery::ScratchCode;
+use crate::scene::{logged_in, NOON, PHONE, SPARE, Scene, alice, at, code, draft, rules, word};
+use totp_core::store::{Hold, Store};
 use std::time::Duration;
 
 fn enrolled() -> (Scene, Vec<Secret>) {
@@ -136,15 +138,14 @@ fn a_ledger_that_cannot_be_written_lets_nobody_in() {
     /// A store whose disk fails at the last moment.
     struct Failing<H>(H);
     impl<H: Held> Held for Failing<H> {
-        fn credential(&self) -> &crate::credential::Credential {
+        fn credential(&self) -> &totp_core::credential::Credential {
             self.0.credential()
         }
         fn ledger(&self) -> &Ledger {
             self.0.ledger()
         }
         fn replace(&mut self, _: &Ledger, _: Durability) -> Result<(), StoreError> {
-            let source = nix::errno::Errno::EIO;
-            Err(StoreError::System { file: "/ledgers/alice".into(), action: "write", source })
+                        Err(StoreError::System { about: "/ledgers/alice".to_owned(), problem: "cannot write".to_owned() })
         }
     }
     let (scene, codes) = enrolled();
@@ -162,15 +163,14 @@ fn a_login_that_dies_before_its_verdict_is_written_has_been_charged() {
     /// A host that is killed, or may not write any more, after so many writes.
     struct Dying<H>(H, usize);
     impl<H: Held> Held for Dying<H> {
-        fn credential(&self) -> &crate::credential::Credential {
+        fn credential(&self) -> &totp_core::credential::Credential {
             self.0.credential()
         }
         fn ledger(&self) -> &Ledger {
             self.0.ledger()
         }
         fn replace(&mut self, next: &Ledger, durability: Durability) -> Result<(), StoreError> {
-            let source = nix::errno::Errno::EFBIG;
-            let dead = StoreError::System { file: "/ledgers/alice".into(), action: "write", source };
+                        let dead = StoreError::System { about: "/ledgers/alice".to_owned(), problem: "cannot write".to_owned() };
             self.1 = self.1.checked_sub(1).ok_or(dead)?;
             self.0.replace(next, durability)
         }
@@ -217,12 +217,12 @@ fn every_write_of_one_hold_is_the_one_that_is_read_next() {
         [Process, Machine, Process, Machine, Machine, Process, Process].into_iter().enumerate()
     {
         let at_write = at_write as u64 + 1;
-        ledger.last_login = Some(LastLogin { at: at_write, method: LoginMethod::Totp });
+        ledger = logged_in(ledger, at_write);
         held.replace(&ledger, durability).unwrap();
         let file = std::fs::read(scene.file("ledgers/alice")).unwrap();
         let id = held.credential().owner().id;
-        let (read, _) = crate::pages::Pages::of(&file).newest_of(id).unwrap();
-        assert_eq!(read.last_login.map(|login| login.at), Some(at_write));
+        let (read, _) = totp_core::ledger::slots::Slots::of(&file).newest_of(id).unwrap();
+        assert_eq!(read.last_login().map(|login| login.at), Some(at_write));
     }
 }
 
@@ -354,7 +354,7 @@ fn a_scratch_code_is_found_behind_a_password() {
         let Hold::Held(held) = scene.files.hold(&alice().user, Duration::from_millis(50)).unwrap() else {
             panic!("held")
         };
-        let behind = crate::code::BehindPassword::recognise(typed).unwrap();
+        let behind = totp_core::code::BehindPassword::recognise(typed).unwrap();
         word(judge(held, &alice(), &behind.answer, at(NOON), &rules(), &scene.keyring))
     };
     assert_eq!(login(b"hunter2-71744121"), "scratched 1");
@@ -367,8 +367,8 @@ fn renewed_recovery_codes_end_the_scratch_codes() {
     let codes = scene.desk(NOON, |files, desk| {
         let entry = files.entry(&alice().user, Duration::from_millis(50)).unwrap().unwrap();
         let permitted =
-            crate::expected_enrolment::ExpectedEnrolment::of(crate::store::Entry::credential(&entry));
-        crate::enrolment::renew_recovery(entry, &alice(), 10, permitted, desk).unwrap()
+            totp_core::expected_enrolment::ExpectedEnrolment::of(totp_core::store::Entry::credential(&entry));
+        totp_core::enrolment::renew_recovery(entry, &alice(), 10, permitted, desk).unwrap()
     });
     assert_eq!(word(scene.login(PAPER, at(NOON))), "malformed");
     assert_eq!(word(scene.login(codes[0].expose(), at(NOON))), "recovered 9");
@@ -408,7 +408,7 @@ fn unlocking_frees_no_step_of_a_window_of_ones_own() {
     assert_eq!(word(scene.login(&code(PHONE, NOON + 120), at(NOON))), "accepted phone");
     scene.desk(NOON, |files, _| {
         let entry = files.entry(&alice().user, Duration::from_millis(50)).unwrap().unwrap();
-        crate::enrolment::unlock(entry, 1, at(NOON)).unwrap();
+        totp_core::enrolment::unlock(entry, 1, at(NOON)).unwrap();
     });
     assert_eq!(word(scene.login(&code(PHONE, NOON + 120), at(NOON))), "replayed");
 }

@@ -1,14 +1,18 @@
 //! What a rotation promises: everybody opens with the new key alone, nothing else about them changes, and whatever happens
 //! meanwhile a credential names only keys that are there.
 
-use super::*;
-use crate::account::Account;
-use crate::enrolment::{Newcomer, enrol_all, renew_recovery, unlock, withdraw};
-use crate::keyring::tests::{keyring, with_new_key};
+use super::prelude::*;
+use totp_core::rotation::*;
+use totp_core::account::Account;
+use totp_core::enrolment::{Newcomer, enrol_all, renew_recovery, unlock, withdraw};
+use crate::scene::{keyring, with_new_key};
 use crate::scene::{NOON, PATIENCE, PHONE, SPARE, Scene, alice, at, code, draft, word};
-use crate::secret::{NoEntropy, Secret, tests::Counter};
-use crate::store::{Hold, Store};
+use crate::scene::Counter;
+use totp_core::secret::{Entropy, NoEntropy, Secret};
+use totp_core::store::{Hold, Store};
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 /// Alice with recovery codes, and a keyring with a new key.
 fn scene() -> (Scene, Vec<Secret>) {
@@ -121,7 +125,7 @@ fn what_a_desk_changed_since_it_was_drafted_is_not_undone() {
     let permitted = scene.in_place();
     let mut resealing = scene.files.resealing().unwrap();
     let found = resealing.find(&alice().user).unwrap().unwrap();
-    let resealed = found.credential.resealed(&scene.keyring, &mut Counter(5)).unwrap().unwrap();
+    let resealed = found.credential().resealed(&scene.keyring, &mut Counter(5)).unwrap().unwrap();
     assert_eq!(resealing.waiting(), 0);
     resealing.draft(found, &resealed).unwrap();
     assert_eq!(resealing.waiting(), 1);
@@ -185,7 +189,7 @@ fn whoever_was_disabled_since_the_draft_stays_disabled() {
     let permitted = scene.in_place();
     let mut resealing = scene.files.resealing().unwrap();
     let found = resealing.find(&alice().user).unwrap().unwrap();
-    let resealed = found.credential.resealed(&scene.keyring, &mut Counter(5)).unwrap().unwrap();
+    let resealed = found.credential().resealed(&scene.keyring, &mut Counter(5)).unwrap().unwrap();
     resealing.draft(found, &resealed).unwrap();
     withdraw(scene.files.entry(&alice().user, PATIENCE).unwrap().unwrap(), permitted).unwrap();
     resealing
@@ -292,34 +296,34 @@ fn a_lock_outlasts_a_rotation() {
 fn nobody_makes_another_key_active_while_somebody_seals() {
     let (scene, _) = scene();
     let files = &scene.files;
-    let sealing = files.turn_to_seal(PATIENCE).unwrap().unwrap();
-    assert!(files.turn_to_seal(PATIENCE).unwrap().is_some(), "two seal at once");
-    assert!(files.turn_to_change_keys(PATIENCE).unwrap().is_none());
-    assert!(files.turn_to_rotate().unwrap().is_some(), "a rotation goes on while others enrol");
+    let sealing = files.lock_to_seal(PATIENCE).unwrap().unwrap();
+    assert!(files.lock_to_seal(PATIENCE).unwrap().is_some(), "two seal at once");
+    assert!(files.lock_to_change_keys(PATIENCE).unwrap().is_none());
+    assert!(files.lock_to_rotate().unwrap().is_some(), "a rotation goes on while others enrol");
     drop(sealing);
-    let changing = files.turn_to_change_keys(PATIENCE).unwrap();
-    assert!(changing.is_some() && files.turn_to_seal(PATIENCE).unwrap().is_none());
+    let changing = files.lock_to_change_keys(PATIENCE).unwrap();
+    assert!(changing.is_some() && files.lock_to_seal(PATIENCE).unwrap().is_none());
 }
 
 #[test]
 fn whoever_seals_is_waited_for() {
     let (scene, _) = scene();
-    let sealing = scene.files.turn_to_seal(PATIENCE).unwrap().unwrap();
+    let sealing = scene.files.lock_to_seal(PATIENCE).unwrap().unwrap();
     let sealer = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(30));
         drop(sealing);
     });
-    assert!(scene.files.turn_to_change_keys(Duration::from_secs(30)).unwrap().is_some());
+    assert!(scene.files.lock_to_change_keys(Duration::from_secs(30)).unwrap().is_some());
     sealer.join().unwrap();
 }
 
 #[test]
 fn two_do_not_rotate_at_once() {
     let (scene, _) = scene();
-    let turn = scene.files.turn_to_rotate().unwrap();
-    assert!(turn.is_some() && scene.files.turn_to_rotate().unwrap().is_none());
+    let turn = scene.files.lock_to_rotate().unwrap();
+    assert!(turn.is_some() && scene.files.lock_to_rotate().unwrap().is_none());
     drop(turn);
-    assert!(scene.files.turn_to_rotate().unwrap().is_some());
+    assert!(scene.files.lock_to_rotate().unwrap().is_some());
 }
 
 #[test]

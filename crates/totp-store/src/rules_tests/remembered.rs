@@ -1,15 +1,16 @@
 //! What a remembered device promises, on the real store: its own user, the enrolment it was remembered in, until it is
 //! forgotten, and no door before its use is recorded.
 
-use super::*;
-use crate::device::Mode;
-use crate::ledger::Ledger;
-use crate::login::Verdict;
-use crate::policy::Waived;
+use super::prelude::*;
+use totp_core::remembered::*;
+use totp_core::device::{DeviceId, Mode, Remember, Traits};
+use totp_core::ledger::Ledger;
+use totp_core::login::{Trouble, Verdict, Verified};
+use totp_core::policy::Waived;
 use crate::scene::{NOON, PATIENCE, PHONE, SPARE, Scene, alice, at, code};
-use crate::store::files::FileHeld;
-use crate::store::{Hold, Store};
-use crate::time::Seconds;
+use crate::FileHeld;
+use totp_core::store::{Hold, Store};
+use totp_core::time::Seconds;
 
 const DAY: u64 = 86400;
 const KEYS: Remember =
@@ -179,7 +180,7 @@ fn forgetting_nothing_writes_nothing() {
 fn no_seal_is_opened_where_no_device_can_be_recognised() {
     let scene = enrolled();
     let created = "2026-11-20T19:00:00Z".parse().unwrap();
-    let text = Keyring::generate(created, &mut crate::secret::tests::Counter(77)).unwrap();
+    let text = Keyring::generate(created, &mut crate::scene::Counter(77)).unwrap();
     let others = Keyring::parse(std::path::Path::new("keyring.toml"), text.expose()).unwrap();
     let seen =
         |traits: &Traits<'_>| recognise(&held(&scene), &alice(), traits, &KEYS, at(NOON + 60), &others);
@@ -194,15 +195,14 @@ fn a_use_that_cannot_be_recorded_opens_nothing() {
     /// A store whose disk fails at the last moment.
     struct Failing(FileHeld);
     impl Held for Failing {
-        fn credential(&self) -> &crate::credential::Credential {
+        fn credential(&self) -> &totp_core::credential::Credential {
             self.0.credential()
         }
         fn ledger(&self) -> &Ledger {
             self.0.ledger()
         }
         fn replace(&mut self, _: &Ledger, _: Durability) -> Result<(), StoreError> {
-            let source = nix::errno::Errno::EIO;
-            Err(StoreError::System { file: "/ledgers/alice".into(), action: "write", source })
+                        Err(StoreError::System { about: "/ledgers/alice".to_owned(), problem: "cannot write".to_owned() })
         }
     }
     let scene = enrolled();

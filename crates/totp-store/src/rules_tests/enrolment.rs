@@ -1,9 +1,10 @@
 //! What a change to an enrolment promises: old or new, never half, and what it carries over.
 
-use super::*;
-use crate::keyring::tests::with_new_key;
+use super::prelude::*;
+use totp_core::enrolment::*;
+use crate::scene::with_new_key;
 use crate::scene::{NOON, PATIENCE, PHONE, SPARE, Scene, alice, at, code, draft, word};
-use crate::store::{Held, Hold, Store};
+use totp_core::store::{Held, Hold, Store};
 
 #[test]
 fn the_confirming_code_opens_nothing_any_more() {
@@ -104,9 +105,9 @@ fn nobody_is_enrolled_with_nothing() {
 #[test]
 fn many_are_enrolled_at_once_each_with_their_own_secret() {
     let mut scene = Scene::new();
-    let account = |name: &str| Account { user: crate::user::User::parse(name).unwrap(), uid: None };
+    let account = |name: &str| Account { user: totp_core::user::User::parse(name).unwrap(), uid: None };
     let people = [("bob", PHONE), ("carol", SPARE)];
-    let newcomers = |files: &crate::store::files::Files| {
+    let newcomers = |files: &crate::FilesStore| {
         let newcomer = |(name, secret): (&str, &[u8])| Newcomer {
             entry: files.entry(&account(name).user, PATIENCE).unwrap().unwrap(),
             account: account(name),
@@ -143,7 +144,7 @@ fn a_permission_does_not_outlive_the_enrolment_it_was_given_for() {
     scene.enrol(PHONE);
     let permitted = scene.in_place();
     scene.replace(SPARE);
-    let entry = |files: &crate::store::files::Files| files.entry(&alice().user, PATIENCE).unwrap().unwrap();
+    let entry = |files: &crate::FilesStore| files.entry(&alice().user, PATIENCE).unwrap().unwrap();
     let confirmed = draft("evil", PHONE).vouched_after(0);
     let added = scene.desk(NOON, |files, desk| add(entry(files), &alice(), &confirmed, permitted, desk));
     assert!(matches!(added, Err(EnrolmentError::Changed)));
@@ -292,7 +293,7 @@ fn a_credential_that_cannot_be_read_refuses_and_may_be_replaced_or_withdrawn() {
         let refused = scene.desk(NOON, |files, desk| {
             unlock(files.entry(&alice().user, PATIENCE).unwrap().unwrap(), 1, desk.now)
         });
-        assert!(matches!(refused, Err(EnrolmentError::Store(StoreError::Document(_)))));
+        assert!(matches!(refused, Err(EnrolmentError::Store(StoreError::Corrupt { .. }))));
         if replace {
             scene.replace(SPARE);
             assert_eq!(word(scene.login(&code(SPARE, NOON), at(NOON))), "accepted phone");

@@ -2,15 +2,16 @@
 //!
 //! The store is the real one, in files. A crash of the machine puts the ledger back to its last synced content.
 
-use crate::code::Answer;
-use crate::credential::Credential;
-use crate::enrolment::{EnrolmentError, renew_recovery, repair, unlock};
-use crate::ledger::Ledger;
-use crate::login::{Method, Reason, Verdict, judge};
-use crate::scene::{NOON, PATIENCE, PHONE, SPARE, Scene, alice, code, rules};
-use crate::secret::Secret;
-use crate::store::{Durability, Held, Hold, Store, StoreError};
-use crate::time::Now;
+use super::prelude::*;
+use totp_core::code::Answer;
+use totp_core::credential::Credential;
+use totp_core::enrolment::{EnrolmentError, renew_recovery, repair, unlock};
+use totp_core::ledger::Ledger;
+use totp_core::login::{Method, Reason, Verdict, judge};
+use crate::scene::{wrong_codes, NOON, PATIENCE, PHONE, SPARE, Scene, alice, code, rules};
+use totp_core::secret::Secret;
+use totp_core::store::{Durability, Held, Hold, Store, StoreError};
+use totp_core::time::Now;
 use proptest::prelude::*;
 use std::cell::Cell;
 
@@ -200,8 +201,8 @@ impl History {
     fn desk<T>(
         &mut self,
         act: impl FnOnce(
-            crate::store::files::FileEntry,
-            &mut crate::enrolment::Desk<'_>,
+            crate::FileEntry,
+            &mut totp_core::enrolment::Desk<'_>,
         ) -> Result<T, EnrolmentError>,
     ) -> T {
         self.scene
@@ -216,11 +217,8 @@ impl History {
         let Hold::Held(held) = self.scene.files.hold(&alice().user, PATIENCE).unwrap() else {
             panic!("enrolled")
         };
-        let tries = held.ledger().tries();
-        self.model.wrong = tries.recent.clone();
-        self.model.consecutive = tries.consecutive();
-        self.model.locked_at = tries.locked_at;
-        self.model.locked_until = tries.locked_until;
+        let model = &mut self.model;
+        (model.wrong, model.consecutive, model.locked_at, model.locked_until) = wrong_codes(held.ledger());
     }
 
     fn code(&mut self, which: usize, steps: i64) {
