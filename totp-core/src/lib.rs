@@ -79,6 +79,8 @@
 //! A function that says whether a code is right without using it up; a default for "could not tell"; a cache.
 
 #![forbid(unsafe_code)]
+// The lists are in clippy.toml beside the manifest.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod account;
 pub mod address;

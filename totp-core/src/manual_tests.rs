@@ -1,7 +1,7 @@
 //! The man pages name every event, reason, key and file that there is, and none that there is not.
 
-use crate::config::schema_tests::{Key, keys, of_a_service, parse, without_default};
 use crate::config::Config;
+use crate::config::schema_tests::{Key, keys, of_a_service, parse, without_default};
 use crate::event::{Name, Severity};
 use crate::readmission::NotTaken;
 use crate::reset::Refused;

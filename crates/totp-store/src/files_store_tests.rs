@@ -1,17 +1,17 @@
 //! What lies where, what is listed, and what a write that must last leaves in the file.
 
-use crate::ledger_file::{Newer, read_file, sync_data, write_slot};
 use super::*;
-use crate::lock::{Lock, lock};
-use crate::scene::{once_more_wrong, NOON, PATIENCE, PHONE, Scene, alice, at, code, word};
 use crate::FileEntry;
-use totp_core::expected_enrolment::ExpectedEnrolment;
-use totp_core::store::{Document, Durability, Entries, Entry, Held, Hold, Reseal, Store, Users};
+use crate::ledger_file::{Newer, read_file, sync_data, write_slot};
+use crate::lock::{Lock, lock};
+use crate::scene::{NOON, PATIENCE, PHONE, Scene, alice, at, code, once_more_wrong, word};
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
+use totp_core::expected_enrolment::ExpectedEnrolment;
 use totp_core::ledger::Ledger;
 use totp_core::ledger::slot::SLOT;
 use totp_core::ledger::slots::{LENGTH, NextSlot, Slots};
+use totp_core::store::{Document, Durability, Entries, Entry, Held, Hold, Reseal, Store, Users};
 
 fn enrolled() -> Scene {
     let mut scene = Scene::new();
@@ -68,8 +68,14 @@ fn what_a_login_writes_leaves_the_slot_before_it() {
 #[test]
 fn files_are_named_in_messages_as_they_lie() {
     let scene = enrolled();
-    assert_eq!(scene.files.name_of(Document::Credential, &alice().user), scene.file("credentials/alice.toml").to_str().unwrap());
-    assert_eq!(scene.files.name_of(Document::Ledger, &alice().user), scene.file("ledgers/alice").to_str().unwrap());
+    assert_eq!(
+        scene.files.name_of(Document::Credential, &alice().user),
+        scene.file("credentials/alice.toml").to_str().unwrap()
+    );
+    assert_eq!(
+        scene.files.name_of(Document::Ledger, &alice().user),
+        scene.file("ledgers/alice").to_str().unwrap()
+    );
     assert!(scene.file("credentials/alice.toml").exists() && scene.file("ledgers/alice").exists());
 }
 
@@ -174,14 +180,20 @@ fn a_ledger_that_cannot_be_read_written_or_synced_is_trouble() {
     let scene = enrolled();
     let path = scene.file("ledgers/alice");
     let unread = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
-    assert_eq!(StoreError::from(read_file(&unread, &path).err().unwrap()).problem(), "cannot read: Bad file number");
+    assert_eq!(
+        StoreError::from(read_file(&unread, &path).err().unwrap()).problem(),
+        "cannot read: Bad file number"
+    );
     let place = NextSlot { spare: 0, sequence: 9 };
     let unwritten = File::open(&path).unwrap();
     let refused = write_slot(&unwritten, &path, &Ledger::default(), place);
     assert_eq!(StoreError::from(refused.unwrap_err()).problem(), "cannot write: Bad file number");
     // A pipe cannot be synced.
     let (_end, pipe) = nix::unistd::pipe().unwrap();
-    assert_eq!(StoreError::from(sync_data(&pipe.into(), &path).unwrap_err()).problem(), "cannot sync: Invalid argument");
+    assert_eq!(
+        StoreError::from(sync_data(&pipe.into(), &path).unwrap_err()).problem(),
+        "cannot sync: Invalid argument"
+    );
 }
 
 #[test]

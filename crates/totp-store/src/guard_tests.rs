@@ -1,7 +1,6 @@
 //! What is trusted and what is not, by owner, mode and kind; and that a write says so when it fails.
 
 use super::*;
-use totp_core::store::StoreError;
 use crate::directory::{Access, Directory, make_directory};
 use crate::documents::{create_document, destroy_document, read_document, replace_document, sync_document};
 use nix::fcntl::open;
@@ -11,6 +10,7 @@ use nix::unistd::{Gid, Uid, chown, mkfifo, pipe};
 use std::fs;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use std::path::PathBuf;
+use totp_core::store::StoreError;
 
 /// A directory that root alone can enter.
 fn place() -> tempfile::TempDir {

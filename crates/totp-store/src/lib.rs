@@ -46,12 +46,12 @@ mod lock;
 mod manual_tests;
 mod reseal;
 mod resets;
-pub mod spool;
-mod stale_files;
 #[cfg(test)]
 mod rules_tests;
 #[cfg(test)]
 mod scene;
+pub mod spool;
+mod stale_files;
 mod state_dirs;
 pub mod timestamp_records;
 mod users;
@@ -63,3 +63,17 @@ pub use keyring_lock::KeyringLock;
 pub use reseal::{FoundFile, ResealingFiles};
 pub use state_dirs::STATE_DIRECTORIES;
 pub use users::Names;
+
+/// What every engine promises.
+#[cfg(test)]
+mod conformance {
+    fn fresh() -> (tempfile::TempDir, crate::FilesStore) {
+        use totp_core::store::Engine;
+        let directory = tempfile::tempdir().unwrap();
+        let store = crate::FilesStore::new(directory.path(), &directory.path().join("run"));
+        store.prepare().unwrap();
+        (directory, store)
+    }
+
+    totp_core::engine_conformance!(files, fresh);
+}

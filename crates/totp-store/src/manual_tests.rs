@@ -16,7 +16,8 @@ fn files() -> (BTreeSet<String>, BTreeSet<String>) {
     let (user, store) = (User::parse("NAME").unwrap(), crate::open(&paths));
     let keyring = KeyringFiles::of(&paths);
     let runtime = |name| paths.runtime.join(name);
-    let of_a_user = [Document::Credential, Document::Ledger, Document::Reset].map(|one| store.name_of(one, &user).into());
+    let of_a_user =
+        [Document::Credential, Document::Ledger, Document::Reset].map(|one| store.name_of(one, &user).into());
     let of_all = [DEFAULT_FILE.into(), keyring.sealed(), keyring.clear, keyring.opened];
     // Those whose contents are nobody's business.
     let closed = [paths.state.join("spool"), runtime(TIMESTAMPS), runtime(ATTEMPTS)];
@@ -37,7 +38,10 @@ fn the_page_of_the_module_has_every_file_and_the_pages_no_other() {
     let missing: Vec<&String> = files.iter().filter(|file| !listed.contains(*file)).collect();
     assert!(missing.is_empty(), "{missing:?}");
     for directory in STATE_DIRECTORIES {
-        assert!(listed.iter().any(|file| file.contains(&format!("/var/lib/pam_totp/{directory}"))), "{directory}");
+        assert!(
+            listed.iter().any(|file| file.contains(&format!("/var/lib/pam_totp/{directory}"))),
+            "{directory}"
+        );
     }
     let ours = ["/etc/pam_totp", "/var/lib/pam_totp", "/run/pam_totp"];
     for name in PAGES {

@@ -161,7 +161,8 @@ fn what_is_not_roots_own_is_no_spool_and_no_notice() {
     let (directory, spool) = spool();
     put(&spool, 5, Some(1), Origin::Login).unwrap();
     let waiting = spool.waiting().unwrap().0.remove(0);
-    let (path, place) = (directory.path().join("spool").join(name_of(&waiting)), directory.path().join("spool"));
+    let (path, place) =
+        (directory.path().join("spool").join(name_of(&waiting)), directory.path().join("spool"));
     let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     set(&path, 0o644);
     assert!(spool.read(&waiting).is_err());

@@ -1,9 +1,9 @@
 //! Notices that wait to be sent: who may leave one, in which order they wait, how long each is tried, and what an engine does
 //! with them.
 
-use super::StoreError;
 use crate::notice::Notice;
 use crate::secret::Entropy;
+use crate::store::error::StoreError;
 use std::time::Duration;
 
 /// The most that logins leave of one account, and in all: nobody fills the store by logging in.

@@ -1,9 +1,9 @@
 //! What a change to an enrolment promises: old or new, never half, and what it carries over.
 
 use super::prelude::*;
-use totp_core::enrolment::*;
 use crate::scene::with_new_key;
 use crate::scene::{NOON, PATIENCE, PHONE, SPARE, Scene, alice, at, code, draft, word};
+use totp_core::enrolment::*;
 use totp_core::store::{Held, Hold, Store};
 
 #[test]

@@ -2,13 +2,13 @@
 //! recovery code.
 
 use super::prelude::*;
-use totp_core::totp::Drift;
-use totp_core::login::*;
-use totp_core::enrolment::{Newcomer, enrol_all};
-use totp_core::recovery::ScratchCode;
-use crate::scene::{logged_in, NOON, PHONE, SPARE, Scene, alice, at, code, draft, rules, word};
-use totp_core::store::{Hold, Store};
+use crate::scene::{NOON, PHONE, SPARE, Scene, alice, at, code, draft, logged_in, rules, word};
 use std::time::Duration;
+use totp_core::enrolment::{Newcomer, enrol_all};
+use totp_core::login::*;
+use totp_core::recovery::ScratchCode;
+use totp_core::store::{Hold, Store};
+use totp_core::totp::Drift;
 
 fn enrolled() -> (Scene, Vec<Secret>) {
     let mut scene = Scene::new();
@@ -145,7 +145,7 @@ fn a_ledger_that_cannot_be_written_lets_nobody_in() {
             self.0.ledger()
         }
         fn replace(&mut self, _: &Ledger, _: Durability) -> Result<(), StoreError> {
-                        Err(StoreError::System { about: "/ledgers/alice".to_owned(), problem: "cannot write".to_owned() })
+            Err(StoreError::System { about: "/ledgers/alice".to_owned(), problem: "cannot write".to_owned() })
         }
     }
     let (scene, codes) = enrolled();
@@ -170,7 +170,8 @@ fn a_login_that_dies_before_its_verdict_is_written_has_been_charged() {
             self.0.ledger()
         }
         fn replace(&mut self, next: &Ledger, durability: Durability) -> Result<(), StoreError> {
-                        let dead = StoreError::System { about: "/ledgers/alice".to_owned(), problem: "cannot write".to_owned() };
+            let dead =
+                StoreError::System { about: "/ledgers/alice".to_owned(), problem: "cannot write".to_owned() };
             self.1 = self.1.checked_sub(1).ok_or(dead)?;
             self.0.replace(next, durability)
         }

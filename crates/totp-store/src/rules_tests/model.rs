@@ -3,17 +3,17 @@
 //! The store is the real one, in files. A crash of the machine puts the ledger back to its last synced content.
 
 use super::prelude::*;
+use crate::scene::{NOON, PATIENCE, PHONE, SPARE, Scene, alice, code, rules, wrong_codes};
+use proptest::prelude::*;
+use std::cell::Cell;
 use totp_core::code::Answer;
 use totp_core::credential::Credential;
 use totp_core::enrolment::{EnrolmentError, renew_recovery, repair, unlock};
 use totp_core::ledger::Ledger;
 use totp_core::login::{Method, Reason, Verdict, judge};
-use crate::scene::{wrong_codes, NOON, PATIENCE, PHONE, SPARE, Scene, alice, code, rules};
 use totp_core::secret::Secret;
 use totp_core::store::{Durability, Held, Hold, Store, StoreError};
 use totp_core::time::Now;
-use proptest::prelude::*;
-use std::cell::Cell;
 
 #[derive(Debug, Clone)]
 enum Act {
@@ -200,10 +200,7 @@ impl History {
 
     fn desk<T>(
         &mut self,
-        act: impl FnOnce(
-            crate::FileEntry,
-            &mut totp_core::enrolment::Desk<'_>,
-        ) -> Result<T, EnrolmentError>,
+        act: impl FnOnce(crate::FileEntry, &mut totp_core::enrolment::Desk<'_>) -> Result<T, EnrolmentError>,
     ) -> T {
         self.scene
             .desk(self.now.realtime, |files, desk| {

@@ -1,15 +1,15 @@
 //! A reset from its request to the use of its ticket, over a store.
 
 use super::prelude::*;
-use totp_core::reset::{Grounds, Person, Refused, Terms};
-use totp_core::readmission::*;
-use crate::scene::{NOON, PATIENCE, PHONE, Scene, alice, at, code, word};
-use crate::scene::Counter;
-use totp_core::store::Store;
 use crate::FileEntry;
-use totp_core::ticket::MOST_WRONG;
+use crate::scene::Counter;
+use crate::scene::{NOON, PATIENCE, PHONE, Scene, alice, at, code, word};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use totp_core::readmission::*;
+use totp_core::reset::{Grounds, Person, Refused, Terms};
+use totp_core::store::Store;
+use totp_core::ticket::MOST_WRONG;
 
 const HOUR: u64 = 3600;
 

@@ -2,13 +2,13 @@
 //! forgotten, and no door before its use is recorded.
 
 use super::prelude::*;
-use totp_core::remembered::*;
+use crate::FileHeld;
+use crate::scene::{NOON, PATIENCE, PHONE, SPARE, Scene, alice, at, code};
 use totp_core::device::{DeviceId, Mode, Remember, Traits};
 use totp_core::ledger::Ledger;
 use totp_core::login::{Trouble, Verdict, Verified};
 use totp_core::policy::Waived;
-use crate::scene::{NOON, PATIENCE, PHONE, SPARE, Scene, alice, at, code};
-use crate::FileHeld;
+use totp_core::remembered::*;
 use totp_core::store::{Hold, Store};
 use totp_core::time::Seconds;
 
@@ -202,7 +202,7 @@ fn a_use_that_cannot_be_recorded_opens_nothing() {
             self.0.ledger()
         }
         fn replace(&mut self, _: &Ledger, _: Durability) -> Result<(), StoreError> {
-                        Err(StoreError::System { about: "/ledgers/alice".to_owned(), problem: "cannot write".to_owned() })
+            Err(StoreError::System { about: "/ledgers/alice".to_owned(), problem: "cannot write".to_owned() })
         }
     }
     let scene = enrolled();

@@ -2,17 +2,17 @@
 //! meanwhile a credential names only keys that are there.
 
 use super::prelude::*;
-use totp_core::rotation::*;
-use totp_core::account::Account;
-use totp_core::enrolment::{Newcomer, enrol_all, renew_recovery, unlock, withdraw};
-use crate::scene::{keyring, with_new_key};
-use crate::scene::{NOON, PATIENCE, PHONE, SPARE, Scene, alice, at, code, draft, word};
 use crate::scene::Counter;
-use totp_core::secret::{Entropy, NoEntropy, Secret};
-use totp_core::store::{Hold, Store};
+use crate::scene::{NOON, PATIENCE, PHONE, SPARE, Scene, alice, at, code, draft, word};
+use crate::scene::{keyring, with_new_key};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
+use totp_core::account::Account;
+use totp_core::enrolment::{Newcomer, enrol_all, renew_recovery, unlock, withdraw};
+use totp_core::rotation::*;
+use totp_core::secret::{Entropy, NoEntropy, Secret};
+use totp_core::store::{Hold, Store};
 
 /// Alice with recovery codes, and a keyring with a new key.
 fn scene() -> (Scene, Vec<Secret>) {
