@@ -196,15 +196,14 @@ fn detailed(event: Event, reason: Reason) -> Event {
 /// The file and the line where there are some, and what to do.
 fn error(event: Event, broken: &Broken) -> Event {
     match broken {
-        Broken::Store(store) => event
-            .field("file", store.file().display())
-            .maybe("line", store.line())
-            .field("problem", store.problem()),
+        Broken::Store(store) => {
+            event.field("file", store.about()).maybe("line", store.line()).field("problem", store.problem())
+        }
         Broken::Config(settings) | Broken::Keyring(settings) => event
-            .field("file", settings.file().display())
+            .field("file", settings.about())
             .maybe("line", settings.line())
             .field("problem", settings),
-        Broken::Unusable { file, trouble } => event.field("file", file.display()).field("problem", trouble),
+        Broken::Unusable { file, trouble } => event.field("file", file).field("problem", trouble),
         Broken::Argument(_)
         | Broken::NoUser(_)
         | Broken::Database(_)

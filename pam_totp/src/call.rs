@@ -16,12 +16,15 @@ use totp_core::keyring::Keyring;
 use totp_core::login::Trouble;
 use totp_core::policy::Policy;
 use totp_core::reset::Notice;
-use totp_core::store::files::Files;
 use totp_host::accounts::Who;
 use totp_host::settings;
+use totp_core::store::{Document, Users};
 
 /// How long a login waits for others of the same user.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The engine that the config names; the only place in the module that knows which.
+pub(crate) type Store = totp_store::FilesStore;
 
 /// One call, on its way.
 pub(crate) struct Call<'r> {
@@ -43,10 +46,17 @@ pub(crate) struct Call<'r> {
 }
 
 impl Call<'_> {
+    /// The store of this machine; nothing is opened yet.
+    pub(crate) fn store(&self) -> Store {
+        totp_store::open(&self.config.paths)
+    }
+
     /// What `trouble` is about: what the store names, else the files of the account.
     pub(crate) fn judging(&self, trouble: Trouble, account: &Account) -> Broken {
-        let store = Files::new(&self.config.paths.state);
-        Broken::judging(trouble, store.credential_file(&account.user), store.ledger_file(&account.user))
+        let (store, user) = (self.store(), &account.user);
+        let [credential, ledger] =
+            [Document::Credential, Document::Ledger].map(|one| store.name_of(one, user));
+        Broken::judging(trouble, credential, ledger)
     }
 
     pub(crate) fn keyring(&self) -> Result<Keyring, Broken> {

@@ -10,7 +10,7 @@
 
 mod texts;
 
-use crate::call::{Call, PATIENCE, ask};
+use crate::call::{Call, PATIENCE, Store, ask};
 use crate::facts::Required;
 use crate::ffi::conversation;
 use crate::outcome::{Broken, Outcome};
@@ -22,16 +22,16 @@ use std::time::{Duration, Instant};
 use totp_card::{Card, Drawing, Issuer};
 use totp_core::account::Account;
 use totp_core::code::Answer;
-use totp_core::confirmation::TRIES;
+
 use totp_core::credential::Label;
 use totp_core::draft::{Confirmed, Draft};
 use totp_core::enrolment::{Desk, Enrolled, EnrolmentError, Prepared, prepare};
+use totp_core::enrolment_attempts::TRIES;
 use totp_core::login::Reason;
 use totp_core::policy::{Decision, Unenrolled};
 use totp_core::readmission::{self, Entitled, NotAdmitted, NotTaken, Tried};
 use totp_core::secret::Secret;
-use totp_core::store::confirmations::Confirmations;
-use totp_core::store::files::Files;
+use totp_core::store::{Engine, EnrolmentAttempts, Entries, KeyringLocks, Resets};
 use totp_core::totp::Parameters;
 use totp_host::clock;
 use totp_host::entropy::OsEntropy;
@@ -79,7 +79,7 @@ impl Call<'_> {
     pub(crate) fn enroll(
         &mut self,
         pamh: &PamHandle,
-        store: &Files,
+        store: &Store,
         account: &Account,
         newcomer: &Newcomer<'_>,
     ) -> Result<Outcome, Broken> {
@@ -105,7 +105,7 @@ impl Call<'_> {
     pub(crate) fn by_ticket(
         &mut self,
         pamh: &PamHandle,
-        store: &Files,
+        store: &Store,
         account: &Account,
         typed: &[u8],
     ) -> Result<Option<Outcome>, Broken> {
@@ -143,7 +143,7 @@ impl Call<'_> {
 
     /// The policy decides once more: an excuse of minutes ago would let past whoever kept a connection open until the
     /// account was enrolled elsewhere.
-    fn cancelled(&mut self, store: &Files, account: &Account) -> Result<Outcome, Broken> {
+    fn cancelled(&mut self, store: &Store, account: &Account) -> Result<Outcome, Broken> {
         Ok(match self.required(store, account)? {
             Required::Decided(Decision::Enroll(Some(unenrolled))) => Outcome::NotEnrolled(unenrolled),
             Required::Decided(Decision::Enroll(None)) => Outcome::Unfinished(Unfinished::Cancelled),
@@ -157,7 +157,7 @@ impl Call<'_> {
     fn enrolled(
         &mut self,
         pamh: &PamHandle,
-        store: &Files,
+        store: &Store,
         account: &Account,
         newcomer: &Newcomer<'_>,
     ) -> Result<Enrolled, Stop> {
@@ -174,7 +174,7 @@ impl Call<'_> {
         self.debug("committing");
         // Until the line about it is written, as where a code is judged.
         self.raise_shield();
-        let _turn = store.turn_to_seal(PATIENCE)?.ok_or(Stop::Busy)?;
+        let _lock = store.lock_to_seal(PATIENCE)?.ok_or(Stop::Busy)?;
         if !prepared.is_sealed_with(&self.keyring()?) {
             return Err(Unfinished::KeysRotated.into());
         }
@@ -203,7 +203,7 @@ impl Call<'_> {
         account: &Account,
         excuse: Option<&Unenrolled>,
     ) -> Result<Confirmed, Stop> {
-        let (counted, uid) = (Confirmations::new(&self.config.paths.runtime), account.uid);
+        let (counted, uid) = (self.store().enrolment_attempts(), account.uid);
         let uid = uid.ok_or(Unfinished::Cancelled)?;
         if let Some(wait) = counted.wait(uid, clock::now()?.boottime)? {
             // Whoever may put it off is not kept out by it.

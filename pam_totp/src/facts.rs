@@ -1,8 +1,7 @@
 //! What is known of a request before anybody is asked: as much of it as the policy depends on.
 
-use crate::account::{self, Who};
 use crate::arguments::FirstPass;
-use crate::call::{Call, PATIENCE};
+use crate::call::{self, Call, PATIENCE};
 use crate::outcome::Broken;
 use crate::session;
 use crate::shield::Shield;
@@ -11,11 +10,11 @@ use totp_core::device::Mode;
 use totp_core::policy::{Decision, Facts, Waiver};
 use totp_core::remembered::{self, Recognised};
 use totp_core::stamp::{Ancestor, Asker, Attempt};
-use totp_core::store::files::{FileHeld, Files};
-use totp_core::store::stamps::Stamps;
-use totp_core::store::{Held, Hold, Store};
+use totp_core::store::{Held, Hold, Resets, Store};
 use totp_core::time::{Now, Seconds};
-use totp_host::{accounts, clock};
+use totp_host::accounts::{self, Who};
+use totp_host::clock;
+use totp_store::timestamp_records::TimestampRecords;
 
 /// What is required of the account; a remembered device's use is recorded.
 pub(crate) enum Required {
@@ -27,7 +26,7 @@ pub(crate) enum Required {
 
 impl Call<'_> {
     /// Finds out what the policy depends on, and lets it decide.
-    pub(crate) fn required(&mut self, store: &Files, account: &Account) -> Result<Required, Broken> {
+    pub(crate) fn required(&mut self, store: &call::Store, account: &Account) -> Result<Required, Broken> {
         let now = clock::now()?;
         let mut facts = Facts {
             known: account.uid.is_some(),
@@ -61,7 +60,7 @@ impl Call<'_> {
 
     fn looked_up(
         &mut self,
-        store: &Files,
+        store: &call::Store,
         account: &Account,
         facts: &mut Facts,
         ancestors: Option<&[Ancestor]>,
@@ -106,7 +105,7 @@ impl Call<'_> {
     /// The argument `fresh=` of this line is unknown where people log in: whoever lets them in there is told that somebody looks
     /// at their stamps. Behind the shield: a directory that is made but not yet root's own would serve nobody.
     fn invite_stamps(&mut self) {
-        if let Err(error) = Stamps::new(&self.config.paths.runtime).invite() {
+        if let Err(error) = TimestampRecords::new(&self.config.paths.runtime).invite() {
             self.debug(&format!("no stamps: {error}"));
         }
     }
@@ -114,7 +113,7 @@ impl Call<'_> {
     /// How long ago a code was accepted in this login session. What cannot be found out is "not at all".
     fn since_code(
         &self,
-        held: &FileHeld,
+        held: &impl Held,
         account: &Account,
         ancestors: &[Ancestor],
         now: Now,
@@ -123,7 +122,7 @@ impl Call<'_> {
         let credential = held.credential().owner().id;
         let uid = attempt.uid;
         let asker = Asker { attempt, credential, boot: &boot, now: now.boottime };
-        let stamps = Stamps::new(&self.config.paths.runtime);
+        let stamps = TimestampRecords::new(&self.config.paths.runtime);
         let ages = ancestors
             .iter()
             .filter_map(|ancestor| stamps.of(uid, ancestor.process).ok().flatten()?.age(&asker));
@@ -135,7 +134,7 @@ impl Call<'_> {
         let requester = match self.request.requester.as_deref() {
             None => None,
             Some(name) if name == account.user.as_str() => account.uid,
-            Some(name) => match account::canonical(name).ok()? {
+            Some(name) => match accounts::canonical(name).ok()? {
                 Who::Account(requester) => Some(requester.uid?),
                 Who::Impossible(_) => return None,
             },
@@ -143,7 +142,7 @@ impl Call<'_> {
         Some(Attempt { uid: account.uid?, origin: self.request.origin(), requester, ancestors })
     }
 
-    fn recognise(&self, held: &FileHeld, account: &Account, now: Now) -> Result<Option<Recognised>, Broken> {
+    fn recognise(&self, held: &impl Held, account: &Account, now: Now) -> Result<Option<Recognised>, Broken> {
         let remember = &self.policy.remember;
         let traits = self.request.traits();
         if remember.mode == Mode::Off || held.ledger().devices().is_empty() || !remember.can_tell(&traits) {

@@ -2,7 +2,7 @@
 
 use crate::arguments::{Arguments, FirstPass};
 use crate::audit::Audit;
-use crate::call::{Call, PATIENCE, ask};
+use crate::call::{self, Call, PATIENCE, ask};
 use crate::enroll::Newcomer;
 use crate::facts::Required;
 use crate::ffi::libpam;
@@ -22,7 +22,6 @@ use totp_core::keyring::Keyring;
 use totp_core::login::{Reason, Rules, Verdict, judge};
 use totp_core::policy::Decision;
 use totp_core::secret::wipe_stack;
-use totp_core::store::files::Files;
 use totp_core::store::{Held, Hold, Store};
 use totp_core::time::Seconds;
 use totp_host::accounts::{self, Who};
@@ -91,7 +90,7 @@ impl Call<'_> {
         let name = pamh.get_user(None).map_err(|code| Broken::NoUser(code as i32))?;
         let who = accounts::canonical(&name)?;
         self.who = Some(who.clone());
-        let store = Files::new(&self.config.paths.state);
+        let store = self.store();
         if let Who::Account(account) = &who {
             match self.required(&store, account)? {
                 Required::Remembered(waiver) | Required::Decided(Decision::Waive(waiver)) => {
@@ -140,7 +139,7 @@ impl Call<'_> {
     fn try_first_pass(
         &mut self,
         pamh: &mut PamHandle,
-        store: &Files,
+        store: &call::Store,
         who: &Who,
     ) -> Result<Option<Outcome>, Broken> {
         let given = match self.arguments.first_pass {
@@ -169,7 +168,7 @@ impl Call<'_> {
     fn answered(
         &mut self,
         pamh: &mut PamHandle,
-        store: &Files,
+        store: &call::Store,
         who: &Who,
         typed: &[u8],
     ) -> Result<Outcome, Broken> {
@@ -195,7 +194,7 @@ impl Call<'_> {
 
     fn judged(
         &self,
-        store: &Files,
+        store: &call::Store,
         account: &Account,
         answer: &Answer,
         keyring: &Keyring,

@@ -6,10 +6,11 @@ use std::path::Path;
 use totp_core::config::{Command, SENDMAIL};
 use totp_core::event::Event;
 use totp_core::notice::Notice;
-use totp_core::store::spool::{Origin, Spool};
 use totp_host::accounts::Who;
 use totp_host::clock;
 use totp_host::entropy::OsEntropy;
+use totp_core::store::Engine;
+use totp_core::store::notices::{NoticeSpool, Origin};
 
 impl Call<'_> {
     /// Leaves a notice of what was just logged, if that is told to anybody. Nothing here changes what the login came to, and
@@ -41,8 +42,9 @@ impl Call<'_> {
             Some(Who::Account(account)) => account.uid,
             Some(Who::Impossible(_)) | None => None,
         };
-        Spool::new(&self.config.paths.state)
-            .put(&notice, uid, Origin::Door, &mut OsEntropy)
+        self.store()
+            .notices()
+            .put(&notice, uid, Origin::Login, &mut OsEntropy)
             .map_err(|error| format!("nobody is told of this: {error}"))
     }
 }

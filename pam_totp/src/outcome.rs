@@ -4,7 +4,6 @@ use crate::arguments::ArgumentError;
 use crate::shield::NotRestored;
 use crate::unfinished::Unfinished;
 use pam::constants::PamResultCode;
-use std::path::PathBuf;
 use totp_core::enrolment::{Enrolled, EnrolmentError};
 use totp_core::keyring::OpenError;
 use totp_core::login::{Reason, Refusal, Trouble, Verified};
@@ -59,8 +58,8 @@ pub(crate) enum Broken {
     Shield(#[from] NotRestored),
     #[error("there is a mistake in pam_totp itself: please report it")]
     Panic,
-    #[error("{}: {trouble}", file.display())]
-    Unusable { file: PathBuf, trouble: Trouble },
+    #[error("{file}: {trouble}")]
+    Unusable { file: String, trouble: Trouble },
 }
 
 impl From<EnrolmentError> for Broken {
@@ -82,11 +81,11 @@ impl From<EnrolmentError> for Broken {
 
 impl Broken {
     /// What `trouble` is about: what the store names, else the files of `user`.
-    pub(crate) fn judging(trouble: Trouble, credential: PathBuf, ledger: PathBuf) -> Self {
+    pub(crate) fn judging(trouble: Trouble, credential: String, ledger: String) -> Self {
         match trouble {
             Trouble::Store(error) => Self::Store(error),
             Trouble::Open(OpenError::MissingKey { ref keyring, .. }) => {
-                Self::Unusable { file: keyring.clone(), trouble }
+                Self::Unusable { file: keyring.display().to_string(), trouble }
             }
             Trouble::Open(OpenError::DoesNotOpen { .. }) | Trouble::OtherAccount => {
                 Self::Unusable { file: credential, trouble }

@@ -2,9 +2,8 @@
 
 use crate::call::{Call, PATIENCE, ask};
 use crate::outcome::Outcome;
-use crate::session;
+use crate::{session, words};
 use crate::shield::Shield;
-use crate::words;
 use pam::constants::{PAM_ERROR_MSG, PAM_PROMPT_ECHO_ON, PAM_TEXT_INFO, PamMessageStyle};
 use pam::conv::Conv;
 use pam::module::PamHandle;
@@ -15,11 +14,10 @@ use totp_core::login::{Method, Verified};
 use totp_core::remembered;
 use totp_core::reset::Notice;
 use totp_core::stamp::Stamp;
-use totp_core::store::files::Files;
-use totp_core::store::stamps::Stamps;
 use totp_core::store::{Hold, Store};
 use totp_host::accounts::{self, Who};
 use totp_host::clock;
+use totp_store::timestamp_records::TimestampRecords;
 
 /// Why a code is asked for again in a moment, for the argument `debug`.
 const NOT_LEFT: &str = "no timestamp record: it is left at a terminal, or in sshd's own session of a connection, where root and the account have every process";
@@ -102,7 +100,7 @@ impl Call<'_> {
     /// Leaves a stamp for the commands of this login session that are spared a code by it. Without one they ask.
     fn stamp(&mut self, credential: Id) {
         let Some(Who::Account(account)) = &self.who else { return };
-        let stamps = Stamps::new(&self.config.paths.runtime);
+        let stamps = TimestampRecords::new(&self.config.paths.runtime);
         // On most machines nobody looks at one, and then nothing is read for it either. A line with `fresh=` has invited them.
         if !self.config.asks_for_freshness && !stamps.are_invited() {
             return;
@@ -160,7 +158,7 @@ impl Call<'_> {
     }
 
     fn remembered(&self, account: &Account, verified: &Verified) -> Result<Option<DeviceId>, String> {
-        let store = Files::new(&self.config.paths.state);
+        let store = self.store();
         let held = match store.hold(&account.user, PATIENCE).map_err(|error| error.to_string())? {
             Hold::Held(held) => held,
             Hold::NotEnrolled | Hold::Busy => return Ok(None),

@@ -10,8 +10,8 @@ use crate::account::Account;
 use crate::created::Created;
 use crate::credential::{AddError, Credential, CredentialError, Label, NewAuthenticator, Owner};
 use crate::draft::{Confirmed, Draft};
+use crate::expected_enrolment::ExpectedEnrolment;
 use crate::id::Id;
-use crate::in_place::InPlace;
 use crate::keyring::{Keyring, SealError};
 use crate::ledger::{LastLogin, Ledger, LoginMethod};
 use crate::recovery::ScratchCode;
@@ -84,14 +84,14 @@ pub struct Desk<'a> {
 }
 
 /// Refuses where `entry` is not as it was when the change was permitted.
-fn check<E: Entry>(permitted: InPlace, entry: &E) -> Result<(), EnrolmentError> {
-    match (permitted, InPlace::of(entry.credential())) {
+fn check<E: Entry>(permitted: ExpectedEnrolment, entry: &E) -> Result<(), EnrolmentError> {
+    match (permitted, ExpectedEnrolment::of(entry.credential())) {
         (permitted, found) if permitted == found => Ok(()),
-        (InPlace::Nothing, InPlace::Unreadable | InPlace::Enrolment(_)) => {
+        (ExpectedEnrolment::Nothing, ExpectedEnrolment::Unreadable | ExpectedEnrolment::Enrolment(_)) => {
             Err(EnrolmentError::AlreadyEnrolled)
         }
-        (_, InPlace::Nothing) => Err(EnrolmentError::NotEnrolled),
-        (_, InPlace::Unreadable | InPlace::Enrolment(_)) => Err(EnrolmentError::Changed),
+        (_, ExpectedEnrolment::Nothing) => Err(EnrolmentError::NotEnrolled),
+        (_, ExpectedEnrolment::Unreadable | ExpectedEnrolment::Enrolment(_)) => Err(EnrolmentError::Changed),
     }
 }
 
@@ -106,7 +106,7 @@ pub fn enrol<E: Entry>(
     account: &Account,
     confirmed: &[Confirmed],
     recovery_codes: usize,
-    permitted: InPlace,
+    permitted: ExpectedEnrolment,
     desk: &mut Desk<'_>,
 ) -> Result<Vec<Secret>, EnrolmentError> {
     check(permitted, &entry)?;
@@ -157,7 +157,11 @@ impl Prepared {
     ///
     /// # Errors
     /// [`EnrolmentError`]; the old enrolment is then whole.
-    pub fn commit<E: Entry>(self, entry: E, permitted: InPlace) -> Result<Vec<Secret>, EnrolmentError> {
+    pub fn commit<E: Entry>(
+        self,
+        entry: E,
+        permitted: ExpectedEnrolment,
+    ) -> Result<Vec<Secret>, EnrolmentError> {
         check(permitted, &entry)?;
         entry.commit(&self.credential, &self.ledger)?;
         Ok(self.codes)
@@ -178,7 +182,7 @@ impl Prepared {
             return Err(EnrolmentError::Unconfirmed);
         }
         self.ledger.last_login = Some(LastLogin { at: now.realtime, method: LoginMethod::Totp });
-        let recovery_codes = self.commit(entry, InPlace::Nothing)?.len();
+        let recovery_codes = self.commit(entry, ExpectedEnrolment::Nothing)?.len();
         // The one place where success by enrolling is made.
         Ok(Enrolled { credential, authenticator, recovery_codes })
     }
@@ -268,7 +272,7 @@ pub fn add<E: Entry>(
     entry: E,
     account: &Account,
     confirmed: &Confirmed,
-    permitted: InPlace,
+    permitted: ExpectedEnrolment,
     desk: &mut Desk<'_>,
 ) -> Result<(), EnrolmentError> {
     check(permitted, &entry)?;
@@ -288,7 +292,7 @@ pub fn renew_recovery<E: Entry>(
     entry: E,
     account: &Account,
     count: usize,
-    permitted: InPlace,
+    permitted: ExpectedEnrolment,
     desk: &mut Desk<'_>,
 ) -> Result<Vec<Secret>, EnrolmentError> {
     check(permitted, &entry)?;
@@ -303,7 +307,7 @@ pub fn renew_recovery<E: Entry>(
 ///
 /// # Errors
 /// [`EnrolmentError`]; the enrolment is then as it was, or gone.
-pub fn withdraw<E: Entry>(entry: E, permitted: InPlace) -> Result<(), EnrolmentError> {
+pub fn withdraw<E: Entry>(entry: E, permitted: ExpectedEnrolment) -> Result<(), EnrolmentError> {
     check(permitted, &entry)?;
     // Before the enrolment: without one, a ticket that is left would let in by itself.
     entry.forget_reset()?;
@@ -348,10 +352,6 @@ fn credential_of<E: Entry>(entry: &E) -> Result<Credential, EnrolmentError> {
     match entry.credential() {
         None => Err(EnrolmentError::NotEnrolled),
         Some(Ok(credential)) => Ok(credential.clone()),
-        Some(Err(error)) => Err(StoreError::Document(error.clone()).into()),
+        Some(Err(error)) => Err(StoreError::from(error.clone()).into()),
     }
 }
-
-#[cfg(test)]
-#[path = "enrolment_tests.rs"]
-mod tests;

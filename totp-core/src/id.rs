@@ -10,9 +10,11 @@ pub struct Id([u8; 16]);
 
 impl Id {
     /// "None", in a ledger.
-    pub(crate) const NONE: Self = Self([0; 16]);
+    pub const NONE: Self = Self([0; 16]);
 
-    pub(crate) const fn new(bytes: [u8; 16]) -> Self {
+    /// An id of these bytes, as a document has them.
+    #[must_use]
+    pub const fn new(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 

@@ -1,4 +1,7 @@
-//! The ledger document: what has happened to one user's codes. How it lies in its file is [`crate::pages`]'s.
+//! The ledger document: what has happened to one user's codes. How it lies in its file is [`slots`]'s.
+
+pub mod slot;
+pub mod slots;
 
 use crate::credential::Credential;
 use crate::device::Device;
@@ -19,7 +22,7 @@ pub struct Ledger {
     pub(crate) last_login: Option<LastLogin>,
     /// At most [`crate::device::MOST_DEVICES`].
     pub(crate) devices: Vec<Device>,
-    /// That a reset was requested. Where none was, a page is what it was before there were resets.
+    /// That a reset was requested. Where none was, a slot is what it was before there were resets.
     pub(crate) notice: Option<Notice>,
 }
 

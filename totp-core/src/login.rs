@@ -376,7 +376,3 @@ enum Found {
     /// It is nobody's.
     Nothing,
 }
-
-#[cfg(test)]
-#[path = "login_tests.rs"]
-mod tests;

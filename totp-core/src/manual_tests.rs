@@ -1,17 +1,11 @@
 //! The man pages name every event, reason, key and file that there is, and none that there is not.
 
+use crate::config::Config;
 use crate::config::schema_tests::{Key, keys, of_a_service, parse, without_default};
-use crate::config::{Config, DEFAULT_FILE};
 use crate::event::{Name, Severity};
 use crate::readmission::NotTaken;
 use crate::reset::Refused;
-use crate::store::confirmations::CONFIRMATIONS;
-use crate::store::files::Files;
-use crate::store::keyring::KeyringFiles;
-use crate::store::layout::ROOMS;
-use crate::store::stamps::STAMPS;
 use crate::time::Seconds;
-use crate::user::User;
 use manual::{Item, PAGES, Part, every, page};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -256,43 +250,4 @@ fn the_page_of_the_module_has_every_reason_against_a_ticket_and_no_other() {
     );
     let page = page("pam_totp.8").section("LOG").subsection("Reasons of ticket_refused");
     assert_eq!(words(&page), all(not_taken.into_iter().map(NotTaken::as_str)));
-}
-
-/// What lies on the disk by default, and the directories that it lies in.
-fn files() -> (BTreeSet<String>, BTreeSet<String>) {
-    let paths = Config::defaults().unwrap().paths;
-    let (user, store) = (User::parse("NAME").unwrap(), Files::new(&paths.state));
-    let keyring = KeyringFiles::of(&paths);
-    let runtime = |name| paths.runtime.join(name);
-    let of_a_user = [store.credential_file(&user), store.ledger_file(&user), store.reset_file(&user)];
-    let of_all = [DEFAULT_FILE.into(), keyring.sealed(), keyring.clear, keyring.opened];
-    // Those whose contents are nobody's business.
-    let closed = [paths.state.join("spool"), runtime(STAMPS), runtime(CONFIRMATIONS)];
-    let files: Vec<_> = of_a_user.into_iter().chain(of_all).chain(closed).collect();
-    let mut directories: BTreeSet<String> =
-        ROOMS.iter().map(|room| paths.state.join(room).display().to_string()).collect();
-    directories.extend([&paths.state, &paths.runtime].map(|path| path.display().to_string()));
-    directories.insert("/etc/pam_totp".to_owned());
-    (files.iter().map(|file| file.display().to_string()).collect(), directories)
-}
-
-#[test]
-fn the_page_of_the_module_has_every_file_and_the_pages_no_other() {
-    let (files, directories) = files();
-    let items = page("pam_totp.8").section("FILES AND MODES").items();
-    let listed: BTreeSet<String> =
-        items.iter().flat_map(|item| item.marked.clone()).map(|(_, file)| file).collect();
-    let missing: Vec<&String> = files.iter().filter(|file| !listed.contains(*file)).collect();
-    assert!(missing.is_empty(), "{missing:?}");
-    for room in ROOMS {
-        assert!(listed.iter().any(|file| file.contains(&format!("/var/lib/pam_totp/{room}"))), "{room}");
-    }
-    let ours = ["/etc/pam_totp", "/var/lib/pam_totp", "/run/pam_totp"];
-    for name in PAGES {
-        for file in
-            page(name).marked("Pa").iter().filter(|file| ours.iter().any(|ours| file.starts_with(ours)))
-        {
-            assert!(files.contains(file) || directories.contains(file), "{name}: {file}");
-        }
-    }
 }

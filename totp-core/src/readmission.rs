@@ -8,8 +8,8 @@
 //! whoever has a password need only wait, or type five wrong tickets, to enrol a phone of their own.
 
 use crate::account::Account;
+use crate::expected_enrolment::ExpectedEnrolment;
 use crate::id::Id;
-use crate::in_place::InPlace;
 use crate::reset::{Grounds, Incomplete, Person, Refused, Reset, Terms};
 use crate::secret::{Entropy, NoEntropy, Secret};
 use crate::store::{Entry, StoreError};
@@ -65,7 +65,7 @@ pub fn request<E: Entry>(
     grounds: Grounds,
 ) -> Result<Reset, ReadmissionError> {
     let Asked { account, by, terms, now } = asked;
-    let (in_place, before) = (InPlace::of(entry.credential()), entry.reset()?);
+    let (in_place, before) = (ExpectedEnrolment::of(entry.credential()), entry.reset()?);
     let reset = Reset::request(account, in_place, before.as_ref(), (by, grounds), terms, now)?;
     announce(&mut entry, &reset, &terms)?;
     entry.keep_reset(&reset)?;
@@ -78,7 +78,7 @@ pub fn request<E: Entry>(
 /// [`ReadmissionError`]; the reset is then as far as it was.
 pub fn approve<E: Entry>(mut entry: E, asked: Asked<'_>) -> Result<Reset, ReadmissionError> {
     let Asked { account, by, terms, now } = asked;
-    let in_place = InPlace::of(entry.credential());
+    let in_place = ExpectedEnrolment::of(entry.credential());
     let mut reset = settled(&entry, now)?;
     reset.approve(account, in_place, by, &terms, now)?;
     // Once more: a repair in between has made a ledger that knows of nothing.
@@ -128,7 +128,7 @@ pub fn complete<E: Entry>(
     entropy: &mut dyn Entropy,
 ) -> Result<(Reset, Secret), ReadmissionError> {
     let Asked { account, by, terms, now } = asked;
-    let in_place = InPlace::of(entry.credential());
+    let in_place = ExpectedEnrolment::of(entry.credential());
     let mut reset = settled(&entry, *now)?;
     let code = reset.complete(account, in_place, by, terms, (*now, entropy))?;
     entry.keep_reset(&reset)?;
@@ -323,7 +323,3 @@ fn standing(reset: &Reset, account: &Account, now: u64) -> Result<(), NotTaken> 
         Some(Standing::Open(_)) => Ok(()),
     }
 }
-
-#[cfg(test)]
-#[path = "readmission_tests.rs"]
-mod tests;

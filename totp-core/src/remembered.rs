@@ -116,7 +116,3 @@ fn mark<H: Held>(
     let owner = credential.owner();
     Ok(remember.mark(traits, &owner.user, owner.id, &key))
 }
-
-#[cfg(test)]
-#[path = "remembered_tests.rs"]
-mod tests;

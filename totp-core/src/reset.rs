@@ -22,8 +22,8 @@ pub use step::{Person, Step};
 pub use terms::{MOST_APPROVALS, Terms};
 
 use crate::account::Account;
+use crate::expected_enrolment::ExpectedEnrolment;
 use crate::id::Id;
-use crate::in_place::InPlace;
 use crate::secret::{Entropy, NoEntropy, Secret};
 use crate::ticket::{Standing, Ticket};
 use crate::time::Seconds;
@@ -33,7 +33,7 @@ use crate::time::Seconds;
 pub struct Reset {
     account: Account,
     /// What it withdraws, and nothing else.
-    of: InPlace,
+    of: ExpectedEnrolment,
     terms: Terms,
     request: Step,
     grounds: Grounds,
@@ -71,7 +71,7 @@ impl Reset {
     /// [`Refused`] for the owner of the account, and while another reset is on its way.
     pub fn request(
         account: &Account,
-        in_place: InPlace,
+        in_place: ExpectedEnrolment,
         before: Option<&Self>,
         (by, grounds): (Person, Grounds),
         terms: Terms,
@@ -107,14 +107,14 @@ impl Reset {
 
     /// How far it has come, over what is `in_place` for `account` at `now`.
     #[must_use]
-    pub fn stage(&self, account: &Account, in_place: InPlace, terms: &Terms, now: u64) -> Stage {
+    pub fn stage(&self, account: &Account, in_place: ExpectedEnrolment, terms: &Terms, now: u64) -> Stage {
         let is_theirs = self.account.user == account.user && self.account.uid == account.uid;
         if self.called_off {
-            let is_barred = is_theirs && in_place == InPlace::Nothing;
+            let is_barred = is_theirs && in_place == ExpectedEnrolment::Nothing;
             return if is_barred { Stage::CalledOff } else { Stage::Void };
         }
         match &self.ticket {
-            Some(ticket) if is_theirs && in_place == InPlace::Nothing => {
+            Some(ticket) if is_theirs && in_place == ExpectedEnrolment::Nothing => {
                 return Stage::Withdrawn(ticket.standing(now));
             }
             Some(_) | None => {}
@@ -137,7 +137,7 @@ impl Reset {
     pub fn approve(
         &mut self,
         account: &Account,
-        in_place: InPlace,
+        in_place: ExpectedEnrolment,
         by: Person,
         terms: &Terms,
         now: u64,
@@ -180,7 +180,7 @@ impl Reset {
     pub fn complete(
         &mut self,
         account: &Account,
-        in_place: InPlace,
+        in_place: ExpectedEnrolment,
         by: &Person,
         terms: &Terms,
         (now, entropy): (u64, &mut dyn Entropy),
@@ -346,8 +346,8 @@ impl Reset {
     #[must_use]
     pub fn of(&self) -> Option<Id> {
         match self.of {
-            InPlace::Enrolment(id) => Some(id),
-            InPlace::Nothing | InPlace::Unreadable => None,
+            ExpectedEnrolment::Enrolment(id) => Some(id),
+            ExpectedEnrolment::Nothing | ExpectedEnrolment::Unreadable => None,
         }
     }
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 
 const HOUR: u64 = 3600;
 const DAY: u64 = 86400;
-const ENROLMENT: InPlace = InPlace::Enrolment(Id::new([1; 16]));
+const ENROLMENT: ExpectedEnrolment = ExpectedEnrolment::Enrolment(Id::new([1; 16]));
 
 fn person(uid: u32) -> Person {
     Person { uid, name: format!("operator{uid}") }
@@ -157,7 +157,11 @@ fn an_approval_that_comes_too_late_to_wait_is_refused() {
 #[test]
 fn a_reset_of_another_enrolment_or_account_is_void() {
     let mut reset = requested(terms(1));
-    let others = [InPlace::Enrolment(Id::new([2; 16])), InPlace::Unreadable, InPlace::Nothing];
+    let others = [
+        ExpectedEnrolment::Enrolment(Id::new([2; 16])),
+        ExpectedEnrolment::Unreadable,
+        ExpectedEnrolment::Nothing,
+    ];
     for other in others {
         assert_eq!(reset.stage(&alice(), other, &terms(0), NOON), Stage::Void);
         let approved = reset.approve(&alice(), other, person(2), &terms(0), NOON);
@@ -171,7 +175,7 @@ fn a_reset_of_another_enrolment_or_account_is_void() {
 
 #[test]
 fn what_cannot_be_read_or_is_not_there_can_be_reset() {
-    for in_place in [InPlace::Unreadable, InPlace::Nothing] {
+    for in_place in [ExpectedEnrolment::Unreadable, ExpectedEnrolment::Nothing] {
         let by = (person(1), grounds());
         let mut reset = Reset::request(&alice(), in_place, None, by, terms(0), NOON).unwrap();
         assert_eq!(reset.stage(&alice(), in_place, &terms(0), NOON + HOUR), Stage::Ready);
@@ -192,15 +196,15 @@ fn a_completion_can_be_given_again_and_its_last_ticket_is_the_one() {
     assert_eq!(stage(&reset, NOON + HOUR), Stage::Ready);
     let second = give(&mut reset, ENROLMENT, NOON + HOUR).unwrap();
     // Killed after it withdrew, and before anybody saw the ticket.
-    let third = give(&mut reset, InPlace::Nothing, NOON + HOUR).unwrap();
+    let third = give(&mut reset, ExpectedEnrolment::Nothing, NOON + HOUR).unwrap();
     let ticket = reset.ticket().unwrap();
     let is = [first, second, third].map(|code| ticket.is(&alice().user, &code));
     assert_eq!(is, [false, false, true]);
-    let withdrawn = reset.stage(&alice(), InPlace::Nothing, &terms(0), NOON + HOUR);
+    let withdrawn = reset.stage(&alice(), ExpectedEnrolment::Nothing, &terms(0), NOON + HOUR);
     assert_eq!(withdrawn, Stage::Withdrawn(Standing::Open(Seconds(DAY))));
     // For as long as it was asked for, and no longer.
-    assert!(give(&mut reset, InPlace::Nothing, NOON + DAY).is_err());
-    let other = InPlace::Enrolment(Id::new([2; 16]));
+    assert!(give(&mut reset, ExpectedEnrolment::Nothing, NOON + DAY).is_err());
+    let other = ExpectedEnrolment::Enrolment(Id::new([2; 16]));
     assert!(give(&mut reset, other, NOON + HOUR).is_err(), "somebody was enrolled meanwhile");
 }
 
@@ -265,7 +269,7 @@ fn a_reset_is_read_as_it_was_written() {
     assert_eq!(read(&written(&reset)), Ok(reset.clone()));
     let called_off = Reset { called_off: true, ..reset.clone() };
     assert_eq!(read(&written(&called_off)), Ok(called_off));
-    for of in [InPlace::Unreadable, InPlace::Nothing] {
+    for of in [ExpectedEnrolment::Unreadable, ExpectedEnrolment::Nothing] {
         let reset = Reset { of, account: Account { uid: None, ..alice() }, ..reset.clone() };
         assert_eq!(read(&written(&reset)), Ok(reset));
     }

@@ -7,23 +7,21 @@
 use crate::credential::{Credential, ResealError};
 use crate::keyring::{Key, Keyring, OpenError, SealError};
 use crate::secret::Entropy;
-use crate::store::StoreError;
-use crate::store::files::Files;
-use crate::store::rewriting::{Rewriting, Rewritten};
+use crate::store::{Found, Reseal, Resealed, Resealing, StoreError, Users};
 use crate::user::User;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Credentials that are synced together.
-const BATCH: usize = 512;
+pub const BATCH: usize = 512;
 
 /// How often one credential may turn out to be changed by others meanwhile.
 const TRIES: usize = 10;
 
 /// A rotation under way; whoever has one has the turn to rotate, and the keyring is on the disk.
-pub struct Rotation<'a> {
+pub struct Rotation<'a, S> {
     /// Where the credentials are.
-    pub store: &'a Files,
+    pub store: &'a S,
     /// Its active key is to seal all of them.
     pub keyring: &'a Keyring,
     /// Where nonces come from.
@@ -93,7 +91,7 @@ pub enum Stopped {
     Seal(#[from] SealError),
 }
 
-impl Rotation<'_> {
+impl<S: Users + Reseal> Rotation<'_, S> {
     /// Seals everybody's secrets under the active key, as far as they open.
     ///
     /// # Errors
@@ -108,30 +106,33 @@ impl Rotation<'_> {
 
     /// Goes through the ledgers: nothing is renamed among them, so that everybody is met once.
     fn reseal_everybody(&mut self, rotated: &mut Rotated, tell: &mut dyn FnMut(Step)) -> Result<(), Stopped> {
-        let mut rewriting = self.store.rewriting()?;
+        let mut resealing = self.store.resealing()?;
         for user in self.store.known()? {
             match user {
-                Ok(user) => self.draft(&mut rewriting, user, rotated)?,
+                Ok(user) => self.draft(&mut resealing, user, rotated)?,
                 // A file that is nobody's ledger holds nobody.
                 Err(StoreError::Unsafe { .. }) => {}
-                Err(error @ (StoreError::System { .. } | StoreError::Document(_))) => {
-                    return Err(error.into());
-                }
+                Err(error) => return Err(error.into()),
             }
-            if rewriting.waiting() >= BATCH {
-                self.put_in_place(&mut rewriting, rotated)?;
+            if resealing.waiting() >= BATCH {
+                self.put_in_place(&mut resealing, rotated)?;
             }
             tell(Step::Sealing);
         }
         for _ in 0..TRIES {
-            self.put_in_place(&mut rewriting, rotated)?;
+            self.put_in_place(&mut resealing, rotated)?;
         }
-        rewriting.give_up().into_iter().for_each(|user| rotated.leave(user, Why::Changing));
+        resealing.give_up().into_iter().for_each(|user| rotated.leave(user, Why::Changing));
         Ok(())
     }
 
-    fn draft(&mut self, rewriting: &mut Rewriting, user: User, rotated: &mut Rotated) -> Result<(), Stopped> {
-        let found = match rewriting.find(&user) {
+    fn draft(
+        &mut self,
+        resealing: &mut S::Resealing,
+        user: User,
+        rotated: &mut Rotated,
+    ) -> Result<(), Stopped> {
+        let found = match resealing.find(&user) {
             Ok(Some(found)) => found,
             Ok(None) => return Ok(()),
             Err(error) => {
@@ -139,8 +140,8 @@ impl Rotation<'_> {
                 return Ok(());
             }
         };
-        match found.credential.resealed(self.keyring, self.entropy) {
-            Ok(Some(credential)) => rewriting.draft(found, &credential)?,
+        match found.credential().resealed(self.keyring, self.entropy) {
+            Ok(Some(credential)) => resealing.draft(found, &credential)?,
             Ok(None) => {}
             Err(ResealError::Open(error)) => rotated.leave(user, error),
             Err(ResealError::Seal(error)) => return Err(error.into()),
@@ -149,15 +150,15 @@ impl Rotation<'_> {
     }
 
     /// Those that were changed meanwhile are drafted again.
-    fn put_in_place(&mut self, rewriting: &mut Rewriting, rotated: &mut Rotated) -> Result<(), Stopped> {
+    fn put_in_place(&mut self, resealing: &mut S::Resealing, rotated: &mut Rotated) -> Result<(), Stopped> {
         let mut again = Vec::new();
-        rewriting.put_in_place(self.patience, |user, rewritten| match rewritten {
-            Ok(Rewritten::InPlace) => rotated.resealed = rotated.resealed.saturating_add(1),
-            Ok(Rewritten::Changed) => again.push(user),
-            Ok(Rewritten::Busy) => rotated.leave(user, Why::Busy),
+        resealing.put_in_place(self.patience, |user, rewritten| match rewritten {
+            Ok(Resealed::Done) => rotated.resealed = rotated.resealed.saturating_add(1),
+            Ok(Resealed::Changed) => again.push(user),
+            Ok(Resealed::Busy) => rotated.leave(user, Why::Busy),
             Err(error) => rotated.leave(user, error),
         })?;
-        again.into_iter().try_for_each(|user| self.draft(rewriting, user, rotated))
+        again.into_iter().try_for_each(|user| self.draft(resealing, user, rotated))
     }
 
     /// Looks at what is in place now, and finds the keys that nothing of it names.
@@ -204,7 +205,7 @@ impl Census {
     ///
     /// # Errors
     /// [`StoreError`] where the credentials cannot be listed.
-    pub fn of(store: &Files, mut see: impl FnMut(&Credential)) -> Result<Self, StoreError> {
+    pub fn of(store: &impl Users, mut see: impl FnMut(&Credential)) -> Result<Self, StoreError> {
         let mut census = Self::default();
         for user in store.enrolled()? {
             match user.map(|user| (store.credential(&user), user)) {
@@ -223,7 +224,7 @@ impl Census {
                 Err(error @ StoreError::Unsafe { .. }) => {
                     census.unreadable.push(Left { user: None, why: error.into() });
                 }
-                Err(error @ (StoreError::System { .. } | StoreError::Document(_))) => return Err(error),
+                Err(error) => return Err(error),
             }
         }
         Ok(census)
@@ -236,7 +237,3 @@ impl Census {
         }
     }
 }
-
-#[cfg(test)]
-#[path = "rotation_tests.rs"]
-mod tests;

@@ -1,63 +1,97 @@
-//! The scenery of the tests of both sequences: a store in a directory of its own, alice, and the codes of her phone.
+//! The fixtures of the tests: alice, the codes of her phone, and what is done to her enrolment in any store.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up is to end")]
 
 use crate::account::Account;
 use crate::code::Answer;
 use crate::config::Config;
+use crate::created::Created;
 use crate::credential::Label;
 use crate::draft::Draft;
 use crate::enrolment::{Desk, EnrolmentError, add, enrol};
-use crate::in_place::InPlace;
-use crate::keyring::{Keyring, tests::keyring};
+use crate::expected_enrolment::ExpectedEnrolment;
+use crate::keyring::Keyring;
+use crate::ledger::{LastLogin, Ledger, LoginMethod};
 use crate::login::{Method, Reason, Refusal, Rules, Trouble, Verdict, judge};
 use crate::recovery::Kind;
-use crate::secret::{Secret, tests::Counter};
-use crate::store::files::Files;
-use crate::store::{Entry, Hold, Store};
+use crate::secret::{Entropy, NoEntropy, Secret};
+use crate::store::{Entries, Entry, Hold, Store};
 use crate::time::Now;
 use crate::totp::{Algorithm, Parameters};
 use crate::user::User;
+use std::path::Path;
 use std::time::Duration;
 
 /// A moment long after boot; `totp_rs` computes the codes that a phone would show.
-pub(crate) const NOON: u64 = 1_800_000_000;
-pub(crate) const PATIENCE: Duration = Duration::from_millis(50);
+pub const NOON: u64 = 1_800_000_000;
+/// How long to wait for others.
+pub const PATIENCE: Duration = Duration::from_millis(50);
 
-pub(crate) struct Scene {
-    directory: tempfile::TempDir,
-    pub(crate) files: Files,
-    pub(crate) keyring: Keyring,
+/// Bytes that are repeatable and do not repeat: Knuth's linear congruential generator.
+pub struct Counter(pub u64);
+
+impl Entropy for Counter {
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
+        for byte in bytes {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            *byte = self.0.to_be_bytes()[0];
+        }
+        Ok(())
+    }
+}
+
+/// A keyring with one key, `k1`.
+#[must_use]
+pub fn keyring() -> Keyring {
+    read(&Keyring::generate(created(), &mut Counter(0)).unwrap())
+}
+
+/// The same with a further key, which is the active one.
+#[must_use]
+pub fn with_new_key(keyring: &Keyring) -> Keyring {
+    read(&keyring.with_new_key(created(), &mut Counter(keyring.keys().len() as u64)).ok().unwrap())
+}
+
+fn created() -> Created {
+    "2026-11-20T19:00:00Z".parse().unwrap()
+}
+
+fn read(text: &Secret) -> Keyring {
+    Keyring::parse(Path::new("keyring.toml"), text.expose()).unwrap()
+}
+
+/// A store with a keyring.
+pub struct Scene<S> {
+    /// Any engine's.
+    pub files: S,
+    /// What seals.
+    pub keyring: Keyring,
     entropy: Counter,
 }
 
-impl Scene {
-    pub(crate) fn new() -> Self {
-        assert!(nix::unistd::geteuid().is_root(), "files must belong to root: run the tests as root");
-        let directory = tempfile::tempdir().unwrap();
-        let files = Files::new(directory.path());
-        files.prepare().unwrap();
-        Self { directory, files, keyring: keyring(), entropy: Counter(3) }
+impl<S: Store + Entries> Scene<S> {
+    /// Nobody is enrolled.
+    #[must_use]
+    pub fn of(files: S) -> Self {
+        Self { files, keyring: keyring(), entropy: Counter(3) }
     }
 
-    pub(crate) fn file(&self, name: &str) -> std::path::PathBuf {
-        self.directory.path().join(name)
-    }
-
-    pub(crate) fn desk<T>(&mut self, now: u64, act: impl FnOnce(&Files, &mut Desk<'_>) -> T) -> T {
-        let created = "2026-11-20T19:00:00Z".parse().unwrap();
-        let now = at(now);
+    /// Changes something with what the rules need from outside.
+    pub fn desk<T>(&mut self, now: u64, act: impl FnOnce(&S, &mut Desk<'_>) -> T) -> T {
+        let (created, now) = (created(), at(now));
         let mut desk = Desk { keyring: &self.keyring, entropy: &mut self.entropy, created, now };
         act(&self.files, &mut desk)
     }
 
     /// Enrols alice; returns her recovery codes.
-    pub(crate) fn enrol(&mut self, secret: &[u8]) -> Vec<Secret> {
-        self.try_enrol(secret, InPlace::Nothing).unwrap()
+    pub fn enrol(&mut self, secret: &[u8]) -> Vec<Secret> {
+        self.try_enrol(secret, ExpectedEnrolment::Nothing).unwrap()
     }
 
-    pub(crate) fn try_enrol(
+    /// Enrols alice over `permitted`.
+    pub fn try_enrol(
         &mut self,
         secret: &[u8],
-        permitted: InPlace,
+        permitted: ExpectedEnrolment,
     ) -> Result<Vec<Secret>, EnrolmentError> {
         let confirmed = [draft("phone", secret).vouched_after(0)];
         self.desk(NOON, |files, desk| {
@@ -66,31 +100,34 @@ impl Scene {
         })
     }
 
-    pub(crate) fn add(&mut self, label: &str, secret: &[u8]) -> Result<(), EnrolmentError> {
+    /// Adds an authenticator to alice's enrolment.
+    pub fn add(&mut self, label: &str, secret: &[u8]) -> Result<(), EnrolmentError> {
         let confirmed = draft(label, secret).vouched_after(0);
         self.desk(NOON, |files, desk| {
             let entry = files.entry(&alice().user, PATIENCE).unwrap().unwrap();
-            let permitted = InPlace::of(entry.credential());
+            let permitted = ExpectedEnrolment::of(entry.credential());
             add(entry, &alice(), &confirmed, permitted, desk)
         })
     }
 
     /// What is in place for alice.
-    pub(crate) fn in_place(&self) -> InPlace {
-        InPlace::of(self.files.entry(&alice().user, PATIENCE).unwrap().unwrap().credential())
+    pub fn in_place(&self) -> ExpectedEnrolment {
+        ExpectedEnrolment::of(self.files.entry(&alice().user, PATIENCE).unwrap().unwrap().credential())
     }
 
     /// Replaces alice's enrolment, whatever it is.
-    pub(crate) fn replace(&mut self, secret: &[u8]) -> Vec<Secret> {
+    pub fn replace(&mut self, secret: &[u8]) -> Vec<Secret> {
         let permitted = self.in_place();
         self.try_enrol(secret, permitted).unwrap()
     }
 
-    pub(crate) fn login(&self, typed: &[u8], now: Now) -> Result<Verdict, Trouble> {
+    /// A login of alice.
+    pub fn login(&self, typed: &[u8], now: Now) -> Result<Verdict, Trouble> {
         self.login_as(&alice(), typed, now)
     }
 
-    pub(crate) fn login_as(&self, account: &Account, typed: &[u8], now: Now) -> Result<Verdict, Trouble> {
+    /// A login of an account.
+    pub fn login_as(&self, account: &Account, typed: &[u8], now: Now) -> Result<Verdict, Trouble> {
         let answer = Answer::recognise(typed).expect("shaped like a code");
         match self.files.hold(&account.user, PATIENCE)? {
             Hold::Held(held) => judge(held, account, &answer, now, &rules(), &self.keyring),
@@ -100,32 +137,42 @@ impl Scene {
     }
 }
 
-pub(crate) fn rules() -> Rules {
+/// The rules of a config that sets nothing.
+#[must_use]
+pub fn rules() -> Rules {
     let config = Config::defaults().unwrap();
     let Config { drift_steps, greatest_drift_steps, limit, .. } = config;
     Rules { drift_steps, greatest_drift_steps, limit }
 }
 
-pub(crate) fn alice() -> Account {
+/// The account that is enrolled.
+#[must_use]
+pub fn alice() -> Account {
     Account { user: User::parse("alice").unwrap(), uid: Some(1001) }
 }
 
-pub(crate) fn at(realtime: u64) -> Now {
+/// A moment of a machine that has run for long.
+#[must_use]
+pub fn at(realtime: u64) -> Now {
     Now { realtime, boottime: 1_000_000 }
 }
 
-pub(crate) fn code(secret: &[u8], time: u64) -> Vec<u8> {
+/// What a phone with this secret shows.
+#[must_use]
+pub fn code(secret: &[u8], time: u64) -> Vec<u8> {
     let totp = totp_rs::Builder::new().with_secret(secret.to_vec()).build_noncompliant();
     totp.generate(time).to_string().into_bytes()
 }
 
-pub(crate) fn draft(label: &str, secret: &[u8]) -> Draft {
+/// An authenticator that is to be enrolled.
+#[must_use]
+pub fn draft(label: &str, secret: &[u8]) -> Draft {
     let parameters = Parameters::new(Algorithm::Sha1, 6, 30).unwrap();
     Draft::import(Label::parse(label).unwrap(), parameters, Secret::new(secret.to_vec())).ok().unwrap()
 }
 
 /// What a login came to, in a word.
-pub(crate) fn word(result: Result<Verdict, Trouble>) -> String {
+pub fn word(result: Result<Verdict, Trouble>) -> String {
     match result {
         Ok(Verdict::Accepted(verified)) => match verified.method() {
             Method::Totp { authenticator, .. } => format!("accepted {}", authenticator.as_str()),
@@ -138,5 +185,28 @@ pub(crate) fn word(result: Result<Verdict, Trouble>) -> String {
     }
 }
 
-pub(crate) const PHONE: &[u8] = b"12345678901234567890";
-pub(crate) const SPARE: &[u8] = b"abcdefghijabcdefghij";
+/// The secret of alice's phone.
+pub const PHONE: &[u8] = b"12345678901234567890";
+/// That of a second authenticator.
+pub const SPARE: &[u8] = b"abcdefghijabcdefghij";
+
+/// The same, last logged in at this time.
+#[must_use]
+pub fn logged_in(mut ledger: Ledger, at: u64) -> Ledger {
+    ledger.last_login = Some(LastLogin { at, method: LoginMethod::Totp });
+    ledger
+}
+
+/// The same with one more wrong code in a row.
+#[must_use]
+pub fn once_more_wrong(mut ledger: Ledger) -> Ledger {
+    ledger.tries.consecutive += 1;
+    ledger
+}
+
+/// When the wrong codes of a ledger were judged, how many there are in a row, and from when to when it is locked.
+#[must_use]
+pub fn wrong_codes(ledger: &Ledger) -> (Vec<u64>, u32, u64, u64) {
+    let tries = ledger.tries();
+    (tries.recent.clone(), tries.consecutive, tries.locked_at, tries.locked_until)
+}

@@ -71,7 +71,7 @@ pub struct NoEntropy;
 ///
 /// # Errors
 /// [`NoEntropy`] where the source has none to give.
-pub(crate) fn random_array<const N: usize>(entropy: &mut dyn Entropy) -> Result<[u8; N], NoEntropy> {
+pub fn random_array<const N: usize>(entropy: &mut dyn Entropy) -> Result<[u8; N], NoEntropy> {
     let mut bytes = [0; N];
     entropy.fill(&mut bytes)?;
     Ok(bytes)
@@ -81,19 +81,7 @@ pub(crate) fn random_array<const N: usize>(entropy: &mut dyn Entropy) -> Result<
 pub(crate) mod tests {
     use super::*;
 
-    /// Bytes that are repeatable and do not repeat: Knuth's linear congruential generator.
-    pub(crate) struct Counter(pub(crate) u64);
-
-    impl Entropy for Counter {
-        fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
-            for byte in bytes {
-                self.0 =
-                    self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                *byte = self.0.to_be_bytes()[0];
-            }
-            Ok(())
-        }
-    }
+    pub(crate) use crate::scene::Counter;
 
     struct Dry;
     impl Entropy for Dry {

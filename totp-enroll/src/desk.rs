@@ -16,9 +16,7 @@ use totp_core::event::{Event, Name};
 use totp_core::keyring::Keyring;
 use totp_core::login::Rules;
 use totp_core::secret::Secret;
-use totp_core::store::files::{FileEntry, FileHeld, Files};
-use totp_core::store::turn::Turn;
-use totp_core::store::{Hold, Store};
+use totp_core::store::{Entries, Hold, KeyringLocks, Store as _};
 use totp_host::entropy::OsEntropy;
 use totp_host::settings;
 
@@ -27,12 +25,17 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 /// How long it waits for another desk that changes the keyring, which waits for the disk.
 const PATIENCE_FOR_THE_KEYRING: Duration = Duration::from_secs(30);
 
+/// The engine that the config names; the only place in the command that knows which.
+pub(crate) type Store = totp_store::FilesStore;
+/// A user's enrolment, there or not, held.
+pub(crate) type Entry = <Store as Entries>::Entry;
+
 /// An open desk.
 pub(crate) struct Desk {
     pub(crate) config: Config,
     pub(crate) format: Format,
     pub(crate) operator: Operator,
-    pub(crate) store: Files,
+    pub(crate) store: Store,
     /// Something waits to be told that did not before.
     pub(crate) left_a_notice: Cell<bool>,
 }
@@ -44,7 +47,7 @@ impl Desk {
             return Err(Failure::not_permitted("only root can read the enrolments; run it again with sudo"));
         }
         let config = settings::read_config(cli.config.as_deref(), None)?;
-        let store = Files::new(&config.paths.state);
+        let store = store(&config);
         let (format, operator) = (Format::of(cli.json), Operator::present()?);
         Ok(Self { config, format, operator, store, left_a_notice: Cell::new(false) })
     }
@@ -69,7 +72,10 @@ impl Desk {
     }
 
     /// The enrolment of `account`, held; `None`: not enrolled.
-    pub(crate) fn hold(&self, account: &Account) -> Result<Option<FileHeld>, Failure> {
+    pub(crate) fn hold(
+        &self,
+        account: &Account,
+    ) -> Result<Option<<Store as totp_core::store::Store>::Held>, Failure> {
         match self.store.hold(&account.user, PATIENCE)? {
             Hold::Held(held) => Ok(Some(held)),
             Hold::NotEnrolled => Ok(None),
@@ -78,12 +84,12 @@ impl Desk {
     }
 
     /// The place of `account` in the store, held, to be changed.
-    pub(crate) fn entry(&self, account: &Account) -> Result<FileEntry, Failure> {
+    pub(crate) fn entry(&self, account: &Account) -> Result<Entry, Failure> {
         self.store.entry(&account.user, PATIENCE)?.ok_or_else(|| busy(account))
     }
 
     /// The same for a command that throws the ledger away, whatever it says.
-    pub(crate) fn entry_to_withdraw(&self, account: &Account) -> Result<FileEntry, Failure> {
+    pub(crate) fn entry_to_withdraw(&self, account: &Account) -> Result<Entry, Failure> {
         self.store.entry_to_withdraw(&account.user, PATIENCE)?.ok_or_else(|| busy(account))
     }
 
@@ -92,10 +98,10 @@ impl Desk {
         !matches!(self.store.hold(&account.user, PATIENCE), Ok(Hold::NotEnrolled))
     }
 
-    /// The turn to change the keyring, while nobody seals with it.
-    pub(crate) fn turn_to_change_keys(&self) -> Result<Turn, Failure> {
+    /// The lock to change the keyring, while nobody seals with it.
+    pub(crate) fn lock_to_change_keys(&self) -> Result<<Store as KeyringLocks>::Lock, Failure> {
         let problem = "somebody is being enrolled right now; nothing was changed; run this again";
-        self.store.turn_to_change_keys(PATIENCE_FOR_THE_KEYRING)?.ok_or_else(|| Failure::refused(problem))
+        self.store.lock_to_change_keys(PATIENCE_FOR_THE_KEYRING)?.ok_or_else(|| Failure::refused(problem))
     }
 
     /// Runs a change to an enrolment with what the rules need from outside. What is sealed in it is in place before another
@@ -105,8 +111,8 @@ impl Desk {
         act: impl FnOnce(&mut enrolment::Desk<'_>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let problem = "somebody changes the keyring right now; nothing was changed; run this again";
-        let _turn =
-            self.store.turn_to_seal(PATIENCE_FOR_THE_KEYRING)?.ok_or_else(|| Failure::refused(problem))?;
+        let _lock =
+            self.store.lock_to_seal(PATIENCE_FOR_THE_KEYRING)?.ok_or_else(|| Failure::refused(problem))?;
         let (keyring, now) = (self.keyring()?, clock::now()?);
         let mut desk = enrolment::Desk {
             keyring: &keyring,
@@ -142,6 +148,11 @@ impl Desk {
     pub(crate) fn log(&self, event: &Event) {
         audit::write(&self.config.paths.syslog, event);
     }
+}
+
+/// The store of this machine; nothing is opened yet.
+pub(crate) fn store(config: &Config) -> Store {
+    totp_store::open(&config.paths)
 }
 
 fn busy(account: &Account) -> Failure {

@@ -7,14 +7,15 @@ use crate::report;
 use totp_core::account::Account;
 use totp_core::enrolment;
 use totp_core::event::Name;
-use totp_core::in_place::InPlace;
+use totp_core::expected_enrolment::ExpectedEnrolment;
+use totp_core::store::{Resets, Users};
 
 pub(crate) fn run(desk: &Desk, user: Option<&str>, consent: Consent) -> Result<(), Failure> {
     let account = desk.any_account(user)?;
     if !desk.is_enrolled(&account) {
         return Err(absent(desk, &account, consent)?);
     }
-    let permitted = desk.store.in_place(&account.user)?;
+    let permitted = desk.store.expected(&account.user)?;
     authorise(
         desk,
         &account,
@@ -40,7 +41,7 @@ fn absent(desk: &Desk, account: &Account, consent: Consent) -> Result<Failure, F
         consent,
         "forgets the reset: nobody has to show a ticket in this name any more",
     )?;
-    enrolment::withdraw(desk.entry_to_withdraw(account)?, InPlace::Nothing)?;
+    enrolment::withdraw(desk.entry_to_withdraw(account)?, ExpectedEnrolment::Nothing)?;
     desk.audit(&desk.event(Name::ResetCancelled, account));
     Ok(absent.explained(|problem| format!("{problem}; the reset that was kept in this name is forgotten")))
 }

@@ -17,9 +17,10 @@ use crate::terminal::Terminal;
 use crate::ticket;
 use terms::Terms;
 use totp_card::{Card, Drawing};
-use totp_core::confirmation::TRIES;
 use totp_core::draft::{Confirmed, Draft};
+use totp_core::enrolment_attempts::TRIES;
 use totp_core::event::Name;
+use totp_core::store::{Engine, Users};
 use tries::Tries;
 use way::{entitled, place, way};
 
@@ -36,7 +37,7 @@ pub(crate) fn run(desk: &Desk, options: &Enroll) -> Result<(), Failure> {
     // Before a person scans anything: everything that could fail afterwards and can be known now.
     desk.keyring()?;
     desk.store.prepare()?;
-    let permitted = desk.store.in_place(&account.user)?;
+    let permitted = desk.store.expected(&account.user)?;
     let way = way(desk, options, &account, &terms.label)?;
     let entitled = entitled(desk, Some(&terminal), options, (&account, way))?;
     let tries = Tries::of(desk, &account);

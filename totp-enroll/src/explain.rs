@@ -13,6 +13,7 @@ use totp_core::policy::{Decision, Facts, Policy, Waived};
 use totp_core::remembered;
 use totp_host::accounts;
 use totp_host::settings::read_config;
+use totp_core::store::Resets;
 
 #[derive(Serialize)]
 struct Document {

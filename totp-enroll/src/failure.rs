@@ -82,13 +82,13 @@ impl Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self::refused(error.problem()).at(error.file(), error.line())
+        Self::refused(error.problem()).at(error.about(), error.line())
     }
 }
 
 impl From<SettingsError> for Failure {
     fn from(error: SettingsError) -> Self {
-        Self::refused(error.to_string()).at(error.file(), error.line())
+        Self::refused(error.to_string()).at(error.about(), error.line())
     }
 }
 

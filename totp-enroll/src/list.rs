@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::output::{self, Format};
 use crate::report::Report;
 use serde::Serialize;
+use totp_core::store::Users;
 use totp_core::user::User;
 
 #[derive(Serialize)]

@@ -11,6 +11,7 @@ use totp_core::enrolment;
 use totp_core::event::Name;
 use totp_core::recovery::grouped;
 use totp_core::secret::Secret;
+use totp_core::store::Users;
 use zeroize::Zeroizing;
 
 pub(crate) fn run(desk: &Desk, user: Option<&str>, consent: Consent) -> Result<(), Failure> {
@@ -23,7 +24,7 @@ pub(crate) fn run(desk: &Desk, user: Option<&str>, consent: Consent) -> Result<(
         Format::Json => None,
         Format::Text => Some(Terminal::open(desk.format, "--json --yes prints the codes for a program")?),
     };
-    let permitted = desk.store.in_place(&account.user)?;
+    let permitted = desk.store.expected(&account.user)?;
     authorise(desk, &account, consent, "replaces the recovery codes; the old ones are dead at once")?;
     let _undisturbed = Undisturbed::begin();
     let codes = desk.change(|rules| {

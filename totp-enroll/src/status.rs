@@ -6,6 +6,7 @@ use crate::output::{self, Format};
 use crate::report::Report;
 use totp_core::account::Account;
 use totp_core::recovery::Kind;
+use totp_core::store::Resets;
 
 pub(crate) fn run(desk: &Desk, user: Option<&str>) -> Result<(), Failure> {
     let account = desk.any_account(user)?;

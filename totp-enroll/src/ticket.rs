@@ -12,9 +12,9 @@ use totp_core::code::Answer;
 use totp_core::event::Name;
 use totp_core::readmission::{self, Entitled, NotAdmitted, NotTaken, Tried};
 use totp_core::secret::Secret;
-use totp_core::store::documents::read_document;
-use totp_core::store::files::FileEntry;
-use totp_core::store::guard::Guard;
+use totp_core::store::{Entry, Resets};
+use totp_store::documents::read_document;
+use totp_store::guard::Guard;
 
 /// Tickets that may be typed before the command ends; the ticket itself counts each.
 const TRIES: usize = 3;
@@ -67,7 +67,7 @@ pub(crate) fn tell(desk: &Desk, account: &Account, entitled: &Entitled) {
 /// Looks at it again, in the hold in which the enrolment is put in place.
 pub(crate) fn admit(
     desk: &Desk,
-    entry: &FileEntry,
+    entry: &impl Entry,
     account: &Account,
     entitled: &Entitled,
 ) -> Result<(), Failure> {

@@ -7,7 +7,7 @@ use crate::output;
 use crate::report;
 use totp_core::enrolment;
 use totp_core::event::Name;
-use totp_core::store::confirmations::Confirmations;
+use totp_core::store::{Engine, EnrolmentAttempts};
 
 pub(crate) fn run(desk: &Desk, user: &str, repair: bool) -> Result<(), Failure> {
     let account = desk.any_account(Some(user))?;
@@ -17,7 +17,7 @@ pub(crate) fn run(desk: &Desk, user: &str, repair: bool) -> Result<(), Failure> 
         ));
     }
     let uid = account.uid;
-    let forgiven = uid.map_or(Ok(false), |uid| Confirmations::new(&desk.config.paths.runtime).forget(uid));
+    let forgiven = uid.map_or(Ok(false), |uid| desk.store.enrolment_attempts().forget(uid));
     // A lock is lifted whatever is wrong with these.
     let forgiven = forgiven.inspect_err(|error| output::remark(&error.to_string())).unwrap_or(false);
     if !desk.is_enrolled(&account) {

@@ -5,9 +5,9 @@ use totp_core::config::{Config, DEFAULT_FILE, Paths};
 use totp_core::keyring::Keyring;
 use totp_core::secret::Secret;
 use totp_core::store::StoreError;
-use totp_core::store::documents::read_document;
-use totp_core::store::guard::Guard;
-use totp_core::store::keyring::KeyringFiles;
+use totp_store::documents::read_document;
+use totp_store::guard::Guard;
+use totp_store::keyring_files::KeyringFiles;
 
 /// Where the log is when not even the built-in defaults can be had.
 const LOG_SOCKET: &str = "/dev/log";
@@ -83,12 +83,14 @@ pub enum SettingsError {
 }
 
 impl SettingsError {
-    /// The file that it is about.
+    /// What it is about: the file, as people read it.
     #[must_use]
-    pub fn file(&self) -> &Path {
+    pub fn about(&self) -> String {
         match self {
-            Self::Store(error) => error.file(),
-            Self::ConfigMissing(file) | Self::KeyringMissing(file) | Self::KeyringSealed(file) => file,
+            Self::Store(error) => error.about().to_owned(),
+            Self::ConfigMissing(file) | Self::KeyringMissing(file) | Self::KeyringSealed(file) => {
+                file.display().to_string()
+            }
         }
     }
 
@@ -121,7 +123,7 @@ mod tests {
         let file = directory.path().join("config.toml");
         let error = read_config(Some(&file), None).unwrap_err();
         assert!(matches!(error, SettingsError::ConfigMissing(_)), "{error}");
-        assert_eq!((error.file(), error.line()), (file.as_path(), None));
+        assert_eq!((error.about(), error.line()), (file.display().to_string(), None));
     }
 
     #[test]
@@ -131,7 +133,7 @@ mod tests {
         fs::write(&file, "[paths]\nsyslog = \"/run/log\"\nwat = 1\n").unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
         let error = read_config(Some(&file), None).unwrap_err();
-        assert_eq!((error.file(), error.line()), (file.as_path(), Some(3)), "{error}");
+        assert_eq!((error.about(), error.line()), (file.display().to_string(), Some(3)), "{error}");
         assert_eq!(log_socket(Some(&file), None), Path::new(LOG_SOCKET));
     }
 
@@ -143,6 +145,6 @@ mod tests {
         let sealed = directory.path().join("keyring.cred");
         fs::write(&sealed, "sealed").unwrap();
         let error = read_keyring(&paths).err().unwrap();
-        assert!(matches!(error, SettingsError::KeyringSealed(_)) && error.file() == sealed, "{error}");
+        assert!(matches!(error, SettingsError::KeyringSealed(_)) && error.about() == sealed.display().to_string(), "{error}");
     }
 }

@@ -23,7 +23,9 @@ impl std::fmt::Display for Line {
 }
 
 impl DocumentError {
-    pub(crate) fn new(file: &Path, problem: impl Into<String>) -> Self {
+    /// About the whole document.
+    #[must_use]
+    pub fn new(file: &Path, problem: impl Into<String>) -> Self {
         Self { file: file.to_owned(), line: None, problem: problem.into() }
     }
 }

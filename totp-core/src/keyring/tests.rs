@@ -4,14 +4,7 @@ use super::*;
 use crate::secret::tests::Counter;
 use std::path::Path;
 
-pub(crate) fn keyring() -> Keyring {
-    read(&Keyring::generate(created(), &mut Counter(0)).unwrap())
-}
-
-/// The same with a further key, which is the active one.
-pub(crate) fn with_new_key(keyring: &Keyring) -> Keyring {
-    read(&keyring.with_new_key(created(), &mut Counter(keyring.keys().len() as u64)).ok().unwrap())
-}
+pub(crate) use crate::scene::{keyring, with_new_key};
 
 fn created() -> Created {
     "2026-11-20T19:00:00Z".parse().unwrap()

@@ -3,8 +3,8 @@
 use super::{Grounds, MOST_APPROVALS, Person, Reset, Step, Terms};
 use crate::account::Account;
 use crate::document::{self, DocumentError, Table, Wrong};
+use crate::expected_enrolment::ExpectedEnrolment;
 use crate::id::Id;
-use crate::in_place::InPlace;
 use crate::ticket::Ticket;
 use crate::time::Seconds;
 use crate::user::User;
@@ -66,9 +66,9 @@ impl Reset {
             user: account.user.as_str().to_owned(),
             uid: account.uid,
             of: match of {
-                InPlace::Enrolment(id) => id.to_hex(),
-                InPlace::Unreadable => UNREADABLE.to_owned(),
-                InPlace::Nothing => NOTHING.to_owned(),
+                ExpectedEnrolment::Enrolment(id) => id.to_hex(),
+                ExpectedEnrolment::Unreadable => UNREADABLE.to_owned(),
+                ExpectedEnrolment::Nothing => NOTHING.to_owned(),
             },
             cooldown: terms.cooldown.0,
             approvals: terms.approvals,
@@ -91,9 +91,11 @@ fn read(table: &mut Table<'_>, user: &User) -> Result<Reset, Wrong> {
     }
     let account = Account { user: user.clone(), uid: table.optional("uid")? };
     let of = match table.required("of")? {
-        UNREADABLE => InPlace::Unreadable,
-        NOTHING => InPlace::Nothing,
-        id => InPlace::Enrolment(Id::from_hex(id).ok_or_else(|| table.wrong("of names no enrolment"))?),
+        UNREADABLE => ExpectedEnrolment::Unreadable,
+        NOTHING => ExpectedEnrolment::Nothing,
+        id => ExpectedEnrolment::Enrolment(
+            Id::from_hex(id).ok_or_else(|| table.wrong("of names no enrolment"))?,
+        ),
     };
     let terms = Terms {
         cooldown: Seconds(table.required("cooldown")?),

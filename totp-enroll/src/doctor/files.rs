@@ -1,19 +1,18 @@
 //! Owners and modes of what is stored, and what lies about that nobody needs.
 
 use super::finding::Finding;
-use crate::keys;
+use crate::{desk, keys};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 use std::{fs, os::unix::fs::MetadataExt};
 use totp_core::config::Config;
 use totp_core::keyring::Keyring;
 use totp_core::notice::Notice;
-use totp_core::store::StoreError;
-use totp_core::store::files::Files;
-use totp_core::store::keyring::KeyringFiles;
-use totp_core::store::layout::ROOMS;
-use totp_core::store::spool::Spool;
-use totp_core::store::stamps::Stamps;
+use totp_core::store::notices::NoticeSpool;
+use totp_core::store::{Engine, Resets, StoreError, Users};
+use totp_store::STATE_DIRECTORIES;
+use totp_store::keyring_files::KeyringFiles;
+use totp_store::timestamp_records::TimestampRecords;
 
 /// A draft that is younger may be somebody's at this moment.
 const ABANDONED: Duration = Duration::from_secs(600);
@@ -21,20 +20,21 @@ const ABANDONED: Duration = Duration::from_secs(600);
 pub(super) fn examine(config: &Config, findings: &mut Vec<Finding>) {
     let paths = &config.paths;
     keyring(&KeyringFiles::of(paths), findings);
-    let store = Files::new(&paths.state);
+    let store = desk::store(config);
     match store.enrolled() {
         Ok(_) => {
-            let broken = ROOMS.iter().filter_map(|room| store.check_room(room).err());
+            let broken =
+                STATE_DIRECTORIES.iter().filter_map(|directory| store.check_directory(directory).err());
             findings.extend(broken.map(|error| unusable("state_unusable", &error)));
         }
         Err(error) => findings.push(unusable("state_unusable", &error)),
     }
     stray(&paths.state, findings);
-    for room in ROOMS {
-        drafts(&paths.state.join(room), findings);
+    for directory in STATE_DIRECTORIES {
+        drafts(&paths.state.join(directory), findings);
     }
     resets(&store, findings);
-    notices(&Spool::new(&paths.state), findings);
+    notices(&store.notices(), findings);
     if let Some(parent) = paths.keyring.parent() {
         drafts(parent, findings);
     }
@@ -100,10 +100,10 @@ fn unusable(name: &'static str, error: &StoreError) -> Finding {
         .mend("find out who changed it; put owner and mode right, or restore it from a backup. Where nothing was stored yet, \"totp-enroll keys init\" makes what is missing")
 }
 
-/// What is none of the store's rooms.
+/// What is none of the store's directories.
 fn stray(state: &Path, findings: &mut Vec<Finding>) {
     for entry in fs::read_dir(state).into_iter().flatten().flatten() {
-        if !ROOMS.iter().any(|room| entry.file_name() == *room) {
+        if !STATE_DIRECTORIES.iter().any(|directory| entry.file_name() == *directory) {
             findings.push(none_of_ours(&entry.path()));
         }
     }
@@ -116,7 +116,7 @@ fn none_of_ours(path: &Path) -> Finding {
 }
 
 /// A reset that cannot be read keeps its person out. It must not be moved away: without it no ticket is asked for.
-fn resets(store: &Files, findings: &mut Vec<Finding>) {
+fn resets(store: &impl Resets, findings: &mut Vec<Finding>) {
     // A directory that cannot be opened is told of above.
     for user in store.resets().into_iter().flatten().flatten() {
         match user.map(|user| store.reset(&user)) {
@@ -126,21 +126,21 @@ fn resets(store: &Files, findings: &mut Vec<Finding>) {
                     .why("whose reset it is cannot use the ticket, nor enrol without it")
                     .mend("leave it where it is; \"totp-enroll reset cancel USER\" forgets it, \"totp-enroll reset request USER\" begins anew; where nobody of that name is enrolled, \"totp-enroll disable USER\" takes it away"),
             ),
-            Err(error) => findings.push(none_of_ours(error.file())),
+            Err(error) => findings.push(none_of_ours(Path::new(error.about()))),
         }
     }
 }
 
-fn notices(spool: &Spool, findings: &mut Vec<Finding>) {
+fn notices(spool: &impl NoticeSpool, findings: &mut Vec<Finding>) {
     // A directory that cannot be opened is told of above.
     let Ok((waiting, foreign)) = spool.waiting() else { return };
-    findings.extend(foreign.iter().map(|path| none_of_ours(path)));
+    findings.extend(foreign.iter().map(|name| none_of_ours(Path::new(name))));
     for notice in waiting {
         let problem = match spool.read(&notice) {
             Ok(None) => continue,
             Ok(Some(text)) => match Notice::decode(&text) {
                 Ok(_) => continue,
-                Err(error) => format!("{}: {error}", spool.path().display()),
+                Err(error) => format!("{}: {error}", spool.name()),
             },
             Err(error) => told(&error),
         };
@@ -154,7 +154,7 @@ fn notices(spool: &Spool, findings: &mut Vec<Finding>) {
 
 fn told(error: &StoreError) -> String {
     let line = error.line().map_or_else(String::new, |line| format!(" line {line}"));
-    format!("{}{line}: {}", error.file().display(), error.problem())
+    format!("{}{line}: {}", error.about(), error.problem())
 }
 
 fn drafts(directory: &Path, findings: &mut Vec<Finding>) {
@@ -198,7 +198,7 @@ fn runtime(directory: &Path, findings: &mut Vec<Finding>) {
             .why(NOT_REMEMBERED)
             .mend(mend),
         );
-    } else if let Err(error) = Stamps::new(directory).expired(|_| true) {
+    } else if let Err(error) = TimestampRecords::new(directory).expired(|_| true) {
         findings.push(
             Finding::warning("runtime_unusable", told(&error))
                 .why(NOT_REMEMBERED)

@@ -2,7 +2,7 @@
 
 use super::finding::Finding;
 use crate::account::{self, Unknown};
-use crate::clock;
+use crate::{clock, desk};
 use nix::unistd::User as Passwd;
 use std::time::Duration;
 use totp_core::config::Config;
@@ -10,10 +10,9 @@ use totp_core::credential::Credential;
 use totp_core::enrolment::recovery_left;
 use totp_core::keyring::{Keyring, OpenError};
 use totp_core::ledger::Ledger;
-use totp_core::store::files::Files;
-use totp_core::store::keyring::KeyringFiles;
-use totp_core::store::{Held, Hold, Store, StoreError};
+use totp_core::store::{Document, Held, Hold, Store, StoreError, Users};
 use totp_core::user::User;
+use totp_store::keyring_files::KeyringFiles;
 
 /// A ledger that somebody logs in with meanwhile is looked at when they are through.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -28,7 +27,7 @@ pub(super) struct People {
 }
 
 pub(super) fn examine(config: &Config, findings: &mut Vec<Finding>) -> People {
-    let store = Files::new(&config.paths.state);
+    let store = desk::store(config);
     let mut room = Room { config, keyring: keyring(config), store: &store, few: Vec::new(), findings };
     let mut enrolled = Vec::new();
     // A store that cannot be opened is told of elsewhere.
@@ -61,7 +60,7 @@ fn keyring(config: &Config) -> Option<Keyring> {
 struct Room<'a> {
     config: &'a Config,
     keyring: Option<Keyring>,
-    store: &'a Files,
+    store: &'a desk::Store,
     /// Who has few recovery codes left.
     few: Vec<String>,
     findings: &'a mut Vec<Finding>,
@@ -112,9 +111,9 @@ impl Room<'_> {
         let opens =
             credential.check_seals(keyring).or_else(|error| self.check_again(user).unwrap_or(Err(error)));
         if let Err(error) = opens {
-            let file = self.store.credential_file(user);
+            let file = self.store.name_of(Document::Credential, user);
             self.findings.push(
-                Finding::serious("seal_broken", format!("{}: {error}", file.display()))
+                Finding::serious("seal_broken", format!("{file}: {error}"))
                     .why(format!("{} is refused, whatever the code", user.as_str()))
                     .mend("restore the keyring, or the credential, from a backup of the same day; or \"totp-enroll enroll --replace\""),
             );
@@ -165,7 +164,7 @@ impl Room<'_> {
 
     fn broken(&mut self, name: &'static str, user: &User, error: &StoreError) {
         let line = error.line().map_or_else(String::new, |line| format!(" line {line}"));
-        let what = format!("{}{line}: {}", error.file().display(), error.problem());
+        let what = format!("{}{line}: {}", error.about(), error.problem());
         self.findings.push(
             Finding::serious(name, what)
                 .why(format!("{} is refused, whatever the code", user.as_str()))
@@ -175,7 +174,7 @@ impl Room<'_> {
 
     fn stray(&mut self, error: &StoreError) {
         self.findings.push(
-            Finding::warning("stray_file", format!("{}: {}", error.file().display(), error.problem()))
+            Finding::warning("stray_file", format!("{}: {}", error.about(), error.problem()))
                 .why("nobody logs in by it, and \"totp-enroll list\" stops at it")
                 .mend("move it away"),
         );

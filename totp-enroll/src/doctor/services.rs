@@ -222,7 +222,7 @@ fn line<'a>(handler: &'a Handler, service: &str, found: &mut Vec<Finding>) -> Li
         }),
         Err(error) => {
             let line = error.line().map_or_else(String::new, |line| format!(" line {line}"));
-            let what = format!("{}: its config {}{line}: {error}", handler.place, error.file().display());
+            let what = format!("{}: its config {}{line}: {error}", handler.place, error.about());
             found.push(
                 Finding::serious("config_unreadable", what)
                     .why("pam_totp refuses everybody")

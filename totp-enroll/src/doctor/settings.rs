@@ -8,8 +8,8 @@ use nix::unistd::Group;
 use std::net::IpAddr;
 use std::path::Path;
 use totp_core::config::{Command, Config, DEFAULT_FILE, SENDMAIL};
-use totp_core::store::documents::read_document;
-use totp_core::store::guard::Guard;
+use totp_store::documents::read_document;
+use totp_store::guard::Guard;
 
 /// The desk's own config cannot be read.
 pub(super) fn broken(failure: Failure, file: &Path) -> Finding {

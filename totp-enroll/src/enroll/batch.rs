@@ -20,10 +20,11 @@ use totp_card::{Card, Drawing};
 use totp_core::account::Account;
 use totp_core::credential::Label;
 use totp_core::event::Name;
-use totp_core::in_place::InPlace;
+use totp_core::expected_enrolment::ExpectedEnrolment;
 use totp_core::readmission::Entitled;
 use totp_core::recovery::grouped;
 use totp_core::secret::Secret;
+use totp_core::store::{Engine, Users};
 use zeroize::Zeroizing;
 
 /// Names that a list may have; each is looked up before anybody is enrolled.
@@ -33,7 +34,7 @@ const MOST_NAMES: usize = 100_000;
 struct Applicant {
     account: Account,
     way: Way,
-    permitted: InPlace,
+    permitted: ExpectedEnrolment,
     entitled: Entitled,
     pictures: Vec<(Kind, PathBuf)>,
 }
@@ -143,7 +144,7 @@ impl Applicant {
         is_of_list: bool,
     ) -> Result<Self, Failure> {
         let account = desk.account(Some(name))?;
-        let permitted = desk.store.in_place(&account.user)?;
+        let permitted = desk.store.expected(&account.user)?;
         let way = way(desk, options, &account, label)?;
         let entitled = entitled(desk, None, options, (&account, way))?;
         let wanted = [(Kind::Png, &options.qr_png), (Kind::Svg, &options.qr_svg)];

@@ -1,23 +1,23 @@
 //! The codes that may be tried for an account, whatever is started anew.
 
 use crate::clock;
-use crate::desk::Desk;
+use crate::desk::{Desk, Store};
 use crate::failure::Failure;
 use totp_core::account::Account;
 use totp_core::event::Name;
-use totp_core::store::confirmations::Confirmations;
+use totp_core::store::{Engine, EnrolmentAttempts};
 use totp_core::time::Seconds;
 
 /// Those of one account.
 pub(super) struct Tries<'a> {
     desk: &'a Desk,
     account: &'a Account,
-    counted: Confirmations,
+    counted: <Store as Engine>::Attempts,
 }
 
 impl<'a> Tries<'a> {
     pub(super) fn of(desk: &'a Desk, account: &'a Account) -> Self {
-        Self { desk, account, counted: Confirmations::new(&desk.config.paths.runtime) }
+        Self { desk, account, counted: desk.store.enrolment_attempts() }
     }
 
     /// Whether there is any left, before a person scans anything.

@@ -10,7 +10,7 @@ use totp_core::account::Account;
 use totp_core::credential::Label;
 use totp_core::draft::Confirmed;
 use totp_core::enrolment;
-use totp_core::in_place::InPlace;
+use totp_core::expected_enrolment::ExpectedEnrolment;
 use totp_core::readmission::Entitled;
 use totp_core::secret::Secret;
 use totp_core::store::Held;
@@ -81,7 +81,7 @@ pub(super) fn place(
     account: &Account,
     confirmed: Confirmed,
     way: Way,
-    (permitted, entitled): (InPlace, &Entitled),
+    (permitted, entitled): (ExpectedEnrolment, &Entitled),
 ) -> Result<Vec<Secret>, Failure> {
     let count = desk.config.recovery_codes;
     desk.change(|rules| {

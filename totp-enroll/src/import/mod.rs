@@ -29,6 +29,7 @@ use lines::Lines;
 use plan::Terms;
 use serde::Serialize;
 use std::path::Path;
+use totp_core::store::Engine;
 
 /// What is to be done about bad lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,6 +18,7 @@ use totp_core::config::Config;
 use totp_core::credential::Label;
 use totp_core::draft::Draft;
 use totp_core::recovery::MOST_CODES;
+use totp_core::store::Engine;
 use totp_core::totp::{Drift, WIDEST_DRIFT};
 use zeroize::Zeroizing;
 

@@ -4,6 +4,7 @@ use crate::desk::Desk;
 use crate::output;
 use serde::Serialize;
 use totp_core::rotation::{Left, Why};
+use totp_core::store::{Document, Users};
 
 /// An enrolment that cannot be read, or was left as it is.
 #[derive(Serialize)]
@@ -19,15 +20,15 @@ pub(super) struct Broken {
 impl Broken {
     pub(super) fn of(desk: &Desk, left: &Left) -> Self {
         let Left { user, why } = left;
-        let credential = user.as_ref().map(|user| desk.store.credential_file(user));
+        let credential = user.as_ref().map(|user| desk.store.name_of(Document::Credential, user));
         let (file, line, problem) = match why {
-            Why::Store(error) => (error.file().to_owned(), error.line(), error.problem()),
+            Why::Store(error) => (error.about().to_owned(), error.line(), error.problem().to_owned()),
             Why::Open(_) | Why::Busy | Why::Changing | Why::NoLedger => {
                 (credential.unwrap_or_default(), None, why.to_string())
             }
         };
         let user = user.as_ref().map(|user| user.as_str().to_owned());
-        Self { user, file: file.display().to_string(), line, problem }
+        Self { user, file, line, problem }
     }
 
     pub(super) fn remark(&self) {

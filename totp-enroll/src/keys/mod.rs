@@ -22,9 +22,10 @@ use serde::Serialize;
 use std::path::Path;
 use totp_core::event::{Event, Name};
 use totp_core::keyring::Keyring;
-use totp_core::store::documents::create_document;
-use totp_core::store::keyring::KeyringFiles;
 use totp_host::entropy::OsEntropy;
+use totp_core::store::Engine;
+use totp_store::documents::create_document;
+use totp_store::keyring_files::KeyringFiles;
 
 pub(crate) fn run(desk: &Desk, command: &Keys) -> Result<(), Failure> {
     match command {

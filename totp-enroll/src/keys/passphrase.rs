@@ -9,8 +9,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use totp_core::secret::Secret;
-use totp_core::store::documents::read_document;
-use totp_core::store::guard::Guard;
+use totp_store::documents::read_document;
+use totp_store::guard::Guard;
 
 /// The least, in characters: NIST SP 800-63B-4 section 3.1.1.2 asks for so many of a password that stands alone, and whoever has
 /// the file guesses as fast as they can.

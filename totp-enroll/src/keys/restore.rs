@@ -12,9 +12,9 @@ use std::path::Path;
 use totp_core::event::Name;
 use totp_core::keyring::{Key, Keyring};
 use totp_core::rotation::Census;
-use totp_core::store::StoreError;
-use totp_core::store::documents::{create_document, replace_document};
-use totp_core::store::keyring::KeyringFiles;
+use totp_core::store::{Engine, KeyringLocks, StoreError};
+use totp_store::documents::{create_document, replace_document};
+use totp_store::keyring_files::KeyringFiles;
 
 #[derive(Serialize)]
 struct Document {
@@ -44,10 +44,10 @@ pub(super) fn run(desk: &Desk, file: &Path, from: &Passphrase, replace: bool) ->
     let text = decrypted(file, &passphrase)?;
     drop(passphrase);
     let keyring = Keyring::parse(file, text.expose()).map_err(StoreError::from)?;
-    let Some(_rotating) = desk.store.turn_to_rotate()? else {
+    let Some(_rotating) = desk.store.lock_to_rotate()? else {
         return Err(Failure::refused("the keys are being changed already; this one changed nothing"));
     };
-    let _turn = desk.turn_to_change_keys()?;
+    let _lock = desk.lock_to_change_keys()?;
     let files = KeyringFiles::of(&desk.config.paths);
     // One that cannot be read, as of a wrong owner, may be as good as any: it is mended first.
     let in_force = files.read()?;

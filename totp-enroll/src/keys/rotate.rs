@@ -11,8 +11,9 @@ use serde::Serialize;
 use totp_core::event::{Event, Name};
 use totp_core::keyring::{Key, Keyring};
 use totp_core::rotation::{Rotated, Rotation, Step, Stopped};
-use totp_core::store::documents::sync_document;
 use totp_host::entropy::OsEntropy;
+use totp_core::store::{Engine, KeyringLocks, Users};
+use totp_store::documents::sync_document;
 
 /// What was done, and what is left to do.
 #[derive(Serialize)]
@@ -31,7 +32,7 @@ struct Document {
 
 pub(super) fn run(desk: &Desk, new_key: bool) -> Result<(), Failure> {
     desk.store.prepare()?;
-    let Some(_turn) = desk.store.turn_to_rotate()? else {
+    let Some(_lock) = desk.store.lock_to_rotate()? else {
         return Err(Failure::refused("the keys are being rotated already; this one changed nothing"));
     };
     let before = desk.keyring()?;
@@ -72,7 +73,7 @@ pub(super) fn run(desk: &Desk, new_key: bool) -> Result<(), Failure> {
 
 fn make_new_key(desk: &Desk) -> Result<(), Failure> {
     // Nobody seals with the old key from here on, nor with the new one before it is on the disk.
-    let _turn = desk.turn_to_change_keys()?;
+    let _lock = desk.lock_to_change_keys()?;
     let (file, _) = desk.keyring_text()?;
     let text =
         desk.keyring()?.with_new_key(clock::created(clock::now()?)?, &mut OsEntropy).map_err(|error| {

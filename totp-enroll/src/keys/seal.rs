@@ -13,12 +13,12 @@ use totp_core::event::{Event, Name};
 use totp_core::keyring::{Key, Keyring};
 use totp_core::rotation::Census;
 use totp_core::secret::Secret;
-use totp_core::store::StoreError;
-use totp_core::store::documents::{
+use totp_core::store::{Engine, KeyringLocks, StoreError};
+use totp_store::documents::{
     create_document, destroy_document, destroy_drafts, read_document, replace_document,
 };
-use totp_core::store::guard::Guard;
-use totp_core::store::keyring::KeyringFiles;
+use totp_store::guard::Guard;
+use totp_store::keyring_files::KeyringFiles;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -31,8 +31,8 @@ struct Document<'a> {
 
 pub(super) fn seal(desk: &Desk, options: &Seal) -> Result<(), Failure> {
     desk.store.prepare()?;
-    let Some(_rotating) = desk.store.turn_to_rotate()? else { return Err(rotating()) };
-    let _turn = desk.turn_to_change_keys()?;
+    let Some(_rotating) = desk.store.lock_to_rotate()? else { return Err(rotating()) };
+    let _lock = desk.lock_to_change_keys()?;
     let files = KeyringFiles::of(&desk.config.paths);
     if files.clear == files.opened {
         let problem = "is where a sealed keyring is opened to; in the config, let paths.keyring name the place where it is to lie sealed";
@@ -108,7 +108,7 @@ fn needed<'a>(desk: &Desk, sealed: &'a Keyring, in_force: &Keyring) -> Result<Op
 
 pub(super) fn open(desk: &Desk) -> Result<(), Failure> {
     desk.store.prepare()?;
-    let _turn = desk.turn_to_change_keys()?;
+    let _lock = desk.lock_to_change_keys()?;
     let files = KeyringFiles::of(&desk.config.paths);
     if read_document(&files.clear, Guard::Secret)?.is_some() {
         return report(desk, &files, "unchanged", &files.clear);
@@ -129,8 +129,8 @@ pub(super) fn open(desk: &Desk) -> Result<(), Failure> {
 
 pub(super) fn unseal(desk: &Desk) -> Result<(), Failure> {
     desk.store.prepare()?;
-    let Some(_rotating) = desk.store.turn_to_rotate()? else { return Err(rotating()) };
-    let _turn = desk.turn_to_change_keys()?;
+    let Some(_rotating) = desk.store.lock_to_rotate()? else { return Err(rotating()) };
+    let _lock = desk.lock_to_change_keys()?;
     let files = KeyringFiles::of(&desk.config.paths);
     if let Some(clear) = read_document(&files.clear, Guard::Secret)? {
         nothing_would_be_lost(desk, &files, &clear)?;

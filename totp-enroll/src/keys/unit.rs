@@ -5,7 +5,7 @@ use crate::output;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use totp_core::config::{Config, Paths};
-use totp_core::store::keyring::KeyringFiles;
+use totp_store::keyring_files::KeyringFiles;
 
 const UNIT: &str = "pam-totp-keyring.service";
 /// It is there where systemd runs (sd_booted(3)).

@@ -3,12 +3,13 @@
 use super::program::command;
 use crate::account::{self, Unknown};
 use crate::failure::Failure;
-use crate::{audit, clock, output};
+use crate::{audit, clock, desk, output};
 use totp_core::config::{Command, Config};
 use totp_core::event::{Event, Name};
 use totp_core::notice::Notice;
-use totp_core::store::spool::{Origin, Spool};
 use totp_host::entropy::OsEntropy;
+use totp_core::store::Engine;
+use totp_core::store::notices::{NoticeSpool, Origin};
 
 /// Leaves a notice of what was just logged, if that is told to anybody, and returns whether it did. The work that it tells
 /// about is done, whatever becomes of it.
@@ -20,7 +21,7 @@ pub(crate) fn leave(config: &Config, event: &Event) -> bool {
             return Ok(false);
         }
         let uid = account::canonical(notice.user(), Unknown::Allowed).ok().and_then(|account| account.uid);
-        Spool::new(&config.paths.state).put(&notice, uid, Origin::Desk, &mut OsEntropy)?;
+        desk::store(config).notices().put(&notice, uid, Origin::Command, &mut OsEntropy)?;
         Ok(true)
     });
     left.unwrap_or_else(|Failure { problem, file, .. }| {

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use std::fmt::Write;
 use totp_core::config::Notify;
 use totp_core::notice::Notice;
-use totp_core::store::spool::Waiting;
+use totp_core::store::notices::Waiting;
 
 /// The longest value in the text and in the subject, in characters: no line comes near the 998 of RFC 5322 section 2.1.1.
 const LONGEST_VALUE: usize = 128;

@@ -17,7 +17,8 @@ use serde::Serialize;
 use std::time::Duration;
 use totp_core::config::Command;
 use totp_core::notice::Notice;
-use totp_core::store::spool::Spool;
+use totp_core::store::Engine;
+use totp_core::store::notices::{NoticeSpool, Waiting};
 
 /// How long the end of a command waits for another that sends, and how long it goes on to send.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -83,9 +84,9 @@ struct Entry {
 }
 
 fn list(desk: &Desk) -> Result<(), Failure> {
-    let spool = Spool::new(&desk.config.paths.state);
+    let spool = desk.store.notices();
     let (waiting, foreign) = spool.waiting()?;
-    let entry = |waiting: &totp_core::store::spool::Waiting| {
+    let entry = |waiting: &Waiting| {
         let text = spool.read(waiting).ok().flatten();
         let notice = text.and_then(|text| Notice::decode(&text).ok());
         Entry {
@@ -96,10 +97,7 @@ fn list(desk: &Desk) -> Result<(), Failure> {
             next_try: (waiting.tries > 0).then(|| clock::date(waiting.due())),
         }
     };
-    let document = List {
-        waiting: waiting.iter().map(entry).collect(),
-        foreign: foreign.iter().map(|file| file.display().to_string()).collect(),
-    };
+    let document = List { waiting: waiting.iter().map(entry).collect(), foreign };
     if desk.format == Format::Json {
         return output::document(&document);
     }

@@ -1,4 +1,4 @@
-//! Sends what waits, one after the other, each at most once by whoever has the turn.
+//! Sends what waits, one after the other, each at most once by whoever has the right to send.
 
 use super::message::Message;
 use super::program::command;
@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use totp_core::config::Command;
 use totp_core::event::{Event, Name};
 use totp_core::notice::{Notice, NoticeError};
-use totp_core::store::spool::{Sending, Spool, Turn, Waiting};
+use totp_core::store::Engine;
+use totp_core::store::notices::{NoticeSpool, SendLock, Sending, Waiting};
 use totp_core::time::Seconds;
 
 /// What is to be sent.
@@ -44,7 +45,7 @@ pub(super) fn send(
     patience: Duration,
     longest: Option<Duration>,
 ) -> Result<Tally, Failure> {
-    let spool = Spool::new(&desk.config.paths.state);
+    let spool = desk.store.notices();
     let mut tally = Tally::default();
     let is_off = desk.config.notify.command == Command::Off;
     let Some(words) = command(&desk.config).or_else(|| is_off.then(Vec::new)) else {
@@ -55,16 +56,16 @@ pub(super) fn send(
         let problem = "there is no program to send notices with; name one in the config ([notify] command), or install a mail system";
         return Err(Failure::refused(problem));
     };
-    let turn = match spool.turn_to_send(patience, clock::now()?.realtime)? {
-        Turn::Sending(turn) => turn,
-        Turn::NothingThere => return Ok(tally),
-        Turn::Busy => {
+    let sending = match spool.lock_to_send(patience, clock::now()?.realtime)? {
+        SendLock::Sending(sending) => sending,
+        SendLock::NothingThere => return Ok(tally),
+        SendLock::Busy => {
             output::remark("somebody else sends the notices right now");
             tally.waiting = spool.waiting()?.0.len();
             return Ok(tally);
         }
     };
-    let mut run = Run { desk, spool: &spool, turn, words, which, tally, tried: BTreeSet::new() };
+    let mut run = Run { desk, spool: &spool, sending, words, which, tally, tried: BTreeSet::new() };
     let deadline = longest.and_then(|longest| Instant::now().checked_add(longest));
     if is_off {
         run.let_go()?;
@@ -75,10 +76,10 @@ pub(super) fn send(
     Ok(run.tally)
 }
 
-struct Run<'a> {
+struct Run<'a, S: NoticeSpool> {
     desk: &'a Desk,
-    spool: &'a Spool,
-    turn: Sending,
+    spool: &'a S,
+    sending: S::Sending,
     words: Vec<String>,
     which: Which,
     tally: Tally,
@@ -86,7 +87,7 @@ struct Run<'a> {
     tried: BTreeSet<String>,
 }
 
-impl Run<'_> {
+impl<S: NoticeSpool> Run<'_, S> {
     fn all(&mut self, deadline: Option<Instant>) -> Result<(), Failure> {
         // What comes meanwhile is sent as well: whoever left it may have met us busy.
         while let Some(notice) = self.next()? {
@@ -117,7 +118,7 @@ impl Run<'_> {
                 // A later version's, gone, or not ours to judge.
                 Ok(Some(Err(NoticeError::OtherVersion)) | None) | Err(_) => continue,
             };
-            self.turn.done(waiting)?;
+            self.sending.done(waiting)?;
             self.tally.given_up = self.tally.given_up.saturating_add(1);
             self.log(
                 waiting,
@@ -153,14 +154,14 @@ impl Run<'_> {
         let notice = match Notice::decode(&text) {
             Ok(notice) => notice,
             Err(error @ NoticeError::Broken) => {
-                self.turn.done(waiting)?;
+                self.sending.done(waiting)?;
                 self.tally.given_up = self.tally.given_up.saturating_add(1);
                 self.log(waiting, None, tries(waiting), "given_up", &error.to_string());
                 return Ok(Next::GoOn);
             }
             // For whoever can read it: it is never given up.
             Err(error @ NoticeError::OtherVersion) => {
-                self.turn.later(waiting, clock::now()?.realtime)?;
+                self.sending.later(waiting, clock::now()?.realtime)?;
                 self.tally.failed = self.tally.failed.saturating_add(1);
                 self.log(waiting, None, tries(waiting), "waits", &error.to_string());
                 return Ok(Next::GoOn);
@@ -169,7 +170,7 @@ impl Run<'_> {
         let message = Message::of(&notice, waiting, &self.desk.config.notify)?;
         match sender::send(&self.words, message.as_bytes(), timeout) {
             Ok(()) => {
-                self.turn.done(waiting)?;
+                self.sending.done(waiting)?;
                 self.tally.sent = self.tally.sent.saturating_add(1);
                 Ok(Next::GoOn)
             }
@@ -180,7 +181,7 @@ impl Run<'_> {
     }
 
     fn failed(&mut self, waiting: &Waiting, notice: Option<&Notice>, problem: &str) -> Result<(), Failure> {
-        let state = match self.turn.failed(waiting, clock::now()?.realtime)? {
+        let state = match self.sending.failed(waiting, clock::now()?.realtime)? {
             Some(_) => {
                 self.tally.failed = self.tally.failed.saturating_add(1);
                 "waits"

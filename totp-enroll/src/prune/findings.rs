@@ -8,12 +8,11 @@ use serde::{Serialize, Serializer};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
-use totp_core::in_place::InPlace;
-use totp_core::store::files::Files;
-use totp_core::store::stamps::Stamps;
-use totp_core::store::{Hold, Store, StoreError};
+use totp_core::expected_enrolment::ExpectedEnrolment;
+use totp_core::store::{Hold, Resets, StaleFiles, Store, StoreError, Users};
 use totp_core::time::Seconds;
 use totp_core::user::User;
+use totp_store::timestamp_records::TimestampRecords;
 
 /// A draft that nobody has written to for so long was left by a program that was killed.
 const LEFT: Seconds = Seconds(86400);
@@ -32,7 +31,7 @@ pub(super) struct Leaver {
     pub(super) why: Why,
     /// What was in place when this was found out.
     #[serde(skip)]
-    pub(super) permitted: InPlace,
+    pub(super) permitted: ExpectedEnrolment,
 }
 
 /// Why it is a finding.
@@ -129,8 +128,9 @@ impl Findings {
             }
         }
         found.leavers.sort_by(|one, other| one.user.cmp(&other.user));
-        found.files = desk.store.leftovers(LEFT, clock::now()?.realtime)?;
-        found.files.extend(Stamps::new(&desk.config.paths.runtime).expired(is_alive)?);
+        let stale = desk.store.stale_files(LEFT, clock::now()?.realtime)?;
+        found.files = stale.into_iter().map(PathBuf::from).collect();
+        found.files.extend(TimestampRecords::new(&desk.config.paths.runtime).expired(is_alive)?);
         Ok(found)
     }
 
@@ -173,12 +173,12 @@ impl Findings {
     }
 
     pub(super) fn remove_files(&self, desk: &Desk) -> Result<(), Failure> {
-        let stamps = Stamps::new(&desk.config.paths.runtime);
+        let stamps = TimestampRecords::new(&desk.config.paths.runtime);
         for file in &self.files {
             if file.starts_with(&desk.config.paths.runtime) {
                 stamps.remove(file)?;
             } else {
-                desk.store.remove_leftover(file)?;
+                desk.store.remove_stale_file(&file.display().to_string())?;
             }
         }
         Ok(())
@@ -186,20 +186,24 @@ impl Findings {
 }
 
 /// What is wrong with an enrolment, if its account left.
-fn enrolled(store: &Files, user: &User, known: Known) -> Option<Leaver> {
+fn enrolled(store: &impl Users, user: &User, known: Known) -> Option<Leaver> {
     let finding = |uid, permitted, why| Some(Leaver { user: user.clone(), uid, why, permitted });
     let credential = match store.credential(user) {
         Ok(Some(credential)) => credential,
         // Withdrawn since the names were read.
         Ok(None) => return None,
-        Err(error @ StoreError::Document(_)) if known == Known::Nobody => {
-            return finding(None, InPlace::Unreadable, Why::GoneBroken { problem: error.to_string() });
+        Err(error @ StoreError::Corrupt { .. }) if known == Known::Nobody => {
+            return finding(
+                None,
+                ExpectedEnrolment::Unreadable,
+                Why::GoneBroken { problem: error.to_string() },
+            );
         }
         Err(error) => {
-            return finding(None, InPlace::Unreadable, Why::Broken { problem: error.to_string() });
+            return finding(None, ExpectedEnrolment::Unreadable, Why::Broken { problem: error.to_string() });
         }
     };
-    let (uid, permitted) = (credential.owner().uid, InPlace::Enrolment(credential.owner().id));
+    let (uid, permitted) = (credential.owner().uid, ExpectedEnrolment::Enrolment(credential.owner().id));
     match (uid, known) {
         (Some(_), Known::Nobody) => finding(uid, permitted, Why::Gone),
         (Some(enrolled), Known::Uid(now)) if enrolled != now => {
@@ -211,14 +215,15 @@ fn enrolled(store: &Files, user: &User, known: Known) -> Option<Leaver> {
 }
 
 /// A reset that nobody will complete, or whose ticket nobody will use, where nobody is enrolled.
-fn reset(store: &Files, user: &User) -> Result<Option<Leaver>, Failure> {
+fn reset(store: &impl Resets, user: &User) -> Result<Option<Leaver>, Failure> {
     let known = lookup(user.as_str())?;
-    let finding = |uid, why| Ok(Some(Leaver { user: user.clone(), uid, why, permitted: InPlace::Nothing }));
+    let finding =
+        |uid, why| Ok(Some(Leaver { user: user.clone(), uid, why, permitted: ExpectedEnrolment::Nothing }));
     let uid = match store.reset(user) {
         Ok(Some(reset)) => reset.account().uid,
         // Ended since the names were read.
         Ok(None) => return Ok(None),
-        Err(error @ StoreError::Document(_)) if known == Known::Nobody => {
+        Err(error @ StoreError::Corrupt { .. }) if known == Known::Nobody => {
             return finding(None, Why::GoneBroken { problem: error.to_string() });
         }
         Err(error) => return finding(None, Why::Broken { problem: error.to_string() }),
@@ -233,8 +238,9 @@ fn reset(store: &Files, user: &User) -> Result<Option<Leaver>, Failure> {
 
 /// A ledger without a credential. One that belonged to a credential says that this was lost: with it the account would be open
 /// where nobody need be enrolled, so it stays for as long as the account does.
-fn unenrolled(store: &Files, user: &User) -> Result<Option<Leaver>, Failure> {
-    let finding = |why| Some(Leaver { user: user.clone(), uid: None, why, permitted: InPlace::Nothing });
+fn unenrolled(store: &impl Store, user: &User) -> Result<Option<Leaver>, Failure> {
+    let finding =
+        |why| Some(Leaver { user: user.clone(), uid: None, why, permitted: ExpectedEnrolment::Nothing });
     Ok(match store.hold(user, crate::desk::PATIENCE) {
         Ok(Hold::NotEnrolled) => finding(Why::StrayLedger),
         // Enrolled since the names were read, or about to be.

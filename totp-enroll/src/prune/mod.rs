@@ -14,7 +14,7 @@ use serde::Serialize;
 use std::path::PathBuf;
 use totp_core::enrolment;
 use totp_core::event::{Event, Name};
-use totp_core::store::Entry as _;
+use totp_core::store::{Entries, Entry as _};
 
 /// What was removed, or would be.
 #[derive(Serialize)]

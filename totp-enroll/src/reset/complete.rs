@@ -16,8 +16,9 @@ use totp_core::readmission::{self, Asked, ReadmissionError};
 use totp_core::recovery::grouped;
 use totp_core::reset::{Refused, Reset, Stage};
 use totp_core::secret::Secret;
-use totp_core::store::stamps::Stamps;
 use totp_host::entropy::OsEntropy;
+use totp_core::store::{Resets, Users};
+use totp_store::timestamp_records::TimestampRecords;
 use zeroize::Zeroizing;
 
 #[derive(Serialize)]
@@ -72,7 +73,7 @@ fn foresee(desk: &Desk, asked: &Asked<'_>) -> Result<(), ReadmissionError> {
         return Err(Refused::Own.into());
     }
     let reset = desk.store.reset(&account.user)?.ok_or(ReadmissionError::NoReset)?;
-    match reset.stage(account, desk.store.in_place(&account.user)?, terms, *now) {
+    match reset.stage(account, desk.store.expected(&account.user)?, terms, *now) {
         Stage::Ready | Stage::Withdrawn(_) => Ok(()),
         Stage::CalledOff => Err(Refused::CalledOff.into()),
         Stage::Unapproved(missing) => Err(Refused::Unapproved(missing).into()),
@@ -98,7 +99,8 @@ fn audit(desk: &Desk, account: &Account, reset: &Reset) {
 
 /// They are bound to the enrolment, and open nothing without it; yet nothing is to be left.
 fn forget_stamps(desk: &Desk, account: &Account) -> Vec<String> {
-    let forgotten = account.uid.map_or(Ok(0), |uid| Stamps::new(&desk.config.paths.runtime).forget(uid));
+    let forgotten =
+        account.uid.map_or(Ok(0), |uid| TimestampRecords::new(&desk.config.paths.runtime).forget(uid));
     forgotten.err().map(|error| error.to_string()).into_iter().collect()
 }
 

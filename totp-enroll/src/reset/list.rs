@@ -6,6 +6,7 @@ use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use serde::Serialize;
+use totp_core::store::Resets;
 use totp_core::user::User;
 
 #[derive(Serialize)]

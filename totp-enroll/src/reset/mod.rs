@@ -19,9 +19,10 @@ use crate::report;
 use shown::Shown;
 use step::{asked, concerned, refused};
 use totp_core::event::Name;
-use totp_core::in_place::InPlace;
+use totp_core::expected_enrolment::ExpectedEnrolment;
 use totp_core::readmission::{self, Cancelled, ReadmissionError};
 use totp_core::reset::Grounds;
+use totp_core::store::{Resets, Users};
 
 pub(crate) fn run(desk: &Desk, command: &Reset) -> Result<(), Failure> {
     match command {
@@ -77,9 +78,13 @@ fn cancel(desk: &Desk, user: Option<&str>, consent: Consent) -> Result<(), Failu
     if matches!(unread, Ok(None)) && !noticed() {
         return Err(ReadmissionError::NoReset.into());
     }
-    let purpose = match desk.store.in_place(&account.user)? {
-        InPlace::Nothing => "voids the ticket: nobody is enrolled, and it takes an operator to enrol them",
-        InPlace::Unreadable | InPlace::Enrolment(_) => "calls the reset off: the enrolment stays as it is",
+    let purpose = match desk.store.expected(&account.user)? {
+        ExpectedEnrolment::Nothing => {
+            "voids the ticket: nobody is enrolled, and it takes an operator to enrol them"
+        }
+        ExpectedEnrolment::Unreadable | ExpectedEnrolment::Enrolment(_) => {
+            "calls the reset off: the enrolment stays as it is"
+        }
     };
     authorise(desk, &account, consent, purpose)?;
     let cancelled = readmission::cancel(desk.entry_to_withdraw(&account)?, &account)?;

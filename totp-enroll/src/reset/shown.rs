@@ -6,6 +6,7 @@ use crate::desk::Desk;
 use crate::failure::Failure;
 use serde::Serialize;
 use totp_core::reset::{Reset, Stage, Step};
+use totp_core::store::Users;
 use totp_core::ticket::Standing;
 
 /// What `request`, `approve` and `list` say of one reset.
@@ -44,7 +45,7 @@ impl Shown {
     pub(super) fn of(desk: &Desk, reset: &Reset) -> Result<Self, Failure> {
         let (terms, now) = (&desk.config.reset, clock::now()?.realtime);
         let account = canonical(reset.account().user.as_str(), Unknown::Allowed)?;
-        let stage = match reset.stage(&account, desk.store.in_place(&account.user)?, terms, now) {
+        let stage = match reset.stage(&account, desk.store.expected(&account.user)?, terms, now) {
             Stage::Unapproved(_) => "unapproved",
             Stage::Cooling(_) => "cooling",
             Stage::Ready => "ready",

@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use totp_core::account::Account;
 use totp_core::event::Name;
 use totp_core::readmission::{Asked, ReadmissionError};
+use totp_core::store::Resets;
 
 /// An account that is enrolled, soundly or not, or has a reset.
 pub(super) fn concerned(desk: &Desk, user: Option<&str>) -> Result<Account, Failure> {

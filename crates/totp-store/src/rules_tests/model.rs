@@ -1,0 +1,326 @@
+//! Random histories of logins, clocks, crashes and desk commands, held against a small reference model.
+//!
+//! The store is the real one, in files. A crash of the machine puts the ledger back to its last synced content.
+
+use super::prelude::*;
+use crate::scene::{NOON, PATIENCE, PHONE, SPARE, Scene, alice, code, rules, wrong_codes};
+use proptest::prelude::*;
+use std::cell::Cell;
+use totp_core::code::Answer;
+use totp_core::credential::Credential;
+use totp_core::enrolment::{EnrolmentError, renew_recovery, repair, unlock};
+use totp_core::ledger::Ledger;
+use totp_core::login::{Method, Reason, Verdict, judge};
+use totp_core::secret::Secret;
+use totp_core::store::{Durability, Held, Hold, Store, StoreError};
+use totp_core::time::Now;
+
+#[derive(Debug, Clone)]
+enum Act {
+    Wait(u64),
+    /// The code of this authenticator, so many steps from now.
+    Code(usize, i64),
+    Wrong,
+    Recovery(usize),
+    /// A recovery code of a set that was replaced.
+    OldRecovery(usize),
+    ClockBack(u64),
+    Crash,
+    Renew,
+    Replace,
+    Unlock,
+    Repair,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        4 => (0u64..200).prop_map(Act::Wait),
+        8 => (0usize..2, -3i64..=3).prop_map(|(which, steps)| Act::Code(which, steps)),
+        3 => Just(Act::Wrong),
+        2 => (0usize..10).prop_map(Act::Recovery),
+        1 => (0usize..10).prop_map(Act::OldRecovery),
+        1 => (0u64..5000).prop_map(Act::ClockBack),
+        1 => Just(Act::Crash),
+        1 => Just(Act::Renew),
+        1 => Just(Act::Replace),
+        1 => Just(Act::Unlock),
+        1 => Just(Act::Repair),
+    ]
+}
+
+/// What must be true, in as few words as it can be said.
+#[derive(Default)]
+struct Model {
+    /// The newest step that was accepted, for each authenticator.
+    last: [u64; 2],
+    /// Which recovery codes of the set in force were used; `None`: the set is void.
+    used: Option<[bool; 10]>,
+    /// When wrong codes were judged.
+    wrong: Vec<u64>,
+    consecutive: u32,
+    locked_at: u64,
+    locked_until: u64,
+}
+
+impl Model {
+    fn barred(&mut self, now: u64) -> bool {
+        if self.locked_at > now {
+            (self.locked_at, self.locked_until) = (now, now + (self.locked_until - self.locked_at));
+        }
+        self.wrong.iter_mut().for_each(|at| *at = (*at).min(now));
+        let recent = self.wrong.iter().filter(|&&at| now - at < 60).count();
+        self.consecutive >= 100 || self.locked_until > now || recent >= 5
+    }
+
+    fn charge(&mut self, now: u64) {
+        self.wrong.push(now);
+        self.consecutive += 1;
+        if self.consecutive >= 10 {
+            self.locked_at = now;
+            self.locked_until = now + (60u64 << (self.consecutive - 10).min(20)).min(86400);
+        }
+    }
+
+    /// A right code ends the row and lifts the lock.
+    fn succeed(&mut self) {
+        (self.consecutive, self.locked_at, self.locked_until) = (0, 0, 0);
+    }
+
+    fn forgive(&mut self) {
+        self.wrong.clear();
+        self.succeed();
+    }
+}
+
+struct History {
+    scene: Scene,
+    model: Model,
+    now: Now,
+    codes: Vec<Secret>,
+    old_codes: Vec<Secret>,
+    /// What a crash leaves of the ledger.
+    synced: Vec<u8>,
+    /// A crash has lost a write.
+    lost: bool,
+}
+
+impl History {
+    fn begin() -> Self {
+        let mut scene = Scene::new();
+        let codes = scene.enrol(PHONE);
+        scene.add("spare", SPARE).unwrap();
+        let now = Now { realtime: NOON, boottime: 1_000_000 };
+        let model = Model { used: Some([false; 10]), ..Model::default() };
+        let mut history =
+            Self { scene, model, now, codes, old_codes: Vec::new(), synced: Vec::new(), lost: false };
+        history.sync();
+        history
+    }
+
+    fn sync(&mut self) {
+        self.synced = std::fs::read(self.scene.file("ledgers/alice")).unwrap();
+    }
+
+    fn step(&self) -> u64 {
+        self.now.realtime / 30
+    }
+
+    /// The last step that a lost write can have used.
+    fn booted(&self) -> u64 {
+        self.now.boot() / 30 + 1
+    }
+
+    /// Judges, and keeps what was synced.
+    fn login(&mut self, typed: &[u8]) -> Verdict {
+        let durability = Cell::new(None);
+        let answer = Answer::recognise(typed).unwrap();
+        let Hold::Held(held) = self.scene.files.hold(&alice().user, PATIENCE).unwrap() else {
+            panic!("enrolled")
+        };
+        let held = Noting { held, durability: &durability };
+        let verdict = judge(held, &alice(), &answer, self.now, &rules(), &self.scene.keyring).unwrap();
+        if durability.get() == Some(Durability::Machine) {
+            self.sync();
+        }
+        verdict
+    }
+
+    fn apply(&mut self, act: &Act) {
+        match *act {
+            Act::Wait(seconds) => {
+                self.now =
+                    Now { realtime: self.now.realtime + seconds, boottime: self.now.boottime + seconds };
+            }
+            // The one thing that the boot rule cannot see: a crash that loses a write, and a clock set back to before
+            // that write, in either order. What is set back is set back while everything is on the disk.
+            Act::ClockBack(_) if self.lost => {}
+            Act::ClockBack(seconds) => {
+                self.sync();
+                self.now.realtime -= seconds;
+            }
+            Act::Crash => {
+                let ledger = self.scene.file("ledgers/alice");
+                self.lost |= std::fs::read(&ledger).unwrap() != self.synced;
+                std::fs::write(ledger, &self.synced).unwrap();
+                self.now = Now { realtime: self.now.realtime + 20, boottime: 5 };
+                self.forget_charges();
+            }
+            Act::Code(which, steps) => self.code(which, steps),
+            Act::Wrong => self.wrong(),
+            Act::Recovery(which) => self.recovery(which),
+            Act::OldRecovery(which) => self.old_recovery(which),
+            Act::Renew => {
+                let permitted = self.scene.in_place();
+                let codes = self.desk(|entry, desk| renew_recovery(entry, &alice(), 10, permitted, desk));
+                self.old_codes = std::mem::replace(&mut self.codes, codes);
+                self.model.used = Some([false; 10]);
+            }
+            Act::Replace => {
+                let new = self.scene.replace(PHONE);
+                self.scene.add("spare", SPARE).unwrap();
+                self.old_codes = std::mem::replace(&mut self.codes, new);
+                // The same secrets again, which only a test does: their used steps are as new.
+                self.model = Model { used: Some([false; 10]), ..Model::default() };
+            }
+            Act::Unlock => {
+                self.desk(|entry, desk| unlock(entry, 1, desk.now));
+                self.model.forgive();
+                let newest = self.step() + 1;
+                self.model.last = self.model.last.map(|last| last.min(newest));
+            }
+            Act::Repair => {
+                self.desk(|entry, desk| repair(entry, 1, desk.now));
+                self.model = Model { last: [self.step() + 1; 2], ..Model::default() };
+            }
+        }
+        if matches!(act, Act::Renew | Act::Replace | Act::Unlock | Act::Repair) {
+            self.sync();
+        }
+    }
+
+    fn desk<T>(
+        &mut self,
+        act: impl FnOnce(crate::FileEntry, &mut totp_core::enrolment::Desk<'_>) -> Result<T, EnrolmentError>,
+    ) -> T {
+        self.scene
+            .desk(self.now.realtime, |files, desk| {
+                act(files.entry(&alice().user, PATIENCE).unwrap().unwrap(), desk)
+            })
+            .unwrap()
+    }
+
+    /// After a crash some charges may be lost; what is left is read back, since the model need not know which.
+    fn forget_charges(&mut self) {
+        let Hold::Held(held) = self.scene.files.hold(&alice().user, PATIENCE).unwrap() else {
+            panic!("enrolled")
+        };
+        let model = &mut self.model;
+        (model.wrong, model.consecutive, model.locked_at, model.locked_until) = wrong_codes(held.ledger());
+    }
+
+    fn code(&mut self, which: usize, steps: i64) {
+        let step = self.step().saturating_add_signed(steps);
+        let typed = code([PHONE, SPARE][which], step * 30);
+        let barred = self.model.barred(self.now.realtime);
+        let fresh = step > self.model.last[which] && step > self.booted() && steps.abs() <= 1;
+        match self.login(&typed) {
+            Verdict::Accepted(verified) => {
+                let label = ["phone", "spare"][which];
+                assert!(
+                    matches!(verified.method(), Method::Totp { authenticator, .. } if authenticator.as_str() == label)
+                );
+                assert!(fresh && !barred, "accepted: {which} {steps}");
+                self.model.last[which] = step;
+                self.model.succeed();
+            }
+            Verdict::Refused(refusal) => {
+                assert!(!fresh || barred, "refused as {}: {which} {steps}", refusal.reason.as_str());
+                match refusal.reason {
+                    Reason::Wrong | Reason::ClockOff { .. } => self.model.charge(self.now.realtime),
+                    Reason::Limited(_) | Reason::Locked(_) | Reason::Disabled => assert!(barred),
+                    Reason::Replayed | Reason::ClockBack(_) | Reason::BeforeBoot(_) => {}
+                    Reason::Late
+                    | Reason::Malformed
+                    | Reason::NotEnrolled
+                    | Reason::UnknownUser
+                    | Reason::Busy
+                    | Reason::Conversation => panic!("no such refusal here"),
+                }
+            }
+        }
+    }
+
+    fn wrong(&mut self) {
+        let near: Vec<Vec<u8>> = (self.step().saturating_sub(25)..self.step() + 26)
+            .flat_map(|step| [code(PHONE, step * 30), code(SPARE, step * 30)])
+            .collect();
+        let typed = (0..)
+            .map(|number| format!("{number:06}").into_bytes())
+            .find(|typed| !near.contains(typed))
+            .unwrap();
+        let barred = self.model.barred(self.now.realtime);
+        let Verdict::Refused(refusal) = self.login(&typed) else { panic!("a wrong code opened") };
+        assert_eq!(refusal.reason == Reason::Wrong, !barred);
+        if !barred {
+            self.model.charge(self.now.realtime);
+        }
+    }
+
+    fn recovery(&mut self, which: usize) {
+        let typed = self.codes[which].expose().to_vec();
+        let _ = self.model.barred(self.now.realtime);
+        match (self.login(&typed), self.model.used.as_mut()) {
+            (Verdict::Accepted(_), Some(used)) => {
+                assert!(!used[which], "a recovery code opened twice");
+                used[which] = true;
+                self.model.forgive();
+            }
+            (Verdict::Accepted(_), None) => panic!("a void recovery code opened"),
+            (Verdict::Refused(refusal), Some(used)) => {
+                assert!(
+                    used[which] && refusal.reason == Reason::Replayed,
+                    "refused as {}",
+                    refusal.reason.as_str()
+                );
+            }
+            (Verdict::Refused(_), None) => {}
+        }
+    }
+
+    fn old_recovery(&mut self, which: usize) {
+        let Some(old) = self.old_codes.get(which) else { return };
+        let typed = old.expose().to_vec();
+        let _ = self.model.barred(self.now.realtime);
+        assert!(matches!(self.login(&typed), Verdict::Refused(_)), "a recovery code of an old set opened");
+    }
+}
+
+/// Notes how durable a write was asked to be.
+struct Noting<'a, H> {
+    held: H,
+    durability: &'a Cell<Option<Durability>>,
+}
+
+impl<H: Held> Held for Noting<'_, H> {
+    fn credential(&self) -> &Credential {
+        self.held.credential()
+    }
+    fn ledger(&self) -> &Ledger {
+        self.held.ledger()
+    }
+    fn replace(&mut self, next: &Ledger, durability: Durability) -> Result<(), StoreError> {
+        self.durability.set(Some(durability));
+        self.held.replace(next, durability)
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #[test]
+    fn every_history_agrees_with_the_model(acts in proptest::collection::vec(act(), 1..60)) {
+        let mut history = History::begin();
+        for act in &acts {
+            history.apply(act);
+        }
+    }
+}

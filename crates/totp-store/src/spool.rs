@@ -1,0 +1,195 @@
+//! Notices that wait to be sent: one file each below the state, root's alone. Logins leave them, the command sends them.
+//!
+//! A notice is whole or not there, for it is renamed into place. What became of it is in its name, so that one rename
+//! records it: `SECOND.NUMBER.UID.ID.TRIES.LAST`, by which notices are sent in the order in which they came.
+
+use crate::directory::{Access, Directory, make_directory};
+use crate::error::FileError;
+use crate::guard::{Guard, read_opened};
+use crate::lock::{Locked, Share, lock_directory};
+use crate::state_dirs::{DRAFT, SPOOL};
+use base16ct::lower;
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, RenameFlags, renameat2};
+use nix::sys::stat::Mode;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use totp_core::notice::Notice;
+use totp_core::secret::{Entropy, random_array};
+use totp_core::store::StoreError;
+use totp_core::store::notices::{NoticeSpool, Origin, SendLock, Sending, Waiting, room_for};
+
+/// After so long a draft is what a program that was killed has left, in seconds.
+const STALE: u64 = 3600;
+
+/// The notices of this machine, under `paths.state` of the config.
+#[derive(Debug, Clone)]
+pub struct SpoolDirectory {
+    state: PathBuf,
+}
+
+impl SpoolDirectory {
+    /// Nothing is opened or made yet.
+    #[must_use]
+    pub fn new(state: &Path) -> Self {
+        Self { state: state.to_owned() }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.state.join(SPOOL)
+    }
+
+    /// The number of one more among those of the same second, if there is room for it.
+    fn room_for(&self, at: u64, uid: Option<u32>, origin: Origin) -> Result<u32, StoreError> {
+        let (waiting, _) = self.waiting()?;
+        let problem =
+            "holds as many notices as it may: find out why they are not sent (\"totp-enroll notify\")";
+        let full = || FileError::Unsafe { file: self.path(), problem };
+        Ok(room_for(&waiting, at, uid, origin).ok_or_else(full)?)
+    }
+
+    fn names(&self) -> Result<Vec<String>, FileError> {
+        let directory = match self.directory() {
+            Err(FileError::System { source: Errno::ENOENT, .. }) => return Ok(Vec::new()),
+            found => found?,
+        };
+        let (entries, path) = directory.entries()?;
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry =
+                entry.map_err(|source| FileError::System { file: path.clone(), action: "list", source })?;
+            let name = entry.file_name().to_string_lossy();
+            if name != "." && name != ".." {
+                names.push(name.into_owned());
+            }
+        }
+        Ok(names)
+    }
+
+    fn directory(&self) -> Result<Directory, FileError> {
+        Directory::open(&self.state, Access::RootWrites)?.inner(SPOOL, Access::RootOnly)
+    }
+}
+
+impl NoticeSpool for SpoolDirectory {
+    type Sending = SendingFiles;
+
+    fn name(&self) -> String {
+        self.path().display().to_string()
+    }
+
+    fn put(
+        &self,
+        notice: &Notice,
+        uid: Option<u32>,
+        origin: Origin,
+        entropy: &mut dyn Entropy,
+    ) -> Result<(), StoreError> {
+        make_directory(&self.path(), Mode::S_IRWXU)?;
+        let directory = self.directory()?;
+        let number = self.room_for(notice.at, uid, origin)?;
+        let id: [u8; 16] = random_array(entropy).map_err(|_| FileError::System {
+            file: self.path(),
+            action: "name a notice without random bytes in",
+            source: Errno::EAGAIN,
+        })?;
+        let id = lower::encode_string(&id);
+        let name = name_of(&Waiting { at: notice.at, number, uid, id, tries: 0, last: 0 });
+        let draft = format!("{DRAFT}{name}");
+        directory.write_new(&draft, notice.encode().as_bytes())?;
+        let put = (|| {
+            if origin == Origin::Command {
+                directory.sync_file(&draft)?;
+            }
+            directory.name(&draft, &name)?;
+            if origin == Origin::Command { directory.sync() } else { Ok(()) }
+        })();
+        if put.is_err() {
+            let _ = directory.remove(&draft);
+        }
+        Ok(put?)
+    }
+
+    fn waiting(&self) -> Result<(Vec<Waiting>, Vec<String>), StoreError> {
+        let (mut waiting, mut foreign) = (Vec::new(), Vec::new());
+        for name in self.names()? {
+            match parse(&name) {
+                Some(notice) => waiting.push(notice),
+                None if name.starts_with(DRAFT) => {}
+                None => foreign.push(self.path().join(name).display().to_string()),
+            }
+        }
+        waiting.sort();
+        Ok((waiting, foreign))
+    }
+
+    fn read(&self, waiting: &Waiting) -> Result<Option<Vec<u8>>, StoreError> {
+        let (directory, name) = (self.directory()?, name_of(waiting));
+        let Some(fd) = directory.file(&name, OFlag::O_RDONLY)? else { return Ok(None) };
+        let text = read_opened(&fd, &directory.path.join(&name), Guard::Secret)?;
+        Ok(Some(text.expose().to_vec()))
+    }
+
+    fn lock_to_send(&self, patience: Duration, now: u64) -> Result<SendLock<SendingFiles>, StoreError> {
+        let (lock, directory) = match (self.directory(), self.directory()) {
+            (Err(FileError::System { source: Errno::ENOENT, .. }), _) => return Ok(SendLock::NothingThere),
+            (lock, directory) => (lock?, directory?),
+        };
+        let Some(locked) = lock_directory(lock, Share::Alone, Instant::now().checked_add(patience))? else {
+            return Ok(SendLock::Busy);
+        };
+        for name in self.names()? {
+            let draft = name.strip_prefix(DRAFT).and_then(parse);
+            if draft.is_some_and(|draft| now.abs_diff(draft.at) > STALE) {
+                directory.remove(&name)?;
+            }
+        }
+        Ok(SendLock::Sending(SendingFiles { directory, _locked: locked }))
+    }
+}
+
+/// The right to send what is in the spool.
+pub struct SendingFiles {
+    directory: Directory,
+    _locked: Locked,
+}
+
+impl Sending for SendingFiles {
+    fn done(&self, notice: &Waiting) -> Result<(), StoreError> {
+        Ok(self.directory.remove(&name_of(notice))?)
+    }
+
+    fn replace(&self, notice: &Waiting, next: &Waiting) -> Result<(), StoreError> {
+        let (fd, old, name) = (&self.directory.fd, name_of(notice), name_of(next));
+        renameat2(fd, old.as_str(), fd, name.as_str(), RenameFlags::RENAME_NOREPLACE).map_err(|source| {
+            FileError::System { file: self.directory.path.join(name), action: "rename to", source }
+        })?;
+        Ok(())
+    }
+}
+
+/// What the file of a notice is called now.
+fn name_of(waiting: &Waiting) -> String {
+    let Waiting { at, number, uid, id, tries, last } = waiting;
+    let uid = uid.map_or_else(|| "-".to_owned(), |uid| uid.to_string());
+    format!("{at:012}.{number}.{uid}.{id}.{tries}.{last}")
+}
+
+fn parse(name: &str) -> Option<Waiting> {
+    let mut parts = name.split('.');
+    let (at, number) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    let uid = match parts.next()? {
+        "-" => None,
+        uid => Some(uid.parse().ok()?),
+    };
+    let is_id = |id: &&str| lower::decode(id, &mut [0; 16]).is_ok_and(|id| id.len() == 16);
+    let id = parts.next().filter(is_id)?;
+    let (tries, last) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    let waiting = Waiting { at, number, uid, id: id.to_owned(), tries, last };
+    // There is one way to write it.
+    (name_of(&waiting) == name).then_some(waiting)
+}
+
+#[cfg(test)]
+#[path = "spool_tests.rs"]
+mod tests;

@@ -1,0 +1,192 @@
+//! In which order notices wait, how many may, how long each is tried, and what is no notice.
+
+use super::*;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use totp_core::event::{Event, Name};
+use totp_core::scene::Counter;
+
+fn notice(at: u64) -> Notice {
+    Notice::of(&Event::new(Name::Enrolled).field("user", "alice"), None, at).unwrap()
+}
+
+fn spool() -> (tempfile::TempDir, SpoolDirectory) {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = SpoolDirectory::new(directory.path());
+    (directory, spool)
+}
+
+fn put(spool: &SpoolDirectory, at: u64, uid: Option<u32>, origin: Origin) -> Result<(), StoreError> {
+    spool.put(&notice(at), uid, origin, &mut Counter(at))
+}
+
+fn turn(spool: &SpoolDirectory, now: u64) -> SendingFiles {
+    match spool.lock_to_send(Duration::ZERO, now).unwrap() {
+        SendLock::Sending(sending) => sending,
+        SendLock::Busy | SendLock::NothingThere => panic!("it is free"),
+    }
+}
+
+#[test]
+fn notices_wait_in_the_order_in_which_they_came_and_for_root_alone() {
+    let (directory, spool) = spool();
+    assert_eq!(spool.waiting().unwrap(), (Vec::new(), Vec::new()));
+    for (at, uid) in [(20, Some(1001)), (3, None), (100, Some(0))] {
+        put(&spool, at, uid, Origin::Login).unwrap();
+    }
+    let (waiting, foreign) = spool.waiting().unwrap();
+    let told: Vec<_> = waiting.iter().map(|notice| (notice.at, notice.uid, notice.tries)).collect();
+    assert_eq!((told, foreign.len()), (vec![(3, None, 0), (20, Some(1001), 0), (100, Some(0), 0)], 0));
+    let text = spool.read(&waiting[1]).unwrap().unwrap();
+    assert_eq!(Notice::decode(&text), Ok(notice(20)));
+    let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o7777;
+    let spool = directory.path().join("spool");
+    assert_eq!((mode(&spool), mode(&spool.join(name_of(&waiting[0])))), (0o700, 0o600));
+}
+
+#[test]
+fn those_of_one_second_are_in_order_too() {
+    let (_directory, spool) = spool();
+    for uid in [30, 10, 20, 10] {
+        spool.put(&notice(7), Some(uid), Origin::Login, &mut Counter(u64::from(uid))).unwrap();
+    }
+    let uids: Vec<_> = spool.waiting().unwrap().0.iter().map(|notice| notice.uid).collect();
+    assert_eq!(uids, [Some(30), Some(10), Some(20), Some(10)]);
+}
+
+#[test]
+fn one_account_does_not_fill_the_spool_nor_the_door_the_desks_part() {
+    let (_directory, spool) = spool();
+    for at in 0..32 {
+        put(&spool, at, Some(1001), Origin::Login).unwrap();
+    }
+    let error = put(&spool, 32, Some(1001), Origin::Login).unwrap_err();
+    assert!(error.to_string().contains("as many notices as it may"), "{error}");
+    put(&spool, 33, Some(1002), Origin::Login).unwrap();
+    put(&spool, 34, Some(1001), Origin::Command).unwrap();
+    for at in 100..1089 {
+        fs::write(spool.path().join(format!("{at:012}.0.{}.{}.0.0", at + 10_000, "0a".repeat(16))), "")
+            .unwrap();
+    }
+    assert_eq!(spool.waiting().unwrap().0.len(), 1023);
+    put(&spool, 2000, Some(2000), Origin::Login).unwrap();
+    assert!(put(&spool, 2001, Some(2001), Origin::Login).is_err());
+    put(&spool, 2002, Some(2000), Origin::Command).unwrap();
+}
+
+#[test]
+fn a_notice_that_was_taken_is_gone_and_one_that_was_not_waits_longer_each_time() {
+    let (_directory, spool) = spool();
+    put(&spool, 5, Some(1), Origin::Login).unwrap();
+    let sending = turn(&spool, 0);
+    let (mut now, mut pauses) = (1000, Vec::new());
+    let mut waiting = spool.waiting().unwrap().0.remove(0);
+    assert!(waiting.is_due(0));
+    for _ in 0..8 {
+        waiting = sending.failed(&waiting, now).unwrap().unwrap();
+        assert_eq!(spool.waiting().unwrap().0, [waiting.clone()]);
+        assert!(!waiting.is_due(now) && !waiting.is_due(waiting.due() - 1) && waiting.is_due(waiting.due()));
+        assert!(waiting.is_due(now - 1), "the clock was set back");
+        pauses.push(waiting.due() - now);
+        now = waiting.due();
+    }
+    assert_eq!(pauses, [60, 120, 240, 480, 960, 1920, 3600, 3600]);
+    sending.done(&waiting).unwrap();
+    assert!(spool.waiting().unwrap().0.is_empty());
+    assert_eq!(spool.read(&waiting).unwrap(), None);
+}
+
+#[test]
+fn after_three_days_a_notice_is_given_up() {
+    let (_directory, spool) = spool();
+    put(&spool, 5, Some(1), Origin::Login).unwrap();
+    let sending = turn(&spool, 0);
+    let mut now = 0;
+    let mut waiting = spool.waiting().unwrap().0.pop();
+    while let Some(notice) = waiting {
+        now = notice.due();
+        waiting = sending.failed(&notice, now).unwrap();
+    }
+    assert!((71 * 3600..73 * 3600).contains(&now), "{now}");
+    assert!(spool.waiting().unwrap().0.is_empty());
+}
+
+#[test]
+fn tries_alone_give_nothing_up_nor_does_time_alone() {
+    let (_directory, spool) = spool();
+    put(&spool, 1000, Some(1), Origin::Login).unwrap();
+    let sending = turn(&spool, 0);
+    let mut waiting = spool.waiting().unwrap().0.remove(0);
+    for now in (0..200).chain([1000 + 3 * 86400]) {
+        waiting =
+            sending.failed(&waiting, now).unwrap().expect("within three days, or with the clock set back");
+    }
+    let young = Waiting { tries: 5, ..waiting.clone() };
+    fs::rename(spool.path().join(name_of(&waiting)), spool.path().join(name_of(&young))).unwrap();
+    let young = sending.failed(&young, 1001 + 3 * 86400).unwrap().expect("tried six times");
+    let old = sending.later(&Waiting { tries: 6, ..young }, 1001 + 3 * 86400).unwrap();
+    assert!(old.is_old(1001 + 3 * 86400) && !old.is_old(1000 + 3 * 86400));
+    assert_eq!(spool.waiting().unwrap().0, [old]);
+}
+
+#[test]
+fn one_sends_at_a_time() {
+    let (_directory, spool) = spool();
+    assert!(matches!(spool.lock_to_send(Duration::ZERO, 0), Ok(SendLock::NothingThere)));
+    put(&spool, 5, Some(1), Origin::Login).unwrap();
+    let sending = turn(&spool, 0);
+    assert!(matches!(spool.lock_to_send(Duration::ZERO, 0), Ok(SendLock::Busy)));
+    put(&spool, 6, Some(1), Origin::Login).expect("nobody waits for a sender");
+    drop(sending);
+    drop(turn(&spool, 0));
+}
+
+#[test]
+fn what_a_killed_program_left_is_no_notice_and_is_swept_in_time() {
+    let (directory, spool) = spool();
+    put(&spool, 10_000, Some(1), Origin::Login).unwrap();
+    let name = name_of(&spool.waiting().unwrap().0[0]);
+    let draft = directory.path().join("spool").join(format!(".new.{name}"));
+    fs::write(&draft, "half").unwrap();
+    assert_eq!(spool.waiting().unwrap().0.len(), 1);
+    drop(turn(&spool, 13_600));
+    assert!(draft.exists(), "it may be written still");
+    drop(turn(&spool, 13_601));
+    assert!(!draft.exists());
+    assert_eq!(spool.waiting().unwrap().0.len(), 1);
+}
+
+#[test]
+fn what_is_not_roots_own_is_no_spool_and_no_notice() {
+    let (directory, spool) = spool();
+    put(&spool, 5, Some(1), Origin::Login).unwrap();
+    let waiting = spool.waiting().unwrap().0.remove(0);
+    let (path, place) =
+        (directory.path().join("spool").join(name_of(&waiting)), directory.path().join("spool"));
+    let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    set(&path, 0o644);
+    assert!(spool.read(&waiting).is_err());
+    set(&path, 0o600);
+    set(&place, 0o755);
+    assert!(spool.waiting().is_err() && put(&spool, 6, Some(1), Origin::Login).is_err());
+    assert!(spool.lock_to_send(Duration::ZERO, 0).is_err());
+    set(&place, 0o700);
+    fs::rename(&place, directory.path().join("elsewhere")).unwrap();
+    symlink(directory.path().join("elsewhere"), &place).unwrap();
+    assert!(spool.waiting().is_err() && put(&spool, 6, Some(1), Origin::Login).is_err());
+}
+
+#[test]
+fn a_file_that_is_no_notice_is_named() {
+    let (directory, spool) = spool();
+    put(&spool, 5, Some(1), Origin::Login).unwrap();
+    let name = name_of(&spool.waiting().unwrap().0[0]);
+    for other in ["README", &format!("0{name}"), &format!("{name}.0"), &name.to_uppercase().replace('A', "G")]
+    {
+        let file = directory.path().join("spool").join(other);
+        fs::write(&file, "").unwrap();
+        let (waiting, foreign) = spool.waiting().unwrap();
+        assert_eq!((waiting.len(), foreign), (1, vec![file.display().to_string()]));
+        fs::remove_file(file).unwrap();
+    }
+}

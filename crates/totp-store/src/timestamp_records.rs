@@ -1,0 +1,319 @@
+//! The stamps of accepted codes, as files under the runtime directory: gone at reboot, and root's alone.
+//!
+//! On most machines nobody asks for them. So a login leaves none unless its own settings ask for freshness, or the directory
+//! is there: whoever asks makes it, which tells those of whose settings it cannot know (another line, another config).
+
+use crate::directory::{Directory, make_private, open_private};
+use crate::error::FileError;
+use crate::guard::{Guard, read_opened, system};
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::stat::lstat;
+use std::path::{Path, PathBuf};
+use totp_core::stamp::{Process, Stamp};
+use totp_core::store::StoreError;
+
+/// The directory's name below `paths.runtime`.
+pub const TIMESTAMPS: &str = "fresh";
+/// One in so many processes sweeps; with every login each would look at all sessions.
+const SWEEPERS: u32 = 16;
+
+/// The stamps of this machine, under `paths.runtime` of the config.
+#[derive(Debug, Clone)]
+pub struct TimestampRecords {
+    runtime: PathBuf,
+}
+
+impl TimestampRecords {
+    /// Nothing is opened or made yet.
+    #[must_use]
+    pub fn new(runtime: &Path) -> Self {
+        Self { runtime: runtime.to_owned() }
+    }
+
+    /// Asks all who let somebody in to leave a stamp, until the next boot.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nobody is asked to then.
+    pub fn invite(&self) -> Result<(), StoreError> {
+        Ok(make_private(&self.runtime, TIMESTAMPS).map(drop)?)
+    }
+
+    /// Whether somebody has invited stamps since the boot. Where that cannot be told, [`TimestampRecords::put`] says what is the matter.
+    #[must_use]
+    pub fn are_invited(&self) -> bool {
+        // One call; the standard library's makes another where nothing is found.
+        !matches!(lstat(&self.runtime.join(TIMESTAMPS)), Err(Errno::ENOENT))
+    }
+
+    /// Puts a stamp in the place of an older one of the same account and session. A kill in between leaves half a line,
+    /// which is no stamp. Now and then takes away those whose process `is_alive` says is gone.
+    ///
+    /// # Errors
+    /// [`StoreError`]; there is then no stamp.
+    pub fn put(&self, stamp: &Stamp, is_alive: impl Fn(u32) -> bool) -> Result<(), StoreError> {
+        let directory = make_private(&self.runtime, TIMESTAMPS)?;
+        if stamp.leader.pid.is_multiple_of(SWEEPERS) {
+            sweep(&directory, is_alive);
+        }
+        Ok(directory.write_new(&name(stamp.uid, stamp.leader), stamp.encode().as_bytes())?)
+    }
+
+    /// The stamp of an account in the session of `leader`, if there is a whole one.
+    ///
+    /// # Errors
+    /// [`StoreError`] where it cannot be trusted.
+    pub fn of(&self, uid: u32, leader: Process) -> Result<Option<Stamp>, StoreError> {
+        let directory = match self.directory() {
+            Err(FileError::System { source: Errno::ENOENT, .. }) => return Ok(None),
+            found => found?,
+        };
+        let name = name(uid, leader);
+        let Some(fd) = directory.file(&name, OFlag::O_RDONLY)? else { return Ok(None) };
+        let line = read_opened(&fd, &directory.path.join(&name), Guard::Secret)?;
+        Ok(Stamp::decode(line.expose()))
+    }
+
+    /// Takes away the stamps of an account, of all its sessions; returns how many there were.
+    ///
+    /// # Errors
+    /// [`StoreError`] where they cannot be found or taken away.
+    pub fn forget(&self, uid: u32) -> Result<usize, StoreError> {
+        let directory = match self.directory() {
+            Err(FileError::System { source: Errno::ENOENT, .. }) => return Ok(0),
+            found => found?,
+        };
+        let entries =
+            std::fs::read_dir(&directory.path).map_err(|error| system(&directory.path, "list", &error))?;
+        let mut count = 0usize;
+        for entry in entries {
+            let entry = entry.map_err(|error| system(&directory.path, "list", &error))?;
+            let file = entry.file_name();
+            let Some(name) = file.to_str() else { continue };
+            if name.split_once('.').is_some_and(|(owner, _)| owner.parse() == Ok(uid)) {
+                directory.remove(name)?;
+                count = count.saturating_add(1);
+            }
+        }
+        Ok(count)
+    }
+
+    /// The stamps whose process `is_alive` says is gone, as files; none where nobody was ever stamped.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the directory cannot be trusted or read.
+    pub fn expired(&self, is_alive: impl Fn(u32) -> bool) -> Result<Vec<PathBuf>, StoreError> {
+        let directory = match self.directory() {
+            Err(FileError::System { source: Errno::ENOENT, .. }) => return Ok(Vec::new()),
+            found => found?,
+        };
+        let (entries, path) = directory.entries()?;
+        let mut expired = Vec::new();
+        for entry in entries {
+            let entry =
+                entry.map_err(|source| FileError::System { file: path.clone(), action: "list", source })?;
+            let name = entry.file_name().to_str().unwrap_or_default();
+            if process_of(name).is_some_and(|pid| !is_alive(pid)) {
+                expired.push(path.join(name));
+            }
+        }
+        Ok(expired)
+    }
+
+    /// Removes a stamp that [`TimestampRecords::expired`] has named.
+    ///
+    /// # Errors
+    /// [`StoreError`] where it cannot be removed.
+    pub fn remove(&self, stamp: &Path) -> Result<(), StoreError> {
+        match stamp.file_name().and_then(|name| name.to_str()) {
+            Some(name) if process_of(name).is_some() => Ok(self.directory()?.remove(name)?),
+            Some(_) | None => {
+                Err(FileError::Unsafe { file: stamp.to_owned(), problem: "is no stamp" }.into())
+            }
+        }
+    }
+
+    fn directory(&self) -> Result<Directory, FileError> {
+        open_private(&self.runtime, TIMESTAMPS)
+    }
+}
+
+/// Numbers only: nothing that anybody chose becomes a path (CVE-2014-2583).
+fn name(uid: u32, leader: Process) -> String {
+    format!("{uid}.{}", leader.pid)
+}
+
+fn process_of(name: &str) -> Option<u32> {
+    name.split_once('.')?.1.parse().ok()
+}
+
+/// Best effort: what stays opens nothing, since its process is gone.
+fn sweep(directory: &Directory, is_alive: impl Fn(u32) -> bool) {
+    let Ok(entries) = std::fs::read_dir(&directory.path) else { return };
+    for entry in entries.flatten() {
+        let file = entry.file_name();
+        let pid = file.to_str().and_then(process_of);
+        if let (Some(name), Some(pid)) = (file.to_str(), pid)
+            && !is_alive(pid)
+        {
+            let _ = directory.remove(name);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt, symlink};
+    use totp_core::id::Id;
+    use totp_core::stamp::BootId;
+
+    fn stamp(uid: u32, pid: u32) -> Stamp {
+        let boot = BootId::parse("11111111-4444-4444-4444-555555555555").unwrap();
+        Stamp { uid, credential: Id::new([1; 16]), boot, leader: Process { pid, start: 7 }, at: 9 }
+    }
+
+    fn stamps() -> (tempfile::TempDir, TimestampRecords) {
+        let directory = tempfile::tempdir().unwrap();
+        let stamps = TimestampRecords::new(&directory.path().join("run"));
+        (directory, stamps)
+    }
+
+    #[test]
+    fn a_stamp_comes_back_for_its_account_and_session() {
+        let (directory, stamps) = stamps();
+        let leader = Process { pid: 20, start: 7 };
+        assert_eq!(stamps.of(1001, leader).unwrap(), None);
+        stamps.put(&stamp(1001, 20), |_| true).unwrap();
+        stamps.put(&Stamp { at: 10, ..stamp(1001, 20) }, |_| true).unwrap();
+        assert_eq!(stamps.of(1001, leader).unwrap(), Some(Stamp { at: 10, ..stamp(1001, 20) }));
+        assert_eq!(stamps.of(1002, leader).unwrap(), None);
+        assert_eq!(stamps.of(1001, Process { pid: 21, start: 7 }).unwrap(), None);
+        let mode = |name: &str| fs::metadata(directory.path().join(name)).unwrap().mode() & 0o777;
+        assert_eq!((mode("run/fresh"), mode("run/fresh/1001.20")), (0o700, 0o600));
+    }
+
+    #[test]
+    fn stamps_are_invited_from_the_first_who_asks_until_the_boot() {
+        let (directory, stamps) = stamps();
+        assert!(!stamps.are_invited());
+        fs::create_dir(directory.path().join("run")).unwrap();
+        assert!(!stamps.are_invited());
+        stamps.invite().unwrap();
+        assert!(stamps.are_invited());
+        stamps.invite().unwrap();
+        let mode = fs::metadata(directory.path().join("run/fresh")).unwrap().mode() & 0o777;
+        assert_eq!(mode, 0o700);
+        fs::remove_dir_all(directory.path().join("run")).unwrap();
+        assert!(!stamps.are_invited());
+    }
+
+    #[test]
+    fn what_a_kill_left_half_made_is_made_whole() {
+        use std::os::unix::fs::{PermissionsExt, chown};
+        for (owner, mode, becomes) in [
+            // As su and sudo leave it, between the making and the giving; and by a strange umask.
+            ((0, 1001), 0o700, Some(())),
+            ((0, 0), 0o500, Some(())),
+            ((0, 1001), 0o2700, Some(())),
+            // What somebody else was or could have been in.
+            ((0, 1001), 0o750, None),
+            ((1001, 0), 0o700, None),
+            ((0, 0), 0o1700, None),
+        ] {
+            let (directory, stamps) = stamps();
+            let fresh = directory.path().join("run/fresh");
+            fs::create_dir_all(&fresh).unwrap();
+            fs::set_permissions(&fresh, PermissionsExt::from_mode(mode)).unwrap();
+            chown(&fresh, Some(owner.0), Some(owner.1)).unwrap();
+            let put = stamps.put(&stamp(1001, 20), |_| true).ok();
+            assert_eq!(put, becomes, "{owner:?} {mode:o}");
+            let found = fs::metadata(&fresh).unwrap();
+            let found = ((found.uid(), found.gid()), found.mode() & 0o7777);
+            assert_eq!(found, if becomes.is_some() { ((0, 0), 0o700) } else { (owner, mode) });
+        }
+    }
+
+    #[test]
+    fn an_invitation_takes_nothing_from_a_stamp() {
+        let (_directory, stamps) = stamps();
+        stamps.put(&stamp(1001, 20), |_| true).unwrap();
+        assert!(stamps.are_invited());
+        stamps.invite().unwrap();
+        assert!(stamps.of(1001, Process { pid: 20, start: 7 }).unwrap().is_some());
+    }
+
+    #[test]
+    fn where_others_can_write_nobody_is_invited_and_putting_a_stamp_says_why() {
+        let (directory, stamps) = stamps();
+        let run = directory.path().join("run");
+        fs::create_dir(&run).unwrap();
+        fs::set_permissions(&run, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+        assert!(stamps.invite().is_err());
+        assert!(!run.join("fresh").exists() && !stamps.are_invited());
+        fs::set_permissions(&run, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        // Something is the matter, and only who puts one hears of it.
+        symlink("/nowhere", run.join("fresh")).unwrap();
+        assert!(stamps.are_invited());
+        assert!(stamps.put(&stamp(1001, 20), |_| true).is_err());
+    }
+
+    #[test]
+    fn what_is_not_roots_own_file_is_no_stamp_but_an_error() {
+        let (directory, stamps) = stamps();
+        stamps.put(&stamp(1001, 20), |_| true).unwrap();
+        let leader = Process { pid: 21, start: 7 };
+        symlink(directory.path().join("run/fresh/1001.20"), directory.path().join("run/fresh/1001.21"))
+            .unwrap();
+        assert!(stamps.of(1001, leader).is_err());
+        fs::set_permissions(
+            directory.path().join("run/fresh"),
+            std::os::unix::fs::PermissionsExt::from_mode(0o777),
+        )
+        .unwrap();
+        assert!(stamps.of(1001, Process { pid: 20, start: 7 }).is_err());
+        assert!(stamps.put(&stamp(1001, 20), |_| true).is_err());
+    }
+
+    #[test]
+    fn the_stamps_of_an_account_are_forgotten_and_nobody_elses() {
+        let (_directory, stamps) = stamps();
+        assert_eq!(stamps.forget(1001).unwrap(), 0);
+        for (uid, pid) in [(1001, 20), (1001, 21), (100, 22)] {
+            stamps.put(&stamp(uid, pid), |_| true).unwrap();
+        }
+        assert_eq!(stamps.forget(1001).unwrap(), 2);
+        assert_eq!(stamps.of(1001, Process { pid: 20, start: 7 }).unwrap(), None);
+        assert!(stamps.of(100, Process { pid: 22, start: 7 }).unwrap().is_some());
+    }
+
+    #[test]
+    fn stamps_of_processes_that_are_gone_are_named_and_removed_one_by_one() {
+        let (directory, stamps) = stamps();
+        assert_eq!(stamps.expired(|_| false).unwrap(), Vec::<PathBuf>::new());
+        for pid in [20, 21] {
+            stamps.put(&stamp(1001, pid), |_| true).unwrap();
+        }
+        let expired = stamps.expired(|pid| pid == 20).unwrap();
+        assert_eq!(expired, [directory.path().join("run/fresh/1001.21")]);
+        stamps.remove(&expired[0]).unwrap();
+        assert_eq!(stamps.expired(|_| false).unwrap(), [directory.path().join("run/fresh/1001.20")]);
+        assert!(stamps.remove(&directory.path().join("run/fresh/other")).is_err());
+    }
+
+    #[test]
+    fn stamps_of_processes_that_are_gone_are_swept() {
+        let (directory, stamps) = stamps();
+        for pid in [20, 21] {
+            stamps.put(&stamp(1001, pid), |_| true).unwrap();
+        }
+        stamps.put(&stamp(1001, SWEEPERS), |pid| pid == 20).unwrap();
+        let mut left: Vec<_> = fs::read_dir(directory.path().join("run/fresh"))
+            .unwrap()
+            .map(|e| e.unwrap().file_name())
+            .collect();
+        left.sort();
+        assert_eq!(left, ["1001.16", "1001.20"]);
+    }
+}
