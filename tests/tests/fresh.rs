@@ -285,7 +285,7 @@ fn sudo_that_asks_for_the_code_of_its_target_is_not_fresh_for_another_account() 
     let mut shell = site.logs_in_with_a_code();
     shell.types("sudo -u bob /bin/sh");
     shell.expect("$ ");
-    // It takes the place of bob's shell, and its own real uid is root's while it asks.
+    // It takes the place of bob's shell, so that no process of bob's is left but sudo itself.
     shell.types("exec sudo -u alice sh -c 'echo is $(id -un)'");
     assert_eq!(shell.expect_any(&[PROMPT, "is alice"]).0, 0);
     shell.types("no code");

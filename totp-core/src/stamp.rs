@@ -107,8 +107,8 @@ pub struct Attempt<'a> {
     pub uid: u32,
     /// Where it comes from.
     pub origin: Origin,
-    /// The uid of the account that the application names as the one that asks (`PAM_RUSER`), if it names one. sudo has
-    /// root's uids alone while it asks, and may ask for the code of its target.
+    /// The uid of the account that the application names as the one that asks (`PAM_RUSER`), if it names one: a program that
+    /// has given its caller's real uid up before it asks says it only here, and it may ask for the code of its target.
     pub requester: Option<u32>,
     /// The process that asks and those before it, up to and without the first of all.
     pub ancestors: &'a [Ancestor],
@@ -386,7 +386,7 @@ mod tests {
             at_terminal(30, 30, ALICES),
         ];
         assert!(!counts(20, attempt(&below_connection(&below))));
-        // sudo has root's uids alone: who called it says the application.
+        // A program that has root's uids alone: the application says who called it.
         let below = [at_terminal(41, 30, ROOTS), below[1], below[2]];
         let chain = below_connection(&below);
         assert!(counts(20, attempt(&chain)));

@@ -73,6 +73,7 @@ fn a_page_refers_to_pages_that_there_are() {
         "pam 8",
         "pam-auth-update 8",
         "pam_loginuid 8",
+        "sshd 8",
         "sudo 8",
         "userdel 8",
     ];
