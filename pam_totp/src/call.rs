@@ -3,6 +3,7 @@
 use crate::account::Who;
 use crate::arguments::Arguments;
 use crate::audit::Audit;
+use crate::clock;
 use crate::outcome::Broken;
 use crate::request::Request;
 use crate::shield::Shield;
@@ -14,12 +15,13 @@ use std::time::Duration;
 use totp_core::account::Account;
 use totp_core::config::Config;
 use totp_core::keyring::Keyring;
-use totp_core::login::Trouble;
+use totp_core::login::{Host, JudgeError};
 use totp_core::policy::Policy;
 use totp_core::reset::Notice;
 use totp_core::store::StoreError;
 use totp_core::store::files::Files;
 use totp_core::store::keyring::KeyringFiles;
+use totp_core::time::Now;
 
 /// How long a login waits for others of the same user.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
@@ -45,7 +47,7 @@ pub(crate) struct Call<'r> {
 
 impl Call<'_> {
     /// What `trouble` is about: what the store names, else the files of the account.
-    pub(crate) fn judging(&self, trouble: Trouble, account: &Account) -> Broken {
+    pub(crate) fn judging(&self, trouble: JudgeError, account: &Account) -> Broken {
         let store = Files::new(&self.config.paths.state);
         Broken::judging(trouble, store.credential_file(&account.user), store.ledger_file(&account.user))
     }
@@ -88,6 +90,38 @@ impl Call<'_> {
         if self.arguments.debug {
             self.audit.debug(step);
         }
+    }
+}
+
+/// What a sequence over the ledger of `account` reads of this machine.
+pub(crate) struct CallHost<'c, 'r> {
+    pub(crate) call: &'c Call<'r>,
+    pub(crate) account: &'c Account,
+    /// One that was read before the ledger was held, so that it is held for no longer than it must be.
+    pub(crate) keyring: Option<Keyring>,
+}
+
+impl Host for CallHost<'_, '_> {
+    type Error = Broken;
+
+    fn now(&mut self) -> Result<Now, Broken> {
+        Ok(clock::now()?)
+    }
+
+    fn keyring(&mut self) -> Result<&Keyring, Broken> {
+        match &mut self.keyring {
+            Some(known) => Ok(known),
+            none @ None => Ok(none.insert(self.call.keyring()?)),
+        }
+    }
+
+    fn reread_keyring(&mut self) -> Result<(), Broken> {
+        self.keyring = Some(self.call.keyring()?);
+        Ok(())
+    }
+
+    fn error(&self, error: JudgeError) -> Broken {
+        self.call.judging(error, self.account)
     }
 }
 

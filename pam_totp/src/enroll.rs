@@ -29,13 +29,13 @@ use totp_core::created::Created;
 use totp_core::credential::Label;
 use totp_core::draft::{Confirmed, Draft};
 use totp_core::enrolment::{Desk, Enrolled, EnrolmentError, Prepared, prepare};
+use totp_core::factor::totp::Parameters;
 use totp_core::login::Reason;
 use totp_core::policy::{Decision, Unenrolled};
 use totp_core::readmission::{self, Entitled, NotAdmitted, NotTaken, Tried};
 use totp_core::secret::Secret;
 use totp_core::store::confirmations::Confirmations;
 use totp_core::store::files::Files;
-use totp_core::totp::Parameters;
 
 /// What the authenticator is called; the desk can add others.
 const LABEL: &str = "phone";

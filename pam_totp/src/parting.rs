@@ -1,7 +1,7 @@
 //! What follows a decision that stands: the stamp of an accepted code, a word to the person, a device to remember.
 
 use crate::account::{self, Who};
-use crate::call::{Call, PATIENCE, ask};
+use crate::call::{Call, CallHost, PATIENCE, ask};
 use crate::clock;
 use crate::outcome::Outcome;
 use crate::session;
@@ -14,12 +14,11 @@ use totp_core::account::Account;
 use totp_core::device::{DeviceId, Mode};
 use totp_core::id::Id;
 use totp_core::login::{Method, Verified};
-use totp_core::remembered;
+use totp_core::remembered::{self, Connection};
 use totp_core::reset::Notice;
 use totp_core::stamp::Stamp;
 use totp_core::store::files::Files;
 use totp_core::store::stamps::Stamps;
-use totp_core::store::{Hold, Store};
 
 impl Call<'_> {
     /// Says and keeps what follows from the outcome. Nothing here changes it.
@@ -124,7 +123,7 @@ impl Call<'_> {
     fn remember(&mut self, pamh: &PamHandle, account: &Account, verified: &Verified) {
         let remember = self.policy.remember;
         // Whoever needed a recovery code may sit at anybody's device.
-        if !remember.can_tell(&self.request.traits()) || !matches!(verified.method(), Method::Totp { .. }) {
+        if !remember.can_tell(&self.request.traits()) || !matches!(verified.method(), Method::Code { .. }) {
             return;
         }
         let is_wanted = match remember.mode {
@@ -156,16 +155,14 @@ impl Call<'_> {
 
     fn remembered(&self, account: &Account, verified: &Verified) -> Result<Option<DeviceId>, String> {
         let store = Files::new(&self.config.paths.state);
-        let held = match store.hold(&account.user, PATIENCE).map_err(|error| error.to_string())? {
-            Hold::Held(held) => held,
-            Hold::NotEnrolled | Hold::Busy => return Ok(None),
+        let connection = Connection {
+            user: &account.user,
+            traits: self.request.traits(),
+            remember: &self.policy.remember,
+            patience: PATIENCE,
         };
-        // Only now, for the keys may be rotated at any other time.
-        let keyring = self.keyring().map_err(|broken| broken.to_string())?;
-        let now = clock::now().map_err(|error| error.to_string())?;
-        let (traits, remember) = (self.request.traits(), &self.policy.remember);
-        remembered::remember(held, verified, &traits, remember, now, &keyring)
-            .map_err(|trouble| self.judging(trouble, account).to_string())
+        let mut host = CallHost { call: self, account, keyring: None };
+        remembered::remember(&store, verified, &connection, &mut host).map_err(|broken| broken.to_string())
     }
 
     /// One line to the person, unless nothing is to be said. What the application makes of it changes nothing.

@@ -23,7 +23,7 @@
 //!
 //! **A login** ([`login::judge`]): recognise the answer ([`code::Answer`]) → hold the user's ledger together with the
 //! credential as it stands ([`store::Store::hold`]) → read the clock → is the account the one that was enrolled → limit
-//! ([`limit::Limit::standing`]) → record the try as a wrong one → look at the code → record what it was, a right one
+//! ([`lockout::Limit::state`]) → record the try as a wrong one → look at the code → record what it was, a right one
 //! refunded ([`store::Held::replace`]) → [`login::Verified`].
 //!
 //! **An enrolment**: draft → confirm with a code ([`draft::Draft::confirm`]) → seal ([`enrolment::prepare`]) → ledger page →
@@ -90,13 +90,17 @@ pub mod credential;
 pub mod device;
 mod document;
 pub mod draft;
+mod durability;
 pub mod enrolment;
 pub mod event;
+pub mod factor;
+#[cfg(test)]
+mod fixture;
 pub mod id;
 pub mod in_place;
 pub mod keyring;
 pub mod ledger;
-pub mod limit;
+pub mod lockout;
 pub mod login;
 #[cfg(test)]
 mod manual_tests;
@@ -120,7 +124,6 @@ pub mod stamp;
 pub mod store;
 pub mod ticket;
 pub mod time;
-pub mod totp;
 pub mod user;
 
 pub use document::DocumentError;

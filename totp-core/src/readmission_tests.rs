@@ -77,7 +77,7 @@ fn the_owner_goes_on_being_told_whose_ledger_was_repaired() {
     let scene = enrolled();
     requested(&scene);
     fs::write(scene.file("ledgers/alice"), [7; 4096]).unwrap();
-    crate::enrolment::repair(entry(&scene), 1, at(NOON)).unwrap();
+    crate::enrolment::repair(entry(&scene), &crate::scene::rules().windows, at(NOON)).unwrap();
     let told = Some(crate::reset::Notice { at: NOON, until: NOON + 24 * HOUR, by: 1 });
     assert_eq!(notice(&scene), told);
     approve(entry(&scene), asked(&alice(), 2, NOON)).unwrap();

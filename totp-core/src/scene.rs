@@ -6,15 +6,15 @@ use crate::config::Config;
 use crate::credential::Label;
 use crate::draft::Draft;
 use crate::enrolment::{Desk, EnrolmentError, add, enrol};
+use crate::factor::totp::{Algorithm, Parameters};
 use crate::in_place::InPlace;
 use crate::keyring::{Keyring, tests::keyring};
-use crate::login::{Method, Reason, Refusal, Rules, Trouble, Verdict, judge};
+use crate::login::{Host, JudgeError, Method, Refusal, Rules, Submission, Verdict, judge};
 use crate::recovery::Kind;
 use crate::secret::{Secret, tests::Counter};
+use crate::store::Entry;
 use crate::store::files::Files;
-use crate::store::{Entry, Hold, Store};
 use crate::time::Now;
-use crate::totp::{Algorithm, Parameters};
 use crate::user::User;
 use std::time::Duration;
 
@@ -86,24 +86,45 @@ impl Scene {
         self.try_enrol(secret, permitted).unwrap()
     }
 
-    pub(crate) fn login(&self, typed: &[u8], now: Now) -> Result<Verdict, Trouble> {
+    pub(crate) fn login(&self, typed: &[u8], now: Now) -> Result<Verdict, JudgeError> {
         self.login_as(&alice(), typed, now)
     }
 
-    pub(crate) fn login_as(&self, account: &Account, typed: &[u8], now: Now) -> Result<Verdict, Trouble> {
+    pub(crate) fn login_as(&self, account: &Account, typed: &[u8], now: Now) -> Result<Verdict, JudgeError> {
         let answer = Answer::recognise(typed).expect("shaped like a code");
-        match self.files.hold(&account.user, PATIENCE)? {
-            Hold::Held(held) => judge(held, account, &answer, now, &rules(), &self.keyring),
-            Hold::NotEnrolled => Ok(Reason::NotEnrolled.into()),
-            Hold::Busy => Ok(Reason::Busy.into()),
-        }
+        let submission = Submission { account, answer: &answer, rules: &rules(), patience: PATIENCE };
+        judge(&self.files, &submission, &mut FixedHost { now, keyring: &self.keyring })
+    }
+}
+
+/// A machine on which the clock stands and the keyring is what it is.
+pub(crate) struct FixedHost<'k> {
+    pub(crate) now: Now,
+    pub(crate) keyring: &'k Keyring,
+}
+
+impl Host for FixedHost<'_> {
+    type Error = JudgeError;
+
+    fn now(&mut self) -> Result<Now, JudgeError> {
+        Ok(self.now)
+    }
+
+    fn keyring(&mut self) -> Result<&Keyring, JudgeError> {
+        Ok(self.keyring)
+    }
+
+    fn reread_keyring(&mut self) -> Result<(), JudgeError> {
+        Ok(())
+    }
+
+    fn error(&self, error: JudgeError) -> JudgeError {
+        error
     }
 }
 
 pub(crate) fn rules() -> Rules {
-    let config = Config::defaults().unwrap();
-    let Config { drift_steps, greatest_drift_steps, limit, .. } = config;
-    Rules { drift_steps, greatest_drift_steps, limit }
+    Rules::from(&Config::defaults().unwrap())
 }
 
 pub(crate) fn alice() -> Account {
@@ -125,10 +146,10 @@ pub(crate) fn draft(label: &str, secret: &[u8]) -> Draft {
 }
 
 /// What a login came to, in a word.
-pub(crate) fn word(result: Result<Verdict, Trouble>) -> String {
+pub(crate) fn word(result: Result<Verdict, JudgeError>) -> String {
     match result {
         Ok(Verdict::Accepted(verified)) => match verified.method() {
-            Method::Totp { authenticator, .. } => format!("accepted {}", authenticator.as_str()),
+            Method::Code { authenticator, .. } => format!("accepted {}", authenticator.as_str()),
             Method::RecoveryCode { kind: Kind::Own, left } => format!("recovered {left}"),
             Method::RecoveryCode { kind: Kind::Scratch, left } => format!("scratched {left}"),
         },

@@ -131,8 +131,7 @@ impl Desk {
     }
 
     pub(crate) fn rules(&self) -> Rules {
-        let Config { drift_steps, greatest_drift_steps, limit, .. } = self.config;
-        Rules { drift_steps, greatest_drift_steps, limit }
+        Rules::from(&self.config)
     }
 
     /// An event about `account`, by whoever asks.
@@ -157,7 +156,7 @@ impl Desk {
     }
 }
 
-fn busy(account: &Account) -> Failure {
+pub(crate) fn busy(account: &Account) -> Failure {
     Failure::refused(format!("somebody else uses the enrolment of {} right now; try again", account.user))
 }
 

@@ -32,7 +32,7 @@ fn pages(scene: &Scene) -> [Option<Ledger>; 2] {
 /// Anything that differs from what is there.
 fn changed(scene: &Scene) -> Ledger {
     let mut ledger = entry(scene).ledger().unwrap().clone();
-    ledger.tries.consecutive += 1;
+    ledger.failures.consecutive += 1;
     ledger
 }
 
@@ -210,4 +210,24 @@ fn a_ledger_with_a_page_of_a_later_version_is_refused_by_its_number_and_only_wit
     let permitted = scene.files.in_place(&alice().user).unwrap();
     crate::enrolment::withdraw(entry, permitted).unwrap();
     assert!(matches!(scene.files.hold(&alice().user, PATIENCE), Ok(Hold::NotEnrolled)));
+}
+
+#[test]
+fn every_write_of_one_hold_is_the_one_that_is_read_next() {
+    use crate::ledger::{LastLogin, LoginMethod};
+    use crate::store::Durability::{Machine, Process};
+    let scene = enrolled();
+    let Ok(Hold::Held(mut held)) = scene.files.hold(&alice().user, PATIENCE) else { panic!("held") };
+    let mut ledger = held.ledger().clone();
+    for (at_write, durability) in
+        [Process, Machine, Process, Machine, Machine, Process, Process].into_iter().enumerate()
+    {
+        let at_write = at_write as u64 + 1;
+        ledger.last_login = Some(LastLogin { at: at_write, method: LoginMethod::RecoveryCode });
+        held.replace(&ledger, durability).unwrap();
+        let file = std::fs::read(scene.file("ledgers/alice")).unwrap();
+        let id = held.credential().owner().id;
+        let (read, _) = crate::pages::Pages::of(&file).newest_of(id).unwrap();
+        assert_eq!(read.last_login.map(|login| login.at), Some(at_write));
+    }
 }

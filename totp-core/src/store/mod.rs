@@ -13,12 +13,16 @@ pub mod keyring;
 pub mod layout;
 pub mod leftovers;
 mod lock;
+#[cfg(any(test, feature = "memory-store"))]
+pub mod memory;
 pub mod names;
 mod resets;
 pub mod rewriting;
 pub mod spool;
 pub mod stamps;
 pub mod turn;
+
+pub use crate::durability::Durability;
 
 use crate::credential::Credential;
 use crate::document::DocumentError;
@@ -150,15 +154,6 @@ pub trait Entry {
     /// # Errors
     /// [`StoreError`]; the enrolment is then still whole, or gone.
     fn withdraw(self) -> Result<(), StoreError>;
-}
-
-/// What a write has to outlast before the answer is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Durability {
-    /// The death of the process: the page cache does, and the boot rule covers a crash of the machine.
-    Process,
-    /// A crash of the machine too: a spent recovery code, the start of a lock.
-    Machine,
 }
 
 /// Why the store has no answer. Never the same as "not enrolled".

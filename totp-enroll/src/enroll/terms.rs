@@ -6,7 +6,7 @@ use crate::kernel::Kernel;
 use totp_card::Issuer;
 use totp_core::credential::Label;
 use totp_core::draft::Draft;
-use totp_core::totp::Parameters;
+use totp_core::factor::totp::Parameters;
 
 /// What is enrolled with.
 pub(super) struct Terms {
