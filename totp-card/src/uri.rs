@@ -36,7 +36,7 @@ mod tests {
     fn the_uri_says_everything_and_escapes_what_people_typed() {
         let key = Secret::new(b"GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ".to_vec());
         let parameters = Parameters::new(Algorithm::Sha256, 8, 60).unwrap();
-        let uri = otpauth(&key, parameters, "Example & Söhne: 1", "alice@host");
+        let uri = otpauth(&key, parameters.into(), "Example & Söhne: 1", "alice@host");
         assert_eq!(
             std::str::from_utf8(uri.expose()).unwrap(),
             "otpauth://totp/Example%20%26%20S%C3%B6hne%3A%201:alice%40host?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\

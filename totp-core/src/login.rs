@@ -135,7 +135,7 @@ fn judge_held<H: Held>(
     keyring: &Keyring,
 ) -> Result<Verdict, JudgeError> {
     let sealed = match begin(&Question::of(submission, held.credential(), now, keyring), held.ledger())? {
-        Begun::Judged(sealed) => sealed,
+        Begun::Judged(sealed) => *sealed,
         Begun::Attempt(attempt) => {
             match charging {
                 Charging::BeforeLook => {

@@ -184,3 +184,25 @@ impl Codes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::totp::{Drift, Window};
+    use super::*;
+
+    #[test]
+    fn a_guess_is_weighed_by_the_window_that_holds() {
+        let windows = Windows { totp: Window { drift_steps: 1, greatest_drift_steps: 3 } };
+        let own = |steps: Option<u64>| {
+            let drift = steps.map(|steps| Drift::new(steps).unwrap());
+            Factor::from(Totp::new(Parameters::EVERY_APP).with_drift(drift)).right_at_once(&windows)
+        };
+        assert_eq!([None, Some(0), Some(4)].map(own), [3, 1, 9]);
+    }
+
+    #[test]
+    fn a_kinds_number_is_its_own_and_neither_none_nor_a_recovery_code() {
+        assert_eq!(FactorKind::of_number(FactorKind::Totp.number()), Some(FactorKind::Totp));
+        assert_eq!([0, 2].map(FactorKind::of_number), [None, None]);
+    }
+}

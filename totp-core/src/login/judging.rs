@@ -44,9 +44,9 @@ impl<'a> Question<'a> {
 /// The first half of a judgement.
 pub(super) enum Begun {
     /// It is judged: nothing had to be charged.
-    Judged(Sealed),
+    Judged(Box<Sealed>),
     /// The code can be guessed, and has not been looked at.
-    Attempt(Attempt),
+    Attempt(Box<Attempt>),
 }
 
 /// Judges what need not be charged, and says what is charged for the rest. A refusal by limit, lock or disabling records nothing,
@@ -58,7 +58,9 @@ pub(super) fn begin(question: &Question<'_>, ledger: &Ledger) -> Result<Begun, J
     match question.answer {
         Answer::Code(code) => guess(question, before, state, &Typed::Alone(code)),
         Answer::Trailing(code) => guess(question, before, state, &Typed::BehindPassword(code)),
-        Answer::Recovery(code) => recovery(question, before, state, code).map(Begun::Judged),
+        Answer::Recovery(code) => {
+            recovery(question, before, state, code).map(|sealed| Begun::Judged(Box::new(sealed)))
+        }
     }
 }
 
@@ -77,7 +79,7 @@ fn guess(
     typed: &Typed<'_>,
 ) -> Result<Begun, JudgeError> {
     if state != LockState::Open {
-        return Ok(Begun::Judged(before.refused(Reason::from(state))));
+        return Ok(Begun::Judged(Box::new(before.refused(Reason::from(state)))));
     }
     let credential = question.credential;
     if !before.ledger.fits(credential) {
@@ -92,12 +94,12 @@ fn guess(
     let has_scratch = credential.recovery_kind() == Some(recovery::Kind::Scratch);
     let scratch = typed.code(SCRATCH_DIGITS).filter(|_| has_scratch);
     if tried.iter().all(|(_, code)| code.is_none()) && scratch.is_none() {
-        return Ok(Begun::Judged(before.refused(Reason::Malformed)));
+        return Ok(Begun::Judged(Box::new(before.refused(Reason::Malformed))));
     }
     let mut charged = before.ledger.clone();
     let lock = question.rules.limit.charge(&mut charged.failures, question.now.realtime);
     let charge = Record::of(charged, Happened::Charged);
-    Ok(Begun::Attempt(Attempt { before, charge, lock, tried, scratch }))
+    Ok(Begun::Attempt(Box::new(Attempt { before, charge, lock, tried, scratch })))
 }
 
 /// 80 bits are not guessed: a recovery code is judged whatever the lock says, so that nobody can be locked out. A wrong one is
