@@ -83,8 +83,8 @@ fn describe(outcome: &Outcome, user: Option<&str>, request: &Request) -> Event {
     let event = match outcome {
         Outcome::Accepted(verified) => with_wrong_before(
             match verified.method() {
-                Method::Totp { authenticator, .. } => about(Name::Accepted)
-                    .field("method", "totp")
+                Method::Code { authenticator, kind, .. } => about(Name::Accepted)
+                    .field("method", kind.as_str())
                     .field("authenticator", authenticator.as_str()),
                 Method::RecoveryCode { kind, left } => {
                     about(Name::RecoveryUsed).field("method", kind.as_str()).field("left", left)
@@ -138,9 +138,7 @@ pub(crate) fn unfinished(event: Event, why: Unfinished) -> Event {
         Unfinished::Limited(wait) => ("limited", Some(Reason::Limited(wait))),
         Unfinished::NotConfirmed(NotConfirmed::Malformed { .. }) => ("malformed", None),
         Unfinished::NotConfirmed(NotConfirmed::Wrong) => ("wrong", None),
-        Unfinished::NotConfirmed(NotConfirmed::ClockOff { steps }) => {
-            ("clock_off", Some(Reason::ClockOff { steps }))
-        }
+        Unfinished::NotConfirmed(NotConfirmed::ClockOff(off)) => ("clock_off", Some(Reason::ClockOff(off))),
     };
     let event = event.field("reason", word).field("way", "at_login");
     match detail {
@@ -169,8 +167,8 @@ fn with_wrong_before(event: Event, wrong: u32) -> Event {
 /// What a reason says beyond its word.
 fn detailed(event: Event, reason: Reason) -> Event {
     match reason {
-        Reason::ClockOff { steps } => event
-            .field("steps", format_args!("{steps:+}"))
+        Reason::ClockOff(off) => event
+            .field("steps", format_args!("{:+}", off.steps))
             .field("hint", "the clock of the phone or of this machine is off: set it"),
         Reason::ClockBack(behind) => event.field("seconds", behind.0).field(
             "hint",

@@ -2,6 +2,7 @@
 
 use crate::arguments::Arguments;
 use crate::audit::Audit;
+use totp_host::clock;
 use crate::outcome::Broken;
 use crate::request::Request;
 use crate::shield::Shield;
@@ -13,12 +14,13 @@ use std::time::Duration;
 use totp_core::account::Account;
 use totp_core::config::Config;
 use totp_core::keyring::Keyring;
-use totp_core::login::Trouble;
+use totp_core::login::{Host, JudgeError};
 use totp_core::policy::Policy;
 use totp_core::reset::Notice;
+use totp_core::store::{Document, Users};
+use totp_core::time::Now;
 use totp_host::accounts::Who;
 use totp_host::settings;
-use totp_core::store::{Document, Users};
 
 /// How long a login waits for others of the same user.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
@@ -52,7 +54,7 @@ impl Call<'_> {
     }
 
     /// What `trouble` is about: what the store names, else the files of the account.
-    pub(crate) fn judging(&self, trouble: Trouble, account: &Account) -> Broken {
+    pub(crate) fn judging(&self, trouble: JudgeError, account: &Account) -> Broken {
         let (store, user) = (self.store(), &account.user);
         let [credential, ledger] =
             [Document::Credential, Document::Ledger].map(|one| store.name_of(one, user));
@@ -89,6 +91,38 @@ impl Call<'_> {
         if self.arguments.debug {
             self.audit.debug(step);
         }
+    }
+}
+
+/// What a sequence over the ledger of `account` reads of this machine.
+pub(crate) struct CallHost<'c, 'r> {
+    pub(crate) call: &'c Call<'r>,
+    pub(crate) account: &'c Account,
+    /// One that was read before the ledger was held, so that it is held for no longer than it must be.
+    pub(crate) keyring: Option<Keyring>,
+}
+
+impl Host for CallHost<'_, '_> {
+    type Error = Broken;
+
+    fn now(&mut self) -> Result<Now, Broken> {
+        Ok(clock::now()?)
+    }
+
+    fn keyring(&mut self) -> Result<&Keyring, Broken> {
+        match &mut self.keyring {
+            Some(known) => Ok(known),
+            none @ None => Ok(none.insert(self.call.keyring()?)),
+        }
+    }
+
+    fn reread_keyring(&mut self) -> Result<(), Broken> {
+        self.keyring = Some(self.call.keyring()?);
+        Ok(())
+    }
+
+    fn error(&self, error: JudgeError) -> Broken {
+        self.call.judging(error, self.account)
     }
 }
 

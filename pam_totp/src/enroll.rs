@@ -27,12 +27,12 @@ use totp_core::credential::Label;
 use totp_core::draft::{Confirmed, Draft};
 use totp_core::enrolment::{Desk, Enrolled, EnrolmentError, Prepared, prepare};
 use totp_core::enrolment_attempts::TRIES;
+use totp_core::factor::totp::Parameters;
 use totp_core::login::Reason;
 use totp_core::policy::{Decision, Unenrolled};
 use totp_core::readmission::{self, Entitled, NotAdmitted, NotTaken, Tried};
 use totp_core::secret::Secret;
 use totp_core::store::{Engine, EnrolmentAttempts, Entries, KeyringLocks, Resets};
-use totp_core::totp::Parameters;
 use totp_host::clock;
 use totp_host::entropy::OsEntropy;
 

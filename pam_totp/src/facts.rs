@@ -85,7 +85,14 @@ impl Call<'_> {
         facts.remembered = recognised.is_some();
         match (self.policy.decide(facts), recognised) {
             (Decision::Recognised, Some(recognised)) => {
-                Ok(Required::Remembered(remembered::admit(held, &recognised, now)?))
+                match remembered::admit(held, &recognised, now)? {
+                    Some(waiver) => Ok(Required::Remembered(waiver)),
+                    // Somebody else was quicker: as if the device were not known.
+                    None => {
+                        facts.remembered = false;
+                        Ok(Required::Decided(self.policy.decide(facts)))
+                    }
+                }
             }
             (decision, _) => Ok(Required::Decided(decision)),
         }

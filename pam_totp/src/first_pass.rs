@@ -38,7 +38,7 @@ impl Parted {
     pub(crate) fn password(&self, typed: &[u8], verdict: &Verdict) -> Option<Secret> {
         let digits = match verdict {
             Verdict::Accepted(verified) => match verified.method() {
-                Method::Totp { digits, .. } => Some(usize::from(*digits)),
+                Method::Code { digits, .. } => Some(usize::from(*digits)),
                 Method::RecoveryCode { kind: Kind::Own, .. } => None,
                 Method::RecoveryCode { kind: Kind::Scratch, .. } => Some(usize::from(SCRATCH_DIGITS)),
             },

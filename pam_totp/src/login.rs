@@ -2,7 +2,7 @@
 
 use crate::arguments::{Arguments, FirstPass};
 use crate::audit::Audit;
-use crate::call::{self, Call, PATIENCE, ask};
+use crate::call::{self, Call, CallHost, PATIENCE, ask};
 use crate::enroll::Newcomer;
 use crate::facts::Required;
 use crate::ffi::libpam;
@@ -19,13 +19,12 @@ use totp_core::account::Account;
 use totp_core::code::Answer;
 use totp_core::config::Config;
 use totp_core::keyring::Keyring;
-use totp_core::login::{Reason, Rules, Verdict, judge};
+use totp_core::login::{Reason, Rules, Submission, Verdict, judge};
 use totp_core::policy::Decision;
 use totp_core::secret::wipe_stack;
-use totp_core::store::{Held, Hold, Store};
 use totp_core::time::Seconds;
 use totp_host::accounts::{self, Who};
-use totp_host::{clock, settings};
+use totp_host::settings;
 
 /// The first step that the argument `debug` logs. The desk looks for it in the module's file, to tell which version that is.
 const BEGUN: &str = concat!("begun (pam_totp ", env!("CARGO_PKG_VERSION"), ")");
@@ -180,7 +179,7 @@ impl Call<'_> {
         self.debug("judging");
         // Until the line about it is written: what was charged must not go unheard.
         self.raise_shield();
-        let verdict = self.judged(store, account, &parted.answer, &keyring)?;
+        let verdict = self.judged(store, account, &parted.answer, keyring)?;
         if self.arguments.forward_pass
             && let Some(password) = parted.password(typed, &verdict)
         {
@@ -197,22 +196,11 @@ impl Call<'_> {
         store: &call::Store,
         account: &Account,
         answer: &Answer,
-        keyring: &Keyring,
+        keyring: Keyring,
     ) -> Result<Verdict, Broken> {
-        let held = match store.hold(&account.user, PATIENCE)? {
-            Hold::Held(held) => held,
-            Hold::NotEnrolled => return Ok(absent(account).into()),
-            Hold::Busy => return Ok(Reason::Busy.into()),
-        };
-        // Only now: whoever held it before may have recorded a later time than that of our asking.
-        let now = clock::now()?;
-        let Config { drift_steps, greatest_drift_steps, limit, .. } = self.config;
-        let rules = Rules { drift_steps, greatest_drift_steps, limit };
-        // The keys may have been rotated between the keyring and the hold. While it is held the credential stays, and its
-        // keys were in the keyring before it named them.
-        let newer = (!held.credential().has_keys_in(keyring)).then(|| self.keyring()).transpose()?;
-        judge(held, account, answer, now, &rules, newer.as_ref().unwrap_or(keyring))
-            .map_err(|trouble| self.judging(trouble, account))
+        let rules = Rules::from(&self.config);
+        let submission = Submission { account, answer, rules: &rules, patience: PATIENCE };
+        judge(store, &submission, &mut CallHost { call: self, account, keyring: Some(keyring) })
     }
 
     /// The one line about an outcome, and the notice of it; then whoever started the program may stop it again.
@@ -226,10 +214,6 @@ impl Call<'_> {
             broken
         })
     }
-}
-
-fn absent(account: &Account) -> Reason {
-    if account.uid.is_some() { Reason::NotEnrolled } else { Reason::UnknownUser }
 }
 
 fn refused(reason: Reason) -> Outcome {

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};
 use totp_core::draft::NotConfirmed;
 use totp_core::event::{self, Event, Name};
+use totp_core::factor::ClockOff;
 use totp_core::login::Reason;
 use totp_core::readmission::NotTaken;
 use totp_core::time::Seconds;
@@ -135,7 +136,7 @@ fn the_page_has_every_reason_of_a_refusal_and_no_other() {
     let wait = Seconds(1);
     let reasons = every!(Reason:
         Reason::Wrong => Reason::Wrong,
-        Reason::ClockOff { .. } => Reason::ClockOff { steps: 2 },
+        Reason::ClockOff(_) => Reason::ClockOff(ClockOff { steps: 2, seconds: 60 }),
         Reason::Replayed => Reason::Replayed,
         Reason::ClockBack(_) => Reason::ClockBack(wait),
         Reason::BeforeBoot(_) => Reason::BeforeBoot(wait),
@@ -156,8 +157,8 @@ fn the_page_has_every_reason_of_a_refusal_and_no_other() {
             Unfinished::NotConfirmed(NotConfirmed::Malformed { digits: 6 })
         },
         Unfinished::NotConfirmed(NotConfirmed::Wrong) => Unfinished::NotConfirmed(NotConfirmed::Wrong),
-        Unfinished::NotConfirmed(NotConfirmed::ClockOff { .. }) => {
-            Unfinished::NotConfirmed(NotConfirmed::ClockOff { steps: 2 })
+        Unfinished::NotConfirmed(NotConfirmed::ClockOff(_)) => {
+            Unfinished::NotConfirmed(NotConfirmed::ClockOff(ClockOff { steps: 2, seconds: 60 }))
         },
         Unfinished::Late => Unfinished::Late,
         Unfinished::Conversation => Unfinished::Conversation,

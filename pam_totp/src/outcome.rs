@@ -6,7 +6,7 @@ use crate::unfinished::Unfinished;
 use pam::constants::PamResultCode;
 use totp_core::enrolment::{Enrolled, EnrolmentError};
 use totp_core::keyring::OpenError;
-use totp_core::login::{Reason, Refusal, Trouble, Verified};
+use totp_core::login::{JudgeError, Reason, Refusal, Verified};
 use totp_core::policy::{Unenrolled, Waiver};
 use totp_core::store::StoreError;
 use totp_host::accounts::AccountError;
@@ -59,7 +59,7 @@ pub(crate) enum Broken {
     #[error("there is a mistake in pam_totp itself: please report it")]
     Panic,
     #[error("{file}: {trouble}")]
-    Unusable { file: String, trouble: Trouble },
+    Unusable { file: String, trouble: JudgeError },
 }
 
 impl From<EnrolmentError> for Broken {
@@ -81,16 +81,16 @@ impl From<EnrolmentError> for Broken {
 
 impl Broken {
     /// What `trouble` is about: what the store names, else the files of `user`.
-    pub(crate) fn judging(trouble: Trouble, credential: String, ledger: String) -> Self {
+    pub(crate) fn judging(trouble: JudgeError, credential: String, ledger: String) -> Self {
         match trouble {
-            Trouble::Store(error) => Self::Store(error),
-            Trouble::Open(OpenError::MissingKey { ref keyring, .. }) => {
+            JudgeError::Store(error) => Self::Store(error),
+            JudgeError::Open(OpenError::MissingKey { ref keyring, .. }) => {
                 Self::Unusable { file: keyring.display().to_string(), trouble }
             }
-            Trouble::Open(OpenError::DoesNotOpen { .. }) | Trouble::OtherAccount => {
+            JudgeError::Open(OpenError::DoesNotOpen { .. }) | JudgeError::OtherAccount => {
                 Self::Unusable { file: credential, trouble }
             }
-            Trouble::LedgerDoesNotFit => Self::Unusable { file: ledger, trouble },
+            JudgeError::LedgerDoesNotFit => Self::Unusable { file: ledger, trouble },
         }
     }
 }
@@ -110,7 +110,7 @@ impl From<Outcome> for PamResultCode {
             Outcome::PassedOver(Waiver { .. }) | Outcome::NotEnrolled(Unenrolled { .. }) => Self::PAM_IGNORE,
             Outcome::Refused(refusal) => match refusal.reason {
                 Reason::Wrong
-                | Reason::ClockOff { .. }
+                | Reason::ClockOff(_)
                 | Reason::Replayed
                 | Reason::ClockBack(_)
                 | Reason::BeforeBoot(_)
@@ -165,7 +165,7 @@ mod tests {
             Outcome::Broken(Broken::Keyring(SettingsError::KeyringMissing("/k".into()))),
             Outcome::Broken(Broken::NoUser(4)),
             Outcome::Broken(Broken::Clock(ClockError::Before1970)),
-            Outcome::Broken(Broken::judging(Trouble::OtherAccount, "/c".into(), "/l".into())),
+            Outcome::Broken(Broken::judging(JudgeError::OtherAccount, "/c".into(), "/l".into())),
             Outcome::Broken(EnrolmentError::AlreadyEnrolled.into()),
             Outcome::Misplaced { facility: "account" },
             Outcome::Unfinished(Unfinished::Cancelled),

@@ -1,6 +1,6 @@
 //! What follows a decision that stands: the stamp of an accepted code, a word to the person, a device to remember.
 
-use crate::call::{Call, PATIENCE, ask};
+use crate::call::{Call, CallHost, PATIENCE, ask};
 use crate::outcome::Outcome;
 use crate::{session, words};
 use crate::shield::Shield;
@@ -11,10 +11,9 @@ use totp_core::account::Account;
 use totp_core::device::{DeviceId, Mode};
 use totp_core::id::Id;
 use totp_core::login::{Method, Verified};
-use totp_core::remembered;
+use totp_core::remembered::{self, Connection};
 use totp_core::reset::Notice;
 use totp_core::stamp::Stamp;
-use totp_core::store::{Hold, Store};
 use totp_host::accounts::{self, Who};
 use totp_host::clock;
 use totp_store::timestamp_records::TimestampRecords;
@@ -127,7 +126,7 @@ impl Call<'_> {
     fn remember(&mut self, pamh: &PamHandle, account: &Account, verified: &Verified) {
         let remember = self.policy.remember;
         // Whoever needed a recovery code may sit at anybody's device.
-        if !remember.can_tell(&self.request.traits()) || !matches!(verified.method(), Method::Totp { .. }) {
+        if !remember.can_tell(&self.request.traits()) || !matches!(verified.method(), Method::Code { .. }) {
             return;
         }
         let is_wanted = match remember.mode {
@@ -159,16 +158,14 @@ impl Call<'_> {
 
     fn remembered(&self, account: &Account, verified: &Verified) -> Result<Option<DeviceId>, String> {
         let store = self.store();
-        let held = match store.hold(&account.user, PATIENCE).map_err(|error| error.to_string())? {
-            Hold::Held(held) => held,
-            Hold::NotEnrolled | Hold::Busy => return Ok(None),
+        let connection = Connection {
+            user: &account.user,
+            traits: self.request.traits(),
+            remember: &self.policy.remember,
+            patience: PATIENCE,
         };
-        // Only now, for the keys may be rotated at any other time.
-        let keyring = self.keyring().map_err(|error| error.to_string())?;
-        let now = clock::now().map_err(|error| error.to_string())?;
-        let (traits, remember) = (self.request.traits(), &self.policy.remember);
-        remembered::remember(held, verified, &traits, remember, now, &keyring)
-            .map_err(|trouble| self.judging(trouble, account).to_string())
+        let mut host = CallHost { call: self, account, keyring: None };
+        remembered::remember(&store, verified, &connection, &mut host).map_err(|broken| broken.to_string())
     }
 
     /// One line to the person, unless nothing is to be said. What the application makes of it changes nothing.

@@ -40,7 +40,7 @@ pub(crate) fn refusal(Refusal { reason, next_code, .. }: &Refusal) -> Option<Str
         }
         // How far off a clock is tells which code will be right, or was.
         Reason::Wrong
-        | Reason::ClockOff { .. }
+        | Reason::ClockOff(_)
         | Reason::Malformed
         | Reason::UnknownUser
         | Reason::Conversation => {
@@ -85,7 +85,7 @@ fn since(since: &SinceLast, now: u64) -> Option<String> {
         None => format!("This is the first login by a code.{news}"),
         Some(login) => {
             let how = match login.method {
-                LoginMethod::Totp => "a code",
+                LoginMethod::Code(_) => "a code",
                 LoginMethod::RecoveryCode => "a recovery code",
             };
             format!("Last login: {} ago by {how}.{news}", length(Seconds(now.saturating_sub(login.at))))
@@ -188,6 +188,7 @@ fn length(Seconds(seconds): Seconds) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use totp_core::factor::{ClockOff, FactorKind};
     use totp_core::ledger::LastLogin;
 
     #[test]
@@ -200,7 +201,12 @@ mod tests {
         assert!(said(Reason::Replayed, Some(Seconds(0))).unwrap().contains("shows now"));
         assert!(said(Reason::Replayed, None).unwrap().contains("recovery code was used"));
         assert!(said(Reason::Locked(Seconds(121)), None).unwrap().contains("in 3 minutes. A recovery code"));
-        for silent in [Reason::Wrong, Reason::ClockOff { steps: 3 }, Reason::UnknownUser, Reason::Malformed] {
+        for silent in [
+            Reason::Wrong,
+            Reason::ClockOff(ClockOff { steps: 3, seconds: 90 }),
+            Reason::UnknownUser,
+            Reason::Malformed,
+        ] {
             assert_eq!(said(silent, None), None, "{silent:?}");
         }
     }
@@ -209,9 +215,9 @@ mod tests {
     fn only_news_is_told() {
         let login = |method| Some(LastLogin { at: 1000, method });
         let said = |login, wrong, device| since(&SinceLast { login, wrong, device, reset: None }, 8200);
-        assert_eq!(said(login(LoginMethod::Totp), 0, false), None);
+        assert_eq!(said(login(LoginMethod::Code(FactorKind::Totp)), 0, false), None);
         assert_eq!(
-            said(login(LoginMethod::Totp), 1, true).unwrap(),
+            said(login(LoginMethod::Code(FactorKind::Totp)), 1, true).unwrap(),
             "Last login: 2 hours ago by a code. Since then: 1 wrong code, a device was remembered."
         );
         assert_eq!(

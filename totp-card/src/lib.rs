@@ -27,7 +27,7 @@ impl Card {
     #[must_use]
     pub fn of(draft: &Draft, issuer: &Issuer, account: &Account) -> Self {
         let key = draft.manual_key();
-        let uri = uri::otpauth(&key, draft.parameters(), issuer.as_str(), account.user.as_str());
+        let uri = uri::otpauth(&key, draft.factor(), issuer.as_str(), account.user.as_str());
         Self { uri, key }
     }
 
@@ -63,7 +63,7 @@ impl Card {
 mod tests {
     use super::*;
     use totp_core::credential::Label;
-    use totp_core::totp::{Algorithm, Parameters};
+    use totp_core::factor::totp::{Algorithm, Parameters};
     use totp_core::user::User;
 
     #[test]

@@ -1,8 +1,8 @@
-//! What a person typed, recognised by its shape alone: a TOTP code, a recovery code, or neither.
+//! What a person typed, recognised by its shape alone: a code of a factor, a recovery code, or neither.
 
 use crate::secret::Secret;
 
-/// Fewest and most digits of a TOTP code (RFC 4226 section 5.3 asks for at least six).
+/// Fewest and most digits of a factor's code (RFC 4226 section 5.3 asks for at least six).
 pub const DIGITS: std::ops::RangeInclusive<u8> = 6..=8;
 
 /// Characters in a recovery code: 16 of five bits each are 80 bits.
@@ -13,8 +13,8 @@ const LONGEST_ANSWER: usize = 128;
 
 /// An answer that could be a code. What it holds is wiped on drop.
 pub enum Answer {
-    /// Six to eight ASCII digits, blanks removed.
-    Totp(Secret),
+    /// Six to eight ASCII digits, blanks removed: a code of a factor.
+    Code(Secret),
     /// Sixteen characters of Crockford's base32, upper case, separators removed.
     Recovery(Secret),
     /// Six to eight ASCII digits at the end of a password; how many of them are the code depends on the authenticator.
@@ -38,7 +38,7 @@ impl Answer {
         let bare = Secret::new(bare);
         let digits = bare.expose().iter().all(u8::is_ascii_digit);
         match bare.expose().len() {
-            6..=8 if digits => Some(Self::Totp(bare)),
+            6..=8 if digits => Some(Self::Code(bare)),
             RECOVERY_LENGTH => {
                 let mut normal = Vec::with_capacity(RECOVERY_LENGTH);
                 normal.extend(bare.expose().iter().map_while(|&byte| crockford(byte)));
@@ -59,8 +59,8 @@ pub struct BehindPassword {
 }
 
 impl BehindPassword {
-    /// Recognises the code at the end of a typed answer. `None`: there is none. What ends with six digits ends with a TOTP
-    /// code, unless all of its end is a recovery code with its dashes.
+    /// Recognises the code at the end of a typed answer. `None`: there is none. What ends with six digits ends with a
+    /// code of a factor, unless all of its end is a recovery code with its dashes.
     #[must_use]
     pub fn recognise(typed: &[u8]) -> Option<Self> {
         if typed.len() > LONGEST_WITH_PASSWORD {
@@ -85,7 +85,7 @@ const LONGEST_WITH_PASSWORD: usize = 1024;
 fn recovery(end: &[u8], length: usize) -> Option<BehindPassword> {
     match Answer::recognise(end)? {
         answer @ Answer::Recovery(_) => Some(BehindPassword { answer, length: Some(length) }),
-        Answer::Totp(_) | Answer::Trailing(_) => None,
+        Answer::Code(_) | Answer::Trailing(_) => None,
     }
 }
 
@@ -116,7 +116,7 @@ mod tests {
 
     fn totp(typed: &[u8]) -> Option<Vec<u8>> {
         match Answer::recognise(typed)? {
-            Answer::Totp(code) => Some(code.expose().to_vec()),
+            Answer::Code(code) => Some(code.expose().to_vec()),
             Answer::Recovery(_) | Answer::Trailing(_) => None,
         }
     }
@@ -124,7 +124,7 @@ mod tests {
     fn recovery(typed: &[u8]) -> Option<Vec<u8>> {
         match Answer::recognise(typed)? {
             Answer::Recovery(code) => Some(code.expose().to_vec()),
-            Answer::Totp(_) | Answer::Trailing(_) => None,
+            Answer::Code(_) | Answer::Trailing(_) => None,
         }
     }
 
@@ -171,7 +171,7 @@ mod tests {
         let (kind, code) = match answer {
             Answer::Trailing(code) => ("digits", code),
             Answer::Recovery(code) => ("recovery", code),
-            Answer::Totp(code) => ("whole", code),
+            Answer::Code(code) => ("whole", code),
         };
         Some((kind, code.expose().to_vec(), length))
     }

@@ -13,7 +13,8 @@ pub use notify::{Command, Notify, SENDMAIL};
 
 use crate::device::{Mode, Remember};
 use crate::document::{self, DocumentError};
-use crate::limit::Limit;
+use crate::factor::{Windows, totp};
+use crate::lockout::Limit;
 use crate::policy::Policy;
 use crate::reset::Terms;
 use crate::time::Seconds;
@@ -107,6 +108,13 @@ impl Config {
             }
             None => config,
         })
+    }
+
+    /// How far the windows of the factors reach.
+    #[must_use]
+    pub fn windows(&self) -> Windows {
+        let Self { drift_steps, greatest_drift_steps, .. } = *self;
+        Windows { totp: totp::Window { drift_steps, greatest_drift_steps } }
     }
 
     /// The services that the document overrides something for, sorted by name.

@@ -6,11 +6,11 @@ mod format;
 pub use bound::Owner;
 
 use crate::created::Created;
+use crate::factor::Factor;
 use crate::id::Id;
 use crate::keyring::{Keyring, OpenError, SealError, Sealed};
 use crate::recovery::{self, Hash, ScratchCode};
 use crate::secret::{Entropy, NoEntropy, Secret};
-use crate::totp::{Drift, Parameters};
 use bound::Bound;
 
 /// The most authenticators of one user; the ledger has this many places.
@@ -38,8 +38,7 @@ pub struct Credential {
 #[derive(Clone)]
 pub struct Authenticator {
     label: Label,
-    parameters: Parameters,
-    drift: Option<Drift>,
+    factor: Factor,
     created: Created,
     sealed: Sealed,
 }
@@ -127,10 +126,10 @@ impl Credential {
         entropy: &mut dyn Entropy,
     ) -> Result<(), AddError> {
         self.room_for(&new.label)?;
-        let NewAuthenticator { label, parameters, drift, created, secret } = new;
-        let binding = self.bound(keyring.active()).authenticator(label.as_str(), parameters, drift);
+        let NewAuthenticator { label, factor, created, secret } = new;
+        let binding = self.bound(keyring.active()).authenticator(label.as_str(), factor);
         let sealed = keyring.seal(secret, binding.bytes(), entropy)?;
-        self.authenticators.push(Authenticator { label, parameters, drift, created, sealed });
+        self.authenticators.push(Authenticator { label, factor, created, sealed });
         Ok(())
     }
 
@@ -223,8 +222,8 @@ impl Credential {
         let bound = Bound { version: VERSION, owner: &self.owner, key: active };
         for authenticator in new.authenticators.iter_mut().filter(|known| is_stale(&known.sealed)) {
             let secret = self.open(authenticator, keyring)?;
-            let Authenticator { label, parameters, drift, .. } = &*authenticator;
-            let binding = bound.authenticator(label.as_str(), *parameters, *drift);
+            let Authenticator { label, factor, .. } = &*authenticator;
+            let binding = bound.authenticator(label.as_str(), *factor);
             authenticator.sealed = keyring.seal(&secret, binding.bytes(), entropy)?;
         }
         if let Some(set) = new.recovery.as_mut().filter(|set| is_stale(&set.sealed)) {
@@ -274,9 +273,8 @@ impl Credential {
     }
 
     pub(crate) fn open(&self, authenticator: &Authenticator, keyring: &Keyring) -> Result<Secret, OpenError> {
-        let Authenticator { label, parameters, drift, sealed, .. } = authenticator;
-        keyring
-            .open(sealed, self.bound(&sealed.key).authenticator(label.as_str(), *parameters, *drift).bytes())
+        let Authenticator { label, factor, sealed, .. } = authenticator;
+        keyring.open(sealed, self.bound(&sealed.key).authenticator(label.as_str(), *factor).bytes())
     }
 
     pub(crate) fn open_pepper(&self, set: &RecoverySet, keyring: &Keyring) -> Result<Secret, OpenError> {
@@ -291,8 +289,7 @@ impl Credential {
 /// What [`Credential::add`] seals.
 pub(crate) struct NewAuthenticator<'a> {
     pub(crate) label: Label,
-    pub(crate) parameters: Parameters,
-    pub(crate) drift: Option<Drift>,
+    pub(crate) factor: Factor,
     pub(crate) created: Created,
     pub(crate) secret: &'a Secret,
 }
@@ -326,16 +323,10 @@ impl Authenticator {
         &self.label
     }
 
-    /// What its codes are computed with.
+    /// What its codes are computed with, beside its secret.
     #[must_use]
-    pub fn parameters(&self) -> Parameters {
-        self.parameters
-    }
-
-    /// The window of its own, where it has one; else that of the config holds.
-    #[must_use]
-    pub fn drift(&self) -> Option<Drift> {
-        self.drift
+    pub fn factor(&self) -> Factor {
+        self.factor
     }
 
     /// When it was enrolled.

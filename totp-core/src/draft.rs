@@ -2,20 +2,17 @@
 
 use crate::code::Answer;
 use crate::credential::Label;
+use crate::factor::totp::{LONGEST_SECRET, SHORTEST_SECRET};
+use crate::factor::{ClockOff, Factor};
 use crate::ledger::Progress;
 use crate::secret::{Entropy, NoEntropy, Secret};
 use crate::time::Now;
-use crate::totp::{Drift, Generator, LONGEST_SECRET, Match, Parameters, SHORTEST_SECRET, Window};
 use base32ct::{Base32UpperUnpadded, Encoding};
-
-/// Steps each side of the clock's at which a first code confirms a draft.
-const DRIFT_STEPS: u64 = 1;
 
 /// An authenticator that is not enrolled yet: in memory only.
 pub struct Draft {
     pub(crate) label: Label,
-    pub(crate) parameters: Parameters,
-    pub(crate) drift: Option<Drift>,
+    pub(crate) factor: Factor,
     pub(crate) secret: Secret,
 }
 
@@ -36,12 +33,9 @@ pub enum NotConfirmed {
     },
     /// Right for another time.
     #[error(
-        "that code is right for a clock {steps} steps off: set the clock of the phone, or of this machine"
+        "that code is right for a clock {} steps off: set the clock of the phone, or of this machine", .0.steps
     )]
-    ClockOff {
-        /// Steps ahead, or behind if negative.
-        steps: i64,
-    },
+    ClockOff(ClockOff),
     /// No code of it.
     #[error("that code is wrong: was the right account chosen in the app?")]
     Wrong,
@@ -54,34 +48,29 @@ impl Draft {
     /// [`NoEntropy`] where the source has none to give.
     pub fn generate(
         label: Label,
-        parameters: Parameters,
+        factor: impl Into<Factor>,
         entropy: &mut dyn Entropy,
     ) -> Result<Self, NoEntropy> {
-        let secret = Secret::random(parameters.algorithm().secret_length(), entropy)?;
-        Ok(Self { label, parameters, drift: None, secret })
+        let factor = factor.into();
+        let secret = Secret::random(factor.secret_length(), entropy)?;
+        Ok(Self { label, factor, secret })
     }
 
     /// The secret of another program's file.
     ///
     /// # Errors
     /// [`SecretLength`] where it is too short to be safe or too long to be one.
-    pub fn import(label: Label, parameters: Parameters, secret: Secret) -> Result<Self, SecretLength> {
+    pub fn import(label: Label, factor: impl Into<Factor>, secret: Secret) -> Result<Self, SecretLength> {
         if !(SHORTEST_SECRET..=LONGEST_SECRET).contains(&secret.expose().len()) {
             return Err(SecretLength);
         }
-        Ok(Self { label, parameters, drift: None, secret })
+        Ok(Self { label, factor: factor.into(), secret })
     }
 
-    /// Gives it a window of its own.
+    /// What the codes are computed with, beside the secret.
     #[must_use]
-    pub fn with_drift(self, drift: Option<Drift>) -> Self {
-        Self { drift, ..self }
-    }
-
-    /// What the codes are computed with.
-    #[must_use]
-    pub fn parameters(&self) -> Parameters {
-        self.parameters
+    pub fn factor(&self) -> Factor {
+        self.factor
     }
 
     /// The secret as people and apps write it: base32 without padding (RFC 4648 section 6).
@@ -97,31 +86,24 @@ impl Draft {
         a.len() == b.len() && a.iter().zip(b).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
     }
 
-    /// Checks a first code, one step each side, as at a login. The draft comes back with the refusal, for another try.
+    /// Checks a first code as at a login. The draft comes back with the refusal, for another try.
     ///
     /// # Errors
     /// [`NotConfirmed`] says what to do.
     pub fn confirm(self, typed: &[u8], now: Now) -> Result<Confirmed, (Self, NotConfirmed)> {
-        let digits = self.parameters.digits();
+        let digits = self.factor.digits();
         let code = match Answer::recognise(typed) {
-            Some(Answer::Totp(code)) if code.expose().len() == usize::from(digits) => code,
-            Some(Answer::Totp(_) | Answer::Recovery(_) | Answer::Trailing(_)) | None => {
+            Some(Answer::Code(code)) if code.expose().len() == usize::from(digits) => code,
+            Some(Answer::Code(_) | Answer::Recovery(_) | Answer::Trailing(_)) | None => {
                 return Err((self, NotConfirmed::Malformed { digits }));
             }
         };
-        // The secret is minutes old: no step of it can have been used, before a boot or after.
-        let now = Now { boottime: now.realtime, ..now };
-        let window = Window { last_step: 0, drift_steps: DRIFT_STEPS, boot_drift_steps: 0, now };
-        let generator = Generator::new(self.parameters, &self.secret);
-        match generator.find(&code, window) {
-            Match::Step(last_step) => {
-                let progress = Progress { last_step, confirmed_at: now.realtime };
+        match self.factor.codes(&self.secret).first(&code, now) {
+            Ok(used_up_to) => {
+                let progress = Progress { used_up_to, confirmed_at: now.realtime };
                 Ok(Confirmed { draft: self, progress })
             }
-            Match::Wrong | Match::Replayed | Match::ClockBack(_) | Match::BeforeBoot(_) => {
-                let off = generator.clock_off(&code, now, DRIFT_STEPS);
-                Err((self, off.map_or(NotConfirmed::Wrong, |steps| NotConfirmed::ClockOff { steps })))
-            }
+            Err(off) => Err((self, off.map_or(NotConfirmed::Wrong, NotConfirmed::ClockOff))),
         }
     }
 
@@ -131,11 +113,11 @@ impl Draft {
         self.vouched_after(0)
     }
 
-    /// Takes an imported draft without a code: its owner uses it already. The codes of all steps up to `last_step` may have been
-    /// used elsewhere, and do not open here.
+    /// Takes an imported draft without a code: its owner uses it already. All of it up to `used_up_to`, in its factor's
+    /// count, may have been used elsewhere, and does not open here.
     #[must_use]
-    pub fn vouched_after(self, last_step: u64) -> Confirmed {
-        Confirmed { draft: self, progress: Progress { last_step, confirmed_at: 0 } }
+    pub fn vouched_after(self, used_up_to: u64) -> Confirmed {
+        Confirmed { draft: self, progress: Progress { used_up_to, confirmed_at: 0 } }
     }
 }
 
@@ -147,16 +129,16 @@ pub struct SecretLength;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::factor::totp::{Algorithm, Parameters};
     use crate::scene::{NOON, PHONE, SPARE, at, code, draft};
     use crate::secret::tests::Counter;
-    use crate::totp::Algorithm;
 
     #[test]
     fn a_draft_is_confirmed_by_its_own_code_and_comes_back_from_a_wrong_one() {
         let (draft, why) = draft("phone", PHONE).confirm(&code(SPARE, NOON), at(NOON)).err().unwrap();
         assert_eq!(why, NotConfirmed::Wrong);
         let (draft, why) = draft.confirm(&code(PHONE, NOON + 120), at(NOON)).err().unwrap();
-        assert_eq!(why, NotConfirmed::ClockOff { steps: 4 });
+        assert_eq!(why, NotConfirmed::ClockOff(ClockOff { steps: 4, seconds: 120 }));
         let (draft, why) = draft.confirm(b"hello", at(NOON)).err().unwrap();
         assert_eq!(why, NotConfirmed::Malformed { digits: 6 });
         let (draft, why) = draft.confirm(b"12345678", at(NOON)).err().unwrap();

@@ -177,11 +177,11 @@ impl Prepared {
         let Some(first) = self.credential.authenticators().first() else {
             return Err(EnrolmentError::NoAuthenticator);
         };
-        let authenticator = first.label().clone();
+        let (authenticator, kind) = (first.label().clone(), first.factor().kind());
         if self.ledger.progress.iter().any(|progress| progress.confirmed_at == 0) {
             return Err(EnrolmentError::Unconfirmed);
         }
-        self.ledger.last_login = Some(LastLogin { at: now.realtime, method: LoginMethod::Totp });
+        self.ledger.last_login = Some(LastLogin { at: now.realtime, method: LoginMethod::Code(kind) });
         let recovery_codes = self.commit(entry, ExpectedEnrolment::Nothing)?.len();
         // The one place where success by enrolling is made.
         Ok(Enrolled { credential, authenticator, recovery_codes })
@@ -327,9 +327,8 @@ fn append(
     confirmed: &Confirmed,
     desk: &mut Desk<'_>,
 ) -> Result<(), EnrolmentError> {
-    let Confirmed { draft: Draft { label, parameters, drift, secret }, progress } = confirmed;
-    let (label, parameters, drift) = (label.clone(), *parameters, *drift);
-    let new = NewAuthenticator { label, parameters, drift, created: desk.created, secret };
+    let Confirmed { draft: Draft { label, factor, secret }, progress } = confirmed;
+    let new = NewAuthenticator { label: label.clone(), factor: *factor, created: desk.created, secret };
     credential.add(new, desk.keyring, desk.entropy)?;
     ledger.progress.push(*progress);
     Ok(())

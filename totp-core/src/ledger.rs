@@ -5,8 +5,10 @@ pub mod slots;
 
 use crate::credential::Credential;
 use crate::device::Device;
+use crate::durability::Durability;
+use crate::factor::{Factor, FactorKind};
 use crate::id::Id;
-use crate::limit::Tries;
+use crate::lockout::Failures;
 use crate::recovery::MOST_CODES;
 use crate::reset::Notice;
 
@@ -17,7 +19,7 @@ pub struct Ledger {
     pub(crate) credential: Id,
     /// One for each authenticator of the credential, in its order.
     pub(crate) progress: Vec<Progress>,
-    pub(crate) tries: Tries,
+    pub(crate) failures: Failures,
     pub(crate) recovery: RecoveryMarks,
     pub(crate) last_login: Option<LastLogin>,
     /// At most [`crate::device::MOST_DEVICES`].
@@ -29,8 +31,8 @@ pub struct Ledger {
 /// How far one authenticator has been used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Progress {
-    /// The last step that was accepted; it and all before it are used up. It only moves forward.
-    pub(crate) last_step: u64,
+    /// All up to this is used up, in the factor's own count: time steps. A login only moves it forward.
+    pub(crate) used_up_to: u64,
     /// When a code of it was first accepted, seconds since 1970; zero: never.
     pub(crate) confirmed_at: u64,
 }
@@ -67,8 +69,8 @@ pub struct LastLogin {
 /// What a login was accepted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoginMethod {
-    /// A TOTP code.
-    Totp,
+    /// A code of a factor of this kind.
+    Code(FactorKind),
     /// A recovery code.
     RecoveryCode,
 }
@@ -78,7 +80,7 @@ impl LoginMethod {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Totp => "totp",
+            Self::Code(kind) => kind.as_str(),
             Self::RecoveryCode => "recovery_code",
         }
     }
@@ -96,7 +98,7 @@ impl Ledger {
         Self {
             credential,
             progress,
-            tries: Tries::default(),
+            failures: Failures::default(),
             recovery,
             last_login: None,
             devices: Vec::new(),
@@ -114,10 +116,10 @@ impl Ledger {
         if self.recovery.set == set { self.recovery } else { RecoveryMarks { set, used: [0; MOST_CODES] } }
     }
 
-    /// The wrong tries.
+    /// The wrong codes.
     #[must_use]
-    pub fn tries(&self) -> &Tries {
-        &self.tries
+    pub fn failures(&self) -> &Failures {
+        &self.failures
     }
 
     /// When a code of the authenticator at this place was first accepted, seconds since 1970; `None`: never.
@@ -145,13 +147,75 @@ impl Ledger {
     }
 }
 
+/// What happened, and so what its record has to outlast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Happened {
+    /// Times from the future were brought back to now, and nothing else.
+    Settled,
+    /// A try was charged as a wrong code.
+    Charged,
+    /// A wrong code started a lock.
+    Locked,
+    /// The charge of a code that was used before was taken back.
+    Refunded,
+    /// A code of this factor was used.
+    CodeUsed(Factor),
+    /// A recovery code was used.
+    RecoveryCodeUsed,
+    /// A remembered device came back.
+    DeviceUsed,
+    /// A device was remembered.
+    DeviceRemembered,
+}
+
+impl Happened {
+    /// What its record has to outlast before an answer is given on the strength of it.
+    pub(crate) fn durability(self) -> Durability {
+        match self {
+            // A crash of the machine that loses one of these gives a guesser a few guesses more, or forgets a use that opens
+            // nothing by itself.
+            Self::Settled | Self::Charged | Self::Refunded | Self::DeviceUsed => Durability::Process,
+            Self::CodeUsed(factor) => factor.durability_of_use(),
+            Self::Locked | Self::RecoveryCodeUsed | Self::DeviceRemembered => Durability::Machine,
+        }
+    }
+}
+
+/// The next ledger, and what its record has to outlast: made of what happened, and of nothing else.
+#[derive(Debug, Clone)]
+pub(crate) struct Record {
+    ledger: Ledger,
+    durability: Durability,
+}
+
+impl Record {
+    /// The ledger after `happened`.
+    pub(crate) fn of(ledger: Ledger, happened: Happened) -> Self {
+        Self { ledger, durability: happened.durability() }
+    }
+
+    /// The ledger to be recorded.
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    pub(crate) fn into_ledger(self) -> Ledger {
+        self.ledger
+    }
+
+    /// What it has to outlast.
+    pub(crate) fn durability(&self) -> Durability {
+        self.durability
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn zero_is_never() {
-        let used = [(1, 5), (0, 0)].map(|(last_step, confirmed_at)| Progress { last_step, confirmed_at });
+        let used = [(1, 5), (0, 0)].map(|(used_up_to, confirmed_at)| Progress { used_up_to, confirmed_at });
         let ledger = Ledger::of(Id::new([1; 16]), used.to_vec());
         assert_eq!([0, 1, 2].map(|place| ledger.confirmed_at(place)), [Some(5), None, None]);
         assert_eq!(ledger.last_login(), None);

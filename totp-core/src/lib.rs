@@ -7,7 +7,7 @@
 //!          \    /      \          /     \        /
 //!     draft  credential  keyring  ledger  stamp  config      documents: what you are enrolled with | the keys |
 //!         \       |        |    page·pages   /               what has happened | what is asked for
-//!          secret  totp  recovery  limit  device  policy     one rule each
+//!          secret  factor  recovery  lockout  device  policy one rule each
 //!          reset  ticket  confirmation
 //!          id  user  account  code  time  created  event      the nouns, parsed once at the border
 //!          network  ssh_key  address  notice  in_place  document
@@ -23,8 +23,10 @@
 //!
 //! **A login** ([`login::judge`]): recognise the answer ([`code::Answer`]) → hold the user's ledger together with the
 //! credential as it stands ([`store::Store::hold`]) → read the clock → is the account the one that was enrolled → limit
-//! ([`limit::Limit::standing`]) → record the try as a wrong one → look at the code → record what it was, a right one
-//! refunded ([`store::Held::replace`]) → [`login::Verified`].
+//! ([`lockout::Limit::state`]) → charge the try as a wrong one → look at the code → record what it was, a right one
+//! refunded ([`store::Held::replace`]) → [`login::Verified`]. Charge and look are a pure step, whose verdict is sealed until it
+//! is recorded. Whether the charge is recorded before the look or with it is the engine's to say ([`store::Store::CHARGING`]); an
+//! engine that lost a comparison is asked anew, from the hold on.
 //!
 //! **An enrolment**: draft → confirm with a code ([`draft::Draft::confirm`]) → seal ([`enrolment::prepare`]) → ledger page →
 //! credential, in one rename ([`store::Entry::commit`]). The recovery codes are shown once: at the desk after the commit, in
@@ -44,14 +46,16 @@
 //!   one place, after the ledger was replaced. A login that enrols is let in by [`enrolment::Enrolled`], which is made after
 //!   the commit. Whoever is asked for no code is let in by a [`policy::Waiver`], which names the rule; that of a remembered
 //!   device is made after its use was recorded. What could not be found out makes none.
-//! * *You cannot look without spending.* [`login::judge`] takes the held ledger by value, and nothing else checks a
-//!   code of an enrolment. A try is charged before it is looked at: a login that is killed in between has been charged.
-//! * *One code opens one door.* The lock is on the ledger's file, which is never replaced; the last step only moves
-//!   forward; every authenticator that a code fits is moved on together.
+//! * *You cannot look without spending.* Nothing but [`login::judge`] checks a code of an enrolment. A try is charged before it
+//!   is looked at, so that a login that is killed in between has been charged; or what came of the look is sealed until it is
+//!   recorded together with the charge ([`store::Charging`]).
+//! * *One code opens one door.* Of two who hold the same ledger one waits, or loses the comparison ([`store::Held::replace`]); what
+//!   is used up only moves forward; every authenticator that a code fits is moved on together.
 //! * *A crash of the machine brings no code back.* A login does not sync its write. Instead no code of a step up to
 //!   that of the boot instant (realtime minus boottime) plus the drift is ever accepted: whatever a lost write would
 //!   have recorded is older than that. The rule needs no boot id, because it holds within a boot as well. What it cannot
-//!   cover, a spent recovery code and the start of a lock, is synced before the answer ([`store::Durability`]).
+//!   cover, a spent recovery code and the start of a lock, is synced before the answer: what happened
+//!   says how durable its record has to be, and each factor says it of its codes ([`factor::Factor::durability_of_use`]).
 //! * *A recovery code works once, ever.* Marks in the ledger are tied to the set's id, and renewing makes a new id. Those of our
 //!   making are judged whatever the lock says; scratch codes of another program can be guessed, so they are charged and limited
 //!   like TOTP codes ([`recovery::Kind`]). The pepper's seal is bound to whose making they are.
@@ -91,17 +95,23 @@ pub mod credential;
 pub mod device;
 mod document;
 pub mod draft;
+mod durability;
 pub mod enrolment;
 pub mod enrolment_attempts;
 pub mod event;
 pub mod expected_enrolment;
+pub mod factor;
+#[cfg(test)]
+mod fixture;
 pub mod id;
 pub mod keyring;
 pub mod ledger;
-pub mod limit;
+pub mod lockout;
 pub mod login;
 #[cfg(test)]
 mod manual_tests;
+#[cfg(test)]
+mod model_tests;
 pub mod network;
 pub mod notice;
 pub mod policy;
@@ -118,7 +128,6 @@ pub mod stamp;
 pub mod store;
 pub mod ticket;
 pub mod time;
-pub mod totp;
 pub mod user;
 
 pub use document::DocumentError;

@@ -3,10 +3,13 @@
 use crate::account::Account;
 use crate::device::{self, Device, DeviceId, Remember, Traits};
 use crate::keyring::Keyring;
-use crate::login::{Trouble, Verified, check_owner};
+use crate::ledger::{Happened, Record};
+use crate::login::{Host, JudgeError, Verified, check_owner, with_hold};
 use crate::policy::Waiver;
-use crate::store::{Durability, Entry, Held, StoreError};
+use crate::store::{Entry, Held, Hold, Store, StoreError};
 use crate::time::Now;
+use crate::user::User;
+use std::time::Duration;
 
 /// A device that was recognised while the ledger was held. It opens nothing before its use is recorded.
 pub struct Recognised {
@@ -16,7 +19,7 @@ pub struct Recognised {
 /// Looks whether the connection that shows `traits` is a remembered device's. `now` was read while the ledger was held.
 ///
 /// # Errors
-/// [`Trouble`] where the enrolment is another account's, or its seal does not open.
+/// [`JudgeError`] where the enrolment is another account's, or its seal does not open.
 pub fn recognise<H: Held>(
     held: &H,
     account: &Account,
@@ -24,8 +27,8 @@ pub fn recognise<H: Held>(
     remember: &Remember,
     now: Now,
     keyring: &Keyring,
-) -> Result<Option<Recognised>, Trouble> {
-    check_owner(held, account)?;
+) -> Result<Option<Recognised>, JudgeError> {
+    check_owner(held.credential(), account)?;
     // Before the seal is opened: most logins are of people without a remembered device.
     if held.ledger().devices.is_empty() || !remember.can_tell(traits) {
         return Ok(None);
@@ -36,11 +39,11 @@ pub fn recognise<H: Held>(
 }
 
 /// Lets a recognised device in: counts and records its use. The last login by a code stays what it is, so that the next one is
-/// told of everything since.
+/// told of everything since. `None`: somebody else changed the enrolment since it was held, and a code is to be asked for.
 ///
 /// # Errors
 /// [`StoreError`]; then nobody is let in.
-pub fn admit<H: Held>(mut held: H, recognised: &Recognised, now: Now) -> Result<Waiver, StoreError> {
+pub fn admit<H: Held>(mut held: H, recognised: &Recognised, now: Now) -> Result<Option<Waiver>, StoreError> {
     let mut ledger = held.ledger().clone();
     let mut id = None;
     if let Some(device) = ledger.devices.get_mut(recognised.place) {
@@ -48,31 +51,65 @@ pub fn admit<H: Held>(mut held: H, recognised: &Recognised, now: Now) -> Result<
         device.uses = device.uses.saturating_add(1);
         id = Some(device.id());
     }
-    held.replace(&ledger, Durability::Process)?;
-    Ok(Waiver::remembered(id))
+    let record = Record::of(ledger, Happened::DeviceUsed);
+    match held.replace(record.ledger(), record.durability()) {
+        Ok(()) => Ok(Some(Waiver::remembered(id))),
+        Err(StoreError::Conflict) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The device at the other end of a connection, and by what rule it is remembered.
+#[derive(Debug, Clone, Copy)]
+pub struct Connection<'a> {
+    /// Whose login it is.
+    pub user: &'a User,
+    /// What the connection shows.
+    pub traits: Traits<'a>,
+    /// What the config says.
+    pub remember: &'a Remember,
+    /// How long others who hold the same user are waited for.
+    pub patience: Duration,
 }
 
 /// Remembers the device at the other end of a login by a code, through a crash too. `None`: it does not show what it would
-/// be bound to, or the enrolment is no longer the one that the code was of.
+/// be bound to, or the enrolment is no longer the one that the code was of, or others held it all the time.
 ///
 /// # Errors
-/// [`Trouble`]; nothing is then remembered. The login itself stands.
-pub fn remember<H: Held>(
+/// [`Host::Error`]; nothing is then remembered. The login itself stands.
+pub fn remember<S: Store, H: Host>(
+    store: &S,
+    by: &Verified,
+    connection: &Connection<'_>,
+    host: &mut H,
+) -> Result<Option<DeviceId>, H::Error> {
+    let Connection { user, patience, .. } = *connection;
+    let remembered = with_hold(store, user, patience, host, |held, now, keyring| {
+        remember_held(held, by, connection, now, keyring)
+    })?;
+    Ok(match remembered {
+        Hold::Held(remembered) => remembered,
+        Hold::NotEnrolled | Hold::Busy => None,
+    })
+}
+
+fn remember_held<H: Held>(
     mut held: H,
     by: &Verified,
-    traits: &Traits<'_>,
-    remember: &Remember,
+    connection: &Connection<'_>,
     now: Now,
     keyring: &Keyring,
-) -> Result<Option<DeviceId>, Trouble> {
+) -> Result<Option<DeviceId>, JudgeError> {
     if held.credential().owner().id != by.credential() {
         return Ok(None);
     }
+    let Connection { traits, remember, .. } = connection;
     let Some(mark) = mark(&held, traits, remember, keyring)? else { return Ok(None) };
     let new = Device::new(mark, now.realtime, remember.length);
     let mut ledger = held.ledger().clone();
     device::insert(&mut ledger.devices, new);
-    held.replace(&ledger, Durability::Machine)?;
+    let record = Record::of(ledger, Happened::DeviceRemembered);
+    held.replace(record.ledger(), record.durability())?;
     Ok(Some(new.id()))
 }
 
@@ -109,10 +146,14 @@ fn mark<H: Held>(
     traits: &Traits<'_>,
     remember: &Remember,
     keyring: &Keyring,
-) -> Result<Option<device::Mark>, Trouble> {
+) -> Result<Option<device::Mark>, JudgeError> {
     let credential = held.credential();
     let Some(first) = credential.authenticators().first() else { return Ok(None) };
     let key = credential.open(first, keyring)?;
     let owner = credential.owner();
     Ok(remember.mark(traits, &owner.user, owner.id, &key))
 }
+
+#[cfg(test)]
+#[path = "remembered_tests.rs"]
+mod tests;

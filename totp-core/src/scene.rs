@@ -9,14 +9,15 @@ use crate::credential::Label;
 use crate::draft::Draft;
 use crate::enrolment::{Desk, EnrolmentError, add, enrol};
 use crate::expected_enrolment::ExpectedEnrolment;
+use crate::factor::FactorKind;
+use crate::factor::totp::{Algorithm, Parameters};
 use crate::keyring::Keyring;
 use crate::ledger::{LastLogin, Ledger, LoginMethod};
-use crate::login::{Method, Reason, Refusal, Rules, Trouble, Verdict, judge};
+use crate::login::{Host, JudgeError, Method, Refusal, Rules, Submission, Verdict, judge};
 use crate::recovery::Kind;
 use crate::secret::{Entropy, NoEntropy, Secret};
-use crate::store::{Entries, Entry, Hold, Store};
+use crate::store::{Entries, Entry, Store};
 use crate::time::Now;
-use crate::totp::{Algorithm, Parameters};
 use crate::user::User;
 use std::path::Path;
 use std::time::Duration;
@@ -122,27 +123,50 @@ impl<S: Store + Entries> Scene<S> {
     }
 
     /// A login of alice.
-    pub fn login(&self, typed: &[u8], now: Now) -> Result<Verdict, Trouble> {
+    pub fn login(&self, typed: &[u8], now: Now) -> Result<Verdict, JudgeError> {
         self.login_as(&alice(), typed, now)
     }
 
     /// A login of an account.
-    pub fn login_as(&self, account: &Account, typed: &[u8], now: Now) -> Result<Verdict, Trouble> {
+    pub fn login_as(&self, account: &Account, typed: &[u8], now: Now) -> Result<Verdict, JudgeError> {
         let answer = Answer::recognise(typed).expect("shaped like a code");
-        match self.files.hold(&account.user, PATIENCE)? {
-            Hold::Held(held) => judge(held, account, &answer, now, &rules(), &self.keyring),
-            Hold::NotEnrolled => Ok(Reason::NotEnrolled.into()),
-            Hold::Busy => Ok(Reason::Busy.into()),
-        }
+        let submission = Submission { account, answer: &answer, rules: &rules(), patience: PATIENCE };
+        judge(&self.files, &submission, &mut FixedHost { now, keyring: &self.keyring })
+    }
+}
+
+/// A machine on which the clock stands and the keyring is what it is.
+pub struct FixedHost<'k> {
+    /// Now.
+    pub now: Now,
+    /// What seals.
+    pub keyring: &'k Keyring,
+}
+
+impl Host for FixedHost<'_> {
+    type Error = JudgeError;
+
+    fn now(&mut self) -> Result<Now, JudgeError> {
+        Ok(self.now)
+    }
+
+    fn keyring(&mut self) -> Result<&Keyring, JudgeError> {
+        Ok(self.keyring)
+    }
+
+    fn reread_keyring(&mut self) -> Result<(), JudgeError> {
+        Ok(())
+    }
+
+    fn error(&self, error: JudgeError) -> JudgeError {
+        error
     }
 }
 
 /// The rules of a config that sets nothing.
 #[must_use]
 pub fn rules() -> Rules {
-    let config = Config::defaults().unwrap();
-    let Config { drift_steps, greatest_drift_steps, limit, .. } = config;
-    Rules { drift_steps, greatest_drift_steps, limit }
+    Rules::from(&Config::defaults().unwrap())
 }
 
 /// The account that is enrolled.
@@ -172,10 +196,10 @@ pub fn draft(label: &str, secret: &[u8]) -> Draft {
 }
 
 /// What a login came to, in a word.
-pub fn word(result: Result<Verdict, Trouble>) -> String {
+pub fn word(result: Result<Verdict, JudgeError>) -> String {
     match result {
         Ok(Verdict::Accepted(verified)) => match verified.method() {
-            Method::Totp { authenticator, .. } => format!("accepted {}", authenticator.as_str()),
+            Method::Code { authenticator, .. } => format!("accepted {}", authenticator.as_str()),
             Method::RecoveryCode { kind: Kind::Own, left } => format!("recovered {left}"),
             Method::RecoveryCode { kind: Kind::Scratch, left } => format!("scratched {left}"),
         },
@@ -193,20 +217,20 @@ pub const SPARE: &[u8] = b"abcdefghijabcdefghij";
 /// The same, last logged in at this time.
 #[must_use]
 pub fn logged_in(mut ledger: Ledger, at: u64) -> Ledger {
-    ledger.last_login = Some(LastLogin { at, method: LoginMethod::Totp });
+    ledger.last_login = Some(LastLogin { at, method: LoginMethod::Code(FactorKind::Totp) });
     ledger
 }
 
 /// The same with one more wrong code in a row.
 #[must_use]
 pub fn once_more_wrong(mut ledger: Ledger) -> Ledger {
-    ledger.tries.consecutive += 1;
+    ledger.failures.consecutive += 1;
     ledger
 }
 
 /// When the wrong codes of a ledger were judged, how many there are in a row, and from when to when it is locked.
 #[must_use]
 pub fn wrong_codes(ledger: &Ledger) -> (Vec<u64>, u32, u64, u64) {
-    let tries = ledger.tries();
+    let tries = ledger.failures();
     (tries.recent.clone(), tries.consecutive, tries.locked_at, tries.locked_until)
 }

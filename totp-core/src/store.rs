@@ -7,9 +7,12 @@
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 pub mod error;
+#[cfg(any(test, feature = "testing"))]
+pub mod memory;
 pub mod notices;
 pub mod resealing;
 
+pub use crate::durability::Durability;
 pub use error::StoreError;
 pub use resealing::{Found, Reseal, Resealed, Resealing};
 
@@ -145,15 +148,6 @@ pub trait Entry {
     /// # Errors
     /// [`StoreError`]; the enrolment is then still whole, or gone.
     fn withdraw(self) -> Result<(), StoreError>;
-}
-
-/// What a write has to outlast before the answer is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Durability {
-    /// The death of the process: the page cache does, and the boot rule covers a crash of the machine.
-    Process,
-    /// A crash of the machine too: a spent recovery code, the start of a lock.
-    Machine,
 }
 
 /// Everything that a front end needs of a store.

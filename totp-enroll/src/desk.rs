@@ -124,8 +124,7 @@ impl Desk {
     }
 
     pub(crate) fn rules(&self) -> Rules {
-        let Config { drift_steps, greatest_drift_steps, limit, .. } = self.config;
-        Rules { drift_steps, greatest_drift_steps, limit }
+        Rules::from(&self.config)
     }
 
     /// An event about `account`, by whoever asks.
@@ -155,6 +154,6 @@ pub(crate) fn store(config: &Config) -> Store {
     totp_store::open(&config.paths)
 }
 
-fn busy(account: &Account) -> Failure {
+pub(crate) fn busy(account: &Account) -> Failure {
     Failure::refused(format!("somebody else uses the enrolment of {} right now; try again", account.user))
 }

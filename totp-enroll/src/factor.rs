@@ -1,13 +1,15 @@
 //! Who may change an enrolment: its owner with a present code, or root who types the account's name.
 
-use crate::desk::Desk;
+use crate::desk::{Desk, PATIENCE, busy};
 use crate::failure::Failure;
 use crate::terminal::Terminal;
 use crate::{clock, output};
 use totp_core::account::Account;
 use totp_core::code::Answer;
 use totp_core::event::Name;
-use totp_core::login::{Method, Reason, Verdict, judge};
+use totp_core::keyring::Keyring;
+use totp_core::login::{Host, JudgeError, Method, Reason, Submission, Verdict, judge};
+use totp_core::time::Now;
 
 /// Codes that may be tried before the command ends; the account's own limit counts each.
 const TRIES: usize = 3;
@@ -79,15 +81,12 @@ pub(crate) fn try_code(
     account: &Account,
     answer: &Answer,
 ) -> Result<Result<Method, Reason>, Failure> {
-    let held = desk.hold(account)?.ok_or_else(|| Failure::not_enrolled(account.user.as_str()))?;
-    // While the user is held: a rotation in between would have sealed the credential with a key that is not in it.
-    let keyring = desk.keyring()?;
-    match judge(held, account, answer, clock::now()?, &desk.rules(), &keyring)? {
+    match judged(desk, account, answer)? {
         Verdict::Accepted(verified) => {
             let event = match verified.method() {
-                Method::Totp { authenticator, .. } => desk
+                Method::Code { authenticator, kind, .. } => desk
                     .event(Name::Accepted, account)
-                    .field("method", "totp")
+                    .field("method", kind.as_str())
                     .field("authenticator", authenticator.as_str()),
                 Method::RecoveryCode { kind, left } => {
                     desk.event(Name::RecoveryUsed, account).field("method", kind.as_str()).field("left", left)
@@ -104,6 +103,59 @@ pub(crate) fn try_code(
     }
 }
 
+/// Judges an answer as at a login. Where nothing was judged there is a failure, and nothing to log.
+pub(crate) fn judged(desk: &Desk, account: &Account, answer: &Answer) -> Result<Verdict, Failure> {
+    let submission = Submission { account, answer, rules: &desk.rules(), patience: PATIENCE };
+    match judge(&desk.store, &submission, &mut DeskHost { desk, keyring: None })? {
+        Verdict::Refused(refusal) => match refusal.reason {
+            Reason::NotEnrolled | Reason::UnknownUser => Err(Failure::not_enrolled(account.user.as_str())),
+            Reason::Busy => Err(busy(account)),
+            Reason::Wrong
+            | Reason::ClockOff(_)
+            | Reason::Replayed
+            | Reason::ClockBack(_)
+            | Reason::BeforeBoot(_)
+            | Reason::Late
+            | Reason::Malformed
+            | Reason::Limited(_)
+            | Reason::Locked(_)
+            | Reason::Disabled
+            | Reason::Conversation => Ok(Verdict::Refused(refusal)),
+        },
+        accepted @ Verdict::Accepted(_) => Ok(accepted),
+    }
+}
+
+/// What judging reads of this machine.
+struct DeskHost<'d> {
+    desk: &'d Desk,
+    keyring: Option<Keyring>,
+}
+
+impl Host for DeskHost<'_> {
+    type Error = Failure;
+
+    fn now(&mut self) -> Result<Now, Failure> {
+        Ok(clock::now()?)
+    }
+
+    fn keyring(&mut self) -> Result<&Keyring, Failure> {
+        match &mut self.keyring {
+            Some(known) => Ok(known),
+            none @ None => Ok(none.insert(self.desk.keyring()?)),
+        }
+    }
+
+    fn reread_keyring(&mut self) -> Result<(), Failure> {
+        self.keyring = Some(self.desk.keyring()?);
+        Ok(())
+    }
+
+    fn error(&self, error: JudgeError) -> Failure {
+        error.into()
+    }
+}
+
 /// No further try helps now.
 fn is_final(reason: Reason) -> bool {
     match reason {
@@ -113,7 +165,7 @@ fn is_final(reason: Reason) -> bool {
         | Reason::NotEnrolled
         | Reason::UnknownUser => true,
         Reason::Wrong
-        | Reason::ClockOff { .. }
+        | Reason::ClockOff(_)
         | Reason::Replayed
         | Reason::ClockBack(_)
         | Reason::BeforeBoot(_)
@@ -128,8 +180,8 @@ fn is_final(reason: Reason) -> bool {
 /// door later: to tell it from a wrong one would confirm a guess. The log tells, to those who read it.
 pub(crate) fn tellable(reason: Reason) -> Reason {
     match reason {
-        Reason::ClockOff { steps } if steps > 0 => Reason::Wrong,
-        Reason::ClockOff { .. }
+        Reason::ClockOff(off) if off.steps > 0 => Reason::Wrong,
+        Reason::ClockOff(_)
         | Reason::Wrong
         | Reason::Replayed
         | Reason::ClockBack(_)
@@ -150,10 +202,10 @@ pub(crate) fn tellable(reason: Reason) -> Reason {
 pub(crate) fn explain(reason: Reason) -> String {
     match tellable(reason) {
         Reason::Wrong => "that code is wrong, or the clock of the phone is ahead".to_owned(),
-        Reason::ClockOff { steps } => {
+        Reason::ClockOff(off) => {
             format!(
                 "that code is right for a clock {} steps behind; set the clock of the phone, or of this machine",
-                steps.unsigned_abs()
+                off.steps.unsigned_abs()
             )
         }
         Reason::Replayed => "that code was used before; wait for the next one".to_owned(),
@@ -179,14 +231,16 @@ pub(crate) fn explain(reason: Reason) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use totp_core::factor::ClockOff;
 
     #[test]
     fn a_code_ahead_of_the_clock_is_told_like_a_wrong_one() {
         for steps in [1, 4, i64::MAX] {
-            assert_eq!(tellable(Reason::ClockOff { steps }), Reason::Wrong);
-            assert_eq!(explain(Reason::ClockOff { steps }), explain(Reason::Wrong));
+            let ahead = Reason::ClockOff(ClockOff { steps, seconds: steps });
+            assert_eq!(tellable(ahead), Reason::Wrong);
+            assert_eq!(explain(ahead), explain(Reason::Wrong));
         }
-        let behind = Reason::ClockOff { steps: -4 };
+        let behind = Reason::ClockOff(ClockOff { steps: -4, seconds: -120 });
         assert_eq!(tellable(behind), behind);
         assert!(explain(behind).contains("4 steps behind"));
     }

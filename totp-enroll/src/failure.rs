@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use totp_core::enrolment::EnrolmentError;
-use totp_core::login::Trouble;
+use totp_core::login::JudgeError;
 use totp_core::readmission::ReadmissionError;
 use totp_core::reset::Refused;
 use totp_core::store::StoreError;
@@ -104,11 +104,11 @@ impl From<AccountError> for Failure {
     }
 }
 
-impl From<Trouble> for Failure {
-    fn from(trouble: Trouble) -> Self {
+impl From<JudgeError> for Failure {
+    fn from(trouble: JudgeError) -> Self {
         match trouble {
-            Trouble::Store(error) => error.into(),
-            other @ (Trouble::Open(_) | Trouble::OtherAccount | Trouble::LedgerDoesNotFit) => {
+            JudgeError::Store(error) => error.into(),
+            other @ (JudgeError::Open(_) | JudgeError::OtherAccount | JudgeError::LedgerDoesNotFit) => {
                 Self::refused(other.to_string())
             }
         }

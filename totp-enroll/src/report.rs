@@ -9,7 +9,8 @@ use nix::unistd::Uid;
 use serde::Serialize;
 use totp_core::account::Account;
 use totp_core::enrolment::recovery_left;
-use totp_core::limit::Standing;
+use totp_core::factor::Factor;
+use totp_core::lockout::LockState;
 use totp_core::recovery::Kind;
 use totp_core::store::Held;
 
@@ -67,19 +68,21 @@ impl Report {
         let Some(held) = desk.hold(account)? else { return Ok(None) };
         let (credential, ledger) = (held.credential(), held.ledger());
         let now = clock::now()?.realtime;
-        let (state, wait_seconds) = match desk.config.limit.standing(ledger.tries(), now) {
-            Standing::Open => ("open", 0),
-            Standing::Limited(wait) => ("limited", wait.0),
-            Standing::Locked(wait) => ("locked", wait.0),
-            Standing::Disabled => ("disabled", 0),
+        let (state, wait_seconds) = match desk.config.limit.state(ledger.failures(), now) {
+            LockState::Open => ("open", 0),
+            LockState::Limited(wait) => ("limited", wait.0),
+            LockState::Locked(wait) => ("locked", wait.0),
+            LockState::Disabled => ("disabled", 0),
         };
         let authenticators = credential.authenticators().iter().enumerate().map(|(place, authenticator)| {
-            let parameters = authenticator.parameters();
+            let factor = authenticator.factor();
+            let Factor::Totp(totp) = factor;
+            let parameters = totp.parameters();
             Authenticator {
                 label: authenticator.label().as_str().to_owned(),
-                r#type: "totp",
+                r#type: factor.kind().as_str(),
                 algorithm: parameters.algorithm().as_str(),
-                digits: parameters.digits(),
+                digits: factor.digits(),
                 period: parameters.period(),
                 created: authenticator.created().to_string(),
                 confirmed: ledger.confirmed_at(place).map(clock::date),
@@ -94,7 +97,7 @@ impl Report {
             recovery_left: recovery_left(credential, ledger),
             recovery_kind: credential.recovery_kind().map(Kind::as_str),
             pending: (0..credential.authenticators().len()).any(|at| ledger.confirmed_at(at).is_none()),
-            wrong_in_a_row: ledger.tries().consecutive(),
+            wrong_in_a_row: ledger.failures().consecutive(),
             state,
             wait_seconds,
             last_login: ledger

@@ -14,9 +14,9 @@ use std::io::Read;
 use totp_core::account::Account;
 use totp_core::code::Answer;
 use totp_core::event::Name;
-use totp_core::login::{Method, Reason, Refusal, Verdict, judge};
+use totp_core::factor::ClockOff;
+use totp_core::login::{Method, Reason, Refusal, Verdict};
 use totp_core::secret::Secret;
-use totp_core::store::Held;
 use totp_core::time::Seconds;
 use zeroize::Zeroizing;
 
@@ -53,7 +53,7 @@ pub(crate) fn run(desk: &Desk, asked: &Test) -> Result<(), Failure> {
     let document = match Answer::recognise(typed.expose()) {
         Some(answer) => tried(desk, &account, &answer)?,
         // Nothing was looked at, so nothing is charged and nothing logged.
-        None => refused(&account, &Reason::Malformed.into(), None),
+        None => refused(&account, &Reason::Malformed.into()),
     };
     match desk.format {
         Format::Json => output::document(&document)?,
@@ -89,21 +89,18 @@ fn code(desk: &Desk, asked: &Test) -> Result<Secret, Failure> {
 }
 
 fn tried<'a>(desk: &Desk, account: &'a Account, answer: &Answer) -> Result<Document<'a>, Failure> {
-    let held = desk.hold(account)?.ok_or_else(|| Failure::not_enrolled(account.user.as_str()))?;
-    let period = one_period(&held);
-    // While the user is held: a rotation in between would have sealed the credential with a key that is not in it.
-    let keyring = desk.keyring()?;
-    let verdict = judge(held, account, answer, clock::now()?, &desk.rules(), &keyring)?;
+    let verdict = factor::judged(desk, account, answer)?;
     let event = |name| desk.event(name, account).field("service", "desk");
     Ok(match verdict {
         Verdict::Accepted(verified) => match verified.method() {
-            Method::Totp { authenticator, .. } => {
+            Method::Code { authenticator, kind, .. } => {
                 let label = authenticator.as_str();
-                desk.audit(&event(Name::Tested).field("method", "totp").field("authenticator", label));
+                let method = kind.as_str();
+                desk.audit(&event(Name::Tested).field("method", method).field("authenticator", label));
                 let sentence =
                     format!("right: a code of \"{label}\". It is used up; the next one opens the door");
                 let authenticator = Some(label.to_owned());
-                Document { method: Some("totp"), authenticator, ..right(account, sentence) }
+                Document { method: Some(method), authenticator, ..right(account, sentence) }
             }
             Method::RecoveryCode { kind, left } => {
                 desk.audit(&event(Name::RecoveryUsed).field("method", kind.as_str()).field("left", left));
@@ -117,7 +114,7 @@ fn tried<'a>(desk: &Desk, account: &'a Account, answer: &Answer) -> Result<Docum
         },
         Verdict::Refused(refusal) => {
             let name = if refusal.lock.is_some() { Name::Locked } else { Name::Refused };
-            let steps = steps_off(refusal.reason);
+            let steps = clock_off(refusal.reason).map(|off| off.steps);
             let seconds = refusal.lock.map(|lock| lock.0);
             desk.audit(
                 &event(name)
@@ -125,16 +122,9 @@ fn tried<'a>(desk: &Desk, account: &'a Account, answer: &Answer) -> Result<Docum
                     .maybe("steps", steps)
                     .maybe("seconds", seconds),
             );
-            refused(account, &refusal, period)
+            refused(account, &refusal)
         }
     })
-}
-
-/// Seconds of a step, where all authenticators have the same.
-fn one_period(held: &impl Held) -> Option<u64> {
-    let mut periods = held.credential().authenticators().iter().map(|known| known.parameters().period());
-    let first = periods.next()?;
-    periods.all(|period| period == first).then_some(first)
 }
 
 fn right(account: &Account, sentence: String) -> Document<'_> {
@@ -151,10 +141,9 @@ fn right(account: &Account, sentence: String) -> Document<'_> {
     }
 }
 
-fn refused<'a>(account: &'a Account, refusal: &Refusal, period: Option<u64>) -> Document<'a> {
-    let seconds_of = |steps: i64| steps.checked_mul(i64::try_from(period?).ok()?);
+fn refused<'a>(account: &'a Account, refusal: &Refusal) -> Document<'a> {
     let reason = factor::tellable(refusal.reason);
-    let clock_off_seconds = steps_off(reason).and_then(seconds_of);
+    let clock_off_seconds = clock_off(reason).map(|off| off.seconds);
     let mut sentence = match clock_off_seconds {
         Some(off) => format!(
             "right for a clock that is about {} behind: set the phone's clock (automatic date and time), or this machine's",
@@ -175,8 +164,8 @@ fn refused<'a>(account: &'a Account, refusal: &Refusal, period: Option<u64>) -> 
 }
 
 /// How far the phone's clock is ahead.
-fn steps_off(reason: Reason) -> Option<i64> {
-    if let Reason::ClockOff { steps } = reason { Some(steps) } else { None }
+fn clock_off(reason: Reason) -> Option<ClockOff> {
+    if let Reason::ClockOff(off) = reason { Some(off) } else { None }
 }
 
 /// In what time another code is worth a try.
@@ -185,7 +174,7 @@ fn wait(refusal: &Refusal) -> Option<Seconds> {
         Reason::Limited(wait) | Reason::Locked(wait) | Reason::BeforeBoot(wait) => Some(wait),
         Reason::Replayed => refusal.next_code,
         Reason::Wrong
-        | Reason::ClockOff { .. }
+        | Reason::ClockOff(_)
         | Reason::ClockBack(_)
         | Reason::Late
         | Reason::Malformed

@@ -27,13 +27,13 @@ pub(crate) fn run(desk: &Desk, user: &str, repair: bool) -> Result<(), Failure> 
         }
         return Err(Failure::not_enrolled(account.user.as_str()));
     }
-    let (entry, now, drift) = (desk.entry(&account)?, clock::now()?, desk.config.greatest_drift_steps);
+    let (entry, now, windows) = (desk.entry(&account)?, clock::now()?, desk.config.windows());
     // A ledger that is whole is never thrown away: only a broken one may cost the recovery codes.
     let repaired = repair && enrolment::needs_repair(&entry);
     if repaired {
-        enrolment::repair(entry, drift, now)?;
+        enrolment::repair(entry, &windows, now)?;
     } else {
-        enrolment::unlock(entry, drift, now)?;
+        enrolment::unlock(entry, &windows, now)?;
     }
     desk.audit(&desk.event(Name::Unlocked, &account).field("repaired", repaired));
     if repaired {

@@ -4,7 +4,7 @@ use super::*;
 use crate::FileEntry;
 use crate::ledger_file::{Newer, read_file, sync_data, write_slot};
 use crate::lock::{Lock, lock};
-use crate::scene::{NOON, PATIENCE, PHONE, Scene, alice, at, code, once_more_wrong, word};
+use crate::scene::{NOON, PATIENCE, PHONE, Scene, alice, at, code, logged_in, once_more_wrong, word};
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
 use totp_core::expected_enrolment::ExpectedEnrolment;
@@ -223,4 +223,23 @@ fn a_ledger_with_a_slot_of_a_later_version_is_refused_by_its_number_and_only_wit
     let permitted = scene.files.expected(&alice().user).unwrap();
     totp_core::enrolment::withdraw(entry, permitted).unwrap();
     assert!(matches!(scene.files.hold(&alice().user, PATIENCE), Ok(Hold::NotEnrolled)));
+}
+
+#[test]
+fn every_write_of_one_hold_is_the_one_that_is_read_next() {
+    use totp_core::store::Durability::{Machine, Process};
+    let scene = enrolled();
+    let Ok(Hold::Held(mut held)) = scene.files.hold(&alice().user, PATIENCE) else { panic!("held") };
+    let mut ledger = held.ledger().clone();
+    for (at_write, durability) in
+        [Process, Machine, Process, Machine, Machine, Process, Process].into_iter().enumerate()
+    {
+        let at_write = at_write as u64 + 1;
+        ledger = logged_in(ledger, at_write);
+        held.replace(&ledger, durability).unwrap();
+        let file = std::fs::read(scene.file("ledgers/alice")).unwrap();
+        let id = held.credential().owner().id;
+        let (read, _) = Slots::of(&file).newest_of(id).unwrap();
+        assert_eq!(read.last_login().map(|login| login.at), Some(at_write));
+    }
 }

@@ -2,24 +2,19 @@
 //! was damaged.
 
 mod enrolment;
-mod login;
-mod model;
 mod readmission;
-mod remembered;
 mod rotation;
 
 /// What the rules themselves name.
 mod prelude {
     pub(super) use totp_core::account::Account;
-    pub(super) use totp_core::code::Answer;
     pub(super) use totp_core::draft::Confirmed;
     pub(super) use totp_core::expected_enrolment::ExpectedEnrolment;
     pub(super) use totp_core::keyring::Keyring;
-    pub(super) use totp_core::ledger::{LastLogin, Ledger, LoginMethod};
+    pub(super) use totp_core::ledger::{LastLogin, LoginMethod};
     pub(super) use totp_core::secret::Secret;
     pub(super) use totp_core::store::{
-        Durability, Entries, Entry, Found, Held, KeyringLocks, Reseal, Resealed, Resealing, StoreError,
+        Entries, Entry, Found, KeyringLocks, Reseal, Resealed, Resealing, StoreError,
     };
-    pub(super) use totp_core::time::{Now, Seconds};
     pub(super) use totp_core::user::User;
 }

@@ -70,7 +70,7 @@ pub(super) fn code_prompt(excuse: Option<&Unenrolled>) -> String {
 pub(super) fn not_confirmed(why: NotConfirmed, left: usize) -> String {
     let why = match why {
         NotConfirmed::Malformed { digits } => format!("That is not a code of {digits} digits."),
-        NotConfirmed::ClockOff { .. } => {
+        NotConfirmed::ClockOff(_) => {
             "That code is right for another time: set the clock of the phone, or have that of this machine set."
                 .to_owned()
         }
@@ -101,6 +101,7 @@ fn join(parts: &[&[u8]]) -> Secret {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use totp_core::factor::ClockOff;
 
     #[test]
     fn every_recovery_code_stands_on_a_line_of_its_own() {
@@ -115,7 +116,7 @@ mod tests {
     #[test]
     fn a_wrong_code_tells_how_many_are_left_and_not_by_how_much_it_was_off() {
         assert!(not_confirmed(NotConfirmed::Wrong, 4).ends_with(" 4 more tries."));
-        let off = not_confirmed(NotConfirmed::ClockOff { steps: -77 }, 1);
+        let off = not_confirmed(NotConfirmed::ClockOff(ClockOff { steps: -77, seconds: -2310 }), 1);
         assert!(off.ends_with(" One more try.") && !off.contains("77"), "{off}");
     }
 }

@@ -59,7 +59,7 @@ fuzz_target!(|typed: &[u8]| {
 
 fn recognise(typed: &[u8]) -> Read {
     match Answer::recognise(typed) {
-        Some(Answer::Totp(code)) => Read::Totp(code.expose().to_vec()),
+        Some(Answer::Code(code)) => Read::Totp(code.expose().to_vec()),
         Some(Answer::Recovery(code)) => Read::Recovery(code.expose().to_vec()),
         Some(Answer::Trailing(_)) => unreachable!("only behind a password"),
         None => Read::Neither,

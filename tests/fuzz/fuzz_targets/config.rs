@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use std::path::Path;
 use totp_core::config::Config;
-use totp_core::limit::MOST_ATTEMPTS;
+use totp_core::lockout::MOST_ATTEMPTS;
 use totp_core::policy::Policy;
 use totp_core::recovery::MOST_CODES;
 use totp_core::reset::MOST_APPROVALS;

@@ -8,7 +8,7 @@ use totp_core::DocumentError;
 use totp_core::code::DIGITS;
 use totp_core::credential::{Credential, Label, MOST_AUTHENTICATORS};
 use totp_core::recovery::MOST_CODES;
-use totp_core::totp::PERIODS;
+use totp_core::factor::totp::PERIODS;
 use totp_core::user::User;
 use totp_fuzz::{LETTERS, assert_names_a_place, assert_same_words, two_secrets};
 

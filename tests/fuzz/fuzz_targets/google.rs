@@ -11,7 +11,7 @@ use data_encoding::BASE32_NOPAD;
 use google_authenticator::{Moved, Placed};
 use libfuzzer_sys::fuzz_target;
 use std::fmt::Write;
-use totp_core::totp::{Algorithm, PERIODS};
+use totp_core::factor::totp::{Algorithm, PERIODS};
 use totp_fuzz::two_secrets;
 
 const NOW: u64 = 1_800_000_000;

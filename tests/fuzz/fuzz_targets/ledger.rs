@@ -14,9 +14,9 @@ mod id;
 #[path = "../../../totp-core/src/ledger.rs"]
 #[allow(dead_code, reason = "the rest of the library uses it")]
 mod ledger;
-#[path = "../../../totp-core/src/limit.rs"]
+#[path = "../../../totp-core/src/lockout.rs"]
 #[allow(dead_code, reason = "the rest of the library uses it")]
-mod limit;
+mod lockout;
 #[path = "../../../totp-core/src/network.rs"]
 #[allow(dead_code, reason = "the rest of the library uses it")]
 mod network;
@@ -31,6 +31,12 @@ mod pages;
 mod secret;
 mod time {
     pub(crate) use totp_core::time::Seconds;
+}
+mod durability {
+    pub(crate) use totp_core::store::Durability;
+}
+mod factor {
+    pub(crate) use totp_core::factor::{Factor, FactorKind};
 }
 mod credential {
     pub(crate) use totp_core::credential::{Credential, MOST_AUTHENTICATORS};
@@ -49,7 +55,7 @@ use device::{Device, MOST_DEVICES, Mark};
 use id::Id;
 use ledger::Ledger;
 use libfuzzer_sys::fuzz_target;
-use limit::{Limit, MOST_ATTEMPTS, Standing};
+use lockout::{Limit, LockState, MOST_ATTEMPTS};
 use page::{PAGE, encode};
 use pages::{LENGTH, Pages, Place};
 use sha2::{Digest, Sha256};
@@ -117,7 +123,7 @@ fn check(file: &[u8], torn: usize) {
         assert_eq!(ledger.credential, id);
         assert_eq!(Pages::of(file).none_enrolled(), ids.contains(&Some(Id::NONE)) && none_checks(file));
         assert!(ledger.progress.len() <= credential::MOST_AUTHENTICATORS);
-        assert!(ledger.tries.recent.len() <= MOST_ATTEMPTS);
+        assert!(ledger.failures.recent.len() <= MOST_ATTEMPTS);
         assert!(ledger.devices.len() <= MOST_DEVICES);
         assert!(place.spare < 2);
         for ledger in [&ledger, &with_one_more_device(&ledger)] {
@@ -167,13 +173,13 @@ fn with_one_more_device(ledger: &Ledger) -> Ledger {
 
 /// Whatever stamps the file holds, a window keeps nobody longer than its length, and who is disabled stays so.
 fn assert_waits_are_bounded(ledger: &Ledger) {
-    let disabled = ledger.tries.consecutive >= LIMIT.disable_after;
+    let disabled = ledger.failures.consecutive >= LIMIT.disable_after;
     for now in [0, 1_800_000_000, u64::MAX] {
-        match LIMIT.standing(&ledger.tries, now) {
-            Standing::Limited(wait) => assert!(!disabled && wait <= LIMIT.per),
-            Standing::Locked(wait) => assert!(!disabled && wait > Seconds(0)),
-            Standing::Open => assert!(!disabled),
-            Standing::Disabled => assert!(disabled),
+        match LIMIT.state(&ledger.failures, now) {
+            LockState::Limited(wait) => assert!(!disabled && wait <= LIMIT.per),
+            LockState::Locked(wait) => assert!(!disabled && wait > Seconds(0)),
+            LockState::Open => assert!(!disabled),
+            LockState::Disabled => assert!(disabled),
         }
     }
 }
@@ -185,7 +191,7 @@ fn assert_outlasts_a_torn_write(file: &[u8], ledger: &Ledger, place: Place, torn
         return;
     }
     let mut next = ledger.clone();
-    next.tries.consecutive = next.tries.consecutive.wrapping_add(1);
+    next.failures.consecutive = next.failures.consecutive.wrapping_add(1);
     let page = encode(&next, place.sequence);
     let mut written = file.to_vec();
     let at = place.spare * PAGE;

@@ -13,7 +13,7 @@ use data_encoding::BASE64;
 use libfuzzer_sys::fuzz_target;
 use migration::{Part, Problem};
 use token::Token;
-use totp_core::totp::Algorithm;
+use totp_core::factor::totp::Algorithm;
 
 const HEAD: &str = "otpauth-migration://offline?data=";
 const SOMEBODY: &str = "somebody";

@@ -12,7 +12,7 @@ use data_encoding::HEXLOWER;
 use libfuzzer_sys::fuzz_target;
 use token::Token;
 use totp_core::code::DIGITS;
-use totp_core::totp::{Algorithm, PERIODS};
+use totp_core::factor::totp::{Algorithm, PERIODS};
 use totp_fuzz::{HEX, assert_same_words, two_secrets};
 
 fuzz_target!(|line: &[u8]| {

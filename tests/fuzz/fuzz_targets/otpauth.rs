@@ -13,7 +13,7 @@ use libfuzzer_sys::fuzz_target;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use token::Token;
 use totp_core::code::DIGITS;
-use totp_core::totp::PERIODS;
+use totp_core::factor::totp::PERIODS;
 use totp_fuzz::{LETTERS, assert_same_words, two_secrets};
 
 /// No URI that is accepted is longer, in bytes.

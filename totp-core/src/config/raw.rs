@@ -3,7 +3,7 @@
 use super::notify::Notify;
 use crate::device::Mode;
 use crate::document::{Field, Table, Value, Wrong, word};
-use crate::limit::MOST_ATTEMPTS;
+use crate::lockout::MOST_ATTEMPTS;
 use crate::network::Network;
 use crate::recovery::MOST_CODES;
 use crate::reset::MOST_APPROVALS;

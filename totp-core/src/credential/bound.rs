@@ -1,10 +1,10 @@
 //! Whose a credential is, and what else each of its seals is bound to: moved elsewhere, or with other parameters beside it, it does
 //! not open.
 
+use crate::factor::Factor;
 use crate::id::Id;
 use crate::keyring::Binding;
 use crate::recovery;
-use crate::totp::{Drift, Parameters};
 use crate::user::User;
 
 /// Whose a credential is.
@@ -27,19 +27,8 @@ pub(super) struct Bound<'a> {
 
 impl Bound<'_> {
     /// The seal of an authenticator's secret.
-    pub(super) fn authenticator(&self, label: &str, parameters: Parameters, drift: Option<Drift>) -> Binding {
-        let binding = self
-            .kind("totp")
-            .text(label)
-            .text(parameters.algorithm().as_str())
-            .number(u64::from(parameters.digits()))
-            .number(parameters.period());
-        match self.version {
-            // It knew no other window than the config's, and its document has no place for one.
-            ..2 => binding,
-            // No window is that wide.
-            2.. => binding.number(drift.map_or(u64::MAX, Drift::steps)),
-        }
+    pub(super) fn authenticator(&self, label: &str, factor: Factor) -> Binding {
+        factor.bind(self.kind(factor.kind().as_str()).text(label), self.version)
     }
 
     /// The seal of a set's pepper.

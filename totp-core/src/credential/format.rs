@@ -3,10 +3,11 @@
 use super::{Authenticator, Credential, Label, Owner, RecoverySet, VERSION};
 use crate::created::Created;
 use crate::document::{self, Base64, DocumentError, Field, Table, Value, Wrong, word};
+use crate::factor::totp::{LONGEST_SECRET, SHORTEST_SECRET};
+use crate::factor::{Factor, WrittenFactor};
 use crate::id::Id;
 use crate::keyring::{NONCE_LENGTH, Sealed};
 use crate::recovery::{self, Hash};
-use crate::totp::{Drift, LONGEST_SECRET, Parameters, SHORTEST_SECRET};
 use crate::user::User;
 use serde::Serialize;
 use std::path::Path;
@@ -57,7 +58,7 @@ fn read(table: &mut Table<'_>, user: &User) -> Result<Credential, Wrong> {
     }
     credential.recovery = table.section("recovery", read_recovery)?;
     // The seals of the first version are not bound to these: anybody could have written them in.
-    let beyond = credential.authenticators.iter().any(|one| one.drift.is_some())
+    let beyond = credential.authenticators.iter().any(|one| one.factor.since_version() > version)
         || credential.recovery.as_ref().is_some_and(|set| set.kind != recovery::Kind::Own);
     if version == 1 && beyond {
         return Err(table.wrong("has drift_steps or a kind of recovery codes, which version 1 does not know"));
@@ -66,17 +67,11 @@ fn read(table: &mut Table<'_>, user: &User) -> Result<Credential, Wrong> {
 }
 
 fn read_authenticator(table: &mut Table<'_>) -> Result<Authenticator, Wrong> {
-    let Kind::Totp = table.required("type")?;
+    let factor = Factor::read(table)?;
     let label = Label::parse(table.required("label")?).map_err(|error| table.wrong(error.to_string()))?;
-    let (algorithm, digits, period) =
-        (table.required("algorithm")?, table.required("digits")?, table.required("period")?);
-    let parameters =
-        Parameters::new(algorithm, digits, period).map_err(|error| table.wrong(error.to_string()))?;
-    let drift = table.optional("drift_steps")?.map(Drift::new).transpose();
-    let drift = drift.map_err(|error| table.wrong(error.to_string()))?;
     let created = table.required("created")?;
     let sealed = read_seal(table, SHORTEST_SECRET..=LONGEST_SECRET)?;
-    Ok(Authenticator { label, parameters, drift, created, sealed })
+    Ok(Authenticator { label, factor, created, sealed })
 }
 
 fn read_recovery(table: &mut Table<'_>) -> Result<RecoverySet, Wrong> {
@@ -105,20 +100,6 @@ fn read_seal(table: &mut Table<'_>, plaintext: std::ops::RangeInclusive<usize>) 
     Ok(Sealed { key, nonce, ciphertext })
 }
 
-/// A type that this version does not know is refused by name.
-#[derive(Clone, Copy)]
-enum Kind {
-    Totp,
-}
-
-impl<'t> Field<'t> for Kind {
-    fn read(value: &'t Value<'t>) -> Result<Self, String> {
-        word(value, &[(TOTP, Self::Totp)])
-    }
-}
-
-const TOTP: &str = "totp";
-
 /// A kind that this version does not know is refused by name. Left out where they are of our own making.
 impl<'t> Field<'t> for recovery::Kind {
     fn read(value: &'t Value<'t>) -> Result<Self, String> {
@@ -146,13 +127,8 @@ struct Written {
 #[derive(Serialize)]
 struct WrittenAuthenticator {
     label: String,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    algorithm: &'static str,
-    digits: u8,
-    period: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    drift_steps: Option<u64>,
+    #[serde(flatten)]
+    factor: WrittenFactor,
     created: Created,
     key: String,
     nonce: String,
@@ -173,14 +149,10 @@ struct WrittenRecovery {
 }
 
 impl From<&Authenticator> for WrittenAuthenticator {
-    fn from(Authenticator { label, parameters, drift, created, sealed }: &Authenticator) -> Self {
+    fn from(Authenticator { label, factor, created, sealed }: &Authenticator) -> Self {
         Self {
             label: label.0.clone(),
-            kind: TOTP,
-            algorithm: parameters.algorithm().as_str(),
-            digits: parameters.digits(),
-            period: parameters.period(),
-            drift_steps: drift.map(Drift::steps),
+            factor: factor.written(),
             created: *created,
             key: sealed.key.clone(),
             nonce: Base64::text(&sealed.nonce),

@@ -1,9 +1,9 @@
 //! What a credential promises: it comes back as it was written, and nothing that was changed in it opens.
 
 use super::*;
+use crate::factor::totp::{Algorithm, Drift, Parameters, Totp};
 use crate::keyring::tests::{keyring, with_new_key};
 use crate::secret::tests::Counter;
-use crate::totp::Algorithm;
 use crate::user::User;
 use std::path::Path;
 
@@ -29,7 +29,7 @@ fn add(credential: &mut Credential, label: &str) -> Result<(), AddError> {
     let secret = Secret::new(SECRET.to_vec());
     let parameters = Parameters::new(Algorithm::Sha1, 6, 30).unwrap();
     let label = Label::parse(label).unwrap();
-    let new = NewAuthenticator { label, parameters, drift: None, created: created(), secret: &secret };
+    let new = NewAuthenticator { label, factor: parameters.into(), created: created(), secret: &secret };
     credential.add(new, &keyring(), &mut Counter(1))
 }
 
@@ -293,8 +293,7 @@ fn moved_in() -> Credential {
     let mut credential = Credential::new(owner, created());
     let new = NewAuthenticator {
         label: Label::parse("phone").unwrap(),
-        parameters: Parameters::EVERY_APP,
-        drift: Some(Drift::new(4).unwrap()),
+        factor: Totp::new(Parameters::EVERY_APP).with_drift(Some(Drift::new(4).unwrap())).into(),
         created: created(),
         secret: &Secret::new(SECRET.to_vec()),
     };
@@ -308,7 +307,8 @@ fn moved_in() -> Credential {
 fn a_window_and_the_kind_of_the_codes_come_back_as_they_were_written() {
     let text = moved_in().to_document(Path::new("alice.toml")).unwrap();
     let read = parse(&text).unwrap();
-    assert_eq!(read.authenticators()[0].drift(), Some(Drift::new(4).unwrap()));
+    let Factor::Totp(totp) = read.authenticators()[0].factor();
+    assert_eq!(totp.drift(), Some(Drift::new(4).unwrap()));
     assert_eq!((read.recovery_kind(), read.recovery_codes()), (Some(recovery::Kind::Scratch), 2));
     assert_eq!(read.to_document(Path::new("alice.toml")).unwrap(), text);
     assert!(read.open(&read.authenticators()[0], &keyring()).is_ok());

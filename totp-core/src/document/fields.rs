@@ -1,13 +1,12 @@
 //! How the nouns are written in a document. They know nothing of it themselves.
 
 use super::Value;
-use super::table::{Field, word};
+use super::table::Field;
 use crate::address::{Address, Recipient};
 use crate::created::Created;
 use crate::id::Id;
 use crate::network::Network;
 use crate::time::{Date, Seconds};
-use crate::totp::Algorithm;
 use toml::value::Datetime;
 
 impl<'t> Field<'t> for Id {
@@ -20,15 +19,6 @@ impl<'t> Field<'t> for Created {
     fn read(value: &'t Value<'t>) -> Result<Self, String> {
         let written = value.as_datetime();
         written.map(Self::from).ok_or_else(|| "invalid type, expected a date and time".to_owned())
-    }
-}
-
-impl<'t> Field<'t> for Algorithm {
-    fn read(value: &'t Value<'t>) -> Result<Self, String> {
-        word(
-            value,
-            &[Self::Sha1, Self::Sha256, Self::Sha512].map(|algorithm| (algorithm.as_str(), algorithm)),
-        )
     }
 }
 

@@ -2,23 +2,22 @@
 
 use super::{EnrolmentError, credential_of, sound};
 use crate::credential::Authenticator;
+use crate::factor::Windows;
 use crate::ledger::{Ledger, Progress, RecoveryMarks};
 use crate::store::Entry;
 use crate::time::Now;
-use crate::totp::Drift;
 
-/// Forgives all wrong tries and lifts a lock. If the machine's clock ran ahead and was set back, the steps used up
-/// meanwhile are freed but for those that a login of today may have used. `greatest_drift_steps` is that of all
-/// services.
+/// Forgives all wrong tries and lifts a lock. If the machine's clock ran ahead and was set back, what was used
+/// up meanwhile is freed but for what a login of now may have used.
 ///
 /// # Errors
 /// [`EnrolmentError`]; the ledger is then as it was.
-pub fn unlock<E: Entry>(entry: E, greatest_drift_steps: u64, now: Now) -> Result<(), EnrolmentError> {
+pub fn unlock<E: Entry>(entry: E, windows: &Windows, now: Now) -> Result<(), EnrolmentError> {
     let (credential, mut ledger) = sound(&entry)?;
-    ledger.tries.forgive();
+    ledger.failures.forgive();
     for (progress, authenticator) in ledger.progress.iter_mut().zip(credential.authenticators()) {
-        let newest = newest_step(authenticator, greatest_drift_steps, now);
-        progress.last_step = progress.last_step.min(newest);
+        let usable = authenticator.factor().usable_by(windows, now);
+        progress.used_up_to = progress.used_up_to.min(usable);
     }
     Ok(entry.record(&ledger)?)
 }
@@ -30,14 +29,14 @@ pub fn needs_repair<E: Entry>(entry: &E) -> bool {
 }
 
 /// Makes a new ledger for an enrolment whose ledger is missing or broken. Nobody knows any more which codes were used:
-/// the steps up to now count as used, and the recovery codes are void.
+/// all up to now counts as used, and the recovery codes are void.
 ///
 /// # Errors
 /// [`EnrolmentError`]; the enrolment is then as it was, or its recovery codes count as used.
-pub fn repair<E: Entry>(entry: E, greatest_drift_steps: u64, now: Now) -> Result<(), EnrolmentError> {
+pub fn repair<E: Entry>(entry: E, windows: &Windows, now: Now) -> Result<(), EnrolmentError> {
     let mut credential = credential_of(&entry)?;
     let used = |authenticator: &Authenticator| Progress {
-        last_step: newest_step(authenticator, greatest_drift_steps, now),
+        used_up_to: authenticator.factor().usable_by(windows, now),
         confirmed_at: 0,
     };
     let progress = credential.authenticators().iter().map(used).collect();
@@ -50,10 +49,4 @@ pub fn repair<E: Entry>(entry: E, greatest_drift_steps: u64, now: Now) -> Result
     ledger.notice = entry.reset().ok().flatten().and_then(|reset| reset.notice_for(credential.owner().id));
     credential.void_recovery();
     Ok(entry.commit(&credential, &ledger)?)
-}
-
-/// The newest step of which a code may have been accepted by now.
-fn newest_step(authenticator: &Authenticator, greatest_drift_steps: u64, now: Now) -> u64 {
-    let own = authenticator.drift().map_or(0, Drift::steps);
-    authenticator.parameters().step(now.realtime).saturating_add(greatest_drift_steps.max(own))
 }

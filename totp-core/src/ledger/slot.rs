@@ -6,9 +6,10 @@
 
 use crate::credential::MOST_AUTHENTICATORS;
 use crate::device::{Device, MOST_DEVICES, Mark};
+use crate::factor::FactorKind;
 use crate::id::Id;
 use crate::ledger::{LastLogin, Ledger, LoginMethod, Progress, RecoveryMarks};
-use crate::limit::{MOST_ATTEMPTS, Tries};
+use crate::lockout::{Failures, MOST_ATTEMPTS};
 use crate::recovery::MOST_CODES;
 use crate::reset::Notice;
 use sha2::{Digest, Sha256};
@@ -28,6 +29,8 @@ const DEVICES: usize = DEVICE * MOST_DEVICES;
 const BLANK: &[u8; BODY] = &[0; BODY];
 const MAGIC: &[u8; 8] = b"PTLEDGER";
 const VERSION: u32 = 1;
+/// The number of a login by a recovery code, beside those of the kinds of factor ([`FactorKind::number`]).
+const RECOVERY_CODE: u8 = 2;
 
 /// One slot.
 pub fn encode(ledger: &Ledger, sequence: u64) -> Vec<u8> {
@@ -39,24 +42,24 @@ pub fn encode(ledger: &Ledger, sequence: u64) -> Vec<u8> {
     slot.extend(counted(ledger.progress.len()));
     for place in 0..MOST_AUTHENTICATORS {
         let progress = ledger.progress.get(place).copied().unwrap_or_default();
-        slot.extend(progress.last_step.to_be_bytes());
+        slot.extend(progress.used_up_to.to_be_bytes());
         slot.extend(progress.confirmed_at.to_be_bytes());
     }
-    slot.extend(counted(ledger.tries.recent.len()));
+    slot.extend(counted(ledger.failures.recent.len()));
     for place in 0..MOST_ATTEMPTS {
-        slot.extend(ledger.tries.recent.get(place).copied().unwrap_or(0).to_be_bytes());
+        slot.extend(ledger.failures.recent.get(place).copied().unwrap_or(0).to_be_bytes());
     }
-    slot.extend(ledger.tries.consecutive.to_be_bytes());
-    slot.extend(ledger.tries.locked_at.to_be_bytes());
-    slot.extend(ledger.tries.locked_until.to_be_bytes());
+    slot.extend(ledger.failures.consecutive.to_be_bytes());
+    slot.extend(ledger.failures.locked_at.to_be_bytes());
+    slot.extend(ledger.failures.locked_until.to_be_bytes());
     slot.extend(ledger.recovery.set.bytes());
     for used in ledger.recovery.used {
         slot.extend(used.to_be_bytes());
     }
     let (at, method) = match ledger.last_login {
         None => (0, 0),
-        Some(LastLogin { at, method: LoginMethod::Totp }) => (at, 1),
-        Some(LastLogin { at, method: LoginMethod::RecoveryCode }) => (at, 2),
+        Some(LastLogin { at, method: LoginMethod::RecoveryCode }) => (at, RECOVERY_CODE),
+        Some(LastLogin { at, method: LoginMethod::Code(kind) }) => (at, kind.number()),
     };
     slot.extend(at.to_be_bytes());
     slot.push(method);
@@ -111,7 +114,7 @@ pub fn decode(slot: &[u8]) -> Option<(u64, Ledger)> {
     let authenticators = fields.count(MOST_AUTHENTICATORS)?;
     let mut progress = Vec::with_capacity(MOST_AUTHENTICATORS);
     for _ in 0..MOST_AUTHENTICATORS {
-        progress.push(Progress { last_step: fields.u64()?, confirmed_at: fields.u64()? });
+        progress.push(Progress { used_up_to: fields.u64()?, confirmed_at: fields.u64()? });
     }
     progress.truncate(authenticators);
     let attempts = fields.count(MOST_ATTEMPTS)?;
@@ -121,7 +124,7 @@ pub fn decode(slot: &[u8]) -> Option<(u64, Ledger)> {
     }
     recent.truncate(attempts);
     let (consecutive, locked_at, locked_until) = (fields.u32()?, fields.u64()?, fields.u64()?);
-    let tries = Tries { recent, consecutive, locked_at, locked_until };
+    let failures = Failures { recent, consecutive, locked_at, locked_until };
     let mut recovery = RecoveryMarks { set: Id::new(fields.array()?), used: [0; MOST_CODES] };
     for used in &mut recovery.used {
         *used = fields.u64()?;
@@ -129,9 +132,8 @@ pub fn decode(slot: &[u8]) -> Option<(u64, Ledger)> {
     let at = fields.u64()?;
     let last_login = match fields.array::<1>()? {
         [0] => None,
-        [1] => Some(LastLogin { at, method: LoginMethod::Totp }),
-        [2] => Some(LastLogin { at, method: LoginMethod::RecoveryCode }),
-        _ => return None,
+        [RECOVERY_CODE] => Some(LastLogin { at, method: LoginMethod::RecoveryCode }),
+        [number] => Some(LastLogin { at, method: LoginMethod::Code(FactorKind::of_number(number)?) }),
     };
     let count = fields.count(MOST_DEVICES)?;
     let notice = Notice { at: fields.u64()?, until: fields.u64()?, by: fields.u32()? };
@@ -143,7 +145,7 @@ pub fn decode(slot: &[u8]) -> Option<(u64, Ledger)> {
         let (since, until, last_used, uses) = (fields.u64()?, fields.u64()?, fields.u64()?, fields.u32()?);
         devices.push(Device { mark, since, until, last_used, uses });
     }
-    Some((sequence, Ledger { credential, progress, tries, recovery, last_login, devices, notice }))
+    Some((sequence, Ledger { credential, progress, failures, recovery, last_login, devices, notice }))
 }
 
 /// The number of a slot of ours that is of a later version. How it is laid out, and where its checksum lies, is not known: a
@@ -193,8 +195,8 @@ mod tests {
 
     const ALICE: Id = Id::new([1; 16]);
 
-    fn ledger(last_step: u64) -> Ledger {
-        Ledger::of(ALICE, vec![Progress { last_step, confirmed_at: 5 }])
+    fn ledger(used_up_to: u64) -> Ledger {
+        Ledger::of(ALICE, vec![Progress { used_up_to, confirmed_at: 5 }])
     }
 
     fn device(at: u64) -> Device {
@@ -204,12 +206,13 @@ mod tests {
     #[test]
     fn a_slot_holds_every_field() {
         let mut full = ledger(9);
-        full.progress.push(Progress { last_step: 7, confirmed_at: 8 });
-        full.tries = Tries { recent: (1..=16).collect(), consecutive: 17, locked_at: 20, locked_until: 18 };
+        full.progress.push(Progress { used_up_to: 7, confirmed_at: 8 });
+        full.failures =
+            Failures { recent: (1..=16).collect(), consecutive: 17, locked_at: 20, locked_until: 18 };
         full.recovery = RecoveryMarks { set: Id::new([2; 16]), used: std::array::from_fn(|at| at as u64) };
         full.devices = vec![device(21), device(22)];
         full.notice = Some(Notice { at: 23, until: 24, by: 25 });
-        for method in [LoginMethod::Totp, LoginMethod::RecoveryCode] {
+        for method in [LoginMethod::Code(FactorKind::Totp), LoginMethod::RecoveryCode] {
             full.last_login = Some(LastLogin { at: 19, method });
             assert_eq!(decode(&encode(&full, 41)), Some((41, full.clone())));
         }
@@ -229,8 +232,8 @@ mod tests {
     fn the_fields_end_before_the_zeros() {
         let full = Ledger {
             credential: ALICE,
-            progress: vec![Progress { last_step: u64::MAX, confirmed_at: u64::MAX }; MOST_AUTHENTICATORS],
-            tries: Tries {
+            progress: vec![Progress { used_up_to: u64::MAX, confirmed_at: u64::MAX }; MOST_AUTHENTICATORS],
+            failures: Failures {
                 recent: vec![u64::MAX; MOST_ATTEMPTS],
                 consecutive: u32::MAX,
                 locked_at: u64::MAX,

@@ -101,8 +101,8 @@ mod tests {
 
     const ALICE: Id = Id::new([1; 16]);
 
-    fn ledger(credential: Id, last_step: u64) -> Ledger {
-        Ledger::of(credential, vec![Progress { last_step, confirmed_at: 5 }])
+    fn ledger(credential: Id, used_up_to: u64) -> Ledger {
+        Ledger::of(credential, vec![Progress { used_up_to, confirmed_at: 5 }])
     }
 
     fn file(first: Option<(&Ledger, u64)>, second: Option<(&Ledger, u64)>) -> Vec<u8> {

@@ -1,5 +1,7 @@
 //! Why a login was not let in.
 
+use crate::factor::ClockOff;
+use crate::lockout::LockState;
 use crate::time::Seconds;
 
 /// Why a login was not let in, and what followed.
@@ -18,11 +20,8 @@ pub struct Refusal {
 pub enum Reason {
     /// No code near is this one.
     Wrong,
-    /// Right for a clock this many steps ahead, or behind if negative: the phone's clock, or this machine's, is off.
-    ClockOff {
-        /// Steps.
-        steps: i64,
-    },
+    /// Right for a clock that is ahead or behind by this: the phone's clock, or this machine's, is off.
+    ClockOff(ClockOff),
     /// The code was used before.
     Replayed,
     /// The machine's clock stands before the last accepted code by this time.
@@ -68,6 +67,17 @@ impl Reason {
             Self::UnknownUser => "unknown_user",
             Self::Busy => "busy",
             Self::Conversation => "conversation",
+        }
+    }
+}
+
+impl From<LockState> for Reason {
+    fn from(state: LockState) -> Self {
+        match state {
+            LockState::Open => Self::Wrong,
+            LockState::Limited(wait) => Self::Limited(wait),
+            LockState::Locked(wait) => Self::Locked(wait),
+            LockState::Disabled => Self::Disabled,
         }
     }
 }

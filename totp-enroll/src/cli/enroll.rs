@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum, ValueHint};
 use std::path::PathBuf;
-use totp_core::totp::Algorithm;
+use totp_core::factor::totp::Algorithm;
 
 #[derive(Args)]
 pub(crate) struct Enroll {

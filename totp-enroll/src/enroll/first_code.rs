@@ -23,14 +23,14 @@ pub(super) fn run(desk: &Desk, options: &Enroll) -> Result<(), Failure> {
     }
     let typed = typed(desk, options)?;
     let answer = match Answer::recognise(typed.expose()) {
-        Some(Answer::Totp(code)) => {
+        Some(Answer::Code(code)) => {
             may_be_judged(code.expose().len(), &found)?;
-            Answer::Totp(code)
+            Answer::Code(code)
         }
         Some(Answer::Recovery(_) | Answer::Trailing(_)) | None => return Err(not_a_code()),
     };
     match try_code(desk, &account, &answer)? {
-        Ok(Method::Totp { authenticator, .. }) => {
+        Ok(Method::Code { authenticator, .. }) => {
             let label = authenticator.as_str();
             let left: Vec<&str> = pending.iter().copied().filter(|known| *known != label).collect();
             if left.len() == pending.len() {

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use totp_card::Issuer;
 use totp_core::credential::Label;
 use totp_core::draft::Draft;
-use totp_core::totp::Parameters;
+use totp_core::factor::totp::Parameters;
 use totp_host::entropy::OsEntropy;
 
 /// What is enrolled with.

@@ -8,6 +8,7 @@ use crate::failure::Failure;
 use crate::output::{self, Format};
 use serde::Serialize;
 use totp_core::draft::Draft;
+use totp_core::factor::Factor;
 
 /// What would be done, as a document.
 #[derive(Serialize)]
@@ -55,7 +56,8 @@ impl User {
 
 impl Authenticator {
     fn of(draft: &Draft) -> Self {
-        let parameters = draft.parameters();
+        let Factor::Totp(totp) = draft.factor();
+        let parameters = totp.parameters();
         Self {
             algorithm: parameters.algorithm().as_str(),
             digits: parameters.digits(),

@@ -2,9 +2,9 @@
 //! option, and single-use codes of eight digits.
 
 use data_encoding::{BASE32_NOPAD, Encoding, Specification};
+use totp_core::factor::totp::{Algorithm, Parameters, ParametersError};
 use totp_core::recovery::ScratchCode;
 use totp_core::secret::Secret;
-use totp_core::totp::{Algorithm, Parameters, ParametersError};
 use zeroize::Zeroizing;
 
 /// No file that the program reads is larger, in bytes.

@@ -3,8 +3,8 @@
 
 use super::token::Token;
 use data_encoding::HEXLOWER_PERMISSIVE;
+use totp_core::factor::totp::{Algorithm, Parameters, ParametersError};
 use totp_core::secret::Secret;
-use totp_core::totp::{Algorithm, Parameters, ParametersError};
 
 /// A line that cannot be taken over, and why.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

@@ -17,9 +17,9 @@ use std::path::{Path, PathBuf};
 use totp_core::config::Config;
 use totp_core::credential::Label;
 use totp_core::draft::Draft;
+use totp_core::factor::totp::{Drift, Totp, WIDEST_DRIFT};
 use totp_core::recovery::MOST_CODES;
 use totp_core::store::Engine;
-use totp_core::totp::{Drift, WIDEST_DRIFT};
 use zeroize::Zeroizing;
 
 /// As the log and the authenticators' labels name it.
@@ -147,9 +147,8 @@ impl Taken {
         let mut notes = notes(&moved, config);
         let drift = window(&moved, config, &mut notes);
         let label = Label::parse(NAME).map_err(|error| (None, error.to_string()))?;
-        let draft = Draft::import(label, moved.parameters, moved.secret)
-            .map_err(|error| first_line(error.to_string()))?
-            .with_drift(drift);
+        let draft = Draft::import(label, Totp::new(moved.parameters).with_drift(drift), moved.secret)
+            .map_err(|error| first_line(error.to_string()))?;
         newcomer.drafts.push(draft);
         newcomer.used_up_to = moved.used_up_to;
         newcomer.scratch = moved.scratch;

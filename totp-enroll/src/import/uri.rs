@@ -4,8 +4,8 @@ use super::token::Token;
 use data_encoding::BASE32_NOPAD;
 use percent_encoding::percent_decode;
 use std::borrow::Cow;
+use totp_core::factor::totp::{Algorithm, Parameters, ParametersError};
 use totp_core::secret::Secret;
-use totp_core::totp::{Algorithm, Parameters, ParametersError};
 use zeroize::Zeroizing;
 
 /// No URI is longer, in bytes, but for a picture in it. Less than what is given of a line: half a URI would lack parameters.

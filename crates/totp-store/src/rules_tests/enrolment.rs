@@ -50,7 +50,7 @@ fn what_is_prepared_counts_only_when_it_is_committed_and_then_as_a_login() {
     assert_eq!((enrolled.authenticator().as_str(), enrolled.recovery_codes()), ("phone", 10));
     let Hold::Held(held) = scene.files.hold(&alice().user, PATIENCE).unwrap() else { panic!("held") };
     assert_eq!(enrolled.credential(), held.credential().owner().id);
-    let login = LastLogin { at: NOON + 60, method: LoginMethod::Totp };
+    let login = LastLogin { at: NOON + 60, method: LoginMethod::Code(totp_core::factor::FactorKind::Totp) };
     assert_eq!(held.ledger().last_login(), Some(login));
     drop(held);
     assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "replayed");
@@ -209,7 +209,13 @@ fn unlocking_forgives() {
     }
     assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "limited");
     scene
-        .desk(NOON, |files, desk| unlock(files.entry(&alice().user, PATIENCE).unwrap().unwrap(), 1, desk.now))
+        .desk(NOON, |files, desk| {
+            unlock(
+                files.entry(&alice().user, PATIENCE).unwrap().unwrap(),
+                &crate::scene::rules().windows,
+                desk.now,
+            )
+        })
         .unwrap();
     assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
 }
@@ -222,7 +228,13 @@ fn unlocking_frees_the_steps_of_a_clock_that_ran_ahead_but_none_around_now() {
     assert_eq!(word(scene.login(&code(PHONE, ahead), at(ahead))), "accepted phone");
     assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "clock_back");
     scene
-        .desk(NOON, |files, desk| unlock(files.entry(&alice().user, PATIENCE).unwrap().unwrap(), 1, desk.now))
+        .desk(NOON, |files, desk| {
+            unlock(
+                files.entry(&alice().user, PATIENCE).unwrap().unwrap(),
+                &crate::scene::rules().windows,
+                desk.now,
+            )
+        })
         .unwrap();
     assert_eq!(word(scene.login(&code(PHONE, NOON + 30), at(NOON))), "replayed");
     assert_eq!(word(scene.login(&code(PHONE, NOON + 60), at(NOON + 60))), "accepted phone");
@@ -252,7 +264,11 @@ fn a_broken_ledger_refuses_until_it_is_repaired_and_then_the_recovery_codes_are_
         assert!(matches!(refused, Err(EnrolmentError::BrokenLedger)));
         scene
             .desk(NOON, |files, desk| {
-                repair(files.entry(&alice().user, PATIENCE).unwrap().unwrap(), 1, desk.now)
+                repair(
+                    files.entry(&alice().user, PATIENCE).unwrap().unwrap(),
+                    &crate::scene::rules().windows,
+                    desk.now,
+                )
             })
             .unwrap();
     }
@@ -270,7 +286,13 @@ fn a_repair_that_is_stopped_halfway_brings_no_recovery_code_back() {
     let credential = std::fs::read(scene.file("credentials/alice.toml")).unwrap();
     std::fs::write(scene.file("ledgers/alice"), vec![0; 4096]).unwrap();
     scene
-        .desk(NOON, |files, desk| repair(files.entry(&alice().user, PATIENCE).unwrap().unwrap(), 1, desk.now))
+        .desk(NOON, |files, desk| {
+            repair(
+                files.entry(&alice().user, PATIENCE).unwrap().unwrap(),
+                &crate::scene::rules().windows,
+                desk.now,
+            )
+        })
         .unwrap();
     // The ledger was written, the credential was not.
     std::fs::write(scene.file("credentials/alice.toml"), credential).unwrap();
@@ -291,7 +313,11 @@ fn a_credential_that_cannot_be_read_refuses_and_may_be_replaced_or_withdrawn() {
             Err(EnrolmentError::AlreadyEnrolled)
         ));
         let refused = scene.desk(NOON, |files, desk| {
-            unlock(files.entry(&alice().user, PATIENCE).unwrap().unwrap(), 1, desk.now)
+            unlock(
+                files.entry(&alice().user, PATIENCE).unwrap().unwrap(),
+                &crate::scene::rules().windows,
+                desk.now,
+            )
         });
         assert!(matches!(refused, Err(EnrolmentError::Store(StoreError::Corrupt { .. }))));
         if replace {

@@ -79,7 +79,7 @@ fn the_owner_goes_on_being_told_whose_ledger_was_repaired() {
     let scene = enrolled();
     requested(&scene);
     fs::write(scene.file("ledgers/alice"), [7; 4096]).unwrap();
-    totp_core::enrolment::repair(entry(&scene), 1, at(NOON)).unwrap();
+    totp_core::enrolment::repair(entry(&scene), &crate::scene::rules().windows, at(NOON)).unwrap();
     let told = Some(totp_core::reset::Notice { at: NOON, until: NOON + 24 * HOUR, by: 1 });
     assert_eq!(notice(&scene), told);
     approve(entry(&scene), asked(&alice(), 2, NOON)).unwrap();

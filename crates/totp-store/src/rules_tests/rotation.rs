@@ -286,7 +286,13 @@ fn a_lock_outlasts_a_rotation() {
     rotate(&scene);
     assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "limited");
     scene
-        .desk(NOON, |files, desk| unlock(files.entry(&alice().user, PATIENCE).unwrap().unwrap(), 1, desk.now))
+        .desk(NOON, |files, desk| {
+            unlock(
+                files.entry(&alice().user, PATIENCE).unwrap().unwrap(),
+                &crate::scene::rules().windows,
+                desk.now,
+            )
+        })
         .unwrap();
     assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
     assert_eq!(word(scene.login(&code(SPARE, NOON), at(NOON))), "wrong");

@@ -77,7 +77,7 @@ pub fn all_are_sealed_anew_while_they_log_in<G, S: Engine + Sync>((_guard, store
         rotated.ok().unwrap()
     });
     assert_eq!((rotated.resealed, rotated.left.len(), &rotated.unnamed[..]), (21, 0, &["k1".to_owned()][..]));
-    assert_eq!(ledger(&scene.files).tries().consecutive(), charged.into_inner());
+    assert_eq!(ledger(&scene.files).failures().consecutive(), charged.into_inner());
     let credential = held(&scene.files).credential().keys().all(|key| key == scene.keyring.active());
     assert!(credential);
 }

@@ -11,7 +11,7 @@
 use super::{LONG, MANY, charge, enrol_many, enrolled, entry, held, is_enrolled, ledger, request, somebody};
 use crate::enrolment::withdraw;
 use crate::expected_enrolment::ExpectedEnrolment;
-use crate::login::{Trouble, Verdict};
+use crate::login::{JudgeError, Verdict};
 use crate::scene::{NOON, PATIENCE, PHONE, SPARE, Scene, alice, at, code, logged_in, once_more_wrong, word};
 use crate::store::{Durability, Entries, Entry, Held, Hold, Store, StoreError};
 
@@ -30,7 +30,7 @@ pub fn of_many_at_once_with_one_code_one_is_let_in<G, S: Store + Entries + Sync>
     let scene = enrolled(store);
     let login = || loop {
         match scene.login(&code(PHONE, NOON), at(NOON)) {
-            Err(Trouble::Store(StoreError::Conflict)) => {}
+            Err(JudgeError::Store(StoreError::Conflict)) => {}
             Ok(Verdict::Accepted(_)) => return true,
             verdict => match word(verdict).as_str() {
                 "busy" => {}
@@ -112,7 +112,7 @@ pub fn no_replacement_is_lost_among_many<G, S: Store + Entries + Sync>((_guard, 
             scope.spawn(|| (0..5).for_each(|_| charge(&scene.files)));
         }
     });
-    assert_eq!(ledger(&scene.files).tries().consecutive(), MANY as u32 * 5);
+    assert_eq!(ledger(&scene.files).failures().consecutive(), MANY as u32 * 5);
 }
 
 /// A login's ledger is not replaced over a command's, nor a command's over a login's.

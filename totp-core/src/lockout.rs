@@ -22,22 +22,22 @@ pub struct Limit {
     pub disable_after: u32,
 }
 
-/// The wrong tries of one user, as the ledger keeps them.
+/// The wrong codes of one user, as the ledger keeps them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Tries {
+pub struct Failures {
     /// When the latest wrong codes were offered, seconds since 1970, oldest first, at most [`MOST_ATTEMPTS`].
     pub(crate) recent: Vec<u64>,
     /// Wrong codes since the last right one.
     pub(crate) consecutive: u32,
     /// When the lock started, seconds since 1970.
     pub(crate) locked_at: u64,
-    /// No TOTP code is judged before this time, seconds since 1970; zero: no lock.
+    /// No code that can be guessed is judged before this time, seconds since 1970; zero: no lock.
     pub(crate) locked_until: u64,
 }
 
-/// Whether a TOTP code would be judged now.
+/// Whether a code that can be guessed would be judged now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum LockState {
     /// It would.
     Open,
     /// Too many tries in the window; again in this time.
@@ -49,43 +49,45 @@ pub enum Standing {
 }
 
 impl Limit {
-    /// Where the user stands at `now` (seconds since 1970).
+    /// What is so at `now` (seconds since 1970).
     #[must_use]
-    pub fn standing(&self, tries: &Tries, now: u64) -> Standing {
-        if tries.consecutive >= self.disable_after {
-            return Standing::Disabled;
+    pub fn state(&self, failures: &Failures, now: u64) -> LockState {
+        if failures.consecutive >= self.disable_after {
+            return LockState::Disabled;
         }
-        if tries.locked_until > now {
-            return Standing::Locked(Seconds(tries.locked_until.saturating_sub(now)));
+        if failures.locked_until > now {
+            return LockState::Locked(Seconds(failures.locked_until.saturating_sub(now)));
         }
-        let recent: Vec<u64> = self.within(tries, now).collect();
+        let recent: Vec<u64> = self.within(failures, now).collect();
         let waiting = recent.len().checked_sub(self.attempts).and_then(|at| recent.get(at));
         match waiting {
-            Some(oldest) => Standing::Limited(Seconds(oldest.saturating_add(self.per.0).saturating_sub(now))),
-            None => Standing::Open,
+            Some(oldest) => {
+                LockState::Limited(Seconds(oldest.saturating_add(self.per.0).saturating_sub(now)))
+            }
+            None => LockState::Open,
         }
     }
 
     /// Counts one wrong code. Returns the length of the lock that it started, if it did.
-    pub(crate) fn charge(&self, tries: &mut Tries, now: u64) -> Option<Seconds> {
+    pub(crate) fn charge(&self, failures: &mut Failures, now: u64) -> Option<Seconds> {
         // Nothing is left out for its age: another service may count over a longer time.
-        tries.recent.push(now);
-        let surplus = tries.recent.len().saturating_sub(MOST_ATTEMPTS);
-        tries.recent.drain(..surplus);
-        tries.consecutive = tries.consecutive.saturating_add(1);
-        if tries.consecutive < self.lock_after {
+        failures.recent.push(now);
+        let surplus = failures.recent.len().saturating_sub(MOST_ATTEMPTS);
+        failures.recent.drain(..surplus);
+        failures.consecutive = failures.consecutive.saturating_add(1);
+        if failures.consecutive < self.lock_after {
             return None;
         }
-        let length = self.lock_length(tries.consecutive);
-        tries.locked_at = now;
-        tries.locked_until = now.saturating_add(length.0);
+        let length = self.lock_length(failures.consecutive);
+        failures.locked_at = now;
+        failures.locked_until = now.saturating_add(length.0);
         Some(length)
     }
 
     /// The stamps that still count, none later than `now`.
-    fn within<'a>(&self, tries: &'a Tries, now: u64) -> impl Iterator<Item = u64> + 'a {
+    fn within<'a>(&self, failures: &'a Failures, now: u64) -> impl Iterator<Item = u64> + 'a {
         let per = self.per.0;
-        tries
+        failures
             .recent
             .iter()
             .map(move |&stamp| stamp.min(now))
@@ -99,7 +101,7 @@ impl Limit {
     }
 }
 
-impl Tries {
+impl Failures {
     /// Brings stamps from the future back to `now`: a clock that was set back neither frees anybody early nor locks for
     /// longer than the lock was to last. Returns whether there were any; they must then be recorded, or they would be
     /// brought back anew at every try and never pass.
@@ -149,34 +151,34 @@ mod tests {
         disable_after: 100,
     };
 
-    fn after(wrong: u32, at: u64) -> (Tries, Option<Seconds>) {
-        let mut tries = Tries::default();
+    fn after(wrong: u32, at: u64) -> (Failures, Option<Seconds>) {
+        let mut failures = Failures::default();
         let mut lock = None;
         for _ in 0..wrong {
-            lock = LIMIT.charge(&mut tries, at);
+            lock = LIMIT.charge(&mut failures, at);
         }
-        (tries, lock)
+        (failures, lock)
     }
 
     #[test]
     fn the_fifth_wrong_code_of_a_minute_is_the_last_that_is_judged() {
-        assert_eq!(LIMIT.standing(&after(4, 1000).0, 1000), Standing::Open);
-        let (tries, _) = after(5, 1000);
-        assert_eq!(LIMIT.standing(&tries, 1000), Standing::Limited(Seconds(60)));
-        assert_eq!(LIMIT.standing(&tries, 1059), Standing::Limited(Seconds(1)));
-        assert_eq!(LIMIT.standing(&tries, 1060), Standing::Open);
+        assert_eq!(LIMIT.state(&after(4, 1000).0, 1000), LockState::Open);
+        let (failures, _) = after(5, 1000);
+        assert_eq!(LIMIT.state(&failures, 1000), LockState::Limited(Seconds(60)));
+        assert_eq!(LIMIT.state(&failures, 1059), LockState::Limited(Seconds(1)));
+        assert_eq!(LIMIT.state(&failures, 1060), LockState::Open);
     }
 
     #[test]
     fn the_window_slides() {
-        let mut tries = Tries::default();
+        let mut failures = Failures::default();
         for at in [0, 10, 20, 30, 40] {
-            LIMIT.charge(&mut tries, 1000 + at);
+            LIMIT.charge(&mut failures, 1000 + at);
         }
-        assert_eq!(LIMIT.standing(&tries, 1050), Standing::Limited(Seconds(10)));
-        assert_eq!(LIMIT.standing(&tries, 1060), Standing::Open);
-        LIMIT.charge(&mut tries, 1060);
-        assert_eq!(LIMIT.standing(&tries, 1060), Standing::Limited(Seconds(10)));
+        assert_eq!(LIMIT.state(&failures, 1050), LockState::Limited(Seconds(10)));
+        assert_eq!(LIMIT.state(&failures, 1060), LockState::Open);
+        LIMIT.charge(&mut failures, 1060);
+        assert_eq!(LIMIT.state(&failures, 1060), LockState::Limited(Seconds(10)));
     }
 
     #[test]
@@ -187,65 +189,65 @@ mod tests {
         assert_eq!(after(20, 1000).1, Some(Seconds(61440)));
         assert_eq!(after(21, 1000).1, Some(Seconds(86400)));
         assert_eq!(after(99, 1000).1, Some(Seconds(86400)));
-        assert_eq!(LIMIT.standing(&after(10, 1000).0, 1059), Standing::Locked(Seconds(1)));
+        assert_eq!(LIMIT.state(&after(10, 1000).0, 1059), LockState::Locked(Seconds(1)));
     }
 
     #[test]
     fn the_hundredth_disables_for_good() {
-        let (tries, _) = after(100, 1000);
-        assert_eq!(LIMIT.standing(&tries, u64::MAX), Standing::Disabled);
-        assert_ne!(LIMIT.standing(&after(99, 1000).0, 1000), Standing::Disabled);
+        let (failures, _) = after(100, 1000);
+        assert_eq!(LIMIT.state(&failures, u64::MAX), LockState::Disabled);
+        assert_ne!(LIMIT.state(&after(99, 1000).0, 1000), LockState::Disabled);
     }
 
     #[test]
     fn a_right_code_ends_the_row_but_not_the_window() {
-        let (mut tries, _) = after(12, 1000);
-        tries.succeed();
-        assert_eq!(tries.consecutive(), 0);
-        assert_eq!(LIMIT.standing(&tries, 1000), Standing::Limited(Seconds(60)));
-        tries.forgive();
-        assert_eq!(LIMIT.standing(&tries, 1000), Standing::Open);
+        let (mut failures, _) = after(12, 1000);
+        failures.succeed();
+        assert_eq!(failures.consecutive(), 0);
+        assert_eq!(LIMIT.state(&failures, 1000), LockState::Limited(Seconds(60)));
+        failures.forgive();
+        assert_eq!(LIMIT.state(&failures, 1000), LockState::Open);
     }
 
     #[test]
     fn a_clock_set_back_locks_nobody_for_longer_than_the_rule() {
-        for (wrong, barred) in [(10, Standing::Locked(Seconds(60))), (5, Standing::Limited(Seconds(60)))] {
-            let (mut tries, _) = after(wrong, 1_000_000);
-            assert!(tries.settle(1000));
-            assert_eq!(LIMIT.standing(&tries, 1000), barred);
-            assert!(!tries.settle(1059));
-            assert_ne!(LIMIT.standing(&tries, 1059), Standing::Open);
-            assert_eq!(LIMIT.standing(&tries, 1060), Standing::Open);
+        for (wrong, barred) in [(10, LockState::Locked(Seconds(60))), (5, LockState::Limited(Seconds(60)))] {
+            let (mut failures, _) = after(wrong, 1_000_000);
+            assert!(failures.settle(1000));
+            assert_eq!(LIMIT.state(&failures, 1000), barred);
+            assert!(!failures.settle(1059));
+            assert_ne!(LIMIT.state(&failures, 1059), LockState::Open);
+            assert_eq!(LIMIT.state(&failures, 1060), LockState::Open);
         }
     }
 
     #[test]
     fn a_lax_service_does_not_shorten_the_lock_of_a_strict_one() {
         let lax = Limit { lock_for: Seconds(1), lock_max: Seconds(5), ..LIMIT };
-        let (mut tries, _) = after(12, 1000);
-        assert!(!tries.settle(1100));
-        assert_eq!(lax.standing(&tries, 1100), Standing::Locked(Seconds(140)));
+        let (mut failures, _) = after(12, 1000);
+        assert!(!failures.settle(1100));
+        assert_eq!(lax.state(&failures, 1100), LockState::Locked(Seconds(140)));
     }
 
     #[test]
     fn a_service_with_a_longer_window_still_sees_what_another_charged_over() {
         let hour = Limit { attempts: 3, per: Seconds(3600), ..LIMIT };
-        let (mut tries, _) = after(3, 1000);
-        assert_eq!(hour.standing(&tries, 2000), Standing::Limited(Seconds(2600)));
-        LIMIT.charge(&mut tries, 2000);
-        assert_ne!(hour.standing(&tries, 2000), Standing::Open);
+        let (mut failures, _) = after(3, 1000);
+        assert_eq!(hour.state(&failures, 2000), LockState::Limited(Seconds(2600)));
+        LIMIT.charge(&mut failures, 2000);
+        assert_ne!(hour.state(&failures, 2000), LockState::Open);
     }
 
     proptest! {
         #[test]
         fn no_minute_judges_more_than_its_limit(gaps in proptest::collection::vec(0u64..30, 1..200)) {
-            let mut tries = Tries::default();
+            let mut failures = Failures::default();
             let mut now = 1_000_000;
             let mut judged: Vec<u64> = Vec::new();
             for gap in gaps {
                 now += gap;
-                if LIMIT.standing(&tries, now) == Standing::Open {
-                    LIMIT.charge(&mut tries, now);
+                if LIMIT.state(&failures, now) == LockState::Open {
+                    LIMIT.charge(&mut failures, now);
                     judged.push(now);
                     let in_window = judged.iter().filter(|&&at| now - at < 60).count();
                     prop_assert!(in_window <= 5);

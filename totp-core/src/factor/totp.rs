@@ -1,5 +1,7 @@
 //! One rule: which step, if any, does a typed TOTP code belong to (RFC 6238 section 4 and 5.2).
 
+use super::code_match::{ClockOff, CodeMatch};
+use crate::keyring::Binding;
 use crate::secret::Secret;
 use crate::time::{Now, Seconds};
 
@@ -12,6 +14,8 @@ pub const LONGEST_SECRET: usize = 128;
 pub const PERIODS: std::ops::RangeInclusive<u64> = 5..=300;
 /// How far a refused code is looked for beyond the window, in steps each side, to tell a wrong clock from a wrong code.
 const CLOCK_SEARCH: u64 = 20;
+/// Steps each side of the clock's at which a first code is right.
+const FIRST_DRIFT: u64 = 1;
 
 /// The widest window that an authenticator may have of its own, in steps each side. Nine codes are good at any time then, and a
 /// guesser who is stopped after 100 wrong ones has a chance under 0.1 %.
@@ -112,7 +116,7 @@ impl Parameters {
     }
 
     /// In what time from `realtime` (seconds since 1970) the step after `step` starts; zero if it has.
-    pub(crate) fn starts_after(self, step: u64, realtime: u64) -> Seconds {
+    fn starts_after(self, step: u64, realtime: u64) -> Seconds {
         let start = step.saturating_add(1).saturating_mul(self.period);
         Seconds(start.saturating_sub(realtime))
     }
@@ -143,41 +147,105 @@ impl Drift {
     }
 }
 
-/// Which steps are still good.
+/// An authenticator of codes of the time, but for its secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Window {
-    /// The last step that was accepted; it and all before it are used up.
-    pub(crate) last_step: u64,
-    /// Steps accepted each side of the clock's.
-    pub(crate) drift_steps: u64,
-    /// How far ahead of the clock a code may have been accepted before this boot.
-    pub(crate) boot_drift_steps: u64,
-    pub(crate) now: Now,
+pub struct Totp {
+    parameters: Parameters,
+    drift: Option<Drift>,
 }
 
-/// What a code turned out to be.
+/// How far the window reaches by the config.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Match {
-    /// The code of this step, which has not been used.
-    Step(u64),
-    /// The code of a step that was used before.
-    Replayed,
-    /// The code of a used step, because the clock stands this many seconds before the last accepted code.
-    ClockBack(u64),
-    /// A code that may have been used before this boot; a later one is good in this many seconds.
-    BeforeBoot(u64),
-    /// No step of the window is this code's.
-    Wrong,
+pub struct Window {
+    /// Steps accepted each side of the clock's, here and now.
+    pub drift_steps: u64,
+    /// The most that any service of this machine accepts: its logins may have used codes that far ahead.
+    pub greatest_drift_steps: u64,
+}
+
+impl Totp {
+    /// With the config's window.
+    #[must_use]
+    pub fn new(parameters: Parameters) -> Self {
+        Self { parameters, drift: None }
+    }
+
+    /// With a window of its own, if it has one.
+    #[must_use]
+    pub fn with_drift(self, drift: Option<Drift>) -> Self {
+        Self { drift, ..self }
+    }
+
+    /// What its codes are computed with.
+    #[must_use]
+    pub fn parameters(self) -> Parameters {
+        self.parameters
+    }
+
+    /// The window of its own, where it has one; else that of the config holds.
+    #[must_use]
+    pub fn drift(self) -> Option<Drift> {
+        self.drift
+    }
+
+    /// Each step of the window has a code.
+    pub(super) fn right_at_once(self, window: Window) -> u64 {
+        self.drift_steps(window).saturating_mul(2).saturating_add(1)
+    }
+
+    /// The newest step of which a code may have been accepted by now.
+    pub(super) fn usable_by(self, window: Window, now: Now) -> u64 {
+        self.parameters.step(now.realtime).saturating_add(self.greatest_drift_steps(window))
+    }
+
+    /// The first version of the credential knew no other window than the config's, and its document has no place for one.
+    pub(super) fn since_version(self) -> u32 {
+        if self.drift.is_some() { 2 } else { 1 }
+    }
+
+    pub(super) fn bind(self, binding: Binding, version: u32) -> Binding {
+        let Self { parameters, drift } = self;
+        let binding = binding
+            .text(parameters.algorithm().as_str())
+            .number(u64::from(parameters.digits()))
+            .number(parameters.period());
+        match version {
+            ..2 => binding,
+            // No window is that wide.
+            2.. => binding.number(drift.map_or(u64::MAX, Drift::steps)),
+        }
+    }
+
+    fn drift_steps(self, window: Window) -> u64 {
+        self.drift.map_or(window.drift_steps, Drift::steps)
+    }
+
+    fn greatest_drift_steps(self, window: Window) -> u64 {
+        window.greatest_drift_steps.max(self.drift_steps(window))
+    }
+}
+
+/// Which steps are still good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Span {
+    /// The last step that was accepted; it and all before it are used up.
+    last_step: u64,
+    /// Steps accepted each side of the clock's.
+    drift_steps: u64,
+    /// How far ahead of the clock a code may have been accepted before this boot.
+    boot_drift_steps: u64,
+    now: Now,
 }
 
 /// Makes the codes of one secret. The secret in it is wiped on drop.
 pub(crate) struct Generator {
-    totp: totp_rs::Totp,
-    parameters: Parameters,
+    maker: totp_rs::Totp,
+    totp: Totp,
 }
 
 impl Generator {
-    pub(crate) fn new(parameters: Parameters, secret: &Secret) -> Self {
+    pub(super) fn new(totp: Totp, secret: &Secret) -> Self {
+        let parameters = totp.parameters;
         let algorithm = match parameters.algorithm {
             Algorithm::Sha1 => totp_rs::Algorithm::SHA1,
             Algorithm::Sha256 => totp_rs::Algorithm::SHA256,
@@ -185,28 +253,49 @@ impl Generator {
         };
         // "Noncompliant" only skips totp-rs's own bounds: ours are checked in `Parameters` and `credential`, and the
         // secrets of older programs are shorter than its 128 bits. One step at a time, so no skew.
-        let totp = totp_rs::Builder::new()
+        let maker = totp_rs::Builder::new()
             .with_algorithm(algorithm)
             .with_digits(parameters.digits)
             .with_step_duration(parameters.period)
             .with_skew(0)
             .with_secret(secret.expose().to_vec())
             .build_noncompliant();
-        Self { totp, parameters }
+        Self { maker, totp }
     }
 
-    pub(crate) fn parameters(&self) -> Parameters {
-        self.parameters
+    pub(super) fn parameters(&self) -> Parameters {
+        self.totp.parameters
+    }
+
+    /// What `code` is, where the steps up to `last_step` are used up.
+    pub(super) fn find(&self, code: &Secret, last_step: u64, window: Window, now: Now) -> CodeMatch {
+        let (drift_steps, boot_drift_steps) =
+            (self.totp.drift_steps(window), self.totp.greatest_drift_steps(window));
+        self.find_in(code, Span { last_step, drift_steps, boot_drift_steps, now })
+    }
+
+    /// A secret is minutes old: no step of it can have been used, before a boot or after.
+    pub(super) fn first(&self, code: &Secret, now: Now) -> Result<u64, Option<ClockOff>> {
+        let booted = Now { boottime: now.realtime, ..now };
+        let span = Span { last_step: 0, drift_steps: FIRST_DRIFT, boot_drift_steps: 0, now: booted };
+        match self.find_in(code, span) {
+            CodeMatch::Right { used_up_to } => Ok(used_up_to),
+            CodeMatch::Wrong
+            | CodeMatch::Replayed { .. }
+            | CodeMatch::ClockBack(_)
+            | CodeMatch::BeforeBoot(_) => Err(self.clock_off_beyond(code, now, FIRST_DRIFT)),
+        }
     }
 
     /// Finds the step of `code`. Every step of the window is computed and compared, whatever the others gave, so that the
     /// time taken does not tell where the match was.
-    pub(crate) fn find(&self, code: &Secret, window: Window) -> Match {
-        let Self { parameters, .. } = *self;
-        let current = parameters.step(window.now.realtime);
-        let first = current.saturating_sub(window.drift_steps);
-        let last = current.saturating_add(window.drift_steps);
-        let booted = parameters.step(window.now.boot()).saturating_add(window.boot_drift_steps);
+    fn find_in(&self, code: &Secret, span: Span) -> CodeMatch {
+        let parameters = self.parameters();
+        let seconds = |steps: u64| Seconds(steps.saturating_mul(parameters.period));
+        let current = parameters.step(span.now.realtime);
+        let first = current.saturating_sub(span.drift_steps);
+        let last = current.saturating_add(span.drift_steps);
+        let booted = parameters.step(span.now.boot()).saturating_add(span.boot_drift_steps);
         let mut found = None;
         for step in first..=last {
             if self.makes(code, step) {
@@ -215,37 +304,44 @@ impl Generator {
             }
         }
         match found {
-            Some(step) if step <= window.last_step && window.last_step > last => {
-                Match::ClockBack(window.last_step.saturating_sub(current).saturating_mul(parameters.period))
+            Some(step) if step <= span.last_step && span.last_step > last => {
+                CodeMatch::ClockBack(seconds(span.last_step.saturating_sub(current)))
             }
-            Some(step) if step <= window.last_step => Match::Replayed,
+            Some(step) if step <= span.last_step => {
+                let next_code = Some(parameters.starts_after(span.last_step, span.now.realtime));
+                CodeMatch::Replayed { next_code }
+            }
             Some(step) if step <= booted => {
-                let good_at = booted.saturating_add(1).saturating_mul(parameters.period);
-                Match::BeforeBoot(good_at.saturating_sub(window.now.realtime))
+                CodeMatch::BeforeBoot(parameters.starts_after(booted, span.now.realtime))
             }
-            Some(step) => Match::Step(step),
-            None => Match::Wrong,
+            Some(step) => CodeMatch::Right { used_up_to: step },
+            None => CodeMatch::Wrong,
         }
     }
 
-    /// For a code that is wrong: by how many steps a clock would have to be ahead (or behind, if negative) for it to be
-    /// right. Looks a little beyond the window of `drift_steps`.
-    pub(crate) fn clock_off(&self, code: &Secret, now: Now, drift_steps: u64) -> Option<i64> {
-        let current = self.parameters.step(now.realtime);
+    /// For a code that is wrong: by how much a clock would have to be off for it to be right. Looks a little beyond the window.
+    pub(super) fn clock_off(&self, code: &Secret, window: Window, now: Now) -> Option<ClockOff> {
+        self.clock_off_beyond(code, now, self.totp.drift_steps(window))
+    }
+
+    fn clock_off_beyond(&self, code: &Secret, now: Now, drift_steps: u64) -> Option<ClockOff> {
+        let current = self.parameters().step(now.realtime);
         let from = drift_steps.saturating_add(1);
-        (from..from.saturating_add(CLOCK_SEARCH)).find_map(|distance| {
+        let steps = (from..from.saturating_add(CLOCK_SEARCH)).find_map(|distance| {
             let signed = i64::try_from(distance).ok()?;
             if self.makes(code, current.saturating_add(distance)) {
                 return Some(signed);
             }
             let behind = current.checked_sub(distance)?;
             self.makes(code, behind).then(|| signed.saturating_neg())
-        })
+        })?;
+        let period = i64::try_from(self.parameters().period).ok()?;
+        Some(ClockOff { steps, seconds: steps.saturating_mul(period) })
     }
 
     fn makes(&self, code: &Secret, step: u64) -> bool {
-        let Some(time) = step.checked_mul(self.parameters.period) else { return false };
-        std::str::from_utf8(code.expose()).is_ok_and(|code| self.totp.check(code, time).is_some())
+        let Some(time) = step.checked_mul(self.parameters().period) else { return false };
+        std::str::from_utf8(code.expose()).is_ok_and(|code| self.maker.check(code, time).is_some())
     }
 }
 
@@ -258,15 +354,23 @@ mod tests {
         Now { realtime, boottime: realtime }
     }
 
-    fn judge(algorithm: Algorithm, secret: &[u8], code: &str, window: Window) -> Match {
+    fn judge(algorithm: Algorithm, secret: &[u8], code: &str, span: Span) -> CodeMatch {
         let digits = u8::try_from(code.len()).unwrap();
         let parameters = Parameters::new(algorithm, digits, 30).unwrap();
-        let generator = Generator::new(parameters, &Secret::new(secret.to_vec()));
-        generator.find(&Secret::new(code.as_bytes().to_vec()), window)
+        let generator = Generator::new(Totp::new(parameters), &Secret::new(secret.to_vec()));
+        generator.find_in(&Secret::new(code.as_bytes().to_vec()), span)
     }
 
-    fn window(realtime: u64) -> Window {
-        Window { last_step: 0, drift_steps: 1, boot_drift_steps: 0, now: at(realtime) }
+    fn window(realtime: u64) -> Span {
+        Span { last_step: 0, drift_steps: 1, boot_drift_steps: 0, now: at(realtime) }
+    }
+
+    fn right(used_up_to: u64) -> CodeMatch {
+        CodeMatch::Right { used_up_to }
+    }
+
+    fn replayed(seconds: u64) -> CodeMatch {
+        CodeMatch::Replayed { next_code: Some(Seconds(seconds)) }
     }
 
     const SHA1: &[u8] = b"12345678901234567890";
@@ -278,8 +382,10 @@ mod tests {
     #[test]
     fn rfc_4226_appendix_d() {
         for (counter, code) in HOTP.iter().enumerate() {
-            let generator =
-                Generator::new(Parameters::new(Algorithm::Sha1, 6, 30).unwrap(), &Secret::new(SHA1.to_vec()));
+            let generator = Generator::new(
+                Totp::new(Parameters::new(Algorithm::Sha1, 6, 30).unwrap()),
+                &Secret::new(SHA1.to_vec()),
+            );
             assert!(generator.makes(&Secret::new(code.as_bytes().to_vec()), counter as u64), "{counter}");
         }
     }
@@ -297,59 +403,61 @@ mod tests {
             (20_000_000_000, "65353130", "77737706", "47863826"),
         ];
         for (time, one, two, five) in table {
-            let strict = Window { drift_steps: 0, ..window(time) };
-            assert_eq!(judge(Algorithm::Sha1, SHA1, one, strict), Match::Step(time / 30), "{time}");
-            assert_eq!(judge(Algorithm::Sha256, sha256, two, strict), Match::Step(time / 30), "{time}");
-            assert_eq!(judge(Algorithm::Sha512, sha512, five, strict), Match::Step(time / 30), "{time}");
+            let strict = Span { drift_steps: 0, ..window(time) };
+            assert_eq!(judge(Algorithm::Sha1, SHA1, one, strict), right(time / 30), "{time}");
+            assert_eq!(judge(Algorithm::Sha256, sha256, two, strict), right(time / 30), "{time}");
+            assert_eq!(judge(Algorithm::Sha512, sha512, five, strict), right(time / 30), "{time}");
         }
     }
 
     #[test]
     fn drift_reaches_as_far_as_it_says_and_no_further() {
         // HOTP[3] belongs to step 3, 90 to 119 s.
-        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[3], window(60)), Match::Step(3));
-        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[3], window(149)), Match::Step(3));
-        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[3], window(150)), Match::Wrong);
-        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[3], window(59)), Match::Wrong);
+        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[3], window(60)), right(3));
+        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[3], window(149)), right(3));
+        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[3], window(150)), CodeMatch::Wrong);
+        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[3], window(59)), CodeMatch::Wrong);
     }
 
     #[test]
     fn how_far_a_clock_is_off_is_told_within_reason() {
         let parameters = Parameters::new(Algorithm::Sha1, 6, 30).unwrap();
-        let generator = Generator::new(parameters, &Secret::new(SHA1.to_vec()));
+        let generator = Generator::new(Totp::new(parameters), &Secret::new(SHA1.to_vec()));
         let off = |counter: usize, realtime| {
-            generator.clock_off(&Secret::new(HOTP[counter].as_bytes().to_vec()), at(realtime), 1)
+            generator
+                .clock_off_beyond(&Secret::new(HOTP[counter].as_bytes().to_vec()), at(realtime), 1)
+                .map(|off| (off.steps, off.seconds))
         };
-        assert_eq!(off(3, 150), Some(-2));
-        assert_eq!(off(3, 59), Some(2));
-        assert_eq!(off(1, 30 * 22), Some(-21));
+        assert_eq!(off(3, 150), Some((-2, -60)));
+        assert_eq!(off(3, 59), Some((2, 60)));
+        assert_eq!(off(1, 30 * 22), Some((-21, -630)));
         assert_eq!(off(1, 30 * 23), None);
     }
 
     #[test]
     fn a_used_step_and_all_before_it_are_replays() {
-        let used = |last_step| Window { last_step, ..window(100) };
-        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[3], used(3)), Match::Replayed);
-        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[2], used(3)), Match::Replayed);
-        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[4], used(3)), Match::Step(4));
+        let used = |last_step| Span { last_step, ..window(100) };
+        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[3], used(3)), replayed(20));
+        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[2], used(3)), replayed(20));
+        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[4], used(3)), right(4));
     }
 
     #[test]
     fn a_clock_set_back_is_told_from_a_replay() {
-        let ahead = Window { last_step: 1003, ..window(100) };
-        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[3], ahead), Match::ClockBack(30_000));
+        let ahead = Span { last_step: 1003, ..window(100) };
+        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[3], ahead), CodeMatch::ClockBack(Seconds(30_000)));
     }
 
     #[test]
     fn no_code_from_before_the_boot_is_good_after_it() {
         // Booted at 95 s, in step 3; drift 1 makes step 4 the last that may have been accepted before.
-        let booted = |realtime| Window {
+        let booted = |realtime| Span {
             boot_drift_steps: 1,
             now: Now { realtime, boottime: realtime - 95 },
             ..window(realtime)
         };
-        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[4], booted(130)), Match::BeforeBoot(20));
-        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[5], booted(130)), Match::Step(5));
+        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[4], booted(130)), CodeMatch::BeforeBoot(Seconds(20)));
+        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[5], booted(130)), right(5));
     }
 
     #[test]
@@ -357,8 +465,8 @@ mod tests {
         let parameters = Parameters::new(Algorithm::Sha1, 8, 30).unwrap();
         let code = Secret::new(b"287082".to_vec());
         assert_eq!(
-            Generator::new(parameters, &Secret::new(SHA1.to_vec())).find(&code, window(59)),
-            Match::Wrong
+            Generator::new(Totp::new(parameters), &Secret::new(SHA1.to_vec())).find_in(&code, window(59)),
+            CodeMatch::Wrong
         );
     }
 
@@ -377,9 +485,9 @@ mod tests {
                 Algorithm::Sha1,
                 SHA1,
                 "000000",
-                Window { drift_steps: u64::from(u8::MAX), ..window(u64::MAX) }
+                Span { drift_steps: u64::from(u8::MAX), ..window(u64::MAX) }
             ),
-            Match::Wrong
+            CodeMatch::Wrong
         );
     }
 }

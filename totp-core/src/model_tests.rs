@@ -1,19 +1,17 @@
 //! Random histories of logins, clocks, crashes and desk commands, held against a small reference model.
 //!
-//! The store is the real one, in files. A crash of the machine puts the ledger back to its last synced content.
+//! The store is the one in memory, with a lock and with a comparison. A crash of the machine puts the ledger back to what was
+//! recorded to outlast one.
 
-use super::prelude::*;
-use crate::scene::{NOON, PATIENCE, PHONE, SPARE, Scene, alice, code, rules, wrong_codes};
+use crate::enrolment::{Desk, EnrolmentError, renew_recovery, repair, unlock};
+use crate::fixture::Fixture;
+use crate::login::{Method, Reason, Verdict};
+use crate::scene::{NOON, PHONE, SPARE, alice, code, rules};
+use crate::secret::Secret;
+use crate::store::Held;
+use crate::store::memory::{Comparing, Exclusion, Locking, MemoryEntry};
+use crate::time::Now;
 use proptest::prelude::*;
-use std::cell::Cell;
-use totp_core::code::Answer;
-use totp_core::credential::Credential;
-use totp_core::enrolment::{EnrolmentError, renew_recovery, repair, unlock};
-use totp_core::ledger::Ledger;
-use totp_core::login::{Method, Reason, Verdict, judge};
-use totp_core::secret::Secret;
-use totp_core::store::{Durability, Held, Hold, Store, StoreError};
-use totp_core::time::Now;
 
 #[derive(Debug, Clone)]
 enum Act {
@@ -92,33 +90,24 @@ impl Model {
     }
 }
 
-struct History {
-    scene: Scene,
+struct History<X: Exclusion> {
+    fixture: Fixture<X>,
     model: Model,
     now: Now,
     codes: Vec<Secret>,
     old_codes: Vec<Secret>,
-    /// What a crash leaves of the ledger.
-    synced: Vec<u8>,
     /// A crash has lost a write.
     lost: bool,
 }
 
-impl History {
+impl<X: Exclusion> History<X> {
     fn begin() -> Self {
-        let mut scene = Scene::new();
-        let codes = scene.enrol(PHONE);
-        scene.add("spare", SPARE).unwrap();
+        let mut fixture = Fixture::new();
+        let codes = fixture.enrol(PHONE);
+        fixture.add("spare", SPARE).unwrap();
         let now = Now { realtime: NOON, boottime: 1_000_000 };
         let model = Model { used: Some([false; 10]), ..Model::default() };
-        let mut history =
-            Self { scene, model, now, codes, old_codes: Vec::new(), synced: Vec::new(), lost: false };
-        history.sync();
-        history
-    }
-
-    fn sync(&mut self) {
-        self.synced = std::fs::read(self.scene.file("ledgers/alice")).unwrap();
+        Self { fixture, model, now, codes, old_codes: Vec::new(), lost: false }
     }
 
     fn step(&self) -> u64 {
@@ -130,19 +119,8 @@ impl History {
         self.now.boot() / 30 + 1
     }
 
-    /// Judges, and keeps what was synced.
     fn login(&mut self, typed: &[u8]) -> Verdict {
-        let durability = Cell::new(None);
-        let answer = Answer::recognise(typed).unwrap();
-        let Hold::Held(held) = self.scene.files.hold(&alice().user, PATIENCE).unwrap() else {
-            panic!("enrolled")
-        };
-        let held = Noting { held, durability: &durability };
-        let verdict = judge(held, &alice(), &answer, self.now, &rules(), &self.scene.keyring).unwrap();
-        if durability.get() == Some(Durability::Machine) {
-            self.sync();
-        }
-        verdict
+        self.fixture.login(typed, self.now).unwrap()
     }
 
     fn apply(&mut self, act: &Act) {
@@ -155,13 +133,13 @@ impl History {
             // that write, in either order. What is set back is set back while everything is on the disk.
             Act::ClockBack(_) if self.lost => {}
             Act::ClockBack(seconds) => {
-                self.sync();
+                self.fixture.store.sync();
                 self.now.realtime -= seconds;
             }
             Act::Crash => {
-                let ledger = self.scene.file("ledgers/alice");
-                self.lost |= std::fs::read(&ledger).unwrap() != self.synced;
-                std::fs::write(ledger, &self.synced).unwrap();
+                let before = self.fixture.held().ledger().clone();
+                self.fixture.store.crash();
+                self.lost |= *self.fixture.held().ledger() != before;
                 self.now = Now { realtime: self.now.realtime + 20, boottime: 5 };
                 self.forget_charges();
             }
@@ -170,52 +148,43 @@ impl History {
             Act::Recovery(which) => self.recovery(which),
             Act::OldRecovery(which) => self.old_recovery(which),
             Act::Renew => {
-                let permitted = self.scene.in_place();
+                let permitted = self.fixture.in_place();
                 let codes = self.desk(|entry, desk| renew_recovery(entry, &alice(), 10, permitted, desk));
                 self.old_codes = std::mem::replace(&mut self.codes, codes);
                 self.model.used = Some([false; 10]);
             }
             Act::Replace => {
-                let new = self.scene.replace(PHONE);
-                self.scene.add("spare", SPARE).unwrap();
+                let new = self.fixture.replace(PHONE);
+                self.fixture.add("spare", SPARE).unwrap();
                 self.old_codes = std::mem::replace(&mut self.codes, new);
                 // The same secrets again, which only a test does: their used steps are as new.
                 self.model = Model { used: Some([false; 10]), ..Model::default() };
             }
             Act::Unlock => {
-                self.desk(|entry, desk| unlock(entry, 1, desk.now));
+                self.desk(|entry, desk| unlock(entry, &rules().windows, desk.now));
                 self.model.forgive();
                 let newest = self.step() + 1;
                 self.model.last = self.model.last.map(|last| last.min(newest));
             }
             Act::Repair => {
-                self.desk(|entry, desk| repair(entry, 1, desk.now));
+                self.desk(|entry, desk| repair(entry, &rules().windows, desk.now));
                 self.model = Model { last: [self.step() + 1; 2], ..Model::default() };
             }
         }
-        if matches!(act, Act::Renew | Act::Replace | Act::Unlock | Act::Repair) {
-            self.sync();
-        }
     }
 
-    fn desk<T>(
-        &mut self,
-        act: impl FnOnce(crate::FileEntry, &mut totp_core::enrolment::Desk<'_>) -> Result<T, EnrolmentError>,
-    ) -> T {
-        self.scene
-            .desk(self.now.realtime, |files, desk| {
-                act(files.entry(&alice().user, PATIENCE).unwrap().unwrap(), desk)
-            })
-            .unwrap()
+    fn desk<T>(&mut self, act: impl FnOnce(MemoryEntry<X>, &mut Desk<'_>) -> Result<T, EnrolmentError>) -> T {
+        self.fixture.desk(self.now.realtime, act).unwrap()
     }
 
     /// After a crash some charges may be lost; what is left is read back, since the model need not know which.
     fn forget_charges(&mut self) {
-        let Hold::Held(held) = self.scene.files.hold(&alice().user, PATIENCE).unwrap() else {
-            panic!("enrolled")
-        };
-        let model = &mut self.model;
-        (model.wrong, model.consecutive, model.locked_at, model.locked_until) = wrong_codes(held.ledger());
+        let held = self.fixture.held();
+        let tries = held.ledger().failures();
+        self.model.wrong = tries.recent.clone();
+        self.model.consecutive = tries.consecutive();
+        self.model.locked_at = tries.locked_at;
+        self.model.locked_until = tries.locked_until;
     }
 
     fn code(&mut self, which: usize, steps: i64) {
@@ -227,7 +196,7 @@ impl History {
             Verdict::Accepted(verified) => {
                 let label = ["phone", "spare"][which];
                 assert!(
-                    matches!(verified.method(), Method::Totp { authenticator, .. } if authenticator.as_str() == label)
+                    matches!(verified.method(), Method::Code { authenticator, .. } if authenticator.as_str() == label)
                 );
                 assert!(fresh && !barred, "accepted: {which} {steps}");
                 self.model.last[which] = step;
@@ -236,7 +205,7 @@ impl History {
             Verdict::Refused(refusal) => {
                 assert!(!fresh || barred, "refused as {}: {which} {steps}", refusal.reason.as_str());
                 match refusal.reason {
-                    Reason::Wrong | Reason::ClockOff { .. } => self.model.charge(self.now.realtime),
+                    Reason::Wrong | Reason::ClockOff(_) => self.model.charge(self.now.realtime),
                     Reason::Limited(_) | Reason::Locked(_) | Reason::Disabled => assert!(barred),
                     Reason::Replayed | Reason::ClockBack(_) | Reason::BeforeBoot(_) => {}
                     Reason::Late
@@ -295,22 +264,10 @@ impl History {
     }
 }
 
-/// Notes how durable a write was asked to be.
-struct Noting<'a, H> {
-    held: H,
-    durability: &'a Cell<Option<Durability>>,
-}
-
-impl<H: Held> Held for Noting<'_, H> {
-    fn credential(&self) -> &Credential {
-        self.held.credential()
-    }
-    fn ledger(&self) -> &Ledger {
-        self.held.ledger()
-    }
-    fn replace(&mut self, next: &Ledger, durability: Durability) -> Result<(), StoreError> {
-        self.durability.set(Some(durability));
-        self.held.replace(next, durability)
+fn agrees<X: Exclusion>(acts: &[Act]) {
+    let mut history = History::<X>::begin();
+    for act in acts {
+        history.apply(act);
     }
 }
 
@@ -318,9 +275,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
     #[test]
     fn every_history_agrees_with_the_model(acts in proptest::collection::vec(act(), 1..60)) {
-        let mut history = History::begin();
-        for act in &acts {
-            history.apply(act);
-        }
+        agrees::<Locking>(&acts);
+        agrees::<Comparing>(&acts);
     }
 }

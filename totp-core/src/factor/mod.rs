@@ -1,0 +1,208 @@
+//! The kinds of factor: what a code of each is computed from, how far its window reaches, what a code uses up, and how durable
+//! the record of that use has to be.
+//!
+//! A further kind is one more variant of [`Factor`] and of [`Codes`], in a file of its own beside [`totp`]; the compiler names
+//! what it has to answer. Outside of this directory nothing but what enrols and what shows an enrolment matches on a kind.
+
+mod code_match;
+mod document;
+pub mod totp;
+
+pub use code_match::ClockOff;
+pub(crate) use code_match::CodeMatch;
+pub(crate) use document::WrittenFactor;
+
+use crate::durability::Durability;
+use crate::keyring::Binding;
+use crate::secret::Secret;
+use crate::time::Now;
+use totp::{Generator, Parameters, Totp};
+
+/// What one authenticator is, but for its secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Factor {
+    /// Codes of the time (RFC 6238).
+    Totp(Totp),
+}
+
+/// Which kind of factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FactorKind {
+    /// Codes of the time (RFC 6238).
+    Totp,
+}
+
+/// How far the windows reach by the config, where an authenticator has none of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Windows {
+    /// Of codes of the time.
+    pub totp: totp::Window,
+}
+
+impl FactorKind {
+    /// The word in the log, in documents and in seals.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Totp => "totp",
+        }
+    }
+
+    /// Its number in a ledger, never that of another kind, nor 0 (no login) or 2 (a recovery code).
+    #[must_use]
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Totp => 1,
+        }
+    }
+
+    /// The kind of that number.
+    #[must_use]
+    pub fn of_number(number: u8) -> Option<Self> {
+        [Self::Totp].into_iter().find(|kind| kind.number() == number)
+    }
+}
+
+impl From<Parameters> for Factor {
+    fn from(parameters: Parameters) -> Self {
+        Self::Totp(Totp::new(parameters))
+    }
+}
+
+impl From<Totp> for Factor {
+    fn from(totp: Totp) -> Self {
+        Self::Totp(totp)
+    }
+}
+
+impl Factor {
+    /// Which kind it is.
+    #[must_use]
+    pub fn kind(self) -> FactorKind {
+        match self {
+            Self::Totp(_) => FactorKind::Totp,
+        }
+    }
+
+    /// Digits of a code, 6 to 8.
+    #[must_use]
+    pub fn digits(self) -> u8 {
+        match self {
+            Self::Totp(totp) => totp.parameters().digits(),
+        }
+    }
+
+    /// Bytes of a new shared secret.
+    #[must_use]
+    pub fn secret_length(self) -> usize {
+        match self {
+            Self::Totp(totp) => totp.parameters().algorithm().secret_length(),
+        }
+    }
+
+    /// How durable the record of a used code has to be before the code is accepted.
+    #[must_use]
+    pub fn durability_of_use(self) -> Durability {
+        match self {
+            // The boot rule refuses whatever a crash of the machine could have lost.
+            Self::Totp(_) => Durability::Process,
+        }
+    }
+
+    /// How many codes are right at any one moment: what a guess is weighed by.
+    #[must_use]
+    pub fn right_at_once(self, windows: &Windows) -> u64 {
+        match self {
+            Self::Totp(totp) => totp.right_at_once(windows.totp),
+        }
+    }
+
+    /// All that a login of now, at any service, can have used up.
+    pub(crate) fn usable_by(self, windows: &Windows, now: Now) -> u64 {
+        match self {
+            Self::Totp(totp) => totp.usable_by(windows.totp, now),
+        }
+    }
+
+    /// The version of the credential that first knew what it says.
+    pub(crate) fn since_version(self) -> u32 {
+        match self {
+            Self::Totp(totp) => totp.since_version(),
+        }
+    }
+
+    /// Binds a seal to it: with other parameters beside it the secret does not open. `version` is that of the credential.
+    pub(crate) fn bind(self, binding: Binding, version: u32) -> Binding {
+        match self {
+            Self::Totp(totp) => totp.bind(binding, version),
+        }
+    }
+
+    /// Its codes. The secret in them is wiped on drop.
+    pub(crate) fn codes(self, secret: &Secret) -> Codes {
+        match self {
+            Self::Totp(totp) => Codes::Totp(Generator::new(totp, secret)),
+        }
+    }
+}
+
+/// An authenticator's codes: its factor together with its secret.
+pub(crate) enum Codes {
+    /// Codes of the time.
+    Totp(Generator),
+}
+
+impl Codes {
+    /// Digits of a code.
+    pub(crate) fn digits(&self) -> u8 {
+        match self {
+            Self::Totp(generator) => generator.parameters().digits(),
+        }
+    }
+
+    /// What `code` is, where all up to `used_up_to` is used up.
+    pub(crate) fn find(&self, code: &Secret, used_up_to: u64, windows: &Windows, now: Now) -> CodeMatch {
+        match self {
+            Self::Totp(generator) => generator.find(code, used_up_to, windows.totp, now),
+        }
+    }
+
+    /// For a wrong code: by how much a clock would have to be off for it to be right, within reason.
+    pub(crate) fn clock_off(&self, code: &Secret, windows: &Windows, now: Now) -> Option<ClockOff> {
+        match self {
+            Self::Totp(generator) => generator.clock_off(code, windows.totp, now),
+        }
+    }
+
+    /// Looks at the first code of a secret that is minutes old: what it uses up.
+    ///
+    /// # Errors
+    /// It is wrong; by how much a clock is off, where that is why.
+    pub(crate) fn first(&self, code: &Secret, now: Now) -> Result<u64, Option<ClockOff>> {
+        match self {
+            Self::Totp(generator) => generator.first(code, now),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::totp::{Drift, Window};
+    use super::*;
+
+    #[test]
+    fn a_guess_is_weighed_by_the_window_that_holds() {
+        let windows = Windows { totp: Window { drift_steps: 1, greatest_drift_steps: 3 } };
+        let own = |steps: Option<u64>| {
+            let drift = steps.map(|steps| Drift::new(steps).unwrap());
+            Factor::from(Totp::new(Parameters::EVERY_APP).with_drift(drift)).right_at_once(&windows)
+        };
+        assert_eq!([None, Some(0), Some(4)].map(own), [3, 1, 9]);
+    }
+
+    #[test]
+    fn a_kinds_number_is_its_own_and_neither_none_nor_a_recovery_code() {
+        assert_eq!(FactorKind::of_number(FactorKind::Totp.number()), Some(FactorKind::Totp));
+        assert_eq!([0, 2].map(FactorKind::of_number), [None, None]);
+    }
+}

@@ -1,0 +1,350 @@
+//! Judging: a pure step from values to the next ledger and a sealed verdict. No store, no clock, no other process.
+//!
+//! A code that can be guessed is judged in two halves, so that an engine can record the charge in between:
+//! [`begin`] says what the charge is, [`Attempt::look`] looks at the code.
+
+use super::refusal::{Reason, Refusal};
+use super::verdict::{ClockSearch, Decided, Method, Sealed, SinceLast};
+use super::{JudgeError, Rules, Submission};
+use crate::account::Account;
+use crate::code::Answer;
+use crate::credential::{Credential, RecoverySet};
+use crate::factor::{CodeMatch, Codes, Factor};
+use crate::keyring::Keyring;
+use crate::ledger::{Happened, LastLogin, Ledger, LoginMethod, Progress, Record, RecoveryMarks};
+use crate::lockout::LockState;
+use crate::recovery::{self, SCRATCH_DIGITS};
+use crate::secret::Secret;
+use crate::store::Charging;
+use crate::time::{Now, Seconds};
+
+/// All that a judgement is made of, beside the ledger.
+#[derive(Clone, Copy)]
+pub(super) struct Question<'a> {
+    pub(super) credential: &'a Credential,
+    pub(super) account: &'a Account,
+    pub(super) answer: &'a Answer,
+    pub(super) now: Now,
+    pub(super) rules: &'a Rules,
+    pub(super) keyring: &'a Keyring,
+}
+
+impl<'a> Question<'a> {
+    pub(super) fn of(
+        submission: &Submission<'a>,
+        credential: &'a Credential,
+        now: Now,
+        keyring: &'a Keyring,
+    ) -> Self {
+        let Submission { account, answer, rules, .. } = *submission;
+        Self { credential, account, answer, now, rules, keyring }
+    }
+}
+
+/// The first half of a judgement.
+pub(super) enum Begun {
+    /// It is judged: nothing had to be charged.
+    Judged(Box<Sealed>),
+    /// The code can be guessed, and has not been looked at.
+    Attempt(Box<Attempt>),
+}
+
+/// Judges what need not be charged, and says what is charged for the rest. A refusal by limit, lock or disabling records nothing,
+/// but for [`Before::refused`].
+pub(super) fn begin(question: &Question<'_>, ledger: &Ledger) -> Result<Begun, JudgeError> {
+    check_owner(question.credential, question.account)?;
+    let before = Before::of(ledger, question.now);
+    let state = question.rules.limit.state(&before.ledger.failures, question.now.realtime);
+    match question.answer {
+        Answer::Code(code) => guess(question, before, state, &Typed::Alone(code)),
+        Answer::Trailing(code) => guess(question, before, state, &Typed::BehindPassword(code)),
+        Answer::Recovery(code) => {
+            recovery(question, before, state, code).map(|sealed| Begun::Judged(Box::new(sealed)))
+        }
+    }
+}
+
+/// An account that was deleted and made again under the same name inherits nothing.
+pub(crate) fn check_owner(credential: &Credential, account: &Account) -> Result<(), JudgeError> {
+    match credential.owner().uid {
+        Some(uid) if account.uid != Some(uid) => Err(JudgeError::OtherAccount),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn guess(
+    question: &Question<'_>,
+    before: Before,
+    state: LockState,
+    typed: &Typed<'_>,
+) -> Result<Begun, JudgeError> {
+    if state != LockState::Open {
+        return Ok(Begun::Judged(Box::new(before.refused(Reason::from(state)))));
+    }
+    let credential = question.credential;
+    if !before.ledger.fits(credential) {
+        return Err(JudgeError::LedgerDoesNotFit);
+    }
+    let mut tried = Vec::with_capacity(credential.authenticators().len());
+    for authenticator in credential.authenticators() {
+        let codes = authenticator.factor().codes(&credential.open(authenticator, question.keyring)?);
+        let code = typed.code(codes.digits());
+        tried.push((codes, code));
+    }
+    let has_scratch = credential.recovery_kind() == Some(recovery::Kind::Scratch);
+    let scratch = typed.code(SCRATCH_DIGITS).filter(|_| has_scratch);
+    if tried.iter().all(|(_, code)| code.is_none()) && scratch.is_none() {
+        return Ok(Begun::Judged(Box::new(before.refused(Reason::Malformed))));
+    }
+    let mut charged = before.ledger.clone();
+    let lock = question.rules.limit.charge(&mut charged.failures, question.now.realtime);
+    let charge = Record::of(charged, Happened::Charged);
+    Ok(Begun::Attempt(Box::new(Attempt { before, charge, lock, tried, scratch })))
+}
+
+/// 80 bits are not guessed: a recovery code is judged whatever the lock says, so that nobody can be locked out. A wrong one is
+/// not charged: a password of sixteen characters that sshd passed on looks like one, and must not lock its owner out.
+fn recovery(
+    question: &Question<'_>,
+    before: Before,
+    state: LockState,
+    code: &Secret,
+) -> Result<Sealed, JudgeError> {
+    let Some((set, at)) = find_recovery(question, code, recovery::Kind::Own)? else {
+        return Ok(before.refused(Reason::from(state)));
+    };
+    let Some(marks) = marked(&before.ledger, set, at, question.now) else {
+        return Ok(before.refused(Reason::Replayed));
+    };
+    let since_last = SinceLast::of(&before.ledger);
+    let mut next = before.ledger;
+    next.failures.forgive();
+    Ok(spent(question, next, since_last, set, marks))
+}
+
+/// The ledger as if nothing had been typed.
+struct Before {
+    ledger: Ledger,
+    /// Whether it differs from the one that is held: the clock was set back since.
+    is_settled: bool,
+}
+
+impl Before {
+    fn of(held: &Ledger, now: Now) -> Self {
+        let mut ledger = held.clone();
+        let is_settled = ledger.failures.settle(now.realtime);
+        Self { ledger, is_settled }
+    }
+
+    /// Nothing is recorded, but for times from the future: they would be brought back to now at every look, and a lock would never
+    /// pass. Once that is recorded the next refusal finds none; so it is at most one record for each code that was charged.
+    fn refused(self, refusal: impl Into<Refusal>) -> Sealed {
+        let record = self.is_settled.then(|| Record::of(self.ledger, Happened::Settled));
+        Sealed::until(record, Decided::Refused(refusal.into()))
+    }
+}
+
+/// A code that can be guessed, before it is looked at.
+pub(super) struct Attempt {
+    before: Before,
+    charge: Record,
+    lock: Option<Seconds>,
+    /// The codes of each authenticator, and what of the answer could be one of them.
+    tried: Vec<(Codes, Option<Secret>)>,
+    /// What of it could be another program's single-use code.
+    scratch: Option<Secret>,
+}
+
+impl Attempt {
+    /// The ledger with the charge of a wrong code.
+    pub(super) fn charge(&self) -> &Record {
+        &self.charge
+    }
+
+    /// Looks at the code, of which [`Attempt::charge`] is recorded already or not, as `charging` says.
+    pub(super) fn look(self, question: &Question<'_>, charging: Charging) -> Result<Sealed, JudgeError> {
+        match find(question, &self.before.ledger, &self.tried) {
+            Found::Fresh(used) => Ok(used.accepted(question, self.before.ledger)),
+            Found::Stale(refusal) => Ok(self.replayed(refusal, charging)),
+            Found::Nothing => {
+                let scratch = self.scratch.as_ref();
+                let scratch = scratch.map(|code| find_recovery(question, code, recovery::Kind::Scratch));
+                match scratch.transpose()?.flatten() {
+                    Some((set, at)) => Ok(self.scratch(question, set, at, charging)),
+                    None => Ok(self.wrong(question, charging)),
+                }
+            }
+        }
+    }
+
+    /// Not a guess: the code was right once. Charging it would let a replayer lock the person out.
+    fn replayed(self, refusal: Refusal, charging: Charging) -> Sealed {
+        match charging {
+            Charging::BeforeLook => {
+                let refund = Record::of(self.before.ledger, Happened::Refunded);
+                Sealed::until(Some(refund), Decided::Refused(refusal))
+            }
+            Charging::WithCommit => self.before.refused(refusal),
+        }
+    }
+
+    /// What was typed is another program's single-use code: 26 bits, which came here only where no lock is and were charged
+    /// like a factor's code. It ends the row of wrong ones as that does, and forgives nothing.
+    fn scratch(self, question: &Question<'_>, set: &RecoverySet, at: usize, charging: Charging) -> Sealed {
+        let Some(marks) = marked(&self.before.ledger, set, at, question.now) else {
+            return self.replayed(Reason::Replayed.into(), charging);
+        };
+        let since_last = SinceLast::of(&self.before.ledger);
+        let mut next = self.before.ledger;
+        next.failures.succeed();
+        spent(question, next, since_last, set, marks)
+    }
+
+    fn wrong(self, question: &Question<'_>, charging: Charging) -> Sealed {
+        let Self { charge, lock, tried, .. } = self;
+        let record = match (lock, charging) {
+            (Some(_), _) => Some(Record::of(charge.into_ledger(), Happened::Locked)),
+            (None, Charging::WithCommit) => Some(charge),
+            // It is recorded already.
+            (None, Charging::BeforeLook) => None,
+        };
+        let search = ClockSearch { tried, windows: question.rules.windows, now: question.now };
+        Sealed::until(record, Decided::Wrong { lock, search })
+    }
+}
+
+/// What the authenticators together make of a code.
+enum Found {
+    /// It is right, and was not used.
+    Fresh(Used),
+    /// It was right, but is no longer, or not yet.
+    Stale(Refusal),
+    /// It is nobody's.
+    Nothing,
+}
+
+/// A right code's use.
+struct Used {
+    progress: Vec<Progress>,
+    /// By whose code, the first of them.
+    method: Method,
+    /// Of all that it fits, the factor whose use has to be the most durable.
+    factor: Factor,
+}
+
+/// Moves on every authenticator that the code fits, so that one code cannot be used once for each.
+fn find(question: &Question<'_>, ledger: &Ledger, tried: &[(Codes, Option<Secret>)]) -> Found {
+    let (rules, now) = (question.rules, question.now);
+    let mut progress = ledger.progress.clone();
+    let (mut by, mut stale): (Option<(Method, Factor)>, Option<Refusal>) = (None, None);
+    let authenticators = question.credential.authenticators().iter().zip(tried);
+    for ((authenticator, (codes, code)), progress) in authenticators.zip(&mut progress) {
+        let Some(code) = code else { continue };
+        let refusal = match codes.find(code, progress.used_up_to, &rules.windows, now) {
+            CodeMatch::Right { used_up_to } => {
+                progress.used_up_to = used_up_to;
+                if progress.confirmed_at == 0 {
+                    progress.confirmed_at = now.realtime;
+                }
+                let factor = authenticator.factor();
+                by = Some(match by {
+                    None => (Method::of(authenticator), factor),
+                    Some((method, first)) if first.durability_of_use() < factor.durability_of_use() => {
+                        (method, factor)
+                    }
+                    Some(first) => first,
+                });
+                continue;
+            }
+            CodeMatch::Replayed { next_code } => Refusal { next_code, ..Reason::Replayed.into() },
+            CodeMatch::ClockBack(by) => Reason::ClockBack(by).into(),
+            CodeMatch::BeforeBoot(wait) => Reason::BeforeBoot(wait).into(),
+            CodeMatch::Wrong => continue,
+        };
+        stale.get_or_insert(refusal);
+    }
+    match (by, stale) {
+        (Some((method, factor)), _) => Found::Fresh(Used { progress, method, factor }),
+        (None, Some(refusal)) => Found::Stale(refusal),
+        (None, None) => Found::Nothing,
+    }
+}
+
+impl Used {
+    fn accepted(self, question: &Question<'_>, before: Ledger) -> Sealed {
+        let since_last = SinceLast::of(&before);
+        let mut next = Ledger { progress: self.progress, ..before };
+        next.failures.succeed();
+        accepted(question, next, since_last, self.method, Happened::CodeUsed(self.factor))
+    }
+}
+
+/// The marks with this code used; `None`: it was used before.
+fn marked(ledger: &Ledger, set: &RecoverySet, at: usize, now: Now) -> Option<RecoveryMarks> {
+    let mut marks = ledger.marks_of(set.id);
+    let used = marks.used.get_mut(at).filter(|used| **used == 0)?;
+    *used = now.realtime.max(1);
+    Some(marks)
+}
+
+fn spent(
+    question: &Question<'_>,
+    mut next: Ledger,
+    since_last: SinceLast,
+    set: &RecoverySet,
+    marks: RecoveryMarks,
+) -> Sealed {
+    let method = Method::RecoveryCode { kind: set.kind, left: marks.left(set.hashes.len()) };
+    next.recovery = marks;
+    // Who needs one may have lost a device, too.
+    next.devices.clear();
+    accepted(question, next, since_last, method, Happened::RecoveryCodeUsed)
+}
+
+fn accepted(
+    question: &Question<'_>,
+    mut next: Ledger,
+    since_last: SinceLast,
+    method: Method,
+    happened: Happened,
+) -> Sealed {
+    let by = match &method {
+        Method::Code { kind, .. } => LoginMethod::Code(*kind),
+        Method::RecoveryCode { .. } => LoginMethod::RecoveryCode,
+    };
+    next.last_login = Some(LastLogin { at: question.now.realtime, method: by });
+    let credential = question.credential.owner().id;
+    Sealed::until(Some(Record::of(next, happened)), Decided::Right { method, credential, since_last })
+}
+
+fn find_recovery<'c>(
+    question: &Question<'c>,
+    code: &Secret,
+    kind: recovery::Kind,
+) -> Result<Option<(&'c RecoverySet, usize)>, JudgeError> {
+    let credential = question.credential;
+    let Some(set) = credential.recovery().filter(|set| set.kind == kind) else { return Ok(None) };
+    let pepper = credential.open_pepper(set, question.keyring)?;
+    let of = recovery::Set { pepper: &pepper, user: &credential.owner().user, id: set.id };
+    Ok(of.find(code, &set.hashes).map(|at| (set, at)))
+}
+
+/// A code as it was typed.
+enum Typed<'a> {
+    Alone(&'a Secret),
+    /// With digits before it that may be the password's.
+    BehindPassword(&'a Secret),
+}
+
+impl Typed<'_> {
+    /// What of it would be a code of so many digits.
+    fn code(&self, digits: u8) -> Option<Secret> {
+        let (typed, may_be_longer) = match self {
+            Self::Alone(typed) => (typed.expose(), false),
+            Self::BehindPassword(typed) => (typed.expose(), true),
+        };
+        let before = typed.len().checked_sub(usize::from(digits))?;
+        let code = typed.get(before..).filter(|_| before == 0 || may_be_longer)?;
+        Some(Secret::new(code.to_vec()))
+    }
+}
