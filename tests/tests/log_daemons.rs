@@ -1,5 +1,7 @@
 //! The log's daemons: each shows the right time, in whatever zone the machine is, and each line once.
 
+#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
+
 use acceptance::clock;
 use acceptance::daemon::Daemon;
 use acceptance::login::PamCode;
