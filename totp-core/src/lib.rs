@@ -11,15 +11,9 @@
 //!          reset  ticket  confirmation
 //!          id  user  account  code  time  created  event      the nouns, parsed once at the border
 //!          network  ssh_key  address  notice  in_place  document
-<<<<<<< ours
-//!  store/{mod,guard,directory,documents,lock,turn,files,     the only room that touches the disk, and the group database
-//!         layout,names,resealing,leftovers,stamps,spool,
-//!         keyring,resets,confirmations,groups}
-=======
 //!  store/{mod,guard,directory,documents,lock,turn,files,     the only room that touches the disk
-//!         layout,names,rewriting,leftovers,stamps,spool,
+//!         layout,names,resealing,leftovers,stamps,spool,
 //!         keyring,resets,confirmations}
->>>>>>> theirs
 //! ```
 //!
 //! Everything but [`store`] is values in, values out: clocks ([`time::Now`]) and random bytes ([`secret::Entropy`]) are
