@@ -138,7 +138,7 @@ impl Desk {
     /// Writes it to the log, and tells its user if that is one of the things that people are told.
     pub(crate) fn audit(&self, event: &Event) {
         self.log(event);
-        if leaving::leave(&self.config, event) {
+        if leaving::leave(&self.config, &self.store, event) {
             self.left_a_notice.set(true);
         }
     }

@@ -1,8 +1,8 @@
-//! The ledger: what checks comes back from its own page, and no torn write of the next page loses the last one.
+//! The ledger: what checks comes back from its own slot, and no torn write of the next slot loses the last one.
 //!
-//! The pages are crate-private, so the module is included by path with what it stands on. A fuzzer does not find a
-//! SHA-256: where the first byte of the input is even, its pages are sealed before they are read. Behind the fields of both
-//! pages come the remembered devices of the first, then those of the second.
+//! The fields are crate-private, so the module is included by path with what it stands on. A fuzzer does not find a
+//! SHA-256: where the first byte of the input is even, its slots are sealed before they are read. Behind the fields of both
+//! slots come the remembered devices of the first, then those of the second.
 #![no_main]
 
 #[path = "../../../totp-core/src/device.rs"]
@@ -11,7 +11,7 @@ mod device;
 #[path = "../../../totp-core/src/id.rs"]
 #[allow(dead_code, reason = "the rest of the library uses it")]
 mod id;
-#[path = "../../../totp-core/src/ledger.rs"]
+#[path = "../../../totp-core/src/ledger/mod.rs"]
 #[allow(dead_code, reason = "the rest of the library uses it")]
 mod ledger;
 #[path = "../../../totp-core/src/lockout.rs"]
@@ -20,12 +20,6 @@ mod lockout;
 #[path = "../../../totp-core/src/network.rs"]
 #[allow(dead_code, reason = "the rest of the library uses it")]
 mod network;
-#[path = "../../../totp-core/src/page.rs"]
-#[allow(dead_code, reason = "the rest of the library uses it")]
-mod page;
-#[path = "../../../totp-core/src/pages.rs"]
-#[allow(dead_code, reason = "the rest of the library uses it")]
-mod pages;
 #[path = "../../../totp-core/src/secret.rs"]
 #[allow(dead_code, reason = "the rest of the library uses it")]
 mod secret;
@@ -54,20 +48,20 @@ mod user {
 use device::{Device, MOST_DEVICES, Mark};
 use id::Id;
 use ledger::Ledger;
+use ledger::slot::{SLOT, encode};
+use ledger::slots::{LENGTH, NextSlot, Slots};
 use libfuzzer_sys::fuzz_target;
 use lockout::{Limit, LockState, MOST_ATTEMPTS};
-use page::{PAGE, encode};
-use pages::{LENGTH, Pages, Place};
 use sha2::{Digest, Sha256};
 use time::Seconds;
 
-/// Bytes of a page that the checksum covers.
+/// Bytes of a slot that the checksum covers.
 const FIELDS: usize = 448;
 /// Bytes of remembered devices, which it covers too where there is one.
 const DEVICES: usize = 960;
-/// Where a page says how many there are.
+/// Where a slot says how many there are.
 const DEVICE_COUNT: std::ops::Range<usize> = 409..413;
-/// Where a page's credential stands, behind magic, version and sequence.
+/// Where a slot's credential stands, behind magic, version and sequence.
 const CREDENTIAL: std::ops::Range<usize> = 20..36;
 
 const LIMIT: Limit = Limit {
@@ -84,13 +78,13 @@ fuzz_target!(|input: &[u8]| {
     if kind % 2 == 1 {
         check(bytes, 0);
     } else {
-        // Of a page without devices, what lies in their place must be zero; now and then it is not.
+        // Of a slot without devices, what lies in their place must be zero; now and then it is not.
         let stray = kind % 4 == 2;
-        check(&sealed(bytes, stray), usize::from(u16::from_be_bytes([torn_high, torn_low])) % PAGE);
+        check(&sealed(bytes, stray), usize::from(u16::from_be_bytes([torn_high, torn_low])) % SLOT);
     }
 });
 
-/// A file of two pages with these fields and devices, whose checksums are right.
+/// A file of two slots with these fields and devices, whose checksums are right.
 fn sealed(bytes: &[u8], stray: bool) -> Vec<u8> {
     let part = |at: usize, length: usize| {
         let part = bytes.get(at..).unwrap_or_default();
@@ -100,51 +94,51 @@ fn sealed(bytes: &[u8], stray: bool) -> Vec<u8> {
     };
     let mut file = Vec::with_capacity(LENGTH);
     for at in 0..2 {
-        let mut page = part(at * FIELDS, FIELDS);
-        let has_devices = page[DEVICE_COUNT].iter().any(|&byte| byte != 0);
+        let mut slot = part(at * FIELDS, FIELDS);
+        let has_devices = slot[DEVICE_COUNT].iter().any(|&byte| byte != 0);
         if has_devices || stray {
-            page.extend(part(2 * FIELDS + at * DEVICES, DEVICES));
+            slot.extend(part(2 * FIELDS + at * DEVICES, DEVICES));
         }
-        let checksum = Sha256::digest(&page[..if has_devices { FIELDS + DEVICES } else { FIELDS }]);
-        page.resize(PAGE - checksum.len(), 0);
-        page.extend(checksum);
-        file.extend(page);
+        let checksum = Sha256::digest(&slot[..if has_devices { FIELDS + DEVICES } else { FIELDS }]);
+        slot.resize(SLOT - checksum.len(), 0);
+        slot.extend(checksum);
+        file.extend(slot);
     }
     file
 }
 
 fn check(file: &[u8], torn: usize) {
-    let ids = [0, PAGE].map(|page| {
-        let id = file.get(page..).and_then(|page| page.get(CREDENTIAL))?;
+    let ids = [0, SLOT].map(|slot| {
+        let id = file.get(slot..).and_then(|slot| slot.get(CREDENTIAL))?;
         id.try_into().ok().map(Id::new)
     });
     for id in ids.into_iter().flatten() {
-        let Some((ledger, place)) = Pages::of(file).newest_of(id) else { continue };
+        let Some((ledger, next_slot)) = Slots::of(file).newest_of(id) else { continue };
         assert_eq!(ledger.credential, id);
-        assert_eq!(Pages::of(file).none_enrolled(), ids.contains(&Some(Id::NONE)) && none_checks(file));
+        assert_eq!(Slots::of(file).none_enrolled(), ids.contains(&Some(Id::NONE)) && none_checks(file));
         assert!(ledger.progress.len() <= credential::MOST_AUTHENTICATORS);
         assert!(ledger.failures.recent.len() <= MOST_ATTEMPTS);
         assert!(ledger.devices.len() <= MOST_DEVICES);
-        assert!(place.spare < 2);
+        assert!(next_slot.spare < 2);
         for ledger in [&ledger, &with_one_more_device(&ledger)] {
             assert_comes_back(ledger);
             assert_notices_a_flipped_bit(ledger, torn);
         }
         assert_waits_are_bounded(&ledger);
-        assert_outlasts_a_torn_write(file, &ledger, place, torn);
+        assert_outlasts_a_torn_write(file, &ledger, next_slot, torn);
     }
 }
 
 fn none_checks(file: &[u8]) -> bool {
-    Pages::of(file).newest_of(Id::NONE).is_some()
+    Slots::of(file).newest_of(Id::NONE).is_some()
 }
 
 fn assert_comes_back(ledger: &Ledger) {
     let mut file = encode(ledger, 7);
-    assert_eq!(file.len(), PAGE);
+    assert_eq!(file.len(), SLOT);
     file.resize(LENGTH, 0);
-    let (again, place) = Pages::of(&file).newest_of(ledger.credential).expect("a page that was written");
-    assert_eq!((again, place), (ledger.clone(), Place { spare: 1, sequence: 8 }));
+    let (again, next_slot) = Slots::of(&file).newest_of(ledger.credential).expect("a slot that was written");
+    assert_eq!((again, next_slot), (ledger.clone(), NextSlot { spare: 1, sequence: 8 }));
 }
 
 /// Wherever it is: in the fields, in the devices, in the zeros behind them, in the checksum.
@@ -152,7 +146,7 @@ fn assert_notices_a_flipped_bit(ledger: &Ledger, at: usize) {
     let mut file = encode(ledger, 7);
     file[at] ^= 1;
     file.resize(LENGTH, 0);
-    assert!(Pages::of(&file).newest_of(ledger.credential).is_none());
+    assert!(Slots::of(&file).newest_of(ledger.credential).is_none());
 }
 
 /// Whatever devices the file holds, one more has its place, and is then remembered: once, and for no longer than it says.
@@ -184,25 +178,25 @@ fn assert_waits_are_bounded(ledger: &Ledger) {
     }
 }
 
-/// Writes a later page beside `ledger`'s: whole it is the newest, and torn it leaves `ledger` (or is whole by chance).
-fn assert_outlasts_a_torn_write(file: &[u8], ledger: &Ledger, place: Place, torn: usize) {
+/// Writes a later slot beside `ledger`'s: whole it is the newest, and torn it leaves `ledger` (or is whole by chance).
+fn assert_outlasts_a_torn_write(file: &[u8], ledger: &Ledger, next_slot: NextSlot, torn: usize) {
     // The last number there is has none after it; two writes a second reach it in 292 thousand million years.
-    if place.sequence == u64::MAX || file.len() < LENGTH {
+    if next_slot.sequence == u64::MAX || file.len() < LENGTH {
         return;
     }
     let mut next = ledger.clone();
     next.failures.consecutive = next.failures.consecutive.wrapping_add(1);
-    let page = encode(&next, place.sequence);
+    let slot = encode(&next, next_slot.sequence);
     let mut written = file.to_vec();
-    let at = place.spare * PAGE;
-    written[at..at + torn].copy_from_slice(&page[..torn]);
-    let (read, _) = Pages::of(&written).newest_of(ledger.credential).expect("the page before it");
-    if written[at..at + PAGE] == page {
+    let at = next_slot.spare * SLOT;
+    written[at..at + torn].copy_from_slice(&slot[..torn]);
+    let (read, _) = Slots::of(&written).newest_of(ledger.credential).expect("the slot before it");
+    if written[at..at + SLOT] == slot {
         assert_eq!(read, next);
     } else {
         assert_eq!(read, *ledger);
     }
-    written[at..at + PAGE].copy_from_slice(&page);
-    let (read, after) = Pages::of(&written).newest_of(ledger.credential).expect("the new page");
-    assert_eq!((read, after), (next, place.other()));
+    written[at..at + SLOT].copy_from_slice(&slot);
+    let (read, after) = Slots::of(&written).newest_of(ledger.credential).expect("the new slot");
+    assert_eq!((read, after), (next, next_slot.other()));
 }

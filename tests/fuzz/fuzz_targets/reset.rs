@@ -45,9 +45,10 @@ fn assert_stands_at_any_time(reset: &Reset) {
         let mut settled = reset.clone();
         settled.settle(now);
         assert!(!settled.clone().settle(now), "what was settled is not");
-        let in_place = settled
-            .of()
-            .map_or(totp_core::in_place::InPlace::Nothing, totp_core::in_place::InPlace::Enrolment);
+        let in_place = settled.of().map_or(
+            totp_core::expected_enrolment::ExpectedEnrolment::Nothing,
+            totp_core::expected_enrolment::ExpectedEnrolment::Enrolment,
+        );
         let _ = settled.stage(settled.account(), in_place, &Terms::DEFAULT, now);
         let _ = (settled.expires_at(&Terms::DEFAULT), settled.ready_at(&Terms::DEFAULT));
         let _ = settled.ticket().map(|ticket| ticket.standing(now));

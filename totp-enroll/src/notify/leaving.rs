@@ -3,7 +3,7 @@
 use super::program::command;
 use crate::account::{self, Unknown};
 use crate::failure::Failure;
-use crate::{audit, clock, desk, output};
+use crate::{audit, clock, output};
 use totp_core::config::{Command, Config};
 use totp_core::event::{Event, Name};
 use totp_core::notice::Notice;
@@ -13,7 +13,7 @@ use totp_core::store::notices::{NoticeSpool, Origin};
 
 /// Leaves a notice of what was just logged, if that is told to anybody, and returns whether it did. The work that it tells
 /// about is done, whatever becomes of it.
-pub(crate) fn leave(config: &Config, event: &Event) -> bool {
+pub(crate) fn leave(config: &Config, store: &impl Engine, event: &Event) -> bool {
     let left = clock::now().map_err(Failure::from).and_then(|now| {
         let Some(notice) = Notice::of(event, None, now.realtime) else { return Ok(false) };
         if command(config).is_none() {
@@ -21,7 +21,7 @@ pub(crate) fn leave(config: &Config, event: &Event) -> bool {
             return Ok(false);
         }
         let uid = account::canonical(notice.user(), Unknown::Allowed).ok().and_then(|account| account.uid);
-        desk::store(config).notices().put(&notice, uid, Origin::Command, &mut OsEntropy)?;
+        store.notices().put(&notice, uid, Origin::Command, &mut OsEntropy)?;
         Ok(true)
     });
     left.unwrap_or_else(|Failure { problem, file, .. }| {

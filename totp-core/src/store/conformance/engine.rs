@@ -7,7 +7,7 @@
     reason = "what an engine does not keep is to end its test; and many ask at once, in threads"
 )]
 
-use super::{LONG, MANY, charge, enrol_many, enrolled, entry, held, ledger, request, somebody};
+use super::steps::{LONG, MANY, charge, enrol_many, enrolled, entry, held, ledger, request, somebody};
 use crate::enrolment::renew_recovery;
 use crate::event::{Event, Name};
 use crate::expected_enrolment::ExpectedEnrolment;

@@ -8,7 +8,9 @@
     reason = "what an engine does not keep is to end its test; and many ask at once, in threads"
 )]
 
-use super::{LONG, MANY, charge, enrol_many, enrolled, entry, held, is_enrolled, ledger, request, somebody};
+use super::steps::{
+    LONG, MANY, charge, enrol_many, enrolled, entry, held, is_enrolled, ledger, request, somebody,
+};
 use crate::enrolment::withdraw;
 use crate::expected_enrolment::ExpectedEnrolment;
 use crate::login::{JudgeError, Verdict};
