@@ -4,18 +4,15 @@
 
 mod judging;
 mod refusal;
+mod submission;
 mod verdict;
 
 pub(crate) use judging::check_owner;
 pub use refusal::{Reason, Refusal};
+pub use submission::{JudgeError, Rules, Submission};
 pub use verdict::{Method, SinceLast, Verdict, Verified};
 
-use crate::account::Account;
-use crate::code::Answer;
-use crate::config::Config;
-use crate::factor::Windows;
-use crate::keyring::{Keyring, OpenError};
-use crate::lockout::Limit;
+use crate::keyring::Keyring;
 use crate::store::{Charging, Held, Hold, Store, StoreError};
 use crate::time::Now;
 use crate::user::User;
@@ -24,34 +21,6 @@ use std::time::Duration;
 
 /// How often an enrolment that others change at the same time is judged anew. Each time one of them got through.
 const MOST_ROUNDS: usize = 8;
-
-/// What the config asks for.
-#[derive(Debug, Clone, Copy)]
-pub struct Rules {
-    /// How far the windows of the factors reach.
-    pub windows: Windows,
-    /// How many tries, how fast.
-    pub limit: Limit,
-}
-
-impl From<&Config> for Rules {
-    fn from(config: &Config) -> Self {
-        Self { windows: config.windows(), limit: config.limit }
-    }
-}
-
-/// An answer that was given for an account.
-#[derive(Clone, Copy)]
-pub struct Submission<'a> {
-    /// Whose code it is to be.
-    pub account: &'a Account,
-    /// What was typed.
-    pub answer: &'a Answer,
-    /// By what it is judged.
-    pub rules: &'a Rules,
-    /// How long others who hold the same user are waited for.
-    pub patience: Duration,
-}
 
 /// What a sequence reads of the machine that it runs on.
 pub trait Host {
@@ -79,27 +48,6 @@ pub trait Host {
 
     /// What this front end makes of an error of the sequence itself.
     fn error(&self, error: JudgeError) -> Self::Error;
-}
-
-/// Why nothing could be judged. Nobody is let in, and nobody is taken for not enrolled.
-#[derive(Debug, thiserror::Error)]
-pub enum JudgeError {
-    /// The store has no answer.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A seal does not open.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// The account of that name is not the one that was enrolled.
-    #[error(
-        "the account has another uid than the one that was enrolled: if it is the same person, enrol again with --replace"
-    )]
-    OtherAccount,
-    /// The ledger has no place for an authenticator of the credential.
-    #[error(
-        "the ledger does not fit the credential: \"totp-enroll unlock --repair USER\" makes a new one and voids the recovery codes"
-    )]
-    LedgerDoesNotFit,
 }
 
 /// Judges an answer and records what came of it: there is no looking without spending.

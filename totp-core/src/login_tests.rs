@@ -2,6 +2,8 @@
 //! says for a recovery code.
 
 use super::*;
+use crate::account::Account;
+use crate::code::Answer;
 use crate::credential::Label;
 use crate::draft::Draft;
 use crate::enrolment::{Newcomer, enrol_all};

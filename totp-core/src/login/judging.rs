@@ -4,8 +4,8 @@
 //! [`begin`] says what the charge is, [`Attempt::look`] looks at the code.
 
 use super::refusal::{Reason, Refusal};
+use super::submission::{JudgeError, Rules, Submission};
 use super::verdict::{ClockSearch, Decided, Method, Sealed, SinceLast};
-use super::{JudgeError, Rules, Submission};
 use crate::account::Account;
 use crate::code::Answer;
 use crate::credential::{Credential, RecoverySet};
