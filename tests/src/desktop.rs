@@ -71,6 +71,7 @@ impl Desktop {
         let mut terminal = Terminal::open(shell.env("LC_ALL", "C.UTF-8"));
         terminal.expect("Authenticating as: bob");
         terminal.expect("Password: ");
+        terminal.expect_no_echo();
         terminal.types(PASSWORD);
         terminal
     }

@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The password of every account.
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -14,11 +15,14 @@ pub const PASSWORD: &str = "correct horse battery staple";
 const PASSWORD_HASH: &str =
     "$6$acceptance$ZvxqG.RBoRvasAlGXkkcT5HhBHN/hWinmB12XSMgX0srt8OPe9UxAgX8G55SkXYBS/hLGNdOBIzqT7y326x7m.";
 
+/// The accounts of all machines of this program: to userdel, processes of one machine are on every other one too, and it deletes no
+/// account whose user id has one.
+static ACCOUNTS: AtomicU32 = AtomicU32::new(0);
+
 /// The namespace, and the process that keeps it open.
 #[derive(Debug)]
 pub struct Machine {
     keeper: Child,
-    accounts: u32,
     groups: u32,
 }
 
@@ -29,7 +33,7 @@ impl Machine {
     /// # Panics
     /// Where mounting is not allowed, as in a container without CAP_SYS_ADMIN.
     pub(crate) fn new(directory: &Path, log: &Path) -> Self {
-        let mut machine = Self { keeper: keeper(directory, log), accounts: 0, groups: 0 };
+        let mut machine = Self { keeper: keeper(directory, log), groups: 0 };
         // Nothing outside this machine is asked who somebody is.
         machine.write("nsswitch.conf", 0o644, "passwd: files\ngroup: files\nshadow: files\nhosts: files\n");
         let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
@@ -50,8 +54,7 @@ impl Machine {
 
     /// Makes an account with [`PASSWORD`], a home and a user id that no other had; gives the user id.
     pub fn add_account(&mut self, name: &str) -> u32 {
-        self.accounts += 1;
-        let uid = 61_000 + self.accounts;
+        let uid = 61_001 + ACCOUNTS.fetch_add(1, Ordering::Relaxed);
         let home = format!("/run/home/{name}");
         self.append("passwd", &format!("{name}:x:{uid}:{uid}::{home}:/bin/sh\n"));
         self.append("group", &format!("{name}:x:{uid}:\n"));

@@ -1,6 +1,7 @@
 //! A person at a terminal: what they see, what they type.
 
 use crate::wait::{self, PATIENCE};
+use nix::sys::termios::{LocalFlags, tcgetattr};
 use rexpect::process::WaitStatus;
 use rexpect::session::{PtySession, spawn_command};
 use std::process::Command;
@@ -84,6 +85,17 @@ impl Terminal {
             (over || found.is_some()).then_some(found)
         });
         seen.unwrap_or_else(|| panic!("{texts:?} never appeared. On the screen:\n{}", self.screen()))
+    }
+
+    /// Waits until the program has switched off all echo. One that does so after its prompt (`pkttyagent`) throws away what was
+    /// typed before.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn expect_no_echo(&self) {
+        let echoes = LocalFlags::ECHO | LocalFlags::ECHOE | LocalFlags::ECHOK | LocalFlags::ECHONL;
+        let terminal = self.session.process().get_file_handle().expect("the terminal is gone");
+        wait::until("all echo is off", || !tcgetattr(&terminal).unwrap().local_flags.intersects(echoes));
     }
 
     /// Types a line.

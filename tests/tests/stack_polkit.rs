@@ -11,6 +11,7 @@ fn polkit_asks_for_the_password_and_a_code_of_an_administrator() {
     let code = desktop.site.scene.code("bob");
     let mut shell = desktop.alice_calls_pkexec();
     shell.expect(PROMPT);
+    shell.expect_no_echo();
     shell.types(&code);
     shell.expect("ran as 0");
     let event = desktop.site.scene.journal.last();
@@ -23,6 +24,7 @@ fn polkit_runs_nothing_by_the_password_alone() {
     let mut desktop = Desktop::of(Site::by(&["polkit"]));
     let mut shell = desktop.alice_calls_pkexec();
     shell.expect(PROMPT);
+    shell.expect_no_echo();
     shell.types("");
     shell.expect("did not run");
     assert!(!shell.screen().contains("ran as 0"), "{}", shell.screen());
