@@ -11,6 +11,7 @@ pub(crate) mod code;
 pub(crate) mod control;
 mod dispatch;
 pub(crate) mod gaps;
+pub(crate) mod libpam;
 pub(crate) mod line;
 pub(crate) mod load;
 mod module;
@@ -22,24 +23,28 @@ pub(crate) use arguments::{Said, config_file, read as read_arguments};
 pub(crate) use load::{Handler, Kind, ServiceFiles, Stack};
 pub(crate) use module::{Nature, directories, file as module_file, name as module_name};
 
-use std::path::{Path, PathBuf};
+use libpam::Libpam;
+use load::DIRECTORIES;
+use std::path::Path;
 
-/// The directories of service files, in libpam's order.
-const DIRECTORIES: [&str; 2] = ["/etc/pam.d", "/usr/lib/pam.d"];
+/// The service files of this machine, as its libpam reads them.
+pub(crate) struct Installed(Libpam);
 
-/// The service files of this machine.
-pub(crate) struct Installed;
+impl Installed {
+    /// Once for each libpam that may be in use: one, unless that cannot be told.
+    pub(crate) fn candidates() -> Vec<Self> {
+        Libpam::candidates().into_iter().map(Self).collect()
+    }
+}
 
 impl ServiceFiles for Installed {
-    fn open(&self, name: &str) -> Option<(PathBuf, String)> {
-        let read = |path: PathBuf| {
-            let bytes = std::fs::read(&path).ok()?;
-            Some((path, String::from_utf8_lossy(&bytes).into_owned()))
-        };
-        if name.starts_with('/') {
-            return read(PathBuf::from(name));
-        }
-        DIRECTORIES.iter().find_map(|directory| read(Path::new(directory).join(name)))
+    fn read(&self, path: &Path) -> Option<Vec<u8>> {
+        // A directory can be opened, and has nothing to read.
+        if path.is_dir() { Some(Vec::new()) } else { std::fs::read(path).ok() }
+    }
+
+    fn libpam(&self) -> Libpam {
+        self.0
     }
 }
 
@@ -66,8 +71,8 @@ fn is_left_behind(name: &str) -> bool {
 }
 
 /// The files that a service's auth lines include, as they are written.
-pub(crate) fn included(text: &str) -> Vec<String> {
-    let (lines, _) = line::lines(text);
+pub(crate) fn included(text: &[u8], libpam: Libpam) -> Vec<String> {
+    let (lines, _) = line::lines(text, libpam.release);
     let target = |line: &line::Line| {
         let words = line::words(&line.text);
         let at = |place: usize| words.get(place).map(|word| word.to_ascii_lowercase()).unwrap_or_default();
@@ -82,8 +87,10 @@ pub(crate) fn included(text: &str) -> Vec<String> {
 
 /// Whether a service that is there has no line of ours.
 pub(crate) fn asks_nothing(name: &str) -> bool {
-    Installed.open(name).is_some()
-        && load::load(&Installed, name).is_ok_and(|stack| ours(&stack).next().is_none())
+    Installed::candidates().iter().any(|installed| {
+        installed.open(name).is_some()
+            && load::load(installed, name).is_ok_and(|stack| ours(&stack).next().is_none())
+    })
 }
 
 /// The lines of ours.

@@ -103,12 +103,21 @@ pub(crate) fn name(module: &str) -> &str {
     module.rsplit('/').next().unwrap_or(module)
 }
 
+/// Where Debian's libpam looks for a module that is not beside its own (patch `lib_security_multiarch_compat`).
+const SECOND: [&str; 2] = ["/lib/security", "/usr/lib/security"];
+
 /// Where a module lies; `None`: nowhere that libpam looks.
 pub(crate) fn file(module: &str) -> Option<PathBuf> {
     if module.starts_with('/') {
         return Some(PathBuf::from(module)).filter(|path| path.is_file());
     }
-    looked_in(directories()).into_iter().map(|directory| directory.join(module)).find(|path| path.is_file())
+    let directories = of_libpam().into_iter().chain(SECOND.map(PathBuf::from));
+    directories.map(|directory| directory.join(module)).find(|path| path.is_file())
+}
+
+/// Where libpam's own modules are, which is where it looks first.
+pub(crate) fn of_libpam() -> Vec<PathBuf> {
+    looked_in(directories())
 }
 
 /// Of these, where libpam looks: where its own modules lie. Without any of those it cannot be told.
