@@ -1,6 +1,7 @@
 //! This machine once more, in a mount namespace with an /etc, a /run and a /dev/log of its own: its accounts, PAM services
-//! and sudo rules are seen by nobody else, and are gone with the scene, however it ends.
+//! and sudo rules are seen by nobody else, and are gone with the scene, however it ends. Those of the machine are not in it.
 
+use crate::accounts;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -13,6 +14,11 @@ pub const PASSWORD: &str = "correct horse battery staple";
 /// The same as crypt(3) has it: `openssl passwd -6 -salt acceptance`.
 const PASSWORD_HASH: &str =
     "$6$acceptance$ZvxqG.RBoRvasAlGXkkcT5HhBHN/hWinmB12XSMgX0srt8OPe9UxAgX8G55SkXYBS/hLGNdOBIzqT7y326x7m.";
+
+/// As Debian ships it.
+const SUDOERS: &str = "Defaults env_reset, mail_badpass\n\
+    Defaults secure_path=\"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\"\n\
+    root ALL=(ALL:ALL) ALL\n@includedir /etc/sudoers.d\n";
 
 /// The namespace, and the process that keeps it open.
 #[derive(Debug)]
@@ -30,8 +36,16 @@ impl Machine {
     /// Where mounting is not allowed, as in a container without CAP_SYS_ADMIN.
     pub(crate) fn new(directory: &Path, log: &Path) -> Self {
         let mut machine = Self { keeper: keeper(directory, log), accounts: 0, groups: 0 };
-        // Nothing outside this machine is asked who somebody is.
-        machine.write("nsswitch.conf", 0o644, "passwd: files\ngroup: files\nshadow: files\nhosts: files\n");
+        machine.write("nsswitch.conf", 0o644, accounts::NSSWITCH);
+        for (table, text) in accounts::tables() {
+            machine.write(table, if table == "shadow" { 0o640 } else { 0o644 }, &text);
+        }
+        for service in fs::read_dir(accounts::shipped_services()).unwrap() {
+            let path = service.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            machine.write(&format!("pam.d/{name}"), 0o644, &fs::read_to_string(&path).unwrap());
+        }
+        machine.write("sudoers", 0o440, SUDOERS);
         let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
         machine.write("hosts", 0o644, &format!("127.0.0.1 localhost {host}"));
         for (service, stack) in
@@ -214,6 +228,8 @@ const MOUNT: &str = r#"set -e
     ln -s "$log" dev/log
     mount --rbind dev /dev
     mount -t overlay -o "lowerdir=/etc,upperdir=$1/etc,workdir=$1/work" etc /etc
+    rm -rf /etc/pam.d /etc/sudoers /etc/sudoers.d /etc/sudo.conf /etc/gshadow /etc/ssh/sshd_config.d /etc/pam_totp
+    mkdir /etc/pam.d /etc/sudoers.d
     mount --bind run /run
     mount --bind log /var/log
     echo mounted
