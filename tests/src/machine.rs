@@ -181,11 +181,12 @@ impl Namespace {
     #[must_use]
     pub fn command(self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new("/usr/bin/nsenter");
-        // The root as well: in a chroot it is not that of the namespace.
+        // The root and the working directory as well: in a chroot they are not those of the namespace.
         let keeper = format!("/proc/{}", self.0);
         command
             .arg(format!("--mount={keeper}/ns/mnt"))
             .arg(format!("--root={keeper}/root"))
+            .arg(format!("--wd={keeper}/root"))
             .arg("--")
             .arg(program);
         command
