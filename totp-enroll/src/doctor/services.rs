@@ -119,7 +119,7 @@ fn fragments(installed: &Installed, all: &[String]) -> Vec<String> {
 }
 
 fn concerns_us(installed: &Installed, name: &str) -> bool {
-    match stack::load::load(installed, name) {
+    match stack::load(installed, name) {
         Ok(stack) => {
             let names_ours = stack.handlers.iter().chain(&stack.elsewhere).any(stack::is_ours);
             names_ours && !stack.is_other || misplaced_alone(&stack)
@@ -144,7 +144,7 @@ fn examined(
     own: &Own<'_>,
     findings: &mut Vec<Finding>,
 ) -> Option<Service> {
-    let stack = match stack::load::load(installed, name) {
+    let stack = match stack::load(installed, name) {
         Ok(stack) => stack,
         Err(unloadable) => {
             let line = unloadable.line.map_or_else(String::new, |line| format!(" line {line}"));
@@ -303,7 +303,7 @@ fn same_store(line: &Line<'_>, own: &Own<'_>, found: &mut Vec<Finding>) {
 fn twins(installed: &Installed, services: &[Service], all: &[String], findings: &mut Vec<Finding>) {
     let asks = |name: &str| {
         services.iter().any(|service| service.name == name && service.asks)
-            || stack::load::load(installed, name).is_ok_and(|stack| stack::ours(&stack).next().is_some())
+            || stack::load(installed, name).is_ok_and(|stack| stack::ours(&stack).next().is_some())
     };
     let examined = |name: &str| services.iter().any(|service| service.name == name);
     for (one, other, why) in TWINS {

@@ -9,10 +9,10 @@ mod snippet;
 mod tests;
 
 use crate::cli::{Cli, PamSnippet};
-use crate::doctor::stack::Installed;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use carry::Fate;
+use pam_stack::Installed;
 use snippet::{Replaced, Snippet};
 use std::path::Path;
 use totp_core::config::DEFAULT_FILE;

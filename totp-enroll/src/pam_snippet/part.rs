@@ -1,8 +1,7 @@
 //! The auth lines of a service file, one by one, as they are and as they are to be.
 
-use crate::doctor::stack::libpam::Libpam;
-use crate::doctor::stack::load::{ServiceFiles, load};
-use crate::doctor::stack::{Handler, Kind, Nature, Stack, is_ours, line, module_name};
+use crate::doctor::stack::{Nature, is_ours, module_name};
+use pam_stack::{Handler, Kind, Libpam, ServiceFiles, Stack, line, load};
 use std::path::Path;
 
 /// One auth line of a service file, or a line that includes such.

@@ -2,8 +2,8 @@
 
 use super::{Snippet, quoted};
 use crate::cli::{First, PamSnippet};
-use crate::doctor::stack::libpam::Libpam;
-use crate::doctor::stack::{self, ServiceFiles, line};
+use crate::doctor::stack;
+use pam_stack::{Libpam, ServiceFiles, line};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use totp_core::config::DEFAULT_FILE;

@@ -1,16 +1,22 @@
 //! The control of a line: what becomes of the stack at each answer of the module.
 
-use super::code::{self, COUNT, Code};
-use super::libpam::Release;
+use crate::code::{self, COUNT, Code};
+use crate::libpam::Release;
 
 /// What libpam does at an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Action {
+pub enum Action {
+    /// The answer does not count.
     Ignore,
+    /// It counts, unless a failure came before.
     Ok,
+    /// The same, and the stack or substack ends, unless a failure came before.
     Done,
+    /// The stack fails, and goes on.
     Bad,
+    /// The stack or substack fails and ends.
     Die,
+    /// What was answered in this stack or substack is forgotten.
     Reset,
     /// So many modules below are passed over; a substack counts as one.
     Jump(usize),
@@ -18,7 +24,7 @@ pub(crate) enum Action {
 
 /// One action for each answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Control([Action; COUNT]);
+pub struct Control([Action; COUNT]);
 
 /// The actions by name.
 const ACTIONS: [(&str, Action); 6] = [
@@ -32,10 +38,11 @@ const ACTIONS: [(&str, Action); 6] = [
 
 impl Control {
     /// Everything is a failure: what libpam makes of what it cannot read.
-    pub(crate) const FAILURE: Self = Self([Action::Bad; COUNT]);
+    pub const FAILURE: Self = Self([Action::Bad; COUNT]);
 
     /// The second field of a line, without its brackets. Never an error: libpam makes [`Control::FAILURE`] of one.
-    pub(crate) fn parse(word: &str, release: Release) -> Self {
+    #[must_use]
+    pub fn parse(word: &str, release: Release) -> Self {
         match word.to_ascii_lowercase().as_str() {
             "required" => Self::keyword(Action::Ok, Action::Ignore, Action::Bad),
             "requisite" => Self::keyword(Action::Ok, Action::Ignore, Action::Die),
@@ -45,7 +52,9 @@ impl Control {
         }
     }
 
-    pub(crate) fn at(&self, code: Code) -> Action {
+    /// What becomes of that answer.
+    #[must_use]
+    pub fn at(&self, code: Code) -> Action {
         self.0.get(code).copied().unwrap_or(Action::Bad)
     }
 

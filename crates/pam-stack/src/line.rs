@@ -3,28 +3,31 @@
 //! Up to 1.5 a line is read into 1024 bytes, and what does not fit is a line of its own; blank lines and comments between a line
 //! and its continuation are passed over. Since 1.6 lines have any length, and a blank line or a comment ends a continued one.
 
-use super::libpam::Release;
+use crate::libpam::Release;
 
 /// A line, its continuations joined, comments gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Line {
+pub struct Line {
     /// The first of its lines in the file, counted from one.
-    pub(crate) number: usize,
-    pub(crate) text: String,
+    pub number: usize,
+    /// What it says.
+    pub text: String,
 }
 
 /// A file that libpam does not read to its end, and refuses whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Unfinished {
-    pub(crate) number: usize,
-    pub(crate) problem: &'static str,
+pub struct Unfinished {
+    /// The line of the file that libpam does not come to the end of.
+    pub number: usize,
+    /// Why, in a sentence.
+    pub problem: &'static str,
 }
 
 /// What is between words, and before and after them.
 const BLANKS: [char; 3] = [' ', '\n', '\t'];
 
 /// The lines that are not empty, and whether the file ends within a further one.
-pub(crate) fn lines(text: &[u8], release: Release) -> (Vec<Line>, Option<Unfinished>) {
+pub fn lines(text: &[u8], release: Release) -> (Vec<Line>, Option<Unfinished>) {
     let mut reader = Reader { rest: text, number: 1 };
     let mut lines = Vec::new();
     loop {
@@ -173,7 +176,7 @@ fn continued(text: &[u8]) -> Option<&[u8]> {
 }
 
 /// The first word and what follows it. One that begins with a bracket goes to the next closing one; `\]` is one in it.
-pub(crate) fn word(text: &str) -> Option<(String, &str)> {
+pub fn word(text: &str) -> Option<(String, &str)> {
     let text = text.trim_start_matches(BLANKS);
     let Some(inner) = text.strip_prefix('[') else {
         let end = text.find(BLANKS).unwrap_or(text.len());
@@ -198,7 +201,7 @@ pub(crate) fn word(text: &str) -> Option<(String, &str)> {
 }
 
 /// All of them.
-pub(crate) fn words(mut text: &str) -> Vec<String> {
+pub fn words(mut text: &str) -> Vec<String> {
     let mut words = Vec::new();
     while let Some((next, rest)) = word(text) {
         words.push(next);

@@ -1,18 +1,20 @@
 //! Which libpam is installed: how service files are read has changed with 1.6.0, and Debian reads includes in a way of its own.
 
-use super::module;
+use crate::module;
 use std::path::{Path, PathBuf};
 
 /// How a libpam reads service files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Libpam {
-    pub(crate) release: Release,
-    pub(crate) includes: Includes,
+pub struct Libpam {
+    /// How it reads lines.
+    pub release: Release,
+    /// How it reads includes.
+    pub includes: Includes,
 }
 
 /// What changed when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Release {
+pub enum Release {
     /// Up to 1.5.3 (Debian 12): lines of 1023 bytes; includes as deep as there are open files; large jumps overflow.
     V1_5,
     /// Since 1.6.0 (Debian 13): lines of any length; includes 16 deep; large jumps are refused.
@@ -21,7 +23,7 @@ pub(crate) enum Release {
 
 /// Where an included file of a relative name is, and whether there is `@include`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Includes {
+pub enum Includes {
     /// Debian's patch `031_pam_include`: in /etc/pam.d alone, and `@include` includes lines of every type.
     Debian,
     /// In each directory of service files; `@include` is unknown.
@@ -37,12 +39,12 @@ const INCLUDE_OF_DEBIAN: &[u8] = b"@include";
 
 impl Libpam {
     /// That of Debian 12.
-    pub(crate) const DEBIAN_12: Self = Self { release: Release::V1_5, includes: Includes::Debian };
+    pub const DEBIAN_12: Self = Self { release: Release::V1_5, includes: Includes::Debian };
     /// That of Debian 13.
-    pub(crate) const DEBIAN_13: Self = Self { release: Release::V1_6, includes: Includes::Debian };
+    pub const DEBIAN_13: Self = Self { release: Release::V1_6, includes: Includes::Debian };
 
     /// Those that may be in use on this machine: one, unless that cannot be told; then a stack has to be judged by each.
-    pub(crate) fn candidates() -> Vec<Self> {
+    pub fn candidates() -> Vec<Self> {
         let libraries: Vec<Vec<u8>> =
             libraries().iter().filter_map(|path| std::fs::read(path).ok()).collect();
         Self::among(&libraries)

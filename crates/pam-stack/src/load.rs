@@ -1,8 +1,8 @@
 //! From service files to the list of modules that libpam asks, in its order: includes, substacks, `other`.
 
-use super::control::Control;
-use super::libpam::{Includes, Libpam, Release};
-use super::line;
+use crate::control::Control;
+use crate::libpam::{Includes, Libpam, Release};
+use crate::line;
 use std::path::{Path, PathBuf};
 
 /// The directories of service files, in libpam's order.
@@ -18,7 +18,7 @@ const DEEPEST_INCLUDE: usize = 64;
 const MOST_LINES: usize = 10_000;
 
 /// Where service files are read.
-pub(crate) trait ServiceFiles {
+pub trait ServiceFiles {
     /// What a file holds; nothing for a directory, `None` where there is no such file.
     fn read(&self, path: &Path) -> Option<Vec<u8>>;
 
@@ -37,9 +37,11 @@ pub(crate) trait ServiceFiles {
 
 /// Where a line stands.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Place {
-    pub(crate) file: PathBuf,
-    pub(crate) line: usize,
+pub struct Place {
+    /// The file.
+    pub file: PathBuf,
+    /// Counted from one.
+    pub line: usize,
 }
 
 impl std::fmt::Display for Place {
@@ -50,7 +52,7 @@ impl std::fmt::Display for Place {
 
 /// What a line of the stack is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// A module is asked.
     Module,
     /// libpam cannot make sense of the line and counts it as a failure.
@@ -61,39 +63,50 @@ pub(crate) enum Kind {
 
 /// One line of the stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Handler {
-    pub(crate) place: Place,
-    pub(crate) kind: Kind,
+pub struct Handler {
+    /// Where it is written.
+    pub place: Place,
+    /// What it is.
+    pub kind: Kind,
     /// How many substacks it is in.
-    pub(crate) level: usize,
-    pub(crate) control: Control,
+    pub level: usize,
+    /// What becomes of each answer.
+    pub control: Control,
     /// The control as it is written.
-    pub(crate) control_text: String,
+    pub control_text: String,
     /// The module as it is written.
-    pub(crate) module: String,
-    pub(crate) arguments: Vec<String>,
+    pub module: String,
+    /// What the module is given.
+    pub arguments: Vec<String>,
 }
 
 /// What pam_authenticate goes through for a service.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Stack {
-    pub(crate) handlers: Vec<Handler>,
+pub struct Stack {
+    /// The `auth` lines, in the order in which they are asked.
+    pub handlers: Vec<Handler>,
     /// Modules on lines that are not `auth`.
-    pub(crate) elsewhere: Vec<Handler>,
+    pub elsewhere: Vec<Handler>,
     /// The service has no lines of its own; those of `other` count.
-    pub(crate) is_other: bool,
+    pub is_other: bool,
 }
 
 /// A service that libpam refuses whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Unloadable {
-    pub(crate) file: PathBuf,
-    pub(crate) line: Option<usize>,
-    pub(crate) problem: &'static str,
+pub struct Unloadable {
+    /// The file.
+    pub file: PathBuf,
+    /// Counted from one; `None` where no single line is at fault.
+    pub line: Option<usize>,
+    /// Why, in a sentence.
+    pub problem: &'static str,
 }
 
 /// The stack of `service`.
-pub(crate) fn load(files: &dyn ServiceFiles, service: &str) -> Result<Stack, Unloadable> {
+///
+/// # Errors
+/// When libpam refuses the whole service.
+pub fn load(files: &dyn ServiceFiles, service: &str) -> Result<Stack, Unloadable> {
     let own = files.open(service).map(|(path, text)| read(files, &path, &text)).transpose()?;
     let other = files.open("other").map(|(path, text)| read(files, &path, &text)).transpose()?;
     let Stack { handlers, elsewhere, .. } = own.unwrap_or_default();
