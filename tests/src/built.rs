@@ -1,7 +1,8 @@
 //! Where the built things are, and what to do when they are not.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// The module that sshd and sudo load.
 #[must_use]
@@ -60,6 +61,9 @@ fn released(name: &str) -> PathBuf {
     })
 }
 
-fn this_test() -> PathBuf {
-    env::current_exe().unwrap()
+/// The program that runs the test. Asked for once, before its thread gets mounts of its own: from there a path in a chroot is
+/// shown as it is outside.
+pub(crate) fn this_test() -> &'static Path {
+    static TEST: OnceLock<PathBuf> = OnceLock::new();
+    TEST.get_or_init(|| env::current_exe().unwrap())
 }

@@ -13,6 +13,7 @@
 //! | [`desk`], [`terminal`], [`qr`] | the command; a person at a terminal; the camera of their phone |
 //! | [`operator`], [`resetting`] | accounts that call the desk through sudo, each from a login of its own; a reset by two of them |
 //! | [`machine`], [`sshd`] | a private `/etc` with accounts of its own; a real sshd and the real ssh client in it |
+//! | `accounts` | what takes the place of the machine's accounts and service files |
 //! | [`files`], [`damage`] | what lies on the disk, and has it changed; what can be wrong with it |
 //! | [`memory`], [`secrets`] | what a process has in its memory; what must not be there, nor be said |
 //! | [`security_key`] | a FIDO2 key in software, behind an agent that ssh asks |
@@ -37,6 +38,7 @@
     reason = "scenery that cannot be set up fails the test that asked for it"
 )]
 
+mod accounts;
 pub mod authenticator;
 pub mod built;
 pub mod clock;

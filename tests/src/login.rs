@@ -155,6 +155,17 @@ impl Login {
         self.start().outcome().unwrap_or_else(|death| panic!("{death}"))
     }
 
+    /// Makes the login, in which libpam itself may die.
+    ///
+    /// # Errors
+    /// When the process was killed by a signal.
+    ///
+    /// # Panics
+    /// When anything was written to the host's stdout or stderr.
+    pub fn try_run(self) -> Result<Outcome, Death> {
+        self.start().outcome()
+    }
+
     /// Makes the login, and tells only its code.
     #[must_use]
     pub fn code(self) -> PamCode {

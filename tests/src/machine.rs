@@ -1,6 +1,7 @@
 //! This machine once more, in a mount namespace with an /etc, a /run and a /dev/log of its own: its accounts, PAM services
-//! and sudo rules are seen by nobody else, and are gone with the scene, however it ends.
+//! and sudo rules are seen by nobody else, and are gone with the scene, however it ends. Those of the machine are not in it.
 
+use crate::accounts;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -18,6 +19,10 @@ const PASSWORD_HASH: &str =
 /// The accounts of all machines of this program: to userdel, processes of one machine are on every other one too, and it deletes no
 /// account whose user id has one.
 static ACCOUNTS: AtomicU32 = AtomicU32::new(0);
+/// As Debian ships it.
+const SUDOERS: &str = "Defaults env_reset, mail_badpass\n\
+    Defaults secure_path=\"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\"\n\
+    root ALL=(ALL:ALL) ALL\n@includedir /etc/sudoers.d\n";
 
 /// The namespace, and the process that keeps it open.
 #[derive(Debug)]
@@ -34,8 +39,16 @@ impl Machine {
     /// Where mounting is not allowed, as in a container without CAP_SYS_ADMIN.
     pub(crate) fn new(directory: &Path, log: &Path) -> Self {
         let mut machine = Self { keeper: keeper(directory, log), groups: 0 };
-        // Nothing outside this machine is asked who somebody is.
-        machine.write("nsswitch.conf", 0o644, "passwd: files\ngroup: files\nshadow: files\nhosts: files\n");
+        machine.write("nsswitch.conf", 0o644, accounts::NSSWITCH);
+        for (table, text) in accounts::tables() {
+            machine.write(table, if table == "shadow" { 0o640 } else { 0o644 }, &text);
+        }
+        for service in fs::read_dir(accounts::shipped_services()).unwrap() {
+            let path = service.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            machine.write(&format!("pam.d/{name}"), 0o644, &fs::read_to_string(&path).unwrap());
+        }
+        machine.write("sudoers", 0o440, SUDOERS);
         let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
         machine.write("hosts", 0o644, &format!("127.0.0.1 localhost {host}"));
         for (service, stack) in
@@ -170,11 +183,12 @@ impl Namespace {
     #[must_use]
     pub fn command(self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new("/usr/bin/nsenter");
-        // The root as well: in a chroot it is not that of the namespace.
+        // The root and the working directory as well: in a chroot they are not those of the namespace.
         let keeper = format!("/proc/{}", self.0);
         command
             .arg(format!("--mount={keeper}/ns/mnt"))
             .arg(format!("--root={keeper}/root"))
+            .arg(format!("--wd={keeper}/root"))
             .arg("--")
             .arg(program);
         command
@@ -217,6 +231,8 @@ const MOUNT: &str = r#"set -e
     ln -s "$log" dev/log
     mount --rbind dev /dev
     mount -t overlay -o "lowerdir=/etc,upperdir=$1/etc,workdir=$1/work" etc /etc
+    rm -rf /etc/pam.d /etc/sudoers /etc/sudoers.d /etc/sudo.conf /etc/gshadow /etc/ssh/sshd_config.d /etc/pam_totp
+    mkdir /etc/pam.d /etc/sudoers.d
     mount --bind run /run
     mount --bind log /var/log
     echo mounted

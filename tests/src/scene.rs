@@ -5,7 +5,7 @@ use crate::files::Files;
 use crate::journal::Journal;
 use crate::login::Login;
 use crate::machine::Machine;
-use crate::{built, clock, desk};
+use crate::{accounts, built, clock, desk};
 use data_encoding::HEXLOWER;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -76,6 +76,9 @@ impl Builder {
             .permissions(fs::Permissions::from_mode(0o700))
             .tempdir();
         let dir = dir.expect("no temporary directory");
+        let etc = dir.path().join("etc");
+        fs::DirBuilder::new().mode(0o700).create(&etc).unwrap();
+        accounts::hide_those_of_the_machine(&etc);
         let journal = Journal::listen(dir.path().join("log"));
         let mut scene = Scene { machine: None, journal, people: BTreeMap::new(), dir };
         fs::DirBuilder::new().mode(0o700).create(scene.confdir()).unwrap();

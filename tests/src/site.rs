@@ -39,11 +39,9 @@ impl Site {
         let mut site = Self { scene, module };
         let sshd = "Include /etc/ssh/sshd_config.d/*.conf\nKbdInteractiveAuthentication no\nUsePAM yes\n";
         site.scene.machine().write("ssh/sshd_config", 0o644, sshd);
-        site.does("rm -f /etc/ssh/sshd_config.d/*; ssh-keygen -A >/dev/null");
+        site.does("mkdir -p /etc/ssh/sshd_config.d; ssh-keygen -A >/dev/null");
         // A time service, as systemd has it.
         site.does("mkdir -p /run/systemd/timesync; touch /run/systemd/timesync/synchronized");
-        // What people have switched on here is not the question.
-        site.does("sed -i '/pam_totp/d' /etc/pam.d/*");
         site
     }
 
@@ -68,7 +66,7 @@ impl Site {
         self.scene.machine().write("ssh/sshd_config.d/50-totp.conf", 0o644, lines);
     }
 
-    /// Switches a shipped profile on with the real pam-auth-update. Its own records, and debconf's, are copies.
+    /// Switches a shipped profile on with the real pam-auth-update, beside Debian's own. Its records are new, debconf's a copy.
     ///
     /// # Panics
     /// When it fails.
@@ -79,9 +77,9 @@ impl Site {
         self.does(&format!(
             "for directory in /usr/share/pam-configs /var/lib/pam /var/cache/debconf; do
                 copy=$(mktemp -d /run/copy.XXXXXX); cp -a $directory/. $copy; mount --bind $copy $directory; done
-             rm -f /usr/share/pam-configs/totp*
+             find /usr/share/pam-configs /var/lib/pam -type f ! -name unix -delete
              cp /etc/pam-configs-{profile} /usr/share/pam-configs/{profile}
-             DEBIAN_FRONTEND=noninteractive pam-auth-update --enable {profile} --force"
+             DEBIAN_FRONTEND=noninteractive pam-auth-update --enable unix {profile} --force"
         ));
     }
 

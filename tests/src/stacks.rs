@@ -8,10 +8,12 @@
 //! | `# FILE, in place of its line "LINE"` | it takes the place of that line in the file as Debian ships it |
 //! | `# FILE, added` | its lines are for a file that says other things as well: the test puts them there |
 
+use crate::accounts;
 use crate::documents::{self, Document};
 use crate::scene::Scene;
 use crate::site::Site;
 use std::fs;
+use std::path::PathBuf;
 
 /// Some lines of the document.
 #[derive(Clone, Debug)]
@@ -110,11 +112,11 @@ impl Block {
     }
 }
 
-/// A service file as the package of the service brought it: that of the real machine, without what was switched on there.
+/// A service file as the package of the service brought it.
 fn shipped(file: &str) -> Option<String> {
-    let vendor = file.replace("/etc/pam.d/", "/usr/lib/pam.d/");
-    let text = fs::read_to_string(file).or_else(|_| fs::read_to_string(vendor)).ok()?;
-    Some(text.split_inclusive('\n').filter(|line| !line.contains("pam_totp")).collect())
+    let name = file.strip_prefix("/etc/pam.d/")?;
+    let places = [accounts::shipped_services(), PathBuf::from("/usr/lib/pam.d")];
+    places.iter().find_map(|directory| fs::read_to_string(directory.join(name)).ok())
 }
 
 impl Site {

@@ -7,13 +7,14 @@ use structure::paths::bound;
 use structure::sources::modules;
 
 /// Each crate, and which of the others it may know. The two front ends never meet; the acceptance tests know only what is built.
-const CRATES: [(&str, &[&str]); 10] = [
+const CRATES: [(&str, &[&str]); 11] = [
     ("totp-core", &[]),
     ("totp-store", &["totp-core"]),
     ("totp-card", &["totp-core"]),
+    ("pam-stack", &[]),
     ("totp-host", &["totp-core", "totp-store"]),
     ("pam_totp", &["totp-card", "totp-core", "totp-host", "totp-store"]),
-    ("totp-enroll", &["totp-card", "totp-core", "totp-host", "totp-store"]),
+    ("totp-enroll", &["pam-stack", "totp-card", "totp-core", "totp-host", "totp-store"]),
     ("acceptance", &[]),
     ("pam-bench", &["acceptance"]),
     ("manual", &[]),
@@ -24,10 +25,11 @@ const CRATES: [(&str, &[&str]); 10] = [
 const FOR_TESTS: [&str; 1] = ["manual"];
 
 /// The roots of the crates that ship.
-const ROOTS: [&str; 6] = [
+const ROOTS: [&str; 7] = [
     "totp-core/src/lib.rs",
     "crates/totp-store/src/lib.rs",
     "crates/totp-host/src/lib.rs",
+    "crates/pam-stack/src/lib.rs",
     "totp-card/src/lib.rs",
     "pam_totp/src/lib.rs",
     "totp-enroll/src/main.rs",

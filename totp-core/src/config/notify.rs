@@ -138,7 +138,7 @@ mod tests {
             ("[notify]\ncopy_to = [\"a@b\", \"x\\nBcc: y\"]\n", "line 2: `copy_to`: is not a mail address"),
             ("[notify]\ntimeout = \"0s\"\n", "line 2: `timeout`: 0s is out of range: 1s to 10m"),
             ("[notify]\ntimeout = \"11m\"\n", "line 2: `timeout`: 11m is out of range"),
-            ("[notify]\ncomand = []\n", "line 2: unknown field `comand`"),
+            ("[notify]\ncmd = []\n", "line 2: unknown field `cmd`"),
             ("[service.sshd.notify]\ncommand = []\n", "unknown field `notify`"),
         ] {
             let error = notify(text).unwrap_err();

@@ -62,15 +62,20 @@ const INCLUDED: [&str; 10] = [
 
 /// Looks at these services, or at all that name the module.
 pub(crate) fn examine(asked: &[String], own: &Own<'_>, findings: &mut Vec<Finding>) -> Vec<Service> {
+    let readings = Installed::candidates();
     let mut all = stack::services();
-    let fragments = fragments(&all);
+    let fragments: Vec<String> = readings.iter().flat_map(|installed| fragments(installed, &all)).collect();
     all.retain(|name| !INCLUDED.contains(&name.as_str()) && !fragments.contains(name));
     let named = !asked.is_empty();
     let mut services = Vec::new();
     for name in if named { asked } else { &all } {
-        let service =
-            if named { Some(examined(name, own, findings)) } else { examined_if_ours(name, own, findings) };
-        services.extend(service.flatten());
+        // Where it is not known which libpam reads the files: what is found by either.
+        for installed in &readings {
+            if named || concerns_us(installed, name) {
+                let service = examined(installed, name, own, findings);
+                service.into_iter().for_each(|service| add(&mut services, service));
+            }
+        }
     }
     if !named && services.is_empty() {
         findings.push(
@@ -79,31 +84,48 @@ pub(crate) fn examine(asked: &[String], own: &Own<'_>, findings: &mut Vec<Findin
                 .mend("\"pam-auth-update --enable totp\", or the lines that \"totp-enroll pam-snippet sshd\" prints"),
         );
     }
-    twins(&services, &all, findings);
+    for installed in &readings {
+        twins(installed, &services, &all, findings);
+    }
     services
+}
+
+/// Of one service that was gone through more than once, the worse counts.
+fn add(services: &mut Vec<Service>, other: Service) {
+    match services.iter_mut().find(|service| service.name == other.name) {
+        Some(service) => {
+            service.asks |= other.asks;
+            service.one_factor |= other.one_factor;
+            service.nothing |= other.nothing;
+            service.forward_pass |= other.forward_pass;
+            service.config = service.config.take().or(other.config);
+            service.modules.extend(other.modules);
+        }
+        None => services.push(other),
+    }
 }
 
 /// Files that others include, and that are judged as a part of those. A program's own service is none, although its twin
 /// includes it: `su-l` is that of `su`.
-fn fragments(all: &[String]) -> Vec<String> {
+fn fragments(installed: &Installed, all: &[String]) -> Vec<String> {
     let mut fragments = Vec::new();
     for name in all {
-        let Some((_, text)) = Installed.open(name) else { continue };
+        let Some((_, text)) = installed.open(name) else { continue };
         let is_of_another =
             |file: &String| !name.starts_with(file.as_str()) && !PROGRAMS.contains(&file.as_str());
-        fragments.extend(stack::included(&text).into_iter().filter(is_of_another));
+        fragments.extend(stack::included(&text, installed.libpam()).into_iter().filter(is_of_another));
     }
     fragments
 }
 
-fn examined_if_ours(name: &str, own: &Own<'_>, findings: &mut Vec<Finding>) -> Option<Option<Service>> {
-    match stack::load::load(&Installed, name) {
+fn concerns_us(installed: &Installed, name: &str) -> bool {
+    match stack::load(installed, name) {
         Ok(stack) => {
             let names_ours = stack.handlers.iter().chain(&stack.elsewhere).any(stack::is_ours);
-            (names_ours && !stack.is_other || misplaced_alone(&stack)).then(|| examined(name, own, findings))
+            names_ours && !stack.is_other || misplaced_alone(&stack)
         }
         // Whether it would ask cannot be told; that nobody gets in there can.
-        Err(_) => mentions_ours(name).then(|| examined(name, own, findings)),
+        Err(_) => mentions_ours(installed, name),
     }
 }
 
@@ -111,12 +133,18 @@ fn misplaced_alone(stack: &Stack) -> bool {
     stack.elsewhere.iter().any(stack::is_ours)
 }
 
-fn mentions_ours(name: &str) -> bool {
-    Installed.open(name).is_some_and(|(_, text)| text.contains("pam_totp.so"))
+fn mentions_ours(installed: &Installed, name: &str) -> bool {
+    let ours = b"pam_totp.so";
+    installed.open(name).is_some_and(|(_, text)| text.windows(ours.len()).any(|window| window == ours))
 }
 
-fn examined(name: &str, own: &Own<'_>, findings: &mut Vec<Finding>) -> Option<Service> {
-    let stack = match stack::load::load(&Installed, name) {
+fn examined(
+    installed: &Installed,
+    name: &str,
+    own: &Own<'_>,
+    findings: &mut Vec<Finding>,
+) -> Option<Service> {
+    let stack = match stack::load(installed, name) {
         Ok(stack) => stack,
         Err(unloadable) => {
             let line = unloadable.line.map_or_else(String::new, |line| format!(" line {line}"));
@@ -271,10 +299,10 @@ fn same_store(line: &Line<'_>, own: &Own<'_>, found: &mut Vec<Finding>) {
     );
 }
 
-fn twins(services: &[Service], all: &[String], findings: &mut Vec<Finding>) {
+fn twins(installed: &Installed, services: &[Service], all: &[String], findings: &mut Vec<Finding>) {
     let asks = |name: &str| {
         services.iter().any(|service| service.name == name && service.asks)
-            || stack::load::load(&Installed, name).is_ok_and(|stack| stack::ours(&stack).next().is_some())
+            || stack::load(installed, name).is_ok_and(|stack| stack::ours(&stack).next().is_some())
     };
     let examined = |name: &str| services.iter().any(|service| service.name == name);
     for (one, other, why) in TWINS {

@@ -9,10 +9,10 @@ mod snippet;
 mod tests;
 
 use crate::cli::{Cli, PamSnippet};
-use crate::doctor::stack::Installed;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use carry::Fate;
+use pam_stack::Installed;
 use snippet::{Replaced, Snippet};
 use std::path::Path;
 use totp_core::config::DEFAULT_FILE;
@@ -38,7 +38,16 @@ fn snippet(config: Option<&Path>, asked: &PamSnippet) -> Result<Snippet, Failure
     let config = config.map(std::path::absolute).transpose().map_err(|error| {
         Failure::usage(format!("--config: the path cannot be told from here ({error}): write it whole"))
     })?;
-    Snippet::of(&Installed, asked, config.as_deref()).map_err(|failure| failure.at(file, None))
+    let mut snippets = Installed::candidates().into_iter().map(|installed| {
+        Snippet::of(&installed, asked, config.as_deref()).map_err(|failure| failure.at(file.clone(), None))
+    });
+    let first = snippets.next().transpose()?;
+    let others = snippets.collect::<Result<Vec<_>, _>>()?;
+    // There is at least one candidate.
+    first.filter(|first| others.iter().all(|other| other.auth == first.auth)).ok_or_else(|| {
+        Failure::refused("it cannot be told which libpam this machine has, and they read the file differently: write the lines by hand")
+            .at(file, None)
+    })
 }
 
 fn lines(snippet: &Snippet) -> Vec<String> {

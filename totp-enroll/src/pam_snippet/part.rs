@@ -1,8 +1,8 @@
 //! The auth lines of a service file, one by one, as they are and as they are to be.
 
-use crate::doctor::stack::load::{ServiceFiles, load};
-use crate::doctor::stack::{Handler, Kind, Nature, Stack, is_ours, line, module_name};
-use std::path::PathBuf;
+use crate::doctor::stack::{Nature, is_ours, module_name};
+use pam_stack::{Handler, Kind, Libpam, ServiceFiles, Stack, line, load};
+use std::path::Path;
 
 /// One auth line of a service file, or a line that includes such.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,17 +39,21 @@ pub(super) struct Draft<'a> {
 }
 
 impl ServiceFiles for Draft<'_> {
-    fn open(&self, name: &str) -> Option<(PathBuf, String)> {
-        if name == self.service {
-            return Some((PathBuf::from("/etc/pam.d").join(name), self.text.to_owned()));
+    fn read(&self, path: &Path) -> Option<Vec<u8>> {
+        if path == Path::new("/etc/pam.d").join(self.service) {
+            return Some(self.text.as_bytes().to_owned());
         }
-        self.files.open(name)
+        self.files.read(path)
+    }
+
+    fn libpam(&self) -> Libpam {
+        self.files.libpam()
     }
 }
 
 /// The auth lines of `text`.
-pub(super) fn parts(files: &dyn ServiceFiles, service: &str, text: &str) -> Vec<Part> {
-    let (lines, _) = line::lines(text);
+pub(super) fn parts(files: &dyn ServiceFiles, service: &str, text: &[u8]) -> Vec<Part> {
+    let (lines, _) = line::lines(text, files.libpam().release);
     let part = |line: line::Line| {
         // libpam takes a tab for a blank, and a terminal for anything.
         let text = line.text.trim_end().replace('\t', " ");

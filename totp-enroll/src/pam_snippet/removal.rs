@@ -1,8 +1,8 @@
 //! Which lines go together with one that goes: those that its success jumped over stand for its failure and for nothing else.
 
 use super::part::Part;
-use crate::doctor::stack::control::Action;
-use crate::doctor::stack::{Handler, code};
+use pam_stack::control::Action;
+use pam_stack::{Handler, code};
 use std::ops::Range;
 
 /// What becomes of a line of the file.

@@ -7,9 +7,9 @@ use super::removal;
 use crate::cli::{First, From, PamSnippet};
 use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::stack::gaps::{self, Circumstances};
-use crate::doctor::stack::load::load;
-use crate::doctor::stack::{ServiceFiles, Stack, config_file, is_ours, line as words, module_name};
+use crate::doctor::stack::{config_file, is_ours, module_name};
 use crate::failure::Failure;
+use pam_stack::{ServiceFiles, Stack, included, line as words, load};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use totp_core::config::DEFAULT_FILE;
@@ -298,7 +298,7 @@ impl Snippet {
     }
 
     fn has_password(&self, files: &dyn ServiceFiles) -> bool {
-        let parts = part::parts(files, &self.service, &self.text());
+        let parts = part::parts(files, &self.service, self.text().as_bytes());
         parts.iter().any(|part| part.role == Role::Password)
     }
 
@@ -332,14 +332,8 @@ impl Snippet {
 
 /// What is to be said of the service that asks the same people.
 fn beside(files: &dyn ServiceFiles, this: &str, other: &str) -> Option<String> {
-    let includes = |text: &str, wanted: &str| {
-        text.lines().any(|line| match words::words(line).as_slice() {
-            [how, file] | [_, how, file] => {
-                file == wanted && ["@include", "include", "substack"].contains(&how.as_str())
-            }
-            _ => false,
-        })
-    };
+    let includes =
+        |text: &[u8], wanted: &str| included(text, files.libpam()).iter().any(|file| file == wanted);
     let (own, others) = (files.open(this)?.1, files.open(other)?.1);
     if includes(&own, other) {
         // With a line in each, two codes would be asked for.

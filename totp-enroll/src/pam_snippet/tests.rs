@@ -2,7 +2,8 @@
 
 use super::{Snippet, quoted};
 use crate::cli::{First, PamSnippet};
-use crate::doctor::stack::{self, ServiceFiles, line};
+use crate::doctor::stack;
+use pam_stack::{Libpam, ServiceFiles, line};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use totp_core::config::DEFAULT_FILE;
@@ -10,9 +11,13 @@ use totp_core::config::DEFAULT_FILE;
 struct Written<'a>(&'a [(&'a str, &'a str)]);
 
 impl ServiceFiles for Written<'_> {
-    fn open(&self, name: &str) -> Option<(PathBuf, String)> {
-        let (name, text) = self.0.iter().find(|(known, _)| *known == name)?;
-        Some((Path::new("/etc/pam.d").join(name), (*text).to_owned()))
+    fn read(&self, path: &Path) -> Option<Vec<u8>> {
+        let is_it = |name: &str| path == Path::new("/etc/pam.d").join(name);
+        self.0.iter().find(|(name, _)| is_it(name)).map(|(_, text)| text.as_bytes().to_owned())
+    }
+
+    fn libpam(&self) -> Libpam {
+        Libpam::DEBIAN_13
     }
 }
 

@@ -1,12 +1,12 @@
 //! What the ways through a stack mean: who gets in without a code, and which line lets them.
 
-use super::code::{self, Code};
-use super::control::Action;
-use super::load::{Handler, Stack};
-use super::module::{self, Nature};
-use super::walk::{self, Missed, TooLarge};
-use super::{Said, is_ours};
+use super::module::{Nature, our_answers};
+use super::{Handler, Said, Stack, is_ours};
 use crate::doctor::finding::{Finding, Severity};
+use pam_stack::code::{self, Code};
+use pam_stack::control::Action;
+use pam_stack::module;
+use pam_stack::walk::{self, Missed, TooLarge};
 
 /// What is known of a service beside its stack.
 pub(crate) struct Circumstances<'a> {
@@ -20,12 +20,12 @@ pub(crate) struct Circumstances<'a> {
 impl Circumstances<'_> {
     fn answers(&self, handler: &Handler) -> Vec<Code> {
         if is_ours(handler) {
-            return module::our_answers(self.may_ignore);
+            return our_answers(self.may_ignore);
         }
         if !(self.is_installed)(&handler.module) {
             return vec![code::MODULE_UNKNOWN];
         }
-        module::answers(handler, self.service)
+        module::answers(&handler.module, &handler.arguments, self.service)
     }
 
     /// The same where a proof is what is looked for: a module that asks for one takes part, and an old password was one.
@@ -51,7 +51,7 @@ pub(crate) fn without_code(stack: &Stack, circumstances: &Circumstances<'_>) -> 
 pub(crate) fn nobody_gets_in(stack: &Stack, circumstances: &Circumstances<'_>) -> bool {
     // That ours is missing is told of by itself.
     let answers = |handler: &Handler| match is_ours(handler) {
-        true => module::our_answers(circumstances.may_ignore),
+        true => our_answers(circumstances.may_ignore),
         false => circumstances.answers(handler),
     };
     // A stack that is too large is told of by itself.

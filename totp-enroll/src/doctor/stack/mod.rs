@@ -1,89 +1,22 @@
-//! The PAM stack of a service: read and gone through as libpam does it, to find out how the code can be left out.
-//!
-//! ```text
-//!  line -> load -> walk -> gaps        text -> lines of the stack -> ways through it -> sentences
-//!      control  dispatch · code        what becomes of an answer
-//!      module   arguments              what is known of modules; the words behind ours
-//! ```
+//! The PAM stack of a service, gone through to find out how the code can be left out.
 
 mod arguments;
-pub(crate) mod code;
-pub(crate) mod control;
-mod dispatch;
 pub(crate) mod gaps;
-pub(crate) mod line;
-pub(crate) mod load;
 mod module;
 #[cfg(test)]
 mod tests;
-mod walk;
 
 pub(crate) use arguments::{Said, config_file, read as read_arguments};
-pub(crate) use load::{Handler, Kind, ServiceFiles, Stack};
-pub(crate) use module::{Nature, directories, file as module_file, name as module_name};
-
-use std::path::{Path, PathBuf};
-
-/// The directories of service files, in libpam's order.
-const DIRECTORIES: [&str; 2] = ["/etc/pam.d", "/usr/lib/pam.d"];
-
-/// The service files of this machine.
-pub(crate) struct Installed;
-
-impl ServiceFiles for Installed {
-    fn open(&self, name: &str) -> Option<(PathBuf, String)> {
-        let read = |path: PathBuf| {
-            let bytes = std::fs::read(&path).ok()?;
-            Some((path, String::from_utf8_lossy(&bytes).into_owned()))
-        };
-        if name.starts_with('/') {
-            return read(PathBuf::from(name));
-        }
-        DIRECTORIES.iter().find_map(|directory| read(Path::new(directory).join(name)))
-    }
-}
-
-/// The names of all services that have a file.
-pub(crate) fn services() -> Vec<String> {
-    let entries =
-        DIRECTORIES.iter().flat_map(|directory| std::fs::read_dir(directory).into_iter().flatten().flatten());
-    let files = entries
-        .filter(|entry| entry.path().is_file())
-        .filter_map(|entry| entry.file_name().into_string().ok());
-    let mut names: Vec<String> = files.filter(|name| !is_left_behind(name)).collect();
-    names.sort();
-    names.dedup();
-    names
-}
-
-/// What editors, people and package managers leave behind is nobody's service.
-fn is_left_behind(name: &str) -> bool {
-    let ends = ["~", ".rpmnew", ".rpmsave", ".rpmorig", ".bak", ".orig", ".pam-old"];
-    let parts = [".dpkg-", ".ucf-"];
-    name.starts_with('.')
-        || ends.iter().any(|end| name.ends_with(end))
-        || parts.iter().any(|part| name.contains(part))
-}
-
-/// The files that a service's auth lines include, as they are written.
-pub(crate) fn included(text: &str) -> Vec<String> {
-    let (lines, _) = line::lines(text);
-    let target = |line: &line::Line| {
-        let words = line::words(&line.text);
-        let at = |place: usize| words.get(place).map(|word| word.to_ascii_lowercase()).unwrap_or_default();
-        match (at(0).trim_start_matches('-'), at(1).as_str()) {
-            ("@include", _) => words.get(1).cloned(),
-            ("auth", "include" | "substack") => words.get(2).cloned(),
-            (_, _) => None,
-        }
-    };
-    lines.iter().filter_map(target).collect()
-}
+pub(crate) use module::Nature;
+pub(crate) use pam_stack::module::{directories, file as module_file, name as module_name};
+pub(crate) use pam_stack::{Handler, Installed, Kind, ServiceFiles, Stack, included, load, services};
 
 /// Whether a service that is there has no line of ours.
 pub(crate) fn asks_nothing(name: &str) -> bool {
-    Installed.open(name).is_some()
-        && load::load(&Installed, name).is_ok_and(|stack| ours(&stack).next().is_none())
+    Installed::candidates().iter().any(|installed| {
+        installed.open(name).is_some()
+            && load(installed, name).is_ok_and(|stack| ours(&stack).next().is_none())
+    })
 }
 
 /// The lines of ours.

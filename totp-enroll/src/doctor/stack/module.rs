@@ -1,8 +1,8 @@
-//! What is known of modules: which is ours, what others can answer, and what their success means.
+//! What a module means for the code: which is pam_totp, what its answers are, and what the success of others says.
 
-use super::code::{self, COUNT, Code};
-use super::load::Handler;
-use std::path::{Path, PathBuf};
+use super::Handler;
+use pam_stack::code::{self, Code};
+use pam_stack::module::name;
 
 /// What a module's success says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,26 +58,6 @@ impl Nature {
     }
 }
 
-/// Services whose program runs as whoever called it, so that pam_rootok answers for the caller.
-const SETUID: [&str; 8] = ["su", "su-l", "runuser", "runuser-l", "chsh", "chfn", "passwd", "polkit-1"];
-
-/// What a module other than ours can answer at `service`.
-pub(crate) fn answers(handler: &Handler, service: &str) -> Vec<Code> {
-    let any = || (0..COUNT).collect();
-    match name(&handler.module) {
-        "pam_permit.so" => vec![code::SUCCESS],
-        "pam_deny.so" => vec![code::AUTH_ERR],
-        "pam_warn.so" => vec![code::IGNORE],
-        // Whoever calls su as root is root already.
-        "pam_rootok.so" if SETUID.contains(&service) => vec![code::AUTH_ERR],
-        "pam_debug.so" => {
-            let said = handler.arguments.iter().rev().find_map(|word| word.strip_prefix("auth="));
-            vec![said.and_then(code::named).unwrap_or(code::SUCCESS)]
-        }
-        _ => any(),
-    }
-}
-
 /// What ours answers: yes, what it refuses with, and that it takes no part, where it may.
 pub(crate) fn our_answers(may_ignore: bool) -> Vec<Code> {
     let mut answers = vec![code::SUCCESS];
@@ -96,58 +76,4 @@ pub(crate) fn our_answers(may_ignore: bool) -> Vec<Code> {
     // Where it is missing.
     answers.push(code::MODULE_UNKNOWN);
     answers
-}
-
-/// The file name of a module.
-pub(crate) fn name(module: &str) -> &str {
-    module.rsplit('/').next().unwrap_or(module)
-}
-
-/// Where a module lies; `None`: nowhere that libpam looks.
-pub(crate) fn file(module: &str) -> Option<PathBuf> {
-    if module.starts_with('/') {
-        return Some(PathBuf::from(module)).filter(|path| path.is_file());
-    }
-    looked_in(directories()).into_iter().map(|directory| directory.join(module)).find(|path| path.is_file())
-}
-
-/// Of these, where libpam looks: where its own modules lie. Without any of those it cannot be told.
-fn looked_in(directories: Vec<PathBuf>) -> Vec<PathBuf> {
-    let has_its_own = |directory: &&PathBuf| {
-        ["pam_permit.so", "pam_unix.so"].iter().any(|module| directory.join(module).is_file())
-    };
-    let found: Vec<PathBuf> = directories.iter().filter(has_its_own).cloned().collect();
-    if found.is_empty() { directories } else { found }
-}
-
-/// The directories of modules, on any distribution.
-pub(crate) fn directories() -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for root in ["/lib", "/usr/lib"] {
-        let inner = std::fs::read_dir(root).into_iter().flatten().flatten();
-        found.extend(inner.map(|entry| entry.path().join("security")).filter(|path| path.is_dir()));
-    }
-    let plain = ["/lib/security", "/lib64/security", "/usr/lib64/security"].map(PathBuf::from);
-    found.extend(plain.into_iter().filter(|path: &PathBuf| Path::is_dir(path)));
-    found.sort();
-    found.dedup();
-    found
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_module_counts_where_libpams_own_lie() {
-        let root = tempfile::tempdir().unwrap();
-        let (own, other) = (root.path().join("own"), root.path().join("other"));
-        for directory in [&own, &other] {
-            std::fs::create_dir(directory).unwrap();
-        }
-        let both = vec![other, own.clone()];
-        assert_eq!(looked_in(both.clone()), both);
-        std::fs::write(own.join("pam_permit.so"), "").unwrap();
-        assert_eq!(looked_in(both), [own]);
-    }
 }

@@ -1,8 +1,8 @@
 //! Every way through a stack, over every answer that each module can give: which of them end in success without a proof?
 
-use super::code::{self, COUNT, Code};
-use super::dispatch::State;
-use super::load::{Handler, Kind};
+use crate::code::{self, COUNT, Code};
+use crate::dispatch::State;
+use crate::load::{Handler, Kind};
 use std::collections::{HashMap, HashSet};
 
 /// More states than any stack that people write has.
@@ -10,24 +10,38 @@ const MOST_STATES: usize = 200_000;
 
 /// What became of the proof on a way that ends in success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Missed {
+pub enum Missed {
     /// No line of the stack is one.
     Nowhere,
     /// The answer of this line led past it.
-    PassedOver { by: usize, answer: Code },
+    PassedOver {
+        /// The place of the line in the stack.
+        by: usize,
+        /// What its module answered.
+        answer: Code,
+    },
     /// This line failed, and that did not count.
-    Failed { at: usize },
+    Failed {
+        /// Its place in the stack.
+        at: usize,
+    },
     /// This line took no part.
-    Ignored { at: usize },
+    Ignored {
+        /// Its place in the stack.
+        at: usize,
+    },
 }
 
 /// The stack is too large to be gone through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct TooLarge;
+pub struct TooLarge;
 
 /// Each way to miss the proof and get in all the same, once. `answers`: those that a line's module can give; `proof`: whether
 /// a line is one when it answers success.
-pub(crate) fn ways_past(
+///
+/// # Errors
+/// When there are more ways than can be gone through.
+pub fn ways_past(
     stack: &[Handler],
     answers: &dyn Fn(&Handler) -> Vec<Code>,
     proof: &dyn Fn(&Handler) -> bool,
@@ -42,7 +56,10 @@ pub(crate) fn ways_past(
 }
 
 /// The lines that can be come to before any proof.
-pub(crate) fn reached_without(
+///
+/// # Errors
+/// When there are more ways than can be gone through.
+pub fn reached_without(
     stack: &[Handler],
     answers: &dyn Fn(&Handler) -> Vec<Code>,
     proof: &dyn Fn(&Handler) -> bool,
@@ -57,7 +74,10 @@ pub(crate) fn reached_without(
 }
 
 /// Whether any way ends in success on which a proof was given.
-pub(crate) fn lets_in_with(
+///
+/// # Errors
+/// When there are more ways than can be gone through.
+pub fn lets_in_with(
     stack: &[Handler],
     answers: &dyn Fn(&Handler) -> Vec<Code>,
     proof: &dyn Fn(&Handler) -> bool,

@@ -1,8 +1,8 @@
 //! What libpam makes of the modules' answers, one at a time (pam.conf(5); proved against the real libpam by the acceptance tests).
 
-use super::code::{self, Code};
-use super::control::Action;
-use super::load::Handler;
+use crate::code::{self, Code};
+use crate::control::Action;
+use crate::load::Handler;
 
 /// What libpam thinks so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,22 +1,28 @@
 //! What a module can answer: the names that a control uses (pam.conf(5)), each at the place of its number.
 
 /// A return code of a module.
-pub(crate) type Code = usize;
+pub type Code = usize;
 
-pub(crate) const SUCCESS: Code = 0;
-pub(crate) const AUTH_ERR: Code = 7;
-pub(crate) const NEW_AUTHTOK_REQD: Code = 12;
-pub(crate) const IGNORE: Code = 25;
-pub(crate) const MODULE_UNKNOWN: Code = 28;
+/// The module says yes.
+pub const SUCCESS: Code = 0;
+/// The module says no.
+pub const AUTH_ERR: Code = 7;
+/// Yes, and a new password is due.
+pub const NEW_AUTHTOK_REQD: Code = 12;
+/// The module takes no part.
+pub const IGNORE: Code = 25;
+/// The module is not there.
+pub const MODULE_UNKNOWN: Code = 28;
 /// Stops the stack at once; the application is to come back.
-pub(crate) const INCOMPLETE: Code = 31;
+pub const INCOMPLETE: Code = 31;
 /// What libpam takes in place of a module that it cannot ask (`PAM_PERM_DENIED`).
-pub(crate) const MUST_FAIL: Code = 6;
+pub const MUST_FAIL: Code = 6;
 
 /// How many there are.
-pub(crate) const COUNT: usize = 32;
+pub const COUNT: usize = 32;
 
-pub(crate) const NAMES: [&str; COUNT] = [
+/// The names, each at the place of its number.
+pub const NAMES: [&str; COUNT] = [
     "success",
     "open_err",
     "symbol_err",
@@ -52,11 +58,11 @@ pub(crate) const NAMES: [&str; COUNT] = [
 ];
 
 /// The code of that name.
-pub(crate) fn named(name: &str) -> Option<Code> {
+pub fn named(name: &str) -> Option<Code> {
     NAMES.iter().position(|known| *known == name)
 }
 
 /// The name of that code.
-pub(crate) fn name(code: Code) -> &'static str {
+pub fn name(code: Code) -> &'static str {
     NAMES.get(code).copied().unwrap_or("unknown")
 }

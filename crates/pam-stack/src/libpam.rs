@@ -1,0 +1,124 @@
+//! Which libpam is installed: how service files are read has changed with 1.6.0, and Debian reads includes in a way of its own.
+
+use crate::module;
+use std::path::{Path, PathBuf};
+
+/// How a libpam reads service files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Libpam {
+    /// How it reads lines.
+    pub release: Release,
+    /// How it reads includes.
+    pub includes: Includes,
+}
+
+/// What changed when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Release {
+    /// Up to 1.5.3 (Debian 12): lines of 1023 bytes; includes as deep as there are open files; large jumps overflow.
+    V1_5,
+    /// Since 1.6.0 (Debian 13): lines of any length; includes 16 deep; large jumps are refused.
+    V1_6,
+}
+
+/// Where an included file of a relative name is, and whether there is `@include`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Includes {
+    /// Debian's patch `031_pam_include`: in /etc/pam.d alone, and `@include` includes lines of every type.
+    Debian,
+    /// In each directory of service files; `@include` is unknown.
+    Upstream,
+}
+
+/// Texts that the library says in its log, and the word that it compares with. Both releases have the file name `libpam.so.0.85.1`
+/// and neither says its number, so the code that is modelled is told by what it says.
+const DEEP_IN_1_5: &[u8] = b"maximum level of substacks reached";
+const DEEP_IN_1_6: &[u8] = b"maximum level of inclusions reached";
+const JUMP_IN_1_6: &[u8] = b"expecting smaller jump number";
+const INCLUDE_OF_DEBIAN: &[u8] = b"@include";
+
+impl Libpam {
+    /// That of Debian 12.
+    pub const DEBIAN_12: Self = Self { release: Release::V1_5, includes: Includes::Debian };
+    /// That of Debian 13.
+    pub const DEBIAN_13: Self = Self { release: Release::V1_6, includes: Includes::Debian };
+
+    /// Those that may be in use on this machine: one, unless that cannot be told; then a stack has to be judged by each.
+    pub fn candidates() -> Vec<Self> {
+        let libraries: Vec<Vec<u8>> =
+            libraries().iter().filter_map(|path| std::fs::read(path).ok()).collect();
+        Self::among(&libraries)
+    }
+
+    fn among(libraries: &[Vec<u8>]) -> Vec<Self> {
+        let mut found: Vec<Self> = Vec::new();
+        let unknown = [None];
+        let known: Vec<Option<&[u8]>> = libraries.iter().map(|library| Some(library.as_slice())).collect();
+        for library in if known.is_empty() { &unknown } else { known.as_slice() } {
+            for one in library.map_or(vec![Self::DEBIAN_12, Self::DEBIAN_13], Self::of) {
+                if !found.contains(&one) {
+                    found.push(one);
+                }
+            }
+        }
+        found
+    }
+
+    /// What a library may be by its content.
+    fn of(library: &[u8]) -> Vec<Self> {
+        let says = |text: &[u8]| library.windows(text.len()).any(|window| window == text);
+        let releases: &[Release] = match (says(DEEP_IN_1_5), says(DEEP_IN_1_6), says(JUMP_IN_1_6)) {
+            (true, false, false) => &[Release::V1_5],
+            (false, true, true) => &[Release::V1_6],
+            // A distribution that took over a part of the change, or a release that nobody has looked at.
+            (_, _, _) => &[Release::V1_5, Release::V1_6],
+        };
+        let includes = if says(INCLUDE_OF_DEBIAN) { Includes::Debian } else { Includes::Upstream };
+        releases.iter().map(|release| Self { release: *release, includes }).collect()
+    }
+}
+
+/// Where programs find it: beside its modules, or where the dynamic linker looks before that.
+fn libraries() -> Vec<PathBuf> {
+    let mut directories: Vec<PathBuf> =
+        module::of_libpam().iter().filter_map(|modules| modules.parent().map(Path::to_owned)).collect();
+    directories.push(PathBuf::from("/usr/local/lib"));
+    let inner = std::fs::read_dir("/usr/local/lib").into_iter().flatten().flatten();
+    directories.extend(inner.map(|entry| entry.path()));
+    directories.iter().map(|directory| directory.join("libpam.so.0")).filter(|path| path.is_file()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn library(texts: &[&[u8]]) -> Vec<u8> {
+        texts.iter().flat_map(|text| [*text, b"\0"].concat()).collect()
+    }
+
+    #[test]
+    fn a_release_is_told_by_what_the_library_says() {
+        let old = library(&[INCLUDE_OF_DEBIAN, DEEP_IN_1_5]);
+        let new = library(&[DEEP_IN_1_6, INCLUDE_OF_DEBIAN, JUMP_IN_1_6]);
+        assert_eq!(Libpam::among(std::slice::from_ref(&old)), [Libpam::DEBIAN_12]);
+        assert_eq!(Libpam::among(&[new.clone(), new.clone()]), [Libpam::DEBIAN_13]);
+        assert_eq!(Libpam::among(&[old, new]), [Libpam::DEBIAN_12, Libpam::DEBIAN_13]);
+        let upstream = Libpam { release: Release::V1_6, includes: Includes::Upstream };
+        assert_eq!(Libpam::among(&[library(&[DEEP_IN_1_6, JUMP_IN_1_6])]), [upstream]);
+    }
+
+    #[test]
+    fn what_cannot_be_told_is_judged_by_both() {
+        let both = [Libpam::DEBIAN_12, Libpam::DEBIAN_13];
+        assert_eq!(Libpam::among(&[]), both);
+        for texts in [&[][..], &[DEEP_IN_1_6], &[DEEP_IN_1_5, DEEP_IN_1_6], &[DEEP_IN_1_5, JUMP_IN_1_6]] {
+            let library = [library(texts), INCLUDE_OF_DEBIAN.to_vec()].concat();
+            assert_eq!(Libpam::among(&[library]), both, "{texts:?}");
+        }
+    }
+
+    #[test]
+    fn the_library_of_this_machine_is_known() {
+        assert_eq!(Libpam::candidates().len(), 1);
+    }
+}
