@@ -102,7 +102,7 @@ pub mod event;
 pub mod expected_enrolment;
 pub mod factor;
 #[cfg(test)]
-mod fixture;
+mod memory_fixture;
 pub mod id;
 pub mod keyring;
 pub mod ledger;

@@ -8,7 +8,7 @@ use crate::credential::Label;
 use crate::draft::Draft;
 use crate::enrolment::{Newcomer, enrol_all};
 use crate::factor::totp::{Drift, Parameters, Totp};
-use crate::fixture::{Fixture, in_both_modes};
+use crate::memory_fixture::{MemoryFixture, in_both_modes};
 use crate::keyring::tests::{keyring, with_new_key};
 use crate::ledger::Ledger;
 use crate::recovery::ScratchCode;
@@ -19,8 +19,8 @@ use crate::store::{Durability, Entry};
 use crate::time::Seconds;
 use std::cell::Cell;
 
-fn enrolled<X: Exclusion>() -> (Fixture<X>, Vec<Secret>) {
-    let mut fixture = Fixture::new();
+fn enrolled<X: Exclusion>() -> (MemoryFixture<X>, Vec<Secret>) {
+    let mut fixture = MemoryFixture::new();
     let codes = fixture.enrol(PHONE);
     (fixture, codes)
 }
@@ -165,7 +165,7 @@ impl<X: Exclusion> Held for FailingHeld<X> {
     }
 }
 
-fn fails_after<X: Exclusion>(fixture: &Fixture<X>, writes: usize, typed: &[u8]) -> bool {
+fn fails_after<X: Exclusion>(fixture: &MemoryFixture<X>, writes: usize, typed: &[u8]) -> bool {
     let store = Failing { store: fixture.store.clone(), writes };
     let result = fixture.login_at(&store, &alice(), &Answer::recognise(typed).unwrap(), at(NOON));
     matches!(result, Err(JudgeError::Store(StoreError::System { .. })))
@@ -263,7 +263,7 @@ impl Host for CountingHost<'_> {
     }
 }
 
-fn overtaken(fixture: &Fixture<Comparing>, others: usize, between: &dyn Fn()) -> (String, u64) {
+fn overtaken(fixture: &MemoryFixture<Comparing>, others: usize, between: &dyn Fn()) -> (String, u64) {
     let store = Overtaken { store: fixture.store.clone(), others: Cell::new(others), between };
     let answer = Answer::recognise(&code(PHONE, NOON)).unwrap();
     let submission =
@@ -300,7 +300,7 @@ fn a_login_that_is_always_overtaken_is_busy_and_uses_nothing_up() {
 }
 
 /// What many who ask at once are told, in order of the words.
-fn at_once<X: Exclusion + Send + Sync>(fixture: &Fixture<X>, typed: &[Vec<u8>]) -> Vec<String> {
+fn at_once<X: Exclusion + Send + Sync>(fixture: &MemoryFixture<X>, typed: &[Vec<u8>]) -> Vec<String> {
     let barrier = std::sync::Barrier::new(typed.len());
     let mut told: Vec<String> = std::thread::scope(|scope| {
         let threads: Vec<_> = typed
@@ -367,7 +367,7 @@ fn a_keyring_that_lacks_a_key_of_the_credential_is_read_anew<X: Exclusion>() {
             error
         }
     }
-    let mut fixture = Fixture::<X>::new();
+    let mut fixture = MemoryFixture::<X>::new();
     let old = keyring();
     fixture.keyring = with_new_key(&old);
     fixture.enrol(PHONE);
@@ -438,7 +438,7 @@ fn a_ledger_without_a_place_for_an_authenticator_is_trouble<X: Exclusion>() {
 fn when_and_how_somebody_came_in_is_kept<X: Exclusion>() {
     let (mut fixture, codes) = enrolled::<X>();
     fixture.add("spare", SPARE).unwrap();
-    let kept = |fixture: &Fixture<X>| {
+    let kept = |fixture: &MemoryFixture<X>| {
         let held = fixture.held();
         let ledger = held.ledger();
         let last = ledger.last_login().map(|login| (login.at, login.method.as_str()));
@@ -457,8 +457,8 @@ const PAPER: &[u8] = b"71744121";
 const MORE_PAPER: &[u8] = b"75760401";
 
 /// Alice as another program had her: two of its scratch codes, a window of her own, and a code used there.
-fn moved_in<X: Exclusion>(drift: Option<u64>, used: u64) -> Fixture<X> {
-    let mut fixture = Fixture::new();
+fn moved_in<X: Exclusion>(drift: Option<u64>, used: u64) -> MemoryFixture<X> {
+    let mut fixture = MemoryFixture::new();
     let drift = drift.map(|steps| Drift::new(steps).unwrap());
     let totp = Totp::new(Parameters::EVERY_APP).with_drift(drift);
     let draft = Draft::import(Label::parse("phone").unwrap(), totp, Secret::new(PHONE.to_vec()));

@@ -4,7 +4,7 @@
 //! recorded to outlast one.
 
 use crate::enrolment::{Desk, EnrolmentError, renew_recovery, repair, unlock};
-use crate::fixture::Fixture;
+use crate::memory_fixture::MemoryFixture;
 use crate::login::{Method, Reason, Verdict};
 use crate::scene::{NOON, PHONE, SPARE, alice, code, rules};
 use crate::secret::Secret;
@@ -91,7 +91,7 @@ impl Model {
 }
 
 struct History<X: Exclusion> {
-    fixture: Fixture<X>,
+    fixture: MemoryFixture<X>,
     model: Model,
     now: Now,
     codes: Vec<Secret>,
@@ -102,7 +102,7 @@ struct History<X: Exclusion> {
 
 impl<X: Exclusion> History<X> {
     fn begin() -> Self {
-        let mut fixture = Fixture::new();
+        let mut fixture = MemoryFixture::new();
         let codes = fixture.enrol(PHONE);
         fixture.add("spare", SPARE).unwrap();
         let now = Now { realtime: NOON, boottime: 1_000_000 };

@@ -25,13 +25,13 @@ macro_rules! in_both_modes {
 }
 pub(crate) use in_both_modes;
 
-pub(crate) struct Fixture<X: Exclusion> {
+pub(crate) struct MemoryFixture<X: Exclusion> {
     pub(crate) store: Memory<X>,
     pub(crate) keyring: Keyring,
     entropy: Counter,
 }
 
-impl<X: Exclusion> Fixture<X> {
+impl<X: Exclusion> MemoryFixture<X> {
     pub(crate) fn new() -> Self {
         Self { store: Memory::default(), keyring: keyring(), entropy: Counter(3) }
     }
