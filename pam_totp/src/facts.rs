@@ -9,7 +9,7 @@ use totp_core::account::Account;
 use totp_core::device::Mode;
 use totp_core::policy::{Decision, Facts, Waiver};
 use totp_core::remembered::{self, Recognised};
-use totp_core::stamp::{Ancestor, Asker, Attempt};
+use totp_core::stamp::{Ancestor, Asker, Caller};
 use totp_core::store::{Held, Hold, Resets, Store};
 use totp_core::time::{Now, Seconds};
 use totp_host::accounts::{self, Who};
@@ -125,10 +125,10 @@ impl Call<'_> {
         ancestors: &[Ancestor],
         now: Now,
     ) -> Option<Seconds> {
-        let (attempt, boot) = (self.attempt(account, ancestors)?, session::boot()?);
+        let (caller, boot) = (self.caller(account, ancestors)?, session::boot()?);
         let credential = held.credential().owner().id;
-        let uid = attempt.uid;
-        let asker = Asker { attempt, credential, boot: &boot, now: now.boottime };
+        let uid = caller.uid;
+        let asker = Asker { caller, credential, boot: &boot, now: now.boottime };
         let stamps = TimestampRecords::new(&self.config.paths.runtime);
         let ages = ancestors
             .iter()
@@ -137,7 +137,7 @@ impl Call<'_> {
     }
 
     /// What decides whether a record of an accepted code is left, or counts. `None`: it cannot be told, and neither is so.
-    pub(crate) fn attempt<'a>(&self, account: &Account, ancestors: &'a [Ancestor]) -> Option<Attempt<'a>> {
+    pub(crate) fn caller<'a>(&self, account: &Account, ancestors: &'a [Ancestor]) -> Option<Caller<'a>> {
         let requester = match self.request.requester.as_deref() {
             None => None,
             Some(name) if name == account.user.as_str() => account.uid,
@@ -146,7 +146,7 @@ impl Call<'_> {
                 Who::Impossible(_) => return None,
             },
         };
-        Some(Attempt { uid: account.uid?, origin: self.request.origin(), requester, ancestors })
+        Some(Caller { uid: account.uid?, origin: self.request.origin(), requester, ancestors })
     }
 
     fn recognise(&self, held: &impl Held, account: &Account, now: Now) -> Result<Option<Recognised>, Broken> {

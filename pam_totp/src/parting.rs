@@ -106,8 +106,8 @@ impl Call<'_> {
         }
         let stamp = || {
             let ancestors = session::ancestors()?;
-            let attempt = self.attempt(account, &ancestors)?;
-            let (uid, boot, leader) = (attempt.uid, session::boot()?, attempt.leader()?);
+            let caller = self.caller(account, &ancestors)?;
+            let (uid, boot, leader) = (caller.uid, session::boot()?, caller.leader()?);
             Some(Stamp { uid, credential, boot, leader, at: clock::now().ok()?.boottime })
         };
         let Some(stamp) = stamp() else { return self.debug(NOT_LEFT) };

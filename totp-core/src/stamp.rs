@@ -102,7 +102,7 @@ pub struct Stamp {
 
 /// The request for which a stamp is left, or looked for.
 #[derive(Debug, Clone, Copy)]
-pub struct Attempt<'a> {
+pub struct Caller<'a> {
     /// The uid of the account that is authenticated.
     pub uid: u32,
     /// Where it comes from.
@@ -114,7 +114,7 @@ pub struct Attempt<'a> {
     pub ancestors: &'a [Ancestor],
 }
 
-impl Attempt<'_> {
+impl Caller<'_> {
     /// The leader of the session for which a stamp may be left. `None`: no stamp.
     ///
     /// The session has a terminal, or it is that of one connection to sshd. Any other may be shared by connections, as
@@ -207,7 +207,7 @@ impl Attempt<'_> {
 #[derive(Debug, Clone)]
 pub struct Asker<'a> {
     /// The request.
-    pub attempt: Attempt<'a>,
+    pub caller: Caller<'a>,
     /// The account's enrolment.
     pub credential: Id,
     /// This boot.
@@ -224,9 +224,9 @@ impl Stamp {
     #[must_use]
     pub fn age(&self, asker: &Asker<'_>) -> Option<Seconds> {
         let is_theirs =
-            self.uid == asker.attempt.uid && self.credential == asker.credential && self.boot == *asker.boot;
+            self.uid == asker.caller.uid && self.credential == asker.credential && self.boot == *asker.boot;
         let age = asker.now.checked_sub(self.at)?;
-        (is_theirs && asker.attempt.is_served_by(self.leader)).then_some(Seconds(age))
+        (is_theirs && asker.caller.is_served_by(self.leader)).then_some(Seconds(age))
     }
 
     /// One line.
@@ -316,23 +316,23 @@ mod tests {
         [below, &connection()].concat()
     }
 
-    fn attempt(ancestors: &[Ancestor]) -> Attempt<'_> {
-        Attempt { uid: ALICE, origin: Origin::Local, requester: Some(ALICE), ancestors }
+    fn caller(ancestors: &[Ancestor]) -> Caller<'_> {
+        Caller { uid: ALICE, origin: Origin::Local, requester: Some(ALICE), ancestors }
     }
 
-    fn age_of(stamp: &Stamp, attempt: Attempt<'_>, now: u64) -> Option<Seconds> {
-        stamp.age(&Asker { attempt, credential: Id::new([1; 16]), boot: &boot('1'), now })
+    fn age_of(stamp: &Stamp, caller: Caller<'_>, now: u64) -> Option<Seconds> {
+        stamp.age(&Asker { caller, credential: Id::new([1; 16]), boot: &boot('1'), now })
     }
 
     fn age(change: impl FnOnce(&mut Stamp), chain: &[Ancestor], now: u64) -> Option<Seconds> {
         let mut stamp = stamp();
         change(&mut stamp);
-        age_of(&stamp, attempt(chain), now)
+        age_of(&stamp, caller(chain), now)
     }
 
     /// Whether a stamp of the session that `leader` leads counts there.
-    fn counts(leader: u32, attempt: Attempt<'_>) -> bool {
-        age_of(&Stamp { leader: process(leader), uid: attempt.uid, ..stamp() }, attempt, 1000).is_some()
+    fn counts(leader: u32, caller: Caller<'_>) -> bool {
+        age_of(&Stamp { leader: process(leader), uid: caller.uid, ..stamp() }, caller, 1000).is_some()
     }
 
     #[test]
@@ -358,12 +358,12 @@ mod tests {
 
     #[test]
     fn a_third_account_anywhere_in_the_line_ends_freshness() {
-        assert!(counts(20, attempt(&chain())));
+        assert!(counts(20, caller(&chain())));
         for at in 0..chain().len() {
             for third in [BOBS, set_user_id(BOB), Uids([ALICE, BOB, ALICE, ALICE]), Uids([0, 0, BOB, 0])] {
                 let mut chain = chain();
                 chain[at].uids = third;
-                assert!(!counts(20, attempt(&chain)) && !counts(30, attempt(&chain)), "{at} {third:?}");
+                assert!(!counts(20, caller(&chain)) && !counts(30, caller(&chain)), "{at} {third:?}");
             }
         }
     }
@@ -373,7 +373,7 @@ mod tests {
         for mixed in [ROOTS, ALICES, set_user_id(ALICE), Uids([0, ALICE, 0, ALICE])] {
             let mut chain = chain();
             chain[0].uids = mixed;
-            assert!(counts(20, attempt(&chain)) && counts(30, attempt(&chain)), "{mixed:?}");
+            assert!(counts(20, caller(&chain)) && counts(30, caller(&chain)), "{mixed:?}");
         }
     }
 
@@ -385,16 +385,16 @@ mod tests {
             at_terminal(40, 30, set_user_id(ALICE)),
             at_terminal(30, 30, ALICES),
         ];
-        assert!(!counts(20, attempt(&below_connection(&below))));
+        assert!(!counts(20, caller(&below_connection(&below))));
         // A program that has root's uids alone: the application says who called it.
         let below = [at_terminal(41, 30, ROOTS), below[1], below[2]];
         let chain = below_connection(&below);
-        assert!(counts(20, attempt(&chain)));
-        assert!(counts(20, Attempt { requester: Some(0), ..attempt(&chain) }));
-        assert!(counts(20, Attempt { requester: None, ..attempt(&chain) }));
-        let by_bob = Attempt { requester: Some(BOB), ..attempt(&chain) };
+        assert!(counts(20, caller(&chain)));
+        assert!(counts(20, Caller { requester: Some(0), ..caller(&chain) }));
+        assert!(counts(20, Caller { requester: None, ..caller(&chain) }));
+        let by_bob = Caller { requester: Some(BOB), ..caller(&chain) };
         assert!(!counts(20, by_bob));
-        assert_eq!((by_bob.leader(), attempt(&chain).leader()), (None, Some(process(30))));
+        assert_eq!((by_bob.leader(), caller(&chain).leader()), (None, Some(process(30))));
     }
 
     #[test]
@@ -402,7 +402,7 @@ mod tests {
         let unknown = Uids([OVERFLOW; 4]);
         let below = [at_terminal(40, 30, set_user_id(OVERFLOW)), at_terminal(30, 30, unknown)];
         let chain = [&below[..], &[one(25, 20, unknown), one(20, 20, ROOTS), one(10, 10, ROOTS)]].concat();
-        let nobody = Attempt { uid: OVERFLOW, requester: None, ..attempt(&chain) };
+        let nobody = Caller { uid: OVERFLOW, requester: None, ..caller(&chain) };
         assert!(!counts(20, nobody));
         assert_eq!(nobody.leader(), None);
     }
@@ -410,7 +410,7 @@ mod tests {
     #[test]
     fn a_remote_login_is_never_fresh() {
         for origin in [Origin::Sshd, Origin::Remote] {
-            assert!(!counts(20, Attempt { origin, ..attempt(&chain()) }), "{origin:?}");
+            assert!(!counts(20, Caller { origin, ..caller(&chain()) }), "{origin:?}");
         }
     }
 
@@ -425,16 +425,16 @@ mod tests {
             one(20, 20, ROOTS),
             one(10, 10, ROOTS),
         ];
-        assert!(!counts(20, attempt(&shared)));
-        assert!(counts(30, attempt(&shared)), "the terminal of one");
+        assert!(!counts(20, caller(&shared)));
+        assert!(counts(30, caller(&shared)), "the terminal of one");
         // ssh without a terminal: the command leads a session of its own, which says nothing.
         let command = below_connection(&[one(40, 30, set_user_id(ALICE)), one(30, 30, ALICES)]);
-        assert!(counts(20, attempt(&command)));
-        assert!(!counts(30, attempt(&command)));
-        assert_eq!(attempt(&command).leader(), None);
+        assert!(counts(20, caller(&command)));
+        assert!(!counts(30, caller(&command)));
+        assert_eq!(caller(&command).leader(), None);
         let deeper =
             below_connection(&[one(40, 30, set_user_id(ALICE)), one(35, 30, ALICES), one(30, 30, ALICES)]);
-        assert!(!counts(30, attempt(&deeper)));
+        assert!(!counts(30, caller(&deeper)));
     }
 
     #[test]
@@ -442,16 +442,16 @@ mod tests {
         // sudo of a shell of a multiplexer that the first of all processes has adopted.
         let left =
             [at_terminal(40, 30, set_user_id(ALICE)), at_terminal(30, 30, ALICES), one(25, 25, ALICES)];
-        assert!(!counts(30, attempt(&left)) && !counts(20, attempt(&left)));
+        assert!(!counts(30, caller(&left)) && !counts(20, caller(&left)));
         // `exec sudo` of its first shell: the leader is the asking program itself, and root's.
         let exec = [at_terminal(30, 30, ROOTS), left[2]];
-        assert!(!counts(30, attempt(&exec)) && !counts(30, attempt(&exec[..1])));
+        assert!(!counts(30, caller(&exec)) && !counts(30, caller(&exec[..1])));
         // The same where a process of root's adopts orphans.
         let adopted = [&left[..], &[one(2, 2, ROOTS)]].concat();
-        assert!(!counts(30, attempt(&adopted)));
+        assert!(!counts(30, caller(&adopted)));
         // script(1), which stays behind without leading a session: the leader of its own is gone.
         let script = [left[0], left[1], one(25, 24, ALICES), one(2, 2, ROOTS)];
-        assert!(!counts(30, attempt(&script)));
+        assert!(!counts(30, caller(&script)));
     }
 
     #[test]
@@ -462,30 +462,30 @@ mod tests {
             at_terminal(30, 30, ALICES),
             at_terminal(20, 20, ROOTS),
         ];
-        assert!(counts(20, attempt(&console)) && counts(30, attempt(&console)));
-        let login = Attempt { requester: None, ..attempt(&console[2..]) };
+        assert!(counts(20, caller(&console)) && counts(30, caller(&console)));
+        let login = Caller { requester: None, ..caller(&console[2..]) };
         assert_eq!(login.leader(), Some(process(20)));
-        let remote = Attempt { origin: Origin::Remote, ..login };
+        let remote = Caller { origin: Origin::Remote, ..login };
         assert_eq!(remote.leader(), None);
     }
 
     #[test]
     fn a_stamp_is_left_at_a_terminal_of_the_account_and_of_no_other() {
-        assert_eq!(attempt(&chain()).leader(), Some(process(30)));
+        assert_eq!(caller(&chain()).leader(), Some(process(30)));
         // alice's code in bob's shell, at bob's terminal.
         let bobs = below_connection(&[at_terminal(40, 30, set_user_id(BOB)), at_terminal(30, 30, BOBS)]);
-        assert_eq!(attempt(&bobs).leader(), None);
+        assert_eq!(caller(&bobs).leader(), None);
         let bobs_shell = [chain()[0], at_terminal(35, 30, BOBS), chain()[1]];
-        assert_eq!(attempt(&below_connection(&bobs_shell)).leader(), None);
+        assert_eq!(caller(&below_connection(&bobs_shell)).leader(), None);
         let gone = below_connection(&[at_terminal(40, 29, set_user_id(ALICE))]);
-        assert_eq!(attempt(&gone).leader(), None, "the leader is no ancestor");
-        assert_eq!(attempt(&[]).leader(), None);
+        assert_eq!(caller(&gone).leader(), None, "the leader is no ancestor");
+        assert_eq!(caller(&[]).leader(), None);
     }
 
     #[test]
     fn sshd_leaves_a_stamp_for_its_own_connection_only() {
-        fn sshd(ancestors: &[Ancestor]) -> Attempt<'_> {
-            Attempt { origin: Origin::Sshd, requester: None, ..attempt(ancestors) }
+        fn sshd(ancestors: &[Ancestor]) -> Caller<'_> {
+            Caller { origin: Origin::Sshd, requester: None, ..caller(ancestors) }
         }
         let (leader, listener) = (one(20, 20, ROOTS), one(10, 10, ROOTS));
         let itself = [leader, listener];
@@ -506,8 +506,8 @@ mod tests {
         ] {
             assert_eq!(sshd(other).leader(), None, "{other:?}");
         }
-        let remote = Attempt { origin: Origin::Remote, ..sshd(&itself) };
-        let local = Attempt { origin: Origin::Local, ..sshd(&itself) };
+        let remote = Caller { origin: Origin::Remote, ..sshd(&itself) };
+        let local = Caller { origin: Origin::Local, ..sshd(&itself) };
         assert_eq!((remote.leader(), local.leader()), (None, None));
     }
 
