@@ -50,6 +50,22 @@ fn what_it_says_of_a_stack_is_what_libpam_does_with_it() {
     assert!(open > count / 20 && open < count / 2, "{open} of {count} are open: that tests one side only");
 }
 
+/// Since libpam 1.6 the comment ends the line that it stands behind, and the next line lets anybody in.
+#[test]
+fn a_line_that_a_comment_parts_from_a_continued_one_is_judged_as_libpam_reads_it() {
+    let mut scene = Scene::builder().account("alice").enrolled("alice").build();
+    let module = scene.machine().install(&built::module());
+    let ours = format!("auth required {} conf={}", module.display(), scene.conf().display());
+    let text =
+        format!("auth optional pam_echo.so \\\n# file=/etc/motd\nauth sufficient pam_permit.so\n{ours}\n");
+    scene.machine().write("pam.d/parted", 0o644, &text);
+    let mut login = scene.login_at("parted", "alice").types("no code");
+    login.confdir = PathBuf::from("/etc/pam.d");
+    let lets_in = login.run().code == PamCode::SUCCESS;
+    let found = findings(&scene, &["parted".to_owned()]);
+    assert_eq!(found.contains(&("parted".to_owned(), "code_skipped".to_owned())), lets_in, "{found:?}");
+}
+
 #[test]
 fn the_words_that_the_module_refuses_are_those_that_it_names() {
     let mut scene = Scene::builder().account("alice").enrolled("alice").build();
