@@ -305,8 +305,9 @@ fn nobody_makes_another_key_active_while_somebody_seals() {
 fn whoever_seals_is_waited_for() {
     let (scene, _) = scene();
     let sealing = scene.files.turn_to_seal(PATIENCE).unwrap().unwrap();
+    let waits = nix::unistd::gettid();
     let sealer = std::thread::spawn(move || {
-        std::thread::sleep(Duration::from_millis(30));
+        crate::scene::until_it_sleeps(waits);
         drop(sealing);
     });
     assert!(scene.files.turn_to_change_keys(Duration::from_secs(30)).unwrap().is_some());

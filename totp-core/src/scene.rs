@@ -140,3 +140,12 @@ pub(crate) fn word(result: Result<Verdict, Trouble>) -> String {
 
 pub(crate) const PHONE: &[u8] = b"12345678901234567890";
 pub(crate) const SPARE: &[u8] = b"abcdefghijabcdefghij";
+
+/// Waits until a thread of this process sleeps: between two looks at a lock that another has.
+pub(crate) fn until_it_sleeps(thread: nix::unistd::Pid) {
+    let stat = format!("/proc/self/task/{thread}/stat");
+    // The state stands behind the name: proc_pid_stat(5).
+    while !std::fs::read_to_string(&stat).unwrap().contains(") S ") {
+        std::thread::yield_now();
+    }
+}
