@@ -126,8 +126,9 @@ mod tests {
     fn somebody_who_lets_go_in_time_is_waited_for() {
         let file = ledger();
         let Ok(Lock::Locked(held)) = lock(opened(&file), file.path(), None) else { panic!("free") };
+        let waits = nix::unistd::gettid();
         let holder = std::thread::spawn(move || {
-            std::thread::sleep(Duration::from_millis(30));
+            crate::scene::until_it_sleeps(waits);
             drop(held);
         });
         let patience = in_time(Duration::from_secs(30));

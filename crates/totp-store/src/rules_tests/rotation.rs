@@ -314,9 +314,14 @@ fn nobody_makes_another_key_active_while_somebody_seals() {
 #[test]
 fn whoever_seals_is_waited_for() {
     let (scene, _) = scene();
+<<<<<<< HEAD:crates/totp-store/src/rules_tests/rotation.rs
     let sealing = scene.files.lock_to_seal(PATIENCE).unwrap().unwrap();
+=======
+    let sealing = scene.files.turn_to_seal(PATIENCE).unwrap().unwrap();
+    let waits = nix::unistd::gettid();
+>>>>>>> h/tiers:totp-core/src/rotation_tests.rs
     let sealer = std::thread::spawn(move || {
-        std::thread::sleep(Duration::from_millis(30));
+        crate::scene::until_it_sleeps(waits);
         drop(sealing);
     });
     assert!(scene.files.lock_to_change_keys(Duration::from_secs(30)).unwrap().is_some());
