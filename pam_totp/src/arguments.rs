@@ -1,4 +1,4 @@
-//! The words after `pam_totp.so` in a service file. One that is not known refuses: a typo must not weaken a door.
+//! The words after `pam_totp.so` in a service file. One that is not known refuses: a typo must not weaken a module.
 
 use std::ffi::{CStr, OsStr};
 use std::os::unix::ffi::OsStrExt;
@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
     pub(crate) first_pass: FirstPass,
     /// `forward_pass`: the answer is a password with the code behind it, and the password is passed on.
     pub(crate) forward_pass: bool,
-    /// `after_first_factor`: whoever comes to this line has been authenticated by a line before it.
+    /// `after_first_factor`: anyone who comes to this line has been authenticated by a line before it.
     pub(crate) after_first_factor: bool,
 }
 

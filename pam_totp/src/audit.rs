@@ -1,16 +1,16 @@
 //! One line to syslog for every outcome, in the name of the PAM service.
 
-use crate::outcome::{Broken, Outcome};
+use crate::enrolment_aborted::EnrolmentAborted;
+use crate::outcome::{LoginError, Outcome};
 use crate::request::Request;
-use crate::unfinished::Unfinished;
 use std::path::Path;
 use std::time::Duration;
+use totp_core::account_recovery::TokenRefused;
 use totp_core::device::DeviceId;
 use totp_core::draft::NotConfirmed;
 use totp_core::event::{Event, Name};
 use totp_core::login::{Method, Reason, Refusal};
-use totp_core::policy::Waived;
-use totp_core::readmission::NotTaken;
+use totp_core::policy::Exempted;
 use totp_core::time::Seconds;
 use totp_host::audit_log::AuditLog;
 
@@ -50,11 +50,11 @@ impl<'a> Audit<'a> {
         event
     }
 
-    /// A ticket has enrolled its owner, or was not taken.
-    pub(crate) fn ticket(&mut self, user: &str, taken: Result<(), NotTaken>) -> Event {
+    /// A token has enrolled its owner, or was not taken.
+    pub(crate) fn token(&mut self, user: &str, taken: Result<(), TokenRefused>) -> Event {
         let event = match taken {
-            Ok(()) => Event::new(Name::TicketUsed).field("user", user),
-            Err(why) => Event::new(Name::TicketRefused).field("user", user).field("reason", why.as_str()),
+            Ok(()) => Event::new(Name::TokenUsed).field("user", user),
+            Err(why) => Event::new(Name::TokenRefused).field("user", user).field("reason", why.as_str()),
         };
         let event = event.maybe("rhost", self.request.rhost.as_deref());
         self.write(&event);
@@ -98,9 +98,11 @@ fn describe(outcome: &Outcome, user: Option<&str>, request: &Request) -> Event {
             .field("method", "totp")
             .field("authenticator", enrolled.authenticator().as_str())
             .field("recovery_codes", enrolled.recovery_codes()),
-        Outcome::Unfinished(why) => unfinished(about(Name::Refused), *why),
-        Outcome::Waived(waiver) => waived(about(Name::Accepted), waiver.why()),
-        Outcome::PassedOver(waiver) => waived(about(Name::Accepted), waiver.why()).field("pam", "ignore"),
+        Outcome::EnrolmentAborted(why) => enrolment_aborted(about(Name::Refused), *why),
+        Outcome::Exempted(exemption) => exempted(about(Name::Accepted), exemption.why()),
+        Outcome::Ignored(exemption) => {
+            exempted(about(Name::Accepted), exemption.why()).field("pam", "ignore")
+        }
         Outcome::NotEnrolled(unenrolled) => about(Name::Accepted)
             .field("method", "exempt")
             .field("reason", "not_enrolled")
@@ -112,7 +114,7 @@ fn describe(outcome: &Outcome, user: Option<&str>, request: &Request) -> Event {
         Outcome::Refused(Refusal { reason, lock: None, .. }) => {
             detailed(about(Name::Refused).field("reason", reason.as_str()), *reason)
         }
-        Outcome::Broken(broken) => error(about(Name::Error), broken),
+        Outcome::LoginError(login_error) => error(about(Name::Error), login_error),
         Outcome::Misplaced { facility } => about(Name::Error).field(
             "problem",
             format!(
@@ -127,18 +129,20 @@ fn describe(outcome: &Outcome, user: Option<&str>, request: &Request) -> Event {
 }
 
 /// Why nobody was enrolled.
-pub(crate) fn unfinished(event: Event, why: Unfinished) -> Event {
+pub(crate) fn enrolment_aborted(event: Event, why: EnrolmentAborted) -> Event {
     let (word, detail) = match why {
-        Unfinished::Cancelled => ("cancelled", None),
-        Unfinished::Late => ("late", None),
-        Unfinished::Conversation => ("conversation", None),
-        Unfinished::Meanwhile => ("changed_meanwhile", None),
-        Unfinished::NotAdmitted(_) => ("ticket", None),
-        Unfinished::KeysRotated => ("keys_rotated", None),
-        Unfinished::Limited(wait) => ("limited", Some(Reason::Limited(wait))),
-        Unfinished::NotConfirmed(NotConfirmed::Malformed { .. }) => ("malformed", None),
-        Unfinished::NotConfirmed(NotConfirmed::Wrong) => ("wrong", None),
-        Unfinished::NotConfirmed(NotConfirmed::ClockOff(off)) => ("clock_off", Some(Reason::ClockOff(off))),
+        EnrolmentAborted::Cancelled => ("cancelled", None),
+        EnrolmentAborted::Late => ("late", None),
+        EnrolmentAborted::Conversation => ("conversation", None),
+        EnrolmentAborted::Meanwhile => ("changed_meanwhile", None),
+        EnrolmentAborted::NotAuthorised(_) => ("token", None),
+        EnrolmentAborted::KeysRotated => ("keys_rotated", None),
+        EnrolmentAborted::Limited(wait) => ("limited", Some(Reason::Limited(wait))),
+        EnrolmentAborted::NotConfirmed(NotConfirmed::Malformed { .. }) => ("malformed", None),
+        EnrolmentAborted::NotConfirmed(NotConfirmed::Wrong) => ("wrong", None),
+        EnrolmentAborted::NotConfirmed(NotConfirmed::ClockOff(off)) => {
+            ("clock_off", Some(Reason::ClockOff(off)))
+        }
     };
     let event = event.field("reason", word).field("way", "at_login");
     match detail {
@@ -148,18 +152,18 @@ pub(crate) fn unfinished(event: Event, why: Unfinished) -> Event {
 }
 
 /// Why nobody was asked for a code.
-fn waived(event: Event, why: Waived) -> Event {
+fn exempted(event: Event, why: Exempted) -> Event {
     match why {
-        Waived::Exempt(rule) => event.field("method", "exempt").field("rule", rule),
-        Waived::Fresh(age) => event.field("method", "fresh").field("seconds", age.0),
-        Waived::SecurityKey => event.field("method", "security_key"),
-        Waived::RememberedDevice(device) => {
+        Exempted::Exempt(rule) => event.field("method", "exempt").field("rule", rule),
+        Exempted::Fresh(age) => event.field("method", "fresh").field("seconds", age.0),
+        Exempted::SecurityKey => event.field("method", "security_key"),
+        Exempted::RememberedDevice(device) => {
             event.field("method", "remembered_device").maybe("device", device)
         }
     }
 }
 
-/// Somebody who guesses beside the person shows here.
+/// Someone who guesses beside the person shows here.
 fn with_wrong_before(event: Event, wrong: u32) -> Event {
     if wrong == 0 { event } else { event.field("wrong_before", wrong) }
 }
@@ -180,7 +184,7 @@ fn detailed(event: Event, reason: Reason) -> Event {
         Reason::Disabled => {
             event.field("hint", "too many wrong codes in a row: totp-enroll unlock, or a recovery code")
         }
-        Reason::Busy => event.field("hint", "somebody held the ledger for three seconds: /proc/locks has the process; a stopped one may be ended"),
+        Reason::Busy => event.field("hint", "someone held the ledger for three seconds: /proc/locks has the process; a stopped one may be ended"),
         Reason::Wrong
         | Reason::Replayed
         | Reason::Late
@@ -192,23 +196,22 @@ fn detailed(event: Event, reason: Reason) -> Event {
 }
 
 /// The file and the line where there are some, and what to do.
-fn error(event: Event, broken: &Broken) -> Event {
-    match broken {
-        Broken::Store(store) => {
+fn error(event: Event, login_error: &LoginError) -> Event {
+    match login_error {
+        LoginError::Store(store) => {
             event.field("file", store.about()).maybe("line", store.line()).field("problem", store.problem())
         }
-        Broken::Config(settings) | Broken::Keyring(settings) => event
-            .field("file", settings.about())
-            .maybe("line", settings.line())
-            .field("problem", settings),
-        Broken::Unusable { file, trouble } => event.field("file", file).field("problem", trouble),
-        Broken::Argument(_)
-        | Broken::NoUser(_)
-        | Broken::Database(_)
-        | Broken::Clock(_)
-        | Broken::Enrolment(_)
-        | Broken::Shield(_)
-        | Broken::Panic => event.field("problem", broken),
+        LoginError::Config(settings) | LoginError::Keyring(settings) => {
+            event.field("file", settings.about()).maybe("line", settings.line()).field("problem", settings)
+        }
+        LoginError::Unusable { file, trouble } => event.field("file", file).field("problem", trouble),
+        LoginError::Argument(_)
+        | LoginError::NoUser(_)
+        | LoginError::Database(_)
+        | LoginError::Clock(_)
+        | LoginError::Enrolment(_)
+        | LoginError::CallerGuard(_)
+        | LoginError::Panic => event.field("problem", login_error),
     }
 }
 

@@ -2,10 +2,9 @@
 
 use crate::arguments::Arguments;
 use crate::audit::Audit;
-use totp_host::clock;
-use crate::outcome::Broken;
+use crate::caller_guard::CallerGuard;
+use crate::outcome::LoginError;
 use crate::request::Request;
-use crate::shield::Shield;
 use pam::constants::PamMessageStyle;
 use pam::conv::Conv;
 use pam::module::PamHandle;
@@ -20,6 +19,7 @@ use totp_core::reset::Notice;
 use totp_core::store::{Document, Users};
 use totp_core::time::Now;
 use totp_host::accounts::Who;
+use totp_host::clock;
 use totp_host::settings;
 
 /// How long a login waits for others of the same user.
@@ -29,7 +29,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 pub(crate) type Store = totp_store::FilesStore;
 
 /// One call, on its way.
-pub(crate) struct Call<'r> {
+pub(crate) struct Attempt<'r> {
     pub(crate) arguments: Arguments,
     pub(crate) config: Config,
     pub(crate) policy: Policy,
@@ -39,41 +39,41 @@ pub(crate) struct Call<'r> {
     pub(crate) audit: Audit<'r>,
     /// Who asks, as soon as that is known.
     pub(crate) who: Option<Who>,
-    /// That somebody asked to reset the enrolment, as far as the ledger was looked at before anybody was asked.
+    /// That someone asked to reset the enrolment, as far as the ledger was looked at before anybody was asked.
     pub(crate) notice: Option<Notice>,
-    /// Whether a reset is known to wait for its ticket.
-    pub(crate) waits_for_ticket: bool,
+    /// Whether a reset is known to wait for its token.
+    pub(crate) waits_for_token: bool,
     /// Raised when the ledger is held.
-    pub(crate) shield: Option<Shield>,
+    pub(crate) caller_guard: Option<CallerGuard>,
 }
 
-impl Call<'_> {
+impl Attempt<'_> {
     /// The store of this machine; nothing is opened yet.
     pub(crate) fn store(&self) -> Store {
         totp_store::open(&self.config.paths)
     }
 
     /// What `trouble` is about: what the store names, else the files of the account.
-    pub(crate) fn judging(&self, trouble: JudgeError, account: &Account) -> Broken {
+    pub(crate) fn judging(&self, trouble: JudgeError, account: &Account) -> LoginError {
         let (store, user) = (self.store(), &account.user);
         let [credential, ledger] =
             [Document::Credential, Document::Ledger].map(|one| store.name_of(one, user));
-        Broken::judging(trouble, credential, ledger)
+        LoginError::judging(trouble, credential, ledger)
     }
 
-    pub(crate) fn keyring(&self) -> Result<Keyring, Broken> {
-        settings::read_keyring(&self.config.paths).map_err(Broken::Keyring)
+    pub(crate) fn keyring(&self) -> Result<Keyring, LoginError> {
+        settings::read_keyring(&self.config.paths).map_err(LoginError::Keyring)
     }
 
-    pub(crate) fn raise_shield(&mut self) {
+    pub(crate) fn guard_from_caller(&mut self) {
         // One that is up stays: what it is to restore was read before it was raised.
-        if self.shield.is_none() {
-            self.shield = Some(Shield::raise());
+        if self.caller_guard.is_none() {
+            self.caller_guard = Some(CallerGuard::raise());
         }
     }
 
-    pub(crate) fn lower_shield(&mut self) -> Result<(), Broken> {
-        self.shield.take().map_or(Ok(()), Shield::lower).map_err(Broken::from)
+    pub(crate) fn restore_caller(&mut self) -> Result<(), LoginError> {
+        self.caller_guard.take().map_or(Ok(()), CallerGuard::lower).map_err(LoginError::from)
     }
 
     /// Whether a first factor is known to have been passed: sshd says so, or the line in the service file.
@@ -82,7 +82,7 @@ impl Call<'_> {
     }
 
     /// Whether sshd asks PAM first of all: its own key or password has not been shown. If another line of the stack asks for a
-    /// password, that decides; if none does, a waiver of ours would let in whoever knows a name.
+    /// password, that decides; if none does, a exemption of ours would let in anyone who knows a name.
     pub(crate) fn would_be_all(&self) -> bool {
         self.request.is_sshd() && !self.is_introduced()
     }
@@ -96,32 +96,32 @@ impl Call<'_> {
 
 /// What a sequence over the ledger of `account` reads of this machine.
 pub(crate) struct CallHost<'c, 'r> {
-    pub(crate) call: &'c Call<'r>,
+    pub(crate) call: &'c Attempt<'r>,
     pub(crate) account: &'c Account,
     /// One that was read before the ledger was held, so that it is held for no longer than it must be.
     pub(crate) keyring: Option<Keyring>,
 }
 
 impl Host for CallHost<'_, '_> {
-    type Error = Broken;
+    type Error = LoginError;
 
-    fn now(&mut self) -> Result<Now, Broken> {
+    fn now(&mut self) -> Result<Now, LoginError> {
         Ok(clock::now()?)
     }
 
-    fn keyring(&mut self) -> Result<&Keyring, Broken> {
+    fn keyring(&mut self) -> Result<&Keyring, LoginError> {
         match &mut self.keyring {
             Some(known) => Ok(known),
             none @ None => Ok(none.insert(self.call.keyring()?)),
         }
     }
 
-    fn reread_keyring(&mut self) -> Result<(), Broken> {
+    fn reread_keyring(&mut self) -> Result<(), LoginError> {
         self.keyring = Some(self.call.keyring()?);
         Ok(())
     }
 
-    fn error(&self, error: JudgeError) -> Broken {
+    fn error(&self, error: JudgeError) -> LoginError {
         self.call.judging(error, self.account)
     }
 }

@@ -12,15 +12,15 @@ use std::ffi::CStr;
 use totp_host::settings;
 
 /// What libpam calls.
-pub(crate) struct Door;
+pub(crate) struct EntryPoints;
 
-impl PamHooks for Door {
+impl PamHooks for EntryPoints {
     fn sm_authenticate(pamh: &mut PamHandle, args: Vec<&CStr>, flags: PamFlag) -> PamResultCode {
         panic::silence();
         login::authenticate(pamh, &args, flags).into()
     }
 
-    /// There are no credentials to set; libpam asks whoever authenticated.
+    /// There are no credentials to set; libpam asks anyone who authenticated.
     fn sm_setcred(_: &mut PamHandle, _: Vec<&CStr>, _: PamFlag) -> PamResultCode {
         outcome::CREDENTIALS_SET
     }

@@ -18,14 +18,14 @@ pub(crate) fn given(pamh: &PamHandle) -> Option<Secret> {
 }
 
 /// An answer, parted into the code and the password in front of it.
-pub(crate) struct Parted {
+pub(crate) struct SplitAnswer {
     /// The code.
     pub(crate) answer: Answer,
     /// Bytes of the code, where its form tells.
     length: Option<usize>,
 }
 
-impl Parted {
+impl SplitAnswer {
     /// An answer that is a code, or with `forward_pass` has one at its end; `None`: neither.
     pub(crate) fn of(typed: &[u8], forward_pass: bool) -> Option<Self> {
         if !forward_pass {

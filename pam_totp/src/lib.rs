@@ -1,4 +1,4 @@
-//! The door: `pam_totp.so`, which sshd, sudo, su and login load to ask for a one-time code.
+//! The module: `pam_totp.so`, which sshd, sudo, su and login load to ask for a one-time code.
 //!
 //! ```text
 //!  ffi            the six pam_sm_* symbols, libpam calls that pam-bindings lacks, the silent panic hook; the only unsafe
@@ -6,9 +6,9 @@
 //!      └ login    the sequence: arguments → config → who → what is required → ask → clock → hold and judge (totp-core) → outcome
 //!          ├ first_pass          the password that modules hand on
 //!          ├ facts · session     what the policy depends on; the login session that the process is in
-//!          ├ enroll              the login itself enrols, where the policy says so (the card: totp_card)
-//!          ├ parting · words     what follows a decision that stands: a stamp, a word, a device to remember
-//!          └ notice              what a person is told of it, left in the spool for the desk to send
+//!          ├ enroll              the login itself enrols, where the policy says so (the card: otpauth)
+//!          ├ parting · words     what follows a decision that stands: a timestamp, a word, a device to remember
+//!          └ notice              what a person is told of it, left in the spool for the command to send
 //!             └ call             one call on its way: what all of these work on
 //!                ├ arguments     the words after pam_totp.so in the service file
 //!                ├ request · first_factor   what the application says of itself: service, remote host, terminal; what sshd says came first
@@ -18,37 +18,37 @@
 //! ```
 //!
 //! Config, keyring, clock, random bytes, accounts and the log's socket are `totp_host`'s. Nothing here decides whether a code is right, or whether one is required: that is `totp_core::{login, policy, enrolment}`, and only
-//! their proofs (`Verified`, `Waiver`, `Enrolled`) become `PAM_SUCCESS`.
+//! their proofs (`Verified`, `Exemption`, `Enrolled`) become `PAM_SUCCESS`.
 
 #[cfg(panic = "abort")]
 compile_error!(
     "pam_totp must unwind: with panic = \"abort\" a bug would kill sshd instead of refusing one login. Remove panic = \"abort\"."
 );
 
+mod after_login;
 mod arguments;
 mod audit;
 mod call;
+mod caller_guard;
 mod enroll;
+mod enrolment_aborted;
 mod entry;
-mod facts;
 mod ffi;
 mod first_factor;
 mod first_pass;
 mod login;
 #[cfg(test)]
 mod manual_tests;
+mod messages;
 mod notice;
 mod outcome;
-mod parting;
+mod policy_input;
 mod request;
 mod session;
-mod shield;
-mod unfinished;
-mod words;
 
 use std::alloc::System;
 use zeroizing_alloc::ZeroAlloc;
 
-/// The memory is the application's: what is freed in here is wiped first, whoever allocated it and whatever for.
+/// The memory is the application's: what is freed in here is wiped first, anyone who allocated it and whatever for.
 #[global_allocator]
 static HEAP: ZeroAlloc<System> = ZeroAlloc(System);

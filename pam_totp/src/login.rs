@@ -2,14 +2,14 @@
 
 use crate::arguments::{Arguments, FirstPass};
 use crate::audit::Audit;
-use crate::call::{self, Call, CallHost, PATIENCE, ask};
-use crate::enroll::Newcomer;
-use crate::facts::Required;
+use crate::call::{self, Attempt, CallHost, PATIENCE, ask};
+use crate::enroll::NewUser;
 use crate::ffi::libpam;
-use crate::first_pass::{self, Parted};
-use crate::outcome::{Broken, Outcome};
+use crate::first_pass::{self, SplitAnswer};
+use crate::messages;
+use crate::outcome::{LoginError, Outcome};
+use crate::policy_input::Required;
 use crate::request::Request;
-use crate::words;
 use pam::constants::{PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_SILENT, PAM_TEXT_INFO, PamFlag};
 use pam::module::PamHandle;
 use std::ffi::CStr;
@@ -26,7 +26,7 @@ use totp_core::time::Seconds;
 use totp_host::accounts::{self, Who};
 use totp_host::settings;
 
-/// The first step that the argument `debug` logs. The desk looks for it in the module's file, to tell which version that is.
+/// The first step that the argument `debug` logs. The command looks for it in the module's file, to tell which version that is.
 const BEGUN: &str = concat!("begun (pam_totp ", env!("CARGO_PKG_VERSION"), ")");
 
 /// One call of `pam_sm_authenticate`, logged. It leaves no secret behind in the application's memory.
@@ -42,15 +42,15 @@ fn attempt(pamh: &mut PamHandle, words: &[&CStr], flags: PamFlag) -> Outcome {
     let request = Request::read(pamh, "auth");
     let (arguments, config) = match read_settings(words, &request) {
         Ok(settings) => settings,
-        Err(broken) => {
-            let outcome = Outcome::Broken(broken);
+        Err(login_error) => {
+            let outcome = Outcome::LoginError(login_error);
             let socket =
                 settings::log_socket(Arguments::config_file(words).as_deref(), Some(&request.service));
             Audit::open(&socket, &request).outcome(&outcome, None);
             return outcome;
         }
     };
-    let mut call = Call {
+    let mut call = Attempt {
         audit: Audit::open(&config.paths.syslog, &request),
         policy: config.policy.clone().with_line(arguments.nullok, arguments.fresh),
         is_silent: flags & PAM_SILENT != 0,
@@ -59,14 +59,14 @@ fn attempt(pamh: &mut PamHandle, words: &[&CStr], flags: PamFlag) -> Outcome {
         config,
         who: None,
         notice: None,
-        waits_for_ticket: false,
-        shield: None,
+        waits_for_token: false,
+        caller_guard: None,
     };
     // The border would refuse as well, but nobody would hear of it.
     let run = catch_unwind(AssertUnwindSafe(|| call.run(pamh)));
-    let outcome = run.unwrap_or(Err(Broken::Panic)).unwrap_or_else(Outcome::Broken);
-    if let Err(broken) = call.tell(&outcome) {
-        return broken;
+    let outcome = run.unwrap_or(Err(LoginError::Panic)).unwrap_or_else(Outcome::LoginError);
+    if let Err(login_error) = call.tell(&outcome) {
+        return login_error;
     }
     // The outcome stands, whatever becomes of this.
     let _ = catch_unwind(AssertUnwindSafe(|| call.part(pamh, &outcome)));
@@ -76,34 +76,34 @@ fn attempt(pamh: &mut PamHandle, words: &[&CStr], flags: PamFlag) -> Outcome {
     outcome
 }
 
-fn read_settings(words: &[&CStr], request: &Request) -> Result<(Arguments, Config), Broken> {
+fn read_settings(words: &[&CStr], request: &Request) -> Result<(Arguments, Config), LoginError> {
     let arguments = Arguments::parse(words)?;
-    let config =
-        settings::read_config(arguments.config.as_deref(), Some(&request.service)).map_err(Broken::Config)?;
+    let config = settings::read_config(arguments.config.as_deref(), Some(&request.service))
+        .map_err(LoginError::Config)?;
     Ok((arguments, config))
 }
 
-impl Call<'_> {
-    fn run(&mut self, pamh: &mut PamHandle) -> Result<Outcome, Broken> {
+impl Attempt<'_> {
+    fn run(&mut self, pamh: &mut PamHandle) -> Result<Outcome, LoginError> {
         self.debug(BEGUN);
-        let name = pamh.get_user(None).map_err(|code| Broken::NoUser(code as i32))?;
+        let name = pamh.get_user(None).map_err(|code| LoginError::NoUser(code as i32))?;
         let who = accounts::canonical(&name)?;
         self.who = Some(who.clone());
         let store = self.store();
         if let Who::Account(account) = &who {
             match self.required(&store, account)? {
-                Required::Remembered(waiver) | Required::Decided(Decision::Waive(waiver)) => {
+                Required::Remembered(exemption) | Required::Decided(Decision::Exempt(exemption)) => {
                     return Ok(if self.would_be_all() {
-                        Outcome::PassedOver(waiver)
+                        Outcome::Ignored(exemption)
                     } else {
-                        Outcome::Waived(waiver)
+                        Outcome::Exempted(exemption)
                     });
                 }
-                Required::Decided(Decision::LetPast(unenrolled)) => {
+                Required::Decided(Decision::NotYetRequired(unenrolled)) => {
                     return Ok(Outcome::NotEnrolled(unenrolled));
                 }
                 Required::Decided(Decision::Enroll(excuse)) => {
-                    return self.enroll(pamh, &store, account, &Newcomer::unasked(excuse.as_ref()));
+                    return self.enroll(pamh, &store, account, &NewUser::unasked(excuse.as_ref()));
                 }
                 // From here on a stranger sees what everybody sees: one prompt, and one answer.
                 Required::Decided(Decision::Ask | Decision::Recognised) => {}
@@ -112,8 +112,8 @@ impl Call<'_> {
         if let Some(outcome) = self.try_first_pass(pamh, &store, &who)? {
             return Ok(outcome);
         }
-        if self.waits_for_ticket && self.is_introduced() {
-            self.say(pamh, PAM_TEXT_INFO, words::TICKET);
+        if self.waits_for_token && self.is_introduced() {
+            self.say(pamh, PAM_TEXT_INFO, messages::TOKEN);
         }
         let asked = Instant::now();
         let style = if self.arguments.echo { PAM_PROMPT_ECHO_ON } else { PAM_PROMPT_ECHO_OFF };
@@ -127,8 +127,8 @@ impl Call<'_> {
         let outcome = self.answered(pamh, &store, &who, typed.as_bytes())?;
         match (&outcome, &who) {
             (Outcome::Refused(refusal), Who::Account(account)) if refusal.reason == Reason::NotEnrolled => {
-                let by_ticket = self.by_ticket(pamh, &store, account, typed.as_bytes())?;
-                Ok(by_ticket.unwrap_or(outcome))
+                let by_token = self.by_token(pamh, &store, account, typed.as_bytes())?;
+                Ok(by_token.unwrap_or(outcome))
             }
             _ => Ok(outcome),
         }
@@ -140,7 +140,7 @@ impl Call<'_> {
         pamh: &mut PamHandle,
         store: &call::Store,
         who: &Who,
-    ) -> Result<Option<Outcome>, Broken> {
+    ) -> Result<Option<Outcome>, LoginError> {
         let given = match self.arguments.first_pass {
             FirstPass::Ignore => return Ok(None),
             FirstPass::Try | FirstPass::Use => first_pass::given(pamh),
@@ -153,10 +153,10 @@ impl Call<'_> {
             (Outcome::Refused(refusal), FirstPass::Try) => {
                 // What cannot be a code was not judged, and is not worth a line.
                 if refusal.reason != Reason::Malformed {
-                    self.tell(&outcome).map_or_else(|broken| Ok(Some(broken)), |()| Ok(None))
+                    self.tell(&outcome).map_or_else(|login_error| Ok(Some(login_error)), |()| Ok(None))
                 } else {
                     // Nobody is asked anything while it is up.
-                    self.lower_shield()?;
+                    self.restore_caller()?;
                     Ok(None)
                 }
             }
@@ -170,18 +170,18 @@ impl Call<'_> {
         store: &call::Store,
         who: &Who,
         typed: &[u8],
-    ) -> Result<Outcome, Broken> {
-        let Some(parted) = Parted::of(typed, self.arguments.forward_pass) else {
+    ) -> Result<Outcome, LoginError> {
+        let Some(split) = SplitAnswer::of(typed, self.arguments.forward_pass) else {
             return Ok(refused(Reason::Malformed));
         };
         let Who::Account(account) = who else { return Ok(refused(Reason::UnknownUser)) };
         let keyring = self.keyring()?;
         self.debug("judging");
         // Until the line about it is written: what was charged must not go unheard.
-        self.raise_shield();
-        let verdict = self.judged(store, account, &parted.answer, keyring)?;
+        self.guard_from_caller();
+        let verdict = self.judged(store, account, &split.answer, keyring)?;
         if self.arguments.forward_pass
-            && let Some(password) = parted.password(typed, &verdict)
+            && let Some(password) = split.password(typed, &verdict)
         {
             first_pass::hand_on(pamh, &password);
         }
@@ -197,21 +197,21 @@ impl Call<'_> {
         account: &Account,
         answer: &Answer,
         keyring: Keyring,
-    ) -> Result<Verdict, Broken> {
+    ) -> Result<Verdict, LoginError> {
         let rules = Rules::from(&self.config);
         let submission = Submission { account, answer, rules: &rules, patience: PATIENCE };
         judge(store, &submission, &mut CallHost { call: self, account, keyring: Some(keyring) })
     }
 
-    /// The one line about an outcome, and the notice of it; then whoever started the program may stop it again.
+    /// The one line about an outcome, and the notice of it; then anyone who started the program may stop it again.
     fn tell(&mut self, outcome: &Outcome) -> Result<(), Outcome> {
         let user = self.who.as_ref().map(Who::name);
         let event = self.audit.outcome(outcome, user);
         self.notify(&event);
-        self.lower_shield().map_err(|broken| {
-            let broken = Outcome::Broken(broken);
-            self.audit.outcome(&broken, self.who.as_ref().map(Who::name));
-            broken
+        self.restore_caller().map_err(|login_error| {
+            let login_error = Outcome::LoginError(login_error);
+            self.audit.outcome(&login_error, self.who.as_ref().map(Who::name));
+            login_error
         })
     }
 }

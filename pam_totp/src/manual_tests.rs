@@ -3,15 +3,15 @@
 
 use crate::arguments::{ArgumentError, Arguments, DEFAULT_PROMPT, DEFAULT_PROMPT_FOR_BOTH};
 use crate::audit;
-use crate::unfinished::Unfinished;
+use crate::enrolment_aborted::EnrolmentAborted;
 use manual::{PAGES, Part, every, page};
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};
+use totp_core::account_recovery::TokenRefused;
 use totp_core::draft::NotConfirmed;
 use totp_core::event::{self, Event, Name};
 use totp_core::factor::ClockOff;
 use totp_core::login::Reason;
-use totp_core::readmission::NotTaken;
 use totp_core::time::Seconds;
 
 /// The words that the items are of, each once.
@@ -150,24 +150,24 @@ fn the_page_has_every_reason_of_a_refusal_and_no_other() {
         Reason::Busy => Reason::Busy,
         Reason::Conversation => Reason::Conversation,
     );
-    let unfinished = every!(Unfinished:
-        Unfinished::Cancelled => Unfinished::Cancelled,
-        Unfinished::Limited(_) => Unfinished::Limited(wait),
-        Unfinished::NotConfirmed(NotConfirmed::Malformed { .. }) => {
-            Unfinished::NotConfirmed(NotConfirmed::Malformed { digits: 6 })
+    let enrolment_aborted = every!(EnrolmentAborted:
+        EnrolmentAborted::Cancelled => EnrolmentAborted::Cancelled,
+        EnrolmentAborted::Limited(_) => EnrolmentAborted::Limited(wait),
+        EnrolmentAborted::NotConfirmed(NotConfirmed::Malformed { .. }) => {
+            EnrolmentAborted::NotConfirmed(NotConfirmed::Malformed { digits: 6 })
         },
-        Unfinished::NotConfirmed(NotConfirmed::Wrong) => Unfinished::NotConfirmed(NotConfirmed::Wrong),
-        Unfinished::NotConfirmed(NotConfirmed::ClockOff(_)) => {
-            Unfinished::NotConfirmed(NotConfirmed::ClockOff(ClockOff { steps: 2, seconds: 60 }))
+        EnrolmentAborted::NotConfirmed(NotConfirmed::Wrong) => EnrolmentAborted::NotConfirmed(NotConfirmed::Wrong),
+        EnrolmentAborted::NotConfirmed(NotConfirmed::ClockOff(_)) => {
+            EnrolmentAborted::NotConfirmed(NotConfirmed::ClockOff(ClockOff { steps: 2, seconds: 60 }))
         },
-        Unfinished::Late => Unfinished::Late,
-        Unfinished::Conversation => Unfinished::Conversation,
-        Unfinished::Meanwhile => Unfinished::Meanwhile,
-        Unfinished::NotAdmitted(_) => Unfinished::NotAdmitted(NotTaken::Missing),
-        Unfinished::KeysRotated => Unfinished::KeysRotated,
+        EnrolmentAborted::Late => EnrolmentAborted::Late,
+        EnrolmentAborted::Conversation => EnrolmentAborted::Conversation,
+        EnrolmentAborted::Meanwhile => EnrolmentAborted::Meanwhile,
+        EnrolmentAborted::NotAuthorised(_) => EnrolmentAborted::NotAuthorised(TokenRefused::Missing),
+        EnrolmentAborted::KeysRotated => EnrolmentAborted::KeysRotated,
     );
-    let logged = unfinished.into_iter().map(|why| {
-        let line = audit::unfinished(Event::new(Name::Refused), why).to_string();
+    let logged = enrolment_aborted.into_iter().map(|why| {
+        let line = audit::enrolment_aborted(Event::new(Name::Refused), why).to_string();
         let fields = event::fields(&line).unwrap();
         fields.into_iter().find(|(key, _)| *key == "reason").unwrap().1
     });

@@ -1,18 +1,18 @@
-//! What a person is told of a login is left in the spool, to be sent by the desk: nothing is started from inside sshd.
+//! What a person is told of a login is left in the spool, to be sent by the command: nothing is started from inside sshd.
 
-use crate::call::Call;
+use crate::call::Attempt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use totp_core::config::{Command, SENDMAIL};
 use totp_core::event::Event;
 use totp_core::notice::Notice;
+use totp_core::store::Engine;
+use totp_core::store::notices::{NoticeSpool, Origin};
 use totp_host::accounts::Who;
 use totp_host::clock;
 use totp_host::entropy::OsEntropy;
-use totp_core::store::Engine;
-use totp_core::store::notices::{NoticeSpool, Origin};
 
-impl Call<'_> {
+impl Attempt<'_> {
     /// Leaves a notice of what was just logged, if that is told to anybody. Nothing here changes what the login came to, and
     /// what everyday logins come to is told to nobody: they make no system call for it.
     pub(crate) fn notify(&mut self, event: &Event) {

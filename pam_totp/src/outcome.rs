@@ -1,13 +1,13 @@
 //! What a call came to, and the one table that turns it into a PAM code.
 
 use crate::arguments::ArgumentError;
-use crate::shield::NotRestored;
-use crate::unfinished::Unfinished;
+use crate::caller_guard::NotRestored;
+use crate::enrolment_aborted::EnrolmentAborted;
 use pam::constants::PamResultCode;
 use totp_core::enrolment::{Enrolled, EnrolmentError};
 use totp_core::keyring::OpenError;
 use totp_core::login::{JudgeError, Reason, Refusal, Verified};
-use totp_core::policy::{Unenrolled, Waiver};
+use totp_core::policy::{Exemption, Unenrolled};
 use totp_core::store::StoreError;
 use totp_host::accounts::AccountError;
 use totp_host::clock::ClockError;
@@ -20,24 +20,24 @@ pub(crate) enum Outcome {
     /// Not enrolled before: enrolled by this login, whose code was right and is recorded as used.
     Enrolled(Enrolled),
     /// The login was to enrol, and did not. Nothing was changed.
-    Unfinished(Unfinished),
+    EnrolmentAborted(EnrolmentAborted),
     /// A rule of the policy asked for no code.
-    Waived(Waiver),
+    Exempted(Exemption),
     /// A rule of the policy asked for no code, and nobody has vouched for the person yet: the rest of the stack decides.
-    PassedOver(Waiver),
+    Ignored(Exemption),
     /// The user is provably not enrolled, and the policy lets such users past.
     NotEnrolled(Unenrolled),
     /// Not let in.
     Refused(Refusal),
     /// Something is broken; nobody can be let in.
-    Broken(Broken),
+    LoginError(LoginError),
     /// The service file has the module on a line of another type than `auth`.
     Misplaced { facility: &'static str },
 }
 
 /// What is broken.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Broken {
+pub(crate) enum LoginError {
     #[error(transparent)]
     Argument(#[from] ArgumentError),
     #[error(transparent)]
@@ -55,14 +55,14 @@ pub(crate) enum Broken {
     #[error(transparent)]
     Enrolment(EnrolmentError),
     #[error(transparent)]
-    Shield(#[from] NotRestored),
+    CallerGuard(#[from] NotRestored),
     #[error("there is a mistake in pam_totp itself: please report it")]
     Panic,
     #[error("{file}: {trouble}")]
     Unusable { file: String, trouble: JudgeError },
 }
 
-impl From<EnrolmentError> for Broken {
+impl From<EnrolmentError> for LoginError {
     fn from(error: EnrolmentError) -> Self {
         match error {
             EnrolmentError::Store(error) => Self::Store(error),
@@ -79,7 +79,7 @@ impl From<EnrolmentError> for Broken {
     }
 }
 
-impl Broken {
+impl LoginError {
     /// What `trouble` is about: what the store names, else the files of `user`.
     pub(crate) fn judging(trouble: JudgeError, credential: String, ledger: String) -> Self {
         match trouble {
@@ -98,16 +98,16 @@ impl Broken {
 /// `pam_sm_setcred` has nothing to do; refusing would fail logins that were accepted.
 pub(crate) const CREDENTIALS_SET: PamResultCode = PamResultCode::PAM_SUCCESS;
 
-/// The table. `PAM_SUCCESS` for a [`Verified`], an [`Enrolled`] or a [`Waiver`], `PAM_IGNORE` for an [`Unenrolled`] or
-/// a [`Waiver`] that would be all there is, and for nothing else
-/// (CVE-2025-23013: `PAM_IGNORE` on an error opened a door).
+/// The table. `PAM_SUCCESS` for a [`Verified`], an [`Enrolled`] or a [`Exemption`], `PAM_IGNORE` for an [`Unenrolled`] or
+/// a [`Exemption`] that would be all there is, and for nothing else
+/// (CVE-2025-23013: `PAM_IGNORE` on an error opened a module).
 impl From<Outcome> for PamResultCode {
     fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Accepted(Verified { .. }) => Self::PAM_SUCCESS,
             Outcome::Enrolled(Enrolled { .. }) => Self::PAM_SUCCESS,
-            Outcome::Waived(Waiver { .. }) => Self::PAM_SUCCESS,
-            Outcome::PassedOver(Waiver { .. }) | Outcome::NotEnrolled(Unenrolled { .. }) => Self::PAM_IGNORE,
+            Outcome::Exempted(Exemption { .. }) => Self::PAM_SUCCESS,
+            Outcome::Ignored(Exemption { .. }) | Outcome::NotEnrolled(Unenrolled { .. }) => Self::PAM_IGNORE,
             Outcome::Refused(refusal) => match refusal.reason {
                 Reason::Wrong
                 | Reason::ClockOff(_)
@@ -122,27 +122,27 @@ impl From<Outcome> for PamResultCode {
                 Reason::Limited(_) | Reason::Locked(_) | Reason::Disabled => Self::PAM_MAXTRIES,
                 Reason::Conversation => Self::PAM_CONV_ERR,
             },
-            Outcome::Unfinished(why) => match why {
-                Unfinished::Cancelled
-                | Unfinished::NotConfirmed(_)
-                | Unfinished::Late
-                | Unfinished::Meanwhile
-                | Unfinished::NotAdmitted(_)
-                | Unfinished::KeysRotated => Self::PAM_AUTH_ERR,
-                Unfinished::Limited(_) => Self::PAM_MAXTRIES,
-                Unfinished::Conversation => Self::PAM_CONV_ERR,
+            Outcome::EnrolmentAborted(why) => match why {
+                EnrolmentAborted::Cancelled
+                | EnrolmentAborted::NotConfirmed(_)
+                | EnrolmentAborted::Late
+                | EnrolmentAborted::Meanwhile
+                | EnrolmentAborted::NotAuthorised(_)
+                | EnrolmentAborted::KeysRotated => Self::PAM_AUTH_ERR,
+                EnrolmentAborted::Limited(_) => Self::PAM_MAXTRIES,
+                EnrolmentAborted::Conversation => Self::PAM_CONV_ERR,
             },
-            Outcome::Broken(broken) => match broken {
-                Broken::Argument(_) | Broken::Config(_) => Self::PAM_SERVICE_ERR,
-                Broken::NoUser(_) => Self::PAM_USER_UNKNOWN,
-                Broken::Panic => Self::PAM_ABORT,
-                Broken::Keyring(_)
-                | Broken::Database(_)
-                | Broken::Clock(_)
-                | Broken::Store(_)
-                | Broken::Enrolment(_)
-                | Broken::Shield(_)
-                | Broken::Unusable { .. } => Self::PAM_SYSTEM_ERR,
+            Outcome::LoginError(login_error) => match login_error {
+                LoginError::Argument(_) | LoginError::Config(_) => Self::PAM_SERVICE_ERR,
+                LoginError::NoUser(_) => Self::PAM_USER_UNKNOWN,
+                LoginError::Panic => Self::PAM_ABORT,
+                LoginError::Keyring(_)
+                | LoginError::Database(_)
+                | LoginError::Clock(_)
+                | LoginError::Store(_)
+                | LoginError::Enrolment(_)
+                | LoginError::CallerGuard(_)
+                | LoginError::Unusable { .. } => Self::PAM_SYSTEM_ERR,
             },
             Outcome::Misplaced { .. } => Self::PAM_SERVICE_ERR,
         }
@@ -152,7 +152,7 @@ impl From<Outcome> for PamResultCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use totp_core::readmission::NotTaken;
+    use totp_core::account_recovery::TokenRefused;
 
     fn code(outcome: Outcome) -> PamResultCode {
         outcome.into()
@@ -161,18 +161,18 @@ mod tests {
     #[test]
     fn no_trouble_opens_or_is_ignored() {
         let troubles = [
-            Outcome::Broken(Broken::Argument(ArgumentError::Config)),
-            Outcome::Broken(Broken::Keyring(SettingsError::KeyringMissing("/k".into()))),
-            Outcome::Broken(Broken::NoUser(4)),
-            Outcome::Broken(Broken::Clock(ClockError::Before1970)),
-            Outcome::Broken(Broken::judging(JudgeError::OtherAccount, "/c".into(), "/l".into())),
-            Outcome::Broken(EnrolmentError::AlreadyEnrolled.into()),
+            Outcome::LoginError(LoginError::Argument(ArgumentError::Config)),
+            Outcome::LoginError(LoginError::Keyring(SettingsError::KeyringMissing("/k".into()))),
+            Outcome::LoginError(LoginError::NoUser(4)),
+            Outcome::LoginError(LoginError::Clock(ClockError::Before1970)),
+            Outcome::LoginError(LoginError::judging(JudgeError::OtherAccount, "/c".into(), "/l".into())),
+            Outcome::LoginError(EnrolmentError::AlreadyEnrolled.into()),
             Outcome::Misplaced { facility: "account" },
-            Outcome::Unfinished(Unfinished::Cancelled),
-            Outcome::Unfinished(Unfinished::Meanwhile),
-            Outcome::Unfinished(Unfinished::NotAdmitted(NotTaken::Missing)),
-            Outcome::Unfinished(Unfinished::KeysRotated),
-            Outcome::Unfinished(Unfinished::Conversation),
+            Outcome::EnrolmentAborted(EnrolmentAborted::Cancelled),
+            Outcome::EnrolmentAborted(EnrolmentAborted::Meanwhile),
+            Outcome::EnrolmentAborted(EnrolmentAborted::NotAuthorised(TokenRefused::Missing)),
+            Outcome::EnrolmentAborted(EnrolmentAborted::KeysRotated),
+            Outcome::EnrolmentAborted(EnrolmentAborted::Conversation),
         ];
         for outcome in troubles {
             let code = code(outcome);

@@ -8,7 +8,7 @@ use std::ffi::CStr;
 use std::net::IpAddr;
 use totp_core::device::Traits;
 use totp_core::network;
-use totp_core::stamp::Origin;
+use totp_core::timestamp_record::Origin;
 
 /// Who asks, from where, through which service.
 #[derive(Debug)]

@@ -39,7 +39,7 @@ const SYSTEM: [&str; 27] = [
     "sudo",
 ];
 
-/// Nothing outside the fixture is asked who somebody is.
+/// Nothing outside the fixture is asked who someone is.
 pub(crate) const NSSWITCH: &str = "passwd: files\ngroup: files\nshadow: files\nhosts: files\n";
 
 /// `/etc/passwd`, `/etc/group` and `/etc/shadow`, each with what is in it.

@@ -1,4 +1,4 @@
-//! Somebody's authenticator, played by `oathtool`: another implementation than the one under test.
+//! Someone's authenticator, played by `oathtool`: another implementation than the one under test.
 
 use crate::clock;
 use data_encoding::{BASE32_NOPAD, HEXLOWER};

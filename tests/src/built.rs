@@ -10,7 +10,7 @@ pub fn module() -> PathBuf {
     released("libpam_totp.so")
 }
 
-/// The command at the desk.
+/// The command in the command.
 #[must_use]
 pub fn command() -> PathBuf {
     released("totp-enroll")

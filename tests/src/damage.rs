@@ -4,8 +4,8 @@
 use crate::authenticator::Authenticator;
 use crate::clock::THEN;
 use crate::files::Files;
+use crate::fixture::{Fixture, SERVICE};
 use crate::login::PamCode;
-use crate::scene::{DOOR, Scene};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -14,27 +14,27 @@ use std::process::Command;
 /// A service whose line says `nullok`.
 pub const LENIENT: &str = "lenient";
 /// The user and group id of nobody.
-pub const SOMEBODY: u32 = 65_534;
+pub const ANOTHER: u32 = 65_534;
 
 /// A line number of any kind, or none.
 pub const ANY_LINE: &str = "any";
 
 /// Alice, who has an account, and bob; both with eight digits and sixty seconds, which can be weakened.
 #[must_use]
-pub fn scene() -> Scene {
+pub fn fixture() -> Fixture {
     let phone = || Authenticator { digits: 8, period: 60, ..Authenticator::random() };
-    let scene =
-        Scene::builder().account("alice").enrolled_with("alice", phone()).enrolled_with("bob", phone());
-    let scene = scene.build();
-    scene.service(LENIENT, &scene.module("nullok"));
-    scene
+    let fixture =
+        Fixture::builder().account("alice").enrolled_with("alice", phone()).enrolled_with("bob", phone());
+    let fixture = fixture.build();
+    fixture.service(LENIENT, &fixture.module("nullok"));
+    fixture
 }
 
 /// Alice is refused with this PAM code and an error in the log that names the file and the line; nothing changes.
 /// Gives what the log says is the problem.
-pub fn refused(scene: &Scene, code: PamCode, file: &Path, line: &str) -> String {
-    let problem = refused_whatever_it_names(scene, code);
-    let event = scene.journal.last();
+pub fn refused(fixture: &Fixture, code: PamCode, file: &Path, line: &str) -> String {
+    let problem = refused_whatever_it_names(fixture, code);
+    let event = fixture.journal.last();
     assert_eq!(event.field("file"), file.to_str().unwrap(), "{event:?}");
     if line != ANY_LINE {
         assert_eq!(event.field("line"), line, "{event:?}");
@@ -43,23 +43,23 @@ pub fn refused(scene: &Scene, code: PamCode, file: &Path, line: &str) -> String 
 }
 
 /// The same, where the trouble lies between two files.
-pub fn refused_whatever_it_names(scene: &Scene, code: PamCode) -> String {
-    let before = Files::below(&scene.path(""));
-    for service in [DOOR, LENIENT] {
-        let logged = scene.journal.events().len();
+pub fn refused_whatever_it_names(fixture: &Fixture, code: PamCode) -> String {
+    let before = Files::below(&fixture.path(""));
+    for service in [SERVICE, LENIENT] {
+        let logged = fixture.journal.events().len();
         let login =
-            scene.login_at(service, "alice").types(scene.authenticator("alice").code_at(THEN)).at(THEN);
+            fixture.login_at(service, "alice").types(fixture.authenticator("alice").code_at(THEN)).at(THEN);
         let outcome = login.run();
         assert_eq!(outcome.code, code, "{service}: {outcome:?}");
-        if service == DOOR {
+        if service == SERVICE {
             // Before a configuration is read nobody is asked; after that strangers learn nothing from what is broken.
             let asks = usize::from(code != PamCode::SERVICE_ERR);
             assert_eq!(outcome.asked().len(), asks, "{outcome:?}");
         }
-        assert_eq!(scene.journal.events().len(), logged + 1, "{service}: not one line");
+        assert_eq!(fixture.journal.events().len(), logged + 1, "{service}: not one line");
     }
-    before.assert_unchanged(&scene.path(""));
-    let event = scene.journal.last();
+    before.assert_unchanged(&fixture.path(""));
+    let event = fixture.journal.last();
     assert_eq!((event.what().as_str(), event.priority), ("error", 83), "{event:?}");
     assert_ne!(event.field("file"), "", "{event:?}");
     let problem = event.field("problem").to_owned();

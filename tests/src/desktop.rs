@@ -1,4 +1,4 @@
-//! What polkit is on a desktop: a system bus, polkitd on it, and somebody at a terminal who calls pkexec.
+//! What polkit is on a desktop: a system bus, polkitd on it, and someone at a terminal who calls pkexec.
 
 use crate::daemon::Daemon;
 use crate::machine::PASSWORD;
@@ -23,7 +23,7 @@ impl Desktop {
     #[must_use]
     pub fn of(mut site: Site) -> Self {
         let rule = "polkit.addAdminRule(function(action, subject) { return [\"unix-user:bob\"]; });\n";
-        site.scene.machine().write("polkit-1/rules.d/10-acceptance.rules", 0o644, rule);
+        site.fixture.machine().write("polkit-1/rules.d/10-acceptance.rules", 0o644, rule);
         site.does("mkdir /run/dbus; chmod -R a+rX /etc/polkit-1");
         let mut desktop = Self { site, daemons: Vec::new() };
         desktop.starts(
@@ -38,7 +38,7 @@ impl Desktop {
 
     /// Starts a daemon, and waits until it is ready.
     fn starts(&mut self, command: &[&str], is_ready: &str) {
-        let namespace = self.site.scene.machine().namespace();
+        let namespace = self.site.fixture.machine().namespace();
         let mut daemon = namespace.command(command[0]);
         self.daemons.push(Daemon::start(daemon.args(&command[1..])));
         let ready = || {
@@ -59,7 +59,7 @@ impl Desktop {
     /// When he was not asked for it.
     #[must_use]
     pub fn alice_calls_pkexec(&mut self) -> Terminal {
-        let machine = self.site.scene.machine();
+        let machine = self.site.fixture.machine();
         let uid = machine.uid("alice").to_string();
         let mut shell = machine.namespace().command("/usr/bin/setpriv");
         // The agent says by closing it that it is there.

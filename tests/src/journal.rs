@@ -1,4 +1,4 @@
-//! The socket that a scene's events go to, in place of /dev/log, and what stands in a line.
+//! The socket that a fixture's events go to, in place of /dev/log, and what stands in a line.
 
 use std::collections::BTreeMap;
 use std::os::unix::net::UnixDatagram;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
-/// Everything that was logged in a scene, in order.
+/// Everything that was logged in a fixture, in order.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
@@ -56,15 +56,15 @@ impl Journal {
         lines.iter().map(|line| String::from_utf8(line.clone()).expect("a log line is not UTF-8")).collect()
     }
 
-    /// The events of the module so far, without those of the desk.
+    /// The events of the module so far, without those of the command.
     #[must_use]
     pub fn events(&self) -> Vec<Event> {
         self.all().into_iter().filter(|event| event.source != "totp-enroll").collect()
     }
 
-    /// The events of the desk so far.
+    /// The events of the command so far.
     #[must_use]
-    pub fn desk_events(&self) -> Vec<Event> {
+    pub fn command_events(&self) -> Vec<Event> {
         self.all().into_iter().filter(|event| event.source == "totp-enroll").collect()
     }
 
@@ -108,7 +108,7 @@ pub struct Event {
     pub priority: u8,
     /// The program that the line is from.
     pub source: String,
-    /// `pam_totp(sshd:auth)`; empty for the desk.
+    /// `pam_totp(sshd:auth)`; empty for the command.
     pub module: String,
     fields: BTreeMap<String, String>,
 }

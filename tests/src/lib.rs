@@ -1,17 +1,17 @@
-//! The scenery of the acceptance tests: what a test sets up, does and looks at.
+//! The fixtures of the acceptance tests: what a test sets up, does and looks at.
 //!
 //! A test knows only what is built: `libpam_totp.so` and `totp-enroll` in `target/release`.
 //!
 //! | room | what it holds |
 //! |---|---|
-//! | [`scene`] | one test's world: directory, configuration, PAM services, enrolled people |
+//! | [`fixture`] | one test's world: directory, configuration, PAM services, enrolled people |
 //! | [`login`] | one login, in a fresh process through the real libpam, as in sshd |
 //! | [`libpam`] | the C interface itself; the only room with `unsafe` |
-//! | [`authenticator`], [`clock`] | somebody's phone, played by `oathtool`; the steps of time that it counts |
+//! | [`authenticator`], [`clock`] | someone's phone, played by `oathtool`; the steps of time that it counts |
 //! | [`journal`] | the socket that events are written to, and what is in a line |
-//! | [`mailbox`] | what a scene's people are told, by a mail program of its own that can refuse, fail and hang |
-//! | [`desk`], [`terminal`], [`qr`] | the command; a person at a terminal; the camera of their phone |
-//! | [`operator`], [`resetting`] | accounts that call the desk through sudo, each from a login of its own; a reset by two of them |
+//! | [`mailbox`] | what a fixture's people are told, by a mail program of its own that can refuse, fail and hang |
+//! | [`totp_enroll`], [`terminal`], [`qr`] | the command; a person at a terminal; the camera of their phone |
+//! | [`operator`], [`resetting`] | accounts that call the command through sudo, each from a login of its own; a reset by two of them |
 //! | [`machine`], [`sshd`] | a private `/etc` with accounts of its own; a real sshd and the real ssh client in it |
 //! | `accounts` | what takes the place of the machine's accounts and service files |
 //! | [`files`], [`damage`] | what lies on the disk, and has it changed; what can be wrong with it |
@@ -35,7 +35,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "scenery that cannot be set up fails the test that asked for it"
+    reason = "fixtures that cannot be set up fails the test that asked for it"
 )]
 
 mod accounts;
@@ -44,10 +44,11 @@ pub mod built;
 pub mod clock;
 pub mod daemon;
 pub mod damage;
-pub mod desk;
 pub mod desktop;
 pub mod documents;
+pub mod enroll_command;
 pub mod files;
+pub mod fixture;
 pub mod journal;
 pub mod libpam;
 pub mod login;
@@ -58,7 +59,6 @@ pub mod operator;
 pub mod qr;
 pub mod recording;
 pub mod resetting;
-pub mod scene;
 pub mod secrets;
 pub mod security_key;
 pub mod site;

@@ -42,7 +42,7 @@ pub struct Login {
     pub may_not_start: bool,
     /// Whether the application keeps what was typed, instead of wiping its own copies as it should.
     pub keeps_answers: bool,
-    /// The mount namespace to log in to, when the scene has one.
+    /// The mount namespace to log in to, when the fixture has one.
     #[serde(skip)]
     pub namespace: Option<machine::Namespace>,
     /// Who the process runs as, unless it is root: `pam-login`, where nobody can run it.
@@ -63,7 +63,7 @@ pub struct Login {
 }
 
 impl Login {
-    /// Somebody at the door of `service`, with nothing to say yet.
+    /// Someone at a login of `service`, with nothing to say yet.
     #[must_use]
     pub fn new(confdir: PathBuf, service: &str, user: &[u8]) -> Self {
         Self {
@@ -201,11 +201,11 @@ impl Login {
             (Some(namespace), None) => namespace.command(&program),
             (None, Some(seconds)) => clock::just_started(&program, seconds),
             (Some(_), Some(_)) => {
-                panic!("a scene with a machine of its own cannot have a time of its own as well")
+                panic!("a fixture with a machine of its own cannot have a time of its own as well")
             }
         };
         if let Some(program) = &self.unprivileged {
-            let namespace = self.namespace.expect("only a scene with accounts has a place for everybody");
+            let namespace = self.namespace.expect("only a fixture with accounts has a place for everybody");
             command = namespace.command("/usr/bin/setpriv");
             command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(program);
         }
@@ -394,7 +394,7 @@ impl Outcome {
 pub struct PamCode(pub i32);
 
 impl PamCode {
-    /// The door opens.
+    /// The module opens.
     pub const SUCCESS: Self = Self(0);
     /// Configuration or arguments cannot be used.
     pub const SERVICE_ERR: Self = Self(3);

@@ -1,5 +1,5 @@
 //! This machine once more, in a mount namespace with an /etc, a /run and a /dev/log of its own: its accounts, PAM services
-//! and sudo rules are seen by nobody else, and are gone with the scene, however it ends. Those of the machine are not in it.
+//! and sudo rules are seen by nobody else, and are gone with the fixture, however it ends. Those of the machine are not in it.
 
 use crate::accounts;
 use std::ffi::OsStr;

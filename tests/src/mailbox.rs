@@ -1,6 +1,6 @@
-//! What a scene's people are told: a program in place of sendmail, which keeps what it is given, or refuses, or hangs.
+//! What a fixture's people are told: a program in place of sendmail, which keeps what it is given, or refuses, or hangs.
 
-use crate::scene::Scene;
+use crate::fixture::Fixture;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -41,10 +41,10 @@ impl Mailbox {
     /// # Panics
     /// When it cannot be set up.
     #[must_use]
-    pub fn of(scene: &Scene, config: &str, notify: &str) -> Self {
-        let directory = scene.private("mail");
-        let program = scene.write("mail-program", PROGRAM);
-        scene.configure(&format!(
+    pub fn of(fixture: &Fixture, config: &str, notify: &str) -> Self {
+        let directory = fixture.private("mail");
+        let program = fixture.write("mail-program", PROGRAM);
+        fixture.configure(&format!(
             "{config}\n[notify]\ncommand = [\"/bin/sh\", {program:?}, {directory:?}]\n{notify}\n"
         ));
         let mailbox = Self { directory };
@@ -128,10 +128,10 @@ impl Mail {
     }
 }
 
-/// The files in the spool of a scene.
+/// The files in the spool of a fixture.
 #[must_use]
-pub fn spooled(scene: &Scene) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(scene.state().join("spool")) else { return Vec::new() };
+pub fn spooled(fixture: &Fixture) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(fixture.state().join("spool")) else { return Vec::new() };
     let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
     files.sort();
     files

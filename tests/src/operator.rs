@@ -1,17 +1,17 @@
-//! Operators: accounts that call the desk through sudo, from logins of their own.
+//! Operators: accounts that call the command through sudo, from logins of their own.
 
-use crate::desk::{self, Done};
-use crate::scene::Scene;
+use crate::enroll_command::{self, Done};
+use crate::fixture::Fixture;
 use crate::terminal::Terminal;
 use crate::{built, clock};
 use std::fs;
 use std::process::Command;
 
-impl Scene {
+impl Fixture {
     /// Runs the command as an account gives it through sudo, at a moment, from a login of its own.
     #[must_use]
-    pub fn desk_of(&self, account: &str, arguments: &[&str], second: u64) -> Done {
-        desk::run(self.operator(account, arguments, second), "")
+    pub fn command_of_operator(&self, account: &str, arguments: &[&str], second: u64) -> Done {
+        enroll_command::run(self.operator(account, arguments, second), "")
     }
 
     /// The same command, to be started otherwise.
@@ -31,14 +31,15 @@ impl Scene {
     /// Gives the command through the real sudo, at a terminal, from a login of the account with this user id.
     ///
     /// # Panics
-    /// When the scene has no accounts.
+    /// When the fixture has no accounts.
     #[must_use]
     pub fn through_sudo(&self, uid: u32, arguments: &[&str]) -> Terminal {
         let command = self.command(arguments);
         let words: Vec<_> = command.get_args().collect();
-        // Before it what enters the scene's machine.
+        // Before it what enters the fixture's machine.
         let ours = words.iter().position(|word| *word == built::command().as_os_str());
-        let (machine, ours) = words.split_at(ours.expect("a scene without accounts has no sudo of its own"));
+        let (machine, ours) =
+            words.split_at(ours.expect("a fixture without accounts has no sudo of its own"));
         let id = uid.to_string();
         let mut sudo = Command::new(command.get_program());
         sudo.args(machine);
@@ -49,14 +50,14 @@ impl Scene {
 
     /// Runs the command as a root shell gives it at a moment, with nobody behind it.
     #[must_use]
-    pub fn desk_of_root(&self, arguments: &[&str], second: u64) -> Done {
+    pub fn command_of_root(&self, arguments: &[&str], second: u64) -> Done {
         let mut command = self.command(arguments);
         clock::stop(&mut command, second);
-        desk::run(logged_in_as(&command, None), "")
+        enroll_command::run(logged_in_as(&command, None), "")
     }
 }
 
-/// What this thread starts from here on descends from no login, whoever runs the tests. For programs under strace, whose calls are
+/// What this thread starts from here on descends from no login, anyone who runs the tests. For programs under strace, whose calls are
 /// counted from their first.
 ///
 /// # Panics
@@ -68,7 +69,7 @@ pub fn forget_who_logged_in() {
     }
 }
 
-/// The same command, from the login of an account, by its user id, as `pam_loginuid` leaves it; or from none, whoever runs the
+/// The same command, from the login of an account, by its user id, as `pam_loginuid` leaves it; or from none, anyone who runs the
 /// tests.
 #[must_use]
 pub fn logged_in_as(command: &Command, uid: Option<u32>) -> Command {

@@ -1,10 +1,10 @@
 //! A picture of an enrolment at a terminal, made of what the command really shows: an SVG of the screen's text.
 //!
-//! The account is a throwaway one and its enrolment is gone with the scene, so the secret in the picture opens nothing.
+//! The account is a throwaway one and its enrolment is gone with the fixture, so the secret in the picture opens nothing.
 
-use crate::desk::{self, ASKS_FOR_A_CODE};
+use crate::enroll_command::{self, ASKS_FOR_A_CODE};
+use crate::fixture::Fixture;
 use crate::qr;
-use crate::scene::Scene;
 use crate::terminal::Terminal;
 use data_encoding::BASE32_NOPAD;
 use std::fmt::Write;
@@ -27,11 +27,11 @@ const DESCRIPTION: &str = "A terminal. The command totp-enroll enroll alice show
 /// When the enrolment does not succeed, or its QR code does not scan.
 #[must_use]
 pub fn enrolment() -> String {
-    let scene = Scene::builder().account("alice").build();
+    let fixture = Fixture::builder().account("alice").build();
     let words = ["enroll", "alice", "--issuer", "example.com"];
-    let mut terminal = Terminal::open_with_echo(&scene.command(&words));
+    let mut terminal = Terminal::open_with_echo(&fixture.command(&words));
     let shown = terminal.expect(ASKS_FOR_A_CODE);
-    let phone = desk::authenticator_in(&shown);
+    let phone = enroll_command::authenticator_in(&shown);
     let uri = qr::read(&shown).unwrap();
     assert!(
         uri.contains(&BASE32_NOPAD.encode(&phone.secret)),

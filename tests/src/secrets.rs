@@ -1,6 +1,6 @@
-//! What must not be left anywhere: every secret of a scene, in each form that a program could have it in.
+//! What must not be left anywhere: every secret of a fixture, in each form that a program could have it in.
 
-use crate::scene::Scene;
+use crate::fixture::Fixture;
 use data_encoding::{BASE32_NOPAD, BASE64, HEXLOWER, HEXUPPER};
 use std::collections::HashMap;
 use std::fs;
@@ -83,26 +83,26 @@ impl Secrets {
         self
     }
 
-    /// The keys of the scene's machine.
+    /// The keys of the fixture's machine.
     ///
     /// # Panics
     /// When its keyring cannot be read.
     #[must_use]
-    pub fn master_key(self, scene: &Scene) -> Self {
-        self.key("the master key", &master_key(scene))
+    pub fn master_key(self, fixture: &Fixture) -> Self {
+        self.key("the master key", &master_key(fixture))
     }
 
-    /// The pepper that somebody's recovery codes are hashed with.
+    /// The pepper that someone's recovery codes are hashed with.
     ///
     /// # Panics
     /// When they have none.
     #[must_use]
-    pub fn pepper(self, scene: &Scene, user: &str) -> Self {
-        let credential = fs::read_to_string(scene.credential(user)).unwrap();
+    pub fn pepper(self, fixture: &Fixture, user: &str) -> Self {
+        let credential = fs::read_to_string(fixture.credential(user)).unwrap();
         let (_, set) = credential.split_once("[recovery]").expect("no recovery codes");
         let (nonce, sealed) = (decoded(set, "nonce"), decoded(set, "ciphertext"));
         let (pepper, _tag) = sealed.split_at(sealed.len() - 16);
-        self.shared_secret("the pepper", &opened(&master_key(scene), &nonce, pepper))
+        self.shared_secret("the pepper", &opened(&master_key(fixture), &nonce, pepper))
     }
 
     /// Every piece of a secret in `bytes`: what it is of, and where it lies.
@@ -134,13 +134,13 @@ impl Secrets {
     }
 }
 
-/// The key of a scene's machine.
+/// The key of a fixture's machine.
 ///
 /// # Panics
 /// When its keyring cannot be read.
 #[must_use]
-pub fn master_key(scene: &Scene) -> Vec<u8> {
-    decoded(&fs::read_to_string(scene.keyring()).unwrap(), "secret")
+pub fn master_key(fixture: &Fixture) -> Vec<u8> {
+    decoded(&fs::read_to_string(fixture.keyring()).unwrap(), "secret")
 }
 
 /// The value of the first `key = "…"`, which is base64.

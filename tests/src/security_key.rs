@@ -2,7 +2,7 @@
 //!
 //! Formats: PROTOCOL.u2f and PROTOCOL.agent of OpenSSH. The keys and signatures are those of openssl.
 
-use crate::scene::Scene;
+use crate::fixture::Fixture;
 use crate::sshd::SECURITY_KEY;
 use data_encoding::BASE64;
 use std::fs;
@@ -23,7 +23,7 @@ const SIGN_REQUEST: u8 = 13;
 const SIGNATURE: u8 = 14;
 const FAILURE: u8 = 5;
 
-impl Scene {
+impl Fixture {
     /// Plugs in a key that sshd, which runs already, lets every account in with; gives the client's option by which it is found.
     ///
     /// # Panics

@@ -1,17 +1,17 @@
 //! A machine that is set up as the README says, for what looks at a whole set-up: sshd, sudo, su, a time service.
 
 use crate::built;
-use crate::desk::Done;
-use crate::scene::{Builder, Scene};
+use crate::enroll_command::Done;
+use crate::fixture::{Builder, Fixture};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
 
-/// A scene with a machine of its own, where alice is enrolled and bob is not.
+/// A fixture with a machine of its own, where alice is enrolled and bob is not.
 #[derive(Debug)]
 pub struct Site {
-    /// The scene.
-    pub scene: Scene,
+    /// The fixture.
+    pub fixture: Fixture,
     /// What a service file calls the module, and the config that it is to read.
     pub module: String,
 }
@@ -27,18 +27,18 @@ impl Site {
     /// No service asks for a code yet.
     #[must_use]
     pub fn new() -> Self {
-        Self::of(Scene::builder())
+        Self::of(Fixture::builder())
     }
 
-    /// The same, of a scene that is more.
+    /// The same, of a fixture that is more.
     #[must_use]
     pub fn of(builder: Builder) -> Self {
-        let mut scene = builder.account("alice").account("bob").enrolled("alice").build();
-        let path = scene.machine().install(&built::module());
-        let module = format!("{} conf={}", path.display(), scene.conf().display());
-        let mut site = Self { scene, module };
+        let mut fixture = builder.account("alice").account("bob").enrolled("alice").build();
+        let path = fixture.machine().install(&built::module());
+        let module = format!("{} conf={}", path.display(), fixture.conf().display());
+        let mut site = Self { fixture, module };
         let sshd = "Include /etc/ssh/sshd_config.d/*.conf\nKbdInteractiveAuthentication no\nUsePAM yes\n";
-        site.scene.machine().write("ssh/sshd_config", 0o644, sshd);
+        site.fixture.machine().write("ssh/sshd_config", 0o644, sshd);
         site.does("mkdir -p /etc/ssh/sshd_config.d; ssh-keygen -A >/dev/null");
         // A time service, as systemd has it.
         site.does("mkdir -p /run/systemd/timesync; touch /run/systemd/timesync/synchronized");
@@ -50,7 +50,7 @@ impl Site {
     /// # Panics
     /// When it fails.
     pub fn does(&mut self, line: &str) {
-        let namespace = self.scene.machine().namespace();
+        let namespace = self.fixture.machine().namespace();
         let done = namespace.command("/bin/sh").args(["-ec", line]).output().unwrap();
         assert!(done.status.success(), "{line}: {}", String::from_utf8_lossy(&done.stderr));
     }
@@ -58,12 +58,12 @@ impl Site {
     /// Writes the auth lines of a service; `TOTP` stands for our module.
     pub fn service(&mut self, name: &str, auth: &str) {
         let auth = auth.replace("TOTP", &self.module);
-        self.scene.machine().service(name, &auth);
+        self.fixture.machine().service(name, &auth);
     }
 
     /// Writes the drop-in of sshd that the README names.
     pub fn sshd(&mut self, lines: &str) {
-        self.scene.machine().write("ssh/sshd_config.d/50-totp.conf", 0o644, lines);
+        self.fixture.machine().write("ssh/sshd_config.d/50-totp.conf", 0o644, lines);
     }
 
     /// Switches a shipped profile on with the real pam-auth-update, beside Debian's own. Its records are new, debconf's a copy.
@@ -73,7 +73,7 @@ impl Site {
     pub fn pam_auth_update(&mut self, profile: &str) {
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/pam-configs").join(profile);
         let text = fs::read_to_string(shipped).unwrap().replace("pam_totp.so", &self.module);
-        self.scene.machine().write(&format!("pam-configs-{profile}"), 0o644, &text);
+        self.fixture.machine().write(&format!("pam-configs-{profile}"), 0o644, &text);
         self.does(&format!(
             "for directory in /usr/share/pam-configs /var/lib/pam /var/cache/debconf; do
                 copy=$(mktemp -d /run/copy.XXXXXX); cp -a $directory/. $copy; mount --bind $copy $directory; done
@@ -88,7 +88,7 @@ impl Site {
     pub fn doctor(&self, arguments: &[&str]) -> Findings {
         let mut all = vec!["--json", "doctor"];
         all.extend(arguments);
-        Findings(self.scene.desk(&all))
+        Findings(self.fixture.totp_enroll(&all))
     }
 }
 
@@ -137,7 +137,7 @@ impl Findings {
             finding["severity"] == severity
                 && finding["what"].as_str().is_some_and(|text| text.contains(what))
                 && says("why")
-                && says("mend")
+                && says("fix")
         };
         assert!(found.iter().any(fits), "{severity} {name} {what:?} is not among {:#?}", self.0.json());
         assert_eq!(

@@ -1,11 +1,11 @@
-//! A real sshd on a free port of the loopback, on a scene's machine, and the real ssh client that knocks at it.
+//! A real sshd on a free port of the loopback, on a fixture's machine, and the real ssh client that knocks at it.
 
+use crate::fixture::Fixture;
 use crate::machine::Namespace;
-use crate::scene::Scene;
 use crate::terminal::Terminal;
+use crate::wait;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use crate::wait;
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ pub const PASSWORD_METHOD: &str = "password";
 /// The option of a client that asks for no terminal on the other side.
 pub const NO_TERMINAL: &str = "RequestTTY=no";
 
-/// A scene's FIDO2 key, beside its other keys: the public half, by which the client asks its agent for the other.
+/// A fixture's FIDO2 key, beside its other keys: the public half, by which the client asks its agent for the other.
 pub(crate) const SECURITY_KEY: &str = "security_key.pub";
 
 /// A running sshd.
@@ -34,8 +34,8 @@ pub struct Sshd {
     dir: PathBuf,
 }
 
-impl Scene {
-    /// Starts sshd with these `AuthenticationMethods` and this PAM stack. Every account may use the key of the scene.
+impl Fixture {
+    /// Starts sshd with these `AuthenticationMethods` and this PAM stack. Every account may use the key of the fixture.
     ///
     /// # Panics
     /// When it does not start.
@@ -155,7 +155,7 @@ impl Sshd {
         wait::until_some(look).unwrap_or(false)
     }
 
-    /// Knocks, with the key of the scene or without any, and asks for `command` to be run.
+    /// Knocks, with the key of the fixture or without any, and asks for `command` to be run.
     #[must_use]
     pub fn ssh(&self, user: &str, key: Key, command: &str) -> Terminal {
         self.ssh_with(user, key, command, "NumberOfPasswordPrompts=1")
@@ -299,12 +299,12 @@ fn options_for(methods: &str) -> String {
     )
 }
 
-/// Does the client offer the key of the scene?
+/// Does the client offer the key of the fixture?
 #[derive(Clone, Copy, Debug)]
 pub enum Key {
     /// It does.
     Offered,
-    /// It offers a FIDO2 key instead, if the scene has one.
+    /// It offers a FIDO2 key instead, if the fixture has one.
     Security,
     /// It has none.
     None,

@@ -10,7 +10,7 @@
 
 use crate::accounts;
 use crate::documents::{self, Document};
-use crate::scene::Scene;
+use crate::fixture::Fixture;
 use crate::site::Site;
 use std::fs;
 use std::path::PathBuf;
@@ -123,7 +123,7 @@ impl Site {
     /// A machine that follows the document in these blocks.
     #[must_use]
     pub fn by(names: &[&str]) -> Self {
-        let mut site = Self::of(Scene::builder().enrolled("bob"));
+        let mut site = Self::of(Fixture::builder().enrolled("bob"));
         names.iter().for_each(|name| site.follows(&block(name)));
         site
     }
@@ -153,7 +153,7 @@ impl Site {
     pub fn follows_in(&mut self, block: &Block, shipped: &str) {
         let text = block.in_place(shipped).replace("pam_totp.so", &self.module);
         let name = block.file.strip_prefix("/etc/").expect("a file below /etc");
-        self.scene.machine().write(name, 0o644, &text);
+        self.fixture.machine().write(name, 0o644, &text);
     }
 
     /// Puts a service back to what its package brought.
@@ -162,7 +162,7 @@ impl Site {
     /// When there is no such package.
     pub fn as_shipped(&mut self, service: &str) {
         let text = shipped(&format!("/etc/pam.d/{service}")).expect("install tests/apt-packages");
-        self.scene.machine().write(&format!("pam.d/{service}"), 0o644, &text);
+        self.fixture.machine().write(&format!("pam.d/{service}"), 0o644, &text);
     }
 
     /// What a file of the machine holds, if it is there.
@@ -171,12 +171,12 @@ impl Site {
     /// When it is no text.
     #[must_use]
     pub fn file(&mut self, path: &str) -> Option<String> {
-        let mut cat = self.scene.machine().namespace().command("/bin/cat");
+        let mut cat = self.fixture.machine().namespace().command("/bin/cat");
         let read = cat.arg(path).output().unwrap();
         read.status.success().then(|| String::from_utf8(read.stdout).unwrap())
     }
 
-    /// Asserts that `doctor` has nothing to mend in these services.
+    /// Asserts that `doctor` has nothing to fix in these services.
     ///
     /// # Panics
     /// With what it found.
@@ -193,16 +193,16 @@ mod tests {
 
     #[test]
     fn a_block_is_put_in_the_place_of_its_line() {
-        let head = "# /etc/pam.d/door, in place of its line \"@include common-auth\"";
-        let block = Block::read("pam door", &[head, "auth required pam_totp.so"]);
-        assert_eq!((block.name.as_str(), block.file.as_str()), ("door", "/etc/pam.d/door"));
-        let shipped = "# door\n@include  common-auth\n@include common-account\n";
-        assert_eq!(block.in_place(shipped), "# door\nauth required pam_totp.so\n@include common-account\n");
+        let head = "# /etc/pam.d/app, in place of its line \"@include common-auth\"";
+        let block = Block::read("pam module", &[head, "auth required pam_totp.so"]);
+        assert_eq!((block.name.as_str(), block.file.as_str()), ("app", "/etc/pam.d/app"));
+        let shipped = "# module\n@include  common-auth\n@include common-account\n";
+        assert_eq!(block.in_place(shipped), "# module\nauth required pam_totp.so\n@include common-account\n");
     }
 
     #[test]
     fn a_block_can_be_a_whole_file() {
-        let block = Block::read("pam door", &["# /etc/pam.d/door", "auth required pam_totp.so"]);
+        let block = Block::read("pam module", &["# /etc/pam.d/app", "auth required pam_totp.so"]);
         assert_eq!(block.place, Place::Whole);
         assert_eq!(block.in_place("whatever"), "auth required pam_totp.so\n");
     }
@@ -210,13 +210,13 @@ mod tests {
     #[test]
     #[should_panic(expected = "is not in Debian's file once")]
     fn a_line_that_is_not_there_is_noticed() {
-        let head = "# /etc/pam.d/door, in place of its line \"@include common-auth\"";
-        let _ = Block::read("pam door", &[head, "auth required pam_totp.so"]).in_place("@include other\n");
+        let head = "# /etc/pam.d/app, in place of its line \"@include common-auth\"";
+        let _ = Block::read("pam module", &[head, "auth required pam_totp.so"]).in_place("@include other\n");
     }
 
     #[test]
     #[should_panic(expected = "a block without a name")]
     fn a_block_without_a_name_is_noticed() {
-        let _ = Block::read("pam", &["# /etc/pam.d/door"]);
+        let _ = Block::read("pam", &["# /etc/pam.d/app"]);
     }
 }

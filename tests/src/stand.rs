@@ -1,7 +1,7 @@
 //! What is stored at one moment: kept aside to be put back, and looked at.
 
+use crate::fixture::Fixture;
 use crate::login::PamCode;
-use crate::scene::Scene;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,8 +16,8 @@ pub struct Stand {
 impl Stand {
     /// Keeps what there is now.
     #[must_use]
-    pub fn of(scene: &Scene) -> Self {
-        let stand = Self { state: scene.state(), kept: scene.path("kept") };
+    pub fn of(fixture: &Fixture) -> Self {
+        let stand = Self { state: fixture.state(), kept: fixture.path("kept") };
         copy(&stand.state, &stand.kept);
         stand
     }
@@ -45,16 +45,16 @@ pub fn renewed(said: &str) -> Option<Vec<String>> {
     codes.iter().map(|code| code.as_str().map(str::to_owned)).collect()
 }
 
-/// Is somebody enrolled? If so their code of that moment opens the door, and if not nothing is left of them that is taken for
+/// Is someone enrolled? If so their code of that moment is accepted, and if not nothing is left of them that is taken for
 /// trouble.
 ///
 /// # Panics
 /// When neither is so.
 #[must_use]
-pub fn is_whole(scene: &Scene, user: &str, then: u64, case: &str) -> bool {
-    let status = scene.desk(&["--json", "status", user]).status;
-    let code = scene.login_with_code_at(user, then).code();
-    let event = scene.journal.last();
+pub fn is_whole(fixture: &Fixture, user: &str, then: u64, case: &str) -> bool {
+    let status = fixture.totp_enroll(&["--json", "status", user]).status;
+    let code = fixture.login_with_code_at(user, then).code();
+    let event = fixture.journal.last();
     match status {
         0 => assert_eq!(code, PamCode::SUCCESS, "{user} is enrolled by half: {event:?}: {case}"),
         NOT_ENROLLED => {
@@ -66,14 +66,14 @@ pub fn is_whole(scene: &Scene, user: &str, then: u64, case: &str) -> bool {
     status == 0
 }
 
-/// The exit status for somebody who is not enrolled.
+/// The exit status for someone who is not enrolled.
 pub const NOT_ENROLLED: i32 = 3;
 
-/// Somebody's credential and ledger.
+/// Someone's credential and ledger.
 ///
 /// # Panics
 /// When one cannot be read.
 #[must_use]
-pub fn files_of(scene: &Scene, user: &str) -> [Vec<u8>; 2] {
-    [scene.credential(user), scene.ledger(user)].map(|path| fs::read(path).unwrap())
+pub fn files_of(fixture: &Fixture, user: &str) -> [Vec<u8>; 2] {
+    [fixture.credential(user), fixture.ledger(user)].map(|path| fs::read(path).unwrap())
 }

@@ -1,8 +1,8 @@
 //! A program whose system calls are recorded, or of which one call is its last, or fails: strace(1) and its injection.
 
+use crate::fixture::Fixture;
 use crate::login::{Login, Outcome};
-use crate::scene::Scene;
-use crate::{built, clock, desk, wait};
+use crate::{built, clock, enroll_command, wait};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::collections::{BTreeMap, BTreeSet};
@@ -124,16 +124,16 @@ pub fn trace_login(login: &Login) -> (Outcome, Trace) {
 
 /// Everything stored that a login of `user` reads or writes.
 #[must_use]
-pub fn stored(scene: &Scene, user: &str) -> Vec<PathBuf> {
-    let state = scene.state();
+pub fn stored(fixture: &Fixture, user: &str) -> Vec<PathBuf> {
+    let state = fixture.state();
     vec![
-        scene.conf(),
-        scene.keyring(),
+        fixture.conf(),
+        fixture.keyring(),
         state.join("credentials"),
         state.join("ledgers"),
         state,
-        scene.credential(user),
-        scene.ledger(user),
+        fixture.credential(user),
+        fixture.ledger(user),
     ]
 }
 
@@ -224,9 +224,9 @@ pub fn killed_at(command: &Command, point: &Point) -> String {
 /// # Panics
 /// When the process is killed by a signal, or never makes that call.
 #[must_use]
-pub fn failing_at(command: &Command, point: &Point, error: &'static str) -> desk::Done {
+pub fn failing_at(command: &Command, point: &Point, error: &'static str) -> enroll_command::Done {
     let trace = Trace::new();
-    let done = desk::run(trace.around(command, &point.options(Fate::Fails(error))), "");
+    let done = enroll_command::run(trace.around(command, &point.options(Fate::Fails(error))), "");
     assert!(trace.text().contains("(INJECTED)"), "there was no such call: {point:?}: {}", trace.text());
     done
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// Something that a program said, to the log or to whoever started it.
+/// Something that a program said, to the log or to anyone who started it.
 #[derive(Clone, Debug)]
 pub struct Word {
     /// The call, as strace shows it.

@@ -1,8 +1,8 @@
 //! A real OpenVPN server with its PAM plugin, and the real client, on a network of their own: a loopback and nothing else.
 
 use crate::daemon::Daemon;
+use crate::fixture::Fixture;
 use crate::machine::Namespace;
-use crate::scene::Scene;
 use crate::terminal::Terminal;
 use crate::wait;
 use std::fs;
@@ -28,7 +28,7 @@ pub const CONNECTED: &str = "Initialization Sequence Completed";
 /// What it says when it was refused.
 pub const REFUSED: &str = "AUTH_FAILED";
 
-impl Scene {
+impl Fixture {
     /// Starts a server that says this as well.
     ///
     /// # Panics

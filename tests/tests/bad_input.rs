@@ -2,8 +2,8 @@
 
 use acceptance::built;
 use acceptance::clock::THEN;
+use acceptance::fixture::Fixture;
 use acceptance::login::{Answer, Login, PamCode};
-use acceptance::scene::Scene;
 use acceptance::strace::calls_of_login;
 
 /// What a line, a path, a format, a terminal or a parser might trip over.
@@ -28,31 +28,31 @@ const HOSTILE: [&[u8]; 16] = [
 
 #[test]
 fn a_hostile_name_is_refused_in_one_line() {
-    let scene = Scene::with(&["alice"]);
+    let fixture = Fixture::with(&["alice"]);
     for name in HOSTILE {
-        let before = scene.journal.events().len();
-        let code = scene.login(name).types(scene.code("alice")).code();
+        let before = fixture.journal.events().len();
+        let code = fixture.login(name).types(fixture.code("alice")).code();
         assert!(refused(code), "{name:?}: {code:?}");
-        assert_eq!(scene.journal.events().len(), before + 1, "{name:?}: not one line");
+        assert_eq!(fixture.journal.events().len(), before + 1, "{name:?}: not one line");
     }
 }
 
 #[test]
 fn a_hostile_name_changes_nothing_on_the_disk() {
-    let scene = Scene::with(&["alice"]);
-    let (stored, everything) = (scene.stored(), scene.path(""));
+    let fixture = Fixture::with(&["alice"]);
+    let (stored, everything) = (fixture.stored(), fixture.path(""));
     for name in HOSTILE {
-        let _ = scene.login(name).types(scene.code("alice")).run();
+        let _ = fixture.login(name).types(fixture.code("alice")).run();
     }
-    stored.assert_unchanged(&scene.state());
+    stored.assert_unchanged(&fixture.state());
     assert!(!everything.join("etc").exists() && !everything.join("shadow").exists());
 }
 
 #[test]
 fn no_file_is_looked_for_under_a_hostile_name() {
     const ELSEWHERE: &str = "../../../../etc/elsewhere";
-    let scene = Scene::with(&["alice"]);
-    let mut login = scene.login(ELSEWHERE).types(scene.code("alice")).from_host(ELSEWHERE);
+    let fixture = Fixture::with(&["alice"]);
+    let mut login = fixture.login(ELSEWHERE).types(fixture.code("alice")).from_host(ELSEWHERE);
     (login.ruser, login.tty) = (Some(ELSEWHERE.into()), Some(ELSEWHERE.into()));
     let alice = Login { user: Some("alice".into()), ..login.clone() };
     for login in [login, alice] {
@@ -68,46 +68,46 @@ fn no_file_is_looked_for_under_a_hostile_name() {
 
 #[test]
 fn a_hostile_name_is_not_ignored_even_where_absence_is_allowed() {
-    let scene = Scene::builder().arguments("nullok").enrolled("alice").build();
+    let fixture = Fixture::builder().arguments("nullok").enrolled("alice").build();
     for name in HOSTILE {
-        let code = scene.login(name).types("123456").code();
+        let code = fixture.login(name).types("123456").code();
         assert!(refused(code), "{name:?}: {code:?}");
     }
 }
 
 #[test]
 fn a_name_of_a_megabyte_is_refused_in_a_short_line() {
-    let scene = Scene::with(&["alice"]);
-    let code = scene.login(vec![b'a'; 1 << 20]).types("123456").code();
+    let fixture = Fixture::with(&["alice"]);
+    let code = fixture.login(vec![b'a'; 1 << 20]).types("123456").code();
     assert!(refused(code), "{code:?}");
-    let lines = scene.journal.lines();
+    let lines = fixture.journal.lines();
     let last = lines.last().map_or(0, String::len);
     assert!((1..2000).contains(&last), "{last} bytes in the log");
 }
 
 #[test]
 fn a_hostile_host_or_terminal_neither_helps_nor_hinders_and_breaks_no_line() {
-    let scene = Scene::with(&["alice"]);
+    let fixture = Fixture::with(&["alice"]);
     for (i, text) in (0..).zip(HOSTILE) {
         let second = THEN + 30 * i;
-        let mut login = scene.login_with_code_at("alice", second).from_host(text);
+        let mut login = fixture.login_with_code_at("alice", second).from_host(text);
         login.tty = Some(text.to_vec());
         login.ruser = Some(text.to_vec());
         assert_eq!(login.code(), PamCode::SUCCESS, "{text:?}");
-        let event = scene.journal.last();
+        let event = fixture.journal.last();
         assert_eq!((event.field("event"), event.field("user")), ("accepted", "alice"), "{event:?}");
     }
-    assert_eq!(scene.journal.events().len(), HOSTILE.len());
+    assert_eq!(fixture.journal.events().len(), HOSTILE.len());
 }
 
 #[test]
 fn a_hostile_answer_is_refused_and_appears_nowhere() {
-    let scene = Scene::with(&["alice"]);
+    let fixture = Fixture::with(&["alice"]);
     for answer in HOSTILE {
-        assert_eq!(scene.login("alice").types(answer).code(), PamCode::AUTH_ERR, "{answer:?}");
-        assert_eq!(scene.journal.last().what(), "refused malformed");
+        assert_eq!(fixture.login("alice").types(answer).code(), PamCode::AUTH_ERR, "{answer:?}");
+        assert_eq!(fixture.journal.last().what(), "refused malformed");
     }
-    let log: String = scene.journal.events().into_iter().map(|event| event.line).collect();
+    let log: String = fixture.journal.events().into_iter().map(|event| event.line).collect();
     for word in ["shadow", "passwd", "ecila", "keyring", "root"] {
         assert!(!log.contains(word), "{word}: {log}");
     }
@@ -115,13 +115,13 @@ fn a_hostile_answer_is_refused_and_appears_nowhere() {
 
 #[test]
 fn an_answer_of_a_megabyte_is_refused() {
-    let scene = Scene::with(&["alice"]);
+    let fixture = Fixture::with(&["alice"]);
     for byte in [b'1', b'A', b' ', 0xff] {
-        assert_eq!(scene.login("alice").types(vec![byte; 1 << 20]).code(), PamCode::AUTH_ERR);
+        assert_eq!(fixture.login("alice").types(vec![byte; 1 << 20]).code(), PamCode::AUTH_ERR);
     }
-    let padded = [&[b' '; 1 << 20], scene.code("alice").as_bytes()].concat();
+    let padded = [&[b' '; 1 << 20], fixture.code("alice").as_bytes()].concat();
     assert_eq!(
-        scene.login("alice").types(padded).code(),
+        fixture.login("alice").types(padded).code(),
         PamCode::AUTH_ERR,
         "a code behind a megabyte of spaces"
     );
@@ -130,32 +130,32 @@ fn an_answer_of_a_megabyte_is_refused() {
 #[test]
 fn a_conversation_that_answers_with_nothing_is_refused_as_such() {
     for answer in [Answer::NullReply, Answer::NullArray, Answer::Fails] {
-        let scene = Scene::with(&["alice"]);
-        let outcome = scene.login("alice").answers_with(answer.clone()).run();
+        let fixture = Fixture::with(&["alice"]);
+        let outcome = fixture.login("alice").answers_with(answer.clone()).run();
         assert_eq!(outcome.code, PamCode::CONV_ERR, "{answer:?}");
-        assert_eq!(scene.journal.last().what(), "refused conversation", "{answer:?}");
+        assert_eq!(fixture.journal.last().what(), "refused conversation", "{answer:?}");
     }
 }
 
 #[test]
 fn a_conversation_that_answers_with_nothing_is_not_ignored_even_where_absence_is_allowed() {
-    let scene = Scene::builder().account("absent").arguments("nullok").enrolled("alice").build();
+    let fixture = Fixture::builder().account("absent").arguments("nullok").enrolled("alice").build();
     for answer in [Answer::NullReply, Answer::NullArray, Answer::Fails] {
-        let code = scene.login("alice").answers_with(answer.clone()).code();
+        let code = fixture.login("alice").answers_with(answer.clone()).code();
         assert!(refused(code), "{answer:?}: {code:?}");
     }
 }
 
 #[test]
 fn a_name_that_the_application_will_not_tell_is_refused() {
-    let scene = Scene::with(&["alice"]);
+    let fixture = Fixture::with(&["alice"]);
     let nameless = || {
-        let mut login = scene.login("");
+        let mut login = fixture.login("");
         login.user = None;
         login
     };
     for answer in [Answer::NullReply, Answer::NullArray, Answer::Fails, Answer::Typed(Vec::new())] {
-        let login: Login = nameless().answers_with(answer.clone()).types(scene.code("alice"));
+        let login: Login = nameless().answers_with(answer.clone()).types(fixture.code("alice"));
         let code = login.code();
         assert!(refused(code), "{answer:?}: {code:?}");
     }
@@ -163,8 +163,8 @@ fn a_name_that_the_application_will_not_tell_is_refused() {
 
 #[test]
 fn what_the_environment_says_makes_no_difference() {
-    let scene = Scene::with(&["alice"]);
-    let mut login = scene.login("alice").types(scene.authenticator("alice").wrong_code());
+    let fixture = Fixture::with(&["alice"]);
+    let mut login = fixture.login("alice").types(fixture.authenticator("alice").wrong_code());
     for (name, value) in [
         ("PAM_TOTP_CONFIG", "/nonexistent"),
         ("RUST_BACKTRACE", "full"),
@@ -178,22 +178,22 @@ fn what_the_environment_says_makes_no_difference() {
         login.environment.push((name.to_owned(), value.to_owned()));
     }
     assert_eq!(login.clone().code(), PamCode::AUTH_ERR);
-    login.answers = vec![Answer::Typed(scene.code("alice").into_bytes())];
+    login.answers = vec![Answer::Typed(fixture.code("alice").into_bytes())];
     assert_eq!(login.code(), PamCode::SUCCESS);
 }
 
 #[test]
 fn an_application_that_is_not_root_is_refused_even_where_absence_is_allowed() {
-    let mut scene = Scene::builder().account("absent").enrolled("alice").build();
-    let config = std::fs::read_to_string(scene.conf()).unwrap();
-    let code = scene.code("alice");
-    let machine = scene.machine();
+    let mut fixture = Fixture::builder().account("absent").enrolled("alice").build();
+    let config = std::fs::read_to_string(fixture.conf()).unwrap();
+    let code = fixture.code("alice");
+    let machine = fixture.machine();
     let (program, module) = (machine.install(&built::pam_login()), machine.install(&built::module()));
     machine.write("acceptance/config.toml", 0o644, &config);
     let line = format!("auth required {} conf=/etc/acceptance/config.toml nullok\n", module.display());
-    machine.write("acceptance/pam.d/door", 0o644, &line);
+    machine.write("acceptance/pam.d/app", 0o644, &line);
     for user in ["alice", "absent"] {
-        let mut login = scene.login(user).types(&code);
+        let mut login = fixture.login(user).types(&code);
         login.confdir = "/etc/acceptance/pam.d".into();
         login.unprivileged = Some(program.clone());
         assert_eq!(login.code(), PamCode::SYSTEM_ERR, "{user}");

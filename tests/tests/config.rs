@@ -2,34 +2,34 @@
 
 use acceptance::clock::THEN;
 use acceptance::damage::{
-    ANY_LINE, LENIENT, SOMEBODY, append, put_a_link_in_its_place, put_a_pipe_in_its_place, refused, scene,
+    ANOTHER, ANY_LINE, LENIENT, append, fixture, put_a_link_in_its_place, put_a_pipe_in_its_place, refused,
     set_mode,
 };
+use acceptance::fixture::SERVICE;
 use acceptance::login::PamCode;
-use acceptance::scene::DOOR;
 use std::fs;
 use std::os::unix::fs::chown;
 
 #[test]
 fn a_configuration_that_is_not_toml_is_refused_with_its_line() {
-    let scene = scene();
-    append(&scene.conf(), "[totp\n");
-    refused(&scene, PamCode::SERVICE_ERR, &scene.conf(), "6");
+    let fixture = fixture();
+    append(&fixture.conf(), "[totp\n");
+    refused(&fixture, PamCode::SERVICE_ERR, &fixture.conf(), "6");
 }
 
 #[test]
 fn a_configuration_with_a_key_that_is_not_known_is_refused_with_its_line_and_name() {
-    let scene = scene();
-    append(&scene.conf(), "[totp]\ndrift_step = 1\n");
-    let problem = refused(&scene, PamCode::SERVICE_ERR, &scene.conf(), "7");
+    let fixture = fixture();
+    append(&fixture.conf(), "[totp]\ndrift_step = 1\n");
+    let problem = refused(&fixture, PamCode::SERVICE_ERR, &fixture.conf(), "7");
     assert!(problem.contains("drift_step"), "{problem}");
 }
 
 #[test]
 fn a_configuration_with_a_section_that_is_not_known_is_refused() {
-    let scene = scene();
-    append(&scene.conf(), "[totps]\ndrift_steps = 1\n");
-    let problem = refused(&scene, PamCode::SERVICE_ERR, &scene.conf(), "6");
+    let fixture = fixture();
+    append(&fixture.conf(), "[totps]\ndrift_steps = 1\n");
+    let problem = refused(&fixture, PamCode::SERVICE_ERR, &fixture.conf(), "6");
     assert!(problem.contains("totps"), "{problem}");
 }
 
@@ -41,68 +41,68 @@ fn a_configuration_with_a_value_out_of_range_is_refused_with_its_line() {
         ("[totp]\nanswer_within = \"soon\"\n", "7"),
         ("[limit]\nattempts = 0\n", "7"),
         ("[limit]\n\nper = 60\n", "8"),
-        ("[service.door.limit]\nattempts = 0\n", "7"),
+        ("[service.app.limit]\nattempts = 0\n", "7"),
     ] {
-        let scene = scene();
-        append(&scene.conf(), text);
-        refused(&scene, PamCode::SERVICE_ERR, &scene.conf(), line);
+        let fixture = fixture();
+        append(&fixture.conf(), text);
+        refused(&fixture, PamCode::SERVICE_ERR, &fixture.conf(), line);
     }
 }
 
 #[test]
 fn a_configuration_that_is_not_utf8_is_refused() {
-    let scene = scene();
-    fs::write(scene.conf(), b"[totp]\n\xff\xfe = 1\n").unwrap();
-    refused(&scene, PamCode::SERVICE_ERR, &scene.conf(), ANY_LINE);
+    let fixture = fixture();
+    fs::write(fixture.conf(), b"[totp]\n\xff\xfe = 1\n").unwrap();
+    refused(&fixture, PamCode::SERVICE_ERR, &fixture.conf(), ANY_LINE);
 }
 
 #[test]
 fn a_configuration_that_others_could_write_is_refused() {
     for mode in [0o664, 0o646, 0o666] {
-        let scene = scene();
-        set_mode(&scene.conf(), mode);
-        refused(&scene, PamCode::SERVICE_ERR, &scene.conf(), "");
+        let fixture = fixture();
+        set_mode(&fixture.conf(), mode);
+        refused(&fixture, PamCode::SERVICE_ERR, &fixture.conf(), "");
     }
 }
 
 #[test]
 fn a_configuration_that_others_can_read_is_no_trouble() {
-    let scene = scene();
-    set_mode(&scene.conf(), 0o644);
-    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+    let fixture = fixture();
+    set_mode(&fixture.conf(), 0o644);
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
 }
 
 #[test]
 fn a_configuration_of_another_owner_is_refused() {
-    let scene = scene();
-    chown(scene.conf(), Some(SOMEBODY), None).unwrap();
-    refused(&scene, PamCode::SERVICE_ERR, &scene.conf(), "");
+    let fixture = fixture();
+    chown(fixture.conf(), Some(ANOTHER), None).unwrap();
+    refused(&fixture, PamCode::SERVICE_ERR, &fixture.conf(), "");
 }
 
 #[test]
 fn a_configuration_behind_a_symbolic_link_is_refused() {
-    let scene = scene();
-    put_a_link_in_its_place(&scene.conf());
-    refused(&scene, PamCode::SERVICE_ERR, &scene.conf(), "");
+    let fixture = fixture();
+    put_a_link_in_its_place(&fixture.conf());
+    refused(&fixture, PamCode::SERVICE_ERR, &fixture.conf(), "");
 }
 
 #[test]
 fn a_configuration_that_is_a_pipe_or_a_directory_is_refused() {
-    let scene = scene();
-    put_a_pipe_in_its_place(&scene.conf());
-    refused(&scene, PamCode::SERVICE_ERR, &scene.conf(), "");
-    fs::remove_file(scene.conf()).unwrap();
-    fs::create_dir(scene.conf()).unwrap();
-    refused(&scene, PamCode::SERVICE_ERR, &scene.conf(), "");
+    let fixture = fixture();
+    put_a_pipe_in_its_place(&fixture.conf());
+    refused(&fixture, PamCode::SERVICE_ERR, &fixture.conf(), "");
+    fs::remove_file(fixture.conf()).unwrap();
+    fs::create_dir(fixture.conf()).unwrap();
+    refused(&fixture, PamCode::SERVICE_ERR, &fixture.conf(), "");
 }
 
 #[test]
 fn a_configuration_that_is_missing_is_refused() {
-    let scene = scene();
-    fs::remove_file(scene.conf()).unwrap();
+    let fixture = fixture();
+    fs::remove_file(fixture.conf()).unwrap();
     // Where events go is not known then.
-    for service in [DOOR, LENIENT] {
-        let outcome = scene.login_at(service, "alice").types("123456").run();
+    for service in [SERVICE, LENIENT] {
+        let outcome = fixture.login_at(service, "alice").types("123456").run();
         assert_eq!((outcome.code, outcome.prompts.len()), (PamCode::SERVICE_ERR, 0), "{outcome:?}");
     }
 }

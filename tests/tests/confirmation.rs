@@ -1,16 +1,16 @@
 //! Codes that are tried against a new authenticator: five in ten minutes for an account, whatever is started anew.
 
 use acceptance::clock::THEN;
-use acceptance::desk::{self, ASKS_FOR_A_CODE, asks_for_the_name};
+use acceptance::enroll_command::{self, ASKS_FOR_A_CODE, asks_for_the_name};
+use acceptance::fixture::{Builder, Fixture};
 use acceptance::login::{Answer, Login, PamCode, Waiting};
-use acceptance::scene::{Builder, Scene};
 
 #[test]
 fn a_new_run_of_the_command_has_no_new_tries() {
-    let mut scene = scene("").build();
-    three_wrong_codes(&scene);
-    let mut terminal = scene.at_terminal(&["enroll", "alice"]);
-    let phone = desk::shown_authenticator(&mut terminal, &[]);
+    let mut fixture = fixture("").build();
+    three_wrong_codes(&fixture);
+    let mut terminal = fixture.at_terminal(&["enroll", "alice"]);
+    let phone = enroll_command::shown_authenticator(&mut terminal, &[]);
     for code in phone.wrong_codes(2) {
         terminal.types(&code);
         terminal.expect("tries left");
@@ -19,34 +19,34 @@ fn a_new_run_of_the_command_has_no_new_tries() {
     let ended = terminal.end();
     assert_eq!(ended.status, 1, "{}", ended.screen);
     assert!(ended.screen.contains("try again in 10 minutes"), "{}", ended.screen);
-    let event = scene.journal.desk_events().pop().unwrap();
+    let event = fixture.journal.command_events().pop().unwrap();
     assert_eq!((event.what().as_str(), event.field("way")), ("refused limited", "enroll"));
-    let ended = scene.at_terminal(&["enroll", "alice"]).end();
+    let ended = fixture.at_terminal(&["enroll", "alice"]).end();
     assert_eq!(ended.status, 1, "{}", ended.screen);
     assert!(!ended.screen.contains("manual key"), "{}", ended.screen);
-    let _ = scene.enrol("bob", &[]);
-    scene.desk(&["unlock", "alice"]).assert_done();
-    let _ = scene.enrol("alice", &[]);
+    let _ = fixture.enrol("bob", &[]);
+    fixture.totp_enroll(&["unlock", "alice"]).assert_done();
+    let _ = fixture.enrol("alice", &[]);
 }
 
 #[test]
 fn a_right_code_ends_the_count() {
-    let mut scene = scene("").build();
+    let mut fixture = fixture("").build();
     for _ in 0..3 {
-        three_wrong_codes(&scene);
-        let _ = scene.enrol("alice", &[]);
-        scene.desk(&["--json", "disable", "alice", "--yes"]).assert_done();
+        three_wrong_codes(&fixture);
+        let _ = fixture.enrol("alice", &[]);
+        fixture.totp_enroll(&["--json", "disable", "alice", "--yes"]).assert_done();
     }
 }
 
 #[test]
 fn a_further_authenticator_is_limited_and_the_enrolment_stays_open() {
-    let scene = scene("").enrolled("alice").build();
+    let fixture = fixture("").enrolled("alice").build();
     for wrong in [3, 2] {
-        let mut terminal = scene.at_terminal(&["enroll", "alice", "--add", "--label", "spare"]);
+        let mut terminal = fixture.at_terminal(&["enroll", "alice", "--add", "--label", "spare"]);
         terminal.expect(&asks_for_the_name("alice"));
         terminal.types("alice");
-        let phone = desk::shown_authenticator(&mut terminal, &[]);
+        let phone = enroll_command::shown_authenticator(&mut terminal, &[]);
         for code in phone.wrong_codes(wrong) {
             terminal.types(&code);
             terminal.expect("tries left");
@@ -54,52 +54,52 @@ fn a_further_authenticator_is_limited_and_the_enrolment_stays_open() {
         terminal.presses_ctrl('c');
         let _ = terminal.end();
     }
-    let mut terminal = scene.at_terminal(&["enroll", "alice", "--add", "--label", "spare"]);
+    let mut terminal = fixture.at_terminal(&["enroll", "alice", "--add", "--label", "spare"]);
     terminal.expect(&asks_for_the_name("alice"));
     terminal.types("alice");
     assert!(terminal.expect_any_or_the_end(&[ASKS_FOR_A_CODE]).is_none());
-    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
 }
 
 #[test]
-fn a_login_that_enrols_and_the_desk_count_together() {
-    let scene = scene("[require]\nenroll_at_login = true").build();
-    three_wrong_codes(&scene);
-    let outcome = wrong_at_login(&scene, 2).answers_with(Answer::CodeOfTheShownKey(0)).types("yes").run();
+fn a_login_that_enrols_and_the_command_count_together() {
+    let fixture = fixture("[require]\nenroll_at_login = true").build();
+    three_wrong_codes(&fixture);
+    let outcome = wrong_at_login(&fixture, 2).answers_with(Answer::CodeOfTheShownKey(0)).types("yes").run();
     assert_eq!(outcome.code, PamCode::MAXTRIES, "{outcome:?}");
-    assert_eq!(scene.journal.last().what(), "refused limited");
-    let next = scene.login("alice").at(THEN).run();
+    assert_eq!(fixture.journal.last().what(), "refused limited");
+    let next = fixture.login("alice").at(THEN).run();
     assert_eq!((next.code, next.asked().len()), (PamCode::MAXTRIES, 0), "{next:?}");
 }
 
 #[test]
 fn who_may_put_it_off_is_not_kept_out_by_wrong_codes_of_before() {
-    let scene = scene("[require]\nenroll_at_login = true\nenroll_by = 9999-12-31").build();
-    assert_eq!(wrong_at_login(&scene, 5).code(), PamCode::AUTH_ERR);
-    let line = scene.module("after_first_factor");
-    scene.service("witness", &format!("{line}\nauth required pam_permit.so"));
-    let outcome = scene.login_at("witness", "alice").at(THEN).run();
+    let fixture = fixture("[require]\nenroll_at_login = true\nenroll_by = 9999-12-31").build();
+    assert_eq!(wrong_at_login(&fixture, 5).code(), PamCode::AUTH_ERR);
+    let line = fixture.module("after_first_factor");
+    fixture.service("witness", &format!("{line}\nauth required pam_permit.so"));
+    let outcome = fixture.login_at("witness", "alice").at(THEN).run();
     assert_eq!((outcome.code, outcome.asked().len()), (PamCode::SUCCESS, 0), "{outcome:?}");
 }
 
 #[test]
 fn of_many_who_try_at_once_five_are_judged() {
-    let scene = scene("[require]\nenroll_at_login = true").build();
-    let waiting: Vec<Waiting> = (0..16).map(|_| wrong_at_login(&scene, 1).hold()).collect();
+    let fixture = fixture("[require]\nenroll_at_login = true").build();
+    let waiting: Vec<Waiting> = (0..16).map(|_| wrong_at_login(&fixture, 1).hold()).collect();
     let running: Vec<_> = waiting.into_iter().map(Waiting::release).collect();
     let codes: Vec<PamCode> = running.into_iter().map(|login| login.outcome().unwrap().code).collect();
     let limited = codes.iter().filter(|code| **code == PamCode::MAXTRIES).count();
     assert_eq!(limited, 16 - 5, "{codes:?}");
 }
 
-fn scene(config: &str) -> Builder {
-    Scene::builder().config(config).arguments("after_first_factor").account("alice").account("bob")
+fn fixture(config: &str) -> Builder {
+    Fixture::builder().config(config).arguments("after_first_factor").account("alice").account("bob")
 }
 
-/// Somebody types three wrong codes at the desk, and leaves.
-fn three_wrong_codes(scene: &Scene) {
-    let mut terminal = scene.at_terminal(&["enroll", "alice"]);
-    let phone = desk::shown_authenticator(&mut terminal, &[]);
+/// Someone types three wrong codes in the command, and leaves.
+fn three_wrong_codes(fixture: &Fixture) {
+    let mut terminal = fixture.at_terminal(&["enroll", "alice"]);
+    let phone = enroll_command::shown_authenticator(&mut terminal, &[]);
     for code in phone.wrong_codes(3) {
         terminal.types(&code);
         terminal.expect("tries left");
@@ -109,7 +109,7 @@ fn three_wrong_codes(scene: &Scene) {
 }
 
 /// A login that enrols, with so many wrong codes; then the conversation fails.
-fn wrong_at_login(scene: &Scene, wrong: i64) -> Login {
-    let login = scene.login("alice").at(THEN);
+fn wrong_at_login(fixture: &Fixture, wrong: i64) -> Login {
+    let login = fixture.login("alice").at(THEN);
     (0..wrong).fold(login, |login, at| login.answers_with(Answer::CodeOfTheShownKey(-40 - at)))
 }

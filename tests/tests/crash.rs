@@ -3,14 +3,14 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "scenery that cannot be set up fails the test that asked for it"
+    reason = "fixtures that cannot be set up fails the test that asked for it"
 )]
 
 use acceptance::authenticator::Authenticator;
 use acceptance::clock::THEN;
+use acceptance::fixture::{Fixture, users_file};
 use acceptance::login::{Login, PamCode};
 use acceptance::resetting::wait_for_the_cool_down;
-use acceptance::scene::{Scene, users_file};
 use acceptance::stand::renewed;
 use acceptance::strace::{self, Trace};
 use acceptance::sweep::Sweep;
@@ -21,24 +21,25 @@ use std::process::Stdio;
 
 #[test]
 fn after_a_torn_write_of_a_login_no_code_is_good_twice_and_the_next_one_opens() {
-    let scene = Scene::with(&["alice"]);
-    assert_eq!(scene.login_with_code_at("alice", THEN - 60).code(), PamCode::SUCCESS);
-    let of_before = scene.login("alice").types(scene.authenticator("alice").code_at(THEN - 60)).at(THEN - 30);
-    let writes = Writes::of(&scene, &scene.login_with_code_at("alice", THEN));
+    let fixture = Fixture::with(&["alice"]);
+    assert_eq!(fixture.login_with_code_at("alice", THEN - 60).code(), PamCode::SUCCESS);
+    let of_before =
+        fixture.login("alice").types(fixture.authenticator("alice").code_at(THEN - 60)).at(THEN - 30);
+    let writes = Writes::of(&fixture, &fixture.login_with_code_at("alice", THEN));
     for torn in Sweep::today().points(writes.torn()) {
-        torn.put_in_place(&scene);
+        torn.put_in_place(&fixture);
         assert_eq!(of_before.clone().code(), PamCode::AUTH_ERR, "used long before: {torn:?}");
-        assert_eq!(scene.journal.last().what(), "refused replayed", "{torn:?}");
-        torn.put_in_place(&scene);
+        assert_eq!(fixture.journal.last().what(), "refused replayed", "{torn:?}");
+        torn.put_in_place(&fixture);
         // Only a crash tears a write, and after that the machine has just started.
-        assert_eq!(scene.login_with_code_at("alice", THEN).up_for(5).code(), PamCode::AUTH_ERR, "{torn:?}");
+        assert_eq!(fixture.login_with_code_at("alice", THEN).up_for(5).code(), PamCode::AUTH_ERR, "{torn:?}");
         if torn.without_checksum() {
-            let what = scene.journal.last().what();
+            let what = fixture.journal.last().what();
             assert_eq!(what, "refused before_boot", "not by the page before it: {torn:?}");
         }
-        torn.put_in_place(&scene);
-        assert_eq!(scene.desk(&["--json", "status", "alice"]).status, 0, "{torn:?}");
-        let next = scene.login_with_code_at("alice", THEN + 60).up_for(65);
+        torn.put_in_place(&fixture);
+        assert_eq!(fixture.totp_enroll(&["--json", "status", "alice"]).status, 0, "{torn:?}");
+        let next = fixture.login_with_code_at("alice", THEN + 60).up_for(65);
         assert_eq!(next.clone().code(), PamCode::SUCCESS, "{torn:?}");
         assert_eq!(next.code(), PamCode::AUTH_ERR, "{torn:?}");
     }
@@ -46,20 +47,20 @@ fn after_a_torn_write_of_a_login_no_code_is_good_twice_and_the_next_one_opens() 
 
 #[test]
 fn a_torn_write_of_a_recovery_code_that_opened_brings_it_not_back() {
-    let scene = Scene::with(&["alice"]);
-    let codes = renewed(&scene.desk(&RENEW).stdout).unwrap();
-    let login = |code: &str| scene.login("alice").types(code).at(THEN);
-    let writes = Writes::of(&scene, &login(&codes[0]));
+    let fixture = Fixture::with(&["alice"]);
+    let codes = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
+    let login = |code: &str| fixture.login("alice").types(code).at(THEN);
+    let writes = Writes::of(&fixture, &login(&codes[0]));
     let (first, twin): (Vec<_>, Vec<_>) = writes.torn().into_iter().partition(|torn| torn.write == 0);
     for torn in Sweep::today().points(twin) {
-        torn.put_in_place(&scene);
+        torn.put_in_place(&fixture);
         assert_eq!(login(&codes[0]).code(), PamCode::AUTH_ERR, "it opened before: {torn:?}");
         assert_eq!(login(&codes[1]).code(), PamCode::SUCCESS, "{torn:?}");
         assert_eq!(login(&codes[1]).code(), PamCode::AUTH_ERR, "{torn:?}");
     }
     // Before the first was synced nobody was let in: the code may be good, or not, but not twice.
     for torn in Sweep::today().points(first) {
-        torn.put_in_place(&scene);
+        torn.put_in_place(&fixture);
         let opened = [login(&codes[0]).code(), login(&codes[0]).code()];
         assert_ne!(opened, [PamCode::SUCCESS; 2], "{torn:?}");
         if torn.without_checksum() {
@@ -70,14 +71,14 @@ fn a_torn_write_of_a_recovery_code_that_opened_brings_it_not_back() {
 
 #[test]
 fn a_code_whose_recording_a_crash_took_back_is_not_good_after_it() {
-    let scene = Scene::with(&["alice"]);
-    assert_eq!(scene.login_with_code_at("alice", THEN - 90).code(), PamCode::SUCCESS);
-    let older = fs::read(scene.ledger("alice")).unwrap();
-    let lose_the_write = || fs::write(scene.ledger("alice"), &older).unwrap();
+    let fixture = Fixture::with(&["alice"]);
+    assert_eq!(fixture.login_with_code_at("alice", THEN - 90).code(), PamCode::SUCCESS);
+    let older = fs::read(fixture.ledger("alice")).unwrap();
+    let lose_the_write = || fs::write(fixture.ledger("alice"), &older).unwrap();
     let boot = THEN + 5;
     // Of the clock's step, of the one before, and of the one after it, which drift allows.
     for step in [THEN - 30, THEN, THEN + 30] {
-        let login = scene.login("alice").types(scene.authenticator("alice").code_at(step)).at(THEN);
+        let login = fixture.login("alice").types(fixture.authenticator("alice").code_at(step)).at(THEN);
         assert_eq!(login.clone().code(), PamCode::SUCCESS, "of {step}");
         lose_the_write();
         // What a login sees that does not know of the crash: without the boot rule the code would be good again.
@@ -93,11 +94,11 @@ fn a_code_whose_recording_a_crash_took_back_is_not_good_after_it() {
 
 #[test]
 fn after_a_crash_the_log_says_when_the_next_code_is_good_and_it_is() {
-    let scene = Scene::with(&["alice"]);
+    let fixture = Fixture::with(&["alice"]);
     let boot = THEN + 5;
-    let at = |second| scene.login_with_code_at("alice", second).up_for(second - boot);
+    let at = |second| fixture.login_with_code_at("alice", second).up_for(second - boot);
     assert_eq!(at(boot + 1).code(), PamCode::AUTH_ERR);
-    let event = scene.journal.last();
+    let event = fixture.journal.last();
     assert_eq!(event.what(), "refused before_boot", "{event:?}");
     let wait: u64 = event.field("wait_seconds").parse().unwrap();
     assert!((1..=60).contains(&wait), "{event:?}");
@@ -107,73 +108,73 @@ fn after_a_crash_the_log_says_when_the_next_code_is_good_and_it_is() {
 
 #[test]
 fn a_recovery_code_is_spent_on_the_disk_before_anybody_hears_of_it() {
-    let scene = Scene::with(&["alice"]);
-    let codes = renewed(&scene.desk(&RENEW).stdout).unwrap();
-    let (outcome, trace) = strace::trace_login(&scene.login("alice").types(&codes[0]).at(THEN));
+    let fixture = Fixture::with(&["alice"]);
+    let codes = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
+    let (outcome, trace) = strace::trace_login(&fixture.login("alice").types(&codes[0]).at(THEN));
     assert_eq!(outcome.code, PamCode::SUCCESS);
-    nothing_unsynced(&words_after_a_change(&trace, &scene.state()), 2);
+    nothing_unsynced(&words_after_a_change(&trace, &fixture.state()), 2);
 }
 
 #[test]
 fn a_lock_has_started_on_the_disk_before_anybody_hears_of_it() {
-    let scene = Scene::builder().config("[limit]\nlock_after = 1").enrolled("alice").build();
-    let wrong = scene.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
-    let (outcome, trace) = strace::trace_login(&scene.login("alice").types(wrong).at(THEN));
-    assert_eq!((outcome.code, scene.journal.last().field("event")), (PamCode::AUTH_ERR, "locked"));
-    nothing_unsynced(&words_after_a_change(&trace, &scene.state()), 2);
+    let fixture = Fixture::builder().config("[limit]\nlock_after = 1").enrolled("alice").build();
+    let wrong = fixture.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
+    let (outcome, trace) = strace::trace_login(&fixture.login("alice").types(wrong).at(THEN));
+    assert_eq!((outcome.code, fixture.journal.last().field("event")), (PamCode::AUTH_ERR, "locked"));
+    nothing_unsynced(&words_after_a_change(&trace, &fixture.state()), 2);
 }
 
 #[test]
 fn a_login_by_an_authenticator_does_not_wait_for_the_disk() {
-    let scene = Scene::with(&["alice"]);
-    let (outcome, trace) = strace::trace_login(&scene.login_with_code_at("alice", THEN));
+    let fixture = Fixture::with(&["alice"]);
+    let (outcome, trace) = strace::trace_login(&fixture.login_with_code_at("alice", THEN));
     assert_eq!(outcome.code, PamCode::SUCCESS);
-    let words = words_after_a_change(&trace, &scene.state());
+    let words = words_after_a_change(&trace, &fixture.state());
     // The boot rule stands for it; and what looks for the unsynced does find it.
-    assert!(words.iter().all(|word| word.unsynced.contains(&scene.ledger("alice"))), "{words:?}");
+    assert!(words.iter().all(|word| word.unsynced.contains(&fixture.ledger("alice"))), "{words:?}");
 }
 
 #[test]
 fn a_command_has_done_on_the_disk_what_it_says_that_it_did() {
-    let scene = Scene::with(&["alice", "bob"]);
-    let newcomers = ["carol", "dave"].map(|user| (user.to_owned(), Authenticator::random()));
-    let users = scene.write("newcomers.oath", &users_file(&newcomers));
+    let fixture = Fixture::with(&["alice", "bob"]);
+    let new_users = ["carol", "dave"].map(|user| (user.to_owned(), Authenticator::random()));
+    let users = fixture.write("newcomers.oath", &users_file(&new_users));
     let import = ["--json", "import", "oath", users.to_str().unwrap(), "--allow-unknown"];
-    said_after_it_was_synced(&scene, &import);
-    said_after_it_was_synced(&scene, &RENEW);
-    said_after_it_was_synced(&scene, &["--json", "unlock", "alice"]);
-    fs::write(scene.ledger("alice"), vec![7; 4096]).unwrap();
-    said_after_it_was_synced(&scene, &["--json", "unlock", "alice", "--repair"]);
-    fs::remove_file(scene.ledger("alice")).unwrap();
-    said_after_it_was_synced(&scene, &["--json", "unlock", "alice", "--repair"]);
-    said_after_it_was_synced(&scene, &["--json", "disable", "alice", "--yes"]);
-    fs::remove_file(scene.keyring()).unwrap();
-    said_after_it_was_synced(&scene, &["--json", "keys", "init"]);
-    fs::remove_file(scene.keyring()).unwrap();
-    fs::remove_dir_all(scene.state()).unwrap();
-    said_after_it_was_synced(&scene, &["--json", "keys", "init"]);
+    said_after_it_was_synced(&fixture, &import);
+    said_after_it_was_synced(&fixture, &RENEW);
+    said_after_it_was_synced(&fixture, &["--json", "unlock", "alice"]);
+    fs::write(fixture.ledger("alice"), vec![7; 4096]).unwrap();
+    said_after_it_was_synced(&fixture, &["--json", "unlock", "alice", "--repair"]);
+    fs::remove_file(fixture.ledger("alice")).unwrap();
+    said_after_it_was_synced(&fixture, &["--json", "unlock", "alice", "--repair"]);
+    said_after_it_was_synced(&fixture, &["--json", "disable", "alice", "--yes"]);
+    fs::remove_file(fixture.keyring()).unwrap();
+    said_after_it_was_synced(&fixture, &["--json", "keys", "init"]);
+    fs::remove_file(fixture.keyring()).unwrap();
+    fs::remove_dir_all(fixture.state()).unwrap();
+    said_after_it_was_synced(&fixture, &["--json", "keys", "init"]);
 }
 
 #[test]
 fn a_step_of_a_reset_is_on_the_disk_before_anybody_hears_of_it() {
     let config = "[reset]\napprovals = 0\ncooldown = \"1s\"";
-    let scene = Scene::builder().config(config).enrolled("alice").build();
+    let fixture = Fixture::builder().config(config).enrolled("alice").build();
     let request = ["--json", "reset", "request", "alice", "--reason", "lost"];
-    said_after_it_was_synced(&scene, &request);
-    said_after_it_was_synced(&scene, &["--json", "reset", "cancel", "alice", "--yes"]);
-    said_after_it_was_synced(&scene, &request);
-    wait_for_the_cool_down(&scene);
-    said_after_it_was_synced(&scene, &["--json", "reset", "complete", "alice", "--yes"]);
-    said_after_it_was_synced(&scene, &["--json", "reset", "complete", "alice", "--yes"]);
+    said_after_it_was_synced(&fixture, &request);
+    said_after_it_was_synced(&fixture, &["--json", "reset", "cancel", "alice", "--yes"]);
+    said_after_it_was_synced(&fixture, &request);
+    wait_for_the_cool_down(&fixture);
+    said_after_it_was_synced(&fixture, &["--json", "reset", "complete", "alice", "--yes"]);
+    said_after_it_was_synced(&fixture, &["--json", "reset", "complete", "alice", "--yes"]);
 }
 
 const RENEW: [&str; 4] = ["--json", "recovery-codes", "alice", "--yes"];
 
-fn said_after_it_was_synced(scene: &Scene, arguments: &[&str]) {
+fn said_after_it_was_synced(fixture: &Fixture, arguments: &[&str]) {
     let trace = Trace::new();
-    let out = trace.recording(&scene.command(arguments)).stdin(Stdio::null()).output().unwrap();
+    let out = trace.recording(&fixture.command(arguments)).stdin(Stdio::null()).output().unwrap();
     assert!(out.status.success(), "{arguments:?}: {out:?}");
-    nothing_unsynced(&words_after_a_change(&trace, &scene.path("")), 2);
+    nothing_unsynced(&words_after_a_change(&trace, &fixture.path("")), 2);
 }
 
 /// The line in the log, and the answer, came after the sync.
@@ -193,8 +194,8 @@ struct Writes {
 }
 
 impl Writes {
-    fn of(scene: &Scene, login: &Login) -> Self {
-        let ledger = scene.ledger("alice");
+    fn of(fixture: &Fixture, login: &Login) -> Self {
+        let ledger = fixture.ledger("alice");
         let before = fs::read(&ledger).unwrap();
         let points = strace::record_login(login, std::slice::from_ref(&ledger));
         let after = fs::read(&ledger).unwrap();
@@ -274,8 +275,8 @@ impl fmt::Debug for Torn {
 }
 
 impl Torn {
-    fn put_in_place(&self, scene: &Scene) {
-        fs::write(scene.ledger("alice"), &self.contents).unwrap();
+    fn put_in_place(&self, fixture: &Fixture) {
+        fs::write(fixture.ledger("alice"), &self.contents).unwrap();
     }
 
     fn without_checksum(&self) -> bool {

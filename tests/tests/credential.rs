@@ -2,55 +2,55 @@
 
 use acceptance::clock::THEN;
 use acceptance::damage::{
-    ANY_LINE, LENIENT, SOMEBODY, edit, put_a_link_in_its_place, put_a_pipe_in_its_place, refused,
-    refused_whatever_it_names, scene, set_mode,
+    ANOTHER, ANY_LINE, LENIENT, edit, fixture, put_a_link_in_its_place, put_a_pipe_in_its_place, refused,
+    refused_whatever_it_names, set_mode,
 };
+use acceptance::fixture::SERVICE;
 use acceptance::login::PamCode;
-use acceptance::scene::DOOR;
 use std::fs;
 use std::os::unix::fs::chown;
 
 #[test]
 fn a_credential_that_is_not_toml_is_refused_with_its_line() {
-    let scene = scene();
-    let path = scene.credential("alice");
+    let fixture = fixture();
+    let path = fixture.credential("alice");
     let old = fs::read_to_string(&path).unwrap();
     fs::write(&path, format!("{old}oh no\n")).unwrap();
-    refused(&scene, PamCode::SYSTEM_ERR, &path, &(old.lines().count() + 1).to_string());
+    refused(&fixture, PamCode::SYSTEM_ERR, &path, &(old.lines().count() + 1).to_string());
 }
 
 #[test]
 fn a_credential_that_is_empty_or_cut_short_is_refused() {
-    let scene = scene();
-    let path = scene.credential("alice");
+    let fixture = fixture();
+    let path = fixture.credential("alice");
     let whole = fs::read(&path).unwrap();
     for length in (0..whole.len() - 1).step_by(23) {
         fs::write(&path, &whole[..length]).unwrap();
-        refused(&scene, PamCode::SYSTEM_ERR, &path, ANY_LINE);
+        refused(&fixture, PamCode::SYSTEM_ERR, &path, ANY_LINE);
     }
 }
 
 #[test]
 fn a_credential_with_a_key_that_is_not_known_is_refused() {
-    let scene = scene();
-    edit(&scene.credential("alice"), "[[authenticator]]", "colour = \"red\"\n[[authenticator]]");
-    let problem = refused(&scene, PamCode::SYSTEM_ERR, &scene.credential("alice"), ANY_LINE);
+    let fixture = fixture();
+    edit(&fixture.credential("alice"), "[[authenticator]]", "colour = \"red\"\n[[authenticator]]");
+    let problem = refused(&fixture, PamCode::SYSTEM_ERR, &fixture.credential("alice"), ANY_LINE);
     assert!(problem.contains("colour"), "{problem}");
 }
 
 #[test]
 fn a_credential_of_a_type_that_is_not_known_is_refused_by_name() {
-    let scene = scene();
-    edit(&scene.credential("alice"), "\"totp\"", "\"fido2\"");
-    let problem = refused(&scene, PamCode::SYSTEM_ERR, &scene.credential("alice"), ANY_LINE);
+    let fixture = fixture();
+    edit(&fixture.credential("alice"), "\"totp\"", "\"fido2\"");
+    let problem = refused(&fixture, PamCode::SYSTEM_ERR, &fixture.credential("alice"), ANY_LINE);
     assert!(problem.contains("fido2"), "{problem}");
 }
 
 #[test]
 fn a_credential_of_a_newer_version_is_refused_and_says_so() {
-    let scene = scene();
-    edit(&scene.credential("alice"), "version = 2", "version = 3");
-    let problem = refused(&scene, PamCode::SYSTEM_ERR, &scene.credential("alice"), ANY_LINE);
+    let fixture = fixture();
+    edit(&fixture.credential("alice"), "version = 2", "version = 3");
+    let problem = refused(&fixture, PamCode::SYSTEM_ERR, &fixture.credential("alice"), ANY_LINE);
     assert!(problem.contains("version"), "{problem}");
 }
 
@@ -62,86 +62,86 @@ fn a_credential_with_weaker_parameters_does_not_open() {
         ("\"SHA1\"", "\"SHA256\""),
         ("label = \"", "label = \"x"),
     ] {
-        let scene = scene();
-        edit(&scene.credential("alice"), from, to);
-        refused_whatever_it_names(&scene, PamCode::SYSTEM_ERR);
+        let fixture = fixture();
+        edit(&fixture.credential("alice"), from, to);
+        refused_whatever_it_names(&fixture, PamCode::SYSTEM_ERR);
     }
 }
 
 #[test]
 fn a_credential_of_another_person_is_refused() {
-    let scene = scene();
-    fs::copy(scene.credential("bob"), scene.credential("alice")).unwrap();
-    refused_whatever_it_names(&scene, PamCode::SYSTEM_ERR);
+    let fixture = fixture();
+    fs::copy(fixture.credential("bob"), fixture.credential("alice")).unwrap();
+    refused_whatever_it_names(&fixture, PamCode::SYSTEM_ERR);
 }
 
 #[test]
 fn a_credential_of_another_person_under_a_new_name_does_not_open() {
-    let scene = scene();
-    fs::copy(scene.credential("bob"), scene.credential("alice")).unwrap();
-    edit(&scene.credential("alice"), "user = \"bob\"", "user = \"alice\"");
-    fs::copy(scene.ledger("bob"), scene.ledger("alice")).unwrap();
-    let code = scene.authenticator("bob").code_at(THEN);
-    for service in [DOOR, LENIENT] {
-        let refused = scene.login_at(service, "alice").types(&code).at(THEN).code();
+    let fixture = fixture();
+    fs::copy(fixture.credential("bob"), fixture.credential("alice")).unwrap();
+    edit(&fixture.credential("alice"), "user = \"bob\"", "user = \"alice\"");
+    fs::copy(fixture.ledger("bob"), fixture.ledger("alice")).unwrap();
+    let code = fixture.authenticator("bob").code_at(THEN);
+    for service in [SERVICE, LENIENT] {
+        let refused = fixture.login_at(service, "alice").types(&code).at(THEN).code();
         assert_eq!(refused, PamCode::SYSTEM_ERR, "{service}");
     }
 }
 
 #[test]
-fn a_credential_that_somebody_else_could_read_or_write_is_refused() {
+fn a_credential_that_others_can_read_or_write_is_refused() {
     for mode in [0o640, 0o604, 0o660, 0o644, 0o400] {
-        let scene = scene();
-        set_mode(&scene.credential("alice"), mode);
-        refused(&scene, PamCode::SYSTEM_ERR, &scene.credential("alice"), "");
+        let fixture = fixture();
+        set_mode(&fixture.credential("alice"), mode);
+        refused(&fixture, PamCode::SYSTEM_ERR, &fixture.credential("alice"), "");
     }
 }
 
 #[test]
 fn a_credential_of_another_owner_is_refused() {
-    let scene = scene();
-    chown(scene.credential("alice"), Some(SOMEBODY), None).unwrap();
-    refused(&scene, PamCode::SYSTEM_ERR, &scene.credential("alice"), "");
+    let fixture = fixture();
+    chown(fixture.credential("alice"), Some(ANOTHER), None).unwrap();
+    refused(&fixture, PamCode::SYSTEM_ERR, &fixture.credential("alice"), "");
 }
 
 #[test]
 fn a_credential_behind_a_symbolic_link_is_refused() {
-    let scene = scene();
-    put_a_link_in_its_place(&scene.credential("alice"));
-    refused(&scene, PamCode::SYSTEM_ERR, &scene.credential("alice"), "");
+    let fixture = fixture();
+    put_a_link_in_its_place(&fixture.credential("alice"));
+    refused(&fixture, PamCode::SYSTEM_ERR, &fixture.credential("alice"), "");
 }
 
 #[test]
 fn a_credential_with_a_second_name_is_refused() {
-    let scene = scene();
-    fs::hard_link(scene.credential("alice"), scene.path("second-name")).unwrap();
-    refused(&scene, PamCode::SYSTEM_ERR, &scene.credential("alice"), "");
+    let fixture = fixture();
+    fs::hard_link(fixture.credential("alice"), fixture.path("second-name")).unwrap();
+    refused(&fixture, PamCode::SYSTEM_ERR, &fixture.credential("alice"), "");
 }
 
 #[test]
 fn a_credential_that_is_a_pipe_or_a_directory_is_refused() {
-    let scene = scene();
-    put_a_pipe_in_its_place(&scene.credential("alice"));
-    refused(&scene, PamCode::SYSTEM_ERR, &scene.credential("alice"), "");
-    fs::remove_file(scene.credential("alice")).unwrap();
-    fs::create_dir(scene.credential("alice")).unwrap();
-    refused(&scene, PamCode::SYSTEM_ERR, &scene.credential("alice"), "");
+    let fixture = fixture();
+    put_a_pipe_in_its_place(&fixture.credential("alice"));
+    refused(&fixture, PamCode::SYSTEM_ERR, &fixture.credential("alice"), "");
+    fs::remove_file(fixture.credential("alice")).unwrap();
+    fs::create_dir(fixture.credential("alice")).unwrap();
+    refused(&fixture, PamCode::SYSTEM_ERR, &fixture.credential("alice"), "");
 }
 
 #[test]
 fn a_credential_that_went_missing_is_not_taken_for_never_enrolled() {
-    let scene = scene();
+    let fixture = fixture();
     // Both pages of the ledger have been written by now.
     for second in [THEN - 120, THEN - 60] {
-        assert_eq!(scene.login_with_code_at("alice", second).code(), PamCode::SUCCESS);
+        assert_eq!(fixture.login_with_code_at("alice", second).code(), PamCode::SUCCESS);
     }
-    fs::remove_file(scene.credential("alice")).unwrap();
-    refused_whatever_it_names(&scene, PamCode::SYSTEM_ERR);
+    fs::remove_file(fixture.credential("alice")).unwrap();
+    refused_whatever_it_names(&fixture, PamCode::SYSTEM_ERR);
 }
 
 #[test]
 fn a_credential_of_one_person_that_is_broken_does_not_hinder_another() {
-    let scene = scene();
-    fs::write(scene.credential("alice"), "oh no").unwrap();
-    assert_eq!(scene.login_with_code_at("bob", THEN).code(), PamCode::SUCCESS);
+    let fixture = fixture();
+    fs::write(fixture.credential("alice"), "oh no").unwrap();
+    assert_eq!(fixture.login_with_code_at("bob", THEN).code(), PamCode::SUCCESS);
 }

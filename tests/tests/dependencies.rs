@@ -8,8 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What a module that sshd and sudo load has no use for: asynchronous runtimes, threads, TLS, regular expressions, parsers of the desk.
-const NOT_AT_THE_DOOR: [&str; 14] = [
+/// What a module that sshd and sudo load has no use for: asynchronous runtimes, threads, TLS, regular expressions, parsers of the command.
+const NOT_IN_THE_MODULE: [&str; 14] = [
     "age",
     "clap",
     "crossbeam",
@@ -27,7 +27,7 @@ const NOT_AT_THE_DOOR: [&str; 14] = [
 ];
 
 #[test]
-fn no_dependency_needs_a_newer_rust_than_ours() {
+fn no_dependency_needs_a_newer_rust_than_stated() {
     let ours = numbers(&workspace("rust-version"));
     let newer: Vec<String> = Graph::read()
         .packages
@@ -39,7 +39,7 @@ fn no_dependency_needs_a_newer_rust_than_ours() {
 }
 
 #[test]
-fn what_sshd_loads_has_each_dependency_once_and_none_of_the_desks() {
+fn what_sshd_loads_has_each_dependency_once_and_none_of_the_commands() {
     let mut versions: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for package in Graph::read().linked_into("pam_totp") {
         let [name, version] = ["name", "version"].map(|key| package[key].as_str().unwrap().to_owned());
@@ -48,7 +48,7 @@ fn what_sshd_loads_has_each_dependency_once_and_none_of_the_desks() {
     assert!(versions.contains_key("totp-core") && versions.contains_key("sha2"), "{versions:?}");
     let twice: Vec<_> = versions.iter().filter(|(_, versions)| versions.len() > 1).collect();
     assert!(twice.is_empty(), "{twice:#?}");
-    let unwanted: Vec<_> = NOT_AT_THE_DOOR.iter().filter(|name| versions.contains_key(**name)).collect();
+    let unwanted: Vec<_> = NOT_IN_THE_MODULE.iter().filter(|name| versions.contains_key(**name)).collect();
     assert!(unwanted.is_empty(), "{unwanted:?}");
 }
 
@@ -117,7 +117,7 @@ struct Graph {
 impl Graph {
     fn read() -> Self {
         let cargo = PathBuf::from(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        // Beside cargo: root's own PATH, if root runs this for somebody else, may know neither.
+        // Beside cargo: root's own PATH, if root runs this for another process, may know neither.
         let rustc = Command::new(cargo.with_file_name("rustc")).arg("-vV").output().unwrap();
         let rustc = String::from_utf8(rustc.stdout).unwrap();
         let host = rustc.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();

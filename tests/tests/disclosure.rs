@@ -5,8 +5,8 @@ use acceptance::authenticator::{Authenticator, random_bytes};
 use acceptance::built;
 use acceptance::clock::THEN;
 use acceptance::damage::edit;
-use acceptance::desk::{self, shown_authenticator};
-use acceptance::scene::Scene;
+use acceptance::enroll_command::{self, shown_authenticator};
+use acceptance::fixture::Fixture;
 use acceptance::secrets::{Secrets, master_key};
 use acceptance::strace::{Call, Trace, calls_of_login};
 use acceptance::terminal::Terminal;
@@ -14,32 +14,32 @@ use data_encoding::BASE64;
 
 #[test]
 fn no_system_call_of_a_login_hands_a_secret_on() {
-    let scene = alice();
-    let recovery_code = new_recovery_code(&scene);
-    let code = scene.authenticator("alice").code_at(THEN);
-    let secrets = of_alice(&scene)
-        .pepper(&scene, "alice")
+    let fixture = alice();
+    let recovery_code = new_recovery_code(&fixture);
+    let code = fixture.authenticator("alice").code_at(THEN);
+    let secrets = of_alice(&fixture)
+        .pepper(&fixture, "alice")
         .recovery_code(&recovery_code)
         .bytes("what was typed", code.as_bytes());
     // In this order: a code is right, used before, wrong; a recovery code is right, used before.
-    let wrong = scene.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
+    let wrong = fixture.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
     for answer in [&code, &code, &wrong, &recovery_code, &recovery_code] {
-        let calls = calls_of_login(&scene.login("alice").types(answer).at(THEN));
+        let calls = calls_of_login(&fixture.login("alice").types(answer).at(THEN));
         assert_hands_nothing_on(&calls, &secrets);
     }
 }
 
 #[test]
-fn no_system_call_of_the_desk_hands_a_secret_on() {
-    let scene = Scene::builder().account("alice").build();
+fn no_system_call_of_the_command_hands_a_secret_on() {
+    let fixture = Fixture::builder().account("alice").build();
     let trace = Trace::new();
-    let command = scene.command(&["enroll", "alice"]);
+    let command = fixture.command(&["enroll", "alice"]);
     let mut terminal = Terminal::open(&trace.recording_in_full(&command));
     let phone = shown_authenticator(&mut terminal, &[]);
     terminal.types(&phone.code());
     assert_eq!(terminal.end().status, 0);
-    let secrets = Secrets::default().shared_secret("the shared secret", &phone.secret).master_key(&scene);
-    let secrets = secrets.pepper(&scene, "alice");
+    let secrets = Secrets::default().shared_secret("the shared secret", &phone.secret).master_key(&fixture);
+    let secrets = secrets.pepper(&fixture, "alice");
     let (shown, calls): (Vec<Call>, Vec<Call>) =
         trace.calls().into_iter().partition(|call| call.name == "write");
     assert_hands_nothing_on(&calls, &secrets);
@@ -53,10 +53,10 @@ fn no_system_call_of_the_desk_hands_a_secret_on() {
 }
 
 #[test]
-fn the_desk_speaks_to_the_log_and_to_nobody_else() {
-    let scene = Scene::builder().account("alice").build();
+fn the_command_speaks_to_the_log_and_to_nobody_else() {
+    let fixture = Fixture::builder().account("alice").build();
     let trace = Trace::new();
-    let mut terminal = Terminal::open(&trace.recording_in_full(&scene.command(&["enroll", "alice"])));
+    let mut terminal = Terminal::open(&trace.recording_in_full(&fixture.command(&["enroll", "alice"])));
     let phone = shown_authenticator(&mut terminal, &[]);
     terminal.types(&phone.code());
     assert_eq!(terminal.end().status, 0);
@@ -84,68 +84,68 @@ fn no_error_of_any_command_holds_a_secret() {
         &["disable", "alice", "--yes"],
     ];
     for (what, damage) in damages() {
-        let scene = alice();
-        let secrets = of_alice(&scene).pepper(&scene, "alice");
-        damage(&scene);
+        let fixture = alice();
+        let secrets = of_alice(&fixture).pepper(&fixture, "alice");
+        damage(&fixture);
         let mut said = 0;
         for arguments in commands {
             for format in [&[][..], &["--json"]] {
-                let done = scene.desk(&[format, arguments].concat());
+                let done = fixture.totp_enroll(&[format, arguments].concat());
                 said += done.stderr.len();
                 secrets.assert_none_in(&format!("{what}: {arguments:?}: {}{}", done.stdout, done.stderr));
             }
         }
         assert_ne!(said, 0, "{what}: no command said anything");
-        secrets.assert_none_in(&scene.journal.lines().concat());
+        secrets.assert_none_in(&fixture.journal.lines().concat());
     }
 }
 
 #[test]
 fn no_log_line_of_a_login_that_finds_something_broken_holds_a_secret() {
     for (what, damage) in damages() {
-        let scene = alice();
-        let code = scene.authenticator("alice").code_at(THEN);
-        let secrets = of_alice(&scene).bytes("what was typed", code.as_bytes());
-        damage(&scene);
-        let _ = scene.login("alice").types(code).at(THEN).run();
-        let log = scene.journal.lines().concat();
+        let fixture = alice();
+        let code = fixture.authenticator("alice").code_at(THEN);
+        let secrets = of_alice(&fixture).bytes("what was typed", code.as_bytes());
+        damage(&fixture);
+        let _ = fixture.login("alice").types(code).at(THEN).run();
+        let log = fixture.journal.lines().concat();
         assert!(log.contains("event=error"), "{what}: {log}");
         secrets.assert_none_in(&log);
     }
 }
 
-type Damage = (&'static str, fn(&Scene));
+type Damage = (&'static str, fn(&Fixture));
 
 /// Mistakes that bring a secret to where a parser might repeat it.
 fn damages() -> [Damage; 9] {
     [
-        ("the key is where the version belongs", |scene| {
-            edit(&scene.keyring(), "version = 1", &format!("version = \"{}\"", key(scene)));
+        ("the key is where the version belongs", |fixture| {
+            edit(&fixture.keyring(), "version = 1", &format!("version = \"{}\"", key(fixture)));
         }),
-        ("the key is the name of a field", |scene| {
-            edit(&scene.keyring(), "secret = ", &format!("\"{}\" = 1\nsecret = ", key(scene)));
+        ("the key is the name of a field", |fixture| {
+            edit(&fixture.keyring(), "secret = ", &format!("\"{}\" = 1\nsecret = ", key(fixture)));
         }),
-        ("the key is where the active one's id belongs", |scene| {
-            edit(&scene.keyring(), "active = \"k1\"", &format!("active = \"{}\"", key(scene)));
+        ("the key is where the active one's id belongs", |fixture| {
+            edit(&fixture.keyring(), "active = \"k1\"", &format!("active = \"{}\"", key(fixture)));
         }),
-        ("the key is the key's id", |scene| {
-            edit(&scene.keyring(), "id = \"k1\"", &format!("id = \"{}\"", key(scene)));
+        ("the key is the key's id", |fixture| {
+            edit(&fixture.keyring(), "id = \"k1\"", &format!("id = \"{}\"", key(fixture)));
         }),
-        ("the key has no name", |scene| edit(&scene.keyring(), "secret = ", "")),
-        ("the key has no quotes", |scene| {
-            edit(&scene.keyring(), &format!("\"{}\"", key(scene)), &key(scene));
+        ("the key has no name", |fixture| edit(&fixture.keyring(), "secret = ", "")),
+        ("the key has no quotes", |fixture| {
+            edit(&fixture.keyring(), &format!("\"{}\"", key(fixture)), &key(fixture));
         }),
-        ("the key is too short", |scene| edit(&scene.keyring(), "secret = \"", "secret = \"AAAA")),
-        ("the key is not base64", |scene| edit(&scene.keyring(), "secret = \"", "secret = \"!")),
-        ("the seal is broken", |scene| {
-            edit(&scene.credential("alice"), "ciphertext = \"", "ciphertext = \"AAAA");
+        ("the key is too short", |fixture| edit(&fixture.keyring(), "secret = \"", "secret = \"AAAA")),
+        ("the key is not base64", |fixture| edit(&fixture.keyring(), "secret = \"", "secret = \"!")),
+        ("the seal is broken", |fixture| {
+            edit(&fixture.credential("alice"), "ciphertext = \"", "ciphertext = \"AAAA");
         }),
     ]
 }
 
 /// The machine's key as the keyring has it.
-fn key(scene: &Scene) -> String {
-    BASE64.encode(&master_key(scene))
+fn key(fixture: &Fixture) -> String {
+    BASE64.encode(&master_key(fixture))
 }
 
 /// The calls that bring something in, from a file, a terminal or the kernel's random numbers.
@@ -166,18 +166,21 @@ fn assert_hands_nothing_on(calls: &[Call], secrets: &Secrets) {
     assert!(read, "the key was not read");
 }
 
-fn alice() -> Scene {
+fn alice() -> Fixture {
     let phone = Authenticator { secret: random_bytes(64), digits: 8, ..Authenticator::random() };
-    let scene = Scene::builder().enrolled_with("alice", phone).build();
-    let _ = new_recovery_code(&scene);
-    scene
+    let fixture = Fixture::builder().enrolled_with("alice", phone).build();
+    let _ = new_recovery_code(&fixture);
+    fixture
 }
 
-fn new_recovery_code(scene: &Scene) -> String {
-    desk::recovery_codes_in(&scene.desk(&["--json", "recovery-codes", "alice", "--yes"]).stdout).remove(0)
+fn new_recovery_code(fixture: &Fixture) -> String {
+    enroll_command::recovery_codes_in(
+        &fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).stdout,
+    )
+    .remove(0)
 }
 
-fn of_alice(scene: &Scene) -> Secrets {
-    let secret = &scene.authenticator("alice").secret;
-    Secrets::default().shared_secret("the shared secret", secret).master_key(scene)
+fn of_alice(fixture: &Fixture) -> Secrets {
+    let secret = &fixture.authenticator("alice").secret;
+    Secrets::default().shared_secret("the shared secret", secret).master_key(fixture)
 }

@@ -1,6 +1,6 @@
 //! `doctor`: set-ups that are as they should be, of which it says nothing, and broken ones, each of which it finds by name.
 
-use acceptance::scene::Scene;
+use acceptance::fixture::Fixture;
 use acceptance::site::{KEY_AND_CODE, PASSWORD_AND_CODE, Site};
 use std::fs;
 use std::path::Path;
@@ -17,8 +17,8 @@ fn the_stacks_of_the_readme_are_sound() {
     site.service("su", "auth sufficient pam_rootok.so\n@include common-auth\nauth required TOTP");
     site.service("su-l", "auth include su");
     site.doctor(&[]).assert_none();
-    let said = site.scene.desk(&["doctor"]);
-    assert_eq!((said.stdout.as_str(), said.stderr.as_str(), said.status), ("nothing to mend\n", "", 0));
+    let said = site.fixture.totp_enroll(&["doctor"]);
+    assert_eq!((said.stdout.as_str(), said.stderr.as_str(), said.status), ("nothing to fix\n", "", 0));
     site.service("sshd", PASSWORD_THEN_CODE);
     site.sshd(PASSWORD_AND_CODE);
     site.doctor(&[]).assert_none();
@@ -60,7 +60,7 @@ fn each_stack_in_which_the_code_is_missed_is_found_with_its_line() {
         (
             "auth sufficient pam_unix.so\nauth required TOTP",
             "code_skipped",
-            "line 1 of /etc/pam.d/door: pam_unix.so `sufficient` ends",
+            "line 1 of /etc/pam.d/app: pam_unix.so `sufficient` ends",
         ),
         ("auth [success=done default=die] pam_unix.so\nauth required TOTP", "code_skipped", "line 1 of"),
         (
@@ -88,8 +88,8 @@ fn each_stack_in_which_the_code_is_missed_is_found_with_its_line() {
         ),
         ("auth required TOTP nullok\nauth required pam_permit.so", "nothing_asked", "some people"),
     ] {
-        site.service("door", auth);
-        site.doctor(&["--service", "door"]).assert_found("serious", name, what);
+        site.service("app", auth);
+        site.doctor(&["--service", "app"]).assert_found("serious", name, what);
     }
 }
 
@@ -106,19 +106,19 @@ fn letting_past_who_is_not_enrolled_needs_a_line_that_says_yes() {
 #[test]
 fn a_rule_that_lets_some_skip_the_code_is_a_warning() {
     let mut site = Site::new();
-    site.service("door", "auth required pam_unix.so\nauth [success=1 default=ignore] pam_succeed_if.so quiet user ingroup robots\nauth required TOTP");
-    site.doctor(&["--service", "door"]).assert_found("warning", "code_skipped", "pam_succeed_if.so");
+    site.service("app", "auth required pam_unix.so\nauth [success=1 default=ignore] pam_succeed_if.so quiet user ingroup robots\nauth required TOTP");
+    site.doctor(&["--service", "app"]).assert_found("warning", "code_skipped", "pam_succeed_if.so");
 }
 
 #[test]
 fn what_a_file_includes_is_gone_through_and_named() {
     let mut site = Site::new();
-    site.scene.machine().write("pam.d/inner", 0o644, "auth sufficient pam_unix.so\n");
-    site.service("door", "auth substack inner\nauth required TOTP");
-    assert!(site.doctor(&["--service", "door"]).named("code_skipped").is_empty());
+    site.fixture.machine().write("pam.d/inner", 0o644, "auth sufficient pam_unix.so\n");
+    site.service("app", "auth substack inner\nauth required TOTP");
+    assert!(site.doctor(&["--service", "app"]).named("code_skipped").is_empty());
     for how in ["auth include inner", "@include inner"] {
-        site.service("door", &format!("{how}\nauth required TOTP"));
-        site.doctor(&["--service", "door"]).assert_found(
+        site.service("app", &format!("{how}\nauth required TOTP"));
+        site.doctor(&["--service", "app"]).assert_found(
             "serious",
             "code_skipped",
             "line 1 of /etc/pam.d/inner",
@@ -142,12 +142,12 @@ fn each_line_that_refuses_everybody_is_found() {
         ("auth required TOTP use_first_pass", "nothing_to_use", "line 1"),
         ("auth required pam_unix.so\nauth required TOTP\naccount required TOTP", "misplaced_line", "line 3"),
     ] {
-        site.service("door", auth);
-        site.doctor(&["--service", "door"]).assert_found("serious", name, what);
+        site.service("app", auth);
+        site.doctor(&["--service", "app"]).assert_found("serious", name, what);
     }
     let module = site.module.split(' ').next().unwrap_or_default().to_owned();
-    site.service("door", &format!("auth required pam_unix.so\nauth required {module} conf=/nowhere.toml"));
-    site.doctor(&["--service", "door"]).assert_found("serious", "config_unreadable", "/nowhere.toml");
+    site.service("app", &format!("auth required pam_unix.so\nauth required {module} conf=/nowhere.toml"));
+    site.doctor(&["--service", "app"]).assert_found("serious", "config_unreadable", "/nowhere.toml");
 }
 
 #[test]
@@ -186,8 +186,8 @@ fn each_arrangement_that_was_hardly_meant_is_found() {
             "line 1",
         ),
     ] {
-        site.service("door", auth);
-        site.doctor(&["--service", "door"]).assert_found(severity, name, what);
+        site.service("app", auth);
+        site.doctor(&["--service", "app"]).assert_found(severity, name, what);
     }
     site.service("sudo", PASSWORD_THEN_CODE);
     site.doctor(&["--service", "sudo"]).assert_found("serious", "twin_left_out", "sudo-i");
@@ -196,33 +196,33 @@ fn each_arrangement_that_was_hardly_meant_is_found() {
 #[test]
 fn a_config_that_opens_more_than_was_meant_is_found() {
     let mut site = Site::new();
-    site.service("door", "auth required pam_unix.so\nauth required TOTP");
+    site.service("app", "auth required pam_unix.so\nauth required TOTP");
     for (toml, severity, name, what) in [
         ("[require]\nexempt_networks = [\"0.0.0.0/0\"]", "serious", "exempt_everybody", "0.0.0.0/0"),
-        ("[service.door.require]\nexempt_networks = [\"::/0\"]", "serious", "exempt_everybody", "::/0"),
+        ("[service.app.require]\nexempt_networks = [\"::/0\"]", "serious", "exempt_everybody", "::/0"),
         ("[require]\ngroups = [\"nobody-of-that-name\"]", "warning", "no_such_group", "nobody-of-that-name"),
         ("[service.sshdd.totp]\ndrift_steps = 0", "warning", "no_such_service", "sshdd"),
         ("[requires]\n", "serious", "config_unreadable", "requires"),
     ] {
-        site.scene.configure(toml);
-        site.doctor(&["--service", "door"]).assert_found(severity, name, what);
+        site.fixture.configure(toml);
+        site.doctor(&["--service", "app"]).assert_found(severity, name, what);
     }
-    site.scene.configure("[require]\nexempt_networks = [\"192.0.2.0/24\"]");
-    site.doctor(&["--service", "door"]).assert_none();
-    site.service("door", "auth required TOTP");
-    site.doctor(&["--service", "door"]).assert_found("serious", "exempt_from_everything", "nothing at all");
+    site.fixture.configure("[require]\nexempt_networks = [\"192.0.2.0/24\"]");
+    site.doctor(&["--service", "app"]).assert_none();
+    site.service("app", "auth required TOTP");
+    site.doctor(&["--service", "app"]).assert_found("serious", "exempt_from_everything", "nothing at all");
 }
 
 #[test]
 fn two_stores_are_found() {
     let mut site = Site::new();
-    let other = site.scene.write("other.toml", "[paths]\nstate = \"/elsewhere\"\n");
+    let other = site.fixture.write("other.toml", "[paths]\nstate = \"/elsewhere\"\n");
     let module = site.module.split(' ').next().unwrap_or_default().to_owned();
     site.service(
-        "door",
+        "app",
         &format!("auth required pam_unix.so\nauth required {module} conf={}", other.display()),
     );
-    site.doctor(&["--service", "door"]).assert_found("serious", "other_store", "/elsewhere");
+    site.doctor(&["--service", "app"]).assert_found("serious", "other_store", "/elsewhere");
 }
 
 #[test]
@@ -270,7 +270,7 @@ fn each_way_past_pam_that_sshd_has_is_found_and_for_whom() {
 fn every_match_block_is_asked_about_by_all_that_it_says() {
     let mut site = Site::new();
     site.service("sshd", "auth required TOTP");
-    site.scene.machine().write(
+    site.fixture.machine().write(
         "ssh/more/included",
         0o644,
         "Match LocalPort 2222\nAuthenticationMethods publickey\n",
@@ -313,7 +313,7 @@ fn a_comment_in_another_encoding_hides_no_match_block() {
 #[test]
 fn a_login_that_enrols_needs_time() {
     let mut site = Site::new();
-    site.scene.configure("[require]\nenroll_at_login = true");
+    site.fixture.configure("[require]\nenroll_at_login = true");
     site.service("sshd", "auth required TOTP");
     site.sshd(KEY_AND_CODE);
     site.doctor(&["--service", "sshd"]).assert_found("warning", "sshd_grace_too_short", "120 seconds");
@@ -351,71 +351,66 @@ fn each_enrolment_that_opens_to_nobody_is_found() {
         ("mkdir -p RUNTIME; ln -s /tmp RUNTIME/fresh", "warning", "runtime_unusable", "run/fresh"),
     ] {
         let mut site = Site::new();
-        site.service("door", "auth required pam_unix.so\nauth required TOTP");
-        let scene = &site.scene;
+        site.service("app", "auth required pam_unix.so\nauth required TOTP");
+        let fixture = &site.fixture;
         let paths = [
-            ("CREDENTIAL", scene.credential("alice")),
-            ("LEDGER", scene.ledger("alice")),
-            ("KEYRING", scene.keyring()),
-            ("STATE", scene.state()),
-            ("RUNTIME", scene.path("run")),
+            ("CREDENTIAL", fixture.credential("alice")),
+            ("LEDGER", fixture.ledger("alice")),
+            ("KEYRING", fixture.keyring()),
+            ("STATE", fixture.state()),
+            ("RUNTIME", fixture.path("run")),
         ];
         let line = paths
             .iter()
             .fold(line.to_owned(), |line, (word, path)| line.replace(word, &path.display().to_string()));
-        site.doctor(&["--service", "door"]).assert_none();
+        site.doctor(&["--service", "app"]).assert_none();
         site.does(&line);
-        site.doctor(&["--service", "door"]).assert_found(severity, name, what);
+        site.doctor(&["--service", "app"]).assert_found(severity, name, what);
     }
 }
 
 #[test]
 fn freshness_on_a_line_alone_is_told_of_where_it_begins_late() {
     let mut site = Site::new();
-    for (service, line) in [("door", "TOTP fresh=15m"), ("sshd", "TOTP fresh=15m"), ("door", "TOTP fresh=0s")]
-    {
+    for (service, line) in [("app", "TOTP fresh=15m"), ("sshd", "TOTP fresh=15m"), ("app", "TOTP fresh=0s")] {
         site.service(service, &format!("auth required pam_unix.so\nauth required {line}"));
         site.sshd(PASSWORD_AND_CODE);
         let found = site.doctor(&["--service", service]);
-        if (service, line) == ("door", "TOTP fresh=15m") {
-            found.assert_found("info", "fresh_on_the_line_alone", "line 2 of /etc/pam.d/door");
-            let mend = found.named("fresh_on_the_line_alone")[0]["mend"].to_string();
-            assert!(mend.contains("[service.door.fresh]: for = \\\"15m\\\""), "{mend}");
+        if (service, line) == ("app", "TOTP fresh=15m") {
+            found.assert_found("info", "fresh_on_the_line_alone", "line 2 of /etc/pam.d/app");
+            let fix = found.named("fresh_on_the_line_alone")[0]["fix"].to_string();
+            assert!(fix.contains("[service.app.fresh]: for = \\\"15m\\\""), "{fix}");
         } else {
             assert!(found.named("fresh_on_the_line_alone").is_empty(), "{service}: {line}");
         }
     }
-    let mut site = Site::of(Scene::builder().config("[service.door.fresh]\nfor = \"15m\""));
-    site.service("door", "auth required pam_unix.so\nauth required TOTP fresh=15m");
-    site.doctor(&["--service", "door"]).assert_none();
+    let mut site = Site::of(Fixture::builder().config("[service.app.fresh]\nfor = \"15m\""));
+    site.service("app", "auth required pam_unix.so\nauth required TOTP fresh=15m");
+    site.doctor(&["--service", "app"]).assert_none();
 }
 
 #[test]
-fn a_time_on_the_line_of_a_door_that_asks_for_nothing_else_lets_in_for_nothing() {
+fn fresh_on_a_service_that_asks_for_nothing_else_lets_in_without_a_factor() {
     let mut site = Site::new();
-    site.service("door", "auth required TOTP");
-    site.doctor(&["--service", "door"]).assert_found("warning", "one_factor", "a code alone");
-    site.service("door", "auth required TOTP fresh=15m");
-    site.doctor(&["--service", "door"]).assert_found(
-        "serious",
-        "exempt_from_everything",
-        "asked for nothing",
-    );
+    site.service("app", "auth required TOTP");
+    site.doctor(&["--service", "app"]).assert_found("warning", "one_factor", "a code alone");
+    site.service("app", "auth required TOTP fresh=15m");
+    site.doctor(&["--service", "app"]).assert_found("serious", "exempt_from_everything", "asked for nothing");
 }
 
 #[test]
 fn nothing_that_the_store_keeps_is_called_a_stranger() {
     let told = "[notify]\ncommand = [\"/bin/false\"]";
-    let mut site = Site::of(Scene::builder().config(told));
-    site.service("door", "auth required pam_unix.so\nauth required TOTP");
-    site.scene.desk(&["--json", "reset", "request", "alice", "--reason", "lost"]).assert_done();
-    let state = site.scene.state();
+    let mut site = Site::of(Fixture::builder().config(told));
+    site.service("app", "auth required pam_unix.so\nauth required TOTP");
+    site.fixture.totp_enroll(&["--json", "reset", "request", "alice", "--reason", "lost"]).assert_done();
+    let state = site.fixture.state();
     for room in ["resets", "spool"] {
         assert!(state.join(room).is_dir(), "no {room}");
     }
-    site.doctor(&["--service", "door"]).assert_none();
+    site.doctor(&["--service", "app"]).assert_none();
     let path = |name: &str| state.join(name).display().to_string();
-    for (damage, mend, severity, name, what) in [
+    for (damage, fix, severity, name, what) in [
         ("chmod 755 resets", "chmod 700 resets", "serious", "state_unusable", "resets"),
         ("chmod 755 spool", "chmod 700 spool", "serious", "state_unusable", "spool"),
         (
@@ -440,27 +435,27 @@ fn nothing_that_the_store_keeps_is_called_a_stranger() {
     ] {
         let state = path("");
         site.does(&format!("cd {state}; {damage}"));
-        site.doctor(&["--service", "door"]).assert_found(severity, name, what);
-        site.does(&format!("cd {state}; {mend}"));
+        site.doctor(&["--service", "app"]).assert_found(severity, name, what);
+        site.does(&format!("cd {state}; {fix}"));
     }
 }
 
 #[test]
 fn a_sealed_keyring_is_looked_at_where_it_was_opened() {
     let mut site = Site::new();
-    site.service("door", "auth required pam_unix.so\nauth required TOTP");
-    let opened = site.scene.path("run").join("keyring.toml");
+    site.service("app", "auth required pam_unix.so\nauth required TOTP");
+    let opened = site.fixture.path("run").join("keyring.toml");
     // The host key of the machine lies there.
     site.does("mount -t tmpfs -o mode=755 tmpfs /var/lib/systemd");
-    site.scene.desk(&["keys", "seal", "--with-key", "host"]).assert_done();
-    site.doctor(&["--service", "door"]).assert_none();
-    let credential = site.scene.credential("alice").display().to_string();
+    site.fixture.totp_enroll(&["keys", "seal", "--with-key", "host"]).assert_done();
+    site.doctor(&["--service", "app"]).assert_none();
+    let credential = site.fixture.credential("alice").display().to_string();
     site.does(&format!(
         "sed -i.bak 's/^label = .*/label = \"other\"/' {credential}; mv {credential}.bak /run"
     ));
-    site.doctor(&["--service", "door"]).assert_found("serious", "seal_broken", "alice");
+    site.doctor(&["--service", "app"]).assert_found("serious", "seal_broken", "alice");
     site.does(&format!("rm {}", opened.display()));
-    let found = site.doctor(&["--service", "door"]);
+    let found = site.doctor(&["--service", "app"]);
     found.assert_found("serious", "keyring_not_opened", "keyring.cred");
     assert!(found.named("keyring_missing").is_empty(), "{:?}", found.all());
 }
@@ -476,17 +471,17 @@ fn a_service_that_lost_its_line_is_found() {
     site.doctor(&[]).assert_found("warning", "not_in_stack", "sshd demands publickey,keyboard-interactive");
     site.service("sshd", "auth required TOTP");
     site.doctor(&[]).assert_none();
-    site.service("door", "auth required pam_unix.so");
-    site.scene.configure("[service.door.totp]\ndrift_steps = 0");
-    site.doctor(&[]).assert_found("warning", "not_in_stack", "[service.door]");
+    site.service("app", "auth required pam_unix.so");
+    site.fixture.configure("[service.app.totp]\ndrift_steps = 0");
+    site.doctor(&[]).assert_found("warning", "not_in_stack", "[service.app]");
 }
 
 #[test]
 fn what_is_no_service_is_judged_as_a_part_of_those_that_include_it() {
     let mut site = Site::new();
     site.service("second-factor", "auth required TOTP");
-    site.service("door.rpmsave", "auth sufficient pam_unix.so\nauth required TOTP");
-    site.service("door", "auth required pam_unix.so\nauth include second-factor");
+    site.service("app.rpmsave", "auth sufficient pam_unix.so\nauth required TOTP");
+    site.service("app", "auth required pam_unix.so\nauth include second-factor");
     site.doctor(&[]).assert_none();
     site.doctor(&["--service", "second-factor"]).assert_found("warning", "one_factor", "alone");
     site.service("su", "auth required TOTP");
@@ -500,10 +495,10 @@ fn what_is_no_service_is_judged_as_a_part_of_those_that_include_it() {
 #[test]
 fn a_machine_without_a_mail_program_is_told_that_nobody_is_told() {
     let mut site = Site::new();
-    site.service("door", "auth required pam_unix.so\nauth required TOTP");
-    site.scene.configure("[notify]\nto = \"root@localhost\"");
+    site.service("app", "auth required pam_unix.so\nauth required TOTP");
+    site.fixture.configure("[notify]\nto = \"root@localhost\"");
     let there = Path::new("/usr/sbin/sendmail").exists();
-    let found = site.doctor(&["--service", "door"]);
+    let found = site.doctor(&["--service", "app"]);
     assert_eq!(found.named("no_mail_program").is_empty(), there, "{:?}", found.all());
 }
 
@@ -511,30 +506,30 @@ fn a_machine_without_a_mail_program_is_told_that_nobody_is_told() {
 fn a_stack_that_lets_in_nobody_is_found() {
     let mut site = Site::new();
     let common = "auth requisite pam_deny.so\nauth required pam_permit.so\n";
-    site.scene.machine().write("pam.d/common-auth", 0o644, common);
-    site.service("door", PASSWORD_THEN_CODE);
-    site.doctor(&["--service", "door"]).assert_found("serious", "nobody_gets_in", "right code");
+    site.fixture.machine().write("pam.d/common-auth", 0o644, common);
+    site.service("app", PASSWORD_THEN_CODE);
+    site.doctor(&["--service", "app"]).assert_found("serious", "nobody_gets_in", "right code");
 }
 
 #[test]
 fn few_recovery_codes_are_told_and_no_failure() {
-    let mut site = Site::of(Scene::builder().config("[recovery]\ncodes = 2\nwarn_below = 3"));
-    site.service("door", "auth required pam_unix.so\nauth required TOTP");
-    site.scene.desk(&["--json", "recovery-codes", "alice", "--yes"]).assert_done();
-    site.doctor(&["--service", "door"]).assert_found("info", "few_recovery_codes", "alice");
+    let mut site = Site::of(Fixture::builder().config("[recovery]\ncodes = 2\nwarn_below = 3"));
+    site.service("app", "auth required pam_unix.so\nauth required TOTP");
+    site.fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).assert_done();
+    site.doctor(&["--service", "app"]).assert_found("info", "few_recovery_codes", "alice");
 }
 
 #[test]
 fn a_clock_that_nobody_keeps_right_is_found() {
     let mut site = Site::new();
-    site.service("door", "auth required pam_unix.so\nauth required TOTP");
+    site.service("app", "auth required pam_unix.so\nauth required TOTP");
     // Processes of its own: those of the machine that the tests run on are not the question.
     site.does("rm /run/systemd/timesync/synchronized; mount -t tmpfs none /proc");
-    site.doctor(&["--service", "door"]).assert_found("warning", "no_time_service", "no time service");
+    site.doctor(&["--service", "app"]).assert_found("warning", "no_time_service", "no time service");
     site.does("mkdir /proc/7; echo systemd-timesyn > /proc/7/comm");
-    site.doctor(&["--service", "door"]).assert_found("warning", "clock_unsynchronised", "systemd-timesyn");
+    site.doctor(&["--service", "app"]).assert_found("warning", "clock_unsynchronised", "systemd-timesyn");
     site.does("echo ntpd > /proc/7/comm");
-    site.doctor(&["--service", "door"]).assert_none();
+    site.doctor(&["--service", "app"]).assert_none();
 }
 
 #[test]
@@ -542,15 +537,15 @@ fn a_sandbox_in_which_no_code_can_be_recorded_is_found() {
     let mut site = Site::new();
     site.service("polkit-1", "auth required pam_unix.so\nauth required TOTP");
     let unit = "systemd/system/polkit-agent-helper@.service";
-    site.scene.machine().write(unit, 0o644, "[Service]\nProtectSystem=strict\nReadWritePaths=/run\n");
+    site.fixture.machine().write(unit, 0o644, "[Service]\nProtectSystem=strict\nReadWritePaths=/run\n");
     site.doctor(&["--service", "polkit-1"]).assert_found(
         "serious",
         "sandboxed",
         "polkit-agent-helper@.service",
     );
-    let state = site.scene.state();
+    let state = site.fixture.state();
     let drop_in = format!("[Service]\nReadWritePaths={}\n", state.display());
-    site.scene.machine().write(&format!("{unit}.d/totp.conf"), 0o644, &drop_in);
+    site.fixture.machine().write(&format!("{unit}.d/totp.conf"), 0o644, &drop_in);
     site.doctor(&["--service", "polkit-1"]).assert_none();
 }
 
@@ -560,7 +555,7 @@ fn the_sandbox_of_polkitd_is_not_that_of_the_helper_that_asks() {
     site.service("polkit-1", "auth required pam_unix.so\nauth required TOTP");
     // As Debian 13 has it, whose agents start the helper themselves.
     let unit = "[Service]\nUser=polkitd\nNoNewPrivileges=yes\nProtectSystem=strict\n";
-    site.scene.machine().write("systemd/system/polkit.service", 0o644, unit);
+    site.fixture.machine().write("systemd/system/polkit.service", 0o644, unit);
     site.doctor(&["--service", "polkit-1"]).assert_none();
 }
 
@@ -572,8 +567,8 @@ fn a_module_of_another_version_is_found() {
         "cp {module} /run/pam_totp.so; sed -i 's/begun (pam_totp [0-9]/begun (pam_totp 9/' /run/pam_totp.so"
     ));
     let line = site.module.replace(&module, "/run/pam_totp.so");
-    site.service("door", &format!("auth required pam_unix.so\nauth required {line}"));
-    site.doctor(&["--service", "door"]).assert_found("warning", "other_version", "is version 9.");
+    site.service("app", &format!("auth required pam_unix.so\nauth required {line}"));
+    site.doctor(&["--service", "app"]).assert_found("warning", "other_version", "is version 9.");
 }
 
 #[test]
@@ -582,13 +577,13 @@ fn a_program_that_goes_on_with_a_module_that_was_replaced_is_found() {
     let module = site.module.split(' ').next().unwrap_or_default().to_owned();
     site.does(&format!("cp {module} /run/pam_totp.so"));
     let line = site.module.replace(&module, "/run/pam_totp.so");
-    site.service("door", &format!("auth required pam_unix.so\nauth required {line}"));
+    site.service("app", &format!("auth required pam_unix.so\nauth required {line}"));
     site.service("held", &format!("auth required {line}"));
-    let mut login = site.scene.login_at("held", "alice").types("no code");
+    let mut login = site.fixture.login_at("held", "alice").types("no code");
     login.confdir = "/etc/pam.d".into();
     let waiting = login.hold();
     site.does(&format!("cp {module} /run/new; mv /run/new /run/pam_totp.so"));
-    let found = site.doctor(&["--service", "door"]);
+    let found = site.doctor(&["--service", "app"]);
     let pid = format!("({})", waiting.pid());
     drop(waiting.outcome());
     found.assert_found("warning", "stale_module", &pid);
@@ -621,7 +616,7 @@ fn an_sshd_that_has_not_run_yet_is_not_called_broken() {
 fn a_path_is_not_a_service() {
     let site = Site::new();
     for service in ["/etc/shadow", "../shadow", ""] {
-        assert_eq!(site.scene.desk(&["doctor", "--service", service]).status, 2, "{service}");
+        assert_eq!(site.fixture.totp_enroll(&["doctor", "--service", service]).status, 2, "{service}");
     }
 }
 
@@ -630,21 +625,21 @@ fn nothing_is_changed_by_looking() {
     let mut site = Site::new();
     site.service("sshd", "auth required TOTP");
     site.sshd(KEY_AND_CODE);
-    let before = site.scene.stored();
+    let before = site.fixture.stored();
     let _ = site.doctor(&[]);
-    assert!(before == site.scene.stored());
+    assert!(before == site.fixture.stored());
 }
 
 #[test]
 fn no_finding_holds_a_secret() {
     let mut site = Site::new();
-    site.service("door", "auth required pam_unix.so\nauth required TOTP");
-    let text = fs::read_to_string(site.scene.keyring()).unwrap_or_default();
+    site.service("app", "auth required pam_unix.so\nauth required TOTP");
+    let text = fs::read_to_string(site.fixture.keyring()).unwrap_or_default();
     let secrets: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("secret = ")).collect();
     assert!(!secrets.is_empty(), "no secret in {text}");
     for damage in ["secret = 5", "secret = \"\"", "wat"] {
-        fs::write(site.scene.keyring(), format!("{text}\n{damage}\n")).unwrap_or_default();
-        let said = site.scene.desk(&["doctor", "--service", "door"]);
+        fs::write(site.fixture.keyring(), format!("{text}\n{damage}\n")).unwrap_or_default();
+        let said = site.fixture.totp_enroll(&["doctor", "--service", "app"]);
         for secret in &secrets {
             assert!(!said.stdout.contains(secret.trim_matches('"')), "{}", said.stdout);
         }

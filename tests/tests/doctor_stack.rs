@@ -5,12 +5,12 @@
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
-    reason = "scenery that cannot be set up fails the test that asked for it"
+    reason = "fixtures that cannot be set up fails the test that asked for it"
 )]
 
 use acceptance::built;
+use acceptance::fixture::Fixture;
 use acceptance::login::PamCode;
-use acceptance::scene::Scene;
 use acceptance::sweep::{Dice, Sweep};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -20,16 +20,16 @@ use std::path::PathBuf;
 fn what_it_says_of_a_stack_is_what_libpam_does_with_it() {
     let sweep = Sweep::today();
     let count = sweep.count(300, 4000);
-    let mut scene = Scene::builder().account("alice").enrolled("alice").build();
-    let module = scene.machine().install(&built::module());
-    let ours = format!("{} conf={}", module.display(), scene.conf().display());
+    let mut fixture = Fixture::builder().account("alice").enrolled("alice").build();
+    let module = fixture.machine().install(&built::module());
+    let ours = format!("{} conf={}", module.display(), fixture.conf().display());
     let mut dice = sweep.dice();
     let names: Vec<String> = (0..count).map(|number| format!("random-{number}")).collect();
     let stacks: Vec<String> =
-        names.iter().map(|name| random_service(&mut scene, &mut dice, name, &ours)).collect();
+        names.iter().map(|name| random_service(&mut fixture, &mut dice, name, &ours)).collect();
     let mut open = 0;
     for (names, stacks) in names.chunks(200).zip(stacks.chunks(200)) {
-        let found = findings(&scene, names);
+        let found = findings(&fixture, names);
         for (name, stack) in names.iter().zip(stacks) {
             let says = |finding: &str| found.contains(&(name.clone(), finding.to_owned()));
             // Without a line of ours there is no question.
@@ -37,7 +37,7 @@ fn what_it_says_of_a_stack_is_what_libpam_does_with_it() {
                 continue;
             }
             let skipped = says("code_skipped") || says("code_not_counted");
-            let mut login = scene.login_at(name, "alice").types("no code");
+            let mut login = fixture.login_at(name, "alice").types("no code");
             login.confdir = PathBuf::from("/etc/pam.d");
             login.may_not_start = says("stack_unreadable");
             // libpam itself crashes at an include without a name.
@@ -53,24 +53,24 @@ fn what_it_says_of_a_stack_is_what_libpam_does_with_it() {
 /// Since libpam 1.6 the comment ends the line that it stands behind, and the next line lets anybody in.
 #[test]
 fn a_line_that_a_comment_parts_from_a_continued_one_is_judged_as_libpam_reads_it() {
-    let mut scene = Scene::builder().account("alice").enrolled("alice").build();
-    let module = scene.machine().install(&built::module());
-    let ours = format!("auth required {} conf={}", module.display(), scene.conf().display());
+    let mut fixture = Fixture::builder().account("alice").enrolled("alice").build();
+    let module = fixture.machine().install(&built::module());
+    let ours = format!("auth required {} conf={}", module.display(), fixture.conf().display());
     let text =
         format!("auth optional pam_echo.so \\\n# file=/etc/motd\nauth sufficient pam_permit.so\n{ours}\n");
-    scene.machine().write("pam.d/parted", 0o644, &text);
-    let mut login = scene.login_at("parted", "alice").types("no code");
+    fixture.machine().write("pam.d/parted", 0o644, &text);
+    let mut login = fixture.login_at("parted", "alice").types("no code");
     login.confdir = PathBuf::from("/etc/pam.d");
     let lets_in = login.run().code == PamCode::SUCCESS;
-    let found = findings(&scene, &["parted".to_owned()]);
+    let found = findings(&fixture, &["parted".to_owned()]);
     assert_eq!(found.contains(&("parted".to_owned(), "code_skipped".to_owned())), lets_in, "{found:?}");
 }
 
 #[test]
 fn the_words_that_the_module_refuses_are_those_that_it_names() {
-    let mut scene = Scene::builder().account("alice").enrolled("alice").build();
-    let module = scene.machine().install(&built::module());
-    let conf = scene.conf();
+    let mut fixture = Fixture::builder().account("alice").enrolled("alice").build();
+    let module = fixture.machine().install(&built::module());
+    let conf = fixture.conf();
     let conf = conf.display();
     let words = [
         format!("conf={conf}"),
@@ -100,11 +100,11 @@ fn the_words_that_the_module_refuses_are_those_that_it_names() {
     ];
     let names: Vec<String> = (0..words.len()).map(|number| format!("words-{number}")).collect();
     for (name, words) in names.iter().zip(&words) {
-        scene.machine().service(name, &format!("auth required {} {words}", module.display()));
+        fixture.machine().service(name, &format!("auth required {} {words}", module.display()));
     }
-    let found = findings(&scene, &names);
+    let found = findings(&fixture, &names);
     for (name, words) in names.iter().zip(&words) {
-        let mut login = scene.login_at(name, "alice").types("no code");
+        let mut login = fixture.login_at(name, "alice").types("no code");
         login.confdir = PathBuf::from("/etc/pam.d");
         let refused = login.run().code == PamCode(3);
         assert_eq!(found.contains(&(name.clone(), "bad_argument".to_owned())), refused, "{words}");
@@ -112,26 +112,26 @@ fn the_words_that_the_module_refuses_are_those_that_it_names() {
 }
 
 /// Service and name of what is found.
-fn findings(scene: &Scene, services: &[String]) -> BTreeSet<(String, String)> {
+fn findings(fixture: &Fixture, services: &[String]) -> BTreeSet<(String, String)> {
     let mut arguments = vec!["--json", "doctor"];
     arguments.extend(services.iter().flat_map(|name| ["--service", name.as_str()]));
-    let document = scene.desk(&arguments).json();
+    let document = fixture.totp_enroll(&arguments).json();
     let findings = document["findings"].as_array().expect("findings").clone();
     let word = |finding: &serde_json::Value, key: &str| finding[key].as_str().unwrap_or_default().to_owned();
     findings.iter().map(|finding| (word(finding, "service"), word(finding, "name"))).collect()
 }
 
 /// Writes a service, and two files that it may include; gives all three as text.
-fn random_service(scene: &mut Scene, dice: &mut Dice, name: &str, ours: &str) -> String {
+fn random_service(fixture: &mut Fixture, dice: &mut Dice, name: &str, ours: &str) -> String {
     let inner = [format!("{name}-a"), format!("{name}-b")];
-    let door = random_file(dice, ours, &[&inner[0], &inner[1], "nowhere"], 6, true);
+    let service = random_file(dice, ours, &[&inner[0], &inner[1], "nowhere"], 6, true);
     let first = random_file(dice, ours, &[&inner[1]], 4, false);
     let second = random_file(dice, ours, &[], 3, false);
-    let machine = scene.machine();
-    for (name, text) in [(name, &door), (&inner[0], &first), (&inner[1], &second)] {
+    let machine = fixture.machine();
+    for (name, text) in [(name, &service), (&inner[0], &first), (&inner[1], &second)] {
         machine.write(&format!("pam.d/{name}"), 0o644, text);
     }
-    format!("{name}:\n{door}\n{}:\n{first}\n{}:\n{second}", inner[0], inner[1])
+    format!("{name}:\n{service}\n{}:\n{first}\n{}:\n{second}", inner[0], inner[1])
 }
 
 fn random_file(dice: &mut Dice, ours: &str, includes: &[&str], most: usize, with_ours: bool) -> String {

@@ -6,11 +6,11 @@
 use acceptance::authenticator::Authenticator;
 use acceptance::clock::THEN;
 use acceptance::damage::set_mode;
-use acceptance::desk;
 use acceptance::documents::{self, Block, Document, all, calls};
+use acceptance::enroll_command;
+use acceptance::fixture::Fixture;
 use acceptance::journal::Event;
 use acceptance::login::PamCode;
-use acceptance::scene::Scene;
 use acceptance::site::{KEY_AND_CODE, Site};
 use acceptance::stand::renewed;
 use acceptance::{built, recording};
@@ -35,10 +35,10 @@ fn every_command_in_a_block_is_one_that_the_program_takes() {
             typed(&text).into_iter().flat_map(|line| calls(line).into_iter().map(move |call| (line, call)))
         {
             seen += 1;
-            // Whoever is not root is refused everything, but only what is a command at all.
+            // Anyone who is not root is refused everything, but only what is a command at all.
             let mut command = Command::new("/usr/bin/setpriv");
             command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program).args(call);
-            let done = desk::run(command, "");
+            let done = enroll_command::run(command, "");
             assert_ne!(done.status, 2, "{place}: {line}\n{}", done.stderr);
         }
     }
@@ -57,7 +57,7 @@ fn every_command_in_the_text_is_one_that_the_program_takes() {
                 seen += 1;
                 let mut command = Command::new(built::command());
                 command.args(call).arg("--help");
-                let done = desk::run(command, "");
+                let done = enroll_command::run(command, "");
                 assert_eq!(done.status, 0, "{}:{at}: {span}\n{}", document.name, done.stderr);
             }
         }
@@ -79,13 +79,13 @@ fn every_script_that_is_called_is_there() {
 
 #[test]
 fn every_config_is_one_that_is_read() {
-    let scene = Scene::builder().account("alice").build();
+    let fixture = Fixture::builder().account("alice").build();
     let mut seen = 0;
     for Block { place, text, .. } in blocks(|block| block.kind == "toml") {
         seen += 1;
-        scene.configure(&text);
+        fixture.configure(&text);
         for service in ["sshd", "sudo"] {
-            let done = scene.desk(&["explain", "alice", "--service", service]);
+            let done = fixture.totp_enroll(&["explain", "alice", "--service", service]);
             assert_eq!(done.status, 0, "{place}: {}", done.stderr);
         }
     }
@@ -94,9 +94,9 @@ fn every_config_is_one_that_is_read() {
 
 #[test]
 fn every_stored_document_has_the_keys_that_are_stored() {
-    let scene = Scene::builder().account("alice").build();
-    scene.desk(&["--json", "enroll", "alice", "--batch"]).assert_done();
-    for (name, file) in [("credential", scene.credential("alice")), ("keyring", scene.keyring())] {
+    let fixture = Fixture::builder().account("alice").build();
+    fixture.totp_enroll(&["--json", "enroll", "alice", "--batch"]).assert_done();
+    for (name, file) in [("credential", fixture.credential("alice")), ("keyring", fixture.keyring())] {
         let shown = blocks(|block| block.kind == format!("toml {name}")).pop().unwrap();
         let stored = fs::read_to_string(file).unwrap();
         assert_eq!(keys(&shown.text), keys(&stored), "{}: the {name}", shown.place);
@@ -105,15 +105,15 @@ fn every_stored_document_has_the_keys_that_are_stored() {
 
 #[test]
 fn every_line_for_a_service_is_one_that_the_module_takes() {
-    let scene = Scene::with(&["alice"]);
+    let fixture = Fixture::with(&["alice"]);
     let mut seen = 0;
     for Block { place, text, .. } in blocks(|block| block.kind == "pam") {
         for line in text.lines().filter(|line| line.contains("pam_totp.so")) {
             seen += 1;
             let (_, arguments) = line.split_once("pam_totp.so").unwrap();
-            scene.service("shown", &scene.module(arguments));
-            let _ = scene.login_at("shown", "alice").types(scene.code("alice")).code();
-            let event = scene.journal.last();
+            fixture.service("shown", &fixture.module(arguments));
+            let _ = fixture.login_at("shown", "alice").types(fixture.code("alice")).code();
+            let event = fixture.journal.last();
             assert_ne!(event.field("event"), "error", "{place}: {line}\n{}", event.line);
         }
     }
@@ -127,28 +127,28 @@ fn the_stack_for_a_move_asks_each_by_the_module_that_knows_them() {
     let mut site = Site::new();
     let old = Authenticator::random();
     let secret = data_encoding::BASE32_NOPAD.encode(&old.secret);
-    let file = site.scene.write("google", &format!("{secret}\n\" DISALLOW_REUSE\n\" TOTP_AUTH\n"));
+    let file = site.fixture.write("google", &format!("{secret}\n\" DISALLOW_REUSE\n\" TOTP_AUTH\n"));
     let google = format!("pam_google_authenticator.so secret={} user=root", file.display());
     let stack = stack.replace("pam_totp.so", &site.module).replace("pam_google_authenticator.so", &google);
-    site.scene.service("moving", &stack);
+    site.fixture.service("moving", &stack);
     site.service("sshd", &stack);
     site.sshd(KEY_AND_CODE);
     let found = site.doctor(&["--service", "sshd"]);
     let serious: Vec<_> =
         found.all().into_iter().filter(|finding| finding["severity"] == "serious").collect();
     assert!(serious.is_empty() && !found.named("old_module").is_empty(), "{found:#?}");
-    // Whoever is asked by both gives both the same answer.
-    let login = |user: &str, code: &str| site.scene.login_at("moving", user).types(code).types(code).code();
+    // Anyone who is asked by both gives both the same answer.
+    let login = |user: &str, code: &str| site.fixture.login_at("moving", user).types(code).types(code).code();
     assert_eq!(
-        login("alice", &site.scene.authenticator("alice").wrong_code()),
+        login("alice", &site.fixture.authenticator("alice").wrong_code()),
         PamCode::AUTH_ERR,
         "ours decides"
     );
-    assert_eq!(login("alice", &site.scene.code("alice")), PamCode::SUCCESS, "who has moved");
+    assert_eq!(login("alice", &site.fixture.code("alice")), PamCode::SUCCESS, "who has moved");
     assert_ne!(login("alice", &old.code()), PamCode::SUCCESS, "who has moved, by the old module");
     assert_ne!(login("bob", &old.wrong_code()), PamCode::SUCCESS, "the old module decides");
     assert_eq!(login("bob", &old.code()), PamCode::SUCCESS, "who has not moved");
-    set_mode(&site.scene.credential("alice"), 0o644);
+    set_mode(&site.fixture.credential("alice"), 0o644);
     assert_ne!(login("alice", &old.code_in(1)), PamCode::SUCCESS, "trouble is not absence");
 }
 
@@ -324,7 +324,7 @@ fn keys(toml: &str) -> BTreeSet<String> {
 /// What makes a line the kind of line that it is: who wrote it, what happened, and which fields say so, in which order.
 #[derive(PartialEq, Eq, PartialOrd, Ord, Debug)]
 struct Shape {
-    at_the_door: bool,
+    at_login: bool,
     what: String,
     fields: Vec<String>,
 }
@@ -341,25 +341,25 @@ impl Shape {
         } else {
             what.join(" ")
         };
-        Self { at_the_door: !event.module.is_empty(), what, fields: fields.collect() }
+        Self { at_login: !event.module.is_empty(), what, fields: fields.collect() }
     }
 }
 
 /// The lines of a day: what people do, and what goes wrong.
 fn written() -> Vec<Event> {
     let config = "[limit]\nlock_after = 3\n";
-    let builder = Scene::builder().account("bob").account("carol").account("dave");
-    let scene = builder.account("alice").enrolled("alice").config(config).build();
-    scene.service("sshd", &scene.module(""));
-    scene.service("sudo", &scene.module(""));
-    scene.service("open", &scene.module("nullok"));
-    let phone = scene.authenticator("alice").clone();
+    let builder = Fixture::builder().account("bob").account("carol").account("dave");
+    let fixture = builder.account("alice").enrolled("alice").config(config).build();
+    fixture.service("sshd", &fixture.module(""));
+    fixture.service("sudo", &fixture.module(""));
+    fixture.service("open", &fixture.module("nullok"));
+    let phone = fixture.authenticator("alice").clone();
     let by_ssh = |answer: &str, second: u64| {
-        let login = scene.login_at("sshd", "alice").from_host("192.0.2.7");
+        let login = fixture.login_at("sshd", "alice").from_host("192.0.2.7");
         let _ = login.after("publickey ssh-ed25519 AAAA").types(answer).at(second).code();
     };
     let by_sudo = |answer: &str, second: u64| {
-        let mut login = scene.login_at("sudo", "alice").types(answer).at(second);
+        let mut login = fixture.login_at("sudo", "alice").types(answer).at(second);
         login.tty = Some(b"/dev/pts/0".to_vec());
         let _ = login.code();
     };
@@ -374,20 +374,21 @@ fn written() -> Vec<Event> {
     for wrong in phone.wrong_codes_at(2, THEN + 300) {
         by_ssh(&wrong, THEN + 500);
     }
-    scene.desk(&["unlock", "alice"]).assert_done();
-    let codes = renewed(&scene.desk(&["--json", "recovery-codes", "alice", "--yes"]).stdout).unwrap();
+    fixture.totp_enroll(&["unlock", "alice"]).assert_done();
+    let codes =
+        renewed(&fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).stdout).unwrap();
     by_ssh(codes.first().unwrap(), THEN + 600);
     let passer =
-        scene.login_at("open", "dave").from_host("192.0.2.9").after("publickey ssh-ed25519 AAAA").at(THEN);
+        fixture.login_at("open", "dave").from_host("192.0.2.9").after("publickey ssh-ed25519 AAAA").at(THEN);
     let _ = passer.code();
     for (who, step) in [
         ("bob", ["reset", "request", "alice", "--reason", "phone lost, known to me by voice"].as_slice()),
         ("bob", &["reset", "approve", "alice"]),
         ("carol", &["reset", "approve", "alice"]),
     ] {
-        let _ = scene.desk_of(who, step, THEN + 700);
+        let _ = fixture.command_of_operator(who, step, THEN + 700);
     }
-    set_mode(&scene.credential("alice"), 0o644);
+    set_mode(&fixture.credential("alice"), 0o644);
     by_ssh(&right(THEN + 900), THEN + 900);
-    [scene.journal.events(), scene.journal.desk_events()].concat()
+    [fixture.journal.events(), fixture.journal.command_events()].concat()
 }

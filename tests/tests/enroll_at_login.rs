@@ -1,14 +1,14 @@
-//! `enroll_at_login`: the login itself enrols, in its own conversation; whoever leaves before its end has changed nothing.
+//! `enroll_at_login`: the login itself enrols, in its own conversation; anyone who leaves before its end has changed nothing.
 
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 use acceptance::authenticator::{Authenticator, MANUAL_KEY, shown_key};
 use acceptance::clock::THEN;
-use acceptance::desk;
+use acceptance::enroll_command;
 use acceptance::files::Files;
+use acceptance::fixture::{Builder, Fixture, users_file};
 use acceptance::login::{Answer, Login, Outcome, PROMPT, PamCode};
 use acceptance::qr;
-use acceptance::scene::{Builder, Scene, users_file};
 use acceptance::stand::Stand;
 use acceptance::strace;
 use acceptance::sweep::Sweep;
@@ -18,54 +18,54 @@ use std::path::PathBuf;
 
 #[test]
 fn a_login_enrols_and_lets_in_and_the_next_one_asks_for_the_next_code() {
-    let scene = door("").build();
-    let outcome = enrols(&scene).run();
+    let fixture = service("").build();
+    let outcome = enrols(&fixture).run();
     assert_eq!(outcome.code, PamCode::SUCCESS, "{outcome:?}");
-    let events = scene.journal.events();
+    let events = fixture.journal.events();
     let [event] = events.as_slice() else { panic!("one line for one login: {events:?}") };
     let fields = ["event", "user", "way", "method", "authenticator", "recovery_codes"];
     let fields = fields.map(|key| event.field(key));
     assert_eq!(fields, ["enrolled", "alice", "at_login", "totp", "phone", "10"], "{event:?}");
-    let next = scene.login("alice").types(phone(&outcome).code_at(THEN + 30)).at(THEN + 30).run();
+    let next = fixture.login("alice").types(phone(&outcome).code_at(THEN + 30)).at(THEN + 30).run();
     assert_eq!((next.code, next.asked()), (PamCode::SUCCESS, vec![PROMPT]));
 }
 
 #[test]
 fn the_code_that_confirmed_is_used_up() {
-    let scene = door("").build();
-    let phone = phone(&enrols(&scene).run());
-    let again = scene.login("alice").types(phone.code_at(THEN)).at(THEN);
+    let fixture = service("").build();
+    let phone = phone(&enrols(&fixture).run());
+    let again = fixture.login("alice").types(phone.code_at(THEN)).at(THEN);
     assert_eq!(again.code(), PamCode::AUTH_ERR);
-    assert_eq!(scene.journal.last().what(), "refused replayed");
+    assert_eq!(fixture.journal.last().what(), "refused replayed");
 }
 
 #[test]
-fn it_leaves_a_stamp_of_its_code_where_somebody_asks_for_freshness_and_nowhere_else() {
-    for (config, stamps) in [("", 0), ("\n[service.sudo.fresh]\nfor = \"15m\"", 1)] {
-        let scene = door(config).build();
-        assert_eq!(enrols(&scene).through_sshd().code(), PamCode::SUCCESS);
-        let found = fs::read_dir(scene.path("run/fresh"));
-        assert_eq!(found.is_ok(), stamps > 0, "{config}");
-        assert_eq!(found.map_or(0, Iterator::count), stamps, "{config}");
+fn it_leaves_a_timestamp_only_where_freshness_is_asked_for() {
+    for (config, timestamps) in [("", 0), ("\n[service.sudo.fresh]\nfor = \"15m\"", 1)] {
+        let fixture = service(config).build();
+        assert_eq!(enrols(&fixture).through_sshd().code(), PamCode::SUCCESS);
+        let found = fs::read_dir(fixture.path("run/fresh"));
+        assert_eq!(found.is_ok(), timestamps > 0, "{config}");
+        assert_eq!(found.map_or(0, Iterator::count), timestamps, "{config}");
     }
 }
 
 #[test]
 fn each_recovery_code_that_was_shown_lets_in() {
-    let scene = door("").build();
-    let outcome = enrols(&scene).run();
-    let codes = desk::recovery_codes(&said(&outcome));
+    let fixture = service("").build();
+    let outcome = enrols(&fixture).run();
+    let codes = enroll_command::recovery_codes(&said(&outcome));
     assert_eq!(codes.len(), 10, "{codes:?}");
     for code in codes {
-        assert_eq!(scene.login("alice").types(&code).at(THEN).code(), PamCode::SUCCESS, "{code}");
-        assert_eq!(scene.login("alice").types(&code).at(THEN).code(), PamCode::AUTH_ERR, "{code}");
+        assert_eq!(fixture.login("alice").types(&code).at(THEN).code(), PamCode::SUCCESS, "{code}");
+        assert_eq!(fixture.login("alice").types(&code).at(THEN).code(), PamCode::AUTH_ERR, "{code}");
     }
 }
 
 #[test]
 fn account_issuer_and_a_qr_code_that_says_the_same_as_the_key_are_shown_without_control_characters() {
-    let scene = door("").build();
-    let outcome = scene.login("alice").types("uri").types("").at(THEN).run();
+    let fixture = service("").build();
+    let outcome = fixture.login("alice").types("uri").types("").at(THEN).run();
     let said = said(&outcome);
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
     assert!(said.contains("account: alice\n") && said.contains(&format!("issuer: {host}")), "{said}");
@@ -78,15 +78,15 @@ fn account_issuer_and_a_qr_code_that_says_the_same_as_the_key_are_shown_without_
 
 #[test]
 fn the_manual_key_is_shown_in_groups_of_four() {
-    let scene = door("").build();
-    let outcome = scene.login("alice").types("").at(THEN).run();
+    let fixture = service("").build();
+    let outcome = fixture.login("alice").types("").at(THEN).run();
     assert!(key(&outcome).split(' ').all(|group| group.len() == 4), "{}", key(&outcome));
 }
 
 #[test]
 fn ascii_shows_the_qr_code_once_more_for_those_who_see_no_blocks() {
-    let scene = door("").build();
-    let outcome = scene.login("alice").types("ascii").types("uri").types("").at(THEN).run();
+    let fixture = service("").build();
+    let outcome = fixture.login("alice").types("ascii").types("uri").types("").at(THEN).run();
     let texts: Vec<&str> = outcome.prompts.iter().map(|prompt| prompt.text.as_str()).collect();
     let ascii = texts.iter().find(|text| text.contains("##")).expect("no such QR code");
     assert!(ascii.is_ascii());
@@ -96,8 +96,8 @@ fn ascii_shows_the_qr_code_once_more_for_those_who_see_no_blocks() {
 
 #[test]
 fn to_see_the_card_again_is_not_one_of_the_five_tries() {
-    let scene = door("").build();
-    let mut login = scene.login("alice").at(THEN);
+    let fixture = service("").build();
+    let mut login = fixture.login("alice").at(THEN);
     for text in ["uri", "1", "ascii", "2", "uri", "3", "ascii", "4", "uri"] {
         login = login.types(text);
     }
@@ -107,8 +107,8 @@ fn to_see_the_card_again_is_not_one_of_the_five_tries() {
 
 #[test]
 fn a_card_is_not_shown_for_ever() {
-    let scene = door("").build();
-    let login = (0..50).fold(scene.login("alice").at(THEN), |login, _| login.types("uri"));
+    let fixture = service("").build();
+    let login = (0..50).fold(fixture.login("alice").at(THEN), |login, _| login.types("uri"));
     let outcome = login.run();
     assert_eq!(outcome.code, PamCode::AUTH_ERR);
     assert!(outcome.asked().len() < 20, "{}", outcome.asked().len());
@@ -116,181 +116,181 @@ fn a_card_is_not_shown_for_ever() {
 
 #[test]
 fn five_codes_are_tried_and_no_more() {
-    let scene = door("").build();
-    let before = scene.stored();
-    let mut login = scene.login("alice").at(THEN);
+    let fixture = service("").build();
+    let before = fixture.stored();
+    let mut login = fixture.login("alice").at(THEN);
     for steps in [-40, -41, -42, -43, -44] {
         login = login.answers_with(Answer::CodeOfTheShownKey(steps));
     }
     let outcome = login.answers_with(Answer::CodeOfTheShownKey(0)).types("yes").run();
     assert_eq!((outcome.code, outcome.asked().len()), (PamCode::AUTH_ERR, 5), "{outcome:?}");
-    let event = scene.journal.last();
+    let event = fixture.journal.last();
     assert!(["refused wrong", "refused clock_off"].contains(&event.what().as_str()), "{event:?}");
-    before.assert_unchanged(&scene.state());
+    before.assert_unchanged(&fixture.state());
 }
 
 #[test]
 fn a_right_code_may_follow_wrong_ones() {
-    let scene = door("").build();
-    let login = scene.login("alice").at(THEN).types("hello").answers_with(Answer::CodeOfTheShownKey(-40));
+    let fixture = service("").build();
+    let login = fixture.login("alice").at(THEN).types("hello").answers_with(Answer::CodeOfTheShownKey(-40));
     let outcome = login.answers_with(Answer::CodeOfTheShownKey(0)).types("yes").run();
     assert_eq!(outcome.code, PamCode::SUCCESS, "{outcome:?}");
 }
 
 #[test]
 fn a_code_of_another_time_tells_that_a_clock_is_off() {
-    let scene = door("").build();
-    let mut login = scene.login("alice").at(THEN);
+    let fixture = service("").build();
+    let mut login = fixture.login("alice").at(THEN);
     for _ in 0..5 {
         login = login.answers_with(Answer::CodeOfTheShownKey(4));
     }
     assert_eq!(login.code(), PamCode::AUTH_ERR);
-    let event = scene.journal.last();
+    let event = fixture.journal.last();
     assert_eq!((event.what().as_str(), event.field("steps")), ("refused clock_off", "+4"), "{event:?}");
 }
 
 #[test]
 fn each_enrolment_has_a_key_of_its_own() {
-    let scene = door("").build();
+    let fixture = service("").build();
     let keys: BTreeSet<String> =
-        (0..3).map(|_| key(&scene.login("alice").types("").at(THEN).run())).collect();
+        (0..3).map(|_| key(&fixture.login("alice").types("").at(THEN).run())).collect();
     assert_eq!(keys.len(), 3);
 }
 
 #[test]
-fn whoever_cancels_is_not_enrolled_and_refused() {
+fn a_user_who_cancels_is_not_enrolled_and_refused() {
     for login in CANCELLATIONS {
-        let scene = door("").build();
-        let before = scene.stored();
-        assert_eq!(login(scene.login("alice").at(THEN)).code(), PamCode::AUTH_ERR);
-        let event = scene.journal.last();
+        let fixture = service("").build();
+        let before = fixture.stored();
+        assert_eq!(login(fixture.login("alice").at(THEN)).code(), PamCode::AUTH_ERR);
+        let event = fixture.journal.last();
         assert_eq!((event.what().as_str(), event.field("way")), ("refused cancelled", "at_login"));
-        before.assert_unchanged(&scene.state());
+        before.assert_unchanged(&fixture.state());
     }
 }
 
 #[test]
-fn whoever_cancels_before_the_day_is_let_past_with_a_reminder() {
+fn cancelling_before_the_day_lets_in_with_a_reminder() {
     for login in CANCELLATIONS {
-        let scene = door("enroll_by = 2033-05-20").build();
-        let before = scene.stored();
-        let outcome = login(witness(&scene).at(THEN)).run();
+        let fixture = service("enroll_by = 2033-05-20").build();
+        let before = fixture.stored();
+        let outcome = login(witness(&fixture).at(THEN)).run();
         assert_eq!(outcome.code, PamCode::SUCCESS, "{outcome:?}");
         assert!(outcome.prompts.last().unwrap().text.contains("2 days are left"), "{outcome:?}");
-        let event = scene.journal.last();
+        let event = fixture.journal.last();
         let fields = ["event", "method", "reason", "days_left"].map(|key| event.field(key));
         assert_eq!(fields, ["accepted", "exempt", "not_enrolled", "2"], "{event:?}");
-        before.assert_unchanged(&scene.state());
+        before.assert_unchanged(&fixture.state());
     }
 }
 
 #[test]
-fn whoever_cancels_after_the_day_is_refused() {
+fn cancelling_after_the_day_is_refused() {
     for login in CANCELLATIONS {
-        let scene = door("enroll_by = 2033-05-01").build();
-        assert_eq!(login(witness(&scene).at(THEN)).code(), PamCode::AUTH_ERR);
-        assert_eq!(scene.journal.last().what(), "refused cancelled");
+        let fixture = service("enroll_by = 2033-05-01").build();
+        assert_eq!(login(witness(&fixture).at(THEN)).code(), PamCode::AUTH_ERR);
+        assert_eq!(fixture.journal.last().what(), "refused cancelled");
     }
 }
 
 #[test]
 fn nullok_lets_past_who_cancels() {
-    let scene = door("").arguments("after_first_factor nullok").build();
-    assert_eq!(witness_of(&scene, "nullok").types("").at(THEN).code(), PamCode::SUCCESS);
-    assert_eq!(scene.journal.last().what(), "accepted not_enrolled");
+    let fixture = service("").arguments("after_first_factor nullok").build();
+    assert_eq!(witness_of(&fixture, "nullok").types("").at(THEN).code(), PamCode::SUCCESS);
+    assert_eq!(fixture.journal.last().what(), "accepted not_enrolled");
 }
 
 #[test]
-fn whoever_enrols_before_the_day_is_enrolled() {
-    let scene = door("enroll_by = 2033-05-20").build();
-    assert_eq!(enrols(&scene).code(), PamCode::SUCCESS);
-    assert_eq!(scene.login("alice").types("").at(THEN).code(), PamCode::AUTH_ERR, "asked from then on");
+fn a_user_who_enrols_before_the_day_is_enrolled() {
+    let fixture = service("enroll_by = 2033-05-20").build();
+    assert_eq!(enrols(&fixture).code(), PamCode::SUCCESS);
+    assert_eq!(fixture.login("alice").types("").at(THEN).code(), PamCode::AUTH_ERR, "asked from then on");
 }
 
 #[test]
 fn a_conversation_that_fails_enrols_nobody_and_lets_nobody_past() {
     for answer in [Answer::NullReply, Answer::NullArray, Answer::Fails] {
         for answered in 0..2 {
-            let scene = door("enroll_by = 2033-05-20").build();
-            let before = scene.stored();
-            let mut login = witness(&scene).at(THEN);
+            let fixture = service("enroll_by = 2033-05-20").build();
+            let before = fixture.stored();
+            let mut login = witness(&fixture).at(THEN);
             if answered == 1 {
                 login = login.answers_with(Answer::CodeOfTheShownKey(0));
             }
             assert_eq!(login.answers_with(answer.clone()).code(), PamCode::CONV_ERR, "{answer:?}");
-            assert_eq!(scene.journal.last().what(), "refused conversation");
-            before.assert_unchanged(&scene.state());
+            assert_eq!(fixture.journal.last().what(), "refused conversation");
+            before.assert_unchanged(&fixture.state());
         }
     }
 }
 
 #[test]
 fn a_late_answer_enrols_nobody_and_lets_nobody_past() {
-    let scene = door("enroll_by = 2033-05-20\n[totp]\nanswer_within = \"1s\"").build();
-    let before = scene.stored();
-    let mut login = witness(&scene).at(THEN).answers_with(Answer::CodeOfTheShownKey(0)).types("yes");
+    let fixture = service("enroll_by = 2033-05-20\n[totp]\nanswer_within = \"1s\"").build();
+    let before = fixture.stored();
+    let mut login = witness(&fixture).at(THEN).answers_with(Answer::CodeOfTheShownKey(0)).types("yes");
     login.pause_ms = 1200;
     assert_eq!(login.code(), PamCode::AUTH_ERR);
-    assert_eq!(scene.journal.last().what(), "refused late");
-    before.assert_unchanged(&scene.state());
+    assert_eq!(fixture.journal.last().what(), "refused late");
+    before.assert_unchanged(&fixture.state());
 }
 
 #[test]
 fn the_time_to_answer_is_that_of_each_answer() {
-    let scene = door("[totp]\nanswer_within = \"3s\"").build();
-    let mut login = scene.login("alice").at(THEN).types("uri").types("uri");
+    let fixture = service("[totp]\nanswer_within = \"3s\"").build();
+    let mut login = fixture.login("alice").at(THEN).types("uri").types("uri");
     login = login.answers_with(Answer::CodeOfTheShownKey(0)).types("yes");
     login.pause_ms = 1000;
     assert_eq!(login.code(), PamCode::SUCCESS);
 }
 
 #[test]
-fn whoever_was_enrolled_elsewhere_meanwhile_stays_enrolled_by_that() {
-    let mut scene = door("").build();
-    let at_prompt = enrols(&scene).hold();
-    // No lock is held while a person thinks: the desk is not kept waiting.
-    import(&mut scene);
+fn a_user_enrolled_elsewhere_meanwhile_stays_enrolled_by_that() {
+    let mut fixture = service("").build();
+    let at_prompt = enrols(&fixture).hold();
+    // No lock is held while a person thinks: the command is not kept waiting.
+    import(&mut fixture);
     let outcome = at_prompt.release().outcome().unwrap();
     assert_eq!(outcome.code, PamCode::AUTH_ERR, "{outcome:?}");
-    assert_eq!(scene.journal.last().what(), "refused changed_meanwhile");
-    assert_eq!(scene.login_with_code_at("alice", THEN + 60).code(), PamCode::SUCCESS);
+    assert_eq!(fixture.journal.last().what(), "refused changed_meanwhile");
+    assert_eq!(fixture.login_with_code_at("alice", THEN + 60).code(), PamCode::SUCCESS);
 }
 
 #[test]
 fn nobody_cancels_their_way_past_an_enrolment_that_was_made_meanwhile() {
-    let mut scene = door("enroll_by = 2033-05-20").build();
-    let at_prompt = witness(&scene).at(THEN).types("").hold();
-    import(&mut scene);
+    let mut fixture = service("enroll_by = 2033-05-20").build();
+    let at_prompt = witness(&fixture).at(THEN).types("").hold();
+    import(&mut fixture);
     let outcome = at_prompt.release().outcome().unwrap();
     assert_eq!(outcome.code, PamCode::AUTH_ERR, "{outcome:?}");
-    assert_eq!(scene.journal.last().what(), "refused changed_meanwhile");
+    assert_eq!(fixture.journal.last().what(), "refused changed_meanwhile");
 }
 
 #[test]
 fn a_login_that_is_killed_at_a_prompt_has_enrolled_nobody() {
-    let scene = door("").build();
-    let before = scene.stored();
-    enrols(&scene).hold().kill();
-    before.assert_unchanged(&scene.state());
-    assert_eq!(enrols(&scene).code(), PamCode::SUCCESS);
+    let fixture = service("").build();
+    let before = fixture.stored();
+    enrols(&fixture).hold().kill();
+    before.assert_unchanged(&fixture.state());
+    assert_eq!(enrols(&fixture).code(), PamCode::SUCCESS);
 }
 
 #[test]
 fn an_enrolment_that_is_killed_at_any_call_is_whole_or_none() {
-    let scene = rules("").build();
-    let login = person(scene.login(USER).at(THEN));
-    let stand = Stand::of(&scene);
+    let fixture = rules("").build();
+    let login = person(fixture.login(USER).at(THEN));
+    let stand = Stand::of(&fixture);
     // Not those after it: the phone of this person is a process as well, and makes some of them.
-    let points = strace::record_login(&login, &paths(&scene));
+    let points = strace::record_login(&login, &paths(&fixture));
     let (sweep, mut enrolled) = (Sweep::today(), BTreeSet::new());
     for point in sweep.points(points) {
         stand.put_back();
         assert!(strace::login_killed_at(&login, &point).is_none(), "it had come to its end: {point:?}");
-        let status = scene.desk(&["--json", "status", USER]).status;
+        let status = fixture.totp_enroll(&["--json", "status", USER]).status;
         assert!([0, NOT_ENROLLED].contains(&status), "status {status}: {point:?}");
         enrolled.insert(status == 0);
         if status == NOT_ENROLLED {
-            let names = scene.stored().names();
+            let names = fixture.stored().names();
             let left = names.iter().filter(|name| !name.starts_with(".new."));
             assert!(left.clone().all(|name| name == USER), "left behind: {names:?} {point:?}");
             assert_eq!(login.clone().code(), PamCode::SUCCESS, "cannot enrol any more: {point:?}");
@@ -301,10 +301,10 @@ fn an_enrolment_that_is_killed_at_any_call_is_whole_or_none() {
 
 #[test]
 fn an_enrolment_of_which_any_call_fails_lets_nobody_in_who_is_not_enrolled() {
-    let scene = rules("enroll_by = 2033-05-20").build();
-    let login = person(scene.login(USER).at(THEN));
-    let stand = Stand::of(&scene);
-    let points = strace::record_login(&login, &paths(&scene));
+    let fixture = rules("enroll_by = 2033-05-20").build();
+    let login = person(fixture.login(USER).at(THEN));
+    let stand = Stand::of(&fixture);
+    let points = strace::record_login(&login, &paths(&fixture));
     let mut codes = BTreeSet::new();
     let sweep = Sweep::today();
     let cases = points.iter().zip(["EIO", "ENOSPC", "EROFS", "EACCES"].iter().cycle());
@@ -312,14 +312,14 @@ fn an_enrolment_of_which_any_call_fails_lets_nobody_in_who_is_not_enrolled() {
         stand.put_back();
         let outcome = strace::login_failing_at(&login, point, error);
         codes.insert(outcome.code);
-        let status = scene.desk(&["--json", "status", USER]).status;
+        let status = fixture.totp_enroll(&["--json", "status", USER]).status;
         assert!([0, NOT_ENROLLED].contains(&status), "status {status}: {error} {point:?}");
         // libpam's word for a stack in which everybody ignores.
         assert_ne!(outcome.code, PamCode::PERM_DENIED, "trouble was taken for leave: {error} {point:?}");
         if outcome.code == PamCode::SUCCESS {
             assert_eq!(status, 0, "let in and not enrolled: {error} {point:?}");
         } else {
-            assert_eq!(scene.journal.last().field("event"), "error", "{error} {point:?}");
+            assert_eq!(fixture.journal.last().field("event"), "error", "{error} {point:?}");
         }
     }
     assert!(!sweep.is_complete() || codes.contains(&PamCode::SYSTEM_ERR), "{codes:?}");
@@ -327,11 +327,11 @@ fn an_enrolment_of_which_any_call_fails_lets_nobody_in_who_is_not_enrolled() {
 
 #[test]
 fn nothing_secret_is_in_the_log_or_in_clear_on_the_disk() {
-    let scene = door("").arguments("after_first_factor debug").build();
-    let outcome = enrols(&scene).run();
-    let (log, stored) = (scene.journal.lines().concat(), scene.stored());
+    let fixture = service("").arguments("after_first_factor debug").build();
+    let outcome = enrols(&fixture).run();
+    let (log, stored) = (fixture.journal.lines().concat(), fixture.stored());
     let key: String = key(&outcome).split(' ').collect();
-    let codes = desk::recovery_codes(&said(&outcome));
+    let codes = enroll_command::recovery_codes(&said(&outcome));
     assert!(!codes.is_empty());
     for secret in codes.iter().chain([&key, &phone(&outcome).code_at(THEN)]) {
         assert!(!log.contains(secret.as_str()) && !stored.hold(secret.as_bytes()), "{secret}:\n{log}");
@@ -341,79 +341,79 @@ fn nothing_secret_is_in_the_log_or_in_clear_on_the_disk() {
 
 #[test]
 fn nobody_is_enrolled_of_whom_no_first_factor_is_known() {
-    let scene = door("").arguments("").build();
-    assert_is_asked_as_everybody(&scene, &scene.login("alice").types("123456").run());
+    let fixture = service("").arguments("").build();
+    assert_is_asked_as_everybody(&fixture, &fixture.login("alice").types("123456").run());
 }
 
 #[test]
 fn nobody_is_enrolled_where_nothing_may_be_said() {
-    let scene = door("").build();
-    let mut login = scene.login("alice").types("123456").at(THEN);
+    let fixture = service("").build();
+    let mut login = fixture.login("alice").types("123456").at(THEN);
     login.silent = true;
-    assert_is_asked_as_everybody(&scene, &login.run());
+    assert_is_asked_as_everybody(&fixture, &login.run());
 }
 
 #[test]
 fn nobody_is_enrolled_where_nobody_may_be_asked() {
-    let scene = door("").arguments("after_first_factor use_first_pass").build();
-    let outcome = scene.login("alice").at(THEN).run();
+    let fixture = service("").arguments("after_first_factor use_first_pass").build();
+    let outcome = fixture.login("alice").at(THEN).run();
     assert_eq!((outcome.code, outcome.asked().len()), (PamCode::AUTH_ERR, 0), "{outcome:?}");
     assert!(!said(&outcome).contains(MANUAL_KEY));
 }
 
 #[test]
 fn nobody_is_enrolled_whom_the_system_does_not_know() {
-    let scene = door("").build();
-    assert_is_asked_as_everybody(&scene, &scene.login("no-account").types("123456").at(THEN).run());
+    let fixture = service("").build();
+    assert_is_asked_as_everybody(&fixture, &fixture.login("no-account").types("123456").at(THEN).run());
 }
 
 #[test]
 fn nobody_is_enrolled_unless_the_configuration_says_so() {
-    let scene = Scene::builder().arguments("after_first_factor").account("alice").build();
-    assert_is_asked_as_everybody(&scene, &scene.login("alice").types("123456").at(THEN).run());
+    let fixture = Fixture::builder().arguments("after_first_factor").account("alice").build();
+    assert_is_asked_as_everybody(&fixture, &fixture.login("alice").types("123456").at(THEN).run());
 }
 
 #[test]
 fn nobody_scans_anything_where_no_key_could_be_sealed() {
-    let scene = door("enroll_by = 2033-05-20").build();
-    fs::remove_file(scene.keyring()).unwrap();
-    let outcome = witness(&scene).at(THEN).types("").run();
+    let fixture = service("enroll_by = 2033-05-20").build();
+    fs::remove_file(fixture.keyring()).unwrap();
+    let outcome = witness(&fixture).at(THEN).types("").run();
     assert_eq!((outcome.code, outcome.prompts.len()), (PamCode::SYSTEM_ERR, 0), "{outcome:?}");
-    assert_eq!(scene.journal.last().field("event"), "error");
+    assert_eq!(fixture.journal.last().field("event"), "error");
 }
 
 #[test]
-fn whoever_is_enrolled_is_asked_for_a_code_and_nothing_else() {
-    let scene = rules("").account("alice").enrolled("alice").build();
-    let outcome = scene.login_with_code_at("alice", THEN).run();
+fn an_enrolled_user_is_asked_for_a_code_and_nothing_else() {
+    let fixture = rules("").account("alice").enrolled("alice").build();
+    let outcome = fixture.login_with_code_at("alice", THEN).run();
     assert_eq!((outcome.code, outcome.prompts.len()), (PamCode::SUCCESS, 1), "{outcome:?}");
 }
 
 /// An account of every Debian: strace follows no login into a machine of its own.
 const USER: &str = "daemon";
-/// The exit status of the desk for somebody who is not enrolled.
+/// The exit status of the command for someone who is not enrolled.
 const NOT_ENROLLED: i32 = 3;
 
 /// The configuration, with more in its table `[require]` and after it.
 fn rules(more: &str) -> Builder {
-    Scene::builder()
+    Fixture::builder()
         .config(&format!("[require]\nenroll_at_login = true\n{more}"))
         .arguments("after_first_factor")
 }
 
-fn door(more: &str) -> Builder {
+fn service(more: &str) -> Builder {
     rules(more).account("alice")
 }
 
 /// Alice, who scans, types the code, and saves the recovery codes.
-fn enrols(scene: &Scene) -> Login {
-    person(scene.login("alice").at(THEN))
+fn enrols(fixture: &Fixture) -> Login {
+    person(fixture.login("alice").at(THEN))
 }
 
 /// What such a login reads and writes.
-fn paths(scene: &Scene) -> Vec<PathBuf> {
-    let mut paths = strace::stored(scene, USER);
-    paths.push(scene.state().join("credentials").join(format!(".new.{USER}")));
+fn paths(fixture: &Fixture) -> Vec<PathBuf> {
+    let mut paths = strace::stored(fixture, USER);
+    paths.push(fixture.state().join("credentials").join(format!(".new.{USER}")));
     paths
 }
 
@@ -423,15 +423,15 @@ fn person(login: Login) -> Login {
 
 /// Alice at a stack that tells `PAM_IGNORE` of the module, as success, from all else; libpam makes a refusal of a stack in
 /// which everybody ignores. An enrolment is a refusal there.
-fn witness(scene: &Scene) -> Login {
-    witness_of(scene, "")
+fn witness(fixture: &Fixture) -> Login {
+    witness_of(fixture, "")
 }
 
-fn witness_of(scene: &Scene, arguments: &str) -> Login {
-    let line = scene.module(&format!("after_first_factor {arguments}"));
+fn witness_of(fixture: &Fixture, arguments: &str) -> Login {
+    let line = fixture.module(&format!("after_first_factor {arguments}"));
     let line = line.replacen("required", "[ignore=1 default=bad]", 1);
-    scene.service("witness", &format!("{line}\nauth requisite pam_deny.so\nauth required pam_permit.so"));
-    scene.login_at("witness", "alice")
+    fixture.service("witness", &format!("{line}\nauth requisite pam_deny.so\nauth required pam_permit.so"));
+    fixture.login_at("witness", "alice")
 }
 
 /// Every place at which one can leave.
@@ -455,17 +455,17 @@ fn phone(outcome: &Outcome) -> Authenticator {
     Authenticator::shown(&said(outcome))
 }
 
-/// Enrols alice at the desk.
-fn import(scene: &mut Scene) {
+/// Enrols alice in the command.
+fn import(fixture: &mut Fixture) {
     let phone = ("alice".to_owned(), Authenticator::random());
-    let users = scene.write("users.oath", &users_file(std::slice::from_ref(&phone)));
-    scene.desk(&["--json", "import", "oath", users.to_str().unwrap()]).assert_done();
-    scene.note("alice", phone.1);
+    let users = fixture.write("users.oath", &users_file(std::slice::from_ref(&phone)));
+    fixture.totp_enroll(&["--json", "import", "oath", users.to_str().unwrap()]).assert_done();
+    fixture.note("alice", phone.1);
 }
 
-fn assert_is_asked_as_everybody(scene: &Scene, outcome: &Outcome) {
+fn assert_is_asked_as_everybody(fixture: &Fixture, outcome: &Outcome) {
     assert_eq!(outcome.code, PamCode::AUTH_ERR, "{outcome:?}");
     assert_eq!(outcome.asked(), [PROMPT], "{outcome:?}");
     assert!(!said(outcome).contains(MANUAL_KEY), "{outcome:?}");
-    assert!(Files::below(&scene.state()).names().is_empty());
+    assert!(Files::below(&fixture.state()).names().is_empty());
 }

@@ -2,16 +2,16 @@
 
 use acceptance::authenticator::{Authenticator, MANUAL_KEY, shown_key};
 use acceptance::clock;
-use acceptance::desk;
+use acceptance::enroll_command;
+use acceptance::fixture::Fixture;
 use acceptance::login::PROMPT;
 use acceptance::qr;
-use acceptance::scene::Scene;
 use acceptance::sshd::{KEY_AND_CODE, Key, ONLY_PAM, Sshd};
 use acceptance::terminal::Terminal;
 
 #[test]
 fn ssh_enrols_with_a_key_and_from_then_on_asks_for_codes() {
-    let (scene, sshd) = sshd(KEY_AND_CODE, "");
+    let (fixture, sshd) = sshd(KEY_AND_CODE, "");
     let mut ssh = sshd.ssh("alice", Key::Offered, INSIDE);
     let shown = ssh.expect(ASKS_FOR_THE_FIRST_CODE);
     let phone = Authenticator::shown(&shown);
@@ -22,12 +22,12 @@ fn ssh_enrols_with_a_key_and_from_then_on_asks_for_codes() {
     let now = clock::well_inside_a_step(30, 10);
     ssh.types(&phone.code_at(now));
     let shown = ssh.expect(ASKS_WHETHER_SAVED);
-    let recovery = desk::recovery_codes(&shown);
+    let recovery = enroll_command::recovery_codes(&shown);
     assert_eq!(recovery.len(), 10, "{shown}");
     ssh.types("yes");
     assert_let_in(ssh, "alice");
-    assert_eq!(scene.journal.last().what(), "enrolled");
-    let first_factor = scene.journal.last().field("first_factor").to_owned();
+    assert_eq!(fixture.journal.last().what(), "enrolled");
+    let first_factor = fixture.journal.last().field("first_factor").to_owned();
     assert_eq!(first_factor, "publickey");
     for code in [&phone.code_at(now + 30), &recovery[0]] {
         let mut ssh = sshd.ssh("alice", Key::Offered, INSIDE);
@@ -53,7 +53,7 @@ fn ssh_shows_an_ascii_qr_code_where_the_client_shows_no_blocks() {
 
 #[test]
 fn ssh_lets_past_who_cancels_before_the_day_and_reminds_them() {
-    let (scene, sshd) = sshd(KEY_AND_CODE, "enroll_by = 9999-12-31");
+    let (fixture, sshd) = sshd(KEY_AND_CODE, "enroll_by = 9999-12-31");
     // A shell: sshd shows what is said after the last prompt to nobody who came for one command.
     let mut ssh = sshd.ssh("alice", Key::Offered, "");
     ssh.expect(ASKS_FOR_THE_FIRST_CODE);
@@ -61,12 +61,12 @@ fn ssh_lets_past_who_cancels_before_the_day_and_reminds_them() {
     ssh.expect("days are left");
     ssh.types(&format!("{INSIDE}; exit"));
     assert_let_in(ssh, "alice");
-    assert_eq!(scene.desk(&["status", "alice"]).status, NOT_ENROLLED);
+    assert_eq!(fixture.totp_enroll(&["status", "alice"]).status, NOT_ENROLLED);
 }
 
 #[test]
 fn ssh_keeps_out_who_cancels_after_the_day() {
-    let (scene, sshd) = sshd(KEY_AND_CODE, "enroll_by = 2020-01-01");
+    let (fixture, sshd) = sshd(KEY_AND_CODE, "enroll_by = 2020-01-01");
     let mut ssh = sshd.ssh("alice", Key::Offered, INSIDE);
     let shown = ssh.expect(ASKS_FOR_THE_FIRST_CODE);
     let phone = Authenticator::shown(&shown);
@@ -75,14 +75,14 @@ fn ssh_keeps_out_who_cancels_after_the_day() {
     ssh.expect(ASKS_WHETHER_SAVED);
     ssh.types("");
     assert_kept_out(ssh);
-    assert_eq!(scene.desk(&["status", "alice"]).status, NOT_ENROLLED);
-    assert_eq!(scene.journal.last().what(), "refused cancelled");
+    assert_eq!(fixture.totp_enroll(&["status", "alice"]).status, NOT_ENROLLED);
+    assert_eq!(fixture.journal.last().what(), "refused cancelled");
 }
 
 #[test]
 fn ssh_that_is_ended_at_a_prompt_has_enrolled_nobody() {
-    let (scene, sshd) = sshd(KEY_AND_CODE, "");
-    let before = scene.stored();
+    let (fixture, sshd) = sshd(KEY_AND_CODE, "");
+    let before = fixture.stored();
     let mut ssh = sshd.ssh("alice", Key::Offered, INSIDE);
     let shown = ssh.expect(ASKS_FOR_THE_FIRST_CODE);
     let phone = Authenticator::shown(&shown);
@@ -91,51 +91,51 @@ fn ssh_that_is_ended_at_a_prompt_has_enrolled_nobody() {
     ssh.expect(ASKS_WHETHER_SAVED);
     ssh.presses_ctrl('c');
     assert_ne!(ssh.end().status, 0);
-    before.assert_unchanged(&scene.state());
+    before.assert_unchanged(&fixture.state());
     let mut ssh = sshd.ssh("alice", Key::Offered, INSIDE);
     ssh.expect(ASKS_FOR_THE_FIRST_CODE);
 }
 
 #[test]
 fn ssh_enrols_nobody_under_a_key_that_was_rotated_away_meanwhile() {
-    let (scene, sshd) = sshd(KEY_AND_CODE, "");
+    let (fixture, sshd) = sshd(KEY_AND_CODE, "");
     let mut ssh = sshd.ssh("alice", Key::Offered, INSIDE);
     let phone = Authenticator::shown(&ssh.expect(ASKS_FOR_THE_FIRST_CODE));
     let _ = clock::well_inside_a_step(30, 3);
     ssh.types(&phone.code());
     ssh.expect(ASKS_WHETHER_SAVED);
-    scene.desk(&["--json", "keys", "rotate"]).assert_done();
+    fixture.totp_enroll(&["--json", "keys", "rotate"]).assert_done();
     ssh.types("yes");
     assert_kept_out(ssh);
-    assert_eq!(scene.journal.last().what(), "refused keys_rotated");
-    assert_eq!(scene.desk(&["status", "alice"]).status, NOT_ENROLLED);
+    assert_eq!(fixture.journal.last().what(), "refused keys_rotated");
+    assert_eq!(fixture.totp_enroll(&["status", "alice"]).status, NOT_ENROLLED);
 }
 
 #[test]
 fn ssh_enrols_nobody_before_a_first_factor() {
-    let (scene, sshd) = sshd(ONLY_PAM, "");
+    let (fixture, sshd) = sshd(ONLY_PAM, "");
     let mut ssh = sshd.ssh("alice", Key::None, INSIDE);
     let shown = ssh.expect(PROMPT);
     assert!(!shown.contains(MANUAL_KEY), "{shown}");
     ssh.types("123456");
     assert_kept_out(ssh);
-    assert_eq!(scene.journal.last().what(), "refused not_enrolled");
+    assert_eq!(fixture.journal.last().what(), "refused not_enrolled");
 }
 
 const INSIDE: &str = "echo inside as $(id -un)";
 /// The end of the prompts, before the word for leaving.
 const ASKS_FOR_THE_FIRST_CODE: &str = "nothing typed: ";
 const ASKS_WHETHER_SAVED: &str = "nothing is enrolled): ";
-/// The exit status of the desk for somebody who is not enrolled.
+/// The exit status of the command for someone who is not enrolled.
 const NOT_ENROLLED: i32 = 3;
 
-fn sshd(methods: &str, more: &str) -> (Scene, Sshd) {
+fn sshd(methods: &str, more: &str) -> (Fixture, Sshd) {
     let config = format!("[require]\nenroll_at_login = true\n{more}");
-    let mut scene = Scene::builder().config(&config).account("alice").build();
-    // Somebody has to say yes where the module takes no part.
-    let stack = format!("{}\nauth required pam_permit.so", scene.module(""));
-    let sshd = scene.sshd(methods, &stack);
-    (scene, sshd)
+    let mut fixture = Fixture::builder().config(&config).account("alice").build();
+    // Someone has to say yes where the module takes no part.
+    let stack = format!("{}\nauth required pam_permit.so", fixture.module(""));
+    let sshd = fixture.sshd(methods, &stack);
+    (fixture, sshd)
 }
 
 fn assert_let_in(ssh: Terminal, user: &str) {

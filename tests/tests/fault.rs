@@ -3,8 +3,8 @@
 
 use acceptance::clock::THEN;
 use acceptance::damage::LENIENT;
+use acceptance::fixture::Fixture;
 use acceptance::login::PamCode;
-use acceptance::scene::Scene;
 use acceptance::stand::{Stand, renewed};
 use acceptance::strace::{self, Point};
 use acceptance::sweep::Sweep;
@@ -24,11 +24,11 @@ fn a_login_that_the_system_denies_something_is_refused_and_says_why_or_is_record
 
 #[test]
 fn a_recovery_code_opens_once_whatever_fails() {
-    let scene = Scene::with(&["alice"]);
-    scene.service(LENIENT, &scene.module("nullok"));
-    let codes = renewed(&scene.desk(&RENEW).stdout).unwrap();
-    let login = |code: &str| scene.login_at(LENIENT, "alice").types(code).at(THEN);
-    let points = strace::record_login(&login(&codes[0]), &strace::stored(&scene, "alice"));
+    let fixture = Fixture::with(&["alice"]);
+    fixture.service(LENIENT, &fixture.module("nullok"));
+    let codes = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
+    let login = |code: &str| fixture.login_at(LENIENT, "alice").types(code).at(THEN);
+    let points = strace::record_login(&login(&codes[0]), &strace::stored(&fixture, "alice"));
     // Ten codes a set: the calls that write are what a recovery code has of its own.
     let written = |point: &&Point| ["pwrite64", "fdatasync", "flock"].contains(&point.name.as_str());
     let points: Vec<&Point> = points.iter().filter(written).collect();
@@ -36,10 +36,10 @@ fn a_recovery_code_opens_once_whatever_fails() {
     let cases =
         ["EIO", "ENOSPC"].into_iter().flat_map(|error| points.iter().map(move |point| (error, point)));
     for (error, point) in Sweep::today().points(cases) {
-        let codes = renewed(&scene.desk(&RENEW).stdout).unwrap();
-        let logged = scene.journal.events().len();
+        let codes = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
+        let logged = fixture.journal.events().len();
         let outcome = strace::login_failing_at(&login(&codes[0]), point, error);
-        refused_and_said_or_recorded(&scene, outcome.code, logged, &format!("{error} at {point:?}"));
+        refused_and_said_or_recorded(&fixture, outcome.code, logged, &format!("{error} at {point:?}"));
         let opened = usize::from(outcome.code == PamCode::SUCCESS);
         let opened = opened + usize::from(login(&codes[0]).code() == PamCode::SUCCESS);
         assert!(opened <= 1, "opened twice, {error} at {point:?}");
@@ -50,11 +50,11 @@ fn a_recovery_code_opens_once_whatever_fails() {
 #[test]
 fn no_wrong_code_is_judged_without_being_charged_whatever_fails() {
     for limit in ["[limit]\nattempts = 1", "[limit]\nlock_after = 1\nlock_for = \"1h\""] {
-        let scene = Scene::builder().config(limit).enrolled("alice").build();
-        let wrong = scene.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
-        let login = scene.login("alice").types(wrong).at(THEN);
-        let stand = Stand::of(&scene);
-        let points = strace::record_login(&login, &[scene.ledger("alice")]);
+        let fixture = Fixture::builder().config(limit).enrolled("alice").build();
+        let wrong = fixture.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
+        let login = fixture.login("alice").types(wrong).at(THEN);
+        let stand = Stand::of(&fixture);
+        let points = strace::record_login(&login, &[fixture.ledger("alice")]);
         let mut codes = BTreeSet::new();
         let cases = points.iter().flat_map(|point| strace::ERRORS.iter().map(move |error| (point, *error)));
         for (point, error) in Sweep::today().points(cases) {
@@ -62,12 +62,12 @@ fn no_wrong_code_is_judged_without_being_charged_whatever_fails() {
             let case = format!("{error} at {point:?}, {limit}");
             let outcome = strace::login_failing_at(&login, point, error);
             codes.insert(outcome.code);
-            let event = scene.journal.last();
+            let event = fixture.journal.last();
             if outcome.code == PamCode::SYSTEM_ERR {
                 assert_eq!(event.field("event"), "error", "{event:?}: {case}");
             } else {
                 assert_eq!(outcome.code, PamCode::AUTH_ERR, "{case}");
-                let right = scene.login_with_code_at("alice", THEN).code();
+                let right = fixture.login_with_code_at("alice", THEN).code();
                 assert_eq!(right, PamCode::MAXTRIES, "a guess for nothing: {case}");
             }
         }
@@ -77,73 +77,74 @@ fn no_wrong_code_is_judged_without_being_charged_whatever_fails() {
 
 #[test]
 fn a_login_works_on_a_full_disk() {
-    let mut scene = on_a_small_disk();
-    let enrolment = scene.enrol("alice", &[]);
-    fill(&mut scene);
-    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
-    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::AUTH_ERR, "not recorded");
-    assert_eq!(scene.login("alice").types(&enrolment.recovery_codes[0]).code(), PamCode::SUCCESS);
-    assert_eq!(scene.login("alice").types(&enrolment.recovery_codes[0]).code(), PamCode::AUTH_ERR);
+    let mut fixture = on_a_small_disk();
+    let enrolment = fixture.enrol("alice", &[]);
+    fill(&mut fixture);
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::AUTH_ERR, "not recorded");
+    assert_eq!(fixture.login("alice").types(&enrolment.recovery_codes[0]).code(), PamCode::SUCCESS);
+    assert_eq!(fixture.login("alice").types(&enrolment.recovery_codes[0]).code(), PamCode::AUTH_ERR);
 }
 
 #[test]
 fn on_a_full_disk_nobody_is_enrolled_and_the_old_enrolment_stays() {
-    let mut scene = on_a_small_disk();
-    let enrolment = scene.enrol("alice", &[]);
-    fill(&mut scene);
-    let renew = scene.desk(&RENEW);
+    let mut fixture = on_a_small_disk();
+    let enrolment = fixture.enrol("alice", &[]);
+    fill(&mut fixture);
+    let renew = fixture.totp_enroll(&RENEW);
     assert_eq!(renew.status, 1, "{renew:?}");
     assert!(renew.stderr.contains("No space left"), "{renew:?}");
-    let users = scene.write("users.oath", "HOTP/T30/6 bob - 3132333435363738393031323334353637383930\n");
-    let import = scene.desk(&["--json", "import", "oath", users.to_str().unwrap(), "--allow-unknown"]);
+    let users = fixture.write("users.oath", "HOTP/T30/6 bob - 3132333435363738393031323334353637383930\n");
+    let import =
+        fixture.totp_enroll(&["--json", "import", "oath", users.to_str().unwrap(), "--allow-unknown"]);
     assert_eq!(import.status, 1, "{import:?}");
-    assert_eq!(scene.desk(&["--json", "status", "bob"]).status, 3);
-    assert_eq!(scene.login("alice").types(&enrolment.recovery_codes[0]).code(), PamCode::SUCCESS);
-    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+    assert_eq!(fixture.totp_enroll(&["--json", "status", "bob"]).status, 3);
+    assert_eq!(fixture.login("alice").types(&enrolment.recovery_codes[0]).code(), PamCode::SUCCESS);
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
 }
 
 #[test]
 fn a_login_on_a_read_only_disk_is_refused_and_says_so() {
-    let mut scene = on_a_small_disk();
-    let enrolment = scene.enrol("alice", &[]);
-    scene.service(LENIENT, &scene.module("nullok"));
-    on_its_machine(&mut scene, "mount -o remount,ro \"$1\"");
-    for answer in [scene.authenticator("alice").code_at(THEN), enrolment.recovery_codes[0].clone()] {
-        for service in ["door", LENIENT] {
-            let code = scene.login_at(service, "alice").types(&answer).at(THEN).code();
+    let mut fixture = on_a_small_disk();
+    let enrolment = fixture.enrol("alice", &[]);
+    fixture.service(LENIENT, &fixture.module("nullok"));
+    on_its_machine(&mut fixture, "mount -o remount,ro \"$1\"");
+    for answer in [fixture.authenticator("alice").code_at(THEN), enrolment.recovery_codes[0].clone()] {
+        for service in ["app", LENIENT] {
+            let code = fixture.login_at(service, "alice").types(&answer).at(THEN).code();
             assert_eq!(code, PamCode::SYSTEM_ERR, "{service}");
-            let event = scene.journal.last();
+            let event = fixture.journal.last();
             assert_eq!(event.field("event"), "error", "{event:?}");
             assert!(event.line.contains("Read-only file system"), "{event:?}");
-            assert_eq!(event.field("file"), scene.ledger("alice").to_str().unwrap(), "{event:?}");
+            assert_eq!(event.field("file"), fixture.ledger("alice").to_str().unwrap(), "{event:?}");
         }
     }
-    let renew = scene.desk(&RENEW);
+    let renew = fixture.totp_enroll(&RENEW);
     assert!(renew.status == 1 && renew.stderr.contains("Read-only file system"), "{renew:?}");
-    on_its_machine(&mut scene, "mount -o remount,rw \"$1\"");
-    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+    on_its_machine(&mut fixture, "mount -o remount,rw \"$1\"");
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
 }
 
 const RENEW: [&str; 4] = ["--json", "recovery-codes", "alice", "--yes"];
 
 /// Each call on stored data fails once with each error, in a stack that lets in who is not enrolled.
 fn each_call_of_a_login_fails(errors: &[&'static str]) {
-    let scene = Scene::with(&["alice"]);
-    scene.service(LENIENT, &scene.module("nullok"));
+    let fixture = Fixture::with(&["alice"]);
+    fixture.service(LENIENT, &fixture.module("nullok"));
     let login = |then| {
-        let code = scene.authenticator("alice").code_at(then);
-        scene.login_at(LENIENT, "alice").types(code).at(then)
+        let code = fixture.authenticator("alice").code_at(then);
+        fixture.login_at(LENIENT, "alice").types(code).at(then)
     };
     assert_eq!(login(THEN - 60).code(), PamCode::SUCCESS);
-    let points = strace::record_login(&login(THEN), &strace::stored(&scene, "alice"));
+    let points = strace::record_login(&login(THEN), &strace::stored(&fixture, "alice"));
     let mut codes = BTreeSet::new();
     let cases = points.iter().flat_map(|point| errors.iter().map(move |error| (point, *error)));
     let sweep = Sweep::today();
     for ((point, error), then) in sweep.points(cases.zip((THEN + 120..).step_by(120))) {
         let case = format!("{error} at {point:?}");
-        let logged = scene.journal.events().len();
+        let logged = fixture.journal.events().len();
         let first = strace::login_failing_at(&login(then), point, error).code;
-        refused_and_said_or_recorded(&scene, first, logged, &case);
+        refused_and_said_or_recorded(&fixture, first, logged, &case);
         codes.insert(first);
         if first == PamCode::SUCCESS {
             assert_eq!(login(then).code(), PamCode::AUTH_ERR, "not recorded: {case}");
@@ -156,12 +157,12 @@ fn each_call_of_a_login_fails(errors: &[&'static str]) {
 }
 
 /// One line was logged: that the login was accepted, or an error that has a reason.
-fn refused_and_said_or_recorded(scene: &Scene, code: PamCode, logged: usize, case: &str) {
+fn refused_and_said_or_recorded(fixture: &Fixture, code: PamCode, logged: usize, case: &str) {
     assert_ne!(code, PamCode::IGNORE, "{case}");
     assert_ne!(code, PamCode::ABORT, "a panic: {case}");
-    let events: Vec<_> = scene.journal.events().into_iter().skip(logged).collect();
+    let events: Vec<_> = fixture.journal.events().into_iter().skip(logged).collect();
     assert_eq!(events.len(), 1, "not one line: {case}: {events:?}");
-    let event = scene.journal.last();
+    let event = fixture.journal.last();
     if code == PamCode::SUCCESS {
         assert!(["accepted", "recovery_used"].contains(&event.field("event")), "{case}: {event:?}");
     } else {
@@ -171,22 +172,22 @@ fn refused_and_said_or_recorded(scene: &Scene, code: PamCode, logged: usize, cas
     }
 }
 
-/// A scene whose state lies on a file system of its own, of a few pages.
-fn on_a_small_disk() -> Scene {
-    let mut scene = Scene::builder().account("alice").build();
-    let _ = fs::remove_dir_all(scene.state());
-    on_its_machine(&mut scene, "mkdir -m 700 \"$1\" && mount -t tmpfs -o size=64k,mode=700 small \"$1\"");
-    scene
+/// A fixture whose state lies on a file system of its own, of a few pages.
+fn on_a_small_disk() -> Fixture {
+    let mut fixture = Fixture::builder().account("alice").build();
+    let _ = fs::remove_dir_all(fixture.state());
+    on_its_machine(&mut fixture, "mkdir -m 700 \"$1\" && mount -t tmpfs -o size=64k,mode=700 small \"$1\"");
+    fixture
 }
 
-fn fill(scene: &mut Scene) {
-    on_its_machine(scene, "! cat /dev/zero >\"$1/filling\" 2>/dev/null");
+fn fill(fixture: &mut Fixture) {
+    on_its_machine(fixture, "! cat /dev/zero >\"$1/filling\" 2>/dev/null");
 }
 
-/// Runs a script where the scene's mounts are seen, with the state directory as its argument.
-fn on_its_machine(scene: &mut Scene, script: &str) {
-    let state = scene.state();
-    let mut command: Command = scene.machine().namespace().command("/bin/sh");
+/// Runs a script where the fixture's mounts are seen, with the state directory as its argument.
+fn on_its_machine(fixture: &mut Fixture, script: &str) {
+    let state = fixture.state();
+    let mut command: Command = fixture.machine().namespace().command("/bin/sh");
     let done = command.args(["-c", script, "sh"]).arg(state).status();
     assert!(done.is_ok_and(|status| status.success()), "{script}");
 }

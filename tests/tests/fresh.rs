@@ -1,8 +1,8 @@
 //! Step-up freshness: no second code within its time, in the same login session. Real sshd, real sudo, real tmux.
 
+use acceptance::fixture::{Builder, Fixture};
 use acceptance::login::{PROMPT, PamCode};
 use acceptance::machine::PASSWORD;
-use acceptance::scene::{Builder, Scene};
 use acceptance::sshd::{KEY_AND_CODE, Key, NO_TERMINAL, PASSWORD_METHOD, Sshd};
 use acceptance::strace;
 use acceptance::terminal::Terminal;
@@ -11,12 +11,12 @@ use std::time::Duration;
 
 const IS_ALICE: &str = "is alice\r\n";
 const RAN: &str = "ran as 0\r\n";
-/// Whoever comes over ssh needs no code, so that a session can be without one.
+/// Anyone who comes over ssh needs no code, so that a session can be without one.
 const NO_CODE_AT_SSHD: &str = "[service.sshd.require]\nexempt_networks = [\"127.0.0.0/8\"]";
 const SU_IS_FRESH: &str = "[service.su.fresh]\nfor = \"15m\"";
 const SU_IS_FRESH_AND_SSHD_ASKS_NOBODY: &str =
     "[service.su.fresh]\nfor = \"15m\"\n[service.sshd.require]\nexempt_networks = [\"127.0.0.0/8\"]";
-/// Some service is spared a code, so that every login leaves a stamp; sudo itself has the time that its line says, or none.
+/// Some service is spared a code, so that every login leaves a timestamp; sudo itself has the time that its line says, or none.
 const SPARED_ELSEWHERE: &str = "[service.su.fresh]\nfor = \"15m\"";
 
 #[test]
@@ -24,7 +24,7 @@ fn sudo_does_not_ask_within_the_time_of_the_code_of_the_login() {
     let site = Site::new(builder().config(SPARED_ELSEWHERE), "fresh=15m");
     let mut shell = site.logs_in_with_a_code();
     assert_eq!(sudo(&mut shell), RAN);
-    let event = site.scene.journal.last();
+    let event = site.fixture.journal.last();
     let fields = ["event", "user", "method"].map(|key| event.field(key));
     assert_eq!(fields, ["accepted", "alice", "fresh"], "{event:?}");
     assert!(event.field("seconds").parse::<u64>().unwrap() < 900, "{event:?}");
@@ -40,7 +40,7 @@ fn a_time_in_the_config_does_the_same() {
 fn without_a_time_sudo_asks() {
     let site = Site::new(builder().config(SPARED_ELSEWHERE), "");
     let mut shell = site.logs_in_with_a_code();
-    assert_eq!(stamps(&site.scene), 1);
+    assert_eq!(timestamps(&site.fixture), 1);
     assert_eq!(sudo(&mut shell), PROMPT);
 }
 
@@ -48,8 +48,8 @@ fn without_a_time_sudo_asks() {
 fn sudo_asks_again_when_the_time_is_over() {
     let site = Site::new(builder().config(SPARED_ELSEWHERE), "fresh=2s");
     let mut shell = site.logs_in_with_a_code();
-    assert_eq!(stamps(&site.scene), 1);
-    let written = std::fs::read_dir(site.scene.path("run/fresh")).unwrap().next().unwrap().unwrap();
+    assert_eq!(timestamps(&site.fixture), 1);
+    let written = std::fs::read_dir(site.fixture.path("run/fresh")).unwrap().next().unwrap().unwrap();
     let written = written.metadata().unwrap().modified().unwrap();
     // Ages are counted in whole seconds.
     wait::until("two seconds are over", || written.elapsed().is_ok_and(|age| age > Duration::from_secs(3)));
@@ -61,7 +61,7 @@ fn a_session_does_not_profit_from_the_code_of_another_session_of_the_same_person
     let site = Site::new(builder().config(NO_CODE_AT_SSHD), "fresh=15m");
     let (mut one, mut other) = (site.logs_in(), site.logs_in());
     assert_eq!(sudo(&mut one), PROMPT);
-    one.types(&site.scene.code("alice"));
+    one.types(&site.fixture.code("alice"));
     one.expect(RAN);
     assert_eq!(sudo(&mut one), RAN, "in the same session");
     assert_eq!(sudo(&mut other), PROMPT, "in the other");
@@ -72,11 +72,11 @@ fn the_next_session_does_not_profit_from_the_one_before() {
     let site = Site::new(builder().config(NO_CODE_AT_SSHD), "fresh=15m");
     let mut one = site.logs_in();
     assert_eq!(sudo(&mut one), PROMPT);
-    one.types(&site.scene.code("alice"));
+    one.types(&site.fixture.code("alice"));
     one.expect(RAN);
     one.types("exit");
     assert_eq!(one.end().status, 0);
-    assert_eq!(stamps(&site.scene), 1);
+    assert_eq!(timestamps(&site.fixture), 1);
     assert_eq!(sudo(&mut site.logs_in()), PROMPT);
 }
 
@@ -85,19 +85,19 @@ fn a_wrong_code_makes_nothing_fresh() {
     let site = Site::new(builder().config(NO_CODE_AT_SSHD), "fresh=15m");
     let mut shell = site.logs_in();
     assert_eq!(sudo(&mut shell), PROMPT);
-    shell.types(&site.scene.authenticator("alice").wrong_code());
+    shell.types(&site.fixture.authenticator("alice").wrong_code());
     shell.expect("did not run");
     assert_eq!(sudo(&mut shell), PROMPT);
 }
 
 #[test]
 fn an_enrolment_that_was_replaced_takes_its_freshness_along() {
-    let mut scene = builder().config(SPARED_ELSEWHERE).build();
-    let codes = scene.enrol("alice", &[]).recovery_codes;
-    let mut site = Site::of(scene, "fresh=15m");
+    let mut fixture = builder().config(SPARED_ELSEWHERE).build();
+    let codes = fixture.enrol("alice", &[]).recovery_codes;
+    let mut site = Site::of(fixture, "fresh=15m");
     let mut shell = site.logs_in_by(&codes[0]);
     assert_eq!(sudo(&mut shell), RAN);
-    let _ = site.scene.enrol("alice", &["--replace", "--yes"]);
+    let _ = site.fixture.enrol("alice", &["--replace", "--yes"]);
     assert_eq!(sudo(&mut shell), PROMPT);
 }
 
@@ -108,22 +108,22 @@ fn what_a_session_left_behind_does_not_profit() {
     first.types("tmux -S ~/socket -f /dev/null new-session -d 'exec /bin/sh'; echo started");
     first.expect("started\r\n");
     assert_eq!(sudo(&mut first), PROMPT);
-    first.types(&site.scene.code("alice"));
+    first.types(&site.fixture.code("alice"));
     first.expect(RAN);
     first.types("exit");
     let _ = first.end();
-    assert_eq!(stamps(&site.scene), 1);
+    assert_eq!(timestamps(&site.fixture), 1);
     let mut second = site.logs_in();
     second.types("tmux -S ~/socket attach");
     second.expect("$ ");
     // Neither from the session that started it ...
     assert_eq!(sudo(&mut second), PROMPT);
-    second.types(&site.scene.authenticator("alice").code_in(1));
+    second.types(&site.fixture.authenticator("alice").code_in(1));
     second.expect("ran as 0");
     // ... nor from what is typed into it: nobody knows who will attach next.
     assert_eq!(sudo(&mut second), PROMPT);
     // Not Ctrl-C: one that comes right after sudo's question is sometimes lost on a busy machine.
-    second.types(&site.scene.authenticator("alice").wrong_code());
+    second.types(&site.fixture.authenticator("alice").wrong_code());
     second.expect("did not run");
     second.expect("$ ");
     // Nor where sudo takes the place of the shell that it was typed into, and with that its number.
@@ -133,22 +133,22 @@ fn what_a_session_left_behind_does_not_profit() {
 }
 
 #[test]
-fn a_stamp_that_others_could_have_written_counts_for_nothing() {
+fn a_timestamp_that_others_could_have_written_counts_for_nothing() {
     let site = Site::new(builder().config(SPARED_ELSEWHERE), "fresh=15m");
     let mut shell = site.logs_in_with_a_code();
-    let stamps = site.scene.path("run").join("fresh");
-    std::fs::set_permissions(&stamps, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let timestamps = site.fixture.path("run").join("fresh");
+    std::fs::set_permissions(&timestamps, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     assert_eq!(sudo(&mut shell), PROMPT);
 }
 
 #[test]
 fn where_nobody_asks_for_freshness_a_login_leaves_nothing_and_does_not_look_at_its_session() {
     for (config, is_asked_for) in [("", false), (SPARED_ELSEWHERE, true)] {
-        let scene = builder().enrolled("alice").config(config).build();
-        let (outcome, trace) = strace::trace_login(&scene.login_with_code("alice").through_sshd());
+        let fixture = builder().enrolled("alice").config(config).build();
+        let (outcome, trace) = strace::trace_login(&fixture.login_with_code("alice").through_sshd());
         assert_eq!(outcome.code, PamCode::SUCCESS);
-        assert_eq!(scene.path("run").exists(), is_asked_for, "{config}");
-        assert_eq!(stamps(&scene), usize::from(is_asked_for), "{config}");
+        assert_eq!(fixture.path("run").exists(), is_asked_for, "{config}");
+        assert_eq!(timestamps(&fixture), usize::from(is_asked_for), "{config}");
         let text = trace.text();
         assert_eq!(text.contains("random/boot_id"), is_asked_for, "{config}: {text}");
         assert_eq!(text.contains("\"stat\", O_RDONLY"), is_asked_for, "{config}: {text}");
@@ -164,63 +164,63 @@ fn a_login_over_ssh_leaves_nothing_where_nobody_asks_for_freshness() {
     let site = Site::new(builder(), "");
     let mut shell = site.logs_in_with_a_code();
     assert_eq!(sudo(&mut shell), PROMPT);
-    shell.types(&site.scene.authenticator("alice").code_in(1));
+    shell.types(&site.fixture.authenticator("alice").code_in(1));
     shell.expect(RAN);
-    assert!(!site.scene.path("run").exists());
+    assert!(!site.fixture.path("run").exists());
 }
 
 #[test]
 fn a_time_on_sshds_line_makes_its_codes_count_as_well() {
-    let scene = builder().enrolled("alice").arguments("fresh=15m").build();
-    assert_eq!(scene.login_with_code("alice").through_sshd().code(), PamCode::SUCCESS);
-    assert_eq!(stamps(&scene), 1);
+    let fixture = builder().enrolled("alice").arguments("fresh=15m").build();
+    assert_eq!(fixture.login_with_code("alice").through_sshd().code(), PamCode::SUCCESS);
+    assert_eq!(timestamps(&fixture), 1);
 }
 
 #[test]
 fn with_a_time_on_its_line_alone_sudo_asks_once_after_the_boot_and_then_spares_a_code_after_a_login() {
-    let mut scene = builder().build();
-    let codes = scene.enrol("alice", &[]).recovery_codes;
-    let site = Site::of(scene, "fresh=15m");
-    // Sshd's codes left no stamp until then, and sudo's own counts.
+    let mut fixture = builder().build();
+    let codes = fixture.enrol("alice", &[]).recovery_codes;
+    let site = Site::of(fixture, "fresh=15m");
+    // Sshd's codes left no timestamp until then, and sudo's own counts.
     let mut first = site.logs_in_by(&codes[0]);
-    assert_eq!(stamps(&site.scene), 0);
+    assert_eq!(timestamps(&site.fixture), 0);
     assert_eq!(sudo(&mut first), PROMPT);
     first.types(&codes[1]);
     first.expect(RAN);
     assert_eq!(sudo(&mut first), RAN);
-    assert_eq!(stamps(&site.scene), 1);
+    assert_eq!(timestamps(&site.fixture), 1);
     let mut later = site.logs_in_by(&codes[2]);
-    assert_eq!(stamps(&site.scene), 2);
+    assert_eq!(timestamps(&site.fixture), 2);
     assert_eq!(sudo(&mut later), RAN);
     // As a boot does.
-    std::fs::remove_dir_all(site.scene.path("run")).unwrap();
+    std::fs::remove_dir_all(site.fixture.path("run")).unwrap();
     let mut after = site.logs_in_by(&codes[3]);
-    assert!(!site.scene.path("run").exists());
+    assert!(!site.fixture.path("run").exists());
     assert_eq!(sudo(&mut after), PROMPT);
 }
 
 #[test]
 fn sudo_need_only_ask_and_the_codes_of_logins_count() {
-    let mut scene = builder().build();
-    let codes = scene.enrol("alice", &[]).recovery_codes;
-    let site = Site::of(scene, "fresh=15m");
+    let mut fixture = builder().build();
+    let codes = fixture.enrol("alice", &[]).recovery_codes;
+    let site = Site::of(fixture, "fresh=15m");
     let mut first = site.logs_in_by(&codes[0]);
     assert_eq!(sudo(&mut first), PROMPT);
     assert_eq!(sudo(&mut site.logs_in_by(&codes[1])), RAN);
 }
 
 #[test]
-fn where_stamps_cannot_be_kept_sudo_asks_and_says_why_to_whoever_debugs() {
+fn where_timestamps_cannot_be_kept_sudo_asks_and_debug_says_why() {
     let site = Site::new(builder(), "fresh=15m debug");
-    let run = site.scene.path("run");
+    let run = site.fixture.path("run");
     std::fs::create_dir(&run).unwrap();
     std::fs::set_permissions(&run, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
     let mut shell = site.logs_in_with_a_code();
     assert_eq!(sudo(&mut shell), PROMPT);
-    let lines = site.scene.journal.lines();
+    let lines = site.fixture.journal.lines();
     let why = "run: must belong to root and be writable by nobody else";
-    assert!(lines.iter().any(|line| line.contains("no stamps: ") && line.contains(why)), "{lines:?}");
-    shell.types(&site.scene.authenticator("alice").code_in(1));
+    assert!(lines.iter().any(|line| line.contains("no timestamps: ") && line.contains(why)), "{lines:?}");
+    shell.types(&site.fixture.authenticator("alice").code_in(1));
     shell.expect(RAN);
     assert!(!run.join("fresh").exists());
 }
@@ -230,9 +230,9 @@ fn a_code_typed_in_another_accounts_shell_serves_no_later_command_there() {
     let site = Site::with_bob(SU_IS_FRESH_AND_SSHD_ASKS_NOBODY, "");
     let mut shell = site.logs_in_as("bob");
     assert_eq!(su_alice(&mut shell, "su"), PROMPT);
-    shell.types(&site.scene.code("alice"));
+    shell.types(&site.fixture.code("alice"));
     shell.expect(IS_ALICE);
-    assert_eq!(records(&site.scene), 0);
+    assert_eq!(records(&site.fixture), 0);
     assert_eq!(su_alice(&mut shell, "su"), PROMPT);
     shell.types("no code");
     shell.expect("did not run");
@@ -240,10 +240,10 @@ fn a_code_typed_in_another_accounts_shell_serves_no_later_command_there() {
 
 #[test]
 fn a_terminal_that_another_account_feeds_is_not_fresh() {
-    let mut scene = builder().account("bob").config(NO_CODE_AT_SSHD).build();
-    let codes = scene.enrol("alice", &[]).recovery_codes;
-    scene.machine().service("su", "auth required pam_unix.so");
-    let site = Site::of(scene, "fresh=15m");
+    let mut fixture = builder().account("bob").config(NO_CODE_AT_SSHD).build();
+    let codes = fixture.enrol("alice", &[]).recovery_codes;
+    fixture.machine().service("su", "auth required pam_unix.so");
+    let site = Site::of(fixture, "fresh=15m");
     let mut shell = site.logs_in_as("bob");
     // What alice's shell reads, and what it shows, goes through bob's processes.
     shell.types("su --pty alice");
@@ -267,7 +267,7 @@ fn another_account_below_a_fresh_session_is_asked() {
             shell.expect("Password: ");
             shell.types(PASSWORD);
             shell.expect(PROMPT);
-            shell.types(&site.scene.code("bob"));
+            shell.types(&site.fixture.code("bob"));
         }
         shell.expect("$ ");
         for command in ["su", "exec su"] {
@@ -307,7 +307,7 @@ fn a_session_without_a_terminal_is_as_fresh_as_its_connection() {
     let site = Site::new(builder().config(SPARED_ELSEWHERE), "fresh=15m");
     let mut ssh = site.sshd.ssh_with("alice", Key::Offered, "sudo -S id -u", NO_TERMINAL);
     ssh.expect(PROMPT);
-    ssh.types(&site.scene.code("alice"));
+    ssh.types(&site.fixture.code("alice"));
     let ended = ssh.end();
     assert_eq!((ended.status, ended.last.trim()), (0, "0"), "{}", ended.screen);
 }
@@ -315,20 +315,20 @@ fn a_session_without_a_terminal_is_as_fresh_as_its_connection() {
 #[test]
 fn connections_of_a_server_that_leads_the_session_of_all_share_nothing() {
     for methods in [KEY_AND_CODE, PASSWORD_METHOD] {
-        let mut scene = builder().config(SPARED_ELSEWHERE).enrolled("alice").build();
-        let line = scene.module("fresh=15m");
+        let mut fixture = builder().config(SPARED_ELSEWHERE).enrolled("alice").build();
+        let line = fixture.module("fresh=15m");
         let password = "auth required pam_unix.so";
         let (stack, line) = match methods {
             PASSWORD_METHOD => (format!("{line} forward_pass\n{password} use_first_pass"), "password: "),
             _ => (line, PROMPT),
         };
-        let sshd = scene.sshd_of_a_super_server(methods, &stack);
+        let sshd = fixture.sshd_of_a_super_server(methods, &stack);
         let mut shell = sshd.ssh("alice", Key::Offered, "/bin/sh");
         shell.expect(line);
         let password = if methods == PASSWORD_METHOD { PASSWORD } else { "" };
-        shell.types(&format!("{password}{}", scene.code("alice")));
+        shell.types(&format!("{password}{}", fixture.code("alice")));
         shell.expect("$ ");
-        assert_eq!(records(&scene), 0, "{methods}");
+        assert_eq!(records(&fixture), 0, "{methods}");
         let mut other = sshd.ssh("alice", Key::Offered, "/bin/sh");
         assert_eq!(other.expect_any(&[line, "$ "]).0, 0, "{methods}");
         other.types(password);
@@ -338,20 +338,20 @@ fn connections_of_a_server_that_leads_the_session_of_all_share_nothing() {
 
 #[test]
 fn a_program_for_a_remote_host_that_is_not_sshd_leaves_no_record() {
-    let scene = builder().arguments("fresh=15m").enrolled("alice").build();
-    let at_sshd = scene.login_with_code("alice").through_sshd().from_host("192.0.2.7");
+    let fixture = builder().arguments("fresh=15m").enrolled("alice").build();
+    let at_sshd = fixture.login_with_code("alice").through_sshd().from_host("192.0.2.7");
     assert_eq!(at_sshd.code(), PamCode::SUCCESS);
-    assert_eq!(records(&scene), 1);
-    let scene = builder().arguments("fresh=15m").enrolled("alice").build();
-    assert_eq!(scene.login_with_code("alice").from_host("192.0.2.7").code(), PamCode::SUCCESS);
-    assert_eq!(records(&scene), 0);
+    assert_eq!(records(&fixture), 1);
+    let fixture = builder().arguments("fresh=15m").enrolled("alice").build();
+    assert_eq!(fixture.login_with_code("alice").from_host("192.0.2.7").code(), PamCode::SUCCESS);
+    assert_eq!(records(&fixture), 0);
 }
 
 #[test]
 fn a_login_at_a_terminal_is_fresh_for_sudo() {
     let mut site = Site::new(builder().config(SPARED_ELSEWHERE).config(NO_CODE_AT_SSHD), "fresh=15m");
-    let stack = format!("auth required pam_unix.so\n{}", site.scene.module(""));
-    site.scene.machine().service("login", &stack);
+    let stack = format!("auth required pam_unix.so\n{}", site.fixture.module(""));
+    site.fixture.machine().service("login", &stack);
     site.add_to_sudoers("alice ALL=(root) NOPASSWD: /usr/bin/script\n");
     let mut shell = site.logs_in();
     // login(1) is root's alone.
@@ -361,25 +361,25 @@ fn a_login_at_a_terminal_is_fresh_for_sudo() {
     shell.expect("Password: ");
     shell.types(PASSWORD);
     shell.expect(PROMPT);
-    shell.types(&site.scene.code("alice"));
+    shell.types(&site.fixture.code("alice"));
     shell.expect("$ ");
-    assert_eq!(records(&site.scene), 1);
+    assert_eq!(records(&site.fixture), 1);
     assert_eq!(sudo(&mut shell), RAN);
 }
 
 /// How many lie there.
-fn stamps(scene: &Scene) -> usize {
-    records(scene)
+fn timestamps(fixture: &Fixture) -> usize {
+    records(fixture)
 }
 
 /// How many timestamp records lie there.
-fn records(scene: &Scene) -> usize {
-    std::fs::read_dir(scene.path("run/fresh")).map_or(0, Iterator::count)
+fn records(fixture: &Fixture) -> usize {
+    std::fs::read_dir(fixture.path("run/fresh")).map_or(0, Iterator::count)
 }
 
 /// A machine with sshd and sudo, and alice.
 struct Site {
-    scene: Scene,
+    fixture: Fixture,
     sshd: Sshd,
 }
 
@@ -388,19 +388,19 @@ impl Site {
         Self::of(builder.enrolled("alice").build(), sudo_arguments)
     }
 
-    fn of(mut scene: Scene, sudo_arguments: &str) -> Self {
-        let (sshd_stack, sudo_stack) = (scene.module(""), scene.module(sudo_arguments));
-        let machine = scene.machine();
+    fn of(mut fixture: Fixture, sudo_arguments: &str) -> Self {
+        let (sshd_stack, sudo_stack) = (fixture.module(""), fixture.module(sudo_arguments));
+        let machine = fixture.machine();
         machine.service("sudo", &sudo_stack);
         // sudo remembers by itself otherwise, and does not ask PAM.
         let rule = "Defaults lecture=never, !use_pty, passwd_tries=1, timestamp_timeout=0\nalice ALL=(ALL:ALL) ALL\n";
         machine.write("sudoers.d/alice", 0o440, rule);
-        let sshd = scene.sshd(KEY_AND_CODE, &sshd_stack);
-        Self { scene, sshd }
+        let sshd = fixture.sshd(KEY_AND_CODE, &sshd_stack);
+        Self { fixture, sshd }
     }
 
     fn logs_in_with_a_code(&self) -> Terminal {
-        self.logs_in_by(&self.scene.code("alice"))
+        self.logs_in_by(&self.fixture.code("alice"))
     }
 
     fn logs_in_by(&self, code: &str) -> Terminal {
@@ -424,14 +424,14 @@ impl Site {
     /// With bob as well, and su with password and code.
     fn with_bob(config: &str, sudo_arguments: &str) -> Self {
         let builder = builder().account("bob").config(config);
-        let mut scene = builder.enrolled("alice").enrolled("bob").build();
-        let stack = format!("auth required pam_unix.so\n{}", scene.module(""));
-        scene.machine().service("su", &stack);
-        Self::of(scene, sudo_arguments)
+        let mut fixture = builder.enrolled("alice").enrolled("bob").build();
+        let stack = format!("auth required pam_unix.so\n{}", fixture.module(""));
+        fixture.machine().service("su", &stack);
+        Self::of(fixture, sudo_arguments)
     }
 
     fn add_to_sudoers(&mut self, lines: &str) {
-        self.scene.machine().write("sudoers.d/more", 0o440, lines);
+        self.fixture.machine().write("sudoers.d/more", 0o440, lines);
     }
 }
 
@@ -457,5 +457,5 @@ fn sudo(shell: &mut Terminal) -> &'static str {
 }
 
 fn builder() -> Builder {
-    Scene::builder().account("alice")
+    Fixture::builder().account("alice")
 }

@@ -2,10 +2,10 @@
 
 use acceptance::authenticator::Authenticator;
 use acceptance::clock::THEN;
-use acceptance::desk;
+use acceptance::enroll_command;
 use acceptance::files::Files;
+use acceptance::fixture::{Fixture, users_file};
 use acceptance::login::{Login, PamCode};
-use acceptance::scene::{Scene, users_file};
 use acceptance::stand::{NOT_ENROLLED, Stand, files_of, is_whole, renewed};
 use acceptance::strace::{self, Point, Trace};
 use acceptance::sweep::Sweep;
@@ -18,26 +18,26 @@ use std::process::Command;
 
 #[test]
 fn a_login_killed_at_any_call_has_used_its_code_at_most_once_and_the_next_code_opens() {
-    let scene = Scene::with(&["alice", "bob"]);
-    let bobs = files_of(&scene, "bob");
-    assert_eq!(scene.login_with_code_at("alice", THEN - 60).code(), PamCode::SUCCESS);
-    let points = Sweep::today().points(points_of(&scene, &scene.login_with_code_at("alice", THEN)));
+    let fixture = Fixture::with(&["alice", "bob"]);
+    let bobs = files_of(&fixture, "bob");
+    assert_eq!(fixture.login_with_code_at("alice", THEN - 60).code(), PamCode::SUCCESS);
+    let points = Sweep::today().points(points_of(&fixture, &fixture.login_with_code_at("alice", THEN)));
     let mut again = BTreeSet::new();
     for (point, then) in points.iter().zip((THEN + 120..).step_by(120)) {
-        let login = scene.login_with_code_at("alice", then);
-        let logged = scene.journal.events().len();
+        let login = fixture.login_with_code_at("alice", then);
+        let logged = fixture.journal.events().len();
         let told = strace::login_killed_at(&login, point);
         let second = login.code();
         again.insert(second);
         let opened = [told.map(|outcome| outcome.code), Some(second)];
         let opened = opened.iter().filter(|code| **code == Some(PamCode::SUCCESS)).count();
         assert!(opened <= 1, "opened twice, killed at {point:?}");
-        let events = scene.journal.events();
+        let events = fixture.journal.events();
         let accepted = events[logged..].iter().filter(|event| event.field("event") == "accepted").count();
         assert!(accepted <= 1, "accepted twice, killed at {point:?}: {events:?}");
-        assert_eq!(status(&scene, "alice"), 0, "{point:?}");
-        assert_eq!(scene.login_with_code_at("alice", then + 30).code(), PamCode::SUCCESS, "{point:?}");
-        assert_eq!(files_of(&scene, "bob"), bobs, "somebody else was touched, killed at {point:?}");
+        assert_eq!(status(&fixture, "alice"), 0, "{point:?}");
+        assert_eq!(fixture.login_with_code_at("alice", then + 30).code(), PamCode::SUCCESS, "{point:?}");
+        assert_eq!(files_of(&fixture, "bob"), bobs, "another process was touched, killed at {point:?}");
     }
     // Killed early the code is still good, killed late it is used: else nothing of this was shown.
     Sweep::today().assert_met(&again, [PamCode::SUCCESS, PamCode::AUTH_ERR]);
@@ -45,11 +45,11 @@ fn a_login_killed_at_any_call_has_used_its_code_at_most_once_and_the_next_code_o
 
 #[test]
 fn a_login_killed_at_any_call_has_used_its_recovery_code_at_most_once() {
-    let scene = Scene::with(&["alice"]);
-    let codes = renewed(&scene.desk(&RENEW).stdout).unwrap();
-    let login = scene.login("alice").types(&codes[0]).at(THEN);
-    let stand = Stand::of(&scene);
-    let points = points_of(&scene, &login);
+    let fixture = Fixture::with(&["alice"]);
+    let codes = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
+    let login = fixture.login("alice").types(&codes[0]).at(THEN);
+    let stand = Stand::of(&fixture);
+    let points = points_of(&fixture, &login);
     let mut again = BTreeSet::new();
     for point in Sweep::today().points(points) {
         stand.put_back();
@@ -61,7 +61,7 @@ fn a_login_killed_at_any_call_has_used_its_recovery_code_at_most_once() {
             "opened twice, killed at {point:?}"
         );
         assert_eq!(login.clone().code(), PamCode::AUTH_ERR, "opened a third time, killed at {point:?}");
-        let next = scene.login("alice").types(&codes[1]).at(THEN);
+        let next = fixture.login("alice").types(&codes[1]).at(THEN);
         assert_eq!(next.code(), PamCode::SUCCESS, "{point:?}");
     }
     Sweep::today().assert_met(&again, [PamCode::SUCCESS, PamCode::AUTH_ERR]);
@@ -69,11 +69,11 @@ fn a_login_killed_at_any_call_has_used_its_recovery_code_at_most_once() {
 
 #[test]
 fn a_code_killed_between_its_judging_and_its_recording_has_been_charged() {
-    let scene =
-        Scene::builder().config("[limit]\nlock_after = 1\nlock_for = \"1h\"").enrolled("alice").build();
-    let login = scene.login_with_code_at("alice", THEN);
-    let stand = Stand::of(&scene);
-    let points = points_of(&scene, &login);
+    let fixture =
+        Fixture::builder().config("[limit]\nlock_after = 1\nlock_for = \"1h\"").enrolled("alice").build();
+    let login = fixture.login_with_code_at("alice", THEN);
+    let stand = Stand::of(&fixture);
+    let points = points_of(&fixture, &login);
     let recording = points.iter().filter(|point| point.name == "pwrite64").nth(1).unwrap();
     stand.put_back();
     assert!(strace::login_killed_at(&login, recording).is_none());
@@ -82,154 +82,154 @@ fn a_code_killed_between_its_judging_and_its_recording_has_been_charged() {
 
 #[test]
 fn recovery_codes_killed_at_any_call_leave_the_old_set_or_the_new_one() {
-    let scene = Scene::with(&["alice", "bob"]);
-    let bobs = files_of(&scene, "bob");
-    let old = renewed(&scene.desk(&RENEW).stdout).unwrap();
+    let fixture = Fixture::with(&["alice", "bob"]);
+    let bobs = files_of(&fixture, "bob");
+    let old = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
     let mut old_works = BTreeSet::new();
-    killed_at_each(&scene, &RENEW, |point, said| {
-        let old_set = opens(&scene, "alice", &old[0]);
+    killed_at_each(&fixture, &RENEW, |point, said| {
+        let old_set = opens(&fixture, "alice", &old[0]);
         old_works.insert(old_set);
         if let Some(new) = renewed(said) {
-            assert!(!old_set && opens(&scene, "alice", &new[0]), "not the set that was shown: {point:?}");
+            assert!(!old_set && opens(&fixture, "alice", &new[0]), "not the set that was shown: {point:?}");
         }
-        assert_eq!(status(&scene, "alice"), 0, "{point:?}");
-        assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS, "{point:?}");
-        let again = renewed(&scene.desk(&RENEW).stdout).unwrap();
-        assert!(!opens(&scene, "alice", &old[1]), "an old code after a new set: {point:?}");
-        assert!(opens(&scene, "alice", &again[0]), "{point:?}");
-        assert_eq!(files_of(&scene, "bob"), bobs, "{point:?}");
+        assert_eq!(status(&fixture, "alice"), 0, "{point:?}");
+        assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS, "{point:?}");
+        let again = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
+        assert!(!opens(&fixture, "alice", &old[1]), "an old code after a new set: {point:?}");
+        assert!(opens(&fixture, "alice", &again[0]), "{point:?}");
+        assert_eq!(files_of(&fixture, "bob"), bobs, "{point:?}");
     });
     Sweep::today().assert_met(&old_works, [false, true]);
 }
 
 #[test]
 fn disable_killed_at_any_call_leaves_the_enrolment_or_none() {
-    let scene = Scene::with(&["alice", "bob"]);
-    let bobs = files_of(&scene, "bob");
+    let fixture = Fixture::with(&["alice", "bob"]);
+    let bobs = files_of(&fixture, "bob");
     let disable = ["--json", "disable", "alice", "--yes"];
     let mut enrolled = BTreeSet::new();
-    killed_at_each(&scene, &disable, |point, _| {
-        enrolled.insert(is_whole(&scene, "alice", THEN, &point.line));
-        let again = scene.desk(&disable);
+    killed_at_each(&fixture, &disable, |point, _| {
+        enrolled.insert(is_whole(&fixture, "alice", THEN, &point.line));
+        let again = fixture.totp_enroll(&disable);
         assert!([0, NOT_ENROLLED].contains(&again.status), "{point:?}: {again:?}");
-        assert!(!is_whole(&scene, "alice", THEN + 60, &point.line), "{point:?}");
-        assert_eq!(files_of(&scene, "bob"), bobs, "{point:?}");
-        let phone = ("alice".to_owned(), scene.authenticator("alice").clone());
-        import(&scene, &[phone], &[]).assert_done();
-        assert!(is_whole(&scene, "alice", THEN + 120, &point.line), "cannot come back: {point:?}");
+        assert!(!is_whole(&fixture, "alice", THEN + 60, &point.line), "{point:?}");
+        assert_eq!(files_of(&fixture, "bob"), bobs, "{point:?}");
+        let phone = ("alice".to_owned(), fixture.authenticator("alice").clone());
+        import(&fixture, &[phone], &[]).assert_done();
+        assert!(is_whole(&fixture, "alice", THEN + 120, &point.line), "cannot come back: {point:?}");
     });
     Sweep::today().assert_met(&enrolled, [false, true]);
 }
 
 #[test]
 fn an_import_killed_at_any_call_leaves_each_person_enrolled_or_not() {
-    let mut scene = Scene::with(&["alice"]);
-    let alices = files_of(&scene, "alice");
+    let mut fixture = Fixture::with(&["alice"]);
+    let alices = files_of(&fixture, "alice");
     let people = ["carol", "dave"].map(|user| (user.to_owned(), Authenticator::random()));
     for (user, authenticator) in &people {
-        scene.note(user, authenticator.clone());
+        fixture.note(user, authenticator.clone());
     }
-    let users = scene.write("users.oath", &users_file(&people));
+    let users = fixture.write("users.oath", &users_file(&people));
     let arguments = ["--json", "import", "oath", users.to_str().unwrap(), "--allow-unknown"];
     let mut enrolled = BTreeSet::new();
-    killed_at_each(&scene, &arguments, |point, _| {
+    killed_at_each(&fixture, &arguments, |point, _| {
         for (user, _) in &people {
-            enrolled.insert(is_whole(&scene, user, THEN, &point.line));
+            enrolled.insert(is_whole(&fixture, user, THEN, &point.line));
         }
-        let again = import(&scene, &people, &["--keep-going"]);
+        let again = import(&fixture, &people, &["--keep-going"]);
         assert!([0, 1].contains(&again.status), "{point:?}: {again:?}");
         for (user, _) in &people {
-            assert!(is_whole(&scene, user, THEN + 60, &point.line), "{again:?} {point:?}");
+            assert!(is_whole(&fixture, user, THEN + 60, &point.line), "{again:?} {point:?}");
         }
-        assert_eq!(files_of(&scene, "alice"), alices, "{point:?}");
+        assert_eq!(files_of(&fixture, "alice"), alices, "{point:?}");
     });
     Sweep::today().assert_met(&enrolled, [false, true]);
 }
 
 #[test]
 fn unlock_killed_at_any_call_leaves_the_lock_or_lifts_it() {
-    let scene =
-        Scene::builder().config("[limit]\nlock_after = 1\nlock_for = \"1h\"").enrolled("alice").build();
-    let wrong = scene.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
-    assert_eq!(scene.login("alice").types(wrong).at(THEN).code(), PamCode::AUTH_ERR);
+    let fixture =
+        Fixture::builder().config("[limit]\nlock_after = 1\nlock_for = \"1h\"").enrolled("alice").build();
+    let wrong = fixture.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
+    assert_eq!(fixture.login("alice").types(wrong).at(THEN).code(), PamCode::AUTH_ERR);
     let unlock = ["--json", "unlock", "alice"];
     let mut lifted = BTreeSet::new();
-    killed_at_each(&scene, &unlock, |point, _| {
-        let code = scene.login_with_code_at("alice", THEN).code();
+    killed_at_each(&fixture, &unlock, |point, _| {
+        let code = fixture.login_with_code_at("alice", THEN).code();
         assert!([PamCode::SUCCESS, PamCode::MAXTRIES].contains(&code), "{code:?} {point:?}");
         lifted.insert(code);
-        assert_eq!(status(&scene, "alice"), 0, "{point:?}");
-        scene.desk(&unlock).assert_done();
-        assert_eq!(scene.login_with_code_at("alice", THEN + 60).code(), PamCode::SUCCESS, "{point:?}");
+        assert_eq!(status(&fixture, "alice"), 0, "{point:?}");
+        fixture.totp_enroll(&unlock).assert_done();
+        assert_eq!(fixture.login_with_code_at("alice", THEN + 60).code(), PamCode::SUCCESS, "{point:?}");
     });
     assert!(!Sweep::today().is_complete() || lifted.contains(&PamCode::SUCCESS));
 }
 
 #[test]
 fn a_repair_killed_at_any_call_leaves_a_broken_ledger_or_a_good_one() {
-    let scene = Scene::with(&["alice"]);
-    let codes = renewed(&scene.desk(&RENEW).stdout).unwrap();
-    let used = scene.code("alice");
-    assert_eq!(scene.login("alice").types(&used).code(), PamCode::SUCCESS);
-    fs::write(scene.ledger("alice"), vec![7; 4096]).unwrap();
+    let fixture = Fixture::with(&["alice"]);
+    let codes = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
+    let used = fixture.code("alice");
+    assert_eq!(fixture.login("alice").types(&used).code(), PamCode::SUCCESS);
+    fs::write(fixture.ledger("alice"), vec![7; 4096]).unwrap();
     let repair = ["--json", "unlock", "alice", "--repair"];
     let mut repaired = BTreeSet::new();
-    killed_at_each(&scene, &repair, |point, _| {
-        assert_ne!(scene.login("alice").types(&used).code(), PamCode::SUCCESS, "{point:?}");
-        let code = scene.login_with_code_at("alice", THEN).code();
+    killed_at_each(&fixture, &repair, |point, _| {
+        assert_ne!(fixture.login("alice").types(&used).code(), PamCode::SUCCESS, "{point:?}");
+        let code = fixture.login_with_code_at("alice", THEN).code();
         assert!([PamCode::SUCCESS, PamCode::SYSTEM_ERR].contains(&code), "{code:?} {point:?}");
         repaired.insert(code);
-        let again = scene.desk(&repair);
+        let again = fixture.totp_enroll(&repair);
         assert_eq!(again.status, 0, "{again:?} {point:?}");
-        assert!(!opens(&scene, "alice", &codes[0]), "a recovery code outlived the repair: {point:?}");
-        assert_eq!(scene.login_with_code_at("alice", THEN + 60).code(), PamCode::SUCCESS, "{point:?}");
+        assert!(!opens(&fixture, "alice", &codes[0]), "a recovery code outlived the repair: {point:?}");
+        assert_eq!(fixture.login_with_code_at("alice", THEN + 60).code(), PamCode::SUCCESS, "{point:?}");
     });
     assert!(!Sweep::today().is_complete() || repaired.contains(&PamCode::SUCCESS));
 }
 
 #[test]
 fn a_keyring_whose_making_is_killed_at_any_call_is_whole_or_not_there() {
-    let scene = Scene::builder().build();
+    let fixture = Fixture::builder().build();
     let init = ["keys", "init"];
     let nothing_yet = || {
-        let _ = fs::remove_file(scene.keyring());
-        let _ = fs::remove_dir_all(scene.state());
+        let _ = fs::remove_file(fixture.keyring());
+        let _ = fs::remove_dir_all(fixture.state());
     };
     nothing_yet();
-    let points = strace::record(&scene.command(&init), &[&scene.path("")]);
+    let points = strace::record(&fixture.command(&init), &[&fixture.path("")]);
     let mut made = BTreeSet::new();
     for point in Sweep::today().points(points) {
         nothing_yet();
-        let _ = strace::killed_at(&scene.command(&init), &point);
-        let whole = fs::read(scene.keyring()).ok();
+        let _ = strace::killed_at(&fixture.command(&init), &point);
+        let whole = fs::read(fixture.keyring()).ok();
         made.insert(whole.is_some());
-        assert_eq!(scene.desk(&init).status, i32::from(whole.is_some()), "{point:?}");
+        assert_eq!(fixture.totp_enroll(&init).status, i32::from(whole.is_some()), "{point:?}");
         if let Some(whole) = whole {
-            assert_eq!(fs::read(scene.keyring()).unwrap(), whole, "{point:?}");
+            assert_eq!(fs::read(fixture.keyring()).unwrap(), whole, "{point:?}");
         }
         let phone = ("alice".to_owned(), Authenticator::random());
-        import(&scene, &[phone], &[]).assert_done();
-        scene.desk(&["--json", "disable", "alice", "--yes"]).assert_done();
+        import(&fixture, &[phone], &[]).assert_done();
+        fixture.totp_enroll(&["--json", "disable", "alice", "--yes"]).assert_done();
     }
     Sweep::today().assert_met(&made, [false, true]);
 }
 
 #[test]
 fn an_enrolment_killed_at_a_call_after_its_code_is_the_old_one_or_the_new() {
-    let mut scene = Scene::builder().account("alice").build();
-    let old = scene.enrol("alice", &[]);
+    let mut fixture = Fixture::builder().account("alice").build();
+    let old = fixture.enrol("alice", &[]);
     let replace = ["enroll", "alice", "--replace"];
     let mut in_place = BTreeSet::new();
-    killed_after_its_code_at_each(&scene, &replace, |new, ended, point| {
-        let (by_old, by_new) = (opens_with(&scene, &old.authenticator), opens_with(&scene, new));
+    killed_after_its_code_at_each(&fixture, &replace, |new, ended, point| {
+        let (by_old, by_new) = (opens_with(&fixture, &old.authenticator), opens_with(&fixture, new));
         assert!(by_old != by_new, "old {by_old}, new {by_new}, killed at {point:?}");
         in_place.insert(by_new);
-        assert_eq!(opens(&scene, "alice", &old.recovery_codes[0]), by_old, "half an enrolment: {point:?}");
-        if let Some(code) = desk::recovery_codes(&ended.screen).first() {
-            assert!(opens(&scene, "alice", code), "shown, but not good: {point:?}");
+        assert_eq!(opens(&fixture, "alice", &old.recovery_codes[0]), by_old, "half an enrolment: {point:?}");
+        if let Some(code) = enroll_command::recovery_codes(&ended.screen).first() {
+            assert!(opens(&fixture, "alice", code), "shown, but not good: {point:?}");
         }
-        assert_eq!(status(&scene, "alice"), 0, "{point:?}");
-        let (_, again) = at_the_terminal(&scene.command(&replace));
+        assert_eq!(status(&fixture, "alice"), 0, "{point:?}");
+        let (_, again) = at_the_terminal(&fixture.command(&replace));
         assert_eq!(again.status, 0, "{point:?}: {}", again.screen);
     });
     Sweep::today().assert_met(&in_place, [false, true]);
@@ -237,16 +237,16 @@ fn an_enrolment_killed_at_a_call_after_its_code_is_the_old_one_or_the_new() {
 
 #[test]
 fn a_first_enrolment_killed_at_a_call_after_its_code_is_whole_or_not_there() {
-    let scene = Scene::builder().account("alice").build();
+    let fixture = Fixture::builder().account("alice").build();
     let mut enrolled = BTreeSet::new();
-    killed_after_its_code_at_each(&scene, &["enroll", "alice"], |new, _, point| {
-        let by_new = opens_with(&scene, new);
+    killed_after_its_code_at_each(&fixture, &["enroll", "alice"], |new, _, point| {
+        let by_new = opens_with(&fixture, new);
         enrolled.insert(by_new);
-        assert_eq!(status(&scene, "alice"), if by_new { 0 } else { NOT_ENROLLED }, "{point:?}");
-        let what = scene.journal.last().what();
+        assert_eq!(status(&fixture, "alice"), if by_new { 0 } else { NOT_ENROLLED }, "{point:?}");
+        let what = fixture.journal.last().what();
         assert!(by_new || what == "refused not_enrolled", "taken for trouble: {what}: {point:?}");
         let again = if by_new { vec!["enroll", "alice", "--replace"] } else { vec!["enroll", "alice"] };
-        let (_, again) = at_the_terminal(&scene.command(&again));
+        let (_, again) = at_the_terminal(&fixture.command(&again));
         assert_eq!(again.status, 0, "{point:?}: {}", again.screen);
     });
     Sweep::today().assert_met(&enrolled, [false, true]);
@@ -254,20 +254,20 @@ fn a_first_enrolment_killed_at_a_call_after_its_code_is_whole_or_not_there() {
 
 #[test]
 fn an_addition_killed_at_a_call_after_its_code_leaves_one_authenticator_or_both() {
-    let mut scene = Scene::builder().account("alice").build();
-    let old = scene.enrol("alice", &[]);
+    let mut fixture = Fixture::builder().account("alice").build();
+    let old = fixture.enrol("alice", &[]);
     let add = ["enroll", "alice", "--add", "--label", "spare"];
     let mut added = BTreeSet::new();
-    killed_after_its_code_at_each(&scene, &add, |spare, _, point| {
-        assert!(opens_with(&scene, &old.authenticator), "the first is gone: {point:?}");
-        let by_spare = opens_with(&scene, spare);
+    killed_after_its_code_at_each(&fixture, &add, |spare, _, point| {
+        assert!(opens_with(&fixture, &old.authenticator), "the first is gone: {point:?}");
+        let by_spare = opens_with(&fixture, spare);
         added.insert(by_spare);
-        assert_eq!(status(&scene, "alice"), 0, "{point:?}");
-        assert!(opens(&scene, "alice", &old.recovery_codes[0]), "{point:?}");
+        assert_eq!(status(&fixture, "alice"), 0, "{point:?}");
+        assert!(opens(&fixture, "alice", &old.recovery_codes[0]), "{point:?}");
         if !by_spare {
-            let (spare, again) = at_the_terminal(&scene.command(&add));
+            let (spare, again) = at_the_terminal(&fixture.command(&add));
             assert_eq!(again.status, 0, "{point:?}: {}", again.screen);
-            assert!(opens_with(&scene, &spare), "{point:?}");
+            assert!(opens_with(&fixture, &spare), "{point:?}");
         }
     });
     Sweep::today().assert_met(&added, [false, true]);
@@ -275,57 +275,57 @@ fn an_addition_killed_at_a_call_after_its_code_leaves_one_authenticator_or_both(
 
 #[test]
 fn the_drafts_that_killed_commands_leave_harm_nobody() {
-    let mut scene = Scene::with(&["alice"]);
-    let newcomers = ["carol", "dave"].map(|user| (user.to_owned(), Authenticator::random()));
-    for (user, authenticator) in &newcomers {
-        scene.note(user, authenticator.clone());
+    let mut fixture = Fixture::with(&["alice"]);
+    let new_users = ["carol", "dave"].map(|user| (user.to_owned(), Authenticator::random()));
+    for (user, authenticator) in &new_users {
+        fixture.note(user, authenticator.clone());
     }
-    let users = scene.write("users.oath", &users_file(&newcomers));
+    let users = fixture.write("users.oath", &users_file(&new_users));
     let import = ["--json", "import", "oath", users.to_str().unwrap(), "--allow-unknown"];
     // Before each of them gets its name.
-    kill_at_the_first(&scene, &RENEW, "renameat");
-    kill_at_the_first(&scene, &import, "renameat2");
-    fs::rename(scene.keyring(), scene.path("keyring.kept")).unwrap();
-    kill_at_the_first(&scene, &["keys", "init"], "renameat2");
-    fs::rename(scene.path("keyring.kept"), scene.keyring()).unwrap();
-    let drafts = drafts_below(&scene.path(""));
+    kill_at_the_first(&fixture, &RENEW, "renameat");
+    kill_at_the_first(&fixture, &import, "renameat2");
+    fs::rename(fixture.keyring(), fixture.path("keyring.kept")).unwrap();
+    kill_at_the_first(&fixture, &["keys", "init"], "renameat2");
+    fs::rename(fixture.path("keyring.kept"), fixture.keyring()).unwrap();
+    let drafts = drafts_below(&fixture.path(""));
     assert_eq!(drafts.len(), 3, "{drafts:?}");
     for draft in &drafts {
         assert_eq!(fs::metadata(draft).unwrap().mode() & 0o7777, 0o600, "{draft:?}");
     }
-    scene.desk(&import).assert_done();
+    fixture.totp_enroll(&import).assert_done();
     for user in ["alice", "carol", "dave"] {
-        assert_eq!(scene.login_with_code_at(user, THEN).code(), PamCode::SUCCESS);
-        assert_eq!(status(&scene, user), 0);
+        assert_eq!(fixture.login_with_code_at(user, THEN).code(), PamCode::SUCCESS);
+        assert_eq!(status(&fixture, user), 0);
     }
-    let list = scene.desk(&["list"]);
+    let list = fixture.totp_enroll(&["list"]);
     list.assert_done();
     assert!(!list.stdout.contains(".new."), "{list:?}");
-    scene.desk(&["keys", "list"]).assert_done();
-    scene.desk(&RENEW).assert_done();
-    let left = drafts_below(&scene.path(""));
+    fixture.totp_enroll(&["keys", "list"]).assert_done();
+    fixture.totp_enroll(&RENEW).assert_done();
+    let left = drafts_below(&fixture.path(""));
     assert!(!left.iter().any(|draft| draft.ends_with(".new.alice")), "never taken away: {left:?}");
 }
 
 const RENEW: [&str; 4] = ["--json", "recovery-codes", "alice", "--yes"];
 
 /// The calls of a login on what is stored, and those after it.
-fn points_of(scene: &Scene, login: &Login) -> Vec<Point> {
-    let mut points = strace::record_login(login, &strace::stored(scene, "alice"));
+fn points_of(fixture: &Fixture, login: &Login) -> Vec<Point> {
+    let mut points = strace::record_login(login, &strace::stored(fixture, "alice"));
     points.extend(strace::ending(login));
     points
 }
 
 /// Kills a command at each of its calls, and looks at what it left wherever that is not what was there before.
-fn killed_at_each(scene: &Scene, arguments: &[&str], mut check: impl FnMut(&Point, &str)) {
-    let stand = Stand::of(scene);
-    let points = strace::record(&scene.command(arguments), &[&scene.path("")]);
+fn killed_at_each(fixture: &Fixture, arguments: &[&str], mut check: impl FnMut(&Point, &str)) {
+    let stand = Stand::of(fixture);
+    let points = strace::record(&fixture.command(arguments), &[&fixture.path("")]);
     let (sweep, mut changed) = (Sweep::today(), 0);
     for point in sweep.points(points) {
         stand.put_back();
-        let before = Files::below(&scene.state());
-        let said = strace::killed_at(&scene.command(arguments), &point);
-        if Files::below(&scene.state()) != before {
+        let before = Files::below(&fixture.state());
+        let said = strace::killed_at(&fixture.command(arguments), &point);
+        if Files::below(&fixture.state()) != before {
             changed += 1;
             check(&point, &said);
         }
@@ -333,31 +333,31 @@ fn killed_at_each(scene: &Scene, arguments: &[&str], mut check: impl FnMut(&Poin
     sweep.assert_more_than(3, changed, "changes");
 }
 
-fn import(scene: &Scene, people: &[(String, Authenticator)], options: &[&str]) -> desk::Done {
-    let users = scene.write("import.oath", &users_file(people));
+fn import(fixture: &Fixture, people: &[(String, Authenticator)], options: &[&str]) -> enroll_command::Done {
+    let users = fixture.write("import.oath", &users_file(people));
     let users = users.to_string_lossy();
     let mut arguments = vec!["--json", "import", "oath", &users, "--allow-unknown"];
     arguments.extend(options);
-    scene.desk(&arguments)
+    fixture.totp_enroll(&arguments)
 }
 
 /// Kills an enrolment of alice at calls from its first write on, and looks at what it left.
 fn killed_after_its_code_at_each(
-    scene: &Scene,
+    fixture: &Fixture,
     arguments: &[&str],
     mut check: impl FnMut(&Authenticator, &Ended, &Point),
 ) {
-    let stand = Stand::of(scene);
+    let stand = Stand::of(fixture);
     let trace = Trace::new();
-    let (_, ended) = at_the_terminal(&trace.recording(&scene.command(arguments)));
+    let (_, ended) = at_the_terminal(&trace.recording(&fixture.command(arguments)));
     assert_eq!(ended.status, 0, "{}", ended.screen);
-    let points = trace.points(&[&scene.state()]);
+    let points = trace.points(&[&fixture.state()]);
     let of_the_store = points.iter().filter(|point| !point.line.contains("</dev/pts"));
     let from_the_first_write = of_the_store.skip_while(|point| !point.name.starts_with("pwrite"));
     for point in Sweep::today().points(from_the_first_write) {
         stand.put_back();
         let trace = Trace::new();
-        let (new, ended) = at_the_terminal(&trace.killing(&scene.command(arguments), point));
+        let (new, ended) = at_the_terminal(&trace.killing(&fixture.command(arguments), point));
         assert_eq!(ended.status, 128 + 9, "did not die at {point:?}: {}", ended.screen);
         check(&new, &ended, point);
     }
@@ -366,24 +366,24 @@ fn killed_after_its_code_at_each(
 /// Alice is enrolled by root, up to and with her code; gives what her phone then has.
 fn at_the_terminal(command: &Command) -> (Authenticator, Ended) {
     let mut terminal = Terminal::open(command);
-    let (name, code) = (desk::asks_for_the_name("alice"), desk::ASKS_FOR_A_CODE);
+    let (name, code) = (enroll_command::asks_for_the_name("alice"), enroll_command::ASKS_FOR_A_CODE);
     let (asked, mut shown) = terminal.expect_any(&[&name, code]);
     if asked == 0 {
         terminal.types("alice");
         shown = terminal.expect_any(&[code]).1;
     }
-    let phone = desk::authenticator_in(&shown);
+    let phone = enroll_command::authenticator_in(&shown);
     terminal.types(&phone.code());
     (phone, terminal.end())
 }
 
-fn opens_with(scene: &Scene, phone: &Authenticator) -> bool {
-    opens(scene, "alice", &phone.code_at(THEN))
+fn opens_with(fixture: &Fixture, phone: &Authenticator) -> bool {
+    opens(fixture, "alice", &phone.code_at(THEN))
 }
 
 /// Kills a command before it makes such a call for the first time.
-fn kill_at_the_first(scene: &Scene, arguments: &[&str], call: &str) {
-    let command = scene.command(arguments);
+fn kill_at_the_first(fixture: &Fixture, arguments: &[&str], call: &str) {
+    let command = fixture.command(arguments);
     let point = Point { name: call.to_owned(), occurrence: 1, paths: Vec::new(), line: String::new() };
     drop(strace::killed_at(&command, &point));
 }
@@ -397,10 +397,10 @@ fn drafts_below(directory: &Path) -> Vec<PathBuf> {
     drafts.chain(directories.iter().flat_map(|inner| drafts_below(inner))).collect()
 }
 
-fn status(scene: &Scene, user: &str) -> i32 {
-    scene.desk(&["--json", "status", user]).status
+fn status(fixture: &Fixture, user: &str) -> i32 {
+    fixture.totp_enroll(&["--json", "status", user]).status
 }
 
-fn opens(scene: &Scene, user: &str, answer: &str) -> bool {
-    scene.login(user).types(answer).at(THEN).code() == PamCode::SUCCESS
+fn opens(fixture: &Fixture, user: &str, answer: &str) -> bool {
+    fixture.login(user).types(answer).at(THEN).code() == PamCode::SUCCESS
 }

@@ -3,10 +3,10 @@
 
 use acceptance::authenticator::Authenticator;
 use acceptance::clock::THEN;
-use acceptance::desk::Done;
+use acceptance::enroll_command::Done;
 use acceptance::files::Files;
+use acceptance::fixture::Fixture;
 use acceptance::login::PamCode;
-use acceptance::scene::Scene;
 use acceptance::stand::{Stand, files_of, is_whole};
 use acceptance::strace::{self, ERRORS, Point};
 use acceptance::sweep::Sweep;
@@ -15,68 +15,72 @@ use std::collections::BTreeSet;
 
 #[test]
 fn a_secret_file_whose_import_is_cut_short_gives_its_owner_all_of_it_or_nothing() {
-    let mut scene = Scene::with(&["bob"]);
-    let bobs = files_of(&scene, "bob");
-    scene.note("alice", Authenticator::from_manual_key(SECRET));
+    let mut fixture = Fixture::with(&["bob"]);
+    let bobs = files_of(&fixture, "bob");
+    fixture.note("alice", Authenticator::from_manual_key(SECRET));
     let text = format!("{SECRET}\n\" DISALLOW_REUSE\n\" TOTP_AUTH\n{}\n{}\n", SCRATCH[0], SCRATCH[1]);
-    let file = scene.write("secret", &text);
+    let file = fixture.write("secret", &text);
     let file = file.to_str().unwrap();
     let import = ["--json", "import", "google-authenticator", file, "--user", "alice", "--allow-unknown"];
     let mut enrolled = BTreeSet::new();
-    cut_short_at_each(&scene, &import, |end, case| {
-        let is_enrolled = is_whole(&scene, "alice", THEN, case);
+    cut_short_at_each(&fixture, &import, |end, case| {
+        let is_enrolled = is_whole(&fixture, "alice", THEN, case);
         enrolled.insert(is_enrolled);
         assert!(is_enrolled || !end.says_it_is_done(), "said to be done: {case}");
         if is_enrolled {
-            let left = status(&scene, "alice").json()["recovery_left"].clone();
+            let left = status(&fixture, "alice").json()["recovery_left"].clone();
             assert_eq!(left, SCRATCH.len(), "a part of the scratch codes: {case}");
-            assert!(opens(&scene, SCRATCH[0]) && !opens(&scene, SCRATCH[0]), "{case}");
+            assert!(opens(&fixture, SCRATCH[0]) && !opens(&fixture, SCRATCH[0]), "{case}");
         }
-        let again = scene.desk(&import);
+        let again = fixture.totp_enroll(&import);
         assert_eq!(again.status, i32::from(is_enrolled), "{case}: {again:?}");
-        assert_eq!(status(&scene, "alice").status, 0, "{case}");
-        assert!(opens(&scene, SCRATCH[1]), "{case}");
-        assert_eq!(files_of(&scene, "bob"), bobs, "somebody else was touched: {case}");
+        assert_eq!(status(&fixture, "alice").status, 0, "{case}");
+        assert!(opens(&fixture, SCRATCH[1]), "{case}");
+        assert_eq!(files_of(&fixture, "bob"), bobs, "another process was touched: {case}");
     });
     Sweep::today().assert_met(&enrolled, [false, true]);
 }
 
 #[test]
 fn an_enrolment_by_a_script_that_is_cut_short_is_what_was_said_or_can_be_made_again() {
-    let scene = Scene::builder().account("alice").build();
+    let fixture = Fixture::builder().account("alice").build();
     let enroll = ["--json", "enroll", "alice", "--batch"];
     let mut enrolled = BTreeSet::new();
-    cut_short_at_each(&scene, &enroll, |end, case| {
-        let is_enrolled = status(&scene, "alice").status == 0;
+    cut_short_at_each(&fixture, &enroll, |end, case| {
+        let is_enrolled = status(&fixture, "alice").status == 0;
         enrolled.insert(is_enrolled);
         assert!(is_enrolled || !end.says_it_is_done(), "said to be done: {case}");
         if let Some(phone) = serde_json::from_str(end.said()).ok().as_ref().and_then(phone) {
-            assert!(opens(&scene, &phone.code_at(THEN)), "shown, and not good: {case}");
+            assert!(opens(&fixture, &phone.code_at(THEN)), "shown, and not good: {case}");
         }
         // What was not shown is nobody's: then it is made anew.
         let again: &[&str] = if is_enrolled { &["--replace", "--yes"] } else { &[] };
-        let again = scene.desk(&[&enroll[..], again].concat());
+        let again = fixture.totp_enroll(&[&enroll[..], again].concat());
         again.assert_done();
-        assert!(opens(&scene, &phone(&again.json()).unwrap().code_at(THEN)), "{case}");
+        assert!(opens(&fixture, &phone(&again.json()).unwrap().code_at(THEN)), "{case}");
     });
     Sweep::today().assert_met(&enrolled, [false, true]);
 }
 
 #[test]
 fn a_pruning_that_is_cut_short_leaves_each_enrolment_whole_or_gone_and_can_be_gone_on_with() {
-    let scene = Scene::builder().account("alice").enrolled("alice").enrolled("ann").enrolled("ben").build();
-    let alices = files_of(&scene, "alice");
+    let fixture =
+        Fixture::builder().account("alice").enrolled("alice").enrolled("ann").enrolled("ben").build();
+    let alices = files_of(&fixture, "alice");
     let prune = ["--json", "prune", "--yes", "--unknown"];
     let mut left = BTreeSet::new();
-    cut_short_at_each(&scene, &prune, |end, case| {
-        let here = ["ann", "ben"].into_iter().filter(|user| is_whole(&scene, user, THEN, case)).count();
+    cut_short_at_each(&fixture, &prune, |end, case| {
+        let here = ["ann", "ben"].into_iter().filter(|user| is_whole(&fixture, user, THEN, case)).count();
         left.insert(here);
         assert!(here == 0 || !end.says_it_is_done(), "said to be done: {case}");
-        scene.desk(&prune).assert_done();
+        fixture.totp_enroll(&prune).assert_done();
         for user in ["ann", "ben"] {
-            assert!(!is_whole(&scene, user, THEN, case) && !scene.ledger(user).exists(), "{user}: {case}");
+            assert!(
+                !is_whole(&fixture, user, THEN, case) && !fixture.ledger(user).exists(),
+                "{user}: {case}"
+            );
         }
-        assert_eq!(files_of(&scene, "alice"), alices, "somebody else was touched: {case}");
+        assert_eq!(files_of(&fixture, "alice"), alices, "another process was touched: {case}");
     });
     Sweep::today().assert_met(&left, [0, 1, 2]);
 }
@@ -107,14 +111,14 @@ impl End {
 
 /// Kills a command at each of its calls, lets each of them fail with one of the errors in turn, and looks at what it left wherever
 /// that is not what was there before.
-fn cut_short_at_each(scene: &Scene, arguments: &[&str], mut check: impl FnMut(&End, &str)) {
-    let stand = Stand::of(scene);
-    let points = strace::record(&scene.command(arguments), &[&scene.path("")]);
+fn cut_short_at_each(fixture: &Fixture, arguments: &[&str], mut check: impl FnMut(&End, &str)) {
+    let stand = Stand::of(fixture);
+    let points = strace::record(&fixture.command(arguments), &[&fixture.path("")]);
     let (mut by_kills, mut by_errors) = (0, 0);
     let mut at = |point: &Point, error: Option<&'static str>| {
         stand.put_back();
-        let before = Files::below(&scene.state());
-        let command = scene.command(arguments);
+        let before = Files::below(&fixture.state());
+        let command = fixture.command(arguments);
         let end = match error {
             None => End::Killed(strace::killed_at(&command, point)),
             Some(error) => End::Failed(strace::failing_at(&command, point, error)),
@@ -127,7 +131,7 @@ fn cut_short_at_each(scene: &Scene, arguments: &[&str], mut check: impl FnMut(&E
             );
         }
         let has_spoken = matches!(&end, End::Killed(said) if !said.is_empty());
-        if has_spoken || end.says_it_is_done() || Files::below(&scene.state()) != before {
+        if has_spoken || end.says_it_is_done() || Files::below(&fixture.state()) != before {
             *error.map_or(&mut by_kills, |_| &mut by_errors) += 1;
             check(&end, &format!("{error:?} at {point:?}"));
         }
@@ -144,12 +148,12 @@ fn cut_short_at_each(scene: &Scene, arguments: &[&str], mut check: impl FnMut(&E
     sweep.assert_more_than(3, by_errors, "changes by an error");
 }
 
-fn status(scene: &Scene, user: &str) -> Done {
-    scene.desk(&["--json", "status", user])
+fn status(fixture: &Fixture, user: &str) -> Done {
+    fixture.totp_enroll(&["--json", "status", user])
 }
 
-fn opens(scene: &Scene, answer: &str) -> bool {
-    scene.login("alice").types(answer).at(THEN).code() == PamCode::SUCCESS
+fn opens(fixture: &Fixture, answer: &str) -> bool {
+    fixture.login("alice").types(answer).at(THEN).code() == PamCode::SUCCESS
 }
 
 /// What the phone then has, unless an error is shown.

@@ -1,4 +1,4 @@
-//! The ledger, read by the table of offsets in docs/file-formats.md and by nothing else: what happened to somebody stands where the
+//! The ledger, read by the table of offsets in docs/file-formats.md and by nothing else: what happened to someone stands where the
 //! document says.
 
 #![expect(
@@ -10,8 +10,8 @@
 
 use acceptance::clock::THEN;
 use acceptance::documents;
+use acceptance::fixture::Fixture;
 use acceptance::resetting::{KEY, requests};
-use acceptance::scene::Scene;
 use acceptance::stand::renewed;
 use data_encoding::HEXLOWER;
 use std::collections::BTreeMap;
@@ -24,37 +24,42 @@ use std::process::{Command, Stdio};
 #[test]
 fn what_happened_stands_where_the_document_says() {
     let remember = "[remember]\nmode = \"always\"\n";
-    let builder =
-        Scene::builder().account("bob").account("carol").account("alice").enrolled("alice").config(remember);
-    let mut scene = builder.build();
-    let codes = renewed(&scene.desk(&["--json", "recovery-codes", "alice", "--yes"]).stdout).unwrap();
+    let builder = Fixture::builder()
+        .account("bob")
+        .account("carol")
+        .account("alice")
+        .enrolled("alice")
+        .config(remember);
+    let mut fixture = builder.build();
+    let codes =
+        renewed(&fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).stdout).unwrap();
     let layout = Layout::of_the_document();
-    let before = layout.read(&scene.ledger("alice"));
+    let before = layout.read(&fixture.ledger("alice"));
     assert_eq!(before.bytes("magic"), b"PTLEDGER");
     assert_eq!(before.number("version"), 1);
     assert_eq!(before.number("authenticators"), 1);
-    assert_eq!(before.bytes("credential"), ids(&scene)[0]);
+    assert_eq!(before.bytes("credential"), ids(&fixture)[0]);
     assert_eq!(before.number("last login") + before.number("last method"), 0);
 
-    let wrong = scene.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
-    let _ = scene.login("alice").types(wrong).at(THEN).code();
-    let after = layout.read(&scene.ledger("alice"));
+    let wrong = fixture.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
+    let _ = fixture.login("alice").types(wrong).at(THEN).code();
+    let after = layout.read(&fixture.ledger("alice"));
     assert!(after.number("sequence") > before.number("sequence"));
     assert_eq!((after.number("recent"), after.part("tries", 0, 8), after.number("in a row")), (1, THEN, 1));
     assert_eq!(after.number("locked at") + after.number("locked until"), 0);
 
-    let _ = scene.login("alice").types(&codes[3]).at(THEN + 30).code();
-    let after = layout.read(&scene.ledger("alice"));
-    assert_eq!(after.bytes("recovery set"), ids(&scene)[1]);
+    let _ = fixture.login("alice").types(&codes[3]).at(THEN + 30).code();
+    let after = layout.read(&fixture.ledger("alice"));
+    assert_eq!(after.bytes("recovery set"), ids(&fixture)[1]);
     let used: Vec<u64> = (0..16).map(|code| after.part("recovery used", 8 * code, 8)).collect();
     assert_eq!(used.iter().filter(|&&used| used != 0).count(), 1);
     assert_eq!(used[3], THEN + 30);
     assert_eq!((after.number("last login"), after.number("last method")), (THEN + 30, 2));
     assert_eq!(after.number("devices"), 0);
 
-    let with_code = scene.login_with_code_at("alice", THEN + 60).after(KEY).from_host("192.0.2.7");
+    let with_code = fixture.login_with_code_at("alice", THEN + 60).after(KEY).from_host("192.0.2.7");
     let _ = with_code.code();
-    let after = layout.read(&scene.ledger("alice"));
+    let after = layout.read(&fixture.ledger("alice"));
     assert_eq!((after.part("progress", 0, 8), after.part("progress", 8, 8)), ((THEN + 60) / 30, THEN + 60));
     assert_eq!((after.number("last login"), after.number("last method")), (THEN + 60, 1));
     assert_eq!(after.number("devices"), 1);
@@ -62,19 +67,19 @@ fn what_happened_stands_where_the_document_says() {
     let device = [32, 40, 48].map(|at| after.part("device", at, 8));
     assert_eq!(device, [THEN + 60, THEN + 60 + month, THEN + 60]);
 
-    requests(&scene, "bob", THEN + 90).assert_done();
-    let after = layout.read(&scene.ledger("alice"));
+    requests(&fixture, "bob", THEN + 90).assert_done();
+    let after = layout.read(&fixture.ledger("alice"));
     assert_eq!((after.number("reset at"), after.number("reset until")), (THEN + 90, THEN + 90 + 86400));
-    assert_eq!(after.number("reset by"), u64::from(scene.machine().uid("bob")));
+    assert_eq!(after.number("reset by"), u64::from(fixture.machine().uid("bob")));
 }
 
 #[test]
 fn a_lock_stands_where_the_document_says() {
-    let scene = Scene::builder().config("[limit]\nlock_after = 1\n").enrolled("alice").build();
-    let wrong = scene.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
-    let _ = scene.login("alice").types(wrong).at(THEN).code();
+    let fixture = Fixture::builder().config("[limit]\nlock_after = 1\n").enrolled("alice").build();
+    let wrong = fixture.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
+    let _ = fixture.login("alice").types(wrong).at(THEN).code();
     let layout = Layout::of_the_document();
-    let after = layout.read(&scene.ledger("alice"));
+    let after = layout.read(&fixture.ledger("alice"));
     assert_eq!((after.number("locked at"), after.number("locked until")), (THEN, THEN + 60));
 }
 
@@ -164,8 +169,8 @@ fn sha256(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// The ids in alice's credential: its own, and that of her recovery codes.
-fn ids(scene: &Scene) -> Vec<Vec<u8>> {
-    let credential = fs::read_to_string(scene.credential("alice")).unwrap();
+fn ids(fixture: &Fixture) -> Vec<Vec<u8>> {
+    let credential = fs::read_to_string(fixture.credential("alice")).unwrap();
     let ids = credential.lines().filter_map(|line| line.strip_prefix("id = \"")?.strip_suffix('"'));
     ids.map(|id| HEXLOWER.decode(id.as_bytes()).unwrap()).collect()
 }

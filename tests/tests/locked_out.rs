@@ -3,9 +3,9 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what is not there fails the test")]
 
 use acceptance::clock;
-use acceptance::desk::{asks_for_the_name, confirm};
+use acceptance::enroll_command::{asks_for_the_name, confirm};
+use acceptance::fixture::Fixture;
 use acceptance::login::PamCode;
-use acceptance::scene::Scene;
 use std::fs;
 
 const PASSPHRASE: &str = "correct horse battery staple";
@@ -20,13 +20,13 @@ fn commands(begin: &str) -> Vec<Vec<String>> {
 }
 
 /// Types a command at a terminal, and answers what it asks. Where it enrols alice she has another phone.
-fn follow(scene: &mut Scene, command: &[String]) {
+fn follow(fixture: &mut Fixture, command: &[String]) {
     let words: Vec<String> = command
         .iter()
-        .map(|word| word.replace("/root/keyring.age", scene.path("keyring.age").to_str().unwrap()))
+        .map(|word| word.replace("/root/keyring.age", fixture.path("keyring.age").to_str().unwrap()))
         .collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let mut terminal = scene.at_terminal(&words);
+    let mut terminal = fixture.at_terminal(&words);
     let is_change = match words.first() {
         Some(&"enroll") => words.contains(&"--replace"),
         Some(&"recovery-codes" | &"disable") => !words.contains(&"--yes"),
@@ -38,7 +38,7 @@ fn follow(scene: &mut Scene, command: &[String]) {
     }
     if words.first() == Some(&"enroll") {
         let phone = confirm(terminal, &[]).authenticator;
-        scene.note("alice", phone);
+        fixture.note("alice", phone);
         return;
     }
     if words.starts_with(&["keys", "restore"]) {
@@ -50,18 +50,18 @@ fn follow(scene: &mut Scene, command: &[String]) {
 }
 
 /// Does all that the item shows; before it alice is not let in, and afterwards she is.
-fn helps(mut scene: Scene, begin: &str, which: impl Fn(&[String]) -> bool) {
+fn helps(mut fixture: Fixture, begin: &str, which: impl Fn(&[String]) -> bool) {
     let now = clock::now();
-    let refused = scene.login_with_code_at("alice", now + 30).at(now + 30).code();
+    let refused = fixture.login_with_code_at("alice", now + 30).at(now + 30).code();
     assert_ne!(refused, PamCode::SUCCESS, "{begin}");
     let commands: Vec<_> = commands(begin).into_iter().filter(|command| which(command)).collect();
     assert!(!commands.is_empty(), "{begin}");
     for command in &commands {
-        follow(&mut scene, command);
+        follow(&mut fixture, command);
     }
     // The code of an enrolment is used up by it.
     let later = clock::now() + 60;
-    assert_eq!(scene.login_with_code_at("alice", later).code(), PamCode::SUCCESS, "{begin}");
+    assert_eq!(fixture.login_with_code_at("alice", later).code(), PamCode::SUCCESS, "{begin}");
 }
 
 fn any(_: &[String]) -> bool {
@@ -71,52 +71,52 @@ fn any(_: &[String]) -> bool {
 #[test]
 fn what_is_said_of_too_many_wrong_codes_helps() {
     let config = "[limit]\nlock_for = \"1h\"";
-    let scene = Scene::builder().account("alice").config(config).enrolled("alice").build();
+    let fixture = Fixture::builder().account("alice").config(config).enrolled("alice").build();
     let now = clock::now();
     for second in [now - 120, now] {
-        for code in scene.authenticator("alice").wrong_codes_at(5, second) {
-            assert_ne!(scene.login("alice").types(code).at(second).code(), PamCode::SUCCESS);
+        for code in fixture.authenticator("alice").wrong_codes_at(5, second) {
+            assert_ne!(fixture.login("alice").types(code).at(second).code(), PamCode::SUCCESS);
         }
     }
-    assert_eq!(scene.journal.last().what(), "locked wrong");
-    helps(scene, "Too many wrong codes", any);
+    assert_eq!(fixture.journal.last().what(), "locked wrong");
+    helps(fixture, "Too many wrong codes", any);
 }
 
 #[test]
 fn what_is_said_of_a_lost_phone_helps() {
-    let mut scene = Scene::builder().account("alice").enrolled("alice").build();
+    let mut fixture = Fixture::builder().account("alice").enrolled("alice").build();
     // The phone that she has from now on knows nothing yet.
-    scene.note("alice", acceptance::authenticator::Authenticator::random());
-    helps(scene, "Phone lost", any);
+    fixture.note("alice", acceptance::authenticator::Authenticator::random());
+    helps(fixture, "Phone lost", any);
 }
 
 #[test]
 fn what_is_said_of_a_broken_ledger_helps() {
-    let scene = Scene::builder().account("alice").enrolled("alice").build();
-    fs::write(scene.ledger("alice"), vec![0xff; 4096]).unwrap();
-    helps(scene, "A broken or missing ledger", any);
+    let fixture = Fixture::builder().account("alice").enrolled("alice").build();
+    fs::write(fixture.ledger("alice"), vec![0xff; 4096]).unwrap();
+    helps(fixture, "A broken or missing ledger", any);
 }
 
 #[test]
 fn what_is_said_of_a_broken_enrolment_helps() {
-    let scene = Scene::builder().account("alice").enrolled("alice").build();
-    fs::write(scene.credential("alice"), "garbage\n").unwrap();
-    helps(scene, "A broken enrolment", any);
+    let fixture = Fixture::builder().account("alice").enrolled("alice").build();
+    fs::write(fixture.credential("alice"), "garbage\n").unwrap();
+    helps(fixture, "A broken enrolment", any);
 }
 
 #[test]
 fn what_is_said_of_a_lost_keyring_helps_with_a_backup() {
-    let scene = Scene::builder().account("alice").enrolled("alice").build();
-    let (passphrase, backup) = (scene.write("passphrase", PASSPHRASE), scene.path("keyring.age"));
+    let fixture = Fixture::builder().account("alice").enrolled("alice").build();
+    let (passphrase, backup) = (fixture.write("passphrase", PASSPHRASE), fixture.path("keyring.age"));
     let (passphrase, backup) = (passphrase.to_str().unwrap(), backup.to_str().unwrap());
-    scene.desk(&["keys", "backup", backup, "--passphrase-file", passphrase]).assert_done();
-    fs::remove_file(scene.keyring()).unwrap();
-    helps(scene, "Keyring lost", |command| command.get(1).is_some_and(|word| word == "restore"));
+    fixture.totp_enroll(&["keys", "backup", backup, "--passphrase-file", passphrase]).assert_done();
+    fs::remove_file(fixture.keyring()).unwrap();
+    helps(fixture, "Keyring lost", |command| command.get(1).is_some_and(|word| word == "restore"));
 }
 
 #[test]
 fn what_is_said_of_a_lost_keyring_helps_without_a_backup() {
-    let scene = Scene::builder().account("alice").enrolled("alice").build();
-    fs::remove_file(scene.keyring()).unwrap();
-    helps(scene, "Keyring lost", |command| !command.iter().any(|word| word == "restore"));
+    let fixture = Fixture::builder().account("alice").enrolled("alice").build();
+    fs::remove_file(fixture.keyring()).unwrap();
+    helps(fixture, "Keyring lost", |command| !command.iter().any(|word| word == "restore"));
 }

@@ -4,8 +4,8 @@
 
 use acceptance::clock;
 use acceptance::daemon::Daemon;
+use acceptance::fixture::Fixture;
 use acceptance::login::PamCode;
-use acceptance::scene::Scene;
 use acceptance::wait;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -17,11 +17,11 @@ const ZONE: &str = "TZ=Asia/Tokyo";
 
 #[test]
 fn rsyslogd_shows_the_right_time_also_where_it_believes_what_a_line_says() {
-    let scene = Scene::with(&["alice"]);
-    let (log, shown) = (scene.path("log"), scene.path("shown"));
+    let fixture = Fixture::with(&["alice"]);
+    let (log, shown) = (fixture.path("log"), fixture.path("shown"));
     // From here on the socket is the daemon's.
     fs::remove_file(&log).unwrap();
-    let conf = scene.write(
+    let conf = fixture.write(
         "rsyslog.conf",
         &format!(
             r#"
@@ -35,15 +35,15 @@ fn rsyslogd_shows_the_right_time_also_where_it_believes_what_a_line_says() {
         ),
     );
     let mut rsyslogd = Command::new("/usr/bin/env");
-    rsyslogd.args([ZONE, "/usr/sbin/rsyslogd", "-n", "-f"]).arg(&conf).arg("-i").arg(scene.path("pid"));
+    rsyslogd.args([ZONE, "/usr/sbin/rsyslogd", "-n", "-f"]).arg(&conf).arg("-i").arg(fixture.path("pid"));
     let _daemon = Daemon::start(&rsyslogd);
     wait::until_some(|| log.exists().then_some(())).expect("the socket of rsyslogd");
 
-    let mut login = scene.login_with_code("alice");
+    let mut login = fixture.login_with_code("alice");
     login.environment.push(("TZ".to_owned(), "Asia/Tokyo".to_owned()));
     assert_eq!(login.code(), PamCode::SUCCESS);
     let of_login = wait::until_some(|| line_with(&shown, "event=accepted")).expect("the login's line");
-    let mut command = scene.command(&["unlock", "alice"]);
+    let mut command = fixture.command(&["unlock", "alice"]);
     assert!(command.env("TZ", "Asia/Tokyo").output().unwrap().status.success());
     let of_command = wait::until_some(|| line_with(&shown, "event=unlocked")).expect("the command's line");
     for line in [of_login, of_command] {
@@ -55,23 +55,23 @@ fn rsyslogd_shows_the_right_time_also_where_it_believes_what_a_line_says() {
 
 #[test]
 fn journald_has_the_right_time_and_each_line_once() {
-    let scene = Scene::with(&["alice"]);
+    let fixture = Fixture::with(&["alice"]);
     for directory in ["run/systemd", "run/log", "var"] {
-        fs::create_dir_all(scene.path(directory)).unwrap();
+        fs::create_dir_all(fixture.path(directory)).unwrap();
     }
     // A journald of a namespace reads neither the kernel's messages nor its audit.
     let start = "mount --bind \"$1/run\" /run && mount --bind \"$1/var\" /var/log && exec /lib/systemd/systemd-journald pam-totp";
     let mut journald = Command::new("/usr/bin/env");
     journald.args([ZONE, "unshare", "--mount", "--propagation", "private", "/bin/sh", "-euc", start, "sh"]);
-    journald.arg(scene.path(""));
+    journald.arg(fixture.path(""));
     let _daemon = Daemon::start(&journald);
-    let socket = scene.path("run/systemd/journal.pam-totp/dev-log");
+    let socket = fixture.path("run/systemd/journal.pam-totp/dev-log");
     wait::until_some(|| socket.exists().then_some(())).expect("the socket of journald");
-    let log = scene.path("log");
+    let log = fixture.path("log");
     fs::remove_file(&log).unwrap();
     symlink(&socket, &log).unwrap();
 
-    let mut login = scene.login_with_code("alice");
+    let mut login = fixture.login_with_code("alice");
     login.environment.push(("TZ".to_owned(), "Asia/Tokyo".to_owned()));
     assert_eq!(login.code(), PamCode::SUCCESS);
     // Behind it, so that all of the login's lines are there when this is.
@@ -79,7 +79,7 @@ fn journald_has_the_right_time_and_each_line_once() {
     let entries = wait::until_some(|| {
         let journalctl = Command::new("/usr/bin/journalctl")
             .args(["--no-pager", "--output=short-unix", "--quiet", "--file"])
-            .arg(journal_of(&scene.path("var/journal"))?)
+            .arg(journal_of(&fixture.path("var/journal"))?)
             .output()
             .unwrap();
         let text = String::from_utf8(journalctl.stdout).unwrap();

@@ -1,8 +1,8 @@
 //! The log fails: a login comes to what it would have come to, nothing hangs, and the application is not hurt.
 
 use acceptance::clock::THEN;
+use acceptance::fixture::Fixture;
 use acceptance::login::{Login, PamCode};
-use acceptance::scene::Scene;
 use acceptance::stand::renewed;
 use acceptance::strace::{self, Point};
 use acceptance::sweep::Sweep;
@@ -17,22 +17,22 @@ use std::time::Duration;
 
 #[test]
 fn whichever_call_on_the_log_fails_a_login_comes_to_the_same() {
-    let scene = Scene::with(&["alice"]);
-    let points = points(&scene, &scene.login_with_code_at("alice", THEN));
+    let fixture = Fixture::with(&["alice"]);
+    let points = points(&fixture, &fixture.login_with_code_at("alice", THEN));
     let mut lines = BTreeMap::new();
     let cases = points.iter().flat_map(|point| ERRORS.iter().map(move |error| (point, *error)));
     let sweep = Sweep::today();
     for ((point, error), then) in sweep.points(cases.zip((THEN + 120..).step_by(120))) {
-        let right = scene.login_with_code_at("alice", then);
-        let wrong = scene.authenticator("alice").wrong_codes_at(1, then).remove(0);
-        let wrong = scene.login("alice").types(wrong).at(then);
-        let logged = scene.journal.events().len();
+        let right = fixture.login_with_code_at("alice", then);
+        let wrong = fixture.authenticator("alice").wrong_codes_at(1, then).remove(0);
+        let wrong = fixture.login("alice").types(wrong).at(then);
+        let logged = fixture.journal.events().len();
         let logins = [(&right, PamCode::SUCCESS), (&right, PamCode::AUTH_ERR), (&wrong, PamCode::AUTH_ERR)];
         for (login, code) in logins {
             let outcome = strace::login_failing_at(login, point, error);
             assert_eq!(outcome.code, code, "{error} at {point:?}");
         }
-        let heard = scene.journal.events().len() - logged;
+        let heard = fixture.journal.events().len() - logged;
         assert!(heard <= 3, "said twice: {error} at {point:?}");
         *lines.entry(heard).or_insert(0) += 1;
     }
@@ -43,22 +43,22 @@ fn whichever_call_on_the_log_fails_a_login_comes_to_the_same() {
 
 #[test]
 fn a_signal_during_the_send_neither_loses_the_line_nor_doubles_it() {
-    let scene = Scene::with(&["alice"]);
-    let points = points(&scene, &scene.login_with_code_at("alice", THEN));
+    let fixture = Fixture::with(&["alice"]);
+    let points = points(&fixture, &fixture.login_with_code_at("alice", THEN));
     let send = points.iter().find(|point| point.name == "write").unwrap();
-    let logged = scene.journal.events().len();
-    let login = scene.login_with_code_at("alice", THEN + 120);
+    let logged = fixture.journal.events().len();
+    let login = fixture.login_with_code_at("alice", THEN + 120);
     assert_eq!(strace::login_failing_at(&login, send, "EINTR").code, PamCode::SUCCESS);
-    assert_eq!(scene.journal.events().len(), logged + 1);
+    assert_eq!(fixture.journal.events().len(), logged + 1);
 }
 
 #[test]
 fn a_recovery_code_opens_once_whichever_call_on_the_log_fails() {
-    let scene = Scene::with(&["alice"]);
-    let codes = renewed(&scene.desk(&RENEW).stdout).unwrap();
-    let points = points(&scene, &scene.login_with_code_at("alice", THEN));
+    let fixture = Fixture::with(&["alice"]);
+    let codes = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
+    let points = points(&fixture, &fixture.login_with_code_at("alice", THEN));
     for (point, code) in Sweep::today().points(points.iter().zip(&codes)) {
-        let login = scene.login("alice").types(code).at(THEN);
+        let login = fixture.login("alice").types(code).at(THEN);
         assert_eq!(strace::login_failing_at(&login, point, "EIO").code, PamCode::SUCCESS, "{point:?}");
         assert_eq!(strace::login_failing_at(&login, point, "EIO").code, PamCode::AUTH_ERR, "{point:?}");
     }
@@ -66,8 +66,8 @@ fn a_recovery_code_opens_once_whichever_call_on_the_log_fails() {
 
 #[test]
 fn a_login_and_a_command_go_on_whatever_lies_in_the_place_of_the_log() {
-    let scene = Scene::with(&["alice"]);
-    let log = scene.path("log");
+    let fixture = Fixture::with(&["alice"]);
+    let log = fixture.path("log");
     let things: [(&str, Put); 6] = [
         ("nothing", |_| {}),
         ("a socket whose daemon has died", |log| drop(UnixDatagram::bind(log))),
@@ -79,18 +79,18 @@ fn a_login_and_a_command_go_on_whatever_lies_in_the_place_of_the_log() {
     for ((thing, put), then) in things.into_iter().zip((THEN..).step_by(120)) {
         drop(fs::remove_file(&log).or_else(|_| fs::remove_dir(&log)));
         put(&log);
-        decides_as_ever(&scene, then, thing);
+        decides_as_ever(&fixture, then, thing);
     }
 }
 
 #[test]
 fn a_login_and_a_command_go_on_where_nobody_reads_the_log() {
-    let scene = Scene::with(&["alice"]);
-    fs::remove_file(scene.path("log")).unwrap();
-    let deaf = UnixDatagram::bind(scene.path("log")).unwrap();
+    let fixture = Fixture::with(&["alice"]);
+    fs::remove_file(fixture.path("log")).unwrap();
+    let deaf = UnixDatagram::bind(fixture.path("log")).unwrap();
     let filler = UnixDatagram::unbound().unwrap();
     filler.set_nonblocking(true).unwrap();
-    while filler.send_to(b"full", scene.path("log")).is_ok() {}
+    while filler.send_to(b"full", fixture.path("log")).is_ok() {}
     // Let go of after a minute: who waits for it for ever fails this test, and does not hang it.
     let (done, over) = mpsc::channel::<()>();
     let patience = thread::spawn(move || {
@@ -98,7 +98,7 @@ fn a_login_and_a_command_go_on_where_nobody_reads_the_log() {
         drop(deaf);
         ended
     });
-    decides_as_ever(&scene, THEN, "a full socket");
+    decides_as_ever(&fixture, THEN, "a full socket");
     drop(done);
     assert_eq!(patience.join().unwrap(), Err(RecvTimeoutError::Disconnected), "waited for the log");
 }
@@ -111,9 +111,9 @@ type Put = fn(&Path);
 
 /// The calls of a login that have to do with the log: its socket (of whatever kind: libpam and libc open some as well),
 /// its address, how long it may take, and the line.
-fn points(scene: &Scene, login: &Login) -> Vec<Point> {
+fn points(fixture: &Fixture, login: &Login) -> Vec<Point> {
     let (_, trace) = strace::trace_login(login);
-    let log = scene.path("log");
+    let log = fixture.path("log");
     let points = trace.points(&[&log, Path::new("socket(AF_UNIX"), Path::new("SO_SNDTIMEO")]);
     let of_the_log = |point: &Point| match point.name.as_str() {
         "write" => point.line.contains("pam_totp("),
@@ -127,16 +127,16 @@ fn points(scene: &Scene, login: &Login) -> Vec<Point> {
 }
 
 /// Right once, used up, wrong, and a recovery code once; and a command.
-fn decides_as_ever(scene: &Scene, then: u64, log: &str) {
-    let right = scene.login_with_code_at("alice", then);
+fn decides_as_ever(fixture: &Fixture, then: u64, log: &str) {
+    let right = fixture.login_with_code_at("alice", then);
     assert_eq!(right.clone().code(), PamCode::SUCCESS, "the log is {log}");
     assert_eq!(right.code(), PamCode::AUTH_ERR, "the log is {log}");
-    let wrong = scene.authenticator("alice").wrong_codes_at(1, then).remove(0);
-    assert_eq!(scene.login("alice").types(wrong).at(then).code(), PamCode::AUTH_ERR, "the log is {log}");
-    let renewal = scene.desk(&RENEW);
+    let wrong = fixture.authenticator("alice").wrong_codes_at(1, then).remove(0);
+    assert_eq!(fixture.login("alice").types(wrong).at(then).code(), PamCode::AUTH_ERR, "the log is {log}");
+    let renewal = fixture.totp_enroll(&RENEW);
     let code = renewed(&renewal.stdout).and_then(|codes| codes.first().cloned()).unwrap_or_default();
     assert!(renewal.status == 0 && !code.is_empty(), "the log is {log}: {renewal:?}");
-    let login = scene.login("alice").types(code).at(then);
+    let login = fixture.login("alice").types(code).at(then);
     assert_eq!(login.clone().code(), PamCode::SUCCESS, "the log is {log}");
     assert_eq!(login.code(), PamCode::AUTH_ERR, "the log is {log}");
 }

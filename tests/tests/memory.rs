@@ -1,4 +1,4 @@
-//! Secrets leave no trace: what is left in the memory of the host after a login, and in the desk's when it ends.
+//! Secrets leave no trace: what is left in the memory of the host after a login, and in the command's when it ends.
 //!
 //! The application here wipes its own copies of what was typed, so that what is found is the module's. (It is left with
 //! the request that it read, in which every byte is a decimal number; that form is not looked for.) What a terminal shows
@@ -6,54 +6,54 @@
 
 use acceptance::authenticator::{Authenticator, random_bytes, shown_key};
 use acceptance::clock::THEN;
-use acceptance::desk::{ASKS_FOR_A_CODE, ASKS_FOR_A_PRESENT_CODE, shown_authenticator};
+use acceptance::enroll_command::{ASKS_FOR_A_CODE, ASKS_FOR_A_PRESENT_CODE, shown_authenticator};
+use acceptance::fixture::{Fixture, SERVICE};
 use acceptance::login::{Login, PamCode, Stage};
 use acceptance::memory::{assert_no_trace, traces};
 use acceptance::resetting::wait_for_the_cool_down;
-use acceptance::scene::{DOOR, Scene};
 use acceptance::secrets::Secrets;
 use acceptance::stopped::{alone_stopped_at_its_end, login_stopped_after, stopped_at_its_end};
 use acceptance::strace::Trace;
 use acceptance::terminal::Terminal;
-use acceptance::{desk, qr};
+use acceptance::{enroll_command, qr};
 use data_encoding::{BASE32_NOPAD, BASE64, HEXLOWER};
 use std::collections::BTreeSet;
 use std::fs;
 
 #[test]
 fn a_login_with_a_code_leaves_nothing_behind() {
-    let scene = alice();
-    let (login, secrets) = login_with_a_code(&scene);
+    let fixture = alice();
+    let (login, secrets) = login_with_a_code(&fixture);
     leaves_no_trace(&login, PamCode::SUCCESS, &secrets);
 }
 
 #[test]
 fn a_login_with_any_algorithm_leaves_nothing_behind() {
-    let mut scene = Scene::builder().account("alice").build();
+    let mut fixture = Fixture::builder().account("alice").build();
     for algorithm in ["SHA256", "SHA512"] {
         let options = ["--algorithm", algorithm, "--digits", "8", "--label", algorithm];
-        let _ = scene.enrol("alice", &[&options[..], &["--replace", "--yes"]].concat());
-        let (login, secrets) = login_with_a_code(&scene);
+        let _ = fixture.enrol("alice", &[&options[..], &["--replace", "--yes"]].concat());
+        let (login, secrets) = login_with_a_code(&fixture);
         leaves_no_trace(&login, PamCode::SUCCESS, &secrets);
     }
 }
 
 #[test]
 fn a_login_with_a_wrong_code_leaves_nothing_behind() {
-    let scene = alice();
-    let code = scene.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
-    let secrets = of_alice(&scene).bytes("what was typed", code.as_bytes());
-    leaves_no_trace(&scene.login("alice").types(code).at(THEN), PamCode::AUTH_ERR, &secrets);
+    let fixture = alice();
+    let code = fixture.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
+    let secrets = of_alice(&fixture).bytes("what was typed", code.as_bytes());
+    leaves_no_trace(&fixture.login("alice").types(code).at(THEN), PamCode::AUTH_ERR, &secrets);
 }
 
 #[test]
 fn a_login_with_a_recovery_code_leaves_nothing_behind() {
     for typed in [str::to_owned, |code: &str| code.replace('-', "").to_lowercase()] {
-        let scene = alice();
-        let codes = new_recovery_codes(&scene);
-        let secrets = of_alice(&scene).pepper(&scene, "alice").recovery_code(&codes[0]);
+        let fixture = alice();
+        let codes = new_recovery_codes(&fixture);
+        let secrets = of_alice(&fixture).pepper(&fixture, "alice").recovery_code(&codes[0]);
         // Without its cache for each thread, malloc writes over less of what was freed.
-        let mut login = scene.login("alice").types(typed(&codes[0]));
+        let mut login = fixture.login("alice").types(typed(&codes[0]));
         login.environment.push(("GLIBC_TUNABLES".to_owned(), "glibc.malloc.tcache_count=0".to_owned()));
         for stage in [Stage::Answered, Stage::Ended] {
             let waiting = login.clone().hold_at(stage);
@@ -76,10 +76,10 @@ fn a_login_that_finds_a_broken_keyring_leaves_nothing_behind() {
         |text| text.replace("=\"\n", "\"\n"),
     ];
     for (number, damage) in damages.into_iter().enumerate() {
-        let scene = alice();
-        let (login, secrets) = login_with_a_code(&scene);
-        let text = fs::read_to_string(scene.keyring()).unwrap();
-        fs::write(scene.keyring(), damage(&text)).unwrap();
+        let fixture = alice();
+        let (login, secrets) = login_with_a_code(&fixture);
+        let text = fs::read_to_string(fixture.keyring()).unwrap();
+        fs::write(fixture.keyring(), damage(&text)).unwrap();
         assert_ne!(damage(&text), text, "{number}");
         leaves_no_trace(&login, PamCode::SYSTEM_ERR, &secrets);
     }
@@ -95,10 +95,10 @@ fn a_login_that_reads_a_keyring_that_is_not_plain_leaves_nothing_behind() {
         |text| text.replace("=\"\n", "\\u003d\"\n"),
     ];
     for (number, rewrite) in rewrites.into_iter().enumerate() {
-        let scene = alice();
-        let (login, secrets) = login_with_a_code(&scene);
-        let text = fs::read_to_string(scene.keyring()).unwrap();
-        fs::write(scene.keyring(), rewrite(&text)).unwrap();
+        let fixture = alice();
+        let (login, secrets) = login_with_a_code(&fixture);
+        let text = fs::read_to_string(fixture.keyring()).unwrap();
+        fs::write(fixture.keyring(), rewrite(&text)).unwrap();
         assert_ne!(rewrite(&text), text, "{number}");
         leaves_no_trace(&login, PamCode::SUCCESS, &secrets);
     }
@@ -106,20 +106,20 @@ fn a_login_that_reads_a_keyring_that_is_not_plain_leaves_nothing_behind() {
 
 #[test]
 fn a_password_that_came_to_the_code_prompt_is_not_left_behind() {
-    let scene = alice();
+    let fixture = alice();
     let password = format!("{} hunter2", HEXLOWER.encode(&random_bytes(12)));
     let secrets = Secrets::default().bytes("a password", password.as_bytes());
-    leaves_no_trace(&scene.login("alice").types(password).at(THEN), PamCode::AUTH_ERR, &secrets);
+    leaves_no_trace(&fixture.login("alice").types(password).at(THEN), PamCode::AUTH_ERR, &secrets);
 }
 
 #[test]
 fn while_a_person_thinks_at_the_prompt_nothing_of_theirs_is_in_memory() {
-    let scene = alice();
-    scene.service("lenient", &scene.module("nullok"));
-    let _ = new_recovery_codes(&scene);
-    let secrets = of_alice(&scene).pepper(&scene, "alice");
-    for service in [DOOR, "lenient"] {
-        let thinking = scene.login_at(service, "alice").types("123456").hold();
+    let fixture = alice();
+    fixture.service("lenient", &fixture.module("nullok"));
+    let _ = new_recovery_codes(&fixture);
+    let secrets = of_alice(&fixture).pepper(&fixture, "alice");
+    for service in [SERVICE, "lenient"] {
+        let thinking = fixture.login_at(service, "alice").types("123456").hold();
         assert_no_trace(thinking.pid(), &secrets);
         let _ = thinking.outcome();
     }
@@ -127,26 +127,26 @@ fn while_a_person_thinks_at_the_prompt_nothing_of_theirs_is_in_memory() {
 
 #[test]
 fn an_enrolment_that_is_given_up_leaves_nothing_behind() {
-    let scene = Scene::builder().account("alice").build();
+    let fixture = Fixture::builder().account("alice").build();
     let trace = Trace::new();
     let options = ["--algorithm", "SHA512", "--digits", "8"];
-    let command = scene.command(&[&["enroll", "alice"][..], &options].concat());
+    let command = fixture.command(&[&["enroll", "alice"][..], &options].concat());
     let mut terminal = Terminal::open(&trace.stopping_at_its_end(&command));
     let phone = shown_authenticator(&mut terminal, &options);
     terminal.types(&phone.wrong_code());
     terminal.expect(ASKS_FOR_A_CODE);
     terminal.presses_ctrl('d');
     let stopped = trace.stopped();
-    let secrets = Secrets::default().shared_secret("the shared secret", &phone.secret).master_key(&scene);
+    let secrets = Secrets::default().shared_secret("the shared secret", &phone.secret).master_key(&fixture);
     assert_no_trace(stopped.pid(), &secrets);
 }
 
 #[test]
 fn an_enrolment_leaves_nothing_behind() {
-    let scene = Scene::builder().config(MANY_CODES).account("alice").build();
+    let fixture = Fixture::builder().config(MANY_CODES).account("alice").build();
     let trace = Trace::new();
     let options = ["--algorithm", "SHA512", "--digits", "8"];
-    let command = scene.command(&[&["enroll", "alice"][..], &options].concat());
+    let command = fixture.command(&[&["enroll", "alice"][..], &options].concat());
     let mut terminal = Terminal::open(&trace.stopping_at_its_end(&command));
     let phone = shown_authenticator(&mut terminal, &options);
     terminal.types("uri");
@@ -154,11 +154,11 @@ fn an_enrolment_leaves_nothing_behind() {
     let code = phone.code();
     terminal.types(&code);
     let shown = terminal.expect("they are not shown again");
-    let codes = desk::recovery_codes(&shown);
+    let codes = enroll_command::recovery_codes(&shown);
     assert_eq!(codes.len(), 16);
     let stopped = trace.stopped();
-    let secrets = Secrets::default().shared_secret("the shared secret", &phone.secret).master_key(&scene);
-    let secrets = secrets.pepper(&scene, "alice").bytes("what was typed", code.as_bytes());
+    let secrets = Secrets::default().shared_secret("the shared secret", &phone.secret).master_key(&fixture);
+    let secrets = secrets.pepper(&fixture, "alice").bytes("what was typed", code.as_bytes());
     let secrets = codes.iter().fold(secrets, |secrets, code| secrets.recovery_code(code));
     let screen = terminal.screen();
     let drawn = qr::stretches(&screen);
@@ -169,28 +169,29 @@ fn an_enrolment_leaves_nothing_behind() {
 
 #[test]
 fn new_recovery_codes_leave_nothing_behind() {
-    let scene = alice();
-    let command = scene.command(&["--json", "recovery-codes", "alice", "--yes"]);
+    let fixture = alice();
+    let command = fixture.command(&["--json", "recovery-codes", "alice", "--yes"]);
     let (stopped, said) = stopped_at_its_end(&command);
-    let secrets = of_alice(&scene).pepper(&scene, "alice");
-    let secrets =
-        desk::recovery_codes_in(&said).iter().fold(secrets, |secrets, code| secrets.recovery_code(code));
+    let secrets = of_alice(&fixture).pepper(&fixture, "alice");
+    let secrets = enroll_command::recovery_codes_in(&said)
+        .iter()
+        .fold(secrets, |secrets, code| secrets.recovery_code(code));
     assert_no_trace(stopped.pid(), &secrets);
 }
 
 #[test]
-fn a_ticket_leaves_nothing_behind_where_it_is_made() {
-    let scene = reset();
+fn a_token_leaves_nothing_behind_where_it_is_made() {
+    let fixture = reset();
     let (stopped, said) =
-        stopped_at_its_end(&scene.command(&["--json", "reset", "complete", "alice", "--yes"]));
+        stopped_at_its_end(&fixture.command(&["--json", "reset", "complete", "alice", "--yes"]));
     assert_no_trace(
         stopped.pid(),
-        &Secrets::default().recovery_code(&desk::ticket_in(&said)).master_key(&scene),
+        &Secrets::default().recovery_code(&enroll_command::token_in(&said)).master_key(&fixture),
     );
     let trace = Trace::new();
-    let command = scene.command(&["reset", "complete", "alice", "--yes"]);
+    let command = fixture.command(&["reset", "complete", "alice", "--yes"]);
     let mut terminal = Terminal::open(&trace.stopping_at_its_end(&command));
-    let codes = desk::recovery_codes(&terminal.expect("give it to the person"));
+    let codes = enroll_command::recovery_codes(&terminal.expect("give it to the person"));
     let stopped = trace.stopped();
     let secrets = codes.iter().fold(Secrets::default(), |secrets, code| secrets.recovery_code(code));
     assert_eq!(codes.len(), 1);
@@ -198,39 +199,39 @@ fn a_ticket_leaves_nothing_behind_where_it_is_made() {
 }
 
 #[test]
-fn a_ticket_leaves_nothing_behind_where_it_is_typed() {
-    let scene = reset();
+fn a_token_leaves_nothing_behind_where_it_is_typed() {
+    let fixture = reset();
     let complete = ["--json", "reset", "complete", "alice", "--yes"];
-    let ticket = desk::ticket_in(&scene.desk(&complete).stdout);
-    let login = scene.login("alice").after("publickey ssh-ed25519 AAAA").types(&ticket).types("");
+    let token = enroll_command::token_in(&fixture.totp_enroll(&complete).stdout);
+    let login = fixture.login("alice").after("publickey ssh-ed25519 AAAA").types(&token).types("");
     let waiting = login.hold_at(Stage::Answered);
-    assert_no_trace(waiting.pid(), &Secrets::default().recovery_code(&ticket).master_key(&scene));
+    assert_no_trace(waiting.pid(), &Secrets::default().recovery_code(&token).master_key(&fixture));
     let left = waiting.outcome();
     assert_eq!((left.code, left.asked().len()), (PamCode::AUTH_ERR, 2), "left at the card: {left:?}");
     let trace = Trace::new();
     let mut terminal =
-        Terminal::open(&trace.stopping_at_its_end(&scene.command(&["enroll", "alice", "--token"])));
-    terminal.expect("ticket: ");
-    terminal.types(&ticket);
+        Terminal::open(&trace.stopping_at_its_end(&fixture.command(&["enroll", "alice", "--token"])));
+    terminal.expect("token: ");
+    terminal.types(&token);
     terminal.expect(ASKS_FOR_A_CODE);
     terminal.presses_ctrl('d');
     let stopped = trace.stopped();
-    assert_no_trace(stopped.pid(), &Secrets::default().recovery_code(&ticket));
+    assert_no_trace(stopped.pid(), &Secrets::default().recovery_code(&token));
 }
 
 #[test]
 fn who_shows_a_code_to_change_their_own_factor_leaves_nothing_behind() {
     let phone = Authenticator { secret: random_bytes(64), digits: 8, ..Authenticator::random() };
-    let scene = Scene::builder().account("alice").enrolled_with("alice", phone).build();
+    let fixture = Fixture::builder().account("alice").enrolled_with("alice", phone).build();
     let trace = Trace::new();
-    let command = scene.command_of("alice", &["recovery-codes"]);
+    let command = fixture.command_of("alice", &["recovery-codes"]);
     let mut terminal = Terminal::open(&trace.stopping_at_its_end(&command));
     terminal.expect(ASKS_FOR_A_PRESENT_CODE);
-    let code = scene.code("alice");
+    let code = fixture.code("alice");
     terminal.types(&code);
-    let codes = desk::recovery_codes(&terminal.expect("they are not shown again"));
+    let codes = enroll_command::recovery_codes(&terminal.expect("they are not shown again"));
     let stopped = trace.stopped();
-    let secrets = of_alice(&scene).pepper(&scene, "alice").bytes("what was typed", code.as_bytes());
+    let secrets = of_alice(&fixture).pepper(&fixture, "alice").bytes("what was typed", code.as_bytes());
     let secrets = codes.iter().fold(secrets, |secrets, code| secrets.recovery_code(code));
     assert_no_trace(stopped.pid(), &secrets);
 }
@@ -238,37 +239,37 @@ fn who_shows_a_code_to_change_their_own_factor_leaves_nothing_behind() {
 #[test]
 fn who_tests_a_code_leaves_nothing_behind() {
     let phone = Authenticator { secret: random_bytes(64), digits: 8, ..Authenticator::random() };
-    let scene = Scene::builder().account("alice").enrolled_with("alice", phone).build();
+    let fixture = Fixture::builder().account("alice").enrolled_with("alice", phone).build();
     let trace = Trace::new();
-    let mut terminal = Terminal::open(&trace.stopping_at_its_end(&scene.command_of("alice", &["test"])));
+    let mut terminal = Terminal::open(&trace.stopping_at_its_end(&fixture.command_of("alice", &["test"])));
     terminal.expect("code: ");
-    let code = scene.code("alice");
+    let code = fixture.code("alice");
     terminal.types(&code);
     terminal.expect("right");
     let stopped = trace.stopped();
-    assert_no_trace(stopped.pid(), &of_alice(&scene).bytes("what was typed", code.as_bytes()));
+    assert_no_trace(stopped.pid(), &of_alice(&fixture).bytes("what was typed", code.as_bytes()));
 }
 
 #[test]
 fn a_doctor_that_opened_every_seal_leaves_nothing_behind() {
-    let scene = alice();
-    let _ = new_recovery_codes(&scene);
-    let (stopped, said) = alone_stopped_at_its_end(&scene.command(&["--json", "doctor"]));
+    let fixture = alice();
+    let _ = new_recovery_codes(&fixture);
+    let (stopped, said) = alone_stopped_at_its_end(&fixture.command(&["--json", "doctor"]));
     assert!(said.contains("findings"), "{said}");
-    assert_no_trace(stopped.pid(), &of_alice(&scene).pepper(&scene, "alice"));
+    assert_no_trace(stopped.pid(), &of_alice(&fixture).pepper(&fixture, "alice"));
 }
 
 #[test]
 fn an_import_leaves_nothing_behind() {
-    let scene = Scene::builder().build();
+    let fixture = Fixture::builder().build();
     let phone = Authenticator { secret: random_bytes(64), digits: 8, ..Authenticator::random() };
-    let secrets = Secrets::default().shared_secret("the shared secret", &phone.secret).master_key(&scene);
-    let users = acceptance::scene::users_file(&[("alice".to_owned(), phone)]);
-    let file = scene.write("users.oath", &users);
+    let secrets = Secrets::default().shared_secret("the shared secret", &phone.secret).master_key(&fixture);
+    let users = acceptance::fixture::users_file(&[("alice".to_owned(), phone)]);
+    let file = fixture.write("users.oath", &users);
     let import = ["import", "oath", file.to_str().unwrap(), "--allow-unknown"];
-    let (stopped, _) = stopped_at_its_end(&scene.command(&import));
+    let (stopped, _) = stopped_at_its_end(&fixture.command(&import));
     assert_no_trace(stopped.pid(), &secrets);
-    assert!(scene.credential("alice").exists());
+    assert!(fixture.credential("alice").exists());
 }
 
 #[test]
@@ -285,14 +286,14 @@ fn the_files_and_exports_of_other_programs_leave_nothing_behind() {
         ),
         (&["uri", "FILE"], format!("otpauth-migration://offline?data={}\n", BASE64.encode(&export))),
     ] {
-        let scene = Scene::builder().build();
-        let file = scene.write("moving.in", &text);
+        let fixture = Fixture::builder().build();
+        let file = fixture.write("moving.in", &text);
         let words = import.iter().map(|word| if *word == "FILE" { file.to_str().unwrap() } else { *word });
         let words: Vec<&str> =
             ["--json", "import"].into_iter().chain(words).chain(["--allow-unknown"]).collect();
-        let (stopped, _) = stopped_at_its_end(&scene.command(&words));
-        assert!(scene.credential("alice").exists());
-        let secrets = Secrets::default().shared_secret("the shared secret", &secret).master_key(&scene);
+        let (stopped, _) = stopped_at_its_end(&fixture.command(&words));
+        assert!(fixture.credential("alice").exists());
+        let secrets = Secrets::default().shared_secret("the shared secret", &secret).master_key(&fixture);
         let export = BASE64.encode(&export);
         let secrets = secrets.bytes("the export", export.as_bytes());
         let secrets =
@@ -304,11 +305,11 @@ fn the_files_and_exports_of_other_programs_leave_nothing_behind() {
 #[test]
 fn an_enrolment_by_a_script_leaves_nothing_behind() {
     for format in [&["--json"][..], &[]] {
-        let scene = Scene::builder().config(MANY_CODES).account("alice").build();
-        let (png, svg) = (scene.path("alice.png"), scene.path("alice.svg"));
+        let fixture = Fixture::builder().config(MANY_CODES).account("alice").build();
+        let (png, svg) = (fixture.path("alice.png"), fixture.path("alice.svg"));
         let pictures = ["--qr-png", png.to_str().unwrap(), "--qr-svg", svg.to_str().unwrap()];
         let enroll = [format, &["enroll", "alice", "--batch", "--algorithm", "SHA512"], &pictures].concat();
-        let (stopped, said) = stopped_at_its_end(&scene.command(&enroll));
+        let (stopped, said) = stopped_at_its_end(&fixture.command(&enroll));
         let (key, codes, drawn) = if format.is_empty() {
             let code = |line: &str| line.strip_prefix("recovery code: ").map(str::to_owned);
             let codes: Vec<String> = said.lines().filter_map(code).collect();
@@ -316,13 +317,14 @@ fn an_enrolment_by_a_script_leaves_nothing_behind() {
         } else {
             let document: serde_json::Value = serde_json::from_str(&said).unwrap();
             let text = |key: &str| document[key].as_str().unwrap().to_owned();
-            (text("manual_key"), desk::recovery_codes_in(&said), text("qr"))
+            (text("manual_key"), enroll_command::recovery_codes_in(&said), text("qr"))
         };
         assert_eq!(codes.len(), 16);
         let phone = Authenticator::from_manual_key(&key);
-        let secrets = Secrets::default().shared_secret("the shared secret", &phone.secret).master_key(&scene);
         let secrets =
-            codes.iter().fold(secrets.pepper(&scene, "alice"), |secrets, code| secrets.recovery_code(code));
+            Secrets::default().shared_secret("the shared secret", &phone.secret).master_key(&fixture);
+        let secrets =
+            codes.iter().fold(secrets.pepper(&fixture, "alice"), |secrets, code| secrets.recovery_code(code));
         // A line of the drawing that is unlike any other: the one in the middle.
         let line = drawn.lines().filter(|line| line.contains('█')).nth(12).unwrap();
         let secrets = secrets.whole("the QR code", line.trim_matches(['█', ' ']).as_bytes());
@@ -332,47 +334,52 @@ fn an_enrolment_by_a_script_leaves_nothing_behind() {
 
 #[test]
 fn a_new_keyring_leaves_nothing_behind() {
-    let scene = Scene::builder().build();
-    fs::remove_file(scene.keyring()).unwrap();
-    let (stopped, _) = stopped_at_its_end(&scene.command(&["keys", "init"]));
-    assert_no_trace(stopped.pid(), &Secrets::default().master_key(&scene));
+    let fixture = Fixture::builder().build();
+    fs::remove_file(fixture.keyring()).unwrap();
+    let (stopped, _) = stopped_at_its_end(&fixture.command(&["keys", "init"]));
+    assert_no_trace(stopped.pid(), &Secrets::default().master_key(&fixture));
 }
 
 /// The control of the tests above: the same search finds everything while it is needed.
 #[test]
 fn a_login_that_is_judging_holds_what_is_looked_for() {
-    let scene = alice();
-    let (login, secrets) = login_with_a_code(&scene);
+    let fixture = alice();
+    let (login, secrets) = login_with_a_code(&fixture);
     // At the present time: libfaketime would have to be taken along.
     let login = Login { clock: None, ..login };
-    assert_held(&login, &scene, &secrets, &["the shared secret", "the master key", "what was typed"]);
-    let code = new_recovery_codes(&scene).remove(0);
-    let secrets = of_alice(&scene).recovery_code(&code);
-    assert_held(&scene.login("alice").types(code), &scene, &secrets, &["the master key", "a recovery code"]);
+    assert_held(&login, &fixture, &secrets, &["the shared secret", "the master key", "what was typed"]);
+    let code = new_recovery_codes(&fixture).remove(0);
+    let secrets = of_alice(&fixture).recovery_code(&code);
+    assert_held(
+        &fixture.login("alice").types(code),
+        &fixture,
+        &secrets,
+        &["the master key", "a recovery code"],
+    );
 }
 
 /// The same for the application that keeps what was typed.
 #[test]
 fn what_an_application_keeps_is_found() {
-    let scene = alice();
-    let (mut login, secrets) = login_with_a_code(&scene);
+    let fixture = alice();
+    let (mut login, secrets) = login_with_a_code(&fixture);
     login.keeps_answers = true;
     let waiting = login.hold_at(Stage::Ended);
     assert!(traces(waiting.pid(), &secrets).iter().any(|trace| trace.secret == "what was typed"));
 }
 
-/// The same for the desk.
+/// The same for the command.
 #[test]
-fn a_desk_that_is_enrolling_holds_what_is_looked_for() {
-    let scene = Scene::builder().account("alice").build();
+fn an_enrolling_command_holds_the_entry() {
+    let fixture = Fixture::builder().account("alice").build();
     let trace = Trace::new();
-    let command = scene.command(&["enroll", "alice", "--algorithm", "SHA512"]);
-    let place = scene.state().join("credentials");
+    let command = fixture.command(&["enroll", "alice", "--algorithm", "SHA512"]);
+    let place = fixture.state().join("credentials");
     let mut terminal = Terminal::open(&trace.stopping_after(&command, "renameat", &place));
     let phone = shown_authenticator(&mut terminal, &["--algorithm", "SHA512"]);
     terminal.types(&phone.code());
     let stopped = trace.stopped();
-    let secrets = Secrets::default().shared_secret("the shared secret", &phone.secret).master_key(&scene);
+    let secrets = Secrets::default().shared_secret("the shared secret", &phone.secret).master_key(&fixture);
     let held: BTreeSet<String> =
         traces(stopped.pid(), &secrets).into_iter().map(|trace| trace.secret).collect();
     for secret in ["the shared secret", "the master key"] {
@@ -384,33 +391,35 @@ fn a_desk_that_is_enrolling_holds_what_is_looked_for() {
 const MANY_CODES: &str = "[recovery]\ncodes = 16";
 
 /// Alice, whose secret is so long that malloc cannot write over all of it, and whose codes are not found by chance.
-fn alice() -> Scene {
+fn alice() -> Fixture {
     let phone = Authenticator { secret: random_bytes(64), digits: 8, ..Authenticator::random() };
-    Scene::builder().config(MANY_CODES).enrolled_with("alice", phone).build()
+    Fixture::builder().config(MANY_CODES).enrolled_with("alice", phone).build()
 }
 
 /// Alice, whose enrolment can be reset by root alone, from now on.
-fn reset() -> Scene {
+fn reset() -> Fixture {
     let config = "[reset]\napprovals = 0\ncooldown = \"1s\"";
-    let scene = Scene::builder().config(config).account("alice").enrolled("alice").build();
-    scene.desk(&["--json", "reset", "request", "alice", "--reason", "lost"]).assert_done();
-    wait_for_the_cool_down(&scene);
-    scene
+    let fixture = Fixture::builder().config(config).account("alice").enrolled("alice").build();
+    fixture.totp_enroll(&["--json", "reset", "request", "alice", "--reason", "lost"]).assert_done();
+    wait_for_the_cool_down(&fixture);
+    fixture
 }
 
-fn of_alice(scene: &Scene) -> Secrets {
-    let secret = &scene.authenticator("alice").secret;
-    Secrets::default().shared_secret("the shared secret", secret).master_key(scene)
+fn of_alice(fixture: &Fixture) -> Secrets {
+    let secret = &fixture.authenticator("alice").secret;
+    Secrets::default().shared_secret("the shared secret", secret).master_key(fixture)
 }
 
-fn login_with_a_code(scene: &Scene) -> (Login, Secrets) {
-    let code = scene.authenticator("alice").code_at(THEN);
-    let secrets = of_alice(scene).bytes("what was typed", code.as_bytes());
-    (scene.login("alice").types(code).at(THEN), secrets)
+fn login_with_a_code(fixture: &Fixture) -> (Login, Secrets) {
+    let code = fixture.authenticator("alice").code_at(THEN);
+    let secrets = of_alice(fixture).bytes("what was typed", code.as_bytes());
+    (fixture.login("alice").types(code).at(THEN), secrets)
 }
 
-fn new_recovery_codes(scene: &Scene) -> Vec<String> {
-    desk::recovery_codes_in(&scene.desk(&["--json", "recovery-codes", "alice", "--yes"]).stdout)
+fn new_recovery_codes(fixture: &Fixture) -> Vec<String> {
+    enroll_command::recovery_codes_in(
+        &fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).stdout,
+    )
 }
 
 /// Neither while the module is still loaded nor when libpam is done.
@@ -426,8 +435,8 @@ fn leaves_no_trace(login: &Login, code: PamCode, secrets: &Secrets) {
 }
 
 /// At its first write to the ledger, which is before it knows whether it lets anybody in.
-fn assert_held(login: &Login, scene: &Scene, secrets: &Secrets, held: &[&str]) {
-    let stopped = login_stopped_after(login, "pwrite64", &scene.ledger("alice"));
+fn assert_held(login: &Login, fixture: &Fixture, secrets: &Secrets, held: &[&str]) {
+    let stopped = login_stopped_after(login, "pwrite64", &fixture.ledger("alice"));
     let found: BTreeSet<String> =
         traces(stopped.pid(), secrets).into_iter().map(|trace| trace.secret).collect();
     for secret in held {

@@ -72,7 +72,7 @@ fn it_starts_no_threads_and_no_programs_and_opens_no_connections() {
 }
 
 #[test]
-fn it_carries_nothing_that_only_the_desk_needs() {
+fn it_carries_nothing_that_only_the_command_needs() {
     let strings = std::fs::read(built::module()).expect("the module");
     for word in ["clap_builder-", "indicatif-", "regex-automata", "tokio-"] {
         let found = strings.windows(word.len()).any(|window| window == word.as_bytes());

@@ -4,10 +4,10 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what is not there fails the test")]
 
 use acceptance::clock;
-use acceptance::desk::{self, ASKS_FOR_A_CODE, ASKS_FOR_A_PRESENT_CODE, asks_for_the_name};
+use acceptance::enroll_command::{self, ASKS_FOR_A_CODE, ASKS_FOR_A_PRESENT_CODE, asks_for_the_name};
+use acceptance::fixture::Fixture;
 use acceptance::journal::Event;
 use acceptance::login::PamCode;
-use acceptance::scene::Scene;
 use acceptance::terminal::Terminal;
 
 #[test]
@@ -15,7 +15,12 @@ fn recovery_codes_are_renewed_with_a_present_code_and_not_with_a_wrong_one() {
     let person = Person::new();
     person.without_a_code_nothing_happens(&["recovery-codes"]);
     let ended = person.with_a_code(&["recovery-codes"]).end();
-    assert_eq!((ended.status, desk::recovery_codes(&ended.screen).len()), (0, 10), "{}", ended.screen);
+    assert_eq!(
+        (ended.status, enroll_command::recovery_codes(&ended.screen).len()),
+        (0, 10),
+        "{}",
+        ended.screen
+    );
     person.assert_logged("codes_regenerated");
 }
 
@@ -43,7 +48,7 @@ fn an_authenticator_is_added_with_a_present_code_and_not_with_a_wrong_one() {
     let add = ["enroll", "--add", "--label", "spare"];
     person.without_a_code_nothing_happens(&add);
     let mut terminal = person.with_a_code(&add);
-    let spare = desk::shown_authenticator(&mut terminal, &[]);
+    let spare = enroll_command::shown_authenticator(&mut terminal, &[]);
     terminal.types(&spare.code());
     assert_eq!(terminal.end().status, 0);
     person.assert_logged("enrolled");
@@ -55,7 +60,7 @@ fn an_enrolment_is_replaced_with_a_present_code_and_not_with_a_wrong_one() {
     person.without_a_code_nothing_happens(&["enroll", "--replace"]);
     person.without_a_code_nothing_happens(&["enroll", "--replace", "--yes"]);
     let mut terminal = person.with_a_code(&["enroll", "--replace"]);
-    let new = desk::shown_authenticator(&mut terminal, &[]);
+    let new = enroll_command::shown_authenticator(&mut terminal, &[]);
     terminal.types(&new.code());
     assert_eq!(terminal.end().status, 0);
     person.assert_logged("enrolled");
@@ -63,66 +68,66 @@ fn an_enrolment_is_replaced_with_a_present_code_and_not_with_a_wrong_one() {
 
 #[test]
 fn root_who_acts_for_another_types_the_name_and_is_in_the_log_with_the_login() {
-    let mut scene = Scene::builder().account("alice").account("bob").enrolled("alice").build();
-    let bob = scene.machine().uid("bob");
-    sudo_asks_nothing(&mut scene, "bob");
-    let mut terminal = scene.through_sudo(bob, &["disable", "alice"]);
+    let mut fixture = Fixture::builder().account("alice").account("bob").enrolled("alice").build();
+    let bob = fixture.machine().uid("bob");
+    sudo_asks_nothing(&mut fixture, "bob");
+    let mut terminal = fixture.through_sudo(bob, &["disable", "alice"]);
     terminal.expect(&asks_for_the_name("alice"));
     terminal.types("alice");
     assert_eq!(terminal.end().status, 0);
-    assert_names(&scene.journal.desk_events().pop().unwrap(), "disabled", "bob", bob);
+    assert_names(&fixture.journal.command_events().pop().unwrap(), "disabled", "bob", bob);
 }
 
-fn sudo_asks_nothing(scene: &mut Scene, account: &str) {
-    scene.machine().service("sudo", "auth required pam_permit.so");
-    scene.machine().allow_sudo(account);
+fn sudo_asks_nothing(fixture: &mut Fixture, account: &str) {
+    fixture.machine().service("sudo", "auth required pam_permit.so");
+    fixture.machine().allow_sudo(account);
 }
 
 /// Alice, enrolled, whom sudo asks for nothing.
 struct Person {
-    scene: Scene,
+    fixture: Fixture,
     uid: u32,
 }
 
 impl Person {
     fn new() -> Self {
-        let mut scene = Scene::builder().account("alice").enrolled("alice").build();
-        let uid = scene.machine().uid("alice");
-        sudo_asks_nothing(&mut scene, "alice");
-        Self { scene, uid }
+        let mut fixture = Fixture::builder().account("alice").enrolled("alice").build();
+        let uid = fixture.machine().uid("alice");
+        sudo_asks_nothing(&mut fixture, "alice");
+        Self { fixture, uid }
     }
 
     /// Gives a command, and a present code.
     fn with_a_code(&self, arguments: &[&str]) -> Terminal {
         let now = clock::well_inside_a_step(30, 10);
-        let mut terminal = self.scene.through_sudo(self.uid, arguments);
+        let mut terminal = self.fixture.through_sudo(self.uid, arguments);
         terminal.expect(ASKS_FOR_A_PRESENT_CODE);
-        terminal.types(&self.scene.authenticator("alice").code_at(now));
+        terminal.types(&self.fixture.authenticator("alice").code_at(now));
         terminal
     }
 
     fn without_a_code_nothing_happens(&self, arguments: &[&str]) {
-        let credential = std::fs::read(self.scene.credential("alice")).unwrap();
-        let mut terminal = self.scene.through_sudo(self.uid, arguments);
-        for code in self.scene.authenticator("alice").wrong_codes(3) {
+        let credential = std::fs::read(self.fixture.credential("alice")).unwrap();
+        let mut terminal = self.fixture.through_sudo(self.uid, arguments);
+        for code in self.fixture.authenticator("alice").wrong_codes(3) {
             terminal.expect(ASKS_FOR_A_PRESENT_CODE);
             terminal.types(&code);
         }
         assert!(terminal.expect_any_or_the_end(&[ASKS_FOR_A_CODE, ASKS_FOR_A_PRESENT_CODE]).is_none());
         let ended = terminal.end();
         assert_eq!(ended.status, 1, "{arguments:?}: {}", ended.screen);
-        assert_eq!(std::fs::read(self.scene.credential("alice")).unwrap(), credential, "{arguments:?}");
-        assert_names(&self.scene.journal.desk_events().pop().unwrap(), "refused", "alice", self.uid);
-        self.scene.desk(&["unlock", "alice"]).assert_done();
+        assert_eq!(std::fs::read(self.fixture.credential("alice")).unwrap(), credential, "{arguments:?}");
+        assert_names(&self.fixture.journal.command_events().pop().unwrap(), "refused", "alice", self.uid);
+        self.fixture.totp_enroll(&["unlock", "alice"]).assert_done();
     }
 
     /// The last event, and the one of the code before it.
     fn assert_logged(&self, name: &str) {
-        let events = self.scene.journal.desk_events();
+        let events = self.fixture.journal.command_events();
         let [.., code, change] = events.as_slice() else { panic!("{events:?}") };
         assert_names(code, "accepted", "alice", self.uid);
         assert_names(change, name, "alice", self.uid);
-        let again = self.scene.login("alice").types(self.scene.authenticator("alice").code());
+        let again = self.fixture.login("alice").types(self.fixture.authenticator("alice").code());
         assert_ne!(again.code(), PamCode::SUCCESS, "the code was not used up");
     }
 }

@@ -1,17 +1,17 @@
-//! What is required of whom: who is asked at the door, who is not, and what the log says of it.
+//! What is required of whom: who is asked at a login, who is not, and what the log says of it.
 
 #![expect(clippy::panic, reason = "what is not in the table fails the test")]
 
 use acceptance::clock::THEN;
+use acceptance::fixture::{Fixture, SERVICE};
 use acceptance::login::{Login, Outcome, PamCode};
-use acceptance::scene::{DOOR, Scene};
 
 /// A key as `SSH_AUTH_INFO_0` has it; the blob is any base64.
 const KEY: &str = "publickey ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKeyOfALaptopThatIsRemembered12345678901234";
 const SECURITY_KEY: &str = "publickey sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29t";
 const NETWORKS: &str = "[require]\nexempt_networks = [\"192.0.2.0/24\", \"2001:db8::/32\"]";
 
-/// How one scene differs: the config, who comes, how; then what comes of it.
+/// How one fixture differs: the config, who comes, how; then what comes of it.
 type Row = (&'static str, &'static str, fn(Login) -> Login, What);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,9 +38,9 @@ const UNTIL_2033: &str = "[require]\nenroll_by = 2033-05-20";
 const OVER: &str = "[require]\nenroll_by = \"2033-05-17\"";
 
 /// alice is enrolled and in "crew" (and robby, too, who is also in "robots"); carol is not enrolled and in no group; the
-/// clock stands at 2033-05-18. The door is at "door"; "side" is another service.
+/// clock stands at 2033-05-18. The module is at "module"; "side" is another service.
 const TABLE: &[Row] = &[
-    // The network that somebody comes from, which is an address and no name.
+    // The network that someone comes from, which is an address and no name.
     ("alice", NETWORKS, |login| login.from_host("192.0.2.77"), BY_NETWORK),
     ("alice", NETWORKS, |login| login.from_host("::ffff:192.0.2.77"), BY_NETWORK),
     ("alice", NETWORKS, |login| login.from_host("2001:db8:1::2"), BY_NETWORK),
@@ -60,7 +60,7 @@ const TABLE: &[Row] = &[
     ),
     (
         "alice",
-        "[require]\nexempt_networks = [\"192.0.2.0/24\"]\n[service.door.require]\nexempt_networks = []",
+        "[require]\nexempt_networks = [\"192.0.2.0/24\"]\n[service.app.require]\nexempt_networks = []",
         |login| login.from_host("192.0.2.77"),
         Asked,
     ),
@@ -74,7 +74,7 @@ const TABLE: &[Row] = &[
     ("alice", BOTH, |login| login, Asked),
     ("alice", "[require]\ngroups = [\"no-such-group\"]", |login| login, Asked),
     ("robby", "[require]\nexempt_groups = [\"robots\", \"no-such-group\"]", |login| login, Asked),
-    // sshd asks PAM first of all: a waiver would be all there is, so the rest of the stack is to decide, and there is none.
+    // sshd asks PAM first of all: a exemption would be all there is, so the rest of the stack is to decide, and there is none.
     ("alice", NETWORKS, |login| first_of_all(login.from_host("192.0.2.77")), LeftOver),
     ("alice", NETWORKS, |login| login.after(KEY).from_host("192.0.2.77"), BY_NETWORK),
     // Security keys.
@@ -96,30 +96,30 @@ const TABLE: &[Row] = &[
 ];
 
 #[test]
-fn every_scene_of_the_table_comes_out_as_it_says() {
-    let mut scene = Scene::builder()
+fn every_case_of_the_table_comes_out_as_it_says() {
+    let mut fixture = Fixture::builder()
         .account("alice")
         .account("robby")
         .account("carol")
         .enrolled("alice")
         .enrolled("robby")
         .build();
-    let machine = scene.machine();
+    let machine = fixture.machine();
     machine.add_group("crew", &["alice", "robby"]);
     machine.add_group("robots", &["robby"]);
     for (at, &(user, config, how, what)) in TABLE.iter().enumerate() {
-        scene.configure(config);
+        fixture.configure(config);
         // Each at a step of its own: no code twice.
         let then = THEN + 60 * u64::try_from(at).unwrap();
-        let code = scene.authenticator(if user == "robby" { "robby" } else { "alice" }).code_at(then);
-        let outcome = how(scene.login(user)).types(code).at(then).run();
-        assert_eq!(came_of_it(&scene, &outcome, what), what, "{user} with {config:?}: {outcome:?}");
+        let code = fixture.authenticator(if user == "robby" { "robby" } else { "alice" }).code_at(then);
+        let outcome = how(fixture.login(user)).types(code).at(then).run();
+        assert_eq!(came_of_it(&fixture, &outcome, what), what, "{user} with {config:?}: {outcome:?}");
     }
 }
 
 /// What it was, in the terms of the table; `expected` says which field of the log is worth a look.
-fn came_of_it(scene: &Scene, outcome: &Outcome, expected: What) -> What {
-    let event = scene.journal.last();
+fn came_of_it(fixture: &Fixture, outcome: &Outcome, expected: What) -> What {
+    let event = fixture.journal.last();
     match (outcome.code, outcome.asked().is_empty(), event.field("method")) {
         (PamCode::SUCCESS, false, "totp") => Asked,
         (PamCode::AUTH_ERR, false, "") => Shut,
@@ -157,11 +157,11 @@ fn in_another_program(mut login: Login) -> Login {
 
 #[test]
 fn a_group_that_does_not_exist_is_told_to_the_log() {
-    let mut scene = Scene::builder().account("alice").enrolled("alice").build();
-    scene.machine().add_group("crew", &[]);
-    scene.configure("[require]\nexempt_groups = [\"crew\", \"no-such-group\"]");
-    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
-    let events = scene.journal.events();
+    let mut fixture = Fixture::builder().account("alice").enrolled("alice").build();
+    fixture.machine().add_group("crew", &[]);
+    fixture.configure("[require]\nexempt_groups = [\"crew\", \"no-such-group\"]");
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+    let events = fixture.journal.events();
     let trouble = events.iter().find(|event| event.field("event") == "error").expect("no error was logged");
     assert!(trouble.field("problem").contains("no-such-group"), "{trouble:?}");
     assert_eq!(events.last().unwrap().field("method"), "totp");
@@ -169,26 +169,27 @@ fn a_group_that_does_not_exist_is_told_to_the_log() {
 
 #[test]
 fn what_lets_in_without_a_code_does_not_let_in_whose_enrolment_is_broken_by_it() {
-    let scene = Scene::builder().account("alice").enrolled("alice").build();
-    std::fs::write(scene.ledger("alice"), b"not a ledger").unwrap();
+    let fixture = Fixture::builder().account("alice").enrolled("alice").build();
+    std::fs::write(fixture.ledger("alice"), b"not a ledger").unwrap();
     for config in
         ["[fresh]\nfor = \"15m\"", "[remember]\nmode = \"always\"", "[require]\nenroll_by = 2033-05-20"]
     {
-        scene.configure(config);
-        let outcome = scene.login_with_code_at("alice", THEN).run();
+        fixture.configure(config);
+        let outcome = fixture.login_with_code_at("alice", THEN).run();
         assert_eq!(outcome.code, PamCode::SYSTEM_ERR, "{config}: {outcome:?}");
-        assert_eq!(scene.journal.last().what(), "error");
+        assert_eq!(fixture.journal.last().what(), "error");
     }
 }
 
 #[test]
-fn explain_says_what_the_door_does_and_why() {
-    let mut scene = Scene::builder().account("alice").account("carol").enrolled("alice").build();
-    scene.machine().add_group("crew", &["alice"]);
-    scene.configure(&format!("{NETWORKS}\ngroups = [\"crew\"]\n[service.sudo.fresh]\nfor = \"15m\"\n{KEYS}"));
+fn explain_says_what_a_login_does_and_why() {
+    let mut fixture = Fixture::builder().account("alice").account("carol").enrolled("alice").build();
+    fixture.machine().add_group("crew", &["alice"]);
+    fixture
+        .configure(&format!("{NETWORKS}\ngroups = [\"crew\"]\n[service.sudo.fresh]\nfor = \"15m\"\n{KEYS}"));
     let outcome = |arguments: &[&str]| {
         let words = ["--json", "explain"].iter().chain(arguments).copied().collect::<Vec<_>>();
-        let done = scene.desk(&words);
+        let done = fixture.totp_enroll(&words);
         done.assert_done();
         done.json()["outcome"].as_str().unwrap().to_owned()
     };
@@ -199,30 +200,30 @@ fn explain_says_what_the_door_does_and_why() {
     assert_eq!(outcome(&["alice", "--since-code", "5m"]), "code");
     assert_eq!(outcome(&["alice", "--since-code", "5m", "--service", "sudo"]), "fresh");
     assert_eq!(outcome(&["alice", "--since-code", "5m", "--fresh", "10m"]), "fresh");
-    scene.configure("");
+    fixture.configure("");
     assert_eq!(outcome(&["carol"]), "code");
     assert_eq!(outcome(&["carol", "--nullok"]), "let_past");
-    let done = scene.desk(&["explain", "alice", "--rhost", "laptop.example.net"]);
+    let done = fixture.totp_enroll(&["explain", "alice", "--rhost", "laptop.example.net"]);
     assert_eq!(done.status, 2, "{done:?}");
-    let text = scene.desk(&["explain", "carol"]).stdout;
+    let text = fixture.totp_enroll(&["explain", "carol"]).stdout;
     assert!(
         text.starts_with("carol at sshd: a code is asked for, and none is right") && text.contains("-> "),
         "{text}"
     );
-    assert!(scene.journal.events().is_empty(), "explaining is no login");
-    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS, "nothing was used up");
+    assert!(fixture.journal.events().is_empty(), "explaining is no login");
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS, "nothing was used up");
 }
 
 #[test]
 fn a_line_in_the_service_file_overrides_the_config() {
-    let scene = Scene::builder().account("carol").config(OVER).build();
-    scene.service(DOOR, &scene.module("nullok"));
-    let outcome = scene.login("carol").types("123456").at(THEN).run();
+    let fixture = Fixture::builder().account("carol").config(OVER).build();
+    fixture.service(SERVICE, &fixture.module("nullok"));
+    let outcome = fixture.login("carol").types("123456").at(THEN).run();
     assert_eq!(
         (outcome.code, outcome.asked().len()),
         (PamCode::AUTH_ERR, 1),
         "nullok does not outlast the last day"
     );
-    scene.configure(UNTIL_2033);
-    assert_eq!(scene.login("carol").at(THEN).run().asked().len(), 0);
+    fixture.configure(UNTIL_2033);
+    assert_eq!(fixture.login("carol").at(THEN).run().asked().len(), 0);
 }

@@ -4,8 +4,8 @@
 
 use acceptance::built;
 use acceptance::clock::THEN;
+use acceptance::fixture::{Fixture, SERVICE};
 use acceptance::login::PamCode;
-use acceptance::scene::{DOOR, Scene};
 use std::fs;
 use std::path::Path;
 
@@ -23,10 +23,10 @@ fn a_right_code_after_a_right_password_lets_in() {
 #[test]
 fn a_right_password_does_not_jump_over_the_code() {
     for profile in PROFILES {
-        let scene = common_auth(profile, RIGHT);
-        let wrong = scene.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
+        let fixture = common_auth(profile, RIGHT);
+        let wrong = fixture.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
         for answer in ["", "hello", &wrong] {
-            let code = scene.login("alice").types(answer).at(THEN).code();
+            let code = fixture.login("alice").types(answer).at(THEN).code();
             assert_eq!(code, PamCode::AUTH_ERR, "{profile} {answer:?}");
         }
     }
@@ -52,11 +52,11 @@ fn who_is_not_enrolled_is_let_in_by_the_lenient_profile_alone() {
 #[test]
 fn what_is_broken_lets_nobody_in() {
     for profile in PROFILES {
-        let scene = common_auth(profile, RIGHT);
-        let login = || scene.login_with_code_at("alice", THEN).code();
-        fs::write(scene.credential("alice"), "oh no").expect("a credential");
+        let fixture = common_auth(profile, RIGHT);
+        let login = || fixture.login_with_code_at("alice", THEN).code();
+        fs::write(fixture.credential("alice"), "oh no").expect("a credential");
         assert_ne!(login(), PamCode::SUCCESS, "{profile}: a broken credential");
-        fs::write(scene.conf(), "oh no").expect("a configuration");
+        fs::write(fixture.conf(), "oh no").expect("a configuration");
         assert_ne!(login(), PamCode::SUCCESS, "{profile}: a broken configuration");
     }
 }
@@ -68,17 +68,17 @@ const RIGHT: &str = "pam_permit.so";
 const WRONG: &str = "pam_deny.so";
 
 /// `common-auth` as pam-auth-update writes it: the Primary block, the line between, the Additional block.
-fn common_auth(profile: &str, password: &str) -> Scene {
-    let scene = Scene::builder().account("absent").account("alice").enrolled("alice").build();
+fn common_auth(profile: &str, password: &str) -> Fixture {
+    let fixture = Fixture::builder().account("absent").account("alice").enrolled("alice").build();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/pam-configs").join(profile);
     let text = fs::read_to_string(&path).expect("a profile of that name");
     assert!(text.contains("Auth-Type: Additional\n"), "{text}");
     let (_, lines) = text.split_once("Auth:\n").expect("a profile for auth");
-    let module = format!("{} conf={}", built::module().display(), scene.conf().display());
+    let module = format!("{} conf={}", built::module().display(), fixture.conf().display());
     let line = lines.trim().replace("pam_totp.so", &module);
     let stack = format!(
         "auth [success=1 default=ignore] {password}\nauth requisite pam_deny.so\nauth required pam_permit.so\nauth {line}"
     );
-    scene.service(DOOR, &stack);
-    scene
+    fixture.service(SERVICE, &stack);
+    fixture
 }

@@ -4,12 +4,12 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "scenery that cannot be set up fails the test that asked for it"
+    reason = "fixtures that cannot be set up fails the test that asked for it"
 )]
 
 use acceptance::clock::THEN;
+use acceptance::fixture::Fixture;
 use acceptance::login::{Login, PamCode, Waiting};
-use acceptance::scene::Scene;
 use acceptance::stand::renewed;
 use acceptance::strace::Injection;
 use nix::fcntl::{Flock, FlockArg};
@@ -20,136 +20,137 @@ use std::time::{Duration, Instant};
 #[test]
 fn of_many_with_one_code_one_gets_in() {
     for many in MANY {
-        let scene = Scene::with(&["alice"]);
-        let outcomes = at_once(vec![scene.login_with_code_at("alice", THEN); many]);
+        let fixture = Fixture::with(&["alice"]);
+        let outcomes = at_once(vec![fixture.login_with_code_at("alice", THEN); many]);
         assert_eq!(outcomes, BTreeMap::from([(PamCode::SUCCESS, 1), (PamCode::AUTH_ERR, many - 1)]));
-        assert_eq!(told(&scene, "accepted"), 1, "the log of {many}");
-        assert_eq!(told(&scene, "refused replayed"), many - 1, "the log of {many}");
+        assert_eq!(told(&fixture, "accepted"), 1, "the log of {many}");
+        assert_eq!(told(&fixture, "refused replayed"), many - 1, "the log of {many}");
     }
 }
 
 #[test]
-fn of_many_with_one_code_at_different_doors_one_gets_in() {
-    let scene = Scene::with(&["alice"]);
-    scene.service("sshd", &scene.module(""));
-    scene.service("sudo", &scene.module(""));
-    let code = scene.authenticator("alice").code_at(THEN);
-    let doors = ["sshd", "sudo"].into_iter().cycle().take(16);
-    let outcomes = at_once(doors.map(|door| scene.login_at(door, "alice").types(&code).at(THEN)).collect());
+fn of_many_with_one_code_at_different_services_one_gets_in() {
+    let fixture = Fixture::with(&["alice"]);
+    fixture.service("sshd", &fixture.module(""));
+    fixture.service("sudo", &fixture.module(""));
+    let code = fixture.authenticator("alice").code_at(THEN);
+    let services = ["sshd", "sudo"].into_iter().cycle().take(16);
+    let outcomes =
+        at_once(services.map(|service| fixture.login_at(service, "alice").types(&code).at(THEN)).collect());
     assert_eq!(outcomes, BTreeMap::from([(PamCode::SUCCESS, 1), (PamCode::AUTH_ERR, 15)]));
 }
 
 #[test]
 fn of_many_with_one_recovery_code_one_gets_in() {
     for many in MANY {
-        let scene = Scene::with(&["alice"]);
-        let outcomes = at_once(vec![with_a_recovery_code(&scene); many]);
+        let fixture = Fixture::with(&["alice"]);
+        let outcomes = at_once(vec![with_a_recovery_code(&fixture); many]);
         assert_eq!(outcomes, BTreeMap::from([(PamCode::SUCCESS, 1), (PamCode::AUTH_ERR, many - 1)]));
-        assert_eq!(told(&scene, "recovery_used"), 1, "the log of {many}");
-        assert_eq!(told(&scene, "refused replayed"), many - 1, "the log of {many}");
+        assert_eq!(told(&fixture, "recovery_used"), 1, "the log of {many}");
+        assert_eq!(told(&fixture, "refused replayed"), many - 1, "the log of {many}");
     }
 }
 
 #[test]
 fn of_many_wrong_codes_no_more_are_judged_than_the_limit_allows() {
     for many in [8, 32, 128] {
-        let scene = Scene::with(&["alice"]);
-        let outcomes = at_once(wrong_codes(&scene, many));
+        let fixture = Fixture::with(&["alice"]);
+        let outcomes = at_once(wrong_codes(&fixture, many));
         assert_eq!(outcomes, BTreeMap::from([(PamCode::AUTH_ERR, 5), (PamCode::MAXTRIES, many - 5)]));
-        assert_eq!(told(&scene, "refused wrong"), 5, "the log of {many}");
-        assert_eq!(told(&scene, "refused limited"), many - 5, "the log of {many}");
+        assert_eq!(told(&fixture, "refused wrong"), 5, "the log of {many}");
+        assert_eq!(told(&fixture, "refused limited"), many - 5, "the log of {many}");
     }
 }
 
 #[test]
 fn without_the_lock_one_code_opens_more_than_once() {
-    let scene = Scene::with(&["alice"]);
-    let logins = vec![scene.login_with_code_at("alice", THEN); FEW];
+    let fixture = Fixture::with(&["alice"]);
+    let logins = vec![fixture.login_with_code_at("alice", THEN); FEW];
     let outcomes = at_once(logins.into_iter().map(without_the_lock).collect());
     assert!(successes(&outcomes) > 1, "the lock is not what holds, or it was not out: {outcomes:?}");
 }
 
 #[test]
 fn without_the_lock_one_recovery_code_opens_more_than_once() {
-    let scene = Scene::with(&["alice"]);
-    let logins = vec![with_a_recovery_code(&scene); FEW];
+    let fixture = Fixture::with(&["alice"]);
+    let logins = vec![with_a_recovery_code(&fixture); FEW];
     let outcomes = at_once(logins.into_iter().map(without_the_lock).collect());
     assert!(successes(&outcomes) > 1, "the lock is not what holds, or it was not out: {outcomes:?}");
 }
 
 #[test]
 fn without_the_lock_more_wrong_codes_are_judged_than_the_limit_allows() {
-    let scene = Scene::with(&["alice"]);
-    let logins = wrong_codes(&scene, 2 * FEW);
+    let fixture = Fixture::with(&["alice"]);
+    let logins = wrong_codes(&fixture, 2 * FEW);
     let outcomes = at_once(logins.into_iter().map(without_the_lock).collect());
-    let judged = told(&scene, "refused wrong");
+    let judged = told(&fixture, "refused wrong");
     assert!(judged > 5, "the lock is not what holds, or it was not out: {judged} judged, {outcomes:?}");
 }
 
 #[test]
 fn with_the_lock_the_same_pause_lets_one_in() {
-    let scene = Scene::with(&["alice"]);
+    let fixture = Fixture::with(&["alice"]);
     let slow = |login: Login| login.injecting(&[pause(200)]);
-    let totp = vec![scene.login_with_code_at("alice", THEN); FEW];
+    let totp = vec![fixture.login_with_code_at("alice", THEN); FEW];
     let outcomes = at_once(totp.into_iter().map(slow).collect());
     assert_eq!(successes(&outcomes), 1, "{outcomes:?}");
-    let outcomes = at_once(vec![with_a_recovery_code(&scene); FEW].into_iter().map(slow).collect());
+    let outcomes = at_once(vec![with_a_recovery_code(&fixture); FEW].into_iter().map(slow).collect());
     assert_eq!(successes(&outcomes), 1, "{outcomes:?}");
 }
 
 #[test]
-fn a_right_code_among_many_wrong_ones_opens_the_door_at_most_once() {
-    let scene = Scene::with(&["alice"]);
-    let mut codes = scene.authenticator("alice").wrong_codes_at(12, THEN);
-    codes.extend(vec![scene.authenticator("alice").code_at(THEN); 4]);
-    let outcomes = at_once(codes.iter().map(|code| scene.login("alice").types(code).at(THEN)).collect());
+fn a_right_code_among_many_wrong_ones_is_accepted_at_most_once() {
+    let fixture = Fixture::with(&["alice"]);
+    let mut codes = fixture.authenticator("alice").wrong_codes_at(12, THEN);
+    codes.extend(vec![fixture.authenticator("alice").code_at(THEN); 4]);
+    let outcomes = at_once(codes.iter().map(|code| fixture.login("alice").types(code).at(THEN)).collect());
     assert!(outcomes.get(&PamCode::SUCCESS).is_none_or(|&count| count == 1), "{outcomes:?}");
 }
 
 #[test]
 fn nobody_is_refused_because_others_log_in_at_the_same_time() {
-    let (scene, people) = a_crowd();
-    let outcomes = at_once(people.iter().map(|user| scene.login_with_code_at(user, THEN)).collect());
+    let (fixture, people) = a_crowd();
+    let outcomes = at_once(people.iter().map(|user| fixture.login_with_code_at(user, THEN)).collect());
     assert_eq!(outcomes, BTreeMap::from([(PamCode::SUCCESS, people.len())]));
 }
 
 #[test]
 fn nobody_waits_for_the_ledger_of_another() {
-    let (scene, people) = a_crowd();
+    let (fixture, people) = a_crowd();
     let (stuck, free) = people.split_at(people.len() / 2);
     // Nobody lets go of these: who waited for one would be refused as busy.
-    let _locks: Vec<_> = stuck.iter().map(|user| locked(&scene, user)).collect();
-    let outcomes = at_once(free.iter().map(|user| scene.login_with_code_at(user, THEN)).collect());
+    let _locks: Vec<_> = stuck.iter().map(|user| locked(&fixture, user)).collect();
+    let outcomes = at_once(free.iter().map(|user| fixture.login_with_code_at(user, THEN)).collect());
     assert_eq!(outcomes, BTreeMap::from([(PamCode::SUCCESS, free.len())]));
 }
 
 #[test]
 fn nobody_waits_for_a_person_who_thinks_at_the_prompt() {
-    let scene = Scene::with(&["alice"]);
-    let thinking = scene.login_with_code_at("alice", THEN + 30).hold();
-    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+    let fixture = Fixture::with(&["alice"]);
+    let thinking = fixture.login_with_code_at("alice", THEN + 30).hold();
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
     assert_eq!(thinking.release().outcome().map(|outcome| outcome.code).ok(), Some(PamCode::SUCCESS));
 }
 
 #[test]
 fn a_login_that_was_killed_at_its_prompt_leaves_nothing_locked() {
-    let scene = Scene::with(&["alice"]);
-    scene.login_with_code_at("alice", THEN).hold().kill();
-    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+    let fixture = Fixture::with(&["alice"]);
+    fixture.login_with_code_at("alice", THEN).hold().kill();
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
 }
 
 #[test]
-fn a_ledger_that_somebody_does_not_let_go_of_is_refused_as_busy_after_three_seconds() {
-    let scene = Scene::with(&["alice", "bob"]);
-    let stuck = locked(&scene, "alice");
+fn a_ledger_held_for_three_seconds_is_refused_as_busy() {
+    let fixture = Fixture::with(&["alice", "bob"]);
+    let stuck = locked(&fixture, "alice");
     let start = Instant::now();
-    assert_eq!(scene.login_with_code_at("bob", THEN).code(), PamCode::SUCCESS, "bob waits for alice");
+    assert_eq!(fixture.login_with_code_at("bob", THEN).code(), PamCode::SUCCESS, "bob waits for alice");
     assert!(start.elapsed() < Duration::from_secs(1), "bob waited for alice");
-    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::AUTH_ERR);
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::AUTH_ERR);
     assert!((3..6).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
-    assert_eq!(scene.journal.last().what(), "refused busy");
+    assert_eq!(fixture.journal.last().what(), "refused busy");
     drop(stuck);
-    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
 }
 
 /// As many as come at once.
@@ -184,27 +185,27 @@ fn successes(outcomes: &BTreeMap<PamCode, usize>) -> usize {
 }
 
 /// How many lines of the log say this.
-fn told(scene: &Scene, what: &str) -> usize {
-    scene.journal.events().iter().filter(|event| event.what() == what).count()
+fn told(fixture: &Fixture, what: &str) -> usize {
+    fixture.journal.events().iter().filter(|event| event.what() == what).count()
 }
 
-fn with_a_recovery_code(scene: &Scene) -> Login {
-    let set = renewed(&scene.desk(&["--json", "recovery-codes", "alice", "--yes"]).stdout).unwrap();
-    scene.login("alice").types(&set[0]).at(THEN)
+fn with_a_recovery_code(fixture: &Fixture) -> Login {
+    let set = renewed(&fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).stdout).unwrap();
+    fixture.login("alice").types(&set[0]).at(THEN)
 }
 
-fn wrong_codes(scene: &Scene, many: usize) -> Vec<Login> {
-    let wrong = scene.authenticator("alice").wrong_codes_at(many, THEN);
-    wrong.iter().map(|code| scene.login("alice").types(code).at(THEN)).collect()
+fn wrong_codes(fixture: &Fixture, many: usize) -> Vec<Login> {
+    let wrong = fixture.authenticator("alice").wrong_codes_at(many, THEN);
+    wrong.iter().map(|code| fixture.login("alice").types(code).at(THEN)).collect()
 }
 
 /// 128 people, each enrolled.
-fn a_crowd() -> (Scene, Vec<String>) {
+fn a_crowd() -> (Fixture, Vec<String>) {
     let people: Vec<String> = (0..128).map(|n| format!("user{n}")).collect();
-    let scene = people.iter().fold(Scene::builder(), |builder, user| builder.enrolled(user)).build();
-    (scene, people)
+    let fixture = people.iter().fold(Fixture::builder(), |builder, user| builder.enrolled(user)).build();
+    (fixture, people)
 }
 
-fn locked(scene: &Scene, user: &str) -> Flock<File> {
-    Flock::lock(File::open(scene.ledger(user)).unwrap(), FlockArg::LockExclusive).unwrap()
+fn locked(fixture: &Fixture, user: &str) -> Flock<File> {
+    Flock::lock(File::open(fixture.ledger(user)).unwrap(), FlockArg::LockExclusive).unwrap()
 }

@@ -1,25 +1,25 @@
-//! Recovery codes: each opens the door once, whatever the locks say, until a new set replaces them.
+//! Recovery codes: each is accepted once, whatever the locks say, until a new set replaces them.
 
 use acceptance::clock::THEN;
-use acceptance::desk::{self, Enrolment};
+use acceptance::enroll_command::{self, Enrolment};
+use acceptance::fixture::Fixture;
 use acceptance::login::PamCode;
-use acceptance::scene::Scene;
 
 #[test]
-fn a_recovery_code_opens_the_door_once() {
-    let (scene, enrolment) = enrolled();
+fn a_recovery_code_is_accepted_once() {
+    let (fixture, enrolment) = enrolled();
     let code = &enrolment.recovery_codes[0];
-    assert_eq!(scene.login("alice").types(code).code(), PamCode::SUCCESS);
-    assert_eq!(scene.login("alice").types(code).code(), PamCode::AUTH_ERR);
+    assert_eq!(fixture.login("alice").types(code).code(), PamCode::SUCCESS);
+    assert_eq!(fixture.login("alice").types(code).code(), PamCode::AUTH_ERR);
 }
 
 #[test]
-fn each_of_the_ten_opens_the_door_and_the_log_counts_what_is_left() {
-    let (scene, enrolment) = enrolled();
+fn each_of_the_ten_is_accepted_and_the_log_counts_what_is_left() {
+    let (fixture, enrolment) = enrolled();
     assert_eq!(enrolment.recovery_codes.len(), 10);
     for (code, left) in enrolment.recovery_codes.iter().zip((0..10).rev()) {
-        assert_eq!(scene.login("alice").types(code).code(), PamCode::SUCCESS);
-        let event = scene.journal.last();
+        assert_eq!(fixture.login("alice").types(code).code(), PamCode::SUCCESS);
+        let event = fixture.journal.last();
         let fields = ["event", "user", "method", "left"].map(|key| event.field(key));
         assert_eq!(
             fields,
@@ -31,7 +31,7 @@ fn each_of_the_ten_opens_the_door_and_the_log_counts_what_is_left() {
 
 #[test]
 fn a_recovery_code_may_be_typed_as_a_person_would() {
-    let (scene, enrolment) = enrolled();
+    let (fixture, enrolment) = enrolled();
     let typed: [fn(&str) -> String; 4] = [
         |code| code.to_lowercase(),
         |code| code.replace('-', ""),
@@ -39,119 +39,122 @@ fn a_recovery_code_may_be_typed_as_a_person_would() {
         |code| code.replace('0', "o").replace('1', "l"),
     ];
     for (code, typed) in enrolment.recovery_codes.iter().zip(typed) {
-        assert_eq!(scene.login("alice").types(typed(code)).code(), PamCode::SUCCESS, "{}", typed(code));
+        assert_eq!(fixture.login("alice").types(typed(code)).code(), PamCode::SUCCESS, "{}", typed(code));
     }
 }
 
 #[test]
 fn a_recovery_code_that_is_none_is_refused() {
-    let (scene, enrolment) = enrolled();
+    let (fixture, enrolment) = enrolled();
     let last = |code: &str| if code.ends_with('A') { 'B' } else { 'A' };
     let code = &enrolment.recovery_codes[0];
     let other = format!("{}{}", &code[..18], last(code));
-    assert_eq!(scene.login("alice").types(other).code(), PamCode::AUTH_ERR);
-    assert_eq!(scene.login("alice").types(&code[..17]).code(), PamCode::AUTH_ERR, "half a code");
+    assert_eq!(fixture.login("alice").types(other).code(), PamCode::AUTH_ERR);
+    assert_eq!(fixture.login("alice").types(&code[..17]).code(), PamCode::AUTH_ERR, "half a code");
 }
 
 #[test]
 fn a_recovery_code_is_one_persons_only() {
-    let mut scene = Scene::builder().account("alice").account("bob").build();
-    let alices = scene.enrol("alice", &[]).recovery_codes;
-    let _ = scene.enrol("bob", &[]);
-    assert_eq!(scene.login("bob").types(&alices[0]).code(), PamCode::AUTH_ERR);
-    assert_eq!(scene.login("alice").types(&alices[0]).code(), PamCode::SUCCESS);
+    let mut fixture = Fixture::builder().account("alice").account("bob").build();
+    let alices = fixture.enrol("alice", &[]).recovery_codes;
+    let _ = fixture.enrol("bob", &[]);
+    assert_eq!(fixture.login("bob").types(&alices[0]).code(), PamCode::AUTH_ERR);
+    assert_eq!(fixture.login("alice").types(&alices[0]).code(), PamCode::SUCCESS);
 }
 
 #[test]
 fn a_recovery_code_is_judged_whatever_the_lock_says_and_lifts_it() {
-    let mut scene = locked_after_one("");
-    let enrolment = scene.enrol("alice", &[]);
-    lock_out(&scene);
-    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::MAXTRIES);
-    assert_eq!(scene.login("alice").types(&enrolment.recovery_codes[0]).at(THEN).code(), PamCode::SUCCESS);
-    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS, "the lock was not lifted");
+    let mut fixture = locked_after_one("");
+    let enrolment = fixture.enrol("alice", &[]);
+    lock_out(&fixture);
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::MAXTRIES);
+    assert_eq!(fixture.login("alice").types(&enrolment.recovery_codes[0]).at(THEN).code(), PamCode::SUCCESS);
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS, "the lock was not lifted");
 }
 
 #[test]
-fn a_recovery_code_helps_somebody_whom_wrong_codes_disabled() {
-    let mut scene = locked_after_one("disable_after = 1");
-    let enrolment = scene.enrol("alice", &[]);
-    lock_out(&scene);
-    assert_eq!(scene.login_with_code_at("alice", THEN + 86_400).code(), PamCode::MAXTRIES);
-    let recovered = scene.login("alice").types(&enrolment.recovery_codes[0]).at(THEN + 86_400);
+fn a_recovery_code_helps_after_wrong_codes_disabled_the_account() {
+    let mut fixture = locked_after_one("disable_after = 1");
+    let enrolment = fixture.enrol("alice", &[]);
+    lock_out(&fixture);
+    assert_eq!(fixture.login_with_code_at("alice", THEN + 86_400).code(), PamCode::MAXTRIES);
+    let recovered = fixture.login("alice").types(&enrolment.recovery_codes[0]).at(THEN + 86_400);
     assert_eq!(recovered.code(), PamCode::SUCCESS);
-    assert_eq!(scene.login_with_code_at("alice", THEN + 86_400).code(), PamCode::SUCCESS);
+    assert_eq!(fixture.login_with_code_at("alice", THEN + 86_400).code(), PamCode::SUCCESS);
 }
 
 #[test]
 fn a_used_recovery_code_does_not_lift_a_lock() {
-    let mut scene = locked_after_one("");
-    let enrolment = scene.enrol("alice", &[]);
-    assert_eq!(scene.login("alice").types(&enrolment.recovery_codes[0]).code(), PamCode::SUCCESS);
-    lock_out(&scene);
-    let again = scene.login("alice").types(&enrolment.recovery_codes[0]).at(THEN).code();
+    let mut fixture = locked_after_one("");
+    let enrolment = fixture.enrol("alice", &[]);
+    assert_eq!(fixture.login("alice").types(&enrolment.recovery_codes[0]).code(), PamCode::SUCCESS);
+    lock_out(&fixture);
+    let again = fixture.login("alice").types(&enrolment.recovery_codes[0]).at(THEN).code();
     assert!([PamCode::AUTH_ERR, PamCode::MAXTRIES].contains(&again), "{again:?}");
-    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::MAXTRIES);
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::MAXTRIES);
 }
 
 #[test]
 fn a_new_set_kills_the_old_one_at_once() {
-    let (scene, enrolment) = enrolled();
-    let fresh = renew(&scene);
+    let (fixture, enrolment) = enrolled();
+    let fresh = renew(&fixture);
     assert_eq!(fresh.len(), 10);
     for code in &enrolment.recovery_codes[..4] {
-        assert_eq!(scene.login("alice").types(code).code(), PamCode::AUTH_ERR, "a code of the old set");
+        assert_eq!(fixture.login("alice").types(code).code(), PamCode::AUTH_ERR, "a code of the old set");
     }
-    scene.desk(&["unlock", "alice"]).assert_done();
-    assert_eq!(scene.login("alice").types(&fresh[0]).code(), PamCode::SUCCESS);
+    fixture.totp_enroll(&["unlock", "alice"]).assert_done();
+    assert_eq!(fixture.login("alice").types(&fresh[0]).code(), PamCode::SUCCESS);
 }
 
 #[test]
 fn a_new_set_leaves_the_authenticator_as_it_is() {
-    let (scene, _) = enrolled();
-    let _ = renew(&scene);
-    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+    let (fixture, _) = enrolled();
+    let _ = renew(&fixture);
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
 }
 
 #[test]
 fn the_configuration_says_how_many_codes_a_set_has() {
-    let mut scene = Scene::builder().config("[recovery]\ncodes = 3\nwarn_below = 1").account("alice").build();
-    assert_eq!(scene.enrol("alice", &[]).recovery_codes.len(), 3);
+    let mut fixture =
+        Fixture::builder().config("[recovery]\ncodes = 3\nwarn_below = 1").account("alice").build();
+    assert_eq!(fixture.enrol("alice", &[]).recovery_codes.len(), 3);
 }
 
 #[test]
 fn status_warns_when_few_codes_are_left() {
-    let mut scene = Scene::builder().config("[recovery]\ncodes = 3\nwarn_below = 3").account("alice").build();
-    let enrolment = scene.enrol("alice", &[]);
-    let warns = |scene: &Scene| scene.desk(&["status", "alice"]).stdout.contains("recovery-codes");
-    assert!(!warns(&scene), "three are not few");
-    assert_eq!(scene.login("alice").types(&enrolment.recovery_codes[0]).code(), PamCode::SUCCESS);
-    assert!(warns(&scene));
+    let mut fixture =
+        Fixture::builder().config("[recovery]\ncodes = 3\nwarn_below = 3").account("alice").build();
+    let enrolment = fixture.enrol("alice", &[]);
+    let warns =
+        |fixture: &Fixture| fixture.totp_enroll(&["status", "alice"]).stdout.contains("recovery-codes");
+    assert!(!warns(&fixture), "three are not few");
+    assert_eq!(fixture.login("alice").types(&enrolment.recovery_codes[0]).code(), PamCode::SUCCESS);
+    assert!(warns(&fixture));
 }
 
-fn enrolled() -> (Scene, Enrolment) {
-    let mut scene = Scene::builder().account("alice").build();
-    let enrolment = scene.enrol("alice", &[]);
-    (scene, enrolment)
+fn enrolled() -> (Fixture, Enrolment) {
+    let mut fixture = Fixture::builder().account("alice").build();
+    let enrolment = fixture.enrol("alice", &[]);
+    (fixture, enrolment)
 }
 
-fn locked_after_one(more: &str) -> Scene {
+fn locked_after_one(more: &str) -> Fixture {
     let limit = format!("[limit]\nattempts = 16\nlock_after = 1\nlock_for = \"1h\"\n{more}");
-    Scene::builder().config(&limit).account("alice").build()
+    Fixture::builder().config(&limit).account("alice").build()
 }
 
 /// One wrong code of alice, which is one too many.
-fn lock_out(scene: &Scene) {
-    let wrong = scene.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
-    assert_eq!(scene.login("alice").types(wrong).at(THEN).code(), PamCode::AUTH_ERR);
+fn lock_out(fixture: &Fixture) {
+    let wrong = fixture.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
+    assert_eq!(fixture.login("alice").types(wrong).at(THEN).code(), PamCode::AUTH_ERR);
 }
 
 /// A new set of codes for alice, ordered by root.
-fn renew(scene: &Scene) -> Vec<String> {
-    let mut terminal = scene.at_terminal(&["recovery-codes", "alice"]);
-    terminal.expect(&desk::asks_for_the_name("alice"));
+fn renew(fixture: &Fixture) -> Vec<String> {
+    let mut terminal = fixture.at_terminal(&["recovery-codes", "alice"]);
+    terminal.expect(&enroll_command::asks_for_the_name("alice"));
     terminal.types("alice");
     let ended = terminal.end();
     assert_eq!(ended.status, 0, "{}", ended.screen);
-    desk::recovery_codes(&ended.screen)
+    enroll_command::recovery_codes(&ended.screen)
 }

@@ -3,50 +3,50 @@
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 use acceptance::clock::{self, THEN};
-use acceptance::desk::{self, ASKS_FOR_A_PRESENT_CODE, asks_for_the_name};
+use acceptance::enroll_command::{self, ASKS_FOR_A_PRESENT_CODE, asks_for_the_name};
+use acceptance::fixture::Fixture;
 use acceptance::login::{Login, PROMPT, PamCode};
 use acceptance::mailbox::Mailbox;
 use acceptance::operator::logged_in_as;
 use acceptance::resetting::{
-    DAY, HOUR, KEY, approves, builder, completes, enrols_with, introduced, ready, requests, said, scene,
-    ticket_in,
+    DAY, HOUR, KEY, approves, builder, completes, enrols_with, fixture, introduced, ready, requests, said,
+    token_in,
 };
-use acceptance::scene::Scene;
 use acceptance::terminal::Terminal;
 use std::fs;
 
-const WARNING: &str = "somebody asked to reset your second factor";
+const WARNING: &str = "someone asked to reset your second factor";
 
 #[test]
 fn two_operators_and_an_hour_reset_an_enrolment() {
-    let scene = scene("");
-    let requested = requests(&scene, "bob", THEN);
+    let fixture = fixture("");
+    let requested = requests(&fixture, "bob", THEN);
     requested.assert_done();
     let document = requested.json();
     assert_eq!(document["done"], "reset_requested");
     assert_eq!((&document["stage"], &document["approvals_needed"]), (&"unapproved".into(), &1.into()));
     assert_eq!(document["requested"]["by"], "bob");
-    let early = completes(&scene, "bob", THEN + 2 * HOUR);
+    let early = completes(&fixture, "bob", THEN + 2 * HOUR);
     assert_eq!(early.status, 1, "{early:?}");
     assert!(early.json()["error"].as_str().unwrap().contains("lacks approvals (1)"), "{early:?}");
-    let approved = approves(&scene, "carol", THEN + 2 * HOUR);
+    let approved = approves(&fixture, "carol", THEN + 2 * HOUR);
     approved.assert_done();
     assert_eq!(
         (&approved.json()["stage"], &approved.json()["approvals"][0]["by"]),
         (&"cooling".into(), &"carol".into())
     );
-    let early = completes(&scene, "bob", THEN + 3 * HOUR - 1);
+    let early = completes(&fixture, "bob", THEN + 3 * HOUR - 1);
     assert_eq!(early.status, 1, "{early:?}");
     assert!(early.json()["error"].as_str().unwrap().contains("has to wait for another 1s"), "{early:?}");
-    assert_eq!(scene.login_with_code_at("alice", THEN + 3 * HOUR - 1).code(), PamCode::SUCCESS);
-    let completed = completes(&scene, "bob", THEN + 3 * HOUR);
+    assert_eq!(fixture.login_with_code_at("alice", THEN + 3 * HOUR - 1).code(), PamCode::SUCCESS);
+    let completed = completes(&fixture, "bob", THEN + 3 * HOUR);
     completed.assert_done();
     assert_eq!(completed.json()["done"], "reset_completed");
-    assert_eq!(scene.login_with_code_at("alice", THEN + 3 * HOUR + 60).code(), PamCode::AUTH_ERR);
-    assert_eq!(scene.journal.last().what(), "refused not_enrolled");
-    let events: Vec<(String, String)> = scene
+    assert_eq!(fixture.login_with_code_at("alice", THEN + 3 * HOUR + 60).code(), PamCode::AUTH_ERR);
+    assert_eq!(fixture.journal.last().what(), "refused not_enrolled");
+    let events: Vec<(String, String)> = fixture
         .journal
-        .desk_events()
+        .command_events()
         .iter()
         .filter(|event| event.field("event").starts_with("reset_"))
         .map(|event| (event.what(), event.field("by").to_owned()))
@@ -60,65 +60,66 @@ fn two_operators_and_an_hour_reset_an_enrolment() {
         (format!("reset_completed {reason}"), "bob"),
     ];
     assert_eq!(events, expected.map(|(what, by)| (what, by.to_owned())));
-    let completed = scene.journal.desk_events().pop().unwrap();
+    let completed = fixture.journal.command_events().pop().unwrap();
     let fields = ["user", "requested_by", "approved_by"].map(|key| completed.field(key));
     assert_eq!(fields, ["alice", "bob", "carol"], "{completed:?}");
 }
 
 #[test]
 fn neither_the_same_person_nor_the_owner_nor_root_alone_approves() {
-    let scene = scene("");
-    requests(&scene, "bob", THEN).assert_done();
-    let before = scene.stored();
+    let fixture = fixture("");
+    requests(&fixture, "bob", THEN).assert_done();
+    let before = fixture.stored();
     for (who, why) in [("bob", "same_person"), ("alice", "own")] {
-        let refused = approves(&scene, who, THEN);
+        let refused = approves(&fixture, who, THEN);
         assert_eq!(refused.status, 4, "{refused:?}");
-        assert_is_in_the_log(&scene, "approve", why);
+        assert_is_in_the_log(&fixture, "approve", why);
     }
-    let refused = scene.desk_of_root(&["--json", "reset", "approve", "alice"], THEN);
+    let refused = fixture.command_of_root(&["--json", "reset", "approve", "alice"], THEN);
     assert_eq!(refused.status, 4, "{refused:?}");
-    assert_is_in_the_log(&scene, "approve", "nobody_in_person");
-    before.assert_unchanged(&scene.state());
-    assert_eq!(completes(&scene, "bob", THEN + 2 * HOUR).status, 1);
+    assert_is_in_the_log(&fixture, "approve", "nobody_in_person");
+    before.assert_unchanged(&fixture.state());
+    assert_eq!(completes(&fixture, "bob", THEN + 2 * HOUR).status, 1);
 }
 
 #[test]
 fn the_owner_neither_requests_nor_completes() {
-    let scene = scene("[reset]\napprovals = 0");
-    let before = scene.stored();
-    assert_eq!(requests(&scene, "alice", THEN).status, 4);
-    assert_is_in_the_log(&scene, "request", "own");
-    before.assert_unchanged(&scene.state());
-    requests(&scene, "bob", THEN).assert_done();
-    assert_eq!(completes(&scene, "alice", THEN + HOUR).status, 4);
-    assert_is_in_the_log(&scene, "complete", "own");
-    completes(&scene, "bob", THEN + HOUR).assert_done();
+    let fixture = fixture("[reset]\napprovals = 0");
+    let before = fixture.stored();
+    assert_eq!(requests(&fixture, "alice", THEN).status, 4);
+    assert_is_in_the_log(&fixture, "request", "own");
+    before.assert_unchanged(&fixture.state());
+    requests(&fixture, "bob", THEN).assert_done();
+    assert_eq!(completes(&fixture, "alice", THEN + HOUR).status, 4);
+    assert_is_in_the_log(&fixture, "complete", "own");
+    completes(&fixture, "bob", THEN + HOUR).assert_done();
 }
 
 #[test]
 fn one_person_behind_two_accounts_is_neither_of_them() {
-    let mut scene = scene("");
-    let [bob, carol] = ["bob", "carol"].map(|name| scene.machine().uid(name));
+    let mut fixture = fixture("");
+    let [bob, carol] = ["bob", "carol"].map(|name| fixture.machine().uid(name));
     let as_login = |account: &str, login, arguments: &[&str]| {
-        desk::run(logged_in_as(&scene.command_of(account, arguments), Some(login)), "")
+        enroll_command::run(logged_in_as(&fixture.command_of(account, arguments), Some(login)), "")
     };
     let request = ["--json", "reset", "request", "alice", "--reason", "lost"];
     as_login("bob", bob, &request).assert_done();
     let refused = as_login("carol", bob, &["--json", "reset", "approve", "alice"]);
     assert_eq!(refused.status, 4, "{refused:?}");
     assert!(refused.stderr.contains("sudo names carol, and the login is bob's"), "{refused:?}");
-    assert_is_in_the_log(&scene, "approve", "not_one_person");
+    assert_is_in_the_log(&fixture, "approve", "not_one_person");
     as_login("carol", carol, &["--json", "reset", "approve", "alice"]).assert_done();
-    let approved = scene.journal.desk_events().pop().unwrap();
+    let approved = fixture.journal.command_events().pop().unwrap();
     assert_eq!(approved.field("loginuid"), carol.to_string(), "{approved:?}");
 }
 
 #[test]
 fn a_root_shell_of_a_login_is_that_person() {
-    let mut scene = scene("");
-    let [bob, carol] = ["bob", "carol"].map(|name| scene.machine().uid(name));
-    let as_login =
-        |login, arguments: &[&str]| desk::run(logged_in_as(&scene.command(arguments), Some(login)), "");
+    let mut fixture = fixture("");
+    let [bob, carol] = ["bob", "carol"].map(|name| fixture.machine().uid(name));
+    let as_login = |login, arguments: &[&str]| {
+        enroll_command::run(logged_in_as(&fixture.command(arguments), Some(login)), "")
+    };
     let requested = as_login(bob, &["--json", "reset", "request", "alice", "--reason", "lost"]);
     requested.assert_done();
     assert_eq!(requested.json()["requested"]["by"], "bob");
@@ -128,8 +129,8 @@ fn a_root_shell_of_a_login_is_that_person() {
 
 #[test]
 fn without_approvals_the_cool_down_stays_and_root_does_all_of_it() {
-    let scene = scene("[reset]\napprovals = 0\ncooldown = \"2h\"");
-    let root = |arguments: &[&str], then| scene.desk_of_root(arguments, then);
+    let fixture = fixture("[reset]\napprovals = 0\ncooldown = \"2h\"");
+    let root = |arguments: &[&str], then| fixture.command_of_root(arguments, then);
     root(&["--json", "reset", "request", "alice", "--reason", "lost"], THEN).assert_done();
     let complete = ["--json", "reset", "complete", "alice", "--yes"];
     assert_eq!(root(&complete, THEN + 2 * HOUR - 1).status, 1);
@@ -138,111 +139,111 @@ fn without_approvals_the_cool_down_stays_and_root_does_all_of_it() {
 
 #[test]
 fn three_approvals_are_three_operators() {
-    let scene = builder("[reset]\napprovals = 3").account("dave").account("erin").build();
-    requests(&scene, "bob", THEN).assert_done();
+    let fixture = builder("[reset]\napprovals = 3").account("dave").account("erin").build();
+    requests(&fixture, "bob", THEN).assert_done();
     for who in ["carol", "dave"] {
-        approves(&scene, who, THEN).assert_done();
-        assert_eq!(approves(&scene, who, THEN).status, 4, "{who} once more");
+        approves(&fixture, who, THEN).assert_done();
+        assert_eq!(approves(&fixture, who, THEN).status, 4, "{who} once more");
     }
-    assert_eq!(completes(&scene, "bob", THEN + HOUR).status, 1);
-    approves(&scene, "erin", THEN + HOUR).assert_done();
-    completes(&scene, "bob", THEN + 2 * HOUR).assert_done();
+    assert_eq!(completes(&fixture, "bob", THEN + HOUR).status, 1);
+    approves(&fixture, "erin", THEN + HOUR).assert_done();
+    completes(&fixture, "bob", THEN + 2 * HOUR).assert_done();
 }
 
 #[test]
-fn a_request_expires_and_makes_room_for_another() {
-    let scene = scene("");
-    requests(&scene, "bob", THEN).assert_done();
-    let second = requests(&scene, "carol", THEN + DAY - 1);
+fn a_request_expires_and_another_can_follow() {
+    let fixture = fixture("");
+    requests(&fixture, "bob", THEN).assert_done();
+    let second = requests(&fixture, "carol", THEN + DAY - 1);
     assert_eq!(second.status, 1, "{second:?}");
-    let late = approves(&scene, "carol", THEN + DAY);
+    let late = approves(&fixture, "carol", THEN + DAY);
     assert_eq!(late.status, 1);
     assert!(late.stderr.contains("has expired"), "{late:?}");
-    assert_eq!(completes(&scene, "bob", THEN + DAY).status, 1);
-    requests(&scene, "carol", THEN + DAY).assert_done();
-    approves(&scene, "bob", THEN + DAY).assert_done();
-    completes(&scene, "bob", THEN + DAY + HOUR).assert_done();
+    assert_eq!(completes(&fixture, "bob", THEN + DAY).status, 1);
+    requests(&fixture, "carol", THEN + DAY).assert_done();
+    approves(&fixture, "bob", THEN + DAY).assert_done();
+    completes(&fixture, "bob", THEN + DAY + HOUR).assert_done();
 }
 
 #[test]
 fn a_clock_set_back_starts_the_cool_down_anew() {
-    let scene = scene("");
-    requests(&scene, "bob", THEN).assert_done();
-    approves(&scene, "carol", THEN).assert_done();
+    let fixture = fixture("");
+    requests(&fixture, "bob", THEN).assert_done();
+    approves(&fixture, "carol", THEN).assert_done();
     let back = THEN - 9 * DAY;
-    let early = completes(&scene, "bob", back);
+    let early = completes(&fixture, "bob", back);
     assert!(early.stderr.contains("has to wait for another 1h"), "{early:?}");
-    assert_eq!(completes(&scene, "bob", back + HOUR - 1).status, 1);
-    completes(&scene, "bob", back + HOUR).assert_done();
+    assert_eq!(completes(&fixture, "bob", back + HOUR - 1).status, 1);
+    completes(&fixture, "bob", back + HOUR).assert_done();
 }
 
 #[test]
 fn a_config_that_is_loosened_after_the_request_loosens_nothing() {
-    let scene = scene("");
-    requests(&scene, "bob", THEN).assert_done();
-    scene.configure("[reset]\napprovals = 0\ncooldown = \"1s\"");
-    let early = completes(&scene, "bob", THEN + HOUR);
+    let fixture = fixture("");
+    requests(&fixture, "bob", THEN).assert_done();
+    fixture.configure("[reset]\napprovals = 0\ncooldown = \"1s\"");
+    let early = completes(&fixture, "bob", THEN + HOUR);
     assert!(early.stderr.contains("lacks approvals"), "{early:?}");
 }
 
 #[test]
 fn an_enrolment_that_was_replaced_meanwhile_is_not_reset() {
-    let mut scene = builder("").build();
-    requests(&scene, "bob", clock::now()).assert_done();
-    scene.desk(&["--json", "disable", "alice", "--yes"]).assert_done();
-    let _ = scene.enrol("alice", &[]);
-    let refused = approves(&scene, "carol", clock::now());
+    let mut fixture = builder("").build();
+    requests(&fixture, "bob", clock::now()).assert_done();
+    fixture.totp_enroll(&["--json", "disable", "alice", "--yes"]).assert_done();
+    let _ = fixture.enrol("alice", &[]);
+    let refused = approves(&fixture, "carol", clock::now());
     assert_eq!(refused.status, 1, "{refused:?}");
-    assert!(!scene.path("state/resets/alice.toml").exists());
+    assert!(!fixture.path("state/resets/alice.toml").exists());
 }
 
 #[test]
 fn who_is_not_enrolled_cannot_be_reset() {
-    let scene = builder("").build();
+    let fixture = builder("").build();
     for arguments in [
         &["--json", "reset", "request", "carol", "--reason", "lost"][..],
         &["--json", "reset", "approve", "carol"],
         &["--json", "reset", "cancel", "carol", "--yes"],
         &["--json", "reset", "complete", "carol", "--yes"],
     ] {
-        assert_eq!(scene.desk_of("bob", arguments, THEN).status, 3, "{arguments:?}");
+        assert_eq!(fixture.command_of_operator("bob", arguments, THEN).status, 3, "{arguments:?}");
     }
     for arguments in [
         &["--json", "reset", "approve", "alice"][..],
         &["--json", "reset", "cancel", "alice", "--yes"],
         &["--json", "reset", "complete", "alice", "--yes"],
     ] {
-        let refused = scene.desk_of("bob", arguments, THEN);
+        let refused = fixture.command_of_operator("bob", arguments, THEN);
         assert_eq!(refused.status, 1, "{arguments:?}");
         assert!(refused.stderr.contains("no reset"), "{refused:?}");
     }
     for reason in ["", "  ", "two\nlines"] {
         let arguments = ["--json", "reset", "request", "alice", "--reason", reason];
-        assert_eq!(scene.desk_of("bob", &arguments, THEN).status, 2, "{reason:?}");
+        assert_eq!(fixture.command_of_operator("bob", &arguments, THEN).status, 2, "{reason:?}");
     }
-    assert_eq!(scene.desk_of("bob", &["reset", "request", "alice"], THEN).status, 2);
+    assert_eq!(fixture.command_of_operator("bob", &["reset", "request", "alice"], THEN).status, 2);
 }
 
 #[test]
 fn the_list_says_how_far_each_is_and_hides_none_that_is_broken() {
-    let scene = builder("").enrolled("bob").enrolled("carol").build();
-    let list = |then| scene.desk_of("bob", &["--json", "reset", "list"], then);
+    let fixture = builder("").enrolled("bob").enrolled("carol").build();
+    let list = |then| fixture.command_of_operator("bob", &["--json", "reset", "list"], then);
     assert_eq!(list(THEN).json(), serde_json::json!({"resets": [], "broken": []}));
-    requests(&scene, "bob", THEN).assert_done();
+    requests(&fixture, "bob", THEN).assert_done();
     let stage = |then: u64| list(then).json()["resets"][0]["stage"].as_str().unwrap().to_owned();
     assert_eq!(stage(THEN), "unapproved");
-    approves(&scene, "carol", THEN).assert_done();
+    approves(&fixture, "carol", THEN).assert_done();
     assert_eq!([THEN, THEN + HOUR, THEN + DAY].map(stage), ["cooling", "ready", "expired"]);
-    let ticket = ticket_in(&completes(&scene, "bob", THEN + HOUR));
-    assert_eq!([THEN + HOUR, THEN + DAY + HOUR].map(stage), ["withdrawn", "ticket_expired"]);
-    assert!(!list(THEN + HOUR).stdout.contains(&ticket));
-    let text = scene.desk_of("bob", &["reset", "list"], THEN + HOUR);
+    let token = token_in(&completes(&fixture, "bob", THEN + HOUR));
+    assert_eq!([THEN + HOUR, THEN + DAY + HOUR].map(stage), ["withdrawn", "token_expired"]);
+    assert!(!list(THEN + HOUR).stdout.contains(&token));
+    let text = fixture.command_of_operator("bob", &["reset", "list"], THEN + HOUR);
     text.assert_done();
     assert!(
         text.stdout.contains("alice: reset requested 2033-05-18T03:33:45Z by bob: the phone is in the river"),
         "{text:?}"
     );
-    fs::write(scene.path("state/resets/alice.toml"), "version = 9\n").unwrap();
+    fs::write(fixture.path("state/resets/alice.toml"), "version = 9\n").unwrap();
     let broken = list(THEN + HOUR);
     assert_eq!(broken.status, 1, "{broken:?}");
     assert!(broken.json()["broken"][0]["problem"].as_str().unwrap().contains("newer"), "{broken:?}");
@@ -250,95 +251,102 @@ fn the_list_says_how_far_each_is_and_hides_none_that_is_broken() {
 
 #[test]
 fn the_owner_cancels_with_a_code() {
-    let scene = builder("").build();
-    requests(&scene, "bob", clock::now()).assert_done();
+    let fixture = builder("").build();
+    requests(&fixture, "bob", clock::now()).assert_done();
     let now = clock::well_inside_a_step(30, 10);
-    let mut terminal = Terminal::open(&scene.command_of("alice", &["reset", "cancel"]));
+    let mut terminal = Terminal::open(&fixture.command_of("alice", &["reset", "cancel"]));
     terminal.expect(ASKS_FOR_A_PRESENT_CODE);
-    terminal.types(&scene.authenticator("alice").code_at(now));
+    terminal.types(&fixture.authenticator("alice").code_at(now));
     let ended = terminal.end();
     assert_eq!(ended.status, 0, "{}", ended.screen);
-    let cancelled = scene.journal.desk_events().pop().unwrap();
+    let cancelled = fixture.journal.command_events().pop().unwrap();
     let fields = ["event", "user", "by", "requested_by"].map(|key| cancelled.field(key));
     assert_eq!(fields, ["reset_cancelled", "alice", "alice", "bob"]);
-    assert!(approves(&scene, "carol", clock::now()).stderr.contains("no reset"));
-    assert!(!said(&introduced(&scene, now + 60).run()).contains(WARNING));
+    assert!(approves(&fixture, "carol", clock::now()).stderr.contains("no reset"));
+    assert!(!said(&introduced(&fixture, now + 60).run()).contains(WARNING));
 }
 
 #[test]
 fn the_owner_cancels_with_a_recovery_code() {
-    let mut scene = Scene::builder().account("alice").account("bob").account("carol").build();
-    let codes = scene.enrol("alice", &[]).recovery_codes;
-    requests(&scene, "bob", clock::now()).assert_done();
-    let mut terminal = Terminal::open(&scene.command_of("alice", &["reset", "cancel", "alice"]));
+    let mut fixture = Fixture::builder().account("alice").account("bob").account("carol").build();
+    let codes = fixture.enrol("alice", &[]).recovery_codes;
+    requests(&fixture, "bob", clock::now()).assert_done();
+    let mut terminal = Terminal::open(&fixture.command_of("alice", &["reset", "cancel", "alice"]));
     terminal.expect(ASKS_FOR_A_PRESENT_CODE);
     terminal.types(&codes[0]);
     let ended = terminal.end();
     assert_eq!(ended.status, 0, "{}", ended.screen);
-    assert_eq!(approves(&scene, "carol", clock::now()).status, 1);
+    assert_eq!(approves(&fixture, "carol", clock::now()).status, 1);
 }
 
 #[test]
 fn who_has_no_factor_of_the_owners_cancels_nothing_in_their_name() {
-    let scene = builder("").build();
-    requests(&scene, "bob", clock::now()).assert_done();
-    let before = scene.path("state/resets/alice.toml");
-    let mut terminal = Terminal::open(&scene.command_of("alice", &["reset", "cancel", "--yes"]));
-    for code in scene.authenticator("alice").wrong_codes(3) {
+    let fixture = builder("").build();
+    requests(&fixture, "bob", clock::now()).assert_done();
+    let before = fixture.path("state/resets/alice.toml");
+    let mut terminal = Terminal::open(&fixture.command_of("alice", &["reset", "cancel", "--yes"]));
+    for code in fixture.authenticator("alice").wrong_codes(3) {
         terminal.expect(ASKS_FOR_A_PRESENT_CODE);
         terminal.types(&code);
     }
     assert_eq!(terminal.end().status, 1);
     assert!(before.exists());
-    let json = scene.desk_of("alice", &["--json", "reset", "cancel", "--yes"], THEN);
+    let json = fixture.command_of_operator("alice", &["--json", "reset", "cancel", "--yes"], THEN);
     assert_eq!(json.status, 1, "{json:?}");
-    approves(&scene, "carol", clock::now()).assert_done();
+    approves(&fixture, "carol", clock::now()).assert_done();
 }
 
 #[test]
 fn an_operator_cancels_after_typing_the_name() {
-    let scene = scene("");
-    requests(&scene, "bob", THEN).assert_done();
-    let mut terminal = scene.operator_at_terminal("carol", &["reset", "cancel", "alice"], THEN);
+    let fixture = fixture("");
+    requests(&fixture, "bob", THEN).assert_done();
+    let mut terminal = fixture.operator_at_terminal("carol", &["reset", "cancel", "alice"], THEN);
     terminal.expect(&asks_for_the_name("alice"));
     terminal.types("alice");
     assert_eq!(terminal.end().status, 0);
-    requests(&scene, "bob", THEN).assert_done();
-    let cancelled = scene.desk_of("bob", &["--json", "reset", "cancel", "alice", "--yes"], THEN);
+    requests(&fixture, "bob", THEN).assert_done();
+    let cancelled =
+        fixture.command_of_operator("bob", &["--json", "reset", "cancel", "alice", "--yes"], THEN);
     assert_eq!(cancelled.json()["done"], "reset_cancelled");
-    assert_eq!(scene.desk_of("bob", &["--json", "reset", "cancel", "alice", "--yes"], THEN).status, 1);
-    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS, "the enrolment stays");
+    assert_eq!(
+        fixture.command_of_operator("bob", &["--json", "reset", "cancel", "alice", "--yes"], THEN).status,
+        1
+    );
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS, "the enrolment stays");
 }
 
 #[test]
 fn the_owner_is_told_at_each_login_while_it_stands() {
-    let scene = scene("");
-    assert!(!said(&introduced(&scene, THEN).run()).contains(WARNING));
-    requests(&scene, "bob", THEN).assert_done();
+    let fixture = fixture("");
+    assert!(!said(&introduced(&fixture, THEN).run()).contains(WARNING));
+    requests(&fixture, "bob", THEN).assert_done();
     for then in [THEN + 60, THEN + 7200] {
-        let said = said(&introduced(&scene, then).run());
+        let said = said(&introduced(&fixture, then).run());
         assert!(said.contains(WARNING) && said.contains("by bob"), "{said}");
         assert!(said.contains("totp-enroll reset cancel"), "{said}");
     }
-    let silent = Login { silent: true, ..introduced(&scene, THEN + 7260) };
+    let silent = Login { silent: true, ..introduced(&fixture, THEN + 7260) };
     let outcome = silent.run();
     assert_eq!((outcome.code, outcome.prompts.len()), (PamCode::SUCCESS, 1), "{outcome:?}");
-    let wrong = scene.authenticator("alice").wrong_codes_at(1, THEN + 7320).remove(0);
-    let outcome = scene.login("alice").after(KEY).types(wrong).at(THEN + 7320).run();
+    let wrong = fixture.authenticator("alice").wrong_codes_at(1, THEN + 7320).remove(0);
+    let outcome = fixture.login("alice").after(KEY).types(wrong).at(THEN + 7320).run();
     assert!(!acceptance::resetting::said(&outcome).contains(WARNING), "only to the owner: {outcome:?}");
-    let status = scene.desk_of("bob", &["status", "alice"], THEN + 7200);
+    let status = fixture.command_of_operator("bob", &["status", "alice"], THEN + 7200);
     assert!(status.stdout.contains("RESET: requested 2033-05-18T03:33:45Z by bob"), "{status:?}");
-    let status = scene.desk_of("bob", &["--json", "status", "alice"], THEN + 7200);
+    let status = fixture.command_of_operator("bob", &["--json", "status", "alice"], THEN + 7200);
     assert_eq!(status.json()["reset"]["by"], "bob");
-    assert!(!acceptance::resetting::said(&introduced(&scene, THEN + DAY).run()).contains(WARNING), "expired");
-    let status = scene.desk_of("bob", &["--json", "status", "alice"], THEN + DAY);
+    assert!(
+        !acceptance::resetting::said(&introduced(&fixture, THEN + DAY).run()).contains(WARNING),
+        "expired"
+    );
+    let status = fixture.command_of_operator("bob", &["--json", "status", "alice"], THEN + DAY);
     assert!(status.json()["reset"].is_null());
 }
 
 #[test]
-fn the_owner_is_told_by_mail_of_each_step_with_who_and_why_and_never_a_ticket() {
-    let scene = scene("");
-    let mailbox = Mailbox::of(&scene, "", "");
+fn the_owner_is_told_by_mail_of_each_step_with_who_and_why_and_never_a_token() {
+    let fixture = fixture("");
+    let mailbox = Mailbox::of(&fixture, "", "");
     let told = |event: &str| {
         let mails = mailbox.mails();
         let mail = mails.last().unwrap_or_else(|| panic!("no mail of {event}"));
@@ -346,32 +354,32 @@ fn the_owner_is_told_by_mail_of_each_step_with_who_and_why_and_never_a_ticket() 
         assert!(mail.body.contains(event), "{event}: {mail:?}");
         mail.body.clone()
     };
-    requests(&scene, "bob", THEN).assert_done();
+    requests(&fixture, "bob", THEN).assert_done();
     let mail = told("reset_requested");
     assert!(mail.contains("bob") && mail.contains("reset cancel"), "{mail}");
-    assert_eq!(approves(&scene, "bob", THEN).status, 4);
+    assert_eq!(approves(&fixture, "bob", THEN).status, 4);
     let _ = told("reset_refused");
-    approves(&scene, "carol", THEN).assert_done();
+    approves(&fixture, "carol", THEN).assert_done();
     assert!(told("reset_approved").contains("carol"));
-    let ticket = ticket_in(&completes(&scene, "bob", THEN + HOUR));
+    let token = token_in(&completes(&fixture, "bob", THEN + HOUR));
     let _ = told("reset_completed");
-    assert_eq!(enrols_with(&scene, "0000-0000-0000-0000", THEN + HOUR).code(), PamCode::AUTH_ERR);
-    assert_eq!(enrols_with(&scene, &ticket, THEN + HOUR).code(), PamCode::SUCCESS);
-    scene.desk_of_root(&["notify"], THEN + HOUR).assert_done();
+    assert_eq!(enrols_with(&fixture, "0000-0000-0000-0000", THEN + HOUR).code(), PamCode::AUTH_ERR);
+    assert_eq!(enrols_with(&fixture, &token, THEN + HOUR).code(), PamCode::SUCCESS);
+    fixture.command_of_root(&["notify"], THEN + HOUR).assert_done();
     let mails = mailbox.mails();
-    for event in ["ticket_refused", "ticket_used", "enrolled"] {
+    for event in ["token_refused", "token_used", "enrolled"] {
         assert!(mails.iter().any(|mail| mail.body.contains(event)), "{event}: {mails:?}");
     }
-    let bare = ticket.replace('-', "");
-    assert!(!mails.iter().any(|mail| mail.body.contains(&ticket) || mail.body.contains(&bare)));
+    let bare = token.replace('-', "");
+    assert!(!mails.iter().any(|mail| mail.body.contains(&token) || mail.body.contains(&bare)));
 }
 
 #[test]
 fn the_owner_is_told_on_a_remembered_device_too() {
-    let scene = scene("[remember]\nmode = \"always\"");
-    let here = |then| introduced(&scene, then).from_host("192.0.2.7");
+    let fixture = fixture("[remember]\nmode = \"always\"");
+    let here = |then| introduced(&fixture, then).from_host("192.0.2.7");
     assert_eq!(here(THEN).code(), PamCode::SUCCESS);
-    requests(&scene, "bob", THEN).assert_done();
+    requests(&fixture, "bob", THEN).assert_done();
     let outcome = here(THEN + 60).run();
     assert_eq!((outcome.code, outcome.asked().len()), (PamCode::SUCCESS, 0), "{outcome:?}");
     assert!(said(&outcome).contains(WARNING), "{outcome:?}");
@@ -379,41 +387,43 @@ fn the_owner_is_told_on_a_remembered_device_too() {
 
 #[test]
 fn a_login_with_a_reset_on_its_way_reads_no_more_files_than_without() {
-    let scene = Scene::builder().enrolled("daemon").build();
-    let paths = acceptance::strace::stored(&scene, "daemon");
+    let fixture = Fixture::builder().enrolled("daemon").build();
+    let paths = acceptance::strace::stored(&fixture, "daemon");
     let calls = || {
-        let login = scene.login_with_code_at("daemon", THEN);
+        let login = fixture.login_with_code_at("daemon", THEN);
         let points = acceptance::strace::record_login(&login, &paths);
-        scene.desk(&["--json", "unlock", "daemon"]).assert_done();
+        fixture.totp_enroll(&["--json", "unlock", "daemon"]).assert_done();
         points.len()
     };
     let before = calls();
-    scene
-        .desk_of_root(&["--json", "reset", "request", "daemon", "--reason", "lost"], THEN + 30)
+    fixture
+        .command_of_root(&["--json", "reset", "request", "daemon", "--reason", "lost"], THEN + 30)
         .assert_done();
-    scene.desk(&["--json", "unlock", "daemon"]).assert_done();
-    let login = scene.login_with_code_at("daemon", THEN + 60);
+    fixture.totp_enroll(&["--json", "unlock", "daemon"]).assert_done();
+    let login = fixture.login_with_code_at("daemon", THEN + 60);
     let (outcome, trace) = acceptance::strace::trace_login(&login);
     assert_eq!(outcome.code, PamCode::SUCCESS);
-    assert!(trace.points(&[&scene.path("state/resets")]).iter().all(|point| !point.line.contains("resets")));
+    assert!(
+        trace.points(&[&fixture.path("state/resets")]).iter().all(|point| !point.line.contains("resets"))
+    );
     let after =
-        acceptance::strace::record_login(&scene.login_with_code_at("daemon", THEN + 120), &paths).len();
+        acceptance::strace::record_login(&fixture.login_with_code_at("daemon", THEN + 120), &paths).len();
     assert_eq!(before, after);
 }
 
 #[test]
 fn a_completion_that_nobody_could_see_changes_nothing() {
-    let scene = ready("");
-    let before = scene.stored();
-    let done = scene.desk_of("bob", &["reset", "complete", "alice", "--yes"], THEN + HOUR);
+    let fixture = ready("");
+    let before = fixture.stored();
+    let done = fixture.command_of_operator("bob", &["reset", "complete", "alice", "--yes"], THEN + HOUR);
     assert_eq!(done.status, 1, "{done:?}");
-    before.assert_unchanged(&scene.state());
+    before.assert_unchanged(&fixture.state());
 }
 
 #[test]
 fn where_no_logind_is_the_reset_is_done_and_what_is_left_is_said() {
-    let scene = ready("");
-    let done = scene.desk_of(
+    let fixture = ready("");
+    let done = fixture.command_of_operator(
         "bob",
         &["--json", "reset", "complete", "alice", "--yes", "--end-sessions"],
         THEN + HOUR,
@@ -422,27 +432,27 @@ fn where_no_logind_is_the_reset_is_done_and_what_is_left_is_said() {
     let document = done.json();
     assert_eq!(document["sessions_ended"], false);
     assert!(document["problem"].as_str().unwrap().contains("pkill"), "{document}");
-    let ticket = document["ticket"].as_str().unwrap();
-    assert_eq!(enrols_with(&scene, ticket, THEN + HOUR).code(), PamCode::SUCCESS);
+    let token = document["token"].as_str().unwrap();
+    assert_eq!(enrols_with(&fixture, token, THEN + HOUR).code(), PamCode::SUCCESS);
 }
 
 #[test]
 fn the_login_sessions_are_ended_by_logind_by_number() {
-    let mut scene = ready("");
-    let (uid, log) = (scene.machine().uid("alice").to_string(), scene.path("loginctl.log"));
-    let ended = |scene: &mut Scene, script: &str| {
+    let mut fixture = ready("");
+    let (uid, log) = (fixture.machine().uid("alice").to_string(), fixture.path("loginctl.log"));
+    let ended = |fixture: &mut Fixture, script: &str| {
         let script = format!("#!/bin/sh\necho \"$@\" >> {}\n{script}\n", log.display());
-        scene.machine().run_by_systemd(&script);
+        fixture.machine().run_by_systemd(&script);
         let arguments = ["--json", "reset", "complete", "alice", "--yes", "--end-sessions"];
-        scene.desk_of("bob", &arguments, THEN + HOUR)
+        fixture.command_of_operator("bob", &arguments, THEN + HOUR)
     };
-    let done = ended(&mut scene, "exit 0");
+    let done = ended(&mut fixture, "exit 0");
     done.assert_done();
     assert_eq!(done.json()["sessions_ended"], true);
     assert_eq!(fs::read_to_string(&log).unwrap(), format!("terminate-user {uid}\n"));
-    let none = ended(&mut scene, "echo User ID is not logged in or lingering >&2; exit 1");
+    let none = ended(&mut fixture, "echo User ID is not logged in or lingering >&2; exit 1");
     none.assert_done();
-    let fails = ended(&mut scene, "echo Failed to connect to bus >&2; exit 1");
+    let fails = ended(&mut fixture, "echo Failed to connect to bus >&2; exit 1");
     assert_eq!(fails.status, 1, "{fails:?}");
     let problem = fails.json()["problem"].as_str().unwrap().to_owned();
     assert!(
@@ -452,82 +462,84 @@ fn the_login_sessions_are_ended_by_logind_by_number() {
 }
 
 #[test]
-fn a_completion_takes_stamps_and_devices_along() {
-    let scene = builder("[fresh]\nfor = \"15m\"\n[remember]\nmode = \"always\"").build();
-    let here = |then| introduced(&scene, then).from_host("192.0.2.7");
+fn a_completion_takes_timestamps_and_devices_along() {
+    let fixture = builder("[fresh]\nfor = \"15m\"\n[remember]\nmode = \"always\"").build();
+    let here = |then| introduced(&fixture, then).from_host("192.0.2.7");
     assert_eq!(here(THEN).code(), PamCode::SUCCESS);
-    let stamps = || fs::read_dir(scene.path("run/fresh")).map_or(0, Iterator::count);
-    assert!(stamps() > 0, "nothing was shown");
-    requests(&scene, "bob", THEN).assert_done();
-    approves(&scene, "carol", THEN).assert_done();
-    completes(&scene, "bob", THEN + HOUR).assert_done();
-    assert_eq!(stamps(), 0);
-    let outcome = scene.login("alice").after(KEY).from_host("192.0.2.7").types("").at(THEN + HOUR).run();
+    let timestamps = || fs::read_dir(fixture.path("run/fresh")).map_or(0, Iterator::count);
+    assert!(timestamps() > 0, "nothing was shown");
+    requests(&fixture, "bob", THEN).assert_done();
+    approves(&fixture, "carol", THEN).assert_done();
+    completes(&fixture, "bob", THEN + HOUR).assert_done();
+    assert_eq!(timestamps(), 0);
+    let outcome = fixture.login("alice").after(KEY).from_host("192.0.2.7").types("").at(THEN + HOUR).run();
     assert_eq!((outcome.code, outcome.asked().len()), (PamCode::AUTH_ERR, 1), "{outcome:?}");
 }
 
 #[test]
-fn somebody_whose_ledger_or_credential_is_broken_is_reset_as_well() {
+fn a_user_with_a_broken_ledger_or_credential_is_reset_as_well() {
     for broken in ["ledgers/alice", "credentials/alice.toml"] {
-        let scene = scene("");
-        fs::write(scene.state().join(broken), vec![7; 4096]).unwrap();
-        requests(&scene, "bob", THEN).assert_done();
-        approves(&scene, "carol", THEN).assert_done();
-        let ticket = ticket_in(&completes(&scene, "bob", THEN + HOUR));
-        assert_eq!(enrols_with(&scene, &ticket, THEN + HOUR).code(), PamCode::SUCCESS, "{broken}");
+        let fixture = fixture("");
+        fs::write(fixture.state().join(broken), vec![7; 4096]).unwrap();
+        requests(&fixture, "bob", THEN).assert_done();
+        approves(&fixture, "carol", THEN).assert_done();
+        let token = token_in(&completes(&fixture, "bob", THEN + HOUR));
+        assert_eq!(enrols_with(&fixture, &token, THEN + HOUR).code(), PamCode::SUCCESS, "{broken}");
     }
 }
 
 #[test]
 fn a_ledger_whose_version_is_damaged_costs_the_enrolment_and_not_the_account() {
     for page in [0, 2048] {
-        let scene = scene("");
-        let ledger = scene.path("state/ledgers/alice");
+        let fixture = fixture("");
+        let ledger = fixture.path("state/ledgers/alice");
         let mut bytes = fs::read(&ledger).unwrap();
         *bytes.get_mut(page + 11).unwrap() = 7;
         fs::write(&ledger, &bytes).unwrap();
-        assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SYSTEM_ERR);
-        assert_eq!(scene.desk(&["--json", "unlock", "--repair", "alice"]).status, 1);
-        requests(&scene, "bob", THEN).assert_done();
-        approves(&scene, "carol", THEN).assert_done();
-        let ticket = ticket_in(&completes(&scene, "bob", THEN + HOUR));
-        assert_eq!(enrols_with(&scene, &ticket, THEN + HOUR).code(), PamCode::SUCCESS);
+        assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SYSTEM_ERR);
+        assert_eq!(fixture.totp_enroll(&["--json", "unlock", "--repair", "alice"]).status, 1);
+        requests(&fixture, "bob", THEN).assert_done();
+        approves(&fixture, "carol", THEN).assert_done();
+        let token = token_in(&completes(&fixture, "bob", THEN + HOUR));
+        assert_eq!(enrols_with(&fixture, &token, THEN + HOUR).code(), PamCode::SUCCESS);
         fs::write(&ledger, &bytes).unwrap();
-        scene.desk(&["--json", "disable", "alice", "--yes"]).assert_done();
-        assert_eq!(scene.desk(&["status", "alice"]).status, 3);
+        fixture.totp_enroll(&["--json", "disable", "alice", "--yes"]).assert_done();
+        assert_eq!(fixture.totp_enroll(&["status", "alice"]).status, 3);
     }
 }
 
 #[test]
 fn two_accounts_play_a_reset_through_real_sudo() {
-    let mut scene = builder("").enrolled("bob").enrolled("carol").build();
-    let stack = scene.module("");
-    let [bob, carol] = ["bob", "carol"].map(|name| scene.machine().uid(name));
-    let machine = scene.machine();
+    let mut fixture = builder("").enrolled("bob").enrolled("carol").build();
+    let stack = fixture.module("");
+    let [bob, carol] = ["bob", "carol"].map(|name| fixture.machine().uid(name));
+    let machine = fixture.machine();
     machine.service("sudo", &stack);
     for account in ["bob", "carol"] {
         machine.allow_sudo(account);
     }
     let now = clock::well_inside_a_step(30, 15);
     let request = ["reset", "request", "alice", "--reason", "the phone is in the river"];
-    let ended = through_sudo(&scene, bob, &scene.authenticator("bob").code_at(now), &request);
+    let ended = through_sudo(&fixture, bob, &fixture.authenticator("bob").code_at(now), &request);
     assert!(ended.contains("0 of 1 approvals"), "{ended}");
     let same = through_sudo(
-        &scene,
+        &fixture,
         bob,
-        &scene.authenticator("bob").code_at(now + 30),
+        &fixture.authenticator("bob").code_at(now + 30),
         &["reset", "approve", "alice"],
     );
     assert!(same.contains("takes another operator"), "{same}");
     let ended = through_sudo(
-        &scene,
+        &fixture,
         carol,
-        &scene.authenticator("carol").code_at(now),
+        &fixture.authenticator("carol").code_at(now),
         &["reset", "approve", "alice"],
     );
     assert!(ended.contains("approved") && ended.contains("by carol"), "{ended}");
-    let desk: Vec<_> = scene.journal.desk_events();
-    let [requested, refused, approved] = &desk[desk.len() - 3..] else { panic!("{desk:?}") };
+    let totp_enroll: Vec<_> = fixture.journal.command_events();
+    let [requested, refused, approved] = &totp_enroll[totp_enroll.len() - 3..] else {
+        panic!("{totp_enroll:?}")
+    };
     for (event, name, by, uid) in [
         (requested, "reset_requested", "bob", bob),
         (refused, "reset_refused", "bob", bob),
@@ -536,7 +548,7 @@ fn two_accounts_play_a_reset_through_real_sudo() {
         assert_eq!(["event", "by"].map(|key| event.field(key)), [name, by], "{event:?}");
         assert_eq!(event.field("loginuid"), uid.to_string(), "{event:?}");
     }
-    completes(&scene, "bob", clock::now() + HOUR + 60).assert_done();
+    completes(&fixture, "bob", clock::now() + HOUR + 60).assert_done();
 }
 
 #[test]
@@ -546,9 +558,9 @@ fn the_sudo_rules_of_the_documents_let_their_examples_through_and_no_config() {
         let found = document.lines().find(|line| line.starts_with(starts));
         found.unwrap_or_else(|| panic!("the document has no line {starts}")).to_owned()
     };
-    let mut scene = builder("").build();
-    let config = fs::read_to_string(scene.conf()).unwrap();
-    let machine = scene.machine();
+    let mut fixture = builder("").build();
+    let config = fs::read_to_string(fixture.conf()).unwrap();
+    let machine = fixture.machine();
     machine.service("sudo", "auth required pam_permit.so");
     machine.add_group("helpdesk", &["bob", "carol"]);
     machine.write("pam_totp/config.toml", 0o644, &config);
@@ -608,15 +620,15 @@ fn the_sudo_rules_of_the_documents_let_their_examples_through_and_no_config() {
 }
 
 /// Gives a command through sudo, which asks for a code; gives what was on the screen.
-fn through_sudo(scene: &Scene, uid: u32, code: &str, arguments: &[&str]) -> String {
-    let mut terminal = scene.through_sudo(uid, arguments);
+fn through_sudo(fixture: &Fixture, uid: u32, code: &str, arguments: &[&str]) -> String {
+    let mut terminal = fixture.through_sudo(uid, arguments);
     terminal.expect(PROMPT);
     terminal.types(code);
     terminal.end().screen
 }
 
-fn assert_is_in_the_log(scene: &Scene, step: &str, why: &str) {
-    let event = scene.journal.desk_events().pop().unwrap();
+fn assert_is_in_the_log(fixture: &Fixture, step: &str, why: &str) {
+    let event = fixture.journal.command_events().pop().unwrap();
     let fields = ["event", "user", "step", "reason"].map(|key| event.field(key));
     assert_eq!(fields, ["reset_refused", "alice", step, why], "{event:?}");
 }

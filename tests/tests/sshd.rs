@@ -1,8 +1,8 @@
 //! A real sshd and the real ssh client, with the stacks that docs/switching-on.md gives.
 
+use acceptance::fixture::Fixture;
 use acceptance::login::{PROMPT, PamCode};
 use acceptance::machine::PASSWORD;
-use acceptance::scene::Scene;
 use acceptance::sshd::{KEY_AND_CODE, Key, ONLY_PAM, PASSWORD_METHOD, Sshd};
 use acceptance::terminal::Terminal;
 
@@ -10,11 +10,11 @@ const INSIDE: &str = "echo inside as $(id -un)";
 
 #[test]
 fn a_key_and_a_code_let_in() {
-    let (scene, sshd) = key_and_code();
+    let (fixture, sshd) = key_and_code();
     let mut ssh = sshd.ssh("alice", Key::Offered, INSIDE);
-    answer(&mut ssh, &scene.code("alice"));
+    answer(&mut ssh, &fixture.code("alice"));
     assert_let_in(ssh, "alice");
-    let event = scene.journal.last();
+    let event = fixture.journal.last();
     let fields = ["event", "user", "method", "rhost", "tty"].map(|key| event.field(key));
     assert_eq!(fields, ["accepted", "alice", "totp", "127.0.0.1", "ssh"], "{event:?}");
     assert_eq!(event.module, "pam_totp(sshd:auth)");
@@ -22,61 +22,61 @@ fn a_key_and_a_code_let_in() {
 
 #[test]
 fn a_key_without_a_code_does_not() {
-    let (scene, sshd) = key_and_code();
+    let (fixture, sshd) = key_and_code();
     let mut ssh = sshd.ssh("alice", Key::Offered, INSIDE);
     answer(&mut ssh, "");
     assert_kept_out(ssh);
-    assert_eq!(scene.journal.last().what(), "refused malformed");
+    assert_eq!(fixture.journal.last().what(), "refused malformed");
 }
 
 #[test]
 fn a_code_without_a_key_does_not() {
-    let (scene, sshd) = key_and_code();
+    let (fixture, sshd) = key_and_code();
     assert_kept_out(sshd.ssh("alice", Key::None, INSIDE));
-    assert_eq!(scene.login_with_code("alice").code(), PamCode::SUCCESS);
+    assert_eq!(fixture.login_with_code("alice").code(), PamCode::SUCCESS);
 }
 
 #[test]
 fn a_wrong_code_does_not() {
-    let (scene, sshd) = key_and_code();
+    let (fixture, sshd) = key_and_code();
     let mut ssh = sshd.ssh("alice", Key::Offered, INSIDE);
-    answer(&mut ssh, &scene.authenticator("alice").wrong_code());
+    answer(&mut ssh, &fixture.authenticator("alice").wrong_code());
     assert_kept_out(ssh);
-    assert_eq!(scene.journal.last().what(), "refused wrong");
+    assert_eq!(fixture.journal.last().what(), "refused wrong");
 }
 
 #[test]
 fn a_second_try_on_the_same_connection_may_be_right() {
-    let (scene, sshd) = key_and_code();
+    let (fixture, sshd) = key_and_code();
     let mut ssh = sshd.ssh_with("alice", Key::Offered, INSIDE, "NumberOfPasswordPrompts=2");
-    answer(&mut ssh, &scene.authenticator("alice").wrong_code());
-    answer(&mut ssh, &scene.code("alice"));
+    answer(&mut ssh, &fixture.authenticator("alice").wrong_code());
+    answer(&mut ssh, &fixture.code("alice"));
     assert_let_in(ssh, "alice");
 }
 
 #[test]
 fn a_code_lets_in_once() {
-    let (scene, sshd) = key_and_code();
-    let code = scene.code("alice");
+    let (fixture, sshd) = key_and_code();
+    let code = fixture.code("alice");
     let mut ssh = sshd.ssh("alice", Key::Offered, INSIDE);
     answer(&mut ssh, &code);
     assert_let_in(ssh, "alice");
     let mut ssh = sshd.ssh("alice", Key::Offered, INSIDE);
     answer(&mut ssh, &code);
     assert_kept_out(ssh);
-    assert_eq!(scene.journal.last().what(), "refused replayed");
+    assert_eq!(fixture.journal.last().what(), "refused replayed");
 }
 
 #[test]
 fn a_recovery_code_lets_in_once() {
-    let mut scene = Scene::builder().account("alice").build();
-    let code = scene.enrol("alice", &[]).recovery_codes.remove(0);
-    let stack = scene.module("");
-    let sshd = scene.sshd(KEY_AND_CODE, &stack);
+    let mut fixture = Fixture::builder().account("alice").build();
+    let code = fixture.enrol("alice", &[]).recovery_codes.remove(0);
+    let stack = fixture.module("");
+    let sshd = fixture.sshd(KEY_AND_CODE, &stack);
     let mut ssh = sshd.ssh("alice", Key::Offered, INSIDE);
     answer(&mut ssh, &code);
     assert_let_in(ssh, "alice");
-    assert_eq!(scene.journal.last().field("event"), "recovery_used");
+    assert_eq!(fixture.journal.last().field("event"), "recovery_used");
     let mut ssh = sshd.ssh("alice", Key::Offered, INSIDE);
     answer(&mut ssh, &code);
     assert_kept_out(ssh);
@@ -84,95 +84,95 @@ fn a_recovery_code_lets_in_once() {
 
 #[test]
 fn a_password_and_a_code_let_in() {
-    let (scene, sshd) = password_and_code();
+    let (fixture, sshd) = password_and_code();
     let mut ssh = sshd.ssh("alice", Key::None, INSIDE);
     ssh.expect("Password: ");
     ssh.types(PASSWORD);
-    answer(&mut ssh, &scene.code("alice"));
+    answer(&mut ssh, &fixture.code("alice"));
     assert_let_in(ssh, "alice");
 }
 
 #[test]
 fn a_wrong_password_and_a_right_code_do_not() {
-    let (scene, sshd) = password_and_code();
+    let (fixture, sshd) = password_and_code();
     let mut ssh = sshd.ssh("alice", Key::None, INSIDE);
     ssh.expect("Password: ");
     ssh.types("not the password");
-    answer(&mut ssh, &scene.code("alice"));
+    answer(&mut ssh, &fixture.code("alice"));
     assert_kept_out(ssh);
 }
 
 #[test]
 fn a_name_that_is_nobodys_is_asked_the_same_and_kept_out() {
-    let (scene, sshd) = password_and_code();
+    let (fixture, sshd) = password_and_code();
     let mut ssh = sshd.ssh("mallory", Key::None, INSIDE);
     ssh.expect("Password: ");
     ssh.types(PASSWORD);
-    answer(&mut ssh, &scene.code("alice"));
+    answer(&mut ssh, &fixture.code("alice"));
     assert_kept_out(ssh);
-    let event = scene.journal.last();
+    let event = fixture.journal.last();
     assert_eq!((event.field("event"), event.field("user")), ("refused", "mallory"), "{event:?}");
 }
 
 #[test]
 fn an_account_that_is_not_enrolled_is_asked_the_same_and_kept_out() {
-    let mut scene = Scene::builder().account("alice").account("bob").enrolled("alice").build();
-    let stack = scene.module("");
-    let sshd = scene.sshd(KEY_AND_CODE, &stack);
+    let mut fixture = Fixture::builder().account("alice").account("bob").enrolled("alice").build();
+    let stack = fixture.module("");
+    let sshd = fixture.sshd(KEY_AND_CODE, &stack);
     let mut ssh = sshd.ssh("bob", Key::Offered, INSIDE);
-    answer(&mut ssh, &scene.code("alice"));
+    answer(&mut ssh, &fixture.code("alice"));
     assert_kept_out(ssh);
-    assert_eq!(scene.journal.last().what(), "refused not_enrolled");
+    assert_eq!(fixture.journal.last().what(), "refused not_enrolled");
 }
 
 #[test]
 fn a_password_that_sshd_sends_into_our_prompt_lets_nobody_in_and_charges_nothing() {
-    let mut scene =
-        Scene::builder().config("[limit]\nattempts = 1").account("alice").enrolled("alice").build();
-    let stack = scene.module("");
-    let sshd = scene.sshd(PASSWORD_METHOD, &stack);
+    let mut fixture =
+        Fixture::builder().config("[limit]\nattempts = 1").account("alice").enrolled("alice").build();
+    let stack = fixture.module("");
+    let sshd = fixture.sshd(PASSWORD_METHOD, &stack);
     for _ in 0..3 {
         let mut ssh = sshd.ssh("alice", Key::None, INSIDE);
         ssh.expect("password: ");
         ssh.types(PASSWORD);
         assert_kept_out(ssh);
-        assert_eq!(scene.journal.last().what(), "refused malformed");
+        assert_eq!(fixture.journal.last().what(), "refused malformed");
     }
-    assert_eq!(scene.login_with_code("alice").code(), PamCode::SUCCESS);
+    assert_eq!(fixture.login_with_code("alice").code(), PamCode::SUCCESS);
 }
 
 #[test]
 fn a_password_that_looks_like_a_recovery_code_charges_nothing_either() {
-    let mut scene =
-        Scene::builder().config("[limit]\nattempts = 1").account("alice").enrolled("alice").build();
-    let stack = scene.module("");
-    let sshd = scene.sshd(PASSWORD_METHOD, &stack);
+    let mut fixture =
+        Fixture::builder().config("[limit]\nattempts = 1").account("alice").enrolled("alice").build();
+    let stack = fixture.module("");
+    let sshd = fixture.sshd(PASSWORD_METHOD, &stack);
     for password in ["the horse is staple", "Tr0ub4dor3xampl3", "ABCDEFGHJKMNPQRS"] {
         let mut ssh = sshd.ssh("alice", Key::None, INSIDE);
         ssh.expect("password: ");
         ssh.types(password);
         assert_kept_out(ssh);
     }
-    assert_eq!(scene.login_with_code("alice").code(), PamCode::SUCCESS);
+    assert_eq!(fixture.login_with_code("alice").code(), PamCode::SUCCESS);
 }
 
 #[test]
 fn a_person_who_was_locked_out_is_kept_out_with_a_right_code() {
-    let mut scene =
-        Scene::builder().config("[limit]\nattempts = 1").account("alice").enrolled("alice").build();
-    let stack = scene.module("");
-    let sshd = scene.sshd(KEY_AND_CODE, &stack);
-    for code in [scene.authenticator("alice").wrong_code(), scene.code("alice")] {
+    let mut fixture =
+        Fixture::builder().config("[limit]\nattempts = 1").account("alice").enrolled("alice").build();
+    let stack = fixture.module("");
+    let sshd = fixture.sshd(KEY_AND_CODE, &stack);
+    for code in [fixture.authenticator("alice").wrong_code(), fixture.code("alice")] {
         let mut ssh = sshd.ssh("alice", Key::Offered, INSIDE);
         answer(&mut ssh, &code);
         assert_kept_out(ssh);
     }
-    assert_eq!(scene.journal.last().what(), "refused limited");
+    assert_eq!(fixture.journal.last().what(), "refused limited");
 }
 
 #[test]
 fn sshd_lives_on_after_every_refusal() {
-    let (scene, mut sshd) = key_and_code();
+    let (fixture, mut sshd) = key_and_code();
     for text in ["", "x", "\u{1}\u{2}", "000000", &"9".repeat(900)] {
         let mut ssh = sshd.ssh("alice", Key::Offered, INSIDE);
         answer(&mut ssh, text);
@@ -183,23 +183,23 @@ fn sshd_lives_on_after_every_refusal() {
         assert!(!sshd.log().to_lowercase().contains(trouble), "{}", sshd.log());
     }
     let mut ssh = sshd.ssh("alice", Key::Offered, INSIDE);
-    answer(&mut ssh, &scene.code("alice"));
+    answer(&mut ssh, &fixture.code("alice"));
     assert_let_in(ssh, "alice");
 }
 
-fn key_and_code() -> (Scene, Sshd) {
-    let mut scene = Scene::builder().account("alice").enrolled("alice").build();
-    let stack = scene.module("");
-    let sshd = scene.sshd(KEY_AND_CODE, &stack);
-    (scene, sshd)
+fn key_and_code() -> (Fixture, Sshd) {
+    let mut fixture = Fixture::builder().account("alice").enrolled("alice").build();
+    let stack = fixture.module("");
+    let sshd = fixture.sshd(KEY_AND_CODE, &stack);
+    (fixture, sshd)
 }
 
 /// The password first, and the code whatever came of it.
-fn password_and_code() -> (Scene, Sshd) {
-    let mut scene = Scene::builder().account("alice").enrolled("alice").build();
-    let stack = format!("auth required pam_unix.so\n{}", scene.module(""));
-    let sshd = scene.sshd(ONLY_PAM, &stack);
-    (scene, sshd)
+fn password_and_code() -> (Fixture, Sshd) {
+    let mut fixture = Fixture::builder().account("alice").enrolled("alice").build();
+    let stack = format!("auth required pam_unix.so\n{}", fixture.module(""));
+    let sshd = fixture.sshd(ONLY_PAM, &stack);
+    (fixture, sshd)
 }
 
 fn answer(ssh: &mut Terminal, text: &str) {

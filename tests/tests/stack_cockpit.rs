@@ -22,10 +22,11 @@ fn cockpit_asks_for_the_password_and_a_code() {
     let mut site = Site::new();
     site.follows_in(&block("cockpit"), SHIPPED);
     site.assert_sound(&["cockpit"]);
-    let login = || Login { confdir: PathBuf::from("/etc/pam.d"), ..site.scene.login_at("cockpit", "alice") };
-    let outcome = login().types(PASSWORD).types(site.scene.code("alice")).run();
+    let login =
+        || Login { confdir: PathBuf::from("/etc/pam.d"), ..site.fixture.login_at("cockpit", "alice") };
+    let outcome = login().types(PASSWORD).types(site.fixture.code("alice")).run();
     assert_eq!((outcome.code, outcome.asked()), (PamCode::SUCCESS, vec!["Password: ", PROMPT]));
-    let code = site.scene.authenticator("alice").code_in(1);
+    let code = site.fixture.authenticator("alice").code_in(1);
     for answers in [[PASSWORD, "000"], ["not the password", &code]] {
         let outcome = answers.iter().fold(login(), |login, answer| login.types(answer)).run();
         assert_ne!(outcome.code, PamCode::SUCCESS, "{answers:?}");

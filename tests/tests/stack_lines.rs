@@ -21,7 +21,7 @@ fn pam_snippet_prints_the_lines_of_the_document() {
         }
         let mut arguments = vec!["pam-snippet", service];
         arguments.extend(options);
-        let printed = site.scene.desk(&arguments);
+        let printed = site.fixture.totp_enroll(&arguments);
         printed.assert_done();
         site.follows(&block(name));
         let file = site.file(&format!("/etc/pam.d/{service}")).unwrap();
@@ -36,7 +36,7 @@ fn pam_snippet_prints_the_lines_for_sshd_of_the_document() {
     {
         let mut site = Site::new();
         site.follows(&block(pam));
-        let document = site.scene.desk(&["--json", "pam-snippet", "sshd", "--first", first]).json();
+        let document = site.fixture.totp_enroll(&["--json", "pam-snippet", "sshd", "--first", first]).json();
         let printed: Vec<&str> = document["sshd_config"]
             .as_array()
             .into_iter()
@@ -49,7 +49,7 @@ fn pam_snippet_prints_the_lines_for_sshd_of_the_document() {
 
 /// In some order: whether pam_group, which refuses nobody, comes before or after is nobody's question.
 fn auth_lines(site: &Site, text: &str) -> Vec<String> {
-    let conf = format!("conf={}", site.scene.conf().display());
+    let conf = format!("conf={}", site.fixture.conf().display());
     let text = text.replace(&site.module, "pam_totp.so").replace(&conf, "");
     let lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
     let mut lines: Vec<String> =

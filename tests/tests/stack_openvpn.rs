@@ -18,9 +18,9 @@ fn openvpn_asks_for_a_password_and_a_code() {
     site.assert_sound(&["openvpn"]);
     let mut client = calls_in(&vpn, "openvpn-client", PASSWORD);
     client.expect(&asked_for_a_code());
-    client.types(&site.scene.code("alice"));
+    client.types(&site.fixture.code("alice"));
     client.expect(CONNECTED);
-    let event = site.scene.journal.last();
+    let event = site.fixture.journal.last();
     assert_eq!((event.module.as_str(), event.what().as_str()), ("pam_totp(openvpn:auth)", "accepted"));
     assert_eq!(event.field("rhost"), "127.0.0.1");
 }
@@ -28,7 +28,7 @@ fn openvpn_asks_for_a_password_and_a_code() {
 #[test]
 fn openvpn_lets_nobody_in_by_the_password_alone_or_by_the_code_alone() {
     let (site, vpn) = with_a_challenge();
-    for (password, code) in [(PASSWORD, "000"), ("not the password", site.scene.code("alice").as_str())] {
+    for (password, code) in [(PASSWORD, "000"), ("not the password", site.fixture.code("alice").as_str())] {
         let mut client = calls_in(&vpn, "openvpn-client", password);
         client.expect(&asked_for_a_code());
         client.types(code);
@@ -41,35 +41,35 @@ fn openvpn_stays_connected_when_keys_are_exchanged_anew() {
     let (site, vpn) = with_a_challenge();
     let mut client = calls_in(&vpn, "openvpn-client", PASSWORD);
     client.expect(&asked_for_a_code());
-    client.types(&site.scene.code("alice"));
+    client.types(&site.fixture.code("alice"));
     client.expect(CONNECTED);
     // Whichever side begins an exchange, the client looks at the server's certificate in each. The second comes after a good one.
     client.expect("VERIFY OK: depth=0, CN=server");
     client.expect("VERIFY OK: depth=0, CN=server");
     assert!(!client.screen().contains(REFUSED), "{}", client.screen());
-    assert_eq!(site.scene.journal.events().len(), 1, "the code was asked for once");
+    assert_eq!(site.fixture.journal.events().len(), 1, "the code was asked for once");
 }
 
 #[test]
 fn openvpn_takes_password_and_code_in_one_answer() {
     let mut site = Site::by(&["openvpn-one-answer"]);
     site.assert_sound(&["openvpn"]);
-    let vpn = site.scene.vpn(&block("openvpn-one-answer-server").lines);
+    let vpn = site.fixture.vpn(&block("openvpn-one-answer-server").lines);
     let mut client = calls_in(&vpn, "openvpn-one-answer-client", PASSWORD);
     client.expect(REFUSED);
-    let code = site.scene.code("alice");
+    let code = site.fixture.code("alice");
     let mut client = calls_in(&vpn, "openvpn-one-answer-client", &format!("not the password{code}"));
     client.expect(REFUSED);
     // That code is spent.
-    let code = site.scene.authenticator("alice").code_in(1);
+    let code = site.fixture.authenticator("alice").code_in(1);
     let mut client = calls_in(&vpn, "openvpn-one-answer-client", &format!("{PASSWORD}{code}"));
     client.expect(CONNECTED);
-    assert_eq!(site.scene.journal.last().module, "pam_totp(openvpn:auth)");
+    assert_eq!(site.fixture.journal.last().module, "pam_totp(openvpn:auth)");
 }
 
 fn with_a_challenge() -> (Site, Vpn) {
     let mut site = Site::by(&["openvpn"]);
-    let vpn = site.scene.vpn(&block("openvpn-server").lines);
+    let vpn = site.fixture.vpn(&block("openvpn-server").lines);
     (site, vpn)
 }
 

@@ -8,13 +8,13 @@ use acceptance::site::Site;
 fn polkit_asks_for_the_password_and_a_code_of_an_administrator() {
     let mut desktop = Desktop::of(Site::by(&["polkit"]));
     desktop.site.assert_sound(&["polkit-1"]);
-    let code = desktop.site.scene.code("bob");
+    let code = desktop.site.fixture.code("bob");
     let mut shell = desktop.alice_calls_pkexec();
     shell.expect(PROMPT);
     shell.expect_no_echo();
     shell.types(&code);
     shell.expect("ran as 0");
-    let event = desktop.site.scene.journal.last();
+    let event = desktop.site.fixture.journal.last();
     let fields = (event.module.as_str(), event.field("event"), event.field("user"));
     assert_eq!(fields, ("pam_totp(polkit-1:auth)", "accepted", "bob"));
 }

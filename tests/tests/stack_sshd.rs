@@ -23,7 +23,7 @@ fn ssh_asks_for_a_key_and_a_code() {
     let sshd = sshd(&mut site, "sshd-key-config");
     let mut ssh = sshd.ssh("alice", Key::Offered, INSIDE);
     assert!(!ssh.expect(PROMPT).contains("assword"), "and for nothing else");
-    ssh.types(&site.scene.code("alice"));
+    ssh.types(&site.fixture.code("alice"));
     assert_let_in(ssh);
     let mut ssh = sshd.ssh("alice", Key::Offered, INSIDE);
     ssh.expect(PROMPT);
@@ -41,7 +41,7 @@ fn ssh_asks_for_a_password_and_a_code() {
     ssh.expect("Password: ");
     ssh.types(PASSWORD);
     ssh.expect(PROMPT);
-    ssh.types(&site.scene.code("alice"));
+    ssh.types(&site.fixture.code("alice"));
     assert_let_in(ssh);
     let mut ssh = sshd.ssh("alice", Key::Offered, INSIDE);
     ssh.expect("Password: ");
@@ -53,12 +53,12 @@ fn ssh_asks_for_a_password_and_a_code() {
 fn ssh_asks_for_a_code_from_elsewhere_only_by_the_config() {
     let mut site = Site::by(&["sshd-key", "sshd-key-config"]);
     let office = block("sshd-networks-config").with(OFFICE_IN_THE_DOCUMENT, OFFICE);
-    site.scene.configure(&office.lines);
+    site.fixture.configure(&office.lines);
     site.assert_sound(&["sshd"]);
     let sshd = sshd(&mut site, "sshd-key-config");
     asks_from_elsewhere_only(&site, &sshd);
-    let waived = site.scene.journal.events().into_iter().find(|event| event.field("method") == "exempt");
-    assert_eq!(waived.unwrap().field("rule"), "require.exempt_networks");
+    let exempted = site.fixture.journal.events().into_iter().find(|event| event.field("method") == "exempt");
+    assert_eq!(exempted.unwrap().field("rule"), "require.exempt_networks");
 }
 
 #[test]
@@ -75,12 +75,12 @@ fn ssh_asks_for_a_code_from_elsewhere_only_by_a_match_block() {
 #[test]
 fn ssh_does_not_ask_for_a_code_after_a_security_key() {
     let mut site = Site::by(&["sshd-key", "sshd-key-config"]);
-    site.scene.configure(&block("sshd-security-keys").lines);
+    site.fixture.configure(&block("sshd-security-keys").lines);
     site.assert_sound(&["sshd"]);
     let sshd = sshd(&mut site, "sshd-key-config");
-    let agent = site.scene.plug_in_a_security_key();
+    let agent = site.fixture.plug_in_a_security_key();
     assert_let_in(sshd.ssh_with("alice", Key::Security, INSIDE, &agent));
-    let event = site.scene.journal.last();
+    let event = site.fixture.journal.last();
     assert_eq!((event.field("method"), event.field("first_factor")), ("security_key", "publickey"));
     let mut ssh = sshd.ssh("alice", Key::Offered, INSIDE);
     ssh.expect(PROMPT);
@@ -92,23 +92,23 @@ fn ssh_does_not_ask_for_a_code_after_a_security_key() {
 fn one_code_opens_every_session_of_a_shared_connection() {
     let mut site = Site::by(&["sshd-key", "sshd-key-config"]);
     let sshd = sshd(&mut site, "sshd-key-config");
-    let socket = site.scene.path("master").display().to_string();
+    let socket = site.fixture.path("master").display().to_string();
     let shared = block("ssh-shared").with("*.example.net", "127.0.0.1").with("~/.ssh/master-%C", &socket);
     // Nothing of the test is to be left for ten minutes.
     sshd.configure_clients(&shared.with("ControlPersist 10m", "ControlPersist no").lines);
     let mut first = sshd.ssh("alice", Key::Offered, "/bin/sh");
     first.expect(PROMPT);
-    first.types(&site.scene.code("alice"));
+    first.types(&site.fixture.code("alice"));
     first.expect("$ ");
     for _ in 0..2 {
         assert_let_in(sshd.ssh("alice", Key::Offered, INSIDE));
     }
-    assert_eq!(site.scene.journal.events().len(), 1, "one login, one code");
+    assert_eq!(site.fixture.journal.events().len(), 1, "one login, one code");
     first.types("exit");
     let _ = first.end();
 }
 
-/// By `nullok`, or `require.enroll_by`: where ours is the only line of a stack, somebody else has to say yes.
+/// By `nullok`, or `require.enroll_by`: where ours is the only line of a stack, another process has to say yes.
 #[test]
 fn behind_a_key_who_may_enrol_later_is_let_in_by_both_lines_of_the_document_and_not_by_the_first_alone() {
     let document = documents::read("docs/switching-on.md");
@@ -116,16 +116,16 @@ fn behind_a_key_who_may_enrol_later_is_let_in_by_both_lines_of_the_document_and_
         document.blocks().into_iter().find(|block| block.kind == "pam" && block.text.contains("nullok"));
     let lines = lines.map_or_else(String::new, |block| block.text.replace("pam_totp.so", "TOTP"));
     let mut site = Site::by(&["sshd-key", "sshd-key-config"]);
-    site.scene.desk(&["disable", "alice", "--yes"]).assert_done();
+    site.fixture.totp_enroll(&["disable", "alice", "--yes"]).assert_done();
     let sshd = sshd(&mut site, "sshd-key-config");
     site.service("sshd", &lines);
     assert_let_in(sshd.ssh("alice", Key::Offered, INSIDE));
     site.service("sshd", lines.lines().next().unwrap_or_default());
     assert_kept_out(sshd.ssh("alice", Key::Offered, INSIDE));
-    site.scene.configure("[require]\nenroll_by = 2999-12-31\n");
+    site.fixture.configure("[require]\nenroll_by = 2999-12-31\n");
     site.service("sshd", "auth required TOTP");
     assert_kept_out(sshd.ssh("alice", Key::Offered, INSIDE));
-    assert_eq!(site.scene.journal.last().field("pam"), "ignore");
+    assert_eq!(site.fixture.journal.last().field("pam"), "ignore");
 }
 
 /// Without an auth line of its own a service has those of `/etc/pam.d/other` (pam.conf(5)), which ask for a password on Debian.
@@ -145,7 +145,7 @@ fn asks_from_elsewhere_only(site: &Site, sshd: &Sshd) {
     assert_kept_out(sshd.ssh_with("alice", Key::None, INSIDE, FROM_THE_OFFICE));
     let mut ssh = sshd.ssh_with("alice", Key::Offered, INSIDE, FROM_ELSEWHERE);
     ssh.expect(PROMPT);
-    ssh.types(&site.scene.code("alice"));
+    ssh.types(&site.fixture.code("alice"));
     assert_let_in(ssh);
 }
 
@@ -156,7 +156,7 @@ fn sshd(site: &mut Site, block: &str) -> Sshd {
         "sshd-networks-match" => options.with(OFFICE_IN_THE_DOCUMENT, OFFICE),
         _ => options,
     };
-    site.scene.sshd_with(&options.lines, METHODS)
+    site.fixture.sshd_with(&options.lines, METHODS)
 }
 
 fn assert_let_in(ssh: Terminal) {

@@ -13,15 +13,15 @@ fn sudo_asks_for_the_password_and_a_code_of_who_calls_it() {
     for (service, command) in [("sudo", "sudo id -u"), ("sudo-i", "sudo -i id -u")] {
         let mut site = Site::by(&["sudo", "sudo-i"]);
         site.assert_sound(&["sudo", "sudo-i"]);
-        site.scene.machine().allow_sudo("alice");
+        site.fixture.machine().allow_sudo("alice");
         let mut shell = shell_of(&mut site, "alice");
         shell.types(&format!("{command} || echo did not run"));
         shell.expect_any(&ASKS_FOR_THE_PASSWORD);
         shell.types(PASSWORD);
         shell.expect(PROMPT);
-        shell.types(&site.scene.code("alice"));
+        shell.types(&site.fixture.code("alice"));
         shell.expect("\r\n0\r\n");
-        let event = site.scene.journal.last();
+        let event = site.fixture.journal.last();
         let fields = (event.module.as_str(), event.field("event"), event.field("user"));
         assert_eq!(fields, (format!("pam_totp({service}:auth)").as_str(), "accepted", "alice"));
         leaves(shell);
@@ -31,7 +31,7 @@ fn sudo_asks_for_the_password_and_a_code_of_who_calls_it() {
 #[test]
 fn sudo_does_not_run_by_the_password_alone() {
     let mut site = Site::by(&["sudo", "sudo-i"]);
-    site.scene.machine().allow_sudo("alice");
+    site.fixture.machine().allow_sudo("alice");
     let mut shell = shell_of(&mut site, "alice");
     for command in ["sudo id -u", "sudo -i id -u"] {
         shell.types(&format!("{command} || echo did not run"));
@@ -55,10 +55,10 @@ fn su_asks_for_the_password_and_a_code_of_the_account_that_it_leads_to() {
         shell.expect("Password: ");
         shell.types(PASSWORD);
         shell.expect(PROMPT);
-        shell.types(&site.scene.code("bob"));
+        shell.types(&site.fixture.code("bob"));
         shell.expect("\r\nbob\r\n");
-        assert_eq!(site.scene.journal.events().len(), 1, "asked once");
-        let event = site.scene.journal.last();
+        assert_eq!(site.fixture.journal.events().len(), 1, "asked once");
+        let event = site.fixture.journal.last();
         assert_eq!(
             (event.module, event.line.contains("user=bob")),
             (format!("pam_totp({service}:auth)"), true)
@@ -77,15 +77,15 @@ fn su_asks_for_the_password_and_a_code_of_the_account_that_it_leads_to() {
 #[test]
 fn su_does_not_ask_root() {
     let mut site = Site::by(&["su"]);
-    let mut su = site.scene.machine().namespace().command("/usr/bin/su");
+    let mut su = site.fixture.machine().namespace().command("/usr/bin/su");
     let ended = Terminal::open(su.args(["bob", "-c", "id -un"])).end();
     assert_eq!((ended.status, ended.screen.lines().last()), (0, Some("bob")), "{}", ended.screen);
-    assert!(site.scene.journal.events().is_empty());
+    assert!(site.fixture.journal.events().is_empty());
 }
 
 /// An account's shell at a terminal, without a login.
 fn shell_of(site: &mut Site, account: &str) -> Terminal {
-    let machine = site.scene.machine();
+    let machine = site.fixture.machine();
     let uid = machine.uid(account).to_string();
     let mut shell = machine.namespace().command("/usr/bin/setpriv");
     shell.args(["--reuid", &uid, "--regid", &uid, "--clear-groups", "/bin/sh"]);

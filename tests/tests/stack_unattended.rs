@@ -15,13 +15,13 @@ fn cron_runs_jobs_where_everything_that_asks_for_a_password_asks_for_a_code() {
     // No crontab of this machine, and no job of its packages.
     site.does("mkdir /run/spool; mount --bind /run/spool /var/spool/cron; mkdir /run/spool/crontabs; rm -rf /etc/cron.d/*");
     let job = "@reboot alice id -un >/run/home/alice/ran\n";
-    site.scene.machine().write("crontab", 0o644, job);
-    let mut cron = site.scene.machine().namespace().command("/usr/sbin/cron");
+    site.fixture.machine().write("crontab", 0o644, job);
+    let mut cron = site.fixture.machine().namespace().command("/usr/sbin/cron");
     let cron = Daemon::start(cron.arg("-f"));
     let ran = wait::until_some(|| site.file("/run/home/alice/ran").filter(|text| !text.is_empty()));
     drop(cron);
-    assert_eq!(ran.as_deref(), Some("alice\n"), "{:#?}", site.scene.journal.lines());
-    assert!(site.scene.journal.events().is_empty(), "{:#?}", site.scene.journal.lines());
+    assert_eq!(ran.as_deref(), Some("alice\n"), "{:#?}", site.fixture.journal.lines());
+    assert!(site.fixture.journal.events().is_empty(), "{:#?}", site.fixture.journal.lines());
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn what_a_service_asks_beside_a_password_is_answered_as_without_us() {
     site.pam_auth_update("totp");
     for call in [Call::Account, Call::Session] {
         let login =
-            Login { confdir: PathBuf::from("/etc/pam.d"), call, ..site.scene.login_at("job", "alice") };
+            Login { confdir: PathBuf::from("/etc/pam.d"), call, ..site.fixture.login_at("job", "alice") };
         let outcome = login.run();
         assert_eq!((outcome.code, outcome.setcred), (PamCode::SUCCESS, PamCode::SUCCESS), "{call:?}");
         assert!(outcome.prompts.is_empty(), "{outcome:?}");

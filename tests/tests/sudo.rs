@@ -1,9 +1,9 @@
 //! Real sudo inside a real ssh session.
 
 use acceptance::built;
+use acceptance::fixture::{Builder, Fixture};
 use acceptance::journal::Event;
 use acceptance::login::PROMPT;
-use acceptance::scene::{Builder, Scene};
 use acceptance::sshd::{KEY_AND_CODE, Key, Sshd};
 use acceptance::terminal::Terminal;
 
@@ -12,7 +12,7 @@ fn sudo_asks_for_a_code_and_runs_with_a_right_one() {
     let mut alice = Session::with_a_code();
     alice.types_sudo(&alice.next_code());
     alice.shell.expect(RAN);
-    let event = alice.scene.journal.last();
+    let event = alice.fixture.journal.last();
     let fields = ["event", "user", "method"].map(|key| event.field(key));
     assert_eq!(fields, ["accepted", "alice", "totp"], "{event:?}");
     assert_eq!(event.module, "pam_totp(sudo:auth)");
@@ -22,10 +22,10 @@ fn sudo_asks_for_a_code_and_runs_with_a_right_one() {
 #[test]
 fn sudo_does_not_run_with_a_wrong_code() {
     let mut alice = Session::with_a_code();
-    alice.types_sudo(&alice.scene.authenticator("alice").wrong_code());
+    alice.types_sudo(&alice.fixture.authenticator("alice").wrong_code());
     alice.shell.expect(DID_NOT_RUN);
     assert!(!alice.shell.screen().contains(RAN), "{}", alice.shell.screen());
-    assert_eq!(alice.scene.journal.last().what(), "refused wrong");
+    assert_eq!(alice.fixture.journal.last().what(), "refused wrong");
 }
 
 #[test]
@@ -33,49 +33,49 @@ fn sudo_does_not_run_with_the_code_of_the_login() {
     let mut alice = Session::with_a_code();
     alice.types_sudo(&alice.logged_in_with.clone());
     alice.shell.expect(DID_NOT_RUN);
-    assert_eq!(alice.scene.journal.last().what(), "refused replayed");
+    assert_eq!(alice.fixture.journal.last().what(), "refused replayed");
 }
 
 #[test]
 fn sudo_does_not_run_with_a_right_code_after_too_many_wrong_ones() {
     let mut alice = Session::with_a_code();
-    alice.types_sudo(&alice.scene.authenticator("alice").wrong_code());
+    alice.types_sudo(&alice.fixture.authenticator("alice").wrong_code());
     alice.shell.expect(DID_NOT_RUN);
     alice.types_sudo(&alice.next_code());
     alice.shell.expect(DID_NOT_RUN);
-    assert_eq!(alice.scene.journal.last().what(), "refused limited");
+    assert_eq!(alice.fixture.journal.last().what(), "refused limited");
 }
 
 #[test]
 fn sudo_asks_again_after_a_wrong_code_and_after_a_limited_one() {
     let mut alice = Session::with_a_code();
-    let (wrong, right) = (alice.scene.authenticator("alice").wrong_code(), alice.next_code());
+    let (wrong, right) = (alice.fixture.authenticator("alice").wrong_code(), alice.next_code());
     let more = "Defaults passwd_tries=3\n";
-    alice.scene.machine().write("sudoers.d/more-tries", 0o440, more);
+    alice.fixture.machine().write("sudoers.d/more-tries", 0o440, more);
     alice.types_sudo(&wrong);
     for code in [&right, &right] {
         alice.shell.expect(PROMPT);
         alice.shell.types(code);
     }
     alice.shell.expect(DID_NOT_RUN);
-    let events: Vec<String> = alice.scene.journal.events().iter().map(Event::what).collect();
+    let events: Vec<String> = alice.fixture.journal.events().iter().map(Event::what).collect();
     assert_eq!(events[1..], ["refused wrong", "refused limited", "refused limited"]);
 }
 
 #[test]
 fn sudo_runs_with_a_recovery_code() {
-    let mut scene = builder().build();
-    let codes = scene.enrol("alice", &[]).recovery_codes;
-    let mut alice = Session::start(scene, &codes[0]);
+    let mut fixture = builder().build();
+    let codes = fixture.enrol("alice", &[]).recovery_codes;
+    let mut alice = Session::start(fixture, &codes[0]);
     alice.types_sudo(&codes[1]);
     alice.shell.expect(RAN);
-    assert_eq!(alice.scene.journal.last().field("event"), "recovery_used");
+    assert_eq!(alice.fixture.journal.last().field("event"), "recovery_used");
 }
 
 #[test]
-fn who_calls_the_desk_through_sudo_is_the_one_who_is_meant() {
+fn the_caller_of_sudo_is_the_user_who_is_meant() {
     let mut alice = Session::with_a_code();
-    let (command, conf) = (built::command(), alice.scene.conf());
+    let (command, conf) = (built::command(), alice.fixture.conf());
     alice.shell.types(&format!("sudo {} --config {} status", command.display(), conf.display()));
     alice.shell.expect(PROMPT);
     alice.shell.types(&alice.next_code());
@@ -89,28 +89,28 @@ const DID_NOT_RUN: &str = "\r\ndid not run\r\n";
 struct Session {
     shell: Terminal,
     _sshd: Sshd,
-    scene: Scene,
+    fixture: Fixture,
     logged_in_with: String,
 }
 
 impl Session {
     fn with_a_code() -> Self {
-        let scene = builder().enrolled("alice").build();
-        let code = scene.code("alice");
-        Self::start(scene, &code)
+        let fixture = builder().enrolled("alice").build();
+        let code = fixture.code("alice");
+        Self::start(fixture, &code)
     }
 
-    fn start(mut scene: Scene, code: &str) -> Self {
-        let stack = scene.module("");
-        let machine = scene.machine();
+    fn start(mut fixture: Fixture, code: &str) -> Self {
+        let stack = fixture.module("");
+        let machine = fixture.machine();
         machine.service("sudo", &stack);
         machine.allow_sudo("alice");
-        let sshd = scene.sshd(KEY_AND_CODE, &stack);
+        let sshd = fixture.sshd(KEY_AND_CODE, &stack);
         let mut shell = sshd.ssh("alice", Key::Offered, "/bin/sh");
         shell.expect(PROMPT);
         shell.types(code);
         shell.expect("$ ");
-        Self { shell, _sshd: sshd, scene, logged_in_with: code.to_owned() }
+        Self { shell, _sshd: sshd, fixture, logged_in_with: code.to_owned() }
     }
 
     fn types_sudo(&mut self, code: &str) {
@@ -121,10 +121,10 @@ impl Session {
 
     /// The login has used up the code of the present step.
     fn next_code(&self) -> String {
-        self.scene.authenticator("alice").code_in(1)
+        self.fixture.authenticator("alice").code_in(1)
     }
 }
 
 fn builder() -> Builder {
-    Scene::builder().config("[limit]\nattempts = 1").account("alice")
+    Fixture::builder().config("[limit]\nattempts = 1").account("alice")
 }

@@ -1,49 +1,49 @@
 //! What an earlier version stored, or an administrator wrote for it, is as good for this one.
 //!
 //! `fixtures/version-1` is a keyring, a credential with recovery codes and its ledger as the first version made them, of
-//! somebody whom no machine knows. `fixtures/version-2` is the same of the second version of the credential, and another with a
-//! window of its own and another program's scratch codes. They stay as they are: whoever cannot make this pass needs a new
+//! someone whom no machine knows. `fixtures/version-2` is the same of the second version of the credential, and another with a
+//! window of its own and another program's scratch codes. They stay as they are: anyone who cannot make this pass needs a new
 //! version number in the documents, and a way over to it, and leaves a store of the old one here.
 
 use acceptance::authenticator::Authenticator;
 use acceptance::clock::THEN;
 use acceptance::damage::{edit, set_mode};
+use acceptance::fixture::Fixture;
 use acceptance::login::PamCode;
-use acceptance::scene::Scene;
 use std::fs;
 use std::path::Path;
 
 #[test]
-fn what_the_first_version_stored_opens_the_door() {
-    let scene = with_what_the_first_version_stored();
+fn what_the_first_version_stored_is_accepted() {
+    let fixture = with_what_the_first_version_stored();
     let phone = Authenticator { secret: b"12345678901234567890".to_vec(), ..Authenticator::random() };
-    let login = || scene.login("somebody").types(phone.code_at(THEN)).at(THEN).code();
+    let login = || fixture.login("somebody").types(phone.code_at(THEN)).at(THEN).code();
     assert_eq!(login(), PamCode::SUCCESS);
     assert_eq!(login(), PamCode::AUTH_ERR);
 }
 
 #[test]
-fn a_recovery_code_of_the_first_version_opens_the_door() {
-    let scene = with_what_the_first_version_stored();
-    let login = || scene.login("somebody").types("V1V9-TDNX-AVYW-GD2A").at(THEN).code();
+fn a_recovery_code_of_the_first_version_is_accepted() {
+    let fixture = with_what_the_first_version_stored();
+    let login = || fixture.login("somebody").types("V1V9-TDNX-AVYW-GD2A").at(THEN).code();
     assert_eq!(login(), PamCode::SUCCESS);
     assert_eq!(login(), PamCode::AUTH_ERR);
 }
 
 #[test]
 fn a_configuration_of_the_first_version_is_read() {
-    let scene = Scene::with(&["alice"]);
-    scene.configure(
+    let fixture = Fixture::with(&["alice"]);
+    fixture.configure(
         "[totp]\ndrift_steps = 1\nanswer_within = \"5m\"\n[limit]\nattempts = 5\nper = \"1m\"\nlock_after = 10\n\
          lock_for = \"1m\"\nlock_max = \"24h\"\ndisable_after = 100\nfail_delay = \"2s\"\n[recovery]\ncodes = 10\nwarn_below = 3\n\
          [service.sshd.totp]\ndrift_steps = 0\n",
     );
-    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
 }
 
 #[test]
-fn what_the_second_version_stored_opens_the_door() {
-    let scene = with_what_was_stored("version-2", &["somebody", "moved-in"]);
+fn what_the_second_version_stored_is_accepted() {
+    let fixture = with_what_was_stored("version-2", &["somebody", "moved-in"]);
     let secret = b"12345678901234567890".to_vec();
     let phone = Authenticator { secret, algorithm: "SHA256".to_owned(), digits: 8, period: 60 };
     let moved = Authenticator { secret: phone.secret.clone(), ..Authenticator::random() };
@@ -54,18 +54,18 @@ fn what_the_second_version_stored_opens_the_door() {
         ("moved-in", moved.code_at(THEN - 4 * 30)),
         ("moved-in", "71744121".to_owned()),
     ] {
-        let login = || scene.login(user).types(&code).at(THEN).code();
+        let login = || fixture.login(user).types(&code).at(THEN).code();
         assert_eq!(login(), PamCode::SUCCESS, "{user} {code}");
         assert_eq!(login(), PamCode::AUTH_ERR, "{user} {code}");
     }
     assert_eq!(
-        scene.login("moved-in").types(moved.code_at(THEN + 5 * 30)).at(THEN).code(),
+        fixture.login("moved-in").types(moved.code_at(THEN + 5 * 30)).at(THEN).code(),
         PamCode::AUTH_ERR
     );
 }
 
 #[test]
-fn a_credential_of_the_first_version_is_written_anew_by_the_desk_and_by_no_login() {
+fn a_credential_of_the_first_version_is_written_anew_by_the_command_and_by_no_login() {
     let phone = Authenticator { secret: b"12345678901234567890".to_vec(), ..Authenticator::random() };
     let changes: [&[&str]; 3] = [
         &["--json", "recovery-codes", "somebody", "--yes"],
@@ -73,19 +73,19 @@ fn a_credential_of_the_first_version_is_written_anew_by_the_desk_and_by_no_login
         &["--json", "unlock", "somebody"],
     ];
     for (change, version) in changes.into_iter().zip([2, 2, 1]) {
-        let scene = with_what_the_first_version_stored();
-        let stored = || fs::read_to_string(scene.credential("somebody")).unwrap_or_default();
+        let fixture = with_what_the_first_version_stored();
+        let stored = || fs::read_to_string(fixture.credential("somebody")).unwrap_or_default();
         let before = stored();
-        let login = |at| scene.login("somebody").types(phone.code_at(at)).at(at).code();
+        let login = |at| fixture.login("somebody").types(phone.code_at(at)).at(at).code();
         assert_eq!(login(THEN), PamCode::SUCCESS);
         assert_eq!(stored(), before);
         // What changes the ledger alone leaves the credential what it is.
-        scene.desk(change).assert_done();
+        fixture.totp_enroll(change).assert_done();
         assert!(stored().starts_with(&format!("version = {version}\n")), "{change:?}: {}", stored());
         assert_eq!(login(THEN + 60), PamCode::SUCCESS, "{change:?}");
         assert_eq!(login(THEN), PamCode::AUTH_ERR, "{change:?}");
         if change.contains(&"rotate") {
-            let recovered = scene.login("somebody").types("V1V9-TDNX-AVYW-GD2A").at(THEN + 60).code();
+            let recovered = fixture.login("somebody").types("V1V9-TDNX-AVYW-GD2A").at(THEN + 60).code();
             assert_eq!(recovered, PamCode::SUCCESS);
         }
     }
@@ -98,11 +98,11 @@ fn what_a_later_version_stored_is_refused_by_its_number_and_left_alone() {
         ("keyring", "version = 1", "version = 2\nsomething_new = 1"),
         ("ledger", "", ""),
     ] {
-        let scene = Scene::builder().account("alice").enrolled("alice").build();
+        let fixture = Fixture::builder().account("alice").enrolled("alice").build();
         let file = match name {
-            "credential" => scene.credential("alice"),
-            "keyring" => scene.keyring(),
-            _ => scene.ledger("alice"),
+            "credential" => fixture.credential("alice"),
+            "keyring" => fixture.keyring(),
+            _ => fixture.ledger("alice"),
         };
         if from.is_empty() {
             let mut bytes = fs::read(&file).unwrap_or_default();
@@ -112,10 +112,10 @@ fn what_a_later_version_stored_is_refused_by_its_number_and_left_alone() {
         } else {
             edit(&file, from, to);
         }
-        let (stored, keyring) = (scene.stored(), fs::read(scene.keyring()).ok());
+        let (stored, keyring) = (fixture.stored(), fs::read(fixture.keyring()).ok());
         let newer = "is newer than this program reads";
-        assert_eq!(scene.login_with_code("alice").code(), PamCode::SYSTEM_ERR, "{name}");
-        assert!(scene.journal.lines().iter().any(|line| line.contains(newer)), "{name}");
+        assert_eq!(fixture.login_with_code("alice").code(), PamCode::SYSTEM_ERR, "{name}");
+        assert!(fixture.journal.lines().iter().any(|line| line.contains(newer)), "{name}");
         let mut commands = vec![
             vec!["recovery-codes", "alice", "--yes"],
             vec!["enroll", "alice", "--batch", "--add", "--yes"],
@@ -125,17 +125,17 @@ fn what_a_later_version_stored_is_refused_by_its_number_and_left_alone() {
             commands.push(vec!["status", "alice"]);
         }
         for command in commands {
-            let done = scene.desk(&[&["--json"], command.as_slice()].concat());
+            let done = fixture.totp_enroll(&[&["--json"], command.as_slice()].concat());
             assert_eq!(done.status, 1, "{name} {command:?}: {done:?}");
             assert!(done.stdout.contains(newer), "{name} {command:?}: {done:?}");
             let named = file.display().to_string();
             assert!(done.stdout.contains(&named), "{name} {command:?}: {done:?}");
         }
-        stored.assert_unchanged(&scene.state());
-        assert_eq!(fs::read(scene.keyring()).ok(), keyring, "{name}");
+        stored.assert_unchanged(&fixture.state());
+        assert_eq!(fs::read(fixture.keyring()).ok(), keyring, "{name}");
         if name == "ledger" {
             // What withdraws the enrolment needs nothing of it.
-            scene.desk(&["disable", "alice", "--yes"]).assert_done();
+            fixture.totp_enroll(&["disable", "alice", "--yes"]).assert_done();
         }
     }
 }
@@ -143,32 +143,32 @@ fn what_a_later_version_stored_is_refused_by_its_number_and_left_alone() {
 /// A configuration has no version: what could be written once can be written for ever, and a key that is not known is an error.
 #[test]
 fn a_configuration_of_the_second_version_is_read_and_a_later_key_is_named_with_its_line() {
-    let scene = Scene::with(&["alice"]);
+    let fixture = Fixture::with(&["alice"]);
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/version-2/config.toml");
     let text = fs::read_to_string(file).unwrap_or_default();
     assert!(text.contains("[accept]"));
-    scene.configure(&text);
-    assert_eq!(scene.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
-    scene.configure("[totp]\ncarrier_pigeons = 2\n");
-    let done = scene.desk(&["list"]);
+    fixture.configure(&text);
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+    fixture.configure("[totp]\ncarrier_pigeons = 2\n");
+    let done = fixture.totp_enroll(&["list"]);
     assert_eq!(done.status, 1, "{done:?}");
     assert!(done.stderr.contains("line 7: unknown field `carrier_pigeons`"), "{done:?}");
 }
 
-fn with_what_the_first_version_stored() -> Scene {
+fn with_what_the_first_version_stored() -> Fixture {
     with_what_was_stored("version-1", &["somebody"])
 }
 
-fn with_what_was_stored(version: &str, people: &[&str]) -> Scene {
-    let scene = Scene::with(&["another"]);
+fn with_what_was_stored(version: &str, people: &[&str]) -> Fixture {
+    let fixture = Fixture::with(&["another"]);
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(version);
-    let mut files = vec![(fixtures.join("keyring.toml"), scene.keyring())];
+    let mut files = vec![(fixtures.join("keyring.toml"), fixture.keyring())];
     for user in people {
-        files.push((fixtures.join(format!("credentials/{user}.toml")), scene.credential(user)));
-        files.push((fixtures.join(format!("ledgers/{user}")), scene.ledger(user)));
+        files.push((fixtures.join(format!("credentials/{user}.toml")), fixture.credential(user)));
+        files.push((fixtures.join(format!("ledgers/{user}")), fixture.ledger(user)));
     }
-    // The other's credential is of the scene's own keyring, and would be a broken one here.
-    for file in [scene.credential("another"), scene.ledger("another")] {
+    // The other's credential is of the fixture's own keyring, and would be a broken one here.
+    for file in [fixture.credential("another"), fixture.ledger("another")] {
         assert!(fs::remove_file(file).is_ok());
     }
     for (from, place) in files {
@@ -176,5 +176,5 @@ fn with_what_was_stored(version: &str, people: &[&str]) -> Scene {
         assert!(copied.is_ok(), "{from:?}: {copied:?}");
         set_mode(&place, 0o600);
     }
-    scene
+    fixture
 }

@@ -7,7 +7,7 @@ use totp_core::reset::Person;
 use totp_core::user::User;
 use totp_host::accounts::{self, Who};
 
-/// Who is at the desk.
+/// Who is in the command.
 pub(crate) struct Operator {
     /// The account's name, or its uid where it has none.
     pub(crate) name: String,
@@ -36,7 +36,7 @@ impl Operator {
     }
 
     /// The one person who asks, for what takes two. Where sudo names one account and the login was another's, the same
-    /// person may sit behind both (su), and counts as neither. Behind root without sudo stands whoever logged in.
+    /// person may sit behind both (su), and counts as neither. Behind root without sudo stands anyone who logged in.
     pub(crate) fn person(&self) -> Result<Person, Failure> {
         match person(self.uid, self.login) {
             Some(uid) => Ok(Person { uid: uid.as_raw(), name: name_of(uid) }),

@@ -1,7 +1,7 @@
 //! `devices`: which devices of a user are remembered, and forgetting them.
 
 use crate::clock;
-use crate::desk::Desk;
+use crate::context::Context;
 use crate::factor::{Consent, authorise};
 use crate::failure::Failure;
 use crate::output::{self, Format};
@@ -29,16 +29,16 @@ struct Device {
 }
 
 pub(crate) fn run(
-    desk: &Desk,
+    context: &Context,
     user: Option<&str>,
     revoke: Option<&str>,
     revoke_all: bool,
     consent: Consent,
 ) -> Result<(), Failure> {
-    let account = desk.any_account(user)?;
-    let document = list(desk, &account)?;
+    let account = context.any_account(user)?;
+    let document = list(context, &account)?;
     match (revoke, revoke_all) {
-        (None, false) => show(desk, &document),
+        (None, false) => show(context, &document),
         (Some(id), _) => {
             if !document.devices.iter().any(|device| device.id == id) {
                 return Err(Failure::refused(format!(
@@ -46,19 +46,19 @@ pub(crate) fn run(
                     id.escape_debug()
                 )));
             }
-            authorise(desk, &account, consent, "forgets a device: its next login asks for a code")?;
-            forget(desk, &account, Which::Named(id), id)
+            authorise(context, &account, consent, "forgets a device: its next login asks for a code")?;
+            forget(context, &account, Which::Named(id), id)
         }
         (None, true) => {
-            authorise(desk, &account, consent, "forgets all devices: their next logins ask for a code")?;
-            forget(desk, &account, Which::All, "all")
+            authorise(context, &account, consent, "forgets all devices: their next logins ask for a code")?;
+            forget(context, &account, Which::All, "all")
         }
     }
 }
 
 /// Those whose time is not over.
-fn list(desk: &Desk, account: &Account) -> Result<Document, Failure> {
-    let held = desk.hold(account)?.ok_or_else(|| Failure::not_enrolled(account.user.as_str()))?;
+fn list(context: &Context, account: &Account) -> Result<Document, Failure> {
+    let held = context.hold(account)?.ok_or_else(|| Failure::not_enrolled(account.user.as_str()))?;
     let now = clock::now()?.realtime;
     let known = held.ledger().devices().iter().filter(|device| device.until() > now);
     let devices = known.map(|device| Device {
@@ -71,8 +71,8 @@ fn list(desk: &Desk, account: &Account) -> Result<Document, Failure> {
     Ok(Document { user: account.user.as_str().to_owned(), devices: devices.collect() })
 }
 
-fn show(desk: &Desk, document: &Document) -> Result<(), Failure> {
-    if desk.format == Format::Json {
+fn show(context: &Context, document: &Document) -> Result<(), Failure> {
+    if context.format == Format::Json {
         return output::document(document);
     }
     if document.devices.is_empty() {
@@ -86,8 +86,8 @@ fn show(desk: &Desk, document: &Document) -> Result<(), Failure> {
     output::columns(&rows).iter().try_for_each(|line| output::line(line))
 }
 
-fn forget(desk: &Desk, account: &Account, which: Which<'_>, named: &str) -> Result<(), Failure> {
-    let count = remembered::forget(desk.entry(account)?, which)?;
-    desk.audit(&desk.event(Name::DeviceRevoked, account).field("device", named).field("count", count));
-    report::done(desk.format, account, "revoked", "forgotten; the next login from there asks for a code")
+fn forget(context: &Context, account: &Account, which: Which<'_>, named: &str) -> Result<(), Failure> {
+    let count = remembered::forget(context.entry(account)?, which)?;
+    context.audit(&context.event(Name::DeviceRevoked, account).field("device", named).field("count", count));
+    report::done(context.format, account, "revoked", "forgotten; the next login from there asks for a code")
 }

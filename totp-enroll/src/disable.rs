@@ -1,6 +1,6 @@
 //! `disable`: withdraw an enrolment.
 
-use crate::desk::Desk;
+use crate::context::Context;
 use crate::factor::{Consent, authorise};
 use crate::failure::Failure;
 use crate::report;
@@ -10,38 +10,38 @@ use totp_core::event::Name;
 use totp_core::expected_enrolment::ExpectedEnrolment;
 use totp_core::store::{Resets, Users};
 
-pub(crate) fn run(desk: &Desk, user: Option<&str>, consent: Consent) -> Result<(), Failure> {
-    let account = desk.any_account(user)?;
-    if !desk.is_enrolled(&account) {
-        return Err(absent(desk, &account, consent)?);
+pub(crate) fn run(context: &Context, user: Option<&str>, consent: Consent) -> Result<(), Failure> {
+    let account = context.any_account(user)?;
+    if !context.is_enrolled(&account) {
+        return Err(absent(context, &account, consent)?);
     }
-    let permitted = desk.store.expected(&account.user)?;
+    let permitted = context.store.expected(&account.user)?;
     authorise(
-        desk,
+        context,
         &account,
         consent,
         "withdraws the enrolment: authenticators and recovery codes stop working",
     )?;
-    enrolment::withdraw(desk.entry_to_withdraw(&account)?, permitted)?;
-    desk.audit(&desk.event(Name::Disabled, &account));
-    report::done(desk.format, &account, "disabled", "the enrolment is withdrawn")
+    enrolment::withdraw(context.entry_to_withdraw(&account)?, permitted)?;
+    context.audit(&context.event(Name::Disabled, &account));
+    report::done(context.format, &account, "disabled", "the enrolment is withdrawn")
 }
 
-/// Forgets a reset that waits for its ticket, readable or not: whoever gets the name next inherits nothing. Its owner does not
+/// Forgets a reset that waits for its token, readable or not: anyone who gets the name next inherits nothing. Its owner does not
 /// lift the bar that they are behind. What is returned says that nobody is enrolled.
-fn absent(desk: &Desk, account: &Account, consent: Consent) -> Result<Failure, Failure> {
+fn absent(context: &Context, account: &Account, consent: Consent) -> Result<Failure, Failure> {
     let absent = Failure::not_enrolled(account.user.as_str());
-    let is_owner = desk.operator.is_owner_of(account);
-    if is_owner || matches!(desk.store.reset(&account.user), Ok(None)) {
+    let is_owner = context.operator.is_owner_of(account);
+    if is_owner || matches!(context.store.reset(&account.user), Ok(None)) {
         return Ok(absent);
     }
     authorise(
-        desk,
+        context,
         account,
         consent,
-        "forgets the reset: nobody has to show a ticket in this name any more",
+        "forgets the reset: nobody has to show a token in this name any more",
     )?;
-    enrolment::withdraw(desk.entry_to_withdraw(account)?, ExpectedEnrolment::Nothing)?;
-    desk.audit(&desk.event(Name::ResetCancelled, account));
+    enrolment::withdraw(context.entry_to_withdraw(account)?, ExpectedEnrolment::Nothing)?;
+    context.audit(&context.event(Name::ResetCancelled, account));
     Ok(absent.explained(|problem| format!("{problem}; the reset that was kept in this name is forgotten")))
 }

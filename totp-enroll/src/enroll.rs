@@ -9,38 +9,39 @@ mod way;
 
 use crate::cli::Enroll;
 use crate::clock;
-use crate::desk::Desk;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::recovery_codes;
+use crate::reset_token;
 use crate::signals::Undisturbed;
 use crate::terminal::Terminal;
-use crate::ticket;
+use otpauth::{Card, Drawing};
 use terms::Terms;
-use totp_card::{Card, Drawing};
 use totp_core::draft::{Confirmed, Draft};
 use totp_core::enrolment_attempts::TRIES;
 use totp_core::event::Name;
 use totp_core::store::{Engine, Users};
 use tries::Tries;
-use way::{entitled, place, way};
+use way::{authorised, place, way};
 
-pub(crate) fn run(desk: &Desk, options: &Enroll) -> Result<(), Failure> {
+pub(crate) fn run(context: &Context, options: &Enroll) -> Result<(), Failure> {
     if options.batch {
-        return batch::run(desk, options);
+        return batch::run(context, options);
     }
     if options.confirm {
-        return first_code::run(desk, options);
+        return first_code::run(context, options);
     }
-    let terminal = Terminal::open(desk.format, "run enroll on one, or with --batch, or import from a file")?;
+    let terminal =
+        Terminal::open(context.format, "run enroll on one, or with --batch, or import from a file")?;
     let terms = Terms::of(options)?;
-    let account = desk.account(options.user.as_deref())?;
+    let account = context.account(options.user.as_deref())?;
     // Before a person scans anything: everything that could fail afterwards and can be known now.
-    desk.keyring()?;
-    desk.store.prepare()?;
-    let permitted = desk.store.expected(&account.user)?;
-    let way = way(desk, options, &account, &terms.label)?;
-    let entitled = entitled(desk, Some(&terminal), options, (&account, way))?;
-    let tries = Tries::of(desk, &account);
+    context.keyring()?;
+    context.store.prepare()?;
+    let permitted = context.store.expected(&account.user)?;
+    let way = way(context, options, &account, &terms.label)?;
+    let authorised = authorised(context, Some(&terminal), options, (&account, way))?;
+    let tries = Tries::of(context, &account);
     tries.wait()?;
     let draft = terms.draft()?;
     let card = Card::of(&draft, &terms.issuer, &account);
@@ -50,10 +51,10 @@ pub(crate) fn run(desk: &Desk, options: &Enroll) -> Result<(), Failure> {
     let confirmed = confirm(&terminal, draft, &card, &tries)?;
     drop(card);
     let _undisturbed = Undisturbed::begin();
-    let codes = place(desk, &account, confirmed, way, (permitted, &entitled))?;
-    ticket::tell(desk, &account, &entitled);
-    desk.audit(
-        &desk
+    let codes = place(context, &account, confirmed, way, (permitted, &authorised))?;
+    reset_token::tell(context, &account, &authorised);
+    context.audit(
+        &context
             .event(Name::Enrolled, &account)
             .field("authenticator", terms.label.as_str())
             .field("way", way.as_str()),

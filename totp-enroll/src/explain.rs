@@ -2,25 +2,25 @@
 
 use crate::cli::{Cli, Explain};
 use crate::clock;
-use crate::desk::Desk;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use serde::Serialize;
 use totp_core::account::Account;
 use totp_core::device::Traits;
 use totp_core::network;
-use totp_core::policy::{Decision, Facts, Policy, Waived};
+use totp_core::policy::{Decision, Exempted, Policy, PolicyInput};
 use totp_core::remembered;
+use totp_core::store::Resets;
 use totp_host::accounts;
 use totp_host::settings::read_config;
-use totp_core::store::Resets;
 
 #[derive(Serialize)]
 struct Document {
     user: String,
     service: String,
     rules: Vec<Rule>,
-    /// `code`, `exempt`, `fresh`, `security_key`, `remembered_device`, `let_past`, `ticket` or `enroll`.
+    /// `code`, `exempt`, `fresh`, `security_key`, `remembered_device`, `not_yet_required`, `token` or `enroll`.
     outcome: &'static str,
     sentence: String,
 }
@@ -32,30 +32,35 @@ struct Rule {
     why: String,
 }
 
-pub(crate) fn run(desk: &Desk, cli: &Cli, asked: &Explain) -> Result<(), Failure> {
-    let account = desk.any_account(Some(&asked.user))?;
+pub(crate) fn run(context: &Context, cli: &Cli, asked: &Explain) -> Result<(), Failure> {
+    let account = context.any_account(Some(&asked.user))?;
     let config = read_config(cli.config.as_deref(), Some(&asked.service))?;
     let policy = config.policy.with_line(asked.nullok, asked.fresh);
-    let facts = facts(desk, &policy, &account, asked)?;
+    let input = input(context, &policy, &account, asked)?;
     let mut decision = None;
     let mut rules = Vec::new();
-    for finding in policy.findings(&facts) {
+    for finding in policy.findings(&input) {
         rules.push(Rule { rule: finding.rule, decides: finding.decision.is_some(), why: finding.why });
         if finding.decision.is_some() {
             decision = finding.decision;
             break;
         }
     }
-    let (outcome, sentence) = outcome(decision.as_ref().unwrap_or(&Decision::Ask), &facts);
+    let (outcome, sentence) = outcome(decision.as_ref().unwrap_or(&Decision::Ask), &input);
     let user = account.user.as_str().to_owned();
     let document = Document { user, service: asked.service.clone(), rules, outcome, sentence };
-    match desk.format {
+    match context.format {
         Format::Json => output::document(&document),
         Format::Text => lines(&document).iter().try_for_each(|line| output::line(line)),
     }
 }
 
-fn facts(desk: &Desk, policy: &Policy, account: &Account, asked: &Explain) -> Result<Facts, Failure> {
+fn input(
+    context: &Context,
+    policy: &Policy,
+    account: &Account,
+    asked: &Explain,
+) -> Result<PolicyInput, Failure> {
     let address = match &asked.rhost {
         None => None,
         Some(text) => Some(network::address(text).ok_or_else(|| {
@@ -70,15 +75,15 @@ fn facts(desk: &Desk, policy: &Policy, account: &Account, asked: &Explain) -> Re
     };
     let traits = Traits { key: asked.key.as_deref(), address };
     let now = clock::now()?;
-    let held = desk.hold(account)?;
+    let held = context.hold(account)?;
     let remembered = match &held {
         Some(held) if policy.remember.can_tell(&traits) => {
-            let keyring = desk.keyring()?;
+            let keyring = context.keyring()?;
             remembered::recognise(held, account, &traits, &policy.remember, now, &keyring)?.is_some()
         }
         Some(_) | None => false,
     };
-    Ok(Facts {
+    Ok(PolicyInput {
         known: account.uid.is_some(),
         groups,
         address,
@@ -87,34 +92,34 @@ fn facts(desk: &Desk, policy: &Policy, account: &Account, asked: &Explain) -> Re
         may_converse: true,
         enrolled: Some(held.is_some()),
         reset: held.is_none()
-            && desk.store.reset(&account.user)?.is_some_and(|reset| !reset.is_anothers(account)),
+            && context.store.reset(&account.user)?.is_some_and(|reset| !reset.is_anothers(account)),
         since_code: asked.since_code,
         remembered,
         now: now.realtime,
     })
 }
 
-fn outcome(decision: &Decision, facts: &Facts) -> (&'static str, String) {
+fn outcome(decision: &Decision, input: &PolicyInput) -> (&'static str, String) {
     match decision {
-        Decision::Ask if facts.reset => {
-            ("ticket", "the ticket is asked for that the reset of the account has left".to_owned())
+        Decision::Ask if input.reset => {
+            ("token", "the token is asked for that the reset of the account has left".to_owned())
         }
-        Decision::Ask if facts.enrolled == Some(false) => {
+        Decision::Ask if input.enrolled == Some(false) => {
             ("code", "a code is asked for, and none is right: the account is not enrolled".to_owned())
         }
         Decision::Ask => ("code", "a code is asked for".to_owned()),
-        Decision::Waive(waiver) => match waiver.why() {
-            Waived::Exempt(rule) => ("exempt", format!("nothing is asked for: exempt by {rule}")),
-            Waived::Fresh(age) => ("fresh", format!("nothing is asked for: a code was accepted {age} ago")),
-            Waived::SecurityKey => {
+        Decision::Exempt(exemption) => match exemption.why() {
+            Exempted::Exempt(rule) => ("exempt", format!("nothing is asked for: exempt by {rule}")),
+            Exempted::Fresh(age) => ("fresh", format!("nothing is asked for: a code was accepted {age} ago")),
+            Exempted::SecurityKey => {
                 ("security_key", "nothing is asked for: the SSH key is two factors".to_owned())
             }
-            Waived::RememberedDevice(_) => ("remembered_device", "nothing is asked for".to_owned()),
+            Exempted::RememberedDevice(_) => ("remembered_device", "nothing is asked for".to_owned()),
         },
         Decision::Recognised => {
             ("remembered_device", "nothing is asked for: the device is a remembered one".to_owned())
         }
-        Decision::LetPast(unenrolled) => match unenrolled.days_left() {
+        Decision::NotYetRequired(unenrolled) => match unenrolled.days_left() {
             Some(days) => ("let_past", format!("nothing is asked for yet; {days} days are left to enrol")),
             None => ("let_past", "nothing is asked for: not enrolled, and allowed to be (nullok)".to_owned()),
         },

@@ -1,6 +1,6 @@
 //! Who may change an enrolment: its owner with a present code, or root who types the account's name.
 
-use crate::desk::{Desk, PATIENCE, busy};
+use crate::context::{Context, PATIENCE, busy};
 use crate::failure::Failure;
 use crate::terminal::Terminal;
 use crate::{clock, output};
@@ -31,22 +31,22 @@ impl From<bool> for Consent {
 
 /// Lets a change to `account` go on, or says why not. `purpose` ends the sentence "this …".
 pub(crate) fn authorise(
-    desk: &Desk,
+    context: &Context,
     account: &Account,
     consent: Consent,
     purpose: &str,
 ) -> Result<(), Failure> {
-    if desk.operator.is(account) && !desk.operator.is_root() {
-        return present_code(desk, account);
+    if context.operator.is(account) && !context.operator.is_root() {
+        return present_code(context, account);
     }
     match consent {
         Consent::Given => Ok(()),
-        Consent::Ask => typed_name(desk, account, purpose),
+        Consent::Ask => typed_name(context, account, purpose),
     }
 }
 
-fn typed_name(desk: &Desk, account: &Account, purpose: &str) -> Result<(), Failure> {
-    let terminal = Terminal::open(desk.format, "add --yes if you are sure")?;
+fn typed_name(context: &Context, account: &Account, purpose: &str) -> Result<(), Failure> {
+    let terminal = Terminal::open(context.format, "add --yes if you are sure")?;
     let name = account.user.as_str();
     terminal.say(&format!("this {purpose}"));
     let typed = terminal.ask(&format!("type the account name ({name}) to go on: "))?;
@@ -57,8 +57,8 @@ fn typed_name(desk: &Desk, account: &Account, purpose: &str) -> Result<(), Failu
 }
 
 /// Asks for a code of the enrolment and uses it up, through the same ledger and limit as a login.
-fn present_code(desk: &Desk, account: &Account) -> Result<(), Failure> {
-    let terminal = Terminal::open(desk.format, "changing your own factor takes a present code")?;
+fn present_code(context: &Context, account: &Account) -> Result<(), Failure> {
+    let terminal = Terminal::open(context.format, "changing your own factor takes a present code")?;
     terminal.say("changing your own factor takes a code of it, or a recovery code");
     for _ in 0..TRIES {
         let typed = terminal.ask("present code: ")?;
@@ -66,7 +66,7 @@ fn present_code(desk: &Desk, account: &Account) -> Result<(), Failure> {
             output::remark("that cannot be a code: type the digits of the app, or a recovery code");
             continue;
         };
-        match try_code(desk, account, &answer)? {
+        match try_code(context, account, &answer)? {
             Ok(_) => return Ok(()),
             Err(reason) if is_final(reason) => return Err(Failure::refused(explain(reason))),
             Err(reason) => output::remark(&explain(reason)),
@@ -77,36 +77,37 @@ fn present_code(desk: &Desk, account: &Account) -> Result<(), Failure> {
 
 /// By what it was right, and is used up; or why not.
 pub(crate) fn try_code(
-    desk: &Desk,
+    context: &Context,
     account: &Account,
     answer: &Answer,
 ) -> Result<Result<Method, Reason>, Failure> {
-    match judged(desk, account, answer)? {
+    match judged(context, account, answer)? {
         Verdict::Accepted(verified) => {
             let event = match verified.method() {
-                Method::Code { authenticator, kind, .. } => desk
+                Method::Code { authenticator, kind, .. } => context
                     .event(Name::Accepted, account)
                     .field("method", kind.as_str())
                     .field("authenticator", authenticator.as_str()),
-                Method::RecoveryCode { kind, left } => {
-                    desk.event(Name::RecoveryUsed, account).field("method", kind.as_str()).field("left", left)
-                }
+                Method::RecoveryCode { kind, left } => context
+                    .event(Name::RecoveryUsed, account)
+                    .field("method", kind.as_str())
+                    .field("left", left),
             };
-            desk.audit(&event);
+            context.audit(&event);
             Ok(Ok(verified.method().clone()))
         }
         Verdict::Refused(refusal) => {
             let name = if refusal.lock.is_some() { Name::Locked } else { Name::Refused };
-            desk.audit(&desk.event(name, account).field("reason", refusal.reason.as_str()));
+            context.audit(&context.event(name, account).field("reason", refusal.reason.as_str()));
             Ok(Err(refusal.reason))
         }
     }
 }
 
 /// Judges an answer as at a login. Where nothing was judged there is a failure, and nothing to log.
-pub(crate) fn judged(desk: &Desk, account: &Account, answer: &Answer) -> Result<Verdict, Failure> {
-    let submission = Submission { account, answer, rules: &desk.rules(), patience: PATIENCE };
-    match judge(&desk.store, &submission, &mut DeskHost { desk, keyring: None })? {
+pub(crate) fn judged(context: &Context, account: &Account, answer: &Answer) -> Result<Verdict, Failure> {
+    let submission = Submission { account, answer, rules: &context.rules(), patience: PATIENCE };
+    match judge(&context.store, &submission, &mut DeskHost { context, keyring: None })? {
         Verdict::Refused(refusal) => match refusal.reason {
             Reason::NotEnrolled | Reason::UnknownUser => Err(Failure::not_enrolled(account.user.as_str())),
             Reason::Busy => Err(busy(account)),
@@ -128,7 +129,7 @@ pub(crate) fn judged(desk: &Desk, account: &Account, answer: &Answer) -> Result<
 
 /// What judging reads of this machine.
 struct DeskHost<'d> {
-    desk: &'d Desk,
+    context: &'d Context,
     keyring: Option<Keyring>,
 }
 
@@ -142,12 +143,12 @@ impl Host for DeskHost<'_> {
     fn keyring(&mut self) -> Result<&Keyring, Failure> {
         match &mut self.keyring {
             Some(known) => Ok(known),
-            none @ None => Ok(none.insert(self.desk.keyring()?)),
+            none @ None => Ok(none.insert(self.context.keyring()?)),
         }
     }
 
     fn reread_keyring(&mut self) -> Result<(), Failure> {
-        self.keyring = Some(self.desk.keyring()?);
+        self.keyring = Some(self.context.keyring()?);
         Ok(())
     }
 
@@ -176,8 +177,8 @@ fn is_final(reason: Reason) -> bool {
     }
 }
 
-/// What may be said of a refusal to whoever typed the code. One that is ahead of the clock has not been used up and opens the
-/// door later: to tell it from a wrong one would confirm a guess. The log tells, to those who read it.
+/// What may be said of a refusal to anyone who typed the code. One that is ahead of the clock has not been used up and opens the
+/// module later: to tell it from a wrong one would confirm a guess. The log tells, to those who read it.
 pub(crate) fn tellable(reason: Reason) -> Reason {
     match reason {
         Reason::ClockOff(off) if off.steps > 0 => Reason::Wrong,
@@ -223,7 +224,7 @@ pub(crate) fn explain(reason: Reason) -> String {
             "too many wrong codes; only a recovery code or an administrator helps now".to_owned()
         }
         Reason::NotEnrolled | Reason::UnknownUser => "there is no enrolment".to_owned(),
-        Reason::Busy => "somebody else uses this enrolment right now; try again".to_owned(),
+        Reason::Busy => "another process uses this enrolment right now; try again".to_owned(),
         Reason::Late | Reason::Malformed | Reason::Conversation => "that cannot be a code".to_owned(),
     }
 }

@@ -1,9 +1,9 @@
 //! Why a command did not do what it was asked: what happened, what to do, and the exit status.
 
 use std::path::PathBuf;
+use totp_core::account_recovery::AccountRecoveryError;
 use totp_core::enrolment::EnrolmentError;
 use totp_core::login::JudgeError;
-use totp_core::readmission::ReadmissionError;
 use totp_core::reset::Refused;
 use totp_core::store::StoreError;
 use totp_host::accounts::AccountError;
@@ -46,12 +46,12 @@ impl Failure {
         Self { kind: Kind::NotEnrolled, ..Self::refused(problem) }
     }
 
-    /// Whoever asks may not.
+    /// Anyone who asks may not.
     pub(crate) fn not_permitted(problem: impl Into<String>) -> Self {
         Self { kind: Kind::NotPermitted, ..Self::refused(problem) }
     }
 
-    /// Names the file, and the line where there is one. Whoever knew of a file first knew it best.
+    /// Names the file, and the line where there is one. Anyone who knew of a file first knew it best.
     pub(crate) fn at(self, file: impl Into<PathBuf>, line: Option<usize>) -> Self {
         match self.file {
             Some(_) => self,
@@ -134,20 +134,20 @@ impl From<EnrolmentError> for Failure {
     }
 }
 
-impl From<ReadmissionError> for Failure {
-    fn from(error: ReadmissionError) -> Self {
+impl From<AccountRecoveryError> for Failure {
+    fn from(error: AccountRecoveryError) -> Self {
         match error {
-            ReadmissionError::Store(error) => error.into(),
-            ReadmissionError::Refused(
+            AccountRecoveryError::Store(error) => error.into(),
+            AccountRecoveryError::Refused(
                 refused @ (Refused::Own
                 | Refused::SamePerson
                 | Refused::ApprovedBefore
                 | Refused::NobodyInPerson
                 | Refused::NoPart),
             ) => Self::not_permitted(refused.to_string()),
-            ReadmissionError::Refused(
+            AccountRecoveryError::Refused(
                 Refused::Requested
-                | Refused::TicketOut
+                | Refused::TokenOut
                 | Refused::CalledOff
                 | Refused::Enough
                 | Refused::Unapproved(_)
@@ -157,8 +157,8 @@ impl From<ReadmissionError> for Failure {
                 | Refused::Void
                 | Refused::Withdrawn,
             )
-            | ReadmissionError::NoReset
-            | ReadmissionError::NoEntropy(_) => Self::refused(error.to_string()),
+            | AccountRecoveryError::NoReset
+            | AccountRecoveryError::NoEntropy(_) => Self::refused(error.to_string()),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `list`: who is enrolled. An enrolment that cannot be read is a row of its own and does not hide the others.
 
 use crate::account::{self, Unknown};
-use crate::desk::Desk;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use crate::report::Report;
@@ -25,11 +25,11 @@ struct Broken {
     problem: String,
 }
 
-pub(crate) fn run(desk: &Desk) -> Result<(), Failure> {
+pub(crate) fn run(context: &Context) -> Result<(), Failure> {
     let mut document = Document { users: Vec::new(), broken: Vec::new() };
-    for user in desk.store.users()? {
+    for user in context.store.users()? {
         match account::canonical(user.as_str(), Unknown::Allowed)
-            .and_then(|account| Report::of(desk, &account))
+            .and_then(|account| Report::of(context, &account))
         {
             Ok(Some(report)) => document.users.push(report),
             // Withdrawn since the names were read.
@@ -37,7 +37,7 @@ pub(crate) fn run(desk: &Desk) -> Result<(), Failure> {
             Err(failure) => document.broken.push(Broken::of(&user, failure)),
         }
     }
-    match desk.format {
+    match context.format {
         Format::Json => output::document(&document)?,
         Format::Text => table(&document).iter().try_for_each(|line| output::line(line))?,
     }
@@ -49,7 +49,7 @@ pub(crate) fn run(desk: &Desk) -> Result<(), Failure> {
                 count.saturating_add(document.users.len())
             );
             let failure = Failure::refused(problem);
-            Err(if desk.format == Format::Json { failure.told() } else { failure })
+            Err(if context.format == Format::Json { failure.told() } else { failure })
         }
     }
 }

@@ -1,12 +1,12 @@
-//! The desk: `totp-enroll` enrols people, shows them their codes, and lets them back in.
+//! The command: `totp-enroll` enrols people, shows them their codes, and lets them back in.
 //!
 //! ```text
 //!  main      the exit status, made in one place
 //!   └ cli    what may be typed
-//!   └ desk   what every command works with: config, keyring, store, audit, who asks
+//!   └ command   what every command works with: config, keyring, store, audit, who asks
 //!      └ enroll · recovery_codes · disable · unlock · status · list · devices · explain · doctor · test · pam_snippet · keys · import · reset · prune   one command each
 //!          └ factor      who may change this: a present code, or root and a typed name
-//!          └ (totp_card) what an app is shown
+//!          └ (otpauth) what an app is shown
 //!   └ notify    what people are told of it, at the end or by a timer
 //!   └ terminal  asking a person      └ output  the one document of --json      └ progress  the bar over long work
 //! ```
@@ -19,7 +19,7 @@ mod account;
 mod audit;
 mod cli;
 mod clock;
-mod desk;
+mod context;
 mod devices;
 mod disable;
 mod doctor;
@@ -38,17 +38,17 @@ mod prune;
 mod recovery_codes;
 mod report;
 mod reset;
+mod reset_token;
 mod section;
 mod signals;
 mod status;
 mod terminal;
 mod test;
-mod ticket;
 mod unlock;
 
 use clap::Parser;
 use cli::{Cli, Command};
-use desk::Desk;
+use context::Context;
 use failure::Failure;
 use std::alloc::System;
 use std::process::ExitCode;
@@ -78,37 +78,39 @@ fn main() -> ExitCode {
 #[inline(never)]
 fn run(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
-        Command::Enroll(options) => at_desk(cli, |desk| enroll::run(desk, options)),
-        Command::Status { user } => at_desk(cli, |desk| status::run(desk, user.as_deref())),
-        Command::List => at_desk(cli, list::run),
+        Command::Enroll(options) => at_terminal_of(cli, |context| enroll::run(context, options)),
+        Command::Status { user } => at_terminal_of(cli, |context| status::run(context, user.as_deref())),
+        Command::List => at_terminal_of(cli, list::run),
         Command::RecoveryCodes { user, yes } => {
-            at_desk(cli, |desk| recovery_codes::run(desk, user.as_deref(), (*yes).into()))
+            at_terminal_of(cli, |context| recovery_codes::run(context, user.as_deref(), (*yes).into()))
         }
         Command::Disable { user, yes } => {
-            at_desk(cli, |desk| disable::run(desk, user.as_deref(), (*yes).into()))
+            at_terminal_of(cli, |context| disable::run(context, user.as_deref(), (*yes).into()))
         }
-        Command::Unlock { user, repair } => at_desk(cli, |desk| unlock::run(desk, user, *repair)),
-        Command::Devices { user, revoke, revoke_all, yes } => at_desk(cli, |desk| {
-            devices::run(desk, user.as_deref(), revoke.as_deref(), *revoke_all, (*yes).into())
+        Command::Unlock { user, repair } => {
+            at_terminal_of(cli, |context| unlock::run(context, user, *repair))
+        }
+        Command::Devices { user, revoke, revoke_all, yes } => at_terminal_of(cli, |context| {
+            devices::run(context, user.as_deref(), revoke.as_deref(), *revoke_all, (*yes).into())
         }),
-        Command::Explain(asked) => at_desk(cli, |desk| explain::run(desk, cli, asked)),
-        // What is broken is what it is asked about: no desk has to be open.
+        Command::Explain(asked) => at_terminal_of(cli, |context| explain::run(context, cli, asked)),
+        // What is broken is what it is asked about: no command has to be open.
         Command::Doctor(asked) => doctor::run(cli, asked),
-        Command::Test(asked) => at_desk(cli, |desk| test::run(desk, asked)),
-        // Nothing of the desk is in it.
+        Command::Test(asked) => at_terminal_of(cli, |context| test::run(context, asked)),
+        // Nothing of the command is in it.
         Command::PamSnippet(asked) => pam_snippet::run(cli, asked),
-        Command::Keys(command) => at_desk(cli, |desk| keys::run(desk, command)),
-        Command::Notify(options) => at_desk(cli, |desk| notify::run(desk, options)),
-        Command::Import(command) => at_desk(cli, |desk| import::run(desk, command)),
-        Command::Reset(command) => at_desk(cli, |desk| reset::run(desk, command)),
-        Command::Prune(options) => at_desk(cli, |desk| prune::run(desk, options)),
+        Command::Keys(command) => at_terminal_of(cli, |context| keys::run(context, command)),
+        Command::Notify(options) => at_terminal_of(cli, |context| notify::run(context, options)),
+        Command::Import(command) => at_terminal_of(cli, |context| import::run(context, command)),
+        Command::Reset(command) => at_terminal_of(cli, |context| reset::run(context, command)),
+        Command::Prune(options) => at_terminal_of(cli, |context| prune::run(context, options)),
     }
 }
 
-/// Does it at an open desk, and sends what people are to be told of it.
-fn at_desk(cli: &Cli, act: impl FnOnce(&Desk) -> Result<(), Failure>) -> Result<(), Failure> {
-    let desk = Desk::open(cli)?;
-    let done = act(&desk);
-    notify::after(&desk);
+/// Does it at an open command, and sends what people are to be told of it.
+fn at_terminal_of(cli: &Cli, act: impl FnOnce(&Context) -> Result<(), Failure>) -> Result<(), Failure> {
+    let context = Context::open(cli)?;
+    let done = act(&context);
+    notify::after(&context);
     done
 }

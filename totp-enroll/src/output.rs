@@ -48,7 +48,7 @@ pub(crate) fn document<T: Serialize>(document: &T) -> Result<(), Failure> {
     let text = serde_json::to_vec(document).map_err(|error| Failure::refused(error.to_string()))?;
     let mut text = zeroize::Zeroizing::new(text);
     text.push(b'\n');
-    // Whoever asked for it needs all of it.
+    // Anyone who asked for it needs all of it.
     std::io::stdout().write_all(&text).map_err(|error| unwritten(&error))
 }
 
@@ -79,7 +79,7 @@ pub(crate) fn printable(text: &str) -> String {
     })
 }
 
-/// Whoever reads may have seen enough (`totp-enroll list | head`).
+/// Anyone who reads may have seen enough (`totp-enroll list | head`).
 fn written(result: std::io::Result<()>) -> Result<(), Failure> {
     match result {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(unwritten(&error)),

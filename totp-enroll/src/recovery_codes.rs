@@ -1,6 +1,6 @@
 //! `recovery-codes`: a new set in place of the old, shown once.
 
-use crate::desk::Desk;
+use crate::context::Context;
 use crate::factor::{Consent, authorise};
 use crate::failure::Failure;
 use crate::output::{self, Format};
@@ -14,24 +14,24 @@ use totp_core::secret::Secret;
 use totp_core::store::Users;
 use zeroize::Zeroizing;
 
-pub(crate) fn run(desk: &Desk, user: Option<&str>, consent: Consent) -> Result<(), Failure> {
-    let account = desk.any_account(user)?;
-    if !desk.is_enrolled(&account) {
+pub(crate) fn run(context: &Context, user: Option<&str>, consent: Consent) -> Result<(), Failure> {
+    let account = context.any_account(user)?;
+    if !context.is_enrolled(&account) {
         return Err(Failure::not_enrolled(account.user.as_str()));
     }
     // Where nobody would see the new codes, the old ones stay.
-    let terminal = match desk.format {
+    let terminal = match context.format {
         Format::Json => None,
-        Format::Text => Some(Terminal::open(desk.format, "--json --yes prints the codes for a program")?),
+        Format::Text => Some(Terminal::open(context.format, "--json --yes prints the codes for a program")?),
     };
-    let permitted = desk.store.expected(&account.user)?;
-    authorise(desk, &account, consent, "replaces the recovery codes; the old ones are dead at once")?;
+    let permitted = context.store.expected(&account.user)?;
+    authorise(context, &account, consent, "replaces the recovery codes; the old ones are dead at once")?;
     let _undisturbed = Undisturbed::begin();
-    let codes = desk.change(|rules| {
-        let entry = desk.entry(&account)?;
-        Ok(enrolment::renew_recovery(entry, &account, desk.config.recovery_codes, permitted, rules)?)
+    let codes = context.change(|rules| {
+        let entry = context.entry(&account)?;
+        Ok(enrolment::renew_recovery(entry, &account, context.config.recovery_codes, permitted, rules)?)
     })?;
-    desk.audit(&desk.event(Name::CodesRegenerated, &account).field("codes", codes.len()));
+    context.audit(&context.event(Name::CodesRegenerated, &account).field("codes", codes.len()));
     match terminal {
         Some(terminal) => show(&terminal, &codes),
         None => document(account.user.as_str(), &codes).map_err(unseen),

@@ -2,7 +2,7 @@
 
 use crate::account::name_of;
 use crate::clock;
-use crate::desk::Desk;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use nix::unistd::Uid;
@@ -33,7 +33,7 @@ pub(crate) struct Report {
     pub(crate) state: &'static str,
     pub(crate) wait_seconds: u64,
     pub(crate) last_login: Option<LastLogin>,
-    /// That somebody asked to reset it; `null`: nobody did, or it has expired.
+    /// That someone asked to reset it; `null`: nobody did, or it has expired.
     pub(crate) reset: Option<ResetNotice>,
 }
 
@@ -64,11 +64,11 @@ pub(crate) struct LastLogin {
 
 impl Report {
     /// Reads the enrolment of `account`; `None`: not enrolled.
-    pub(crate) fn of(desk: &Desk, account: &Account) -> Result<Option<Self>, Failure> {
-        let Some(held) = desk.hold(account)? else { return Ok(None) };
+    pub(crate) fn of(context: &Context, account: &Account) -> Result<Option<Self>, Failure> {
+        let Some(held) = context.hold(account)? else { return Ok(None) };
         let (credential, ledger) = (held.credential(), held.ledger());
         let now = clock::now()?.realtime;
-        let (state, wait_seconds) = match desk.config.limit.state(ledger.failures(), now) {
+        let (state, wait_seconds) = match context.config.limit.state(ledger.failures(), now) {
             LockState::Open => ("open", 0),
             LockState::Limited(wait) => ("limited", wait.0),
             LockState::Locked(wait) => ("locked", wait.0),

@@ -26,7 +26,7 @@ impl Drop for Undisturbed {
     }
 }
 
-/// Ctrl-Z does nothing at the desk: stopped while it holds somebody's ledger, it would keep that person out.
+/// Ctrl-Z does nothing in the command: stopped while it holds someone's ledger, it would keep that person out.
 pub(crate) fn never_stop() {
     let _ = [Signal::SIGTSTP].into_iter().collect::<SigSet>().thread_block();
 }

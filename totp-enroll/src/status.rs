@@ -1,6 +1,6 @@
 //! `status`: how one user is enrolled.
 
-use crate::desk::Desk;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use crate::report::Report;
@@ -8,24 +8,26 @@ use totp_core::account::Account;
 use totp_core::recovery::Kind;
 use totp_core::store::Resets;
 
-pub(crate) fn run(desk: &Desk, user: Option<&str>) -> Result<(), Failure> {
-    let account = desk.any_account(user)?;
-    let Some(report) = Report::of(desk, &account)? else { return Err(absent(desk, &account)) };
-    match desk.format {
+pub(crate) fn run(context: &Context, user: Option<&str>) -> Result<(), Failure> {
+    let account = context.any_account(user)?;
+    let Some(report) = Report::of(context, &account)? else { return Err(absent(context, &account)) };
+    match context.format {
         Format::Json => output::document(&report),
-        Format::Text => lines(&report, desk.config.warn_below).iter().try_for_each(|line| output::line(line)),
+        Format::Text => {
+            lines(&report, context.config.warn_below).iter().try_for_each(|line| output::line(line))
+        }
     }
 }
 
-/// Whoever was reset is not enrolled, and waits for more than that.
-fn absent(desk: &Desk, account: &Account) -> Failure {
+/// Anyone who was reset is not enrolled, and waits for more than that.
+fn absent(context: &Context, account: &Account) -> Failure {
     let absent = Failure::not_enrolled(account.user.as_str());
-    match desk.store.reset(&account.user) {
+    match context.store.reset(&account.user) {
         Ok(None) => absent,
         Ok(Some(reset)) if reset.is_anothers(account) => absent,
         Ok(Some(_)) | Err(_) => absent.explained(|_| {
             let user = &account.user;
-            format!("{user} is not enrolled: the enrolment was reset, and waits for its ticket; \"totp-enroll reset list\" says more")
+            format!("{user} is not enrolled: the enrolment was reset, and waits for its token; \"totp-enroll reset list\" says more")
         }),
     }
 }

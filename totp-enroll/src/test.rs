@@ -3,7 +3,7 @@
 
 use crate::cli::Test;
 use crate::clock;
-use crate::desk::Desk;
+use crate::context::Context;
 use crate::factor;
 use crate::failure::Failure;
 use crate::output::{self, Format};
@@ -44,18 +44,18 @@ struct Document<'a> {
     sentence: String,
 }
 
-pub(crate) fn run(desk: &Desk, asked: &Test) -> Result<(), Failure> {
-    let account = desk.any_account(asked.user.as_deref())?;
-    if !desk.is_enrolled(&account) {
+pub(crate) fn run(context: &Context, asked: &Test) -> Result<(), Failure> {
+    let account = context.any_account(asked.user.as_deref())?;
+    if !context.is_enrolled(&account) {
         return Err(Failure::not_enrolled(account.user.as_str()));
     }
-    let typed = code(desk, asked)?;
+    let typed = code(context, asked)?;
     let document = match Answer::recognise(typed.expose()) {
-        Some(answer) => tried(desk, &account, &answer)?,
+        Some(answer) => tried(context, &account, &answer)?,
         // Nothing was looked at, so nothing is charged and nothing logged.
         None => refused(&account, &Reason::Malformed.into()),
     };
-    match desk.format {
+    match context.format {
         Format::Json => output::document(&document)?,
         Format::Text if document.right => output::line(&document.sentence)?,
         Format::Text => {}
@@ -64,12 +64,12 @@ pub(crate) fn run(desk: &Desk, asked: &Test) -> Result<(), Failure> {
         return Ok(());
     }
     let failure = Failure::refused(document.sentence);
-    Err(if desk.format == Format::Json { failure.told() } else { failure })
+    Err(if context.format == Format::Json { failure.told() } else { failure })
 }
 
-fn code(desk: &Desk, asked: &Test) -> Result<Secret, Failure> {
+fn code(context: &Context, asked: &Test) -> Result<Secret, Failure> {
     let Some(number) = asked.code_fd else {
-        let terminal = Terminal::open(desk.format, "give the code with --code-fd 0 on standard input")?;
+        let terminal = Terminal::open(context.format, "give the code with --code-fd 0 on standard input")?;
         terminal.say("the code is used up by this; a recovery code, too, and for good");
         let typed = terminal.ask_hidden("code: ")?;
         return Ok(Secret::new(typed.expose().trim_ascii().to_vec()));
@@ -88,22 +88,22 @@ fn code(desk: &Desk, asked: &Test) -> Result<Secret, Failure> {
     Ok(Secret::new(text.trim_ascii().to_vec()))
 }
 
-fn tried<'a>(desk: &Desk, account: &'a Account, answer: &Answer) -> Result<Document<'a>, Failure> {
-    let verdict = factor::judged(desk, account, answer)?;
-    let event = |name| desk.event(name, account).field("service", "desk");
+fn tried<'a>(context: &Context, account: &'a Account, answer: &Answer) -> Result<Document<'a>, Failure> {
+    let verdict = factor::judged(context, account, answer)?;
+    let event = |name| context.event(name, account).field("service", "totp-enroll");
     Ok(match verdict {
         Verdict::Accepted(verified) => match verified.method() {
             Method::Code { authenticator, kind, .. } => {
                 let label = authenticator.as_str();
                 let method = kind.as_str();
-                desk.audit(&event(Name::Tested).field("method", method).field("authenticator", label));
+                context.audit(&event(Name::Tested).field("method", method).field("authenticator", label));
                 let sentence =
-                    format!("right: a code of \"{label}\". It is used up; the next one opens the door");
+                    format!("right: a code of \"{label}\". It is used up; the next one is accepted");
                 let authenticator = Some(label.to_owned());
                 Document { method: Some(method), authenticator, ..right(account, sentence) }
             }
             Method::RecoveryCode { kind, left } => {
-                desk.audit(&event(Name::RecoveryUsed).field("method", kind.as_str()).field("left", left));
+                context.audit(&event(Name::RecoveryUsed).field("method", kind.as_str()).field("left", left));
                 let sentence = format!("right: a recovery code. It is used up; {left} are left");
                 Document {
                     method: Some(kind.as_str()),
@@ -116,7 +116,7 @@ fn tried<'a>(desk: &Desk, account: &'a Account, answer: &Answer) -> Result<Docum
             let name = if refusal.lock.is_some() { Name::Locked } else { Name::Refused };
             let steps = clock_off(refusal.reason).map(|off| off.steps);
             let seconds = refusal.lock.map(|lock| lock.0);
-            desk.audit(
+            context.audit(
                 &event(name)
                     .field("reason", refusal.reason.as_str())
                     .maybe("steps", steps)

@@ -3,7 +3,7 @@
 use crate::code::{self, COUNT, Code};
 use std::path::{Path, PathBuf};
 
-/// Services whose program runs as whoever called it, so that pam_rootok answers for the caller.
+/// Services whose program runs as anyone who called it, so that pam_rootok answers for the caller.
 const SETUID: [&str; 8] = ["su", "su-l", "runuser", "runuser-l", "chsh", "chfn", "passwd", "polkit-1"];
 
 /// What a module with these arguments can answer at `service`.
@@ -13,7 +13,7 @@ pub fn answers(module: &str, arguments: &[String], service: &str) -> Vec<Code> {
         "pam_permit.so" => vec![code::SUCCESS],
         "pam_deny.so" => vec![code::AUTH_ERR],
         "pam_warn.so" => vec![code::IGNORE],
-        // Whoever calls su as root is root already.
+        // Anyone who calls su as root is root already.
         "pam_rootok.so" if SETUID.contains(&service) => vec![code::AUTH_ERR],
         "pam_debug.so" => {
             let said = arguments.iter().rev().find_map(|word| word.strip_prefix("auth="));

@@ -29,22 +29,22 @@ fn read_by(libpam: Libpam, files: &[(&str, &str)]) -> Written {
 #[test]
 fn an_include_of_itself_ends() {
     for libpam in [Libpam::DEBIAN_12, Libpam::DEBIAN_13] {
-        let text = "auth required pam_totp.so\nauth include door\n";
-        let stack = load(&read_by(libpam, &[("door", text)]), "door").unwrap();
+        let text = "auth required pam_totp.so\nauth include module\n";
+        let stack = load(&read_by(libpam, &[("app", text)]), "app").unwrap();
         assert!(stack.handlers.len() > 2 && stack.handlers.len() < 100, "{libpam:?}");
     }
 }
 
 /// The modules of a stack, or why there is none.
 fn modules(libpam: Libpam, files: &[(&str, &str)]) -> Result<Vec<String>, &'static str> {
-    let stack = load(&read_by(libpam, files), "door").map_err(|unloadable| unloadable.problem)?;
+    let stack = load(&read_by(libpam, files), "app").map_err(|unloadable| unloadable.problem)?;
     Ok(stack.handlers.into_iter().map(|handler| handler.module).collect())
 }
 
 #[test]
 fn a_comment_behind_a_continued_line_hides_the_next_line_from_1_5_alone() {
     let door = "auth optional pam_echo.so \\\n# file=/etc/motd\nauth sufficient pam_permit.so\nauth required pam_totp.so\n";
-    let of = |libpam| modules(libpam, &[("door", door)]).unwrap();
+    let of = |libpam| modules(libpam, &[("app", door)]).unwrap();
     assert_eq!(of(Libpam::DEBIAN_12), ["pam_echo.so", "pam_totp.so"]);
     assert_eq!(of(Libpam::DEBIAN_13), ["pam_echo.so", "pam_permit.so", "pam_totp.so"]);
 }
@@ -52,12 +52,12 @@ fn a_comment_behind_a_continued_line_hides_the_next_line_from_1_5_alone() {
 #[test]
 fn debian_reads_includes_of_any_case_with_a_dash_and_from_etc_alone() {
     let upstream = Libpam { release: Release::V1_6, includes: Includes::Upstream };
-    let files = [("door", "-@Include inner\n"), ("inner", "auth required pam_totp.so\n")];
+    let files = [("app", "-@Include inner\n"), ("inner", "auth required pam_totp.so\n")];
     assert_eq!(modules(Libpam::DEBIAN_12, &files).unwrap(), ["pam_totp.so"]);
     assert_eq!(modules(Libpam::DEBIAN_13, &files).unwrap(), ["pam_totp.so"]);
     assert_eq!(modules(upstream, &files).unwrap(), [""], "a line that fails");
     let files =
-        [("door", "auth include vendors\n"), ("/usr/lib/pam.d/vendors", "auth required pam_totp.so\n")];
+        [("app", "auth include vendors\n"), ("/usr/lib/pam.d/vendors", "auth required pam_totp.so\n")];
     assert_eq!(modules(Libpam::DEBIAN_13, &files).unwrap(), [""], "a line that fails");
     assert_eq!(modules(upstream, &files).unwrap(), ["pam_totp.so"]);
 }
@@ -66,18 +66,18 @@ fn debian_reads_includes_of_any_case_with_a_dash_and_from_etc_alone() {
 fn an_include_without_a_name_and_a_module_without_one_refuse_the_service() {
     for libpam in [Libpam::DEBIAN_12, Libpam::DEBIAN_13] {
         for text in ["@include\n", "auth include\n", "auth substack # inner\n", "account include\n"] {
-            assert!(modules(libpam, &[("door", text)]).unwrap_err().contains("crashes"), "{text}");
+            assert!(modules(libpam, &[("app", text)]).unwrap_err().contains("crashes"), "{text}");
         }
         for text in ["auth required []\n", "auth required .so\n", "account required /a/?.so\n", "auth x /\n"]
         {
-            assert!(modules(libpam, &[("door", text)]).unwrap_err().contains("gives up"), "{text}");
+            assert!(modules(libpam, &[("app", text)]).unwrap_err().contains("gives up"), "{text}");
         }
     }
 }
 
 #[test]
 fn includes_that_are_no_substacks_go_deeper_up_to_1_5() {
-    let name = |at: usize| if at == 0 { "door".to_owned() } else { format!("f{at}") };
+    let name = |at: usize| if at == 0 { "app".to_owned() } else { format!("f{at}") };
     let chain = |how: &str| {
         let link = |at: usize| (name(at), format!("auth {how} f{}\n", at + 1));
         let mut files: Vec<(String, String)> = (0..20).map(link).collect();
@@ -99,12 +99,12 @@ fn includes_that_are_no_substacks_go_deeper_up_to_1_5() {
 
 #[test]
 fn includes_without_an_end_refuse_the_service() {
-    let loops = "auth include door\n".repeat(10);
-    assert!(load(&written(&[("door", loops.as_str())]), "door").is_err());
+    let loops = "auth include module\n".repeat(10);
+    assert!(load(&written(&[("app", loops.as_str())]), "app").is_err());
 }
 
 #[test]
 fn an_include_that_is_missing_for_all_types_refuses_the_service() {
-    assert!(load(&written(&[("door", "@include nowhere\nauth required pam_totp.so\n")]), "door").is_err());
-    assert!(load(&written(&[("door", "auth required x\\\n")]), "door").is_err());
+    assert!(load(&written(&[("app", "@include nowhere\nauth required pam_totp.so\n")]), "app").is_err());
+    assert!(load(&written(&[("app", "auth required x\\\n")]), "app").is_err());
 }

@@ -14,7 +14,7 @@ pub enum Missed {
     /// No line of the stack is one.
     Nowhere,
     /// The answer of this line led past it.
-    PassedOver {
+    AnsweredIgnore {
         /// The place of the line in the stack.
         by: usize,
         /// What its module answered.
@@ -138,7 +138,7 @@ fn visit(
             let behind = state.at.saturating_add(1);
             let passed = proofs.iter().take(next.at).skip(behind).any(|proof| *proof);
             let missed = match (passed, code) {
-                (true, Some(answer)) => Missed::PassedOver { by: state.at, answer },
+                (true, Some(answer)) => Missed::AnsweredIgnore { by: state.at, answer },
                 (false, _) | (true, None) => missed,
             };
             open.push((next, missed));

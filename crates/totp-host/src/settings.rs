@@ -145,6 +145,9 @@ mod tests {
         let sealed = directory.path().join("keyring.cred");
         fs::write(&sealed, "sealed").unwrap();
         let error = read_keyring(&paths).err().unwrap();
-        assert!(matches!(error, SettingsError::KeyringSealed(_)) && error.about() == sealed.display().to_string(), "{error}");
+        assert!(
+            matches!(error, SettingsError::KeyringSealed(_)) && error.about() == sealed.display().to_string(),
+            "{error}"
+        );
     }
 }

@@ -93,8 +93,8 @@ impl Directory {
         written
     }
 
-    /// Gives what [`Directory::write_new`] wrote its own name, unless somebody was quicker. Returns whether it did. In one
-    /// step: a file never has two names, which would be taken for somebody else's. Not synced.
+    /// Gives what [`Directory::write_new`] wrote its own name, unless someone was quicker. Returns whether it did. In one
+    /// step: a file never has two names, which would be taken for another user's. Not synced.
     pub(crate) fn name(&self, draft: &str, name: &str) -> Result<bool, FileError> {
         match renameat2(&self.fd, draft, &self.fd, name, RenameFlags::RENAME_NOREPLACE) {
             Ok(()) => Ok(true),
@@ -164,7 +164,7 @@ impl Directory {
     }
 }
 
-/// A private directory below `place` that is gone at reboot, opened. What a kill left half made is made whole by whoever comes next.
+/// A private directory below `place` that is gone at reboot, opened. What a kill left half made is made whole by anyone who comes next.
 pub(crate) fn open_private(place: &Path, name: &str) -> Result<Directory, FileError> {
     let place = Directory::open(place, Access::RootWrites)?;
     match place.inner(name, Access::RootOnly) {
@@ -188,7 +188,7 @@ pub(crate) fn make_private(place: &Path, name: &str) -> Result<Directory, FileEr
     }
 }
 
-/// Makes a directory of root's, also where the program runs with the group of whoever called it, as su and sudo do. Returns
+/// Makes a directory of root's, also where the program runs with the group of anyone who called it, as su and sudo do. Returns
 /// whether it did: one that is there stays as it is.
 fn make_roots(path: &Path, mode: Mode) -> Result<bool, FileError> {
     let (uid, gid) = (Some(Uid::from_raw(0)), Some(Gid::from_raw(0)));
@@ -218,7 +218,7 @@ pub(crate) fn make_directory(path: &Path, mode: Mode) -> Result<(), FileError> {
     })
 }
 
-/// The umask may have taken bits away, and sudo runs with the group of whoever called it.
+/// The umask may have taken bits away, and sudo runs with the group of anyone who called it.
 fn make_private_file(file: &File) -> nix::Result<()> {
     if is_private(&fstat(file)?, 0o600) {
         return Ok(());

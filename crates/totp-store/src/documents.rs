@@ -49,7 +49,7 @@ pub fn create_document(file: &Path, text: &Secret) -> Result<bool, StoreError> {
     Ok(named?)
 }
 
-/// Replaces a document by another, whole or not at all. One desk at a time, which the caller sees to: a draft that a kill
+/// Replaces a document by another, whole or not at all. One command at a time, which the caller sees to: a draft that a kill
 /// left behind is written over.
 ///
 /// # Errors
@@ -74,7 +74,7 @@ pub fn replace_document(file: &Path, text: &Secret) -> Result<(), StoreError> {
     Ok(directory.sync()?)
 }
 
-/// Removes a document for good: its name, to last through a crash, and then what it held is written over. Whoever had it open
+/// Removes a document for good: its name, to last through a crash, and then what it held is written over. Anyone who had it open
 /// has read it by then. Where a disk or a file system keeps what was there before (flash, snapshots, a copy in a journal) nothing
 /// is promised.
 ///
@@ -95,7 +95,7 @@ pub fn destroy_document(file: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Removes for good what killed programs have left of a document: its drafts hold what it holds. One desk at a time, which the
+/// Removes for good what killed programs have left of a document: its drafts hold what it holds. One command at a time, which the
 /// caller sees to; where the directory is not there, there are none.
 ///
 /// # Errors
@@ -124,7 +124,7 @@ fn is_draft_of(draft: &str, name: &str) -> bool {
     draft == name || draft.split_once('.').is_some_and(|(process, rest)| is_number(process) && rest == name)
 }
 
-/// Makes a document that is in place outlast a crash, whoever put it there.
+/// Makes a document that is in place outlast a crash, anyone who put it there.
 ///
 /// # Errors
 /// [`StoreError`] where it cannot be synced.

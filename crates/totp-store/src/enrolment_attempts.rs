@@ -16,7 +16,7 @@ use totp_core::time::Seconds;
 
 /// The directory's name below `paths.runtime`.
 pub const ATTEMPTS: &str = "confirming";
-/// More than so many bytes are none of ours: five stamps.
+/// More than so many bytes are none of ours: five timestamps.
 const LONGEST: usize = 128;
 
 /// The tries of this machine, under `paths.runtime` of the config.
@@ -69,7 +69,7 @@ impl EnrolmentAttempts for AttemptFiles {
 
     fn forget(&self, uid: u32) -> Result<bool, StoreError> {
         let Some(directory) = self.there()? else { return Ok(false) };
-        // Held until it is gone: whoever waits for it looks for it again.
+        // Held until it is gone: anyone who waits for it looks for it again.
         let held = hold(&directory, uid)?;
         directory.remove(&uid.to_string())?;
         Ok(held.is_some_and(|held| held.tried != RecentAttempts::default()))
@@ -92,7 +92,7 @@ fn hold(directory: &Directory, uid: u32) -> Result<Option<HeldTries>, FileError>
             }
             Lock::Gone => {}
             Lock::Busy => {
-                let problem = "is held by somebody else all the time: try again";
+                let problem = "is held by another process all the time: try again";
                 return Err(FileError::Busy { file: path, problem });
             }
         }

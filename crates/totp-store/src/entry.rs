@@ -1,4 +1,4 @@
-//! What the desk does with the files: hold a user's place, enrolled or not, and change what lies there.
+//! What the command does with the files: hold a user's place, enrolled or not, and change what lies there.
 
 use crate::FilesStore;
 use crate::error::FileError;
@@ -70,7 +70,7 @@ impl FilesStore {
     }
 }
 
-/// A user's place in the store while the desk holds it.
+/// A user's place in the store while the command holds it.
 pub struct FileEntry {
     pub(crate) dirs: StateDirs,
     pub(crate) component: String,

@@ -24,7 +24,7 @@ pub(crate) enum FileError {
         /// What is wrong with it and what to do.
         problem: &'static str,
     },
-    /// Somebody else held it all the time.
+    /// Another process held it all the time.
     Busy {
         /// The file.
         file: PathBuf,

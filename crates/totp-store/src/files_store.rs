@@ -2,7 +2,7 @@
 //!
 //! A lock on the ledger's file is a lock on the user. The file is never replaced by another (a lock on a file that is
 //! renamed over excludes nobody); it is created whole under another name and linked into place, and removed only while
-//! locked, which whoever waits for it notices.
+//! locked, which anyone who waits for it notices.
 
 use crate::directory::{Access, Directory, make_directory};
 use crate::enrolment_attempts::AttemptFiles;

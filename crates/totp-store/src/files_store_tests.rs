@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::FileEntry;
+use crate::fixture::{Fixture, NOON, PATIENCE, PHONE, alice, at, code, logged_in, once_more_wrong, word};
 use crate::ledger_file::{Newer, read_file, sync_data, write_slot};
 use crate::lock::{Lock, lock};
-use crate::scene::{NOON, PATIENCE, PHONE, Scene, alice, at, code, logged_in, once_more_wrong, word};
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
 use totp_core::expected_enrolment::ExpectedEnrolment;
@@ -13,85 +13,85 @@ use totp_core::ledger::slot::SLOT;
 use totp_core::ledger::slots::{LENGTH, NextSlot, Slots};
 use totp_core::store::{Document, Durability, Entries, Entry, Held, Hold, Reseal, Store, Users};
 
-fn enrolled() -> Scene {
-    let mut scene = Scene::new();
-    scene.enrol(PHONE);
-    scene
+fn enrolled() -> Fixture {
+    let mut fixture = Fixture::new();
+    fixture.enrol(PHONE);
+    fixture
 }
 
-fn entry(scene: &Scene) -> FileEntry {
-    scene.files.entry(&alice().user, PATIENCE).unwrap().unwrap()
+fn entry(fixture: &Fixture) -> FileEntry {
+    fixture.files.entry(&alice().user, PATIENCE).unwrap().unwrap()
 }
 
 /// What each slot of alice's ledger says of her, if it is hers.
-fn slots(scene: &Scene) -> [Option<Ledger>; 2] {
-    let id = entry(scene).credential().unwrap().unwrap().owner().id;
-    let file = std::fs::read(scene.file("ledgers/alice")).unwrap();
+fn slots(fixture: &Fixture) -> [Option<Ledger>; 2] {
+    let id = entry(fixture).credential().unwrap().unwrap().owner().id;
+    let file = std::fs::read(fixture.file("ledgers/alice")).unwrap();
     let slot = |at: usize| Slots::of(&file[at..at + SLOT]).newest_of(id).map(|(ledger, _)| ledger);
     [slot(0), slot(SLOT)]
 }
 
 /// Anything that differs from what is there.
-fn changed(scene: &Scene) -> Ledger {
-    once_more_wrong(entry(scene).ledger().unwrap().clone())
+fn changed(fixture: &Fixture) -> Ledger {
+    once_more_wrong(entry(fixture).ledger().unwrap().clone())
 }
 
 #[test]
 fn what_must_last_stands_on_both_slots() {
-    let scene = enrolled();
-    let [Some(first), Some(second)] = slots(&scene) else { panic!("hers") };
+    let fixture = enrolled();
+    let [Some(first), Some(second)] = slots(&fixture) else { panic!("hers") };
     assert_eq!(first, second);
 
-    let next = changed(&scene);
-    entry(&scene).record(&next).unwrap();
-    assert_eq!(slots(&scene), [Some(next.clone()), Some(next)]);
+    let next = changed(&fixture);
+    entry(&fixture).record(&next).unwrap();
+    assert_eq!(slots(&fixture), [Some(next.clone()), Some(next)]);
 
-    let next = changed(&scene);
-    let Ok(Hold::Held(mut held)) = scene.files.hold(&alice().user, PATIENCE) else { panic!("held") };
+    let next = changed(&fixture);
+    let Ok(Hold::Held(mut held)) = fixture.files.hold(&alice().user, PATIENCE) else { panic!("held") };
     held.replace(&next, Durability::Machine).unwrap();
     drop(held);
-    assert_eq!(slots(&scene), [Some(next.clone()), Some(next)]);
+    assert_eq!(slots(&fixture), [Some(next.clone()), Some(next)]);
 }
 
 #[test]
 fn what_a_login_writes_leaves_the_slot_before_it() {
-    let scene = enrolled();
-    let before = entry(&scene).ledger().unwrap().clone();
-    let next = changed(&scene);
-    let Ok(Hold::Held(mut held)) = scene.files.hold(&alice().user, PATIENCE) else { panic!("held") };
+    let fixture = enrolled();
+    let before = entry(&fixture).ledger().unwrap().clone();
+    let next = changed(&fixture);
+    let Ok(Hold::Held(mut held)) = fixture.files.hold(&alice().user, PATIENCE) else { panic!("held") };
     held.replace(&next, Durability::Process).unwrap();
     drop(held);
-    let slots = slots(&scene);
+    let slots = slots(&fixture);
     assert!(slots.contains(&Some(before)) && slots.contains(&Some(next)));
 }
 
 #[test]
 fn files_are_named_in_messages_as_they_lie() {
-    let scene = enrolled();
+    let fixture = enrolled();
     assert_eq!(
-        scene.files.name_of(Document::Credential, &alice().user),
-        scene.file("credentials/alice.toml").to_str().unwrap()
+        fixture.files.name_of(Document::Credential, &alice().user),
+        fixture.file("credentials/alice.toml").to_str().unwrap()
     );
     assert_eq!(
-        scene.files.name_of(Document::Ledger, &alice().user),
-        scene.file("ledgers/alice").to_str().unwrap()
+        fixture.files.name_of(Document::Ledger, &alice().user),
+        fixture.file("ledgers/alice").to_str().unwrap()
     );
-    assert!(scene.file("credentials/alice.toml").exists() && scene.file("ledgers/alice").exists());
+    assert!(fixture.file("credentials/alice.toml").exists() && fixture.file("ledgers/alice").exists());
 }
 
 #[test]
 fn trouble_with_a_ledger_names_its_file() {
-    let scene = enrolled();
-    std::fs::set_permissions(scene.file("ledgers/alice"), PermissionsExt::from_mode(0o644)).unwrap();
-    let error = scene.files.entry(&alice().user, PATIENCE).err().unwrap();
-    assert_eq!(error.about(), scene.file("ledgers/alice").to_str().unwrap());
+    let fixture = enrolled();
+    std::fs::set_permissions(fixture.file("ledgers/alice"), PermissionsExt::from_mode(0o644)).unwrap();
+    let error = fixture.files.entry(&alice().user, PATIENCE).err().unwrap();
+    assert_eq!(error.about(), fixture.file("ledgers/alice").to_str().unwrap());
 }
 
 #[test]
 fn a_write_that_fails_names_the_ledger() {
-    let scene = enrolled();
-    let path = scene.file("ledgers/alice");
-    let FileEntry { dirs, component, .. } = entry(&scene);
+    let fixture = enrolled();
+    let path = fixture.file("ledgers/alice");
+    let FileEntry { dirs, component, .. } = entry(&fixture);
     let Ok(Lock::Locked(file)) = lock(File::open(&path).unwrap().into(), &path, None) else { panic!("free") };
     let newer = Newer::Refused;
     let read_only = FileEntry { dirs, component, newer, file, credential: None, found: None };
@@ -100,68 +100,69 @@ fn a_write_that_fails_names_the_ledger() {
 }
 
 #[test]
-fn whoever_has_a_credential_is_listed_by_name_and_drafts_are_not() {
-    let scene = enrolled();
-    assert_eq!(scene.files.users().unwrap(), [alice().user]);
+fn users_with_a_credential_are_listed_and_drafts_are_not() {
+    let fixture = enrolled();
+    assert_eq!(fixture.files.users().unwrap(), [alice().user]);
     for name in ["zoe.toml", "%C3%A4.toml", "bob.toml", ".new.carol"] {
-        std::fs::write(scene.file("credentials").join(name), "").unwrap();
+        std::fs::write(fixture.file("credentials").join(name), "").unwrap();
     }
-    let names: Vec<_> = scene.files.users().unwrap().iter().map(|user| user.as_str().to_owned()).collect();
+    let names: Vec<_> = fixture.files.users().unwrap().iter().map(|user| user.as_str().to_owned()).collect();
     assert_eq!(names, ["alice", "bob", "zoe", "ä"]);
 }
 
 #[test]
-fn a_file_that_is_no_credential_of_ours_is_named() {
+fn a_foreign_file_among_credentials_is_named() {
     for foreign in ["README", "%61lice.toml", ".toml", "a b.toml", "alice.toml.bak"] {
-        let scene = enrolled();
-        let file = scene.file("credentials").join(foreign);
+        let fixture = enrolled();
+        let file = fixture.file("credentials").join(foreign);
         std::fs::write(&file, "").unwrap();
-        assert_eq!(scene.files.users().unwrap_err().about(), file.to_str().unwrap());
+        assert_eq!(fixture.files.users().unwrap_err().about(), file.to_str().unwrap());
     }
 }
 
 #[test]
 fn what_is_in_place_is_nothing_the_enrolment_or_unreadable() {
-    let mut scene = Scene::new();
-    let in_place = |scene: &Scene| scene.files.expected(&alice().user).unwrap();
-    assert_eq!(in_place(&scene), ExpectedEnrolment::Nothing);
-    scene.enrol(PHONE);
-    let id = entry(&scene).credential().unwrap().unwrap().owner().id;
-    assert_eq!(in_place(&scene), ExpectedEnrolment::Enrolment(id));
-    std::fs::write(scene.file("credentials/alice.toml"), "what").unwrap();
-    assert_eq!(in_place(&scene), ExpectedEnrolment::Unreadable);
-    std::fs::set_permissions(scene.file("credentials/alice.toml"), PermissionsExt::from_mode(0o666)).unwrap();
-    assert!(matches!(scene.files.expected(&alice().user), Err(StoreError::Unsafe { .. })));
+    let mut fixture = Fixture::new();
+    let in_place = |fixture: &Fixture| fixture.files.expected(&alice().user).unwrap();
+    assert_eq!(in_place(&fixture), ExpectedEnrolment::Nothing);
+    fixture.enrol(PHONE);
+    let id = entry(&fixture).credential().unwrap().unwrap().owner().id;
+    assert_eq!(in_place(&fixture), ExpectedEnrolment::Enrolment(id));
+    std::fs::write(fixture.file("credentials/alice.toml"), "what").unwrap();
+    assert_eq!(in_place(&fixture), ExpectedEnrolment::Unreadable);
+    std::fs::set_permissions(fixture.file("credentials/alice.toml"), PermissionsExt::from_mode(0o666))
+        .unwrap();
+    assert!(matches!(fixture.files.expected(&alice().user), Err(StoreError::Unsafe { .. })));
 }
 
 #[test]
 fn a_ledger_of_another_length_is_broken() {
-    let scene = enrolled();
-    let whole = std::fs::read(scene.file("ledgers/alice")).unwrap();
+    let fixture = enrolled();
+    let whole = std::fs::read(fixture.file("ledgers/alice")).unwrap();
     for length in [1, SLOT, LENGTH - 1, LENGTH + 1, 3 * SLOT, 9 * SLOT] {
         let mut bytes = whole.repeat(3);
         bytes.truncate(length);
         bytes.resize(length, 0);
-        std::fs::write(scene.file("ledgers/alice"), bytes).unwrap();
-        assert!(word(scene.login(&code(PHONE, NOON), at(NOON))).contains("does not check"), "{length}");
+        std::fs::write(fixture.file("ledgers/alice"), bytes).unwrap();
+        assert!(word(fixture.login(&code(PHONE, NOON), at(NOON))).contains("does not check"), "{length}");
     }
-    std::fs::write(scene.file("ledgers/alice"), whole).unwrap();
-    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
+    std::fs::write(fixture.file("ledgers/alice"), whole).unwrap();
+    assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
 }
 
 #[test]
 fn credentials_that_are_nowhere_cannot_be_made_to_last() {
-    let scene = enrolled();
-    assert!(scene.files.sync_credentials().is_ok());
-    std::fs::rename(scene.file("credentials"), scene.file("elsewhere")).unwrap();
-    let error = scene.files.sync_credentials().unwrap_err();
-    assert_eq!(error.about(), scene.file("credentials").to_str().unwrap());
+    let fixture = enrolled();
+    assert!(fixture.files.sync_credentials().is_ok());
+    std::fs::rename(fixture.file("credentials"), fixture.file("elsewhere")).unwrap();
+    let error = fixture.files.sync_credentials().unwrap_err();
+    assert_eq!(error.about(), fixture.file("credentials").to_str().unwrap());
 }
 
 #[test]
 fn a_whole_ledger_is_read_by_one_call() {
-    let scene = enrolled();
-    let path = scene.file("ledgers/alice");
+    let fixture = enrolled();
+    let path = fixture.file("ledgers/alice");
     let file = File::open(&path).unwrap();
     // To read the count is a call, too, which the next count includes.
     let [before, between] = [read_calls(), read_calls()];
@@ -177,8 +178,8 @@ fn read_calls() -> u64 {
 
 #[test]
 fn a_ledger_that_cannot_be_read_written_or_synced_is_trouble() {
-    let scene = enrolled();
-    let path = scene.file("ledgers/alice");
+    let fixture = enrolled();
+    let path = fixture.file("ledgers/alice");
     let unread = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
     assert_eq!(
         StoreError::from(read_file(&unread, &path).err().unwrap()).problem(),
@@ -198,38 +199,38 @@ fn a_ledger_that_cannot_be_read_written_or_synced_is_trouble() {
 
 #[test]
 fn a_ledger_with_a_slot_of_a_later_version_is_refused_by_its_number_and_only_withdrawn() {
-    let scene = enrolled();
-    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
-    let file = scene.file("ledgers/alice");
+    let fixture = enrolled();
+    assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
+    let file = fixture.file("ledgers/alice");
     let sound = std::fs::read(&file).unwrap();
     for slot in [0, SLOT] {
         let mut bytes = sound.clone();
         bytes[slot + 11] = 2;
         std::fs::write(&file, &bytes).unwrap();
-        let refused = scene.files.hold(&alice().user, PATIENCE).err().unwrap().to_string();
+        let refused = fixture.files.hold(&alice().user, PATIENCE).err().unwrap().to_string();
         assert!(refused.contains("version 2 is newer than this program reads (1): upgrade it"), "{refused}");
-        assert!(scene.files.entry(&alice().user, PATIENCE).is_err());
+        assert!(fixture.files.entry(&alice().user, PATIENCE).is_err());
         assert_eq!(std::fs::read(&file).unwrap(), bytes);
-        let entry = scene.files.entry_to_withdraw(&alice().user, PATIENCE).unwrap().unwrap();
+        let entry = fixture.files.entry_to_withdraw(&alice().user, PATIENCE).unwrap().unwrap();
         assert!(entry.ledger().is_none());
         // A kill before the credential goes leaves what refuses still.
         let place = entry.place().unwrap();
         entry.write(&Ledger::default(), place).unwrap();
         drop(entry);
-        assert!(scene.files.hold(&alice().user, PATIENCE).is_err());
+        assert!(fixture.files.hold(&alice().user, PATIENCE).is_err());
         std::fs::write(&file, &bytes).unwrap();
     }
-    let entry = scene.files.entry_to_withdraw(&alice().user, PATIENCE).unwrap().unwrap();
-    let permitted = scene.files.expected(&alice().user).unwrap();
+    let entry = fixture.files.entry_to_withdraw(&alice().user, PATIENCE).unwrap().unwrap();
+    let permitted = fixture.files.expected(&alice().user).unwrap();
     totp_core::enrolment::withdraw(entry, permitted).unwrap();
-    assert!(matches!(scene.files.hold(&alice().user, PATIENCE), Ok(Hold::NotEnrolled)));
+    assert!(matches!(fixture.files.hold(&alice().user, PATIENCE), Ok(Hold::NotEnrolled)));
 }
 
 #[test]
 fn every_write_of_one_hold_is_the_one_that_is_read_next() {
     use totp_core::store::Durability::{Machine, Process};
-    let scene = enrolled();
-    let Ok(Hold::Held(mut held)) = scene.files.hold(&alice().user, PATIENCE) else { panic!("held") };
+    let fixture = enrolled();
+    let Ok(Hold::Held(mut held)) = fixture.files.hold(&alice().user, PATIENCE) else { panic!("held") };
     let mut ledger = held.ledger().clone();
     for (at_write, durability) in
         [Process, Machine, Process, Machine, Machine, Process, Process].into_iter().enumerate()
@@ -237,7 +238,7 @@ fn every_write_of_one_hold_is_the_one_that_is_read_next() {
         let at_write = at_write as u64 + 1;
         ledger = logged_in(ledger, at_write);
         held.replace(&ledger, durability).unwrap();
-        let file = std::fs::read(scene.file("ledgers/alice")).unwrap();
+        let file = std::fs::read(fixture.file("ledgers/alice")).unwrap();
         let id = held.credential().owner().id;
         let (read, _) = Slots::of(&file).newest_of(id).unwrap();
         assert_eq!(read.last_login().map(|login| login.at), Some(at_write));

@@ -128,7 +128,7 @@ fn a_file_that_is_longer_than_it_says_is_not_read_in_part() {
 }
 
 #[test]
-fn a_private_room_is_roots_alone_and_a_place_is_written_by_root() {
+fn a_private_directory_is_roots_alone_and_a_parent_is_written_by_root() {
     let place = place();
     let outer = directory(&place);
     fs::create_dir(place.path().join("inner")).unwrap();

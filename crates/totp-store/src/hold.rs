@@ -32,7 +32,7 @@ impl Store for FilesStore {
                 if missing {
                     return Err(broken(&path, "is missing though the user is enrolled").into());
                 }
-                // A desk that enrols this user right now makes the ledger first: look again.
+                // A command that enrols this user right now makes the ledger first: look again.
                 missing = true;
                 continue;
             };

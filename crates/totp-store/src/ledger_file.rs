@@ -1,4 +1,4 @@
-//! A ledger's file, locked by whoever reads and writes it: as bytes, and slot by slot.
+//! A ledger's file, locked by anyone who reads and writes it: as bytes, and slot by slot.
 
 use crate::error::FileError;
 use crate::guard::system;

@@ -36,6 +36,8 @@ pub mod enrolment_attempts;
 mod entry;
 mod error;
 mod files_store;
+#[cfg(test)]
+mod fixture;
 pub mod guard;
 mod hold;
 pub mod keyring_files;
@@ -48,8 +50,6 @@ mod reseal;
 mod resets;
 #[cfg(test)]
 mod rules_tests;
-#[cfg(test)]
-mod scene;
 pub mod spool;
 mod stale_files;
 mod state_dirs;

@@ -21,7 +21,7 @@ pub(crate) enum Lock {
     Locked(Locked),
     /// It was removed while we waited.
     Gone,
-    /// Somebody else had it until the deadline.
+    /// Another process had it until the deadline.
     Busy,
 }
 
@@ -123,12 +123,12 @@ mod tests {
     }
 
     #[test]
-    fn somebody_who_lets_go_in_time_is_waited_for() {
+    fn a_lock_released_in_time_is_taken() {
         let file = ledger();
         let Ok(Lock::Locked(held)) = lock(opened(&file), file.path(), None) else { panic!("free") };
         let waits = nix::unistd::gettid();
         let holder = std::thread::spawn(move || {
-            crate::scene::until_it_sleeps(waits);
+            crate::fixture::until_it_sleeps(waits);
             drop(held);
         });
         let patience = in_time(Duration::from_secs(30));
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn somebody_who_does_not_is_given_up_on() {
+    fn waiting_for_a_lock_ends_at_the_deadline() {
         let file = ledger();
         let _held = lock(opened(&file), file.path(), None);
         for patience in [None, in_time(Duration::ZERO), in_time(Duration::from_millis(1))] {

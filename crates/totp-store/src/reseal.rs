@@ -1,6 +1,6 @@
 //! Credentials replaced by others that say the same, sealed anew. They are drafted and synced while nobody waits, and put in
 //! place one by one, each held for the moment of its rename and only where nobody changed it since: a login never meets a
-//! lock that waits for the disk, and no change by a desk is undone.
+//! lock that waits for the disk, and no change by a command is undone.
 
 use crate::FilesStore;
 use crate::error::FileError;
@@ -14,11 +14,11 @@ use totp_core::secret::Secret;
 use totp_core::store::{Found, Reseal, Resealed, Resealing, StoreError};
 use totp_core::user::User;
 
-/// What a draft of ours is called before the user's component, which never starts like that: a desk that changes the same
+/// What a draft of ours is called before the user's component, which never starts like that: a command that changes the same
 /// user meanwhile has a draft of its own.
 const OURS: &str = ".new.%.";
 
-/// Credentials on their way. One at a time: whoever rotates has the lock to ([`totp_core::store::KeyringLocks::lock_to_rotate`]).
+/// Credentials on their way. One at a time: anyone who rotates has the lock to ([`totp_core::store::KeyringLocks::lock_to_rotate`]).
 pub struct ResealingFiles {
     dirs: StateDirs,
     drafted: Vec<FoundFile>,

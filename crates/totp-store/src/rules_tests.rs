@@ -1,8 +1,8 @@
 //! The rules over files: what a login, an enrolment, a reset and a rotation leave on the disk, and what they make of a disk that
 //! was damaged.
 
+mod account_recovery;
 mod enrolment;
-mod readmission;
 mod rotation;
 
 /// What the rules themselves name.

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use totp_core::notice::Notice;
 use totp_core::secret::{Entropy, random_array};
 use totp_core::store::StoreError;
-use totp_core::store::notices::{NoticeSpool, Origin, SendLock, Sending, Waiting, room_for};
+use totp_core::store::notices::{NoticeSpool, Origin, SendLock, Sending, Waiting, space_for};
 
 /// After so long a draft is what a program that was killed has left, in seconds.
 const STALE: u64 = 3600;
@@ -40,12 +40,12 @@ impl SpoolDirectory {
     }
 
     /// The number of one more among those of the same second, if there is room for it.
-    fn room_for(&self, at: u64, uid: Option<u32>, origin: Origin) -> Result<u32, StoreError> {
+    fn space_for(&self, at: u64, uid: Option<u32>, origin: Origin) -> Result<u32, StoreError> {
         let (waiting, _) = self.waiting()?;
         let problem =
             "holds as many notices as it may: find out why they are not sent (\"totp-enroll notify\")";
         let full = || FileError::Unsafe { file: self.path(), problem };
-        Ok(room_for(&waiting, at, uid, origin).ok_or_else(full)?)
+        Ok(space_for(&waiting, at, uid, origin).ok_or_else(full)?)
     }
 
     fn names(&self) -> Result<Vec<String>, FileError> {
@@ -87,7 +87,7 @@ impl NoticeSpool for SpoolDirectory {
     ) -> Result<(), StoreError> {
         make_directory(&self.path(), Mode::S_IRWXU)?;
         let directory = self.directory()?;
-        let number = self.room_for(notice.at, uid, origin)?;
+        let number = self.space_for(notice.at, uid, origin)?;
         let id: [u8; 16] = random_array(entropy).map_err(|_| FileError::System {
             file: self.path(),
             action: "name a notice without random bytes in",

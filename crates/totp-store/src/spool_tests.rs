@@ -4,7 +4,7 @@ use super::*;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use totp_core::event::{Event, Name};
-use totp_core::scene::Counter;
+use totp_core::fixture::Counter;
 
 fn notice(at: u64) -> Notice {
     Notice::of(&Event::new(Name::Enrolled).field("user", "alice"), None, at).unwrap()
@@ -55,7 +55,7 @@ fn those_of_one_second_are_in_order_too() {
 }
 
 #[test]
-fn one_account_does_not_fill_the_spool_nor_the_door_the_desks_part() {
+fn one_account_does_not_fill_the_spool_nor_logins_the_commands_share() {
     let (_directory, spool) = spool();
     for at in 0..32 {
         put(&spool, at, Some(1001), Origin::Login).unwrap();

@@ -67,34 +67,37 @@ fn drafts(directory: Directory, age: Seconds, now: u64, left: &mut Vec<PathBuf>)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scene::Scene;
+    use crate::fixture::Fixture;
     use std::fs;
 
     #[test]
     fn drafts_that_are_old_enough_are_left_over_and_nothing_else_is() {
-        let mut scene = Scene::new();
-        scene.enrol(crate::scene::PHONE);
+        let mut fixture = Fixture::new();
+        fixture.enrol(crate::fixture::PHONE);
         for name in ["credentials/.new.alice", "credentials/.new.%.alice", "ledgers/.new.7.alice"] {
-            fs::write(scene.file(name), b"half").unwrap();
+            fs::write(fixture.file(name), b"half").unwrap();
         }
-        let now = fs::metadata(scene.file("ledgers/.new.7.alice")).unwrap();
+        let now = fs::metadata(fixture.file("ledgers/.new.7.alice")).unwrap();
         let now = u64::try_from(std::os::unix::fs::MetadataExt::mtime(&now)).unwrap();
         let day = Seconds(86400);
-        assert_eq!(scene.files.stale_files(day, now + 86_000).unwrap(), Vec::<PathBuf>::new());
-        let left = scene.files.stale_files(day, now + 86_400).unwrap();
+        assert_eq!(fixture.files.stale_files(day, now + 86_000).unwrap(), Vec::<PathBuf>::new());
+        let left = fixture.files.stale_files(day, now + 86_400).unwrap();
         assert_eq!(
             left,
             ["credentials/.new.%.alice", "credentials/.new.alice", "ledgers/.new.7.alice"]
-                .map(|name| scene.file(name))
+                .map(|name| fixture.file(name))
         );
         for draft in &left {
-            scene.files.remove_stale_file(draft).unwrap();
+            fixture.files.remove_stale_file(draft).unwrap();
             assert!(!Path::new(draft).exists());
         }
-        assert_eq!(scene.files.stale_files(day, now + 86_400).unwrap(), Vec::<PathBuf>::new());
+        assert_eq!(fixture.files.stale_files(day, now + 86_400).unwrap(), Vec::<PathBuf>::new());
         for other in ["credentials/alice.toml", "ledgers/alice", "keyring/.new.x", ".new.alice"] {
-            assert!(scene.files.remove_stale_file(scene.file(other).to_str().unwrap()).is_err(), "{other}");
+            assert!(
+                fixture.files.remove_stale_file(fixture.file(other).to_str().unwrap()).is_err(),
+                "{other}"
+            );
         }
-        assert!(scene.file("credentials/alice.toml").exists() && scene.file("ledgers/alice").exists());
+        assert!(fixture.file("credentials/alice.toml").exists() && fixture.file("ledgers/alice").exists());
     }
 }

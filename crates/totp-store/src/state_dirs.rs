@@ -17,7 +17,7 @@ pub(crate) const LEDGERS: &str = "ledgers";
 pub(crate) const RESETS: &str = "resets";
 pub(crate) const SPOOL: &str = "spool";
 
-/// All that is below `paths.state`: one list, so that whoever looks at a whole state knows each of them.
+/// All that is below `paths.state`: one list, so that anyone who looks at a whole state knows each of them.
 pub const STATE_DIRECTORIES: [&str; 4] = [CREDENTIALS, LEDGERS, RESETS, SPOOL];
 
 /// What a file is called while it is written; no component starts with a dot.
@@ -46,10 +46,10 @@ impl StateDirs {
         Ok(Some(CredentialText { path, text, _fd: fd }))
     }
 
-    /// Makes a ledger in which nobody is enrolled; whole, or not at all. Somebody else may have been quicker.
+    /// Makes a ledger in which nobody is enrolled; whole, or not at all. Another process may have been quicker.
     pub(crate) fn create_ledger(&self, component: &str) -> Result<(), FileError> {
         let directory = &self.ledgers;
-        // Named after the process: two desks may create the same user's ledger at once.
+        // Named after the process: two commands may create the same user's ledger at once.
         let draft = format!("{DRAFT}{}.{component}", std::process::id());
         directory.write_new(&draft, &slots::blank())?;
         directory.name(&draft, component).map(drop)

@@ -1,7 +1,7 @@
-//! The stamps of accepted codes, as files under the runtime directory: gone at reboot, and root's alone.
+//! The timestamps of accepted codes, as files under the runtime directory: gone at reboot, and root's alone.
 //!
 //! On most machines nobody asks for them. So a login leaves none unless its own settings ask for freshness, or the directory
-//! is there: whoever asks makes it, which tells those of whose settings it cannot know (another line, another config).
+//! is there: anyone who asks makes it, which tells those of whose settings it cannot know (another line, another config).
 
 use crate::directory::{Directory, make_private, open_private};
 use crate::error::FileError;
@@ -10,15 +10,15 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::lstat;
 use std::path::{Path, PathBuf};
-use totp_core::stamp::{Process, Stamp};
 use totp_core::store::StoreError;
+use totp_core::timestamp_record::{Process, TimestampRecord};
 
 /// The directory's name below `paths.runtime`.
 pub const TIMESTAMPS: &str = "fresh";
 /// One in so many processes sweeps; with every login each would look at all sessions.
 const SWEEPERS: u32 = 16;
 
-/// The stamps of this machine, under `paths.runtime` of the config.
+/// The timestamps of this machine, under `paths.runtime` of the config.
 #[derive(Debug, Clone)]
 pub struct TimestampRecords {
     runtime: PathBuf,
@@ -31,7 +31,7 @@ impl TimestampRecords {
         Self { runtime: runtime.to_owned() }
     }
 
-    /// Asks all who let somebody in to leave a stamp, until the next boot.
+    /// Asks all who let someone in to leave a timestamp, until the next boot.
     ///
     /// # Errors
     /// [`StoreError`]; nobody is asked to then.
@@ -39,31 +39,31 @@ impl TimestampRecords {
         Ok(make_private(&self.runtime, TIMESTAMPS).map(drop)?)
     }
 
-    /// Whether somebody has invited stamps since the boot. Where that cannot be told, [`TimestampRecords::put`] says what is the matter.
+    /// Whether someone has invited timestamps since the boot. Where that cannot be told, [`TimestampRecords::put`] says what is the matter.
     #[must_use]
-    pub fn are_invited(&self) -> bool {
+    pub fn are_asked_for(&self) -> bool {
         // One call; the standard library's makes another where nothing is found.
         !matches!(lstat(&self.runtime.join(TIMESTAMPS)), Err(Errno::ENOENT))
     }
 
-    /// Puts a stamp in the place of an older one of the same account and session. A kill in between leaves half a line,
-    /// which is no stamp. Now and then takes away those whose process `is_alive` says is gone.
+    /// Puts a timestamp in the place of an older one of the same account and session. A kill in between leaves half a line,
+    /// which is no timestamp. Now and then takes away those whose process `is_alive` says is gone.
     ///
     /// # Errors
-    /// [`StoreError`]; there is then no stamp.
-    pub fn put(&self, stamp: &Stamp, is_alive: impl Fn(u32) -> bool) -> Result<(), StoreError> {
+    /// [`StoreError`]; there is then no timestamp.
+    pub fn put(&self, timestamp: &TimestampRecord, is_alive: impl Fn(u32) -> bool) -> Result<(), StoreError> {
         let directory = make_private(&self.runtime, TIMESTAMPS)?;
-        if stamp.leader.pid.is_multiple_of(SWEEPERS) {
+        if timestamp.leader.pid.is_multiple_of(SWEEPERS) {
             sweep(&directory, is_alive);
         }
-        Ok(directory.write_new(&name(stamp.uid, stamp.leader), stamp.encode().as_bytes())?)
+        Ok(directory.write_new(&name(timestamp.uid, timestamp.leader), timestamp.encode().as_bytes())?)
     }
 
-    /// The stamp of an account in the session of `leader`, if there is a whole one.
+    /// The timestamp of an account in the session of `leader`, if there is a whole one.
     ///
     /// # Errors
     /// [`StoreError`] where it cannot be trusted.
-    pub fn of(&self, uid: u32, leader: Process) -> Result<Option<Stamp>, StoreError> {
+    pub fn of(&self, uid: u32, leader: Process) -> Result<Option<TimestampRecord>, StoreError> {
         let directory = match self.directory() {
             Err(FileError::System { source: Errno::ENOENT, .. }) => return Ok(None),
             found => found?,
@@ -71,10 +71,10 @@ impl TimestampRecords {
         let name = name(uid, leader);
         let Some(fd) = directory.file(&name, OFlag::O_RDONLY)? else { return Ok(None) };
         let line = read_opened(&fd, &directory.path.join(&name), Guard::Secret)?;
-        Ok(Stamp::decode(line.expose()))
+        Ok(TimestampRecord::decode(line.expose()))
     }
 
-    /// Takes away the stamps of an account, of all its sessions; returns how many there were.
+    /// Takes away the timestamps of an account, of all its sessions; returns how many there were.
     ///
     /// # Errors
     /// [`StoreError`] where they cannot be found or taken away.
@@ -98,7 +98,7 @@ impl TimestampRecords {
         Ok(count)
     }
 
-    /// The stamps whose process `is_alive` says is gone, as files; none where nobody was ever stamped.
+    /// The timestamps whose process `is_alive` says is gone, as files; none where nobody was ever stamped.
     ///
     /// # Errors
     /// [`StoreError`] where the directory cannot be trusted or read.
@@ -120,15 +120,15 @@ impl TimestampRecords {
         Ok(expired)
     }
 
-    /// Removes a stamp that [`TimestampRecords::expired`] has named.
+    /// Removes a timestamp that [`TimestampRecords::expired`] has named.
     ///
     /// # Errors
     /// [`StoreError`] where it cannot be removed.
-    pub fn remove(&self, stamp: &Path) -> Result<(), StoreError> {
-        match stamp.file_name().and_then(|name| name.to_str()) {
+    pub fn remove(&self, timestamp: &Path) -> Result<(), StoreError> {
+        match timestamp.file_name().and_then(|name| name.to_str()) {
             Some(name) if process_of(name).is_some() => Ok(self.directory()?.remove(name)?),
             Some(_) | None => {
-                Err(FileError::Unsafe { file: stamp.to_owned(), problem: "is no stamp" }.into())
+                Err(FileError::Unsafe { file: timestamp.to_owned(), problem: "is no timestamp" }.into())
             }
         }
     }
@@ -167,46 +167,49 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::{MetadataExt, symlink};
     use totp_core::id::Id;
-    use totp_core::stamp::BootId;
+    use totp_core::timestamp_record::BootId;
 
-    fn stamp(uid: u32, pid: u32) -> Stamp {
+    fn timestamp(uid: u32, pid: u32) -> TimestampRecord {
         let boot = BootId::parse("11111111-4444-4444-4444-555555555555").unwrap();
-        Stamp { uid, credential: Id::new([1; 16]), boot, leader: Process { pid, start: 7 }, at: 9 }
+        TimestampRecord { uid, credential: Id::new([1; 16]), boot, leader: Process { pid, start: 7 }, at: 9 }
     }
 
-    fn stamps() -> (tempfile::TempDir, TimestampRecords) {
+    fn timestamps() -> (tempfile::TempDir, TimestampRecords) {
         let directory = tempfile::tempdir().unwrap();
-        let stamps = TimestampRecords::new(&directory.path().join("run"));
-        (directory, stamps)
+        let timestamps = TimestampRecords::new(&directory.path().join("run"));
+        (directory, timestamps)
     }
 
     #[test]
-    fn a_stamp_comes_back_for_its_account_and_session() {
-        let (directory, stamps) = stamps();
+    fn a_timestamp_is_found_for_its_account_and_session() {
+        let (directory, timestamps) = timestamps();
         let leader = Process { pid: 20, start: 7 };
-        assert_eq!(stamps.of(1001, leader).unwrap(), None);
-        stamps.put(&stamp(1001, 20), |_| true).unwrap();
-        stamps.put(&Stamp { at: 10, ..stamp(1001, 20) }, |_| true).unwrap();
-        assert_eq!(stamps.of(1001, leader).unwrap(), Some(Stamp { at: 10, ..stamp(1001, 20) }));
-        assert_eq!(stamps.of(1002, leader).unwrap(), None);
-        assert_eq!(stamps.of(1001, Process { pid: 21, start: 7 }).unwrap(), None);
+        assert_eq!(timestamps.of(1001, leader).unwrap(), None);
+        timestamps.put(&timestamp(1001, 20), |_| true).unwrap();
+        timestamps.put(&TimestampRecord { at: 10, ..timestamp(1001, 20) }, |_| true).unwrap();
+        assert_eq!(
+            timestamps.of(1001, leader).unwrap(),
+            Some(TimestampRecord { at: 10, ..timestamp(1001, 20) })
+        );
+        assert_eq!(timestamps.of(1002, leader).unwrap(), None);
+        assert_eq!(timestamps.of(1001, Process { pid: 21, start: 7 }).unwrap(), None);
         let mode = |name: &str| fs::metadata(directory.path().join(name)).unwrap().mode() & 0o777;
         assert_eq!((mode("run/fresh"), mode("run/fresh/1001.20")), (0o700, 0o600));
     }
 
     #[test]
-    fn stamps_are_invited_from_the_first_who_asks_until_the_boot() {
-        let (directory, stamps) = stamps();
-        assert!(!stamps.are_invited());
+    fn timestamps_are_kept_from_the_first_request_until_the_boot() {
+        let (directory, timestamps) = timestamps();
+        assert!(!timestamps.are_asked_for());
         fs::create_dir(directory.path().join("run")).unwrap();
-        assert!(!stamps.are_invited());
-        stamps.invite().unwrap();
-        assert!(stamps.are_invited());
-        stamps.invite().unwrap();
+        assert!(!timestamps.are_asked_for());
+        timestamps.invite().unwrap();
+        assert!(timestamps.are_asked_for());
+        timestamps.invite().unwrap();
         let mode = fs::metadata(directory.path().join("run/fresh")).unwrap().mode() & 0o777;
         assert_eq!(mode, 0o700);
         fs::remove_dir_all(directory.path().join("run")).unwrap();
-        assert!(!stamps.are_invited());
+        assert!(!timestamps.are_asked_for());
     }
 
     #[test]
@@ -217,17 +220,17 @@ mod tests {
             ((0, 1001), 0o700, Some(())),
             ((0, 0), 0o500, Some(())),
             ((0, 1001), 0o2700, Some(())),
-            // What somebody else was or could have been in.
+            // What another process was or could have been in.
             ((0, 1001), 0o750, None),
             ((1001, 0), 0o700, None),
             ((0, 0), 0o1700, None),
         ] {
-            let (directory, stamps) = stamps();
+            let (directory, timestamps) = timestamps();
             let fresh = directory.path().join("run/fresh");
             fs::create_dir_all(&fresh).unwrap();
             fs::set_permissions(&fresh, PermissionsExt::from_mode(mode)).unwrap();
             chown(&fresh, Some(owner.0), Some(owner.1)).unwrap();
-            let put = stamps.put(&stamp(1001, 20), |_| true).ok();
+            let put = timestamps.put(&timestamp(1001, 20), |_| true).ok();
             assert_eq!(put, becomes, "{owner:?} {mode:o}");
             let found = fs::metadata(&fresh).unwrap();
             let found = ((found.uid(), found.gid()), found.mode() & 0o7777);
@@ -236,79 +239,79 @@ mod tests {
     }
 
     #[test]
-    fn an_invitation_takes_nothing_from_a_stamp() {
-        let (_directory, stamps) = stamps();
-        stamps.put(&stamp(1001, 20), |_| true).unwrap();
-        assert!(stamps.are_invited());
-        stamps.invite().unwrap();
-        assert!(stamps.of(1001, Process { pid: 20, start: 7 }).unwrap().is_some());
+    fn asking_for_timestamps_changes_none() {
+        let (_directory, timestamps) = timestamps();
+        timestamps.put(&timestamp(1001, 20), |_| true).unwrap();
+        assert!(timestamps.are_asked_for());
+        timestamps.invite().unwrap();
+        assert!(timestamps.of(1001, Process { pid: 20, start: 7 }).unwrap().is_some());
     }
 
     #[test]
-    fn where_others_can_write_nobody_is_invited_and_putting_a_stamp_says_why() {
-        let (directory, stamps) = stamps();
+    fn where_others_can_write_no_timestamp_is_kept_and_the_reason_is_given() {
+        let (directory, timestamps) = timestamps();
         let run = directory.path().join("run");
         fs::create_dir(&run).unwrap();
         fs::set_permissions(&run, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
-        assert!(stamps.invite().is_err());
-        assert!(!run.join("fresh").exists() && !stamps.are_invited());
+        assert!(timestamps.invite().is_err());
+        assert!(!run.join("fresh").exists() && !timestamps.are_asked_for());
         fs::set_permissions(&run, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         // Something is the matter, and only who puts one hears of it.
         symlink("/nowhere", run.join("fresh")).unwrap();
-        assert!(stamps.are_invited());
-        assert!(stamps.put(&stamp(1001, 20), |_| true).is_err());
+        assert!(timestamps.are_asked_for());
+        assert!(timestamps.put(&timestamp(1001, 20), |_| true).is_err());
     }
 
     #[test]
-    fn what_is_not_roots_own_file_is_no_stamp_but_an_error() {
-        let (directory, stamps) = stamps();
-        stamps.put(&stamp(1001, 20), |_| true).unwrap();
+    fn a_file_that_is_not_roots_own_is_no_timestamp_but_an_error() {
+        let (directory, timestamps) = timestamps();
+        timestamps.put(&timestamp(1001, 20), |_| true).unwrap();
         let leader = Process { pid: 21, start: 7 };
         symlink(directory.path().join("run/fresh/1001.20"), directory.path().join("run/fresh/1001.21"))
             .unwrap();
-        assert!(stamps.of(1001, leader).is_err());
+        assert!(timestamps.of(1001, leader).is_err());
         fs::set_permissions(
             directory.path().join("run/fresh"),
             std::os::unix::fs::PermissionsExt::from_mode(0o777),
         )
         .unwrap();
-        assert!(stamps.of(1001, Process { pid: 20, start: 7 }).is_err());
-        assert!(stamps.put(&stamp(1001, 20), |_| true).is_err());
+        assert!(timestamps.of(1001, Process { pid: 20, start: 7 }).is_err());
+        assert!(timestamps.put(&timestamp(1001, 20), |_| true).is_err());
     }
 
     #[test]
-    fn the_stamps_of_an_account_are_forgotten_and_nobody_elses() {
-        let (_directory, stamps) = stamps();
-        assert_eq!(stamps.forget(1001).unwrap(), 0);
+    fn the_timestamps_of_one_account_alone_are_forgotten() {
+        let (_directory, timestamps) = timestamps();
+        assert_eq!(timestamps.forget(1001).unwrap(), 0);
         for (uid, pid) in [(1001, 20), (1001, 21), (100, 22)] {
-            stamps.put(&stamp(uid, pid), |_| true).unwrap();
+            timestamps.put(&timestamp(uid, pid), |_| true).unwrap();
         }
-        assert_eq!(stamps.forget(1001).unwrap(), 2);
-        assert_eq!(stamps.of(1001, Process { pid: 20, start: 7 }).unwrap(), None);
-        assert!(stamps.of(100, Process { pid: 22, start: 7 }).unwrap().is_some());
+        assert_eq!(timestamps.forget(1001).unwrap(), 2);
+        assert_eq!(timestamps.of(1001, Process { pid: 20, start: 7 }).unwrap(), None);
+        assert!(timestamps.of(100, Process { pid: 22, start: 7 }).unwrap().is_some());
     }
 
     #[test]
-    fn stamps_of_processes_that_are_gone_are_named_and_removed_one_by_one() {
-        let (directory, stamps) = stamps();
-        assert_eq!(stamps.expired(|_| false).unwrap(), Vec::<PathBuf>::new());
+    fn timestamps_of_processes_that_are_gone_are_named_and_removed_one_by_one() {
+        let (directory, timestamps) = timestamps();
+        assert_eq!(timestamps.expired(|_| false).unwrap(), Vec::<PathBuf>::new());
         for pid in [20, 21] {
-            stamps.put(&stamp(1001, pid), |_| true).unwrap();
+            timestamps.put(&timestamp(1001, pid), |_| true).unwrap();
         }
-        let expired = stamps.expired(|pid| pid == 20).unwrap();
+        let expired = timestamps.expired(|pid| pid == 20).unwrap();
         assert_eq!(expired, [directory.path().join("run/fresh/1001.21")]);
-        stamps.remove(&expired[0]).unwrap();
-        assert_eq!(stamps.expired(|_| false).unwrap(), [directory.path().join("run/fresh/1001.20")]);
-        assert!(stamps.remove(&directory.path().join("run/fresh/other")).is_err());
+        timestamps.remove(&expired[0]).unwrap();
+        assert_eq!(timestamps.expired(|_| false).unwrap(), [directory.path().join("run/fresh/1001.20")]);
+        assert!(timestamps.remove(&directory.path().join("run/fresh/other")).is_err());
     }
 
     #[test]
-    fn stamps_of_processes_that_are_gone_are_swept() {
-        let (directory, stamps) = stamps();
+    fn timestamps_of_processes_that_are_gone_are_swept() {
+        let (directory, timestamps) = timestamps();
         for pid in [20, 21] {
-            stamps.put(&stamp(1001, pid), |_| true).unwrap();
+            timestamps.put(&timestamp(1001, pid), |_| true).unwrap();
         }
-        stamps.put(&stamp(1001, SWEEPERS), |pid| pid == 20).unwrap();
+        timestamps.put(&timestamp(1001, SWEEPERS), |pid| pid == 20).unwrap();
         let mut left: Vec<_> = fs::read_dir(directory.path().join("run/fresh"))
             .unwrap()
             .map(|e| e.unwrap().file_name())

@@ -69,7 +69,7 @@ impl Iterator for Names {
                 }
             };
             let name = OsStr::from_bytes(entry.file_name().to_bytes());
-            // What a killed desk left behind; the next write of that user takes it away.
+            // What a killed command left behind; the next write of that user takes it away.
             if name == "." || name == ".." || name.as_bytes().starts_with(DRAFT.as_bytes()) {
                 continue;
             }

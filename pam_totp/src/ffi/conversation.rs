@@ -74,7 +74,7 @@ impl Conversation {
         // SAFETY: not null, so the application made it for one message, and it is ours to read and to free.
         let answer = unsafe { (*responses).text };
         if !answer.is_null() {
-            // Nobody asked, so this may be anything that somebody typed.
+            // Nobody asked, so this may be anything that someone typed.
             // SAFETY: not null, so it is a string that ends with a null byte and is ours (pam_conv(3)).
             let length = unsafe { CStr::from_ptr(answer) }.to_bytes().len();
             // SAFETY: as long as was just counted, and nobody else has it.

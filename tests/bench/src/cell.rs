@@ -2,10 +2,10 @@
 
 use crate::accounts;
 use crate::contestant::Contestant;
+use crate::fixture::Fixture;
 use crate::person::Person;
 use crate::round::Round;
-use crate::scene::Scene;
-use crate::surroundings::{Door, Surroundings};
+use crate::surroundings::{Service, Surroundings};
 use crate::sync;
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ pub(crate) struct Effort {
     /// For the tables of logins.
     pub(crate) people: &'static [u32],
     pub(crate) processes: &'static [usize],
-    /// For the table of the desk.
-    pub(crate) desk: &'static [u32],
+    /// For the table of the command.
+    pub(crate) totp_enroll: &'static [u32],
     /// Logins of each contestant in a cell.
     logins: usize,
     /// A contestant that took this long in a cell makes no more logins there.
@@ -30,7 +30,7 @@ impl Effort {
         command: "tests/bench/run --quick",
         people: &[10, 1000],
         processes: &[1, 8],
-        desk: &[10, 1000],
+        totp_enroll: &[10, 1000],
         logins: 2000,
         patience: Duration::from_secs(5),
     };
@@ -38,7 +38,7 @@ impl Effort {
         command: "tests/bench/run",
         people: &[10, 1000, 100_000],
         processes: &[1, 8, 64],
-        desk: &[10, 1000, 10_000, 100_000],
+        totp_enroll: &[10, 1000, 10_000, 100_000],
         logins: 5000,
         patience: Duration::from_secs(15),
     };
@@ -64,17 +64,17 @@ pub(crate) struct Cell {
 impl Cell {
     /// Lets the contestants take turns.
     pub(crate) fn measure(
-        scene: &Scene,
+        fixture: &Fixture,
         processes: usize,
         surroundings: Surroundings,
         effort: &Effort,
     ) -> Self {
         let mut rounds: [Round; 4] = Default::default();
         let mut syncs = Vec::new();
-        let mut people = passers_by(scene.people());
-        let turns = effort.logins.div_ceil(TURN.min(scene.people() as usize));
+        let mut people = passers_by(fixture.people());
+        let turns = effort.logins.div_ceil(TURN.min(fixture.people() as usize));
         for turn in 0..turns {
-            let people: Vec<Person> = people.by_ref().take(TURN.min(scene.people() as usize)).collect();
+            let people: Vec<Person> = people.by_ref().take(TURN.min(fixture.people() as usize)).collect();
             accounts::give(&people);
             for at in 0..Contestant::ALL.len() {
                 // Nobody is always the one after pam_oath.
@@ -82,14 +82,14 @@ impl Cell {
                 if rounds[at].wall > effort.patience {
                     continue;
                 }
-                let kept = scene.keep(Contestant::ALL[at], &people);
-                let door = Door { scene, contestant: Contestant::ALL[at], surroundings };
-                rounds[at].add(Round::run(door, &people, processes));
+                let kept = fixture.keep(Contestant::ALL[at], &people);
+                let service = Service { fixture, contestant: Contestant::ALL[at], surroundings };
+                rounds[at].add(Round::run(service, &people, processes));
                 kept.put_back();
             }
-            syncs.extend(sync::replacing(scene.directory(), SYNCS));
+            syncs.extend(sync::replacing(fixture.directory(), SYNCS));
         }
-        Self { people: scene.people(), processes, surroundings, rounds, syncs }
+        Self { people: fixture.people(), processes, surroundings, rounds, syncs }
     }
 }
 

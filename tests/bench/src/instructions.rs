@@ -2,9 +2,9 @@
 
 use crate::accounts;
 use crate::contestant::Contestant;
+use crate::fixture::Fixture;
 use crate::person::Person;
 use crate::round;
-use crate::scene::Scene;
 use acceptance::libpam;
 use acceptance::login::{Answer, Login, PamCode};
 use std::env;
@@ -13,11 +13,11 @@ use std::path::Path;
 use std::process::Command;
 
 /// One login in a process of its own, from `pam_start` to `pam_end`.
-pub(crate) fn of_a_login(scene: &Scene, contestant: Contestant) -> u64 {
+pub(crate) fn of_a_login(fixture: &Fixture, contestant: Contestant) -> u64 {
     let person = Person(0);
     accounts::give(&[person]);
-    let kept = scene.keep(contestant, &[person]);
-    let login = scene.login(contestant, person);
+    let kept = fixture.keep(contestant, &[person]);
+    let login = fixture.login(contestant, person);
     let code = login.answers.iter().find_map(|answer| match answer {
         Answer::Typed(code) => String::from_utf8(code.clone()).ok(),
         Answer::CodeOfTheShownKey(_) | Answer::NullReply | Answer::NullArray | Answer::Fails => None,

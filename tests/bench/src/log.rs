@@ -1,4 +1,4 @@
-//! Somebody has to read the log: an unread socket fills up, and a login would wait for it.
+//! Someone has to read the log: an unread socket fills up, and a login would wait for it.
 
 use acceptance::libpam;
 use nix::sys::wait::waitpid;

@@ -11,13 +11,13 @@ use std::thread;
 pub(crate) fn described(places: &[(String, PathBuf)]) -> String {
     let processor = value("/proc/cpuinfo", "model name\t: ").unwrap_or_else(|| "unknown".to_owned());
     let processors = thread::available_parallelism().unwrap();
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let entropy = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
     let system = value("/etc/os-release", "PRETTY_NAME=").unwrap_or_else(|| "unknown".to_owned());
     let load = fs::read_to_string("/proc/loadavg").unwrap();
     let load = load.split(' ').next().unwrap_or_default();
     let mut text = format!(
         "- {processors} × {processor}, Linux {}, {}, load {load} at the end\n",
-        kernel.trim(),
+        entropy.trim(),
         system.trim_matches('"')
     );
     for (name, directory) in places {

@@ -1,4 +1,4 @@
-//! What a login costs, side by side with other modules' in one run, and what the desk takes to enrol many.
+//! What a login costs, side by side with other modules' in one run, and what the command takes to enrol many.
 //!
 //! `tests/bench/run` starts it where it belongs: as root, in a mount namespace whose `/dev/log` and `nsswitch.conf` are
 //! its own.
@@ -15,7 +15,8 @@
 mod accounts;
 mod cell;
 mod contestant;
-mod desk;
+mod enroll_command;
+mod fixture;
 mod instructions;
 mod log;
 mod machine;
@@ -23,17 +24,16 @@ mod person;
 mod plot;
 mod report;
 mod round;
-mod scene;
 mod surroundings;
 mod sync;
 
 use acceptance::{built, clock};
 use cell::{Cell, Effort};
 use contestant::Contestant;
+use fixture::Fixture;
 use log::Reader;
 use nix::unistd::User;
 use report::Report;
-use scene::Scene;
 use std::env;
 use std::fs;
 use std::path::Path;
@@ -72,27 +72,27 @@ fn measure(effort: &Effort, results: &Path, places: &[&str]) {
 }
 
 fn measure_at(effort: &Effort, place: &str, directory: &Path, log: &Reader, report: &mut Report) {
-    for &people in effort.desk {
+    for &people in effort.totp_enroll {
         eprintln!("{place}: enrolling {people}");
         let directory = directory.join(people.to_string());
-        let scene = Scene::build(&directory, people);
-        report.desk_took("import oath", place, people, scene.import);
+        let fixture = Fixture::build(&directory, people);
+        report.command_took("import oath", place, people, fixture.import);
         if effort.people.contains(&people) {
             for &processes in effort.processes {
                 eprintln!("{place}: {people} enrolled, {processes} at once");
-                report.cell(place, Cell::measure(&scene, processes, Surroundings::Sshd, effort));
+                report.cell(place, Cell::measure(&fixture, processes, Surroundings::Sshd, effort));
             }
             eprintln!("{place}: {people} enrolled, alone");
-            let cell = log.aside(|| Cell::measure(&scene, 1, Surroundings::Alone, effort));
+            let cell = log.aside(|| Cell::measure(&fixture, 1, Surroundings::Alone, effort));
             report.cell(place, cell);
         }
         if report.lacks_instructions() {
             for contestant in Contestant::ALL {
-                report.instructions(contestant, instructions::of_a_login(&scene, contestant));
+                report.instructions(contestant, instructions::of_a_login(&fixture, contestant));
             }
         }
         eprintln!("{place}: sealing {people} anew");
-        report.desk_took("keys rotate", place, people, scene.rotate());
+        report.command_took("keys rotate", place, people, fixture.rotate());
         fs::remove_dir_all(directory).unwrap();
     }
 }

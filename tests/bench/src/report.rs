@@ -2,7 +2,7 @@
 
 use crate::cell::Cell;
 use crate::contestant::Contestant;
-use crate::desk::Cost;
+use crate::enroll_command::Cost;
 use crate::machine;
 use crate::plot;
 use crate::round::{Round, percentile};
@@ -16,11 +16,11 @@ use std::time::Duration;
 pub(crate) struct Report {
     places: Vec<(String, PathBuf)>,
     cells: Vec<(String, Cell)>,
-    desk: Vec<Row>,
+    totp_enroll: Vec<Row>,
     instructions: Vec<(Contestant, u64)>,
 }
 
-/// What a command of the desk took.
+/// What a command of the command took.
 struct Row {
     command: &'static str,
     place: String,
@@ -37,8 +37,8 @@ impl Report {
         self.cells.push((place.to_owned(), cell));
     }
 
-    pub(crate) fn desk_took(&mut self, command: &'static str, place: &str, users: u32, cost: Cost) {
-        self.desk.push(Row { command, place: place.to_owned(), users, cost });
+    pub(crate) fn command_took(&mut self, command: &'static str, place: &str, users: u32, cost: Cost) {
+        self.totp_enroll.push(Row { command, place: place.to_owned(), users, cost });
     }
 
     pub(crate) fn instructions(&mut self, contestant: Contestant, count: u64) {
@@ -56,7 +56,7 @@ impl Report {
         self.latencies(&mut text);
         self.throughput(&mut text);
         self.counted(&mut text);
-        self.desk_table(&mut text);
+        self.command_table(&mut text);
         fs::write(file, text).unwrap();
         plot::write(
             &file.with_extension("svg"),
@@ -121,12 +121,12 @@ impl Report {
         });
     }
 
-    fn desk_table(&self, text: &mut String) {
+    fn command_table(&self, text: &mut String) {
         text.push_str(
-            "\n## The desk\n\n`totp-enroll`, until all of it is on the disk.\n\n\
+            "\n## The command\n\n`totp-enroll`, until all of it is on the disk.\n\n\
              | command | where | users | seconds | users a minute | largest memory (MiB) |\n|---|---|--:|--:|--:|--:|\n",
         );
-        for Row { command, place, users, cost: Cost { time, memory } } in &self.desk {
+        for Row { command, place, users, cost: Cost { time, memory } } in &self.totp_enroll {
             let rate = f64::from(*users) * 60.0 / time.as_secs_f64();
             let (time, memory) = (time.as_secs_f64(), memory / 1024);
             writeln!(text, "| {command} | {place} | {users} | {time:.2} | {rate:.0} | {memory} |").unwrap();

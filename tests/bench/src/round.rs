@@ -1,7 +1,7 @@
 //! Logins by so many processes at once, each login in a child forked for it.
 
 use crate::person::Person;
-use crate::surroundings::Door;
+use crate::surroundings::Service;
 use acceptance::libpam;
 use acceptance::login::PamCode;
 use nix::sys::wait::{WaitStatus, waitpid};
@@ -22,14 +22,14 @@ pub(crate) struct Round {
 
 impl Round {
     /// Everybody logs in once; `processes` share them.
-    pub(crate) fn run(door: Door<'_>, people: &[Person], processes: usize) -> Self {
+    pub(crate) fn run(service: Service<'_>, people: &[Person], processes: usize) -> Self {
         let (results, result) = pipe().unwrap();
         let (start, mut starter) = pipe().unwrap();
         let processes = processes.min(people.len());
         let mut workers = Vec::with_capacity(processes);
         for first in 0..processes {
             let mine = people.iter().skip(first).step_by(processes).copied();
-            workers.push(libpam::fork(|| work(door, mine, &start, &result)));
+            workers.push(libpam::fork(|| work(service, mine, &start, &result)));
         }
         drop(result);
         let begun = Instant::now();
@@ -89,14 +89,14 @@ pub(crate) fn begin_session() {
 
 /// Waits for the start, then makes one login after another.
 fn work(
-    door: Door<'_>,
+    service: Service<'_>,
     people: impl Iterator<Item = Person>,
     mut start: &PipeReader,
     mut result: &PipeWriter,
 ) {
     start.read_exact(&mut [0]).unwrap();
     for person in people {
-        let mut login = door.login(person);
+        let mut login = service.login(person);
         let child = libpam::fork(|| {
             begin_session();
             let (code, time) = libpam::timed(&mut login);

@@ -1,14 +1,14 @@
 //! What is around a login, and costs whatever the module is.
 
 use crate::contestant::Contestant;
+use crate::fixture::Fixture;
 use crate::person::Person;
-use crate::scene::Scene;
 use acceptance::login::Login;
 
 /// What the application and the machine bring along.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Surroundings {
-    /// As sshd's are: libpam is told of a remote host, which its line for the kernel's audit looks up, and somebody reads the log.
+    /// As sshd's are: libpam is told of a remote host, which its line for the kernel's audit looks up, and someone reads the log.
     Sshd,
     /// Neither.
     Alone,
@@ -24,18 +24,18 @@ impl Surroundings {
     }
 }
 
-/// A contestant's door in a scene.
+/// A contestant's module in a fixture.
 #[derive(Clone, Copy)]
-pub(crate) struct Door<'a> {
-    pub(crate) scene: &'a Scene,
+pub(crate) struct Service<'a> {
+    pub(crate) fixture: &'a Fixture,
     pub(crate) contestant: Contestant,
     pub(crate) surroundings: Surroundings,
 }
 
-impl Door<'_> {
-    /// Somebody comes with the code of this moment.
+impl Service<'_> {
+    /// Someone comes with the code of this moment.
     pub(crate) fn login(self, person: Person) -> Login {
-        let mut login = self.scene.login(self.contestant, person);
+        let mut login = self.fixture.login(self.contestant, person);
         if self.surroundings == Surroundings::Sshd {
             login.rhost = Some(b"192.0.2.7".to_vec());
             login.tty = Some(b"ssh".to_vec());

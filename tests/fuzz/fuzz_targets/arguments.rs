@@ -1,4 +1,4 @@
-//! The module's arguments: nothing but the exact word weakens a door, and the order of words is nobody's business.
+//! The module's arguments: nothing but the exact word weakens a module, and the order of words is nobody's business.
 //!
 //! The input is the words with a zero byte behind each. The module is a cdylib, so the file is included by path.
 #![no_main]

@@ -14,17 +14,17 @@ use totp_fuzz::assert_names_a_place;
 fuzz_target!(|document: &[u8]| {
     let parse = |service| Config::parse(Path::new("/c.toml"), document, service);
     match (parse(None), parse(Some("sudo"))) {
-        (Ok(desk), Ok(sudo)) => {
-            assert_in_range(&desk);
+        (Ok(totp_enroll), Ok(sudo)) => {
+            assert_in_range(&totp_enroll);
             assert_in_range(&sudo);
-            assert_eq!(desk.greatest_drift_steps, sudo.greatest_drift_steps);
-            assert_eq!(desk.reset, sudo.reset);
+            assert_eq!(totp_enroll.greatest_drift_steps, sudo.greatest_drift_steps);
+            assert_eq!(totp_enroll.reset, sudo.reset);
         }
-        (Err(desk), Err(sudo)) => {
-            assert_eq!(desk, sudo);
-            assert_names_a_place(&desk, document);
+        (Err(totp_enroll), Err(sudo)) => {
+            assert_eq!(totp_enroll, sudo);
+            assert_names_a_place(&totp_enroll, document);
         }
-        (desk, sudo) => panic!("the desk and a service disagree: {desk:?}, {sudo:?}"),
+        (totp_enroll, sudo) => panic!("the command and a service disagree: {totp_enroll:?}, {sudo:?}"),
     }
 });
 
@@ -41,7 +41,7 @@ fn assert_in_range(config: &Config) {
     assert!(config.fail_delay <= Seconds(10));
     assert!((1..=MOST_CODES).contains(&config.recovery_codes) && config.warn_below <= MOST_CODES);
     let reset = config.reset;
-    assert!(Seconds(0) < reset.cooldown && reset.cooldown < reset.expires && Seconds(0) < reset.ticket_for);
+    assert!(Seconds(0) < reset.cooldown && reset.cooldown < reset.expires && Seconds(0) < reset.token_for);
     assert!(reset.approvals <= MOST_APPROVALS);
     assert_says_whom_to_ask(&config.policy);
 }

@@ -165,7 +165,7 @@ fn with_one_more_device(ledger: &Ledger) -> Ledger {
     ledger
 }
 
-/// Whatever stamps the file holds, a window keeps nobody longer than its length, and who is disabled stays so.
+/// Whatever timestamps the file holds, a window keeps nobody longer than its length, and who is disabled stays so.
 fn assert_waits_are_bounded(ledger: &Ledger) {
     let disabled = ledger.failures.consecutive >= LIMIT.disable_after;
     for now in [0, 1_800_000_000, u64::MAX] {

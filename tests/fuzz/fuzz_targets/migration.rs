@@ -16,7 +16,7 @@ use token::Token;
 use totp_core::factor::totp::Algorithm;
 
 const HEAD: &str = "otpauth-migration://offline?data=";
-const SOMEBODY: &str = "somebody";
+const ANOTHER: &str = "someone";
 
 fuzz_target!(|bytes: &[u8]| {
     let line = format!("{HEAD}{}", BASE64.encode(bytes));
@@ -25,7 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
         match migration::parse(line, None) {
             Ok(tokens) => {
                 assert!(!tokens.is_empty());
-                assert_same_for_somebody_else(line, &tokens);
+                assert_same_for_another_user(line, &tokens);
                 tokens.iter().flatten().for_each(assert_comes_back);
                 tokens.iter().filter_map(|token| token.as_ref().err()).for_each(assert_one_line);
             }
@@ -42,13 +42,13 @@ fn assert_one_line(problem: &Problem) {
 }
 
 /// Another name changes nothing but the name, and gives one to who had none.
-fn assert_same_for_somebody_else(line: &[u8], tokens: &[Result<Token, Problem>]) {
-    let theirs = migration::parse(line, Some(SOMEBODY)).expect("the same line");
+fn assert_same_for_another_user(line: &[u8], tokens: &[Result<Token, Problem>]) {
+    let theirs = migration::parse(line, Some(ANOTHER)).expect("the same line");
     assert_eq!(theirs.len(), tokens.len());
     for (theirs, token) in theirs.iter().zip(tokens) {
         match (theirs, token) {
             (Ok(theirs), Ok(token)) => {
-                assert_eq!((theirs.user.as_str(), theirs.parameters), (SOMEBODY, token.parameters));
+                assert_eq!((theirs.user.as_str(), theirs.parameters), (ANOTHER, token.parameters));
                 assert!(theirs.secret.expose() == token.secret.expose());
             }
             (Ok(_), Err(problem)) => assert!(matches!(problem, Problem::NoAccount(_))),

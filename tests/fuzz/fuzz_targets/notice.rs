@@ -1,4 +1,4 @@
-//! A notice in the spool: what is read comes back from what is written of it, half of one is none, and it is never somebody
+//! A notice in the spool: what is read comes back from what is written of it, half of one is none, and it is never someone
 //! else's by what its values hold.
 #![no_main]
 

@@ -18,20 +18,20 @@ use totp_fuzz::{LETTERS, assert_same_words, two_secrets};
 
 /// No URI that is accepted is longer, in bytes.
 const LONGEST: usize = 2048;
-const SOMEBODY: &str = "somebody";
+const ANOTHER: &str = "someone";
 
 fuzz_target!(|line: &[u8]| {
     match uri::parse(line, None) {
         Ok(Some(token)) => {
             assert_is_asked_for(line);
             assert_comes_back(&token);
-            assert_is_the_same_for_somebody_else(line, &token);
+            assert_is_the_same_for_another_user(line, &token);
         }
         Ok(None) => assert!(line.trim_ascii().first().is_none_or(|&first| first == b'#')),
         Err(problem) => assert!(!problem.to_string().contains('\n')),
     }
     if let Some([one, other]) = two_secrets(line, LETTERS, |_| true) {
-        assert_same_words(uri::parse(&one, Some(SOMEBODY)), uri::parse(&other, Some(SOMEBODY)));
+        assert_same_words(uri::parse(&one, Some(ANOTHER)), uri::parse(&other, Some(ANOTHER)));
     }
 });
 
@@ -73,9 +73,9 @@ fn assert_comes_back(token: &Token) {
     }
 }
 
-fn assert_is_the_same_for_somebody_else(line: &[u8], token: &Token) {
-    let theirs = uri::parse(line, Some(SOMEBODY)).expect("the same line").expect("a token");
-    assert_same(&theirs, token, SOMEBODY);
+fn assert_is_the_same_for_another_user(line: &[u8], token: &Token) {
+    let theirs = uri::parse(line, Some(ANOTHER)).expect("the same line").expect("a token");
+    assert_same(&theirs, token, ANOTHER);
 }
 
 fn assert_same(again: &Token, token: &Token, user: &str) {

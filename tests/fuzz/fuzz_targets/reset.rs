@@ -1,5 +1,5 @@
 //! A reset's document: what is accepted is one account's only, comes back from its own document, and has a standing at any
-//! time; a ticket's hash is not repeated by an error.
+//! time; a token's hash is not repeated by an error.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -51,7 +51,7 @@ fn assert_stands_at_any_time(reset: &Reset) {
         );
         let _ = settled.stage(settled.account(), in_place, &Terms::DEFAULT, now);
         let _ = (settled.expires_at(&Terms::DEFAULT), settled.ready_at(&Terms::DEFAULT));
-        let _ = settled.ticket().map(|ticket| ticket.standing(now));
+        let _ = settled.token().map(|token| token.standing(now));
     }
 }
 

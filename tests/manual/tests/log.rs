@@ -154,7 +154,7 @@ fn the_page_has_every_reason_to_prune_and_no_other() {
 }
 
 #[test]
-fn the_reasons_that_are_written_at_the_desk_are_on_the_page() {
+fn the_reasons_that_are_written_in_the_command_are_on_the_page() {
     let (refused, reset) = (listed("Reasons of a refusal"), listed("Reasons of reset_refused"));
     for reason in values_of("reason") {
         assert!(refused.contains(&reason) || reset.contains(&reason), "{reason}");

@@ -11,8 +11,8 @@
 
 use acceptance::authenticator::Authenticator;
 use acceptance::clock;
+use acceptance::fixture::Fixture;
 use acceptance::login::{Login, PamCode, Running, Waiting};
-use acceptance::scene::Scene;
 use data_encoding::{BASE32_NOPAD, HEXLOWER};
 use std::fmt::Write;
 use std::fs;
@@ -26,7 +26,7 @@ const MANY: [usize; 2] = [8, 32];
 /// So many single-use codes, each offered by so many logins at once.
 const SINGLE_USE: (usize, usize) = (20, 16);
 /// So many seconds are left of a code's time when it is offered. The clock is the machine's own: a stopped one would change the times
-/// of files as well, by which google-authenticator notices that somebody else wrote.
+/// of files as well, by which google-authenticator notices that another process wrote.
 const ROOM: u64 = 8;
 
 fn main() {
@@ -61,45 +61,45 @@ const MODULES: [Module; 3] = [Module::Ours, Module::Google, Module::Oath];
 /// How many logins were let in, of all that came with the code of everybody.
 fn codes(module: Module, many: usize) -> usize {
     let people: Vec<String> = (0..PEOPLE).map(|number| format!("user{number}")).collect();
-    let scene = people.iter().fold(Scene::builder(), |builder, user| builder.enrolled(user)).build();
-    set_up(module, &scene, &people, &[]);
-    let door = |user: &String| {
+    let fixture = people.iter().fold(Fixture::builder(), |builder, user| builder.enrolled(user)).build();
+    set_up(module, &fixture, &people, &[]);
+    let service = |user: &String| {
         let _ = clock::well_inside_a_step(30, ROOM);
-        at_once(vec![scene.login_at("measured", user).types(scene.code(user)); many])
+        at_once(vec![fixture.login_at("measured", user).types(fixture.code(user)); many])
     };
-    people.iter().map(door).sum()
+    people.iter().map(service).sum()
 }
 
 /// How many logins were let in, of all that came with single-use codes.
 fn single_use(module: Module) -> usize {
     let (codes, many) = SINGLE_USE;
     let people: Vec<String> = (0..codes).map(|number| format!("user{number}")).collect();
-    let scene = people.iter().fold(Scene::builder(), |builder, user| builder.enrolled(user)).build();
+    let fixture = people.iter().fold(Fixture::builder(), |builder, user| builder.enrolled(user)).build();
     let scratch: Vec<String> = (0..codes).map(|number| format!("{}", 12_345_678 + number)).collect();
-    set_up(module, &scene, &people, &scratch);
-    let door = |(user, scratch): (&String, &String)| {
+    set_up(module, &fixture, &people, &scratch);
+    let service = |(user, scratch): (&String, &String)| {
         let code = match module {
             Module::Ours => {
-                let renewed = scene.desk(&["--json", "recovery-codes", user, "--yes"]);
-                acceptance::desk::recovery_codes_in(&renewed.stdout).remove(0)
+                let renewed = fixture.totp_enroll(&["--json", "recovery-codes", user, "--yes"]);
+                acceptance::enroll_command::recovery_codes_in(&renewed.stdout).remove(0)
             }
             Module::Google | Module::Oath => scratch.clone(),
         };
-        at_once(vec![scene.login_at("measured", user).types(code); many])
+        at_once(vec![fixture.login_at("measured", user).types(code); many])
     };
-    people.iter().zip(&scratch).map(door).sum()
+    people.iter().zip(&scratch).map(service).sum()
 }
 
 /// The service "measured", and what its module reads.
-fn set_up(module: Module, scene: &Scene, people: &[String], scratch: &[String]) {
+fn set_up(module: Module, fixture: &Fixture, people: &[String], scratch: &[String]) {
     let line = match module {
-        Module::Ours => scene.module(""),
+        Module::Ours => fixture.module(""),
         Module::Google => {
-            let directory = scene.path("google");
+            let directory = fixture.path("google");
             fs::DirBuilder::new().mode(0o700).create(&directory).unwrap();
             for (number, user) in people.iter().enumerate() {
                 let codes = scratch.get(number).map(String::as_str).unwrap_or_default();
-                write(&directory.join(user), &google(scene.authenticator(user), codes));
+                write(&directory.join(user), &google(fixture.authenticator(user), codes));
             }
             format!(
                 "auth required pam_google_authenticator.so secret={}/${{USER}} user=root no_increment_hotp allowed_perm=0600",
@@ -109,14 +109,17 @@ fn set_up(module: Module, scene: &Scene, people: &[String], scratch: &[String]) 
         Module::Oath => {
             let mut users = String::new();
             for user in people {
-                let secret = HEXLOWER.encode(&scene.authenticator(user).secret);
+                let secret = HEXLOWER.encode(&fixture.authenticator(user).secret);
                 writeln!(users, "HOTP/T30/6 {user} - {secret}").unwrap();
             }
-            write(&scene.path("users"), &users);
-            format!("auth required pam_oath.so usersfile={} window=3 digits=6", scene.path("users").display())
+            write(&fixture.path("users"), &users);
+            format!(
+                "auth required pam_oath.so usersfile={} window=3 digits=6",
+                fixture.path("users").display()
+            )
         }
     };
-    scene.service("measured", &line);
+    fixture.service("measured", &line);
 }
 
 /// What `google-authenticator -t -d -u -w 3` writes: codes are to be good once.

@@ -7,7 +7,7 @@ use std::io::{self, BufRead, Write};
 fn main() -> io::Result<()> {
     let mut request = String::new();
     io::stdin().lock().read_line(&mut request)?;
-    // A session of its own, as sshd's: whoever runs the tests may be one that a daemon leads, and that is never fresh.
+    // A session of its own, as sshd's: anyone who runs the tests may be one that a daemon leads, and that is never fresh.
     nix::unistd::setsid()?;
     let mut login: Login = serde_json::from_str(&request)?;
     let hold = login.hold;

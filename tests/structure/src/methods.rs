@@ -1,4 +1,4 @@
-//! Methods that stand in another file than their type: whoever calls one knows that file, without naming it.
+//! Methods that stand in another file than their type: anyone who calls one knows that file, without naming it.
 
 use std::collections::BTreeMap;
 

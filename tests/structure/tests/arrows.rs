@@ -10,11 +10,11 @@ use structure::sources::modules;
 const CRATES: [(&str, &[&str]); 11] = [
     ("totp-core", &[]),
     ("totp-store", &["totp-core"]),
-    ("totp-card", &["totp-core"]),
+    ("otpauth", &["totp-core"]),
     ("pam-stack", &[]),
     ("totp-host", &["totp-core", "totp-store"]),
-    ("pam_totp", &["totp-card", "totp-core", "totp-host", "totp-store"]),
-    ("totp-enroll", &["pam-stack", "totp-card", "totp-core", "totp-host", "totp-store"]),
+    ("pam_totp", &["otpauth", "totp-core", "totp-host", "totp-store"]),
+    ("totp-enroll", &["pam-stack", "otpauth", "totp-core", "totp-host", "totp-store"]),
     ("acceptance", &[]),
     ("pam-bench", &["acceptance"]),
     ("manual", &[]),
@@ -26,11 +26,11 @@ const FOR_TESTS: [&str; 1] = ["manual"];
 
 /// The roots of the crates that ship.
 const ROOTS: [&str; 7] = [
-    "totp-core/src/lib.rs",
+    "crates/totp-core/src/lib.rs",
     "crates/totp-store/src/lib.rs",
     "crates/totp-host/src/lib.rs",
     "crates/pam-stack/src/lib.rs",
-    "totp-card/src/lib.rs",
+    "crates/otpauth/src/lib.rs",
     "pam_totp/src/lib.rs",
     "totp-enroll/src/main.rs",
 ];

@@ -47,7 +47,7 @@ const ASKS_THE_DISK: [&str; 10] = [
 const HANDS: usize = 4;
 
 fn core() -> Vec<Module> {
-    modules(&structure::checkout(), "totp-core/src/lib.rs")
+    modules(&structure::checkout(), "crates/totp-core/src/lib.rs")
 }
 
 /// The modules of the rules that may name what a pure one does not: who is in which group, and the suite for engines, whose
@@ -63,7 +63,7 @@ fn the_rules_do_not_touch_the_system() {
 
 #[test]
 fn a_card_is_drawn_without_the_system() {
-    let card = modules(&structure::checkout(), "totp-card/src/lib.rs");
+    let card = modules(&structure::checkout(), "crates/otpauth/src/lib.rs");
     let found: Vec<String> = card.iter().flat_map(impure).collect();
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
@@ -147,9 +147,9 @@ fn a_proof_of_success_has_one_name_and_is_no_copy() {
 
 #[test]
 fn no_pam_code_is_made_of_a_number_and_that_of_setcred_is_for_setcred() {
-    let door = modules(&structure::checkout(), "pam_totp/src/lib.rs");
+    let service = modules(&structure::checkout(), "pam_totp/src/lib.rs");
     let mut set = Vec::new();
-    for module in door.iter().filter(|module| module.path.first().is_none_or(|room| room != "ffi")) {
+    for module in service.iter().filter(|module| module.path.first().is_none_or(|room| room != "ffi")) {
         let is_code = |path: &Named| path.segments.iter().any(|one| one == "PamResultCode" || one == "Self");
         let from_number = |path: &&Named| is_code(path) && path.segments.ends_with(&["try_from".to_owned()]);
         assert!(!named(module).iter().any(|path| from_number(&path)), "{}: try_from", module.file.display());
@@ -167,8 +167,8 @@ fn no_pam_code_is_made_of_a_number_and_that_of_setcred_is_for_setcred() {
 }
 
 #[test]
-fn pam_codes_that_let_somebody_pass_stand_in_one_table() {
-    let door = modules(&structure::checkout(), "pam_totp/src/lib.rs");
+fn pam_codes_that_let_a_user_pass_stand_in_one_table() {
+    let service = modules(&structure::checkout(), "pam_totp/src/lib.rs");
     let said = |code: &str| -> Vec<String> {
         let of = |module: &Module| {
             let is_said = |path: &&Named| path.segments.last().is_some_and(|last| last == code);
@@ -178,7 +178,8 @@ fn pam_codes_that_let_somebody_pass_stand_in_one_table() {
             vec![module.name(); count]
         };
         // What libpam answers to the module is a number there.
-        door.iter()
+        service
+            .iter()
             .filter(|module| module.path.first().is_none_or(|room| room != "ffi"))
             .flat_map(of)
             .collect()

@@ -63,7 +63,7 @@ fn a_circle_through_others_is_one() {
 }
 
 #[test]
-fn what_is_handed_on_comes_from_whoever_made_it() {
+fn what_is_handed_on_comes_from_its_maker() {
     let files = [
         ("lib.rs", "pub mod a; mod c;"),
         ("a/mod.rs", "mod b; pub use b::B; pub struct A;"),
@@ -76,7 +76,7 @@ fn what_is_handed_on_comes_from_whoever_made_it() {
 }
 
 #[test]
-fn a_method_apart_from_its_type_is_known_to_whoever_calls_it() {
+fn a_method_apart_from_its_type_is_known_to_its_callers() {
     let root = ("lib.rs", "mod a; mod b;");
     let of_a = ("a.rs", "pub struct A; impl A { fn a(&self) { self.b(); } }");
     let of_b = ("b.rs", "use crate::a::A; impl A { pub fn b(&self) {} }");

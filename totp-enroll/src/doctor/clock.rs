@@ -1,4 +1,4 @@
-//! The clock: whether somebody keeps it right. A code is good for half a minute.
+//! The clock: whether someone keeps it right. A code is good for half a minute.
 
 use super::finding::Finding;
 use std::fs;
@@ -32,7 +32,7 @@ pub(super) fn examine(findings: &mut Vec<Finding>) {
         findings.push(
             Finding::warning("no_time_service", "no time service runs on this machine")
                 .why(why)
-                .mend("\"apt install systemd-timesyncd\", or chrony; \"timedatectl\" shows what it comes to"),
+                .fix("\"apt install systemd-timesyncd\", or chrony; \"timedatectl\" shows what it comes to"),
         );
         return;
     }
@@ -48,7 +48,7 @@ pub(super) fn examine(findings: &mut Vec<Finding>) {
                 format!("{} runs, and has not set the clock", running.join(", ")),
             )
             .why(why)
-            .mend("see whether it reaches its servers: \"timedatectl timesync-status\", \"chronyc sources\""),
+            .fix("see whether it reaches its servers: \"timedatectl timesync-status\", \"chronyc sources\""),
         );
     }
 }

@@ -1,7 +1,7 @@
 //! Owners and modes of what is stored, and what lies about that nobody needs.
 
 use super::finding::Finding;
-use crate::{desk, keys};
+use crate::{context, keys};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 use std::{fs, os::unix::fs::MetadataExt};
@@ -14,13 +14,13 @@ use totp_store::STATE_DIRECTORIES;
 use totp_store::keyring_files::KeyringFiles;
 use totp_store::timestamp_records::TimestampRecords;
 
-/// A draft that is younger may be somebody's at this moment.
+/// A draft that is younger may be someone's at this moment.
 const ABANDONED: Duration = Duration::from_secs(600);
 
 pub(super) fn examine(config: &Config, findings: &mut Vec<Finding>) {
     let paths = &config.paths;
     keyring(&KeyringFiles::of(paths), findings);
-    let store = desk::store(config);
+    let store = context::store(config);
     match store.enrolled() {
         Ok(_) => {
             let broken =
@@ -54,12 +54,12 @@ fn keyring(files: &KeyringFiles, findings: &mut Vec<Finding>) {
         Ok(None) if files.is_sealed() => findings.push(
             Finding::serious("keyring_not_opened", format!("{}: is sealed, and was not opened since this machine started", files.sealed().display()))
                 .why("no code can be checked: everybody who is enrolled is refused")
-                .mend("\"systemctl start pam-totp-keyring\", or \"totp-enroll keys open\""),
+                .fix("\"systemctl start pam-totp-keyring\", or \"totp-enroll keys open\""),
         ),
         Ok(None) => findings.push(
             Finding::serious("keyring_missing", format!("{}: is missing", files.clear.display()))
                 .why("no code can be checked: everybody who is enrolled is refused")
-                .mend("restore it from its backup; where nobody is enrolled yet, \"totp-enroll keys init\" makes one"),
+                .fix("restore it from its backup; where nobody is enrolled yet, \"totp-enroll keys init\" makes one"),
         ),
         Err(error) => findings.push(unusable("keyring_unreadable", &error)),
     }
@@ -68,7 +68,7 @@ fn keyring(files: &KeyringFiles, findings: &mut Vec<Finding>) {
 /// What was opened is gone when the machine stops: then the sealed one has to open, and be the same.
 fn not_kept(files: &KeyringFiles, in_force: &Keyring) -> Option<Finding> {
     let sealed = files.sealed();
-    let (problem, mend) = match keys::sealed(files) {
+    let (problem, fix) = match keys::sealed(files) {
         Ok(Some(text)) => {
             let kept = Keyring::parse(&sealed, text.expose()).ok()?;
             let lost = kept.lacks(in_force)?;
@@ -90,32 +90,32 @@ fn not_kept(files: &KeyringFiles, in_force: &Keyring) -> Option<Finding> {
             ),
         )
         .why("when the machine stops the keys are lost: everybody who is enrolled is refused from then on")
-        .mend(mend),
+        .fix(fix),
     )
 }
 
 fn unusable(name: &'static str, error: &StoreError) -> Finding {
     Finding::serious(name, told(error))
         .why("what cannot be trusted is not used: everybody who is enrolled is refused")
-        .mend("find out who changed it; put owner and mode right, or restore it from a backup. Where nothing was stored yet, \"totp-enroll keys init\" makes what is missing")
+        .fix("find out who changed it; put owner and mode right, or restore it from a backup. Where nothing was stored yet, \"totp-enroll keys init\" makes what is missing")
 }
 
 /// What is none of the store's directories.
 fn stray(state: &Path, findings: &mut Vec<Finding>) {
     for entry in fs::read_dir(state).into_iter().flatten().flatten() {
         if !STATE_DIRECTORIES.iter().any(|directory| entry.file_name() == *directory) {
-            findings.push(none_of_ours(&entry.path()));
+            findings.push(not_pam_totp(&entry.path()));
         }
     }
 }
 
-fn none_of_ours(path: &Path) -> Finding {
+fn not_pam_totp(path: &Path) -> Finding {
     Finding::warning("stray_file", format!("{}: is none of ours", path.display()))
-        .why("nothing reads it; a copy of somebody's enrolment may lie in it")
-        .mend("move it away")
+        .why("nothing reads it; a copy of someone's enrolment may lie in it")
+        .fix("move it away")
 }
 
-/// A reset that cannot be read keeps its person out. It must not be moved away: without it no ticket is asked for.
+/// A reset that cannot be read keeps its person out. It must not be moved away: without it no token is asked for.
 fn resets(store: &impl Resets, findings: &mut Vec<Finding>) {
     // A directory that cannot be opened is told of above.
     for user in store.resets().into_iter().flatten().flatten() {
@@ -123,10 +123,10 @@ fn resets(store: &impl Resets, findings: &mut Vec<Finding>) {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => findings.push(
                 Finding::serious("reset_unreadable", told(&error))
-                    .why("whose reset it is cannot use the ticket, nor enrol without it")
-                    .mend("leave it where it is; \"totp-enroll reset cancel USER\" forgets it, \"totp-enroll reset request USER\" begins anew; where nobody of that name is enrolled, \"totp-enroll disable USER\" takes it away"),
+                    .why("whose reset it is cannot use the token, nor enrol without it")
+                    .fix("leave it where it is; \"totp-enroll reset cancel USER\" forgets it, \"totp-enroll reset request USER\" begins anew; where nobody of that name is enrolled, \"totp-enroll disable USER\" takes it away"),
             ),
-            Err(error) => findings.push(none_of_ours(Path::new(error.about()))),
+            Err(error) => findings.push(not_pam_totp(Path::new(error.about()))),
         }
     }
 }
@@ -134,7 +134,7 @@ fn resets(store: &impl Resets, findings: &mut Vec<Finding>) {
 fn notices(spool: &impl NoticeSpool, findings: &mut Vec<Finding>) {
     // A directory that cannot be opened is told of above.
     let Ok((waiting, foreign)) = spool.waiting() else { return };
-    findings.extend(foreign.iter().map(|name| none_of_ours(Path::new(name))));
+    findings.extend(foreign.iter().map(|name| not_pam_totp(Path::new(name))));
     for notice in waiting {
         let problem = match spool.read(&notice) {
             Ok(None) => continue,
@@ -146,8 +146,8 @@ fn notices(spool: &impl NoticeSpool, findings: &mut Vec<Finding>) {
         };
         findings.push(
             Finding::warning("notice_unreadable", problem)
-                .why("somebody is not told that their factor changed")
-                .mend("find out who changed it; \"totp-enroll notify\" says what becomes of those that wait"),
+                .why("someone is not told that their factor changed")
+                .fix("find out who changed it; \"totp-enroll notify\" says what becomes of those that wait"),
         );
     }
 }
@@ -171,7 +171,7 @@ fn drafts(directory: &Path, findings: &mut Vec<Finding>) {
                     format!("{}: was left behind by a command that was ended", entry.path().display()),
                 )
                 .why("nothing reads it, and it may hold what is sealed, or a key")
-                .mend("remove it"),
+                .fix("remove it"),
             );
         }
     }
@@ -185,7 +185,7 @@ fn runtime(directory: &Path, findings: &mut Vec<Finding>) {
     let Ok(data) = fs::symlink_metadata(directory) else { return };
     if !data.is_dir() || data.uid() != 0 || data.mode() & 0o022 != 0 {
         // Not to be removed: a keyring that was unsealed at the boot may lie in it.
-        let mend = if data.is_dir() {
+        let fix = if data.is_dir() {
             "chown root and chmod go-w"
         } else {
             "move it away; a directory is made when it is needed"
@@ -196,13 +196,13 @@ fn runtime(directory: &Path, findings: &mut Vec<Finding>) {
                 format!("{}: must be a directory of root's that nobody else can write", directory.display()),
             )
             .why(NOT_REMEMBERED)
-            .mend(mend),
+            .fix(fix),
         );
     } else if let Err(error) = TimestampRecords::new(directory).expired(|_| true) {
         findings.push(
             Finding::warning("runtime_unusable", told(&error))
                 .why(NOT_REMEMBERED)
-                .mend("move it away; it is made when it is needed"),
+                .fix("move it away; it is made when it is needed"),
         );
     }
 }

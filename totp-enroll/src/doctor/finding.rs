@@ -1,4 +1,4 @@
-//! What is wrong, why it matters, and what mends it.
+//! What is wrong, why it matters, and what fixes it.
 
 use serde::Serialize;
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Severity {
-    /// Somebody gets in who should not, or nobody does.
+    /// Someone gets in who should not, or nobody does.
     Serious,
     /// It may be meant so, or will go wrong some day.
     Warning,
@@ -28,7 +28,7 @@ pub(crate) struct Finding {
     pub(crate) services: Vec<String>,
     pub(crate) what: String,
     pub(crate) why: String,
-    pub(crate) mend: String,
+    pub(crate) fix: String,
 }
 
 impl Finding {
@@ -52,7 +52,7 @@ impl Finding {
             services: Vec::new(),
             what: what.into(),
             why: String::new(),
-            mend: String::new(),
+            fix: String::new(),
         }
     }
 
@@ -64,7 +64,7 @@ impl Finding {
                 let key =
                     |one: &Self| (one.severity, one.name, one.service.is_some() || !one.services.is_empty());
                 key(other) == key(&finding)
-                    && (&other.what, &other.why, &other.mend) == (&finding.what, &finding.why, &finding.mend)
+                    && (&other.what, &other.why, &other.fix) == (&finding.what, &finding.why, &finding.fix)
             };
             match merged.iter_mut().find(same) {
                 Some(first) => {
@@ -81,8 +81,8 @@ impl Finding {
         Self { why: why.into(), ..self }
     }
 
-    pub(crate) fn mend(self, mend: impl Into<String>) -> Self {
-        Self { mend: mend.into(), ..self }
+    pub(crate) fn fix(self, fix: impl Into<String>) -> Self {
+        Self { fix: fix.into(), ..self }
     }
 
     pub(crate) fn at(self, service: &str) -> Self {

@@ -12,7 +12,7 @@ pub(super) fn not_in_stack(name: &str, stack: &Stack) -> Finding {
     };
     Finding::serious("not_in_stack", what)
         .why("nobody is asked for a code there")
-        .mend(format!("\"totp-enroll pam-snippet {name}\" prints the lines"))
+        .fix(format!("\"totp-enroll pam-snippet {name}\" prints the lines"))
 }
 
 pub(super) fn misplaced(stack: &Stack, found: &mut Vec<Finding>) {
@@ -23,7 +23,7 @@ pub(super) fn misplaced(stack: &Stack, found: &mut Vec<Finding>) {
                 format!("{}: pam_totp.so stands on a line that is not auth", handler.place),
             )
             .why("it asks for codes on auth lines alone, and refuses everybody on others")
-            .mend("write it as `auth required pam_totp.so`, where the other auth lines are"),
+            .fix("write it as `auth required pam_totp.so`, where the other auth lines are"),
         );
     }
 }
@@ -33,8 +33,8 @@ pub(super) fn must_fail(stack: &Stack, found: &mut Vec<Finding>) {
         if let stack::Kind::MustFail(why) = handler.kind {
             found.push(
                 Finding::serious("line_unreadable", format!("{}: {why}", handler.place))
-                    .why("libpam counts the line as a failure, whoever comes")
-                    .mend("correct the line, or take it out"),
+                    .why("libpam counts the line as a failure, anyone who comes")
+                    .fix("correct the line, or take it out"),
             );
         }
     }
@@ -58,7 +58,7 @@ pub(super) fn arrangement(stack: &Stack, found: &mut Vec<Finding>) {
                 format!("pam_totp stands on {} and again on {}", first.place, second.place),
             )
             .why("each asks for a code of its own, and a code is good once: people wait for the next one")
-            .mend("take one of the lines out; \"pam-auth-update --enable totp\" needs none beside it"),
+            .fix("take one of the lines out; \"pam-auth-update --enable totp\" needs none beside it"),
         );
     }
     for handler in &stack.handlers {
@@ -70,7 +70,7 @@ pub(super) fn arrangement(stack: &Stack, found: &mut Vec<Finding>) {
             found.push(
                 Finding::warning("old_module", format!("{}: {module} is in the stack beside pam_totp", handler.place))
                     .why("people are asked for two codes, or may choose between two secrets, one of them lying unencrypted")
-                    .mend("take the line out when everybody's secrets are taken over (\"totp-enroll import\")"),
+                    .fix("take the line out when everybody's secrets are taken over (\"totp-enroll import\")"),
             );
         }
     }
@@ -90,7 +90,7 @@ fn passes(stack: &Stack, at: usize, handler: &Handler, said: &Said, found: &mut 
                 format!("{}: use_first_pass, and no line above it asks for anything", handler.place),
             )
             .why("nobody is asked for a code, and none is there: everybody is refused")
-            .mend("take use_first_pass out, or write try_first_pass"),
+            .fix("take use_first_pass out, or write try_first_pass"),
         );
     }
     let takes = |line: &Handler| {
@@ -104,37 +104,37 @@ fn passes(stack: &Stack, at: usize, handler: &Handler, said: &Said, found: &mut 
                 format!("{}: forward_pass, and no line below it has try_first_pass", handler.place),
             )
             .why("the password in front of the code is asked for and looked at by nobody")
-            .mend("write `auth required pam_unix.so try_first_pass` below it, or take forward_pass out"),
+            .fix("write `auth required pam_unix.so try_first_pass` below it, or take forward_pass out"),
         );
     }
 }
 
 pub(super) fn nobody_gets_in() -> Finding {
     Finding::serious("nobody_gets_in", "no way through the stack lets in who gives the right code")
-        .why("another line refuses, or nobody comes to pam_totp: keep a root shell open until it is mended")
-        .mend("look for a pam_deny.so that nothing jumps over any more, a module that is missing, and pam_unix.so that was taken out")
+        .why("another line refuses, or nobody comes to pam_totp: keep a root shell open until it is fixed")
+        .fix("look for a pam_deny.so that nothing jumps over any more, a module that is missing, and pam_unix.so that was taken out")
 }
 
 pub(super) fn ignored_is_refused() -> Finding {
     Finding::warning("ignored_is_refused", "no line lets in where pam_totp takes no part")
         .why("who is not enrolled and may be (nullok, require.enroll_by) is refused all the same")
-        .mend("write `auth required pam_permit.so` below pam_totp: a wrong code refuses as before")
+        .fix("write `auth required pam_permit.so` below pam_totp: a wrong code refuses as before")
 }
 
 pub(super) fn not_introduced(handler: &Handler) -> Finding {
     let what =
         format!("{}: after_first_factor, and people come to that line who have passed none", handler.place);
     Finding::serious("after_no_first_factor", what)
-        .why("strangers are told why a code was refused, and with enroll_at_login could enrol as somebody else")
-        .mend("take after_first_factor out, or make the line above it `requisite`: `required` goes on after a wrong password")
+        .why("strangers are told why a code was refused, and with enroll_at_login could enrol as another process")
+        .fix("take after_first_factor out, or make the line above it `requisite`: `required` goes on after a wrong password")
 }
 
 pub(super) fn too_few_factors(nothing: bool, exempts: bool) -> Finding {
-    let mend = "put the password above it: `@include common-auth` (Debian), or `auth requisite pam_unix.so`";
+    let fix = "put the password above it: `@include common-auth` (Debian), or `auth requisite pam_unix.so`";
     if nothing {
         return Finding::serious("nothing_asked", "some people get in without a password and without a code")
             .why("where pam_totp takes no part (nullok, require.enroll_by), the rest of the stack says yes to everybody")
-            .mend(mend);
+            .fix(fix);
     }
     if exempts {
         return Finding::serious(
@@ -142,9 +142,9 @@ pub(super) fn too_few_factors(nothing: bool, exempts: bool) -> Finding {
             "whom a rule exempts from the code is asked for nothing at all",
         )
         .why("a code alone lets in here, and the config or the line waives it for some ([require], [fresh], fresh=)")
-        .mend(mend);
+        .fix(fix);
     }
     Finding::warning("one_factor", "a code alone lets in")
-        .why("that is one factor: whoever finds the phone gets in")
-        .mend(mend)
+        .why("that is one factor: anyone who finds the phone gets in")
+        .fix(fix)
 }

@@ -1,4 +1,4 @@
-//! `doctor`: what is wrong with this machine's set-up, why it matters, and what mends it. It changes nothing.
+//! `doctor`: what is wrong with this machine's set-up, why it matters, and what fixes it. It changes nothing.
 //!
 //! ```text
 //!  services   the PAM stacks (stack)          sshd     what it asks for before and beside PAM
@@ -87,7 +87,7 @@ fn examine(cli: &Cli, asked: &Doctor) -> Result<Vec<Finding>, Failure> {
 
 fn lines(findings: &[Finding]) -> Vec<String> {
     if findings.is_empty() {
-        return vec!["nothing to mend".to_owned()];
+        return vec!["nothing to fix".to_owned()];
     }
     let said = findings.iter().flat_map(|finding| {
         let word = match finding.severity {
@@ -101,7 +101,7 @@ fn lines(findings: &[Finding]) -> Vec<String> {
         [
             format!("{word}{service} {}: {}", finding.name, finding.what),
             format!("    why:  {}", finding.why),
-            format!("    mend: {}", finding.mend),
+            format!("    fix: {}", finding.fix),
         ]
     });
     said.collect()

@@ -27,7 +27,7 @@ pub(super) fn examine(services: &[Service], findings: &mut Vec<Finding>) {
                     format!("{} is version {theirs}, and this command {ours}", module.display()),
                 )
                 .why("the newer of them may store what the other does not know, and refuses")
-                .mend("install libpam-totp anew, and remove what was copied by hand"),
+                .fix("install libpam-totp anew, and remove what was copied by hand"),
             );
         }
     }
@@ -56,7 +56,7 @@ fn two(findings: &mut Vec<Finding>) {
                 format!("{} and {} are both there", first.display(), second.display()),
             )
             .why("libpam takes one of them, and a new version may have come to the other")
-            .mend("remove the one that no package owns (\"dpkg -S\", \"rpm -qf\")"),
+            .fix("remove the one that no package owns (\"dpkg -S\", \"rpm -qf\")"),
         );
     }
 }
@@ -86,7 +86,7 @@ fn replaced(findings: &mut Vec<Finding>) {
                 format!("the module was replaced since these began: {}", stale.join(", ")),
             )
             .why("they go on with the old one until they are started again")
-            .mend("start them again; a session of sshd ends by itself"),
+            .fix("start them again; a session of sshd ends by itself"),
         );
     }
 }

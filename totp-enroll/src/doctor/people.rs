@@ -2,7 +2,7 @@
 
 use super::finding::Finding;
 use crate::account::{self, Unknown};
-use crate::{clock, desk};
+use crate::{clock, context};
 use nix::unistd::User as Passwd;
 use std::time::Duration;
 use totp_core::config::Config;
@@ -14,7 +14,7 @@ use totp_core::store::{Document, Held, Hold, Store, StoreError, Users};
 use totp_core::user::User;
 use totp_store::keyring_files::KeyringFiles;
 
-/// A ledger that somebody logs in with meanwhile is looked at when they are through.
+/// A ledger that someone logs in with meanwhile is looked at when they are through.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How far the last login may lie ahead: the clock of that moment may have been corrected a little.
 const AHEAD: u64 = 120;
@@ -27,7 +27,7 @@ pub(super) struct People {
 }
 
 pub(super) fn examine(config: &Config, findings: &mut Vec<Finding>) -> People {
-    let store = desk::store(config);
+    let store = context::store(config);
     let mut room = Room { config, keyring: keyring(config), store: &store, few: Vec::new(), findings };
     let mut enrolled = Vec::new();
     // A store that cannot be opened is told of elsewhere.
@@ -60,7 +60,7 @@ fn keyring(config: &Config) -> Option<Keyring> {
 struct Room<'a> {
     config: &'a Config,
     keyring: Option<Keyring>,
-    store: &'a desk::Store,
+    store: &'a context::Store,
     /// Who has few recovery codes left.
     few: Vec<String>,
     findings: &'a mut Vec<Finding>,
@@ -86,12 +86,12 @@ impl Room<'_> {
     fn account(&mut self, user: &User, credential: &Credential) {
         let Ok(found) = Passwd::from_name(user.as_str()) else { return };
         let Some(enrolled_as) = credential.owner().uid else { return };
-        let mend = "if the account is gone for good, \"totp-enroll disable\" withdraws the enrolment; if it is the same person, \"totp-enroll enroll --replace\"";
+        let fix = "if the account is gone for good, \"totp-enroll disable\" withdraws the enrolment; if it is the same person, \"totp-enroll enroll --replace\"";
         match found {
             None => self.findings.push(
                 Finding::warning("account_gone", format!("{user} is enrolled, and the system knows no such account", user = user.as_str()))
                     .why("an account of that name that is made one day does not inherit it, as long as it has another uid")
-                    .mend(mend),
+                    .fix(fix),
             ),
             Some(account) if account.uid.as_raw() != enrolled_as => self.findings.push(
                 Finding::serious(
@@ -99,7 +99,7 @@ impl Room<'_> {
                     format!("{} is enrolled as uid {enrolled_as}, and the account has uid {}", user.as_str(), account.uid),
                 )
                 .why("an account made again under an old name inherits nothing: its logins are refused")
-                .mend(mend),
+                .fix(fix),
             ),
             Some(_) => {}
         }
@@ -115,7 +115,7 @@ impl Room<'_> {
             self.findings.push(
                 Finding::serious("seal_broken", format!("{file}: {error}"))
                     .why(format!("{} is refused, whatever the code", user.as_str()))
-                    .mend("restore the keyring, or the credential, from a backup of the same day; or \"totp-enroll enroll --replace\""),
+                    .fix("restore the keyring, or the credential, from a backup of the same day; or \"totp-enroll enroll --replace\""),
             );
         }
     }
@@ -144,7 +144,7 @@ impl Room<'_> {
                 .why(
                     "this machine's clock was set back, or ran ahead then: codes are refused until that time",
                 )
-                .mend(format!(
+                .fix(format!(
                     "set the clock right; if it had run ahead, \"totp-enroll unlock {}\"",
                     user.as_str()
                 )),
@@ -168,7 +168,7 @@ impl Room<'_> {
         self.findings.push(
             Finding::serious(name, what)
                 .why(format!("{} is refused, whatever the code", user.as_str()))
-                .mend("as it says; or restore credentials and ledgers from one backup"),
+                .fix("as it says; or restore credentials and ledgers from one backup"),
         );
     }
 
@@ -176,7 +176,7 @@ impl Room<'_> {
         self.findings.push(
             Finding::warning("stray_file", format!("{}: {}", error.about(), error.problem()))
                 .why("nobody logs in by it, and \"totp-enroll list\" stops at it")
-                .mend("move it away"),
+                .fix("move it away"),
         );
     }
 
@@ -195,7 +195,7 @@ impl Room<'_> {
                 format!("{count} have fewer than {} recovery codes left: {names}", self.config.warn_below),
             )
             .why("who has none and loses the phone needs an administrator")
-            .mend("ask them to run \"totp-enroll recovery-codes\""),
+            .fix("ask them to run \"totp-enroll recovery-codes\""),
         );
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn examine(services: &[Service], own: &Config, findings: &mut Vec<Fin
         findings.push(
             Finding::info("apparmor_enforces", format!("AppArmor confines {}", confined.join(", ")))
                 .why("a profile that does not name /etc/pam_totp, /var/lib/pam_totp and /run/pam_totp keeps the module from them; the log then says \"Permission denied\"")
-                .mend("look for denials with \"journalctl -k -g apparmor\"; add the paths to the profile in /etc/apparmor.d/local"),
+                .fix("look for denials with \"journalctl -k -g apparmor\"; add the paths to the profile in /etc/apparmor.d/local"),
         );
     }
     if !services.is_empty()
@@ -42,7 +42,7 @@ pub(super) fn examine(services: &[Service], own: &Config, findings: &mut Vec<Fin
         findings.push(
             Finding::info("selinux_enforces", "SELinux enforces its policy")
                 .why("a policy that does not know the module may keep sshd from its files; the log then says \"Permission denied\"")
-                .mend("look for denials with \"ausearch -m avc -ts recent\"; \"restorecon -R /etc/pam_totp /var/lib/pam_totp\" sets labels"),
+                .fix("look for denials with \"ausearch -m avc -ts recent\"; \"restorecon -R /etc/pam_totp /var/lib/pam_totp\" sets labels"),
         );
     }
 }
@@ -110,7 +110,7 @@ fn read_only(unit: &str, settings: &[(String, String)], config: &Config) -> Opti
             format!("{unit} has ProtectSystem=strict, and {state} is read-only in it"),
         )
         .why("a code that cannot be recorded as used is refused: nobody gets in there")
-        .mend(format!(
+        .fix(format!(
             "\"systemctl edit {unit}\": in [Service] write ReadWritePaths={state} -{}",
             config.paths.runtime.display()
         )),

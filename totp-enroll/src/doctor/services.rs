@@ -30,7 +30,7 @@ pub(crate) struct Service {
     pub(crate) forward_pass: bool,
 }
 
-/// The desk's own config, and where it came from.
+/// The command's own config, and where it came from.
 pub(crate) struct Own<'a> {
     pub(crate) config: &'a Config,
     pub(crate) named: Option<&'a Path>,
@@ -40,7 +40,7 @@ pub(crate) struct Own<'a> {
 const TWINS: [(&str, &str, &str); 2] =
     [("sudo", "sudo-i", "\"sudo -i\" asks this one"), ("su", "su-l", "\"su -\" asks this one")];
 
-/// Services of programs, whoever else includes their files.
+/// Services of programs, anyone who else includes their files.
 const PROGRAMS: [&str; 6] = ["sshd", "sudo", "sudo-i", "su", "su-l", "login"];
 
 /// Services that begin a session.
@@ -81,7 +81,7 @@ pub(crate) fn examine(asked: &[String], own: &Own<'_>, findings: &mut Vec<Findin
         findings.push(
             Finding::warning("not_switched_on", "no file in /etc/pam.d names pam_totp.so")
                 .why("nobody is asked for a code")
-                .mend("\"pam-auth-update --enable totp\", or the lines that \"totp-enroll pam-snippet sshd\" prints"),
+                .fix("\"pam-auth-update --enable totp\", or the lines that \"totp-enroll pam-snippet sshd\" prints"),
         );
     }
     for installed in &readings {
@@ -125,7 +125,7 @@ fn concerns_us(installed: &Installed, name: &str) -> bool {
             names_ours && !stack.is_other || misplaced_alone(&stack)
         }
         // Whether it would ask cannot be told; that nobody gets in there can.
-        Err(_) => mentions_ours(installed, name),
+        Err(_) => mentions_pam_totp(installed, name),
     }
 }
 
@@ -133,7 +133,7 @@ fn misplaced_alone(stack: &Stack) -> bool {
     stack.elsewhere.iter().any(stack::is_ours)
 }
 
-fn mentions_ours(installed: &Installed, name: &str) -> bool {
+fn mentions_pam_totp(installed: &Installed, name: &str) -> bool {
     let ours = b"pam_totp.so";
     installed.open(name).is_some_and(|(_, text)| text.windows(ours.len()).any(|window| window == ours))
 }
@@ -151,7 +151,7 @@ fn examined(
             let what = format!("{}{line}: {}", unloadable.file.display(), unloadable.problem);
             let finding = Finding::serious("stack_unreadable", what)
                 .why("libpam refuses the whole service: nobody gets in")
-                .mend("mend that line");
+                .fix("fix that line");
             findings.push(finding.at(name));
             return None;
         }
@@ -175,7 +175,9 @@ fn examined(
     found.extend(gaps::without_code(&stack, &circumstances));
     if asks && gaps::nobody_gets_in(&stack, &circumstances) {
         found.push(nobody_gets_in());
-    } else if lines.iter().any(Line::lets_past) && gaps::refuses_whom_ours_ignores(&stack, &circumstances) {
+    } else if lines.iter().any(Line::lets_past)
+        && gaps::refuses_users_whom_pam_totp_ignores(&stack, &circumstances)
+    {
         found.push(ignored_is_refused());
     }
     let said = |handler: &Handler| stack::read_arguments(&handler.arguments).ok();
@@ -201,7 +203,7 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// Whether whoever is not enrolled is let past.
+    /// Whether anyone who is not enrolled is let past.
     fn lets_past(&self) -> bool {
         let nullok = self.said.as_ref().is_some_and(|said| said.nullok);
         nullok || self.config.as_ref().is_some_and(|config| config.policy.enroll_by.is_some())
@@ -225,7 +227,7 @@ fn line<'a>(handler: &'a Handler, service: &str, found: &mut Vec<Finding>) -> Li
         found.push(
             Finding::serious("module_missing", format!("{}: {} is not there", handler.place, handler.module))
                 .why("libpam counts the line as a failure: nobody gets in, or, behind another control, nobody is asked")
-                .mend("install libpam-totp again, or take the line out"),
+                .fix("install libpam-totp again, or take the line out"),
         );
     }
     let said = match stack::read_arguments(&handler.arguments) {
@@ -233,8 +235,8 @@ fn line<'a>(handler: &'a Handler, service: &str, found: &mut Vec<Finding>) -> Li
         Err(problem) => {
             found.push(
                 Finding::serious("bad_argument", format!("{}: {problem}", handler.place))
-                    .why("pam_totp refuses everybody, lest a typo weakens the door")
-                    .mend("correct the word; pam_totp(8) lists those that are known"),
+                    .why("pam_totp refuses everybody, lest a typo weakens the module")
+                    .fix("correct the word; pam_totp(8) lists those that are known"),
             );
             None
         }
@@ -254,7 +256,7 @@ fn line<'a>(handler: &'a Handler, service: &str, found: &mut Vec<Finding>) -> Li
             found.push(
                 Finding::serious("config_unreadable", what)
                     .why("pam_totp refuses everybody")
-                    .mend("mend the file, or correct conf= in that line"),
+                    .fix("fix the file, or correct conf= in that line"),
             );
             None
         }
@@ -262,7 +264,7 @@ fn line<'a>(handler: &'a Handler, service: &str, found: &mut Vec<Finding>) -> Li
     Line { handler, said, config }
 }
 
-/// A login leaves stamps where its config asks for freshness, and knows of no line but its own.
+/// A login leaves timestamps where its config asks for freshness, and knows of no line but its own.
 fn uninvited(said: &Said, config: &Config, handler: &Handler, service: &str) -> Option<Finding> {
     let fresh = said.fresh.filter(|fresh| *fresh > Seconds(0))?;
     if config.asks_for_freshness || LOGINS.contains(&service) {
@@ -272,7 +274,7 @@ fn uninvited(said: &Said, config: &Config, handler: &Handler, service: &str) -> 
     Some(
         Finding::info("fresh_on_the_line_alone", what)
             .why("the codes of logins may count only from the first such command after each boot: who logged in before it is asked once more")
-            .mend(format!("in the config as well, on a line below {}: for = \"{fresh}\"", section::head(service, "fresh"))),
+            .fix(format!("in the config as well, on a line below {}: for = \"{fresh}\"", section::head(service, "fresh"))),
     )
 }
 
@@ -283,19 +285,19 @@ fn same_store(line: &Line<'_>, own: &Own<'_>, found: &mut Vec<Finding>) {
         return;
     }
     let file = stack::config_file(&line.handler.arguments).unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
-    let desk = own.named.unwrap_or(Path::new(DEFAULT_FILE));
+    let context = own.named.unwrap_or(Path::new(DEFAULT_FILE));
     let what = format!(
         "{}: its config {} keeps people in {}, and this command, by {}, in {}",
         line.handler.place,
         file.display(),
         theirs.state.display(),
-        desk.display(),
+        context.display(),
         ours.state.display()
     );
     found.push(
         Finding::serious("other_store", what)
             .why("who is enrolled with this command is not enrolled there")
-            .mend(format!("run the command with --config {}, or let both name one place", file.display())),
+            .fix(format!("run the command with --config {}, or let both name one place", file.display())),
     );
 }
 
@@ -318,7 +320,7 @@ fn twins(installed: &Installed, services: &[Service], all: &[String], findings: 
         findings.push(
             Finding::serious("twin_left_out", format!("{asking} asks for a code, and {left_out} does not"))
                 .why(format!("{why}, so the code is left out by a letter"))
-                .mend(format!("put the same lines into /etc/pam.d/{left_out}"))
+                .fix(format!("put the same lines into /etc/pam.d/{left_out}"))
                 .at(left_out),
         );
     }

@@ -11,13 +11,13 @@ use totp_core::config::{Command, Config, DEFAULT_FILE, SENDMAIL};
 use totp_store::documents::read_document;
 use totp_store::guard::Guard;
 
-/// The desk's own config cannot be read.
+/// The command's own config cannot be read.
 pub(super) fn broken(failure: Failure, file: &Path) -> Finding {
     let file = failure.file.unwrap_or_else(|| file.to_owned());
     let line = failure.line.map_or_else(String::new, |line| format!(" line {line}"));
     Finding::serious("config_unreadable", format!("{}{line}: {}", file.display(), failure.problem))
         .why("every login that reads it is refused, and so is every command; the rest was looked at by the defaults")
-        .mend("mend that line; /usr/share/doc/libpam-totp has the file as it was shipped")
+        .fix("fix that line; /usr/share/doc/libpam-totp has the file as it was shipped")
 }
 
 pub(super) fn examine(named: Option<&Path>, own: &Config, services: &[Service], findings: &mut Vec<Finding>) {
@@ -34,8 +34,8 @@ pub(super) fn examine(named: Option<&Path>, own: &Config, services: &[Service], 
                 "no_mail_program",
                 format!("{sendmail} is not there, and [notify] names no command"),
             )
-            .why("nobody is told when somebody changes their second factor")
-            .mend(
+            .why("nobody is told when someone changes their second factor")
+            .fix(
                 "install a mail system, or set [notify] command; command = [] says that nobody is to be told",
             ),
         );
@@ -53,7 +53,7 @@ pub(super) fn examine(named: Option<&Path>, own: &Config, services: &[Service], 
                     ),
                 )
                 .why("nobody is asked for a code there: an update may have put the file back")
-                .mend(format!("\"totp-enroll pam-snippet {name}\" prints the lines"))
+                .fix(format!("\"totp-enroll pam-snippet {name}\" prints the lines"))
                 .at(&name),
             );
         }
@@ -64,7 +64,7 @@ pub(super) fn examine(named: Option<&Path>, own: &Config, services: &[Service], 
                     format!("{}: [service.{name}], and there is no /etc/pam.d/{name}", file.display()),
                 )
                 .why("what it says counts for nobody: a rule that was meant to hold does not")
-                .mend("correct the name (it is that of the file in /etc/pam.d), or take the section out"),
+                .fix("correct the name (it is that of the file in /etc/pam.d), or take the section out"),
             );
         }
     }
@@ -123,7 +123,7 @@ fn exempt(config: &Config, service: Option<&str>, findings: &mut Vec<Finding>) {
                     format!("the networks of require.exempt_networks are together every {kind} address"),
                 )
                 .why("nobody is asked for a code")
-                .mend("name the networks that are meant"),
+                .fix("name the networks that are meant"),
             );
         }
     }
@@ -132,7 +132,7 @@ fn exempt(config: &Config, service: Option<&str>, findings: &mut Vec<Finding>) {
             push(
                 Finding::serious("exempt_everybody", format!("require.exempt_networks holds {network}"))
                     .why("that is every address: nobody is asked for a code")
-                    .mend("name the networks that are meant"),
+                    .fix("name the networks that are meant"),
             );
         }
     }
@@ -144,7 +144,7 @@ fn exempt(config: &Config, service: Option<&str>, findings: &mut Vec<Finding>) {
                     format!("[require] names the group \"{name}\", which the system does not know"),
                 )
                 .why("then everybody is asked, and each login writes a line about it")
-                .mend("correct the name, or make the group"),
+                .fix("correct the name, or make the group"),
             );
         }
     }

@@ -32,7 +32,7 @@ pub(super) fn examine(services: &[Service], people: &People, findings: &mut Vec<
         None => found.push(
             Finding::warning("sshd_missing", "/etc/pam.d/sshd asks for a code, and there is no sshd")
                 .why("what it would do cannot be told")
-                .mend("install openssh-server, or take pam_totp out of /etc/pam.d/sshd"),
+                .fix("install openssh-server, or take pam_totp out of /etc/pam.d/sshd"),
         ),
     }
     findings.extend(found.into_iter().map(|finding| finding.at("sshd")));
@@ -46,8 +46,8 @@ fn lost() -> Option<Finding> {
     lists.contains("publickey,keyboard-interactive").then(|| {
         let what = format!("sshd demands {lists}, and no auth line of /etc/pam.d/sshd names pam_totp.so");
         Finding::warning("not_in_stack", what)
-            .why("whoever has a key is asked for something else than a code: an update may have put the file back")
-            .mend("\"totp-enroll pam-snippet sshd\" prints the lines")
+            .why("anyone who has a key is asked for something else than a code: an update may have put the file back")
+            .fix("\"totp-enroll pam-snippet sshd\" prints the lines")
             .at("sshd")
     })
 }
@@ -64,7 +64,7 @@ fn ask(sshd: &Path, service: &Service, people: &People, found: &mut Vec<Finding>
             found.push(
                 Finding::warning("sshd_not_asked", format!("sshd -T: {problem}"))
                     .why("sshd has not run since the machine was started; what it would do cannot be told")
-                    .mend("\"mkdir -m 755 /run/sshd\", or start it, and run this again"),
+                    .fix("\"mkdir -m 755 /run/sshd\", or start it, and run this again"),
             );
             return;
         }
@@ -72,7 +72,7 @@ fn ask(sshd: &Path, service: &Service, people: &People, found: &mut Vec<Finding>
             found.push(
                 Finding::serious("sshd_refuses_config", format!("sshd -T: {problem}"))
                     .why("it does not start with that; one that runs goes on with an older configuration")
-                    .mend("mend what it names, until \"sshd -t\" is silent, then reload it"),
+                    .fix("fix what it names, until \"sshd -t\" is silent, then reload it"),
             );
             return;
         }
@@ -116,7 +116,7 @@ fn ask(sshd: &Path, service: &Service, people: &People, found: &mut Vec<Finding>
                 format!("sshd was asked about {MOST_PEOPLE} of {} people", people.enrolled.len()),
             )
             .why("a Match block that lets one of the others in without a code would not be told")
-            .mend("\"sshd -T -C user=NAME,host=x,addr=203.0.113.7\" says what holds for one"),
+            .fix("\"sshd -T -C user=NAME,host=x,addr=203.0.113.7\" says what holds for one"),
         );
     }
     found.extend(holes.into_iter().map(|(hole, who)| hole.finding(&who)));
@@ -125,8 +125,8 @@ fn ask(sshd: &Path, service: &Service, people: &People, found: &mut Vec<Finding>
 
 fn not_asked(what: &str) -> Finding {
     Finding::warning("match_not_asked", format!("{what}: sshd was not asked about it"))
-        .why("whether it lets somebody in without a code cannot be told")
-        .mend("look at it yourself: \"sshd -T -C user=NAME,host=x,addr=203.0.113.7\" says what holds for one login")
+        .why("whether it lets someone in without a code cannot be told")
+        .fix("look at it yourself: \"sshd -T -C user=NAME,host=x,addr=203.0.113.7\" says what holds for one login")
 }
 
 fn effective(sshd: &Path, connection: &Connection) -> Result<Effective, String> {
@@ -163,13 +163,13 @@ fn machine(general: &Effective, service: &Service, found: &mut Vec<Finding>) {
         found.push(
             Finding::serious("sshd_without_pam", "UsePAM is no")
                 .why("sshd asks PAM for nothing: no code is asked for, whatever /etc/pam.d/sshd says")
-                .mend("UsePAM yes, in /etc/ssh/sshd_config.d/50-totp.conf, and reload sshd"),
+                .fix("UsePAM yes, in /etc/ssh/sshd_config.d/50-totp.conf, and reload sshd"),
         );
     } else if !is_on(general, keyboard) && !is_on(general, older) {
         found.push(
             Finding::serious("sshd_cannot_ask", "KbdInteractiveAuthentication is no")
                 .why("it is the only method in which a code can be asked for: people get in without one, or not at all")
-                .mend("KbdInteractiveAuthentication yes, in /etc/ssh/sshd_config.d/50-totp.conf (the first value counts), and reload sshd"),
+                .fix("KbdInteractiveAuthentication yes, in /etc/ssh/sshd_config.d/50-totp.conf (the first value counts), and reload sshd"),
         );
     } else if is_on(general, "passwordauthentication") && !service.forward_pass {
         let offered = methods(general).iter().any(|list| list.iter().any(|method| method == "password"));
@@ -177,7 +177,7 @@ fn machine(general: &Effective, service: &Service, found: &mut Vec<Finding>) {
             found.push(
                 Finding::warning("sshd_password_method", "PasswordAuthentication is yes")
                     .why("in that method nobody can be asked for a code: clients that prefer it are refused, and people think that their password is wrong")
-                    .mend("PasswordAuthentication no; passwords are asked for by PAM in the method keyboard-interactive"),
+                    .fix("PasswordAuthentication no; passwords are asked for by PAM in the method keyboard-interactive"),
             );
         }
     }
@@ -186,7 +186,7 @@ fn machine(general: &Effective, service: &Service, found: &mut Vec<Finding>) {
         found.push(
             Finding::warning("sshd_other_service", format!("PAMServiceName is {other}"))
                 .why(format!("sshd asks /etc/pam.d/{other}, and not /etc/pam.d/sshd"))
-                .mend(format!(
+                .fix(format!(
                     "\"totp-enroll doctor --service {other}\" looks at that one; or take PAMServiceName out"
                 )),
         );
@@ -201,7 +201,7 @@ fn machine(general: &Effective, service: &Service, found: &mut Vec<Finding>) {
                 format!("LoginGraceTime is {seconds} seconds, and logins enrol ([require] enroll_at_login)"),
             )
             .why("setting up an app and writing recovery codes down takes longer; sshd ends the login then")
-            .mend("LoginGraceTime 600"),
+            .fix("LoginGraceTime 600"),
         );
     }
 }
@@ -284,27 +284,27 @@ impl Hole {
             true => "everybody".to_owned(),
             false => who.some.iter().map(String::as_str).collect::<Vec<_>>().join(", "),
         };
-        // A Match block for somebody who is not enrolled is meant so.
+        // A Match block for someone who is not enrolled is meant so.
         let severity = if who.everybody || who.is_enrolled { Severity::Serious } else { Severity::Warning };
         match self {
             Self::NoCode(methods) => {
                 Finding::new(severity, "sshd_skips_pam", format!("{methods} alone lets in, without a code: {whom}"))
                     .why("sshd asks PAM for nothing then: /etc/pam.d/sshd counts for nobody who has a key")
-                    .mend("AuthenticationMethods publickey,keyboard-interactive:pam (README, \"ssh: key + code\"); keep a Match block only for programs that cannot answer")
+                    .fix("AuthenticationMethods publickey,keyboard-interactive:pam (README, \"ssh: key + code\"); keep a Match block only for programs that cannot answer")
             }
             Self::OneFactor => {
                 Finding::new(severity, "sshd_one_factor", format!("a code alone lets in: {whom}"))
                     .why("neither sshd nor another line of /etc/pam.d/sshd asks for a key or a password first")
-                    .mend("AuthenticationMethods publickey,keyboard-interactive:pam, or `@include common-auth` above pam_totp in /etc/pam.d/sshd")
+                    .fix("AuthenticationMethods publickey,keyboard-interactive:pam, or `@include common-auth` above pam_totp in /etc/pam.d/sshd")
             }
             Self::Nothing => {
                 Finding::new(severity, "sshd_asks_nothing", format!("some get in who have shown nothing at all: {whom}"))
                     .why("where pam_totp takes no part (nullok, a rule that exempts), another line of /etc/pam.d/sshd says yes to everybody")
-                    .mend("AuthenticationMethods publickey,keyboard-interactive:pam, or `@include common-auth` above pam_totp in /etc/pam.d/sshd")
+                    .fix("AuthenticationMethods publickey,keyboard-interactive:pam, or `@include common-auth` above pam_totp in /etc/pam.d/sshd")
             }
             Self::EmptyPassword => Finding::new(severity, "sshd_empty_passwords", format!("PermitEmptyPasswords is yes: {whom}"))
                 .why("the first factor may be nothing")
-                .mend("PermitEmptyPasswords no"),
+                .fix("PermitEmptyPasswords no"),
         }
     }
 }
@@ -323,7 +323,7 @@ fn stale(files: &[PathBuf], found: &mut Vec<Finding>) {
                 format!("{} was changed after sshd read it", file.display()),
             )
             .why("it goes on by the old configuration")
-            .mend("\"systemctl reload ssh\" (sshd on other systems)"),
+            .fix("\"systemctl reload ssh\" (sshd on other systems)"),
         );
     }
 }

@@ -1,27 +1,27 @@
-//! `enroll --batch`: one user or a list, by a script. Nobody shows a code; the first right one at the door, or of
-//! `enroll --confirm`, says that the enrolment has reached its owner. It is asked for from the start all the same: whoever has
+//! `enroll --batch`: one user or a list, by a script. Nobody shows a code; the first right one at a login, or of
+//! `enroll --confirm`, says that the enrolment has reached its owner. It is asked for from the start all the same: anyone who has
 //! the password and no code gets in no sooner than with any other enrolment.
 
 use super::picture::{self, Kind, Picture};
 use super::terms::Terms;
-use super::way::{Way, entitled, place, way};
+use super::way::{Way, authorised, place, way};
 use crate::cli::Enroll;
-use crate::desk::Desk;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{self, Format};
+use crate::reset_token;
 use crate::signals::Undisturbed;
-use crate::ticket;
+use otpauth::{Card, Drawing};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use totp_card::{Card, Drawing};
 use totp_core::account::Account;
+use totp_core::account_recovery::Authorised;
 use totp_core::credential::Label;
 use totp_core::event::Name;
 use totp_core::expected_enrolment::ExpectedEnrolment;
-use totp_core::readmission::Entitled;
 use totp_core::recovery::grouped;
 use totp_core::secret::Secret;
 use totp_core::store::{Engine, Users};
@@ -30,12 +30,12 @@ use zeroize::Zeroizing;
 /// Names that a list may have; each is looked up before anybody is enrolled.
 const MOST_NAMES: usize = 100_000;
 
-/// Somebody who is to be enrolled, and what may be replaced for it.
+/// Someone who is to be enrolled, and what may be replaced for it.
 struct Applicant {
     account: Account,
     way: Way,
     permitted: ExpectedEnrolment,
-    entitled: Entitled,
+    authorised: Authorised,
     pictures: Vec<(Kind, PathBuf)>,
 }
 
@@ -58,21 +58,21 @@ struct Document<'a> {
     recovery_codes: Vec<&'a str>,
 }
 
-pub(super) fn run(desk: &Desk, options: &Enroll) -> Result<(), Failure> {
+pub(super) fn run(context: &Context, options: &Enroll) -> Result<(), Failure> {
     if (options.add || options.replace) && !options.yes {
         return Err(Failure::usage("--batch asks nothing: add --yes to change an enrolment that is there"));
     }
     let terms = Terms::of(options)?;
     let list = list(options);
     if list.is_some() && options.token_file.is_some() {
-        return Err(Failure::usage("a ticket is one account's: enrol that one by itself"));
+        return Err(Failure::usage("a token is one account's: enrol that one by itself"));
     }
     let names = match list {
         Some(list) => names(list)?,
-        None => vec![(None, options.user.clone().unwrap_or_else(|| desk.operator.name.clone()))],
+        None => vec![(None, options.user.clone().unwrap_or_else(|| context.operator.name.clone()))],
     };
-    desk.keyring()?;
-    desk.store.prepare()?;
+    context.keyring()?;
+    context.store.prepare()?;
     // Everybody is looked at before anybody is enrolled.
     let mut accounts = BTreeSet::new();
     let mut applicants = Vec::with_capacity(names.len());
@@ -83,7 +83,8 @@ pub(super) fn run(desk: &Desk, options: &Enroll) -> Result<(), Failure> {
             }
             None => failure,
         };
-        let applicant = Applicant::of(desk, options, &terms.label, &name, list.is_some()).map_err(place)?;
+        let applicant =
+            Applicant::of(context, options, &terms.label, &name, list.is_some()).map_err(place)?;
         if !accounts.insert(applicant.account.user.clone()) {
             return Err(place(Failure::refused("the user is in the list twice")));
         }
@@ -92,7 +93,7 @@ pub(super) fn run(desk: &Desk, options: &Enroll) -> Result<(), Failure> {
     let (mut enrolled, all) = (0usize, applicants.len());
     let _undisturbed = Undisturbed::begin();
     for applicant in &applicants {
-        applicant.enrol(desk, &terms).map_err(|failure| {
+        applicant.enrol(context, &terms).map_err(|failure| {
             let user = &applicant.account.user;
             failure.explained(|problem| match list {
                 Some(_) => format!("{user}: {problem}; {enrolled} of {all} were enrolled before"),
@@ -137,16 +138,16 @@ fn names(list: &Path) -> Result<Vec<(Option<usize>, String)>, Failure> {
 
 impl Applicant {
     fn of(
-        desk: &Desk,
+        context: &Context,
         options: &Enroll,
         label: &Label,
         name: &str,
         is_of_list: bool,
     ) -> Result<Self, Failure> {
-        let account = desk.account(Some(name))?;
-        let permitted = desk.store.expected(&account.user)?;
-        let way = way(desk, options, &account, label)?;
-        let entitled = entitled(desk, None, options, (&account, way))?;
+        let account = context.account(Some(name))?;
+        let permitted = context.store.expected(&account.user)?;
+        let way = way(context, options, &account, label)?;
+        let authorised = authorised(context, None, options, (&account, way))?;
         let wanted = [(Kind::Png, &options.qr_png), (Kind::Svg, &options.qr_svg)];
         let mut pictures = Vec::new();
         for (kind, target) in wanted {
@@ -160,11 +161,11 @@ impl Applicant {
             picture::check_place(&file)?;
             pictures.push((kind, file));
         }
-        Ok(Self { account, way, permitted, entitled, pictures })
+        Ok(Self { account, way, permitted, authorised, pictures })
     }
 
-    fn enrol(&self, desk: &Desk, terms: &Terms) -> Result<(), Failure> {
-        let Self { account, way, permitted, entitled, pictures } = self;
+    fn enrol(&self, context: &Context, terms: &Terms) -> Result<(), Failure> {
+        let Self { account, way, permitted, authorised, pictures } = self;
         let draft = terms.draft()?;
         let card = Card::of(&draft, &terms.issuer, account);
         let qr = card.qr().map_err(|error| Failure::refused(error.to_string()))?;
@@ -173,11 +174,11 @@ impl Applicant {
             .iter()
             .map(|(kind, file)| Picture::write(*kind, &qr, file))
             .collect::<Result<Vec<Picture>, Failure>>()?;
-        let codes = place(desk, account, draft.pending(), *way, (*permitted, entitled))?;
+        let codes = place(context, account, draft.pending(), *way, (*permitted, authorised))?;
         written.into_iter().for_each(Picture::keep);
-        ticket::tell(desk, account, entitled);
-        let event = desk.event(Name::Enrolled, account).field("authenticator", terms.label.as_str());
-        desk.audit(&event.field("way", way.as_str()).field("state", "pending"));
+        reset_token::tell(context, account, authorised);
+        let event = context.event(Name::Enrolled, account).field("authenticator", terms.label.as_str());
+        context.audit(&event.field("way", way.as_str()).field("state", "pending"));
         let (uri, key, drawn) =
             (text(card.uri()), text(&card.key_in_fours()), text(&qr.text(Drawing::Inverted)));
         let codes: Vec<Zeroizing<String>> = codes.iter().map(|code| text(&grouped(code))).collect();
@@ -195,7 +196,7 @@ impl Applicant {
             pictures: pictures.iter().map(|(_, file)| file.display().to_string()).collect(),
             recovery_codes: codes.iter().map(|code| code.as_str()).collect(),
         };
-        document.show(desk.format).map_err(|failure| {
+        document.show(context.format).map_err(|failure| {
             failure.explained(|problem| {
                 format!(
                     "{problem}; {} is enrolled, and what was made was not shown: run it again with --replace --yes",

@@ -1,8 +1,8 @@
-//! `enroll --confirm`: a first code of an enrolment that was made by a script, shown at the desk in place of the door. It is
+//! `enroll --confirm`: a first code of an enrolment that was made by a script, shown in the command in place of the module. It is
 //! judged, charged and used up like any.
 
 use crate::cli::Enroll;
-use crate::desk::Desk;
+use crate::context::Context;
 use crate::factor::{explain, try_code};
 use crate::failure::Failure;
 use crate::report::{self, Report};
@@ -14,14 +14,14 @@ use totp_core::recovery::{Kind, SCRATCH_DIGITS};
 use totp_core::secret::Secret;
 use zeroize::Zeroizing;
 
-pub(super) fn run(desk: &Desk, options: &Enroll) -> Result<(), Failure> {
-    let account = desk.account(options.user.as_deref())?;
-    let found = Report::of(desk, &account)?.ok_or_else(|| Failure::not_enrolled(account.user.as_str()))?;
+pub(super) fn run(context: &Context, options: &Enroll) -> Result<(), Failure> {
+    let account = context.account(options.user.as_deref())?;
+    let found = Report::of(context, &account)?.ok_or_else(|| Failure::not_enrolled(account.user.as_str()))?;
     let pending = found.pending();
     if pending.is_empty() {
         return Err(Failure::refused(format!("nothing of {} is pending", account.user)));
     }
-    let typed = typed(desk, options)?;
+    let typed = typed(context, options)?;
     let answer = match Answer::recognise(typed.expose()) {
         Some(Answer::Code(code)) => {
             may_be_judged(code.expose().len(), &found)?;
@@ -29,7 +29,7 @@ pub(super) fn run(desk: &Desk, options: &Enroll) -> Result<(), Failure> {
         }
         Some(Answer::Recovery(_) | Answer::Trailing(_)) | None => return Err(not_a_code()),
     };
-    match try_code(desk, &account, &answer)? {
+    match try_code(context, &account, &answer)? {
         Ok(Method::Code { authenticator, .. }) => {
             let label = authenticator.as_str();
             let left: Vec<&str> = pending.iter().copied().filter(|known| *known != label).collect();
@@ -45,7 +45,7 @@ pub(super) fn run(desk: &Desk, options: &Enroll) -> Result<(), Failure> {
                     format!("the authenticator \"{label}\" is confirmed; still pending: {}", left.join(", "))
                 }
             };
-            report::done(desk.format, &account, "confirmed", &said)
+            report::done(context.format, &account, "confirmed", &said)
         }
         Ok(Method::RecoveryCode { .. }) => Err(not_a_code()),
         Err(reason) => Err(Failure::refused(explain(reason))),
@@ -73,7 +73,7 @@ fn may_be_judged(digits: usize, found: &Report) -> Result<(), Failure> {
     Ok(())
 }
 
-fn typed(desk: &Desk, options: &Enroll) -> Result<Secret, Failure> {
+fn typed(context: &Context, options: &Enroll) -> Result<Secret, Failure> {
     match options.code.as_deref() {
         Some("-") => {
             let mut line = Zeroizing::new(String::with_capacity(128));
@@ -82,7 +82,7 @@ fn typed(desk: &Desk, options: &Enroll) -> Result<Secret, Failure> {
             Ok(Secret::new(line.trim().as_bytes().to_vec()))
         }
         Some(code) => Ok(Secret::new(code.as_bytes().to_vec())),
-        None => Terminal::open(desk.format, "give the code with --code, or --code - for standard input")?
+        None => Terminal::open(context.format, "give the code with --code, or --code - for standard input")?
             .ask("code from the authenticator: "),
     }
 }

@@ -1,12 +1,12 @@
-//! A QR code as a picture in a file of root's own: whoever sees it has the secret.
+//! A QR code as a picture in a file of root's own: anyone who sees it has the secret.
 
 use crate::failure::Failure;
+use otpauth::Qr;
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use totp_card::Qr;
 use zeroize::Zeroizing;
 
 /// Dots of one module, each way.

@@ -2,7 +2,7 @@
 
 use crate::cli::Enroll;
 use crate::failure::Failure;
-use totp_card::Issuer;
+use otpauth::Issuer;
 use totp_core::credential::Label;
 use totp_core::draft::Draft;
 use totp_core::factor::totp::Parameters;

@@ -1,7 +1,7 @@
 //! The codes that may be tried for an account, whatever is started anew.
 
 use crate::clock;
-use crate::desk::{Desk, Store};
+use crate::context::{Context, Store};
 use crate::failure::Failure;
 use totp_core::account::Account;
 use totp_core::event::Name;
@@ -10,14 +10,14 @@ use totp_core::time::Seconds;
 
 /// Those of one account.
 pub(super) struct Tries<'a> {
-    desk: &'a Desk,
+    context: &'a Context,
     account: &'a Account,
     counted: <Store as Engine>::Attempts,
 }
 
 impl<'a> Tries<'a> {
-    pub(super) fn of(desk: &'a Desk, account: &'a Account) -> Self {
-        Self { desk, account, counted: desk.store.enrolment_attempts() }
+    pub(super) fn of(context: &'a Context, account: &'a Account) -> Self {
+        Self { context, account, counted: context.store.enrolment_attempts() }
     }
 
     /// Whether there is any left, before a person scans anything.
@@ -41,8 +41,8 @@ impl<'a> Tries<'a> {
     }
 
     fn exhausted(&self, Seconds(wait): Seconds) -> Failure {
-        let event = self.desk.event(Name::Refused, self.account).field("reason", "limited");
-        self.desk.audit(&event.field("way", "enroll").field("wait_seconds", wait));
+        let event = self.context.event(Name::Refused, self.account).field("reason", "limited");
+        self.context.audit(&event.field("way", "enroll").field("wait_seconds", wait));
         Failure::refused(format!(
             "too many wrong codes were typed for enrolments of {}; nothing was changed; try again in {}",
             self.account.user,

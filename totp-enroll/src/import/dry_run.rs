@@ -2,7 +2,7 @@
 
 use super::bad_line::BadLine;
 use super::intake::Intake;
-use super::newcomer::Newcomer;
+use super::new_user::NewUser;
 use super::place::{Place, by_user};
 use crate::failure::Failure;
 use crate::output::{self, Format};
@@ -38,9 +38,9 @@ impl Intake<'_> {
         users.sort_by_key(|lines| lines.first().map(|place| place.line));
         let mut foretold = Foretold { dry_run: true, would_import: Vec::new(), skipped: bad };
         for lines in users {
-            foretold.would_import.extend(self.plan(lines)?.newcomers.values().map(User::of));
+            foretold.would_import.extend(self.plan(lines)?.new_users.values().map(User::of));
         }
-        match self.terms.desk.format {
+        match self.terms.context.format {
             Format::Json => output::document(&foretold),
             Format::Text => foretold.print(),
         }
@@ -48,9 +48,9 @@ impl Intake<'_> {
 }
 
 impl User {
-    fn of(newcomer: &Newcomer) -> Self {
-        let authenticators = newcomer.drafts.iter().map(Authenticator::of).collect();
-        Self { user: newcomer.account.user.as_str().to_owned(), authenticators }
+    fn of(new_user: &NewUser) -> Self {
+        let authenticators = new_user.drafts.iter().map(Authenticator::of).collect();
+        Self { user: new_user.account.user.as_str().to_owned(), authenticators }
     }
 }
 

@@ -198,7 +198,7 @@ impl Drop for Acting {
             .and_then(|()| setegid(self.group))
             .and_then(|()| setgroups(&self.groups));
         if back.is_err() {
-            // Nothing may be written as somebody else.
+            // Nothing may be written as another process.
             std::process::abort();
         }
     }

@@ -5,7 +5,7 @@ use super::bad_line::BadLine;
 use super::exports::Exports;
 use super::form::Form;
 use super::lines::Lines;
-use super::newcomer::{self, BATCH, cut_short};
+use super::new_user::{self, BATCH, cut_short};
 use super::place::{Place, by_user, mark};
 use super::plan::{Plan, Terms};
 use crate::failure::Failure;
@@ -19,7 +19,7 @@ pub(super) struct Intake<'a> {
 }
 
 impl Intake<'_> {
-    /// A name that was given is that of one line: of more, all but one would be somebody else's.
+    /// A name that was given is that of one line: of more, all but one would be another user's.
     pub(super) fn check_count(&self, lines: usize) -> Result<(), Failure> {
         match &self.terms.form {
             Form::Uri(Some(_)) if lines != 1 => {
@@ -35,7 +35,7 @@ impl Intake<'_> {
     /// Looks at each line by itself.
     pub(super) fn survey(&self) -> Result<(Vec<Place>, Vec<BadLine>), Failure> {
         let (mut places, mut bad) = (Vec::new(), Vec::new());
-        let bar = progress::of_bytes(self.terms.desk, "checking", self.lines.length()?);
+        let bar = progress::of_bytes(self.terms.context, "checking", self.lines.length()?);
         let mut offset = 0;
         let mut exports = Exports::default();
         for line in 1.. {
@@ -45,7 +45,7 @@ impl Intake<'_> {
             }
             let mut plan = Plan::new(&self.terms);
             plan.take(line, &read);
-            places.extend(plan.newcomers.keys().map(|user| Place { user: mark(user), line, offset }));
+            places.extend(plan.new_users.keys().map(|user| Place { user: mark(user), line, offset }));
             bad.append(&mut plan.bad);
             bar.inc(read.next.saturating_sub(offset));
             offset = read.next;
@@ -73,8 +73,8 @@ impl Intake<'_> {
             if let Some(line) = self.lines.at(place.offset)? {
                 plan.take(place.line, &line);
             }
-            let of_this_user = plan.newcomers.keys().all(|user| mark(user) == place.user);
-            let drafts = plan.newcomers.values().map(|newcomer| newcomer.drafts.len()).sum::<usize>();
+            let of_this_user = plan.new_users.keys().all(|user| mark(user) == place.user);
+            let drafts = plan.new_users.values().map(|new_user| new_user.drafts.len()).sum::<usize>();
             let said = drafts.saturating_add(plan.bad.len());
             if !of_this_user || std::mem::replace(&mut before, said) == said {
                 let problem =
@@ -88,7 +88,7 @@ impl Intake<'_> {
     /// Enrols in batches: each waits for the disk a few times, whatever its size.
     pub(super) fn enrol_all(&self, places: &[Place], bad: &[BadLine]) -> Result<usize, Failure> {
         let bad: BTreeSet<usize> = bad.iter().map(|bad| bad.line).collect();
-        let bar = progress::bar(self.terms.desk, "importing", by_user(places).count());
+        let bar = progress::bar(self.terms.context, "importing", by_user(places).count());
         let mut imported = 0usize;
         let mut batch = Vec::with_capacity(BATCH);
         let mut users = by_user(places).peekable();
@@ -99,10 +99,10 @@ impl Intake<'_> {
                 let problem = format!("line {line} was good when it was read first: {problem}");
                 return Err(cut_short(Failure::refused(problem), imported));
             }
-            batch.extend(plan.newcomers.into_values());
+            batch.extend(plan.new_users.into_values());
             if batch.len() >= BATCH || users.peek().is_none() {
                 let size = batch.len();
-                newcomer::enrol(self.terms.desk, self.terms.form.name(), &mut batch)
+                new_user::enrol(self.terms.context, self.terms.form.name(), &mut batch)
                     .map_err(|failure| cut_short(failure, imported))?;
                 imported = imported.saturating_add(size);
                 bar.inc(size as u64);

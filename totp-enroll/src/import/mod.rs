@@ -9,7 +9,7 @@ mod homes;
 mod intake;
 mod lines;
 mod migration;
-mod newcomer;
+mod new_user;
 mod oath;
 mod place;
 mod plan;
@@ -19,7 +19,7 @@ mod uri;
 
 use crate::account::Unknown;
 use crate::cli::{Import, Source};
-use crate::desk::Desk;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use bad_line::BadLine;
@@ -38,43 +38,43 @@ enum OnBadLine {
     Skip,
 }
 
-pub(crate) fn run(desk: &Desk, command: &Import) -> Result<(), Failure> {
+pub(crate) fn run(context: &Context, command: &Import) -> Result<(), Failure> {
     let (form, source) = match command {
         Import::Oath(source) => (Form::Oath, source),
-        Import::GoogleAuthenticator(options) => return secret_files::run(desk, options),
+        Import::GoogleAuthenticator(options) => return secret_files::run(context, options),
         Import::Uri { source, user } => (Form::Uri(user.clone()), source),
     };
     let Source { file, allow_unknown, keep_going, dry_run } = source;
     let on_bad_line = if *keep_going { OnBadLine::Skip } else { OnBadLine::Stop };
     let unknown = if *allow_unknown { Unknown::Allowed } else { Unknown::Refused };
     let lines = Lines::open(file)?;
-    desk.keyring()?;
+    context.keyring()?;
     if !dry_run {
-        desk.store.prepare()?;
+        context.store.prepare()?;
     }
-    let nobody_enrolled = matches!(desk.config.paths.state.try_exists(), Ok(false));
-    let import = Intake { lines, terms: Terms { desk, form, unknown, nobody_enrolled } };
+    let nobody_enrolled = matches!(context.config.paths.state.try_exists(), Ok(false));
+    let import = Intake { lines, terms: Terms { context, form, unknown, nobody_enrolled } };
     let (places, mut bad) = import.survey()?;
     import.check_count(places.len().saturating_add(bad.len())).map_err(|failure| failure.at(file, None))?;
     bad.extend(import.check_together(&places)?);
     bad.sort_by_key(|bad| bad.line);
-    report(desk, file, &bad, on_bad_line)?;
+    report(context, file, &bad, on_bad_line)?;
     if *dry_run {
         return import.foretell(&places, bad);
     }
     let imported = import.enrol_all(&places, &bad)?;
-    done(desk, imported, bad)
+    done(context, imported, bad)
 }
 
 /// Names every bad line; stops unless they are to be skipped.
-fn report(desk: &Desk, file: &Path, bad: &[BadLine], on_bad_line: OnBadLine) -> Result<(), Failure> {
-    if desk.format == Format::Text {
+fn report(context: &Context, file: &Path, bad: &[BadLine], on_bad_line: OnBadLine) -> Result<(), Failure> {
+    if context.format == Format::Text {
         for BadLine { line, problem } in bad {
             output::remark(&format!("{} line {line}: {problem}", file.display()));
         }
     }
     match (bad.first(), on_bad_line) {
-        (Some(first), OnBadLine::Stop) if desk.format == Format::Json => {
+        (Some(first), OnBadLine::Stop) if context.format == Format::Json => {
             Err(Failure::refused(format!("{}; nothing was imported", first.problem))
                 .at(file, Some(first.line)))
         }
@@ -86,14 +86,14 @@ fn report(desk: &Desk, file: &Path, bad: &[BadLine], on_bad_line: OnBadLine) -> 
     }
 }
 
-fn done(desk: &Desk, imported: usize, skipped: Vec<BadLine>) -> Result<(), Failure> {
+fn done(context: &Context, imported: usize, skipped: Vec<BadLine>) -> Result<(), Failure> {
     #[derive(Serialize)]
     struct Document {
         imported: usize,
         skipped: Vec<BadLine>,
     }
     let count = skipped.len();
-    match desk.format {
+    match context.format {
         Format::Json => output::document(&Document { imported, skipped })?,
         Format::Text => {
             output::line(&format!("{imported} users imported, {count} lines skipped"))?;

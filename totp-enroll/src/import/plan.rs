@@ -3,11 +3,11 @@
 use super::bad_line::BadLine;
 use super::form::Form;
 use super::lines::Line;
-use super::newcomer::{self, Newcomer};
+use super::new_user::{self, NewUser};
 use super::place::mark;
 use super::token::Token;
 use crate::account::{self, Unknown};
-use crate::desk::Desk;
+use crate::context::Context;
 use std::collections::BTreeMap;
 use totp_core::account::Account;
 use totp_core::credential::{Label, MOST_AUTHENTICATORS};
@@ -16,7 +16,7 @@ use totp_core::user::User;
 
 /// What decides whether a line is good.
 pub(super) struct Terms<'a> {
-    pub(super) desk: &'a Desk,
+    pub(super) context: &'a Context,
     pub(super) form: Form,
     pub(super) unknown: Unknown,
     /// There is no place yet that enrolments would lie in.
@@ -28,13 +28,13 @@ pub(super) struct Plan<'a> {
     terms: &'a Terms<'a>,
     /// The user who is looked for, where a line may be several users'.
     only: Option<u64>,
-    pub(super) newcomers: BTreeMap<User, Newcomer>,
+    pub(super) new_users: BTreeMap<User, NewUser>,
     pub(super) bad: Vec<BadLine>,
 }
 
 impl<'a> Plan<'a> {
     pub(super) fn new(terms: &'a Terms<'a>) -> Self {
-        Self { terms, only: None, newcomers: BTreeMap::new(), bad: Vec::new() }
+        Self { terms, only: None, new_users: BTreeMap::new(), bad: Vec::new() }
     }
 
     /// What the lines are to one user. Of a line that is several users' the others are passed over.
@@ -71,12 +71,12 @@ impl<'a> Plan<'a> {
     }
 
     fn take_token(&mut self, account: Account, token: Token) -> Result<(), String> {
-        let Terms { desk, ref form, nobody_enrolled, .. } = *self.terms;
-        let is_known = nobody_enrolled || self.newcomers.contains_key(&account.user);
-        if let Some(why) = (!is_known).then(|| newcomer::refused(desk, &account)).flatten() {
+        let Terms { context, ref form, nobody_enrolled, .. } = *self.terms;
+        let is_known = nobody_enrolled || self.new_users.contains_key(&account.user);
+        if let Some(why) = (!is_known).then(|| new_user::refused(context, &account)).flatten() {
             return Err(why);
         }
-        let known = self.newcomers.get(&account.user).map_or(&[][..], |newcomer| &newcomer.drafts);
+        let known = self.new_users.get(&account.user).map_or(&[][..], |new_user| &new_user.drafts);
         let label = match known.len() {
             0 => form.name().to_owned(),
             before => format!("{}-{}", form.name(), before.saturating_add(1)),
@@ -96,8 +96,8 @@ impl<'a> Plan<'a> {
             return Err("the user has this secret by a line above; remove one".to_owned());
         }
         // Only now: a user whose every line is bad is no newcomer.
-        let newcomer = Newcomer::new(account.clone());
-        self.newcomers.entry(account.user).or_insert(newcomer).drafts.push(draft);
+        let new_user = NewUser::new(account.clone());
+        self.new_users.entry(account.user).or_insert(new_user).drafts.push(draft);
         Ok(())
     }
 }

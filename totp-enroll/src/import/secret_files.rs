@@ -3,11 +3,11 @@
 
 use super::google_authenticator::{self, Moved};
 use super::homes::{self, residents};
-use super::newcomer::{self, BATCH, Newcomer, cut_short};
+use super::new_user::{self, BATCH, NewUser, cut_short};
 use crate::account::{self, Unknown};
 use crate::cli::GoogleAuthenticator;
 use crate::clock;
-use crate::desk::Desk;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use crate::progress;
@@ -38,7 +38,7 @@ struct Found {
 
 /// What is taken over of a file.
 struct Taken {
-    newcomer: Newcomer,
+    new_user: NewUser,
     said: Said,
 }
 
@@ -64,14 +64,14 @@ struct Skipped {
     problem: String,
 }
 
-pub(super) fn run(desk: &Desk, options: &GoogleAuthenticator) -> Result<(), Failure> {
+pub(super) fn run(context: &Context, options: &GoogleAuthenticator) -> Result<(), Failure> {
     let unknown = if options.allow_unknown { Unknown::Allowed } else { Unknown::Refused };
-    let found = find(desk, options)?;
-    desk.keyring()?;
+    let found = find(context, options)?;
+    context.keyring()?;
     if !options.dry_run {
-        desk.store.prepare()?;
+        context.store.prepare()?;
     }
-    let nobody_enrolled = matches!(desk.config.paths.state.try_exists(), Ok(false));
+    let nobody_enrolled = matches!(context.config.paths.state.try_exists(), Ok(false));
     let now = clock::now()?.realtime;
     let (mut taken, mut skipped, mut users) = (Vec::<Taken>::new(), Vec::new(), BTreeSet::new());
     for Found { user, file, text, notes } in found {
@@ -80,7 +80,7 @@ pub(super) fn run(desk: &Desk, options: &GoogleAuthenticator) -> Result<(), Fail
             Unknown::Allowed => failure.problem,
         });
         let read = canonical.map_err(|problem| (None, problem)).and_then(|account| {
-            if let Some(why) = (!nobody_enrolled).then(|| newcomer::refused(desk, &account)).flatten() {
+            if let Some(why) = (!nobody_enrolled).then(|| new_user::refused(context, &account)).flatten() {
                 return Err((None, why));
             }
             if !users.insert(account.user.clone()) {
@@ -89,7 +89,7 @@ pub(super) fn run(desk: &Desk, options: &GoogleAuthenticator) -> Result<(), Fail
             let text = text.map_err(|problem| (None, problem))?;
             let moved = google_authenticator::parse(&text, now)
                 .map_err(|(line, problem)| (line, problem.to_string()))?;
-            Taken::of(moved, Newcomer::new(account), &file, &desk.config)
+            Taken::of(moved, NewUser::new(account), &file, &context.config)
         });
         match read {
             Ok(mut one) => {
@@ -103,15 +103,15 @@ pub(super) fn run(desk: &Desk, options: &GoogleAuthenticator) -> Result<(), Fail
             Err((line, problem)) => skipped.push(Skipped::of(user, &file, line, problem)),
         }
     }
-    report(desk, &skipped, options.keep_going)?;
+    report(context, &skipped, options.keep_going)?;
     if options.dry_run {
-        return foretell(desk, taken, skipped);
+        return foretell(context, taken, skipped);
     }
-    let said = enrol(desk, taken)?;
-    done(desk, said, skipped)
+    let said = enrol(context, taken)?;
+    done(context, said, skipped)
 }
 
-fn find(desk: &Desk, options: &GoogleAuthenticator) -> Result<Vec<Found>, Failure> {
+fn find(context: &Context, options: &GoogleAuthenticator) -> Result<Vec<Found>, Failure> {
     if let (Some(file), Some(user)) = (&options.file, &options.user) {
         let read = if file == Path::new("-") {
             let text = homes::read(std::io::stdin().lock());
@@ -124,7 +124,7 @@ fn find(desk: &Desk, options: &GoogleAuthenticator) -> Result<Vec<Found>, Failur
         return Ok(vec![Found { user: user.clone(), file: file.clone(), text: Ok(text), notes }]);
     }
     let residents = residents()?;
-    let bar = progress::bar(desk, "looking", residents.len());
+    let bar = progress::bar(context, "looking", residents.len());
     let mut found = Vec::new();
     for resident in residents {
         let text = resident.read(IN_HOME).transpose();
@@ -139,7 +139,7 @@ fn find(desk: &Desk, options: &GoogleAuthenticator) -> Result<Vec<Found>, Failur
 impl Taken {
     fn of(
         moved: Moved,
-        mut newcomer: Newcomer,
+        mut new_user: NewUser,
         file: &Path,
         config: &Config,
     ) -> Result<Self, (Option<usize>, String)> {
@@ -149,24 +149,24 @@ impl Taken {
         let label = Label::parse(NAME).map_err(|error| (None, error.to_string()))?;
         let draft = Draft::import(label, Totp::new(moved.parameters).with_drift(drift), moved.secret)
             .map_err(|error| first_line(error.to_string()))?;
-        newcomer.drafts.push(draft);
-        newcomer.used_up_to = moved.used_up_to;
-        newcomer.scratch = moved.scratch;
-        newcomer.scratch.truncate(MOST_CODES);
+        new_user.drafts.push(draft);
+        new_user.used_up_to = moved.used_up_to;
+        new_user.scratch = moved.scratch;
+        new_user.scratch.truncate(MOST_CODES);
         let said = Said {
-            user: newcomer.account.user.as_str().to_owned(),
+            user: new_user.account.user.as_str().to_owned(),
             file: file.display().to_string(),
             period: moved.parameters.period(),
             drift_steps: drift.map(Drift::steps),
-            scratch_codes: newcomer.scratch.len(),
+            scratch_codes: new_user.scratch.len(),
             notes,
         };
-        Ok(Self { newcomer, said })
+        Ok(Self { new_user, said })
     }
 }
 
 fn same_secret(one: &Taken, other: &Taken) -> bool {
-    one.newcomer.drafts.iter().any(|draft| other.newcomer.drafts.iter().any(|known| known.same_secret(draft)))
+    one.new_user.drafts.iter().any(|draft| other.new_user.drafts.iter().any(|known| known.same_secret(draft)))
 }
 
 /// The window of the file, where it is another than this machine's; as wide as one may be.
@@ -229,12 +229,12 @@ impl Skipped {
 }
 
 /// Names every file that cannot be taken over; stops unless they are to be skipped.
-fn report(desk: &Desk, skipped: &[Skipped], keep_going: bool) -> Result<(), Failure> {
-    if desk.format == Format::Text {
+fn report(context: &Context, skipped: &[Skipped], keep_going: bool) -> Result<(), Failure> {
+    if context.format == Format::Text {
         skipped.iter().for_each(Skipped::remark);
     }
     match skipped.first() {
-        Some(first) if !keep_going && desk.format == Format::Json => {
+        Some(first) if !keep_going && context.format == Format::Json => {
             let problem = format!("{}; nothing was imported; --keep-going skips such files", first.problem);
             Err(Failure::refused(problem).at(&first.file, first.line))
         }
@@ -248,18 +248,18 @@ fn report(desk: &Desk, skipped: &[Skipped], keep_going: bool) -> Result<(), Fail
     }
 }
 
-fn enrol(desk: &Desk, taken: Vec<Taken>) -> Result<Vec<Said>, Failure> {
-    let bar = progress::bar(desk, "importing", taken.len());
+fn enrol(context: &Context, taken: Vec<Taken>) -> Result<Vec<Said>, Failure> {
+    let bar = progress::bar(context, "importing", taken.len());
     let mut imported: Vec<Said> = Vec::new();
     let (mut batch, mut said) = (Vec::with_capacity(BATCH), Vec::new());
     let mut taken = taken.into_iter().peekable();
     while let Some(one) = taken.next() {
-        batch.push(one.newcomer);
+        batch.push(one.new_user);
         said.push(one.said);
         if batch.len() < BATCH && taken.peek().is_some() {
             continue;
         }
-        newcomer::enrol(desk, NAME, &mut batch).map_err(|failure| cut_short(failure, imported.len()))?;
+        new_user::enrol(context, NAME, &mut batch).map_err(|failure| cut_short(failure, imported.len()))?;
         bar.inc(said.len() as u64);
         imported.append(&mut said);
     }
@@ -267,7 +267,7 @@ fn enrol(desk: &Desk, taken: Vec<Taken>) -> Result<Vec<Said>, Failure> {
     Ok(imported)
 }
 
-fn foretell(desk: &Desk, taken: Vec<Taken>, skipped: Vec<Skipped>) -> Result<(), Failure> {
+fn foretell(context: &Context, taken: Vec<Taken>, skipped: Vec<Skipped>) -> Result<(), Failure> {
     #[derive(Serialize)]
     struct Document {
         dry_run: bool,
@@ -275,7 +275,7 @@ fn foretell(desk: &Desk, taken: Vec<Taken>, skipped: Vec<Skipped>) -> Result<(),
         skipped: Vec<Skipped>,
     }
     let would_import: Vec<Said> = taken.into_iter().map(|one| one.said).collect();
-    match desk.format {
+    match context.format {
         Format::Json => output::document(&Document { dry_run: true, would_import, skipped }),
         Format::Text => {
             would_import.iter().try_for_each(|one| one.print("would import"))?;
@@ -287,14 +287,14 @@ fn foretell(desk: &Desk, taken: Vec<Taken>, skipped: Vec<Skipped>) -> Result<(),
     }
 }
 
-fn done(desk: &Desk, users: Vec<Said>, skipped: Vec<Skipped>) -> Result<(), Failure> {
+fn done(context: &Context, users: Vec<Said>, skipped: Vec<Skipped>) -> Result<(), Failure> {
     #[derive(Serialize)]
     struct Document {
         imported: usize,
         users: Vec<Said>,
         skipped: Vec<Skipped>,
     }
-    if desk.format == Format::Json {
+    if context.format == Format::Json {
         return output::document(&Document { imported: users.len(), users, skipped });
     }
     users.iter().try_for_each(|one| one.print("imported"))?;

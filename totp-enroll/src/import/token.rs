@@ -1,4 +1,4 @@
-//! What a line of any kind of file comes to: somebody's shared secret and what codes are computed with.
+//! What a line of any kind of file comes to: someone's shared secret and what codes are computed with.
 
 use totp_core::factor::totp::Parameters;
 use totp_core::secret::Secret;

@@ -114,7 +114,7 @@ impl Query {
         let mut read = Self::default();
         for parameter in query.split('&') {
             let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-            // In any case: whoever wrote DIGITS=8 meant it.
+            // In any case: anyone who wrote DIGITS=8 meant it.
             let key = decoded(key)?.to_ascii_lowercase();
             let (name, place) = match key.as_str() {
                 "secret" => ("secret", &mut read.secret),

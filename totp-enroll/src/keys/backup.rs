@@ -4,7 +4,7 @@ use super::how::parted;
 use super::passphrase::{self, Use};
 use super::seal::note;
 use crate::cli::Passphrase;
-use crate::desk::Desk;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use age::secrecy::SecretString;
@@ -27,10 +27,10 @@ const LARGEST: u64 = 1 << 20;
 const WORK: u8 = if cfg!(feature = "small-backup-work") { 4 } else { 18 };
 #[cfg(all(feature = "small-backup-work", not(debug_assertions)))]
 compile_error!("small-backup-work is for tests: a passphrase would protect nothing");
-/// The most that a backup may ask of whoever opens it, as age(1) has it.
+/// The most that a backup may ask of anyone who opens it, as age(1) has it.
 const MOST_WORK: u8 = 22;
 
-pub(super) fn run(desk: &Desk, file: &Path, from: &Passphrase) -> Result<(), Failure> {
+pub(super) fn run(context: &Context, file: &Path, from: &Passphrase) -> Result<(), Failure> {
     #[derive(Serialize)]
     struct Document {
         file: String,
@@ -39,14 +39,14 @@ pub(super) fn run(desk: &Desk, file: &Path, from: &Passphrase) -> Result<(), Fai
     if file.symlink_metadata().is_ok() {
         return Err(there(file));
     }
-    let (source, text) = desk.keyring_text()?;
+    let (source, text) = context.keyring_text()?;
     let keyring = Keyring::parse(&source, text.expose()).map_err(StoreError::from)?;
-    let passphrase = passphrase::obtain(desk, from, Use::Choose)?;
+    let passphrase = passphrase::obtain(context, from, Use::Choose)?;
     let (_, bare) = parted(&text);
     write(file, &bare, &passphrase)?;
     let keys: Vec<String> = keyring.keys().iter().map(Key::id).map(str::to_owned).collect();
-    note(desk, Name::KeyringBackedUp, file, |event| event.field("keys", keys.join(",")));
-    match desk.format {
+    note(context, Name::KeyringBackedUp, file, |event| event.field("keys", keys.join(",")));
+    match context.format {
         Format::Json => output::document(&Document { file: file.display().to_string(), keys }),
         Format::Text => output::line(&format!(
             "{}: the keys {}; keep it apart from the backups of the enrolments, and the passphrase apart from both. \

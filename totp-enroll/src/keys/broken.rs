@@ -1,6 +1,6 @@
 //! An enrolment that `keys` cannot count or seal anew, for people and as a document.
 
-use crate::desk::Desk;
+use crate::context::Context;
 use crate::output;
 use serde::Serialize;
 use totp_core::rotation::{Left, Why};
@@ -18,9 +18,9 @@ pub(super) struct Broken {
 }
 
 impl Broken {
-    pub(super) fn of(desk: &Desk, left: &Left) -> Self {
+    pub(super) fn of(context: &Context, left: &Left) -> Self {
         let Left { user, why } = left;
-        let credential = user.as_ref().map(|user| desk.store.name_of(Document::Credential, user));
+        let credential = user.as_ref().map(|user| context.store.name_of(Document::Credential, user));
         let (file, line, problem) = match why {
             Why::Store(error) => (error.about().to_owned(), error.line(), error.problem().to_owned()),
             Why::Open(_) | Why::Busy | Why::Changing | Why::NoLedger => {

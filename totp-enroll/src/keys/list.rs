@@ -1,7 +1,7 @@
 //! `keys list`: the keys by id, and how many enrolments name each.
 
 use super::broken::Broken;
-use crate::desk::Desk;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use serde::Serialize;
@@ -31,9 +31,9 @@ struct Missing {
     enrolments: usize,
 }
 
-pub(super) fn run(desk: &Desk) -> Result<(), Failure> {
-    let keyring = desk.keyring()?;
-    let Census { mut named, unreadable } = Census::of(&desk.store, |_| {})?;
+pub(super) fn run(context: &Context) -> Result<(), Failure> {
+    let keyring = context.keyring()?;
+    let Census { mut named, unreadable } = Census::of(&context.store, |_| {})?;
     let key = |key: &totp_core::keyring::Key| Key {
         id: key.id().to_owned(),
         active: key.id() == keyring.active(),
@@ -43,16 +43,16 @@ pub(super) fn run(desk: &Desk) -> Result<(), Failure> {
     let document = Document {
         keys: keyring.keys().iter().map(key).collect(),
         missing: named.into_iter().map(|(id, enrolments)| Missing { id, enrolments }).collect(),
-        broken: unreadable.iter().map(|left| Broken::of(desk, left)).collect(),
+        broken: unreadable.iter().map(|left| Broken::of(context, left)).collect(),
     };
-    match desk.format {
+    match context.format {
         Format::Json => output::document(&document)?,
         Format::Text => {
             document.keys.iter().try_for_each(|key| output::line(&key.line()))?;
             document.broken.iter().for_each(Broken::remark);
         }
     }
-    document.failure(desk)
+    document.failure(context)
 }
 
 impl Key {
@@ -65,7 +65,7 @@ impl Key {
 }
 
 impl Document {
-    fn failure(&self, desk: &Desk) -> Result<(), Failure> {
+    fn failure(&self, context: &Context) -> Result<(), Failure> {
         let missing = self.missing.iter().map(|Missing { id, enrolments }| {
             format!("{enrolments} enrolments name the key \"{id}\", which is not in it; restore the keyring that they were sealed with")
         });
@@ -75,7 +75,7 @@ impl Document {
         if problems.is_empty() {
             return Ok(());
         }
-        let failure = Failure::refused(problems.join("; ")).at(desk.keyring_text()?.0, None);
-        Err(if desk.format == Format::Json { failure.told() } else { failure })
+        let failure = Failure::refused(problems.join("; ")).at(context.keyring_text()?.0, None);
+        Err(if context.format == Format::Json { failure.told() } else { failure })
     }
 }

@@ -1,7 +1,7 @@
 //! The passphrase of a backup: asked for on the terminal without showing it, or read from a file or a descriptor.
 
 use crate::cli::Passphrase;
-use crate::desk::Desk;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::terminal::Terminal;
 use age::secrecy::SecretString;
@@ -12,7 +12,7 @@ use totp_core::secret::Secret;
 use totp_store::documents::read_document;
 use totp_store::guard::Guard;
 
-/// The least, in characters: NIST SP 800-63B-4 section 3.1.1.2 asks for so many of a password that stands alone, and whoever has
+/// The least, in characters: NIST SP 800-63B-4 section 3.1.1.2 asks for so many of a password that stands alone, and anyone who has
 /// the file guesses as fast as they can.
 const SHORTEST: usize = 15;
 /// The most, in bytes.
@@ -29,13 +29,13 @@ pub(super) enum Use {
     Give,
 }
 
-pub(super) fn obtain(desk: &Desk, from: &Passphrase, to: Use) -> Result<SecretString, Failure> {
+pub(super) fn obtain(context: &Context, from: &Passphrase, to: Use) -> Result<SecretString, Failure> {
     let given = match (&from.passphrase_file, from.passphrase_fd) {
         (Some(file), _) => read_document(file, Guard::Secret)?.ok_or_else(|| {
             Failure::refused("is missing; name the file with the passphrase").at(file, None)
         })?,
         (None, Some(number)) => from_descriptor(number)?,
-        (None, None) => asked(desk, to)?,
+        (None, None) => asked(context, to)?,
     };
     let passphrase = checked(&given)?;
     if to == Use::Choose {
@@ -45,8 +45,8 @@ pub(super) fn obtain(desk: &Desk, from: &Passphrase, to: Use) -> Result<SecretSt
     Ok(SecretString::from(passphrase.to_owned()))
 }
 
-fn asked(desk: &Desk, to: Use) -> Result<Secret, Failure> {
-    let terminal = Terminal::open(desk.format, "name --passphrase-file or --passphrase-fd")?;
+fn asked(context: &Context, to: Use) -> Result<Secret, Failure> {
+    let terminal = Terminal::open(context.format, "name --passphrase-file or --passphrase-fd")?;
     let first = terminal.ask_hidden("passphrase: ")?;
     if to == Use::Choose && terminal.ask_hidden("the same once more: ")?.expose() != first.expose() {
         return Err(Failure::refused("the two are not the same; nothing was written"));

@@ -4,7 +4,7 @@ use super::backup::decrypted;
 use super::passphrase::{self, Use};
 use super::seal::{note, opened};
 use crate::cli::Passphrase;
-use crate::desk::Desk;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use serde::Serialize;
@@ -35,21 +35,21 @@ struct Prospect {
     lost: usize,
 }
 
-pub(super) fn run(desk: &Desk, file: &Path, from: &Passphrase, replace: bool) -> Result<(), Failure> {
-    desk.store.prepare()?;
+pub(super) fn run(context: &Context, file: &Path, from: &Passphrase, replace: bool) -> Result<(), Failure> {
+    context.store.prepare()?;
     if file.symlink_metadata().is_err() {
         return Err(Failure::refused("is missing; name the file of the backup").at(file, None));
     }
-    let passphrase = passphrase::obtain(desk, from, Use::Give)?;
+    let passphrase = passphrase::obtain(context, from, Use::Give)?;
     let text = decrypted(file, &passphrase)?;
     drop(passphrase);
     let keyring = Keyring::parse(file, text.expose()).map_err(StoreError::from)?;
-    let Some(_rotating) = desk.store.lock_to_rotate()? else {
+    let Some(_rotating) = context.store.lock_to_rotate()? else {
         return Err(Failure::refused("the keys are being changed already; this one changed nothing"));
     };
-    let _lock = desk.lock_to_change_keys()?;
-    let files = KeyringFiles::of(&desk.config.paths);
-    // One that cannot be read, as of a wrong owner, may be as good as any: it is mended first.
+    let _lock = context.lock_to_change_keys()?;
+    let files = KeyringFiles::of(&context.config.paths);
+    // One that cannot be read, as of a wrong owner, may be as good as any: it is fixed first.
     let in_force = files.read()?;
     let present = in_force.as_ref().and_then(|(file, text)| Keyring::parse(file, text.expose()).ok());
     // Where none is in force, a sealed one that opens is what people can be let in with. One that does not is why there are backups.
@@ -60,7 +60,7 @@ pub(super) fn run(desk: &Desk, file: &Path, from: &Passphrase, replace: bool) ->
         Some(text) => Some(Keyring::parse(&files.sealed(), text.expose()).map_err(StoreError::from)?),
         None => present,
     };
-    let prospect = Prospect::of(desk, &keyring, present.as_ref())?;
+    let prospect = Prospect::of(context, &keyring, present.as_ref())?;
     prospect.check(file).map_err(|failure| failure.explained(|problem| format!("{problem}{hint}")))?;
     match &in_force {
         Some((place, _)) if *place == files.opened => {
@@ -85,7 +85,7 @@ pub(super) fn run(desk: &Desk, file: &Path, from: &Passphrase, replace: bool) ->
         replace_document(&files.clear, &text)?;
     }
     let keys = ids(&keyring);
-    note(desk, Name::KeyringRestored, &files.clear, |event| {
+    note(context, Name::KeyringRestored, &files.clear, |event| {
         event.field("from", file.display()).field("keys", keys.join(",")).field("shut", prospect.shut)
     });
     if files.is_sealed() {
@@ -96,7 +96,7 @@ pub(super) fn run(desk: &Desk, file: &Path, from: &Passphrase, replace: bool) ->
     }
     let Prospect { open, shut, .. } = prospect;
     let document = Document { keyring: files.clear.display().to_string(), keys, open, shut };
-    match desk.format {
+    match context.format {
         Format::Json => output::document(&document),
         Format::Text => {
             let Document { keyring, keys, .. } = &document;
@@ -116,9 +116,9 @@ fn ids(keyring: &Keyring) -> Vec<String> {
 }
 
 impl Prospect {
-    fn of(desk: &Desk, restored: &Keyring, present: Option<&Keyring>) -> Result<Self, Failure> {
+    fn of(context: &Context, restored: &Keyring, present: Option<&Keyring>) -> Result<Self, Failure> {
         let mut prospect = Self::default();
-        let census = Census::of(&desk.store, |credential| {
+        let census = Census::of(&context.store, |credential| {
             if credential.check_seals(restored).is_ok() {
                 prospect.open = prospect.open.saturating_add(1);
                 return;

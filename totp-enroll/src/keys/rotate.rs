@@ -3,7 +3,7 @@
 use super::broken::Broken;
 use super::seal;
 use crate::clock;
-use crate::desk::{Desk, PATIENCE};
+use crate::context::{Context, PATIENCE};
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use crate::progress;
@@ -11,8 +11,8 @@ use serde::Serialize;
 use totp_core::event::{Event, Name};
 use totp_core::keyring::{Key, Keyring};
 use totp_core::rotation::{Rotated, Rotation, Step, Stopped};
-use totp_host::entropy::OsEntropy;
 use totp_core::store::{Engine, KeyringLocks, Users};
+use totp_host::entropy::OsEntropy;
 use totp_store::documents::sync_document;
 
 /// What was done, and what is left to do.
@@ -30,59 +30,59 @@ struct Document {
     left: Vec<Broken>,
 }
 
-pub(super) fn run(desk: &Desk, new_key: bool) -> Result<(), Failure> {
-    desk.store.prepare()?;
-    let Some(_lock) = desk.store.lock_to_rotate()? else {
+pub(super) fn run(context: &Context, new_key: bool) -> Result<(), Failure> {
+    context.store.prepare()?;
+    let Some(_lock) = context.store.lock_to_rotate()? else {
         return Err(Failure::refused("the keys are being rotated already; this one changed nothing"));
     };
-    let before = desk.keyring()?;
+    let before = context.keyring()?;
     // Old keys are there only while a rotation is not finished.
     let resumed = before.keys().len() > 1 && !new_key;
     if resumed {
         // A sealed one was synced before it was opened.
-        sync_document(&desk.keyring_text()?.0)?;
-        if desk.format == Format::Text {
+        sync_document(&context.keyring_text()?.0)?;
+        if context.format == Format::Text {
             output::line(&format!(
                 "an earlier rotation is not finished: going on with its key {}; no new key is made",
                 before.active()
             ))?;
         }
     } else {
-        make_new_key(desk)?;
+        make_new_key(context)?;
     }
-    let keyring = desk.keyring()?;
+    let keyring = context.keyring()?;
     let old = old_keys(&keyring);
-    note(desk, &keyring, &old, |event| event.field("state", if resumed { "resumed" } else { "begun" }));
-    let rotated = reseal(desk, &keyring).map_err(|(stopped, resealed)| {
-        note(desk, &keyring, &old, |event| event.field("state", "stopped").field("enrolments", resealed));
+    note(context, &keyring, &old, |event| event.field("state", if resumed { "resumed" } else { "begun" }));
+    let rotated = reseal(context, &keyring).map_err(|(stopped, resealed)| {
+        note(context, &keyring, &old, |event| event.field("state", "stopped").field("enrolments", resealed));
         failed(stopped, resealed)
     })?;
     let Rotated { resealed, left, unnamed } = rotated;
     if !unnamed.is_empty() {
-        seal::replace(desk, &keyring.without(&unnamed))?;
+        seal::replace(context, &keyring.without(&unnamed))?;
     }
     let kept: Vec<String> = old.iter().filter(|id| !unnamed.contains(id)).cloned().collect();
     let state = if kept.is_empty() && left.is_empty() { "done" } else { "unfinished" };
-    note(desk, &keyring, &old, |event| {
+    note(context, &keyring, &old, |event| {
         event.field("state", state).field("enrolments", resealed).field("left", left.len())
     });
-    let left = left.iter().map(|left| Broken::of(desk, left)).collect();
+    let left = left.iter().map(|left| Broken::of(context, left)).collect();
     let active = keyring.active().to_owned();
-    report(desk, &Document { active, resumed, resealed, dropped: unnamed, kept, left })
+    report(context, &Document { active, resumed, resealed, dropped: unnamed, kept, left })
 }
 
-fn make_new_key(desk: &Desk) -> Result<(), Failure> {
+fn make_new_key(context: &Context) -> Result<(), Failure> {
     // Nobody seals with the old key from here on, nor with the new one before it is on the disk.
-    let _lock = desk.lock_to_change_keys()?;
-    let (file, _) = desk.keyring_text()?;
+    let _lock = context.lock_to_change_keys()?;
+    let (file, _) = context.keyring_text()?;
     let text =
-        desk.keyring()?.with_new_key(clock::created(clock::now()?)?, &mut OsEntropy).map_err(|error| {
+        context.keyring()?.with_new_key(clock::created(clock::now()?)?, &mut OsEntropy).map_err(|error| {
             let problem = format!(
-                "{error}; \"totp-enroll keys list\" shows what they seal: mend or disable those enrolments"
+                "{error}; \"totp-enroll keys list\" shows what they seal: fix or disable those enrolments"
             );
             Failure::refused(problem).at(file, None)
         })?;
-    seal::replace(desk, &text)
+    seal::replace(context, &text)
 }
 
 fn old_keys(keyring: &Keyring) -> Vec<String> {
@@ -90,12 +90,13 @@ fn old_keys(keyring: &Keyring) -> Vec<String> {
     ids.filter(|id| *id != keyring.active()).map(str::to_owned).collect()
 }
 
-fn reseal(desk: &Desk, keyring: &Keyring) -> Result<Rotated, (Stopped, usize)> {
+fn reseal(context: &Context, keyring: &Keyring) -> Result<Rotated, (Stopped, usize)> {
     // Only for the bar; whatever is wrong there is met again.
-    let everybody = if progress::is_shown(desk) { desk.store.known().map_or(0, Iterator::count) } else { 0 };
-    let sealing = progress::bar(desk, "sealing", everybody);
-    let counting = progress::bar(desk, "counting", everybody);
-    let rotation = Rotation { store: &desk.store, keyring, entropy: &mut OsEntropy, patience: PATIENCE };
+    let everybody =
+        if progress::is_shown(context) { context.store.known().map_or(0, Iterator::count) } else { 0 };
+    let sealing = progress::bar(context, "sealing", everybody);
+    let counting = progress::bar(context, "counting", everybody);
+    let rotation = Rotation { store: &context.store, keyring, entropy: &mut OsEntropy, patience: PATIENCE };
     let rotated = rotation.run(&mut |step| match step {
         Step::Sealing => sealing.inc(1),
         Step::Counting => {
@@ -114,27 +115,28 @@ fn failed(stopped: Stopped, resealed: usize) -> Failure {
         Stopped::Seal(error) => Failure::refused(error.to_string()),
     };
     failure.explained(|problem| {
-        format!("{problem}; {resealed} enrolments were sealed anew, all others are as they were, and nobody is locked out: mend it and run this again")
+        format!("{problem}; {resealed} enrolments were sealed anew, all others are as they were, and nobody is locked out: fix it and run this again")
     })
 }
 
-fn note(desk: &Desk, keyring: &Keyring, old: &[String], more: impl FnOnce(Event) -> Event) {
+fn note(context: &Context, keyring: &Keyring, old: &[String], more: impl FnOnce(Event) -> Event) {
     let event = Event::new(Name::KeyRotated)
-        .field("by", &desk.operator.name)
+        .field("by", &context.operator.name)
         .field("old", old.join(","))
         .field("new", keyring.active());
-    desk.audit(&more(event));
+    context.audit(&more(event));
 }
 
-fn report(desk: &Desk, document: &Document) -> Result<(), Failure> {
-    match desk.format {
+fn report(context: &Context, document: &Document) -> Result<(), Failure> {
+    match context.format {
         Format::Json => output::document(document)?,
         Format::Text => {
             document.left.iter().for_each(Broken::remark);
             let Document { active, resealed, dropped, .. } = document;
             output::line(&format!("{resealed} enrolments were sealed anew, with the key {active}"))?;
             if !dropped.is_empty() {
-                let (dropped, keyring) = (dropped.join(", "), desk.keyring_text()?.0.display().to_string());
+                let (dropped, keyring) =
+                    (dropped.join(", "), context.keyring_text()?.0.display().to_string());
                 output::line(&format!(
                     "dropped: {dropped}; back up {keyring} now: what is in an older backup opens with the older keyring only"
                 ))?;
@@ -147,9 +149,9 @@ fn report(desk: &Desk, document: &Document) -> Result<(), Failure> {
     }
     let kept = if kept.is_empty() { String::new() } else { format!(", and kept: {}", kept.join(", ")) };
     let problem = format!(
-        "{} enrolments were left as they are{kept}; mend or disable those, then run this again (--new-key makes another key all the same)",
+        "{} enrolments were left as they are{kept}; fix or disable those, then run this again (--new-key makes another key all the same)",
         left.len(),
     );
     let failure = Failure::refused(problem);
-    Err(if desk.format == Format::Json { failure.told() } else { failure })
+    Err(if context.format == Format::Json { failure.told() } else { failure })
 }

@@ -4,7 +4,7 @@
 use super::how::{How, joined, parted};
 use super::{creds, unit};
 use crate::cli::Seal;
-use crate::desk::Desk;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use serde::Serialize;
@@ -29,18 +29,18 @@ struct Document<'a> {
     keyring: String,
 }
 
-pub(super) fn seal(desk: &Desk, options: &Seal) -> Result<(), Failure> {
-    desk.store.prepare()?;
-    let Some(_rotating) = desk.store.lock_to_rotate()? else { return Err(rotating()) };
-    let _lock = desk.lock_to_change_keys()?;
-    let files = KeyringFiles::of(&desk.config.paths);
+pub(super) fn seal(context: &Context, options: &Seal) -> Result<(), Failure> {
+    context.store.prepare()?;
+    let Some(_rotating) = context.store.lock_to_rotate()? else { return Err(rotating()) };
+    let _lock = context.lock_to_change_keys()?;
+    let files = KeyringFiles::of(&context.config.paths);
     if files.clear == files.opened {
         let problem = "is where a sealed keyring is opened to; in the config, let paths.keyring name the place where it is to lie sealed";
         return Err(Failure::usage(problem).at(files.clear, None));
     }
-    let (file, text) = desk.keyring_text()?;
+    let (file, text) = context.keyring_text()?;
     let in_force = Keyring::parse(&file, text.expose()).map_err(StoreError::from)?;
-    no_key_goes(desk, &files, &in_force, options.discard_unopened)?;
+    no_key_goes(context, &files, &in_force, options.discard_unopened)?;
     let (before, bare) = parted(&text);
     let how = How::of(options, before)?;
     replace_sealed(&files, bare, &how)?;
@@ -53,10 +53,10 @@ pub(super) fn seal(desk: &Desk, options: &Seal) -> Result<(), Failure> {
             })
         })?;
     }
-    note(desk, Name::KeyringSealed, &files.sealed(), |event| event.field("with", how.with.as_str()));
-    report(desk, &files, "sealed", &files.opened)?;
-    unit::remark_on(&desk.config.paths);
-    if desk.format == Format::Text {
+    note(context, Name::KeyringSealed, &files.sealed(), |event| event.field("with", how.with.as_str()));
+    report(context, &files, "sealed", &files.opened)?;
+    unit::remark_on(&context.config.paths);
+    if context.format == Format::Text {
         output::line(
             "the clear one is removed and written over, which flash, snapshots and backups do not take part in: \"totp-enroll keys rotate\" \
              makes what they kept worthless. pam-totp-keyring.service opens it when the machine starts; without systemd run \
@@ -68,7 +68,7 @@ pub(super) fn seal(desk: &Desk, options: &Seal) -> Result<(), Failure> {
 
 /// A sealed keyring that is replaced may be the only one to hold a key that something was sealed with.
 fn no_key_goes(
-    desk: &Desk,
+    context: &Context,
     files: &KeyringFiles,
     in_force: &Keyring,
     discard_unopened: bool,
@@ -86,7 +86,7 @@ fn no_key_goes(
             }));
         }
     };
-    let Some(key) = needed(desk, &sealed, in_force)? else { return Ok(()) };
+    let Some(key) = needed(context, &sealed, in_force)? else { return Ok(()) };
     let problem = format!(
         "holds the key \"{}\", which the keyring in force does not; nothing was changed; take the keyring in force away \
          (\"totp-enroll keys backup FILE\" first), and \"totp-enroll keys open\" puts this one in force",
@@ -95,23 +95,27 @@ fn no_key_goes(
     Err(Failure::refused(problem).at(files.sealed(), None))
 }
 
-/// A key of the sealed keyring that the one in force lacks, where somebody is enrolled who needs it, or may. One that a rotation
+/// A key of the sealed keyring that the one in force lacks, where someone is enrolled who needs it, or may. One that a rotation
 /// has dropped since is nobody's.
-fn needed<'a>(desk: &Desk, sealed: &'a Keyring, in_force: &Keyring) -> Result<Option<&'a Key>, Failure> {
+fn needed<'a>(
+    context: &Context,
+    sealed: &'a Keyring,
+    in_force: &Keyring,
+) -> Result<Option<&'a Key>, Failure> {
     let Some(key) = in_force.lacks(sealed) else { return Ok(None) };
     let mut is_needed = false;
-    let census = Census::of(&desk.store, |credential| {
+    let census = Census::of(&context.store, |credential| {
         is_needed |= credential.would_lose(sealed, in_force);
     })?;
     Ok((is_needed || !census.unreadable.is_empty()).then_some(key))
 }
 
-pub(super) fn open(desk: &Desk) -> Result<(), Failure> {
-    desk.store.prepare()?;
-    let _lock = desk.lock_to_change_keys()?;
-    let files = KeyringFiles::of(&desk.config.paths);
+pub(super) fn open(context: &Context) -> Result<(), Failure> {
+    context.store.prepare()?;
+    let _lock = context.lock_to_change_keys()?;
+    let files = KeyringFiles::of(&context.config.paths);
     if read_document(&files.clear, Guard::Secret)?.is_some() {
-        return report(desk, &files, "unchanged", &files.clear);
+        return report(context, &files, "unchanged", &files.clear);
     }
     let text = opened(&files)?.ok_or_else(|| {
         Failure::refused("is missing: there is no sealed keyring; \"totp-enroll keys seal\" makes one")
@@ -119,22 +123,22 @@ pub(super) fn open(desk: &Desk) -> Result<(), Failure> {
     })?;
     match read_document(&files.opened, Guard::Secret)? {
         Some(present) if present.expose() == text.expose() => {
-            return report(desk, &files, "unchanged", &files.opened);
+            return report(context, &files, "unchanged", &files.opened);
         }
         Some(_) => return Err(differs(&files)),
         None => drop(create_document(&files.opened, &text)?),
     }
-    report(desk, &files, "opened", &files.opened)
+    report(context, &files, "opened", &files.opened)
 }
 
-pub(super) fn unseal(desk: &Desk) -> Result<(), Failure> {
-    desk.store.prepare()?;
-    let Some(_rotating) = desk.store.lock_to_rotate()? else { return Err(rotating()) };
-    let _lock = desk.lock_to_change_keys()?;
-    let files = KeyringFiles::of(&desk.config.paths);
+pub(super) fn unseal(context: &Context) -> Result<(), Failure> {
+    context.store.prepare()?;
+    let Some(_rotating) = context.store.lock_to_rotate()? else { return Err(rotating()) };
+    let _lock = context.lock_to_change_keys()?;
+    let files = KeyringFiles::of(&context.config.paths);
     if let Some(clear) = read_document(&files.clear, Guard::Secret)? {
-        nothing_would_be_lost(desk, &files, &clear)?;
-        return finish(desk, &files);
+        nothing_would_be_lost(context, &files, &clear)?;
+        return finish(context, &files);
     }
     let present = read_document(&files.opened, Guard::Secret)?;
     let text = match (opened(&files), present) {
@@ -157,11 +161,11 @@ pub(super) fn unseal(desk: &Desk) -> Result<(), Failure> {
     Keyring::parse(&files.opened, text.expose()).map_err(StoreError::from)?;
     let (_, bare) = parted(&text);
     create_document(&files.clear, &bare)?;
-    finish(desk, &files)
+    finish(context, &files)
 }
 
 /// A clear keyring is in force beside a sealed one, as when an unsealing was killed: that may go only if all its keys stay.
-fn nothing_would_be_lost(desk: &Desk, files: &KeyringFiles, clear: &Secret) -> Result<(), Failure> {
+fn nothing_would_be_lost(context: &Context, files: &KeyringFiles, clear: &Secret) -> Result<(), Failure> {
     let in_force = Keyring::parse(&files.clear, clear.expose()).map_err(StoreError::from)?;
     let sealed = opened(files).map_err(|failure| {
         failure.explained(|problem| {
@@ -173,7 +177,7 @@ fn nothing_would_be_lost(desk: &Desk, files: &KeyringFiles, clear: &Secret) -> R
         return Err(Failure::refused(problem).at(&files.clear, None));
     };
     let sealed = Keyring::parse(&files.sealed(), sealed.expose()).map_err(StoreError::from)?;
-    if let Some(key) = needed(desk, &sealed, &in_force)? {
+    if let Some(key) = needed(context, &sealed, &in_force)? {
         let problem = format!(
             "holds the key \"{}\", which the clear keyring in force does not; nothing was changed; take the clear one away \
              (\"totp-enroll keys backup FILE\" first), and \"totp-enroll keys open\" puts the sealed one in force",
@@ -185,13 +189,13 @@ fn nothing_would_be_lost(desk: &Desk, files: &KeyringFiles, clear: &Secret) -> R
 }
 
 /// Takes the sealed keyring away, and what was opened of it: a clear one is in force.
-fn finish(desk: &Desk, files: &KeyringFiles) -> Result<(), Failure> {
+fn finish(context: &Context, files: &KeyringFiles) -> Result<(), Failure> {
     destroy_document(&files.sealed())?;
     destroy_opened(files)?;
     destroy_drafts(&files.clear)?;
     destroy_drafts(&files.opened)?;
-    note(desk, Name::KeyringUnsealed, &files.clear, |event| event);
-    report(desk, files, "unsealed", &files.clear)
+    note(context, Name::KeyringUnsealed, &files.clear, |event| event);
+    report(context, files, "unsealed", &files.clear)
 }
 
 fn destroy_opened(files: &KeyringFiles) -> Result<(), Failure> {
@@ -202,10 +206,10 @@ fn destroy_opened(files: &KeyringFiles) -> Result<(), Failure> {
     }
 }
 
-/// Replaces the keyring in force, however it lies. One desk at a time, which the caller sees to.
-pub(super) fn replace(desk: &Desk, text: &Secret) -> Result<(), Failure> {
-    let files = KeyringFiles::of(&desk.config.paths);
-    let (file, before) = desk.keyring_text()?;
+/// Replaces the keyring in force, however it lies. One command at a time, which the caller sees to.
+pub(super) fn replace(context: &Context, text: &Secret) -> Result<(), Failure> {
+    let files = KeyringFiles::of(&context.config.paths);
+    let (file, before) = context.keyring_text()?;
     if file == files.clear {
         return Ok(replace_document(&file, text)?);
     }
@@ -257,18 +261,18 @@ fn differs(files: &KeyringFiles) -> Failure {
     Failure::refused(problem).at(files.sealed(), None)
 }
 
-pub(super) fn note(desk: &Desk, name: Name, file: &Path, more: impl FnOnce(Event) -> Event) {
-    let event = Event::new(name).field("by", &desk.operator.name).field("file", file.display());
-    desk.audit(&more(event));
+pub(super) fn note(context: &Context, name: Name, file: &Path, more: impl FnOnce(Event) -> Event) {
+    let event = Event::new(name).field("by", &context.operator.name).field("file", file.display());
+    context.audit(&more(event));
 }
 
-fn report(desk: &Desk, files: &KeyringFiles, state: &str, keyring: &Path) -> Result<(), Failure> {
+fn report(context: &Context, files: &KeyringFiles, state: &str, keyring: &Path) -> Result<(), Failure> {
     let document = Document {
         state,
         sealed: files.sealed().display().to_string(),
         keyring: keyring.display().to_string(),
     };
-    match desk.format {
+    match context.format {
         Format::Json => output::document(&document),
         Format::Text => {
             let Document { sealed, keyring, .. } = &document;

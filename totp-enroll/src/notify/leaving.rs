@@ -1,4 +1,4 @@
-//! Leaves a notice in the spool; whoever sends takes it from there.
+//! Leaves a notice in the spool; anyone who sends takes it from there.
 
 use super::program::command;
 use crate::account::{self, Unknown};
@@ -7,9 +7,9 @@ use crate::{audit, clock, output};
 use totp_core::config::{Command, Config};
 use totp_core::event::{Event, Name};
 use totp_core::notice::Notice;
-use totp_host::entropy::OsEntropy;
 use totp_core::store::Engine;
 use totp_core::store::notices::{NoticeSpool, Origin};
+use totp_host::entropy::OsEntropy;
 
 /// Leaves a notice of what was just logged, if that is told to anybody, and returns whether it did. The work that it tells
 /// about is done, whatever becomes of it.
@@ -35,7 +35,7 @@ pub(crate) fn leave(config: &Config, store: &impl Engine, event: &Event) -> bool
     })
 }
 
-/// The mail is what gives a reset's owner the time to object: without one, whoever does it is to know. That nobody set a mail
+/// The mail is what gives a reset's owner the time to object: without one, anyone who does it is to know. That nobody set a mail
 /// program up, where none was switched off, is in the log each time.
 fn nobody_is_told(config: &Config, about: Name, user: &str) {
     let is_off = config.notify.command == Command::Off;

@@ -1,4 +1,4 @@
-//! `notify`: people are told that their factor changed. What the desk and the door have to tell lies in the spool; it is sent
+//! `notify`: people are told that their factor changed. What the command and the module have to tell lies in the spool; it is sent
 //! at the end of each command that left something there, and by `notify`, which a timer runs.
 
 pub(crate) mod leaving;
@@ -9,7 +9,7 @@ mod sending;
 
 use crate::cli::Notify;
 use crate::clock;
-use crate::desk::Desk;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use sending::{Tally, Which};
@@ -26,21 +26,21 @@ const LONGEST: Duration = Duration::from_secs(10);
 /// How long `notify` waits for another that sends.
 const PATIENCE_OF_NOTIFY: Duration = Duration::from_secs(10);
 
-pub(crate) fn run(desk: &Desk, options: &Notify) -> Result<(), Failure> {
+pub(crate) fn run(context: &Context, options: &Notify) -> Result<(), Failure> {
     if options.list {
-        return list(desk);
+        return list(context);
     }
     let which = if options.now { Which::All } else { Which::Due };
-    let tally = sending::send(desk, which, PATIENCE_OF_NOTIFY, None)?;
-    report(desk, &tally)
+    let tally = sending::send(context, which, PATIENCE_OF_NOTIFY, None)?;
+    report(context, &tally)
 }
 
 /// Sends what waits, at the end of a command that left something.
-pub(crate) fn after(desk: &Desk) {
-    if !desk.left_a_notice.get() {
+pub(crate) fn after(context: &Context) {
+    if !context.left_a_notice.get() {
         return;
     }
-    match sending::send(desk, Which::Due, PATIENCE, Some(LONGEST)) {
+    match sending::send(context, Which::Due, PATIENCE, Some(LONGEST)) {
         Ok(Tally { failed: 0, given_up: 0, .. }) => {}
         Ok(Tally { waiting, .. }) => output::remark(&format!(
             "{waiting} notices could not be sent and are tried again later; \"totp-enroll notify --now\" tries now"
@@ -49,20 +49,20 @@ pub(crate) fn after(desk: &Desk) {
     }
 }
 
-fn report(desk: &Desk, tally: &Tally) -> Result<(), Failure> {
+fn report(context: &Context, tally: &Tally) -> Result<(), Failure> {
     let Tally { sent, failed, given_up, waiting } = tally;
-    match desk.format {
+    match context.format {
         Format::Json => output::document(tally)?,
         Format::Text => output::line(&format!(
             "{sent} sent, {failed} failed and tried again later, {given_up} given up; {waiting} wait"
         ))?,
     }
     // Switched off, nothing is meant to be sent.
-    if *failed == 0 && *given_up == 0 || desk.config.notify.command == Command::Off {
+    if *failed == 0 && *given_up == 0 || context.config.notify.command == Command::Off {
         return Ok(());
     }
     let failure = Failure::refused("not every notice could be sent; the log says why (event=notify_failed)");
-    Err(if desk.format == Format::Json { failure.told() } else { failure })
+    Err(if context.format == Format::Json { failure.told() } else { failure })
 }
 
 #[derive(Serialize)]
@@ -83,8 +83,8 @@ struct Entry {
     next_try: Option<String>,
 }
 
-fn list(desk: &Desk) -> Result<(), Failure> {
-    let spool = desk.store.notices();
+fn list(context: &Context) -> Result<(), Failure> {
+    let spool = context.store.notices();
     let (waiting, foreign) = spool.waiting()?;
     let entry = |waiting: &Waiting| {
         let text = spool.read(waiting).ok().flatten();
@@ -98,7 +98,7 @@ fn list(desk: &Desk) -> Result<(), Failure> {
         }
     };
     let document = List { waiting: waiting.iter().map(entry).collect(), foreign };
-    if desk.format == Format::Json {
+    if context.format == Format::Json {
         return output::document(&document);
     }
     for file in &document.foreign {

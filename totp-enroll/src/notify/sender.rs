@@ -45,7 +45,7 @@ pub(super) fn send(words: &[String], message: &[u8], timeout: Seconds) -> Result
         .env_clear()
         .envs(ENVIRONMENT)
         .current_dir("/")
-        // A group of its own: Ctrl-C at the desk is not meant for it, and all of it can be ended.
+        // A group of its own: Ctrl-C in the command is not meant for it, and all of it can be ended.
         .process_group(0)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
@@ -98,7 +98,7 @@ fn listen(mut stderr: ChildStderr) -> mpsc::Receiver<String> {
             words.extend_from_slice(buffer.get(..room).unwrap_or_default());
         }
         let words = String::from_utf8_lossy(&words).trim().replace(char::is_control, " ");
-        // Whoever asked may have stopped waiting.
+        // Anyone who asked may have stopped waiting.
         let _ = tell.send(if words.is_empty() { words } else { format!("; it said: {words}") });
     });
     told
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn it_finds_nothing_of_ours() {
+    fn it_finds_no_files_of_pam_totp() {
         let script = "test $(env | grep -c CARGO) = 0 && test \"$HOME\" = /root && test $(pwd) = /";
         assert_eq!(sh(script, b"", 30), Ok(()));
         let ours = tempfile::NamedTempFile::new().unwrap();

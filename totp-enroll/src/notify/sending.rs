@@ -1,9 +1,9 @@
-//! Sends what waits, one after the other, each at most once by whoever has the right to send.
+//! Sends what waits, one after the other, each at most once by anyone who has the right to send.
 
 use super::message::Message;
 use super::program::command;
 use super::sender::{self, Stop};
-use crate::desk::Desk;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output;
 use crate::{audit, clock};
@@ -40,15 +40,15 @@ pub(super) struct Tally {
 
 /// Sends until nothing is left that can be sent now, or `longest` is over.
 pub(super) fn send(
-    desk: &Desk,
+    context: &Context,
     which: Which,
     patience: Duration,
     longest: Option<Duration>,
 ) -> Result<Tally, Failure> {
-    let spool = desk.store.notices();
+    let spool = context.store.notices();
     let mut tally = Tally::default();
-    let is_off = desk.config.notify.command == Command::Off;
-    let Some(words) = command(&desk.config).or_else(|| is_off.then(Vec::new)) else {
+    let is_off = context.config.notify.command == Command::Off;
+    let Some(words) = command(&context.config).or_else(|| is_off.then(Vec::new)) else {
         tally.waiting = spool.waiting()?.0.len();
         if tally.waiting == 0 {
             return Ok(tally);
@@ -60,12 +60,12 @@ pub(super) fn send(
         SendLock::Sending(sending) => sending,
         SendLock::NothingThere => return Ok(tally),
         SendLock::Busy => {
-            output::remark("somebody else sends the notices right now");
+            output::remark("another process sends the notices right now");
             tally.waiting = spool.waiting()?.0.len();
             return Ok(tally);
         }
     };
-    let mut run = Run { desk, spool: &spool, sending, words, which, tally, tried: BTreeSet::new() };
+    let mut run = Run { context, spool: &spool, sending, words, which, tally, tried: BTreeSet::new() };
     let deadline = longest.and_then(|longest| Instant::now().checked_add(longest));
     if is_off {
         run.let_go()?;
@@ -77,7 +77,7 @@ pub(super) fn send(
 }
 
 struct Run<'a, S: NoticeSpool> {
-    desk: &'a Desk,
+    context: &'a Context,
     spool: &'a S,
     sending: S::Sending,
     words: Vec<String>,
@@ -89,7 +89,7 @@ struct Run<'a, S: NoticeSpool> {
 
 impl<S: NoticeSpool> Run<'_, S> {
     fn all(&mut self, deadline: Option<Instant>) -> Result<(), Failure> {
-        // What comes meanwhile is sent as well: whoever left it may have met us busy.
+        // What comes meanwhile is sent as well: anyone who left it may have met us busy.
         while let Some(notice) = self.next()? {
             let Some(timeout) = self.timeout(deadline) else { return Ok(()) };
             self.tried.insert(notice.id().to_owned());
@@ -102,7 +102,7 @@ impl<S: NoticeSpool> Run<'_, S> {
 
     /// How long the program may take for the next one; `None`: there is no time left for it.
     fn timeout(&self, deadline: Option<Instant>) -> Option<Seconds> {
-        let timeout = self.desk.config.notify.timeout;
+        let timeout = self.context.config.notify.timeout;
         let Some(deadline) = deadline else { return Some(timeout) };
         let left = Seconds(deadline.saturating_duration_since(Instant::now()).as_secs());
         (left > Seconds(0)).then_some(timeout.min(left))
@@ -145,7 +145,7 @@ impl<S: NoticeSpool> Run<'_, S> {
             Ok(Some(text)) => text,
             Ok(None) => return Ok(Next::GoOn),
             Err(error) => {
-                // Whoever changed it may have meant something by it: it stays as it is.
+                // Anyone who changed it may have meant something by it: it stays as it is.
                 self.tally.failed = self.tally.failed.saturating_add(1);
                 self.log(waiting, None, tries(waiting), "unreadable", &error.to_string());
                 return Ok(Next::GoOn);
@@ -159,7 +159,7 @@ impl<S: NoticeSpool> Run<'_, S> {
                 self.log(waiting, None, tries(waiting), "given_up", &error.to_string());
                 return Ok(Next::GoOn);
             }
-            // For whoever can read it: it is never given up.
+            // For anyone who can read it: it is never given up.
             Err(error @ NoticeError::OtherVersion) => {
                 self.sending.later(waiting, clock::now()?.realtime)?;
                 self.tally.failed = self.tally.failed.saturating_add(1);
@@ -167,7 +167,7 @@ impl<S: NoticeSpool> Run<'_, S> {
                 return Ok(Next::GoOn);
             }
         };
-        let message = Message::of(&notice, waiting, &self.desk.config.notify)?;
+        let message = Message::of(&notice, waiting, &self.context.config.notify)?;
         match sender::send(&self.words, message.as_bytes(), timeout) {
             Ok(()) => {
                 self.sending.done(waiting)?;
@@ -204,7 +204,7 @@ impl<S: NoticeSpool> Run<'_, S> {
             .field("tries", tries)
             .field("state", state)
             .field("problem", problem);
-        audit::write(&self.desk.config.paths.syslog, &event);
+        audit::write(&self.context.config.paths.syslog, &event);
     }
 }
 

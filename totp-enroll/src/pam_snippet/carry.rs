@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_is_drift_and_no_more_than_ours_allows() {
+    fn an_imported_window_is_at_most_the_widest_drift() {
         assert_eq!(
             of("pam_oath.so", "sshd", "window=30 digits=6 usersfile=/x").config,
             ["[service.sshd.totp]", "drift_steps = 10"]

@@ -34,7 +34,7 @@ pub(crate) fn run(cli: &Cli, asked: &PamSnippet) -> Result<(), Failure> {
 
 fn snippet(config: Option<&Path>, asked: &PamSnippet) -> Result<Snippet, Failure> {
     let file = Path::new("/etc/pam.d").join(&asked.service);
-    // Whoever reads the line stands in another directory.
+    // Anyone who reads the line stands in another directory.
     let config = config.map(std::path::absolute).transpose().map_err(|error| {
         Failure::usage(format!("--config: the path cannot be told from here ({error}): write it whole"))
     })?;

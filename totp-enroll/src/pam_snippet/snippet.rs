@@ -149,7 +149,7 @@ impl Snippet {
         Ok(())
     }
 
-    /// Where ours is the only line that asks, somebody has to say yes when it takes no part.
+    /// Where ours is the only line that asks, someone has to say yes when it takes no part.
     fn permit_for_nullok(&mut self, files: &dyn ServiceFiles) {
         let has_nullok = self.carried.iter().any(|fate| fate.becomes == "nullok");
         if has_nullok && !self.found(files).iter().any(|(name, _)| *name == "code_ignored") {
@@ -248,7 +248,7 @@ impl Snippet {
         }
     }
 
-    /// Nothing is printed that lets nobody in, or somebody without a code.
+    /// Nothing is printed that lets nobody in, or someone without a code.
     fn check(&self, files: &dyn ServiceFiles) -> Result<(), Failure> {
         if self.auth.iter().any(|line| line.chars().any(char::is_control)) {
             return Err(unprintable("a line of it holds a control character: write it anew"));

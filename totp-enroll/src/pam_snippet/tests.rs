@@ -120,8 +120,8 @@ fn tabs_are_blanks_and_what_a_terminal_would_obey_is_not_printed() {
 
 #[test]
 fn another_config_is_named_as_the_line_will_be_read() {
-    let asked = PamSnippet { service: "door".to_owned(), from: None, first: First::Key };
-    let files = [("door", "auth required pam_unix.so\n")];
+    let asked = PamSnippet { service: "app".to_owned(), from: None, first: First::Key };
+    let files = [("app", "auth required pam_unix.so\n")];
     for path in ["/srv/a.toml", "/srv/a b.toml", "/srv/[a].toml", "/srv/a]\\b.toml"] {
         let found = Snippet::of(&Written(&files), &asked, Some(Path::new(path))).unwrap();
         let words = line::words(&found.auth[1]);
@@ -135,10 +135,10 @@ fn another_config_is_named_as_the_line_will_be_read() {
 
 #[test]
 fn the_config_of_a_service_that_asks_already_is_the_one_that_its_line_names() {
-    let asked = PamSnippet { service: "door".to_owned(), from: None, first: First::Key };
+    let asked = PamSnippet { service: "app".to_owned(), from: None, first: First::Key };
     for (line, named) in [("pam_totp.so conf=/srv/its", "/srv/its"), ("pam_totp.so", DEFAULT_FILE)] {
         let text = format!("auth required pam_unix.so\nauth required {line}\n");
-        let found = Snippet::of(&Written(&[("door", &text)]), &asked, Some(Path::new("/srv/mine"))).unwrap();
+        let found = Snippet::of(&Written(&[("app", &text)]), &asked, Some(Path::new("/srv/mine"))).unwrap();
         assert_eq!(found.config_file, Path::new(named));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::database::{Known, local_names, lookup, remote_sources};
 use crate::clock;
-use crate::desk::Desk;
+use crate::context::Context;
 use crate::failure::Failure;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeSet;
@@ -20,7 +20,7 @@ const LEFT: Seconds = Seconds(86400);
 const FEW: usize = 3;
 const OF_ALL: usize = 4;
 
-/// Whoever has an enrolment, or what is left of one, and should not.
+/// Anyone who has an enrolment, or what is left of one, and should not.
 #[derive(Serialize)]
 pub(super) struct Leaver {
     #[serde(serialize_with = "as_text")]
@@ -99,38 +99,38 @@ pub(super) struct Findings {
 }
 
 impl Findings {
-    pub(super) fn of(desk: &Desk) -> Result<Self, Failure> {
+    pub(super) fn of(context: &Context) -> Result<Self, Failure> {
         let local: BTreeSet<String> = local_names().into_iter().collect();
         let mut found = Self { leavers: Vec::new(), files: Vec::new(), enrolled: 0, remote_answers: false };
-        let users = desk.store.users()?;
+        let users = context.store.users()?;
         for user in &users {
             let known = lookup(user.as_str())?;
             found.enrolled = found.enrolled.saturating_add(1);
             if known != Known::Nobody && !local.contains(user.as_str()) {
                 found.remote_answers = true;
             }
-            found.leavers.extend(enrolled(&desk.store, user, known));
+            found.leavers.extend(enrolled(&context.store, user, known));
         }
         let users: BTreeSet<User> = users.into_iter().collect();
         let mut waiting = BTreeSet::new();
-        for user in desk.store.resets()?.into_iter().flatten() {
+        for user in context.store.resets()?.into_iter().flatten() {
             let user = user?;
             if !users.contains(&user) {
-                found.leavers.extend(reset(&desk.store, &user)?);
+                found.leavers.extend(reset(&context.store, &user)?);
                 waiting.insert(user);
             }
         }
-        for user in desk.store.known()? {
+        for user in context.store.known()? {
             let user = user?;
             // What a reset waits with is no stray, and without it there would be no bar.
             if !users.contains(&user) && !waiting.contains(&user) {
-                found.leavers.extend(unenrolled(&desk.store, &user)?);
+                found.leavers.extend(unenrolled(&context.store, &user)?);
             }
         }
         found.leavers.sort_by(|one, other| one.user.cmp(&other.user));
-        let stale = desk.store.stale_files(LEFT, clock::now()?.realtime)?;
+        let stale = context.store.stale_files(LEFT, clock::now()?.realtime)?;
         found.files = stale.into_iter().map(PathBuf::from).collect();
-        found.files.extend(TimestampRecords::new(&desk.config.paths.runtime).expired(is_alive)?);
+        found.files.extend(TimestampRecords::new(&context.config.paths.runtime).expired(is_alive)?);
         Ok(found)
     }
 
@@ -172,13 +172,13 @@ impl Findings {
         Ok(())
     }
 
-    pub(super) fn remove_files(&self, desk: &Desk) -> Result<(), Failure> {
-        let stamps = TimestampRecords::new(&desk.config.paths.runtime);
+    pub(super) fn remove_files(&self, context: &Context) -> Result<(), Failure> {
+        let timestamps = TimestampRecords::new(&context.config.paths.runtime);
         for file in &self.files {
-            if file.starts_with(&desk.config.paths.runtime) {
-                stamps.remove(file)?;
+            if file.starts_with(&context.config.paths.runtime) {
+                timestamps.remove(file)?;
             } else {
-                desk.store.remove_stale_file(&file.display().to_string())?;
+                context.store.remove_stale_file(&file.display().to_string())?;
             }
         }
         Ok(())
@@ -214,7 +214,7 @@ fn enrolled(store: &impl Users, user: &User, known: Known) -> Option<Leaver> {
     }
 }
 
-/// A reset that nobody will complete, or whose ticket nobody will use, where nobody is enrolled.
+/// A reset that nobody will complete, or whose token nobody will use, where nobody is enrolled.
 fn reset(store: &impl Resets, user: &User) -> Result<Option<Leaver>, Failure> {
     let known = lookup(user.as_str())?;
     let finding =
@@ -241,7 +241,7 @@ fn reset(store: &impl Resets, user: &User) -> Result<Option<Leaver>, Failure> {
 fn unenrolled(store: &impl Store, user: &User) -> Result<Option<Leaver>, Failure> {
     let finding =
         |why| Some(Leaver { user: user.clone(), uid: None, why, permitted: ExpectedEnrolment::Nothing });
-    Ok(match store.hold(user, crate::desk::PATIENCE) {
+    Ok(match store.hold(user, crate::context::PATIENCE) {
         Ok(Hold::NotEnrolled) => finding(Why::StrayLedger),
         // Enrolled since the names were read, or about to be.
         Ok(Hold::Held(_) | Hold::Busy) => None,

@@ -4,7 +4,7 @@ mod database;
 mod findings;
 
 use crate::cli::Prune;
-use crate::desk::Desk;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use crate::terminal::Terminal;
@@ -28,8 +28,8 @@ struct Document<'a> {
     kept: Vec<&'a Leaver>,
 }
 
-pub(crate) fn run(desk: &Desk, options: &Prune) -> Result<(), Failure> {
-    let findings = Findings::of(desk)?;
+pub(crate) fn run(context: &Context, options: &Prune) -> Result<(), Failure> {
+    let findings = Findings::of(context)?;
     if !options.trust_database {
         findings.check_database(options.unknown)?;
     }
@@ -37,34 +37,34 @@ pub(crate) fn run(desk: &Desk, options: &Prune) -> Result<(), Failure> {
         findings.leavers.iter().partition(|leaver| leaver.goes(options.unknown));
     let document = Document { dry_run: options.dry_run, users: leavers, files: &findings.files, kept };
     if options.dry_run {
-        document.print(desk, "would be removed")?;
+        document.print(context, "would be removed")?;
         return document.all_read();
     }
     if !document.users.is_empty() || !document.files.is_empty() {
-        if desk.format == Format::Text && !options.yes {
+        if context.format == Format::Text && !options.yes {
             document.lines("is to be removed")?;
         }
-        consent(desk, options, document.users.len())?;
+        consent(context, options, document.users.len())?;
     }
     let mut done = 0usize;
     for leaver in &document.users {
-        withdraw(desk, leaver).map_err(|failure| {
+        withdraw(context, leaver).map_err(|failure| {
             failure.explained(|problem| {
                 format!("{}: {problem}; {done} enrolments were removed before it", leaver.user.as_str())
             })
         })?;
         done = done.saturating_add(1);
     }
-    findings.remove_files(desk)?;
-    document.print(desk, "removed")?;
+    findings.remove_files(context)?;
+    document.print(context, "removed")?;
     document.all_read()
 }
 
-fn consent(desk: &Desk, options: &Prune, enrolments: usize) -> Result<(), Failure> {
+fn consent(context: &Context, options: &Prune, enrolments: usize) -> Result<(), Failure> {
     if options.yes {
         return Ok(());
     }
-    let terminal = Terminal::open(desk.format, "look with --dry-run, and add --yes if you are sure")?;
+    let terminal = Terminal::open(context.format, "look with --dry-run, and add --yes if you are sure")?;
     let question = format!("type the number of enrolments ({enrolments}) to go on: ");
     if terminal.ask(&question)?.expose() == enrolments.to_string().as_bytes() {
         return Ok(());
@@ -72,33 +72,33 @@ fn consent(desk: &Desk, options: &Prune, enrolments: usize) -> Result<(), Failur
     Err(Failure::refused("that is not the number; nothing was changed"))
 }
 
-/// The account may be back since it was looked for, and somebody may have enrolled it.
-fn withdraw(desk: &Desk, leaver: &Leaver) -> Result<(), Failure> {
+/// The account may be back since it was looked for, and someone may have enrolled it.
+fn withdraw(context: &Context, leaver: &Leaver) -> Result<(), Failure> {
     let Leaver { user, permitted, uid, .. } = leaver;
     let found = lookup(user.as_str())?;
     let is_back = match leaver.why {
         Why::OtherUid { .. } => matches!((found, uid), (Known::Uid(now), Some(uid)) if now == *uid),
         Why::Gone | Why::GoneBroken { .. } | Why::Unknown => found != Known::Nobody,
-        // Nobody is enrolled by it, whoever has the name.
+        // Nobody is enrolled by it, anyone who has the name.
         Why::StrayLedger | Why::Broken { .. } => false,
     };
     if is_back {
         return Err(Failure::refused("the account is back; look again"));
     }
-    let Some(entry) = desk.store.entry(user, crate::desk::PATIENCE)? else {
-        return Err(Failure::refused("somebody else uses this enrolment right now; try again"));
+    let Some(entry) = context.store.entry(user, crate::context::PATIENCE)? else {
+        return Err(Failure::refused("another process uses this enrolment right now; try again"));
     };
     if matches!(leaver.why, Why::StrayLedger) && entry.reset()?.is_some() {
         return Err(Failure::refused("the account was reset meanwhile; look again"));
     }
     enrolment::withdraw(entry, *permitted)?;
-    let event = Event::new(Name::Pruned).field("user", user).field("by", &desk.operator.name);
-    desk.audit(&event.field("reason", leaver.why.as_str()).maybe("uid", *uid));
+    let event = Event::new(Name::Pruned).field("user", user).field("by", &context.operator.name);
+    context.audit(&event.field("reason", leaver.why.as_str()).maybe("uid", *uid));
     Ok(())
 }
 
 impl Document<'_> {
-    /// An error where somebody's enrolment could not be read: it was listed, and a timer reads nothing but the exit status.
+    /// An error where someone's enrolment could not be read: it was listed, and a timer reads nothing but the exit status.
     fn all_read(&self) -> Result<(), Failure> {
         if self.kept.iter().any(|leaver| matches!(leaver.why, Why::Broken { .. })) {
             return Err(Failure::refused("not everybody's enrolment could be read").told());
@@ -106,8 +106,8 @@ impl Document<'_> {
         Ok(())
     }
 
-    fn print(&self, desk: &Desk, what: &str) -> Result<(), Failure> {
-        match desk.format {
+    fn print(&self, context: &Context, what: &str) -> Result<(), Failure> {
+        match context.format {
             Format::Json => output::document(self),
             Format::Text => {
                 self.lines(what)?;

@@ -1,8 +1,8 @@
-//! `reset list`: the resets that are on their way, and the tickets that were not used. One that cannot be read is a row of
+//! `reset list`: the resets that are on their way, and the tokens that were not used. One that cannot be read is a row of
 //! its own and does not hide the others.
 
 use super::shown::Shown;
-use crate::desk::Desk;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use serde::Serialize;
@@ -21,23 +21,23 @@ struct Broken {
     problem: String,
 }
 
-pub(super) fn run(desk: &Desk) -> Result<(), Failure> {
+pub(super) fn run(context: &Context) -> Result<(), Failure> {
     let mut document = Document { resets: Vec::new(), broken: Vec::new() };
-    let mut users = match desk.store.resets()? {
+    let mut users = match context.store.resets()? {
         Some(names) => names.collect::<Result<Vec<User>, _>>()?,
         None => Vec::new(),
     };
     users.sort();
     for user in users {
-        let shown = desk.store.reset(&user).map_err(Failure::from);
-        match shown.and_then(|reset| reset.map(|reset| Shown::of(desk, &reset)).transpose()) {
+        let shown = context.store.reset(&user).map_err(Failure::from);
+        match shown.and_then(|reset| reset.map(|reset| Shown::of(context, &reset)).transpose()) {
             Ok(Some(shown)) => document.resets.push(shown),
             // Ended since the names were read.
             Ok(None) => {}
             Err(failure) => document.broken.push(Broken::of(&user, &failure)),
         }
     }
-    match desk.format {
+    match context.format {
         Format::Json => output::document(&document)?,
         Format::Text => lines(&document).iter().try_for_each(|line| output::line(line))?,
     }
@@ -45,7 +45,7 @@ pub(super) fn run(desk: &Desk) -> Result<(), Failure> {
         0 => Ok(()),
         count => {
             let failure = Failure::refused(format!("resets that cannot be read: {count}"));
-            Err(if desk.format == Format::Json { failure.told() } else { failure })
+            Err(if context.format == Format::Json { failure.told() } else { failure })
         }
     }
 }

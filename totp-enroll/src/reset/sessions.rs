@@ -28,7 +28,7 @@ pub(super) fn end(account: &Account) -> Result<(), String> {
         .output()
         .map_err(|error| left(&format!("{LOGINCTL}: {error}")))?;
     let said = String::from_utf8_lossy(&ended.stderr);
-    // Somebody without a session has none that could be ended.
+    // Someone without a session has none that could be ended.
     if ended.status.success() || said.contains("not logged in") {
         return Ok(());
     }

@@ -1,19 +1,19 @@
-//! How far a reset has come, as a document and for people; never a ticket.
+//! How far a reset has come, as a document and for people; never a token.
 
 use crate::account::{Unknown, canonical};
 use crate::clock;
-use crate::desk::Desk;
+use crate::context::Context;
 use crate::failure::Failure;
 use serde::Serialize;
 use totp_core::reset::{Reset, Stage, Step};
+use totp_core::reset_token::Standing;
 use totp_core::store::Users;
-use totp_core::ticket::Standing;
 
 /// What `request`, `approve` and `list` say of one reset.
 #[derive(Serialize)]
 pub(super) struct Shown {
     user: String,
-    /// `unapproved`, `cooling`, `ready`, `expired`, `void`; then `withdrawn`, `ticket_expired`, `ticket_dead` or
+    /// `unapproved`, `cooling`, `ready`, `expired`, `void`; then `withdrawn`, `token_expired`, `token_dead` or
     /// `called_off`.
     stage: &'static str,
     requested: Taken,
@@ -23,7 +23,7 @@ pub(super) struct Shown {
     /// When it can be completed; `null`: approvals are missing.
     ready: Option<String>,
     expires: String,
-    ticket_expires: Option<String>,
+    token_expires: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -42,18 +42,18 @@ pub(super) struct Done<'a> {
 }
 
 impl Shown {
-    pub(super) fn of(desk: &Desk, reset: &Reset) -> Result<Self, Failure> {
-        let (terms, now) = (&desk.config.reset, clock::now()?.realtime);
+    pub(super) fn of(context: &Context, reset: &Reset) -> Result<Self, Failure> {
+        let (terms, now) = (&context.config.reset, clock::now()?.realtime);
         let account = canonical(reset.account().user.as_str(), Unknown::Allowed)?;
-        let stage = match reset.stage(&account, desk.store.expected(&account.user)?, terms, now) {
+        let stage = match reset.stage(&account, context.store.expected(&account.user)?, terms, now) {
             Stage::Unapproved(_) => "unapproved",
             Stage::Cooling(_) => "cooling",
             Stage::Ready => "ready",
             Stage::Expired => "expired",
             Stage::Void => "void",
             Stage::Withdrawn(Standing::Open(_)) => "withdrawn",
-            Stage::Withdrawn(Standing::Expired) => "ticket_expired",
-            Stage::Withdrawn(Standing::Dead) => "ticket_dead",
+            Stage::Withdrawn(Standing::Expired) => "token_expired",
+            Stage::Withdrawn(Standing::Dead) => "token_dead",
             Stage::CalledOff => "called_off",
         };
         Ok(Self {
@@ -65,7 +65,7 @@ impl Shown {
             approvals_needed: reset.approvals_needed(terms),
             ready: reset.ready_at(terms).map(clock::date),
             expires: clock::date(reset.expires_at(terms)),
-            ticket_expires: reset.ticket().map(|ticket| clock::date(ticket.expires_at())),
+            token_expires: reset.token().map(|token| clock::date(token.expires_at())),
         })
     }
 
@@ -85,7 +85,7 @@ impl Shown {
     fn next(&self) -> String {
         let Self { user, approvals, approvals_needed, expires, .. } = self;
         let ready = self.ready.as_deref().unwrap_or("its approval");
-        let ticket = self.ticket_expires.as_deref().unwrap_or_default();
+        let token = self.token_expires.as_deref().unwrap_or_default();
         match self.stage {
             "unapproved" => format!(
                 "{} of {approvals_needed} approvals; \"totp-enroll reset approve {user}\" by another operator, before {expires}",
@@ -96,14 +96,14 @@ impl Shown {
             ),
             "expired" => format!("expired {expires}"),
             "void" => "void: the enrolment or the account is another one by now".to_owned(),
-            "withdrawn" => format!("the enrolment is withdrawn; the ticket is good until {ticket}"),
-            "ticket_expired" => {
-                format!("the enrolment is withdrawn; the ticket expired {ticket}: {}", self.again())
+            "withdrawn" => format!("the enrolment is withdrawn; the token is good until {token}"),
+            "token_expired" => {
+                format!("the enrolment is withdrawn; the token expired {token}: {}", self.again())
             }
             "called_off" => format!(
                 "called off when nobody was enrolled any more: an operator enrols them, \"totp-enroll enroll {user}\", or requests a reset"
             ),
-            _ => format!("the enrolment is withdrawn; too many wrong tickets were typed: {}", self.again()),
+            _ => format!("the enrolment is withdrawn; too many wrong tokens were typed: {}", self.again()),
         }
     }
 

@@ -2,30 +2,30 @@
 //! meanwhile a credential names only keys that are there.
 
 use super::prelude::*;
-use crate::scene::Counter;
-use crate::scene::{NOON, PATIENCE, PHONE, SPARE, Scene, alice, at, code, draft, word};
-use crate::scene::{keyring, with_new_key};
+use crate::fixture::Counter;
+use crate::fixture::{Fixture, NOON, PATIENCE, PHONE, SPARE, alice, at, code, draft, word};
+use crate::fixture::{keyring, with_new_key};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 use totp_core::account::Account;
-use totp_core::enrolment::{Newcomer, enrol_all, renew_recovery, unlock, withdraw};
+use totp_core::enrolment::{NewUser, enrol_all, renew_recovery, unlock, withdraw};
 use totp_core::rotation::*;
 use totp_core::secret::{Entropy, NoEntropy, Secret};
 use totp_core::store::{Hold, Store};
 
 /// Alice with recovery codes, and a keyring with a new key.
-fn scene() -> (Scene, Vec<Secret>) {
-    let mut scene = Scene::new();
-    let codes = scene.enrol(PHONE);
-    scene.keyring = with_new_key(&scene.keyring);
-    (scene, codes)
+fn fixture() -> (Fixture, Vec<Secret>) {
+    let mut fixture = Fixture::new();
+    let codes = fixture.enrol(PHONE);
+    fixture.keyring = with_new_key(&fixture.keyring);
+    (fixture, codes)
 }
 
-fn rotate(scene: &Scene) -> Rotated {
+fn rotate(fixture: &Fixture) -> Rotated {
     let rotation = Rotation {
-        store: &scene.files,
-        keyring: &scene.keyring,
+        store: &fixture.files,
+        keyring: &fixture.keyring,
         entropy: &mut Counter(77),
         patience: PATIENCE,
     };
@@ -33,9 +33,9 @@ fn rotate(scene: &Scene) -> Rotated {
 }
 
 /// What is left once the old keys are dropped.
-fn drop_unnamed(scene: &mut Scene, rotated: &Rotated) {
-    let text = scene.keyring.without(&rotated.unnamed);
-    scene.keyring = Keyring::parse(Path::new("keyring.toml"), text.expose()).unwrap();
+fn drop_unnamed(fixture: &mut Fixture, rotated: &Rotated) {
+    let text = fixture.keyring.without(&rotated.unnamed);
+    fixture.keyring = Keyring::parse(Path::new("keyring.toml"), text.expose()).unwrap();
 }
 
 fn said(rotated: &Rotated) -> Vec<String> {
@@ -44,39 +44,39 @@ fn said(rotated: &Rotated) -> Vec<String> {
 
 #[test]
 fn codes_used_before_a_rotation_are_used_after_it_and_new_ones_are_good() {
-    let (mut scene, codes) = scene();
-    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
-    assert_eq!(word(scene.login(codes[0].expose(), at(NOON))), "recovered 9");
-    let ledger = std::fs::read(scene.file("ledgers/alice")).unwrap();
-    let id = scene.in_place();
-    let rotated = rotate(&scene);
+    let (mut fixture, codes) = fixture();
+    assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
+    assert_eq!(word(fixture.login(codes[0].expose(), at(NOON))), "recovered 9");
+    let ledger = std::fs::read(fixture.file("ledgers/alice")).unwrap();
+    let id = fixture.in_place();
+    let rotated = rotate(&fixture);
     assert_eq!((rotated.resealed, &rotated.unnamed[..]), (1, &["k1".to_owned()][..]));
-    drop_unnamed(&mut scene, &rotated);
-    assert_eq!(scene.keyring.keys().len(), 1);
-    assert_eq!(std::fs::read(scene.file("ledgers/alice")).unwrap(), ledger);
-    assert_eq!(scene.in_place(), id);
-    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "replayed");
-    assert_eq!(word(scene.login(codes[0].expose(), at(NOON))), "replayed");
-    assert_eq!(word(scene.login(codes[1].expose(), at(NOON))), "recovered 8");
-    assert_eq!(word(scene.login(&code(PHONE, NOON + 30), at(NOON + 30))), "accepted phone");
+    drop_unnamed(&mut fixture, &rotated);
+    assert_eq!(fixture.keyring.keys().len(), 1);
+    assert_eq!(std::fs::read(fixture.file("ledgers/alice")).unwrap(), ledger);
+    assert_eq!(fixture.in_place(), id);
+    assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "replayed");
+    assert_eq!(word(fixture.login(codes[0].expose(), at(NOON))), "replayed");
+    assert_eq!(word(fixture.login(codes[1].expose(), at(NOON))), "recovered 8");
+    assert_eq!(word(fixture.login(&code(PHONE, NOON + 30), at(NOON + 30))), "accepted phone");
 }
 
 #[test]
 fn a_second_run_seals_nothing_and_changes_nothing() {
-    let (scene, _) = scene();
-    rotate(&scene);
-    let credential = std::fs::read(scene.file("credentials/alice.toml")).unwrap();
-    let again = rotate(&scene);
+    let (fixture, _) = fixture();
+    rotate(&fixture);
+    let credential = std::fs::read(fixture.file("credentials/alice.toml")).unwrap();
+    let again = rotate(&fixture);
     assert_eq!((again.resealed, &again.unnamed[..]), (0, &["k1".to_owned()][..]));
-    assert_eq!(std::fs::read(scene.file("credentials/alice.toml")).unwrap(), credential);
+    assert_eq!(std::fs::read(fixture.file("credentials/alice.toml")).unwrap(), credential);
 }
 
 #[test]
 fn more_than_a_batch_is_sealed_to_the_last() {
-    let mut scene = Scene::new();
-    scene.desk(NOON, |files, desk| {
+    let mut fixture = Fixture::new();
+    fixture.inputs(NOON, |files, inputs| {
         let account = |n| Account { user: User::parse(&format!("user{n}")).unwrap(), uid: None };
-        let newcomer = |n: &usize| Newcomer {
+        let new_user = |n: &usize| NewUser {
             entry: files.entry(&account(*n).user, PATIENCE).unwrap().unwrap(),
             account: account(*n),
             confirmed: vec![draft("phone", PHONE).vouched_after(0)],
@@ -84,14 +84,14 @@ fn more_than_a_batch_is_sealed_to_the_last() {
         };
         // Each holds files open.
         for some in (0..=BATCH).collect::<Vec<_>>().chunks(100) {
-            enrol_all(some.iter().map(newcomer).collect(), desk).unwrap();
+            enrol_all(some.iter().map(new_user).collect(), inputs).unwrap();
         }
     });
-    scene.keyring = with_new_key(&scene.keyring);
+    fixture.keyring = with_new_key(&fixture.keyring);
     let (mut sealing, mut counting) = (0, 0);
     let rotation = Rotation {
-        store: &scene.files,
-        keyring: &scene.keyring,
+        store: &fixture.files,
+        keyring: &fixture.keyring,
         entropy: &mut Counter(77),
         patience: PATIENCE,
     };
@@ -106,161 +106,167 @@ fn more_than_a_batch_is_sealed_to_the_last() {
 
 #[test]
 fn a_draft_waits_for_the_rest_of_its_batch() {
-    let (scene, _) = scene();
+    let (fixture, _) = fixture();
     let rotation = Rotation {
-        store: &scene.files,
-        keyring: &scene.keyring,
+        store: &fixture.files,
+        keyring: &fixture.keyring,
         entropy: &mut Counter(77),
         patience: PATIENCE,
     };
-    let draft = scene.file("credentials/.new.%.alice");
+    let draft = fixture.file("credentials/.new.%.alice");
     let mut waits = Vec::new();
     rotation.run(&mut |_| waits.push(draft.exists())).ok().unwrap();
     assert_eq!(waits, [true, false], "while sealing, while counting");
 }
 
 #[test]
-fn what_a_desk_changed_since_it_was_drafted_is_not_undone() {
-    let (mut scene, old) = scene();
-    let permitted = scene.in_place();
-    let mut resealing = scene.files.resealing().unwrap();
+fn what_a_command_changed_since_it_was_drafted_is_not_undone() {
+    let (mut fixture, old) = fixture();
+    let permitted = fixture.in_place();
+    let mut resealing = fixture.files.resealing().unwrap();
     let found = resealing.find(&alice().user).unwrap().unwrap();
-    let resealed = found.credential().resealed(&scene.keyring, &mut Counter(5)).unwrap().unwrap();
+    let resealed = found.credential().resealed(&fixture.keyring, &mut Counter(5)).unwrap().unwrap();
     assert_eq!(resealing.waiting(), 0);
     resealing.draft(found, &resealed).unwrap();
     assert_eq!(resealing.waiting(), 1);
-    let new = scene.desk(NOON, |files, desk| {
-        renew_recovery(files.entry(&alice().user, PATIENCE).unwrap().unwrap(), &alice(), 10, permitted, desk)
+    let new = fixture.inputs(NOON, |files, inputs| {
+        renew_recovery(
+            files.entry(&alice().user, PATIENCE).unwrap().unwrap(),
+            &alice(),
+            10,
+            permitted,
+            inputs,
+        )
     });
     let mut told = Vec::new();
     resealing.put_in_place(PATIENCE, |_, rewritten| told.push(rewritten.ok())).unwrap();
     assert_eq!(told, [Some(Resealed::Changed)]);
-    assert_eq!(word(scene.login(old[0].expose(), at(NOON))), "wrong");
-    assert_eq!(word(scene.login(new.unwrap()[0].expose(), at(NOON))), "recovered 9");
-    assert_eq!(rotate(&scene).resealed, 1);
-    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
+    assert_eq!(word(fixture.login(old[0].expose(), at(NOON))), "wrong");
+    assert_eq!(word(fixture.login(new.unwrap()[0].expose(), at(NOON))), "recovered 9");
+    assert_eq!(rotate(&fixture).resealed, 1);
+    assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
 }
 
 /// Alice's recovery codes are renewed while she is sealed anew, so many times; gives what came of the rotation.
-fn rotate_while_renewing(scene: &mut Scene, times: usize) -> Rotated {
-    struct Meddler<'a>(&'a mut Scene, usize);
+fn rotate_while_renewing(fixture: &mut Fixture, times: usize) -> Rotated {
+    struct Meddler<'a>(&'a mut Fixture, usize);
     impl Entropy for Meddler<'_> {
         fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
             if let Some(left) = self.1.checked_sub(1) {
                 self.1 = left;
                 let permitted = self.0.in_place();
-                let renewed = self.0.desk(NOON, |files, desk| {
+                let renewed = self.0.inputs(NOON, |files, inputs| {
                     let entry = files.entry(&alice().user, PATIENCE).unwrap().unwrap();
-                    renew_recovery(entry, &alice(), 10, permitted, desk)
+                    renew_recovery(entry, &alice(), 10, permitted, inputs)
                 });
                 assert_eq!(renewed.unwrap().len(), 10);
             }
             Counter(self.1 as u64).fill(bytes)
         }
     }
-    let (files, keyring) = (scene.files.clone(), with_new_key(&keyring()));
-    let entropy = &mut Meddler(scene, times);
+    let (files, keyring) = (fixture.files.clone(), with_new_key(&keyring()));
+    let entropy = &mut Meddler(fixture, times);
     Rotation { store: &files, keyring: &keyring, entropy, patience: PATIENCE }.run(&mut |_| {}).ok().unwrap()
 }
 
 #[test]
-fn whoever_is_changed_while_sealed_anew_is_sealed_as_they_then_are() {
-    let (mut scene, old) = scene();
-    let rotated = rotate_while_renewing(&mut scene, 1);
+fn an_enrolment_changed_during_resealing_is_resealed_as_changed() {
+    let (mut fixture, old) = fixture();
+    let rotated = rotate_while_renewing(&mut fixture, 1);
     assert_eq!((rotated.resealed, rotated.unnamed.len()), (1, 1));
-    drop_unnamed(&mut scene, &rotated);
-    assert_eq!(word(scene.login(old[0].expose(), at(NOON))), "wrong");
-    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
+    drop_unnamed(&mut fixture, &rotated);
+    assert_eq!(word(fixture.login(old[0].expose(), at(NOON))), "wrong");
+    assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
 }
 
 #[test]
-fn whoever_is_changed_again_and_again_is_left_with_the_old_key() {
-    let (mut scene, _) = scene();
-    let rotated = rotate_while_renewing(&mut scene, usize::MAX);
+fn an_enrolment_that_keeps_changing_keeps_the_old_key() {
+    let (mut fixture, _) = fixture();
+    let rotated = rotate_while_renewing(&mut fixture, usize::MAX);
     assert!(said(&rotated)[0].contains("again and again"), "{:?}", said(&rotated));
     assert!(rotated.unnamed.is_empty() && rotated.resealed == 0);
-    assert_eq!(std::fs::read_dir(scene.file("credentials")).unwrap().count(), 1);
-    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
+    assert_eq!(std::fs::read_dir(fixture.file("credentials")).unwrap().count(), 1);
+    assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
 }
 
 #[test]
-fn whoever_was_disabled_since_the_draft_stays_disabled() {
-    let (scene, _) = scene();
-    let permitted = scene.in_place();
-    let mut resealing = scene.files.resealing().unwrap();
+fn a_user_disabled_since_the_draft_stays_disabled() {
+    let (fixture, _) = fixture();
+    let permitted = fixture.in_place();
+    let mut resealing = fixture.files.resealing().unwrap();
     let found = resealing.find(&alice().user).unwrap().unwrap();
-    let resealed = found.credential().resealed(&scene.keyring, &mut Counter(5)).unwrap().unwrap();
+    let resealed = found.credential().resealed(&fixture.keyring, &mut Counter(5)).unwrap().unwrap();
     resealing.draft(found, &resealed).unwrap();
-    withdraw(scene.files.entry(&alice().user, PATIENCE).unwrap().unwrap(), permitted).unwrap();
+    withdraw(fixture.files.entry(&alice().user, PATIENCE).unwrap().unwrap(), permitted).unwrap();
     resealing
         .put_in_place(PATIENCE, |_, rewritten| assert_eq!(rewritten.ok(), Some(Resealed::Changed)))
         .unwrap();
-    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "not_enrolled");
-    assert_eq!(std::fs::read_dir(scene.file("credentials")).unwrap().count(), 0);
+    assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "not_enrolled");
+    assert_eq!(std::fs::read_dir(fixture.file("credentials")).unwrap().count(), 0);
 }
 
 #[test]
-fn who_is_held_by_somebody_else_is_left_and_the_old_key_is_kept() {
-    let (scene, _) = scene();
-    let Hold::Held(held) = scene.files.hold(&alice().user, PATIENCE).unwrap() else { panic!("not held") };
-    let rotated = rotate(&scene);
-    assert_eq!(said(&rotated), ["somebody else uses the enrolment right now; run this again"]);
+fn a_busy_user_is_left_and_the_old_key_is_kept() {
+    let (fixture, _) = fixture();
+    let Hold::Held(held) = fixture.files.hold(&alice().user, PATIENCE).unwrap() else { panic!("not held") };
+    let rotated = rotate(&fixture);
+    assert_eq!(said(&rotated), ["another process uses the enrolment right now; run this again"]);
     assert!(rotated.unnamed.is_empty() && rotated.resealed == 0);
     drop(held);
-    assert_eq!(rotate(&scene).unnamed, ["k1"]);
+    assert_eq!(rotate(&fixture).unnamed, ["k1"]);
 }
 
 #[test]
 fn a_credential_that_does_not_open_is_left_as_it_is_with_its_key() {
-    let (mut scene, _) = scene();
-    let file = scene.file("credentials/alice.toml");
+    let (mut fixture, _) = fixture();
+    let file = fixture.file("credentials/alice.toml");
     let damaged = std::fs::read_to_string(&file).unwrap().replace("digits = 6", "digits = 8");
     std::fs::write(&file, &damaged).unwrap();
-    let rotated = rotate(&scene);
+    let rotated = rotate(&fixture);
     assert!(said(&rotated)[0].contains("does not open with key \"k1\""), "{:?}", said(&rotated));
     assert!(rotated.unnamed.is_empty());
     assert_eq!(std::fs::read_to_string(&file).unwrap(), damaged);
     // What comes back from a backup opens as it did.
     std::fs::write(&file, damaged.replace("digits = 8", "digits = 6")).unwrap();
-    drop_unnamed(&mut scene, &rotated);
-    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
+    drop_unnamed(&mut fixture, &rotated);
+    assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
 }
 
 #[test]
 fn a_credential_that_cannot_be_read_may_name_any_key_and_keeps_them_all() {
-    let (scene, _) = scene();
-    std::fs::write(scene.file("credentials/alice.toml"), "what").unwrap();
-    let rotated = rotate(&scene);
+    let (fixture, _) = fixture();
+    std::fs::write(fixture.file("credentials/alice.toml"), "what").unwrap();
+    let rotated = rotate(&fixture);
     assert_eq!(rotated.left.len(), 1, "{:?}", said(&rotated));
     assert!(rotated.unnamed.is_empty());
 }
 
 #[test]
 fn a_file_that_is_nobodys_credential_keeps_the_old_key_and_does_not_stop_the_others() {
-    let (scene, _) = scene();
-    std::fs::copy(scene.file("credentials/alice.toml"), scene.file("credentials/alice.toml~")).unwrap();
-    let rotated = rotate(&scene);
+    let (fixture, _) = fixture();
+    std::fs::copy(fixture.file("credentials/alice.toml"), fixture.file("credentials/alice.toml~")).unwrap();
+    let rotated = rotate(&fixture);
     assert_eq!((rotated.resealed, rotated.left.len()), (1, 1));
     assert!(rotated.left[0].user.is_none() && rotated.unnamed.is_empty());
 }
 
 #[test]
 fn without_a_ledger_to_hold_nobody_is_sealed_anew() {
-    let (scene, _) = scene();
-    std::fs::remove_file(scene.file("ledgers/alice")).unwrap();
-    let rotated = rotate(&scene);
+    let (fixture, _) = fixture();
+    std::fs::remove_file(fixture.file("ledgers/alice")).unwrap();
+    let rotated = rotate(&fixture);
     assert!(said(&rotated)[0].contains("unlock --repair"), "{:?}", said(&rotated));
     assert!(rotated.unnamed.is_empty() && rotated.resealed == 0);
 }
 
 #[test]
 fn an_old_key_stays_as_long_as_one_credential_names_it() {
-    let (mut scene, _) = scene();
-    scene.keyring = with_new_key(&scene.keyring);
-    let file = scene.file("credentials/alice.toml");
+    let (mut fixture, _) = fixture();
+    fixture.keyring = with_new_key(&fixture.keyring);
+    let file = fixture.file("credentials/alice.toml");
     let foreign = std::fs::read_to_string(&file).unwrap().replacen("key = \"k1\"", "key = \"k9\"", 1);
     std::fs::write(&file, foreign).unwrap();
-    let rotated = rotate(&scene);
+    let rotated = rotate(&fixture);
     assert!(said(&rotated)[0].contains("\"k9\" is not in"), "{:?}", said(&rotated));
     // The middle one of three, which nothing ever named.
     assert_eq!(rotated.unnamed.len(), 1);
@@ -269,39 +275,39 @@ fn an_old_key_stays_as_long_as_one_credential_names_it() {
 
 #[test]
 fn a_rotation_that_was_killed_leaves_drafts_that_the_next_one_takes_away() {
-    let (scene, _) = scene();
-    for left in [".new.%.alice", ".new.%.somebody"] {
-        std::fs::write(scene.file(&format!("credentials/{left}")), "half").unwrap();
+    let (fixture, _) = fixture();
+    for left in [".new.%.alice", ".new.%.someone"] {
+        std::fs::write(fixture.file(&format!("credentials/{left}")), "half").unwrap();
     }
-    assert_eq!(rotate(&scene).resealed, 1);
-    assert_eq!(std::fs::read_dir(scene.file("credentials")).unwrap().count(), 1);
+    assert_eq!(rotate(&fixture).resealed, 1);
+    assert_eq!(std::fs::read_dir(fixture.file("credentials")).unwrap().count(), 1);
 }
 
 #[test]
 fn a_lock_outlasts_a_rotation() {
-    let (mut scene, _) = scene();
+    let (mut fixture, _) = fixture();
     for _ in 0..5 {
-        assert_eq!(word(scene.login(b"000000", at(NOON))), "wrong");
+        assert_eq!(word(fixture.login(b"000000", at(NOON))), "wrong");
     }
-    rotate(&scene);
-    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "limited");
-    scene
-        .desk(NOON, |files, desk| {
+    rotate(&fixture);
+    assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "limited");
+    fixture
+        .inputs(NOON, |files, inputs| {
             unlock(
                 files.entry(&alice().user, PATIENCE).unwrap().unwrap(),
-                &crate::scene::rules().windows,
-                desk.now,
+                &crate::fixture::rules().windows,
+                inputs.now,
             )
         })
         .unwrap();
-    assert_eq!(word(scene.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
-    assert_eq!(word(scene.login(&code(SPARE, NOON), at(NOON))), "wrong");
+    assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
+    assert_eq!(word(fixture.login(&code(SPARE, NOON), at(NOON))), "wrong");
 }
 
 #[test]
-fn nobody_makes_another_key_active_while_somebody_seals() {
-    let (scene, _) = scene();
-    let files = &scene.files;
+fn no_other_key_becomes_active_during_a_seal() {
+    let (fixture, _) = fixture();
+    let files = &fixture.files;
     let sealing = files.lock_to_seal(PATIENCE).unwrap().unwrap();
     assert!(files.lock_to_seal(PATIENCE).unwrap().is_some(), "two seal at once");
     assert!(files.lock_to_change_keys(PATIENCE).unwrap().is_none());
@@ -312,36 +318,32 @@ fn nobody_makes_another_key_active_while_somebody_seals() {
 }
 
 #[test]
-fn whoever_seals_is_waited_for() {
-    let (scene, _) = scene();
-<<<<<<< HEAD:crates/totp-store/src/rules_tests/rotation.rs
-    let sealing = scene.files.lock_to_seal(PATIENCE).unwrap().unwrap();
-=======
-    let sealing = scene.files.turn_to_seal(PATIENCE).unwrap().unwrap();
+fn a_seal_in_progress_is_waited_for() {
+    let (fixture, _) = fixture();
+    let sealing = fixture.files.lock_to_seal(PATIENCE).unwrap().unwrap();
     let waits = nix::unistd::gettid();
->>>>>>> h/tiers:totp-core/src/rotation_tests.rs
     let sealer = std::thread::spawn(move || {
-        crate::scene::until_it_sleeps(waits);
+        crate::fixture::until_it_sleeps(waits);
         drop(sealing);
     });
-    assert!(scene.files.lock_to_change_keys(Duration::from_secs(30)).unwrap().is_some());
+    assert!(fixture.files.lock_to_change_keys(Duration::from_secs(30)).unwrap().is_some());
     sealer.join().unwrap();
 }
 
 #[test]
 fn two_do_not_rotate_at_once() {
-    let (scene, _) = scene();
-    let turn = scene.files.lock_to_rotate().unwrap();
-    assert!(turn.is_some() && scene.files.lock_to_rotate().unwrap().is_none());
+    let (fixture, _) = fixture();
+    let turn = fixture.files.lock_to_rotate().unwrap();
+    assert!(turn.is_some() && fixture.files.lock_to_rotate().unwrap().is_none());
     drop(turn);
-    assert!(scene.files.lock_to_rotate().unwrap().is_some());
+    assert!(fixture.files.lock_to_rotate().unwrap().is_some());
 }
 
 #[test]
 fn the_census_counts_each_enrolment_once_for_each_of_its_keys() {
-    let (mut scene, _) = scene();
-    scene.add("spare", SPARE).unwrap();
-    let census = Census::of(&scene.files, |_| {}).unwrap();
-    let active = scene.keyring.active().to_owned();
+    let (mut fixture, _) = fixture();
+    fixture.add("spare", SPARE).unwrap();
+    let census = Census::of(&fixture.files, |_| {}).unwrap();
+    let active = fixture.keyring.active().to_owned();
     assert_eq!(census.named, BTreeMap::from([("k1".to_owned(), 1), (active, 1)]));
 }

@@ -30,7 +30,7 @@ pub(super) fn users(criteria: &[(String, String)], enrolled: &[String]) -> Optio
     let people = plain.iter().map(|name| (*name).to_owned()).chain(enrolled.iter().cloned());
     let mut found: BTreeSet<String> = people.filter(|name| wanted(name) && people::exists(name)).collect();
     found.extend(members.chain(known).find(wanted));
-    // Somebody of whom no other block speaks, such as an account to come.
+    // Someone of whom no other block speaks, such as an account to come.
     let made_up = [ANYBODY.to_owned()].into_iter().chain(like.iter().flat_map(|pattern| examples(pattern)));
     found.extend(made_up.filter(|_| !like.is_empty()).find(wanted));
     // Named are those alone who are no accounts here: nobody gets in by it.

@@ -59,7 +59,7 @@ pub(crate) fn nobody_gets_in(stack: &Stack, circumstances: &Circumstances<'_>) -
 }
 
 /// Whether no way lets in whom ours takes no part in: an answer that counts for nothing leaves the yes to another line.
-pub(crate) fn refuses_whom_ours_ignores(stack: &Stack, circumstances: &Circumstances<'_>) -> bool {
+pub(crate) fn refuses_users_whom_pam_totp_ignores(stack: &Stack, circumstances: &Circumstances<'_>) -> bool {
     let answers = |handler: &Handler| match is_ours(handler) {
         true => vec![code::IGNORE],
         false => circumstances.answers(handler),
@@ -69,13 +69,13 @@ pub(crate) fn refuses_whom_ours_ignores(stack: &Stack, circumstances: &Circumsta
         && walk::lets_in_with(&stack.handlers, &answers, &says_yes).is_ok_and(|lets_in| !lets_in)
 }
 
-/// Whether somebody gets in who has shown nothing but perhaps a code.
+/// Whether someone gets in who has shown nothing but perhaps a code.
 pub(crate) fn without_proof(stack: &Stack, circumstances: &Circumstances<'_>) -> bool {
     let answers = |handler: &Handler| circumstances.answers_of_proofs(handler);
     walk::ways_past(&stack.handlers, &answers, &is_first_factor).map_or(true, |missed| !missed.is_empty())
 }
 
-/// Whether somebody gets in who has shown nothing at all, not even a code.
+/// Whether someone gets in who has shown nothing at all, not even a code.
 pub(crate) fn without_anything(stack: &Stack, circumstances: &Circumstances<'_>) -> bool {
     let answers = |handler: &Handler| circumstances.answers(handler);
     let proof = |handler: &Handler| {
@@ -108,7 +108,7 @@ fn is_first_factor(handler: &Handler) -> bool {
 fn too_large() -> Finding {
     Finding::serious("stack_too_large", "the stack has more ways through it than can be gone through")
         .why("nobody can tell whether the code can be left out")
-        .mend("write it with fewer jumps and includes")
+        .fix("write it with fewer jumps and includes")
 }
 
 fn gap(stack: &Stack, missed: Missed) -> Option<Finding> {
@@ -116,23 +116,23 @@ fn gap(stack: &Stack, missed: Missed) -> Option<Finding> {
     match missed {
         // Said of the whole service elsewhere.
         Missed::Nowhere => None,
-        Missed::PassedOver { by, answer } => line(by).map(|by| passed_over(by, answer)),
+        Missed::AnsweredIgnore { by, answer } => line(by).map(|by| ignored(by, answer)),
         Missed::Failed { at } => line(at).map(|line| {
             let what = format!("{}: what pam_totp says does not count (`{}`)", line.place, line.control_text);
             Finding::serious("code_not_counted", what)
-                .why("somebody who gives a wrong code, or none, is let in all the same")
-                .mend("write `auth required pam_totp.so`, with its arguments")
+                .why("someone who gives a wrong code, or none, is let in all the same")
+                .fix("write `auth required pam_totp.so`, with its arguments")
         }),
         Missed::Ignored { at } => line(at).map(|line| {
             let what = format!("{}: where pam_totp takes no part, other lines let in", line.place);
             Finding::info("code_ignored", what)
                 .why("who is not enrolled and may be (nullok, require.enroll_by) gets in without a code; likewise, at sshd, whom a rule exempts")
-                .mend("take nullok out when \"totp-enroll list\" shows everybody")
+                .fix("take nullok out when \"totp-enroll list\" shows everybody")
         }),
     }
 }
 
-fn passed_over(by: &Handler, answer: Code) -> Finding {
+fn ignored(by: &Handler, answer: Code) -> Finding {
     let how = match by.control.at(answer) {
         Action::Jump(count) => format!("jumps over {count} lines, pam_totp among them"),
         Action::Done | Action::Die | Action::Ok | Action::Bad | Action::Ignore | Action::Reset => {
@@ -144,10 +144,10 @@ fn passed_over(by: &Handler, answer: Code) -> Finding {
         format!("{}: {module} `{}` {how} when it answers {}", by.place, by.control_text, code::name(answer));
     let why = match Nature::of(by) {
         Nature::Rule => format!("whom {module} lets through is not asked for a code"),
-        Nature::OtherCodes => format!("whoever has a code of {module} is let in by that"),
+        Nature::OtherCodes => format!("anyone who has a code of {module} is let in by that"),
         Nature::SecondFactor => format!("{module} takes the place of the code"),
         Nature::Ours | Nature::Nothing | Nature::Proof => {
-            "whoever passes it gets in without a code".to_owned()
+            "anyone who passes it gets in without a code".to_owned()
         }
     };
     let severity = match Nature::of(by) {
@@ -156,6 +156,6 @@ fn passed_over(by: &Handler, answer: Code) -> Finding {
         Nature::Rule | Nature::SecondFactor => Severity::Warning,
         Nature::Ours | Nature::OtherCodes | Nature::Nothing | Nature::Proof => Severity::Serious,
     };
-    let mend = "move pam_totp above that line, or write `requisite` (or a smaller jump) there; exempt people in config.toml ([require]) instead";
-    Finding::new(severity, "code_skipped", what).why(why).mend(mend)
+    let fix = "move pam_totp above that line, or write `requisite` (or a smaller jump) there; exempt people in config.toml ([require]) instead";
+    Finding::new(severity, "code_skipped", what).why(why).fix(fix)
 }

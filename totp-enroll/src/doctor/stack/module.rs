@@ -15,9 +15,9 @@ pub(crate) enum Nature {
     SecondFactor,
     /// Something that the administrator says of people, not something that they have shown.
     Rule,
-    /// Nothing: it succeeds whoever asks, or takes no part.
+    /// Nothing: it succeeds anyone who asks, or takes no part.
     Nothing,
-    /// A password, a fingerprint, a ticket: the person has shown something. Whatever is not known counts as this.
+    /// A password, a fingerprint, a token: the person has shown something. Whatever is not known counts as this.
     Proof,
 }
 

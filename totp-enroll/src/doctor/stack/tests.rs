@@ -25,17 +25,17 @@ fn written(files: &[(&str, &str)]) -> Written {
 }
 
 fn stack(files: &[(&str, &str)]) -> Stack {
-    load(&written(files), "door").unwrap()
+    load(&written(files), "app").unwrap()
 }
 
 /// `name: what` of what is found in one file.
 fn found(text: &str) -> Vec<String> {
-    found_in(&[("door", text)], false)
+    found_in(&[("app", text)], false)
 }
 
 fn found_in(files: &[(&str, &str)], may_ignore: bool) -> Vec<String> {
     let circumstances =
-        Circumstances { service: "door", may_ignore, is_installed: &|module| !module.contains("missing") };
+        Circumstances { service: "app", may_ignore, is_installed: &|module| !module.contains("missing") };
     let findings = gaps::without_code(&stack(files), &circumstances);
     findings.into_iter().map(|finding| format!("{}: {}", finding.name, finding.what)).collect()
 }
@@ -63,7 +63,7 @@ fn the_line_that_ends_the_stack_is_named() {
     assert_eq!(
         found(text),
         [
-            "code_skipped: line 3 of /etc/pam.d/door: pam_unix.so `sufficient` ends the stack before pam_totp is reached when it answers success"
+            "code_skipped: line 3 of /etc/pam.d/app: pam_unix.so `sufficient` ends the stack before pam_totp is reached when it answers success"
         ]
     );
 }
@@ -83,7 +83,7 @@ fn a_jump_past_the_end_refuses() {
 }
 
 #[test]
-fn what_ours_says_has_to_count() {
+fn the_answer_of_pam_totp_has_to_count() {
     for control in ["optional", "sufficient", "[default=ignore]", "[success=ok maxtries=ignore default=bad]"]
     {
         let text = format!("auth required pam_unix.so\nauth {control} pam_totp.so\n");
@@ -102,22 +102,22 @@ fn sufficient_is_enough_where_a_refusal_follows() {
 fn an_end_within_a_substack_ends_no_more_than_that() {
     let inner = "auth sufficient pam_unix.so\nauth required pam_deny.so\n";
     let outer = |how: &str| format!("auth {how} inner\nauth required pam_totp.so\n");
-    assert_eq!(found_in(&[("door", &outer("substack")), ("inner", inner)], false), [""; 0]);
+    assert_eq!(found_in(&[("app", &outer("substack")), ("inner", inner)], false), [""; 0]);
     for how in ["include", "Include"] {
-        let found = found_in(&[("door", &outer(how)), ("inner", inner)], false);
+        let found = found_in(&[("app", &outer(how)), ("inner", inner)], false);
         assert_eq!(found.len(), 1, "{how}");
         assert!(found[0].contains("line 1 of /etc/pam.d/inner"), "{found:?}");
     }
-    let found = found_in(&[("door", "@include inner\nauth required pam_totp.so\n"), ("inner", inner)], false);
+    let found = found_in(&[("app", "@include inner\nauth required pam_totp.so\n"), ("inner", inner)], false);
     assert_eq!(found.len(), 1);
 }
 
 #[test]
-fn ours_in_a_substack_can_be_jumped_over_with_it() {
+fn pam_totp_in_a_substack_can_be_jumped_over_with_it() {
     let door =
         "auth [success=1 default=ignore] pam_unix.so\nauth substack inner\nauth required pam_permit.so\n";
     let found = found_in(
-        &[("door", door), ("inner", "auth required pam_unix.so\nauth required pam_totp.so\n")],
+        &[("app", door), ("inner", "auth required pam_unix.so\nauth required pam_totp.so\n")],
         false,
     );
     assert_eq!(found.len(), 1, "{found:?}");
@@ -125,19 +125,19 @@ fn ours_in_a_substack_can_be_jumped_over_with_it() {
 }
 
 #[test]
-fn a_reset_forgets_what_ours_said() {
+fn a_reset_forgets_what_pam_totp_said() {
     let text = "auth required pam_totp.so\nauth [default=reset] pam_unix.so\nauth required pam_permit.so\n";
     assert!(found(text)[0].starts_with("code_not_counted"), "{:?}", found(text));
 }
 
 #[test]
-fn nullok_lets_in_where_somebody_else_says_yes() {
+fn nullok_lets_in_where_another_module_says_yes() {
     let text = "auth required pam_totp.so nullok\nauth required pam_permit.so\n";
     assert_eq!(found(text), [""; 0]);
-    let found = found_in(&[("door", text)], true);
+    let found = found_in(&[("app", text)], true);
     assert_eq!(found.len(), 1);
     assert!(found[0].starts_with("code_ignored"), "{found:?}");
-    assert_eq!(found_in(&[("door", "auth required pam_totp.so nullok\n")], true), [""; 0]);
+    assert_eq!(found_in(&[("app", "auth required pam_totp.so nullok\n")], true), [""; 0]);
 }
 
 #[test]
@@ -156,10 +156,10 @@ fn a_line_that_cannot_be_read_fails_and_does_not_pass() {
 #[test]
 fn a_service_without_auth_lines_is_that_of_other() {
     let stack =
-        stack(&[("door", "account required pam_permit.so\n"), ("other", "auth required pam_totp.so\n")]);
+        stack(&[("app", "account required pam_permit.so\n"), ("other", "auth required pam_totp.so\n")]);
     assert!(stack.is_other);
     assert_eq!(super::ours(&stack).count(), 1);
-    let missing = load(&written(&[("other", "auth required pam_deny.so\n")]), "door").unwrap();
+    let missing = load(&written(&[("other", "auth required pam_deny.so\n")]), "app").unwrap();
     assert!(missing.is_other && super::ours(&missing).count() == 0);
 }
 
@@ -178,22 +178,22 @@ fn the_stacks_of_other_distributions_are_sound_with_our_line_behind_them() {
         auth [success=1 default=ignore] pam_sss.so use_first_pass\nauth requisite pam_deny.so\nauth required pam_permit.so\n";
     for (inner, how) in [(fedora, "substack"), (arch, "include"), (arch, "substack"), (ubuntu, "include")] {
         let door = format!("auth {how} inner\nauth required pam_totp.so\nauth include after\n");
-        let files = [("door", door.as_str()), ("inner", inner), ("after", "auth optional pam_cap.so\n")];
+        let files = [("app", door.as_str()), ("inner", inner), ("after", "auth optional pam_cap.so\n")];
         assert_eq!(found_in(&files, false), [""; 0], "{inner}");
-        let circumstances = Circumstances { service: "door", may_ignore: false, is_installed: &|_| true };
+        let circumstances = Circumstances { service: "app", may_ignore: false, is_installed: &|_| true };
         assert!(!gaps::without_proof(&stack(&files), &circumstances), "{inner}");
     }
-    let included = [("door", "auth include inner\nauth required pam_totp.so\n"), ("inner", fedora)];
+    let included = [("app", "auth include inner\nauth required pam_totp.so\n"), ("inner", fedora)];
     let found = found_in(&included, false);
     assert_eq!(found.len(), 2, "each `sufficient` of an include ends the whole stack: {found:?}");
 }
 
 proptest! {
     #[test]
-    fn any_text_is_gone_through_without_a_panic(text in "(-?auth|@include|account|[a-z]*| |\t|\\\\\n|\n|#|\\[|\\]|=|[0-9]|success|default|done|ok|die|reset|required|sufficient|substack|include|door|inner|pam_totp\\.so|pam_unix\\.so|\\PC){0,80}") {
-        let files = written(&[("door", text.as_str()), ("inner", text.as_str())]);
-        if let Ok(stack) = load(&files, "door") {
-            let circumstances = Circumstances { service: "door", may_ignore: true, is_installed: &|_| true };
+    fn any_text_is_gone_through_without_a_panic(text in "(-?auth|@include|account|[a-z]*| |\t|\\\\\n|\n|#|\\[|\\]|=|[0-9]|success|default|done|ok|die|reset|required|sufficient|substack|include|app|inner|pam_totp\\.so|pam_unix\\.so|\\PC){0,80}") {
+        let files = written(&[("app", text.as_str()), ("inner", text.as_str())]);
+        if let Ok(stack) = load(&files, "app") {
+            let circumstances = Circumstances { service: "app", may_ignore: true, is_installed: &|_| true };
             let _ = gaps::without_code(&stack, &circumstances);
             let _ = gaps::without_anything(&stack, &circumstances);
         }
@@ -204,11 +204,11 @@ proptest! {
 fn a_code_alone_is_one_factor() {
     let alone = |text: &str| {
         let circumstances = Circumstances {
-            service: "door",
+            service: "app",
             may_ignore: false,
             is_installed: &|module| !module.contains("missing"),
         };
-        gaps::without_proof(&stack(&[("door", text)]), &circumstances)
+        gaps::without_proof(&stack(&[("app", text)]), &circumstances)
     };
     assert!(alone("auth required pam_totp.so\n"));
     assert!(alone("auth sufficient pam_totp.so\nauth required pam_unix.so\n"));
@@ -220,11 +220,11 @@ fn a_code_alone_is_one_factor() {
 fn a_stack_through_which_the_right_code_leads_nowhere_is_known() {
     let nobody = |text: &str| {
         let circumstances = Circumstances {
-            service: "door",
+            service: "app",
             may_ignore: false,
             is_installed: &|module| !module.contains("missing"),
         };
-        gaps::nobody_gets_in(&stack(&[("door", text)]), &circumstances)
+        gaps::nobody_gets_in(&stack(&[("app", text)]), &circumstances)
     };
     let debian = "auth [success=1 default=ignore] pam_unix.so\nauth requisite pam_deny.so\nauth required pam_permit.so\n";
     let without_a_password = "auth requisite pam_deny.so\nauth required pam_permit.so\n";
@@ -244,10 +244,10 @@ fn a_stack_through_which_the_right_code_leads_nowhere_is_known() {
 }
 
 #[test]
-fn a_stack_that_refuses_whom_ours_lets_past_is_known() {
+fn a_stack_that_refuses_users_whom_pam_totp_ignores_is_known() {
     let refuses = |text: &str, may_ignore: bool| {
-        let circumstances = Circumstances { service: "door", may_ignore, is_installed: &|_| true };
-        gaps::refuses_whom_ours_ignores(&stack(&[("door", text)]), &circumstances)
+        let circumstances = Circumstances { service: "app", may_ignore, is_installed: &|_| true };
+        gaps::refuses_users_whom_pam_totp_ignores(&stack(&[("app", text)]), &circumstances)
     };
     let alone = "auth required pam_totp.so nullok\n";
     assert!(refuses(alone, true));
@@ -265,12 +265,12 @@ fn a_stack_that_refuses_whom_ours_lets_past_is_known() {
 fn a_first_factor_has_to_have_been_passed_and_not_only_asked_for() {
     let claims = |text: &str| {
         let circumstances = Circumstances {
-            service: "door",
+            service: "app",
             may_ignore: false,
             is_installed: &|module| !module.contains("missing"),
         };
         let said = |handler: &super::Handler| super::read_arguments(&handler.arguments).ok();
-        gaps::introduced_by_nobody(&stack(&[("door", text)]), &said, &circumstances).len()
+        gaps::introduced_by_nobody(&stack(&[("app", text)]), &said, &circumstances).len()
     };
     assert_eq!(claims("auth requisite pam_unix.so\nauth required pam_totp.so after_first_factor\n"), 0);
     assert_eq!(claims("auth required pam_unix.so\nauth required pam_totp.so after_first_factor\n"), 1);

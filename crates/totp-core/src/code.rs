@@ -1,0 +1,244 @@
+//! What a person typed, recognised by its shape alone: a code of a factor, a recovery code, or neither.
+
+use crate::secret::Secret;
+
+/// Fewest and most digits of a factor's code (RFC 4226 section 5.3 asks for at least six).
+pub const DIGITS: std::ops::RangeInclusive<u8> = 6..=8;
+
+/// Characters in a recovery code: 16 of five bits each are 80 bits.
+pub const RECOVERY_LENGTH: usize = 16;
+
+/// Longest answer that is looked at; nobody types this much, and a password manager that pastes more is mistaken.
+const LONGEST_ANSWER: usize = 128;
+
+/// An answer that could be a code. What it holds is wiped on drop.
+pub enum Answer {
+    /// Six to eight ASCII digits, blanks removed: a code of a factor.
+    Code(Secret),
+    /// Sixteen characters of Crockford's base32, upper case, separators removed.
+    Recovery(Secret),
+    /// Six to eight ASCII digits at the end of a password; how many of them are the code depends on the authenticator.
+    Trailing(Secret),
+}
+
+/// A recovery code with its separators.
+const GROUPED_LENGTH: usize = RECOVERY_LENGTH + 3;
+
+impl Answer {
+    /// Recognises a typed answer. `None`: it cannot be a code, anyone who the user is (a password that sshd passed on,
+    /// its `\b\n\r\177INCORRECT` for unknown users, an empty line); judging it would charge a try for nothing.
+    #[must_use]
+    pub fn recognise(typed: &[u8]) -> Option<Self> {
+        if typed.len() > LONGEST_ANSWER {
+            return None;
+        }
+        // As long as it can become, so that it never grows and leaves a copy behind; likewise below.
+        let mut bare = Vec::with_capacity(typed.len());
+        bare.extend(typed.iter().filter(|byte| !matches!(byte, b' ' | b'-')));
+        let bare = Secret::new(bare);
+        let digits = bare.expose().iter().all(u8::is_ascii_digit);
+        match bare.expose().len() {
+            6..=8 if digits => Some(Self::Code(bare)),
+            RECOVERY_LENGTH => {
+                let mut normal = Vec::with_capacity(RECOVERY_LENGTH);
+                normal.extend(bare.expose().iter().map_while(|&byte| crockford(byte)));
+                let normal = Secret::new(normal);
+                (normal.expose().len() == RECOVERY_LENGTH).then_some(Self::Recovery(normal))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A code that was typed behind a password, without anything between them.
+pub struct BehindPassword {
+    /// The code.
+    pub answer: Answer,
+    /// Bytes of it as it was typed, where its form tells; else it is as long as the authenticator's codes.
+    pub length: Option<usize>,
+}
+
+impl BehindPassword {
+    /// Recognises the code at the end of a typed answer. `None`: there is none. What ends with six digits ends with a
+    /// code of a factor, unless all of its end is a recovery code with its dashes.
+    #[must_use]
+    pub fn recognise(typed: &[u8]) -> Option<Self> {
+        if typed.len() > LONGEST_WITH_PASSWORD {
+            return None;
+        }
+        let grouped = ending(typed, GROUPED_LENGTH).filter(|end| is_grouped(end));
+        if let Some(end) = grouped {
+            return recovery(end, GROUPED_LENGTH);
+        }
+        let digits = typed.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+        if digits >= usize::from(*DIGITS.start()) {
+            let end = ending(typed, digits.min(usize::from(*DIGITS.end())))?;
+            return Some(Self { answer: Answer::Trailing(Secret::new(end.to_vec())), length: None });
+        }
+        recovery(ending(typed, RECOVERY_LENGTH)?, RECOVERY_LENGTH)
+    }
+}
+
+/// Longest password and code together.
+const LONGEST_WITH_PASSWORD: usize = 1024;
+
+fn recovery(end: &[u8], length: usize) -> Option<BehindPassword> {
+    match Answer::recognise(end)? {
+        answer @ Answer::Recovery(_) => Some(BehindPassword { answer, length: Some(length) }),
+        Answer::Code(_) | Answer::Trailing(_) => None,
+    }
+}
+
+fn is_grouped(text: &[u8]) -> bool {
+    text.chunks(5).all(|group| group.iter().position(|&byte| byte == b'-').is_none_or(|at| at == 4))
+        && text.iter().filter(|&&byte| byte == b'-').count() == 3
+}
+
+fn ending(typed: &[u8], length: usize) -> Option<&[u8]> {
+    typed.get(typed.len().checked_sub(length)?..)
+}
+
+/// The canonical form of one character of Crockford's base32: case folded, `O` read as `0`, `I` and `L` as `1`.
+fn crockford(byte: u8) -> Option<u8> {
+    match byte.to_ascii_uppercase() {
+        b'O' => Some(b'0'),
+        b'I' | b'L' => Some(b'1'),
+        b'U' => None,
+        upper if upper.is_ascii_alphanumeric() => Some(upper),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn totp(typed: &[u8]) -> Option<Vec<u8>> {
+        match Answer::recognise(typed)? {
+            Answer::Code(code) => Some(code.expose().to_vec()),
+            Answer::Recovery(_) | Answer::Trailing(_) => None,
+        }
+    }
+
+    fn recovery(typed: &[u8]) -> Option<Vec<u8>> {
+        match Answer::recognise(typed)? {
+            Answer::Recovery(code) => Some(code.expose().to_vec()),
+            Answer::Code(_) | Answer::Trailing(_) => None,
+        }
+    }
+
+    #[test]
+    fn digits_are_a_code_with_or_without_blanks() {
+        assert_eq!(totp(b"123456"), Some(b"123456".to_vec()));
+        assert_eq!(totp(b" 123 456 "), Some(b"123456".to_vec()));
+        assert_eq!(totp(b"12345678"), Some(b"12345678".to_vec()));
+    }
+
+    #[test]
+    fn a_recovery_code_is_read_as_people_write_it() {
+        let normal = Some(b"0123ABCDEFGH1101".to_vec());
+        assert_eq!(recovery(b"0123-ABCD-EFGH-1101"), normal);
+        assert_eq!(recovery(b"o123 abcd efgh ilo1"), normal);
+    }
+
+    #[test]
+    fn what_cannot_be_a_code_is_not_judged() {
+        let long = vec![b'1'; 1 << 20];
+        let answers: [&[u8]; 13] = [
+            b"",
+            b" ",
+            b"12345",
+            b"123456789",
+            b"+123456",
+            b"12345a",
+            b"\x08\n\r\x7fINCORRECT",
+            b"correct horse battery staple",
+            b"UUUU-UUUU-UUUU-UUUU",
+            b"p4ssw0rd!p4ssw0r",
+            b"AAAA_AAAA_AAAA_A",
+            b"\xff\xfe123456",
+            &long,
+        ];
+        for answer in answers {
+            assert!(Answer::recognise(answer).is_none(), "{answer:?}");
+        }
+        assert!(Answer::recognise("１２３４５６".as_bytes()).is_none());
+    }
+
+    fn behind(typed: &[u8]) -> Option<(&'static str, Vec<u8>, Option<usize>)> {
+        let BehindPassword { answer, length } = BehindPassword::recognise(typed)?;
+        let (kind, code) = match answer {
+            Answer::Trailing(code) => ("digits", code),
+            Answer::Recovery(code) => ("recovery", code),
+            Answer::Code(code) => ("whole", code),
+        };
+        Some((kind, code.expose().to_vec(), length))
+    }
+
+    #[test]
+    fn a_code_is_found_behind_a_password() {
+        assert_eq!(behind(b"hunter2123456"), Some(("digits", b"2123456".to_vec(), None)));
+        assert_eq!(behind(b"hunter 123456"), Some(("digits", b"123456".to_vec(), None)));
+        assert_eq!(behind(b"123456"), Some(("digits", b"123456".to_vec(), None)));
+        assert_eq!(behind(b"pin99123456789"), Some(("digits", b"23456789".to_vec(), None)));
+        let recovery = Some(("recovery", b"0123ABCDEFGH1101".to_vec(), Some(19)));
+        assert_eq!(behind(b"pass-word0123-abcd-efgh-1101"), recovery);
+        assert_eq!(behind(b"0123-abcd-efgh-1101"), recovery);
+        assert_eq!(
+            behind(b"p\xe4ssO123ABCDEFGH1101").map(|(kind, _, length)| (kind, length)),
+            Some(("recovery", Some(16)))
+        );
+    }
+
+    #[test]
+    fn a_long_password_is_no_part_of_a_recovery_code() {
+        assert_eq!(behind(b"correct horse battery 123456"), Some(("digits", b"123456".to_vec(), None)));
+        assert_eq!(behind(b"a-b-c-d-e-f-g-h-i-j-123456"), Some(("digits", b"123456".to_vec(), None)));
+    }
+
+    #[test]
+    fn password_and_code_are_looked_at_up_to_1024_bytes() {
+        let long = |length: usize| [vec![b'x'; length - 6], b"123456".to_vec()].concat();
+        assert_eq!(behind(&long(1024)), Some(("digits", b"123456".to_vec(), None)));
+        for length in [1025, 1026] {
+            assert_eq!(behind(&long(length)), None, "{length}");
+        }
+    }
+
+    #[test]
+    fn a_password_alone_has_no_code_behind_it() {
+        for typed in
+            [&b""[..], b"hunter2", b"12345", b"pass12345", b"correct horse battery staple!", b"abcd-efgh-ijk"]
+        {
+            assert_eq!(behind(typed), None, "{typed:?}");
+        }
+        assert_eq!(behind(&[b'1'; 1025]), None);
+    }
+
+    #[test]
+    fn an_answer_of_more_than_128_bytes_is_not_looked_at() {
+        let blanks_and_digits = |length: usize| [vec![b' '; length - 6], b"123456".to_vec()].concat();
+        assert_eq!(totp(&blanks_and_digits(128)), Some(b"123456".to_vec()));
+        for length in [129, 130] {
+            assert_eq!(totp(&blanks_and_digits(length)), None, "{length}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_behind_a_password_is_its_end(typed in "[ -~]{0,40}") {
+            if let Some((kind, code, length)) = behind(typed.as_bytes()) {
+                let end = &typed.as_bytes()[typed.len() - length.unwrap_or(code.len())..];
+                let whole = if kind == "recovery" { recovery(end) } else { totp(end) };
+                prop_assert_eq!(whole, Some(code));
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_recognised_or_not_without_a_panic(typed in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Answer::recognise(&typed);
+            let _ = BehindPassword::recognise(&typed);
+        }
+    }
+}

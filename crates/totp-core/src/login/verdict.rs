@@ -1,0 +1,161 @@
+//! What a login came to, sealed until it is recorded: [`Verified`] is made here, and nowhere else.
+
+use super::refusal::{Reason, Refusal};
+use crate::credential::{Authenticator, Label};
+use crate::factor::{ClockOff, Codes, FactorKind, Windows};
+use crate::id::Id;
+use crate::ledger::{LastLogin, Ledger, Record};
+use crate::recovery;
+use crate::reset::Notice;
+use crate::secret::Secret;
+use crate::store::{Held, StoreError};
+use crate::time::{Now, Seconds};
+
+/// What a login came to.
+pub enum Verdict {
+    /// The code was right and its use is recorded.
+    Accepted(Verified),
+    /// It was not let in.
+    Refused(Refusal),
+}
+
+impl From<Reason> for Verdict {
+    fn from(reason: Reason) -> Self {
+        Self::Refused(reason.into())
+    }
+}
+
+/// Proof that a code was right and that its use is recorded. It is made in one place, after the ledger was replaced.
+pub struct Verified {
+    method: Method,
+    credential: Id,
+    since_last: SinceLast,
+}
+
+impl Verified {
+    /// What it was accepted by.
+    #[must_use]
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// What happened since the login before it.
+    #[must_use]
+    pub fn since_last(&self) -> SinceLast {
+        self.since_last
+    }
+
+    /// The enrolment that the code was one of.
+    #[must_use]
+    pub fn credential(&self) -> Id {
+        self.credential
+    }
+}
+
+/// What a login was accepted by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Method {
+    /// A code of a factor.
+    Code {
+        /// The authenticator's label.
+        authenticator: Label,
+        /// Its kind.
+        kind: FactorKind,
+        /// How many digits the code had.
+        digits: u8,
+    },
+    /// A recovery code.
+    RecoveryCode {
+        /// Whose making it was.
+        kind: recovery::Kind,
+        /// How many are left.
+        left: usize,
+    },
+}
+
+impl Method {
+    pub(super) fn of(authenticator: &Authenticator) -> Self {
+        let (factor, authenticator) = (authenticator.factor(), authenticator.label().clone());
+        Self::Code { authenticator, kind: factor.kind(), digits: factor.digits() }
+    }
+}
+
+/// What happened since the login before this one, for the person to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SinceLast {
+    /// That login.
+    pub login: Option<LastLogin>,
+    /// How many wrong codes in a row came after it.
+    pub wrong: u32,
+    /// Whether a device that is still remembered was remembered at it or after it.
+    pub device: bool,
+    /// That someone asked to reset the enrolment, expired or not.
+    pub reset: Option<Notice>,
+}
+
+impl SinceLast {
+    pub(super) fn of(ledger: &Ledger) -> Self {
+        let last = ledger.last_login();
+        let device = last.is_some_and(|last| ledger.devices.iter().any(|device| device.since >= last.at));
+        Self { login: last, wrong: ledger.failures.consecutive(), device, reset: ledger.notice }
+    }
+}
+
+/// A verdict nobody has seen yet. What it says comes out only by recording what belongs to it ([`Sealed::commit`]).
+pub(super) struct Sealed {
+    record: Option<Record>,
+    decided: Decided,
+}
+
+/// What is in a sealed verdict.
+pub(super) enum Decided {
+    /// The code was right.
+    Right { method: Method, credential: Id, since_last: SinceLast },
+    /// It was not, and this is why.
+    Refused(Refusal),
+    /// It is no code of this user's.
+    Wrong { lock: Option<Seconds>, search: ClockSearch },
+}
+
+impl Sealed {
+    /// Seals what was decided until `record` is recorded. `None`: it changed nothing, or nothing that is not recorded already.
+    pub(super) fn until(record: Option<Record>, decided: Decided) -> Self {
+        Self { record, decided }
+    }
+
+    /// Records what belongs to the verdict, and only then says it. Both the hold and the seal are used up.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then the verdict is gone unseen.
+    pub(super) fn commit<H: Held>(self, mut held: H) -> Result<Verdict, StoreError> {
+        if let Some(record) = &self.record {
+            held.replace(record.ledger(), record.durability())?;
+        }
+        drop(held);
+        Ok(match self.decided {
+            // The one place where success by a code is made.
+            Decided::Right { method, credential, since_last } => {
+                Verdict::Accepted(Verified { method, credential, since_last })
+            }
+            Decided::Refused(refusal) => Verdict::Refused(refusal),
+            // Nothing waits for the search: it only tells the log whether a clock is off.
+            Decided::Wrong { lock, search } => {
+                let reason = search.run().map_or(Reason::Wrong, Reason::ClockOff);
+                Verdict::Refused(Refusal { reason, lock, next_code: None })
+            }
+        })
+    }
+}
+
+/// Whether a wrong code would be right by a clock that is off.
+pub(super) struct ClockSearch {
+    pub(super) tried: Vec<(Codes, Option<Secret>)>,
+    pub(super) windows: Windows,
+    pub(super) now: Now,
+}
+
+impl ClockSearch {
+    fn run(&self) -> Option<ClockOff> {
+        self.tried.iter().find_map(|(codes, typed)| codes.clock_off(typed.as_ref()?, &self.windows, self.now))
+    }
+}

@@ -1,0 +1,253 @@
+//! The man pages name every event, reason, key and file that there is, and none that there is not.
+
+use crate::account_recovery::TokenRefused;
+use crate::config::Config;
+use crate::config::schema_tests::{Key, keys, of_a_service, parse, without_default};
+use crate::event::{Name, Severity};
+use crate::reset::Refused;
+use crate::time::Seconds;
+use manual::{Item, PAGES, Part, every, page};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The words that the items of a subsection are of, each once.
+fn words(part: &Part) -> BTreeSet<String> {
+    let items = part.items();
+    let words: BTreeSet<String> = items.iter().map(|item| item.marked[0].1.clone()).collect();
+    assert_eq!(words.len(), items.len(), "an item is there twice");
+    words
+}
+
+fn all(words: impl IntoIterator<Item = &'static str>) -> BTreeSet<String> {
+    words.into_iter().map(str::to_owned).collect()
+}
+
+/// What the page of the config says of each key.
+fn described() -> BTreeMap<Key, Item> {
+    let page = page("pam_totp.conf.5").section("KEYS");
+    let mut described = BTreeMap::new();
+    for title in page.subsections() {
+        let section = if title == "Above all sections" { "" } else { &title };
+        for item in page.subsection(&title).items() {
+            assert_eq!(item.marked[0].0, "Va");
+            let key = Key::new(section, &item.marked[0].1);
+            assert!(described.insert(key, item).is_none(), "{title} has a key twice");
+        }
+    }
+    described
+}
+
+#[test]
+fn the_page_of_the_config_has_every_key_and_no_other() {
+    assert_eq!(described().into_keys().collect::<Vec<_>>(), keys());
+}
+
+#[test]
+fn the_page_of_the_config_gives_each_default() {
+    let defaults = Config::defaults().unwrap();
+    for (key, item) in described() {
+        if without_default(&key) {
+            assert!(item.body.contains("Not set:") && item.head == key.name, "{}", key.path());
+            continue;
+        }
+        let value = item.head.strip_prefix(&format!("{} = ", key.name));
+        let value = value.unwrap_or_else(|| panic!("{}: {}", key.path(), item.head));
+        assert_eq!(parse(&key.set_to(value)).as_ref(), Ok(&defaults), "{}", key.path());
+    }
+}
+
+#[test]
+fn the_page_of_the_config_gives_each_type() {
+    for (key, item) in described() {
+        // What a table is taken for is no value of any key; what a text is not, depends on what is meant by it.
+        let (table, text) = (parse(&key.set_to("{}")).unwrap_err(), parse(&key.set_to("\"?\"")));
+        let starts: &[&str] = if table.contains("expected true or false") {
+            &["True or false."]
+        } else if table.contains("expected a whole number") {
+            &["Whole number, "]
+        } else if table.contains("expected a list") {
+            &["List of "]
+        } else if table.contains("is not a day") {
+            &["Day."]
+        } else if text.is_err_and(|error| error.contains("not a duration")) {
+            &["Duration.", "Duration,"]
+        } else {
+            &["Text,", "Text:"]
+        };
+        assert!(starts.iter().any(|start| item.body.starts_with(start)), "{}: {}", key.path(), item.body);
+    }
+}
+
+#[test]
+fn the_page_of_the_config_gives_the_bounds_of_each_number() {
+    let is_within = |key: &Key, number: i64| {
+        parse(&key.set_to(&number.to_string())).map_or_else(|error| !error.contains("out of range"), |_| true)
+    };
+    let mut numbers = 0;
+    for (key, item) in described() {
+        let Some(bounds) = item.body.strip_prefix("Whole number, ") else { continue };
+        let (least, rest) = bounds.split_once(" to ").unwrap();
+        let digits = rest.find(|char: char| !char.is_ascii_digit()).unwrap();
+        let (least, most) = (least.parse().unwrap(), rest[..digits].parse().unwrap());
+        assert!(is_within(&key, least) && !is_within(&key, least - 1), "{}: {least}", key.path());
+        assert!(is_within(&key, most) && !is_within(&key, most + 1), "{}: {most}", key.path());
+        numbers += 1;
+    }
+    assert!(numbers >= 9, "{numbers}");
+}
+
+#[test]
+fn the_page_of_the_config_gives_each_word_that_a_key_may_hold() {
+    let mut found = 0;
+    for (key, item) in described() {
+        for value in ["\"zzz\"", "[\"zzz\"]"] {
+            let error = parse(&key.set_to(value)).err().unwrap_or_default();
+            let Some((_, known)) = error.split_once("unknown variant `zzz`, expected one of ") else {
+                continue;
+            };
+            for word in known.split(';').next().unwrap().split(", ") {
+                let word = word.trim_matches('`');
+                assert!(item.body.contains(&format!(" {word}")), "{}: {word}", key.path());
+                found += 1;
+            }
+        }
+    }
+    assert_eq!(found, 5);
+}
+
+#[test]
+fn the_page_of_the_config_says_what_no_service_has_of_its_own() {
+    let page = page("pam_totp.conf.5").section("KEYS");
+    let of_a_service = of_a_service();
+    for title in page.subsections().iter().filter(|title| *title != "Above all sections") {
+        let is_everybodys = page.subsection(title).text().starts_with("For the whole machine");
+        assert_ne!(is_everybodys, of_a_service.contains(title), "{title}");
+    }
+    assert!(of_a_service.iter().any(|name| name == "quiet"));
+}
+
+#[test]
+fn every_example_of_the_config_can_be_read_and_says_something() {
+    let displays = page("pam_totp.conf.5").section("EXAMPLES").displays();
+    assert!(displays.len() >= 5);
+    for display in displays {
+        let text = display.join("\n");
+        let own = |service| Config::parse("/c.toml".as_ref(), text.as_bytes(), service).unwrap();
+        let changes = [None, Some("sudo"), Some("su"), Some("sshd")]
+            .map(|service| own(service) != Config::defaults().unwrap());
+        assert!(changes.contains(&true), "{text}");
+    }
+}
+
+#[test]
+fn every_key_that_a_page_names_is_there() {
+    let keys: BTreeSet<String> = keys().iter().map(Key::path).collect();
+    for name in PAGES {
+        let inside: Vec<String> = match name {
+            // The items of KEYS are below the title of their section.
+            "pam_totp.conf.5" => {
+                page(name).marked("Va").into_iter().filter(|word| word.contains('.')).collect()
+            }
+            _ => page(name).marked("Va"),
+        };
+        // What the page of the command says of keys is generated, from its help texts.
+        assert!(!inside.is_empty() || name == "totp-enroll.1");
+        for word in inside {
+            assert!(keys.contains(&word), "{name}: {word}");
+        }
+    }
+}
+
+fn events() -> Vec<Name> {
+    every!(Name:
+        Name::Accepted => Name::Accepted,
+        Name::Refused => Name::Refused,
+        Name::RecoveryUsed => Name::RecoveryUsed,
+        Name::Locked => Name::Locked,
+        Name::Tested => Name::Tested,
+        Name::Unlocked => Name::Unlocked,
+        Name::Enrolled => Name::Enrolled,
+        Name::Disabled => Name::Disabled,
+        Name::Pruned => Name::Pruned,
+        Name::CodesRegenerated => Name::CodesRegenerated,
+        Name::Imported => Name::Imported,
+        Name::DeviceRemembered => Name::DeviceRemembered,
+        Name::DeviceRevoked => Name::DeviceRevoked,
+        Name::KeyringCreated => Name::KeyringCreated,
+        Name::KeyringSealed => Name::KeyringSealed,
+        Name::KeyringUnsealed => Name::KeyringUnsealed,
+        Name::KeyringBackedUp => Name::KeyringBackedUp,
+        Name::KeyringRestored => Name::KeyringRestored,
+        Name::KeyRotated => Name::KeyRotated,
+        Name::NotifyFailed => Name::NotifyFailed,
+        Name::ResetRequested => Name::ResetRequested,
+        Name::ResetApproved => Name::ResetApproved,
+        Name::ResetRefused => Name::ResetRefused,
+        Name::ResetCancelled => Name::ResetCancelled,
+        Name::ResetCompleted => Name::ResetCompleted,
+        Name::TokenUsed => Name::TokenUsed,
+        Name::TokenRefused => Name::TokenRefused,
+        Name::Error => Name::Error,
+        Name::Debug => Name::Debug,
+    )
+}
+
+#[test]
+fn the_page_of_the_module_has_every_event_and_no_other() {
+    let page = page("pam_totp.8").section("LOG").subsection("Events");
+    assert_eq!(words(&page), all(events().into_iter().map(Name::as_str)));
+}
+
+#[test]
+fn the_page_of_the_module_says_how_loud_each_event_is() {
+    let items = page("pam_totp.8").section("LOG").subsection("Severities").items();
+    let listed = |severity: &str| {
+        let item = items.iter().find(|item| item.head == severity).unwrap();
+        item.body.trim().trim_end_matches('.').split(", ").map(str::to_owned).collect::<BTreeSet<_>>()
+    };
+    let of =
+        |severity| all(events().into_iter().filter(|name| name.severity() == severity).map(Name::as_str));
+    assert_eq!(listed("err"), of(Severity::Error));
+    assert_eq!(listed("info"), of(Severity::Info));
+    assert_eq!(listed("debug"), of(Severity::Debug));
+    assert_eq!(listed("notice"), all(["Every other event"]));
+    assert_eq!(items.len(), 4);
+}
+
+#[test]
+fn the_page_of_the_module_has_every_reason_against_a_step_of_a_reset_and_no_other() {
+    let refused = every!(Refused:
+        Refused::Own => Refused::Own,
+        Refused::Requested => Refused::Requested,
+        Refused::TokenOut => Refused::TokenOut,
+        Refused::NoPart => Refused::NoPart,
+        Refused::CalledOff => Refused::CalledOff,
+        Refused::SamePerson => Refused::SamePerson,
+        Refused::ApprovedBefore => Refused::ApprovedBefore,
+        Refused::NobodyInPerson => Refused::NobodyInPerson,
+        Refused::Enough => Refused::Enough,
+        Refused::Unapproved(_) => Refused::Unapproved(1),
+        Refused::Cooling(_) => Refused::Cooling(Seconds(1)),
+        Refused::Expired => Refused::Expired,
+        Refused::TooLate => Refused::TooLate,
+        Refused::Void => Refused::Void,
+        Refused::Withdrawn => Refused::Withdrawn,
+    );
+    let mut words_of_it = all(refused.into_iter().map(Refused::as_str));
+    // The command's own: whom sudo names is not whose login it is.
+    words_of_it.insert("not_one_person".to_owned());
+    let page = page("pam_totp.8").section("LOG").subsection("Reasons of reset_refused");
+    assert_eq!(words(&page), words_of_it);
+}
+
+#[test]
+fn the_page_of_the_module_has_every_reason_against_a_token_and_no_other() {
+    let token_refused = every!(TokenRefused:
+        TokenRefused::Wrong => TokenRefused::Wrong,
+        TokenRefused::Expired => TokenRefused::Expired,
+        TokenRefused::Dead => TokenRefused::Dead,
+        TokenRefused::None => TokenRefused::None,
+        TokenRefused::Missing => TokenRefused::Missing,
+    );
+    let page = page("pam_totp.8").section("LOG").subsection("Reasons of token_refused");
+    assert_eq!(words(&page), all(token_refused.into_iter().map(TokenRefused::as_str)));
+}

@@ -1,0 +1,263 @@
+//! What a person is told when their factor changed or was gone around: which events, in which words, and how a notice lies
+//! in the spool until it is sent.
+
+use crate::event::{self, Event, Name};
+
+/// The first line of a notice in the spool. Another number is another version, and is left to the program that knows it.
+const HEAD: &str = "pam_totp notice 1";
+const ANY_HEAD: &str = "pam_totp notice ";
+
+/// What a person is told of an event.
+struct Words {
+    /// What happened.
+    what: &'static str,
+    /// What it means if it was not them.
+    otherwise: &'static str,
+}
+
+/// Which events are told, and how. Anyone who adds an event decides here.
+fn words(name: Name) -> Option<Words> {
+    let (what, otherwise) = match name {
+        Name::Enrolled => (
+            "an authenticator was enrolled",
+            "Another process may have a phone now whose codes open your account.",
+        ),
+        Name::Disabled => (
+            "the one-time codes were switched off",
+            "Your account may be open to anyone who has your password or key.",
+        ),
+        Name::CodesRegenerated => (
+            "the recovery codes were replaced by new ones",
+            "Another process may have the new recovery codes, and yours are void.",
+        ),
+        Name::RecoveryUsed => (
+            "a recovery code was used in place of a code from the phone",
+            "Another process may have your recovery codes.",
+        ),
+        Name::DeviceRemembered => (
+            "a device is remembered: it is not asked for a code for a while",
+            "Another process had a code of yours, and their device is let in without one now.",
+        ),
+        Name::DeviceRevoked => (
+            "remembered devices were forgotten: they are asked for a code again",
+            "Another process may have changed how your account is opened.",
+        ),
+        Name::ResetRequested => (
+            "someone asks that the one-time codes be reset, as if the phone and all codes were lost",
+            "Call it off at once: \"totp-enroll reset cancel\", with a code of yours, or ask an administrator.",
+        ),
+        Name::ResetApproved => (
+            "the reset of the one-time codes was approved by another operator",
+            "Call it off at once: \"totp-enroll reset cancel\", with a code of yours, or ask an administrator.",
+        ),
+        Name::ResetRefused => (
+            "a step of a reset of the one-time codes was refused",
+            "Someone tried to have your codes taken away who may not.",
+        ),
+        Name::ResetCancelled => (
+            "the reset of the one-time codes was called off",
+            "Another process called off what you had asked for.",
+        ),
+        Name::ResetCompleted => (
+            "the one-time codes were reset: the phone, the recovery codes and remembered devices are void, and a token enrols a new phone",
+            "Another process may be about to enrol a phone of theirs.",
+        ),
+        Name::TokenUsed => (
+            "the token of a reset was used to enrol a new phone",
+            "Another process may have a phone now whose codes open your account.",
+        ),
+        Name::TokenRefused => (
+            "a token to enrol a new phone was refused",
+            "Someone tries to enrol a phone of theirs for your account.",
+        ),
+        // Every login; what refused someone; what concerns the machine and not a person; what moves many in at once, which
+        // their administrator announces; whose account is gone.
+        Name::Accepted
+        | Name::Refused
+        | Name::Locked
+        | Name::Unlocked
+        | Name::Tested
+        | Name::Imported
+        | Name::Pruned
+        | Name::KeyringCreated
+        | Name::KeyringSealed
+        | Name::KeyringUnsealed
+        | Name::KeyringBackedUp
+        | Name::KeyringRestored
+        | Name::KeyRotated
+        | Name::NotifyFailed
+        | Name::Error
+        | Name::Debug => return None,
+    };
+    Some(Words { what, otherwise })
+}
+
+/// One thing that a person is to be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// When it happened, in seconds since 1970.
+    pub at: u64,
+    /// What happened, in words.
+    pub what: String,
+    /// What it means if it was not them, a sentence.
+    pub otherwise: String,
+    /// What the log says of it, `event` and `user` among it.
+    fields: Vec<(String, String)>,
+}
+
+impl Notice {
+    /// The notice of what was just written to the log; `None`: nobody is told of that. `service` is the program that asked,
+    /// at a login.
+    #[must_use]
+    pub fn of(event: &Event, service: Option<&str>, at: u64) -> Option<Self> {
+        let Words { what, otherwise } = words(event.name())?;
+        let line = event.clone().maybe("service", service).to_string();
+        let fields = own(event::fields(&line)?);
+        Some(Self { at, what: what.to_owned(), otherwise: otherwise.to_owned(), fields })
+    }
+
+    /// A value of the line in the log.
+    #[must_use]
+    pub fn field(&self, key: &str) -> Option<&str> {
+        self.fields.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+    }
+
+    /// All that the log says, in its order.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fields.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    /// Whom it is about.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        self.field("user").unwrap_or_default()
+    }
+
+    /// The text in the spool: lines, of which the second is as in the log.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let mut line = format!("at={}", self.at);
+        for (key, value) in &self.fields {
+            event::append(&mut line, key, value);
+        }
+        format!("{HEAD}\n{line}\n{}\n{}\n", self.what, self.otherwise)
+    }
+
+    /// Reads what [`Notice::encode`] wrote.
+    ///
+    /// # Errors
+    /// [`NoticeError`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, NoticeError> {
+        let text = std::str::from_utf8(bytes).map_err(|_| NoticeError::Broken)?;
+        let mut lines = text.strip_suffix('\n').ok_or(NoticeError::Broken)?.split('\n');
+        match lines.next() {
+            Some(HEAD) => {}
+            Some(other) if other.starts_with(ANY_HEAD) => return Err(NoticeError::OtherVersion),
+            Some(_) | None => return Err(NoticeError::Broken),
+        }
+        let (Some(line), Some(what), Some(otherwise), None) =
+            (lines.next(), lines.next(), lines.next(), lines.next())
+        else {
+            return Err(NoticeError::Broken);
+        };
+        let mut fields = own(event::fields(line).ok_or(NoticeError::Broken)?);
+        let at = match fields.first() {
+            Some((key, at)) if key == "at" => at.parse().map_err(|_| NoticeError::Broken)?,
+            Some(_) | None => return Err(NoticeError::Broken),
+        };
+        fields.remove(0);
+        let notice = Self { at, what: what.to_owned(), otherwise: otherwise.to_owned(), fields };
+        if notice.field("event").is_none() || notice.user().is_empty() {
+            return Err(NoticeError::Broken);
+        }
+        Ok(notice)
+    }
+}
+
+fn own(fields: Vec<(&str, String)>) -> Vec<(String, String)> {
+    fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// Why a file of the spool is no notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoticeError {
+    /// Half of one, as a crash of the machine can leave it, or none.
+    #[error("is not a whole notice: the machine may have crashed while it was written")]
+    Broken,
+    /// Another version of the program wrote it.
+    #[error("was written by another version of this program: that one sends it")]
+    OtherVersion,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn notice() -> Notice {
+        let event = Event::new(Name::RecoveryUsed).field("user", "ali ce\n").field("left", 9);
+        Notice::of(&event, Some("sshd"), 1_800_000_000).unwrap()
+    }
+
+    #[test]
+    fn a_notice_says_what_the_log_says() {
+        let notice = notice();
+        assert_eq!((notice.user(), notice.at), ("ali ce\n", 1_800_000_000));
+        let fields = ["event", "left", "service", "rhost"].map(|key| notice.field(key));
+        assert_eq!(fields, [Some("recovery_used"), Some("9"), Some("sshd"), None]);
+    }
+
+    #[test]
+    fn an_everyday_login_is_told_to_nobody() {
+        for name in [Name::Accepted, Name::Refused, Name::Locked, Name::Error, Name::NotifyFailed] {
+            assert_eq!(Notice::of(&Event::new(name).field("user", "alice"), None, 0), None);
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        assert_eq!(Notice::decode(notice().encode().as_bytes()), Ok(notice()));
+    }
+
+    #[test]
+    fn half_a_notice_is_none() {
+        let text = notice().encode();
+        for end in 0..text.len() {
+            assert!(Notice::decode(&text.as_bytes()[..end]).is_err(), "{end}");
+        }
+        for more in ["\n", "x\n"] {
+            assert_eq!(Notice::decode(format!("{text}{more}").as_bytes()), Err(NoticeError::Broken));
+        }
+    }
+
+    #[test]
+    fn a_notice_of_a_later_version_is_told_from_a_broken_one() {
+        let text = notice().encode().replace("notice 1", "notice 2");
+        assert_eq!(Notice::decode(text.as_bytes()), Err(NoticeError::OtherVersion));
+    }
+
+    #[test]
+    fn a_notice_about_nobody_is_none() {
+        for line in
+            ["at=1 event=enrolled", "event=enrolled user=a", "at=x event=enrolled user=a", "at=1 user=a"]
+        {
+            let text = format!("{HEAD}\n{line}\nwhat\notherwise\n");
+            assert_eq!(Notice::decode(text.as_bytes()), Err(NoticeError::Broken), "{line}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_anybody_typed_comes_back(user in "[\\x00-\\x{ffff}]{1,256}", rhost in "\\PC{0,256}") {
+            let event = Event::new(Name::Enrolled).field("user", &user).field("rhost", &rhost);
+            let notice = Notice::of(&event, None, 7).unwrap();
+            prop_assert_eq!(notice.user(), &user);
+            prop_assert_eq!(Notice::decode(notice.encode().as_bytes()), Ok(notice));
+        }
+
+        #[test]
+        fn whatever_lies_there_is_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Notice::decode(&bytes);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! A secret: bytes that are never printed, copied by accident or left in memory.
+
+use zeroize::Zeroizing;
+
+/// Secret bytes, wiped on drop.
+///
+/// It has no `Debug`, no `Display`, no `Clone` and no `PartialEq` on purpose; [`Secret::expose`] is the one way in,
+/// so that a search for `expose` finds every use.
+///
+/// ```compile_fail
+/// let secret = totp_core::secret::Secret::new(vec![1]);
+/// println!("{secret:?}");
+/// ```
+/// ```compile_fail
+/// let secret = totp_core::secret::Secret::new(vec![1]);
+/// let copy = secret.clone();
+/// ```
+pub struct Secret(Zeroizing<Vec<u8>>);
+
+impl Secret {
+    /// Takes the bytes over; the caller keeps no other copy.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// The bytes, for as long as the borrow lasts.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Fresh random bytes.
+    ///
+    /// # Errors
+    /// [`NoEntropy`] where the source has none to give.
+    pub fn random(length: usize, entropy: &mut dyn Entropy) -> Result<Self, NoEntropy> {
+        let mut bytes = Zeroizing::new(vec![0; length]);
+        entropy.fill(&mut bytes)?;
+        Ok(Self(bytes))
+    }
+}
+
+/// How much of the stack [`wipe_stack`] writes over, in bytes. A login leaves keys up to 16 to 24 KiB deep (measured).
+const STACK_DEPTH: usize = 32 << 10;
+
+/// Writes zeros over the part of the stack that the calls of the caller used and have left. What a [`Secret`] wipes is
+/// its own memory; copies that were moved, and the blocks in which HMAC mixes a key, stay in dead frames until then.
+#[inline(never)]
+pub fn wipe_stack() {
+    let zeros = [0_u8; STACK_DEPTH];
+    // Else the compiler sees that nobody reads them.
+    zeroize::optimization_barrier(&zeros);
+}
+
+/// Where random bytes come from: the kernel in the programs, a counter in tests.
+pub trait Entropy {
+    /// Fills all of `bytes`.
+    ///
+    /// # Errors
+    /// [`NoEntropy`]; `bytes` must then not be used.
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy>;
+}
+
+/// The system gave no random bytes; nothing may be generated.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the system gives no random bytes: check getrandom(2)")]
+pub struct NoEntropy;
+
+/// `N` random bytes that are not secret: an identifier or a nonce.
+///
+/// # Errors
+/// [`NoEntropy`] where the source has none to give.
+pub fn random_array<const N: usize>(entropy: &mut dyn Entropy) -> Result<[u8; N], NoEntropy> {
+    let mut bytes = [0; N];
+    entropy.fill(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) use crate::fixture::Counter;
+
+    struct Dry;
+    impl Entropy for Dry {
+        fn fill(&mut self, _: &mut [u8]) -> Result<(), NoEntropy> {
+            Err(NoEntropy)
+        }
+    }
+
+    #[test]
+    fn nothing_is_generated_without_entropy() {
+        assert!(Secret::random(20, &mut Dry).is_err());
+        assert!(random_array::<12>(&mut Dry).is_err());
+    }
+
+    #[test]
+    fn a_random_secret_has_the_length_asked_for() {
+        assert_eq!(Secret::random(20, &mut Counter(0)).unwrap().expose().len(), 20);
+    }
+}

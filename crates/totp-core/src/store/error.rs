@@ -1,0 +1,138 @@
+//! Why a store has no answer, for any engine: each kind is a different thing to do.
+
+use crate::document::DocumentError;
+
+/// Why the store has no answer. Never the same as "not enrolled".
+///
+/// `about` is what the engine calls the thing: a path, say, or a key. `problem` is what is wrong with it and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Another process had it all the time. Nothing was changed; to be tried again.
+    #[error("{about}: {problem}")]
+    Busy {
+        /// What it is about.
+        about: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// The store could not be asked. Nothing was changed; to be tried again, or elsewhere.
+    #[error("{about}: {problem}")]
+    Unreachable {
+        /// What it is about.
+        about: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// The enrolment was changed by another process since it was held. Nothing was recorded; to be judged anew from what is there
+    /// now.
+    #[error("the enrolment was changed at the same time: try again")]
+    Conflict,
+    /// It was asked for a change and did not say whether it was made. Only the same request may be repeated.
+    #[error("{about}: {problem}")]
+    OutcomeUnknown {
+        /// What it is about.
+        about: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// Its content cannot be used: to be repaired, replaced or restored from a backup.
+    #[error("{about}{}: {problem}", .line.map(|line| format!(" line {line}")).unwrap_or_default())]
+    Corrupt {
+        /// The document.
+        about: String,
+        /// The line, counted from one, where there is one to name.
+        line: Option<usize>,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// Others than root could have changed it, or it is no thing of the store: to be looked into by an administrator.
+    #[error("{about}: {problem}")]
+    Unsafe {
+        /// What it is about.
+        about: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// The system refused: a full disk, say, or a limit.
+    #[error("{about}: {problem}")]
+    System {
+        /// What it is about.
+        about: String,
+        /// What was attempted and why it failed.
+        problem: String,
+    },
+}
+
+impl StoreError {
+    /// What it is about, as the engine calls it.
+    #[must_use]
+    pub fn about(&self) -> &str {
+        let (about, _) = self.parts();
+        about
+    }
+
+    /// The line, where there is one to name.
+    #[must_use]
+    pub fn line(&self) -> Option<usize> {
+        match self {
+            Self::Corrupt { line, .. } => *line,
+            Self::Busy { .. }
+            | Self::Unreachable { .. }
+            | Self::Conflict
+            | Self::OutcomeUnknown { .. }
+            | Self::Unsafe { .. }
+            | Self::System { .. } => None,
+        }
+    }
+
+    /// What is wrong and what to do, without what it is about.
+    #[must_use]
+    pub fn problem(&self) -> &str {
+        let (_, problem) = self.parts();
+        problem
+    }
+
+    fn parts(&self) -> (&str, &str) {
+        match self {
+            Self::Busy { about, problem }
+            | Self::Unreachable { about, problem }
+            | Self::OutcomeUnknown { about, problem }
+            | Self::Corrupt { about, problem, .. }
+            | Self::Unsafe { about, problem }
+            | Self::System { about, problem } => (about, problem),
+            Self::Conflict => ("the enrolment", "was changed at the same time: try again"),
+        }
+    }
+}
+
+impl From<DocumentError> for StoreError {
+    fn from(DocumentError { file, line, problem }: DocumentError) -> Self {
+        Self::Corrupt { about: file.display().to_string(), line, problem }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_it_is_about_the_line_and_the_problem_are_what_an_error_says() {
+        let (about, problem) = (|| "/f".to_owned(), || "is odd".to_owned());
+        let document = DocumentError { file: "/f".into(), line: Some(7), problem: problem() };
+        for (error, line) in [
+            (StoreError::Busy { about: about(), problem: problem() }, None),
+            (StoreError::Unreachable { about: about(), problem: problem() }, None),
+            (StoreError::OutcomeUnknown { about: about(), problem: problem() }, None),
+            (StoreError::Corrupt { about: about(), line: None, problem: problem() }, None),
+            (StoreError::from(document), Some(7)),
+            (StoreError::Unsafe { about: about(), problem: problem() }, None),
+            (StoreError::System { about: about(), problem: problem() }, None),
+        ] {
+            assert_eq!((error.about(), error.line(), error.problem()), ("/f", line, "is odd"));
+            let line = line.map(|line| format!(" line {line}")).unwrap_or_default();
+            assert_eq!(error.to_string(), format!("/f{line}: is odd"));
+        }
+        let conflict = StoreError::Conflict;
+        assert_eq!(conflict.to_string(), format!("{} {}", conflict.about(), conflict.problem()));
+    }
+}

@@ -1,0 +1,276 @@
+//! A reset from its request to the use of its token, over a store.
+
+use super::prelude::*;
+use crate::FileEntry;
+use crate::fixture::Counter;
+use crate::fixture::{Fixture, NOON, PATIENCE, PHONE, alice, at, code, word};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use totp_core::account_recovery::*;
+use totp_core::reset::{Grounds, Person, Refused, Terms};
+use totp_core::reset_token::MOST_WRONG;
+use totp_core::store::Store;
+
+const HOUR: u64 = 3600;
+
+fn enrolled() -> Fixture {
+    let mut fixture = Fixture::new();
+    fixture.enrol(PHONE);
+    fixture
+}
+
+fn entry(fixture: &Fixture) -> FileEntry {
+    fixture.files.entry(&alice().user, PATIENCE).unwrap().unwrap()
+}
+
+fn asked(account: &Account, uid: u32, now: u64) -> Asked<'_> {
+    Asked { account, by: Person { uid, name: format!("operator{uid}") }, terms: Terms::DEFAULT, now }
+}
+
+fn requested(fixture: &Fixture) {
+    let grounds = Grounds::parse("all is lost").unwrap();
+    request(entry(fixture), asked(&alice(), 1, NOON), grounds).unwrap();
+}
+
+/// Requested at noon, approved, and completed an hour later.
+fn completed(fixture: &Fixture) -> Secret {
+    requested(fixture);
+    approve(entry(fixture), asked(&alice(), 2, NOON)).unwrap();
+    complete(entry(fixture), &asked(&alice(), 1, NOON + HOUR), &mut Counter(5)).unwrap().1
+}
+
+fn tried(fixture: &Fixture, code: &[u8], now: u64) -> String {
+    match try_token(&entry(fixture), &alice(), &Secret::new(code.to_vec()), now).unwrap() {
+        Tried::NoReset => "no reset".to_owned(),
+        Tried::TokenAccepted(_) => "admitted".to_owned(),
+        Tried::Refused(why) => why.as_str().to_owned(),
+    }
+}
+
+fn token_accepted(fixture: &Fixture, code: &Secret, now: u64) -> Authorised {
+    match try_token(&entry(fixture), &alice(), code, now).unwrap() {
+        Tried::TokenAccepted(token_accepted) => Authorised::ByToken(token_accepted),
+        other @ (Tried::NoReset | Tried::Refused(_)) => panic!("{other:?}"),
+    }
+}
+
+/// The notice in the ledger, as a login finds it.
+fn notice(fixture: &Fixture) -> Option<totp_core::reset::Notice> {
+    entry(fixture).ledger().unwrap().notice()
+}
+
+#[test]
+fn the_owner_is_told_from_the_request_to_its_end() {
+    let fixture = enrolled();
+    assert_eq!(notice(&fixture), None);
+    requested(&fixture);
+    let told = Some(totp_core::reset::Notice { at: NOON, until: NOON + 24 * HOUR, by: 1 });
+    assert_eq!(notice(&fixture), told);
+    // Also after a login, which writes the page anew.
+    assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
+    assert_eq!(notice(&fixture), told);
+    cancel(entry(&fixture), &alice()).unwrap();
+    assert_eq!(notice(&fixture), None);
+    assert!(matches!(cancel(entry(&fixture), &alice()), Err(AccountRecoveryError::NoReset)));
+}
+
+#[test]
+fn the_owner_goes_on_being_told_whose_ledger_was_repaired() {
+    let fixture = enrolled();
+    requested(&fixture);
+    fs::write(fixture.file("ledgers/alice"), [7; 4096]).unwrap();
+    totp_core::enrolment::repair(entry(&fixture), &crate::fixture::rules().windows, at(NOON)).unwrap();
+    let told = Some(totp_core::reset::Notice { at: NOON, until: NOON + 24 * HOUR, by: 1 });
+    assert_eq!(notice(&fixture), told);
+    approve(entry(&fixture), asked(&alice(), 2, NOON)).unwrap();
+    assert_eq!(notice(&fixture), told);
+}
+
+#[test]
+fn a_reset_is_kept_for_root_alone() {
+    let fixture = enrolled();
+    requested(&fixture);
+    let mode = |name: &str| fs::metadata(fixture.file(name)).unwrap().permissions().mode() & 0o7777;
+    assert_eq!((mode("resets"), mode("resets/alice.toml")), (0o700, 0o600));
+    for (name, mode) in [("resets", 0o755), ("resets/alice.toml", 0o644)] {
+        let before = fs::metadata(fixture.file(name)).unwrap().permissions();
+        fs::set_permissions(fixture.file(name), PermissionsExt::from_mode(mode)).unwrap();
+        assert!(entry(&fixture).reset().is_err(), "{name}");
+        fs::set_permissions(fixture.file(name), before).unwrap();
+    }
+    assert!(entry(&fixture).reset().unwrap().is_some());
+}
+
+#[test]
+fn a_completion_withdraws_and_its_token_admits_once() {
+    let fixture = enrolled();
+    let token = completed(&fixture);
+    assert_eq!(word(fixture.login(&code(PHONE, NOON + HOUR), at(NOON + HOUR))), "not_enrolled");
+    assert_eq!(tried(&fixture, b"0000000000000000", NOON + HOUR), "wrong");
+    let authorised = token_accepted(&fixture, &token, NOON + HOUR);
+    let mut fixture = fixture;
+    admit(&entry(&fixture), &alice(), &authorised, NOON + HOUR).unwrap();
+    fixture.enrol(PHONE);
+    assert_eq!(entry(&fixture).reset().unwrap(), None, "its token is used up");
+    assert_eq!(tried(&fixture, token.expose(), NOON + HOUR), "no reset");
+    let permitted = fixture.in_place();
+    totp_core::enrolment::withdraw(entry(&fixture), permitted).unwrap();
+    assert_eq!(tried(&fixture, token.expose(), NOON + HOUR), "no reset");
+    assert!(matches!(
+        admit(&entry(&fixture), &alice(), &authorised, NOON + HOUR),
+        Err(NotAuthorised::ResetToken(TokenRefused::None))
+    ));
+}
+
+#[test]
+fn a_reset_user_does_not_enrol_at_login_without_the_token() {
+    let fixture = enrolled();
+    let token = completed(&fixture);
+    let by_themselves =
+        |now| admit(&entry(&fixture), &alice(), &Authorised::ByThemselves, now).map_err(|e| e.to_string());
+    for now in [NOON + HOUR, NOON + 100 * HOUR] {
+        assert!(by_themselves(now).unwrap_err().contains("takes the token"), "{now}");
+    }
+    for _ in 0..MOST_WRONG {
+        assert_eq!(tried(&fixture, b"0000000000000000", NOON + HOUR), "wrong");
+    }
+    assert_eq!(tried(&fixture, token.expose(), NOON + HOUR), "dead");
+    assert!(by_themselves(NOON + HOUR).is_err(), "dead, and a bar still");
+    assert!(admit(&entry(&fixture), &alice(), &Authorised::ByAnOperator, NOON).is_ok());
+}
+
+#[test]
+fn one_operator_voids_a_token_and_lifts_no_bar() {
+    let fixture = enrolled();
+    let token = completed(&fixture);
+    let bars = || admit(&entry(&fixture), &alice(), &Authorised::ByThemselves, NOON + HOUR).is_err();
+    for _ in 0..2 {
+        assert_eq!(cancel(entry(&fixture), &alice()).unwrap(), Cancelled::Barred);
+        assert_eq!(tried(&fixture, token.expose(), NOON + HOUR), "none");
+        assert!(bars());
+    }
+    for uid in [1, 2, 3] {
+        let again = complete(entry(&fixture), &asked(&alice(), uid, NOON + HOUR), &mut Counter(6));
+        assert!(matches!(again, Err(AccountRecoveryError::Refused(Refused::CalledOff))), "{uid}");
+    }
+    requested(&fixture);
+    assert!(bars(), "another request is a bar from its beginning");
+    assert_eq!(cancel(entry(&fixture), &alice()).unwrap(), Cancelled::Barred);
+    assert!(bars());
+    fs::write(fixture.file("resets/alice.toml"), "version = ").unwrap();
+    assert!(cancel(entry(&fixture), &alice()).is_err() && bars(), "who knows what it said");
+}
+
+#[test]
+fn no_other_request_or_operator_voids_a_token() {
+    let fixture = enrolled();
+    let token = completed(&fixture);
+    let again =
+        |now| request(entry(&fixture), asked(&alice(), 3, now), Grounds::parse("lost").unwrap()).map(drop);
+    assert!(matches!(again(NOON + HOUR), Err(AccountRecoveryError::Refused(Refused::TokenOut))));
+    let third = complete(entry(&fixture), &asked(&alice(), 3, NOON + HOUR), &mut Counter(6));
+    assert!(matches!(third, Err(AccountRecoveryError::Refused(Refused::NoPart))));
+    assert_eq!(tried(&fixture, token.expose(), NOON + HOUR), "admitted");
+    again(NOON + 25 * HOUR).unwrap();
+}
+
+#[test]
+fn each_operator_of_a_completion_can_repeat_it() {
+    for uid in [1, 2, 4, 0] {
+        let fixture = enrolled();
+        requested(&fixture);
+        approve(entry(&fixture), asked(&alice(), 2, NOON)).unwrap();
+        complete(entry(&fixture), &asked(&alice(), 4, NOON + HOUR), &mut Counter(5)).unwrap();
+        complete(entry(&fixture), &asked(&alice(), uid, NOON + HOUR), &mut Counter(6)).unwrap();
+        complete(entry(&fixture), &asked(&alice(), 4, NOON + HOUR), &mut Counter(7)).unwrap();
+    }
+}
+
+#[test]
+fn a_dead_expired_or_renewed_token_enrols_nobody() {
+    let fixture = enrolled();
+    let token = completed(&fixture);
+    let token_accepted = token_accepted(&fixture, &token, NOON + HOUR);
+    assert!(admit(&entry(&fixture), &alice(), &token_accepted, NOON + 25 * HOUR).is_err(), "expired");
+    assert_eq!(tried(&fixture, token.expose(), NOON + 25 * HOUR), "expired");
+    complete(entry(&fixture), &asked(&alice(), 1, NOON + HOUR), &mut Counter(6)).unwrap();
+    assert!(admit(&entry(&fixture), &alice(), &token_accepted, NOON + HOUR).is_err(), "made anew");
+    assert_eq!(tried(&fixture, token.expose(), NOON + HOUR), "wrong");
+}
+
+#[test]
+fn right_tokens_cost_no_tries() {
+    let fixture = enrolled();
+    let token = completed(&fixture);
+    for _ in 0..3 * MOST_WRONG {
+        assert_eq!(tried(&fixture, token.expose(), NOON + HOUR), "admitted");
+    }
+}
+
+#[test]
+fn a_recreated_account_inherits_neither_token_nor_bar() {
+    let fixture = enrolled();
+    let token = completed(&fixture);
+    let again = Account { uid: Some(1002), ..alice() };
+    let tried = try_token(&entry(&fixture), &again, &token, NOON + HOUR).unwrap();
+    assert!(matches!(tried, Tried::NoReset));
+    let by_themselves = |account| admit(&entry(&fixture), account, &Authorised::ByThemselves, NOON + HOUR);
+    assert!(by_themselves(&again).is_ok());
+    let unknown = Account { uid: None, ..alice() };
+    assert!(by_themselves(&unknown).is_err(), "nobody knows that it is another one");
+    assert_eq!(cancel(entry(&fixture), &again).unwrap(), Cancelled::Gone);
+}
+
+#[test]
+fn a_token_of_a_killed_completion_opens_nothing() {
+    let fixture = enrolled();
+    requested(&fixture);
+    approve(entry(&fixture), asked(&alice(), 2, NOON)).unwrap();
+    let mut reset = entry(&fixture).reset().unwrap().unwrap();
+    let account = alice();
+    let Asked { by, terms, now, .. } = asked(&account, 1, NOON + HOUR);
+    let token = reset.complete(&account, fixture.in_place(), &by, &terms, (now, &mut Counter(9))).unwrap();
+    entry(&fixture).keep_reset(&reset).unwrap();
+    assert_eq!(tried(&fixture, token.expose(), NOON + HOUR), "no reset");
+    assert_eq!(word(fixture.login(&code(PHONE, now), at(now))), "accepted phone");
+    complete(entry(&fixture), &asked(&account, 1, now), &mut Counter(10)).unwrap();
+    assert_eq!(tried(&fixture, token.expose(), NOON + HOUR), "wrong");
+}
+
+#[test]
+fn broken_ledgers_and_credentials_are_reset_like_whole_ones() {
+    for broken in ["ledgers/alice", "credentials/alice.toml"] {
+        let fixture = enrolled();
+        fs::write(fixture.file(broken), [7; 4096]).unwrap();
+        completed(&fixture);
+        assert!(matches!(
+            fixture.files.hold(&alice().user, PATIENCE),
+            Ok(totp_core::store::Hold::NotEnrolled)
+        ));
+    }
+}
+
+#[test]
+fn a_reset_that_cannot_be_read_stops_everything_but_its_end() {
+    let fixture = enrolled();
+    requested(&fixture);
+    fs::write(fixture.file("resets/alice.toml"), "version = ").unwrap();
+    assert!(approve(entry(&fixture), asked(&alice(), 2, NOON)).is_err());
+    cancel(entry(&fixture), &alice()).unwrap();
+    requested(&fixture);
+}
+
+#[test]
+fn an_enrolment_that_is_replaced_or_withdrawn_takes_its_reset_along() {
+    let mut fixture = enrolled();
+    requested(&fixture);
+    fixture.replace(PHONE);
+    assert_eq!(entry(&fixture).reset().unwrap(), None);
+    requested(&fixture);
+    fixture.add("spare", crate::fixture::SPARE).unwrap();
+    assert!(entry(&fixture).reset().unwrap().is_some(), "the enrolment is the same");
+    assert!(notice(&fixture).is_some());
+    let permitted = fixture.in_place();
+    totp_core::enrolment::withdraw(entry(&fixture), permitted).unwrap();
+    assert_eq!(entry(&fixture).reset().unwrap(), None);
+}

@@ -1,0 +1,114 @@
+//! The keyring: made once, on this machine, and never overwritten; and what its keys seal.
+
+#![expect(clippy::unwrap_used, reason = "a keyring that is not there fails the test")]
+
+use acceptance::authenticator::{Authenticator, random_bytes};
+use acceptance::clock::THEN;
+use acceptance::damage::edit;
+use acceptance::fixture::Fixture;
+use acceptance::login::PamCode;
+use data_encoding::BASE64;
+use std::fs;
+
+#[test]
+fn a_keyring_is_not_overwritten() {
+    let fixture = Fixture::with(&["alice"]);
+    let before = fs::read(fixture.keyring()).unwrap();
+    let done = fixture.totp_enroll(&["keys", "init"]);
+    assert_eq!(done.status, 1, "{done:?}");
+    assert!(done.stderr.contains(fixture.keyring().to_str().unwrap()), "{done:?}");
+    assert_eq!(fs::read(fixture.keyring()).unwrap(), before);
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn two_keyrings_are_different() {
+    let (one, other) = (Fixture::builder().build(), Fixture::builder().build());
+    let key = |fixture: &Fixture| {
+        let text = fs::read_to_string(fixture.keyring()).unwrap_or_default();
+        text.lines().filter(|line| line.contains('"')).max_by_key(|line| line.len()).map(str::to_owned)
+    };
+    assert!(key(&one).is_some_and(|line| line.len() > 32));
+    assert_ne!(key(&one), key(&other));
+}
+
+#[test]
+fn a_new_keyring_is_in_the_log_without_its_key() {
+    let fixture = Fixture::builder().build();
+    let events = fixture.journal.command_events();
+    assert_eq!(events.iter().map(|event| event.what()).collect::<Vec<_>>(), ["keyring_created"]);
+}
+
+#[test]
+fn without_a_keyring_nobody_is_enrolled_and_the_way_on_is_named() {
+    let fixture = Fixture::builder().account("alice").build();
+    fs::remove_file(fixture.keyring()).unwrap();
+    let ended = fixture.at_terminal(&["enroll", "alice"]).end();
+    assert_eq!(ended.status, 1, "{}", ended.screen);
+    assert!(ended.screen.contains("keys init") && !ended.screen.contains("manual key"), "{}", ended.screen);
+}
+
+#[test]
+fn each_key_is_listed_with_its_date_and_how_many_it_sealed_and_never_itself() {
+    let fixture = Fixture::with(&["alice", "bob", "carol"]);
+    fixture.totp_enroll(&["recovery-codes", "alice", "--yes", "--json"]).assert_done();
+    add_key(&fixture, "older");
+    let done = fixture.totp_enroll(&["--json", "keys", "list"]);
+    done.assert_done();
+    let document = done.json();
+    let [k1, older] = &document["keys"].as_array().unwrap()[..] else { panic!("{document}") };
+    assert_eq!((&k1["id"], &k1["active"], &k1["enrolments"]), (&"k1".into(), &true.into(), &3.into()));
+    assert!(k1["created"].as_str().is_some_and(|date| date.ends_with('Z')), "{document}");
+    assert_eq!(*older, serde_json::json!({"id": "older", "active": false, "created": null, "enrolments": 0}));
+    let text = fixture.totp_enroll(&["keys", "list"]);
+    text.assert_done();
+    assert!(text.stdout.contains("k1 (active): 3 enrolments, made 20"), "{text:?}");
+    let keyring = fs::read_to_string(fixture.keyring()).unwrap();
+    let key = keyring.split('"').find(|word| word.len() == 44).unwrap();
+    assert!(!(done.stdout + &text.stdout).contains(key));
+}
+
+#[test]
+fn a_key_that_enrolments_name_and_the_keyring_has_not_is_listed_as_missing() {
+    let fixture = Fixture::with(&["alice", "bob"]);
+    edit(&fixture.credential("alice"), "key = \"k1\"", "key = \"k9\"");
+    let done = fixture.totp_enroll(&["--json", "keys", "list"]);
+    assert_eq!(done.status, 1, "{done:?}");
+    assert_eq!(done.json()["missing"], serde_json::json!([{"id": "k9", "enrolments": 1}]));
+    assert_eq!(done.json()["keys"][0]["enrolments"], 1, "{done:?}");
+    assert!(fixture.totp_enroll(&["keys", "list"]).stderr.contains("k9"));
+}
+
+#[test]
+fn an_enrolment_that_cannot_be_read_is_named_for_it_may_need_any_key() {
+    let fixture = Fixture::with(&["alice", "bob"]);
+    fs::write(fixture.credential("alice"), "oh no").unwrap();
+    let done = fixture.totp_enroll(&["--json", "keys", "list"]);
+    assert_eq!(done.status, 1, "{done:?}");
+    assert_eq!(done.json()["broken"][0]["file"], fixture.credential("alice").to_str().unwrap(), "{done:?}");
+    let text = fixture.totp_enroll(&["keys", "list"]);
+    assert!(text.status == 1 && text.stderr.contains("alice.toml"), "{text:?}");
+    assert!(text.stdout.contains("k1 (active): 1 enrolments"), "{text:?}");
+}
+
+#[test]
+fn a_keyring_of_two_keys_opens_what_each_of_them_sealed() {
+    let fixture = Fixture::builder().enrolled_with("alice", Authenticator::random()).build();
+    let text = add_key(&fixture, "newer");
+    fs::write(fixture.keyring(), text.replace("active = \"k1\"", "active = \"newer\"")).unwrap();
+    fixture.totp_enroll(&["recovery-codes", "alice", "--yes", "--json"]).assert_done();
+    let done = fixture.totp_enroll(&["--json", "keys", "list"]);
+    let counts: Vec<_> =
+        done.json()["keys"].as_array().unwrap().iter().map(|key| key["enrolments"].clone()).collect();
+    assert_eq!(counts, [1, 1], "{done:?}");
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+}
+
+/// Writes a further key into the keyring, as an administrator would; gives its text.
+fn add_key(fixture: &Fixture, id: &str) -> String {
+    let key = BASE64.encode(&random_bytes(32));
+    let text = fs::read_to_string(fixture.keyring()).unwrap();
+    let text = format!("{text}\n[[key]]\nid = \"{id}\"\nsecret = \"{key}\"\n");
+    fs::write(fixture.keyring(), &text).unwrap();
+    text
+}

@@ -1,0 +1,462 @@
+//! The keys rotated: everybody's codes are as good, or as used, as before; whatever stops it, and anyone who comes meanwhile.
+
+#![expect(clippy::unwrap_used, reason = "a keyring that is not there fails the test")]
+
+use acceptance::authenticator::Authenticator;
+use acceptance::clock::THEN;
+use acceptance::damage::edit;
+use acceptance::enroll_command::{self, Done};
+use acceptance::files::Files;
+use acceptance::fixture::{Fixture, users_file};
+use acceptance::login::PamCode;
+use acceptance::stand::{NOT_ENROLLED, Stand, files_of, renewed};
+use acceptance::strace::{self, ERRORS, Point};
+use acceptance::sweep::Sweep;
+use acceptance::wait;
+use nix::fcntl::{Flock, FlockArg};
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+#[test]
+fn codes_are_as_used_as_before_and_the_next_ones_open() {
+    let fixture = Fixture::with(&["alice", "bob"]);
+    let codes = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
+    assert_eq!(opens(&fixture, "alice", &codes[0]), PamCode::SUCCESS);
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+    let (keys, ledger) = (keys(&fixture), files_of(&fixture, "alice")[1].clone());
+    let done = rotate(&fixture);
+    done.assert_done();
+    assert_eq!(files_of(&fixture, "alice")[1], ledger, "the ledger was touched");
+    let document = done.json();
+    assert_eq!((&document["resealed"], &document["resumed"]), (&2.into(), &false.into()), "{document}");
+    assert_eq!(document["dropped"], serde_json::json!(keys));
+    assert_eq!((&document["left"], &document["kept"]), (&serde_json::json!([]), &serde_json::json!([])));
+    assert_eq!(self::keys(&fixture), [document["active"].as_str().unwrap()]);
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::AUTH_ERR, "a used code");
+    assert_eq!(fixture.journal.last().what(), "refused replayed");
+    assert_eq!(opens(&fixture, "alice", &codes[0]), PamCode::AUTH_ERR, "a used recovery code");
+    assert_eq!(opens(&fixture, "alice", &codes[1]), PamCode::SUCCESS);
+    assert_eq!(fixture.login_with_code_at("alice", THEN + 30).code(), PamCode::SUCCESS);
+    assert_eq!(fixture.login_with_code_at("bob", THEN).code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn the_old_key_opens_nothing_any_more() {
+    let fixture = Fixture::with(&["alice"]);
+    let old = fs::read(fixture.keyring()).unwrap();
+    rotate(&fixture).assert_done();
+    let new = fs::read(fixture.keyring()).unwrap();
+    fs::write(fixture.keyring(), old).unwrap();
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SYSTEM_ERR);
+    assert!(fixture.journal.last().field("problem").contains("restore"), "{:?}", fixture.journal.last());
+    fs::write(fixture.keyring(), new).unwrap();
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn one_rotation_follows_another() {
+    let fixture = Fixture::with(&["alice"]);
+    let mut seen = BTreeSet::from([keys(&fixture)]);
+    for n in 0..5 {
+        rotate(&fixture).assert_done();
+        assert!(seen.insert(keys(&fixture)), "a key that was there before: {seen:?}");
+        assert_eq!(fixture.login_with_code_at("alice", THEN + 30 * n).code(), PamCode::SUCCESS);
+    }
+}
+
+#[test]
+fn who_rotates_and_what_came_of_it_is_in_the_log() {
+    let fixture = Fixture::with(&["alice", "bob"]);
+    let old = keys(&fixture).remove(0);
+    rotate(&fixture).assert_done();
+    let events = fixture.journal.command_events();
+    let told: Vec<_> = events.iter().filter(|event| event.what() == "key_rotated").collect();
+    let [begun, done] = told[..] else { panic!("{events:?}") };
+    for event in [begun, done] {
+        assert_eq!((event.field("by"), event.field("old")), ("root", old.as_str()), "{event:?}");
+        assert_eq!(event.field("new"), keys(&fixture)[0], "{event:?}");
+    }
+    assert_eq!(begun.field("state"), "begun");
+    assert_eq!([done.field("state"), done.field("enrolments"), done.field("left")], ["done", "2", "0"]);
+}
+
+#[test]
+fn a_rotation_killed_at_any_call_locks_nobody_out_and_goes_on_where_it_was() {
+    let fixture = Fixture::with(&["alice", "bob"]);
+    let codes = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
+    let stand = Standing::of(&fixture);
+    let points = strace::record(&fixture.command(&ROTATE), &[&fixture.path("")]);
+    let (sweep, mut looked, mut resumed) = (Sweep::today(), 0, BTreeSet::new());
+    for point in sweep.points(points) {
+        stand.put_back(&fixture);
+        let before = Files::below(&fixture.path(""));
+        drop(strace::killed_at(&fixture.command(&ROTATE), &point));
+        if Files::below(&fixture.path("")) == before {
+            continue;
+        }
+        looked += 1;
+        everybody_gets_in_at(&fixture, THEN, &point);
+        let keys_then = keys(&fixture);
+        let again = rotate(&fixture);
+        assert_eq!(again.status, 0, "{point:?}: {again:?}");
+        let document = again.json();
+        resumed.insert(document["resumed"].as_bool().unwrap());
+        // With two keys it goes on with the newer one, and makes no third.
+        if let [_, newer] = &keys_then[..] {
+            assert_eq!(keys(&fixture), std::slice::from_ref(newer), "{point:?}");
+        }
+        assert_eq!(keys(&fixture).len(), 1, "{point:?}");
+        everybody_gets_in_at(&fixture, THEN + 60, &point);
+        assert_eq!(opens(&fixture, "alice", &codes[0]), PamCode::SUCCESS, "{point:?}");
+        assert_eq!(opens(&fixture, "alice", &codes[0]), PamCode::AUTH_ERR, "twice: {point:?}");
+        let left: Vec<_> =
+            fixture.stored().names().into_iter().filter(|name| name.starts_with(".new")).collect();
+        assert!(left.is_empty(), "{left:?}: {point:?}");
+    }
+    sweep.assert_more_than(20, looked, "changes");
+    sweep.assert_met(&resumed, [false, true]);
+}
+
+#[test]
+fn a_rotation_of_which_a_call_fails_locks_nobody_out_and_says_so_or_is_done() {
+    let fixture = Fixture::with(&["alice", "bob"]);
+    let stand = Standing::of(&fixture);
+    let points = strace::record(
+        &fixture.command(&ROTATE),
+        &[&fixture.state(), &fixture.keyring(), &fixture.path(".new.keyring.toml")],
+    );
+    let mut ended = BTreeSet::new();
+    let sweep = Sweep::today();
+    for (point, error) in sweep.points(points.iter().zip(ERRORS.iter().cycle())) {
+        if point.name == "exit_group" {
+            continue;
+        }
+        stand.put_back(&fixture);
+        let done = strace::failing_at(&fixture.command(&ROTATE), point, error);
+        assert!([0, 1].contains(&done.status), "{error} at {point:?}: {done:?}");
+        assert!(done.json().is_object(), "{error} at {point:?}: {done:?}");
+        assert_eq!(done.status == 0, keys(&fixture).len() == 1 && done.json()["active"] == keys(&fixture)[0]);
+        ended.insert(done.status);
+        everybody_gets_in_at(&fixture, THEN, point);
+        let again = rotate(&fixture);
+        assert_eq!(again.status, 0, "{error} at {point:?}: {again:?}");
+        assert_eq!(keys(&fixture).len(), 1, "{error} at {point:?}");
+        everybody_gets_in_at(&fixture, THEN + 60, point);
+    }
+    sweep.assert_met(&ended, [0, 1]);
+}
+
+#[test]
+fn nobody_is_refused_while_the_keys_are_rotated() {
+    let people = ["alice", "bob", "carol"];
+    let fixture = Fixture::with(&people);
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let logins = people.map(|user| {
+            let (fixture, over) = (&fixture, &over);
+            scope.spawn(move || {
+                let mut then = THEN;
+                while !over.load(Ordering::Relaxed) {
+                    let outcome = fixture.login_with_code_at(user, then).run();
+                    assert_eq!(outcome.code, PamCode::SUCCESS, "{user}: {:?}", fixture.journal.events());
+                    then += 30;
+                }
+                (then - THEN) / 30
+            })
+        });
+        let rotated: Vec<Done> = (0..25).map(|_| rotate(&fixture)).collect();
+        over.store(true, Ordering::Relaxed);
+        let logins = logins.map(|login| login.join().unwrap());
+        assert!(logins.iter().all(|&count| count > 5), "{logins:?}");
+        rotated.iter().for_each(Done::assert_done);
+    });
+}
+
+#[test]
+fn a_login_that_waited_while_its_keys_were_rotated_gets_in() {
+    let fixture = Fixture::with(&["alice"]);
+    let before = Standing::of(&fixture);
+    rotate(&fixture).assert_done();
+    let after = [fixture.keyring(), fixture.credential("alice")].map(|file| (fs::read(&file).unwrap(), file));
+    before.put_back(&fixture);
+    let ledger = Flock::lock(File::open(fixture.ledger("alice")).unwrap(), FlockArg::LockExclusive).unwrap();
+    let login = fixture.login_with_code_at("alice", THEN).hold().release();
+    // By then it has read the keyring, and waits for the ledger.
+    wait::until_open(login.pid(), &fixture.ledger("alice"));
+    for (content, file) in after {
+        fs::write(file, content).unwrap();
+    }
+    drop(ledger);
+    assert_eq!(login.outcome().map(|outcome| outcome.code).ok(), Some(PamCode::SUCCESS));
+}
+
+#[test]
+fn an_enrolment_begun_before_a_rotation_and_confirmed_after_it_is_good() {
+    let mut fixture = Fixture::builder().account("alice").enrolled("bob").build();
+    let mut terminal = fixture.at_terminal(&["enroll", "alice"]);
+    let phone = enroll_command::shown_authenticator(&mut terminal, &[]);
+    rotate(&fixture).assert_done();
+    terminal.types(&phone.code());
+    let ended = terminal.end();
+    assert_eq!(ended.status, 0, "{}", ended.screen);
+    fixture.note("alice", phone);
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+    let code = enroll_command::recovery_codes(&ended.screen).remove(0);
+    assert_eq!(opens(&fixture, "alice", &code), PamCode::SUCCESS);
+}
+
+#[test]
+fn what_other_commands_change_meanwhile_is_neither_lost_nor_undone() {
+    let people: Vec<String> = (0..40).map(|n| format!("user{n}")).collect();
+    let fixture = people.iter().fold(Fixture::builder(), |builder, user| builder.enrolled(user)).build();
+    let over = AtomicBool::new(false);
+    let codes: Vec<(&String, Vec<String>)> = thread::scope(|scope| {
+        let rotating = scope.spawn(|| {
+            let mut rotated = Vec::new();
+            while !over.load(Ordering::Relaxed) {
+                rotated.push(rotate(&fixture));
+            }
+            rotated
+        });
+        let codes = people[..20].iter().map(|user| {
+            let done = fixture.totp_enroll(&["--json", "recovery-codes", user, "--yes"]);
+            (user, renewed(&done.stdout).unwrap_or_else(|| panic!("{done:?}")))
+        });
+        let codes = codes.collect();
+        for user in &people[20..] {
+            fixture.totp_enroll(&["--json", "disable", user, "--yes"]).assert_done();
+        }
+        over.store(true, Ordering::Relaxed);
+        let rotated = rotating.join().unwrap();
+        assert!(rotated.len() > 1);
+        rotated.iter().for_each(Done::assert_done);
+        codes
+    });
+    for (user, codes) in codes {
+        assert_eq!(opens(&fixture, user, &codes[0]), PamCode::SUCCESS, "{user}");
+        assert_eq!(fixture.login_with_code_at(user, THEN).code(), PamCode::SUCCESS, "{user}");
+    }
+    for user in &people[20..] {
+        assert_eq!(fixture.totp_enroll(&["--json", "status", user]).status, NOT_ENROLLED, "{user} is back");
+    }
+    rotate(&fixture).assert_done();
+}
+
+#[test]
+fn people_are_enrolled_while_the_keys_are_rotated() {
+    let fixture = Fixture::with(&["alice"]);
+    let people: Vec<(String, Authenticator)> =
+        (0..30).map(|n| (format!("user{n}"), Authenticator::random())).collect();
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let rotating = scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                rotate(&fixture).assert_done();
+            }
+        });
+        for person in &people {
+            let users = fixture.write("users.oath", &users_file(std::slice::from_ref(person)));
+            let users = users.to_string_lossy();
+            fixture.totp_enroll(&["--json", "import", "oath", &users, "--allow-unknown"]).assert_done();
+        }
+        over.store(true, Ordering::Relaxed);
+        rotating.join().unwrap();
+    });
+    for (user, phone) in &people {
+        assert_eq!(opens(&fixture, user, &phone.code_at(THEN)), PamCode::SUCCESS, "{user}");
+    }
+}
+
+#[test]
+fn of_two_rotations_at_once_one_refuses() {
+    let fixture = Fixture::with(&["alice", "bob"]);
+    let ledger = Flock::lock(File::open(fixture.ledger("alice")).unwrap(), FlockArg::LockExclusive).unwrap();
+    let first = thread::scope(|scope| {
+        let first = scope.spawn(|| rotate(&fixture));
+        wait::until("there is a new key beside the old one", || {
+            assert!(!first.is_finished(), "it made no new key beside the old one");
+            keys(&fixture).len() == 2
+        });
+        let before = fs::read(fixture.keyring()).unwrap();
+        let second = rotate(&fixture);
+        assert_eq!(second.status, 1, "{second:?}");
+        assert!(second.stderr.contains("rotated already"), "{second:?}");
+        assert_eq!(fs::read(fixture.keyring()).unwrap(), before);
+        first.join().unwrap()
+    });
+    // She could not be held: she is named, and her key stays.
+    assert_eq!(first.status, 1, "{first:?}");
+    assert_eq!(first.json()["left"][0]["user"], "alice", "{first:?}");
+    assert_eq!((&first.json()["resealed"], keys(&fixture).len()), (&1.into(), 2));
+    drop(ledger);
+    let again = rotate(&fixture);
+    again.assert_done();
+    assert_eq!((&again.json()["resealed"], keys(&fixture).len()), (&1.into(), 1));
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn a_damaged_credential_is_named_and_left_with_its_key_and_the_others_are_done() {
+    let fixture = Fixture::with(&["alice", "bob"]);
+    let old = keys(&fixture).remove(0);
+    let whole = fs::read(fixture.credential("bob")).unwrap();
+    edit(&fixture.credential("bob"), "digits = 6", "digits = 7");
+    let damaged = fs::read(fixture.credential("bob")).unwrap();
+    let done = fixture.totp_enroll(&["keys", "rotate"]);
+    assert_eq!(done.status, 1, "{done:?}");
+    assert!(done.stderr.contains(fixture.credential("bob").to_str().unwrap()), "{done:?}");
+    let both = keys(&fixture);
+    assert_eq!((both.len(), &both[0]), (2, &old));
+    assert_eq!(fs::read(fixture.credential("bob")).unwrap(), damaged);
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+    // Again: no further key.
+    let again = rotate(&fixture);
+    assert_eq!((again.status, &again.json()["kept"]), (1, &serde_json::json!([old])), "{again:?}");
+    assert_eq!((&again.json()["left"][0]["user"], keys(&fixture)), (&"bob".into(), both));
+    // Unless one is asked for; bob's stays, the one in between goes.
+    let asked = fixture.totp_enroll(&["--json", "keys", "rotate", "--new-key"]);
+    assert_eq!((asked.status, &asked.json()["resealed"]), (1, &1.into()), "{asked:?}");
+    assert_eq!((keys(&fixture).len(), &keys(&fixture)[0]), (2, &old));
+    fs::write(fixture.credential("bob"), whole).unwrap();
+    rotate(&fixture).assert_done();
+    assert_eq!(keys(&fixture).len(), 1);
+    for user in ["alice", "bob"] {
+        assert_eq!(fixture.login_with_code_at(user, THEN + 30).code(), PamCode::SUCCESS, "{user}");
+    }
+}
+
+#[test]
+fn a_credential_that_cannot_be_read_keeps_every_key() {
+    let fixture = Fixture::with(&["alice", "bob"]);
+    fs::write(fixture.credential("bob"), "oh no").unwrap();
+    let done = rotate(&fixture);
+    assert_eq!(done.status, 1, "{done:?}");
+    assert_eq!(done.json()["left"][0]["file"], fixture.credential("bob").to_str().unwrap(), "{done:?}");
+    assert_eq!(keys(&fixture).len(), 2);
+    fixture.totp_enroll(&["disable", "bob", "--yes"]).assert_done();
+    rotate(&fixture).assert_done();
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn on_a_full_disk_nobody_is_locked_out_and_rotation_resumes_when_there_is_space() {
+    let mut fixture = Fixture::builder().account("alice").build();
+    fs::remove_dir_all(fixture.state()).unwrap();
+    on_its_machine(&mut fixture, "mkdir -m 700 \"$1\" && mount -t tmpfs -o size=64k,mode=700 small \"$1\"");
+    let enrolment = fixture.enrol("alice", &[]);
+    on_its_machine(&mut fixture, "! cat /dev/zero >\"$1/filling\" 2>/dev/null");
+    let done = rotate(&fixture);
+    assert_eq!(done.status, 1, "{done:?}");
+    assert!(done.stderr.contains("No space left"), "{done:?}");
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+    on_its_machine(&mut fixture, "rm \"$1/filling\"");
+    let again = rotate(&fixture);
+    again.assert_done();
+    assert_eq!((&again.json()["resumed"], keys(&fixture).len()), (&true.into(), 1));
+    assert_eq!(fixture.login_with_code_at("alice", THEN + 30).code(), PamCode::SUCCESS);
+    assert_eq!(opens(&fixture, "alice", &enrolment.recovery_codes[0]), PamCode::SUCCESS);
+}
+
+#[test]
+fn a_keyring_that_cannot_be_replaced_stays_as_it_is() {
+    let mut fixture = Fixture::builder().account("alice").enrolled("bob").build();
+    let before = fs::read(fixture.keyring()).unwrap();
+    let parent = fixture.path("");
+    let mut command: Command = fixture.machine().namespace().command("/bin/sh");
+    let script = "mount --bind \"$1\" \"$1\" && mount -o remount,ro,bind \"$1\"";
+    assert!(command.args(["-c", script, "sh"]).arg(&parent).status().unwrap().success());
+    let done = rotate(&fixture);
+    assert_eq!(done.status, 1, "{done:?}");
+    assert!(done.stderr.contains("Read-only file system"), "{done:?}");
+    assert_eq!(fs::read(fixture.keyring()).unwrap(), before);
+}
+
+#[test]
+fn a_long_rotation_shows_its_progress_on_a_terminal_and_not_in_a_pipe() {
+    let people: Vec<(String, Authenticator)> =
+        (0..600).map(|n| (format!("user{n}"), Authenticator::random())).collect();
+    let fixture = Fixture::builder().build();
+    let users = fixture.write("users.oath", &users_file(&people));
+    fixture.totp_enroll(&["import", "oath", users.to_str().unwrap(), "--allow-unknown"]).assert_done();
+    let ended = fixture.at_terminal(&["keys", "rotate"]).end();
+    assert_eq!(ended.status, 0, "{}", ended.screen);
+    assert!(ended.screen.contains("/600") && ended.screen.contains("600 enrolments"), "{}", ended.screen);
+    let done = fixture.totp_enroll(&["keys", "rotate"]);
+    done.assert_done();
+    assert!(!(done.stdout + &done.stderr).contains("/600"));
+    let (user, phone) = &people[599];
+    assert_eq!(opens(&fixture, user, &phone.code_at(THEN)), PamCode::SUCCESS);
+}
+
+#[test]
+fn a_keyring_that_is_full_takes_no_further_key_and_says_so() {
+    let fixture = Fixture::with(&["alice"]);
+    let text = fs::read_to_string(fixture.keyring()).unwrap();
+    let (_, key) = text.split_once("[[key]]").unwrap();
+    let more: String =
+        (2..=16).map(|n| format!("\n[[key]]{}", key.replace("\"k1\"", &format!("\"k{n}\"")))).collect();
+    fs::write(fixture.keyring(), text + &more).unwrap();
+    let before = fs::read(fixture.keyring()).unwrap();
+    let done = fixture.totp_enroll(&["--json", "keys", "rotate", "--new-key"]);
+    assert_eq!(done.status, 1, "{done:?}");
+    assert!(done.stderr.contains("16 keys"), "{done:?}");
+    assert_eq!(fs::read(fixture.keyring()).unwrap(), before);
+    // Those that seal nothing go.
+    rotate(&fixture).assert_done();
+    assert_eq!(keys(&fixture), ["k1"]);
+}
+
+const ROTATE: [&str; 3] = ["--json", "keys", "rotate"];
+const RENEW: [&str; 4] = ["--json", "recovery-codes", "alice", "--yes"];
+
+/// Everything that is stored, with the keyring.
+struct Standing {
+    state: Stand,
+    keyring: Vec<u8>,
+}
+
+impl Standing {
+    fn of(fixture: &Fixture) -> Self {
+        Self { state: Stand::of(fixture), keyring: fs::read(fixture.keyring()).unwrap() }
+    }
+
+    fn put_back(&self, fixture: &Fixture) {
+        self.state.put_back();
+        // Its draft, should a kill have left one.
+        drop(fs::remove_file(fixture.path(".new.keyring.toml")));
+        fs::write(fixture.keyring(), &self.keyring).unwrap();
+    }
+}
+
+fn rotate(fixture: &Fixture) -> Done {
+    fixture.totp_enroll(&ROTATE)
+}
+
+/// The ids in the keyring.
+fn keys(fixture: &Fixture) -> Vec<String> {
+    let text = fs::read_to_string(fixture.keyring()).unwrap();
+    let id = |line: &str| Some(line.strip_prefix("id = \"")?.strip_suffix('"')?.to_owned());
+    text.lines().filter_map(id).collect()
+}
+
+fn opens(fixture: &Fixture, user: &str, answer: &str) -> PamCode {
+    fixture.login(user).types(answer).at(THEN).code()
+}
+
+fn everybody_gets_in_at(fixture: &Fixture, then: u64, point: &Point) {
+    for user in ["alice", "bob"] {
+        let code = fixture.login_with_code_at(user, then).code();
+        assert_eq!(code, PamCode::SUCCESS, "{user}: {point:?}: {:?}", fixture.journal.last());
+    }
+}
+
+/// Runs a script where the fixture's mounts are seen, with the state directory as its argument.
+fn on_its_machine(fixture: &mut Fixture, script: &str) {
+    let state = fixture.state();
+    let mut command: Command = fixture.machine().namespace().command("/bin/sh");
+    let done = command.args(["-c", script, "sh"]).arg(state).status();
+    assert!(done.is_ok_and(|status| status.success()), "{script}");
+}
