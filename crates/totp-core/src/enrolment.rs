@@ -146,7 +146,7 @@ impl Prepared {
         &self.codes
     }
 
-    /// Whether the active key of `keyring` sealed all of it. Looked at in a turn to seal ([`crate::store::turn`]), which is
+    /// Whether the active key of `keyring` sealed all of it. Looked at with the lock to seal ([`crate::store::KeyringLocks`]), which is
     /// kept until the commit: a key that was replaced while a person thought may be gone soon.
     #[must_use]
     pub fn is_sealed_with(&self, keyring: &Keyring) -> bool {

@@ -5,19 +5,19 @@
 //! ```text
 //!    rotation    enrolment   remembered   login  account recovery   the sequences
 //!          \    /      \          /     \        /
-//!     draft  credential  keyring  ledger  timestamp  config      documents: what you are enrolled with | the keys |
-//!         \       |        |    page·pages   /               what has happened | what is asked for
-//!          secret  factor  recovery  lockout  device  policy one rule each
-//!          reset  token  confirmation
+//!     draft  credential  keyring  ledger  timestamp_recordconfig      documents: what you are enrolled with | the keys |
+//!         \       |        |   slot·slots    /               what has happened | what is asked for
+//!          secret  totp  recovery  limit  device  policy     one rule each
+//!          reset  token  enrolment_attempts
 //!          id  user  account  code  time  created  event      the nouns, parsed once at the border
-//!          network  ssh_key  address  notice  in_place  document
-//!  store/{mod,guard,directory,documents,lock,turn,files,     the only room that touches the disk
-//!         layout,names,resealing,leftovers,timestamps,spool,
-//!         keyring,resets,confirmations}
+//!          network  ssh_key  address  notice  expected_enrolment  document
+//!          store                                              the traits behind which an engine keeps all that, its errors,
+//!                                                             and the suite that every engine has to pass
 //! ```
 //!
-//! Everything but [`store`] is values in, values out: clocks ([`time::Now`]) and random bytes ([`secret::Entropy`]) are
-//! handed in. There is no PAM here, no terminal, no syslog, no environment, no thread, and no `unsafe`.
+//! Everything is values in, values out: clocks ([`time::Now`]) and random bytes ([`secret::Entropy`]) are handed in, and what
+//! is kept is kept by an engine behind the traits of [`store`] (files: the crate `totp-store`). Only [`store::groups`] still
+//! asks the system. There is no PAM here, no terminal, no syslog, no environment, no thread, and no `unsafe`.
 //!
 //! # The sequences
 //!
@@ -28,7 +28,7 @@
 //! is recorded. Whether the charge is recorded before the look or with it is the engine's to say ([`store::Store::CHARGING`]); an
 //! engine that lost a comparison is asked anew, from the hold on.
 //!
-//! **An enrolment**: draft → confirm with a code ([`draft::Draft::confirm`]) → seal ([`enrolment::prepare`]) → ledger page →
+//! **An enrolment**: draft → confirm with a code ([`draft::Draft::confirm`]) → seal ([`enrolment::prepare`]) → ledger slot →
 //! credential, in one rename ([`store::Entry::commit`]). The recovery codes are shown once: in the command after the commit, in
 //! a login before it, which is done only when they are saved ([`enrolment::Prepared::commit_at_login`]).
 //!
@@ -59,21 +59,21 @@
 //! * *A recovery code works once, ever.* Marks in the ledger are tied to the set's id, and renewing makes a new id. Those of our
 //!   making are judged whatever the lock says; scratch codes of another program can be guessed, so they are charged and limited
 //!   like TOTP codes ([`recovery::Kind`]). The pepper's seal is bound to whose making they are.
-//! * *What a later version stored is not guessed at.* A document or page of a later version is refused by its number, and no
-//!   older page beside it is used.
+//! * *What a later version stored is not guessed at.* A document or slot of a later version is refused by its number, and no
+//!   older slot beside it is used.
 //! * *Trouble is not absence.* "Not enrolled" is a value ([`store::Hold::NotEnrolled`]); unreadable, corrupt, missing
-//!   or foreign is an error. A ledger without its credential is trouble unless one of its pages says that nobody is
+//!   or foreign is an error. A ledger without its credential is trouble unless one of its slots says that nobody is
 //!   enrolled.
 //! * *A permission ends with what it was given for.* A change is made over the enrolment that was in place when someone
 //!   showed a code or typed a name ([`expected_enrolment::ExpectedEnrolment`]), and over no other.
 //! * *Nobody resets alone, at once, or unseen.* [`reset::Reset`] counts distinct persons and the time since the last of them,
 //!   is bound to one enrolment, and announces itself in the ledger before it stands. While its file is there nobody is
 //!   enrolled without its token but by an operator ([`account_recovery::admit`]), and nobody let past ([`policy::PolicyInput`]).
-//! * *A credential never names a key that the keyring has lost.* Who seals has the turn to ([`store::turn`]) from reading
+//! * *A credential never names a key that the keyring has lost.* Who seals has the lock to ([`store::KeyringLocks`]) from reading
 //!   the keyring until the credential is in place; who reads the keyring before taking hold reads it again if a key of the
 //!   credential is missing ([`credential::Credential::has_keys_in`]).
-//! * *Old or new, never half.* The page of the old credential stays until the new credential is renamed into place,
-//!   and a reader takes the newest page of the credential in place ([`pages`]).
+//! * *Old or new, never half.* The slot of the old credential stays until the new credential is renamed into place,
+//!   and a reader takes the newest slot of the credential in place ([`ledger::slots`]).
 //! * *No secret is printed, copied by accident or left.* [`secret::Secret`]: no `Debug`, no `Clone`, wiped on drop. What a
 //!   library copied is wiped by the front ends: their allocator wipes what is freed, [`secret::wipe_stack`] the rest.
 //! * *No user text becomes a path or a log line.* [`user::User::component`], [`event::Event::field`].
