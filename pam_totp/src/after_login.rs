@@ -7,13 +7,13 @@ use crate::{messages, session};
 use pam::constants::{PAM_ERROR_MSG, PAM_PROMPT_ECHO_ON, PAM_TEXT_INFO, PamMessageStyle};
 use pam::conv::Conv;
 use pam::module::PamHandle;
-use totp_core::account::Account;
-use totp_core::device::{DeviceId, Mode};
+use totp_core::account_recovery::Notice;
 use totp_core::id::Id;
 use totp_core::login::{Method, Verified};
-use totp_core::remembered::{self, Connection};
-use totp_core::reset::Notice;
-use totp_core::timestamp_record::TimestampRecord;
+use totp_core::policy::device::{DeviceId, Mode};
+use totp_core::policy::remembered_device::{self, Connection};
+use totp_core::policy::timestamp_record::TimestampRecord;
+use totp_core::user::Account;
 use totp_host::accounts::{self, Who};
 use totp_host::clock;
 use totp_store::timestamp_records::TimestampRecords;
@@ -165,7 +165,7 @@ impl Attempt<'_> {
             patience: PATIENCE,
         };
         let mut host = CallHost { call: self, account, keyring: None };
-        remembered::remember(&store, verified, &connection, &mut host)
+        remembered_device::remember(&store, verified, &connection, &mut host)
             .map_err(|login_error| login_error.to_string())
     }
 

@@ -6,11 +6,11 @@ use crate::request::Request;
 use std::path::Path;
 use std::time::Duration;
 use totp_core::account_recovery::TokenRefused;
-use totp_core::device::DeviceId;
-use totp_core::draft::NotConfirmed;
-use totp_core::event::{Event, Name};
+use totp_core::audit_event::{Event, Name};
+use totp_core::enrolment::draft::NotConfirmed;
 use totp_core::login::{Method, Reason, Refusal};
 use totp_core::policy::Exempted;
+use totp_core::policy::device::DeviceId;
 use totp_core::time::Seconds;
 use totp_host::audit_log::AuditLog;
 

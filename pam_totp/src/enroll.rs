@@ -20,14 +20,14 @@ use pam::constants::{PAM_ERROR_MSG, PAM_PROMPT_ECHO_ON, PAM_TEXT_INFO};
 use pam::module::PamHandle;
 use pam::secret::SecretBytes;
 use std::time::{Duration, Instant};
-use totp_core::account::Account;
 use totp_core::code::Answer;
+use totp_core::user::Account;
 
 use totp_core::account_recovery::{self, Authorised, NotAuthorised, TokenRefused, Tried};
 use totp_core::credential::Label;
-use totp_core::draft::{Confirmed, Draft};
+use totp_core::enrolment::attempts::TRIES;
+use totp_core::enrolment::draft::{Confirmed, Draft};
 use totp_core::enrolment::{ChangeInputs, Enrolled, EnrolmentError, Prepared, prepare};
-use totp_core::enrolment_attempts::TRIES;
 use totp_core::factor::totp::Parameters;
 use totp_core::login::Reason;
 use totp_core::policy::{Decision, Unenrolled};

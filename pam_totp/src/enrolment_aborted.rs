@@ -1,7 +1,7 @@
 //! Why a login that was to enrol someone did not.
 
 use totp_core::account_recovery::TokenRefused;
-use totp_core::draft::NotConfirmed;
+use totp_core::enrolment::draft::NotConfirmed;
 use totp_core::time::Seconds;
 
 /// Why a login ended without having enrolled.

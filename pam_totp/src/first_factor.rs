@@ -1,7 +1,7 @@
 //! What sshd says came first: the lines of `SSH_AUTH_INFO_0` (sshd_config(5), `ExposeAuthInfo`), which it puts into the
 //! PAM environment.
 
-use totp_core::ssh_key;
+use totp_core::policy::ssh_key;
 
 /// The first factor of an ssh login.
 #[derive(Debug, PartialEq, Eq)]

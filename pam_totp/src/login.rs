@@ -15,7 +15,6 @@ use pam::module::PamHandle;
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
-use totp_core::account::Account;
 use totp_core::code::Answer;
 use totp_core::config::Config;
 use totp_core::keyring::Keyring;
@@ -23,6 +22,7 @@ use totp_core::login::{Reason, Rules, Submission, Verdict, judge};
 use totp_core::policy::Decision;
 use totp_core::secret::wipe_stack;
 use totp_core::time::Seconds;
+use totp_core::user::Account;
 use totp_host::accounts::{self, Who};
 use totp_host::settings;
 

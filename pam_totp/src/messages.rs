@@ -5,9 +5,9 @@ use crate::enrolment_aborted::EnrolmentAborted;
 use std::borrow::Cow;
 use totp_core::account_recovery::TokenRefused;
 use totp_core::config::Config;
-use totp_core::device::DeviceId;
 use totp_core::ledger::LoginMethod;
 use totp_core::login::{Method, Reason, Refusal, SinceLast, Verified};
+use totp_core::policy::device::DeviceId;
 use totp_core::recovery::Kind;
 use totp_core::time::Seconds;
 

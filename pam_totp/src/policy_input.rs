@@ -5,13 +5,13 @@ use crate::call::{self, Attempt, PATIENCE};
 use crate::caller_guard::CallerGuard;
 use crate::outcome::LoginError;
 use crate::session;
-use totp_core::account::Account;
-use totp_core::device::Mode;
+use totp_core::policy::device::Mode;
+use totp_core::policy::remembered_device::{self, Recognised};
+use totp_core::policy::timestamp_record::{Ancestor, Asker, Caller};
 use totp_core::policy::{Decision, Exemption, PolicyInput};
-use totp_core::remembered::{self, Recognised};
 use totp_core::store::{Held, Hold, Resets, Store};
 use totp_core::time::{Now, Seconds};
-use totp_core::timestamp_record::{Ancestor, Asker, Caller};
+use totp_core::user::Account;
 use totp_host::accounts::{self, Who};
 use totp_host::clock;
 use totp_store::timestamp_records::TimestampRecords;
@@ -89,7 +89,7 @@ impl Attempt<'_> {
         input.remembered = recognised.is_some();
         match (self.policy.decide(input), recognised) {
             (Decision::Recognised, Some(recognised)) => {
-                match remembered::admit(held, &recognised, now)? {
+                match remembered_device::admit(held, &recognised, now)? {
                     Some(exemption) => Ok(Required::Remembered(exemption)),
                     // Another process was quicker: as if the device were not known.
                     None => {
@@ -165,7 +165,7 @@ impl Attempt<'_> {
             return Ok(None);
         }
         let keyring = self.keyring()?;
-        remembered::recognise(held, account, &traits, remember, now, &keyring)
+        remembered_device::recognise(held, account, &traits, remember, now, &keyring)
             .map_err(|trouble| self.judging(trouble, account))
     }
 }

@@ -6,9 +6,9 @@ use pam::items::{Item, RHost, RUser, Service, Tty};
 use pam::module::PamHandle;
 use std::ffi::CStr;
 use std::net::IpAddr;
-use totp_core::device::Traits;
 use totp_core::network;
-use totp_core::timestamp_record::Origin;
+use totp_core::policy::device::Traits;
+use totp_core::policy::timestamp_record::Origin;
 
 /// Who asks, from where, through which service.
 #[derive(Debug)]

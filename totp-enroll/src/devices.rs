@@ -7,10 +7,10 @@ use crate::failure::Failure;
 use crate::output::{self, Format};
 use crate::report;
 use serde::Serialize;
-use totp_core::account::Account;
-use totp_core::event::Name;
-use totp_core::remembered::{self, Which};
+use totp_core::audit_event::Name;
+use totp_core::policy::remembered_device::{self, Which};
 use totp_core::store::Held;
+use totp_core::user::Account;
 
 #[derive(Serialize)]
 struct Document {
@@ -87,7 +87,7 @@ fn show(context: &Context, document: &Document) -> Result<(), Failure> {
 }
 
 fn forget(context: &Context, account: &Account, which: Which<'_>, named: &str) -> Result<(), Failure> {
-    let count = remembered::forget(context.entry(account)?, which)?;
+    let count = remembered_device::forget(context.entry(account)?, which)?;
     context.audit(&context.event(Name::DeviceRevoked, account).field("device", named).field("count", count));
     report::done(context.format, account, "revoked", "forgotten; the next login from there asks for a code")
 }

@@ -7,12 +7,12 @@ use crate::failure::Failure;
 use crate::output::{self, Format};
 use nix::unistd::Uid;
 use serde::Serialize;
-use totp_core::account::Account;
 use totp_core::enrolment::recovery_left;
 use totp_core::factor::Factor;
 use totp_core::lockout::LockState;
 use totp_core::recovery::Kind;
 use totp_core::store::Held;
+use totp_core::user::Account;
 
 /// What `status` and `list` say of one user.
 #[derive(Serialize)]

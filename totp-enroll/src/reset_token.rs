@@ -7,12 +7,12 @@ use crate::failure::Failure;
 use crate::output;
 use crate::terminal::Terminal;
 use std::path::Path;
-use totp_core::account::Account;
 use totp_core::account_recovery::{self, Authorised, NotAuthorised, TokenRefused, Tried};
+use totp_core::audit_event::Name;
 use totp_core::code::Answer;
-use totp_core::event::Name;
 use totp_core::secret::Secret;
 use totp_core::store::{Entry, Resets};
+use totp_core::user::Account;
 use totp_store::documents::read_document;
 use totp_store::guard::Guard;
 

@@ -4,9 +4,9 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use crate::report::Report;
-use totp_core::account::Account;
 use totp_core::recovery::Kind;
 use totp_core::store::Resets;
+use totp_core::user::Account;
 
 pub(crate) fn run(context: &Context, user: Option<&str>) -> Result<(), Failure> {
     let account = context.any_account(user)?;

@@ -1,14 +1,12 @@
 //! The fixtures of the tests: alice, the codes of her phone, and what is done to her enrolment in any store.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up is to end")]
 
-use crate::account::Account;
 use crate::code::Answer;
 use crate::config::Config;
-use crate::created::Created;
 use crate::credential::Label;
-use crate::draft::Draft;
+use crate::enrolment::ExpectedEnrolment;
+use crate::enrolment::draft::Draft;
 use crate::enrolment::{ChangeInputs, EnrolmentError, add, enrol};
-use crate::expected_enrolment::ExpectedEnrolment;
 use crate::factor::FactorKind;
 use crate::factor::totp::{Algorithm, Parameters};
 use crate::keyring::Keyring;
@@ -17,7 +15,9 @@ use crate::login::{Host, JudgeError, Method, Refusal, Rules, Submission, Verdict
 use crate::recovery::Kind;
 use crate::secret::{Entropy, NoEntropy, Secret};
 use crate::store::{Entries, Entry, Store};
+use crate::time::Created;
 use crate::time::Now;
+use crate::user::Account;
 use crate::user::User;
 use std::path::Path;
 use std::time::Duration;

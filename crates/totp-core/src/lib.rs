@@ -86,21 +86,13 @@
 // The lists are in clippy.toml beside the manifest.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
-pub mod account;
 pub mod account_recovery;
-pub mod address;
+pub mod audit_event;
 pub mod code;
 pub mod config;
-pub mod created;
 pub mod credential;
-pub mod device;
 mod document;
-pub mod draft;
-mod durability;
 pub mod enrolment;
-pub mod enrolment_attempts;
-pub mod event;
-pub mod expected_enrolment;
 pub mod factor;
 #[cfg(any(test, feature = "testing"))]
 pub mod fixture;
@@ -109,6 +101,7 @@ pub mod keyring;
 pub mod ledger;
 pub mod lockout;
 pub mod login;
+pub mod mail_address;
 #[cfg(test)]
 mod manual_tests;
 #[cfg(test)]
@@ -119,15 +112,9 @@ pub mod network;
 pub mod notice;
 pub mod policy;
 pub mod recovery;
-pub mod remembered;
-pub mod reset;
-pub mod reset_token;
-pub mod rotation;
 pub mod secret;
-pub mod ssh_key;
 pub mod store;
 pub mod time;
-pub mod timestamp_record;
 pub mod user;
 
 pub use document::DocumentError;

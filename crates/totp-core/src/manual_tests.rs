@@ -1,10 +1,10 @@
 //! The man pages name every event, reason, key and file that there is, and none that there is not.
 
+use crate::account_recovery::Refused;
 use crate::account_recovery::TokenRefused;
+use crate::audit_event::{Name, Severity};
 use crate::config::Config;
 use crate::config::schema_tests::{Key, keys, of_a_service, parse, without_default};
-use crate::event::{Name, Severity};
-use crate::reset::Refused;
 use crate::time::Seconds;
 use manual::{Item, PAGES, Part, every, page};
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,11 +3,11 @@
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::reset_token;
-use totp_core::account::Account;
-use totp_core::draft::Draft;
+use totp_core::audit_event::Name;
 use totp_core::enrolment;
-use totp_core::event::Name;
+use totp_core::enrolment::draft::Draft;
 use totp_core::recovery::ScratchCode;
+use totp_core::user::Account;
 
 /// Users enrolled together; each holds three files open.
 pub(super) const BATCH: usize = 200;

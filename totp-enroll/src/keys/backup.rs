@@ -15,7 +15,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use totp_core::event::Name;
+use totp_core::audit_event::Name;
 use totp_core::keyring::{Key, Keyring};
 use totp_core::secret::Secret;
 use totp_core::store::StoreError;

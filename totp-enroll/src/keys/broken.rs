@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::output;
 use serde::Serialize;
-use totp_core::rotation::{Left, Why};
+use totp_core::keyring::rotation::{Left, Why};
 use totp_core::store::{Document, Users};
 
 /// An enrolment that cannot be read, or was left as it is.

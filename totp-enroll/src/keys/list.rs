@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use serde::Serialize;
-use totp_core::rotation::Census;
+use totp_core::keyring::rotation::Census;
 
 #[derive(Serialize)]
 struct Document {

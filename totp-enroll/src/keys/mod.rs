@@ -20,7 +20,7 @@ use crate::failure::Failure;
 use crate::output::{self, Format};
 use serde::Serialize;
 use std::path::Path;
-use totp_core::event::{Event, Name};
+use totp_core::audit_event::{Event, Name};
 use totp_core::keyring::Keyring;
 use totp_core::store::Engine;
 use totp_host::entropy::OsEntropy;

@@ -9,9 +9,9 @@ use crate::failure::Failure;
 use crate::output::{self, Format};
 use serde::Serialize;
 use std::path::Path;
-use totp_core::event::{Event, Name};
+use totp_core::audit_event::{Event, Name};
+use totp_core::keyring::rotation::Census;
 use totp_core::keyring::{Key, Keyring};
-use totp_core::rotation::Census;
 use totp_core::secret::Secret;
 use totp_core::store::{Engine, KeyringLocks, StoreError};
 use totp_store::documents::{

@@ -124,9 +124,9 @@ fn readable(text: &str) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use totp_core::address::{Address, Recipient};
+    use totp_core::audit_event::{Event, Name};
     use totp_core::config::Command;
-    use totp_core::event::{Event, Name};
+    use totp_core::mail_address::{Address, Recipient};
     use totp_core::time::Seconds;
 
     fn notify(to: &str, copy_to: &[&str]) -> Notify {

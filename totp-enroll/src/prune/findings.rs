@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
-use totp_core::expected_enrolment::ExpectedEnrolment;
+use totp_core::enrolment::ExpectedEnrolment;
 use totp_core::store::{Hold, Resets, StaleFiles, Store, StoreError, Users};
 use totp_core::time::Seconds;
 use totp_core::user::User;

@@ -12,8 +12,8 @@ use database::{Known, lookup};
 use findings::{Findings, Leaver, Why};
 use serde::Serialize;
 use std::path::PathBuf;
+use totp_core::audit_event::{Event, Name};
 use totp_core::enrolment;
-use totp_core::event::{Event, Name};
 use totp_core::store::{Entries, Entry as _};
 
 /// What was removed, or would be.

@@ -18,10 +18,10 @@ use crate::output::{self, Format};
 use crate::report;
 use shown::Shown;
 use step::{asked, concerned, refused};
+use totp_core::account_recovery::Grounds;
 use totp_core::account_recovery::{self, AccountRecoveryError, Cancelled};
-use totp_core::event::Name;
-use totp_core::expected_enrolment::ExpectedEnrolment;
-use totp_core::reset::Grounds;
+use totp_core::audit_event::Name;
+use totp_core::enrolment::ExpectedEnrolment;
 use totp_core::store::{Resets, Users};
 
 pub(crate) fn run(context: &Context, command: &Reset) -> Result<(), Failure> {

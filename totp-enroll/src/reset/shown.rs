@@ -5,8 +5,8 @@ use crate::clock;
 use crate::context::Context;
 use crate::failure::Failure;
 use serde::Serialize;
-use totp_core::reset::{Reset, Stage, Step};
-use totp_core::reset_token::Standing;
+use totp_core::account_recovery::Standing;
+use totp_core::account_recovery::{Reset, Stage, Step};
 use totp_core::store::Users;
 
 /// What `request`, `approve` and `list` say of one reset.

@@ -3,10 +3,10 @@
 use crate::clock;
 use crate::context::Context;
 use crate::failure::Failure;
-use totp_core::account::Account;
 use totp_core::account_recovery::{AccountRecoveryError, Asked};
-use totp_core::event::Name;
+use totp_core::audit_event::Name;
 use totp_core::store::Resets;
+use totp_core::user::Account;
 
 /// An account that is enrolled, soundly or not, or has a reset.
 pub(super) fn concerned(context: &Context, user: Option<&str>) -> Result<Account, Failure> {

@@ -1,7 +1,7 @@
 //! `[notify]`: how people are told that their factor changed, and by what.
 
-use crate::address::{Address, Recipient};
 use crate::document::{Field, Table, Value, Wrong};
+use crate::mail_address::{Address, Recipient};
 use crate::time::Seconds;
 
 /// The system's mail program, which every mail system brings (LSB 5.0), and the arguments with which it takes a message

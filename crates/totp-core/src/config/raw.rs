@@ -1,12 +1,12 @@
 //! The config as it is written: every key may be missing, an unknown one is an error.
 
 use super::notify::Notify;
-use crate::device::Mode;
+use crate::account_recovery::MOST_APPROVALS;
 use crate::document::{Field, Table, Value, Wrong, word};
 use crate::lockout::MOST_ATTEMPTS;
 use crate::network::Network;
+use crate::policy::device::Mode;
 use crate::recovery::MOST_CODES;
-use crate::reset::MOST_APPROVALS;
 use crate::time::{Date, Seconds};
 use std::path::{Path, PathBuf};
 

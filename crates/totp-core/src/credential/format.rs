@@ -1,13 +1,13 @@
 //! The credential's TOML: what each field must be, and what is said of one that is not.
 
 use super::{Authenticator, Credential, Label, Owner, RecoverySet, VERSION};
-use crate::created::Created;
 use crate::document::{self, Base64, DocumentError, Field, Table, Value, Wrong, word};
 use crate::factor::totp::{LONGEST_SECRET, SHORTEST_SECRET};
 use crate::factor::{Factor, WrittenFactor};
 use crate::id::Id;
 use crate::keyring::{NONCE_LENGTH, Sealed};
 use crate::recovery::{self, Hash};
+use crate::time::Created;
 use crate::user::User;
 use serde::Serialize;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! The fields of a TOML table as its reader asks for them. What nobody asks for is an unknown field. No error repeats a value.
 
+use super::error::Wrong;
 use super::value::{Fields, Placed, Value};
-use super::wrong::Wrong;
 use base64ct::Encoding;
 use std::ops::RangeInclusive;
 

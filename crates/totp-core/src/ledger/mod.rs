@@ -3,14 +3,14 @@
 pub mod slot;
 pub mod slots;
 
+use crate::account_recovery::Notice;
 use crate::credential::Credential;
-use crate::device::Device;
-use crate::durability::Durability;
+use crate::factor::Durability;
 use crate::factor::{Factor, FactorKind};
 use crate::id::Id;
 use crate::lockout::Failures;
+use crate::policy::device::Device;
 use crate::recovery::MOST_CODES;
-use crate::reset::Notice;
 
 /// What has happened. The default belongs to no credential: nobody is enrolled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct Ledger {
     pub(crate) failures: Failures,
     pub(crate) recovery: RecoveryMarks,
     pub(crate) last_login: Option<LastLogin>,
-    /// At most [`crate::device::MOST_DEVICES`].
+    /// At most [`crate::policy::device::MOST_DEVICES`].
     pub(crate) devices: Vec<Device>,
     /// That a reset was requested. Where none was, a slot is what it was before there were resets.
     pub(crate) notice: Option<Notice>,

@@ -4,14 +4,14 @@
 //! SHA-256 of all that holds fields: its first 448 bytes, and the 960 after them where there are remembered devices. The
 //! rest must be zero. (To hash the zeros too would cost a login four times as much as all its cryptography.)
 
+use crate::account_recovery::Notice;
 use crate::credential::MOST_AUTHENTICATORS;
-use crate::device::{Device, MOST_DEVICES, Mark};
 use crate::factor::FactorKind;
 use crate::id::Id;
 use crate::ledger::{LastLogin, Ledger, LoginMethod, Progress, RecoveryMarks};
 use crate::lockout::{Failures, MOST_ATTEMPTS};
+use crate::policy::device::{Device, MOST_DEVICES, Mark};
 use crate::recovery::MOST_CODES;
-use crate::reset::Notice;
 use sha2::{Digest, Sha256};
 
 /// Bytes of one slot.

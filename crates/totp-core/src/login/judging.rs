@@ -3,10 +3,8 @@
 //! A code that can be guessed is judged in two halves, so that an engine can record the charge in between:
 //! [`begin`] says what the charge is, [`Attempt::look`] looks at the code.
 
-use super::refusal::{Reason, Refusal};
 use super::submission::{JudgeError, Rules, Submission};
-use super::verdict::{ClockSearch, Decided, Method, Sealed, SinceLast};
-use crate::account::Account;
+use super::verdict::{ClockSearch, Decided, Method, Reason, Refusal, Sealed, SinceLast};
 use crate::code::Answer;
 use crate::credential::{Credential, RecoverySet};
 use crate::factor::{CodeMatch, Codes, Factor};
@@ -17,6 +15,7 @@ use crate::recovery::{self, SCRATCH_DIGITS};
 use crate::secret::Secret;
 use crate::store::Charging;
 use crate::time::{Now, Seconds};
+use crate::user::Account;
 
 /// All that a judgement is made of, beside the ledger.
 #[derive(Clone, Copy)]

@@ -1,12 +1,12 @@
 //! What is judged, by what rules, and why it cannot be.
 
-use crate::account::Account;
 use crate::code::Answer;
 use crate::config::Config;
 use crate::factor::Windows;
 use crate::keyring::OpenError;
 use crate::lockout::Limit;
 use crate::store::StoreError;
+use crate::user::Account;
 use std::time::Duration;
 
 /// What the config asks for.

@@ -6,9 +6,9 @@ use crate::fixture::Counter;
 use crate::fixture::{Fixture, NOON, PATIENCE, PHONE, alice, at, code, word};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use totp_core::account_recovery::MOST_WRONG;
 use totp_core::account_recovery::*;
-use totp_core::reset::{Grounds, Person, Refused, Terms};
-use totp_core::reset_token::MOST_WRONG;
+use totp_core::account_recovery::{Grounds, Person, Refused, Terms};
 use totp_core::store::Store;
 
 const HOUR: u64 = 3600;
@@ -55,7 +55,7 @@ fn token_accepted(fixture: &Fixture, code: &Secret, now: u64) -> Authorised {
 }
 
 /// The notice in the ledger, as a login finds it.
-fn notice(fixture: &Fixture) -> Option<totp_core::reset::Notice> {
+fn notice(fixture: &Fixture) -> Option<totp_core::account_recovery::Notice> {
     entry(fixture).ledger().unwrap().notice()
 }
 
@@ -64,7 +64,7 @@ fn the_owner_is_told_from_the_request_to_its_end() {
     let fixture = enrolled();
     assert_eq!(notice(&fixture), None);
     requested(&fixture);
-    let told = Some(totp_core::reset::Notice { at: NOON, until: NOON + 24 * HOUR, by: 1 });
+    let told = Some(totp_core::account_recovery::Notice { at: NOON, until: NOON + 24 * HOUR, by: 1 });
     assert_eq!(notice(&fixture), told);
     // Also after a login, which writes the page anew.
     assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
@@ -80,7 +80,7 @@ fn the_owner_goes_on_being_told_whose_ledger_was_repaired() {
     requested(&fixture);
     fs::write(fixture.file("ledgers/alice"), [7; 4096]).unwrap();
     totp_core::enrolment::repair(entry(&fixture), &crate::fixture::rules().windows, at(NOON)).unwrap();
-    let told = Some(totp_core::reset::Notice { at: NOON, until: NOON + 24 * HOUR, by: 1 });
+    let told = Some(totp_core::account_recovery::Notice { at: NOON, until: NOON + 24 * HOUR, by: 1 });
     assert_eq!(notice(&fixture), told);
     approve(entry(&fixture), asked(&alice(), 2, NOON)).unwrap();
     assert_eq!(notice(&fixture), told);

@@ -8,11 +8,11 @@ use crate::fixture::{keyring, with_new_key};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
-use totp_core::account::Account;
 use totp_core::enrolment::{NewUser, enrol_all, renew_recovery, unlock, withdraw};
-use totp_core::rotation::*;
+use totp_core::keyring::rotation::*;
 use totp_core::secret::{Entropy, NoEntropy, Secret};
 use totp_core::store::{Hold, Store};
+use totp_core::user::Account;
 
 /// Alice with recovery codes, and a keyring with a new key.
 fn fixture() -> (Fixture, Vec<Secret>) {

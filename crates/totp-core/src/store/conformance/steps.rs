@@ -6,12 +6,12 @@
     reason = "what an engine does not keep is to end its test"
 )]
 
-use crate::account::Account;
+use crate::account_recovery::{Grounds, Person, Reset, Terms};
 use crate::enrolment::{NewUser, enrol_all};
 use crate::fixture::{Fixture, NOON, PHONE, alice, draft, once_more_wrong};
 use crate::ledger::Ledger;
-use crate::reset::{Grounds, Person, Reset, Terms};
 use crate::store::{Durability, Entries, Held, Hold, Store, StoreError};
+use crate::user::Account;
 use crate::user::User;
 use std::time::Duration;
 

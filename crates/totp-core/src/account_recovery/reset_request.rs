@@ -1,6 +1,24 @@
-//! Why a reset is asked for.
+//! A step of a reset, and the person who took it.
 
 use serde::Serialize;
+
+/// Who asks, as the system knows the person behind root. Uid 0 is nobody in person: a root shell, a script.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Person {
+    /// The uid; persons are told apart by it.
+    pub uid: u32,
+    /// The account's name, for people.
+    pub name: String,
+}
+
+/// A step of a reset that someone took.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// By whom.
+    pub by: Person,
+    /// When, seconds since 1970.
+    pub at: u64,
+}
 
 /// Longest grounds, in characters.
 const LONGEST_GROUNDS: usize = 200;
@@ -41,3 +59,14 @@ fn misleads(char: char) -> bool {
     "a reason has one to {LONGEST_GROUNDS} characters in one line, and none of them is a control character or turns the direction of writing"
 )]
 pub struct NoGrounds;
+
+/// That a reset was requested, as the ledger keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Notice {
+    /// When, seconds since 1970; not zero.
+    pub at: u64,
+    /// When the request expires, seconds since 1970.
+    pub until: u64,
+    /// By whom: the uid.
+    pub by: u32,
+}

@@ -8,41 +8,31 @@
 //! A clock that is set back never shortens a cool-down: timestamps from the future are brought back to now, as those of wrong
 //! codes are ([`crate::limit`]), so that it starts anew. The same lets a request live longer, by its own length at most.
 
-mod format;
-mod grounds;
-mod notice;
-mod refused;
-mod step;
-mod terms;
+use super::reset_request::{Grounds, Notice, Person, Step};
+use super::reset_rules::{Refused, Terms};
+use super::reset_token::{ResetToken, Standing};
 
-pub use grounds::{Grounds, NoGrounds};
-pub use notice::Notice;
-pub use refused::Refused;
-pub use step::{Person, Step};
-pub use terms::{MOST_APPROVALS, Terms};
-
-use crate::account::Account;
-use crate::expected_enrolment::ExpectedEnrolment;
+use crate::enrolment::ExpectedEnrolment;
 use crate::id::Id;
-use crate::reset_token::{ResetToken, Standing};
 use crate::secret::{Entropy, NoEntropy, Secret};
 use crate::time::Seconds;
+use crate::user::Account;
 
 /// A reset on its way, from its request to the use of its token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reset {
-    account: Account,
+    pub(super) account: Account,
     /// What it withdraws, and nothing else.
-    of: ExpectedEnrolment,
-    terms: Terms,
-    request: Step,
-    grounds: Grounds,
-    approvals: Vec<Step>,
+    pub(super) of: ExpectedEnrolment,
+    pub(super) terms: Terms,
+    pub(super) request: Step,
+    pub(super) grounds: Grounds,
+    pub(super) approvals: Vec<Step>,
     /// Who withdrew the enrolment, and when.
-    completed: Option<Step>,
-    token: Option<ResetToken>,
+    pub(super) completed: Option<Step>,
+    pub(super) token: Option<ResetToken>,
     /// An operator ended it when nobody was enrolled any more: what is left of it is the bar.
-    called_off: bool,
+    pub(super) called_off: bool,
 }
 
 /// How far a reset has come.

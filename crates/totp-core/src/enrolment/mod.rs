@@ -2,22 +2,25 @@
 //!
 //! Nothing touches the store before a draft is confirmed, and then the credential changes in one rename.
 
+pub mod attempts;
+pub mod draft;
+mod expected;
 mod repair;
 
+pub use expected::ExpectedEnrolment;
 pub use repair::{needs_repair, repair, unlock};
 
-use crate::account::Account;
-use crate::created::Created;
 use crate::credential::{AddError, Credential, CredentialError, Label, NewAuthenticator, Owner};
-use crate::draft::{Confirmed, Draft};
-use crate::expected_enrolment::ExpectedEnrolment;
+use crate::enrolment::draft::{Confirmed, Draft};
 use crate::id::Id;
 use crate::keyring::{Keyring, SealError};
 use crate::ledger::{LastLogin, Ledger, LoginMethod};
 use crate::recovery::ScratchCode;
 use crate::secret::{Entropy, NoEntropy, Secret};
 use crate::store::{Entry, StoreError};
+use crate::time::Created;
 use crate::time::Now;
+use crate::user::Account;
 
 /// Why an enrolment was not changed. The old one, if there was one, is whole.
 #[derive(Debug, thiserror::Error)]

@@ -1,17 +1,17 @@
 //! The credential document: what a user is enrolled with. Written by the command only, never by a login.
 
-mod bound;
 mod format;
+mod owner;
 
-pub use bound::Owner;
+pub use owner::Owner;
 
-use crate::created::Created;
 use crate::factor::Factor;
 use crate::id::Id;
 use crate::keyring::{Keyring, OpenError, SealError, Sealed};
 use crate::recovery::{self, Hash, ScratchCode};
 use crate::secret::{Entropy, NoEntropy, Secret};
-use bound::Bound;
+use crate::time::Created;
+use owner::Bound;
 
 /// The most authenticators of one user; the ledger has this many places.
 pub const MOST_AUTHENTICATORS: usize = 4;

@@ -1,13 +1,13 @@
 //! The sequences around remembered devices: recognise one while the ledger is held, let it in, take a new one in.
 
-use crate::account::Account;
-use crate::device::{self, Device, DeviceId, Remember, Traits};
 use crate::keyring::Keyring;
 use crate::ledger::{Happened, Record};
 use crate::login::{Host, JudgeError, Verified, check_owner, with_hold};
 use crate::policy::Exemption;
+use crate::policy::device::{self, Device, DeviceId, Remember, Traits};
 use crate::store::{Entry, Held, Hold, Store, StoreError};
 use crate::time::Now;
+use crate::user::Account;
 use crate::user::User;
 use std::time::Duration;
 
@@ -159,5 +159,5 @@ fn mark<H: Held>(
 }
 
 #[cfg(test)]
-#[path = "remembered_tests.rs"]
+#[path = "remembered_device_tests.rs"]
 mod tests;

@@ -7,13 +7,22 @@
 //! A reset that is kept bars its account as long as nobody is enrolled, also when its token has expired or is dead: else
 //! anyone who has a password need only wait, or type five wrong tokens, to enrol a phone of their own.
 
-use crate::account::Account;
-use crate::expected_enrolment::ExpectedEnrolment;
+mod format;
+mod reset;
+mod reset_request;
+mod reset_rules;
+mod reset_token;
+
+pub use reset::{Incomplete, Reset, Stage};
+pub use reset_request::{Grounds, NoGrounds, Notice, Person, Step};
+pub use reset_rules::{MOST_APPROVALS, Refused, Terms};
+pub use reset_token::{MOST_WRONG, ResetToken, Standing};
+
+use crate::enrolment::ExpectedEnrolment;
 use crate::id::Id;
-use crate::reset::{Grounds, Incomplete, Person, Refused, Reset, Terms};
-use crate::reset_token::Standing;
 use crate::secret::{Entropy, NoEntropy, Secret};
 use crate::store::{Entry, StoreError};
+use crate::user::Account;
 
 /// Who takes a step, for whom, and when.
 #[derive(Debug, Clone)]
@@ -151,7 +160,10 @@ fn announce<E: Entry>(entry: &mut E, reset: &Reset, terms: &Terms) -> Result<(),
 
 /// Puts a notice into the ledger, where there is one; a broken one lets nobody in at which anybody could be told. Returns
 /// whether it was another one.
-fn announced<E: Entry>(entry: &mut E, notice: Option<crate::reset::Notice>) -> Result<bool, StoreError> {
+fn announced<E: Entry>(
+    entry: &mut E,
+    notice: Option<crate::account_recovery::Notice>,
+) -> Result<bool, StoreError> {
     match entry.ledger().cloned() {
         Some(mut ledger) if ledger.notice != notice => {
             ledger.notice = notice;

@@ -1,9 +1,10 @@
 //! The keyring: the machine's AES-256 keys, and sealing and opening with them.
 
 mod format;
+pub mod rotation;
 
-use crate::created::Created;
 use crate::secret::{Entropy, NoEntropy, Secret, random_array};
+use crate::time::Created;
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 use base16ct::lower;

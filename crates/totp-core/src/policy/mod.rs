@@ -2,8 +2,15 @@
 //!
 //! The rules are looked at in order, and the first that applies decides. What could not be found out exempts nobody.
 
-use crate::device::{DeviceId, Mode, Remember};
+pub mod device;
+pub mod remembered_device;
+pub mod ssh_key;
+#[cfg(test)]
+mod tests;
+pub mod timestamp_record;
+
 use crate::network::Network;
+use crate::policy::device::{DeviceId, Mode, Remember};
 use crate::time::{Date, Seconds};
 use std::net::IpAddr;
 
@@ -64,7 +71,7 @@ pub enum Decision {
     Ask,
     /// No code.
     Exempt(Exemption),
-    /// No code of this device, once its use is recorded ([`crate::remembered::admit`]).
+    /// No code of this device, once its use is recorded ([`crate::policy::remembered_device::admit`]).
     Recognised,
     /// Not enrolled, and allowed to be.
     NotYetRequired(Unenrolled),
@@ -337,7 +344,3 @@ fn passed(rule: &'static str, why: impl Into<String>) -> Finding {
 fn decided(rule: &'static str, why: impl Into<String>, decision: Decision) -> Finding {
     Finding { rule, why: why.into(), decision: Some(decision) }
 }
-
-#[cfg(test)]
-#[path = "policy_tests.rs"]
-mod tests;

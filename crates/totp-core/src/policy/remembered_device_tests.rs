@@ -2,12 +2,12 @@
 //! forgotten, and no module before its use is recorded.
 
 use super::*;
-use crate::device::Mode;
 use crate::fixture::{FixedHost, NOON, PATIENCE, PHONE, SPARE, alice, at, code};
 use crate::ledger::Ledger;
 use crate::login::Verdict;
 use crate::memory_fixture::{MemoryFixture, in_both_modes};
 use crate::policy::Exempted;
+use crate::policy::device::Mode;
 use crate::store::Durability;
 use crate::store::memory::{Comparing, Exclusion, MemoryHeld};
 use crate::time::Seconds;

@@ -1,14 +1,14 @@
 //! A TOML document on its way in: errors name the file, the line and what is wrong, and never repeat a value.
 
+mod error;
 mod fields;
 mod table;
 mod value;
-mod wrong;
 
+pub use error::DocumentError;
+pub(crate) use error::Wrong;
 pub(crate) use table::{Base64, Field, Table, word};
 pub(crate) use value::Value;
-pub use wrong::DocumentError;
-pub(crate) use wrong::Wrong;
 
 use std::path::Path;
 use toml::de::DeTable;

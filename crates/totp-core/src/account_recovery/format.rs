@@ -1,12 +1,14 @@
 //! A reset's TOML: what each field must be, and what is said of one that is not.
 
-use super::{Grounds, MOST_APPROVALS, Person, Reset, Step, Terms};
-use crate::account::Account;
+use super::reset::Reset;
+use super::reset_request::{Grounds, Person, Step};
+use super::reset_rules::{MOST_APPROVALS, Terms};
+use super::reset_token::ResetToken;
 use crate::document::{self, DocumentError, Table, Wrong};
-use crate::expected_enrolment::ExpectedEnrolment;
+use crate::enrolment::ExpectedEnrolment;
 use crate::id::Id;
-use crate::reset_token::ResetToken;
 use crate::time::Seconds;
+use crate::user::Account;
 use crate::user::User;
 use serde::Serialize;
 use std::path::Path;

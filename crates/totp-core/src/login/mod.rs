@@ -3,14 +3,14 @@
 //! [`judging`] is pure; what stands around it is here, and the seal between the two is [`verdict`]'s.
 
 mod judging;
-mod refusal;
 mod submission;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 pub(crate) use judging::check_owner;
-pub use refusal::{Reason, Refusal};
 pub use submission::{JudgeError, Rules, Submission};
-pub use verdict::{Method, SinceLast, Verdict, Verified};
+pub use verdict::{Method, Reason, Refusal, SinceLast, Verdict, Verified};
 
 use crate::keyring::Keyring;
 use crate::store::{Charging, Held, Hold, Store, StoreError};
@@ -125,7 +125,3 @@ pub(crate) fn with_hold<S: Store, H: Host, T>(
     }
     Ok(Hold::Busy)
 }
-
-#[cfg(test)]
-#[path = "login_tests.rs"]
-mod tests;

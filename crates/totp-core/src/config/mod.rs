@@ -11,12 +11,12 @@ mod tests;
 
 pub use notify::{Command, Notify, SENDMAIL};
 
-use crate::device::{Mode, Remember};
+use crate::account_recovery::Terms;
 use crate::document::{self, DocumentError};
 use crate::factor::{Windows, totp};
 use crate::lockout::Limit;
 use crate::policy::Policy;
-use crate::reset::Terms;
+use crate::policy::device::{Mode, Remember};
 use crate::time::Seconds;
 use raw::{Bind, Ranged, Raw, Sections};
 use std::path::{Path, PathBuf};

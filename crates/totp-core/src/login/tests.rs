@@ -2,10 +2,9 @@
 //! says for a recovery code.
 
 use super::*;
-use crate::account::Account;
 use crate::code::Answer;
 use crate::credential::Label;
-use crate::draft::Draft;
+use crate::enrolment::draft::Draft;
 use crate::enrolment::{NewUser, enrol_all};
 use crate::factor::totp::{Drift, Parameters, Totp};
 use crate::fixture::{FixedHost, NOON, PHONE, SPARE, alice, at, code, rules, word};
@@ -17,6 +16,7 @@ use crate::secret::Secret;
 use crate::store::memory::{Comparing, Exclusion, Locking, Memory, MemoryHeld};
 use crate::store::{Durability, Entry};
 use crate::time::Seconds;
+use crate::user::Account;
 use std::cell::Cell;
 
 fn enrolled<X: Exclusion>() -> (MemoryFixture<X>, Vec<Secret>) {
@@ -533,8 +533,7 @@ fn a_scratch_code_is_found_behind_a_password<X: Exclusion>() {
 fn renewed_recovery_codes_end_the_scratch_codes<X: Exclusion>() {
     let mut fixture = moved_in::<X>(None, 0);
     let codes = fixture.inputs(NOON, |entry, inputs| {
-        let permitted =
-            crate::expected_enrolment::ExpectedEnrolment::of(crate::store::Entry::credential(&entry));
+        let permitted = crate::enrolment::ExpectedEnrolment::of(crate::store::Entry::credential(&entry));
         crate::enrolment::renew_recovery(entry, &alice(), 10, permitted, inputs).unwrap()
     });
     assert_eq!(word(fixture.login(PAPER, at(NOON))), "malformed");
