@@ -13,7 +13,9 @@ use crate::user::User;
 use serde::Serialize;
 use std::path::Path;
 
-const VERSION: u32 = 1;
+/// The version that is written. Version 1 has `[ticket]` where version 2 has `[token]`.
+const VERSION: u32 = 2;
+const OLDEST_VERSION: u32 = 1;
 
 /// What to do about a reset that cannot be read.
 const WHAT_TO_DO: &str =
@@ -87,7 +89,7 @@ impl Reset {
 }
 
 fn read(table: &mut Table<'_>, user: &User) -> Result<Reset, Wrong> {
-    table.version(VERSION..=VERSION)?;
+    let version = table.version(OLDEST_VERSION..=VERSION)?;
     if table.required::<&str>("user")? != user.as_str() {
         return Err(table.wrong("is another user's"));
     }
@@ -115,7 +117,8 @@ fn read(table: &mut Table<'_>, user: &User) -> Result<Reset, Wrong> {
     }
     let called_off = table.optional("called_off")?.unwrap_or(false);
     let completed = table.section("completed", read_step)?;
-    let token = table.section("token", ResetToken::read)?;
+    let token =
+        table.section(if version == OLDEST_VERSION { "ticket" } else { "token" }, ResetToken::read)?;
     Ok(Reset { account, of, terms, request, grounds, approvals, completed, token, called_off })
 }
 

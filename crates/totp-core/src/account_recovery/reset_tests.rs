@@ -250,6 +250,14 @@ fn grounds_are_one_line_that_says_something() {
     assert!(Grounds::parse(&"\u{e4}".repeat(200)).is_ok());
 }
 
+/// A reset that left a token.
+fn completed() -> Reset {
+    let mut reset = requested(terms(1));
+    approve(&mut reset, 2, NOON).unwrap();
+    complete(&mut reset, NOON + HOUR).unwrap();
+    reset
+}
+
 fn read(text: &str) -> Result<Reset, String> {
     Reset::parse(Path::new("/r.toml"), text.as_bytes(), &alice().user).map_err(|error| error.to_string())
 }
@@ -277,6 +285,29 @@ fn a_reset_is_read_as_it_was_written() {
 }
 
 #[test]
+fn a_document_is_written_as_version_2_with_its_token() {
+    let text = written(&completed());
+    assert!(text.starts_with("version = 2\n") && text.contains("\n[token]\n"), "{text}");
+    assert!(!text.contains("ticket"), "{text}");
+}
+
+#[test]
+fn a_document_of_version_1_is_read_with_its_ticket() {
+    let reset = completed();
+    let version_1 = written(&reset).replace("version = 2\n", "version = 1\n").replace("[token]", "[ticket]");
+    assert_eq!(read(&version_1), Ok(reset));
+}
+
+#[test]
+fn each_version_knows_its_own_name_of_the_token_only() {
+    let text = written(&completed());
+    for (from, to, unknown) in [("version = 2", "version = 1", "token"), ("[token]", "[ticket]", "ticket")] {
+        let error = read(&text.replace(from, to)).unwrap_err();
+        assert!(error.contains(&format!("unknown field `{unknown}`")), "{error}");
+    }
+}
+
+#[test]
 fn a_foreign_document_is_refused_by_name() {
     let mut reset = requested(terms(1));
     approve(&mut reset, 2, NOON).unwrap();
@@ -284,8 +315,8 @@ fn a_foreign_document_is_refused_by_name() {
     let text = written(&reset);
     let hash = text.lines().find(|line| line.starts_with("hash")).unwrap();
     for (from, to, problem) in [
-        ("version = 1", "version = 2", "is newer than this program reads"),
-        ("version = 1", "version = 0", "is not one that this program reads"),
+        ("version = 2", "version = 3", "is newer than this program reads"),
+        ("version = 2", "version = 0", "is not one that this program reads"),
         ("user = \"alice\"", "user = \"bob\"", "another user's"),
         ("of = \"0101", "of = \"x101", "names no enrolment"),
         ("reason = \"the", "reason = \"\\u0007", "control character"),

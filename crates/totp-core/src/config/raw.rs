@@ -227,6 +227,7 @@ pub(super) struct Reset {
 
 impl Reset {
     fn read(table: &mut Table<'_>) -> Result<Self, Wrong> {
+        table.renamed("ticket_for", "token_for")?;
         Ok(Self {
             cooldown: table.optional("cooldown")?,
             approvals: table.optional("approvals")?,

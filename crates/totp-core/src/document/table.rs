@@ -85,6 +85,12 @@ impl<'t> Table<'t> {
         Ok(version)
     }
 
+    /// Refuses a field that was renamed, and names the new one.
+    pub(crate) fn renamed(&self, old: &str, new: &str) -> Result<(), Wrong> {
+        let Some(value) = self.fields.get(old) else { return Ok(()) };
+        Err(Wrong::at(value.at, format!("unknown field `{old}`: it is called `{new}` now")))
+    }
+
     /// Something is wrong with this table, not with one field of it.
     pub(crate) fn wrong(&self, problem: impl Into<String>) -> Wrong {
         Wrong::at(self.at, problem)
