@@ -7,10 +7,10 @@ use crate::{messages, session};
 use pam::constants::{PAM_ERROR_MSG, PAM_PROMPT_ECHO_ON, PAM_TEXT_INFO, PamMessageStyle};
 use pam::conv::Conv;
 use pam::module::PamHandle;
-use totp_core::account_recovery::Notice;
+use totp_core::account_recovery::ResetNotice;
 use totp_core::id::Id;
 use totp_core::login::{Method, Verified};
-use totp_core::policy::device::{DeviceId, Mode};
+use totp_core::policy::device::{DeviceId, RememberMode};
 use totp_core::policy::remembered_device::{self, Connection};
 use totp_core::policy::timestamp_record::TimestampRecord;
 use totp_core::user::Account;
@@ -68,7 +68,7 @@ impl Attempt<'_> {
     }
 
     /// Tells the owner of the enrolment that someone asked to reset it, as long as that stands.
-    fn warn(&self, pamh: &PamHandle, notice: Notice) {
+    fn warn(&self, pamh: &PamHandle, notice: ResetNotice) {
         // A code that came with a password is judged before it: nobody knows yet whose it was.
         if self.arguments.forward_pass && !self.is_introduced() {
             return;
@@ -130,10 +130,10 @@ impl Attempt<'_> {
             return;
         }
         let is_wanted = match remember.mode {
-            Mode::Off => false,
-            Mode::Always => true,
-            Mode::Ask if self.is_silent => false,
-            Mode::Ask => ask(pamh, PAM_PROMPT_ECHO_ON, &messages::remember_question(remember.length))
+            RememberMode::Off => false,
+            RememberMode::Always => true,
+            RememberMode::Ask if self.is_silent => false,
+            RememberMode::Ask => ask(pamh, PAM_PROMPT_ECHO_ON, &messages::remember_question(remember.length))
                 .is_some_and(|answer| messages::is_yes(answer.as_bytes())),
         };
         if !is_wanted {

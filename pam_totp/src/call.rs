@@ -10,7 +10,7 @@ use pam::conv::Conv;
 use pam::module::PamHandle;
 use pam::secret::SecretBytes;
 use std::time::Duration;
-use totp_core::account_recovery::Notice;
+use totp_core::account_recovery::ResetNotice;
 use totp_core::config::Config;
 use totp_core::keyring::Keyring;
 use totp_core::login::{Host, JudgeError};
@@ -40,7 +40,7 @@ pub(crate) struct Attempt<'r> {
     /// Who asks, as soon as that is known.
     pub(crate) who: Option<Who>,
     /// That someone asked to reset the enrolment, as far as the ledger was looked at before anybody was asked.
-    pub(crate) notice: Option<Notice>,
+    pub(crate) notice: Option<ResetNotice>,
     /// Whether a reset is known to wait for its token.
     pub(crate) waits_for_token: bool,
     /// Raised when the ledger is held.

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use totp_core::code::Answer;
 use totp_core::user::Account;
 
-use totp_core::account_recovery::{self, Authorised, NotAuthorised, TokenRefused, Tried};
+use totp_core::account_recovery::{self, AdmissionError, Authorised, TokenOutcome, TokenRefused};
 use totp_core::credential::Label;
 use totp_core::enrolment::attempts::TRIES;
 use totp_core::enrolment::draft::{Confirmed, Draft};
@@ -121,12 +121,12 @@ impl Attempt<'_> {
         // It was raised for the judging; nobody is asked anything while it is up.
         self.restore_caller()?;
         match tried {
-            Tried::NoReset => Ok(None),
-            Tried::Refused(why) => {
+            TokenOutcome::NoReset => Ok(None),
+            TokenOutcome::Refused(why) => {
                 self.tell_of_token(account, Err(why));
                 Ok(Some(Outcome::EnrolmentAborted(EnrolmentAborted::NotAuthorised(why))))
             }
-            Tried::TokenAccepted(token_accepted) => {
+            TokenOutcome::TokenAccepted(token_accepted) => {
                 let authorised = Authorised::ByToken(token_accepted);
                 self.enroll(pamh, store, account, &NewUser { excuse: None, authorised }).map(Some)
             }
@@ -184,8 +184,8 @@ impl Attempt<'_> {
         let now = clock::now()?;
         match account_recovery::admit(&entry, account, &new_user.authorised, now.realtime) {
             Ok(()) => {}
-            Err(NotAuthorised::Store(error)) => return Err(error.into()),
-            Err(NotAuthorised::ResetToken(why)) => {
+            Err(AdmissionError::Store(error)) => return Err(error.into()),
+            Err(AdmissionError::ResetToken(why)) => {
                 self.tell_of_token(account, Err(why));
                 return Err(EnrolmentAborted::NotAuthorised(why).into());
             }

@@ -5,7 +5,7 @@ use crate::call::{self, Attempt, PATIENCE};
 use crate::caller_guard::CallerGuard;
 use crate::outcome::LoginError;
 use crate::session;
-use totp_core::policy::device::Mode;
+use totp_core::policy::device::RememberMode;
 use totp_core::policy::remembered_device::{self, Recognised};
 use totp_core::policy::timestamp_record::{Ancestor, Asker, Caller};
 use totp_core::policy::{Decision, Exemption, PolicyInput};
@@ -161,7 +161,10 @@ impl Attempt<'_> {
     ) -> Result<Option<Recognised>, LoginError> {
         let remember = &self.policy.remember;
         let traits = self.request.traits();
-        if remember.mode == Mode::Off || held.ledger().devices().is_empty() || !remember.can_tell(&traits) {
+        if remember.mode == RememberMode::Off
+            || held.ledger().devices().is_empty()
+            || !remember.can_tell(&traits)
+        {
             return Ok(None);
         }
         let keyring = self.keyring()?;

@@ -8,7 +8,7 @@ use std::ffi::CStr;
 use std::net::IpAddr;
 use totp_core::network;
 use totp_core::policy::device::Traits;
-use totp_core::policy::timestamp_record::Origin;
+use totp_core::policy::timestamp_record::SessionOrigin;
 
 /// Who asks, from where, through which service.
 #[derive(Debug)]
@@ -54,11 +54,11 @@ impl Request {
     }
 
     /// Where it comes from, as far as that decides on freshness.
-    pub(crate) fn origin(&self) -> Origin {
+    pub(crate) fn origin(&self) -> SessionOrigin {
         match (self.is_sshd(), &self.rhost) {
-            (true, _) => Origin::Sshd,
-            (false, Some(_)) => Origin::Remote,
-            (false, None) => Origin::Local,
+            (true, _) => SessionOrigin::Sshd,
+            (false, Some(_)) => SessionOrigin::Remote,
+            (false, None) => SessionOrigin::Local,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use totp_core::account_recovery::AccountRecoveryError;
-use totp_core::account_recovery::Refused;
+use totp_core::account_recovery::ResetError;
 use totp_core::enrolment::EnrolmentError;
 use totp_core::login::JudgeError;
 use totp_core::store::StoreError;
@@ -139,23 +139,23 @@ impl From<AccountRecoveryError> for Failure {
         match error {
             AccountRecoveryError::Store(error) => error.into(),
             AccountRecoveryError::Refused(
-                refused @ (Refused::Own
-                | Refused::SamePerson
-                | Refused::ApprovedBefore
-                | Refused::NobodyInPerson
-                | Refused::NoPart),
+                refused @ (ResetError::Own
+                | ResetError::SamePerson
+                | ResetError::ApprovedBefore
+                | ResetError::NobodyInPerson
+                | ResetError::NoPart),
             ) => Self::not_permitted(refused.to_string()),
             AccountRecoveryError::Refused(
-                Refused::Requested
-                | Refused::TokenOut
-                | Refused::CalledOff
-                | Refused::Enough
-                | Refused::Unapproved(_)
-                | Refused::Cooling(_)
-                | Refused::Expired
-                | Refused::TooLate
-                | Refused::Void
-                | Refused::Withdrawn,
+                ResetError::Requested
+                | ResetError::TokenOut
+                | ResetError::CalledOff
+                | ResetError::Enough
+                | ResetError::Unapproved(_)
+                | ResetError::Cooling(_)
+                | ResetError::Expired
+                | ResetError::TooLate
+                | ResetError::Void
+                | ResetError::Withdrawn,
             )
             | AccountRecoveryError::NoReset
             | AccountRecoveryError::NoEntropy(_) => Self::refused(error.to_string()),

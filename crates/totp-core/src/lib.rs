@@ -58,7 +58,7 @@
 //!   says how durable its record has to be, and each factor says it of its codes ([`factor::Factor::durability_of_use`]).
 //! * *A recovery code works once, ever.* Marks in the ledger are tied to the set's id, and renewing makes a new id. Those of our
 //!   making are judged whatever the lock says; scratch codes of another program can be guessed, so they are charged and limited
-//!   like TOTP codes ([`recovery::Kind`]). The pepper's seal is bound to whose making they are.
+//!   like TOTP codes ([`recovery::RecoveryKind`]). The pepper's seal is bound to whose making they are.
 //! * *What a later version stored is not guessed at.* A document or slot of a later version is refused by its number, and no
 //!   older slot beside it is used.
 //! * *Trouble is not absence.* "Not enrolled" is a value ([`store::Hold::NotEnrolled`]); unreadable, corrupt, missing

@@ -71,12 +71,12 @@ impl<X: Exclusion> MemoryFixture<X> {
     }
 
     fn enrol_over(&mut self, secret: &[u8], permitted: ExpectedEnrolment) -> Vec<Secret> {
-        let confirmed = [draft("phone", secret).vouched_after(0)];
+        let confirmed = [draft("phone", secret).confirm_without_code(0)];
         self.inputs(NOON, |entry, inputs| enrol(entry, &alice(), &confirmed, 10, permitted, inputs)).unwrap()
     }
 
     pub(crate) fn add(&mut self, label: &str, secret: &[u8]) -> Result<(), EnrolmentError> {
-        let (confirmed, permitted) = (draft(label, secret).vouched_after(0), self.in_place());
+        let (confirmed, permitted) = (draft(label, secret).confirm_without_code(0), self.in_place());
         self.inputs(NOON, |entry, inputs| add(entry, &alice(), &confirmed, permitted, inputs))
     }
 

@@ -39,7 +39,7 @@ mod recovery {
     pub(crate) use totp_core::recovery::MOST_CODES;
 }
 mod account_recovery {
-    pub(crate) use totp_core::account_recovery::Notice;
+    pub(crate) use totp_core::account_recovery::ResetNotice;
 }
 mod user {
     pub(crate) use totp_core::user::User;

@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::output;
 use serde::Serialize;
-use totp_core::keyring::rotation::{Left, Why};
+use totp_core::keyring::rotation::{Skipped, SkippedError};
 use totp_core::store::{Document, Users};
 
 /// An enrolment that cannot be read, or was left as it is.
@@ -18,12 +18,14 @@ pub(super) struct Broken {
 }
 
 impl Broken {
-    pub(super) fn of(context: &Context, left: &Left) -> Self {
-        let Left { user, why } = left;
+    pub(super) fn of(context: &Context, left: &Skipped) -> Self {
+        let Skipped { user, why } = left;
         let credential = user.as_ref().map(|user| context.store.name_of(Document::Credential, user));
         let (file, line, problem) = match why {
-            Why::Store(error) => (error.about().to_owned(), error.line(), error.problem().to_owned()),
-            Why::Open(_) | Why::Busy | Why::Changing | Why::NoLedger => {
+            SkippedError::Store(error) => {
+                (error.about().to_owned(), error.line(), error.problem().to_owned())
+            }
+            SkippedError::Open(_) | SkippedError::Busy | SkippedError::Changing | SkippedError::NoLedger => {
                 (credential.unwrap_or_default(), None, why.to_string())
             }
         };

@@ -9,7 +9,7 @@ use crate::output::{self, Format};
 use crate::progress;
 use serde::Serialize;
 use totp_core::audit_event::{Event, Name};
-use totp_core::keyring::rotation::{Rotated, Rotation, Step, Stopped};
+use totp_core::keyring::rotation::{Rotated, Rotation, RotationError, RotationStep};
 use totp_core::keyring::{Key, Keyring};
 use totp_core::store::{Engine, KeyringLocks, Users};
 use totp_host::entropy::OsEntropy;
@@ -90,7 +90,7 @@ fn old_keys(keyring: &Keyring) -> Vec<String> {
     ids.filter(|id| *id != keyring.active()).map(str::to_owned).collect()
 }
 
-fn reseal(context: &Context, keyring: &Keyring) -> Result<Rotated, (Stopped, usize)> {
+fn reseal(context: &Context, keyring: &Keyring) -> Result<Rotated, (RotationError, usize)> {
     // Only for the bar; whatever is wrong there is met again.
     let everybody =
         if progress::is_shown(context) { context.store.known().map_or(0, Iterator::count) } else { 0 };
@@ -98,8 +98,8 @@ fn reseal(context: &Context, keyring: &Keyring) -> Result<Rotated, (Stopped, usi
     let counting = progress::bar(context, "counting", everybody);
     let rotation = Rotation { store: &context.store, keyring, entropy: &mut OsEntropy, patience: PATIENCE };
     let rotated = rotation.run(&mut |step| match step {
-        Step::Sealing => sealing.inc(1),
-        Step::Counting => {
+        RotationStep::Sealing => sealing.inc(1),
+        RotationStep::Counting => {
             sealing.finish_and_clear();
             counting.inc(1);
         }
@@ -109,10 +109,10 @@ fn reseal(context: &Context, keyring: &Keyring) -> Result<Rotated, (Stopped, usi
     rotated
 }
 
-fn failed(stopped: Stopped, resealed: usize) -> Failure {
+fn failed(stopped: RotationError, resealed: usize) -> Failure {
     let failure = match stopped {
-        Stopped::Store(error) => error.into(),
-        Stopped::Seal(error) => Failure::refused(error.to_string()),
+        RotationError::Store(error) => error.into(),
+        RotationError::Seal(error) => Failure::refused(error.to_string()),
     };
     failure.explained(|problem| {
         format!("{problem}; {resealed} enrolments were sealed anew, all others are as they were, and nobody is locked out: fix it and run this again")

@@ -1,10 +1,10 @@
 //! A reset's TOML: what each field must be, and what is said of one that is not.
 
 use super::reset::Reset;
-use super::reset_request::{Grounds, Person, Step};
-use super::reset_rules::{MOST_APPROVALS, Terms};
+use super::reset_request::{Person, ResetReason, ResetStep};
+use super::reset_rules::{MOST_APPROVALS, ResetRules};
 use super::reset_token::ResetToken;
-use crate::document::{self, DocumentError, Table, Wrong};
+use crate::document::{self, DocumentError, ParseError, Table};
 use crate::enrolment::ExpectedEnrolment;
 use crate::id::Id;
 use crate::time::Seconds;
@@ -23,7 +23,7 @@ const WHAT_TO_DO: &str =
 
 /// The document as it is written.
 #[derive(Serialize)]
-struct Written {
+struct WrittenReset {
     version: u32,
     user: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,14 +34,14 @@ struct Written {
     cooldown: u64,
     approvals: u32,
     expires: u64,
-    reason: Grounds,
+    reason: ResetReason,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     called_off: bool,
-    requested: Step,
+    requested: ResetStep,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    approved: Vec<Step>,
+    approved: Vec<ResetStep>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    completed: Option<Step>,
+    completed: Option<ResetStep>,
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<ResetToken>,
 }
@@ -63,9 +63,9 @@ impl Reset {
     /// # Errors
     /// [`DocumentError`] where the values cannot be written as TOML; none of ours cannot.
     pub fn to_document(&self, file: &Path) -> Result<String, DocumentError> {
-        let Self { account, of, terms, request, grounds, approvals, completed, token, called_off } =
+        let Self { account, of, rules, request, reason, approvals, completed, token, called_off } =
             self.clone();
-        let written = Written {
+        let written = WrittenReset {
             version: VERSION,
             user: account.user.as_str().to_owned(),
             uid: account.uid,
@@ -74,10 +74,10 @@ impl Reset {
                 ExpectedEnrolment::Unreadable => UNREADABLE.to_owned(),
                 ExpectedEnrolment::Nothing => NOTHING.to_owned(),
             },
-            cooldown: terms.cooldown.0,
-            approvals: terms.approvals,
-            expires: terms.expires.0,
-            reason: grounds,
+            cooldown: rules.cooldown.0,
+            approvals: rules.approvals,
+            expires: rules.expires.0,
+            reason: reason,
             requested: request,
             called_off,
             approved: approvals,
@@ -88,7 +88,7 @@ impl Reset {
     }
 }
 
-fn read(table: &mut Table<'_>, user: &User) -> Result<Reset, Wrong> {
+fn read(table: &mut Table<'_>, user: &User) -> Result<Reset, ParseError> {
     let version = table.version(OLDEST_VERSION..=VERSION)?;
     if table.required::<&str>("user")? != user.as_str() {
         return Err(table.wrong("is another user's"));
@@ -101,28 +101,28 @@ fn read(table: &mut Table<'_>, user: &User) -> Result<Reset, Wrong> {
             Id::from_hex(id).ok_or_else(|| table.wrong("of names no enrolment"))?,
         ),
     };
-    let terms = Terms {
+    let rules = ResetRules {
         cooldown: Seconds(table.required("cooldown")?),
         approvals: table.required("approvals")?,
         expires: Seconds(table.required("expires")?),
-        ..Terms::DEFAULT
+        ..ResetRules::DEFAULT
     };
-    let grounds =
-        Grounds::parse(table.required("reason")?).map_err(|error| table.wrong(error.to_string()))?;
+    let reason =
+        ResetReason::parse(table.required("reason")?).map_err(|error| table.wrong(error.to_string()))?;
     let request = table.section("requested", read_step)?;
     let request = request.ok_or_else(|| table.wrong("missing field `requested`"))?;
     let approvals = table.sections("approved", read_step)?;
-    if terms.approvals > MOST_APPROVALS || approvals.len() > MOST_APPROVALS as usize {
+    if rules.approvals > MOST_APPROVALS || approvals.len() > MOST_APPROVALS as usize {
         return Err(table.wrong(format!("there are more approvals than {MOST_APPROVALS}")));
     }
     let called_off = table.optional("called_off")?.unwrap_or(false);
     let completed = table.section("completed", read_step)?;
     let token =
         table.section(if version == OLDEST_VERSION { "ticket" } else { "token" }, ResetToken::read)?;
-    Ok(Reset { account, of, terms, request, grounds, approvals, completed, token, called_off })
+    Ok(Reset { account, of, rules, request, reason, approvals, completed, token, called_off })
 }
 
-fn read_step(table: &mut Table<'_>) -> Result<Step, Wrong> {
+fn read_step(table: &mut Table<'_>) -> Result<ResetStep, ParseError> {
     let by = table.section("by", |by| Ok(Person { uid: by.required("uid")?, name: by.required("name")? }))?;
-    Ok(Step { by: by.ok_or_else(|| table.wrong("missing field `by`"))?, at: table.required("at")? })
+    Ok(ResetStep { by: by.ok_or_else(|| table.wrong("missing field `by`"))?, at: table.required("at")? })
 }

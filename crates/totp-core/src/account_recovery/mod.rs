@@ -13,26 +13,26 @@ mod reset_request;
 mod reset_rules;
 mod reset_token;
 
-pub use reset::{Incomplete, Reset, Stage};
-pub use reset_request::{Grounds, NoGrounds, Notice, Person, Step};
-pub use reset_rules::{MOST_APPROVALS, Refused, Terms};
-pub use reset_token::{MOST_WRONG, ResetToken, Standing};
+pub use reset::{CompletionError, Reset, Stage};
+pub use reset_request::{Person, ResetNotice, ResetReason, ResetReasonError, ResetStep};
+pub use reset_rules::{MOST_APPROVALS, ResetError, ResetRules};
+pub use reset_token::{MOST_WRONG, ResetToken, TokenState};
 
 use crate::enrolment::ExpectedEnrolment;
 use crate::id::Id;
-use crate::secret::{Entropy, NoEntropy, Secret};
+use crate::secret::{Entropy, EntropyError, Secret};
 use crate::store::{Entry, StoreError};
 use crate::user::Account;
 
 /// Who takes a step, for whom, and when.
 #[derive(Debug, Clone)]
-pub struct Asked<'a> {
+pub struct StepInputs<'a> {
     /// Whose enrolment.
     pub account: &'a Account,
     /// The operator.
     pub by: Person,
     /// What the config asks for.
-    pub terms: Terms,
+    pub rules: ResetRules,
     /// Seconds since 1970.
     pub now: u64,
 }
@@ -46,20 +46,20 @@ pub enum AccountRecoveryError {
     Store(#[from] StoreError),
     /// The rule did.
     #[error(transparent)]
-    Refused(#[from] Refused),
+    Refused(#[from] ResetError),
     /// There is none.
     #[error("no reset of this account is on its way")]
     NoReset,
     /// No token could be made.
     #[error(transparent)]
-    NoEntropy(#[from] NoEntropy),
+    NoEntropy(#[from] EntropyError),
 }
 
-impl From<Incomplete> for AccountRecoveryError {
-    fn from(error: Incomplete) -> Self {
+impl From<CompletionError> for AccountRecoveryError {
+    fn from(error: CompletionError) -> Self {
         match error {
-            Incomplete::Refused(refused) => refused.into(),
-            Incomplete::NoEntropy(error) => error.into(),
+            CompletionError::Refused(refused) => refused.into(),
+            CompletionError::NoEntropy(error) => error.into(),
         }
     }
 }
@@ -70,13 +70,13 @@ impl From<Incomplete> for AccountRecoveryError {
 /// [`AccountRecoveryError`]; nothing is then requested, though a notice may stand that says so.
 pub fn request<E: Entry>(
     mut entry: E,
-    asked: Asked<'_>,
-    grounds: Grounds,
+    asked: StepInputs<'_>,
+    reason: ResetReason,
 ) -> Result<Reset, AccountRecoveryError> {
-    let Asked { account, by, terms, now } = asked;
+    let StepInputs { account, by, rules, now } = asked;
     let (in_place, before) = (ExpectedEnrolment::of(entry.credential()), entry.reset()?);
-    let reset = Reset::request(account, in_place, before.as_ref(), (by, grounds), terms, now)?;
-    announce(&mut entry, &reset, &terms)?;
+    let reset = Reset::request(account, in_place, before.as_ref(), (by, reason), rules, now)?;
+    announce(&mut entry, &reset, &rules)?;
     entry.keep_reset(&reset)?;
     Ok(reset)
 }
@@ -85,13 +85,13 @@ pub fn request<E: Entry>(
 ///
 /// # Errors
 /// [`AccountRecoveryError`]; the reset is then as far as it was.
-pub fn approve<E: Entry>(mut entry: E, asked: Asked<'_>) -> Result<Reset, AccountRecoveryError> {
-    let Asked { account, by, terms, now } = asked;
+pub fn approve<E: Entry>(mut entry: E, asked: StepInputs<'_>) -> Result<Reset, AccountRecoveryError> {
+    let StepInputs { account, by, rules, now } = asked;
     let in_place = ExpectedEnrolment::of(entry.credential());
     let mut reset = settled(&entry, now)?;
-    reset.approve(account, in_place, by, &terms, now)?;
+    reset.approve(account, in_place, by, &rules, now)?;
     // Once more: a repair in between has made a ledger that knows of nothing.
-    announce(&mut entry, &reset, &terms)?;
+    announce(&mut entry, &reset, &rules)?;
     entry.keep_reset(&reset)?;
     Ok(reset)
 }
@@ -133,13 +133,13 @@ pub fn cancel<E: Entry>(mut entry: E, account: &Account) -> Result<Cancelled, Ac
 /// [`AccountRecoveryError`]; the old enrolment is then whole, or gone; the completion can be given again.
 pub fn complete<E: Entry>(
     entry: E,
-    asked: &Asked<'_>,
+    asked: &StepInputs<'_>,
     entropy: &mut dyn Entropy,
 ) -> Result<(Reset, Secret), AccountRecoveryError> {
-    let Asked { account, by, terms, now } = asked;
+    let StepInputs { account, by, rules, now } = asked;
     let in_place = ExpectedEnrolment::of(entry.credential());
     let mut reset = settled(&entry, *now)?;
-    let code = reset.complete(account, in_place, by, terms, (*now, entropy))?;
+    let code = reset.complete(account, in_place, by, rules, (*now, entropy))?;
     entry.keep_reset(&reset)?;
     entry.withdraw()?;
     Ok((reset, code))
@@ -154,15 +154,15 @@ fn settled<E: Entry>(entry: &E, now: u64) -> Result<Reset, AccountRecoveryError>
     Ok(reset)
 }
 
-fn announce<E: Entry>(entry: &mut E, reset: &Reset, terms: &Terms) -> Result<(), StoreError> {
-    announced(entry, Some(reset.notice(terms))).map(drop)
+fn announce<E: Entry>(entry: &mut E, reset: &Reset, rules: &ResetRules) -> Result<(), StoreError> {
+    announced(entry, Some(reset.notice(rules))).map(drop)
 }
 
 /// Puts a notice into the ledger, where there is one; a broken one lets nobody in at which anybody could be told. Returns
 /// whether it was another one.
 fn announced<E: Entry>(
     entry: &mut E,
-    notice: Option<crate::account_recovery::Notice>,
+    notice: Option<crate::account_recovery::ResetNotice>,
 ) -> Result<bool, StoreError> {
     match entry.ledger().cloned() {
         Some(mut ledger) if ledger.notice != notice => {
@@ -193,7 +193,7 @@ pub struct TokenAccepted {
 
 /// What a typed token came to.
 #[derive(Debug)]
-pub enum Tried {
+pub enum TokenOutcome {
     /// Nothing waits for one.
     NoReset,
     /// It is the right one.
@@ -255,40 +255,40 @@ pub fn try_token<E: Entry>(
     account: &Account,
     code: &Secret,
     now: u64,
-) -> Result<Tried, StoreError> {
+) -> Result<TokenOutcome, StoreError> {
     if entry.is_enrolled() {
-        return Ok(Tried::NoReset);
+        return Ok(TokenOutcome::NoReset);
     }
-    let Some(mut reset) = waiting(entry, account)? else { return Ok(Tried::NoReset) };
+    let Some(mut reset) = waiting(entry, account)? else { return Ok(TokenOutcome::NoReset) };
     reset.settle(now);
     if let Err(why) = standing(&reset, account, now) {
-        return Ok(Tried::Refused(why));
+        return Ok(TokenOutcome::Refused(why));
     }
     let user = account.user.clone();
-    let Some(token) = reset.token_mut() else { return Ok(Tried::Refused(TokenRefused::None)) };
+    let Some(token) = reset.token_mut() else { return Ok(TokenOutcome::Refused(TokenRefused::None)) };
     token.charge();
     entry.keep_reset(&reset)?;
-    let Some(token) = reset.token_mut() else { return Ok(Tried::Refused(TokenRefused::None)) };
+    let Some(token) = reset.token_mut() else { return Ok(TokenOutcome::Refused(TokenRefused::None)) };
     if !token.is(&user, code) {
-        return Ok(Tried::Refused(TokenRefused::Wrong));
+        return Ok(TokenOutcome::Refused(TokenRefused::Wrong));
     }
     token.refund();
     let token = token.id();
     entry.keep_reset(&reset)?;
-    Ok(Tried::TokenAccepted(TokenAccepted { token }))
+    Ok(TokenOutcome::TokenAccepted(TokenAccepted { token }))
 }
 
 /// Whether anyone who is `authorised` may be enrolled at this entry, where nobody is. Looked at in the hold in which the
 /// enrolment is put in place, which uses the token up.
 ///
 /// # Errors
-/// [`NotAuthorised`]; then nobody may be enrolled.
+/// [`AdmissionError`]; then nobody may be enrolled.
 pub fn admit<E: Entry>(
     entry: &E,
     account: &Account,
     authorised: &Authorised,
     now: u64,
-) -> Result<(), NotAuthorised> {
+) -> Result<(), AdmissionError> {
     let is_free = entry.is_enrolled() || matches!(authorised, Authorised::ByAnOperator);
     if is_free {
         return Ok(());
@@ -309,7 +309,7 @@ pub fn admit<E: Entry>(
 
 /// Why nobody is enrolled here now.
 #[derive(Debug, thiserror::Error)]
-pub enum NotAuthorised {
+pub enum AdmissionError {
     /// The store has no answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -328,10 +328,10 @@ fn standing(reset: &Reset, account: &Account, now: u64) -> Result<(), TokenRefus
     if reset.account() != account {
         return Err(TokenRefused::None);
     }
-    match reset.token().map(|token| token.standing(now)) {
+    match reset.token().map(|token| token.state(now)) {
         None => Err(TokenRefused::None),
-        Some(Standing::Expired) => Err(TokenRefused::Expired),
-        Some(Standing::Dead) => Err(TokenRefused::Dead),
-        Some(Standing::Open(_)) => Ok(()),
+        Some(TokenState::Expired) => Err(TokenRefused::Expired),
+        Some(TokenState::Dead) => Err(TokenRefused::Dead),
+        Some(TokenState::Open(_)) => Ok(()),
     }
 }

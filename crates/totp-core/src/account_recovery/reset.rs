@@ -8,13 +8,13 @@
 //! A clock that is set back never shortens a cool-down: timestamps from the future are brought back to now, as those of wrong
 //! codes are ([`crate::limit`]), so that it starts anew. The same lets a request live longer, by its own length at most.
 
-use super::reset_request::{Grounds, Notice, Person, Step};
-use super::reset_rules::{Refused, Terms};
-use super::reset_token::{ResetToken, Standing};
+use super::reset_request::{Person, ResetNotice, ResetReason, ResetStep};
+use super::reset_rules::{ResetError, ResetRules};
+use super::reset_token::{ResetToken, TokenState};
 
 use crate::enrolment::ExpectedEnrolment;
 use crate::id::Id;
-use crate::secret::{Entropy, NoEntropy, Secret};
+use crate::secret::{Entropy, EntropyError, Secret};
 use crate::time::Seconds;
 use crate::user::Account;
 
@@ -24,12 +24,12 @@ pub struct Reset {
     pub(super) account: Account,
     /// What it withdraws, and nothing else.
     pub(super) of: ExpectedEnrolment,
-    pub(super) terms: Terms,
-    pub(super) request: Step,
-    pub(super) grounds: Grounds,
-    pub(super) approvals: Vec<Step>,
+    pub(super) rules: ResetRules,
+    pub(super) request: ResetStep,
+    pub(super) reason: ResetReason,
+    pub(super) approvals: Vec<ResetStep>,
     /// Who withdrew the enrolment, and when.
-    pub(super) completed: Option<Step>,
+    pub(super) completed: Option<ResetStep>,
     pub(super) token: Option<ResetToken>,
     /// An operator ended it when nobody was enrolled any more: what is left of it is the bar.
     pub(super) called_off: bool,
@@ -49,7 +49,7 @@ pub enum Stage {
     /// The enrolment, or the account, is another one than it was requested for.
     Void,
     /// The enrolment is withdrawn, and this is how the token stands.
-    Withdrawn(Standing),
+    Withdrawn(TokenState),
     /// Nobody is enrolled, and an operator called it off.
     CalledOff,
 }
@@ -58,36 +58,38 @@ impl Reset {
     /// Requests the reset of what is `in_place` for `account`, in the place of `before`, if that leads nowhere any more.
     ///
     /// # Errors
-    /// [`Refused`] for the owner of the account, and while another reset is on its way.
+    /// [`ResetError`] for the owner of the account, and while another reset is on its way.
     pub fn request(
         account: &Account,
         in_place: ExpectedEnrolment,
         before: Option<&Self>,
-        (by, grounds): (Person, Grounds),
-        terms: Terms,
+        (by, reason): (Person, ResetReason),
+        rules: ResetRules,
         now: u64,
-    ) -> Result<Self, Refused> {
+    ) -> Result<Self, ResetError> {
         if is_owner(account, &by) {
-            return Err(Refused::Own);
+            return Err(ResetError::Own);
         }
-        match before.map(|before| before.stage(account, in_place, &terms, now)) {
-            Some(Stage::Unapproved(_) | Stage::Cooling(_) | Stage::Ready) => return Err(Refused::Requested),
-            Some(Stage::Withdrawn(Standing::Open(_))) => return Err(Refused::TokenOut),
+        match before.map(|before| before.stage(account, in_place, &rules, now)) {
+            Some(Stage::Unapproved(_) | Stage::Cooling(_) | Stage::Ready) => {
+                return Err(ResetError::Requested);
+            }
+            Some(Stage::Withdrawn(TokenState::Open(_))) => return Err(ResetError::TokenOut),
             None
             | Some(
                 Stage::Expired
                 | Stage::Void
                 | Stage::CalledOff
-                | Stage::Withdrawn(Standing::Expired | Standing::Dead),
+                | Stage::Withdrawn(TokenState::Expired | TokenState::Dead),
             ) => {}
         }
-        let request = Step { by, at: now };
+        let request = ResetStep { by, at: now };
         Ok(Self {
             account: account.clone(),
             of: in_place,
-            terms,
+            rules,
             request,
-            grounds,
+            reason,
             approvals: Vec::new(),
             completed: None,
             token: None,
@@ -97,7 +99,13 @@ impl Reset {
 
     /// How far it has come, over what is `in_place` for `account` at `now`.
     #[must_use]
-    pub fn stage(&self, account: &Account, in_place: ExpectedEnrolment, terms: &Terms, now: u64) -> Stage {
+    pub fn stage(
+        &self,
+        account: &Account,
+        in_place: ExpectedEnrolment,
+        rules: &ResetRules,
+        now: u64,
+    ) -> Stage {
         let is_theirs = self.account.user == account.user && self.account.uid == account.uid;
         if self.called_off {
             let is_barred = is_theirs && in_place == ExpectedEnrolment::Nothing;
@@ -105,14 +113,14 @@ impl Reset {
         }
         match &self.token {
             Some(token) if is_theirs && in_place == ExpectedEnrolment::Nothing => {
-                return Stage::Withdrawn(token.standing(now));
+                return Stage::Withdrawn(token.state(now));
             }
             Some(_) | None => {}
         }
         if !is_theirs || in_place != self.of {
             return Stage::Void;
         }
-        match self.admissible(terms, now) {
+        match self.admissible(rules, now) {
             Ok(()) => Stage::Ready,
             Err(Wait::Expired) => Stage::Expired,
             Err(Wait::Unapproved(missing)) => Stage::Unapproved(missing),
@@ -123,41 +131,41 @@ impl Reset {
     /// Takes an approval.
     ///
     /// # Errors
-    /// [`Refused`]; it is then as it was.
+    /// [`ResetError`]; it is then as it was.
     pub fn approve(
         &mut self,
         account: &Account,
         in_place: ExpectedEnrolment,
         by: Person,
-        terms: &Terms,
+        rules: &ResetRules,
         now: u64,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), ResetError> {
         // Who may comes before whether there is anything to approve: these are the lines that an auditor looks for.
         if is_owner(account, &by) || is_owner(&self.account, &by) {
-            return Err(Refused::Own);
+            return Err(ResetError::Own);
         }
         if by.uid == self.request.by.uid {
-            return Err(Refused::SamePerson);
+            return Err(ResetError::SamePerson);
         }
         if by.uid == 0 {
-            return Err(Refused::NobodyInPerson);
+            return Err(ResetError::NobodyInPerson);
         }
         if self.approvals.iter().any(|step| step.by.uid == by.uid) {
-            return Err(Refused::ApprovedBefore);
+            return Err(ResetError::ApprovedBefore);
         }
-        let missing = match self.stage(account, in_place, terms, now) {
+        let missing = match self.stage(account, in_place, rules, now) {
             Stage::Unapproved(missing) => missing,
-            Stage::Cooling(_) | Stage::Ready => return Err(Refused::Enough),
-            Stage::Expired => return Err(Refused::Expired),
-            Stage::Void => return Err(Refused::Void),
-            Stage::Withdrawn(_) => return Err(Refused::Withdrawn),
-            Stage::CalledOff => return Err(Refused::CalledOff),
+            Stage::Cooling(_) | Stage::Ready => return Err(ResetError::Enough),
+            Stage::Expired => return Err(ResetError::Expired),
+            Stage::Void => return Err(ResetError::Void),
+            Stage::Withdrawn(_) => return Err(ResetError::Withdrawn),
+            Stage::CalledOff => return Err(ResetError::CalledOff),
         };
-        let strict = self.strictest(terms);
-        if missing == 1 && now.saturating_add(strict.cooldown.0) >= self.expires_at(terms) {
-            return Err(Refused::TooLate);
+        let strict = self.strictest(rules);
+        if missing == 1 && now.saturating_add(strict.cooldown.0) >= self.expires_at(rules) {
+            return Err(ResetError::TooLate);
         }
-        self.approvals.push(Step { by, at: now });
+        self.approvals.push(ResetStep { by, at: now });
         Ok(())
     }
 
@@ -166,33 +174,33 @@ impl Reset {
     /// token may be in the right hands by now, and another operator alone would take it out of them.
     ///
     /// # Errors
-    /// [`Incomplete`]; it is then as it was.
+    /// [`CompletionError`]; it is then as it was.
     pub fn complete(
         &mut self,
         account: &Account,
         in_place: ExpectedEnrolment,
         by: &Person,
-        terms: &Terms,
+        rules: &ResetRules,
         (now, entropy): (u64, &mut dyn Entropy),
-    ) -> Result<Secret, Incomplete> {
+    ) -> Result<Secret, CompletionError> {
         if is_owner(account, by) {
-            return Err(Refused::Own.into());
+            return Err(ResetError::Own.into());
         }
-        let stage = self.stage(account, in_place, terms, now);
+        let stage = self.stage(account, in_place, rules, now);
         match stage {
-            Stage::Void => return Err(Refused::Void.into()),
-            Stage::CalledOff => return Err(Refused::CalledOff.into()),
-            Stage::Withdrawn(_) if !self.had_a_part(by) => return Err(Refused::NoPart.into()),
+            Stage::Void => return Err(ResetError::Void.into()),
+            Stage::CalledOff => return Err(ResetError::CalledOff.into()),
+            Stage::Withdrawn(_) if !self.had_a_part(by) => return Err(ResetError::NoPart.into()),
             Stage::Withdrawn(_)
             | Stage::Unapproved(_)
             | Stage::Cooling(_)
             | Stage::Ready
-            | Stage::Expired => self.admissible(terms, now).map_err(Refused::from)?,
+            | Stage::Expired => self.admissible(rules, now).map_err(ResetError::from)?,
         }
-        let (token, code) = ResetToken::new(&self.account.user, terms.token_for, now, entropy)?;
+        let (token, code) = ResetToken::new(&self.account.user, rules.token_for, now, entropy)?;
         self.token = Some(token);
         if stage == Stage::Ready {
-            self.completed = Some(Step { by: by.clone(), at: now });
+            self.completed = Some(ResetStep { by: by.clone(), at: now });
         }
         Ok(code)
     }
@@ -230,11 +238,11 @@ impl Reset {
         settled
     }
 
-    fn admissible(&self, terms: &Terms, now: u64) -> Result<(), Wait> {
-        if self.age(now) >= self.lasts(terms).0 {
+    fn admissible(&self, rules: &ResetRules, now: u64) -> Result<(), Wait> {
+        if self.age(now) >= self.lasts(rules).0 {
             return Err(Wait::Expired);
         }
-        let Terms { approvals: needed, cooldown, .. } = self.strictest(terms);
+        let ResetRules { approvals: needed, cooldown, .. } = self.strictest(rules);
         let needed = needed as usize;
         let missing = needed.saturating_sub(self.approvals.len());
         if missing > 0 {
@@ -249,17 +257,17 @@ impl Reset {
         }
     }
 
-    fn strictest(&self, terms: &Terms) -> Terms {
-        Terms {
-            cooldown: self.terms.cooldown.max(terms.cooldown),
-            approvals: self.terms.approvals.max(terms.approvals),
-            expires: self.lasts(terms),
-            token_for: terms.token_for,
+    fn strictest(&self, rules: &ResetRules) -> ResetRules {
+        ResetRules {
+            cooldown: self.rules.cooldown.max(rules.cooldown),
+            approvals: self.rules.approvals.max(rules.approvals),
+            expires: self.lasts(rules),
+            token_for: rules.token_for,
         }
     }
 
-    fn lasts(&self, terms: &Terms) -> Seconds {
-        self.terms.expires.min(terms.expires)
+    fn lasts(&self, rules: &ResetRules) -> Seconds {
+        self.rules.expires.min(rules.expires)
     }
 
     fn age(&self, now: u64) -> u64 {
@@ -268,22 +276,22 @@ impl Reset {
 
     /// When it expires, seconds since 1970.
     #[must_use]
-    pub fn expires_at(&self, terms: &Terms) -> u64 {
-        self.request.at.saturating_add(self.lasts(terms).0)
+    pub fn expires_at(&self, rules: &ResetRules) -> u64 {
+        self.request.at.saturating_add(self.lasts(rules).0)
     }
 
     /// When its cool-down is over, seconds since 1970; `None` while approvals are missing.
     #[must_use]
-    pub fn ready_at(&self, terms: &Terms) -> Option<u64> {
-        let Terms { approvals, cooldown, .. } = self.strictest(terms);
+    pub fn ready_at(&self, rules: &ResetRules) -> Option<u64> {
+        let ResetRules { approvals, cooldown, .. } = self.strictest(rules);
         let last = self.approvals.iter().map(|step| step.at).chain([self.request.at]).max()?;
         (self.approvals.len() >= approvals as usize).then(|| last.saturating_add(cooldown.0))
     }
 
     /// How many approvals it needs.
     #[must_use]
-    pub fn approvals_needed(&self, terms: &Terms) -> u32 {
-        self.strictest(terms).approvals
+    pub fn approvals_needed(&self, rules: &ResetRules) -> u32 {
+        self.strictest(rules).approvals
     }
 
     /// Whose enrolment.
@@ -294,19 +302,19 @@ impl Reset {
 
     /// Who requested it, and when.
     #[must_use]
-    pub fn requested(&self) -> &Step {
+    pub fn requested(&self) -> &ResetStep {
         &self.request
     }
 
     /// Why.
     #[must_use]
-    pub fn grounds(&self) -> &Grounds {
-        &self.grounds
+    pub fn reason(&self) -> &ResetReason {
+        &self.reason
     }
 
     /// Who approved it, and when.
     #[must_use]
-    pub fn approvals(&self) -> &[Step] {
+    pub fn approvals(&self) -> &[ResetStep] {
         &self.approvals
     }
 
@@ -323,13 +331,13 @@ impl Reset {
 
     /// What the ledger keeps of it, for the owner to be told.
     #[must_use]
-    pub fn notice(&self, terms: &Terms) -> Notice {
-        Notice { at: self.request.at, until: self.expires_at(terms), by: self.request.by.uid }
+    pub fn notice(&self, rules: &ResetRules) -> ResetNotice {
+        ResetNotice { at: self.request.at, until: self.expires_at(rules), by: self.request.by.uid }
     }
 
-    /// The same for the ledger of this enrolment, by the terms of the request; `None`: it is about another one.
-    pub(crate) fn notice_for(&self, enrolment: Id) -> Option<Notice> {
-        (self.of() == Some(enrolment)).then(|| self.notice(&self.terms))
+    /// The same for the ledger of this enrolment, by the rules of the request; `None`: it is about another one.
+    pub(crate) fn notice_for(&self, enrolment: Id) -> Option<ResetNotice> {
+        (self.of() == Some(enrolment)).then(|| self.notice(&self.rules))
     }
 
     /// The enrolment that it withdraws, if that could be read.
@@ -349,7 +357,7 @@ enum Wait {
     Cooling(Seconds),
 }
 
-impl From<Wait> for Refused {
+impl From<Wait> for ResetError {
     fn from(wait: Wait) -> Self {
         match wait {
             Wait::Expired => Self::Expired,
@@ -361,13 +369,13 @@ impl From<Wait> for Refused {
 
 /// Why a reset was not completed.
 #[derive(Debug, thiserror::Error)]
-pub enum Incomplete {
+pub enum CompletionError {
     /// It may not be.
     #[error(transparent)]
-    Refused(#[from] Refused),
+    Refused(#[from] ResetError),
     /// No token could be made.
     #[error(transparent)]
-    NoEntropy(#[from] NoEntropy),
+    NoEntropy(#[from] EntropyError),
 }
 
 /// By uid; of an account that is bound by its name alone, by name.

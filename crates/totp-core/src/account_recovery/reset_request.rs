@@ -13,31 +13,31 @@ pub struct Person {
 
 /// A step of a reset that someone took.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Step {
+pub struct ResetStep {
     /// By whom.
     pub by: Person,
     /// When, seconds since 1970.
     pub at: u64,
 }
 
-/// Longest grounds, in characters.
-const LONGEST_GROUNDS: usize = 200;
+/// Longest reason, in characters.
+const LONGEST_REASON: usize = 200;
 
 /// Why a reset is asked for, in words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct Grounds(String);
+pub struct ResetReason(String);
 
-impl Grounds {
+impl ResetReason {
     /// Parses what was given: something, short enough, and in one line.
     ///
     /// # Errors
-    /// [`NoGrounds`] says what it has to be.
-    pub fn parse(text: &str) -> Result<Self, NoGrounds> {
+    /// [`ResetReasonError`] says what it has to be.
+    pub fn parse(text: &str) -> Result<Self, ResetReasonError> {
         let text = text.trim();
         let is_fit =
-            !text.is_empty() && text.chars().count() <= LONGEST_GROUNDS && !text.chars().any(misleads);
-        if is_fit { Ok(Self(text.to_owned())) } else { Err(NoGrounds) }
+            !text.is_empty() && text.chars().count() <= LONGEST_REASON && !text.chars().any(misleads);
+        if is_fit { Ok(Self(text.to_owned())) } else { Err(ResetReasonError) }
     }
 
     /// As they were given.
@@ -53,16 +53,16 @@ fn misleads(char: char) -> bool {
         || matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Grounds that nobody could read later.
+/// A reason that nobody could read later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a reason has one to {LONGEST_GROUNDS} characters in one line, and none of them is a control character or turns the direction of writing"
+    "a reason has one to {LONGEST_REASON} characters in one line, and none of them is a control character or turns the direction of writing"
 )]
-pub struct NoGrounds;
+pub struct ResetReasonError;
 
 /// That a reset was requested, as the ledger keeps it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Notice {
+pub struct ResetNotice {
     /// When, seconds since 1970; not zero.
     pub at: u64,
     /// When the request expires, seconds since 1970.

@@ -7,7 +7,7 @@ pub const MOST_APPROVALS: u32 = 3;
 
 /// What the config asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Terms {
+pub struct ResetRules {
     /// How long nothing happens after the last approval that was needed, or after the request if none is.
     pub cooldown: Seconds,
     /// How many operators beside the one who requests it have to approve, 0 to [`MOST_APPROVALS`].
@@ -18,7 +18,7 @@ pub struct Terms {
     pub token_for: Seconds,
 }
 
-impl Terms {
+impl ResetRules {
     /// Of a machine whose config says nothing of it.
     pub const DEFAULT: Self =
         Self { cooldown: Seconds(3600), approvals: 1, expires: Seconds(86400), token_for: Seconds(86400) };
@@ -26,7 +26,7 @@ impl Terms {
 
 /// Why a step is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum ResetError {
     /// The owner of the enrolment is no operator of this reset.
     #[error("nobody resets their own second factor: it takes operators who know who you are")]
     Own,
@@ -76,7 +76,7 @@ pub enum Refused {
     Withdrawn,
 }
 
-impl Refused {
+impl ResetError {
     /// The word in the log.
     #[must_use]
     pub fn as_str(self) -> &'static str {

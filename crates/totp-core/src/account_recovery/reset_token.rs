@@ -4,10 +4,10 @@
 //! wrong code ([`crate::login::judge`]); after [`MOST_WRONG`] the token is dead. It is used up by the enrolment that it
 //! lets through, in the same hold, and by nothing before: anyone who leaves the enrolment early can come back with it.
 
-use crate::document::{Base64, Table, Wrong};
+use crate::document::{Base64, ParseError, Table};
 use crate::id::Id;
 use crate::recovery::{self, Hash};
-use crate::secret::{Entropy, NoEntropy, Secret};
+use crate::secret::{Entropy, EntropyError, Secret};
 use crate::time::Seconds;
 use crate::user::User;
 use serde::{Serialize, Serializer};
@@ -26,13 +26,13 @@ pub struct ResetToken {
     pub(crate) at: u64,
     /// For how many seconds it is good.
     lasts: u64,
-    /// Wrong ones so far.
+    /// Wrong tokens so far.
     wrong: u32,
 }
 
 /// How a token stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum TokenState {
     /// It is good for this time.
     Open(Seconds),
     /// It was not used in time.
@@ -48,7 +48,7 @@ impl ResetToken {
         lasts: Seconds,
         now: u64,
         entropy: &mut dyn Entropy,
-    ) -> Result<(Self, Secret), NoEntropy> {
+    ) -> Result<(Self, Secret), EntropyError> {
         let id = Id::random(entropy)?;
         let code = recovery::generate(entropy)?;
         let hash = hash(id, user, &code);
@@ -57,14 +57,14 @@ impl ResetToken {
 
     /// How it stands. From the future it is as good as new; the caller settles the timestamp.
     #[must_use]
-    pub fn standing(&self, now: u64) -> Standing {
+    pub fn state(&self, now: u64) -> TokenState {
         if self.wrong >= MOST_WRONG {
-            return Standing::Dead;
+            return TokenState::Dead;
         }
         let age = now.saturating_sub(self.at);
         match self.lasts.checked_sub(age) {
-            None | Some(0) => Standing::Expired,
-            Some(left) => Standing::Open(Seconds(left)),
+            None | Some(0) => TokenState::Expired,
+            Some(left) => TokenState::Open(Seconds(left)),
         }
     }
 
@@ -97,7 +97,7 @@ impl ResetToken {
     }
 
     /// Reads what a reset's document has of it.
-    pub(crate) fn read(table: &mut Table<'_>) -> Result<Self, Wrong> {
+    pub(crate) fn read(table: &mut Table<'_>) -> Result<Self, ParseError> {
         let (id, Base64(hash)) = (table.required("id")?, table.required("hash")?);
         let hash =
             Hash::try_from(hash).map_err(|_| table.wrong("the token's hash is not as long as a hash"))?;
@@ -142,10 +142,10 @@ mod tests {
     #[test]
     fn a_token_is_good_until_its_last_second() {
         let (token, _) = token();
-        assert_eq!(token.standing(NOON), Standing::Open(Seconds(3600)));
-        assert_eq!(token.standing(NOON + 3599), Standing::Open(Seconds(1)));
-        assert_eq!(token.standing(NOON + 3600), Standing::Expired);
-        assert_eq!(token.standing(u64::MAX), Standing::Expired);
+        assert_eq!(token.state(NOON), TokenState::Open(Seconds(3600)));
+        assert_eq!(token.state(NOON + 3599), TokenState::Open(Seconds(1)));
+        assert_eq!(token.state(NOON + 3600), TokenState::Expired);
+        assert_eq!(token.state(u64::MAX), TokenState::Expired);
         assert_eq!(token.expires_at(), NOON + 3600);
     }
 
@@ -153,11 +153,11 @@ mod tests {
     fn the_fifth_wrong_one_is_its_end() {
         let (mut token, _) = token();
         for _ in 0..MOST_WRONG {
-            assert_eq!(token.standing(NOON), Standing::Open(Seconds(3600)));
+            assert_eq!(token.state(NOON), TokenState::Open(Seconds(3600)));
             token.charge();
         }
-        assert_eq!(token.standing(NOON), Standing::Dead);
+        assert_eq!(token.state(NOON), TokenState::Dead);
         token.refund();
-        assert_eq!(token.standing(NOON), Standing::Open(Seconds(3600)));
+        assert_eq!(token.state(NOON), TokenState::Open(Seconds(3600)));
     }
 }

@@ -11,14 +11,14 @@ mod tests;
 
 pub use notify::{Command, Notify, SENDMAIL};
 
-use crate::account_recovery::Terms;
+use crate::account_recovery::ResetRules;
 use crate::document::{self, DocumentError};
 use crate::factor::{Windows, totp};
 use crate::lockout::Limit;
 use crate::policy::Policy;
-use crate::policy::device::{Mode, Remember};
+use crate::policy::device::{RememberMode, RememberRules};
 use crate::time::Seconds;
-use raw::{Bind, Ranged, Raw, Sections};
+use raw::{Bind, Ranged, RawConfig, Sections};
 use std::path::{Path, PathBuf};
 
 /// Where the config is read from unless told otherwise.
@@ -55,7 +55,7 @@ pub struct Config {
     /// How people are told that their factor changed; the same for every service.
     pub notify: Notify,
     /// What a reset takes; the same for every service.
-    pub reset: Terms,
+    pub reset: ResetRules,
 }
 
 /// Where things lie.
@@ -85,7 +85,8 @@ impl Config {
     /// # Errors
     /// [`DocumentError`] with the line where there is one; an unknown key is one.
     pub fn parse(file: &Path, bytes: &[u8], service: Option<&str>) -> Result<Self, DocumentError> {
-        let Raw { general, notify, reset, services } = document::read(file, bytes, WHAT_TO_DO, Raw::read)?;
+        let RawConfig { general, notify, reset, services } =
+            document::read(file, bytes, WHAT_TO_DO, RawConfig::read)?;
         let reset = Self::reset(&reset).map_err(|problem| DocumentError::new(file, problem))?;
         let mut config = Self { notify, reset, ..Self::merge(&Sections::default(), &general) };
         config.check("").map_err(|problem| DocumentError::new(file, problem))?;
@@ -122,21 +123,21 @@ impl Config {
     /// # Errors
     /// As [`Config::parse`], but for contradictions.
     pub fn services(file: &Path, bytes: &[u8]) -> Result<Vec<String>, DocumentError> {
-        let Raw { services, .. } = document::read(file, bytes, WHAT_TO_DO, Raw::read)?;
+        let RawConfig { services, .. } = document::read(file, bytes, WHAT_TO_DO, RawConfig::read)?;
         let mut names: Vec<String> = services.into_iter().map(|(name, _)| name).collect();
         names.sort();
         Ok(names)
     }
 
     fn merge(special: &Sections, general: &Sections) -> Self {
-        let path = |of: fn(&raw::Paths) -> &Option<raw::Absolute>, default: &str| {
+        let path = |of: fn(&raw::RawPaths) -> &Option<raw::Absolute>, default: &str| {
             let set = of(&special.paths).as_ref().or(of(&general.paths).as_ref());
             set.map_or_else(|| PathBuf::from(default), |path| path.0.clone())
         };
-        let limit = |of: fn(&raw::Limit) -> Option<u32>, default: u32| {
+        let limit = |of: fn(&raw::RawLimit) -> Option<u32>, default: u32| {
             of(&special.limit).or(of(&general.limit)).unwrap_or(default)
         };
-        let length = |of: fn(&raw::Limit) -> Option<Seconds>, default: u64| {
+        let length = |of: fn(&raw::RawLimit) -> Option<Seconds>, default: u64| {
             of(&special.limit).or(of(&general.limit)).unwrap_or(Seconds(default))
         };
         let (totp, recovery) = ((&special.totp, &general.totp), (&special.recovery, &general.recovery));
@@ -168,38 +169,38 @@ impl Config {
             policy,
             quiet: special.quiet.or(general.quiet).unwrap_or(false),
             notify: Notify::default(),
-            reset: Terms::DEFAULT,
+            reset: ResetRules::DEFAULT,
         }
     }
 
-    fn reset(reset: &raw::Reset) -> Result<Terms, &'static str> {
-        let Terms { cooldown, approvals, expires, token_for } = Terms::DEFAULT;
-        let terms = Terms {
+    fn reset(reset: &raw::RawReset) -> Result<ResetRules, &'static str> {
+        let ResetRules { cooldown, approvals, expires, token_for } = ResetRules::DEFAULT;
+        let rules = ResetRules {
             cooldown: reset.cooldown.unwrap_or(cooldown),
             approvals: reset.approvals.map_or(approvals, |Ranged(count)| count),
             expires: reset.expires.unwrap_or(expires),
             token_for: reset.token_for.unwrap_or(token_for),
         };
-        let rules = [
+        let checks = [
             (
-                terms.cooldown == Seconds(0),
+                rules.cooldown == Seconds(0),
                 "reset.cooldown is zero, so nobody could object in time: make it longer",
             ),
             (
-                terms.expires <= terms.cooldown,
+                rules.expires <= rules.cooldown,
                 "reset.expires is not longer than reset.cooldown, so no reset could ever be completed: make it longer",
             ),
             (
-                terms.token_for == Seconds(0),
+                rules.token_for == Seconds(0),
                 "reset.token_for is zero, so no token could be used: make it longer",
             ),
         ];
-        rules.iter().find(|(broken, _)| *broken).map_or(Ok(terms), |(_, problem)| Err(problem))
+        checks.iter().find(|(broken, _)| *broken).map_or(Ok(rules), |(_, problem)| Err(problem))
     }
 
     fn policy(special: &Sections, general: &Sections) -> Policy {
         let (require, accept) = ((&special.require, &general.require), (&special.accept, &general.accept));
-        let list = |of: fn(&raw::Require) -> &Option<Vec<String>>| {
+        let list = |of: fn(&raw::RawRequire) -> &Option<Vec<String>>| {
             of(require.0).as_ref().or(of(require.1).as_ref()).cloned().unwrap_or_default()
         };
         let networks = require.0.exempt_networks.as_ref().or(require.1.exempt_networks.as_ref());
@@ -217,13 +218,13 @@ impl Config {
         }
     }
 
-    fn remember(special: &raw::Remember, general: &raw::Remember) -> Remember {
+    fn remember(special: &raw::RawRemember, general: &raw::RawRemember) -> RememberRules {
         let bind = special.bind.as_ref().or(general.bind.as_ref());
         let binds = |what: Bind| bind.is_none_or(|bind| bind.contains(&what));
         let ipv4 = special.ipv4_prefix.or(general.ipv4_prefix);
         let ipv6 = special.ipv6_prefix.or(general.ipv6_prefix);
-        Remember {
-            mode: special.mode.or(general.mode).unwrap_or(Mode::Off),
+        RememberRules {
+            mode: special.mode.or(general.mode).unwrap_or(RememberMode::Off),
             length: special.length.or(general.length).unwrap_or(Seconds(30 * 86400)),
             bind_key: binds(Bind::SshKey),
             bind_address: binds(Bind::Address),

@@ -9,7 +9,7 @@ use crate::factor::Factor;
 use crate::id::Id;
 use crate::keyring::{Keyring, OpenError, SealError, Sealed};
 use crate::recovery::{self, Hash, ScratchCode};
-use crate::secret::{Entropy, NoEntropy, Secret};
+use crate::secret::{Entropy, EntropyError, Secret};
 use crate::time::Created;
 use owner::Bound;
 
@@ -47,7 +47,7 @@ pub struct Authenticator {
 #[derive(Clone)]
 pub(crate) struct RecoverySet {
     pub(crate) id: Id,
-    pub(crate) kind: recovery::Kind,
+    pub(crate) kind: recovery::RecoveryKind,
     created: Created,
     sealed: Sealed,
     pub(crate) hashes: Vec<Hash>,
@@ -104,7 +104,7 @@ impl Credential {
 
     /// Whose making the recovery codes are, if there are any.
     #[must_use]
-    pub fn recovery_kind(&self) -> Option<recovery::Kind> {
+    pub fn recovery_kind(&self) -> Option<recovery::RecoveryKind> {
         self.recovery.as_ref().map(|set| set.kind)
     }
 
@@ -157,8 +157,8 @@ impl Credential {
     ) -> Result<Vec<Secret>, SealError> {
         let codes = (0..count.min(recovery::MOST_CODES))
             .map(|_| recovery::generate(entropy))
-            .collect::<Result<Vec<_>, NoEntropy>>()?;
-        self.put_recovery(recovery::Kind::Own, &codes, created, keyring, entropy)?;
+            .collect::<Result<Vec<_>, EntropyError>>()?;
+        self.put_recovery(recovery::RecoveryKind::Own, &codes, created, keyring, entropy)?;
         Ok(codes)
     }
 
@@ -171,12 +171,12 @@ impl Credential {
         entropy: &mut dyn Entropy,
     ) -> Result<(), SealError> {
         let codes = codes.iter().take(recovery::MOST_CODES).map(|code| &code.0);
-        self.put_recovery(recovery::Kind::Scratch, codes, created, keyring, entropy)
+        self.put_recovery(recovery::RecoveryKind::Scratch, codes, created, keyring, entropy)
     }
 
     fn put_recovery<'a>(
         &mut self,
-        kind: recovery::Kind,
+        kind: recovery::RecoveryKind,
         codes: impl IntoIterator<Item = &'a Secret>,
         created: Created,
         keyring: &Keyring,

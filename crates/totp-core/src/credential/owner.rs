@@ -32,10 +32,10 @@ impl Bound<'_> {
     }
 
     /// The seal of a set's pepper.
-    pub(super) fn recovery(&self, kind: recovery::Kind, set: Id) -> Binding {
+    pub(super) fn recovery(&self, kind: recovery::RecoveryKind, set: Id) -> Binding {
         let kind = match kind {
-            recovery::Kind::Own => "recovery",
-            recovery::Kind::Scratch => "scratch",
+            recovery::RecoveryKind::Own => "recovery",
+            recovery::RecoveryKind::Scratch => "scratch",
         };
         self.kind(kind).text(&set.to_hex())
     }

@@ -32,14 +32,14 @@ impl DocumentError {
 
 /// What is wrong in a document, and where.
 #[derive(Debug)]
-pub(crate) struct Wrong {
+pub(crate) struct ParseError {
     pub(super) at: Option<usize>,
     pub(super) problem: String,
     /// The problem says itself what to do.
     pub(super) says_what_to_do: bool,
 }
 
-impl Wrong {
+impl ParseError {
     pub(super) fn at(offset: usize, problem: impl Into<String>) -> Self {
         Self { at: Some(offset), problem: problem.into(), says_what_to_do: false }
     }

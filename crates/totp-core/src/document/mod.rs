@@ -6,7 +6,7 @@ mod table;
 mod value;
 
 pub use error::DocumentError;
-pub(crate) use error::Wrong;
+pub(crate) use error::ParseError;
 pub(crate) use table::{Base64, Field, Table, word};
 pub(crate) use value::Value;
 
@@ -20,21 +20,24 @@ pub(crate) fn read<T>(
     file: &Path,
     bytes: &[u8],
     fix: &str,
-    read: impl for<'t> FnOnce(&mut Table<'t>) -> Result<T, Wrong>,
+    read: impl for<'t> FnOnce(&mut Table<'t>) -> Result<T, ParseError>,
 ) -> Result<T, DocumentError> {
     let text = std::str::from_utf8(bytes).map_err(|error| DocumentError {
         file: file.to_owned(),
         line: Some(line_of(bytes, error.valid_up_to())),
         problem: format!("is not UTF-8 text; {fix}"),
     })?;
-    whole(text, read).map_err(|Wrong { at, problem, says_what_to_do }| DocumentError {
+    whole(text, read).map_err(|ParseError { at, problem, says_what_to_do }| DocumentError {
         file: file.to_owned(),
         line: at.map(|at| line_of(bytes, at)),
         problem: if says_what_to_do { problem } else { format!("{problem}; {fix}") },
     })
 }
 
-fn whole<T>(text: &str, read: impl for<'t> FnOnce(&mut Table<'t>) -> Result<T, Wrong>) -> Result<T, Wrong> {
+fn whole<T>(
+    text: &str,
+    read: impl for<'t> FnOnce(&mut Table<'t>) -> Result<T, ParseError>,
+) -> Result<T, ParseError> {
     let document = parse(text)?;
     let mut table = Table::new(&document, 0);
     let whole = read(&mut table)?;
@@ -42,8 +45,8 @@ fn whole<T>(text: &str, read: impl for<'t> FnOnce(&mut Table<'t>) -> Result<T, W
     Ok(whole)
 }
 
-fn parse(text: &str) -> Result<Fields<'_>, Wrong> {
-    let document = DeTable::parse(text).map_err(|error| Wrong {
+fn parse(text: &str) -> Result<Fields<'_>, ParseError> {
+    let document = DeTable::parse(text).map_err(|error| ParseError {
         at: error.span().map(|span| span.start),
         // One line, whatever the library says.
         problem: error.message().replace(['\n', '\r'], "; "),

@@ -5,7 +5,7 @@ use crate::credential::Label;
 use crate::factor::totp::{LONGEST_SECRET, SHORTEST_SECRET};
 use crate::factor::{ClockOff, Factor};
 use crate::ledger::Progress;
-use crate::secret::{Entropy, NoEntropy, Secret};
+use crate::secret::{Entropy, EntropyError, Secret};
 use crate::time::Now;
 use base32ct::{Base32UpperUnpadded, Encoding};
 
@@ -45,12 +45,12 @@ impl Draft {
     /// A new random secret, as long as the algorithm's output.
     ///
     /// # Errors
-    /// [`NoEntropy`] where the source has none to give.
+    /// [`EntropyError`] where the source has none to give.
     pub fn generate(
         label: Label,
         factor: impl Into<Factor>,
         entropy: &mut dyn Entropy,
-    ) -> Result<Self, NoEntropy> {
+    ) -> Result<Self, EntropyError> {
         let factor = factor.into();
         let secret = Secret::random(factor.secret_length(), entropy)?;
         Ok(Self { label, factor, secret })
@@ -59,10 +59,14 @@ impl Draft {
     /// The secret of another program's file.
     ///
     /// # Errors
-    /// [`SecretLength`] where it is too short to be safe or too long to be one.
-    pub fn import(label: Label, factor: impl Into<Factor>, secret: Secret) -> Result<Self, SecretLength> {
+    /// [`SecretLengthError`] where it is too short to be safe or too long to be one.
+    pub fn import(
+        label: Label,
+        factor: impl Into<Factor>,
+        secret: Secret,
+    ) -> Result<Self, SecretLengthError> {
         if !(SHORTEST_SECRET..=LONGEST_SECRET).contains(&secret.expose().len()) {
-            return Err(SecretLength);
+            return Err(SecretLengthError);
         }
         Ok(Self { label, factor: factor.into(), secret })
     }
@@ -110,13 +114,13 @@ impl Draft {
     /// Takes a draft that its owner has not seen yet: the first code at a login confirms it.
     #[must_use]
     pub fn pending(self) -> Confirmed {
-        self.vouched_after(0)
+        self.confirm_without_code(0)
     }
 
     /// Takes an imported draft without a code: its owner uses it already. All of it up to `used_up_to`, in its factor's
     /// count, may have been used elsewhere, and does not open here.
     #[must_use]
-    pub fn vouched_after(self, used_up_to: u64) -> Confirmed {
+    pub fn confirm_without_code(self, used_up_to: u64) -> Confirmed {
         Confirmed { draft: self, progress: Progress { used_up_to, confirmed_at: 0 } }
     }
 }
@@ -124,7 +128,7 @@ impl Draft {
 /// A shared secret of a length that no authenticator may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the secret must be {SHORTEST_SECRET} to {LONGEST_SECRET} bytes long")]
-pub struct SecretLength;
+pub struct SecretLengthError;
 
 #[cfg(test)]
 mod tests {

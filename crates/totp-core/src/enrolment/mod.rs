@@ -16,7 +16,7 @@ use crate::id::Id;
 use crate::keyring::{Keyring, SealError};
 use crate::ledger::{LastLogin, Ledger, LoginMethod};
 use crate::recovery::ScratchCode;
-use crate::secret::{Entropy, NoEntropy, Secret};
+use crate::secret::{Entropy, EntropyError, Secret};
 use crate::store::{Entry, StoreError};
 use crate::time::Created;
 use crate::time::Now;
@@ -68,8 +68,8 @@ impl From<AddError> for EnrolmentError {
     }
 }
 
-impl From<NoEntropy> for EnrolmentError {
-    fn from(error: NoEntropy) -> Self {
+impl From<EntropyError> for EnrolmentError {
+    fn from(error: EntropyError) -> Self {
         Self::Seal(error.into())
     }
 }

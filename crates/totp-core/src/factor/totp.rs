@@ -129,15 +129,15 @@ pub struct Drift(u64);
 /// A window wider than any that a guesser could be held off with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("drift_steps must be 0 to {WIDEST_DRIFT}")]
-pub struct TooWide;
+pub struct DriftError;
 
 impl Drift {
     /// So many steps each side.
     ///
     /// # Errors
-    /// [`TooWide`], see [`WIDEST_DRIFT`].
-    pub fn new(steps: u64) -> Result<Self, TooWide> {
-        if steps > WIDEST_DRIFT { Err(TooWide) } else { Ok(Self(steps)) }
+    /// [`DriftError`], see [`WIDEST_DRIFT`].
+    pub fn new(steps: u64) -> Result<Self, DriftError> {
+        if steps > WIDEST_DRIFT { Err(DriftError) } else { Ok(Self(steps)) }
     }
 
     /// Steps each side.

@@ -3,7 +3,7 @@
 mod format;
 pub mod rotation;
 
-use crate::secret::{Entropy, NoEntropy, Secret, random_array};
+use crate::secret::{Entropy, EntropyError, Secret, random_array};
 use crate::time::Created;
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
@@ -66,7 +66,7 @@ pub enum OpenError {
 pub enum SealError {
     /// No nonce could be drawn.
     #[error(transparent)]
-    NoEntropy(#[from] NoEntropy),
+    NoEntropy(#[from] EntropyError),
     /// AES-GCM refused: the active key is gone, or the message is beyond 64 GiB.
     #[error("the active key of the keyring cannot seal")]
     Cipher,
@@ -77,7 +77,7 @@ pub enum SealError {
 pub enum NewKeyError {
     /// No key could be drawn.
     #[error(transparent)]
-    NoEntropy(#[from] NoEntropy),
+    NoEntropy(#[from] EntropyError),
     /// See [`MOST_KEYS`].
     #[error("there are {MOST_KEYS} keys already, which is the most")]
     TooMany,
@@ -87,8 +87,8 @@ impl Keyring {
     /// A new keyring of one key, as the text of its document.
     ///
     /// # Errors
-    /// [`NoEntropy`] where the source has none to give.
-    pub fn generate(created: Created, entropy: &mut dyn Entropy) -> Result<Secret, NoEntropy> {
+    /// [`EntropyError`] where the source has none to give.
+    pub fn generate(created: Created, entropy: &mut dyn Entropy) -> Result<Secret, EntropyError> {
         let key = Key::random("k1".to_owned(), created, entropy)?;
         Ok(format::document(&key.id, &[&key]))
     }
@@ -180,7 +180,7 @@ impl Keyring {
 }
 
 impl Key {
-    fn random(id: String, created: Created, entropy: &mut dyn Entropy) -> Result<Self, NoEntropy> {
+    fn random(id: String, created: Created, entropy: &mut dyn Entropy) -> Result<Self, EntropyError> {
         Ok(Self { id, created: Some(created), secret: Secret::random(KEY_LENGTH, entropy)? })
     }
 

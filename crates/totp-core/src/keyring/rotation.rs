@@ -32,7 +32,7 @@ pub struct Rotation<'a, S> {
 
 /// How far a rotation is; one for everybody who has been looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum RotationStep {
     /// What there was to seal anew of one user is on its way.
     Sealing,
     /// What is in place for one user has been counted.
@@ -45,22 +45,22 @@ pub struct Rotated {
     /// How many credentials were sealed anew.
     pub resealed: usize,
     /// Which are not under the active key, or may not be, and why.
-    pub left: Vec<Left>,
+    pub left: Vec<Skipped>,
     /// Old keys that nothing names any more; none where that cannot be told.
     pub unnamed: Vec<String>,
 }
 
 /// An enrolment that is as it was.
-pub struct Left {
+pub struct Skipped {
     /// Whose; `None` for a file that is nobody's.
     pub user: Option<User>,
     /// Why.
-    pub why: Why,
+    pub why: SkippedError,
 }
 
-/// Why an enrolment is as it was.
+/// Why an enrolment was left as it was.
 #[derive(Debug, thiserror::Error)]
-pub enum Why {
+pub enum SkippedError {
     /// It cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -80,9 +80,9 @@ pub enum Why {
     NoLedger,
 }
 
-/// Why a rotation came to no end. Everybody's enrolment is whole.
+/// Why a rotation was stopped. No enrolment is damaged.
 #[derive(Debug, thiserror::Error)]
-pub enum Stopped {
+pub enum RotationError {
     /// The store cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -95,8 +95,8 @@ impl<S: Users + Reseal> Rotation<'_, S> {
     /// Seals everybody's secrets under the active key, as far as they open.
     ///
     /// # Errors
-    /// [`Stopped`], and how many were sealed anew before that.
-    pub fn run(mut self, tell: &mut dyn FnMut(Step)) -> Result<Rotated, (Stopped, usize)> {
+    /// [`RotationError`], and how many were sealed anew before that.
+    pub fn run(mut self, tell: &mut dyn FnMut(RotationStep)) -> Result<Rotated, (RotationError, usize)> {
         let mut rotated = Rotated::default();
         match self.reseal_everybody(&mut rotated, tell).and_then(|()| self.look_back(&mut rotated, tell)) {
             Ok(()) => Ok(rotated),
@@ -105,7 +105,11 @@ impl<S: Users + Reseal> Rotation<'_, S> {
     }
 
     /// Goes through the ledgers: nothing is renamed among them, so that everybody is met once.
-    fn reseal_everybody(&mut self, rotated: &mut Rotated, tell: &mut dyn FnMut(Step)) -> Result<(), Stopped> {
+    fn reseal_everybody(
+        &mut self,
+        rotated: &mut Rotated,
+        tell: &mut dyn FnMut(RotationStep),
+    ) -> Result<(), RotationError> {
         let mut resealing = self.store.resealing()?;
         for user in self.store.known()? {
             match user {
@@ -117,12 +121,12 @@ impl<S: Users + Reseal> Rotation<'_, S> {
             if resealing.waiting() >= BATCH {
                 self.put_in_place(&mut resealing, rotated)?;
             }
-            tell(Step::Sealing);
+            tell(RotationStep::Sealing);
         }
         for _ in 0..TRIES {
             self.put_in_place(&mut resealing, rotated)?;
         }
-        resealing.give_up().into_iter().for_each(|user| rotated.leave(user, Why::Changing));
+        resealing.give_up().into_iter().for_each(|user| rotated.leave(user, SkippedError::Changing));
         Ok(())
     }
 
@@ -131,7 +135,7 @@ impl<S: Users + Reseal> Rotation<'_, S> {
         resealing: &mut S::Resealing,
         user: User,
         rotated: &mut Rotated,
-    ) -> Result<(), Stopped> {
+    ) -> Result<(), RotationError> {
         let found = match resealing.find(&user) {
             Ok(Some(found)) => found,
             Ok(None) => return Ok(()),
@@ -150,33 +154,41 @@ impl<S: Users + Reseal> Rotation<'_, S> {
     }
 
     /// Those that were changed meanwhile are drafted again.
-    fn put_in_place(&mut self, resealing: &mut S::Resealing, rotated: &mut Rotated) -> Result<(), Stopped> {
+    fn put_in_place(
+        &mut self,
+        resealing: &mut S::Resealing,
+        rotated: &mut Rotated,
+    ) -> Result<(), RotationError> {
         let mut again = Vec::new();
         resealing.put_in_place(self.patience, |user, rewritten| match rewritten {
             Ok(Resealed::Done) => rotated.resealed = rotated.resealed.saturating_add(1),
             Ok(Resealed::Changed) => again.push(user),
-            Ok(Resealed::Busy) => rotated.leave(user, Why::Busy),
+            Ok(Resealed::Busy) => rotated.leave(user, SkippedError::Busy),
             Err(error) => rotated.leave(user, error),
         })?;
         again.into_iter().try_for_each(|user| self.draft(resealing, user, rotated))
     }
 
     /// Looks at what is in place now, and finds the keys that nothing of it names.
-    fn look_back(&self, rotated: &mut Rotated, tell: &mut dyn FnMut(Step)) -> Result<(), Stopped> {
+    fn look_back(
+        &self,
+        rotated: &mut Rotated,
+        tell: &mut dyn FnMut(RotationStep),
+    ) -> Result<(), RotationError> {
         let mut known: BTreeSet<User> = rotated.left.iter().filter_map(|left| left.user.clone()).collect();
         let active = self.keyring.active();
         let census = Census::of(self.store, |credential| {
             let user = &credential.owner().user;
             if credential.keys().any(|key| key != active) && known.insert(user.clone()) {
-                rotated.leave(user.clone(), Why::NoLedger);
+                rotated.leave(user.clone(), SkippedError::NoLedger);
             }
-            tell(Step::Counting);
+            tell(RotationStep::Counting);
         })?;
-        let new = |left: &Left| left.user.as_ref().is_none_or(|user| !known.contains(user));
+        let new = |left: &Skipped| left.user.as_ref().is_none_or(|user| !known.contains(user));
         rotated.left.extend(census.unreadable.into_iter().filter(new));
         // Others put some of it in place, and their sync may be to come.
         self.store.sync_credentials()?;
-        if rotated.left.iter().all(|left| matches!(left.why, Why::Open(_))) {
+        if rotated.left.iter().all(|left| matches!(left.why, SkippedError::Open(_))) {
             let unnamed = |id: &&str| *id != active && !census.named.contains_key(*id);
             let ids = self.keyring.keys().iter().map(Key::id);
             rotated.unnamed = ids.filter(unnamed).map(str::to_owned).collect();
@@ -186,8 +198,8 @@ impl<S: Users + Reseal> Rotation<'_, S> {
 }
 
 impl Rotated {
-    fn leave(&mut self, user: User, why: impl Into<Why>) {
-        self.left.push(Left { user: Some(user), why: why.into() });
+    fn leave(&mut self, user: User, why: impl Into<SkippedError>) {
+        self.left.push(Skipped { user: Some(user), why: why.into() });
     }
 }
 
@@ -197,7 +209,7 @@ pub struct Census {
     /// How many credentials name a key, by its id.
     pub named: BTreeMap<String, usize>,
     /// Those that cannot be read, which may name any.
-    pub unreadable: Vec<Left>,
+    pub unreadable: Vec<Skipped>,
 }
 
 impl Census {
@@ -219,10 +231,10 @@ impl Census {
                 // Withdrawn since the name was read.
                 Ok((Ok(None), _)) => {}
                 Ok((Err(error), user)) => {
-                    census.unreadable.push(Left { user: Some(user), why: error.into() });
+                    census.unreadable.push(Skipped { user: Some(user), why: error.into() });
                 }
                 Err(error @ StoreError::Unsafe { .. }) => {
-                    census.unreadable.push(Left { user: None, why: error.into() });
+                    census.unreadable.push(Skipped { user: None, why: error.into() });
                 }
                 Err(error) => return Err(error),
             }

@@ -3,7 +3,7 @@
 pub mod slot;
 pub mod slots;
 
-use crate::account_recovery::Notice;
+use crate::account_recovery::ResetNotice;
 use crate::credential::Credential;
 use crate::factor::Durability;
 use crate::factor::{Factor, FactorKind};
@@ -25,7 +25,7 @@ pub struct Ledger {
     /// At most [`crate::policy::device::MOST_DEVICES`].
     pub(crate) devices: Vec<Device>,
     /// That a reset was requested. Where none was, a slot is what it was before there were resets.
-    pub(crate) notice: Option<Notice>,
+    pub(crate) notice: Option<ResetNotice>,
 }
 
 /// How far one authenticator has been used.
@@ -136,7 +136,7 @@ impl Ledger {
 
     /// That a reset was requested, also where the request has expired.
     #[must_use]
-    pub fn notice(&self) -> Option<Notice> {
+    pub fn notice(&self) -> Option<ResetNotice> {
         self.notice
     }
 

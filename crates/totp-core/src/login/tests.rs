@@ -463,7 +463,7 @@ fn moved_in<X: Exclusion>(drift: Option<u64>, used: u64) -> MemoryFixture<X> {
     let drift = drift.map(|steps| Drift::new(steps).unwrap());
     let totp = Totp::new(Parameters::EVERY_APP).with_drift(drift);
     let draft = Draft::import(Label::parse("phone").unwrap(), totp, Secret::new(PHONE.to_vec()));
-    let confirmed = vec![draft.ok().unwrap().vouched_after(used)];
+    let confirmed = vec![draft.ok().unwrap().confirm_without_code(used)];
     let scratch = [PAPER, MORE_PAPER].map(|code| ScratchCode::parse(code).unwrap()).into();
     fixture.inputs(NOON, |entry, inputs| {
         let new_user = NewUser { entry, account: alice(), confirmed, scratch };

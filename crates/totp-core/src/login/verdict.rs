@@ -1,6 +1,6 @@
 //! What a login came to, sealed until it is recorded: [`Verified`] is made here, and nowhere else.
 
-use crate::account_recovery::Notice;
+use crate::account_recovery::ResetNotice;
 use crate::credential::{Authenticator, Label};
 use crate::factor::{ClockOff, Codes, FactorKind, Windows};
 use crate::id::Id;
@@ -67,7 +67,7 @@ pub enum Method {
     /// A recovery code.
     RecoveryCode {
         /// Whose making it was.
-        kind: recovery::Kind,
+        kind: recovery::RecoveryKind,
         /// How many are left.
         left: usize,
     },
@@ -90,7 +90,7 @@ pub struct SinceLast {
     /// Whether a device that is still remembered was remembered at it or after it.
     pub device: bool,
     /// That someone asked to reset the enrolment, expired or not.
-    pub reset: Option<Notice>,
+    pub reset: Option<ResetNotice>,
 }
 
 impl SinceLast {
@@ -101,8 +101,8 @@ impl SinceLast {
     }
 }
 
-/// A verdict nobody has seen yet. What it says comes out only by recording what belongs to it ([`Sealed::commit`]).
-pub(super) struct Sealed {
+/// A verdict nobody has seen yet. What it says comes out only by recording what belongs to it ([`SealedVerdict::commit`]).
+pub(super) struct SealedVerdict {
     record: Option<Record>,
     decided: Decided,
 }
@@ -117,7 +117,7 @@ pub(super) enum Decided {
     Wrong { lock: Option<Seconds>, search: ClockSearch },
 }
 
-impl Sealed {
+impl SealedVerdict {
     /// Seals what was decided until `record` is recorded. `None`: it changed nothing, or nothing that is not recorded already.
     pub(super) fn until(record: Option<Record>, decided: Decided) -> Self {
         Self { record, decided }

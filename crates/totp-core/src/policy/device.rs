@@ -27,7 +27,7 @@ pub struct Traits<'a> {
 
 /// Whether a device may be remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
+pub enum RememberMode {
     /// No.
     Off,
     /// Its user is asked.
@@ -38,9 +38,9 @@ pub enum Mode {
 
 /// What the config says of remembered devices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Remember {
+pub struct RememberRules {
     /// Whether.
-    pub mode: Mode,
+    pub mode: RememberMode,
     /// For how long.
     pub length: Seconds,
     /// The SSH key has to be the same.
@@ -81,10 +81,10 @@ impl std::fmt::Display for DeviceId {
     }
 }
 
-impl Remember {
+impl RememberRules {
     /// Nothing is remembered.
     pub const OFF: Self = Self {
-        mode: Mode::Off,
+        mode: RememberMode::Off,
         length: Seconds(0),
         bind_key: true,
         bind_address: true,
@@ -98,7 +98,7 @@ impl Remember {
         let bound = self.bind_key || self.bind_address;
         let has_key = !self.bind_key || traits.key.is_some();
         let has_address = !self.bind_address || traits.address.is_some();
-        self.mode != Mode::Off && bound && has_key && has_address
+        self.mode != RememberMode::Off && bound && has_key && has_address
     }
 
     /// The mark of a device of `user` in the enrolment `credential`; `None` where it does not show enough.
@@ -210,13 +210,14 @@ mod tests {
 
     const NOW: u64 = 1_800_000_000;
     const DAY: Seconds = Seconds(86400);
-    const BOTH: Remember = Remember { mode: Mode::Ask, length: DAY, ipv6_prefix: 64, ..Remember::OFF };
+    const BOTH: RememberRules =
+        RememberRules { mode: RememberMode::Ask, length: DAY, ipv6_prefix: 64, ..RememberRules::OFF };
 
     fn alice() -> User {
         User::parse("alice").unwrap()
     }
 
-    fn mark_for(remember: &Remember, key: Option<&str>, address: Option<&str>) -> Option<Mark> {
+    fn mark_for(remember: &RememberRules, key: Option<&str>, address: Option<&str>) -> Option<Mark> {
         let address = address.map(|address| address.parse().unwrap());
         let secret = Secret::new(b"12345678901234567890".to_vec());
         remember.mark(&Traits { key, address }, &alice(), Id::new([1; 16]), &secret)
@@ -242,7 +243,7 @@ mod tests {
         let known = mark_for(&BOTH, Some("a"), Some("2001:db8::1"));
         assert_eq!(mark_for(&BOTH, Some("a"), Some("2001:db8::ffff")), known);
         assert_ne!(mark_for(&BOTH, Some("a"), Some("2001:db8:0:1::1")), known);
-        let wide = Remember { ipv4_prefix: 24, ..BOTH };
+        let wide = RememberRules { ipv4_prefix: 24, ..BOTH };
         let known = mark_for(&wide, Some("a"), Some("192.0.2.1"));
         assert_eq!(mark_for(&wide, Some("a"), Some("192.0.2.200")), known);
         assert_ne!(mark_for(&wide, Some("a"), Some("192.0.3.1")), known);
@@ -250,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_key_is_not_needed_where_the_address_alone_binds_and_the_other_way_round() {
-        let address = Remember { bind_key: false, ..BOTH };
+        let address = RememberRules { bind_key: false, ..BOTH };
         let known = mark_for(&address, None, Some("192.0.2.1"));
         assert!(known.is_some());
         assert_eq!(
@@ -258,17 +259,17 @@ mod tests {
             known,
             "what is not bound does not count"
         );
-        let key = Remember { bind_address: false, ..BOTH };
+        let key = RememberRules { bind_address: false, ..BOTH };
         assert_eq!(mark_for(&key, Some("a"), None), mark_for(&key, Some("a"), Some("192.0.2.1")));
         assert_ne!(mark_for(&key, Some("a"), None), None);
-        let nothing = Remember { bind_key: false, bind_address: false, ..BOTH };
+        let nothing = RememberRules { bind_key: false, bind_address: false, ..BOTH };
         assert_eq!(mark_for(&nothing, Some("a"), Some("192.0.2.1")), None, "bound to nothing is anybody");
     }
 
     #[test]
     fn a_mark_is_one_users_in_one_enrolment_under_one_key() {
         let traits = Traits { key: Some("a"), address: None };
-        let remember = Remember { bind_address: false, ..BOTH };
+        let remember = RememberRules { bind_address: false, ..BOTH };
         let mark = |user: &str, id: u8, key: u8| {
             let user = User::parse(user).unwrap();
             remember.mark(&traits, &user, Id::new([id; 16]), &Secret::new(vec![key; 20])).unwrap()

@@ -10,7 +10,7 @@ mod tests;
 pub mod timestamp_record;
 
 use crate::network::Network;
-use crate::policy::device::{DeviceId, Mode, Remember};
+use crate::policy::device::{DeviceId, RememberMode, RememberRules};
 use crate::time::{Date, Seconds};
 use std::net::IpAddr;
 
@@ -32,7 +32,7 @@ pub struct Policy {
     /// No code within this time of the last one in the same login session; zero: always one.
     pub fresh: Seconds,
     /// Remembered devices.
-    pub remember: Remember,
+    pub remember: RememberRules,
     /// A login by a FIDO2 SSH key is two factors already.
     pub ssh_security_keys: bool,
 }
@@ -147,7 +147,7 @@ impl Policy {
             enroll_at_login: false,
             nullok: false,
             fresh: Seconds(0),
-            remember: Remember::OFF,
+            remember: RememberRules::OFF,
             ssh_security_keys: false,
         }
     }
@@ -170,7 +170,7 @@ impl Policy {
             || self.enroll_by.is_some()
             || self.enroll_at_login
             || self.fresh > Seconds(0)
-            || self.remember.mode != Mode::Off
+            || self.remember.mode != RememberMode::Off
     }
 
     /// The decision.
@@ -322,9 +322,11 @@ impl Policy {
     fn remembered(&self, input: &PolicyInput) -> Finding {
         const RULE: &str = "remember.mode";
         match (self.remember.mode, input.remembered) {
-            (Mode::Off, _) => passed(RULE, "off: no device is remembered"),
-            (Mode::Ask | Mode::Always, false) => passed(RULE, "not a remembered device"),
-            (Mode::Ask | Mode::Always, true) => decided(RULE, "a remembered device", Decision::Recognised),
+            (RememberMode::Off, _) => passed(RULE, "off: no device is remembered"),
+            (RememberMode::Ask | RememberMode::Always, false) => passed(RULE, "not a remembered device"),
+            (RememberMode::Ask | RememberMode::Always, true) => {
+                decided(RULE, "a remembered device", Decision::Recognised)
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use crate::keyring::Keyring;
 use crate::ledger::{Happened, Record};
 use crate::login::{Host, JudgeError, Verified, check_owner, with_hold};
 use crate::policy::Exemption;
-use crate::policy::device::{self, Device, DeviceId, Remember, Traits};
+use crate::policy::device::{self, Device, DeviceId, RememberRules, Traits};
 use crate::store::{Entry, Held, Hold, Store, StoreError};
 use crate::time::Now;
 use crate::user::Account;
@@ -24,7 +24,7 @@ pub fn recognise<H: Held>(
     held: &H,
     account: &Account,
     traits: &Traits<'_>,
-    remember: &Remember,
+    remember: &RememberRules,
     now: Now,
     keyring: &Keyring,
 ) -> Result<Option<Recognised>, JudgeError> {
@@ -71,7 +71,7 @@ pub struct Connection<'a> {
     /// What the connection shows.
     pub traits: Traits<'a>,
     /// What the config says.
-    pub remember: &'a Remember,
+    pub remember: &'a RememberRules,
     /// How long others who hold the same user are waited for.
     pub patience: Duration,
 }
@@ -117,9 +117,9 @@ fn remember_held<H: Held>(
     Ok(Some(new.id()))
 }
 
-/// Which devices are to be forgotten.
+/// Which devices to forget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Which<'a> {
+pub enum ForgottenDevices<'a> {
     /// All.
     All,
     /// The one that the command lists under this name.
@@ -130,12 +130,12 @@ pub enum Which<'a> {
 ///
 /// # Errors
 /// [`StoreError`]; the devices are then remembered still, or forgotten if only the sync failed.
-pub fn forget<E: Entry>(entry: E, which: Which<'_>) -> Result<usize, StoreError> {
+pub fn forget<E: Entry>(entry: E, which: ForgottenDevices<'_>) -> Result<usize, StoreError> {
     let Some(mut ledger) = entry.ledger().cloned() else { return Ok(0) };
     let before = ledger.devices.len();
     ledger.devices.retain(|device| match which {
-        Which::All => false,
-        Which::Named(name) => device.id().to_string() != name,
+        ForgottenDevices::All => false,
+        ForgottenDevices::Named(name) => device.id().to_string() != name,
     });
     let forgotten = before.saturating_sub(ledger.devices.len());
     if forgotten > 0 {
@@ -148,7 +148,7 @@ pub fn forget<E: Entry>(entry: E, which: Which<'_>) -> Result<usize, StoreError>
 fn mark<H: Held>(
     held: &H,
     traits: &Traits<'_>,
-    remember: &Remember,
+    remember: &RememberRules,
     keyring: &Keyring,
 ) -> Result<Option<device::Mark>, JudgeError> {
     let credential = held.credential();

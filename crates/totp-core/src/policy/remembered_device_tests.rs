@@ -7,14 +7,18 @@ use crate::ledger::Ledger;
 use crate::login::Verdict;
 use crate::memory_fixture::{MemoryFixture, in_both_modes};
 use crate::policy::Exempted;
-use crate::policy::device::Mode;
+use crate::policy::device::RememberMode;
 use crate::store::Durability;
 use crate::store::memory::{Comparing, Exclusion, MemoryHeld};
 use crate::time::Seconds;
 
 const DAY: u64 = 86400;
-const KEYS: Remember =
-    Remember { mode: Mode::Ask, length: Seconds(DAY), bind_address: false, ..Remember::OFF };
+const KEYS: RememberRules = RememberRules {
+    mode: RememberMode::Ask,
+    length: Seconds(DAY),
+    bind_address: false,
+    ..RememberRules::OFF
+};
 const LAPTOP: Traits<'_> = Traits { key: Some("SHA256:laptop"), address: None };
 const TABLET: Traits<'_> = Traits { key: Some("SHA256:tablet"), address: None };
 
@@ -56,13 +60,13 @@ fn remembered<X: Exclusion>(fixture: &MemoryFixture<X>, traits: &Traits<'_>, now
 fn is_recognised<X: Exclusion>(
     fixture: &MemoryFixture<X>,
     traits: &Traits<'_>,
-    rule: &Remember,
+    rule: &RememberRules,
     now: u64,
 ) -> bool {
     recognise(&held(fixture), &alice(), traits, rule, at(now), &fixture.keyring).unwrap().is_some()
 }
 
-fn forgets<X: Exclusion>(fixture: &MemoryFixture<X>, which: Which<'_>) -> usize {
+fn forgets<X: Exclusion>(fixture: &MemoryFixture<X>, which: ForgottenDevices<'_>) -> usize {
     forget(fixture.entry(), which).unwrap()
 }
 
@@ -114,7 +118,7 @@ fn what_was_not_remembered_or_not_for_so_long_is_not_recognised<X: Exclusion>() 
     assert!(!is_recognised(&fixture, &LAPTOP, &KEYS, NOON + DAY));
     assert!(!is_recognised(&fixture, &TABLET, &KEYS, NOON));
     assert!(!is_recognised(&fixture, &Traits::default(), &KEYS, NOON));
-    assert!(!is_recognised(&fixture, &LAPTOP, &Remember { mode: Mode::Off, ..KEYS }, NOON));
+    assert!(!is_recognised(&fixture, &LAPTOP, &RememberRules { mode: RememberMode::Off, ..KEYS }, NOON));
 }
 
 fn an_account_made_again_under_the_same_name_has_no_devices<X: Exclusion>() {
@@ -157,30 +161,30 @@ fn a_forgotten_device_is_not_recognised_and_the_others_are<X: Exclusion>() {
     remembered(&fixture, &TABLET, NOON + 30);
     assert_eq!(laptop.len(), 8);
     let at_once = NOON + 60;
-    assert_eq!(forgets(&fixture, Which::Named("")), 0);
-    assert_eq!(forgets(&fixture, Which::Named(&laptop)), 1);
+    assert_eq!(forgets(&fixture, ForgottenDevices::Named("")), 0);
+    assert_eq!(forgets(&fixture, ForgottenDevices::Named(&laptop)), 1);
     assert!(
         !is_recognised(&fixture, &LAPTOP, &KEYS, at_once) && is_recognised(&fixture, &TABLET, &KEYS, at_once)
     );
-    assert_eq!(forgets(&fixture, Which::Named(&laptop)), 0);
+    assert_eq!(forgets(&fixture, ForgottenDevices::Named(&laptop)), 0);
     remembered(&fixture, &LAPTOP, at_once);
-    assert_eq!(forgets(&fixture, Which::All), 2);
+    assert_eq!(forgets(&fixture, ForgottenDevices::All), 2);
     assert!(
         !is_recognised(&fixture, &LAPTOP, &KEYS, at_once)
             && !is_recognised(&fixture, &TABLET, &KEYS, at_once)
     );
-    assert_eq!(forgets(&fixture, Which::All), 0);
+    assert_eq!(forgets(&fixture, ForgottenDevices::All), 0);
 }
 
 fn where_nobody_is_enrolled_there_is_nothing_to_forget<X: Exclusion>() {
-    assert_eq!(forgets(&MemoryFixture::<X>::new(), Which::All), 0);
+    assert_eq!(forgets(&MemoryFixture::<X>::new(), ForgottenDevices::All), 0);
 }
 
 fn forgetting_nothing_writes_nothing<X: Exclusion>() {
     let fixture = enrolled::<X>();
     remembered(&fixture, &LAPTOP, NOON);
     let before = fixture.store.changes(&alice().user);
-    assert_eq!(forgets(&fixture, Which::Named("00000000")), 0);
+    assert_eq!(forgets(&fixture, ForgottenDevices::Named("00000000")), 0);
     assert_eq!(fixture.store.changes(&alice().user), before);
 }
 
@@ -227,7 +231,7 @@ fn a_device_whose_use_somebody_quicker_made_stale_is_asked_for_a_code() {
     remembered(&fixture, &LAPTOP, NOON);
     let held = held(&fixture);
     let seen = recognise(&held, &alice(), &LAPTOP, &KEYS, at(NOON), &fixture.keyring).unwrap().unwrap();
-    assert_eq!(forgets(&fixture, Which::All), 1);
+    assert_eq!(forgets(&fixture, ForgottenDevices::All), 1);
     assert!(admit(held, &seen, at(NOON)).unwrap().is_none());
 }
 

@@ -202,8 +202,8 @@ fn a_code_of_this_session_lasts_for_its_time_and_no_second_longer() {
 #[test]
 fn a_remembered_device_is_recognised_where_devices_are_remembered() {
     let known = PolicyInput { remembered: true, ..input() };
-    for mode in [Mode::Ask, Mode::Always] {
-        let policy = Policy { remember: Remember { mode, ..Remember::OFF }, ..policy() };
+    for mode in [RememberMode::Ask, RememberMode::Always] {
+        let policy = Policy { remember: RememberRules { mode, ..RememberRules::OFF }, ..policy() };
         assert_eq!(decision(&policy, &known), "recognised");
         assert_eq!(decision(&policy, &input()), "ask");
         assert!(policy.depends_on_enrolment());

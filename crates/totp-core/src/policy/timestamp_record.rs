@@ -63,7 +63,7 @@ impl Ancestor {
 
 /// What the application says of where the request comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
+pub enum SessionOrigin {
     /// No remote host: a command, or a login at a terminal.
     Local,
     /// sshd, for a connection.
@@ -106,7 +106,7 @@ pub struct Caller<'a> {
     /// The uid of the account that is authenticated.
     pub uid: u32,
     /// Where it comes from.
-    pub origin: Origin,
+    pub origin: SessionOrigin,
     /// The uid of the account that the application names as the one that asks (`PAM_RUSER`), if it names one: a program that
     /// has given its caller's real uid up before it asks says it only here, and it may ask for the code of its target.
     pub requester: Option<u32>,
@@ -129,9 +129,9 @@ impl Caller<'_> {
             return None;
         }
         let may_be_left = match self.origin {
-            Origin::Local => leader.has_terminal,
-            Origin::Sshd => !leader.has_terminal && self.is_connection_of_sshd(below),
-            Origin::Remote => false,
+            SessionOrigin::Local => leader.has_terminal,
+            SessionOrigin::Sshd => !leader.has_terminal && self.is_connection_of_sshd(below),
+            SessionOrigin::Remote => false,
         };
         may_be_left.then_some(leader.process)
     }
@@ -160,7 +160,7 @@ impl Caller<'_> {
             return false;
         };
         // A remote login begins a session; that a leader is among its ancestors says only who started the server.
-        self.origin == Origin::Local
+        self.origin == SessionOrigin::Local
             && self.is_of_the_account()
             && self.ancestors.iter().all(|ancestor| ancestor.uids.belong_to(self.uid))
             && self.is_below_a_login()

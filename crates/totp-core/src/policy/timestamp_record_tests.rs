@@ -57,7 +57,7 @@ fn below_connection(below: &[Ancestor]) -> Vec<Ancestor> {
 }
 
 fn caller(ancestors: &[Ancestor]) -> Caller<'_> {
-    Caller { uid: ALICE, origin: Origin::Local, requester: Some(ALICE), ancestors }
+    Caller { uid: ALICE, origin: SessionOrigin::Local, requester: Some(ALICE), ancestors }
 }
 
 fn age_of(timestamp: &TimestampRecord, caller: Caller<'_>, now: u64) -> Option<Seconds> {
@@ -154,7 +154,7 @@ fn a_uid_that_the_kernel_cannot_show_is_nobodys() {
 
 #[test]
 fn a_remote_login_is_never_fresh() {
-    for origin in [Origin::Sshd, Origin::Remote] {
+    for origin in [SessionOrigin::Sshd, SessionOrigin::Remote] {
         assert!(!counts(20, Caller { origin, ..caller(&chain()) }), "{origin:?}");
     }
 }
@@ -206,7 +206,7 @@ fn a_login_at_a_terminal_counts() {
     assert!(counts(20, caller(&console)) && counts(30, caller(&console)));
     let login = Caller { requester: None, ..caller(&console[2..]) };
     assert_eq!(login.leader(), Some(process(20)));
-    let remote = Caller { origin: Origin::Remote, ..login };
+    let remote = Caller { origin: SessionOrigin::Remote, ..login };
     assert_eq!(remote.leader(), None);
 }
 
@@ -226,7 +226,7 @@ fn a_timestamp_is_left_at_a_terminal_of_the_account_and_of_no_other() {
 #[test]
 fn sshd_leaves_a_timestamp_for_its_own_connection_only() {
     fn sshd(ancestors: &[Ancestor]) -> Caller<'_> {
-        Caller { origin: Origin::Sshd, requester: None, ..caller(ancestors) }
+        Caller { origin: SessionOrigin::Sshd, requester: None, ..caller(ancestors) }
     }
     let (leader, listener) = (one(20, 20, ROOTS), one(10, 10, ROOTS));
     let itself = [leader, listener];
@@ -247,8 +247,8 @@ fn sshd_leaves_a_timestamp_for_its_own_connection_only() {
     ] {
         assert_eq!(sshd(other).leader(), None, "{other:?}");
     }
-    let remote = Caller { origin: Origin::Remote, ..sshd(&itself) };
-    let local = Caller { origin: Origin::Local, ..sshd(&itself) };
+    let remote = Caller { origin: SessionOrigin::Remote, ..sshd(&itself) };
+    let local = Caller { origin: SessionOrigin::Local, ..sshd(&itself) };
     assert_eq!((remote.leader(), local.leader()), (None, None));
 }
 

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 use totp_core::enrolment::{NewUser, enrol_all, renew_recovery, unlock, withdraw};
 use totp_core::keyring::rotation::*;
-use totp_core::secret::{Entropy, NoEntropy, Secret};
+use totp_core::secret::{Entropy, EntropyError, Secret};
 use totp_core::store::{Hold, Store};
 use totp_core::user::Account;
 
@@ -79,7 +79,7 @@ fn more_than_a_batch_is_sealed_to_the_last() {
         let new_user = |n: &usize| NewUser {
             entry: files.entry(&account(*n).user, PATIENCE).unwrap().unwrap(),
             account: account(*n),
-            confirmed: vec![draft("phone", PHONE).vouched_after(0)],
+            confirmed: vec![draft("phone", PHONE).confirm_without_code(0)],
             scratch: Vec::new(),
         };
         // Each holds files open.
@@ -96,8 +96,8 @@ fn more_than_a_batch_is_sealed_to_the_last() {
         patience: PATIENCE,
     };
     let rotated = rotation.run(&mut |step| match step {
-        Step::Sealing => sealing += 1,
-        Step::Counting => counting += 1,
+        RotationStep::Sealing => sealing += 1,
+        RotationStep::Counting => counting += 1,
     });
     let rotated = rotated.ok().unwrap();
     assert_eq!((rotated.resealed, sealing, counting), (BATCH + 1, BATCH + 1, BATCH + 1));
@@ -151,7 +151,7 @@ fn what_a_command_changed_since_it_was_drafted_is_not_undone() {
 fn rotate_while_renewing(fixture: &mut Fixture, times: usize) -> Rotated {
     struct Meddler<'a>(&'a mut Fixture, usize);
     impl Entropy for Meddler<'_> {
-        fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
+        fn fill(&mut self, bytes: &mut [u8]) -> Result<(), EntropyError> {
             if let Some(left) = self.1.checked_sub(1) {
                 self.1 = left;
                 let permitted = self.0.in_place();
