@@ -454,7 +454,7 @@ fn half_a_notice_is_given_up_and_one_of_another_version_waits() {
     assert_eq!((done.status, counts), (1, [1, 1, 1, 1]), "{done:?}");
     let problems: Vec<_> = failures(&fixture).iter().map(|event| event.field("problem").to_owned()).collect();
     assert!(
-        problems[0].contains("not a whole notice") && problems[1].contains("another version"),
+        problems[0].contains("not a complete notice") && problems[1].contains("another version"),
         "{problems:?}"
     );
     assert_eq!(mailbox.mails().len(), 1);

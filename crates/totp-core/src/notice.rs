@@ -182,10 +182,10 @@ fn own(fields: Vec<(&str, String)>) -> Vec<(String, String)> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoticeError {
     /// Half of one, as a crash of the machine can leave it, or none.
-    #[error("is not a whole notice: the machine may have crashed while it was written")]
+    #[error("is not a complete notice: the machine may have crashed while writing it")]
     Broken,
     /// Another version of the program wrote it.
-    #[error("was written by another version of this program: that one sends it")]
+    #[error("was written by another version of this program, which will send it")]
     OtherVersion,
 }
 

@@ -64,7 +64,7 @@ pub trait Entropy {
 
 /// The system gave no random bytes; nothing may be generated.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("the system gives no random bytes: check getrandom(2)")]
+#[error("the system provides no random bytes: see getrandom(2)")]
 pub struct EntropyError;
 
 /// `N` random bytes that are not secret: an identifier or a nonce.

@@ -89,7 +89,7 @@ pub enum UserError {
     #[error("the user name is empty")]
     Empty,
     /// It would break a log line or a terminal.
-    #[error("the user name holds a control character")]
+    #[error("the user name contains a control character")]
     ControlCharacter,
     /// Its encoded form does not fit a file name.
     #[error("the user name is too long")]

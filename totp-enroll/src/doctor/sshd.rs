@@ -46,7 +46,7 @@ fn lost() -> Option<Finding> {
     lists.contains("publickey,keyboard-interactive").then(|| {
         let what = format!("sshd demands {lists}, and no auth line of /etc/pam.d/sshd names pam_totp.so");
         Finding::warning("not_in_stack", what)
-            .why("anyone who has a key is asked for something else than a code: an update may have put the file back")
+            .why("logins by key are asked for something other than a code: an update may have put the file back")
             .fix("\"totp-enroll pam-snippet sshd\" prints the lines")
             .at("sshd")
     })

@@ -48,7 +48,7 @@ pub enum AccountRecoveryError {
     #[error(transparent)]
     Refused(#[from] ResetError),
     /// There is none.
-    #[error("no reset of this account is on its way")]
+    #[error("no reset of this account was requested")]
     NoReset,
     /// No token could be made.
     #[error(transparent)]
@@ -206,19 +206,19 @@ pub enum TokenOutcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenRefused {
     /// It is another one.
-    #[error("that is not the token")]
+    #[error("the token is wrong")]
     Wrong,
     /// Too late.
-    #[error("the token has expired: an operator makes a new one")]
+    #[error("the token has expired: ask an operator for a new one")]
     Expired,
     /// After too many wrong ones.
-    #[error("too many wrong tokens were typed: an operator makes a new one")]
+    #[error("too many wrong tokens were typed: ask an operator for a new one")]
     Dead,
     /// None was made yet, or it is another account's.
     #[error("no token was made for this account")]
     None,
     /// Nobody showed it.
-    #[error("the second factor of this account was reset: enrolling takes the token")]
+    #[error("the second factor of this account was reset: enrol with the token of the reset")]
     Missing,
 }
 

@@ -56,7 +56,7 @@ fn misleads(char: char) -> bool {
 /// A reason that nobody could read later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a reason has one to {LONGEST_REASON} characters in one line, and none of them is a control character or turns the direction of writing"
+    "a reason is one line of 1 to {LONGEST_REASON} characters, without control characters or characters that change the direction of text"
 )]
 pub struct ResetReasonError;
 

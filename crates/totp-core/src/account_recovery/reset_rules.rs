@@ -28,51 +28,61 @@ impl ResetRules {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ResetError {
     /// The owner of the enrolment is no operator of this reset.
-    #[error("nobody resets their own second factor: it takes operators who know who you are")]
+    #[error("you cannot reset your own second factor: ask an operator to request the reset")]
     Own,
     /// There is one on its way.
-    #[error("a reset of this account is on its way already: approve it, or cancel it first")]
+    #[error("a reset of this account was already requested: approve it, or cancel it first")]
     Requested,
     /// It would void a token that someone may hold.
     #[error(
-        "a token of this account is out and still good: its owner enrols with it; if it is lost, \"reset complete\" by anyone who requested, approved or completed the reset shows another, and \"reset cancel\" voids it"
+        "the token of an earlier reset is still valid: the owner can enrol with it; if it is lost, an operator of that reset can make a new one with \"totp-enroll reset complete\", or void it with \"totp-enroll reset cancel\""
     )]
     TokenOut,
     /// The enrolment is withdrawn, and they had no part in that.
-    #[error("a token is out: another one is made by anyone who requested, approved or completed the reset")]
+    #[error(
+        "a token was already issued: only an operator who requested, approved or completed the reset can issue a new one"
+    )]
     NoPart,
     /// An operator called it off when nobody was enrolled.
-    #[error("the reset was called off: request it again, or enrol the account as an operator")]
+    #[error("the reset was cancelled: request it again, or enrol the account as an operator")]
     CalledOff,
     /// Anyone who requested it does not approve it.
-    #[error("anyone who requested a reset does not approve it: that takes another operator")]
+    #[error("you requested this reset: another operator has to approve it")]
     SamePerson,
     /// One approval each.
-    #[error("you have approved it already: that takes another operator")]
+    #[error("you have already approved this reset: another operator has to approve it")]
     ApprovedBefore,
     /// Approvals are given by persons.
-    #[error("root is nobody in person: an approval is given through sudo, from an operator's own login")]
+    #[error("approvals must come from a named administrator through sudo; a root shell does not count")]
     NobodyInPerson,
     /// There are enough.
-    #[error("it has the approvals that it needs")]
+    #[error("this reset already has all the approvals it needs")]
     Enough,
     /// Approvals are missing.
-    #[error("it lacks approvals ({0}): \"totp-enroll reset approve\", by another operator")]
+    #[error(
+        "{} more {} needed: another operator runs \"totp-enroll reset approve\"",
+        .0,
+        if *.0 == 1 { "approval is" } else { "approvals are" }
+    )]
     Unapproved(usize),
     /// The cool-down is not over.
-    #[error("it has to wait for another {0}, so that the owner of the account can object")]
+    #[error("the cool-down ends in {0}: complete the reset after that")]
     Cooling(Seconds),
     /// Too old.
-    #[error("the request has expired: request it again")]
+    #[error("the request has expired: request the reset again")]
     Expired,
     /// Its cool-down would end after it.
-    #[error("the request expires before the cool-down would be over: cancel it and request it again")]
+    #[error(
+        "the request would expire before the end of the cool-down: cancel it and request the reset again"
+    )]
     TooLate,
     /// It is about another enrolment.
-    #[error("the enrolment was changed since the request: look at it, and request the reset again")]
+    #[error(
+        "the enrolment has changed since the request: check it with \"totp-enroll status\", then request the reset again"
+    )]
     Void,
     /// Its enrolment is withdrawn.
-    #[error("the enrolment is withdrawn already: the token is what counts now")]
+    #[error("the enrolment is already removed: the owner enrols again with the token")]
     Withdrawn,
 }
 

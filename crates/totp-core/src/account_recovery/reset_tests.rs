@@ -256,6 +256,13 @@ fn grounds_are_one_line_that_says_something() {
     assert!(ResetReason::parse(&"\u{e4}".repeat(200)).is_ok());
 }
 
+#[test]
+fn missing_approvals_are_counted_in_the_message() {
+    let message = |missing| ResetError::Unapproved(missing).to_string();
+    assert!(message(1).starts_with("1 more approval is needed: "), "{}", message(1));
+    assert!(message(2).starts_with("2 more approvals are needed: "), "{}", message(2));
+}
+
 /// A reset that left a token.
 fn completed() -> Reset {
     let mut reset = requested(rules(1));
@@ -329,7 +336,7 @@ fn a_foreign_document_is_refused_by_name() {
         ("approvals = 1", "approvals = 4", "more approvals"),
         ("wrong = 0", "wrong = -1", "`wrong`: is a negative number"),
         ("wrong = 0", "wrong = 0\nright = 1", "unknown field"),
-        (hash, "hash = \"AAAA\"", "as long as a hash"),
+        (hash, "hash = \"AAAA\"", "hash has the wrong length"),
     ] {
         assert!(text.contains(from), "{from}: {text}");
         let error = read(&text.replacen(from, to, 1)).unwrap_err();

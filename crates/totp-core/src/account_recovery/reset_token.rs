@@ -99,8 +99,7 @@ impl ResetToken {
     /// Reads what a reset's document has of it.
     pub(crate) fn read(table: &mut Table<'_>) -> Result<Self, ParseError> {
         let (id, Base64(hash)) = (table.required("id")?, table.required("hash")?);
-        let hash =
-            Hash::try_from(hash).map_err(|_| table.wrong("the token's hash is not as long as a hash"))?;
+        let hash = Hash::try_from(hash).map_err(|_| table.wrong("the token's hash has the wrong length"))?;
         let (at, lasts, wrong) = (table.required("at")?, table.required("lasts")?, table.required("wrong")?);
         Ok(Self { id, hash, at, lasts, wrong })
     }

@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 pub const DEFAULT_FILE: &str = "/etc/pam_totp/config.toml";
 
 /// What to do about a config that cannot be read.
-const WHAT_TO_DO: &str = "correct the line or take it out; until then everybody is refused";
+const WHAT_TO_DO: &str = "correct or remove the line; until then every login is refused";
 
 /// The config of one service, checked; every key has a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -241,10 +241,13 @@ impl Config {
         let rules = [
             (
                 self.answer_within == Seconds(0),
-                "totp.answer_within is zero, so nobody could answer in time: make it longer",
+                "totp.answer_within is zero, so nobody could answer in time: set a longer time",
             ),
             (limit.per == Seconds(0), "limit.per is zero, so nothing would be counted: make it longer"),
-            (limit.lock_for == Seconds(0), "limit.lock_for is zero, so no lock would hold: make it longer"),
+            (
+                limit.lock_for == Seconds(0),
+                "limit.lock_for is zero, so nobody would be locked: set a longer time",
+            ),
             (self.fail_delay > Seconds(10), "limit.fail_delay is longer than ten seconds: make it shorter"),
             (
                 limit.lock_for > limit.lock_max,

@@ -114,7 +114,7 @@ fn a_mistake_is_named_with_its_line() {
             "[require]\nexempt_networks = [\"192.0.2.0/24\", \"10.0.0.0\"]\n",
             "line 2: `exempt_networks`: is not a network",
         ),
-        ("[require]\nexempt_networks = [\"10.0.0.1/8\"]\n", "line 2: `exempt_networks`: has bits set behind"),
+        ("[require]\nexempt_networks = [\"10.0.0.1/8\"]\n", "line 2: `exempt_networks`: has bits set after"),
         ("[require]\nenroll_by = 2026-02-30\n", "line 2: "),
         ("[require]\nenroll_by = \"tomorrow\"\n", "line 2: `enroll_by`: is not a day"),
         ("[require]\ngroups = \"staff\"\n", "line 2: `groups`: invalid type"),
@@ -144,7 +144,7 @@ fn a_key_with_its_old_name_is_refused_with_the_new_one() {
     let error = parse("[reset]\napprovals = 1\nticket_for = \"1h\"\n", None).unwrap_err();
     assert_eq!(
         error,
-        "/c.toml line 3: unknown field `ticket_for`: it is called `token_for` now; correct the line or take it out; until then everybody is refused"
+        "/c.toml line 3: unknown field `ticket_for`: it is called `token_for` now; correct or remove the line; until then every login is refused"
     );
 }
 

@@ -64,10 +64,10 @@ pub enum CredentialError {
     #[error("a label is 1 to {LONGEST_LABEL} printable characters")]
     Label,
     /// Two of one name could not be told apart in the log.
-    #[error("there is an authenticator of that label already: choose another with --label")]
+    #[error("an authenticator with this label exists: choose another label with --label")]
     LabelTaken,
     /// See [`MOST_AUTHENTICATORS`].
-    #[error("there are {MOST_AUTHENTICATORS} authenticators already, which is the most")]
+    #[error("the user already has {MOST_AUTHENTICATORS} authenticators, the maximum: remove one first")]
     TooMany,
 }
 

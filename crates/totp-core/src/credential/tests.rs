@@ -138,7 +138,7 @@ fn labels_are_told_apart_and_places_are_four() {
         "label = \"c\"",
         1,
     );
-    assert!(error(&text).contains("that label already"));
+    assert!(error(&text).contains("with this label exists"));
 }
 
 #[test]

@@ -33,11 +33,11 @@ pub enum NotConfirmed {
     },
     /// Right for another time.
     #[error(
-        "that code is right for a clock {} steps off: set the clock of the phone, or of this machine", .0.steps
+        "the code is for a time {} steps off: correct the clock of the phone or of this machine", .0.steps
     )]
     ClockOff(ClockOff),
     /// No code of it.
-    #[error("that code is wrong: was the right account chosen in the app?")]
+    #[error("the code is wrong: check that the app shows the code of this account")]
     Wrong,
 }
 

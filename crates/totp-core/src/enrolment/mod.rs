@@ -35,16 +35,16 @@ pub enum EnrolmentError {
     #[error(transparent)]
     Seal(#[from] SealError),
     /// An enrolment without an authenticator would lock its user out.
-    #[error("there is no authenticator to enrol")]
+    #[error("no authenticator was given to enrol")]
     NoAuthenticator,
     /// Nobody showed a code of an authenticator that was to let them in at once.
-    #[error("no code of the authenticator was shown")]
+    #[error("no code of the new authenticator was entered")]
     Unconfirmed,
     /// The user is enrolled, and nobody said to replace that.
-    #[error("the user is enrolled already")]
+    #[error("the user is already enrolled")]
     AlreadyEnrolled,
     /// Another process changed the enrolment while this change was being permitted.
-    #[error("the enrolment was changed meanwhile: look at it, and start again")]
+    #[error("another process changed the enrolment: check it with \"totp-enroll status\", then start again")]
     Changed,
     /// There is nothing to change.
     #[error("the user is not enrolled")]
@@ -55,7 +55,7 @@ pub enum EnrolmentError {
     )]
     BrokenLedger,
     /// The account of that name is not the one that was enrolled.
-    #[error("the account has another uid than the one that was enrolled: enrol again with --replace")]
+    #[error("the account's uid differs from the enrolled one: enrol again with --replace")]
     OtherAccount,
 }
 

@@ -53,7 +53,7 @@ pub enum OpenError {
     },
     /// The ciphertext, or what it is bound to, is not what was sealed.
     #[error(
-        "the credential does not open with key \"{id}\": it was changed, or belongs to another user or machine; enrol again"
+        "the credential cannot be decrypted with key \"{id}\": it was modified, or belongs to another user or machine; enrol again"
     )]
     DoesNotOpen {
         /// The id that the credential names.
@@ -68,7 +68,9 @@ pub enum SealError {
     #[error(transparent)]
     NoEntropy(#[from] EntropyError),
     /// AES-GCM refused: the active key is gone, or the message is beyond 64 GiB.
-    #[error("the active key of the keyring cannot seal")]
+    #[error(
+        "encryption with the active key of the keyring failed: check the keyring with \"totp-enroll doctor\""
+    )]
     Cipher,
 }
 
@@ -79,7 +81,9 @@ pub enum NewKeyError {
     #[error(transparent)]
     NoEntropy(#[from] EntropyError),
     /// See [`MOST_KEYS`].
-    #[error("there are {MOST_KEYS} keys already, which is the most")]
+    #[error(
+        "the keyring already has {MOST_KEYS} keys, the maximum: run \"totp-enroll keys rotate\" to drop old ones"
+    )]
     TooMany,
 }
 

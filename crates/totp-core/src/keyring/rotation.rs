@@ -68,10 +68,10 @@ pub enum SkippedError {
     #[error(transparent)]
     Open(#[from] OpenError),
     /// Another process held it all the time.
-    #[error("another process uses the enrolment right now; run this again")]
+    #[error("another process is using the enrolment: run this again")]
     Busy,
     /// Others changed it again and again.
-    #[error("the enrolment was changed again and again meanwhile; run this again")]
+    #[error("other processes kept changing the enrolment: run this again")]
     Changing,
     /// It could not be held, so that nobody else could change it.
     #[error(

@@ -48,7 +48,7 @@ pub enum JudgeError {
     Open(#[from] OpenError),
     /// The account of that name is not the one that was enrolled.
     #[error(
-        "the account has another uid than the one that was enrolled: if it is the same person, enrol again with --replace"
+        "the account's uid differs from the enrolled one: if it is the same person, enrol again with --replace"
     )]
     OtherAccount,
     /// The ledger has no place for an authenticator of the credential.

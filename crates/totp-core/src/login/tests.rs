@@ -113,7 +113,7 @@ fn an_account_made_again_under_the_same_name_inherits_nothing<X: Exclusion>() {
     for uid in [Some(1002), None] {
         let other = Account { uid, ..alice() };
         for typed in [code(PHONE, NOON), codes[0].expose().to_vec()] {
-            assert!(word(fixture.login_as(&other, &typed, at(NOON))).contains("another uid"));
+            assert!(word(fixture.login_as(&other, &typed, at(NOON))).contains("uid differs"));
         }
     }
     assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "accepted phone");

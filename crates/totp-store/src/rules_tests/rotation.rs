@@ -183,7 +183,7 @@ fn an_enrolment_changed_during_resealing_is_resealed_as_changed() {
 fn an_enrolment_that_keeps_changing_keeps_the_old_key() {
     let (mut fixture, _) = fixture();
     let rotated = rotate_while_renewing(&mut fixture, usize::MAX);
-    assert!(said(&rotated)[0].contains("again and again"), "{:?}", said(&rotated));
+    assert!(said(&rotated)[0].contains("kept changing"), "{:?}", said(&rotated));
     assert!(rotated.unnamed.is_empty() && rotated.resealed == 0);
     assert_eq!(std::fs::read_dir(fixture.file("credentials")).unwrap().count(), 1);
     assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
@@ -210,7 +210,7 @@ fn a_busy_user_is_left_and_the_old_key_is_kept() {
     let (fixture, _) = fixture();
     let Hold::Held(held) = fixture.files.hold(&alice().user, PATIENCE).unwrap() else { panic!("not held") };
     let rotated = rotate(&fixture);
-    assert_eq!(said(&rotated), ["another process uses the enrolment right now; run this again"]);
+    assert_eq!(said(&rotated), ["another process is using the enrolment: run this again"]);
     assert!(rotated.unnamed.is_empty() && rotated.resealed == 0);
     drop(held);
     assert_eq!(rotate(&fixture).unnamed, ["k1"]);
