@@ -25,17 +25,14 @@ compile_error!(
     "pam_totp must unwind: with panic = \"abort\" a bug would kill sshd instead of refusing one login. Remove panic = \"abort\"."
 );
 
-mod after_login;
-mod arguments;
+mod attempt;
 mod audit;
-mod call;
 mod caller_guard;
 mod enroll;
-mod enrolment_aborted;
 mod entry;
 mod ffi;
-mod first_factor;
 mod first_pass;
+mod freshness;
 mod login;
 #[cfg(test)]
 mod manual_tests;
@@ -43,7 +40,9 @@ mod messages;
 mod notice;
 mod outcome;
 mod policy_input;
+mod remembered_device;
 mod request;
+mod reset_token;
 mod session;
 
 use std::alloc::System;

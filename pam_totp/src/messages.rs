@@ -1,7 +1,7 @@
 //! What a person is told at a login beside the prompts. A stranger is told nothing: only who passed a first factor is told
 //! why a code was refused.
 
-use crate::enrolment_aborted::EnrolmentAborted;
+use crate::outcome::EnrolmentAborted;
 use std::borrow::Cow;
 use totp_core::account_recovery::TokenRefused;
 use totp_core::config::Config;
