@@ -179,18 +179,18 @@ fn detailed(event: Event, reason: Reason) -> Event {
     match reason {
         Reason::ClockOff(off) => event
             .field("steps", format_args!("{:+}", off.steps))
-            .field("hint", "the clock of the phone or of this machine is off: set it"),
+            .field("hint", "the clock of the phone or of this machine is off: correct it"),
         Reason::ClockBack(behind) => event.field("seconds", behind.0).field(
             "hint",
-            "this machine's clock was set back: check its time service, then totp-enroll unlock",
+            "this machine's clock was set back: check its time service, then run totp-enroll unlock",
         ),
         Reason::BeforeBoot(wait) | Reason::Limited(wait) | Reason::Locked(wait) => {
             event.field("wait_seconds", wait.0)
         }
         Reason::Disabled => {
-            event.field("hint", "too many wrong codes in a row: totp-enroll unlock, or a recovery code")
+            event.field("hint", "too many wrong codes in a row: run totp-enroll unlock, or log in with a recovery code")
         }
-        Reason::Busy => event.field("hint", "someone held the ledger for three seconds: /proc/locks has the process; a stopped one may be ended"),
+        Reason::Busy => event.field("hint", "another process held the ledger for three seconds: find it in /proc/locks; if it is stopped, end it"),
         Reason::Wrong
         | Reason::Replayed
         | Reason::Late
@@ -244,7 +244,7 @@ mod tests {
         }
     }
 
-    /// The datagrams that come to the log's socket.
+    /// The datagrams that the log's socket receives.
     fn sent<T>(service: &str, say: impl FnOnce(&mut Audit<'_>) -> T) -> Vec<String> {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outcome_is_one_datagram_with_who_asked_from_where() {
+    fn an_outcome_is_one_datagram_with_account_and_origin() {
         let lines =
             sent("sshd", |audit| audit.outcome(&Outcome::Refused(Reason::Wrong.into()), Some("alice")));
         let rest = "event=refused user=alice reason=wrong rhost=192.0.2.7 tty=ssh first_factor=password";
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_try_that_starts_a_lock_says_for_how_long() {
+    fn a_wrong_code_that_starts_a_lock_is_logged_with_its_length() {
         let refusal = Refusal { lock: Some(Seconds(60)), ..Reason::Wrong.into() };
         let lines = sent("sshd", |audit| audit.outcome(&Outcome::Refused(refusal), None));
         let rest = "event=locked reason=wrong seconds=60 rhost=192.0.2.7 tty=ssh first_factor=password";
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn each_event_is_as_loud_as_it_is() {
+    fn each_event_has_its_severity() {
         let lines = sent("sshd", |audit| {
             audit.error("alice", "no");
             audit.write(&Event::new(Name::Disabled));
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_cannot_end_the_tag_and_is_cut() {
+    fn a_service_name_cannot_end_the_tag_and_is_cut() {
         assert_eq!(tag("a-b_c.d9"), "a-b_c.d9");
         assert_eq!(tag("a]: b(\n\u{e4}"), "ab");
         assert_eq!(tag(&"x".repeat(33)), "x".repeat(32));
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_codes_before_a_right_one_are_counted_where_there_were_some() {
+    fn wrong_codes_before_a_right_one_are_logged_if_there_were_some() {
         let line = |wrong| with_wrong_before(Event::new(Name::Accepted), wrong).to_string();
         assert_eq!([line(0), line(1)], ["event=accepted", "event=accepted wrong_before=1"]);
     }

@@ -1,5 +1,4 @@
-//! The page of the module names every argument, PAM code and reason that there is, and none that there is not; its lines can be
-//! written into a service file.
+//! pam_totp(8) names every argument, PAM code and reason of a refusal, and no others; its example lines are valid.
 
 use crate::audit;
 use crate::outcome::EnrolmentAborted;
@@ -13,7 +12,7 @@ use totp_core::login::Reason;
 use totp_core::module_arguments::{Arguments, DEFAULT_PROMPT, DEFAULT_PROMPT_WITH_PASSWORD};
 use totp_core::time::Seconds;
 
-/// The words that the items are of, each once.
+/// The first word of each item, each once.
 fn words(part: &Part) -> BTreeSet<String> {
     let items = part.items();
     let words: BTreeSet<String> = items.iter().map(|item| item.marked[0].1.clone()).collect();
@@ -62,7 +61,7 @@ fn the_error_about_an_unknown_argument_names_those_that_are_known() {
 }
 
 #[test]
-fn the_page_gives_the_questions() {
+fn the_page_shows_the_default_prompts() {
     let page = page("pam_totp.8").section("ARGUMENTS").text();
     for prompt in [DEFAULT_PROMPT, DEFAULT_PROMPT_WITH_PASSWORD] {
         assert!(page.contains(prompt), "{prompt}");
@@ -70,7 +69,7 @@ fn the_page_gives_the_questions() {
 }
 
 #[test]
-fn every_argument_that_a_page_names_is_there() {
+fn every_argument_that_a_page_names_exists() {
     let known = arguments();
     let is_known = |word: &String| known.iter().any(|(name, _)| name == word);
     for name in PAGES {
@@ -86,7 +85,7 @@ fn every_argument_that_a_page_names_is_there() {
 }
 
 #[test]
-fn every_line_that_the_page_shows_can_be_followed() {
+fn every_line_that_the_page_shows_is_valid() {
     let mut lines = 0;
     for line in page("pam_totp.8").displays().concat() {
         let Some((control, arguments)) = line.split_once("pam_totp.so").filter(|_| line.starts_with("auth "))

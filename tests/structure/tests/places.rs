@@ -193,5 +193,9 @@ fn pam_codes_that_let_a_user_pass_stand_in_one_table() {
         ["outcome", "outcome", "outcome", "outcome"],
         "for Verified, Enrolled and Exemption, and for setcred, which decides nothing"
     );
-    assert_eq!(said("PAM_IGNORE"), ["outcome"], "for Unenrolled, and an Exemption where no first factor was passed");
+    assert_eq!(
+        said("PAM_IGNORE"),
+        ["outcome"],
+        "for Unenrolled, and an Exemption where no first factor was passed"
+    );
 }
