@@ -122,6 +122,7 @@ mod manual_tests;
 mod memory_fixture;
 #[cfg(test)]
 mod model_tests;
+pub mod module_arguments;
 pub mod network;
 pub mod notice;
 pub mod policy;

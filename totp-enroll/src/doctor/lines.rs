@@ -2,6 +2,7 @@
 
 use super::finding::Finding;
 use super::stack::{self, Handler, Nature, Said, Stack};
+use totp_core::module_arguments::FirstPass;
 
 pub(super) fn not_in_stack(name: &str, stack: &Stack) -> Finding {
     let what = match stack.is_other {
@@ -83,7 +84,7 @@ pub(super) fn arrangement(stack: &Stack, found: &mut Vec<Finding>) {
 
 fn passes(stack: &Stack, at: usize, handler: &Handler, said: &Said, found: &mut Vec<Finding>) {
     let asks_before = stack.handlers.iter().take(at).any(|line| Nature::of(line) == Nature::Proof);
-    if said.use_first_pass && !asks_before {
+    if said.first_pass == FirstPass::Use && !asks_before {
         found.push(
             Finding::serious(
                 "nothing_to_use",

@@ -1,76 +1,88 @@
-//! The words after `pam_totp.so` in a service file. One that is not known refuses: a typo must not weaken a module.
+//! The arguments of the module: the words after `pam_totp.so` in a service file, as the module and `doctor` read them.
+//!
+//! A word that is not known is refused, and the login with it: a typing error must not weaken the module.
 
-use std::ffi::{CStr, OsStr};
+use crate::time::Seconds;
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use totp_core::time::Seconds;
 
-/// What people are asked unless `prompt=` says otherwise; the words that other modules taught them.
-pub(crate) const DEFAULT_PROMPT: &str = "Verification code: ";
+/// The prompt, unless `prompt=` says otherwise: the words of pam_google_authenticator, which people know.
+pub const DEFAULT_PROMPT: &str = "Verification code: ";
 /// The same with `forward_pass`.
-pub(crate) const DEFAULT_PROMPT_FOR_BOTH: &str = "Password & verification code: ";
+pub const DEFAULT_PROMPT_WITH_PASSWORD: &str = "Password & verification code: ";
 
 /// The arguments, checked.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Arguments {
-    /// `conf=FILE`: the config, in place of the default one.
-    pub(crate) config: Option<PathBuf>,
-    /// `nullok`: who is provably not enrolled is let pass.
-    pub(crate) nullok: bool,
+pub struct Arguments {
+    /// `conf=FILE`: the config to read in place of the default one.
+    pub config: Option<PathBuf>,
+    /// `nullok`: a user who is provably not enrolled is not asked.
+    pub nullok: bool,
     /// `prompt=TEXT`.
-    pub(crate) prompt: String,
+    pub prompt: String,
     /// `echo`: the code is shown while it is typed.
-    pub(crate) echo: bool,
+    pub echo: bool,
     /// `debug`: more lines in the log.
-    pub(crate) debug: bool,
+    pub debug: bool,
     /// `fresh=DURATION`: in place of the config's `fresh.for`.
-    pub(crate) fresh: Option<Seconds>,
+    pub fresh: Option<Seconds>,
     /// `try_first_pass`, `use_first_pass`.
-    pub(crate) first_pass: FirstPass,
-    /// `forward_pass`: the answer is a password with the code behind it, and the password is passed on.
-    pub(crate) forward_pass: bool,
-    /// `after_first_factor`: anyone who comes to this line has been authenticated by a line before it.
-    pub(crate) after_first_factor: bool,
+    pub first_pass: FirstPass,
+    /// `forward_pass`: the answer is a password followed by the code, and the password is passed on.
+    pub forward_pass: bool,
+    /// `after_first_factor`: the lines above this one have authenticated the user.
+    pub after_first_factor: bool,
 }
 
-/// What becomes of an answer that a module before this one was given (`PAM_AUTHTOK`).
+/// What is done with the answer that an earlier module was given (`PAM_AUTHTOK`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum FirstPass {
-    /// It is left alone.
+pub enum FirstPass {
+    /// It is not looked at.
     Ignore,
-    /// It is tried; the person is asked where it is not right.
+    /// It is tried; if it is not accepted, the user is asked.
     Try,
-    /// It is all there is; nobody is asked.
+    /// It is the only answer; the user is never asked.
     Use,
 }
 
-/// An argument that cannot be followed.
+/// Why an argument is refused. `Display` says what is wrong and what to write.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ArgumentError {
+pub enum ArgumentError {
+    /// A word that is none of the arguments.
     #[error(
         "the argument \"{0}\" is not known: known are conf=FILE, nullok, fresh=DURATION, prompt=TEXT, echo, try_first_pass, use_first_pass, forward_pass, after_first_factor, debug"
     )]
     Unknown(String),
+    /// An argument that is given more than once.
     #[error("the argument \"{0}\" is there twice: remove one")]
     Twice(&'static str),
+    /// `conf=` without an absolute path.
     #[error("conf= must name a file by a path that starts with /")]
     Config,
+    /// `try_first_pass` together with `use_first_pass`.
     #[error("try_first_pass and use_first_pass contradict each other: remove one")]
     BothPasses,
+    /// `fresh=` without a duration.
     #[error("fresh= must be a whole number and a unit, such as fresh=15m")]
     Fresh,
+    /// `prompt=` without text, or with control characters.
     #[error("prompt= must be printable text; with blanks write [prompt=One-time code: ]")]
     Prompt,
 }
 
 impl Arguments {
-    pub(crate) fn parse(words: &[&CStr]) -> Result<Self, ArgumentError> {
+    /// Reads the words, as libpam splits them.
+    ///
+    /// # Errors
+    /// [`ArgumentError`]; the module then refuses every login.
+    pub fn parse<W: AsRef<[u8]>>(words: &[W]) -> Result<Self, ArgumentError> {
         let (mut config, mut prompt, mut fresh) = (None, None, None);
         let (mut nullok, mut echo, mut debug) = (false, false, false);
         let (mut try_first, mut use_first, mut forward_pass) = (false, false, false);
         let mut after_first_factor = false;
         for word in words {
-            let bytes = word.to_bytes();
+            let bytes = word.as_ref();
             let (key, value) = match bytes.iter().position(|&byte| byte == b'=') {
                 Some(at) => (bytes.get(..at), bytes.get(at.saturating_add(1)..)),
                 None => (Some(bytes), None),
@@ -86,7 +98,7 @@ impl Arguments {
                 (b"use_first_pass", None) => flag("use_first_pass", &mut use_first)?,
                 (b"forward_pass", None) => flag("forward_pass", &mut forward_pass)?,
                 (b"after_first_factor", None) => flag("after_first_factor", &mut after_first_factor)?,
-                _ => return Err(ArgumentError::Unknown(word.to_string_lossy().into_owned())),
+                _ => return Err(ArgumentError::Unknown(String::from_utf8_lossy(bytes).into_owned())),
             }
         }
         let first_pass = match (try_first, use_first) {
@@ -95,14 +107,15 @@ impl Arguments {
             (false, true) => FirstPass::Use,
             (true, true) => return Err(ArgumentError::BothPasses),
         };
-        let default = if forward_pass { DEFAULT_PROMPT_FOR_BOTH } else { DEFAULT_PROMPT };
+        let default = if forward_pass { DEFAULT_PROMPT_WITH_PASSWORD } else { DEFAULT_PROMPT };
         let prompt = prompt.unwrap_or_else(|| default.to_owned());
         Ok(Self { config, nullok, prompt, echo, debug, fresh, first_pass, forward_pass, after_first_factor })
     }
 
-    /// The config file that is named, also where other arguments are wrong, so that the log line about them arrives.
-    pub(crate) fn config_file(words: &[&CStr]) -> Option<PathBuf> {
-        words.iter().find_map(|word| path(word.to_bytes().strip_prefix(b"conf=")?).ok())
+    /// The config that is named, even if other words are wrong: it says where the line about them is logged.
+    #[must_use]
+    pub fn config_file<W: AsRef<[u8]>>(words: &[W]) -> Option<PathBuf> {
+        words.iter().find_map(|word| path(word.as_ref().strip_prefix(b"conf=")?).ok())
     }
 }
 
@@ -136,8 +149,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_argument_asks_for_a_verification_code() {
-        let arguments = Arguments::parse(&[]).unwrap();
+    fn without_arguments_a_verification_code_is_asked_for() {
+        let arguments = Arguments::parse::<&str>(&[]).unwrap();
         assert_eq!(arguments.prompt, DEFAULT_PROMPT);
         assert!(!arguments.nullok && !arguments.echo && !arguments.debug && arguments.config.is_none());
     }
@@ -145,15 +158,15 @@ mod tests {
     #[test]
     fn every_argument_is_read() {
         let words = [
-            c"conf=/etc/x.toml",
-            c"nullok",
-            c"prompt=Code, please: ",
-            c"echo",
-            c"debug",
-            c"fresh=15m",
-            c"try_first_pass",
-            c"forward_pass",
-            c"after_first_factor",
+            "conf=/etc/x.toml",
+            "nullok",
+            "prompt=Code, please: ",
+            "echo",
+            "debug",
+            "fresh=15m",
+            "try_first_pass",
+            "forward_pass",
+            "after_first_factor",
         ];
         let arguments = Arguments::parse(&words).unwrap();
         assert_eq!(arguments.config.as_deref(), Some(Path::new("/etc/x.toml")));
@@ -161,35 +174,35 @@ mod tests {
         assert!(arguments.nullok && arguments.echo && arguments.debug);
         assert!(arguments.forward_pass && arguments.after_first_factor);
         assert_eq!((arguments.fresh, arguments.first_pass), (Some(Seconds(900)), FirstPass::Try));
-        let arguments = Arguments::parse(&[c"use_first_pass"]).unwrap();
+        let arguments = Arguments::parse(&["use_first_pass"]).unwrap();
         assert_eq!((arguments.fresh, arguments.first_pass), (None, FirstPass::Use));
     }
 
     #[test]
     fn a_password_with_the_code_is_asked_for_in_one_prompt() {
-        assert_eq!(Arguments::parse(&[c"forward_pass"]).unwrap().prompt, "Password & verification code: ");
+        assert_eq!(Arguments::parse(&["forward_pass"]).unwrap().prompt, "Password & verification code: ");
     }
 
     #[test]
-    fn what_is_not_known_or_not_whole_is_refused() {
-        for word in [c"nullOK", c"nullok=1", c"use_first_password", c"", c"=", c"conf", c"secret=/x", c"\xff"]
-        {
+    fn an_unknown_or_incomplete_word_is_refused() {
+        let words = ["nullOK", "nullok=1", "use_first_password", "", "=", "conf", "secret=/x"];
+        for word in words.map(str::as_bytes).into_iter().chain([&b"\xff"[..]]) {
             assert!(matches!(Arguments::parse(&[word]), Err(ArgumentError::Unknown(_))), "{word:?}");
         }
-        assert_eq!(Arguments::parse(&[c"conf="]), Err(ArgumentError::Config));
-        assert_eq!(Arguments::parse(&[c"conf=etc/x"]), Err(ArgumentError::Config));
-        assert_eq!(Arguments::parse(&[c"prompt="]), Err(ArgumentError::Prompt));
-        assert_eq!(Arguments::parse(&[c"prompt=\x1b[2J"]), Err(ArgumentError::Prompt));
-        assert_eq!(Arguments::parse(&[c"prompt=\xff"]), Err(ArgumentError::Prompt));
-        assert_eq!(Arguments::parse(&[c"fresh=15"]), Err(ArgumentError::Fresh));
-        assert_eq!(Arguments::parse(&[c"fresh="]), Err(ArgumentError::Fresh));
-        assert_eq!(Arguments::parse(&[c"try_first_pass", c"use_first_pass"]), Err(ArgumentError::BothPasses));
-        assert_eq!(Arguments::parse(&[c"nullok", c"nullok"]), Err(ArgumentError::Twice("nullok")));
-        assert_eq!(Arguments::parse(&[c"conf=/a", c"conf=/b"]), Err(ArgumentError::Twice("conf")));
+        assert_eq!(Arguments::parse(&["conf="]), Err(ArgumentError::Config));
+        assert_eq!(Arguments::parse(&["conf=etc/x"]), Err(ArgumentError::Config));
+        assert_eq!(Arguments::parse(&["prompt="]), Err(ArgumentError::Prompt));
+        assert_eq!(Arguments::parse(&["prompt=\x1b[2J"]), Err(ArgumentError::Prompt));
+        assert_eq!(Arguments::parse(&[b"prompt=\xff"]), Err(ArgumentError::Prompt));
+        assert_eq!(Arguments::parse(&["fresh=15"]), Err(ArgumentError::Fresh));
+        assert_eq!(Arguments::parse(&["fresh="]), Err(ArgumentError::Fresh));
+        assert_eq!(Arguments::parse(&["try_first_pass", "use_first_pass"]), Err(ArgumentError::BothPasses));
+        assert_eq!(Arguments::parse(&["nullok", "nullok"]), Err(ArgumentError::Twice("nullok")));
+        assert_eq!(Arguments::parse(&["conf=/a", "conf=/b"]), Err(ArgumentError::Twice("conf")));
     }
 
     #[test]
     fn the_config_is_found_beside_a_wrong_argument() {
-        assert_eq!(Arguments::config_file(&[c"wat", c"conf=/a"]), Some(PathBuf::from("/a")));
+        assert_eq!(Arguments::config_file(&["wat", "conf=/a"]), Some(PathBuf::from("/a")));
     }
 }
