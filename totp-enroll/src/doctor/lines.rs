@@ -16,11 +16,11 @@ pub(super) fn not_in_stack(name: &str, stack: &Stack) -> Finding {
 }
 
 pub(super) fn misplaced(stack: &Stack, found: &mut Vec<Finding>) {
-    for handler in stack.elsewhere.iter().filter(|handler| stack::is_ours(handler)) {
+    for handler in stack.non_auth.iter().filter(|handler| stack::is_ours(handler)) {
         found.push(
             Finding::serious(
                 "misplaced_line",
-                format!("{}: pam_totp.so stands on a line that is not auth", handler.place),
+                format!("{}: pam_totp.so stands on a line that is not auth", handler.location),
             )
             .why("it asks for codes on auth lines alone, and refuses everybody on others")
             .fix("write it as `auth required pam_totp.so`, where the other auth lines are"),
@@ -30,9 +30,9 @@ pub(super) fn misplaced(stack: &Stack, found: &mut Vec<Finding>) {
 
 pub(super) fn must_fail(stack: &Stack, found: &mut Vec<Finding>) {
     for handler in &stack.handlers {
-        if let stack::Kind::MustFail(why) = handler.kind {
+        if let stack::LineKind::MustFail(why) = handler.kind {
             found.push(
-                Finding::serious("line_unreadable", format!("{}: {why}", handler.place))
+                Finding::serious("line_unreadable", format!("{}: {why}", handler.location))
                     .why("libpam counts the line as a failure, anyone who comes")
                     .fix("correct the line, or take it out"),
             );
@@ -55,20 +55,20 @@ pub(super) fn arrangement(stack: &Stack, found: &mut Vec<Finding>) {
         found.push(
             Finding::warning(
                 "asked_twice",
-                format!("pam_totp stands on {} and again on {}", first.place, second.place),
+                format!("pam_totp stands on {} and again on {}", first.location, second.location),
             )
             .why("each asks for a code of its own, and a code is good once: people wait for the next one")
             .fix("take one of the lines out; \"pam-auth-update --enable totp\" needs none beside it"),
         );
     }
     for handler in &stack.handlers {
-        if handler.kind == stack::Kind::Module
+        if handler.kind == stack::LineKind::Module
             && Nature::of(handler) == Nature::OtherCodes
             && !ours.is_empty()
         {
             let module = stack::module_name(&handler.module);
             found.push(
-                Finding::warning("old_module", format!("{}: {module} is in the stack beside pam_totp", handler.place))
+                Finding::warning("old_module", format!("{}: {module} is in the stack beside pam_totp", handler.location))
                     .why("people are asked for two codes, or may choose between two secrets, one of them lying unencrypted")
                     .fix("take the line out when everybody's secrets are taken over (\"totp-enroll import\")"),
             );
@@ -87,7 +87,7 @@ fn passes(stack: &Stack, at: usize, handler: &Handler, said: &Said, found: &mut 
         found.push(
             Finding::serious(
                 "nothing_to_use",
-                format!("{}: use_first_pass, and no line above it asks for anything", handler.place),
+                format!("{}: use_first_pass, and no line above it asks for anything", handler.location),
             )
             .why("nobody is asked for a code, and none is there: everybody is refused")
             .fix("take use_first_pass out, or write try_first_pass"),
@@ -101,7 +101,7 @@ fn passes(stack: &Stack, at: usize, handler: &Handler, said: &Said, found: &mut 
         found.push(
             Finding::warning(
                 "nobody_takes_the_password",
-                format!("{}: forward_pass, and no line below it has try_first_pass", handler.place),
+                format!("{}: forward_pass, and no line below it has try_first_pass", handler.location),
             )
             .why("the password in front of the code is asked for and looked at by nobody")
             .fix("write `auth required pam_unix.so try_first_pass` below it, or take forward_pass out"),
@@ -123,7 +123,7 @@ pub(super) fn ignored_is_refused() -> Finding {
 
 pub(super) fn not_introduced(handler: &Handler) -> Finding {
     let what =
-        format!("{}: after_first_factor, and people come to that line who have passed none", handler.place);
+        format!("{}: after_first_factor, and people come to that line who have passed none", handler.location);
     Finding::serious("after_no_first_factor", what)
         .why("strangers are told why a code was refused, and with enroll_at_login could enrol as another process")
         .fix("take after_first_factor out, or make the line above it `requisite`: `required` goes on after a wrong password")

@@ -6,7 +6,7 @@ use super::lines::{
     too_few_factors,
 };
 use super::stack::gaps::{self, Circumstances};
-use super::stack::{self, Handler, Installed, Said, ServiceFiles, Stack};
+use super::stack::{self, Handler, InstalledFiles, Said, ServiceFiles, Stack};
 use crate::section;
 use std::path::{Path, PathBuf};
 use totp_core::config::{Config, DEFAULT_FILE};
@@ -62,7 +62,7 @@ const INCLUDED: [&str; 10] = [
 
 /// Looks at these services, or at all that name the module.
 pub(crate) fn examine(asked: &[String], own: &Own<'_>, findings: &mut Vec<Finding>) -> Vec<Service> {
-    let readings = Installed::candidates();
+    let readings = InstalledFiles::candidates();
     let mut all = stack::services();
     let fragments: Vec<String> = readings.iter().flat_map(|installed| fragments(installed, &all)).collect();
     all.retain(|name| !INCLUDED.contains(&name.as_str()) && !fragments.contains(name));
@@ -107,7 +107,7 @@ fn add(services: &mut Vec<Service>, other: Service) {
 
 /// Files that others include, and that are judged as a part of those. A program's own service is none, although its twin
 /// includes it: `su-l` is that of `su`.
-fn fragments(installed: &Installed, all: &[String]) -> Vec<String> {
+fn fragments(installed: &InstalledFiles, all: &[String]) -> Vec<String> {
     let mut fragments = Vec::new();
     for name in all {
         let Some((_, text)) = installed.open(name) else { continue };
@@ -118,10 +118,10 @@ fn fragments(installed: &Installed, all: &[String]) -> Vec<String> {
     fragments
 }
 
-fn concerns_us(installed: &Installed, name: &str) -> bool {
+fn concerns_us(installed: &InstalledFiles, name: &str) -> bool {
     match stack::load(installed, name) {
         Ok(stack) => {
-            let names_ours = stack.handlers.iter().chain(&stack.elsewhere).any(stack::is_ours);
+            let names_ours = stack.handlers.iter().chain(&stack.non_auth).any(stack::is_ours);
             names_ours && !stack.is_other || misplaced_alone(&stack)
         }
         // Whether it would ask cannot be told; that nobody gets in there can.
@@ -130,16 +130,16 @@ fn concerns_us(installed: &Installed, name: &str) -> bool {
 }
 
 fn misplaced_alone(stack: &Stack) -> bool {
-    stack.elsewhere.iter().any(stack::is_ours)
+    stack.non_auth.iter().any(stack::is_ours)
 }
 
-fn mentions_pam_totp(installed: &Installed, name: &str) -> bool {
+fn mentions_pam_totp(installed: &InstalledFiles, name: &str) -> bool {
     let ours = b"pam_totp.so";
     installed.open(name).is_some_and(|(_, text)| text.windows(ours.len()).any(|window| window == ours))
 }
 
 fn examined(
-    installed: &Installed,
+    installed: &InstalledFiles,
     name: &str,
     own: &Own<'_>,
     findings: &mut Vec<Finding>,
@@ -159,7 +159,7 @@ fn examined(
     let mut found = Vec::new();
     misplaced(&stack, &mut found);
     must_fail(&stack, &mut found);
-    let lines: Vec<Line<'_>> = stack::ours(&stack).map(|handler| line(handler, name, &mut found)).collect();
+    let lines: Vec<ModuleLine<'_>> = stack::ours(&stack).map(|handler| line(handler, name, &mut found)).collect();
     let asks = !lines.is_empty();
     if !asks {
         found.push(not_in_stack(name, &stack));
@@ -175,7 +175,7 @@ fn examined(
     found.extend(gaps::without_code(&stack, &circumstances));
     if asks && gaps::nobody_gets_in(&stack, &circumstances) {
         found.push(nobody_gets_in());
-    } else if lines.iter().any(Line::lets_past)
+    } else if lines.iter().any(ModuleLine::lets_past)
         && gaps::refuses_users_whom_pam_totp_ignores(&stack, &circumstances)
     {
         found.push(ignored_is_refused());
@@ -196,13 +196,13 @@ fn examined(
 }
 
 /// A line of ours.
-struct Line<'a> {
+struct ModuleLine<'a> {
     handler: &'a Handler,
     said: Option<Said>,
     config: Option<Config>,
 }
 
-impl Line<'_> {
+impl ModuleLine<'_> {
     /// Whether anyone who is not enrolled is let past.
     fn lets_past(&self) -> bool {
         let nullok = self.said.as_ref().is_some_and(|said| said.nullok);
@@ -222,10 +222,10 @@ fn exempts(config: &Config) -> bool {
     policy.named_groups().next().is_some() || !policy.exempt_networks.is_empty() || policy.fresh > Seconds(0)
 }
 
-fn line<'a>(handler: &'a Handler, service: &str, found: &mut Vec<Finding>) -> Line<'a> {
+fn line<'a>(handler: &'a Handler, service: &str, found: &mut Vec<Finding>) -> ModuleLine<'a> {
     if stack::module_file(&handler.module).is_none() {
         found.push(
-            Finding::serious("module_missing", format!("{}: {} is not there", handler.place, handler.module))
+            Finding::serious("module_missing", format!("{}: {} is not there", handler.location, handler.module))
                 .why("libpam counts the line as a failure: nobody gets in, or, behind another control, nobody is asked")
                 .fix("install libpam-totp again, or take the line out"),
         );
@@ -234,7 +234,7 @@ fn line<'a>(handler: &'a Handler, service: &str, found: &mut Vec<Finding>) -> Li
         Ok(said) => Some(said),
         Err(problem) => {
             found.push(
-                Finding::serious("bad_argument", format!("{}: {problem}", handler.place))
+                Finding::serious("bad_argument", format!("{}: {problem}", handler.location))
                     .why("pam_totp refuses everybody, lest a typo weakens the module")
                     .fix("correct the word; pam_totp(8) lists those that are known"),
             );
@@ -252,7 +252,7 @@ fn line<'a>(handler: &'a Handler, service: &str, found: &mut Vec<Finding>) -> Li
         }),
         Err(error) => {
             let line = error.line().map_or_else(String::new, |line| format!(" line {line}"));
-            let what = format!("{}: its config {}{line}: {error}", handler.place, error.about());
+            let what = format!("{}: its config {}{line}: {error}", handler.location, error.about());
             found.push(
                 Finding::serious("config_unreadable", what)
                     .why("pam_totp refuses everybody")
@@ -261,7 +261,7 @@ fn line<'a>(handler: &'a Handler, service: &str, found: &mut Vec<Finding>) -> Li
             None
         }
     };
-    Line { handler, said, config }
+    ModuleLine { handler, said, config }
 }
 
 /// A login leaves timestamps where its config asks for freshness, and knows of no line but its own.
@@ -270,7 +270,7 @@ fn uninvited(said: &Said, config: &Config, handler: &Handler, service: &str) -> 
     if config.asks_for_freshness || LOGINS.contains(&service) {
         return None;
     }
-    let what = format!("{}: fresh=, and no service of its config has a [fresh] time", handler.place);
+    let what = format!("{}: fresh=, and no service of its config has a [fresh] time", handler.location);
     Some(
         Finding::info("fresh_on_the_line_alone", what)
             .why("the codes of logins may count only from the first such command after each boot: who logged in before it is asked once more")
@@ -278,7 +278,7 @@ fn uninvited(said: &Said, config: &Config, handler: &Handler, service: &str) -> 
     )
 }
 
-fn same_store(line: &Line<'_>, own: &Own<'_>, found: &mut Vec<Finding>) {
+fn same_store(line: &ModuleLine<'_>, own: &Own<'_>, found: &mut Vec<Finding>) {
     let Some(config) = &line.config else { return };
     let (theirs, ours) = (&config.paths, &own.config.paths);
     if theirs.state == ours.state && theirs.keyring == ours.keyring {
@@ -288,7 +288,7 @@ fn same_store(line: &Line<'_>, own: &Own<'_>, found: &mut Vec<Finding>) {
     let context = own.named.unwrap_or(Path::new(DEFAULT_FILE));
     let what = format!(
         "{}: its config {} keeps people in {}, and this command, by {}, in {}",
-        line.handler.place,
+        line.handler.location,
         file.display(),
         theirs.state.display(),
         context.display(),
@@ -301,7 +301,7 @@ fn same_store(line: &Line<'_>, own: &Own<'_>, found: &mut Vec<Finding>) {
     );
 }
 
-fn twins(installed: &Installed, services: &[Service], all: &[String], findings: &mut Vec<Finding>) {
+fn twins(installed: &InstalledFiles, services: &[Service], all: &[String], findings: &mut Vec<Finding>) {
     let asks = |name: &str| {
         services.iter().any(|service| service.name == name && service.asks)
             || stack::load(installed, name).is_ok_and(|stack| stack::ours(&stack).next().is_some())

@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Written anew whenever it reads its configuration.
+/// InMemoryFiles anew whenever it reads its configuration.
 const PID: &str = "/run/sshd.pid";
 /// So many people are asked about one by one.
 const MOST_PEOPLE: usize = 500;

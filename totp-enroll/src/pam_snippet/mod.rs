@@ -12,7 +12,7 @@ use crate::cli::{Cli, PamSnippet};
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use carry::Fate;
-use pam_stack::Installed;
+use pam_stack::InstalledFiles;
 use snippet::{Replaced, Snippet};
 use std::path::Path;
 use totp_core::config::DEFAULT_FILE;
@@ -38,7 +38,7 @@ fn snippet(config: Option<&Path>, asked: &PamSnippet) -> Result<Snippet, Failure
     let config = config.map(std::path::absolute).transpose().map_err(|error| {
         Failure::usage(format!("--config: the path cannot be told from here ({error}): write it whole"))
     })?;
-    let mut snippets = Installed::candidates().into_iter().map(|installed| {
+    let mut snippets = InstalledFiles::candidates().into_iter().map(|installed| {
         Snippet::of(&installed, asked, config.as_deref()).map_err(|failure| failure.at(file.clone(), None))
     });
     let first = snippets.next().transpose()?;

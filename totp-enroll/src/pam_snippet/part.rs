@@ -1,7 +1,7 @@
 //! The auth lines of a service file, one by one, as they are and as they are to be.
 
 use crate::doctor::stack::{Nature, is_ours, module_name};
-use pam_stack::{Handler, Kind, Libpam, ServiceFiles, Stack, line, load};
+use pam_stack::{Handler, LineKind, Libpam, ServiceFiles, Stack, line, load};
 use std::path::Path;
 
 /// One auth line of a service file, or a line that includes such.
@@ -54,7 +54,7 @@ impl ServiceFiles for Draft<'_> {
 /// The auth lines of `text`.
 pub(super) fn parts(files: &dyn ServiceFiles, service: &str, text: &[u8]) -> Vec<Part> {
     let (lines, _) = line::lines(text, files.libpam().release);
-    let part = |line: line::Line| {
+    let part = |line: line::LogicalLine| {
         // libpam takes a tab for a blank, and a terminal for anything.
         let text = line.text.trim_end().replace('\t', " ");
         let stack = load(&Draft { files, service, text: &text }, service).unwrap_or_default();
@@ -104,7 +104,7 @@ fn is_password(handler: &Handler) -> bool {
 
 /// Whether nobody here knows what it asks for.
 pub(super) fn is_unknown(handler: &Handler) -> bool {
-    handler.kind == Kind::Module && Nature::of(handler) == Nature::Proof && !is_password(handler)
+    handler.kind == LineKind::Module && Nature::of(handler) == Nature::Proof && !is_password(handler)
 }
 
 fn codes(text: &str) -> Option<Role> {

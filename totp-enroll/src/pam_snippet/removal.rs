@@ -2,7 +2,7 @@
 
 use super::part::Part;
 use pam_stack::control::Action;
-use pam_stack::{Handler, code};
+use pam_stack::{Handler, return_code};
 use std::ops::Range;
 
 /// What becomes of a line of the file.
@@ -80,7 +80,7 @@ fn jumps(
     let mut found = Vec::new();
     for (of, (part, place)) in parts.iter().zip(places).enumerate() {
         for (at, handler) in (place.start..).zip(&part.handlers) {
-            let codes = if on_success { code::SUCCESS..=code::SUCCESS } else { 0..=code::INCOMPLETE };
+            let codes = if on_success { return_code::SUCCESS..=return_code::SUCCESS } else { 0..=return_code::INCOMPLETE };
             let counts = codes.filter_map(|code| match handler.control.at(code) {
                 Action::Jump(count) => Some(count),
                 Action::Ignore | Action::Ok | Action::Done | Action::Bad | Action::Die | Action::Reset => {

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use totp_core::config::DEFAULT_FILE;
 
-struct Written<'a>(&'a [(&'a str, &'a str)]);
+struct InMemoryFiles<'a>(&'a [(&'a str, &'a str)]);
 
-impl ServiceFiles for Written<'_> {
+impl ServiceFiles for InMemoryFiles<'_> {
     fn read(&self, path: &Path) -> Option<Vec<u8>> {
         let is_it = |name: &str| path == Path::new("/etc/pam.d").join(name);
         self.0.iter().find(|(name, _)| is_it(name)).map(|(_, text)| text.as_bytes().to_owned())
@@ -31,7 +31,7 @@ fn lines(service: &str, files: &[(&str, &str)]) -> Result<String, String> {
 
 fn snippet(service: &str, files: &[(&str, &str)]) -> Result<Snippet, String> {
     let asked = PamSnippet { service: service.to_owned(), from: None, first: First::Key };
-    Snippet::of(&Written(files), &asked, None).map_err(|failure| failure.problem)
+    Snippet::of(&InMemoryFiles(files), &asked, None).map_err(|failure| failure.problem)
 }
 
 #[test]
@@ -123,13 +123,13 @@ fn another_config_is_named_as_the_line_will_be_read() {
     let asked = PamSnippet { service: "app".to_owned(), from: None, first: First::Key };
     let files = [("app", "auth required pam_unix.so\n")];
     for path in ["/srv/a.toml", "/srv/a b.toml", "/srv/[a].toml", "/srv/a]\\b.toml"] {
-        let found = Snippet::of(&Written(&files), &asked, Some(Path::new(path))).unwrap();
+        let found = Snippet::of(&InMemoryFiles(&files), &asked, Some(Path::new(path))).unwrap();
         let words = line::words(&found.auth[1]);
         assert_eq!(stack::config_file(&words[3..]), Some(PathBuf::from(path)), "{words:?}");
         assert_eq!(found.config_file, Path::new(path));
     }
     for path in ["/srv/#a.toml", "/srv/a\n.toml", "/srv/a\\", "/srv/a b\\"] {
-        assert!(Snippet::of(&Written(&files), &asked, Some(Path::new(path))).is_err(), "{path:?}");
+        assert!(Snippet::of(&InMemoryFiles(&files), &asked, Some(Path::new(path))).is_err(), "{path:?}");
     }
 }
 
@@ -138,7 +138,7 @@ fn the_config_of_a_service_that_asks_already_is_the_one_that_its_line_names() {
     let asked = PamSnippet { service: "app".to_owned(), from: None, first: First::Key };
     for (line, named) in [("pam_totp.so conf=/srv/its", "/srv/its"), ("pam_totp.so", DEFAULT_FILE)] {
         let text = format!("auth required pam_unix.so\nauth required {line}\n");
-        let found = Snippet::of(&Written(&[("app", &text)]), &asked, Some(Path::new("/srv/mine"))).unwrap();
+        let found = Snippet::of(&InMemoryFiles(&[("app", &text)]), &asked, Some(Path::new("/srv/mine"))).unwrap();
         assert_eq!(found.config_file, Path::new(named));
     }
 }

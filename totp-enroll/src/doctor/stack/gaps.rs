@@ -3,10 +3,10 @@
 use super::module::{Nature, our_answers};
 use super::{Handler, Said, Stack, is_ours};
 use crate::doctor::finding::{Finding, Severity};
-use pam_stack::code::{self, Code};
+use pam_stack::return_code::{self, ReturnCode};
 use pam_stack::control::Action;
 use pam_stack::module;
-use pam_stack::walk::{self, Missed, TooLarge};
+use pam_stack::walk::{self, Bypass, TooLargeError};
 
 /// What is known of a service beside its stack.
 pub(crate) struct Circumstances<'a> {
@@ -18,21 +18,21 @@ pub(crate) struct Circumstances<'a> {
 }
 
 impl Circumstances<'_> {
-    fn answers(&self, handler: &Handler) -> Vec<Code> {
+    fn answers(&self, handler: &Handler) -> Vec<ReturnCode> {
         if is_ours(handler) {
             return our_answers(self.may_ignore);
         }
         if !(self.is_installed)(&handler.module) {
-            return vec![code::MODULE_UNKNOWN];
+            return vec![return_code::MODULE_UNKNOWN];
         }
         module::answers(&handler.module, &handler.arguments, self.service)
     }
 
     /// The same where a proof is what is looked for: a module that asks for one takes part, and an old password was one.
-    fn answers_of_proofs(&self, handler: &Handler) -> Vec<Code> {
+    fn answers_of_proofs(&self, handler: &Handler) -> Vec<ReturnCode> {
         let mut answers = self.answers(handler);
         if is_first_factor(handler) {
-            answers.retain(|code| *code != code::IGNORE && *code != code::NEW_AUTHTOK_REQD);
+            answers.retain(|code| *code != return_code::IGNORE && *code != return_code::NEW_AUTHTOK_REQD);
         }
         answers
     }
@@ -41,9 +41,9 @@ impl Circumstances<'_> {
 /// Each way to get in without a code.
 pub(crate) fn without_code(stack: &Stack, circumstances: &Circumstances<'_>) -> Vec<Finding> {
     let answers = |handler: &Handler| circumstances.answers(handler);
-    match walk::ways_past(&stack.handlers, &answers, &is_ours) {
+    match walk::bypasses(&stack.handlers, &answers, &is_ours) {
         Ok(missed) => missed.into_iter().filter_map(|missed| gap(stack, missed)).collect(),
-        Err(TooLarge) => vec![too_large()],
+        Err(TooLargeError) => vec![too_large()],
     }
 }
 
@@ -55,24 +55,24 @@ pub(crate) fn nobody_gets_in(stack: &Stack, circumstances: &Circumstances<'_>) -
         false => circumstances.answers(handler),
     };
     // A stack that is too large is told of by itself.
-    walk::lets_in_with(&stack.handlers, &answers, &is_ours).is_ok_and(|lets_in| !lets_in)
+    walk::can_succeed_with(&stack.handlers, &answers, &is_ours).is_ok_and(|lets_in| !lets_in)
 }
 
 /// Whether no way lets in whom ours takes no part in: an answer that counts for nothing leaves the yes to another line.
 pub(crate) fn refuses_users_whom_pam_totp_ignores(stack: &Stack, circumstances: &Circumstances<'_>) -> bool {
     let answers = |handler: &Handler| match is_ours(handler) {
-        true => vec![code::IGNORE],
+        true => vec![return_code::IGNORE],
         false => circumstances.answers(handler),
     };
     let says_yes = |_: &Handler| true;
     circumstances.may_ignore
-        && walk::lets_in_with(&stack.handlers, &answers, &says_yes).is_ok_and(|lets_in| !lets_in)
+        && walk::can_succeed_with(&stack.handlers, &answers, &says_yes).is_ok_and(|lets_in| !lets_in)
 }
 
 /// Whether someone gets in who has shown nothing but perhaps a code.
 pub(crate) fn without_proof(stack: &Stack, circumstances: &Circumstances<'_>) -> bool {
     let answers = |handler: &Handler| circumstances.answers_of_proofs(handler);
-    walk::ways_past(&stack.handlers, &answers, &is_first_factor).map_or(true, |missed| !missed.is_empty())
+    walk::bypasses(&stack.handlers, &answers, &is_first_factor).map_or(true, |missed| !missed.is_empty())
 }
 
 /// Whether someone gets in who has shown nothing at all, not even a code.
@@ -81,7 +81,7 @@ pub(crate) fn without_anything(stack: &Stack, circumstances: &Circumstances<'_>)
     let proof = |handler: &Handler| {
         is_first_factor(handler) || Nature::of(handler) == Nature::OtherCodes || is_ours(handler)
     };
-    walk::ways_past(&stack.handlers, &answers, &proof).map_or(true, |missed| !missed.is_empty())
+    walk::bypasses(&stack.handlers, &answers, &proof).map_or(true, |missed| !missed.is_empty())
 }
 
 /// Lines of ours that say that a first factor was shown, and can be come to without one.
@@ -91,7 +91,7 @@ pub(crate) fn introduced_by_nobody<'a>(
     circumstances: &Circumstances<'_>,
 ) -> Vec<&'a Handler> {
     let answers = |handler: &Handler| circumstances.answers_of_proofs(handler);
-    let reached = walk::reached_without(&stack.handlers, &answers, &is_first_factor).unwrap_or_default();
+    let reached = walk::reachable_before(&stack.handlers, &answers, &is_first_factor).unwrap_or_default();
     let claims =
         |handler: &Handler| is_ours(handler) && said(handler).is_some_and(|said| said.after_first_factor);
     let handlers = stack.handlers.iter().enumerate();
@@ -111,20 +111,20 @@ fn too_large() -> Finding {
         .fix("write it with fewer jumps and includes")
 }
 
-fn gap(stack: &Stack, missed: Missed) -> Option<Finding> {
+fn gap(stack: &Stack, missed: Bypass) -> Option<Finding> {
     let line = |at: usize| stack.handlers.get(at);
     match missed {
         // Said of the whole service elsewhere.
-        Missed::Nowhere => None,
-        Missed::AnsweredIgnore { by, answer } => line(by).map(|by| ignored(by, answer)),
-        Missed::Failed { at } => line(at).map(|line| {
-            let what = format!("{}: what pam_totp says does not count (`{}`)", line.place, line.control_text);
+        Bypass::NoSuchLine => None,
+        Bypass::Skipped { by, answer } => line(by).map(|by| ignored(by, answer)),
+        Bypass::FailureNotCounted { at } => line(at).map(|line| {
+            let what = format!("{}: what pam_totp says does not count (`{}`)", line.location, line.control_text);
             Finding::serious("code_not_counted", what)
                 .why("someone who gives a wrong code, or none, is let in all the same")
                 .fix("write `auth required pam_totp.so`, with its arguments")
         }),
-        Missed::Ignored { at } => line(at).map(|line| {
-            let what = format!("{}: where pam_totp takes no part, other lines let in", line.place);
+        Bypass::Ignored { at } => line(at).map(|line| {
+            let what = format!("{}: where pam_totp takes no part, other lines let in", line.location);
             Finding::info("code_ignored", what)
                 .why("who is not enrolled and may be (nullok, require.enroll_by) gets in without a code; likewise, at sshd, whom a rule exempts")
                 .fix("take nullok out when \"totp-enroll list\" shows everybody")
@@ -132,7 +132,7 @@ fn gap(stack: &Stack, missed: Missed) -> Option<Finding> {
     }
 }
 
-fn ignored(by: &Handler, answer: Code) -> Finding {
+fn ignored(by: &Handler, answer: ReturnCode) -> Finding {
     let how = match by.control.at(answer) {
         Action::Jump(count) => format!("jumps over {count} lines, pam_totp among them"),
         Action::Done | Action::Die | Action::Ok | Action::Bad | Action::Ignore | Action::Reset => {
@@ -141,7 +141,7 @@ fn ignored(by: &Handler, answer: Code) -> Finding {
     };
     let module = module::name(&by.module);
     let what =
-        format!("{}: {module} `{}` {how} when it answers {}", by.place, by.control_text, code::name(answer));
+        format!("{}: {module} `{}` {how} when it answers {}", by.location, by.control_text, return_code::name(answer));
     let why = match Nature::of(by) {
         Nature::Rule => format!("whom {module} lets through is not asked for a code"),
         Nature::OtherCodes => format!("anyone who has a code of {module} is let in by that"),

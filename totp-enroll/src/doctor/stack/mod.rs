@@ -9,11 +9,11 @@ mod tests;
 pub(crate) use arguments::{Said, config_file, read as read_arguments};
 pub(crate) use module::Nature;
 pub(crate) use pam_stack::module::{directories, file as module_file, name as module_name};
-pub(crate) use pam_stack::{Handler, Installed, Kind, ServiceFiles, Stack, included, load, services};
+pub(crate) use pam_stack::{Handler, InstalledFiles, LineKind, ServiceFiles, Stack, included, load, services};
 
 /// Whether a service that is there has no line of ours.
 pub(crate) fn asks_nothing(name: &str) -> bool {
-    Installed::candidates().iter().any(|installed| {
+    InstalledFiles::candidates().iter().any(|installed| {
         installed.open(name).is_some()
             && load(installed, name).is_ok_and(|stack| ours(&stack).next().is_none())
     })
@@ -25,5 +25,5 @@ pub(crate) fn ours(stack: &Stack) -> impl Iterator<Item = &Handler> {
 }
 
 pub(crate) fn is_ours(handler: &Handler) -> bool {
-    handler.kind == Kind::Module && Nature::of(handler) == Nature::Ours
+    handler.kind == LineKind::Module && Nature::of(handler) == Nature::Ours
 }

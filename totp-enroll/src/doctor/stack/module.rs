@@ -1,7 +1,7 @@
 //! What a module means for the code: which is pam_totp, what its answers are, and what the success of others says.
 
 use super::Handler;
-use pam_stack::code::{self, Code};
+use pam_stack::return_code::{self, ReturnCode};
 use pam_stack::module::name;
 
 /// What a module's success says.
@@ -59,9 +59,9 @@ impl Nature {
 }
 
 /// What ours answers: yes, what it refuses with, and that it takes no part, where it may.
-pub(crate) fn our_answers(may_ignore: bool) -> Vec<Code> {
-    let mut answers = vec![code::SUCCESS];
-    answers.extend(may_ignore.then_some(code::IGNORE));
+pub(crate) fn our_answers(may_ignore: bool) -> Vec<ReturnCode> {
+    let mut answers = vec![return_code::SUCCESS];
+    answers.extend(may_ignore.then_some(return_code::IGNORE));
     let refusals = [
         "service_err",
         "system_err",
@@ -72,8 +72,8 @@ pub(crate) fn our_answers(may_ignore: bool) -> Vec<Code> {
         "conv_err",
         "abort",
     ];
-    answers.extend(refusals.into_iter().filter_map(code::named));
+    answers.extend(refusals.into_iter().filter_map(return_code::named));
     // Where it is missing.
-    answers.push(code::MODULE_UNKNOWN);
+    answers.push(return_code::MODULE_UNKNOWN);
     answers
 }

@@ -7,9 +7,9 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-struct Written(BTreeMap<PathBuf, String>, Libpam);
+struct InMemoryFiles(BTreeMap<PathBuf, String>, Libpam);
 
-impl ServiceFiles for Written {
+impl ServiceFiles for InMemoryFiles {
     fn read(&self, path: &Path) -> Option<Vec<u8>> {
         self.0.get(path).map(|text| text.as_bytes().to_owned())
     }
@@ -19,9 +19,9 @@ impl ServiceFiles for Written {
     }
 }
 
-fn written(files: &[(&str, &str)]) -> Written {
+fn written(files: &[(&str, &str)]) -> InMemoryFiles {
     let in_etc = |name: &str| Path::new("/etc/pam.d").join(name);
-    Written(files.iter().map(|(name, text)| (in_etc(name), (*text).to_owned())).collect(), Libpam::DEBIAN_13)
+    InMemoryFiles(files.iter().map(|(name, text)| (in_etc(name), (*text).to_owned())).collect(), Libpam::DEBIAN_13)
 }
 
 fn stack(files: &[(&str, &str)]) -> Stack {
@@ -114,10 +114,10 @@ fn an_end_within_a_substack_ends_no_more_than_that() {
 
 #[test]
 fn pam_totp_in_a_substack_can_be_jumped_over_with_it() {
-    let door =
+    let service =
         "auth [success=1 default=ignore] pam_unix.so\nauth substack inner\nauth required pam_permit.so\n";
     let found = found_in(
-        &[("app", door), ("inner", "auth required pam_unix.so\nauth required pam_totp.so\n")],
+        &[("app", service), ("inner", "auth required pam_unix.so\nauth required pam_totp.so\n")],
         false,
     );
     assert_eq!(found.len(), 1, "{found:?}");
@@ -177,8 +177,8 @@ fn the_stacks_of_other_distributions_are_sound_with_our_line_behind_them() {
         auth [success=2 default=ignore] pam_unix.so nullok try_first_pass\n\
         auth [success=1 default=ignore] pam_sss.so use_first_pass\nauth requisite pam_deny.so\nauth required pam_permit.so\n";
     for (inner, how) in [(fedora, "substack"), (arch, "include"), (arch, "substack"), (ubuntu, "include")] {
-        let door = format!("auth {how} inner\nauth required pam_totp.so\nauth include after\n");
-        let files = [("app", door.as_str()), ("inner", inner), ("after", "auth optional pam_cap.so\n")];
+        let service = format!("auth {how} inner\nauth required pam_totp.so\nauth include after\n");
+        let files = [("app", service.as_str()), ("inner", inner), ("after", "auth optional pam_cap.so\n")];
         assert_eq!(found_in(&files, false), [""; 0], "{inner}");
         let circumstances = Circumstances { service: "app", may_ignore: false, is_installed: &|_| true };
         assert!(!gaps::without_proof(&stack(&files), &circumstances), "{inner}");
