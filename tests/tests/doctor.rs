@@ -42,7 +42,7 @@ fn the_lenient_profile_is_sound_and_said_to_be_lenient() {
     site.service("sudo", "@include common-auth");
     site.pam_auth_update("totp-nullok");
     let found = site.doctor(&["--service", "sudo"]);
-    found.assert_found("info", "code_ignored", "takes no part");
+    found.assert_found("info", "code_ignored", "PAM_IGNORE");
     assert_eq!(found.all().len(), 1, "{:?}", found.all());
 }
 
@@ -86,7 +86,7 @@ fn each_stack_in_which_the_code_is_missed_is_found_with_its_line() {
             "code_not_counted",
             "line 1 of",
         ),
-        ("auth required TOTP nullok\nauth required pam_permit.so", "nothing_asked", "some people"),
+        ("auth required TOTP nullok\nauth required pam_permit.so", "nothing_asked", "some users"),
     ] {
         site.service("app", auth);
         site.doctor(&["--service", "app"]).assert_found("serious", name, what);
