@@ -3,7 +3,7 @@
 use crate::account::{self, Operator, Unknown};
 use crate::cli::Cli;
 use crate::failure::Failure;
-use crate::notify::leaving;
+use crate::notify::spool;
 use crate::output::Format;
 use crate::{audit, clock};
 use std::cell::Cell;
@@ -138,7 +138,7 @@ impl Context {
     /// Writes it to the log, and tells its user if that is one of the things that people are told.
     pub(crate) fn audit(&self, event: &Event) {
         self.log(event);
-        if leaving::leave(&self.config, &self.store, event) {
+        if spool::add(&self.config, &self.store, event) {
             self.left_a_notice.set(true);
         }
     }

@@ -35,7 +35,7 @@ impl Failure {
         Self { kind: Kind::Refused, problem: problem.into(), file: None, line: None, told: false }
     }
 
-    /// Asked for in a way that cannot be done.
+    /// StepInputs for in a way that cannot be done.
     pub(crate) fn usage(problem: impl Into<String>) -> Self {
         Self { kind: Kind::Usage, ..Self::refused(problem) }
     }

@@ -1,31 +1,31 @@
-//! What a module means for the code: which is pam_totp, what its answers are, and what the success of others says.
+//! What kind of module a line names: pam_totp, another second factor, a first factor, or none of them.
 
 use super::Handler;
-use pam_stack::code::{self, Code};
 use pam_stack::module::name;
+use pam_stack::return_code::{self, ReturnCode};
 
-/// What a module's success says.
+/// What a module's success proves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Nature {
-    /// pam_totp.
-    Ours,
-    /// A one-time code of another module, which ours takes the place of.
-    OtherCodes,
+pub(crate) enum ModuleKind {
+    /// A code: this is pam_totp.
+    PamTotp,
+    /// A code of a module that pam_totp replaces.
+    OtherOtp,
     /// Another second factor.
     SecondFactor,
-    /// Something that the administrator says of people, not something that they have shown.
+    /// Only that a rule of the administrator applies to the user.
     Rule,
-    /// Nothing: it succeeds anyone who asks, or takes no part.
-    Nothing,
-    /// A password, a fingerprint, a token: the person has shown something. Whatever is not known counts as this.
-    Proof,
+    /// Nothing: it accepts every user, or returns `PAM_IGNORE`.
+    NoFactor,
+    /// A password, fingerprint or smart card. Unknown modules count as this.
+    FirstFactor,
 }
 
-impl Nature {
+impl ModuleKind {
     pub(crate) fn of(handler: &Handler) -> Self {
         match name(&handler.module) {
-            "pam_totp.so" | "libpam_totp.so" => Self::Ours,
-            "pam_google_authenticator.so" | "pam_oath.so" => Self::OtherCodes,
+            "pam_totp.so" | "libpam_totp.so" => Self::PamTotp,
+            "pam_google_authenticator.so" | "pam_oath.so" => Self::OtherOtp,
             "pam_u2f.so" | "pam_duo.so" | "pam_yubico.so" | "pam_radius_auth.so" => Self::SecondFactor,
             "pam_succeed_if.so" | "pam_access.so" | "pam_listfile.so" | "pam_localuser.so"
             | "pam_usertype.so" | "pam_time.so" | "pam_wheel.so" | "pam_shells.so" | "pam_group.so"
@@ -52,16 +52,16 @@ impl Nature {
             | "pam_tally2.so"
             | "pam_abl.so"
             | "pam_shield.so"
-            | "pam_sepermit.so" => Self::Nothing,
-            _ => Self::Proof,
+            | "pam_sepermit.so" => Self::NoFactor,
+            _ => Self::FirstFactor,
         }
     }
 }
 
-/// What ours answers: yes, what it refuses with, and that it takes no part, where it may.
-pub(crate) fn our_answers(may_ignore: bool) -> Vec<Code> {
-    let mut answers = vec![code::SUCCESS];
-    answers.extend(may_ignore.then_some(code::IGNORE));
+/// The codes that pam_totp.so can return; `may_ignore`: whether `PAM_IGNORE` is one of them.
+pub(crate) fn pam_totp_return_codes(may_ignore: bool) -> Vec<ReturnCode> {
+    let mut codes = vec![return_code::SUCCESS];
+    codes.extend(may_ignore.then_some(return_code::IGNORE));
     let refusals = [
         "service_err",
         "system_err",
@@ -72,8 +72,8 @@ pub(crate) fn our_answers(may_ignore: bool) -> Vec<Code> {
         "conv_err",
         "abort",
     ];
-    answers.extend(refusals.into_iter().filter_map(code::named));
-    // Where it is missing.
-    answers.push(code::MODULE_UNKNOWN);
-    answers
+    codes.extend(refusals.into_iter().filter_map(return_code::named));
+    // libpam's code for a missing module.
+    codes.push(return_code::MODULE_UNKNOWN);
+    codes
 }

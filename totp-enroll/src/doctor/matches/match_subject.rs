@@ -1,20 +1,20 @@
-//! Whom a Match block is about.
+//! The users to which a Match block applies.
 
-use super::connection::ANYBODY;
-use super::pattern::{examples, fits, is_like};
-use crate::doctor::people;
+use super::connection::ANY_USER;
+use super::pattern::{examples, is_like, matches_list};
+use crate::doctor::enrolments;
 use nix::unistd::{Gid, Group, User as Passwd, getgrouplist};
 use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::fs;
 
-/// Of those criteria: everybody who is named or enrolled, and one of the others.
+/// Sample users who meet the criteria: every one of them that is named or enrolled, and one other; `None`: none can be found.
 pub(super) fn users(criteria: &[(String, String)], enrolled: &[String]) -> Option<Vec<String>> {
     let lists = |wanted: &'static str| {
         criteria.iter().filter(move |(kind, _)| kind == wanted).map(|(_, list)| list.as_str())
     };
     if lists("user").chain(lists("group")).next().is_none() {
-        return Some(vec![ANYBODY.to_owned()]);
+        return Some(vec![ANY_USER.to_owned()]);
     }
     let patterns = lists("user").flat_map(|list| list.split(',')).filter(|one| !one.starts_with('!'));
     let (like, plain): (Vec<&str>, Vec<&str>) = patterns.partition(|one| one.contains(['*', '?']));
@@ -22,21 +22,22 @@ pub(super) fn users(criteria: &[(String, String)], enrolled: &[String]) -> Optio
     let members =
         members.filter_map(|name| Group::from_name(name).ok().flatten()).flat_map(|group| group.mem);
     let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    // People stand behind what the system brought.
+    // Accounts of people come after those of the system.
     let known = passwd.lines().rev().filter_map(|line| line.split(':').next()).map(str::to_owned);
     let wanted = |name: &String| {
-        lists("user").all(|list| fits(name, list, false)) && lists("group").all(|list| is_member(name, list))
+        lists("user").all(|list| matches_list(name, list, false))
+            && lists("group").all(|list| is_member(name, list))
     };
-    let people = plain.iter().map(|name| (*name).to_owned()).chain(enrolled.iter().cloned());
-    let mut found: BTreeSet<String> = people.filter(|name| wanted(name) && people::exists(name)).collect();
+    let named = plain.iter().map(|name| (*name).to_owned()).chain(enrolled.iter().cloned());
+    let mut found: BTreeSet<String> = named.filter(|name| wanted(name) && enrolments::exists(name)).collect();
     found.extend(members.chain(known).find(wanted));
-    // Someone of whom no other block speaks, such as an account to come.
-    let made_up = [ANYBODY.to_owned()].into_iter().chain(like.iter().flat_map(|pattern| examples(pattern)));
+    // A name that no other block mentions, for accounts made later.
+    let made_up = [ANY_USER.to_owned()].into_iter().chain(like.iter().flat_map(|pattern| examples(pattern)));
     found.extend(made_up.filter(|_| !like.is_empty()).find(wanted));
-    // Named are those alone who are no accounts here: nobody gets in by it.
-    let is_about_nobody =
-        like.is_empty() && !plain.is_empty() && !plain.iter().any(|name| people::exists(name));
-    (!found.is_empty() || is_about_nobody).then(|| found.into_iter().collect())
+    // Only names without an account: nobody can log in by this block.
+    let names_no_account =
+        like.is_empty() && !plain.is_empty() && !plain.iter().any(|name| enrolments::exists(name));
+    (!found.is_empty() || names_no_account).then(|| found.into_iter().collect())
 }
 
 fn is_member(name: &str, list: &str) -> bool {
@@ -50,5 +51,5 @@ fn is_member(name: &str, list: &str) -> bool {
     let excluded = |pattern: &str| {
         pattern.strip_prefix('!').is_some_and(|one| groups.iter().any(|group| is_like(group, one)))
     };
-    !list.split(',').any(excluded) && groups.iter().any(|group| fits(group, list, false))
+    !list.split(',').any(excluded) && groups.iter().any(|group| matches_list(group, list, false))
 }

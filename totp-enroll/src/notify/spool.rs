@@ -1,6 +1,6 @@
-//! Leaves a notice in the spool; anyone who sends takes it from there.
+//! Puts a notice of a change into the spool, from which `delivery` sends it.
 
-use super::program::command;
+use super::mail_program::command;
 use crate::account::{self, Unknown};
 use crate::failure::Failure;
 use crate::{audit, clock, output};
@@ -11,13 +11,13 @@ use totp_core::store::Engine;
 use totp_core::store::notices::{NoticeSpool, Origin};
 use totp_host::entropy::OsEntropy;
 
-/// Leaves a notice of what was just logged, if that is told to anybody, and returns whether it did. The work that it tells
-/// about is done, whatever becomes of it.
-pub(crate) fn leave(config: &Config, store: &impl Engine, event: &Event) -> bool {
+/// Puts a notice of the event that was just logged into the spool, if users are told of such events; returns whether it did. The change
+/// has been made already, so a failure here is only reported.
+pub(crate) fn add(config: &Config, store: &impl Engine, event: &Event) -> bool {
     let left = clock::now().map_err(Failure::from).and_then(|now| {
         let Some(notice) = Notice::of(event, None, now.realtime) else { return Ok(false) };
         if command(config).is_none() {
-            nobody_is_told(config, event.name(), notice.user());
+            report_no_mail(config, event.name(), notice.user());
             return Ok(false);
         }
         let uid = account::canonical(notice.user(), Unknown::Allowed).ok().and_then(|account| account.uid);
@@ -25,7 +25,7 @@ pub(crate) fn leave(config: &Config, store: &impl Engine, event: &Event) -> bool
         Ok(true)
     });
     left.unwrap_or_else(|Failure { problem, file, .. }| {
-        output::remark(&format!("nobody is told of this: {problem}"));
+        output::remark(&format!("no notice of this change can be sent: {problem}"));
         let event = Event::new(Name::NotifyFailed)
             .field("about", event.name().as_str())
             .maybe("file", file.as_ref().map(|file| file.display()))
@@ -35,9 +35,9 @@ pub(crate) fn leave(config: &Config, store: &impl Engine, event: &Event) -> bool
     })
 }
 
-/// The mail is what gives a reset's owner the time to object: without one, anyone who does it is to know. That nobody set a mail
-/// program up, where none was switched off, is in the log each time.
-fn nobody_is_told(config: &Config, about: Name, user: &str) {
+/// Reports that no mail will be sent. The mail gives the owner of an account the time to object to a reset, so the operator of a reset is
+/// warned. A missing mail program is logged each time, unless notices are turned off.
+fn report_no_mail(config: &Config, about: Name, user: &str) {
     let is_off = config.notify.command == Command::Off;
     if !is_off {
         let event = Event::new(Name::NotifyFailed)
@@ -52,10 +52,10 @@ fn nobody_is_told(config: &Config, about: Name, user: &str) {
     );
     if is_step {
         let why = if is_off {
-            "notices are switched off in the config ([notify] command)"
+            "notices are turned off in the config ([notify] command)"
         } else {
             "there is no mail program; name one in the config ([notify] command), or install a mail system"
         };
-        output::remark(&format!("its owner is not told by mail: {why}"));
+        output::remark(&format!("the owner of the account gets no mail about this: {why}"));
     }
 }

@@ -1,28 +1,29 @@
-//! What the arguments of another module become: an argument of ours, a setting of the config, or a word about why neither.
+//! Translates the arguments of another module into arguments of pam_totp.so and settings of the config.
 
 use crate::section;
 use serde::Serialize;
 use totp_core::time::Seconds;
 
-/// What is taken over from one line.
+/// The translation of one line's arguments.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Carried {
-    /// The arguments of ours.
+pub(super) struct CarriedArguments {
+    /// The arguments for pam_totp.so.
     pub(super) arguments: Vec<String>,
     /// Lines for the config.
     pub(super) config: Vec<String>,
-    /// What became of each argument.
-    pub(super) said: Vec<Fate>,
+    /// What became of each argument, for the administrator.
+    pub(super) outcomes: Vec<CarriedArgument>,
 }
 
+/// An argument of the other module, and what it becomes.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Fate {
+pub(super) struct CarriedArgument {
     pub(super) argument: String,
     pub(super) becomes: String,
 }
 
-impl Carried {
-    /// Takes over the arguments of `module` at `service`.
+impl CarriedArguments {
+    /// Translates the arguments of `module` at `service`.
     pub(super) fn of(module: &str, arguments: &[String], service: &str) -> Self {
         let mut carried = Self::default();
         for argument in arguments {
@@ -31,7 +32,7 @@ impl Carried {
                 "pam_oath.so" => carried.oath(key, value, service),
                 _ => carried.google_authenticator(key, value, service),
             };
-            carried.said.push(Fate { argument: argument.clone(), becomes });
+            carried.outcomes.push(CarriedArgument { argument: argument.clone(), becomes });
         }
         carried
     }
@@ -44,36 +45,36 @@ impl Carried {
             "grace_period" => self.grace(value, service),
             "secret" => {
                 format!(
-                    "nothing: secrets lie in the store; \"totp-enroll import google-authenticator\" takes over those in {value}"
+                    "nothing: secrets are kept in the store; \"totp-enroll import google-authenticator\" imports those in {value}"
                 )
             }
             "user" | "allowed_perm" | "no_strict_owner" => {
-                "nothing: files are root's, and read as root".to_owned()
+                "nothing: the files belong to root and are read as root".to_owned()
             }
             "noskewadj" => {
-                "nothing: a clock that is off is told to the log, and never adjusted to".to_owned()
+                "nothing: a clock that is off is logged, and codes are never adjusted to it".to_owned()
             }
-            "no_increment_hotp" => "nothing: counters (HOTP) are not taken over".to_owned(),
-            _ => "nothing: it is not known here".to_owned(),
+            "no_increment_hotp" => "nothing: counters (HOTP) are not supported".to_owned(),
+            _ => "nothing: it is not a known argument".to_owned(),
         }
     }
 
     fn oath(&mut self, key: &str, value: &str, service: &str) -> String {
         match key {
             "try_first_pass" | "use_first_pass" | "debug" => self.argument(key),
-            "usersfile" => format!("nothing: \"totp-enroll import oath {value}\" takes its people over"),
-            "digits" => "nothing: each enrolment says how many digits it has".to_owned(),
+            "usersfile" => format!("nothing: \"totp-enroll import oath {value}\" imports its users"),
+            "digits" => "nothing: each enrolment stores its number of digits".to_owned(),
             "window" => match value.parse::<u64>() {
                 Ok(steps) => {
                     let steps = steps.min(10);
                     self.config.push(section::head(service, "totp"));
                     self.config.push(format!("drift_steps = {steps}"));
-                    format!("drift_steps = {steps} in the config; 1 is enough where clocks are right")
+                    format!("drift_steps = {steps} in the config; 1 is enough if the clocks are right")
                 }
-                Err(_) => "nothing: it is no number".to_owned(),
+                Err(_) => "nothing: its value is not a number".to_owned(),
             },
-            "alwaysok" => "nothing: it let everybody in".to_owned(),
-            _ => "nothing: it is not known here".to_owned(),
+            "alwaysok" => "nothing: it accepted every code".to_owned(),
+            _ => "nothing: it is not a known argument".to_owned(),
         }
     }
 
@@ -82,13 +83,13 @@ impl Carried {
         argument.to_owned()
     }
 
-    /// Google's is bound to the address; a program without one has the login session.
+    /// google-authenticator binds the grace period to the remote address; where there is none, `fresh=` binds it to the session.
     fn grace(&mut self, value: &str, service: &str) -> String {
         let length = format!("{value}s");
         match Seconds::parse(&length) {
-            Ok(Seconds(0)) => return "nothing: zero is none".to_owned(),
+            Ok(Seconds(0)) => return "nothing: 0 turns it off".to_owned(),
             Ok(_) => {}
-            Err(_) => return "nothing: it is no time that is known here".to_owned(),
+            Err(_) => return "nothing: its value is not a number of seconds".to_owned(),
         }
         if service == "sshd" {
             self.config.extend([
@@ -108,13 +109,13 @@ mod tests {
     use std::path::Path;
     use totp_core::config::Config;
 
-    fn of(module: &str, service: &str, text: &str) -> Carried {
+    fn of(module: &str, service: &str, text: &str) -> CarriedArguments {
         let words: Vec<String> = text.split_ascii_whitespace().map(str::to_owned).collect();
-        Carried::of(module, &words, service)
+        CarriedArguments::of(module, &words, service)
     }
 
     #[test]
-    fn what_both_know_stays_as_it_is() {
+    fn arguments_that_both_modules_have_are_kept() {
         let carried =
             of("pam_google_authenticator.so", "sshd", "nullok forward_pass echo_verification_code debug");
         assert_eq!(carried.arguments, ["nullok", "forward_pass", "echo", "debug"]);
@@ -131,12 +132,12 @@ mod tests {
         assert_eq!(of("pam_google_authenticator.so", "sudo", "grace_period=3600").arguments, ["fresh=3600s"]);
         assert_eq!(
             of("pam_google_authenticator.so", "sudo", "grace_period=0"),
-            Carried {
-                said: vec![Fate {
+            CarriedArguments {
+                outcomes: vec![CarriedArgument {
                     argument: "grace_period=0".to_owned(),
-                    becomes: "nothing: zero is none".to_owned()
+                    becomes: "nothing: 0 turns it off".to_owned()
                 }],
-                ..Carried::default()
+                ..CarriedArguments::default()
             }
         );
     }
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_for_the_config_reads_as_a_config_whatever_the_service_is_called() {
+    fn the_config_lines_are_valid_for_any_service_name() {
         for service in ["vpn", "su-l", "vpn.example", "a b", "gro\u{df}", "it's \"it\" \\"] {
             let lines = of("pam_oath.so", service, "window=3").config.join("\n");
             let config = Config::parse(Path::new("/c"), lines.as_bytes(), Some(service)).unwrap();
@@ -162,30 +163,30 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_cannot_be_kept_is_not_taken_over() {
+    fn an_invalid_grace_period_is_not_carried_over() {
         for service in ["sshd", "sudo"] {
             for seconds in ["4294967296", "-1", "1h", ""] {
                 let carried = of("pam_google_authenticator.so", service, &format!("grace_period={seconds}"));
                 assert!(carried.config.is_empty() && carried.arguments.is_empty(), "{carried:?}");
-                assert!(carried.said[0].becomes.starts_with("nothing"), "{carried:?}");
+                assert!(carried.outcomes[0].becomes.starts_with("nothing"), "{carried:?}");
             }
         }
     }
 
     #[test]
-    fn what_lets_everybody_in_is_not_taken_over() {
+    fn alwaysok_is_not_carried_over() {
         let carried = of("pam_oath.so", "sshd", "alwaysok");
-        assert!(carried.arguments.is_empty() && carried.said[0].becomes.contains("everybody"));
+        assert!(carried.arguments.is_empty() && carried.outcomes[0].becomes.contains("accepted every code"));
     }
 
     #[test]
-    fn every_argument_has_a_fate() {
+    fn every_argument_is_accounted_for() {
         let carried = of(
             "pam_google_authenticator.so",
             "sshd",
             "secret=/x user=root allowed_perm=0400 noskewadj wat=1",
         );
-        assert_eq!(carried.said.len(), 5);
+        assert_eq!(carried.outcomes.len(), 5);
         assert!(carried.arguments.is_empty());
     }
 }

@@ -1,8 +1,8 @@
-//! Sends what waits, one after the other, each at most once by anyone who has the right to send.
+//! Sends the waiting notices, one after the other. Only the process that holds the lock sends.
 
+use super::mail_program::command;
+use super::mail_program::{self, SendError};
 use super::message::Message;
-use super::program::command;
-use super::sender::{self, Stop};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output;
@@ -17,63 +17,63 @@ use totp_core::store::Engine;
 use totp_core::store::notices::{NoticeSpool, SendLock, Sending, Waiting};
 use totp_core::time::Seconds;
 
-/// What is to be sent.
+/// Which notices to send.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Which {
-    /// What is due.
+pub(super) enum NoticeSelection {
+    /// Those whose next try is due.
     Due,
-    /// All that waits.
+    /// All that are waiting.
     All,
 }
 
-/// What came of it.
+/// The counts that `notify` prints.
 #[derive(Serialize, Default)]
-pub(super) struct Tally {
+pub(super) struct DeliveryReport {
     pub(super) sent: usize,
-    /// Tried in vain; each is tried again.
+    /// Not sent; they are tried again.
     pub(super) failed: usize,
-    /// Tried in vain for days, or unreadable; nobody is told.
+    /// Not sent for days, or unreadable; they were dropped.
     pub(super) given_up: usize,
-    /// Left in the spool, for whatever reason.
+    /// Still in the spool.
     pub(super) waiting: usize,
 }
 
-/// Sends until nothing is left that can be sent now, or `longest` is over.
+/// Sends until nothing is left that can be sent now, or until `longest` has passed.
 pub(super) fn send(
     context: &Context,
-    which: Which,
+    which: NoticeSelection,
     patience: Duration,
     longest: Option<Duration>,
-) -> Result<Tally, Failure> {
+) -> Result<DeliveryReport, Failure> {
     let spool = context.store.notices();
-    let mut tally = Tally::default();
+    let mut report = DeliveryReport::default();
     let is_off = context.config.notify.command == Command::Off;
     let Some(words) = command(&context.config).or_else(|| is_off.then(Vec::new)) else {
-        tally.waiting = spool.waiting()?.0.len();
-        if tally.waiting == 0 {
-            return Ok(tally);
+        report.waiting = spool.waiting()?.0.len();
+        if report.waiting == 0 {
+            return Ok(report);
         }
         let problem = "there is no program to send notices with; name one in the config ([notify] command), or install a mail system";
         return Err(Failure::refused(problem));
     };
     let sending = match spool.lock_to_send(patience, clock::now()?.realtime)? {
         SendLock::Sending(sending) => sending,
-        SendLock::NothingThere => return Ok(tally),
+        SendLock::NothingThere => return Ok(report),
         SendLock::Busy => {
-            output::remark("another process sends the notices right now");
-            tally.waiting = spool.waiting()?.0.len();
-            return Ok(tally);
+            output::remark("another process is sending the notices");
+            report.waiting = spool.waiting()?.0.len();
+            return Ok(report);
         }
     };
-    let mut run = Run { context, spool: &spool, sending, words, which, tally, tried: BTreeSet::new() };
+    let mut run = Run { context, spool: &spool, sending, words, which, report, tried: BTreeSet::new() };
     let deadline = longest.and_then(|longest| Instant::now().checked_add(longest));
     if is_off {
-        run.let_go()?;
+        run.drop_old()?;
     } else {
         run.all(deadline)?;
     }
-    run.tally.waiting = spool.waiting()?.0.len();
-    Ok(run.tally)
+    run.report.waiting = spool.waiting()?.0.len();
+    Ok(run.report)
 }
 
 struct Run<'a, S: NoticeSpool> {
@@ -81,15 +81,15 @@ struct Run<'a, S: NoticeSpool> {
     spool: &'a S,
     sending: S::Sending,
     words: Vec<String>,
-    which: Which,
-    tally: Tally,
-    /// One try each.
+    which: NoticeSelection,
+    report: DeliveryReport,
+    /// The ids of those tried in this run: each is tried once.
     tried: BTreeSet<String>,
 }
 
 impl<S: NoticeSpool> Run<'_, S> {
     fn all(&mut self, deadline: Option<Instant>) -> Result<(), Failure> {
-        // What comes meanwhile is sent as well: anyone who left it may have met us busy.
+        // Notices that arrive in the meantime are sent as well: their process may have found this lock held.
         while let Some(notice) = self.next()? {
             let Some(timeout) = self.timeout(deadline) else { return Ok(()) };
             self.tried.insert(notice.id().to_owned());
@@ -100,7 +100,7 @@ impl<S: NoticeSpool> Run<'_, S> {
         Ok(())
     }
 
-    /// How long the program may take for the next one; `None`: there is no time left for it.
+    /// The time-out for the next message; `None`: no time is left.
     fn timeout(&self, deadline: Option<Instant>) -> Option<Seconds> {
         let timeout = self.context.config.notify.timeout;
         let Some(deadline) = deadline else { return Some(timeout) };
@@ -108,24 +108,24 @@ impl<S: NoticeSpool> Run<'_, S> {
         (left > Seconds(0)).then_some(timeout.min(left))
     }
 
-    /// Nobody is to be told any more: what was left before that goes when it has waited for as long as notices do.
-    fn let_go(&mut self) -> Result<(), Failure> {
+    /// Notices are turned off: drops those that are older than notices may get.
+    fn drop_old(&mut self) -> Result<(), Failure> {
         let now = clock::now()?.realtime;
         for waiting in self.spool.waiting()?.0.iter().filter(|waiting| waiting.is_old(now)) {
             let notice = match self.spool.read(waiting).map(|text| text.map(|text| Notice::decode(&text))) {
                 Ok(Some(Ok(notice))) => Some(notice),
                 Ok(Some(Err(NoticeError::Broken))) => None,
-                // A later version's, gone, or not ours to judge.
+                // From a newer version, already gone, or not readable: it stays.
                 Ok(Some(Err(NoticeError::OtherVersion)) | None) | Err(_) => continue,
             };
             self.sending.done(waiting)?;
-            self.tally.given_up = self.tally.given_up.saturating_add(1);
+            self.report.given_up = self.report.given_up.saturating_add(1);
             self.log(
                 waiting,
                 notice.as_ref(),
                 waiting.tries,
                 "given_up",
-                "notices are switched off in the config",
+                "notices are turned off in the config",
             );
         }
         Ok(())
@@ -134,9 +134,9 @@ impl<S: NoticeSpool> Run<'_, S> {
     fn next(&self) -> Result<Option<Waiting>, Failure> {
         let now = clock::now()?.realtime;
         let is_next = |notice: &Waiting| {
-            !self.tried.contains(notice.id()) && (self.which == Which::All || notice.is_due(now))
+            !self.tried.contains(notice.id()) && (self.which == NoticeSelection::All || notice.is_due(now))
         };
-        // In the order in which they came, but for those that were tried: one that hangs is not in the way of the others.
+        // Oldest last try first, so that a notice that always fails does not block the others.
         Ok(self.spool.waiting()?.0.into_iter().filter(is_next).min_by_key(|notice| notice.last))
     }
 
@@ -145,8 +145,8 @@ impl<S: NoticeSpool> Run<'_, S> {
             Ok(Some(text)) => text,
             Ok(None) => return Ok(Next::GoOn),
             Err(error) => {
-                // Anyone who changed it may have meant something by it: it stays as it is.
-                self.tally.failed = self.tally.failed.saturating_add(1);
+                // It is kept for the administrator to look at.
+                self.report.failed = self.report.failed.saturating_add(1);
                 self.log(waiting, None, tries(waiting), "unreadable", &error.to_string());
                 return Ok(Next::GoOn);
             }
@@ -155,39 +155,43 @@ impl<S: NoticeSpool> Run<'_, S> {
             Ok(notice) => notice,
             Err(error @ NoticeError::Broken) => {
                 self.sending.done(waiting)?;
-                self.tally.given_up = self.tally.given_up.saturating_add(1);
+                self.report.given_up = self.report.given_up.saturating_add(1);
                 self.log(waiting, None, tries(waiting), "given_up", &error.to_string());
                 return Ok(Next::GoOn);
             }
-            // For anyone who can read it: it is never given up.
+            // A newer version can read it, so it is never given up.
             Err(error @ NoticeError::OtherVersion) => {
                 self.sending.later(waiting, clock::now()?.realtime)?;
-                self.tally.failed = self.tally.failed.saturating_add(1);
+                self.report.failed = self.report.failed.saturating_add(1);
                 self.log(waiting, None, tries(waiting), "waits", &error.to_string());
                 return Ok(Next::GoOn);
             }
         };
         let message = Message::of(&notice, waiting, &self.context.config.notify)?;
-        match sender::send(&self.words, message.as_bytes(), timeout) {
+        match mail_program::send(&self.words, message.as_bytes(), timeout) {
             Ok(()) => {
                 self.sending.done(waiting)?;
-                self.tally.sent = self.tally.sent.saturating_add(1);
+                self.report.sent = self.report.sent.saturating_add(1);
                 Ok(Next::GoOn)
             }
-            Err(Stop::Refused(problem)) => self.failed(waiting, Some(&notice), &problem).map(|()| Next::GoOn),
-            // The others would meet the same.
-            Err(Stop::Stuck(problem)) => self.failed(waiting, Some(&notice), &problem).map(|()| Next::Stop),
+            Err(SendError::Refused(problem)) => {
+                self.failed(waiting, Some(&notice), &problem).map(|()| Next::GoOn)
+            }
+            // The other messages would fail in the same way.
+            Err(SendError::Program(problem)) => {
+                self.failed(waiting, Some(&notice), &problem).map(|()| Next::Stop)
+            }
         }
     }
 
     fn failed(&mut self, waiting: &Waiting, notice: Option<&Notice>, problem: &str) -> Result<(), Failure> {
         let state = match self.sending.failed(waiting, clock::now()?.realtime)? {
             Some(_) => {
-                self.tally.failed = self.tally.failed.saturating_add(1);
+                self.report.failed = self.report.failed.saturating_add(1);
                 "waits"
             }
             None => {
-                self.tally.given_up = self.tally.given_up.saturating_add(1);
+                self.report.given_up = self.report.given_up.saturating_add(1);
                 "given_up"
             }
         };
@@ -208,7 +212,7 @@ impl<S: NoticeSpool> Run<'_, S> {
     }
 }
 
-/// Its tries with this one.
+/// The number of tries including this one.
 fn tries(waiting: &Waiting) -> u32 {
     waiting.tries.saturating_add(1)
 }

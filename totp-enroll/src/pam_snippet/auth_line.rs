@@ -1,37 +1,37 @@
-//! The auth lines of a service file, one by one, as they are and as they are to be.
+//! Splits a service file into its auth lines, and says what each line does.
 
-use crate::doctor::stack::{Nature, is_ours, module_name};
-use pam_stack::{Handler, Kind, Libpam, ServiceFiles, Stack, line, load};
+use crate::doctor::stack::{ModuleKind, is_pam_totp, module_name};
+use pam_stack::{Handler, Libpam, LineKind, ServiceFiles, Stack, line, load};
 use std::path::Path;
 
-/// One auth line of a service file, or a line that includes such.
+/// An auth line of a service file, or a line that includes auth lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Part {
+pub(super) struct AuthLine {
     pub(super) number: usize,
     pub(super) text: String,
     pub(super) role: Role,
-    /// What libpam makes of it: more than one where it includes a file.
+    /// The lines of the stack that it becomes: several if it includes a file.
     pub(super) handlers: Vec<Handler>,
 }
 
 /// What a line does for the login.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Role {
-    /// It is ours, or includes ours.
-    Ours,
-    /// Another module for codes, with its control and its arguments.
-    Codes { module: &'static str, control: String, arguments: Vec<String> },
-    /// It includes another module for codes.
-    CodesWithin,
-    /// It asks for a password, or includes what does.
+    /// It is pam_totp's, or includes such a line.
+    PamTotp,
+    /// It names another module for one-time codes.
+    OtherOtp { module: &'static str, control: String, arguments: Vec<String> },
+    /// It includes another module for one-time codes.
+    IncludesOtherOtp,
+    /// It asks for a password, or includes a line that does.
     Password,
-    /// It names a module that is not known, or includes one; perhaps it asks for a password.
+    /// It names or includes an unknown module, which may ask for a password.
     Unknown,
-    /// Whatever else.
+    /// Anything else.
     Other,
 }
 
-/// A service file that is not written yet, among those that are.
+/// The installed service files, with one replaced by a text that is not written yet.
 pub(super) struct Draft<'a> {
     pub(super) files: &'a dyn ServiceFiles,
     pub(super) service: &'a str,
@@ -52,27 +52,27 @@ impl ServiceFiles for Draft<'_> {
 }
 
 /// The auth lines of `text`.
-pub(super) fn parts(files: &dyn ServiceFiles, service: &str, text: &[u8]) -> Vec<Part> {
+pub(super) fn auth_lines(files: &dyn ServiceFiles, service: &str, text: &[u8]) -> Vec<AuthLine> {
     let (lines, _) = line::lines(text, files.libpam().release);
-    let part = |line: line::Line| {
-        // libpam takes a tab for a blank, and a terminal for anything.
+    let auth_line = |line: line::LogicalLine| {
+        // Tabs are blanks for libpam, and would break the columns of the output.
         let text = line.text.trim_end().replace('\t', " ");
         let stack = load(&Draft { files, service, text: &text }, service).unwrap_or_default();
         if stack.is_other || stack.handlers.is_empty() {
             return None;
         }
-        Some(Part { number: line.number, role: role(&text, &stack), text, handlers: stack.handlers })
+        Some(AuthLine { number: line.number, role: role(&text, &stack), text, handlers: stack.handlers })
     };
-    lines.into_iter().filter_map(part).collect()
+    lines.into_iter().filter_map(auth_line).collect()
 }
 
 fn role(text: &str, stack: &Stack) -> Role {
-    let is = |nature: Nature| stack.handlers.iter().any(|handler| Nature::of(handler) == nature);
-    if stack.handlers.iter().any(is_ours) {
-        return Role::Ours;
+    let is = |nature: ModuleKind| stack.handlers.iter().any(|handler| ModuleKind::of(handler) == nature);
+    if stack.handlers.iter().any(is_pam_totp) {
+        return Role::PamTotp;
     }
-    if is(Nature::OtherCodes) {
-        return codes(text).unwrap_or(Role::CodesWithin);
+    if is(ModuleKind::OtherOtp) {
+        return other_otp(text).unwrap_or(Role::IncludesOtherOtp);
     }
     if stack.handlers.iter().any(is_password) {
         return Role::Password;
@@ -80,7 +80,7 @@ fn role(text: &str, stack: &Stack) -> Role {
     if stack.handlers.iter().any(is_unknown) { Role::Unknown } else { Role::Other }
 }
 
-/// Modules that ask for what an SSH key takes the place of.
+/// Modules of first factors that an SSH key replaces.
 const PASSWORDS: [&str; 14] = [
     "pam_unix.so",
     "pam_unix2.so",
@@ -102,15 +102,17 @@ fn is_password(handler: &Handler) -> bool {
     PASSWORDS.contains(&module_name(&handler.module))
 }
 
-/// Whether nobody here knows what it asks for.
+/// Whether it is not known what the module asks for.
 pub(super) fn is_unknown(handler: &Handler) -> bool {
-    handler.kind == Kind::Module && Nature::of(handler) == Nature::Proof && !is_password(handler)
+    handler.kind == LineKind::Module
+        && ModuleKind::of(handler) == ModuleKind::FirstFactor
+        && !is_password(handler)
 }
 
-fn codes(text: &str) -> Option<Role> {
+fn other_otp(text: &str) -> Option<Role> {
     let mut words = line::words(text).into_iter().skip(1);
     let (control, module) = (words.next()?, words.next()?);
     let known = ["pam_google_authenticator.so", "pam_oath.so"];
     let module = known.into_iter().find(|known| module.rsplit('/').next() == Some(*known))?;
-    Some(Role::Codes { module, control, arguments: words.collect() })
+    Some(Role::OtherOtp { module, control, arguments: words.collect() })
 }
