@@ -20,7 +20,7 @@ fn words(name: Name) -> Option<Words> {
     let (what, otherwise) = match name {
         Name::Enrolled => (
             "an authenticator was enrolled",
-            "Another process may have a phone now whose codes open your account.",
+            "Someone else may have a phone now whose codes open your account.",
         ),
         Name::Disabled => (
             "the one-time codes were switched off",
@@ -28,19 +28,19 @@ fn words(name: Name) -> Option<Words> {
         ),
         Name::CodesRegenerated => (
             "the recovery codes were replaced by new ones",
-            "Another process may have the new recovery codes, and yours are void.",
+            "Someone else may have the new recovery codes, and yours are void.",
         ),
         Name::RecoveryUsed => (
             "a recovery code was used in place of a code from the phone",
-            "Another process may have your recovery codes.",
+            "Someone else may have your recovery codes.",
         ),
         Name::DeviceRemembered => (
             "a device is remembered: it is not asked for a code for a while",
-            "Another process had a code of yours, and their device is let in without one now.",
+            "Someone else had one of your codes, and their device is now let in without a code.",
         ),
         Name::DeviceRevoked => (
             "remembered devices were forgotten: they are asked for a code again",
-            "Another process may have changed how your account is opened.",
+            "Someone else may have changed how your account is opened.",
         ),
         Name::ResetRequested => (
             "someone asks that the one-time codes be reset, as if the phone and all codes were lost",
@@ -56,15 +56,15 @@ fn words(name: Name) -> Option<Words> {
         ),
         Name::ResetCancelled => (
             "the reset of the one-time codes was called off",
-            "Another process called off what you had asked for.",
+            "Someone else called off what you had asked for.",
         ),
         Name::ResetCompleted => (
             "the one-time codes were reset: the phone, the recovery codes and remembered devices are void, and a token enrols a new phone",
-            "Another process may be about to enrol a phone of theirs.",
+            "Someone else may be about to enrol a phone of theirs.",
         ),
         Name::TokenUsed => (
             "the token of a reset was used to enrol a new phone",
-            "Another process may have a phone now whose codes open your account.",
+            "Someone else may have a phone now whose codes open your account.",
         ),
         Name::TokenRefused => (
             "a token to enrol a new phone was refused",

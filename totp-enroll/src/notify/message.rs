@@ -165,7 +165,7 @@ mod tests {
             \x20   through         sshd\n\
             \x20   left            9\n\n\
             If that was you, or done for you, there is nothing to do.\n\n\
-            If it was not: Another process may have your recovery codes.\n\
+            If it was not: Someone else may have your recovery codes.\n\
             Tell the administrators of host.example.net at once. The log there has all of it (event=recovery_used), and\n\
             \"totp-enroll status\" says how the account stands.\n";
         assert_eq!(text, expected);

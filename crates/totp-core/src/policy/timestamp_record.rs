@@ -26,7 +26,7 @@ pub struct Process {
 pub struct Uids(pub [u32; 4]);
 
 /// What the kernel shows in place of a uid that is unknown in the user namespace of the reader (user_namespaces(7),
-/// `/proc/sys/entropy/overflowuid`): it says nothing of an owner.
+/// `/proc/sys/kernel/overflowuid`): it says nothing of an owner.
 const OVERFLOW: u32 = 65_534;
 
 impl Uids {
@@ -72,7 +72,7 @@ pub enum SessionOrigin {
     Remote,
 }
 
-/// This boot of this machine (`/proc/sys/entropy/random/boot_id`).
+/// This boot of this machine (`/proc/sys/kernel/random/boot_id`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BootId(String);
 
