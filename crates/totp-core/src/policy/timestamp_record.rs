@@ -144,22 +144,22 @@ impl Caller<'_> {
             [asker, _] => asker.is_fork,
             [] | [_, _, ..] => false,
         };
-        // Started by the first of all it may be a service that lives on, as sshd is in debug mode.
+        // Started by process 1 it may be a long-lived service, as sshd is in debug mode.
         let has_parent = self.ancestors.len() > below.len();
         is_its_own && has_parent && below.iter().all(|ancestor| ancestor.uids.are_roots())
     }
 
-    /// Whether the application that asks was called by the account itself, or by root.
+    /// Whether the asking application was called by the account itself or by root.
     fn is_of_the_account(&self) -> bool {
         self.requester.is_none_or(|uid| uid == 0 || uid == self.uid)
     }
 
-    /// Whether the session of this leader may serve the request.
+    /// Whether a record of this leader's session may count for the request.
     fn is_served_by(&self, leader: Process) -> bool {
         let Some(at) = self.ancestors.iter().position(|ancestor| ancestor.process == leader) else {
             return false;
         };
-        // A remote login begins a session; that a leader is among its ancestors says only who started the server.
+        // A remote login begins a session of its own; a leader among its ancestors only shows who started the server.
         self.origin == SessionOrigin::Local
             && self.is_of_the_account()
             && self.ancestors.iter().all(|ancestor| ancestor.uids.belong_to(self.uid))
@@ -167,9 +167,9 @@ impl Caller<'_> {
             && self.is_of_one_login(at)
     }
 
-    /// A login hangs from root's sshd or login(1). A terminal multiplexer that was left behind hangs from the first of all
-    /// itself, or from another process that adopts orphans, and anyone who attaches to it later must not profit from what
-    /// was typed into it. The asking program says nothing of that: it may be root's by being sudo.
+    /// A login descends from root's sshd or login(1). A terminal multiplexer that outlived its login descends from
+    /// process 1 or from another process that adopts orphans, and whoever attaches to it later must not profit from a
+    /// code that was typed there. The asking program itself shows nothing: it may be root's because it is sudo.
     fn is_below_a_login(&self) -> bool {
         let Some((_, above)) = self.ancestors.split_first() else { return false };
         let tops_out_at_root = above.last().is_some_and(|top| top.uids.are_roots());
@@ -182,9 +182,9 @@ impl Caller<'_> {
             })
     }
 
-    /// Whether an account's process was started by its parent (at that place of the line), which is root's: it is in a session
-    /// that is led from there, or leads one at a terminal. A daemon leads one without a terminal, and the leader of what a
-    /// login left behind is gone.
+    /// Whether an account's process was started by its parent (at that position), which is root's: its session is led
+    /// from there, or it leads one at a terminal. A daemon leads one without a terminal, and the leader of a process
+    /// that outlived its login has ended.
     fn was_started_by(&self, child: &Ancestor, parent: usize) -> bool {
         if child.leads() {
             return child.has_terminal;
@@ -193,8 +193,8 @@ impl Caller<'_> {
         above.iter().any(|ancestor| ancestor.process.pid == child.session)
     }
 
-    /// Whether the leader at this place leads the session of one login: at a terminal; or it is sshd's of one connection, below
-    /// which comes the person's own process at once.
+    /// Whether the leader at this position leads the session of one login: at a terminal, or for one connection to sshd
+    /// with the person's own process directly below it.
     fn is_of_one_login(&self, at: usize) -> bool {
         let Some(leader) = self.ancestors.get(at) else { return false };
         let below = at.checked_sub(1).and_then(|below| self.ancestors.get(below));
