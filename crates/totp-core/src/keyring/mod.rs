@@ -118,7 +118,7 @@ impl Keyring {
         Ok(format::document(&key.id, &keys))
     }
 
-    /// The document of this keyring with a new active key.
+    /// The document of this keyring without the keys of these ids. The active key is always kept.
     #[must_use]
     pub fn without(&self, ids: &[String]) -> Secret {
         let stays = |key: &&Key| key.id == self.active || !ids.contains(&key.id);
