@@ -19,7 +19,7 @@ fn words(name: Name) -> Option<Words> {
     let (what, otherwise) = match name {
         Name::Enrolled => (
             "an authenticator was enrolled",
-            "Someone else may have a phone now whose codes open your account.",
+            "Someone else may now have a phone whose codes open your account.",
         ),
         Name::Disabled => (
             "the one-time codes were switched off",
@@ -27,47 +27,47 @@ fn words(name: Name) -> Option<Words> {
         ),
         Name::CodesRegenerated => (
             "the recovery codes were replaced by new ones",
-            "Someone else may have the new recovery codes, and yours are void.",
+            "Someone else may have the new recovery codes; your old ones are void.",
         ),
         Name::RecoveryUsed => (
             "a recovery code was used in place of a code from the phone",
             "Someone else may have your recovery codes.",
         ),
         Name::DeviceRemembered => (
-            "a device is remembered: it is not asked for a code for a while",
+            "a device is remembered and needs no code for some time",
             "Someone else had one of your codes, and their device is now let in without a code.",
         ),
         Name::DeviceRevoked => (
-            "remembered devices were forgotten: they are asked for a code again",
-            "Someone else may have changed how your account is opened.",
+            "remembered devices were forgotten and need a code again",
+            "Someone else may have changed how logins to your account are checked.",
         ),
         Name::ResetRequested => (
-            "someone asks that the one-time codes be reset, as if the phone and all codes were lost",
-            "Call it off at once: \"totp-enroll reset cancel\", with a code of yours, or ask an administrator.",
+            "a reset of the one-time codes was requested, as after the loss of the phone and all recovery codes",
+            "Cancel it at once with \"totp-enroll reset cancel\" and one of your codes, or ask an administrator.",
         ),
         Name::ResetApproved => (
             "the reset of the one-time codes was approved by another operator",
-            "Call it off at once: \"totp-enroll reset cancel\", with a code of yours, or ask an administrator.",
+            "Cancel it at once with \"totp-enroll reset cancel\" and one of your codes, or ask an administrator.",
         ),
         Name::ResetRefused => (
             "a step of a reset of the one-time codes was refused",
-            "Someone tried to have your codes taken away who may not.",
+            "Someone without permission tried to reset your codes.",
         ),
         Name::ResetCancelled => (
-            "the reset of the one-time codes was called off",
-            "Someone else called off what you had asked for.",
+            "the reset of the one-time codes was cancelled",
+            "Someone else cancelled the reset that you had asked for.",
         ),
         Name::ResetCompleted => (
-            "the one-time codes were reset: the phone, the recovery codes and remembered devices are void, and a token enrols a new phone",
-            "Someone else may be about to enrol a phone of theirs.",
+            "the one-time codes were reset: the phone, the recovery codes and remembered devices no longer work, and a token was issued to enrol a new phone",
+            "Someone else may be about to enrol their own phone.",
         ),
         Name::TokenUsed => (
             "the token of a reset was used to enrol a new phone",
-            "Someone else may have a phone now whose codes open your account.",
+            "Someone else may now have a phone whose codes open your account.",
         ),
         Name::TokenRefused => (
             "a token to enrol a new phone was refused",
-            "Someone tries to enrol a phone of theirs for your account.",
+            "Someone is trying to enrol their own phone for your account.",
         ),
         // Not notified: ordinary logins and refusals; events of the machine; imports, which the administrator
         // announces; accounts that are gone.

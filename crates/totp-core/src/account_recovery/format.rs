@@ -77,7 +77,7 @@ impl Reset {
             cooldown: rules.cooldown.0,
             approvals: rules.approvals,
             expires: rules.expires.0,
-            reason: reason,
+            reason,
             requested: request,
             called_off,
             approved: approvals,
