@@ -1,23 +1,23 @@
-//! One event as one line, `key=value`, for the log: values are quoted and escaped, so that no user text becomes a line
-//! or a field of its own.
+//! Audit events: one line of `key=value` for the log. Values are quoted and escaped, so that no user text becomes a
+//! line or a field.
 
 use std::fmt::{self, Write};
 
-/// Longest value written, in characters; what a stranger typed must not fill the log.
+/// The longest value, in characters, so that a stranger's input does not fill the log.
 const LONGEST_VALUE: usize = 256;
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Name {
-    /// A login was let in.
+    /// A login was accepted.
     Accepted,
     /// A login was refused; the reason is a field.
     Refused,
-    /// A login was let in by a recovery code.
+    /// A login was accepted by a recovery code.
     RecoveryUsed,
     /// A wrong code started a lock.
     Locked,
-    /// A code was right, and opened nothing: it was tried in the command.
+    /// A code was right, but was only tested with `totp-enroll`.
     Tested,
     /// An administrator lifted a lock.
     Unlocked,
@@ -25,7 +25,7 @@ pub enum Name {
     Enrolled,
     /// An enrolment was withdrawn.
     Disabled,
-    /// An enrolment was withdrawn because its account is gone, or is another's now.
+    /// An enrolment was withdrawn because its account is gone or has another uid.
     Pruned,
     /// A new set of recovery codes replaced the old.
     CodesRegenerated,
@@ -33,52 +33,52 @@ pub enum Name {
     Imported,
     /// A device is remembered.
     DeviceRemembered,
-    /// A remembered device, or all of a user's, are no longer.
+    /// One or all remembered devices of a user were forgotten.
     DeviceRevoked,
     /// A keyring was made.
     KeyringCreated,
-    /// A keyring was sealed by the machine; the clear one is gone.
+    /// The keyring was sealed to the machine; the clear one is gone.
     KeyringSealed,
-    /// A sealed keyring lies in the clear again.
+    /// The keyring is stored in the clear again.
     KeyringUnsealed,
-    /// A keyring was written to a file behind a passphrase.
+    /// The keyring was backed up to a file, encrypted with a passphrase.
     KeyringBackedUp,
-    /// A keyring came back from such a file.
+    /// The keyring was restored from a backup.
     KeyringRestored,
-    /// Another key became the active one, or what was sealed with an old one was sealed anew.
+    /// A new key became active, or credentials were resealed.
     KeyRotated,
-    /// A notice could not be sent; it waits, or was given up.
+    /// A notice could not be sent and waits, or was given up.
     NotifyFailed,
-    /// An operator asks that an enrolment be reset.
+    /// An operator requested a reset.
     ResetRequested,
-    /// Another one agrees.
+    /// Another operator approved a reset.
     ResetApproved,
-    /// Someone may not take that step of a reset; the reason is a field.
+    /// A step of a reset was refused; the reason is a field.
     ResetRefused,
-    /// A reset was called off, by the owner or an operator.
+    /// A reset was cancelled, by the owner or an operator.
     ResetCancelled,
-    /// A reset has withdrawn the enrolment, and left a token.
+    /// A reset was completed: the enrolment is withdrawn and a token made.
     ResetCompleted,
-    /// The token of a reset has enrolled its owner.
+    /// The owner enrolled with a reset token.
     TokenUsed,
-    /// A token was not taken; the reason is a field.
+    /// A reset token was refused; the reason is a field.
     TokenRefused,
-    /// Something is broken, and someone was refused for it.
+    /// Something is broken, and a login or command was refused because of it.
     Error,
-    /// How a login went, step by step; only with the argument `debug`.
+    /// The steps of a login; only with the argument `debug`.
     Debug,
 }
 
-/// How loud (RFC 5424 section 6.2.1).
+/// Severity (RFC 5424 section 6.2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
     /// Something must be fixed.
     Error,
-    /// Worth an administrator's eye.
+    /// Worth an administrator's attention.
     Notice,
-    /// What happens every day.
+    /// Ordinary.
     Info,
-    /// Only asked for.
+    /// Only on request.
     Debug,
 }
 
@@ -119,7 +119,7 @@ impl Name {
         }
     }
 
-    /// How loud it is.
+    /// Its severity.
     #[must_use]
     pub fn severity(self) -> Severity {
         match self {
@@ -173,14 +173,14 @@ impl Event {
         self.name
     }
 
-    /// Adds ` key=value`; the value may be anything that anybody typed.
+    /// Adds ` key=value`; the value may be any text.
     #[must_use]
     pub fn field(mut self, key: &'static str, value: impl fmt::Display) -> Self {
         append(&mut self.line, key, &value.to_string());
         self
     }
 
-    /// Adds a field that may not be known.
+    /// Adds a field if its value is known.
     #[must_use]
     pub fn maybe(self, key: &'static str, value: Option<impl fmt::Display>) -> Self {
         match value {
@@ -213,7 +213,7 @@ fn is_plain(value: &str) -> bool {
     !value.is_empty() && value.len() <= LONGEST_VALUE && value.bytes().all(plain)
 }
 
-/// The fields of a line that an [`Event`] wrote, in their order, as they were given; `None`: it is none.
+/// Parses the fields of a line that an [`Event`] wrote, in order; `None`: it is no such line.
 #[must_use]
 pub fn fields(line: &str) -> Option<Vec<(&str, String)>> {
     let mut fields = Vec::new();
@@ -259,7 +259,8 @@ fn unquote(text: &str) -> Option<(String, &str)> {
     }
 }
 
-/// Printable ASCII stays; the rest, also what turns text around (CVE-2021-42574), is written as its number.
+/// Printable ASCII is kept. The rest is written as its number, including characters that change the direction of text
+/// (CVE-2021-42574).
 fn quote(line: &mut String, value: &str) {
     line.push('"');
     for (at, char) in value.chars().enumerate() {

@@ -1,4 +1,4 @@
-//! A mail address, as a header may have it: plain ones only, so that no name becomes a header, a second address or an option.
+//! Mail addresses: only plain ones, so that no name becomes a header, a second address or an option.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ impl Address {
         Self("root".to_owned())
     }
 
-    /// Parses one; what would have to be quoted (RFC 5322 section 3.4.1) is none.
+    /// Parses an address; one that would have to be quoted (RFC 5322 section 3.4.1) is refused.
     ///
     /// # Errors
     /// [`AddressError`].
@@ -46,16 +46,16 @@ impl fmt::Display for Address {
 #[error("is not a mail address: write \"name\" or \"name@domain\", of letters, digits and . _ + -")]
 pub struct AddressError;
 
-/// To whom a notice about someone goes.
+/// The recipient of a notice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recipient {
-    /// To them: at this domain, or where the machine's mail system takes their name.
+    /// The user, at this domain, or as the machine's mail system resolves the name.
     User(Option<String>),
-    /// Always to this one.
+    /// Always this address.
     Fixed(Address),
 }
 
-/// What stands for the account's name in the config.
+/// The placeholder for the account's name in the config.
 const USER: &str = "{user}";
 
 impl Recipient {
@@ -74,7 +74,7 @@ impl Recipient {
         }
     }
 
-    /// The address for the account of this name; `None`: the name cannot be one.
+    /// The address of the account with this name; `None`: the name cannot be part of one.
     #[must_use]
     pub fn of(&self, user: &str) -> Option<Address> {
         match self {
@@ -93,7 +93,7 @@ impl Recipient {
 #[error("is not a recipient: write \"{{user}}\", \"{{user}}@domain\" or one mail address")]
 pub struct RecipientError;
 
-/// What starts with a dash could be taken for an option, with a bar or a slash for a program or a file.
+/// A name that starts with a dash could be taken for an option, one with a bar or a slash for a program or a file.
 fn is_name(text: &str) -> bool {
     let of_a_name = |byte: u8| byte.is_ascii_alphanumeric() || b"._+-".contains(&byte);
     text.bytes().all(of_a_name)

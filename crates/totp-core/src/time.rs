@@ -1,10 +1,10 @@
-//! Time as values: two clocks read together by the caller, and durations as the config writes them.
+//! Time as values: the two clocks, durations, days and RFC 3339 timestamps.
 
 use serde::Serialize;
 use std::fmt;
 use std::str::FromStr;
 
-/// What the clocks said at one moment. The rules never read a clock themselves.
+/// Both clocks at one moment, read by the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Now {
     /// Seconds since 1970-01-01T00:00:00Z, `CLOCK_REALTIME`. It can be set back.
@@ -14,8 +14,8 @@ pub struct Now {
 }
 
 impl Now {
-    /// The realtime clock's reading at which this machine started, in seconds since 1970, by today's clock; rounded up,
-    /// since both readings were cut to whole seconds.
+    /// When this machine booted by today's realtime clock, in seconds since 1970; rounded up, because both readings
+    /// were cut to whole seconds.
     #[must_use]
     pub fn boot(self) -> u64 {
         self.realtime.saturating_add(1).saturating_sub(self.boottime)
@@ -27,10 +27,10 @@ impl Now {
 pub struct Seconds(pub u64);
 
 impl Seconds {
-    /// Parses a number with a unit.
+    /// Parses a number and its unit.
     ///
     /// # Errors
-    /// [`DurationError`] for anything else, also for a number without a unit.
+    /// [`DurationError`] for anything else, also a number without a unit.
     pub fn parse(text: &str) -> Result<Self, DurationError> {
         let unit = text.chars().last().ok_or(DurationError)?;
         let number = text.strip_suffix(unit).ok_or(DurationError)?;
@@ -92,7 +92,7 @@ impl Date {
     #[must_use]
     pub fn calendar(self) -> Option<(u16, u8, u8)> {
         let begun = |year, month| Self::from_calendar(year, month, 1).filter(|first| *first <= self);
-        // No year is longer than 366 days, so this one is not after the year that is looked for.
+        // No year has more than 366 days, so this one is not after the year in question.
         let mut year = u16::try_from(self.day / 366).ok()?.checked_add(1970)?;
         while begun(year.checked_add(1)?, 1).is_some() {
             year = year.checked_add(1)?;

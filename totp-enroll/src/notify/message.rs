@@ -167,7 +167,7 @@ mod tests {
             \x20   through         sshd\n\
             \x20   left            9\n\n\
             If you did this, or it was done for you, there is nothing to do.\n\n\
-            If not: Another process may have your recovery codes.\n\
+            If not: Someone else may have your recovery codes.\n\
             Tell the administrators of host.example.net at once. The log there has the details (event=recovery_used), and\n\
             \"totp-enroll status\" shows the state of the account.\n";
         assert_eq!(text, expected);

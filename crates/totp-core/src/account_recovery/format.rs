@@ -1,4 +1,4 @@
-//! A reset's TOML: what each field must be, and what is said of one that is not.
+//! The TOML format of a reset document: reading it, with an error for each wrong field, and writing it.
 
 use super::reset::Reset;
 use super::reset_request::{Person, ResetReason, ResetStep};
@@ -17,7 +17,7 @@ use std::path::Path;
 const VERSION: u32 = 2;
 const OLDEST_VERSION: u32 = 1;
 
-/// What to do about a reset that cannot be read.
+/// Advice that follows an error about a reset document.
 const WHAT_TO_DO: &str =
     "\"totp-enroll reset cancel USER\" takes it away; where nobody is enrolled, \"totp-enroll disable USER\"";
 
@@ -61,7 +61,7 @@ impl Reset {
     /// The text of the document. `file` is only named in errors.
     ///
     /// # Errors
-    /// [`DocumentError`] where the values cannot be written as TOML; none of ours cannot.
+    /// [`DocumentError`] if a value cannot be written as TOML, which no reset contains.
     pub fn to_document(&self, file: &Path) -> Result<String, DocumentError> {
         let Self { account, of, rules, request, reason, approvals, completed, token, called_off } =
             self.clone();
@@ -77,7 +77,7 @@ impl Reset {
             cooldown: rules.cooldown.0,
             approvals: rules.approvals,
             expires: rules.expires.0,
-            reason: reason,
+            reason,
             requested: request,
             called_off,
             approved: approvals,

@@ -1,11 +1,12 @@
-//! The sequences of a reset: request, approve, cancel, complete; and the way back in by the token that it leaves.
+//! The sequences of a reset (request, approve, cancel, complete) and enrolling with the reset token.
 //!
-//! All of it happens while the user is held. The notice for the owner stands in the ledger before the request does, so that
-//! no request is silent. A completion keeps the token before it withdraws the enrolment: killed in between, the old
-//! enrolment is whole, and killed later the account waits for a token, which the same completion makes anew.
+//! Each step runs while the user is held. The notice for the owner is in the ledger before the request is stored, so no
+//! request is silent. A completion stores the token before it withdraws the enrolment: killed in between, the old
+//! enrolment is whole; killed later, the same completion can be given again and makes a new token.
 //!
-//! A reset that is kept bars its account as long as nobody is enrolled, also when its token has expired or is dead: else
-//! anyone who has a password need only wait, or type five wrong tokens, to enrol a phone of their own.
+//! While a stored reset exists and nobody is enrolled, the account cannot enrol by itself, even if the token has
+//! expired or is dead. Otherwise someone with only the password could wait, or type five wrong tokens, and enrol their
+//! own phone.
 
 mod format;
 mod reset;
@@ -24,30 +25,30 @@ use crate::secret::{Entropy, EntropyError, Secret};
 use crate::store::{Entry, StoreError};
 use crate::user::Account;
 
-/// Who takes a step, for whom, and when.
+/// The inputs of one step of a reset.
 #[derive(Debug, Clone)]
 pub struct StepInputs<'a> {
-    /// Whose enrolment.
+    /// The account whose enrolment is reset.
     pub account: &'a Account,
-    /// The operator.
+    /// The operator who takes the step.
     pub by: Person,
-    /// What the config asks for.
+    /// The rules of the config.
     pub rules: ResetRules,
     /// Seconds since 1970.
     pub now: u64,
 }
 
-/// Why a step was not taken. The enrolment is as it was, unless a completion failed in the store; then it can be given
-/// again.
+/// Why a step was not taken. The enrolment is unchanged, unless a completion failed in the store; then the completion
+/// can be given again.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountRecoveryError {
-    /// The store refused.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The rule did.
+    /// The rules of the reset do not allow the step.
     #[error(transparent)]
     Refused(#[from] ResetError),
-    /// There is none.
+    /// There is no reset.
     #[error("no reset of this account was requested")]
     NoReset,
     /// No token could be made.
@@ -64,10 +65,10 @@ impl From<CompletionError> for AccountRecoveryError {
     }
 }
 
-/// Requests a reset of what is in place, whole or broken.
+/// Requests a reset of the present enrolment, readable or not.
 ///
 /// # Errors
-/// [`AccountRecoveryError`]; nothing is then requested, though a notice may stand that says so.
+/// [`AccountRecoveryError`]; no reset is then stored, but the ledger may already contain the notice.
 pub fn request<E: Entry>(
     mut entry: E,
     asked: StepInputs<'_>,
@@ -84,32 +85,33 @@ pub fn request<E: Entry>(
 /// Adds an approval.
 ///
 /// # Errors
-/// [`AccountRecoveryError`]; the reset is then as far as it was.
+/// [`AccountRecoveryError`]; the reset is then unchanged.
 pub fn approve<E: Entry>(mut entry: E, asked: StepInputs<'_>) -> Result<Reset, AccountRecoveryError> {
     let StepInputs { account, by, rules, now } = asked;
     let in_place = ExpectedEnrolment::of(entry.credential());
     let mut reset = settled(&entry, now)?;
     reset.approve(account, in_place, by, &rules, now)?;
-    // Once more: a repair in between has made a ledger that knows of nothing.
+    // Again, because a repair in between has made a new ledger without the notice.
     announce(&mut entry, &reset, &rules)?;
     entry.keep_reset(&reset)?;
     Ok(reset)
 }
 
-/// What calling a reset off came to.
+/// The result of cancelling a reset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cancelled {
-    /// The reset is gone; the enrolment is as it was.
+    /// The reset is removed; the enrolment is unchanged.
     Gone,
-    /// Nobody is enrolled: the token is void, and the account waits for an operator.
+    /// Nobody is enrolled. The token is void, and only an operator can enrol the account.
     Barred,
 }
 
-/// Ends a reset, whatever its stage, also one that cannot be read. Where nobody is enrolled it goes on barring the account.
+/// Cancels a reset in any stage, also one that cannot be read. If nobody is enrolled, the account still cannot enrol by
+/// itself.
 ///
 /// # Errors
-/// [`AccountRecoveryError`]; it is then still on its way, or it is only the notice that is left. One that cannot be read and may
-/// be a bar is not taken away.
+/// [`AccountRecoveryError`]; the reset, or only its notice, then still exists. An unreadable reset is kept where nobody
+/// is enrolled, because it may protect the account.
 pub fn cancel<E: Entry>(mut entry: E, account: &Account) -> Result<Cancelled, AccountRecoveryError> {
     if !entry.is_enrolled() {
         match entry.reset()? {
@@ -127,10 +129,10 @@ pub fn cancel<E: Entry>(mut entry: E, account: &Account) -> Result<Cancelled, Ac
     if was_there || was_noticed { Ok(Cancelled::Gone) } else { Err(AccountRecoveryError::NoReset) }
 }
 
-/// Withdraws the enrolment, and returns the code of the token, in canonical form, to be shown once.
+/// Withdraws the enrolment and returns the token in canonical form, to be shown once.
 ///
 /// # Errors
-/// [`AccountRecoveryError`]; the old enrolment is then whole, or gone; the completion can be given again.
+/// [`AccountRecoveryError`]; the old enrolment is then whole or gone, and the completion can be given again.
 pub fn complete<E: Entry>(
     entry: E,
     asked: &StepInputs<'_>,
@@ -145,7 +147,7 @@ pub fn complete<E: Entry>(
     Ok((reset, code))
 }
 
-/// The reset with no timestamp from the future, which is recorded.
+/// Reads the reset, moves timestamps from the future back to now, and records that.
 fn settled<E: Entry>(entry: &E, now: u64) -> Result<Reset, AccountRecoveryError> {
     let mut reset = entry.reset()?.ok_or(AccountRecoveryError::NoReset)?;
     if reset.settle(now) {
@@ -158,8 +160,8 @@ fn announce<E: Entry>(entry: &mut E, reset: &Reset, rules: &ResetRules) -> Resul
     announced(entry, Some(reset.notice(rules))).map(drop)
 }
 
-/// Puts a notice into the ledger, where there is one; a broken one lets nobody in at which anybody could be told. Returns
-/// whether it was another one.
+/// Writes a notice to the ledger if there is one. With a broken ledger nobody can log in, so there is nobody to tell.
+/// Returns whether the notice changed.
 fn announced<E: Entry>(
     entry: &mut E,
     notice: Option<crate::account_recovery::ResetNotice>,
@@ -174,57 +176,57 @@ fn announced<E: Entry>(
     }
 }
 
-/// On what someone who is not enrolled is to be enrolled.
+/// What authorises the enrolment of an account that is not enrolled.
 #[derive(Debug)]
 pub enum Authorised {
-    /// On the word of an operator who enrols another.
+    /// An operator enrols another person.
     ByAnOperator,
-    /// On nothing but being there; where a reset waits for its token, that is not enough.
+    /// The person enrols their own account; not sufficient while a reset waits for its token.
     ByThemselves,
-    /// On a token.
+    /// A reset token.
     ByToken(TokenAccepted),
 }
 
-/// That the right token was typed. It is used up by an enrolment, which looks at it again.
+/// Proof that the right token was typed. The enrolment checks it again and uses it up.
 #[derive(Debug)]
 pub struct TokenAccepted {
     token: Id,
 }
 
-/// What a typed token came to.
+/// The result of a typed token.
 #[derive(Debug)]
 pub enum TokenOutcome {
-    /// Nothing waits for one.
+    /// No reset waits for a token.
     NoReset,
-    /// It is the right one.
+    /// The token is right.
     TokenAccepted(TokenAccepted),
-    /// It is not taken.
+    /// The token is refused.
     Refused(TokenRefused),
 }
 
-/// Why a token is not taken.
+/// Why a token is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenRefused {
-    /// It is another one.
+    /// It is a different token.
     #[error("the token is wrong")]
     Wrong,
-    /// Too late.
+    /// The token has expired.
     #[error("the token has expired: ask an operator for a new one")]
     Expired,
-    /// After too many wrong ones.
+    /// Too many wrong tokens were typed.
     #[error("too many wrong tokens were typed: ask an operator for a new one")]
     Dead,
-    /// None was made yet, or it is another account's.
+    /// No token was made yet, or it belongs to another account.
     #[error("no token was made for this account")]
     None,
-    /// Nobody showed it.
+    /// No token was given.
     #[error("the second factor of this account was reset: enrol with the token of the reset")]
     Missing,
 }
 
 impl TokenRefused {
-    /// Whether a token was looked at, and so charged. Of the others nothing limits how many there are: a notice of each would fill
-    /// its owner's mailbox.
+    /// Whether a token was checked, and therefore charged. The number of other refusals is not limited, so a notice for
+    /// each would fill the owner's mailbox.
     #[must_use]
     pub fn is_judged(self) -> bool {
         match self {
@@ -246,7 +248,7 @@ impl TokenRefused {
     }
 }
 
-/// Tries a token, which is charged as a wrong one before it is looked at. `now` was read while the entry was held.
+/// Checks a token. It is charged as a wrong one before the check. `now` was read while the entry was held.
 ///
 /// # Errors
 /// [`StoreError`]; then nobody is admitted.
@@ -278,8 +280,8 @@ pub fn try_token<E: Entry>(
     Ok(TokenOutcome::TokenAccepted(TokenAccepted { token }))
 }
 
-/// Whether anyone who is `authorised` may be enrolled at this entry, where nobody is. Looked at in the hold in which the
-/// enrolment is put in place, which uses the token up.
+/// Whether the account may be enrolled at this entry, where nobody is enrolled. Called in the same hold in which the
+/// enrolment is committed, which uses the token up.
 ///
 /// # Errors
 /// [`AdmissionError`]; then nobody may be enrolled.
@@ -295,7 +297,7 @@ pub fn admit<E: Entry>(
     }
     match (waiting(entry, account)?, authorised) {
         (None, Authorised::ByThemselves) => Ok(()),
-        // It was used, or taken back, meanwhile.
+        // The token was used or voided in the meantime.
         (None, Authorised::ByToken(_)) => Err(TokenRefused::None.into()),
         (Some(reset), Authorised::ByToken(token_accepted)) => {
             standing(&reset, account, now)?;
@@ -307,24 +309,25 @@ pub fn admit<E: Entry>(
     }
 }
 
-/// Why nobody is enrolled here now.
+/// Why the account may not be enrolled now.
 #[derive(Debug, thiserror::Error)]
 pub enum AdmissionError {
-    /// The store has no answer.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A token is asked for.
+    /// The token is missing or refused.
     #[error(transparent)]
     ResetToken(#[from] TokenRefused),
 }
 
-/// The reset of this account. One that was deleted and made again under the same name inherits no bar and no token.
+/// The reset of this account. If the account was deleted and created again, an old reset under the same name does not
+/// apply.
 fn waiting<E: Entry>(entry: &E, account: &Account) -> Result<Option<Reset>, StoreError> {
     Ok(entry.reset()?.filter(|reset| !reset.is_anothers(account)))
 }
 
 fn standing(reset: &Reset, account: &Account, now: u64) -> Result<(), TokenRefused> {
-    // Where one of the two has no uid nobody knows whether they are one.
+    // Without both uids it is not known whether they are the same account.
     if reset.account() != account {
         return Err(TokenRefused::None);
     }

@@ -1,12 +1,13 @@
-//! One rule: may an enrolment be reset whose owner lost everything. Never by one person alone, never at once.
+//! One reset: who may take which step of it, and when. Never one person alone, never at once.
 //!
-//! An operator requests it, others approve it, and nothing happens before a cool-down is over in which its owner can object.
-//! The cool-down counts from the last approval that was needed: counted from the request, an approval at its end would
-//! leave no time after the moment from which the reset is a threat. What a reset takes is what its request was made under, or
-//! what the config says now, whichever is stricter: a config that is loosened for a moment loosens no reset on its way.
+//! An operator requests the reset, others approve it, and nothing happens before a cool-down in which the owner can
+//! object. The cool-down counts from the last approval that was needed: counted from the request, a late approval would
+//! leave the owner no time. The rules are those of the request or of the present config, whichever are stricter, so a
+//! config that is loosened for a moment changes no reset that was already requested.
 //!
-//! A clock that is set back never shortens a cool-down: timestamps from the future are brought back to now, as those of wrong
-//! codes are ([`crate::limit`]), so that it starts anew. The same lets a request live longer, by its own length at most.
+//! A clock that is set back never shortens a cool-down: timestamps from the future are moved back to now, as those of
+//! failures are ([`crate::lockout`]), so the cool-down starts again. For the same reason a request may then live
+//! longer, at most by its own length.
 
 use super::reset_request::{Person, ResetNotice, ResetReason, ResetStep};
 use super::reset_rules::{ResetError, ResetRules};
@@ -18,47 +19,47 @@ use crate::secret::{Entropy, EntropyError, Secret};
 use crate::time::Seconds;
 use crate::user::Account;
 
-/// A reset on its way, from its request to the use of its token.
+/// A reset, from its request to the use of its token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reset {
     pub(super) account: Account,
-    /// What it withdraws, and nothing else.
+    /// The enrolment that it withdraws, and no other.
     pub(super) of: ExpectedEnrolment,
     pub(super) rules: ResetRules,
     pub(super) request: ResetStep,
     pub(super) reason: ResetReason,
     pub(super) approvals: Vec<ResetStep>,
-    /// Who withdrew the enrolment, and when.
+    /// Who completed it, and when.
     pub(super) completed: Option<ResetStep>,
     pub(super) token: Option<ResetToken>,
-    /// An operator ended it when nobody was enrolled any more: what is left of it is the bar.
+    /// An operator cancelled it while nobody was enrolled. What remains keeps the account from enrolling by itself.
     pub(super) called_off: bool,
 }
 
 /// How far a reset has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// So many approvals are missing.
+    /// This number of approvals is missing.
     Unapproved(usize),
-    /// It has to wait for this time.
+    /// The cool-down lasts this much longer.
     Cooling(Seconds),
     /// It can be completed.
     Ready,
     /// It was not completed in time.
     Expired,
-    /// The enrolment, or the account, is another one than it was requested for.
+    /// The enrolment or the account is not the one that it was requested for.
     Void,
-    /// The enrolment is withdrawn, and this is how the token stands.
+    /// The enrolment is withdrawn, and the token is in this state.
     Withdrawn(TokenState),
-    /// Nobody is enrolled, and an operator called it off.
+    /// Nobody is enrolled, and an operator cancelled it.
     CalledOff,
 }
 
 impl Reset {
-    /// Requests the reset of what is `in_place` for `account`, in the place of `before`, if that leads nowhere any more.
+    /// Requests the reset of what is `in_place` for `account`. It replaces `before` if that can no longer be completed.
     ///
     /// # Errors
-    /// [`ResetError`] for the owner of the account, and while another reset is on its way.
+    /// [`ResetError`] for the owner of the account, and while another reset is pending.
     pub fn request(
         account: &Account,
         in_place: ExpectedEnrolment,
@@ -97,7 +98,7 @@ impl Reset {
         })
     }
 
-    /// How far it has come, over what is `in_place` for `account` at `now`.
+    /// The stage of the reset at `now`, if `in_place` is what `account` is enrolled with.
     #[must_use]
     pub fn stage(
         &self,
@@ -128,10 +129,10 @@ impl Reset {
         }
     }
 
-    /// Takes an approval.
+    /// Adds an approval.
     ///
     /// # Errors
-    /// [`ResetError`]; it is then as it was.
+    /// [`ResetError`]; the reset is then unchanged.
     pub fn approve(
         &mut self,
         account: &Account,
@@ -140,7 +141,7 @@ impl Reset {
         rules: &ResetRules,
         now: u64,
     ) -> Result<(), ResetError> {
-        // Who may comes before whether there is anything to approve: these are the lines that an auditor looks for.
+        // Permissions are checked before the stage, because these are the refusals that an auditor looks for.
         if is_owner(account, &by) || is_owner(&self.account, &by) {
             return Err(ResetError::Own);
         }
@@ -169,12 +170,12 @@ impl Reset {
         Ok(())
     }
 
-    /// Lets its enrolment be withdrawn, and makes the token, in the place of one that was made before: a completion that was
-    /// killed can be given again, also when it had come as far as withdrawing: then only by anyone who had a part in it, for the
-    /// token may be in the right hands by now, and another operator alone would take it out of them.
+    /// Allows the enrolment to be withdrawn and makes the token. It replaces an earlier token: a completion that was
+    /// killed can be given again. If the enrolment is already withdrawn, only an operator who requested, approved or
+    /// completed the reset may do so, because the owner may already have the token.
     ///
     /// # Errors
-    /// [`CompletionError`]; it is then as it was.
+    /// [`CompletionError`]; the reset is then unchanged.
     pub fn complete(
         &mut self,
         account: &Account,
@@ -205,28 +206,28 @@ impl Reset {
         Ok(code)
     }
 
-    /// Ends it where nobody is enrolled any more. It stays, and bars its account: one operator alone withdraws no bar that two
-    /// have put there.
+    /// Cancels it where nobody is enrolled. The document stays and keeps the account from enrolling by itself: one
+    /// operator alone cannot undo what two have done.
     pub(crate) fn call_off(&mut self) {
         self.token = None;
         self.called_off = true;
     }
 
-    /// Whether it is about the account that had the name before: known only where both have a uid.
+    /// Whether it belongs to an earlier account of the same name; known only if both have a uid.
     #[must_use]
     pub fn is_anothers(&self, account: &Account) -> bool {
         let uids = (self.account.uid, account.uid);
         matches!(uids, (Some(then), Some(now)) if then != now)
     }
 
-    /// Whether this person requested, approved or completed it. A root shell is nobody, and may what it may request.
+    /// Whether this person requested, approved or completed it. Uid 0 (a root shell) counts as if it had.
     fn had_a_part(&self, by: &Person) -> bool {
         let mut steps = self.approvals.iter().chain([&self.request]).chain(&self.completed);
         by.uid == 0 || steps.any(|step| step.by.uid == by.uid)
     }
 
-    /// Brings timestamps from the future back to `now`. Returns whether there were any; they must then be recorded, or they would
-    /// be brought back anew each time and never pass.
+    /// Moves timestamps from the future back to `now`. Returns whether there were any. They must then be recorded;
+    /// otherwise they would be moved at every look and the wait would never end.
     pub fn settle(&mut self, now: u64) -> bool {
         let steps = self.approvals.iter_mut().chain([&mut self.request]);
         let token = self.token.as_mut().map(|token| &mut token.at);
@@ -248,7 +249,7 @@ impl Reset {
         if missing > 0 {
             return Err(Wait::Unapproved(missing));
         }
-        // Of several the last, whatever their order in the document.
+        // The latest of them, whatever their order in the document.
         let last = self.approvals.iter().map(|step| step.at).chain([self.request.at]).max();
         let waited = now.saturating_sub(last.unwrap_or(now));
         match cooldown.0.checked_sub(waited) {
@@ -288,13 +289,13 @@ impl Reset {
         (self.approvals.len() >= approvals as usize).then(|| last.saturating_add(cooldown.0))
     }
 
-    /// How many approvals it needs.
+    /// The number of approvals that it needs.
     #[must_use]
     pub fn approvals_needed(&self, rules: &ResetRules) -> u32 {
         self.strictest(rules).approvals
     }
 
-    /// Whose enrolment.
+    /// The account whose enrolment it resets.
     #[must_use]
     pub fn account(&self) -> &Account {
         &self.account
@@ -306,7 +307,7 @@ impl Reset {
         &self.request
     }
 
-    /// Why.
+    /// The reason that the operator gave.
     #[must_use]
     pub fn reason(&self) -> &ResetReason {
         &self.reason
@@ -324,23 +325,23 @@ impl Reset {
         self.token.as_ref()
     }
 
-    /// The token, to be tried.
+    /// The token, to be charged or refunded.
     pub fn token_mut(&mut self) -> Option<&mut ResetToken> {
         self.token.as_mut()
     }
 
-    /// What the ledger keeps of it, for the owner to be told.
+    /// The notice for the ledger, so that the owner is told.
     #[must_use]
     pub fn notice(&self, rules: &ResetRules) -> ResetNotice {
         ResetNotice { at: self.request.at, until: self.expires_at(rules), by: self.request.by.uid }
     }
 
-    /// The same for the ledger of this enrolment, by the rules of the request; `None`: it is about another one.
+    /// The notice by the rules of the request, for the ledger of this enrolment; `None` if it is about another one.
     pub(crate) fn notice_for(&self, enrolment: Id) -> Option<ResetNotice> {
         (self.of() == Some(enrolment)).then(|| self.notice(&self.rules))
     }
 
-    /// The enrolment that it withdraws, if that could be read.
+    /// The id of the enrolment that it withdraws, if that could be read.
     #[must_use]
     pub fn of(&self) -> Option<Id> {
         match self.of {
@@ -350,7 +351,7 @@ impl Reset {
     }
 }
 
-/// What keeps a reset from being completed that is about the enrolment in place.
+/// What keeps a reset of the present enrolment from being completed.
 enum Wait {
     Expired,
     Unapproved(usize),
@@ -370,7 +371,7 @@ impl From<Wait> for ResetError {
 /// Why a reset was not completed.
 #[derive(Debug, thiserror::Error)]
 pub enum CompletionError {
-    /// It may not be.
+    /// The rules do not allow it.
     #[error(transparent)]
     Refused(#[from] ResetError),
     /// No token could be made.
@@ -378,7 +379,7 @@ pub enum CompletionError {
     NoEntropy(#[from] EntropyError),
 }
 
-/// By uid; of an account that is bound by its name alone, by name.
+/// By uid; by name where the account has no uid.
 fn is_owner(account: &Account, by: &Person) -> bool {
     match account.uid {
         Some(uid) => uid == by.uid,

@@ -1,17 +1,17 @@
-//! A step of a reset, and the person who took it.
+//! The parts of a reset request: the persons, their steps, the reason, and the notice in the ledger.
 
 use serde::Serialize;
 
-/// Who asks, as the system knows the person behind root. Uid 0 is nobody in person: a root shell, a script.
+/// The person behind a command, as the system knows them. Uid 0 is no named person: a root shell or a script.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Person {
-    /// The uid; persons are told apart by it.
+    /// The uid, by which persons are told apart.
     pub uid: u32,
     /// The account's name, for people.
     pub name: String,
 }
 
-/// A step of a reset that someone took.
+/// A step of a reset that was taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ResetStep {
     /// By whom.
@@ -20,19 +20,19 @@ pub struct ResetStep {
     pub at: u64,
 }
 
-/// Longest reason, in characters.
+/// The longest reason, in characters.
 const LONGEST_REASON: usize = 200;
 
-/// Why a reset is asked for, in words.
+/// The reason for a reset, as the operator gave it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct ResetReason(String);
 
 impl ResetReason {
-    /// Parses what was given: something, short enough, and in one line.
+    /// Parses a reason: not empty, short enough, and one line.
     ///
     /// # Errors
-    /// [`ResetReasonError`] says what it has to be.
+    /// [`ResetReasonError`].
     pub fn parse(text: &str) -> Result<Self, ResetReasonError> {
         let text = text.trim();
         let is_fit =
@@ -40,27 +40,28 @@ impl ResetReason {
         if is_fit { Ok(Self(text.to_owned())) } else { Err(ResetReasonError) }
     }
 
-    /// As they were given.
+    /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Controls, line ends, and what turns the direction of writing (Unicode UAX #9): a terminal would show other words.
+/// Control characters, line ends and characters that change the direction of text (Unicode UAX #9), with which a
+/// terminal would show other words.
 fn misleads(char: char) -> bool {
     char.is_control()
         || matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// A reason that nobody could read later.
+/// The reason is empty, too long or not readable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a reason is one line of 1 to {LONGEST_REASON} characters, without control characters or characters that change the direction of text"
 )]
 pub struct ResetReasonError;
 
-/// That a reset was requested, as the ledger keeps it.
+/// A requested reset, as the ledger keeps it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResetNotice {
     /// When, seconds since 1970; not zero.

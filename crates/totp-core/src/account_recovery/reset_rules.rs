@@ -1,25 +1,26 @@
-//! What a reset takes, as the config says.
+//! What the config demands of a reset, and why a step is refused.
 
 use crate::time::Seconds;
 
-/// The most approvals that the config can ask for.
+/// The highest number of approvals that the config can demand.
 pub const MOST_APPROVALS: u32 = 3;
 
-/// What the config asks for.
+/// The `[reset]` section of the config.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResetRules {
-    /// How long nothing happens after the last approval that was needed, or after the request if none is.
+    /// The wait after the last needed approval, or after the request if none is needed.
     pub cooldown: Seconds,
-    /// How many operators beside the one who requests it have to approve, 0 to [`MOST_APPROVALS`].
+    /// The number of operators, besides the one who requests the reset, who have to approve it, 0 to
+    /// [`MOST_APPROVALS`].
     pub approvals: u32,
-    /// How long after the request it can be completed.
+    /// How long after the request the reset can be completed.
     pub expires: Seconds,
-    /// How long the token is good that it leaves.
+    /// How long the token is valid.
     pub token_for: Seconds,
 }
 
 impl ResetRules {
-    /// Of a machine whose config says nothing of it.
+    /// The defaults.
     pub const DEFAULT: Self =
         Self { cooldown: Seconds(3600), approvals: 1, expires: Seconds(86400), token_for: Seconds(86400) };
 }
@@ -27,35 +28,35 @@ impl ResetRules {
 /// Why a step is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ResetError {
-    /// The owner of the enrolment is no operator of this reset.
+    /// The operator is the owner of the enrolment.
     #[error("you cannot reset your own second factor: ask an operator to request the reset")]
     Own,
-    /// There is one on its way.
+    /// A reset is already pending.
     #[error("a reset of this account was already requested: approve it, or cancel it first")]
     Requested,
-    /// It would void a token that someone may hold.
+    /// It would void a valid token.
     #[error(
         "the token of an earlier reset is still valid: the owner can enrol with it; if it is lost, an operator of that reset can make a new one with \"totp-enroll reset complete\", or void it with \"totp-enroll reset cancel\""
     )]
     TokenOut,
-    /// The enrolment is withdrawn, and they had no part in that.
+    /// The enrolment is withdrawn, and this operator did not take part.
     #[error(
         "a token was already issued: only an operator who requested, approved or completed the reset can issue a new one"
     )]
     NoPart,
-    /// An operator called it off when nobody was enrolled.
+    /// The reset was cancelled after the enrolment was withdrawn.
     #[error("the reset was cancelled: request it again, or enrol the account as an operator")]
     CalledOff,
-    /// Anyone who requested it does not approve it.
+    /// The operator who requested the reset cannot approve it.
     #[error("you requested this reset: another operator has to approve it")]
     SamePerson,
-    /// One approval each.
+    /// Each operator approves once.
     #[error("you have already approved this reset: another operator has to approve it")]
     ApprovedBefore,
-    /// Approvals are given by persons.
+    /// Uid 0 is no named person.
     #[error("approvals must come from a named administrator through sudo; a root shell does not count")]
     NobodyInPerson,
-    /// There are enough.
+    /// No approval is missing.
     #[error("this reset already has all the approvals it needs")]
     Enough,
     /// Approvals are missing.
@@ -68,20 +69,20 @@ pub enum ResetError {
     /// The cool-down is not over.
     #[error("the cool-down ends in {0}: complete the reset after that")]
     Cooling(Seconds),
-    /// Too old.
+    /// The request has expired.
     #[error("the request has expired: request the reset again")]
     Expired,
-    /// Its cool-down would end after it.
+    /// The cool-down would end after the request expires.
     #[error(
         "the request would expire before the end of the cool-down: cancel it and request the reset again"
     )]
     TooLate,
-    /// It is about another enrolment.
+    /// The reset is about another enrolment.
     #[error(
         "the enrolment has changed since the request: check it with \"totp-enroll status\", then request the reset again"
     )]
     Void,
-    /// Its enrolment is withdrawn.
+    /// The enrolment is already withdrawn.
     #[error("the enrolment is already removed: the owner enrols again with the token")]
     Withdrawn,
 }

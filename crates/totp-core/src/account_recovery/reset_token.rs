@@ -1,8 +1,8 @@
-//! One rule: is this the token that a reset left (80 bits, kept as a keyed hash), and is it still good.
+//! The reset token: 80 bits, kept as a keyed hash. Checks a typed token and whether it is still valid.
 //!
-//! It looks like a recovery code, and is typed in the place of a code. A wrong one is charged *before* it is looked at, like a
-//! wrong code ([`crate::login::judge`]); after [`MOST_WRONG`] the token is dead. It is used up by the enrolment that it
-//! lets through, in the same hold, and by nothing before: anyone who leaves the enrolment early can come back with it.
+//! A token looks like a recovery code and is typed in place of a code. A wrong one is charged *before* it is checked,
+//! like a wrong code ([`crate::login::judge`]); after [`MOST_WRONG`] wrong ones the token is dead. Only the enrolment
+//! uses it up, in the same hold, so someone who leaves the enrolment early can use the token again.
 
 use crate::document::{Base64, ParseError, Table};
 use crate::id::Id;
@@ -12,37 +12,37 @@ use crate::time::Seconds;
 use crate::user::User;
 use serde::{Serialize, Serializer};
 
-/// So many wrong ones are judged in all.
+/// The number of wrong tokens that are checked.
 pub const MOST_WRONG: u32 = 5;
 
-/// What is kept of a token.
+/// A reset token as its document keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ResetToken {
-    /// Names it, and salts its hash.
+    /// Its id, which is also the salt of its hash.
     id: Id,
     #[serde(serialize_with = "as_base64")]
     hash: Hash,
     /// When it was made, seconds since 1970.
     pub(crate) at: u64,
-    /// For how many seconds it is good.
+    /// How many seconds it is valid.
     lasts: u64,
-    /// Wrong tokens so far.
+    /// The number of wrong tokens so far.
     wrong: u32,
 }
 
-/// How a token stands.
+/// The state of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenState {
-    /// It is good for this time.
+    /// It is valid for this time.
     Open(Seconds),
-    /// It was not used in time.
+    /// It has expired.
     Expired,
     /// Too many wrong ones were typed.
     Dead,
 }
 
 impl ResetToken {
-    /// A new one, and the code that is shown once, in canonical form.
+    /// Makes a token and returns it with its code in canonical form, which is shown once.
     pub(crate) fn new(
         user: &User,
         lasts: Seconds,
@@ -55,7 +55,7 @@ impl ResetToken {
         Ok((Self { id, hash, at: now, lasts: lasts.0, wrong: 0 }, code))
     }
 
-    /// How it stands. From the future it is as good as new; the caller settles the timestamp.
+    /// Its state at `now`. If it was made in the future it counts as new; the caller corrects the timestamp.
     #[must_use]
     pub fn state(&self, now: u64) -> TokenState {
         if self.wrong >= MOST_WRONG {
@@ -68,35 +68,35 @@ impl ResetToken {
         }
     }
 
-    /// When it is no longer good, seconds since 1970.
+    /// When it expires, seconds since 1970.
     #[must_use]
     pub fn expires_at(&self) -> u64 {
         self.at.saturating_add(self.lasts)
     }
 
-    /// Which token it is.
+    /// Its id.
     #[must_use]
     pub fn id(&self) -> Id {
         self.id
     }
 
-    /// Counts a wrong one.
+    /// Counts a wrong token.
     pub(crate) fn charge(&mut self) {
         self.wrong = self.wrong.saturating_add(1);
     }
 
-    /// Takes back what a right one was charged.
+    /// Takes the charge of a right token back.
     pub(crate) fn refund(&mut self) {
         self.wrong = self.wrong.saturating_sub(1);
     }
 
-    /// Whether `code`, in canonical form, is this one; compared in constant time.
+    /// Whether `code`, in canonical form, is this token. Compared in constant time.
     pub(crate) fn is(&self, user: &User, code: &Secret) -> bool {
         let salt = Secret::new(self.id.bytes().to_vec());
         recovery::Set { pepper: &salt, user, id: self.id }.find(code, &[self.hash]).is_some()
     }
 
-    /// Reads what a reset's document has of it.
+    /// Reads the token's section of a reset document.
     pub(crate) fn read(table: &mut Table<'_>) -> Result<Self, ParseError> {
         let (id, Base64(hash)) = (table.required("id")?, table.required("hash")?);
         let hash = Hash::try_from(hash).map_err(|_| table.wrong("the token's hash has the wrong length"))?;

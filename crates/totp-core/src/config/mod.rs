@@ -1,4 +1,4 @@
-//! The config document: what one PAM service asks for, after its overrides.
+//! The config: what one PAM service demands, with its overrides applied.
 
 mod notify;
 mod raw;
@@ -21,53 +21,53 @@ use crate::time::Seconds;
 use raw::{Bind, Ranged, RawConfig, Sections};
 use std::path::{Path, PathBuf};
 
-/// Where the config is read from unless told otherwise.
+/// The default path of the config.
 pub const DEFAULT_FILE: &str = "/etc/pam_totp/config.toml";
 
-/// What to do about a config that cannot be read.
+/// Advice that follows an error about the config.
 const WHAT_TO_DO: &str = "correct or remove the line; until then every login is refused";
 
 /// The config of one service, checked; every key has a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// Where things lie.
+    /// The paths of files, directories and sockets.
     pub paths: Paths,
-    /// Steps accepted each side of the clock's, 0 to 10.
+    /// Accepted time steps each side of the clock's, 0 to 10.
     pub drift_steps: u64,
-    /// The most that any service of this config accepts.
+    /// The highest `drift_steps` of any service.
     pub greatest_drift_steps: u64,
-    /// Whether any service of this config spares a code where one was accepted a moment ago, whatever this one does.
+    /// Whether any service accepts a recent code (`fresh`), whatever this one does.
     pub asks_for_freshness: bool,
-    /// How long a person may think before the answer is refused as late.
+    /// How long a person has to answer the prompt.
     pub answer_within: Seconds,
-    /// How many tries, how fast.
+    /// The limit on attempts.
     pub limit: Limit,
-    /// About how long the application waits before it says no; at most ten seconds.
+    /// About how long the application delays a refusal; at most ten seconds.
     pub fail_delay: Seconds,
     /// Recovery codes in a new set, 1 to [`crate::recovery::MOST_CODES`].
     pub recovery_codes: usize,
-    /// Fewer left than this is worth a warning.
+    /// The number of recovery codes below which a login warns.
     pub warn_below: usize,
-    /// What is required of whom.
+    /// The policy.
     pub policy: Policy,
-    /// Nothing is said at a login beside the prompts.
+    /// Suppress informational messages during login.
     pub quiet: bool,
-    /// How people are told that their factor changed; the same for every service.
+    /// How people are notified of changes; the same for every service.
     pub notify: Notify,
-    /// What a reset takes; the same for every service.
+    /// The rules of resets; the same for every service.
     pub reset: ResetRules,
 }
 
-/// Where things lie.
+/// The paths of files, directories and sockets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paths {
     /// The directory of the credentials and ledgers.
     pub state: PathBuf,
     /// The keyring.
     pub keyring: PathBuf,
-    /// What is gone at reboot.
+    /// The directory of files that do not survive a reboot.
     pub runtime: PathBuf,
-    /// The socket that events go to.
+    /// The socket that log events are sent to.
     pub syslog: PathBuf,
 }
 
@@ -75,25 +75,25 @@ impl Config {
     /// The defaults, for a machine without a config.
     ///
     /// # Errors
-    /// None in practice: the defaults are checked like any config.
+    /// None in practice: a test checks the defaults.
     pub fn defaults() -> Result<Self, DocumentError> {
         Self::parse(Path::new(DEFAULT_FILE), b"", None)
     }
 
-    /// Reads the document for `service` (`None`: the command, no overrides). `file` is only named in errors.
+    /// Reads the document for `service`; `None`: for `totp-enroll`, without overrides. `file` is only named in errors.
     ///
     /// # Errors
-    /// [`DocumentError`] with the line where there is one; an unknown key is one.
+    /// [`DocumentError`] with the line if there is one; also for an unknown key.
     pub fn parse(file: &Path, bytes: &[u8], service: Option<&str>) -> Result<Self, DocumentError> {
         let RawConfig { general, notify, reset, services } =
             document::read(file, bytes, WHAT_TO_DO, RawConfig::read)?;
         let reset = Self::reset(&reset).map_err(|problem| DocumentError::new(file, problem))?;
         let mut config = Self { notify, reset, ..Self::merge(&Sections::default(), &general) };
         config.check("").map_err(|problem| DocumentError::new(file, problem))?;
-        // Every service is checked at every reading: a mistake shows at once, not when that service is used.
+        // Every service is checked at each reading, so that a mistake shows at once and not when that service is used.
         for (name, special) in &services {
             let special = Self::merge(special, &general);
-            // The name may be any text.
+            // The name of a service may be any text.
             special
                 .check(&format!("service.{}.", name.escape_debug()))
                 .map_err(|problem| DocumentError::new(file, problem))?;
@@ -111,14 +111,14 @@ impl Config {
         })
     }
 
-    /// How far the windows of the factors reach.
+    /// The windows of the factors.
     #[must_use]
     pub fn windows(&self) -> Windows {
         let Self { drift_steps, greatest_drift_steps, .. } = *self;
         Windows { totp: totp::Window { drift_steps, greatest_drift_steps } }
     }
 
-    /// The services that the document overrides something for, sorted by name.
+    /// The services with overrides, sorted by name.
     ///
     /// # Errors
     /// As [`Config::parse`], but for contradictions.
@@ -210,7 +210,7 @@ impl Config {
             exempt_networks: networks.cloned().unwrap_or_default(),
             enroll_by: require.0.enroll_by.or(require.1.enroll_by),
             enroll_at_login: require.0.enroll_at_login.or(require.1.enroll_at_login).unwrap_or(false),
-            // Only the line in the service file says that.
+            // Only the line in the service file sets this.
             nullok: false,
             fresh: special.fresh.within.or(general.fresh.within).unwrap_or(Seconds(0)),
             remember: Self::remember(&special.remember, &general.remember),
@@ -233,7 +233,7 @@ impl Config {
         }
     }
 
-    /// Finds contradictions; `of` goes before each key's name.
+    /// Finds contradictions; `of` is the prefix of each key in the message.
     fn check(&self, of: &str) -> Result<(), String> {
         let (limit, policy) = (&self.limit, &self.policy);
         let remember = &policy.remember;

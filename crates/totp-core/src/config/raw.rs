@@ -1,4 +1,4 @@
-//! The config as it is written: every key may be missing, an unknown one is an error.
+//! The config as it is written in TOML: every key is optional, and an unknown key is an error.
 
 use super::notify::Notify;
 use crate::account_recovery::MOST_APPROVALS;
@@ -237,7 +237,7 @@ impl RawReset {
     }
 }
 
-/// A number within bounds; checked while reading, so that the error has its line.
+/// A number within bounds, checked while reading so that the error names its line.
 #[derive(Clone, Copy)]
 pub(super) struct Ranged<const MIN: u32, const MAX: u32>(pub(super) u32);
 
@@ -251,7 +251,7 @@ impl<'t, const MIN: u32, const MAX: u32> Field<'t> for Ranged<MIN, MAX> {
     }
 }
 
-/// A path that does not depend on where the program was started.
+/// An absolute path.
 pub(super) struct Absolute(pub(super) PathBuf);
 
 impl<'t> Field<'t> for Absolute {

@@ -1,4 +1,4 @@
-//! The credential's TOML: what each field must be, and what is said of one that is not.
+//! The TOML format of the credential: reading it, with an error for each wrong field, and writing it.
 
 use super::{Authenticator, Credential, Label, Owner, RecoverySet, VERSION};
 use crate::document::{self, Base64, DocumentError, Field, ParseError, Table, Value, word};
@@ -12,7 +12,7 @@ use crate::user::User;
 use serde::Serialize;
 use std::path::Path;
 
-/// What to do about a credential that cannot be read.
+/// Advice that follows an error about a credential.
 const WHAT_TO_DO: &str = "restore it from a backup, or enrol the user again";
 
 impl Credential {
@@ -27,7 +27,7 @@ impl Credential {
     /// The text of the document. `file` is only named in errors.
     ///
     /// # Errors
-    /// [`DocumentError`] where the values cannot be written as TOML; none of ours cannot.
+    /// [`DocumentError`] if a value cannot be written as TOML, which no credential contains.
     pub fn to_document(&self, file: &Path) -> Result<String, DocumentError> {
         let written = WrittenCredential {
             version: self.version,
@@ -57,7 +57,7 @@ fn read(table: &mut Table<'_>, user: &User) -> Result<Credential, ParseError> {
         return Err(table.wrong("has no authenticator"));
     }
     credential.recovery = table.section("recovery", read_recovery)?;
-    // The seals of the first version are not bound to these: anybody could have written them in.
+    // The seals of version 1 are not bound to these fields, so anybody could have added them.
     let beyond = credential.authenticators.iter().any(|one| one.factor.since_version() > version)
         || credential.recovery.as_ref().is_some_and(|set| set.kind != recovery::RecoveryKind::Own);
     if version == 1 && beyond {
@@ -103,7 +103,7 @@ fn read_seal(
     Ok(Sealed { key, nonce, ciphertext })
 }
 
-/// A kind that this version does not know is refused by name. Left out where they are of our own making.
+/// A kind that this version does not know is refused by name. The field is omitted for the program's own codes.
 impl<'t> Field<'t> for recovery::RecoveryKind {
     fn read(value: &'t Value<'t>) -> Result<Self, String> {
         word(value, &[(SCRATCH, Self::Scratch)])
@@ -141,7 +141,7 @@ struct WrittenAuthenticator {
 #[derive(Serialize)]
 struct WrittenRecovery {
     id: Id,
-    /// Left out where they are of our own making.
+    /// Omitted for the program's own codes.
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<&'static str>,
     created: Created,

@@ -1,4 +1,4 @@
-//! The credential document: what a user is enrolled with. Written by the command only, never by a login.
+//! The credential: the document of what a user is enrolled with. Enrolments write it; logins by a code do not.
 
 mod format;
 mod owner;
@@ -13,20 +13,21 @@ use crate::secret::{Entropy, EntropyError, Secret};
 use crate::time::Created;
 use owner::Bound;
 
-/// The most authenticators of one user; the ledger has this many places.
+/// The most authenticators of one user; the ledger has as many entries.
 pub const MOST_AUTHENTICATORS: usize = 4;
 /// The longest label, in bytes.
 pub const LONGEST_LABEL: usize = 32;
-/// The version that this program writes. It reads all from 1; an older one is written anew at the next change by the command.
+/// The version that is written. All versions from 1 are read; the next command that changes an older one writes this
+/// version.
 ///
-/// 1: authenticators and a set of recovery codes. 2: an authenticator may have a window of its own, and the set may be
+/// 1: authenticators and a set of recovery codes. 2: an authenticator may have its own window, and the set may be
 /// another program's scratch codes; every seal is bound to both.
 const VERSION: u32 = 2;
 
-/// What one user is enrolled with. Every value in it has been checked; its secrets are sealed.
+/// A user's credential. Every value in it has been checked; its secrets are sealed.
 #[derive(Clone)]
 pub struct Credential {
-    /// Of the document; its seals are bound to it.
+    /// The version of the document, to which its seals are bound.
     version: u32,
     owner: Owner,
     created: Created,
@@ -34,7 +35,7 @@ pub struct Credential {
     recovery: Option<RecoverySet>,
 }
 
-/// One authenticator: a phone, a spare.
+/// One authenticator, such as a phone.
 #[derive(Clone)]
 pub struct Authenticator {
     label: Label,
@@ -63,7 +64,7 @@ pub enum CredentialError {
     /// See [`Label`].
     #[error("a label is 1 to {LONGEST_LABEL} printable characters")]
     Label,
-    /// Two of one name could not be told apart in the log.
+    /// Two with the same label could not be told apart in the log.
     #[error("an authenticator with this label exists: choose another label with --label")]
     LabelTaken,
     /// See [`MOST_AUTHENTICATORS`].
@@ -72,13 +73,13 @@ pub enum CredentialError {
 }
 
 impl Credential {
-    /// A credential of no authenticator yet.
+    /// A credential without authenticators.
     #[must_use]
     pub fn new(owner: Owner, created: Created) -> Self {
         Self { version: VERSION, owner, created, authenticators: Vec::new(), recovery: None }
     }
 
-    /// Whose it is.
+    /// Its owner.
     #[must_use]
     pub fn owner(&self) -> &Owner {
         &self.owner
@@ -90,7 +91,7 @@ impl Credential {
         self.created
     }
 
-    /// The authenticators, in the order of their places in the ledger.
+    /// The authenticators, in the order of their entries in the ledger.
     #[must_use]
     pub fn authenticators(&self) -> &[Authenticator] {
         &self.authenticators
@@ -102,7 +103,7 @@ impl Credential {
         self.recovery.as_ref().map(|set| set.created)
     }
 
-    /// Whose making the recovery codes are, if there are any.
+    /// Who made the recovery codes, if there are any.
     #[must_use]
     pub fn recovery_kind(&self) -> Option<recovery::RecoveryKind> {
         self.recovery.as_ref().map(|set| set.kind)
@@ -133,7 +134,7 @@ impl Credential {
         Ok(())
     }
 
-    /// Whether an authenticator of that label could be added.
+    /// Checks that an authenticator with that label could be added.
     ///
     /// # Errors
     /// [`CredentialError`] says why not.
@@ -147,7 +148,7 @@ impl Credential {
         Ok(())
     }
 
-    /// Replaces the recovery codes by `count` new ones and returns those, in canonical form. The old set is gone.
+    /// Replaces the recovery codes with `count` new ones and returns them in canonical form.
     pub(crate) fn renew_recovery(
         &mut self,
         count: usize,
@@ -162,7 +163,7 @@ impl Credential {
         Ok(codes)
     }
 
-    /// Takes another program's scratch codes for the recovery codes; of more than fit, the first.
+    /// Stores another program's scratch codes as the recovery codes; the first ones, if there are too many.
     pub(crate) fn take_scratch(
         &mut self,
         codes: &[ScratchCode],
@@ -192,22 +193,22 @@ impl Credential {
         Ok(())
     }
 
-    /// Drops the recovery codes: after a repair nobody knows which were used.
+    /// Removes the recovery codes: after a repair it is not known which were used.
     pub(crate) fn void_recovery(&mut self) {
         self.recovery = None;
     }
 
-    /// The ids of the keys that it is sealed with, one for each seal.
+    /// The ids of the keys of its seals, one for each seal.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         let seals = self.authenticators.iter().map(|authenticator| &authenticator.sealed);
         seals.chain(self.recovery.as_ref().map(|set| &set.sealed)).map(|sealed| sealed.key.as_str())
     }
 
-    /// The same credential, of the present version, with every seal under the keyring's active key; `None` where it is that
-    /// already. Nothing else of it changes: the ledger is still its own, and the hashes are good, for the pepper under the new seal is the old one.
+    /// The same credential in the present version with every seal under the active key; `None` if it is that already.
+    /// The ledger and the hashes stay valid, because the pepper stays the same.
     ///
     /// # Errors
-    /// [`ResealError`] where a seal does not open, or none can be made.
+    /// [`ResealError`] if a seal does not open or none can be made.
     pub fn resealed(
         &self,
         keyring: &Keyring,
@@ -234,8 +235,8 @@ impl Credential {
         Ok(Some(new))
     }
 
-    /// Makes a credential of an older version one of the present version. One of which a seal does not open stays as it is:
-    /// it may be about to be fixed.
+    /// Converts a credential of an older version to the present one. If a seal does not open, it stays as it is,
+    /// because the keyring may be restored later.
     pub(crate) fn upgrade(&mut self, keyring: &Keyring, entropy: &mut dyn Entropy) -> Result<(), SealError> {
         if self.version == VERSION {
             return Ok(());
@@ -248,23 +249,23 @@ impl Credential {
         Ok(())
     }
 
-    /// Whether `keyring` has every key that its seals name: they may have been rotated since it was read.
+    /// Whether `keyring` has every key that its seals name. Keys may have been rotated since the keyring was read.
     #[must_use]
     pub fn has_keys_in(&self, keyring: &Keyring) -> bool {
         self.keys().all(|key| keyring.has(key))
     }
 
-    /// Whether every seal of it opens. What was in them is forgotten.
+    /// Checks that every seal opens, and drops the contents.
     ///
     /// # Errors
-    /// [`OpenError`] of the first that does not.
+    /// [`OpenError`] of the first seal that does not.
     pub fn check_seals(&self, keyring: &Keyring) -> Result<(), OpenError> {
         self.authenticators.iter().try_for_each(|known| self.open(known, keyring).map(drop))?;
         self.recovery.as_ref().map_or(Ok(()), |set| self.open_pepper(set, keyring).map(drop))
     }
 
-    /// Whether `before` opens some of it that `after` does not: parts that were made at different times may be under different
-    /// keys.
+    /// Whether `before` opens a seal that `after` does not. Seals that were made at different times may be under
+    /// different keys.
     #[must_use]
     pub fn would_lose(&self, before: &Keyring, after: &Keyring) -> bool {
         let is_lost = |opens: &dyn Fn(&Keyring) -> bool| opens(before) && !opens(after);
@@ -294,13 +295,13 @@ pub(crate) struct NewAuthenticator<'a> {
     pub(crate) secret: &'a Secret,
 }
 
-/// Why a credential was not sealed anew.
+/// Why a credential was not resealed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ResealError {
-    /// A seal of it does not open.
+    /// A seal does not open.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// A new one cannot be made, of this credential or any other.
+    /// A new seal cannot be made, for this credential or any other.
     #[error(transparent)]
     Seal(#[from] SealError),
 }
@@ -308,7 +309,7 @@ pub enum ResealError {
 /// Why an authenticator was not added.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 pub enum AddError {
-    /// There is no place for it.
+    /// The credential has no room for it, or the label is not allowed.
     #[error(transparent)]
     Credential(#[from] CredentialError),
     /// It could not be sealed.
@@ -323,7 +324,7 @@ impl Authenticator {
         &self.label
     }
 
-    /// What its codes are computed with, beside its secret.
+    /// The parameters of its codes, without the secret.
     #[must_use]
     pub fn factor(&self) -> Factor {
         self.factor
@@ -340,7 +341,7 @@ impl Label {
     /// Parses a label.
     ///
     /// # Errors
-    /// [`CredentialError::Label`] where it is empty, too long or not printable.
+    /// [`CredentialError::Label`] if it is empty, too long or not printable.
     pub fn parse(text: &str) -> Result<Self, CredentialError> {
         let printable = !text.chars().any(char::is_control) && text.trim() == text;
         if text.is_empty() || text.len() > LONGEST_LABEL || !printable {

@@ -1,5 +1,5 @@
-//! Whose a credential is, and what else each of its seals is bound to: moved elsewhere, or with other parameters beside it, it does
-//! not open.
+//! The owner of a credential, and the additional data of its seals: a seal that is moved elsewhere, or with other
+//! parameters beside it, does not open.
 
 use crate::factor::Factor;
 use crate::id::Id;
@@ -7,18 +7,19 @@ use crate::keyring::Binding;
 use crate::recovery;
 use crate::user::User;
 
-/// Whose a credential is.
+/// The owner of a credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
     /// The canonical account name.
     pub user: User,
-    /// The account's uid; `None` for an account that the system did not know at enrolment, which is bound by name only.
+    /// The account's uid; `None` if the system did not know the account at enrolment. Such a credential is bound by
+    /// name only.
     pub uid: Option<u32>,
-    /// This enrolment.
+    /// The id of this enrolment.
     pub id: Id,
 }
 
-/// What every seal of a credential is bound to.
+/// The additional data of every seal of a credential.
 pub(super) struct Bound<'a> {
     pub(super) version: u32,
     pub(super) owner: &'a Owner,
@@ -26,12 +27,12 @@ pub(super) struct Bound<'a> {
 }
 
 impl Bound<'_> {
-    /// The seal of an authenticator's secret.
+    /// For the seal of an authenticator's secret.
     pub(super) fn authenticator(&self, label: &str, factor: Factor) -> Binding {
         factor.bind(self.kind(factor.kind().as_str()).text(label), self.version)
     }
 
-    /// The seal of a set's pepper.
+    /// For the seal of a set's pepper.
     pub(super) fn recovery(&self, kind: recovery::RecoveryKind, set: Id) -> Binding {
         let kind = match kind {
             recovery::RecoveryKind::Own => "recovery",

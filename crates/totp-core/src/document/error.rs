@@ -1,4 +1,4 @@
-//! What is wrong in a document: where, for its reader; in which file and line, for anyone who is to fix it.
+//! The errors of a document: the file, the line, and what to do.
 
 use std::path::{Path, PathBuf};
 
@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}{}: {problem}", file.display(), Line(*line))]
 pub struct DocumentError {
-    /// The file as it was named.
+    /// The file, as the caller named it.
     pub file: PathBuf,
-    /// The line, counted from one, where there is one to name.
+    /// The line, counted from one, if there is one to name.
     pub line: Option<usize>,
     /// What is wrong and what to do.
     pub problem: String,
@@ -23,19 +23,19 @@ impl std::fmt::Display for Line {
 }
 
 impl DocumentError {
-    /// About the whole document.
+    /// An error about the whole document.
     #[must_use]
     pub fn new(file: &Path, problem: impl Into<String>) -> Self {
         Self { file: file.to_owned(), line: None, problem: problem.into() }
     }
 }
 
-/// What is wrong in a document, and where.
+/// An error at a position of a document.
 #[derive(Debug)]
 pub(crate) struct ParseError {
     pub(super) at: Option<usize>,
     pub(super) problem: String,
-    /// The problem says itself what to do.
+    /// Whether `problem` says what to do.
     pub(super) says_what_to_do: bool,
 }
 
@@ -44,7 +44,7 @@ impl ParseError {
         Self { at: Some(offset), problem: problem.into(), says_what_to_do: false }
     }
 
-    /// A problem that says itself what to do about it.
+    /// An error whose text says what to do.
     pub(crate) fn complete(problem: impl Into<String>) -> Self {
         Self { at: None, problem: problem.into(), says_what_to_do: true }
     }

@@ -1,4 +1,4 @@
-//! How the nouns are written in a document. They know nothing of it themselves.
+//! How values of other modules are written in a document; those modules know nothing of documents.
 
 use super::Value;
 use super::table::Field;

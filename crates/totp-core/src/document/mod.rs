@@ -1,4 +1,4 @@
-//! A TOML document on its way in: errors name the file, the line and what is wrong, and never repeat a value.
+//! Reading a TOML document: errors name the file, the line and what is wrong, and never repeat a value.
 
 mod error;
 mod fields;
@@ -14,8 +14,8 @@ use std::path::Path;
 use toml::de::DeTable;
 use value::Fields;
 
-/// Reads `bytes` as TOML: what `read` takes of it must be all there is. `file` is only named in errors; `fix` says what to do
-/// about one.
+/// Reads `bytes` as TOML; fields that `read` does not ask for are errors. `file` is only named in errors, and `fix` is
+/// the advice that follows them.
 pub(crate) fn read<T>(
     file: &Path,
     bytes: &[u8],
@@ -48,7 +48,7 @@ fn whole<T>(
 fn parse(text: &str) -> Result<Fields<'_>, ParseError> {
     let document = DeTable::parse(text).map_err(|error| ParseError {
         at: error.span().map(|span| span.start),
-        // One line, whatever the library says.
+        // Kept on one line, whatever the library says.
         problem: error.message().replace(['\n', '\r'], "; "),
         says_what_to_do: false,
     })?;

@@ -1,4 +1,4 @@
-//! The fields of a TOML table as its reader asks for them. What nobody asks for is an unknown field. No error repeats a value.
+//! A TOML table, read field by field. A field that the reader does not ask for is unknown. No error repeats a value.
 
 use super::error::ParseError;
 use super::value::{Fields, Placed, Value};
@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 /// A table that is being read.
 pub(crate) struct Table<'t> {
     fields: &'t Fields<'t>,
-    /// Where it begins in the document, in bytes.
+    /// The offset at which it begins in the document.
     at: usize,
     known: Vec<&'static str>,
 }
@@ -18,19 +18,19 @@ impl<'t> Table<'t> {
         Self { fields, at, known: Vec::new() }
     }
 
-    /// A field that may be missing.
+    /// Reads an optional field.
     pub(crate) fn optional<T: Field<'t>>(&mut self, name: &'static str) -> Result<Option<T>, ParseError> {
         let Some(value) = self.value(name) else { return Ok(None) };
         let wrong = |problem| ParseError::at(value.at, format!("`{name}`: {problem}"));
         T::read(&value.value).map(Some).map_err(wrong)
     }
 
-    /// A field that must be there.
+    /// Reads a required field.
     pub(crate) fn required<T: Field<'t>>(&mut self, name: &'static str) -> Result<T, ParseError> {
         self.optional(name)?.ok_or_else(|| self.wrong(format!("missing field `{name}`")))
     }
 
-    /// A table of its own, whole; `None` where it is missing.
+    /// Reads a table with all its fields; `None` if it is missing.
     pub(crate) fn section<T>(
         &mut self,
         name: &'static str,
@@ -40,7 +40,7 @@ impl<'t> Table<'t> {
         whole(value, name, read).map(Some)
     }
 
-    /// Tables of one name (`[[NAME]]`), each whole; none where it is missing.
+    /// Reads tables of one name (`[[NAME]]`) with all their fields; none if missing.
     pub(crate) fn sections<T>(
         &mut self,
         name: &'static str,
@@ -53,7 +53,7 @@ impl<'t> Table<'t> {
         tables.iter().map(|table| whole(table, name, &mut read)).collect()
     }
 
-    /// Tables under names that the writer of the document chose, each whole.
+    /// Reads tables whose names the writer of the document chose.
     pub(crate) fn named_sections<T>(
         &mut self,
         name: &'static str,
@@ -68,7 +68,8 @@ impl<'t> Table<'t> {
         named.collect()
     }
 
-    /// The version of a document, first of all: a later one has fields that are unknown here. `known` are those that are read.
+    /// Reads the version of a document. To be called first, because a later version has fields that are unknown here.
+    /// `known` are the versions that can be read.
     pub(crate) fn version(&mut self, known: RangeInclusive<u32>) -> Result<u32, ParseError> {
         let version = self.required("version")?;
         let (oldest, newest) = (known.start(), known.end());
@@ -91,7 +92,7 @@ impl<'t> Table<'t> {
         Err(ParseError::at(value.at, format!("unknown field `{old}`: it is called `{new}` now")))
     }
 
-    /// Something is wrong with this table, not with one field of it.
+    /// An error about the whole table.
     pub(crate) fn wrong(&self, problem: impl Into<String>) -> ParseError {
         ParseError::at(self.at, problem)
     }
@@ -101,7 +102,7 @@ impl<'t> Table<'t> {
         self.fields.get(name)
     }
 
-    /// Nothing is there that was not asked for.
+    /// Checks that the reader asked for every field.
     pub(super) fn end(self) -> Result<(), ParseError> {
         let unknown = self.fields.iter().find(|field| !self.known.contains(&field.name.as_ref()));
         let Some(unknown) = unknown else { return Ok(()) };
@@ -126,9 +127,9 @@ fn whole<'t, T>(
     Ok(whole)
 }
 
-/// What a field may hold.
+/// A type that a field can hold.
 pub(crate) trait Field<'t>: Sized {
-    /// The error says what is wrong with the value, and never the value of a secret.
+    /// The error says what is wrong, and never repeats the value of a secret.
     fn read(value: &'t Value<'t>) -> Result<Self, String>;
 }
 
@@ -183,7 +184,7 @@ impl<'t> Field<'t> for u8 {
 pub(crate) struct Base64(pub(crate) Vec<u8>);
 
 impl Base64 {
-    /// As documents write `bytes`.
+    /// `bytes` as base64.
     pub(crate) fn text(bytes: &[u8]) -> String {
         base64ct::Base64::encode_string(bytes)
     }
@@ -204,7 +205,7 @@ impl<'t, T: Field<'t>> Field<'t> for Vec<T> {
     }
 }
 
-/// One of a few words. The error names the one that is there: a type that this version does not know is refused by name.
+/// Reads one of a few words. The error repeats the unknown word, so that a type of a later version is refused by name.
 pub(crate) fn word<T: Copy>(value: &Value<'_>, words: &[(&str, T)]) -> Result<T, String> {
     let text = value.as_str().ok_or_else(|| expected("a string"))?;
     let found = words.iter().find(|(word, _)| *word == text);
@@ -215,7 +216,7 @@ pub(crate) fn word<T: Copy>(value: &Value<'_>, words: &[(&str, T)]) -> Result<T,
     })
 }
 
-/// Characters that are repeated of a word that is unknown.
+/// The most characters of an unknown word that are repeated.
 const LONGEST_WORD: usize = 32;
 
 #[cfg(test)]

@@ -1,25 +1,25 @@
-//! One rule: how many codes may be tried against new authenticators of one account, five in ten minutes.
+//! The limit on first codes: five attempts on new authenticators of one account in ten minutes.
 //!
-//! What is tried here opens nothing: anyone who is to type the code has the new secret on the screen above it, and changing an
-//! enrolment that is there takes a present code first, which the ledger counts. The limit keeps a login that enrols from being
-//! run in a circle by anyone who has a password, and an enrolment that goes wrong from filling the log. So it is counted for the
-//! account, whatever is started anew and however many run at once, and forgotten at a reboot.
+//! A first code opens nothing: the person has the new secret on the screen, and changing an enrolment takes a present
+//! code, which the ledger counts. The limit keeps someone with a password from repeating such a login endlessly, and a
+//! failing enrolment from filling the log. It counts per account, over all processes, and is forgotten at a reboot.
 
 use crate::time::Seconds;
 
-/// Wrong codes that are judged within [`PER`].
+/// Attempts that are judged within [`PER`].
 pub const TRIES: usize = 5;
 /// The length of that window.
 pub const PER: Seconds = Seconds(600);
-/// Longer than anybody waits for the tries of an account.
+/// A later timestamp than now by at most this may come from another process; no process waits longer for the attempts
+/// of an account.
 const QUICKER: Seconds = Seconds(60);
 
-/// The latest tries, in seconds of `CLOCK_BOOTTIME`, which cannot be set.
+/// The latest attempts, in seconds of `CLOCK_BOOTTIME`, which cannot be set.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RecentAttempts(Vec<u64>);
 
 impl RecentAttempts {
-    /// In what time the next try would be judged; `None`: now.
+    /// The wait until the next attempt would be judged; `None`: now.
     #[must_use]
     pub fn wait(&self, now: u64) -> Option<Seconds> {
         let mut recent: Vec<u64> = self.within(now).collect();
@@ -28,7 +28,7 @@ impl RecentAttempts {
         Some(Seconds(oldest.saturating_add(PER.0).saturating_sub(now)))
     }
 
-    /// Counts a try, unless there were too many.
+    /// Counts an attempt, unless there were too many.
     ///
     /// # Errors
     /// The time to wait; then nothing is counted.
@@ -41,8 +41,8 @@ impl RecentAttempts {
         Ok(())
     }
 
-    /// Someone quicker may have counted since now was read. What is later than that is of another boot, or no timestamp, and counts
-    /// for nothing: as "now" at each look it would never end.
+    /// Another process may have counted after `now` was read. A later timestamp than that is from another boot, or
+    /// damaged, and is dropped: taken as now at each look, it would never expire.
     fn within(&self, now: u64) -> impl Iterator<Item = u64> + '_ {
         let of_this_boot =
             self.0.iter().filter(move |&&timestamp| timestamp <= now.saturating_add(QUICKER.0));
@@ -57,7 +57,7 @@ impl RecentAttempts {
         format!("{}\n", words.join(" "))
     }
 
-    /// Reads it back; what a kill cut short counts as far as it goes.
+    /// Reads them back. If a kill cut the line short, what is there counts.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes);

@@ -1,4 +1,4 @@
-//! An authenticator that is not enrolled yet, and its first code.
+//! A draft: an authenticator that is not enrolled yet, until its first code confirms it.
 
 use crate::code::Answer;
 use crate::credential::Label;
@@ -9,14 +9,14 @@ use crate::secret::{Entropy, EntropyError, Secret};
 use crate::time::Now;
 use base32ct::{Base32UpperUnpadded, Encoding};
 
-/// An authenticator that is not enrolled yet: in memory only.
+/// An authenticator that is not enrolled yet; it exists in memory only.
 pub struct Draft {
     pub(crate) label: Label,
     pub(crate) factor: Factor,
     pub(crate) secret: Secret,
 }
 
-/// A draft whose owner showed a code of it, or whose file vouches for it; may be put in place.
+/// A draft that was confirmed by a code or imported from a trusted file. It can be enrolled.
 pub struct Confirmed {
     pub(crate) draft: Draft,
     pub(crate) progress: Progress,
@@ -25,18 +25,18 @@ pub struct Confirmed {
 /// Why a code does not confirm a draft.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotConfirmed {
-    /// It cannot be a code of this authenticator.
+    /// The answer cannot be a code of this authenticator.
     #[error("that is not a code of {digits} digits")]
     Malformed {
         /// Digits of this authenticator's codes.
         digits: u8,
     },
-    /// Right for another time.
+    /// The code is right for another time.
     #[error(
         "the code is for a time {} steps off: correct the clock of the phone or of this machine", .0.steps
     )]
     ClockOff(ClockOff),
-    /// No code of it.
+    /// The code is wrong.
     #[error("the code is wrong: check that the app shows the code of this account")]
     Wrong,
 }
@@ -45,7 +45,7 @@ impl Draft {
     /// A new random secret, as long as the algorithm's output.
     ///
     /// # Errors
-    /// [`EntropyError`] where the source has none to give.
+    /// [`EntropyError`].
     pub fn generate(
         label: Label,
         factor: impl Into<Factor>,
@@ -56,10 +56,10 @@ impl Draft {
         Ok(Self { label, factor, secret })
     }
 
-    /// The secret of another program's file.
+    /// A draft with the secret of another program's file.
     ///
     /// # Errors
-    /// [`SecretLengthError`] where it is too short to be safe or too long to be one.
+    /// [`SecretLengthError`] if the secret is too short to be safe or too long.
     pub fn import(
         label: Label,
         factor: impl Into<Factor>,
@@ -90,10 +90,10 @@ impl Draft {
         a.len() == b.len() && a.iter().zip(b).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
     }
 
-    /// Checks a first code as at a login. The draft comes back with the refusal, for another try.
+    /// Checks a first code as a login would. On refusal the draft is returned, for another attempt.
     ///
     /// # Errors
-    /// [`NotConfirmed`] says what to do.
+    /// [`NotConfirmed`].
     pub fn confirm(self, typed: &[u8], now: Now) -> Result<Confirmed, (Self, NotConfirmed)> {
         let digits = self.factor.digits();
         let code = match Answer::recognise(typed) {
@@ -111,21 +111,21 @@ impl Draft {
         }
     }
 
-    /// Takes a draft that its owner has not seen yet: the first code at a login confirms it.
+    /// Accepts a draft that its owner has not seen yet: the first code at a login confirms it.
     #[must_use]
     pub fn pending(self) -> Confirmed {
         self.confirm_without_code(0)
     }
 
-    /// Takes an imported draft without a code: its owner uses it already. All of it up to `used_up_to`, in its factor's
-    /// count, may have been used elsewhere, and does not open here.
+    /// Accepts an imported draft without a code, because its owner already uses it. Codes up to `used_up_to`, in the
+    /// factor's count, may have been used elsewhere and are refused here.
     #[must_use]
     pub fn confirm_without_code(self, used_up_to: u64) -> Confirmed {
         Confirmed { draft: self, progress: Progress { used_up_to, confirmed_at: 0 } }
     }
 }
 
-/// A shared secret of a length that no authenticator may have.
+/// The shared secret has a length that is not allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the secret must be {SHORTEST_SECRET} to {LONGEST_SECRET} bytes long")]
 pub struct SecretLengthError;

@@ -1,10 +1,10 @@
-//! What a change was permitted over.
+//! The enrolment over which a change was permitted.
 
 use crate::credential::Credential;
 use crate::id::Id;
 
-/// What is in place for a user. A change is permitted over what was in place when someone was asked, and over nothing
-/// that came meanwhile: a permission must not outlive the enrolment that it was given for.
+/// What a user was enrolled with when a change was permitted. The change is made over that and nothing else: a
+/// permission does not extend to a later enrolment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExpectedEnrolment {
     /// No enrolment.
@@ -16,7 +16,7 @@ pub enum ExpectedEnrolment {
 }
 
 impl ExpectedEnrolment {
-    /// What a credential that was read, or could not be, stands for.
+    /// Of a credential as it was read; `None` where there is none.
     #[must_use]
     pub fn of<C: std::borrow::Borrow<Credential>, E>(credential: Option<Result<C, E>>) -> Self {
         match credential {

@@ -1,6 +1,6 @@
-//! The command's sequence after the first code: seal, put in place; and what else changes an enrolment.
+//! The sequences that change an enrolment: enrol, add, renew recovery codes, withdraw.
 //!
-//! Nothing touches the store before a draft is confirmed, and then the credential changes in one rename.
+//! The store is not touched before a draft is confirmed. Then the credential changes in one step.
 
 pub mod attempts;
 pub mod draft;
@@ -22,13 +22,13 @@ use crate::time::Created;
 use crate::time::Now;
 use crate::user::Account;
 
-/// Why an enrolment was not changed. The old one, if there was one, is whole.
+/// Why an enrolment was not changed. The old enrolment, if any, is whole.
 #[derive(Debug, thiserror::Error)]
 pub enum EnrolmentError {
-    /// The store refused.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The authenticator has no place.
+    /// The authenticator cannot be added to the credential.
     #[error(transparent)]
     Credential(#[from] CredentialError),
     /// Nothing could be sealed.
@@ -37,16 +37,16 @@ pub enum EnrolmentError {
     /// An enrolment without an authenticator would lock its user out.
     #[error("no authenticator was given to enrol")]
     NoAuthenticator,
-    /// Nobody showed a code of an authenticator that was to let them in at once.
+    /// No code confirmed an authenticator that was to open a login at once.
     #[error("no code of the new authenticator was entered")]
     Unconfirmed,
-    /// The user is enrolled, and nobody said to replace that.
+    /// The user is enrolled, and replacing that was not permitted.
     #[error("the user is already enrolled")]
     AlreadyEnrolled,
     /// Another process changed the enrolment while this change was being permitted.
     #[error("another process changed the enrolment: check it with \"totp-enroll status\", then start again")]
     Changed,
-    /// There is nothing to change.
+    /// The user is not enrolled.
     #[error("the user is not enrolled")]
     NotEnrolled,
     /// The ledger is broken; only a repair may touch it.
@@ -74,19 +74,19 @@ impl From<EntropyError> for EnrolmentError {
     }
 }
 
-/// What every change to an enrolment needs from outside.
+/// What every change to an enrolment needs.
 pub struct ChangeInputs<'a> {
-    /// Seals with its active key.
+    /// Its active key seals the secrets.
     pub keyring: &'a Keyring,
-    /// Where random bytes come from.
+    /// The source of random bytes.
     pub entropy: &'a mut dyn Entropy,
-    /// Now, for people.
+    /// Now, as documents show it.
     pub created: Created,
     /// Now, for the rules.
     pub now: Now,
 }
 
-/// Refuses where `entry` is not as it was when the change was permitted.
+/// Refuses if `entry` is not as it was when the change was permitted.
 fn check<E: Entry>(permitted: ExpectedEnrolment, entry: &E) -> Result<(), EnrolmentError> {
     match (permitted, ExpectedEnrolment::of(entry.credential())) {
         (permitted, found) if permitted == found => Ok(()),
@@ -98,9 +98,8 @@ fn check<E: Entry>(permitted: ExpectedEnrolment, entry: &E) -> Result<(), Enrolm
     }
 }
 
-/// Enrols `account` with these authenticators, and with `recovery_codes` recovery codes, which are returned to be shown
-/// once. With `recovery_codes` zero there are none. What was `permitted` to be replaced is: new id, no marks, no tries,
-/// no recovery codes of the old.
+/// Enrols `account` with these authenticators and returns `recovery_codes` new recovery codes, to be shown once; none
+/// if zero. It replaces what was `permitted`: a new id, and no marks, failures or recovery codes of the old enrolment.
 ///
 /// # Errors
 /// [`EnrolmentError`]; the old enrolment is then whole.
@@ -116,18 +115,18 @@ pub fn enrol<E: Entry>(
     prepare(account, confirmed, recovery_codes, inputs)?.commit(entry, permitted)
 }
 
-/// An enrolment that is sealed and in no store yet: its recovery codes can be shown before it counts. Dropped, it never
-/// was.
+/// A sealed enrolment that is not in the store yet, so that its recovery codes can be shown first. Dropped, it has no
+/// effect.
 pub struct Prepared {
     credential: Credential,
     ledger: Ledger,
     codes: Vec<Secret>,
 }
 
-/// The first half of [`enrol`], which needs no place in the store and holds no lock.
+/// The first half of [`enrol`]: it needs no entry of the store and holds no lock.
 ///
 /// # Errors
-/// [`EnrolmentError`] where there is no authenticator or nothing could be sealed.
+/// [`EnrolmentError`] if there is no authenticator or nothing could be sealed.
 pub fn prepare(
     account: &Account,
     confirmed: &[Confirmed],
@@ -149,14 +148,15 @@ impl Prepared {
         &self.codes
     }
 
-    /// Whether the active key of `keyring` sealed all of it. Looked at with the lock to seal ([`crate::store::KeyringLocks`]), which is
-    /// kept until the commit: a key that was replaced while a person thought may be gone soon.
+    /// Whether the active key of `keyring` sealed all of it. Checked under the keyring's lock
+    /// ([`crate::store::KeyringLocks`]), which is kept until the commit, because the key may have been replaced while
+    /// the person was reading.
     #[must_use]
     pub fn is_sealed_with(&self, keyring: &Keyring) -> bool {
         self.credential.keys().all(|key| key == keyring.active())
     }
 
-    /// Puts it in place over what was `permitted` to be replaced; returns the recovery codes.
+    /// Commits it over what was `permitted` to be replaced; returns the recovery codes.
     ///
     /// # Errors
     /// [`EnrolmentError`]; the old enrolment is then whole.
@@ -170,11 +170,11 @@ impl Prepared {
         Ok(self.codes)
     }
 
-    /// Puts it in place for someone who was not enrolled and showed a code of every authenticator, as their login of
+    /// Commits it for someone who was not enrolled and has given a code of every authenticator, as their login at
     /// `now`.
     ///
     /// # Errors
-    /// [`EnrolmentError`]; anyone who enrolled them meanwhile stays enrolled by that.
+    /// [`EnrolmentError`]; if another process enrolled them in the meantime, that enrolment stays.
     pub fn commit_at_login<E: Entry>(mut self, entry: E, now: Now) -> Result<Enrolled, EnrolmentError> {
         let credential = self.credential.owner().id;
         let Some(first) = self.credential.authenticators().first() else {
@@ -186,13 +186,13 @@ impl Prepared {
         }
         self.ledger.last_login = Some(LastLogin { at: now.realtime, method: LoginMethod::Code(kind) });
         let recovery_codes = self.commit(entry, ExpectedEnrolment::Nothing)?.len();
-        // The one place where success by enrolling is made.
+        // The only place where this proof is made.
         Ok(Enrolled { credential, authenticator, recovery_codes })
     }
 }
 
-/// Proof that someone who was not enrolled showed a code of a new authenticator, is enrolled with it, and that the use of
-/// that code is recorded. It is made in one place, after the commit returned.
+/// Proof that a person who was not enrolled gave a code of a new authenticator, is enrolled with it, and that the use
+/// of the code is recorded. Made in one place, after the commit.
 pub struct Enrolled {
     credential: Id,
     authenticator: Label,
@@ -206,7 +206,7 @@ impl Enrolled {
         self.credential
     }
 
-    /// The authenticator that the code was one of.
+    /// The authenticator of the code.
     #[must_use]
     pub fn authenticator(&self) -> &Label {
         &self.authenticator
@@ -219,22 +219,22 @@ impl Enrolled {
     }
 }
 
-/// One of many who are enrolled together.
+/// One of many users who are enrolled together.
 pub struct NewUser<E> {
-    /// Their place in the store.
+    /// The user's entry in the store.
     pub entry: E,
-    /// Their account.
+    /// The account.
     pub account: Account,
-    /// Their authenticators.
+    /// The authenticators.
     pub confirmed: Vec<Confirmed>,
-    /// Their single-use codes of another program, to be their recovery codes.
+    /// Single-use codes of another program, which become the recovery codes.
     pub scratch: Vec<ScratchCode>,
 }
 
-/// Enrols many at once, without recovery codes of our making; each is enrolled whole or not at all.
+/// Enrols many users at once, without recovery codes made by this program. Each is enrolled whole or not at all.
 ///
 /// # Errors
-/// [`EnrolmentError`]; before anything is written if someone is enrolled already or has no authenticator.
+/// [`EnrolmentError`], before anything is written, if one of them is already enrolled or has no authenticator.
 pub fn enrol_all<E: Entry>(
     new_users: Vec<NewUser<E>>,
     inputs: &mut ChangeInputs<'_>,
@@ -283,14 +283,14 @@ pub fn add<E: Entry>(
 ) -> Result<(), EnrolmentError> {
     check(permitted, &entry)?;
     let (mut credential, mut ledger) = present(&entry, account)?;
-    // Places beyond the credential's are left from an addition that was killed before it was done.
+    // Entries beyond the credential's authenticators are left from an addition that was killed.
     ledger.progress.truncate(credential.authenticators().len());
     credential.upgrade(inputs.keyring, inputs.entropy)?;
     append(&mut credential, &mut ledger, confirmed, inputs)?;
     Ok(entry.commit(&credential, &ledger)?)
 }
 
-/// Replaces the recovery codes and returns the new ones; the old set is dead from then on.
+/// Replaces the recovery codes and returns the new ones. The old set is void from then on.
 ///
 /// # Errors
 /// [`EnrolmentError`]; the old set is then the one in force.
@@ -315,12 +315,12 @@ pub fn renew_recovery<E: Entry>(
 /// [`EnrolmentError`]; the enrolment is then as it was, or gone.
 pub fn withdraw<E: Entry>(entry: E, permitted: ExpectedEnrolment) -> Result<(), EnrolmentError> {
     check(permitted, &entry)?;
-    // Before the enrolment: without one, a token that is left would let in by itself.
+    // Before the enrolment: with no enrolment, a remaining token would be enough to enrol.
     entry.forget_reset()?;
     Ok(entry.withdraw()?)
 }
 
-/// How many recovery codes are left.
+/// The number of unused recovery codes.
 #[must_use]
 pub fn recovery_left(credential: &Credential, ledger: &Ledger) -> usize {
     let Some(set) = credential.recovery() else { return 0 };

@@ -1,4 +1,4 @@
-//! A factor in the credential's TOML.
+//! The TOML format of a factor in the credential.
 
 use super::totp::{Algorithm, Drift, Parameters, Totp};
 use super::{Factor, FactorKind};
@@ -6,14 +6,14 @@ use crate::document::{Field, ParseError, Table, Value, word};
 use serde::Serialize;
 
 impl Factor {
-    /// Reads what an authenticator's section says of it.
+    /// Reads the factor from an authenticator's section.
     pub(crate) fn read(table: &mut Table<'_>) -> Result<Self, ParseError> {
         match table.required("type")? {
             FactorKind::Totp => read_totp(table).map(Self::Totp),
         }
     }
 
-    /// The same as it is written.
+    /// The factor as it is written.
     pub(crate) fn written(self) -> WrittenFactor {
         match self {
             Self::Totp(totp) => WrittenFactor {

@@ -14,8 +14,8 @@ use std::path::PathBuf;
 const KEY_LENGTH: usize = 32;
 /// Bytes of a nonce: 96 bits, the length that NIST SP 800-38D section 5.2.1.1 recommends.
 pub(crate) const NONCE_LENGTH: usize = 12;
-/// The most keys to which another is added. Every login reads them all, and more than two are there only where old ones
-/// could not be dropped.
+/// The most keys of a keyring. Every login reads them all, and there are more than two only if old ones could not be
+/// dropped.
 pub const MOST_KEYS: usize = 16;
 
 /// The keys, and which of them seals.
@@ -25,14 +25,15 @@ pub struct Keyring {
     keys: Vec<Key>,
 }
 
-/// One key, as far as it may be told.
+/// A key, without its bytes.
 pub struct Key {
     id: String,
     created: Option<Created>,
     secret: Secret,
 }
 
-/// A ciphertext with what is needed to open it, as a credential holds it. Opens under the same additional data only.
+/// A seal: a ciphertext, its nonce and the id of its key, as a credential has them. It opens only with the same
+/// additional data.
 #[derive(Clone)]
 pub(crate) struct Sealed {
     pub(crate) key: String,
@@ -51,7 +52,7 @@ pub enum OpenError {
         /// The keyring's file.
         keyring: PathBuf,
     },
-    /// The ciphertext, or what it is bound to, is not what was sealed.
+    /// The ciphertext or the additional data was changed.
     #[error(
         "the credential cannot be decrypted with key \"{id}\": it was modified, or belongs to another user or machine; enrol again"
     )]
@@ -64,7 +65,7 @@ pub enum OpenError {
 /// Why nothing was sealed.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 pub enum SealError {
-    /// No nonce could be drawn.
+    /// The system provided no random bytes.
     #[error(transparent)]
     NoEntropy(#[from] EntropyError),
     /// AES-GCM refused: the active key is gone, or the message is beyond 64 GiB.
@@ -74,10 +75,10 @@ pub enum SealError {
     Cipher,
 }
 
-/// Why a keyring has no further key.
+/// Why no key was added.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 pub enum NewKeyError {
-    /// No key could be drawn.
+    /// The system provided no random bytes.
     #[error(transparent)]
     NoEntropy(#[from] EntropyError),
     /// See [`MOST_KEYS`].
@@ -88,22 +89,22 @@ pub enum NewKeyError {
 }
 
 impl Keyring {
-    /// A new keyring of one key, as the text of its document.
+    /// The document of a new keyring with one key.
     ///
     /// # Errors
-    /// [`EntropyError`] where the source has none to give.
+    /// [`EntropyError`].
     pub fn generate(created: Created, entropy: &mut dyn Entropy) -> Result<Secret, EntropyError> {
         let key = Key::random("k1".to_owned(), created, entropy)?;
         Ok(format::document(&key.id, &[&key]))
     }
 
-    /// The text of this keyring with a new key, the active one from then on.
+    /// The document of this keyring with a new active key.
     ///
-    /// Its id is one that no keyring had before: had it the id of a key that was lost, what was sealed with that one would
-    /// be taken for this one's.
+    /// Its id is new for every keyring: with the id of a lost key, credentials of that key would seem to belong to this
+    /// one.
     ///
     /// # Errors
-    /// [`NewKeyError`]; the keyring stays as it is.
+    /// [`NewKeyError`]; the keyring is unchanged.
     pub fn with_new_key(&self, created: Created, entropy: &mut dyn Entropy) -> Result<Secret, NewKeyError> {
         if self.keys.len() >= MOST_KEYS {
             return Err(NewKeyError::TooMany);
@@ -117,7 +118,7 @@ impl Keyring {
         Ok(format::document(&key.id, &keys))
     }
 
-    /// The text of this keyring without the keys of these ids. The active one stays.
+    /// The document of this keyring without the keys of these ids. The active key is always kept.
     #[must_use]
     pub fn without(&self, ids: &[String]) -> Secret {
         let stays = |key: &&Key| key.id == self.active || !ids.contains(&key.id);
@@ -125,19 +126,19 @@ impl Keyring {
         format::document(&self.active, &keys)
     }
 
-    /// The keys, in the order of the document: a newer one stands below.
+    /// The keys, in the order of the document: newer ones come later.
     #[must_use]
     pub fn keys(&self) -> &[Key] {
         &self.keys
     }
 
-    /// The id of the key that seals.
+    /// The id of the active key, which seals.
     #[must_use]
     pub fn active(&self) -> &str {
         &self.active
     }
 
-    /// A key of `other` that is not here. The first key of every machine has the same id, so an id alone says nothing.
+    /// A key of `other` that is missing here, compared by its bytes: the first key of every machine has the same id.
     #[must_use]
     pub fn lacks<'a>(&self, other: &'a Self) -> Option<&'a Key> {
         let is = |one: &Key, key: &Key| one.id == key.id && one.secret.expose() == key.secret.expose();
@@ -188,20 +189,21 @@ impl Key {
         Ok(Self { id, created: Some(created), secret: Secret::random(KEY_LENGTH, entropy)? })
     }
 
-    /// Its name, which whatever is sealed with it holds.
+    /// Its id, which each seal names.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// When it was made, where the document says so.
+    /// When it was made, if the document says so.
     #[must_use]
     pub fn created(&self) -> Option<Created> {
         self.created
     }
 }
 
-/// The additional data of a seal: fields in a fixed order, each with its length, so that no two sets of fields read alike.
+/// The additional data of a seal: fields in a fixed order, each with its length, so that different fields never give
+/// the same bytes.
 #[derive(Default)]
 pub(crate) struct Binding(Vec<u8>);
 

@@ -1,8 +1,8 @@
-//! The sequence that follows a new key: every seal is made again under it while everybody logs in, and an old key goes when
-//! nothing names it.
+//! Key rotation: reseals every credential under a new active key while logins go on, then drops keys that no credential
+//! names.
 //!
-//! Stopped anywhere, it leaves each credential sealed with a key that the keyring has. Whatever is under the active key is
-//! done, so beginning again is going on.
+//! If it is stopped at any point, each credential is sealed with a key of the keyring. Whatever is under the active key
+//! is done, so a rotation that starts again continues.
 
 use crate::credential::{Credential, ResealError};
 use crate::keyring::{Key, Keyring, OpenError, SealError};
@@ -15,44 +15,44 @@ use std::time::Duration;
 /// Credentials that are synced together.
 pub const BATCH: usize = 512;
 
-/// How often one credential may turn out to be changed by others meanwhile.
+/// How often a credential is tried again after other processes changed it.
 const TRIES: usize = 10;
 
-/// A rotation under way; anyone who has one has the turn to rotate, and the keyring is on the disk.
+/// A rotation. The caller holds the keyring's lock, and the new keyring is on the disk.
 pub struct Rotation<'a, S> {
-    /// Where the credentials are.
+    /// The store of the credentials.
     pub store: &'a S,
-    /// Its active key is to seal all of them.
+    /// The keyring whose active key seals all of them.
     pub keyring: &'a Keyring,
-    /// Where nonces come from.
+    /// The source of nonces.
     pub entropy: &'a mut dyn Entropy,
-    /// How long to wait for another process who has hold of a user.
+    /// How long to wait for another process that holds a user.
     pub patience: Duration,
 }
 
-/// How far a rotation is; one for everybody who has been looked at.
+/// The progress of a rotation; reported once for each user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RotationStep {
-    /// What there was to seal anew of one user is on its way.
+    /// A user's credential was resealed, if that was needed.
     Sealing,
-    /// What is in place for one user has been counted.
+    /// A user's credential was counted.
     Counting,
 }
 
-/// What came of a rotation.
+/// The result of a rotation.
 #[derive(Default)]
 pub struct Rotated {
-    /// How many credentials were sealed anew.
+    /// The number of resealed credentials.
     pub resealed: usize,
-    /// Which are not under the active key, or may not be, and why.
+    /// Credentials that are not, or may not be, under the active key.
     pub left: Vec<Skipped>,
-    /// Old keys that nothing names any more; none where that cannot be told.
+    /// Old keys that no credential names; none if that is not known.
     pub unnamed: Vec<String>,
 }
 
-/// An enrolment that is as it was.
+/// An enrolment that was left as it was.
 pub struct Skipped {
-    /// Whose; `None` for a file that is nobody's.
+    /// The user; `None` for a file that belongs to no user.
     pub user: Option<User>,
     /// Why.
     pub why: SkippedError,
@@ -61,19 +61,19 @@ pub struct Skipped {
 /// Why an enrolment was left as it was.
 #[derive(Debug, thiserror::Error)]
 pub enum SkippedError {
-    /// It cannot be read.
+    /// The credential cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// It does not open.
+    /// A seal does not open.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// Another process held it all the time.
+    /// Another process held it until the deadline.
     #[error("another process is using the enrolment: run this again")]
     Busy,
-    /// Others changed it again and again.
+    /// Other processes kept changing it.
     #[error("other processes kept changing the enrolment: run this again")]
     Changing,
-    /// It could not be held, so that nobody else could change it.
+    /// It has no ledger and cannot be held.
     #[error(
         "the ledger is missing: \"totp-enroll unlock --repair USER\" makes a new one and voids the recovery codes; then run this again"
     )]
@@ -92,10 +92,10 @@ pub enum RotationError {
 }
 
 impl<S: Users + Reseal> Rotation<'_, S> {
-    /// Seals everybody's secrets under the active key, as far as they open.
+    /// Reseals every credential that opens under the active key.
     ///
     /// # Errors
-    /// [`RotationError`], and how many were sealed anew before that.
+    /// [`RotationError`], and the number of credentials that were resealed before it.
     pub fn run(mut self, tell: &mut dyn FnMut(RotationStep)) -> Result<Rotated, (RotationError, usize)> {
         let mut rotated = Rotated::default();
         match self.reseal_everybody(&mut rotated, tell).and_then(|()| self.look_back(&mut rotated, tell)) {
@@ -104,7 +104,7 @@ impl<S: Users + Reseal> Rotation<'_, S> {
         }
     }
 
-    /// Goes through the ledgers: nothing is renamed among them, so that everybody is met once.
+    /// Goes through the ledgers: they are never renamed, so each user is visited once.
     fn reseal_everybody(
         &mut self,
         rotated: &mut Rotated,
@@ -114,7 +114,7 @@ impl<S: Users + Reseal> Rotation<'_, S> {
         for user in self.store.known()? {
             match user {
                 Ok(user) => self.draft(&mut resealing, user, rotated)?,
-                // A file that is nobody's ledger holds nobody.
+                // A file that belongs to no user cannot be held.
                 Err(StoreError::Unsafe { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -153,7 +153,7 @@ impl<S: Users + Reseal> Rotation<'_, S> {
         Ok(())
     }
 
-    /// Those that were changed meanwhile are drafted again.
+    /// Credentials that were changed in the meantime are resealed again.
     fn put_in_place(
         &mut self,
         resealing: &mut S::Resealing,
@@ -169,7 +169,7 @@ impl<S: Users + Reseal> Rotation<'_, S> {
         again.into_iter().try_for_each(|user| self.draft(resealing, user, rotated))
     }
 
-    /// Looks at what is in place now, and finds the keys that nothing of it names.
+    /// Reads all credentials and finds the keys that none of them names.
     fn look_back(
         &self,
         rotated: &mut Rotated,
@@ -186,7 +186,7 @@ impl<S: Users + Reseal> Rotation<'_, S> {
         })?;
         let new = |left: &Skipped| left.user.as_ref().is_none_or(|user| !known.contains(user));
         rotated.left.extend(census.unreadable.into_iter().filter(new));
-        // Others put some of it in place, and their sync may be to come.
+        // Other processes wrote some of them and may not have synced yet.
         self.store.sync_credentials()?;
         if rotated.left.iter().all(|left| matches!(left.why, SkippedError::Open(_))) {
             let unnamed = |id: &&str| *id != active && !census.named.contains_key(*id);
@@ -203,20 +203,20 @@ impl Rotated {
     }
 }
 
-/// Which keys the credentials name.
+/// The keys that credentials name.
 #[derive(Default)]
 pub struct Census {
-    /// How many credentials name a key, by its id.
+    /// The number of credentials that name each key id.
     pub named: BTreeMap<String, usize>,
-    /// Those that cannot be read, which may name any.
+    /// Credentials that cannot be read and may name any key.
     pub unreadable: Vec<Skipped>,
 }
 
 impl Census {
-    /// Reads every credential, and holds nobody for it; shows each to `see`.
+    /// Reads every credential without holding its user, and shows each to `see`.
     ///
     /// # Errors
-    /// [`StoreError`] where the credentials cannot be listed.
+    /// [`StoreError`] if the credentials cannot be listed.
     pub fn of(store: &impl Users, mut see: impl FnMut(&Credential)) -> Result<Self, StoreError> {
         let mut census = Self::default();
         for user in store.enrolled()? {
@@ -228,7 +228,7 @@ impl Census {
                     }
                     see(&credential);
                 }
-                // Withdrawn since the name was read.
+                // Withdrawn since the names were read.
                 Ok((Ok(None), _)) => {}
                 Ok((Err(error), user)) => {
                     census.unreadable.push(Skipped { user: Some(user), why: error.into() });

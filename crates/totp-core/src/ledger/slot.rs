@@ -1,8 +1,8 @@
-//! One slot of a ledger's file, in bytes.
+//! One slot of a ledger's file: its bytes.
 //!
-//! A slot is 2048 bytes: magic, version, sequence, the fields below in big-endian order, zeros, and at its end the
-//! SHA-256 of all that holds fields: its first 448 bytes, and the 960 after them where there are remembered devices. The
-//! rest must be zero. (To hash the zeros too would cost a login four times as much as all its cryptography.)
+//! A slot is 2048 bytes: magic, version, sequence, the fields below in big-endian order, zeros, and at its end a
+//! SHA-256. The checksum covers the first 448 bytes, and the next 960 if there are remembered devices. The other bytes
+//! must be zero. (Hashing the zeros too would cost a login four times as much as all its cryptography.)
 
 use crate::account_recovery::ResetNotice;
 use crate::credential::MOST_AUTHENTICATORS;
@@ -18,18 +18,18 @@ use sha2::{Digest, Sha256};
 pub const SLOT: usize = 2048;
 const CHECKSUM: usize = 32;
 const BODY: usize = SLOT - CHECKSUM;
-/// Bytes that hold the fields of everybody, and that the checksum covers: whole blocks of SHA-256.
+/// Bytes with the fields of every user, which the checksum covers: whole blocks of SHA-256.
 const FIELDS: usize = 448;
-/// Where the number of remembered devices lies: behind all other fields but the notice of a reset.
+/// The offset of the number of remembered devices, after all fields except the notice of a reset.
 const DEVICE_COUNT: usize = 409;
-/// Bytes of one remembered device, and of all; the checksum covers them where there is one.
+/// Bytes of one remembered device, and of all of them; the checksum covers them if there is one.
 const DEVICE: usize = 60;
 const DEVICES: usize = DEVICE * MOST_DEVICES;
-/// What lies behind the fields.
+/// The bytes after the fields.
 const BLANK: &[u8; BODY] = &[0; BODY];
 const MAGIC: &[u8; 8] = b"PTLEDGER";
 const VERSION: u32 = 1;
-/// The number of a login by a recovery code, beside those of the kinds of factor ([`FactorKind::number`]).
+/// The number of a login by a recovery code, distinct from those of the kinds of factor ([`FactorKind::number`]).
 const RECOVERY_CODE: u8 = 2;
 
 /// One slot.
@@ -86,7 +86,7 @@ fn checksum(body: &[u8], covered: usize) -> Option<[u8; CHECKSUM]> {
     body.get(..covered).map(|fields| Sha256::digest(fields).into())
 }
 
-/// How many bytes the checksum covers of a slot with so many devices.
+/// How many bytes the checksum of a slot with this many devices covers.
 fn covered(devices: usize) -> usize {
     if devices == 0 { FIELDS } else { FIELDS.saturating_add(DEVICES) }
 }
@@ -95,11 +95,11 @@ fn counted(length: usize) -> [u8; 4] {
     u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes()
 }
 
-/// The number of a slot that checks, and what it says.
+/// The sequence number and the content of a slot whose checksum is right.
 pub fn decode(slot: &[u8]) -> Option<(u64, Ledger)> {
     let (body, checksum) = slot.split_at_checked(BODY)?;
     let (fields, rest) = body.split_at_checked(FIELDS)?;
-    // Before the checksum is known to be right: it only says how much the checksum covers.
+    // Read before the checksum is verified: it only decides how much the checksum covers.
     let covered = covered(SlotFields(fields.get(DEVICE_COUNT..)?).count(MOST_DEVICES)?);
     let blank = body.get(covered..)?;
     if self::checksum(body, covered)? != checksum || blank != BLANK.get(covered..)? {
@@ -148,8 +148,8 @@ pub fn decode(slot: &[u8]) -> Option<(u64, Ledger)> {
     Some((sequence, Ledger { credential, progress, failures, recovery, last_login, devices, notice }))
 }
 
-/// The number of a slot of ours that is of a later version. How it is laid out, and where its checksum lies, is not known: a
-/// slot that was torn is none, for every version begins alike.
+/// The version of a slot of a later version. Its layout, and where its checksum is, are not known, so it counts even if
+/// it was torn: every version begins with these bytes.
 pub fn newer_version(slot: &[u8]) -> Option<u32> {
     let mut fields = SlotFields(slot);
     (fields.array::<8>()? == *MAGIC).then(|| fields.u32())?.filter(|&version| version > VERSION)
@@ -160,7 +160,7 @@ pub const fn version() -> u32 {
     VERSION
 }
 
-/// What a slot says is its sequence number, before it is known whether it checks.
+/// The sequence number that a slot claims, before its checksum is verified.
 pub fn sequence_of(slot: &[u8]) -> Option<u64> {
     let mut fields = SlotFields(slot.get(MAGIC.len().saturating_add(size_of_val(&VERSION))..)?);
     fields.u64()

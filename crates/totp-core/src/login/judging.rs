@@ -1,7 +1,8 @@
-//! Judging: a pure step from values to the next ledger and a sealed verdict. No store, no clock, no other process.
+//! Judging an answer: a pure step from values to the next ledger and a sealed verdict. No store, no clock, no other
+//! process.
 //!
-//! A code that can be guessed is judged in two halves, so that an engine can record the charge in between:
-//! [`begin`] says what the charge is, [`Attempt::look`] looks at the code.
+//! A code that can be guessed is judged in two halves, so that an engine can record the charge in between: [`begin`]
+//! makes the charge, [`Attempt::look`] looks at the code.
 
 use super::submission::{JudgeError, Rules, Submission};
 use super::verdict::{ClockSearch, Decided, Method, Reason, Refusal, SealedVerdict, SinceLast};
@@ -17,7 +18,7 @@ use crate::store::Charging;
 use crate::time::{Now, Seconds};
 use crate::user::Account;
 
-/// All that a judgement is made of, beside the ledger.
+/// Everything that is judged, besides the ledger.
 #[derive(Clone, Copy)]
 pub(super) struct Question<'a> {
     pub(super) credential: &'a Credential,
@@ -42,14 +43,14 @@ impl<'a> Question<'a> {
 
 /// The first half of a judgement.
 pub(super) enum Begun {
-    /// It is judged: nothing had to be charged.
+    /// The verdict: nothing had to be charged.
     Judged(Box<SealedVerdict>),
-    /// The code can be guessed, and has not been looked at.
+    /// The code can be guessed and has not been looked at yet.
     Attempt(Box<Attempt>),
 }
 
-/// Judges what need not be charged, and says what is charged for the rest. A refusal by limit, lock or disabling records nothing,
-/// but for [`Before::refused`].
+/// Judges what is not charged, and makes the charge for the rest. A refusal by limit, lock or disabling records
+/// nothing, except in the case of [`Before::refused`].
 pub(super) fn begin(question: &Question<'_>, ledger: &Ledger) -> Result<Begun, JudgeError> {
     check_owner(question.credential, question.account)?;
     let before = Before::of(ledger, question.now);
@@ -63,7 +64,7 @@ pub(super) fn begin(question: &Question<'_>, ledger: &Ledger) -> Result<Begun, J
     }
 }
 
-/// An account that was deleted and made again under the same name inherits nothing.
+/// Refuses an account that was deleted and created again under the same name: it does not inherit the enrolment.
 pub(crate) fn check_owner(credential: &Credential, account: &Account) -> Result<(), JudgeError> {
     match credential.owner().uid {
         Some(uid) if account.uid != Some(uid) => Err(JudgeError::OtherAccount),
@@ -101,8 +102,9 @@ fn guess(
     Ok(Begun::Attempt(Box::new(Attempt { before, charge, lock, tried, scratch })))
 }
 
-/// 80 bits are not guessed: a recovery code is judged whatever the lock says, so that nobody can be locked out. A wrong one is
-/// not charged: a password of sixteen characters that sshd passed on looks like one, and must not lock its owner out.
+/// 80 bits cannot be guessed, so a recovery code is judged during a lock too and nobody can be locked out for good. A
+/// wrong one is not charged: a password of sixteen characters that sshd passed on looks like one and must not lock the
+/// owner out.
 fn recovery(
     question: &Question<'_>,
     before: Before,
@@ -124,7 +126,7 @@ fn recovery(
 /// The ledger as if nothing had been typed.
 struct Before {
     ledger: Ledger,
-    /// Whether it differs from the one that is held: the clock was set back since.
+    /// Whether it differs from the held one because the clock was set back.
     is_settled: bool,
 }
 
@@ -135,8 +137,9 @@ impl Before {
         Self { ledger, is_settled }
     }
 
-    /// Nothing is recorded, but for times from the future: they would be brought back to now at every look, and a lock would never
-    /// pass. Once that is recorded the next refusal finds none; so it is at most one record for each code that was charged.
+    /// Records nothing, except timestamps from the future, which were moved to now: otherwise they would be moved at
+    /// every look and a lock would never end. The next refusal finds none, so this is at most one record for each
+    /// charged code.
     fn refused(self, refusal: impl Into<Refusal>) -> SealedVerdict {
         let record = self.is_settled.then(|| Record::of(self.ledger, Happened::Settled));
         SealedVerdict::until(record, Decided::Refused(refusal.into()))
@@ -148,9 +151,9 @@ pub(super) struct Attempt {
     before: Before,
     charge: Record,
     lock: Option<Seconds>,
-    /// The codes of each authenticator, and what of the answer could be one of them.
+    /// The codes of each authenticator, and the part of the answer that could be one of them.
     tried: Vec<(Codes, Option<Secret>)>,
-    /// What of it could be another program's single-use code.
+    /// The part of the answer that could be another program's single-use code.
     scratch: Option<Secret>,
 }
 
@@ -160,7 +163,7 @@ impl Attempt {
         &self.charge
     }
 
-    /// Looks at the code, of which [`Attempt::charge`] is recorded already or not, as `charging` says.
+    /// Looks at the code. `charging` says whether [`Attempt::charge`] is recorded already.
     pub(super) fn look(
         self,
         question: &Question<'_>,
@@ -181,7 +184,8 @@ impl Attempt {
         }
     }
 
-    /// Not a guess: the code was right once. Charging it would let a replayer lock the person out.
+    /// A used code is not a guess, because it was right once. If it were charged, someone who replays codes could lock
+    /// the owner out.
     fn replayed(self, refusal: Refusal, charging: Charging) -> SealedVerdict {
         match charging {
             Charging::BeforeLook => {
@@ -192,8 +196,8 @@ impl Attempt {
         }
     }
 
-    /// What was typed is another program's single-use code: 26 bits, which came here only where no lock is and were charged
-    /// like a factor's code. It ends the row of wrong ones as that does, and forgives nothing.
+    /// A single-use code of another program: 26 bits. It is reached only outside a lock and was charged like a factor's
+    /// code. A right one ends the row of failures like a factor's code, and lifts nothing.
     fn scratch(
         self,
         question: &Question<'_>,
@@ -215,7 +219,7 @@ impl Attempt {
         let record = match (lock, charging) {
             (Some(_), _) => Some(Record::of(charge.into_ledger(), Happened::Locked)),
             (None, Charging::WithCommit) => Some(charge),
-            // It is recorded already.
+            // The charge is already recorded.
             (None, Charging::BeforeLook) => None,
         };
         let search = ClockSearch { tried, windows: question.rules.windows, now: question.now };
@@ -223,26 +227,26 @@ impl Attempt {
     }
 }
 
-/// What the authenticators together make of a code.
+/// What a code is to all authenticators together.
 enum FoundCode {
-    /// It is right, and was not used.
+    /// Right, and not used yet.
     Fresh(Used),
-    /// It was right, but is no longer, or not yet.
+    /// Right before, but used or not accepted now.
     Stale(Refusal),
-    /// It is nobody's.
+    /// Wrong for every authenticator.
     Nothing,
 }
 
-/// A right code's use.
+/// The use of a right code.
 struct Used {
     progress: Vec<Progress>,
-    /// By whose code, the first of them.
+    /// The first authenticator that it fits.
     method: Method,
-    /// Of all that it fits, the factor whose use has to be the most durable.
+    /// Of all that it fits, the factor that needs the most durable record.
     factor: Factor,
 }
 
-/// Moves on every authenticator that the code fits, so that one code cannot be used once for each.
+/// Records the use for every authenticator that the code fits, so that one code cannot be used once for each.
 fn find(question: &Question<'_>, ledger: &Ledger, tried: &[(Codes, Option<Secret>)]) -> FoundCode {
     let (rules, now) = (question.rules, question.now);
     let mut progress = ledger.progress.clone();
@@ -306,7 +310,7 @@ fn spent(
 ) -> SealedVerdict {
     let method = Method::RecoveryCode { kind: set.kind, left: marks.left(set.hashes.len()) };
     next.recovery = marks;
-    // Who needs one may have lost a device, too.
+    // A person who needs a recovery code may have lost a device too, so none stays remembered.
     next.devices.clear();
     accepted(question, next, since_last, method, Happened::RecoveryCodeUsed)
 }
@@ -342,12 +346,12 @@ fn find_recovery<'c>(
 /// A code as it was typed.
 enum Typed<'a> {
     Alone(&'a Secret),
-    /// With digits before it that may be the password's.
+    /// Digits before it may belong to the password.
     BehindPassword(&'a Secret),
 }
 
 impl Typed<'_> {
-    /// What of it would be a code of so many digits.
+    /// The part of it that would be a code of this many digits.
     fn code(&self, digits: u8) -> Option<Secret> {
         let (typed, may_be_longer) = match self {
             Self::Alone(typed) => (typed.expose(), false),

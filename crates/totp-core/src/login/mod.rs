@@ -1,6 +1,6 @@
-//! A login after the answer: hold the enrolment, read the clock, judge, record, and only then [`Verified`].
+//! Judging a login after the answer: hold the enrolment, read the clock, judge, record, and only then [`Verified`].
 //!
-//! [`judging`] is pure; what stands around it is here, and the seal between the two is [`verdict`]'s.
+//! [`judging`] is the pure step, [`verdict`] seals its result, and this file is the sequence around both.
 
 mod judging;
 mod submission;
@@ -19,45 +19,46 @@ use crate::user::User;
 use judging::{Begun, Question, begin};
 use std::time::Duration;
 
-/// How often an enrolment that others change at the same time is judged anew. Each time one of them got through.
+/// How often a login is judged anew after another process changed the enrolment first. Each time one of them succeeded.
 const MOST_ROUNDS: usize = 8;
 
-/// What a sequence reads of the machine that it runs on.
+/// What the sequence asks of the machine.
 pub trait Host {
-    /// What ends the sequence without a verdict.
+    /// An error that ends the sequence without a verdict.
     type Error;
 
-    /// The clocks. Asked for once after each hold: who held before may have recorded a later time than that of the question.
+    /// Reads the clocks. Called after each hold, because the previous holder may have recorded a later time than that
+    /// of the prompt.
     ///
     /// # Errors
-    /// There is no clock to go by.
+    /// The clock cannot be used.
     fn now(&mut self) -> Result<Now, Self::Error>;
 
-    /// The keyring as it was last read; it may have been before the hold.
+    /// The keyring as last read, which may have been before the hold.
     ///
     /// # Errors
-    /// There is none, or it cannot be read.
+    /// The keyring is missing or cannot be read.
     fn keyring(&mut self) -> Result<&Keyring, Self::Error>;
 
-    /// Reads the keyring anew. Asked for where a held credential names a key that [`Host::keyring`] lacks: keys may have been rotated
-    /// since that was read, and those of a credential were in the keyring before it named them.
+    /// Reads the keyring again. Called if a held credential names a key that [`Host::keyring`] lacks: keys may have
+    /// been rotated since, and a key is in the keyring before a credential names it.
     ///
     /// # Errors
     /// As [`Host::keyring`].
     fn reread_keyring(&mut self) -> Result<(), Self::Error>;
 
-    /// What this front end makes of an error of the sequence itself.
+    /// Turns an error of the sequence into the front end's.
     fn error(&self, error: JudgeError) -> Self::Error;
 }
 
-/// Judges an answer and records what came of it: there is no looking without spending.
+/// Judges an answer and records the result. No code is looked at without being charged.
 ///
-/// A code that can be guessed is charged as a wrong one before it is looked at, or in the same record as what came of the look,
-/// as the engine states ([`Store::CHARGING`]); a right one is not charged in the end. A refusal by limit, lock or disabling
-/// records nothing. An engine that lost a comparison to another process is asked anew, with a fresh clock.
+/// A code that can be guessed is charged as a wrong one before the look, or in the same record as the result of the
+/// look, as the engine states ([`Store::CHARGING`]); a right one gets its charge back. A refusal by limit, lock or
+/// disabling records nothing. After a lost comparison the login is judged anew, with a fresh clock.
 ///
 /// # Errors
-/// [`Host::Error`] where no judgement could be made or recorded.
+/// [`Host::Error`] if no judgement could be made or recorded.
 pub fn judge<S: Store, H: Host>(
     store: &S,
     submission: &Submission<'_>,
@@ -89,7 +90,7 @@ fn judge_held<H: Held>(
                 Charging::BeforeLook => {
                     held.replace(attempt.charge().ledger(), attempt.charge().durability())?;
                 }
-                // It is part of what is committed below.
+                // The charge is part of what is committed below.
                 Charging::WithCommit => {}
             }
             attempt.look(&Question::of(submission, held.credential(), now, keyring), charging)?
@@ -98,8 +99,8 @@ fn judge_held<H: Held>(
     Ok(sealed.commit(held)?)
 }
 
-/// Lets `act` have the enrolment of `user`, held, with the clock and the keyring read after the hold; anew from the hold on where
-/// another process changed it first. [`Hold::Busy`] also where that went on all the time.
+/// Runs `act` with the held enrolment of `user`, with the clock and the keyring read after the hold. If another process
+/// changed the enrolment first, starts again from the hold; [`Hold::Busy`] if that does not end.
 pub(crate) fn with_hold<S: Store, H: Host, T>(
     store: &S,
     user: &User,

@@ -300,7 +300,8 @@ fn a_login_that_is_always_overtaken_is_busy_and_uses_nothing_up() {
     assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
 }
 
-/// What many who ask at once are told, in order of the words.
+/// The sorted results of logins that run at once.
+#[expect(clippy::disallowed_methods, reason = "the threads stand for processes that log in at once")]
 fn at_once<X: Exclusion + Send + Sync>(fixture: &MemoryFixture<X>, typed: &[Vec<u8>]) -> Vec<String> {
     let barrier = std::sync::Barrier::new(typed.len());
     let mut told: Vec<String> = std::thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! One rule: is this a remembered device. What a connection shows (its SSH key, its address) is kept as a keyed hash.
+//! Remembered devices as values: the traits of a connection are kept as a keyed hash and compared.
 
 use crate::id::Id;
 use crate::network::leading;
@@ -10,46 +10,46 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::net::IpAddr;
 
-/// The most devices of one user; the one that was used longest ago leaves for a seventeenth.
+/// The most devices of one user. One more replaces the one that was used longest ago.
 pub const MOST_DEVICES: usize = 16;
 
-/// Parts what is hashed here from whatever else the same secret may ever be used for.
+/// Separates this use of the secret from any other.
 const PURPOSE: &[u8] = b"pam_totp remembered device 1";
 
-/// What a connection shows of the device at its other end.
+/// The traits of a connection by which a device is recognised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Traits<'a> {
-    /// The fingerprint of the SSH key that the first factor was (`SHA256:...`, ssh-keygen(1)).
+    /// The fingerprint of the SSH key of the first factor (`SHA256:...`, ssh-keygen(1)).
     pub key: Option<&'a str>,
-    /// The address, `PAM_RHOST`; never a name.
+    /// The address in `PAM_RHOST`; never a host name.
     pub address: Option<IpAddr>,
 }
 
 /// Whether a device may be remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RememberMode {
-    /// No.
+    /// Never.
     Off,
-    /// Its user is asked.
+    /// After asking the user.
     Ask,
-    /// Each is.
+    /// Always.
     Always,
 }
 
-/// What the config says of remembered devices.
+/// The `[remember]` section of the config.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RememberRules {
-    /// Whether.
+    /// Whether devices are remembered.
     pub mode: RememberMode,
-    /// For how long.
+    /// How long a device is remembered.
     pub length: Seconds,
-    /// The SSH key has to be the same.
+    /// The SSH key must be the same.
     pub bind_key: bool,
-    /// The address has to be the same, as far as the prefixes go.
+    /// The address must be the same, as far as the prefixes go.
     pub bind_address: bool,
-    /// Leading bits of an IPv4 address that have to be the same, 0 to 32.
+    /// Leading bits of an IPv4 address that must be the same, 0 to 32.
     pub ipv4_prefix: u8,
-    /// Leading bits of an IPv6 address that have to be the same, 0 to 128.
+    /// Leading bits of an IPv6 address that must be the same, 0 to 128.
     pub ipv6_prefix: u8,
 }
 
@@ -65,13 +65,13 @@ pub struct Device {
     pub(crate) since: u64,
     /// When it is forgotten, seconds since 1970.
     pub(crate) until: u64,
-    /// When it last opened a module, seconds since 1970.
+    /// When it last logged in without a code, seconds since 1970.
     pub(crate) last_used: u64,
-    /// How often it did.
+    /// The number of logins without a code.
     pub(crate) uses: u32,
 }
 
-/// What a device is called in the log and in the command: eight hexadecimal digits.
+/// The name of a device in the log and in `totp-enroll`: eight hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeviceId([u8; 4]);
 
@@ -82,7 +82,7 @@ impl std::fmt::Display for DeviceId {
 }
 
 impl RememberRules {
-    /// Nothing is remembered.
+    /// No device is remembered.
     pub const OFF: Self = Self {
         mode: RememberMode::Off,
         length: Seconds(0),
@@ -92,7 +92,7 @@ impl RememberRules {
         ipv6_prefix: 128,
     };
 
-    /// Whether a device that shows these traits can be remembered at all: it has to show what it is bound to.
+    /// Whether a device with these traits can be remembered: it needs every trait that it would be bound to.
     #[must_use]
     pub fn can_tell(&self, traits: &Traits<'_>) -> bool {
         let bound = self.bind_key || self.bind_address;
@@ -101,7 +101,7 @@ impl RememberRules {
         self.mode != RememberMode::Off && bound && has_key && has_address
     }
 
-    /// The mark of a device of `user` in the enrolment `credential`; `None` where it does not show enough.
+    /// The mark of a device of `user` in the enrolment `credential`; `None` if a trait is missing.
     pub(crate) fn mark(
         &self,
         traits: &Traits<'_>,
@@ -116,13 +116,13 @@ impl RememberRules {
         let address = traits.address.filter(|_| self.bind_address).map(|address| self.part(address));
         #[expect(clippy::expect_used, reason = "HMAC takes a key of any length (RFC 2104 section 3)")]
         let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key.expose()).expect("any key length");
-        // Each with its length before it, so that no two lists of them are the same bytes.
+        // Each field is preceded by its length, so that different fields never give the same bytes.
         for part in [PURPOSE, user.as_str().as_bytes(), credential.bytes()] {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part);
         }
         for part in [fingerprint.map(str::to_owned), address] {
-            // What is not bound is not the same as what is empty.
+            // An unbound trait differs from an empty one.
             mac.update(&[u8::from(part.is_some())]);
             let part = part.unwrap_or_default();
             mac.update(&(part.len() as u64).to_be_bytes());
@@ -143,7 +143,7 @@ impl Device {
         Self { mark, since: now, until: now.saturating_add(length.0), last_used: now, uses: 0 }
     }
 
-    /// What it is called.
+    /// Its name.
     #[must_use]
     pub fn id(&self) -> DeviceId {
         let [a, b, c, d, ..] = self.mark.0;
@@ -162,27 +162,26 @@ impl Device {
         self.until
     }
 
-    /// When it last opened a module, seconds since 1970; when it was remembered, if never.
+    /// When it last logged in without a code, seconds since 1970; if never, when it was remembered.
     #[must_use]
     pub fn last_used(&self) -> u64 {
         self.last_used
     }
 
-    /// How often it opened a module.
+    /// The number of logins without a code.
     #[must_use]
     pub fn uses(&self) -> u32 {
         self.uses
     }
 
-    /// Whether it is remembered still: until its time, and not for longer than is allowed today. A clock that stands before
-    /// its last use was set back, and would remember it for longer.
+    /// Whether it is still remembered: until its time, and not longer than the config allows now. A clock before its
+    /// last use was set back and would remember it for longer, so it is then forgotten.
     pub(crate) fn holds(&self, length: Seconds, now: u64) -> bool {
         now >= self.last_used && now < self.until && now < self.since.saturating_add(length.0)
     }
 }
 
-/// Which of `devices` has this mark and is still remembered. All are compared, in time that does not tell where they
-/// differ.
+/// The position of the device with this mark that is still remembered. All are compared, in constant time.
 pub(crate) fn find(devices: &[Device], mark: &Mark, length: Seconds, now: u64) -> Option<usize> {
     let mut found = None;
     for (at, device) in devices.iter().enumerate() {
@@ -194,7 +193,7 @@ pub(crate) fn find(devices: &[Device], mark: &Mark, length: Seconds, now: u64) -
     found
 }
 
-/// Takes `new` in: in the place of the same device, of one that is forgotten, or of the one used longest ago.
+/// Adds `new`. It replaces the same device, a forgotten one, or the one used longest ago.
 pub(crate) fn insert(devices: &mut Vec<Device>, new: Device) {
     devices.retain(|device| device.mark != new.mark && device.until > new.since);
     if devices.len() >= MOST_DEVICES {

@@ -1,6 +1,6 @@
-//! One decision: what is required of whom. Facts about the request and the policy in; asked, or why not, out.
+//! The policy: whether a login needs a code. Facts about the request in, a decision with its reason out.
 //!
-//! The rules are looked at in order, and the first that applies decides. What could not be found out exempts nobody.
+//! The rules are checked in order, and the first that applies decides. A fact that is not known exempts nobody.
 
 pub mod device;
 pub mod remembered_device;
@@ -14,72 +14,72 @@ use crate::policy::device::{DeviceId, RememberMode, RememberRules};
 use crate::time::{Date, Seconds};
 use std::net::IpAddr;
 
-/// What the config and the line in the service file ask for.
+/// The rules of the config and of the line in the service file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
-    /// Only members of one of these are asked; empty: everybody is.
+    /// Only members of these groups need a code; empty: everybody does.
     pub groups: Vec<String>,
-    /// Members of one of these are not asked.
+    /// Members of these groups need no code.
     pub exempt_groups: Vec<String>,
-    /// Who comes from one of these is not asked.
+    /// Requests from these networks need no code.
     pub exempt_networks: Vec<Network>,
-    /// The last day on which someone who is not enrolled is let past.
+    /// The last day on which a user who is not enrolled may log in without a code.
     pub enroll_by: Option<Date>,
-    /// Anyone who is not enrolled is enrolled by the login itself.
+    /// A user who is not enrolled enrols during the login.
     pub enroll_at_login: bool,
-    /// `nullok`: anyone who is not enrolled is let past; where there is a last day, until then.
+    /// `nullok`: a user who is not enrolled needs no code; if there is a last day, until then.
     pub nullok: bool,
-    /// No code within this time of the last one in the same login session; zero: always one.
+    /// No code is needed within this time of the last one in the same login session; zero: always.
     pub fresh: Seconds,
-    /// Remembered devices.
+    /// The rules for remembered devices.
     pub remember: RememberRules,
-    /// A login by a FIDO2 SSH key is two factors already.
+    /// A login with a FIDO2 SSH key needs no code, because that is two factors.
     pub ssh_security_keys: bool,
 }
 
-/// What is known of a request.
+/// The known facts of a request.
 #[derive(Debug, Clone)]
 pub struct PolicyInput {
     /// The system knows the account.
     pub known: bool,
-    /// Of the groups that the policy names, those that the account is in; or why that is not known.
+    /// The account's groups among those that the policy names, or why they are not known.
     pub groups: Result<Vec<String>, String>,
-    /// Where the request comes from, if that is an address.
+    /// The address that the request comes from, if it is one.
     pub address: Option<IpAddr>,
     /// The first factor was a FIDO2 SSH key.
     pub security_key: bool,
     /// Whether a first factor is known to have been passed.
     pub introduced: bool,
-    /// Whether more may be said and asked than the one prompt: not with `PAM_SILENT`, not with `use_first_pass`.
+    /// Whether the login may show messages and further prompts: not with `PAM_SILENT` or `use_first_pass`.
     pub may_converse: bool,
-    /// Whether the account is enrolled; `None`: nobody looked, or could tell.
+    /// Whether the account is enrolled; `None`: not checked, or not known.
     pub enrolled: Option<bool>,
-    /// A reset has withdrawn the enrolment, and its token is asked for: nothing else makes up for it.
+    /// A reset has withdrawn the enrolment and its token is required; no exemption applies.
     pub reset: bool,
     /// How long ago a code was accepted in the same login session.
     pub since_code: Option<Seconds>,
-    /// The device is a remembered one.
+    /// The device is remembered.
     pub remembered: bool,
     /// The machine's clock, seconds since 1970.
     pub now: u64,
 }
 
-/// What is required.
+/// The decision of the policy.
 #[derive(Debug)]
 pub enum Decision {
-    /// A code. Anyone who is not enrolled is asked as well, and refused: a stranger learns nothing.
+    /// A code. A user who is not enrolled is asked too, and refused, so that a stranger learns nothing.
     Ask,
     /// No code.
     Exempt(Exemption),
-    /// No code of this device, once its use is recorded ([`crate::policy::remembered_device::admit`]).
+    /// No code for this device, once its use is recorded ([`crate::policy::remembered_device::admit`]).
     Recognised,
     /// Not enrolled, and allowed to be.
     NotYetRequired(Unenrolled),
-    /// Not enrolled, and to be enrolled now; anyone who may still put it off is let past by it.
+    /// Not enrolled, and to be enrolled now. If enrolling may still be postponed, this proof lets the login pass.
     Enroll(Option<Unenrolled>),
 }
 
-/// Proof that a rule lets someone in without a code. Made here only.
+/// Proof that a rule exempts this login from a code. Made only here.
 #[derive(Debug)]
 pub struct Exemption {
     why: Exempted,
@@ -88,18 +88,18 @@ pub struct Exemption {
 /// Why no code was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exempted {
-    /// The policy does not ask this account, or not from there; the rule's key in the config.
+    /// The policy exempts this account or its origin; the rule's key in the config.
     Exempt(&'static str),
     /// A code was accepted in the same login session this long ago.
     Fresh(Seconds),
     /// The first factor was a FIDO2 SSH key.
     SecurityKey,
-    /// A remembered device, by the name that the command lists it under.
+    /// A remembered device, by its name in `totp-enroll`.
     RememberedDevice(Option<DeviceId>),
 }
 
 impl Exemption {
-    /// Why.
+    /// The reason.
     #[must_use]
     pub fn why(&self) -> Exempted {
         self.why
@@ -110,7 +110,7 @@ impl Exemption {
     }
 }
 
-/// Proof that an account is provably not enrolled and that the policy lets such accounts past. Made here only.
+/// Proof that an account is not enrolled and that the policy allows that. Made only here.
 #[derive(Debug)]
 pub struct Unenrolled {
     days_left: Option<u64>,
@@ -124,19 +124,19 @@ impl Unenrolled {
     }
 }
 
-/// What one rule makes of a request.
+/// What one rule says about a request.
 #[derive(Debug)]
 pub struct Finding {
     /// The rule, by its key in the config.
     pub rule: &'static str,
     /// Why it applies or does not.
     pub why: String,
-    /// What it decides, if it applies.
+    /// Its decision, if it applies.
     pub decision: Option<Decision>,
 }
 
 impl Policy {
-    /// Asks everybody, always.
+    /// Always asks everybody.
     #[must_use]
     pub fn strict() -> Self {
         Self {
@@ -152,18 +152,18 @@ impl Policy {
         }
     }
 
-    /// With what the line in the service file says: `nullok`, and another time in place of `fresh.for`.
+    /// Applies the arguments of the service file's line: `nullok`, and another time in place of `fresh.for`.
     #[must_use]
     pub fn with_line(self, nullok: bool, fresh: Option<Seconds>) -> Self {
         Self { nullok, fresh: fresh.unwrap_or(self.fresh), ..self }
     }
 
-    /// The groups that it names.
+    /// The groups that the policy names.
     pub fn named_groups(&self) -> impl Iterator<Item = &str> {
         self.groups.iter().chain(&self.exempt_groups).map(String::as_str)
     }
 
-    /// Whether it depends on the enrolment what is asked.
+    /// Whether the decision depends on the enrolment.
     #[must_use]
     pub fn depends_on_enrolment(&self) -> bool {
         self.nullok
@@ -179,7 +179,7 @@ impl Policy {
         self.findings(input).find_map(|finding| finding.decision).unwrap_or(Decision::Ask)
     }
 
-    /// Rule by rule, in their order, what each makes of the request. The first decision counts.
+    /// What each rule says about the request, in order. The first decision counts.
     pub fn findings<'a>(&'a self, input: &'a PolicyInput) -> impl Iterator<Item = Finding> + 'a {
         const RULES: [fn(&Policy, &PolicyInput) -> Finding; 9] = [
             Policy::account,
@@ -199,7 +199,7 @@ impl Policy {
         if input.known {
             passed("account", "the system knows it")
         } else {
-            // Also from an exempt network: no rule lets someone in who does not exist.
+            // Also from an exempt network: no rule exempts an account that does not exist.
             decided("account", "the system does not know it, so no rule exempts it", Decision::Ask)
         }
     }

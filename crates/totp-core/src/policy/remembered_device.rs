@@ -1,4 +1,4 @@
-//! The sequences around remembered devices: recognise one while the ledger is held, let it in, take a new one in.
+//! Remembered devices as sequences: recognise one, admit it, remember a new one, forget some.
 
 use crate::keyring::Keyring;
 use crate::ledger::{Happened, Record};
@@ -11,15 +11,16 @@ use crate::user::Account;
 use crate::user::User;
 use std::time::Duration;
 
-/// A device that was recognised while the ledger was held. It opens nothing before its use is recorded.
+/// A device that was recognised while the ledger was held. It does not exempt a login before its use is recorded.
 pub struct Recognised {
     place: usize,
 }
 
-/// Looks whether the connection that shows `traits` is a remembered device's. `now` was read while the ledger was held.
+/// Checks whether the connection with these `traits` is from a remembered device. `now` was read while the ledger was
+/// held.
 ///
 /// # Errors
-/// [`JudgeError`] where the enrolment is another account's, or its seal does not open.
+/// [`JudgeError`] if the enrolment is another account's or its seal does not open.
 pub fn recognise<H: Held>(
     held: &H,
     account: &Account,
@@ -29,7 +30,7 @@ pub fn recognise<H: Held>(
     keyring: &Keyring,
 ) -> Result<Option<Recognised>, JudgeError> {
     check_owner(held.credential(), account)?;
-    // Before the seal is opened: most logins are of people without a remembered device.
+    // Checked before the seal is opened, because most people have no remembered device.
     if held.ledger().devices.is_empty() || !remember.can_tell(traits) {
         return Ok(None);
     }
@@ -38,11 +39,11 @@ pub fn recognise<H: Held>(
     Ok(place.map(|place| Recognised { place }))
 }
 
-/// Lets a recognised device in: counts and records its use. The last login by a code stays what it is, so that the next one is
-/// told of everything since. `None`: another process changed the enrolment since it was held, and a code is to be asked for.
+/// Admits a recognised device: counts and records its use. The last login by a code stays, so that the next such login
+/// reports everything since. `None`: another process changed the enrolment since it was held, so a code is needed.
 ///
 /// # Errors
-/// [`StoreError`]; then nobody is let in.
+/// [`StoreError`]; the device is then not admitted.
 pub fn admit<H: Held>(
     mut held: H,
     recognised: &Recognised,
@@ -63,24 +64,25 @@ pub fn admit<H: Held>(
     }
 }
 
-/// The device at the other end of a connection, and by what rule it is remembered.
+/// The device at the other end of a connection, and the rules for remembering it.
 #[derive(Debug, Clone, Copy)]
 pub struct Connection<'a> {
-    /// Whose login it is.
+    /// The account that logged in.
     pub user: &'a User,
-    /// What the connection shows.
+    /// The traits of the connection.
     pub traits: Traits<'a>,
-    /// What the config says.
+    /// The rules of the config.
     pub remember: &'a RememberRules,
-    /// How long others who hold the same user are waited for.
+    /// How long to wait for another process that holds the user.
     pub patience: Duration,
 }
 
-/// Remembers the device at the other end of a login by a code, through a crash too. `None`: it does not show what it would
-/// be bound to, or the enrolment is no longer the one that the code was of, or others held it all the time.
+/// Remembers the device at the other end of a login by a code, also through a crash. `None`: the device lacks a trait
+/// that it would be bound to, the enrolment is no longer that of the code, or other processes held it until the
+/// deadline.
 ///
 /// # Errors
-/// [`Host::Error`]; nothing is then remembered. The login itself stands.
+/// [`Host::Error`]; no device is then remembered. The login itself stays accepted.
 pub fn remember<S: Store, H: Host>(
     store: &S,
     by: &Verified,
@@ -120,16 +122,16 @@ fn remember_held<H: Held>(
 /// Which devices to forget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ForgottenDevices<'a> {
-    /// All.
+    /// All of them.
     All,
-    /// The one that the command lists under this name.
+    /// The one with this name, as `totp-enroll` lists it.
     Named(&'a str),
 }
 
-/// Forgets devices; returns how many there were. They open no module from then on, also after a crash.
+/// Forgets devices and returns how many there were. They need a code from then on, also after a crash.
 ///
 /// # Errors
-/// [`StoreError`]; the devices are then remembered still, or forgotten if only the sync failed.
+/// [`StoreError`]; the devices are then still remembered, or forgotten if only the sync failed.
 pub fn forget<E: Entry>(entry: E, which: ForgottenDevices<'_>) -> Result<usize, StoreError> {
     let Some(mut ledger) = entry.ledger().cloned() else { return Ok(0) };
     let before = ledger.devices.len();
@@ -144,7 +146,7 @@ pub fn forget<E: Entry>(entry: E, which: ForgottenDevices<'_>) -> Result<usize, 
     Ok(forgotten)
 }
 
-/// The devices that are hashed under the first authenticator's secret: it is there as long as the enrolment is.
+/// The mark of a device under the secret of the first authenticator, which exists as long as the enrolment.
 fn mark<H: Held>(
     held: &H,
     traits: &Traits<'_>,

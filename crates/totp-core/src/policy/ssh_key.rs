@@ -1,25 +1,25 @@
-//! The fingerprint of an SSH public key, as ssh-keygen(1) prints it; a certificate has that of the key in it.
+//! The fingerprint of an SSH public key, as ssh-keygen(1) prints it; for a certificate, that of its key.
 
 use base64ct::{Base64, Base64Unpadded, Encoding};
 use sha2::{Digest, Sha256};
 
-/// What the name of a certificate's type ends with (PROTOCOL.certkeys of OpenSSH).
+/// The end of the type name of a certificate (PROTOCOL.certkeys of OpenSSH).
 const CERTIFICATE: &[u8] = b"-cert-v01@openssh.com";
 
-/// `SHA256:` and the hash of the key. `base64` is its blob as authorized_keys has it. `None` for what is no key.
+/// `SHA256:` and the hash of the key. `base64` is its blob as authorized_keys has it. `None`: it is no key.
 #[must_use]
 pub fn fingerprint(base64: &str) -> Option<String> {
     let blob = Base64::decode_vec(base64).ok().filter(|blob| !blob.is_empty())?;
     let (name, rest) = field(&blob)?;
     let key = match name.strip_suffix(CERTIFICATE) {
-        // Of a certificate, which is made anew again and again, only the key stays the same.
+        // A certificate is issued again and again; only its key stays the same.
         Some(plain) => certified(plain, rest)?,
         None => blob,
     };
     Some(format!("SHA256:{}", Base64Unpadded::encode_string(&Sha256::digest(key))))
 }
 
-/// The blob of the key in a certificate: behind a nonce come the key's own fields, as many as its type has.
+/// The blob of the key in a certificate: after a nonce come the fields of the key, as many as its type has.
 fn certified(plain: &[u8], rest: &[u8]) -> Option<Vec<u8>> {
     let (fields, suffix): (usize, &[u8]) = match plain {
         b"ssh-ed25519" => (1, b""),
@@ -41,7 +41,7 @@ fn certified(plain: &[u8], rest: &[u8]) -> Option<Vec<u8>> {
     Some([&length.to_be_bytes(), name.as_slice(), of_key].concat())
 }
 
-/// The first field of a blob and what is behind it: a length of four bytes, and so many (RFC 4251 section 5).
+/// The first field of a blob and the rest: a length of four bytes, then that many bytes (RFC 4251 section 5).
 fn field(blob: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = blob.split_first_chunk()?;
     rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)

@@ -1,16 +1,16 @@
-//! One rule: was a code accepted in this login session a moment ago (step-up freshness). And the timestamp that says so.
+//! The timestamp record: was a code accepted in this login session a short time ago (`fresh`)?
 //!
-//! A timestamp names a process of the session by what its user cannot choose, its number together with its start, and that
-//! process must be an ancestor of the process that asks. Time is counted by the clock that only runs on.
+//! A record names a process of the session by its number and start time, which its user cannot choose. That process
+//! must be an ancestor of the process that asks. Time is counted by a clock that cannot be set.
 //!
-//! It serves the account that gave the code and nobody else: every process that could have typed into the one that asks
-//! has to belong to that account or to root. So it is neither left nor counted where a third account is in between.
+//! It counts only for the account that gave the code: every process that could have typed into the asking one must
+//! belong to that account or to root. It is neither written nor counted if a third account is in between.
 
 use crate::id::Id;
 use crate::time::Seconds;
 use std::fmt::Write;
 
-/// A process, for as long as the machine is up: a number is given again, but not with the same start.
+/// A process of this boot: a number is used again, but not with the same start time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Process {
     /// Its number.
@@ -25,8 +25,8 @@ pub struct Process {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Uids(pub [u32; 4]);
 
-/// What the kernel shows in place of a uid that is unknown in the user namespace of the reader (user_namespaces(7),
-/// `/proc/sys/entropy/overflowuid`): it says nothing of an owner.
+/// The number that the kernel shows for a uid that is unknown in the reader's user namespace (user_namespaces(7),
+/// `/proc/sys/kernel/overflowuid`): the owner is not known.
 const OVERFLOW: u32 = 65_534;
 
 impl Uids {
@@ -34,13 +34,13 @@ impl Uids {
         self.0 == [0; 4]
     }
 
-    /// Whether nobody but root and this account can act through the process.
+    /// Whether only root and this account can act through the process.
     fn belong_to(self, account: u32) -> bool {
         account != OVERFLOW && self.0.iter().all(|&uid| uid == 0 || uid == account)
     }
 }
 
-/// A process of the line from the one that asks up to, and without, the first of all.
+/// A process between the asking one and process 1, without process 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ancestor {
     /// Which process.
@@ -61,7 +61,7 @@ impl Ancestor {
     }
 }
 
-/// What the application says of where the request comes from.
+/// Where the request comes from, as the application says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionOrigin {
     /// No remote host: a command, or a login at a terminal.
@@ -72,7 +72,7 @@ pub enum SessionOrigin {
     Remote,
 }
 
-/// This boot of this machine (`/proc/sys/entropy/random/boot_id`).
+/// The boot id of this machine (`/proc/sys/kernel/random/boot_id`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BootId(String);
 
@@ -85,39 +85,39 @@ impl BootId {
     }
 }
 
-/// A code was accepted.
+/// A timestamp record: a code was accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimestampRecord {
-    /// Whose code; the account's uid.
+    /// The uid of the account that gave the code.
     pub uid: u32,
-    /// Of which enrolment: one that is replaced or withdrawn takes its timestamps along.
+    /// The enrolment. A record ends with its enrolment.
     pub credential: Id,
-    /// In which boot.
+    /// The boot.
     pub boot: BootId,
-    /// In which login session: the leader of the session that the accepting process was in (setsid(2)).
+    /// The login session: the leader of the session of the accepting process (setsid(2)).
     pub leader: Process,
     /// When, in seconds of `CLOCK_BOOTTIME`.
     pub at: u64,
 }
 
-/// The request for which a timestamp is left, or looked for.
+/// The request for which a record is written or looked for.
 #[derive(Debug, Clone, Copy)]
 pub struct Caller<'a> {
     /// The uid of the account that is authenticated.
     pub uid: u32,
-    /// Where it comes from.
+    /// Where the request comes from.
     pub origin: SessionOrigin,
-    /// The uid of the account that the application names as the one that asks (`PAM_RUSER`), if it names one: a program that
-    /// has given its caller's real uid up before it asks says it only here, and it may ask for the code of its target.
+    /// The uid of the account that asks (`PAM_RUSER`), if the application names one. A program that has given up its
+    /// caller's real uid shows the caller only here, and it may ask for the code of its target.
     pub requester: Option<u32>,
-    /// The process that asks and those before it, up to and without the first of all.
+    /// The asking process and its ancestors, without process 1.
     pub ancestors: &'a [Ancestor],
 }
 
 impl Caller<'_> {
-    /// The leader of the session for which a timestamp may be left. `None`: no timestamp.
+    /// The leader of the session for which a record may be written; `None`: write none.
     ///
-    /// The session has a terminal, or it is that of one connection to sshd. Any other may be shared by connections, as
+    /// The session must have a terminal or belong to one connection to sshd. Any other may be shared by connections, as
     /// under a server that starts a program for each.
     #[must_use]
     pub fn leader(&self) -> Option<Process> {
@@ -136,30 +136,30 @@ impl Caller<'_> {
         may_be_left.then_some(leader.process)
     }
 
-    /// sshd makes itself the leader of a session for each connection, and asks itself or by a copy of itself (sshd.c,
-    /// auth-pam.c). One that another server started for the connection, in that server's session, does neither.
+    /// sshd leads a session for each connection and asks itself or through a forked copy (sshd.c, auth-pam.c). An sshd
+    /// that another server started for the connection, in that server's session, does neither.
     fn is_connection_of_sshd(&self, below: &[Ancestor]) -> bool {
         let is_its_own = match below {
             [_] => true,
             [asker, _] => asker.is_fork,
             [] | [_, _, ..] => false,
         };
-        // Started by the first of all it may be a service that lives on, as sshd is in debug mode.
+        // Started by process 1 it may be a long-lived service, as sshd is in debug mode.
         let has_parent = self.ancestors.len() > below.len();
         is_its_own && has_parent && below.iter().all(|ancestor| ancestor.uids.are_roots())
     }
 
-    /// Whether the application that asks was called by the account itself, or by root.
+    /// Whether the asking application was called by the account itself or by root.
     fn is_of_the_account(&self) -> bool {
         self.requester.is_none_or(|uid| uid == 0 || uid == self.uid)
     }
 
-    /// Whether the session of this leader may serve the request.
+    /// Whether a record of this leader's session may count for the request.
     fn is_served_by(&self, leader: Process) -> bool {
         let Some(at) = self.ancestors.iter().position(|ancestor| ancestor.process == leader) else {
             return false;
         };
-        // A remote login begins a session; that a leader is among its ancestors says only who started the server.
+        // A remote login begins a session of its own; a leader among its ancestors only shows who started the server.
         self.origin == SessionOrigin::Local
             && self.is_of_the_account()
             && self.ancestors.iter().all(|ancestor| ancestor.uids.belong_to(self.uid))
@@ -167,9 +167,9 @@ impl Caller<'_> {
             && self.is_of_one_login(at)
     }
 
-    /// A login hangs from root's sshd or login(1). A terminal multiplexer that was left behind hangs from the first of all
-    /// itself, or from another process that adopts orphans, and anyone who attaches to it later must not profit from what
-    /// was typed into it. The asking program says nothing of that: it may be root's by being sudo.
+    /// A login descends from root's sshd or login(1). A terminal multiplexer that outlived its login descends from
+    /// process 1 or from another process that adopts orphans, and whoever attaches to it later must not profit from a
+    /// code that was typed there. The asking program itself shows nothing: it may be root's because it is sudo.
     fn is_below_a_login(&self) -> bool {
         let Some((_, above)) = self.ancestors.split_first() else { return false };
         let tops_out_at_root = above.last().is_some_and(|top| top.uids.are_roots());
@@ -182,9 +182,9 @@ impl Caller<'_> {
             })
     }
 
-    /// Whether an account's process was started by its parent (at that place of the line), which is root's: it is in a session
-    /// that is led from there, or leads one at a terminal. A daemon leads one without a terminal, and the leader of what a
-    /// login left behind is gone.
+    /// Whether an account's process was started by its parent (at that position), which is root's: its session is led
+    /// from there, or it leads one at a terminal. A daemon leads one without a terminal, and the leader of a process
+    /// that outlived its login has ended.
     fn was_started_by(&self, child: &Ancestor, parent: usize) -> bool {
         if child.leads() {
             return child.has_terminal;
@@ -193,8 +193,8 @@ impl Caller<'_> {
         above.iter().any(|ancestor| ancestor.process.pid == child.session)
     }
 
-    /// Whether the leader at this place leads the session of one login: at a terminal; or it is sshd's of one connection, below
-    /// which comes the person's own process at once.
+    /// Whether the leader at this position leads the session of one login: at a terminal, or for one connection to sshd
+    /// with the person's own process directly below it.
     fn is_of_one_login(&self, at: usize) -> bool {
         let Some(leader) = self.ancestors.get(at) else { return false };
         let below = at.checked_sub(1).and_then(|below| self.ancestors.get(below));
@@ -203,7 +203,7 @@ impl Caller<'_> {
     }
 }
 
-/// Whose timestamp counts now.
+/// The request for which a record would count now.
 #[derive(Debug, Clone)]
 pub struct Asker<'a> {
     /// The request.
@@ -216,11 +216,11 @@ pub struct Asker<'a> {
     pub now: u64,
 }
 
-/// What a timestamp begins with; another version is no timestamp.
+/// The beginning of a record; a record of another version is ignored.
 const HEAD: &str = "pam_totp-fresh 1";
 
 impl TimestampRecord {
-    /// How long ago the code was accepted, if it was this asker's and in the same login session.
+    /// How long ago the code was accepted, if it was for this account and in the same login session.
     #[must_use]
     pub fn age(&self, asker: &Asker<'_>) -> Option<Seconds> {
         let is_theirs =
@@ -239,7 +239,7 @@ impl TimestampRecord {
         line
     }
 
-    /// Reads it back; `None` for anything else, also for half a line.
+    /// Reads a record; `None` for anything else, also for half a line.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let line = std::str::from_utf8(bytes).ok()?.strip_suffix('\n')?;
@@ -256,7 +256,7 @@ impl TimestampRecord {
     }
 }
 
-/// As it was written: digits, and no zero before them.
+/// Parses a number as it was written: digits without a leading zero.
 fn number<T: std::str::FromStr>(word: &str) -> Option<T> {
     let is_written = word == "0" || !word.starts_with('0');
     (is_written && word.bytes().all(|byte| byte.is_ascii_digit())).then(|| word.parse().ok())?
