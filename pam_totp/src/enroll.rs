@@ -19,17 +19,17 @@ use pam::constants::{PAM_ERROR_MSG, PAM_PROMPT_ECHO_ON, PAM_TEXT_INFO, PamMessag
 use pam::module::PamHandle;
 use pam::secret::SecretBytes;
 use std::time::{Duration, Instant};
-use totp_core::account::Account;
-use totp_core::account_recovery::{self, Authorised, NotAuthorised, TokenAccepted, TokenRefused};
+use totp_core::account_recovery::{self, AdmissionError, Authorised, TokenAccepted, TokenRefused};
 use totp_core::credential::Label;
-use totp_core::draft::{Confirmed, Draft};
+use totp_core::enrolment::attempts::TRIES;
+use totp_core::enrolment::draft::{Confirmed, Draft};
 use totp_core::enrolment::{ChangeInputs, Enrolled, EnrolmentError, Prepared, prepare};
-use totp_core::enrolment_attempts::TRIES;
 use totp_core::factor::totp::Parameters;
 use totp_core::login::Reason;
 use totp_core::policy::{Decision, Unenrolled};
 use totp_core::secret::Secret;
 use totp_core::store::{Engine, EnrolmentAttempts};
+use totp_core::user::Account;
 use totp_host::clock;
 use totp_host::entropy::OsEntropy;
 
@@ -220,8 +220,8 @@ fn commit(
     let now = clock::now()?;
     match account_recovery::admit(&entry, account, &new_user.authorised, now.realtime) {
         Ok(()) => {}
-        Err(NotAuthorised::Store(error)) => return Err(error.into()),
-        Err(NotAuthorised::ResetToken(why)) => {
+        Err(AdmissionError::Store(error)) => return Err(error.into()),
+        Err(AdmissionError::ResetToken(why)) => {
             log_token(attempt, store, account, Err(why));
             return Err(EnrolmentAborted::NotAuthorised(why).into());
         }

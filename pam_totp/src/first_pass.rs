@@ -7,7 +7,7 @@ use pam::module::PamHandle;
 use std::ffi::CString;
 use totp_core::code::{Answer, BehindPassword};
 use totp_core::login::{Method, Verdict};
-use totp_core::recovery::{Kind, SCRATCH_DIGITS};
+use totp_core::recovery::{RecoveryKind, SCRATCH_DIGITS};
 use totp_core::secret::Secret;
 use zeroize::Zeroizing;
 
@@ -31,8 +31,8 @@ pub(crate) fn pass_on(pamh: &mut PamHandle, length: CodeLength, typed: &[u8], ve
     let digits = match verdict {
         Verdict::Accepted(verified) => match verified.method() {
             Method::Code { digits, .. } => Some(usize::from(*digits)),
-            Method::RecoveryCode { kind: Kind::Own, .. } => None,
-            Method::RecoveryCode { kind: Kind::Scratch, .. } => Some(usize::from(SCRATCH_DIGITS)),
+            Method::RecoveryCode { kind: RecoveryKind::Own, .. } => None,
+            Method::RecoveryCode { kind: RecoveryKind::Scratch, .. } => Some(usize::from(SCRATCH_DIGITS)),
         },
         // Most authenticators have six. The login is refused, whatever the next modules do with the password.
         Verdict::Refused(_) => Some(6),

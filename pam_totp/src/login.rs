@@ -13,13 +13,13 @@ use pam::secret::SecretBytes;
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
+use totp_core::account_recovery::ResetNotice;
 use totp_core::code::Answer;
 use totp_core::config::Config;
-use totp_core::device::Mode;
 use totp_core::login::{Reason, Refusal, Rules, Submission, Verdict};
 use totp_core::module_arguments::{Arguments, FirstPass};
 use totp_core::policy::Decision;
-use totp_core::reset::Notice;
+use totp_core::policy::device::RememberMode;
 use totp_core::secret::wipe_stack;
 use totp_core::store::Engine;
 use totp_core::time::Seconds;
@@ -239,7 +239,7 @@ fn after_login(pamh: &PamHandle, attempt: &mut Attempt<'_>, store: &impl Engine,
             {
                 attempt.say(pamh, PAM_TEXT_INFO, &text);
             }
-            if attempt.policy.remember.mode != Mode::Off {
+            if attempt.policy.remember.mode != RememberMode::Off {
                 remembered_device::offer(pamh, attempt, store, &account, verified);
             }
         }
@@ -274,7 +274,7 @@ fn after_login(pamh: &PamHandle, attempt: &mut Attempt<'_>, store: &impl Engine,
 }
 
 /// Tells the account's owner that someone asked to reset the second factor, until that expires.
-fn warn_of_reset(pamh: &PamHandle, attempt: &Attempt<'_>, notice: Option<Notice>) {
+fn warn_of_reset(pamh: &PamHandle, attempt: &Attempt<'_>, notice: Option<ResetNotice>) {
     if let Some(notice) = notice
         && let Ok(now) = clock::now()
         && notice.until > now.realtime

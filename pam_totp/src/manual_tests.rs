@@ -5,8 +5,8 @@ use crate::outcome::EnrolmentAborted;
 use manual::{PAGES, Part, every, page};
 use std::collections::BTreeSet;
 use totp_core::account_recovery::TokenRefused;
-use totp_core::draft::NotConfirmed;
-use totp_core::event::{self, Event, Name};
+use totp_core::audit_event::{self, Event, Name};
+use totp_core::enrolment::draft::NotConfirmed;
 use totp_core::factor::ClockOff;
 use totp_core::login::Reason;
 use totp_core::module_arguments::{Arguments, DEFAULT_PROMPT, DEFAULT_PROMPT_WITH_PASSWORD};
@@ -160,7 +160,7 @@ fn the_page_has_every_reason_of_a_refusal_and_no_other() {
     );
     let logged = enrolment_aborted.into_iter().map(|why| {
         let line = audit::enrolment_aborted(Event::new(Name::Refused), why).to_string();
-        let fields = event::fields(&line).unwrap();
+        let fields = audit_event::fields(&line).unwrap();
         fields.into_iter().find(|(key, _)| *key == "reason").unwrap().1
     });
     let mut all: BTreeSet<String> = logged.collect();

@@ -5,10 +5,10 @@ use crate::outcome::EnrolmentAborted;
 use std::borrow::Cow;
 use totp_core::account_recovery::TokenRefused;
 use totp_core::config::Config;
-use totp_core::device::DeviceId;
 use totp_core::ledger::LoginMethod;
 use totp_core::login::{Method, Reason, Refusal, SinceLast, Verified};
-use totp_core::recovery::Kind;
+use totp_core::policy::device::DeviceId;
+use totp_core::recovery::RecoveryKind;
 use totp_core::time::Seconds;
 
 /// Why a login was refused, and what to do. `None`: what would help the user would help an attacker, too.
@@ -60,9 +60,9 @@ pub(crate) fn welcome(verified: &Verified, config: &Config, now: u64) -> Option<
         let warning = if *left < config.warn_below { "WARNING: only " } else { "" };
         let left = counted(*left as u64, "recovery code is left", "recovery codes are left");
         let why = match kind {
-            Kind::Own => "makes new ones",
+            RecoveryKind::Own => "makes new ones",
             // These do not open a locked account: they are short, so wrong ones are limited like codes.
-            Kind::Scratch => "makes longer ones, which open a locked account too",
+            RecoveryKind::Scratch => "makes longer ones, which open a locked account too",
         };
         sentences.push(format!("{warning}{left}; \"sudo totp-enroll recovery-codes\" {why}."));
     }

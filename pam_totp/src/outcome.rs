@@ -2,14 +2,14 @@
 
 use crate::caller_guard::RestoreError;
 use pam::constants::PamResultCode;
+use totp_core::account_recovery::ResetNotice;
 use totp_core::account_recovery::TokenRefused;
-use totp_core::draft::NotConfirmed;
+use totp_core::enrolment::draft::NotConfirmed;
 use totp_core::enrolment::{Enrolled, EnrolmentError};
 use totp_core::keyring::OpenError;
 use totp_core::login::{JudgeError, Reason, Refusal, Verified};
 use totp_core::module_arguments::ArgumentError;
 use totp_core::policy::{Exemption, Unenrolled};
-use totp_core::reset::Notice;
 use totp_core::store::{Document, StoreError};
 use totp_core::time::Seconds;
 use totp_host::accounts::AccountError;
@@ -25,7 +25,7 @@ pub(crate) enum Outcome {
     /// The login was to enrol, and did not. Nothing was changed.
     EnrolmentAborted(EnrolmentAborted),
     /// A rule of the policy asked for no code. The notice is that of a reset, if the ledger was looked at and has one.
-    Exempted { exemption: Exemption, reset_notice: Option<Notice> },
+    Exempted { exemption: Exemption, reset_notice: Option<ResetNotice> },
     /// A rule of the policy asked for no code, but no first factor was passed yet: the rest of the stack decides.
     Ignored(Exemption),
     /// The user is provably not enrolled, and the policy allows that.

@@ -6,12 +6,13 @@ use crate::outcome::LoginError;
 use crate::{messages, notice};
 use pam::constants::{PAM_PROMPT_ECHO_ON, PAM_TEXT_INFO};
 use pam::module::PamHandle;
-use totp_core::account::Account;
-use totp_core::device::Mode;
 use totp_core::login::{Method, Verified};
-use totp_core::remembered::{self, Connection, Recognised};
+use totp_core::policy;
+use totp_core::policy::device::RememberMode;
+use totp_core::policy::remembered_device::{Connection, Recognised};
 use totp_core::store::{Engine, Held, Users};
 use totp_core::time::Now;
+use totp_core::user::Account;
 
 /// Looks whether the connection is that of a remembered device. Its use is not recorded yet.
 pub(crate) fn recognise(
@@ -23,11 +24,12 @@ pub(crate) fn recognise(
 ) -> Result<Option<Recognised>, LoginError> {
     let remember = &attempt.policy.remember;
     let traits = attempt.request.traits();
-    if remember.mode == Mode::Off || held.ledger().devices().is_empty() || !remember.can_tell(&traits) {
+    if remember.mode == RememberMode::Off || held.ledger().devices().is_empty() || !remember.can_tell(&traits)
+    {
         return Ok(None);
     }
     let keyring = attempt.keyring()?;
-    remembered::recognise(held, account, &traits, remember, now, &keyring)
+    policy::remembered_device::recognise(held, account, &traits, remember, now, &keyring)
         .map_err(|error| LoginError::judging(error, |document| store.name_of(document, &account.user)))
 }
 
@@ -48,7 +50,7 @@ pub(crate) fn offer(
     let remembered = {
         let traits = attempt.request.traits();
         let connection = Connection { user, traits, remember: &remember, patience: PATIENCE };
-        remembered::remember(
+        policy::remembered_device::remember(
             store,
             verified,
             &connection,
@@ -77,9 +79,9 @@ fn is_wanted(pamh: &PamHandle, attempt: &Attempt<'_>, verified: &Verified) -> bo
     let may_be =
         || matches!(verified.method(), Method::Code { .. }) && remember.can_tell(&attempt.request.traits());
     match remember.mode {
-        Mode::Off => false,
-        Mode::Always => may_be(),
-        Mode::Ask => {
+        RememberMode::Off => false,
+        RememberMode::Always => may_be(),
+        RememberMode::Ask => {
             let question = messages::remember_question(remember.length);
             !attempt.is_silent
                 && may_be()

@@ -5,9 +5,10 @@ use pam::items::{Item, RHost, RUser, Service, Tty};
 use pam::module::PamHandle;
 use std::ffi::CStr;
 use std::net::IpAddr;
-use totp_core::device::Traits;
-use totp_core::timestamp_record::Origin;
-use totp_core::{network, ssh_key};
+use totp_core::network;
+use totp_core::policy::device::Traits;
+use totp_core::policy::ssh_key;
+use totp_core::policy::timestamp_record::SessionOrigin;
 
 /// Which service asks, for whom, from where.
 #[derive(Debug)]
@@ -51,11 +52,11 @@ impl Request {
     }
 
     /// Where it comes from, as freshness needs to know it.
-    pub(crate) fn origin(&self) -> Origin {
+    pub(crate) fn origin(&self) -> SessionOrigin {
         match (self.is_sshd(), &self.rhost) {
-            (true, _) => Origin::Sshd,
-            (false, Some(_)) => Origin::Remote,
-            (false, None) => Origin::Local,
+            (true, _) => SessionOrigin::Sshd,
+            (false, Some(_)) => SessionOrigin::Remote,
+            (false, None) => SessionOrigin::Local,
         }
     }
 

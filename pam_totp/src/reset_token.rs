@@ -4,11 +4,11 @@ use crate::attempt::{Attempt, PATIENCE};
 use crate::enroll::{self, NewUser};
 use crate::outcome::{EnrolmentAborted, LoginError, Outcome};
 use pam::module::PamHandle;
-use totp_core::account::Account;
-use totp_core::account_recovery::{self, Tried};
+use totp_core::account_recovery::{self, TokenOutcome};
 use totp_core::code::Answer;
 use totp_core::login::Reason;
 use totp_core::store::Engine;
+use totp_core::user::Account;
 use totp_host::clock;
 
 /// Enrols an account that is not enrolled, if the answer is its reset token. `None`: the refusal of the answer stands.
@@ -33,12 +33,12 @@ pub(crate) fn enroll(
     // The guard is there since the judging; nobody is asked while it exists.
     attempt.restore_caller()?;
     match tried {
-        Tried::NoReset => Ok(None),
-        Tried::Refused(why) => {
+        TokenOutcome::NoReset => Ok(None),
+        TokenOutcome::Refused(why) => {
             enroll::log_token(attempt, store, account, Err(why));
             Ok(Some(Outcome::EnrolmentAborted(EnrolmentAborted::NotAuthorised(why))))
         }
-        Tried::TokenAccepted(accepted) => {
+        TokenOutcome::TokenAccepted(accepted) => {
             enroll::enroll(pamh, attempt, store, account, &NewUser::by_token(accepted)).map(Some)
         }
     }

@@ -5,7 +5,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::{Pid, getpid, read};
 use std::fs;
 use std::os::fd::OwnedFd;
-use totp_core::timestamp_record::{Ancestor, BootId, Process, Uids};
+use totp_core::policy::timestamp_record::{Ancestor, BootId, Process, Uids};
 
 /// The most ancestors that are read. A longer line is not read to its end, so it proves nothing.
 const LONGEST: usize = 128;

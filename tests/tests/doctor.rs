@@ -42,7 +42,7 @@ fn the_lenient_profile_is_sound_and_said_to_be_lenient() {
     site.service("sudo", "@include common-auth");
     site.pam_auth_update("totp-nullok");
     let found = site.doctor(&["--service", "sudo"]);
-    found.assert_found("info", "code_ignored", "takes no part");
+    found.assert_found("info", "code_ignored", "PAM_IGNORE");
     assert_eq!(found.all().len(), 1, "{:?}", found.all());
 }
 
@@ -86,7 +86,7 @@ fn each_stack_in_which_the_code_is_missed_is_found_with_its_line() {
             "code_not_counted",
             "line 1 of",
         ),
-        ("auth required TOTP nullok\nauth required pam_permit.so", "nothing_asked", "some people"),
+        ("auth required TOTP nullok\nauth required pam_permit.so", "nothing_asked", "some users"),
     ] {
         site.service("app", auth);
         site.doctor(&["--service", "app"]).assert_found("serious", name, what);
@@ -98,7 +98,7 @@ fn letting_past_who_is_not_enrolled_needs_a_line_that_says_yes() {
     let mut site = Site::new();
     site.service("sshd", "auth required TOTP nullok");
     site.sshd(KEY_AND_CODE);
-    site.doctor(&["--service", "sshd"]).assert_found("warning", "ignored_is_refused", "takes no part");
+    site.doctor(&["--service", "sshd"]).assert_found("warning", "ignored_is_refused", "not enrolled");
     site.service("sshd", "auth required TOTP nullok\nauth required pam_permit.so");
     assert!(site.doctor(&["--service", "sshd"]).named("ignored_is_refused").is_empty());
 }
@@ -170,7 +170,7 @@ fn each_arrangement_that_was_hardly_meant_is_found() {
         (
             "auth required TOTP forward_pass\nauth required pam_unix.so",
             "warning",
-            "nobody_takes_the_password",
+            "forwarded_password_unused",
             "line 1",
         ),
         (
@@ -190,7 +190,7 @@ fn each_arrangement_that_was_hardly_meant_is_found() {
         site.doctor(&["--service", "app"]).assert_found(severity, name, what);
     }
     site.service("sudo", PASSWORD_THEN_CODE);
-    site.doctor(&["--service", "sudo"]).assert_found("serious", "twin_left_out", "sudo-i");
+    site.doctor(&["--service", "sudo"]).assert_found("serious", "paired_service_unprotected", "sudo-i");
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn each_way_past_pam_that_sshd_has_is_found_and_for_whom() {
             "KbdInteractiveAuthentication yes\nPasswordAuthentication no\n".to_owned(),
             "serious",
             "sshd_skips_pam",
-            "publickey alone lets in, without a code: everybody",
+            "publickey alone is enough to log in, without a code: everybody",
         ),
         (key_for("User alice"), "serious", "sshd_skips_pam", ": alice"),
         (key_for("User bob"), "warning", "sshd_skips_pam", ": bob"),
@@ -343,7 +343,7 @@ fn each_enrolment_that_opens_to_nobody_is_found() {
             "notes",
         ),
         ("mkdir STATE/backup", "warning", "stray_file", "backup"),
-        ("touch -d yesterday STATE/credentials/.new.alice", "warning", "left_draft", ".new.alice"),
+        ("touch -d yesterday STATE/credentials/.new.alice", "warning", "stale_draft", ".new.alice"),
         ("sed -i '/^alice:/d' /etc/passwd", "warning", "account_gone", "alice"),
         ("sed -i 's/^alice:x:[0-9]*:/alice:x:61999:/' /etc/passwd", "serious", "account_other_uid", "61999"),
         ("mkdir -p RUNTIME; chmod 777 RUNTIME", "warning", "runtime_unusable", "run"),
@@ -417,10 +417,10 @@ fn nothing_that_the_store_keeps_is_called_a_stranger() {
             "touch -d yesterday resets/.new.bob",
             "rm resets/.new.bob",
             "warning",
-            "left_draft",
+            "stale_draft",
             "resets/.new.bob",
         ),
-        ("touch -d yesterday spool/.new.x", "rm spool/.new.x", "warning", "left_draft", "spool/.new.x"),
+        ("touch -d yesterday spool/.new.x", "rm spool/.new.x", "warning", "stale_draft", "spool/.new.x"),
         ("touch spool/notes", "rm spool/notes", "warning", "stray_file", "spool/notes"),
         ("touch resets/notes", "rm resets/notes", "warning", "stray_file", "resets/notes"),
         ("chmod 644 spool/*", "chmod 600 spool/*", "warning", "notice_unreadable", "0600"),
@@ -468,7 +468,7 @@ fn a_service_that_lost_its_line_is_found() {
     site.service("sshd", "auth required pam_unix.so");
     site.doctor(&[]).assert_none();
     site.sshd(KEY_AND_CODE);
-    site.doctor(&[]).assert_found("warning", "not_in_stack", "sshd demands publickey,keyboard-interactive");
+    site.doctor(&[]).assert_found("warning", "not_in_stack", "sshd requires publickey,keyboard-interactive");
     site.service("sshd", "auth required TOTP");
     site.doctor(&[]).assert_none();
     site.service("app", "auth required pam_unix.so");

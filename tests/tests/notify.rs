@@ -363,7 +363,7 @@ fn a_call_on_the_spool_that_fails_changes_no_login_and_is_in_the_log() {
         assert_eq!(outcome.code, PamCode::SUCCESS, "{error}: {point:?}");
         let events = fixture.journal.events().split_off(logged);
         assert_eq!(events[0].what(), "recovery_used", "{events:?}");
-        let is_said = events.iter().any(|event| event.field("problem").contains("nobody is told of this"));
+        let is_said = events.iter().any(|event| event.field("problem").contains("no notice of this change can be sent"));
         notify(&fixture, &[]).assert_done();
         assert!(is_said || mailbox.mails().len() == 1, "in silence: {error}: {point:?} {events:?}");
         assert_eq!(events.len(), 1 + usize::from(is_said), "{events:?}");
@@ -409,7 +409,7 @@ fn a_spool_that_is_missing_is_made_and_one_that_is_not_roots_own_is_left_alone_a
         assert_eq!(fs::read_dir(fixture.path("elsewhere")).unwrap().count(), 0);
         let done = fixture.totp_enroll(&["disable", "alice", "--yes"]);
         done.assert_done();
-        assert!(done.stderr.contains("nobody is told of this"), "{done:?}");
+        assert!(done.stderr.contains("no notice of this change can be sent"), "{done:?}");
         assert_eq!(failures(&fixture).len(), 1);
         let notify = notify(&fixture, &[]);
         assert!(notify.status == 1 && notify.stderr.contains("/spool"), "{notify:?}");
@@ -454,7 +454,7 @@ fn half_a_notice_is_given_up_and_one_of_another_version_waits() {
     assert_eq!((done.status, counts), (1, [1, 1, 1, 1]), "{done:?}");
     let problems: Vec<_> = failures(&fixture).iter().map(|event| event.field("problem").to_owned()).collect();
     assert!(
-        problems[0].contains("not a whole notice") && problems[1].contains("another version"),
+        problems[0].contains("not a complete notice") && problems[1].contains("another version"),
         "{problems:?}"
     );
     assert_eq!(mailbox.mails().len(), 1);
@@ -464,7 +464,7 @@ fn half_a_notice_is_given_up_and_one_of_another_version_waits() {
 fn what_waits_is_listed_and_nothing_is_sent_by_it() {
     let (fixture, codes) = alice();
     let mailbox = Mailbox::of(&fixture, "", "");
-    assert_eq!(fixture.totp_enroll(&["notify", "--list"]).stdout, "no notice waits\n");
+    assert_eq!(fixture.totp_enroll(&["notify", "--list"]).stdout, "no notices are waiting\n");
     assert_eq!(fixture.login("alice").types(&codes[0]).at(THEN).code(), PamCode::SUCCESS);
     let list = notify(&fixture, &["--list"]);
     list.assert_done();
@@ -511,7 +511,7 @@ fn by_default_it_is_the_systems_sendmail_if_there_is_one() {
     let request =
         fixture.totp_enroll(&["--json", "reset", "request", "alice", "--reason", "phone in the river"]);
     assert!(
-        request.stderr.contains("its owner is not told by mail: there is no mail program"),
+        request.stderr.contains("the owner of the account gets no mail about this: there is no mail program"),
         "{request:?}"
     );
     let abouts: Vec<_> = failures(&fixture).iter().map(|event| event.field("about").to_owned()).collect();

@@ -1,6 +1,6 @@
 //! An identifier: which enrolment, which set of recovery codes.
 
-use crate::secret::{Entropy, NoEntropy, random_array};
+use crate::secret::{Entropy, EntropyError, random_array};
 use base16ct::lower;
 use serde::Serialize;
 
@@ -21,8 +21,8 @@ impl Id {
     /// A new one.
     ///
     /// # Errors
-    /// [`NoEntropy`] where the source has none to give.
-    pub fn random(entropy: &mut dyn Entropy) -> Result<Self, NoEntropy> {
+    /// [`EntropyError`] where the source has none to give.
+    pub fn random(entropy: &mut dyn Entropy) -> Result<Self, EntropyError> {
         random_array(entropy).map(Self)
     }
 

@@ -19,14 +19,14 @@ pub enum NetworkError {
     )]
     Form,
     /// More bits than the address has.
-    #[error("has more leading bits than its kind of address: at most 32 (IPv4) or 128 (IPv6)")]
+    #[error("has too long a prefix: at most 32 bits (IPv4) or 128 bits (IPv6)")]
     Prefix,
     /// Someone meant another address or another length.
-    #[error("has bits set behind its leading ones: is the address or the number of bits mistaken?")]
+    #[error("has bits set after its prefix: correct the address or the prefix length")]
     HostBits,
     /// Clients with such addresses count as IPv4, so that nobody would be in it (RFC 4291 section 2.5.5.2).
     #[error(
-        "is IPv4 written as IPv6, which no client's address counts as: write it as IPv4, such as \"192.0.2.0/24\""
+        "is IPv4 written as IPv6, which never matches a client: write it as IPv4, such as \"192.0.2.0/24\""
     )]
     Mapped,
 }

@@ -1,7 +1,7 @@
 //! What a person is told when their factor changed or was gone around: which events, in which words, and how a notice lies
 //! in the spool until it is sent.
 
-use crate::event::{self, Event, Name};
+use crate::audit_event::{self, Event, Name};
 
 /// The first line of a notice in the spool. Another number is another version, and is left to the program that knows it.
 const HEAD: &str = "pam_totp notice 1";
@@ -112,7 +112,7 @@ impl Notice {
     pub fn of(event: &Event, service: Option<&str>, at: u64) -> Option<Self> {
         let Words { what, otherwise } = words(event.name())?;
         let line = event.clone().maybe("service", service).to_string();
-        let fields = own(event::fields(&line)?);
+        let fields = own(audit_event::fields(&line)?);
         Some(Self { at, what: what.to_owned(), otherwise: otherwise.to_owned(), fields })
     }
 
@@ -138,7 +138,7 @@ impl Notice {
     pub fn encode(&self) -> String {
         let mut line = format!("at={}", self.at);
         for (key, value) in &self.fields {
-            event::append(&mut line, key, value);
+            audit_event::append(&mut line, key, value);
         }
         format!("{HEAD}\n{line}\n{}\n{}\n", self.what, self.otherwise)
     }
@@ -160,7 +160,7 @@ impl Notice {
         else {
             return Err(NoticeError::Broken);
         };
-        let mut fields = own(event::fields(line).ok_or(NoticeError::Broken)?);
+        let mut fields = own(audit_event::fields(line).ok_or(NoticeError::Broken)?);
         let at = match fields.first() {
             Some((key, at)) if key == "at" => at.parse().map_err(|_| NoticeError::Broken)?,
             Some(_) | None => return Err(NoticeError::Broken),
@@ -182,10 +182,10 @@ fn own(fields: Vec<(&str, String)>) -> Vec<(String, String)> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoticeError {
     /// Half of one, as a crash of the machine can leave it, or none.
-    #[error("is not a whole notice: the machine may have crashed while it was written")]
+    #[error("is not a complete notice: the machine may have crashed while writing it")]
     Broken,
     /// Another version of the program wrote it.
-    #[error("was written by another version of this program: that one sends it")]
+    #[error("was written by another version of this program, which will send it")]
     OtherVersion,
 }
 

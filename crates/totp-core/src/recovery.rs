@@ -2,7 +2,7 @@
 
 use crate::code::RECOVERY_LENGTH;
 use crate::id::Id;
-use crate::secret::{Entropy, NoEntropy, Secret};
+use crate::secret::{Entropy, EntropyError, Secret};
 use crate::user::User;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -16,14 +16,14 @@ const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /// Whose making a set of codes is, and so how much of a guess it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum RecoveryKind {
     /// Ours: 80 bits, which nobody guesses. Judged whatever the lock says.
     Own,
     /// Taken over from another program: eight digits, 26 bits. Judged and charged like a TOTP code, and no way out of a lock.
     Scratch,
 }
 
-impl Kind {
+impl RecoveryKind {
     /// The word in the log and in documents.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -91,7 +91,7 @@ impl Set<'_> {
 }
 
 /// A new code in its canonical form: sixteen characters, 80 bits.
-pub(crate) fn generate(entropy: &mut dyn Entropy) -> Result<Secret, NoEntropy> {
+pub(crate) fn generate(entropy: &mut dyn Entropy) -> Result<Secret, EntropyError> {
     let random = Secret::random(RECOVERY_LENGTH, entropy)?;
     // 32 divides 256, so the low five bits of a random byte are uniform.
     let mut code = Vec::with_capacity(RECOVERY_LENGTH);

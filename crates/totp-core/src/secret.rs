@@ -33,8 +33,8 @@ impl Secret {
     /// Fresh random bytes.
     ///
     /// # Errors
-    /// [`NoEntropy`] where the source has none to give.
-    pub fn random(length: usize, entropy: &mut dyn Entropy) -> Result<Self, NoEntropy> {
+    /// [`EntropyError`] where the source has none to give.
+    pub fn random(length: usize, entropy: &mut dyn Entropy) -> Result<Self, EntropyError> {
         let mut bytes = Zeroizing::new(vec![0; length]);
         entropy.fill(&mut bytes)?;
         Ok(Self(bytes))
@@ -58,20 +58,20 @@ pub trait Entropy {
     /// Fills all of `bytes`.
     ///
     /// # Errors
-    /// [`NoEntropy`]; `bytes` must then not be used.
-    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy>;
+    /// [`EntropyError`]; `bytes` must then not be used.
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), EntropyError>;
 }
 
 /// The system gave no random bytes; nothing may be generated.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("the system gives no random bytes: check getrandom(2)")]
-pub struct NoEntropy;
+#[error("the system provides no random bytes: see getrandom(2)")]
+pub struct EntropyError;
 
 /// `N` random bytes that are not secret: an identifier or a nonce.
 ///
 /// # Errors
-/// [`NoEntropy`] where the source has none to give.
-pub fn random_array<const N: usize>(entropy: &mut dyn Entropy) -> Result<[u8; N], NoEntropy> {
+/// [`EntropyError`] where the source has none to give.
+pub fn random_array<const N: usize>(entropy: &mut dyn Entropy) -> Result<[u8; N], EntropyError> {
     let mut bytes = [0; N];
     entropy.fill(&mut bytes)?;
     Ok(bytes)
@@ -85,8 +85,8 @@ pub(crate) mod tests {
 
     struct Dry;
     impl Entropy for Dry {
-        fn fill(&mut self, _: &mut [u8]) -> Result<(), NoEntropy> {
-            Err(NoEntropy)
+        fn fill(&mut self, _: &mut [u8]) -> Result<(), EntropyError> {
+            Err(EntropyError)
         }
     }
 

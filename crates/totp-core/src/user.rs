@@ -89,11 +89,20 @@ pub enum UserError {
     #[error("the user name is empty")]
     Empty,
     /// It would break a log line or a terminal.
-    #[error("the user name holds a control character")]
+    #[error("the user name contains a control character")]
     ControlCharacter,
     /// Its encoded form does not fit a file name.
     #[error("the user name is too long")]
     TooLong,
+}
+
+/// Who asks to be let in, as the system knows them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The canonical name.
+    pub user: User,
+    /// The uid; `None` where the system does not know the account.
+    pub uid: Option<u32>,
 }
 
 #[cfg(test)]

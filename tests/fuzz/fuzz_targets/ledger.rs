@@ -5,32 +5,32 @@
 //! slots come the remembered devices of the first, then those of the second.
 #![no_main]
 
-#[path = "../../../totp-core/src/device.rs"]
+#[path = "../../../crates/totp-core/src/policy/device.rs"]
 #[allow(dead_code, reason = "the rest of the library uses it")]
 mod device;
-#[path = "../../../totp-core/src/id.rs"]
+#[path = "../../../crates/totp-core/src/id.rs"]
 #[allow(dead_code, reason = "the rest of the library uses it")]
 mod id;
-#[path = "../../../totp-core/src/ledger/mod.rs"]
+#[path = "../../../crates/totp-core/src/ledger/mod.rs"]
 #[allow(dead_code, reason = "the rest of the library uses it")]
 mod ledger;
-#[path = "../../../totp-core/src/lockout.rs"]
+#[path = "../../../crates/totp-core/src/lockout.rs"]
 #[allow(dead_code, reason = "the rest of the library uses it")]
 mod lockout;
-#[path = "../../../totp-core/src/network.rs"]
+#[path = "../../../crates/totp-core/src/network.rs"]
 #[allow(dead_code, reason = "the rest of the library uses it")]
 mod network;
-#[path = "../../../totp-core/src/secret.rs"]
+#[path = "../../../crates/totp-core/src/secret.rs"]
 #[allow(dead_code, reason = "the rest of the library uses it")]
 mod secret;
+mod policy {
+    pub(crate) use crate::device;
+}
 mod time {
     pub(crate) use totp_core::time::Seconds;
 }
-mod durability {
-    pub(crate) use totp_core::store::Durability;
-}
 mod factor {
-    pub(crate) use totp_core::factor::{Factor, FactorKind};
+    pub(crate) use totp_core::factor::{Durability, Factor, FactorKind};
 }
 mod credential {
     pub(crate) use totp_core::credential::{Credential, MOST_AUTHENTICATORS};
@@ -38,8 +38,8 @@ mod credential {
 mod recovery {
     pub(crate) use totp_core::recovery::MOST_CODES;
 }
-mod reset {
-    pub(crate) use totp_core::reset::Notice;
+mod account_recovery {
+    pub(crate) use totp_core::account_recovery::ResetNotice;
 }
 mod user {
     pub(crate) use totp_core::user::User;

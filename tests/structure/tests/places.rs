@@ -120,7 +120,7 @@ fn each_proof_of_success_is_made_in_its_one_place() {
     assert_eq!(
         made("Exemption"),
         ["policy", "policy", "policy", "policy"],
-        "exempt, fresh, by a security key, and a remembered device, for the module of that name"
+        "exempt, fresh, by a security key, and a remembered device in its own file"
     );
     let remembered = core.iter().flat_map(|module| {
         let calls = named(module)
@@ -130,7 +130,7 @@ fn each_proof_of_success_is_made_in_its_one_place() {
     });
     assert_eq!(
         remembered.collect::<Vec<_>>(),
-        ["remembered"],
+        ["policy::remembered_device"],
         "a device is admitted after its use was recorded"
     );
 }

@@ -1,7 +1,7 @@
 //! `[notify]`: how people are told that their factor changed, and by what.
 
-use crate::address::{Address, Recipient};
-use crate::document::{Field, Table, Value, Wrong};
+use crate::document::{Field, ParseError, Table, Value};
+use crate::mail_address::{Address, Recipient};
 use crate::time::Seconds;
 
 /// The system's mail program, which every mail system brings (LSB 5.0), and the arguments with which it takes a message
@@ -49,7 +49,7 @@ impl Default for Notify {
 }
 
 impl Notify {
-    pub(super) fn read(table: &mut Table<'_>) -> Result<Self, Wrong> {
+    pub(super) fn read(table: &mut Table<'_>) -> Result<Self, ParseError> {
         let by_default = Self::default();
         Ok(Self {
             command: table.optional("command")?.unwrap_or(by_default.command),

@@ -2,10 +2,10 @@
 
 use super::Value;
 use super::table::Field;
-use crate::address::{Address, Recipient};
-use crate::created::Created;
 use crate::id::Id;
+use crate::mail_address::{Address, Recipient};
 use crate::network::Network;
+use crate::time::Created;
 use crate::time::{Date, Seconds};
 use toml::value::Datetime;
 

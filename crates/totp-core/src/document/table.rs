@@ -1,7 +1,7 @@
 //! The fields of a TOML table as its reader asks for them. What nobody asks for is an unknown field. No error repeats a value.
 
+use super::error::ParseError;
 use super::value::{Fields, Placed, Value};
-use super::wrong::Wrong;
 use base64ct::Encoding;
 use std::ops::RangeInclusive;
 
@@ -19,14 +19,14 @@ impl<'t> Table<'t> {
     }
 
     /// A field that may be missing.
-    pub(crate) fn optional<T: Field<'t>>(&mut self, name: &'static str) -> Result<Option<T>, Wrong> {
+    pub(crate) fn optional<T: Field<'t>>(&mut self, name: &'static str) -> Result<Option<T>, ParseError> {
         let Some(value) = self.value(name) else { return Ok(None) };
-        let wrong = |problem| Wrong::at(value.at, format!("`{name}`: {problem}"));
+        let wrong = |problem| ParseError::at(value.at, format!("`{name}`: {problem}"));
         T::read(&value.value).map(Some).map_err(wrong)
     }
 
     /// A field that must be there.
-    pub(crate) fn required<T: Field<'t>>(&mut self, name: &'static str) -> Result<T, Wrong> {
+    pub(crate) fn required<T: Field<'t>>(&mut self, name: &'static str) -> Result<T, ParseError> {
         self.optional(name)?.ok_or_else(|| self.wrong(format!("missing field `{name}`")))
     }
 
@@ -34,8 +34,8 @@ impl<'t> Table<'t> {
     pub(crate) fn section<T>(
         &mut self,
         name: &'static str,
-        read: impl FnOnce(&mut Table<'t>) -> Result<T, Wrong>,
-    ) -> Result<Option<T>, Wrong> {
+        read: impl FnOnce(&mut Table<'t>) -> Result<T, ParseError>,
+    ) -> Result<Option<T>, ParseError> {
         let Some(value) = self.value(name) else { return Ok(None) };
         whole(value, name, read).map(Some)
     }
@@ -44,11 +44,11 @@ impl<'t> Table<'t> {
     pub(crate) fn sections<T>(
         &mut self,
         name: &'static str,
-        mut read: impl FnMut(&mut Table<'t>) -> Result<T, Wrong>,
-    ) -> Result<Vec<T>, Wrong> {
+        mut read: impl FnMut(&mut Table<'t>) -> Result<T, ParseError>,
+    ) -> Result<Vec<T>, ParseError> {
         let Some(value) = self.value(name) else { return Ok(Vec::new()) };
         let Value::List(tables) = &value.value else {
-            return Err(Wrong::at(value.at, format!("`{name}`: {}", expected("tables, [[…]]"))));
+            return Err(ParseError::at(value.at, format!("`{name}`: {}", expected("tables, [[…]]"))));
         };
         tables.iter().map(|table| whole(table, name, &mut read)).collect()
     }
@@ -57,11 +57,11 @@ impl<'t> Table<'t> {
     pub(crate) fn named_sections<T>(
         &mut self,
         name: &'static str,
-        mut read: impl FnMut(&mut Table<'t>) -> Result<T, Wrong>,
-    ) -> Result<Vec<(String, T)>, Wrong> {
+        mut read: impl FnMut(&mut Table<'t>) -> Result<T, ParseError>,
+    ) -> Result<Vec<(String, T)>, ParseError> {
         let Some(value) = self.value(name) else { return Ok(Vec::new()) };
         let Value::Table(tables) = &value.value else {
-            return Err(Wrong::at(value.at, format!("`{name}`: {}", expected("tables with a name"))));
+            return Err(ParseError::at(value.at, format!("`{name}`: {}", expected("tables with a name"))));
         };
         let named =
             tables.iter().map(|field| Ok((field.name.to_string(), whole(&field.placed, name, &mut read)?)));
@@ -69,13 +69,13 @@ impl<'t> Table<'t> {
     }
 
     /// The version of a document, first of all: a later one has fields that are unknown here. `known` are those that are read.
-    pub(crate) fn version(&mut self, known: RangeInclusive<u32>) -> Result<u32, Wrong> {
+    pub(crate) fn version(&mut self, known: RangeInclusive<u32>) -> Result<u32, ParseError> {
         let version = self.required("version")?;
         let (oldest, newest) = (known.start(), known.end());
         if version > *newest {
             let problem =
                 format!("version {version} is newer than this program reads ({newest}): upgrade it");
-            return Err(Wrong::complete(problem));
+            return Err(ParseError::complete(problem));
         }
         if version < *oldest {
             let problem =
@@ -85,9 +85,15 @@ impl<'t> Table<'t> {
         Ok(version)
     }
 
+    /// Refuses a field that was renamed, and names the new one.
+    pub(crate) fn renamed(&self, old: &str, new: &str) -> Result<(), ParseError> {
+        let Some(value) = self.fields.get(old) else { return Ok(()) };
+        Err(ParseError::at(value.at, format!("unknown field `{old}`: it is called `{new}` now")))
+    }
+
     /// Something is wrong with this table, not with one field of it.
-    pub(crate) fn wrong(&self, problem: impl Into<String>) -> Wrong {
-        Wrong::at(self.at, problem)
+    pub(crate) fn wrong(&self, problem: impl Into<String>) -> ParseError {
+        ParseError::at(self.at, problem)
     }
 
     fn value(&mut self, name: &'static str) -> Option<&'t Placed<'t>> {
@@ -96,23 +102,23 @@ impl<'t> Table<'t> {
     }
 
     /// Nothing is there that was not asked for.
-    pub(super) fn end(self) -> Result<(), Wrong> {
+    pub(super) fn end(self) -> Result<(), ParseError> {
         let unknown = self.fields.iter().find(|field| !self.known.contains(&field.name.as_ref()));
         let Some(unknown) = unknown else { return Ok(()) };
         let known: Vec<String> = self.known.iter().map(|name| format!("`{name}`")).collect();
         let name = unknown.name.escape_debug();
         let problem = format!("unknown field `{name}`, expected one of {}", known.join(", "));
-        Err(Wrong::at(unknown.at, problem))
+        Err(ParseError::at(unknown.at, problem))
     }
 }
 
 fn whole<'t, T>(
     value: &'t Placed<'t>,
     name: &'static str,
-    read: impl FnOnce(&mut Table<'t>) -> Result<T, Wrong>,
-) -> Result<T, Wrong> {
+    read: impl FnOnce(&mut Table<'t>) -> Result<T, ParseError>,
+) -> Result<T, ParseError> {
     let Value::Table(fields) = &value.value else {
-        return Err(Wrong::at(value.at, format!("`{name}`: {}", expected("a table"))));
+        return Err(ParseError::at(value.at, format!("`{name}`: {}", expected("a table"))));
     };
     let mut table = Table::new(fields, value.at);
     let whole = read(&mut table)?;

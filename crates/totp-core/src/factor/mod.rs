@@ -12,7 +12,6 @@ pub use code_match::ClockOff;
 pub(crate) use code_match::CodeMatch;
 pub(crate) use document::WrittenFactor;
 
-use crate::durability::Durability;
 use crate::keyring::Binding;
 use crate::secret::Secret;
 use crate::time::Now;
@@ -183,6 +182,16 @@ impl Codes {
             Self::Totp(generator) => generator.first(code, now),
         }
     }
+}
+
+/// What a write has to outlast before the answer is given. Which one a record needs is said by what happened
+/// ([`crate::ledger::Record`]), never by who writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Durability {
+    /// The death of the process: the page cache does, and the boot rule covers a crash of the machine.
+    Process,
+    /// A crash of the machine too: a spent recovery code, a counter, the start of a lock.
+    Machine,
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The keyring's TOML: what each field must be, and its text anew. No error repeats a key, and no copy of one is left behind.
 
 use super::{KEY_LENGTH, Key, Keyring};
-use crate::document::{self, Base64, DocumentError, Field, Table, Value, Wrong};
+use crate::document::{self, Base64, DocumentError, Field, ParseError, Table, Value};
 use crate::secret::Secret;
 use std::fmt::Write;
 use std::path::Path;
@@ -19,13 +19,13 @@ const HEAD: &str = "# The keys of pam_totp on this machine. Anyone who has this 
 /// More than the lines of a key take up beside its id.
 const ROOM_FOR_A_KEY: usize = 160;
 
-struct Raw {
+struct RawKeyring {
     active: String,
     keys: Vec<Key>,
 }
 
-impl Raw {
-    fn read(table: &mut Table<'_>) -> Result<Self, Wrong> {
+impl RawKeyring {
+    fn read(table: &mut Table<'_>) -> Result<Self, ParseError> {
         table.version(VERSION..=VERSION)?;
         Ok(Self {
             active: table.required("active")?,
@@ -46,7 +46,7 @@ impl Keyring {
     /// # Errors
     /// [`DocumentError`] with the line where there is one.
     pub fn parse(file: &Path, bytes: &[u8]) -> Result<Self, DocumentError> {
-        let raw = document::read(file, bytes, WHAT_TO_DO, Raw::read).map_err(without_names)?;
+        let raw = document::read(file, bytes, WHAT_TO_DO, RawKeyring::read).map_err(without_names)?;
         let error = |problem: String| Err(DocumentError::new(file, format!("{problem}; {WHAT_TO_DO}")));
         for (at, key) in raw.keys.iter().enumerate() {
             if key.id.is_empty() || !key.id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {

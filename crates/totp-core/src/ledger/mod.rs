@@ -3,14 +3,14 @@
 pub mod slot;
 pub mod slots;
 
+use crate::account_recovery::ResetNotice;
 use crate::credential::Credential;
-use crate::device::Device;
-use crate::durability::Durability;
+use crate::factor::Durability;
 use crate::factor::{Factor, FactorKind};
 use crate::id::Id;
 use crate::lockout::Failures;
+use crate::policy::device::Device;
 use crate::recovery::MOST_CODES;
-use crate::reset::Notice;
 
 /// What has happened. The default belongs to no credential: nobody is enrolled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,10 +22,10 @@ pub struct Ledger {
     pub(crate) failures: Failures,
     pub(crate) recovery: RecoveryMarks,
     pub(crate) last_login: Option<LastLogin>,
-    /// At most [`crate::device::MOST_DEVICES`].
+    /// At most [`crate::policy::device::MOST_DEVICES`].
     pub(crate) devices: Vec<Device>,
     /// That a reset was requested. Where none was, a slot is what it was before there were resets.
-    pub(crate) notice: Option<Notice>,
+    pub(crate) notice: Option<ResetNotice>,
 }
 
 /// How far one authenticator has been used.
@@ -136,7 +136,7 @@ impl Ledger {
 
     /// That a reset was requested, also where the request has expired.
     #[must_use]
-    pub fn notice(&self) -> Option<Notice> {
+    pub fn notice(&self) -> Option<ResetNotice> {
         self.notice
     }
 

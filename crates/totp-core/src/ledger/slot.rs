@@ -4,14 +4,14 @@
 //! SHA-256 of all that holds fields: its first 448 bytes, and the 960 after them where there are remembered devices. The
 //! rest must be zero. (To hash the zeros too would cost a login four times as much as all its cryptography.)
 
+use crate::account_recovery::ResetNotice;
 use crate::credential::MOST_AUTHENTICATORS;
-use crate::device::{Device, MOST_DEVICES, Mark};
 use crate::factor::FactorKind;
 use crate::id::Id;
 use crate::ledger::{LastLogin, Ledger, LoginMethod, Progress, RecoveryMarks};
 use crate::lockout::{Failures, MOST_ATTEMPTS};
+use crate::policy::device::{Device, MOST_DEVICES, Mark};
 use crate::recovery::MOST_CODES;
-use crate::reset::Notice;
 use sha2::{Digest, Sha256};
 
 /// Bytes of one slot.
@@ -65,7 +65,7 @@ pub fn encode(ledger: &Ledger, sequence: u64) -> Vec<u8> {
     slot.push(method);
     let devices = ledger.devices.get(..MOST_DEVICES).unwrap_or(&ledger.devices);
     slot.extend(counted(devices.len()));
-    if let Some(Notice { at, until, by }) = ledger.notice {
+    if let Some(ResetNotice { at, until, by }) = ledger.notice {
         slot.extend(at.to_be_bytes());
         slot.extend(until.to_be_bytes());
         slot.extend(by.to_be_bytes());
@@ -100,12 +100,12 @@ pub fn decode(slot: &[u8]) -> Option<(u64, Ledger)> {
     let (body, checksum) = slot.split_at_checked(BODY)?;
     let (fields, rest) = body.split_at_checked(FIELDS)?;
     // Before the checksum is known to be right: it only says how much the checksum covers.
-    let covered = covered(Fields(fields.get(DEVICE_COUNT..)?).count(MOST_DEVICES)?);
+    let covered = covered(SlotFields(fields.get(DEVICE_COUNT..)?).count(MOST_DEVICES)?);
     let blank = body.get(covered..)?;
     if self::checksum(body, covered)? != checksum || blank != BLANK.get(covered..)? {
         return None;
     }
-    let mut fields = Fields(fields);
+    let mut fields = SlotFields(fields);
     if fields.array::<8>()? != *MAGIC || fields.u32()? != VERSION {
         return None;
     }
@@ -136,9 +136,9 @@ pub fn decode(slot: &[u8]) -> Option<(u64, Ledger)> {
         [number] => Some(LastLogin { at, method: LoginMethod::Code(FactorKind::of_number(number)?) }),
     };
     let count = fields.count(MOST_DEVICES)?;
-    let notice = Notice { at: fields.u64()?, until: fields.u64()?, by: fields.u32()? };
+    let notice = ResetNotice { at: fields.u64()?, until: fields.u64()?, by: fields.u32()? };
     let notice = Some(notice).filter(|notice| notice.at != 0);
-    let mut fields = Fields(rest);
+    let mut fields = SlotFields(rest);
     let mut devices = Vec::with_capacity(count);
     for _ in 0..count {
         let mark = Mark(fields.array()?);
@@ -151,7 +151,7 @@ pub fn decode(slot: &[u8]) -> Option<(u64, Ledger)> {
 /// The number of a slot of ours that is of a later version. How it is laid out, and where its checksum lies, is not known: a
 /// slot that was torn is none, for every version begins alike.
 pub fn newer_version(slot: &[u8]) -> Option<u32> {
-    let mut fields = Fields(slot);
+    let mut fields = SlotFields(slot);
     (fields.array::<8>()? == *MAGIC).then(|| fields.u32())?.filter(|&version| version > VERSION)
 }
 
@@ -162,13 +162,13 @@ pub const fn version() -> u32 {
 
 /// What a slot says is its sequence number, before it is known whether it checks.
 pub fn sequence_of(slot: &[u8]) -> Option<u64> {
-    let mut fields = Fields(slot.get(MAGIC.len().saturating_add(size_of_val(&VERSION))..)?);
+    let mut fields = SlotFields(slot.get(MAGIC.len().saturating_add(size_of_val(&VERSION))..)?);
     fields.u64()
 }
 
-struct Fields<'a>(&'a [u8]);
+struct SlotFields<'a>(&'a [u8]);
 
-impl Fields<'_> {
+impl SlotFields<'_> {
     fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (field, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
@@ -211,7 +211,7 @@ mod tests {
             Failures { recent: (1..=16).collect(), consecutive: 17, locked_at: 20, locked_until: 18 };
         full.recovery = RecoveryMarks { set: Id::new([2; 16]), used: std::array::from_fn(|at| at as u64) };
         full.devices = vec![device(21), device(22)];
-        full.notice = Some(Notice { at: 23, until: 24, by: 25 });
+        full.notice = Some(ResetNotice { at: 23, until: 24, by: 25 });
         for method in [LoginMethod::Code(FactorKind::Totp), LoginMethod::RecoveryCode] {
             full.last_login = Some(LastLogin { at: 19, method });
             assert_eq!(decode(&encode(&full, 41)), Some((41, full.clone())));
@@ -222,7 +222,7 @@ mod tests {
     fn a_slot_without_a_notice_keeps_its_bytes() {
         let slot = encode(&ledger(9), 41);
         assert!(slot[DEVICE_COUNT..BODY].iter().all(|&byte| byte == 0));
-        let notice = Some(Notice { at: 23, until: 24, by: 25 });
+        let notice = Some(ResetNotice { at: 23, until: 24, by: 25 });
         let noticed = encode(&Ledger { notice, ..ledger(9) }, 41);
         assert_eq!(noticed[..DEVICE_COUNT + 4], slot[..DEVICE_COUNT + 4]);
         assert!(noticed[FIELDS..BODY].iter().all(|&byte| byte == 0));
@@ -242,7 +242,7 @@ mod tests {
             recovery: RecoveryMarks::all_used(ALICE, u64::MAX),
             last_login: Some(LastLogin { at: u64::MAX, method: LoginMethod::RecoveryCode }),
             devices: vec![device(u64::MAX); MOST_DEVICES],
-            notice: Some(Notice { at: u64::MAX, until: u64::MAX, by: u32::MAX }),
+            notice: Some(ResetNotice { at: u64::MAX, until: u64::MAX, by: u32::MAX }),
         };
         assert_eq!(decode(&encode(&full, u64::MAX)), Some((u64::MAX, full)));
     }

@@ -3,10 +3,8 @@
 //! A code that can be guessed is judged in two halves, so that an engine can record the charge in between:
 //! [`begin`] says what the charge is, [`Attempt::look`] looks at the code.
 
-use super::refusal::{Reason, Refusal};
 use super::submission::{JudgeError, Rules, Submission};
-use super::verdict::{ClockSearch, Decided, Method, Sealed, SinceLast};
-use crate::account::Account;
+use super::verdict::{ClockSearch, Decided, Method, Reason, Refusal, SealedVerdict, SinceLast};
 use crate::code::Answer;
 use crate::credential::{Credential, RecoverySet};
 use crate::factor::{CodeMatch, Codes, Factor};
@@ -17,6 +15,7 @@ use crate::recovery::{self, SCRATCH_DIGITS};
 use crate::secret::Secret;
 use crate::store::Charging;
 use crate::time::{Now, Seconds};
+use crate::user::Account;
 
 /// All that a judgement is made of, beside the ledger.
 #[derive(Clone, Copy)]
@@ -44,7 +43,7 @@ impl<'a> Question<'a> {
 /// The first half of a judgement.
 pub(super) enum Begun {
     /// It is judged: nothing had to be charged.
-    Judged(Box<Sealed>),
+    Judged(Box<SealedVerdict>),
     /// The code can be guessed, and has not been looked at.
     Attempt(Box<Attempt>),
 }
@@ -91,7 +90,7 @@ fn guess(
         let code = typed.code(codes.digits());
         tried.push((codes, code));
     }
-    let has_scratch = credential.recovery_kind() == Some(recovery::Kind::Scratch);
+    let has_scratch = credential.recovery_kind() == Some(recovery::RecoveryKind::Scratch);
     let scratch = typed.code(SCRATCH_DIGITS).filter(|_| has_scratch);
     if tried.iter().all(|(_, code)| code.is_none()) && scratch.is_none() {
         return Ok(Begun::Judged(Box::new(before.refused(Reason::Malformed))));
@@ -109,8 +108,8 @@ fn recovery(
     before: Before,
     state: LockState,
     code: &Secret,
-) -> Result<Sealed, JudgeError> {
-    let Some((set, at)) = find_recovery(question, code, recovery::Kind::Own)? else {
+) -> Result<SealedVerdict, JudgeError> {
+    let Some((set, at)) = find_recovery(question, code, recovery::RecoveryKind::Own)? else {
         return Ok(before.refused(Reason::from(state)));
     };
     let Some(marks) = marked(&before.ledger, set, at, question.now) else {
@@ -138,9 +137,9 @@ impl Before {
 
     /// Nothing is recorded, but for times from the future: they would be brought back to now at every look, and a lock would never
     /// pass. Once that is recorded the next refusal finds none; so it is at most one record for each code that was charged.
-    fn refused(self, refusal: impl Into<Refusal>) -> Sealed {
+    fn refused(self, refusal: impl Into<Refusal>) -> SealedVerdict {
         let record = self.is_settled.then(|| Record::of(self.ledger, Happened::Settled));
-        Sealed::until(record, Decided::Refused(refusal.into()))
+        SealedVerdict::until(record, Decided::Refused(refusal.into()))
     }
 }
 
@@ -162,13 +161,18 @@ impl Attempt {
     }
 
     /// Looks at the code, of which [`Attempt::charge`] is recorded already or not, as `charging` says.
-    pub(super) fn look(self, question: &Question<'_>, charging: Charging) -> Result<Sealed, JudgeError> {
+    pub(super) fn look(
+        self,
+        question: &Question<'_>,
+        charging: Charging,
+    ) -> Result<SealedVerdict, JudgeError> {
         match find(question, &self.before.ledger, &self.tried) {
-            Found::Fresh(used) => Ok(used.accepted(question, self.before.ledger)),
-            Found::Stale(refusal) => Ok(self.replayed(refusal, charging)),
-            Found::Nothing => {
+            FoundCode::Fresh(used) => Ok(used.accepted(question, self.before.ledger)),
+            FoundCode::Stale(refusal) => Ok(self.replayed(refusal, charging)),
+            FoundCode::Nothing => {
                 let scratch = self.scratch.as_ref();
-                let scratch = scratch.map(|code| find_recovery(question, code, recovery::Kind::Scratch));
+                let scratch =
+                    scratch.map(|code| find_recovery(question, code, recovery::RecoveryKind::Scratch));
                 match scratch.transpose()?.flatten() {
                     Some((set, at)) => Ok(self.scratch(question, set, at, charging)),
                     None => Ok(self.wrong(question, charging)),
@@ -178,11 +182,11 @@ impl Attempt {
     }
 
     /// Not a guess: the code was right once. Charging it would let a replayer lock the person out.
-    fn replayed(self, refusal: Refusal, charging: Charging) -> Sealed {
+    fn replayed(self, refusal: Refusal, charging: Charging) -> SealedVerdict {
         match charging {
             Charging::BeforeLook => {
                 let refund = Record::of(self.before.ledger, Happened::Refunded);
-                Sealed::until(Some(refund), Decided::Refused(refusal))
+                SealedVerdict::until(Some(refund), Decided::Refused(refusal))
             }
             Charging::WithCommit => self.before.refused(refusal),
         }
@@ -190,7 +194,13 @@ impl Attempt {
 
     /// What was typed is another program's single-use code: 26 bits, which came here only where no lock is and were charged
     /// like a factor's code. It ends the row of wrong ones as that does, and forgives nothing.
-    fn scratch(self, question: &Question<'_>, set: &RecoverySet, at: usize, charging: Charging) -> Sealed {
+    fn scratch(
+        self,
+        question: &Question<'_>,
+        set: &RecoverySet,
+        at: usize,
+        charging: Charging,
+    ) -> SealedVerdict {
         let Some(marks) = marked(&self.before.ledger, set, at, question.now) else {
             return self.replayed(Reason::Replayed.into(), charging);
         };
@@ -200,7 +210,7 @@ impl Attempt {
         spent(question, next, since_last, set, marks)
     }
 
-    fn wrong(self, question: &Question<'_>, charging: Charging) -> Sealed {
+    fn wrong(self, question: &Question<'_>, charging: Charging) -> SealedVerdict {
         let Self { charge, lock, tried, .. } = self;
         let record = match (lock, charging) {
             (Some(_), _) => Some(Record::of(charge.into_ledger(), Happened::Locked)),
@@ -209,12 +219,12 @@ impl Attempt {
             (None, Charging::BeforeLook) => None,
         };
         let search = ClockSearch { tried, windows: question.rules.windows, now: question.now };
-        Sealed::until(record, Decided::Wrong { lock, search })
+        SealedVerdict::until(record, Decided::Wrong { lock, search })
     }
 }
 
 /// What the authenticators together make of a code.
-enum Found {
+enum FoundCode {
     /// It is right, and was not used.
     Fresh(Used),
     /// It was right, but is no longer, or not yet.
@@ -233,7 +243,7 @@ struct Used {
 }
 
 /// Moves on every authenticator that the code fits, so that one code cannot be used once for each.
-fn find(question: &Question<'_>, ledger: &Ledger, tried: &[(Codes, Option<Secret>)]) -> Found {
+fn find(question: &Question<'_>, ledger: &Ledger, tried: &[(Codes, Option<Secret>)]) -> FoundCode {
     let (rules, now) = (question.rules, question.now);
     let mut progress = ledger.progress.clone();
     let (mut by, mut stale): (Option<(Method, Factor)>, Option<Refusal>) = (None, None);
@@ -264,14 +274,14 @@ fn find(question: &Question<'_>, ledger: &Ledger, tried: &[(Codes, Option<Secret
         stale.get_or_insert(refusal);
     }
     match (by, stale) {
-        (Some((method, factor)), _) => Found::Fresh(Used { progress, method, factor }),
-        (None, Some(refusal)) => Found::Stale(refusal),
-        (None, None) => Found::Nothing,
+        (Some((method, factor)), _) => FoundCode::Fresh(Used { progress, method, factor }),
+        (None, Some(refusal)) => FoundCode::Stale(refusal),
+        (None, None) => FoundCode::Nothing,
     }
 }
 
 impl Used {
-    fn accepted(self, question: &Question<'_>, before: Ledger) -> Sealed {
+    fn accepted(self, question: &Question<'_>, before: Ledger) -> SealedVerdict {
         let since_last = SinceLast::of(&before);
         let mut next = Ledger { progress: self.progress, ..before };
         next.failures.succeed();
@@ -293,7 +303,7 @@ fn spent(
     since_last: SinceLast,
     set: &RecoverySet,
     marks: RecoveryMarks,
-) -> Sealed {
+) -> SealedVerdict {
     let method = Method::RecoveryCode { kind: set.kind, left: marks.left(set.hashes.len()) };
     next.recovery = marks;
     // Who needs one may have lost a device, too.
@@ -307,20 +317,20 @@ fn accepted(
     since_last: SinceLast,
     method: Method,
     happened: Happened,
-) -> Sealed {
+) -> SealedVerdict {
     let by = match &method {
         Method::Code { kind, .. } => LoginMethod::Code(*kind),
         Method::RecoveryCode { .. } => LoginMethod::RecoveryCode,
     };
     next.last_login = Some(LastLogin { at: question.now.realtime, method: by });
     let credential = question.credential.owner().id;
-    Sealed::until(Some(Record::of(next, happened)), Decided::Right { method, credential, since_last })
+    SealedVerdict::until(Some(Record::of(next, happened)), Decided::Right { method, credential, since_last })
 }
 
 fn find_recovery<'c>(
     question: &Question<'c>,
     code: &Secret,
-    kind: recovery::Kind,
+    kind: recovery::RecoveryKind,
 ) -> Result<Option<(&'c RecoverySet, usize)>, JudgeError> {
     let credential = question.credential;
     let Some(set) = credential.recovery().filter(|set| set.kind == kind) else { return Ok(None) };

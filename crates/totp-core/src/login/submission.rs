@@ -1,12 +1,12 @@
 //! What is judged, by what rules, and why it cannot be.
 
-use crate::account::Account;
 use crate::code::Answer;
 use crate::config::Config;
 use crate::factor::Windows;
 use crate::keyring::OpenError;
 use crate::lockout::Limit;
 use crate::store::StoreError;
+use crate::user::Account;
 use std::time::Duration;
 
 /// What the config asks for.
@@ -48,7 +48,7 @@ pub enum JudgeError {
     Open(#[from] OpenError),
     /// The account of that name is not the one that was enrolled.
     #[error(
-        "the account has another uid than the one that was enrolled: if it is the same person, enrol again with --replace"
+        "the account's uid differs from the enrolled one: if it is the same person, enrol again with --replace"
     )]
     OtherAccount,
     /// The ledger has no place for an authenticator of the credential.

@@ -1,12 +1,12 @@
 //! What a login came to, sealed until it is recorded: [`Verified`] is made here, and nowhere else.
 
-use super::refusal::{Reason, Refusal};
+use crate::account_recovery::ResetNotice;
 use crate::credential::{Authenticator, Label};
 use crate::factor::{ClockOff, Codes, FactorKind, Windows};
 use crate::id::Id;
 use crate::ledger::{LastLogin, Ledger, Record};
+use crate::lockout::LockState;
 use crate::recovery;
-use crate::reset::Notice;
 use crate::secret::Secret;
 use crate::store::{Held, StoreError};
 use crate::time::{Now, Seconds};
@@ -67,7 +67,7 @@ pub enum Method {
     /// A recovery code.
     RecoveryCode {
         /// Whose making it was.
-        kind: recovery::Kind,
+        kind: recovery::RecoveryKind,
         /// How many are left.
         left: usize,
     },
@@ -90,7 +90,7 @@ pub struct SinceLast {
     /// Whether a device that is still remembered was remembered at it or after it.
     pub device: bool,
     /// That someone asked to reset the enrolment, expired or not.
-    pub reset: Option<Notice>,
+    pub reset: Option<ResetNotice>,
 }
 
 impl SinceLast {
@@ -101,8 +101,8 @@ impl SinceLast {
     }
 }
 
-/// A verdict nobody has seen yet. What it says comes out only by recording what belongs to it ([`Sealed::commit`]).
-pub(super) struct Sealed {
+/// A verdict nobody has seen yet. What it says comes out only by recording what belongs to it ([`SealedVerdict::commit`]).
+pub(super) struct SealedVerdict {
     record: Option<Record>,
     decided: Decided,
 }
@@ -117,7 +117,7 @@ pub(super) enum Decided {
     Wrong { lock: Option<Seconds>, search: ClockSearch },
 }
 
-impl Sealed {
+impl SealedVerdict {
     /// Seals what was decided until `record` is recorded. `None`: it changed nothing, or nothing that is not recorded already.
     pub(super) fn until(record: Option<Record>, decided: Decided) -> Self {
         Self { record, decided }
@@ -157,5 +157,89 @@ pub(super) struct ClockSearch {
 impl ClockSearch {
     fn run(&self) -> Option<ClockOff> {
         self.tried.iter().find_map(|(codes, typed)| codes.clock_off(typed.as_ref()?, &self.windows, self.now))
+    }
+}
+
+/// Why a login was not let in, and what followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why.
+    pub reason: Reason,
+    /// The length of the lock that this try started.
+    pub lock: Option<Seconds>,
+    /// For a code that was used before: in what time the next one comes.
+    pub next_code: Option<Seconds>,
+}
+
+/// Why a login was not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// No code near is this one.
+    Wrong,
+    /// Right for a clock that is ahead or behind by this: the phone's clock, or this machine's, is off.
+    ClockOff(ClockOff),
+    /// The code was used before.
+    Replayed,
+    /// The machine's clock stands before the last accepted code by this time.
+    ClockBack(Seconds),
+    /// The code may have been used before this boot; a later one is good in this time.
+    BeforeBoot(Seconds),
+    /// The answer came too late.
+    Late,
+    /// The answer cannot be a code; nothing was charged.
+    Malformed,
+    /// Too many tries in a short time; again in this time.
+    Limited(Seconds),
+    /// Locked for this time.
+    Locked(Seconds),
+    /// Disabled after too many wrong codes in a row.
+    Disabled,
+    /// The user has no enrolment.
+    NotEnrolled,
+    /// Neither the system nor the store knows the name.
+    UnknownUser,
+    /// Another process held the ledger all the time.
+    Busy,
+    /// The conversation gave no answer.
+    Conversation,
+}
+
+impl Reason {
+    /// The word in the log.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Wrong => "wrong",
+            Self::ClockOff { .. } => "clock_off",
+            Self::Replayed => "replayed",
+            Self::ClockBack(_) => "clock_back",
+            Self::BeforeBoot(_) => "before_boot",
+            Self::Late => "late",
+            Self::Malformed => "malformed",
+            Self::Limited(_) => "limited",
+            Self::Locked(_) => "locked",
+            Self::Disabled => "disabled",
+            Self::NotEnrolled => "not_enrolled",
+            Self::UnknownUser => "unknown_user",
+            Self::Busy => "busy",
+            Self::Conversation => "conversation",
+        }
+    }
+}
+
+impl From<LockState> for Reason {
+    fn from(state: LockState) -> Self {
+        match state {
+            LockState::Open => Self::Wrong,
+            LockState::Limited(wait) => Self::Limited(wait),
+            LockState::Locked(wait) => Self::Locked(wait),
+            LockState::Disabled => Self::Disabled,
+        }
+    }
+}
+
+impl From<Reason> for Refusal {
+    fn from(reason: Reason) -> Self {
+        Self { reason, lock: None, next_code: None }
     }
 }

@@ -1,0 +1,51 @@
+//! What is wrong in a document: where, for its reader; in which file and line, for anyone who is to fix it.
+
+use std::path::{Path, PathBuf};
+
+/// Why a document cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}{}: {problem}", file.display(), Line(*line))]
+pub struct DocumentError {
+    /// The file as it was named.
+    pub file: PathBuf,
+    /// The line, counted from one, where there is one to name.
+    pub line: Option<usize>,
+    /// What is wrong and what to do.
+    pub problem: String,
+}
+
+struct Line(Option<usize>);
+
+impl std::fmt::Display for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.map_or(Ok(()), |line| write!(f, " line {line}"))
+    }
+}
+
+impl DocumentError {
+    /// About the whole document.
+    #[must_use]
+    pub fn new(file: &Path, problem: impl Into<String>) -> Self {
+        Self { file: file.to_owned(), line: None, problem: problem.into() }
+    }
+}
+
+/// What is wrong in a document, and where.
+#[derive(Debug)]
+pub(crate) struct ParseError {
+    pub(super) at: Option<usize>,
+    pub(super) problem: String,
+    /// The problem says itself what to do.
+    pub(super) says_what_to_do: bool,
+}
+
+impl ParseError {
+    pub(super) fn at(offset: usize, problem: impl Into<String>) -> Self {
+        Self { at: Some(offset), problem: problem.into(), says_what_to_do: false }
+    }
+
+    /// A problem that says itself what to do about it.
+    pub(crate) fn complete(problem: impl Into<String>) -> Self {
+        Self { at: None, problem: problem.into(), says_what_to_do: true }
+    }
+}
