@@ -9,7 +9,6 @@ use pam::conv::Conv;
 use pam::module::PamHandle;
 use pam::secret::SecretBytes;
 use std::time::Duration;
-use totp_core::user::Account;
 use totp_core::config::Config;
 use totp_core::keyring::Keyring;
 use totp_core::login::{Host, JudgeError};
@@ -17,6 +16,7 @@ use totp_core::module_arguments::Arguments;
 use totp_core::policy::Policy;
 use totp_core::store::Users;
 use totp_core::time::Now;
+use totp_core::user::Account;
 use totp_host::accounts::Who;
 use totp_host::{clock, settings};
 

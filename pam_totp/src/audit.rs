@@ -5,12 +5,12 @@ use crate::request::Request;
 use std::path::Path;
 use std::time::Duration;
 use totp_core::account_recovery::TokenRefused;
-use totp_core::policy::device::DeviceId;
-use totp_core::enrolment::draft::NotConfirmed;
 use totp_core::audit_event::{Event, Name};
+use totp_core::enrolment::draft::NotConfirmed;
 use totp_core::login::{Method, Reason, Refusal};
 use totp_core::module_arguments::Arguments;
 use totp_core::policy::Exempted;
+use totp_core::policy::device::DeviceId;
 use totp_core::time::Seconds;
 use totp_host::audit_log::AuditLog;
 use totp_host::settings;
@@ -141,7 +141,7 @@ pub(crate) fn enrolment_aborted(event: Event, why: EnrolmentAborted) -> Event {
         EnrolmentAborted::Late => ("late", None),
         EnrolmentAborted::Conversation => ("conversation", None),
         EnrolmentAborted::Meanwhile => ("changed_meanwhile", None),
-        EnrolmentAborted::AdmissionError(_) => ("token", None),
+        EnrolmentAborted::NotAuthorised(_) => ("token", None),
         EnrolmentAborted::KeysRotated => ("keys_rotated", None),
         EnrolmentAborted::Limited(wait) => ("limited", Some(Reason::Limited(wait))),
         EnrolmentAborted::NotConfirmed(NotConfirmed::Malformed { .. }) => ("malformed", None),

@@ -19,17 +19,17 @@ use pam::constants::{PAM_ERROR_MSG, PAM_PROMPT_ECHO_ON, PAM_TEXT_INFO, PamMessag
 use pam::module::PamHandle;
 use pam::secret::SecretBytes;
 use std::time::{Duration, Instant};
-use totp_core::user::Account;
-use totp_core::account_recovery::{self, Authorised, AdmissionError, TokenAccepted, TokenRefused};
+use totp_core::account_recovery::{self, AdmissionError, Authorised, TokenAccepted, TokenRefused};
 use totp_core::credential::Label;
+use totp_core::enrolment::attempts::TRIES;
 use totp_core::enrolment::draft::{Confirmed, Draft};
 use totp_core::enrolment::{ChangeInputs, Enrolled, EnrolmentError, Prepared, prepare};
-use totp_core::enrolment::attempts::TRIES;
 use totp_core::factor::totp::Parameters;
 use totp_core::login::Reason;
 use totp_core::policy::{Decision, Unenrolled};
 use totp_core::secret::Secret;
 use totp_core::store::{Engine, EnrolmentAttempts};
+use totp_core::user::Account;
 use totp_host::clock;
 use totp_host::entropy::OsEntropy;
 
@@ -223,7 +223,7 @@ fn commit(
         Err(AdmissionError::Store(error)) => return Err(error.into()),
         Err(AdmissionError::ResetToken(why)) => {
             log_token(attempt, store, account, Err(why));
-            return Err(EnrolmentAborted::AdmissionError(why).into());
+            return Err(EnrolmentAborted::NotAuthorised(why).into());
         }
     }
     match prepared.commit_at_login(entry, now) {

@@ -7,20 +7,14 @@ use pam::module::PamHandle;
 use std::ffi::CString;
 use totp_core::code::{Answer, BehindPassword};
 use totp_core::login::{Method, Verdict};
-use totp_core::module_arguments::FirstPass;
 use totp_core::recovery::{RecoveryKind, SCRATCH_DIGITS};
 use totp_core::secret::Secret;
 use zeroize::Zeroizing;
 
-/// What an earlier module was given, if the arguments say that it is to be tried; empty, which is no code, if it was given nothing.
-pub(crate) fn given(pamh: &PamHandle, first_pass: FirstPass) -> Option<Secret> {
-    match first_pass {
-        FirstPass::Ignore => None,
-        FirstPass::Try | FirstPass::Use => {
-            let item = pamh.get_item::<AuthTok<'_>>().ok().flatten();
-            Some(Secret::new(item.map_or_else(Vec::new, |item| item.as_bytes().to_vec())))
-        }
-    }
+/// What an earlier module was given; if it was given nothing, empty, which cannot be a code.
+pub(crate) fn given(pamh: &PamHandle) -> Secret {
+    let item = pamh.get_item::<AuthTok<'_>>().ok().flatten();
+    Secret::new(item.map_or_else(Vec::new, |item| item.as_bytes().to_vec()))
 }
 
 /// How many bytes of an answer are the code behind the password, if its form tells.

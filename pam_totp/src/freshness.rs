@@ -3,11 +3,11 @@
 use crate::attempt::Attempt;
 use crate::caller_guard::CallerGuard;
 use crate::session;
-use totp_core::user::Account;
 use totp_core::id::Id;
+use totp_core::policy::timestamp_record::{Ancestor, Asker, Caller, TimestampRecord};
 use totp_core::store::Held;
 use totp_core::time::{Now, Seconds};
-use totp_core::policy::timestamp_record::{Ancestor, Asker, Caller, TimestampRecord};
+use totp_core::user::Account;
 use totp_host::accounts::{self, Who};
 use totp_host::{clock, store};
 

@@ -13,12 +13,13 @@ use pam::secret::SecretBytes;
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
+use totp_core::account_recovery::ResetNotice;
 use totp_core::code::Answer;
 use totp_core::config::Config;
-use totp_core::login::{Reason, Rules, Submission, Verdict};
+use totp_core::login::{Reason, Refusal, Rules, Submission, Verdict};
 use totp_core::module_arguments::{Arguments, FirstPass};
 use totp_core::policy::Decision;
-use totp_core::account_recovery::ResetNotice;
+use totp_core::policy::device::RememberMode;
 use totp_core::secret::wipe_stack;
 use totp_core::store::Engine;
 use totp_core::time::Seconds;
@@ -79,10 +80,14 @@ fn decide(
         Continue(prepared) => prepared,
         Break(outcome) => return Ok(outcome),
     };
-    if let Some(given) = first_pass::given(pamh, attempt.arguments.first_pass) {
-        let outcome = judge(pamh, attempt, store, &prepared, given.expose())?;
-        if let Break(outcome) = after_first_pass(attempt, store, outcome)? {
-            return Ok(outcome);
+    match attempt.arguments.first_pass {
+        FirstPass::Ignore => {}
+        FirstPass::Try | FirstPass::Use => {
+            let given = first_pass::given(pamh);
+            let outcome = judge(pamh, attempt, store, &prepared, given.expose())?;
+            if let Break(outcome) = after_first_pass(attempt, store, outcome)? {
+                return Ok(outcome);
+            }
         }
     }
     let typed = match ask(pamh, attempt, &prepared) {
@@ -91,11 +96,11 @@ fn decide(
     };
     let outcome = judge(pamh, attempt, store, &prepared, typed.as_bytes())?;
     match (&outcome, &prepared.who) {
-        (Outcome::Refused(refusal), Who::Account(account)) if refusal.reason == Reason::NotEnrolled => {
+        (Outcome::Refused(Refusal { reason: Reason::NotEnrolled, .. }), Who::Account(account)) => {
             let enrolled = reset_token::enroll(pamh, attempt, store, account, typed.as_bytes())?;
             Ok(enrolled.unwrap_or(outcome))
         }
-        _ => Ok(outcome),
+        (_, Who::Account(_) | Who::Impossible(_)) => Ok(outcome),
     }
 }
 
@@ -234,7 +239,9 @@ fn after_login(pamh: &PamHandle, attempt: &mut Attempt<'_>, store: &impl Engine,
             {
                 attempt.say(pamh, PAM_TEXT_INFO, &text);
             }
-            remembered_device::offer(pamh, attempt, store, &account, verified);
+            if attempt.policy.remember.mode != RememberMode::Off {
+                remembered_device::offer(pamh, attempt, store, &account, verified);
+            }
         }
         Outcome::Exempted { reset_notice, .. } => {
             if !attempt.has_unchecked_password() {

@@ -5,8 +5,8 @@ use crate::outcome::EnrolmentAborted;
 use manual::{PAGES, Part, every, page};
 use std::collections::BTreeSet;
 use totp_core::account_recovery::TokenRefused;
-use totp_core::enrolment::draft::NotConfirmed;
 use totp_core::audit_event::{self, Event, Name};
+use totp_core::enrolment::draft::NotConfirmed;
 use totp_core::factor::ClockOff;
 use totp_core::login::Reason;
 use totp_core::module_arguments::{Arguments, DEFAULT_PROMPT, DEFAULT_PROMPT_WITH_PASSWORD};
@@ -155,7 +155,7 @@ fn the_page_has_every_reason_of_a_refusal_and_no_other() {
         EnrolmentAborted::Late => EnrolmentAborted::Late,
         EnrolmentAborted::Conversation => EnrolmentAborted::Conversation,
         EnrolmentAborted::Meanwhile => EnrolmentAborted::Meanwhile,
-        EnrolmentAborted::AdmissionError(_) => EnrolmentAborted::AdmissionError(TokenRefused::Missing),
+        EnrolmentAborted::NotAuthorised(_) => EnrolmentAborted::NotAuthorised(TokenRefused::Missing),
         EnrolmentAborted::KeysRotated => EnrolmentAborted::KeysRotated,
     );
     let logged = enrolment_aborted.into_iter().map(|why| {

@@ -5,9 +5,9 @@ use crate::outcome::EnrolmentAborted;
 use std::borrow::Cow;
 use totp_core::account_recovery::TokenRefused;
 use totp_core::config::Config;
-use totp_core::policy::device::DeviceId;
 use totp_core::ledger::LoginMethod;
 use totp_core::login::{Method, Reason, Refusal, SinceLast, Verified};
+use totp_core::policy::device::DeviceId;
 use totp_core::recovery::RecoveryKind;
 use totp_core::time::Seconds;
 
@@ -141,7 +141,7 @@ pub(crate) fn enrolment_aborted(why: EnrolmentAborted) -> Option<Cow<'static, st
         EnrolmentAborted::Meanwhile => {
             "This account was changed elsewhere in the meantime, and this login enrolled nothing. If that was not you, tell the administrator."
         }
-        EnrolmentAborted::AdmissionError(why) => token_refused(why),
+        EnrolmentAborted::NotAuthorised(why) => token_refused(why),
         EnrolmentAborted::KeysRotated => {
             "The keys of this machine were changed in the meantime, and nothing was enrolled: discard the recovery codes above, and log in again."
         }

@@ -3,8 +3,8 @@
 use crate::attempt::Attempt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use totp_core::config::{Command, SENDMAIL};
 use totp_core::audit_event::Event;
+use totp_core::config::{Command, SENDMAIL};
 use totp_core::notice::Notice;
 use totp_core::store::Engine;
 use totp_core::store::notices::{NoticeSpool, Origin};

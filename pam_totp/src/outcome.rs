@@ -2,6 +2,7 @@
 
 use crate::caller_guard::RestoreError;
 use pam::constants::PamResultCode;
+use totp_core::account_recovery::ResetNotice;
 use totp_core::account_recovery::TokenRefused;
 use totp_core::enrolment::draft::NotConfirmed;
 use totp_core::enrolment::{Enrolled, EnrolmentError};
@@ -9,7 +10,6 @@ use totp_core::keyring::OpenError;
 use totp_core::login::{JudgeError, Reason, Refusal, Verified};
 use totp_core::module_arguments::ArgumentError;
 use totp_core::policy::{Exemption, Unenrolled};
-use totp_core::account_recovery::ResetNotice;
 use totp_core::store::{Document, StoreError};
 use totp_core::time::Seconds;
 use totp_host::accounts::AccountError;
@@ -54,7 +54,7 @@ pub(crate) enum EnrolmentAborted {
     /// Another process enrolled the account, or it may no longer be enrolled here.
     Meanwhile,
     /// The account was reset, and the reset token was not typed or is no longer valid.
-    AdmissionError(TokenRefused),
+    NotAuthorised(TokenRefused),
     /// The keys were rotated: the one that sealed the new enrolment may be removed soon.
     KeysRotated,
 }
@@ -150,7 +150,7 @@ impl From<Outcome> for PamResultCode {
                 | EnrolmentAborted::NotConfirmed(_)
                 | EnrolmentAborted::Late
                 | EnrolmentAborted::Meanwhile
-                | EnrolmentAborted::AdmissionError(_)
+                | EnrolmentAborted::NotAuthorised(_)
                 | EnrolmentAborted::KeysRotated => Self::PAM_AUTH_ERR,
                 EnrolmentAborted::Limited(_) => Self::PAM_MAXTRIES,
                 EnrolmentAborted::Conversation => Self::PAM_CONV_ERR,
@@ -192,7 +192,7 @@ mod tests {
             Outcome::Misplaced { facility: "account" },
             Outcome::EnrolmentAborted(EnrolmentAborted::Cancelled),
             Outcome::EnrolmentAborted(EnrolmentAborted::Meanwhile),
-            Outcome::EnrolmentAborted(EnrolmentAborted::AdmissionError(TokenRefused::Missing)),
+            Outcome::EnrolmentAborted(EnrolmentAborted::NotAuthorised(TokenRefused::Missing)),
             Outcome::EnrolmentAborted(EnrolmentAborted::KeysRotated),
             Outcome::EnrolmentAborted(EnrolmentAborted::Conversation),
         ];

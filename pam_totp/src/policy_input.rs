@@ -4,13 +4,14 @@ use crate::attempt::{Attempt, PATIENCE};
 use crate::caller_guard::CallerGuard;
 use crate::outcome::LoginError;
 use crate::{freshness, remembered_device, session};
-use totp_core::user::Account;
-use totp_core::module_arguments::FirstPass;
-use totp_core::policy::{Decision, PolicyInput};
 use totp_core::account_recovery::ResetNotice;
+use totp_core::module_arguments::FirstPass;
+use totp_core::policy::remembered_device::admit;
+use totp_core::policy::timestamp_record::Ancestor;
+use totp_core::policy::{Decision, PolicyInput};
 use totp_core::store::{Engine, Held, Hold};
 use totp_core::time::Seconds;
-use totp_core::policy::timestamp_record::Ancestor;
+use totp_core::user::Account;
 use totp_host::{accounts, clock};
 
 /// What is required of an account.
@@ -98,7 +99,7 @@ fn required_of_enrolment(
     let recognised = remembered_device::recognise(attempt, store, &held, account, now)?;
     input.remembered = recognised.is_some();
     let decision = match (policy.decide(input), recognised) {
-        (Decision::Recognised, Some(recognised)) => match totp_core::policy::remembered_device::admit(held, &recognised, now)? {
+        (Decision::Recognised, Some(recognised)) => match admit(held, &recognised, now)? {
             Some(exemption) => Decision::Exempt(exemption),
             // Another process changed the enrolment first: the device counts as not remembered.
             None => {

@@ -6,12 +6,13 @@ use crate::outcome::LoginError;
 use crate::{messages, notice};
 use pam::constants::{PAM_PROMPT_ECHO_ON, PAM_TEXT_INFO};
 use pam::module::PamHandle;
-use totp_core::user::Account;
-use totp_core::policy::device::RememberMode;
 use totp_core::login::{Method, Verified};
-use totp_core::policy::remembered_device::{self, Connection, Recognised};
+use totp_core::policy;
+use totp_core::policy::device::RememberMode;
+use totp_core::policy::remembered_device::{Connection, Recognised};
 use totp_core::store::{Engine, Held, Users};
 use totp_core::time::Now;
+use totp_core::user::Account;
 
 /// Looks whether the connection is that of a remembered device. Its use is not recorded yet.
 pub(crate) fn recognise(
@@ -23,11 +24,12 @@ pub(crate) fn recognise(
 ) -> Result<Option<Recognised>, LoginError> {
     let remember = &attempt.policy.remember;
     let traits = attempt.request.traits();
-    if remember.mode == RememberMode::Off || held.ledger().devices().is_empty() || !remember.can_tell(&traits) {
+    if remember.mode == RememberMode::Off || held.ledger().devices().is_empty() || !remember.can_tell(&traits)
+    {
         return Ok(None);
     }
     let keyring = attempt.keyring()?;
-    remembered_device::recognise(held, account, &traits, remember, now, &keyring)
+    policy::remembered_device::recognise(held, account, &traits, remember, now, &keyring)
         .map_err(|error| LoginError::judging(error, |document| store.name_of(document, &account.user)))
 }
 
@@ -48,7 +50,7 @@ pub(crate) fn offer(
     let remembered = {
         let traits = attempt.request.traits();
         let connection = Connection { user, traits, remember: &remember, patience: PATIENCE };
-        remembered_device::remember(
+        policy::remembered_device::remember(
             store,
             verified,
             &connection,

@@ -5,10 +5,10 @@ use pam::items::{Item, RHost, RUser, Service, Tty};
 use pam::module::PamHandle;
 use std::ffi::CStr;
 use std::net::IpAddr;
-use totp_core::policy::device::Traits;
-use totp_core::policy::timestamp_record::SessionOrigin;
 use totp_core::network;
+use totp_core::policy::device::Traits;
 use totp_core::policy::ssh_key;
+use totp_core::policy::timestamp_record::SessionOrigin;
 
 /// Which service asks, for whom, from where.
 #[derive(Debug)]

@@ -4,11 +4,11 @@ use crate::attempt::{Attempt, PATIENCE};
 use crate::enroll::{self, NewUser};
 use crate::outcome::{EnrolmentAborted, LoginError, Outcome};
 use pam::module::PamHandle;
-use totp_core::user::Account;
 use totp_core::account_recovery::{self, TokenOutcome};
 use totp_core::code::Answer;
 use totp_core::login::Reason;
 use totp_core::store::Engine;
+use totp_core::user::Account;
 use totp_host::clock;
 
 /// Enrols an account that is not enrolled, if the answer is its reset token. `None`: the refusal of the answer stands.
@@ -36,7 +36,7 @@ pub(crate) fn enroll(
         TokenOutcome::NoReset => Ok(None),
         TokenOutcome::Refused(why) => {
             enroll::log_token(attempt, store, account, Err(why));
-            Ok(Some(Outcome::EnrolmentAborted(EnrolmentAborted::AdmissionError(why))))
+            Ok(Some(Outcome::EnrolmentAborted(EnrolmentAborted::NotAuthorised(why))))
         }
         TokenOutcome::TokenAccepted(accepted) => {
             enroll::enroll(pamh, attempt, store, account, &NewUser::by_token(accepted)).map(Some)

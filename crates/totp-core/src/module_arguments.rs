@@ -185,7 +185,8 @@ mod tests {
 
     #[test]
     fn an_unknown_or_incomplete_word_is_refused() {
-        let words = ["nullOK", "nullok=1", "use_first_password", "", "=", "conf", "secret=/x"];
+        let words =
+            ["nullOK", "nullok=1", "use_first_pass=1", "use_first_password", "", "=", "conf", "secret=/x"];
         for word in words.map(str::as_bytes).into_iter().chain([&b"\xff"[..]]) {
             assert!(matches!(Arguments::parse(&[word]), Err(ArgumentError::Unknown(_))), "{word:?}");
         }
@@ -196,6 +197,7 @@ mod tests {
         assert_eq!(Arguments::parse(&[b"prompt=\xff"]), Err(ArgumentError::Prompt));
         assert_eq!(Arguments::parse(&["fresh=15"]), Err(ArgumentError::Fresh));
         assert_eq!(Arguments::parse(&["fresh="]), Err(ArgumentError::Fresh));
+        assert_eq!(Arguments::parse(&["fresh=99999999999999999999d"]), Err(ArgumentError::Fresh));
         assert_eq!(Arguments::parse(&["try_first_pass", "use_first_pass"]), Err(ArgumentError::BothPasses));
         assert_eq!(Arguments::parse(&["nullok", "nullok"]), Err(ArgumentError::Twice("nullok")));
         assert_eq!(Arguments::parse(&["conf=/a", "conf=/b"]), Err(ArgumentError::Twice("conf")));

@@ -5,11 +5,11 @@
 //! prompt, and the client begins its first line with the account and the host.
 
 use otpauth::{Card, Drawing, Issuer};
-use totp_core::user::Account;
 use totp_core::enrolment::draft::NotConfirmed;
 use totp_core::policy::Unenrolled;
 use totp_core::recovery::grouped;
 use totp_core::secret::Secret;
+use totp_core::user::Account;
 
 /// Asks whether the recovery codes are saved.
 pub(super) const SAVED_PROMPT: &str =
