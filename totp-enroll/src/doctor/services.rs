@@ -60,15 +60,19 @@ const INCLUDED: [&str; 10] = [
     "postlogin",
 ];
 
-/// Checks the services `asked` for, or all that name pam_totp.so.
-pub(crate) fn examine(asked: &[String], own: &OwnConfig<'_>, findings: &mut Vec<Finding>) -> Vec<Service> {
+/// Checks the services in `requested`, or all that name pam_totp.so.
+pub(crate) fn examine(
+    requested: &[String],
+    own: &OwnConfig<'_>,
+    findings: &mut Vec<Finding>,
+) -> Vec<Service> {
     let candidates = InstalledFiles::candidates();
     let mut all = stack::services();
     let fragments: Vec<String> = candidates.iter().flat_map(|installed| fragments(installed, &all)).collect();
     all.retain(|name| !INCLUDED.contains(&name.as_str()) && !fragments.contains(name));
-    let named = !asked.is_empty();
+    let named = !requested.is_empty();
     let mut services = Vec::new();
-    for name in if named { asked } else { &all } {
+    for name in if named { requested } else { &all } {
         // If the installed libpam is not recognised, the findings for each candidate count.
         for installed in &candidates {
             if named || uses_pam_totp(installed, name) {

@@ -44,12 +44,12 @@ pub(super) struct ReplacedLine {
 impl Snippet {
     pub(super) fn of(
         files: &dyn ServiceFiles,
-        asked: &PamSnippet,
+        options: &PamSnippet,
         config: Option<&Path>,
     ) -> Result<Self, Failure> {
         let conf = config.map(conf).transpose()?;
         let conf = conf.as_slice();
-        let service = asked.service.as_str();
+        let service = options.service.as_str();
         let file = Path::new("/etc/pam.d").join(service);
         let mut snippet = Snippet {
             service: service.to_owned(),
@@ -87,10 +87,10 @@ impl Snippet {
             let named = pam_totp.and_then(|handler| config_file(&handler.arguments));
             snippet.config_file = named.unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
             snippet.auth = parts.into_iter().map(|part| part.text).collect();
-        } else if let Some(from) = replaced_module(&parts, asked.from)? {
+        } else if let Some(from) = replaced_module(&parts, options.from)? {
             snippet.replace(parts, from, conf, files)?;
         } else {
-            snippet.insert(parts, asked.first, conf)?;
+            snippet.insert(parts, options.first, conf)?;
         }
         snippet.turn_includes_into_substacks(files);
         snippet.check(files)?;
