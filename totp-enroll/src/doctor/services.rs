@@ -68,8 +68,9 @@ pub(crate) fn examine(
 ) -> Vec<Service> {
     let candidates = InstalledFiles::candidates();
     let mut all = stack::services();
-    let fragments: Vec<String> = candidates.iter().flat_map(|installed| fragments(installed, &all)).collect();
-    all.retain(|name| !INCLUDED.contains(&name.as_str()) && !fragments.contains(name));
+    let included_files: Vec<String> =
+        candidates.iter().flat_map(|installed| included_files(installed, &all)).collect();
+    all.retain(|name| !INCLUDED.contains(&name.as_str()) && !included_files.contains(name));
     let named = !requested.is_empty();
     let mut services = Vec::new();
     for name in if named { requested } else { &all } {
@@ -110,15 +111,15 @@ fn add(services: &mut Vec<Service>, other: Service) {
 }
 
 /// Files that other services include; they are checked as a part of those. `su` is not one although `su-l` includes it.
-fn fragments(installed: &InstalledFiles, all: &[String]) -> Vec<String> {
-    let mut fragments = Vec::new();
+fn included_files(installed: &InstalledFiles, all: &[String]) -> Vec<String> {
+    let mut included_files = Vec::new();
     for name in all {
         let Some((_, text)) = installed.open(name) else { continue };
         let is_of_another =
             |file: &String| !name.starts_with(file.as_str()) && !PROGRAMS.contains(&file.as_str());
-        fragments.extend(stack::included(&text, installed.libpam()).into_iter().filter(is_of_another));
+        included_files.extend(stack::included(&text, installed.libpam()).into_iter().filter(is_of_another));
     }
-    fragments
+    included_files
 }
 
 fn uses_pam_totp(installed: &InstalledFiles, name: &str) -> bool {
