@@ -123,8 +123,8 @@ fn a_passphrase_that_is_weak_or_not_repeated_writes_nothing() {
     let fixture = Fixture::with(&["alice"]);
     let before = Files::below(&fixture.path(""));
     for (first, second, problem) in [
-        ("fourteen chars", Some("fourteen chars"), "needs 15"),
-        ("aaaaaaaaaaaaaaaaaaaaa", Some("aaaaaaaaaaaaaaaaaaaaa"), "repeats"),
+        ("fourteen chars", Some("fourteen chars"), "at least 15"),
+        ("aaaaaaaaaaaaaaaaaaaaa", Some("aaaaaaaaaaaaaaaaaaaaa"), "different characters"),
         (PASSPHRASE, Some("correct horse battery stable"), "passphrases differ"),
         ("", Some(""), "passphrase is empty"),
     ] {

@@ -216,7 +216,7 @@ fn nobody_is_removed_without_a_word() {
     assert_eq!(terminal.end().status, 1);
     stored.assert_unchanged(&fixture.state());
     let mut terminal = fixture.at_terminal(&["prune"]);
-    terminal.expect("to go on: ");
+    terminal.expect("to continue: ");
     terminal.types("1");
     assert_eq!(terminal.end().status, 0);
     assert!(!fixture.credential("bob").exists());

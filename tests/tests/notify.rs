@@ -363,7 +363,7 @@ fn a_call_on_the_spool_that_fails_changes_no_login_and_is_in_the_log() {
         assert_eq!(outcome.code, PamCode::SUCCESS, "{error}: {point:?}");
         let events = fixture.journal.events().split_off(logged);
         assert_eq!(events[0].what(), "recovery_used", "{events:?}");
-        let is_said = events.iter().any(|event| event.field("problem").contains("no notice of this change can be sent"));
+        let is_said = events.iter().any(|event| event.field("problem").contains("nobody is told of this"));
         notify(&fixture, &[]).assert_done();
         assert!(is_said || mailbox.mails().len() == 1, "in silence: {error}: {point:?} {events:?}");
         assert_eq!(events.len(), 1 + usize::from(is_said), "{events:?}");

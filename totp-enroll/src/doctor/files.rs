@@ -100,7 +100,7 @@ fn not_kept(files: &KeyringFiles, in_force: &Keyring) -> Option<Finding> {
 
 fn unusable(name: &'static str, error: &StoreError) -> Finding {
     Finding::serious(name, described(error))
-        .why("pam_totp.so does not use files that others could have changed: every enrolled user is refused")
+        .why("pam_totp.so does not use files that are damaged or that others could have changed: every enrolled user is refused")
         .fix("find out who changed it, then correct owner and mode or restore it from a backup; if nobody is enrolled yet, run \"totp-enroll keys init\"")
 }
 

@@ -36,19 +36,19 @@ struct DoctorReport<'a> {
     findings: &'a [Finding],
 }
 
-pub(crate) fn run(cli: &Cli, asked: &Doctor) -> Result<(), Failure> {
+pub(crate) fn run(cli: &Cli, options: &Doctor) -> Result<(), Failure> {
     if !nix::unistd::geteuid().is_root() {
         return Err(Failure::not_permitted(
             "doctor has to read files that only root can read; run it again with sudo",
         ));
     }
-    if let Some(name) = asked.services.iter().find(|name| name.is_empty() || name.contains('/')) {
+    if let Some(name) = options.services.iter().find(|name| name.is_empty() || name.contains('/')) {
         return Err(Failure::usage(format!(
             "\"{}\" is not the name of a file in /etc/pam.d",
             name.escape_debug()
         )));
     }
-    let mut findings = examine(cli, asked)?;
+    let mut findings = examine(cli, options)?;
     findings.sort();
     findings.dedup();
     let findings = Finding::merged(findings);
@@ -63,7 +63,7 @@ pub(crate) fn run(cli: &Cli, asked: &Doctor) -> Result<(), Failure> {
     }
 }
 
-fn examine(cli: &Cli, asked: &Doctor) -> Result<Vec<Finding>, Failure> {
+fn examine(cli: &Cli, options: &Doctor) -> Result<Vec<Finding>, Failure> {
     let mut findings = Vec::new();
     let named = cli.config.as_deref();
     let config = match read_config(named, None) {
@@ -74,7 +74,7 @@ fn examine(cli: &Cli, asked: &Doctor) -> Result<Vec<Finding>, Failure> {
         }
     };
     let own = services::OwnConfig { config: &config, named };
-    let services = services::examine(&asked.services, &own, &mut findings);
+    let services = services::examine(&options.services, &own, &mut findings);
     settings::examine(named, &config, &services, &mut findings);
     files::examine(&config, &mut findings);
     let enrolled = enrolments::examine(&config, &mut findings);

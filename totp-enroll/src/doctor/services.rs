@@ -60,15 +60,20 @@ const INCLUDED: [&str; 10] = [
     "postlogin",
 ];
 
-/// Checks the services `asked` for, or all that name pam_totp.so.
-pub(crate) fn examine(asked: &[String], own: &OwnConfig<'_>, findings: &mut Vec<Finding>) -> Vec<Service> {
+/// Checks the services in `requested`, or all that name pam_totp.so.
+pub(crate) fn examine(
+    requested: &[String],
+    own: &OwnConfig<'_>,
+    findings: &mut Vec<Finding>,
+) -> Vec<Service> {
     let candidates = InstalledFiles::candidates();
     let mut all = stack::services();
-    let fragments: Vec<String> = candidates.iter().flat_map(|installed| fragments(installed, &all)).collect();
-    all.retain(|name| !INCLUDED.contains(&name.as_str()) && !fragments.contains(name));
-    let named = !asked.is_empty();
+    let included_files: Vec<String> =
+        candidates.iter().flat_map(|installed| included_files(installed, &all)).collect();
+    all.retain(|name| !INCLUDED.contains(&name.as_str()) && !included_files.contains(name));
+    let named = !requested.is_empty();
     let mut services = Vec::new();
-    for name in if named { asked } else { &all } {
+    for name in if named { requested } else { &all } {
         // If the installed libpam is not recognised, the findings for each candidate count.
         for installed in &candidates {
             if named || uses_pam_totp(installed, name) {
@@ -106,15 +111,15 @@ fn add(services: &mut Vec<Service>, other: Service) {
 }
 
 /// Files that other services include; they are checked as a part of those. `su` is not one although `su-l` includes it.
-fn fragments(installed: &InstalledFiles, all: &[String]) -> Vec<String> {
-    let mut fragments = Vec::new();
+fn included_files(installed: &InstalledFiles, all: &[String]) -> Vec<String> {
+    let mut included_files = Vec::new();
     for name in all {
         let Some((_, text)) = installed.open(name) else { continue };
         let is_of_another =
             |file: &String| !name.starts_with(file.as_str()) && !PROGRAMS.contains(&file.as_str());
-        fragments.extend(stack::included(&text, installed.libpam()).into_iter().filter(is_of_another));
+        included_files.extend(stack::included(&text, installed.libpam()).into_iter().filter(is_of_another));
     }
-    fragments
+    included_files
 }
 
 fn uses_pam_totp(installed: &InstalledFiles, name: &str) -> bool {

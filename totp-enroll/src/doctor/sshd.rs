@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// InMemoryFiles anew whenever it reads its configuration.
+/// sshd writes it whenever it reads its configuration.
 const PID: &str = "/run/sshd.pid";
 /// At most this many users are checked one by one.
 const MOST_USERS: usize = 500;
@@ -166,7 +166,7 @@ fn global_options(general: &EffectiveOptions, service: &Service, found: &mut Vec
     if !is_on(general, "usepam") {
         found.push(
             Finding::serious("sshd_without_pam", "UsePAM is no")
-                .why("sshd does not use /etc/pam.d/sshd: no login asks for a code")
+                .why("sshd does not use PAM: no login asks for a code, whatever /etc/pam.d/sshd contains")
                 .fix("set \"UsePAM yes\" in /etc/ssh/sshd_config.d/50-totp.conf, and reload sshd"),
         );
     } else if !is_on(general, keyboard) && !is_on(general, older) {
@@ -291,7 +291,7 @@ impl Weakness {
         match self {
             Self::NoCode(methods) => {
                 Finding::new(severity, "sshd_skips_pam", format!("{methods} alone is enough to log in, without a code: {logins}"))
-                    .why("sshd does not use /etc/pam.d/sshd for these logins")
+                    .why("sshd does not run the auth lines of /etc/pam.d/sshd for these logins")
                     .fix("set \"AuthenticationMethods publickey,keyboard-interactive:pam\" (README, \"ssh: key + code\"); keep exceptions in a Match block only for programs that cannot enter a code")
             }
             Self::OneFactor => {

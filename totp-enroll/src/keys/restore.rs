@@ -28,7 +28,7 @@ struct RestoreReport {
 
 /// How many enrolments the restored keyring opens.
 #[derive(Default)]
-struct Prospect {
+struct RestoreCheck {
     open: usize,
     shut: usize,
     /// Those that the keyring in use opens and the restored one does not.
@@ -65,8 +65,8 @@ pub(super) fn run(context: &Context, file: &Path, from: &Passphrase, replace: bo
         Some(text) => Some(Keyring::parse(&files.sealed(), text.expose()).map_err(StoreError::from)?),
         None => present,
     };
-    let prospect = Prospect::of(context, &keyring, present.as_ref())?;
-    prospect.check(file).map_err(|failure| failure.explained(|problem| format!("{problem}{hint}")))?;
+    let check = RestoreCheck::of(context, &keyring, present.as_ref())?;
+    check.check(file).map_err(|failure| failure.explained(|problem| format!("{problem}{hint}")))?;
     match &in_force {
         Some((file, _)) if *file == files.opened => {
             let problem = "is sealed and in use; run \"totp-enroll keys unseal\" first";
@@ -91,7 +91,7 @@ pub(super) fn run(context: &Context, file: &Path, from: &Passphrase, replace: bo
     }
     let keys = ids(&keyring);
     audit(context, Name::KeyringRestored, &files.clear, |event| {
-        event.field("from", file.display()).field("keys", keys.join(",")).field("shut", prospect.shut)
+        event.field("from", file.display()).field("keys", keys.join(",")).field("shut", check.shut)
     });
     if files.is_sealed() {
         output::remark(&format!(
@@ -99,7 +99,7 @@ pub(super) fn run(context: &Context, file: &Path, from: &Passphrase, replace: bo
             files.sealed().display()
         ));
     }
-    let Prospect { open, shut, .. } = prospect;
+    let RestoreCheck { open, shut, .. } = check;
     let document = RestoreReport { keyring: files.clear.display().to_string(), keys, open, shut };
     match context.format {
         Format::Json => output::document(&document),
@@ -123,21 +123,21 @@ fn ids(keyring: &Keyring) -> Vec<String> {
     keyring.keys().iter().map(Key::id).map(str::to_owned).collect()
 }
 
-impl Prospect {
+impl RestoreCheck {
     fn of(context: &Context, restored: &Keyring, present: Option<&Keyring>) -> Result<Self, Failure> {
-        let mut prospect = Self::default();
+        let mut check = Self::default();
         let census = Census::of(&context.store, |credential| {
             if credential.check_seals(restored).is_ok() {
-                prospect.open = prospect.open.saturating_add(1);
+                check.open = check.open.saturating_add(1);
                 return;
             }
-            prospect.shut = prospect.shut.saturating_add(1);
+            check.shut = check.shut.saturating_add(1);
             if present.is_some_and(|present| credential.would_lose(present, restored)) {
-                prospect.lost = prospect.lost.saturating_add(1);
+                check.lost = check.lost.saturating_add(1);
             }
         })?;
-        prospect.shut = prospect.shut.saturating_add(census.unreadable.len());
-        Ok(prospect)
+        check.shut = check.shut.saturating_add(census.unreadable.len());
+        Ok(check)
     }
 
     fn check(&self, file: &Path) -> Result<(), Failure> {

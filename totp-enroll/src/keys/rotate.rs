@@ -140,7 +140,7 @@ fn report(context: &Context, document: &RotationReport) -> Result<(), Failure> {
                 let (dropped, keyring) =
                     (dropped.join(", "), context.keyring_text()?.0.display().to_string());
                 output::line(&format!(
-                    "dropped: {dropped}; back up {keyring} now, and keep its older backup as long as older backups of enrolments"
+                    "dropped: {dropped}; back up {keyring} now, and keep its older backups as long as you keep older backups of the enrolments"
                 ))?;
             }
         }

@@ -17,29 +17,29 @@ use snippet::{ReplacedLine, Snippet};
 use std::path::Path;
 use totp_core::config::DEFAULT_FILE;
 
-pub(crate) fn run(cli: &Cli, asked: &PamSnippet) -> Result<(), Failure> {
-    let service = asked.service.as_str();
+pub(crate) fn run(cli: &Cli, options: &PamSnippet) -> Result<(), Failure> {
+    let service = options.service.as_str();
     if service.is_empty() || service.contains('/') || service.starts_with('.') {
         return Err(Failure::usage(format!(
             "\"{}\" is not the name of a file in /etc/pam.d",
             service.escape_debug()
         )));
     }
-    let snippet = snippet(cli.config.as_deref(), asked)?;
+    let snippet = snippet(cli.config.as_deref(), options)?;
     match Format::of(cli.json) {
         Format::Json => output::document(&snippet),
         Format::Text => lines(&snippet).iter().try_for_each(|line| output::line(line)),
     }
 }
 
-fn snippet(config: Option<&Path>, asked: &PamSnippet) -> Result<Snippet, Failure> {
-    let file = Path::new("/etc/pam.d").join(&asked.service);
+fn snippet(config: Option<&Path>, options: &PamSnippet) -> Result<Snippet, Failure> {
+    let file = Path::new("/etc/pam.d").join(&options.service);
     // The module does not run in this directory.
     let config = config.map(std::path::absolute).transpose().map_err(|error| {
         Failure::usage(format!("--config: the current directory is unknown ({error}): give an absolute path"))
     })?;
     let mut snippets = InstalledFiles::candidates().into_iter().map(|installed| {
-        Snippet::of(&installed, asked, config.as_deref()).map_err(|failure| failure.at(file.clone(), None))
+        Snippet::of(&installed, options, config.as_deref()).map_err(|failure| failure.at(file.clone(), None))
     });
     let first = snippets.next().transpose()?;
     let others = snippets.collect::<Result<Vec<_>, _>>()?;

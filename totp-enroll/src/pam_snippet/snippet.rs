@@ -44,12 +44,12 @@ pub(super) struct ReplacedLine {
 impl Snippet {
     pub(super) fn of(
         files: &dyn ServiceFiles,
-        asked: &PamSnippet,
+        options: &PamSnippet,
         config: Option<&Path>,
     ) -> Result<Self, Failure> {
         let conf = config.map(conf).transpose()?;
         let conf = conf.as_slice();
-        let service = asked.service.as_str();
+        let service = options.service.as_str();
         let file = Path::new("/etc/pam.d").join(service);
         let mut snippet = Snippet {
             service: service.to_owned(),
@@ -62,7 +62,7 @@ impl Snippet {
             sshd_config: Vec::new(),
             notes: Vec::new(),
         };
-        let parts = match files.open(service) {
+        let auth_lines = match files.open(service) {
             Some((found, text)) => {
                 if found != file {
                     snippet.notes.push(format!(
@@ -81,16 +81,19 @@ impl Snippet {
                 Vec::new()
             }
         };
-        if parts.iter().any(|part| part.role == Role::PamTotp) {
+        if auth_lines.iter().any(|auth_line| auth_line.role == Role::PamTotp) {
             snippet.notes.push(format!("{service} asks for a code already"));
-            let pam_totp = parts.iter().flat_map(|part| &part.handlers).find(|handler| is_pam_totp(handler));
+            let pam_totp = auth_lines
+                .iter()
+                .flat_map(|auth_line| &auth_line.handlers)
+                .find(|handler| is_pam_totp(handler));
             let named = pam_totp.and_then(|handler| config_file(&handler.arguments));
             snippet.config_file = named.unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
-            snippet.auth = parts.into_iter().map(|part| part.text).collect();
-        } else if let Some(from) = replaced_module(&parts, asked.from)? {
-            snippet.replace(parts, from, conf, files)?;
+            snippet.auth = auth_lines.into_iter().map(|auth_line| auth_line.text).collect();
+        } else if let Some(from) = replaced_module(&auth_lines, options.from)? {
+            snippet.replace(auth_lines, from, conf, files)?;
         } else {
-            snippet.insert(parts, asked.first, conf)?;
+            snippet.insert(auth_lines, options.first, conf)?;
         }
         snippet.turn_includes_into_substacks(files);
         snippet.check(files)?;
@@ -100,43 +103,43 @@ impl Snippet {
 
     fn replace(
         &mut self,
-        parts: Vec<AuthLine>,
+        auth_lines: Vec<AuthLine>,
         from: &'static str,
         conf: &[String],
         files: &dyn ServiceFiles,
     ) -> Result<(), Failure> {
-        let fate = |part: &AuthLine| match part.role {
+        let change = |auth_line: &AuthLine| match auth_line.role {
             Role::OtherOtp { module, .. } if module == from => LineChange::Replace,
             Role::OtherOtp { .. } => LineChange::Remove,
             Role::IncludesOtherOtp | Role::PamTotp | Role::Password | Role::Unknown | Role::Other => {
                 LineChange::Keep
             }
         };
-        let changes = line_changes::complete(&parts, parts.iter().map(fate).collect())
+        let changes = line_changes::complete(&auth_lines, auth_lines.iter().map(change).collect())
             .map_err(|why| unprintable(&why))?;
-        for (part, fate) in parts.into_iter().zip(changes) {
-            match (part.role, fate) {
+        for (auth_line, change) in auth_lines.into_iter().zip(changes) {
+            match (auth_line.role, change) {
                 (Role::OtherOtp { module, control, arguments }, LineChange::Replace) => {
                     let carried = CarriedArguments::of(module, &arguments, &self.service);
                     let arguments: Vec<String> = conf.iter().cloned().chain(carried.arguments).collect();
                     self.auth.push(line(keyword(&control), &arguments));
                     if keyword(&control) != control {
-                        self.notes.push(format!("line {} had the control `{control}`, with which the code would not always be required", part.number));
+                        self.notes.push(format!("line {} had the control `{control}`, with which the code would not always be required", auth_line.number));
                     }
-                    self.replaces.push(ReplacedLine { line: part.number, text: part.text });
+                    self.replaces.push(ReplacedLine { line: auth_line.number, text: auth_line.text });
                     self.carried.extend(carried.outcomes);
                     self.config.extend(carried.config);
                 }
                 (role, LineChange::Remove) => {
                     if let Role::OtherOtp { module, .. } = role {
                         self.notes.push(format!(
-                            "line {} asks for a code of {module} as well: remove it",
-                            part.number
+                            "line {} asks for a code of {module} as well, and is removed",
+                            auth_line.number
                         ));
                     }
-                    self.replaces.push(ReplacedLine { line: part.number, text: part.text });
+                    self.replaces.push(ReplacedLine { line: auth_line.number, text: auth_line.text });
                 }
-                (_, LineChange::Keep | LineChange::Replace) => self.auth.push(part.text),
+                (_, LineChange::Keep | LineChange::Replace) => self.auth.push(auth_line.text),
             }
         }
         self.permit_for_nullok(files);
@@ -145,20 +148,20 @@ impl Snippet {
 
     /// With nullok, pam_totp.so may return `PAM_IGNORE`; another line then has to return success.
     fn permit_for_nullok(&mut self, files: &dyn ServiceFiles) {
-        let has_nullok = self.carried.iter().any(|fate| fate.becomes == "nullok");
+        let has_nullok = self.carried.iter().any(|change| change.becomes == "nullok");
         if has_nullok && !self.found(files).iter().any(|(name, _)| *name == "code_ignored") {
             self.auth.push("auth    required    pam_permit.so".to_owned());
         }
     }
 
-    fn insert(&mut self, parts: Vec<AuthLine>, first: First, conf: &[String]) -> Result<(), Failure> {
+    fn insert(&mut self, auth_lines: Vec<AuthLine>, first: First, conf: &[String]) -> Result<(), Failure> {
         let by_key = self.service == "sshd" && first == First::Key;
         // At sshd an unknown module does not replace the password or the key.
-        let is_first = |part: &AuthLine| {
-            part.role == Role::Password || (part.role == Role::Unknown && self.service != "sshd")
+        let is_first = |auth_line: &AuthLine| {
+            auth_line.role == Role::Password || (auth_line.role == Role::Unknown && self.service != "sshd")
         };
-        let has_first = parts.iter().any(is_first);
-        let fate = |part: &AuthLine| match part.role {
+        let has_first = auth_lines.iter().any(is_first);
+        let change = |auth_line: &AuthLine| match auth_line.role {
             Role::Password if by_key => LineChange::Remove,
             Role::Password
             | Role::Unknown
@@ -167,18 +170,18 @@ impl Snippet {
             | Role::PamTotp
             | Role::OtherOtp { .. } => LineChange::Keep,
         };
-        let changes = line_changes::complete(&parts, parts.iter().map(fate).collect())
+        let changes = line_changes::complete(&auth_lines, auth_lines.iter().map(change).collect())
             .map_err(|why| unprintable(&why))?;
-        for (part, fate) in parts.into_iter().zip(changes) {
-            self.note_unknown(&part, fate);
-            if fate == LineChange::Remove {
-                self.replaces.push(ReplacedLine { line: part.number, text: part.text });
+        for (auth_line, change) in auth_lines.into_iter().zip(changes) {
+            self.note_unknown(&auth_line, change);
+            if change == LineChange::Remove {
+                self.replaces.push(ReplacedLine { line: auth_line.number, text: auth_line.text });
                 continue;
             }
-            if part.role == Role::IncludesOtherOtp {
-                self.notes.push(format!("line {} includes another module for codes: remove that one in the included file, or with pam-auth-update", part.number));
+            if auth_line.role == Role::IncludesOtherOtp {
+                self.notes.push(format!("line {} includes another module for codes: remove that one in the included file, or with pam-auth-update", auth_line.number));
             }
-            self.auth.push(part.text);
+            self.auth.push(auth_line.text);
         }
         if !by_key && !has_first {
             self.auth.push(password());
@@ -188,8 +191,8 @@ impl Snippet {
     }
 
     /// Adds a note about unknown modules: whether their line was kept.
-    fn note_unknown(&mut self, part: &AuthLine, fate: LineChange) {
-        let mut unknown: Vec<&str> = part
+    fn note_unknown(&mut self, auth_line: &AuthLine, change: LineChange) {
+        let mut unknown: Vec<&str> = auth_line
             .handlers
             .iter()
             .filter(|one| auth_line::is_unknown(one))
@@ -199,8 +202,8 @@ impl Snippet {
         if unknown.is_empty() {
             return;
         }
-        let (names, number) = (unknown.join(", "), part.number);
-        self.notes.push(match fate {
+        let (names, number) = (unknown.join(", "), auth_line.number);
+        self.notes.push(match change {
             LineChange::Remove => {
                 format!("line {number}: {names} is removed with it; add a line of its own to keep it")
             }
@@ -292,8 +295,8 @@ impl Snippet {
     }
 
     fn has_password(&self, files: &dyn ServiceFiles) -> bool {
-        let parts = auth_line::auth_lines(files, &self.service, self.text().as_bytes());
-        parts.iter().any(|part| part.role == Role::Password)
+        let auth_lines = auth_line::auth_lines(files, &self.service, self.text().as_bytes());
+        auth_lines.iter().any(|auth_line| auth_line.role == Role::Password)
     }
 
     fn stack(&self, files: &dyn ServiceFiles) -> Option<Stack> {
@@ -330,7 +333,7 @@ fn paired_service(files: &dyn ServiceFiles, this: &str, other: &str) -> Option<S
     let (own, others) = (files.open(this)?.1, files.open(other)?.1);
     if includes(&own, other) {
         // With a line in both, two codes would be asked for.
-        let is_pam_totp = |part: &AuthLine| part.role == Role::PamTotp;
+        let is_pam_totp = |auth_line: &AuthLine| auth_line.role == Role::PamTotp;
         let asks = auth_line::auth_lines(files, other, &others).iter().any(is_pam_totp);
         return (!asks).then(|| {
             format!(
@@ -343,8 +346,8 @@ fn paired_service(files: &dyn ServiceFiles, this: &str, other: &str) -> Option<S
 }
 
 /// The module that pam_totp.so replaces.
-fn replaced_module(parts: &[AuthLine], wanted: Option<From>) -> Result<Option<&'static str>, Failure> {
-    let there = parts.iter().find_map(|part| match &part.role {
+fn replaced_module(auth_lines: &[AuthLine], wanted: Option<From>) -> Result<Option<&'static str>, Failure> {
+    let there = auth_lines.iter().find_map(|auth_line| match &auth_line.role {
         Role::OtherOtp { module, .. } if wanted.is_none_or(|wanted| wanted.module() == *module) => {
             Some(*module)
         }

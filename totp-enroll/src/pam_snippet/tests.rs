@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use totp_core::config::DEFAULT_FILE;
 
-struct InMemoryFiles<'a>(&'a [(&'a str, &'a str)]);
+struct FileTexts<'a>(&'a [(&'a str, &'a str)]);
 
-impl ServiceFiles for InMemoryFiles<'_> {
+impl ServiceFiles for FileTexts<'_> {
     fn read(&self, path: &Path) -> Option<Vec<u8>> {
         let is_it = |name: &str| path == Path::new("/etc/pam.d").join(name);
         self.0.iter().find(|(name, _)| is_it(name)).map(|(_, text)| text.as_bytes().to_owned())
@@ -30,8 +30,8 @@ fn lines(service: &str, files: &[(&str, &str)]) -> Result<String, String> {
 }
 
 fn snippet(service: &str, files: &[(&str, &str)]) -> Result<Snippet, String> {
-    let asked = PamSnippet { service: service.to_owned(), from: None, first: First::Key };
-    Snippet::of(&InMemoryFiles(files), &asked, None).map_err(|failure| failure.problem)
+    let options = PamSnippet { service: service.to_owned(), from: None, first: First::Key };
+    Snippet::of(&FileTexts(files), &options, None).map_err(|failure| failure.problem)
 }
 
 #[test]
@@ -124,26 +124,26 @@ fn tabs_become_blanks_and_control_characters_are_refused() {
 
 #[test]
 fn the_printed_conf_argument_is_read_back_as_the_same_path() {
-    let asked = PamSnippet { service: "app".to_owned(), from: None, first: First::Key };
+    let options = PamSnippet { service: "app".to_owned(), from: None, first: First::Key };
     let files = [("app", "auth required pam_unix.so\n")];
     for path in ["/srv/a.toml", "/srv/a b.toml", "/srv/[a].toml", "/srv/a]\\b.toml"] {
-        let found = Snippet::of(&InMemoryFiles(&files), &asked, Some(Path::new(path))).unwrap();
+        let found = Snippet::of(&FileTexts(&files), &options, Some(Path::new(path))).unwrap();
         let words = line::words(&found.auth[1]);
         assert_eq!(stack::config_file(&words[3..]), Some(PathBuf::from(path)), "{words:?}");
         assert_eq!(found.config_file, Path::new(path));
     }
     for path in ["/srv/#a.toml", "/srv/a\n.toml", "/srv/a\\", "/srv/a b\\"] {
-        assert!(Snippet::of(&InMemoryFiles(&files), &asked, Some(Path::new(path))).is_err(), "{path:?}");
+        assert!(Snippet::of(&FileTexts(&files), &options, Some(Path::new(path))).is_err(), "{path:?}");
     }
 }
 
 #[test]
 fn a_service_that_asks_already_keeps_the_config_its_line_names() {
-    let asked = PamSnippet { service: "app".to_owned(), from: None, first: First::Key };
+    let options = PamSnippet { service: "app".to_owned(), from: None, first: First::Key };
     for (line, named) in [("pam_totp.so conf=/srv/its", "/srv/its"), ("pam_totp.so", DEFAULT_FILE)] {
         let text = format!("auth required pam_unix.so\nauth required {line}\n");
         let found =
-            Snippet::of(&InMemoryFiles(&[("app", &text)]), &asked, Some(Path::new("/srv/mine"))).unwrap();
+            Snippet::of(&FileTexts(&[("app", &text)]), &options, Some(Path::new("/srv/mine"))).unwrap();
         assert_eq!(found.config_file, Path::new(named));
     }
 }

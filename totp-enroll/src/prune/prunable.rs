@@ -73,7 +73,7 @@ impl fmt::Display for PruneReason {
             Self::Gone => f.write_str("the account is gone"),
             Self::GoneUnreadable { problem } => write!(f, "the account is gone ({problem})"),
             Self::OtherUid { now } => write!(f, "the name belongs to another account now, with uid {now}"),
-            Self::Unknown => f.write_str("there never was such an account (--unknown removes it)"),
+            Self::Unknown => f.write_str("there was no such account when it was enrolled, and there is none now (--unknown removes it)"),
             Self::StrayLedger => f.write_str("a ledger without an enrolment"),
             Self::Unreadable { problem } => f.write_str(problem),
         }
