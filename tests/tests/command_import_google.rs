@@ -84,7 +84,7 @@ fn the_person_is_told_to_have_longer_codes_made_and_those_end_the_old() {
     let told = format!("{outcome:?}");
     assert!(told.contains("4 recovery codes are left") && told.contains("makes longer ones"), "{told}");
     let status = fixture.totp_enroll(&["status", "alice"]);
-    assert!(status.stdout.contains("4 scratch codes of another program"), "{status:?}");
+    assert!(status.stdout.contains("4 imported scratch codes"), "{status:?}");
     assert_eq!(fixture.totp_enroll(&["--json", "status", "alice"]).json()["recovery_kind"], "scratch_code");
     let renewed = fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]);
     assert_eq!(fixture.login("alice").types(&scratch[1]).at(THEN).code(), PamCode::AUTH_ERR);
@@ -233,7 +233,7 @@ fn everybody_who_has_a_file_at_home_gets_in_and_the_files_stay() {
         fixture.totp_enroll(&["--json", "import", "google-authenticator", "--all-homes", "--keep-going"]);
     let skipped = again.json()["skipped"].to_string();
     assert!(
-        skipped.contains("alice is enrolled already") && skipped.contains("bob is enrolled already"),
+        skipped.contains("alice is already enrolled") && skipped.contains("bob is already enrolled"),
         "{skipped}"
     );
     stored.assert_unchanged(&fixture.state());
@@ -369,7 +369,7 @@ fn a_file_is_of_one_named_user_or_of_everybody_at_home() {
         assert_eq!(fixture.totp_enroll(arguments).status, 2, "{arguments:?}");
     }
     let done = import_for(&fixture, "nobody-of-that-name", "GEZDGNBVGY3TQOJQ\n\" TOTP_AUTH\n", &[]);
-    assert!(done.stdout.contains("knows no account"), "{done:?}");
+    assert!(done.stdout.contains("there is no account"), "{done:?}");
 }
 
 /// A file that the program has made.

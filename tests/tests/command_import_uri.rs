@@ -178,7 +178,7 @@ fn a_name_can_be_given_for_one_uri_and_for_no_more() {
     }
     assert_eq!(everybody(&fixture), 0);
     let done = import(&fixture, &line, &[]);
-    assert!(done.stdout.contains("knows no account"), "{done:?}");
+    assert!(done.stdout.contains("there is no account"), "{done:?}");
     import(&fixture, &format!("# hers\n{line}\n"), &["--user", "alice"]).assert_done();
     assert_eq!(fixture.login("alice").types(phone().code_at(THEN)).at(THEN).code(), PamCode::SUCCESS);
 }
@@ -191,7 +191,7 @@ fn who_is_enrolled_already_is_not_overwritten() {
     for options in [&["--allow-unknown"][..], &["--allow-unknown", "--dry-run"]] {
         let done = import(&fixture, &text, options);
         assert_eq!(done.status, 1, "{done:?}");
-        assert!(done.stdout.contains("alice is enrolled already"), "{done:?}");
+        assert!(done.stdout.contains("alice is already enrolled"), "{done:?}");
     }
     stored.assert_unchanged(&fixture.state());
 }

@@ -404,7 +404,7 @@ fn explain_and_status_say_what_a_reset_user_waits_for() {
     assert_eq!(explained.json()["outcome"], "token", "{explained:?}");
     let status = fixture.totp_enroll(&["status", "alice"]);
     assert_eq!(status.status, 3, "{status:?}");
-    assert!(status.stderr.contains("waits for its token"), "{status:?}");
+    assert!(status.stderr.contains("needs the reset token"), "{status:?}");
 }
 
 #[test]

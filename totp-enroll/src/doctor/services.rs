@@ -7,7 +7,7 @@ use super::lines::{
 };
 use super::stack::gaps::{self, Circumstances};
 use super::stack::{self, Handler, Installed, Said, ServiceFiles, Stack};
-use crate::section;
+use crate::output;
 use std::path::{Path, PathBuf};
 use totp_core::config::{Config, DEFAULT_FILE};
 use totp_core::time::Seconds;
@@ -274,7 +274,7 @@ fn uninvited(said: &Said, config: &Config, handler: &Handler, service: &str) -> 
     Some(
         Finding::info("fresh_on_the_line_alone", what)
             .why("the codes of logins may count only from the first such command after each boot: who logged in before it is asked once more")
-            .fix(format!("in the config as well, on a line below {}: for = \"{fresh}\"", section::head(service, "fresh"))),
+            .fix(format!("in the config as well, on a line below {}: for = \"{fresh}\"", output::service_section(service, "fresh"))),
     )
 }
 

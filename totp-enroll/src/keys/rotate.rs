@@ -6,7 +6,6 @@ use crate::clock;
 use crate::context::{Context, PATIENCE};
 use crate::failure::Failure;
 use crate::output::{self, Format};
-use crate::progress;
 use serde::Serialize;
 use totp_core::event::{Event, Name};
 use totp_core::keyring::{Key, Keyring};
@@ -92,10 +91,13 @@ fn old_keys(keyring: &Keyring) -> Vec<String> {
 
 fn reseal(context: &Context, keyring: &Keyring) -> Result<Rotated, (Stopped, usize)> {
     // Only for the bar; whatever is wrong there is met again.
-    let everybody =
-        if progress::is_shown(context) { context.store.known().map_or(0, Iterator::count) } else { 0 };
-    let sealing = progress::bar(context, "sealing", everybody);
-    let counting = progress::bar(context, "counting", everybody);
+    let everybody = if output::shows_progress(context.format) {
+        context.store.known().map_or(0, Iterator::count)
+    } else {
+        0
+    };
+    let sealing = output::progress_bar(context.format, "sealing", everybody);
+    let counting = output::progress_bar(context.format, "counting", everybody);
     let rotation = Rotation { store: &context.store, keyring, entropy: &mut OsEntropy, patience: PATIENCE };
     let rotated = rotation.run(&mut |step| match step {
         Step::Sealing => sealing.inc(1),

@@ -1,6 +1,6 @@
 //! What the arguments of another module become: an argument of ours, a setting of the config, or a word about why neither.
 
-use crate::section;
+use crate::output;
 use serde::Serialize;
 use totp_core::time::Seconds;
 
@@ -66,7 +66,7 @@ impl Carried {
             "window" => match value.parse::<u64>() {
                 Ok(steps) => {
                     let steps = steps.min(10);
-                    self.config.push(section::head(service, "totp"));
+                    self.config.push(output::service_section(service, "totp"));
                     self.config.push(format!("drift_steps = {steps}"));
                     format!("drift_steps = {steps} in the config; 1 is enough where clocks are right")
                 }
@@ -92,7 +92,7 @@ impl Carried {
         }
         if service == "sshd" {
             self.config.extend([
-                section::head(service, "remember"),
+                output::service_section(service, "remember"),
                 "mode = \"always\"".to_owned(),
                 format!("for = \"{length}\""),
             ]);
