@@ -195,7 +195,7 @@ fn no_picture_overwrites_or_follows_and_nobody_is_enrolled_without_theirs() {
         .unwrap_or_else(|error| panic!("{error}"));
     let missing = fixture.path("missing/alice.png");
     for (file, said) in
-        [(&there, "nothing is overwritten"), (&link, "nothing is overwritten"), (&missing, "no directory")]
+        [(&there, "not overwritten"), (&link, "not overwritten"), (&missing, "not a directory")]
     {
         let done = fixture.totp_enroll(&[
             "enroll",
@@ -269,7 +269,7 @@ fn what_is_shown_is_in_no_log_and_a_script_that_cannot_keep_it_is_told() {
         let out = command.stdout(full).output().unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(out.status.code(), Some(1));
         let told = String::from_utf8_lossy(&out.stderr);
-        assert!(told.contains("was not shown: run it again"), "{told}");
+        assert!(told.contains("was not shown; run the command again"), "{told}");
     }
 }
 

@@ -97,9 +97,9 @@ fn a_bad_line_is_named_by_its_number_and_nothing_is_written_or_repeated() {
         ("bob".to_owned(), "not an otpauth:// URI"),
         (format!("https://totp/bob?secret={SECRET}"), "not an otpauth:// URI"),
         (format!("otpauth-migration://offline?data={SECRET}"), "otpauth-migration"),
-        (format!("otpauth://hotp/bob?secret={SECRET}&counter=7"), "cannot be carried"),
-        (format!("otpauth://steam/bob?secret={SECRET}"), "another type"),
-        (format!("otpauth://totp?secret={SECRET}"), "another type"),
+        (format!("otpauth://hotp/bob?secret={SECRET}&counter=7"), "cannot be imported"),
+        (format!("otpauth://steam/bob?secret={SECRET}"), "not have the type"),
+        (format!("otpauth://totp?secret={SECRET}"), "not have the type"),
         ("otpauth://totp/bob".to_owned(), "no secret"),
         (format!("otpauth://totp/bob&secret={SECRET}"), "no secret"),
         ("otpauth://totp/bob?secret=".to_owned(), "10 to 128 bytes"),
@@ -125,7 +125,7 @@ fn a_bad_line_is_named_by_its_number_and_nothing_is_written_or_repeated() {
         (good("%zz"), "hexadecimal"),
         (good("%ff"), "UTF-8"),
         (good("%00"), "control"),
-        (good("alice").replace(SECRET, &SECRET.to_lowercase().replace('g', "h")), "keep the one"),
+        (good("alice").replace(SECRET, &SECRET.to_lowercase().replace('g', "h")), "keep only the line"),
     ] {
         let fixture = Fixture::builder().build();
         let text = format!("# people\n{}\n{bad}\n{}\n", good("alice"), good("carol"));

@@ -38,7 +38,7 @@ impl EnrollMode {
             (false, true, _) => Err(CommandError::not_enrolled(name)),
             (true, false, false) if options.token || options.token_file.is_some() => {
                 Err(CommandError::refused(format!(
-                    "{name} is already enrolled, so there is no reset token to use; run enroll without one"
+                    "{name} is already enrolled, so a reset token does not apply; use --add or --replace instead"
                 )))
             }
             (true, false, false) => Err(CommandError::refused(format!(

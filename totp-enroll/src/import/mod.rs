@@ -48,8 +48,8 @@ pub(crate) fn run(context: &Context, command: &Import) -> Result<(), CommandErro
     if !dry_run {
         context.store.prepare()?;
     }
-    let nobody_enrolled = matches!(context.config.paths.state.try_exists(), Ok(false));
-    let import = LineImport { lines, rules: ImportRules { context, format, unknown, nobody_enrolled } };
+    let no_state_yet = matches!(context.config.paths.state.try_exists(), Ok(false));
+    let import = LineImport { lines, rules: ImportRules { context, format, unknown, no_state_yet } };
     let (positions, mut bad) = import.survey()?;
     import.check_count(positions.len().saturating_add(bad.len())).map_err(|error| error.at(file, None))?;
     bad.extend(import.check_together(&positions)?);

@@ -18,7 +18,7 @@ pub(super) struct ImportRules<'a> {
     pub(super) format: FileFormat,
     pub(super) unknown: Unknown,
     /// There is no state directory yet, so no account is enrolled.
-    pub(super) nobody_enrolled: bool,
+    pub(super) no_state_yet: bool,
 }
 
 /// The plan for some lines. Conflicts between lines of one user are found if all of them are in one plan.
@@ -72,8 +72,8 @@ impl<'a> ImportPlan<'a> {
     }
 
     fn add_authenticator(&mut self, account: Account, imported: ImportedAuthenticator) -> Result<(), String> {
-        let ImportRules { context, ref format, nobody_enrolled, .. } = *self.rules;
-        let is_checked = nobody_enrolled || self.new_users.contains_key(&account.user);
+        let ImportRules { context, ref format, no_state_yet, .. } = *self.rules;
+        let is_checked = no_state_yet || self.new_users.contains_key(&account.user);
         if let Some(problem) = (!is_checked).then(|| new_user::check_new(context, &account)).flatten() {
             return Err(problem);
         }

@@ -70,7 +70,7 @@ pub(super) fn run(context: &Context, options: &GoogleAuthenticator) -> Result<()
     if !options.dry_run {
         context.store.prepare()?;
     }
-    let nobody_enrolled = matches!(context.config.paths.state.try_exists(), Ok(false));
+    let no_state_yet = matches!(context.config.paths.state.try_exists(), Ok(false));
     let now = clock::now()?.realtime;
     let (mut accepted, mut skipped, mut users) = (Vec::<AcceptedFile>::new(), Vec::new(), BTreeSet::new());
     for FoundFile { user, file, text, notes } in found {
@@ -80,7 +80,7 @@ pub(super) fn run(context: &Context, options: &GoogleAuthenticator) -> Result<()
         });
         let read = canonical.map_err(|problem| (None, problem)).and_then(|account| {
             if let Some(problem) =
-                (!nobody_enrolled).then(|| new_user::check_new(context, &account)).flatten()
+                (!no_state_yet).then(|| new_user::check_new(context, &account)).flatten()
             {
                 return Err((None, problem));
             }
