@@ -126,7 +126,11 @@ fn step_and_window_are_kept_as_far_as_they_hold_a_guesser_off_and_the_rest_is_na
         let file = made(&fixture, &[&USUAL[..], options].concat());
         let document = import(&fixture, &file.text, &[]).json();
         let notes = document["users"][0]["notes"].to_string();
-        assert_eq!(notes.contains("WINDOW_SIZE 17 is imported as a drift of 4 time steps"), noted.is_some(), "{document}");
+        assert_eq!(
+            notes.contains("WINDOW_SIZE 17 is imported as a drift of 4 time steps"),
+            noted.is_some(),
+            "{document}"
+        );
         let phone = Authenticator { period, ..file.phone() };
         let at = |steps: u64| phone.code_at(THEN + steps * period);
         let beyond = fixture.login("alice").types(at(drift + 1)).at(THEN).code();
@@ -154,9 +158,12 @@ fn what_is_not_carried_is_named() {
         + &(0..17).map(|n| format!("{}\n", 12_345_678 + n)).collect::<String>();
     let document = import(&fixture, &text, &["--dry-run"]).json();
     let notes = document["would_import"][0]["notes"].to_string();
-    for said in
-        ["120 seconds behind", "RATE_LIMIT 1 300", "line 5 has an unknown option", "1 scratch codes are not imported"]
-    {
+    for said in [
+        "120 seconds behind",
+        "RATE_LIMIT 1 300",
+        "line 5 has an unknown option",
+        "1 scratch codes are not imported",
+    ] {
         assert!(notes.contains(said), "{said}: {notes}");
     }
     assert_eq!(document["would_import"][0]["scratch_codes"], 16);

@@ -39,10 +39,7 @@ fn a_phone_whose_clock_is_behind_is_told_by_how_much() {
         (&"clock_off".into(), &(-150).into()),
         "{document}"
     );
-    assert!(
-        document["sentence"].as_str().is_some_and(|text| text.contains("3 minutes old")),
-        "{document}"
-    );
+    assert!(document["sentence"].as_str().is_some_and(|text| text.contains("3 minutes old")), "{document}");
     assert_eq!(done.status, 1);
 }
 

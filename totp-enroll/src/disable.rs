@@ -15,14 +15,14 @@ pub(crate) fn run(context: &Context, user: Option<&str>, consent: Consent) -> Re
     if !context.is_enrolled(&account) {
         return Err(remove_pending_reset(context, &account, consent)?);
     }
-    let permitted = context.store.expected(&account.user)?;
+    let expected = context.store.expected(&account.user)?;
     authorise(
         context,
         &account,
         consent,
         "withdraws the enrolment: authenticators and recovery codes stop working",
     )?;
-    enrolment::withdraw(context.entry_to_withdraw(&account)?, permitted)?;
+    enrolment::withdraw(context.entry_to_withdraw(&account)?, expected)?;
     context.audit(&context.event(Name::Disabled, &account));
     report::done(context.format, &account, "disabled", "the enrolment is withdrawn")
 }

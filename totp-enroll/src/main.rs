@@ -27,6 +27,7 @@ mod disable;
 mod doctor;
 mod enroll;
 mod explain;
+mod failure;
 mod import;
 mod keys;
 mod list;
@@ -42,11 +43,6 @@ mod status;
 mod terminal;
 mod test;
 mod unlock;
-
-/// The former name of [`command_error::CommandError`], until every command uses the new one.
-mod failure {
-    pub(crate) use crate::command_error::CommandError as Failure;
-}
 
 use clap::Parser;
 use cli::{Cli, Command};

@@ -25,7 +25,7 @@ pub(crate) fn run(context: &Context, user: Option<&str>, consent: Consent) -> Re
             Some(Terminal::open(context.format, "to print the codes for a program, use --json --yes")?)
         }
     };
-    let permitted = context.store.expected(&account.user)?;
+    let expected = context.store.expected(&account.user)?;
     authorise(
         context,
         &account,
@@ -35,7 +35,7 @@ pub(crate) fn run(context: &Context, user: Option<&str>, consent: Consent) -> Re
     let _signals_blocked = SignalsBlocked::begin();
     let codes = context.change(|rules| {
         let entry = context.entry(&account)?;
-        Ok(enrolment::renew_recovery(entry, &account, context.config.recovery_codes, permitted, rules)?)
+        Ok(enrolment::renew_recovery(entry, &account, context.config.recovery_codes, expected, rules)?)
     })?;
     context.audit(&context.event(Name::CodesRegenerated, &account).field("codes", codes.len()));
     match terminal {

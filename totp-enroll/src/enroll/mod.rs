@@ -37,7 +37,7 @@ pub(crate) fn run(context: &Context, options: &Enroll) -> Result<(), CommandErro
     // Before the QR code is shown: every error that can be found now.
     context.keyring()?;
     context.store.prepare()?;
-    let permitted = context.store.expected(&account.user)?;
+    let expected = context.store.expected(&account.user)?;
     let mode = EnrollMode::permitted(context, options, &account, &authenticator.label)?;
     let authorised = authorise_enrolment(context, Some(&terminal), options, (&account, mode))?;
     let attempts = Attempts::of(context, &account);
@@ -50,7 +50,7 @@ pub(crate) fn run(context: &Context, options: &Enroll) -> Result<(), CommandErro
     let confirmed = ask_code(&terminal, draft, &card, &attempts)?;
     drop(card);
     let _signals_blocked = SignalsBlocked::begin();
-    let codes = store_enrolment(context, &account, confirmed, mode, (permitted, &authorised))?;
+    let codes = store_enrolment(context, &account, confirmed, mode, (expected, &authorised))?;
     reset_token::log_use(context, &account, &authorised);
     context.audit(
         &context

@@ -79,9 +79,7 @@ pub(super) fn run(context: &Context, options: &GoogleAuthenticator) -> Result<()
             Unknown::Allowed => error.problem,
         });
         let read = canonical.map_err(|problem| (None, problem)).and_then(|account| {
-            if let Some(problem) =
-                (!no_state_yet).then(|| new_user::check_new(context, &account)).flatten()
-            {
+            if let Some(problem) = (!no_state_yet).then(|| new_user::check_new(context, &account)).flatten() {
                 return Err((None, problem));
             }
             if !users.insert(account.user.clone()) {
