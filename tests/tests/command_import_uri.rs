@@ -125,7 +125,7 @@ fn a_bad_line_is_named_by_its_number_and_nothing_is_written_or_repeated() {
         (good("%zz"), "hexadecimal"),
         (good("%ff"), "UTF-8"),
         (good("%00"), "control"),
-        (good("alice").replace(SECRET, &SECRET.to_lowercase().replace('g', "h")), "keep only the line"),
+        (good("alice").replace(SECRET, &SECRET.to_lowercase().replace('g', "h")), "keep only the entry"),
     ] {
         let fixture = Fixture::builder().build();
         let text = format!("# people\n{}\n{bad}\n{}\n", good("alice"), good("carol"));

@@ -148,7 +148,7 @@ fn a_user_tests_a_code_at_a_terminal_that_does_not_echo() {
     terminal.types(&code);
     let ended = terminal.end();
     assert_eq!(ended.status, 0, "{}", ended.screen);
-    assert!(ended.screen.contains("right") && !ended.screen.contains(&code), "{}", ended.screen);
+    assert!(ended.screen.contains("correct") && !ended.screen.contains(&code), "{}", ended.screen);
 }
 
 #[test]

@@ -86,7 +86,7 @@ impl<'a> ImportPlan<'a> {
         let draft =
             Draft::import(label, imported.parameters, imported.secret).map_err(|error| error.to_string())?;
         if !known.is_empty() && !format.allows_several_per_user() {
-            return Err("an earlier line has the same user; keep only the line that is in use".to_owned());
+            return Err("the file has this user twice; keep only the entry that is in use".to_owned());
         }
         if known.len() >= MOST_AUTHENTICATORS {
             return Err(format!(
