@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 /// What the command asks for while someone is enrolled.
 pub const ASKS_FOR_A_CODE: &str = "code from the authenticator: ";
 /// What it asks for before it changes an enrolment of someone who acts for themselves.
-pub const ASKS_FOR_A_PRESENT_CODE: &str = "present code: ";
+pub const ASKS_FOR_A_PRESENT_CODE: &str = "current code: ";
 
 /// Runs the command without a terminal, with `input` on its standard input.
 ///
@@ -112,7 +112,7 @@ impl Fixture {
 /// What the command asks root for before it changes the enrolment of another.
 #[must_use]
 pub fn asks_for_the_name(user: &str) -> String {
-    format!("type the account name ({user}) to go on: ")
+    format!("type the account name ({user}) to continue: ")
 }
 
 /// Confirms an enrolment that has been started, with a right code.

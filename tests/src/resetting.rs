@@ -81,7 +81,7 @@ pub fn token_in(done: &Done) -> String {
     enroll_command::token_in(&done.stdout)
 }
 
-/// Alice after her key, with her present code.
+/// Alice after her key, with her current code.
 #[must_use]
 pub fn introduced(fixture: &Fixture, then: u64) -> Login {
     fixture.login_with_code_at("alice", then).after(KEY)

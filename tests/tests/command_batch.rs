@@ -76,7 +76,7 @@ fn a_pending_enrolment_is_confirmed_in_the_command_by_a_code_which_is_used_up() 
     assert_eq!(fixture.totp_enroll(&["--json", "status", "alice"]).json()["pending"], false);
     assert_eq!(fixture.login("alice").types(&code).code(), PamCode::AUTH_ERR);
     let again = fixture.totp_enroll(&["enroll", "alice", "--confirm", "--code", "123456"]);
-    assert!(again.status == 1 && again.stderr.contains("nothing of alice is pending"), "{again:?}");
+    assert!(again.status == 1 && again.stderr.contains("alice has no pending authenticator"), "{again:?}");
     assert_eq!(fixture.totp_enroll(&["enroll", "nobody", "--confirm", "--code", "123456"]).status, 3);
     // A recovery code is not spent on it.
     assert_eq!(fixture.totp_enroll(&["--json", "status", "alice"]).json()["recovery_left"], 10);
@@ -128,10 +128,10 @@ fn a_list_with_a_mistake_enrols_nobody_and_names_the_line() {
     let fixture = Fixture::builder().account("alice").account("bob").enrolled("bob").build();
     let stored = fixture.stored();
     for (list, line, said) in [
-        ("alice\nnobody-of-that-name\n", Some(2), "knows no account"),
-        ("alice\nbob\n", Some(2), "bob is enrolled already"),
+        ("alice\nnobody-of-that-name\n", Some(2), "there is no account"),
+        ("alice\nbob\n", Some(2), "bob is already enrolled"),
         ("alice\n\nalice\n", Some(3), "twice"),
-        ("", None, "names nobody"),
+        ("", None, "contains no account name"),
         ("alice\nx\u{1b}y\n", Some(2), ""),
     ] {
         let done =
@@ -195,7 +195,7 @@ fn no_picture_overwrites_or_follows_and_nobody_is_enrolled_without_theirs() {
         .unwrap_or_else(|error| panic!("{error}"));
     let missing = fixture.path("missing/alice.png");
     for (file, said) in
-        [(&there, "nothing is overwritten"), (&link, "nothing is overwritten"), (&missing, "no directory")]
+        [(&there, "not overwritten"), (&link, "not overwritten"), (&missing, "not a directory")]
     {
         let done = fixture.totp_enroll(&[
             "enroll",
@@ -217,7 +217,7 @@ fn no_picture_overwrites_or_follows_and_nobody_is_enrolled_without_theirs() {
         .unwrap_or_else(|e| panic!("{e}"));
     let arguments = ["enroll", "--batch", "--list", "-", "--qr-png", directory.to_str().unwrap_or_default()];
     let done = enroll_command::run(fixture.command(&arguments), "alice\nbob\n");
-    assert!(done.status == 1 && done.stderr.contains("nobody was enrolled"), "{done:?}");
+    assert!(done.status == 1 && done.stderr.contains("no account was enrolled"), "{done:?}");
     assert_eq!(fixture.totp_enroll(&["status", "alice"]).status, 3);
     assert!(!directory.join("alice.png").exists());
 }
@@ -269,7 +269,7 @@ fn what_is_shown_is_in_no_log_and_a_script_that_cannot_keep_it_is_told() {
         let out = command.stdout(full).output().unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(out.status.code(), Some(1));
         let told = String::from_utf8_lossy(&out.stderr);
-        assert!(told.contains("was not shown: run it again"), "{told}");
+        assert!(told.contains("was not shown; run the command again"), "{told}");
     }
 }
 
@@ -280,7 +280,7 @@ fn nobody_replaces_their_own_enrolment_by_a_script_without_a_present_code() {
     let command = fixture.command_of("alice", &["enroll", "alice", "--batch", "--replace", "--yes"]);
     let done = enroll_command::run(command, "");
     assert_eq!(done.status, 1, "{done:?}");
-    assert!(done.stderr.contains("present code"), "{done:?}");
+    assert!(done.stderr.contains("current code"), "{done:?}");
     stored.assert_unchanged(&fixture.state());
 }
 

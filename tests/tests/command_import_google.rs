@@ -69,7 +69,7 @@ fn no_scratch_code_is_spent_on_a_confirmation() {
     import(&fixture, &file.text, &[]).assert_done();
     let code = &file.scratch_codes()[0];
     let done = fixture.totp_enroll(&["enroll", "alice", "--confirm", "--code", code]);
-    assert!(done.status == 1 && done.stderr.contains("not a code of an authenticator"), "{done:?}");
+    assert!(done.status == 1 && done.stderr.contains("not a code of a pending authenticator"), "{done:?}");
     assert_eq!(fixture.totp_enroll(&["--json", "status", "alice"]).json()["recovery_left"], 5);
     fixture.totp_enroll(&["enroll", "alice", "--confirm", "--code", &file.phone().code()]).assert_done();
 }
@@ -84,7 +84,7 @@ fn the_person_is_told_to_have_longer_codes_made_and_those_end_the_old() {
     let told = format!("{outcome:?}");
     assert!(told.contains("4 recovery codes are left") && told.contains("makes longer ones"), "{told}");
     let status = fixture.totp_enroll(&["status", "alice"]);
-    assert!(status.stdout.contains("4 scratch codes of another program"), "{status:?}");
+    assert!(status.stdout.contains("4 imported scratch codes"), "{status:?}");
     assert_eq!(fixture.totp_enroll(&["--json", "status", "alice"]).json()["recovery_kind"], "scratch_code");
     let renewed = fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]);
     assert_eq!(fixture.login("alice").types(&scratch[1]).at(THEN).code(), PamCode::AUTH_ERR);
@@ -126,7 +126,11 @@ fn step_and_window_are_kept_as_far_as_they_hold_a_guesser_off_and_the_rest_is_na
         let file = made(&fixture, &[&USUAL[..], options].concat());
         let document = import(&fixture, &file.text, &[]).json();
         let notes = document["users"][0]["notes"].to_string();
-        assert_eq!(notes.contains("WINDOW_SIZE 17 is carried as 4 steps"), noted.is_some(), "{document}");
+        assert_eq!(
+            notes.contains("WINDOW_SIZE 17 is imported as a drift of 4 time steps"),
+            noted.is_some(),
+            "{document}"
+        );
         let phone = Authenticator { period, ..file.phone() };
         let at = |steps: u64| phone.code_at(THEN + steps * period);
         let beyond = fixture.login("alice").types(at(drift + 1)).at(THEN).code();
@@ -154,9 +158,12 @@ fn what_is_not_carried_is_named() {
         + &(0..17).map(|n| format!("{}\n", 12_345_678 + n)).collect::<String>();
     let document = import(&fixture, &text, &["--dry-run"]).json();
     let notes = document["would_import"][0]["notes"].to_string();
-    for said in
-        ["120 seconds behind", "RATE_LIMIT 1 300", "line 5 has an option", "1 scratch codes are not carried"]
-    {
+    for said in [
+        "120 seconds behind",
+        "RATE_LIMIT 1 300",
+        "line 5 has an unknown option",
+        "1 scratch codes are not imported",
+    ] {
         assert!(notes.contains(said), "{said}: {notes}");
     }
     assert_eq!(document["would_import"][0]["scratch_codes"], 16);
@@ -169,7 +176,7 @@ fn a_counter_token_is_listed_and_not_lost() {
     for options in [&[][..], &["--dry-run"]] {
         let done = import(&fixture, &file.text, options);
         assert_eq!(done.status, 1, "{done:?}");
-        assert!(done.stdout.contains("counter token (HOTP)"), "{done:?}");
+        assert!(done.stdout.contains("counter-based (HOTP)"), "{done:?}");
     }
     let document = import(&fixture, &file.text, &["--keep-going"]).json();
     assert_eq!(document["imported"], 0, "{document}");
@@ -188,7 +195,7 @@ fn half_a_file_and_a_short_secret_are_refused_by_their_line_and_nothing_is_writt
         (secret[..9].to_owned(), Some(1), "base32"),
         (format!("{}\n\" TOTP_AUTH\n", &secret[..15]), Some(1), "10 to 128 bytes"),
         (secret.clone(), None, "TOTP_AUTH"),
-        (format!("{}717", file.text), Some(11), "cut short"),
+        (format!("{}717", file.text), Some(11), "incomplete"),
         (format!("{secret}\n\" TOTP_AUTH\n\" STEP_SIZE 4\n"), None, "period must be"),
         ("\u{0}".repeat(200_000), None, "larger than"),
     ] {
@@ -233,7 +240,7 @@ fn everybody_who_has_a_file_at_home_gets_in_and_the_files_stay() {
         fixture.totp_enroll(&["--json", "import", "google-authenticator", "--all-homes", "--keep-going"]);
     let skipped = again.json()["skipped"].to_string();
     assert!(
-        skipped.contains("alice is enrolled already") && skipped.contains("bob is enrolled already"),
+        skipped.contains("alice is already enrolled") && skipped.contains("bob is already enrolled"),
         "{skipped}"
     );
     stored.assert_unchanged(&fixture.state());
@@ -246,11 +253,11 @@ fn nothing_in_a_home_makes_root_read_what_its_owner_could_not() {
     let (alices, bobs) = ("/run/home/alice/.google_authenticator", "/run/home/bob/.google_authenticator");
     for (set_up, said) in [
         (format!("ln -s {bobs} {alices}"), "symbolic link"),
-        (format!("ln {bobs} {alices}"), "belongs neither"),
+        (format!("ln {bobs} {alices}"), "owned neither"),
         (format!("cp {bobs} {alices}"), ""),
-        (format!("cp {bobs} {alices}; ln {alices} /run/home/alice/other"), "second name"),
-        (format!("cp {bobs} {alices}; chown bob {alices}; chmod 0644 {alices}"), "belongs neither"),
-        (format!("cp {bobs} {alices}; chown alice {alices}; chmod 0440 {alices}"), "read by others"),
+        (format!("cp {bobs} {alices}; ln {alices} /run/home/alice/other"), "second hard link"),
+        (format!("cp {bobs} {alices}; chown bob {alices}; chmod 0644 {alices}"), "owned neither"),
+        (format!("cp {bobs} {alices}; chown alice {alices}; chmod 0440 {alices}"), "readable by group"),
         (format!("mkdir {alices}"), "not a regular file"),
         (format!("mkfifo {alices}; chown alice {alices}"), "not a regular file"),
         // A file of root's in a place of root's, by way of a home that is a link.
@@ -293,8 +300,8 @@ fn a_file_that_is_named_is_opened_with_the_same_care() {
         (format!("ln -s {bobs} {file}"), 1, "symbolic link"),
         (format!("mkfifo {file}"), 1, "not a regular file"),
         (format!("mkdir {file}"), 1, "not a regular file"),
-        (format!("cp {bobs} {file}; chmod 0644 {file}"), 0, "read by others"),
-        (format!("cp {bobs} {file}; chown bob {file}"), 0, "neither to the account nor to root"),
+        (format!("cp {bobs} {file}; chmod 0644 {file}"), 0, "readable by group"),
+        (format!("cp {bobs} {file}; chown bob {file}"), 0, "neither the account nor root"),
         (format!("cp {bobs} {file}; chown alice {file}"), 0, "\"notes\":[]"),
     ] {
         let _ = output(&mut fixture, &["sh", "-c", &set_up]);
@@ -369,7 +376,7 @@ fn a_file_is_of_one_named_user_or_of_everybody_at_home() {
         assert_eq!(fixture.totp_enroll(arguments).status, 2, "{arguments:?}");
     }
     let done = import_for(&fixture, "nobody-of-that-name", "GEZDGNBVGY3TQOJQ\n\" TOTP_AUTH\n", &[]);
-    assert!(done.stdout.contains("knows no account"), "{done:?}");
+    assert!(done.stdout.contains("there is no account"), "{done:?}");
 }
 
 /// A file that the program has made.

@@ -66,10 +66,10 @@ fn what_cannot_be_carried_is_listed_and_hides_nobody() {
     assert_eq!(document["imported"], 1, "{document}");
     let problems = document["skipped"].to_string();
     for said in [
-        "account 2 of the export is a counter token",
-        "account 3 of the export has an algorithm",
+        "account 2 of the export is counter-based",
+        "account 3 of the export has an unsupported algorithm",
         "10 to 128 bytes",
-        "keep the one",
+        "keep only the entry",
     ] {
         assert!(problems.contains(said), "{said}: {document}");
     }

@@ -97,9 +97,9 @@ fn a_bad_line_is_named_by_its_number_and_nothing_is_written_or_repeated() {
         ("bob".to_owned(), "not an otpauth:// URI"),
         (format!("https://totp/bob?secret={SECRET}"), "not an otpauth:// URI"),
         (format!("otpauth-migration://offline?data={SECRET}"), "otpauth-migration"),
-        (format!("otpauth://hotp/bob?secret={SECRET}&counter=7"), "cannot be carried"),
-        (format!("otpauth://steam/bob?secret={SECRET}"), "another type"),
-        (format!("otpauth://totp?secret={SECRET}"), "another type"),
+        (format!("otpauth://hotp/bob?secret={SECRET}&counter=7"), "cannot be imported"),
+        (format!("otpauth://steam/bob?secret={SECRET}"), "not have the type"),
+        (format!("otpauth://totp?secret={SECRET}"), "not have the type"),
         ("otpauth://totp/bob".to_owned(), "no secret"),
         (format!("otpauth://totp/bob&secret={SECRET}"), "no secret"),
         ("otpauth://totp/bob?secret=".to_owned(), "10 to 128 bytes"),
@@ -125,7 +125,7 @@ fn a_bad_line_is_named_by_its_number_and_nothing_is_written_or_repeated() {
         (good("%zz"), "hexadecimal"),
         (good("%ff"), "UTF-8"),
         (good("%00"), "control"),
-        (good("alice").replace(SECRET, &SECRET.to_lowercase().replace('g', "h")), "keep the one"),
+        (good("alice").replace(SECRET, &SECRET.to_lowercase().replace('g', "h")), "keep only the entry"),
     ] {
         let fixture = Fixture::builder().build();
         let text = format!("# people\n{}\n{bad}\n{}\n", good("alice"), good("carol"));
@@ -178,7 +178,7 @@ fn a_name_can_be_given_for_one_uri_and_for_no_more() {
     }
     assert_eq!(everybody(&fixture), 0);
     let done = import(&fixture, &line, &[]);
-    assert!(done.stdout.contains("knows no account"), "{done:?}");
+    assert!(done.stdout.contains("there is no account"), "{done:?}");
     import(&fixture, &format!("# hers\n{line}\n"), &["--user", "alice"]).assert_done();
     assert_eq!(fixture.login("alice").types(phone().code_at(THEN)).at(THEN).code(), PamCode::SUCCESS);
 }
@@ -191,7 +191,7 @@ fn who_is_enrolled_already_is_not_overwritten() {
     for options in [&["--allow-unknown"][..], &["--allow-unknown", "--dry-run"]] {
         let done = import(&fixture, &text, options);
         assert_eq!(done.status, 1, "{done:?}");
-        assert!(done.stdout.contains("alice is enrolled already"), "{done:?}");
+        assert!(done.stdout.contains("alice is already enrolled"), "{done:?}");
     }
     stored.assert_unchanged(&fixture.state());
 }

@@ -191,7 +191,7 @@ fn a_token_leaves_nothing_behind_where_it_is_made() {
     let trace = Trace::new();
     let command = fixture.command(&["reset", "complete", "alice", "--yes"]);
     let mut terminal = Terminal::open(&trace.stopping_at_its_end(&command));
-    let codes = enroll_command::recovery_codes(&terminal.expect("give it to the person"));
+    let codes = enroll_command::recovery_codes(&terminal.expect("give it to the user"));
     let stopped = trace.stopped();
     let secrets = codes.iter().fold(Secrets::default(), |secrets, code| secrets.recovery_code(code));
     assert_eq!(codes.len(), 1);
@@ -245,7 +245,7 @@ fn who_tests_a_code_leaves_nothing_behind() {
     terminal.expect("code: ");
     let code = fixture.code("alice");
     terminal.types(&code);
-    terminal.expect("right");
+    terminal.expect("correct");
     let stopped = trace.stopped();
     assert_no_trace(stopped.pid(), &of_alice(&fixture).bytes("what was typed", code.as_bytes()));
 }

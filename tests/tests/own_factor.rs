@@ -97,7 +97,7 @@ impl Person {
         Self { fixture, uid }
     }
 
-    /// Gives a command, and a present code.
+    /// Gives a command, and a current code.
     fn with_a_code(&self, arguments: &[&str]) -> Terminal {
         let now = clock::well_inside_a_step(30, 10);
         let mut terminal = self.fixture.through_sudo(self.uid, arguments);

@@ -202,12 +202,13 @@ fn explain_says_what_a_login_does_and_why() {
     assert_eq!(outcome(&["alice", "--since-code", "5m", "--fresh", "10m"]), "fresh");
     fixture.configure("");
     assert_eq!(outcome(&["carol"]), "code");
-    assert_eq!(outcome(&["carol", "--nullok"]), "let_past");
+    assert_eq!(outcome(&["carol", "--nullok"]), "not_yet_required");
     let done = fixture.totp_enroll(&["explain", "alice", "--rhost", "laptop.example.net"]);
     assert_eq!(done.status, 2, "{done:?}");
     let text = fixture.totp_enroll(&["explain", "carol"]).stdout;
     assert!(
-        text.starts_with("carol at sshd: a code is asked for, and none is right") && text.contains("-> "),
+        text.starts_with("carol at sshd: a code is required, and every login is refused")
+            && text.contains("-> "),
         "{text}"
     );
     assert!(fixture.journal.events().is_empty(), "explaining is no login");

@@ -106,7 +106,7 @@ fn one_person_behind_two_accounts_is_neither_of_them() {
     as_login("bob", bob, &request).assert_done();
     let refused = as_login("carol", bob, &["--json", "reset", "approve", "alice"]);
     assert_eq!(refused.status, 4, "{refused:?}");
-    assert!(refused.stderr.contains("sudo names carol, and the login is bob's"), "{refused:?}");
+    assert!(refused.stderr.contains("sudo was called by carol, but bob logged in"), "{refused:?}");
     assert_is_in_the_log(&fixture, "approve", "not_one_person");
     as_login("carol", carol, &["--json", "reset", "approve", "alice"]).assert_done();
     let approved = fixture.journal.command_events().pop().unwrap();

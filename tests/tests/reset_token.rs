@@ -335,11 +335,11 @@ fn cancelling_a_token_lets_nobody_in() {
     let fixture = ready("[require]\nenroll_at_login = true");
     let token = token_in(&completes(&fixture, "bob", THEN + HOUR));
     let mut terminal = fixture.operator_at_terminal("carol", &["reset", "cancel", "alice"], THEN + HOUR);
-    terminal.expect("voids the token: nobody is enrolled");
+    terminal.expect("voids the reset token");
     terminal.types("alice");
     let ended = terminal.end();
     assert_eq!(ended.status, 0, "{}", ended.screen);
-    assert!(ended.screen.contains("an operator enrols them"), "{}", ended.screen);
+    assert!(ended.screen.contains("an operator has to enrol it"), "{}", ended.screen);
     assert_eq!(enrols_with(&fixture, &token, THEN + HOUR).code(), PamCode::AUTH_ERR);
     let outcome = fixture.login("alice").after(KEY).types("").at(THEN + HOUR).run();
     assert!(said(&outcome).contains("type the reset token"), "{outcome:?}");
@@ -373,10 +373,10 @@ fn root_forgets_a_reset_where_nobody_is_enrolled_and_its_owner_does_not() {
     assert!(file.exists(), "alice lifts no bar of her own");
     let forgotten = fixture.command_of_operator("bob", &disable, THEN + HOUR);
     assert_eq!(forgotten.status, 3, "{forgotten:?}");
-    assert!(forgotten.stderr.contains("is forgotten") && !file.exists(), "{forgotten:?}");
+    assert!(forgotten.stderr.contains("was removed") && !file.exists(), "{forgotten:?}");
     assert_eq!(fixture.journal.command_events().pop().unwrap().field("event"), "reset_cancelled");
     let again = fixture.command_of_operator("bob", &disable, THEN + HOUR);
-    assert!(again.status == 3 && !again.stderr.contains("is forgotten"), "{again:?}");
+    assert!(again.status == 3 && !again.stderr.contains("was removed"), "{again:?}");
 }
 
 #[test]
@@ -404,7 +404,7 @@ fn explain_and_status_say_what_a_reset_user_waits_for() {
     assert_eq!(explained.json()["outcome"], "token", "{explained:?}");
     let status = fixture.totp_enroll(&["status", "alice"]);
     assert_eq!(status.status, 3, "{status:?}");
-    assert!(status.stderr.contains("waits for its token"), "{status:?}");
+    assert!(status.stderr.contains("needs the reset token"), "{status:?}");
 }
 
 #[test]

@@ -1,74 +1,79 @@
-//! Who asks, and for whom.
+//! Identifies the operator who runs the command, and looks up accounts.
 
-use crate::failure::Failure;
+use crate::command_error::CommandError;
 use nix::unistd::{Uid, User as Passwd, getuid};
 use totp_core::account_recovery::Person;
 use totp_core::user::Account;
 use totp_core::user::User;
 use totp_host::accounts::{self, Who};
 
-/// Who is in the command.
+/// The person who runs the command.
 pub(crate) struct Operator {
-    /// The account's name, or its uid where it has none.
+    /// The name of the account, or its uid if it has none.
     pub(crate) name: String,
     uid: Uid,
-    /// Whose login the process descends from, by the kernel's word (`pam_loginuid`); `None`: nobody's, or it was not set.
+    /// The kernel's login uid of this process (pam_loginuid(8)); `None`: not set.
     login: Option<Uid>,
 }
 
 impl Operator {
-    /// The person behind sudo or doas, else the real user. sudo sets `SUDO_USER` and `SUDO_UID` itself, doas `DOAS_USER`;
-    /// only root can have set them otherwise. Where they do not name one account nobody's word is taken.
-    pub(crate) fn present() -> Result<Self, Failure> {
+    /// The user who called sudo or doas, else the real user. sudo sets `SUDO_USER` and `SUDO_UID`, doas sets `DOAS_USER`;
+    /// apart from them only root can set these.
+    ///
+    /// # Errors
+    /// If the variables do not name one account.
+    pub(crate) fn present() -> Result<Self, CommandError> {
         let variable = |name| std::env::var(name).ok().filter(|_| getuid().is_root());
-        let behind = Behind {
-            sudo: variable("SUDO_USER"),
-            claimed: variable("SUDO_UID"),
-            doas: variable("DOAS_USER"),
+        let caller = CallerVariables {
+            sudo_user: variable("SUDO_USER"),
+            sudo_uid: variable("SUDO_UID"),
+            doas_user: variable("DOAS_USER"),
         };
-        let uid = behind.person()?.unwrap_or_else(getuid);
+        let uid = caller.uid()?.unwrap_or_else(getuid);
         Ok(Self { name: name_of(uid), uid, login: loginuid() })
     }
 
-    /// The uid that the login behind this process had, for the log.
+    /// The login uid, for the log.
     pub(crate) fn login(&self) -> Option<u32> {
         self.login.map(Uid::as_raw)
     }
 
-    /// The one person who asks, for what takes two. Where sudo names one account and the login was another's, the same
-    /// person may sit behind both (su), and counts as neither. Behind root without sudo stands anyone who logged in.
-    pub(crate) fn person(&self) -> Result<Person, Failure> {
-        match person(self.uid, self.login) {
+    /// The operator as one person, for steps that need two persons. For root without sudo it is the user who logged in.
+    ///
+    /// # Errors
+    /// If sudo names one account and the login was another's: one person may be using both (su).
+    pub(crate) fn person(&self) -> Result<Person, CommandError> {
+        match one_person(self.uid, self.login) {
             Some(uid) => Ok(Person { uid: uid.as_raw(), name: name_of(uid) }),
             None => {
                 let login = self.login.map_or_else(String::new, name_of);
                 let problem = format!(
-                    "sudo names {}, and the login is {login}'s: do this from a login of your own, through sudo",
+                    "sudo was called by {}, but {login} logged in; log in as yourself and use sudo",
                     self.name
                 );
-                Err(Failure::not_permitted(problem))
+                Err(CommandError::not_permitted(problem))
             }
         }
     }
 
-    /// Whether nobody stands behind root: a root shell, a maintainer script.
+    /// Whether the operator is root itself, without sudo: a root shell or a maintainer script.
     pub(crate) fn is_root(&self) -> bool {
         self.uid.is_root()
     }
 
-    /// Whether the owner of the account sits here, by sudo's word or in a root shell of their own login.
+    /// Whether the operator owns the account: through sudo, or in a root shell below the owner's login.
     pub(crate) fn is_owner_of(&self, account: &Account) -> bool {
         self.is(account) && !self.is_root() || account.uid.is_some() && self.login() == account.uid
     }
 
-    /// Whether this person acts for themselves.
+    /// Whether the operator's uid is that of the account.
     pub(crate) fn is(&self, account: &Account) -> bool {
         account.uid == Some(self.uid.as_raw())
     }
 }
 
-/// `None`: two accounts that are not one person.
-fn person(operator: Uid, login: Option<Uid>) -> Option<Uid> {
+/// `None`: the uids may be two accounts of one person.
+fn one_person(operator: Uid, login: Option<Uid>) -> Option<Uid> {
     match login {
         None => Some(operator),
         Some(login) if operator.is_root() || login == operator => Some(login),
@@ -76,76 +81,73 @@ fn person(operator: Uid, login: Option<Uid>) -> Option<Uid> {
     }
 }
 
-/// The kernel keeps it from the login on, whatever uid the process takes. All ones: never set.
+/// The login uid: the kernel keeps it across changes of uid. All ones: never set.
 fn loginuid() -> Option<Uid> {
     let text = std::fs::read_to_string("/proc/self/loginuid").ok()?;
     text.trim().parse().ok().filter(|uid| *uid != u32::MAX).map(Uid::from_raw)
 }
 
-/// The account's name, or its uid where it has none.
+/// The name of the account with this uid, or the uid if there is none.
 pub(crate) fn name_of(uid: Uid) -> String {
     accounts::name_of(uid.as_raw())
 }
 
-/// What sudo and doas say.
-struct Behind {
-    sudo: Option<String>,
-    claimed: Option<String>,
-    doas: Option<String>,
+/// The variables in which sudo and doas name their caller.
+struct CallerVariables {
+    sudo_user: Option<String>,
+    sudo_uid: Option<String>,
+    doas_user: Option<String>,
 }
 
-impl Behind {
-    /// `None`: they say nothing. One of them inside the other leaves both names; where these differ, one person sits behind two
-    /// accounts.
-    fn person(&self) -> Result<Option<Uid>, Failure> {
-        let claimed = self.claimed.as_deref();
-        match (&self.sudo, &self.doas) {
+impl CallerVariables {
+    /// The caller's uid; `None`: none is set. sudo inside doas, or the reverse, sets both: they must name one account.
+    fn uid(&self) -> Result<Option<Uid>, CommandError> {
+        let sudo_uid = self.sudo_uid.as_deref();
+        match (&self.sudo_user, &self.doas_user) {
             (None, None) => Ok(None),
-            (Some(user), None) | (None, Some(user)) => behind_sudo(user, claimed).map(Some),
+            (Some(user), None) | (None, Some(user)) => caller_uid(user, sudo_uid).map(Some),
             (Some(sudo), Some(doas)) => {
-                let (uid, other) = (behind_sudo(sudo, claimed)?, behind_sudo(doas, None)?);
+                let (uid, other) = (caller_uid(sudo, sudo_uid)?, caller_uid(doas, None)?);
                 if uid == other {
                     return Ok(Some(uid));
                 }
-                let problem = "SUDO_USER and DOAS_USER name two accounts; run it through one of them, from a login of your own";
-                Err(Failure::not_permitted(problem))
+                let problem = "SUDO_USER and DOAS_USER name different accounts; log in as yourself and use only one of sudo and doas";
+                Err(CommandError::not_permitted(problem))
             }
         }
     }
 }
 
-fn behind_sudo(user: &str, claimed: Option<&str>) -> Result<Uid, Failure> {
+fn caller_uid(user: &str, sudo_uid: Option<&str>) -> Result<Uid, CommandError> {
     let known = Passwd::from_name(user).ok().flatten().map(|account| account.uid);
-    match (known, claimed.map(str::parse)) {
+    match (known, sudo_uid.map(str::parse)) {
         (Some(known), None) => Ok(known),
-        (Some(known), Some(Ok(claimed))) if known == Uid::from_raw(claimed) => Ok(known),
+        (Some(known), Some(Ok(uid))) if known == Uid::from_raw(uid) => Ok(known),
         (None | Some(_), _) => {
-            let problem =
-                "SUDO_USER and SUDO_UID do not name one account; run it through sudo, or as root itself";
-            Err(Failure::not_permitted(problem))
+            let problem = "SUDO_USER and SUDO_UID do not name one account; run the command with sudo, or in a root shell";
+            Err(CommandError::not_permitted(problem))
         }
     }
 }
 
-/// Names that the system does not know.
+/// What to do with an account that the system does not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unknown {
-    /// They are refused.
     Refused,
-    /// They are bound by name alone.
+    /// It is bound by name, without a uid.
     Allowed,
 }
 
 /// The canonical account of `name`.
-pub(crate) fn canonical(name: &str, unknown: Unknown) -> Result<Account, Failure> {
+pub(crate) fn canonical(name: &str, unknown: Unknown) -> Result<Account, CommandError> {
     match accounts::canonical(name)? {
-        Who::Account(Account { uid: None, .. }) if unknown == Unknown::Refused => {
-            Err(Failure::refused(format!("the system knows no account \"{}\"", name.escape_debug())))
-        }
+        Who::Account(Account { uid: None, .. }) if unknown == Unknown::Refused => Err(CommandError::refused(
+            format!("there is no account \"{}\" on this system", name.escape_debug()),
+        )),
         Who::Account(account) => Ok(account),
         Who::Impossible(name) => User::parse(&name)
             .map(|user| Account { user, uid: None })
-            .map_err(|error| Failure::refused(error.to_string())),
+            .map_err(|error| CommandError::refused(error.to_string())),
     }
 }
 
@@ -154,28 +156,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_person_behind_sudo_is_the_operator() {
-        assert_eq!(behind_sudo("daemon", Some("1")).ok(), Some(Uid::from_raw(1)));
-        assert_eq!(behind_sudo("daemon", None).ok(), Some(Uid::from_raw(1)));
+    fn the_caller_of_sudo_is_the_operator() {
+        assert_eq!(caller_uid("daemon", Some("1")).ok(), Some(Uid::from_raw(1)));
+        assert_eq!(caller_uid("daemon", None).ok(), Some(Uid::from_raw(1)));
     }
 
     #[test]
-    fn sudo_and_doas_name_one_account_or_nobody_is_behind_them() {
-        let person = |sudo: Option<&str>, doas: Option<&str>| {
-            let [sudo, doas] = [sudo, doas].map(|name| name.map(str::to_owned));
-            Behind { sudo, doas, claimed: None }.person().ok()
+    fn sudo_and_doas_must_name_one_account() {
+        let uid = |sudo: Option<&str>, doas: Option<&str>| {
+            let [sudo_user, doas_user] = [sudo, doas].map(|name| name.map(str::to_owned));
+            CallerVariables { sudo_user, doas_user, sudo_uid: None }.uid().ok()
         };
         let [daemon, bin] = [1, 2].map(|uid| Some(Some(Uid::from_raw(uid))));
-        assert_eq!(person(None, None), Some(None));
-        assert_eq!([person(Some("daemon"), None), person(None, Some("bin"))], [daemon, bin]);
-        assert_eq!(person(Some("bin"), Some("bin")), bin);
-        assert_eq!(person(Some("daemon"), Some("bin")), None);
+        assert_eq!(uid(None, None), Some(None));
+        assert_eq!([uid(Some("daemon"), None), uid(None, Some("bin"))], [daemon, bin]);
+        assert_eq!(uid(Some("bin"), Some("bin")), bin);
+        assert_eq!(uid(Some("daemon"), Some("bin")), None);
     }
 
     #[test]
-    fn one_person_is_behind_sudo_and_the_login_or_none_is() {
+    fn the_caller_of_sudo_and_the_login_must_be_one_person() {
         let uid = Uid::from_raw;
-        for (operator, login, who) in [
+        for (operator, login, expected) in [
             (1001, None, Some(1001)),
             (1001, Some(1001), Some(1001)),
             (1001, Some(1002), None),
@@ -184,14 +186,14 @@ mod tests {
             (0, Some(0), Some(0)),
             (0, Some(1002), Some(1002)),
         ] {
-            assert_eq!(person(uid(operator), login.map(uid)), who.map(uid), "{operator} {login:?}");
+            assert_eq!(one_person(uid(operator), login.map(uid)), expected.map(uid), "{operator} {login:?}");
         }
     }
 
     #[test]
-    fn a_name_and_a_uid_of_two_accounts_are_nobody() {
+    fn a_name_and_a_uid_of_two_accounts_are_refused() {
         for (user, uid) in [("daemon", "0"), ("daemon", "one"), ("no-such-account", "1")] {
-            assert!(behind_sudo(user, Some(uid)).is_err(), "{user} {uid}");
+            assert!(caller_uid(user, Some(uid)).is_err(), "{user} {uid}");
         }
     }
 }

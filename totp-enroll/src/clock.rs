@@ -1,17 +1,16 @@
-//! Times as people read them.
+//! Formats times and durations for people.
 
 use jiff::Timestamp;
 
-// What the rules are given, beside what is written for people.
 pub(crate) use totp_host::clock::{created, now};
 
-/// A ledger's seconds as RFC 3339, in UTC.
+/// Seconds since 1970 as RFC 3339, in UTC.
 pub(crate) fn date(seconds: u64) -> String {
     let timestamp = i64::try_from(seconds).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
     timestamp.map_or_else(|| format!("{seconds} s after 1970"), |timestamp| timestamp.to_string())
 }
 
-/// A length of time in words: the largest unit that leaves it whole enough.
+/// A duration in words, rounded up to a whole unit.
 pub(crate) fn length(seconds: u64) -> String {
     let (count, unit) = match seconds {
         0..=119 => (seconds, "seconds"),
@@ -33,7 +32,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_is_never_said_too_short() {
+    fn a_duration_is_rounded_up() {
         assert_eq!(length(60), "60 seconds");
         assert_eq!(length(121), "3 minutes");
         assert_eq!(length(86400), "24 hours");

@@ -1,50 +1,55 @@
-//! What every command works with: the config, the store, the keyring, who asks, and the log.
+//! What every command works with: config, store, keyring, operator and audit log.
 
 use crate::account::{self, Operator, Unknown};
 use crate::cli::Cli;
-use crate::failure::Failure;
+use crate::command_error::CommandError;
 use crate::notify::spool;
 use crate::output::Format;
 use crate::{audit, clock};
 use std::cell::Cell;
 use std::path::PathBuf;
 use std::time::Duration;
-use totp_core::audit_event::{Event, Name};
+use totp_core::user::Account;
 use totp_core::config::Config;
 use totp_core::enrolment;
+use totp_core::audit_event::{Event, Name};
 use totp_core::keyring::Keyring;
 use totp_core::login::Rules;
 use totp_core::secret::Secret;
 use totp_core::store::{Entries, Hold, KeyringLocks, Store as _};
-use totp_core::user::Account;
 use totp_host::entropy::OsEntropy;
 use totp_host::settings;
 
-/// How long the command waits for a login of the same user.
+/// How long a command waits for a login of the same user.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
-/// How long it waits for another command that changes the keyring, which waits for the disk.
+/// How long a command waits for another one that holds the keyring's lock; that one may be waiting for the disk.
 const PATIENCE_FOR_THE_KEYRING: Duration = Duration::from_secs(30);
 
-/// The engine that the config names; the only place in the command that knows which.
+/// The store engine; this file is the only one of the command that names it.
 pub(crate) type Store = totp_store::FilesStore;
-/// A user's enrolment, there or not, held.
+/// A locked entry of the store, enrolled or not.
 pub(crate) type Entry = <Store as Entries>::Entry;
 
-/// An open command.
+/// The settings and handles of one run of the command.
 pub(crate) struct Context {
     pub(crate) config: Config,
     pub(crate) format: Format,
     pub(crate) operator: Operator,
     pub(crate) store: Store,
-    /// Something waits to be told that did not before.
+    /// This command has spooled a notice.
     pub(crate) left_a_notice: Cell<bool>,
 }
 
 impl Context {
-    /// Opens the command for root; the files are root's.
-    pub(crate) fn open(cli: &Cli) -> Result<Self, Failure> {
+    /// Reads the config and identifies the operator.
+    ///
+    /// # Errors
+    /// Without root, which owns the files; with a bad config; where sudo does not name one operator.
+    pub(crate) fn open(cli: &Cli) -> Result<Self, CommandError> {
         if !nix::unistd::geteuid().is_root() {
-            return Err(Failure::not_permitted("only root can read the enrolments; run it again with sudo"));
+            return Err(CommandError::not_permitted(
+                "only root can read enrolments; run the command again with sudo",
+            ));
         }
         let config = settings::read_config(cli.config.as_deref(), None)?;
         let store = store(&config);
@@ -52,30 +57,30 @@ impl Context {
         Ok(Self { config, format, operator, store, left_a_notice: Cell::new(false) })
     }
 
-    /// The account of `user`, or the operator's own.
-    pub(crate) fn account(&self, user: Option<&str>) -> Result<Account, Failure> {
+    /// The account of `user`, or the operator's own; it must exist.
+    pub(crate) fn account(&self, user: Option<&str>) -> Result<Account, CommandError> {
         account::canonical(user.unwrap_or(&self.operator.name), Unknown::Refused)
     }
 
-    /// The account of `user`, or the operator's own; also one that the system no longer knows.
-    pub(crate) fn any_account(&self, user: Option<&str>) -> Result<Account, Failure> {
+    /// The account of `user`, or the operator's own; it may have been deleted.
+    pub(crate) fn any_account(&self, user: Option<&str>) -> Result<Account, CommandError> {
         account::canonical(user.unwrap_or(&self.operator.name), Unknown::Allowed)
     }
 
-    pub(crate) fn keyring(&self) -> Result<Keyring, Failure> {
+    pub(crate) fn keyring(&self) -> Result<Keyring, CommandError> {
         Ok(settings::read_keyring(&self.config.paths)?)
     }
 
-    /// The keyring in force as it is written, and where.
-    pub(crate) fn keyring_text(&self) -> Result<(PathBuf, Secret), Failure> {
+    /// The text of the keyring in use, and its path.
+    pub(crate) fn keyring_text(&self) -> Result<(PathBuf, Secret), CommandError> {
         Ok(settings::read_keyring_text(&self.config.paths)?)
     }
 
-    /// The enrolment of `account`, held; `None`: not enrolled.
+    /// Locks the enrolment of `account`; `None`: not enrolled.
     pub(crate) fn hold(
         &self,
         account: &Account,
-    ) -> Result<Option<<Store as totp_core::store::Store>::Held>, Failure> {
+    ) -> Result<Option<<Store as totp_core::store::Store>::Held>, CommandError> {
         match self.store.hold(&account.user, PATIENCE)? {
             Hold::Held(held) => Ok(Some(held)),
             Hold::NotEnrolled => Ok(None),
@@ -83,51 +88,54 @@ impl Context {
         }
     }
 
-    /// The place of `account` in the store, held, to be changed.
-    pub(crate) fn entry(&self, account: &Account) -> Result<Entry, Failure> {
+    /// Locks the entry of `account` for a change.
+    pub(crate) fn entry(&self, account: &Account) -> Result<Entry, CommandError> {
         self.store.entry(&account.user, PATIENCE)?.ok_or_else(|| busy(account))
     }
 
-    /// The same for a command that throws the ledger away, whatever it says.
-    pub(crate) fn entry_to_withdraw(&self, account: &Account) -> Result<Entry, Failure> {
+    /// Locks the entry for a command that discards the ledger, so that a corrupt one is accepted.
+    pub(crate) fn entry_to_withdraw(&self, account: &Account) -> Result<Entry, CommandError> {
         self.store.entry_to_withdraw(&account.user, PATIENCE)?.ok_or_else(|| busy(account))
     }
 
-    /// Whether there is an enrolment, sound or broken.
+    /// Whether there is an enrolment, intact or corrupt.
     pub(crate) fn is_enrolled(&self, account: &Account) -> bool {
         !matches!(self.store.hold(&account.user, PATIENCE), Ok(Hold::NotEnrolled))
     }
 
-    /// The lock to change the keyring, while nobody seals with it.
-    pub(crate) fn lock_to_change_keys(&self) -> Result<<Store as KeyringLocks>::Lock, Failure> {
-        let problem = "someone is being enrolled right now; nothing was changed; run this again";
-        self.store.lock_to_change_keys(PATIENCE_FOR_THE_KEYRING)?.ok_or_else(|| Failure::refused(problem))
+    /// Takes the lock to change the keyring; no enrolment is sealed meanwhile.
+    pub(crate) fn lock_to_change_keys(&self) -> Result<<Store as KeyringLocks>::Lock, CommandError> {
+        let problem = "another command is enrolling an account; nothing was changed; try again";
+        self.store
+            .lock_to_change_keys(PATIENCE_FOR_THE_KEYRING)?
+            .ok_or_else(|| CommandError::refused(problem))
     }
 
-    /// Runs a change to an enrolment with what the rules need from outside. What is sealed in it is in place before another
-    /// key can become the active one.
+    /// Changes an enrolment under the keyring's lock: what is sealed is stored before another key can become active.
     pub(crate) fn change<T>(
         &self,
-        act: impl FnOnce(&mut enrolment::ChangeInputs<'_>) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
-        let problem = "someone changes the keyring right now; nothing was changed; run this again";
-        let _lock =
-            self.store.lock_to_seal(PATIENCE_FOR_THE_KEYRING)?.ok_or_else(|| Failure::refused(problem))?;
+        act: impl FnOnce(&mut enrolment::ChangeInputs<'_>) -> Result<T, CommandError>,
+    ) -> Result<T, CommandError> {
+        let problem = "another command is changing the keyring; nothing was changed; try again";
+        let _lock = self
+            .store
+            .lock_to_seal(PATIENCE_FOR_THE_KEYRING)?
+            .ok_or_else(|| CommandError::refused(problem))?;
         let (keyring, now) = (self.keyring()?, clock::now()?);
-        let mut context = enrolment::ChangeInputs {
+        let mut inputs = enrolment::ChangeInputs {
             keyring: &keyring,
             entropy: &mut OsEntropy,
             created: clock::created(now)?,
             now,
         };
-        act(&mut context)
+        act(&mut inputs)
     }
 
     pub(crate) fn rules(&self) -> Rules {
         Rules::from(&self.config)
     }
 
-    /// An event about `account`, by anyone who asks.
+    /// An audit event about `account`, by the operator.
     pub(crate) fn event(&self, name: Name, account: &Account) -> Event {
         Event::new(name)
             .field("user", &account.user)
@@ -135,7 +143,7 @@ impl Context {
             .maybe("loginuid", self.operator.login())
     }
 
-    /// Writes it to the log, and tells its user if that is one of the things that people are told.
+    /// Writes an event to the audit log, and spools a notice to the owner if the event is one of those.
     pub(crate) fn audit(&self, event: &Event) {
         self.log(event);
         if spool::add(&self.config, &self.store, event) {
@@ -143,17 +151,17 @@ impl Context {
         }
     }
 
-    /// Writes it to the log alone.
+    /// Writes an event to the audit log, without a notice.
     pub(crate) fn log(&self, event: &Event) {
         audit::write(&self.config.paths.syslog, event);
     }
 }
 
-/// The store of this machine; nothing is opened yet.
+/// The store that the config describes; nothing is opened yet.
 pub(crate) fn store(config: &Config) -> Store {
     totp_store::open(&config.paths)
 }
 
-pub(crate) fn busy(account: &Account) -> Failure {
-    Failure::refused(format!("another process uses the enrolment of {} right now; try again", account.user))
+pub(crate) fn busy(account: &Account) -> CommandError {
+    CommandError::refused(format!("another process is using the enrolment of {}; try again", account.user))
 }

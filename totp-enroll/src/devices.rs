@@ -1,29 +1,29 @@
-//! `devices`: which devices of a user are remembered, and forgetting them.
+//! `devices`: lists and revokes the remembered devices of an account.
 
+use crate::authorise::{Consent, authorise};
 use crate::clock;
+use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::factor::{Consent, authorise};
-use crate::failure::Failure;
 use crate::output::{self, Format};
 use crate::report;
 use serde::Serialize;
+use totp_core::user::Account;
 use totp_core::audit_event::Name;
 use totp_core::policy::remembered_device::{self, ForgottenDevices};
 use totp_core::store::Held;
-use totp_core::user::Account;
 
 #[derive(Serialize)]
-struct Document {
+struct DeviceList {
     user: String,
-    devices: Vec<Device>,
+    devices: Vec<DeviceReport>,
 }
 
 #[derive(Serialize)]
-struct Device {
+struct DeviceReport {
     id: String,
     since: String,
     until: String,
-    /// `null`: it opened nothing yet.
+    /// `null`: never used.
     last_used: Option<String>,
     uses: u32,
 }
@@ -34,49 +34,49 @@ pub(crate) fn run(
     revoke: Option<&str>,
     revoke_all: bool,
     consent: Consent,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let account = context.any_account(user)?;
     let document = list(context, &account)?;
     match (revoke, revoke_all) {
         (None, false) => show(context, &document),
         (Some(id), _) => {
             if !document.devices.iter().any(|device| device.id == id) {
-                return Err(Failure::refused(format!(
-                    "no device \"{}\" is remembered; without --revoke they are listed",
+                return Err(CommandError::refused(format!(
+                    "there is no remembered device \"{}\"; run the command without --revoke to list them",
                     id.escape_debug()
                 )));
             }
-            authorise(context, &account, consent, "forgets a device: its next login asks for a code")?;
-            forget(context, &account, ForgottenDevices::Named(id), id)
+            authorise(context, &account, consent, "revokes a device: its next login needs a code")?;
+            revoke_devices(context, &account, ForgottenDevices::Named(id), id)
         }
         (None, true) => {
-            authorise(context, &account, consent, "forgets all devices: their next logins ask for a code")?;
-            forget(context, &account, ForgottenDevices::All, "all")
+            authorise(context, &account, consent, "revokes all devices: their next logins need a code")?;
+            revoke_devices(context, &account, ForgottenDevices::All, "all")
         }
     }
 }
 
-/// Those whose time is not over.
-fn list(context: &Context, account: &Account) -> Result<Document, Failure> {
-    let held = context.hold(account)?.ok_or_else(|| Failure::not_enrolled(account.user.as_str()))?;
+/// The devices that have not expired.
+fn list(context: &Context, account: &Account) -> Result<DeviceList, CommandError> {
+    let held = context.hold(account)?.ok_or_else(|| CommandError::not_enrolled(account.user.as_str()))?;
     let now = clock::now()?.realtime;
     let known = held.ledger().devices().iter().filter(|device| device.until() > now);
-    let devices = known.map(|device| Device {
+    let devices = known.map(|device| DeviceReport {
         id: device.id().to_string(),
         since: clock::date(device.since()),
         until: clock::date(device.until()),
         last_used: (device.uses() > 0).then(|| clock::date(device.last_used())),
         uses: device.uses(),
     });
-    Ok(Document { user: account.user.as_str().to_owned(), devices: devices.collect() })
+    Ok(DeviceList { user: account.user.as_str().to_owned(), devices: devices.collect() })
 }
 
-fn show(context: &Context, document: &Document) -> Result<(), Failure> {
+fn show(context: &Context, document: &DeviceList) -> Result<(), CommandError> {
     if context.format == Format::Json {
         return output::document(document);
     }
     if document.devices.is_empty() {
-        return output::line(&format!("{}: no device is remembered", document.user));
+        return output::line(&format!("{}: no remembered devices", document.user));
     }
     let mut rows = vec![["DEVICE", "SINCE", "UNTIL", "LAST USED", "USES"].map(str::to_owned)];
     rows.extend(document.devices.iter().map(|device| {
@@ -86,13 +86,13 @@ fn show(context: &Context, document: &Document) -> Result<(), Failure> {
     output::columns(&rows).iter().try_for_each(|line| output::line(line))
 }
 
-fn forget(
+fn revoke_devices(
     context: &Context,
     account: &Account,
     which: ForgottenDevices<'_>,
-    named: &str,
-) -> Result<(), Failure> {
+    id: &str,
+) -> Result<(), CommandError> {
     let count = remembered_device::forget(context.entry(account)?, which)?;
-    context.audit(&context.event(Name::DeviceRevoked, account).field("device", named).field("count", count));
-    report::done(context.format, account, "revoked", "forgotten; the next login from there asks for a code")
+    context.audit(&context.event(Name::DeviceRevoked, account).field("device", id).field("count", count));
+    report::done(context.format, account, "revoked", "revoked; the next login from there needs a code")
 }

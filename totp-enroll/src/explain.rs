@@ -1,9 +1,9 @@
-//! `explain`: rule by rule, what would be asked of a user, and why. Nothing is used up by it.
+//! `explain`: shows, rule by rule, what a login would require and why. Changes nothing.
 
 use crate::cli::{Cli, Explain};
 use crate::clock;
+use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::failure::Failure;
 use crate::output::{self, Format};
 use serde::Serialize;
 use totp_core::network;
@@ -16,31 +16,31 @@ use totp_host::accounts;
 use totp_host::settings::read_config;
 
 #[derive(Serialize)]
-struct Document {
+struct Explanation {
     user: String,
     service: String,
-    rules: Vec<Rule>,
+    rules: Vec<RuleReport>,
     /// `code`, `exempt`, `fresh`, `security_key`, `remembered_device`, `not_yet_required`, `token` or `enroll`.
     outcome: &'static str,
     sentence: String,
 }
 
 #[derive(Serialize)]
-struct Rule {
+struct RuleReport {
     rule: &'static str,
     decides: bool,
     why: String,
 }
 
-pub(crate) fn run(context: &Context, cli: &Cli, asked: &Explain) -> Result<(), Failure> {
+pub(crate) fn run(context: &Context, cli: &Cli, asked: &Explain) -> Result<(), CommandError> {
     let account = context.any_account(Some(&asked.user))?;
     let config = read_config(cli.config.as_deref(), Some(&asked.service))?;
     let policy = config.policy.with_line(asked.nullok, asked.fresh);
-    let input = input(context, &policy, &account, asked)?;
+    let input = policy_input(context, &policy, &account, asked)?;
     let mut decision = None;
     let mut rules = Vec::new();
     for finding in policy.findings(&input) {
-        rules.push(Rule { rule: finding.rule, decides: finding.decision.is_some(), why: finding.why });
+        rules.push(RuleReport { rule: finding.rule, decides: finding.decision.is_some(), why: finding.why });
         if finding.decision.is_some() {
             decision = finding.decision;
             break;
@@ -48,27 +48,30 @@ pub(crate) fn run(context: &Context, cli: &Cli, asked: &Explain) -> Result<(), F
     }
     let (outcome, sentence) = outcome(decision.as_ref().unwrap_or(&Decision::Ask), &input);
     let user = account.user.as_str().to_owned();
-    let document = Document { user, service: asked.service.clone(), rules, outcome, sentence };
+    let document = Explanation { user, service: asked.service.clone(), rules, outcome, sentence };
     match context.format {
         Format::Json => output::document(&document),
         Format::Text => lines(&document).iter().try_for_each(|line| output::line(line)),
     }
 }
 
-fn input(
+fn policy_input(
     context: &Context,
     policy: &Policy,
     account: &Account,
     asked: &Explain,
-) -> Result<PolicyInput, Failure> {
+) -> Result<PolicyInput, CommandError> {
     let address = match &asked.rhost {
         None => None,
         Some(text) => Some(network::address(text).ok_or_else(|| {
-            Failure::usage(format!("--rhost {}: not an address; a name never counts", text.escape_debug()))
+            CommandError::usage(format!(
+                "--rhost {}: not an IP address; host names are not resolved",
+                text.escape_debug()
+            ))
         })?),
     };
-    let named = policy.named_groups().next().is_some() && account.uid.is_some();
-    let groups = match named {
+    let needs_groups = policy.named_groups().next().is_some() && account.uid.is_some();
+    let groups = match needs_groups {
         true => accounts::groups_of(account.user.as_str(), policy.named_groups())
             .map_err(|error| error.to_string()),
         false => Ok(Vec::new()),
@@ -102,36 +105,47 @@ fn input(
 fn outcome(decision: &Decision, input: &PolicyInput) -> (&'static str, String) {
     match decision {
         Decision::Ask if input.reset => {
-            ("token", "the token is asked for that the reset of the account has left".to_owned())
+            ("token", "a reset token is required: the enrolment of this account was reset".to_owned())
         }
         Decision::Ask if input.enrolled == Some(false) => {
-            ("code", "a code is asked for, and none is right: the account is not enrolled".to_owned())
+            ("code", "a code is required, and every login is refused: the account is not enrolled".to_owned())
         }
-        Decision::Ask => ("code", "a code is asked for".to_owned()),
+        Decision::Ask => ("code", "a code is required".to_owned()),
         Decision::Exempt(exemption) => match exemption.why() {
-            Exempted::Exempt(rule) => ("exempt", format!("nothing is asked for: exempt by {rule}")),
-            Exempted::Fresh(age) => ("fresh", format!("nothing is asked for: a code was accepted {age} ago")),
+            Exempted::Exempt(rule) => ("exempt", format!("no code is required: exempt by {rule}")),
+            Exempted::Fresh(age) => ("fresh", format!("no code is required: one was accepted {age} ago")),
             Exempted::SecurityKey => {
-                ("security_key", "nothing is asked for: the SSH key is two factors".to_owned())
+                ("security_key", "no code is required: the SSH key is on a security key".to_owned())
             }
-            Exempted::RememberedDevice(_) => ("remembered_device", "nothing is asked for".to_owned()),
+            Exempted::RememberedDevice(_) => {
+                ("remembered_device", "no code is required: the device is remembered".to_owned())
+            }
         },
         Decision::Recognised => {
-            ("remembered_device", "nothing is asked for: the device is a remembered one".to_owned())
+            ("remembered_device", "no code is required: the device is remembered".to_owned())
         }
         Decision::NotYetRequired(unenrolled) => match unenrolled.days_left() {
-            Some(days) => ("let_past", format!("nothing is asked for yet; {days} days are left to enrol")),
-            None => ("let_past", "nothing is asked for: not enrolled, and allowed to be (nullok)".to_owned()),
+            Some(days) => {
+                ("not_yet_required", format!("no code is required yet; {days} days are left to enrol"))
+            }
+            None => (
+                "not_yet_required",
+                "no code is required: the account is not enrolled, and nullok allows that".to_owned(),
+            ),
         },
-        Decision::Enroll(None) => ("enroll", "the login enrols the account, or refuses it".to_owned()),
-        Decision::Enroll(Some(_)) => {
-            ("enroll", "the login offers to enrol the account, and lets it past otherwise".to_owned())
+        Decision::Enroll(None) => {
+            ("enroll", "the account must enrol during the login, or the login is refused".to_owned())
         }
+        Decision::Enroll(Some(_)) => (
+            "enroll",
+            "the login offers to enrol the account, and continues without a code if the user declines"
+                .to_owned(),
+        ),
     }
 }
 
-fn lines(document: &Document) -> Vec<String> {
-    let Document { user, service, rules, sentence, .. } = document;
+fn lines(document: &Explanation) -> Vec<String> {
+    let Explanation { user, service, rules, sentence, .. } = document;
     let mut lines = vec![format!("{user} at {service}: {sentence}")];
     let rows: Vec<_> = rules
         .iter()

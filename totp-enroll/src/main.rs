@@ -1,46 +1,43 @@
-//! The command: `totp-enroll` enrols people, shows them their codes, and lets them back in.
+//! The entry point of `totp-enroll`: parses the command line, runs one command and sets the exit status.
 //!
 //! ```text
-//!  main      the exit status, made in one place
-//!   └ cli    what may be typed
-//!   └ command   what every command works with: config, keyring, store, audit, who asks
-//!      └ enroll · recovery_codes · disable · unlock · status · list · devices · explain · doctor · test · pam_snippet · keys · import · reset · prune   one command each
-//!          └ factor      who may change this: a present code, or root and a typed name
-//!          └ (otpauth) what an app is shown
-//!   └ notify    what people are told of it, at the end or by a timer
-//!   └ terminal  asking a person      └ output  the one document of --json      └ progress  the bar over long work
+//!  main         the exit status, set in one place
+//!   ├ cli       the definition of the command line
+//!   ├ context   what every command works with: config, keyring, store, operator, audit log
+//!   │  └ enroll · recovery_codes · disable · unlock · status · list · devices · explain · doctor · test · pam_snippet · keys · import · reset · prune   one command each
+//!   │     └ authorise   who may change an enrolment: its owner with a code, or root
+//!   ├ notify    sends notices of changes, when a command ends or by a timer
+//!   ├ terminal  prompts       ├ output  printed text, progress bars, the document of --json
+//!   └ command_error   why a command failed, and its exit status
 //! ```
 //!
-//! Whether a code is right, and how an enrolment changes, is `totp_core`'s.
+//! `totp_core` decides whether a code is right and how an enrolment changes; `otpauth` draws what an app scans.
 
 #![forbid(unsafe_code)]
 
 mod account;
 mod audit;
+mod authorise;
 mod cli;
 mod clock;
+mod command_error;
 mod context;
 mod devices;
 mod disable;
 mod doctor;
 mod enroll;
 mod explain;
-mod factor;
-mod failure;
 mod import;
 mod keys;
 mod list;
 mod notify;
 mod output;
 mod pam_snippet;
-mod progress;
 mod prune;
 mod recovery_codes;
 mod report;
 mod reset;
 mod reset_token;
-mod section;
-mod signals;
 mod status;
 mod terminal;
 mod test;
@@ -48,69 +45,70 @@ mod unlock;
 
 use clap::Parser;
 use cli::{Cli, Command};
+use command_error::CommandError;
 use context::Context;
-use failure::Failure;
 use std::alloc::System;
 use std::process::ExitCode;
 use totp_core::secret::wipe_stack;
 use zeroizing_alloc::ZeroAlloc;
 
-/// What is freed is wiped first: the drawing of a QR code and the buffer of standard output hold secrets too.
+/// Wipes memory before it is freed: QR codes and the buffer of standard output contain secrets too.
 #[global_allocator]
 static HEAP: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
-    signals::never_stop();
+    terminal::block_suspend();
     let cli = Cli::parse();
     let format = output::Format::of(cli.json);
     let result = run(&cli);
     wipe_stack();
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            output::failure(format, &failure);
-            ExitCode::from(failure.status())
+        Err(error) => {
+            output::error(format, &error);
+            ExitCode::from(error.status())
         }
     }
 }
 
-/// In a frame of its own, so that all of it can be wiped.
+/// Runs the command in a stack frame of its own, which `main` wipes.
 #[inline(never)]
-fn run(cli: &Cli) -> Result<(), Failure> {
+fn run(cli: &Cli) -> Result<(), CommandError> {
     match &cli.command {
-        Command::Enroll(options) => at_terminal_of(cli, |context| enroll::run(context, options)),
-        Command::Status { user } => at_terminal_of(cli, |context| status::run(context, user.as_deref())),
-        Command::List => at_terminal_of(cli, list::run),
+        Command::Enroll(options) => with_context(cli, |context| enroll::run(context, options)),
+        Command::Status { user } => with_context(cli, |context| status::run(context, user.as_deref())),
+        Command::List => with_context(cli, list::run),
         Command::RecoveryCodes { user, yes } => {
-            at_terminal_of(cli, |context| recovery_codes::run(context, user.as_deref(), (*yes).into()))
+            with_context(cli, |context| recovery_codes::run(context, user.as_deref(), (*yes).into()))
         }
         Command::Disable { user, yes } => {
-            at_terminal_of(cli, |context| disable::run(context, user.as_deref(), (*yes).into()))
+            with_context(cli, |context| disable::run(context, user.as_deref(), (*yes).into()))
         }
-        Command::Unlock { user, repair } => {
-            at_terminal_of(cli, |context| unlock::run(context, user, *repair))
-        }
-        Command::Devices { user, revoke, revoke_all, yes } => at_terminal_of(cli, |context| {
+        Command::Unlock { user, repair } => with_context(cli, |context| unlock::run(context, user, *repair)),
+        Command::Devices { user, revoke, revoke_all, yes } => with_context(cli, |context| {
             devices::run(context, user.as_deref(), revoke.as_deref(), *revoke_all, (*yes).into())
         }),
-        Command::Explain(asked) => at_terminal_of(cli, |context| explain::run(context, cli, asked)),
-        // What is broken is what it is asked about: no command has to be open.
+        Command::Explain(asked) => with_context(cli, |context| explain::run(context, cli, asked)),
+        // No context: it also runs where the config or the store is broken.
         Command::Doctor(asked) => doctor::run(cli, asked),
-        Command::Test(asked) => at_terminal_of(cli, |context| test::run(context, asked)),
-        // Nothing of the command is in it.
+        Command::Test(asked) => with_context(cli, |context| test::run(context, asked)),
+        // No context: it needs neither root nor the store.
         Command::PamSnippet(asked) => pam_snippet::run(cli, asked),
-        Command::Keys(command) => at_terminal_of(cli, |context| keys::run(context, command)),
-        Command::Notify(options) => at_terminal_of(cli, |context| notify::run(context, options)),
-        Command::Import(command) => at_terminal_of(cli, |context| import::run(context, command)),
-        Command::Reset(command) => at_terminal_of(cli, |context| reset::run(context, command)),
-        Command::Prune(options) => at_terminal_of(cli, |context| prune::run(context, options)),
+        Command::Keys(command) => with_context(cli, |context| keys::run(context, command)),
+        Command::Notify(options) => with_context(cli, |context| notify::run(context, options)),
+        Command::Import(command) => with_context(cli, |context| import::run(context, command)),
+        Command::Reset(command) => with_context(cli, |context| reset::run(context, command)),
+        Command::Prune(options) => with_context(cli, |context| prune::run(context, options)),
     }
 }
 
-/// Does it at an open command, and sends what people are to be told of it.
-fn at_terminal_of(cli: &Cli, act: impl FnOnce(&Context) -> Result<(), Failure>) -> Result<(), Failure> {
+/// Runs a command, then sends the notices that it caused.
+fn with_context(
+    cli: &Cli,
+    act: impl FnOnce(&Context) -> Result<(), CommandError>,
+) -> Result<(), CommandError> {
     let context = Context::open(cli)?;
-    let done = act(&context);
+    let result = act(&context);
     notify::after(&context);
-    done
+    result
 }

@@ -1,8 +1,9 @@
-//! Everything that is printed but for the talk with a person: lines for people, or the one document of `--json`.
+//! What the command prints outside a dialogue: lines of text, remarks, progress bars, or the one document of `--json`.
 
-use crate::failure::Failure;
+use crate::command_error::CommandError;
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 
 /// Who reads standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,37 +23,37 @@ impl Format {
 /// Prints a line for a person.
 ///
 /// # Errors
-/// [`Failure`] where it cannot be written, as on a full disk.
-pub(crate) fn line(text: &str) -> Result<(), Failure> {
-    written(writeln!(std::io::stdout(), "{}", printable(text)))
+/// [`CommandError`] where it cannot be written, as on a full disk.
+pub(crate) fn line(text: &str) -> Result<(), CommandError> {
+    ignore_closed_pipe(writeln!(std::io::stdout(), "{}", printable(text)))
 }
 
-/// Prints a line of something that is needed whole, and so not to a reader who has seen enough.
+/// Prints a line of a result that is useless in part: a reader that closes the pipe early is an error.
 ///
 /// # Errors
-/// [`Failure`] where it cannot be written.
-pub(crate) fn whole(text: &str) -> Result<(), Failure> {
+/// [`CommandError`] where it cannot be written.
+pub(crate) fn secret_line(text: &str) -> Result<(), CommandError> {
     let mut line = zeroize::Zeroizing::new(printable(text));
     line.push('\n');
-    // At once and with its end: what comes in pieces is kept in the buffer of standard output.
-    std::io::stdout().write_all(line.as_bytes()).map_err(|error| unwritten(&error))
+    // One write with the newline: standard output keeps a copy of incomplete lines in its buffer.
+    std::io::stdout().write_all(line.as_bytes()).map_err(|error| write_error(&error))
 }
 
-/// Prints a remark beside the result. Where that cannot be written there is nobody to tell.
+/// Prints a remark on standard error. A failure to write it is ignored: there is nowhere else to report it.
 pub(crate) fn remark(text: &str) {
     let _ = writeln!(std::io::stderr(), "totp-enroll: {}", printable(text));
 }
 
-/// Prints the one document.
-pub(crate) fn document<T: Serialize>(document: &T) -> Result<(), Failure> {
-    let text = serde_json::to_vec(document).map_err(|error| Failure::refused(error.to_string()))?;
+/// Prints the document of `--json`.
+pub(crate) fn document<T: Serialize>(document: &T) -> Result<(), CommandError> {
+    let text = serde_json::to_vec(document).map_err(|error| CommandError::refused(error.to_string()))?;
     let mut text = zeroize::Zeroizing::new(text);
     text.push(b'\n');
-    // Anyone who asked for it needs all of it.
-    std::io::stdout().write_all(&text).map_err(|error| unwritten(&error))
+    // A closed pipe is an error here: half a document is useless.
+    std::io::stdout().write_all(&text).map_err(|error| write_error(&error))
 }
 
-/// Rows as lines, each column as wide as its widest cell.
+/// Formats rows as lines; each column is as wide as its widest cell.
 pub(crate) fn columns<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
     let mut widths = [0; N];
     for row in rows {
@@ -67,7 +68,7 @@ pub(crate) fn columns<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
     rows.iter().map(line).collect()
 }
 
-/// File names may hold what moves a cursor.
+/// Escapes control characters: a file name may contain terminal sequences.
 pub(crate) fn printable(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut out, char| {
         if char.is_control() {
@@ -79,42 +80,77 @@ pub(crate) fn printable(text: &str) -> String {
     })
 }
 
-/// Anyone who reads may have seen enough (`totp-enroll list | head`).
-fn written(result: std::io::Result<()>) -> Result<(), Failure> {
+/// Ignores a closed pipe (`totp-enroll list | head`).
+fn ignore_closed_pipe(result: std::io::Result<()>) -> Result<(), CommandError> {
     match result {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(unwritten(&error)),
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(write_error(&error)),
         Ok(()) | Err(_) => Ok(()),
     }
 }
 
-fn unwritten(error: &std::io::Error) -> Failure {
-    Failure::refused(format!("the output cannot be written: {error}; check where it goes"))
+fn write_error(error: &std::io::Error) -> CommandError {
+    CommandError::refused(format!(
+        "cannot write the output: {error}; check the terminal, pipe or disk that it goes to"
+    ))
 }
 
-/// Says why a command failed: on standard error for a person, and as the document for a program.
-pub(crate) fn failure(format: Format, failure: &Failure) {
+/// Reports why a command failed: on standard error, and with `--json` also as the document.
+pub(crate) fn error(format: Format, error: &CommandError) {
     #[derive(Serialize)]
-    struct Document<'a> {
+    struct ErrorDocument<'a> {
         error: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
         file: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
         line: Option<usize>,
     }
-    if failure.told {
+    if error.is_reported {
         return;
     }
-    let file = failure.file.as_ref().map(|file| file.display().to_string());
-    let place = match (&file, failure.line) {
+    let file = error.file.as_ref().map(|file| file.display().to_string());
+    let location = match (&file, error.line) {
         (Some(file), Some(line)) => format!("{file} line {line}: "),
         (Some(file), None) => format!("{file}: "),
         (None, _) => String::new(),
     };
-    remark(&format!("{place}{}", failure.problem));
+    remark(&format!("{location}{}", error.problem));
     if format == Format::Json {
-        // A document of strings and a number always serialises.
-        let _ = document(&Document { error: &failure.problem, file, line: failure.line });
+        // Serialising cannot fail here; a failure to write has nowhere else to be reported.
+        let _ = document(&ErrorDocument { error: &error.problem, file, line: error.line });
     }
+}
+
+/// Whether a progress bar would be visible: standard error is a terminal, and no program reads the output.
+pub(crate) fn shows_progress(format: Format) -> bool {
+    format == Format::Text && std::io::stderr().is_terminal()
+}
+
+/// A progress bar over `count` accounts; hidden where it would not be visible.
+pub(crate) fn progress_bar(format: Format, task: &'static str, count: usize) -> ProgressBar {
+    styled_bar(format, task, count as u64, "{prefix} {wide_bar} {pos}/{len} {eta}")
+}
+
+/// A progress bar over a file of `length` bytes.
+pub(crate) fn byte_progress_bar(format: Format, task: &'static str, length: u64) -> ProgressBar {
+    styled_bar(format, task, length, "{prefix} {wide_bar} {bytes}/{total_bytes} {eta}")
+}
+
+fn styled_bar(format: Format, task: &'static str, length: u64, template: &str) -> ProgressBar {
+    if !shows_progress(format) {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template(template);
+    ProgressBar::new(length)
+        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        .with_prefix(task)
+}
+
+/// The header of a service's own section in the config: `[service.NAME.SECTION]`.
+/// A name that is not a bare TOML key is quoted; TOML's escapes are those of JSON.
+pub(crate) fn service_section(service: &str, section: &str) -> String {
+    let is_bare = service.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+    let name = if is_bare { service.to_owned() } else { serde_json::Value::from(service).to_string() };
+    format!("[service.{name}.{section}]")
 }
 
 #[cfg(test)]
@@ -122,13 +158,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_printed_moves_the_cursor() {
+    fn control_characters_are_escaped() {
         assert_eq!(printable("a\u{1b}[2Jb\u{9b}c\r"), "a\\u{1b}[2Jb\\u{9b}c\\r");
     }
 
     #[test]
-    fn a_reader_who_has_seen_enough_is_no_failure_and_a_full_disk_is() {
-        assert!(written(Err(ErrorKind::BrokenPipe.into())).is_ok());
-        assert!(written(Err(ErrorKind::StorageFull.into())).is_err());
+    fn a_closed_pipe_is_ignored_and_a_full_disk_is_an_error() {
+        assert!(ignore_closed_pipe(Err(ErrorKind::BrokenPipe.into())).is_ok());
+        assert!(ignore_closed_pipe(Err(ErrorKind::StorageFull.into())).is_err());
     }
 }

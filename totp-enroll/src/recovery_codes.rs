@@ -1,11 +1,10 @@
-//! `recovery-codes`: a new set in place of the old, shown once.
+//! `recovery-codes`: replaces the recovery codes of an account, and shows the new ones once.
 
+use crate::authorise::{Consent, authorise};
+use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::factor::{Consent, authorise};
-use crate::failure::Failure;
 use crate::output::{self, Format};
-use crate::signals::Undisturbed;
-use crate::terminal::Terminal;
+use crate::terminal::{SignalsBlocked, Terminal};
 use serde::Serialize;
 use totp_core::audit_event::Name;
 use totp_core::enrolment;
@@ -14,50 +13,57 @@ use totp_core::secret::Secret;
 use totp_core::store::Users;
 use zeroize::Zeroizing;
 
-pub(crate) fn run(context: &Context, user: Option<&str>, consent: Consent) -> Result<(), Failure> {
+pub(crate) fn run(context: &Context, user: Option<&str>, consent: Consent) -> Result<(), CommandError> {
     let account = context.any_account(user)?;
     if !context.is_enrolled(&account) {
-        return Err(Failure::not_enrolled(account.user.as_str()));
+        return Err(CommandError::not_enrolled(account.user.as_str()));
     }
-    // Where nobody would see the new codes, the old ones stay.
+    // Before anything changes: without a terminal the new codes could not be shown.
     let terminal = match context.format {
         Format::Json => None,
-        Format::Text => Some(Terminal::open(context.format, "--json --yes prints the codes for a program")?),
+        Format::Text => {
+            Some(Terminal::open(context.format, "to print the codes for a program, use --json --yes")?)
+        }
     };
-    let permitted = context.store.expected(&account.user)?;
-    authorise(context, &account, consent, "replaces the recovery codes; the old ones are dead at once")?;
-    let _undisturbed = Undisturbed::begin();
+    let expected = context.store.expected(&account.user)?;
+    authorise(
+        context,
+        &account,
+        consent,
+        "replaces the recovery codes; the old ones become void immediately",
+    )?;
+    let _signals_blocked = SignalsBlocked::begin();
     let codes = context.change(|rules| {
         let entry = context.entry(&account)?;
-        Ok(enrolment::renew_recovery(entry, &account, context.config.recovery_codes, permitted, rules)?)
+        Ok(enrolment::renew_recovery(entry, &account, context.config.recovery_codes, expected, rules)?)
     })?;
     context.audit(&context.event(Name::CodesRegenerated, &account).field("codes", codes.len()));
     match terminal {
         Some(terminal) => show(&terminal, &codes),
-        None => document(account.user.as_str(), &codes).map_err(unseen),
+        None => document(account.user.as_str(), &codes).map_err(not_shown),
     }
 }
 
-/// The codes are in force, and nobody has them.
-fn unseen(failure: Failure) -> Failure {
-    failure.explained(|problem| {
-        format!("{problem}; the new recovery codes are in force and were not shown: run recovery-codes again")
+/// Adds that the codes were replaced but not shown.
+fn not_shown(error: CommandError) -> CommandError {
+    error.explained(|problem| {
+        format!("{problem}; the new recovery codes are valid but were not shown; run \"totp-enroll recovery-codes\" again")
     })
 }
 
-/// Shows the codes; nothing keeps them afterwards.
-pub(crate) fn show(terminal: &Terminal, codes: &[Secret]) -> Result<(), Failure> {
+/// Shows the codes on the terminal; only their hashes are stored.
+pub(crate) fn show(terminal: &Terminal, codes: &[Secret]) -> Result<(), CommandError> {
     terminal.say("recovery codes, each good for one login when the phone is gone:");
     for code in codes {
-        terminal.say_secret("  ", &grouped(code)).map_err(unseen)?;
+        terminal.say_secret("  ", &grouped(code)).map_err(not_shown)?;
     }
     terminal.say("write them on paper or print them; they are not shown again");
     Ok(())
 }
 
-fn document(user: &str, codes: &[Secret]) -> Result<(), Failure> {
+fn document(user: &str, codes: &[Secret]) -> Result<(), CommandError> {
     #[derive(Serialize)]
-    struct Document<'a> {
+    struct CodesDocument<'a> {
         user: &'a str,
         recovery_codes: Vec<&'a str>,
     }
@@ -65,5 +71,8 @@ fn document(user: &str, codes: &[Secret]) -> Result<(), Failure> {
         .iter()
         .map(|code| Zeroizing::new(String::from_utf8_lossy(grouped(code).expose()).into_owned()))
         .collect();
-    output::document(&Document { user, recovery_codes: shown.iter().map(|code| code.as_str()).collect() })
+    output::document(&CodesDocument {
+        user,
+        recovery_codes: shown.iter().map(|code| code.as_str()).collect(),
+    })
 }

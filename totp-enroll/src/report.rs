@@ -1,9 +1,9 @@
-//! How a user is enrolled, as a document and for people; never a secret.
+//! The state of one enrolment, as `status` and `list` print it; never a secret.
 
 use crate::account::name_of;
 use crate::clock;
+use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::failure::Failure;
 use crate::output::{self, Format};
 use nix::unistd::Uid;
 use serde::Serialize;
@@ -14,57 +14,57 @@ use totp_core::recovery::RecoveryKind;
 use totp_core::store::Held;
 use totp_core::user::Account;
 
-/// What `status` and `list` say of one user.
+/// One enrolment, as the JSON of `status` and `list` has it.
 #[derive(Serialize)]
-pub(crate) struct Report {
+pub(crate) struct EnrolmentReport {
     pub(crate) user: String,
-    /// `null`: bound by name alone.
+    /// `null`: bound by name, without a uid.
     pub(crate) uid: Option<u32>,
     pub(crate) created: String,
-    pub(crate) authenticators: Vec<Authenticator>,
+    pub(crate) authenticators: Vec<AuthenticatorReport>,
     pub(crate) recovery_created: Option<String>,
     pub(crate) recovery_left: usize,
-    /// `recovery_code`, or `scratch_code` of another program.
+    /// `recovery_code`, or `scratch_code` if imported from another program.
     pub(crate) recovery_kind: Option<&'static str>,
-    /// No code of one of the authenticators has been accepted yet. A code is asked for all the same.
+    /// An authenticator has not yet had a code accepted. Logins need a code anyway.
     pub(crate) pending: bool,
     pub(crate) wrong_in_a_row: u32,
     /// `open`, `limited`, `locked` or `disabled`.
     pub(crate) state: &'static str,
     pub(crate) wait_seconds: u64,
-    pub(crate) last_login: Option<LastLogin>,
-    /// That someone asked to reset it; `null`: nobody did, or it has expired.
-    pub(crate) reset: Option<ResetNotice>,
+    pub(crate) last_login: Option<LoginReport>,
+    /// A request to reset the enrolment; `null`: none, or it has expired.
+    pub(crate) reset: Option<ResetNoticeReport>,
 }
 
 #[derive(Serialize)]
-pub(crate) struct ResetNotice {
+pub(crate) struct ResetNoticeReport {
     pub(crate) requested: String,
     pub(crate) by: String,
     pub(crate) expires: String,
 }
 
 #[derive(Serialize)]
-pub(crate) struct Authenticator {
+pub(crate) struct AuthenticatorReport {
     pub(crate) label: String,
     r#type: &'static str,
     pub(crate) algorithm: &'static str,
     pub(crate) digits: u8,
     pub(crate) period: u64,
     pub(crate) created: String,
-    /// When a code of it was first accepted.
+    /// When its first code was accepted; `null`: not yet.
     pub(crate) confirmed: Option<String>,
 }
 
 #[derive(Serialize)]
-pub(crate) struct LastLogin {
+pub(crate) struct LoginReport {
     pub(crate) at: String,
     pub(crate) method: &'static str,
 }
 
-impl Report {
+impl EnrolmentReport {
     /// Reads the enrolment of `account`; `None`: not enrolled.
-    pub(crate) fn of(context: &Context, account: &Account) -> Result<Option<Self>, Failure> {
+    pub(crate) fn of(context: &Context, account: &Account) -> Result<Option<Self>, CommandError> {
         let Some(held) = context.hold(account)? else { return Ok(None) };
         let (credential, ledger) = (held.credential(), held.ledger());
         let now = clock::now()?.realtime;
@@ -78,7 +78,7 @@ impl Report {
             let factor = authenticator.factor();
             let Factor::Totp(totp) = factor;
             let parameters = totp.parameters();
-            Authenticator {
+            AuthenticatorReport {
                 label: authenticator.label().as_str().to_owned(),
                 r#type: factor.kind().as_str(),
                 algorithm: parameters.algorithm().as_str(),
@@ -102,8 +102,8 @@ impl Report {
             wait_seconds,
             last_login: ledger
                 .last_login()
-                .map(|login| LastLogin { at: clock::date(login.at), method: login.method.as_str() }),
-            reset: ledger.notice().filter(|notice| notice.until > now).map(|notice| ResetNotice {
+                .map(|login| LoginReport { at: clock::date(login.at), method: login.method.as_str() }),
+            reset: ledger.notice().filter(|notice| notice.until > now).map(|notice| ResetNoticeReport {
                 requested: clock::date(notice.at),
                 by: name_of(Uid::from_raw(notice.by)),
                 expires: clock::date(notice.until),
@@ -111,14 +111,14 @@ impl Report {
         }))
     }
 
-    /// The labels of those of which no code has been accepted yet.
-    pub(crate) fn pending(&self) -> Vec<&str> {
+    /// The labels of the authenticators that have not yet had a code accepted.
+    pub(crate) fn pending_labels(&self) -> Vec<&str> {
         let pending = self.authenticators.iter().filter(|one| one.confirmed.is_none());
         pending.map(|one| one.label.as_str()).collect()
     }
 
     /// The state in words.
-    pub(crate) fn standing(&self) -> String {
+    pub(crate) fn state_text(&self) -> String {
         let pending = if self.pending { ", pending" } else { "" };
         match self.wait_seconds {
             0 => format!("{}{pending}", self.state),
@@ -127,17 +127,22 @@ impl Report {
     }
 }
 
-/// Says that a change was made.
-pub(crate) fn done(format: Format, account: &Account, what: &'static str, said: &str) -> Result<(), Failure> {
+/// Reports a change: `message` as text, `done` as the word in the JSON.
+pub(crate) fn done(
+    format: Format,
+    account: &Account,
+    done: &'static str,
+    message: &str,
+) -> Result<(), CommandError> {
     #[derive(Serialize)]
-    struct Document<'a> {
+    struct DoneDocument<'a> {
         user: &'a str,
         done: &'static str,
     }
     let user = account.user.as_str();
     match format {
-        Format::Text => output::line(&format!("{user}: {said}"))?,
-        Format::Json => output::document(&Document { user, done: what })?,
+        Format::Text => output::line(&format!("{user}: {message}"))?,
+        Format::Json => output::document(&DoneDocument { user, done })?,
     }
     Ok(())
 }

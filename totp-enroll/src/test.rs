@@ -1,11 +1,10 @@
-//! `test`: says what is the matter with a code, or that it is right. It is judged, charged and used up as at a login, and opens
-//! nothing.
+//! `test`: checks a code and explains the result. The code is judged, charged and used up as at a login, but grants no access.
 
+use crate::authorise;
 use crate::cli::Test;
 use crate::clock;
+use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::factor;
-use crate::failure::Failure;
 use crate::output::{self, Format};
 use crate::terminal::Terminal;
 use serde::Serialize;
@@ -20,11 +19,11 @@ use totp_core::time::Seconds;
 use totp_core::user::Account;
 use zeroize::Zeroizing;
 
-/// No code is longer, nor a recovery code with its dashes.
-const LONGEST: u64 = 256;
+/// The longest input in bytes; a recovery code with its dashes is shorter.
+const LONGEST_INPUT: u64 = 256;
 
 #[derive(Serialize)]
-struct Document<'a> {
+struct TestReport<'a> {
     user: &'a str,
     right: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -35,24 +34,24 @@ struct Document<'a> {
     recovery_left: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
-    /// How far the phone's clock is off: behind, so negative.
+    /// How far the phone's clock is off; negative: behind.
     #[serde(skip_serializing_if = "Option::is_none")]
     clock_off_seconds: Option<i64>,
-    /// In what time another code is worth a try.
+    /// Seconds until another code can be accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     wait_seconds: Option<u64>,
     sentence: String,
 }
 
-pub(crate) fn run(context: &Context, asked: &Test) -> Result<(), Failure> {
+pub(crate) fn run(context: &Context, asked: &Test) -> Result<(), CommandError> {
     let account = context.any_account(asked.user.as_deref())?;
     if !context.is_enrolled(&account) {
-        return Err(Failure::not_enrolled(account.user.as_str()));
+        return Err(CommandError::not_enrolled(account.user.as_str()));
     }
-    let typed = code(context, asked)?;
+    let typed = read_code(context, asked)?;
     let document = match Answer::recognise(typed.expose()) {
-        Some(answer) => tried(context, &account, &answer)?,
-        // Nothing was looked at, so nothing is charged and nothing logged.
+        Some(answer) => judge_and_report(context, &account, &answer)?,
+        // Not a code: nothing is judged, charged or logged.
         None => refused(&account, &Reason::Malformed.into()),
     };
     match context.format {
@@ -63,33 +62,37 @@ pub(crate) fn run(context: &Context, asked: &Test) -> Result<(), Failure> {
     if document.right {
         return Ok(());
     }
-    let failure = Failure::refused(document.sentence);
-    Err(if context.format == Format::Json { failure.told() } else { failure })
+    let error = CommandError::refused(document.sentence);
+    Err(if context.format == Format::Json { error.reported() } else { error })
 }
 
-fn code(context: &Context, asked: &Test) -> Result<Secret, Failure> {
+fn read_code(context: &Context, asked: &Test) -> Result<Secret, CommandError> {
     let Some(number) = asked.code_fd else {
-        let terminal = Terminal::open(context.format, "give the code with --code-fd 0 on standard input")?;
-        terminal.say("the code is used up by this; a recovery code, too, and for good");
+        let terminal = Terminal::open(context.format, "to give the code on standard input, use --code-fd 0")?;
+        terminal.say("the code will be used up; a recovery code cannot be used again");
         let typed = terminal.ask_hidden("code: ")?;
         return Ok(Secret::new(typed.expose().trim_ascii().to_vec()));
     };
-    let cannot = |error: std::io::Error| {
-        Failure::refused(format!("no code can be read from --code-fd {number}: {error}"))
+    let read_error = |error: std::io::Error| {
+        CommandError::refused(format!("cannot read a code from --code-fd {number}: {error}"))
     };
-    // One byte more, so that what is too long is no code.
+    // One byte more than the limit, so that longer input is recognised as no code.
     let mut text = Zeroizing::new(Vec::with_capacity(512));
     let file: Box<dyn Read> = match number {
-        // A socket cannot be opened a second time.
+        // Not through /proc: a socket cannot be opened again.
         0 => Box::new(std::io::stdin().lock()),
-        number => Box::new(File::open(format!("/proc/self/fd/{number}")).map_err(cannot)?),
+        number => Box::new(File::open(format!("/proc/self/fd/{number}")).map_err(read_error)?),
     };
-    file.take(LONGEST.saturating_add(1)).read_to_end(&mut text).map_err(cannot)?;
+    file.take(LONGEST_INPUT.saturating_add(1)).read_to_end(&mut text).map_err(read_error)?;
     Ok(Secret::new(text.trim_ascii().to_vec()))
 }
 
-fn tried<'a>(context: &Context, account: &'a Account, answer: &Answer) -> Result<Document<'a>, Failure> {
-    let verdict = factor::judged(context, account, answer)?;
+fn judge_and_report<'a>(
+    context: &Context,
+    account: &'a Account,
+    answer: &Answer,
+) -> Result<TestReport<'a>, CommandError> {
+    let verdict = authorise::judge_answer(context, account, answer)?;
     let event = |name| context.event(name, account).field("service", "totp-enroll");
     Ok(match verdict {
         Verdict::Accepted(verified) => match verified.method() {
@@ -97,18 +100,19 @@ fn tried<'a>(context: &Context, account: &'a Account, answer: &Answer) -> Result
                 let label = authenticator.as_str();
                 let method = kind.as_str();
                 context.audit(&event(Name::Tested).field("method", method).field("authenticator", label));
-                let sentence =
-                    format!("right: a code of \"{label}\". It is used up; the next one is accepted");
+                let sentence = format!(
+                    "correct: a code of \"{label}\"; it is used up, and the next one will be accepted"
+                );
                 let authenticator = Some(label.to_owned());
-                Document { method: Some(method), authenticator, ..right(account, sentence) }
+                TestReport { method: Some(method), authenticator, ..correct(account, sentence) }
             }
             Method::RecoveryCode { kind, left } => {
                 context.audit(&event(Name::RecoveryUsed).field("method", kind.as_str()).field("left", left));
-                let sentence = format!("right: a recovery code. It is used up; {left} are left");
-                Document {
+                let sentence = format!("correct: a recovery code; it is used up, {left} left");
+                TestReport {
                     method: Some(kind.as_str()),
                     recovery_left: Some(*left),
-                    ..right(account, sentence)
+                    ..correct(account, sentence)
                 }
             }
         },
@@ -127,8 +131,8 @@ fn tried<'a>(context: &Context, account: &'a Account, answer: &Answer) -> Result
     })
 }
 
-fn right(account: &Account, sentence: String) -> Document<'_> {
-    Document {
+fn correct(account: &Account, sentence: String) -> TestReport<'_> {
+    TestReport {
         user: account.user.as_str(),
         right: true,
         method: None,
@@ -141,34 +145,34 @@ fn right(account: &Account, sentence: String) -> Document<'_> {
     }
 }
 
-fn refused<'a>(account: &'a Account, refusal: &Refusal) -> Document<'a> {
-    let reason = factor::tellable(refusal.reason);
+fn refused<'a>(account: &'a Account, refusal: &Refusal) -> TestReport<'a> {
+    let reason = authorise::shown_reason(refusal.reason);
     let clock_off_seconds = clock_off(reason).map(|off| off.seconds);
     let mut sentence = match clock_off_seconds {
         Some(off) => format!(
-            "right for a clock that is about {} behind: set the phone's clock (automatic date and time), or this machine's",
+            "the code is about {} old: correct the phone's clock (automatic date and time) or this machine's",
             clock::length(off.unsigned_abs())
         ),
-        None => factor::explain(reason),
+        None => authorise::explain(reason),
     };
     if let Some(lock) = refusal.lock {
-        sentence.push_str(&format!("; that was one too many: locked for {}", clock::length(lock.0)));
+        sentence.push_str(&format!("; the account is now locked for {}", clock::length(lock.0)));
     }
-    Document {
+    TestReport {
         right: false,
         reason: Some(reason.as_str()),
         clock_off_seconds,
         wait_seconds: wait(refusal).map(|wait| wait.0),
-        ..right(account, sentence)
+        ..correct(account, sentence)
     }
 }
 
-/// How far the phone's clock is ahead.
+/// How far the phone's clock is off, if that is the reason.
 fn clock_off(reason: Reason) -> Option<ClockOff> {
     if let Reason::ClockOff(off) = reason { Some(off) } else { None }
 }
 
-/// In what time another code is worth a try.
+/// The time until another code can be accepted.
 fn wait(refusal: &Refusal) -> Option<Seconds> {
     match refusal.reason {
         Reason::Limited(wait) | Reason::Locked(wait) | Reason::BeforeBoot(wait) => Some(wait),

@@ -1,39 +1,39 @@
-//! `unlock`: forgive wrong codes; with `--repair`, make a new ledger.
+//! `unlock`: clears wrong codes and locks; with `--repair`, creates a new ledger.
 
 use crate::clock;
+use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::failure::Failure;
 use crate::output;
 use crate::report;
 use totp_core::audit_event::Name;
 use totp_core::enrolment;
 use totp_core::store::{Engine, EnrolmentAttempts};
 
-pub(crate) fn run(context: &Context, user: &str, repair: bool) -> Result<(), Failure> {
+pub(crate) fn run(context: &Context, user: &str, repair: bool) -> Result<(), CommandError> {
     let account = context.any_account(Some(user))?;
     if context.operator.is(&account) && !context.operator.is_root() {
-        return Err(Failure::not_permitted(
-            "nobody fixes or unlocks their own enrolment; use a recovery code, or ask another administrator",
+        return Err(CommandError::not_permitted(
+            "you cannot unlock your own enrolment; use a recovery code, or ask another administrator",
         ));
     }
     let uid = account.uid;
-    let forgiven = uid.map_or(Ok(false), |uid| context.store.enrolment_attempts().forget(uid));
-    // A lock is lifted whatever is wrong with these.
-    let forgiven = forgiven.inspect_err(|error| output::remark(&error.to_string())).unwrap_or(false);
+    let cleared = uid.map_or(Ok(false), |uid| context.store.enrolment_attempts().forget(uid));
+    // An error here must not keep the lock of the enrolment.
+    let cleared = cleared.inspect_err(|error| output::remark(&error.to_string())).unwrap_or(false);
     if !context.is_enrolled(&account) {
-        if forgiven {
+        if cleared {
             context.audit(&context.event(Name::Unlocked, &account).field("way", "enroll"));
             return report::done(
                 context.format,
                 &account,
                 "unlocked",
-                "wrong codes at enrolling are forgiven",
+                "wrong codes during enrolment are cleared",
             );
         }
-        return Err(Failure::not_enrolled(account.user.as_str()));
+        return Err(CommandError::not_enrolled(account.user.as_str()));
     }
     let (entry, now, windows) = (context.entry(&account)?, clock::now()?, context.config.windows());
-    // A ledger that is whole is never thrown away: only a broken one may cost the recovery codes.
+    // An intact ledger is kept: a new one voids the recovery codes.
     let repaired = repair && enrolment::needs_repair(&entry);
     if repaired {
         enrolment::repair(entry, &windows, now)?;
@@ -42,14 +42,13 @@ pub(crate) fn run(context: &Context, user: &str, repair: bool) -> Result<(), Fai
     }
     context.audit(&context.event(Name::Unlocked, &account).field("repaired", repaired));
     if repaired {
-        let said =
-            "the ledger is new; the recovery codes are void: \"totp-enroll recovery-codes\" makes new ones";
-        return report::done(context.format, &account, "repaired", said);
+        let message = "a new ledger was created and the recovery codes are void; create new ones with \"totp-enroll recovery-codes\"";
+        return report::done(context.format, &account, "repaired", message);
     }
-    let said = if repair {
-        "the ledger is whole, so nothing was repaired; wrong codes are forgiven"
+    let message = if repair {
+        "the ledger is intact and was kept; wrong codes and locks are cleared"
     } else {
-        "wrong codes are forgiven"
+        "wrong codes and locks are cleared"
     };
-    report::done(context.format, &account, "unlocked", said)
+    report::done(context.format, &account, "unlocked", message)
 }

@@ -8,7 +8,7 @@
 mod google_authenticator;
 
 use data_encoding::BASE32_NOPAD;
-use google_authenticator::{Moved, Placed};
+use google_authenticator::{LocatedError, SecretFile};
 use libfuzzer_sys::fuzz_target;
 use std::fmt::Write;
 use totp_core::factor::totp::{Algorithm, PERIODS};
@@ -20,7 +20,7 @@ const DIGITS: [&str; 2] = ["22334455", "66772233"];
 
 fuzz_target!(|file: &[u8]| {
     match parse(file) {
-        Ok(moved) => assert_comes_back(&moved),
+        Ok(content) => assert_comes_back(&content),
         Err((line, problem)) => {
             let lines = file.iter().filter(|&&byte| byte == b'\n').count() + 1;
             assert!(line.is_none_or(|line| (1..=lines).contains(&line)), "{line:?} of {lines}");
@@ -40,12 +40,12 @@ fuzz_target!(|file: &[u8]| {
     }
 });
 
-fn parse(file: &[u8]) -> Result<Moved, Placed> {
+fn parse(file: &[u8]) -> Result<SecretFile, LocatedError> {
     google_authenticator::parse(file, NOW)
 }
 
-fn assert_comes_back(moved: &Moved) {
-    let Moved { secret, parameters, window, used_up_to, skew, rate, scratch, .. } = moved;
+fn assert_comes_back(file_content: &SecretFile) {
+    let SecretFile { secret, parameters, window, used_up_to, skew, rate, scratch, .. } = file_content;
     assert_eq!((parameters.algorithm(), parameters.digits()), (Algorithm::Sha1, 6));
     assert!(PERIODS.contains(&parameters.period()) && parameters.period() <= 60);
     assert!(window.is_none_or(|window| (1..=100).contains(&window)));
@@ -63,7 +63,7 @@ fn assert_comes_back(moved: &Moved) {
     if file.len() > google_authenticator::LARGEST {
         return;
     }
-    let again = parse(file.as_bytes()).unwrap_or_else(|problem| panic!("our own file: {problem:?}"));
+    let again = parse(file.as_bytes()).unwrap_or_else(|problem| panic!("the written file: {problem:?}"));
     assert_eq!((again.parameters, again.window, again.rate), (*parameters, *window, *rate));
     assert_eq!((again.used_up_to.max(2), again.skew), ((*used_up_to).max(2), *skew));
     assert_eq!((again.scratch.len(), again.unknown.len()), (scratch.len(), 0));

@@ -6,13 +6,13 @@
 
 #[path = "../../../totp-enroll/src/import/migration.rs"]
 mod migration;
-#[path = "../../../totp-enroll/src/import/token.rs"]
-mod token;
+#[path = "../../../totp-enroll/src/import/imported_authenticator.rs"]
+mod imported_authenticator;
 
 use data_encoding::BASE64;
 use libfuzzer_sys::fuzz_target;
-use migration::{Part, Problem};
-use token::Token;
+use migration::{ExportPart, MigrationError};
+use imported_authenticator::ImportedAuthenticator;
 use totp_core::factor::totp::Algorithm;
 
 const HEAD: &str = "otpauth-migration://offline?data=";
@@ -31,18 +31,18 @@ fuzz_target!(|bytes: &[u8]| {
             }
             Err(problem) => assert_one_line(&problem),
         }
-        if let Some(Part { of, index, .. }) = migration::part(line) {
+        if let Some(ExportPart { of, index, .. }) = migration::part(line) {
             assert!(of > 1 && index < of);
         }
     }
 });
 
-fn assert_one_line(problem: &Problem) {
+fn assert_one_line(problem: &MigrationError) {
     assert!(!problem.to_string().contains('\n'));
 }
 
 /// Another name changes nothing but the name, and gives one to who had none.
-fn assert_same_for_another_user(line: &[u8], tokens: &[Result<Token, Problem>]) {
+fn assert_same_for_another_user(line: &[u8], tokens: &[Result<ImportedAuthenticator, MigrationError>]) {
     let theirs = migration::parse(line, Some(ANOTHER)).expect("the same line");
     assert_eq!(theirs.len(), tokens.len());
     for (theirs, token) in theirs.iter().zip(tokens) {
@@ -51,7 +51,7 @@ fn assert_same_for_another_user(line: &[u8], tokens: &[Result<Token, Problem>]) 
                 assert_eq!((theirs.user.as_str(), theirs.parameters), (ANOTHER, token.parameters));
                 assert!(theirs.secret.expose() == token.secret.expose());
             }
-            (Ok(_), Err(problem)) => assert!(matches!(problem, Problem::NoAccount(_))),
+            (Ok(_), Err(problem)) => assert!(matches!(problem, MigrationError::NoAccount(_))),
             (Err(theirs), Err(problem)) => assert_eq!(theirs, problem),
             (Err(problem), Ok(_)) => panic!("only with another name: {problem}"),
         }
@@ -59,7 +59,7 @@ fn assert_same_for_another_user(line: &[u8], tokens: &[Result<Token, Problem>]) 
 }
 
 /// Written again by hand, an account is read as it was.
-fn assert_comes_back(token: &Token) {
+fn assert_comes_back(token: &ImportedAuthenticator) {
     let parameters = token.parameters;
     assert_eq!(parameters.period(), 30);
     assert!(
@@ -81,7 +81,7 @@ fn assert_comes_back(token: &Token) {
     // Written out in full it may be longer than a QR code.
     if line.len() <= 2953 {
         let again =
-            migration::parse(line.as_bytes(), None).expect("our own line").remove(0).expect("a token");
+            migration::parse(line.as_bytes(), None).expect("our own line").remove(0).expect("an authenticator");
         assert_eq!((again.user.as_str(), again.parameters), (token.user.as_str(), parameters));
         assert!(again.secret.expose() == token.secret.expose());
     }

@@ -1,16 +1,16 @@
-//! A line of pam_oath's users file: a token is in range and comes back, and a problem says nothing of the secret.
+//! A line of pam_oath's users file: an authenticator is in range and comes back, and a problem says nothing of the secret.
 //!
 //! The parser belongs to a program, not to a library, so its file is included by path.
 #![no_main]
 
 #[path = "../../../totp-enroll/src/import/oath.rs"]
 mod oath;
-#[path = "../../../totp-enroll/src/import/token.rs"]
-mod token;
+#[path = "../../../totp-enroll/src/import/imported_authenticator.rs"]
+mod imported_authenticator;
 
 use data_encoding::HEXLOWER;
 use libfuzzer_sys::fuzz_target;
-use token::Token;
+use imported_authenticator::ImportedAuthenticator;
 use totp_core::code::DIGITS;
 use totp_core::factor::totp::{Algorithm, PERIODS};
 use totp_fuzz::{HEX, assert_same_words, two_secrets};
@@ -28,7 +28,7 @@ fuzz_target!(|line: &[u8]| {
     }
 });
 
-fn assert_comes_back(token: &Token) {
+fn assert_comes_back(token: &ImportedAuthenticator) {
     let (digits, period) = (token.parameters.digits(), token.parameters.period());
     assert_eq!(token.parameters.algorithm(), Algorithm::Sha1);
     assert!(DIGITS.contains(&digits) && PERIODS.contains(&period));
@@ -36,7 +36,7 @@ fn assert_comes_back(token: &Token) {
     assert!(!token.secret.expose().is_empty());
     let secret = HEXLOWER.encode(token.secret.expose());
     let line = format!("HOTP/T{period}/{digits}\t{}\t-\t{secret}", token.user);
-    let again = oath::parse(line.as_bytes()).expect("our own line").expect("a token");
+    let again = oath::parse(line.as_bytes()).expect("our own line").expect("an authenticator");
     assert_eq!((again.user.as_str(), again.parameters), (token.user.as_str(), token.parameters));
     assert_eq!(again.secret.expose(), token.secret.expose());
 }

@@ -1,17 +1,17 @@
-//! A line of an import of `otpauth://` URIs: a token is in range and comes back, and a problem says nothing of the secret.
+//! A line of an import of `otpauth://` URIs: an authenticator is in range and comes back, and a problem says nothing of the secret.
 //!
 //! The parser belongs to a program, not to a library, so its file is included by path.
 #![no_main]
 
-#[path = "../../../totp-enroll/src/import/token.rs"]
-mod token;
+#[path = "../../../totp-enroll/src/import/imported_authenticator.rs"]
+mod imported_authenticator;
 #[path = "../../../totp-enroll/src/import/uri.rs"]
 mod uri;
 
 use data_encoding::BASE32_NOPAD;
 use libfuzzer_sys::fuzz_target;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use token::Token;
+use imported_authenticator::ImportedAuthenticator;
 use totp_core::code::DIGITS;
 use totp_core::factor::totp::PERIODS;
 use totp_fuzz::{LETTERS, assert_same_words, two_secrets};
@@ -35,7 +35,7 @@ fuzz_target!(|line: &[u8]| {
     }
 });
 
-/// Only a time-based token is taken over, and none that says that its codes are computed in another way.
+/// Only a time-based authenticator is imported, and none that says that its codes are computed in another way.
 fn assert_is_asked_for(line: &[u8]) {
     let line = line.trim_ascii().to_ascii_lowercase();
     assert!(line.len() <= LONGEST && line.starts_with(b"otpauth://totp/") && !line.contains(&b'#'));
@@ -50,7 +50,7 @@ fn assert_is_asked_for(line: &[u8]) {
     assert!(!keys.contains(&&b"encoder"[..]));
 }
 
-fn assert_comes_back(token: &Token) {
+fn assert_comes_back(token: &ImportedAuthenticator) {
     let parameters = token.parameters;
     let (digits, period) = (parameters.digits(), parameters.period());
     assert!(DIGITS.contains(&digits) && PERIODS.contains(&period));
@@ -66,19 +66,19 @@ fn assert_comes_back(token: &Token) {
     // A name that is written out in full may take a line beyond what is read.
     if line.len() <= LONGEST {
         assert_same(
-            &uri::parse(line.as_bytes(), None).expect("our own line").expect("a token"),
+            &uri::parse(line.as_bytes(), None).expect("our own line").expect("an authenticator"),
             token,
             &token.user,
         );
     }
 }
 
-fn assert_is_the_same_for_another_user(line: &[u8], token: &Token) {
-    let theirs = uri::parse(line, Some(ANOTHER)).expect("the same line").expect("a token");
+fn assert_is_the_same_for_another_user(line: &[u8], token: &ImportedAuthenticator) {
+    let theirs = uri::parse(line, Some(ANOTHER)).expect("the same line").expect("an authenticator");
     assert_same(&theirs, token, ANOTHER);
 }
 
-fn assert_same(again: &Token, token: &Token, user: &str) {
+fn assert_same(again: &ImportedAuthenticator, token: &ImportedAuthenticator, user: &str) {
     assert_eq!((again.user.as_str(), again.parameters), (user, token.parameters));
     assert!(again.secret.expose() == token.secret.expose());
 }

@@ -1,14 +1,14 @@
 //! Writes the man page and the completions of `totp-enroll` from the definition of its command line.
 //!
 //! `packaging/build-release` runs this: `cargo run --package totp-enroll --example generate -- DIRECTORY`.
-//! It is an example of the package, so that what it is made with (`clap_complete`) is no part of what ships.
+//! It is an example of the package, so that its dependency `clap_complete` is not a dependency of the command.
 
 mod completions;
 mod page;
 #[cfg(test)]
 mod tests;
 
-#[expect(dead_code, unused_imports, reason = "only the definition is read here; nothing typed is parsed")]
+#[expect(dead_code, unused_imports, reason = "only the definition is used here; no command line is parsed")]
 #[path = "../../src/cli/mod.rs"]
 mod cli;
 
@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Every command with the words that lead to it, those that only lead to others included.
+/// Every command with its path of words, including those that only have subcommands.
 fn commands() -> Vec<(Vec<String>, Command)> {
     fn below(path: &[String], command: &Command, found: &mut Vec<(Vec<String>, Command)>) {
         found.push((path.to_vec(), command.clone()));
@@ -37,7 +37,7 @@ fn commands() -> Vec<(Vec<String>, Command)> {
         }
     }
     let mut whole = Cli::command();
-    // Adds the options that hold for all commands to each of them.
+    // Adds the global options to each command.
     whole.build();
     let mut found = Vec::new();
     below(&[], &whole, &mut found);

@@ -1,4 +1,4 @@
-//! totp-enroll(1): the handwritten source, with the options and commands put in where it says so.
+//! Generates totp-enroll(1): the handwritten source, with options and commands in place of two markers.
 
 use crate::commands;
 use clap::{Arg, ArgAction, Command};
@@ -11,7 +11,7 @@ const SOURCE: &str = include_str!("../../../packaging/man/totp-enroll.1.in");
 pub(crate) const OPTIONS: &str = ".\\\" @OPTIONS@\n";
 pub(crate) const COMMANDS: &str = ".\\\" @COMMANDS@\n";
 
-/// More options than this are not spelled out in the first line of a command.
+/// The most optional options that a synopsis spells out.
 const SPELLED_OUT: usize = 2;
 
 /// The whole page, in mdoc(7).
@@ -23,12 +23,12 @@ pub(crate) fn page() -> String {
     SOURCE.replace(OPTIONS, &for_all.unwrap_or_default()).replace(COMMANDS, &each)
 }
 
-/// The options that hold for every command.
+/// The global options.
 fn options(whole: &Command) -> String {
     list(whole.get_arguments())
 }
 
-/// One command: its first line, what it does, its arguments.
+/// One command: synopsis, description and arguments.
 fn section(name: &str, command: &Command) -> String {
     let own: Vec<&Arg> = command.get_arguments().filter(|arg| is_own(arg)).collect();
     let about = text(command.get_about(), command.get_long_about());
@@ -36,7 +36,7 @@ fn section(name: &str, command: &Command) -> String {
     format!(".Ss {name}\n.D1 Nm Ic {name}{}\n{about}{items}", synopsis(&own))
 }
 
-/// Neither an option of all commands nor `--help`.
+/// Whether an argument is neither global nor `--help`.
 pub(crate) fn is_own(arg: &Arg) -> bool {
     let is_help = matches!(arg.get_action(), ArgAction::Help | ArgAction::HelpShort | ArgAction::HelpLong);
     !arg.is_global_set() && !is_help
@@ -86,7 +86,7 @@ fn item(arg: &Arg) -> String {
     format!(".It {head}\n{body}")
 }
 
-/// `Fl -option Ar VALUE`, or `Ar VALUE` for what stands alone.
+/// `Fl -option Ar VALUE`, or `Ar VALUE` for a positional argument.
 fn head(arg: &Arg) -> String {
     let value = arg.get_value_names().and_then(|names| names.first()).map(ToString::to_string);
     let value = value.map(|value| format!("Ar {value}")).unwrap_or_default();
@@ -97,7 +97,7 @@ fn head(arg: &Arg) -> String {
     }
 }
 
-/// The help text of one line as a sentence, and behind it what the long one says beyond that.
+/// The short help as a sentence, followed by the rest of the long help.
 fn text(short: Option<&impl Display>, long: Option<&impl Display>) -> String {
     let short = short.map(ToString::to_string).unwrap_or_default();
     let long = long.map(ToString::to_string).unwrap_or_default();
@@ -107,11 +107,11 @@ fn text(short: Option<&impl Display>, long: Option<&impl Display>) -> String {
     line(&format!("{short}.")) + &rest
 }
 
-/// One line of text; nothing in it is an instruction to roff(7).
+/// One line of text, escaped for roff(7).
 fn line(text: &str) -> String {
     let words = text.split(' ').map(|word| {
         let word = word.replace('\\', "\\e").replace('~', "\\(ti");
-        // A minus that is typed, not a hyphen between syllables.
+        // An option needs a minus sign, not a hyphen.
         let word = if word.starts_with('-') { word.replace('-', "\\-") } else { word };
         word.replace("\"--", "\"\\-\\-")
     });

@@ -1,4 +1,4 @@
-//! What is generated is well formed and complete, and what the pages show as typed can be typed.
+//! Tests of the generated man page: it is well formed and complete, and its examples are valid commands.
 
 use crate::cli::Cli;
 use crate::commands;
@@ -12,13 +12,13 @@ fn generated() -> Part {
     Part::read("totp-enroll.1", &page())
 }
 
-/// A page as it ships.
+/// A man page as it is installed.
 fn shipped(name: &str) -> Part {
     if name == "totp-enroll.1" { generated() } else { manual::page(name) }
 }
 
 #[test]
-fn mandoc_and_man_find_nothing_wrong_with_the_page() {
+fn mandoc_and_man_accept_the_page() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("totp-enroll.1");
     fs::write(&file, page()).unwrap();
@@ -32,24 +32,24 @@ fn mandoc_and_man_find_nothing_wrong_with_the_page() {
 #[test]
 fn the_page_has_every_command_and_option() {
     let source = fs::read_to_string(manual::file("totp-enroll.1")).unwrap();
-    assert!(source.contains(OPTIONS) && source.contains(COMMANDS), "nothing is put in");
+    assert!(source.contains(OPTIONS) && source.contains(COMMANDS), "the markers are missing");
     let page = generated().section("COMMANDS");
     for (path, command) in commands().iter().filter(|(_, command)| !command.has_subcommands()) {
         let items = page.subsection(&path.join(" ")).items();
         assert_eq!(items.len(), command.get_arguments().filter(|arg| is_own(arg)).count(), "{path:?}");
     }
     let enroll = page.subsection("enroll").items();
-    let said = |head: &str| &enroll.iter().find(|item| item.head == head).unwrap().body;
-    assert!(said("--label TEXT").contains("Default: phone."));
-    assert!(said("--algorithm ALGORITHM").contains("One of: SHA1, SHA256, SHA512. Default: SHA1."));
-    assert!(said("--batch").contains("pending"), "the paragraphs of the long help");
+    let body = |head: &str| &enroll.iter().find(|item| item.head == head).unwrap().body;
+    assert!(body("--label TEXT").contains("Default: phone."));
+    assert!(body("--algorithm ALGORITHM").contains("One of: SHA1, SHA256, SHA512. Default: SHA1."));
+    assert!(body("--batch").contains("pending"), "the paragraphs of the long help");
     let heads: Vec<String> =
         generated().section("OPTIONS").items().into_iter().map(|item| item.head).collect();
     assert_eq!(heads, ["--config FILE", "--json", "-h, --help", "-V, --version"]);
 }
 
 #[test]
-fn every_help_text_is_one_line_that_begins_with_a_capital_and_has_no_full_stop() {
+fn every_help_text_is_one_capitalised_line_without_a_full_stop() {
     let is_well_formed = |text: &str| {
         let starts = text.starts_with(|first: char| first.is_uppercase()) || text.starts_with("otpauth");
         starts && !text.ends_with('.') && !text.contains('\n') && text.len() <= 110
@@ -65,7 +65,7 @@ fn every_help_text_is_one_line_that_begins_with_a_capital_and_has_no_full_stop()
 }
 
 #[test]
-fn every_option_and_command_that_a_page_names_is_there() {
+fn every_option_and_command_in_a_page_exists() {
     let all = commands();
     let options: BTreeSet<&str> =
         all.iter().flat_map(|(_, command)| command.get_arguments().filter_map(Arg::get_long)).collect();
@@ -84,8 +84,8 @@ fn every_option_and_command_that_a_page_names_is_there() {
     }
 }
 
-/// The words of a line as a shell would part them.
-fn parted(line: &str) -> Vec<String> {
+/// Splits a line into words like a shell.
+fn shell_words(line: &str) -> Vec<String> {
     let (mut words, mut word, mut quoted) = (Vec::new(), None::<String>, false);
     for char in line.chars() {
         match char {
@@ -102,21 +102,21 @@ fn parted(line: &str) -> Vec<String> {
     words
 }
 
-/// The call of `totp-enroll` in a line that is typed as root or through sudo.
-fn typed(line: &str) -> Option<Vec<String>> {
+/// The words of a call of `totp-enroll` in a line, as root or through sudo.
+fn command_line(line: &str) -> Option<Vec<String>> {
     let line = line.trim();
-    // A prompt is one word at most.
+    // A shell prompt is at most one word.
     let prompted = line.split_once(' ').filter(|(prompt, _)| prompt.ends_with(['$', '#']));
     let line = prompted.map_or(line, |(_, line)| line.trim());
     let line = line.strip_prefix("sudo ").unwrap_or(line);
-    line.starts_with("totp-enroll ").then(|| parted(line))
+    line.starts_with("totp-enroll ").then(|| shell_words(line))
 }
 
 #[test]
-fn every_command_that_a_page_shows_can_be_typed() {
+fn every_command_line_in_a_page_is_valid() {
     for name in PAGES {
         let lines = shipped(name).displays().concat();
-        let shown: Vec<Vec<String>> = lines.iter().filter_map(|line| typed(line)).collect();
+        let shown: Vec<Vec<String>> = lines.iter().filter_map(|line| command_line(line)).collect();
         assert!(!shown.is_empty(), "{name}");
         for words in shown {
             if let Err(error) = Cli::try_parse_from(&words) {

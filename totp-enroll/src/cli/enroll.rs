@@ -1,4 +1,4 @@
-//! `enroll`.
+//! The arguments of `enroll`.
 
 use clap::{Args, ValueEnum, ValueHint};
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! `import`.
+//! The arguments of `import`.
 
 use clap::{Args, Subcommand, ValueHint};
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ pub(crate) enum Import {
     ///
     /// Accounts that are already enrolled are not changed.
     /// If any line is bad, no account is imported, unless --keep-going is given.
-    Oath(Source),
+    Oath(LineSource),
     /// Import otpauth://totp/ URIs and Google Authenticator exports (otpauth-migration://), one per line
     ///
     /// Blank lines and lines that begin with # are ignored.
@@ -24,16 +24,16 @@ pub(crate) enum Import {
     /// If any line is bad, no account is imported, unless --keep-going is given.
     Uri {
         #[command(flatten)]
-        source: Source,
+        source: LineSource,
         /// Account for a single URI, instead of the one in its label
         #[arg(long, value_name = "NAME", value_hint = ValueHint::Username)]
         user: Option<String>,
     },
 }
 
-/// What is imported, and what happens to bad lines.
+/// The file of an import that reads line by line.
 #[derive(Args)]
-pub(crate) struct Source {
+pub(crate) struct LineSource {
     /// File to import; - reads standard input
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
@@ -48,7 +48,7 @@ pub(crate) struct Source {
     pub(crate) dry_run: bool,
 }
 
-/// Whose secret files are imported, and what happens to bad ones.
+/// The secret files to import: one, or those in all home directories.
 #[derive(Args)]
 pub(crate) struct GoogleAuthenticator {
     /// File to import; - reads standard input

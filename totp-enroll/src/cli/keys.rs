@@ -1,4 +1,4 @@
-//! `keys`.
+//! The arguments of `keys`.
 
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
@@ -86,7 +86,7 @@ pub(crate) struct Passphrase {
     pub(crate) passphrase_fd: Option<u32>,
 }
 
-/// What a keyring is sealed with, by the names that systemd-creds(1) has for it.
+/// The key that seals a keyring, by the names of systemd-creds(1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum With {
     #[value(name = "auto")]
@@ -114,7 +114,7 @@ impl With {
     }
 }
 
-/// Platform configuration registers of a TPM, as systemd-creds(1) takes them: numbers with a plus between them, or nothing.
+/// TPM2 PCRs as systemd-creds(1) takes them: numbers joined by `+`, or nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Pcrs(String);
 
@@ -130,7 +130,7 @@ impl Pcrs {
         if text.is_empty() || text.split('+').all(is_register) {
             return Ok(Self(text.to_owned()));
         }
-        Err("numbers of 0 to 23 with + between them, or nothing, as in 7+11".to_owned())
+        Err("expected PCR numbers from 0 to 23 joined by +, for example 7+11, or an empty value".to_owned())
     }
 }
 

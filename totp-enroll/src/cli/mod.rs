@@ -1,26 +1,16 @@
-//! The command line: `--help`, the completions and the commands in totp-enroll(1) are made from this definition.
+//! The command line: `--help`, the shell completions and the commands in totp-enroll(1) are generated from this definition.
 
-mod doctor;
 mod enroll;
-mod explain;
 mod import;
 mod keys;
-mod notify;
-mod pam_snippet;
-mod prune;
 mod reset;
-mod test;
+mod small_commands;
 
-pub(crate) use doctor::Doctor;
 pub(crate) use enroll::Enroll;
-pub(crate) use explain::Explain;
-pub(crate) use import::{GoogleAuthenticator, Import, Source};
+pub(crate) use import::{GoogleAuthenticator, Import, LineSource};
 pub(crate) use keys::{Keys, Passphrase, Pcrs, Seal, With};
-pub(crate) use notify::Notify;
-pub(crate) use pam_snippet::{First, From, PamSnippet};
-pub(crate) use prune::Prune;
 pub(crate) use reset::Reset;
-pub(crate) use test::Test;
+pub(crate) use small_commands::{Doctor, Explain, First, From, Notify, PamSnippet, Prune, Test};
 
 use clap::{Parser, Subcommand, ValueHint};
 use std::path::PathBuf;

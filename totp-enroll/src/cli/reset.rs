@@ -1,4 +1,4 @@
-//! `reset`.
+//! The arguments of `reset`.
 
 use clap::{Subcommand, ValueHint};
 
@@ -6,8 +6,9 @@ use clap::{Subcommand, ValueHint};
 pub(crate) enum Reset {
     /// Request the reset of an enrolment
     ///
-    /// The owner is told by mail, at each login while the request stands, and by "totp-enroll status".
-    /// Operators are told apart by their uid behind sudo: nobody resets their own enrolment or approves their own request.
+    /// The owner is notified by mail, at each login while the request is open, and by "totp-enroll status".
+    /// Operators are identified by their uid behind sudo.
+    /// Operators cannot reset their own enrolment or approve their own request.
     Request {
         /// Account
         #[arg(value_hint = ValueHint::Username)]
@@ -35,8 +36,8 @@ pub(crate) enum Reset {
     },
     /// After the cool-down, withdraw the enrolment and show a reset token, once
     ///
-    /// The token is typed at a login instead of a code, or at "totp-enroll enroll --token".
-    /// If the token was not seen, run the command again; it shows another one.
+    /// The owner types the token at a login instead of a code, or at "totp-enroll enroll --token".
+    /// If you missed the token, run the command again; it shows a new one.
     Complete {
         /// Account
         #[arg(value_hint = ValueHint::Username)]

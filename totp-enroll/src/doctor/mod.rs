@@ -21,7 +21,7 @@ pub(crate) mod stack;
 mod stack_lines;
 
 use crate::cli::{Cli, Doctor};
-use crate::failure::Failure;
+use crate::command_error::CommandError;
 use crate::output::{self, Format};
 use finding::{Finding, Severity};
 use serde::Serialize;
@@ -36,14 +36,14 @@ struct DoctorReport<'a> {
     findings: &'a [Finding],
 }
 
-pub(crate) fn run(cli: &Cli, options: &Doctor) -> Result<(), Failure> {
+pub(crate) fn run(cli: &Cli, options: &Doctor) -> Result<(), CommandError> {
     if !nix::unistd::geteuid().is_root() {
-        return Err(Failure::not_permitted(
+        return Err(CommandError::not_permitted(
             "doctor has to read files that only root can read; run it again with sudo",
         ));
     }
     if let Some(name) = options.services.iter().find(|name| name.is_empty() || name.contains('/')) {
-        return Err(Failure::usage(format!(
+        return Err(CommandError::usage(format!(
             "\"{}\" is not the name of a file in /etc/pam.d",
             name.escape_debug()
         )));
@@ -59,11 +59,11 @@ pub(crate) fn run(cli: &Cli, options: &Doctor) -> Result<(), Failure> {
     }
     match serious {
         0 => Ok(()),
-        _ => Err(Failure::refused("serious findings").told()),
+        _ => Err(CommandError::refused("serious findings").reported()),
     }
 }
 
-fn examine(cli: &Cli, options: &Doctor) -> Result<Vec<Finding>, Failure> {
+fn examine(cli: &Cli, options: &Doctor) -> Result<Vec<Finding>, CommandError> {
     let mut findings = Vec::new();
     let named = cli.config.as_deref();
     let config = match read_config(named, None) {

@@ -7,7 +7,7 @@ use super::stack_lines::{
     after_no_first_factor, arrangement, ignored_is_refused, misplaced, must_fail, nobody_gets_in,
     not_in_stack, too_few_factors,
 };
-use crate::section;
+use crate::output::service_section;
 use std::path::{Path, PathBuf};
 use totp_core::config::{Config, DEFAULT_FILE};
 use totp_core::time::Seconds;
@@ -283,7 +283,7 @@ fn fresh_without_config(
     Some(
         Finding::info("fresh_on_the_line_alone", what)
             .why("until this command runs for the first time after a boot, logins may not record when a code was given: users are then asked once more")
-            .fix(format!("add to the config as well, on a line below {}: for = \"{fresh}\"", section::head(service, "fresh"))),
+            .fix(format!("add to the config as well, on a line below {}: for = \"{fresh}\"", service_section(service, "fresh"))),
     )
 }
 

@@ -3,7 +3,7 @@
 use super::finding::Finding;
 use super::services::Service;
 use super::stack::{self};
-use crate::failure::Failure;
+use crate::command_error::CommandError;
 use nix::unistd::Group;
 use std::net::IpAddr;
 use std::path::Path;
@@ -12,7 +12,7 @@ use totp_store::documents::read_document;
 use totp_store::guard::Guard;
 
 /// This command's config cannot be read.
-pub(super) fn unreadable(failure: Failure, file: &Path) -> Finding {
+pub(super) fn unreadable(failure: CommandError, file: &Path) -> Finding {
     let file = failure.file.unwrap_or_else(|| file.to_owned());
     let line = failure.line.map_or_else(String::new, |line| format!(" line {line}"));
     Finding::serious("config_unreadable", format!("{}{line}: {}", file.display(), failure.problem))

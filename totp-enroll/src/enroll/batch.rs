@@ -1,16 +1,17 @@
-//! `enroll --batch`: one user or a list, by a script. Nobody shows a code; the first right one at a login, or of
-//! `enroll --confirm`, says that the enrolment has reached its owner. It is asked for from the start all the same: anyone who has
-//! the password and no code gets in no sooner than with any other enrolment.
+//! `enroll --batch`: enrols one account or a list without prompting, and prints what the owner needs.
+//!
+//! The enrolment is pending until its first correct code, at a login or with `enroll --confirm`. Logins need a code from the
+//! start, so a password alone never suffices.
 
-use super::picture::{self, Kind, Picture};
-use super::terms::Terms;
-use super::way::{Way, authorised, place, way};
+use super::authenticator_options::AuthenticatorOptions;
+use super::enroll_mode::{EnrollMode, authorise_enrolment, store_enrolment};
+use super::qr_file::{self, ImageFormat, QrFile};
 use crate::cli::Enroll;
+use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::failure::Failure;
 use crate::output::{self, Format};
 use crate::reset_token;
-use crate::signals::Undisturbed;
+use crate::terminal::SignalsBlocked;
 use otpauth::{Card, Drawing};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -27,21 +28,21 @@ use totp_core::store::{Engine, Users};
 use totp_core::user::Account;
 use zeroize::Zeroizing;
 
-/// Names that a list may have; each is looked up before anybody is enrolled.
+/// The most names in a list; all are looked up before the first account is enrolled.
 const MOST_NAMES: usize = 100_000;
 
-/// Someone who is to be enrolled, and what may be replaced for it.
+/// An account to enrol, checked and authorised.
 struct Applicant {
     account: Account,
-    way: Way,
-    permitted: ExpectedEnrolment,
+    mode: EnrollMode,
+    expected: ExpectedEnrolment,
     authorised: Authorised,
-    pictures: Vec<(Kind, PathBuf)>,
+    qr_files: Vec<(ImageFormat, PathBuf)>,
 }
 
-/// What was made for one user; the one place where it is shown.
+/// The secrets of one new enrolment; printed once.
 #[derive(Serialize)]
-struct Document<'a> {
+struct EnrolledDocument<'a> {
     user: &'a str,
     pending: bool,
     label: &'a str,
@@ -51,21 +52,21 @@ struct Document<'a> {
     period: u64,
     uri: &'a str,
     manual_key: &'a str,
-    /// Half blocks, light on dark; lines end with a newline.
+    /// Half block characters, light on dark; each line ends with a newline.
     qr: &'a str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pictures: Vec<String>,
     recovery_codes: Vec<&'a str>,
 }
 
-pub(super) fn run(context: &Context, options: &Enroll) -> Result<(), Failure> {
+pub(super) fn run(context: &Context, options: &Enroll) -> Result<(), CommandError> {
     if (options.add || options.replace) && !options.yes {
-        return Err(Failure::usage("--batch asks nothing: add --yes to change an enrolment that is there"));
+        return Err(CommandError::usage("--batch never prompts; add --yes to change an existing enrolment"));
     }
-    let terms = Terms::of(options)?;
+    let authenticator = AuthenticatorOptions::of(options)?;
     let list = list(options);
     if list.is_some() && options.token_file.is_some() {
-        return Err(Failure::usage("a token is one account's: enrol that one by itself"));
+        return Err(CommandError::usage("--token-file works for one account, not for a list"));
     }
     let names = match list {
         Some(list) => names(list)?,
@@ -73,30 +74,32 @@ pub(super) fn run(context: &Context, options: &Enroll) -> Result<(), Failure> {
     };
     context.keyring()?;
     context.store.prepare()?;
-    // Everybody is looked at before anybody is enrolled.
+    // Every account is checked before the first one is enrolled.
     let mut accounts = BTreeSet::new();
     let mut applicants = Vec::with_capacity(names.len());
     for (line, name) in names {
-        let place = |failure: Failure| match list {
+        let locate = |error: CommandError| match list {
             Some(list) => {
-                failure.explained(|problem| format!("{problem}; nobody was enrolled")).at(list, line)
+                error.explained(|problem| format!("{problem}; no account was enrolled")).at(list, line)
             }
-            None => failure,
+            None => error,
         };
         let applicant =
-            Applicant::of(context, options, &terms.label, &name, list.is_some()).map_err(place)?;
+            Applicant::of(context, options, &authenticator.label, &name, list.is_some()).map_err(locate)?;
         if !accounts.insert(applicant.account.user.clone()) {
-            return Err(place(Failure::refused("the user is in the list twice")));
+            return Err(locate(CommandError::refused("the account is in the list twice")));
         }
         applicants.push(applicant);
     }
     let (mut enrolled, all) = (0usize, applicants.len());
-    let _undisturbed = Undisturbed::begin();
+    let _signals_blocked = SignalsBlocked::begin();
     for applicant in &applicants {
-        applicant.enrol(context, &terms).map_err(|failure| {
+        applicant.enrol(context, &authenticator).map_err(|error| {
             let user = &applicant.account.user;
-            failure.explained(|problem| match list {
-                Some(_) => format!("{user}: {problem}; {enrolled} of {all} were enrolled before"),
+            error.explained(|problem| match list {
+                Some(_) => {
+                    format!("{user}: {problem}; {enrolled} of {all} accounts were enrolled before this")
+                }
                 None => problem.to_owned(),
             })
         })?;
@@ -105,33 +108,33 @@ pub(super) fn run(context: &Context, options: &Enroll) -> Result<(), Failure> {
     Ok(())
 }
 
-/// `-` is nobody's name.
+/// The file of `--list`; also `-` in place of a user name, which cannot be one.
 fn list(options: &Enroll) -> Option<&Path> {
     options.list.as_deref().or_else(|| options.user.as_deref().filter(|user| *user == "-").map(Path::new))
 }
 
-/// One a line; blank lines and those that begin with `#` name nobody.
-fn names(list: &Path) -> Result<Vec<(Option<usize>, String)>, Failure> {
-    let unreadable =
-        |error: std::io::Error| Failure::refused(format!("cannot be read: {error}")).at(list, None);
+/// The names in the list, one per line; blank lines and lines that begin with `#` are ignored.
+fn names(list: &Path) -> Result<Vec<(Option<usize>, String)>, CommandError> {
+    let read_error =
+        |error: std::io::Error| CommandError::refused(format!("cannot be read: {error}")).at(list, None);
     let lines: Box<dyn BufRead> = if list == Path::new("-") {
         Box::new(std::io::stdin().lock())
     } else {
-        Box::new(BufReader::new(File::open(list).map_err(unreadable)?))
+        Box::new(BufReader::new(File::open(list).map_err(read_error)?))
     };
     let mut names = Vec::new();
     for (number, line) in (1..).zip(lines.lines()) {
-        let line = line.map_err(unreadable)?;
+        let line = line.map_err(read_error)?;
         let name = line.trim();
         if !name.is_empty() && !name.starts_with('#') {
             names.push((Some(number), name.to_owned()));
         }
         if names.len() > MOST_NAMES {
-            return Err(Failure::refused(format!("has more than {MOST_NAMES} names")).at(list, None));
+            return Err(CommandError::refused(format!("has more than {MOST_NAMES} names")).at(list, None));
         }
     }
     if names.is_empty() {
-        return Err(Failure::refused("names nobody").at(list, None));
+        return Err(CommandError::refused("contains no account name").at(list, None));
     }
     Ok(names)
 }
@@ -143,63 +146,64 @@ impl Applicant {
         label: &Label,
         name: &str,
         is_of_list: bool,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, CommandError> {
         let account = context.account(Some(name))?;
-        let permitted = context.store.expected(&account.user)?;
-        let way = way(context, options, &account, label)?;
-        let authorised = authorised(context, None, options, (&account, way))?;
-        let wanted = [(Kind::Png, &options.qr_png), (Kind::Svg, &options.qr_svg)];
-        let mut pictures = Vec::new();
+        let expected = context.store.expected(&account.user)?;
+        let mode = EnrollMode::permitted(context, options, &account, label)?;
+        let authorised = authorise_enrolment(context, None, options, (&account, mode))?;
+        let wanted = [(ImageFormat::Png, &options.qr_png), (ImageFormat::Svg, &options.qr_svg)];
+        let mut qr_files = Vec::new();
         for (kind, target) in wanted {
             let Some(target) = target else { continue };
-            // Of a list it is a directory, and each user has a file in it.
+            // With a list it is a directory with one file per user.
             let file = if is_of_list {
                 target.join(format!("{}.{}", account.user.component(), kind.extension()))
             } else {
                 target.clone()
             };
-            picture::check_place(&file)?;
-            pictures.push((kind, file));
+            qr_file::check_path(&file)?;
+            qr_files.push((kind, file));
         }
-        Ok(Self { account, way, permitted, authorised, pictures })
+        Ok(Self { account, mode, expected, authorised, qr_files })
     }
 
-    fn enrol(&self, context: &Context, terms: &Terms) -> Result<(), Failure> {
-        let Self { account, way, permitted, authorised, pictures } = self;
-        let draft = terms.draft()?;
-        let card = Card::of(&draft, &terms.issuer, account);
-        let qr = card.qr().map_err(|error| Failure::refused(error.to_string()))?;
-        // Before the enrolment: a picture that cannot be written leaves nobody enrolled, and one of nobody can be removed.
-        let written = pictures
+    fn enrol(&self, context: &Context, authenticator: &AuthenticatorOptions) -> Result<(), CommandError> {
+        let Self { account, mode, expected, authorised, qr_files } = self;
+        let draft = authenticator.draft()?;
+        let card = Card::of(&draft, &authenticator.issuer, account);
+        let qr = card.qr().map_err(|error| CommandError::refused(error.to_string()))?;
+        // Before the enrolment: if a file cannot be written, the account is not enrolled and the files are removed.
+        let written = qr_files
             .iter()
-            .map(|(kind, file)| Picture::write(*kind, &qr, file))
-            .collect::<Result<Vec<Picture>, Failure>>()?;
-        let codes = place(context, account, draft.pending(), *way, (*permitted, authorised))?;
-        written.into_iter().for_each(Picture::keep);
-        reset_token::tell(context, account, authorised);
-        let event = context.event(Name::Enrolled, account).field("authenticator", terms.label.as_str());
-        context.audit(&event.field("way", way.as_str()).field("state", "pending"));
+            .map(|(kind, file)| QrFile::write(*kind, &qr, file))
+            .collect::<Result<Vec<QrFile>, CommandError>>()?;
+        let codes = store_enrolment(context, account, draft.pending(), *mode, (*expected, authorised))?;
+        written.into_iter().for_each(QrFile::keep);
+        reset_token::log_use(context, account, authorised);
+        let event =
+            context.event(Name::Enrolled, account).field("authenticator", authenticator.label.as_str());
+        context.audit(&event.field("way", mode.as_str()).field("state", "pending"));
         let (uri, key, drawn) =
             (text(card.uri()), text(&card.key_in_fours()), text(&qr.text(Drawing::Inverted)));
         let codes: Vec<Zeroizing<String>> = codes.iter().map(|code| text(&grouped(code))).collect();
-        let document = Document {
+        let document = EnrolledDocument {
             user: account.user.as_str(),
             pending: true,
-            label: terms.label.as_str(),
-            issuer: terms.issuer.as_str(),
-            algorithm: terms.parameters.algorithm().as_str(),
-            digits: terms.parameters.digits(),
-            period: terms.parameters.period(),
+            label: authenticator.label.as_str(),
+            issuer: authenticator.issuer.as_str(),
+            algorithm: authenticator.parameters.algorithm().as_str(),
+            digits: authenticator.parameters.digits(),
+            period: authenticator.parameters.period(),
             uri: &uri,
             manual_key: &key,
             qr: &drawn,
-            pictures: pictures.iter().map(|(_, file)| file.display().to_string()).collect(),
+            pictures: qr_files.iter().map(|(_, file)| file.display().to_string()).collect(),
             recovery_codes: codes.iter().map(|code| code.as_str()).collect(),
         };
-        document.show(context.format).map_err(|failure| {
-            failure.explained(|problem| {
+        document.print(context.format).map_err(|error| {
+            error.explained(|problem| {
                 format!(
-                    "{problem}; {} is enrolled, and what was made was not shown: run it again with --replace --yes",
+                    "{problem}; {} is enrolled, but its secret was not shown; run the command again with --replace --yes",
                     account.user
                 )
             })
@@ -207,20 +211,22 @@ impl Applicant {
     }
 }
 
-impl Document<'_> {
-    fn show(&self, format: Format) -> Result<(), Failure> {
+impl EnrolledDocument<'_> {
+    fn print(&self, format: Format) -> Result<(), CommandError> {
         if format == Format::Json {
             return output::document(self);
         }
-        output::whole(&format!("account: {}", self.user))?;
-        output::whole(&format!("issuer: {}", self.issuer))?;
-        output::whole(&format!("uri: {}", self.uri))?;
-        output::whole(&format!("manual key: {}", self.manual_key))?;
-        self.qr.lines().try_for_each(output::whole)?;
+        output::secret_line(&format!("account: {}", self.user))?;
+        output::secret_line(&format!("issuer: {}", self.issuer))?;
+        output::secret_line(&format!("uri: {}", self.uri))?;
+        output::secret_line(&format!("manual key: {}", self.manual_key))?;
+        self.qr.lines().try_for_each(output::secret_line)?;
         for code in &self.recovery_codes {
-            output::whole(&format!("recovery code: {code}"))?;
+            output::secret_line(&format!("recovery code: {code}"))?;
         }
-        output::whole("pending: a code is asked for from now on, and the first right one confirms it")
+        output::secret_line(
+            "pending: logins need a code from now on, and the first correct code confirms the enrolment",
+        )
     }
 }
 

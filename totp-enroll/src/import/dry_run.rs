@@ -1,60 +1,59 @@
-//! `--dry-run`: what an import would do, from the same lines and by the same rules; nothing is written, nor told to the log.
+//! `import --dry-run`: shows what an import would do, by the same rules; nothing is written or logged.
 
-use super::bad_line::BadLine;
-use super::intake::Intake;
+use super::line_import::LineImport;
+use super::lines::{BadLine, LinePosition, by_user};
 use super::new_user::NewUser;
-use super::place::{Place, by_user};
-use crate::failure::Failure;
+use crate::command_error::CommandError;
 use crate::output::{self, Format};
 use serde::Serialize;
 use totp_core::enrolment::draft::Draft;
 use totp_core::factor::Factor;
 
-/// What would be done, as a document.
+/// The result of a dry run.
 #[derive(Serialize)]
-struct Foretold {
+struct DryRunDocument {
     dry_run: bool,
-    would_import: Vec<User>,
+    would_import: Vec<PlannedUser>,
     skipped: Vec<BadLine>,
 }
 
 #[derive(Serialize)]
-struct User {
+struct PlannedUser {
     user: String,
-    authenticators: Vec<Authenticator>,
+    authenticators: Vec<PlannedAuthenticator>,
 }
 
 #[derive(Serialize)]
-struct Authenticator {
+struct PlannedAuthenticator {
     algorithm: &'static str,
     digits: u8,
     period: u64,
 }
 
-impl Intake<'_> {
-    /// Names who would be enrolled, in the order of the file, and with what; no secret.
-    pub(super) fn foretell(&self, places: &[Place], bad: Vec<BadLine>) -> Result<(), Failure> {
-        let mut users: Vec<&[Place]> = by_user(places).collect();
-        users.sort_by_key(|lines| lines.first().map(|place| place.line));
-        let mut foretold = Foretold { dry_run: true, would_import: Vec::new(), skipped: bad };
+impl LineImport<'_> {
+    /// Prints which users would be enrolled, in the order of the file, and with which parameters; no secret.
+    pub(super) fn dry_run(&self, positions: &[LinePosition], bad: Vec<BadLine>) -> Result<(), CommandError> {
+        let mut users: Vec<&[LinePosition]> = by_user(positions).collect();
+        users.sort_by_key(|lines| lines.first().map(|position| position.line));
+        let mut document = DryRunDocument { dry_run: true, would_import: Vec::new(), skipped: bad };
         for lines in users {
-            foretold.would_import.extend(self.plan(lines)?.new_users.values().map(User::of));
+            document.would_import.extend(self.plan(lines)?.new_users.values().map(PlannedUser::of));
         }
-        match self.terms.context.format {
-            Format::Json => output::document(&foretold),
-            Format::Text => foretold.print(),
+        match self.rules.context.format {
+            Format::Json => output::document(&document),
+            Format::Text => document.print(),
         }
     }
 }
 
-impl User {
+impl PlannedUser {
     fn of(new_user: &NewUser) -> Self {
-        let authenticators = new_user.drafts.iter().map(Authenticator::of).collect();
+        let authenticators = new_user.drafts.iter().map(PlannedAuthenticator::of).collect();
         Self { user: new_user.account.user.as_str().to_owned(), authenticators }
     }
 }
 
-impl Authenticator {
+impl PlannedAuthenticator {
     fn of(draft: &Draft) -> Self {
         let Factor::Totp(totp) = draft.factor();
         let parameters = totp.parameters();
@@ -66,10 +65,10 @@ impl Authenticator {
     }
 }
 
-impl Foretold {
-    fn print(&self) -> Result<(), Failure> {
-        for User { user, authenticators } in &self.would_import {
-            for Authenticator { algorithm, digits, period } in authenticators {
+impl DryRunDocument {
+    fn print(&self) -> Result<(), CommandError> {
+        for PlannedUser { user, authenticators } in &self.would_import {
+            for PlannedAuthenticator { algorithm, digits, period } in authenticators {
                 output::line(&format!("would import {user}: {algorithm}, {digits} digits, {period} s"))?;
             }
         }

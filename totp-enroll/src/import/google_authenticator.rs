@@ -1,5 +1,5 @@
-//! A secret file of google-authenticator-libpam (its FILEFORMAT): the secret in base32, lines that begin with `" ` and name an
-//! option, and single-use codes of eight digits.
+//! Parses a secret file of google-authenticator-libpam (its FILEFORMAT): the secret in base32, options in lines that begin
+//! with `" `, and scratch codes of eight digits.
 
 use data_encoding::{BASE32_NOPAD, Encoding, Specification};
 use totp_core::factor::totp::{Algorithm, Parameters, ParametersError};
@@ -7,33 +7,33 @@ use totp_core::recovery::ScratchCode;
 use totp_core::secret::Secret;
 use zeroize::Zeroizing;
 
-/// No file that the program reads is larger, in bytes.
+/// The largest file that the program reads, in bytes.
 pub(super) const LARGEST: usize = 64 << 10;
-/// Steps that the program looks for a code each side of the clock's when it adjusts itself to a phone: half a day of thirty
-/// seconds. It cannot have used one that is further ahead, but for a window of a hundred.
+/// The furthest time step ahead that the program can have used: when it adjusts to a phone's clock, it searches half a day of
+/// 30-second steps in both directions, and a window adds up to 100.
 const FURTHEST_STEPS: u64 = 25 * 60 + 100;
 
-/// What a file says.
-pub(super) struct Moved {
+/// The content of a file.
+pub(super) struct SecretFile {
     pub(super) secret: Secret,
     pub(super) parameters: Parameters,
-    /// Codes that are good at any time; the program's own default where it is left out.
+    /// The number of codes that are valid at any time; `None`: the program's default.
     pub(super) window: Option<u64>,
-    /// The newest step of which a code was used.
+    /// The newest time step whose code was used.
     pub(super) used_up_to: u64,
-    /// Steps that the phone's clock is ahead, or behind if negative.
+    /// Time steps that the phone's clock is ahead; negative: behind.
     pub(super) skew: i64,
-    /// So many logins in so many seconds.
+    /// The rate limit: logins, seconds.
     pub(super) rate: Option<(u64, u64)>,
     pub(super) scratch: Vec<ScratchCode>,
-    /// Lines with options that are none of FILEFORMAT's.
+    /// Lines with options that FILEFORMAT does not have.
     pub(super) unknown: Vec<usize>,
 }
 
-/// Why a file cannot be taken over. Nothing of it repeats what is in the file.
+/// Why a file cannot be imported. The messages do not repeat the file's content.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Problem {
-    #[error("is larger than {LARGEST} bytes, which is no secret file")]
+pub(super) enum SecretFileError {
+    #[error("is larger than {LARGEST} bytes, so it is not a secret file")]
     TooLarge,
     #[error("is not ASCII text")]
     NotText,
@@ -41,55 +41,55 @@ pub(super) enum Problem {
     Empty,
     #[error("the first line is not a secret in base32")]
     Secret,
-    #[error("is a counter token (HOTP), and counters cannot be carried over: enrol this user anew")]
+    #[error("is counter-based (HOTP), which cannot be imported; enrol this user anew")]
     Counter,
-    #[error(
-        "does not say that its codes are time-based (TOTP_AUTH): it may be cut short; enrol this user anew"
-    )]
+    #[error("does not have the option TOTP_AUTH, so it may be incomplete; enrol this user anew")]
     NoType,
     #[error("has the option {0} twice")]
     Twice(&'static str),
-    #[error("the option {0} has no value that the program would take")]
+    #[error("the option {0} has an invalid value")]
     Value(&'static str),
     #[error(
-        "DISALLOW_REUSE names a code of a time to come: set the machine's clock, or enrol this user anew"
+        "DISALLOW_REUSE names a time in the future; correct the machine's clock, or enrol this user anew"
     )]
     Future,
-    #[error("is neither an option nor a code of eight digits: the file may be cut short")]
+    #[error("is neither an option nor a scratch code of eight digits; the file may be incomplete")]
     Line,
     #[error("STEP_SIZE: {0}")]
     Parameters(#[from] ParametersError),
 }
 
-/// A problem, and the line that has it, where one has.
-pub(super) type Placed = (Option<usize>, Problem);
+/// An error and its line, if it has one.
+pub(super) type LocatedError = (Option<usize>, SecretFileError);
 
 /// Parses a file. `now` is in seconds since 1970.
-pub(super) fn parse(text: &[u8], now: u64) -> Result<Moved, Placed> {
-    let whole = |problem| (None, problem);
+pub(super) fn parse(text: &[u8], now: u64) -> Result<SecretFile, LocatedError> {
+    let whole_file = |error| (None, error);
     if text.len() > LARGEST {
-        return Err(whole(Problem::TooLarge));
+        return Err(whole_file(SecretFileError::TooLarge));
     }
     if !text.is_ascii() {
-        return Err(whole(Problem::NotText));
+        return Err(whole_file(SecretFileError::NotText));
     }
-    let text = std::str::from_utf8(text).map_err(|_| whole(Problem::NotText))?;
+    let text = std::str::from_utf8(text).map_err(|_| whole_file(SecretFileError::NotText))?;
     let mut lines = (1..).zip(text.lines());
-    let (_, first) = lines.next().ok_or(whole(Problem::Empty))?;
-    let secret = secret(first).ok_or((Some(1), Problem::Secret))?;
+    let (_, first) = lines.next().ok_or(whole_file(SecretFileError::Empty))?;
+    let secret = secret(first).ok_or((Some(1), SecretFileError::Secret))?;
     let (mut options, mut scratch) = (Options::default(), Vec::new());
     for (number, line) in lines {
         let line = line.trim_end_matches('\r');
-        let taken = match line.strip_prefix("\" ") {
-            Some(option) => options.take(number, option),
+        let result = match line.strip_prefix("\" ") {
+            Some(option) => options.add(number, option),
             None if line.is_empty() => Ok(()),
-            // The program makes none that begins with a zero, and takes none.
-            None if line.starts_with('0') => Err(Problem::Line),
-            None => ScratchCode::parse(line.as_bytes()).map(|code| scratch.push(code)).ok_or(Problem::Line),
+            // The program neither creates nor accepts a scratch code that begins with 0.
+            None if line.starts_with('0') => Err(SecretFileError::Line),
+            None => ScratchCode::parse(line.as_bytes())
+                .map(|code| scratch.push(code))
+                .ok_or(SecretFileError::Line),
         };
-        taken.map_err(|problem| (Some(number), problem))?;
+        result.map_err(|error| (Some(number), error))?;
     }
-    options.moved(secret, scratch, now).map_err(whole)
+    options.secret_file(secret, scratch, now).map_err(whole_file)
 }
 
 #[derive(Default)]
@@ -105,7 +105,7 @@ struct Options {
 }
 
 impl Options {
-    fn take(&mut self, line: usize, option: &str) -> Result<(), Problem> {
+    fn add(&mut self, line: usize, option: &str) -> Result<(), SecretFileError> {
         let mut words = option.split_ascii_whitespace();
         let name = words.next().unwrap_or_default();
         let words: Vec<&str> = words.collect();
@@ -117,7 +117,7 @@ impl Options {
             "RATE_LIMIT" => once("RATE_LIMIT", &mut self.rate, rate(&words)),
             "DISALLOW_REUSE" => once("DISALLOW_REUSE", &mut self.used, newest(&words)),
             "TIME_SKEW" => once("TIME_SKEW", &mut self.skew, skew(&words)),
-            // The program's notes on skews that it was about to adjust to, and on hosts that it asked nothing of for a while.
+            // Notes of the program: skews that it was adjusting to, and hosts in the grace period.
             "RESETTING_TIME_SKEW" => Ok(()),
             name if is_last(name) => Ok(()),
             _ => {
@@ -127,25 +127,30 @@ impl Options {
         }
     }
 
-    fn moved(self, secret: Secret, scratch: Vec<ScratchCode>, now: u64) -> Result<Moved, Problem> {
+    fn secret_file(
+        self,
+        secret: Secret,
+        scratch: Vec<ScratchCode>,
+        now: u64,
+    ) -> Result<SecretFile, SecretFileError> {
         match (self.counter, self.totp) {
-            (Some(()), _) => return Err(Problem::Counter),
-            (None, None) => return Err(Problem::NoType),
+            (Some(()), _) => return Err(SecretFileError::Counter),
+            (None, None) => return Err(SecretFileError::NoType),
             (None, Some(())) => {}
         }
         let parameters = Parameters::new(Algorithm::Sha1, 6, self.step.unwrap_or(30))?;
         let used_up_to = self.used.unwrap_or(0);
         if used_up_to > parameters.step(now).saturating_add(FURTHEST_STEPS) {
-            return Err(Problem::Future);
+            return Err(SecretFileError::Future);
         }
         let (skew, Self { window, rate, unknown, .. }) = (self.skew.unwrap_or(0), self);
-        Ok(Moved { secret, parameters, window, used_up_to, skew, rate, scratch, unknown })
+        Ok(SecretFile { secret, parameters, window, used_up_to, skew, rate, scratch, unknown })
     }
 }
 
-fn once<T>(name: &'static str, place: &mut Option<T>, value: Option<T>) -> Result<(), Problem> {
-    let value = value.ok_or(Problem::Value(name))?;
-    if place.replace(value).is_some() { Err(Problem::Twice(name)) } else { Ok(()) }
+fn once<T>(name: &'static str, slot: &mut Option<T>, value: Option<T>) -> Result<(), SecretFileError> {
+    let value = value.ok_or(SecretFileError::Value(name))?;
+    if slot.replace(value).is_some() { Err(SecretFileError::Twice(name)) } else { Ok(()) }
 }
 
 fn one(words: &[&str], range: std::ops::RangeInclusive<u64>) -> Option<u64> {
@@ -153,14 +158,14 @@ fn one(words: &[&str], range: std::ops::RangeInclusive<u64>) -> Option<u64> {
     number(word).filter(|number| range.contains(number))
 }
 
-/// Behind the two numbers the program notes when it was used.
+/// Two numbers, followed by the times of the latest logins.
 fn rate(words: &[&str]) -> Option<(u64, u64)> {
     let [logins, seconds, times @ ..] = words else { return None };
     let all_numbers = times.iter().all(|time| number(time).is_some());
     Some((number(logins)?, number(seconds)?)).filter(|rate| all_numbers && rate.0 > 0 && rate.1 > 0)
 }
 
-/// The newest of the steps whose codes were used; zero where none was.
+/// The newest of the used time steps; 0 if there is none.
 fn newest(words: &[&str]) -> Option<u64> {
     words.iter().try_fold(0, |newest: u64, word| number(word).map(|step| newest.max(step)))
 }
@@ -183,8 +188,8 @@ fn number(text: &str) -> Option<u64> {
     digits.then(|| text.parse().ok())?
 }
 
-/// As the program reads it: in either case, past blanks and dashes, with what is easily mistaken taken for what is meant, and
-/// without the bits behind the last whole byte.
+/// Decodes the secret as the program does: upper or lower case, ignoring blanks and dashes, reading 0, 1 and 8 as O, L and B, and
+/// dropping the bits after the last whole byte.
 fn secret(line: &str) -> Option<Secret> {
     let encoding: Encoding = specification().encoding().ok()?;
     let bare: Zeroizing<String> =
@@ -201,5 +206,140 @@ fn specification() -> Specification {
 }
 
 #[cfg(test)]
-#[path = "google_authenticator_tests.rs"]
-mod tests;
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SECRET: &str = "YPBHOD7DZZRNNBF7GJ4EOV4AXM";
+    const NOW: u64 = 1_800_000_000;
+
+    fn secret_file(text: &str) -> SecretFile {
+        match parse(text.as_bytes(), NOW) {
+            Ok(moved) => moved,
+            Err((line, error)) => panic!("{line:?} {error}:\n{text}"),
+        }
+    }
+
+    fn error(text: &str) -> LocatedError {
+        match parse(text.as_bytes(), NOW) {
+            Ok(_) => panic!("accepted:\n{text}"),
+            Err(placed) => placed,
+        }
+    }
+
+    #[test]
+    fn every_option_of_the_program_is_read() {
+        let text = format!(
+            "{SECRET}\n\" RATE_LIMIT 3 30 1799999990 1799999999\n\" WINDOW_SIZE 17\n\" STEP_SIZE 60\n\" LAST0 192.0.2.1 1799999999\n\
+             \" DISALLOW_REUSE 29999997 29999999 29999998\n\" TOTP_AUTH\n\" RESETTING_TIME_SKEW 1+2\n\" TIME_SKEW -3\n71744121\n75760401\n"
+        );
+        let moved = secret_file(&text);
+        assert_eq!(moved.secret.expose().len(), 16);
+        assert_eq!(moved.parameters, Parameters::new(Algorithm::Sha1, 6, 60).unwrap());
+        assert_eq!((moved.window, moved.used_up_to, moved.skew), (Some(17), 29_999_999, -3));
+        assert_eq!((moved.rate, moved.scratch.len()), (Some((3, 30)), 2));
+        assert!(moved.unknown.is_empty());
+    }
+
+    #[test]
+    fn a_missing_option_has_the_programs_default() {
+        let moved = secret_file(&format!("{SECRET}\r\n\" TOTP_AUTH\r\n\" DISALLOW_REUSE\r\n\r\n"));
+        assert_eq!(moved.parameters, Parameters::EVERY_APP);
+        assert_eq!((moved.window, moved.used_up_to, moved.skew, moved.rate), (None, 0, 0, None));
+        assert!(moved.scratch.is_empty());
+    }
+
+    #[test]
+    fn a_secret_is_read_as_the_program_reads_it() {
+        for (written, bytes) in [
+            ("GEZDGNBVGY3TQOJQ", &b"1234567890"[..]),
+            ("gezd gnbv-gy3t qojq", b"1234567890"),
+            ("GEZDGNBVGY3TQ0JQ", b"1234567890"),
+            // Bits behind the last whole byte.
+            ("GEZDGNBVGY3TQOJQGH", b"12345678901"),
+        ] {
+            assert_eq!(
+                secret_file(&format!("{written}\n\" TOTP_AUTH\n")).secret.expose(),
+                bytes,
+                "{written}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_option_is_reported_with_its_line() {
+        assert_eq!(
+            secret_file(&format!("{SECRET}\n\" TOTP_AUTH\n\" NEW_THING 1\n\" LASTING\n")).unknown,
+            [3, 4]
+        );
+    }
+
+    #[test]
+    fn a_bad_file_is_reported_with_line_and_reason() {
+        let with = |rest: &str| error(&format!("{SECRET}\n\" TOTP_AUTH\n{rest}"));
+        assert_eq!(error(""), (None, SecretFileError::Empty));
+        assert_eq!(error("\n\" TOTP_AUTH\n"), (Some(1), SecretFileError::Secret));
+        assert_eq!(error("not a secret!\n\" TOTP_AUTH\n"), (Some(1), SecretFileError::Secret));
+        assert_eq!(error(&format!("{SECRET}\n")), (None, SecretFileError::NoType));
+        assert_eq!(error(&SECRET[..9]), (Some(1), SecretFileError::Secret));
+        assert_eq!(error(&format!("{SECRET}\n\" HOTP_COUNTER 1\n")), (None, SecretFileError::Counter));
+        assert_eq!(with("\" HOTP_COUNTER 1\n"), (None, SecretFileError::Counter));
+        assert_eq!(with("\" TOTP_AUTH\n"), (Some(3), SecretFileError::Twice("TOTP_AUTH")));
+        for (option, name) in [
+            ("WINDOW_SIZE", "WINDOW_SIZE"),
+            ("WINDOW_SIZE 0", "WINDOW_SIZE"),
+            ("WINDOW_SIZE 101", "WINDOW_SIZE"),
+            ("WINDOW_SIZE 3 4", "WINDOW_SIZE"),
+            ("STEP_SIZE 61", "STEP_SIZE"),
+            ("STEP_SIZE -30", "STEP_SIZE"),
+            ("RATE_LIMIT 3", "RATE_LIMIT"),
+            ("RATE_LIMIT 0 30", "RATE_LIMIT"),
+            ("RATE_LIMIT 3 30 then", "RATE_LIMIT"),
+            ("DISALLOW_REUSE now", "DISALLOW_REUSE"),
+            ("DISALLOW_REUSE 99999999999999999999", "DISALLOW_REUSE"),
+            ("TIME_SKEW", "TIME_SKEW"),
+            ("TIME_SKEW 9999999999", "TIME_SKEW"),
+        ] {
+            assert_eq!(with(&format!("\" {option}\n")), (Some(3), SecretFileError::Value(name)), "{option}");
+        }
+        assert_eq!(with("\" STEP_SIZE 4\n"), (None, SecretFileError::Parameters(ParametersError::Period)));
+        assert_eq!(with("\" DISALLOW_REUSE 60001601\n"), (None, SecretFileError::Future));
+        assert_eq!(
+            secret_file(&format!("{SECRET}\n\" TOTP_AUTH\n\" DISALLOW_REUSE 60001600\n")).used_up_to,
+            60_001_600
+        );
+        for line in ["7174412", "717441210", "0717441", "01744121", "7174412x", "\"TOTP_AUTH", "hello"] {
+            assert_eq!(with(&format!("75760401\n{line}\n")), (Some(4), SecretFileError::Line), "{line}");
+        }
+        assert_eq!(error(&format!("{SECRET}\n\" TOTP_AUTH\u{e9}\n")), (None, SecretFileError::NotText));
+        assert_eq!(error(&"A".repeat(LARGEST + 1)), (None, SecretFileError::TooLarge));
+    }
+
+    /// Cut anywhere, a file is refused, or has lost nothing but its last codes.
+    #[test]
+    fn a_truncated_file_never_gives_another_secret() {
+        let text =
+            format!("{SECRET}\n\" WINDOW_SIZE 3\n\" DISALLOW_REUSE\n\" TOTP_AUTH\n71744121\n75760401\n");
+        for cut in 0..text.len() {
+            if let Ok(moved) = parse(&text.as_bytes()[..cut], NOW) {
+                assert_eq!(moved.secret.expose().len(), 16, "{cut}");
+                assert_eq!(moved.window, Some(3), "{cut}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_file_or_an_error(text in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = parse(&text, NOW);
+        }
+
+        #[test]
+        fn no_error_repeats_the_files_content(tail in "[ \"A-Z0-9\n]{0,60}") {
+            let text = format!("HUNTER\n{tail}\n\" WINDOW_SIZE HUNTER\nHUNTER\n");
+            if let Err((_, error)) = parse(text.as_bytes(), NOW) {
+                prop_assert!(!error.to_string().contains("HUNTER"));
+            }
+        }
+    }
+}

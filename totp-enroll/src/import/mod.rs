@@ -1,73 +1,74 @@
-//! `import`: enrolments from another program's file, all of them or, where a line is bad, none unless that is asked for.
+//! `import`: enrols accounts from the files of other programs. If a line is bad, nothing is imported, unless `--keep-going` is given.
 
-mod bad_line;
 mod dry_run;
-mod exports;
-mod form;
+mod file_format;
 mod google_authenticator;
 mod homes;
-mod intake;
+mod imported_authenticator;
+mod line_import;
 mod lines;
 mod migration;
 mod new_user;
 mod oath;
-mod place;
 mod plan;
 mod secret_files;
-mod token;
 mod uri;
 
 use crate::account::Unknown;
-use crate::cli::{Import, Source};
+use crate::cli::{Import, LineSource};
+use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::failure::Failure;
 use crate::output::{self, Format};
-use bad_line::BadLine;
-use form::Form;
-use intake::Intake;
-use lines::Lines;
-use plan::Terms;
+use file_format::FileFormat;
+use line_import::LineImport;
+use lines::{BadLine, LineReader};
+use plan::ImportRules;
 use serde::Serialize;
 use std::path::Path;
 use totp_core::store::Engine;
 
-/// What is to be done about bad lines.
+/// What happens if there are bad lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum OnBadLine {
     Stop,
     Skip,
 }
 
-pub(crate) fn run(context: &Context, command: &Import) -> Result<(), Failure> {
-    let (form, source) = match command {
-        Import::Oath(source) => (Form::Oath, source),
+pub(crate) fn run(context: &Context, command: &Import) -> Result<(), CommandError> {
+    let (format, source) = match command {
+        Import::Oath(source) => (FileFormat::Oath, source),
         Import::GoogleAuthenticator(options) => return secret_files::run(context, options),
-        Import::Uri { source, user } => (Form::Uri(user.clone()), source),
+        Import::Uri { source, user } => (FileFormat::Uri(user.clone()), source),
     };
-    let Source { file, allow_unknown, keep_going, dry_run } = source;
+    let LineSource { file, allow_unknown, keep_going, dry_run } = source;
     let on_bad_line = if *keep_going { OnBadLine::Skip } else { OnBadLine::Stop };
     let unknown = if *allow_unknown { Unknown::Allowed } else { Unknown::Refused };
-    let lines = Lines::open(file)?;
+    let lines = LineReader::open(file)?;
     context.keyring()?;
     if !dry_run {
         context.store.prepare()?;
     }
-    let nobody_enrolled = matches!(context.config.paths.state.try_exists(), Ok(false));
-    let import = Intake { lines, terms: Terms { context, form, unknown, nobody_enrolled } };
-    let (places, mut bad) = import.survey()?;
-    import.check_count(places.len().saturating_add(bad.len())).map_err(|failure| failure.at(file, None))?;
-    bad.extend(import.check_together(&places)?);
+    let no_state_yet = matches!(context.config.paths.state.try_exists(), Ok(false));
+    let import = LineImport { lines, rules: ImportRules { context, format, unknown, no_state_yet } };
+    let (positions, mut bad) = import.survey()?;
+    import.check_count(positions.len().saturating_add(bad.len())).map_err(|error| error.at(file, None))?;
+    bad.extend(import.check_together(&positions)?);
     bad.sort_by_key(|bad| bad.line);
-    report(context, file, &bad, on_bad_line)?;
+    report_bad_lines(context, file, &bad, on_bad_line)?;
     if *dry_run {
-        return import.foretell(&places, bad);
+        return import.dry_run(&positions, bad);
     }
-    let imported = import.enrol_all(&places, &bad)?;
+    let imported = import.enrol_all(&positions, &bad)?;
     done(context, imported, bad)
 }
 
-/// Names every bad line; stops unless they are to be skipped.
-fn report(context: &Context, file: &Path, bad: &[BadLine], on_bad_line: OnBadLine) -> Result<(), Failure> {
+/// Prints every bad line; an error unless they are to be skipped.
+fn report_bad_lines(
+    context: &Context,
+    file: &Path,
+    bad: &[BadLine],
+    on_bad_line: OnBadLine,
+) -> Result<(), CommandError> {
     if context.format == Format::Text {
         for BadLine { line, problem } in bad {
             output::remark(&format!("{} line {line}: {problem}", file.display()));
@@ -75,29 +76,34 @@ fn report(context: &Context, file: &Path, bad: &[BadLine], on_bad_line: OnBadLin
     }
     match (bad.first(), on_bad_line) {
         (Some(first), OnBadLine::Stop) if context.format == Format::Json => {
-            Err(Failure::refused(format!("{}; nothing was imported", first.problem))
+            Err(CommandError::refused(format!("{}; nothing was imported", first.problem))
                 .at(file, Some(first.line)))
         }
         (Some(_), OnBadLine::Stop) => {
-            let problem = format!("{} bad lines; nothing was imported; --keep-going skips them", bad.len());
-            Err(Failure::refused(problem).at(file, None))
+            let problem = format!(
+                "{} bad lines; nothing was imported; correct them, or skip them with --keep-going",
+                bad.len()
+            );
+            Err(CommandError::refused(problem).at(file, None))
         }
         (Some(_), OnBadLine::Skip) | (None, _) => Ok(()),
     }
 }
 
-fn done(context: &Context, imported: usize, skipped: Vec<BadLine>) -> Result<(), Failure> {
+fn done(context: &Context, imported: usize, skipped: Vec<BadLine>) -> Result<(), CommandError> {
     #[derive(Serialize)]
-    struct Document {
+    struct ImportedDocument {
         imported: usize,
         skipped: Vec<BadLine>,
     }
     let count = skipped.len();
     match context.format {
-        Format::Json => output::document(&Document { imported, skipped })?,
+        Format::Json => output::document(&ImportedDocument { imported, skipped })?,
         Format::Text => {
             output::line(&format!("{imported} users imported, {count} lines skipped"))?;
-            output::line("they have no recovery codes yet: \"totp-enroll recovery-codes USER\" makes them")?;
+            output::line(
+                "they have no recovery codes yet; create them with \"totp-enroll recovery-codes USER\"",
+            )?;
         }
     }
     Ok(())

@@ -1,16 +1,15 @@
-//! `import google-authenticator`: the secret file of one user, or those in everybody's home. All are read and checked before
-//! anything is written; the files are left where they are.
+//! `import google-authenticator`: imports one secret file, or those in all home directories. All files are checked before
+//! anything is written; the files stay where they are.
 
-use super::google_authenticator::{self, Moved};
-use super::homes::{self, residents};
-use super::new_user::{self, BATCH, NewUser, cut_short};
+use super::google_authenticator::{self, SecretFile};
+use super::homes::{self, home_owners};
+use super::new_user::{self, BATCH, NewUser, interrupted};
 use crate::account::{self, Unknown};
 use crate::cli::GoogleAuthenticator;
 use crate::clock;
+use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::failure::Failure;
 use crate::output::{self, Format};
-use crate::progress;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -22,96 +21,98 @@ use totp_core::recovery::MOST_CODES;
 use totp_core::store::Engine;
 use zeroize::Zeroizing;
 
-/// As the log and the authenticators' labels name it.
+/// The name in the log and in the authenticators' labels.
 const NAME: &str = "google-authenticator";
-/// Where the program keeps it unless it is told otherwise.
-const IN_HOME: &str = ".google_authenticator";
+/// The program's default file in a home directory.
+const FILE_NAME: &str = ".google_authenticator";
 
-/// A file, and whose it is.
-struct Found {
+/// A secret file and its user.
+struct FoundFile {
     user: String,
     file: PathBuf,
     text: Result<Zeroizing<Vec<u8>>, String>,
-    /// What is to be noted of the file itself.
+    /// Warnings about owner and mode of the file.
     notes: Vec<String>,
 }
 
-/// What is taken over of a file.
-struct Taken {
+/// A file that can be imported.
+struct AcceptedFile {
     new_user: NewUser,
-    said: Said,
+    report: FileReport,
 }
 
-/// What is said of a file that is taken over; no secret.
+/// What is printed about a file; no secret.
 #[derive(Serialize)]
-struct Said {
+struct FileReport {
     user: String,
     file: String,
     period: u64,
-    /// Steps each side of the clock's, where the authenticator has a window of its own.
+    /// Time steps accepted before and after the current one, if the authenticator has its own window.
     drift_steps: Option<u64>,
     scratch_codes: usize,
-    /// What is not carried, and what to do about it.
+    /// What is not imported, and what to do about it.
     notes: Vec<String>,
 }
 
-/// A file that cannot be taken over.
+/// A file that cannot be imported.
 #[derive(Serialize)]
-struct Skipped {
+struct SkippedFile {
     user: String,
     file: String,
     line: Option<usize>,
     problem: String,
 }
 
-pub(super) fn run(context: &Context, options: &GoogleAuthenticator) -> Result<(), Failure> {
+pub(super) fn run(context: &Context, options: &GoogleAuthenticator) -> Result<(), CommandError> {
     let unknown = if options.allow_unknown { Unknown::Allowed } else { Unknown::Refused };
-    let found = find(context, options)?;
+    let found = find_files(context, options)?;
     context.keyring()?;
     if !options.dry_run {
         context.store.prepare()?;
     }
-    let nobody_enrolled = matches!(context.config.paths.state.try_exists(), Ok(false));
+    let no_state_yet = matches!(context.config.paths.state.try_exists(), Ok(false));
     let now = clock::now()?.realtime;
-    let (mut taken, mut skipped, mut users) = (Vec::<Taken>::new(), Vec::new(), BTreeSet::new());
-    for Found { user, file, text, notes } in found {
-        let canonical = account::canonical(&user, unknown).map_err(|failure| match unknown {
-            Unknown::Refused => format!("{}; --allow-unknown takes it all the same", failure.problem),
-            Unknown::Allowed => failure.problem,
+    let (mut accepted, mut skipped, mut users) = (Vec::<AcceptedFile>::new(), Vec::new(), BTreeSet::new());
+    for FoundFile { user, file, text, notes } in found {
+        let canonical = account::canonical(&user, unknown).map_err(|error| match unknown {
+            Unknown::Refused => format!("{}; to import it anyway, use --allow-unknown", error.problem),
+            Unknown::Allowed => error.problem,
         });
         let read = canonical.map_err(|problem| (None, problem)).and_then(|account| {
-            if let Some(why) = (!nobody_enrolled).then(|| new_user::refused(context, &account)).flatten() {
-                return Err((None, why));
+            if let Some(problem) = (!no_state_yet).then(|| new_user::check_new(context, &account)).flatten() {
+                return Err((None, problem));
             }
             if !users.insert(account.user.clone()) {
-                return Err((None, "the user has a file above".to_owned()));
+                return Err((None, "the user already has a secret file in this import".to_owned()));
             }
             let text = text.map_err(|problem| (None, problem))?;
-            let moved = google_authenticator::parse(&text, now)
-                .map_err(|(line, problem)| (line, problem.to_string()))?;
-            Taken::of(moved, NewUser::new(account), &file, &context.config)
+            let secret_file =
+                google_authenticator::parse(&text, now).map_err(|(line, error)| (line, error.to_string()))?;
+            AcceptedFile::of(secret_file, NewUser::new(account), &file, &context.config)
         });
         match read {
             Ok(mut one) => {
-                one.said.notes.extend(notes);
-                if let Some(other) = taken.iter().find(|other| same_secret(other, &one)) {
-                    let other = &other.said.user;
-                    one.said.notes.push(format!("has the secret of {other}: a code of either opens both"));
+                one.report.notes.extend(notes);
+                if let Some(other) = accepted.iter().find(|other| same_secret(other, &one)) {
+                    let other = &other.report.user;
+                    one.report
+                        .notes
+                        .push(format!("has the same secret as {other}: a code of one is valid for both"));
                 }
-                taken.push(one);
+                accepted.push(one);
             }
-            Err((line, problem)) => skipped.push(Skipped::of(user, &file, line, problem)),
+            Err((line, problem)) => skipped.push(SkippedFile::of(user, &file, line, problem)),
         }
     }
-    report(context, &skipped, options.keep_going)?;
+    report_skipped(context, &skipped, options.keep_going)?;
     if options.dry_run {
-        return foretell(context, taken, skipped);
+        return print_dry_run(context, accepted, skipped);
     }
-    let said = enrol(context, taken)?;
-    done(context, said, skipped)
+    let imported = enrol(context, accepted)?;
+    print_result(context, imported, skipped)
 }
 
-fn find(context: &Context, options: &GoogleAuthenticator) -> Result<Vec<Found>, Failure> {
+fn find_files(context: &Context, options: &GoogleAuthenticator) -> Result<Vec<FoundFile>, CommandError> {
     if let (Some(file), Some(user)) = (&options.file, &options.user) {
         let read = if file == Path::new("-") {
             let text = homes::read(std::io::stdin().lock());
@@ -120,59 +121,65 @@ fn find(context: &Context, options: &GoogleAuthenticator) -> Result<Vec<Found>, 
             let uid = account::canonical(user, Unknown::Allowed).ok().and_then(|account| account.uid);
             homes::named(file, uid)
         };
-        let (text, notes) = read.map_err(|problem| Failure::refused(problem).at(file, None))?;
-        return Ok(vec![Found { user: user.clone(), file: file.clone(), text: Ok(text), notes }]);
+        let (text, notes) = read.map_err(|problem| CommandError::refused(problem).at(file, None))?;
+        return Ok(vec![FoundFile { user: user.clone(), file: file.clone(), text: Ok(text), notes }]);
     }
-    let residents = residents()?;
-    let bar = progress::bar(context, "looking", residents.len());
+    let home_owners = home_owners()?;
+    let bar = output::progress_bar(context.format, "searching", home_owners.len());
     let mut found = Vec::new();
-    for resident in residents {
-        let text = resident.read(IN_HOME).transpose();
+    for home_owner in home_owners {
+        let text = home_owner.read(FILE_NAME).transpose();
         bar.inc(1);
         let Some(text) = text else { continue };
-        found.push(Found { file: resident.file(IN_HOME), user: resident.name, text, notes: Vec::new() });
+        found.push(FoundFile {
+            file: home_owner.file(FILE_NAME),
+            user: home_owner.name,
+            text,
+            notes: Vec::new(),
+        });
     }
     bar.finish_and_clear();
     Ok(found)
 }
 
-impl Taken {
+impl AcceptedFile {
     fn of(
-        moved: Moved,
+        secret_file: SecretFile,
         mut new_user: NewUser,
         file: &Path,
         config: &Config,
     ) -> Result<Self, (Option<usize>, String)> {
         let first_line = |problem: String| (Some(1), problem);
-        let mut notes = notes(&moved, config);
-        let drift = window(&moved, config, &mut notes);
+        let mut notes = notes(&secret_file, config);
+        let drift = window(&secret_file, config, &mut notes);
         let label = Label::parse(NAME).map_err(|error| (None, error.to_string()))?;
-        let draft = Draft::import(label, Totp::new(moved.parameters).with_drift(drift), moved.secret)
-            .map_err(|error| first_line(error.to_string()))?;
+        let draft =
+            Draft::import(label, Totp::new(secret_file.parameters).with_drift(drift), secret_file.secret)
+                .map_err(|error| first_line(error.to_string()))?;
         new_user.drafts.push(draft);
-        new_user.used_up_to = moved.used_up_to;
-        new_user.scratch = moved.scratch;
+        new_user.used_up_to = secret_file.used_up_to;
+        new_user.scratch = secret_file.scratch;
         new_user.scratch.truncate(MOST_CODES);
-        let said = Said {
+        let report = FileReport {
             user: new_user.account.user.as_str().to_owned(),
             file: file.display().to_string(),
-            period: moved.parameters.period(),
+            period: secret_file.parameters.period(),
             drift_steps: drift.map(Drift::steps),
             scratch_codes: new_user.scratch.len(),
             notes,
         };
-        Ok(Self { new_user, said })
+        Ok(Self { new_user, report })
     }
 }
 
-fn same_secret(one: &Taken, other: &Taken) -> bool {
+fn same_secret(one: &AcceptedFile, other: &AcceptedFile) -> bool {
     one.new_user.drafts.iter().any(|draft| other.new_user.drafts.iter().any(|known| known.same_secret(draft)))
 }
 
-/// The window of the file, where it is another than this machine's; as wide as one may be.
-fn window(moved: &Moved, config: &Config, notes: &mut Vec<String>) -> Option<Drift> {
-    let window = moved.window?;
-    // Of an even number the program takes one more ahead than behind.
+/// The authenticator's own drift, if the file's window differs from this machine's; at most the widest allowed.
+fn window(secret_file: &SecretFile, config: &Config, notes: &mut Vec<String>) -> Option<Drift> {
+    let window = secret_file.window?;
+    // With an even window the program accepts one step more ahead than behind.
     let (wanted, general) = (window / 2, config.drift_steps);
     if wanted == general || (wanted > WIDEST_DRIFT && general >= wanted) {
         return None;
@@ -180,8 +187,8 @@ fn window(moved: &Moved, config: &Config, notes: &mut Vec<String>) -> Option<Dri
     if wanted > WIDEST_DRIFT {
         let widest = WIDEST_DRIFT.max(general);
         notes.push(format!(
-            "WINDOW_SIZE {window} is carried as {widest} steps each side of the clock's, not {wanted}: a wider one lets too \
-             many guesses in; \"[totp] drift_steps\" in the config would widen it for everybody"
+            "WINDOW_SIZE {window} is imported as a drift of {widest} time steps, not {wanted}: a wider window makes guessing \
+             too easy; \"[totp] drift_steps\" in the config would widen it for all accounts"
         ));
     }
     Drift::new(wanted.min(WIDEST_DRIFT))
@@ -189,35 +196,37 @@ fn window(moved: &Moved, config: &Config, notes: &mut Vec<String>) -> Option<Dri
         .filter(|drift| wanted <= WIDEST_DRIFT || drift.steps() > general)
 }
 
-fn notes(moved: &Moved, config: &Config) -> Vec<String> {
+fn notes(secret_file: &SecretFile, config: &Config) -> Vec<String> {
     let mut notes = Vec::new();
-    let (limit, period) = (&config.limit, moved.parameters.period());
-    if moved.skew != 0 {
-        let (seconds, way) = (
-            moved.skew.unsigned_abs().saturating_mul(period),
-            if moved.skew > 0 { "ahead" } else { "behind" },
+    let (limit, period) = (&config.limit, secret_file.parameters.period());
+    if secret_file.skew != 0 {
+        let (seconds, direction) = (
+            secret_file.skew.unsigned_abs().saturating_mul(period),
+            if secret_file.skew > 0 { "ahead" } else { "behind" },
         );
         notes.push(format!(
-            "TIME_SKEW is not carried: the phone's clock was {seconds} seconds {way}; have it set, or its codes are refused"
+            "TIME_SKEW is not imported: the phone's clock was {seconds} seconds {direction}; have it corrected, or its codes are refused"
         ));
     }
-    if let Some((logins, seconds)) = moved.rate
+    if let Some((logins, seconds)) = secret_file.rate
         && u128::from(logins).saturating_mul(limit.per.0.into())
             < (limit.attempts as u128).saturating_mul(seconds.into())
     {
         notes.push(format!(
-            "RATE_LIMIT {logins} {seconds} is not carried and was stricter than \"[limit] attempts\" and \"per\" in the config"
+            "RATE_LIMIT {logins} {seconds} is not imported, and was stricter than \"[limit] attempts\" and \"per\" in the config"
         ));
     }
-    let surplus = moved.scratch.len().saturating_sub(MOST_CODES);
+    let surplus = secret_file.scratch.len().saturating_sub(MOST_CODES);
     if surplus > 0 {
-        notes.push(format!("{surplus} scratch codes are not carried: {MOST_CODES} are the most"));
+        notes.push(format!("{surplus} scratch codes are not imported: the maximum is {MOST_CODES}"));
     }
-    notes.extend(moved.unknown.iter().map(|line| format!("line {line} has an option that is not known")));
+    notes.extend(
+        secret_file.unknown.iter().map(|line| format!("line {line} has an unknown option, which is ignored")),
+    );
     notes
 }
 
-impl Skipped {
+impl SkippedFile {
     fn of(user: String, file: &Path, line: Option<usize>, problem: String) -> Self {
         Self { user, file: file.display().to_string(), line, problem }
     }
@@ -228,55 +237,61 @@ impl Skipped {
     }
 }
 
-/// Names every file that cannot be taken over; stops unless they are to be skipped.
-fn report(context: &Context, skipped: &[Skipped], keep_going: bool) -> Result<(), Failure> {
+/// Prints every file that cannot be imported; an error unless they are to be skipped.
+fn report_skipped(context: &Context, skipped: &[SkippedFile], keep_going: bool) -> Result<(), CommandError> {
     if context.format == Format::Text {
-        skipped.iter().for_each(Skipped::remark);
+        skipped.iter().for_each(SkippedFile::remark);
     }
     match skipped.first() {
         Some(first) if !keep_going && context.format == Format::Json => {
-            let problem = format!("{}; nothing was imported; --keep-going skips such files", first.problem);
-            Err(Failure::refused(problem).at(&first.file, first.line))
+            let problem =
+                format!("{}; nothing was imported; skip such files with --keep-going", first.problem);
+            Err(CommandError::refused(problem).at(&first.file, first.line))
         }
         Some(_) if !keep_going => {
             let count = skipped.len();
-            let problem =
-                format!("{count} files cannot be taken over; nothing was imported; --keep-going skips them");
-            Err(Failure::refused(problem))
+            let problem = format!(
+                "{count} files are bad; nothing was imported; correct them, or skip them with --keep-going"
+            );
+            Err(CommandError::refused(problem))
         }
         Some(_) | None => Ok(()),
     }
 }
 
-fn enrol(context: &Context, taken: Vec<Taken>) -> Result<Vec<Said>, Failure> {
-    let bar = progress::bar(context, "importing", taken.len());
-    let mut imported: Vec<Said> = Vec::new();
-    let (mut batch, mut said) = (Vec::with_capacity(BATCH), Vec::new());
-    let mut taken = taken.into_iter().peekable();
-    while let Some(one) = taken.next() {
+fn enrol(context: &Context, accepted: Vec<AcceptedFile>) -> Result<Vec<FileReport>, CommandError> {
+    let bar = output::progress_bar(context.format, "importing", accepted.len());
+    let mut imported: Vec<FileReport> = Vec::new();
+    let (mut batch, mut report) = (Vec::with_capacity(BATCH), Vec::new());
+    let mut accepted = accepted.into_iter().peekable();
+    while let Some(one) = accepted.next() {
         batch.push(one.new_user);
-        said.push(one.said);
-        if batch.len() < BATCH && taken.peek().is_some() {
+        report.push(one.report);
+        if batch.len() < BATCH && accepted.peek().is_some() {
             continue;
         }
-        new_user::enrol(context, NAME, &mut batch).map_err(|failure| cut_short(failure, imported.len()))?;
-        bar.inc(said.len() as u64);
-        imported.append(&mut said);
+        new_user::enrol(context, NAME, &mut batch).map_err(|error| interrupted(error, imported.len()))?;
+        bar.inc(report.len() as u64);
+        imported.append(&mut report);
     }
     bar.finish_and_clear();
     Ok(imported)
 }
 
-fn foretell(context: &Context, taken: Vec<Taken>, skipped: Vec<Skipped>) -> Result<(), Failure> {
+fn print_dry_run(
+    context: &Context,
+    accepted: Vec<AcceptedFile>,
+    skipped: Vec<SkippedFile>,
+) -> Result<(), CommandError> {
     #[derive(Serialize)]
-    struct Document {
+    struct DryRunDocument {
         dry_run: bool,
-        would_import: Vec<Said>,
-        skipped: Vec<Skipped>,
+        would_import: Vec<FileReport>,
+        skipped: Vec<SkippedFile>,
     }
-    let would_import: Vec<Said> = taken.into_iter().map(|one| one.said).collect();
+    let would_import: Vec<FileReport> = accepted.into_iter().map(|one| one.report).collect();
     match context.format {
-        Format::Json => output::document(&Document { dry_run: true, would_import, skipped }),
+        Format::Json => output::document(&DryRunDocument { dry_run: true, would_import, skipped }),
         Format::Text => {
             would_import.iter().try_for_each(|one| one.print("would import"))?;
             let (users, files) = (would_import.len(), skipped.len());
@@ -287,40 +302,43 @@ fn foretell(context: &Context, taken: Vec<Taken>, skipped: Vec<Skipped>) -> Resu
     }
 }
 
-fn done(context: &Context, users: Vec<Said>, skipped: Vec<Skipped>) -> Result<(), Failure> {
+fn print_result(
+    context: &Context,
+    users: Vec<FileReport>,
+    skipped: Vec<SkippedFile>,
+) -> Result<(), CommandError> {
     #[derive(Serialize)]
-    struct Document {
+    struct ImportedDocument {
         imported: usize,
-        users: Vec<Said>,
-        skipped: Vec<Skipped>,
+        users: Vec<FileReport>,
+        skipped: Vec<SkippedFile>,
     }
     if context.format == Format::Json {
-        return output::document(&Document { imported: users.len(), users, skipped });
+        return output::document(&ImportedDocument { imported: users.len(), users, skipped });
     }
     users.iter().try_for_each(|one| one.print("imported"))?;
     output::line(&format!("{} users imported, {} files skipped", users.len(), skipped.len()))?;
     if users.iter().any(|one| one.scratch_codes > 0) {
         output::line(
-            "their scratch codes work once each, and open no locked account: \"totp-enroll recovery-codes USER\" makes \
-             longer ones, which do",
+            "each scratch code works once, but not while the account is locked; replace them with \"totp-enroll \
+             recovery-codes USER\"",
         )?;
     }
     if !users.is_empty() {
         output::line(
-            "the files hold the secrets as they are, and are left: once the stack asks pam_totp, remove them, each as its owner \
-             (runuser -u USER -- shred -fu FILE)",
+            "the secret files are not encrypted and were kept; when PAM uses pam_totp, remove each as its owner: \
+             runuser -u USER -- shred -fu FILE",
         )?;
     }
     Ok(())
 }
 
-impl Said {
-    fn print(&self, what: &str) -> Result<(), Failure> {
+impl FileReport {
+    fn print(&self, verb: &str) -> Result<(), CommandError> {
         let Self { user, file, period, drift_steps, scratch_codes, notes } = self;
-        let drift =
-            drift_steps.map_or_else(String::new, |steps| format!(", {steps} steps each side of the clock's"));
+        let drift = drift_steps.map_or_else(String::new, |steps| format!(", drift of {steps} time steps"));
         output::line(&format!(
-            "{what} {user} from {file}: {period} s{drift}, {scratch_codes} scratch codes"
+            "{verb} {user} from {file}: {period} s{drift}, {scratch_codes} scratch codes"
         ))?;
         notes.iter().try_for_each(|note| output::line(&format!("  {user}: {note}")))
     }

@@ -5,7 +5,7 @@ use super::seal::audit;
 use super::seal_options::split_options;
 use crate::cli::Passphrase;
 use crate::context::Context;
-use crate::failure::Failure;
+use crate::command_error::CommandError;
 use crate::output::{self, Format};
 use age::secrecy::SecretString;
 use age::{Decryptor, EncryptError, Encryptor, scrypt};
@@ -30,7 +30,7 @@ compile_error!("small-backup-work is for tests: a passphrase would protect nothi
 /// The largest work factor that is accepted when a backup is opened; that of age(1).
 const MOST_WORK: u8 = 22;
 
-pub(super) fn run(context: &Context, file: &Path, from: &Passphrase) -> Result<(), Failure> {
+pub(super) fn run(context: &Context, file: &Path, from: &Passphrase) -> Result<(), CommandError> {
     #[derive(Serialize)]
     struct BackupReport {
         file: String,
@@ -58,7 +58,7 @@ pub(super) fn run(context: &Context, file: &Path, from: &Passphrase) -> Result<(
 }
 
 /// Writes a temporary file, reads it back, and then renames it.
-fn write(file: &Path, text: &Secret, passphrase: &SecretString) -> Result<(), Failure> {
+fn write(file: &Path, text: &Secret, passphrase: &SecretString) -> Result<(), CommandError> {
     let sealed = encrypted(text, passphrase).map_err(|error| failed(file, &error))?;
     let draft = draft_of(file)?;
     let written = put(&draft, file, &sealed, text, passphrase);
@@ -75,7 +75,7 @@ fn put(
     sealed: &[u8],
     text: &Secret,
     passphrase: &SecretString,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let mut opened = OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -84,7 +84,7 @@ fn put(
         .map_err(|error| failed(draft, &error))?;
     opened.write_all(sealed).and_then(|()| opened.sync_all()).map_err(|error| failed(draft, &error))?;
     if decrypted(draft, passphrase)?.expose() != text.expose() {
-        return Err(Failure::refused(
+        return Err(CommandError::refused(
             "does not contain what was written; no backup was made: check the disk",
         )
         .at(draft, None));
@@ -99,8 +99,8 @@ fn put(
     File::open(directory).and_then(|opened| opened.sync_all()).map_err(|error| failed(directory, &error))
 }
 
-fn draft_of(file: &Path) -> Result<PathBuf, Failure> {
-    let name = file.file_name().ok_or_else(|| Failure::usage("is not the name of a file").at(file, None))?;
+fn draft_of(file: &Path) -> Result<PathBuf, CommandError> {
+    let name = file.file_name().ok_or_else(|| CommandError::usage("is not the name of a file").at(file, None))?;
     let mut draft = std::ffi::OsString::from(format!(".new.{}.", std::process::id()));
     draft.push(name);
     Ok(file.with_file_name(draft))
@@ -135,8 +135,8 @@ fn not_sealed(error: EncryptError) -> io::Error {
 }
 
 /// Decrypts a backup. A truncated or changed one is refused.
-pub(super) fn decrypted(file: &Path, passphrase: &SecretString) -> Result<Secret, Failure> {
-    let refused = |problem: String| Failure::refused(problem).at(file, None);
+pub(super) fn decrypted(file: &Path, passphrase: &SecretString) -> Result<Secret, CommandError> {
+    let refused = |problem: String| CommandError::refused(problem).at(file, None);
     let opened = File::open(file).map_err(|error| failed(file, &error))?;
     if opened.metadata().map_err(|error| failed(file, &error))?.len() > LARGEST {
         return Err(refused("is too large to be a backup of a keyring; nothing was changed".to_owned()));
@@ -173,10 +173,10 @@ pub(super) fn decrypted(file: &Path, passphrase: &SecretString) -> Result<Secret
     Ok(Secret::new(std::mem::take(&mut *text)))
 }
 
-fn exists(file: &Path) -> Failure {
-    Failure::refused("exists already and was not changed; name another file").at(file, None)
+fn exists(file: &Path) -> CommandError {
+    CommandError::refused("exists already and was not changed; name another file").at(file, None)
 }
 
-fn failed(file: &Path, error: &io::Error) -> Failure {
-    Failure::refused(format!("cannot be written or read: {error}; no backup was made")).at(file, None)
+fn failed(file: &Path, error: &io::Error) -> CommandError {
+    CommandError::refused(format!("cannot be written or read: {error}; no backup was made")).at(file, None)
 }

@@ -1,7 +1,7 @@
 //! Runs systemd-creds(1), which seals the keyring to this machine. The keyring goes through pipes: no file and no argument holds it.
 
 use super::seal_options::SealOptions;
-use crate::failure::Failure;
+use crate::command_error::CommandError;
 use std::io::Write;
 use std::process::{Command, Stdio};
 use totp_core::secret::Secret;
@@ -15,18 +15,18 @@ const HOST_KEY: &str = "SYSTEMD_CREDENTIAL_SECRET";
 const LONGEST_MESSAGE: usize = 300;
 
 /// Seals a keyring. The caller opens it again before it relies on the result.
-pub(super) fn encrypt(text: &Secret, seal_options: &SealOptions) -> Result<Secret, Failure> {
+pub(super) fn encrypt(text: &Secret, seal_options: &SealOptions) -> Result<Secret, CommandError> {
     let key = format!("--with-key={}", seal_options.with.as_str());
     // The default is PCR 7, which a firmware update can change on every machine at once.
     let pcrs = format!("--tpm2-pcrs={}", seal_options.pcrs.as_str());
     run(&[NAME, &key, &pcrs, "encrypt", "-", "-"], text)
-        .map_err(|problem| Failure::refused(format!("the keyring cannot be sealed: {problem}")))
+        .map_err(|problem| CommandError::refused(format!("the keyring cannot be sealed: {problem}")))
 }
 
 /// Opens what was sealed on this machine.
-pub(super) fn decrypt(sealed: &Secret) -> Result<Secret, Failure> {
+pub(super) fn decrypt(sealed: &Secret) -> Result<Secret, CommandError> {
     run(&[NAME, "decrypt", "-", "-"], sealed).map_err(|problem| {
-        Failure::refused(format!(
+        CommandError::refused(format!(
             "does not open on this machine: {problem}; restore a backup with \"totp-enroll keys restore FILE\""
         ))
     })

@@ -1,7 +1,7 @@
 //! `keys list`: the keys by id, and how many enrolments each has sealed.
 
 use crate::context::Context;
-use crate::failure::Failure;
+use crate::command_error::CommandError;
 use crate::output::{self, Format};
 use serde::Serialize;
 use totp_core::keyring::rotation::{Census, Skipped, SkippedError};
@@ -31,7 +31,7 @@ struct MissingKey {
     enrolments: usize,
 }
 
-pub(super) fn run(context: &Context) -> Result<(), Failure> {
+pub(super) fn run(context: &Context) -> Result<(), CommandError> {
     let keyring = context.keyring()?;
     let Census { mut named, unreadable } = Census::of(&context.store, |_| {})?;
     let key = |key: &totp_core::keyring::Key| ListedKey {
@@ -65,7 +65,7 @@ impl ListedKey {
 }
 
 impl KeyList {
-    fn failure(&self, context: &Context) -> Result<(), Failure> {
+    fn failure(&self, context: &Context) -> Result<(), CommandError> {
         let missing = self.missing.iter().map(|MissingKey { id, enrolments }| {
             format!("lacks the key \"{id}\", with which {enrolments} enrolments are sealed; restore a keyring that has it")
         });
@@ -75,8 +75,8 @@ impl KeyList {
         if problems.is_empty() {
             return Ok(());
         }
-        let failure = Failure::refused(problems.join("; ")).at(context.keyring_text()?.0, None);
-        Err(if context.format == Format::Json { failure.told() } else { failure })
+        let failure = CommandError::refused(problems.join("; ")).at(context.keyring_text()?.0, None);
+        Err(if context.format == Format::Json { failure.reported() } else { failure })
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) use seal::opened as sealed;
 use crate::cli::Keys;
 use crate::clock;
 use crate::context::Context;
-use crate::failure::Failure;
+use crate::command_error::CommandError;
 use crate::output::{self, Format};
 use serde::Serialize;
 use std::path::Path;
@@ -26,7 +26,7 @@ use totp_host::entropy::OsEntropy;
 use totp_store::documents::create_document;
 use totp_store::keyring_files::KeyringFiles;
 
-pub(crate) fn run(context: &Context, command: &Keys) -> Result<(), Failure> {
+pub(crate) fn run(context: &Context, command: &Keys) -> Result<(), CommandError> {
     match command {
         Keys::Init { if_missing } => init(context, *if_missing),
         Keys::List => list::run(context),
@@ -39,7 +39,7 @@ pub(crate) fn run(context: &Context, command: &Keys) -> Result<(), Failure> {
     }
 }
 
-fn init(context: &Context, if_missing: bool) -> Result<(), Failure> {
+fn init(context: &Context, if_missing: bool) -> Result<(), CommandError> {
     #[derive(Serialize)]
     struct InitReport {
         keyring: String,
@@ -60,17 +60,17 @@ fn init(context: &Context, if_missing: bool) -> Result<(), Failure> {
             return unchanged(&files.sealed());
         }
         let problem = "is this machine's sealed keyring already; nothing was changed, because the enrolments cannot be opened without it";
-        return Err(Failure::refused(problem).at(files.sealed(), None));
+        return Err(CommandError::refused(problem).at(files.sealed(), None));
     }
     let text = Keyring::generate(clock::created(clock::now()?)?, &mut OsEntropy)
-        .map_err(|error| Failure::refused(error.to_string()))?;
+        .map_err(|error| CommandError::refused(error.to_string()))?;
     if !create_document(file, &text)? {
         if if_missing {
             return unchanged(file);
         }
         let problem =
             "exists already; nothing was changed, because the enrolments cannot be opened without it";
-        return Err(Failure::refused(problem).at(file, None));
+        return Err(CommandError::refused(problem).at(file, None));
     }
     context.audit(
         &Event::new(Name::KeyringCreated).field("by", &context.operator.name).field("file", file.display()),

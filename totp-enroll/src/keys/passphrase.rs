@@ -2,7 +2,7 @@
 
 use crate::cli::Passphrase;
 use crate::context::Context;
-use crate::failure::Failure;
+use crate::command_error::CommandError;
 use crate::terminal::Terminal;
 use age::secrecy::SecretString;
 use std::fs::File;
@@ -33,10 +33,10 @@ pub(super) fn obtain(
     context: &Context,
     from: &Passphrase,
     to: PassphraseUse,
-) -> Result<SecretString, Failure> {
+) -> Result<SecretString, CommandError> {
     let given = match (&from.passphrase_file, from.passphrase_fd) {
         (Some(file), _) => read_document(file, Guard::Secret)?.ok_or_else(|| {
-            Failure::refused("is missing; name the file with the passphrase").at(file, None)
+            CommandError::refused("is missing; name the file with the passphrase").at(file, None)
         })?,
         (None, Some(number)) => from_descriptor(number)?,
         (None, None) => asked(context, to)?,
@@ -44,26 +44,26 @@ pub(super) fn obtain(
     let passphrase = checked(&given)?;
     if to == PassphraseUse::Choose {
         is_strong(passphrase)
-            .map_err(|problem| Failure::refused(format!("{problem}; nothing was written")))?;
+            .map_err(|problem| CommandError::refused(format!("{problem}; nothing was written")))?;
     }
     Ok(SecretString::from(passphrase.to_owned()))
 }
 
-fn asked(context: &Context, to: PassphraseUse) -> Result<Secret, Failure> {
+fn asked(context: &Context, to: PassphraseUse) -> Result<Secret, CommandError> {
     let terminal = Terminal::open(context.format, "name --passphrase-file or --passphrase-fd")?;
     let first = terminal.ask_hidden("passphrase: ")?;
     if to == PassphraseUse::Choose && terminal.ask_hidden("the same once more: ")?.expose() != first.expose()
     {
-        return Err(Failure::refused("the two passphrases differ; nothing was written: try again"));
+        return Err(CommandError::refused("the two passphrases differ; nothing was written: try again"));
     }
     Ok(first)
 }
 
 /// Opens the descriptor again through /proc, which works for files, pipes and terminals (proc(5)).
-fn from_descriptor(number: u32) -> Result<Secret, Failure> {
+fn from_descriptor(number: u32) -> Result<Secret, CommandError> {
     let name = format!("/proc/self/fd/{number}");
     let unreadable =
-        |error: std::io::Error| Failure::refused(format!("cannot read descriptor {number}: {error}"));
+        |error: std::io::Error| CommandError::refused(format!("cannot read descriptor {number}: {error}"));
     let mut file = File::open(Path::new(&name)).map_err(unreadable)?;
     let mut text = zeroize::Zeroizing::new(vec![0; LONGEST.saturating_add(3)]);
     let mut filled = 0;
@@ -80,8 +80,8 @@ fn from_descriptor(number: u32) -> Result<Secret, Failure> {
 }
 
 /// Checks that it is one line of text, and removes the newline.
-fn checked(given: &Secret) -> Result<&str, Failure> {
-    let refused = |problem: &str| Err(Failure::refused(problem));
+fn checked(given: &Secret) -> Result<&str, CommandError> {
+    let refused = |problem: &str| Err(CommandError::refused(problem));
     let Ok(text) = std::str::from_utf8(given.expose()) else {
         return refused("the passphrase is not UTF-8 text");
     };
@@ -90,7 +90,7 @@ fn checked(given: &Secret) -> Result<&str, Failure> {
         return refused("the passphrase is empty; nothing was done");
     }
     if text.len() > LONGEST {
-        return Err(Failure::refused(format!("the passphrase is longer than {LONGEST} bytes")));
+        return Err(CommandError::refused(format!("the passphrase is longer than {LONGEST} bytes")));
     }
     if text.contains(char::is_control) {
         return refused("the passphrase has more than one line, or contains control characters");

@@ -5,7 +5,7 @@ use super::passphrase::{self, PassphraseUse};
 use super::seal::{audit, opened};
 use crate::cli::Passphrase;
 use crate::context::Context;
-use crate::failure::Failure;
+use crate::command_error::CommandError;
 use crate::output::{self, Format};
 use serde::Serialize;
 use std::path::Path;
@@ -35,17 +35,17 @@ struct RestoreCheck {
     lost: usize,
 }
 
-pub(super) fn run(context: &Context, file: &Path, from: &Passphrase, replace: bool) -> Result<(), Failure> {
+pub(super) fn run(context: &Context, file: &Path, from: &Passphrase, replace: bool) -> Result<(), CommandError> {
     context.store.prepare()?;
     if file.symlink_metadata().is_err() {
-        return Err(Failure::refused("does not exist; name the backup file").at(file, None));
+        return Err(CommandError::refused("does not exist; name the backup file").at(file, None));
     }
     let passphrase = passphrase::obtain(context, from, PassphraseUse::Give)?;
     let text = decrypted(file, &passphrase)?;
     drop(passphrase);
     let keyring = Keyring::parse(file, text.expose()).map_err(StoreError::from)?;
     let Some(_rotating) = context.store.lock_to_rotate()? else {
-        return Err(Failure::refused(
+        return Err(CommandError::refused(
             "another command is changing the keys; nothing was changed: try again later",
         ));
     };
@@ -70,7 +70,7 @@ pub(super) fn run(context: &Context, file: &Path, from: &Passphrase, replace: bo
     match &in_force {
         Some((file, _)) if *file == files.opened => {
             let problem = "is sealed and in use; run \"totp-enroll keys unseal\" first";
-            return Err(Failure::refused(problem).at(files.sealed(), None));
+            return Err(CommandError::refused(problem).at(files.sealed(), None));
         }
         Some((file, _)) if !replace => {
             let problem = match &present {
@@ -82,7 +82,7 @@ pub(super) fn run(context: &Context, file: &Path, from: &Passphrase, replace: bo
                 }
                 None => "exists but is corrupt; use --replace to replace it",
             };
-            return Err(Failure::refused(problem).at(*file, None));
+            return Err(CommandError::refused(problem).at(*file, None));
         }
         Some(_) | None => {}
     }
@@ -124,7 +124,7 @@ fn ids(keyring: &Keyring) -> Vec<String> {
 }
 
 impl RestoreCheck {
-    fn of(context: &Context, restored: &Keyring, present: Option<&Keyring>) -> Result<Self, Failure> {
+    fn of(context: &Context, restored: &Keyring, present: Option<&Keyring>) -> Result<Self, CommandError> {
         let mut check = Self::default();
         let census = Census::of(&context.store, |credential| {
             if credential.check_seals(restored).is_ok() {
@@ -140,19 +140,19 @@ impl RestoreCheck {
         Ok(check)
     }
 
-    fn check(&self, file: &Path) -> Result<(), Failure> {
+    fn check(&self, file: &Path) -> Result<(), CommandError> {
         let Self { open, shut, lost } = self;
         if *lost > 0 {
             let problem = format!(
                 "lacks keys: {lost} enrolments that can be opened now could not be opened any more; nothing was changed"
             );
-            return Err(Failure::refused(problem).at(file, None));
+            return Err(CommandError::refused(problem).at(file, None));
         }
         if *open == 0 && *shut > 0 {
             let problem = format!(
                 "belongs to another machine, or is too old: it opens none of the {shut} enrolments here; nothing was changed"
             );
-            return Err(Failure::refused(problem).at(file, None));
+            return Err(CommandError::refused(problem).at(file, None));
         }
         Ok(())
     }

@@ -4,9 +4,8 @@ use super::list::SkippedEnrolment;
 use super::seal;
 use crate::clock;
 use crate::context::{Context, PATIENCE};
-use crate::failure::Failure;
+use crate::command_error::CommandError;
 use crate::output::{self, Format};
-use crate::progress;
 use serde::Serialize;
 use totp_core::audit_event::{Event, Name};
 use totp_core::keyring::{Key, Keyring};
@@ -30,10 +29,10 @@ struct RotationReport {
     left: Vec<SkippedEnrolment>,
 }
 
-pub(super) fn run(context: &Context, new_key: bool) -> Result<(), Failure> {
+pub(super) fn run(context: &Context, new_key: bool) -> Result<(), CommandError> {
     context.store.prepare()?;
     let Some(_lock) = context.store.lock_to_rotate()? else {
-        return Err(Failure::refused(
+        return Err(CommandError::refused(
             "another command is rotating the keys; nothing was changed: wait until it has finished",
         ));
     };
@@ -73,7 +72,7 @@ pub(super) fn run(context: &Context, new_key: bool) -> Result<(), Failure> {
     report(context, &RotationReport { active, resumed, resealed, dropped: unnamed, kept, left })
 }
 
-fn make_new_key(context: &Context) -> Result<(), Failure> {
+fn make_new_key(context: &Context) -> Result<(), CommandError> {
     // With this lock no command seals with the old key any more, nor with the new one before it is on disk.
     let _lock = context.lock_to_change_keys()?;
     let (file, _) = context.keyring_text()?;
@@ -82,7 +81,7 @@ fn make_new_key(context: &Context) -> Result<(), Failure> {
             let problem = format!(
                 "{error}; \"totp-enroll keys list\" shows which enrolments need them: fix or disable those, then try again"
             );
-            Failure::refused(problem).at(file, None)
+            CommandError::refused(problem).at(file, None)
         })?;
     seal::replace(context, &text)
 }
@@ -95,9 +94,9 @@ fn old_keys(keyring: &Keyring) -> Vec<String> {
 fn reseal(context: &Context, keyring: &Keyring) -> Result<Rotated, (RotationError, usize)> {
     // Only for the progress bar: errors here are met again below.
     let total =
-        if progress::is_shown(context) { context.store.known().map_or(0, Iterator::count) } else { 0 };
-    let sealing = progress::bar(context, "sealing", total);
-    let counting = progress::bar(context, "counting", total);
+        if output::shows_progress(context.format) { context.store.known().map_or(0, Iterator::count) } else { 0 };
+    let sealing = output::progress_bar(context.format, "sealing", total);
+    let counting = output::progress_bar(context.format, "counting", total);
     let rotation = Rotation { store: &context.store, keyring, entropy: &mut OsEntropy, patience: PATIENCE };
     let rotated = rotation.run(&mut |step| match step {
         RotationStep::Sealing => sealing.inc(1),
@@ -111,10 +110,10 @@ fn reseal(context: &Context, keyring: &Keyring) -> Result<Rotated, (RotationErro
     rotated
 }
 
-fn failed(stopped: RotationError, resealed: usize) -> Failure {
+fn failed(stopped: RotationError, resealed: usize) -> CommandError {
     let failure = match stopped {
         RotationError::Store(error) => error.into(),
-        RotationError::Seal(error) => Failure::refused(error.to_string()),
+        RotationError::Seal(error) => CommandError::refused(error.to_string()),
     };
     failure.explained(|problem| {
         format!("{problem}; {resealed} enrolments were resealed, the others are unchanged, and all can still log in: fix this and run the command again")
@@ -129,7 +128,7 @@ fn audit(context: &Context, keyring: &Keyring, old: &[String], more: impl FnOnce
     context.audit(&more(event));
 }
 
-fn report(context: &Context, document: &RotationReport) -> Result<(), Failure> {
+fn report(context: &Context, document: &RotationReport) -> Result<(), CommandError> {
     match context.format {
         Format::Json => output::document(document)?,
         Format::Text => {
@@ -158,6 +157,6 @@ fn report(context: &Context, document: &RotationReport) -> Result<(), Failure> {
         "{} enrolments were not resealed{kept}; fix or disable those, then run this again (--new-key makes another key anyway)",
         left.len(),
     );
-    let failure = Failure::refused(problem);
-    Err(if context.format == Format::Json { failure.told() } else { failure })
+    let failure = CommandError::refused(problem);
+    Err(if context.format == Format::Json { failure.reported() } else { failure })
 }

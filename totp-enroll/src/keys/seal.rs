@@ -7,7 +7,7 @@ use super::seal_options::{SealOptions, split_options, with_options};
 use super::{creds, unit};
 use crate::cli::Seal;
 use crate::context::Context;
-use crate::failure::Failure;
+use crate::command_error::CommandError;
 use crate::output::{self, Format};
 use serde::Serialize;
 use std::path::Path;
@@ -31,14 +31,14 @@ struct SealReport<'a> {
     keyring: String,
 }
 
-pub(super) fn seal(context: &Context, options: &Seal) -> Result<(), Failure> {
+pub(super) fn seal(context: &Context, options: &Seal) -> Result<(), CommandError> {
     context.store.prepare()?;
     let Some(_rotating) = context.store.lock_to_rotate()? else { return Err(rotating()) };
     let _lock = context.lock_to_change_keys()?;
     let files = KeyringFiles::of(&context.config.paths);
     if files.clear == files.opened {
         let problem = "is where the opened keyring is kept until the machine stops; set paths.keyring in the config to another path";
-        return Err(Failure::usage(problem).at(files.clear, None));
+        return Err(CommandError::usage(problem).at(files.clear, None));
     }
     let (file, text) = context.keyring_text()?;
     let in_force = Keyring::parse(&file, text.expose()).map_err(StoreError::from)?;
@@ -50,7 +50,7 @@ pub(super) fn seal(context: &Context, options: &Seal) -> Result<(), Failure> {
     destroy_drafts(&files.opened)?;
     if file == files.clear {
         destroy_document(&files.clear).map_err(|error| {
-            Failure::from(error).explained(|problem| {
+            CommandError::from(error).explained(|problem| {
                 format!("{problem}; the keyring is sealed, but the clear file may still exist: remove it")
             })
         })?;
@@ -77,7 +77,7 @@ fn check_no_key_is_lost(
     files: &KeyringFiles,
     in_force: &Keyring,
     discard_unopened: bool,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let sealed = match opened(files) {
         Ok(None) => return Ok(()),
         Ok(Some(text)) => Keyring::parse(&files.sealed(), text.expose()).map_err(StoreError::from)?,
@@ -97,7 +97,7 @@ fn check_no_key_is_lost(
          \"totp-enroll keys backup FILE\", move the keyring in use away, and run \"totp-enroll keys open\"",
         key.id()
     );
-    Err(Failure::refused(problem).at(files.sealed(), None))
+    Err(CommandError::refused(problem).at(files.sealed(), None))
 }
 
 /// A key that only the sealed keyring has, if an enrolment needs it or may need it. A key that a rotation dropped is not needed.
@@ -105,7 +105,7 @@ fn needed<'a>(
     context: &Context,
     sealed: &'a Keyring,
     in_force: &Keyring,
-) -> Result<Option<&'a Key>, Failure> {
+) -> Result<Option<&'a Key>, CommandError> {
     let Some(key) = in_force.lacks(sealed) else { return Ok(None) };
     let mut is_needed = false;
     let census = Census::of(&context.store, |credential| {
@@ -114,7 +114,7 @@ fn needed<'a>(
     Ok((is_needed || !census.unreadable.is_empty()).then_some(key))
 }
 
-pub(super) fn open(context: &Context) -> Result<(), Failure> {
+pub(super) fn open(context: &Context) -> Result<(), CommandError> {
     context.store.prepare()?;
     let _lock = context.lock_to_change_keys()?;
     let files = KeyringFiles::of(&context.config.paths);
@@ -122,7 +122,7 @@ pub(super) fn open(context: &Context) -> Result<(), Failure> {
         return report(context, &files, "unchanged", &files.clear);
     }
     let text = opened(&files)?.ok_or_else(|| {
-        Failure::refused("is missing: there is no sealed keyring; \"totp-enroll keys seal\" creates it")
+        CommandError::refused("is missing: there is no sealed keyring; \"totp-enroll keys seal\" creates it")
             .at(files.sealed(), None)
     })?;
     match read_document(&files.opened, Guard::Secret)? {
@@ -135,7 +135,7 @@ pub(super) fn open(context: &Context) -> Result<(), Failure> {
     report(context, &files, "opened", &files.opened)
 }
 
-pub(super) fn unseal(context: &Context) -> Result<(), Failure> {
+pub(super) fn unseal(context: &Context) -> Result<(), CommandError> {
     context.store.prepare()?;
     let Some(_rotating) = context.store.lock_to_rotate()? else { return Err(rotating()) };
     let _lock = context.lock_to_change_keys()?;
@@ -149,7 +149,7 @@ pub(super) fn unseal(context: &Context) -> Result<(), Failure> {
         (Ok(Some(text)), Some(present)) if text.expose() != present.expose() => return Err(differs(&files)),
         (Ok(Some(text)), _) => text,
         (Ok(None), _) => {
-            return Err(Failure::refused("is missing: there is no sealed keyring").at(files.sealed(), None));
+            return Err(CommandError::refused("is missing: there is no sealed keyring").at(files.sealed(), None));
         }
         // The machine's key may be lost; the keyring that was opened at boot is the same.
         (Err(failure), Some(present)) => {
@@ -169,7 +169,7 @@ pub(super) fn unseal(context: &Context) -> Result<(), Failure> {
 }
 
 /// A clear and a sealed keyring both exist, as after a killed unsealing: the sealed one may go only if no needed key is lost.
-fn nothing_would_be_lost(context: &Context, files: &KeyringFiles, clear: &Secret) -> Result<(), Failure> {
+fn nothing_would_be_lost(context: &Context, files: &KeyringFiles, clear: &Secret) -> Result<(), CommandError> {
     let in_force = Keyring::parse(&files.clear, clear.expose()).map_err(StoreError::from)?;
     let sealed = opened(files).map_err(|failure| {
         failure.explained(|problem| {
@@ -180,7 +180,7 @@ fn nothing_would_be_lost(context: &Context, files: &KeyringFiles, clear: &Secret
     })?;
     let Some(sealed) = sealed else {
         let problem = "is not sealed: there is nothing to unseal";
-        return Err(Failure::refused(problem).at(&files.clear, None));
+        return Err(CommandError::refused(problem).at(&files.clear, None));
     };
     let sealed = Keyring::parse(&files.sealed(), sealed.expose()).map_err(StoreError::from)?;
     if let Some(key) = needed(context, &sealed, &in_force)? {
@@ -189,13 +189,13 @@ fn nothing_would_be_lost(context: &Context, files: &KeyringFiles, clear: &Secret
              \"totp-enroll keys backup FILE\", move the clear keyring away, and run \"totp-enroll keys open\"",
             key.id()
         );
-        return Err(Failure::refused(problem).at(files.sealed(), None));
+        return Err(CommandError::refused(problem).at(files.sealed(), None));
     }
     Ok(())
 }
 
 /// Removes the sealed keyring and its opened copy; the clear one is in use.
-fn finish(context: &Context, files: &KeyringFiles) -> Result<(), Failure> {
+fn finish(context: &Context, files: &KeyringFiles) -> Result<(), CommandError> {
     destroy_document(&files.sealed())?;
     destroy_opened(files)?;
     destroy_drafts(&files.clear)?;
@@ -204,7 +204,7 @@ fn finish(context: &Context, files: &KeyringFiles) -> Result<(), Failure> {
     report(context, files, "unsealed", &files.clear)
 }
 
-fn destroy_opened(files: &KeyringFiles) -> Result<(), Failure> {
+fn destroy_opened(files: &KeyringFiles) -> Result<(), CommandError> {
     // The first login or the first opening creates the directory.
     match files.opened.parent().map(Path::try_exists) {
         Some(Ok(false)) | None => Ok(()),
@@ -213,7 +213,7 @@ fn destroy_opened(files: &KeyringFiles) -> Result<(), Failure> {
 }
 
 /// Replaces the keyring in use, sealed or clear. The caller holds the lock.
-pub(super) fn replace(context: &Context, text: &Secret) -> Result<(), Failure> {
+pub(super) fn replace(context: &Context, text: &Secret) -> Result<(), CommandError> {
     let files = KeyringFiles::of(&context.config.paths);
     let (file, before) = context.keyring_text()?;
     if file == files.clear {
@@ -225,13 +225,13 @@ pub(super) fn replace(context: &Context, text: &Secret) -> Result<(), Failure> {
 }
 
 /// Writes the sealed keyring, then its opened copy: the keyring in use is never newer than the one that a reboot opens.
-fn replace_sealed(files: &KeyringFiles, bare: Secret, seal_options: &SealOptions) -> Result<(), Failure> {
+fn replace_sealed(files: &KeyringFiles, bare: Secret, seal_options: &SealOptions) -> Result<(), CommandError> {
     let text = with_options(seal_options, &bare);
     drop(bare);
     let sealed = creds::encrypt(&text, seal_options)?;
     if creds::decrypt(&sealed)?.expose() != text.expose() {
         let problem = "the sealed keyring does not open to the same text; nothing was changed";
-        return Err(Failure::refused(problem));
+        return Err(CommandError::refused(problem));
     }
     if !create_document(&files.sealed(), &sealed)? {
         replace_document(&files.sealed(), &sealed)?;
@@ -239,7 +239,7 @@ fn replace_sealed(files: &KeyringFiles, bare: Secret, seal_options: &SealOptions
     let written = read_document(&files.sealed(), Guard::Secret)?;
     if written.is_none_or(|written| written.expose() != sealed.expose()) {
         let problem = "does not contain what was written; the keyring in use was not changed; check the disk";
-        return Err(Failure::refused(problem).at(files.sealed(), None));
+        return Err(CommandError::refused(problem).at(files.sealed(), None));
     }
     if !create_document(&files.opened, &text)? {
         replace_document(&files.opened, &text)?;
@@ -248,23 +248,23 @@ fn replace_sealed(files: &KeyringFiles, bare: Secret, seal_options: &SealOptions
 }
 
 /// The content of the sealed keyring; `None`: there is none.
-pub(crate) fn opened(files: &KeyringFiles) -> Result<Option<Secret>, Failure> {
+pub(crate) fn opened(files: &KeyringFiles) -> Result<Option<Secret>, CommandError> {
     let Some(sealed) = read_document(&files.sealed(), Guard::Secret)? else { return Ok(None) };
     let text = creds::decrypt(&sealed).map_err(|failure| failure.at(files.sealed(), None))?;
     Keyring::parse(&files.sealed(), text.expose()).map_err(StoreError::from)?;
     Ok(Some(text))
 }
 
-fn rotating() -> Failure {
-    Failure::refused("another command is changing the keys; nothing was changed: try again later")
+fn rotating() -> CommandError {
+    CommandError::refused("another command is changing the keys; nothing was changed: try again later")
 }
 
-fn differs(files: &KeyringFiles) -> Failure {
+fn differs(files: &KeyringFiles) -> CommandError {
     let problem = format!(
         "differs from {}, the keyring in use; to seal that one, run \"totp-enroll keys seal\"",
         files.opened.display()
     );
-    Failure::refused(problem).at(files.sealed(), None)
+    CommandError::refused(problem).at(files.sealed(), None)
 }
 
 pub(super) fn audit(context: &Context, name: Name, file: &Path, more: impl FnOnce(Event) -> Event) {
@@ -272,7 +272,7 @@ pub(super) fn audit(context: &Context, name: Name, file: &Path, more: impl FnOnc
     context.audit(&more(event));
 }
 
-fn report(context: &Context, files: &KeyringFiles, state: &str, keyring: &Path) -> Result<(), Failure> {
+fn report(context: &Context, files: &KeyringFiles, state: &str, keyring: &Path) -> Result<(), CommandError> {
     let document = SealReport {
         state,
         sealed: files.sealed().display().to_string(),

@@ -1,7 +1,7 @@
 //! The options with which a keyring is sealed, and the first line of the keyring, which records them.
 
 use crate::cli::{Pcrs, Seal, With};
-use crate::failure::Failure;
+use crate::command_error::CommandError;
 use totp_core::secret::Secret;
 
 /// The start of that line; TOML takes it for a comment. A rotation seals again with the same options.
@@ -38,12 +38,12 @@ impl SealOptions {
     }
 
     /// The options that the command line asks for, else those of before.
-    pub(super) fn of(options: &Seal, before: Option<Self>) -> Result<Self, Failure> {
+    pub(super) fn of(options: &Seal, before: Option<Self>) -> Result<Self, CommandError> {
         let before = before.unwrap_or_else(Self::auto);
         let with = options.with_key.unwrap_or(before.with);
         let pcrs = match (with, &options.tpm2_pcrs) {
             (With::Host, Some(pcrs)) if *pcrs != Pcrs::default() => {
-                return Err(Failure::usage("--with-key=host does not use the TPM: leave out --tpm2-pcrs"));
+                return Err(CommandError::usage("--with-key=host does not use the TPM: leave out --tpm2-pcrs"));
             }
             (With::Host, _) => Pcrs::default(),
             (With::Auto | With::Tpm2 | With::HostAndTpm2, pcrs) => pcrs.clone().unwrap_or(before.pcrs),

@@ -4,7 +4,7 @@ use super::mail_program::command;
 use super::mail_program::{self, SendError};
 use super::message::Message;
 use crate::context::Context;
-use crate::failure::Failure;
+use crate::command_error::CommandError;
 use crate::output;
 use crate::{audit, clock};
 use serde::Serialize;
@@ -44,7 +44,7 @@ pub(super) fn send(
     which: NoticeSelection,
     patience: Duration,
     longest: Option<Duration>,
-) -> Result<DeliveryReport, Failure> {
+) -> Result<DeliveryReport, CommandError> {
     let spool = context.store.notices();
     let mut report = DeliveryReport::default();
     let is_off = context.config.notify.command == Command::Off;
@@ -54,7 +54,7 @@ pub(super) fn send(
             return Ok(report);
         }
         let problem = "there is no program to send notices with; name one in the config ([notify] command), or install a mail system";
-        return Err(Failure::refused(problem));
+        return Err(CommandError::refused(problem));
     };
     let sending = match spool.lock_to_send(patience, clock::now()?.realtime)? {
         SendLock::Sending(sending) => sending,
@@ -88,7 +88,7 @@ struct Run<'a, S: NoticeSpool> {
 }
 
 impl<S: NoticeSpool> Run<'_, S> {
-    fn all(&mut self, deadline: Option<Instant>) -> Result<(), Failure> {
+    fn all(&mut self, deadline: Option<Instant>) -> Result<(), CommandError> {
         // Notices that arrive in the meantime are sent as well: their process may have found this lock held.
         while let Some(notice) = self.next()? {
             let Some(timeout) = self.timeout(deadline) else { return Ok(()) };
@@ -109,7 +109,7 @@ impl<S: NoticeSpool> Run<'_, S> {
     }
 
     /// Notices are turned off: drops those that are older than notices may get.
-    fn drop_old(&mut self) -> Result<(), Failure> {
+    fn drop_old(&mut self) -> Result<(), CommandError> {
         let now = clock::now()?.realtime;
         for waiting in self.spool.waiting()?.0.iter().filter(|waiting| waiting.is_old(now)) {
             let notice = match self.spool.read(waiting).map(|text| text.map(|text| Notice::decode(&text))) {
@@ -131,7 +131,7 @@ impl<S: NoticeSpool> Run<'_, S> {
         Ok(())
     }
 
-    fn next(&self) -> Result<Option<Waiting>, Failure> {
+    fn next(&self) -> Result<Option<Waiting>, CommandError> {
         let now = clock::now()?.realtime;
         let is_next = |notice: &Waiting| {
             !self.tried.contains(notice.id()) && (self.which == NoticeSelection::All || notice.is_due(now))
@@ -140,7 +140,7 @@ impl<S: NoticeSpool> Run<'_, S> {
         Ok(self.spool.waiting()?.0.into_iter().filter(is_next).min_by_key(|notice| notice.last))
     }
 
-    fn one(&mut self, waiting: &Waiting, timeout: Seconds) -> Result<Next, Failure> {
+    fn one(&mut self, waiting: &Waiting, timeout: Seconds) -> Result<Next, CommandError> {
         let text = match self.spool.read(waiting) {
             Ok(Some(text)) => text,
             Ok(None) => return Ok(Next::GoOn),
@@ -184,7 +184,7 @@ impl<S: NoticeSpool> Run<'_, S> {
         }
     }
 
-    fn failed(&mut self, waiting: &Waiting, notice: Option<&Notice>, problem: &str) -> Result<(), Failure> {
+    fn failed(&mut self, waiting: &Waiting, notice: Option<&Notice>, problem: &str) -> Result<(), CommandError> {
         let state = match self.sending.failed(waiting, clock::now()?.realtime)? {
             Some(_) => {
                 self.report.failed = self.report.failed.saturating_add(1);

@@ -4,7 +4,7 @@
 //! and characters that change the direction of text are escaped.
 
 use crate::clock;
-use crate::failure::Failure;
+use crate::command_error::CommandError;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use jiff::tz::TimeZone;
@@ -21,10 +21,10 @@ const LONGEST_IN_THE_SUBJECT: usize = 64;
 pub(super) struct Message(String);
 
 impl Message {
-    pub(super) fn of(notice: &Notice, waiting: &Waiting, notify: &Notify) -> Result<Self, Failure> {
+    pub(super) fn of(notice: &Notice, waiting: &Waiting, notify: &Notify) -> Result<Self, CommandError> {
         let host = host();
         let now = Timestamp::now().to_zoned(TimeZone::UTC);
-        let date = rfc2822::to_string(&now).map_err(|error| Failure::refused(error.to_string()))?;
+        let date = rfc2822::to_string(&now).map_err(|error| CommandError::refused(error.to_string()))?;
         Ok(Self::written(notice, waiting.id(), notify, &host, &date))
     }
 

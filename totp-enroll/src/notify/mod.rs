@@ -11,7 +11,7 @@ pub(crate) mod spool;
 use crate::cli::Notify;
 use crate::clock;
 use crate::context::Context;
-use crate::failure::Failure;
+use crate::command_error::CommandError;
 use crate::output::{self, Format};
 use delivery::{DeliveryReport, NoticeSelection};
 use serde::Serialize;
@@ -27,7 +27,7 @@ const LONGEST: Duration = Duration::from_secs(10);
 /// How long `notify` waits for another process that sends.
 const PATIENCE_OF_NOTIFY: Duration = Duration::from_secs(10);
 
-pub(crate) fn run(context: &Context, options: &Notify) -> Result<(), Failure> {
+pub(crate) fn run(context: &Context, options: &Notify) -> Result<(), CommandError> {
     if options.list {
         return list(context);
     }
@@ -50,7 +50,7 @@ pub(crate) fn after(context: &Context) {
     }
 }
 
-fn print(context: &Context, report: &DeliveryReport) -> Result<(), Failure> {
+fn print(context: &Context, report: &DeliveryReport) -> Result<(), CommandError> {
     let DeliveryReport { sent, failed, given_up, waiting } = report;
     match context.format {
         Format::Json => output::document(report)?,
@@ -63,8 +63,8 @@ fn print(context: &Context, report: &DeliveryReport) -> Result<(), Failure> {
         return Ok(());
     }
     let failure =
-        Failure::refused("some notices could not be sent; the log has the reasons (event=notify_failed)");
-    Err(if context.format == Format::Json { failure.told() } else { failure })
+        CommandError::refused("some notices could not be sent; the log has the reasons (event=notify_failed)");
+    Err(if context.format == Format::Json { failure.reported() } else { failure })
 }
 
 #[derive(Serialize)]
@@ -85,7 +85,7 @@ struct ListedNotice {
     next_try: Option<String>,
 }
 
-fn list(context: &Context) -> Result<(), Failure> {
+fn list(context: &Context) -> Result<(), CommandError> {
     let spool = context.store.notices();
     let (waiting, foreign) = spool.waiting()?;
     let entry = |waiting: &Waiting| {

@@ -2,7 +2,7 @@
 
 use super::mail_program::command;
 use crate::account::{self, Unknown};
-use crate::failure::Failure;
+use crate::command_error::CommandError;
 use crate::{audit, clock, output};
 use totp_core::audit_event::{Event, Name};
 use totp_core::config::{Command, Config};
@@ -14,7 +14,7 @@ use totp_host::entropy::OsEntropy;
 /// Puts a notice of the event that was just logged into the spool, if users are told of such events; returns whether it did. The change
 /// has been made already, so a failure here is only reported.
 pub(crate) fn add(config: &Config, store: &impl Engine, event: &Event) -> bool {
-    let left = clock::now().map_err(Failure::from).and_then(|now| {
+    let left = clock::now().map_err(CommandError::from).and_then(|now| {
         let Some(notice) = Notice::of(event, None, now.realtime) else { return Ok(false) };
         if command(config).is_none() {
             report_no_mail(config, event.name(), notice.user());
@@ -24,7 +24,7 @@ pub(crate) fn add(config: &Config, store: &impl Engine, event: &Event) -> bool {
         store.notices().put(&notice, uid, Origin::Command, &mut OsEntropy)?;
         Ok(true)
     });
-    left.unwrap_or_else(|Failure { problem, file, .. }| {
+    left.unwrap_or_else(|CommandError { problem, file, .. }| {
         output::remark(&format!("no notice of this change can be sent: {problem}"));
         let event = Event::new(Name::NotifyFailed)
             .field("about", event.name().as_str())

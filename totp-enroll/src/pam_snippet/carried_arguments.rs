@@ -1,6 +1,6 @@
 //! Translates the arguments of another module into arguments of pam_totp.so and settings of the config.
 
-use crate::section;
+use crate::output;
 use serde::Serialize;
 use totp_core::time::Seconds;
 
@@ -67,7 +67,7 @@ impl CarriedArguments {
             "window" => match value.parse::<u64>() {
                 Ok(steps) => {
                     let steps = steps.min(10);
-                    self.config.push(section::head(service, "totp"));
+                    self.config.push(output::service_section(service, "totp"));
                     self.config.push(format!("drift_steps = {steps}"));
                     format!("drift_steps = {steps} in the config; 1 is enough if the clocks are right")
                 }
@@ -93,7 +93,7 @@ impl CarriedArguments {
         }
         if service == "sshd" {
             self.config.extend([
-                section::head(service, "remember"),
+                output::service_section(service, "remember"),
                 "mode = \"always\"".to_owned(),
                 format!("for = \"{length}\""),
             ]);

@@ -9,7 +9,7 @@ mod snippet;
 mod tests;
 
 use crate::cli::{Cli, PamSnippet};
-use crate::failure::Failure;
+use crate::command_error::CommandError;
 use crate::output::{self, Format};
 use carried_arguments::CarriedArgument;
 use pam_stack::InstalledFiles;
@@ -17,10 +17,10 @@ use snippet::{ReplacedLine, Snippet};
 use std::path::Path;
 use totp_core::config::DEFAULT_FILE;
 
-pub(crate) fn run(cli: &Cli, options: &PamSnippet) -> Result<(), Failure> {
+pub(crate) fn run(cli: &Cli, options: &PamSnippet) -> Result<(), CommandError> {
     let service = options.service.as_str();
     if service.is_empty() || service.contains('/') || service.starts_with('.') {
-        return Err(Failure::usage(format!(
+        return Err(CommandError::usage(format!(
             "\"{}\" is not the name of a file in /etc/pam.d",
             service.escape_debug()
         )));
@@ -32,11 +32,11 @@ pub(crate) fn run(cli: &Cli, options: &PamSnippet) -> Result<(), Failure> {
     }
 }
 
-fn snippet(config: Option<&Path>, options: &PamSnippet) -> Result<Snippet, Failure> {
+fn snippet(config: Option<&Path>, options: &PamSnippet) -> Result<Snippet, CommandError> {
     let file = Path::new("/etc/pam.d").join(&options.service);
     // The module does not run in this directory.
     let config = config.map(std::path::absolute).transpose().map_err(|error| {
-        Failure::usage(format!("--config: the current directory is unknown ({error}): give an absolute path"))
+        CommandError::usage(format!("--config: the current directory is unknown ({error}): give an absolute path"))
     })?;
     let mut snippets = InstalledFiles::candidates().into_iter().map(|installed| {
         Snippet::of(&installed, options, config.as_deref()).map_err(|failure| failure.at(file.clone(), None))
@@ -45,7 +45,7 @@ fn snippet(config: Option<&Path>, options: &PamSnippet) -> Result<Snippet, Failu
     let others = snippets.collect::<Result<Vec<_>, _>>()?;
     // There is at least one candidate.
     first.filter(|first| others.iter().all(|other| other.auth == first.auth)).ok_or_else(|| {
-        Failure::refused("the installed libpam is not recognised, and its releases read this file differently: write the lines by hand")
+        CommandError::refused("the installed libpam is not recognised, and its releases read this file differently: write the lines by hand")
             .at(file, None)
     })
 }

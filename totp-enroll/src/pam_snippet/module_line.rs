@@ -1,6 +1,6 @@
 //! The lines that `pam-snippet` adds: that of pam_totp.so, and that of the password.
 
-use crate::failure::Failure;
+use crate::command_error::CommandError;
 use std::path::Path;
 
 /// What asks for a password, by the shared file that the distribution has.
@@ -21,9 +21,9 @@ pub(super) fn keyword(control: &str) -> &'static str {
 }
 
 /// The argument that names another config than the default one.
-pub(super) fn conf(config: &Path) -> Result<String, Failure> {
+pub(super) fn conf(config: &Path) -> Result<String, CommandError> {
     let unnamed = |why: &str| {
-        Failure::usage(format!(
+        CommandError::usage(format!(
             "a line in /etc/pam.d cannot name {}, because {why}: move the file to another path",
             config.display()
         ))

@@ -8,7 +8,7 @@ use crate::cli::{First, From, PamSnippet};
 use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::stack::bypasses::{self, ServiceContext};
 use crate::doctor::stack::{config_file, is_pam_totp, module_name};
-use crate::failure::Failure;
+use crate::command_error::CommandError;
 use pam_stack::{ServiceFiles, Stack, included, line as words, load};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -46,7 +46,7 @@ impl Snippet {
         files: &dyn ServiceFiles,
         options: &PamSnippet,
         config: Option<&Path>,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, CommandError> {
         let conf = config.map(conf).transpose()?;
         let conf = conf.as_slice();
         let service = options.service.as_str();
@@ -107,7 +107,7 @@ impl Snippet {
         from: &'static str,
         conf: &[String],
         files: &dyn ServiceFiles,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CommandError> {
         let change = |auth_line: &AuthLine| match auth_line.role {
             Role::OtherOtp { module, .. } if module == from => LineChange::Replace,
             Role::OtherOtp { .. } => LineChange::Remove,
@@ -154,7 +154,7 @@ impl Snippet {
         }
     }
 
-    fn insert(&mut self, auth_lines: Vec<AuthLine>, first: First, conf: &[String]) -> Result<(), Failure> {
+    fn insert(&mut self, auth_lines: Vec<AuthLine>, first: First, conf: &[String]) -> Result<(), CommandError> {
         let by_key = self.service == "sshd" && first == First::Key;
         // At sshd an unknown module does not replace the password or the key.
         let is_first = |auth_line: &AuthLine| {
@@ -246,7 +246,7 @@ impl Snippet {
     }
 
     /// Refuses to print lines that refuse every login, or that let a login succeed without a code.
-    fn check(&self, files: &dyn ServiceFiles) -> Result<(), Failure> {
+    fn check(&self, files: &dyn ServiceFiles) -> Result<(), CommandError> {
         if self.auth.iter().any(|line| line.chars().any(char::is_control)) {
             return Err(unprintable("one of its lines contains a control character: remove it"));
         }
@@ -346,7 +346,7 @@ fn paired_service(files: &dyn ServiceFiles, this: &str, other: &str) -> Option<S
 }
 
 /// The module that pam_totp.so replaces.
-fn replaced_module(auth_lines: &[AuthLine], wanted: Option<From>) -> Result<Option<&'static str>, Failure> {
+fn replaced_module(auth_lines: &[AuthLine], wanted: Option<From>) -> Result<Option<&'static str>, CommandError> {
     let there = auth_lines.iter().find_map(|auth_line| match &auth_line.role {
         Role::OtherOtp { module, .. } if wanted.is_none_or(|wanted| wanted.module() == *module) => {
             Some(*module)
@@ -364,12 +364,12 @@ fn replaced_module(auth_lines: &[AuthLine], wanted: Option<From>) -> Result<Opti
                 "no auth line names {}: leave out --from, or check the files that this one includes",
                 wanted.module()
             );
-            Err(Failure::refused(problem))
+            Err(CommandError::refused(problem))
         }
         (there, _) => Ok(there),
     }
 }
 
-fn unprintable(why: &str) -> Failure {
-    Failure::refused(format!("cannot make auth lines for this service: {why}"))
+fn unprintable(why: &str) -> CommandError {
+    CommandError::refused(format!("cannot make auth lines for this service: {why}"))
 }

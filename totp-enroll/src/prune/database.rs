@@ -1,6 +1,6 @@
 //! Looks up accounts for `prune`: an account database that does not answer is not taken for a missing account.
 
-use crate::failure::Failure;
+use crate::command_error::CommandError;
 use nix::unistd::User as Passwd;
 use std::fs;
 
@@ -15,11 +15,11 @@ pub(super) enum AccountLookup {
 
 /// Looks up a name. Every error refuses, also those that usually mean an unknown name: if the last source in nsswitch.conf is down,
 /// errno is that of its failed connection, usually ENOENT (no socket).
-pub(super) fn lookup(name: &str) -> Result<AccountLookup, Failure> {
+pub(super) fn lookup(name: &str) -> Result<AccountLookup, CommandError> {
     match Passwd::from_name(name) {
         Ok(None) => Ok(AccountLookup::Nobody),
         Ok(Some(account)) => Ok(AccountLookup::Uid(account.uid.as_raw())),
-        Err(error) => Err(Failure::refused(format!(
+        Err(error) => Err(CommandError::refused(format!(
             "the account database does not answer ({}); nothing was removed: try again when it does",
             error.desc()
         ))),

@@ -5,7 +5,7 @@ mod prunable;
 
 use crate::cli::Prune;
 use crate::context::Context;
-use crate::failure::Failure;
+use crate::command_error::CommandError;
 use crate::output::{self, Format};
 use crate::terminal::Terminal;
 use database::{AccountLookup, lookup};
@@ -28,7 +28,7 @@ struct PruneReport<'a> {
     kept: Vec<&'a StaleEnrolment>,
 }
 
-pub(crate) fn run(context: &Context, options: &Prune) -> Result<(), Failure> {
+pub(crate) fn run(context: &Context, options: &Prune) -> Result<(), CommandError> {
     let prunable = Prunable::of(context)?;
     if !options.trust_database {
         prunable.check_database(options.unknown)?;
@@ -60,7 +60,7 @@ pub(crate) fn run(context: &Context, options: &Prune) -> Result<(), Failure> {
     document.all_read()
 }
 
-fn consent(context: &Context, options: &Prune, enrolments: usize) -> Result<(), Failure> {
+fn consent(context: &Context, options: &Prune, enrolments: usize) -> Result<(), CommandError> {
     if options.yes {
         return Ok(());
     }
@@ -69,11 +69,11 @@ fn consent(context: &Context, options: &Prune, enrolments: usize) -> Result<(), 
     if terminal.ask(&question)?.expose() == enrolments.to_string().as_bytes() {
         return Ok(());
     }
-    Err(Failure::refused("the number does not match; nothing was changed"))
+    Err(CommandError::refused("the number does not match; nothing was changed"))
 }
 
 /// Removes an enrolment, unless the account came back or was enrolled again after the search.
-fn withdraw(context: &Context, enrolment: &StaleEnrolment) -> Result<(), Failure> {
+fn withdraw(context: &Context, enrolment: &StaleEnrolment) -> Result<(), CommandError> {
     let StaleEnrolment { user, permitted, uid, .. } = enrolment;
     let found = lookup(user.as_str())?;
     let is_back = match enrolment.why {
@@ -87,13 +87,13 @@ fn withdraw(context: &Context, enrolment: &StaleEnrolment) -> Result<(), Failure
         PruneReason::StrayLedger | PruneReason::Unreadable { .. } => false,
     };
     if is_back {
-        return Err(Failure::refused("the account exists again; run prune again"));
+        return Err(CommandError::refused("the account exists again; run prune again"));
     }
     let Some(entry) = context.store.entry(user, crate::context::PATIENCE)? else {
-        return Err(Failure::refused("another process is using this enrolment; try again"));
+        return Err(CommandError::refused("another process is using this enrolment; try again"));
     };
     if matches!(enrolment.why, PruneReason::StrayLedger) && entry.reset()?.is_some() {
-        return Err(Failure::refused("the account was reset in the meantime; run prune again"));
+        return Err(CommandError::refused("the account was reset in the meantime; run prune again"));
     }
     enrolment::withdraw(entry, *permitted)?;
     let event = Event::new(Name::Pruned).field("user", user).field("by", &context.operator.name);
@@ -103,14 +103,14 @@ fn withdraw(context: &Context, enrolment: &StaleEnrolment) -> Result<(), Failure
 
 impl PruneReport<'_> {
     /// An error if an enrolment could not be read: it was listed, but a timer sees only the exit status.
-    fn all_read(&self) -> Result<(), Failure> {
+    fn all_read(&self) -> Result<(), CommandError> {
         if self.kept.iter().any(|enrolment| matches!(enrolment.why, PruneReason::Unreadable { .. })) {
-            return Err(Failure::refused("some enrolments could not be read").told());
+            return Err(CommandError::refused("some enrolments could not be read").reported());
         }
         Ok(())
     }
 
-    fn print(&self, context: &Context, what: &str) -> Result<(), Failure> {
+    fn print(&self, context: &Context, what: &str) -> Result<(), CommandError> {
         match context.format {
             Format::Json => output::document(self),
             Format::Text => {
@@ -121,7 +121,7 @@ impl PruneReport<'_> {
         }
     }
 
-    fn lines(&self, what: &str) -> Result<(), Failure> {
+    fn lines(&self, what: &str) -> Result<(), CommandError> {
         for enrolment in &self.users {
             output::line(&format!("{}: {}; {what}", enrolment.user, enrolment.why))?;
         }

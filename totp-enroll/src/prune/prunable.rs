@@ -3,7 +3,7 @@
 use super::database::{AccountLookup, local_names, lookup, remote_sources};
 use crate::clock;
 use crate::context::Context;
-use crate::failure::Failure;
+use crate::command_error::CommandError;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -104,7 +104,7 @@ pub(super) struct Prunable {
 }
 
 impl Prunable {
-    pub(super) fn of(context: &Context) -> Result<Self, Failure> {
+    pub(super) fn of(context: &Context) -> Result<Self, CommandError> {
         let local: BTreeSet<String> = local_names().into_iter().collect();
         let mut found =
             Self { enrolments: Vec::new(), files: Vec::new(), enrolled: 0, remote_answers: false };
@@ -141,7 +141,7 @@ impl Prunable {
     }
 
     /// Refuses if the accounts may be missing only because the account database does not answer completely.
-    pub(super) fn check_database(&self, unknown: bool) -> Result<(), Failure> {
+    pub(super) fn check_database(&self, unknown: bool) -> Result<(), CommandError> {
         // A database that was restored from elsewhere, or in part, shows other uids: they count as well.
         let is_gone = |enrolment: &&StaleEnrolment| match enrolment.why {
             PruneReason::Gone | PruneReason::GoneUnreadable { .. } | PruneReason::OtherUid { .. } => true,
@@ -167,13 +167,13 @@ impl Prunable {
         let remote = remote_sources();
         if !remote.is_empty() && !self.remote_answers {
             let remote = remote.join(", ");
-            return Err(Failure::refused(format!(
+            return Err(CommandError::refused(format!(
                 "{missing} accounts {state}, and no enrolled user was found in {remote} (nsswitch.conf), which may be down; \
                  nothing was removed; if it is up, use --trust-database"
             )));
         }
         if gone > FEW && gone.saturating_mul(OF_ALL) > self.enrolled {
-            return Err(Failure::refused(format!(
+            return Err(CommandError::refused(format!(
                 "{gone} of {} accounts {state}, so the account database may be incomplete; nothing was removed; check the list \
                  with \"prune --dry-run --trust-database\", then use --trust-database",
                 self.enrolled
@@ -182,7 +182,7 @@ impl Prunable {
         Ok(())
     }
 
-    pub(super) fn remove_files(&self, context: &Context) -> Result<(), Failure> {
+    pub(super) fn remove_files(&self, context: &Context) -> Result<(), CommandError> {
         let timestamps = TimestampRecords::new(&context.config.paths.runtime);
         for file in &self.files {
             if file.starts_with(&context.config.paths.runtime) {
@@ -229,7 +229,7 @@ fn enrolled(store: &impl Users, user: &User, known: AccountLookup) -> Option<Sta
 }
 
 /// A reset of a user who is not enrolled and whose account is gone.
-fn reset(store: &impl Resets, user: &User) -> Result<Option<StaleEnrolment>, Failure> {
+fn reset(store: &impl Resets, user: &User) -> Result<Option<StaleEnrolment>, CommandError> {
     let known = lookup(user.as_str())?;
     let finding = |uid, why| {
         Ok(Some(StaleEnrolment { user: user.clone(), uid, why, permitted: ExpectedEnrolment::Nothing }))
@@ -253,7 +253,7 @@ fn reset(store: &impl Resets, user: &User) -> Result<Option<StaleEnrolment>, Fai
 
 /// A ledger without a credential. If the ledger says that there was one, the credential was lost; the ledger then stays as long as the
 /// account exists, because it keeps the account from counting as not enrolled.
-fn unenrolled(store: &impl Store, user: &User) -> Result<Option<StaleEnrolment>, Failure> {
+fn unenrolled(store: &impl Store, user: &User) -> Result<Option<StaleEnrolment>, CommandError> {
     let finding = |why| {
         Some(StaleEnrolment { user: user.clone(), uid: None, why, permitted: ExpectedEnrolment::Nothing })
     };

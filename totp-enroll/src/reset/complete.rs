@@ -1,33 +1,33 @@
-//! `reset complete`: withdraw the enrolment, and show the token for the next one, once.
+//! `reset complete`: withdraws the enrolment, and shows the reset token for the next one, once.
 
-use super::sessions;
-use super::step::{asked, concerned, refused};
+use super::operator_step::{account_in_question, log_refusal, step_by_operator};
+use crate::authorise::{Consent, authorise};
 use crate::clock;
+use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::factor::{Consent, authorise};
-use crate::failure::Failure;
 use crate::output::{self, Format};
-use crate::signals::Undisturbed;
-use crate::terminal::Terminal;
+use crate::terminal::{SignalsBlocked, Terminal};
 use serde::Serialize;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use totp_core::user::Account;
 use totp_core::account_recovery::{self, AccountRecoveryError, StepInputs};
-use totp_core::account_recovery::{Reset, ResetError, Stage};
 use totp_core::audit_event::Name;
 use totp_core::recovery::grouped;
+use totp_core::account_recovery::{ResetError, Reset, Stage};
 use totp_core::secret::Secret;
 use totp_core::store::{Resets, Users};
-use totp_core::user::Account;
 use totp_host::entropy::OsEntropy;
 use totp_store::timestamp_records::TimestampRecords;
 use zeroize::Zeroizing;
 
 #[derive(Serialize)]
-struct Document<'a> {
+struct CompletedDocument<'a> {
     user: &'a str,
     done: &'static str,
     token: &'a str,
     token_expires: &'a str,
-    /// `null`: they were not to be ended.
+    /// `null`: without `--end-sessions`.
     sessions_ended: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<&'a str>,
@@ -38,42 +38,49 @@ pub(super) fn run(
     user: &str,
     end_sessions: bool,
     consent: Consent,
-) -> Result<(), Failure> {
-    let account = concerned(context, Some(user))?;
-    // Where nobody would see the token, the enrolment stays.
+) -> Result<(), CommandError> {
+    let account = account_in_question(context, Some(user))?;
+    // Before anything changes: without a terminal the token could not be shown.
     let terminal = match context.format {
         Format::Json => None,
-        Format::Text => Some(Terminal::open(context.format, "--json --yes prints the token for a program")?),
+        Format::Text => {
+            Some(Terminal::open(context.format, "to print the token for a program, use --json --yes")?)
+        }
     };
-    let asked_first = asked(context, &account, "complete")?;
-    foresee(context, &asked_first).map_err(|error| refused(context, &account, "complete", error))?;
-    authorise(context, &account, consent, "withdraws authenticators, recovery codes and remembered devices")?;
-    let _undisturbed = Undisturbed::begin();
+    let step = step_by_operator(context, &account, "complete")?;
+    precheck(context, &step).map_err(|error| log_refusal(context, &account, "complete", error))?;
+    authorise(
+        context,
+        &account,
+        consent,
+        "withdraws the authenticators, recovery codes and remembered devices",
+    )?;
+    let _signals_blocked = SignalsBlocked::begin();
     let entry = context.entry_to_withdraw(&account)?;
-    // Only now, for a person thinks as long as they like.
-    let asked = StepInputs { now: clock::now()?.realtime, ..asked_first };
-    let done = account_recovery::complete(entry, &asked, &mut OsEntropy);
-    let (reset, token) = done.map_err(|error| refused(context, &account, "complete", error))?;
+    // The time is read again: the prompt may have taken long.
+    let step = StepInputs { now: clock::now()?.realtime, ..step };
+    let done = account_recovery::complete(entry, &step, &mut OsEntropy);
+    let (reset, token) = done.map_err(|error| log_refusal(context, &account, "complete", error))?;
     audit(context, &account, &reset);
-    let mut left = forget_timestamps(context, &account);
+    let mut problems = remove_timestamps(context, &account);
     let sessions_ended = end_sessions.then(|| {
-        let ended = sessions::end(&account);
-        left.extend(ended.as_ref().err().cloned());
+        let ended = end_sessions_of(&account);
+        problems.extend(ended.as_ref().err().cloned());
         ended.is_ok()
     });
-    show(&account, &reset, &token, sessions_ended, &left, terminal.as_ref()).map_err(unseen)?;
-    match left.as_slice() {
+    show(&account, &reset, &token, sessions_ended, &problems, terminal.as_ref()).map_err(not_shown)?;
+    match problems.as_slice() {
         [] => Ok(()),
         problems => {
-            let failure = Failure::refused(format!("the reset is done, but {}", problems.join("; ")));
-            Err(if context.format == Format::Json { failure.told() } else { failure })
+            let error = CommandError::refused(format!("the reset is complete, but {}", problems.join("; ")));
+            Err(if context.format == Format::Json { error.reported() } else { error })
         }
     }
 }
 
-/// What would be refused in any case is refused before anybody is asked.
-fn foresee(context: &Context, asked: &StepInputs<'_>) -> Result<(), AccountRecoveryError> {
-    let StepInputs { account, by, rules, now } = asked;
+/// Refuses before the prompt what would be refused after it.
+fn precheck(context: &Context, step: &StepInputs<'_>) -> Result<(), AccountRecoveryError> {
+    let StepInputs { account, by, rules, now } = step;
     if account.uid == Some(by.uid) {
         return Err(ResetError::Own.into());
     }
@@ -82,7 +89,7 @@ fn foresee(context: &Context, asked: &StepInputs<'_>) -> Result<(), AccountRecov
         Stage::Ready | Stage::Withdrawn(_) => Ok(()),
         Stage::CalledOff => Err(ResetError::CalledOff.into()),
         Stage::Unapproved(missing) => Err(ResetError::Unapproved(missing).into()),
-        // What the rule says of it may be another wait, where the clock was set back: it has to note that.
+        // `complete` decides: if the clock was set back, it has to record the longer wait.
         Stage::Cooling(_) => Ok(()),
         Stage::Expired => Err(ResetError::Expired.into()),
         Stage::Void => Err(ResetError::Void.into()),
@@ -102,11 +109,11 @@ fn audit(context: &Context, account: &Account, reset: &Reset) {
     );
 }
 
-/// They are bound to the enrolment, and open nothing without it; yet nothing is to be left.
-fn forget_timestamps(context: &Context, account: &Account) -> Vec<String> {
-    let forgotten =
+/// Removes the account's timestamp records. Without the enrolment they are invalid anyway. Returns errors as text.
+fn remove_timestamps(context: &Context, account: &Account) -> Vec<String> {
+    let removed =
         account.uid.map_or(Ok(0), |uid| TimestampRecords::new(&context.config.paths.runtime).forget(uid));
-    forgotten.err().map(|error| error.to_string()).into_iter().collect()
+    removed.err().map(|error| error.to_string()).into_iter().collect()
 }
 
 fn show(
@@ -114,15 +121,15 @@ fn show(
     reset: &Reset,
     token: &Secret,
     sessions_ended: Option<bool>,
-    left: &[String],
+    problems: &[String],
     terminal: Option<&Terminal>,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let user = account.user.as_str();
     let expires = reset.token().map_or_else(String::new, |token| clock::date(token.expires_at()));
     let Some(terminal) = terminal else {
         let token = Zeroizing::new(String::from_utf8_lossy(grouped(token).expose()).into_owned());
-        let problem = (!left.is_empty()).then(|| left.join("; "));
-        return output::document(&Document {
+        let problem = (!problems.is_empty()).then(|| problems.join("; "));
+        return output::document(&CompletedDocument {
             user,
             done: "reset_completed",
             token: &token,
@@ -131,20 +138,52 @@ fn show(
             problem: problem.as_deref(),
         });
     };
-    terminal.say(&format!(
-        "{user}: the enrolment is withdrawn. The token for the next one, good until {expires}:"
-    ));
+    terminal.say(&format!("{user}: the enrolment is withdrawn. The reset token, valid until {expires}:"));
     terminal.say_secret("  ", &grouped(token))?;
-    terminal.say("give it to the person themselves; it is not shown again. It is typed in the place of a code at the next");
-    terminal.say(&format!(
-        "login after a first factor, or in the command: \"totp-enroll enroll {user} --token\""
-    ));
+    terminal.say("give it to the user in person; it is not shown again. The user enters it instead of a code at the next");
+    terminal.say(&format!("login after the first factor, or with \"totp-enroll enroll {user} --token\""));
     Ok(())
 }
 
-/// The enrolment is withdrawn, and nobody has the token.
-fn unseen(failure: Failure) -> Failure {
-    failure.explained(|problem| {
-        format!("{problem}; the enrolment is withdrawn and the token was not shown: run reset complete again")
+/// Adds that the token was not shown.
+fn not_shown(error: CommandError) -> CommandError {
+    error.explained(|problem| {
+        format!("{problem}; the enrolment is withdrawn but the token was not shown; run \"totp-enroll reset complete\" again")
     })
+}
+
+/// Exists if systemd is the init system (sd_booted(3)).
+const SYSTEMD_RUNTIME: &str = "/run/systemd/system";
+const LOGINCTL: &str = "/usr/bin/loginctl";
+
+/// Ends the login sessions of the account through systemd-logind.
+///
+/// # Errors
+/// What the operator has to do instead.
+fn end_sessions_of(account: &Account) -> Result<(), String> {
+    // By uid: loginctl could take a name for an option.
+    let Some(uid) = account.uid else {
+        return Err("its sessions were not ended: there is no such account on this system".to_owned());
+    };
+    let manually = |reason: &str| {
+        format!(
+            "the login sessions were not ended ({reason}); to end all processes of the account, run \"pkill -KILL -u {uid}\""
+        )
+    };
+    if !Path::new(SYSTEMD_RUNTIME).is_dir() {
+        return Err(manually("systemd-logind is not running"));
+    }
+    let ended = Command::new(LOGINCTL)
+        .args(["terminate-user", &uid.to_string()])
+        .env_clear()
+        .env("LC_ALL", "C")
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| manually(&format!("{LOGINCTL}: {error}")))?;
+    let stderr = String::from_utf8_lossy(&ended.stderr);
+    // No session to end is a success.
+    if ended.status.success() || stderr.contains("not logged in") {
+        return Ok(());
+    }
+    Err(manually(stderr.trim()))
 }

@@ -1,40 +1,40 @@
-//! `reset list`: the resets that are on their way, and the tokens that were not used. One that cannot be read is a row of
-//! its own and does not hide the others.
+//! `reset list`: lists pending resets and unused reset tokens. A reset that cannot be read has its own line and does not hide the
+//! others.
 
-use super::shown::Shown;
+use super::reset_report::ResetReport;
+use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::failure::Failure;
 use crate::output::{self, Format};
 use serde::Serialize;
 use totp_core::store::Resets;
 use totp_core::user::User;
 
 #[derive(Serialize)]
-struct Document {
-    resets: Vec<Shown>,
-    broken: Vec<Broken>,
+struct ResetList {
+    resets: Vec<ResetReport>,
+    broken: Vec<UnreadableReset>,
 }
 
 #[derive(Serialize)]
-struct Broken {
+struct UnreadableReset {
     user: String,
     problem: String,
 }
 
-pub(super) fn run(context: &Context) -> Result<(), Failure> {
-    let mut document = Document { resets: Vec::new(), broken: Vec::new() };
+pub(super) fn run(context: &Context) -> Result<(), CommandError> {
+    let mut document = ResetList { resets: Vec::new(), broken: Vec::new() };
     let mut users = match context.store.resets()? {
         Some(names) => names.collect::<Result<Vec<User>, _>>()?,
         None => Vec::new(),
     };
     users.sort();
     for user in users {
-        let shown = context.store.reset(&user).map_err(Failure::from);
-        match shown.and_then(|reset| reset.map(|reset| Shown::of(context, &reset)).transpose()) {
-            Ok(Some(shown)) => document.resets.push(shown),
-            // Ended since the names were read.
+        let reset = context.store.reset(&user).map_err(CommandError::from);
+        match reset.and_then(|reset| reset.map(|reset| ResetReport::of(context, &reset)).transpose()) {
+            Ok(Some(report)) => document.resets.push(report),
+            // Ended after the names were read.
             Ok(None) => {}
-            Err(failure) => document.broken.push(Broken::of(&user, &failure)),
+            Err(error) => document.broken.push(UnreadableReset::of(&user, &error)),
         }
     }
     match context.format {
@@ -44,24 +44,25 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
     match document.broken.len() {
         0 => Ok(()),
         count => {
-            let failure = Failure::refused(format!("resets that cannot be read: {count}"));
-            Err(if context.format == Format::Json { failure.told() } else { failure })
+            let error = CommandError::refused(format!("{count} resets cannot be read"));
+            Err(if context.format == Format::Json { error.reported() } else { error })
         }
     }
 }
 
-fn lines(document: &Document) -> Vec<String> {
+fn lines(document: &ResetList) -> Vec<String> {
     if document.resets.is_empty() && document.broken.is_empty() {
-        return vec!["no reset is on its way".to_owned()];
+        return vec!["no pending resets".to_owned()];
     }
-    let mut lines: Vec<String> = document.resets.iter().flat_map(Shown::lines).collect();
-    lines.extend(document.broken.iter().map(|broken| format!("{}: BROKEN: {}", broken.user, broken.problem)));
+    let mut lines: Vec<String> = document.resets.iter().flat_map(ResetReport::lines).collect();
+    lines
+        .extend(document.broken.iter().map(|reset| format!("{}: UNREADABLE: {}", reset.user, reset.problem)));
     lines
 }
 
-impl Broken {
-    fn of(user: &User, failure: &Failure) -> Self {
-        let file = failure.file.as_ref().map_or_else(String::new, |file| format!("{}: ", file.display()));
-        Self { user: user.as_str().to_owned(), problem: format!("{file}{}", failure.problem) }
+impl UnreadableReset {
+    fn of(user: &User, error: &CommandError) -> Self {
+        let file = error.file.as_ref().map_or_else(String::new, |file| format!("{}: ", file.display()));
+        Self { user: user.as_str().to_owned(), problem: format!("{file}{}", error.problem) }
     }
 }

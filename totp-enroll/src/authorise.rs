@@ -1,7 +1,7 @@
-//! Who may change an enrolment: its owner with a present code, or root who types the account's name.
+//! Decides who may change an enrolment: its owner with a current code, or root after typing the account's name.
 
+use crate::command_error::CommandError;
 use crate::context::{Context, PATIENCE, busy};
-use crate::failure::Failure;
 use crate::terminal::Terminal;
 use crate::{clock, output};
 use totp_core::audit_event::Name;
@@ -11,15 +11,15 @@ use totp_core::login::{Host, JudgeError, Method, Reason, Submission, Verdict, ju
 use totp_core::time::Now;
 use totp_core::user::Account;
 
-/// Codes that may be tried before the command ends; the account's own limit counts each.
-const TRIES: usize = 3;
+/// Codes that may be typed before the command ends; the account's limit counts each of them too.
+const ATTEMPTS: usize = 3;
 
-/// The answer to "are you sure", for scripts.
+/// Whether the operator has confirmed the change on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Consent {
-    /// To be asked for.
+    /// Not yet: prompt for it.
     Ask,
-    /// Given on the command line, with `--yes`.
+    /// With `--yes`.
     Given,
 }
 
@@ -29,59 +29,59 @@ impl From<bool> for Consent {
     }
 }
 
-/// Lets a change to `account` go on, or says why not. `purpose` ends the sentence "this …".
+/// Allows a change to `account`, or refuses it. `effect` completes the sentence "this …" of the prompt.
 pub(crate) fn authorise(
     context: &Context,
     account: &Account,
     consent: Consent,
-    purpose: &str,
-) -> Result<(), Failure> {
+    effect: &str,
+) -> Result<(), CommandError> {
     if context.operator.is(account) && !context.operator.is_root() {
-        return present_code(context, account);
+        return ask_current_code(context, account);
     }
     match consent {
         Consent::Given => Ok(()),
-        Consent::Ask => typed_name(context, account, purpose),
+        Consent::Ask => ask_account_name(context, account, effect),
     }
 }
 
-fn typed_name(context: &Context, account: &Account, purpose: &str) -> Result<(), Failure> {
-    let terminal = Terminal::open(context.format, "add --yes if you are sure")?;
+fn ask_account_name(context: &Context, account: &Account, effect: &str) -> Result<(), CommandError> {
+    let terminal = Terminal::open(context.format, "add --yes to skip the prompt")?;
     let name = account.user.as_str();
-    terminal.say(&format!("this {purpose}"));
-    let typed = terminal.ask(&format!("type the account name ({name}) to go on: "))?;
+    terminal.say(&format!("this {effect}"));
+    let typed = terminal.ask(&format!("type the account name ({name}) to continue: "))?;
     if typed.expose() == name.as_bytes() {
         return Ok(());
     }
-    Err(Failure::refused("that is not the account's name; nothing was changed"))
+    Err(CommandError::refused("that is not the account name; nothing was changed"))
 }
 
-/// Asks for a code of the enrolment and uses it up, through the same ledger and limit as a login.
-fn present_code(context: &Context, account: &Account) -> Result<(), Failure> {
-    let terminal = Terminal::open(context.format, "changing your own factor takes a present code")?;
-    terminal.say("changing your own factor takes a code of it, or a recovery code");
-    for _ in 0..TRIES {
-        let typed = terminal.ask("present code: ")?;
+/// Prompts for a code and uses it up, under the same limits as a login.
+fn ask_current_code(context: &Context, account: &Account) -> Result<(), CommandError> {
+    let terminal = Terminal::open(context.format, "changing your own enrolment needs a current code")?;
+    terminal.say("to change your own enrolment, enter a current code or a recovery code");
+    for _ in 0..ATTEMPTS {
+        let typed = terminal.ask("current code: ")?;
         let Some(answer) = Answer::recognise(typed.expose()) else {
-            output::remark("that cannot be a code: type the digits of the app, or a recovery code");
+            output::remark("not a code: type the digits that the app shows, or a recovery code");
             continue;
         };
         match try_code(context, account, &answer)? {
             Ok(_) => return Ok(()),
-            Err(reason) if is_final(reason) => return Err(Failure::refused(explain(reason))),
+            Err(reason) if is_final(reason) => return Err(CommandError::refused(explain(reason))),
             Err(reason) => output::remark(&explain(reason)),
         }
     }
-    Err(Failure::refused("no right code was given; nothing was changed"))
+    Err(CommandError::refused("no correct code was entered; nothing was changed"))
 }
 
-/// By what it was right, and is used up; or why not.
+/// Judges an answer and records the result: how it was accepted, or why it was refused.
 pub(crate) fn try_code(
     context: &Context,
     account: &Account,
     answer: &Answer,
-) -> Result<Result<Method, Reason>, Failure> {
-    match judged(context, account, answer)? {
+) -> Result<Result<Method, Reason>, CommandError> {
+    match judge_answer(context, account, answer)? {
         Verdict::Accepted(verified) => {
             let event = match verified.method() {
                 Method::Code { authenticator, kind, .. } => context
@@ -104,12 +104,21 @@ pub(crate) fn try_code(
     }
 }
 
-/// Judges an answer as at a login. Where nothing was judged there is a failure, and nothing to log.
-pub(crate) fn judged(context: &Context, account: &Account, answer: &Answer) -> Result<Verdict, Failure> {
+/// Judges an answer as at a login.
+///
+/// # Errors
+/// If nothing was judged; then there is nothing to log.
+pub(crate) fn judge_answer(
+    context: &Context,
+    account: &Account,
+    answer: &Answer,
+) -> Result<Verdict, CommandError> {
     let submission = Submission { account, answer, rules: &context.rules(), patience: PATIENCE };
-    match judge(&context.store, &submission, &mut DeskHost { context, keyring: None })? {
+    match judge(&context.store, &submission, &mut CommandHost { context, keyring: None })? {
         Verdict::Refused(refusal) => match refusal.reason {
-            Reason::NotEnrolled | Reason::UnknownUser => Err(Failure::not_enrolled(account.user.as_str())),
+            Reason::NotEnrolled | Reason::UnknownUser => {
+                Err(CommandError::not_enrolled(account.user.as_str()))
+            }
             Reason::Busy => Err(busy(account)),
             Reason::Wrong
             | Reason::ClockOff(_)
@@ -127,37 +136,37 @@ pub(crate) fn judged(context: &Context, account: &Account, answer: &Answer) -> R
     }
 }
 
-/// What judging reads of this machine.
-struct DeskHost<'d> {
-    context: &'d Context,
+/// What judging reads from this machine.
+struct CommandHost<'a> {
+    context: &'a Context,
     keyring: Option<Keyring>,
 }
 
-impl Host for DeskHost<'_> {
-    type Error = Failure;
+impl Host for CommandHost<'_> {
+    type Error = CommandError;
 
-    fn now(&mut self) -> Result<Now, Failure> {
+    fn now(&mut self) -> Result<Now, CommandError> {
         Ok(clock::now()?)
     }
 
-    fn keyring(&mut self) -> Result<&Keyring, Failure> {
+    fn keyring(&mut self) -> Result<&Keyring, CommandError> {
         match &mut self.keyring {
             Some(known) => Ok(known),
             none @ None => Ok(none.insert(self.context.keyring()?)),
         }
     }
 
-    fn reread_keyring(&mut self) -> Result<(), Failure> {
+    fn reread_keyring(&mut self) -> Result<(), CommandError> {
         self.keyring = Some(self.context.keyring()?);
         Ok(())
     }
 
-    fn error(&self, error: JudgeError) -> Failure {
+    fn error(&self, error: JudgeError) -> CommandError {
         error.into()
     }
 }
 
-/// No further try helps now.
+/// Whether another attempt is pointless now.
 fn is_final(reason: Reason) -> bool {
     match reason {
         Reason::Limited(_)
@@ -177,9 +186,9 @@ fn is_final(reason: Reason) -> bool {
     }
 }
 
-/// What may be said of a refusal to anyone who typed the code. One that is ahead of the clock has not been used up and opens the
-/// module later: to tell it from a wrong one would confirm a guess. The log tells, to those who read it.
-pub(crate) fn tellable(reason: Reason) -> Reason {
+/// The reason that may be shown to the person who typed the code. A code ahead of the clock is shown as wrong: it is not used up
+/// and becomes valid later, so telling them apart would confirm a guess. The log has the real reason.
+pub(crate) fn shown_reason(reason: Reason) -> Reason {
     match reason {
         Reason::ClockOff(off) if off.steps > 0 => Reason::Wrong,
         Reason::ClockOff(_)
@@ -199,33 +208,33 @@ pub(crate) fn tellable(reason: Reason) -> Reason {
     }
 }
 
-/// What happened, and what to do.
+/// Tells the person what happened and what to do.
 pub(crate) fn explain(reason: Reason) -> String {
-    match tellable(reason) {
-        Reason::Wrong => "that code is wrong, or the clock of the phone is ahead".to_owned(),
+    match shown_reason(reason) {
+        Reason::Wrong => "that code is wrong, or the phone's clock is ahead; check the account in the app and the phone's clock".to_owned(),
         Reason::ClockOff(off) => {
             format!(
-                "that code is right for a clock {} steps behind; set the clock of the phone, or of this machine",
+                "the code is {} steps old; correct the clock of the phone or of this machine",
                 off.steps.unsigned_abs()
             )
         }
-        Reason::Replayed => "that code was used before; wait for the next one".to_owned(),
+        Reason::Replayed => "that code has already been used; wait for the next one".to_owned(),
         Reason::ClockBack(behind) => format!(
-            "this machine's clock was set back by {}; have an administrator check it, or use a recovery code",
+            "this machine's clock was set back by {}; have it corrected, or use a recovery code",
             clock::length(behind.0)
         ),
         Reason::BeforeBoot(wait) => {
-            format!("the machine has just started; a code is good in {}", clock::length(wait.0))
+            format!("the machine has just started; try again in {}", clock::length(wait.0))
         }
         Reason::Limited(wait) | Reason::Locked(wait) => {
             format!("too many wrong codes; try again in {}, or use a recovery code", clock::length(wait.0))
         }
         Reason::Disabled => {
-            "too many wrong codes; only a recovery code or an administrator helps now".to_owned()
+            "too many wrong codes; use a recovery code, or ask an administrator to run \"totp-enroll unlock\"".to_owned()
         }
-        Reason::NotEnrolled | Reason::UnknownUser => "there is no enrolment".to_owned(),
-        Reason::Busy => "another process uses this enrolment right now; try again".to_owned(),
-        Reason::Late | Reason::Malformed | Reason::Conversation => "that cannot be a code".to_owned(),
+        Reason::NotEnrolled | Reason::UnknownUser => "the account is not enrolled".to_owned(),
+        Reason::Busy => "another process is using this enrolment; try again".to_owned(),
+        Reason::Late | Reason::Malformed | Reason::Conversation => "that is not a code; type the digits that the app shows, or a recovery code".to_owned(),
     }
 }
 
@@ -235,14 +244,14 @@ mod tests {
     use totp_core::factor::ClockOff;
 
     #[test]
-    fn a_code_ahead_of_the_clock_is_told_like_a_wrong_one() {
+    fn a_code_ahead_of_the_clock_is_shown_as_wrong() {
         for steps in [1, 4, i64::MAX] {
             let ahead = Reason::ClockOff(ClockOff { steps, seconds: steps });
-            assert_eq!(tellable(ahead), Reason::Wrong);
+            assert_eq!(shown_reason(ahead), Reason::Wrong);
             assert_eq!(explain(ahead), explain(Reason::Wrong));
         }
         let behind = Reason::ClockOff(ClockOff { steps: -4, seconds: -120 });
-        assert_eq!(tellable(behind), behind);
-        assert!(explain(behind).contains("4 steps behind"));
+        assert_eq!(shown_reason(behind), behind);
+        assert!(explain(behind).contains("4 steps old"));
     }
 }

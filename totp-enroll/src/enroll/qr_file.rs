@@ -1,6 +1,6 @@
-//! A QR code as a picture in a file of root's own: anyone who sees it has the secret.
+//! Writes a QR code to a PNG or SVG file that only root can read: the QR code contains the secret.
 
-use crate::failure::Failure;
+use crate::command_error::CommandError;
 use otpauth::Qr;
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
@@ -9,17 +9,16 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
-/// Dots of one module, each way.
-const DOTS: usize = 8;
+/// Pixels per module of the QR code, in each direction.
+const PIXELS: usize = 8;
 
-/// A form of picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ImageFormat {
     Png,
     Svg,
 }
 
-impl Kind {
+impl ImageFormat {
     pub(super) fn extension(self) -> &'static str {
         match self {
             Self::Png => "png",
@@ -28,38 +27,43 @@ impl Kind {
     }
 }
 
-/// A picture that was written; it is gone again when this is dropped before it was kept.
-pub(super) struct Picture(Option<PathBuf>);
+/// A written file; removed on drop unless it is kept.
+pub(super) struct QrFile(Option<PathBuf>);
 
-/// Refuses a place where something is, before anybody is enrolled.
-pub(super) fn check_place(file: &Path) -> Result<(), Failure> {
+/// Refuses a path that exists or whose directory is missing.
+pub(super) fn check_path(file: &Path) -> Result<(), CommandError> {
     match file.symlink_metadata() {
-        Ok(_) => Err(is_there(file)),
+        Ok(_) => Err(exists(file)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => match file.parent() {
             Some(parent) if !parent.as_os_str().is_empty() && !parent.is_dir() => {
-                Err(Failure::refused("is no directory: make it first").at(parent, None))
+                Err(CommandError::refused("is not a directory; create it first").at(parent, None))
             }
             Some(_) | None => Ok(()),
         },
-        Err(error) => Err(unwritten(file, &error)),
+        Err(error) => Err(write_error(file, &error)),
     }
 }
 
-impl Picture {
-    /// Writes a new file, 0600, whole or not at all.
-    pub(super) fn write(kind: Kind, qr: &Qr, file: &Path) -> Result<Self, Failure> {
+impl QrFile {
+    /// Writes a new file with mode 0600, completely or not at all.
+    pub(super) fn write(kind: ImageFormat, qr: &Qr, file: &Path) -> Result<Self, CommandError> {
         let bytes = match kind {
-            Kind::Png => png(qr).map_err(|error| Failure::refused(error.to_string()).at(file, None))?,
-            Kind::Svg => svg(qr),
+            ImageFormat::Png => {
+                png(qr).map_err(|error| CommandError::refused(error.to_string()).at(file, None))?
+            }
+            ImageFormat::Svg => svg(qr),
         };
         // O_EXCL: nothing is overwritten, and no symbolic link is followed (open(2)).
         let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
         let mut opened = opened.map_err(|error| {
-            let taken = error.kind() == std::io::ErrorKind::AlreadyExists;
-            if taken { is_there(file) } else { unwritten(file, &error) }
+            let is_taken = error.kind() == std::io::ErrorKind::AlreadyExists;
+            if is_taken { exists(file) } else { write_error(file, &error) }
         })?;
         let written = Self(Some(file.to_owned()));
-        opened.write_all(&bytes).and_then(|()| opened.sync_all()).map_err(|error| unwritten(file, &error))?;
+        opened
+            .write_all(&bytes)
+            .and_then(|()| opened.sync_all())
+            .map_err(|error| write_error(file, &error))?;
         Ok(written)
     }
 
@@ -68,42 +72,42 @@ impl Picture {
     }
 }
 
-impl Drop for Picture {
+impl Drop for QrFile {
     fn drop(&mut self) {
         if let Some(file) = &self.0 {
-            // It is of nobody; the error that matters is why.
+            // The error that led here is reported; this one adds nothing.
             let _ = std::fs::remove_file(file);
         }
     }
 }
 
-fn is_there(file: &Path) -> Failure {
-    Failure::refused("is there already, and nothing is overwritten: name another, or move it away")
+fn exists(file: &Path) -> CommandError {
+    CommandError::refused("already exists and is not overwritten; choose another name or move it away")
         .at(file, None)
 }
 
-fn unwritten(file: &Path, error: &std::io::Error) -> Failure {
-    Failure::refused(format!("cannot be written: {error}")).at(file, None)
+fn write_error(file: &Path, error: &std::io::Error) -> CommandError {
+    CommandError::refused(format!("cannot be written: {error}")).at(file, None)
 }
 
-/// One bit a dot; white is one.
+/// One bit per pixel; white is 1.
 fn png(qr: &Qr) -> Result<Zeroizing<Vec<u8>>, png::EncodingError> {
-    let side = qr.size().saturating_mul(DOTS);
+    let side = qr.size().saturating_mul(PIXELS);
     let mut rows = Zeroizing::new(Vec::with_capacity(side.div_ceil(8).saturating_mul(side)));
     for y in 0..side {
-        // A module is a byte wide.
-        let row = (0..qr.size()).map(|x| if qr.is_dark(x, y / DOTS) { 0 } else { u8::MAX });
+        // A module is 8 pixels wide, which is one byte.
+        let row = (0..qr.size()).map(|x| if qr.is_dark(x, y / PIXELS) { 0 } else { u8::MAX });
         rows.extend(row);
     }
-    let mut picture = Zeroizing::new(Vec::new());
+    let mut image = Zeroizing::new(Vec::new());
     let side = u32::try_from(side).unwrap_or(u32::MAX);
-    let mut encoder = png::Encoder::new(&mut *picture, side, side);
+    let mut encoder = png::Encoder::new(&mut *image, side, side);
     encoder.set_color(png::ColorType::Grayscale);
     encoder.set_depth(png::BitDepth::One);
     let mut writer = encoder.write_header()?;
     writer.write_image_data(&rows)?;
     writer.finish()?;
-    Ok(picture)
+    Ok(image)
 }
 
 fn svg(qr: &Qr) -> Zeroizing<Vec<u8>> {

@@ -1,57 +1,57 @@
-//! Why a command did not do what it was asked: what happened, what to do, and the exit status.
+//! Why a command failed: what happened, what to do, and the exit status.
 
 use std::path::PathBuf;
 use totp_core::account_recovery::AccountRecoveryError;
-use totp_core::account_recovery::ResetError;
 use totp_core::enrolment::EnrolmentError;
 use totp_core::login::JudgeError;
+use totp_core::account_recovery::ResetError;
 use totp_core::store::StoreError;
 use totp_host::accounts::AccountError;
 use totp_host::clock::ClockError;
 use totp_host::settings::SettingsError;
 
-/// What ends a command early.
+/// The error that ends a command. Its kind sets the exit status.
 #[derive(Debug)]
-pub(crate) struct Failure {
-    kind: Kind,
+pub(crate) struct CommandError {
+    kind: ErrorKind,
     pub(crate) problem: String,
     pub(crate) file: Option<PathBuf>,
     pub(crate) line: Option<usize>,
-    /// The document on standard output says it already.
-    pub(crate) told: bool,
+    /// The document on standard output reports it already.
+    pub(crate) is_reported: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum ErrorKind {
     Refused,
     Usage,
     NotEnrolled,
     NotPermitted,
 }
 
-impl Failure {
-    /// Refused or failed.
+impl CommandError {
+    /// Refused or failed: exit status 1.
     pub(crate) fn refused(problem: impl Into<String>) -> Self {
-        Self { kind: Kind::Refused, problem: problem.into(), file: None, line: None, told: false }
+        Self { kind: ErrorKind::Refused, problem: problem.into(), file: None, line: None, is_reported: false }
     }
 
-    /// StepInputs for in a way that cannot be done.
+    /// Wrong usage: exit status 2.
     pub(crate) fn usage(problem: impl Into<String>) -> Self {
-        Self { kind: Kind::Usage, ..Self::refused(problem) }
+        Self { kind: ErrorKind::Usage, ..Self::refused(problem) }
     }
 
-    /// The user has no enrolment.
+    /// The account is not enrolled: exit status 3.
     pub(crate) fn not_enrolled(user: &str) -> Self {
-        let problem = format!("{user} is not enrolled; \"totp-enroll enroll {user}\" enrols");
-        Self { kind: Kind::NotEnrolled, ..Self::refused(problem) }
+        let problem = format!("{user} is not enrolled; to enrol, run \"totp-enroll enroll {user}\"");
+        Self { kind: ErrorKind::NotEnrolled, ..Self::refused(problem) }
     }
 
-    /// Anyone who asks may not.
+    /// The operator may not do this: exit status 4.
     pub(crate) fn not_permitted(problem: impl Into<String>) -> Self {
-        Self { kind: Kind::NotPermitted, ..Self::refused(problem) }
+        Self { kind: ErrorKind::NotPermitted, ..Self::refused(problem) }
     }
 
-    /// Names the file, and the line where there is one. Anyone who knew of a file first knew it best.
+    /// Adds the file, and the line if there is one. A file that is already set is kept: it is closer to the cause.
     pub(crate) fn at(self, file: impl Into<PathBuf>, line: Option<usize>) -> Self {
         match self.file {
             Some(_) => self,
@@ -59,54 +59,54 @@ impl Failure {
         }
     }
 
-    /// Says more about it.
+    /// Rewrites the message, for example to add a hint.
     pub(crate) fn explained(self, problem: impl FnOnce(&str) -> String) -> Self {
         Self { problem: problem(&self.problem), ..self }
     }
 
-    /// The document that was printed says it; only the exit status is left to give.
-    pub(crate) fn told(self) -> Self {
-        Self { told: true, ..self }
+    /// Marks it as reported by the printed document: only the exit status is left to set.
+    pub(crate) fn reported(self) -> Self {
+        Self { is_reported: true, ..self }
     }
 
     /// The exit status of the process.
     pub(crate) fn status(&self) -> u8 {
         match self.kind {
-            Kind::Refused => 1,
-            Kind::Usage => 2,
-            Kind::NotEnrolled => 3,
-            Kind::NotPermitted => 4,
+            ErrorKind::Refused => 1,
+            ErrorKind::Usage => 2,
+            ErrorKind::NotEnrolled => 3,
+            ErrorKind::NotPermitted => 4,
         }
     }
 }
 
-impl From<StoreError> for Failure {
+impl From<StoreError> for CommandError {
     fn from(error: StoreError) -> Self {
         Self::refused(error.problem()).at(error.about(), error.line())
     }
 }
 
-impl From<SettingsError> for Failure {
+impl From<SettingsError> for CommandError {
     fn from(error: SettingsError) -> Self {
         Self::refused(error.to_string()).at(error.about(), error.line())
     }
 }
 
-impl From<ClockError> for Failure {
+impl From<ClockError> for CommandError {
     fn from(error: ClockError) -> Self {
         Self::refused(error.to_string())
     }
 }
 
-impl From<AccountError> for Failure {
+impl From<AccountError> for CommandError {
     fn from(error: AccountError) -> Self {
         Self::refused(error.to_string())
     }
 }
 
-impl From<JudgeError> for Failure {
-    fn from(trouble: JudgeError) -> Self {
-        match trouble {
+impl From<JudgeError> for CommandError {
+    fn from(error: JudgeError) -> Self {
+        match error {
             JudgeError::Store(error) => error.into(),
             other @ (JudgeError::Open(_) | JudgeError::OtherAccount | JudgeError::LedgerDoesNotFit) => {
                 Self::refused(other.to_string())
@@ -115,12 +115,12 @@ impl From<JudgeError> for Failure {
     }
 }
 
-impl From<EnrolmentError> for Failure {
+impl From<EnrolmentError> for CommandError {
     fn from(error: EnrolmentError) -> Self {
         match error {
             EnrolmentError::Store(error) => error.into(),
             EnrolmentError::NotEnrolled => {
-                Self { kind: Kind::NotEnrolled, ..Self::refused(error.to_string()) }
+                Self { kind: ErrorKind::NotEnrolled, ..Self::refused(error.to_string()) }
             }
             EnrolmentError::Credential(_)
             | EnrolmentError::Seal(_)
@@ -134,7 +134,7 @@ impl From<EnrolmentError> for Failure {
     }
 }
 
-impl From<AccountRecoveryError> for Failure {
+impl From<AccountRecoveryError> for CommandError {
     fn from(error: AccountRecoveryError) -> Self {
         match error {
             AccountRecoveryError::Store(error) => error.into(),
@@ -170,28 +170,29 @@ mod tests {
     use clap::CommandFactory;
     use manual::{every, page};
 
-    /// The numbers with what they mean, as the help of the command has them.
-    fn of_the_help() -> Vec<(String, String)> {
+    /// Each exit status and its meaning, from `--help`.
+    fn statuses_in_help() -> Vec<(String, String)> {
         let help = Cli::command().get_long_about().unwrap().to_string();
         let (_, statuses) = help.split_once("Exit status: ").unwrap();
         let statuses = statuses.trim_end().trim_end_matches('.').split("; ");
-        let parted = statuses.map(|status| status.split_once(' ').unwrap());
-        parted.map(|(number, meaning)| (number.to_owned(), meaning.to_owned())).collect()
+        let pairs = statuses.map(|status| status.split_once(' ').unwrap());
+        pairs.map(|(number, meaning)| (number.to_owned(), meaning.to_owned())).collect()
     }
 
     #[test]
-    fn the_manual_and_the_help_have_every_exit_status_and_no_other() {
-        let kinds = every!(Kind:
-            Kind::Refused => Kind::Refused,
-            Kind::Usage => Kind::Usage,
-            Kind::NotEnrolled => Kind::NotEnrolled,
-            Kind::NotPermitted => Kind::NotPermitted,
+    fn the_man_page_and_the_help_list_exactly_the_exit_statuses() {
+        let kinds = every!(ErrorKind:
+            ErrorKind::Refused => ErrorKind::Refused,
+            ErrorKind::Usage => ErrorKind::Usage,
+            ErrorKind::NotEnrolled => ErrorKind::NotEnrolled,
+            ErrorKind::NotPermitted => ErrorKind::NotPermitted,
         );
-        let of_failures = kinds.into_iter().map(|kind| Failure { kind, ..Failure::refused("") }.status());
+        let error_statuses =
+            kinds.into_iter().map(|kind| CommandError { kind, ..CommandError::refused("") }.status());
         let mut statuses: Vec<String> =
-            [0].into_iter().chain(of_failures).map(|status| status.to_string()).collect();
+            [0].into_iter().chain(error_statuses).map(|status| status.to_string()).collect();
         statuses.sort();
-        let (numbers, meanings): (Vec<String>, Vec<String>) = of_the_help().into_iter().unzip();
+        let (numbers, meanings): (Vec<String>, Vec<String>) = statuses_in_help().into_iter().unzip();
         assert_eq!(numbers, statuses);
         let items = page("totp-enroll.1").section("EXIT STATUSES").items();
         assert_eq!(items.iter().map(|item| item.head.clone()).collect::<Vec<_>>(), statuses);
@@ -201,11 +202,11 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_has_the_exit_status_that_the_manual_gives() {
-        assert_eq!(Failure::refused("").status(), 1);
-        assert_eq!(Failure::usage("").status(), 2);
-        assert_eq!(Failure::not_enrolled("alice").status(), 3);
-        assert_eq!(Failure::from(EnrolmentError::NotEnrolled).status(), 3);
-        assert_eq!(Failure::not_permitted("").status(), 4);
+    fn every_kind_has_the_exit_status_of_the_man_page() {
+        assert_eq!(CommandError::refused("").status(), 1);
+        assert_eq!(CommandError::usage("").status(), 2);
+        assert_eq!(CommandError::not_enrolled("alice").status(), 3);
+        assert_eq!(CommandError::from(EnrolmentError::NotEnrolled).status(), 3);
+        assert_eq!(CommandError::not_permitted("").status(), 4);
     }
 }

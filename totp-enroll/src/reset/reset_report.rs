@@ -1,24 +1,24 @@
-//! How far a reset has come, as a document and for people; never a token.
+//! The state of one reset, as JSON and as text; never a token.
 
 use crate::account::{Unknown, canonical};
 use crate::clock;
+use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::failure::Failure;
 use serde::Serialize;
+use totp_core::account_recovery::{Reset, Stage, ResetStep};
 use totp_core::account_recovery::TokenState;
-use totp_core::account_recovery::{Reset, ResetStep, Stage};
 use totp_core::store::Users;
 
-/// What `request`, `approve` and `list` say of one reset.
+/// One reset, as `request`, `approve` and `list` print it.
 #[derive(Serialize)]
-pub(super) struct Shown {
+pub(super) struct ResetReport {
     user: String,
     /// `unapproved`, `cooling`, `ready`, `expired`, `void`; then `withdrawn`, `token_expired`, `token_dead` or
     /// `called_off`.
     stage: &'static str,
-    requested: Taken,
+    requested: StepReport,
     reason: String,
-    approvals: Vec<Taken>,
+    approvals: Vec<StepReport>,
     approvals_needed: u32,
     /// When it can be completed; `null`: approvals are missing.
     ready: Option<String>,
@@ -27,22 +27,22 @@ pub(super) struct Shown {
 }
 
 #[derive(Serialize)]
-struct Taken {
+struct StepReport {
     by: String,
     uid: u32,
     at: String,
 }
 
-/// The document of a command that did something.
+/// The reset after a step, with the word for the step.
 #[derive(Serialize)]
-pub(super) struct Done<'a> {
+pub(super) struct DoneDocument<'a> {
     done: &'static str,
     #[serde(flatten)]
-    shown: &'a Shown,
+    report: &'a ResetReport,
 }
 
-impl Shown {
-    pub(super) fn of(context: &Context, reset: &Reset) -> Result<Self, Failure> {
+impl ResetReport {
+    pub(super) fn of(context: &Context, reset: &Reset) -> Result<Self, CommandError> {
         let (terms, now) = (&context.config.reset, clock::now()?.realtime);
         let account = canonical(reset.account().user.as_str(), Unknown::Allowed)?;
         let stage = match reset.stage(&account, context.store.expected(&account.user)?, terms, now) {
@@ -59,9 +59,9 @@ impl Shown {
         Ok(Self {
             user: account.user.as_str().to_owned(),
             stage,
-            requested: Taken::of(reset.requested()),
+            requested: StepReport::of(reset.requested()),
             reason: reset.reason().as_str().to_owned(),
-            approvals: reset.approvals().iter().map(Taken::of).collect(),
+            approvals: reset.approvals().iter().map(StepReport::of).collect(),
             approvals_needed: reset.approvals_needed(terms),
             ready: reset.ready_at(terms).map(clock::date),
             expires: clock::date(reset.expires_at(terms)),
@@ -69,51 +69,61 @@ impl Shown {
         })
     }
 
-    pub(super) fn done(&self, done: &'static str) -> Done<'_> {
-        Done { done, shown: self }
+    pub(super) fn done(&self, done: &'static str) -> DoneDocument<'_> {
+        DoneDocument { done, report: self }
     }
 
     pub(super) fn lines(&self) -> Vec<String> {
-        let Taken { by, at, .. } = &self.requested;
+        let StepReport { by, at, .. } = &self.requested;
         let mut lines = vec![format!("{}: reset requested {at} by {by}: {}", self.user, self.reason)];
-        lines.extend(self.approvals.iter().map(|Taken { by, at, .. }| format!("  approved {at} by {by}")));
-        lines.push(format!("  {}", self.next()));
+        lines.extend(
+            self.approvals.iter().map(|StepReport { by, at, .. }| format!("  approved {at} by {by}")),
+        );
+        lines.push(format!("  {}", self.next_step()));
         lines
     }
 
-    /// What comes next.
-    fn next(&self) -> String {
+    /// What has to happen next.
+    fn next_step(&self) -> String {
         let Self { user, approvals, approvals_needed, expires, .. } = self;
-        let ready = self.ready.as_deref().unwrap_or("its approval");
+        let ready = self.ready.as_deref().unwrap_or("its last approval");
         let token = self.token_expires.as_deref().unwrap_or_default();
         match self.stage {
             "unapproved" => format!(
-                "{} of {approvals_needed} approvals; \"totp-enroll reset approve {user}\" by another operator, before {expires}",
+                "{} of {approvals_needed} approvals; another operator has to run \"totp-enroll reset approve {user}\" before {expires}",
                 approvals.len()
             ),
             "cooling" | "ready" => format!(
-                "\"totp-enroll reset complete {user}\" from {ready} until {expires}, unless it is cancelled"
+                "to complete it, run \"totp-enroll reset complete {user}\" between {ready} and {expires}"
             ),
             "expired" => format!("expired {expires}"),
-            "void" => "void: the enrolment or the account is another one by now".to_owned(),
-            "withdrawn" => format!("the enrolment is withdrawn; the token is good until {token}"),
+            "void" => "void: the enrolment or the account has changed since the request".to_owned(),
+            "withdrawn" => format!("the enrolment is withdrawn; the reset token is valid until {token}"),
             "token_expired" => {
-                format!("the enrolment is withdrawn; the token expired {token}: {}", self.again())
+                format!(
+                    "the enrolment is withdrawn; the reset token expired {token}; {}",
+                    self.new_token_hint()
+                )
             }
             "called_off" => format!(
-                "called off when nobody was enrolled any more: an operator enrols them, \"totp-enroll enroll {user}\", or requests a reset"
+                "cancelled after the enrolment was withdrawn; an operator has to run \"totp-enroll enroll {user}\" or request a reset"
             ),
-            _ => format!("the enrolment is withdrawn; too many wrong tokens were typed: {}", self.again()),
+            _ => format!(
+                "the enrolment is withdrawn; too many wrong tokens were entered; {}",
+                self.new_token_hint()
+            ),
         }
     }
 
-    fn again(&self) -> String {
+    fn new_token_hint(&self) -> String {
         let Self { user, expires, .. } = self;
-        format!("\"totp-enroll reset complete {user}\" makes another until {expires}, a new request later")
+        format!(
+            "until {expires}, \"totp-enroll reset complete {user}\" creates a new token; after that, request a new reset"
+        )
     }
 }
 
-impl Taken {
+impl StepReport {
     fn of(step: &ResetStep) -> Self {
         Self { by: step.by.name.clone(), uid: step.by.uid, at: clock::date(step.at) }
     }

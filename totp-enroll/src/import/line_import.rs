@@ -1,0 +1,125 @@
+//! Imports a file line by line: everything is checked before anything is written. Only the positions of the lines are kept,
+//! sorted by user, so that memory hardly grows with the file.
+
+use super::file_format::{Exports, FileFormat};
+use super::lines::{BadLine, LinePosition, LineReader, by_user, user_hash};
+use super::new_user::{self, BATCH, interrupted};
+use super::plan::{ImportPlan, ImportRules};
+use crate::command_error::CommandError;
+use crate::output;
+use std::collections::BTreeSet;
+
+/// A file to import, and the rules for its lines.
+pub(super) struct LineImport<'a> {
+    pub(super) lines: LineReader,
+    pub(super) rules: ImportRules<'a>,
+}
+
+impl LineImport<'_> {
+    /// Refuses `--user` for a file that does not have exactly one line.
+    pub(super) fn check_count(&self, lines: usize) -> Result<(), CommandError> {
+        match &self.rules.format {
+            FileFormat::Uri(Some(_)) if lines != 1 => {
+                let problem = format!(
+                    "--user needs a file with exactly one URI, and this one has {lines}; nothing was imported"
+                );
+                Err(CommandError::refused(problem))
+            }
+            FileFormat::Oath | FileFormat::Uri(_) => Ok(()),
+        }
+    }
+
+    /// Checks each line by itself: the positions of the good ones, and the bad ones.
+    pub(super) fn survey(&self) -> Result<(Vec<LinePosition>, Vec<BadLine>), CommandError> {
+        let (mut positions, mut bad) = (Vec::new(), Vec::new());
+        let bar = output::byte_progress_bar(self.rules.context.format, "checking", self.lines.length()?);
+        let mut offset = 0;
+        let mut exports = Exports::default();
+        for line in 1.. {
+            let Some(read) = self.lines.at(offset)? else { break };
+            if let Some(part) = self.rules.format.part(&read.text) {
+                exports.note(part, line);
+            }
+            let mut plan = ImportPlan::new(&self.rules);
+            plan.add(line, &read);
+            positions.extend(plan.new_users.keys().map(|user| LinePosition {
+                user: user_hash(user),
+                line,
+                offset,
+            }));
+            bad.append(&mut plan.bad);
+            bar.inc(read.next.saturating_sub(offset));
+            offset = read.next;
+        }
+        bar.finish_and_clear();
+        positions.sort_unstable();
+        bad.extend(exports.incomplete());
+        Ok((positions, bad))
+    }
+
+    /// Checks the lines of each user with several lines for conflicts.
+    pub(super) fn check_together(&self, positions: &[LinePosition]) -> Result<Vec<BadLine>, CommandError> {
+        let mut bad = Vec::new();
+        for lines in by_user(positions).filter(|lines| lines.len() > 1) {
+            bad.append(&mut self.plan(lines)?.bad);
+        }
+        Ok(bad)
+    }
+
+    /// Reads the lines of one user again.
+    ///
+    /// # Errors
+    /// If the file has changed.
+    pub(super) fn plan(&self, positions: &[LinePosition]) -> Result<ImportPlan<'_>, CommandError> {
+        let mut plan =
+            ImportPlan::of_user(&self.rules, positions.first().map_or(0, |position| position.user));
+        let mut before = 0;
+        for position in positions {
+            if let Some(line) = self.lines.at(position.offset)? {
+                plan.add(position.line, &line);
+            }
+            let is_this_user = plan.new_users.keys().all(|user| user_hash(user) == position.user);
+            let drafts = plan.new_users.values().map(|new_user| new_user.drafts.len()).sum::<usize>();
+            let count = drafts.saturating_add(plan.bad.len());
+            if !is_this_user || std::mem::replace(&mut before, count) == count {
+                let problem = format!(
+                    "line {} has changed during the import; run it again when the file no longer changes",
+                    position.line
+                );
+                return Err(CommandError::refused(problem));
+            }
+        }
+        Ok(plan)
+    }
+
+    /// Enrols all users in batches: a batch waits for the disk a few times, whatever its size.
+    pub(super) fn enrol_all(
+        &self,
+        positions: &[LinePosition],
+        bad: &[BadLine],
+    ) -> Result<usize, CommandError> {
+        let bad: BTreeSet<usize> = bad.iter().map(|bad| bad.line).collect();
+        let bar = output::progress_bar(self.rules.context.format, "importing", by_user(positions).count());
+        let mut imported = 0usize;
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut users = by_user(positions).peekable();
+        while let Some(lines) = users.next() {
+            let plan = self.plan(lines).map_err(|error| interrupted(error, imported))?;
+            let new = plan.bad.iter().find(|new| !bad.contains(&new.line));
+            if let Some(BadLine { line, problem }) = new {
+                let problem = format!("line {line} was good when it was checked: {problem}");
+                return Err(interrupted(CommandError::refused(problem), imported));
+            }
+            batch.extend(plan.new_users.into_values());
+            if batch.len() >= BATCH || users.peek().is_none() {
+                let size = batch.len();
+                new_user::enrol(self.rules.context, self.rules.format.name(), &mut batch)
+                    .map_err(|error| interrupted(error, imported))?;
+                imported = imported.saturating_add(size);
+                bar.inc(size as u64);
+            }
+        }
+        bar.finish_and_clear();
+        Ok(imported)
+    }
+}
