@@ -223,7 +223,7 @@ fn a_credential_that_does_not_open_is_left_as_it_is_with_its_key() {
     let damaged = std::fs::read_to_string(&file).unwrap().replace("digits = 6", "digits = 8");
     std::fs::write(&file, &damaged).unwrap();
     let rotated = rotate(&fixture);
-    assert!(said(&rotated)[0].contains("does not open with key \"k1\""), "{:?}", said(&rotated));
+    assert!(said(&rotated)[0].contains("cannot be decrypted with key \"k1\""), "{:?}", said(&rotated));
     assert!(rotated.unnamed.is_empty());
     assert_eq!(std::fs::read_to_string(&file).unwrap(), damaged);
     // What comes back from a backup opens as it did.
