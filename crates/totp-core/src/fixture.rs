@@ -1,5 +1,10 @@
-//! The fixtures of the tests: alice, the codes of her phone, and what is done to her enrolment in any store.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up is to end")]
+//! The fixture of the tests: alice, her authenticators and their codes, enrolled in any store.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test whose fixture cannot be set up has to fail"
+)]
 
 use crate::account::Account;
 use crate::code::Answer;
@@ -16,7 +21,7 @@ use crate::ledger::{LastLogin, Ledger, LoginMethod};
 use crate::login::{Host, JudgeError, Method, Refusal, Rules, Submission, Verdict, judge};
 use crate::recovery::Kind;
 use crate::secret::{Entropy, NoEntropy, Secret};
-use crate::store::{Entries, Entry, Store};
+use crate::store::{Entries, Entry, Hold, Store};
 use crate::time::Now;
 use crate::user::User;
 use std::path::Path;
@@ -60,27 +65,61 @@ fn read(text: &Secret) -> Keyring {
     Keyring::parse(Path::new("keyring.toml"), text.expose()).unwrap()
 }
 
-/// A store with a keyring.
+/// A store of any engine, and the keyring that its credentials are sealed with.
 pub struct Fixture<S> {
-    /// Any engine's.
-    pub files: S,
-    /// What seals.
+    /// The store.
+    pub store: S,
+    /// The keyring.
     pub keyring: Keyring,
     entropy: Counter,
 }
 
-impl<S: Store + Entries> Fixture<S> {
-    /// Nobody is enrolled.
+impl<S: Store + Entries + Default> Fixture<S> {
+    /// A new store, in which nobody is enrolled.
     #[must_use]
-    pub fn of(files: S) -> Self {
-        Self { files, keyring: keyring(), entropy: Counter(3) }
+    pub fn new() -> Self {
+        Self::of(S::default())
+    }
+}
+
+impl<S: Store + Entries + Default> Default for Fixture<S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S: Store + Entries> Fixture<S> {
+    /// The same over a store that is there.
+    #[must_use]
+    pub fn of(store: S) -> Self {
+        Self { store, keyring: keyring(), entropy: Counter(3) }
     }
 
-    /// Changes something with what the rules need from outside.
+    /// Lets `act` change something in the store at `now`.
     pub fn inputs<T>(&mut self, now: u64, act: impl FnOnce(&S, &mut ChangeInputs<'_>) -> T) -> T {
         let (created, now) = (created(), at(now));
         let mut inputs = ChangeInputs { keyring: &self.keyring, entropy: &mut self.entropy, created, now };
-        act(&self.files, &mut inputs)
+        act(&self.store, &mut inputs)
+    }
+
+    /// Lets `act` change alice's enrolment at `now`.
+    pub fn change<T>(&mut self, now: u64, act: impl FnOnce(S::Entry, &mut ChangeInputs<'_>) -> T) -> T {
+        let entry = self.entry();
+        self.inputs(now, |_, inputs| act(entry, inputs))
+    }
+
+    /// Alice's entry.
+    pub fn entry(&self) -> S::Entry {
+        self.store.entry(&alice().user, PATIENCE).unwrap().expect("nobody else holds her")
+    }
+
+    /// Alice, who is enrolled, held.
+    pub fn held(&self) -> S::Held {
+        match self.store.hold(&alice().user, PATIENCE).unwrap() {
+            Hold::Held(held) => held,
+            Hold::NotEnrolled => panic!("alice is not enrolled"),
+            Hold::Busy => panic!("alice is held by another"),
+        }
     }
 
     /// Enrols alice; returns her recovery codes.
@@ -88,50 +127,69 @@ impl<S: Store + Entries> Fixture<S> {
         self.try_enrol(secret, ExpectedEnrolment::Nothing).unwrap()
     }
 
-    /// Enrols alice over `permitted`.
+    /// Enrols alice if her enrolment is `expected`.
+    ///
+    /// # Errors
+    /// As [`enrol`].
     pub fn try_enrol(
         &mut self,
         secret: &[u8],
-        permitted: ExpectedEnrolment,
+        expected: ExpectedEnrolment,
     ) -> Result<Vec<Secret>, EnrolmentError> {
         let confirmed = [draft("phone", secret).vouched_after(0)];
-        self.inputs(NOON, |files, inputs| {
-            let entry = files.entry(&alice().user, PATIENCE).unwrap().unwrap();
-            enrol(entry, &alice(), &confirmed, 10, permitted, inputs)
-        })
+        self.change(NOON, |entry, inputs| enrol(entry, &alice(), &confirmed, 10, expected, inputs))
     }
 
     /// Adds an authenticator to alice's enrolment.
+    ///
+    /// # Errors
+    /// As [`add`].
     pub fn add(&mut self, label: &str, secret: &[u8]) -> Result<(), EnrolmentError> {
-        let confirmed = draft(label, secret).vouched_after(0);
-        self.inputs(NOON, |files, inputs| {
-            let entry = files.entry(&alice().user, PATIENCE).unwrap().unwrap();
-            let permitted = ExpectedEnrolment::of(entry.credential());
-            add(entry, &alice(), &confirmed, permitted, inputs)
-        })
+        let (confirmed, expected) = (draft(label, secret).vouched_after(0), self.in_place());
+        self.change(NOON, |entry, inputs| add(entry, &alice(), &confirmed, expected, inputs))
     }
 
-    /// What is in place for alice.
+    /// Alice's enrolment as it is now.
     pub fn in_place(&self) -> ExpectedEnrolment {
-        ExpectedEnrolment::of(self.files.entry(&alice().user, PATIENCE).unwrap().unwrap().credential())
+        ExpectedEnrolment::of(self.entry().credential())
     }
 
-    /// Replaces alice's enrolment, whatever it is.
+    /// Replaces alice's enrolment; returns the new recovery codes.
     pub fn replace(&mut self, secret: &[u8]) -> Vec<Secret> {
-        let permitted = self.in_place();
-        self.try_enrol(secret, permitted).unwrap()
+        let expected = self.in_place();
+        self.try_enrol(secret, expected).unwrap()
     }
 
     /// A login of alice.
+    ///
+    /// # Errors
+    /// As [`judge`].
     pub fn login(&self, typed: &[u8], now: Now) -> Result<Verdict, JudgeError> {
         self.login_as(&alice(), typed, now)
     }
 
     /// A login of an account.
+    ///
+    /// # Errors
+    /// As [`judge`].
     pub fn login_as(&self, account: &Account, typed: &[u8], now: Now) -> Result<Verdict, JudgeError> {
         let answer = Answer::recognise(typed).expect("shaped like a code");
-        let submission = Submission { account, answer: &answer, rules: &rules(), patience: PATIENCE };
-        judge(&self.files, &submission, &mut FixedHost { now, keyring: &self.keyring })
+        self.login_at(&self.store, account, &answer, now)
+    }
+
+    /// A login over another store: one that wraps the store of the fixture, say.
+    ///
+    /// # Errors
+    /// As [`judge`].
+    pub fn login_at<T: Store>(
+        &self,
+        store: &T,
+        account: &Account,
+        answer: &Answer,
+        now: Now,
+    ) -> Result<Verdict, JudgeError> {
+        let submission = Submission { account, answer, rules: &rules(), patience: PATIENCE };
+        judge(store, &submission, &mut FixedHost { now, keyring: &self.keyring })
     }
 }
 

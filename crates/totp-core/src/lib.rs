@@ -112,8 +112,6 @@ pub mod login;
 #[cfg(test)]
 mod manual_tests;
 #[cfg(test)]
-mod memory_fixture;
-#[cfg(test)]
 mod model_tests;
 pub mod network;
 pub mod notice;

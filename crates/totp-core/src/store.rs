@@ -151,7 +151,7 @@ pub trait Entry {
 }
 
 /// Everything that a front end needs of a store.
-pub trait Engine: Store + Entries + Users + Resets + KeyringLocks + Reseal + StaleFiles {
+pub trait Engine: Store + Entries + Users + Resets + KeyringLocks + Reseal + StaleDrafts {
     /// The codes that were tried against new authenticators.
     type Attempts: EnrolmentAttempts;
     /// The notices that wait to be sent.
@@ -306,18 +306,18 @@ pub trait KeyringLocks {
 }
 
 /// What programs that were killed have left behind.
-pub trait StaleFiles {
+pub trait StaleDrafts {
     /// What nobody has written to for `age` and nobody will use, by name; `now` is in seconds since 1970.
     ///
     /// # Errors
     /// [`StoreError`] where it cannot be listed.
-    fn stale_files(&self, age: Seconds, now: u64) -> Result<Vec<String>, StoreError>;
+    fn stale_drafts(&self, age: Seconds, now: u64) -> Result<Vec<String>, StoreError>;
 
-    /// Removes one that [`StaleFiles::stale_files`] has named.
+    /// Removes one that [`StaleDrafts::stale_drafts`] has named.
     ///
     /// # Errors
     /// [`StoreError`] where it cannot be removed, or is something else.
-    fn remove_stale_file(&self, name: &str) -> Result<(), StoreError>;
+    fn remove_stale_draft(&self, name: &str) -> Result<(), StoreError>;
 }
 
 /// The codes that were tried against new authenticators, counted for each account until the machine restarts.

@@ -20,7 +20,7 @@ fn enrolled() -> Fixture {
 }
 
 fn entry(fixture: &Fixture) -> FileEntry {
-    fixture.files.entry(&alice().user, PATIENCE).unwrap().unwrap()
+    fixture.store.entry(&alice().user, PATIENCE).unwrap().unwrap()
 }
 
 /// What each slot of alice's ledger says of her, if it is hers.
@@ -47,7 +47,7 @@ fn what_must_last_stands_on_both_slots() {
     assert_eq!(slots(&fixture), [Some(next.clone()), Some(next)]);
 
     let next = changed(&fixture);
-    let Ok(Hold::Held(mut held)) = fixture.files.hold(&alice().user, PATIENCE) else { panic!("held") };
+    let Ok(Hold::Held(mut held)) = fixture.store.hold(&alice().user, PATIENCE) else { panic!("held") };
     held.replace(&next, Durability::Machine).unwrap();
     drop(held);
     assert_eq!(slots(&fixture), [Some(next.clone()), Some(next)]);
@@ -58,7 +58,7 @@ fn what_a_login_writes_leaves_the_slot_before_it() {
     let fixture = enrolled();
     let before = entry(&fixture).ledger().unwrap().clone();
     let next = changed(&fixture);
-    let Ok(Hold::Held(mut held)) = fixture.files.hold(&alice().user, PATIENCE) else { panic!("held") };
+    let Ok(Hold::Held(mut held)) = fixture.store.hold(&alice().user, PATIENCE) else { panic!("held") };
     held.replace(&next, Durability::Process).unwrap();
     drop(held);
     let slots = slots(&fixture);
@@ -69,11 +69,11 @@ fn what_a_login_writes_leaves_the_slot_before_it() {
 fn files_are_named_in_messages_as_they_lie() {
     let fixture = enrolled();
     assert_eq!(
-        fixture.files.name_of(Document::Credential, &alice().user),
+        fixture.store.name_of(Document::Credential, &alice().user),
         fixture.file("credentials/alice.toml").to_str().unwrap()
     );
     assert_eq!(
-        fixture.files.name_of(Document::Ledger, &alice().user),
+        fixture.store.name_of(Document::Ledger, &alice().user),
         fixture.file("ledgers/alice").to_str().unwrap()
     );
     assert!(fixture.file("credentials/alice.toml").exists() && fixture.file("ledgers/alice").exists());
@@ -83,7 +83,7 @@ fn files_are_named_in_messages_as_they_lie() {
 fn trouble_with_a_ledger_names_its_file() {
     let fixture = enrolled();
     std::fs::set_permissions(fixture.file("ledgers/alice"), PermissionsExt::from_mode(0o644)).unwrap();
-    let error = fixture.files.entry(&alice().user, PATIENCE).err().unwrap();
+    let error = fixture.store.entry(&alice().user, PATIENCE).err().unwrap();
     assert_eq!(error.about(), fixture.file("ledgers/alice").to_str().unwrap());
 }
 
@@ -102,11 +102,11 @@ fn a_write_that_fails_names_the_ledger() {
 #[test]
 fn users_with_a_credential_are_listed_and_drafts_are_not() {
     let fixture = enrolled();
-    assert_eq!(fixture.files.users().unwrap(), [alice().user]);
+    assert_eq!(fixture.store.users().unwrap(), [alice().user]);
     for name in ["zoe.toml", "%C3%A4.toml", "bob.toml", ".new.carol"] {
         std::fs::write(fixture.file("credentials").join(name), "").unwrap();
     }
-    let names: Vec<_> = fixture.files.users().unwrap().iter().map(|user| user.as_str().to_owned()).collect();
+    let names: Vec<_> = fixture.store.users().unwrap().iter().map(|user| user.as_str().to_owned()).collect();
     assert_eq!(names, ["alice", "bob", "zoe", "ä"]);
 }
 
@@ -116,14 +116,14 @@ fn a_foreign_file_among_credentials_is_named() {
         let fixture = enrolled();
         let file = fixture.file("credentials").join(foreign);
         std::fs::write(&file, "").unwrap();
-        assert_eq!(fixture.files.users().unwrap_err().about(), file.to_str().unwrap());
+        assert_eq!(fixture.store.users().unwrap_err().about(), file.to_str().unwrap());
     }
 }
 
 #[test]
 fn what_is_in_place_is_nothing_the_enrolment_or_unreadable() {
     let mut fixture = Fixture::new();
-    let in_place = |fixture: &Fixture| fixture.files.expected(&alice().user).unwrap();
+    let in_place = |fixture: &Fixture| fixture.store.expected(&alice().user).unwrap();
     assert_eq!(in_place(&fixture), ExpectedEnrolment::Nothing);
     fixture.enrol(PHONE);
     let id = entry(&fixture).credential().unwrap().unwrap().owner().id;
@@ -132,7 +132,7 @@ fn what_is_in_place_is_nothing_the_enrolment_or_unreadable() {
     assert_eq!(in_place(&fixture), ExpectedEnrolment::Unreadable);
     std::fs::set_permissions(fixture.file("credentials/alice.toml"), PermissionsExt::from_mode(0o666))
         .unwrap();
-    assert!(matches!(fixture.files.expected(&alice().user), Err(StoreError::Unsafe { .. })));
+    assert!(matches!(fixture.store.expected(&alice().user), Err(StoreError::Unsafe { .. })));
 }
 
 #[test]
@@ -153,9 +153,9 @@ fn a_ledger_of_another_length_is_broken() {
 #[test]
 fn credentials_that_are_nowhere_cannot_be_made_to_last() {
     let fixture = enrolled();
-    assert!(fixture.files.sync_credentials().is_ok());
+    assert!(fixture.store.sync_credentials().is_ok());
     std::fs::rename(fixture.file("credentials"), fixture.file("elsewhere")).unwrap();
-    let error = fixture.files.sync_credentials().unwrap_err();
+    let error = fixture.store.sync_credentials().unwrap_err();
     assert_eq!(error.about(), fixture.file("credentials").to_str().unwrap());
 }
 
@@ -207,30 +207,30 @@ fn a_ledger_with_a_slot_of_a_later_version_is_refused_by_its_number_and_only_wit
         let mut bytes = sound.clone();
         bytes[slot + 11] = 2;
         std::fs::write(&file, &bytes).unwrap();
-        let refused = fixture.files.hold(&alice().user, PATIENCE).err().unwrap().to_string();
+        let refused = fixture.store.hold(&alice().user, PATIENCE).err().unwrap().to_string();
         assert!(refused.contains("version 2 is newer than this program reads (1): upgrade it"), "{refused}");
-        assert!(fixture.files.entry(&alice().user, PATIENCE).is_err());
+        assert!(fixture.store.entry(&alice().user, PATIENCE).is_err());
         assert_eq!(std::fs::read(&file).unwrap(), bytes);
-        let entry = fixture.files.entry_to_withdraw(&alice().user, PATIENCE).unwrap().unwrap();
+        let entry = fixture.store.entry_to_withdraw(&alice().user, PATIENCE).unwrap().unwrap();
         assert!(entry.ledger().is_none());
         // A kill before the credential goes leaves what refuses still.
         let place = entry.place().unwrap();
         entry.write(&Ledger::default(), place).unwrap();
         drop(entry);
-        assert!(fixture.files.hold(&alice().user, PATIENCE).is_err());
+        assert!(fixture.store.hold(&alice().user, PATIENCE).is_err());
         std::fs::write(&file, &bytes).unwrap();
     }
-    let entry = fixture.files.entry_to_withdraw(&alice().user, PATIENCE).unwrap().unwrap();
-    let permitted = fixture.files.expected(&alice().user).unwrap();
+    let entry = fixture.store.entry_to_withdraw(&alice().user, PATIENCE).unwrap().unwrap();
+    let permitted = fixture.store.expected(&alice().user).unwrap();
     totp_core::enrolment::withdraw(entry, permitted).unwrap();
-    assert!(matches!(fixture.files.hold(&alice().user, PATIENCE), Ok(Hold::NotEnrolled)));
+    assert!(matches!(fixture.store.hold(&alice().user, PATIENCE), Ok(Hold::NotEnrolled)));
 }
 
 #[test]
 fn every_write_of_one_hold_is_the_one_that_is_read_next() {
     use totp_core::store::Durability::{Machine, Process};
     let fixture = enrolled();
-    let Ok(Hold::Held(mut held)) = fixture.files.hold(&alice().user, PATIENCE) else { panic!("held") };
+    let Ok(Hold::Held(mut held)) = fixture.store.hold(&alice().user, PATIENCE) else { panic!("held") };
     let mut ledger = held.ledger().clone();
     for (at_write, durability) in
         [Process, Machine, Process, Machine, Machine, Process, Process].into_iter().enumerate()

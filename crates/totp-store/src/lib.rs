@@ -5,7 +5,7 @@
 //!
 //! * [`documents`], [`guard`], [`keyring_files`]: the config and the keyring, which are files whatever the engine is;
 //! * [`timestamp_records`]: the accepted codes of this machine's sessions, which no other machine knows;
-//! * [`FilesStore::stale_files`], [`FilesStore::check_directory`], [`STATE_DIRECTORIES`]: what `doctor` and `prune` look at.
+//! * [`FilesStore::stale_drafts`], [`FilesStore::check_directory`], [`STATE_DIRECTORIES`]: what `doctor` and `prune` look at.
 //!
 //! ```text
 //!   hold   entry   users   resets   reseal   keyring_lock   spool   enrolment_attempts     the traits, one file each
@@ -51,7 +51,7 @@ mod resets;
 #[cfg(test)]
 mod rules_tests;
 pub mod spool;
-mod stale_files;
+mod stale_drafts;
 mod state_dirs;
 pub mod timestamp_records;
 mod users;

@@ -20,7 +20,7 @@ fn enrolled() -> Fixture {
 }
 
 fn entry(fixture: &Fixture) -> FileEntry {
-    fixture.files.entry(&alice().user, PATIENCE).unwrap().unwrap()
+    fixture.store.entry(&alice().user, PATIENCE).unwrap().unwrap()
 }
 
 fn asked(account: &Account, uid: u32, now: u64) -> Asked<'_> {
@@ -244,7 +244,7 @@ fn broken_ledgers_and_credentials_are_reset_like_whole_ones() {
         fs::write(fixture.file(broken), [7; 4096]).unwrap();
         completed(&fixture);
         assert!(matches!(
-            fixture.files.hold(&alice().user, PATIENCE),
+            fixture.store.hold(&alice().user, PATIENCE),
             Ok(totp_core::store::Hold::NotEnrolled)
         ));
     }

@@ -46,10 +46,10 @@ fn what_is_prepared_counts_only_when_it_is_committed_and_then_as_a_login() {
     assert_eq!(word(fixture.login(&code(PHONE, NOON + 30), at(NOON + 30))), "not_enrolled");
     let prepared = prepare(&mut fixture);
     let recovery = Secret::new(prepared.recovery_codes()[0].expose().to_vec());
-    let entry = fixture.files.entry(&alice().user, PATIENCE).unwrap().unwrap();
+    let entry = fixture.store.entry(&alice().user, PATIENCE).unwrap().unwrap();
     let enrolled = prepared.commit_at_login(entry, at(NOON + 60)).ok().unwrap();
     assert_eq!((enrolled.authenticator().as_str(), enrolled.recovery_codes()), ("phone", 10));
-    let Hold::Held(held) = fixture.files.hold(&alice().user, PATIENCE).unwrap() else { panic!("held") };
+    let Hold::Held(held) = fixture.store.hold(&alice().user, PATIENCE).unwrap() else { panic!("held") };
     assert_eq!(enrolled.credential(), held.credential().owner().id);
     let login = LastLogin { at: NOON + 60, method: LoginMethod::Code(totp_core::factor::FactorKind::Totp) };
     assert_eq!(held.ledger().last_login(), Some(login));
@@ -73,7 +73,7 @@ fn a_login_enrols_nobody_who_is_enrolled_and_with_nothing_that_was_not_confirmed
     let mut fixture = Fixture::new();
     let at_login = |fixture: &mut Fixture, confirmed: Confirmed| {
         let prepared = fixture.inputs(NOON, |_, inputs| prepare(&alice(), &[confirmed], 10, inputs)).unwrap();
-        let entry = fixture.files.entry(&alice().user, PATIENCE).unwrap().unwrap();
+        let entry = fixture.store.entry(&alice().user, PATIENCE).unwrap().unwrap();
         prepared.commit_at_login(entry, at(NOON)).err()
     };
     let vouched = at_login(&mut fixture, draft("phone", PHONE).vouched_after(0));
@@ -154,9 +154,9 @@ fn a_permission_does_not_outlive_the_enrolment_it_was_given_for() {
     let renewed =
         fixture.inputs(NOON, |files, inputs| renew_recovery(entry(files), &alice(), 10, permitted, inputs));
     assert!(matches!(renewed, Err(EnrolmentError::Changed)));
-    assert!(matches!(withdraw(entry(&fixture.files), permitted), Err(EnrolmentError::Changed)));
+    assert!(matches!(withdraw(entry(&fixture.store), permitted), Err(EnrolmentError::Changed)));
     assert_eq!(word(fixture.login(&code(SPARE, NOON), at(NOON))), "accepted phone");
-    entry(&fixture.files).withdraw().unwrap();
+    entry(&fixture.store).withdraw().unwrap();
     assert!(matches!(fixture.try_enrol(PHONE, permitted), Err(EnrolmentError::NotEnrolled)));
 }
 
@@ -196,7 +196,7 @@ fn renewed_recovery_codes_kill_the_old_at_once() {
 fn withdrawing_leaves_nothing_and_enrolling_again_works() {
     let mut fixture = Fixture::new();
     fixture.enrol(PHONE);
-    fixture.files.entry(&alice().user, PATIENCE).unwrap().unwrap().withdraw().unwrap();
+    fixture.store.entry(&alice().user, PATIENCE).unwrap().unwrap().withdraw().unwrap();
     assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "not_enrolled");
     assert!(!fixture.file("ledgers/alice").exists() && !fixture.file("credentials/alice.toml").exists());
     fixture.enrol(PHONE);
@@ -253,7 +253,7 @@ fn a_broken_ledger_refuses_until_it_is_repaired_and_then_the_recovery_codes_are_
             None => std::fs::remove_file(fixture.file("ledgers/alice")).unwrap(),
         }
         assert!(word(fixture.login(&code(PHONE, NOON), at(NOON))).contains("unlock --repair"));
-        assert!(needs_repair(&fixture.files.entry(&alice().user, PATIENCE).unwrap().unwrap()));
+        assert!(needs_repair(&fixture.store.entry(&alice().user, PATIENCE).unwrap().unwrap()));
         let permitted = fixture.in_place();
         let refused = fixture.inputs(NOON, |files, inputs| {
             renew_recovery(
@@ -275,7 +275,7 @@ fn a_broken_ledger_refuses_until_it_is_repaired_and_then_the_recovery_codes_are_
             })
             .unwrap();
     }
-    assert!(!needs_repair(&fixture.files.entry(&alice().user, PATIENCE).unwrap().unwrap()));
+    assert!(!needs_repair(&fixture.store.entry(&alice().user, PATIENCE).unwrap().unwrap()));
     assert_eq!(word(fixture.login(codes[0].expose(), at(NOON))), "wrong");
     assert_eq!(word(fixture.login(&code(PHONE, NOON + 30), at(NOON))), "replayed");
     assert_eq!(word(fixture.login(&code(PHONE, NOON + 60), at(NOON + 60))), "accepted phone");
@@ -327,7 +327,7 @@ fn a_credential_that_cannot_be_read_refuses_and_may_be_replaced_or_withdrawn() {
             fixture.replace(SPARE);
             assert_eq!(word(fixture.login(&code(SPARE, NOON), at(NOON))), "accepted phone");
         } else {
-            fixture.files.entry(&alice().user, PATIENCE).unwrap().unwrap().withdraw().unwrap();
+            fixture.store.entry(&alice().user, PATIENCE).unwrap().unwrap().withdraw().unwrap();
             assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "not_enrolled");
         }
     }
@@ -366,6 +366,6 @@ fn how_many_codes_are_left_is_told() {
     let mut fixture = Fixture::new();
     let codes = fixture.enrol(PHONE);
     fixture.login(codes[3].expose(), at(NOON)).unwrap();
-    let Hold::Held(held) = fixture.files.hold(&alice().user, PATIENCE).unwrap() else { panic!("held") };
+    let Hold::Held(held) = fixture.store.hold(&alice().user, PATIENCE).unwrap() else { panic!("held") };
     assert_eq!(recovery_left(held.credential(), held.ledger()), 9);
 }

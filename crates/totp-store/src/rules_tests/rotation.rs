@@ -24,7 +24,7 @@ fn fixture() -> (Fixture, Vec<Secret>) {
 
 fn rotate(fixture: &Fixture) -> Rotated {
     let rotation = Rotation {
-        store: &fixture.files,
+        store: &fixture.store,
         keyring: &fixture.keyring,
         entropy: &mut Counter(77),
         patience: PATIENCE,
@@ -90,7 +90,7 @@ fn more_than_a_batch_is_sealed_to_the_last() {
     fixture.keyring = with_new_key(&fixture.keyring);
     let (mut sealing, mut counting) = (0, 0);
     let rotation = Rotation {
-        store: &fixture.files,
+        store: &fixture.store,
         keyring: &fixture.keyring,
         entropy: &mut Counter(77),
         patience: PATIENCE,
@@ -108,7 +108,7 @@ fn more_than_a_batch_is_sealed_to_the_last() {
 fn a_draft_waits_for_the_rest_of_its_batch() {
     let (fixture, _) = fixture();
     let rotation = Rotation {
-        store: &fixture.files,
+        store: &fixture.store,
         keyring: &fixture.keyring,
         entropy: &mut Counter(77),
         patience: PATIENCE,
@@ -123,7 +123,7 @@ fn a_draft_waits_for_the_rest_of_its_batch() {
 fn what_a_command_changed_since_it_was_drafted_is_not_undone() {
     let (mut fixture, old) = fixture();
     let permitted = fixture.in_place();
-    let mut resealing = fixture.files.resealing().unwrap();
+    let mut resealing = fixture.store.resealing().unwrap();
     let found = resealing.find(&alice().user).unwrap().unwrap();
     let resealed = found.credential().resealed(&fixture.keyring, &mut Counter(5)).unwrap().unwrap();
     assert_eq!(resealing.waiting(), 0);
@@ -164,7 +164,7 @@ fn rotate_while_renewing(fixture: &mut Fixture, times: usize) -> Rotated {
             Counter(self.1 as u64).fill(bytes)
         }
     }
-    let (files, keyring) = (fixture.files.clone(), with_new_key(&keyring()));
+    let (files, keyring) = (fixture.store.clone(), with_new_key(&keyring()));
     let entropy = &mut Meddler(fixture, times);
     Rotation { store: &files, keyring: &keyring, entropy, patience: PATIENCE }.run(&mut |_| {}).ok().unwrap()
 }
@@ -193,11 +193,11 @@ fn an_enrolment_that_keeps_changing_keeps_the_old_key() {
 fn a_user_disabled_since_the_draft_stays_disabled() {
     let (fixture, _) = fixture();
     let permitted = fixture.in_place();
-    let mut resealing = fixture.files.resealing().unwrap();
+    let mut resealing = fixture.store.resealing().unwrap();
     let found = resealing.find(&alice().user).unwrap().unwrap();
     let resealed = found.credential().resealed(&fixture.keyring, &mut Counter(5)).unwrap().unwrap();
     resealing.draft(found, &resealed).unwrap();
-    withdraw(fixture.files.entry(&alice().user, PATIENCE).unwrap().unwrap(), permitted).unwrap();
+    withdraw(fixture.store.entry(&alice().user, PATIENCE).unwrap().unwrap(), permitted).unwrap();
     resealing
         .put_in_place(PATIENCE, |_, rewritten| assert_eq!(rewritten.ok(), Some(Resealed::Changed)))
         .unwrap();
@@ -208,7 +208,7 @@ fn a_user_disabled_since_the_draft_stays_disabled() {
 #[test]
 fn a_busy_user_is_left_and_the_old_key_is_kept() {
     let (fixture, _) = fixture();
-    let Hold::Held(held) = fixture.files.hold(&alice().user, PATIENCE).unwrap() else { panic!("not held") };
+    let Hold::Held(held) = fixture.store.hold(&alice().user, PATIENCE).unwrap() else { panic!("not held") };
     let rotated = rotate(&fixture);
     assert_eq!(said(&rotated), ["another process uses the enrolment right now; run this again"]);
     assert!(rotated.unnamed.is_empty() && rotated.resealed == 0);
@@ -307,7 +307,7 @@ fn a_lock_outlasts_a_rotation() {
 #[test]
 fn no_other_key_becomes_active_during_a_seal() {
     let (fixture, _) = fixture();
-    let files = &fixture.files;
+    let files = &fixture.store;
     let sealing = files.lock_to_seal(PATIENCE).unwrap().unwrap();
     assert!(files.lock_to_seal(PATIENCE).unwrap().is_some(), "two seal at once");
     assert!(files.lock_to_change_keys(PATIENCE).unwrap().is_none());
@@ -320,30 +320,30 @@ fn no_other_key_becomes_active_during_a_seal() {
 #[test]
 fn a_seal_in_progress_is_waited_for() {
     let (fixture, _) = fixture();
-    let sealing = fixture.files.lock_to_seal(PATIENCE).unwrap().unwrap();
+    let sealing = fixture.store.lock_to_seal(PATIENCE).unwrap().unwrap();
     let waits = nix::unistd::gettid();
     let sealer = std::thread::spawn(move || {
         crate::fixture::until_it_sleeps(waits);
         drop(sealing);
     });
-    assert!(fixture.files.lock_to_change_keys(Duration::from_secs(30)).unwrap().is_some());
+    assert!(fixture.store.lock_to_change_keys(Duration::from_secs(30)).unwrap().is_some());
     sealer.join().unwrap();
 }
 
 #[test]
 fn two_do_not_rotate_at_once() {
     let (fixture, _) = fixture();
-    let turn = fixture.files.lock_to_rotate().unwrap();
-    assert!(turn.is_some() && fixture.files.lock_to_rotate().unwrap().is_none());
+    let turn = fixture.store.lock_to_rotate().unwrap();
+    assert!(turn.is_some() && fixture.store.lock_to_rotate().unwrap().is_none());
     drop(turn);
-    assert!(fixture.files.lock_to_rotate().unwrap().is_some());
+    assert!(fixture.store.lock_to_rotate().unwrap().is_some());
 }
 
 #[test]
 fn the_census_counts_each_enrolment_once_for_each_of_its_keys() {
     let (mut fixture, _) = fixture();
     fixture.add("spare", SPARE).unwrap();
-    let census = Census::of(&fixture.files, |_| {}).unwrap();
+    let census = Census::of(&fixture.store, |_| {}).unwrap();
     let active = fixture.keyring.active().to_owned();
     assert_eq!(census.named, BTreeMap::from([("k1".to_owned(), 1), (active, 1)]));
 }

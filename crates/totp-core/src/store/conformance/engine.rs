@@ -26,30 +26,30 @@ pub fn everybody_who_is_enrolled_is_listed<G, S: Engine>((_guard, store): (G, S)
     let mut fixture = Fixture::of(store);
     enrol_many(&mut fixture, 3);
     let names = |users: Vec<User>| users.iter().map(|user| user.as_str().to_owned()).collect::<Vec<_>>();
-    assert_eq!(names(fixture.files.users().unwrap()), ["user0", "user1", "user2"]);
-    let gone = fixture.files.entry(&somebody(1).user, LONG).unwrap().unwrap();
+    assert_eq!(names(fixture.store.users().unwrap()), ["user0", "user1", "user2"]);
+    let gone = fixture.store.entry(&somebody(1).user, LONG).unwrap().unwrap();
     gone.withdraw().unwrap();
-    assert_eq!(names(fixture.files.users().unwrap()), ["user0", "user2"]);
-    let known: Vec<User> = fixture.files.known().unwrap().map(Result::unwrap).collect();
-    assert!(fixture.files.users().unwrap().iter().all(|user| known.contains(user)));
-    let read = |number: usize| fixture.files.credential(&somebody(number).user).unwrap();
+    assert_eq!(names(fixture.store.users().unwrap()), ["user0", "user2"]);
+    let known: Vec<User> = fixture.store.known().unwrap().map(Result::unwrap).collect();
+    assert!(fixture.store.users().unwrap().iter().all(|user| known.contains(user)));
+    let read = |number: usize| fixture.store.credential(&somebody(number).user).unwrap();
     assert!(read(0).is_some() && read(1).is_none());
-    assert_eq!(fixture.files.expected(&somebody(1).user).unwrap(), ExpectedEnrolment::Nothing);
+    assert_eq!(fixture.store.expected(&somebody(1).user).unwrap(), ExpectedEnrolment::Nothing);
     let id = read(0).map(|credential| credential.owner().id).unwrap();
-    assert_eq!(fixture.files.expected(&somebody(0).user).unwrap(), ExpectedEnrolment::Enrolment(id));
+    assert_eq!(fixture.store.expected(&somebody(0).user).unwrap(), ExpectedEnrolment::Enrolment(id));
 }
 
 /// From the request until it is forgotten.
 pub fn a_reset_is_listed_and_read_without_a_hold<G, S: Engine>((_guard, store): (G, S)) {
     let fixture = enrolled(store);
     let listed =
-        || fixture.files.resets().unwrap().into_iter().flatten().map(Result::unwrap).collect::<Vec<_>>();
-    assert!(listed().is_empty() && fixture.files.reset(&alice().user).unwrap().is_none());
+        || fixture.store.resets().unwrap().into_iter().flatten().map(Result::unwrap).collect::<Vec<_>>();
+    assert!(listed().is_empty() && fixture.store.reset(&alice().user).unwrap().is_none());
     let reset = request(&fixture);
-    entry(&fixture.files).keep_reset(&reset).unwrap();
+    entry(&fixture.store).keep_reset(&reset).unwrap();
     assert_eq!(listed(), [alice().user]);
-    assert!(fixture.files.reset(&alice().user).unwrap().is_some());
-    entry(&fixture.files).forget_reset().unwrap();
+    assert!(fixture.store.reset(&alice().user).unwrap().is_some());
+    entry(&fixture.store).forget_reset().unwrap();
     assert!(listed().is_empty());
 }
 
@@ -62,12 +62,12 @@ pub fn all_are_sealed_anew_while_they_log_in<G, S: Engine + Sync>((_guard, store
     let rotated = std::thread::scope(|scope| {
         scope.spawn(|| {
             while !is_over.load(Ordering::SeqCst) {
-                charge(&fixture.files);
+                charge(&fixture.store);
                 charged.fetch_add(1, Ordering::SeqCst);
             }
         });
         let rotation = Rotation {
-            store: &fixture.files,
+            store: &fixture.store,
             keyring: &fixture.keyring,
             entropy: &mut Counter(77),
             patience: LONG,
@@ -77,8 +77,8 @@ pub fn all_are_sealed_anew_while_they_log_in<G, S: Engine + Sync>((_guard, store
         rotated.ok().unwrap()
     });
     assert_eq!((rotated.resealed, rotated.left.len(), &rotated.unnamed[..]), (21, 0, &["k1".to_owned()][..]));
-    assert_eq!(ledger(&fixture.files).failures().consecutive(), charged.into_inner());
-    let credential = held(&fixture.files).credential().keys().all(|key| key == fixture.keyring.active());
+    assert_eq!(ledger(&fixture.store).failures().consecutive(), charged.into_inner());
+    let credential = held(&fixture.store).credential().keys().all(|key| key == fixture.keyring.active());
     assert!(credential);
 }
 
@@ -87,7 +87,7 @@ pub fn what_changed_since_it_was_drafted_stays<G, S: Engine>((_guard, store): (G
     let mut fixture = enrolled(store);
     fixture.keyring = with_new_key(&fixture.keyring);
     let permitted = fixture.in_place();
-    let mut resealing = fixture.files.resealing().unwrap();
+    let mut resealing = fixture.store.resealing().unwrap();
     let found = resealing.find(&alice().user).unwrap().unwrap();
     let resealed = found.credential().resealed(&fixture.keyring, &mut Counter(5)).unwrap().unwrap();
     resealing.draft(found, &resealed).unwrap();
@@ -99,7 +99,7 @@ pub fn what_changed_since_it_was_drafted_stays<G, S: Engine>((_guard, store): (G
     resealing.put_in_place(LONG, |user, resealed| told.push((user, resealed.ok()))).unwrap();
     assert_eq!(told, [(alice().user, Some(Resealed::Changed))]);
     assert_eq!(word(fixture.login(new[0].expose(), at(NOON))), "recovered 9");
-    fixture.files.sync_credentials().unwrap();
+    fixture.store.sync_credentials().unwrap();
 }
 
 /// Many seal at once, and nobody while another key is made the active one.

@@ -54,8 +54,8 @@ pub fn of_many_at_once_with_one_code_one_is_let_in<G, S: Store + Entries + Sync>
 /// Who holds at the same time waits, or is told of a conflict: no two replacements follow from one ledger.
 pub fn what_changed_since_it_was_held_is_not_replaced<G, S: Store + Entries>((_guard, store): (G, S)) {
     let fixture = enrolled(store);
-    let mut first = held(&fixture.files);
-    let second = fixture.files.hold(&alice().user, PATIENCE).unwrap();
+    let mut first = held(&fixture.store);
+    let second = fixture.store.hold(&alice().user, PATIENCE).unwrap();
     let next = logged_in(first.ledger().clone(), NOON + 1);
     first.replace(&next, Durability::Process).unwrap();
     match second {
@@ -67,7 +67,7 @@ pub fn what_changed_since_it_was_held_is_not_replaced<G, S: Store + Entries>((_g
         }
     }
     drop(first);
-    assert!(ledger(&fixture.files) == next);
+    assert!(ledger(&fixture.store) == next);
 }
 
 /// However durable each was asked to be, and however many there were in one hold.
@@ -77,7 +77,7 @@ pub fn every_replacement_is_found_by_the_next_hold<G, S: Store + Entries>((_guar
     let mut at = NOON;
     for durabilities in [&[process][..], &[machine], &[process, machine, process, machine, machine, process]]
     {
-        let mut held = held(&fixture.files);
+        let mut held = held(&fixture.store);
         let mut next = held.ledger().clone();
         for durability in durabilities {
             at += 1;
@@ -85,26 +85,26 @@ pub fn every_replacement_is_found_by_the_next_hold<G, S: Store + Entries>((_guar
             held.replace(&next, *durability).unwrap();
         }
         drop(held);
-        assert!(ledger(&fixture.files) == next);
+        assert!(ledger(&fixture.store) == next);
     }
 }
 
 /// A process that dies between charge and record leaves the charge.
 pub fn what_was_charged_outlives_a_hold_that_is_dropped<G, S: Store + Entries>((_guard, store): (G, S)) {
     let fixture = enrolled(store);
-    let mut held = held(&fixture.files);
+    let mut held = held(&fixture.store);
     let charged = once_more_wrong(held.ledger().clone());
     held.replace(&charged, Durability::Process).unwrap();
     drop(held);
-    assert!(ledger(&fixture.files) == charged);
+    assert!(ledger(&fixture.store) == charged);
 }
 
 /// And one that dies before leaves nothing, and keeps nobody out.
 pub fn a_hold_that_replaced_nothing_changes_nothing<G, S: Store + Entries>((_guard, store): (G, S)) {
     let fixture = enrolled(store);
-    let before = ledger(&fixture.files);
-    drop(held(&fixture.files));
-    assert!(ledger(&fixture.files) == before);
+    let before = ledger(&fixture.store);
+    drop(held(&fixture.store));
+    assert!(ledger(&fixture.store) == before);
     assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
 }
 
@@ -113,29 +113,29 @@ pub fn no_replacement_is_lost_among_many<G, S: Store + Entries + Sync>((_guard, 
     let fixture = enrolled(store);
     std::thread::scope(|scope| {
         for _ in 0..MANY {
-            scope.spawn(|| (0..5).for_each(|_| charge(&fixture.files)));
+            scope.spawn(|| (0..5).for_each(|_| charge(&fixture.store)));
         }
     });
-    assert_eq!(ledger(&fixture.files).failures().consecutive(), MANY as u32 * 5);
+    assert_eq!(ledger(&fixture.store).failures().consecutive(), MANY as u32 * 5);
 }
 
 /// A login's ledger is not replaced over a command's, nor a command's over a login's.
 pub fn a_command_and_a_login_exclude_each_other<G, S: Store + Entries>((_guard, store): (G, S)) {
     let fixture = enrolled(store);
-    let mut login = held(&fixture.files);
+    let mut login = held(&fixture.store);
     let next = logged_in(login.ledger().clone(), NOON + 1);
-    let Some(command) = fixture.files.entry(&alice().user, PATIENCE).unwrap() else {
+    let Some(command) = fixture.store.entry(&alice().user, PATIENCE).unwrap() else {
         login.replace(&next, Durability::Process).unwrap();
         drop(login);
-        let command = entry(&fixture.files);
-        assert!(matches!(fixture.files.hold(&alice().user, PATIENCE), Ok(Hold::Busy)));
+        let command = entry(&fixture.store);
+        assert!(matches!(fixture.store.hold(&alice().user, PATIENCE), Ok(Hold::Busy)));
         assert!(command.ledger() == Some(&next));
         return;
     };
     let of_command = logged_in(command.ledger().unwrap().clone(), NOON + 2);
     command.record(&of_command).unwrap();
     assert!(matches!(login.replace(&next, Durability::Process), Err(StoreError::Conflict)));
-    assert!(ledger(&fixture.files) == of_command);
+    assert!(ledger(&fixture.store) == of_command);
 }
 
 /// Credential and ledger come together and go together.
@@ -144,17 +144,17 @@ pub fn an_enrolment_is_there_as_a_whole_until_it_is_withdrawn<G, S: Store + Entr
 ) {
     let mut fixture = Fixture::of(store);
     let codes = fixture.enrol(PHONE);
-    let there = held(&fixture.files);
+    let there = held(&fixture.store);
     assert!(there.ledger().fits(there.credential()));
     drop(there);
     assert_eq!(word(fixture.login(codes[0].expose(), at(NOON))), "recovered 9");
     let permitted = fixture.in_place();
     assert!(matches!(permitted, ExpectedEnrolment::Enrolment(_)));
-    withdraw(entry(&fixture.files), permitted).unwrap();
-    assert!(!is_enrolled(&fixture.files));
-    assert!(entry(&fixture.files).ledger().is_none());
+    withdraw(entry(&fixture.store), permitted).unwrap();
+    assert!(!is_enrolled(&fixture.store));
+    assert!(entry(&fixture.store).ledger().is_none());
     withdraw(
-        fixture.files.entry_to_withdraw(&alice().user, LONG).unwrap().unwrap(),
+        fixture.store.entry_to_withdraw(&alice().user, LONG).unwrap().unwrap(),
         ExpectedEnrolment::Nothing,
     )
     .unwrap();
@@ -175,13 +175,13 @@ pub fn a_new_enrolment_ends_the_old_one<G, S: Store + Entries>((_guard, store): 
 /// Once with a hold that goes on, once with one that ends.
 pub fn what_a_command_records_is_found_by_a_login<G, S: Store + Entries>((_guard, store): (G, S)) {
     let fixture = enrolled(store);
-    let mut entry = entry(&fixture.files);
+    let mut entry = entry(&fixture.store);
     let noted = once_more_wrong(entry.ledger().unwrap().clone());
     entry.note(&noted).unwrap();
     assert!(entry.ledger() == Some(&noted));
     let recorded = once_more_wrong(noted);
     entry.record(&recorded).unwrap();
-    assert!(ledger(&fixture.files) == recorded);
+    assert!(ledger(&fixture.store) == recorded);
 }
 
 /// Each of a batch is enrolled whole.
@@ -198,7 +198,7 @@ pub fn a_batch_is_enrolled_to_the_last<G, S: Store + Entries>((_guard, store): (
 pub fn a_reset_is_kept_and_forgotten<G, S: Store + Entries>((_guard, store): (G, S)) {
     let fixture = enrolled(store);
     let reset = request(&fixture);
-    let entry = entry(&fixture.files);
+    let entry = entry(&fixture.store);
     entry.keep_reset(&reset).unwrap();
     entry.keep_reset(&reset).unwrap();
     assert!(entry.reset().unwrap().is_some_and(|kept| kept.account() == &alice()));

@@ -9,12 +9,12 @@ use nix::errno::Errno;
 use nix::fcntl::AtFlags;
 use nix::sys::stat::fstatat;
 use std::path::{Path, PathBuf};
-use totp_core::store::{StaleFiles, StoreError};
+use totp_core::store::{StaleDrafts, StoreError};
 use totp_core::time::Seconds;
 
-impl StaleFiles for FilesStore {
+impl StaleDrafts for FilesStore {
     /// The drafts among credentials and ledgers.
-    fn stale_files(&self, age: Seconds, now: u64) -> Result<Vec<String>, StoreError> {
+    fn stale_drafts(&self, age: Seconds, now: u64) -> Result<Vec<String>, StoreError> {
         let mut left = Vec::new();
         for directory in [self.dirs()?.credentials, self.dirs()?.ledgers] {
             drafts(directory, age, now, &mut left)?;
@@ -23,7 +23,7 @@ impl StaleFiles for FilesStore {
         Ok(left.iter().map(|file| file.display().to_string()).collect())
     }
 
-    fn remove_stale_file(&self, draft: &str) -> Result<(), StoreError> {
+    fn remove_stale_draft(&self, draft: &str) -> Result<(), StoreError> {
         let draft = Path::new(draft);
         let dirs = self.dirs()?;
         let name = draft.file_name().and_then(|name| name.to_str()).filter(|name| name.starts_with(DRAFT));
@@ -80,21 +80,21 @@ mod tests {
         let now = fs::metadata(fixture.file("ledgers/.new.7.alice")).unwrap();
         let now = u64::try_from(std::os::unix::fs::MetadataExt::mtime(&now)).unwrap();
         let day = Seconds(86400);
-        assert_eq!(fixture.files.stale_files(day, now + 86_000).unwrap(), Vec::<PathBuf>::new());
-        let left = fixture.files.stale_files(day, now + 86_400).unwrap();
+        assert_eq!(fixture.store.stale_drafts(day, now + 86_000).unwrap(), Vec::<PathBuf>::new());
+        let left = fixture.store.stale_drafts(day, now + 86_400).unwrap();
         assert_eq!(
             left,
             ["credentials/.new.%.alice", "credentials/.new.alice", "ledgers/.new.7.alice"]
                 .map(|name| fixture.file(name))
         );
         for draft in &left {
-            fixture.files.remove_stale_file(draft).unwrap();
+            fixture.store.remove_stale_draft(draft).unwrap();
             assert!(!Path::new(draft).exists());
         }
-        assert_eq!(fixture.files.stale_files(day, now + 86_400).unwrap(), Vec::<PathBuf>::new());
+        assert_eq!(fixture.store.stale_drafts(day, now + 86_400).unwrap(), Vec::<PathBuf>::new());
         for other in ["credentials/alice.toml", "ledgers/alice", "keyring/.new.x", ".new.alice"] {
             assert!(
-                fixture.files.remove_stale_file(fixture.file(other).to_str().unwrap()).is_err(),
+                fixture.store.remove_stale_draft(fixture.file(other).to_str().unwrap()).is_err(),
                 "{other}"
             );
         }
