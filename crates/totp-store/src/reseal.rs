@@ -11,7 +11,7 @@ use nix::fcntl::{OFlag, renameat};
 use std::time::{Duration, Instant};
 use totp_core::credential::Credential;
 use totp_core::secret::Secret;
-use totp_core::store::{Found, Reseal, Resealed, Resealing, StoreError};
+use totp_core::store::{FoundCredential, Reseal, Resealed, Resealing, StoreError};
 use totp_core::user::User;
 
 /// What a draft of ours is called before the user's component, which never starts like that: a command that changes the same
@@ -31,7 +31,7 @@ pub struct FoundFile {
     credential: Credential,
 }
 
-impl Found for FoundFile {
+impl FoundCredential for FoundFile {
     fn credential(&self) -> &Credential {
         &self.credential
     }

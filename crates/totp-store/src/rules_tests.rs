@@ -14,7 +14,7 @@ mod prelude {
     pub(super) use totp_core::ledger::{LastLogin, LoginMethod};
     pub(super) use totp_core::secret::Secret;
     pub(super) use totp_core::store::{
-        Entries, Entry, Found, KeyringLocks, Reseal, Resealed, Resealing, StoreError,
+        Entries, Entry, FoundCredential, KeyringLocks, Reseal, Resealed, Resealing, StoreError,
     };
     pub(super) use totp_core::user::User;
 }

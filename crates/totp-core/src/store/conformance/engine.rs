@@ -15,7 +15,7 @@ use crate::fixture::{Counter, Fixture, NOON, PATIENCE, alice, at, with_new_key, 
 use crate::notice::Notice;
 use crate::rotation::Rotation;
 use crate::store::notices::{NoticeSpool, Origin, SendLock, Sending};
-use crate::store::{Engine, EnrolmentAttempts, Entry, Found, Held, Resealed, Resealing};
+use crate::store::{Engine, EnrolmentAttempts, Entry, FoundCredential, Held, Resealed, Resealing};
 use crate::time::Seconds;
 use crate::user::User;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};

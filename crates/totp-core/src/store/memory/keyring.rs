@@ -2,7 +2,7 @@
 
 use super::{Enrolment, Exclusion, Memory, Shared, State};
 use crate::credential::Credential;
-use crate::store::{Found, KeyringLocks, Reseal, Resealed, Resealing, StoreError};
+use crate::store::{FoundCredential, KeyringLocks, Reseal, Resealed, Resealing, StoreError};
 use crate::user::User;
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,7 +98,7 @@ pub struct FoundInMemory {
     revision: u64,
 }
 
-impl Found for FoundInMemory {
+impl FoundCredential for FoundInMemory {
     fn credential(&self) -> &Credential {
         &self.credential
     }
