@@ -101,7 +101,7 @@ impl Attempt<'_> {
         let Some(Who::Account(account)) = &self.who else { return };
         let timestamps = TimestampRecords::new(&self.config.paths.runtime);
         // On most machines nobody looks at one, and then nothing is read for it either. A line with `fresh=` has invited them.
-        if !self.config.asks_for_freshness && !timestamps.are_asked_for() {
+        if !self.config.asks_for_freshness && !timestamps.are_wanted() {
             return;
         }
         let timestamp = || {

@@ -116,7 +116,7 @@ impl Attempt<'_> {
     /// The argument `fresh=` of this line is unknown where people log in: anyone who lets them in there is told that someone looks
     /// at their timestamps. Behind the shield: a directory that is made but not yet root's own would serve nobody.
     fn ask_for_timestamps(&mut self) {
-        if let Err(error) = TimestampRecords::new(&self.config.paths.runtime).invite() {
+        if let Err(error) = TimestampRecords::new(&self.config.paths.runtime).ask_for_timestamps() {
             self.debug(&format!("no timestamps: {error}"));
         }
     }

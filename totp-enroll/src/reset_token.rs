@@ -13,8 +13,8 @@ use totp_core::code::Answer;
 use totp_core::event::Name;
 use totp_core::secret::Secret;
 use totp_core::store::{Entry, Resets};
+use totp_store::access::Access;
 use totp_store::documents::read_document;
-use totp_store::guard::Guard;
 
 /// Tokens that may be typed before the command ends; the token itself counts each.
 const TRIES: usize = 3;
@@ -121,7 +121,7 @@ fn token_refused(context: &Context, account: &Account, why: TokenRefused) -> Fai
 }
 
 fn read(file: &Path) -> Result<Secret, Failure> {
-    let text =
-        read_document(file, Guard::Secret)?.ok_or_else(|| Failure::refused("is missing").at(file, None))?;
+    let text = read_document(file, Access::RootOnly)?
+        .ok_or_else(|| Failure::refused("is missing").at(file, None))?;
     Ok(Secret::new(text.expose().trim_ascii().to_vec()))
 }

@@ -5,8 +5,8 @@ use totp_core::config::{Config, DEFAULT_FILE, Paths};
 use totp_core::keyring::Keyring;
 use totp_core::secret::Secret;
 use totp_core::store::StoreError;
+use totp_store::access::Access;
 use totp_store::documents::read_document;
-use totp_store::guard::Guard;
 use totp_store::keyring_files::KeyringFiles;
 
 /// The log socket if even the built-in defaults cannot be read.
@@ -19,7 +19,7 @@ const LOG_SOCKET: &str = "/dev/log";
 /// [`SettingsError`], also for a file that another user than root could have changed.
 pub fn read_config(named: Option<&Path>, service: Option<&str>) -> Result<Config, SettingsError> {
     let file = named.unwrap_or(Path::new(DEFAULT_FILE));
-    match (read_document(file, Guard::Public)?, named) {
+    match (read_document(file, Access::RootWrites)?, named) {
         (Some(text), _) => Ok(Config::parse(file, text.expose(), service).map_err(StoreError::from)?),
         (None, None) => Ok(Config::defaults().map_err(StoreError::from)?),
         (None, Some(_)) => Err(SettingsError::ConfigMissing(file.to_owned())),

@@ -1,9 +1,9 @@
-//! What a program that was killed has left behind: drafts that nobody will put in place.
+//! Lists and removes the drafts that killed programs left among credentials and ledgers.
 
 use crate::FilesStore;
+use crate::access::system;
 use crate::directory::Directory;
 use crate::error::FileError;
-use crate::guard::system;
 use crate::state_dirs::DRAFT;
 use nix::errno::Errno;
 use nix::fcntl::AtFlags;
@@ -13,7 +13,6 @@ use totp_core::store::{StaleDrafts, StoreError};
 use totp_core::time::Seconds;
 
 impl StaleDrafts for FilesStore {
-    /// The drafts among credentials and ledgers.
     fn stale_drafts(&self, age: Seconds, now: u64) -> Result<Vec<String>, StoreError> {
         let mut left = Vec::new();
         for directory in [self.dirs()?.credentials, self.dirs()?.ledgers] {
@@ -33,7 +32,7 @@ impl StaleDrafts for FilesStore {
         match (directory, name) {
             (Some(directory), Some(name)) => Ok(directory.remove(name)?),
             (Some(_) | None, _) => {
-                Err(FileError::Unsafe { file: draft.to_owned(), problem: "is no draft" }.into())
+                Err(FileError::Unsafe { file: draft.to_owned(), problem: "is not a draft" }.into())
             }
         }
     }
@@ -50,7 +49,7 @@ fn drafts(directory: Directory, age: Seconds, now: u64, left: &mut Vec<PathBuf>)
         };
         let found = match fstatat(&fd, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
             Ok(found) => found,
-            // Put in place meanwhile.
+            // Renamed into place meanwhile.
             Err(Errno::ENOENT) => continue,
             Err(source) => {
                 return Err(FileError::System { file: path.join(name), action: "look at", source });
@@ -71,7 +70,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn drafts_that_are_old_enough_are_left_over_and_nothing_else_is() {
+    fn old_drafts_are_listed_and_removed_and_nothing_else_is() {
         let mut fixture = Fixture::new();
         fixture.enrol(crate::fixture::PHONE);
         for name in ["credentials/.new.alice", "credentials/.new.%.alice", "ledgers/.new.7.alice"] {

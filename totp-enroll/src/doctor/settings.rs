@@ -8,8 +8,8 @@ use nix::unistd::Group;
 use std::net::IpAddr;
 use std::path::Path;
 use totp_core::config::{Command, Config, DEFAULT_FILE, SENDMAIL};
+use totp_store::access::Access;
 use totp_store::documents::read_document;
-use totp_store::guard::Guard;
 
 /// The command's own config cannot be read.
 pub(super) fn broken(failure: Failure, file: &Path) -> Finding {
@@ -71,7 +71,7 @@ pub(super) fn examine(named: Option<&Path>, own: &Config, services: &[Service], 
 }
 
 fn overridden(file: &Path) -> Vec<String> {
-    let text = read_document(file, Guard::Public).ok().flatten();
+    let text = read_document(file, Access::RootWrites).ok().flatten();
     text.and_then(|text| Config::services(file, text.expose()).ok()).unwrap_or_default()
 }
 

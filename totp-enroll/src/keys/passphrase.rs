@@ -9,8 +9,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use totp_core::secret::Secret;
+use totp_store::access::Access;
 use totp_store::documents::read_document;
-use totp_store::guard::Guard;
 
 /// The least, in characters: NIST SP 800-63B-4 section 3.1.1.2 asks for so many of a password that stands alone, and anyone who has
 /// the file guesses as fast as they can.
@@ -31,7 +31,7 @@ pub(super) enum Use {
 
 pub(super) fn obtain(context: &Context, from: &Passphrase, to: Use) -> Result<SecretString, Failure> {
     let given = match (&from.passphrase_file, from.passphrase_fd) {
-        (Some(file), _) => read_document(file, Guard::Secret)?.ok_or_else(|| {
+        (Some(file), _) => read_document(file, Access::RootOnly)?.ok_or_else(|| {
             Failure::refused("is missing; name the file with the passphrase").at(file, None)
         })?,
         (None, Some(number)) => from_descriptor(number)?,

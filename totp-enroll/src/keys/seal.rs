@@ -14,10 +14,10 @@ use totp_core::keyring::{Key, Keyring};
 use totp_core::rotation::Census;
 use totp_core::secret::Secret;
 use totp_core::store::{Engine, KeyringLocks, StoreError};
+use totp_store::access::Access;
 use totp_store::documents::{
     create_document, destroy_document, destroy_drafts, read_document, replace_document,
 };
-use totp_store::guard::Guard;
 use totp_store::keyring_files::KeyringFiles;
 
 #[derive(Serialize)]
@@ -114,14 +114,14 @@ pub(super) fn open(context: &Context) -> Result<(), Failure> {
     context.store.prepare()?;
     let _lock = context.lock_to_change_keys()?;
     let files = KeyringFiles::of(&context.config.paths);
-    if read_document(&files.clear, Guard::Secret)?.is_some() {
+    if read_document(&files.clear, Access::RootOnly)?.is_some() {
         return report(context, &files, "unchanged", &files.clear);
     }
     let text = opened(&files)?.ok_or_else(|| {
         Failure::refused("is missing: there is no sealed keyring; \"totp-enroll keys seal\" makes one")
             .at(files.sealed(), None)
     })?;
-    match read_document(&files.opened, Guard::Secret)? {
+    match read_document(&files.opened, Access::RootOnly)? {
         Some(present) if present.expose() == text.expose() => {
             return report(context, &files, "unchanged", &files.opened);
         }
@@ -136,11 +136,11 @@ pub(super) fn unseal(context: &Context) -> Result<(), Failure> {
     let Some(_rotating) = context.store.lock_to_rotate()? else { return Err(rotating()) };
     let _lock = context.lock_to_change_keys()?;
     let files = KeyringFiles::of(&context.config.paths);
-    if let Some(clear) = read_document(&files.clear, Guard::Secret)? {
+    if let Some(clear) = read_document(&files.clear, Access::RootOnly)? {
         nothing_would_be_lost(context, &files, &clear)?;
         return finish(context, &files);
     }
-    let present = read_document(&files.opened, Guard::Secret)?;
+    let present = read_document(&files.opened, Access::RootOnly)?;
     let text = match (opened(&files), present) {
         (Ok(Some(text)), Some(present)) if text.expose() != present.expose() => return Err(differs(&files)),
         (Ok(Some(text)), _) => text,
@@ -230,7 +230,7 @@ fn replace_sealed(files: &KeyringFiles, bare: Secret, how: &How) -> Result<(), F
     if !create_document(&files.sealed(), &sealed)? {
         replace_document(&files.sealed(), &sealed)?;
     }
-    let written = read_document(&files.sealed(), Guard::Secret)?;
+    let written = read_document(&files.sealed(), Access::RootOnly)?;
     if written.is_none_or(|written| written.expose() != sealed.expose()) {
         let problem = "does not hold what was written; the keyring in force stays as it is";
         return Err(Failure::refused(problem).at(files.sealed(), None));
@@ -243,7 +243,7 @@ fn replace_sealed(files: &KeyringFiles, bare: Secret, how: &How) -> Result<(), F
 
 /// What the sealed keyring holds; `None`: there is none.
 pub(crate) fn opened(files: &KeyringFiles) -> Result<Option<Secret>, Failure> {
-    let Some(sealed) = read_document(&files.sealed(), Guard::Secret)? else { return Ok(None) };
+    let Some(sealed) = read_document(&files.sealed(), Access::RootOnly)? else { return Ok(None) };
     let text = creds::decrypt(&sealed).map_err(|failure| failure.at(files.sealed(), None))?;
     Keyring::parse(&files.sealed(), text.expose()).map_err(StoreError::from)?;
     Ok(Some(text))

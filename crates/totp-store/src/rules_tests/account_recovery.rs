@@ -1,14 +1,17 @@
 //! A reset from its request to the use of its token, over a store.
 
-use super::prelude::*;
 use crate::FileEntry;
 use crate::fixture::Counter;
 use crate::fixture::{Fixture, NOON, PATIENCE, PHONE, alice, at, code, word};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use totp_core::account::Account;
 use totp_core::account_recovery::*;
 use totp_core::reset::{Grounds, Person, Refused, Terms};
 use totp_core::reset_token::MOST_WRONG;
+use totp_core::secret::Secret;
+use totp_core::store::Entries;
+use totp_core::store::Entry;
 use totp_core::store::Store;
 
 const HOUR: u64 = 3600;

@@ -1,9 +1,17 @@
 //! What a change to an enrolment promises: old or new, never half, and what it carries over.
 
-use super::prelude::*;
 use crate::fixture::with_new_key;
 use crate::fixture::{Fixture, NOON, PATIENCE, PHONE, SPARE, alice, at, code, draft, word};
+use totp_core::account::Account;
+use totp_core::draft::Confirmed;
 use totp_core::enrolment::*;
+use totp_core::expected_enrolment::ExpectedEnrolment;
+use totp_core::ledger::LastLogin;
+use totp_core::ledger::LoginMethod;
+use totp_core::secret::Secret;
+use totp_core::store::Entries;
+use totp_core::store::Entry;
+use totp_core::store::StoreError;
 use totp_core::store::{Held, Hold, Store};
 
 #[test]

@@ -1,7 +1,6 @@
 //! What a rotation promises: everybody opens with the new key alone, nothing else about them changes, and whatever happens
 //! meanwhile a credential names only keys that are there.
 
-use super::prelude::*;
 use crate::fixture::Counter;
 use crate::fixture::{Fixture, NOON, PATIENCE, PHONE, SPARE, alice, at, code, draft, word};
 use crate::fixture::{keyring, with_new_key};
@@ -10,9 +9,17 @@ use std::path::Path;
 use std::time::Duration;
 use totp_core::account::Account;
 use totp_core::enrolment::{NewUser, enrol_all, renew_recovery, unlock, withdraw};
+use totp_core::keyring::Keyring;
 use totp_core::rotation::*;
 use totp_core::secret::{Entropy, NoEntropy, Secret};
+use totp_core::store::Entries;
+use totp_core::store::FoundCredential;
+use totp_core::store::KeyringLocks;
+use totp_core::store::Reseal;
+use totp_core::store::Resealed;
+use totp_core::store::Resealing;
 use totp_core::store::{Hold, Store};
+use totp_core::user::User;
 
 /// Alice with recovery codes, and a keyring with a new key.
 fn fixture() -> (Fixture, Vec<Secret>) {
