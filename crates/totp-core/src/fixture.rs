@@ -27,12 +27,12 @@ use crate::user::User;
 use std::path::Path;
 use std::time::Duration;
 
-/// A moment long after boot; `totp_rs` computes the codes that a phone would show.
+/// The time of the tests, in seconds since 1970.
 pub const NOON: u64 = 1_800_000_000;
-/// How long to wait for others.
+/// How long the tests wait for a lock.
 pub const PATIENCE: Duration = Duration::from_millis(50);
 
-/// Bytes that are repeatable and do not repeat: Knuth's linear congruential generator.
+/// Random bytes that are the same in each run: Knuth's linear congruential generator.
 pub struct Counter(pub u64);
 
 impl Entropy for Counter {
@@ -51,7 +51,7 @@ pub fn keyring() -> Keyring {
     read(&Keyring::generate(created(), &mut Counter(0)).unwrap())
 }
 
-/// The same with a further key, which is the active one.
+/// The same keyring with one more key, which is the active one.
 #[must_use]
 pub fn with_new_key(keyring: &Keyring) -> Keyring {
     read(&keyring.with_new_key(created(), &mut Counter(keyring.keys().len() as u64)).ok().unwrap())
@@ -193,11 +193,11 @@ impl<S: Store + Entries> Fixture<S> {
     }
 }
 
-/// A machine on which the clock stands and the keyring is what it is.
+/// A machine with a stopped clock and one keyring.
 pub struct FixedHost<'k> {
-    /// Now.
+    /// The time.
     pub now: Now,
-    /// What seals.
+    /// The keyring.
     pub keyring: &'k Keyring,
 }
 
@@ -227,19 +227,19 @@ pub fn rules() -> Rules {
     Rules::from(&Config::defaults().unwrap())
 }
 
-/// The account that is enrolled.
+/// The account of the tests.
 #[must_use]
 pub fn alice() -> Account {
     Account { user: User::parse("alice").unwrap(), uid: Some(1001) }
 }
 
-/// A moment of a machine that has run for long.
+/// The clocks of a machine that was booted long ago.
 #[must_use]
 pub fn at(realtime: u64) -> Now {
     Now { realtime, boottime: 1_000_000 }
 }
 
-/// What a phone with this secret shows.
+/// The code that an app with this secret shows, computed by `totp_rs` alone.
 #[must_use]
 pub fn code(secret: &[u8], time: u64) -> Vec<u8> {
     let totp = totp_rs::Builder::new().with_secret(secret.to_vec()).build_noncompliant();
@@ -253,7 +253,7 @@ pub fn draft(label: &str, secret: &[u8]) -> Draft {
     Draft::import(Label::parse(label).unwrap(), parameters, Secret::new(secret.to_vec())).ok().unwrap()
 }
 
-/// What a login came to, in a word.
+/// The result of a login, in a word.
 pub fn word(result: Result<Verdict, JudgeError>) -> String {
     match result {
         Ok(Verdict::Accepted(verified)) => match verified.method() {
@@ -263,30 +263,30 @@ pub fn word(result: Result<Verdict, JudgeError>) -> String {
         },
         Ok(Verdict::Refused(Refusal { reason, lock, .. })) => lock
             .map_or(reason.as_str().to_owned(), |lock| format!("{} and locked {}", reason.as_str(), lock.0)),
-        Err(trouble) => format!("trouble: {trouble}"),
+        Err(error) => format!("error: {error}"),
     }
 }
 
-/// The secret of alice's phone.
+/// The shared secret of alice's phone.
 pub const PHONE: &[u8] = b"12345678901234567890";
-/// That of a second authenticator.
+/// The shared secret of a second authenticator.
 pub const SPARE: &[u8] = b"abcdefghijabcdefghij";
 
-/// The same, last logged in at this time.
+/// The ledger with its last login at this time.
 #[must_use]
 pub fn logged_in(mut ledger: Ledger, at: u64) -> Ledger {
     ledger.last_login = Some(LastLogin { at, method: LoginMethod::Code(FactorKind::Totp) });
     ledger
 }
 
-/// The same with one more wrong code in a row.
+/// The ledger with one more wrong code in a row.
 #[must_use]
 pub fn once_more_wrong(mut ledger: Ledger) -> Ledger {
     ledger.failures.consecutive += 1;
     ledger
 }
 
-/// When the wrong codes of a ledger were judged, how many there are in a row, and from when to when it is locked.
+/// The wrong codes of a ledger: when they were judged, how many there are in a row, and the start and end of the lock.
 #[must_use]
 pub fn wrong_codes(ledger: &Ledger) -> (Vec<u64>, u32, u64, u64) {
     let tries = ledger.failures();

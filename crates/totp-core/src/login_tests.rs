@@ -1,5 +1,6 @@
 //! What a login promises, with either way of excluding others: once, for its own user, within the limit, and whatever the lock
 //! says for a recovery code.
+#![expect(clippy::disallowed_methods, reason = "several tests ask at once, in threads")]
 
 use super::*;
 use crate::account::Account;

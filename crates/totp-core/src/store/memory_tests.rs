@@ -1,4 +1,5 @@
 //! What the engine in memory promises in each mode: no two records follow from the same ledger.
+#![expect(clippy::disallowed_methods, reason = "several tests ask at once, in threads")]
 
 use super::*;
 use crate::fixture::{Fixture, PATIENCE, PHONE, alice};
