@@ -1,6 +1,6 @@
 //! Users in memory: changed through an entry, and listed or read without one.
 
-use super::{Claim, Enrolment, Exclusion, Memory};
+use super::state::{Claim, Enrolment, Exclusion, Memory};
 use crate::credential::Credential;
 use crate::document::DocumentError;
 use crate::ledger::Ledger;

@@ -1,19 +1,11 @@
 //! The keyring's locks in memory, and the credentials that a rotation seals anew.
 
-use super::{Enrolment, Exclusion, Memory, Shared, State};
+use super::state::{Enrolment, Exclusion, KeyringLockState, Memory, Shared, State};
 use crate::credential::Credential;
 use crate::store::{FoundCredential, KeyringLocks, Reseal, Resealed, Resealing, StoreError};
 use crate::user::User;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Who has which lock.
-#[derive(Default)]
-pub(super) struct Locks {
-    sealing: usize,
-    is_changing: bool,
-    is_rotating: bool,
-}
 
 #[derive(Clone, Copy)]
 enum Purpose {
@@ -22,7 +14,7 @@ enum Purpose {
     Rotate,
 }
 
-impl Locks {
+impl KeyringLockState {
     fn excludes(&self, purpose: Purpose) -> bool {
         match purpose {
             Purpose::Seal => self.is_changing,

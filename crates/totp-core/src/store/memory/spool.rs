@@ -1,23 +1,14 @@
 //! Notices in memory that wait to be sent.
 
-use super::Shared;
+use super::state::Shared;
 use crate::notice::Notice;
 use crate::secret::Entropy;
 use crate::store::StoreError;
 use crate::store::notices::{NoticeSpool, Origin, SendLock, Sending, Waiting, space_for};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 const NAME: &str = "notices in memory";
-
-/// The notices of one store.
-#[derive(Default)]
-pub(super) struct Notices {
-    waiting: BTreeMap<Waiting, Vec<u8>>,
-    next_id: u64,
-    is_sending: bool,
-}
 
 /// The notices that wait to be sent.
 pub struct MemorySpool {
