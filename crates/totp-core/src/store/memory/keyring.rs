@@ -23,7 +23,7 @@ impl KeyringLockState {
         }
     }
 
-    fn add(&mut self, purpose: Purpose) {
+    fn lock_for(&mut self, purpose: Purpose) {
         match purpose {
             Purpose::Seal => self.sealing = self.sealing.saturating_add(1),
             Purpose::ChangeKeys => self.is_changing = true,
@@ -31,7 +31,7 @@ impl KeyringLockState {
         }
     }
 
-    fn remove(&mut self, purpose: Purpose) {
+    fn unlock_for(&mut self, purpose: Purpose) {
         match purpose {
             Purpose::Seal => self.sealing = self.sealing.saturating_sub(1),
             Purpose::ChangeKeys => self.is_changing = false,
@@ -48,7 +48,7 @@ pub struct MemoryKeyringLock {
 
 impl Drop for MemoryKeyringLock {
     fn drop(&mut self) {
-        self.shared.state().keyring.remove(self.purpose);
+        self.shared.state().keyring.unlock_for(self.purpose);
         self.shared.unlocked.notify_all();
     }
 }
@@ -56,7 +56,7 @@ impl Drop for MemoryKeyringLock {
 impl<X: Exclusion> Memory<X> {
     fn lock_keyring(&self, purpose: Purpose, patience: Duration) -> Option<MemoryKeyringLock> {
         let is_excluded = |state: &mut State| state.keyring.excludes(purpose);
-        self.shared.unlocked(patience, is_excluded)?.keyring.add(purpose);
+        self.shared.unlocked(patience, is_excluded)?.keyring.lock_for(purpose);
         Some(MemoryKeyringLock { shared: Arc::clone(&self.shared), purpose })
     }
 }
