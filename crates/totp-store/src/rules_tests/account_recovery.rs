@@ -1,4 +1,4 @@
-//! A reset from its request to the use of its token, over a store.
+//! Tests of a reset over files, from its request to the use of its token.
 
 use crate::FileEntry;
 use crate::fixture::Counter;
@@ -69,7 +69,7 @@ fn the_owner_is_told_from_the_request_to_its_end() {
     requested(&fixture);
     let told = Some(totp_core::reset::Notice { at: NOON, until: NOON + 24 * HOUR, by: 1 });
     assert_eq!(notice(&fixture), told);
-    // Also after a login, which writes the page anew.
+    // Also after a login, which writes the slot anew.
     assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
     assert_eq!(notice(&fixture), told);
     cancel(entry(&fixture), &alice()).unwrap();
@@ -78,7 +78,7 @@ fn the_owner_is_told_from_the_request_to_its_end() {
 }
 
 #[test]
-fn the_owner_goes_on_being_told_whose_ledger_was_repaired() {
+fn a_repair_of_the_ledger_keeps_the_notice_for_the_owner() {
     let fixture = enrolled();
     requested(&fixture);
     fs::write(fixture.file("ledgers/alice"), [7; 4096]).unwrap();
@@ -90,7 +90,7 @@ fn the_owner_goes_on_being_told_whose_ledger_was_repaired() {
 }
 
 #[test]
-fn a_reset_is_kept_for_root_alone() {
+fn a_reset_file_is_readable_by_root_only() {
     let fixture = enrolled();
     requested(&fixture);
     let mode = |name: &str| fs::metadata(fixture.file(name)).unwrap().permissions().mode() & 0o7777;
@@ -143,7 +143,7 @@ fn a_reset_user_does_not_enrol_at_login_without_the_token() {
 }
 
 #[test]
-fn one_operator_voids_a_token_and_lifts_no_bar() {
+fn one_operator_voids_a_token_and_the_account_stays_barred() {
     let fixture = enrolled();
     let token = completed(&fixture);
     let bars = || admit(&entry(&fixture), &alice(), &Authorised::ByThemselves, NOON + HOUR).is_err();
@@ -241,7 +241,7 @@ fn a_token_of_a_killed_completion_opens_nothing() {
 }
 
 #[test]
-fn broken_ledgers_and_credentials_are_reset_like_whole_ones() {
+fn damaged_enrolments_can_be_reset() {
     for broken in ["ledgers/alice", "credentials/alice.toml"] {
         let fixture = enrolled();
         fs::write(fixture.file(broken), [7; 4096]).unwrap();
@@ -254,7 +254,7 @@ fn broken_ledgers_and_credentials_are_reset_like_whole_ones() {
 }
 
 #[test]
-fn a_reset_that_cannot_be_read_stops_everything_but_its_end() {
+fn an_unreadable_reset_can_only_be_cancelled() {
     let fixture = enrolled();
     requested(&fixture);
     fs::write(fixture.file("resets/alice.toml"), "version = ").unwrap();
@@ -264,7 +264,7 @@ fn a_reset_that_cannot_be_read_stops_everything_but_its_end() {
 }
 
 #[test]
-fn an_enrolment_that_is_replaced_or_withdrawn_takes_its_reset_along() {
+fn a_reset_ends_with_its_enrolment() {
     let mut fixture = enrolled();
     requested(&fixture);
     fixture.replace(PHONE);

@@ -1,4 +1,4 @@
-//! What a change to an enrolment promises: old or new, never half, and what it carries over.
+//! Tests of enrolments over files: each change is complete or not made, and what it carries over.
 
 use crate::fixture::with_new_key;
 use crate::fixture::{Fixture, NOON, PATIENCE, PHONE, SPARE, alice, at, code, draft, word};
@@ -15,7 +15,7 @@ use totp_core::store::StoreError;
 use totp_core::store::{Held, Hold, Store};
 
 #[test]
-fn the_confirming_code_opens_nothing_any_more() {
+fn the_code_that_confirmed_is_used_up() {
     let mut fixture = Fixture::new();
     let confirmed = [draft("phone", PHONE).confirm(&code(PHONE, NOON), at(NOON)).ok().unwrap()];
     fixture
@@ -29,7 +29,7 @@ fn the_confirming_code_opens_nothing_any_more() {
 }
 
 #[test]
-fn an_enrolment_stays_unless_it_is_to_be_replaced() {
+fn an_enrolment_is_replaced_only_on_request() {
     let mut fixture = Fixture::new();
     let old = fixture.enrol(PHONE);
     assert!(matches!(
@@ -44,7 +44,7 @@ fn an_enrolment_stays_unless_it_is_to_be_replaced() {
 }
 
 #[test]
-fn what_is_prepared_counts_only_when_it_is_committed_and_then_as_a_login() {
+fn a_prepared_enrolment_counts_from_its_commit_as_a_login() {
     let mut fixture = Fixture::new();
     let confirmed = [draft("phone", PHONE).confirm(&code(PHONE, NOON), at(NOON)).ok().unwrap()];
     let prepare = |fixture: &mut Fixture| {
@@ -68,7 +68,7 @@ fn what_is_prepared_counts_only_when_it_is_committed_and_then_as_a_login() {
 }
 
 #[test]
-fn what_was_prepared_under_a_key_that_is_active_no_more_can_be_told() {
+fn an_enrolment_prepared_under_an_old_key_is_noticed() {
     let mut fixture = Fixture::new();
     let confirmed = [draft("phone", PHONE).vouched_after(0)];
     let prepared = fixture.inputs(NOON, |_, inputs| prepare(&alice(), &confirmed, 10, inputs)).unwrap();
@@ -77,7 +77,7 @@ fn what_was_prepared_under_a_key_that_is_active_no_more_can_be_told() {
 }
 
 #[test]
-fn a_login_enrols_nobody_who_is_enrolled_and_with_nothing_that_was_not_confirmed() {
+fn a_login_enrols_with_confirmed_codes_only_and_replaces_nobody() {
     let mut fixture = Fixture::new();
     let at_login = |fixture: &mut Fixture, confirmed: Confirmed| {
         let prepared = fixture.inputs(NOON, |_, inputs| prepare(&alice(), &[confirmed], 10, inputs)).unwrap();
@@ -95,7 +95,7 @@ fn a_login_enrols_nobody_who_is_enrolled_and_with_nothing_that_was_not_confirmed
 }
 
 #[test]
-fn nobody_is_enrolled_with_nothing() {
+fn nobody_is_enrolled_without_an_authenticator() {
     let mut fixture = Fixture::new();
     let refused = fixture.inputs(NOON, |files, inputs| {
         enrol(
@@ -135,7 +135,7 @@ fn many_are_enrolled_at_once_each_with_their_own_secret() {
 }
 
 #[test]
-fn a_ledger_that_a_crash_left_empty_enrolled_nobody() {
+fn an_empty_ledger_after_a_crash_is_not_enrolled() {
     let mut fixture = Fixture::new();
     std::fs::write(fixture.file("ledgers/alice"), b"").unwrap();
     let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
@@ -148,7 +148,7 @@ fn a_ledger_that_a_crash_left_empty_enrolled_nobody() {
 }
 
 #[test]
-fn a_permission_does_not_outlive_the_enrolment_it_was_given_for() {
+fn a_change_is_refused_over_another_enrolment() {
     let mut fixture = Fixture::new();
     fixture.enrol(PHONE);
     let permitted = fixture.in_place();
@@ -169,7 +169,7 @@ fn a_permission_does_not_outlive_the_enrolment_it_was_given_for() {
 }
 
 #[test]
-fn an_added_authenticator_opens_beside_the_first() {
+fn an_added_authenticator_is_accepted_beside_the_first() {
     let mut fixture = Fixture::new();
     fixture.enrol(PHONE);
     fixture.add("spare", SPARE).unwrap();
@@ -179,7 +179,7 @@ fn an_added_authenticator_opens_beside_the_first() {
 }
 
 #[test]
-fn renewed_recovery_codes_kill_the_old_at_once() {
+fn renewing_recovery_codes_ends_the_old_ones() {
     let mut fixture = Fixture::new();
     let old = fixture.enrol(PHONE);
     assert_eq!(word(fixture.login(old[0].expose(), at(NOON))), "recovered 9");
@@ -232,7 +232,7 @@ fn unlocking_forgives() {
 }
 
 #[test]
-fn unlocking_frees_the_steps_of_a_clock_that_ran_ahead_but_none_around_now() {
+fn unlocking_frees_steps_ahead_of_the_clock_but_none_around_now() {
     let mut fixture = Fixture::new();
     fixture.enrol(PHONE);
     let ahead = NOON + 86400;
@@ -252,7 +252,7 @@ fn unlocking_frees_the_steps_of_a_clock_that_ran_ahead_but_none_around_now() {
 }
 
 #[test]
-fn a_broken_ledger_refuses_until_it_is_repaired_and_then_the_recovery_codes_are_void() {
+fn a_damaged_ledger_refuses_until_a_repair_voids_recovery_codes() {
     let mut fixture = Fixture::new();
     let codes = fixture.enrol(PHONE);
     for broken in [Some(vec![0; 4096]), Some(vec![7; 100]), None] {
@@ -290,7 +290,7 @@ fn a_broken_ledger_refuses_until_it_is_repaired_and_then_the_recovery_codes_are_
 }
 
 #[test]
-fn a_repair_that_is_stopped_halfway_brings_no_recovery_code_back() {
+fn a_half_made_repair_revives_no_recovery_code() {
     let mut fixture = Fixture::new();
     let codes = fixture.enrol(PHONE);
     assert_eq!(word(fixture.login(codes[0].expose(), at(NOON))), "recovered 9");
@@ -313,7 +313,7 @@ fn a_repair_that_is_stopped_halfway_brings_no_recovery_code_back() {
 }
 
 #[test]
-fn a_credential_that_cannot_be_read_refuses_and_may_be_replaced_or_withdrawn() {
+fn an_unreadable_credential_refuses_until_replaced_or_withdrawn() {
     for replace in [true, false] {
         let mut fixture = Fixture::new();
         fixture.enrol(PHONE);
@@ -342,7 +342,7 @@ fn a_credential_that_cannot_be_read_refuses_and_may_be_replaced_or_withdrawn() {
 }
 
 #[test]
-fn a_credential_that_went_missing_is_trouble_and_not_absence() {
+fn a_lost_credential_is_an_error_and_not_absence() {
     let mut fixture = Fixture::new();
     fixture.enrol(PHONE);
     std::fs::remove_file(fixture.file("credentials/alice.toml")).unwrap();
@@ -370,7 +370,7 @@ fn a_kill_between_ledger_and_credential_leaves_the_old_enrolment() {
 }
 
 #[test]
-fn how_many_codes_are_left_is_told() {
+fn the_number_of_recovery_codes_left_is_known() {
     let mut fixture = Fixture::new();
     let codes = fixture.enrol(PHONE);
     fixture.login(codes[3].expose(), at(NOON)).unwrap();

@@ -1,5 +1,5 @@
-//! What a rotation promises: everybody opens with the new key alone, nothing else about them changes, and whatever happens
-//! meanwhile a credential names only keys that are there.
+//! Tests of a rotation over files: every credential opens with the new key, nothing else changes, and no credential ever names a
+//! key that the keyring has lost.
 
 use crate::fixture::Counter;
 use crate::fixture::{Fixture, NOON, PATIENCE, PHONE, SPARE, alice, at, code, draft, word};
@@ -39,7 +39,7 @@ fn rotate(fixture: &Fixture) -> Rotated {
     rotation.run(&mut |_| {}).ok().unwrap()
 }
 
-/// What is left once the old keys are dropped.
+/// Drops the old keys that no credential names.
 fn drop_unnamed(fixture: &mut Fixture, rotated: &Rotated) {
     let text = fixture.keyring.without(&rotated.unnamed);
     fixture.keyring = Keyring::parse(Path::new("keyring.toml"), text.expose()).unwrap();
@@ -69,7 +69,7 @@ fn codes_used_before_a_rotation_are_used_after_it_and_new_ones_are_good() {
 }
 
 #[test]
-fn a_second_run_seals_nothing_and_changes_nothing() {
+fn a_second_rotation_changes_nothing() {
     let (fixture, _) = fixture();
     rotate(&fixture);
     let credential = std::fs::read(fixture.file("credentials/alice.toml")).unwrap();
@@ -79,7 +79,7 @@ fn a_second_run_seals_nothing_and_changes_nothing() {
 }
 
 #[test]
-fn more_than_a_batch_is_sealed_to_the_last() {
+fn more_users_than_a_batch_are_all_resealed() {
     let mut fixture = Fixture::new();
     fixture.inputs(NOON, |files, inputs| {
         let account = |n| Account { user: User::parse(&format!("user{n}")).unwrap(), uid: None };
@@ -127,7 +127,7 @@ fn a_draft_waits_for_the_rest_of_its_batch() {
 }
 
 #[test]
-fn what_a_command_changed_since_it_was_drafted_is_not_undone() {
+fn a_change_since_the_draft_is_not_undone() {
     let (mut fixture, old) = fixture();
     let permitted = fixture.in_place();
     let mut resealing = fixture.store.resealing().unwrap();
@@ -154,7 +154,7 @@ fn what_a_command_changed_since_it_was_drafted_is_not_undone() {
     assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
 }
 
-/// Alice's recovery codes are renewed while she is sealed anew, so many times; gives what came of the rotation.
+/// Rotates while alice's recovery codes are renewed this many times.
 fn rotate_while_renewing(fixture: &mut Fixture, times: usize) -> Rotated {
     struct Meddler<'a>(&'a mut Fixture, usize);
     impl Entropy for Meddler<'_> {
@@ -213,7 +213,7 @@ fn a_user_disabled_since_the_draft_stays_disabled() {
 }
 
 #[test]
-fn a_busy_user_is_left_and_the_old_key_is_kept() {
+fn a_busy_user_keeps_the_old_key() {
     let (fixture, _) = fixture();
     let Hold::Held(held) = fixture.store.hold(&alice().user, PATIENCE).unwrap() else { panic!("not held") };
     let rotated = rotate(&fixture);
@@ -224,7 +224,7 @@ fn a_busy_user_is_left_and_the_old_key_is_kept() {
 }
 
 #[test]
-fn a_credential_that_does_not_open_is_left_as_it_is_with_its_key() {
+fn a_credential_that_does_not_open_stays_and_keeps_its_key() {
     let (mut fixture, _) = fixture();
     let file = fixture.file("credentials/alice.toml");
     let damaged = std::fs::read_to_string(&file).unwrap().replace("digits = 6", "digits = 8");
@@ -240,7 +240,7 @@ fn a_credential_that_does_not_open_is_left_as_it_is_with_its_key() {
 }
 
 #[test]
-fn a_credential_that_cannot_be_read_may_name_any_key_and_keeps_them_all() {
+fn an_unreadable_credential_keeps_every_key() {
     let (fixture, _) = fixture();
     std::fs::write(fixture.file("credentials/alice.toml"), "what").unwrap();
     let rotated = rotate(&fixture);
@@ -249,7 +249,7 @@ fn a_credential_that_cannot_be_read_may_name_any_key_and_keeps_them_all() {
 }
 
 #[test]
-fn a_file_that_is_nobodys_credential_keeps_the_old_key_and_does_not_stop_the_others() {
+fn a_foreign_file_keeps_the_old_key_and_stops_nobody() {
     let (fixture, _) = fixture();
     std::fs::copy(fixture.file("credentials/alice.toml"), fixture.file("credentials/alice.toml~")).unwrap();
     let rotated = rotate(&fixture);
@@ -258,7 +258,7 @@ fn a_file_that_is_nobodys_credential_keeps_the_old_key_and_does_not_stop_the_oth
 }
 
 #[test]
-fn without_a_ledger_to_hold_nobody_is_sealed_anew() {
+fn a_user_without_a_ledger_is_not_resealed() {
     let (fixture, _) = fixture();
     std::fs::remove_file(fixture.file("ledgers/alice")).unwrap();
     let rotated = rotate(&fixture);
@@ -267,7 +267,7 @@ fn without_a_ledger_to_hold_nobody_is_sealed_anew() {
 }
 
 #[test]
-fn an_old_key_stays_as_long_as_one_credential_names_it() {
+fn an_old_key_stays_while_a_credential_names_it() {
     let (mut fixture, _) = fixture();
     fixture.keyring = with_new_key(&fixture.keyring);
     let file = fixture.file("credentials/alice.toml");
@@ -281,7 +281,7 @@ fn an_old_key_stays_as_long_as_one_credential_names_it() {
 }
 
 #[test]
-fn a_rotation_that_was_killed_leaves_drafts_that_the_next_one_takes_away() {
+fn a_rotation_removes_the_drafts_of_a_killed_one() {
     let (fixture, _) = fixture();
     for left in [".new.%.alice", ".new.%.someone"] {
         std::fs::write(fixture.file(&format!("credentials/{left}")), "half").unwrap();
@@ -338,7 +338,7 @@ fn a_seal_in_progress_is_waited_for() {
 }
 
 #[test]
-fn two_do_not_rotate_at_once() {
+fn one_process_rotates_at_a_time() {
     let (fixture, _) = fixture();
     let turn = fixture.store.lock_to_rotate().unwrap();
     assert!(turn.is_some() && fixture.store.lock_to_rotate().unwrap().is_none());
