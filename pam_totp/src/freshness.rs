@@ -35,7 +35,7 @@ pub(crate) fn since_code(
 /// Tells all logins of this machine to leave timestamp records: where people log in, the argument `fresh=` of this line is not
 /// known. With the caller guard: a directory that is made but does not belong to root yet would be refused by every login.
 pub(crate) fn ask_for_records(attempt: &mut Attempt<'_>) {
-    if let Err(error) = store::timestamp_records(&attempt.config.paths).invite() {
+    if let Err(error) = store::timestamp_records(&attempt.config.paths).ask_for_timestamps() {
         attempt.debug(&format!("no timestamps: {error}"));
     }
 }
@@ -44,7 +44,7 @@ pub(crate) fn ask_for_records(attempt: &mut Attempt<'_>) {
 pub(crate) fn leave(attempt: &mut Attempt<'_>, account: &Account, credential: Id) {
     let records = store::timestamp_records(&attempt.config.paths);
     // Most machines have no use for records, and then nothing is read for one. A line with `fresh=` has asked for them.
-    if !attempt.config.asks_for_freshness && !records.are_asked_for() {
+    if !attempt.config.asks_for_freshness && !records.are_wanted() {
         return;
     }
     let Some(record) = record(attempt, account, credential) else { return attempt.debug(NOT_LEFT) };

@@ -25,8 +25,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 /// How long a command waits for another one that holds the keyring's lock; that one may be waiting for the disk.
 const PATIENCE_FOR_THE_KEYRING: Duration = Duration::from_secs(30);
 
-/// The store engine; this file is the only one of the command that names it.
-pub(crate) type Store = totp_store::FilesStore;
+/// The store engine; totp-host chooses it.
+pub(crate) type Store = totp_host::store::LocalStore;
 /// A locked entry of the store, enrolled or not.
 pub(crate) type Entry = <Store as Entries>::Entry;
 
@@ -159,7 +159,7 @@ impl Context {
 
 /// The store that the config describes; nothing is opened yet.
 pub(crate) fn store(config: &Config) -> Store {
-    totp_store::open(&config.paths)
+    totp_host::store::open(&config.paths)
 }
 
 pub(crate) fn busy(account: &Account) -> CommandError {

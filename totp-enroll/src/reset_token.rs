@@ -14,7 +14,7 @@ use totp_core::audit_event::Name;
 use totp_core::secret::Secret;
 use totp_core::store::{Entry, Resets};
 use totp_store::documents::read_document;
-use totp_store::guard::Guard;
+use totp_store::access::Access;
 
 /// Tokens that may be typed before the command ends; the token's own limit counts each of them too.
 const ATTEMPTS: usize = 3;
@@ -124,7 +124,7 @@ fn token_refused(context: &Context, account: &Account, reason: TokenRefused) -> 
 }
 
 fn read_token(file: &Path) -> Result<Secret, CommandError> {
-    let text = read_document(file, Guard::Secret)?
+    let text = read_document(file, Access::RootOnly)?
         .ok_or_else(|| CommandError::refused("does not exist").at(file, None))?;
     Ok(Secret::new(text.expose().trim_ascii().to_vec()))
 }

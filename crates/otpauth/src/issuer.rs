@@ -1,13 +1,13 @@
-//! Who an account is with, as an app shows it above the code.
+//! The issuer: the organisation or machine that an app shows above the code.
 
-/// The longest issuer, in bytes: apps cut what is longer, and the QR code grows with it.
+/// The longest issuer, in bytes: apps cut longer ones, and the QR code grows with them.
 const LONGEST: usize = 64;
 
-/// An issuer: short and printable.
+/// An issuer, short and printable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issuer(String);
 
-/// Not an issuer.
+/// Why a text is not an issuer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an issuer must be 1 to {LONGEST} printable characters")]
 pub struct IssuerError;
@@ -16,7 +16,7 @@ impl Issuer {
     /// Parses an issuer.
     ///
     /// # Errors
-    /// [`IssuerError`] where it is empty, too long or not printable.
+    /// [`IssuerError`] if it is empty, too long or not printable.
     pub fn parse(text: &str) -> Result<Self, IssuerError> {
         if text.is_empty() || text.len() > LONGEST || text.chars().any(char::is_control) {
             return Err(IssuerError);
@@ -24,7 +24,7 @@ impl Issuer {
         Ok(Self(text.to_owned()))
     }
 
-    /// Of a machine whose name is none.
+    /// For a machine whose name is not an issuer.
     #[must_use]
     pub fn nameless() -> Self {
         Self("localhost".to_owned())

@@ -1,7 +1,7 @@
-//! The card that an authenticator app is shown at an enrolment: the URI, its QR code, the key to type by hand.
+//! What an authenticator app is shown at an enrolment: the otpauth:// URI, its QR code, and the key to type by hand.
 //!
-//! The command shows it on its terminal, the module in the login's own prompts. Nothing here talks to anybody: values in,
-//! texts out, and every text that holds the secret is a [`Secret`].
+//! `totp-enroll` shows it on the terminal, the module in the prompts of a login. Nothing here reads or prints: values in, texts out,
+//! and every text that holds the shared secret is a [`Secret`].
 
 #![forbid(unsafe_code)]
 
@@ -10,20 +10,20 @@ mod qr;
 mod uri;
 
 pub use issuer::{Issuer, IssuerError};
-pub use qr::{Drawing, Qr, TooLong};
+pub use qr::{Drawing, Qr, QrError};
 
 use totp_core::enrolment::draft::Draft;
 use totp_core::secret::Secret;
 use totp_core::user::Account;
 
-/// What an app is shown of one draft.
+/// One draft in the forms that an app can take it in.
 pub struct Card {
     uri: Secret,
     key: Secret,
 }
 
 impl Card {
-    /// The card of `draft`, for an app that will show `issuer` and the account's name.
+    /// For an app that will show `issuer` and the name of `account`.
     #[must_use]
     pub fn of(draft: &Draft, issuer: &Issuer, account: &Account) -> Self {
         let key = draft.manual_key();
@@ -31,7 +31,7 @@ impl Card {
         Self { uri, key }
     }
 
-    /// All of it as an `otpauth://` URI.
+    /// The `otpauth://` URI.
     #[must_use]
     pub fn uri(&self) -> &Secret {
         &self.uri
@@ -40,8 +40,8 @@ impl Card {
     /// The URI as a QR code.
     ///
     /// # Errors
-    /// [`TooLong`] where issuer and account do not fit into one.
-    pub fn qr(&self) -> Result<Qr, TooLong> {
+    /// [`QrError`] if issuer and account are too long for one.
+    pub fn qr(&self) -> Result<Qr, QrError> {
         Qr::of(&self.uri, &self.key)
     }
 
@@ -67,7 +67,7 @@ mod tests {
     use totp_core::user::User;
 
     #[test]
-    fn a_card_says_the_same_in_a_uri_and_as_a_key() {
+    fn uri_and_key_hold_the_same_secret() {
         let secret = Secret::new(b"12345678901234567890".to_vec());
         let parameters = Parameters::new(Algorithm::Sha1, 6, 30).unwrap();
         let draft = Draft::import(Label::parse("phone").unwrap(), parameters, secret).ok().unwrap();

@@ -1,4 +1,4 @@
-//! A QR code as text, so that a phone can read it off a terminal.
+//! A QR code, and how it is drawn as text on a terminal.
 
 use qrcodegen::{QrCode, QrCodeEcc, QrSegment};
 use totp_core::secret::Secret;
@@ -9,38 +9,38 @@ const QUIET: usize = 4;
 const INK: &str = "\x1b[38;5;16;48;5;231m";
 const PLAIN: &str = "\x1b[0m";
 
-/// A code, one byte a module: it says the secret, and is wiped like one. The encoder's own workings are out of
-/// reach here: what it frees, the allocator of both programs wipes.
+/// A QR code, one byte for each module. It holds the shared secret and is wiped like one. The encoder's own memory cannot be
+/// reached from here; the allocators of the module and the command wipe it when it is freed.
 pub struct Qr {
     modules: Secret,
     width: usize,
 }
 
-/// Issuer and account do not fit into a QR code.
+/// Why there is no QR code: issuer and account are too long for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the account and issuer are too long for a QR code")]
-pub struct TooLong;
+pub struct QrError;
 
-/// How the modules become characters.
+/// How modules are drawn as characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Drawing {
-    /// Black on white by colour codes, whatever the terminal's own colours are; half blocks, two modules high.
+    /// Half blocks, two modules high, black on white by colour codes: readable with any colours of the terminal.
     Coloured,
-    /// Half blocks in the terminal's own colours, without any code. What is light is drawn, since most terminals are light on
-    /// dark.
+    /// Half blocks in the terminal's own colours, without colour codes. Light modules are drawn, since most terminals show light
+    /// text on a dark background.
     Inverted,
-    /// The same where nothing but ASCII arrives: two characters wide, one line a module.
+    /// ASCII alone: two characters wide, one line a module.
     Ascii,
 }
 
 impl Qr {
-    /// Encodes `text`, in which `key` stands, as small as it goes: a screen is not scratched, and a smaller code fits more
-    /// terminals. Redundancy is what room is left for.
-    pub(crate) fn of(text: &Secret, key: &Secret) -> Result<Self, TooLong> {
+    /// Encodes `text`, which contains `key`, as small as possible: a smaller code fits more terminals, and a screen needs little
+    /// error correction, because it gets no scratches.
+    pub(crate) fn of(text: &Secret, key: &Secret) -> Result<Self, QrError> {
         let segments = segments(text.expose(), key.expose());
-        let code = QrCode::encode_segments(&segments, QrCodeEcc::Low).map_err(|_| TooLong)?;
+        let code = QrCode::encode_segments(&segments, QrCodeEcc::Low).map_err(|_| QrError)?;
         let size = code.size();
-        let width = usize::try_from(size).map_err(|_| TooLong)?;
+        let width = usize::try_from(size).map_err(|_| QrError)?;
         let mut modules = Vec::with_capacity(width.saturating_mul(width));
         for y in 0..size {
             modules.extend((0..size).map(|x| u8::from(code.get_module(x, y))));
@@ -48,7 +48,7 @@ impl Qr {
         Ok(Self { width, modules: Secret::new(modules) })
     }
 
-    /// Columns that it takes.
+    /// Its width on the terminal, in columns.
     #[must_use]
     pub fn columns(&self, drawing: Drawing) -> usize {
         match drawing {
@@ -57,14 +57,14 @@ impl Qr {
         }
     }
 
-    /// The lines to print, without an end after the last.
+    /// The lines to print, without a line end after the last.
     #[must_use]
     pub fn text(&self, drawing: Drawing) -> Secret {
         let rows = match drawing {
             Drawing::Coloured | Drawing::Inverted => self.size().div_ceil(2),
             Drawing::Ascii => self.size(),
         };
-        // No cell is longer than a half block's three bytes. What does not grow leaves no copy behind.
+        // A half block has three bytes, the most of any cell. A buffer that never grows leaves no copy of the secret behind.
         let frame = INK.len().saturating_add(PLAIN.len()).saturating_add(1);
         let line = self.columns(drawing).saturating_mul(3).saturating_add(frame);
         let mut text = Vec::with_capacity(line.saturating_mul(rows));
@@ -89,7 +89,7 @@ impl Qr {
         Secret::new(text)
     }
 
-    /// A line of two modules each; `is_drawn` says what is in the colour of letters.
+    /// One line of text, which is two rows of modules; `is_drawn` says which modules have the colour of text.
     fn half_blocks(&self, text: &mut Vec<u8>, row: usize, is_drawn: fn(bool) -> bool) {
         let upper = row.saturating_mul(2);
         for x in 0..self.size() {
@@ -104,13 +104,13 @@ impl Qr {
         }
     }
 
-    /// Modules each way, the margin included.
+    /// Width and height in modules, with the margin.
     #[must_use]
     pub fn size(&self) -> usize {
         self.width.saturating_add(QUIET.saturating_mul(2))
     }
 
-    /// Whether a module is dark; those around the code are light.
+    /// Whether a module is dark; the margin is light.
     #[must_use]
     pub fn is_dark(&self, x: usize, y: usize) -> bool {
         let inside = |at: usize| at.checked_sub(QUIET).filter(|&at| at < self.width);
@@ -120,7 +120,8 @@ impl Qr {
     }
 }
 
-/// What is in capitals and digits takes 5.5 bits a character there, and the rest 8 (ISO/IEC 18004 section 7.4).
+/// The key, which is capitals and digits, takes 5.5 bits a character in a segment of its own, the rest 8 (ISO/IEC 18004
+/// section 7.4).
 fn segments(text: &[u8], key: &[u8]) -> Vec<QrSegment> {
     let parts = text.windows(key.len().max(1)).position(|window| window == key).and_then(|at| {
         let (head, rest) = text.split_at_checked(at)?;
@@ -144,7 +145,7 @@ mod tests {
         of(b"otpauth://totp/x", b"").unwrap()
     }
 
-    fn of(text: &[u8], key: &[u8]) -> Result<Qr, TooLong> {
+    fn of(text: &[u8], key: &[u8]) -> Result<Qr, QrError> {
         Qr::of(&Secret::new(text.to_vec()), &Secret::new(key.to_vec()))
     }
 
@@ -157,7 +158,7 @@ mod tests {
 
     // Rows 4 and 5: seven dark over dark-light-light-light-light-light-dark.
     #[test]
-    fn the_finder_pattern_stands_behind_a_quiet_zone() {
+    fn the_finder_pattern_is_inside_a_quiet_zone() {
         let lines = lines(Drawing::Coloured);
         assert!(lines[0].iter().chain(&lines[1]).all(|&cell| cell == ' '));
         assert_eq!(lines[2][..12].iter().collect::<String>(), "    █▀▀▀▀▀█ ");
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn without_colours_the_light_is_drawn() {
+    fn without_colours_light_modules_are_drawn() {
         let lines = lines(Drawing::Inverted);
         assert!(lines[0].iter().chain(&lines[1]).all(|&cell| cell == '█'));
         assert_eq!(lines[2][..12].iter().collect::<String>(), "████ ▄▄▄▄▄ █");
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn in_ascii_a_module_is_two_characters_of_a_line() {
+    fn in_ascii_a_module_is_two_characters_wide() {
         let lines = lines(Drawing::Ascii);
         assert!(lines[..4].concat().iter().all(|&cell| cell == '#'));
         assert_eq!(lines[4][..24].iter().collect::<String>(), "########              ##");
@@ -193,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused() {
-        assert_eq!(of(&[b'x'; 4000], b"").err(), Some(TooLong));
+    fn a_text_that_does_not_fit_is_refused() {
+        assert_eq!(of(&[b'x'; 4000], b"").err(), Some(QrError));
     }
 }

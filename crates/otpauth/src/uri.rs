@@ -7,7 +7,7 @@ use totp_core::secret::Secret;
 /// All but the unreserved characters of RFC 3986 section 2.3.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The URI of a key in base32, for an app that shows `issuer` and `account`. It holds the secret.
+/// The URI of a key in base32, for an app that shows `issuer` and `account`.
 pub(crate) fn otpauth(key: &Secret, factor: Factor, issuer: &str, account: &str) -> Secret {
     let (issuer, account) = (utf8_percent_encode(issuer, RESERVED), utf8_percent_encode(account, RESERVED));
     let head = format!("otpauth://{}/{issuer}:{account}?secret=", factor.kind().as_str());
@@ -33,7 +33,7 @@ mod tests {
     use totp_core::factor::totp::{Algorithm, Parameters};
 
     #[test]
-    fn the_uri_says_everything_and_escapes_what_people_typed() {
+    fn the_uri_has_all_parameters_and_escapes_names() {
         let key = Secret::new(b"GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ".to_vec());
         let parameters = Parameters::new(Algorithm::Sha256, 8, 60).unwrap();
         let uri = otpauth(&key, parameters.into(), "Example & Söhne: 1", "alice@host");

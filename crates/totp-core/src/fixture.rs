@@ -1,12 +1,19 @@
-//! The fixtures of the tests: alice, the codes of her phone, and what is done to her enrolment in any store.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up is to end")]
+//! The fixture of the tests: alice, her authenticators and their codes, enrolled in any store.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test whose fixture cannot be set up has to fail"
+)]
 
+use crate::user::Account;
 use crate::code::Answer;
 use crate::config::Config;
+use crate::time::Created;
 use crate::credential::Label;
-use crate::enrolment::ExpectedEnrolment;
 use crate::enrolment::draft::Draft;
 use crate::enrolment::{ChangeInputs, EnrolmentError, add, enrol};
+use crate::enrolment::ExpectedEnrolment;
 use crate::factor::FactorKind;
 use crate::factor::totp::{Algorithm, Parameters};
 use crate::keyring::Keyring;
@@ -14,20 +21,18 @@ use crate::ledger::{LastLogin, Ledger, LoginMethod};
 use crate::login::{Host, JudgeError, Method, Refusal, Rules, Submission, Verdict, judge};
 use crate::recovery::RecoveryKind;
 use crate::secret::{Entropy, EntropyError, Secret};
-use crate::store::{Entries, Entry, Store};
-use crate::time::Created;
+use crate::store::{Entries, Entry, Hold, Store};
 use crate::time::Now;
-use crate::user::Account;
 use crate::user::User;
 use std::path::Path;
 use std::time::Duration;
 
-/// A moment long after boot; `totp_rs` computes the codes that a phone would show.
+/// The time of the tests, in seconds since 1970.
 pub const NOON: u64 = 1_800_000_000;
-/// How long to wait for others.
+/// How long the tests wait for a lock.
 pub const PATIENCE: Duration = Duration::from_millis(50);
 
-/// Bytes that are repeatable and do not repeat: Knuth's linear congruential generator.
+/// Random bytes that are the same in each run: Knuth's linear congruential generator.
 pub struct Counter(pub u64);
 
 impl Entropy for Counter {
@@ -46,7 +51,7 @@ pub fn keyring() -> Keyring {
     read(&Keyring::generate(created(), &mut Counter(0)).unwrap())
 }
 
-/// The same with a further key, which is the active one.
+/// The same keyring with one more key, which is the active one.
 #[must_use]
 pub fn with_new_key(keyring: &Keyring) -> Keyring {
     read(&keyring.with_new_key(created(), &mut Counter(keyring.keys().len() as u64)).ok().unwrap())
@@ -60,27 +65,61 @@ fn read(text: &Secret) -> Keyring {
     Keyring::parse(Path::new("keyring.toml"), text.expose()).unwrap()
 }
 
-/// A store with a keyring.
+/// A store of any engine, and the keyring that its credentials are sealed with.
 pub struct Fixture<S> {
-    /// Any engine's.
-    pub files: S,
-    /// What seals.
+    /// The store.
+    pub store: S,
+    /// The keyring.
     pub keyring: Keyring,
     entropy: Counter,
 }
 
-impl<S: Store + Entries> Fixture<S> {
-    /// Nobody is enrolled.
+impl<S: Store + Entries + Default> Fixture<S> {
+    /// A new store, in which nobody is enrolled.
     #[must_use]
-    pub fn of(files: S) -> Self {
-        Self { files, keyring: keyring(), entropy: Counter(3) }
+    pub fn new() -> Self {
+        Self::of(S::default())
+    }
+}
+
+impl<S: Store + Entries + Default> Default for Fixture<S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S: Store + Entries> Fixture<S> {
+    /// The same over a store that is there.
+    #[must_use]
+    pub fn of(store: S) -> Self {
+        Self { store, keyring: keyring(), entropy: Counter(3) }
     }
 
-    /// Changes something with what the rules need from outside.
+    /// Lets `act` change something in the store at `now`.
     pub fn inputs<T>(&mut self, now: u64, act: impl FnOnce(&S, &mut ChangeInputs<'_>) -> T) -> T {
         let (created, now) = (created(), at(now));
         let mut inputs = ChangeInputs { keyring: &self.keyring, entropy: &mut self.entropy, created, now };
-        act(&self.files, &mut inputs)
+        act(&self.store, &mut inputs)
+    }
+
+    /// Lets `act` change alice's enrolment at `now`.
+    pub fn change<T>(&mut self, now: u64, act: impl FnOnce(S::Entry, &mut ChangeInputs<'_>) -> T) -> T {
+        let entry = self.entry();
+        self.inputs(now, |_, inputs| act(entry, inputs))
+    }
+
+    /// Alice's entry.
+    pub fn entry(&self) -> S::Entry {
+        self.store.entry(&alice().user, PATIENCE).unwrap().expect("nobody else holds her")
+    }
+
+    /// Alice, who is enrolled, held.
+    pub fn held(&self) -> S::Held {
+        match self.store.hold(&alice().user, PATIENCE).unwrap() {
+            Hold::Held(held) => held,
+            Hold::NotEnrolled => panic!("alice is not enrolled"),
+            Hold::Busy => panic!("alice is held by another"),
+        }
     }
 
     /// Enrols alice; returns her recovery codes.
@@ -88,58 +127,77 @@ impl<S: Store + Entries> Fixture<S> {
         self.try_enrol(secret, ExpectedEnrolment::Nothing).unwrap()
     }
 
-    /// Enrols alice over `permitted`.
+    /// Enrols alice if her enrolment is `expected`.
+    ///
+    /// # Errors
+    /// As [`enrol`].
     pub fn try_enrol(
         &mut self,
         secret: &[u8],
-        permitted: ExpectedEnrolment,
+        expected: ExpectedEnrolment,
     ) -> Result<Vec<Secret>, EnrolmentError> {
         let confirmed = [draft("phone", secret).confirm_without_code(0)];
-        self.inputs(NOON, |files, inputs| {
-            let entry = files.entry(&alice().user, PATIENCE).unwrap().unwrap();
-            enrol(entry, &alice(), &confirmed, 10, permitted, inputs)
-        })
+        self.change(NOON, |entry, inputs| enrol(entry, &alice(), &confirmed, 10, expected, inputs))
     }
 
     /// Adds an authenticator to alice's enrolment.
+    ///
+    /// # Errors
+    /// As [`add`].
     pub fn add(&mut self, label: &str, secret: &[u8]) -> Result<(), EnrolmentError> {
-        let confirmed = draft(label, secret).confirm_without_code(0);
-        self.inputs(NOON, |files, inputs| {
-            let entry = files.entry(&alice().user, PATIENCE).unwrap().unwrap();
-            let permitted = ExpectedEnrolment::of(entry.credential());
-            add(entry, &alice(), &confirmed, permitted, inputs)
-        })
+        let (confirmed, expected) = (draft(label, secret).confirm_without_code(0), self.in_place());
+        self.change(NOON, |entry, inputs| add(entry, &alice(), &confirmed, expected, inputs))
     }
 
-    /// What is in place for alice.
+    /// Alice's enrolment as it is now.
     pub fn in_place(&self) -> ExpectedEnrolment {
-        ExpectedEnrolment::of(self.files.entry(&alice().user, PATIENCE).unwrap().unwrap().credential())
+        ExpectedEnrolment::of(self.entry().credential())
     }
 
-    /// Replaces alice's enrolment, whatever it is.
+    /// Replaces alice's enrolment; returns the new recovery codes.
     pub fn replace(&mut self, secret: &[u8]) -> Vec<Secret> {
-        let permitted = self.in_place();
-        self.try_enrol(secret, permitted).unwrap()
+        let expected = self.in_place();
+        self.try_enrol(secret, expected).unwrap()
     }
 
     /// A login of alice.
+    ///
+    /// # Errors
+    /// As [`judge`].
     pub fn login(&self, typed: &[u8], now: Now) -> Result<Verdict, JudgeError> {
         self.login_as(&alice(), typed, now)
     }
 
     /// A login of an account.
+    ///
+    /// # Errors
+    /// As [`judge`].
     pub fn login_as(&self, account: &Account, typed: &[u8], now: Now) -> Result<Verdict, JudgeError> {
         let answer = Answer::recognise(typed).expect("shaped like a code");
-        let submission = Submission { account, answer: &answer, rules: &rules(), patience: PATIENCE };
-        judge(&self.files, &submission, &mut FixedHost { now, keyring: &self.keyring })
+        self.login_at(&self.store, account, &answer, now)
+    }
+
+    /// A login over another store: one that wraps the store of the fixture, say.
+    ///
+    /// # Errors
+    /// As [`judge`].
+    pub fn login_at<T: Store>(
+        &self,
+        store: &T,
+        account: &Account,
+        answer: &Answer,
+        now: Now,
+    ) -> Result<Verdict, JudgeError> {
+        let submission = Submission { account, answer, rules: &rules(), patience: PATIENCE };
+        judge(store, &submission, &mut FixedHost { now, keyring: &self.keyring })
     }
 }
 
-/// A machine on which the clock stands and the keyring is what it is.
+/// A machine with a stopped clock and one keyring.
 pub struct FixedHost<'k> {
-    /// Now.
+    /// The time.
     pub now: Now,
-    /// What seals.
+    /// The keyring.
     pub keyring: &'k Keyring,
 }
 
@@ -169,19 +227,19 @@ pub fn rules() -> Rules {
     Rules::from(&Config::defaults().unwrap())
 }
 
-/// The account that is enrolled.
+/// The account of the tests.
 #[must_use]
 pub fn alice() -> Account {
     Account { user: User::parse("alice").unwrap(), uid: Some(1001) }
 }
 
-/// A moment of a machine that has run for long.
+/// The clocks of a machine that was booted long ago.
 #[must_use]
 pub fn at(realtime: u64) -> Now {
     Now { realtime, boottime: 1_000_000 }
 }
 
-/// What a phone with this secret shows.
+/// The code that an app with this secret shows, computed by `totp_rs` alone.
 #[must_use]
 pub fn code(secret: &[u8], time: u64) -> Vec<u8> {
     let totp = totp_rs::Builder::new().with_secret(secret.to_vec()).build_noncompliant();
@@ -195,7 +253,7 @@ pub fn draft(label: &str, secret: &[u8]) -> Draft {
     Draft::import(Label::parse(label).unwrap(), parameters, Secret::new(secret.to_vec())).ok().unwrap()
 }
 
-/// What a login came to, in a word.
+/// The result of a login, in a word.
 pub fn word(result: Result<Verdict, JudgeError>) -> String {
     match result {
         Ok(Verdict::Accepted(verified)) => match verified.method() {
@@ -205,30 +263,30 @@ pub fn word(result: Result<Verdict, JudgeError>) -> String {
         },
         Ok(Verdict::Refused(Refusal { reason, lock, .. })) => lock
             .map_or(reason.as_str().to_owned(), |lock| format!("{} and locked {}", reason.as_str(), lock.0)),
-        Err(trouble) => format!("trouble: {trouble}"),
+        Err(error) => format!("error: {error}"),
     }
 }
 
-/// The secret of alice's phone.
+/// The shared secret of alice's phone.
 pub const PHONE: &[u8] = b"12345678901234567890";
-/// That of a second authenticator.
+/// The shared secret of a second authenticator.
 pub const SPARE: &[u8] = b"abcdefghijabcdefghij";
 
-/// The same, last logged in at this time.
+/// The ledger with its last login at this time.
 #[must_use]
 pub fn logged_in(mut ledger: Ledger, at: u64) -> Ledger {
     ledger.last_login = Some(LastLogin { at, method: LoginMethod::Code(FactorKind::Totp) });
     ledger
 }
 
-/// The same with one more wrong code in a row.
+/// The ledger with one more wrong code in a row.
 #[must_use]
 pub fn once_more_wrong(mut ledger: Ledger) -> Ledger {
     ledger.failures.consecutive += 1;
     ledger
 }
 
-/// When the wrong codes of a ledger were judged, how many there are in a row, and from when to when it is locked.
+/// The wrong codes of a ledger: when they were judged, how many there are in a row, and the start and end of the lock.
 #[must_use]
 pub fn wrong_codes(ledger: &Ledger) -> (Vec<u64>, u32, u64, u64) {
     let tries = ledger.failures();

@@ -119,8 +119,6 @@ pub mod mail_address;
 #[cfg(test)]
 mod manual_tests;
 #[cfg(test)]
-mod memory_fixture;
-#[cfg(test)]
 mod model_tests;
 pub mod module_arguments;
 pub mod network;

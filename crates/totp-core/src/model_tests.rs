@@ -4,12 +4,11 @@
 //! recorded to outlast one.
 
 use crate::enrolment::{ChangeInputs, EnrolmentError, renew_recovery, repair, unlock};
-use crate::fixture::{NOON, PHONE, SPARE, alice, code, rules};
+use crate::fixture::{Fixture, NOON, PHONE, SPARE, alice, code, rules};
 use crate::login::{Method, Reason, Verdict};
-use crate::memory_fixture::MemoryFixture;
 use crate::secret::Secret;
 use crate::store::Held;
-use crate::store::memory::{Comparing, Exclusion, Locking, MemoryEntry};
+use crate::store::memory::{Comparing, Exclusion, Locking, Memory, MemoryEntry};
 use crate::time::Now;
 use proptest::prelude::*;
 
@@ -91,7 +90,7 @@ impl Model {
 }
 
 struct History<X: Exclusion> {
-    fixture: MemoryFixture<X>,
+    fixture: Fixture<Memory<X>>,
     model: Model,
     now: Now,
     codes: Vec<Secret>,
@@ -102,7 +101,7 @@ struct History<X: Exclusion> {
 
 impl<X: Exclusion> History<X> {
     fn begin() -> Self {
-        let mut fixture = MemoryFixture::new();
+        let mut fixture = Fixture::new();
         let codes = fixture.enrol(PHONE);
         fixture.add("spare", SPARE).unwrap();
         let now = Now { realtime: NOON, boottime: 1_000_000 };
@@ -178,7 +177,7 @@ impl<X: Exclusion> History<X> {
         &mut self,
         act: impl FnOnce(MemoryEntry<X>, &mut ChangeInputs<'_>) -> Result<T, EnrolmentError>,
     ) -> T {
-        self.fixture.inputs(self.now.realtime, act).unwrap()
+        self.fixture.change(self.now.realtime, act).unwrap()
     }
 
     /// After a crash some charges may be lost; what is left is read back, since the model need not know which.

@@ -1,8 +1,19 @@
-//! Where credentials and ledgers are kept: what the rules and the front ends need of a store, for any engine.
+//! The store of credentials and ledgers: the traits that each engine implements for the rules and the front ends.
 //!
-//! The login's half is small on purpose: hold a user's ledger together with the credential as it stands while held, and
-//! replace the ledger. [`Engine`] is all of it. The engine of one machine is files (the crate `totp-store`); what an engine
-//! promises is tested by the functions of `conformance`, one line for each engine.
+//! A login needs [`Store`] alone: hold a user's credential and ledger, and replace the ledger. A command changes a user through
+//! an [`Entry`]. [`Engine`] is everything together. The engine of one machine keeps files (the crate `totp-store`), the engine of
+//! the tests keeps values in memory (`memory`). Every engine passes the suite in `conformance`, which takes one line.
+//!
+//! # What happens on a conflict
+//!
+//! An engine that compares instead of locking fails a change with [`StoreError::Conflict`] if another process changed the user
+//! first. Nothing was changed then, and each kind of sequence does one of two things:
+//!
+//! * **Logins repeat.** [`crate::login::judge`] and the sequences of a remembered device start again from the hold, with the
+//!   changed ledger and a fresh clock. Nobody chose anything by what was read before.
+//! * **Commands report.** Enrolment, withdrawal, repair, unlocking and every step of a reset were decided over the enrolment that
+//!   was found, so they return the conflict ("try again") and leave the enrolment as the other process made it. A reset token that
+//!   was typed is not judged then; its charge is part of the change that failed. A rotation looks at the credential again.
 
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
@@ -14,7 +25,7 @@ pub mod resealing;
 
 pub use crate::factor::Durability;
 pub use error::StoreError;
-pub use resealing::{Found, Reseal, Resealed, Resealing};
+pub use resealing::{FoundCredential, Reseal, Resealed, Resealing};
 
 use crate::account_recovery::Reset;
 use crate::credential::Credential;
@@ -28,10 +39,9 @@ use std::time::Duration;
 
 /// What a login needs of a store.
 ///
-/// An engine excludes others in one of two ways. With a lock, nobody else holds the same user until the hold is dropped, and
-/// [`Held::replace`] always finds what was held. With a comparison, any number hold the same user at once, and
-/// [`Held::replace`] fails with [`StoreError::Conflict`] where another process replaced the ledger or the credential first.
-/// Either way no two replacements follow from the same ledger.
+/// An engine excludes others in one of two ways. With a lock, nobody else holds the same user until the hold is dropped. With a
+/// comparison, any number hold the same user at once, and [`Held::replace`] fails with [`StoreError::Conflict`] if another process
+/// replaced the ledger or the credential first. Either way no two replacements follow from the same ledger.
 pub trait Store {
     /// When this engine charges a try.
     const CHARGING: Charging;
@@ -39,128 +49,130 @@ pub trait Store {
     /// A user's enrolment, held.
     type Held: Held;
 
-    /// Takes hold of a user's enrolment: the credential and its ledger as they stand now, read together. An engine with a lock
-    /// waits for others at most `patience`.
+    /// Holds a user's enrolment: the credential and its ledger, read together. An engine with a lock waits for others at most
+    /// `patience`.
     ///
     /// # Errors
-    /// [`StoreError`] where it cannot be told whether the user is enrolled, or the enrolment is not whole.
+    /// [`StoreError`] if it is unknown whether the user is enrolled, or if the enrolment is incomplete.
     fn hold(&self, user: &User, patience: Duration) -> Result<Hold<Self::Held>, StoreError>;
 }
 
 /// When the charge of a try that can be guessed is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Charging {
-    /// Before the code is looked at, in a replacement of its own: the process that judges is another's to kill, or to keep
-    /// from writing, between the look and the record (`su` keeps its caller's timers and resource limits).
+    /// Before the code is looked at, in a replacement of its own. For a process that its caller can kill, or keep from writing,
+    /// between the look and the record: `su` keeps its caller's timers and resource limits.
     BeforeLook,
-    /// In the same replacement as what came of the look: nothing leaves the process that judges before that is recorded.
+    /// In the same replacement as the result of the look. For a judge whose answer leaves its process only after that.
     WithCommit,
 }
 
-/// What taking hold came to.
+/// The result of [`Store::hold`].
 pub enum Hold<H> {
-    /// The user is enrolled, and this is held until it is dropped.
+    /// The user is enrolled; dropping this ends the hold.
     Held(H),
     /// The user is provably not enrolled.
     NotEnrolled,
-    /// Another process held it all the time.
+    /// Another process held the user for all of the patience.
     Busy,
 }
 
-/// A user's enrolment as it was found, until it is dropped.
+/// A user's enrolment as it was found; dropping this ends the hold.
 pub trait Held {
     /// The credential as it was found.
     fn credential(&self) -> &Credential;
 
-    /// The ledger as it was found: what [`Held::replace`] records does not change it.
+    /// The ledger as it was found; [`Held::replace`] does not change it.
     fn ledger(&self) -> &Ledger;
 
-    /// Records `next`, if nobody else changed the enrolment since it was held or last replaced. Each later hold finds `next`,
-    /// or what followed it. It may be called again.
+    /// Records `next`, unless another process changed the enrolment since it was held or last replaced. Each later hold finds
+    /// `next`, or what followed it. It may be called again.
     ///
     /// # Errors
-    /// [`StoreError`]; then nothing may be granted on the strength of `next`. After [`StoreError::Conflict`] nothing was
-    /// recorded, and the enrolment has to be held anew.
+    /// [`StoreError`]; then nobody may be let in by `next`. After [`StoreError::Conflict`] nothing was recorded, and the enrolment
+    /// has to be held anew.
     fn replace(&mut self, next: &Ledger, durability: Durability) -> Result<(), StoreError>;
 }
 
-/// What a command needs of a store beside that: one user's place in it, enrolled or not, held.
+/// One user, enrolled or not, held by a command that changes the enrolment.
+///
+/// An engine that compares does so at each change, of the reset as well, and at [`Entry::reset`]: [`StoreError::Conflict`] means
+/// that another process changed the user since the entry was taken, and that this entry changed nothing.
 pub trait Entry {
-    /// The credential, if there is one; an error where it cannot be read, which only [`Entry::commit`] and
-    /// [`Entry::withdraw`] fix.
+    /// The credential, if there is one; an error if it cannot be read, which only [`Entry::commit`] and [`Entry::withdraw`] repair.
     fn credential(&self) -> Option<Result<&Credential, &DocumentError>>;
 
-    /// Whether there is a credential, sound or not.
+    /// Whether there is a credential, readable or not.
     fn is_enrolled(&self) -> bool {
         self.credential().is_some()
     }
 
-    /// The ledger of that credential; `None` also where it is broken, which only [`Entry::commit`] fixes.
+    /// The ledger of that credential; `None` also if it is damaged, which only [`Entry::commit`] repairs.
     fn ledger(&self) -> Option<&Ledger>;
 
-    /// Puts credential and ledger in place together: anyone who looks later sees the old pair or this one.
+    /// Stores credential and ledger together: every reader finds the old pair or this one. Ends a reset of another enrolment.
     ///
     /// # Errors
-    /// [`StoreError`]; the old enrolment is then still whole, unless it was the last sync that failed: then the new one
-    /// is in place and may not outlast a crash.
+    /// [`StoreError`]; the old enrolment is still complete then. If only the last sync failed, the new one is stored but may not
+    /// outlast a crash.
     fn commit(self, credential: &Credential, ledger: &Ledger) -> Result<(), StoreError>;
 
-    /// The same for many, each of whom is put in place whole or not at all; quicker than one by one.
+    /// Commits many, each completely or not at all; quicker than one by one.
     ///
     /// # Errors
-    /// [`StoreError`]; some are then in place and some are not.
+    /// [`StoreError`]; some are stored then, and some are not.
     fn commit_all(batch: Vec<(Self, Credential, Ledger)>) -> Result<(), StoreError>
     where
         Self: Sized;
 
-    /// The reset of this user that is on its way, or whose token was not used.
+    /// The user's reset, if one is under way or its token was not used yet.
     ///
     /// # Errors
-    /// [`StoreError`] where it cannot be read or trusted.
+    /// [`StoreError`] if it cannot be read or trusted.
     fn reset(&self) -> Result<Option<Reset>, StoreError>;
 
-    /// Keeps a reset, through a crash, in the place of the one before.
+    /// Stores a reset in place of the one before; it outlasts a crash.
     ///
     /// # Errors
-    /// [`StoreError`]; the one before is then the one that is kept, or `reset` if only the last sync failed.
+    /// [`StoreError`]; the reset before is still stored then, or `reset` if only the last sync failed.
     fn keep_reset(&self, reset: &Reset) -> Result<(), StoreError>;
 
-    /// Forgets a reset, readable or not; returns whether there was one.
+    /// Removes the reset, readable or not; returns whether there was one.
     ///
     /// # Errors
-    /// [`StoreError`]; it is then still kept, or gone if only the sync failed.
+    /// [`StoreError`]; it is still stored then, or gone if only the sync failed.
     fn forget_reset(&self) -> Result<bool, StoreError>;
 
-    /// As [`Entry::record`], and goes on holding.
+    /// As [`Entry::record`], but the entry can be used on.
     ///
     /// # Errors
     /// As [`Entry::record`].
     fn note(&mut self, ledger: &Ledger) -> Result<(), StoreError>;
 
-    /// Replaces the ledger alone; needs no room on the disk.
+    /// Replaces the ledger alone. It needs no free space, so it works on a full disk.
     ///
     /// # Errors
-    /// [`StoreError`]; the old ledger is then the one in force, or `ledger` if only its sync failed.
+    /// [`StoreError`]; the old ledger counts then, or `ledger` if only its sync failed.
     fn record(self, ledger: &Ledger) -> Result<(), StoreError>;
 
-    /// Removes the enrolment; `Ok` also where there was none.
+    /// Removes the enrolment; `Ok` also if there was none.
     ///
     /// # Errors
-    /// [`StoreError`]; the enrolment is then still whole, or gone.
+    /// [`StoreError`]; the enrolment is still complete then, or gone.
     fn withdraw(self) -> Result<(), StoreError>;
 }
 
 /// Everything that a front end needs of a store.
-pub trait Engine: Store + Entries + Users + Resets + KeyringLocks + Reseal + StaleFiles {
+pub trait Engine: Store + Entries + Users + Resets + KeyringLocks + Reseal + StaleDrafts {
     /// The codes that were tried against new authenticators.
     type Attempts: EnrolmentAttempts;
     /// The notices that wait to be sent.
     type Notices: NoticeSpool;
 
-    /// Makes what the store needs before anybody can be enrolled; what is there stays as it is.
+    /// Creates what the store needs before the first enrolment; what exists stays as it is.
     ///
     /// # Errors
-    /// [`StoreError`] names what could not be made or is not as it must be.
+    /// [`StoreError`] names what could not be created or is not safe to use.
     fn prepare(&self) -> Result<(), StoreError>;
 
     /// The codes that were tried against new authenticators.
@@ -170,20 +182,21 @@ pub trait Engine: Store + Entries + Users + Resets + KeyringLocks + Reseal + Sta
     fn notices(&self) -> Self::Notices;
 }
 
-/// Takes hold of a user to change the enrolment.
+/// Users as a command changes them.
 pub trait Entries {
-    /// A user's enrolment, there or not, while nobody else can use it.
+    /// One user, enrolled or not.
     type Entry: Entry;
 
-    /// Takes hold of a user, enrolled or not, waiting for others at most `patience`. `None`: another process held the user all
-    /// the time.
+    /// Holds a user, enrolled or not; an engine with a lock waits for others at most `patience`. `None`: another process held the
+    /// user for all of it.
     ///
     /// # Errors
-    /// [`StoreError`] where what is stored cannot be trusted; a broken or missing ledger is not an error here but `None` in
-    /// the entry.
+    /// [`StoreError`] if the stored documents cannot be trusted. A damaged or missing ledger is not an error but `None` in the
+    /// entry.
     fn entry(&self, user: &User, patience: Duration) -> Result<Option<Self::Entry>, StoreError>;
 
-    /// The same to throw the ledger away: one of a later version, as which a broken one can look, is a broken one.
+    /// The same for an enrolment that is to be removed. A ledger that says it is of a later version counts as damaged here: damage
+    /// can look like that.
     ///
     /// # Errors
     /// As [`Entries::entry`].
@@ -193,53 +206,53 @@ pub trait Entries {
 /// A document of one user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Document {
-    /// What one is enrolled with.
+    /// What the user is enrolled with.
     Credential,
-    /// What has happened.
+    /// What has happened since.
     Ledger,
-    /// A reset that is on its way.
+    /// A reset that is under way.
     Reset,
 }
 
-/// Who is in the store, and what is in it for each, read without holding anybody.
+/// Users as a listing reads them, without a hold.
 pub trait Users {
-    /// Names one after the other: memory does not grow with their number. An error for something that is nobody's
-    /// ([`StoreError::Unsafe`]) does not end it.
+    /// User names, one at a time, so that memory does not grow with their number. An error for an entry that is not the store's
+    /// ([`StoreError::Unsafe`]) does not end the iteration.
     type Names: Iterator<Item = Result<User, StoreError>>;
 
-    /// Who has a credential, in no order. What is changed meanwhile may be seen twice, or not at all.
+    /// The users who have a credential, in no order. One that is changed meanwhile may be listed twice, or not at all.
     ///
     /// # Errors
-    /// [`StoreError`] where they cannot be listed.
+    /// [`StoreError`] if they cannot be listed.
     fn enrolled(&self) -> Result<Self::Names, StoreError>;
 
-    /// Who has a ledger, in no order: everybody who is enrolled, and some who are not. It is made before a credential is,
-    /// and stays as long.
+    /// The users who have a ledger, in no order. That is everyone who is enrolled, and some who are not: the ledger is created
+    /// before the credential and removed after it.
     ///
     /// # Errors
-    /// [`StoreError`] where they cannot be listed.
+    /// [`StoreError`] if they cannot be listed.
     fn known(&self) -> Result<Self::Names, StoreError>;
 
     /// The users who have a credential, sorted by name.
     ///
     /// # Errors
-    /// [`StoreError`] where they cannot be listed, or something is nobody's.
+    /// [`StoreError`] if they cannot be listed, or if an entry is not the store's.
     fn users(&self) -> Result<Vec<User>, StoreError> {
         let mut users = self.enrolled()?.collect::<Result<Vec<_>, _>>()?;
         users.sort();
         Ok(users)
     }
 
-    /// A user's credential as it stands; `None`: there is none.
+    /// A user's credential; `None`: there is none.
     ///
     /// # Errors
-    /// [`StoreError`] where it cannot be read or trusted.
+    /// [`StoreError`] if it cannot be read or trusted.
     fn credential(&self, user: &User) -> Result<Option<Credential>, StoreError>;
 
-    /// What is in place for a user now; a later change is permitted over that alone.
+    /// A user's enrolment now, for a change that is to be made only if it is still the same then.
     ///
     /// # Errors
-    /// [`StoreError`] where what is stored cannot be trusted.
+    /// [`StoreError`] if the stored documents cannot be trusted.
     fn expected(&self, user: &User) -> Result<ExpectedEnrolment, StoreError> {
         match self.credential(user) {
             Ok(credential) => Ok(ExpectedEnrolment::of(credential.map(Ok::<_, StoreError>))),
@@ -255,88 +268,88 @@ pub trait Users {
         }
     }
 
-    /// What a user's document is called here, for messages about it.
+    /// The engine's name of a user's document, for messages: a path, say.
     fn name_of(&self, document: Document, user: &User) -> String;
 }
 
-/// Resets on their way, read without holding anybody.
+/// Resets as a listing reads them, without a hold.
 pub trait Resets {
     /// As [`Users::Names`].
     type Names: Iterator<Item = Result<User, StoreError>>;
 
-    /// A user's reset as it stands; `None`: there is none.
+    /// A user's reset; `None`: there is none.
     ///
     /// # Errors
-    /// [`StoreError`] where it cannot be read or trusted.
+    /// [`StoreError`] if it cannot be read or trusted.
     fn reset(&self, user: &User) -> Result<Option<Reset>, StoreError>;
 
-    /// Who has a reset that is on its way or left a token, in no order; `None`: there never was one.
+    /// The users who have a reset, in no order; `None`: this store never had one.
     ///
     /// # Errors
-    /// [`StoreError`] where they cannot be listed.
+    /// [`StoreError`] if they cannot be listed.
     fn resets(&self) -> Result<Option<Self::Names>, StoreError>;
 }
 
-/// Who may seal with the keyring, change it or rotate it now.
+/// The locks on the keyring.
 ///
-/// Who seals must know that the key is still the active one when the credential is in place: else a rotation could drop it
-/// in between. So sealing shares a lock, and to make another key active is to have it alone.
+/// A program that seals a credential must know that the active key is still active when the credential is stored; otherwise a
+/// rotation could drop the key in between. So sealing takes a shared lock, and changing the active key an exclusive one.
 pub trait KeyringLocks {
-    /// A lock, until it is dropped.
+    /// A lock; dropping it releases it.
     type Lock;
 
-    /// The keyring's active key stays the active one for as long as this lives. To be taken before the keyring is read,
-    /// and kept until what was sealed is in place. `None`: someone changed the keyring all the time.
+    /// Keeps the active key active. Taken before the keyring is read, and kept until the sealed credential is stored. `None`: the
+    /// keyring was being changed for all of `patience`.
     ///
     /// # Errors
-    /// [`StoreError`] where it cannot be locked.
+    /// [`StoreError`] if it cannot be locked.
     fn lock_to_seal(&self, patience: Duration) -> Result<Option<Self::Lock>, StoreError>;
 
-    /// Nobody seals while this lives. `None`: someone sealed all the time.
+    /// Keeps everyone from sealing. `None`: others were sealing for all of `patience`.
     ///
     /// # Errors
-    /// [`StoreError`] where it cannot be locked.
+    /// [`StoreError`] if it cannot be locked.
     fn lock_to_change_keys(&self, patience: Duration) -> Result<Option<Self::Lock>, StoreError>;
 
-    /// Nobody else rotates while this lives. `None`: someone does.
+    /// Keeps others from rotating. `None`: another process is rotating.
     ///
     /// # Errors
-    /// [`StoreError`] where it cannot be locked.
+    /// [`StoreError`] if it cannot be locked.
     fn lock_to_rotate(&self) -> Result<Option<Self::Lock>, StoreError>;
 }
 
-/// What programs that were killed have left behind.
-pub trait StaleFiles {
-    /// What nobody has written to for `age` and nobody will use, by name; `now` is in seconds since 1970.
+/// Drafts of documents that a program left when it was killed.
+pub trait StaleDrafts {
+    /// The names of drafts that were not written to for `age`. `now` is in seconds since 1970.
     ///
     /// # Errors
-    /// [`StoreError`] where it cannot be listed.
-    fn stale_files(&self, age: Seconds, now: u64) -> Result<Vec<String>, StoreError>;
+    /// [`StoreError`] if they cannot be listed.
+    fn stale_drafts(&self, age: Seconds, now: u64) -> Result<Vec<String>, StoreError>;
 
-    /// Removes one that [`StaleFiles::stale_files`] has named.
+    /// Removes a draft that [`StaleDrafts::stale_drafts`] listed.
     ///
     /// # Errors
-    /// [`StoreError`] where it cannot be removed, or is something else.
-    fn remove_stale_file(&self, name: &str) -> Result<(), StoreError>;
+    /// [`StoreError`] if it cannot be removed, or is not a draft.
+    fn remove_stale_draft(&self, name: &str) -> Result<(), StoreError>;
 }
 
-/// The codes that were tried against new authenticators, counted for each account until the machine restarts.
+/// Codes that were tried against new authenticators, counted for each account until the machine restarts.
 pub trait EnrolmentAttempts {
-    /// In what time a code of this account would be judged; `None`: now. `now` is in seconds since the boot.
+    /// How long the account has to wait until the next code is judged; `None`: not at all. `now` is in seconds since the boot.
     ///
     /// # Errors
-    /// [`StoreError`] where that cannot be found out.
+    /// [`StoreError`] if that is unknown.
     fn wait(&self, uid: u32, now: u64) -> Result<Option<Seconds>, StoreError>;
 
-    /// Counts an attempt before it is judged.
+    /// Counts an attempt before it is judged. The inner error is the time to wait; then nothing was counted.
     ///
     /// # Errors
-    /// [`StoreError`] where it cannot be counted; then it must not be judged.
+    /// [`StoreError`] if it cannot be counted; then it must not be judged.
     fn charge(&self, uid: u32, now: u64) -> Result<Result<(), Seconds>, StoreError>;
 
     /// Forgets the attempts of an account; returns whether there were any.
     ///
     /// # Errors
-    /// [`StoreError`] where they cannot be.
+    /// [`StoreError`] if they cannot be removed.
     fn forget(&self, uid: u32) -> Result<bool, StoreError>;
 }

@@ -1,4 +1,4 @@
-//! Accounts of this machine and of its directory services: the canonical account of a name, the name of a uid, and groups.
+//! Looks up accounts and groups in the machine's databases and directory services (nsswitch).
 
 use nix::errno::Errno;
 use nix::unistd::{Gid, Group, Uid, User as Passwd, getgrouplist};
@@ -6,12 +6,12 @@ use std::ffi::CString;
 use totp_core::user::Account;
 use totp_core::user::User;
 
-/// What a name stands for: `Alice` on a directory that ignores case is `alice`.
+/// The account that a name belongs to: with a directory service that ignores case, `Alice` is `alice`.
 #[derive(Debug, Clone)]
 pub enum Who {
     /// An account, or a name that the system does not know but the store may.
     Account(Account),
-    /// No account can have this name; it is kept for the log.
+    /// A name that no account can have, kept for the log.
     Impossible(String),
 }
 
@@ -26,21 +26,38 @@ impl Who {
     }
 }
 
-/// The account database did not answer; that is not the same as "no such account".
+/// What is not known of an account or its groups. Never the same as "no such account", and it exempts nobody.
 #[derive(Debug, thiserror::Error)]
-#[error("the account database does not answer (getpwnam_r: {}): check nsswitch.conf and the directory service", .0.desc())]
-pub struct AccountError(Errno);
+pub enum AccountError {
+    /// The account database did not answer.
+    #[error("the account database does not answer (getpwnam_r: {}): check nsswitch.conf and the directory service", .0.desc())]
+    Database(Errno),
+    /// The account, which was there at the start of the login, was not found again.
+    #[error(
+        "the account database does not answer (getpwnam_r): check nsswitch.conf and the directory service"
+    )]
+    Gone,
+    /// A group that is named in the config does not exist.
+    #[error("there is no group \"{0}\": correct require.groups or require.exempt_groups in the config")]
+    UnknownGroup(String),
+    /// The group database did not answer.
+    #[error("the group database does not answer (getgrnam_r: {}): check nsswitch.conf and the directory service", .0.desc())]
+    GroupDatabase(Errno),
+    /// The list of the account's groups could not be read.
+    #[error("the groups of the account cannot be listed (getgrouplist: {})", .0.desc())]
+    GroupList(Errno),
+}
 
 /// Looks the name up with `getpwnam_r(3)`.
 ///
 /// # Errors
-/// [`AccountError`], where nobody can tell whether there is such an account.
+/// [`AccountError`] if it is unknown whether there is such an account.
 pub fn canonical(name: &str) -> Result<Who, AccountError> {
     let found = match Passwd::from_name(name) {
         Ok(found) => found,
-        // What getpwnam_r(3) also answers for a name that is not there.
+        // getpwnam_r(3) may return these for an unknown name as well.
         Err(Errno::ENOENT | Errno::ESRCH) => None,
-        Err(error) => return Err(AccountError(error)),
+        Err(error) => return Err(AccountError::Database(error)),
     };
     let (canonical, uid) = match &found {
         Some(account) => (account.name.as_str(), Some(account.uid.as_raw())),
@@ -50,45 +67,26 @@ pub fn canonical(name: &str) -> Result<Who, AccountError> {
         .map_or_else(|_| Who::Impossible(canonical.to_owned()), |user| Who::Account(Account { user, uid })))
 }
 
-/// The name of a uid; the uid itself where it has none, or the database does not answer.
+/// The name of a uid, or `uid NUMBER` if it has none or the database does not answer.
 #[must_use]
 pub fn name_of(uid: u32) -> String {
     let found = Passwd::from_uid(Uid::from_raw(uid)).ok().flatten();
     found.map_or_else(|| format!("uid {uid}"), |account| account.name)
 }
 
-/// The groups are not known. That exempts nobody.
-#[derive(Debug, thiserror::Error)]
-pub enum GroupError {
-    /// A group that is named in the config does not exist.
-    #[error("there is no group \"{0}\": correct require.groups or require.exempt_groups in the config")]
-    Unknown(String),
-    /// The database gave no answer.
-    #[error("the group database does not answer (getgrnam_r: {}): check nsswitch.conf and the directory service", .0.desc())]
-    Database(Errno),
-    /// The account could not be looked up.
-    #[error(
-        "the account database does not answer (getpwnam_r): check nsswitch.conf and the directory service"
-    )]
-    Account,
-    /// Nor the list of an account's groups.
-    #[error("the groups of the account cannot be listed (getgrouplist: {})", .0.desc())]
-    List(Errno),
-}
-
-/// Of the groups `names` those that `user` (a canonical name) is in. Each of them has to exist: a directory service that is
-/// down must not look like a person without groups.
+/// Those of the groups `names` that `user` (a canonical name) is a member of. Each group has to exist: a directory service that is
+/// down must not look like an account without groups.
 ///
 /// # Errors
-/// [`GroupError`]; then nothing is known of any of them.
-pub fn groups_of<'a>(user: &str, names: impl Iterator<Item = &'a str>) -> Result<Vec<String>, GroupError> {
-    let account = Passwd::from_name(user).ok().flatten().ok_or(GroupError::Account)?;
-    let name = CString::new(user).map_err(|_| GroupError::Account)?;
-    let of_account = getgrouplist(&name, account.gid).map_err(GroupError::List)?;
+/// [`AccountError`]; then membership of no group is known.
+pub fn groups_of<'a>(user: &str, names: impl Iterator<Item = &'a str>) -> Result<Vec<String>, AccountError> {
+    let account = Passwd::from_name(user).ok().flatten().ok_or(AccountError::Gone)?;
+    let name = CString::new(user).map_err(|_| AccountError::Gone)?;
+    let of_account = getgrouplist(&name, account.gid).map_err(AccountError::GroupList)?;
     let mut found = Vec::new();
     for name in names {
-        let group = Group::from_name(name).map_err(GroupError::Database)?;
-        let group = group.ok_or_else(|| GroupError::Unknown(name.to_owned()))?;
+        let group = Group::from_name(name).map_err(AccountError::GroupDatabase)?;
+        let group = group.ok_or_else(|| AccountError::UnknownGroup(name.to_owned()))?;
         if is_member(user, &of_account, &group) {
             found.push(name.to_owned());
         }
@@ -96,7 +94,7 @@ pub fn groups_of<'a>(user: &str, names: impl Iterator<Item = &'a str>) -> Result
     Ok(found)
 }
 
-/// By either list, because a directory may know members that the list of the account leaves out.
+/// The account's list of groups and the group's list of members both count: a directory service may fill in only one of them.
 fn is_member(user: &str, of_account: &[Gid], group: &Group) -> bool {
     of_account.contains(&group.gid) || group.mem.iter().any(|member| member == user)
 }
@@ -111,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn whom_either_list_names_is_in_the_group() {
+    fn a_member_by_either_list_is_a_member() {
         let (this, other) = (Gid::from_raw(7), Gid::from_raw(8));
         let group = |members: &[&str]| Group {
             name: "staff".to_owned(),
@@ -132,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_that_does_not_exist_has_no_groups_that_are_known() {
+    fn the_groups_of_an_unknown_account_are_an_error() {
         assert!(groups_of("no-such-account", ["root"].into_iter()).is_err());
     }
 }

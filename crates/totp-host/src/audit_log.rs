@@ -1,26 +1,33 @@
-//! The audit log: one line for each event, to syslog, for every front end.
+//! Writes the audit log: one line for each event, to the local syslog daemon.
 //!
-//! The `syslog` crate writes the line (RFC 3164) and sends it. The socket is ours: openlog(3), or a logger that the crate sets up,
-//! would be the whole process's, would wait for a full socket, and would try other places where nobody listens.
+//! The `syslog` crate formats the line (RFC 3164) and sends it. Two things are done here instead:
+//!
+//! * **The socket** is connected here and has a write time-out. A logger that the crate sets up (`syslog::init_*`, like openlog(3))
+//!   belongs to the whole process, which may be sshd, waits without limit for a full socket, and tries other sockets if nobody
+//!   listens on this one.
+//! * **The crate's timestamp is cut out.** Version 7 always writes UTC on Unix, where RFC 3164 section 4.1.2 means local time, and
+//!   pads the day with a zero (`Nov 05`), where the RFC asks for a space (`Nov  5`). A daemon that believes the timestamp would show the
+//!   line hours off. A line may come without one: journald, rsyslog and syslog-ng then take the time of arrival, which is right
+//!   in every zone.
 
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use syslog::{Facility, Formatter3164, LogFormat, Logger, LoggerBackend, Severity as Loudness};
+use syslog::{Facility, Formatter3164, LogFormat, Logger, LoggerBackend, Severity as SyslogSeverity};
 use totp_core::audit_event::Severity;
 
 /// The log of one program.
 pub struct AuditLog {
-    /// `None`: nobody listens.
+    /// `None`: no daemon listens.
     logger: Option<Logger<LoggerBackend, Formatter3164>>,
     patience: Duration,
 }
 
 impl AuditLog {
-    /// Connects to `socket`, in the name of `program`. Where nobody listens there is no log, and nothing fails.
-    /// A full socket holds up each line for `patience` at most.
+    /// Connects to `socket` as `program`. If no daemon listens, every line is dropped; that is not an error.
+    /// A full socket delays each line by at most `patience`.
     #[must_use]
     pub fn connect(socket: &Path, program: &str, patience: Duration) -> Self {
         let connect = || {
@@ -39,7 +46,7 @@ impl AuditLog {
         Self { logger, patience }
     }
 
-    /// Writes one line, in one datagram. One that cannot be sent is lost: there is nobody to tell.
+    /// Writes one line, in one datagram. A line that cannot be sent is lost.
     pub fn write(&mut self, severity: Severity, message: impl Display) {
         let Some(logger) = &mut self.logger else { return };
         if let Some(line) = line(&logger.formatter, severity, message) {
@@ -48,27 +55,26 @@ impl AuditLog {
     }
 }
 
-/// `<86>sshd[4711]: …`. The crate puts the time in front of the name, in UTC whatever the zone of the machine is, and a daemon that
-/// believes it (syslog-ng; rsyslog where it is told to) would be hours off. Without one each daemon sets its own, which is right.
+/// `<86>sshd[4711]: event=…`: the line of the crate without its timestamp, which stands between `>` and the name.
 fn line(formatter: &Formatter3164, severity: Severity, message: impl Display) -> Option<Vec<u8>> {
-    let loudness = match severity {
-        Severity::Error => Loudness::LOG_ERR,
-        Severity::Notice => Loudness::LOG_NOTICE,
-        Severity::Info => Loudness::LOG_INFO,
-        Severity::Debug => Loudness::LOG_DEBUG,
+    let severity = match severity {
+        Severity::Error => SyslogSeverity::LOG_ERR,
+        Severity::Notice => SyslogSeverity::LOG_NOTICE,
+        Severity::Info => SyslogSeverity::LOG_INFO,
+        Severity::Debug => SyslogSeverity::LOG_DEBUG,
     };
     let mut line = Vec::new();
-    formatter.format(&mut line, loudness, message).ok()?;
+    formatter.format(&mut line, severity, message).ok()?;
     let time = line.iter().position(|&byte| byte == b'>')?.checked_add(1)?;
     let name = time.checked_add(TIME.len()).filter(|&name| name <= line.len())?;
     line.drain(time..name);
     Some(line)
 }
 
-/// How the crate writes a time: always this long.
+/// A timestamp of the crate: each has this length, since day, hour, minute and second have two digits.
 const TIME: &str = "Nov 20 19:00:00 ";
 
-/// A send that a signal interrupts is repeated for what is left of the time.
+/// Sends one datagram. A send that a signal interrupts is repeated for the rest of `patience`.
 fn send(backend: &mut LoggerBackend, line: &[u8], patience: Duration) {
     let begun = Instant::now();
     while let Err(error) = backend.write(line)
@@ -76,7 +82,7 @@ fn send(backend: &mut LoggerBackend, line: &[u8], patience: Duration) {
     {
         let left = patience.saturating_sub(begun.elapsed());
         let LoggerBackend::Unix(datagram) = backend else { return };
-        // Of no time at all the system makes for ever; std refuses it.
+        // std refuses zero, which the kernel would take for "no time-out".
         if datagram.set_write_timeout(Some(left)).is_err() {
             return;
         }
@@ -101,7 +107,7 @@ mod tests {
         String::from_utf8(datagram[..length].to_vec()).unwrap()
     }
 
-    /// `LOG_AUTHPRIV` is ten; it stands above the three bits of the severity (RFC 3164 section 4.1.1).
+    /// The number is the facility (`LOG_AUTHPRIV`, ten) times eight plus the severity (RFC 3164 section 4.1.1).
     #[test]
     fn a_line_is_one_datagram_with_its_severity_and_no_time() {
         let directory = tempfile::tempdir().unwrap();
@@ -120,23 +126,23 @@ mod tests {
     }
 
     #[test]
-    fn where_nobody_listens_nothing_fails() {
+    fn without_a_daemon_nothing_fails() {
         let directory = tempfile::tempdir().unwrap();
         let mut log = AuditLog::connect(&directory.path().join("log"), "sshd", PATIENCE);
         log.write(Severity::Info, "event=accepted");
         assert!(log.logger.is_none());
-        // Nor where the daemon goes away afterwards.
+        // The same if the daemon goes away later.
         let (socket, mut log) = self::log(directory.path());
         drop(socket);
         log.write(Severity::Info, "event=accepted");
     }
 
     #[test]
-    fn a_full_socket_holds_a_line_up_no_longer_than_was_said() {
+    fn a_full_socket_delays_a_line_by_its_patience() {
         let directory = tempfile::tempdir().unwrap();
         let (_socket, mut log) = log(directory.path());
         let begun = Instant::now();
-        // A socket holds net.unix.max_dgram_qlen (10) and one; then each line waits.
+        // The socket holds net.unix.max_dgram_qlen (10) datagrams and one more; then each line waits.
         for _ in 0..12 {
             log.write(Severity::Info, "event=accepted");
         }

@@ -1,20 +1,20 @@
-//! The two clocks that the rules are given, read one after the other.
+//! Reads the clocks that the rules need: `CLOCK_REALTIME` and `CLOCK_BOOTTIME`.
 
 use nix::errno::Errno;
 use nix::time::{ClockId, clock_gettime};
 use totp_core::time::Created;
 use totp_core::time::Now;
 
-/// A clock could not be read, or shows a time that nothing here can be done at.
+/// Why there is no time to go by.
 #[derive(Debug, thiserror::Error)]
 pub enum ClockError {
-    /// The system refused.
+    /// The system call failed.
     #[error("the clock cannot be read (clock_gettime: {})", .0.desc())]
     System(Errno),
     /// `CLOCK_REALTIME` is negative.
-    #[error("the system clock stands before 1970: correct it")]
+    #[error("the system clock is before 1970: correct it")]
     Before1970,
-    /// Beyond the year 9999, which RFC 3339 cannot write.
+    /// The year is after 9999, which RFC 3339 cannot write.
     #[error("the system clock is out of range: correct it")]
     OutOfRange,
 }
@@ -22,17 +22,17 @@ pub enum ClockError {
 /// Reads `CLOCK_REALTIME` and `CLOCK_BOOTTIME`, in whole seconds.
 ///
 /// # Errors
-/// [`ClockError`], where a clock cannot be read or stands before 1970.
+/// [`ClockError`] if a clock cannot be read or is before 1970.
 pub fn now() -> Result<Now, ClockError> {
-    // In this order: a pause between them makes the boot instant later, which errs to the safe side.
+    // In this order: a pause in between makes the boot instant later, and the boot rule then refuses more codes, not fewer.
     let boottime = seconds(ClockId::CLOCK_BOOTTIME)?;
     Ok(Now { realtime: seconds(ClockId::CLOCK_REALTIME)?, boottime })
 }
 
-/// The same moment as the documents write it.
+/// The same moment in the form that documents have it in.
 ///
 /// # Errors
-/// [`ClockError::OutOfRange`], where they cannot.
+/// [`ClockError::OutOfRange`] if it cannot be written.
 pub fn created(now: Now) -> Result<Created, ClockError> {
     Created::at(now.realtime).ok_or(ClockError::OutOfRange)
 }
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_documents_cannot_write_is_out_of_range() {
+    fn a_year_after_9999_is_out_of_range() {
         let at = |realtime| created(Now { realtime, boottime: 0 });
         assert_eq!(at(1_800_000_000).unwrap().to_string(), "2027-01-15T08:00:00Z");
         assert!(matches!(at(253_402_300_800), Err(ClockError::OutOfRange)));

@@ -1,8 +1,8 @@
-//! Random bytes for what is made on this machine: secrets, keys, recovery codes, names of files.
+//! Random bytes from the operating system, for secrets, keys, recovery codes and file names.
 
 use totp_core::secret::{Entropy, EntropyError};
 
-/// Random bytes from getrandom(2).
+/// getrandom(2).
 #[derive(Debug, Clone, Copy)]
 pub struct OsEntropy;
 

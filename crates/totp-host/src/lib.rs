@@ -1,16 +1,16 @@
-//! What every front end needs of the machine: settings, store, clock, entropy, accounts, and the audit log, each once.
+//! The machine, as every front end needs it: settings, clock, random bytes, accounts and the audit log.
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`settings`] | reads the config and the keyring, and says what to do where they cannot be used |
+//! | [`settings`] | reads the config and the keyring, and says what to do if they cannot be used |
 //! | [`store`] | opens the store that the config names |
-//! | [`clock`] | reads the two clocks together |
-//! | [`entropy`] | random bytes |
-//! | [`accounts`] | the canonical account of a name, the name of a uid, who is in which group |
-//! | [`audit_log`] | one line for each event, to syslog |
+//! | [`clock`] | reads the clocks |
+//! | [`entropy`] | random bytes of the operating system |
+//! | [`accounts`] | looks up accounts and groups |
+//! | [`audit_log`] | writes one line for each event to syslog |
 //!
-//! Nothing here decides anything: the rules are `totp_core`'s.
-//! Nothing here reads the environment or writes to standard output or error: the process may be sshd.
+//! Nothing here decides who is let in: the rules are in `totp_core`.
+//! Nothing here reads the environment or writes to standard output or error, because the process may be sshd.
 
 #![forbid(unsafe_code)]
 

@@ -1,32 +1,32 @@
-//! The config file and the keyring, read and checked, with one set of messages for every front end.
+//! Reads and checks the config file and the keyring, with the same messages for every front end.
 
 use std::path::{Path, PathBuf};
 use totp_core::config::{Config, DEFAULT_FILE, Paths};
 use totp_core::keyring::Keyring;
 use totp_core::secret::Secret;
 use totp_core::store::StoreError;
+use totp_store::access::Access;
 use totp_store::documents::read_document;
-use totp_store::guard::Guard;
 use totp_store::keyring_files::KeyringFiles;
 
-/// Where the log is when not even the built-in defaults can be had.
+/// The log socket if even the built-in defaults cannot be read.
 const LOG_SOCKET: &str = "/dev/log";
 
-/// The config of `service`; without one, what holds for every service. A config that is named must be there; the default one
-/// may be missing.
+/// The config of `service`, or, without one, the part that holds for every service. The default file may be missing; a file that was
+/// `named` must exist.
 ///
 /// # Errors
-/// [`SettingsError`], also for a file that others than root could have changed.
+/// [`SettingsError`], also for a file that another user than root could have changed.
 pub fn read_config(named: Option<&Path>, service: Option<&str>) -> Result<Config, SettingsError> {
     let file = named.unwrap_or(Path::new(DEFAULT_FILE));
-    match (read_document(file, Guard::Public)?, named) {
+    match (read_document(file, Access::RootWrites)?, named) {
         (Some(text), _) => Ok(Config::parse(file, text.expose(), service).map_err(StoreError::from)?),
         (None, None) => Ok(Config::defaults().map_err(StoreError::from)?),
         (None, Some(_)) => Err(SettingsError::ConfigMissing(file.to_owned())),
     }
 }
 
-/// The socket for a line about settings that cannot be used: the config's if that much can be read, else the default.
+/// The log socket for a message about unusable settings: the one of the config if it can be read, else the default.
 #[must_use]
 pub fn log_socket(named: Option<&Path>, service: Option<&str>) -> PathBuf {
     read_config(named, service)
@@ -37,16 +37,16 @@ pub fn log_socket(named: Option<&Path>, service: Option<&str>) -> PathBuf {
 /// The keyring in force.
 ///
 /// # Errors
-/// [`SettingsError`], where there is none, or none that can be used.
+/// [`SettingsError`] if there is none, or it cannot be used.
 pub fn read_keyring(paths: &Paths) -> Result<Keyring, SettingsError> {
     let (file, text) = read_keyring_text(paths)?;
     Ok(Keyring::parse(&file, text.expose()).map_err(StoreError::from)?)
 }
 
-/// The keyring in force as it is written, and the file that it was read from.
+/// The text of the keyring in force, and the file that it was read from.
 ///
 /// # Errors
-/// [`SettingsError`], where there is none, or it cannot be read or trusted.
+/// [`SettingsError`] if there is none, or it cannot be read or trusted.
 pub fn read_keyring_text(paths: &Paths) -> Result<(PathBuf, Secret), SettingsError> {
     let files = KeyringFiles::of(paths);
     if let Some((file, text)) = files.read()? {
@@ -65,7 +65,7 @@ pub enum SettingsError {
     /// A file cannot be read, trusted or understood.
     #[error("{}", .0.problem())]
     Store(#[from] StoreError),
-    /// A config was named, and is not there.
+    /// The config that was named does not exist.
     #[error(
         "the config is missing: create it, or correct the path that names it (conf= in the service file, --config)"
     )]
@@ -75,15 +75,15 @@ pub enum SettingsError {
         "the keyring is missing: \"totp-enroll keys init\" makes one; if people are enrolled, restore it from a backup"
     )]
     KeyringMissing(PathBuf),
-    /// There is a sealed keyring, and none that was opened.
+    /// There is a sealed keyring, which was not opened yet.
     #[error(
-        "the keyring is sealed, and was not opened since this machine started: \"totp-enroll keys open\" opens it, or says why it cannot"
+        "the keyring is sealed and was not opened since this machine started: run \"totp-enroll keys open\""
     )]
     KeyringSealed(PathBuf),
 }
 
 impl SettingsError {
-    /// What it is about: the file, as people read it.
+    /// The file that it is about.
     #[must_use]
     pub fn about(&self) -> String {
         match self {
@@ -94,7 +94,7 @@ impl SettingsError {
         }
     }
 
-    /// The line, where there is one to name.
+    /// The line, if it is known.
     #[must_use]
     pub fn line(&self) -> Option<usize> {
         match self {
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_config_that_is_named_must_be_there() {
+    fn a_named_config_must_exist() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("config.toml");
         let error = read_config(Some(&file), None).unwrap_err();
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_keyring_that_is_missing_and_one_that_is_sealed_are_two_things() {
+    fn a_missing_keyring_and_a_sealed_one_are_told_apart() {
         let directory = tempfile::tempdir().unwrap();
         let paths = paths(directory.path());
         assert!(matches!(read_keyring(&paths), Err(SettingsError::KeyringMissing(_))));

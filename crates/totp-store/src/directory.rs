@@ -1,7 +1,7 @@
-//! A directory of ours, opened: what is done in it is done there, whatever its path comes to name meanwhile.
+//! An opened directory: files are opened, written, renamed and removed in it, even if its path names another directory meanwhile.
 
+use crate::access::{Access, FLAGS, is_private, is_written_by_root_only, opening, stat_of, system};
 use crate::error::FileError;
-use crate::guard::{FLAGS, is_ours, is_private, opening, stat_of, system};
 use nix::dir::{self, Dir};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, RenameFlags, open, openat, renameat2};
@@ -12,19 +12,10 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-/// A directory of ours, opened.
+/// An opened directory that was checked for its owner and mode.
 pub(crate) struct Directory {
     pub(crate) fd: OwnedFd,
     pub(crate) path: PathBuf,
-}
-
-/// What a directory's owner and mode have to be.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Access {
-    /// root:root 0700.
-    RootOnly,
-    /// Owned by root and writable by nobody else: the administrator may choose where the state lies.
-    RootWrites,
 }
 
 impl Directory {
@@ -47,7 +38,7 @@ impl Directory {
             Access::RootOnly if !is_private(&stat, 0o700) => {
                 Some("must be root:root 0700: chown root:root and chmod 0700")
             }
-            Access::RootWrites if !is_ours(&stat) => {
+            Access::RootWrites if !is_written_by_root_only(&stat) => {
                 Some("must belong to root and be writable by nobody else: chown root, chmod go-w")
             }
             Access::RootOnly | Access::RootWrites => None,
@@ -58,7 +49,7 @@ impl Directory {
         }
     }
 
-    /// Opens a file in it. `None`: provably not there.
+    /// Opens a file; `None`: it does not exist.
     pub(crate) fn file(&self, name: &str, flags: OFlag) -> Result<Option<OwnedFd>, FileError> {
         match openat(&self.fd, name, FLAGS | flags, Mode::from_bits_truncate(0o600)) {
             Ok(fd) => Ok(Some(fd)),
@@ -67,12 +58,12 @@ impl Directory {
         }
     }
 
-    /// Writes a file that was not there, 0600; on an error it is not there either. Not synced.
+    /// Writes a new file, 0600, in place of one of the same name; on an error there is none. Not synced.
     pub(crate) fn write_new(&self, name: &str, bytes: &[u8]) -> Result<(), FileError> {
         let path = self.path.join(name);
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL;
         let made = match self.file(name, flags) {
-            // What a kill left, say.
+            // A program that was killed left it.
             Err(FileError::System { source: Errno::EEXIST, .. }) => {
                 self.remove(name)?;
                 self.file(name, flags)?
@@ -87,14 +78,14 @@ impl Directory {
             .map_err(|source| FileError::System { file: path.clone(), action: "chown and chmod", source })
             .and_then(|()| file.write_all_at(bytes, 0).map_err(|error| system(&path, "write", &error)));
         if written.is_err() {
-            // The disk may be full; leave it no fuller. The error that matters is the first.
+            // The disk may be full. The first error is the one to report.
             let _ = self.remove(name);
         }
         written
     }
 
-    /// Gives what [`Directory::write_new`] wrote its own name, unless someone was quicker. Returns whether it did. In one
-    /// step: a file never has two names, which would be taken for another user's. Not synced.
+    /// Renames a draft to `name`, unless that exists; then the draft is removed. Returns whether it was renamed. Not synced.
+    /// A hard link and a removal would do the same, but a file with two names is refused by every reader.
     pub(crate) fn name(&self, draft: &str, name: &str) -> Result<bool, FileError> {
         match renameat2(&self.fd, draft, &self.fd, name, RenameFlags::RENAME_NOREPLACE) {
             Ok(()) => Ok(true),
@@ -103,7 +94,7 @@ impl Directory {
         }
     }
 
-    /// Removes a file; one that is not there is no error.
+    /// Removes a file; a missing one is not an error.
     pub(crate) fn remove(&self, name: &str) -> Result<(), FileError> {
         match unlinkat(&self.fd, name, UnlinkatFlags::NoRemoveDir) {
             Ok(()) | Err(Errno::ENOENT) => Ok(()),
@@ -111,7 +102,7 @@ impl Directory {
         }
     }
 
-    /// Makes the content of a file last through a crash.
+    /// Makes the content of a file outlast a crash.
     pub(crate) fn sync_file(&self, name: &str) -> Result<(), FileError> {
         let path = self.path.join(name);
         let Some(fd) = self.file(name, OFlag::O_RDONLY)? else {
@@ -120,7 +111,7 @@ impl Directory {
         fsync(&fd).map_err(|source| FileError::System { file: path, action: "sync", source })
     }
 
-    /// What is in it, and where it lies.
+    /// The entries of the directory, and its path.
     pub(crate) fn entries(self) -> Result<(dir::OwningIter, PathBuf), FileError> {
         let Self { fd, path } = self;
         match Dir::from_fd(fd) {
@@ -129,14 +120,14 @@ impl Directory {
         }
     }
 
-    /// Ends what [`make_roots`] began for a private directory and a kill cut short. One that anybody but root could have been in stays
-    /// as it is.
-    fn make_whole(&self, name: &str) -> Result<(), FileError> {
+    /// Finishes what [`make_root_directory`] began for a private directory before it was killed. A directory that another user could
+    /// have entered stays as it is.
+    fn finish_creation(&self, name: &str) -> Result<(), FileError> {
         let path = self.path.join(name);
         let fd = openat(&self.fd, name, FLAGS | OFlag::O_DIRECTORY, Mode::empty())
             .map_err(|error| opening(&path, error))?;
         let stat = stat_of(&fd, &path)?;
-        // Set-group-id comes from the directory above.
+        // The set-group-id bit is inherited from the directory above.
         if stat.st_uid != 0 || stat.st_mode & 0o7777 & !0o2700 != 0 {
             return Ok(());
         }
@@ -145,7 +136,7 @@ impl Directory {
             .map_err(|source| FileError::System { file: path, action: "chown and chmod", source })
     }
 
-    /// Makes everything on this file system last through a crash.
+    /// Makes everything on this file system outlast a crash.
     pub(crate) fn sync_everything(&self) -> Result<(), FileError> {
         syncfs(&self.fd).map_err(|source| FileError::System {
             file: self.path.clone(),
@@ -154,7 +145,7 @@ impl Directory {
         })
     }
 
-    /// Makes names that were added or removed last through a crash.
+    /// Makes added, renamed and removed names outlast a crash.
     pub(crate) fn sync(&self) -> Result<(), FileError> {
         fsync(&self.fd).map_err(|source| FileError::System {
             file: self.path.clone(),
@@ -164,36 +155,36 @@ impl Directory {
     }
 }
 
-/// A private directory below `place` that is gone at reboot, opened. What a kill left half made is made whole by anyone who comes next.
-pub(crate) fn open_private(place: &Path, name: &str) -> Result<Directory, FileError> {
-    let place = Directory::open(place, Access::RootWrites)?;
-    match place.inner(name, Access::RootOnly) {
+/// Opens a private directory in `parent`, and finishes one that a killed program left half made.
+pub(crate) fn open_private(parent: &Path, name: &str) -> Result<Directory, FileError> {
+    let parent = Directory::open(parent, Access::RootWrites)?;
+    match parent.inner(name, Access::RootOnly) {
         Err(FileError::Unsafe { .. }) => {
-            place.make_whole(name)?;
-            place.inner(name, Access::RootOnly)
+            parent.finish_creation(name)?;
+            parent.inner(name, Access::RootOnly)
         }
         found => found,
     }
 }
 
-/// The same; made where it is missing.
-pub(crate) fn make_private(place: &Path, name: &str) -> Result<Directory, FileError> {
-    match open_private(place, name) {
+/// The same, and makes the directory if it is missing.
+pub(crate) fn make_private(parent: &Path, name: &str) -> Result<Directory, FileError> {
+    match open_private(parent, name) {
         Err(FileError::System { source: Errno::ENOENT, .. }) => {
-            make_roots(place, Mode::from_bits_truncate(0o755))?;
-            make_roots(&place.join(name), Mode::S_IRWXU)?;
-            open_private(place, name)
+            make_root_directory(parent, Mode::from_bits_truncate(0o755))?;
+            make_root_directory(&parent.join(name), Mode::S_IRWXU)?;
+            open_private(parent, name)
         }
         found => found,
     }
 }
 
-/// Makes a directory of root's, also where the program runs with the group of anyone who called it, as su and sudo do. Returns
-/// whether it did: one that is there stays as it is.
-fn make_roots(path: &Path, mode: Mode) -> Result<bool, FileError> {
+/// Makes a directory root:root with this mode, whatever the caller's umask and group are: su and sudo keep those of the user.
+/// Returns whether it was made; one that exists stays as it is.
+fn make_root_directory(path: &Path, mode: Mode) -> Result<bool, FileError> {
     let (uid, gid) = (Some(Uid::from_raw(0)), Some(Gid::from_raw(0)));
     let made = match mkdir(path, mode) {
-        // Nobody but root can have put another directory in its place. The caller's umask may have taken bits away.
+        // Only root can write the parent, so the path still names what mkdir made.
         Ok(()) => fchownat(AT_FDCWD, path, uid, gid, AtFlags::AT_SYMLINK_NOFOLLOW)
             .and_then(|()| fchmodat(AT_FDCWD, path, mode, FchmodatFlags::FollowSymlink))
             .map(|()| true),
@@ -203,10 +194,10 @@ fn make_roots(path: &Path, mode: Mode) -> Result<bool, FileError> {
     made.map_err(|source| FileError::System { file: path.to_owned(), action: "make", source })
 }
 
-/// Makes a directory that lasts through a crash; one that is there stays as it is. A crash that took the whole state
-/// away would leave everybody "not enrolled".
+/// Makes a directory that outlasts a crash; one that exists stays as it is. If a crash could remove the whole state, everyone
+/// would be "not enrolled" afterwards.
 pub(crate) fn make_directory(path: &Path, mode: Mode) -> Result<(), FileError> {
-    if !make_roots(path, mode)? {
+    if !make_root_directory(path, mode)? {
         return Ok(());
     }
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -218,7 +209,7 @@ pub(crate) fn make_directory(path: &Path, mode: Mode) -> Result<(), FileError> {
     })
 }
 
-/// The umask may have taken bits away, and sudo runs with the group of anyone who called it.
+/// The umask may have removed bits, and sudo keeps the group of its caller.
 fn make_private_file(file: &File) -> nix::Result<()> {
     if is_private(&fstat(file)?, 0o600) {
         return Ok(());

@@ -1,8 +1,8 @@
-//! Documents by their path, each in a directory of root's: read, made, replaced, destroyed whole.
+//! Reads, creates, replaces and destroys documents by path: the config and the keyring.
 
-use crate::directory::{Access, Directory, make_directory};
+use crate::access::{Access, FLAGS, LARGEST_DOCUMENT, check_file, opening, read_opened, system, unsafe_file};
+use crate::directory::{Directory, make_directory};
 use crate::error::FileError;
-use crate::guard::{FLAGS, Guard, LARGEST_DOCUMENT, check_file, opening, read_opened, system, unsafe_file};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, renameat};
 use nix::sys::stat::Mode;
@@ -14,49 +14,47 @@ use std::time::Duration;
 use totp_core::secret::Secret;
 use totp_core::store::StoreError;
 
-/// Longer than anybody takes from opening a document to having read it.
+/// Longer than any program takes from opening a document to having read it.
 const TIME_TO_READ: Duration = Duration::from_millis(200);
 
-/// Reads a whole document. `None`: provably not there.
+/// Reads a document; `None`: it does not exist.
 ///
 /// # Errors
-/// [`StoreError`] for anything that is there and is not what `guard` asks for.
-pub fn read_document(file: &Path, guard: Guard) -> Result<Option<Secret>, StoreError> {
+/// [`StoreError`] if it exists and cannot be read, or others have more access than `access` allows.
+pub fn read_document(file: &Path, access: Access) -> Result<Option<Secret>, StoreError> {
     match open(file, FLAGS | OFlag::O_RDONLY, Mode::empty()) {
-        Ok(fd) => Ok(Some(read_opened(&fd, file, guard)?)),
+        Ok(fd) => Ok(Some(read_opened(&fd, file, access)?)),
         Err(Errno::ENOENT) => Ok(None),
         Err(error) => Err(opening(file, error).into()),
     }
 }
 
-/// Makes a document 0600 in a directory that root alone can write, whole or not at all. Returns whether it did: one
-/// that is there stays as it is. The directory itself is made, 0755, if only it is missing.
+/// Creates a document 0600, completely or not at all, in a directory that only root can write; a missing directory is created 0755.
+/// Returns whether the document was created: one that exists stays as it is.
 ///
 /// # Errors
-/// [`StoreError`]; then nothing was made.
+/// [`StoreError`]; no document was created then.
 pub fn create_document(file: &Path, text: &Secret) -> Result<bool, StoreError> {
-    let (parent, name) = place_of(file)?;
+    let (parent, name) = parent_and_name(file)?;
     make_directory(parent, Mode::from_bits_truncate(0o755))?;
     let directory = Directory::open(parent, Access::RootWrites)?;
     let draft = format!(".new.{}.{name}", std::process::id());
     directory.write_new(&draft, text.expose())?;
     let named = directory.sync_file(&draft).and_then(|()| directory.name(&draft, name));
     if named.is_err() {
-        // It may be a key; the error that matters is the first.
+        // The draft may hold a key. The first error is the one to report.
         let _ = directory.remove(&draft);
     }
     directory.sync()?;
     Ok(named?)
 }
 
-/// Replaces a document by another, whole or not at all. One command at a time, which the caller sees to: a draft that a kill
-/// left behind is written over.
+/// Replaces a document, completely or not at all. The caller has the lock: the draft of a killed command is written over.
 ///
 /// # Errors
-/// [`StoreError`]; the old document is then in place, unless it was the last sync that failed: then the new one is, and may
-/// not outlast a crash.
+/// [`StoreError`]; the old document is still there then. If only the last sync failed, the new one is, but may not outlast a crash.
 pub fn replace_document(file: &Path, text: &Secret) -> Result<(), StoreError> {
-    let (parent, name) = place_of(file)?;
+    let (parent, name) = parent_and_name(file)?;
     let directory = Directory::open(parent, Access::RootWrites)?;
     let draft = format!(".new.{name}");
     directory.write_new(&draft, text.expose())?;
@@ -74,17 +72,16 @@ pub fn replace_document(file: &Path, text: &Secret) -> Result<(), StoreError> {
     Ok(directory.sync()?)
 }
 
-/// Removes a document for good: its name, to last through a crash, and then what it held is written over. Anyone who had it open
-/// has read it by then. Where a disk or a file system keeps what was there before (flash, snapshots, a copy in a journal) nothing
-/// is promised.
+/// Removes a document, waits until programs that had it open have read it, and overwrites its content. That does not reach copies
+/// that the storage keeps (flash, snapshots, a journal).
 ///
 /// # Errors
-/// [`StoreError`]; its name may be gone and its content not.
+/// [`StoreError`]; the name may be gone then while the content is not overwritten.
 pub fn destroy_document(file: &Path) -> Result<(), StoreError> {
-    let (parent, name) = place_of(file)?;
+    let (parent, name) = parent_and_name(file)?;
     let directory = Directory::open(parent, Access::RootWrites)?;
     let Some(fd) = directory.file(name, OFlag::O_WRONLY)? else { return Ok(()) };
-    let stat = check_file(&fd, file, Guard::Secret)?;
+    let stat = check_file(&fd, file, Access::RootOnly)?;
     directory.remove(name)?;
     directory.sync()?;
     std::thread::sleep(TIME_TO_READ);
@@ -95,13 +92,13 @@ pub fn destroy_document(file: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Removes for good what killed programs have left of a document: its drafts hold what it holds. One command at a time, which the
-/// caller sees to; where the directory is not there, there are none.
+/// Destroys the drafts of a document that killed programs left: they hold the same secrets. The caller has the lock. A missing
+/// directory has no drafts.
 ///
 /// # Errors
 /// As [`destroy_document`].
 pub fn destroy_drafts(file: &Path) -> Result<(), StoreError> {
-    let (parent, name) = place_of(file)?;
+    let (parent, name) = parent_and_name(file)?;
     let directory = match Directory::open(parent, Access::RootWrites) {
         Err(FileError::System { source: Errno::ENOENT, .. }) => return Ok(()),
         opened => opened?,
@@ -124,20 +121,20 @@ fn is_draft_of(draft: &str, name: &str) -> bool {
     draft == name || draft.split_once('.').is_some_and(|(process, rest)| is_number(process) && rest == name)
 }
 
-/// Makes a document that is in place outlast a crash, anyone who put it there.
+/// Makes a document outlast a crash, whichever program wrote it.
 ///
 /// # Errors
-/// [`StoreError`] where it cannot be synced.
+/// [`StoreError`] if it cannot be synced.
 pub fn sync_document(file: &Path) -> Result<(), StoreError> {
-    let (parent, name) = place_of(file)?;
+    let (parent, name) = parent_and_name(file)?;
     let directory = Directory::open(parent, Access::RootWrites)?;
     directory.sync_file(name)?;
     Ok(directory.sync()?)
 }
 
-fn place_of(file: &Path) -> Result<(&Path, &str), FileError> {
+fn parent_and_name(file: &Path) -> Result<(&Path, &str), FileError> {
     match (file.parent(), file.file_name().and_then(|name| name.to_str())) {
         (Some(parent), Some(name)) => Ok((parent, name)),
-        (Some(_) | None, _) => Err(unsafe_file(file, "is not the name of a file")),
+        (Some(_) | None, _) => Err(unsafe_file(file, "is not a file name")),
     }
 }

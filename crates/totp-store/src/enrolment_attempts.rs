@@ -1,9 +1,8 @@
-//! The tries at new authenticators, as files under the runtime directory, one for each account by its uid: gone at reboot, and
-//! root's alone.
+//! Enrolment attempts as files below the runtime directory, one for each account, named by its uid. They are gone after a reboot.
 
+use crate::access::system;
 use crate::directory::{Directory, make_private, open_private};
 use crate::error::FileError;
-use crate::guard::system;
 use crate::lock::{Lock, Locked, lock};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -16,23 +15,23 @@ use totp_core::time::Seconds;
 
 /// The directory's name below `paths.runtime`.
 pub const ATTEMPTS: &str = "confirming";
-/// More than so many bytes are none of ours: five timestamps.
+/// The length of a file, in bytes: enough for five timestamps.
 const LONGEST: usize = 128;
 
-/// The tries of this machine, under `paths.runtime` of the config.
+/// The enrolment attempts of this machine, below `paths.runtime` of the config.
 #[derive(Debug, Clone)]
 pub struct AttemptFiles {
     runtime: PathBuf,
 }
 
 impl AttemptFiles {
-    /// Nothing is opened or made yet.
+    /// Opens and creates nothing yet.
     #[must_use]
     pub fn new(runtime: &Path) -> Self {
         Self { runtime: runtime.to_owned() }
     }
 
-    fn there(&self) -> Result<Option<Directory>, FileError> {
+    fn existing(&self) -> Result<Option<Directory>, FileError> {
         match self.directory() {
             Ok(directory) => Ok(Some(directory)),
             Err(FileError::System { source: Errno::ENOENT, .. }) => Ok(None),
@@ -47,8 +46,8 @@ impl AttemptFiles {
 
 impl EnrolmentAttempts for AttemptFiles {
     fn wait(&self, uid: u32, now: u64) -> Result<Option<Seconds>, StoreError> {
-        let Some(directory) = self.there()? else { return Ok(None) };
-        Ok(hold(&directory, uid)?.and_then(|held| held.tried.wait(now)))
+        let Some(directory) = self.existing()? else { return Ok(None) };
+        Ok(hold(&directory, uid)?.and_then(|held| held.attempts.wait(now)))
     }
 
     fn charge(&self, uid: u32, now: u64) -> Result<Result<(), Seconds>, StoreError> {
@@ -60,7 +59,7 @@ impl EnrolmentAttempts for AttemptFiles {
                 directory.name(&draft, &uid.to_string())?;
                 continue;
             };
-            return match held.tried.charge(now) {
+            return match held.attempts.charge(now) {
                 Ok(()) => Ok(Ok(held.write()?)),
                 Err(wait) => Ok(Err(wait)),
             };
@@ -68,17 +67,17 @@ impl EnrolmentAttempts for AttemptFiles {
     }
 
     fn forget(&self, uid: u32) -> Result<bool, StoreError> {
-        let Some(directory) = self.there()? else { return Ok(false) };
-        // Held until it is gone: anyone who waits for it looks for it again.
+        let Some(directory) = self.existing()? else { return Ok(false) };
+        // Locked until it is removed; a process that waits for the lock then opens the file anew.
         let held = hold(&directory, uid)?;
         directory.remove(&uid.to_string())?;
-        Ok(held.is_some_and(|held| held.tried != RecentAttempts::default()))
+        Ok(held.is_some_and(|held| held.attempts != RecentAttempts::default()))
     }
 }
 
-/// The tries of an account, held; `None`: there are none. A number only names the file: nothing that anybody chose becomes a
-/// path (CVE-2014-2583).
-fn hold(directory: &Directory, uid: u32) -> Result<Option<HeldTries>, FileError> {
+/// The attempts of an account, locked; `None`: there are none. The file is named by a number, so no text that a user chose becomes
+/// a path (CVE-2014-2583).
+fn hold(directory: &Directory, uid: u32) -> Result<Option<HeldAttempts>, FileError> {
     let name = uid.to_string();
     let path = directory.path.join(&name);
     loop {
@@ -87,32 +86,32 @@ fn hold(directory: &Directory, uid: u32) -> Result<Option<HeldTries>, FileError>
             Lock::Locked(file) => {
                 let mut bytes = [0; LONGEST];
                 let length = file.read_at(&mut bytes, 0).map_err(|error| system(&path, "read", &error))?;
-                let tried = RecentAttempts::decode(bytes.get(..length).unwrap_or_default());
-                return Ok(Some(HeldTries { file, path, tried }));
+                let attempts = RecentAttempts::decode(bytes.get(..length).unwrap_or_default());
+                return Ok(Some(HeldAttempts { file, path, attempts }));
             }
             Lock::Gone => {}
             Lock::Busy => {
-                let problem = "is held by another process all the time: try again";
+                let problem = "is in use by another process: try again";
                 return Err(FileError::Busy { file: path, problem });
             }
         }
     }
 }
 
-/// It is held for some microseconds.
+/// Long: the lock is held for microseconds.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// The tries of one account while nobody else can count.
-struct HeldTries {
+/// The attempts of one account, locked.
+struct HeldAttempts {
     file: Locked,
     path: PathBuf,
-    tried: RecentAttempts,
+    attempts: RecentAttempts,
 }
 
-impl HeldTries {
-    /// In one write of one length: a kill leaves what was there, or this.
+impl HeldAttempts {
+    /// Writes them at once and always with the same length: a kill leaves the old attempts or these.
     fn write(&self) -> Result<(), FileError> {
-        let mut line = self.tried.encode().into_bytes();
+        let mut line = self.attempts.encode().into_bytes();
         line.resize(LONGEST, b'\n');
         self.file.write_all_at(&line, 0).map_err(|error| system(&self.path, "write", &error))
     }
@@ -124,15 +123,15 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 
-    fn confirmations() -> (tempfile::TempDir, AttemptFiles) {
+    fn attempts() -> (tempfile::TempDir, AttemptFiles) {
         let directory = tempfile::tempdir().unwrap();
-        let confirmations = AttemptFiles::new(&directory.path().join("run"));
-        (directory, confirmations)
+        let attempts = AttemptFiles::new(&directory.path().join("run"));
+        (directory, attempts)
     }
 
     #[test]
-    fn tries_are_counted_for_each_account_across_runs() {
-        let (directory, first) = confirmations();
+    fn attempts_are_counted_for_each_account_across_programs() {
+        let (directory, first) = attempts();
         let second = first.clone();
         for at in 0..5 {
             let run = if at % 2 == 0 { &first } else { &second };
@@ -148,43 +147,43 @@ mod tests {
     }
 
     #[test]
-    fn what_a_kill_left_half_made_keeps_nobody_out() {
+    fn a_half_made_directory_locks_nobody_out() {
         for first in ["wait", "charge", "forget"] {
-            let (directory, confirmations) = confirmations();
+            let (directory, attempts) = attempts();
             let confirming = directory.path().join("run/confirming");
             fs::create_dir_all(&confirming).unwrap();
             fs::set_permissions(&confirming, PermissionsExt::from_mode(0o700)).unwrap();
             chown(&confirming, None, Some(1001)).unwrap();
             match first {
-                "wait" => assert_eq!(confirmations.wait(1001, 9000).unwrap(), None),
-                "charge" => assert_eq!(confirmations.charge(1001, 9000).unwrap(), Ok(())),
-                _ => assert!(!confirmations.forget(1001).unwrap()),
+                "wait" => assert_eq!(attempts.wait(1001, 9000).unwrap(), None),
+                "charge" => assert_eq!(attempts.charge(1001, 9000).unwrap(), Ok(())),
+                _ => assert!(!attempts.forget(1001).unwrap()),
             }
             assert_eq!(fs::metadata(&confirming).unwrap().gid(), 0, "{first}");
         }
     }
 
     #[test]
-    fn of_many_at_once_five_are_counted() {
-        let (_directory, confirmations) = confirmations();
-        // Threads have one number, which names the draft of a file that is made: it is there before they come.
-        assert_eq!(confirmations.charge(1001, 1000).unwrap(), Ok(()));
+    fn of_many_attempts_at_once_five_are_counted() {
+        let (_directory, attempts) = attempts();
+        // Threads share the process id that names a draft, so the file is created before they start.
+        assert_eq!(attempts.charge(1001, 1000).unwrap(), Ok(()));
         let one = || {
-            let confirmations = confirmations.clone();
-            std::thread::spawn(move || confirmations.charge(1001, 9000).unwrap().is_ok())
+            let attempts = attempts.clone();
+            std::thread::spawn(move || attempts.charge(1001, 9000).unwrap().is_ok())
         };
         let many: Vec<_> = (0..16).map(|_| one()).collect();
         assert_eq!(many.into_iter().filter_map(|one| one.join().ok()).filter(|ok| *ok).count(), 5);
     }
 
     #[test]
-    fn what_is_not_roots_own_file_is_an_error() {
-        let (directory, confirmations) = confirmations();
-        confirmations.charge(1001, 9000).unwrap().unwrap();
+    fn a_file_of_another_owner_or_mode_is_an_error() {
+        let (directory, attempts) = attempts();
+        attempts.charge(1001, 9000).unwrap().unwrap();
         let inside = |name: &str| directory.path().join("run/confirming").join(name);
         symlink(inside("1001"), inside("1002")).unwrap();
-        assert!(confirmations.charge(1002, 9000).is_err());
+        assert!(attempts.charge(1002, 9000).is_err());
         fs::set_permissions(inside("1001"), std::os::unix::fs::PermissionsExt::from_mode(0o666)).unwrap();
-        assert!(confirmations.charge(1001, 9000).is_err() && confirmations.wait(1001, 9000).is_err());
+        assert!(attempts.charge(1001, 9000).is_err() && attempts.wait(1001, 9000).is_err());
     }
 }

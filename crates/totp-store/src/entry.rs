@@ -1,8 +1,8 @@
-//! What the command does with the files: hold a user's place, enrolled or not, and change what lies there.
+//! A command's use of the files: it holds a user, enrolled or not, and changes the credential, the ledger and the reset.
 
 use crate::FilesStore;
 use crate::error::FileError;
-use crate::ledger_file::{Newer, read_ledger, read_whole, sync_data, write_slot, write_twin};
+use crate::ledger_file::{LaterVersion, read_ledger, read_whole, sync_data, write_slot, write_twin};
 use crate::lock::{Lock, Locked, lock};
 use crate::state_dirs::{DRAFT, StateDirs, readable};
 use nix::fcntl::{OFlag, renameat};
@@ -21,11 +21,11 @@ impl Entries for FilesStore {
     type Entry = FileEntry;
 
     fn entry(&self, user: &User, patience: Duration) -> Result<Option<FileEntry>, StoreError> {
-        Ok(self.entry_with(user, patience, Newer::Refused)?)
+        Ok(self.entry_with(user, patience, LaterVersion::Refuse)?)
     }
 
     fn entry_to_withdraw(&self, user: &User, patience: Duration) -> Result<Option<FileEntry>, StoreError> {
-        Ok(self.entry_with(user, patience, Newer::Broken)?)
+        Ok(self.entry_with(user, patience, LaterVersion::TreatAsDamaged)?)
     }
 }
 
@@ -34,7 +34,7 @@ impl FilesStore {
         &self,
         user: &User,
         patience: Duration,
-        newer: Newer,
+        later: LaterVersion,
     ) -> Result<Option<FileEntry>, FileError> {
         let dirs = self.dirs()?;
         let component = user.component();
@@ -45,7 +45,7 @@ impl FilesStore {
                 continue;
             };
             match lock(fd, &dirs.ledgers.path.join(&component), deadline)? {
-                Lock::Locked(file) => return self.opened(dirs, user, (component, newer), file).map(Some),
+                Lock::Locked(file) => return self.opened(dirs, user, (component, later), file).map(Some),
                 Lock::Gone => {}
                 Lock::Busy => return Ok(None),
             }
@@ -56,25 +56,25 @@ impl FilesStore {
         &self,
         dirs: StateDirs,
         user: &User,
-        (component, newer): (String, Newer),
+        (component, later): (String, LaterVersion),
         file: Locked,
     ) -> Result<FileEntry, FileError> {
         let credential = readable(dirs.credential(user, &component))?;
-        let bytes = read_ledger(&file, &dirs.ledgers.path.join(&component), newer)?;
+        let bytes = read_ledger(&file, &dirs.ledgers.path.join(&component), later)?;
         let slots = Slots::of(&bytes);
         let found = match &credential {
             Some(Ok(credential)) => slots.newest_of(credential.owner().id),
             Some(Err(_)) | None => None,
         };
-        Ok(FileEntry { dirs, component, newer, file, credential, found })
+        Ok(FileEntry { dirs, component, later, file, credential, found })
     }
 }
 
-/// A user's place in the store while the command holds it.
+/// A user held by a command; dropping it unlocks the ledger.
 pub struct FileEntry {
     pub(crate) dirs: StateDirs,
     pub(crate) component: String,
-    pub(crate) newer: Newer,
+    pub(crate) later: LaterVersion,
     pub(crate) file: Locked,
     pub(crate) credential: Option<Result<Credential, DocumentError>>,
     pub(crate) found: Option<(Ledger, NextSlot)>,
@@ -85,8 +85,8 @@ impl FileEntry {
         self.dirs.ledgers.path.join(&self.component)
     }
 
-    pub(crate) fn write(&self, ledger: &Ledger, place: NextSlot) -> Result<(), FileError> {
-        write_slot(&self.file, &self.ledger_path(), ledger, place)
+    pub(crate) fn write(&self, ledger: &Ledger, slot: NextSlot) -> Result<(), FileError> {
+        write_slot(&self.file, &self.ledger_path(), ledger, slot)
     }
 
     fn draft(&self) -> String {
@@ -97,28 +97,28 @@ impl FileEntry {
         format!("{}.toml", self.component)
     }
 
-    /// Writes over the slot that is not of a later version, if one is: whatever stops this, the other still refuses logins.
-    fn place_beside_newer(&self) -> Result<Option<NextSlot>, FileError> {
-        if self.newer == Newer::Refused {
+    /// If a slot is of a later version, the other one. Whatever stops the write, the slot of the later version still refuses logins.
+    fn slot_beside_later_version(&self) -> Result<Option<NextSlot>, FileError> {
+        if self.later == LaterVersion::Refuse {
             return Ok(None);
         }
         let bytes = read_whole(&self.file, &self.ledger_path())?;
         Ok(Slots::of(&bytes).beside_newer())
     }
 
-    /// The slot to write beside the one in use. Of a ledger that is broken nothing is in use.
-    pub(crate) fn place(&self) -> Result<NextSlot, FileError> {
-        if let Some(place) = self.place_beside_newer()? {
-            return Ok(place);
+    /// The slot to write: not the one in use. A damaged ledger has none in use.
+    pub(crate) fn next_slot(&self) -> Result<NextSlot, FileError> {
+        if let Some(slot) = self.slot_beside_later_version()? {
+            return Ok(slot);
         }
-        if let Some((_, place)) = self.found {
-            return Ok(place);
+        if let Some((_, slot)) = self.found {
+            return Ok(slot);
         }
-        // Nobody is enrolled, or the ledger is broken: keep a slot that says "nobody", if there is one.
-        let bytes = read_ledger(&self.file, &self.ledger_path(), self.newer)?;
+        // Nobody is enrolled, or the ledger is damaged: keep a slot that says "nobody", if there is one.
+        let bytes = read_ledger(&self.file, &self.ledger_path(), self.later)?;
         let slots = Slots::of(&bytes);
         let beside = slots.beside_newest();
-        Ok(slots.newest_of(Id::NONE).map_or(beside, |(_, place)| place))
+        Ok(slots.newest_of(Id::NONE).map_or(beside, |(_, slot)| slot))
     }
 
     fn write_draft(&self, credential: &Credential) -> Result<(), FileError> {
@@ -127,8 +127,8 @@ impl FileEntry {
         directory.write_new(&self.draft(), text.as_bytes())
     }
 
-    /// Whether `credential` is the enrolment that is in place, changed.
-    fn goes_on_as(&self, credential: &Credential) -> bool {
+    /// Whether `credential` continues the stored enrolment, with a change.
+    fn continues_as(&self, credential: &Credential) -> bool {
         matches!(&self.credential, Some(Ok(old)) if old.owner().id == credential.owner().id)
     }
 
@@ -150,19 +150,19 @@ impl Entry for FileEntry {
     }
 
     fn commit(self, credential: &Credential, ledger: &Ledger) -> Result<(), StoreError> {
-        let place = self.place()?;
-        // The slot of the old credential stays until the new credential is in place: whichever credential a kill
-        // leaves, its slot is there.
-        self.write(ledger, place)?;
+        let slot = self.next_slot()?;
+        // The old credential keeps its slot until the new credential is renamed into place: whichever of the two a kill leaves, its
+        // slot is there.
+        self.write(ledger, slot)?;
         sync_data(&self.file, &self.ledger_path())?;
         self.dirs.ledgers.sync()?;
         self.write_draft(credential)?;
         self.dirs.credentials.sync_file(&self.draft())?;
         self.put_in_place()?;
         self.dirs.credentials.sync()?;
-        write_twin(&self.file, &self.ledger_path(), ledger, place)?;
-        if !self.goes_on_as(credential) {
-            // A reset of what was there is void from here on, whether its file goes or not.
+        write_twin(&self.file, &self.ledger_path(), ledger, slot)?;
+        if !self.continues_as(credential) {
+            // A reset of the old enrolment is void from here on, even if its file cannot be removed.
             let _ = self.dirs.forget_reset(&self.component);
         }
         Ok(())
@@ -181,11 +181,11 @@ impl Entry for FileEntry {
     }
 
     fn note(&mut self, ledger: &Ledger) -> Result<(), StoreError> {
-        let place = self.place()?;
-        self.write(ledger, place)?;
+        let slot = self.next_slot()?;
+        self.write(ledger, slot)?;
         sync_data(&self.file, &self.ledger_path())?;
-        write_twin(&self.file, &self.ledger_path(), ledger, place)?;
-        self.found = Some((ledger.clone(), place.other().other()));
+        write_twin(&self.file, &self.ledger_path(), ledger, slot)?;
+        self.found = Some((ledger.clone(), slot.other().other()));
         Ok(())
     }
 
@@ -194,11 +194,11 @@ impl Entry for FileEntry {
     }
 
     fn commit_all(batch: Vec<(Self, Credential, Ledger)>) -> Result<(), StoreError> {
-        // The steps of `commit`, each for all before the next, so that each waits for the disk once.
+        // The steps of `commit`, each for all entries before the next step, so that each step syncs once.
         let Some((first, ..)) = batch.first() else { return Ok(()) };
-        let places = batch.iter().map(|(entry, ..)| entry.place()).collect::<Result<Vec<_>, _>>()?;
-        for ((entry, _, ledger), place) in batch.iter().zip(&places) {
-            entry.write(ledger, *place)?;
+        let next_slots = batch.iter().map(|(entry, ..)| entry.next_slot()).collect::<Result<Vec<_>, _>>()?;
+        for ((entry, _, ledger), slot) in batch.iter().zip(&next_slots) {
+            entry.write(ledger, *slot)?;
         }
         first.dirs.ledgers.sync_everything()?;
         for (entry, credential, _) in &batch {
@@ -208,19 +208,19 @@ impl Entry for FileEntry {
         batch.iter().try_for_each(|(entry, ..)| entry.put_in_place())?;
         first.dirs.credentials.sync()?;
         if first.dirs.has_resets()? {
-            for (entry, ..) in batch.iter().filter(|(entry, new, _)| !entry.goes_on_as(new)) {
+            for (entry, ..) in batch.iter().filter(|(entry, new, _)| !entry.continues_as(new)) {
                 let _ = entry.dirs.forget_reset(&entry.component);
             }
         }
-        let mut twins = batch.iter().zip(places);
-        twins.try_for_each(|((entry, _, ledger), place)| entry.write(ledger, place.other()))?;
+        let mut twins = batch.iter().zip(next_slots);
+        twins.try_for_each(|((entry, _, ledger), slot)| entry.write(ledger, slot.other()))?;
         Ok(first.dirs.ledgers.sync_everything()?)
     }
 
     fn withdraw(self) -> Result<(), StoreError> {
-        // First a slot that says so: a credential that is missing then is no accident.
-        let place = self.place()?;
-        self.write(&Ledger::default(), place)?;
+        // First a slot that says "nobody": the missing credential is then not taken for a loss.
+        let slot = self.next_slot()?;
+        self.write(&Ledger::default(), slot)?;
         sync_data(&self.file, &self.ledger_path())?;
         self.dirs.credentials.remove(&self.name())?;
         self.dirs.credentials.sync()?;

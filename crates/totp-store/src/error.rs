@@ -1,4 +1,4 @@
-//! Why a file has no answer, with its path and the system's error; beyond this crate it is said in words.
+//! The errors of this crate, with path and errno. Outside of it they are a `StoreError`, which has the same in words.
 
 use nix::errno::Errno;
 use std::path::PathBuf;
@@ -8,23 +8,23 @@ use totp_core::store::StoreError;
 /// Why a file or a directory cannot be used.
 #[derive(Debug)]
 pub(crate) enum FileError {
-    /// The system refused.
+    /// A system call failed.
     System {
-        /// What it was about.
+        /// The file or directory.
         file: PathBuf,
         /// What was attempted, as an infinitive.
         action: &'static str,
         /// The system's error.
         source: Errno,
     },
-    /// A file or directory that others than root could have changed, or that is none.
+    /// Another user than root could have changed it, or it is of the wrong kind.
     Unsafe {
         /// The file or directory.
         file: PathBuf,
         /// What is wrong with it and what to do.
         problem: &'static str,
     },
-    /// Another process held it all the time.
+    /// Another process held it for all of the patience.
     Busy {
         /// The file.
         file: PathBuf,

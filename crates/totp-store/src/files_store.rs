@@ -1,10 +1,11 @@
-//! The store as files on one machine: `credentials/NAME.toml` and `ledgers/NAME` under one directory.
+//! The store as files on one machine: `credentials/NAME.toml` and `ledgers/NAME` below one directory.
 //!
-//! A lock on the ledger's file is a lock on the user. The file is never replaced by another (a lock on a file that is
-//! renamed over excludes nobody); it is created whole under another name and linked into place, and removed only while
-//! locked, which anyone who waits for it notices.
+//! The lock on the ledger's file is the lock on the user. That file is never replaced, because a lock on a file that was renamed
+//! over excludes nobody. It is created under another name and renamed if the name is free, and it is removed only while locked; a
+//! process that waited for the lock notices that and opens it anew.
 
-use crate::directory::{Access, Directory, make_directory};
+use crate::access::Access;
+use crate::directory::{Directory, make_directory};
 use crate::enrolment_attempts::AttemptFiles;
 use crate::error::FileError;
 use crate::spool::SpoolDirectory;
@@ -15,13 +16,13 @@ use std::path::{Path, PathBuf};
 use totp_core::config::Paths;
 use totp_core::store::{Engine, StoreError};
 
-/// The store that a config's paths name. Nothing is opened or made yet.
+/// The store at the paths of a config. Opens and creates nothing yet.
 #[must_use]
 pub fn open(paths: &Paths) -> FilesStore {
     FilesStore::new(&paths.state, &paths.runtime)
 }
 
-/// The store under one directory, `paths.state` of the config; what ends with the boot is under `paths.runtime`.
+/// The store: below `paths.state` of the config, and below `paths.runtime` for what ends with the boot.
 #[derive(Debug, Clone)]
 pub struct FilesStore {
     state: PathBuf,
@@ -29,17 +30,16 @@ pub struct FilesStore {
 }
 
 impl FilesStore {
-    /// Nothing is opened or made yet.
+    /// Opens and creates nothing yet.
     #[must_use]
     pub fn new(state: &Path, runtime: &Path) -> Self {
         Self { state: state.to_owned(), runtime: runtime.to_owned() }
     }
 
-    /// Whether a directory of [`crate::STATE_DIRECTORIES`] can be used; one that was not needed yet is missing, which is no
-    /// error here.
+    /// Checks the owner and mode of a directory of [`crate::STATE_DIRECTORIES`]. It may be missing: it is created when it is needed.
     ///
     /// # Errors
-    /// [`StoreError`] where owner or mode is not as it must be.
+    /// [`StoreError`] if owner or mode is wrong.
     pub fn check_directory(&self, name: &str) -> Result<(), StoreError> {
         match self.dirs()?.state.inner(name, Access::RootOnly) {
             Ok(_) | Err(FileError::System { source: Errno::ENOENT, .. }) => Ok(()),
@@ -65,7 +65,7 @@ impl Engine for FilesStore {
     type Attempts = AttemptFiles;
     type Notices = SpoolDirectory;
 
-    /// Makes the directories that are missing, each 0700, to last through a crash.
+    /// Creates the missing directories, each 0700; they outlast a crash.
     fn prepare(&self) -> Result<(), StoreError> {
         for path in [&self.state, &self.state.join(CREDENTIALS), &self.state.join(LEDGERS)] {
             make_directory(path, Mode::S_IRWXU)?;

@@ -1,9 +1,9 @@
-//! What lies where, what is listed, and what a write that must last leaves in the file.
+//! Tests of the files on the disk: names, listings, slots, and errors.
 
 use super::*;
 use crate::FileEntry;
 use crate::fixture::{Fixture, NOON, PATIENCE, PHONE, alice, at, code, logged_in, once_more_wrong, word};
-use crate::ledger_file::{Newer, read_file, sync_data, write_slot};
+use crate::ledger_file::{LaterVersion, read_file, sync_data, write_slot};
 use crate::lock::{Lock, lock};
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
@@ -20,10 +20,10 @@ fn enrolled() -> Fixture {
 }
 
 fn entry(fixture: &Fixture) -> FileEntry {
-    fixture.files.entry(&alice().user, PATIENCE).unwrap().unwrap()
+    fixture.store.entry(&alice().user, PATIENCE).unwrap().unwrap()
 }
 
-/// What each slot of alice's ledger says of her, if it is hers.
+/// The two slots of alice's ledger, if they belong to her enrolment.
 fn slots(fixture: &Fixture) -> [Option<Ledger>; 2] {
     let id = entry(fixture).credential().unwrap().unwrap().owner().id;
     let file = std::fs::read(fixture.file("ledgers/alice")).unwrap();
@@ -31,13 +31,13 @@ fn slots(fixture: &Fixture) -> [Option<Ledger>; 2] {
     [slot(0), slot(SLOT)]
 }
 
-/// Anything that differs from what is there.
+/// Alice's ledger with a change.
 fn changed(fixture: &Fixture) -> Ledger {
     once_more_wrong(entry(fixture).ledger().unwrap().clone())
 }
 
 #[test]
-fn what_must_last_stands_on_both_slots() {
+fn a_durable_write_is_on_both_slots() {
     let fixture = enrolled();
     let [Some(first), Some(second)] = slots(&fixture) else { panic!("hers") };
     assert_eq!(first, second);
@@ -47,18 +47,18 @@ fn what_must_last_stands_on_both_slots() {
     assert_eq!(slots(&fixture), [Some(next.clone()), Some(next)]);
 
     let next = changed(&fixture);
-    let Ok(Hold::Held(mut held)) = fixture.files.hold(&alice().user, PATIENCE) else { panic!("held") };
+    let Ok(Hold::Held(mut held)) = fixture.store.hold(&alice().user, PATIENCE) else { panic!("held") };
     held.replace(&next, Durability::Machine).unwrap();
     drop(held);
     assert_eq!(slots(&fixture), [Some(next.clone()), Some(next)]);
 }
 
 #[test]
-fn what_a_login_writes_leaves_the_slot_before_it() {
+fn a_login_leaves_the_slot_before_it() {
     let fixture = enrolled();
     let before = entry(&fixture).ledger().unwrap().clone();
     let next = changed(&fixture);
-    let Ok(Hold::Held(mut held)) = fixture.files.hold(&alice().user, PATIENCE) else { panic!("held") };
+    let Ok(Hold::Held(mut held)) = fixture.store.hold(&alice().user, PATIENCE) else { panic!("held") };
     held.replace(&next, Durability::Process).unwrap();
     drop(held);
     let slots = slots(&fixture);
@@ -66,24 +66,24 @@ fn what_a_login_writes_leaves_the_slot_before_it() {
 }
 
 #[test]
-fn files_are_named_in_messages_as_they_lie() {
+fn messages_name_the_files() {
     let fixture = enrolled();
     assert_eq!(
-        fixture.files.name_of(Document::Credential, &alice().user),
+        fixture.store.name_of(Document::Credential, &alice().user),
         fixture.file("credentials/alice.toml").to_str().unwrap()
     );
     assert_eq!(
-        fixture.files.name_of(Document::Ledger, &alice().user),
+        fixture.store.name_of(Document::Ledger, &alice().user),
         fixture.file("ledgers/alice").to_str().unwrap()
     );
     assert!(fixture.file("credentials/alice.toml").exists() && fixture.file("ledgers/alice").exists());
 }
 
 #[test]
-fn trouble_with_a_ledger_names_its_file() {
+fn an_error_of_a_ledger_names_its_file() {
     let fixture = enrolled();
     std::fs::set_permissions(fixture.file("ledgers/alice"), PermissionsExt::from_mode(0o644)).unwrap();
-    let error = fixture.files.entry(&alice().user, PATIENCE).err().unwrap();
+    let error = fixture.store.entry(&alice().user, PATIENCE).err().unwrap();
     assert_eq!(error.about(), fixture.file("ledgers/alice").to_str().unwrap());
 }
 
@@ -93,8 +93,8 @@ fn a_write_that_fails_names_the_ledger() {
     let path = fixture.file("ledgers/alice");
     let FileEntry { dirs, component, .. } = entry(&fixture);
     let Ok(Lock::Locked(file)) = lock(File::open(&path).unwrap().into(), &path, None) else { panic!("free") };
-    let newer = Newer::Refused;
-    let read_only = FileEntry { dirs, component, newer, file, credential: None, found: None };
+    let later = LaterVersion::Refuse;
+    let read_only = FileEntry { dirs, component, later, file, credential: None, found: None };
     let error = read_only.record(&Ledger::default()).unwrap_err();
     assert_eq!((error.about(), error.problem()), (path.to_str().unwrap(), "cannot write: Bad file number"));
 }
@@ -102,11 +102,11 @@ fn a_write_that_fails_names_the_ledger() {
 #[test]
 fn users_with_a_credential_are_listed_and_drafts_are_not() {
     let fixture = enrolled();
-    assert_eq!(fixture.files.users().unwrap(), [alice().user]);
+    assert_eq!(fixture.store.users().unwrap(), [alice().user]);
     for name in ["zoe.toml", "%C3%A4.toml", "bob.toml", ".new.carol"] {
         std::fs::write(fixture.file("credentials").join(name), "").unwrap();
     }
-    let names: Vec<_> = fixture.files.users().unwrap().iter().map(|user| user.as_str().to_owned()).collect();
+    let names: Vec<_> = fixture.store.users().unwrap().iter().map(|user| user.as_str().to_owned()).collect();
     assert_eq!(names, ["alice", "bob", "zoe", "ä"]);
 }
 
@@ -116,14 +116,14 @@ fn a_foreign_file_among_credentials_is_named() {
         let fixture = enrolled();
         let file = fixture.file("credentials").join(foreign);
         std::fs::write(&file, "").unwrap();
-        assert_eq!(fixture.files.users().unwrap_err().about(), file.to_str().unwrap());
+        assert_eq!(fixture.store.users().unwrap_err().about(), file.to_str().unwrap());
     }
 }
 
 #[test]
-fn what_is_in_place_is_nothing_the_enrolment_or_unreadable() {
+fn an_enrolment_is_missing_known_or_unreadable() {
     let mut fixture = Fixture::new();
-    let in_place = |fixture: &Fixture| fixture.files.expected(&alice().user).unwrap();
+    let in_place = |fixture: &Fixture| fixture.store.expected(&alice().user).unwrap();
     assert_eq!(in_place(&fixture), ExpectedEnrolment::Nothing);
     fixture.enrol(PHONE);
     let id = entry(&fixture).credential().unwrap().unwrap().owner().id;
@@ -132,11 +132,11 @@ fn what_is_in_place_is_nothing_the_enrolment_or_unreadable() {
     assert_eq!(in_place(&fixture), ExpectedEnrolment::Unreadable);
     std::fs::set_permissions(fixture.file("credentials/alice.toml"), PermissionsExt::from_mode(0o666))
         .unwrap();
-    assert!(matches!(fixture.files.expected(&alice().user), Err(StoreError::Unsafe { .. })));
+    assert!(matches!(fixture.store.expected(&alice().user), Err(StoreError::Unsafe { .. })));
 }
 
 #[test]
-fn a_ledger_of_another_length_is_broken() {
+fn a_ledger_of_another_length_is_damaged() {
     let fixture = enrolled();
     let whole = std::fs::read(fixture.file("ledgers/alice")).unwrap();
     for length in [1, SLOT, LENGTH - 1, LENGTH + 1, 3 * SLOT, 9 * SLOT] {
@@ -151,11 +151,11 @@ fn a_ledger_of_another_length_is_broken() {
 }
 
 #[test]
-fn credentials_that_are_nowhere_cannot_be_made_to_last() {
+fn syncing_missing_credentials_is_an_error() {
     let fixture = enrolled();
-    assert!(fixture.files.sync_credentials().is_ok());
+    assert!(fixture.store.sync_credentials().is_ok());
     std::fs::rename(fixture.file("credentials"), fixture.file("elsewhere")).unwrap();
-    let error = fixture.files.sync_credentials().unwrap_err();
+    let error = fixture.store.sync_credentials().unwrap_err();
     assert_eq!(error.about(), fixture.file("credentials").to_str().unwrap());
 }
 
@@ -164,20 +164,20 @@ fn a_whole_ledger_is_read_by_one_call() {
     let fixture = enrolled();
     let path = fixture.file("ledgers/alice");
     let file = File::open(&path).unwrap();
-    // To read the count is a call, too, which the next count includes.
+    // Reading the count is a call too, which the next count includes.
     let [before, between] = [read_calls(), read_calls()];
     read_file(&file, &path).unwrap();
     assert_eq!(read_calls() - between, between - before + 1);
 }
 
-/// How many times this thread has called read(2) and its kin (`syscr`, proc_pid_io(5)).
+/// The number of read system calls of this thread (`syscr`, proc_pid_io(5)).
 fn read_calls() -> u64 {
     let counts = std::fs::read_to_string("/proc/thread-self/io").unwrap();
     counts.lines().find_map(|line| line.strip_prefix("syscr: ")).unwrap().parse().unwrap()
 }
 
 #[test]
-fn a_ledger_that_cannot_be_read_written_or_synced_is_trouble() {
+fn a_ledger_that_cannot_be_read_written_or_synced_is_an_error() {
     let fixture = enrolled();
     let path = fixture.file("ledgers/alice");
     let unread = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
@@ -185,9 +185,9 @@ fn a_ledger_that_cannot_be_read_written_or_synced_is_trouble() {
         StoreError::from(read_file(&unread, &path).err().unwrap()).problem(),
         "cannot read: Bad file number"
     );
-    let place = NextSlot { spare: 0, sequence: 9 };
+    let slot = NextSlot { spare: 0, sequence: 9 };
     let unwritten = File::open(&path).unwrap();
-    let refused = write_slot(&unwritten, &path, &Ledger::default(), place);
+    let refused = write_slot(&unwritten, &path, &Ledger::default(), slot);
     assert_eq!(StoreError::from(refused.unwrap_err()).problem(), "cannot write: Bad file number");
     // A pipe cannot be synced.
     let (_end, pipe) = nix::unistd::pipe().unwrap();
@@ -198,7 +198,7 @@ fn a_ledger_that_cannot_be_read_written_or_synced_is_trouble() {
 }
 
 #[test]
-fn a_ledger_with_a_slot_of_a_later_version_is_refused_by_its_number_and_only_withdrawn() {
+fn a_ledger_of_a_later_version_is_refused() {
     let fixture = enrolled();
     assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
     let file = fixture.file("ledgers/alice");
@@ -207,30 +207,30 @@ fn a_ledger_with_a_slot_of_a_later_version_is_refused_by_its_number_and_only_wit
         let mut bytes = sound.clone();
         bytes[slot + 11] = 2;
         std::fs::write(&file, &bytes).unwrap();
-        let refused = fixture.files.hold(&alice().user, PATIENCE).err().unwrap().to_string();
+        let refused = fixture.store.hold(&alice().user, PATIENCE).err().unwrap().to_string();
         assert!(refused.contains("version 2 is newer than this program reads (1): upgrade it"), "{refused}");
-        assert!(fixture.files.entry(&alice().user, PATIENCE).is_err());
+        assert!(fixture.store.entry(&alice().user, PATIENCE).is_err());
         assert_eq!(std::fs::read(&file).unwrap(), bytes);
-        let entry = fixture.files.entry_to_withdraw(&alice().user, PATIENCE).unwrap().unwrap();
+        let entry = fixture.store.entry_to_withdraw(&alice().user, PATIENCE).unwrap().unwrap();
         assert!(entry.ledger().is_none());
         // A kill before the credential goes leaves what refuses still.
-        let place = entry.place().unwrap();
-        entry.write(&Ledger::default(), place).unwrap();
+        let next_slot = entry.next_slot().unwrap();
+        entry.write(&Ledger::default(), next_slot).unwrap();
         drop(entry);
-        assert!(fixture.files.hold(&alice().user, PATIENCE).is_err());
+        assert!(fixture.store.hold(&alice().user, PATIENCE).is_err());
         std::fs::write(&file, &bytes).unwrap();
     }
-    let entry = fixture.files.entry_to_withdraw(&alice().user, PATIENCE).unwrap().unwrap();
-    let permitted = fixture.files.expected(&alice().user).unwrap();
+    let entry = fixture.store.entry_to_withdraw(&alice().user, PATIENCE).unwrap().unwrap();
+    let permitted = fixture.store.expected(&alice().user).unwrap();
     totp_core::enrolment::withdraw(entry, permitted).unwrap();
-    assert!(matches!(fixture.files.hold(&alice().user, PATIENCE), Ok(Hold::NotEnrolled)));
+    assert!(matches!(fixture.store.hold(&alice().user, PATIENCE), Ok(Hold::NotEnrolled)));
 }
 
 #[test]
 fn every_write_of_one_hold_is_the_one_that_is_read_next() {
     use totp_core::store::Durability::{Machine, Process};
     let fixture = enrolled();
-    let Ok(Hold::Held(mut held)) = fixture.files.hold(&alice().user, PATIENCE) else { panic!("held") };
+    let Ok(Hold::Held(mut held)) = fixture.store.hold(&alice().user, PATIENCE) else { panic!("held") };
     let mut ledger = held.ledger().clone();
     for (at_write, durability) in
         [Process, Machine, Process, Machine, Machine, Process, Process].into_iter().enumerate()

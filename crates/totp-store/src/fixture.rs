@@ -1,4 +1,4 @@
-//! The fixtures of the tests, with the store in a directory of its own.
+//! The fixture of the tests, with the store in a directory of its own.
 
 use crate::FilesStore;
 use std::ops::{Deref, DerefMut};
@@ -39,10 +39,10 @@ impl DerefMut for Fixture {
     }
 }
 
-/// Waits until a thread of this process sleeps: between two looks at a lock that another has.
+/// Waits until a thread of this process sleeps, as it does between two tries for a lock.
 pub(crate) fn until_it_sleeps(thread: nix::unistd::Pid) {
     let stat = format!("/proc/self/task/{thread}/stat");
-    // The state stands behind the name: proc_pid_stat(5).
+    // The state follows the name in parentheses: proc_pid_stat(5).
     while !std::fs::read_to_string(&stat).unwrap().contains(") S ") {
         std::thread::yield_now();
     }

@@ -1,4 +1,4 @@
-//! What a login does with the files: hold a user's ledger, and write its next slot.
+//! A login's use of the files: it holds a user's ledger and writes its next slot.
 
 use crate::FilesStore;
 use crate::ledger_file::{broken, read_file, sync_data, write_slot, write_twin};
@@ -32,7 +32,7 @@ impl Store for FilesStore {
                 if missing {
                     return Err(broken(&path, "is missing though the user is enrolled").into());
                 }
-                // A command that enrols this user right now makes the ledger first: look again.
+                // A command that is enrolling this user creates the ledger first: look again.
                 missing = true;
                 continue;
             };
@@ -52,20 +52,20 @@ impl Store for FilesStore {
                            \"totp-enroll disable\" forgets the enrolment";
             return Err(DocumentError::new(&path, problem).into());
         };
-        let Some((ledger, place)) = slots.newest_of(credential.owner().id) else {
+        let Some((ledger, slot)) = slots.newest_of(credential.owner().id) else {
             return Err(broken(&path, "does not check, or belongs to another enrolment").into());
         };
-        Ok(Hold::Held(FileHeld { path, file, credential, ledger, place }))
+        Ok(Hold::Held(FileHeld { path, file, credential, ledger, slot }))
     }
 }
 
-/// A held ledger: the lock goes with it.
+/// A held enrolment; dropping it unlocks the ledger.
 pub struct FileHeld {
     path: PathBuf,
     file: Locked,
     credential: Credential,
     ledger: Ledger,
-    place: NextSlot,
+    slot: NextSlot,
 }
 
 impl Held for FileHeld {
@@ -78,15 +78,15 @@ impl Held for FileHeld {
     }
 
     fn replace(&mut self, next: &Ledger, durability: Durability) -> Result<(), StoreError> {
-        let place = self.place;
-        self.place = place.other();
-        write_slot(&self.file, &self.path, next, place)?;
+        let slot = self.slot;
+        self.slot = slot.other();
+        write_slot(&self.file, &self.path, next, slot)?;
         match durability {
             Durability::Process => Ok(()),
             Durability::Machine => {
                 sync_data(&self.file, &self.path)?;
-                self.place = place.other().other();
-                Ok(write_twin(&self.file, &self.path, next, place)?)
+                self.slot = slot.other().other();
+                Ok(write_twin(&self.file, &self.path, next, slot)?)
             }
         }
     }

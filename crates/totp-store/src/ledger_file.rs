@@ -1,7 +1,7 @@
-//! A ledger's file, locked by anyone who reads and writes it: as bytes, and slot by slot.
+//! Reads and writes the file of a ledger, slot by slot. Every caller has it locked.
 
+use crate::access::system;
 use crate::error::FileError;
-use crate::guard::system;
 use nix::unistd::fdatasync;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -11,45 +11,45 @@ use totp_core::ledger::Ledger;
 use totp_core::ledger::slot::{self, SLOT};
 use totp_core::ledger::slots::{self, LENGTH, NextSlot, Slots};
 
-/// What a slot of a later version is taken for.
+/// What to do with a ledger that has a slot of a later version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Newer {
-    /// It knows of codes that were used, which nobody here can read.
-    Refused,
-    /// No slot of the ledger is used, and the slot stays until the ledger goes.
-    Broken,
+pub(crate) enum LaterVersion {
+    /// Refuse it: the slot lists used codes that this version cannot read.
+    Refuse,
+    /// Treat the ledger as damaged: use no slot of it, and keep that slot until the ledger is removed.
+    TreatAsDamaged,
 }
 
-/// The same, with what a slot of a later version is to be taken for.
-pub(crate) fn read_ledger(file: &File, path: &Path, newer: Newer) -> Result<Vec<u8>, FileError> {
+/// The bytes of a ledger, as [`Slots`] takes them; empty for a damaged one.
+pub(crate) fn read_ledger(file: &File, path: &Path, later: LaterVersion) -> Result<Vec<u8>, FileError> {
     let bytes = read_whole(file, path)?;
-    match (Slots::of(&bytes).newer(), newer) {
+    match (Slots::of(&bytes).newer(), later) {
         (None, _) => Ok(bytes),
-        (Some(_), Newer::Broken) => Ok(Vec::new()),
-        (Some(version), Newer::Refused) => Err(too_new(path, version)),
+        (Some(_), LaterVersion::TreatAsDamaged) => Ok(Vec::new()),
+        (Some(version), LaterVersion::Refuse) => Err(too_new(path, version)),
     }
 }
 
-/// The bytes of a ledger's file, as [`Slots`] takes them; none of them where a slot is of a later version.
+/// The same; a ledger with a slot of a later version is an error.
 pub(crate) fn read_file(file: &File, path: &Path) -> Result<Vec<u8>, FileError> {
-    read_ledger(file, path, Newer::Refused)
+    read_ledger(file, path, LaterVersion::Refuse)
 }
 
-fn too_new(path: &Path, newer: u32) -> FileError {
+fn too_new(path: &Path, version: u32) -> FileError {
     let known = slot::version();
     let problem = format!(
-        "version {newer} is newer than this program reads ({known}): upgrade it; a repair would forget which codes were used; \
+        "version {version} is newer than this program reads ({known}): upgrade it; a repair would forget which codes were used; \
          where no later version ever ran here it is damaged: \"totp-enroll reset\" or \"totp-enroll disable USER\" help"
     );
     FileError::Document(DocumentError::new(path, problem))
 }
 
-/// The bytes as they are, blank where nothing was written yet; none where the file has another length than ours.
+/// The bytes of the file: a blank ledger if it is empty, and nothing if it has another length than a ledger.
 pub(crate) fn read_whole(file: &File, path: &Path) -> Result<Vec<u8>, FileError> {
-    // One byte more, so that a file that is too long is seen.
+    // One byte more, to notice a file that is too long.
     let mut bytes = vec![0; LENGTH + 1];
     let mut filled = 0;
-    // Nothing came for that one: the file has ended, and no further call need say so.
+    // If that byte is not filled, this is the end of the file; no further call is needed.
     while let Some(free @ [_, _, ..]) = bytes.get_mut(filled..) {
         match file.read_at(free, filled as u64) {
             Ok(0) => break,
@@ -59,45 +59,35 @@ pub(crate) fn read_whole(file: &File, path: &Path) -> Result<Vec<u8>, FileError>
         }
     }
     Ok(match filled {
-        // A crash came between the making of the file and its first sync, and no credential is put in place before
-        // that: nobody was enrolled by it.
+        // The machine crashed between the creation of the file and its first sync. A credential is stored only after that sync, so
+        // nobody was enrolled.
         0 => slots::blank(),
         LENGTH => bytes,
-        // No slot of it checks; the caller knows what that means.
+        // Damaged: no slot is valid.
         _ => Vec::new(),
     })
 }
 
-/// Writes the slot at `place`.
-pub(crate) fn write_slot(
-    file: &File,
-    path: &Path,
-    ledger: &Ledger,
-    place: NextSlot,
-) -> Result<(), FileError> {
-    let offset = place.spare.saturating_mul(SLOT) as u64;
-    let slot = slot::encode(ledger, place.sequence);
-    file.write_all_at(&slot, offset).map_err(|error| system(path, "write", &error))
+/// Writes `ledger` to a slot.
+pub(crate) fn write_slot(file: &File, path: &Path, ledger: &Ledger, slot: NextSlot) -> Result<(), FileError> {
+    let offset = slot.spare.saturating_mul(SLOT) as u64;
+    let bytes = slot::encode(ledger, slot.sequence);
+    file.write_all_at(&bytes, offset).map_err(|error| system(path, "write", &error))
 }
 
-/// Writes and syncs the other slot too, after the one at `place` is safe: two logins later both are written over, and a
-/// block torn by a crash then must not leave a slot from before.
-pub(crate) fn write_twin(
-    file: &File,
-    path: &Path,
-    ledger: &Ledger,
-    place: NextSlot,
-) -> Result<(), FileError> {
-    write_slot(file, path, ledger, place.other())?;
+/// Writes `ledger` to the other slot too and syncs it, once `slot` is synced. Otherwise the next login would write over the other
+/// slot, the one after it over `slot`, and a crash that tears that write and loses the one before would bring back a ledger from before.
+pub(crate) fn write_twin(file: &File, path: &Path, ledger: &Ledger, slot: NextSlot) -> Result<(), FileError> {
+    write_slot(file, path, ledger, slot.other())?;
     sync_data(file, path)
 }
 
-/// Makes what was written last through a crash.
+/// Makes what was written outlast a crash.
 pub(crate) fn sync_data(file: &File, path: &Path) -> Result<(), FileError> {
     fdatasync(file).map_err(|source| FileError::System { file: path.to_owned(), action: "sync", source })
 }
 
-/// Trouble with a ledger that a repair ends.
+/// The error for a damaged ledger, which a repair replaces.
 pub(crate) fn broken(path: &Path, what: &str) -> FileError {
     let problem =
         format!("{what}; \"totp-enroll unlock --repair USER\" makes a new one and voids the recovery codes");

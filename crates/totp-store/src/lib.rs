@@ -1,35 +1,33 @@
-//! The files engine: where the rules of `totp-core` keep what they need, as files on one machine.
+//! The files engine: the store of one machine, behind the traits of [`totp_core::store`].
 //!
-//! It stands behind the traits of [`totp_core::store`]; [`open`] makes it, and everything else that a front end needs of a store
-//! is on those traits. What is public beside that is of files alone, and used by name in a few places only:
+//! [`open`] makes it, and everything else that a front end needs of a store is on the traits. The other public items are about files
+//! whatever the engine is, and a few callers name them:
 //!
-//! * [`documents`], [`guard`], [`keyring_files`]: the config and the keyring, which are files whatever the engine is;
+//! * [`documents`], [`access`], [`keyring_files`]: the config and the keyring;
 //! * [`timestamp_records`]: the accepted codes of this machine's sessions, which no other machine knows;
-//! * [`FilesStore::stale_files`], [`FilesStore::check_directory`], [`STATE_DIRECTORIES`]: what `doctor` and `prune` look at.
+//! * [`FilesStore::check_directory`], [`STATE_DIRECTORIES`]: what `doctor` and `prune` look at.
 //!
-//! ```text
-//!   hold   entry   users   resets   reseal   keyring_lock   spool   enrolment_attempts     the traits, one file each
-//!       \     \      \       |        /        /             /      /
-//!        files_store   state_dirs   ledger_file                      which directory and file, and how one is read
-//!                  \        |        /
-//!            directory    lock    guard    error                     open, write, lock, trust: the system calls
-//! ```
+//! | layer | modules |
+//! |---|---|
+//! | the traits, one file each | `hold` `entry` `users` `resets` `reseal` `keyring_lock` `spool` `enrolment_attempts` `stale_drafts` |
+//! | which directory and file, and how it is read | `files_store` `state_dirs` `ledger_file` |
+//! | the system calls: open, write, lock, check the owner | `directory` `lock` `access` `error` |
 //!
 //! # What is promised, and how
 //!
-//! * *One judges at a time.* A lock on the ledger's file is a lock on the user. The file is never replaced by another: a lock on a
-//!   file that is renamed over excludes nobody.
+//! * *One login is judged at a time.* The lock on the ledger's file is the lock on the user. That file is never renamed over.
 //! * *Old or new, never half.* Documents are drafted, synced and renamed; a ledger is written slot by slot
 //!   ([`totp_core::ledger::slots`]).
-//! * *Root's alone.* What others could have changed is refused, by owner, mode, kind and number of links ([`guard`]).
-//! * *No name that anybody chose becomes a path* but by [`totp_core::user::User::component`].
+//! * *Root only.* A file that another user could have changed is refused, by owner, mode, kind and number of links ([`access`]).
+//! * *No text that a user chose becomes a path*, except through [`totp_core::user::User::component`].
 //!
 //! # Deliberately absent
 //!
-//! A cache; a rule about codes; an error number beyond this crate ([`totp_core::store::StoreError`] says it in words).
+//! A cache; a rule about codes; an errno outside this crate ([`totp_core::store::StoreError`] has it in words).
 
 #![forbid(unsafe_code)]
 
+pub mod access;
 mod directory;
 pub mod documents;
 pub mod enrolment_attempts;
@@ -38,7 +36,6 @@ mod error;
 mod files_store;
 #[cfg(test)]
 mod fixture;
-pub mod guard;
 mod hold;
 pub mod keyring_files;
 mod keyring_lock;
@@ -49,9 +46,13 @@ mod manual_tests;
 mod reseal;
 mod resets;
 #[cfg(test)]
-mod rules_tests;
+mod rules_tests {
+    mod account_recovery;
+    mod enrolment;
+    mod rotation;
+}
 pub mod spool;
-mod stale_files;
+mod stale_drafts;
 mod state_dirs;
 pub mod timestamp_records;
 mod users;
@@ -64,7 +65,7 @@ pub use reseal::{FoundFile, ResealingFiles};
 pub use state_dirs::STATE_DIRECTORIES;
 pub use users::Names;
 
-/// What every engine promises.
+/// The promises of every engine.
 #[cfg(test)]
 mod conformance {
     fn fresh() -> (tempfile::TempDir, crate::FilesStore) {

@@ -1,9 +1,9 @@
-//! The lock on a ledger's file, which is the lock on its user: taken with patience, and noticing a file that is gone; and
-//! the lock on a directory, for what concerns everybody in it.
+//! Locks on files and directories (flock), with a deadline. The lock on a ledger's file is the lock on its user; the lock on a
+//! directory is for changes that concern every user.
 
+use crate::access::{Access, check_stat, stat_of, system};
 use crate::directory::Directory;
 use crate::error::FileError;
-use crate::guard::{Guard, check_stat, stat_of, system};
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::ops::Deref;
@@ -11,17 +11,17 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// The first pause between two tries for the lock; it doubles up to [`LONGEST_PAUSE`]. A login holds it for some 100 µs.
+/// The first pause between two tries; it doubles up to [`LONGEST_PAUSE`]. A login holds the lock for about 100 µs.
 const FIRST_PAUSE: Duration = Duration::from_micros(100);
 const LONGEST_PAUSE: Duration = Duration::from_millis(5);
 
-/// What waiting for a lock came to.
+/// The result of [`lock`].
 pub(crate) enum Lock {
-    /// It is ours until it is dropped.
+    /// Locked, until this is dropped.
     Locked(Locked),
-    /// It was removed while we waited.
+    /// The file was removed meanwhile: open it anew.
     Gone,
-    /// Another process had it until the deadline.
+    /// Another process held the lock until the deadline.
     Busy,
 }
 
@@ -38,47 +38,47 @@ impl Deref for Locked {
 
 impl Drop for Locked {
     fn drop(&mut self) {
-        // At once, also where a process forked meanwhile has it open. Where that fails, closing it lets go.
+        // Closing is not enough if a child process inherited the file. If this fails, closing still unlocks it in all other cases.
         let _ = self.0.unlock();
     }
 }
 
-/// Who else may have a lock at the same time.
+/// The mode of a lock, as in flock(2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Share {
-    /// Nobody.
-    Alone,
-    /// Others who share it.
+pub(crate) enum LockMode {
+    /// One process has it.
+    Exclusive,
+    /// Any number of processes have it, none of them exclusively.
     Shared,
 }
 
-/// Locks `fd`, which was opened at `path`.
+/// Locks the file `fd`, which was opened at `path`, exclusively.
 pub(crate) fn lock(fd: OwnedFd, path: &Path, deadline: Option<Instant>) -> Result<Lock, FileError> {
     let file = File::from(fd);
-    if acquire(&file, path, Share::Alone, deadline)? {
+    if acquire(&file, path, LockMode::Exclusive, deadline)? {
         locked_file(Locked(file), path)
     } else {
         Ok(Lock::Busy)
     }
 }
 
-/// Locks a directory that is never removed; `None`: others had it until the deadline.
+/// Locks a directory that is never removed; `None`: others held the lock until the deadline.
 pub(crate) fn lock_directory(
     directory: Directory,
-    share: Share,
+    mode: LockMode,
     deadline: Option<Instant>,
 ) -> Result<Option<Locked>, FileError> {
     let Directory { fd, path } = directory;
     let file = File::from(fd);
-    Ok(acquire(&file, &path, share, deadline)?.then(|| Locked(file)))
+    Ok(acquire(&file, &path, mode, deadline)?.then(|| Locked(file)))
 }
 
-fn acquire(file: &File, path: &Path, share: Share, deadline: Option<Instant>) -> Result<bool, FileError> {
+fn acquire(file: &File, path: &Path, mode: LockMode, deadline: Option<Instant>) -> Result<bool, FileError> {
     let mut pause = FIRST_PAUSE;
     loop {
-        let tried = match share {
-            Share::Alone => file.try_lock(),
-            Share::Shared => file.try_lock_shared(),
+        let tried = match mode {
+            LockMode::Exclusive => file.try_lock(),
+            LockMode::Shared => file.try_lock_shared(),
         };
         match tried {
             Ok(()) => return Ok(true),
@@ -100,7 +100,7 @@ fn locked_file(locked: Locked, path: &Path) -> Result<Lock, FileError> {
     if stat.st_nlink == 0 {
         return Ok(Lock::Gone);
     }
-    check_stat(&stat, path, Guard::Secret)?;
+    check_stat(&stat, path, Access::RootOnly)?;
     Ok(Lock::Locked(locked))
 }
 
@@ -118,7 +118,7 @@ mod tests {
         file.reopen().unwrap().into()
     }
 
-    fn in_time(patience: Duration) -> Option<Instant> {
+    fn deadline_in(patience: Duration) -> Option<Instant> {
         Instant::now().checked_add(patience)
     }
 
@@ -131,7 +131,7 @@ mod tests {
             crate::fixture::until_it_sleeps(waits);
             drop(held);
         });
-        let patience = in_time(Duration::from_secs(30));
+        let patience = deadline_in(Duration::from_secs(30));
         assert!(matches!(lock(opened(&file), file.path(), patience), Ok(Lock::Locked(_))));
         holder.join().unwrap();
     }
@@ -140,13 +140,13 @@ mod tests {
     fn waiting_for_a_lock_ends_at_the_deadline() {
         let file = ledger();
         let _held = lock(opened(&file), file.path(), None);
-        for patience in [None, in_time(Duration::ZERO), in_time(Duration::from_millis(1))] {
+        for patience in [None, deadline_in(Duration::ZERO), deadline_in(Duration::from_millis(1))] {
             assert!(matches!(lock(opened(&file), file.path(), patience), Ok(Lock::Busy)));
         }
     }
 
     #[test]
-    fn a_lock_is_let_go_though_a_child_has_the_file_open_still() {
+    fn a_lock_ends_though_a_child_inherited_the_file() {
         let file = ledger();
         let Ok(Lock::Locked(held)) = lock(opened(&file), file.path(), None) else { panic!("free") };
         let _inherited = held.try_clone().unwrap();
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_removed_meanwhile_is_no_lock() {
+    fn a_removed_file_is_not_locked() {
         let file = ledger();
         let fd = opened(&file);
         std::fs::remove_file(file.path()).unwrap();
@@ -163,9 +163,9 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_locked_is_trouble_and_not_a_crowd() {
+    fn a_file_that_cannot_be_locked_is_an_error_and_not_busy() {
         let file = ledger();
-        // Stands for the file without opening it.
+        // O_PATH names the file without opening it, and flock refuses that.
         let fd = open(file.path(), OFlag::O_PATH, Mode::empty()).unwrap();
         assert!(lock(fd, file.path(), None).is_err());
     }

@@ -1,4 +1,4 @@
-//! The man pages name every file that there is, and none that there is not.
+//! The man pages name every file of pam_totp, and no other.
 
 use crate::STATE_DIRECTORIES;
 use crate::enrolment_attempts::ATTEMPTS;
@@ -10,7 +10,7 @@ use totp_core::config::{Config, DEFAULT_FILE};
 use totp_core::store::{Document, Users};
 use totp_core::user::User;
 
-/// What lies on the disk by default, and the directories that it lies in.
+/// The files of pam_totp with the default paths, and their directories.
 fn files() -> (BTreeSet<String>, BTreeSet<String>) {
     let paths = Config::defaults().unwrap().paths;
     let (user, store) = (User::parse("NAME").unwrap(), crate::open(&paths));
@@ -19,7 +19,7 @@ fn files() -> (BTreeSet<String>, BTreeSet<String>) {
     let of_a_user =
         [Document::Credential, Document::Ledger, Document::Reset].map(|one| store.name_of(one, &user).into());
     let of_all = [DEFAULT_FILE.into(), keyring.sealed(), keyring.clear, keyring.opened];
-    // Those whose contents are nobody's business.
+    // Directories that are named as a whole.
     let closed = [paths.state.join("spool"), runtime(TIMESTAMPS), runtime(ATTEMPTS)];
     let files: Vec<_> = of_a_user.into_iter().chain(of_all).chain(closed).collect();
     let mut directories: BTreeSet<String> =
@@ -30,7 +30,7 @@ fn files() -> (BTreeSet<String>, BTreeSet<String>) {
 }
 
 #[test]
-fn the_page_of_the_module_has_every_file_and_the_pages_no_other() {
+fn the_man_pages_name_every_file_and_no_other() {
     let (files, directories) = files();
     let items = page("pam_totp.8").section("FILES AND MODES").items();
     let listed: BTreeSet<String> =

@@ -1,6 +1,6 @@
-//! Credentials replaced by others that say the same, sealed anew. They are drafted and synced while nobody waits, and put in
-//! place one by one, each held for the moment of its rename and only where nobody changed it since: a login never meets a
-//! lock that waits for the disk, and no change by a command is undone.
+//! Replaces credentials by the same ones sealed with another key. They are drafted and synced without a lock, and renamed into place
+//! one by one: each user is locked for the moment of the rename, and it happens only if the credential was not changed since. So no
+//! login waits for a lock while the disk syncs, and no change of a command is undone.
 
 use crate::FilesStore;
 use crate::error::FileError;
@@ -11,14 +11,14 @@ use nix::fcntl::{OFlag, renameat};
 use std::time::{Duration, Instant};
 use totp_core::credential::Credential;
 use totp_core::secret::Secret;
-use totp_core::store::{Found, Reseal, Resealed, Resealing, StoreError};
+use totp_core::store::{FoundCredential, Reseal, Resealed, Resealing, StoreError};
 use totp_core::user::User;
 
-/// What a draft of ours is called before the user's component, which never starts like that: a command that changes the same
-/// user meanwhile has a draft of its own.
-const OURS: &str = ".new.%.";
+/// How the name of a draft starts, before the user's component. No component starts with `%.`, so the draft of a command that
+/// changes the same user meanwhile has another name.
+const RESEAL_DRAFT: &str = ".new.%.";
 
-/// Credentials on their way. One at a time: anyone who rotates has the lock to ([`totp_core::store::KeyringLocks::lock_to_rotate`]).
+/// Drafted credentials. The caller has [`totp_core::store::KeyringLocks::lock_to_rotate`], so one process does this at a time.
 pub struct ResealingFiles {
     dirs: StateDirs,
     drafted: Vec<FoundFile>,
@@ -31,7 +31,7 @@ pub struct FoundFile {
     credential: Credential,
 }
 
-impl Found for FoundFile {
+impl FoundCredential for FoundFile {
     fn credential(&self) -> &Credential {
         &self.credential
     }
@@ -46,7 +46,8 @@ impl Reseal for FilesStore {
         for entry in entries {
             let entry =
                 entry.map_err(|source| FileError::System { file: path.clone(), action: "list", source })?;
-            if let Some(left) = entry.file_name().to_str().ok().filter(|name| name.starts_with(OURS)) {
+            if let Some(left) = entry.file_name().to_str().ok().filter(|name| name.starts_with(RESEAL_DRAFT))
+            {
                 dirs.credentials.remove(left)?;
             }
         }
@@ -129,7 +130,7 @@ impl ResealingFiles {
         let (draft, name) = (draft_of(&found.user), format!("{component}.toml"));
         let renamed = renameat(&credentials.fd, draft.as_str(), &credentials.fd, name.as_str());
         drop(held);
-        // Only now the last of the old file goes, which may take a disk milliseconds (discard).
+        // Closing the old file frees its blocks, which may take milliseconds (discard): after the lock is released.
         drop(now);
         renamed.map(|()| Resealed::Done).map_err(|source| FileError::System {
             file: credentials.path.join(&name),
@@ -142,13 +143,13 @@ impl ResealingFiles {
 impl Drop for ResealingFiles {
     fn drop(&mut self) {
         for found in &self.drafted {
-            // The next rotation tries again.
+            // The next rotation removes it.
             let _ = self.dirs.credentials.remove(&draft_of(&found.user));
         }
     }
 }
 
 fn draft_of(user: &User) -> String {
-    debug_assert!(OURS.starts_with(DRAFT), "a listing leaves drafts out");
-    format!("{OURS}{}", user.component())
+    debug_assert!(RESEAL_DRAFT.starts_with(DRAFT), "a listing leaves drafts out");
+    format!("{RESEAL_DRAFT}{}", user.component())
 }

@@ -1,11 +1,11 @@
-//! Resets on their way, as files: `resets/NAME.toml`. Read and written while the user is held, but for listing.
+//! Resets as files: `resets/NAME.toml`. They are read and written while the user is held, except for a listing.
 //!
-//! The directory is made with the first reset; where it is missing there is none.
+//! The directory is created with the first reset; without it there is no reset.
 
 use crate::FilesStore;
-use crate::directory::{Access, Directory, make_directory};
+use crate::access::{Access, read_opened};
+use crate::directory::{Directory, make_directory};
 use crate::error::FileError;
-use crate::guard::{Guard, read_opened};
 use crate::state_dirs::{DRAFT, RESETS, StateDirs};
 use crate::users::Names;
 use nix::errno::Errno;
@@ -23,7 +23,7 @@ impl Resets for FilesStore {
     }
 
     fn resets(&self) -> Result<Option<Names>, StoreError> {
-        let foreign = "is not a reset of ours: move it away";
+        let foreign = "is not a reset file: move it away";
         Ok(self.dirs()?.resets()?.map(|resets| Names::of(resets, ".toml", foreign)).transpose()?)
     }
 }
@@ -34,9 +34,9 @@ impl StateDirs {
         let name = name(component);
         let path = directory.path.join(&name);
         let Some(fd) = directory.file(&name, OFlag::O_RDONLY)? else { return Ok(None) };
-        let text = read_opened(&fd, &path, Guard::Secret)?;
+        let text = read_opened(&fd, &path, Access::RootOnly)?;
         let Some(user) = User::from_component(component) else {
-            return Err(FileError::Unsafe { file: path, problem: "is not a reset of ours: move it away" });
+            return Err(FileError::Unsafe { file: path, problem: "is not a reset file: move it away" });
         };
         Ok(Some(Reset::parse(&path, text.expose(), &user)?))
     }
@@ -53,7 +53,7 @@ impl StateDirs {
                 .map_err(|source| FileError::System { file: path, action: "put in place", source })
         });
         if kept.is_err() {
-            // The error that matters is the first.
+            // The first error is the one to report.
             let _ = directory.remove(&draft);
         }
         kept?;
@@ -63,7 +63,7 @@ impl StateDirs {
     pub(crate) fn forget_reset(&self, component: &str) -> Result<bool, FileError> {
         let Some(directory) = self.resets()? else { return Ok(false) };
         let name = name(component);
-        // Also one that is not as it must be: what goes cannot harm.
+        // Without a check of owner and mode: a file that is removed does no harm.
         let was_there = std::fs::symlink_metadata(directory.path.join(&name)).is_ok();
         directory.remove(&name)?;
         directory.sync()?;

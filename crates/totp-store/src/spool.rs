@@ -1,12 +1,12 @@
-//! Notices that wait to be sent: one file each below the state, root's alone. Logins leave them, the command sends them.
+//! The spool of notices: one file for each, which logins and commands leave and `totp-enroll notify` sends.
 //!
-//! A notice is whole or not there, for it is renamed into place. What became of it is in its name, so that one rename
-//! records it: `SECOND.NUMBER.UID.ID.TRIES.LAST`, by which notices are sent in the order in which they came.
+//! A notice is renamed into place, so a reader never finds half of one. Its tries are part of its name, so that one rename records
+//! a try: `SECOND.NUMBER.UID.ID.TRIES.LAST`. Notices are sent in the order of their names.
 
-use crate::directory::{Access, Directory, make_directory};
+use crate::access::{Access, read_opened};
+use crate::directory::{Directory, make_directory};
 use crate::error::FileError;
-use crate::guard::{Guard, read_opened};
-use crate::lock::{Locked, Share, lock_directory};
+use crate::lock::{LockMode, Locked, lock_directory};
 use crate::state_dirs::{DRAFT, SPOOL};
 use base16ct::lower;
 use nix::errno::Errno;
@@ -19,17 +19,17 @@ use totp_core::secret::{Entropy, random_array};
 use totp_core::store::StoreError;
 use totp_core::store::notices::{NoticeSpool, Origin, SendLock, Sending, Waiting, space_for};
 
-/// After so long a draft is what a program that was killed has left, in seconds.
+/// A draft that is older than this, in seconds, was left by a program that was killed.
 const STALE: u64 = 3600;
 
-/// The notices of this machine, under `paths.state` of the config.
+/// The spool, under `paths.state` of the config.
 #[derive(Debug, Clone)]
 pub struct SpoolDirectory {
     state: PathBuf,
 }
 
 impl SpoolDirectory {
-    /// Nothing is opened or made yet.
+    /// Opens and creates nothing yet.
     #[must_use]
     pub fn new(state: &Path) -> Self {
         Self { state: state.to_owned() }
@@ -39,11 +39,11 @@ impl SpoolDirectory {
         self.state.join(SPOOL)
     }
 
-    /// The number of one more among those of the same second, if there is room for it.
+    /// The number of one more notice among those of the same second.
     fn space_for(&self, at: u64, uid: Option<u32>, origin: Origin) -> Result<u32, StoreError> {
         let (waiting, _) = self.waiting()?;
         let problem =
-            "holds as many notices as it may: find out why they are not sent (\"totp-enroll notify\")";
+            "holds as many notices as it may hold: find out why they are not sent (\"totp-enroll notify\")";
         let full = || FileError::Unsafe { file: self.path(), problem };
         Ok(space_for(&waiting, at, uid, origin).ok_or_else(full)?)
     }
@@ -126,7 +126,7 @@ impl NoticeSpool for SpoolDirectory {
     fn read(&self, waiting: &Waiting) -> Result<Option<Vec<u8>>, StoreError> {
         let (directory, name) = (self.directory()?, name_of(waiting));
         let Some(fd) = directory.file(&name, OFlag::O_RDONLY)? else { return Ok(None) };
-        let text = read_opened(&fd, &directory.path.join(&name), Guard::Secret)?;
+        let text = read_opened(&fd, &directory.path.join(&name), Access::RootOnly)?;
         Ok(Some(text.expose().to_vec()))
     }
 
@@ -135,7 +135,8 @@ impl NoticeSpool for SpoolDirectory {
             (Err(FileError::System { source: Errno::ENOENT, .. }), _) => return Ok(SendLock::NothingThere),
             (lock, directory) => (lock?, directory?),
         };
-        let Some(locked) = lock_directory(lock, Share::Alone, Instant::now().checked_add(patience))? else {
+        let Some(locked) = lock_directory(lock, LockMode::Exclusive, Instant::now().checked_add(patience))?
+        else {
             return Ok(SendLock::Busy);
         };
         for name in self.names()? {
@@ -148,7 +149,7 @@ impl NoticeSpool for SpoolDirectory {
     }
 }
 
-/// The right to send what is in the spool.
+/// The right to send; dropping it releases the lock.
 pub struct SendingFiles {
     directory: Directory,
     _locked: Locked,
@@ -168,7 +169,7 @@ impl Sending for SendingFiles {
     }
 }
 
-/// What the file of a notice is called now.
+/// The file name of a notice.
 fn name_of(waiting: &Waiting) -> String {
     let Waiting { at, number, uid, id, tries, last } = waiting;
     let uid = uid.map_or_else(|| "-".to_owned(), |uid| uid.to_string());
@@ -186,7 +187,7 @@ fn parse(name: &str) -> Option<Waiting> {
     let id = parts.next().filter(is_id)?;
     let (tries, last) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
     let waiting = Waiting { at, number, uid, id: id.to_owned(), tries, last };
-    // There is one way to write it.
+    // Each notice has exactly one name: "01" for 1 is refused.
     (name_of(&waiting) == name).then_some(waiting)
 }
 

@@ -1,4 +1,4 @@
-//! In which order notices wait, how many may, how long each is tried, and what is no notice.
+//! Tests of the spool: order, limits, retries, and files that are not notices.
 
 use super::*;
 use std::fs;
@@ -20,7 +20,7 @@ fn put(spool: &SpoolDirectory, at: u64, uid: Option<u32>, origin: Origin) -> Res
     spool.put(&notice(at), uid, origin, &mut Counter(at))
 }
 
-fn turn(spool: &SpoolDirectory, now: u64) -> SendingFiles {
+fn lock_to_send(spool: &SpoolDirectory, now: u64) -> SendingFiles {
     match spool.lock_to_send(Duration::ZERO, now).unwrap() {
         SendLock::Sending(sending) => sending,
         SendLock::Busy | SendLock::NothingThere => panic!("it is free"),
@@ -28,7 +28,7 @@ fn turn(spool: &SpoolDirectory, now: u64) -> SendingFiles {
 }
 
 #[test]
-fn notices_wait_in_the_order_in_which_they_came_and_for_root_alone() {
+fn notices_are_sorted_by_time_and_readable_by_root_only() {
     let (directory, spool) = spool();
     assert_eq!(spool.waiting().unwrap(), (Vec::new(), Vec::new()));
     for (at, uid) in [(20, Some(1001)), (3, None), (100, Some(0))] {
@@ -45,7 +45,7 @@ fn notices_wait_in_the_order_in_which_they_came_and_for_root_alone() {
 }
 
 #[test]
-fn those_of_one_second_are_in_order_too() {
+fn notices_of_one_second_keep_their_order() {
     let (_directory, spool) = spool();
     for uid in [30, 10, 20, 10] {
         spool.put(&notice(7), Some(uid), Origin::Login, &mut Counter(u64::from(uid))).unwrap();
@@ -55,7 +55,7 @@ fn those_of_one_second_are_in_order_too() {
 }
 
 #[test]
-fn one_account_does_not_fill_the_spool_nor_logins_the_commands_share() {
+fn logins_fill_neither_their_account_nor_the_spool() {
     let (_directory, spool) = spool();
     for at in 0..32 {
         put(&spool, at, Some(1001), Origin::Login).unwrap();
@@ -75,10 +75,10 @@ fn one_account_does_not_fill_the_spool_nor_logins_the_commands_share() {
 }
 
 #[test]
-fn a_notice_that_was_taken_is_gone_and_one_that_was_not_waits_longer_each_time() {
+fn a_sent_notice_is_gone_and_a_failed_one_waits_longer() {
     let (_directory, spool) = spool();
     put(&spool, 5, Some(1), Origin::Login).unwrap();
-    let sending = turn(&spool, 0);
+    let sending = lock_to_send(&spool, 0);
     let (mut now, mut pauses) = (1000, Vec::new());
     let mut waiting = spool.waiting().unwrap().0.remove(0);
     assert!(waiting.is_due(0));
@@ -97,10 +97,10 @@ fn a_notice_that_was_taken_is_gone_and_one_that_was_not_waits_longer_each_time()
 }
 
 #[test]
-fn after_three_days_a_notice_is_given_up() {
+fn a_notice_is_given_up_after_three_days() {
     let (_directory, spool) = spool();
     put(&spool, 5, Some(1), Origin::Login).unwrap();
-    let sending = turn(&spool, 0);
+    let sending = lock_to_send(&spool, 0);
     let mut now = 0;
     let mut waiting = spool.waiting().unwrap().0.pop();
     while let Some(notice) = waiting {
@@ -112,10 +112,10 @@ fn after_three_days_a_notice_is_given_up() {
 }
 
 #[test]
-fn tries_alone_give_nothing_up_nor_does_time_alone() {
+fn a_notice_is_given_up_by_tries_and_time_together() {
     let (_directory, spool) = spool();
     put(&spool, 1000, Some(1), Origin::Login).unwrap();
-    let sending = turn(&spool, 0);
+    let sending = lock_to_send(&spool, 0);
     let mut waiting = spool.waiting().unwrap().0.remove(0);
     for now in (0..200).chain([1000 + 3 * 86400]) {
         waiting =
@@ -130,34 +130,34 @@ fn tries_alone_give_nothing_up_nor_does_time_alone() {
 }
 
 #[test]
-fn one_sends_at_a_time() {
+fn one_process_sends_at_a_time() {
     let (_directory, spool) = spool();
     assert!(matches!(spool.lock_to_send(Duration::ZERO, 0), Ok(SendLock::NothingThere)));
     put(&spool, 5, Some(1), Origin::Login).unwrap();
-    let sending = turn(&spool, 0);
+    let sending = lock_to_send(&spool, 0);
     assert!(matches!(spool.lock_to_send(Duration::ZERO, 0), Ok(SendLock::Busy)));
     put(&spool, 6, Some(1), Origin::Login).expect("nobody waits for a sender");
     drop(sending);
-    drop(turn(&spool, 0));
+    drop(lock_to_send(&spool, 0));
 }
 
 #[test]
-fn what_a_killed_program_left_is_no_notice_and_is_swept_in_time() {
+fn a_stale_draft_is_not_a_notice_and_is_removed() {
     let (directory, spool) = spool();
     put(&spool, 10_000, Some(1), Origin::Login).unwrap();
     let name = name_of(&spool.waiting().unwrap().0[0]);
     let draft = directory.path().join("spool").join(format!(".new.{name}"));
     fs::write(&draft, "half").unwrap();
     assert_eq!(spool.waiting().unwrap().0.len(), 1);
-    drop(turn(&spool, 13_600));
+    drop(lock_to_send(&spool, 13_600));
     assert!(draft.exists(), "it may be written still");
-    drop(turn(&spool, 13_601));
+    drop(lock_to_send(&spool, 13_601));
     assert!(!draft.exists());
     assert_eq!(spool.waiting().unwrap().0.len(), 1);
 }
 
 #[test]
-fn what_is_not_roots_own_is_no_spool_and_no_notice() {
+fn a_spool_or_notice_of_another_owner_is_refused() {
     let (directory, spool) = spool();
     put(&spool, 5, Some(1), Origin::Login).unwrap();
     let waiting = spool.waiting().unwrap().0.remove(0);
@@ -177,7 +177,7 @@ fn what_is_not_roots_own_is_no_spool_and_no_notice() {
 }
 
 #[test]
-fn a_file_that_is_no_notice_is_named() {
+fn a_foreign_file_is_named() {
     let (directory, spool) = spool();
     put(&spool, 5, Some(1), Origin::Login).unwrap();
     let name = name_of(&spool.waiting().unwrap().0[0]);

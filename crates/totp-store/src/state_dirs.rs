@@ -1,8 +1,8 @@
-//! The directories of a store by name and opened, and the credentials in them as they are read.
+//! The directories of the store, by name and opened, and how a credential is read from them.
 
+use crate::access::{Access, read_opened};
 use crate::directory::Directory;
 use crate::error::FileError;
-use crate::guard::{Guard, read_opened};
 use nix::fcntl::OFlag;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -17,13 +17,13 @@ pub(crate) const LEDGERS: &str = "ledgers";
 pub(crate) const RESETS: &str = "resets";
 pub(crate) const SPOOL: &str = "spool";
 
-/// All that is below `paths.state`: one list, so that anyone who looks at a whole state knows each of them.
+/// Every directory below `paths.state`: the list for programs that look at the whole state.
 pub const STATE_DIRECTORIES: [&str; 4] = [CREDENTIALS, LEDGERS, RESETS, SPOOL];
 
-/// What a file is called while it is written; no component starts with a dot.
+/// How the name of a file starts while it is written. No user's component starts with a dot.
 pub(crate) const DRAFT: &str = ".new.";
 
-/// Where a user's files lie.
+/// The opened directories.
 pub(crate) struct StateDirs {
     pub(crate) state: Directory,
     pub(crate) credentials: Directory,
@@ -42,28 +42,28 @@ impl StateDirs {
         let name = format!("{component}.toml");
         let path = self.credentials.path.join(&name);
         let Some(fd) = self.credentials.file(&name, OFlag::O_RDONLY)? else { return Ok(None) };
-        let text = read_opened(&fd, &path, Guard::Secret)?;
+        let text = read_opened(&fd, &path, Access::RootOnly)?;
         Ok(Some(CredentialText { path, text, _fd: fd }))
     }
 
-    /// Makes a ledger in which nobody is enrolled; whole, or not at all. Another process may have been quicker.
+    /// Creates an empty ledger, completely or not at all; one that exists meanwhile stays.
     pub(crate) fn create_ledger(&self, component: &str) -> Result<(), FileError> {
         let directory = &self.ledgers;
-        // Named after the process: two commands may create the same user's ledger at once.
+        // With the process id: two commands may create the same ledger at once.
         let draft = format!("{DRAFT}{}.{component}", std::process::id());
         directory.write_new(&draft, &slots::blank())?;
         directory.name(&draft, component).map(drop)
     }
 }
 
-/// A credential as it was read, and its file, which stays open.
+/// The text of a credential, and its file, kept open.
 pub(crate) struct CredentialText {
     pub(crate) path: PathBuf,
     pub(crate) text: Secret,
     _fd: OwnedFd,
 }
 
-/// Parts what cannot be read from what cannot be trusted: the first may be replaced or withdrawn.
+/// Hands on the error of an unreadable credential as a value, because it may be replaced or withdrawn. Other errors stay errors.
 pub(crate) fn readable(
     credential: Result<Option<Credential>, FileError>,
 ) -> Result<Option<Result<Credential, DocumentError>>, FileError> {

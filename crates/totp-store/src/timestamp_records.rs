@@ -1,11 +1,11 @@
-//! The timestamps of accepted codes, as files under the runtime directory: gone at reboot, and root's alone.
+//! Timestamp records of accepted codes, as files below the runtime directory. They are gone after a reboot.
 //!
-//! On most machines nobody asks for them. So a login leaves none unless its own settings ask for freshness, or the directory
-//! is there: anyone who asks makes it, which tells those of whose settings it cannot know (another line, another config).
+//! Few machines use them, so a login leaves one only if its own settings ask for freshness or if the directory exists. A login that
+//! wants records creates the directory. Logins with other settings (another service file, another config) leave records from then on.
 
+use crate::access::{Access, read_opened, system};
 use crate::directory::{Directory, make_private, open_private};
 use crate::error::FileError;
-use crate::guard::{Guard, read_opened, system};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::lstat;
@@ -15,42 +15,42 @@ use totp_core::store::StoreError;
 
 /// The directory's name below `paths.runtime`.
 pub const TIMESTAMPS: &str = "fresh";
-/// One in so many processes sweeps; with every login each would look at all sessions.
+/// One in this many processes removes expired records; if each did, every login would read all of them.
 const SWEEPERS: u32 = 16;
 
-/// The timestamps of this machine, under `paths.runtime` of the config.
+/// The timestamp records of this machine, below `paths.runtime` of the config.
 #[derive(Debug, Clone)]
 pub struct TimestampRecords {
     runtime: PathBuf,
 }
 
 impl TimestampRecords {
-    /// Nothing is opened or made yet.
+    /// Opens and creates nothing yet.
     #[must_use]
     pub fn new(runtime: &Path) -> Self {
         Self { runtime: runtime.to_owned() }
     }
 
-    /// Asks all who let someone in to leave a timestamp, until the next boot.
+    /// Makes all logins leave a record, until the next boot.
     ///
     /// # Errors
-    /// [`StoreError`]; nobody is asked to then.
-    pub fn invite(&self) -> Result<(), StoreError> {
+    /// [`StoreError`]; then they do not.
+    pub fn ask_for_timestamps(&self) -> Result<(), StoreError> {
         Ok(make_private(&self.runtime, TIMESTAMPS).map(drop)?)
     }
 
-    /// Whether someone has invited timestamps since the boot. Where that cannot be told, [`TimestampRecords::put`] says what is the matter.
+    /// Whether a login wanted records since the boot. True if that is unknown; [`TimestampRecords::put`] then returns the error.
     #[must_use]
-    pub fn are_asked_for(&self) -> bool {
-        // One call; the standard library's makes another where nothing is found.
+    pub fn are_wanted(&self) -> bool {
+        // One system call; `Path::exists` may make a second one.
         !matches!(lstat(&self.runtime.join(TIMESTAMPS)), Err(Errno::ENOENT))
     }
 
-    /// Puts a timestamp in the place of an older one of the same account and session. A kill in between leaves half a line,
-    /// which is no timestamp. Now and then takes away those whose process `is_alive` says is gone.
+    /// Writes a record in place of an older one of the same account and session. A kill leaves half a line, which does not count.
+    /// Now and then it also removes the records of processes that have ended, which `is_alive` tells.
     ///
     /// # Errors
-    /// [`StoreError`]; there is then no timestamp.
+    /// [`StoreError`]; there is no record then.
     pub fn put(&self, timestamp: &TimestampRecord, is_alive: impl Fn(u32) -> bool) -> Result<(), StoreError> {
         let directory = make_private(&self.runtime, TIMESTAMPS)?;
         if timestamp.leader.pid.is_multiple_of(SWEEPERS) {
@@ -59,10 +59,10 @@ impl TimestampRecords {
         Ok(directory.write_new(&name(timestamp.uid, timestamp.leader), timestamp.encode().as_bytes())?)
     }
 
-    /// The timestamp of an account in the session of `leader`, if there is a whole one.
+    /// The record of an account in the session of `leader`, if there is a complete one.
     ///
     /// # Errors
-    /// [`StoreError`] where it cannot be trusted.
+    /// [`StoreError`] if it cannot be trusted.
     pub fn of(&self, uid: u32, leader: Process) -> Result<Option<TimestampRecord>, StoreError> {
         let directory = match self.directory() {
             Err(FileError::System { source: Errno::ENOENT, .. }) => return Ok(None),
@@ -70,14 +70,14 @@ impl TimestampRecords {
         };
         let name = name(uid, leader);
         let Some(fd) = directory.file(&name, OFlag::O_RDONLY)? else { return Ok(None) };
-        let line = read_opened(&fd, &directory.path.join(&name), Guard::Secret)?;
+        let line = read_opened(&fd, &directory.path.join(&name), Access::RootOnly)?;
         Ok(TimestampRecord::decode(line.expose()))
     }
 
-    /// Takes away the timestamps of an account, of all its sessions; returns how many there were.
+    /// Removes the records of an account in all its sessions; returns their number.
     ///
     /// # Errors
-    /// [`StoreError`] where they cannot be found or taken away.
+    /// [`StoreError`] if they cannot be listed or removed.
     pub fn forget(&self, uid: u32) -> Result<usize, StoreError> {
         let directory = match self.directory() {
             Err(FileError::System { source: Errno::ENOENT, .. }) => return Ok(0),
@@ -98,10 +98,10 @@ impl TimestampRecords {
         Ok(count)
     }
 
-    /// The timestamps whose process `is_alive` says is gone, as files; none where nobody was ever stamped.
+    /// The files of records whose process has ended, which `is_alive` tells; none if no login ever left a record.
     ///
     /// # Errors
-    /// [`StoreError`] where the directory cannot be trusted or read.
+    /// [`StoreError`] if the directory cannot be trusted or read.
     pub fn expired(&self, is_alive: impl Fn(u32) -> bool) -> Result<Vec<PathBuf>, StoreError> {
         let directory = match self.directory() {
             Err(FileError::System { source: Errno::ENOENT, .. }) => return Ok(Vec::new()),
@@ -120,15 +120,16 @@ impl TimestampRecords {
         Ok(expired)
     }
 
-    /// Removes a timestamp that [`TimestampRecords::expired`] has named.
+    /// Removes a file that [`TimestampRecords::expired`] listed.
     ///
     /// # Errors
-    /// [`StoreError`] where it cannot be removed.
+    /// [`StoreError`] if it cannot be removed.
     pub fn remove(&self, timestamp: &Path) -> Result<(), StoreError> {
         match timestamp.file_name().and_then(|name| name.to_str()) {
             Some(name) if process_of(name).is_some() => Ok(self.directory()?.remove(name)?),
             Some(_) | None => {
-                Err(FileError::Unsafe { file: timestamp.to_owned(), problem: "is no timestamp" }.into())
+                Err(FileError::Unsafe { file: timestamp.to_owned(), problem: "is not a timestamp record" }
+                    .into())
             }
         }
     }
@@ -138,7 +139,7 @@ impl TimestampRecords {
     }
 }
 
-/// Numbers only: nothing that anybody chose becomes a path (CVE-2014-2583).
+/// Numbers only: no text that a user chose becomes a path (CVE-2014-2583).
 fn name(uid: u32, leader: Process) -> String {
     format!("{uid}.{}", leader.pid)
 }
@@ -147,7 +148,7 @@ fn process_of(name: &str) -> Option<u32> {
     name.split_once('.')?.1.parse().ok()
 }
 
-/// Best effort: what stays opens nothing, since its process is gone.
+/// Best effort: a record that stays lets nobody in, because its process has ended.
 fn sweep(directory: &Directory, is_alive: impl Fn(u32) -> bool) {
     let Ok(entries) = std::fs::read_dir(&directory.path) else { return };
     for entry in entries.flatten() {
@@ -200,16 +201,16 @@ mod tests {
     #[test]
     fn timestamps_are_kept_from_the_first_request_until_the_boot() {
         let (directory, timestamps) = timestamps();
-        assert!(!timestamps.are_asked_for());
+        assert!(!timestamps.are_wanted());
         fs::create_dir(directory.path().join("run")).unwrap();
-        assert!(!timestamps.are_asked_for());
-        timestamps.invite().unwrap();
-        assert!(timestamps.are_asked_for());
-        timestamps.invite().unwrap();
+        assert!(!timestamps.are_wanted());
+        timestamps.ask_for_timestamps().unwrap();
+        assert!(timestamps.are_wanted());
+        timestamps.ask_for_timestamps().unwrap();
         let mode = fs::metadata(directory.path().join("run/fresh")).unwrap().mode() & 0o777;
         assert_eq!(mode, 0o700);
         fs::remove_dir_all(directory.path().join("run")).unwrap();
-        assert!(!timestamps.are_asked_for());
+        assert!(!timestamps.are_wanted());
     }
 
     #[test]
@@ -242,8 +243,8 @@ mod tests {
     fn asking_for_timestamps_changes_none() {
         let (_directory, timestamps) = timestamps();
         timestamps.put(&timestamp(1001, 20), |_| true).unwrap();
-        assert!(timestamps.are_asked_for());
-        timestamps.invite().unwrap();
+        assert!(timestamps.are_wanted());
+        timestamps.ask_for_timestamps().unwrap();
         assert!(timestamps.of(1001, Process { pid: 20, start: 7 }).unwrap().is_some());
     }
 
@@ -253,12 +254,12 @@ mod tests {
         let run = directory.path().join("run");
         fs::create_dir(&run).unwrap();
         fs::set_permissions(&run, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
-        assert!(timestamps.invite().is_err());
-        assert!(!run.join("fresh").exists() && !timestamps.are_asked_for());
+        assert!(timestamps.ask_for_timestamps().is_err());
+        assert!(!run.join("fresh").exists() && !timestamps.are_wanted());
         fs::set_permissions(&run, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         // Something is the matter, and only who puts one hears of it.
         symlink("/nowhere", run.join("fresh")).unwrap();
-        assert!(timestamps.are_asked_for());
+        assert!(timestamps.are_wanted());
         assert!(timestamps.put(&timestamp(1001, 20), |_| true).is_err());
     }
 

@@ -1,4 +1,4 @@
-//! Everybody in the store, one after the other as a directory has them: memory does not grow with their number.
+//! Lists and reads the users of the store; a listing reads its directory as it goes, so memory does not grow with the number of users.
 
 use crate::FilesStore;
 use crate::directory::Directory;
@@ -12,7 +12,7 @@ use totp_core::credential::Credential;
 use totp_core::store::{Document, StoreError, Users};
 use totp_core::user::User;
 
-/// The names of a directory; an error for a file that is none of ours, which does not end it.
+/// The users with a file in one directory. A foreign file is an error, and the iteration goes on after it.
 pub struct Names {
     entries: dir::OwningIter,
     directory: PathBuf,
@@ -24,11 +24,11 @@ impl Users for FilesStore {
     type Names = Names;
 
     fn enrolled(&self) -> Result<Names, StoreError> {
-        Ok(Names::of(self.dirs()?.credentials, ".toml", "is not a credential of ours: move it away")?)
+        Ok(Names::of(self.dirs()?.credentials, ".toml", "is not a credential file: move it away")?)
     }
 
     fn known(&self) -> Result<Names, StoreError> {
-        Ok(Names::of(self.dirs()?.ledgers, "", "is not a ledger of ours: move it away")?)
+        Ok(Names::of(self.dirs()?.ledgers, "", "is not a ledger file: move it away")?)
     }
 
     fn credential(&self, user: &User) -> Result<Option<Credential>, StoreError> {
@@ -69,7 +69,7 @@ impl Iterator for Names {
                 }
             };
             let name = OsStr::from_bytes(entry.file_name().to_bytes());
-            // What a killed command left behind; the next write of that user takes it away.
+            // A draft; one of a killed command is replaced by the next write of that user.
             if name == "." || name == ".." || name.as_bytes().starts_with(DRAFT.as_bytes()) {
                 continue;
             }

@@ -8,8 +8,8 @@ use nix::unistd::Group;
 use std::net::IpAddr;
 use std::path::Path;
 use totp_core::config::{Command, Config, DEFAULT_FILE, SENDMAIL};
+use totp_store::access::Access;
 use totp_store::documents::read_document;
-use totp_store::guard::Guard;
 
 /// This command's config cannot be read.
 pub(super) fn unreadable(failure: CommandError, file: &Path) -> Finding {
@@ -72,7 +72,7 @@ pub(super) fn examine(named: Option<&Path>, own: &Config, services: &[Service], 
 }
 
 fn overridden(file: &Path) -> Vec<String> {
-    let text = read_document(file, Guard::Public).ok().flatten();
+    let text = read_document(file, Access::RootWrites).ok().flatten();
     text.and_then(|text| Config::services(file, text.expose()).ok()).unwrap_or_default()
 }
 

@@ -10,7 +10,7 @@ use std::io::Read;
 use std::path::Path;
 use totp_core::secret::Secret;
 use totp_store::documents::read_document;
-use totp_store::guard::Guard;
+use totp_store::access::Access;
 
 /// The shortest passphrase, in characters: what NIST SP 800-63B-4 section 3.1.1.2 requires of a password that is the only factor.
 /// Guessing against a stolen backup file is not limited by anything else.
@@ -35,7 +35,7 @@ pub(super) fn obtain(
     to: PassphraseUse,
 ) -> Result<SecretString, CommandError> {
     let given = match (&from.passphrase_file, from.passphrase_fd) {
-        (Some(file), _) => read_document(file, Guard::Secret)?.ok_or_else(|| {
+        (Some(file), _) => read_document(file, Access::RootOnly)?.ok_or_else(|| {
             CommandError::refused("is missing; name the file with the passphrase").at(file, None)
         })?,
         (None, Some(number)) => from_descriptor(number)?,

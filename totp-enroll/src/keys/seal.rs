@@ -19,7 +19,7 @@ use totp_core::store::{Engine, KeyringLocks, StoreError};
 use totp_store::documents::{
     create_document, destroy_document, destroy_drafts, read_document, replace_document,
 };
-use totp_store::guard::Guard;
+use totp_store::access::Access;
 use totp_store::keyring_files::KeyringFiles;
 
 #[derive(Serialize)]
@@ -118,14 +118,14 @@ pub(super) fn open(context: &Context) -> Result<(), CommandError> {
     context.store.prepare()?;
     let _lock = context.lock_to_change_keys()?;
     let files = KeyringFiles::of(&context.config.paths);
-    if read_document(&files.clear, Guard::Secret)?.is_some() {
+    if read_document(&files.clear, Access::RootOnly)?.is_some() {
         return report(context, &files, "unchanged", &files.clear);
     }
     let text = opened(&files)?.ok_or_else(|| {
         CommandError::refused("is missing: there is no sealed keyring; \"totp-enroll keys seal\" creates it")
             .at(files.sealed(), None)
     })?;
-    match read_document(&files.opened, Guard::Secret)? {
+    match read_document(&files.opened, Access::RootOnly)? {
         Some(present) if present.expose() == text.expose() => {
             return report(context, &files, "unchanged", &files.opened);
         }
@@ -140,11 +140,11 @@ pub(super) fn unseal(context: &Context) -> Result<(), CommandError> {
     let Some(_rotating) = context.store.lock_to_rotate()? else { return Err(rotating()) };
     let _lock = context.lock_to_change_keys()?;
     let files = KeyringFiles::of(&context.config.paths);
-    if let Some(clear) = read_document(&files.clear, Guard::Secret)? {
+    if let Some(clear) = read_document(&files.clear, Access::RootOnly)? {
         nothing_would_be_lost(context, &files, &clear)?;
         return finish(context, &files);
     }
-    let present = read_document(&files.opened, Guard::Secret)?;
+    let present = read_document(&files.opened, Access::RootOnly)?;
     let text = match (opened(&files), present) {
         (Ok(Some(text)), Some(present)) if text.expose() != present.expose() => return Err(differs(&files)),
         (Ok(Some(text)), _) => text,
@@ -236,7 +236,7 @@ fn replace_sealed(files: &KeyringFiles, bare: Secret, seal_options: &SealOptions
     if !create_document(&files.sealed(), &sealed)? {
         replace_document(&files.sealed(), &sealed)?;
     }
-    let written = read_document(&files.sealed(), Guard::Secret)?;
+    let written = read_document(&files.sealed(), Access::RootOnly)?;
     if written.is_none_or(|written| written.expose() != sealed.expose()) {
         let problem = "does not contain what was written; the keyring in use was not changed; check the disk";
         return Err(CommandError::refused(problem).at(files.sealed(), None));
@@ -249,7 +249,7 @@ fn replace_sealed(files: &KeyringFiles, bare: Secret, seal_options: &SealOptions
 
 /// The content of the sealed keyring; `None`: there is none.
 pub(crate) fn opened(files: &KeyringFiles) -> Result<Option<Secret>, CommandError> {
-    let Some(sealed) = read_document(&files.sealed(), Guard::Secret)? else { return Ok(None) };
+    let Some(sealed) = read_document(&files.sealed(), Access::RootOnly)? else { return Ok(None) };
     let text = creds::decrypt(&sealed).map_err(|failure| failure.at(files.sealed(), None))?;
     Keyring::parse(&files.sealed(), text.expose()).map_err(StoreError::from)?;
     Ok(Some(text))

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use totp_core::enrolment::ExpectedEnrolment;
-use totp_core::store::{Hold, Resets, StaleFiles, Store, StoreError, Users};
+use totp_core::store::{Hold, Resets, StaleDrafts, Store, StoreError, Users};
 use totp_core::time::Seconds;
 use totp_core::user::User;
 use totp_store::timestamp_records::TimestampRecords;
@@ -134,7 +134,7 @@ impl Prunable {
             }
         }
         found.enrolments.sort_by(|one, other| one.user.cmp(&other.user));
-        let stale = context.store.stale_files(STALE, clock::now()?.realtime)?;
+        let stale = context.store.stale_drafts(STALE, clock::now()?.realtime)?;
         found.files = stale.into_iter().map(PathBuf::from).collect();
         found.files.extend(TimestampRecords::new(&context.config.paths.runtime).expired(is_alive)?);
         Ok(found)
@@ -188,7 +188,7 @@ impl Prunable {
             if file.starts_with(&context.config.paths.runtime) {
                 timestamps.remove(file)?;
             } else {
-                context.store.remove_stale_file(&file.display().to_string())?;
+                context.store.remove_stale_draft(&file.display().to_string())?;
             }
         }
         Ok(())

@@ -7,7 +7,7 @@
 use crate::credential::{Credential, ResealError};
 use crate::keyring::{Key, Keyring, OpenError, SealError};
 use crate::secret::Entropy;
-use crate::store::{Found, Reseal, Resealed, Resealing, StoreError, Users};
+use crate::store::{FoundCredential, Reseal, Resealed, Resealing, StoreError, Users};
 use crate::user::User;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -54,11 +54,11 @@ pub struct Rotated {
 pub struct Skipped {
     /// The user; `None` for a file that belongs to no user.
     pub user: Option<User>,
-    /// Why.
+    /// SkippedError.
     pub why: SkippedError,
 }
 
-/// Why an enrolment was left as it was.
+/// SkippedError an enrolment was left as it was.
 #[derive(Debug, thiserror::Error)]
 pub enum SkippedError {
     /// The credential cannot be read.
@@ -80,7 +80,7 @@ pub enum SkippedError {
     NoLedger,
 }
 
-/// Why a rotation was stopped. No enrolment is damaged.
+/// SkippedError a rotation was stopped. No enrolment is damaged.
 #[derive(Debug, thiserror::Error)]
 pub enum RotationError {
     /// The store cannot be read or written.

@@ -119,7 +119,7 @@ fn remember_held<H: Held>(
     Ok(Some(new.id()))
 }
 
-/// Which devices to forget.
+/// ForgottenDevices devices to forget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ForgottenDevices<'a> {
     /// All of them.

@@ -2,38 +2,33 @@
 //! forgotten, and no module before its use is recorded.
 
 use super::*;
-use crate::fixture::{FixedHost, NOON, PATIENCE, PHONE, SPARE, alice, at, code};
+use crate::policy::device::RememberMode;
+use crate::fixture::{FixedHost, Fixture, NOON, PATIENCE, PHONE, SPARE, alice, at, code};
 use crate::ledger::Ledger;
 use crate::login::Verdict;
-use crate::memory_fixture::{MemoryFixture, in_both_modes};
 use crate::policy::Exempted;
-use crate::policy::device::RememberMode;
 use crate::store::Durability;
-use crate::store::memory::{Comparing, Exclusion, MemoryHeld};
+use crate::store::memory::{Comparing, Exclusion, Memory, MemoryHeld, in_both_modes};
 use crate::time::Seconds;
 
 const DAY: u64 = 86400;
-const KEYS: RememberRules = RememberRules {
-    mode: RememberMode::Ask,
-    length: Seconds(DAY),
-    bind_address: false,
-    ..RememberRules::OFF
-};
+const KEYS: RememberRules =
+    RememberRules { mode: RememberMode::Ask, length: Seconds(DAY), bind_address: false, ..RememberRules::OFF };
 const LAPTOP: Traits<'_> = Traits { key: Some("SHA256:laptop"), address: None };
 const TABLET: Traits<'_> = Traits { key: Some("SHA256:tablet"), address: None };
 
-fn enrolled<X: Exclusion>() -> MemoryFixture<X> {
-    let mut fixture = MemoryFixture::new();
+fn enrolled<X: Exclusion>() -> Fixture<Memory<X>> {
+    let mut fixture = Fixture::new();
     fixture.enrol(PHONE);
     fixture
 }
 
-fn held<X: Exclusion>(fixture: &MemoryFixture<X>) -> MemoryHeld<X> {
+fn held<X: Exclusion>(fixture: &Fixture<Memory<X>>) -> MemoryHeld<X> {
     fixture.held()
 }
 
 fn remember_at<X: Exclusion>(
-    fixture: &MemoryFixture<X>,
+    fixture: &Fixture<Memory<X>>,
     by: &Verified,
     traits: &Traits<'_>,
     now: u64,
@@ -44,7 +39,7 @@ fn remember_at<X: Exclusion>(
     remember(&fixture.store, by, &connection, &mut host).unwrap()
 }
 
-fn let_in<X: Exclusion>(fixture: &MemoryFixture<X>, now: u64) -> Verified {
+fn let_in<X: Exclusion>(fixture: &Fixture<Memory<X>>, now: u64) -> Verified {
     match fixture.login(&code(PHONE, now), at(now)) {
         Ok(Verdict::Accepted(verified)) => verified,
         _ => panic!("accepted"),
@@ -52,13 +47,13 @@ fn let_in<X: Exclusion>(fixture: &MemoryFixture<X>, now: u64) -> Verified {
 }
 
 /// Remembers a device at the end of a login at `now`.
-fn remembered<X: Exclusion>(fixture: &MemoryFixture<X>, traits: &Traits<'_>, now: u64) -> DeviceId {
+fn remembered<X: Exclusion>(fixture: &Fixture<Memory<X>>, traits: &Traits<'_>, now: u64) -> DeviceId {
     let by = let_in(fixture, now);
     remember_at(fixture, &by, traits, now).unwrap()
 }
 
 fn is_recognised<X: Exclusion>(
-    fixture: &MemoryFixture<X>,
+    fixture: &Fixture<Memory<X>>,
     traits: &Traits<'_>,
     rule: &RememberRules,
     now: u64,
@@ -66,7 +61,7 @@ fn is_recognised<X: Exclusion>(
     recognise(&held(fixture), &alice(), traits, rule, at(now), &fixture.keyring).unwrap().is_some()
 }
 
-fn forgets<X: Exclusion>(fixture: &MemoryFixture<X>, which: ForgottenDevices<'_>) -> usize {
+fn forgets<X: Exclusion>(fixture: &Fixture<Memory<X>>, which: ForgottenDevices<'_>) -> usize {
     forget(fixture.entry(), which).unwrap()
 }
 
@@ -177,7 +172,7 @@ fn a_forgotten_device_is_not_recognised_and_the_others_are<X: Exclusion>() {
 }
 
 fn where_nobody_is_enrolled_there_is_nothing_to_forget<X: Exclusion>() {
-    assert_eq!(forgets(&MemoryFixture::<X>::new(), ForgottenDevices::All), 0);
+    assert_eq!(forgets(&Fixture::<Memory<X>>::new(), ForgottenDevices::All), 0);
 }
 
 fn forgetting_nothing_writes_nothing<X: Exclusion>() {

@@ -1,13 +1,13 @@
-//! Why a store has no answer, for any engine: each kind is a different thing to do.
+//! The errors of a store, the same for every engine: each variant asks for a different reaction.
 
 use crate::document::DocumentError;
 
 /// Why the store has no answer. Never the same as "not enrolled".
 ///
-/// `about` is what the engine calls the thing: a path, say, or a key. `problem` is what is wrong with it and what to do.
+/// `about` is the engine's name of the thing: a path, say, or a key. `problem` is what is wrong with it and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// Another process had it all the time. Nothing was changed; to be tried again.
+    /// Another process held it for all of the patience. Nothing was changed: try again.
     #[error("{about}: {problem}")]
     Busy {
         /// What it is about.
@@ -15,7 +15,7 @@ pub enum StoreError {
         /// What is wrong and what to do.
         problem: String,
     },
-    /// The store could not be asked. Nothing was changed; to be tried again, or elsewhere.
+    /// The store could not be reached. Nothing was changed: try again, or try another server.
     #[error("{about}: {problem}")]
     Unreachable {
         /// What it is about.
@@ -23,11 +23,10 @@ pub enum StoreError {
         /// What is wrong and what to do.
         problem: String,
     },
-    /// The enrolment was changed by another process since it was held. Nothing was recorded; to be judged anew from what is there
-    /// now.
+    /// Another process changed the enrolment since it was read. Nothing was recorded: read it again and decide anew.
     #[error("the enrolment was changed at the same time: try again")]
     Conflict,
-    /// It was asked for a change and did not say whether it was made. Only the same request may be repeated.
+    /// The store was asked for a change, and it is unknown whether the change was made. Only the same request may be repeated.
     #[error("{about}: {problem}")]
     OutcomeUnknown {
         /// What it is about.
@@ -35,17 +34,17 @@ pub enum StoreError {
         /// What is wrong and what to do.
         problem: String,
     },
-    /// Its content cannot be used: to be repaired, replaced or restored from a backup.
+    /// The content cannot be used: repair it, replace it, or restore it from a backup.
     #[error("{about}{}: {problem}", .line.map(|line| format!(" line {line}")).unwrap_or_default())]
     Corrupt {
         /// The document.
         about: String,
-        /// The line, counted from one, where there is one to name.
+        /// The line, counted from one, if it is known.
         line: Option<usize>,
         /// What is wrong and what to do.
         problem: String,
     },
-    /// Others than root could have changed it, or it is no thing of the store: to be looked into by an administrator.
+    /// A user other than root could have changed it, or it does not belong to the store: an administrator has to look.
     #[error("{about}: {problem}")]
     Unsafe {
         /// What it is about.
@@ -53,7 +52,7 @@ pub enum StoreError {
         /// What is wrong and what to do.
         problem: String,
     },
-    /// The system refused: a full disk, say, or a limit.
+    /// A system call failed: a full disk, say, or a limit.
     #[error("{about}: {problem}")]
     System {
         /// What it is about.
@@ -64,14 +63,14 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// What it is about, as the engine calls it.
+    /// The engine's name of what it is about.
     #[must_use]
     pub fn about(&self) -> &str {
         let (about, _) = self.parts();
         about
     }
 
-    /// The line, where there is one to name.
+    /// The line, if it is known.
     #[must_use]
     pub fn line(&self) -> Option<usize> {
         match self {
@@ -116,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_it_is_about_the_line_and_the_problem_are_what_an_error_says() {
+    fn an_error_says_what_it_is_about_the_line_and_the_problem() {
         let (about, problem) = (|| "/f".to_owned(), || "is odd".to_owned());
         let document = DocumentError { file: "/f".into(), line: Some(7), problem: problem() };
         for (error, line) in [

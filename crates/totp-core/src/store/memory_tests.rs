@@ -1,24 +1,25 @@
 //! What the engine in memory promises in each mode: no two records follow from the same ledger.
+#![expect(clippy::disallowed_methods, reason = "several tests ask at once, in threads")]
 
 use super::*;
-use crate::fixture::{PATIENCE, PHONE, alice};
-use crate::memory_fixture::{MemoryFixture, in_both_modes};
+use crate::fixture::{Fixture, PATIENCE, PHONE, alice};
+use crate::store::{Entries, Entry};
 use Durability::{Machine, Process};
 
-fn enrolled<X: Exclusion>() -> MemoryFixture<X> {
-    let mut fixture = MemoryFixture::new();
+fn enrolled<X: Exclusion>() -> Fixture<Memory<X>> {
+    let mut fixture = Fixture::new();
     fixture.enrol(PHONE);
     fixture
 }
 
 /// The ledger as it is kept, with so many wrong codes in a row.
-fn with_wrong<X: Exclusion>(fixture: &MemoryFixture<X>, wrong: u32) -> Ledger {
+fn with_wrong<X: Exclusion>(fixture: &Fixture<Memory<X>>, wrong: u32) -> Ledger {
     let mut ledger = fixture.held().ledger().clone();
     ledger.failures.consecutive = wrong;
     ledger
 }
 
-fn wrong<X: Exclusion>(fixture: &MemoryFixture<X>) -> u32 {
+fn wrong<X: Exclusion>(fixture: &Fixture<Memory<X>>) -> u32 {
     fixture.held().ledger().failures.consecutive
 }
 

@@ -1,44 +1,44 @@
-//! Notices that wait to be sent: who may leave one, in which order they wait, how long each is tried, and what an engine does
-//! with them.
+//! The spool of notices: the trait that an engine implements, the order and limits of waiting notices, and when each is retried.
 
 use crate::notice::Notice;
 use crate::secret::Entropy;
 use crate::store::error::StoreError;
 use std::time::Duration;
 
-/// The most that logins leave of one account, and in all: nobody fills the store by logging in.
+/// The most notices that logins may leave for one account, and in all: nobody fills the store by logging in.
 const MOST_OF_ONE: usize = 32;
 const MOST_OF_LOGINS: usize = 1024;
-/// The most there are: what a command has to tell finds room when that of logins is used up.
+/// The most notices in all. Commands can still leave theirs when logins have reached their limit.
 const MOST: usize = 4096;
-/// The first pause before a notice is tried again, in seconds; it doubles up to the longest.
+/// The pause before the first retry, in seconds; it doubles up to the longest.
 const FIRST_PAUSE: u64 = 60;
 const LONGEST_PAUSE: u64 = 3600;
-/// So many tries take three days. Anyone who tries more often, as "notify --now" does, gives nothing up earlier.
+/// This many tries take three days. A notice is given up only when that long has passed too, so that retrying more often, as
+/// "notify --now" does, gives up nothing earlier.
 const ENOUGH_TRIES: u32 = 78;
 const LONGEST_WAIT: u64 = 3 * 86400;
 
-/// Who leaves a notice.
+/// The program that leaves a notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     /// A login, which does not wait for the disk.
     Login,
-    /// A command: what it said it did is told also after a crash.
+    /// A command: the notice outlasts a crash, as the change does.
     Command,
 }
 
-/// The notices of a store.
+/// The notices of a store that wait to be sent.
 pub trait NoticeSpool {
-    /// The right to send, which one has at a time.
+    /// The right to send, which one process has at a time.
     type Sending: Sending;
 
-    /// What it is called here, for messages about it.
+    /// The engine's name of the spool, for messages.
     fn name(&self) -> String;
 
     /// Leaves a notice about the account of `uid`.
     ///
     /// # Errors
-    /// [`StoreError`] where it cannot be written, or there are too many; then there is none.
+    /// [`StoreError`] if it cannot be written, or if there are too many; then nothing is left.
     fn put(
         &self,
         notice: &Notice,
@@ -47,50 +47,51 @@ pub trait NoticeSpool {
         entropy: &mut dyn Entropy,
     ) -> Result<(), StoreError>;
 
-    /// The notices that wait, the oldest first, without what is being written; and what is there and is none, by name.
+    /// The waiting notices, the oldest first, and the names of entries that are not notices. Notices that are being written are left
+    /// out; a missing spool is empty.
     ///
     /// # Errors
-    /// [`StoreError`] where they cannot be listed or trusted; a spool that is not there is empty.
+    /// [`StoreError`] if they cannot be listed or trusted.
     fn waiting(&self) -> Result<(Vec<Waiting>, Vec<String>), StoreError>;
 
-    /// The text of a notice, without holding anybody up; `None`: it is gone, someone sent it.
+    /// The text of a notice; `None`: it was sent meanwhile.
     ///
     /// # Errors
-    /// [`StoreError`] where it cannot be read or trusted.
+    /// [`StoreError`] if it cannot be read or trusted.
     fn read(&self, waiting: &Waiting) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Takes the right to send, waiting for others at most `patience`. Takes away what killed programs have left.
+    /// Takes the right to send, waiting for others at most `patience`, and removes the drafts of killed programs.
     ///
     /// # Errors
-    /// [`StoreError`] where it cannot be trusted, locked or cleaned.
+    /// [`StoreError`] if the spool cannot be trusted, locked or cleaned.
     fn lock_to_send(&self, patience: Duration, now: u64) -> Result<SendLock<Self::Sending>, StoreError>;
 }
 
-/// What asking for the right to send came to.
+/// The result of [`NoticeSpool::lock_to_send`].
 pub enum SendLock<S> {
-    /// Until this is dropped.
+    /// The right to send; dropping it releases it.
     Sending(S),
-    /// Another process sends.
+    /// Another process is sending.
     Busy,
-    /// There is no spool, so nothing to send.
+    /// There is no spool, so there is nothing to send.
     NothingThere,
 }
 
 /// The right to send.
 pub trait Sending {
-    /// It was taken: it waits no longer.
+    /// Removes a notice that was sent.
     ///
     /// # Errors
     /// [`StoreError`]; it will be sent once more.
     fn done(&self, notice: &Waiting) -> Result<(), StoreError>;
 
-    /// It is tried again later, however often it was tried: `next` replaces `notice`.
+    /// Replaces `notice` by `next`, the same notice with another number of tries.
     ///
     /// # Errors
     /// [`StoreError`]; the try is not counted.
     fn replace(&self, notice: &Waiting, next: &Waiting) -> Result<(), StoreError>;
 
-    /// It was not taken: it is tried again later, which is said, or was tried often and long enough and is given up.
+    /// Counts a failed try. Returns the notice as it waits for the next one; `None`: it was tried long enough and is given up.
     ///
     /// # Errors
     /// [`StoreError`]; the try is not counted.
@@ -101,7 +102,7 @@ pub trait Sending {
         self.later(notice, now).map(Some)
     }
 
-    /// It is tried again later, however often it was tried.
+    /// Counts a try of a notice that is never given up. Returns the notice as it waits for the next one.
     ///
     /// # Errors
     /// [`StoreError`]; the try is not counted.
@@ -111,16 +112,16 @@ pub trait Sending {
     }
 }
 
-/// A notice that waits, and what became of it so far. They are sent in this order.
+/// A waiting notice and its tries so far. Notices are sent in the order of these values.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Waiting {
-    /// When it came about, in seconds since 1970.
+    /// When the event happened, in seconds since 1970.
     pub at: u64,
-    /// Its place among those of the same second.
+    /// Its number among the notices of the same second.
     pub number: u32,
-    /// The account that it is about; `None`: one that the system did not know.
+    /// The account that it is about; `None`: the system did not know the account.
     pub uid: Option<u32>,
-    /// What it is called as long as it waits.
+    /// Its name, the same across tries.
     pub id: String,
     /// How often it was tried.
     pub tries: u32,
@@ -129,7 +130,7 @@ pub struct Waiting {
 }
 
 impl Waiting {
-    /// When it is to be tried, in seconds since 1970. Twice the pause after each try.
+    /// When the next try is due, in seconds since 1970. The pause doubles with each try.
     #[must_use]
     pub fn due(&self) -> u64 {
         if self.tries == 0 {
@@ -139,26 +140,26 @@ impl Waiting {
         self.last.saturating_add(pause)
     }
 
-    /// Whether it is to be tried now. A clock that was set back does not hold it up.
+    /// Whether a try is due. A clock that was set back does not delay it.
     #[must_use]
     pub fn is_due(&self, now: u64) -> bool {
         now >= self.due() || now < self.last
     }
 
-    /// Whether it has waited for as long as notices do.
+    /// Whether it has waited for longer than notices are kept.
     #[must_use]
     pub fn is_old(&self, now: u64) -> bool {
         now.saturating_sub(self.at) > LONGEST_WAIT
     }
 
-    /// What it is called as long as it waits.
+    /// Its name, the same across tries.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 }
 
-/// Whether there is room for one more beside those that wait; its number among those of the same second.
+/// The number of one more notice among those of the same second; `None` if there are too many already.
 #[must_use]
 pub fn space_for(waiting: &[Waiting], at: u64, uid: Option<u32>, origin: Origin) -> Option<u32> {
     let of_this_one = waiting.iter().filter(|notice| notice.uid == uid).count();

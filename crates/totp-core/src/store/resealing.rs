@@ -1,78 +1,79 @@
-//! Credentials sealed anew with another key, while everybody logs in.
+//! Replacing credentials by the same ones sealed with another key, while users log in.
 
 use crate::credential::Credential;
 use crate::store::error::StoreError;
 use crate::user::User;
 use std::time::Duration;
 
-/// Credentials replaced by others that say the same, sealed anew.
+/// Reseals credentials for a rotation of keys.
 pub trait Reseal {
-    /// Credentials on their way.
+    /// The credentials that were drafted and are not stored yet.
     type Resealing: Resealing;
 
-    /// Begins; takes away what a rotation that was killed has left behind. One at a time: anyone who rotates has
-    /// [`crate::store::KeyringLocks::lock_to_rotate`].
+    /// Begins, and removes the drafts of a rotation that was killed. The caller has [`crate::store::KeyringLocks::lock_to_rotate`],
+    /// so one process does this at a time.
     ///
     /// # Errors
-    /// [`StoreError`] where what is stored cannot be trusted, read or cleaned.
+    /// [`StoreError`] if the store cannot be read, trusted or cleaned.
     fn resealing(&self) -> Result<Self::Resealing, StoreError>;
 
-    /// Makes the credentials that are in place, anyone who put them there, outlast a crash.
+    /// Makes all stored credentials outlast a crash, also those that another program stored.
     ///
     /// # Errors
-    /// [`StoreError`] where that fails.
+    /// [`StoreError`] if that fails.
     fn sync_credentials(&self) -> Result<(), StoreError>;
 }
 
-/// Credentials on their way. They are drafted while nobody waits, and put in place one by one, each held for the moment of its
-/// change and only where nobody changed it since: a login never waits for a disk, and no other change is undone.
+/// Resealed credentials. They are drafted without a hold, and stored one by one: each user is held for the moment of the change, and
+/// the change is made only if the credential is still the one that was found. So no login waits for a disk, and no other change is
+/// undone.
 pub trait Resealing {
     /// A credential as it was found.
-    type Found: Found;
+    type Found: FoundCredential;
 
-    /// The credential of `user` as it stands; `None`: not enrolled. Nobody is held.
+    /// The credential of `user`, without a hold; `None`: not enrolled.
     ///
     /// # Errors
-    /// [`StoreError`] where it cannot be read or trusted.
+    /// [`StoreError`] if it cannot be read or trusted.
     fn find(&self, user: &User) -> Result<Option<Self::Found>, StoreError>;
 
-    /// Keeps what is to replace `found`.
+    /// Drafts the credential that is to replace `found`.
     ///
     /// # Errors
-    /// [`StoreError`] where it cannot be kept, as on a full disk; then nothing of it is left.
+    /// [`StoreError`] if it cannot be written, as on a full disk; no draft is left then.
     fn draft(&mut self, found: Self::Found, credential: &Credential) -> Result<(), StoreError>;
 
-    /// How many drafts wait.
+    /// The number of drafts that are not stored yet.
     fn waiting(&self) -> usize;
 
-    /// Puts the drafts in place, each held at most for `patience`, and tells what became of each. When it returns, what is
-    /// in place outlasts a crash.
+    /// Stores the drafts, waiting for each user at most `patience`, and calls `tell` with the result for each. What is stored when
+    /// it returns outlasts a crash.
     ///
     /// # Errors
-    /// [`StoreError`] where they cannot be made durable; some are then in place and some are not.
+    /// [`StoreError`] if they cannot be made durable; some are stored then, and some are not.
     fn put_in_place(
         &mut self,
         patience: Duration,
         tell: impl FnMut(User, Result<Resealed, StoreError>),
     ) -> Result<(), StoreError>;
 
-    /// Takes the drafts that still wait away, and says whose they were.
+    /// Removes the drafts that are not stored yet; returns their users.
     fn give_up(self) -> Vec<User>;
 }
 
-/// A credential as it was found to be sealed anew.
-pub trait Found {
-    /// What it says.
+/// A credential as it was found before it was resealed.
+pub trait FoundCredential {
+    /// Its content.
     fn credential(&self) -> &Credential;
 }
 
-/// What became of a draft.
+/// The result of storing a draft.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resealed {
-    /// It is in place.
+    /// It is stored.
     Done,
-    /// The credential is no longer what was found: look again.
+    /// The credential is no longer the one that was found: look at it again.
     Changed,
-    /// Another process held the user all the time.
+    /// Another process held the user for all of the patience.
     Busy,
 }

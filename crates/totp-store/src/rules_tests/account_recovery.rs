@@ -1,14 +1,17 @@
-//! A reset from its request to the use of its token, over a store.
+//! Tests of a reset over files, from its request to the use of its token.
 
-use super::prelude::*;
 use crate::FileEntry;
 use crate::fixture::Counter;
 use crate::fixture::{Fixture, NOON, PATIENCE, PHONE, alice, at, code, word};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use totp_core::account_recovery::MOST_WRONG;
+use totp_core::user::Account;
 use totp_core::account_recovery::*;
-use totp_core::account_recovery::{Person, ResetError, ResetReason, ResetRules};
+use totp_core::account_recovery::{ResetReason, Person, ResetError, ResetRules};
+use totp_core::account_recovery::MOST_WRONG;
+use totp_core::secret::Secret;
+use totp_core::store::Entries;
+use totp_core::store::Entry;
 use totp_core::store::Store;
 
 const HOUR: u64 = 3600;
@@ -20,21 +23,16 @@ fn enrolled() -> Fixture {
 }
 
 fn entry(fixture: &Fixture) -> FileEntry {
-    fixture.files.entry(&alice().user, PATIENCE).unwrap().unwrap()
+    fixture.store.entry(&alice().user, PATIENCE).unwrap().unwrap()
 }
 
 fn asked(account: &Account, uid: u32, now: u64) -> StepInputs<'_> {
-    StepInputs {
-        account,
-        by: Person { uid, name: format!("operator{uid}") },
-        rules: ResetRules::DEFAULT,
-        now,
-    }
+    StepInputs { account, by: Person { uid, name: format!("operator{uid}") }, rules: ResetRules::DEFAULT, now }
 }
 
 fn requested(fixture: &Fixture) {
-    let reason = ResetReason::parse("all is lost").unwrap();
-    request(entry(fixture), asked(&alice(), 1, NOON), reason).unwrap();
+    let grounds = ResetReason::parse("all is lost").unwrap();
+    request(entry(fixture), asked(&alice(), 1, NOON), grounds).unwrap();
 }
 
 /// Requested at noon, approved, and completed an hour later.
@@ -71,7 +69,7 @@ fn the_owner_is_told_from_the_request_to_its_end() {
     requested(&fixture);
     let told = Some(totp_core::account_recovery::ResetNotice { at: NOON, until: NOON + 24 * HOUR, by: 1 });
     assert_eq!(notice(&fixture), told);
-    // Also after a login, which writes the page anew.
+    // Also after a login, which writes the slot anew.
     assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
     assert_eq!(notice(&fixture), told);
     cancel(entry(&fixture), &alice()).unwrap();
@@ -80,7 +78,7 @@ fn the_owner_is_told_from_the_request_to_its_end() {
 }
 
 #[test]
-fn the_owner_goes_on_being_told_whose_ledger_was_repaired() {
+fn a_repair_of_the_ledger_keeps_the_notice_for_the_owner() {
     let fixture = enrolled();
     requested(&fixture);
     fs::write(fixture.file("ledgers/alice"), [7; 4096]).unwrap();
@@ -92,7 +90,7 @@ fn the_owner_goes_on_being_told_whose_ledger_was_repaired() {
 }
 
 #[test]
-fn a_reset_is_kept_for_root_alone() {
+fn a_reset_file_is_readable_by_root_only() {
     let fixture = enrolled();
     requested(&fixture);
     let mode = |name: &str| fs::metadata(fixture.file(name)).unwrap().permissions().mode() & 0o7777;
@@ -134,7 +132,7 @@ fn a_reset_user_does_not_enrol_at_login_without_the_token() {
     let by_themselves =
         |now| admit(&entry(&fixture), &alice(), &Authorised::ByThemselves, now).map_err(|e| e.to_string());
     for now in [NOON + HOUR, NOON + 100 * HOUR] {
-        assert!(by_themselves(now).unwrap_err().contains("enrol with the token"), "{now}");
+        assert!(by_themselves(now).unwrap_err().contains("takes the token"), "{now}");
     }
     for _ in 0..MOST_WRONG {
         assert_eq!(tried(&fixture, b"0000000000000000", NOON + HOUR), "wrong");
@@ -145,7 +143,7 @@ fn a_reset_user_does_not_enrol_at_login_without_the_token() {
 }
 
 #[test]
-fn one_operator_voids_a_token_and_lifts_no_bar() {
+fn one_operator_voids_a_token_and_the_account_stays_barred() {
     let fixture = enrolled();
     let token = completed(&fixture);
     let bars = || admit(&entry(&fixture), &alice(), &Authorised::ByThemselves, NOON + HOUR).is_err();
@@ -170,9 +168,8 @@ fn one_operator_voids_a_token_and_lifts_no_bar() {
 fn no_other_request_or_operator_voids_a_token() {
     let fixture = enrolled();
     let token = completed(&fixture);
-    let again = |now| {
-        request(entry(&fixture), asked(&alice(), 3, now), ResetReason::parse("lost").unwrap()).map(drop)
-    };
+    let again =
+        |now| request(entry(&fixture), asked(&alice(), 3, now), ResetReason::parse("lost").unwrap()).map(drop);
     assert!(matches!(again(NOON + HOUR), Err(AccountRecoveryError::Refused(ResetError::TokenOut))));
     let third = complete(entry(&fixture), &asked(&alice(), 3, NOON + HOUR), &mut Counter(6));
     assert!(matches!(third, Err(AccountRecoveryError::Refused(ResetError::NoPart))));
@@ -234,8 +231,8 @@ fn a_token_of_a_killed_completion_opens_nothing() {
     approve(entry(&fixture), asked(&alice(), 2, NOON)).unwrap();
     let mut reset = entry(&fixture).reset().unwrap().unwrap();
     let account = alice();
-    let StepInputs { by, rules, now, .. } = asked(&account, 1, NOON + HOUR);
-    let token = reset.complete(&account, fixture.in_place(), &by, &rules, (now, &mut Counter(9))).unwrap();
+    let StepInputs { by, rules: terms, now, .. } = asked(&account, 1, NOON + HOUR);
+    let token = reset.complete(&account, fixture.in_place(), &by, &terms, (now, &mut Counter(9))).unwrap();
     entry(&fixture).keep_reset(&reset).unwrap();
     assert_eq!(tried(&fixture, token.expose(), NOON + HOUR), "no reset");
     assert_eq!(word(fixture.login(&code(PHONE, now), at(now))), "accepted phone");
@@ -244,20 +241,20 @@ fn a_token_of_a_killed_completion_opens_nothing() {
 }
 
 #[test]
-fn broken_ledgers_and_credentials_are_reset_like_whole_ones() {
+fn damaged_enrolments_can_be_reset() {
     for broken in ["ledgers/alice", "credentials/alice.toml"] {
         let fixture = enrolled();
         fs::write(fixture.file(broken), [7; 4096]).unwrap();
         completed(&fixture);
         assert!(matches!(
-            fixture.files.hold(&alice().user, PATIENCE),
+            fixture.store.hold(&alice().user, PATIENCE),
             Ok(totp_core::store::Hold::NotEnrolled)
         ));
     }
 }
 
 #[test]
-fn a_reset_that_cannot_be_read_stops_everything_but_its_end() {
+fn an_unreadable_reset_can_only_be_cancelled() {
     let fixture = enrolled();
     requested(&fixture);
     fs::write(fixture.file("resets/alice.toml"), "version = ").unwrap();
@@ -267,7 +264,7 @@ fn a_reset_that_cannot_be_read_stops_everything_but_its_end() {
 }
 
 #[test]
-fn an_enrolment_that_is_replaced_or_withdrawn_takes_its_reset_along() {
+fn a_reset_ends_with_its_enrolment() {
     let mut fixture = enrolled();
     requested(&fixture);
     fixture.replace(PHONE);

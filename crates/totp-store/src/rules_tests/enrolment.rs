@@ -1,13 +1,21 @@
-//! What a change to an enrolment promises: old or new, never half, and what it carries over.
+//! Tests of enrolments over files: each change is complete or not made, and what it carries over.
 
-use super::prelude::*;
 use crate::fixture::with_new_key;
 use crate::fixture::{Fixture, NOON, PATIENCE, PHONE, SPARE, alice, at, code, draft, word};
+use totp_core::user::Account;
+use totp_core::enrolment::draft::Confirmed;
 use totp_core::enrolment::*;
+use totp_core::enrolment::ExpectedEnrolment;
+use totp_core::ledger::LastLogin;
+use totp_core::ledger::LoginMethod;
+use totp_core::secret::Secret;
+use totp_core::store::Entries;
+use totp_core::store::Entry;
+use totp_core::store::StoreError;
 use totp_core::store::{Held, Hold, Store};
 
 #[test]
-fn the_confirming_code_opens_nothing_any_more() {
+fn the_code_that_confirmed_is_used_up() {
     let mut fixture = Fixture::new();
     let confirmed = [draft("phone", PHONE).confirm(&code(PHONE, NOON), at(NOON)).ok().unwrap()];
     fixture
@@ -21,7 +29,7 @@ fn the_confirming_code_opens_nothing_any_more() {
 }
 
 #[test]
-fn an_enrolment_stays_unless_it_is_to_be_replaced() {
+fn an_enrolment_is_replaced_only_on_request() {
     let mut fixture = Fixture::new();
     let old = fixture.enrol(PHONE);
     assert!(matches!(
@@ -36,7 +44,7 @@ fn an_enrolment_stays_unless_it_is_to_be_replaced() {
 }
 
 #[test]
-fn what_is_prepared_counts_only_when_it_is_committed_and_then_as_a_login() {
+fn a_prepared_enrolment_counts_from_its_commit_as_a_login() {
     let mut fixture = Fixture::new();
     let confirmed = [draft("phone", PHONE).confirm(&code(PHONE, NOON), at(NOON)).ok().unwrap()];
     let prepare = |fixture: &mut Fixture| {
@@ -46,10 +54,10 @@ fn what_is_prepared_counts_only_when_it_is_committed_and_then_as_a_login() {
     assert_eq!(word(fixture.login(&code(PHONE, NOON + 30), at(NOON + 30))), "not_enrolled");
     let prepared = prepare(&mut fixture);
     let recovery = Secret::new(prepared.recovery_codes()[0].expose().to_vec());
-    let entry = fixture.files.entry(&alice().user, PATIENCE).unwrap().unwrap();
+    let entry = fixture.store.entry(&alice().user, PATIENCE).unwrap().unwrap();
     let enrolled = prepared.commit_at_login(entry, at(NOON + 60)).ok().unwrap();
     assert_eq!((enrolled.authenticator().as_str(), enrolled.recovery_codes()), ("phone", 10));
-    let Hold::Held(held) = fixture.files.hold(&alice().user, PATIENCE).unwrap() else { panic!("held") };
+    let Hold::Held(held) = fixture.store.hold(&alice().user, PATIENCE).unwrap() else { panic!("held") };
     assert_eq!(enrolled.credential(), held.credential().owner().id);
     let login = LastLogin { at: NOON + 60, method: LoginMethod::Code(totp_core::factor::FactorKind::Totp) };
     assert_eq!(held.ledger().last_login(), Some(login));
@@ -60,7 +68,7 @@ fn what_is_prepared_counts_only_when_it_is_committed_and_then_as_a_login() {
 }
 
 #[test]
-fn what_was_prepared_under_a_key_that_is_active_no_more_can_be_told() {
+fn an_enrolment_prepared_under_an_old_key_is_noticed() {
     let mut fixture = Fixture::new();
     let confirmed = [draft("phone", PHONE).confirm_without_code(0)];
     let prepared = fixture.inputs(NOON, |_, inputs| prepare(&alice(), &confirmed, 10, inputs)).unwrap();
@@ -69,11 +77,11 @@ fn what_was_prepared_under_a_key_that_is_active_no_more_can_be_told() {
 }
 
 #[test]
-fn a_login_enrols_nobody_who_is_enrolled_and_with_nothing_that_was_not_confirmed() {
+fn a_login_enrols_with_confirmed_codes_only_and_replaces_nobody() {
     let mut fixture = Fixture::new();
     let at_login = |fixture: &mut Fixture, confirmed: Confirmed| {
         let prepared = fixture.inputs(NOON, |_, inputs| prepare(&alice(), &[confirmed], 10, inputs)).unwrap();
-        let entry = fixture.files.entry(&alice().user, PATIENCE).unwrap().unwrap();
+        let entry = fixture.store.entry(&alice().user, PATIENCE).unwrap().unwrap();
         prepared.commit_at_login(entry, at(NOON)).err()
     };
     let vouched = at_login(&mut fixture, draft("phone", PHONE).confirm_without_code(0));
@@ -87,7 +95,7 @@ fn a_login_enrols_nobody_who_is_enrolled_and_with_nothing_that_was_not_confirmed
 }
 
 #[test]
-fn nobody_is_enrolled_with_nothing() {
+fn nobody_is_enrolled_without_an_authenticator() {
     let mut fixture = Fixture::new();
     let refused = fixture.inputs(NOON, |files, inputs| {
         enrol(
@@ -127,7 +135,7 @@ fn many_are_enrolled_at_once_each_with_their_own_secret() {
 }
 
 #[test]
-fn a_ledger_that_a_crash_left_empty_enrolled_nobody() {
+fn an_empty_ledger_after_a_crash_is_not_enrolled() {
     let mut fixture = Fixture::new();
     std::fs::write(fixture.file("ledgers/alice"), b"").unwrap();
     let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
@@ -140,7 +148,7 @@ fn a_ledger_that_a_crash_left_empty_enrolled_nobody() {
 }
 
 #[test]
-fn a_permission_does_not_outlive_the_enrolment_it_was_given_for() {
+fn a_change_is_refused_over_another_enrolment() {
     let mut fixture = Fixture::new();
     fixture.enrol(PHONE);
     let permitted = fixture.in_place();
@@ -154,14 +162,14 @@ fn a_permission_does_not_outlive_the_enrolment_it_was_given_for() {
     let renewed =
         fixture.inputs(NOON, |files, inputs| renew_recovery(entry(files), &alice(), 10, permitted, inputs));
     assert!(matches!(renewed, Err(EnrolmentError::Changed)));
-    assert!(matches!(withdraw(entry(&fixture.files), permitted), Err(EnrolmentError::Changed)));
+    assert!(matches!(withdraw(entry(&fixture.store), permitted), Err(EnrolmentError::Changed)));
     assert_eq!(word(fixture.login(&code(SPARE, NOON), at(NOON))), "accepted phone");
-    entry(&fixture.files).withdraw().unwrap();
+    entry(&fixture.store).withdraw().unwrap();
     assert!(matches!(fixture.try_enrol(PHONE, permitted), Err(EnrolmentError::NotEnrolled)));
 }
 
 #[test]
-fn an_added_authenticator_opens_beside_the_first() {
+fn an_added_authenticator_is_accepted_beside_the_first() {
     let mut fixture = Fixture::new();
     fixture.enrol(PHONE);
     fixture.add("spare", SPARE).unwrap();
@@ -171,7 +179,7 @@ fn an_added_authenticator_opens_beside_the_first() {
 }
 
 #[test]
-fn renewed_recovery_codes_kill_the_old_at_once() {
+fn renewing_recovery_codes_ends_the_old_ones() {
     let mut fixture = Fixture::new();
     let old = fixture.enrol(PHONE);
     assert_eq!(word(fixture.login(old[0].expose(), at(NOON))), "recovered 9");
@@ -196,7 +204,7 @@ fn renewed_recovery_codes_kill_the_old_at_once() {
 fn withdrawing_leaves_nothing_and_enrolling_again_works() {
     let mut fixture = Fixture::new();
     fixture.enrol(PHONE);
-    fixture.files.entry(&alice().user, PATIENCE).unwrap().unwrap().withdraw().unwrap();
+    fixture.store.entry(&alice().user, PATIENCE).unwrap().unwrap().withdraw().unwrap();
     assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "not_enrolled");
     assert!(!fixture.file("ledgers/alice").exists() && !fixture.file("credentials/alice.toml").exists());
     fixture.enrol(PHONE);
@@ -224,7 +232,7 @@ fn unlocking_forgives() {
 }
 
 #[test]
-fn unlocking_frees_the_steps_of_a_clock_that_ran_ahead_but_none_around_now() {
+fn unlocking_frees_steps_ahead_of_the_clock_but_none_around_now() {
     let mut fixture = Fixture::new();
     fixture.enrol(PHONE);
     let ahead = NOON + 86400;
@@ -244,7 +252,7 @@ fn unlocking_frees_the_steps_of_a_clock_that_ran_ahead_but_none_around_now() {
 }
 
 #[test]
-fn a_broken_ledger_refuses_until_it_is_repaired_and_then_the_recovery_codes_are_void() {
+fn a_damaged_ledger_refuses_until_a_repair_voids_recovery_codes() {
     let mut fixture = Fixture::new();
     let codes = fixture.enrol(PHONE);
     for broken in [Some(vec![0; 4096]), Some(vec![7; 100]), None] {
@@ -253,7 +261,7 @@ fn a_broken_ledger_refuses_until_it_is_repaired_and_then_the_recovery_codes_are_
             None => std::fs::remove_file(fixture.file("ledgers/alice")).unwrap(),
         }
         assert!(word(fixture.login(&code(PHONE, NOON), at(NOON))).contains("unlock --repair"));
-        assert!(needs_repair(&fixture.files.entry(&alice().user, PATIENCE).unwrap().unwrap()));
+        assert!(needs_repair(&fixture.store.entry(&alice().user, PATIENCE).unwrap().unwrap()));
         let permitted = fixture.in_place();
         let refused = fixture.inputs(NOON, |files, inputs| {
             renew_recovery(
@@ -275,14 +283,14 @@ fn a_broken_ledger_refuses_until_it_is_repaired_and_then_the_recovery_codes_are_
             })
             .unwrap();
     }
-    assert!(!needs_repair(&fixture.files.entry(&alice().user, PATIENCE).unwrap().unwrap()));
+    assert!(!needs_repair(&fixture.store.entry(&alice().user, PATIENCE).unwrap().unwrap()));
     assert_eq!(word(fixture.login(codes[0].expose(), at(NOON))), "wrong");
     assert_eq!(word(fixture.login(&code(PHONE, NOON + 30), at(NOON))), "replayed");
     assert_eq!(word(fixture.login(&code(PHONE, NOON + 60), at(NOON + 60))), "accepted phone");
 }
 
 #[test]
-fn a_repair_that_is_stopped_halfway_brings_no_recovery_code_back() {
+fn a_half_made_repair_revives_no_recovery_code() {
     let mut fixture = Fixture::new();
     let codes = fixture.enrol(PHONE);
     assert_eq!(word(fixture.login(codes[0].expose(), at(NOON))), "recovered 9");
@@ -305,7 +313,7 @@ fn a_repair_that_is_stopped_halfway_brings_no_recovery_code_back() {
 }
 
 #[test]
-fn a_credential_that_cannot_be_read_refuses_and_may_be_replaced_or_withdrawn() {
+fn an_unreadable_credential_refuses_until_replaced_or_withdrawn() {
     for replace in [true, false] {
         let mut fixture = Fixture::new();
         fixture.enrol(PHONE);
@@ -327,14 +335,14 @@ fn a_credential_that_cannot_be_read_refuses_and_may_be_replaced_or_withdrawn() {
             fixture.replace(SPARE);
             assert_eq!(word(fixture.login(&code(SPARE, NOON), at(NOON))), "accepted phone");
         } else {
-            fixture.files.entry(&alice().user, PATIENCE).unwrap().unwrap().withdraw().unwrap();
+            fixture.store.entry(&alice().user, PATIENCE).unwrap().unwrap().withdraw().unwrap();
             assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "not_enrolled");
         }
     }
 }
 
 #[test]
-fn a_credential_that_went_missing_is_trouble_and_not_absence() {
+fn a_lost_credential_is_an_error_and_not_absence() {
     let mut fixture = Fixture::new();
     fixture.enrol(PHONE);
     std::fs::remove_file(fixture.file("credentials/alice.toml")).unwrap();
@@ -362,10 +370,10 @@ fn a_kill_between_ledger_and_credential_leaves_the_old_enrolment() {
 }
 
 #[test]
-fn how_many_codes_are_left_is_told() {
+fn the_number_of_recovery_codes_left_is_known() {
     let mut fixture = Fixture::new();
     let codes = fixture.enrol(PHONE);
     fixture.login(codes[3].expose(), at(NOON)).unwrap();
-    let Hold::Held(held) = fixture.files.hold(&alice().user, PATIENCE).unwrap() else { panic!("held") };
+    let Hold::Held(held) = fixture.store.hold(&alice().user, PATIENCE).unwrap() else { panic!("held") };
     assert_eq!(recovery_left(held.credential(), held.ledger()), 9);
 }

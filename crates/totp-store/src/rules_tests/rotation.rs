@@ -1,18 +1,25 @@
-//! What a rotation promises: everybody opens with the new key alone, nothing else about them changes, and whatever happens
-//! meanwhile a credential names only keys that are there.
+//! Tests of a rotation over files: every credential opens with the new key, nothing else changes, and no credential ever names a
+//! key that the keyring has lost.
 
-use super::prelude::*;
 use crate::fixture::Counter;
 use crate::fixture::{Fixture, NOON, PATIENCE, PHONE, SPARE, alice, at, code, draft, word};
 use crate::fixture::{keyring, with_new_key};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
+use totp_core::user::Account;
 use totp_core::enrolment::{NewUser, enrol_all, renew_recovery, unlock, withdraw};
+use totp_core::keyring::Keyring;
 use totp_core::keyring::rotation::*;
 use totp_core::secret::{Entropy, EntropyError, Secret};
+use totp_core::store::Entries;
+use totp_core::store::FoundCredential;
+use totp_core::store::KeyringLocks;
+use totp_core::store::Reseal;
+use totp_core::store::Resealed;
+use totp_core::store::Resealing;
 use totp_core::store::{Hold, Store};
-use totp_core::user::Account;
+use totp_core::user::User;
 
 /// Alice with recovery codes, and a keyring with a new key.
 fn fixture() -> (Fixture, Vec<Secret>) {
@@ -24,7 +31,7 @@ fn fixture() -> (Fixture, Vec<Secret>) {
 
 fn rotate(fixture: &Fixture) -> Rotated {
     let rotation = Rotation {
-        store: &fixture.files,
+        store: &fixture.store,
         keyring: &fixture.keyring,
         entropy: &mut Counter(77),
         patience: PATIENCE,
@@ -32,7 +39,7 @@ fn rotate(fixture: &Fixture) -> Rotated {
     rotation.run(&mut |_| {}).ok().unwrap()
 }
 
-/// What is left once the old keys are dropped.
+/// Drops the old keys that no credential names.
 fn drop_unnamed(fixture: &mut Fixture, rotated: &Rotated) {
     let text = fixture.keyring.without(&rotated.unnamed);
     fixture.keyring = Keyring::parse(Path::new("keyring.toml"), text.expose()).unwrap();
@@ -62,7 +69,7 @@ fn codes_used_before_a_rotation_are_used_after_it_and_new_ones_are_good() {
 }
 
 #[test]
-fn a_second_run_seals_nothing_and_changes_nothing() {
+fn a_second_rotation_changes_nothing() {
     let (fixture, _) = fixture();
     rotate(&fixture);
     let credential = std::fs::read(fixture.file("credentials/alice.toml")).unwrap();
@@ -72,7 +79,7 @@ fn a_second_run_seals_nothing_and_changes_nothing() {
 }
 
 #[test]
-fn more_than_a_batch_is_sealed_to_the_last() {
+fn more_users_than_a_batch_are_all_resealed() {
     let mut fixture = Fixture::new();
     fixture.inputs(NOON, |files, inputs| {
         let account = |n| Account { user: User::parse(&format!("user{n}")).unwrap(), uid: None };
@@ -90,7 +97,7 @@ fn more_than_a_batch_is_sealed_to_the_last() {
     fixture.keyring = with_new_key(&fixture.keyring);
     let (mut sealing, mut counting) = (0, 0);
     let rotation = Rotation {
-        store: &fixture.files,
+        store: &fixture.store,
         keyring: &fixture.keyring,
         entropy: &mut Counter(77),
         patience: PATIENCE,
@@ -108,7 +115,7 @@ fn more_than_a_batch_is_sealed_to_the_last() {
 fn a_draft_waits_for_the_rest_of_its_batch() {
     let (fixture, _) = fixture();
     let rotation = Rotation {
-        store: &fixture.files,
+        store: &fixture.store,
         keyring: &fixture.keyring,
         entropy: &mut Counter(77),
         patience: PATIENCE,
@@ -120,10 +127,10 @@ fn a_draft_waits_for_the_rest_of_its_batch() {
 }
 
 #[test]
-fn what_a_command_changed_since_it_was_drafted_is_not_undone() {
+fn a_change_since_the_draft_is_not_undone() {
     let (mut fixture, old) = fixture();
     let permitted = fixture.in_place();
-    let mut resealing = fixture.files.resealing().unwrap();
+    let mut resealing = fixture.store.resealing().unwrap();
     let found = resealing.find(&alice().user).unwrap().unwrap();
     let resealed = found.credential().resealed(&fixture.keyring, &mut Counter(5)).unwrap().unwrap();
     assert_eq!(resealing.waiting(), 0);
@@ -147,7 +154,7 @@ fn what_a_command_changed_since_it_was_drafted_is_not_undone() {
     assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
 }
 
-/// Alice's recovery codes are renewed while she is sealed anew, so many times; gives what came of the rotation.
+/// Rotates while alice's recovery codes are renewed this many times.
 fn rotate_while_renewing(fixture: &mut Fixture, times: usize) -> Rotated {
     struct Meddler<'a>(&'a mut Fixture, usize);
     impl Entropy for Meddler<'_> {
@@ -164,7 +171,7 @@ fn rotate_while_renewing(fixture: &mut Fixture, times: usize) -> Rotated {
             Counter(self.1 as u64).fill(bytes)
         }
     }
-    let (files, keyring) = (fixture.files.clone(), with_new_key(&keyring()));
+    let (files, keyring) = (fixture.store.clone(), with_new_key(&keyring()));
     let entropy = &mut Meddler(fixture, times);
     Rotation { store: &files, keyring: &keyring, entropy, patience: PATIENCE }.run(&mut |_| {}).ok().unwrap()
 }
@@ -183,7 +190,7 @@ fn an_enrolment_changed_during_resealing_is_resealed_as_changed() {
 fn an_enrolment_that_keeps_changing_keeps_the_old_key() {
     let (mut fixture, _) = fixture();
     let rotated = rotate_while_renewing(&mut fixture, usize::MAX);
-    assert!(said(&rotated)[0].contains("kept changing"), "{:?}", said(&rotated));
+    assert!(said(&rotated)[0].contains("again and again"), "{:?}", said(&rotated));
     assert!(rotated.unnamed.is_empty() && rotated.resealed == 0);
     assert_eq!(std::fs::read_dir(fixture.file("credentials")).unwrap().count(), 1);
     assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
@@ -193,11 +200,11 @@ fn an_enrolment_that_keeps_changing_keeps_the_old_key() {
 fn a_user_disabled_since_the_draft_stays_disabled() {
     let (fixture, _) = fixture();
     let permitted = fixture.in_place();
-    let mut resealing = fixture.files.resealing().unwrap();
+    let mut resealing = fixture.store.resealing().unwrap();
     let found = resealing.find(&alice().user).unwrap().unwrap();
     let resealed = found.credential().resealed(&fixture.keyring, &mut Counter(5)).unwrap().unwrap();
     resealing.draft(found, &resealed).unwrap();
-    withdraw(fixture.files.entry(&alice().user, PATIENCE).unwrap().unwrap(), permitted).unwrap();
+    withdraw(fixture.store.entry(&alice().user, PATIENCE).unwrap().unwrap(), permitted).unwrap();
     resealing
         .put_in_place(PATIENCE, |_, rewritten| assert_eq!(rewritten.ok(), Some(Resealed::Changed)))
         .unwrap();
@@ -206,24 +213,24 @@ fn a_user_disabled_since_the_draft_stays_disabled() {
 }
 
 #[test]
-fn a_busy_user_is_left_and_the_old_key_is_kept() {
+fn a_busy_user_keeps_the_old_key() {
     let (fixture, _) = fixture();
-    let Hold::Held(held) = fixture.files.hold(&alice().user, PATIENCE).unwrap() else { panic!("not held") };
+    let Hold::Held(held) = fixture.store.hold(&alice().user, PATIENCE).unwrap() else { panic!("not held") };
     let rotated = rotate(&fixture);
-    assert_eq!(said(&rotated), ["another process is using the enrolment: run this again"]);
+    assert_eq!(said(&rotated), ["another process uses the enrolment right now; run this again"]);
     assert!(rotated.unnamed.is_empty() && rotated.resealed == 0);
     drop(held);
     assert_eq!(rotate(&fixture).unnamed, ["k1"]);
 }
 
 #[test]
-fn a_credential_that_does_not_open_is_left_as_it_is_with_its_key() {
+fn a_credential_that_does_not_open_stays_and_keeps_its_key() {
     let (mut fixture, _) = fixture();
     let file = fixture.file("credentials/alice.toml");
     let damaged = std::fs::read_to_string(&file).unwrap().replace("digits = 6", "digits = 8");
     std::fs::write(&file, &damaged).unwrap();
     let rotated = rotate(&fixture);
-    assert!(said(&rotated)[0].contains("cannot be decrypted with key \"k1\""), "{:?}", said(&rotated));
+    assert!(said(&rotated)[0].contains("does not open with key \"k1\""), "{:?}", said(&rotated));
     assert!(rotated.unnamed.is_empty());
     assert_eq!(std::fs::read_to_string(&file).unwrap(), damaged);
     // What comes back from a backup opens as it did.
@@ -233,7 +240,7 @@ fn a_credential_that_does_not_open_is_left_as_it_is_with_its_key() {
 }
 
 #[test]
-fn a_credential_that_cannot_be_read_may_name_any_key_and_keeps_them_all() {
+fn an_unreadable_credential_keeps_every_key() {
     let (fixture, _) = fixture();
     std::fs::write(fixture.file("credentials/alice.toml"), "what").unwrap();
     let rotated = rotate(&fixture);
@@ -242,7 +249,7 @@ fn a_credential_that_cannot_be_read_may_name_any_key_and_keeps_them_all() {
 }
 
 #[test]
-fn a_file_that_is_nobodys_credential_keeps_the_old_key_and_does_not_stop_the_others() {
+fn a_foreign_file_keeps_the_old_key_and_stops_nobody() {
     let (fixture, _) = fixture();
     std::fs::copy(fixture.file("credentials/alice.toml"), fixture.file("credentials/alice.toml~")).unwrap();
     let rotated = rotate(&fixture);
@@ -251,7 +258,7 @@ fn a_file_that_is_nobodys_credential_keeps_the_old_key_and_does_not_stop_the_oth
 }
 
 #[test]
-fn without_a_ledger_to_hold_nobody_is_sealed_anew() {
+fn a_user_without_a_ledger_is_not_resealed() {
     let (fixture, _) = fixture();
     std::fs::remove_file(fixture.file("ledgers/alice")).unwrap();
     let rotated = rotate(&fixture);
@@ -260,7 +267,7 @@ fn without_a_ledger_to_hold_nobody_is_sealed_anew() {
 }
 
 #[test]
-fn an_old_key_stays_as_long_as_one_credential_names_it() {
+fn an_old_key_stays_while_a_credential_names_it() {
     let (mut fixture, _) = fixture();
     fixture.keyring = with_new_key(&fixture.keyring);
     let file = fixture.file("credentials/alice.toml");
@@ -274,7 +281,7 @@ fn an_old_key_stays_as_long_as_one_credential_names_it() {
 }
 
 #[test]
-fn a_rotation_that_was_killed_leaves_drafts_that_the_next_one_takes_away() {
+fn a_rotation_removes_the_drafts_of_a_killed_one() {
     let (fixture, _) = fixture();
     for left in [".new.%.alice", ".new.%.someone"] {
         std::fs::write(fixture.file(&format!("credentials/{left}")), "half").unwrap();
@@ -307,7 +314,7 @@ fn a_lock_outlasts_a_rotation() {
 #[test]
 fn no_other_key_becomes_active_during_a_seal() {
     let (fixture, _) = fixture();
-    let files = &fixture.files;
+    let files = &fixture.store;
     let sealing = files.lock_to_seal(PATIENCE).unwrap().unwrap();
     assert!(files.lock_to_seal(PATIENCE).unwrap().is_some(), "two seal at once");
     assert!(files.lock_to_change_keys(PATIENCE).unwrap().is_none());
@@ -320,30 +327,30 @@ fn no_other_key_becomes_active_during_a_seal() {
 #[test]
 fn a_seal_in_progress_is_waited_for() {
     let (fixture, _) = fixture();
-    let sealing = fixture.files.lock_to_seal(PATIENCE).unwrap().unwrap();
+    let sealing = fixture.store.lock_to_seal(PATIENCE).unwrap().unwrap();
     let waits = nix::unistd::gettid();
     let sealer = std::thread::spawn(move || {
         crate::fixture::until_it_sleeps(waits);
         drop(sealing);
     });
-    assert!(fixture.files.lock_to_change_keys(Duration::from_secs(30)).unwrap().is_some());
+    assert!(fixture.store.lock_to_change_keys(Duration::from_secs(30)).unwrap().is_some());
     sealer.join().unwrap();
 }
 
 #[test]
-fn two_do_not_rotate_at_once() {
+fn one_process_rotates_at_a_time() {
     let (fixture, _) = fixture();
-    let turn = fixture.files.lock_to_rotate().unwrap();
-    assert!(turn.is_some() && fixture.files.lock_to_rotate().unwrap().is_none());
+    let turn = fixture.store.lock_to_rotate().unwrap();
+    assert!(turn.is_some() && fixture.store.lock_to_rotate().unwrap().is_none());
     drop(turn);
-    assert!(fixture.files.lock_to_rotate().unwrap().is_some());
+    assert!(fixture.store.lock_to_rotate().unwrap().is_some());
 }
 
 #[test]
 fn the_census_counts_each_enrolment_once_for_each_of_its_keys() {
     let (mut fixture, _) = fixture();
     fixture.add("spare", SPARE).unwrap();
-    let census = Census::of(&fixture.files, |_| {}).unwrap();
+    let census = Census::of(&fixture.store, |_| {}).unwrap();
     let active = fixture.keyring.active().to_owned();
     assert_eq!(census.named, BTreeMap::from([("k1".to_owned(), 1), (active, 1)]));
 }

@@ -1,20 +1,19 @@
-//! What a program that was killed has left behind: drafts that nobody will put in place.
+//! Lists and removes the drafts that killed programs left among credentials and ledgers.
 
 use crate::FilesStore;
+use crate::access::system;
 use crate::directory::Directory;
 use crate::error::FileError;
-use crate::guard::system;
 use crate::state_dirs::DRAFT;
 use nix::errno::Errno;
 use nix::fcntl::AtFlags;
 use nix::sys::stat::fstatat;
 use std::path::{Path, PathBuf};
-use totp_core::store::{StaleFiles, StoreError};
+use totp_core::store::{StaleDrafts, StoreError};
 use totp_core::time::Seconds;
 
-impl StaleFiles for FilesStore {
-    /// The drafts among credentials and ledgers.
-    fn stale_files(&self, age: Seconds, now: u64) -> Result<Vec<String>, StoreError> {
+impl StaleDrafts for FilesStore {
+    fn stale_drafts(&self, age: Seconds, now: u64) -> Result<Vec<String>, StoreError> {
         let mut left = Vec::new();
         for directory in [self.dirs()?.credentials, self.dirs()?.ledgers] {
             drafts(directory, age, now, &mut left)?;
@@ -23,7 +22,7 @@ impl StaleFiles for FilesStore {
         Ok(left.iter().map(|file| file.display().to_string()).collect())
     }
 
-    fn remove_stale_file(&self, draft: &str) -> Result<(), StoreError> {
+    fn remove_stale_draft(&self, draft: &str) -> Result<(), StoreError> {
         let draft = Path::new(draft);
         let dirs = self.dirs()?;
         let name = draft.file_name().and_then(|name| name.to_str()).filter(|name| name.starts_with(DRAFT));
@@ -33,7 +32,7 @@ impl StaleFiles for FilesStore {
         match (directory, name) {
             (Some(directory), Some(name)) => Ok(directory.remove(name)?),
             (Some(_) | None, _) => {
-                Err(FileError::Unsafe { file: draft.to_owned(), problem: "is no draft" }.into())
+                Err(FileError::Unsafe { file: draft.to_owned(), problem: "is not a draft" }.into())
             }
         }
     }
@@ -50,7 +49,7 @@ fn drafts(directory: Directory, age: Seconds, now: u64, left: &mut Vec<PathBuf>)
         };
         let found = match fstatat(&fd, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
             Ok(found) => found,
-            // Put in place meanwhile.
+            // Renamed into place meanwhile.
             Err(Errno::ENOENT) => continue,
             Err(source) => {
                 return Err(FileError::System { file: path.join(name), action: "look at", source });
@@ -71,7 +70,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn drafts_that_are_old_enough_are_left_over_and_nothing_else_is() {
+    fn old_drafts_are_listed_and_removed_and_nothing_else_is() {
         let mut fixture = Fixture::new();
         fixture.enrol(crate::fixture::PHONE);
         for name in ["credentials/.new.alice", "credentials/.new.%.alice", "ledgers/.new.7.alice"] {
@@ -80,21 +79,21 @@ mod tests {
         let now = fs::metadata(fixture.file("ledgers/.new.7.alice")).unwrap();
         let now = u64::try_from(std::os::unix::fs::MetadataExt::mtime(&now)).unwrap();
         let day = Seconds(86400);
-        assert_eq!(fixture.files.stale_files(day, now + 86_000).unwrap(), Vec::<PathBuf>::new());
-        let left = fixture.files.stale_files(day, now + 86_400).unwrap();
+        assert_eq!(fixture.store.stale_drafts(day, now + 86_000).unwrap(), Vec::<PathBuf>::new());
+        let left = fixture.store.stale_drafts(day, now + 86_400).unwrap();
         assert_eq!(
             left,
             ["credentials/.new.%.alice", "credentials/.new.alice", "ledgers/.new.7.alice"]
                 .map(|name| fixture.file(name))
         );
         for draft in &left {
-            fixture.files.remove_stale_file(draft).unwrap();
+            fixture.store.remove_stale_draft(draft).unwrap();
             assert!(!Path::new(draft).exists());
         }
-        assert_eq!(fixture.files.stale_files(day, now + 86_400).unwrap(), Vec::<PathBuf>::new());
+        assert_eq!(fixture.store.stale_drafts(day, now + 86_400).unwrap(), Vec::<PathBuf>::new());
         for other in ["credentials/alice.toml", "ledgers/alice", "keyring/.new.x", ".new.alice"] {
             assert!(
-                fixture.files.remove_stale_file(fixture.file(other).to_str().unwrap()).is_err(),
+                fixture.store.remove_stale_draft(fixture.file(other).to_str().unwrap()).is_err(),
                 "{other}"
             );
         }

@@ -1,4 +1,4 @@
-//! What root alone may have written: no symbolic links, no foreign owner, no loose mode.
+//! Checks that a file or directory can have been written by root alone: owner, group, mode, kind, and number of links.
 
 use crate::error::FileError;
 use nix::errno::Errno;
@@ -12,26 +12,26 @@ use totp_core::secret::Secret;
 /// The largest document that is read, in bytes; a credential has about three thousand.
 pub(crate) const LARGEST_DOCUMENT: usize = 1 << 20;
 
-/// What a file's owner and mode have to be.
+/// Who may have access to a file or directory. Anything else is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Guard {
-    /// root:root 0600, one link: keyring, credentials, ledgers.
-    Secret,
-    /// Owned by root and writable by nobody else: the config.
-    Public,
+pub enum Access {
+    /// root:root, 0600 for a file with one link, 0700 for a directory: keyring, credentials, ledgers.
+    RootOnly,
+    /// Owned by root and writable by nobody else: the config, and the directory that an administrator chose for the state.
+    RootWrites,
 }
 
-/// `O_NONBLOCK`: a pipe put in a file's place must not stop a login; it is refused afterwards.
+/// `O_NONBLOCK`: a pipe in place of a file must not block a login; it is refused afterwards.
 pub(crate) const FLAGS: OFlag =
     OFlag::O_CLOEXEC.union(OFlag::O_NOFOLLOW).union(OFlag::O_NONBLOCK).union(OFlag::O_NOCTTY);
 
-pub(crate) fn read_opened(fd: &OwnedFd, file: &Path, guard: Guard) -> Result<Secret, FileError> {
-    let stat = check_file(fd, file, guard)?;
+pub(crate) fn read_opened(fd: &OwnedFd, file: &Path, access: Access) -> Result<Secret, FileError> {
+    let stat = check_file(fd, file, access)?;
     let expected = usize::try_from(stat.st_size).unwrap_or(usize::MAX);
     if expected > LARGEST_DOCUMENT {
-        return Err(unsafe_file(file, "is larger than any file of ours: restore it from a backup"));
+        return Err(unsafe_file(file, "is larger than any file of pam_totp: restore it from a backup"));
     }
-    // One byte more than the size, so that the end is seen and the buffer never grows and leaves a copy behind.
+    // One byte more than the size: the end is seen, and the buffer never grows, which would leave a copy of the secret.
     let mut bytes = zeroize::Zeroizing::new(vec![0; expected.saturating_add(1)]);
     let mut filled = 0;
     loop {
@@ -44,7 +44,7 @@ pub(crate) fn read_opened(fd: &OwnedFd, file: &Path, guard: Guard) -> Result<Sec
                 return Err(FileError::System { file: file.to_owned(), action: "read", source: error });
             }
         }
-        // Nothing came for the one byte more: the file has ended, and no further call need say so.
+        // The extra byte was not filled, so this is the end of the file; no further call is needed.
         if filled >= expected {
             break;
         }
@@ -61,29 +61,29 @@ pub(crate) fn system(path: &Path, action: &'static str, error: &std::io::Error) 
     FileError::System { file: path.to_owned(), action, source }
 }
 
-pub(crate) fn check_file(fd: impl AsFd, file: &Path, guard: Guard) -> Result<FileStat, FileError> {
+pub(crate) fn check_file(fd: impl AsFd, file: &Path, access: Access) -> Result<FileStat, FileError> {
     let stat = stat_of(fd, file)?;
-    check_stat(&stat, file, guard)?;
+    check_stat(&stat, file, access)?;
     Ok(stat)
 }
 
-pub(crate) fn check_stat(stat: &FileStat, file: &Path, guard: Guard) -> Result<(), FileError> {
+pub(crate) fn check_stat(stat: &FileStat, file: &Path, access: Access) -> Result<(), FileError> {
     if kind(stat) != SFlag::S_IFREG {
         return Err(unsafe_file(file, "is not a regular file: move it away"));
     }
-    match guard {
-        Guard::Secret if !is_private(stat, 0o600) => Err(unsafe_file(
+    match access {
+        Access::RootOnly if !is_private(stat, 0o600) => Err(unsafe_file(
             file,
             "must be root:root 0600: find out who changed it, then chown root:root and chmod 0600",
         )),
-        Guard::Secret if stat.st_nlink > 1 => {
+        Access::RootOnly if stat.st_nlink > 1 => {
             Err(unsafe_file(file, "has a second name (hard link): remove the other"))
         }
-        Guard::Public if !is_ours(stat) => Err(unsafe_file(
+        Access::RootWrites if !is_written_by_root_only(stat) => Err(unsafe_file(
             file,
             "must belong to root and be writable by nobody else: chown root, chmod go-w",
         )),
-        Guard::Secret | Guard::Public => Ok(()),
+        Access::RootOnly | Access::RootWrites => Ok(()),
     }
 }
 
@@ -99,17 +99,17 @@ pub(crate) fn is_private(stat: &FileStat, mode: u32) -> bool {
     stat.st_uid == 0 && stat.st_gid == 0 && stat.st_mode & 0o7777 == mode
 }
 
-pub(crate) fn is_ours(stat: &FileStat) -> bool {
+pub(crate) fn is_written_by_root_only(stat: &FileStat) -> bool {
     stat.st_uid == 0 && stat.st_mode & 0o022 == 0
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "errno is not an enum of ours")]
+#[expect(clippy::wildcard_enum_match_arm, reason = "errno is an enum of the system")]
 pub(crate) fn opening(file: &Path, error: Errno) -> FileError {
     match error {
-        Errno::ELOOP => unsafe_file(file, "is a symbolic link: put the file itself in its place"),
+        Errno::ELOOP => unsafe_file(file, "is a symbolic link: replace it by the file itself"),
         Errno::ENOTDIR => unsafe_file(
             file,
-            "is not a directory, or a symbolic link to one: put the directory itself in its place",
+            "is not a directory, or is a symbolic link to one: replace it by the directory itself",
         ),
         source => FileError::System { file: file.to_owned(), action: "open", source },
     }
@@ -120,5 +120,5 @@ pub(crate) fn unsafe_file(file: &Path, problem: &'static str) -> FileError {
 }
 
 #[cfg(test)]
-#[path = "guard_tests.rs"]
+#[path = "access_tests.rs"]
 mod tests;

@@ -1,0 +1,159 @@
+//! What the tests of the suite share: the steps that many of them take, and a store that can be observed.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    reason = "what an engine does not keep has to fail its test"
+)]
+
+use crate::user::Account;
+use crate::credential::Credential;
+use crate::enrolment::{NewUser, enrol_all};
+use crate::fixture::{Fixture, NOON, PHONE, alice, draft, once_more_wrong};
+use crate::ledger::Ledger;
+use crate::account_recovery::{ResetReason, Person, Reset, ResetRules};
+use crate::store::{Charging, Durability, Entries, Held, Hold, Store, StoreError};
+use crate::user::User;
+use std::sync::{Condvar, Mutex};
+use std::time::Duration;
+
+/// Longer than anything here takes on a busy machine.
+pub(super) const LONG: Duration = Duration::from_secs(30);
+/// How many threads do the same at once.
+pub(super) const MANY: usize = 8;
+/// How long threads wait for each other where a lock keeps them from meeting.
+const MEETING: Duration = Duration::from_millis(200);
+
+/// A store with calls to a test: after each hold, and before each replacement, which fails if the call does.
+pub(crate) struct ObservedStore<'a, S, H, R> {
+    pub(crate) store: &'a S,
+    pub(crate) after_hold: &'a H,
+    pub(crate) before_replace: &'a R,
+}
+
+/// A hold of an [`ObservedStore`].
+pub(crate) struct ObservedHeld<'a, T, R> {
+    held: T,
+    before_replace: &'a R,
+}
+
+impl<'a, S, H, R> Store for ObservedStore<'a, S, H, R>
+where
+    S: Store,
+    H: Fn(),
+    R: Fn() -> Result<(), StoreError>,
+{
+    const CHARGING: Charging = S::CHARGING;
+
+    type Held = ObservedHeld<'a, S::Held, R>;
+
+    fn hold(&self, user: &User, patience: Duration) -> Result<Hold<Self::Held>, StoreError> {
+        let hold = self.store.hold(user, patience)?;
+        Ok(match hold {
+            Hold::Held(held) => {
+                (self.after_hold)();
+                Hold::Held(ObservedHeld { held, before_replace: self.before_replace })
+            }
+            Hold::NotEnrolled => Hold::NotEnrolled,
+            Hold::Busy => Hold::Busy,
+        })
+    }
+}
+
+impl<T: Held, R: Fn() -> Result<(), StoreError>> Held for ObservedHeld<'_, T, R> {
+    fn credential(&self) -> &Credential {
+        self.held.credential()
+    }
+
+    fn ledger(&self) -> &Ledger {
+        self.held.ledger()
+    }
+
+    fn replace(&mut self, next: &Ledger, durability: Durability) -> Result<(), StoreError> {
+        (self.before_replace)()?;
+        self.held.replace(next, durability)
+    }
+}
+
+/// Where [`MANY`] threads wait until all have taken hold, so that an engine which neither locks nor compares is caught each time.
+/// With a lock they cannot all hold: then the first waits for [`MEETING`], and nobody waits again.
+#[derive(Default)]
+pub(super) struct Meeting {
+    arrived: Mutex<usize>,
+    all_arrived: Condvar,
+}
+
+impl Meeting {
+    pub(super) fn wait(&self) {
+        let mut arrived = self.arrived.lock().unwrap();
+        *arrived += 1;
+        let waited = self.all_arrived.wait_timeout_while(arrived, MEETING, |arrived| *arrived < MANY);
+        *waited.unwrap().0 = MANY;
+        self.all_arrived.notify_all();
+    }
+}
+
+pub(super) fn enrolled<S: Store + Entries>(store: S) -> Fixture<S> {
+    let mut fixture = Fixture::of(store);
+    fixture.enrol(PHONE);
+    fixture
+}
+
+pub(super) fn entry<S: Entries>(store: &S) -> S::Entry {
+    store.entry(&alice().user, LONG).unwrap().unwrap()
+}
+
+pub(super) fn held<S: Store>(store: &S) -> S::Held {
+    match store.hold(&alice().user, LONG) {
+        Ok(Hold::Held(held)) => held,
+        Ok(Hold::NotEnrolled) => panic!("alice is not enrolled"),
+        Ok(Hold::Busy) => panic!("alice is held by another"),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+pub(super) fn is_enrolled<S: Store>(store: &S) -> bool {
+    !matches!(store.hold(&alice().user, LONG).unwrap(), Hold::NotEnrolled)
+}
+
+pub(super) fn ledger<S: Store>(store: &S) -> Ledger {
+    held(store).ledger().clone()
+}
+
+/// Adds a wrong code to alice's ledger, anew as often as another process is quicker.
+pub(super) fn charge<S: Store>(store: &S) {
+    loop {
+        let Hold::Held(mut held) = store.hold(&alice().user, LONG).unwrap() else { continue };
+        let next = once_more_wrong(held.ledger().clone());
+        match held.replace(&next, Durability::Process) {
+            Ok(()) => return,
+            Err(StoreError::Conflict) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// The account `user0`, `user1`, and so on.
+pub(super) fn user(number: usize) -> Account {
+    Account { user: User::parse(&format!("user{number}")).unwrap(), uid: Some(2000 + number as u32) }
+}
+
+/// Enrols [`user`] 0 to `count` together.
+pub(super) fn enrol_many<S: Store + Entries>(fixture: &mut Fixture<S>, count: usize) {
+    fixture.inputs(NOON, |store, inputs| {
+        let new_users = (0..count).map(|number| NewUser {
+            entry: store.entry(&user(number).user, LONG).unwrap().unwrap(),
+            account: user(number),
+            confirmed: vec![draft("phone", PHONE).confirm_without_code(0)],
+            scratch: Vec::new(),
+        });
+        enrol_all(new_users.collect(), inputs).unwrap();
+    });
+}
+
+/// A request to reset alice's enrolment, which is kept nowhere yet.
+pub(super) fn request<S: Store + Entries>(fixture: &Fixture<S>) -> Reset {
+    let by = Person { uid: 1, name: "operator1".to_owned() };
+    let grounds = ResetReason::parse("phone lost").unwrap();
+    Reset::request(&alice(), fixture.in_place(), None, (by, grounds), ResetRules::DEFAULT, NOON).unwrap()
+}
