@@ -76,9 +76,9 @@ impl Builder {
             .permissions(fs::Permissions::from_mode(0o700))
             .tempdir();
         let dir = dir.expect("no temporary directory");
-        let etc = dir.path().join("etc");
-        fs::DirBuilder::new().mode(0o700).create(&etc).unwrap();
-        accounts::hide_those_of_the_machine(&etc);
+        let accounts = dir.path().join("accounts");
+        fs::DirBuilder::new().mode(0o700).create(&accounts).unwrap();
+        accounts::hide_those_of_the_machine(&accounts);
         let journal = Journal::listen(dir.path().join("log"));
         let mut fixture = Fixture { machine: None, journal, people: BTreeMap::new(), dir };
         fs::DirBuilder::new().mode(0o700).create(fixture.confdir()).unwrap();

@@ -194,15 +194,15 @@ mod tests {
     #[test]
     fn a_block_is_put_in_the_place_of_its_line() {
         let head = "# /etc/pam.d/app, in place of its line \"@include common-auth\"";
-        let block = Block::read("pam module", &[head, "auth required pam_totp.so"]);
+        let block = Block::read("pam app", &[head, "auth required pam_totp.so"]);
         assert_eq!((block.name.as_str(), block.file.as_str()), ("app", "/etc/pam.d/app"));
-        let shipped = "# module\n@include  common-auth\n@include common-account\n";
-        assert_eq!(block.in_place(shipped), "# module\nauth required pam_totp.so\n@include common-account\n");
+        let shipped = "# app\n@include  common-auth\n@include common-account\n";
+        assert_eq!(block.in_place(shipped), "# app\nauth required pam_totp.so\n@include common-account\n");
     }
 
     #[test]
     fn a_block_can_be_a_whole_file() {
-        let block = Block::read("pam module", &["# /etc/pam.d/app", "auth required pam_totp.so"]);
+        let block = Block::read("pam app", &["# /etc/pam.d/app", "auth required pam_totp.so"]);
         assert_eq!(block.place, Place::Whole);
         assert_eq!(block.in_place("whatever"), "auth required pam_totp.so\n");
     }
@@ -211,7 +211,7 @@ mod tests {
     #[should_panic(expected = "is not in Debian's file once")]
     fn a_line_that_is_not_there_is_noticed() {
         let head = "# /etc/pam.d/app, in place of its line \"@include common-auth\"";
-        let _ = Block::read("pam module", &[head, "auth required pam_totp.so"]).in_place("@include other\n");
+        let _ = Block::read("pam app", &[head, "auth required pam_totp.so"]).in_place("@include other\n");
     }
 
     #[test]

@@ -32,7 +32,7 @@ fn recovery_codes_of_which_a_call_fails_leave_the_old_set_or_the_new_one() {
             let by_old = opens(&fixture, &old[0]);
             match renewed(&done.stdout) {
                 Some(new) => {
-                    assert!(!by_old && opens(&fixture, &new[0]), "not the set that was shown: {case}")
+                    assert!(!by_old && opens(&fixture, &new[0]), "not the set that was shown: {case}");
                 }
                 None => assert_eq!(done.status, 1, "no codes, and no word of it: {case}: {done:?}"),
             }

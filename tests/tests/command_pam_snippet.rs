@@ -120,7 +120,7 @@ fn what_belongs_into_the_config_is_said_of_the_one_that_the_line_names() {
     let config = site.fixture.conf();
     let (head, then) = (
         format!("# {}:", config.display()),
-        format!("# then: totp-enroll doctor --service front.module --config {}", config.display()),
+        format!("# then: totp-enroll doctor --service front.app --config {}", config.display()),
     );
     let below = printed.stdout.lines().skip_while(|line| *line != head).skip(1);
     let belongs: Vec<_> = below.take_while(|line| line.starts_with("#   ")).map(|line| &line[4..]).collect();

@@ -55,7 +55,7 @@ fn after_a_restart_nobody_gets_in_until_it_is_opened_and_the_log_says_how() {
     assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SYSTEM_ERR);
     let event = fixture.journal.last();
     assert_eq!(event.field("file"), sealed(&fixture).to_str().unwrap());
-    assert!(event.field("problem").contains("systemctl start pam-totp-keyring"), "{event:?}");
+    assert!(event.field("problem").contains("totp-enroll keys open"), "{event:?}");
     let refused = fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]);
     assert!(refused.status == 1 && refused.stderr.contains("keys open"), "{refused:?}");
     for state in ["opened", "unchanged"] {
@@ -350,7 +350,7 @@ fn logins_go_on_while_it_is_sealed_and_unsealed() {
     let (seal, unseal) = (|| command_with_key(&fixture, &SEAL), || command_with_key(&fixture, &UNSEAL));
     let rounds: Vec<Command> = (0..3).flat_map(|_| [seal(), unseal()]).collect();
     let totp_enroll = thread::spawn(move || {
-        rounds.into_iter().for_each(|round| enroll_command::run(round, "").assert_done())
+        rounds.into_iter().for_each(|round| enroll_command::run(round, "").assert_done());
     });
     let mut logins = 0;
     for then in (THEN..).step_by(60) {

@@ -189,7 +189,7 @@ fn in_the_command_too_nobody_is_told_of_tokens_that_are_not_judged() {
 
 #[test]
 fn a_token_expires() {
-    let fixture = ready("[reset]\nticket_for = \"30m\"");
+    let fixture = ready("[reset]\ntoken_for = \"30m\"");
     let token = token_in(&completes(&fixture, "bob", THEN + HOUR));
     assert_eq!(enrols_with(&fixture, &token, THEN + HOUR + 1800).code(), PamCode::AUTH_ERR);
     let event = fixture.journal.events().into_iter().rfind(|event| event.field("event") == "token_refused");

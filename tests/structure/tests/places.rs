@@ -6,7 +6,7 @@ use structure::paths::{Named, bound, named};
 use structure::sources::{Module, modules};
 use syn::Item;
 
-/// What a pure room never does: files, programs, threads, the network, the environment, the clock, the system.
+/// What pure code never does: files, programs, threads, the network, the environment, the clock, the system.
 const IMPURE: [&[&str]; 15] = [
     &["std", "fs"],
     &["std", "env"],
@@ -105,7 +105,7 @@ fn impure_paths(module: &Module) -> Vec<Named> {
 }
 
 #[test]
-fn each_proof_of_success_is_made_in_its_one_place() {
+fn each_proof_of_success_is_made_in_one_place() {
     let core = core();
     let made = |name: &str| -> Vec<String> {
         core.iter().flat_map(|module| makes(module, name).into_iter().map(|_| module.name())).collect()
@@ -114,14 +114,14 @@ fn each_proof_of_success_is_made_in_its_one_place() {
     assert_eq!(made("Enrolled"), ["enrolment"], "a login enrolled, after the commit");
     assert_eq!(made("Unenrolled"), ["policy", "policy"], "by a last day, by nullok");
     assert_eq!(
-        made("Waiver"),
+        made("Exemption"),
         ["policy", "policy", "policy", "policy"],
-        "exempt, fresh, by a security key, and a remembered device for the room of that"
+        "exempt, fresh, by a security key, and by a remembered device (called by `remembered`)"
     );
     let remembered = core.iter().flat_map(|module| {
         let calls = named(module)
             .into_iter()
-            .filter(|path| path.segments.ends_with(&["Waiver".to_owned(), "remembered".to_owned()]));
+            .filter(|path| path.segments.ends_with(&["Exemption".to_owned(), "remembered".to_owned()]));
         calls.map(|_| module.name()).collect::<Vec<_>>()
     });
     assert_eq!(
@@ -133,7 +133,7 @@ fn each_proof_of_success_is_made_in_its_one_place() {
 
 #[test]
 fn a_proof_of_success_has_one_name_and_is_no_copy() {
-    for name in ["Verified", "Enrolled", "Unenrolled", "Waiver"] {
+    for name in ["Verified", "Enrolled", "Unenrolled", "Exemption"] {
         for module in core() {
             let lines = remakes(&module, name);
             assert!(
@@ -149,7 +149,7 @@ fn a_proof_of_success_has_one_name_and_is_no_copy() {
 fn no_pam_code_is_made_of_a_number_and_that_of_setcred_is_for_setcred() {
     let service = modules(&structure::checkout(), "pam_totp/src/lib.rs");
     let mut set = Vec::new();
-    for module in service.iter().filter(|module| module.path.first().is_none_or(|room| room != "ffi")) {
+    for module in service.iter().filter(|module| module.path.first().is_none_or(|first| first != "ffi")) {
         let is_code = |path: &Named| path.segments.iter().any(|one| one == "PamResultCode" || one == "Self");
         let from_number = |path: &&Named| is_code(path) && path.segments.ends_with(&["try_from".to_owned()]);
         assert!(!named(module).iter().any(|path| from_number(&path)), "{}: try_from", module.file.display());
@@ -180,14 +180,18 @@ fn pam_codes_that_let_a_user_pass_stand_in_one_table() {
         // What libpam answers to the module is a number there.
         service
             .iter()
-            .filter(|module| module.path.first().is_none_or(|room| room != "ffi"))
+            .filter(|module| module.path.first().is_none_or(|first| first != "ffi"))
             .flat_map(of)
             .collect()
     };
     assert_eq!(
         said("PAM_SUCCESS"),
         ["outcome", "outcome", "outcome", "outcome"],
-        "for Verified, Enrolled and Waiver, and for setcred, which decides nothing"
+        "for Verified, Enrolled and Exemption, and for setcred, which decides nothing"
     );
-    assert_eq!(said("PAM_IGNORE"), ["outcome"], "for Unenrolled, and a Waiver that would be all there is");
+    assert_eq!(
+        said("PAM_IGNORE"),
+        ["outcome"],
+        "for Unenrolled, and an Exemption that would be all there is"
+    );
 }

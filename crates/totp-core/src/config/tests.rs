@@ -128,7 +128,7 @@ fn a_mistake_is_named_with_its_line() {
         ("[limit]\nper = 60\n", "line 2: `per`: invalid type"),
         ("[paths]\nstate = \"var/lib\"\n", "line 2: `state`: a path must start with /"),
         ("[reset]\napprovals = 4\n", "line 2: `approvals`: 4 is out of range: 0 to 3"),
-        ("[reset]\nticket = \"1h\"\n", "line 2: unknown field `token`"),
+        ("[reset]\ntoken = \"1h\"\n", "line 2: unknown field `token`"),
         ("[service.sudo.reset]\napprovals = 0\n", "unknown field `reset`"),
         ("[totp\n", "line 1: "),
         ("[totp]\ndrift_steps = 1\ndrift_steps = 2\n", "line 3: duplicate key"),
@@ -154,7 +154,7 @@ fn contradictions_are_errors() {
         "[reset]\ncooldown = \"0s\"\n",
         "[reset]\ncooldown = \"24h\"\n",
         "[reset]\nexpires = \"1h\"\n",
-        "[reset]\nticket_for = \"0s\"\n",
+        "[reset]\ntoken_for = \"0s\"\n",
         "[require]\ngroups = [\"a\"]\n[service.sudo.require]\nexempt_groups = [\"a\"]\n",
     ] {
         assert!(parse(text, None).is_err(), "{text}");
@@ -184,7 +184,7 @@ fn a_bound_itself_is_within_bounds() {
 #[test]
 fn a_reset_takes_the_same_whatever_the_service() {
     assert_eq!(Config::defaults().unwrap().reset, Terms::DEFAULT);
-    let text = "[reset]\ncooldown = \"2h\"\napprovals = 0\nexpires = \"7201s\"\nticket_for = \"30m\"\n[service.sudo]\n";
+    let text = "[reset]\ncooldown = \"2h\"\napprovals = 0\nexpires = \"7201s\"\ntoken_for = \"30m\"\n[service.sudo]\n";
     let terms =
         Terms { cooldown: Seconds(7200), approvals: 0, expires: Seconds(7201), token_for: Seconds(1800) };
     for service in [None, Some("sudo"), Some("sshd")] {
