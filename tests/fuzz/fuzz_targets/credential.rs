@@ -7,8 +7,9 @@ use std::sync::LazyLock;
 use totp_core::DocumentError;
 use totp_core::code::DIGITS;
 use totp_core::credential::{Credential, Label, MOST_AUTHENTICATORS};
-use totp_core::recovery::MOST_CODES;
+use totp_core::factor::Factor;
 use totp_core::factor::totp::PERIODS;
+use totp_core::recovery::MOST_CODES;
 use totp_core::user::User;
 use totp_fuzz::{LETTERS, assert_names_a_place, assert_same_words, two_secrets};
 
@@ -39,8 +40,9 @@ fn assert_in_range(credential: &Credential) {
     assert!((1..=MOST_AUTHENTICATORS).contains(&credential.authenticators().len()));
     assert!(credential.recovery_codes() <= MOST_CODES);
     for (at, authenticator) in credential.authenticators().iter().enumerate() {
-        assert!(DIGITS.contains(&authenticator.parameters().digits()));
-        assert!(PERIODS.contains(&authenticator.parameters().period()));
+        let Factor::Totp(totp) = authenticator.factor();
+        assert!(DIGITS.contains(&totp.parameters().digits()));
+        assert!(PERIODS.contains(&totp.parameters().period()));
         assert!(Label::parse(authenticator.label().as_str()).is_ok());
         let before = &credential.authenticators()[..at];
         assert!(!before.iter().any(|other| other.label() == authenticator.label()), "two of one label");
@@ -57,8 +59,8 @@ fn assert_comes_back(credential: &Credential) {
     assert_eq!(again.recovery_codes(), credential.recovery_codes());
     for (one, other) in again.authenticators().iter().zip(credential.authenticators()) {
         assert_eq!(
-            (one.label(), one.parameters(), one.created()),
-            (other.label(), other.parameters(), other.created())
+            (one.label(), one.factor(), one.created()),
+            (other.label(), other.factor(), other.created())
         );
     }
 }

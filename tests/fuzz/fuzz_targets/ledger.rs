@@ -5,22 +5,22 @@
 //! slots come the remembered devices of the first, then those of the second.
 #![no_main]
 
-#[path = "../../../totp-core/src/device.rs"]
+#[path = "../../../crates/totp-core/src/device.rs"]
 #[allow(dead_code, reason = "the rest of the library uses it")]
 mod device;
-#[path = "../../../totp-core/src/id.rs"]
+#[path = "../../../crates/totp-core/src/id.rs"]
 #[allow(dead_code, reason = "the rest of the library uses it")]
 mod id;
-#[path = "../../../totp-core/src/ledger/mod.rs"]
+#[path = "../../../crates/totp-core/src/ledger/mod.rs"]
 #[allow(dead_code, reason = "the rest of the library uses it")]
 mod ledger;
-#[path = "../../../totp-core/src/lockout.rs"]
+#[path = "../../../crates/totp-core/src/lockout.rs"]
 #[allow(dead_code, reason = "the rest of the library uses it")]
 mod lockout;
-#[path = "../../../totp-core/src/network.rs"]
+#[path = "../../../crates/totp-core/src/network.rs"]
 #[allow(dead_code, reason = "the rest of the library uses it")]
 mod network;
-#[path = "../../../totp-core/src/secret.rs"]
+#[path = "../../../crates/totp-core/src/secret.rs"]
 #[allow(dead_code, reason = "the rest of the library uses it")]
 mod secret;
 mod time {
