@@ -1,6 +1,8 @@
 //! What a login promises, with either way of excluding others: once, for its own user, within the limit, and whatever the lock
 //! says for a recovery code.
 
+#![expect(clippy::disallowed_methods, reason = "many ask at once, in threads")]
+
 use super::*;
 use crate::account::Account;
 use crate::code::Answer;

@@ -1,5 +1,7 @@
 //! What the engine in memory promises in each mode: no two records follow from the same ledger.
 
+#![expect(clippy::disallowed_methods, reason = "many ask at once, in threads")]
+
 use super::*;
 use crate::fixture::{PATIENCE, PHONE, alice};
 use crate::memory_fixture::{MemoryFixture, in_both_modes};
