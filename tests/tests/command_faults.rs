@@ -17,7 +17,7 @@ use std::fs;
 use std::process::Command;
 
 #[test]
-fn recovery_codes_of_which_a_call_fails_leave_the_old_set_or_the_new_one() {
+fn recovery_codes_with_a_failing_call_leaves_the_old_set_or_new() {
     let fixture = Fixture::with(&["alice"]);
     let old = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
     let stand = Stand::of(&fixture);
@@ -63,7 +63,7 @@ fn disable_of_which_a_call_fails_leaves_the_enrolment_or_none() {
 }
 
 #[test]
-fn a_request_of_a_reset_of_which_a_call_fails_is_made_or_not_and_never_silent() {
+fn a_reset_request_with_a_failing_call_is_never_silent() {
     let fixture = Fixture::with(&["alice"]);
     let request = ["--json", "reset", "request", "alice", "--reason", "lost"];
     let stand = Stand::of(&fixture);
@@ -85,7 +85,7 @@ fn a_request_of_a_reset_of_which_a_call_fails_is_made_or_not_and_never_silent() 
 }
 
 #[test]
-fn a_completion_of_which_a_call_fails_leaves_the_enrolment_or_a_token_to_be_had() {
+fn a_completion_with_a_failing_call_leaves_enrolment_or_token() {
     let config = "[reset]\napprovals = 0\ncooldown = \"1s\"";
     let fixture = Fixture::builder().config(config).enrolled("alice").build();
     fixture.totp_enroll(&["--json", "reset", "request", "alice", "--reason", "lost"]).assert_done();
@@ -156,7 +156,7 @@ fn unlock_of_which_a_call_fails_leaves_the_lock_or_lifts_it() {
 }
 
 #[test]
-fn a_repair_of_which_a_call_fails_leaves_a_broken_ledger_or_a_good_one() {
+fn a_repair_with_a_failing_call_leaves_a_broken_or_good_ledger() {
     let fixture = Fixture::with(&["alice"]);
     let codes = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
     let used = fixture.code("alice");
@@ -182,7 +182,7 @@ fn a_repair_of_which_a_call_fails_leaves_a_broken_ledger_or_a_good_one() {
 }
 
 #[test]
-fn a_keyring_of_whose_making_a_call_fails_is_whole_or_not_there() {
+fn keys_init_with_a_failing_call_leaves_a_whole_keyring_or_none() {
     let fixture = Fixture::builder().build();
     let init = ["--json", "keys", "init"];
     let nothing_yet = || {

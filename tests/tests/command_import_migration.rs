@@ -11,7 +11,7 @@ const TOTP: u8 = 2;
 const HOTP: u8 = 1;
 
 #[test]
-fn everybody_in_an_export_gets_in_by_the_codes_of_oathtool() {
+fn the_users_in_an_export_get_in_with_their_codes() {
     let fixture = Fixture::builder().build();
     let phone = |algorithm: &str, digits| Authenticator {
         algorithm: algorithm.to_owned(),
@@ -79,7 +79,7 @@ fn what_cannot_be_carried_is_listed_and_hides_nobody() {
 }
 
 #[test]
-fn a_qr_code_that_is_missing_is_told() {
+fn a_missing_qr_code_is_reported() {
     let fixture = Fixture::builder().build();
     let text = part(&[account("alice", &random_bytes(20), 1, 1, TOTP)], 3, 1);
     let done = import(&fixture, &text, &[]);

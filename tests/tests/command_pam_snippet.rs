@@ -54,7 +54,7 @@ fn a_service_without_a_file_gets_the_password_as_well() {
 }
 
 #[test]
-fn the_line_of_another_module_is_replaced_and_its_arguments_are_carried_over() {
+fn the_line_of_another_module_is_replaced_with_its_arguments() {
     let mut site = Site::new();
     for (service, before, now, said) in [
         (
@@ -112,7 +112,7 @@ fn the_line_of_another_module_is_replaced_and_its_arguments_are_carried_over() {
 }
 
 #[test]
-fn what_belongs_into_the_config_is_said_of_the_one_that_the_line_names() {
+fn config_settings_are_printed_for_the_config_of_the_line() {
     let mut site = Site::new();
     site.service("front.app", "auth required pam_unix.so\nauth required pam_oath.so window=2");
     let printed = printed(&site, "front.app", &[]);

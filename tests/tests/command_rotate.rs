@@ -68,7 +68,7 @@ fn one_rotation_follows_another() {
 }
 
 #[test]
-fn who_rotates_and_what_came_of_it_is_in_the_log() {
+fn a_rotation_is_logged_with_its_operator_and_result() {
     let fixture = Fixture::with(&["alice", "bob"]);
     let old = keys(&fixture).remove(0);
     rotate(&fixture).assert_done();
@@ -84,7 +84,7 @@ fn who_rotates_and_what_came_of_it_is_in_the_log() {
 }
 
 #[test]
-fn a_rotation_killed_at_any_call_locks_nobody_out_and_goes_on_where_it_was() {
+fn a_killed_rotation_locks_nobody_out_and_can_be_resumed() {
     let fixture = Fixture::with(&["alice", "bob"]);
     let codes = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
     let stand = Standing::of(&fixture);
@@ -121,7 +121,7 @@ fn a_rotation_killed_at_any_call_locks_nobody_out_and_goes_on_where_it_was() {
 }
 
 #[test]
-fn a_rotation_of_which_a_call_fails_locks_nobody_out_and_says_so_or_is_done() {
+fn a_rotation_with_a_failing_call_locks_nobody_out() {
     let fixture = Fixture::with(&["alice", "bob"]);
     let stand = Standing::of(&fixture);
     let points = strace::record(
@@ -194,7 +194,7 @@ fn a_login_that_waited_while_its_keys_were_rotated_gets_in() {
 }
 
 #[test]
-fn an_enrolment_begun_before_a_rotation_and_confirmed_after_it_is_good() {
+fn an_enrolment_confirmed_after_a_rotation_is_valid() {
     let mut fixture = Fixture::builder().account("alice").enrolled("bob").build();
     let mut terminal = fixture.at_terminal(&["enroll", "alice"]);
     let phone = enroll_command::shown_authenticator(&mut terminal, &[]);
@@ -209,7 +209,7 @@ fn an_enrolment_begun_before_a_rotation_and_confirmed_after_it_is_good() {
 }
 
 #[test]
-fn what_other_commands_change_meanwhile_is_neither_lost_nor_undone() {
+fn changes_of_other_commands_during_a_rotation_are_kept() {
     let people: Vec<String> = (0..40).map(|n| format!("user{n}")).collect();
     let fixture = people.iter().fold(Fixture::builder(), |builder, user| builder.enrolled(user)).build();
     let over = AtomicBool::new(false);
@@ -299,7 +299,7 @@ fn of_two_rotations_at_once_one_refuses() {
 }
 
 #[test]
-fn a_damaged_credential_is_named_and_left_with_its_key_and_the_others_are_done() {
+fn a_damaged_credential_keeps_its_key_and_is_named() {
     let fixture = Fixture::with(&["alice", "bob"]);
     let old = keys(&fixture).remove(0);
     let whole = fs::read(fixture.credential("bob")).unwrap();
@@ -342,7 +342,7 @@ fn a_credential_that_cannot_be_read_keeps_every_key() {
 }
 
 #[test]
-fn on_a_full_disk_nobody_is_locked_out_and_rotation_resumes_when_there_is_space() {
+fn a_rotation_on_a_full_disk_locks_nobody_out_and_resumes() {
     let mut fixture = Fixture::builder().account("alice").build();
     fs::remove_dir_all(fixture.state()).unwrap();
     on_its_machine(&mut fixture, "mkdir -m 700 \"$1\" && mount -t tmpfs -o size=64k,mode=700 small \"$1\"");
@@ -375,7 +375,7 @@ fn a_keyring_that_cannot_be_replaced_stays_as_it_is() {
 }
 
 #[test]
-fn a_long_rotation_shows_its_progress_on_a_terminal_and_not_in_a_pipe() {
+fn a_long_rotation_shows_progress_on_a_terminal_only() {
     let people: Vec<(String, Authenticator)> =
         (0..600).map(|n| (format!("user{n}"), Authenticator::random())).collect();
     let fixture = Fixture::builder().build();

@@ -48,7 +48,7 @@ fn a_sealed_keyring_holds_no_key_and_is_accepted_as_before() {
 }
 
 #[test]
-fn after_a_restart_nobody_gets_in_until_it_is_opened_and_the_log_says_how() {
+fn after_a_restart_a_sealed_keyring_refuses_until_it_is_opened() {
     let fixture = machine(&["alice"]);
     keys(&fixture, &SEAL).assert_done();
     restart(&fixture);
@@ -80,7 +80,7 @@ fn an_unsealed_keyring_is_the_one_that_was_sealed() {
 }
 
 #[test]
-fn a_rotation_seals_again_in_the_same_way_and_holds_after_a_restart() {
+fn a_rotation_seals_the_new_keyring_with_the_same_options() {
     let fixture = machine(&["alice"]);
     let old = Secrets::default().master_key(&fixture);
     keys(&fixture, &SEAL).assert_done();
@@ -97,7 +97,7 @@ fn a_rotation_seals_again_in_the_same_way_and_holds_after_a_restart() {
 }
 
 #[test]
-fn a_sealed_keyring_is_not_made_anew() {
+fn keys_init_does_not_replace_a_sealed_keyring() {
     let fixture = machine(&["alice"]);
     keys(&fixture, &SEAL).assert_done();
     restart(&fixture);
@@ -111,7 +111,7 @@ fn a_sealed_keyring_is_not_made_anew() {
 }
 
 #[test]
-fn on_another_machine_it_does_not_open_and_what_was_opened_before_can_be_saved() {
+fn on_another_machine_a_sealed_keyring_does_not_open() {
     let fixture = machine(&["alice"]);
     keys(&fixture, &SEAL).assert_done();
     let elsewhere =
@@ -176,7 +176,7 @@ fn a_seal_that_was_changed_does_not_open() {
 }
 
 #[test]
-fn a_sealed_keyring_with_keys_that_the_clear_one_lacks_is_not_thrown_away() {
+fn a_sealed_keyring_with_more_keys_is_not_discarded() {
     let fixture = machine(&["alice"]);
     let old = fs::read(fixture.keyring()).unwrap();
     keys(&fixture, &SEAL).assert_done();
@@ -211,7 +211,7 @@ fn a_sealed_keyring_is_not_replaced_by_one_that_lacks_its_keys() {
 }
 
 #[test]
-fn a_sealed_keyring_is_not_thrown_away_for_one_whose_key_has_the_same_name() {
+fn a_sealed_keyring_with_another_key_of_the_name_is_kept() {
     let (fixture, other) = (machine(&["alice"]), machine(&[]));
     keys(&fixture, &SEAL).assert_done();
     fs::copy(other.keyring(), fixture.keyring()).unwrap();
@@ -226,7 +226,7 @@ fn a_sealed_keyring_is_not_thrown_away_for_one_whose_key_has_the_same_name() {
 }
 
 #[test]
-fn a_sealed_keyring_stays_while_it_opens_a_part_of_an_enrolment() {
+fn a_sealed_keyring_stays_while_an_enrolment_needs_it() {
     let (fixture, other) = (machine(&["alice"]), machine(&[]));
     keys(&fixture, &SEAL).assert_done();
     fs::copy(other.keyring(), fixture.keyring()).unwrap();
@@ -243,7 +243,7 @@ fn a_sealed_keyring_stays_while_it_opens_a_part_of_an_enrolment() {
 }
 
 #[test]
-fn a_sealed_keyring_whose_keys_a_rotation_has_dropped_since_is_no_obstacle() {
+fn a_sealed_keyring_of_dropped_keys_alone_is_no_obstacle() {
     for command in [&SEAL[..], &UNSEAL] {
         let fixture = machine(&["alice"]);
         let clear = fs::read(fixture.keyring()).unwrap();
@@ -259,7 +259,7 @@ fn a_sealed_keyring_whose_keys_a_rotation_has_dropped_since_is_no_obstacle() {
 }
 
 #[test]
-fn a_backup_without_a_key_of_the_sealed_keyring_waits_until_that_was_opened() {
+fn a_backup_that_lacks_a_sealed_key_is_refused_until_opened() {
     let fixture = machine(&["alice"]);
     let (backup, passphrase) =
         (fixture.path("backup.age"), fixture.write("passphrase", "correct horse battery"));
@@ -298,7 +298,7 @@ fn doctor_finds_a_keyring_in_force_that_a_restart_would_lose() {
 }
 
 #[test]
-fn what_a_killed_rotation_left_in_the_clear_goes_with_the_clear_keyring() {
+fn sealing_removes_clear_files_of_a_killed_rotation() {
     let fixture = machine(&["alice"]);
     let secrets = Secrets::default().master_key(&fixture);
     let text = fs::read_to_string(fixture.keyring()).unwrap();
@@ -313,7 +313,7 @@ fn what_a_killed_rotation_left_in_the_clear_goes_with_the_clear_keyring() {
 }
 
 #[test]
-fn killed_at_any_call_a_keyring_is_in_force_and_the_command_can_be_given_again() {
+fn seal_and_unseal_killed_leave_a_valid_keyring() {
     for (before, command) in [(None, &SEAL[..]), (Some(SEAL), &UNSEAL), (Some(SEAL), &ROTATE)] {
         let fixture = machine(&["alice"]);
         if let Some(before) = before {

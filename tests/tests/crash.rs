@@ -20,7 +20,7 @@ use std::fs;
 use std::process::Stdio;
 
 #[test]
-fn after_a_torn_write_of_a_login_no_code_is_good_twice_and_the_next_one_opens() {
+fn after_a_torn_write_no_code_is_accepted_twice() {
     let fixture = Fixture::with(&["alice"]);
     assert_eq!(fixture.login_with_code_at("alice", THEN - 60).code(), PamCode::SUCCESS);
     let of_before =
@@ -46,7 +46,7 @@ fn after_a_torn_write_of_a_login_no_code_is_good_twice_and_the_next_one_opens() 
 }
 
 #[test]
-fn a_torn_write_of_a_recovery_code_that_opened_brings_it_not_back() {
+fn a_torn_write_does_not_bring_back_a_recovery_code() {
     let fixture = Fixture::with(&["alice"]);
     let codes = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
     let login = |code: &str| fixture.login("alice").types(code).at(THEN);
@@ -70,7 +70,7 @@ fn a_torn_write_of_a_recovery_code_that_opened_brings_it_not_back() {
 }
 
 #[test]
-fn a_code_whose_recording_a_crash_took_back_is_not_good_after_it() {
+fn a_code_whose_record_was_lost_in_a_crash_is_refused() {
     let fixture = Fixture::with(&["alice"]);
     assert_eq!(fixture.login_with_code_at("alice", THEN - 90).code(), PamCode::SUCCESS);
     let older = fs::read(fixture.ledger("alice")).unwrap();
@@ -93,7 +93,7 @@ fn a_code_whose_recording_a_crash_took_back_is_not_good_after_it() {
 }
 
 #[test]
-fn after_a_crash_the_log_says_when_the_next_code_is_good_and_it_is() {
+fn after_a_crash_the_log_says_when_codes_are_accepted_again() {
     let fixture = Fixture::with(&["alice"]);
     let boot = THEN + 5;
     let at = |second| fixture.login_with_code_at("alice", second).up_for(second - boot);
@@ -107,7 +107,7 @@ fn after_a_crash_the_log_says_when_the_next_code_is_good_and_it_is() {
 }
 
 #[test]
-fn a_recovery_code_is_spent_on_the_disk_before_anybody_hears_of_it() {
+fn a_used_recovery_code_is_synced_before_the_answer() {
     let fixture = Fixture::with(&["alice"]);
     let codes = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
     let (outcome, trace) = strace::trace_login(&fixture.login("alice").types(&codes[0]).at(THEN));
@@ -116,7 +116,7 @@ fn a_recovery_code_is_spent_on_the_disk_before_anybody_hears_of_it() {
 }
 
 #[test]
-fn a_lock_has_started_on_the_disk_before_anybody_hears_of_it() {
+fn a_lock_is_synced_before_the_answer() {
     let fixture = Fixture::builder().config("[limit]\nlock_after = 1").enrolled("alice").build();
     let wrong = fixture.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
     let (outcome, trace) = strace::trace_login(&fixture.login("alice").types(wrong).at(THEN));
@@ -156,7 +156,7 @@ fn a_command_has_done_on_the_disk_what_it_says_that_it_did() {
 }
 
 #[test]
-fn a_step_of_a_reset_is_on_the_disk_before_anybody_hears_of_it() {
+fn a_step_of_a_reset_is_synced_before_it_is_reported() {
     let config = "[reset]\napprovals = 0\ncooldown = \"1s\"";
     let fixture = Fixture::builder().config(config).enrolled("alice").build();
     let request = ["--json", "reset", "request", "alice", "--reason", "lost"];

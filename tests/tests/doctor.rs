@@ -26,7 +26,7 @@ fn the_stacks_of_the_readme_are_sound() {
 }
 
 #[test]
-fn the_shipped_profile_is_sound_in_every_service_that_includes_it() {
+fn the_shipped_profile_is_sound_in_every_including_service() {
     let mut site = Site::new();
     site.service("sudo", "@include common-auth");
     site.service("sshd", "@include common-auth");
@@ -54,7 +54,7 @@ fn a_machine_where_nothing_is_switched_on_is_told_so() {
 }
 
 #[test]
-fn each_stack_in_which_the_code_is_missed_is_found_with_its_line() {
+fn each_stack_that_skips_the_code_is_found_with_its_line() {
     let mut site = Site::new();
     for (auth, name, what) in [
         (
@@ -94,7 +94,7 @@ fn each_stack_in_which_the_code_is_missed_is_found_with_its_line() {
 }
 
 #[test]
-fn letting_past_who_is_not_enrolled_needs_a_line_that_says_yes() {
+fn letting_in_without_enrolment_needs_a_line_that_accepts() {
     let mut site = Site::new();
     site.service("sshd", "auth required TOTP nullok");
     site.sshd(KEY_AND_CODE);
@@ -127,7 +127,7 @@ fn what_a_file_includes_is_gone_through_and_named() {
 }
 
 #[test]
-fn each_line_that_refuses_everybody_is_found() {
+fn each_line_that_refuses_all_users_is_found() {
     let mut site = Site::new();
     for (auth, name, what) in [
         ("auth required pam_unix.so\nauth required TOTP nullOK", "bad_argument", "nullOK"),
@@ -151,7 +151,7 @@ fn each_line_that_refuses_everybody_is_found() {
 }
 
 #[test]
-fn each_arrangement_that_was_hardly_meant_is_found() {
+fn each_unlikely_arrangement_is_found() {
     let mut site = Site::new();
     for (auth, severity, name, what) in [
         (
@@ -194,7 +194,7 @@ fn each_arrangement_that_was_hardly_meant_is_found() {
 }
 
 #[test]
-fn a_config_that_opens_more_than_was_meant_is_found() {
+fn a_config_that_exempts_too_many_is_found() {
     let mut site = Site::new();
     site.service("app", "auth required pam_unix.so\nauth required TOTP");
     for (toml, severity, name, what) in [
@@ -226,7 +226,7 @@ fn two_stores_are_found() {
 }
 
 #[test]
-fn each_way_past_pam_that_sshd_has_is_found_and_for_whom() {
+fn each_way_around_pam_in_sshd_is_found_with_its_users() {
     let mut site = Site::new();
     site.service("sshd", "auth required TOTP");
     let key_for = |whom: &str| format!("{KEY_AND_CODE}Match {whom}\nAuthenticationMethods publickey\n");
@@ -322,7 +322,7 @@ fn a_login_that_enrols_needs_time() {
 }
 
 #[test]
-fn each_enrolment_that_opens_to_nobody_is_found() {
+fn each_enrolment_that_accepts_no_code_is_found() {
     for (line, severity, name, what) in [
         ("rm CREDENTIAL", "serious", "credential_missing", "alice"),
         ("rm LEDGER", "serious", "ledger_unreadable", "alice"),
@@ -370,7 +370,7 @@ fn each_enrolment_that_opens_to_nobody_is_found() {
 }
 
 #[test]
-fn freshness_on_a_line_alone_is_told_of_where_it_begins_late() {
+fn fresh_on_one_line_alone_is_pointed_out() {
     let mut site = Site::new();
     for (service, line) in [("app", "TOTP fresh=15m"), ("sshd", "TOTP fresh=15m"), ("app", "TOTP fresh=0s")] {
         site.service(service, &format!("auth required pam_unix.so\nauth required {line}"));
@@ -390,7 +390,7 @@ fn freshness_on_a_line_alone_is_told_of_where_it_begins_late() {
 }
 
 #[test]
-fn fresh_on_a_service_that_asks_for_nothing_else_lets_in_without_a_factor() {
+fn fresh_on_a_service_that_asks_for_a_code_only_is_found() {
     let mut site = Site::new();
     site.service("app", "auth required TOTP");
     site.doctor(&["--service", "app"]).assert_found("warning", "one_factor", "a code alone");
@@ -399,7 +399,7 @@ fn fresh_on_a_service_that_asks_for_nothing_else_lets_in_without_a_factor() {
 }
 
 #[test]
-fn nothing_that_the_store_keeps_is_called_a_stranger() {
+fn files_of_the_store_are_not_reported_as_unknown() {
     let told = "[notify]\ncommand = [\"/bin/false\"]";
     let mut site = Site::of(Fixture::builder().config(told));
     site.service("app", "auth required pam_unix.so\nauth required TOTP");
@@ -477,7 +477,7 @@ fn a_service_that_lost_its_line_is_found() {
 }
 
 #[test]
-fn what_is_no_service_is_judged_as_a_part_of_those_that_include_it() {
+fn an_included_file_is_judged_within_its_services() {
     let mut site = Site::new();
     site.service("second-factor", "auth required TOTP");
     site.service("app.rpmsave", "auth sufficient pam_unix.so\nauth required TOTP");
@@ -493,7 +493,7 @@ fn what_is_no_service_is_judged_as_a_part_of_those_that_include_it() {
 }
 
 #[test]
-fn a_machine_without_a_mail_program_is_told_that_nobody_is_told() {
+fn a_machine_without_a_mail_program_is_found() {
     let mut site = Site::new();
     site.service("app", "auth required pam_unix.so\nauth required TOTP");
     site.fixture.configure("[notify]\nto = \"root@localhost\"");
@@ -512,7 +512,7 @@ fn a_stack_that_lets_in_nobody_is_found() {
 }
 
 #[test]
-fn few_recovery_codes_are_told_and_no_failure() {
+fn few_recovery_codes_are_pointed_out() {
     let mut site = Site::of(Fixture::builder().config("[recovery]\ncodes = 2\nwarn_below = 3"));
     site.service("app", "auth required pam_unix.so\nauth required TOTP");
     site.fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).assert_done();
@@ -520,7 +520,7 @@ fn few_recovery_codes_are_told_and_no_failure() {
 }
 
 #[test]
-fn a_clock_that_nobody_keeps_right_is_found() {
+fn a_clock_that_is_not_synchronised_is_found() {
     let mut site = Site::new();
     site.service("app", "auth required pam_unix.so\nauth required TOTP");
     // Processes of its own: those of the machine that the tests run on are not the question.
@@ -572,7 +572,7 @@ fn a_module_of_another_version_is_found() {
 }
 
 #[test]
-fn a_program_that_goes_on_with_a_module_that_was_replaced_is_found() {
+fn a_program_that_still_uses_a_replaced_module_is_found() {
     let mut site = Site::new();
     let module = site.module.split(' ').next().unwrap_or_default().to_owned();
     site.does(&format!("cp {module} /run/pam_totp.so"));

@@ -17,7 +17,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 #[test]
-fn what_it_says_of_a_stack_is_what_libpam_does_with_it() {
+fn doctor_says_of_a_stack_what_libpam_does() {
     let sweep = Sweep::today();
     let count = sweep.count(300, 4000);
     let mut fixture = Fixture::builder().account("alice").enrolled("alice").build();
@@ -52,7 +52,7 @@ fn what_it_says_of_a_stack_is_what_libpam_does_with_it() {
 
 /// Since libpam 1.6 the comment ends the line that it stands behind, and the next line lets anybody in.
 #[test]
-fn a_line_that_a_comment_parts_from_a_continued_one_is_judged_as_libpam_reads_it() {
+fn a_comment_after_a_continued_line_is_read_as_libpam_reads_it() {
     let mut fixture = Fixture::builder().account("alice").enrolled("alice").build();
     let module = fixture.machine().install(&built::module());
     let ours = format!("auth required {} conf={}", module.display(), fixture.conf().display());

@@ -170,7 +170,7 @@ fn every_log_line_is_one_that_is_written() {
 }
 
 #[test]
-fn the_tables_of_the_log_have_every_event_and_reason_of_the_manual() {
+fn the_log_tables_have_every_event_and_reason() {
     let manual = documents::read("packaging/man/pam_totp.8").text;
     let log = documents::read("docs/log.md").text;
     for (sections, subsection) in

@@ -17,7 +17,7 @@ use std::fs;
 use std::path::PathBuf;
 
 #[test]
-fn a_login_enrols_and_lets_in_and_the_next_one_asks_for_the_next_code() {
+fn a_login_enrols_and_the_next_one_asks_for_a_code() {
     let fixture = service("").build();
     let outcome = enrols(&fixture).run();
     assert_eq!(outcome.code, PamCode::SUCCESS, "{outcome:?}");
@@ -63,7 +63,7 @@ fn each_recovery_code_that_was_shown_lets_in() {
 }
 
 #[test]
-fn account_issuer_and_a_qr_code_that_says_the_same_as_the_key_are_shown_without_control_characters() {
+fn a_login_shows_account_issuer_key_and_its_qr_code() {
     let fixture = service("").build();
     let outcome = fixture.login("alice").types("uri").types("").at(THEN).run();
     let said = said(&outcome);
@@ -84,7 +84,7 @@ fn the_manual_key_is_shown_in_groups_of_four() {
 }
 
 #[test]
-fn ascii_shows_the_qr_code_once_more_for_those_who_see_no_blocks() {
+fn typing_ascii_shows_the_qr_code_without_blocks() {
     let fixture = service("").build();
     let outcome = fixture.login("alice").types("ascii").types("uri").types("").at(THEN).run();
     let texts: Vec<&str> = outcome.prompts.iter().map(|prompt| prompt.text.as_str()).collect();
@@ -158,7 +158,7 @@ fn each_enrolment_has_a_key_of_its_own() {
 }
 
 #[test]
-fn a_user_who_cancels_is_not_enrolled_and_refused() {
+fn cancelling_enrols_nobody_and_is_refused() {
     for login in CANCELLATIONS {
         let fixture = service("").build();
         let before = fixture.stored();
@@ -194,14 +194,14 @@ fn cancelling_after_the_day_is_refused() {
 }
 
 #[test]
-fn nullok_lets_past_who_cancels() {
+fn nullok_lets_in_a_user_who_cancels() {
     let fixture = service("").arguments("after_first_factor nullok").build();
     assert_eq!(witness_of(&fixture, "nullok").types("").at(THEN).code(), PamCode::SUCCESS);
     assert_eq!(fixture.journal.last().what(), "accepted not_enrolled");
 }
 
 #[test]
-fn a_user_who_enrols_before_the_day_is_enrolled() {
+fn enrolling_before_the_last_day_counts() {
     let fixture = service("enroll_by = 2033-05-20").build();
     assert_eq!(enrols(&fixture).code(), PamCode::SUCCESS);
     assert_eq!(fixture.login("alice").types("").at(THEN).code(), PamCode::AUTH_ERR, "asked from then on");
@@ -257,7 +257,7 @@ fn a_user_enrolled_elsewhere_meanwhile_stays_enrolled_by_that() {
 }
 
 #[test]
-fn nobody_cancels_their_way_past_an_enrolment_that_was_made_meanwhile() {
+fn cancelling_does_not_bypass_an_enrolment_made_meanwhile() {
     let mut fixture = service("enroll_by = 2033-05-20").build();
     let at_prompt = witness(&fixture).at(THEN).types("").hold();
     import(&mut fixture);
@@ -300,7 +300,7 @@ fn an_enrolment_that_is_killed_at_any_call_is_whole_or_none() {
 }
 
 #[test]
-fn an_enrolment_of_which_any_call_fails_lets_nobody_in_who_is_not_enrolled() {
+fn a_failing_call_during_enrolment_lets_in_no_unenrolled_user() {
     let fixture = rules("enroll_by = 2033-05-20").build();
     let login = person(fixture.login(USER).at(THEN));
     let stand = Stand::of(&fixture);
@@ -340,7 +340,7 @@ fn nothing_secret_is_in_the_log_or_in_clear_on_the_disk() {
 }
 
 #[test]
-fn nobody_is_enrolled_of_whom_no_first_factor_is_known() {
+fn without_a_first_factor_a_login_enrols_nobody() {
     let fixture = service("").arguments("").build();
     assert_is_asked_as_everybody(&fixture, &fixture.login("alice").types("123456").run());
 }
@@ -362,7 +362,7 @@ fn nobody_is_enrolled_where_nobody_may_be_asked() {
 }
 
 #[test]
-fn nobody_is_enrolled_whom_the_system_does_not_know() {
+fn a_name_without_an_account_is_not_enrolled_at_login() {
     let fixture = service("").build();
     assert_is_asked_as_everybody(&fixture, &fixture.login("no-account").types("123456").at(THEN).run());
 }

@@ -52,7 +52,7 @@ fn ssh_shows_an_ascii_qr_code_where_the_client_shows_no_blocks() {
 }
 
 #[test]
-fn ssh_lets_past_who_cancels_before_the_day_and_reminds_them() {
+fn ssh_lets_in_and_reminds_a_user_who_cancels_before_the_day() {
     let (fixture, sshd) = sshd(KEY_AND_CODE, "enroll_by = 9999-12-31");
     // A shell: sshd shows what is said after the last prompt to nobody who came for one command.
     let mut ssh = sshd.ssh("alice", Key::Offered, "");
@@ -65,7 +65,7 @@ fn ssh_lets_past_who_cancels_before_the_day_and_reminds_them() {
 }
 
 #[test]
-fn ssh_keeps_out_who_cancels_after_the_day() {
+fn ssh_refuses_a_user_who_cancels_after_the_day() {
     let (fixture, sshd) = sshd(KEY_AND_CODE, "enroll_by = 2020-01-01");
     let mut ssh = sshd.ssh("alice", Key::Offered, INSIDE);
     let shown = ssh.expect(ASKS_FOR_THE_FIRST_CODE);
@@ -97,7 +97,7 @@ fn ssh_that_is_ended_at_a_prompt_has_enrolled_nobody() {
 }
 
 #[test]
-fn ssh_enrols_nobody_under_a_key_that_was_rotated_away_meanwhile() {
+fn ssh_enrols_nobody_under_a_key_that_was_rotated_out() {
     let (fixture, sshd) = sshd(KEY_AND_CODE, "");
     let mut ssh = sshd.ssh("alice", Key::Offered, INSIDE);
     let phone = Authenticator::shown(&ssh.expect(ASKS_FOR_THE_FIRST_CODE));

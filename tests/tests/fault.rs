@@ -13,17 +13,17 @@ use std::fs;
 use std::process::Command;
 
 #[test]
-fn a_login_on_a_failing_disk_is_refused_and_says_why_or_is_recorded() {
+fn a_login_on_a_failing_disk_is_recorded_or_refused() {
     each_call_of_a_login_fails(&["EIO", "ENOSPC", "EROFS"]);
 }
 
 #[test]
-fn a_login_that_the_system_denies_something_is_refused_and_says_why_or_is_recorded() {
+fn a_login_with_a_failing_call_is_recorded_or_refused() {
     each_call_of_a_login_fails(&["EACCES", "EMFILE", "EINTR"]);
 }
 
 #[test]
-fn a_recovery_code_opens_once_whatever_fails() {
+fn a_recovery_code_with_a_failing_call_is_accepted_once() {
     let fixture = Fixture::with(&["alice"]);
     fixture.service(LENIENT, &fixture.module("nullok"));
     let codes = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
@@ -48,7 +48,7 @@ fn a_recovery_code_opens_once_whatever_fails() {
 }
 
 #[test]
-fn no_wrong_code_is_judged_without_being_charged_whatever_fails() {
+fn no_failing_call_lets_a_wrong_code_go_uncharged() {
     for limit in ["[limit]\nattempts = 1", "[limit]\nlock_after = 1\nlock_for = \"1h\""] {
         let fixture = Fixture::builder().config(limit).enrolled("alice").build();
         let wrong = fixture.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
@@ -87,7 +87,7 @@ fn a_login_works_on_a_full_disk() {
 }
 
 #[test]
-fn on_a_full_disk_nobody_is_enrolled_and_the_old_enrolment_stays() {
+fn on_a_full_disk_the_old_enrolment_stays() {
     let mut fixture = on_a_small_disk();
     let enrolment = fixture.enrol("alice", &[]);
     fill(&mut fixture);

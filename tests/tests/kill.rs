@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 #[test]
-fn a_login_killed_at_any_call_has_used_its_code_at_most_once_and_the_next_code_opens() {
+fn a_killed_login_uses_its_code_at_most_once() {
     let fixture = Fixture::with(&["alice", "bob"]);
     let bobs = files_of(&fixture, "bob");
     assert_eq!(fixture.login_with_code_at("alice", THEN - 60).code(), PamCode::SUCCESS);
@@ -44,7 +44,7 @@ fn a_login_killed_at_any_call_has_used_its_code_at_most_once_and_the_next_code_o
 }
 
 #[test]
-fn a_login_killed_at_any_call_has_used_its_recovery_code_at_most_once() {
+fn a_killed_login_uses_its_recovery_code_at_most_once() {
     let fixture = Fixture::with(&["alice"]);
     let codes = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
     let login = fixture.login("alice").types(&codes[0]).at(THEN);
@@ -68,7 +68,7 @@ fn a_login_killed_at_any_call_has_used_its_recovery_code_at_most_once() {
 }
 
 #[test]
-fn a_code_killed_between_its_judging_and_its_recording_has_been_charged() {
+fn a_login_killed_after_judging_a_code_was_charged() {
     let fixture =
         Fixture::builder().config("[limit]\nlock_after = 1\nlock_for = \"1h\"").enrolled("alice").build();
     let login = fixture.login_with_code_at("alice", THEN);
@@ -81,7 +81,7 @@ fn a_code_killed_between_its_judging_and_its_recording_has_been_charged() {
 }
 
 #[test]
-fn recovery_codes_killed_at_any_call_leave_the_old_set_or_the_new_one() {
+fn recovery_codes_killed_leaves_the_old_set_or_the_new_one() {
     let fixture = Fixture::with(&["alice", "bob"]);
     let bobs = files_of(&fixture, "bob");
     let old = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
@@ -103,7 +103,7 @@ fn recovery_codes_killed_at_any_call_leave_the_old_set_or_the_new_one() {
 }
 
 #[test]
-fn disable_killed_at_any_call_leaves_the_enrolment_or_none() {
+fn disable_killed_leaves_the_whole_enrolment_or_none() {
     let fixture = Fixture::with(&["alice", "bob"]);
     let bobs = files_of(&fixture, "bob");
     let disable = ["--json", "disable", "alice", "--yes"];
@@ -122,7 +122,7 @@ fn disable_killed_at_any_call_leaves_the_enrolment_or_none() {
 }
 
 #[test]
-fn an_import_killed_at_any_call_leaves_each_person_enrolled_or_not() {
+fn a_killed_import_leaves_each_user_enrolled_or_not() {
     let mut fixture = Fixture::with(&["alice"]);
     let alices = files_of(&fixture, "alice");
     let people = ["carol", "dave"].map(|user| (user.to_owned(), Authenticator::random()));
@@ -147,7 +147,7 @@ fn an_import_killed_at_any_call_leaves_each_person_enrolled_or_not() {
 }
 
 #[test]
-fn unlock_killed_at_any_call_leaves_the_lock_or_lifts_it() {
+fn unlock_killed_leaves_the_lock_or_lifts_it() {
     let fixture =
         Fixture::builder().config("[limit]\nlock_after = 1\nlock_for = \"1h\"").enrolled("alice").build();
     let wrong = fixture.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
@@ -166,7 +166,7 @@ fn unlock_killed_at_any_call_leaves_the_lock_or_lifts_it() {
 }
 
 #[test]
-fn a_repair_killed_at_any_call_leaves_a_broken_ledger_or_a_good_one() {
+fn a_killed_repair_leaves_a_broken_ledger_or_a_good_one() {
     let fixture = Fixture::with(&["alice"]);
     let codes = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
     let used = fixture.code("alice");
@@ -188,7 +188,7 @@ fn a_repair_killed_at_any_call_leaves_a_broken_ledger_or_a_good_one() {
 }
 
 #[test]
-fn a_keyring_whose_making_is_killed_at_any_call_is_whole_or_not_there() {
+fn keys_init_killed_leaves_a_whole_keyring_or_none() {
     let fixture = Fixture::builder().build();
     let init = ["keys", "init"];
     let nothing_yet = || {
@@ -215,7 +215,7 @@ fn a_keyring_whose_making_is_killed_at_any_call_is_whole_or_not_there() {
 }
 
 #[test]
-fn an_enrolment_killed_at_a_call_after_its_code_is_the_old_one_or_the_new() {
+fn a_killed_replacement_leaves_the_old_enrolment_or_the_new() {
     let mut fixture = Fixture::builder().account("alice").build();
     let old = fixture.enrol("alice", &[]);
     let replace = ["enroll", "alice", "--replace"];
@@ -236,7 +236,7 @@ fn an_enrolment_killed_at_a_call_after_its_code_is_the_old_one_or_the_new() {
 }
 
 #[test]
-fn a_first_enrolment_killed_at_a_call_after_its_code_is_whole_or_not_there() {
+fn a_killed_first_enrolment_is_whole_or_absent() {
     let fixture = Fixture::builder().account("alice").build();
     let mut enrolled = BTreeSet::new();
     killed_after_its_code_at_each(&fixture, &["enroll", "alice"], |new, _, point| {
@@ -253,7 +253,7 @@ fn a_first_enrolment_killed_at_a_call_after_its_code_is_whole_or_not_there() {
 }
 
 #[test]
-fn an_addition_killed_at_a_call_after_its_code_leaves_one_authenticator_or_both() {
+fn a_killed_addition_leaves_one_authenticator_or_both() {
     let mut fixture = Fixture::builder().account("alice").build();
     let old = fixture.enrol("alice", &[]);
     let add = ["enroll", "alice", "--add", "--label", "spare"];
@@ -274,7 +274,7 @@ fn an_addition_killed_at_a_call_after_its_code_leaves_one_authenticator_or_both(
 }
 
 #[test]
-fn the_drafts_that_killed_commands_leave_harm_nobody() {
+fn drafts_of_killed_commands_do_no_harm() {
     let mut fixture = Fixture::with(&["alice"]);
     let new_users = ["carol", "dave"].map(|user| (user.to_owned(), Authenticator::random()));
     for (user, authenticator) in &new_users {

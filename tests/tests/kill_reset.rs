@@ -73,7 +73,7 @@ fn a_cancellation_killed_at_any_call_leaves_the_reset_or_none() {
 }
 
 #[test]
-fn a_completion_killed_at_any_call_leaves_the_old_enrolment_or_a_token_to_be_had() {
+fn a_killed_completion_leaves_the_enrolment_or_a_token() {
     let fixture = fixture("[reset]\napprovals = 0\ncooldown = \"1s\"");
     let bobs = files_of(&fixture, "bob");
     enroll_command::run(command(&fixture, &REQUEST), "").assert_done();
@@ -107,7 +107,7 @@ fn a_completion_killed_at_any_call_leaves_the_old_enrolment_or_a_token_to_be_had
 }
 
 #[test]
-fn an_enrolment_by_token_killed_at_any_call_is_whole_or_the_token_is_good_still() {
+fn a_killed_enrolment_by_token_is_whole_or_can_be_repeated() {
     let fixture = fixture("[reset]\napprovals = 0\ncooldown = \"1s\"");
     enroll_command::run(command(&fixture, &REQUEST), "").assert_done();
     wait_for_the_cool_down(&fixture);

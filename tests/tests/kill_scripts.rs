@@ -14,7 +14,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 #[test]
-fn a_secret_file_whose_import_is_cut_short_gives_its_owner_all_of_it_or_nothing() {
+fn a_killed_import_of_a_secret_file_imports_all_or_nothing() {
     let mut fixture = Fixture::with(&["bob"]);
     let bobs = files_of(&fixture, "bob");
     fixture.note("alice", Authenticator::from_manual_key(SECRET));
@@ -42,7 +42,7 @@ fn a_secret_file_whose_import_is_cut_short_gives_its_owner_all_of_it_or_nothing(
 }
 
 #[test]
-fn an_enrolment_by_a_script_that_is_cut_short_is_what_was_said_or_can_be_made_again() {
+fn a_killed_batch_enrolment_is_whole_or_can_be_repeated() {
     let fixture = Fixture::builder().account("alice").build();
     let enroll = ["--json", "enroll", "alice", "--batch"];
     let mut enrolled = BTreeSet::new();
@@ -63,7 +63,7 @@ fn an_enrolment_by_a_script_that_is_cut_short_is_what_was_said_or_can_be_made_ag
 }
 
 #[test]
-fn a_pruning_that_is_cut_short_leaves_each_enrolment_whole_or_gone_and_can_be_gone_on_with() {
+fn a_killed_prune_leaves_each_enrolment_whole_or_removed() {
     let fixture =
         Fixture::builder().account("alice").enrolled("alice").enrolled("ann").enrolled("ben").build();
     let alices = files_of(&fixture, "alice");

@@ -22,7 +22,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 #[test]
-fn what_happened_stands_where_the_document_says() {
+fn each_field_is_at_the_documented_offset() {
     let remember = "[remember]\nmode = \"always\"\n";
     let builder = Fixture::builder()
         .account("bob")
@@ -74,7 +74,7 @@ fn what_happened_stands_where_the_document_says() {
 }
 
 #[test]
-fn a_lock_stands_where_the_document_says() {
+fn a_lock_is_at_the_documented_offset() {
     let fixture = Fixture::builder().config("[limit]\nlock_after = 1\n").enrolled("alice").build();
     let wrong = fixture.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
     let _ = fixture.login("alice").types(wrong).at(THEN).code();
@@ -84,7 +84,7 @@ fn a_lock_stands_where_the_document_says() {
 }
 
 #[test]
-fn the_table_leaves_no_byte_of_a_page_out() {
+fn the_table_covers_every_byte_of_a_slot() {
     let layout = Layout::of_the_document();
     let mut expected = 0;
     for range in &layout.all {

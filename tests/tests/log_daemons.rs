@@ -16,7 +16,7 @@ use std::process::Command;
 const ZONE: &str = "TZ=Asia/Tokyo";
 
 #[test]
-fn rsyslogd_shows_the_right_time_also_where_it_believes_what_a_line_says() {
+fn rsyslogd_shows_the_right_time_of_a_line() {
     let fixture = Fixture::with(&["alice"]);
     let (log, shown) = (fixture.path("log"), fixture.path("shown"));
     // From here on the socket is the daemon's.

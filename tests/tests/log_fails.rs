@@ -16,7 +16,7 @@ use std::thread;
 use std::time::Duration;
 
 #[test]
-fn whichever_call_on_the_log_fails_a_login_comes_to_the_same() {
+fn a_failing_call_on_the_log_changes_no_login() {
     let fixture = Fixture::with(&["alice"]);
     let points = points(&fixture, &fixture.login_with_code_at("alice", THEN));
     let mut lines = BTreeMap::new();
@@ -42,7 +42,7 @@ fn whichever_call_on_the_log_fails_a_login_comes_to_the_same() {
 }
 
 #[test]
-fn a_signal_during_the_send_neither_loses_the_line_nor_doubles_it() {
+fn a_signal_during_the_send_writes_the_line_exactly_once() {
     let fixture = Fixture::with(&["alice"]);
     let points = points(&fixture, &fixture.login_with_code_at("alice", THEN));
     let send = points.iter().find(|point| point.name == "write").unwrap();
@@ -53,7 +53,7 @@ fn a_signal_during_the_send_neither_loses_the_line_nor_doubles_it() {
 }
 
 #[test]
-fn a_recovery_code_opens_once_whichever_call_on_the_log_fails() {
+fn a_failing_call_on_the_log_keeps_a_recovery_code_used() {
     let fixture = Fixture::with(&["alice"]);
     let codes = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
     let points = points(&fixture, &fixture.login_with_code_at("alice", THEN));
@@ -65,7 +65,7 @@ fn a_recovery_code_opens_once_whichever_call_on_the_log_fails() {
 }
 
 #[test]
-fn a_login_and_a_command_go_on_whatever_lies_in_the_place_of_the_log() {
+fn a_file_in_place_of_the_log_socket_stops_nothing() {
     let fixture = Fixture::with(&["alice"]);
     let log = fixture.path("log");
     let things: [(&str, Put); 6] = [

@@ -86,7 +86,7 @@ fn a_login_that_finds_a_broken_keyring_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_login_that_reads_a_keyring_that_is_not_plain_leaves_nothing_behind() {
+fn a_login_with_an_unusual_keyring_leaves_no_secret_in_memory() {
     type Rewrite = fn(&str) -> String;
     // The secret as it stands, and as an escape makes the library write it down anew.
     let rewrites: [Rewrite; 3] = [
@@ -105,7 +105,7 @@ fn a_login_that_reads_a_keyring_that_is_not_plain_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_password_that_came_to_the_code_prompt_is_not_left_behind() {
+fn a_password_typed_at_the_code_prompt_is_wiped() {
     let fixture = alice();
     let password = format!("{} hunter2", HEXLOWER.encode(&random_bytes(12)));
     let secrets = Secrets::default().bytes("a password", password.as_bytes());
@@ -113,7 +113,7 @@ fn a_password_that_came_to_the_code_prompt_is_not_left_behind() {
 }
 
 #[test]
-fn while_a_person_thinks_at_the_prompt_nothing_of_theirs_is_in_memory() {
+fn at_the_prompt_no_secret_is_in_memory() {
     let fixture = alice();
     fixture.service("lenient", &fixture.module("nullok"));
     let _ = new_recovery_codes(&fixture);
@@ -220,7 +220,7 @@ fn a_token_leaves_nothing_behind_where_it_is_typed() {
 }
 
 #[test]
-fn who_shows_a_code_to_change_their_own_factor_leaves_nothing_behind() {
+fn changing_ones_factor_leaves_no_secret_in_memory() {
     let phone = Authenticator { secret: random_bytes(64), digits: 8, ..Authenticator::random() };
     let fixture = Fixture::builder().account("alice").enrolled_with("alice", phone).build();
     let trace = Trace::new();
@@ -237,7 +237,7 @@ fn who_shows_a_code_to_change_their_own_factor_leaves_nothing_behind() {
 }
 
 #[test]
-fn who_tests_a_code_leaves_nothing_behind() {
+fn testing_a_code_leaves_no_secret_in_memory() {
     let phone = Authenticator { secret: random_bytes(64), digits: 8, ..Authenticator::random() };
     let fixture = Fixture::builder().account("alice").enrolled_with("alice", phone).build();
     let trace = Trace::new();

@@ -22,7 +22,7 @@ const RENEW: [&str; 4] = ["--json", "recovery-codes", "alice", "--yes"];
 const HERE: &str = "192.0.2.7";
 
 #[test]
-fn a_recovery_code_at_login_is_told_by_the_next_to_send_and_by_no_child_of_the_login() {
+fn a_login_leaves_its_notice_for_a_later_sender() {
     let (fixture, codes) = alice();
     let mailbox = Mailbox::of(&fixture, "", "");
     let login = fixture.login("alice").from_host(HERE).types(&codes[0]).at(THEN);
@@ -50,7 +50,7 @@ fn a_recovery_code_at_login_is_told_by_the_next_to_send_and_by_no_child_of_the_l
 }
 
 #[test]
-fn a_login_that_leaves_a_notice_leaves_no_secret_in_it_nor_in_memory() {
+fn a_notice_of_a_login_holds_no_secret() {
     let (fixture, codes) = alice();
     let _mailbox = Mailbox::of(&fixture, "", "");
     let phone = fixture.authenticator("alice");
@@ -66,7 +66,7 @@ fn a_login_that_leaves_a_notice_leaves_no_secret_in_it_nor_in_memory() {
 }
 
 #[test]
-fn a_device_that_is_remembered_and_an_enrolment_at_login_are_told() {
+fn a_remembered_device_and_an_enrolment_at_login_are_reported() {
     let fixture = Fixture::builder().account("alice").account("bob").enrolled("bob").build();
     let config = "[remember]\nmode = \"always\"\nbind = [\"address\"]\n[require]\nenroll_at_login = true";
     let mailbox = Mailbox::of(&fixture, config, "");
@@ -86,7 +86,7 @@ fn a_device_that_is_remembered_and_an_enrolment_at_login_are_told() {
 }
 
 #[test]
-fn an_everyday_login_makes_no_call_for_it() {
+fn an_ordinary_login_makes_no_call_on_the_spool() {
     let fixture = Fixture::with(&["alice"]);
     let calls = |step| -> Vec<String> {
         let login = fixture.login("alice").types(fixture.authenticator("alice").code_in(step));
@@ -100,7 +100,7 @@ fn an_everyday_login_makes_no_call_for_it() {
 }
 
 #[test]
-fn whin_the_command_did_is_told_at_its_end_with_who_did_it() {
+fn a_change_by_the_command_is_reported_with_its_operator() {
     let mut fixture = Fixture::builder().account("alice").account("carol").build();
     let mailbox =
         Mailbox::of(&fixture, "", "copy_to = [\"security@example.com\"]\nfrom = \"totp@example.com\"");
@@ -121,7 +121,7 @@ fn whin_the_command_did_is_told_at_its_end_with_who_did_it() {
 }
 
 #[test]
-fn a_device_that_is_revoked_is_told() {
+fn a_revoked_device_is_reported() {
     let fixture = Fixture::builder().account("alice").enrolled("alice").build();
     let mailbox = Mailbox::of(&fixture, "[remember]\nmode = \"always\"\nbind = [\"address\"]", "");
     assert_eq!(fixture.login_with_code("alice").from_host(HERE).code(), PamCode::SUCCESS);
@@ -133,7 +133,7 @@ fn a_device_that_is_revoked_is_told() {
 }
 
 #[test]
-fn a_program_that_refuses_stops_nothing_and_is_tried_again_later() {
+fn a_mail_program_that_refuses_is_tried_again_later() {
     let fixture = Fixture::with(&["alice"]);
     let mailbox = Mailbox::of(&fixture, "", "");
     mailbox.set(Mood::Refuses);
@@ -219,7 +219,7 @@ fn switched_off_notices_wait_for_three_days_and_are_no_failure() {
 }
 
 #[test]
-fn a_hanging_mail_program_blocks_neither_other_notices_nor_the_command() {
+fn a_mail_program_that_hangs_blocks_nothing() {
     let (fixture, codes) = alice();
     let mailbox = Mailbox::of(&fixture, "", "");
     mailbox.set(Mood::Hangs);
@@ -268,7 +268,7 @@ fn a_program_that_is_not_there_is_named_and_stops_nothing() {
 }
 
 #[test]
-fn of_several_who_send_at_once_each_notice_is_sent_by_one() {
+fn several_senders_at_once_send_each_notice_once() {
     let (fixture, codes) = alice();
     let mailbox = Mailbox::of(&fixture, "", "");
     for code in &codes {
@@ -290,7 +290,7 @@ fn of_several_who_send_at_once_each_notice_is_sent_by_one() {
 }
 
 #[test]
-fn they_are_sent_in_the_order_in_which_they_came() {
+fn notices_are_sent_in_order() {
     let fixture = Fixture::with(&["carol", "alice", "bob"]);
     let mailbox = Mailbox::of(&fixture, "[remember]\nmode = \"always\"\nbind = [\"address\"]", "");
     for (user, then) in [("bob", THEN), ("carol", THEN + 60), ("alice", THEN + 120)] {
@@ -304,7 +304,7 @@ fn they_are_sent_in_the_order_in_which_they_came() {
 }
 
 #[test]
-fn a_sender_that_is_killed_at_any_call_on_the_spool_loses_none() {
+fn a_killed_sender_loses_no_notice() {
     let (fixture, codes) = alice();
     let mailbox = Mailbox::of(&fixture, "", "");
     assert_eq!(fixture.login("alice").types(&codes[0]).at(THEN).code(), PamCode::SUCCESS);
@@ -327,7 +327,7 @@ fn a_sender_that_is_killed_at_any_call_on_the_spool_loses_none() {
 }
 
 #[test]
-fn a_login_that_is_killed_at_any_call_on_the_spool_leaves_a_whole_notice_or_none() {
+fn a_killed_login_leaves_a_whole_notice_or_none() {
     let (fixture, codes) = alice();
     let mailbox = Mailbox::of(&fixture, "", "");
     let login = fixture.login("alice").types(&codes[0]);
@@ -348,7 +348,7 @@ fn a_login_that_is_killed_at_any_call_on_the_spool_leaves_a_whole_notice_or_none
 }
 
 #[test]
-fn a_call_on_the_spool_that_fails_changes_no_login_and_is_in_the_log() {
+fn a_failing_call_on_the_spool_changes_no_login_and_is_logged() {
     let (fixture, codes) = alice();
     let mailbox = Mailbox::of(&fixture, "", "");
     let login = fixture.login("alice").types(&codes[0]);
@@ -387,7 +387,7 @@ fn a_spool_that_is_full_changes_no_login_and_gets_no_fuller() {
 }
 
 #[test]
-fn a_spool_that_is_missing_is_made_and_one_that_is_not_roots_own_is_left_alone_and_named() {
+fn a_missing_spool_is_made_and_a_foreign_one_is_named() {
     type Damage = fn(&Fixture);
     let damages: [Damage; 3] = [
         |fixture| {
@@ -439,7 +439,7 @@ fn hostile_names_and_hosts_become_no_header_and_no_second_mail() {
 }
 
 #[test]
-fn half_a_notice_is_given_up_and_one_of_another_version_waits() {
+fn half_a_notice_is_dropped_and_one_of_another_version_waits() {
     let (fixture, codes) = alice();
     let mailbox = Mailbox::of(&fixture, "", "");
     for code in &codes[..3] {
@@ -461,7 +461,7 @@ fn half_a_notice_is_given_up_and_one_of_another_version_waits() {
 }
 
 #[test]
-fn what_waits_is_listed_and_nothing_is_sent_by_it() {
+fn waiting_notices_can_be_listed_without_sending() {
     let (fixture, codes) = alice();
     let mailbox = Mailbox::of(&fixture, "", "");
     assert_eq!(fixture.totp_enroll(&["notify", "--list"]).stdout, "no notice waits\n");
@@ -478,7 +478,7 @@ fn what_waits_is_listed_and_nothing_is_sent_by_it() {
 }
 
 #[test]
-fn where_it_is_switched_off_nothing_is_kept() {
+fn where_notices_are_switched_off_none_are_kept() {
     let (fixture, codes) = alice();
     fixture.configure("[notify]\ncommand = []");
     assert_eq!(fixture.login("alice").types(&codes[0]).at(THEN).code(), PamCode::SUCCESS);
@@ -488,7 +488,7 @@ fn where_it_is_switched_off_nothing_is_kept() {
 }
 
 #[test]
-fn by_default_it_is_the_systems_sendmail_if_there_is_one() {
+fn by_default_the_mail_program_is_sendmail() {
     let mut fixture = Fixture::builder().account("alice").enrolled("alice").build();
     fixture.configure("# [notify] is as it comes");
     let codes = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();

@@ -11,7 +11,7 @@ use acceptance::login::PamCode;
 use acceptance::terminal::Terminal;
 
 #[test]
-fn recovery_codes_are_renewed_with_a_present_code_and_not_with_a_wrong_one() {
+fn renewing_recovery_codes_needs_a_present_code() {
     let person = Person::new();
     person.without_a_code_nothing_happens(&["recovery-codes"]);
     let ended = person.with_a_code(&["recovery-codes"]).end();
@@ -25,7 +25,7 @@ fn recovery_codes_are_renewed_with_a_present_code_and_not_with_a_wrong_one() {
 }
 
 #[test]
-fn an_enrolment_is_withdrawn_with_a_present_code_and_not_with_a_wrong_one() {
+fn disabling_needs_a_present_code() {
     let person = Person::new();
     person.without_a_code_nothing_happens(&["disable"]);
     person.without_a_code_nothing_happens(&["disable", "--yes"]);
@@ -34,7 +34,7 @@ fn an_enrolment_is_withdrawn_with_a_present_code_and_not_with_a_wrong_one() {
 }
 
 #[test]
-fn devices_are_forgotten_with_a_present_code_and_not_with_a_wrong_one() {
+fn forgetting_devices_needs_a_present_code() {
     let person = Person::new();
     person.without_a_code_nothing_happens(&["devices", "--revoke-all"]);
     person.without_a_code_nothing_happens(&["devices", "--revoke-all", "--yes"]);
@@ -43,7 +43,7 @@ fn devices_are_forgotten_with_a_present_code_and_not_with_a_wrong_one() {
 }
 
 #[test]
-fn an_authenticator_is_added_with_a_present_code_and_not_with_a_wrong_one() {
+fn adding_an_authenticator_needs_a_present_code() {
     let person = Person::new();
     let add = ["enroll", "--add", "--label", "spare"];
     person.without_a_code_nothing_happens(&add);
@@ -55,7 +55,7 @@ fn an_authenticator_is_added_with_a_present_code_and_not_with_a_wrong_one() {
 }
 
 #[test]
-fn an_enrolment_is_replaced_with_a_present_code_and_not_with_a_wrong_one() {
+fn replacing_an_enrolment_needs_a_present_code() {
     let person = Person::new();
     person.without_a_code_nothing_happens(&["enroll", "--replace"]);
     person.without_a_code_nothing_happens(&["enroll", "--replace", "--yes"]);
@@ -67,7 +67,7 @@ fn an_enrolment_is_replaced_with_a_present_code_and_not_with_a_wrong_one() {
 }
 
 #[test]
-fn root_who_acts_for_another_types_the_name_and_is_in_the_log_with_the_login() {
+fn root_types_the_name_of_another_user_and_is_logged() {
     let mut fixture = Fixture::builder().account("alice").account("bob").enrolled("alice").build();
     let bob = fixture.machine().uid("bob");
     sudo_asks_nothing(&mut fixture, "bob");

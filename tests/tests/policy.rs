@@ -96,7 +96,7 @@ const TABLE: &[Row] = &[
 ];
 
 #[test]
-fn every_case_of_the_table_comes_out_as_it_says() {
+fn every_case_of_the_table_has_its_result() {
     let mut fixture = Fixture::builder()
         .account("alice")
         .account("robby")
@@ -156,7 +156,7 @@ fn in_another_program(mut login: Login) -> Login {
 }
 
 #[test]
-fn a_group_that_does_not_exist_is_told_to_the_log() {
+fn a_group_that_does_not_exist_is_logged() {
     let mut fixture = Fixture::builder().account("alice").enrolled("alice").build();
     fixture.machine().add_group("crew", &[]);
     fixture.configure("[require]\nexempt_groups = [\"crew\", \"no-such-group\"]");
@@ -168,7 +168,7 @@ fn a_group_that_does_not_exist_is_told_to_the_log() {
 }
 
 #[test]
-fn what_lets_in_without_a_code_does_not_let_in_whose_enrolment_is_broken_by_it() {
+fn an_exemption_does_not_cover_a_broken_enrolment() {
     let fixture = Fixture::builder().account("alice").enrolled("alice").build();
     std::fs::write(fixture.ledger("alice"), b"not a ledger").unwrap();
     for config in

@@ -79,7 +79,7 @@ fn without_the_lock_one_recovery_code_opens_more_than_once() {
 }
 
 #[test]
-fn without_the_lock_more_wrong_codes_are_judged_than_the_limit_allows() {
+fn without_the_lock_more_wrong_codes_than_allowed_are_judged() {
     let fixture = Fixture::with(&["alice"]);
     let logins = wrong_codes(&fixture, 2 * FEW);
     let outcomes = at_once(logins.into_iter().map(without_the_lock).collect());
@@ -108,7 +108,7 @@ fn a_right_code_among_many_wrong_ones_is_accepted_at_most_once() {
 }
 
 #[test]
-fn nobody_is_refused_because_others_log_in_at_the_same_time() {
+fn logins_of_different_users_do_not_disturb_each_other() {
     let (fixture, people) = a_crowd();
     let outcomes = at_once(people.iter().map(|user| fixture.login_with_code_at(user, THEN)).collect());
     assert_eq!(outcomes, BTreeMap::from([(PamCode::SUCCESS, people.len())]));
@@ -125,7 +125,7 @@ fn nobody_waits_for_the_ledger_of_another() {
 }
 
 #[test]
-fn nobody_waits_for_a_person_who_thinks_at_the_prompt() {
+fn nobody_waits_for_a_user_at_the_prompt() {
     let fixture = Fixture::with(&["alice"]);
     let thinking = fixture.login_with_code_at("alice", THEN + 30).hold();
     assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);

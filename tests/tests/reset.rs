@@ -66,7 +66,7 @@ fn two_operators_and_an_hour_reset_an_enrolment() {
 }
 
 #[test]
-fn neither_the_same_person_nor_the_owner_nor_root_alone_approves() {
+fn requester_owner_and_root_alone_cannot_approve() {
     let fixture = fixture("");
     requests(&fixture, "bob", THEN).assert_done();
     let before = fixture.stored();
@@ -128,7 +128,7 @@ fn a_root_shell_of_a_login_is_that_person() {
 }
 
 #[test]
-fn without_approvals_the_cool_down_stays_and_root_does_all_of_it() {
+fn without_approvals_root_resets_after_the_cool_down() {
     let fixture = fixture("[reset]\napprovals = 0\ncooldown = \"2h\"");
     let root = |arguments: &[&str], then| fixture.command_of_root(arguments, then);
     root(&["--json", "reset", "request", "alice", "--reason", "lost"], THEN).assert_done();
@@ -198,7 +198,7 @@ fn an_enrolment_that_was_replaced_meanwhile_is_not_reset() {
 }
 
 #[test]
-fn who_is_not_enrolled_cannot_be_reset() {
+fn a_user_who_is_not_enrolled_cannot_be_reset() {
     let fixture = builder("").build();
     for arguments in [
         &["--json", "reset", "request", "carol", "--reason", "lost"][..],
@@ -280,7 +280,7 @@ fn the_owner_cancels_with_a_recovery_code() {
 }
 
 #[test]
-fn who_has_no_factor_of_the_owners_cancels_nothing_in_their_name() {
+fn cancelling_as_the_owner_needs_a_factor_of_the_owner() {
     let fixture = builder("").build();
     requests(&fixture, "bob", clock::now()).assert_done();
     let before = fixture.path("state/resets/alice.toml");
@@ -316,7 +316,7 @@ fn an_operator_cancels_after_typing_the_name() {
 }
 
 #[test]
-fn the_owner_is_told_at_each_login_while_it_stands() {
+fn the_owner_is_told_at_each_login_of_a_pending_reset() {
     let fixture = fixture("");
     assert!(!said(&introduced(&fixture, THEN).run()).contains(WARNING));
     requests(&fixture, "bob", THEN).assert_done();
@@ -344,7 +344,7 @@ fn the_owner_is_told_at_each_login_while_it_stands() {
 }
 
 #[test]
-fn the_owner_is_told_by_mail_of_each_step_with_who_and_why_and_never_a_token() {
+fn the_owner_gets_a_mail_for_each_step_without_a_token() {
     let fixture = fixture("");
     let mailbox = Mailbox::of(&fixture, "", "");
     let told = |event: &str| {
@@ -386,7 +386,7 @@ fn the_owner_is_told_on_a_remembered_device_too() {
 }
 
 #[test]
-fn a_login_with_a_reset_on_its_way_reads_no_more_files_than_without() {
+fn a_pending_reset_makes_a_login_read_no_more_files() {
     let fixture = Fixture::builder().enrolled("daemon").build();
     let paths = acceptance::strace::stored(&fixture, "daemon");
     let calls = || {
@@ -421,7 +421,7 @@ fn a_completion_that_nobody_could_see_changes_nothing() {
 }
 
 #[test]
-fn where_no_logind_is_the_reset_is_done_and_what_is_left_is_said() {
+fn without_logind_the_reset_is_done_and_sessions_are_named() {
     let fixture = ready("");
     let done = fixture.command_of_operator(
         "bob",
@@ -489,7 +489,7 @@ fn a_user_with_a_broken_ledger_or_credential_is_reset_as_well() {
 }
 
 #[test]
-fn a_ledger_whose_version_is_damaged_costs_the_enrolment_and_not_the_account() {
+fn a_ledger_with_a_damaged_version_can_be_reset() {
     for page in [0, 2048] {
         let fixture = fixture("");
         let ledger = fixture.path("state/ledgers/alice");
@@ -552,7 +552,7 @@ fn two_accounts_play_a_reset_through_real_sudo() {
 }
 
 #[test]
-fn the_sudo_rules_of_the_documents_let_their_examples_through_and_no_config() {
+fn the_documented_sudo_rules_allow_their_examples_only() {
     let document = acceptance::documents::read("docs/locked-out.md").text;
     let line = |starts: &str| {
         let found = document.lines().find(|line| line.starts_with(starts));

@@ -110,7 +110,7 @@ fn one_code_opens_every_session_of_a_shared_connection() {
 
 /// By `nullok`, or `require.enroll_by`: where ours is the only line of a stack, another process has to say yes.
 #[test]
-fn behind_a_key_who_may_enrol_later_is_let_in_by_both_lines_of_the_document_and_not_by_the_first_alone() {
+fn the_lines_for_a_later_last_day_let_in_a_key_together_only() {
     let document = documents::read("docs/switching-on.md");
     let lines =
         document.blocks().into_iter().find(|block| block.kind == "pam" && block.text.contains("nullok"));
@@ -130,7 +130,7 @@ fn behind_a_key_who_may_enrol_later_is_let_in_by_both_lines_of_the_document_and_
 
 /// Without an auth line of its own a service has those of `/etc/pam.d/other` (pam.conf(5)), which ask for a password on Debian.
 #[test]
-fn where_only_the_line_is_taken_out_ssh_lets_in_no_key_without_a_password() {
+fn removing_only_the_line_lets_in_no_key_without_a_password() {
     let mut site = Site::by(&["sshd-key", "sshd-key-config"]);
     let sshd = sshd(&mut site, "sshd-key-config");
     site.service("sshd", "");

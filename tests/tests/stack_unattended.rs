@@ -7,7 +7,7 @@ use acceptance::wait;
 use std::path::PathBuf;
 
 #[test]
-fn cron_runs_jobs_where_everything_that_asks_for_a_password_asks_for_a_code() {
+fn cron_runs_jobs_with_the_profile_switched_on() {
     let mut site = Site::new();
     site.as_shipped("cron");
     site.pam_auth_update("totp");
@@ -25,7 +25,7 @@ fn cron_runs_jobs_where_everything_that_asks_for_a_password_asks_for_a_code() {
 }
 
 #[test]
-fn what_a_service_asks_beside_a_password_is_answered_as_without_us() {
+fn other_questions_of_a_service_are_answered_as_before() {
     let mut site = Site::new();
     site.service("job", "@include common-auth");
     site.pam_auth_update("totp");

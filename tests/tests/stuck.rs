@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 #[test]
-fn while_a_login_is_stopped_its_user_is_refused_as_busy_and_nobody_else_waits() {
+fn a_stopped_login_makes_its_own_user_busy_and_nobody_else() {
     let fixture = Fixture::with(&["alice", "bob"]);
     fixture.service(LENIENT, &fixture.module("nullok"));
     let codes =
@@ -59,7 +59,7 @@ fn when_a_stopped_login_is_ended_its_user_gets_in_again() {
 }
 
 #[test]
-fn while_a_command_is_stopped_its_user_is_refused_as_busy_and_gets_in_again() {
+fn a_stopped_command_makes_its_user_busy_until_it_ends() {
     let fixture = Fixture::with(&["alice", "bob"]);
     let trace = Trace::new();
     let command = fixture.command(&["--json", "recovery-codes", "alice", "--yes"]);

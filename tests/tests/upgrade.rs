@@ -65,7 +65,7 @@ fn what_the_second_version_stored_is_accepted() {
 }
 
 #[test]
-fn a_credential_of_the_first_version_is_written_anew_by_the_command_and_by_no_login() {
+fn the_command_and_no_login_upgrades_a_credential() {
     let phone = Authenticator { secret: b"12345678901234567890".to_vec(), ..Authenticator::random() };
     let changes: [&[&str]; 3] = [
         &["--json", "recovery-codes", "somebody", "--yes"],
@@ -92,7 +92,7 @@ fn a_credential_of_the_first_version_is_written_anew_by_the_command_and_by_no_lo
 }
 
 #[test]
-fn what_a_later_version_stored_is_refused_by_its_number_and_left_alone() {
+fn files_of_a_later_version_are_refused_and_not_changed() {
     for (name, from, to) in [
         ("credential", "version = 2", "version = 3\nsomething_new = 1"),
         ("keyring", "version = 1", "version = 2\nsomething_new = 1"),
@@ -142,7 +142,7 @@ fn what_a_later_version_stored_is_refused_by_its_number_and_left_alone() {
 
 /// A configuration has no version: what could be written once can be written for ever, and a key that is not known is an error.
 #[test]
-fn a_configuration_of_the_second_version_is_read_and_a_later_key_is_named_with_its_line() {
+fn a_configuration_of_the_second_version_is_read() {
     let fixture = Fixture::with(&["alice"]);
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/version-2/config.toml");
     let text = fs::read_to_string(file).unwrap_or_default();

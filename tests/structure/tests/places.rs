@@ -146,7 +146,7 @@ fn a_proof_of_success_has_one_name_and_is_no_copy() {
 }
 
 #[test]
-fn no_pam_code_is_made_of_a_number_and_that_of_setcred_is_for_setcred() {
+fn no_pam_code_is_made_from_a_number() {
     let service = modules(&structure::checkout(), "pam_totp/src/lib.rs");
     let mut set = Vec::new();
     for module in service.iter().filter(|module| module.path.first().is_none_or(|first| first != "ffi")) {
@@ -167,7 +167,7 @@ fn no_pam_code_is_made_of_a_number_and_that_of_setcred_is_for_setcred() {
 }
 
 #[test]
-fn pam_codes_that_let_a_user_pass_stand_in_one_table() {
+fn pam_codes_that_let_a_user_in_are_in_one_table() {
     let service = modules(&structure::checkout(), "pam_totp/src/lib.rs");
     let said = |code: &str| -> Vec<String> {
         let of = |module: &Module| {
