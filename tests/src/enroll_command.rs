@@ -17,7 +17,7 @@ pub const ASKS_FOR_A_PRESENT_CODE: &str = "present code: ";
 /// # Panics
 /// When it cannot be started, or was killed.
 #[must_use]
-pub fn run(mut command: Command, input: &str) -> Done {
+pub fn run(mut command: Command, input: &str) -> CommandOutput {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -27,7 +27,7 @@ pub fn run(mut command: Command, input: &str) -> Done {
     // It may end without having read what is offered.
     drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
     let out = child.wait_with_output().unwrap();
-    Done {
+    CommandOutput {
         status: out.status.code().expect("the command was killed by a signal"),
         stdout: String::from_utf8(out.stdout).unwrap(),
         stderr: String::from_utf8(out.stderr).unwrap(),
@@ -36,7 +36,7 @@ pub fn run(mut command: Command, input: &str) -> Done {
 
 /// A command that has ended.
 #[derive(Debug)]
-pub struct Done {
+pub struct CommandOutput {
     /// The exit status.
     pub status: i32,
     /// Its standard output.
@@ -45,7 +45,7 @@ pub struct Done {
     pub stderr: String,
 }
 
-impl Done {
+impl CommandOutput {
     /// Asserts that it did what was asked.
     ///
     /// # Panics

@@ -238,7 +238,7 @@ impl Fixture {
 
     /// Runs the command without a terminal.
     #[must_use]
-    pub fn totp_enroll(&self, arguments: &[&str]) -> enroll_command::Done {
+    pub fn totp_enroll(&self, arguments: &[&str]) -> enroll_command::CommandOutput {
         enroll_command::run(self.command(arguments), "")
     }
 

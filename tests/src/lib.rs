@@ -11,7 +11,7 @@
 //! | [`journal`] | the socket that events are written to, and what is in a line |
 //! | [`mailbox`] | what a fixture's people are told, by a mail program of its own that can refuse, fail and hang |
 //! | [`totp_enroll`], [`terminal`], [`qr`] | the command; a person at a terminal; the camera of their phone |
-//! | [`operator`], [`resetting`] | accounts that call the command through sudo, each from a login of its own; a reset by two of them |
+//! | [`operator`], [`reset_steps`] | accounts that call the command through sudo, each from a login of its own; a reset by two of them |
 //! | [`machine`], [`sshd`] | a private `/etc` with accounts of its own; a real sshd and the real ssh client in it |
 //! | `accounts` | what takes the place of the machine's accounts and service files |
 //! | [`files`], [`damage`] | what lies on the disk, and has it changed; what can be wrong with it |
@@ -19,9 +19,9 @@
 //! | [`security_key`] | a FIDO2 key in software, behind an agent that ssh asks |
 //! | [`site`], [`stacks`] | a machine that is set up as the README, or docs/stacks.md, says |
 //! | [`daemon`] | a program that ends with its test, whatever becomes of that |
-//! | [`desktop`] | a system bus, polkitd and pkexec |
+//! | [`polkit`] | a system bus, polkitd and pkexec |
 //! | [`vpn`] | a real OpenVPN server and client, on a network of their own |
-//! | [`stand`] | what is stored at one moment, to be put back |
+//! | [`snapshot`] | what is stored at one moment, to be put back |
 //! | [`strace`], [`stopped`] | a program of which one system call is its last, or fails; one that stops to be looked at |
 //! | [`unsynced`] | what a program had written and not synced when it spoke: what a crash would take back |
 //! | [`recording`] | a picture of an enrolment, for the documents |
@@ -44,7 +44,6 @@ pub mod built;
 pub mod clock;
 pub mod daemon;
 pub mod damage;
-pub mod desktop;
 pub mod documents;
 pub mod enroll_command;
 pub mod files;
@@ -56,15 +55,16 @@ pub mod machine;
 pub mod mailbox;
 pub mod memory;
 pub mod operator;
+pub mod polkit;
 pub mod qr;
 pub mod recording;
-pub mod resetting;
+pub mod reset_steps;
 pub mod secrets;
 pub mod security_key;
 pub mod site;
+pub mod snapshot;
 pub mod sshd;
 pub mod stacks;
-pub mod stand;
 pub mod stopped;
 pub mod strace;
 pub mod sweep;

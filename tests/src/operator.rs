@@ -1,6 +1,6 @@
 //! Operators: accounts that call the command through sudo, from logins of their own.
 
-use crate::enroll_command::{self, Done};
+use crate::enroll_command::{self, CommandOutput};
 use crate::fixture::Fixture;
 use crate::terminal::Terminal;
 use crate::{built, clock};
@@ -10,7 +10,7 @@ use std::process::Command;
 impl Fixture {
     /// Runs the command as an account gives it through sudo, at a moment, from a login of its own.
     #[must_use]
-    pub fn command_of_operator(&self, account: &str, arguments: &[&str], second: u64) -> Done {
+    pub fn command_of_operator(&self, account: &str, arguments: &[&str], second: u64) -> CommandOutput {
         enroll_command::run(self.operator(account, arguments, second), "")
     }
 
@@ -50,7 +50,7 @@ impl Fixture {
 
     /// Runs the command as a root shell gives it at a moment, with nobody behind it.
     #[must_use]
-    pub fn command_of_root(&self, arguments: &[&str], second: u64) -> Done {
+    pub fn command_of_root(&self, arguments: &[&str], second: u64) -> CommandOutput {
         let mut command = self.command(arguments);
         clock::stop(&mut command, second);
         enroll_command::run(logged_in_as(&command, None), "")

@@ -1,7 +1,7 @@
 //! A machine that is set up as the README says, for what looks at a whole set-up: sshd, sudo, su, a time service.
 
 use crate::built;
-use crate::enroll_command::Done;
+use crate::enroll_command::CommandOutput;
 use crate::fixture::{Builder, Fixture};
 use serde_json::Value;
 use std::fs;
@@ -100,7 +100,7 @@ impl Default for Site {
 
 /// What was found.
 #[derive(Debug)]
-pub struct Findings(Done);
+pub struct Findings(CommandOutput);
 
 impl Findings {
     /// All of it.

@@ -37,11 +37,11 @@ pub const ERRORS: [&str; 6] = ["EIO", "ENOSPC", "EROFS", "EACCES", "EMFILE", "EI
 
 /// What becomes of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
+enum Fault {
     /// The process dies before it is made.
-    Killed,
+    Kill,
     /// It is not made, and fails with this error.
-    Fails(&'static str),
+    Error(&'static str),
 }
 
 /// What is done to a system call each time that a program makes it, or at one of the times only.
@@ -50,14 +50,14 @@ pub struct Injection {
     /// The system call.
     pub call: &'static str,
     /// As strace(1) has it after `--inject=CALL:`: `retval=0`, `delay_enter=250ms:when=1`, `signal=STOP`.
-    pub fate: String,
+    pub action: String,
 }
 
 impl Point {
-    fn options(&self, fate: Fate) -> Vec<String> {
-        let what = match fate {
-            Fate::Killed => "signal=KILL".to_owned(),
-            Fate::Fails(error) => format!("error={error}"),
+    fn options(&self, fault: Fault) -> Vec<String> {
+        let what = match fault {
+            Fault::Kill => "signal=KILL".to_owned(),
+            Fault::Error(error) => format!("error={error}"),
         };
         let Self { name, occurrence, .. } = self;
         let mut options = only(&self.paths);
@@ -155,7 +155,7 @@ pub fn ending(login: &Login) -> Vec<Point> {
 /// When it came to its end: then there was no such call.
 #[must_use]
 pub fn login_killed_at(login: &Login, point: &Point) -> Option<Outcome> {
-    let out = run_login(&Trace::new(), login, &point.options(Fate::Killed));
+    let out = run_login(&Trace::new(), login, &point.options(Fault::Kill));
     assert_eq!(out.status.signal(), Some(9), "did not die at {point:?}: {out:?}");
     serde_json::from_slice(&out.stdout).ok()
 }
@@ -201,7 +201,7 @@ fn in_full() -> [String; 2] {
 #[must_use]
 pub fn login_failing_at(login: &Login, point: &Point, error: &'static str) -> Outcome {
     let trace = Trace::new();
-    let out = run_login(&trace, login, &point.options(Fate::Fails(error)));
+    let out = run_login(&trace, login, &point.options(Fault::Error(error)));
     assert!(trace.text().contains("(INJECTED)"), "there was no such call: {point:?}: {}", trace.text());
     outcome(&out).unwrap_or_else(|signal| panic!("killed by signal {signal} when {point:?} failed: {error}"))
 }
@@ -213,7 +213,7 @@ pub fn login_failing_at(login: &Login, point: &Point, error: &'static str) -> Ou
 #[must_use]
 pub fn killed_at(command: &Command, point: &Point) -> String {
     let trace = Trace::new();
-    let mut command = trace.around(command, &point.options(Fate::Killed));
+    let mut command = trace.around(command, &point.options(Fault::Kill));
     let out = command.stdin(Stdio::null()).output().unwrap();
     assert_eq!(out.status.signal(), Some(9), "did not die at {point:?}: {out:?}");
     String::from_utf8(out.stdout).unwrap()
@@ -224,9 +224,9 @@ pub fn killed_at(command: &Command, point: &Point) -> String {
 /// # Panics
 /// When the process is killed by a signal, or never makes that call.
 #[must_use]
-pub fn failing_at(command: &Command, point: &Point, error: &'static str) -> enroll_command::Done {
+pub fn failing_at(command: &Command, point: &Point, error: &'static str) -> enroll_command::CommandOutput {
     let trace = Trace::new();
-    let done = enroll_command::run(trace.around(command, &point.options(Fate::Fails(error))), "");
+    let done = enroll_command::run(trace.around(command, &point.options(Fault::Error(error))), "");
     assert!(trace.text().contains("(INJECTED)"), "there was no such call: {point:?}: {}", trace.text());
     done
 }
@@ -274,13 +274,13 @@ impl Trace {
     /// The same command, which dies at a call.
     #[must_use]
     pub fn killing(&self, command: &Command, point: &Point) -> Command {
-        self.around(command, &point.options(Fate::Killed))
+        self.around(command, &point.options(Fault::Kill))
     }
 
     /// The same command, of which a call fails.
     #[must_use]
     pub fn failing(&self, command: &Command, point: &Point, error: &'static str) -> Command {
-        self.around(command, &point.options(Fate::Fails(error)))
+        self.around(command, &point.options(Fault::Error(error)))
     }
 
     /// The same command, with this done to its calls, which are all that is recorded.
@@ -288,7 +288,7 @@ impl Trace {
     pub fn injecting(&self, command: &Command, injected: &[Injection]) -> Command {
         let calls: Vec<&str> = injected.iter().map(|injection| injection.call).collect();
         let mut options = vec![format!("--trace={}", calls.join(","))];
-        options.extend(injected.iter().map(|Injection { call, fate }| format!("--inject={call}:{fate}")));
+        options.extend(injected.iter().map(|Injection { call, action }| format!("--inject={call}:{action}")));
         self.around(command, &options)
     }
 

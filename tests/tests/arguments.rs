@@ -1,4 +1,4 @@
-//! The arguments in a PAM file: what each does, and that one which is not known refuses.
+//! The module's arguments in a service file: what each one does; an unknown one refuses.
 
 use acceptance::built;
 use acceptance::clock::THEN;
@@ -126,7 +126,7 @@ fn debug_tells_more_and_nothing_secret() {
 }
 
 #[test]
-fn the_module_refuses_in_an_account_or_password_stack() {
+fn the_module_refuses_in_any_stack_but_auth() {
     let fixture = fixture("");
     for (kind, call) in [("account", Call::Account), ("session", Call::Session), ("password", Call::Password)]
     {

@@ -1,4 +1,4 @@
-//! Names, hosts and answers that mean harm: refused, in one line of the log, and the host lives.
+//! Hostile names, hosts and answers: refused, in one line of the log, without harm to the application.
 
 use acceptance::built;
 use acceptance::clock::THEN;

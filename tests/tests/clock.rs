@@ -1,12 +1,12 @@
-//! The machine's clock is set back, or ran ahead and comes back: no code opens twice, the log says what to do, and nobody is
-//! kept out for longer than that takes.
+//! The clock is set back, or ran ahead: no code is accepted twice, the log says what to do, and nobody is locked out for
+//! longer than that takes.
 
 use acceptance::authenticator::Authenticator;
 use acceptance::clock::{self, THEN};
 use acceptance::enroll_command;
 use acceptance::fixture::{Fixture, users_file};
 use acceptance::login::PamCode;
-use acceptance::stand::renewed;
+use acceptance::snapshot::renewed_codes;
 
 #[test]
 fn a_clock_set_back_accepts_no_code_and_the_log_says_so() {
@@ -49,7 +49,8 @@ fn a_clock_that_jumps_to_and_fro_opens_to_each_code_once() {
 #[test]
 fn after_a_clock_ran_ahead_unlock_makes_codes_valid_again() {
     let fixture = Fixture::with(&["alice"]);
-    let set = renewed(&fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).stdout).unwrap();
+    let set =
+        renewed_codes(&fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).stdout).unwrap();
     assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
     assert_eq!(fixture.login_with_code_at("alice", THEN + 5 * YEAR).code(), PamCode::SUCCESS);
     assert_eq!(fixture.login_with_code_at("alice", THEN + 30).code(), PamCode::AUTH_ERR);
@@ -101,7 +102,7 @@ fn an_enrolment_made_while_the_clock_ran_ahead_is_valid() {
     let import = ["--json", "import", "oath", users.to_str().unwrap(), "--allow-unknown"];
     command_at(&fixture, &import, THEN + 5 * YEAR).assert_done();
     let renew = command_at(&fixture, &["--json", "recovery-codes", "carol", "--yes"], THEN + 5 * YEAR);
-    let set = renewed(&renew.stdout).unwrap();
+    let set = renewed_codes(&renew.stdout).unwrap();
     assert_eq!(fixture.login_with_code_at("carol", THEN).code(), PamCode::SUCCESS);
     assert_eq!(fixture.login("carol").types(&set[0]).at(THEN).code(), PamCode::SUCCESS);
 }
@@ -123,7 +124,7 @@ const DAY: u64 = 24 * HOUR;
 const YEAR: u64 = 365 * DAY;
 
 /// Runs the command at a moment.
-fn command_at(fixture: &Fixture, arguments: &[&str], second: u64) -> enroll_command::Done {
+fn command_at(fixture: &Fixture, arguments: &[&str], second: u64) -> enroll_command::CommandOutput {
     let mut command = fixture.command(arguments);
     clock::stop(&mut command, second);
     enroll_command::run(command, "")

@@ -1,4 +1,4 @@
-//! A keyring behind a passphrase: written whole or not at all, opened by the real age, and taken back only if nobody loses by it.
+//! `keys backup` and `restore`: written whole or not at all, opened by the real age, restored only if no enrolment loses a key.
 //!
 //! The work of scrypt is a second and 256 MiB: what ships does it where that matters, elsewhere backups are made by a command that is
 //! built with a small work factor. What ships takes both back.
@@ -7,7 +7,7 @@
 
 use acceptance::authenticator::random_bytes;
 use acceptance::clock::THEN;
-use acceptance::enroll_command::{self, Done};
+use acceptance::enroll_command::{self, CommandOutput};
 use acceptance::files::Files;
 use acceptance::fixture::Fixture;
 use acceptance::login::PamCode;
@@ -373,13 +373,13 @@ fn passphrase(fixture: &Fixture, text: &str) -> PathBuf {
     fixture.write("passphrase", text)
 }
 
-fn backup(fixture: &Fixture) -> Done {
+fn backup(fixture: &Fixture) -> CommandOutput {
     let (file, secret) = (file(fixture), passphrase(fixture, PASSPHRASE));
     let arguments = ["--json", "keys", "backup", path(&file), "--passphrase-file", path(&secret)];
     enroll_command::run(fixture.command_with_small_backup_work(&arguments), "")
 }
 
-fn backup_by_what_ships(fixture: &Fixture) -> Done {
+fn backup_by_what_ships(fixture: &Fixture) -> CommandOutput {
     keys(fixture, "backup", PASSPHRASE, &[])
 }
 
@@ -391,11 +391,11 @@ fn work_of(backup: &Path) -> u32 {
     stanza.rsplit(' ').next().unwrap().parse().unwrap()
 }
 
-fn restore(fixture: &Fixture, passphrase: &str, options: &[&str]) -> Done {
+fn restore(fixture: &Fixture, passphrase: &str, options: &[&str]) -> CommandOutput {
     keys(fixture, "restore", passphrase, options)
 }
 
-fn keys(fixture: &Fixture, what: &str, text: &str, options: &[&str]) -> Done {
+fn keys(fixture: &Fixture, what: &str, text: &str, options: &[&str]) -> CommandOutput {
     let (file, secret) = (file(fixture), passphrase(fixture, text));
     let arguments = ["--json", "keys", what, path(&file), "--passphrase-file", path(&secret)];
     fixture.totp_enroll(&[&arguments[..], options].concat())

@@ -1,4 +1,4 @@
-//! Enrolling by a script: nothing is asked, what was made is shown once, and the first right code confirms it.
+//! Enrolling from a script: no questions, the secrets are printed once, the first right code confirms.
 
 use acceptance::authenticator::Authenticator;
 use acceptance::clock::{self, THEN};

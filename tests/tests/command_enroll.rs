@@ -1,4 +1,4 @@
-//! Enrolling someone at a terminal, from the QR code to the recovery codes.
+//! Enrolling at a terminal, from the QR code to the recovery codes.
 
 use acceptance::enroll_command::{self, ASKS_FOR_A_CODE};
 use acceptance::fixture::Fixture;

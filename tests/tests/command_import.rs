@@ -1,8 +1,8 @@
-//! The users file of pam_oath: everybody in it, or nobody and the number of the line.
+//! Importing pam_oath's users file: all lines, or none and the number of the bad one.
 
 use acceptance::authenticator::Authenticator;
 use acceptance::clock::THEN;
-use acceptance::enroll_command::{self, Done};
+use acceptance::enroll_command::{self, CommandOutput};
 use acceptance::fixture::{Fixture, users_file};
 use acceptance::login::PamCode;
 use std::fs;
@@ -205,7 +205,7 @@ fn a_long_import_shows_progress_on_a_terminal_only() {
 }
 
 /// Imports a users file with this text.
-fn import(fixture: &Fixture, text: &str, options: &[&str]) -> Done {
+fn import(fixture: &Fixture, text: &str, options: &[&str]) -> CommandOutput {
     let file = fixture.write("users.oath", text);
     let file = file.display().to_string();
     let mut arguments = vec!["--json", "import", "oath", &file];

@@ -1,8 +1,8 @@
-//! The secret files of google-authenticator-libpam, made by its own program: who had one gets in as before, and once.
+//! Importing the secret files of google-authenticator-libpam, made by its own program.
 
 use acceptance::authenticator::Authenticator;
 use acceptance::clock::{self, THEN};
-use acceptance::enroll_command::{self, Done};
+use acceptance::enroll_command::{self, CommandOutput};
 use acceptance::fixture::Fixture;
 use acceptance::login::PamCode;
 use std::fs;
@@ -137,7 +137,7 @@ fn safe_settings_are_imported_and_the_others_are_named() {
 }
 
 #[test]
-fn an_imported_window_is_not_widened_by_the_config() {
+fn an_imported_window_within_the_config_is_kept() {
     let fixture = Fixture::builder().account("alice").config("[totp]\ndrift_steps = 9\n").build();
     let file = made(&fixture, &[&USUAL[..], &["-w", "17"]].concat());
     let document = import(&fixture, &file.text, &[]).json();
@@ -438,11 +438,11 @@ fn output(fixture: &mut Fixture, command: &[&str]) -> String {
 }
 
 /// Imports alice's file with this text, through standard input.
-fn import(fixture: &Fixture, text: &str, options: &[&str]) -> Done {
+fn import(fixture: &Fixture, text: &str, options: &[&str]) -> CommandOutput {
     import_for(fixture, "alice", text, options)
 }
 
-fn import_for(fixture: &Fixture, user: &str, text: &str, options: &[&str]) -> Done {
+fn import_for(fixture: &Fixture, user: &str, text: &str, options: &[&str]) -> CommandOutput {
     let arguments = ["--json", "import", "google-authenticator", "-", "--user", user];
     enroll_command::run(fixture.command(&[&arguments[..], options].concat()), text)
 }

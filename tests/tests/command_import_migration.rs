@@ -1,8 +1,8 @@
-//! Exports of the app of Google Authenticator (`otpauth-migration://`), built here by hand from their layout.
+//! Importing exports of Google Authenticator's app (`otpauth-migration://`), built here by hand.
 
 use acceptance::authenticator::{Authenticator, random_bytes};
 use acceptance::clock::THEN;
-use acceptance::enroll_command::{self, Done};
+use acceptance::enroll_command::{self, CommandOutput};
 use acceptance::fixture::Fixture;
 use acceptance::login::PamCode;
 use data_encoding::BASE64;
@@ -142,7 +142,7 @@ fn field(number: u8, content: &[u8]) -> Vec<u8> {
     [&[number << 3 | 2, length], content].concat()
 }
 
-fn import(fixture: &Fixture, text: &str, options: &[&str]) -> Done {
+fn import(fixture: &Fixture, text: &str, options: &[&str]) -> CommandOutput {
     let file = fixture.write("export.txt", text).display().to_string();
     fixture.totp_enroll(&[&["--json", "import", "uri", &file, "--allow-unknown"], options].concat())
 }

@@ -1,8 +1,8 @@
-//! `otpauth://` URIs: everybody whose URI they are, or nobody and the number of the line.
+//! Importing `otpauth://` URIs: all lines, or none and the number of the bad one.
 
 use acceptance::authenticator::{Authenticator, random_bytes};
 use acceptance::clock::THEN;
-use acceptance::enroll_command::{self, Done};
+use acceptance::enroll_command::{self, CommandOutput};
 use acceptance::files::Files;
 use acceptance::fixture::Fixture;
 use acceptance::login::PamCode;
@@ -288,7 +288,7 @@ fn uri(user: &str, phone: &Authenticator) -> String {
 }
 
 /// Imports a file with this text.
-fn import(fixture: &Fixture, text: &str, options: &[&str]) -> Done {
+fn import(fixture: &Fixture, text: &str, options: &[&str]) -> CommandOutput {
     let file = fixture.write("people.uri", text).display().to_string();
     fixture.totp_enroll(&[&["--json", "import", "uri", &file], options].concat())
 }

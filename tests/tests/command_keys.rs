@@ -1,4 +1,4 @@
-//! The keyring: made once, on this machine, and never overwritten; and what its keys seal.
+//! `keys init` and `keys list`: the keyring is created once and never overwritten; what each key seals.
 
 #![expect(clippy::unwrap_used, reason = "a keyring that is not there fails the test")]
 

@@ -1,7 +1,6 @@
-//! `pam-snippet`: the lines that it prints are sound (`doctor` says so), ask for a code, and carry over what the lines before
-//! them said.
+//! `pam-snippet`: the lines that it prints pass `doctor`, ask for a code, and keep the arguments of the lines they replace.
 
-use acceptance::enroll_command::Done;
+use acceptance::enroll_command::CommandOutput;
 use acceptance::login::{Login, PamCode};
 use acceptance::site::Site;
 use std::fs;
@@ -213,14 +212,14 @@ fn a_path_is_not_a_service() {
     }
 }
 
-fn printed(site: &Site, service: &str, options: &[&str]) -> Done {
+fn printed(site: &Site, service: &str, options: &[&str]) -> CommandOutput {
     let mut arguments = vec!["pam-snippet", service];
     arguments.extend(options);
     site.fixture.totp_enroll(&arguments)
 }
 
 /// Does what an administrator does with it: the lines into the service file, those for sshd into its drop-in.
-fn put_in_place(site: &mut Site, service: &str, printed: &Done) {
+fn put_in_place(site: &mut Site, service: &str, printed: &CommandOutput) {
     let module = site.module.split(' ').next().unwrap_or_default().to_owned();
     let lines: Vec<String> = printed
         .stdout

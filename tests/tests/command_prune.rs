@@ -1,10 +1,10 @@
-//! People who left: their enrolments go, and nobody else's does, whatever the account database is up to.
+//! `prune`: enrolments of deleted accounts are removed, and no others, whatever the account database answers.
 
 use acceptance::clock::THEN;
-use acceptance::enroll_command::{self, Done};
+use acceptance::enroll_command::{self, CommandOutput};
 use acceptance::fixture::Fixture;
 use acceptance::login::PamCode;
-use acceptance::resetting::{HOUR, completes, enrols_with, ready};
+use acceptance::reset_steps::{HOUR, completes, enrols_with, ready};
 use std::fs;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
@@ -141,7 +141,7 @@ fn names_never_known_are_removed_on_request_only() {
 }
 
 #[test]
-fn names_that_a_source_that_is_down_may_know_are_kept() {
+fn names_an_unreachable_source_may_know_are_kept() {
     let mut fixture = Fixture::builder().account("alice").enrolled("alice").enrolled("remote").build();
     let _ = on_machine(&mut fixture, "printf 'passwd: ldap files\\n' >/etc/nsswitch.conf");
     let done = prune(&fixture, &["--yes", "--unknown"]);
@@ -264,7 +264,7 @@ fn the_userdel_hook_removes_the_enrolment_of_a_deleted_account() {
     assert_eq!(on_machine(&mut fixture, "userdel carol 2>&1"), "");
 }
 
-fn prune(fixture: &Fixture, options: &[&str]) -> Done {
+fn prune(fixture: &Fixture, options: &[&str]) -> CommandOutput {
     fixture.totp_enroll(&[&["--json", "prune"], options].concat())
 }
 

@@ -1,4 +1,4 @@
-//! Changing an enrolment: a further authenticator, a new one, none any more. Never by accident, never half.
+//! `enroll --add`, `--replace` and `disable`: never by accident, never half.
 
 use acceptance::clock::THEN;
 use acceptance::enroll_command::{self, ASKS_FOR_A_CODE, ASKS_FOR_A_PRESENT_CODE, asks_for_the_name};

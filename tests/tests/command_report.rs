@@ -1,4 +1,4 @@
-//! What the command tells of enrolments, and how its exit status sums up.
+//! `status`, `list`, the exit statuses, and what they say of broken files.
 
 use acceptance::clock::THEN;
 use acceptance::enroll_command;

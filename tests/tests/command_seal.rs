@@ -1,10 +1,10 @@
-//! A keyring sealed to its machine by the real systemd-creds, with a host key of the fixture's own: opened when the machine starts,
-//! changed while it is sealed, put back in the clear; and at every moment one is in force.
+//! `keys seal`, `open` and `unseal` with the real systemd-creds and a host key of the fixture. There is a valid keyring at
+//! every moment.
 
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 use acceptance::clock::THEN;
-use acceptance::enroll_command::{self, Done};
+use acceptance::enroll_command::{self, CommandOutput};
 use acceptance::files::Files;
 use acceptance::fixture::Fixture;
 use acceptance::login::PamCode;
@@ -320,11 +320,11 @@ fn seal_and_unseal_killed_leave_a_valid_keyring() {
             keys(&fixture, &before).assert_done();
         }
         let kept = fixture.path("kept");
-        copy(&fixture, &kept, Way::Keep);
+        copy(&fixture, &kept, CopyDirection::Save);
         let points = points(&fixture, command);
         assert!(points.len() > 10, "{command:?} {points:?}");
         for (point, then) in Sweep::today().points(points.iter().zip((THEN..).step_by(120))) {
-            copy(&fixture, &kept, Way::PutBack);
+            copy(&fixture, &kept, CopyDirection::Restore);
             drop(strace::killed_at(&command_with_key(&fixture, command), point));
             assert_eq!(fixture.login_with_code_at("alice", then).code(), PamCode::SUCCESS, "{point:?}");
             if sealed(&fixture).exists() && !fixture.keyring().exists() {
@@ -398,7 +398,7 @@ fn machine(people: &[&str]) -> Machine {
     Machine { fixture: Fixture::with(people), host: tempfile::tempdir().unwrap() }
 }
 
-fn keys(fixture: &Machine, arguments: &[&str]) -> Done {
+fn keys(fixture: &Machine, arguments: &[&str]) -> CommandOutput {
     enroll_command::run(command_with_key(fixture, arguments), "")
 }
 
@@ -433,25 +433,25 @@ fn points(fixture: &Machine, command: &[&str]) -> Vec<Point> {
     let directory = PathBuf::from(directory.to_str().unwrap().trim_end_matches('/'));
     let places = [directory, fixture.keyring(), sealed(fixture), fixture.path("run"), opened(fixture)];
     let points = strace::record_on(&command_with_key(fixture, command), &places);
-    copy(fixture, &fixture.path("kept"), Way::PutBack);
+    copy(fixture, &fixture.path("kept"), CopyDirection::Restore);
     points
 }
 
 #[derive(PartialEq, Eq, Clone, Copy)]
-enum Way {
-    Keep,
-    PutBack,
+enum CopyDirection {
+    Save,
+    Restore,
 }
 
 /// Everything that a keyring and the enrolments are in.
-fn copy(fixture: &Fixture, kept: &Path, way: Way) {
-    if way == Way::Keep {
+fn copy(fixture: &Fixture, kept: &Path, direction: CopyDirection) {
+    if direction == CopyDirection::Save {
         fs::create_dir(kept).unwrap();
     }
     for name in ["keyring.toml", "keyring.cred", "run", "state"] {
-        let (from, to) = match way {
-            Way::Keep => (fixture.path(name), kept.join(name)),
-            Way::PutBack => (kept.join(name), fixture.path(name)),
+        let (from, to) = match direction {
+            CopyDirection::Save => (fixture.path(name), kept.join(name)),
+            CopyDirection::Restore => (kept.join(name), fixture.path(name)),
         };
         assert!(Command::new("/bin/rm").arg("-rf").arg(&to).status().unwrap().success());
         if from.exists() {

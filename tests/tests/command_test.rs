@@ -1,7 +1,7 @@
-//! `test`: what a person in the command is told of a code, and that it is judged as at a login: charged, used up, logged.
+//! `totp-enroll test`: what it says of a code, which is judged as at a login: charged, used up and logged.
 
 use acceptance::clock::{self, THEN};
-use acceptance::enroll_command::{self, Done};
+use acceptance::enroll_command::{self, CommandOutput};
 use acceptance::fixture::Fixture;
 use acceptance::login::PamCode;
 use acceptance::terminal::Terminal;
@@ -197,7 +197,7 @@ fn testing_without_enrolment_is_status_3() {
 }
 
 /// `test alice` with this code on standard input, at this second.
-fn tested(fixture: &Fixture, code: &str, second: u64) -> Done {
+fn tested(fixture: &Fixture, code: &str, second: u64) -> CommandOutput {
     let mut command = fixture.command(&["--json", "test", "alice", "--code-fd", "0"]);
     clock::stop(&mut command, second);
     enroll_command::run(command, &format!("{code}\n"))

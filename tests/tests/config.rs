@@ -1,4 +1,4 @@
-//! The configuration that is broken, missing or not as it should be: refused before anybody is asked.
+//! A broken, missing or foreign configuration: refused before the user is asked.
 
 use acceptance::clock::THEN;
 use acceptance::damage::{

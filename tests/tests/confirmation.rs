@@ -1,4 +1,4 @@
-//! Codes that are tried against a new authenticator: five in ten minutes for an account, whatever is started anew.
+//! The limit of enrolment attempts: five codes in ten minutes for an account, however often an enrolment is started.
 
 use acceptance::clock::THEN;
 use acceptance::enroll_command::{self, ASKS_FOR_A_CODE, asks_for_the_name};

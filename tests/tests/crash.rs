@@ -1,4 +1,4 @@
-//! The machine crashes: a write is torn, a write is lost. What was said to be done was on the disk by then.
+//! The machine crashes: a write is torn or lost. What was reported as done was on the disk before.
 
 #![expect(
     clippy::unwrap_used,
@@ -10,8 +10,8 @@ use acceptance::authenticator::Authenticator;
 use acceptance::clock::THEN;
 use acceptance::fixture::{Fixture, users_file};
 use acceptance::login::{Login, PamCode};
-use acceptance::resetting::wait_for_the_cool_down;
-use acceptance::stand::renewed;
+use acceptance::reset_steps::wait_for_the_cool_down;
+use acceptance::snapshot::renewed_codes;
 use acceptance::strace::{self, Trace};
 use acceptance::sweep::Sweep;
 use acceptance::unsynced::{Word, words_after_a_change};
@@ -48,7 +48,7 @@ fn after_a_torn_write_no_code_is_accepted_twice() {
 #[test]
 fn a_torn_write_does_not_bring_back_a_recovery_code() {
     let fixture = Fixture::with(&["alice"]);
-    let codes = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
+    let codes = renewed_codes(&fixture.totp_enroll(&RENEW).stdout).unwrap();
     let login = |code: &str| fixture.login("alice").types(code).at(THEN);
     let writes = Writes::of(&fixture, &login(&codes[0]));
     let (first, twin): (Vec<_>, Vec<_>) = writes.torn().into_iter().partition(|torn| torn.write == 0);
@@ -109,7 +109,7 @@ fn after_a_crash_the_log_says_when_codes_are_accepted_again() {
 #[test]
 fn a_used_recovery_code_is_synced_before_the_answer() {
     let fixture = Fixture::with(&["alice"]);
-    let codes = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
+    let codes = renewed_codes(&fixture.totp_enroll(&RENEW).stdout).unwrap();
     let (outcome, trace) = strace::trace_login(&fixture.login("alice").types(&codes[0]).at(THEN));
     assert_eq!(outcome.code, PamCode::SUCCESS);
     nothing_unsynced(&words_after_a_change(&trace, &fixture.state()), 2);

@@ -1,4 +1,4 @@
-//! A credential that is broken, changed or not as it should be: refused, and never taken for "not enrolled".
+//! A broken, changed or foreign credential: refused, and never taken for "not enrolled".
 
 use acceptance::clock::THEN;
 use acceptance::damage::{

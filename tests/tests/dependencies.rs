@@ -1,4 +1,4 @@
-//! What the workspace is made of: dependencies, the oldest Rust, and the version, which people read in several places.
+//! The dependencies, the oldest Rust, and the version, which is the same wherever it is read.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what is not there fails the test")]
 

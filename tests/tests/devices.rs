@@ -1,4 +1,4 @@
-//! Remembered devices: who is not asked again, what a device is known by, and what makes it forgotten.
+//! Remembered devices: which are not asked again, how they are recognised, and what makes them forgotten.
 
 use acceptance::clock::THEN;
 use acceptance::fixture::{Fixture, SERVICE};

@@ -1,4 +1,4 @@
-//! The directories of the state: not as they should be, or missing, they refuse everybody.
+//! The state directories are broken, missing or foreign: every login is refused.
 
 use acceptance::damage::{
     ANOTHER, fixture, put_a_link_in_its_place, refused, refused_whatever_it_names, set_mode,

@@ -1,5 +1,4 @@
-//! Nothing that is said, logged, named or handed to the kernel holds a secret, but for the two that are meant to: the
-//! terminal at an enrolment, and the keyring.
+//! No message, log line or system call holds a secret, except the terminal of an enrolment and the keyring.
 
 use acceptance::authenticator::{Authenticator, random_bytes};
 use acceptance::built;

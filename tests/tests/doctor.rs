@@ -1,4 +1,4 @@
-//! `doctor`: set-ups that are as they should be, of which it says nothing, and broken ones, each of which it finds by name.
+//! `doctor`: no finding for sound configurations; each broken one is found by name.
 
 use acceptance::fixture::Fixture;
 use acceptance::site::{KEY_AND_CODE, PASSWORD_AND_CODE, Site};

@@ -1,6 +1,5 @@
-//! `doctor` goes through a stack as libpam does: what it says of thousands of random stacks is what the real libpam does with
-//! them (the one that is installed: the gate runs this on Debian 12 and 13), and what it says of the words behind our module is
-//! what the module does.
+//! What `doctor` says of thousands of random stacks and of arguments is what the installed libpam and the module do with them
+//! (the gate runs this on Debian 12 and 13).
 
 #![expect(
     clippy::expect_used,

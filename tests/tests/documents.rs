@@ -1,5 +1,4 @@
-//! README.md and docs/ hold what they say: their commands are taken, their blocks are read, their log lines are written, and
-//! their links lead somewhere.
+//! README.md and docs/: each command is accepted, each block is read, each log line is written, each link has a target.
 
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
@@ -12,7 +11,7 @@ use acceptance::fixture::Fixture;
 use acceptance::journal::Event;
 use acceptance::login::PamCode;
 use acceptance::site::{KEY_AND_CODE, Site};
-use acceptance::stand::renewed;
+use acceptance::snapshot::renewed_codes;
 use acceptance::{built, recording};
 use std::collections::BTreeSet;
 use std::fs;
@@ -376,7 +375,7 @@ fn written() -> Vec<Event> {
     }
     fixture.totp_enroll(&["unlock", "alice"]).assert_done();
     let codes =
-        renewed(&fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).stdout).unwrap();
+        renewed_codes(&fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).stdout).unwrap();
     by_ssh(codes.first().unwrap(), THEN + 600);
     let passer =
         fixture.login_at("open", "dave").from_host("192.0.2.9").after("publickey ssh-ed25519 AAAA").at(THEN);

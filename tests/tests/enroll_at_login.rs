@@ -1,4 +1,4 @@
-//! `enroll_at_login`: the login itself enrols, in its own conversation; anyone who leaves before its end has changed nothing.
+//! `enroll_at_login`: the login itself enrols. Leaving before the end changes nothing.
 
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
@@ -9,7 +9,7 @@ use acceptance::files::Files;
 use acceptance::fixture::{Builder, Fixture, users_file};
 use acceptance::login::{Answer, Login, Outcome, PROMPT, PamCode};
 use acceptance::qr;
-use acceptance::stand::Stand;
+use acceptance::snapshot::Snapshot;
 use acceptance::strace;
 use acceptance::sweep::Sweep;
 use std::collections::BTreeSet;
@@ -279,12 +279,12 @@ fn a_login_that_is_killed_at_a_prompt_has_enrolled_nobody() {
 fn an_enrolment_that_is_killed_at_any_call_is_whole_or_none() {
     let fixture = rules("").build();
     let login = person(fixture.login(USER).at(THEN));
-    let stand = Stand::of(&fixture);
+    let snapshot = Snapshot::of(&fixture);
     // Not those after it: the phone of this person is a process as well, and makes some of them.
     let points = strace::record_login(&login, &paths(&fixture));
     let (sweep, mut enrolled) = (Sweep::today(), BTreeSet::new());
     for point in sweep.points(points) {
-        stand.put_back();
+        snapshot.restore();
         assert!(strace::login_killed_at(&login, &point).is_none(), "it had come to its end: {point:?}");
         let status = fixture.totp_enroll(&["--json", "status", USER]).status;
         assert!([0, NOT_ENROLLED].contains(&status), "status {status}: {point:?}");
@@ -303,13 +303,13 @@ fn an_enrolment_that_is_killed_at_any_call_is_whole_or_none() {
 fn a_failing_call_during_enrolment_lets_in_no_unenrolled_user() {
     let fixture = rules("enroll_by = 2033-05-20").build();
     let login = person(fixture.login(USER).at(THEN));
-    let stand = Stand::of(&fixture);
+    let snapshot = Snapshot::of(&fixture);
     let points = strace::record_login(&login, &paths(&fixture));
     let mut codes = BTreeSet::new();
     let sweep = Sweep::today();
     let cases = points.iter().zip(["EIO", "ENOSPC", "EROFS", "EACCES"].iter().cycle());
     for (point, error) in sweep.points(cases) {
-        stand.put_back();
+        snapshot.restore();
         let outcome = strace::login_failing_at(&login, point, error);
         codes.insert(outcome.code);
         let status = fixture.totp_enroll(&["--json", "status", USER]).status;

@@ -1,4 +1,4 @@
-//! `enroll_at_login` on a real sshd, with the real client: the texts come in front of its prompts, as the client shows them.
+//! `enroll_at_login` on a real sshd with the real client, which shows the texts before the prompts.
 
 use acceptance::authenticator::{Authenticator, MANUAL_KEY, shown_key};
 use acceptance::clock;

@@ -1,4 +1,4 @@
-//! Step-up freshness: no second code within its time, in the same login session. Real sshd, real sudo, real tmux.
+//! Step-up freshness: no second code for a while in the same login session. Real sshd, sudo and tmux.
 
 use acceptance::fixture::{Builder, Fixture};
 use acceptance::login::{PROMPT, PamCode};

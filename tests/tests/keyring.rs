@@ -1,4 +1,4 @@
-//! The keyring that is broken, missing or not as it should be: refused, and never taken for "not enrolled".
+//! A broken, missing or foreign keyring: refused, and never taken for "not enrolled".
 
 use acceptance::clock::THEN;
 use acceptance::damage::{

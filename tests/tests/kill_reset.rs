@@ -1,5 +1,4 @@
-//! `reset` killed at every system call: a request is silent at no point, and an enrolment is the old one, or withdrawn with a
-//! token to be had.
+//! `reset` killed at every system call: a request is never silent, and the old enrolment stays or a token is available.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what is not there fails the test")]
 
@@ -8,8 +7,8 @@ use acceptance::files::Files;
 use acceptance::fixture::Fixture;
 use acceptance::login::{Answer, PamCode};
 use acceptance::operator::forget_who_logged_in;
-use acceptance::resetting::wait_for_the_cool_down;
-use acceptance::stand::{Stand, files_of};
+use acceptance::reset_steps::wait_for_the_cool_down;
+use acceptance::snapshot::{Snapshot, files_of};
 use acceptance::strace::{self, Point};
 use acceptance::sweep::Sweep;
 use acceptance::{clock, enroll_command};
@@ -126,11 +125,11 @@ fn a_killed_enrolment_by_token_is_whole_or_can_be_repeated() {
         let login = fixture.login(USER).types(&token);
         login.answers_with(Answer::CodeOfTheShownKey(0)).types("yes").at(clock::now())
     };
-    let stand = Stand::of(&fixture);
+    let snapshot = Snapshot::of(&fixture);
     let points = strace::record_login(&login(), &paths);
     let mut enrolled = BTreeSet::new();
     for point in Sweep::today().points(points) {
-        stand.put_back();
+        snapshot.restore();
         assert!(strace::login_killed_at(&login(), &point).is_none(), "it had come to its end: {point:?}");
         let status = fixture.totp_enroll(&["--json", "status", USER]).status;
         assert!([0, NOT_ENROLLED].contains(&status), "status {status}: {point:?}");
@@ -166,11 +165,11 @@ fn command(fixture: &Fixture, arguments: &[&str]) -> Command {
 
 /// Kills a command at each of its calls, and looks at what it left wherever that is not what was there before.
 fn killed_at_each(fixture: &Fixture, arguments: &[&str], mut check: impl FnMut(&Point, &str)) {
-    let stand = Stand::of(fixture);
+    let snapshot = Snapshot::of(fixture);
     let points = strace::record(&command(fixture, arguments), &[&fixture.path("")]);
     let (sweep, mut changed) = (Sweep::today(), 0);
     for point in sweep.points(points) {
-        stand.put_back();
+        snapshot.restore();
         let before = Files::below(&fixture.state());
         let said = strace::killed_at(&command(fixture, arguments), &point);
         if Files::below(&fixture.state()) != before {

@@ -1,13 +1,13 @@
-//! What scripts give to many, killed at every system call on stored data, and with every one failing once: each person has the old
-//! state or the new one, whole, and the command comes to its end when it is given again.
+//! `import`, `enroll --batch` and `prune` killed at every system call on stored data, and with each call failing once: each user
+//! is whole or absent, and the command can be run again.
 
 use acceptance::authenticator::Authenticator;
 use acceptance::clock::THEN;
-use acceptance::enroll_command::Done;
+use acceptance::enroll_command::CommandOutput;
 use acceptance::files::Files;
 use acceptance::fixture::Fixture;
 use acceptance::login::PamCode;
-use acceptance::stand::{Stand, files_of, is_whole};
+use acceptance::snapshot::{Snapshot, files_of, is_whole};
 use acceptance::strace::{self, ERRORS, Point};
 use acceptance::sweep::Sweep;
 use serde_json::Value;
@@ -93,7 +93,7 @@ enum End {
     /// It was killed, and had said this.
     Killed(String),
     /// A call of it failed.
-    Failed(Done),
+    Failed(CommandOutput),
 }
 
 impl End {
@@ -112,11 +112,11 @@ impl End {
 /// Kills a command at each of its calls, lets each of them fail with one of the errors in turn, and looks at what it left wherever
 /// that is not what was there before.
 fn cut_short_at_each(fixture: &Fixture, arguments: &[&str], mut check: impl FnMut(&End, &str)) {
-    let stand = Stand::of(fixture);
+    let snapshot = Snapshot::of(fixture);
     let points = strace::record(&fixture.command(arguments), &[&fixture.path("")]);
     let (mut by_kills, mut by_errors) = (0, 0);
     let mut at = |point: &Point, error: Option<&'static str>| {
-        stand.put_back();
+        snapshot.restore();
         let before = Files::below(&fixture.state());
         let command = fixture.command(arguments);
         let end = match error {
@@ -148,7 +148,7 @@ fn cut_short_at_each(fixture: &Fixture, arguments: &[&str], mut check: impl FnMu
     sweep.assert_more_than(3, by_errors, "changes by an error");
 }
 
-fn status(fixture: &Fixture, user: &str) -> Done {
+fn status(fixture: &Fixture, user: &str) -> CommandOutput {
     fixture.totp_enroll(&["--json", "status", user])
 }
 

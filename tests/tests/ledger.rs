@@ -1,4 +1,4 @@
-//! A ledger that is broken, missing or not as it should be: refused, until an administrator repairs it.
+//! A broken, missing or foreign ledger: refused until an administrator repairs it.
 
 use acceptance::clock::THEN;
 use acceptance::damage::{

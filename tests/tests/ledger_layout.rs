@@ -1,5 +1,4 @@
-//! The ledger, read by the table of offsets in docs/file-formats.md and by nothing else: what happened to someone stands where the
-//! document says.
+//! The ledger, read by the table of offsets in docs/file-formats.md alone, holds what happened.
 
 #![expect(
     clippy::unwrap_used,
@@ -11,8 +10,8 @@
 use acceptance::clock::THEN;
 use acceptance::documents;
 use acceptance::fixture::Fixture;
-use acceptance::resetting::{KEY, requests};
-use acceptance::stand::renewed;
+use acceptance::reset_steps::{KEY, requests};
+use acceptance::snapshot::renewed_codes;
 use data_encoding::HEXLOWER;
 use std::collections::BTreeMap;
 use std::fs;
@@ -32,7 +31,7 @@ fn each_field_is_at_the_documented_offset() {
         .config(remember);
     let mut fixture = builder.build();
     let codes =
-        renewed(&fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).stdout).unwrap();
+        renewed_codes(&fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).stdout).unwrap();
     let layout = Layout::of_the_document();
     let before = layout.read(&fixture.ledger("alice"));
     assert_eq!(before.bytes("magic"), b"PTLEDGER");

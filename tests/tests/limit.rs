@@ -1,4 +1,4 @@
-//! How many tries, how fast, and what follows.
+//! Limits: how many tries are judged, when accounts are locked, and what lifts a lock.
 
 use acceptance::clock::THEN;
 use acceptance::fixture::Fixture;

@@ -1,4 +1,4 @@
-//! The log's daemons: each shows the right time, in whatever zone the machine is, and each line once.
+//! journald and rsyslogd show the right time in any time zone, and each line once.
 
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 

@@ -1,4 +1,4 @@
-//! Who is let in, who is not, and what they and the log are told.
+//! A login: who is let in, who is refused, and what the user and the log are told.
 
 use acceptance::authenticator::Authenticator;
 use acceptance::clock::THEN;

@@ -1,4 +1,4 @@
-//! The acceptance tests, in one program: it is linked once, and its tests run beside each other.
+//! All acceptance tests in one program, which is linked once.
 //!
 //! `cargo test -p acceptance --test all login::` runs the tests of `login.rs`.
 

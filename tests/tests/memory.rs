@@ -1,4 +1,4 @@
-//! Secrets leave no trace: what is left in the memory of the host after a login, and in the command's when it ends.
+//! No secret is left in the memory of the application after a login, or of a command at its end.
 //!
 //! The application here wipes its own copies of what was typed, so that what is found is the module's. (It is left with
 //! the request that it read, in which every byte is a decimal number; that form is not looked for.) What a terminal shows
@@ -10,7 +10,7 @@ use acceptance::enroll_command::{ASKS_FOR_A_CODE, ASKS_FOR_A_PRESENT_CODE, shown
 use acceptance::fixture::{Fixture, SERVICE};
 use acceptance::login::{Login, PamCode, Stage};
 use acceptance::memory::{assert_no_trace, traces};
-use acceptance::resetting::wait_for_the_cool_down;
+use acceptance::reset_steps::wait_for_the_cool_down;
 use acceptance::secrets::Secrets;
 use acceptance::stopped::{alone_stopped_at_its_end, login_stopped_after, stopped_at_its_end};
 use acceptance::strace::Trace;
@@ -220,7 +220,7 @@ fn a_token_leaves_nothing_behind_where_it_is_typed() {
 }
 
 #[test]
-fn changing_ones_factor_leaves_no_secret_in_memory() {
+fn changing_a_factor_leaves_no_secret_in_memory() {
     let phone = Authenticator { secret: random_bytes(64), digits: 8, ..Authenticator::random() };
     let fixture = Fixture::builder().account("alice").enrolled_with("alice", phone).build();
     let trace = Trace::new();

@@ -1,4 +1,4 @@
-//! What a person is told at a login beside the prompts, and what a stranger is not.
+//! What a login tells the user beside the prompts, and does not tell a stranger.
 
 use acceptance::clock::THEN;
 use acceptance::fixture::{Fixture, SERVICE};

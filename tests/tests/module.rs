@@ -1,4 +1,4 @@
-//! The file that is loaded into sshd: what it shows, what it needs, and what it does to its host.
+//! The file that sshd loads: what it exports, what it needs, and what it does to its host.
 
 #![expect(clippy::expect_used, reason = "without binutils there is nothing to test with")]
 

@@ -1,17 +1,17 @@
-//! Nobody's factor changes in silence: what is told, to whom, by whose hand, and that it is neither lost nor in the way.
+//! Notices: each change of a factor is reported by mail, and no notice is lost or blocks anything.
 
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 use acceptance::authenticator::{Authenticator, MANUAL_KEY};
 use acceptance::clock::{self, THEN};
-use acceptance::enroll_command::{self, Done};
+use acceptance::enroll_command::{self, CommandOutput};
 use acceptance::fixture::{Fixture, SERVICE, users_file};
 use acceptance::journal::Event;
 use acceptance::login::{Answer, PamCode, Stage};
 use acceptance::mailbox::{Mail, Mailbox, Mood, spooled};
 use acceptance::memory::assert_no_trace;
 use acceptance::secrets::Secrets;
-use acceptance::stand::{Stand, renewed};
+use acceptance::snapshot::{Snapshot, renewed_codes};
 use acceptance::strace;
 use acceptance::sweep::Sweep;
 use std::fs::{self, Permissions};
@@ -308,13 +308,13 @@ fn a_killed_sender_loses_no_notice() {
     let (fixture, codes) = alice();
     let mailbox = Mailbox::of(&fixture, "", "");
     assert_eq!(fixture.login("alice").types(&codes[0]).at(THEN).code(), PamCode::SUCCESS);
-    let stand = Stand::of(&fixture);
+    let snapshot = Snapshot::of(&fixture);
     let command = fixture.command(&["--json", "notify"]);
     let points = strace::record_on(&command, &[fixture.state().join("spool")]);
     let (sweep, mut times) = (Sweep::today(), std::collections::BTreeSet::new());
     for point in sweep.points(points) {
         drop(fs::remove_dir_all(mailbox.directory().join("taken")));
-        stand.put_back();
+        snapshot.restore();
         drop(strace::killed_at(&command, &point));
         notify(&fixture, &["--now"]).assert_done();
         let mails = mailbox.mails();
@@ -331,12 +331,12 @@ fn a_killed_login_leaves_a_whole_notice_or_none() {
     let (fixture, codes) = alice();
     let mailbox = Mailbox::of(&fixture, "", "");
     let login = fixture.login("alice").types(&codes[0]);
-    let stand = Stand::of(&fixture);
+    let snapshot = Snapshot::of(&fixture);
     let points = on_the_spool(&fixture, &login);
     let (sweep, mut told) = (Sweep::today(), std::collections::BTreeSet::new());
     for point in sweep.points(points) {
         drop(fs::remove_dir_all(mailbox.directory().join("taken")));
-        stand.put_back();
+        snapshot.restore();
         drop(strace::login_killed_at(&login, &point));
         notify(&fixture, &[]).assert_done();
         told.insert(mailbox.mails().len());
@@ -352,12 +352,12 @@ fn a_failing_call_on_the_spool_changes_no_login_and_is_logged() {
     let (fixture, codes) = alice();
     let mailbox = Mailbox::of(&fixture, "", "");
     let login = fixture.login("alice").types(&codes[0]);
-    let stand = Stand::of(&fixture);
+    let snapshot = Snapshot::of(&fixture);
     let points = on_the_spool(&fixture, &login);
     let cases = points.iter().flat_map(|point| strace::ERRORS.iter().map(move |error| (point, *error)));
     for (point, error) in Sweep::today().points(cases) {
         drop(fs::remove_dir_all(mailbox.directory().join("taken")));
-        stand.put_back();
+        snapshot.restore();
         let logged = fixture.journal.events().len();
         let outcome = strace::login_failing_at(&login, point, error);
         assert_eq!(outcome.code, PamCode::SUCCESS, "{error}: {point:?}");
@@ -424,7 +424,8 @@ fn hostile_names_and_hosts_become_no_header_and_no_second_mail() {
     fixture
         .totp_enroll(&["import", "uri", uri.to_str().unwrap(), "--user", user, "--allow-unknown"])
         .assert_done();
-    let codes = renewed(&fixture.totp_enroll(&["--json", "recovery-codes", user, "--yes"]).stdout).unwrap();
+    let codes =
+        renewed_codes(&fixture.totp_enroll(&["--json", "recovery-codes", user, "--yes"]).stdout).unwrap();
     let mailbox = Mailbox::of(&fixture, "", "copy_to = [\"security@example.com\"]");
     let host = "192.0.2.7\nBcc: mallory@example.com\n\n.\n\u{1b}[2J";
     assert_eq!(fixture.login(user).from_host(host).types(&codes[0]).at(THEN).code(), PamCode::SUCCESS);
@@ -491,7 +492,7 @@ fn where_notices_are_switched_off_none_are_kept() {
 fn by_default_the_mail_program_is_sendmail() {
     let mut fixture = Fixture::builder().account("alice").enrolled("alice").build();
     fixture.configure("# [notify] is as it comes");
-    let codes = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
+    let codes = renewed_codes(&fixture.totp_enroll(&RENEW).stdout).unwrap();
     let namespace = fixture.machine().namespace();
     let (taken, args) = (fixture.path("taken"), fixture.path("arguments"));
     let program = format!("#!/bin/sh\ncat >{taken:?}\necho \"$*\" >{args:?}\n");
@@ -507,7 +508,7 @@ fn by_default_the_mail_program_is_sendmail() {
          rm -f /usr/sbin/sendmail",
     );
     assert_eq!(fixture.login("alice").types(&codes[0]).at(THEN).code(), PamCode::SUCCESS);
-    let codes = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
+    let codes = renewed_codes(&fixture.totp_enroll(&RENEW).stdout).unwrap();
     let request =
         fixture.totp_enroll(&["--json", "reset", "request", "alice", "--reason", "phone in the river"]);
     assert!(
@@ -539,11 +540,11 @@ fn an_import_of_many_mails_nobody() {
 /// Alice, and ten recovery codes of hers.
 fn alice() -> (Fixture, Vec<String>) {
     let fixture = Fixture::with(&["alice"]);
-    let codes = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
+    let codes = renewed_codes(&fixture.totp_enroll(&RENEW).stdout).unwrap();
     (fixture, codes)
 }
 
-fn notify(fixture: &Fixture, options: &[&str]) -> Done {
+fn notify(fixture: &Fixture, options: &[&str]) -> CommandOutput {
     fixture.totp_enroll(&[&["--json", "notify"], options].concat())
 }
 
@@ -561,10 +562,10 @@ fn failures(fixture: &Fixture) -> Vec<Event> {
 /// The calls of a login on the spool. Makes the login, by the machine's clock (with a stopped one there are calls of
 /// libfaketime in between, and never the same number), and puts things back.
 fn on_the_spool(fixture: &Fixture, login: &acceptance::login::Login) -> Vec<strace::Point> {
-    let stand = Stand::of(fixture);
+    let snapshot = Snapshot::of(fixture);
     let (_, trace) = strace::trace_login(login);
     let spool = fixture.state().join("spool");
     let points = trace.points(&[&spool]).into_iter().filter(|point| point.line.contains("/spool")).collect();
-    stand.put_back();
+    snapshot.restore();
     points
 }

@@ -1,5 +1,5 @@
-//! Who changes a factor of their own shows one, at a terminal, through the real sudo; and both who sudo names and whose login it
-//! was are in the log.
+//! Changing one's own factor needs a present code, through the real sudo. The log names the caller of sudo and the user of the
+//! login.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what is not there fails the test")]
 

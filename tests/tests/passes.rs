@@ -1,4 +1,4 @@
-//! Passwords and codes in one line: `try_first_pass`, `use_first_pass`, `forward_pass`, with the real pam_unix.
+//! A password and a code in one line: `try_first_pass`, `use_first_pass` and `forward_pass` with the real pam_unix.
 
 use acceptance::clock::THEN;
 use acceptance::fixture::{Fixture, SERVICE};

@@ -1,4 +1,4 @@
-//! What is required of whom: who is asked at a login, who is not, and what the log says of it.
+//! The policy: for which users, networks and days a code is asked for, and what the log says of it.
 
 #![expect(clippy::panic, reason = "what is not in the table fails the test")]
 

@@ -1,4 +1,4 @@
-//! The profiles for pam-auth-update that the package ships, in the kind of stack that it writes.
+//! The shipped profiles for pam-auth-update, in the stacks that it writes.
 
 #![expect(clippy::expect_used, reason = "a profile that is not there fails the test")]
 

@@ -1,5 +1,5 @@
-//! Many at once: all wait at the prompt, then all are let go together. With the lock taken out the same races are lost: that
-//! the tests can fail, and that it is the lock that holds, is a test as well.
+//! Many logins released together from the prompt: one success for one code. Without the lock the same races are lost, which
+//! shows that the tests can fail and that the lock is what holds.
 
 #![expect(
     clippy::unwrap_used,
@@ -10,7 +10,7 @@
 use acceptance::clock::THEN;
 use acceptance::fixture::Fixture;
 use acceptance::login::{Login, PamCode, Waiting};
-use acceptance::stand::renewed;
+use acceptance::snapshot::renewed_codes;
 use acceptance::strace::Injection;
 use nix::fcntl::{Flock, FlockArg};
 use std::collections::BTreeMap;
@@ -172,12 +172,12 @@ fn at_once(logins: Vec<Login>) -> BTreeMap<PamCode, usize> {
 /// The lock taken out: flock(2) says that it has locked, and has not. Each pauses between what it read and what it first
 /// writes, for so long that all have read by then.
 fn without_the_lock(login: Login) -> Login {
-    login.injecting(&[Injection { call: "flock", fate: "retval=0".to_owned() }, pause(2000)])
+    login.injecting(&[Injection { call: "flock", action: "retval=0".to_owned() }, pause(2000)])
 }
 
 fn pause(milliseconds: u32) -> Injection {
     let microseconds = milliseconds * 1000;
-    Injection { call: "pwrite64", fate: format!("delay_enter={microseconds}:when=1") }
+    Injection { call: "pwrite64", action: format!("delay_enter={microseconds}:when=1") }
 }
 
 fn successes(outcomes: &BTreeMap<PamCode, usize>) -> usize {
@@ -190,7 +190,8 @@ fn told(fixture: &Fixture, what: &str) -> usize {
 }
 
 fn with_a_recovery_code(fixture: &Fixture) -> Login {
-    let set = renewed(&fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).stdout).unwrap();
+    let set =
+        renewed_codes(&fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).stdout).unwrap();
     fixture.login("alice").types(&set[0]).at(THEN)
 }
 

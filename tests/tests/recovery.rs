@@ -1,4 +1,4 @@
-//! Recovery codes: each is accepted once, whatever the locks say, until a new set replaces them.
+//! Recovery codes: each is accepted once, also during a lock, until a new set replaces them.
 
 use acceptance::clock::THEN;
 use acceptance::enroll_command::{self, Enrolment};

@@ -1,4 +1,4 @@
-//! One code opens one module, once.
+//! A code is accepted once, at one service.
 
 use acceptance::clock::{self, THEN};
 use acceptance::fixture::Fixture;

@@ -1,4 +1,4 @@
-//! `reset`: never one person alone, never at once, never silent.
+//! `reset`: never by one person alone, never at once, never unseen.
 
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
@@ -8,7 +8,7 @@ use acceptance::fixture::Fixture;
 use acceptance::login::{Login, PROMPT, PamCode};
 use acceptance::mailbox::Mailbox;
 use acceptance::operator::logged_in_as;
-use acceptance::resetting::{
+use acceptance::reset_steps::{
     DAY, HOUR, KEY, approves, builder, completes, enrols_with, fixture, introduced, ready, requests, said,
     token_in,
 };
@@ -330,13 +330,13 @@ fn the_owner_is_told_at_each_login_of_a_pending_reset() {
     assert_eq!((outcome.code, outcome.prompts.len()), (PamCode::SUCCESS, 1), "{outcome:?}");
     let wrong = fixture.authenticator("alice").wrong_codes_at(1, THEN + 7320).remove(0);
     let outcome = fixture.login("alice").after(KEY).types(wrong).at(THEN + 7320).run();
-    assert!(!acceptance::resetting::said(&outcome).contains(WARNING), "only to the owner: {outcome:?}");
+    assert!(!acceptance::reset_steps::said(&outcome).contains(WARNING), "only to the owner: {outcome:?}");
     let status = fixture.command_of_operator("bob", &["status", "alice"], THEN + 7200);
     assert!(status.stdout.contains("RESET: requested 2033-05-18T03:33:45Z by bob"), "{status:?}");
     let status = fixture.command_of_operator("bob", &["--json", "status", "alice"], THEN + 7200);
     assert_eq!(status.json()["reset"]["by"], "bob");
     assert!(
-        !acceptance::resetting::said(&introduced(&fixture, THEN + DAY).run()).contains(WARNING),
+        !acceptance::reset_steps::said(&introduced(&fixture, THEN + DAY).run()).contains(WARNING),
         "expired"
     );
     let status = fixture.command_of_operator("bob", &["--json", "status", "alice"], THEN + DAY);

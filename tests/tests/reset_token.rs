@@ -1,4 +1,4 @@
-//! The token that a reset leaves: what it enrols, for whom nothing else does, and that it is good once.
+//! The reset token: it enrols its user, nothing else does meanwhile, and it works once.
 
 use acceptance::authenticator::Authenticator;
 use acceptance::clock::{self, THEN};
@@ -7,7 +7,7 @@ use acceptance::fixture::{SERVICE, users_file};
 use acceptance::login::{Answer, Login, PROMPT, PamCode, Waiting};
 use acceptance::mailbox::spooled;
 use acceptance::operator::logged_in_as;
-use acceptance::resetting::{
+use acceptance::reset_steps::{
     DAY, HOUR, KEY, completes, enrols_with, ready, ready_at, ready_now, said, token_in,
 };
 use acceptance::sshd::{KEY_AND_CODE, Key};
@@ -163,7 +163,7 @@ fn a_dead_token_has_nothing_more_to_tell_its_owner() {
 }
 
 #[test]
-fn the_command_does_not_tell_whether_a_token_was_judged() {
+fn the_command_sends_no_notice_of_tokens_it_does_not_judge() {
     let fixture = ready_at("[notify]\ncommand = [\"/bin/false\"]", clock::now());
     let _ = completes(&fixture, "bob", clock::now() + HOUR);
     let file = fixture.write("token", "0000-0000-0000-0000\n");
@@ -363,7 +363,7 @@ fn a_reused_name_inherits_no_reset() {
 }
 
 #[test]
-fn root_removes_a_reset_without_enrolment_and_its_owner_cannot() {
+fn an_operator_removes_a_broken_reset_and_its_owner_cannot() {
     let fixture = ready("[require]\nenroll_at_login = true");
     completes(&fixture, "bob", THEN + HOUR).assert_done();
     let file = fixture.path("state/resets/alice.toml");

@@ -1,4 +1,4 @@
-//! A real sshd and the real ssh client, with the stacks that docs/switching-on.md gives.
+//! A real sshd and the real ssh client, with the stacks of docs/switching-on.md.
 
 use acceptance::fixture::Fixture;
 use acceptance::login::{PROMPT, PamCode};

@@ -1,4 +1,4 @@
-//! `docs/stacks.md` and its tests belong together: no row and no block without a test, no test that is not there.
+//! `docs/stacks.md`: each row and each block has a test, and each test that it names exists.
 
 use acceptance::stacks::{blocks, document};
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! What `pam-snippet` prints for a service as Debian ships it, and what `docs/stacks.md` says, are the same lines.
+//! `pam-snippet` prints the lines of `docs/stacks.md` for services as Debian ships them.
 
 use acceptance::site::Site;
 use acceptance::stacks::block;

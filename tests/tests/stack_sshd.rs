@@ -1,4 +1,4 @@
-//! sshd with the lines of `docs/stacks.md`, in Debian's own service file, whole: real sshd, real ssh.
+//! sshd with the lines of `docs/stacks.md` in Debian's own service file: real sshd, real ssh.
 
 use acceptance::documents;
 use acceptance::login::PROMPT;
@@ -110,7 +110,7 @@ fn one_code_opens_every_session_of_a_shared_connection() {
 
 /// By `nullok`, or `require.enroll_by`: where ours is the only line of a stack, another process has to say yes.
 #[test]
-fn the_lines_for_a_later_last_day_let_in_a_key_together_only() {
+fn the_two_lines_for_late_enrolment_let_in_a_key_only_together() {
     let document = documents::read("docs/switching-on.md");
     let lines =
         document.blocks().into_iter().find(|block| block.kind == "pam" && block.text.contains("nullok"));

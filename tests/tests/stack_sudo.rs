@@ -1,4 +1,4 @@
-//! sudo and su with the lines of `docs/stacks.md`, in Debian's own service files: the real programs at a terminal.
+//! sudo and su with the lines of `docs/stacks.md` in Debian's own service files, at a terminal.
 
 use acceptance::login::PROMPT;
 use acceptance::machine::PASSWORD;

@@ -1,4 +1,4 @@
-//! What nobody sits at is not asked, and not broken: real cron, with the profile in `common-auth`.
+//! Unattended jobs are not asked and go on: real cron, with the profile in `common-auth`.
 
 use acceptance::daemon::Daemon;
 use acceptance::login::{Call, Login, PamCode};

@@ -1,4 +1,4 @@
-//! What an earlier version stored, or an administrator wrote for it, is as good for this one.
+//! Files and configurations of earlier versions work with this one.
 //!
 //! `fixtures/version-1` is a keyring, a credential with recovery codes and its ledger as the first version made them, of
 //! someone whom no machine knows. `fixtures/version-2` is the same of the second version of the credential, and another with a

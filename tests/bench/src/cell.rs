@@ -85,7 +85,7 @@ impl Cell {
                 let kept = fixture.keep(Contestant::ALL[at], &people);
                 let service = Service { fixture, contestant: Contestant::ALL[at], surroundings };
                 rounds[at].add(Round::run(service, &people, processes));
-                kept.put_back();
+                kept.restore();
             }
             syncs.extend(sync::replacing(fixture.directory(), SYNCS));
         }

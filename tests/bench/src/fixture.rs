@@ -87,7 +87,7 @@ impl Fixture {
     pub(crate) fn keep(&self, contestant: Contestant, people: &[Person]) -> Kept {
         let files: Vec<PathBuf> = match contestant {
             Contestant::Permit => Vec::new(),
-            Contestant::Ours => {
+            Contestant::Totp => {
                 people.iter().map(|person| self.directory.join("state/ledgers").join(person.name())).collect()
             }
             Contestant::Google => people.iter().map(|&person| google(&self.directory, person)).collect(),
@@ -108,7 +108,7 @@ pub(crate) struct Kept(Vec<(PathBuf, Vec<u8>)>);
 
 impl Kept {
     /// Makes the codes that were used good again.
-    pub(crate) fn put_back(self) {
+    pub(crate) fn restore(self) {
         let Some((first, _)) = self.0.first() else { return };
         let directory = File::open(first.parent().unwrap()).unwrap();
         for (path, bytes) in &self.0 {
@@ -127,7 +127,7 @@ fn module(contestant: Contestant, directory: &Path) -> String {
     let directory = directory.display();
     match contestant {
         Contestant::Permit => "pam_permit.so".to_owned(),
-        Contestant::Ours => format!("{} conf={directory}/config.toml", built::module().display()),
+        Contestant::Totp => format!("{} conf={directory}/config.toml", built::module().display()),
         // The set-up in which the user cannot read the secret, which is the one that compares.
         Contestant::Google => format!(
             "pam_google_authenticator.so secret={directory}/google/${{USER}} user=root no_increment_hotp allowed_perm=0600"

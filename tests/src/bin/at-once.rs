@@ -51,12 +51,12 @@ fn main() {
 
 #[derive(Clone, Copy)]
 enum Module {
-    Ours,
+    Totp,
     Google,
     Oath,
 }
 
-const MODULES: [Module; 3] = [Module::Ours, Module::Google, Module::Oath];
+const MODULES: [Module; 3] = [Module::Totp, Module::Google, Module::Oath];
 
 /// How many logins were let in, of all that came with the code of everybody.
 fn codes(module: Module, many: usize) -> usize {
@@ -79,7 +79,7 @@ fn single_use(module: Module) -> usize {
     set_up(module, &fixture, &people, &scratch);
     let service = |(user, scratch): (&String, &String)| {
         let code = match module {
-            Module::Ours => {
+            Module::Totp => {
                 let renewed = fixture.totp_enroll(&["--json", "recovery-codes", user, "--yes"]);
                 acceptance::enroll_command::recovery_codes_in(&renewed.stdout).remove(0)
             }
@@ -93,7 +93,7 @@ fn single_use(module: Module) -> usize {
 /// The service "measured", and what its module reads.
 fn set_up(module: Module, fixture: &Fixture, people: &[String], scratch: &[String]) {
     let line = match module {
-        Module::Ours => fixture.module(""),
+        Module::Totp => fixture.module(""),
         Module::Google => {
             let directory = fixture.path("google");
             fs::DirBuilder::new().mode(0o700).create(&directory).unwrap();

@@ -9,13 +9,13 @@ use std::process::{Command, Stdio};
 
 /// A machine with a bus and polkitd, of which bob is the administrator.
 #[derive(Debug)]
-pub struct Desktop {
+pub struct Polkit {
     /// The machine.
     pub site: Site,
     daemons: Vec<Daemon>,
 }
 
-impl Desktop {
+impl Polkit {
     /// Starts both on a machine where bob has an account.
     ///
     /// # Panics
@@ -25,15 +25,15 @@ impl Desktop {
         let rule = "polkit.addAdminRule(function(action, subject) { return [\"unix-user:bob\"]; });\n";
         site.fixture.machine().write("polkit-1/rules.d/10-acceptance.rules", 0o644, rule);
         site.does("mkdir /run/dbus; chmod -R a+rX /etc/polkit-1");
-        let mut desktop = Self { site, daemons: Vec::new() };
-        desktop.starts(
+        let mut polkit = Self { site, daemons: Vec::new() };
+        polkit.starts(
             &["dbus-daemon", "--system", "--nofork", "--nopidfile"],
             "test -S /run/dbus/system_bus_socket",
         );
         let owned = "dbus-send --system --print-reply --dest=org.freedesktop.DBus / \
             org.freedesktop.DBus.NameHasOwner string:org.freedesktop.PolicyKit1 | grep -q 'boolean true'";
-        desktop.starts(&["/usr/lib/polkit-1/polkitd", "--no-debug"], owned);
-        desktop
+        polkit.starts(&["/usr/lib/polkit-1/polkitd", "--no-debug"], owned);
+        polkit
     }
 
     /// Starts a daemon, and waits until it is ready.

@@ -8,25 +8,25 @@ use std::process::Command;
 
 /// Everything that is stored, to be put back before the next kill.
 #[derive(Debug)]
-pub struct Stand {
+pub struct Snapshot {
     state: PathBuf,
     kept: PathBuf,
 }
 
-impl Stand {
+impl Snapshot {
     /// Keeps what there is now.
     #[must_use]
     pub fn of(fixture: &Fixture) -> Self {
-        let stand = Self { state: fixture.state(), kept: fixture.path("kept") };
-        copy(&stand.state, &stand.kept);
-        stand
+        let snapshot = Self { state: fixture.state(), kept: fixture.path("kept") };
+        copy(&snapshot.state, &snapshot.kept);
+        snapshot
     }
 
     /// Puts it back, and takes away what came since.
     ///
     /// # Panics
     /// When it cannot.
-    pub fn put_back(&self) {
+    pub fn restore(&self) {
         fs::remove_dir_all(&self.state).unwrap();
         copy(&self.kept, &self.state);
     }
@@ -39,7 +39,7 @@ fn copy(from: &Path, to: &Path) {
 
 /// The codes in what `recovery-codes --json` said, if it came to that.
 #[must_use]
-pub fn renewed(said: &str) -> Option<Vec<String>> {
+pub fn renewed_codes(said: &str) -> Option<Vec<String>> {
     let document: serde_json::Value = serde_json::from_str(said).ok()?;
     let codes = document.get("recovery_codes")?.as_array()?;
     codes.iter().map(|code| code.as_str().map(str::to_owned)).collect()
