@@ -1,4 +1,4 @@
-//! What polkit is on a desktop: a system bus, polkitd on it, and someone at a terminal who calls pkexec.
+//! polkit: a system bus, polkitd on it, and pkexec at a terminal.
 
 use crate::daemon::Daemon;
 use crate::machine::PASSWORD;
@@ -24,7 +24,7 @@ impl Polkit {
     pub fn of(mut site: Site) -> Self {
         let rule = "polkit.addAdminRule(function(action, subject) { return [\"unix-user:bob\"]; });\n";
         site.fixture.machine().write("polkit-1/rules.d/10-acceptance.rules", 0o644, rule);
-        site.does("mkdir /run/dbus; chmod -R a+rX /etc/polkit-1");
+        site.shell("mkdir /run/dbus; chmod -R a+rX /etc/polkit-1");
         let mut polkit = Self { site, daemons: Vec::new() };
         polkit.starts(
             &["dbus-daemon", "--system", "--nofork", "--nopidfile"],
@@ -53,10 +53,10 @@ impl Polkit {
         wait::until(&format!("{command:?} started (from tests/apt-packages)"), ready);
     }
 
-    /// She has a shell, with an agent for terminals; the administrator beside her has typed his password.
+    /// Starts pkexec in a shell of alice with an agent for terminals, and types the password of the administrator, bob.
     ///
     /// # Panics
-    /// When he was not asked for it.
+    /// When the agent does not ask for it.
     #[must_use]
     pub fn alice_calls_pkexec(&mut self) -> Terminal {
         let machine = self.site.fixture.machine();

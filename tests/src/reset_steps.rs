@@ -1,4 +1,4 @@
-//! A reset on its way: alice, who lost everything, and the operators bob and carol.
+//! The steps of a reset: of alice, who lost everything, by the operators bob and carol.
 
 use crate::clock::{self, THEN};
 use crate::enroll_command::{self, CommandOutput};
@@ -105,7 +105,7 @@ pub fn wait_for_the_cool_down(fixture: &Fixture) {
     });
 }
 
-/// Everything that was asked and said at a login.
+/// All prompts and messages of a login.
 #[must_use]
 pub fn said(outcome: &Outcome) -> String {
     outcome.prompts.iter().map(|prompt| format!("{}\n", prompt.text)).collect()

@@ -120,7 +120,7 @@ fn shipped(file: &str) -> Option<String> {
 }
 
 impl Site {
-    /// A machine that follows the document in these blocks.
+    /// A machine that is configured as these blocks of the document say.
     #[must_use]
     pub fn by(names: &[&str]) -> Self {
         let mut site = Self::of(Fixture::builder().enrolled("bob"));
@@ -128,7 +128,7 @@ impl Site {
         site
     }
 
-    /// Does what a block says.
+    /// Applies a block.
     ///
     /// # Panics
     /// When Debian ships no such file to be changed.
@@ -146,7 +146,7 @@ impl Site {
         self.follows_in(block, &shipped.unwrap_or_default());
     }
 
-    /// The same, of a service whose package is not installed: its file is this.
+    /// The same for a service whose package is not installed, with this text as its file.
     ///
     /// # Panics
     /// When the file is not below /etc.
@@ -156,7 +156,7 @@ impl Site {
         self.fixture.machine().write(name, 0o644, &text);
     }
 
-    /// Puts a service back to what its package brought.
+    /// Restores the service file that the package ships.
     ///
     /// # Panics
     /// When there is no such package.

@@ -144,7 +144,7 @@ fn fixture(arguments: &str) -> Fixture {
     Fixture::builder().account("absent").account("alice").arguments(arguments).enrolled("alice").build()
 }
 
-/// What the module itself answered: libpam makes a refusal of a stack in which everybody ignores.
+/// The module's own answer: libpam refuses a stack in which all modules ignore.
 fn answer_of_the_module(fixture: &Fixture, user: &str) -> PamCode {
     let line = fixture.module("nullok").replacen("required", "[ignore=1 default=bad]", 1);
     fixture.service("witness", &format!("{line}\nauth requisite pam_deny.so\nauth required pam_permit.so"));

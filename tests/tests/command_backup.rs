@@ -1,7 +1,7 @@
 //! `keys backup` and `restore`: written whole or not at all, opened by the real age, restored only if no enrolment loses a key.
 //!
-//! The work of scrypt is a second and 256 MiB: what ships does it where that matters, elsewhere backups are made by a command that is
-//! built with a small work factor. What ships takes both back.
+//! scrypt takes a second and 256 MiB. Tests where that matters use the command that ships; the others use one that is built with a
+//! small work factor. The command that ships restores both.
 
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 

@@ -292,7 +292,7 @@ fn opens(fixture: &Fixture, answer: &str) -> bool {
     fixture.login("alice").types(answer).at(THEN).code() == PamCode::SUCCESS
 }
 
-/// Alice is enrolled anew by root, as far as it goes; gives what her phone then has.
+/// Root enrols alice again, as far as it gets; gives her authenticator then.
 fn at_the_terminal(command: &Command) -> (Option<Authenticator>, Ended) {
     let mut terminal = Terminal::open(command);
     if terminal.expect_any_or_the_end(&[&enroll_command::asks_for_the_name("alice")]).is_none() {

@@ -347,7 +347,7 @@ fn the_documented_clean_up_removes_files_and_no_link_targets() {
     fixture.machine().write("precious", 0o600, "precious");
     let link = "/run/home/mallory/.google_authenticator";
     let _ = output(&mut fixture, &["ln", "-s", "/etc/precious", link]);
-    // Only theirs: the homes of this machine's people are seen here as well.
+    // Only these: the homes of this machine's users are visible here as well.
     let typed = typed.unwrap_or_default().replace("getent passwd", "getent passwd alice mallory");
     assert!(typed.contains(" alice mallory "), "{typed}");
     let removing = format!("{{ {typed}; }} 2>&1 || true");
@@ -408,7 +408,7 @@ fn made(fixture: &Fixture, options: &[&str]) -> File {
     File { text }
 }
 
-/// Has the program make a file in the home of someone who runs it.
+/// Makes a file with the program, in the home of the user who runs it.
 fn made_in_home(fixture: &mut Fixture, user: &str, options: &[&str]) {
     let (name, home) = (format!("--reuid={user}"), format!("HOME=/run/home/{user}"));
     let group = format!("--regid={user}");

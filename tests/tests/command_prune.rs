@@ -90,7 +90,7 @@ fn a_silent_account_database_removes_nobody() {
         }
         stored.assert_unchanged(&fixture.state());
     }
-    // Someone whom the remote source would have named is told by hand.
+    // A user whom the remote source would have named is removed by hand.
     let document = prune(&fixture, &["--yes", "--trust-database"]).json();
     assert_eq!(names(&document, "users"), ["bob"]);
 }
@@ -165,7 +165,7 @@ fn a_lost_credential_of_an_account_stays_an_error() {
         (vec!["bob".to_owned()], vec!["alice".to_owned()])
     );
     assert!(fixture.ledger("alice").exists() && !fixture.ledger("bob").exists());
-    // Still trouble, and not "not enrolled".
+    // Still an error, and not "not enrolled".
     let arguments = fixture.module("nullok");
     fixture.service("lax", &arguments);
     assert_ne!(fixture.login_at("lax", "alice").types("123456").code(), PamCode::IGNORE);
@@ -240,7 +240,7 @@ fn the_userdel_hook_removes_the_enrolment_of_a_deleted_account() {
     let said =
         on_machine(&mut fixture, "ACTION=userdel SUBJECT=bob /etc/shadow-maint/userdel-post.d/pam_totp 2>&1");
     assert!(fixture.credential("bob").exists() && said.contains("still knows"), "{said}");
-    // A source that is down says "not found", too: of someone who may be there, under another uid.
+    // A source that is down says "not found" as well, of a user who may exist with another uid.
     for (name, sources) in
         [("dora", "passwd: files [NOTFOUND=continue] ldap # sss\n"), ("emil", "passwd\t: files ldap\n")]
     {

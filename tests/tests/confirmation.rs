@@ -96,7 +96,7 @@ fn fixture(config: &str) -> Builder {
     Fixture::builder().config(config).arguments("after_first_factor").account("alice").account("bob")
 }
 
-/// Someone types three wrong codes in the command, and leaves.
+/// Types three wrong codes in the command, and leaves.
 fn three_wrong_codes(fixture: &Fixture) {
     let mut terminal = fixture.at_terminal(&["enroll", "alice"]);
     let phone = enroll_command::shown_authenticator(&mut terminal, &[]);

@@ -3,7 +3,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "fixtures that cannot be set up fails the test that asked for it"
+    reason = "a fixture that cannot be built fails its test"
 )]
 
 use acceptance::authenticator::Authenticator;
@@ -14,7 +14,7 @@ use acceptance::reset_steps::wait_for_the_cool_down;
 use acceptance::snapshot::renewed_codes;
 use acceptance::strace::{self, Trace};
 use acceptance::sweep::Sweep;
-use acceptance::unsynced::{Word, words_after_a_change};
+use acceptance::unsynced::{Output, outputs_after_a_change};
 use std::fmt;
 use std::fs;
 use std::process::Stdio;
@@ -112,7 +112,7 @@ fn a_used_recovery_code_is_synced_before_the_answer() {
     let codes = renewed_codes(&fixture.totp_enroll(&RENEW).stdout).unwrap();
     let (outcome, trace) = strace::trace_login(&fixture.login("alice").types(&codes[0]).at(THEN));
     assert_eq!(outcome.code, PamCode::SUCCESS);
-    nothing_unsynced(&words_after_a_change(&trace, &fixture.state()), 2);
+    nothing_unsynced(&outputs_after_a_change(&trace, &fixture.state()), 2);
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_lock_is_synced_before_the_answer() {
     let wrong = fixture.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
     let (outcome, trace) = strace::trace_login(&fixture.login("alice").types(wrong).at(THEN));
     assert_eq!((outcome.code, fixture.journal.last().field("event")), (PamCode::AUTH_ERR, "locked"));
-    nothing_unsynced(&words_after_a_change(&trace, &fixture.state()), 2);
+    nothing_unsynced(&outputs_after_a_change(&trace, &fixture.state()), 2);
 }
 
 #[test]
@@ -129,8 +129,8 @@ fn a_login_by_an_authenticator_does_not_wait_for_the_disk() {
     let fixture = Fixture::with(&["alice"]);
     let (outcome, trace) = strace::trace_login(&fixture.login_with_code_at("alice", THEN));
     assert_eq!(outcome.code, PamCode::SUCCESS);
-    let words = words_after_a_change(&trace, &fixture.state());
-    // The boot rule stands for it; and what looks for the unsynced does find it.
+    let words = outputs_after_a_change(&trace, &fixture.state());
+    // The boot rule covers it; and the search for unsynced files does find it.
     assert!(words.iter().all(|word| word.unsynced.contains(&fixture.ledger("alice"))), "{words:?}");
 }
 
@@ -174,11 +174,11 @@ fn said_after_it_was_synced(fixture: &Fixture, arguments: &[&str]) {
     let trace = Trace::new();
     let out = trace.recording(&fixture.command(arguments)).stdin(Stdio::null()).output().unwrap();
     assert!(out.status.success(), "{arguments:?}: {out:?}");
-    nothing_unsynced(&words_after_a_change(&trace, &fixture.path("")), 2);
+    nothing_unsynced(&outputs_after_a_change(&trace, &fixture.path("")), 2);
 }
 
-/// The line in the log, and the answer, came after the sync.
-fn nothing_unsynced(words: &[Word], at_least: usize) {
+/// The line in the log, and the answer, were written after the sync.
+fn nothing_unsynced(words: &[Output], at_least: usize) {
     assert!(words.len() >= at_least, "{words:?}");
     for word in words {
         assert!(word.unsynced.is_empty(), "{word}");

@@ -133,7 +133,7 @@ fn a_replaced_enrolment_forgets_its_devices() {
 }
 
 #[test]
-fn the_owner_is_told_of_a_device_remembered_meanwhile() {
+fn the_owner_sends_mail_of_a_device_remembered_meanwhile() {
     let fixture = fixture(ALWAYS);
     remember(&fixture);
     let owner = fixture.login_with_code_at("alice", THEN + 60).after("password").run();
@@ -245,7 +245,7 @@ fn remember(fixture: &Fixture) {
     assert_eq!(asked(&at_login(fixture, KEY, HERE).at(THEN).run()), Some(0), "it is remembered");
 }
 
-/// How often someone who got in was asked; `None`: they did not get in.
+/// How many prompts a login that was let in had; `None`: it was refused.
 fn asked(outcome: &Outcome) -> Option<usize> {
     (outcome.code == PamCode::SUCCESS).then(|| outcome.asked().len())
 }

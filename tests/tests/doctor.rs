@@ -47,7 +47,7 @@ fn the_lenient_profile_is_sound_and_said_to_be_lenient() {
 }
 
 #[test]
-fn a_machine_where_nothing_is_switched_on_is_told_so() {
+fn a_machine_where_nothing_is_switched_on_sends_mail_so() {
     let site = Site::new();
     site.doctor(&[]).assert_found("warning", "not_switched_on", "no file");
     site.doctor(&["--service", "sudo"]).assert_found("serious", "not_in_stack", "sudo");
@@ -306,7 +306,7 @@ fn a_comment_in_another_encoding_hides_no_match_block() {
     let mut site = Site::new();
     site.service("sshd", "auth required TOTP");
     site.sshd(&format!("{KEY_AND_CODE}Match User bob\nAuthenticationMethods publickey\n"));
-    site.does("printf '# f\\374r bob\\n' >>/etc/ssh/sshd_config.d/50-totp.conf");
+    site.shell("printf '# f\\374r bob\\n' >>/etc/ssh/sshd_config.d/50-totp.conf");
     site.doctor(&["--service", "sshd"]).assert_found("warning", "sshd_skips_pam", ": bob");
 }
 
@@ -364,7 +364,7 @@ fn each_enrolment_that_accepts_no_code_is_found() {
             .iter()
             .fold(line.to_owned(), |line, (word, path)| line.replace(word, &path.display().to_string()));
         site.doctor(&["--service", "app"]).assert_none();
-        site.does(&line);
+        site.shell(&line);
         site.doctor(&["--service", "app"]).assert_found(severity, name, what);
     }
 }
@@ -405,8 +405,8 @@ fn files_of_the_store_are_not_reported_as_unknown() {
     site.service("app", "auth required pam_unix.so\nauth required TOTP");
     site.fixture.totp_enroll(&["--json", "reset", "request", "alice", "--reason", "lost"]).assert_done();
     let state = site.fixture.state();
-    for room in ["resets", "spool"] {
-        assert!(state.join(room).is_dir(), "no {room}");
+    for directory in ["resets", "spool"] {
+        assert!(state.join(directory).is_dir(), "no {directory}");
     }
     site.doctor(&["--service", "app"]).assert_none();
     let path = |name: &str| state.join(name).display().to_string();
@@ -434,9 +434,9 @@ fn files_of_the_store_are_not_reported_as_unknown() {
         ),
     ] {
         let state = path("");
-        site.does(&format!("cd {state}; {damage}"));
+        site.shell(&format!("cd {state}; {damage}"));
         site.doctor(&["--service", "app"]).assert_found(severity, name, what);
-        site.does(&format!("cd {state}; {fix}"));
+        site.shell(&format!("cd {state}; {fix}"));
     }
 }
 
@@ -446,15 +446,15 @@ fn a_sealed_keyring_is_looked_at_where_it_was_opened() {
     site.service("app", "auth required pam_unix.so\nauth required TOTP");
     let opened = site.fixture.path("run").join("keyring.toml");
     // The host key of the machine lies there.
-    site.does("mount -t tmpfs -o mode=755 tmpfs /var/lib/systemd");
+    site.shell("mount -t tmpfs -o mode=755 tmpfs /var/lib/systemd");
     site.fixture.totp_enroll(&["keys", "seal", "--with-key", "host"]).assert_done();
     site.doctor(&["--service", "app"]).assert_none();
     let credential = site.fixture.credential("alice").display().to_string();
-    site.does(&format!(
+    site.shell(&format!(
         "sed -i.bak 's/^label = .*/label = \"other\"/' {credential}; mv {credential}.bak /run"
     ));
     site.doctor(&["--service", "app"]).assert_found("serious", "seal_broken", "alice");
-    site.does(&format!("rm {}", opened.display()));
+    site.shell(&format!("rm {}", opened.display()));
     let found = site.doctor(&["--service", "app"]);
     found.assert_found("serious", "keyring_not_opened", "keyring.cred");
     assert!(found.named("keyring_missing").is_empty(), "{:?}", found.all());
@@ -524,11 +524,11 @@ fn a_clock_that_is_not_synchronised_is_found() {
     let mut site = Site::new();
     site.service("app", "auth required pam_unix.so\nauth required TOTP");
     // Processes of its own: those of the machine that the tests run on are not the question.
-    site.does("rm /run/systemd/timesync/synchronized; mount -t tmpfs none /proc");
+    site.shell("rm /run/systemd/timesync/synchronized; mount -t tmpfs none /proc");
     site.doctor(&["--service", "app"]).assert_found("warning", "no_time_service", "no time service");
-    site.does("mkdir /proc/7; echo systemd-timesyn > /proc/7/comm");
+    site.shell("mkdir /proc/7; echo systemd-timesyn > /proc/7/comm");
     site.doctor(&["--service", "app"]).assert_found("warning", "clock_unsynchronised", "systemd-timesyn");
-    site.does("echo ntpd > /proc/7/comm");
+    site.shell("echo ntpd > /proc/7/comm");
     site.doctor(&["--service", "app"]).assert_none();
 }
 
@@ -563,7 +563,7 @@ fn the_sandbox_of_polkitd_is_not_that_of_the_helper_that_asks() {
 fn a_module_of_another_version_is_found() {
     let mut site = Site::new();
     let module = site.module.split(' ').next().unwrap_or_default().to_owned();
-    site.does(&format!(
+    site.shell(&format!(
         "cp {module} /run/pam_totp.so; sed -i 's/begun (pam_totp [0-9]/begun (pam_totp 9/' /run/pam_totp.so"
     ));
     let line = site.module.replace(&module, "/run/pam_totp.so");
@@ -575,14 +575,14 @@ fn a_module_of_another_version_is_found() {
 fn a_program_that_still_uses_a_replaced_module_is_found() {
     let mut site = Site::new();
     let module = site.module.split(' ').next().unwrap_or_default().to_owned();
-    site.does(&format!("cp {module} /run/pam_totp.so"));
+    site.shell(&format!("cp {module} /run/pam_totp.so"));
     let line = site.module.replace(&module, "/run/pam_totp.so");
     site.service("app", &format!("auth required pam_unix.so\nauth required {line}"));
     site.service("held", &format!("auth required {line}"));
     let mut login = site.fixture.login_at("held", "alice").types("no code");
     login.confdir = "/etc/pam.d".into();
     let waiting = login.hold();
-    site.does(&format!("cp {module} /run/new; mv /run/new /run/pam_totp.so"));
+    site.shell(&format!("cp {module} /run/new; mv /run/new /run/pam_totp.so"));
     let found = site.doctor(&["--service", "app"]);
     let pid = format!("({})", waiting.pid());
     drop(waiting.outcome());
@@ -594,11 +594,11 @@ fn an_sshd_that_has_not_read_its_configuration_is_found() {
     let mut site = Site::new();
     site.service("sshd", "auth required TOTP");
     site.sshd(KEY_AND_CODE);
-    site.does("mkdir -p /run/bin; cp /bin/sleep /run/bin/sshd; /run/bin/sshd 60 >/dev/null 2>&1 & echo $! > /run/sshd.pid; touch -d yesterday /run/sshd.pid");
+    site.shell("mkdir -p /run/bin; cp /bin/sleep /run/bin/sshd; /run/bin/sshd 60 >/dev/null 2>&1 & echo $! > /run/sshd.pid; touch -d yesterday /run/sshd.pid");
     let found = site.doctor(&["--service", "sshd"]);
-    site.does("touch -d '1 minute' /run/sshd.pid");
+    site.shell("touch -d '1 minute' /run/sshd.pid");
     let reloaded = site.doctor(&["--service", "sshd"]);
-    site.does("kill $(cat /run/sshd.pid)");
+    site.shell("kill $(cat /run/sshd.pid)");
     found.assert_found("warning", "sshd_not_reloaded", "was changed after sshd read it");
     reloaded.assert_none();
 }
@@ -608,7 +608,7 @@ fn an_sshd_that_has_not_run_yet_is_not_called_broken() {
     let mut site = Site::new();
     site.service("sshd", "auth required TOTP");
     site.sshd(KEY_AND_CODE);
-    site.does("rmdir /run/sshd");
+    site.shell("rmdir /run/sshd");
     site.doctor(&["--service", "sshd"]).assert_found("warning", "sshd_not_asked", "/run/sshd");
 }
 

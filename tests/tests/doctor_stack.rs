@@ -4,7 +4,7 @@
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
-    reason = "fixtures that cannot be set up fails the test that asked for it"
+    reason = "a fixture that cannot be built fails its test"
 )]
 
 use acceptance::built;
@@ -31,7 +31,7 @@ fn doctor_says_of_a_stack_what_libpam_does() {
         let found = findings(&fixture, names);
         for (name, stack) in names.iter().zip(stacks) {
             let says = |finding: &str| found.contains(&(name.clone(), finding.to_owned()));
-            // Without a line of ours there is no question.
+            // Without a line of pam_totp there is nothing to check.
             if says("not_in_stack") {
                 continue;
             }
@@ -49,7 +49,7 @@ fn doctor_says_of_a_stack_what_libpam_does() {
     assert!(open > count / 20 && open < count / 2, "{open} of {count} are open: that tests one side only");
 }
 
-/// Since libpam 1.6 the comment ends the line that it stands behind, and the next line lets anybody in.
+/// Since libpam 1.6 a comment ends the line before it, and the next line lets everybody in.
 #[test]
 fn a_comment_after_a_continued_line_is_read_as_libpam_reads_it() {
     let mut fixture = Fixture::builder().account("alice").enrolled("alice").build();
@@ -145,7 +145,7 @@ fn random_file(dice: &mut Dice, ours: &str, includes: &[&str], most: usize, with
             kind
         };
         if at == place {
-            // All that it refuses with counts alike, so that one refusal stands for all.
+            // All refusals count alike.
             let control = match dice.roll(6) {
                 0..=2 => "required".to_owned(),
                 3 => dice.one_of(&["requisite", "sufficient", "optional"]).to_owned(),
@@ -199,7 +199,7 @@ fn random_file(dice: &mut Dice, ours: &str, includes: &[&str], most: usize, with
     text
 }
 
-/// What can stand behind a module and belongs to its arguments, to a comment, or to the next line.
+/// Text after a module that belongs to its arguments, to a comment, or to the next line.
 fn behind_a_line(dice: &mut Dice) -> String {
     let behind = dice.one_of(&[
         "\r\n",

@@ -141,14 +141,14 @@ fn the_stack_for_a_move_asks_each_by_the_module_that_knows_them() {
     assert_eq!(
         login("alice", &site.fixture.authenticator("alice").wrong_code()),
         PamCode::AUTH_ERR,
-        "ours decides"
+        "pam_totp decides"
     );
     assert_eq!(login("alice", &site.fixture.code("alice")), PamCode::SUCCESS, "who has moved");
     assert_ne!(login("alice", &old.code()), PamCode::SUCCESS, "who has moved, by the old module");
     assert_ne!(login("bob", &old.wrong_code()), PamCode::SUCCESS, "the old module decides");
     assert_eq!(login("bob", &old.code()), PamCode::SUCCESS, "who has not moved");
     set_mode(&site.fixture.credential("alice"), 0o644);
-    assert_ne!(login("alice", &old.code_in(1)), PamCode::SUCCESS, "trouble is not absence");
+    assert_ne!(login("alice", &old.code_in(1)), PamCode::SUCCESS, "an error is not absence");
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn the_figures_in_the_readme_are_those_of_the_benchmark() {
         seen += 1;
         let (_, case) = row.split_once('(').unwrap();
         let (case, _) = case.split_once(')').unwrap();
-        // The table of medians comes first; they stand between asterisks, before the 99th percentiles.
+        // The table of medians is first; they are between asterisks, before the 99th percentiles.
         let measured: Vec<&str> =
             results.lines().filter(|line| line.starts_with(&format!("| {case} |"))).collect();
         let [times, rates] = measured[..] else { panic!("RESULTS.md has not two rows {case}") };
@@ -258,7 +258,7 @@ fn the_figures_in_the_readme_are_those_of_the_benchmark() {
                 |cell: &str| cell.trim().trim_start_matches("**").split("**").next().map(str::to_owned);
             row.split('|').filter_map(figure).collect()
         };
-        // Behind the case: ours and theirs. In RESULTS.md pam_permit comes before them.
+        // After the case: pam_totp and the others. In RESULTS.md pam_permit is before them.
         let (given, measured) = (figures(row), figures(measured));
         assert_eq!(
             given[2..5],
@@ -304,7 +304,7 @@ fn typed(text: &str) -> Vec<&str> {
     text.lines().filter_map(|line| line.get(behind_the_prompt(line)?..)).collect()
 }
 
-/// The keys of a document, each with the section that it stands in.
+/// The keys of a document, each with its section.
 fn keys(toml: &str) -> BTreeSet<String> {
     let mut section = "";
     let mut keys = BTreeSet::new();

@@ -314,8 +314,12 @@ fn a_failing_call_during_enrolment_lets_in_no_unenrolled_user() {
         codes.insert(outcome.code);
         let status = fixture.totp_enroll(&["--json", "status", USER]).status;
         assert!([0, NOT_ENROLLED].contains(&status), "status {status}: {error} {point:?}");
-        // libpam's word for a stack in which everybody ignores.
-        assert_ne!(outcome.code, PamCode::PERM_DENIED, "trouble was taken for leave: {error} {point:?}");
+        // libpam's result for a stack in which all modules ignore.
+        assert_ne!(
+            outcome.code,
+            PamCode::PERM_DENIED,
+            "an error was taken for permission: {error} {point:?}"
+        );
         if outcome.code == PamCode::SUCCESS {
             assert_eq!(status, 0, "let in and not enrolled: {error} {point:?}");
         } else {
@@ -391,7 +395,7 @@ fn an_enrolled_user_is_asked_for_a_code_and_nothing_else() {
 
 /// An account of every Debian: strace follows no login into a machine of its own.
 const USER: &str = "daemon";
-/// The exit status of the command for someone who is not enrolled.
+/// The exit status of the command for a user who is not enrolled.
 const NOT_ENROLLED: i32 = 3;
 
 /// The configuration, with more in its table `[require]` and after it.
@@ -422,7 +426,7 @@ fn person(login: Login) -> Login {
 }
 
 /// Alice at a stack that tells `PAM_IGNORE` of the module, as success, from all else; libpam makes a refusal of a stack in
-/// which everybody ignores. An enrolment is a refusal there.
+/// which all modules ignore. An enrolment is refused there.
 fn witness(fixture: &Fixture) -> Login {
     witness_of(fixture, "")
 }

@@ -54,7 +54,7 @@ fn ssh_shows_an_ascii_qr_code_where_the_client_shows_no_blocks() {
 #[test]
 fn ssh_lets_in_and_reminds_a_user_who_cancels_before_the_day() {
     let (fixture, sshd) = sshd(KEY_AND_CODE, "enroll_by = 9999-12-31");
-    // A shell: sshd shows what is said after the last prompt to nobody who came for one command.
+    // A shell: with a single command sshd does not show messages after the last prompt.
     let mut ssh = sshd.ssh("alice", Key::Offered, "");
     ssh.expect(ASKS_FOR_THE_FIRST_CODE);
     ssh.types("");
@@ -126,13 +126,13 @@ const INSIDE: &str = "echo inside as $(id -un)";
 /// The end of the prompts, before the word for leaving.
 const ASKS_FOR_THE_FIRST_CODE: &str = "nothing typed: ";
 const ASKS_WHETHER_SAVED: &str = "nothing is enrolled): ";
-/// The exit status of the command for someone who is not enrolled.
+/// The exit status of the command for a user who is not enrolled.
 const NOT_ENROLLED: i32 = 3;
 
 fn sshd(methods: &str, more: &str) -> (Fixture, Sshd) {
     let config = format!("[require]\nenroll_at_login = true\n{more}");
     let mut fixture = Fixture::builder().config(&config).account("alice").build();
-    // Someone has to say yes where the module takes no part.
+    // Another line has to accept where the module ignores.
     let stack = format!("{}\nauth required pam_permit.so", fixture.module(""));
     let sshd = fixture.sshd(methods, &stack);
     (fixture, sshd)

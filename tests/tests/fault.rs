@@ -172,7 +172,7 @@ fn refused_and_said_or_recorded(fixture: &Fixture, code: PamCode, logged: usize,
     }
 }
 
-/// A fixture whose state lies on a file system of its own, of a few pages.
+/// A fixture with its state on a small file system of its own.
 fn on_a_small_disk() -> Fixture {
     let mut fixture = Fixture::builder().account("alice").build();
     let _ = fs::remove_dir_all(fixture.state());

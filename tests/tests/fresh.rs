@@ -435,7 +435,7 @@ impl Site {
     }
 }
 
-/// Calls su with alice's password; gives what came first, the question for a code or the command's end.
+/// Calls su with alice's password; gives what happens first, the prompt for a code or the end.
 fn su_alice(shell: &mut Terminal, su: &str) -> &'static str {
     shell.types(&format!("{su} alice -c 'echo is $(id -un)' || echo did not run"));
     shell.expect("Password: ");
@@ -446,7 +446,7 @@ fn su_alice(shell: &mut Terminal, su: &str) -> &'static str {
     }
 }
 
-/// Calls sudo; gives what came first, the question or its end.
+/// Calls sudo; gives what happens first, the prompt or the end.
 fn sudo(shell: &mut Terminal) -> &'static str {
     // Not as one word, so that what the terminal echoes is not taken for it.
     shell.types("sudo sh -c 'echo ran as $(id -u)' || echo did not run");

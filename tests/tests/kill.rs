@@ -244,7 +244,7 @@ fn a_killed_first_enrolment_is_whole_or_absent() {
         enrolled.insert(by_new);
         assert_eq!(status(&fixture, "alice"), if by_new { 0 } else { NOT_ENROLLED }, "{point:?}");
         let what = fixture.journal.last().what();
-        assert!(by_new || what == "refused not_enrolled", "taken for trouble: {what}: {point:?}");
+        assert!(by_new || what == "refused not_enrolled", "taken for an error: {what}: {point:?}");
         let again = if by_new { vec!["enroll", "alice", "--replace"] } else { vec!["enroll", "alice"] };
         let (_, again) = at_the_terminal(&fixture.command(&again));
         assert_eq!(again.status, 0, "{point:?}: {}", again.screen);

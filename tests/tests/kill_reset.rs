@@ -6,7 +6,7 @@ use acceptance::clock::THEN;
 use acceptance::files::Files;
 use acceptance::fixture::Fixture;
 use acceptance::login::{Answer, PamCode};
-use acceptance::operator::forget_who_logged_in;
+use acceptance::operator::clear_login_uid;
 use acceptance::reset_steps::wait_for_the_cool_down;
 use acceptance::snapshot::{Snapshot, files_of};
 use acceptance::strace::{self, Point};
@@ -145,16 +145,16 @@ fn a_killed_enrolment_by_token_is_whole_or_can_be_repeated() {
 /// An account of every Debian: strace follows nobody into a machine of its own.
 const USER: &str = "daemon";
 const REQUEST: [&str; 6] = ["--json", "reset", "request", USER, "--reason", "lost"];
-/// The exit status for someone who is not enrolled.
+/// The exit status for a user who is not enrolled.
 const NOT_ENROLLED: i32 = 3;
 
 fn fixture(config: &str) -> Fixture {
-    forget_who_logged_in();
+    clear_login_uid();
     let builder = Fixture::builder().config(config).arguments("after_first_factor");
     builder.enrolled(USER).enrolled("bob").build()
 }
 
-/// Anyone who requests is root alone, anyone who approves an account of every Debian.
+/// The requester is root; the approver is an account of every Debian.
 fn command(fixture: &Fixture, arguments: &[&str]) -> Command {
     let mut command = fixture.command(arguments);
     if arguments.contains(&"approve") {

@@ -53,7 +53,7 @@ fn a_killed_batch_enrolment_is_whole_or_can_be_repeated() {
         if let Some(phone) = serde_json::from_str(end.said()).ok().as_ref().and_then(phone) {
             assert!(opens(&fixture, &phone.code_at(THEN)), "shown, and not good: {case}");
         }
-        // What was not shown is nobody's: then it is made anew.
+        // What was not shown is useless: it is enrolled again.
         let again: &[&str] = if is_enrolled { &["--replace", "--yes"] } else { &[] };
         let again = fixture.totp_enroll(&[&enroll[..], again].concat());
         again.assert_done();

@@ -120,7 +120,7 @@ impl Layout {
         layout
     }
 
-    /// The page in use: the higher sequence number of those whose checksum is right.
+    /// The slot in use: the higher sequence number of those with a right checksum.
     fn read(&self, file: &Path) -> Page<'_> {
         let bytes = fs::read(file).unwrap();
         assert_eq!(bytes.len(), 2 * PAGE);

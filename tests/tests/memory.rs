@@ -1,8 +1,7 @@
 //! No secret is left in the memory of the application after a login, or of a command at its end.
 //!
-//! The application here wipes its own copies of what was typed, so that what is found is the module's. (It is left with
-//! the request that it read, in which every byte is a decimal number; that form is not looked for.) What a terminal shows
-//! is the terminal's.
+//! The application here wipes its own copies of what was typed, so that anything found is the module's. (It keeps the request
+//! that it read, in which every byte is a decimal number; that form is not searched for.)
 
 use acceptance::authenticator::{Authenticator, random_bytes, shown_key};
 use acceptance::clock::THEN;
@@ -88,7 +87,7 @@ fn a_login_that_finds_a_broken_keyring_leaves_nothing_behind() {
 #[test]
 fn a_login_with_an_unusual_keyring_leaves_no_secret_in_memory() {
     type Rewrite = fn(&str) -> String;
-    // The secret as it stands, and as an escape makes the library write it down anew.
+    // The secret as it is, and with an escape, which makes the library copy it.
     let rewrites: [Rewrite; 3] = [
         |text| text.replace('\n', "\r\n"),
         |text| text.replace("secret = \"", "secret = '").replace("=\"\n", "='\n"),

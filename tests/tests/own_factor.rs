@@ -83,7 +83,7 @@ fn sudo_asks_nothing(fixture: &mut Fixture, account: &str) {
     fixture.machine().allow_sudo(account);
 }
 
-/// Alice, enrolled, whom sudo asks for nothing.
+/// Alice, enrolled, who may use sudo without a password.
 struct Person {
     fixture: Fixture,
     uid: u32,

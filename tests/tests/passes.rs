@@ -140,7 +140,7 @@ fn try_and_use_first_pass_together_refuse() {
     assert!(fixture.journal.last().field("problem").contains("contradict"));
 }
 
-/// Behind pam_unix, which asks and whose word does not count here: what it was given may be a code.
+/// Behind pam_unix, which asks; its result does not count here, as the answer may be a code.
 fn behind_another(arguments: &str) -> Fixture {
     let fixture = Fixture::builder().account("alice").enrolled("alice").build();
     fixture.service(SERVICE, &format!("auth optional pam_unix.so\n{}", fixture.module(arguments)));

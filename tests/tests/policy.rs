@@ -38,9 +38,9 @@ const UNTIL_2033: &str = "[require]\nenroll_by = 2033-05-20";
 const OVER: &str = "[require]\nenroll_by = \"2033-05-17\"";
 
 /// alice is enrolled and in "crew" (and robby, too, who is also in "robots"); carol is not enrolled and in no group; the
-/// clock stands at 2033-05-18. The module is at "module"; "side" is another service.
+/// clock is at 2033-05-18. The service is "app"; "side" is another one.
 const TABLE: &[Row] = &[
-    // The network that someone comes from, which is an address and no name.
+    // The network of the remote host, which is an address and no name.
     ("alice", NETWORKS, |login| login.from_host("192.0.2.77"), BY_NETWORK),
     ("alice", NETWORKS, |login| login.from_host("::ffff:192.0.2.77"), BY_NETWORK),
     ("alice", NETWORKS, |login| login.from_host("2001:db8:1::2"), BY_NETWORK),
@@ -162,8 +162,8 @@ fn a_group_that_does_not_exist_is_logged() {
     fixture.configure("[require]\nexempt_groups = [\"crew\", \"no-such-group\"]");
     assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
     let events = fixture.journal.events();
-    let trouble = events.iter().find(|event| event.field("event") == "error").expect("no error was logged");
-    assert!(trouble.field("problem").contains("no-such-group"), "{trouble:?}");
+    let logged = events.iter().find(|event| event.field("event") == "error").expect("no error was logged");
+    assert!(logged.field("problem").contains("no-such-group"), "{logged:?}");
     assert_eq!(events.last().unwrap().field("method"), "totp");
 }
 

@@ -63,7 +63,7 @@ fn a_broken_installation_lets_nobody_in() {
 
 const PROFILES: [&str; 2] = ["totp", "totp-nullok"];
 
-/// What stands for pam_unix as a Primary module, with a right and with a wrong password.
+/// In place of pam_unix as a Primary module, with a right and with a wrong password.
 const RIGHT: &str = "pam_permit.so";
 const WRONG: &str = "pam_deny.so";
 

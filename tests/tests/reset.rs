@@ -7,7 +7,7 @@ use acceptance::enroll_command::{self, ASKS_FOR_A_PRESENT_CODE, asks_for_the_nam
 use acceptance::fixture::Fixture;
 use acceptance::login::{Login, PROMPT, PamCode};
 use acceptance::mailbox::Mailbox;
-use acceptance::operator::logged_in_as;
+use acceptance::operator::with_login_uid;
 use acceptance::reset_steps::{
     DAY, HOUR, KEY, approves, builder, completes, enrols_with, fixture, introduced, ready, requests, said,
     token_in,
@@ -100,7 +100,7 @@ fn one_person_behind_two_accounts_is_neither_of_them() {
     let mut fixture = fixture("");
     let [bob, carol] = ["bob", "carol"].map(|name| fixture.machine().uid(name));
     let as_login = |account: &str, login, arguments: &[&str]| {
-        enroll_command::run(logged_in_as(&fixture.command_of(account, arguments), Some(login)), "")
+        enroll_command::run(with_login_uid(&fixture.command_of(account, arguments), Some(login)), "")
     };
     let request = ["--json", "reset", "request", "alice", "--reason", "lost"];
     as_login("bob", bob, &request).assert_done();
@@ -118,7 +118,7 @@ fn a_root_shell_of_a_login_is_that_person() {
     let mut fixture = fixture("");
     let [bob, carol] = ["bob", "carol"].map(|name| fixture.machine().uid(name));
     let as_login = |login, arguments: &[&str]| {
-        enroll_command::run(logged_in_as(&fixture.command(arguments), Some(login)), "")
+        enroll_command::run(with_login_uid(&fixture.command(arguments), Some(login)), "")
     };
     let requested = as_login(bob, &["--json", "reset", "request", "alice", "--reason", "lost"]);
     requested.assert_done();
@@ -316,7 +316,7 @@ fn an_operator_cancels_after_typing_the_name() {
 }
 
 #[test]
-fn the_owner_is_told_at_each_login_of_a_pending_reset() {
+fn the_owner_sends_mail_at_each_login_of_a_pending_reset() {
     let fixture = fixture("");
     assert!(!said(&introduced(&fixture, THEN).run()).contains(WARNING));
     requests(&fixture, "bob", THEN).assert_done();
@@ -375,7 +375,7 @@ fn the_owner_gets_a_mail_for_each_step_without_a_token() {
 }
 
 #[test]
-fn the_owner_is_told_on_a_remembered_device_too() {
+fn the_owner_sends_mail_on_a_remembered_device_too() {
     let fixture = fixture("[remember]\nmode = \"always\"");
     let here = |then| introduced(&fixture, then).from_host("192.0.2.7");
     assert_eq!(here(THEN).code(), PamCode::SUCCESS);
@@ -582,7 +582,7 @@ fn the_documented_sudo_rules_allow_their_examples_only() {
             "-c",
             &words,
         ]);
-        let ended = logged_in_as(&shell, Some(uid)).output().unwrap();
+        let ended = with_login_uid(&shell, Some(uid)).output().unwrap();
         [ended.stdout, ended.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat()
     };
     let example = |who: &str, step: &str| {

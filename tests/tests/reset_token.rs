@@ -6,7 +6,7 @@ use acceptance::enroll_command::{self, asks_for_the_name};
 use acceptance::fixture::{SERVICE, users_file};
 use acceptance::login::{Answer, Login, PROMPT, PamCode, Waiting};
 use acceptance::mailbox::spooled;
-use acceptance::operator::logged_in_as;
+use acceptance::operator::with_login_uid;
 use acceptance::reset_steps::{
     DAY, HOUR, KEY, completes, enrols_with, ready, ready_at, ready_now, said, token_in,
 };
@@ -159,7 +159,7 @@ fn a_dead_token_has_nothing_more_to_tell_its_owner() {
         assert_eq!(outcome.code, PamCode::AUTH_ERR);
         assert!(fixture.journal.events().iter().any(|event| event.what() == "token_refused dead"));
     }
-    assert_eq!(told(), before + 5, "anyone who has the password fills no mailbox");
+    assert_eq!(told(), before + 5, "knowing the password does not fill the mailbox");
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn the_command_sends_no_notice_of_tokens_it_does_not_judge() {
     assert_eq!(refused(), "token_refused dead");
     (0..3).for_each(|_| enrols(&[]));
     assert_eq!(refused(), "token_refused missing");
-    assert_eq!(told(), before + 5, "anyone who may enrol themselves fills no mailbox");
+    assert_eq!(told(), before + 5, "being allowed to enrol does not fill the mailbox");
 }
 
 #[test]
@@ -446,7 +446,7 @@ fn a_root_shell_of_the_owner_does_not_replace_the_token() {
     completes(&fixture, "bob", clock::now() + HOUR).assert_done();
     let [alice, bob] = ["alice", "bob"].map(|name| fixture.machine().uid(name));
     let enrol = fixture.command(&["--json", "enroll", "alice", "--batch"]);
-    let refused = enroll_command::run(logged_in_as(&enrol, Some(alice)), "");
+    let refused = enroll_command::run(with_login_uid(&enrol, Some(alice)), "");
     assert_eq!(refused.status, 4, "{refused:?}");
-    enroll_command::run(logged_in_as(&enrol, Some(bob)), "").assert_done();
+    enroll_command::run(with_login_uid(&enrol, Some(bob)), "").assert_done();
 }

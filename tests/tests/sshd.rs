@@ -194,7 +194,7 @@ fn key_and_code() -> (Fixture, Sshd) {
     (fixture, sshd)
 }
 
-/// The password first, and the code whatever came of it.
+/// The password first, and the code whatever its result.
 fn password_and_code() -> (Fixture, Sshd) {
     let mut fixture = Fixture::builder().account("alice").enrolled("alice").build();
     let stack = format!("auth required pam_unix.so\n{}", fixture.module(""));

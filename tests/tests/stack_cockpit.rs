@@ -7,7 +7,7 @@ use acceptance::site::Site;
 use acceptance::stacks::block;
 use std::path::PathBuf;
 
-/// Of cockpit-ws 287 and 337, whose session lines are no question here.
+/// Of cockpit-ws 287 and 337, without the session lines.
 const SHIPPED: &str = "#%PAM-1.0
 auth       required     pam_sepermit.so
 auth       substack     common-auth

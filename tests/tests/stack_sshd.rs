@@ -108,7 +108,7 @@ fn one_code_opens_every_session_of_a_shared_connection() {
     let _ = first.end();
 }
 
-/// By `nullok`, or `require.enroll_by`: where ours is the only line of a stack, another process has to say yes.
+/// By `nullok`, or `require.enroll_by`: where pam_totp is the only line of a stack, another line has to accept.
 #[test]
 fn the_two_lines_for_late_enrolment_let_in_a_key_only_together() {
     let document = documents::read("docs/switching-on.md");

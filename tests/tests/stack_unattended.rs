@@ -13,7 +13,7 @@ fn cron_runs_jobs_with_the_profile_switched_on() {
     site.pam_auth_update("totp");
     site.assert_sound(&["cron"]);
     // No crontab of this machine, and no job of its packages.
-    site.does("mkdir /run/spool; mount --bind /run/spool /var/spool/cron; mkdir /run/spool/crontabs; rm -rf /etc/cron.d/*");
+    site.shell("mkdir /run/spool; mount --bind /run/spool /var/spool/cron; mkdir /run/spool/crontabs; rm -rf /etc/cron.d/*");
     let job = "@reboot alice id -un >/run/home/alice/ran\n";
     site.fixture.machine().write("crontab", 0o644, job);
     let mut cron = site.fixture.machine().namespace().command("/usr/sbin/cron");

@@ -1,9 +1,9 @@
 //! Files and configurations of earlier versions work with this one.
 //!
-//! `fixtures/version-1` is a keyring, a credential with recovery codes and its ledger as the first version made them, of
-//! someone whom no machine knows. `fixtures/version-2` is the same of the second version of the credential, and another with a
-//! window of its own and another program's scratch codes. They stay as they are: anyone who cannot make this pass needs a new
-//! version number in the documents, and a way over to it, and leaves a store of the old one here.
+//! `fixtures/version-1` is a keyring, a credential with recovery codes and its ledger as the first version wrote them, for a user
+//! without an account. `fixtures/version-2` is the same for the second version of the credential, and another with its own window
+//! and another program's scratch codes. These files never change. A change that cannot read them needs a new version number, a
+//! conversion, and a copy of the old files here.
 
 use acceptance::authenticator::Authenticator;
 use acceptance::clock::THEN;

@@ -67,7 +67,7 @@ impl Fixture {
         enroll_command::run(&self.directory.join("config.toml"), &["--json", "keys", "rotate"])
     }
 
-    /// Where it lies.
+    /// Its path.
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }

@@ -1,5 +1,5 @@
-//! The page of the module names every field of the log, and every word of a few of them, and no other. They are looked for in the
-//! sources: a field is a literal where an event is made.
+//! pam_totp(8) names every field of the log, and every word of some fields, and no other. They are read from the sources: a field
+//! is a literal where an event is made.
 
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
@@ -150,7 +150,7 @@ fn the_page_has_every_way_to_be_enrolled_and_no_other() {
 #[test]
 fn the_page_has_every_reason_to_prune_and_no_other() {
     let mut reasons = words_with(&["gone", "broken"]);
-    // What cannot be read is kept as long as its account is there.
+    // What cannot be read is kept while its account exists.
     assert!(reasons.remove("broken"));
     assert_eq!(listed("Reasons of pruned"), reasons);
 }

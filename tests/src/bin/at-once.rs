@@ -1,4 +1,4 @@
-//! One code offered by many logins at once: what pam_totp, google-authenticator-libpam and pam_oath make of it, as a table.
+//! One code offered by many logins at once: how often pam_totp, google-authenticator-libpam and pam_oath accept it, as a table.
 //!
 //! A measurement and no test: of the others it says how often they go wrong on this machine, which nothing depends on. What
 //! must hold of ours is in `tests/race.rs`. As root, with what was built for release:
@@ -58,7 +58,7 @@ enum Module {
 
 const MODULES: [Module; 3] = [Module::Totp, Module::Google, Module::Oath];
 
-/// How many logins were let in, of all that came with the code of everybody.
+/// How many logins were let in with one code for all users.
 fn codes(module: Module, many: usize) -> usize {
     let people: Vec<String> = (0..PEOPLE).map(|number| format!("user{number}")).collect();
     let fixture = people.iter().fold(Fixture::builder(), |builder, user| builder.enrolled(user)).build();
@@ -70,7 +70,7 @@ fn codes(module: Module, many: usize) -> usize {
     people.iter().map(service).sum()
 }
 
-/// How many logins were let in, of all that came with single-use codes.
+/// How many logins were let in with single-use codes.
 fn single_use(module: Module) -> usize {
     let (codes, many) = SINGLE_USE;
     let people: Vec<String> = (0..codes).map(|number| format!("user{number}")).collect();

@@ -1,4 +1,4 @@
-//! What may be done where: input and output, and what success is made of.
+//! Where input and output may happen, where proofs of success are made, and where PAM codes are.
 
 use structure::making::{makes, remakes};
 use structure::methods::called;
@@ -6,7 +6,7 @@ use structure::paths::{Named, bound, named};
 use structure::sources::{Module, modules};
 use syn::Item;
 
-/// What pure code never does: files, programs, threads, the network, the environment, the clock, the system.
+/// What the rules never do: files, programs, threads, the network, the environment, the clock, the system.
 const IMPURE: [&[&str]; 15] = [
     &["std", "fs"],
     &["std", "env"],
@@ -50,8 +50,7 @@ fn core() -> Vec<Module> {
     modules(&structure::checkout(), "crates/totp-core/src/lib.rs")
 }
 
-/// The modules of the rules that may name what a pure one does not: who is in which group, and the suite for engines, whose
-/// tests ask in threads.
+/// Modules of the rules that are excepted: the groups of a user, and the conformance suite of the engines, which uses threads.
 const EXCEPTED: [&str; 2] = ["store::groups", "store::conformance"];
 
 #[test]
@@ -62,7 +61,7 @@ fn the_rules_do_not_touch_the_system() {
 }
 
 #[test]
-fn a_card_is_drawn_without_the_system() {
+fn otpauth_does_not_touch_the_system() {
     let card = modules(&structure::checkout(), "crates/otpauth/src/lib.rs");
     let found: Vec<String> = card.iter().flat_map(impure).collect();
     assert!(found.is_empty(), "{}", found.join("\n"));
