@@ -30,7 +30,7 @@ fn a_tested_code_and_a_login_use_up_the_same_code() {
 }
 
 #[test]
-fn a_phone_with_a_slow_clock_sends_mail_by_how_much() {
+fn a_phone_with_a_slow_clock_is_told_by_how_much() {
     let fixture = Fixture::with(&["alice"]);
     let done = tested(&fixture, &fixture.authenticator("alice").code_at(THEN - 150), THEN);
     let document = done.json();

@@ -133,7 +133,7 @@ fn a_replaced_enrolment_forgets_its_devices() {
 }
 
 #[test]
-fn the_owner_sends_mail_of_a_device_remembered_meanwhile() {
+fn the_owner_is_told_of_a_device_remembered_meanwhile() {
     let fixture = fixture(ALWAYS);
     remember(&fixture);
     let owner = fixture.login_with_code_at("alice", THEN + 60).after("password").run();

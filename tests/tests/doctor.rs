@@ -47,7 +47,7 @@ fn the_lenient_profile_is_sound_and_said_to_be_lenient() {
 }
 
 #[test]
-fn a_machine_where_nothing_is_switched_on_sends_mail_so() {
+fn a_machine_where_nothing_is_switched_on_gets_a_warning() {
     let site = Site::new();
     site.doctor(&[]).assert_found("warning", "not_switched_on", "no file");
     site.doctor(&["--service", "sudo"]).assert_found("serious", "not_in_stack", "sudo");

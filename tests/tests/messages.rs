@@ -30,7 +30,7 @@ fn after_a_first_factor_a_refusal_is_explained() {
 }
 
 #[test]
-fn a_stranger_sends_mail_nothing() {
+fn a_stranger_is_told_nothing() {
     let fixture = fixture("[limit]\nattempts = 1\n[totp]\nanswer_within = \"1s\"");
     assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
     let wrong = fixture.authenticator("alice").wrong_codes_at(1, THEN).remove(0);

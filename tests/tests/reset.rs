@@ -316,7 +316,7 @@ fn an_operator_cancels_after_typing_the_name() {
 }
 
 #[test]
-fn the_owner_sends_mail_at_each_login_of_a_pending_reset() {
+fn the_owner_is_told_at_each_login_of_a_pending_reset() {
     let fixture = fixture("");
     assert!(!said(&introduced(&fixture, THEN).run()).contains(WARNING));
     requests(&fixture, "bob", THEN).assert_done();
@@ -375,7 +375,7 @@ fn the_owner_gets_a_mail_for_each_step_without_a_token() {
 }
 
 #[test]
-fn the_owner_sends_mail_on_a_remembered_device_too() {
+fn the_owner_is_told_on_a_remembered_device_too() {
     let fixture = fixture("[remember]\nmode = \"always\"");
     let here = |then| introduced(&fixture, then).from_host("192.0.2.7");
     assert_eq!(here(THEN).code(), PamCode::SUCCESS);
