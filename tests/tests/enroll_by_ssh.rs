@@ -40,7 +40,7 @@ fn ssh_enrols_with_a_key_and_from_then_on_asks_for_codes() {
 
 #[test]
 fn ssh_shows_an_ascii_qr_code_where_the_client_shows_no_blocks() {
-    let (_scene, sshd) = sshd(KEY_AND_CODE, "");
+    let (_fixture, sshd) = sshd(KEY_AND_CODE, "");
     let mut ssh = sshd.ssh_in("C", "alice", Key::Offered, INSIDE, "NumberOfPasswordPrompts=1");
     let shown = ssh.expect(ASKS_FOR_THE_FIRST_CODE);
     assert!(qr::read_uncoloured(&shown).is_err(), "then nobody needs the other one: {shown}");

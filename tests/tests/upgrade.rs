@@ -13,11 +13,14 @@ use acceptance::login::PamCode;
 use std::fs;
 use std::path::Path;
 
+/// The user of the stored files, which never change.
+const STORED_USER: &str = "somebody";
+
 #[test]
 fn what_the_first_version_stored_is_accepted() {
     let fixture = with_what_the_first_version_stored();
     let phone = Authenticator { secret: b"12345678901234567890".to_vec(), ..Authenticator::random() };
-    let login = || fixture.login("somebody").types(phone.code_at(THEN)).at(THEN).code();
+    let login = || fixture.login(STORED_USER).types(phone.code_at(THEN)).at(THEN).code();
     assert_eq!(login(), PamCode::SUCCESS);
     assert_eq!(login(), PamCode::AUTH_ERR);
 }
@@ -25,7 +28,7 @@ fn what_the_first_version_stored_is_accepted() {
 #[test]
 fn a_recovery_code_of_the_first_version_is_accepted() {
     let fixture = with_what_the_first_version_stored();
-    let login = || fixture.login("somebody").types("V1V9-TDNX-AVYW-GD2A").at(THEN).code();
+    let login = || fixture.login(STORED_USER).types("V1V9-TDNX-AVYW-GD2A").at(THEN).code();
     assert_eq!(login(), PamCode::SUCCESS);
     assert_eq!(login(), PamCode::AUTH_ERR);
 }
@@ -43,13 +46,13 @@ fn a_configuration_of_the_first_version_is_read() {
 
 #[test]
 fn what_the_second_version_stored_is_accepted() {
-    let fixture = with_what_was_stored("version-2", &["somebody", "moved-in"]);
+    let fixture = with_what_was_stored("version-2", &[STORED_USER, "moved-in"]);
     let secret = b"12345678901234567890".to_vec();
     let phone = Authenticator { secret, algorithm: "SHA256".to_owned(), digits: 8, period: 60 };
     let moved = Authenticator { secret: phone.secret.clone(), ..Authenticator::random() };
     for (user, code) in [
-        ("somebody", phone.code_at(THEN)),
-        ("somebody", "CA9M-J407-Q6VF-0CNM".to_owned()),
+        (STORED_USER, phone.code_at(THEN)),
+        (STORED_USER, "CA9M-J407-Q6VF-0CNM".to_owned()),
         // The window of its own: four steps.
         ("moved-in", moved.code_at(THEN - 4 * 30)),
         ("moved-in", "71744121".to_owned()),
@@ -68,15 +71,15 @@ fn what_the_second_version_stored_is_accepted() {
 fn the_command_and_no_login_upgrades_a_credential() {
     let phone = Authenticator { secret: b"12345678901234567890".to_vec(), ..Authenticator::random() };
     let changes: [&[&str]; 3] = [
-        &["--json", "recovery-codes", "somebody", "--yes"],
+        &["--json", "recovery-codes", STORED_USER, "--yes"],
         &["--json", "keys", "rotate"],
-        &["--json", "unlock", "somebody"],
+        &["--json", "unlock", STORED_USER],
     ];
     for (change, version) in changes.into_iter().zip([2, 2, 1]) {
         let fixture = with_what_the_first_version_stored();
-        let stored = || fs::read_to_string(fixture.credential("somebody")).unwrap_or_default();
+        let stored = || fs::read_to_string(fixture.credential(STORED_USER)).unwrap_or_default();
         let before = stored();
-        let login = |at| fixture.login("somebody").types(phone.code_at(at)).at(at).code();
+        let login = |at| fixture.login(STORED_USER).types(phone.code_at(at)).at(at).code();
         assert_eq!(login(THEN), PamCode::SUCCESS);
         assert_eq!(stored(), before);
         // What changes the ledger alone leaves the credential what it is.
@@ -85,7 +88,7 @@ fn the_command_and_no_login_upgrades_a_credential() {
         assert_eq!(login(THEN + 60), PamCode::SUCCESS, "{change:?}");
         assert_eq!(login(THEN), PamCode::AUTH_ERR, "{change:?}");
         if change.contains(&"rotate") {
-            let recovered = fixture.login("somebody").types("V1V9-TDNX-AVYW-GD2A").at(THEN + 60).code();
+            let recovered = fixture.login(STORED_USER).types("V1V9-TDNX-AVYW-GD2A").at(THEN + 60).code();
             assert_eq!(recovered, PamCode::SUCCESS);
         }
     }
@@ -156,7 +159,7 @@ fn a_configuration_of_the_second_version_is_read() {
 }
 
 fn with_what_the_first_version_stored() -> Fixture {
-    with_what_was_stored("version-1", &["somebody"])
+    with_what_was_stored("version-1", &[STORED_USER])
 }
 
 fn with_what_was_stored(version: &str, people: &[&str]) -> Fixture {
