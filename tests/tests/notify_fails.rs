@@ -1,7 +1,5 @@
 //! Notices when something fails: the mail program, a sender, a call on the spool, a notice that cannot be read.
 
-#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
-
 use crate::notify::{RENEW, about, alice, failures, notify};
 use acceptance::clock::{self, THEN};
 use acceptance::enroll_command;

@@ -1,7 +1,5 @@
 //! A pending reset: who cancels it, how the owner is told of it, and what a completion ends.
 
-#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
-
 use crate::reset::WARNING;
 use acceptance::clock::{self, THEN};
 use acceptance::enroll_command::{ASKS_FOR_A_PRESENT_CODE, asks_for_the_name};
