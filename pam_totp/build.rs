@@ -1,8 +1,7 @@
-//! Links the unwinder into the module: fetching `libgcc_s.so.1` costs the loader some 110 µs at every login, and a login
-//! loads the module anew.
+//! Links the unwinder into the module: loading `libgcc_s.so.1` takes some 110 µs, and every login loads the module anew.
 //!
 //! rustc asks the linker for `-lgcc_s` by name; a linker script of that name, found first, answers with the static
-//! archive of the same compiler. Nothing unwinds across the module's border, so the host's own copy is not disturbed.
+//! archive of the same compiler. Nothing unwinds out of the module, so the application's own copy is not affected.
 
 use std::path::PathBuf;
 

@@ -1,35 +1,43 @@
-//! One line to syslog for every outcome, in the name of the PAM service.
+//! The log line of each outcome, in the name of the PAM service.
 
-use crate::enrolment_aborted::EnrolmentAborted;
-use crate::outcome::{LoginError, Outcome};
+use crate::outcome::{EnrolmentAborted, LoginError, Outcome};
 use crate::request::Request;
 use std::path::Path;
 use std::time::Duration;
 use totp_core::account_recovery::TokenRefused;
-use totp_core::device::DeviceId;
-use totp_core::draft::NotConfirmed;
-use totp_core::event::{Event, Name};
+use totp_core::audit_event::{Event, Name};
+use totp_core::enrolment::draft::NotConfirmed;
 use totp_core::login::{Method, Reason, Refusal};
+use totp_core::module_arguments::Arguments;
 use totp_core::policy::Exempted;
+use totp_core::policy::device::DeviceId;
 use totp_core::time::Seconds;
 use totp_host::audit_log::AuditLog;
+use totp_host::settings;
 
-/// How long a full socket may hold up a login.
+/// How long a full socket may delay a login.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// The log of one call.
+/// The line about an outcome for which the settings cannot be used, or do not matter: to the socket that they name, as far as
+/// they can be read.
+pub(crate) fn log_without_settings(words: &[&[u8]], request: &Request, outcome: &Outcome) {
+    let socket = settings::log_socket(Arguments::config_file(words).as_deref(), Some(&request.service));
+    Audit::open(&socket, request).outcome(outcome, None);
+}
+
+/// The log of one login.
 pub(crate) struct Audit<'a> {
     request: &'a Request,
     log: AuditLog,
 }
 
 impl<'a> Audit<'a> {
-    /// Connects to `socket`. Where nobody listens there is no log; that refuses nobody.
+    /// Connects to `socket`. If nothing listens there, nothing is logged, and no login is refused for that.
     pub(crate) fn open(socket: &Path, request: &'a Request) -> Self {
         Self { request, log: AuditLog::connect(socket, &tag(&request.service), PATIENCE) }
     }
 
-    /// The one line of this outcome, which it gives back. `user` is the canonical name, where it came that far.
+    /// Writes the one line of this outcome, and returns it. `user` is the canonical name, if it is known.
     pub(crate) fn outcome(&mut self, outcome: &Outcome, user: Option<&str>) -> Event {
         let event = describe(outcome, user, self.request);
         self.write(&event);
@@ -38,19 +46,17 @@ impl<'a> Audit<'a> {
 
     /// A device is remembered from now on.
     pub(crate) fn device_remembered(&mut self, device: DeviceId, length: Seconds, user: &str) -> Event {
-        let Request { rhost, first_factor, .. } = self.request;
-        let key = first_factor.as_ref().and_then(|first| first.key.as_ref());
         let event = Event::new(Name::DeviceRemembered)
             .field("user", user)
             .field("device", device)
             .field("seconds", length.0)
-            .maybe("rhost", rhost.as_deref())
-            .maybe("key", key.map(|key| &key.fingerprint));
+            .maybe("rhost", self.request.rhost.as_deref())
+            .maybe("key", self.request.key().map(|key| &key.fingerprint));
         self.write(&event);
         event
     }
 
-    /// A token has enrolled its owner, or was not taken.
+    /// A reset token was used by an enrolment, or was refused.
     pub(crate) fn token(&mut self, user: &str, taken: Result<(), TokenRefused>) -> Event {
         let event = match taken {
             Ok(()) => Event::new(Name::TokenUsed).field("user", user),
@@ -61,12 +67,12 @@ impl<'a> Audit<'a> {
         event
     }
 
-    /// Something is broken that refuses nobody by itself.
-    pub(crate) fn trouble(&mut self, user: &str, problem: impl std::fmt::Display) {
+    /// An error that does not refuse the login.
+    pub(crate) fn error(&mut self, user: &str, problem: impl std::fmt::Display) {
         self.write(&Event::new(Name::Error).field("user", user).field("problem", problem));
     }
 
-    /// A step on the way, for the argument `debug`.
+    /// A step of the login, for the argument `debug`.
     pub(crate) fn debug(&mut self, step: &str) {
         self.write(&Event::new(Name::Debug).field("step", step));
     }
@@ -99,7 +105,7 @@ fn describe(outcome: &Outcome, user: Option<&str>, request: &Request) -> Event {
             .field("authenticator", enrolled.authenticator().as_str())
             .field("recovery_codes", enrolled.recovery_codes()),
         Outcome::EnrolmentAborted(why) => enrolment_aborted(about(Name::Refused), *why),
-        Outcome::Exempted(exemption) => exempted(about(Name::Accepted), exemption.why()),
+        Outcome::Exempted { exemption, .. } => exempted(about(Name::Accepted), exemption.why()),
         Outcome::Ignored(exemption) => {
             exempted(about(Name::Accepted), exemption.why()).field("pam", "ignore")
         }
@@ -114,7 +120,7 @@ fn describe(outcome: &Outcome, user: Option<&str>, request: &Request) -> Event {
         Outcome::Refused(Refusal { reason, lock: None, .. }) => {
             detailed(about(Name::Refused).field("reason", reason.as_str()), *reason)
         }
-        Outcome::LoginError(login_error) => error(about(Name::Error), login_error),
+        Outcome::LoginError(error) => login_error(about(Name::Error), error),
         Outcome::Misplaced { facility } => about(Name::Error).field(
             "problem",
             format!(
@@ -128,7 +134,7 @@ fn describe(outcome: &Outcome, user: Option<&str>, request: &Request) -> Event {
         .maybe("first_factor", request.first_factor.as_ref().map(|first| &first.method))
 }
 
-/// Why nobody was enrolled.
+/// Why the login did not enrol.
 pub(crate) fn enrolment_aborted(event: Event, why: EnrolmentAborted) -> Event {
     let (word, detail) = match why {
         EnrolmentAborted::Cancelled => ("cancelled", None),
@@ -151,7 +157,7 @@ pub(crate) fn enrolment_aborted(event: Event, why: EnrolmentAborted) -> Event {
     }
 }
 
-/// Why nobody was asked for a code.
+/// Why no code was asked for.
 fn exempted(event: Event, why: Exempted) -> Event {
     match why {
         Exempted::Exempt(rule) => event.field("method", "exempt").field("rule", rule),
@@ -163,28 +169,28 @@ fn exempted(event: Event, why: Exempted) -> Event {
     }
 }
 
-/// Someone who guesses beside the person shows here.
+/// Someone else may be guessing at the same account.
 fn with_wrong_before(event: Event, wrong: u32) -> Event {
     if wrong == 0 { event } else { event.field("wrong_before", wrong) }
 }
 
-/// What a reason says beyond its word.
+/// What is logged of a reason beside its word.
 fn detailed(event: Event, reason: Reason) -> Event {
     match reason {
         Reason::ClockOff(off) => event
             .field("steps", format_args!("{:+}", off.steps))
-            .field("hint", "the clock of the phone or of this machine is off: set it"),
+            .field("hint", "the clock of the phone or of this machine is off: correct it"),
         Reason::ClockBack(behind) => event.field("seconds", behind.0).field(
             "hint",
-            "this machine's clock was set back: check its time service, then totp-enroll unlock",
+            "this machine's clock was set back: check its time service, then run totp-enroll unlock",
         ),
         Reason::BeforeBoot(wait) | Reason::Limited(wait) | Reason::Locked(wait) => {
             event.field("wait_seconds", wait.0)
         }
         Reason::Disabled => {
-            event.field("hint", "too many wrong codes in a row: totp-enroll unlock, or a recovery code")
+            event.field("hint", "too many wrong codes in a row: run totp-enroll unlock, or log in with a recovery code")
         }
-        Reason::Busy => event.field("hint", "someone held the ledger for three seconds: /proc/locks has the process; a stopped one may be ended"),
+        Reason::Busy => event.field("hint", "another process held the ledger for three seconds: find it in /proc/locks; if it is stopped, end it"),
         Reason::Wrong
         | Reason::Replayed
         | Reason::Late
@@ -195,8 +201,8 @@ fn detailed(event: Event, reason: Reason) -> Event {
     }
 }
 
-/// The file and the line where there are some, and what to do.
-fn error(event: Event, login_error: &LoginError) -> Event {
+/// The file and the line, if there are any, what is wrong and what to do.
+fn login_error(event: Event, login_error: &LoginError) -> Event {
     match login_error {
         LoginError::Store(store) => {
             event.field("file", store.about()).maybe("line", store.line()).field("problem", store.problem())
@@ -204,7 +210,7 @@ fn error(event: Event, login_error: &LoginError) -> Event {
         LoginError::Config(settings) | LoginError::Keyring(settings) => {
             event.field("file", settings.about()).maybe("line", settings.line()).field("problem", settings)
         }
-        LoginError::Unusable { file, trouble } => event.field("file", file).field("problem", trouble),
+        LoginError::Unusable { file, error } => event.field("file", file).field("problem", error),
         LoginError::Argument(_)
         | LoginError::NoUser(_)
         | LoginError::Database(_)
@@ -224,7 +230,7 @@ fn tag(service: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::first_factor::FirstFactor;
+    use crate::request::FirstFactor;
     use std::os::unix::net::UnixDatagram;
 
     fn request(service: &str) -> Request {
@@ -238,7 +244,7 @@ mod tests {
         }
     }
 
-    /// The datagrams that come to the log's socket.
+    /// The datagrams that the log's socket receives.
     fn sent<T>(service: &str, say: impl FnOnce(&mut Audit<'_>) -> T) -> Vec<String> {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
@@ -257,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outcome_is_one_datagram_with_who_asked_from_where() {
+    fn an_outcome_is_one_datagram_with_account_and_origin() {
         let lines =
             sent("sshd", |audit| audit.outcome(&Outcome::Refused(Reason::Wrong.into()), Some("alice")));
         let rest = "event=refused user=alice reason=wrong rhost=192.0.2.7 tty=ssh first_factor=password";
@@ -265,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_try_that_starts_a_lock_says_for_how_long() {
+    fn a_wrong_code_that_starts_a_lock_is_logged_with_its_length() {
         let refusal = Refusal { lock: Some(Seconds(60)), ..Reason::Wrong.into() };
         let lines = sent("sshd", |audit| audit.outcome(&Outcome::Refused(refusal), None));
         let rest = "event=locked reason=wrong seconds=60 rhost=192.0.2.7 tty=ssh first_factor=password";
@@ -273,9 +279,9 @@ mod tests {
     }
 
     #[test]
-    fn each_event_is_as_loud_as_it_is() {
+    fn each_event_has_its_severity() {
         let lines = sent("sshd", |audit| {
-            audit.trouble("alice", "no");
+            audit.error("alice", "no");
             audit.write(&Event::new(Name::Disabled));
             audit.write(&Event::new(Name::Accepted));
             audit.debug("asked");
@@ -290,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_cannot_end_the_tag_and_is_cut() {
+    fn a_service_name_cannot_end_the_tag_and_is_cut() {
         assert_eq!(tag("a-b_c.d9"), "a-b_c.d9");
         assert_eq!(tag("a]: b(\n\u{e4}"), "ab");
         assert_eq!(tag(&"x".repeat(33)), "x".repeat(32));
@@ -300,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_codes_before_a_right_one_are_counted_where_there_were_some() {
+    fn wrong_codes_before_a_right_one_are_logged_if_there_were_some() {
         let line = |wrong| with_wrong_before(Event::new(Name::Accepted), wrong).to_string();
         assert_eq!([line(0), line(1)], ["event=accepted", "event=accepted wrong_before=1"]);
     }

@@ -1,41 +1,53 @@
-//! The module: `pam_totp.so`, which sshd, sudo, su and login load to ask for a one-time code.
+//! The PAM module `pam_totp.so`, which sshd, sudo, su and login load to ask for a one-time code.
+//!
+//! A login is one sequence, in [`login`]. Each step takes what the one before returned:
 //!
 //! ```text
-//!  ffi            the six pam_sm_* symbols, libpam calls that pam-bindings lacks, the silent panic hook; the only unsafe
-//!   └ entry       which entry point does what
-//!      └ login    the sequence: arguments → config → who → what is required → ask → clock → hold and judge (totp-core) → outcome
-//!          ├ first_pass          the password that modules hand on
-//!          ├ facts · session     what the policy depends on; the login session that the process is in
-//!          ├ enroll              the login itself enrols, where the policy says so (the card: otpauth)
-//!          ├ parting · words     what follows a decision that stands: a timestamp, a word, a device to remember
-//!          └ notice              what a person is told of it, left in the spool for the command to send
-//!             └ call             one call on its way: what all of these work on
-//!                ├ arguments     the words after pam_totp.so in the service file
-//!                ├ request · first_factor   what the application says of itself: service, remote host, terminal; what sshd says came first
-//!                ├ shield        nobody stops the process while it holds a ledger
-//!                └ audit         one line to syslog for every outcome
-//!                   └ outcome · unfinished  what it came to, and the one table of PAM codes; why an enrolment came to nothing
+//!   ffi ── pam_sm_* ──> entry ── authenticate ──> login
+//!
+//!   read_settings   arguments (totp_core::module_arguments) and config            ──> Attempt
+//!        │
+//!     prepare       whose login is it? what is required?                           ──> Prepared, or the Outcome
+//!        │            policy_input ── freshness ── session                what the policy depends on
+//!        │                         └─ remembered_device
+//!        │            enroll                                              the login itself enrols
+//!       ask         the one prompt                                                 ──> what was typed
+//!        │            first_pass                                          the answer that an earlier module was given
+//!      judge        totp_core::login::judge: hold, charge, look, record            ──> Outcome
+//!        │            reset_token ── enroll                               the answer was a reset token
+//!       log         one line, and the mail about it (audit, notice)
+//!        │
+//!   after_login     messages, freshness, remembered_device: what follows; it changes no outcome
+//!        │
+//!     outcome       the one table of PAM codes                                     ──> PamResultCode
 //! ```
 //!
-//! Config, keyring, clock, random bytes, accounts and the log's socket are `totp_host`'s. Nothing here decides whether a code is right, or whether one is required: that is `totp_core::{login, policy, enrolment}`, and only
-//! their proofs (`Verified`, `Exemption`, `Enrolled`) become `PAM_SUCCESS`.
+//! Beside the sequence: [`attempt`] is what every step works with, [`request`] what the application says of itself,
+//! [`caller_guard`] keeps the caller from stopping the process between holding a ledger and writing the log line, and [`messages`]
+//! has the texts.
+//!
+//! # What holds
+//!
+//! * This crate does not decide whether a code is right or required: `totp_core` does, and only its proofs (`Verified`, `Exemption`,
+//!   `Enrolled`) become `PAM_SUCCESS`.
+//! * `unsafe` stands in `ffi` only. A panic refuses the login and is logged.
+//! * Nobody is asked anything while the guard exists. The ancestors of the process are read before the guard is raised.
+//! * The engine is named in `totp_host::store` only; here it is `impl Engine`.
+//! * Nothing is read from the process's environment, and nothing is written to its standard output or error.
 
 #[cfg(panic = "abort")]
 compile_error!(
     "pam_totp must unwind: with panic = \"abort\" a bug would kill sshd instead of refusing one login. Remove panic = \"abort\"."
 );
 
-mod after_login;
-mod arguments;
+mod attempt;
 mod audit;
-mod call;
 mod caller_guard;
 mod enroll;
-mod enrolment_aborted;
 mod entry;
 mod ffi;
-mod first_factor;
 mod first_pass;
+mod freshness;
 mod login;
 #[cfg(test)]
 mod manual_tests;
@@ -43,12 +55,14 @@ mod messages;
 mod notice;
 mod outcome;
 mod policy_input;
+mod remembered_device;
 mod request;
+mod reset_token;
 mod session;
 
 use std::alloc::System;
 use zeroizing_alloc::ZeroAlloc;
 
-/// The memory is the application's: what is freed in here is wiped first, anyone who allocated it and whatever for.
+/// Wipes all memory that this library frees, also that of libraries: it is the application's memory, and stays in its process.
 #[global_allocator]
 static HEAP: ZeroAlloc<System> = ZeroAlloc(System);

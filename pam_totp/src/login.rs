@@ -1,221 +1,285 @@
-//! The login's sequence: arguments and config, who, what is required of them, ask, clock, hold and judge.
+//! A login from its first step to its last: prepare, ask, judge, log, and what follows ([`after_login`]).
 
-use crate::arguments::{Arguments, FirstPass};
-use crate::audit::Audit;
-use crate::call::{self, Attempt, CallHost, PATIENCE, ask};
-use crate::enroll::NewUser;
+use crate::attempt::{self, Attempt, ModuleHost, PATIENCE};
+use crate::audit;
+use crate::enroll::{self, NewUser};
 use crate::ffi::libpam;
-use crate::first_pass::{self, SplitAnswer};
-use crate::messages;
 use crate::outcome::{LoginError, Outcome};
-use crate::policy_input::Required;
 use crate::request::Request;
-use pam::constants::{PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_SILENT, PAM_TEXT_INFO, PamFlag};
+use crate::{first_pass, freshness, messages, notice, policy_input, remembered_device, reset_token};
+use pam::constants::{PAM_ERROR_MSG, PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_TEXT_INFO, PamFlag};
 use pam::module::PamHandle;
-use std::ffi::CStr;
+use pam::secret::SecretBytes;
+use std::ops::ControlFlow::{self, Break, Continue};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
-use totp_core::account::Account;
+use totp_core::account_recovery::ResetNotice;
 use totp_core::code::Answer;
 use totp_core::config::Config;
-use totp_core::keyring::Keyring;
-use totp_core::login::{Reason, Rules, Submission, Verdict, judge};
+use totp_core::login::{Reason, Refusal, Rules, Submission, Verdict};
+use totp_core::module_arguments::{Arguments, FirstPass};
 use totp_core::policy::Decision;
+use totp_core::policy::device::RememberMode;
 use totp_core::secret::wipe_stack;
+use totp_core::store::Engine;
 use totp_core::time::Seconds;
 use totp_host::accounts::{self, Who};
-use totp_host::settings;
+use totp_host::{clock, settings, store};
 
-/// The first step that the argument `debug` logs. The command looks for it in the module's file, to tell which version that is.
+/// The first step that the argument `debug` logs. `doctor` looks for it in the module's file, to tell which version that is.
 const BEGUN: &str = concat!("begun (pam_totp ", env!("CARGO_PKG_VERSION"), ")");
 
 /// One call of `pam_sm_authenticate`, logged. It leaves no secret behind in the application's memory.
-pub(crate) fn authenticate(pamh: &mut PamHandle, words: &[&CStr], flags: PamFlag) -> Outcome {
-    let outcome = attempt(pamh, words, flags);
+pub(crate) fn authenticate(pamh: &mut PamHandle, words: &[&[u8]], flags: PamFlag) -> Outcome {
+    let outcome = log_in(pamh, words, flags);
     wipe_stack();
     outcome
 }
 
 /// In a frame of its own, so that all of it can be wiped.
 #[inline(never)]
-fn attempt(pamh: &mut PamHandle, words: &[&CStr], flags: PamFlag) -> Outcome {
+fn log_in(pamh: &mut PamHandle, words: &[&[u8]], flags: PamFlag) -> Outcome {
     let request = Request::read(pamh, "auth");
     let (arguments, config) = match read_settings(words, &request) {
         Ok(settings) => settings,
         Err(login_error) => {
             let outcome = Outcome::LoginError(login_error);
-            let socket =
-                settings::log_socket(Arguments::config_file(words).as_deref(), Some(&request.service));
-            Audit::open(&socket, &request).outcome(&outcome, None);
+            audit::log_without_settings(words, &request, &outcome);
             return outcome;
         }
     };
-    let mut call = Attempt {
-        audit: Audit::open(&config.paths.syslog, &request),
-        policy: config.policy.clone().with_line(arguments.nullok, arguments.fresh),
-        is_silent: flags & PAM_SILENT != 0,
-        request: &request,
-        arguments,
-        config,
-        who: None,
-        notice: None,
-        waits_for_token: false,
-        caller_guard: None,
-    };
-    // The border would refuse as well, but nobody would hear of it.
-    let run = catch_unwind(AssertUnwindSafe(|| call.run(pamh)));
-    let outcome = run.unwrap_or(Err(LoginError::Panic)).unwrap_or_else(Outcome::LoginError);
-    if let Err(login_error) = call.tell(&outcome) {
+    let store = store::open(&config.paths);
+    let attempt = &mut Attempt::new(arguments, config, &request, flags);
+    // pam_hooks would refuse after a panic as well, but without a line in the log.
+    let decided = catch_unwind(AssertUnwindSafe(|| decide(pamh, attempt, &store)));
+    let outcome = decided.unwrap_or(Err(LoginError::Panic)).unwrap_or_else(Outcome::LoginError);
+    if let Err(login_error) = log(attempt, &store, &outcome) {
         return login_error;
     }
-    // The outcome stands, whatever becomes of this.
-    let _ = catch_unwind(AssertUnwindSafe(|| call.part(pamh, &outcome)));
-    if matches!(outcome, Outcome::Refused(_)) && call.config.fail_delay > Seconds(0) {
-        libpam::fail_delay(pamh, Duration::from_secs(call.config.fail_delay.0));
+    // Nothing that happens from here on changes the outcome.
+    let _ = catch_unwind(AssertUnwindSafe(|| after_login(pamh, attempt, &store, &outcome)));
+    if matches!(outcome, Outcome::Refused(_)) && attempt.config.fail_delay > Seconds(0) {
+        libpam::fail_delay(pamh, Duration::from_secs(attempt.config.fail_delay.0));
     }
     outcome
 }
 
-fn read_settings(words: &[&CStr], request: &Request) -> Result<(Arguments, Config), LoginError> {
+fn read_settings(words: &[&[u8]], request: &Request) -> Result<(Arguments, Config), LoginError> {
     let arguments = Arguments::parse(words)?;
     let config = settings::read_config(arguments.config.as_deref(), Some(&request.service))
         .map_err(LoginError::Config)?;
     Ok((arguments, config))
 }
 
-impl Attempt<'_> {
-    fn run(&mut self, pamh: &mut PamHandle) -> Result<Outcome, LoginError> {
-        self.debug(BEGUN);
-        let name = pamh.get_user(None).map_err(|code| LoginError::NoUser(code as i32))?;
-        let who = accounts::canonical(&name)?;
-        self.who = Some(who.clone());
-        let store = self.store();
-        if let Who::Account(account) = &who {
-            match self.required(&store, account)? {
-                Required::Remembered(exemption) | Required::Decided(Decision::Exempt(exemption)) => {
-                    return Ok(if self.would_be_all() {
-                        Outcome::Ignored(exemption)
-                    } else {
-                        Outcome::Exempted(exemption)
-                    });
-                }
-                Required::Decided(Decision::NotYetRequired(unenrolled)) => {
-                    return Ok(Outcome::NotEnrolled(unenrolled));
-                }
-                Required::Decided(Decision::Enroll(excuse)) => {
-                    return self.enroll(pamh, &store, account, &NewUser::unasked(excuse.as_ref()));
-                }
-                // From here on a stranger sees what everybody sees: one prompt, and one answer.
-                Required::Decided(Decision::Ask | Decision::Recognised) => {}
+fn decide(
+    pamh: &mut PamHandle,
+    attempt: &mut Attempt<'_>,
+    store: &impl Engine,
+) -> Result<Outcome, LoginError> {
+    let prepared = match prepare(pamh, attempt, store)? {
+        Continue(prepared) => prepared,
+        Break(outcome) => return Ok(outcome),
+    };
+    match attempt.arguments.first_pass {
+        FirstPass::Ignore => {}
+        FirstPass::Try | FirstPass::Use => {
+            let given = first_pass::given(pamh);
+            let outcome = judge(pamh, attempt, store, &prepared, given.expose())?;
+            if let Break(outcome) = after_first_pass(attempt, store, outcome)? {
+                return Ok(outcome);
             }
         }
-        if let Some(outcome) = self.try_first_pass(pamh, &store, &who)? {
-            return Ok(outcome);
-        }
-        if self.waits_for_token && self.is_introduced() {
-            self.say(pamh, PAM_TEXT_INFO, messages::TOKEN);
-        }
-        let asked = Instant::now();
-        let style = if self.arguments.echo { PAM_PROMPT_ECHO_ON } else { PAM_PROMPT_ECHO_OFF };
-        self.debug("asking");
-        let Some(typed) = ask(pamh, style, &self.arguments.prompt) else {
-            return Ok(refused(Reason::Conversation));
-        };
-        if asked.elapsed() > Duration::from_secs(self.config.answer_within.0) {
-            return Ok(refused(Reason::Late));
-        }
-        let outcome = self.answered(pamh, &store, &who, typed.as_bytes())?;
-        match (&outcome, &who) {
-            (Outcome::Refused(refusal), Who::Account(account)) if refusal.reason == Reason::NotEnrolled => {
-                let by_token = self.by_token(pamh, &store, account, typed.as_bytes())?;
-                Ok(by_token.unwrap_or(outcome))
-            }
-            _ => Ok(outcome),
-        }
     }
+    let typed = match ask(pamh, attempt, &prepared) {
+        Ok(typed) => typed,
+        Err(reason) => return Ok(refused(reason)),
+    };
+    let outcome = judge(pamh, attempt, store, &prepared, typed.as_bytes())?;
+    match (&outcome, &prepared.who) {
+        (Outcome::Refused(Refusal { reason: Reason::NotEnrolled, .. }), Who::Account(account)) => {
+            let enrolled = reset_token::enroll(pamh, attempt, store, account, typed.as_bytes())?;
+            Ok(enrolled.unwrap_or(outcome))
+        }
+        (_, Who::Account(_) | Who::Impossible(_)) => Ok(outcome),
+    }
+}
 
-    /// Tries what a module before this one was given. `None`: the person is to be asked.
-    fn try_first_pass(
-        &mut self,
-        pamh: &mut PamHandle,
-        store: &call::Store,
-        who: &Who,
-    ) -> Result<Option<Outcome>, LoginError> {
-        let given = match self.arguments.first_pass {
-            FirstPass::Ignore => return Ok(None),
-            FirstPass::Try | FirstPass::Use => first_pass::given(pamh),
-        };
-        let outcome = match given {
-            Some(given) => self.answered(pamh, store, who, given.expose())?,
-            None => refused(Reason::Malformed),
-        };
-        match (&outcome, self.arguments.first_pass) {
-            (Outcome::Refused(refusal), FirstPass::Try) => {
-                // What cannot be a code was not judged, and is not worth a line.
-                if refusal.reason != Reason::Malformed {
-                    self.tell(&outcome).map_or_else(|login_error| Ok(Some(login_error)), |()| Ok(None))
-                } else {
-                    // Nobody is asked anything while it is up.
-                    self.restore_caller()?;
-                    Ok(None)
-                }
-            }
-            _ => Ok(Some(outcome)),
+/// Who is asked for a code.
+struct Prepared {
+    who: Who,
+    /// The account was reset, and its reset token is asked for.
+    awaits_token: bool,
+}
+
+/// Finds out who logs in and what is required of them. `Break`: they are not asked for a code.
+fn prepare(
+    pamh: &mut PamHandle,
+    attempt: &mut Attempt<'_>,
+    store: &impl Engine,
+) -> Result<ControlFlow<Outcome, Prepared>, LoginError> {
+    attempt.debug(BEGUN);
+    let name = pamh.get_user(None).map_err(|code| LoginError::NoUser(code as i32))?;
+    let who = accounts::canonical(&name)?;
+    attempt.who = Some(who.clone());
+    let Who::Account(account) = &who else {
+        return Ok(Continue(Prepared { who, awaits_token: false }));
+    };
+    let required = policy_input::required(attempt, store, account)?;
+    Ok(match required.decision {
+        Decision::Exempt(exemption) if attempt.has_nothing_but_pam() => Break(Outcome::Ignored(exemption)),
+        Decision::Exempt(exemption) => {
+            Break(Outcome::Exempted { exemption, reset_notice: required.reset_notice })
         }
-    }
-
-    fn answered(
-        &mut self,
-        pamh: &mut PamHandle,
-        store: &call::Store,
-        who: &Who,
-        typed: &[u8],
-    ) -> Result<Outcome, LoginError> {
-        let Some(split) = SplitAnswer::of(typed, self.arguments.forward_pass) else {
-            return Ok(refused(Reason::Malformed));
-        };
-        let Who::Account(account) = who else { return Ok(refused(Reason::UnknownUser)) };
-        let keyring = self.keyring()?;
-        self.debug("judging");
-        // Until the line about it is written: what was charged must not go unheard.
-        self.guard_from_caller();
-        let verdict = self.judged(store, account, &split.answer, keyring)?;
-        if self.arguments.forward_pass
-            && let Some(password) = split.password(typed, &verdict)
-        {
-            first_pass::hand_on(pamh, &password);
+        Decision::NotYetRequired(unenrolled) => Break(Outcome::NotEnrolled(unenrolled)),
+        Decision::Enroll(excuse) => {
+            Break(enroll::enroll(pamh, attempt, store, account, &NewUser::by_policy(excuse.as_ref()))?)
         }
-        Ok(match verdict {
-            Verdict::Accepted(verified) => Outcome::Accepted(verified),
-            Verdict::Refused(refusal) => Outcome::Refused(refusal),
-        })
-    }
+        // From here on a stranger sees what everybody sees: one prompt and one answer.
+        Decision::Ask | Decision::Recognised => {
+            Continue(Prepared { who, awaits_token: required.awaits_token })
+        }
+    })
+}
 
-    fn judged(
-        &self,
-        store: &call::Store,
-        account: &Account,
-        answer: &Answer,
-        keyring: Keyring,
-    ) -> Result<Verdict, LoginError> {
-        let rules = Rules::from(&self.config);
-        let submission = Submission { account, answer, rules: &rules, patience: PATIENCE };
-        judge(store, &submission, &mut CallHost { call: self, account, keyring: Some(keyring) })
+/// Asks for the code. `Err`: there is nothing to judge.
+fn ask(pamh: &PamHandle, attempt: &mut Attempt<'_>, prepared: &Prepared) -> Result<SecretBytes, Reason> {
+    if prepared.awaits_token && attempt.has_first_factor() {
+        attempt.say(pamh, PAM_TEXT_INFO, messages::TOKEN);
     }
+    let asked = Instant::now();
+    let style = if attempt.arguments.echo { PAM_PROMPT_ECHO_ON } else { PAM_PROMPT_ECHO_OFF };
+    attempt.debug("asking");
+    let typed = attempt::ask(pamh, style, &attempt.arguments.prompt).ok_or(Reason::Conversation)?;
+    if asked.elapsed() > Duration::from_secs(attempt.config.answer_within.0) {
+        return Err(Reason::Late);
+    }
+    Ok(typed)
+}
 
-    /// The one line about an outcome, and the notice of it; then anyone who started the program may stop it again.
-    fn tell(&mut self, outcome: &Outcome) -> Result<(), Outcome> {
-        let user = self.who.as_ref().map(Who::name);
-        let event = self.audit.outcome(outcome, user);
-        self.notify(&event);
-        self.restore_caller().map_err(|login_error| {
-            let login_error = Outcome::LoginError(login_error);
-            self.audit.outcome(&login_error, self.who.as_ref().map(Who::name));
-            login_error
-        })
+/// Judges an answer. The caller cannot stop the process from here until the outcome is logged.
+fn judge(
+    pamh: &mut PamHandle,
+    attempt: &mut Attempt<'_>,
+    store: &impl Engine,
+    prepared: &Prepared,
+    typed: &[u8],
+) -> Result<Outcome, LoginError> {
+    let split = match attempt.arguments.forward_pass {
+        false => Answer::recognise(typed).map(|answer| (answer, None)),
+        true => first_pass::split(typed).map(|(answer, behind)| (answer, Some(behind))),
+    };
+    let Some((answer, behind_password)) = split else { return Ok(refused(Reason::Malformed)) };
+    let Who::Account(account) = &prepared.who else { return Ok(refused(Reason::UnknownUser)) };
+    let keyring = Some(attempt.keyring()?);
+    attempt.debug("judging");
+    // What was charged must reach the log.
+    attempt.guard_from_caller();
+    let rules = Rules::from(&attempt.config);
+    let submission = Submission { account, answer: &answer, rules: &rules, patience: PATIENCE };
+    let verdict =
+        totp_core::login::judge(store, &submission, &mut ModuleHost { attempt, store, account, keyring })?;
+    if let Some(behind) = behind_password {
+        first_pass::pass_on(pamh, behind, typed, &verdict);
     }
+    Ok(match verdict {
+        Verdict::Accepted(verified) => Outcome::Accepted(verified),
+        Verdict::Refused(refusal) => Outcome::Refused(refusal),
+    })
 }
 
 fn refused(reason: Reason) -> Outcome {
     Outcome::Refused(reason.into())
+}
+
+/// Whether the user is asked after the answer of an earlier module was judged. `Break`: its outcome is that of the login.
+fn after_first_pass(
+    attempt: &mut Attempt<'_>,
+    store: &impl Engine,
+    outcome: Outcome,
+) -> Result<ControlFlow<Outcome>, LoginError> {
+    let (Outcome::Refused(refusal), FirstPass::Try) = (&outcome, attempt.arguments.first_pass) else {
+        return Ok(Break(outcome));
+    };
+    if refusal.reason == Reason::Malformed {
+        // What cannot be a code was not judged, and is not worth a log line.
+        attempt.restore_caller()?;
+        return Ok(Continue(()));
+    }
+    Ok(log(attempt, store, &outcome).map_or_else(Break, Continue))
+}
+
+/// Writes the one line about an outcome and its notice; then the caller may stop the process again.
+fn log(attempt: &mut Attempt<'_>, store: &impl Engine, outcome: &Outcome) -> Result<(), Outcome> {
+    let event = attempt.audit.outcome(outcome, attempt.who.as_ref().map(Who::name));
+    notice::leave(attempt, store, &event);
+    attempt.restore_caller().map_err(|login_error| {
+        let login_error = Outcome::LoginError(login_error);
+        attempt.audit.outcome(&login_error, attempt.who.as_ref().map(Who::name));
+        login_error
+    })
+}
+
+/// Shows and records what follows from an outcome. Nothing here changes it.
+fn after_login(pamh: &PamHandle, attempt: &mut Attempt<'_>, store: &impl Engine, outcome: &Outcome) {
+    let account = match attempt.who.clone() {
+        Some(Who::Account(account)) => Some(account),
+        Some(Who::Impossible(_)) | None => None,
+    };
+    match outcome {
+        Outcome::Accepted(verified) => {
+            // With a password that was not checked yet, it may be a stranger who reads this.
+            if attempt.has_unchecked_password() {
+                return;
+            }
+            warn_of_reset(pamh, attempt, verified.since_last().reset);
+            let Some(account) = account else { return };
+            freshness::leave(attempt, &account, verified.credential());
+            let now = clock::now().ok();
+            if let Some(text) = now.and_then(|now| messages::welcome(verified, &attempt.config, now.realtime))
+            {
+                attempt.say(pamh, PAM_TEXT_INFO, &text);
+            }
+            if attempt.policy.remember.mode != RememberMode::Off {
+                remembered_device::offer(pamh, attempt, store, &account, verified);
+            }
+        }
+        Outcome::Exempted { reset_notice, .. } => {
+            if !attempt.has_unchecked_password() {
+                warn_of_reset(pamh, attempt, *reset_notice);
+            }
+        }
+        Outcome::Enrolled(enrolled) => {
+            if let Some(account) = account {
+                freshness::leave(attempt, &account, enrolled.credential());
+            }
+            attempt.say(pamh, PAM_TEXT_INFO, messages::ENROLLED);
+        }
+        Outcome::EnrolmentAborted(why) => {
+            if let Some(text) = messages::enrolment_aborted(*why) {
+                attempt.say(pamh, PAM_ERROR_MSG, &text);
+            }
+        }
+        Outcome::NotEnrolled(unenrolled) => {
+            if let Some(days_left) = unenrolled.days_left() {
+                attempt.say(pamh, PAM_TEXT_INFO, &messages::reminder(days_left));
+            }
+        }
+        Outcome::Refused(refusal) if attempt.has_first_factor() => {
+            if let Some(why) = messages::refusal(refusal) {
+                attempt.say(pamh, PAM_ERROR_MSG, &why);
+            }
+        }
+        Outcome::Refused(_) | Outcome::Ignored(_) | Outcome::LoginError(_) | Outcome::Misplaced { .. } => {}
+    }
+}
+
+/// Tells the account's owner that someone asked to reset the second factor, until that expires.
+fn warn_of_reset(pamh: &PamHandle, attempt: &Attempt<'_>, notice: Option<ResetNotice>) {
+    if let Some(notice) = notice
+        && let Ok(now) = clock::now()
+        && notice.until > now.realtime
+    {
+        let by = accounts::name_of(notice.by);
+        attempt.say(pamh, PAM_TEXT_INFO, &messages::reset_requested(&by, notice.at, now.realtime));
+    }
 }

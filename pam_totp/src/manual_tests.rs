@@ -1,20 +1,18 @@
-//! The page of the module names every argument, PAM code and reason that there is, and none that there is not; its lines can be
-//! written into a service file.
+//! pam_totp(8) names every argument, PAM code and reason of a refusal, and no others; its example lines are valid.
 
-use crate::arguments::{ArgumentError, Arguments, DEFAULT_PROMPT, DEFAULT_PROMPT_FOR_BOTH};
 use crate::audit;
-use crate::enrolment_aborted::EnrolmentAborted;
+use crate::outcome::EnrolmentAborted;
 use manual::{PAGES, Part, every, page};
 use std::collections::BTreeSet;
-use std::ffi::{CStr, CString};
 use totp_core::account_recovery::TokenRefused;
-use totp_core::draft::NotConfirmed;
-use totp_core::event::{self, Event, Name};
+use totp_core::audit_event::{self, Event, Name};
+use totp_core::enrolment::draft::NotConfirmed;
 use totp_core::factor::ClockOff;
 use totp_core::login::Reason;
+use totp_core::module_arguments::{Arguments, DEFAULT_PROMPT, DEFAULT_PROMPT_WITH_PASSWORD};
 use totp_core::time::Seconds;
 
-/// The words that the items are of, each once.
+/// The first word of each item, each once.
 fn words(part: &Part) -> BTreeSet<String> {
     let items = part.items();
     let words: BTreeSet<String> = items.iter().map(|item| item.marked[0].1.clone()).collect();
@@ -22,15 +20,9 @@ fn words(part: &Part) -> BTreeSet<String> {
     words
 }
 
-fn parse(words: &[&str]) -> Result<Arguments, ArgumentError> {
-    let words: Vec<CString> = words.iter().map(|word| CString::new(*word).unwrap()).collect();
-    let words: Vec<&CStr> = words.iter().map(CString::as_c_str).collect();
-    Arguments::parse(&words)
-}
-
 /// The arguments, from the arms of the one match that reads them: name, and whether a value belongs to it.
 fn arguments() -> BTreeSet<(String, bool)> {
-    let source = include_str!("arguments.rs");
+    let source = include_str!("../../crates/totp-core/src/module_arguments.rs");
     let arms = source.lines().filter_map(|line| line.trim().strip_prefix("(b\""));
     let read: BTreeSet<(String, bool)> = arms
         .filter_map(|arm| {
@@ -59,7 +51,7 @@ fn the_page_has_every_argument_and_no_other() {
 
 #[test]
 fn the_error_about_an_unknown_argument_names_those_that_are_known() {
-    let error = parse(&["wat"]).unwrap_err().to_string();
+    let error = Arguments::parse(&["wat"]).unwrap_err().to_string();
     let (_, known) = error.split_once("known are ").unwrap();
     let known: BTreeSet<(String, bool)> = known
         .split(", ")
@@ -69,15 +61,15 @@ fn the_error_about_an_unknown_argument_names_those_that_are_known() {
 }
 
 #[test]
-fn the_page_gives_the_questions() {
+fn the_page_shows_the_default_prompts() {
     let page = page("pam_totp.8").section("ARGUMENTS").text();
-    for prompt in [DEFAULT_PROMPT, DEFAULT_PROMPT_FOR_BOTH] {
+    for prompt in [DEFAULT_PROMPT, DEFAULT_PROMPT_WITH_PASSWORD] {
         assert!(page.contains(prompt), "{prompt}");
     }
 }
 
 #[test]
-fn every_argument_that_a_page_names_is_there() {
+fn every_argument_that_a_page_names_exists() {
     let known = arguments();
     let is_known = |word: &String| known.iter().any(|(name, _)| name == word);
     for name in PAGES {
@@ -93,7 +85,7 @@ fn every_argument_that_a_page_names_is_there() {
 }
 
 #[test]
-fn every_line_that_the_page_shows_can_be_followed() {
+fn every_line_that_the_page_shows_is_valid() {
     let mut lines = 0;
     for line in page("pam_totp.8").displays().concat() {
         let Some((control, arguments)) = line.split_once("pam_totp.so").filter(|_| line.starts_with("auth "))
@@ -112,7 +104,7 @@ fn every_line_that_the_page_shows_can_be_followed() {
             words.push(word);
             rest = behind.trim_start();
         }
-        assert!(parse(&words).is_ok(), "{line}");
+        assert!(Arguments::parse(&words).is_ok(), "{line}");
         lines += 1;
     }
     assert!(lines >= 5, "{lines}");
@@ -168,7 +160,7 @@ fn the_page_has_every_reason_of_a_refusal_and_no_other() {
     );
     let logged = enrolment_aborted.into_iter().map(|why| {
         let line = audit::enrolment_aborted(Event::new(Name::Refused), why).to_string();
-        let fields = event::fields(&line).unwrap();
+        let fields = audit_event::fields(&line).unwrap();
         fields.into_iter().find(|(key, _)| *key == "reason").unwrap().1
     });
     let mut all: BTreeSet<String> = logged.collect();

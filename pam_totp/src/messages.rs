@@ -1,26 +1,28 @@
-//! What a person is told at a login beside the prompts. A stranger is told nothing: only who passed a first factor is told
-//! why a code was refused.
+//! The messages of a login, beside the prompts. Only a user who has passed a first factor is told why a code was refused: a
+//! stranger learns nothing.
 
-use crate::enrolment_aborted::EnrolmentAborted;
+use crate::outcome::EnrolmentAborted;
 use std::borrow::Cow;
 use totp_core::account_recovery::TokenRefused;
 use totp_core::config::Config;
-use totp_core::device::DeviceId;
 use totp_core::ledger::LoginMethod;
 use totp_core::login::{Method, Reason, Refusal, SinceLast, Verified};
-use totp_core::recovery::Kind;
+use totp_core::policy::device::DeviceId;
+use totp_core::recovery::RecoveryKind;
 use totp_core::time::Seconds;
 
-/// Why a login was refused, and what to do. `None` where nothing would help the person that is not for an attacker, too.
+/// Why a login was refused, and what to do. `None`: what would help the user would help an attacker, too.
 pub(crate) fn refusal(Refusal { reason, next_code, .. }: &Refusal) -> Option<String> {
     let sentence = match reason {
         Reason::Replayed => match next_code {
-            Some(Seconds(0)) => "That code was used already; type the one that the app shows now.".to_owned(),
+            Some(Seconds(0)) => {
+                "That code was used already; type the code that the app shows now.".to_owned()
+            }
             Some(wait) => format!("That code was used already; wait {} for the next one.", length(*wait)),
             None => "That recovery code was used already; take another.".to_owned(),
         },
         Reason::BeforeBoot(wait) => {
-            format!("This machine has just started; wait {} for a code that is good.", length(*wait))
+            format!("This machine has just started; wait {} for a code that it accepts.", length(*wait))
         }
         Reason::Limited(wait) | Reason::Locked(wait) => {
             format!("Too many wrong codes; try again in {}. A recovery code still works.", length(*wait))
@@ -29,8 +31,8 @@ pub(crate) fn refusal(Refusal { reason, next_code, .. }: &Refusal) -> Option<Str
             "Too many wrong codes; an administrator has to unlock this account. A recovery code still works."
                 .to_owned()
         }
-        Reason::Late => "The answer came too late.".to_owned(),
-        Reason::Busy => "Another login to this account is not done yet; try again.".to_owned(),
+        Reason::Late => "The answer came too late; log in again.".to_owned(),
+        Reason::Busy => "Another login to this account is still running; try again.".to_owned(),
         Reason::ClockBack(_) => {
             "The clock of this machine was set back: tell its administrator. A recovery code still works."
                 .to_owned()
@@ -38,7 +40,7 @@ pub(crate) fn refusal(Refusal { reason, next_code, .. }: &Refusal) -> Option<Str
         Reason::NotEnrolled => {
             "This account has no authenticator yet: ask the administrator to enrol it.".to_owned()
         }
-        // How far off a clock is tells which code will be right, or was.
+        // How far off a clock is would tell which code is right at another time.
         Reason::Wrong
         | Reason::ClockOff(_)
         | Reason::Malformed
@@ -50,7 +52,7 @@ pub(crate) fn refusal(Refusal { reason, next_code, .. }: &Refusal) -> Option<Str
     Some(sentence)
 }
 
-/// What someone who was let in by a code should know.
+/// What a user should know after a login by a code.
 pub(crate) fn welcome(verified: &Verified, config: &Config, now: u64) -> Option<String> {
     let mut sentences = Vec::new();
     sentences.extend(since(&verified.since_last(), now));
@@ -58,16 +60,16 @@ pub(crate) fn welcome(verified: &Verified, config: &Config, now: u64) -> Option<
         let warning = if *left < config.warn_below { "WARNING: only " } else { "" };
         let left = counted(*left as u64, "recovery code is left", "recovery codes are left");
         let why = match kind {
-            Kind::Own => "makes new ones",
-            // They open no lock, and are short enough that they need one.
-            Kind::Scratch => "makes longer ones, which open a locked account too",
+            RecoveryKind::Own => "makes new ones",
+            // These do not open a locked account: they are short, so wrong ones are limited like codes.
+            RecoveryKind::Scratch => "makes longer ones, which open a locked account too",
         };
         sentences.push(format!("{warning}{left}; \"sudo totp-enroll recovery-codes\" {why}."));
     }
     (!sentences.is_empty()).then(|| sentences.join("\n"))
 }
 
-/// What happened since the login before this one; `None` where nothing did that is worth a look.
+/// What happened since the previous login. `None`: nothing that the user has to check.
 fn since(since: &SinceLast, now: u64) -> Option<String> {
     let mut news = Vec::new();
     if since.wrong > 0 {
@@ -93,9 +95,9 @@ fn since(since: &SinceLast, now: u64) -> Option<String> {
     })
 }
 
-/// What the owner of an enrolment should know that someone asked to reset.
+/// A warning that someone asked to reset the second factor.
 pub(crate) fn reset_requested(by: &str, at: u64, now: u64) -> String {
-    // A name comes from a directory that may hold anything.
+    // A directory service may give any name.
     let by: String = by.chars().filter(|char| !char.is_control()).take(64).collect();
     format!(
         "WARNING: someone asked to reset your second factor ({} ago, by {by}). If this was not you: \"sudo totp-enroll reset cancel\", or tell an administrator.",
@@ -103,24 +105,26 @@ pub(crate) fn reset_requested(by: &str, at: u64, now: u64) -> String {
     )
 }
 
-/// What someone is told whose second factor was reset, before they are asked.
-pub(crate) const TOKEN: &str = "The second factor of this account was reset: type the token that you were given, in the place of a code.";
+/// What a user is told before the prompt, after a reset of the second factor.
+pub(crate) const TOKEN: &str = "The second factor of this account was reset: type the reset token that you were given, in place of a code.";
 
-/// Why a token was not taken.
+/// Why a reset token was refused.
 pub(crate) fn token_refused(why: TokenRefused) -> &'static str {
     match why {
-        TokenRefused::Wrong => "That is not the token.",
+        TokenRefused::Wrong => "That is not the reset token.",
         TokenRefused::Expired | TokenRefused::Dead => {
-            "That token is no longer good: ask an operator for another."
+            "That reset token is no longer valid: ask an administrator for another."
         }
-        TokenRefused::None | TokenRefused::Missing => "There is no token for this account: ask an operator.",
+        TokenRefused::None | TokenRefused::Missing => {
+            "There is no reset token for this account: ask an administrator for one."
+        }
     }
 }
 
-/// What someone should know whom the login has enrolled.
-pub(crate) const ENROLLED: &str = "This account has its authenticator now: the next login asks for a code.";
+/// What a user is told whom this login has enrolled.
+pub(crate) const ENROLLED: &str = "The authenticator is enrolled: the next login asks for a code.";
 
-/// What someone should know who was to be enrolled and was not.
+/// Why the login did not enrol, and what to do.
 pub(crate) fn enrolment_aborted(why: EnrolmentAborted) -> Option<Cow<'static, str>> {
     let sentence = match why {
         EnrolmentAborted::Limited(wait) => {
@@ -133,36 +137,34 @@ pub(crate) fn enrolment_aborted(why: EnrolmentAborted) -> Option<Cow<'static, st
         EnrolmentAborted::NotConfirmed(_) => {
             "No code was right, and nothing was enrolled. The next login starts with a new key."
         }
-        EnrolmentAborted::Late => "The answer came too late, and nothing was enrolled.",
+        EnrolmentAborted::Late => "The answer came too late, and nothing was enrolled; log in again.",
         EnrolmentAborted::Meanwhile => {
-            "This account was changed elsewhere meanwhile; this login enrolled nothing. If that was not you, tell the administrator."
+            "This account was changed elsewhere in the meantime, and this login enrolled nothing. If that was not you, tell the administrator."
         }
         EnrolmentAborted::NotAuthorised(why) => token_refused(why),
         EnrolmentAborted::KeysRotated => {
-            "The keys of this machine were changed meanwhile, and nothing was enrolled: log in once more, and strike the codes out."
+            "The keys of this machine were changed in the meantime, and nothing was enrolled: discard the recovery codes above, and log in again."
         }
         EnrolmentAborted::Conversation => return None,
     };
     Some(sentence.into())
 }
 
-/// Reminds someone who is let past of the last day.
+/// How many days are left to enrol, for a user who is not enrolled and was let in.
 pub(crate) fn reminder(days_left: u64) -> String {
     let when = match days_left {
         0 => "today is the last day".to_owned(),
         days => format!("{} left", counted(days, "day is", "days are")),
     };
-    format!(
-        "This account has no authenticator yet: {when} to enrol one. \"sudo totp-enroll enroll\" does it."
-    )
+    format!("This account has no authenticator yet: {when} to enrol one with \"sudo totp-enroll enroll\".")
 }
 
-/// The question that precedes remembering a device.
+/// The question before a device is remembered.
 pub(crate) fn remember_question(length: Seconds) -> String {
     format!("Remember this device for {}? [y/N] ", self::length(length))
 }
 
-/// Whether the answer to it is yes; everything else is no.
+/// Whether the answer to it is yes. Everything else is no.
 pub(crate) fn is_yes(answer: &[u8]) -> bool {
     matches!(answer.trim_ascii(), b"y" | b"Y" | b"yes" | b"Yes" | b"YES")
 }
@@ -176,11 +178,11 @@ fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
-/// A length of time for people, in a unit that says it without much loss, rounded up.
+/// A length of time in words, rounded up, in the largest unit that does not round it by much.
 fn length(Seconds(seconds): Seconds) -> String {
     let units: [(u64, &str, &str); 3] =
         [(86400, "day", "days"), (3600, "hour", "hours"), (60, "minute", "minutes")];
-    // One of a unit and a bit more is said in the next smaller one.
+    // 61 seconds are not "2 minutes".
     let fits = |unit: u64| seconds >= unit.saturating_mul(2) || seconds == unit;
     let (unit, one, many) =
         units.into_iter().find(|(unit, ..)| fits(*unit)).unwrap_or((1, "second", "seconds"));
@@ -214,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn only_news_is_told() {
+    fn only_what_the_user_has_to_check_is_shown() {
         let login = |method| Some(LastLogin { at: 1000, method });
         let said = |login, wrong, device| since(&SinceLast { login, wrong, device, reset: None }, 8200);
         assert_eq!(said(login(LoginMethod::Code(FactorKind::Totp)), 0, false), None);
@@ -234,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reset_is_told_with_who_and_when_and_what_to_do() {
+    fn a_warning_of_a_reset_says_who_when_and_what_to_do() {
         let said = reset_requested("bob\u{1b}[2J\n", 1000, 8200);
         assert!(
             said.contains("(2 hours ago, by bob[2J)")
@@ -253,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_is_rounded_up_and_not_by_much() {
+    fn a_length_is_rounded_up_but_not_by_much() {
         for (seconds, said) in [
             (1, "1 second"),
             (59, "59 seconds"),
@@ -268,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_day_is_called_that() {
+    fn the_last_day_is_named() {
         assert!(reminder(0).contains("today is the last day"));
         assert!(reminder(1).contains("1 day is left"));
         assert!(reminder(5).contains("5 days are left"));

@@ -1,19 +1,22 @@
-//! What a call came to, and the one table that turns it into a PAM code.
+//! The outcome of a login, and the one table that turns it into a PAM code.
 
-use crate::arguments::ArgumentError;
-use crate::caller_guard::NotRestored;
-use crate::enrolment_aborted::EnrolmentAborted;
+use crate::caller_guard::RestoreError;
 use pam::constants::PamResultCode;
+use totp_core::account_recovery::ResetNotice;
+use totp_core::account_recovery::TokenRefused;
+use totp_core::enrolment::draft::NotConfirmed;
 use totp_core::enrolment::{Enrolled, EnrolmentError};
 use totp_core::keyring::OpenError;
 use totp_core::login::{JudgeError, Reason, Refusal, Verified};
+use totp_core::module_arguments::ArgumentError;
 use totp_core::policy::{Exemption, Unenrolled};
-use totp_core::store::StoreError;
+use totp_core::store::{Document, StoreError};
+use totp_core::time::Seconds;
 use totp_host::accounts::AccountError;
 use totp_host::clock::ClockError;
 use totp_host::settings::SettingsError;
 
-/// What a call came to.
+/// The outcome of a login.
 pub(crate) enum Outcome {
     /// A code was right and its use is recorded.
     Accepted(Verified),
@@ -21,21 +24,42 @@ pub(crate) enum Outcome {
     Enrolled(Enrolled),
     /// The login was to enrol, and did not. Nothing was changed.
     EnrolmentAborted(EnrolmentAborted),
-    /// A rule of the policy asked for no code.
-    Exempted(Exemption),
-    /// A rule of the policy asked for no code, and nobody has vouched for the person yet: the rest of the stack decides.
+    /// A rule of the policy asked for no code. The notice is that of a reset, if the ledger was looked at and has one.
+    Exempted { exemption: Exemption, reset_notice: Option<ResetNotice> },
+    /// A rule of the policy asked for no code, but no first factor was passed yet: the rest of the stack decides.
     Ignored(Exemption),
-    /// The user is provably not enrolled, and the policy lets such users past.
+    /// The user is provably not enrolled, and the policy allows that.
     NotEnrolled(Unenrolled),
-    /// Not let in.
+    /// Refused.
     Refused(Refusal),
-    /// Something is broken; nobody can be let in.
+    /// Something does not work, and nobody can log in.
     LoginError(LoginError),
     /// The service file has the module on a line of another type than `auth`.
     Misplaced { facility: &'static str },
 }
 
-/// What is broken.
+/// Why a login that was to enrol did not. Nothing was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EnrolmentAborted {
+    /// The user cancelled.
+    Cancelled,
+    /// Too many codes were tried for this account in a short time; try again after this time.
+    Limited(Seconds),
+    /// Too many codes were wrong; the last one for this reason.
+    NotConfirmed(NotConfirmed),
+    /// An answer came too late.
+    Late,
+    /// The conversation gave no answer, or took no text.
+    Conversation,
+    /// Another process enrolled the account, or it may no longer be enrolled here.
+    Meanwhile,
+    /// The account was reset, and the reset token was not typed or is no longer valid.
+    NotAuthorised(TokenRefused),
+    /// The keys were rotated: the one that sealed the new enrolment may be removed soon.
+    KeysRotated,
+}
+
+/// Why nobody can log in.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LoginError {
     #[error(transparent)]
@@ -44,7 +68,7 @@ pub(crate) enum LoginError {
     Config(SettingsError),
     #[error(transparent)]
     Keyring(SettingsError),
-    #[error("the application gave no user name, or one that is not UTF-8 (PAM error {0}): see what it asks")]
+    #[error("the application gave no user name, or one that is not UTF-8 (PAM error {0}): check its log")]
     NoUser(i32),
     #[error(transparent)]
     Database(#[from] AccountError),
@@ -55,11 +79,11 @@ pub(crate) enum LoginError {
     #[error(transparent)]
     Enrolment(EnrolmentError),
     #[error(transparent)]
-    CallerGuard(#[from] NotRestored),
-    #[error("there is a mistake in pam_totp itself: please report it")]
+    CallerGuard(#[from] RestoreError),
+    #[error("a bug in pam_totp ended the login: please report it")]
     Panic,
-    #[error("{file}: {trouble}")]
-    Unusable { file: String, trouble: JudgeError },
+    #[error("{file}: {error}")]
+    Unusable { file: String, error: JudgeError },
 }
 
 impl From<EnrolmentError> for LoginError {
@@ -80,33 +104,32 @@ impl From<EnrolmentError> for LoginError {
 }
 
 impl LoginError {
-    /// What `trouble` is about: what the store names, else the files of `user`.
-    pub(crate) fn judging(trouble: JudgeError, credential: String, ledger: String) -> Self {
-        match trouble {
-            JudgeError::Store(error) => Self::Store(error),
-            JudgeError::Open(OpenError::MissingKey { ref keyring, .. }) => {
-                Self::Unusable { file: keyring.display().to_string(), trouble }
-            }
+    /// Names what the error is about; `name_of` says what a document of the user is called in the store.
+    pub(crate) fn judging(error: JudgeError, name_of: impl FnOnce(Document) -> String) -> Self {
+        let file = match error {
+            JudgeError::Store(error) => return Self::Store(error),
+            JudgeError::Open(OpenError::MissingKey { ref keyring, .. }) => keyring.display().to_string(),
             JudgeError::Open(OpenError::DoesNotOpen { .. }) | JudgeError::OtherAccount => {
-                Self::Unusable { file: credential, trouble }
+                name_of(Document::Credential)
             }
-            JudgeError::LedgerDoesNotFit => Self::Unusable { file: ledger, trouble },
-        }
+            JudgeError::LedgerDoesNotFit => name_of(Document::Ledger),
+        };
+        Self::Unusable { file, error }
     }
 }
 
-/// `pam_sm_setcred` has nothing to do; refusing would fail logins that were accepted.
+/// `pam_sm_setcred` has nothing to do; an error would refuse logins that were accepted.
 pub(crate) const CREDENTIALS_SET: PamResultCode = PamResultCode::PAM_SUCCESS;
 
-/// The table. `PAM_SUCCESS` for a [`Verified`], an [`Enrolled`] or a [`Exemption`], `PAM_IGNORE` for an [`Unenrolled`] or
-/// a [`Exemption`] that would be all there is, and for nothing else
-/// (CVE-2025-23013: `PAM_IGNORE` on an error opened a module).
+/// The table. `PAM_SUCCESS` only for a [`Verified`], an [`Enrolled`] or an [`Exemption`]; `PAM_IGNORE` only for an
+/// [`Unenrolled`], or an [`Exemption`] where no first factor was passed. (CVE-2025-23013: in another module `PAM_IGNORE` on an
+/// error let users in.)
 impl From<Outcome> for PamResultCode {
     fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Accepted(Verified { .. }) => Self::PAM_SUCCESS,
             Outcome::Enrolled(Enrolled { .. }) => Self::PAM_SUCCESS,
-            Outcome::Exempted(Exemption { .. }) => Self::PAM_SUCCESS,
+            Outcome::Exempted { exemption: Exemption { .. }, .. } => Self::PAM_SUCCESS,
             Outcome::Ignored(Exemption { .. }) | Outcome::NotEnrolled(Unenrolled { .. }) => Self::PAM_IGNORE,
             Outcome::Refused(refusal) => match refusal.reason {
                 Reason::Wrong
@@ -152,20 +175,19 @@ impl From<Outcome> for PamResultCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use totp_core::account_recovery::TokenRefused;
 
     fn code(outcome: Outcome) -> PamResultCode {
         outcome.into()
     }
 
     #[test]
-    fn no_trouble_opens_or_is_ignored() {
-        let troubles = [
+    fn no_error_lets_in_or_is_ignored() {
+        let errors = [
             Outcome::LoginError(LoginError::Argument(ArgumentError::Config)),
             Outcome::LoginError(LoginError::Keyring(SettingsError::KeyringMissing("/k".into()))),
             Outcome::LoginError(LoginError::NoUser(4)),
             Outcome::LoginError(LoginError::Clock(ClockError::Before1970)),
-            Outcome::LoginError(LoginError::judging(JudgeError::OtherAccount, "/c".into(), "/l".into())),
+            Outcome::LoginError(LoginError::judging(JudgeError::OtherAccount, |_| "/c".into())),
             Outcome::LoginError(EnrolmentError::AlreadyEnrolled.into()),
             Outcome::Misplaced { facility: "account" },
             Outcome::EnrolmentAborted(EnrolmentAborted::Cancelled),
@@ -174,7 +196,7 @@ mod tests {
             Outcome::EnrolmentAborted(EnrolmentAborted::KeysRotated),
             Outcome::EnrolmentAborted(EnrolmentAborted::Conversation),
         ];
-        for outcome in troubles {
+        for outcome in errors {
             let code = code(outcome);
             assert!(!matches!(code, PamResultCode::PAM_SUCCESS | PamResultCode::PAM_IGNORE), "{code:?}");
         }

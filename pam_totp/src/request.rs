@@ -1,23 +1,23 @@
-//! What the application says of itself and of who asks: PAM items and the PAM environment, never the process's.
+//! What the application says of itself and of the user: PAM items and the PAM environment, never the process's own.
 
 use crate::ffi::libpam;
-use crate::first_factor::FirstFactor;
 use pam::items::{Item, RHost, RUser, Service, Tty};
 use pam::module::PamHandle;
 use std::ffi::CStr;
 use std::net::IpAddr;
-use totp_core::device::Traits;
 use totp_core::network;
-use totp_core::timestamp_record::Origin;
+use totp_core::policy::device::Traits;
+use totp_core::policy::ssh_key;
+use totp_core::policy::timestamp_record::SessionOrigin;
 
-/// Who asks, from where, through which service.
+/// Which service asks, for whom, from where.
 #[derive(Debug)]
 pub(crate) struct Request {
-    /// `PAM_SERVICE`; also names the overrides in the config.
+    /// `PAM_SERVICE`; the config may have a section for it.
     pub(crate) service: String,
     /// `PAM_RHOST`, as the application gave it.
     pub(crate) rhost: Option<String>,
-    /// `PAM_RUSER`: to sudo and su, the account that calls them.
+    /// `PAM_RUSER`: for sudo and su, the account that called them.
     pub(crate) requester: Option<String>,
     /// `PAM_TTY`.
     pub(crate) tty: Option<String>,
@@ -27,10 +27,13 @@ pub(crate) struct Request {
     pub(crate) facility: &'static str,
 }
 
+/// The name that sshd uses for its terminal before there is one (auth-pam.c).
+const SSHD: &str = "ssh";
+
 impl Request {
     pub(crate) fn read(pamh: &mut PamHandle, facility: &'static str) -> Self {
         let tty = text::<Tty<'_>>(pamh, |item| item.0);
-        // In another program the variable would be from elsewhere: pam_env(8) can be told to let users set some.
+        // Only sshd's is trusted: in another program pam_env(8) may let users set variables.
         let first_factor =
             libpam::environment(pamh, c"SSH_AUTH_INFO_0").filter(|_| tty.as_deref() == Some(SSHD));
         Self {
@@ -42,45 +45,125 @@ impl Request {
             facility,
         }
     }
-}
 
-/// What sshd calls its terminal before there is one (auth-pam.c).
-const SSHD: &str = "ssh";
-
-impl Request {
     /// Whether sshd asks.
     pub(crate) fn is_sshd(&self) -> bool {
         self.tty.as_deref() == Some(SSHD)
     }
 
-    /// Where it comes from, as far as that decides on freshness.
-    pub(crate) fn origin(&self) -> Origin {
+    /// Where it comes from, as freshness needs to know it.
+    pub(crate) fn origin(&self) -> SessionOrigin {
         match (self.is_sshd(), &self.rhost) {
-            (true, _) => Origin::Sshd,
-            (false, Some(_)) => Origin::Remote,
-            (false, None) => Origin::Local,
+            (true, _) => SessionOrigin::Sshd,
+            (false, Some(_)) => SessionOrigin::Remote,
+            (false, None) => SessionOrigin::Local,
         }
     }
 
-    /// What the connection shows of the device at its other end.
+    /// What identifies the device at the other end of the connection.
     pub(crate) fn traits(&self) -> Traits<'_> {
-        let key = self.first_factor.as_ref().and_then(|first| first.key.as_ref());
-        Traits { key: key.map(|key| key.fingerprint.as_str()), address: self.address() }
+        Traits { key: self.key().map(|key| key.fingerprint.as_str()), address: self.address() }
     }
 
-    /// Where it comes from, if that is an address and no name.
+    /// The remote address; `None`: a host name, or no remote host.
     pub(crate) fn address(&self) -> Option<IpAddr> {
         self.rhost.as_deref().and_then(network::address)
     }
 
-    /// Whether the first factor was a FIDO2 SSH key.
-    pub(crate) fn by_security_key(&self) -> bool {
-        let key = self.first_factor.as_ref().and_then(|first| first.key.as_ref());
-        key.is_some_and(|key| key.is_security_key)
+    /// The SSH key of the first factor.
+    pub(crate) fn key(&self) -> Option<&SshKey> {
+        self.first_factor.as_ref()?.key.as_ref()
     }
 }
 
 fn text<'a, T: Item<'a>>(pamh: &'a PamHandle, bytes: impl Fn(&T) -> &'a CStr) -> Option<String> {
     let item = pamh.get_item::<T>().ok().flatten()?;
     Some(bytes(&item).to_string_lossy().into_owned()).filter(|text| !text.is_empty())
+}
+
+/// What sshd says came first: the lines of `SSH_AUTH_INFO_0` (sshd_config(5), `ExposeAuthInfo`), which it puts into the PAM
+/// environment.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct FirstFactor {
+    /// `publickey`, `password`, `hostbased`, `gssapi-with-mic`, ...
+    pub(crate) method: String,
+    /// The public key that was used.
+    pub(crate) key: Option<SshKey>,
+}
+
+/// An SSH public key.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct SshKey {
+    /// `SHA256:...`, as ssh-keygen(1) prints it.
+    pub(crate) fingerprint: String,
+    /// Whether the private key is held in a FIDO2 security key.
+    pub(crate) is_security_key: bool,
+}
+
+impl FirstFactor {
+    /// Reads `info`: the first line with a key, else the first line.
+    pub(crate) fn parse(info: &str) -> Option<Self> {
+        let mut lines = info.lines().filter_map(line);
+        let first = lines.next()?;
+        if first.key.is_some() {
+            return Some(first);
+        }
+        Some(lines.find(|line| line.key.is_some()).unwrap_or(first))
+    }
+}
+
+fn line(text: &str) -> Option<FirstFactor> {
+    let mut words = text.split_ascii_whitespace();
+    let method = words.next()?.to_owned();
+    let key = match (method.as_str(), words.next(), words.next()) {
+        ("publickey", Some(algorithm), Some(blob)) => key(algorithm, blob),
+        _ => None,
+    };
+    Some(FirstFactor { method, key })
+}
+
+fn key(algorithm: &str, blob: &str) -> Option<SshKey> {
+    // sk-ssh-ed25519@openssh.com, sk-ecdsa-sha2-nistp256@openssh.com and their certificates (PROTOCOL.u2f of OpenSSH).
+    let is_security_key = algorithm.starts_with("sk-") && algorithm.ends_with("@openssh.com");
+    Some(SshKey { fingerprint: ssh_key::fingerprint(blob)?, is_security_key })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_of_the_first_line_that_has_one_counts() {
+        let factor = FirstFactor::parse("publickey ssh-ed25519 AAAAAXg=\n").unwrap();
+        assert_eq!(factor.method, "publickey");
+        let key = factor.key.unwrap();
+        assert!(key.fingerprint.starts_with("SHA256:") && !key.is_security_key);
+        let factor = FirstFactor::parse("password\npublickey ssh-ed25519 AAAAAXg=\n").unwrap();
+        assert_eq!((factor.method.as_str(), factor.key), ("publickey", Some(key)));
+        assert_eq!(FirstFactor::parse("password\n").unwrap().key, None);
+        assert_eq!(FirstFactor::parse("\n \n"), None);
+    }
+
+    #[test]
+    fn a_security_key_is_known_by_its_algorithm() {
+        for (algorithm, is_security_key) in [
+            ("sk-ssh-ed25519@openssh.com", true),
+            ("sk-ecdsa-sha2-nistp256@openssh.com", true),
+            ("sk-ssh-ed25519-cert-v01@openssh.com", true),
+            ("ssh-ed25519", false),
+            ("sk-ssh-ed25519@example.com", false),
+            ("ssh-sk-ed25519", false),
+        ] {
+            let factor = FirstFactor::parse(&format!("publickey {algorithm} AAAAAXg=")).unwrap();
+            assert_eq!(factor.key.unwrap().is_security_key, is_security_key, "{algorithm}");
+        }
+        let hidden = FirstFactor::parse("password sk-ssh-ed25519@openssh.com AAAAAXg=").unwrap();
+        assert_eq!(hidden.key, None);
+    }
+
+    #[test]
+    fn what_is_not_base64_is_no_key() {
+        assert_eq!(FirstFactor::parse("publickey ssh-ed25519 *").unwrap().key, None);
+        assert_eq!(FirstFactor::parse("publickey ssh-ed25519").unwrap().key, None);
+    }
 }

@@ -1,16 +1,16 @@
-//! The login session that the process belongs to, read from the kernel: nothing of it can be chosen by a user.
+//! The login session of this process, read from the kernel: a user cannot choose any of it.
 
 use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::Mode;
 use nix::unistd::{Pid, getpid, read};
 use std::fs;
 use std::os::fd::OwnedFd;
-use totp_core::timestamp_record::{Ancestor, BootId, Process, Uids};
+use totp_core::policy::timestamp_record::{Ancestor, BootId, Process, Uids};
 
-/// Longest line of ancestors that is followed; a longer one is not followed to its end, so it proves nothing.
+/// The most ancestors that are read. A longer line is not read to its end, so it proves nothing.
 const LONGEST: usize = 128;
 
-/// Bytes that are read of a file in /proc, in one call: what is asked for stands in its first five hundred.
+/// How many bytes of a file in /proc are read, in one call: what is needed is in the first five hundred.
 const BEGINNING: usize = 1024;
 
 const FLAGS: OFlag = OFlag::O_RDONLY.union(OFlag::O_CLOEXEC);
@@ -22,16 +22,16 @@ pub(crate) fn boot() -> Option<BootId> {
     BootId::parse(std::str::from_utf8(text).ok()?.trim_end())
 }
 
-/// Whether there is a process of that number.
+/// Whether a process with that number exists.
 pub(crate) fn is_alive(pid: u32) -> bool {
     fs::exists(format!("/proc/{pid}")).unwrap_or(true)
 }
 
-/// This process and those before it, without the first of all. `None` where that cannot be read to its end, or one has ended.
-/// To be read while the application's own real uid is in place, for that is among what is read.
+/// This process and its ancestors, without process 1. `None`: they cannot be read to the end, or one has ended. Call it while
+/// the application's own real uid is in place: that is among what is read.
 ///
-/// A number may be given to another process at any moment. So each is opened once, by its child's word, and the child is
-/// asked again afterwards: as long as it names that number, its parent has it.
+/// The kernel may give the number of an ended process to another one at any moment. So each parent is opened by the number
+/// that its child names, and the child is read again afterwards: while it still names that number, its parent has it.
 pub(crate) fn ancestors() -> Option<Vec<Ancestor>> {
     let mut ancestors: Vec<Ancestor> = Vec::new();
     let mut child = Opened::of(getpid())?;
@@ -56,7 +56,7 @@ pub(crate) fn ancestors() -> Option<Vec<Ancestor>> {
     Some(ancestors)
 }
 
-/// A process's directory in /proc. What is read through it is this process's, or nothing once that is gone.
+/// The directory of a process in /proc. What is read through it belongs to that process; after its end, nothing can be read.
 struct Opened {
     pid: Pid,
     directory: OwnedFd,
@@ -82,14 +82,14 @@ impl Opened {
     }
 }
 
-/// The kernel makes such a text when it is read, and gives as much of it as there is room for.
-fn beginning(file: nix::Result<OwnedFd>, room: &mut [u8]) -> Option<&[u8]> {
-    let length = read(file.ok()?, room).ok()?;
-    room.get(..length)
+/// The kernel makes such a text when it is read, and gives as much of it as fits.
+fn beginning(file: nix::Result<OwnedFd>, buffer: &mut [u8]) -> Option<&[u8]> {
+    let length = read(file.ok()?, buffer).ok()?;
+    buffer.get(..length)
 }
 
-/// The line `Uid:` of proc_pid_status(5): real, effective, saved and file system uid. A program's name cannot pretend to be
-/// it: the kernel escapes line ends in there.
+/// The line `Uid:` of proc_pid_status(5): real, effective, saved and file system uid. A program's name cannot look like that
+/// line: the kernel escapes line ends in it.
 fn uids(status: &[u8]) -> Option<Uids> {
     let line = status
         .split_inclusive(|&byte| byte == b'\n')
@@ -103,12 +103,12 @@ fn uids(status: &[u8]) -> Option<Uids> {
 /// `PF_FORKNOEXEC` (include/linux/sched.h), which ps(1) shows as 1 in its column F.
 const FORKED: u64 = 0x40;
 
-/// What of proc_pid_stat(5) is needed.
+/// The fields of proc_pid_stat(5) that are needed.
 #[derive(Debug, PartialEq, Eq)]
 struct Stat {
     process: Process,
     parent: Pid,
-    /// The leader of the session; zero: one outside of this PID namespace.
+    /// The leader of the session; zero: it is outside this PID namespace.
     session: u32,
     /// The device number of the controlling terminal; zero: none.
     terminal: i64,
@@ -129,7 +129,7 @@ impl Stat {
         let terminal = fields.next()?.parse().ok()?;
         let flags: u64 = fields.nth(1)?.parse().ok()?;
         let start = fields.nth(12)?.parse().ok()?;
-        // A number that nothing follows may be the beginning of a longer one.
+        // The text may have been cut in the number that comes last.
         fields.next()?;
         let process = Process { pid: u32::try_from(pid.as_raw()).ok()?, start };
         let is_fork = flags & FORKED != 0;
@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_programs_name_cannot_pretend_to_be_its_parent_or_start() {
+    fn a_programs_name_cannot_forge_its_parent_or_start() {
         let tail = "S 7 19 20 34816 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 4242 0 0";
         for name in ["bash", "a) S 1 1", ")", "x y", "\n"] {
             let stat = Stat::parse(Pid::from_raw(9), format!("9 ({name}) {tail}").as_bytes());
@@ -171,18 +171,18 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_has_ended_says_nothing_of_a_session() {
-        for (state, is_told) in [("S", true), ("R", true), ("Z", false), ("X", false)] {
+    fn a_process_that_has_ended_is_no_ancestor() {
+        for (state, is_ancestor) in [("S", true), ("R", true), ("Z", false), ("X", false)] {
             let line = format!("9 (bash) {state} 7 20 20 0 -1 4194624 1 0 0 0 0 0 0 0 20 0 1 0 42 0");
             let stat = Stat::parse(Pid::from_raw(9), line.as_bytes()).unwrap();
             let ancestor = stat.ancestor(Uids([0; 4]));
-            assert_eq!(ancestor.is_some(), is_told, "{state}");
+            assert_eq!(ancestor.is_some(), is_ancestor, "{state}");
             assert!(ancestor.is_none_or(|ancestor| ancestor.is_fork && !ancestor.has_terminal));
         }
     }
 
     #[test]
-    fn four_whole_uids_are_read_or_none() {
+    fn four_complete_uids_are_read_or_none() {
         let of = |line: &str| uids(format!("Name:\tsu\\nUid:\nUmask:\t0022\n{line}").as_bytes());
         assert_eq!(of("Uid:\t1001\t0\t0\t7\nGid:\t1\n"), Some(Uids([1001, 0, 0, 7])));
         for line in
@@ -193,8 +193,8 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_of_a_process_is_told_from_one_that_executed_a_program() {
-        // The test program was executed; what its shell copies without executing is a copy.
+    fn a_forked_process_differs_from_one_that_executed_a_program() {
+        // The test program was executed; the subshell is a fork that has executed nothing.
         assert!(!ancestors().unwrap()[0].is_fork);
         let shell = "(read -r line </proc/self/stat; cat </proc/$$/stat; echo \"$line\") | cat";
         let out = std::process::Command::new("/bin/sh").args(["-c", shell]).output().unwrap();

@@ -123,10 +123,10 @@ fn a_passphrase_that_is_weak_or_not_repeated_writes_nothing() {
     let fixture = Fixture::with(&["alice"]);
     let before = Files::below(&fixture.path(""));
     for (first, second, problem) in [
-        ("fourteen chars", Some("fourteen chars"), "needs 15"),
-        ("aaaaaaaaaaaaaaaaaaaaa", Some("aaaaaaaaaaaaaaaaaaaaa"), "repeats"),
-        (PASSPHRASE, Some("correct horse battery stable"), "not the same"),
-        ("", Some(""), "no passphrase"),
+        ("fourteen chars", Some("fourteen chars"), "at least 15"),
+        ("aaaaaaaaaaaaaaaaaaaaa", Some("aaaaaaaaaaaaaaaaaaaaa"), "different characters"),
+        (PASSPHRASE, Some("correct horse battery stable"), "passphrases differ"),
+        ("", Some(""), "passphrase is empty"),
     ] {
         let ended = choose(&fixture, first, second);
         assert!(ended.status == 1 && ended.screen.contains(problem), "{problem}: {}", ended.screen);
@@ -171,7 +171,7 @@ fn a_file_that_is_there_stays_as_it_is() {
     let fixture = Fixture::with(&["alice"]);
     fs::write(file(&fixture), "precious").unwrap();
     let done = backup(&fixture);
-    assert!(done.status == 1 && done.stderr.contains("is there already"), "{done:?}");
+    assert!(done.status == 1 && done.stderr.contains("exists already"), "{done:?}");
     assert_eq!(fs::read(file(&fixture)).unwrap(), b"precious");
     fs::remove_file(file(&fixture)).unwrap();
     std::os::unix::fs::symlink(fixture.path("elsewhere"), file(&fixture)).unwrap();
@@ -194,12 +194,12 @@ fn a_restore_that_fails_changes_nothing() {
     refused("correct horse battery stable", "does not open with this passphrase");
     for length in [0, 10, 60, whole.len() / 2, whole.len() - 1] {
         fs::write(file(&fixture), &whole[..length]).unwrap();
-        refused(PASSPHRASE, "not a whole backup");
+        refused(PASSPHRASE, "is not a backup of a keyring");
     }
     let mut changed = whole;
     *changed.last_mut().unwrap() ^= 1;
     fs::write(file(&fixture), &changed).unwrap();
-    refused(PASSPHRASE, "not a whole backup");
+    refused(PASSPHRASE, "is not a backup of a keyring");
     fs::remove_file(file(&fixture)).unwrap();
     refused(PASSPHRASE, "is missing");
 }
@@ -232,12 +232,12 @@ fn another_machines_keyring_is_refused() {
     let before = fs::read(fixture.keyring()).unwrap();
     for options in [&[][..], &["--replace"]] {
         let done = restore(&fixture, PASSPHRASE, options);
-        assert!(done.status == 1 && done.stderr.contains("would not open any more"), "{done:?}");
+        assert!(done.status == 1 && done.stderr.contains("could not be opened any more"), "{done:?}");
         assert_eq!(fs::read(fixture.keyring()).unwrap(), before);
     }
     fs::remove_file(fixture.keyring()).unwrap();
     let done = restore(&fixture, PASSPHRASE, &["--replace"]);
-    assert!(done.status == 1 && done.stderr.contains("another machine's, or too old"), "{done:?}");
+    assert!(done.status == 1 && done.stderr.contains("another machine, or is too old"), "{done:?}");
     assert!(!fixture.keyring().exists());
 }
 
@@ -255,7 +255,7 @@ fn a_key_is_not_replaced_while_an_enrolment_needs_it() {
     enroll_command::run(fixture.command(&["--json", "recovery-codes", "alice", "--yes"]), "").assert_done();
     fs::write(fixture.keyring(), &own).unwrap();
     let done = restore(&fixture, PASSPHRASE, &["--replace"]);
-    assert!(done.status == 1 && done.stderr.contains("would not open any more"), "{done:?}");
+    assert!(done.status == 1 && done.stderr.contains("could not be opened any more"), "{done:?}");
     assert_eq!(fs::read(fixture.keyring()).unwrap(), own);
 }
 
@@ -269,7 +269,10 @@ fn a_keyring_in_use_is_replaced_only_when_asked() {
     fixture.totp_enroll(&["keys", "rotate"]).assert_done();
     let rotated = fs::read(fixture.keyring()).unwrap();
     let done = restore(&fixture, PASSPHRASE, &["--replace"]);
-    assert!(done.status == 1 && done.stderr.contains("1 enrolments that open now would not"), "{done:?}");
+    assert!(
+        done.status == 1 && done.stderr.contains("1 enrolments that can be opened now could not"),
+        "{done:?}"
+    );
     assert_eq!(fs::read(fixture.keyring()).unwrap(), rotated);
     assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
     // A keyring that is broken is what a backup is for.
@@ -277,7 +280,7 @@ fn a_keyring_in_use_is_replaced_only_when_asked() {
     backup(&fixture).assert_done();
     fs::write(fixture.keyring(), "oh no").unwrap();
     let done = restore(&fixture, PASSPHRASE, &[]);
-    assert!(done.status == 1 && done.stderr.contains("is there, but broken"), "{done:?}");
+    assert!(done.status == 1 && done.stderr.contains("exists but is corrupt"), "{done:?}");
     restore(&fixture, PASSPHRASE, &["--replace"]).assert_done();
     assert_eq!(fixture.login_with_code_at("alice", THEN + 60).code(), PamCode::SUCCESS);
     // One that others can read is as good as any, and is fixed, not replaced.

@@ -62,7 +62,7 @@ fn each_key_is_listed_with_its_date_and_use_but_not_its_value() {
     assert_eq!(*older, serde_json::json!({"id": "older", "active": false, "created": null, "enrolments": 0}));
     let text = fixture.totp_enroll(&["keys", "list"]);
     text.assert_done();
-    assert!(text.stdout.contains("k1 (active): 3 enrolments, made 20"), "{text:?}");
+    assert!(text.stdout.contains("k1 (active): 3 enrolments, created 20"), "{text:?}");
     let keyring = fs::read_to_string(fixture.keyring()).unwrap();
     let key = keyring.split('"').find(|word| word.len() == 44).unwrap();
     assert!(!(done.stdout + &text.stdout).contains(key));

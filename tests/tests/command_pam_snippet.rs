@@ -29,7 +29,7 @@ fn the_lines_for_each_service_are_sound() {
         let printed = printed(&site, service, options);
         printed.assert_done();
         put_in_place(&mut site, service, &printed);
-        let of_others = ["twin_left_out"];
+        let of_others = ["paired_service_unprotected"];
         let found = site.doctor(&["--service", service]).all();
         let found: Vec<_> = found
             .iter()
@@ -61,7 +61,7 @@ fn the_line_of_another_module_is_replaced_with_its_arguments() {
             "@include common-auth\nauth required pam_google_authenticator.so nullok grace_period=3600",
             "@include common-auth\nauth    required    pam_totp.so CONF nullok\n",
             &[
-                "in place of line 2",
+                "replaces line 2",
                 "mode = \"always\"",
                 "for = \"3600s\"",
                 "AuthenticationMethods keyboard-interactive:pam",
@@ -104,7 +104,7 @@ fn the_line_of_another_module_is_replaced_with_its_arguments() {
         let serious: Vec<_> = site.doctor(&["--service", service]).all();
         let serious: Vec<_> = serious
             .iter()
-            .filter(|one| one["severity"] != "info" && one["name"] != "twin_left_out")
+            .filter(|one| one["severity"] != "info" && one["name"] != "paired_service_unprotected")
             .collect();
         assert!(serious.is_empty(), "{}\n{serious:#?}", printed.stdout);
     }
@@ -119,7 +119,7 @@ fn config_settings_are_printed_for_the_config_of_the_line() {
     let config = site.fixture.conf();
     let (head, then) = (
         format!("# {}:", config.display()),
-        format!("# then: totp-enroll doctor --service front.app --config {}", config.display()),
+        format!("# then check with: totp-enroll doctor --service front.app --config {}", config.display()),
     );
     let below = printed.stdout.lines().skip_while(|line| *line != head).skip(1);
     let belongs: Vec<_> = below.take_while(|line| line.starts_with("#   ")).map(|line| &line[4..]).collect();

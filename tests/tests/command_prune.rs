@@ -210,13 +210,13 @@ fn nobody_is_removed_without_a_word() {
         assert!(done.stderr.contains("--yes"), "{done:?}");
     }
     let mut terminal = fixture.at_terminal(&["prune"]);
-    let shown = terminal.expect("type the number of enrolments (1) to go on: ");
-    assert!(shown.contains("bob: the account is gone; is to be removed"), "{shown}");
+    let shown = terminal.expect("type the number of enrolments (1) to continue: ");
+    assert!(shown.contains("bob: the account is gone; will be removed"), "{shown}");
     terminal.types("2");
     assert_eq!(terminal.end().status, 1);
     stored.assert_unchanged(&fixture.state());
     let mut terminal = fixture.at_terminal(&["prune"]);
-    terminal.expect("to go on: ");
+    terminal.expect("to continue: ");
     terminal.types("1");
     assert_eq!(terminal.end().status, 0);
     assert!(!fixture.credential("bob").exists());

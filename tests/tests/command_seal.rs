@@ -290,7 +290,7 @@ fn doctor_finds_a_keyring_in_force_that_a_restart_would_lose() {
     let old = fs::read(sealed(&fixture)).unwrap();
     keys(&fixture, &ROTATE).assert_done();
     fs::write(sealed(&fixture), old).unwrap();
-    assert!(found("host-key").unwrap().contains("does not hold the key"));
+    assert!(found("host-key").unwrap().contains("lacks its key"));
     fs::remove_file(sealed(&fixture)).unwrap();
     assert!(found("host-key").unwrap().contains("is missing"));
     keys(&fixture, &SEAL).assert_done();

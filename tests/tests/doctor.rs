@@ -41,7 +41,7 @@ fn the_lenient_profile_is_sound_and_said_to_be_lenient() {
     site.service("sudo", "@include common-auth");
     site.pam_auth_update("totp-nullok");
     let found = site.doctor(&["--service", "sudo"]);
-    found.assert_found("info", "code_ignored", "takes no part");
+    found.assert_found("info", "code_ignored", "PAM_IGNORE");
     assert_eq!(found.all().len(), 1, "{:?}", found.all());
 }
 
@@ -85,7 +85,7 @@ fn each_stack_that_skips_the_code_is_found_with_its_line() {
             "code_not_counted",
             "line 1 of",
         ),
-        ("auth required TOTP nullok\nauth required pam_permit.so", "nothing_asked", "some people"),
+        ("auth required TOTP nullok\nauth required pam_permit.so", "nothing_asked", "some users"),
     ] {
         site.service("app", auth);
         site.doctor(&["--service", "app"]).assert_found("serious", name, what);
@@ -97,7 +97,7 @@ fn letting_in_without_enrolment_needs_a_line_that_accepts() {
     let mut site = Site::new();
     site.service("sshd", "auth required TOTP nullok");
     site.sshd(KEY_AND_CODE);
-    site.doctor(&["--service", "sshd"]).assert_found("warning", "ignored_is_refused", "takes no part");
+    site.doctor(&["--service", "sshd"]).assert_found("warning", "ignored_is_refused", "not enrolled");
     site.service("sshd", "auth required TOTP nullok\nauth required pam_permit.so");
     assert!(site.doctor(&["--service", "sshd"]).named("ignored_is_refused").is_empty());
 }
@@ -169,7 +169,7 @@ fn each_unlikely_arrangement_is_found() {
         (
             "auth required TOTP forward_pass\nauth required pam_unix.so",
             "warning",
-            "nobody_takes_the_password",
+            "forwarded_password_unused",
             "line 1",
         ),
         (
@@ -189,7 +189,7 @@ fn each_unlikely_arrangement_is_found() {
         site.doctor(&["--service", "app"]).assert_found(severity, name, what);
     }
     site.service("sudo", PASSWORD_THEN_CODE);
-    site.doctor(&["--service", "sudo"]).assert_found("serious", "twin_left_out", "sudo-i");
+    site.doctor(&["--service", "sudo"]).assert_found("serious", "paired_service_unprotected", "sudo-i");
 }
 
 #[test]
@@ -249,7 +249,7 @@ fn a_service_that_lost_its_line_is_found() {
     site.service("sshd", "auth required pam_unix.so");
     site.doctor(&[]).assert_none();
     site.sshd(KEY_AND_CODE);
-    site.doctor(&[]).assert_found("warning", "not_in_stack", "sshd demands publickey,keyboard-interactive");
+    site.doctor(&[]).assert_found("warning", "not_in_stack", "sshd requires publickey,keyboard-interactive");
     site.service("sshd", "auth required TOTP");
     site.doctor(&[]).assert_none();
     site.service("app", "auth required pam_unix.so");

@@ -13,7 +13,7 @@ fn each_way_around_pam_in_sshd_is_found_with_its_users() {
             "KbdInteractiveAuthentication yes\nPasswordAuthentication no\n".to_owned(),
             "serious",
             "sshd_skips_pam",
-            "publickey alone lets in, without a code: everybody",
+            "publickey alone is enough to log in, without a code: everybody",
         ),
         (key_for("User alice"), "serious", "sshd_skips_pam", ": alice"),
         (key_for("User bob"), "warning", "sshd_skips_pam", ": bob"),

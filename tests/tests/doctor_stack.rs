@@ -65,37 +65,26 @@ fn a_comment_after_a_continued_line_is_read_as_libpam_reads_it() {
     assert_eq!(found.contains(&("parted".to_owned(), "code_skipped".to_owned())), lets_in, "{found:?}");
 }
 
+/// Both read words with one parser. What is compared is how libpam and `doctor` split a line into words.
 #[test]
-fn the_words_that_the_module_refuses_are_those_that_it_names() {
+fn the_words_that_doctor_names_are_those_that_the_module_refuses() {
     let mut fixture = Fixture::builder().account("alice").enrolled("alice").build();
     let module = fixture.machine().install(&built::module());
     let conf = fixture.conf();
     let conf = conf.display();
     let words = [
-        format!("conf={conf}"),
         format!(
             "conf={conf} nullok echo debug fresh=15m prompt=x try_first_pass forward_pass after_first_factor"
         ),
-        format!("conf={conf} use_first_pass"),
         format!("conf={conf} [prompt=One-time code: ]"),
+        format!("conf={conf} prompt=One-time code:"),
         format!("conf={conf} [prompt=a \\] b]"),
-        format!("conf={conf} prompt="),
-        format!("conf={conf} prompt"),
-        format!("conf={conf} prompt=a prompt=b"),
+        format!("conf={conf} [prompt=a ] b]"),
         format!("conf={conf} nullok nullok"),
-        format!("conf={conf} nullok="),
         format!("conf={conf} NULLOK"),
-        format!("conf={conf} fresh=15"),
-        format!("conf={conf} fresh="),
-        format!("conf={conf} fresh=0s"),
-        format!("conf={conf} fresh=99999999999999999999d"),
-        format!("conf={conf} use_first_pass try_first_pass"),
-        format!("conf={conf} conf={conf}"),
-        format!("conf={conf} secret=/x"),
         format!("conf={conf} []"),
-        format!("conf={conf} ="),
         format!("conf={conf} debug # nullOK"),
-        format!("conf={conf} use_first_pass=1"),
+        format!("conf={conf} debug\tnullok  echo"),
     ];
     let names: Vec<String> = (0..words.len()).map(|number| format!("words-{number}")).collect();
     for (name, words) in names.iter().zip(&words) {

@@ -61,7 +61,10 @@ fn the_service_file_can_state_that_a_first_factor_passed() {
 fn a_late_answer_is_called_late() {
     let fixture = fixture("[totp]\nanswer_within = \"1s\"");
     let outcome = Login { pause_ms: 1500, ..again(&fixture, "alice", THEN) }.run();
-    assert_eq!((outcome.code, said(&outcome)), (PamCode::AUTH_ERR, vec!["The answer came too late."]));
+    assert_eq!(
+        (outcome.code, said(&outcome)),
+        (PamCode::AUTH_ERR, vec!["The answer came too late; log in again."])
+    );
 }
 
 #[test]

@@ -211,7 +211,7 @@ fn hostile_names_and_hosts_become_no_header_and_no_second_mail() {
 fn waiting_notices_can_be_listed_without_sending() {
     let (fixture, codes) = alice();
     let mailbox = Mailbox::of(&fixture, "", "");
-    assert_eq!(fixture.totp_enroll(&["notify", "--list"]).stdout, "no notice waits\n");
+    assert_eq!(fixture.totp_enroll(&["notify", "--list"]).stdout, "no notices are waiting\n");
     assert_eq!(fixture.login("alice").types(&codes[0]).at(THEN).code(), PamCode::SUCCESS);
     let list = notify(&fixture, &["--list"]);
     list.assert_done();
@@ -258,7 +258,7 @@ fn by_default_the_mail_program_is_sendmail() {
     let request =
         fixture.totp_enroll(&["--json", "reset", "request", "alice", "--reason", "phone in the river"]);
     assert!(
-        request.stderr.contains("its owner is not told by mail: there is no mail program"),
+        request.stderr.contains("the owner of the account gets no mail about this: there is no mail program"),
         "{request:?}"
     );
     let abouts: Vec<_> = failures(&fixture).iter().map(|event| event.field("about").to_owned()).collect();

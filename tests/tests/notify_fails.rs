@@ -2,7 +2,7 @@
 
 use crate::notify::{RENEW, about, alice, failures, notify};
 use acceptance::clock::{self, THEN};
-use acceptance::enroll_command;
+use acceptance::enroll_command::{self};
 use acceptance::fixture::Fixture;
 use acceptance::login::PamCode;
 use acceptance::mailbox::{Mailbox, Mood, spooled};
@@ -236,7 +236,7 @@ fn a_missing_spool_is_made_and_a_foreign_one_is_named() {
         assert_eq!(fs::read_dir(fixture.path("elsewhere")).unwrap().count(), 0);
         let done = fixture.totp_enroll(&["disable", "alice", "--yes"]);
         done.assert_done();
-        assert!(done.stderr.contains("nobody is told of this"), "{done:?}");
+        assert!(done.stderr.contains("no notice of this change can be sent"), "{done:?}");
         assert_eq!(failures(&fixture).len(), 1);
         let notify = notify(&fixture, &[]);
         assert!(notify.status == 1 && notify.stderr.contains("/spool"), "{notify:?}");
@@ -259,7 +259,7 @@ fn half_a_notice_is_dropped_and_one_of_another_version_waits() {
     assert_eq!((done.status, counts), (1, [1, 1, 1, 1]), "{done:?}");
     let problems: Vec<_> = failures(&fixture).iter().map(|event| event.field("problem").to_owned()).collect();
     assert!(
-        problems[0].contains("not a whole notice") && problems[1].contains("another version"),
+        problems[0].contains("not a complete notice") && problems[1].contains("another version"),
         "{problems:?}"
     );
     assert_eq!(mailbox.mails().len(), 1);

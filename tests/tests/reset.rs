@@ -25,7 +25,7 @@ fn two_operators_and_an_hour_reset_an_enrolment() {
     assert_eq!(document["requested"]["by"], "bob");
     let early = completes(&fixture, "bob", THEN + 2 * HOUR);
     assert_eq!(early.status, 1, "{early:?}");
-    assert!(early.json()["error"].as_str().unwrap().contains("lacks approvals (1)"), "{early:?}");
+    assert!(early.json()["error"].as_str().unwrap().contains("1 more approval is needed"), "{early:?}");
     let approved = approves(&fixture, "carol", THEN + 2 * HOUR);
     approved.assert_done();
     assert_eq!(
@@ -180,7 +180,7 @@ fn a_config_that_is_loosened_after_the_request_loosens_nothing() {
     requests(&fixture, "bob", THEN).assert_done();
     fixture.configure("[reset]\napprovals = 0\ncooldown = \"1s\"");
     let early = completes(&fixture, "bob", THEN + HOUR);
-    assert!(early.stderr.contains("lacks approvals"), "{early:?}");
+    assert!(early.stderr.contains("1 more approval is needed"), "{early:?}");
 }
 
 #[test]
@@ -298,7 +298,7 @@ fn two_accounts_play_a_reset_through_real_sudo() {
         &fixture.authenticator("bob").code_at(now + 30),
         &["reset", "approve", "alice"],
     );
-    assert!(same.contains("takes another operator"), "{same}");
+    assert!(same.contains("another operator has to approve it"), "{same}");
     let ended = through_sudo(
         &fixture,
         carol,

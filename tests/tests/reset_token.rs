@@ -103,7 +103,7 @@ fn a_token_is_asked_for_where_others_are_ignored_or_enrolled() {
             let outcome = fixture.login("alice").after(KEY).types("").at(then).run();
             assert_eq!(outcome.code, PamCode::AUTH_ERR, "{config}: {outcome:?}");
             assert_eq!(outcome.asked(), [PROMPT], "{config}");
-            assert!(said(&outcome).contains("type the token"), "{config}: {outcome:?}");
+            assert!(said(&outcome).contains("type the reset token"), "{config}: {outcome:?}");
         }
         assert_eq!(enrols_with(&fixture, &token, THEN + HOUR).code(), PamCode::SUCCESS, "{config}");
     }
@@ -130,7 +130,7 @@ fn five_wrong_tokens_are_its_end_and_no_way_around_it() {
     for _ in 0..5 {
         let outcome = enrols_with(&fixture, "0000-0000-0000-0000", THEN + HOUR).run();
         assert_eq!(outcome.code, PamCode::AUTH_ERR);
-        assert!(said(&outcome).contains("That is not the token."), "{outcome:?}");
+        assert!(said(&outcome).contains("That is not the reset token."), "{outcome:?}");
     }
     let outcome = enrols_with(&fixture, &token, THEN + HOUR).run();
     assert_eq!((outcome.code, outcome.asked().len()), (PamCode::AUTH_ERR, 1), "{outcome:?}");
@@ -342,7 +342,7 @@ fn cancelling_a_token_lets_nobody_in() {
     assert!(ended.screen.contains("an operator enrols them"), "{}", ended.screen);
     assert_eq!(enrols_with(&fixture, &token, THEN + HOUR).code(), PamCode::AUTH_ERR);
     let outcome = fixture.login("alice").after(KEY).types("").at(THEN + HOUR).run();
-    assert!(said(&outcome).contains("type the token"), "{outcome:?}");
+    assert!(said(&outcome).contains("type the reset token"), "{outcome:?}");
     assert_eq!(outcome.code, PamCode::AUTH_ERR, "{outcome:?}");
     assert_eq!(completes(&fixture, "bob", THEN + HOUR).status, 1);
     let list = fixture.command_of_operator("bob", &["--json", "reset", "list"], THEN + HOUR);

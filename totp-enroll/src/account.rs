@@ -2,8 +2,8 @@
 
 use crate::failure::Failure;
 use nix::unistd::{Uid, User as Passwd, getuid};
-use totp_core::account::Account;
-use totp_core::reset::Person;
+use totp_core::account_recovery::Person;
+use totp_core::user::Account;
 use totp_core::user::User;
 use totp_host::accounts::{self, Who};
 

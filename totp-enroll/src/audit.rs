@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::time::Duration;
-use totp_core::event::Event;
+use totp_core::audit_event::Event;
 use totp_host::audit_log::AuditLog;
 
 /// How long a full socket may hold the command up.

@@ -3,20 +3,20 @@
 use crate::account::{self, Operator, Unknown};
 use crate::cli::Cli;
 use crate::failure::Failure;
-use crate::notify::leaving;
+use crate::notify::spool;
 use crate::output::Format;
 use crate::{audit, clock};
 use std::cell::Cell;
 use std::path::PathBuf;
 use std::time::Duration;
-use totp_core::account::Account;
+use totp_core::audit_event::{Event, Name};
 use totp_core::config::Config;
 use totp_core::enrolment;
-use totp_core::event::{Event, Name};
 use totp_core::keyring::Keyring;
 use totp_core::login::Rules;
 use totp_core::secret::Secret;
 use totp_core::store::{Entries, Hold, KeyringLocks, Store as _};
+use totp_core::user::Account;
 use totp_host::entropy::OsEntropy;
 use totp_host::settings;
 
@@ -138,7 +138,7 @@ impl Context {
     /// Writes it to the log, and tells its user if that is one of the things that people are told.
     pub(crate) fn audit(&self, event: &Event) {
         self.log(event);
-        if leaving::leave(&self.config, &self.store, event) {
+        if spool::add(&self.config, &self.store, event) {
             self.left_a_notice.set(true);
         }
     }

@@ -7,10 +7,10 @@ use crate::failure::Failure;
 use crate::output::{self, Format};
 use crate::report;
 use serde::Serialize;
-use totp_core::account::Account;
-use totp_core::event::Name;
-use totp_core::remembered::{self, Which};
+use totp_core::audit_event::Name;
+use totp_core::policy::remembered_device::{self, ForgottenDevices};
 use totp_core::store::Held;
+use totp_core::user::Account;
 
 #[derive(Serialize)]
 struct Document {
@@ -47,11 +47,11 @@ pub(crate) fn run(
                 )));
             }
             authorise(context, &account, consent, "forgets a device: its next login asks for a code")?;
-            forget(context, &account, Which::Named(id), id)
+            forget(context, &account, ForgottenDevices::Named(id), id)
         }
         (None, true) => {
             authorise(context, &account, consent, "forgets all devices: their next logins ask for a code")?;
-            forget(context, &account, Which::All, "all")
+            forget(context, &account, ForgottenDevices::All, "all")
         }
     }
 }
@@ -86,8 +86,13 @@ fn show(context: &Context, document: &Document) -> Result<(), Failure> {
     output::columns(&rows).iter().try_for_each(|line| output::line(line))
 }
 
-fn forget(context: &Context, account: &Account, which: Which<'_>, named: &str) -> Result<(), Failure> {
-    let count = remembered::forget(context.entry(account)?, which)?;
+fn forget(
+    context: &Context,
+    account: &Account,
+    which: ForgottenDevices<'_>,
+    named: &str,
+) -> Result<(), Failure> {
+    let count = remembered_device::forget(context.entry(account)?, which)?;
     context.audit(&context.event(Name::DeviceRevoked, account).field("device", named).field("count", count));
     report::done(context.format, account, "revoked", "forgotten; the next login from there asks for a code")
 }

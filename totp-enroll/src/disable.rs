@@ -4,11 +4,11 @@ use crate::context::Context;
 use crate::factor::{Consent, authorise};
 use crate::failure::Failure;
 use crate::report;
-use totp_core::account::Account;
+use totp_core::audit_event::Name;
 use totp_core::enrolment;
-use totp_core::event::Name;
-use totp_core::expected_enrolment::ExpectedEnrolment;
+use totp_core::enrolment::ExpectedEnrolment;
 use totp_core::store::{Resets, Users};
+use totp_core::user::Account;
 
 pub(crate) fn run(context: &Context, user: Option<&str>, consent: Consent) -> Result<(), Failure> {
     let account = context.any_account(user)?;

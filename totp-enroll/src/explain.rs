@@ -6,12 +6,12 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use serde::Serialize;
-use totp_core::account::Account;
-use totp_core::device::Traits;
 use totp_core::network;
+use totp_core::policy::device::Traits;
+use totp_core::policy::remembered_device;
 use totp_core::policy::{Decision, Exempted, Policy, PolicyInput};
-use totp_core::remembered;
 use totp_core::store::Resets;
+use totp_core::user::Account;
 use totp_host::accounts;
 use totp_host::settings::read_config;
 
@@ -79,7 +79,7 @@ fn input(
     let remembered = match &held {
         Some(held) if policy.remember.can_tell(&traits) => {
             let keyring = context.keyring()?;
-            remembered::recognise(held, account, &traits, &policy.remember, now, &keyring)?.is_some()
+            remembered_device::recognise(held, account, &traits, &policy.remember, now, &keyring)?.is_some()
         }
         Some(_) | None => false,
     };

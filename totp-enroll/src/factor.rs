@@ -4,12 +4,12 @@ use crate::context::{Context, PATIENCE, busy};
 use crate::failure::Failure;
 use crate::terminal::Terminal;
 use crate::{clock, output};
-use totp_core::account::Account;
+use totp_core::audit_event::Name;
 use totp_core::code::Answer;
-use totp_core::event::Name;
 use totp_core::keyring::Keyring;
 use totp_core::login::{Host, JudgeError, Method, Reason, Submission, Verdict, judge};
 use totp_core::time::Now;
+use totp_core::user::Account;
 
 /// Codes that may be tried before the command ends; the account's own limit counts each.
 const TRIES: usize = 3;

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 use totp_core::account_recovery::AccountRecoveryError;
+use totp_core::account_recovery::ResetError;
 use totp_core::enrolment::EnrolmentError;
 use totp_core::login::JudgeError;
-use totp_core::reset::Refused;
 use totp_core::store::StoreError;
 use totp_host::accounts::AccountError;
 use totp_host::clock::ClockError;
@@ -35,7 +35,7 @@ impl Failure {
         Self { kind: Kind::Refused, problem: problem.into(), file: None, line: None, told: false }
     }
 
-    /// Asked for in a way that cannot be done.
+    /// StepInputs for in a way that cannot be done.
     pub(crate) fn usage(problem: impl Into<String>) -> Self {
         Self { kind: Kind::Usage, ..Self::refused(problem) }
     }
@@ -139,23 +139,23 @@ impl From<AccountRecoveryError> for Failure {
         match error {
             AccountRecoveryError::Store(error) => error.into(),
             AccountRecoveryError::Refused(
-                refused @ (Refused::Own
-                | Refused::SamePerson
-                | Refused::ApprovedBefore
-                | Refused::NobodyInPerson
-                | Refused::NoPart),
+                refused @ (ResetError::Own
+                | ResetError::SamePerson
+                | ResetError::ApprovedBefore
+                | ResetError::NobodyInPerson
+                | ResetError::NoPart),
             ) => Self::not_permitted(refused.to_string()),
             AccountRecoveryError::Refused(
-                Refused::Requested
-                | Refused::TokenOut
-                | Refused::CalledOff
-                | Refused::Enough
-                | Refused::Unapproved(_)
-                | Refused::Cooling(_)
-                | Refused::Expired
-                | Refused::TooLate
-                | Refused::Void
-                | Refused::Withdrawn,
+                ResetError::Requested
+                | ResetError::TokenOut
+                | ResetError::CalledOff
+                | ResetError::Enough
+                | ResetError::Unapproved(_)
+                | ResetError::Cooling(_)
+                | ResetError::Expired
+                | ResetError::TooLate
+                | ResetError::Void
+                | ResetError::Withdrawn,
             )
             | AccountRecoveryError::NoReset
             | AccountRecoveryError::NoEntropy(_) => Self::refused(error.to_string()),

@@ -7,12 +7,12 @@ use crate::failure::Failure;
 use crate::output::{self, Format};
 use nix::unistd::Uid;
 use serde::Serialize;
-use totp_core::account::Account;
 use totp_core::enrolment::recovery_left;
 use totp_core::factor::Factor;
 use totp_core::lockout::LockState;
-use totp_core::recovery::Kind;
+use totp_core::recovery::RecoveryKind;
 use totp_core::store::Held;
+use totp_core::user::Account;
 
 /// What `status` and `list` say of one user.
 #[derive(Serialize)]
@@ -95,7 +95,7 @@ impl Report {
             authenticators: authenticators.collect(),
             recovery_created: credential.recovery_created().map(|created| created.to_string()),
             recovery_left: recovery_left(credential, ledger),
-            recovery_kind: credential.recovery_kind().map(Kind::as_str),
+            recovery_kind: credential.recovery_kind().map(RecoveryKind::as_str),
             pending: (0..credential.authenticators().len()).any(|at| ledger.confirmed_at(at).is_none()),
             wrong_in_a_row: ledger.failures().consecutive(),
             state,

@@ -7,12 +7,12 @@ use crate::failure::Failure;
 use crate::output;
 use crate::terminal::Terminal;
 use std::path::Path;
-use totp_core::account::Account;
-use totp_core::account_recovery::{self, Authorised, NotAuthorised, TokenRefused, Tried};
+use totp_core::account_recovery::{self, AdmissionError, Authorised, TokenOutcome, TokenRefused};
+use totp_core::audit_event::Name;
 use totp_core::code::Answer;
-use totp_core::event::Name;
 use totp_core::secret::Secret;
 use totp_core::store::{Entry, Resets};
+use totp_core::user::Account;
 use totp_store::documents::read_document;
 use totp_store::guard::Guard;
 
@@ -73,8 +73,8 @@ pub(crate) fn admit(
 ) -> Result<(), Failure> {
     match account_recovery::admit(entry, account, authorised, clock::now()?.realtime) {
         Ok(()) => Ok(()),
-        Err(NotAuthorised::Store(error)) => Err(error.into()),
-        Err(NotAuthorised::ResetToken(why)) => Err(token_refused(context, account, why)),
+        Err(AdmissionError::Store(error)) => Err(error.into()),
+        Err(AdmissionError::ResetToken(why)) => Err(token_refused(context, account, why)),
     }
 }
 
@@ -101,9 +101,9 @@ fn try_token(
     let tried =
         account_recovery::try_token(&context.entry(account)?, account, &code, clock::now()?.realtime)?;
     match tried {
-        Tried::TokenAccepted(token_accepted) => Ok(Ok(Authorised::ByToken(token_accepted))),
-        Tried::NoReset => Err(Failure::refused("no token waits for this account: enroll without one")),
-        Tried::Refused(why) => {
+        TokenOutcome::TokenAccepted(token_accepted) => Ok(Ok(Authorised::ByToken(token_accepted))),
+        TokenOutcome::NoReset => Err(Failure::refused("no token waits for this account: enroll without one")),
+        TokenOutcome::Refused(why) => {
             drop(token_refused(context, account, why));
             Ok(Err(why))
         }

@@ -4,9 +4,9 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use crate::report::Report;
-use totp_core::account::Account;
-use totp_core::recovery::Kind;
+use totp_core::recovery::RecoveryKind;
 use totp_core::store::Resets;
+use totp_core::user::Account;
 
 pub(crate) fn run(context: &Context, user: Option<&str>) -> Result<(), Failure> {
     let account = context.any_account(user)?;
@@ -68,7 +68,7 @@ fn recovery(report: &Report, warn_below: usize) -> String {
         return "recovery codes: none; \"totp-enroll recovery-codes\" makes some".to_owned();
     };
     let left = report.recovery_left;
-    if kind == Kind::Scratch.as_str() {
+    if kind == RecoveryKind::Scratch.as_str() {
         return format!(
             "recovery codes: {left} scratch codes of another program, which open no locked account; \"totp-enroll \
              recovery-codes\" makes longer ones, which do"

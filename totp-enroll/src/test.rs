@@ -11,13 +11,13 @@ use crate::terminal::Terminal;
 use serde::Serialize;
 use std::fs::File;
 use std::io::Read;
-use totp_core::account::Account;
+use totp_core::audit_event::Name;
 use totp_core::code::Answer;
-use totp_core::event::Name;
 use totp_core::factor::ClockOff;
 use totp_core::login::{Method, Reason, Refusal, Verdict};
 use totp_core::secret::Secret;
 use totp_core::time::Seconds;
+use totp_core::user::Account;
 use zeroize::Zeroizing;
 
 /// No code is longer, nor a recovery code with its dashes.

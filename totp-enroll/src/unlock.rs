@@ -5,8 +5,8 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::output;
 use crate::report;
+use totp_core::audit_event::Name;
 use totp_core::enrolment;
-use totp_core::event::Name;
 use totp_core::store::{Engine, EnrolmentAttempts};
 
 pub(crate) fn run(context: &Context, user: &str, repair: bool) -> Result<(), Failure> {

@@ -12,9 +12,9 @@ mod uri;
 pub use issuer::{Issuer, IssuerError};
 pub use qr::{Drawing, Qr, TooLong};
 
-use totp_core::account::Account;
-use totp_core::draft::Draft;
+use totp_core::enrolment::draft::Draft;
 use totp_core::secret::Secret;
+use totp_core::user::Account;
 
 /// What an app is shown of one draft.
 pub struct Card {

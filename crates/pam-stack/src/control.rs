@@ -1,28 +1,28 @@
-//! The control of a line: what becomes of the stack at each answer of the module.
+//! The control field of a line: what libpam does at each return code of the module.
 
-use crate::code::{self, COUNT, Code};
 use crate::libpam::Release;
+use crate::return_code::{self, COUNT, ReturnCode};
 
-/// What libpam does at an answer.
+/// What libpam does at a return code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// The answer does not count.
+    /// The code does not count.
     Ignore,
-    /// It counts, unless a failure came before.
+    /// The code becomes the result, unless a failure came before.
     Ok,
-    /// The same, and the stack or substack ends, unless a failure came before.
+    /// Like `Ok`, and the stack or substack ends, unless a failure came before.
     Done,
-    /// The stack fails, and goes on.
+    /// The stack fails and continues.
     Bad,
     /// The stack or substack fails and ends.
     Die,
-    /// What was answered in this stack or substack is forgotten.
+    /// The result of this stack or substack so far is discarded.
     Reset,
-    /// So many modules below are passed over; a substack counts as one.
+    /// The next modules are skipped, this many; a substack counts as one.
     Jump(usize),
 }
 
-/// One action for each answer.
+/// One action for each return code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Control([Action; COUNT]);
 
@@ -37,10 +37,10 @@ const ACTIONS: [(&str, Action); 6] = [
 ];
 
 impl Control {
-    /// Everything is a failure: what libpam makes of what it cannot read.
+    /// Every code is a failure: what libpam uses for a control that it cannot read.
     pub const FAILURE: Self = Self([Action::Bad; COUNT]);
 
-    /// The second field of a line, without its brackets. Never an error: libpam makes [`Control::FAILURE`] of one.
+    /// Parses the second field of a line, without its brackets. An unreadable control is not an error: it is [`Control::FAILURE`].
     #[must_use]
     pub fn parse(word: &str, release: Release) -> Self {
         match word.to_ascii_lowercase().as_str() {
@@ -52,25 +52,27 @@ impl Control {
         }
     }
 
-    /// What becomes of that answer.
+    /// The action for a return code.
     #[must_use]
-    pub fn at(&self, code: Code) -> Action {
+    pub fn at(&self, code: ReturnCode) -> Action {
         self.0.get(code).copied().unwrap_or(Action::Bad)
     }
 
     fn keyword(success: Action, ignore: Action, default: Action) -> Self {
         let mut actions = [default; COUNT];
-        for (code, action) in
-            [(code::SUCCESS, success), (code::NEW_AUTHTOK_REQD, success), (code::IGNORE, ignore)]
-        {
-            if let Some(place) = actions.get_mut(code) {
-                *place = action;
+        for (code, action) in [
+            (return_code::SUCCESS, success),
+            (return_code::NEW_AUTHTOK_REQD, success),
+            (return_code::IGNORE, ignore),
+        ] {
+            if let Some(entry) = actions.get_mut(code) {
+                *entry = action;
             }
         }
         Self(actions)
     }
 
-    /// `value=action value=action`, also without blanks between them, as libpam reads it.
+    /// `value=action value=action`; libpam also accepts it without blanks in between.
     fn pairs(mut text: &str, release: Release) -> Option<Self> {
         let mut actions: [Option<Action>; COUNT] = [None; COUNT];
         let set_others = |actions: &mut [Option<Action>; COUNT], action| {
@@ -81,14 +83,14 @@ impl Control {
             if text.is_empty() {
                 break;
             }
-            let names = code::NAMES.iter().copied().enumerate();
+            let names = return_code::NAMES.iter().copied().enumerate();
             let names = names.map(|(code, name)| (Some(code), name)).chain([(None, "default")]);
             let (code, rest) =
                 names.into_iter().find_map(|(code, name)| Some((code, text.strip_prefix(name)?)))?;
             let rest = rest.trim_start_matches(SPACES).strip_prefix('=')?.trim_start_matches(SPACES);
             let (action, rest) = action(rest, release)?;
             match code.and_then(|code| actions.get_mut(code)) {
-                Some(place) => *place = Some(action),
+                Some(entry) => *entry = Some(action),
                 None => set_others(&mut actions, action),
             }
             text = rest;
@@ -115,7 +117,7 @@ fn action(text: &str, release: Release) -> Option<(Action, &str)> {
     })
 }
 
-/// An `int` that is multiplied and added to without a look at its size.
+/// The number as an `int` that wraps around, as libpam up to 1.5 computes it.
 fn overflowing(digits: &str) -> Option<i32> {
     digits.chars().try_fold(0_i32, |number, digit| {
         let digit = i32::try_from(digit.to_digit(10)?).ok()?;
@@ -123,7 +125,7 @@ fn overflowing(digits: &str) -> Option<i32> {
     })
 }
 
-/// A jump, or what an overflow made of it: libpam keeps the other actions as negative numbers.
+/// A jump, or the action that an overflow turns it into: libpam stores the other actions as negative numbers.
 fn numbered(number: i32) -> Option<Action> {
     match number {
         0 => None,
@@ -132,7 +134,7 @@ fn numbered(number: i32) -> Option<Action> {
         -3 => Some(Action::Bad),
         -4 => Some(Action::Die),
         -5 => Some(Action::Reset),
-        // None of libpam's, or "not set yet", which becomes a failure; either way the stack fails from here.
+        // Not one of libpam's actions, or its "not set yet", which becomes a failure: the stack fails in both cases.
         ..=-6 => Some(Action::Bad),
         1.. => usize::try_from(number).ok().map(Action::Jump),
     }
@@ -143,12 +145,12 @@ mod tests {
     use super::*;
 
     fn at(word: &str, name: &str) -> Action {
-        Control::parse(word, Release::V1_6).at(code::named(name).unwrap())
+        Control::parse(word, Release::V1_6).at(return_code::named(name).unwrap())
     }
 
     #[test]
-    fn a_jump_that_is_too_large_overflows_up_to_1_5_and_is_no_control_since_1_6() {
-        let old = |word: &str| Control::parse(word, Release::V1_5).at(code::SUCCESS);
+    fn a_too_large_jump_overflows_up_to_1_5_and_is_invalid_since_1_6() {
+        let old = |word: &str| Control::parse(word, Release::V1_5).at(return_code::SUCCESS);
         assert_eq!(old("success=4294967295"), Action::Ok);
         assert_eq!(old("success=4294967294"), Action::Done);
         assert_eq!(old("success=4294967298"), Action::Jump(2));
@@ -158,13 +160,13 @@ mod tests {
             assert_eq!(Control::parse(word, Release::V1_6), Control::FAILURE, "{word}");
         }
         for release in [Release::V1_5, Release::V1_6] {
-            let largest = Control::parse("success=002147483647", release).at(code::SUCCESS);
+            let largest = Control::parse("success=002147483647", release).at(return_code::SUCCESS);
             assert_eq!(largest, Action::Jump(2_147_483_647), "{release:?}");
         }
     }
 
     #[test]
-    fn the_words_are_what_the_manual_says() {
+    fn keywords_expand_as_the_manual_says() {
         for (word, success, ignore, auth_err) in [
             ("required", Action::Ok, Action::Ignore, Action::Bad),
             ("Requisite", Action::Ok, Action::Ignore, Action::Die),
@@ -179,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn pairs_are_read_in_any_order_and_the_default_fills_what_is_left() {
+    fn pairs_come_in_any_order_and_the_default_fills_the_rest() {
         for word in ["success=1 default=ignore", "default=ignore success=1", "default = ignore success =1"] {
             assert_eq!(at(word, "success"), Action::Jump(1), "{word}");
             assert_eq!(at(word, "auth_err"), Action::Ignore, "{word}");
@@ -189,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_control_fails() {
+    fn an_invalid_control_counts_as_a_failure() {
         for word in [
             "suficient",
             "success",

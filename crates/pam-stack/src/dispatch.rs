@@ -1,10 +1,12 @@
-//! What libpam makes of the modules' answers, one at a time (pam.conf(5); proved against the real libpam by the acceptance tests).
+//! How libpam combines the return codes of a stack, one step at a time (pam.conf(5), `_pam_dispatch_aux`).
+//!
+//! The acceptance tests compare this with the real libpam.
 
-use crate::code::{self, Code};
 use crate::control::Action;
 use crate::load::Handler;
+use crate::return_code::{self, ReturnCode};
 
-/// What libpam thinks so far.
+/// libpam's `impression` of the stack so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Impression {
     Undecided,
@@ -12,66 +14,71 @@ pub(crate) enum Impression {
     Negative,
 }
 
-/// The opinion: an impression, and whether the answer that goes with it is success.
-type Opinion = (Impression, bool);
+/// The result so far: an impression, and whether its return code is success.
+type ResultSoFar = (Impression, bool);
 
-const NONE: Opinion = (Impression::Undecided, false);
+const NONE: ResultSoFar = (Impression::Undecided, false);
 
-/// How far libpam has come.
+/// The state of libpam between two lines.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct State {
-    /// The next line.
+pub(crate) struct StackState {
+    /// The index of the next line.
     pub(crate) at: usize,
-    /// The level of the line before.
+    /// The level of the previous line.
     level: usize,
-    opinion: Opinion,
-    /// The opinion at the beginning of each substack that it is in; what a reset goes back to.
-    before: Vec<Opinion>,
+    result: ResultSoFar,
+    /// The result at the start of each open substack; a reset returns to it.
+    before: Vec<ResultSoFar>,
 }
 
-impl State {
+impl StackState {
     pub(crate) fn start() -> Self {
-        Self { at: 0, level: 0, opinion: NONE, before: vec![NONE] }
+        Self { at: 0, level: 0, result: NONE, before: vec![NONE] }
     }
 
-    /// Whether pam_authenticate answers success, if this is the end.
+    /// Whether `pam_authenticate` returns success if the stack ends here.
     pub(crate) fn is_success(&self) -> bool {
-        self.opinion == (Impression::Positive, true)
+        self.result == (Impression::Positive, true)
     }
 
-    /// Goes on from the line `handler`, which is at [`State::at`], whose module answered `code`. A substack's own line has no
-    /// answer. `None`: the stack is left at once, without success.
-    pub(crate) fn after(&self, stack: &[Handler], handler: &Handler, code: Option<Code>) -> Option<Self> {
+    /// The state after the line `handler` at [`StackState::at`], whose module returned `code`. The line that begins a substack has no
+    /// return code. `None`: the stack ends at once, without success.
+    pub(crate) fn after(
+        &self,
+        stack: &[Handler],
+        handler: &Handler,
+        code: Option<ReturnCode>,
+    ) -> Option<Self> {
         let level = handler.level;
         let mut next = self.clone();
         next.before.truncate(self.level.saturating_add(1));
         if self.level < level {
             next.before.resize(level, NONE);
-            next.before.push(self.opinion);
+            next.before.push(self.result);
         }
         next.level = level;
         next.at = self.at.saturating_add(1);
         let Some(code) = code else { return Some(next) };
-        if code == code::INCOMPLETE {
+        if code == return_code::INCOMPLETE {
             return None;
         }
-        let is_success = code == code::SUCCESS;
+        let is_success = code == return_code::SUCCESS;
         match handler.control.at(code) {
             Action::Ignore => {}
-            Action::Reset => next.opinion = next.before.get(level).copied().unwrap_or(NONE),
+            Action::Reset => next.result = next.before.get(level).copied().unwrap_or(NONE),
             action @ (Action::Ok | Action::Done) => {
-                let (impression, so_far) = self.opinion;
+                let (impression, so_far) = self.result;
                 if impression == Impression::Undecided || (impression == Impression::Positive && so_far) {
-                    next.opinion = (Impression::Positive, is_success);
+                    next.result = (Impression::Positive, is_success);
                 }
-                if action == Action::Done && next.opinion.0 == Impression::Positive {
+                if action == Action::Done && next.result.0 == Impression::Positive {
                     next.at = end_of_substack(stack, self.at, level);
                 }
             }
             action @ (Action::Bad | Action::Die) => {
-                if self.opinion.0 != Impression::Negative {
-                    // A failure that answers "success" stays one: the impression is negative.
-                    next.opinion = (Impression::Negative, false);
+                if self.result.0 != Impression::Negative {
+                    // A success code whose action is a failure is a failure: the impression is negative.
+                    next.result = (Impression::Negative, false);
                 }
                 if action == Action::Die {
                     next.at = end_of_substack(stack, self.at, level);
@@ -81,7 +88,7 @@ impl State {
                 Ok(at) => next.at = at,
                 Err(at) => {
                     next.at = at;
-                    next.opinion = (Impression::Negative, false);
+                    next.result = (Impression::Negative, false);
                 }
             },
         }
@@ -89,21 +96,22 @@ impl State {
     }
 }
 
-/// The first line behind `at` that is not in the same substack, nor in one within it.
+/// The index of the first line after `at` that is outside its substack.
 fn end_of_substack(stack: &[Handler], at: usize, level: usize) -> usize {
     let behind = at.saturating_add(1);
     let inside = stack.iter().skip(behind).take_while(|next| next.level >= level).count();
     behind.saturating_add(inside)
 }
 
-/// The line behind `count` modules; `Err`: where the substack ends before that, which is a mistake.
+/// The index of the line after the next `count` modules. `Err`: the index where the substack ends before that, which libpam counts as
+/// a failure.
 fn jump(stack: &[Handler], at: usize, level: usize, count: usize) -> Result<usize, usize> {
     let level_of = |at: usize| stack.get(at).map(|handler| handler.level);
     let mut here = at.saturating_add(1);
     let mut left = count;
     while left > 0 && level_of(here).is_some_and(|next| next >= level) {
         here = here.saturating_add(1);
-        // What is in a substack goes with its line.
+        // A substack is skipped whole.
         while level_of(here).is_some_and(|next| next > level) {
             here = here.saturating_add(1);
         }

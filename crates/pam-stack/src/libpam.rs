@@ -1,4 +1,4 @@
-//! Which libpam is installed: how service files are read has changed with 1.6.0, and Debian reads includes in a way of its own.
+//! Which libpam is installed: 1.6.0 changed how service files are read, and Debian patches how includes are read.
 
 use crate::module;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ pub struct Libpam {
     pub includes: Includes,
 }
 
-/// What changed when.
+/// The releases that read service files differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Release {
     /// Up to 1.5.3 (Debian 12): lines of 1023 bytes; includes as deep as there are open files; large jumps overflow.
@@ -21,29 +21,29 @@ pub enum Release {
     V1_6,
 }
 
-/// Where an included file of a relative name is, and whether there is `@include`.
+/// Where an included file with a relative name is looked for, and whether `@include` exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Includes {
-    /// Debian's patch `031_pam_include`: in /etc/pam.d alone, and `@include` includes lines of every type.
+    /// Debian's patch `031_pam_include`: in /etc/pam.d only, and `@include` includes lines of every type.
     Debian,
-    /// In each directory of service files; `@include` is unknown.
+    /// In every directory of service files; there is no `@include`.
     Upstream,
 }
 
-/// Texts that the library says in its log, and the word that it compares with. Both releases have the file name `libpam.so.0.85.1`
-/// and neither says its number, so the code that is modelled is told by what it says.
+/// Log messages and keywords in the library's binary. Both releases are named `libpam.so.0.85.1` and neither contains its version
+/// number, so the release is recognised by these texts.
 const DEEP_IN_1_5: &[u8] = b"maximum level of substacks reached";
 const DEEP_IN_1_6: &[u8] = b"maximum level of inclusions reached";
 const JUMP_IN_1_6: &[u8] = b"expecting smaller jump number";
 const INCLUDE_OF_DEBIAN: &[u8] = b"@include";
 
 impl Libpam {
-    /// That of Debian 12.
+    /// Debian 12.
     pub const DEBIAN_12: Self = Self { release: Release::V1_5, includes: Includes::Debian };
-    /// That of Debian 13.
+    /// Debian 13.
     pub const DEBIAN_13: Self = Self { release: Release::V1_6, includes: Includes::Debian };
 
-    /// Those that may be in use on this machine: one, unless that cannot be told; then a stack has to be judged by each.
+    /// Those that may be in use on this machine: exactly one, unless it cannot be recognised. Then check a stack against each.
     pub fn candidates() -> Vec<Self> {
         let libraries: Vec<Vec<u8>> =
             libraries().iter().filter_map(|path| std::fs::read(path).ok()).collect();
@@ -64,24 +64,27 @@ impl Libpam {
         found
     }
 
-    /// What a library may be by its content.
+    /// The releases that a library may be, by its content.
     fn of(library: &[u8]) -> Vec<Self> {
-        let says = |text: &[u8]| library.windows(text.len()).any(|window| window == text);
-        let releases: &[Release] = match (says(DEEP_IN_1_5), says(DEEP_IN_1_6), says(JUMP_IN_1_6)) {
+        let contains = |text: &[u8]| library.windows(text.len()).any(|window| window == text);
+        let releases: &[Release] = match (contains(DEEP_IN_1_5), contains(DEEP_IN_1_6), contains(JUMP_IN_1_6))
+        {
             (true, false, false) => &[Release::V1_5],
             (false, true, true) => &[Release::V1_6],
-            // A distribution that took over a part of the change, or a release that nobody has looked at.
+            // A distribution that backported a part of the change, or a release that is not known here.
             (_, _, _) => &[Release::V1_5, Release::V1_6],
         };
-        let includes = if says(INCLUDE_OF_DEBIAN) { Includes::Debian } else { Includes::Upstream };
+        let includes = if contains(INCLUDE_OF_DEBIAN) { Includes::Debian } else { Includes::Upstream };
         releases.iter().map(|release| Self { release: *release, includes }).collect()
     }
 }
 
-/// Where programs find it: beside its modules, or where the dynamic linker looks before that.
+/// The libpam files that programs may load: beside its modules, or in /usr/local/lib, which the dynamic linker searches first.
 fn libraries() -> Vec<PathBuf> {
-    let mut directories: Vec<PathBuf> =
-        module::of_libpam().iter().filter_map(|modules| modules.parent().map(Path::to_owned)).collect();
+    let mut directories: Vec<PathBuf> = module::libpam_directories()
+        .iter()
+        .filter_map(|modules| modules.parent().map(Path::to_owned))
+        .collect();
     directories.push(PathBuf::from("/usr/local/lib"));
     let inner = std::fs::read_dir("/usr/local/lib").into_iter().flatten().flatten();
     directories.extend(inner.map(|entry| entry.path()));
@@ -97,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_release_is_told_by_what_the_library_says() {
+    fn a_release_is_recognised_by_texts_in_the_library() {
         let old = library(&[INCLUDE_OF_DEBIAN, DEEP_IN_1_5]);
         let new = library(&[DEEP_IN_1_6, INCLUDE_OF_DEBIAN, JUMP_IN_1_6]);
         assert_eq!(Libpam::among(std::slice::from_ref(&old)), [Libpam::DEBIAN_12]);
@@ -108,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_told_is_judged_by_both() {
+    fn an_unrecognised_library_may_be_either_release() {
         let both = [Libpam::DEBIAN_12, Libpam::DEBIAN_13];
         assert_eq!(Libpam::among(&[]), both);
         for texts in [&[][..], &[DEEP_IN_1_6], &[DEEP_IN_1_5, DEEP_IN_1_6], &[DEEP_IN_1_5, JUMP_IN_1_6]] {
@@ -118,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn the_library_of_this_machine_is_known() {
+    fn the_libpam_of_this_machine_is_recognised() {
         assert_eq!(Libpam::candidates().len(), 1);
     }
 }

@@ -1,33 +1,33 @@
-//! The text of a service file as libpam takes it apart: continued lines, comments, words in brackets.
+//! Splits the text of a service file as libpam does: continued lines, comments, words in brackets.
 //!
-//! Up to 1.5 a line is read into 1024 bytes, and what does not fit is a line of its own; blank lines and comments between a line
-//! and its continuation are passed over. Since 1.6 lines have any length, and a blank line or a comment ends a continued one.
+//! Up to 1.5 a line is read into a buffer of 1024 bytes and the rest becomes a line of its own; blank lines and comments between a
+//! line and its continuation are skipped. Since 1.6 lines have any length, and a blank line or a comment ends a continued one.
 
 use crate::libpam::Release;
 
-/// A line, its continuations joined, comments gone.
+/// A line with its continuations joined and comments removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    /// The first of its lines in the file, counted from one.
+pub struct LogicalLine {
+    /// The number of its first line in the file, from one.
     pub number: usize,
-    /// What it says.
+    /// Its text.
     pub text: String,
 }
 
-/// A file that libpam does not read to its end, and refuses whole.
+/// A line that never ends: libpam refuses the whole file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unfinished {
-    /// The line of the file that libpam does not come to the end of.
+pub struct UnterminatedLineError {
+    /// The number of the line.
     pub number: usize,
-    /// Why, in a sentence.
+    /// What is wrong, in one sentence.
     pub problem: &'static str,
 }
 
-/// What is between words, and before and after them.
+/// The characters that separate words.
 const BLANKS: [char; 3] = [' ', '\n', '\t'];
 
-/// The lines that are not empty, and whether the file ends within a further one.
-pub fn lines(text: &[u8], release: Release) -> (Vec<Line>, Option<Unfinished>) {
+/// The lines that are not empty, and the error if the last one never ends.
+pub fn lines(text: &[u8], release: Release) -> (Vec<LogicalLine>, Option<UnterminatedLineError>) {
     let mut reader = Reader { rest: text, number: 1 };
     let mut lines = Vec::new();
     loop {
@@ -43,21 +43,21 @@ pub fn lines(text: &[u8], release: Release) -> (Vec<Line>, Option<Unfinished>) {
     }
 }
 
-const ENDS_IN_A_LINE: &str = "the file ends within a line: its last line goes on (\\) into nothing";
-const NEVER_ENDS: &str =
-    "libpam never comes to the end of this line: its backslash is the last of 1023 bytes";
+const ENDS_IN_A_LINE: &str =
+    "the file ends in a continued line: remove the backslash at the end of its last line";
+const NEVER_ENDS: &str = "libpam hangs at this line, because its backslash is byte 1023: shorten the line";
 
 /// `BUF_SIZE` of libpam up to 1.5.
 const BUFFER: usize = 1024;
 
 struct Reader<'a> {
     rest: &'a [u8],
-    /// The line of the file that the rest begins in.
+    /// The number of the line that `rest` begins in.
     number: usize,
 }
 
 impl<'a> Reader<'a> {
-    /// What is left of the line of the file, with its newline, but at most so many bytes, as fgets(3) has it; and its number.
+    /// Reads the rest of the line with its newline, but at most this many bytes, like fgets(3). Also returns the line's number.
     fn piece(&mut self, most: usize) -> Option<(usize, &'a [u8])> {
         let newline = self.rest.iter().position(|byte| *byte == b'\n');
         let whole = newline.map_or(self.rest.len(), |at| at.saturating_add(1));
@@ -69,39 +69,39 @@ impl<'a> Reader<'a> {
     }
 
     /// `_pam_assemble_line` up to 1.5.
-    fn line_in_1024_bytes(&mut self) -> Result<Option<Line>, Unfinished> {
-        let mut open = Open::default();
+    fn line_in_1024_bytes(&mut self) -> Result<Option<LogicalLine>, UnterminatedLineError> {
+        let mut open = PartialLine::default();
         loop {
-            let room = BUFFER.saturating_sub(open.text.len()).saturating_sub(1);
-            if room == 0 {
-                // fgets(3) with room for the final NUL alone reads nothing, again and again.
+            let space = BUFFER.saturating_sub(open.text.len()).saturating_sub(1);
+            if space == 0 {
+                // With space for the final NUL only, fgets(3) reads nothing, forever.
                 return Err(open.unfinished(NEVER_ENDS));
             }
-            let Some((number, piece)) = self.piece(room) else {
+            let Some((number, piece)) = self.piece(space) else {
                 return if open.text.is_empty() { Ok(None) } else { Err(open.unfinished(ENDS_IN_A_LINE)) };
             };
-            let said = before(piece, 0);
-            let trimmed = trim_start(said, b" \n\t");
+            let text = before(piece, 0);
+            let trimmed = trim_start(text, b" \n\t");
             if trimmed.is_empty() || trimmed.starts_with(b"#") {
                 continue;
             }
-            let comment = said.contains(&b'#');
-            match continued(said) {
-                Some(said) if !comment => {
-                    open.push(number, said);
+            let comment = text.contains(&b'#');
+            match continued(text) {
+                Some(text) if !comment => {
+                    open.push(number, text);
                     open.push(number, b" ");
                 }
                 Some(_) | None => {
-                    open.push(number, before(said, b'#'));
+                    open.push(number, before(text, b'#'));
                     return Ok(open.line());
                 }
             }
         }
     }
 
-    /// `_pam_line_assemble` since 1.6. What stands behind a NUL counts for the length of a line, and is not seen.
-    fn line_of_any_length(&mut self) -> Result<Option<Line>, Unfinished> {
-        let mut open = Open::default();
+    /// `_pam_line_assemble` since 1.6. Text after a NUL byte is not seen, but a backslash there still continues the line.
+    fn line_of_any_length(&mut self) -> Result<Option<LogicalLine>, UnterminatedLineError> {
+        let mut open = PartialLine::default();
         let mut goes_on = false;
         loop {
             let Some((number, piece)) = self.piece(usize::MAX) else {
@@ -109,26 +109,26 @@ impl<'a> Reader<'a> {
             };
             open.number.get_or_insert(number);
             let comment = before(piece, 0).contains(&b'#');
-            if let Some(said) = continued(piece)
+            if let Some(text) = continued(piece)
                 && !comment
             {
                 goes_on = true;
-                let said = trim_start(said, b" \t");
-                if !said.is_empty() || !open.text.is_empty() {
-                    open.push(number, said);
+                let text = trim_start(text, b" \t");
+                if !text.is_empty() || !open.text.is_empty() {
+                    open.push(number, text);
                     open.push(number, b" ");
                 }
                 continue;
             }
-            let said = trim_start(before(piece, b'#'), b" \t");
-            let is_empty = matches!(said.first(), None | Some(0 | b'\n'));
+            let text = trim_start(before(piece, b'#'), b" \t");
+            let is_empty = matches!(text.first(), None | Some(0 | b'\n'));
             if !is_empty || !open.text.is_empty() {
-                open.push(number, said);
+                open.push(number, text);
                 if let Some(line) = std::mem::take(&mut open).line() {
                     return Ok(Some(line));
                 }
             }
-            open = Open::default();
+            open = PartialLine::default();
             goes_on = false;
         }
     }
@@ -136,27 +136,27 @@ impl<'a> Reader<'a> {
 
 /// A line that is not complete yet.
 #[derive(Default)]
-struct Open {
+struct PartialLine {
     number: Option<usize>,
     text: Vec<u8>,
 }
 
-impl Open {
-    fn push(&mut self, number: usize, said: &[u8]) {
+impl PartialLine {
+    fn push(&mut self, number: usize, text: &[u8]) {
         if self.text.is_empty() {
             self.number = Some(number);
         }
-        self.text.extend_from_slice(said);
+        self.text.extend_from_slice(text);
     }
 
-    /// Nothing where it is empty for a program in C.
-    fn line(self) -> Option<Line> {
+    /// `None` if it is empty for a C program.
+    fn line(self) -> Option<LogicalLine> {
         let text = String::from_utf8_lossy(before(&self.text, 0)).into_owned();
-        (!text.is_empty()).then(|| Line { number: self.number.unwrap_or(1), text })
+        (!text.is_empty()).then(|| LogicalLine { number: self.number.unwrap_or(1), text })
     }
 
-    fn unfinished(&self, problem: &'static str) -> Unfinished {
-        Unfinished { number: self.number.unwrap_or(1), problem }
+    fn unfinished(&self, problem: &'static str) -> UnterminatedLineError {
+        UnterminatedLineError { number: self.number.unwrap_or(1), problem }
     }
 }
 
@@ -169,13 +169,13 @@ fn trim_start<'a>(text: &'a [u8], blanks: &[u8]) -> &'a [u8] {
     text.get(blank..).unwrap_or_default()
 }
 
-/// What stands before the backslash at the end, if there is one.
+/// The text before the backslash at the end, if there is one.
 fn continued(text: &[u8]) -> Option<&[u8]> {
     let blank = text.iter().rev().take_while(|byte| b" \t\n".contains(byte)).count();
     text.get(..text.len().saturating_sub(blank))?.strip_suffix(b"\\")
 }
 
-/// The first word and what follows it. One that begins with a bracket goes to the next closing one; `\]` is one in it.
+/// The first word and the rest. A word that begins with `[` ends at the next `]`; inside it `\]` stands for `]`.
 pub fn word(text: &str) -> Option<(String, &str)> {
     let text = text.trim_start_matches(BLANKS);
     let Some(inner) = text.strip_prefix('[') else {
@@ -200,7 +200,7 @@ pub fn word(text: &str) -> Option<(String, &str)> {
     Some((word, rest.as_str()))
 }
 
-/// All of them.
+/// All words of a line.
 pub fn words(mut text: &str) -> Vec<String> {
     let mut words = Vec::new();
     while let Some((next, rest)) = word(text) {
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn comments_and_blank_lines_say_nothing() {
+    fn comments_and_blank_lines_are_skipped() {
         for release in [V1_5, V1_6] {
             let found = texts("# a\n\n  \t\n  # b\nauth required x.so # c \\\nauth y", release);
             assert_eq!(found, [line(5, "auth required x.so"), line(6, "auth y")], "{release:?}");
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_goes_on_behind_a_backslash() {
+    fn a_backslash_continues_a_line() {
         for release in [V1_5, V1_6] {
             let found = texts("auth \\\n  required \\ \t\nx.so\nauth y\n", release);
             assert_eq!(found, [line(1, "auth required x.so"), line(4, "auth y")], "{release:?}");
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_carriage_return_is_a_part_of_the_last_word() {
+    fn a_carriage_return_belongs_to_the_last_word() {
         for release in [V1_5, V1_6] {
             let found = texts("auth a \\\r\nauth b\r\n\r\n", release);
             assert_eq!(found, [line(1, "auth a \\\r"), line(2, "auth b\r"), line(3, "\r")], "{release:?}");
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_nul_ends_what_is_seen_of_a_line() {
+    fn a_nul_byte_ends_a_line() {
         assert_eq!(
             texts("auth a\0 \\\nauth b\n\0\nauth c\n", V1_5),
             [line(1, "auth a"), line(2, "auth b"), line(4, "auth c")]

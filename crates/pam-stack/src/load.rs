@@ -1,4 +1,4 @@
-//! From service files to the list of modules that libpam asks, in its order: includes, substacks, `other`.
+//! Loads the stack of a service: the lines of its file in libpam's order, with includes, substacks and `other`.
 
 use crate::control::Control;
 use crate::libpam::{Includes, Libpam, Release};
@@ -11,21 +11,21 @@ pub(crate) const DIRECTORIES: [&str; 2] = ["/etc/pam.d", "/usr/lib/pam.d"];
 /// The deepest include that libpam follows (`PAM_SUBSTACK_MAX_LEVEL`); up to 1.5 the deepest substack.
 const DEEPEST: usize = 16;
 
-/// Up to 1.5 plain includes end where no more files can be opened. Nobody nests so many that do not include themselves.
+/// Up to 1.5 only the number of open files limits plain includes. More than this is taken for a file that includes itself.
 const DEEPEST_INCLUDE: usize = 64;
 
-/// More lines than any stack that people write has; files that include themselves more than once come to it.
+/// More lines than any stack in real use has; only files that include themselves repeatedly reach it.
 const MOST_LINES: usize = 10_000;
 
-/// Where service files are read.
+/// A source of service files.
 pub trait ServiceFiles {
-    /// What a file holds; nothing for a directory, `None` where there is no such file.
+    /// The content of a file; empty for a directory, `None` if there is no such file.
     fn read(&self, path: &Path) -> Option<Vec<u8>>;
 
     /// The libpam that reads them.
     fn libpam(&self) -> Libpam;
 
-    /// The file of a service, or that of an absolute path.
+    /// The file of a service, or the file at an absolute path.
     fn open(&self, name: &str) -> Option<(PathBuf, Vec<u8>)> {
         let read = |path: PathBuf| self.read(&path).map(|text| (path, text));
         if name.starts_with('/') {
@@ -35,93 +35,93 @@ pub trait ServiceFiles {
     }
 }
 
-/// Where a line stands.
+/// A line of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Place {
+pub struct Location {
     /// The file.
     pub file: PathBuf,
-    /// Counted from one.
+    /// The line's number, from one.
     pub line: usize,
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for Location {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "line {} of {}", self.line, self.file.display())
     }
 }
 
-/// What a line of the stack is.
+/// What libpam does at a line of the stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kind {
-    /// A module is asked.
+pub enum LineKind {
+    /// It calls a module.
     Module,
-    /// libpam cannot make sense of the line and counts it as a failure.
+    /// It cannot read the line and counts it as a failure; the text says why.
     MustFail(&'static str),
-    /// A substack begins.
+    /// It begins a substack.
     Substack,
 }
 
-/// One line of the stack.
+/// One line of the stack; libpam calls it a handler.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Handler {
-    /// Where it is written.
-    pub place: Place,
-    /// What it is.
-    pub kind: Kind,
-    /// How many substacks it is in.
+    /// Where the line is.
+    pub location: Location,
+    /// What libpam does at it.
+    pub kind: LineKind,
+    /// How many substacks contain it.
     pub level: usize,
-    /// What becomes of each answer.
+    /// The action for each return code.
     pub control: Control,
-    /// The control as it is written.
+    /// The control as written.
     pub control_text: String,
-    /// The module as it is written.
+    /// The module as written.
     pub module: String,
-    /// What the module is given.
+    /// The module's arguments.
     pub arguments: Vec<String>,
 }
 
-/// What pam_authenticate goes through for a service.
+/// What `pam_authenticate` runs for a service.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Stack {
-    /// The `auth` lines, in the order in which they are asked.
+    /// The `auth` lines, in the order in which they run.
     pub handlers: Vec<Handler>,
-    /// Modules on lines that are not `auth`.
-    pub elsewhere: Vec<Handler>,
-    /// The service has no lines of its own; those of `other` count.
+    /// The lines of the other types.
+    pub non_auth: Vec<Handler>,
+    /// The service has no auth lines; libpam uses those of `other`.
     pub is_other: bool,
 }
 
-/// A service that libpam refuses whole.
+/// Why libpam refuses a whole service.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unloadable {
+pub struct LoadError {
     /// The file.
     pub file: PathBuf,
-    /// Counted from one; `None` where no single line is at fault.
+    /// The line's number, from one; `None` if no single line is at fault.
     pub line: Option<usize>,
-    /// Why, in a sentence.
+    /// What is wrong, in one sentence.
     pub problem: &'static str,
 }
 
-/// The stack of `service`.
+/// Loads the stack of `service`.
 ///
 /// # Errors
 /// When libpam refuses the whole service.
-pub fn load(files: &dyn ServiceFiles, service: &str) -> Result<Stack, Unloadable> {
+pub fn load(files: &dyn ServiceFiles, service: &str) -> Result<Stack, LoadError> {
     let own = files.open(service).map(|(path, text)| read(files, &path, &text)).transpose()?;
     let other = files.open("other").map(|(path, text)| read(files, &path, &text)).transpose()?;
-    let Stack { handlers, elsewhere, .. } = own.unwrap_or_default();
+    let Stack { handlers, non_auth, .. } = own.unwrap_or_default();
     if !handlers.is_empty() {
-        return Ok(Stack { handlers, elsewhere, is_other: false });
+        return Ok(Stack { handlers, non_auth, is_other: false });
     }
-    Ok(Stack { handlers: other.unwrap_or_default().handlers, elsewhere, is_other: true })
+    Ok(Stack { handlers: other.unwrap_or_default().handlers, non_auth, is_other: true })
 }
 
-fn read(files: &dyn ServiceFiles, path: &Path, text: &[u8]) -> Result<Stack, Unloadable> {
+fn read(files: &dyn ServiceFiles, path: &Path, text: &[u8]) -> Result<Stack, LoadError> {
     let mut loader = Loader { files, libpam: files.libpam(), stack: Stack::default() };
-    loader.read(path, text, &Within { facility: None, depth: 0, level: 0 })?;
+    loader.read(path, text, &IncludeContext { facility: None, depth: 0, level: 0 })?;
     if loader.is_full() {
-        let problem = "its includes never come to an end";
-        return Err(Unloadable { file: path.to_owned(), line: None, problem });
+        let problem = "it includes itself without end: remove that include";
+        return Err(LoadError { file: path.to_owned(), line: None, problem });
     }
     Ok(loader.stack)
 }
@@ -132,9 +132,9 @@ struct Loader<'a> {
     stack: Stack,
 }
 
-/// Where in the includes a file is read.
-struct Within {
-    /// Only lines of this type count.
+/// How the file that is being read was included.
+struct IncludeContext {
+    /// Only lines of this type count; `None`: all.
     facility: Option<Facility>,
     depth: usize,
     level: usize,
@@ -161,15 +161,15 @@ impl Facility {
 }
 
 impl Loader<'_> {
-    fn read(&mut self, path: &Path, text: &[u8], within: &Within) -> Result<(), Unloadable> {
-        // libpam reads line by line: what stands before a mistake is in the stack already.
+    fn read(&mut self, path: &Path, text: &[u8], context: &IncludeContext) -> Result<(), LoadError> {
+        // libpam reads line by line: lines before an error are in the stack already.
         let (lines, unfinished) = line::lines(text, self.libpam.release);
         for line in lines {
-            let place = Place { file: path.to_owned(), line: line.number };
-            self.line(place, &line.text, within)?;
+            let location = Location { file: path.to_owned(), line: line.number };
+            self.line(location, &line.text, context)?;
         }
         unfinished.map_or(Ok(()), |unfinished| {
-            Err(Unloadable {
+            Err(LoadError {
                 file: path.to_owned(),
                 line: Some(unfinished.number),
                 problem: unfinished.problem,
@@ -177,69 +177,74 @@ impl Loader<'_> {
         })
     }
 
-    fn line(&mut self, place: Place, text: &str, within: &Within) -> Result<(), Unloadable> {
+    fn line(&mut self, location: Location, text: &str, context: &IncludeContext) -> Result<(), LoadError> {
         let Some((kind, rest)) = line::word(text) else { return Ok(()) };
         let kind = kind.strip_prefix('-').unwrap_or(&kind);
         if self.libpam.includes == Includes::Debian && kind.eq_ignore_ascii_case("@include") {
-            return self.include_all(place, rest, within);
+            return self.include_all(location, rest, context);
         }
         let known = Facility::parse(kind);
-        let facility = known.or(within.facility).unwrap_or(Facility::Auth);
-        if within.facility.is_some_and(|wanted| wanted != facility) {
+        let facility = known.or(context.facility).unwrap_or(Facility::Auth);
+        if context.facility.is_some_and(|wanted| wanted != facility) {
             return Ok(());
         }
         let mut handler = Handler {
-            place,
+            location,
             kind: match known {
-                Some(_) => Kind::Module,
-                None => Kind::MustFail("its first word is none of auth, account, session, password"),
+                Some(_) => LineKind::Module,
+                None => LineKind::MustFail("its first word is not auth, account, session or password"),
             },
-            level: within.level,
+            level: context.level,
             control: Control::FAILURE,
             control_text: String::new(),
             module: String::new(),
             arguments: Vec::new(),
         };
         let Some((control, rest)) = line::word(rest) else {
-            handler.kind = Kind::MustFail("it has no control");
+            handler.kind = LineKind::MustFail("it has no control field");
             self.push(facility, handler);
             return Ok(());
         };
         handler.control_text.clone_from(&control);
         let target = line::word(rest);
         match control.to_ascii_lowercase().as_str() {
-            "include" => return self.include(facility, handler, target, within, 0),
-            "substack" => return self.include(facility, handler, target, within, 1),
+            "include" => return self.include(facility, handler, target, context, 0),
+            "substack" => return self.include(facility, handler, target, context, 1),
             _ => handler.control = Control::parse(&control, self.libpam.release),
         }
         match target {
             Some((module, rest)) => {
-                named(&handler.place, &module)?;
+                named(&handler.location, &module)?;
                 handler.module = module;
                 handler.arguments = line::words(rest);
             }
-            None => handler.kind = Kind::MustFail("it names no module"),
+            None => handler.kind = LineKind::MustFail("it names no module"),
         }
         self.push(facility, handler);
         Ok(())
     }
 
     /// Debian's `@include FILE`: lines of every type.
-    fn include_all(&mut self, place: Place, rest: &str, within: &Within) -> Result<(), Unloadable> {
+    fn include_all(
+        &mut self,
+        location: Location,
+        rest: &str,
+        context: &IncludeContext,
+    ) -> Result<(), LoadError> {
         let problem = "@include names a file that cannot be read";
-        let Some((name, _)) = line::word(rest) else { return Err(crash(place)) };
-        let within_it = Within { depth: within.depth.saturating_add(1), ..*within };
-        let loaded = self.file(&name, &within_it);
-        match (loaded, within.facility) {
+        let Some((name, _)) = line::word(rest) else { return Err(crash(location)) };
+        let inner = IncludeContext { depth: context.depth.saturating_add(1), ..*context };
+        let loaded = self.file(&name, &inner);
+        match (loaded, context.facility) {
             (Ok(()), _) => Ok(()),
-            // Of a certain type: one line that fails. Its control is that of the line before in libpam (not initialised).
+            // Included for one type: one failing line. libpam leaves its control uninitialised: it is that of the line before.
             (Err(_), Some(facility)) => {
-                self.failing(facility, place, within.level, problem);
+                self.push_failure(facility, location, context.level, problem);
                 Ok(())
             }
-            // Of any type: libpam gives up.
+            // Included for all types: libpam refuses the service.
             (Err(inner), None) => {
-                Err(inner.unwrap_or(Unloadable { file: place.file, line: Some(place.line), problem }))
+                Err(inner.unwrap_or(LoadError { file: location.file, line: Some(location.line), problem }))
             }
         }
     }
@@ -249,31 +254,31 @@ impl Loader<'_> {
         facility: Facility,
         handler: Handler,
         target: Option<(String, &str)>,
-        within: &Within,
+        context: &IncludeContext,
         deeper: usize,
-    ) -> Result<(), Unloadable> {
-        let place = handler.place.clone();
-        let Some((name, _)) = target else { return Err(crash(place)) };
+    ) -> Result<(), LoadError> {
+        let location = handler.location.clone();
+        let Some((name, _)) = target else { return Err(crash(location)) };
         if deeper > 0 {
-            named(&handler.place, &name)?;
-            self.push(facility, Handler { kind: Kind::Substack, ..handler });
+            named(&handler.location, &name)?;
+            self.push(facility, Handler { kind: LineKind::Substack, ..handler });
         }
-        let within_it = Within {
+        let inner = IncludeContext {
             facility: Some(facility),
-            depth: within.depth.saturating_add(1),
-            level: within.level.saturating_add(deeper),
+            depth: context.depth.saturating_add(1),
+            level: context.level.saturating_add(deeper),
         };
-        if self.file(&name, &within_it).is_err() {
-            self.failing(facility, place, within.level, "it includes a file that cannot be read");
+        if self.file(&name, &inner).is_err() {
+            self.push_failure(facility, location, context.level, "it includes a file that cannot be read");
         }
         Ok(())
     }
 
     /// `Err(None)`: there is no such file.
-    fn file(&mut self, name: &str, within: &Within) -> Result<(), Option<Unloadable>> {
+    fn file(&mut self, name: &str, context: &IncludeContext) -> Result<(), Option<LoadError>> {
         let too_deep = match self.libpam.release {
-            Release::V1_5 => within.level >= DEEPEST || within.depth >= DEEPEST_INCLUDE,
-            Release::V1_6 => within.depth >= DEEPEST,
+            Release::V1_5 => context.level >= DEEPEST || context.depth >= DEEPEST_INCLUDE,
+            Release::V1_6 => context.depth >= DEEPEST,
         };
         if too_deep || self.is_full() {
             return Err(None);
@@ -283,17 +288,17 @@ impl Loader<'_> {
             Includes::Debian | Includes::Upstream => self.files.open(name),
         };
         let (path, text) = opened.ok_or(None)?;
-        self.read(&path, &text, within).map_err(Some)
+        self.read(&path, &text, context).map_err(Some)
     }
 
     fn is_full(&self) -> bool {
-        self.stack.handlers.len().saturating_add(self.stack.elsewhere.len()) > MOST_LINES
+        self.stack.handlers.len().saturating_add(self.stack.non_auth.len()) > MOST_LINES
     }
 
-    fn failing(&mut self, facility: Facility, place: Place, level: usize, why: &'static str) {
+    fn push_failure(&mut self, facility: Facility, location: Location, level: usize, why: &'static str) {
         let handler = Handler {
-            place,
-            kind: Kind::MustFail(why),
+            location,
+            kind: LineKind::MustFail(why),
             level,
             control: Control::FAILURE,
             control_text: String::new(),
@@ -307,24 +312,24 @@ impl Loader<'_> {
         if facility == Facility::Auth {
             self.stack.handlers.push(handler);
         } else {
-            self.stack.elsewhere.push(handler);
+            self.stack.non_auth.push(handler);
         }
     }
 }
 
-/// `extract_modulename`: what is left of a name without its directory and without what follows its last dot.
-fn named(place: &Place, module: &str) -> Result<(), Unloadable> {
+/// Checks that something is left of a module's name without its directory and suffix (libpam's `extract_modulename`).
+fn named(location: &Location, module: &str) -> Result<(), LoadError> {
     let name = module.rsplit('/').next().unwrap_or(module);
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
     if stem.is_empty() || stem == "?" {
-        let problem = "it names a module without a name, for which libpam gives up";
-        return Err(Unloadable { file: place.file.clone(), line: Some(place.line), problem });
+        let problem = "its module has no name, so libpam refuses the whole service";
+        return Err(LoadError { file: location.file.clone(), line: Some(location.line), problem });
     }
     Ok(())
 }
 
-/// libpam looks at the first letter of a name that is not there.
-fn crash(place: Place) -> Unloadable {
-    let problem = "it includes a file and names none: libpam crashes, and the program with it";
-    Unloadable { file: place.file, line: Some(place.line), problem }
+/// libpam dereferences the missing name.
+fn crash(location: Location) -> LoadError {
+    let problem = "its include names no file: libpam crashes here, and the program with it";
+    LoadError { file: location.file, line: Some(location.line), problem }
 }

@@ -1,23 +1,23 @@
-//! What is known of modules: where they are, and what they can answer.
+//! Where modules are installed, and which return codes the well-known ones have.
 
-use crate::code::{self, COUNT, Code};
+use crate::return_code::{self, COUNT, ReturnCode};
 use std::path::{Path, PathBuf};
 
-/// Services whose program runs as anyone who called it, so that pam_rootok answers for the caller.
+/// Services of setuid programs: pam_rootok.so checks the real uid there, so it return_codes for the caller.
 const SETUID: [&str; 8] = ["su", "su-l", "runuser", "runuser-l", "chsh", "chfn", "passwd", "polkit-1"];
 
-/// What a module with these arguments can answer at `service`.
-pub fn answers(module: &str, arguments: &[String], service: &str) -> Vec<Code> {
+/// The codes that a module with these arguments can return at `service`.
+pub fn return_codes(module: &str, arguments: &[String], service: &str) -> Vec<ReturnCode> {
     let any = || (0..COUNT).collect();
     match name(module) {
-        "pam_permit.so" => vec![code::SUCCESS],
-        "pam_deny.so" => vec![code::AUTH_ERR],
-        "pam_warn.so" => vec![code::IGNORE],
-        // Anyone who calls su as root is root already.
-        "pam_rootok.so" if SETUID.contains(&service) => vec![code::AUTH_ERR],
+        "pam_permit.so" => vec![return_code::SUCCESS],
+        "pam_deny.so" => vec![return_code::AUTH_ERR],
+        "pam_warn.so" => vec![return_code::IGNORE],
+        // It succeeds only for root, who needs no code.
+        "pam_rootok.so" if SETUID.contains(&service) => vec![return_code::AUTH_ERR],
         "pam_debug.so" => {
-            let said = arguments.iter().rev().find_map(|word| word.strip_prefix("auth="));
-            vec![said.and_then(code::named).unwrap_or(code::SUCCESS)]
+            let configured = arguments.iter().rev().find_map(|word| word.strip_prefix("auth="));
+            vec![configured.and_then(return_code::named).unwrap_or(return_code::SUCCESS)]
         }
         _ => any(),
     }
@@ -28,25 +28,25 @@ pub fn name(module: &str) -> &str {
     module.rsplit('/').next().unwrap_or(module)
 }
 
-/// Where Debian's libpam looks for a module that is not beside its own (patch `lib_security_multiarch_compat`).
-const SECOND: [&str; 2] = ["/lib/security", "/usr/lib/security"];
+/// Where Debian's libpam looks next for a module that is not beside its own (patch `lib_security_multiarch_compat`).
+const FALLBACK: [&str; 2] = ["/lib/security", "/usr/lib/security"];
 
-/// Where a module lies; `None`: nowhere that libpam looks.
+/// The file of a module; `None`: libpam does not find one.
 pub fn file(module: &str) -> Option<PathBuf> {
     if module.starts_with('/') {
         return Some(PathBuf::from(module)).filter(|path| path.is_file());
     }
-    let directories = of_libpam().into_iter().chain(SECOND.map(PathBuf::from));
+    let directories = libpam_directories().into_iter().chain(FALLBACK.map(PathBuf::from));
     directories.map(|directory| directory.join(module)).find(|path| path.is_file())
 }
 
-/// Where libpam's own modules are, which is where it looks first.
-pub fn of_libpam() -> Vec<PathBuf> {
-    looked_in(directories())
+/// The directory of libpam's own modules, where it looks first. More than one if that cannot be decided.
+pub fn libpam_directories() -> Vec<PathBuf> {
+    with_libpams_own(directories())
 }
 
-/// Of these, where libpam looks: where its own modules lie. Without any of those it cannot be told.
-fn looked_in(directories: Vec<PathBuf>) -> Vec<PathBuf> {
+/// Those of `directories` that hold libpam's own modules; all of them if none does.
+fn with_libpams_own(directories: Vec<PathBuf>) -> Vec<PathBuf> {
     let has_its_own = |directory: &&PathBuf| {
         ["pam_permit.so", "pam_unix.so"].iter().any(|module| directory.join(module).is_file())
     };
@@ -54,7 +54,7 @@ fn looked_in(directories: Vec<PathBuf>) -> Vec<PathBuf> {
     if found.is_empty() { directories } else { found }
 }
 
-/// The directories of modules, on any distribution.
+/// The module directories of every distribution that exist here.
 pub fn directories() -> Vec<PathBuf> {
     let mut found = Vec::new();
     for root in ["/lib", "/usr/lib"] {
@@ -73,15 +73,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_module_counts_where_libpams_own_lie() {
+    fn libpam_looks_where_its_own_modules_are() {
         let root = tempfile::tempdir().unwrap();
         let (own, other) = (root.path().join("own"), root.path().join("other"));
         for directory in [&own, &other] {
             std::fs::create_dir(directory).unwrap();
         }
         let both = vec![other, own.clone()];
-        assert_eq!(looked_in(both.clone()), both);
+        assert_eq!(with_libpams_own(both.clone()), both);
         std::fs::write(own.join("pam_permit.so"), "").unwrap();
-        assert_eq!(looked_in(both), [own]);
+        assert_eq!(with_libpams_own(both), [own]);
     }
 }

@@ -1,71 +1,72 @@
-//! Every way through a stack, over every answer that each module can give: which of them end in success without a proof?
+//! Follows every path through a stack, for every return code that each module can give, to find successes without a factor.
+//!
+//! A factor is a line that the caller names, such as that of pam_totp.so; it is passed when its module returns success.
 
-use crate::code::{self, COUNT, Code};
-use crate::dispatch::State;
-use crate::load::{Handler, Kind};
+use crate::dispatch::StackState;
+use crate::load::{Handler, LineKind};
+use crate::return_code::{self, COUNT, ReturnCode};
 use std::collections::{HashMap, HashSet};
 
-/// More states than any stack that people write has.
+/// More states than any stack in real use has.
 const MOST_STATES: usize = 200_000;
 
-/// What became of the proof on a way that ends in success.
+/// How a path that ends in success got around the factor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Missed {
-    /// No line of the stack is one.
-    Nowhere,
-    /// The answer of this line led past it.
-    AnsweredIgnore {
-        /// The place of the line in the stack.
+pub enum Bypass {
+    /// No line of the stack is such a factor.
+    NoSuchLine,
+    /// The return code of another line skipped it.
+    Skipped {
+        /// The index of that line in the stack.
         by: usize,
-        /// What its module answered.
-        answer: Code,
+        /// What its module returned.
+        code: ReturnCode,
     },
-    /// This line failed, and that did not count.
-    Failed {
-        /// Its place in the stack.
+    /// The factor failed, and the failure did not count.
+    FailureNotCounted {
+        /// The index of the factor's line in the stack.
         at: usize,
     },
-    /// This line took no part.
+    /// The factor returned `PAM_IGNORE`.
     Ignored {
-        /// Its place in the stack.
+        /// The index of the factor's line in the stack.
         at: usize,
     },
 }
 
-/// The stack is too large to be gone through.
+/// The stack has too many paths to follow them all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TooLarge;
+pub struct TooLargeError;
 
-/// Each way to miss the proof and get in all the same, once. `answers`: those that a line's module can give; `proof`: whether
-/// a line is one when it answers success.
+/// Each way to succeed without a factor, once. `return_codes`: those that a line's module can give.
 ///
 /// # Errors
-/// When there are more ways than can be gone through.
-pub fn ways_past(
+/// When there are too many paths.
+pub fn bypasses(
     stack: &[Handler],
-    answers: &dyn Fn(&Handler) -> Vec<Code>,
-    proof: &dyn Fn(&Handler) -> bool,
-) -> Result<Vec<Missed>, TooLarge> {
+    return_codes: &dyn Fn(&Handler) -> Vec<ReturnCode>,
+    is_factor: &dyn Fn(&Handler) -> bool,
+) -> Result<Vec<Bypass>, TooLargeError> {
     let mut found = Vec::new();
-    visit(stack, answers, proof, &mut |state, missed| {
-        if state.at >= stack.len() && state.is_success() && !found.contains(&missed) {
-            found.push(missed);
+    visit(stack, return_codes, is_factor, &mut |state, bypass| {
+        if state.at >= stack.len() && state.is_success() && !found.contains(&bypass) {
+            found.push(bypass);
         }
     })?;
     Ok(found)
 }
 
-/// The lines that can be come to before any proof.
+/// The indexes of the lines that can be reached before any factor has been passed.
 ///
 /// # Errors
-/// When there are more ways than can be gone through.
-pub fn reached_without(
+/// When there are too many paths.
+pub fn reachable_before(
     stack: &[Handler],
-    answers: &dyn Fn(&Handler) -> Vec<Code>,
-    proof: &dyn Fn(&Handler) -> bool,
-) -> Result<Vec<usize>, TooLarge> {
+    return_codes: &dyn Fn(&Handler) -> Vec<ReturnCode>,
+    is_factor: &dyn Fn(&Handler) -> bool,
+) -> Result<Vec<usize>, TooLargeError> {
     let mut reached = Vec::new();
-    visit(stack, answers, proof, &mut |state, _| {
+    visit(stack, return_codes, is_factor, &mut |state, _| {
         if !reached.contains(&state.at) {
             reached.push(state.at);
         }
@@ -73,101 +74,104 @@ pub fn reached_without(
     Ok(reached)
 }
 
-/// Whether any way ends in success on which a proof was given.
+/// Whether any path on which a factor was passed ends in success.
 ///
 /// # Errors
-/// When there are more ways than can be gone through.
-pub fn lets_in_with(
+/// When there are too many paths.
+pub fn can_succeed_with(
     stack: &[Handler],
-    answers: &dyn Fn(&Handler) -> Vec<Code>,
-    proof: &dyn Fn(&Handler) -> bool,
-) -> Result<bool, TooLarge> {
-    let mut seen: HashSet<(State, bool)> = HashSet::new();
-    let mut open = vec![(State::start(), false)];
-    while let Some((state, proved)) = open.pop() {
-        if !seen.insert((state.clone(), proved)) {
+    return_codes: &dyn Fn(&Handler) -> Vec<ReturnCode>,
+    is_factor: &dyn Fn(&Handler) -> bool,
+) -> Result<bool, TooLargeError> {
+    let mut seen: HashSet<(StackState, bool)> = HashSet::new();
+    let mut open = vec![(StackState::start(), false)];
+    while let Some((state, passed)) = open.pop() {
+        if !seen.insert((state.clone(), passed)) {
             continue;
         }
         if seen.len() > MOST_STATES {
-            return Err(TooLarge);
+            return Err(TooLargeError);
         }
         let Some(handler) = stack.get(state.at) else {
-            if proved && state.is_success() {
+            if passed && state.is_success() {
                 return Ok(true);
             }
             continue;
         };
-        let is_proof = handler.kind == Kind::Module && proof(handler);
-        for code in distinct(handler, answers) {
-            let proved = proved || (is_proof && code == Some(code::SUCCESS));
-            open.extend(state.after(stack, handler, code).map(|next| (next, proved)));
+        let is_required = handler.kind == LineKind::Module && is_factor(handler);
+        for code in distinct(handler, return_codes) {
+            let passed = passed || (is_required && code == Some(return_code::SUCCESS));
+            open.extend(state.after(stack, handler, code).map(|next| (next, passed)));
         }
     }
     Ok(false)
 }
 
-/// Calls `see` at every state in which no proof has been given.
+/// Calls `see` at every state in which no factor has been passed.
 fn visit(
     stack: &[Handler],
-    answers: &dyn Fn(&Handler) -> Vec<Code>,
-    proof: &dyn Fn(&Handler) -> bool,
-    see: &mut dyn FnMut(&State, Missed),
-) -> Result<(), TooLarge> {
-    let proofs: Vec<bool> =
-        stack.iter().map(|handler| handler.kind == Kind::Module && proof(handler)).collect();
-    let mut seen: HashMap<(State, Missed), ()> = HashMap::new();
-    let mut open = vec![(State::start(), Missed::Nowhere)];
-    while let Some((state, missed)) = open.pop() {
-        if seen.insert((state.clone(), missed), ()).is_some() {
+    return_codes: &dyn Fn(&Handler) -> Vec<ReturnCode>,
+    is_factor: &dyn Fn(&Handler) -> bool,
+    see: &mut dyn FnMut(&StackState, Bypass),
+) -> Result<(), TooLargeError> {
+    let required: Vec<bool> =
+        stack.iter().map(|handler| handler.kind == LineKind::Module && is_factor(handler)).collect();
+    let mut seen: HashMap<(StackState, Bypass), ()> = HashMap::new();
+    let mut open = vec![(StackState::start(), Bypass::NoSuchLine)];
+    while let Some((state, bypass)) = open.pop() {
+        if seen.insert((state.clone(), bypass), ()).is_some() {
             continue;
         }
         if seen.len() > MOST_STATES {
-            return Err(TooLarge);
+            return Err(TooLargeError);
         }
-        see(&state, missed);
+        see(&state, bypass);
         let Some(handler) = stack.get(state.at) else { continue };
-        let is_proof = proofs.get(state.at).copied().unwrap_or(false);
-        for code in distinct(handler, answers) {
-            let missed = match code {
-                Some(code::SUCCESS) if is_proof => continue,
-                Some(code::IGNORE) if is_proof => Missed::Ignored { at: state.at },
-                Some(_) if is_proof => Missed::Failed { at: state.at },
-                Some(_) | None => missed,
+        let is_required = required.get(state.at).copied().unwrap_or(false);
+        for code in distinct(handler, return_codes) {
+            let bypass = match code {
+                Some(return_code::SUCCESS) if is_required => continue,
+                Some(return_code::IGNORE) if is_required => Bypass::Ignored { at: state.at },
+                Some(_) if is_required => Bypass::FailureNotCounted { at: state.at },
+                Some(_) | None => bypass,
             };
             let Some(next) = state.after(stack, handler, code) else { continue };
             let behind = state.at.saturating_add(1);
-            let passed = proofs.iter().take(next.at).skip(behind).any(|proof| *proof);
-            let missed = match (passed, code) {
-                (true, Some(answer)) => Missed::AnsweredIgnore { by: state.at, answer },
-                (false, _) | (true, None) => missed,
+            let skips_one = required.iter().take(next.at).skip(behind).any(|is_one| *is_one);
+            let bypass = match (skips_one, code) {
+                (true, Some(code)) => Bypass::Skipped { by: state.at, code },
+                (false, _) | (true, None) => bypass,
             };
-            open.push((next, missed));
+            open.push((next, bypass));
         }
     }
     Ok(())
 }
 
-/// One answer of each kind that makes a difference; `None` for a line that nobody is asked by.
-fn distinct(handler: &Handler, answers: &dyn Fn(&Handler) -> Vec<Code>) -> Vec<Option<Code>> {
+/// One return code of each kind that makes a difference; `None` for the line that begins a substack.
+fn distinct(
+    handler: &Handler,
+    return_codes: &dyn Fn(&Handler) -> Vec<ReturnCode>,
+) -> Vec<Option<ReturnCode>> {
     let mut codes = match handler.kind {
-        Kind::Substack => return vec![None],
-        Kind::MustFail(_) => return vec![Some(code::MUST_FAIL)],
-        Kind::Module => answers(handler),
+        LineKind::Substack => return vec![None],
+        LineKind::MustFail(_) => return vec![Some(return_code::MUST_FAIL)],
+        LineKind::Module => return_codes(handler),
     };
-    // The plainest stands for its kind.
+    // The best known code represents its kind.
     codes.sort_by_key(|code| match *code {
-        code::SUCCESS => 0,
-        code::AUTH_ERR => 1,
-        code::IGNORE => 2,
+        return_code::SUCCESS => 0,
+        return_code::AUTH_ERR => 1,
+        return_code::IGNORE => 2,
         other => other.saturating_add(COUNT),
     });
     let mut kinds = Vec::new();
     codes.retain(|code| {
         let kind = (
             handler.control.at(*code),
-            *code == code::SUCCESS,
-            *code == code::IGNORE,
-            *code == code::INCOMPLETE,
+            *code == return_code::SUCCESS,
+            *code == return_code::IGNORE,
+            *code == return_code::INCOMPLETE,
         );
         let is_new = !kinds.contains(&kind);
         kinds.push(kind);

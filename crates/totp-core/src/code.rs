@@ -1,4 +1,4 @@
-//! What a person typed, recognised by its shape alone: a code of a factor, a recovery code, or neither.
+//! A typed answer, recognised by its shape: a code of a factor, a recovery code, or neither.
 
 use crate::secret::Secret;
 
@@ -8,10 +8,10 @@ pub const DIGITS: std::ops::RangeInclusive<u8> = 6..=8;
 /// Characters in a recovery code: 16 of five bits each are 80 bits.
 pub const RECOVERY_LENGTH: usize = 16;
 
-/// Longest answer that is looked at; nobody types this much, and a password manager that pastes more is mistaken.
+/// The longest answer that is read. Nobody types more, and a password manager that pastes more is wrong.
 const LONGEST_ANSWER: usize = 128;
 
-/// An answer that could be a code. What it holds is wiped on drop.
+/// An answer that could be a code. It is wiped on drop.
 pub enum Answer {
     /// Six to eight ASCII digits, blanks removed: a code of a factor.
     Code(Secret),
@@ -25,14 +25,14 @@ pub enum Answer {
 const GROUPED_LENGTH: usize = RECOVERY_LENGTH + 3;
 
 impl Answer {
-    /// Recognises a typed answer. `None`: it cannot be a code, anyone who the user is (a password that sshd passed on,
-    /// its `\b\n\r\177INCORRECT` for unknown users, an empty line); judging it would charge a try for nothing.
+    /// Recognises a typed answer. `None`: it cannot be a code of any user (a password that sshd passed on, its
+    /// `\b\n\r\177INCORRECT` for unknown users, an empty line); judging it would charge an attempt for nothing.
     #[must_use]
     pub fn recognise(typed: &[u8]) -> Option<Self> {
         if typed.len() > LONGEST_ANSWER {
             return None;
         }
-        // As long as it can become, so that it never grows and leaves a copy behind; likewise below.
+        // Allocated at its full length, so that it never grows and leaves a copy behind; likewise below.
         let mut bare = Vec::with_capacity(typed.len());
         bare.extend(typed.iter().filter(|byte| !matches!(byte, b' ' | b'-')));
         let bare = Secret::new(bare);
@@ -50,17 +50,17 @@ impl Answer {
     }
 }
 
-/// A code that was typed behind a password, without anything between them.
+/// A code that was typed directly behind a password.
 pub struct BehindPassword {
     /// The code.
     pub answer: Answer,
-    /// Bytes of it as it was typed, where its form tells; else it is as long as the authenticator's codes.
+    /// The number of bytes as typed, if the shape tells; otherwise it is as long as the authenticator's codes.
     pub length: Option<usize>,
 }
 
 impl BehindPassword {
-    /// Recognises the code at the end of a typed answer. `None`: there is none. What ends with six digits ends with a
-    /// code of a factor, unless all of its end is a recovery code with its dashes.
+    /// Recognises the code at the end of a typed answer. `None`: there is none. An answer that ends with six digits
+    /// ends with a code of a factor, unless its end is a recovery code with dashes.
     #[must_use]
     pub fn recognise(typed: &[u8]) -> Option<Self> {
         if typed.len() > LONGEST_WITH_PASSWORD {
@@ -79,7 +79,7 @@ impl BehindPassword {
     }
 }
 
-/// Longest password and code together.
+/// The longest password and code together.
 const LONGEST_WITH_PASSWORD: usize = 1024;
 
 fn recovery(end: &[u8], length: usize) -> Option<BehindPassword> {

@@ -1,23 +1,23 @@
 //! The fixtures of the tests: alice, the codes of her phone, and what is done to her enrolment in any store.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up is to end")]
 
-use crate::account::Account;
 use crate::code::Answer;
 use crate::config::Config;
-use crate::created::Created;
 use crate::credential::Label;
-use crate::draft::Draft;
+use crate::enrolment::ExpectedEnrolment;
+use crate::enrolment::draft::Draft;
 use crate::enrolment::{ChangeInputs, EnrolmentError, add, enrol};
-use crate::expected_enrolment::ExpectedEnrolment;
 use crate::factor::FactorKind;
 use crate::factor::totp::{Algorithm, Parameters};
 use crate::keyring::Keyring;
 use crate::ledger::{LastLogin, Ledger, LoginMethod};
 use crate::login::{Host, JudgeError, Method, Refusal, Rules, Submission, Verdict, judge};
-use crate::recovery::Kind;
-use crate::secret::{Entropy, NoEntropy, Secret};
+use crate::recovery::RecoveryKind;
+use crate::secret::{Entropy, EntropyError, Secret};
 use crate::store::{Entries, Entry, Store};
+use crate::time::Created;
 use crate::time::Now;
+use crate::user::Account;
 use crate::user::User;
 use std::path::Path;
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub const PATIENCE: Duration = Duration::from_millis(50);
 pub struct Counter(pub u64);
 
 impl Entropy for Counter {
-    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), EntropyError> {
         for byte in bytes {
             self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             *byte = self.0.to_be_bytes()[0];
@@ -94,7 +94,7 @@ impl<S: Store + Entries> Fixture<S> {
         secret: &[u8],
         permitted: ExpectedEnrolment,
     ) -> Result<Vec<Secret>, EnrolmentError> {
-        let confirmed = [draft("phone", secret).vouched_after(0)];
+        let confirmed = [draft("phone", secret).confirm_without_code(0)];
         self.inputs(NOON, |files, inputs| {
             let entry = files.entry(&alice().user, PATIENCE).unwrap().unwrap();
             enrol(entry, &alice(), &confirmed, 10, permitted, inputs)
@@ -103,7 +103,7 @@ impl<S: Store + Entries> Fixture<S> {
 
     /// Adds an authenticator to alice's enrolment.
     pub fn add(&mut self, label: &str, secret: &[u8]) -> Result<(), EnrolmentError> {
-        let confirmed = draft(label, secret).vouched_after(0);
+        let confirmed = draft(label, secret).confirm_without_code(0);
         self.inputs(NOON, |files, inputs| {
             let entry = files.entry(&alice().user, PATIENCE).unwrap().unwrap();
             let permitted = ExpectedEnrolment::of(entry.credential());
@@ -200,8 +200,8 @@ pub fn word(result: Result<Verdict, JudgeError>) -> String {
     match result {
         Ok(Verdict::Accepted(verified)) => match verified.method() {
             Method::Code { authenticator, .. } => format!("accepted {}", authenticator.as_str()),
-            Method::RecoveryCode { kind: Kind::Own, left } => format!("recovered {left}"),
-            Method::RecoveryCode { kind: Kind::Scratch, left } => format!("scratched {left}"),
+            Method::RecoveryCode { kind: RecoveryKind::Own, left } => format!("recovered {left}"),
+            Method::RecoveryCode { kind: RecoveryKind::Scratch, left } => format!("scratched {left}"),
         },
         Ok(Verdict::Refused(Refusal { reason, lock, .. })) => lock
             .map_or(reason.as_str().to_owned(), |lock| format!("{} and locked {}", reason.as_str(), lock.0)),

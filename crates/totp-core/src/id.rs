@@ -1,6 +1,6 @@
-//! An identifier: which enrolment, which set of recovery codes.
+//! Identifiers: of an enrolment, or of a set of recovery codes.
 
-use crate::secret::{Entropy, NoEntropy, random_array};
+use crate::secret::{Entropy, EntropyError, random_array};
 use base16ct::lower;
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use serde::Serialize;
 pub struct Id([u8; 16]);
 
 impl Id {
-    /// "None", in a ledger.
+    /// The value that means "none" in a ledger.
     pub const NONE: Self = Self([0; 16]);
 
     /// An id of these bytes, as a document has them.
@@ -18,11 +18,11 @@ impl Id {
         Self(bytes)
     }
 
-    /// A new one.
+    /// A new random id.
     ///
     /// # Errors
-    /// [`NoEntropy`] where the source has none to give.
-    pub fn random(entropy: &mut dyn Entropy) -> Result<Self, NoEntropy> {
+    /// [`EntropyError`].
+    pub fn random(entropy: &mut dyn Entropy) -> Result<Self, EntropyError> {
         random_array(entropy).map(Self)
     }
 
@@ -30,14 +30,14 @@ impl Id {
         &self.0
     }
 
-    /// What documents wrote; "none" is never written.
+    /// Parses the form of documents, in which "none" never appears.
     pub(crate) fn from_hex(text: &str) -> Option<Self> {
         let mut bytes = [0; 16];
         let whole = lower::decode(text, &mut bytes).is_ok_and(|decoded| decoded.len() == 16);
         whole.then_some(Self(bytes)).filter(|&id| id != Self::NONE)
     }
 
-    /// As documents write it.
+    /// The form of documents.
     pub(crate) fn to_hex(self) -> String {
         lower::encode_string(&self.0)
     }

@@ -1,106 +1,112 @@
-//! The rules of pam_totp: what a code is, when it opens, what is remembered, and where it is kept.
+//! The rules of pam_totp. Values in, values out: this crate decides, and the crates around it read, write and ask.
 //!
-//! # The rooms
+//! The caller hands in the clocks ([`time::Now`]) and the random bytes ([`secret::Entropy`]). An engine behind the traits of
+//! [`store`] keeps the documents; the engine for files is the crate `totp-store`. There is no PAM here, no terminal, no
+//! syslog, no environment, no thread and no `unsafe`. Clippy's lists of disallowed names, beside the manifest, are errors.
 //!
-//! ```text
-//!    rotation    enrolment   remembered   login  account recovery   the sequences
-//!          \    /      \          /     \        /
-//!     draft  credential  keyring  ledger  timestamp  config      documents: what you are enrolled with | the keys |
-//!         \       |        |    page·pages   /               what has happened | what is asked for
-//!          secret  factor  recovery  lockout  device  policy one rule each
-//!          reset  token  confirmation
-//!          id  user  account  code  time  created  event      the nouns, parsed once at the border
-//!          network  ssh_key  address  notice  in_place  document
-//!  store/{mod,guard,directory,documents,lock,turn,files,     the only room that touches the disk
-//!         layout,names,resealing,leftovers,timestamps,spool,
-//!         keyring,resets,confirmations}
-//! ```
+//! # Code map
 //!
-//! Everything but [`store`] is values in, values out: clocks ([`time::Now`]) and random bytes ([`secret::Entropy`]) are
-//! handed in. There is no PAM here, no terminal, no syslog, no environment, no thread, and no `unsafe`.
+//! | module | what it decides or holds |
+//! |---|---|
+//! | [`factor`] | the kinds of second factor: parameters, window, what a code uses up, how durable the record of that has to be |
+//! | [`lockout`] | failures, the limit on attempts, locks that grow, and when an account is disabled |
+//! | [`recovery`] | recovery codes: how a set is made, hashed and compared |
+//! | [`policy`] | whether a login needs a code: exemptions, remembered devices, security keys, recent codes (`timestamp_record`) |
+//! | [`login`] | judging an answer: a pure step (`judging`), its sealed result (`verdict`), and the sequence around both |
+//! | [`enrolment`] | draft, confirm, seal, commit; the limit on enrolment attempts; repairs |
+//! | [`account_recovery`] | resets: request, approval, cool-down, reset token |
+//! | [`credential`] | the document of what a user is enrolled with, sealed with a key of the keyring |
+//! | [`keyring`] | the keys, and their rotation |
+//! | [`ledger`] | the document of what has happened, in two slots |
+//! | [`config`] | the administrator's configuration, checked |
+//! | `document` | reading TOML: errors name the file, the line and what to do, and repeat no value |
+//! | [`audit_event`], [`notice`] | the line in the log, and the mail to the owner |
+//! | [`user`], [`code`], [`time`], [`network`], [`mail_address`], [`id`], [`secret`] | the nouns, parsed once at the border |
+//! | [`store`] | the traits that an engine implements, its errors, and the tests that every engine has to pass |
 //!
-//! # The sequences
+//! The documents know the nouns, the rules know the documents, the sequences know the rules and [`store`]. A file never
+//! depends on one that depends on it (`tests/structure` checks this).
 //!
-//! **A login** ([`login::judge`]): recognise the answer ([`code::Answer`]) → hold the user's ledger together with the
-//! credential as it stands ([`store::Store::hold`]) → read the clock → is the account the one that was enrolled → limit
-//! ([`lockout::Limit::state`]) → charge the try as a wrong one → look at the code → record what it was, a right one
-//! refunded ([`store::Held::replace`]) → [`login::Verified`]. Charge and look are a pure step, whose verdict is sealed until it
-//! is recorded. Whether the charge is recorded before the look or with it is the engine's to say ([`store::Store::CHARGING`]); an
-//! engine that lost a comparison is asked anew, from the hold on.
+//! # Sequences
 //!
-//! **An enrolment**: draft → confirm with a code ([`draft::Draft::confirm`]) → seal ([`enrolment::prepare`]) → ledger page →
-//! credential, in one rename ([`store::Entry::commit`]). The recovery codes are shown once: in the command after the commit, in
-//! a login before it, which is done only when they are saved ([`enrolment::Prepared::commit_at_login`]).
+//! **A login** is [`login::judge`]:
+//! 1. Recognise the answer ([`code::Answer`]).
+//! 2. Hold the user's ledger together with the credential ([`store::Store::hold`]), then read the clock.
+//! 3. Check that the account is the enrolled one, then the limit ([`lockout::Limit::state`]).
+//! 4. Charge the attempt as a wrong one, look at the code, and refund the charge if the code is right. This step is pure.
+//! 5. Record the result ([`store::Held::replace`]). Only that opens the sealed verdict and makes [`login::Verified`].
 //!
-//! **A rotation** ([`rotation::Rotation`]): a new active key is on the disk before anything names it → each credential is
-//! drafted under it, synced, and put in place while its user is held, if it still is what was drafted from
-//! ([`store::resealing`]) → an old key goes when no credential names it. Ledgers are not touched.
+//! Each engine states whether it records the charge before the look or together with its result
+//! ([`store::Store::CHARGING`]). After a lost comparison the login is judged anew, from step 2.
 //!
-//! **A reset** ([`account_recovery`]): an operator requests it, and the owner is told at each login ([`ledger::Ledger::notice`]) →
-//! others approve it → it waits → a token is made and the enrolment withdrawn → the token is typed in place of a code → an
-//! enrolment, in whose commit the token is used up. Who may take which step, and when, is [`reset::Reset`]'s.
+//! **A remembered device** is recognised and its use recorded before it exempts a login ([`policy::remembered_device`]).
 //!
-//! # The invariants, and what states each
+//! **An enrolment**: make a draft, confirm it with a code ([`enrolment::draft::Draft::confirm`]), seal it
+//! ([`enrolment::prepare`]), allocate the ledger, and put the credential in place in one step ([`store::Entry::commit`]).
+//! `totp-enroll` shows the recovery codes after the commit. A login shows them before it, and commits once they are saved
+//! ([`enrolment::Prepared::commit_at_login`]).
 //!
-//! * *Success means: a code was right and its use is recorded.* [`login::Verified`] has a private field and is built in
-//!   one place, after the ledger was replaced. A login that enrols is let in by [`enrolment::Enrolled`], which is made after
-//!   the commit. Anyone who is asked for no code is let in by a [`policy::Exemption`], which names the rule; that of a remembered
-//!   device is made after its use was recorded. What could not be found out makes none.
-//! * *You cannot look without spending.* Nothing but [`login::judge`] checks a code of an enrolment. A try is charged before it
-//!   is looked at, so that a login that is killed in between has been charged; or what came of the look is sealed until it is
-//!   recorded together with the charge ([`store::Charging`]).
-//! * *One code opens one module.* Of two who hold the same ledger one waits, or loses the comparison ([`store::Held::replace`]); what
-//!   is used up only moves forward; every authenticator that a code fits is moved on together.
-//! * *A crash of the machine brings no code back.* A login does not sync its write. Instead no code of a step up to
-//!   that of the boot instant (realtime minus boottime) plus the drift is ever accepted: whatever a lost write would
-//!   have recorded is older than that. The rule needs no boot id, because it holds within a boot as well. What it cannot
-//!   cover, a spent recovery code and the start of a lock, is synced before the answer: what happened
-//!   says how durable its record has to be, and each factor says it of its codes ([`factor::Factor::durability_of_use`]).
-//! * *A recovery code works once, ever.* Marks in the ledger are tied to the set's id, and renewing makes a new id. Those of our
-//!   making are judged whatever the lock says; scratch codes of another program can be guessed, so they are charged and limited
-//!   like TOTP codes ([`recovery::Kind`]). The pepper's seal is bound to whose making they are.
-//! * *What a later version stored is not guessed at.* A document or page of a later version is refused by its number, and no
-//!   older page beside it is used.
-//! * *Trouble is not absence.* "Not enrolled" is a value ([`store::Hold::NotEnrolled`]); unreadable, corrupt, missing
-//!   or foreign is an error. A ledger without its credential is trouble unless one of its pages says that nobody is
-//!   enrolled.
-//! * *A permission ends with what it was given for.* A change is made over the enrolment that was in place when someone
-//!   showed a code or typed a name ([`expected_enrolment::ExpectedEnrolment`]), and over no other.
-//! * *Nobody resets alone, at once, or unseen.* [`reset::Reset`] counts distinct persons and the time since the last of them,
-//!   is bound to one enrolment, and announces itself in the ledger before it stands. While its file is there nobody is
-//!   enrolled without its token but by an operator ([`account_recovery::admit`]), and nobody let past ([`policy::PolicyInput`]).
-//! * *A credential never names a key that the keyring has lost.* Who seals has the turn to ([`store::turn`]) from reading
-//!   the keyring until the credential is in place; who reads the keyring before taking hold reads it again if a key of the
-//!   credential is missing ([`credential::Credential::has_keys_in`]).
-//! * *Old or new, never half.* The page of the old credential stays until the new credential is renamed into place,
-//!   and a reader takes the newest page of the credential in place ([`pages`]).
-//! * *No secret is printed, copied by accident or left.* [`secret::Secret`]: no `Debug`, no `Clone`, wiped on drop. What a
-//!   library copied is wiped by the front ends: their allocator wipes what is freed, [`secret::wipe_stack`] the rest.
-//! * *No user text becomes a path or a log line.* [`user::User::component`], [`event::Event::field`].
+//! **A reset** ([`account_recovery`]): an operator requests it, and each login tells the owner
+//! ([`ledger::Ledger::notice`]). Other operators approve it, and the cool-down passes. The completion makes a reset token
+//! and withdraws the enrolment. The owner types the token in place of a code and enrols; that commit uses the token up.
+//! [`account_recovery::Reset`] decides who may take which step, and when.
+//!
+//! **A key rotation** ([`keyring::rotation::Rotation`]): a new active key is on the disk before a credential names it. Each
+//! credential is sealed anew and replaces the one it was read from while its user is held ([`store::resealing`]). A key is
+//! dropped when no credential names it. Ledgers are not touched.
+//!
+//! # Invariants, and what states each
+//!
+//! * *Success means that a code was right and its use is recorded.* [`login::Verified`] has a private field and is made in
+//!   one place, after the ledger was replaced. [`enrolment::Enrolled`] is made after the commit of an enrolment.
+//!   [`policy::Exemption`] names the rule by which no code was asked for. An error makes none of these.
+//! * *You cannot look without spending.* Only [`login::judge`] checks a code of an enrolment. The charge is recorded before the
+//!   look, so that a killed login has been charged; or the result of the look stays sealed until it is recorded with the
+//!   charge ([`store::Charging`]).
+//! * *One code allows one login.* Of two processes at one ledger, one waits or loses the comparison
+//!   ([`store::Held::replace`]). What is used up only moves forward, for every authenticator that the code fits.
+//! * *A crash of the machine brings no code back (the boot rule).* An ordinary login does not sync its record. Instead, every
+//!   code of a time step up to the boot (realtime minus boottime, plus the drift) is refused, so a record that the crash lost
+//!   cannot matter. A spent recovery code and the start of a lock are synced before the answer
+//!   ([`factor::Durability`], [`factor::Factor::durability_of_use`]).
+//! * *A recovery code works once, ever.* The marks in the ledger name the set's id, and a new set has a new id. Our own codes are
+//!   judged during a lock too. Imported scratch codes can be guessed, so they are charged and limited like TOTP codes
+//!   ([`recovery::RecoveryKind`]); the seal of the set is bound to its kind.
+//! * *A document of a later version is refused by its number.* No older slot beside a later one is used.
+//! * *An error is not absence.* "Not enrolled" is a value ([`store::Hold::NotEnrolled`]). Unreadable, corrupt, missing or foreign
+//!   is an error. So is a ledger without its credential, unless a slot says that nobody is enrolled.
+//! * *A permission is for one enrolment.* A change replaces the enrolment that was in place when it was permitted
+//!   ([`enrolment::ExpectedEnrolment`]), and no other.
+//! * *Nobody resets alone, at once or unseen.* [`account_recovery::Reset`] counts distinct persons and the time since the last
+//!   approval, is bound to one enrolment, and is in the ledger's notice before it is stored. While it exists, only its token or
+//!   an operator can enrol the account ([`account_recovery::admit`]), and no rule exempts it ([`policy::PolicyInput`]).
+//! * *A credential never names a key that the keyring has lost.* A writer holds the keyring's lock ([`store::KeyringLocks`]) from
+//!   reading the keyring until the credential is in place. A reader whose keyring lacks a key reads it again
+//!   ([`credential::Credential::has_keys_in`]).
+//! * *The old enrolment or the new one, never half.* The old slot stays until the new credential is in place; a reader takes the
+//!   newest slot of the credential that it found ([`ledger::slots`]).
+//! * *No secret is printed, copied by accident or left in memory.* [`secret::Secret`] has no `Debug` and no `Clone` and is wiped on
+//!   drop. The front ends wipe what libraries copied: their allocator wipes freed memory, [`secret::wipe_stack`] the stack.
+//! * *No user text becomes a path or a log line.* [`user::User::component`], [`audit_event::Event::field`].
 //!
 //! # Deliberately absent
 //!
-//! A function that says whether a code is right without using it up; a default for "could not tell"; a cache.
+//! * A function that says whether a code is right without using it up.
+//! * A default for "could not tell".
+//! * A cache: each login reads what is stored now.
+//! * A clock, a source of random bytes, a path that is opened: they come in as values.
 
 #![forbid(unsafe_code)]
 // The lists are in clippy.toml beside the manifest.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
-pub mod account;
 pub mod account_recovery;
-pub mod address;
+pub mod audit_event;
 pub mod code;
 pub mod config;
-pub mod created;
 pub mod credential;
-pub mod device;
 mod document;
-pub mod draft;
-mod durability;
 pub mod enrolment;
-pub mod enrolment_attempts;
-pub mod event;
-pub mod expected_enrolment;
 pub mod factor;
 #[cfg(any(test, feature = "testing"))]
 pub mod fixture;
@@ -109,25 +115,21 @@ pub mod keyring;
 pub mod ledger;
 pub mod lockout;
 pub mod login;
+pub mod mail_address;
 #[cfg(test)]
 mod manual_tests;
 #[cfg(test)]
 mod memory_fixture;
 #[cfg(test)]
 mod model_tests;
+pub mod module_arguments;
 pub mod network;
 pub mod notice;
 pub mod policy;
 pub mod recovery;
-pub mod remembered;
-pub mod reset;
-pub mod reset_token;
-pub mod rotation;
 pub mod secret;
-pub mod ssh_key;
 pub mod store;
 pub mod time;
-pub mod timestamp_record;
 pub mod user;
 
 pub use document::DocumentError;

@@ -1,11 +1,11 @@
-//! One rule: how many tries, how fast, and what follows (NIST SP 800-63B section 5.2.2).
+//! The limit on wrong codes: how many attempts in what time, and the locks that follow (NIST SP 800-63B section 5.2.2).
 
 use crate::time::Seconds;
 
-/// The most tries within [`Limit::per`] that a ledger can count.
+/// The most attempts within [`Limit::per`] that a ledger can count.
 pub const MOST_ATTEMPTS: usize = 16;
 
-/// What the config allows.
+/// The `[limit]` section of the config.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
     /// Wrong codes that are judged within `per`, 1 to [`MOST_ATTEMPTS`].
@@ -18,29 +18,29 @@ pub struct Limit {
     pub lock_for: Seconds,
     /// The longest lock.
     pub lock_max: Seconds,
-    /// Wrong codes in a row after which only a recovery code or an administrator helps.
+    /// Wrong codes in a row after which only a recovery code or an administrator can unlock the account.
     pub disable_after: u32,
 }
 
 /// The wrong codes of one user, as the ledger keeps them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Failures {
-    /// When the latest wrong codes were offered, seconds since 1970, oldest first, at most [`MOST_ATTEMPTS`].
+    /// When the latest wrong codes were given, seconds since 1970, oldest first, at most [`MOST_ATTEMPTS`].
     pub(crate) recent: Vec<u64>,
     /// Wrong codes since the last right one.
     pub(crate) consecutive: u32,
     /// When the lock started, seconds since 1970.
     pub(crate) locked_at: u64,
-    /// No code that can be guessed is judged before this time, seconds since 1970; zero: no lock.
+    /// Until when no code that can be guessed is judged, seconds since 1970; zero: no lock.
     pub(crate) locked_until: u64,
 }
 
 /// Whether a code that can be guessed would be judged now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LockState {
-    /// It would.
+    /// It would be judged.
     Open,
-    /// Too many tries in the window; again in this time.
+    /// Too many attempts in the window; wait this long.
     Limited(Seconds),
     /// Locked for this time.
     Locked(Seconds),
@@ -49,7 +49,7 @@ pub enum LockState {
 }
 
 impl Limit {
-    /// What is so at `now` (seconds since 1970).
+    /// The state at `now` (seconds since 1970).
     #[must_use]
     pub fn state(&self, failures: &Failures, now: u64) -> LockState {
         if failures.consecutive >= self.disable_after {
@@ -70,7 +70,7 @@ impl Limit {
 
     /// Counts one wrong code. Returns the length of the lock that it started, if it did.
     pub(crate) fn charge(&self, failures: &mut Failures, now: u64) -> Option<Seconds> {
-        // Nothing is left out for its age: another service may count over a longer time.
+        // Old timestamps are kept, because another service may count over a longer time.
         failures.recent.push(now);
         let surplus = failures.recent.len().saturating_sub(MOST_ATTEMPTS);
         failures.recent.drain(..surplus);
@@ -102,9 +102,9 @@ impl Limit {
 }
 
 impl Failures {
-    /// Brings timestamps from the future back to `now`: a clock that was set back neither frees anybody early nor locks for
-    /// longer than the lock was to last. Returns whether there were any; they must then be recorded, or they would be
-    /// brought back anew at every try and never pass.
+    /// Moves timestamps from the future back to `now`: a clock that was set back neither frees anybody early nor
+    /// extends a lock. Returns whether there were any. They must then be recorded; otherwise they would be moved at
+    /// every attempt and never expire.
     pub(crate) fn settle(&mut self, now: u64) -> bool {
         let before = self.clone();
         for timestamp in &mut self.recent {
@@ -117,15 +117,15 @@ impl Failures {
         *self != before
     }
 
-    /// A right code: the row of wrong ones ends and a lock is lifted (NIST SP 800-63B section 5.2.2). The window keeps its
-    /// timestamps. Someone who guesses beside a person who logs in often is held by the window alone; the log says at each
+    /// A right code ends the row of wrong ones and lifts a lock (NIST SP 800-63B section 5.2.2). The window keeps its
+    /// timestamps, so that it still limits someone who guesses while the owner logs in often; the log says at each
     /// login how many wrong codes came before it.
     pub(crate) fn succeed(&mut self) {
         self.consecutive = 0;
         (self.locked_at, self.locked_until) = (0, 0);
     }
 
-    /// What an administrator's `unlock` does: everything is forgiven.
+    /// Forgives everything, for an administrator's `unlock`.
     pub(crate) fn forgive(&mut self) {
         *self = Self::default();
     }

@@ -1,10 +1,10 @@
 //! The man pages name every event, reason, key and file that there is, and none that there is not.
 
+use crate::account_recovery::ResetError;
 use crate::account_recovery::TokenRefused;
+use crate::audit_event::{Name, Severity};
 use crate::config::Config;
-use crate::config::schema_tests::{Key, keys, of_a_service, parse, without_default};
-use crate::event::{Name, Severity};
-use crate::reset::Refused;
+use crate::config::schema_tests::{ConfigKey, keys, of_a_service, parse, without_default};
 use crate::time::Seconds;
 use manual::{Item, PAGES, Part, every, page};
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,14 +22,14 @@ fn all(words: impl IntoIterator<Item = &'static str>) -> BTreeSet<String> {
 }
 
 /// What the page of the config says of each key.
-fn described() -> BTreeMap<Key, Item> {
+fn described() -> BTreeMap<ConfigKey, Item> {
     let page = page("pam_totp.conf.5").section("KEYS");
     let mut described = BTreeMap::new();
     for title in page.subsections() {
         let section = if title == "Above all sections" { "" } else { &title };
         for item in page.subsection(&title).items() {
             assert_eq!(item.marked[0].0, "Va");
-            let key = Key::new(section, &item.marked[0].1);
+            let key = ConfigKey::new(section, &item.marked[0].1);
             assert!(described.insert(key, item).is_none(), "{title} has a key twice");
         }
     }
@@ -79,7 +79,7 @@ fn the_page_of_the_config_gives_each_type() {
 
 #[test]
 fn the_page_of_the_config_gives_the_bounds_of_each_number() {
-    let is_within = |key: &Key, number: i64| {
+    let is_within = |key: &ConfigKey, number: i64| {
         parse(&key.set_to(&number.to_string())).map_or_else(|error| !error.contains("out of range"), |_| true)
     };
     let mut numbers = 0;
@@ -140,7 +140,7 @@ fn every_example_of_the_config_can_be_read_and_says_something() {
 
 #[test]
 fn every_key_that_a_page_names_is_there() {
-    let keys: BTreeSet<String> = keys().iter().map(Key::path).collect();
+    let keys: BTreeSet<String> = keys().iter().map(ConfigKey::path).collect();
     for name in PAGES {
         let inside: Vec<String> = match name {
             // The items of KEYS are below the title of their section.
@@ -215,24 +215,24 @@ fn the_page_of_the_module_says_how_loud_each_event_is() {
 
 #[test]
 fn the_page_of_the_module_has_every_reason_against_a_step_of_a_reset_and_no_other() {
-    let refused = every!(Refused:
-        Refused::Own => Refused::Own,
-        Refused::Requested => Refused::Requested,
-        Refused::TokenOut => Refused::TokenOut,
-        Refused::NoPart => Refused::NoPart,
-        Refused::CalledOff => Refused::CalledOff,
-        Refused::SamePerson => Refused::SamePerson,
-        Refused::ApprovedBefore => Refused::ApprovedBefore,
-        Refused::NobodyInPerson => Refused::NobodyInPerson,
-        Refused::Enough => Refused::Enough,
-        Refused::Unapproved(_) => Refused::Unapproved(1),
-        Refused::Cooling(_) => Refused::Cooling(Seconds(1)),
-        Refused::Expired => Refused::Expired,
-        Refused::TooLate => Refused::TooLate,
-        Refused::Void => Refused::Void,
-        Refused::Withdrawn => Refused::Withdrawn,
+    let refused = every!(ResetError:
+        ResetError::Own => ResetError::Own,
+        ResetError::Requested => ResetError::Requested,
+        ResetError::TokenOut => ResetError::TokenOut,
+        ResetError::NoPart => ResetError::NoPart,
+        ResetError::CalledOff => ResetError::CalledOff,
+        ResetError::SamePerson => ResetError::SamePerson,
+        ResetError::ApprovedBefore => ResetError::ApprovedBefore,
+        ResetError::NobodyInPerson => ResetError::NobodyInPerson,
+        ResetError::Enough => ResetError::Enough,
+        ResetError::Unapproved(_) => ResetError::Unapproved(1),
+        ResetError::Cooling(_) => ResetError::Cooling(Seconds(1)),
+        ResetError::Expired => ResetError::Expired,
+        ResetError::TooLate => ResetError::TooLate,
+        ResetError::Void => ResetError::Void,
+        ResetError::Withdrawn => ResetError::Withdrawn,
     );
-    let mut words_of_it = all(refused.into_iter().map(Refused::as_str));
+    let mut words_of_it = all(refused.into_iter().map(ResetError::as_str));
     // The command's own: whom sudo names is not whose login it is.
     words_of_it.insert("not_one_person".to_owned());
     let page = page("pam_totp.8").section("LOG").subsection("Reasons of reset_refused");

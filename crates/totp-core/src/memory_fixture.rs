@@ -1,9 +1,8 @@
 //! Alice in the engine in memory, for the tests of the sequences in both modes of excluding others.
 
-use crate::account::Account;
 use crate::code::Answer;
+use crate::enrolment::ExpectedEnrolment;
 use crate::enrolment::{ChangeInputs, EnrolmentError, add, enrol};
-use crate::expected_enrolment::ExpectedEnrolment;
 use crate::fixture::{FixedHost, NOON, PATIENCE, alice, at, draft, rules};
 use crate::keyring::{Keyring, tests::keyring};
 use crate::login::{JudgeError, Submission, Verdict, judge};
@@ -11,6 +10,7 @@ use crate::secret::{Secret, tests::Counter};
 use crate::store::memory::{Exclusion, Memory, MemoryEntry, MemoryHeld};
 use crate::store::{Entry, Hold, Store};
 use crate::time::Now;
+use crate::user::Account;
 
 /// Runs each test of these names with a lock, and with a comparison.
 macro_rules! in_both_modes {
@@ -71,12 +71,12 @@ impl<X: Exclusion> MemoryFixture<X> {
     }
 
     fn enrol_over(&mut self, secret: &[u8], permitted: ExpectedEnrolment) -> Vec<Secret> {
-        let confirmed = [draft("phone", secret).vouched_after(0)];
+        let confirmed = [draft("phone", secret).confirm_without_code(0)];
         self.inputs(NOON, |entry, inputs| enrol(entry, &alice(), &confirmed, 10, permitted, inputs)).unwrap()
     }
 
     pub(crate) fn add(&mut self, label: &str, secret: &[u8]) -> Result<(), EnrolmentError> {
-        let (confirmed, permitted) = (draft(label, secret).vouched_after(0), self.in_place());
+        let (confirmed, permitted) = (draft(label, secret).confirm_without_code(0), self.in_place());
         self.inputs(NOON, |entry, inputs| add(entry, &alice(), &confirmed, permitted, inputs))
     }
 

@@ -1,4 +1,5 @@
-//! A range of addresses, written `192.0.2.0/24` or `2001:db8::/32` (CIDR, RFC 4632 section 3.1, RFC 4291 section 2.3).
+//! Networks: a range of addresses, written `192.0.2.0/24` or `2001:db8::/32` (CIDR, RFC 4632 section 3.1, RFC 4291
+//! section 2.3).
 
 use std::fmt;
 use std::net::IpAddr;
@@ -19,20 +20,20 @@ pub enum NetworkError {
     )]
     Form,
     /// More bits than the address has.
-    #[error("has more leading bits than its kind of address: at most 32 (IPv4) or 128 (IPv6)")]
+    #[error("has too long a prefix: at most 32 bits (IPv4) or 128 bits (IPv6)")]
     Prefix,
-    /// Someone meant another address or another length.
-    #[error("has bits set behind its leading ones: is the address or the number of bits mistaken?")]
+    /// The address or the length is mistaken.
+    #[error("has bits set after its prefix: correct the address or the prefix length")]
     HostBits,
-    /// Clients with such addresses count as IPv4, so that nobody would be in it (RFC 4291 section 2.5.5.2).
+    /// Clients with such addresses count as IPv4, so the network would be empty (RFC 4291 section 2.5.5.2).
     #[error(
-        "is IPv4 written as IPv6, which no client's address counts as: write it as IPv4, such as \"192.0.2.0/24\""
+        "is IPv4 written as IPv6, which never matches a client: write it as IPv4, such as \"192.0.2.0/24\""
     )]
     Mapped,
 }
 
 impl Network {
-    /// Parses a network. A single address is one of full length; it needs the slash as well, so that no typo widens it.
+    /// Parses a network. A single address needs the slash and its full length too, so that no typo widens it.
     ///
     /// # Errors
     /// [`NetworkError`].
@@ -55,7 +56,7 @@ impl Network {
         Ok(Self { address, prefix })
     }
 
-    /// Whether `address` lies in it. An IPv4 address that is written as IPv6 (RFC 4291 section 2.5.5.2) counts as IPv4.
+    /// Whether `address` is in it. An IPv4 address that is written as IPv6 (RFC 4291 section 2.5.5.2) counts as IPv4.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         // An address of the other kind is never equal.
@@ -69,8 +70,8 @@ impl fmt::Display for Network {
     }
 }
 
-/// The address of a client, as `PAM_RHOST` has it: a host name, also one that looks like an address with something to it,
-/// is none. Anyone who owns an address chooses its reverse name.
+/// The address of a client in `PAM_RHOST`. A host name is none, even one that begins like an address: the owner of an
+/// address chooses its reverse name.
 #[must_use]
 pub fn address(text: &str) -> Option<IpAddr> {
     text.parse().ok().map(|address: IpAddr| address.to_canonical())

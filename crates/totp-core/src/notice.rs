@@ -1,26 +1,25 @@
-//! What a person is told when their factor changed or was gone around: which events, in which words, and how a notice lies
-//! in the spool until it is sent.
+//! Notices: which events a person is notified of by mail, in which words, and the format in the spool.
 
-use crate::event::{self, Event, Name};
+use crate::audit_event::{self, Event, Name};
 
-/// The first line of a notice in the spool. Another number is another version, and is left to the program that knows it.
+/// The first line of a notice in the spool. A notice with another number is left to the version that wrote it.
 const HEAD: &str = "pam_totp notice 1";
 const ANY_HEAD: &str = "pam_totp notice ";
 
-/// What a person is told of an event.
+/// The text of a notice.
 struct Words {
     /// What happened.
     what: &'static str,
-    /// What it means if it was not them.
+    /// What to know or do if it was not the person.
     otherwise: &'static str,
 }
 
-/// Which events are told, and how. Anyone who adds an event decides here.
+/// The events that are notified, and their text. A new event has to be added here.
 fn words(name: Name) -> Option<Words> {
     let (what, otherwise) = match name {
         Name::Enrolled => (
             "an authenticator was enrolled",
-            "Another process may have a phone now whose codes open your account.",
+            "Someone else may now have a phone whose codes open your account.",
         ),
         Name::Disabled => (
             "the one-time codes were switched off",
@@ -28,50 +27,50 @@ fn words(name: Name) -> Option<Words> {
         ),
         Name::CodesRegenerated => (
             "the recovery codes were replaced by new ones",
-            "Another process may have the new recovery codes, and yours are void.",
+            "Someone else may have the new recovery codes; your old ones are void.",
         ),
         Name::RecoveryUsed => (
             "a recovery code was used in place of a code from the phone",
-            "Another process may have your recovery codes.",
+            "Someone else may have your recovery codes.",
         ),
         Name::DeviceRemembered => (
-            "a device is remembered: it is not asked for a code for a while",
-            "Another process had a code of yours, and their device is let in without one now.",
+            "a device is remembered and needs no code for some time",
+            "Someone else had one of your codes, and their device is now let in without a code.",
         ),
         Name::DeviceRevoked => (
-            "remembered devices were forgotten: they are asked for a code again",
-            "Another process may have changed how your account is opened.",
+            "remembered devices were forgotten and need a code again",
+            "Someone else may have changed how logins to your account are checked.",
         ),
         Name::ResetRequested => (
-            "someone asks that the one-time codes be reset, as if the phone and all codes were lost",
-            "Call it off at once: \"totp-enroll reset cancel\", with a code of yours, or ask an administrator.",
+            "a reset of the one-time codes was requested, as after the loss of the phone and all recovery codes",
+            "Cancel it at once with \"totp-enroll reset cancel\" and one of your codes, or ask an administrator.",
         ),
         Name::ResetApproved => (
             "the reset of the one-time codes was approved by another operator",
-            "Call it off at once: \"totp-enroll reset cancel\", with a code of yours, or ask an administrator.",
+            "Cancel it at once with \"totp-enroll reset cancel\" and one of your codes, or ask an administrator.",
         ),
         Name::ResetRefused => (
             "a step of a reset of the one-time codes was refused",
-            "Someone tried to have your codes taken away who may not.",
+            "Someone without permission tried to reset your codes.",
         ),
         Name::ResetCancelled => (
-            "the reset of the one-time codes was called off",
-            "Another process called off what you had asked for.",
+            "the reset of the one-time codes was cancelled",
+            "Someone else cancelled the reset that you had asked for.",
         ),
         Name::ResetCompleted => (
-            "the one-time codes were reset: the phone, the recovery codes and remembered devices are void, and a token enrols a new phone",
-            "Another process may be about to enrol a phone of theirs.",
+            "the one-time codes were reset: the phone, the recovery codes and remembered devices no longer work, and a token was issued to enrol a new phone",
+            "Someone else may be about to enrol their own phone.",
         ),
         Name::TokenUsed => (
             "the token of a reset was used to enrol a new phone",
-            "Another process may have a phone now whose codes open your account.",
+            "Someone else may now have a phone whose codes open your account.",
         ),
         Name::TokenRefused => (
             "a token to enrol a new phone was refused",
-            "Someone tries to enrol a phone of theirs for your account.",
+            "Someone is trying to enrol their own phone for your account.",
         ),
-        // Every login; what refused someone; what concerns the machine and not a person; what moves many in at once, which
-        // their administrator announces; whose account is gone.
+        // Not notified: ordinary logins and refusals; events of the machine; imports, which the administrator
+        // announces; accounts that are gone.
         Name::Accepted
         | Name::Refused
         | Name::Locked
@@ -92,53 +91,53 @@ fn words(name: Name) -> Option<Words> {
     Some(Words { what, otherwise })
 }
 
-/// One thing that a person is to be told.
+/// A notice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
     /// When it happened, in seconds since 1970.
     pub at: u64,
-    /// What happened, in words.
+    /// What happened.
     pub what: String,
-    /// What it means if it was not them, a sentence.
+    /// What to know or do if it was not the person.
     pub otherwise: String,
-    /// What the log says of it, `event` and `user` among it.
+    /// The fields of the log line, including `event` and `user`.
     fields: Vec<(String, String)>,
 }
 
 impl Notice {
-    /// The notice of what was just written to the log; `None`: nobody is told of that. `service` is the program that asked,
-    /// at a login.
+    /// The notice for an event that was just logged; `None`: nobody is notified of it. At a login, `service` is the
+    /// asking program.
     #[must_use]
     pub fn of(event: &Event, service: Option<&str>, at: u64) -> Option<Self> {
         let Words { what, otherwise } = words(event.name())?;
         let line = event.clone().maybe("service", service).to_string();
-        let fields = own(event::fields(&line)?);
+        let fields = own(audit_event::fields(&line)?);
         Some(Self { at, what: what.to_owned(), otherwise: otherwise.to_owned(), fields })
     }
 
-    /// A value of the line in the log.
+    /// A field of the log line.
     #[must_use]
     pub fn field(&self, key: &str) -> Option<&str> {
         self.fields.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
     }
 
-    /// All that the log says, in its order.
+    /// All fields of the log line, in order.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
         self.fields.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
-    /// Whom it is about.
+    /// The user.
     #[must_use]
     pub fn user(&self) -> &str {
         self.field("user").unwrap_or_default()
     }
 
-    /// The text in the spool: lines, of which the second is as in the log.
+    /// The format of the spool: lines, of which the second is like the log line.
     #[must_use]
     pub fn encode(&self) -> String {
         let mut line = format!("at={}", self.at);
         for (key, value) in &self.fields {
-            event::append(&mut line, key, value);
+            audit_event::append(&mut line, key, value);
         }
         format!("{HEAD}\n{line}\n{}\n{}\n", self.what, self.otherwise)
     }
@@ -160,7 +159,7 @@ impl Notice {
         else {
             return Err(NoticeError::Broken);
         };
-        let mut fields = own(event::fields(line).ok_or(NoticeError::Broken)?);
+        let mut fields = own(audit_event::fields(line).ok_or(NoticeError::Broken)?);
         let at = match fields.first() {
             Some((key, at)) if key == "at" => at.parse().map_err(|_| NoticeError::Broken)?,
             Some(_) | None => return Err(NoticeError::Broken),
@@ -178,14 +177,14 @@ fn own(fields: Vec<(&str, String)>) -> Vec<(String, String)> {
     fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
-/// Why a file of the spool is no notice.
+/// Why a file of the spool is not a notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoticeError {
-    /// Half of one, as a crash of the machine can leave it, or none.
-    #[error("is not a whole notice: the machine may have crashed while it was written")]
+    /// Incomplete, as a crash of the machine can leave it, or not a notice.
+    #[error("is not a complete notice: the machine may have crashed while writing it")]
     Broken,
     /// Another version of the program wrote it.
-    #[error("was written by another version of this program: that one sends it")]
+    #[error("was written by another version of this program, which will send it")]
     OtherVersion,
 }
 

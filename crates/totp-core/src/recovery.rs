@@ -1,8 +1,8 @@
-//! One rule: is this a recovery code of this set (HMAC-SHA-256 under the set's own pepper).
+//! Recovery codes: making them, and checking one against a set (HMAC-SHA-256 with the set's own pepper).
 
 use crate::code::RECOVERY_LENGTH;
 use crate::id::Id;
-use crate::secret::{Entropy, NoEntropy, Secret};
+use crate::secret::{Entropy, EntropyError, Secret};
 use crate::user::User;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -11,19 +11,20 @@ use sha2::Sha256;
 pub const MOST_CODES: usize = 16;
 /// Bytes of a set's pepper.
 pub(crate) const PEPPER_LENGTH: usize = 32;
-/// Crockford's base32: digits and capitals without I, L, O and U, so that nothing is misread from paper.
+/// Crockford's base32: digits and capitals without I, L, O and U, which are misread on paper.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-/// Whose making a set of codes is, and so how much of a guess it stands.
+/// Who made a set of codes, and therefore how well it resists guessing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Ours: 80 bits, which nobody guesses. Judged whatever the lock says.
+pub enum RecoveryKind {
+    /// Made by this program: 80 bits, which cannot be guessed. Judged during a lock too.
     Own,
-    /// Taken over from another program: eight digits, 26 bits. Judged and charged like a TOTP code, and no way out of a lock.
+    /// Imported from another program: eight digits, 26 bits. Judged and charged like a TOTP code, and not during a
+    /// lock.
     Scratch,
 }
 
-impl Kind {
+impl RecoveryKind {
     /// The word in the log and in documents.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -37,11 +38,11 @@ impl Kind {
 /// Digits of another program's single-use code.
 pub const SCRATCH_DIGITS: u8 = 8;
 
-/// A single-use code of another program's making: eight digits.
+/// A single-use code made by another program: eight digits.
 pub struct ScratchCode(pub(crate) Secret);
 
 impl ScratchCode {
-    /// Takes exactly eight ASCII digits.
+    /// Parses exactly eight ASCII digits.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
         let is_code = text.len() == usize::from(SCRATCH_DIGITS) && text.iter().all(u8::is_ascii_digit);
@@ -52,7 +53,7 @@ impl ScratchCode {
 /// HMAC-SHA-256 of one code.
 pub(crate) type Hash = [u8; 32];
 
-/// What a code's hash is bound to.
+/// What the hash of a code is bound to.
 pub(crate) struct Set<'a> {
     pub(crate) pepper: &'a Secret,
     pub(crate) user: &'a User,
@@ -60,12 +61,12 @@ pub(crate) struct Set<'a> {
 }
 
 impl Set<'_> {
-    /// The hash that is kept of `code`, in its canonical form.
+    /// The hash of `code`, which is in canonical form.
     pub(crate) fn hash(&self, code: &Secret) -> Hash {
         self.mac(code).finalize().into_bytes().into()
     }
 
-    /// Which of `hashes` is this code's. All are compared, each in constant time.
+    /// The position of this code in `hashes`. All are compared, each in constant time.
     pub(crate) fn find(&self, code: &Secret, hashes: &[Hash]) -> Option<usize> {
         let mac = self.mac(code);
         let mut found = None;
@@ -91,7 +92,7 @@ impl Set<'_> {
 }
 
 /// A new code in its canonical form: sixteen characters, 80 bits.
-pub(crate) fn generate(entropy: &mut dyn Entropy) -> Result<Secret, NoEntropy> {
+pub(crate) fn generate(entropy: &mut dyn Entropy) -> Result<Secret, EntropyError> {
     let random = Secret::random(RECOVERY_LENGTH, entropy)?;
     // 32 divides 256, so the low five bits of a random byte are uniform.
     let mut code = Vec::with_capacity(RECOVERY_LENGTH);

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 pub struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {
-    /// Takes the bytes over; the caller keeps no other copy.
+    /// Takes the bytes; the caller must keep no other copy.
     #[must_use]
     pub fn new(bytes: Vec<u8>) -> Self {
         Self(Zeroizing::new(bytes))
@@ -33,45 +33,45 @@ impl Secret {
     /// Fresh random bytes.
     ///
     /// # Errors
-    /// [`NoEntropy`] where the source has none to give.
-    pub fn random(length: usize, entropy: &mut dyn Entropy) -> Result<Self, NoEntropy> {
+    /// [`EntropyError`].
+    pub fn random(length: usize, entropy: &mut dyn Entropy) -> Result<Self, EntropyError> {
         let mut bytes = Zeroizing::new(vec![0; length]);
         entropy.fill(&mut bytes)?;
         Ok(Self(bytes))
     }
 }
 
-/// How much of the stack [`wipe_stack`] writes over, in bytes. A login leaves keys up to 16 to 24 KiB deep (measured).
+/// How many bytes of the stack [`wipe_stack`] overwrites. A login leaves keys up to 16 to 24 KiB deep (measured).
 const STACK_DEPTH: usize = 32 << 10;
 
-/// Writes zeros over the part of the stack that the calls of the caller used and have left. What a [`Secret`] wipes is
-/// its own memory; copies that were moved, and the blocks in which HMAC mixes a key, stay in dead frames until then.
+/// Overwrites the part of the stack that earlier calls used. [`Secret`] wipes only its own memory: moved copies, and
+/// the blocks in which HMAC mixes a key, stay in dead frames until then.
 #[inline(never)]
 pub fn wipe_stack() {
     let zeros = [0_u8; STACK_DEPTH];
-    // Else the compiler sees that nobody reads them.
+    // Otherwise the compiler removes writes that nobody reads.
     zeroize::optimization_barrier(&zeros);
 }
 
-/// Where random bytes come from: the kernel in the programs, a counter in tests.
+/// The source of random bytes: the kernel in the programs, a counter in tests.
 pub trait Entropy {
     /// Fills all of `bytes`.
     ///
     /// # Errors
-    /// [`NoEntropy`]; `bytes` must then not be used.
-    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy>;
+    /// [`EntropyError`]; `bytes` must then not be used.
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), EntropyError>;
 }
 
-/// The system gave no random bytes; nothing may be generated.
+/// The system provided no random bytes; nothing may be generated.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("the system gives no random bytes: check getrandom(2)")]
-pub struct NoEntropy;
+#[error("the system provides no random bytes: see getrandom(2)")]
+pub struct EntropyError;
 
 /// `N` random bytes that are not secret: an identifier or a nonce.
 ///
 /// # Errors
-/// [`NoEntropy`] where the source has none to give.
-pub fn random_array<const N: usize>(entropy: &mut dyn Entropy) -> Result<[u8; N], NoEntropy> {
+/// [`EntropyError`].
+pub fn random_array<const N: usize>(entropy: &mut dyn Entropy) -> Result<[u8; N], EntropyError> {
     let mut bytes = [0; N];
     entropy.fill(&mut bytes)?;
     Ok(bytes)
@@ -85,8 +85,8 @@ pub(crate) mod tests {
 
     struct Dry;
     impl Entropy for Dry {
-        fn fill(&mut self, _: &mut [u8]) -> Result<(), NoEntropy> {
-            Err(NoEntropy)
+        fn fill(&mut self, _: &mut [u8]) -> Result<(), EntropyError> {
+            Err(EntropyError)
         }
     }
 

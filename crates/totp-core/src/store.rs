@@ -12,15 +12,15 @@ pub mod memory;
 pub mod notices;
 pub mod resealing;
 
-pub use crate::durability::Durability;
+pub use crate::factor::Durability;
 pub use error::StoreError;
 pub use resealing::{Found, Reseal, Resealed, Resealing};
 
+use crate::account_recovery::Reset;
 use crate::credential::Credential;
 use crate::document::DocumentError;
-use crate::expected_enrolment::ExpectedEnrolment;
+use crate::enrolment::ExpectedEnrolment;
 use crate::ledger::Ledger;
-use crate::reset::Reset;
 use crate::store::notices::NoticeSpool;
 use crate::time::Seconds;
 use crate::user::User;

@@ -1,6 +1,10 @@
-//! Time as values: two clocks read together by the caller, and durations as the config writes them.
+//! Time as values: the two clocks, durations, days and RFC 3339 timestamps.
 
-/// What the clocks said at one moment. The rules never read a clock themselves.
+use serde::Serialize;
+use std::fmt;
+use std::str::FromStr;
+
+/// Both clocks at one moment, read by the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Now {
     /// Seconds since 1970-01-01T00:00:00Z, `CLOCK_REALTIME`. It can be set back.
@@ -10,8 +14,8 @@ pub struct Now {
 }
 
 impl Now {
-    /// The realtime clock's reading at which this machine started, in seconds since 1970, by today's clock; rounded up,
-    /// since both readings were cut to whole seconds.
+    /// When this machine booted by today's realtime clock, in seconds since 1970; rounded up, because both readings
+    /// were cut to whole seconds.
     #[must_use]
     pub fn boot(self) -> u64 {
         self.realtime.saturating_add(1).saturating_sub(self.boottime)
@@ -23,10 +27,10 @@ impl Now {
 pub struct Seconds(pub u64);
 
 impl Seconds {
-    /// Parses a number with a unit.
+    /// Parses a number and its unit.
     ///
     /// # Errors
-    /// [`DurationError`] for anything else, also for a number without a unit.
+    /// [`DurationError`] for anything else, also a number without a unit.
     pub fn parse(text: &str) -> Result<Self, DurationError> {
         let unit = text.chars().last().ok_or(DurationError)?;
         let number = text.strip_suffix(unit).ok_or(DurationError)?;
@@ -88,7 +92,7 @@ impl Date {
     #[must_use]
     pub fn calendar(self) -> Option<(u16, u8, u8)> {
         let begun = |year, month| Self::from_calendar(year, month, 1).filter(|first| *first <= self);
-        // No year is longer than 366 days, so this one is not after the year that is looked for.
+        // No year has more than 366 days, so this one is not after the year in question.
         let mut year = u16::try_from(self.day / 366).ok()?.checked_add(1970)?;
         while begun(year.checked_add(1)?, 1).is_some() {
             year = year.checked_add(1)?;
@@ -117,6 +121,41 @@ impl Date {
 }
 
 const DAY: u64 = 86400;
+
+/// A moment as RFC 3339 writes it, in UTC, for people to read; no rule depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Created(toml::value::Datetime);
+
+impl Created {
+    /// A second since 1970; `None` beyond the year 9999, which RFC 3339 cannot write.
+    #[must_use]
+    pub fn at(realtime: u64) -> Option<Self> {
+        let (year, month, day) = Date::of(realtime).calendar()?;
+        let (hour, minute, second) = (realtime / 3600 % 24, realtime / 60 % 60, realtime % 60);
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z").parse().ok()
+    }
+}
+
+impl From<toml::value::Datetime> for Created {
+    fn from(written: toml::value::Datetime) -> Self {
+        Self(written)
+    }
+}
+
+impl FromStr for Created {
+    type Err = toml::value::DatetimeParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+impl fmt::Display for Created {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -203,5 +242,19 @@ mod tests {
     fn a_clock_behind_the_uptime_boots_at_zero() {
         assert_eq!(Now { realtime: 10, boottime: 50 }.boot(), 0);
         assert_eq!(Now { realtime: 1000, boottime: 50 }.boot(), 951);
+    }
+
+    #[test]
+    fn a_moment_is_written_as_rfc_3339_has_it() {
+        // date --utc --date=@SECOND --iso-8601=seconds
+        for (second, written) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (1_800_000_000, "2027-01-15T08:00:00Z"),
+            (951_827_696, "2000-02-29T12:34:56Z"),
+            (253_402_300_799, "9999-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(Created::at(second).unwrap().to_string(), written);
+        }
+        assert!(Created::at(253_402_300_800).is_none() && Created::at(u64::MAX).is_none());
     }
 }

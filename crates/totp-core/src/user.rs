@@ -1,13 +1,13 @@
-//! A user's name, parsed once at the border, and the file name that stands for it.
+//! The user: a name that is parsed once at the border, the file name made of it, and the account.
 
 use base16ct::upper;
 use std::fmt;
 
-/// The longest file name that a name may turn into; leaves room for `.toml` and for a temporary prefix
-/// within the 255 bytes of `NAME_MAX`.
+/// The longest file name of a user; leaves space for `.toml` and a temporary prefix within the 255 bytes of `NAME_MAX`.
 const LONGEST_COMPONENT: usize = 240;
 
-/// A canonical account name. No control characters, not empty, and safe as a file name through [`User::component`].
+/// A canonical account name: not empty, without control characters, and safe as a file name through
+/// [`User::component`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct User(String);
 
@@ -15,7 +15,7 @@ impl User {
     /// Parses a name as `getpwnam(3)` or a document gave it.
     ///
     /// # Errors
-    /// [`UserError`] says what is wrong; the name itself is not repeated.
+    /// [`UserError`]; the name is not repeated.
     pub fn parse(name: &str) -> Result<Self, UserError> {
         if name.is_empty() {
             return Err(UserError::Empty);
@@ -36,8 +36,9 @@ impl User {
         &self.0
     }
 
-    /// One safe path component: bytes other than letters, digits, `_`, `-`, `@`, `+` and inner dots are percent-encoded,
-    /// so that no name can leave its directory or hide in it (CVE-2014-2583). Two names never share a component.
+    /// One safe path component: bytes other than letters, digits, `_`, `-`, `@`, `+` and inner dots are
+    /// percent-encoded, so that no name leaves its directory or is hidden in it (CVE-2014-2583). Different names have
+    /// different components.
     #[must_use]
     pub fn component(&self) -> String {
         let mut out = String::with_capacity(self.0.len());
@@ -56,7 +57,7 @@ impl User {
         out
     }
 
-    /// The name that [`User::component`] encoded; `None` for a file that is not one of ours.
+    /// The name that [`User::component`] encoded; `None` for any other file.
     #[must_use]
     pub fn from_component(component: &str) -> Option<Self> {
         let mut bytes = Vec::with_capacity(component.len());
@@ -85,15 +86,24 @@ impl fmt::Display for User {
 /// Why a name cannot be an account's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UserError {
-    /// There is nothing in it.
+    /// The name is empty.
     #[error("the user name is empty")]
     Empty,
-    /// It would break a log line or a terminal.
-    #[error("the user name holds a control character")]
+    /// It contains a control character.
+    #[error("the user name contains a control character")]
     ControlCharacter,
-    /// Its encoded form does not fit a file name.
+    /// Its encoded form is too long for a file name.
     #[error("the user name is too long")]
     TooLong,
+}
+
+/// An account, as the system knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The canonical name.
+    pub user: User,
+    /// The uid; `None` if the system does not know the account.
+    pub uid: Option<u32>,
 }
 
 #[cfg(test)]

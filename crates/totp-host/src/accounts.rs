@@ -3,7 +3,7 @@
 use nix::errno::Errno;
 use nix::unistd::{Gid, Group, Uid, User as Passwd, getgrouplist};
 use std::ffi::CString;
-use totp_core::account::Account;
+use totp_core::user::Account;
 use totp_core::user::User;
 
 /// What a name stands for: `Alice` on a directory that ignores case is `alice`.

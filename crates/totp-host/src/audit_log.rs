@@ -9,7 +9,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use syslog::{Facility, Formatter3164, LogFormat, Logger, LoggerBackend, Severity as Loudness};
-use totp_core::event::Severity;
+use totp_core::audit_event::Severity;
 
 /// The log of one program.
 pub struct AuditLog {

@@ -2,7 +2,7 @@
 
 use nix::errno::Errno;
 use nix::time::{ClockId, clock_gettime};
-use totp_core::created::Created;
+use totp_core::time::Created;
 use totp_core::time::Now;
 
 /// A clock could not be read, or shows a time that nothing here can be done at.

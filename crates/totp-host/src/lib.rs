@@ -1,8 +1,9 @@
-//! What every front end needs of the machine: settings, clock, entropy, accounts, and the audit log, each once.
+//! What every front end needs of the machine: settings, store, clock, entropy, accounts, and the audit log, each once.
 //!
 //! | module | what it does |
 //! |---|---|
 //! | [`settings`] | reads the config and the keyring, and says what to do where they cannot be used |
+//! | [`store`] | opens the store that the config names |
 //! | [`clock`] | reads the two clocks together |
 //! | [`entropy`] | random bytes |
 //! | [`accounts`] | the canonical account of a name, the name of a uid, who is in which group |
@@ -18,3 +19,4 @@ pub mod audit_log;
 pub mod clock;
 pub mod entropy;
 pub mod settings;
+pub mod store;

@@ -10,7 +10,7 @@ use nix::fcntl::OFlag;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use totp_core::enrolment_attempts::RecentAttempts;
+use totp_core::enrolment::attempts::RecentAttempts;
 use totp_core::store::{EnrolmentAttempts, StoreError};
 use totp_core::time::Seconds;
 

@@ -9,11 +9,11 @@ use nix::fcntl::{OFlag, renameat};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use totp_core::DocumentError;
+use totp_core::account_recovery::Reset;
 use totp_core::credential::Credential;
 use totp_core::id::Id;
 use totp_core::ledger::Ledger;
 use totp_core::ledger::slots::{NextSlot, Slots};
-use totp_core::reset::Reset;
 use totp_core::store::{Entries, Entry, StoreError};
 use totp_core::user::User;
 

@@ -7,7 +7,7 @@ use crate::ledger_file::{Newer, read_file, sync_data, write_slot};
 use crate::lock::{Lock, lock};
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
-use totp_core::expected_enrolment::ExpectedEnrolment;
+use totp_core::enrolment::ExpectedEnrolment;
 use totp_core::ledger::Ledger;
 use totp_core::ledger::slot::SLOT;
 use totp_core::ledger::slots::{LENGTH, NextSlot, Slots};

@@ -11,7 +11,7 @@ use crate::users::Names;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, renameat};
 use nix::sys::stat::Mode;
-use totp_core::reset::Reset;
+use totp_core::account_recovery::Reset;
 use totp_core::store::{Resets, StoreError};
 use totp_core::user::User;
 

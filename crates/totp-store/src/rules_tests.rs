@@ -7,14 +7,13 @@ mod rotation;
 
 /// What the rules themselves name.
 mod prelude {
-    pub(super) use totp_core::account::Account;
-    pub(super) use totp_core::draft::Confirmed;
-    pub(super) use totp_core::expected_enrolment::ExpectedEnrolment;
+    pub(super) use totp_core::enrolment::draft::Confirmed;
     pub(super) use totp_core::keyring::Keyring;
     pub(super) use totp_core::ledger::{LastLogin, LoginMethod};
     pub(super) use totp_core::secret::Secret;
     pub(super) use totp_core::store::{
         Entries, Entry, Found, KeyringLocks, Reseal, Resealed, Resealing, StoreError,
     };
+    pub(super) use totp_core::user::Account;
     pub(super) use totp_core::user::User;
 }

@@ -3,7 +3,7 @@
 use super::*;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
-use totp_core::event::{Event, Name};
+use totp_core::audit_event::{Event, Name};
 use totp_core::fixture::Counter;
 
 fn notice(at: u64) -> Notice {

@@ -10,8 +10,8 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::lstat;
 use std::path::{Path, PathBuf};
+use totp_core::policy::timestamp_record::{Process, TimestampRecord};
 use totp_core::store::StoreError;
-use totp_core::timestamp_record::{Process, TimestampRecord};
 
 /// The directory's name below `paths.runtime`.
 pub const TIMESTAMPS: &str = "fresh";
@@ -167,7 +167,7 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::{MetadataExt, symlink};
     use totp_core::id::Id;
-    use totp_core::timestamp_record::BootId;
+    use totp_core::policy::timestamp_record::BootId;
 
     fn timestamp(uid: u32, pid: u32) -> TimestampRecord {
         let boot = BootId::parse("11111111-4444-4444-4444-555555555555").unwrap();

@@ -1,5 +1,5 @@
-//! A text that holds a secret, said through the application. `Conv::send` of pam-bindings would do, but leaves a copy of
-//! the text behind; this one wipes it.
+//! Shows a text that contains a secret, through the application. `Conv::send` of pam-bindings leaves a copy of the text behind;
+//! this function wipes it.
 
 use pam::constants::PamMessageStyle;
 use pam::items::ItemType;
@@ -9,22 +9,21 @@ use std::ptr;
 use totp_core::secret::Secret;
 use zeroize::Zeroize;
 
-/// The application did not take the text.
+/// The application did not show the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Unsaid;
+pub(crate) struct ConversationError;
 
-/// Says `text` in `style`, one that wants no answer. What the application makes of the text is its own affair; nothing of
-/// it is left here.
-pub(crate) fn say(pamh: &PamHandle, style: PamMessageStyle, text: &Secret) -> Result<(), Unsaid> {
+/// Shows `text` in `style`, which must be one without an answer. The application may keep the text; nothing of it is left here.
+pub(crate) fn say(pamh: &PamHandle, style: PamMessageStyle, text: &Secret) -> Result<(), ConversationError> {
     let mut item: *const c_void = ptr::null();
     // SAFETY: the handle is libpam's, alive for this call; for PAM_CONV libpam promises null or a `struct pam_conv` of its
     // own (pam_get_item(3)), and writes nothing but that pointer.
     let code = unsafe { pam_get_item(pamh, ItemType::Conv as c_int, &raw mut item) };
     if code != PAM_SUCCESS || item.is_null() {
-        return Err(Unsaid);
+        return Err(ConversationError);
     }
     // SAFETY: not null, so it is libpam's as above, laid out as pam_conv(3) has it, and lives until the item is set anew,
-    // which nobody does during this call.
+    // which does not happen during this call.
     let conversation = unsafe { &*item.cast::<Conversation>() };
     conversation.say(style, text)
 }
@@ -53,31 +52,31 @@ struct Response {
 }
 
 impl Conversation {
-    fn say(&self, style: PamMessageStyle, text: &Secret) -> Result<(), Unsaid> {
-        let converse = self.converse.ok_or(Unsaid)?;
-        // As long as it will be with its end, so that it does not grow and leave a copy behind; wiped when it is dropped.
+    fn say(&self, style: PamMessageStyle, text: &Secret) -> Result<(), ConversationError> {
+        let converse = self.converse.ok_or(ConversationError)?;
+        // Allocated with its terminator, so that it does not grow and leave a copy behind; wiped when it is dropped.
         let mut terminated = Vec::with_capacity(text.expose().len().saturating_add(1));
         terminated.extend(text.expose());
         terminated.push(0);
         let terminated = Secret::new(terminated);
-        let words = CStr::from_bytes_with_nul(terminated.expose()).map_err(|_| Unsaid)?;
-        let message = Message { style, text: words.as_ptr() };
+        let text = CStr::from_bytes_with_nul(terminated.expose()).map_err(|_| ConversationError)?;
+        let message = Message { style, text: text.as_ptr() };
         let mut messages = &raw const message;
         let mut responses: *mut Response = ptr::null_mut();
         // SAFETY: the application promises a function of this type and data that belongs to it (pam_conv(3)); one message,
         // which lives for the call with a text that ends with a null byte.
         let code = unsafe { converse(1, &raw mut messages, &raw mut responses, self.data) };
-        // On an error there is nothing to free (pam_conv(3)); a null array is a lie (CVE-2021-31924).
+        // On an error there is nothing to free (pam_conv(3)). Some applications report success with a null array (CVE-2021-31924).
         if code != PAM_SUCCESS || responses.is_null() {
-            return Err(Unsaid);
+            return Err(ConversationError);
         }
-        // SAFETY: not null, so the application made it for one message, and it is ours to read and to free.
+        // SAFETY: not null, so the application made it for one message, and the caller reads and frees it.
         let answer = unsafe { (*responses).text };
         if !answer.is_null() {
-            // Nobody asked, so this may be anything that someone typed.
-            // SAFETY: not null, so it is a string that ends with a null byte and is ours (pam_conv(3)).
+            // It answers no question, so it may be anything that was typed.
+            // SAFETY: not null, so it is a string that ends with a null byte and belongs to the caller (pam_conv(3)).
             let length = unsafe { CStr::from_ptr(answer) }.to_bytes().len();
-            // SAFETY: as long as was just counted, and nobody else has it.
+            // SAFETY: of the length just counted, and nothing else refers to it.
             unsafe { std::slice::from_raw_parts_mut(answer.cast::<u8>(), length) }.zeroize();
             // SAFETY: pam_conv(3): the application allocated it with malloc(3), and the caller frees it.
             unsafe { free(answer.cast()) };
@@ -111,7 +110,7 @@ mod tests {
     /// Styles and texts.
     type Heard = Vec<(c_int, Vec<u8>)>;
 
-    /// What the application was told, and how it behaves.
+    /// An application: what it was told, and how it behaves.
     struct Application {
         heard: Heard,
         behaviour: Behaviour,
@@ -158,7 +157,7 @@ mod tests {
         if matches!(application.behaviour, Behaviour::Fails) { 19 } else { PAM_SUCCESS }
     }
 
-    fn heard_by(behaviour: Behaviour, text: &[u8]) -> (Result<(), Unsaid>, Heard) {
+    fn heard_by(behaviour: Behaviour, text: &[u8]) -> (Result<(), ConversationError>, Heard) {
         let mut application = Application { heard: Vec::new(), behaviour };
         let conversation =
             Conversation { converse: Some(converse), data: ptr::from_mut(&mut application).cast() };
@@ -167,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_arrives_whole_also_where_the_application_answers_unasked() {
+    fn the_text_arrives_whole_even_if_the_application_answers() {
         for behaviour in [Behaviour::Listens, Behaviour::Answers] {
             let heard = vec![(PAM_TEXT_INFO, b"manual key: ABCD".to_vec())];
             assert_eq!(heard_by(behaviour, b"manual key: ABCD"), (Ok(()), heard));
@@ -175,16 +174,16 @@ mod tests {
     }
 
     #[test]
-    fn an_application_that_does_not_take_it_is_trouble() {
+    fn an_application_that_does_not_show_it_is_an_error() {
         for behaviour in [Behaviour::NullArray, Behaviour::Fails] {
-            assert_eq!(heard_by(behaviour, b"key").0, Err(Unsaid));
+            assert_eq!(heard_by(behaviour, b"key").0, Err(ConversationError));
         }
         let deaf = Conversation { converse: None, data: ptr::null_mut() };
-        assert_eq!(deaf.say(PAM_TEXT_INFO, &Secret::new(b"key".to_vec())), Err(Unsaid));
+        assert_eq!(deaf.say(PAM_TEXT_INFO, &Secret::new(b"key".to_vec())), Err(ConversationError));
     }
 
     #[test]
-    fn half_a_text_is_not_said() {
-        assert_eq!(heard_by(Behaviour::Listens, b"a\0b"), (Err(Unsaid), Vec::new()));
+    fn a_text_with_a_null_byte_is_not_shown() {
+        assert_eq!(heard_by(Behaviour::Listens, b"a\0b"), (Err(ConversationError), Vec::new()));
     }
 }

@@ -1,7 +1,11 @@
-//! The border to C. The only room with `unsafe`.
+//! The border to C: the six exported symbols, and in the files beside this one the calls into libpam. `unsafe` stands here only.
 #![expect(unsafe_code, reason = "libpam is C; every block names who promises what it relies on")]
 
 pub(crate) mod conversation;
-mod hooks;
 pub(crate) mod libpam;
-pub(crate) mod panic;
+
+use crate::entry::EntryPoints;
+
+// Exports pam_sm_authenticate, pam_sm_setcred, pam_sm_acct_mgmt, pam_sm_open_session, pam_sm_close_session and
+// pam_sm_chauthtok. Each checks handle and arguments for null and turns an unwinding into PAM_ABORT.
+pam::pam_hooks!(EntryPoints);

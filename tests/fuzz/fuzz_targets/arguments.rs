@@ -1,22 +1,18 @@
 //! The module's arguments: nothing but the exact word weakens a module, and the order of words is nobody's business.
 //!
-//! The input is the words with a zero byte behind each. The module is a cdylib, so the file is included by path.
+//! The input is the words with a zero byte behind each.
 #![no_main]
 
-#[path = "../../../pam_totp/src/arguments.rs"]
-mod arguments;
-
-use arguments::{ArgumentError, Arguments, FirstPass};
 use libfuzzer_sys::fuzz_target;
-use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt;
+use totp_core::module_arguments::{
+    ArgumentError, Arguments, DEFAULT_PROMPT, DEFAULT_PROMPT_WITH_PASSWORD, FirstPass,
+};
 use totp_core::time::Seconds;
 
 fuzz_target!(|input: &[u8]| {
-    let words: Vec<CString> =
-        input.split(|&byte| byte == 0).map(|word| CString::new(word).expect("split at zeros")).collect();
-    let words: Vec<&CStr> = words.iter().map(CString::as_c_str).collect();
-    let reversed: Vec<&CStr> = words.iter().rev().copied().collect();
+    let words: Vec<&[u8]> = input.split(|&byte| byte == 0).collect();
+    let reversed: Vec<&[u8]> = words.iter().rev().copied().collect();
     match (Arguments::parse(&words), Arguments::parse(&reversed)) {
         (Ok(arguments), Ok(other)) => {
             assert_eq!(arguments, other);
@@ -30,7 +26,7 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-fn assert_is_what_was_written(arguments: &Arguments, words: &[&CStr]) {
+fn assert_is_what_was_written(arguments: &Arguments, words: &[&[u8]]) {
     let flags = [
         (&b"nullok"[..], arguments.nullok),
         (b"echo", arguments.echo),
@@ -41,16 +37,15 @@ fn assert_is_what_was_written(arguments: &Arguments, words: &[&CStr]) {
         (b"after_first_factor", arguments.after_first_factor),
     ];
     for (word, set) in flags {
-        assert_eq!(words.iter().filter(|there| there.to_bytes() == word).count(), usize::from(set));
+        assert_eq!(words.iter().filter(|there| **there == word).count(), usize::from(set));
     }
-    let values =
-        |key: &[u8]| words.iter().filter_map(|word| word.to_bytes().strip_prefix(key)).collect::<Vec<_>>();
+    let values = |key: &[u8]| words.iter().filter_map(|word| word.strip_prefix(key)).collect::<Vec<_>>();
     let (config, prompt, fresh) = (values(b"conf="), values(b"prompt="), values(b"fresh="));
     assert_eq!(config, arguments.config.iter().map(|path| path.as_os_str().as_bytes()).collect::<Vec<_>>());
     assert_eq!(Arguments::config_file(words), arguments.config);
     match prompt.as_slice() {
-        [] if arguments.forward_pass => assert_eq!(arguments.prompt, "Password & verification code: "),
-        [] => assert_eq!(arguments.prompt, "Verification code: "),
+        [] if arguments.forward_pass => assert_eq!(arguments.prompt, DEFAULT_PROMPT_WITH_PASSWORD),
+        [] => assert_eq!(arguments.prompt, DEFAULT_PROMPT),
         [prompt] => assert_eq!(*prompt, arguments.prompt.as_bytes()),
         more => panic!("{} prompts were accepted", more.len()),
     }
@@ -67,12 +62,14 @@ fn assert_is_what_was_written(arguments: &Arguments, words: &[&CStr]) {
     assert_eq!(set + config.len() + prompt.len() + fresh.len(), words.len(), "a word was passed over");
 }
 
-fn assert_is_about_a_word(error: &ArgumentError, words: &[&CStr]) {
-    let is_there = |start: &[u8]| words.iter().any(|word| word.to_bytes().starts_with(start));
+fn assert_is_about_a_word(error: &ArgumentError, words: &[&[u8]]) {
+    let is_there = |start: &[u8]| words.iter().any(|word| word.starts_with(start));
     match error {
-        ArgumentError::Unknown(word) => assert!(words.iter().any(|there| there.to_string_lossy() == *word)),
+        ArgumentError::Unknown(word) => {
+            assert!(words.iter().any(|there| String::from_utf8_lossy(there) == *word))
+        }
         ArgumentError::Twice(key) => {
-            let there = words.iter().filter(|word| word.to_bytes().starts_with(key.as_bytes()));
+            let there = words.iter().filter(|word| word.starts_with(key.as_bytes()));
             assert!(there.count() >= 2);
         }
         ArgumentError::BothPasses => assert!(is_there(b"try_first_pass") && is_there(b"use_first_pass")),

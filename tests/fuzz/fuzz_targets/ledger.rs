@@ -5,7 +5,7 @@
 //! slots come the remembered devices of the first, then those of the second.
 #![no_main]
 
-#[path = "../../../crates/totp-core/src/device.rs"]
+#[path = "../../../crates/totp-core/src/policy/device.rs"]
 #[allow(dead_code, reason = "the rest of the library uses it")]
 mod device;
 #[path = "../../../crates/totp-core/src/id.rs"]
@@ -23,14 +23,14 @@ mod network;
 #[path = "../../../crates/totp-core/src/secret.rs"]
 #[allow(dead_code, reason = "the rest of the library uses it")]
 mod secret;
+mod policy {
+    pub(crate) use crate::device;
+}
 mod time {
     pub(crate) use totp_core::time::Seconds;
 }
-mod durability {
-    pub(crate) use totp_core::store::Durability;
-}
 mod factor {
-    pub(crate) use totp_core::factor::{Factor, FactorKind};
+    pub(crate) use totp_core::factor::{Durability, Factor, FactorKind};
 }
 mod credential {
     pub(crate) use totp_core::credential::{Credential, MOST_AUTHENTICATORS};
@@ -38,8 +38,8 @@ mod credential {
 mod recovery {
     pub(crate) use totp_core::recovery::MOST_CODES;
 }
-mod reset {
-    pub(crate) use totp_core::reset::Notice;
+mod account_recovery {
+    pub(crate) use totp_core::account_recovery::ResetNotice;
 }
 mod user {
     pub(crate) use totp_core::user::User;

@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use std::path::Path;
 use std::sync::LazyLock;
 use totp_core::DocumentError;
-use totp_core::reset::{MOST_APPROVALS, Reset, Terms};
+use totp_core::account_recovery::{MOST_APPROVALS, Reset, ResetRules};
 use totp_core::user::User;
 use totp_fuzz::{LETTERS, assert_names_a_place, assert_same_words, two_secrets};
 
@@ -46,12 +46,12 @@ fn assert_stands_at_any_time(reset: &Reset) {
         settled.settle(now);
         assert!(!settled.clone().settle(now), "what was settled is not");
         let in_place = settled.of().map_or(
-            totp_core::expected_enrolment::ExpectedEnrolment::Nothing,
-            totp_core::expected_enrolment::ExpectedEnrolment::Enrolment,
+            totp_core::enrolment::ExpectedEnrolment::Nothing,
+            totp_core::enrolment::ExpectedEnrolment::Enrolment,
         );
-        let _ = settled.stage(settled.account(), in_place, &Terms::DEFAULT, now);
-        let _ = (settled.expires_at(&Terms::DEFAULT), settled.ready_at(&Terms::DEFAULT));
-        let _ = settled.token().map(|token| token.standing(now));
+        let _ = settled.stage(settled.account(), in_place, &ResetRules::DEFAULT, now);
+        let _ = (settled.expires_at(&ResetRules::DEFAULT), settled.ready_at(&ResetRules::DEFAULT));
+        let _ = settled.token().map(|token| token.state(now));
     }
 }
 

@@ -9,7 +9,7 @@ mod id;
 #[path = "../../../crates/totp-core/src/secret.rs"]
 #[allow(dead_code, reason = "the rest of the library uses it")]
 mod secret;
-#[path = "../../../crates/totp-core/src/timestamp_record.rs"]
+#[path = "../../../crates/totp-core/src/policy/timestamp_record.rs"]
 #[allow(dead_code, reason = "the rest of the library uses it")]
 mod timestamp_record;
 mod time {
@@ -19,7 +19,7 @@ mod time {
 use id::Id;
 use libfuzzer_sys::fuzz_target;
 use time::Seconds;
-use timestamp_record::{Ancestor, Asker, Caller, Origin, Process, TimestampRecord, Uids};
+use timestamp_record::{Ancestor, Asker, Caller, SessionOrigin, Process, TimestampRecord, Uids};
 
 /// What the kernel shows for a uid that it cannot map: it owns nothing.
 const OVERFLOW: u32 = 65_534;
@@ -38,7 +38,7 @@ fn assert_counts_for_its_own(record: &TimestampRecord) {
     let another = if record.uid == 7 { 8 } else { 7 };
     let own = session(record, record.uid);
     let caller =
-        Caller { uid: record.uid, origin: Origin::Local, requester: Some(record.uid), ancestors: &own };
+        Caller { uid: record.uid, origin: SessionOrigin::Local, requester: Some(record.uid), ancestors: &own };
     let asker = Asker { caller, credential: record.credential, boot: &record.boot, now: record.at };
     let age = |caller: Caller<'_>| record.age(&Asker { caller, ..asker.clone() });
     let counts = record.uid != OVERFLOW;
@@ -49,8 +49,8 @@ fn assert_counts_for_its_own(record: &TimestampRecord) {
     assert!(record.age(&Asker { credential: Id::NONE, ..asker.clone() }).is_none());
     assert!(age(Caller { uid: another, ..caller }).is_none());
     assert!(age(Caller { requester: Some(another), ..caller }).is_none());
-    assert!(age(Caller { origin: Origin::Sshd, ..caller }).is_none());
-    assert!(age(Caller { origin: Origin::Remote, ..caller }).is_none());
+    assert!(age(Caller { origin: SessionOrigin::Sshd, ..caller }).is_none());
+    assert!(age(Caller { origin: SessionOrigin::Remote, ..caller }).is_none());
     // The leader alone is missing; or a process between it and the one that asks belongs to another account.
     assert!(age(Caller { ancestors: &[own[0], own[2]], ..caller }).is_none());
     assert!(age(Caller { ancestors: &session(record, another), ..caller }).is_none());

@@ -14,7 +14,7 @@ const CRATES: [(&str, &[&str]); 11] = [
     ("otpauth", &["totp-core"]),
     ("pam-stack", &[]),
     ("totp-host", &["totp-core", "totp-store"]),
-    ("pam_totp", &["otpauth", "totp-core", "totp-host", "totp-store"]),
+    ("pam_totp", &["otpauth", "totp-core", "totp-host"]),
     ("totp-enroll", &["pam-stack", "otpauth", "totp-core", "totp-host", "totp-store"]),
     ("acceptance", &[]),
     ("pam-bench", &["acceptance"]),

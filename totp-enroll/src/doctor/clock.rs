@@ -1,13 +1,13 @@
-//! The clock: whether someone keeps it right. A code is good for half a minute.
+//! Checks that a time service keeps the clock right: a code is valid for half a minute.
 
 use super::finding::Finding;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// systemd-timesyncd makes it when it has set the clock for the first time since the start (systemd-timesyncd.service(8)).
+/// systemd-timesyncd creates it when it has set the clock for the first time after boot (systemd-timesyncd.service(8)).
 const SYNCHRONIZED: &str = "/run/systemd/timesync/synchronized";
-/// Programs that keep the clock right, as the kernel names them (at most 15 letters).
+/// Time services by the name of their process, which the kernel cuts at 15 characters.
 const DAEMONS: [&str; 10] = [
     "chronyd",
     "ntpd",
@@ -22,22 +22,23 @@ const DAEMONS: [&str; 10] = [
 ];
 
 pub(super) fn examine(findings: &mut Vec<Finding>) {
-    // A container has the clock of its host.
+    // A container uses the clock of its host.
     if Path::new(SYNCHRONIZED).exists() || is_container() {
         return;
     }
     let running = running();
-    let why = "codes are good for half a minute: on a clock that drifts everybody is refused one day";
+    let why =
+        "codes are valid for half a minute: if the clock drifts, every login is refused sooner or later";
     if running.is_empty() {
         findings.push(
             Finding::warning("no_time_service", "no time service runs on this machine")
                 .why(why)
-                .fix("\"apt install systemd-timesyncd\", or chrony; \"timedatectl\" shows what it comes to"),
+                .fix("install one (\"apt install systemd-timesyncd\", or chrony); \"timedatectl\" shows whether it works"),
         );
         return;
     }
     let unsynchronised = if running.iter().any(|name| name == "chronyd") {
-        chrony_is_lost()
+        chrony_is_unsynchronised()
     } else {
         running.iter().all(|name| name == "systemd-timesyn")
     };
@@ -45,10 +46,12 @@ pub(super) fn examine(findings: &mut Vec<Finding>) {
         findings.push(
             Finding::warning(
                 "clock_unsynchronised",
-                format!("{} runs, and has not set the clock", running.join(", ")),
+                format!("{} is running, but has not set the clock", running.join(", ")),
             )
             .why(why)
-            .fix("see whether it reaches its servers: \"timedatectl timesync-status\", \"chronyc sources\""),
+            .fix(
+                "check that it reaches its servers: \"timedatectl timesync-status\", or \"chronyc sources\"",
+            ),
         );
     }
 }
@@ -65,12 +68,12 @@ fn running() -> Vec<String> {
     found
 }
 
-/// What chrony cannot be asked is not held against it.
-fn chrony_is_lost() -> bool {
+/// False if chronyc cannot be asked.
+fn chrony_is_unsynchronised() -> bool {
     let tracking = Command::new("/usr/bin/chronyc").env_clear().args(["-n", "tracking"]).output();
     tracking.is_ok_and(|tracking| String::from_utf8_lossy(&tracking.stdout).contains("Not synchronised"))
 }
 
 fn is_container() -> bool {
-    ["/run/systemd/container", "/run/.containerenv"].iter().any(|mark| Path::new(mark).exists())
+    ["/run/systemd/container", "/run/.containerenv"].iter().any(|file| Path::new(file).exists())
 }

@@ -1,4 +1,4 @@
-//! Owners and modes of what is stored, and what lies about that nobody needs.
+//! Checks the stored files: the keyring, owners and modes, resets and notices that cannot be read, and stale files.
 
 use super::finding::Finding;
 use crate::{context, keys};
@@ -14,7 +14,7 @@ use totp_store::STATE_DIRECTORIES;
 use totp_store::keyring_files::KeyringFiles;
 use totp_store::timestamp_records::TimestampRecords;
 
-/// A draft that is younger may be someone's at this moment.
+/// A younger draft may belong to a running command.
 const ABANDONED: Duration = Duration::from_secs(600);
 
 pub(super) fn examine(config: &Config, findings: &mut Vec<Finding>) {
@@ -23,9 +23,9 @@ pub(super) fn examine(config: &Config, findings: &mut Vec<Finding>) {
     let store = context::store(config);
     match store.enrolled() {
         Ok(_) => {
-            let broken =
+            let errors =
                 STATE_DIRECTORIES.iter().filter_map(|directory| store.check_directory(directory).err());
-            findings.extend(broken.map(|error| unusable("state_unusable", &error)));
+            findings.extend(errors.map(|error| unusable("state_unusable", &error)));
         }
         Err(error) => findings.push(unusable("state_unusable", &error)),
     }
@@ -44,63 +44,67 @@ pub(super) fn examine(config: &Config, findings: &mut Vec<Finding>) {
 
 fn keyring(files: &KeyringFiles, findings: &mut Vec<Finding>) {
     match files.read() {
-        Ok(Some((file, text))) => {
-            match Keyring::parse(file, text.expose()) {
-                Ok(in_force) if *file == files.opened => findings.extend(not_kept(files, &in_force)),
-                Ok(_) => {}
-                Err(error) => findings.push(unusable("keyring_unreadable", &error.into())),
-            }
-        }
+        Ok(Some((file, text))) => match Keyring::parse(file, text.expose()) {
+            Ok(in_force) if *file == files.opened => findings.extend(not_kept(files, &in_force)),
+            Ok(_) => {}
+            Err(error) => findings.push(unusable("keyring_unreadable", &error.into())),
+        },
         Ok(None) if files.is_sealed() => findings.push(
-            Finding::serious("keyring_not_opened", format!("{}: is sealed, and was not opened since this machine started", files.sealed().display()))
-                .why("no code can be checked: everybody who is enrolled is refused")
-                .fix("\"systemctl start pam-totp-keyring\", or \"totp-enroll keys open\""),
+            Finding::serious(
+                "keyring_not_opened",
+                format!(
+                    "{}: is sealed, and has not been opened since this machine started",
+                    files.sealed().display()
+                ),
+            )
+            .why("no code can be checked: every enrolled user is refused")
+            .fix("run \"systemctl start pam-totp-keyring\", or \"totp-enroll keys open\""),
         ),
         Ok(None) => findings.push(
             Finding::serious("keyring_missing", format!("{}: is missing", files.clear.display()))
-                .why("no code can be checked: everybody who is enrolled is refused")
-                .fix("restore it from its backup; where nobody is enrolled yet, \"totp-enroll keys init\" makes one"),
+                .why("no code can be checked: every enrolled user is refused")
+                .fix("restore it from its backup; if nobody is enrolled yet, run \"totp-enroll keys init\""),
         ),
         Err(error) => findings.push(unusable("keyring_unreadable", &error)),
     }
 }
 
-/// What was opened is gone when the machine stops: then the sealed one has to open, and be the same.
+/// The opened keyring is lost when the machine stops; the sealed one has to open then, and hold the same keys.
 fn not_kept(files: &KeyringFiles, in_force: &Keyring) -> Option<Finding> {
     let sealed = files.sealed();
     let (problem, fix) = match keys::sealed(files) {
         Ok(Some(text)) => {
             let kept = Keyring::parse(&sealed, text.expose()).ok()?;
             let lost = kept.lacks(in_force)?;
-            (format!("does not hold the key \"{}\" of it", lost.id()), "\"totp-enroll keys seal\"")
+            (format!("lacks its key \"{}\"", lost.id()), "run \"totp-enroll keys seal\"")
         }
-        Ok(None) => ("is missing".to_owned(), "\"totp-enroll keys seal\" makes it anew"),
+        Ok(None) => ("is missing".to_owned(), "run \"totp-enroll keys seal\""),
         Err(failure) => (
             failure.problem,
-            "\"totp-enroll keys backup FILE\" now; then \"totp-enroll keys unseal\", or \"keys seal --discard-unopened\"",
+            "run \"totp-enroll keys backup FILE\" now; then \"totp-enroll keys unseal\", or \"totp-enroll keys seal --discard-unopened\"",
         ),
     };
     Some(
         Finding::serious(
             "keyring_not_kept",
             format!(
-                "{} is the keyring in force, and {}: {problem}",
+                "{} is the keyring in use, but its sealed copy {}: {problem}",
                 files.opened.display(),
                 sealed.display()
             ),
         )
-        .why("when the machine stops the keys are lost: everybody who is enrolled is refused from then on")
+        .why("the keys are lost when the machine stops: from then on every enrolled user is refused")
         .fix(fix),
     )
 }
 
 fn unusable(name: &'static str, error: &StoreError) -> Finding {
-    Finding::serious(name, told(error))
-        .why("what cannot be trusted is not used: everybody who is enrolled is refused")
-        .fix("find out who changed it; put owner and mode right, or restore it from a backup. Where nothing was stored yet, \"totp-enroll keys init\" makes what is missing")
+    Finding::serious(name, described(error))
+        .why("pam_totp.so does not use files that are damaged or that others could have changed: every enrolled user is refused")
+        .fix("find out who changed it, then correct owner and mode or restore it from a backup; if nobody is enrolled yet, run \"totp-enroll keys init\"")
 }
 
-/// What is none of the store's directories.
+/// Entries of the state directory that are not the store's.
 fn stray(state: &Path, findings: &mut Vec<Finding>) {
     for entry in fs::read_dir(state).into_iter().flatten().flatten() {
         if !STATE_DIRECTORIES.iter().any(|directory| entry.file_name() == *directory) {
@@ -110,21 +114,21 @@ fn stray(state: &Path, findings: &mut Vec<Finding>) {
 }
 
 fn not_pam_totp(path: &Path) -> Finding {
-    Finding::warning("stray_file", format!("{}: is none of ours", path.display()))
-        .why("nothing reads it; a copy of someone's enrolment may lie in it")
-        .fix("move it away")
+    Finding::warning("stray_file", format!("{}: does not belong to pam_totp", path.display()))
+        .why("nothing reads it, and it may be a copy of an enrolment")
+        .fix("move it to another directory")
 }
 
-/// A reset that cannot be read keeps its person out. It must not be moved away: without it no token is asked for.
+/// A reset that cannot be read keeps its user out. Moving it away is no fix: without it no reset token would be required.
 fn resets(store: &impl Resets, findings: &mut Vec<Finding>) {
-    // A directory that cannot be opened is told of above.
+    // `examine` reports a directory that cannot be opened.
     for user in store.resets().into_iter().flatten().flatten() {
         match user.map(|user| store.reset(&user)) {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => findings.push(
-                Finding::serious("reset_unreadable", told(&error))
-                    .why("whose reset it is cannot use the token, nor enrol without it")
-                    .fix("leave it where it is; \"totp-enroll reset cancel USER\" forgets it, \"totp-enroll reset request USER\" begins anew; where nobody of that name is enrolled, \"totp-enroll disable USER\" takes it away"),
+                Finding::serious("reset_unreadable", described(&error))
+                    .why("the user cannot use the reset token, and cannot enrol without it")
+                    .fix("do not move the file; cancel the reset with \"totp-enroll reset cancel USER\" and start again with \"totp-enroll reset request USER\"; if the user is not enrolled, \"totp-enroll disable USER\" removes it"),
             ),
             Err(error) => findings.push(not_pam_totp(Path::new(error.about()))),
         }
@@ -132,7 +136,7 @@ fn resets(store: &impl Resets, findings: &mut Vec<Finding>) {
 }
 
 fn notices(spool: &impl NoticeSpool, findings: &mut Vec<Finding>) {
-    // A directory that cannot be opened is told of above.
+    // `examine` reports a directory that cannot be opened.
     let Ok((waiting, foreign)) = spool.waiting() else { return };
     findings.extend(foreign.iter().map(|name| not_pam_totp(Path::new(name))));
     for notice in waiting {
@@ -142,17 +146,19 @@ fn notices(spool: &impl NoticeSpool, findings: &mut Vec<Finding>) {
                 Ok(_) => continue,
                 Err(error) => format!("{}: {error}", spool.name()),
             },
-            Err(error) => told(&error),
+            Err(error) => described(&error),
         };
         findings.push(
             Finding::warning("notice_unreadable", problem)
-                .why("someone is not told that their factor changed")
-                .fix("find out who changed it; \"totp-enroll notify\" says what becomes of those that wait"),
+                .why("a user was not told that their second factor changed")
+                .fix(
+                    "find out who changed the file; \"totp-enroll notify --list\" shows the waiting notices",
+                ),
         );
     }
 }
 
-fn told(error: &StoreError) -> String {
+fn described(error: &StoreError) -> String {
     let line = error.line().map_or_else(String::new, |line| format!(" line {line}"));
     format!("{}{line}: {}", error.about(), error.problem())
 }
@@ -167,10 +173,10 @@ fn drafts(directory: &Path, findings: &mut Vec<Finding>) {
         if name.to_string_lossy().starts_with(".new.") && is_old(&entry) {
             findings.push(
                 Finding::warning(
-                    "left_draft",
-                    format!("{}: was left behind by a command that was ended", entry.path().display()),
+                    "stale_draft",
+                    format!("{}: is a temporary file of a command that was killed", entry.path().display()),
                 )
-                .why("nothing reads it, and it may hold what is sealed, or a key")
+                .why("nothing reads it, and it may contain a sealed secret or a key")
                 .fix("remove it"),
             );
         }
@@ -178,31 +184,34 @@ fn drafts(directory: &Path, findings: &mut Vec<Finding>) {
 }
 
 const NOT_REMEMBERED: &str =
-    "who gave a code a moment ago cannot be remembered there: [fresh] asks each time";
+    "timestamp records cannot be kept there: [fresh] has no effect, and a code is asked for each time";
 
-/// It is made when it is needed; one that others can write is refused.
+/// The runtime directory is created when it is needed; one that others can write is not used.
 fn runtime(directory: &Path, findings: &mut Vec<Finding>) {
     let Ok(data) = fs::symlink_metadata(directory) else { return };
     if !data.is_dir() || data.uid() != 0 || data.mode() & 0o022 != 0 {
-        // Not to be removed: a keyring that was unsealed at the boot may lie in it.
+        // Removing the directory would remove the opened keyring in it.
         let fix = if data.is_dir() {
-            "chown root and chmod go-w"
+            "run chown root and chmod go-w on it"
         } else {
-            "move it away; a directory is made when it is needed"
+            "move it away; pam_totp creates the directory when it is needed"
         };
         findings.push(
             Finding::warning(
                 "runtime_unusable",
-                format!("{}: must be a directory of root's that nobody else can write", directory.display()),
+                format!(
+                    "{}: must be a directory that belongs to root and that nobody else can write",
+                    directory.display()
+                ),
             )
             .why(NOT_REMEMBERED)
             .fix(fix),
         );
     } else if let Err(error) = TimestampRecords::new(directory).expired(|_| true) {
         findings.push(
-            Finding::warning("runtime_unusable", told(&error))
+            Finding::warning("runtime_unusable", described(&error))
                 .why(NOT_REMEMBERED)
-                .fix("move it away; it is made when it is needed"),
+                .fix("move it away; pam_totp creates it when it is needed"),
         );
     }
 }

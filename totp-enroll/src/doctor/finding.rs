@@ -1,29 +1,29 @@
-//! What is wrong, why it matters, and what fixes it.
+//! A finding of `doctor`: what is wrong, why it matters, and how to fix it.
 
 use serde::Serialize;
 
-/// How much it matters.
+/// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Severity {
-    /// Someone gets in who should not, or nobody does.
+    /// Logins succeed that should not, or none succeeds.
     Serious,
-    /// It may be meant so, or will go wrong some day.
+    /// It may be intended, or will cause a failure later.
     Warning,
-    /// As it was asked for; worth knowing.
+    /// It is as configured, and worth knowing.
     Info,
 }
 
-/// One thing that was found.
+/// One thing that `doctor` found.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) struct Finding {
     pub(crate) severity: Severity,
-    /// A word for programs, the same in every version.
+    /// A name for programs, the same in every version.
     pub(crate) name: &'static str,
-    /// The PAM service that it is about.
+    /// The PAM service that it concerns.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) service: Option<String>,
-    /// The PAM services, where it is the same for more than one.
+    /// The PAM services, if it concerns several.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) services: Vec<String>,
     pub(crate) what: String,
@@ -56,7 +56,7 @@ impl Finding {
         }
     }
 
-    /// What is found at the same line in several services is told once.
+    /// Joins findings that differ only in their service.
     pub(crate) fn merged(findings: Vec<Self>) -> Vec<Self> {
         let mut merged: Vec<Self> = Vec::new();
         for mut finding in findings {
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_the_same_in_several_services_is_told_once() {
+    fn equal_findings_of_several_services_are_joined() {
         let finding = |what: &str| Finding::info("x", what);
         let all = vec![
             finding("a"),

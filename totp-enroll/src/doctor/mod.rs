@@ -1,24 +1,24 @@
-//! `doctor`: what is wrong with this machine's set-up, why it matters, and what fixes it. It changes nothing.
+//! `doctor`: checks this machine's configuration and prints what is wrong, why it matters and how to fix it. It changes nothing.
 //!
 //! ```text
-//!  services   the PAM stacks (stack)          sshd     what it asks for before and beside PAM
-//!  lines      what stands in one              matches  the Match blocks of its configuration
-//!  settings   the config                      people   every credential and ledger
-//!  files      owners, modes, what was left    clock · sandbox · package
+//!  services      the PAM stacks (stack)            sshd        what sshd requires besides PAM
+//!  stack_lines   the lines of one stack            matches     the Match blocks of sshd's configuration
+//!  settings      the config file                   enrolments  every credential and ledger
+//!  files         owners, modes, stale files        clock · sandbox · package
 //! ```
 
 mod clock;
+mod enrolments;
 mod files;
 pub(crate) mod finding;
-mod lines;
 mod matches;
 mod package;
-mod people;
 mod sandbox;
 mod services;
 mod settings;
 mod sshd;
 pub(crate) mod stack;
+mod stack_lines;
 
 use crate::cli::{Cli, Doctor};
 use crate::failure::Failure;
@@ -31,30 +31,30 @@ use totp_core::store::StoreError;
 use totp_host::settings::read_config;
 
 #[derive(Serialize)]
-struct Document<'a> {
+struct DoctorReport<'a> {
     serious: usize,
     findings: &'a [Finding],
 }
 
-pub(crate) fn run(cli: &Cli, asked: &Doctor) -> Result<(), Failure> {
+pub(crate) fn run(cli: &Cli, options: &Doctor) -> Result<(), Failure> {
     if !nix::unistd::geteuid().is_root() {
         return Err(Failure::not_permitted(
-            "only root can read what is to be looked at; run it again with sudo",
+            "doctor has to read files that only root can read; run it again with sudo",
         ));
     }
-    if let Some(name) = asked.services.iter().find(|name| name.is_empty() || name.contains('/')) {
+    if let Some(name) = options.services.iter().find(|name| name.is_empty() || name.contains('/')) {
         return Err(Failure::usage(format!(
             "\"{}\" is not the name of a file in /etc/pam.d",
             name.escape_debug()
         )));
     }
-    let mut findings = examine(cli, asked)?;
+    let mut findings = examine(cli, options)?;
     findings.sort();
     findings.dedup();
     let findings = Finding::merged(findings);
     let serious = findings.iter().filter(|finding| finding.severity == Severity::Serious).count();
     match Format::of(cli.json) {
-        Format::Json => output::document(&Document { serious, findings: &findings })?,
+        Format::Json => output::document(&DoctorReport { serious, findings: &findings })?,
         Format::Text => lines(&findings).iter().try_for_each(|line| output::line(line))?,
     }
     match serious {
@@ -63,22 +63,22 @@ pub(crate) fn run(cli: &Cli, asked: &Doctor) -> Result<(), Failure> {
     }
 }
 
-fn examine(cli: &Cli, asked: &Doctor) -> Result<Vec<Finding>, Failure> {
+fn examine(cli: &Cli, options: &Doctor) -> Result<Vec<Finding>, Failure> {
     let mut findings = Vec::new();
     let named = cli.config.as_deref();
     let config = match read_config(named, None) {
         Ok(config) => config,
         Err(error) => {
-            findings.push(settings::broken(error.into(), named.unwrap_or(Path::new(DEFAULT_FILE))));
+            findings.push(settings::unreadable(error.into(), named.unwrap_or(Path::new(DEFAULT_FILE))));
             Config::defaults().map_err(StoreError::from)?
         }
     };
-    let own = services::Own { config: &config, named };
-    let services = services::examine(&asked.services, &own, &mut findings);
+    let own = services::OwnConfig { config: &config, named };
+    let services = services::examine(&options.services, &own, &mut findings);
     settings::examine(named, &config, &services, &mut findings);
     files::examine(&config, &mut findings);
-    let people = people::examine(&config, &mut findings);
-    sshd::examine(&services, &people, &mut findings);
+    let enrolled = enrolments::examine(&config, &mut findings);
+    sshd::examine(&services, &enrolled, &mut findings);
     clock::examine(&mut findings);
     sandbox::examine(&services, &config, &mut findings);
     package::examine(&services, &mut findings);
@@ -89,7 +89,7 @@ fn lines(findings: &[Finding]) -> Vec<String> {
     if findings.is_empty() {
         return vec!["nothing to fix".to_owned()];
     }
-    let said = findings.iter().flat_map(|finding| {
+    let lines = findings.iter().flat_map(|finding| {
         let word = match finding.severity {
             Severity::Serious => "SERIOUS",
             Severity::Warning => "warning",
@@ -100,9 +100,9 @@ fn lines(findings: &[Finding]) -> Vec<String> {
         let service = if services.is_empty() { String::new() } else { format!(" [{}]", services.join(", ")) };
         [
             format!("{word}{service} {}: {}", finding.name, finding.what),
-            format!("    why:  {}", finding.why),
+            format!("    why: {}", finding.why),
             format!("    fix: {}", finding.fix),
         ]
     });
-    said.collect()
+    lines.collect()
 }

@@ -1,4 +1,4 @@
-//! The package: one module, the one that is in use.
+//! Checks that one pam_totp.so is installed, in this command's version, and that running programs have loaded it.
 
 use super::finding::Finding;
 use super::services::Service;
@@ -6,43 +6,46 @@ use super::stack;
 use std::fs;
 use std::path::PathBuf;
 
-/// What stands before the version in the module's file, and behind it: the first step that it logs with `debug`.
+/// The text around the version in the module's file; it is the first message that it logs with `debug`.
 const BEFORE: &[u8] = b"begun (pam_totp ";
-const BEHIND: u8 = b')';
+const AFTER: u8 = b')';
 
 pub(super) fn examine(services: &[Service], findings: &mut Vec<Finding>) {
-    two(findings);
+    two_modules(findings);
     let mut modules: Vec<&PathBuf> = services.iter().flat_map(|service| &service.modules).collect();
     modules.sort();
     modules.dedup();
     for module in modules {
-        let ours = env!("CARGO_PKG_VERSION");
-        // One that does not say is told nothing of.
-        if let Some(theirs) =
-            fs::read(module).ok().and_then(|bytes| version(&bytes)).filter(|theirs| theirs != ours)
+        let commands = env!("CARGO_PKG_VERSION");
+        // A module without a version text is skipped.
+        if let Some(modules) =
+            fs::read(module).ok().and_then(|bytes| version(&bytes)).filter(|modules| modules != commands)
         {
             findings.push(
                 Finding::warning(
                     "other_version",
-                    format!("{} is version {theirs}, and this command {ours}", module.display()),
+                    format!(
+                        "{} is version {modules}, but this command is version {commands}",
+                        module.display()
+                    ),
                 )
-                .why("the newer of them may store what the other does not know, and refuses")
-                .fix("install libpam-totp anew, and remove what was copied by hand"),
+                .why("the newer one may write files that the older one refuses to read")
+                .fix("reinstall libpam-totp, and remove copies that were installed by hand"),
             );
         }
     }
-    replaced(findings);
+    stale_module(findings);
 }
 
 fn version(bytes: &[u8]) -> Option<String> {
     let at = bytes.windows(BEFORE.len()).position(|window| window == BEFORE)?;
     let rest = bytes.get(at.checked_add(BEFORE.len())?..)?;
-    let version: Vec<u8> = rest.iter().copied().take(32).take_while(|byte| *byte != BEHIND).collect();
+    let version: Vec<u8> = rest.iter().copied().take(32).take_while(|byte| *byte != AFTER).collect();
     String::from_utf8(version).ok().filter(|version| version.chars().all(|char| char.is_ascii_graphic()))
 }
 
-/// Two files that libpam could take.
-fn two(findings: &mut Vec<Finding>) {
+/// Two files of which libpam could load either.
+fn two_modules(findings: &mut Vec<Finding>) {
     let mut different: Vec<_> = stack::directories()
         .into_iter()
         .filter_map(|directory| fs::canonicalize(directory.join("pam_totp.so")).ok())
@@ -53,20 +56,20 @@ fn two(findings: &mut Vec<Finding>) {
         findings.push(
             Finding::warning(
                 "two_modules",
-                format!("{} and {} are both there", first.display(), second.display()),
+                format!("{} and {} are both installed", first.display(), second.display()),
             )
-            .why("libpam takes one of them, and a new version may have come to the other")
-            .fix("remove the one that no package owns (\"dpkg -S\", \"rpm -qf\")"),
+            .why("libpam loads one of them, and an upgrade may replace only the other")
+            .fix("remove the one that belongs to no package (\"dpkg -S FILE\", \"rpm -qf FILE\")"),
         );
     }
 }
 
-/// Programs that have a module which is no longer on the disk.
-fn replaced(findings: &mut Vec<Finding>) {
+/// Programs that still have a replaced module loaded.
+fn stale_module(findings: &mut Vec<Finding>) {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let mut stale: Vec<String> = processes
         .filter(|process| {
-            // In a container lies a module of its own.
+            // A container has a module of its own.
             if fs::read_link(process.path().join("ns/mnt")).ok() != fs::read_link("/proc/self/ns/mnt").ok() {
                 return false;
             }
@@ -83,10 +86,10 @@ fn replaced(findings: &mut Vec<Finding>) {
         findings.push(
             Finding::warning(
                 "stale_module",
-                format!("the module was replaced since these began: {}", stale.join(", ")),
+                format!("pam_totp.so was replaced after these programs loaded it: {}", stale.join(", ")),
             )
-            .why("they go on with the old one until they are started again")
-            .fix("start them again; a session of sshd ends by itself"),
+            .why("they use the old version until they are restarted")
+            .fix("restart them; processes of open ssh sessions end with their session"),
         );
     }
 }

@@ -1,4 +1,4 @@
-//! What else may keep the module from its files: the sandbox of a unit, SELinux.
+//! Checks what may deny the module access to its files: the sandbox of a systemd unit, AppArmor, SELinux.
 
 use super::finding::Finding;
 use super::services::Service;
@@ -6,12 +6,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use totp_core::config::Config;
 
-/// Where systemd reads units and their drop-ins; the first that has a unit wins (systemd.unit(5)).
+/// Where systemd reads units and their drop-ins; the first directory that has a unit wins (systemd.unit(5)).
 const DIRECTORIES: [&str; 4] =
     ["/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
 
-/// The units in which a service asks PAM. Not polkit.service: polkitd asks nothing, and before polkit 127 its helper is started
-/// by the agent, in the person's own session.
+/// The units whose processes call PAM for a service. Not polkit.service: polkitd does not call PAM, and before polkit 127 the agent
+/// starts its helper in the user's session.
 const UNITS: [(&str, &[&str]); 2] = [
     ("polkit-1", &["polkit-agent-helper@.service"]),
     ("sshd", &["ssh.service", "sshd.service", "ssh@.service", "sshd@.service"]),
@@ -32,8 +32,8 @@ pub(super) fn examine(services: &[Service], own: &Config, findings: &mut Vec<Fin
     if !services.is_empty() && !confined.is_empty() {
         findings.push(
             Finding::info("apparmor_enforces", format!("AppArmor confines {}", confined.join(", ")))
-                .why("a profile that does not name /etc/pam_totp, /var/lib/pam_totp and /run/pam_totp keeps the module from them; the log then says \"Permission denied\"")
-                .fix("look for denials with \"journalctl -k -g apparmor\"; add the paths to the profile in /etc/apparmor.d/local"),
+                .why("a profile that does not allow /etc/pam_totp, /var/lib/pam_totp and /run/pam_totp makes every login fail; the log then says \"Permission denied\"")
+                .fix("look for denials with \"journalctl -k -g apparmor\", and allow the paths in /etc/apparmor.d/local"),
         );
     }
     if !services.is_empty()
@@ -41,20 +41,20 @@ pub(super) fn examine(services: &[Service], own: &Config, findings: &mut Vec<Fin
     {
         findings.push(
             Finding::info("selinux_enforces", "SELinux enforces its policy")
-                .why("a policy that does not know the module may keep sshd from its files; the log then says \"Permission denied\"")
-                .fix("look for denials with \"ausearch -m avc -ts recent\"; \"restorecon -R /etc/pam_totp /var/lib/pam_totp\" sets labels"),
+                .why("a policy without rules for pam_totp may deny sshd access to its files; the log then says \"Permission denied\"")
+                .fix("look for denials with \"ausearch -m avc -ts recent\"; \"restorecon -R /etc/pam_totp /var/lib/pam_totp\" sets the labels"),
         );
     }
 }
 
-/// Programs that ask PAM, among the profiles that AppArmor enforces: `NAME (enforce)`, one a line.
+/// The programs that call PAM among the profiles that AppArmor enforces; one line each, `NAME (enforce)`.
 fn confined(profiles: &str) -> Vec<&str> {
     let enforced = profiles.lines().filter_map(|line| line.strip_suffix(" (enforce)"));
     let programs = ["sshd", "sudo", "su", "login", "polkit-agent-helper-1"];
     enforced.filter(|name| programs.contains(&name.rsplit('/').next().unwrap_or_default())).collect()
 }
 
-/// The settings of a unit and its drop-ins, in their order; `None`: there is no such unit.
+/// The settings of a unit and its drop-ins, in systemd's order; `None`: there is no such unit.
 fn settings(unit: &str) -> Option<Vec<(String, String)>> {
     let main =
         DIRECTORIES.iter().find_map(|directory| fs::read_to_string(Path::new(directory).join(unit)).ok())?;
@@ -80,14 +80,14 @@ fn pairs(text: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Whether the state lies where the unit can only read.
+/// A finding if the unit cannot write the state directory.
 fn read_only(unit: &str, settings: &[(String, String)], config: &Config) -> Option<Finding> {
     let last =
         |wanted: &str| settings.iter().rev().find(|(key, _)| key == wanted).map(|(_, value)| value.as_str());
     if last("ProtectSystem") != Some("strict") {
         return None;
     }
-    // An empty one forgets those before it.
+    // An empty value discards those before it.
     let mut writable: Vec<PathBuf> = Vec::new();
     for (key, value) in
         settings.iter().filter(|(key, _)| matches!(key.as_str(), "ReadWritePaths" | "StateDirectory"))
@@ -107,11 +107,11 @@ fn read_only(unit: &str, settings: &[(String, String)], config: &Config) -> Opti
     Some(
         Finding::serious(
             "sandboxed",
-            format!("{unit} has ProtectSystem=strict, and {state} is read-only in it"),
+            format!("{unit} has ProtectSystem=strict, so {state} is read-only for it"),
         )
-        .why("a code that cannot be recorded as used is refused: nobody gets in there")
+        .why("the use of a code cannot be recorded, so every code is refused")
         .fix(format!(
-            "\"systemctl edit {unit}\": in [Service] write ReadWritePaths={state} -{}",
+            "run \"systemctl edit {unit}\", and add to [Service]: ReadWritePaths={state} -{}",
             config.paths.runtime.display()
         )),
     )
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_strict_sandbox_without_the_state_is_found() {
+    fn a_strict_sandbox_without_the_state_directory_is_found() {
         assert!(finds("[Service]\nProtectSystem=strict\n"));
         assert!(finds(
             "[Service]\nProtectSystem=strict\nReadWritePaths=/var/lib/pam_totp\nReadWritePaths=\n"
@@ -135,13 +135,13 @@ mod tests {
     }
 
     #[test]
-    fn of_confined_programs_those_that_ask_pam_are_told() {
+    fn only_confined_programs_that_call_pam_are_reported() {
         let profiles = "/usr/bin/man (enforce)\n/usr/sbin/sshd (enforce)\nsudo (complain)\nsu (enforce)\n";
         assert_eq!(confined(profiles), ["/usr/sbin/sshd", "su"]);
     }
 
     #[test]
-    fn one_that_lets_the_state_be_written_is_not() {
+    fn a_sandbox_that_can_write_the_state_directory_is_no_finding() {
         assert!(!finds("[Service]\nProtectSystem=strict\nReadWritePaths=/run -/var/lib/pam_totp\n"));
         assert!(!finds("[Service]\nProtectSystem=strict\nStateDirectory=pam_totp\n"));
         assert!(!finds("[Service]\nProtectSystem=strict\n[Service]\nProtectSystem=no\n"));

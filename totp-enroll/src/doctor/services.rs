@@ -1,52 +1,52 @@
-//! Each PAM service that asks for a code: its stack, the lines of ours in it, and the config that they name.
+//! Checks each PAM service that asks for a code: its stack, its lines with pam_totp.so, and the config that they name.
 
 use super::finding::Finding;
-use super::lines::{
-    arrangement, ignored_is_refused, misplaced, must_fail, nobody_gets_in, not_in_stack, not_introduced,
-    too_few_factors,
+use super::stack::bypasses::{self, ServiceContext};
+use super::stack::{self, Handler, InstalledFiles, ModuleArguments, ServiceFiles};
+use super::stack_lines::{
+    after_no_first_factor, arrangement, ignored_is_refused, misplaced, must_fail, nobody_gets_in,
+    not_in_stack, too_few_factors,
 };
-use super::stack::gaps::{self, Circumstances};
-use super::stack::{self, Handler, Installed, Said, ServiceFiles, Stack};
 use crate::section;
 use std::path::{Path, PathBuf};
 use totp_core::config::{Config, DEFAULT_FILE};
 use totp_core::time::Seconds;
 use totp_host::settings::read_config;
 
-/// A service whose stack was gone through.
+/// A service that was checked.
 pub(crate) struct Service {
     pub(crate) name: String,
-    /// A line of ours is in it.
+    /// One of its auth lines is pam_totp's.
     pub(crate) asks: bool,
-    /// A code alone lets in.
+    /// A code alone is enough to log in.
     pub(crate) one_factor: bool,
-    /// Nothing at all lets some people in.
-    pub(crate) nothing: bool,
-    /// The config of the first line of ours.
+    /// Some users log in without any factor.
+    pub(crate) no_factor: bool,
+    /// The config that its first line with pam_totp.so names.
     pub(crate) config: Option<Config>,
-    /// The files of the modules that its lines of ours name.
+    /// The files of pam_totp.so that its lines name.
     pub(crate) modules: Vec<PathBuf>,
-    /// What the program is given in one prompt is parted into password and code.
+    /// Password and code are typed at one prompt and split.
     pub(crate) forward_pass: bool,
 }
 
-/// The command's own config, and where it came from.
-pub(crate) struct Own<'a> {
+/// The config that this command uses, and the file that `--config` named.
+pub(crate) struct OwnConfig<'a> {
     pub(crate) config: &'a Config,
     pub(crate) named: Option<&'a Path>,
 }
 
-/// Pairs of services of one program: what is asked at one has to be asked at the other.
-const TWINS: [(&str, &str, &str); 2] =
-    [("sudo", "sudo-i", "\"sudo -i\" asks this one"), ("su", "su-l", "\"su -\" asks this one")];
+/// The two services of one program, and what uses the second: both have to ask for a code.
+const PAIRS: [(&str, &str, &str); 2] =
+    [("sudo", "sudo-i", "\"sudo -i\" uses this service"), ("su", "su-l", "\"su -\" uses this service")];
 
-/// Services of programs, anyone who else includes their files.
+/// Files that are services of programs even if others include them.
 const PROGRAMS: [&str; 6] = ["sshd", "sudo", "sudo-i", "su", "su-l", "login"];
 
 /// Services that begin a session.
 const LOGINS: [&str; 5] = ["sshd", "login", "gdm-password", "lightdm", "sddm"];
 
-/// Files that services include, and that are none themselves.
+/// Files that services include, and that are not services themselves.
 const INCLUDED: [&str; 10] = [
     "common-auth",
     "common-account",
@@ -60,18 +60,23 @@ const INCLUDED: [&str; 10] = [
     "postlogin",
 ];
 
-/// Looks at these services, or at all that name the module.
-pub(crate) fn examine(asked: &[String], own: &Own<'_>, findings: &mut Vec<Finding>) -> Vec<Service> {
-    let readings = Installed::candidates();
+/// Checks the services in `requested`, or all that name pam_totp.so.
+pub(crate) fn examine(
+    requested: &[String],
+    own: &OwnConfig<'_>,
+    findings: &mut Vec<Finding>,
+) -> Vec<Service> {
+    let candidates = InstalledFiles::candidates();
     let mut all = stack::services();
-    let fragments: Vec<String> = readings.iter().flat_map(|installed| fragments(installed, &all)).collect();
-    all.retain(|name| !INCLUDED.contains(&name.as_str()) && !fragments.contains(name));
-    let named = !asked.is_empty();
+    let included_files: Vec<String> =
+        candidates.iter().flat_map(|installed| included_files(installed, &all)).collect();
+    all.retain(|name| !INCLUDED.contains(&name.as_str()) && !included_files.contains(name));
+    let named = !requested.is_empty();
     let mut services = Vec::new();
-    for name in if named { asked } else { &all } {
-        // Where it is not known which libpam reads the files: what is found by either.
-        for installed in &readings {
-            if named || concerns_us(installed, name) {
+    for name in if named { requested } else { &all } {
+        // If the installed libpam is not recognised, the findings for each candidate count.
+        for installed in &candidates {
+            if named || uses_pam_totp(installed, name) {
                 let service = examined(installed, name, own, findings);
                 service.into_iter().for_each(|service| add(&mut services, service));
             }
@@ -80,23 +85,23 @@ pub(crate) fn examine(asked: &[String], own: &Own<'_>, findings: &mut Vec<Findin
     if !named && services.is_empty() {
         findings.push(
             Finding::warning("not_switched_on", "no file in /etc/pam.d names pam_totp.so")
-                .why("nobody is asked for a code")
-                .fix("\"pam-auth-update --enable totp\", or the lines that \"totp-enroll pam-snippet sshd\" prints"),
+                .why("no login asks for a code")
+                .fix("run \"pam-auth-update --enable totp\", or add the lines that \"totp-enroll pam-snippet sshd\" prints"),
         );
     }
-    for installed in &readings {
-        twins(installed, &services, &all, findings);
+    for installed in &candidates {
+        paired_services(installed, &services, &all, findings);
     }
     services
 }
 
-/// Of one service that was gone through more than once, the worse counts.
+/// Adds a service, or joins it with what was found of it with another candidate: the worse result counts.
 fn add(services: &mut Vec<Service>, other: Service) {
     match services.iter_mut().find(|service| service.name == other.name) {
         Some(service) => {
             service.asks |= other.asks;
             service.one_factor |= other.one_factor;
-            service.nothing |= other.nothing;
+            service.no_factor |= other.no_factor;
             service.forward_pass |= other.forward_pass;
             service.config = service.config.take().or(other.config);
             service.modules.extend(other.modules);
@@ -105,53 +110,48 @@ fn add(services: &mut Vec<Service>, other: Service) {
     }
 }
 
-/// Files that others include, and that are judged as a part of those. A program's own service is none, although its twin
-/// includes it: `su-l` is that of `su`.
-fn fragments(installed: &Installed, all: &[String]) -> Vec<String> {
-    let mut fragments = Vec::new();
+/// Files that other services include; they are checked as a part of those. `su` is not one although `su-l` includes it.
+fn included_files(installed: &InstalledFiles, all: &[String]) -> Vec<String> {
+    let mut included_files = Vec::new();
     for name in all {
         let Some((_, text)) = installed.open(name) else { continue };
         let is_of_another =
             |file: &String| !name.starts_with(file.as_str()) && !PROGRAMS.contains(&file.as_str());
-        fragments.extend(stack::included(&text, installed.libpam()).into_iter().filter(is_of_another));
+        included_files.extend(stack::included(&text, installed.libpam()).into_iter().filter(is_of_another));
     }
-    fragments
+    included_files
 }
 
-fn concerns_us(installed: &Installed, name: &str) -> bool {
+fn uses_pam_totp(installed: &InstalledFiles, name: &str) -> bool {
     match stack::load(installed, name) {
         Ok(stack) => {
-            let names_ours = stack.handlers.iter().chain(&stack.elsewhere).any(stack::is_ours);
-            names_ours && !stack.is_other || misplaced_alone(&stack)
+            let in_auth = stack.handlers.iter().any(stack::is_pam_totp);
+            in_auth && !stack.is_other || stack.non_auth.iter().any(stack::is_pam_totp)
         }
-        // Whether it would ask cannot be told; that nobody gets in there can.
+        // libpam refuses the service: that is worth a finding if pam_totp.so is mentioned at all.
         Err(_) => mentions_pam_totp(installed, name),
     }
 }
 
-fn misplaced_alone(stack: &Stack) -> bool {
-    stack.elsewhere.iter().any(stack::is_ours)
-}
-
-fn mentions_pam_totp(installed: &Installed, name: &str) -> bool {
-    let ours = b"pam_totp.so";
-    installed.open(name).is_some_and(|(_, text)| text.windows(ours.len()).any(|window| window == ours))
+fn mentions_pam_totp(installed: &InstalledFiles, name: &str) -> bool {
+    let module = b"pam_totp.so";
+    installed.open(name).is_some_and(|(_, text)| text.windows(module.len()).any(|window| window == module))
 }
 
 fn examined(
-    installed: &Installed,
+    installed: &InstalledFiles,
     name: &str,
-    own: &Own<'_>,
+    own: &OwnConfig<'_>,
     findings: &mut Vec<Finding>,
 ) -> Option<Service> {
     let stack = match stack::load(installed, name) {
         Ok(stack) => stack,
-        Err(unloadable) => {
-            let line = unloadable.line.map_or_else(String::new, |line| format!(" line {line}"));
-            let what = format!("{}{line}: {}", unloadable.file.display(), unloadable.problem);
+        Err(error) => {
+            let line = error.line.map_or_else(String::new, |line| format!(" line {line}"));
+            let what = format!("{}{line}: {}", error.file.display(), error.problem);
             let finding = Finding::serious("stack_unreadable", what)
-                .why("libpam refuses the whole service: nobody gets in")
-                .fix("fix that line");
+                .why("libpam refuses the whole service: every login fails")
+                .fix("correct that line; keep a root shell open until a login has worked");
             findings.push(finding.at(name));
             return None;
         }
@@ -159,7 +159,8 @@ fn examined(
     let mut found = Vec::new();
     misplaced(&stack, &mut found);
     must_fail(&stack, &mut found);
-    let lines: Vec<Line<'_>> = stack::ours(&stack).map(|handler| line(handler, name, &mut found)).collect();
+    let lines: Vec<ModuleLine<'_>> =
+        stack::pam_totp_lines(&stack).map(|handler| line(handler, name, &mut found)).collect();
     let asks = !lines.is_empty();
     if !asks {
         found.push(not_in_stack(name, &stack));
@@ -171,157 +172,178 @@ fn examined(
     let config = lines.iter().find_map(|line| line.config.clone());
     let may_ignore = lines.iter().any(|line| line.may_ignore(name));
     let is_installed = |module: &str| stack::module_file(module).is_some();
-    let circumstances = Circumstances { service: name, may_ignore, is_installed: &is_installed };
-    found.extend(gaps::without_code(&stack, &circumstances));
-    if asks && gaps::nobody_gets_in(&stack, &circumstances) {
+    let context = ServiceContext { service: name, may_ignore, is_installed: &is_installed };
+    found.extend(bypasses::without_code(&stack, &context));
+    if asks && bypasses::nobody_gets_in(&stack, &context) {
         found.push(nobody_gets_in());
-    } else if lines.iter().any(Line::lets_past)
-        && gaps::refuses_users_whom_pam_totp_ignores(&stack, &circumstances)
+    } else if lines.iter().any(ModuleLine::ignores_not_enrolled)
+        && bypasses::refuses_users_whom_pam_totp_ignores(&stack, &context)
     {
         found.push(ignored_is_refused());
     }
-    let said = |handler: &Handler| stack::read_arguments(&handler.arguments).ok();
-    found.extend(gaps::introduced_by_nobody(&stack, &said, &circumstances).into_iter().map(not_introduced));
-    let one_factor = asks && gaps::without_proof(&stack, &circumstances);
-    let nothing = asks && gaps::without_anything(&stack, &circumstances);
+    let arguments = |handler: &Handler| stack::read_arguments(&handler.arguments).ok();
+    let claims = bypasses::claims_without_first_factor(&stack, &arguments, &context);
+    found.extend(claims.into_iter().map(after_no_first_factor));
+    let one_factor = asks && bypasses::without_first_factor(&stack, &context);
+    let no_factor = asks && bypasses::without_any_factor(&stack, &context);
     let exempts = config.as_ref().is_some_and(exempts);
-    // What sshd itself asks for before is the question of another room.
+    // sshd may check a key before PAM: doctor/sshd.rs takes that into account.
     if name != "sshd" && one_factor {
-        found.push(too_few_factors(nothing, exempts));
+        found.push(too_few_factors(no_factor, exempts));
     }
     findings.extend(found.into_iter().map(|finding| finding.at(name)));
     let modules = lines.iter().filter_map(|line| stack::module_file(&line.handler.module)).collect();
-    let forward_pass = lines.iter().any(|line| line.said.as_ref().is_some_and(|said| said.forward_pass));
-    Some(Service { name: name.to_owned(), asks, one_factor, nothing, config, modules, forward_pass })
+    let forward_pass =
+        lines.iter().any(|line| line.arguments.as_ref().is_some_and(|arguments| arguments.forward_pass));
+    Some(Service { name: name.to_owned(), asks, one_factor, no_factor, config, modules, forward_pass })
 }
 
-/// A line of ours.
-struct Line<'a> {
+/// An auth line with pam_totp.so; no arguments or config if they cannot be read.
+struct ModuleLine<'a> {
     handler: &'a Handler,
-    said: Option<Said>,
+    arguments: Option<ModuleArguments>,
     config: Option<Config>,
 }
 
-impl Line<'_> {
-    /// Whether anyone who is not enrolled is let past.
-    fn lets_past(&self) -> bool {
-        let nullok = self.said.as_ref().is_some_and(|said| said.nullok);
+impl ModuleLine<'_> {
+    /// Whether it may return `PAM_IGNORE` for users who are not enrolled.
+    fn ignores_not_enrolled(&self) -> bool {
+        let nullok = self.arguments.as_ref().is_some_and(|arguments| arguments.nullok);
         nullok || self.config.as_ref().is_some_and(|config| config.policy.enroll_by.is_some())
     }
 
     fn may_ignore(&self, service: &str) -> bool {
-        let introduced = self.said.as_ref().is_some_and(|said| said.after_first_factor);
-        let passes_over = service == "sshd" && !introduced && self.config.as_ref().is_some_and(exempts);
-        self.lets_past() || passes_over
+        let after_first = self.arguments.as_ref().is_some_and(|arguments| arguments.after_first_factor);
+        let exempted = service == "sshd" && !after_first && self.config.as_ref().is_some_and(exempts);
+        self.ignores_not_enrolled() || exempted
     }
 }
 
-/// Whether some people get in without a code, by the config.
+/// Whether the config exempts some logins from the code.
 fn exempts(config: &Config) -> bool {
     let policy = &config.policy;
     policy.named_groups().next().is_some() || !policy.exempt_networks.is_empty() || policy.fresh > Seconds(0)
 }
 
-fn line<'a>(handler: &'a Handler, service: &str, found: &mut Vec<Finding>) -> Line<'a> {
+fn line<'a>(handler: &'a Handler, service: &str, found: &mut Vec<Finding>) -> ModuleLine<'a> {
     if stack::module_file(&handler.module).is_none() {
         found.push(
-            Finding::serious("module_missing", format!("{}: {} is not there", handler.place, handler.module))
-                .why("libpam counts the line as a failure: nobody gets in, or, behind another control, nobody is asked")
-                .fix("install libpam-totp again, or take the line out"),
+            Finding::serious("module_missing", format!("{}: {} is not installed", handler.location, handler.module))
+                .why("libpam counts the line as a failure: every login is refused or, depending on the control, no code is asked for")
+                .fix("reinstall libpam-totp, or remove the line"),
         );
     }
-    let said = match stack::read_arguments(&handler.arguments) {
-        Ok(said) => Some(said),
+    let arguments = match stack::read_arguments(&handler.arguments) {
+        Ok(arguments) => Some(arguments),
         Err(problem) => {
             found.push(
-                Finding::serious("bad_argument", format!("{}: {problem}", handler.place))
-                    .why("pam_totp refuses everybody, lest a typo weakens the module")
-                    .fix("correct the word; pam_totp(8) lists those that are known"),
+                Finding::serious("bad_argument", format!("{}: {problem}", handler.location))
+                    .why("pam_totp.so refuses every login, so that a typo cannot weaken it")
+                    .fix("correct the argument; pam_totp(8) lists them all"),
             );
             None
         }
     };
     let file = stack::config_file(&handler.arguments);
     let config = match read_config(file.as_deref(), Some(service)) {
-        Ok(config) => Some(match &said {
-            Some(said) => {
-                found.extend(uninvited(said, &config, handler, service));
-                Config { policy: config.policy.with_line(said.nullok, said.fresh), ..config }
+        Ok(config) => Some(match &arguments {
+            Some(arguments) => {
+                found.extend(fresh_without_config(arguments, &config, handler, service));
+                Config { policy: config.policy.with_line(arguments.nullok, arguments.fresh), ..config }
             }
             None => config,
         }),
         Err(error) => {
             let line = error.line().map_or_else(String::new, |line| format!(" line {line}"));
-            let what = format!("{}: its config {}{line}: {error}", handler.place, error.about());
+            let what = format!("{}: its config {}{line}: {error}", handler.location, error.about());
             found.push(
                 Finding::serious("config_unreadable", what)
-                    .why("pam_totp refuses everybody")
-                    .fix("fix the file, or correct conf= in that line"),
+                    .why("pam_totp.so refuses every login")
+                    .fix("correct the file, or conf= in that line"),
             );
             None
         }
     };
-    Line { handler, said, config }
+    ModuleLine { handler, arguments, config }
 }
 
-/// A login leaves timestamps where its config asks for freshness, and knows of no line but its own.
-fn uninvited(said: &Said, config: &Config, handler: &Handler, service: &str) -> Option<Finding> {
-    let fresh = said.fresh.filter(|fresh| *fresh > Seconds(0))?;
+/// A login leaves a timestamp record only if its own line or config has a fresh time; it does not see the lines of other services.
+fn fresh_without_config(
+    arguments: &ModuleArguments,
+    config: &Config,
+    handler: &Handler,
+    service: &str,
+) -> Option<Finding> {
+    let fresh = arguments.fresh.filter(|fresh| *fresh > Seconds(0))?;
     if config.asks_for_freshness || LOGINS.contains(&service) {
         return None;
     }
-    let what = format!("{}: fresh=, and no service of its config has a [fresh] time", handler.place);
+    let what =
+        format!("{}: fresh= is set, but no service in its config has a [fresh] time", handler.location);
     Some(
         Finding::info("fresh_on_the_line_alone", what)
-            .why("the codes of logins may count only from the first such command after each boot: who logged in before it is asked once more")
-            .fix(format!("in the config as well, on a line below {}: for = \"{fresh}\"", section::head(service, "fresh"))),
+            .why("until this command runs for the first time after a boot, logins may not record when a code was given: users are then asked once more")
+            .fix(format!("add to the config as well, on a line below {}: for = \"{fresh}\"", section::head(service, "fresh"))),
     )
 }
 
-fn same_store(line: &Line<'_>, own: &Own<'_>, found: &mut Vec<Finding>) {
+fn same_store(line: &ModuleLine<'_>, own: &OwnConfig<'_>, found: &mut Vec<Finding>) {
     let Some(config) = &line.config else { return };
-    let (theirs, ours) = (&config.paths, &own.config.paths);
-    if theirs.state == ours.state && theirs.keyring == ours.keyring {
+    let (modules, commands) = (&config.paths, &own.config.paths);
+    if modules.state == commands.state && modules.keyring == commands.keyring {
         return;
     }
     let file = stack::config_file(&line.handler.arguments).unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
-    let context = own.named.unwrap_or(Path::new(DEFAULT_FILE));
+    let own_file = own.named.unwrap_or(Path::new(DEFAULT_FILE));
     let what = format!(
-        "{}: its config {} keeps people in {}, and this command, by {}, in {}",
-        line.handler.place,
+        "{}: the module and this command use different enrolments: its config {} has them in {} (keyring {}), that of this command, {}, in {} (keyring {})",
+        line.handler.location,
         file.display(),
-        theirs.state.display(),
-        context.display(),
-        ours.state.display()
+        modules.state.display(),
+        modules.keyring.display(),
+        own_file.display(),
+        commands.state.display(),
+        commands.keyring.display()
     );
     found.push(
         Finding::serious("other_store", what)
-            .why("who is enrolled with this command is not enrolled there")
-            .fix(format!("run the command with --config {}, or let both name one place", file.display())),
+            .why("users whom this command enrols are not enrolled for this service")
+            .fix(format!(
+                "run totp-enroll with --config {}, or set the same [paths] in both",
+                file.display()
+            )),
     );
 }
 
-fn twins(installed: &Installed, services: &[Service], all: &[String], findings: &mut Vec<Finding>) {
+fn paired_services(
+    installed: &InstalledFiles,
+    services: &[Service],
+    all: &[String],
+    findings: &mut Vec<Finding>,
+) {
     let asks = |name: &str| {
         services.iter().any(|service| service.name == name && service.asks)
-            || stack::load(installed, name).is_ok_and(|stack| stack::ours(&stack).next().is_some())
+            || stack::load(installed, name).is_ok_and(|stack| stack::pam_totp_lines(&stack).next().is_some())
     };
     let examined = |name: &str| services.iter().any(|service| service.name == name);
-    for (one, other, why) in TWINS {
-        let (left_out, asking) = match (asks(one), asks(other)) {
+    for (one, other, why) in PAIRS {
+        let (unprotected, asking) = match (asks(one), asks(other)) {
             (true, false) => (other, one),
             (false, true) => (one, other),
             (true, true) | (false, false) => continue,
         };
-        if !(examined(one) || examined(other)) || !all.iter().any(|name| name == left_out) {
+        if !(examined(one) || examined(other)) || !all.iter().any(|name| name == unprotected) {
             continue;
         }
-        let why = if left_out == other { why } else { "the plain command asks this one" };
+        let why = if unprotected == other { why } else { "the command without a dash uses this service" };
         findings.push(
-            Finding::serious("twin_left_out", format!("{asking} asks for a code, and {left_out} does not"))
-                .why(format!("{why}, so the code is left out by a letter"))
-                .fix(format!("put the same lines into /etc/pam.d/{left_out}"))
-                .at(left_out),
+            Finding::serious(
+                "paired_service_unprotected",
+                format!("{asking} asks for a code, but {unprotected} does not"),
+            )
+            .why(format!("{why}: it is a way around the code"))
+            .fix(format!("add the same lines to /etc/pam.d/{unprotected}"))
+            .at(unprotected),
         );
     }
 }

@@ -1,4 +1,4 @@
-//! The config: what it says that opens more than was meant, or that nothing listens to.
+//! Checks the config file: settings that exempt more logins than intended, and sections that have no effect.
 
 use super::finding::Finding;
 use super::services::Service;
@@ -11,13 +11,13 @@ use totp_core::config::{Command, Config, DEFAULT_FILE, SENDMAIL};
 use totp_store::documents::read_document;
 use totp_store::guard::Guard;
 
-/// The command's own config cannot be read.
-pub(super) fn broken(failure: Failure, file: &Path) -> Finding {
+/// This command's config cannot be read.
+pub(super) fn unreadable(failure: Failure, file: &Path) -> Finding {
     let file = failure.file.unwrap_or_else(|| file.to_owned());
     let line = failure.line.map_or_else(String::new, |line| format!(" line {line}"));
     Finding::serious("config_unreadable", format!("{}{line}: {}", file.display(), failure.problem))
-        .why("every login that reads it is refused, and so is every command; the rest was looked at by the defaults")
-        .fix("fix that line; /usr/share/doc/libpam-totp has the file as it was shipped")
+        .why("every login and every command that uses it is refused; doctor continued with the defaults")
+        .fix("correct that line; the original file is in /usr/share/doc/libpam-totp")
 }
 
 pub(super) fn examine(named: Option<&Path>, own: &Config, services: &[Service], findings: &mut Vec<Finding>) {
@@ -32,28 +32,26 @@ pub(super) fn examine(named: Option<&Path>, own: &Config, services: &[Service], 
         findings.push(
             Finding::warning(
                 "no_mail_program",
-                format!("{sendmail} is not there, and [notify] names no command"),
+                format!("{sendmail} is not installed, and [notify] names no command"),
             )
-            .why("nobody is told when someone changes their second factor")
-            .fix(
-                "install a mail system, or set [notify] command; command = [] says that nobody is to be told",
-            ),
+            .why("users get no mail when their second factor is changed")
+            .fix("install a mail system, or set command in [notify]; command = [] turns the mails off"),
         );
     }
     let file = named.unwrap_or(Path::new(DEFAULT_FILE));
     for name in overridden(file) {
         let is_examined = services.iter().any(|service| service.name == name);
-        if !is_examined && stack::asks_nothing(&name) {
+        if !is_examined && stack::has_no_pam_totp_line(&name) {
             findings.push(
                 Finding::warning(
                     "not_in_stack",
                     format!(
-                        "{}: [service.{name}], and no auth line of {name} names pam_totp.so",
+                        "{} has a section [service.{name}], but no auth line of {name} names pam_totp.so",
                         file.display()
                     ),
                 )
-                .why("nobody is asked for a code there: an update may have put the file back")
-                .fix(format!("\"totp-enroll pam-snippet {name}\" prints the lines"))
+                .why("this service does not ask for a code; an update may have restored the original file")
+                .fix(format!("\"totp-enroll pam-snippet {name}\" prints the lines to add"))
                 .at(&name),
             );
         }
@@ -61,10 +59,13 @@ pub(super) fn examine(named: Option<&Path>, own: &Config, services: &[Service], 
             findings.push(
                 Finding::warning(
                     "no_such_service",
-                    format!("{}: [service.{name}], and there is no /etc/pam.d/{name}", file.display()),
+                    format!(
+                        "{} has a section [service.{name}], but there is no /etc/pam.d/{name}",
+                        file.display()
+                    ),
                 )
-                .why("what it says counts for nobody: a rule that was meant to hold does not")
-                .fix("correct the name (it is that of the file in /etc/pam.d), or take the section out"),
+                .why("the section has no effect, so a rule in it is not enforced")
+                .fix("correct the name (use the name of the file in /etc/pam.d), or remove the section"),
             );
         }
     }
@@ -75,7 +76,7 @@ fn overridden(file: &Path) -> Vec<String> {
     text.and_then(|text| Config::services(file, text.expose()).ok()).unwrap_or_default()
 }
 
-/// Whether several networks leave no address of their kind out; one alone is told of by its name.
+/// Whether the networks together contain every address of their kind. A single /0 is left to its own finding.
 fn covers_all(networks: &[String], is_six: bool) -> bool {
     let networks = networks.iter().filter_map(|network| network.split_once('/'));
     let networks =
@@ -114,25 +115,25 @@ fn exempt(config: &Config, service: Option<&str>, findings: &mut Vec<Finding>) {
             None => finding,
         });
     };
-    let halves: Vec<String> = policy.exempt_networks.iter().map(ToString::to_string).collect();
+    let networks: Vec<String> = policy.exempt_networks.iter().map(ToString::to_string).collect();
     for (kind, is_six) in [("IPv4", false), ("IPv6", true)] {
-        if covers_all(&halves, is_six) {
+        if covers_all(&networks, is_six) {
             push(
                 Finding::serious(
                     "exempt_everybody",
-                    format!("the networks of require.exempt_networks are together every {kind} address"),
+                    format!("the networks in require.exempt_networks together contain every {kind} address"),
                 )
-                .why("nobody is asked for a code")
-                .fix("name the networks that are meant"),
+                .why("no login from such an address is asked for a code")
+                .fix("list only the networks to exempt"),
             );
         }
     }
     for network in &policy.exempt_networks {
         if network.to_string().ends_with("/0") {
             push(
-                Finding::serious("exempt_everybody", format!("require.exempt_networks holds {network}"))
-                    .why("that is every address: nobody is asked for a code")
-                    .fix("name the networks that are meant"),
+                Finding::serious("exempt_everybody", format!("require.exempt_networks contains {network}"))
+                    .why("that is every address of its kind: no login from such an address is asked for a code")
+                    .fix("list only the networks to exempt"),
             );
         }
     }
@@ -141,10 +142,10 @@ fn exempt(config: &Config, service: Option<&str>, findings: &mut Vec<Finding>) {
             push(
                 Finding::warning(
                     "no_such_group",
-                    format!("[require] names the group \"{name}\", which the system does not know"),
+                    format!("[require] names the group \"{name}\", which does not exist"),
                 )
-                .why("then everybody is asked, and each login writes a line about it")
-                .fix("correct the name, or make the group"),
+                .why("every user is asked for a code, and each login logs a warning about it")
+                .fix("correct the name, or create the group"),
             );
         }
     }
@@ -155,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn networks_that_are_together_everybody_are_known() {
+    fn networks_that_together_contain_every_address_are_found() {
         let all =
             |text: &str, is_six| covers_all(&text.split(' ').map(str::to_owned).collect::<Vec<_>>(), is_six);
         assert!(all("128.0.0.0/1 0.0.0.0/1", false));

@@ -17,14 +17,14 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use totp_core::account::Account;
 use totp_core::account_recovery::Authorised;
+use totp_core::audit_event::Name;
 use totp_core::credential::Label;
-use totp_core::event::Name;
-use totp_core::expected_enrolment::ExpectedEnrolment;
+use totp_core::enrolment::ExpectedEnrolment;
 use totp_core::recovery::grouped;
 use totp_core::secret::Secret;
 use totp_core::store::{Engine, Users};
+use totp_core::user::Account;
 use zeroize::Zeroizing;
 
 /// Names that a list may have; each is looked up before anybody is enrolled.

@@ -10,7 +10,7 @@ use crate::terminal::Terminal;
 use std::io::BufRead;
 use totp_core::code::Answer;
 use totp_core::login::Method;
-use totp_core::recovery::{Kind, SCRATCH_DIGITS};
+use totp_core::recovery::{RecoveryKind, SCRATCH_DIGITS};
 use totp_core::secret::Secret;
 use zeroize::Zeroizing;
 
@@ -64,7 +64,7 @@ fn may_be_judged(digits: usize, found: &Report) -> Result<(), Failure> {
             "that is not a code of an authenticator that is pending; nothing was changed",
         ));
     }
-    let has_scratch = found.recovery_kind == Some(Kind::Scratch.as_str());
+    let has_scratch = found.recovery_kind == Some(RecoveryKind::Scratch.as_str());
     if has_scratch && digits == usize::from(SCRATCH_DIGITS) {
         return Err(Failure::refused(
             "the scratch codes have as many digits, and one could be spent by mistake; nothing was changed; \"totp-enroll recovery-codes\" makes longer ones, or a login confirms it",

@@ -4,7 +4,7 @@ use crate::cli::Enroll;
 use crate::failure::Failure;
 use otpauth::Issuer;
 use totp_core::credential::Label;
-use totp_core::draft::Draft;
+use totp_core::enrolment::draft::Draft;
 use totp_core::factor::totp::Parameters;
 use totp_host::entropy::OsEntropy;
 

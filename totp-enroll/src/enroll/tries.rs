@@ -3,10 +3,10 @@
 use crate::clock;
 use crate::context::{Context, Store};
 use crate::failure::Failure;
-use totp_core::account::Account;
-use totp_core::event::Name;
+use totp_core::audit_event::Name;
 use totp_core::store::{Engine, EnrolmentAttempts};
 use totp_core::time::Seconds;
+use totp_core::user::Account;
 
 /// Those of one account.
 pub(super) struct Tries<'a> {

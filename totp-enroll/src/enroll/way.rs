@@ -6,14 +6,14 @@ use crate::factor::{Consent, authorise};
 use crate::failure::Failure;
 use crate::reset_token;
 use crate::terminal::Terminal;
-use totp_core::account::Account;
 use totp_core::account_recovery::Authorised;
 use totp_core::credential::Label;
-use totp_core::draft::Confirmed;
 use totp_core::enrolment;
-use totp_core::expected_enrolment::ExpectedEnrolment;
+use totp_core::enrolment::ExpectedEnrolment;
+use totp_core::enrolment::draft::Confirmed;
 use totp_core::secret::Secret;
 use totp_core::store::Held;
+use totp_core::user::Account;
 
 /// What is to become of an enrolment that is there.
 #[derive(Clone, Copy, PartialEq, Eq)]

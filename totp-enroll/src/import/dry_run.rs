@@ -7,7 +7,7 @@ use super::place::{Place, by_user};
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use serde::Serialize;
-use totp_core::draft::Draft;
+use totp_core::enrolment::draft::Draft;
 use totp_core::factor::Factor;
 
 /// What would be done, as a document.

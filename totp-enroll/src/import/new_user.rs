@@ -3,11 +3,11 @@
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::reset_token;
-use totp_core::account::Account;
-use totp_core::draft::Draft;
+use totp_core::audit_event::Name;
 use totp_core::enrolment;
-use totp_core::event::Name;
+use totp_core::enrolment::draft::Draft;
 use totp_core::recovery::ScratchCode;
+use totp_core::user::Account;
 
 /// Users enrolled together; each holds three files open.
 pub(super) const BATCH: usize = 200;
@@ -37,7 +37,7 @@ pub(super) fn enrol(context: &Context, from: &str, batch: &mut Vec<NewUser>) -> 
             let event = context.event(Name::Imported, &account).field("from", from);
             let event = event.field("authenticators", drafts.len());
             events.push(if scratch.is_empty() { event } else { event.field("scratch_codes", scratch.len()) });
-            let confirmed = drafts.into_iter().map(|draft| draft.vouched_after(used_up_to)).collect();
+            let confirmed = drafts.into_iter().map(|draft| draft.confirm_without_code(used_up_to)).collect();
             // No recovery codes of our making: nobody is here to be shown them.
             let entry = context.entry(&account)?;
             reset_token::admit(context, &entry, &account, &reset_token::entitled_without(context, &account))?;

@@ -9,9 +9,9 @@ use super::token::Token;
 use crate::account::{self, Unknown};
 use crate::context::Context;
 use std::collections::BTreeMap;
-use totp_core::account::Account;
 use totp_core::credential::{Label, MOST_AUTHENTICATORS};
-use totp_core::draft::Draft;
+use totp_core::enrolment::draft::Draft;
+use totp_core::user::Account;
 use totp_core::user::User;
 
 /// What decides whether a line is good.

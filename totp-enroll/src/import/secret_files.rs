@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use totp_core::config::Config;
 use totp_core::credential::Label;
-use totp_core::draft::Draft;
+use totp_core::enrolment::draft::Draft;
 use totp_core::factor::totp::{Drift, Totp, WIDEST_DRIFT};
 use totp_core::recovery::MOST_CODES;
 use totp_core::store::Engine;

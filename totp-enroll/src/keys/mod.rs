@@ -1,14 +1,13 @@
-//! `keys`: make this machine's keyring, list its keys by id, rotate them; seal it to the machine; back it up.
+//! `keys`: creates this machine's keyring, lists and rotates its keys, seals it to the machine, and backs it up.
 
 mod backup;
-mod broken;
 mod creds;
-mod how;
 mod list;
 mod passphrase;
 mod restore;
 mod rotate;
 mod seal;
+mod seal_options;
 mod unit;
 
 pub(crate) use seal::opened as sealed;
@@ -20,7 +19,7 @@ use crate::failure::Failure;
 use crate::output::{self, Format};
 use serde::Serialize;
 use std::path::Path;
-use totp_core::event::{Event, Name};
+use totp_core::audit_event::{Event, Name};
 use totp_core::keyring::Keyring;
 use totp_core::store::Engine;
 use totp_host::entropy::OsEntropy;
@@ -42,34 +41,35 @@ pub(crate) fn run(context: &Context, command: &Keys) -> Result<(), Failure> {
 
 fn init(context: &Context, if_missing: bool) -> Result<(), Failure> {
     #[derive(Serialize)]
-    struct Document {
+    struct InitReport {
         keyring: String,
         made: bool,
     }
-    let stays = |file: &Path| match context.format {
-        Format::Text => {
-            output::line(&format!("{} is this machine's keyring, and stays as it is", file.display()))
-        }
-        Format::Json => output::document(&Document { keyring: file.display().to_string(), made: false }),
+    let unchanged = |file: &Path| match context.format {
+        Format::Text => output::line(&format!(
+            "{} is this machine's keyring already; nothing was changed",
+            file.display()
+        )),
+        Format::Json => output::document(&InitReport { keyring: file.display().to_string(), made: false }),
     };
     context.store.prepare()?;
     let file = &context.config.paths.keyring;
     let files = KeyringFiles::of(&context.config.paths);
     if files.is_sealed() {
         if if_missing {
-            return stays(&files.sealed());
+            return unchanged(&files.sealed());
         }
-        let problem = "is this machine's keyring, sealed; without it no enrolment of this machine would open";
+        let problem = "is this machine's sealed keyring already; nothing was changed, because the enrolments cannot be opened without it";
         return Err(Failure::refused(problem).at(files.sealed(), None));
     }
     let text = Keyring::generate(clock::created(clock::now()?)?, &mut OsEntropy)
         .map_err(|error| Failure::refused(error.to_string()))?;
     if !create_document(file, &text)? {
         if if_missing {
-            return stays(file);
+            return unchanged(file);
         }
         let problem =
-            "is there already and stays as it is; without it no enrolment of this machine would open";
+            "exists already; nothing was changed, because the enrolments cannot be opened without it";
         return Err(Failure::refused(problem).at(file, None));
     }
     context.audit(
@@ -77,8 +77,10 @@ fn init(context: &Context, if_missing: bool) -> Result<(), Failure> {
     );
     let keyring = file.display().to_string();
     match context.format {
-        Format::Text => output::line(&format!("made {keyring}; back it up apart from the enrolments"))?,
-        Format::Json => output::document(&Document { keyring, made: true })?,
+        Format::Text => output::line(&format!(
+            "created {keyring}; back it up, and keep it apart from the backups of the enrolments"
+        ))?,
+        Format::Json => output::document(&InitReport { keyring, made: true })?,
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The passphrase of a backup: asked for on the terminal without showing it, or read from a file or a descriptor.
+//! Reads the passphrase of a backup from the terminal (without echo), a file or a file descriptor.
 
 use crate::cli::Passphrase;
 use crate::context::Context;
@@ -12,24 +12,28 @@ use totp_core::secret::Secret;
 use totp_store::documents::read_document;
 use totp_store::guard::Guard;
 
-/// The least, in characters: NIST SP 800-63B-4 section 3.1.1.2 asks for so many of a password that stands alone, and anyone who has
-/// the file guesses as fast as they can.
+/// The shortest passphrase, in characters: what NIST SP 800-63B-4 section 3.1.1.2 requires of a password that is the only factor.
+/// Guessing against a stolen backup file is not limited by anything else.
 const SHORTEST: usize = 15;
-/// The most, in bytes.
+/// The longest passphrase, in bytes.
 const LONGEST: usize = 1024;
-/// Fewer characters that differ are a pattern.
+/// Fewer distinct characters are a pattern.
 const LEAST_VARIED: usize = 6;
 
-/// What is to be done with it.
+/// What the passphrase is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Use {
-    /// It is chosen, so it is typed twice and has to be strong.
+pub(super) enum PassphraseUse {
+    /// A new passphrase: it is typed twice and has to be strong.
     Choose,
-    /// It was chosen before.
+    /// The passphrase of an existing backup.
     Give,
 }
 
-pub(super) fn obtain(context: &Context, from: &Passphrase, to: Use) -> Result<SecretString, Failure> {
+pub(super) fn obtain(
+    context: &Context,
+    from: &Passphrase,
+    to: PassphraseUse,
+) -> Result<SecretString, Failure> {
     let given = match (&from.passphrase_file, from.passphrase_fd) {
         (Some(file), _) => read_document(file, Guard::Secret)?.ok_or_else(|| {
             Failure::refused("is missing; name the file with the passphrase").at(file, None)
@@ -38,23 +42,24 @@ pub(super) fn obtain(context: &Context, from: &Passphrase, to: Use) -> Result<Se
         (None, None) => asked(context, to)?,
     };
     let passphrase = checked(&given)?;
-    if to == Use::Choose {
+    if to == PassphraseUse::Choose {
         is_strong(passphrase)
             .map_err(|problem| Failure::refused(format!("{problem}; nothing was written")))?;
     }
     Ok(SecretString::from(passphrase.to_owned()))
 }
 
-fn asked(context: &Context, to: Use) -> Result<Secret, Failure> {
+fn asked(context: &Context, to: PassphraseUse) -> Result<Secret, Failure> {
     let terminal = Terminal::open(context.format, "name --passphrase-file or --passphrase-fd")?;
     let first = terminal.ask_hidden("passphrase: ")?;
-    if to == Use::Choose && terminal.ask_hidden("the same once more: ")?.expose() != first.expose() {
-        return Err(Failure::refused("the two are not the same; nothing was written"));
+    if to == PassphraseUse::Choose && terminal.ask_hidden("the same once more: ")?.expose() != first.expose()
+    {
+        return Err(Failure::refused("the two passphrases differ; nothing was written: try again"));
     }
     Ok(first)
 }
 
-/// Whatever the descriptor is of, the kernel opens it once more under this name (proc(5)).
+/// Opens the descriptor again through /proc, which works for files, pipes and terminals (proc(5)).
 fn from_descriptor(number: u32) -> Result<Secret, Failure> {
     let name = format!("/proc/self/fd/{number}");
     let unreadable =
@@ -74,7 +79,7 @@ fn from_descriptor(number: u32) -> Result<Secret, Failure> {
     Ok(Secret::new(std::mem::take(&mut *text)))
 }
 
-/// One line of text, without its end.
+/// Checks that it is one line of text, and removes the newline.
 fn checked(given: &Secret) -> Result<&str, Failure> {
     let refused = |problem: &str| Err(Failure::refused(problem));
     let Ok(text) = std::str::from_utf8(given.expose()) else {
@@ -82,13 +87,13 @@ fn checked(given: &Secret) -> Result<&str, Failure> {
     };
     let text = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
     if text.is_empty() {
-        return refused("no passphrase was given; nothing was done");
+        return refused("the passphrase is empty; nothing was done");
     }
     if text.len() > LONGEST {
         return Err(Failure::refused(format!("the passphrase is longer than {LONGEST} bytes")));
     }
     if text.contains(char::is_control) {
-        return refused("the passphrase is more than one line, or holds control characters");
+        return refused("the passphrase has more than one line, or contains control characters");
     }
     Ok(text)
 }
@@ -97,14 +102,17 @@ fn is_strong(passphrase: &str) -> Result<(), String> {
     let length = passphrase.chars().count();
     if length < SHORTEST {
         return Err(format!(
-            "the passphrase has {length} characters, and needs {SHORTEST}: take five words at random"
+            "the passphrase has {length} characters but needs at least {SHORTEST}: use five random words"
         ));
     }
     let mut seen: Vec<char> = passphrase.chars().collect();
     seen.sort_unstable();
     seen.dedup();
     if seen.len() < LEAST_VARIED {
-        return Err(format!("the passphrase repeats {} characters: take five words at random", seen.len()));
+        return Err(format!(
+            "the passphrase has only {} different characters: use five random words",
+            seen.len()
+        ));
     }
     Ok(())
 }
@@ -114,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_short_passphrase_or_a_pattern_is_weak() {
+    fn short_and_repetitive_passphrases_are_refused() {
         for weak in
             ["", "fourteen chars", "aaaaaaaaaaaaaaaaaaaa", "ababcabcabcabcabcabc", "äöüäöüäöüäöüäöüäöü"]
         {

@@ -1,83 +1,88 @@
-//! `keys restore`: a keyring comes back from a backup, if it is this machine's, and if nobody loses by it.
+//! `keys restore`: restores the keyring from a backup, if it opens enrolments of this machine and no needed key is lost.
 
 use super::backup::decrypted;
-use super::passphrase::{self, Use};
-use super::seal::{note, opened};
+use super::passphrase::{self, PassphraseUse};
+use super::seal::{audit, opened};
 use crate::cli::Passphrase;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use serde::Serialize;
 use std::path::Path;
-use totp_core::event::Name;
+use totp_core::audit_event::Name;
+use totp_core::keyring::rotation::Census;
 use totp_core::keyring::{Key, Keyring};
-use totp_core::rotation::Census;
 use totp_core::store::{Engine, KeyringLocks, StoreError};
 use totp_store::documents::{create_document, replace_document};
 use totp_store::keyring_files::KeyringFiles;
 
 #[derive(Serialize)]
-struct Document {
+struct RestoreReport {
     keyring: String,
     keys: Vec<String>,
-    /// Enrolments that open now.
+    /// Enrolments that can be opened with it.
     open: usize,
-    /// Enrolments that do not: they were sealed with another key, or cannot be read.
+    /// Enrolments that cannot: they were sealed with another key, or cannot be read.
     shut: usize,
 }
 
-/// What becomes of the enrolments.
+/// How many enrolments the restored keyring opens.
 #[derive(Default)]
-struct Prospect {
+struct RestoreCheck {
     open: usize,
     shut: usize,
-    /// Those that open with the keyring in force and would not with this one.
+    /// Those that the keyring in use opens and the restored one does not.
     lost: usize,
 }
 
 pub(super) fn run(context: &Context, file: &Path, from: &Passphrase, replace: bool) -> Result<(), Failure> {
     context.store.prepare()?;
     if file.symlink_metadata().is_err() {
-        return Err(Failure::refused("is missing; name the file of the backup").at(file, None));
+        return Err(Failure::refused("does not exist; name the backup file").at(file, None));
     }
-    let passphrase = passphrase::obtain(context, from, Use::Give)?;
+    let passphrase = passphrase::obtain(context, from, PassphraseUse::Give)?;
     let text = decrypted(file, &passphrase)?;
     drop(passphrase);
     let keyring = Keyring::parse(file, text.expose()).map_err(StoreError::from)?;
     let Some(_rotating) = context.store.lock_to_rotate()? else {
-        return Err(Failure::refused("the keys are being changed already; this one changed nothing"));
+        return Err(Failure::refused(
+            "another command is changing the keys; nothing was changed: try again later",
+        ));
     };
     let _lock = context.lock_to_change_keys()?;
     let files = KeyringFiles::of(&context.config.paths);
-    // One that cannot be read, as of a wrong owner, may be as good as any: it is fixed first.
+    // A keyring that cannot be read, as with a wrong owner, may still be good: it has to be fixed first.
     let in_force = files.read()?;
     let present = in_force.as_ref().and_then(|(file, text)| Keyring::parse(file, text.expose()).ok());
-    // Where none is in force, a sealed one that opens is what people can be let in with. One that does not is why there are backups.
+    // If none is in use, a sealed keyring that opens comes first. One that does not open is what backups are for.
     let sealed = if present.is_none() { opened(&files).ok().flatten() } else { None };
-    let hint =
-        if sealed.is_some() { "; the sealed keyring opens: \"totp-enroll keys open\" first" } else { "" };
+    let hint = if sealed.is_some() {
+        "; the sealed keyring can be opened: run \"totp-enroll keys open\" first"
+    } else {
+        ""
+    };
     let present = match sealed {
         Some(text) => Some(Keyring::parse(&files.sealed(), text.expose()).map_err(StoreError::from)?),
         None => present,
     };
-    let prospect = Prospect::of(context, &keyring, present.as_ref())?;
-    prospect.check(file).map_err(|failure| failure.explained(|problem| format!("{problem}{hint}")))?;
+    let check = RestoreCheck::of(context, &keyring, present.as_ref())?;
+    check.check(file).map_err(|failure| failure.explained(|problem| format!("{problem}{hint}")))?;
     match &in_force {
-        Some((place, _)) if *place == files.opened => {
-            let problem = "is sealed, and in force; \"totp-enroll keys unseal\" first";
+        Some((file, _)) if *file == files.opened => {
+            let problem = "is sealed and in use; run \"totp-enroll keys unseal\" first";
             return Err(Failure::refused(problem).at(files.sealed(), None));
         }
-        Some((place, _)) if !replace => {
+        Some((file, _)) if !replace => {
             let problem = match &present {
                 Some(present) if present.lacks(&keyring).is_none() && keyring.lacks(present).is_none() => {
-                    "is there already, with the same keys, and stays as it is; --replace replaces it"
+                    "exists already with the same keys and was not changed; use --replace to replace it"
                 }
                 Some(_) => {
-                    "is there already, and holds other keys; --replace replaces it, as long as nobody loses by it"
+                    "exists already with other keys and was not changed; use --replace to replace it, which is refused if an enrolment needs them"
                 }
-                None => "is there, but broken; --replace replaces it",
+                None => "exists but is corrupt; use --replace to replace it",
             };
-            return Err(Failure::refused(problem).at(*place, None));
+            return Err(Failure::refused(problem).at(*file, None));
         }
         Some(_) | None => {}
     }
@@ -85,25 +90,28 @@ pub(super) fn run(context: &Context, file: &Path, from: &Passphrase, replace: bo
         replace_document(&files.clear, &text)?;
     }
     let keys = ids(&keyring);
-    note(context, Name::KeyringRestored, &files.clear, |event| {
-        event.field("from", file.display()).field("keys", keys.join(",")).field("shut", prospect.shut)
+    audit(context, Name::KeyringRestored, &files.clear, |event| {
+        event.field("from", file.display()).field("keys", keys.join(",")).field("shut", check.shut)
     });
     if files.is_sealed() {
         output::remark(&format!(
-            "{} is still there, and no longer in force: \"totp-enroll keys seal\" makes it anew",
+            "{} still exists, but is no longer in use: run \"totp-enroll keys seal\" to seal the restored keyring",
             files.sealed().display()
         ));
     }
-    let Prospect { open, shut, .. } = prospect;
-    let document = Document { keyring: files.clear.display().to_string(), keys, open, shut };
+    let RestoreCheck { open, shut, .. } = check;
+    let document = RestoreReport { keyring: files.clear.display().to_string(), keys, open, shut };
     match context.format {
         Format::Json => output::document(&document),
         Format::Text => {
-            let Document { keyring, keys, .. } = &document;
-            output::line(&format!("{keyring}: the keys {}; {open} enrolments open", keys.join(", ")))?;
+            let RestoreReport { keyring, keys, .. } = &document;
+            output::line(&format!(
+                "restored {keyring} with the keys {}; it opens {open} enrolments",
+                keys.join(", ")
+            ))?;
             if shut > 0 {
                 output::line(&format!(
-                    "{shut} enrolments do not: they were sealed later, or cannot be read; \"totp-enroll keys list\" counts them"
+                    "{shut} enrolments cannot be opened: they were sealed later, or cannot be read; \"totp-enroll keys list\" shows them"
                 ))?;
             }
             Ok(())
@@ -115,34 +123,34 @@ fn ids(keyring: &Keyring) -> Vec<String> {
     keyring.keys().iter().map(Key::id).map(str::to_owned).collect()
 }
 
-impl Prospect {
+impl RestoreCheck {
     fn of(context: &Context, restored: &Keyring, present: Option<&Keyring>) -> Result<Self, Failure> {
-        let mut prospect = Self::default();
+        let mut check = Self::default();
         let census = Census::of(&context.store, |credential| {
             if credential.check_seals(restored).is_ok() {
-                prospect.open = prospect.open.saturating_add(1);
+                check.open = check.open.saturating_add(1);
                 return;
             }
-            prospect.shut = prospect.shut.saturating_add(1);
+            check.shut = check.shut.saturating_add(1);
             if present.is_some_and(|present| credential.would_lose(present, restored)) {
-                prospect.lost = prospect.lost.saturating_add(1);
+                check.lost = check.lost.saturating_add(1);
             }
         })?;
-        prospect.shut = prospect.shut.saturating_add(census.unreadable.len());
-        Ok(prospect)
+        check.shut = check.shut.saturating_add(census.unreadable.len());
+        Ok(check)
     }
 
     fn check(&self, file: &Path) -> Result<(), Failure> {
         let Self { open, shut, lost } = self;
         if *lost > 0 {
             let problem = format!(
-                "lacks keys: {lost} enrolments that open now would not open any more; nothing was changed"
+                "lacks keys: {lost} enrolments that can be opened now could not be opened any more; nothing was changed"
             );
             return Err(Failure::refused(problem).at(file, None));
         }
         if *open == 0 && *shut > 0 {
             let problem = format!(
-                "is another machine's, or too old: none of the {shut} enrolments here opens with it; nothing was changed"
+                "belongs to another machine, or is too old: it opens none of the {shut} enrolments here; nothing was changed"
             );
             return Err(Failure::refused(problem).at(file, None));
         }

@@ -1,6 +1,6 @@
-//! `keys rotate`: a new active key, everybody's secrets under it, the old key dropped; or the same from where it stopped.
+//! `keys rotate`: makes a new active key, reseals all secrets with it and drops the old key; continues an unfinished rotation.
 
-use super::broken::Broken;
+use super::list::SkippedEnrolment;
 use super::seal;
 use crate::clock;
 use crate::context::{Context, PATIENCE};
@@ -8,42 +8,44 @@ use crate::failure::Failure;
 use crate::output::{self, Format};
 use crate::progress;
 use serde::Serialize;
-use totp_core::event::{Event, Name};
+use totp_core::audit_event::{Event, Name};
+use totp_core::keyring::rotation::{Rotated, Rotation, RotationError, RotationStep};
 use totp_core::keyring::{Key, Keyring};
-use totp_core::rotation::{Rotated, Rotation, Step, Stopped};
 use totp_core::store::{Engine, KeyringLocks, Users};
 use totp_host::entropy::OsEntropy;
 use totp_store::documents::sync_document;
 
 /// What was done, and what is left to do.
 #[derive(Serialize)]
-struct Document {
+struct RotationReport {
     /// The active key.
     active: String,
-    /// An earlier rotation was gone on with: no new key was made.
+    /// An unfinished rotation was continued: no new key was made.
     resumed: bool,
     resealed: usize,
     dropped: Vec<String>,
-    /// Old keys that are still there.
+    /// Old keys that are still in the keyring.
     kept: Vec<String>,
-    /// Enrolments that were left as they are.
-    left: Vec<Broken>,
+    /// Enrolments that were not resealed.
+    left: Vec<SkippedEnrolment>,
 }
 
 pub(super) fn run(context: &Context, new_key: bool) -> Result<(), Failure> {
     context.store.prepare()?;
     let Some(_lock) = context.store.lock_to_rotate()? else {
-        return Err(Failure::refused("the keys are being rotated already; this one changed nothing"));
+        return Err(Failure::refused(
+            "another command is rotating the keys; nothing was changed: wait until it has finished",
+        ));
     };
     let before = context.keyring()?;
-    // Old keys are there only while a rotation is not finished.
+    // The keyring has old keys only during a rotation.
     let resumed = before.keys().len() > 1 && !new_key;
     if resumed {
-        // A sealed one was synced before it was opened.
+        // A sealed keyring was synced before it was opened.
         sync_document(&context.keyring_text()?.0)?;
         if context.format == Format::Text {
             output::line(&format!(
-                "an earlier rotation is not finished: going on with its key {}; no new key is made",
+                "an earlier rotation is not finished: continuing it with its key {}; no new key is made",
                 before.active()
             ))?;
         }
@@ -52,9 +54,9 @@ pub(super) fn run(context: &Context, new_key: bool) -> Result<(), Failure> {
     }
     let keyring = context.keyring()?;
     let old = old_keys(&keyring);
-    note(context, &keyring, &old, |event| event.field("state", if resumed { "resumed" } else { "begun" }));
+    audit(context, &keyring, &old, |event| event.field("state", if resumed { "resumed" } else { "begun" }));
     let rotated = reseal(context, &keyring).map_err(|(stopped, resealed)| {
-        note(context, &keyring, &old, |event| event.field("state", "stopped").field("enrolments", resealed));
+        audit(context, &keyring, &old, |event| event.field("state", "stopped").field("enrolments", resealed));
         failed(stopped, resealed)
     })?;
     let Rotated { resealed, left, unnamed } = rotated;
@@ -63,22 +65,22 @@ pub(super) fn run(context: &Context, new_key: bool) -> Result<(), Failure> {
     }
     let kept: Vec<String> = old.iter().filter(|id| !unnamed.contains(id)).cloned().collect();
     let state = if kept.is_empty() && left.is_empty() { "done" } else { "unfinished" };
-    note(context, &keyring, &old, |event| {
+    audit(context, &keyring, &old, |event| {
         event.field("state", state).field("enrolments", resealed).field("left", left.len())
     });
-    let left = left.iter().map(|left| Broken::of(context, left)).collect();
+    let left = left.iter().map(|left| SkippedEnrolment::of(context, left)).collect();
     let active = keyring.active().to_owned();
-    report(context, &Document { active, resumed, resealed, dropped: unnamed, kept, left })
+    report(context, &RotationReport { active, resumed, resealed, dropped: unnamed, kept, left })
 }
 
 fn make_new_key(context: &Context) -> Result<(), Failure> {
-    // Nobody seals with the old key from here on, nor with the new one before it is on the disk.
+    // With this lock no command seals with the old key any more, nor with the new one before it is on disk.
     let _lock = context.lock_to_change_keys()?;
     let (file, _) = context.keyring_text()?;
     let text =
         context.keyring()?.with_new_key(clock::created(clock::now()?)?, &mut OsEntropy).map_err(|error| {
             let problem = format!(
-                "{error}; \"totp-enroll keys list\" shows what they seal: fix or disable those enrolments"
+                "{error}; \"totp-enroll keys list\" shows which enrolments need them: fix or disable those, then try again"
             );
             Failure::refused(problem).at(file, None)
         })?;
@@ -90,16 +92,16 @@ fn old_keys(keyring: &Keyring) -> Vec<String> {
     ids.filter(|id| *id != keyring.active()).map(str::to_owned).collect()
 }
 
-fn reseal(context: &Context, keyring: &Keyring) -> Result<Rotated, (Stopped, usize)> {
-    // Only for the bar; whatever is wrong there is met again.
-    let everybody =
+fn reseal(context: &Context, keyring: &Keyring) -> Result<Rotated, (RotationError, usize)> {
+    // Only for the progress bar: errors here are met again below.
+    let total =
         if progress::is_shown(context) { context.store.known().map_or(0, Iterator::count) } else { 0 };
-    let sealing = progress::bar(context, "sealing", everybody);
-    let counting = progress::bar(context, "counting", everybody);
+    let sealing = progress::bar(context, "sealing", total);
+    let counting = progress::bar(context, "counting", total);
     let rotation = Rotation { store: &context.store, keyring, entropy: &mut OsEntropy, patience: PATIENCE };
     let rotated = rotation.run(&mut |step| match step {
-        Step::Sealing => sealing.inc(1),
-        Step::Counting => {
+        RotationStep::Sealing => sealing.inc(1),
+        RotationStep::Counting => {
             sealing.finish_and_clear();
             counting.inc(1);
         }
@@ -109,17 +111,17 @@ fn reseal(context: &Context, keyring: &Keyring) -> Result<Rotated, (Stopped, usi
     rotated
 }
 
-fn failed(stopped: Stopped, resealed: usize) -> Failure {
+fn failed(stopped: RotationError, resealed: usize) -> Failure {
     let failure = match stopped {
-        Stopped::Store(error) => error.into(),
-        Stopped::Seal(error) => Failure::refused(error.to_string()),
+        RotationError::Store(error) => error.into(),
+        RotationError::Seal(error) => Failure::refused(error.to_string()),
     };
     failure.explained(|problem| {
-        format!("{problem}; {resealed} enrolments were sealed anew, all others are as they were, and nobody is locked out: fix it and run this again")
+        format!("{problem}; {resealed} enrolments were resealed, the others are unchanged, and all can still log in: fix this and run the command again")
     })
 }
 
-fn note(context: &Context, keyring: &Keyring, old: &[String], more: impl FnOnce(Event) -> Event) {
+fn audit(context: &Context, keyring: &Keyring, old: &[String], more: impl FnOnce(Event) -> Event) {
     let event = Event::new(Name::KeyRotated)
         .field("by", &context.operator.name)
         .field("old", old.join(","))
@@ -127,29 +129,33 @@ fn note(context: &Context, keyring: &Keyring, old: &[String], more: impl FnOnce(
     context.audit(&more(event));
 }
 
-fn report(context: &Context, document: &Document) -> Result<(), Failure> {
+fn report(context: &Context, document: &RotationReport) -> Result<(), Failure> {
     match context.format {
         Format::Json => output::document(document)?,
         Format::Text => {
-            document.left.iter().for_each(Broken::remark);
-            let Document { active, resealed, dropped, .. } = document;
-            output::line(&format!("{resealed} enrolments were sealed anew, with the key {active}"))?;
+            document.left.iter().for_each(SkippedEnrolment::remark);
+            let RotationReport { active, resealed, dropped, .. } = document;
+            output::line(&format!("{resealed} enrolments were resealed with the key {active}"))?;
             if !dropped.is_empty() {
                 let (dropped, keyring) =
                     (dropped.join(", "), context.keyring_text()?.0.display().to_string());
                 output::line(&format!(
-                    "dropped: {dropped}; back up {keyring} now: what is in an older backup opens with the older keyring only"
+                    "dropped: {dropped}; back up {keyring} now, and keep its older backups as long as you keep older backups of the enrolments"
                 ))?;
             }
         }
     }
-    let Document { kept, left, .. } = document;
+    let RotationReport { kept, left, .. } = document;
     if left.is_empty() && kept.is_empty() {
         return Ok(());
     }
-    let kept = if kept.is_empty() { String::new() } else { format!(", and kept: {}", kept.join(", ")) };
+    let kept = if kept.is_empty() {
+        String::new()
+    } else {
+        format!(", so these old keys were kept: {}", kept.join(", "))
+    };
     let problem = format!(
-        "{} enrolments were left as they are{kept}; fix or disable those, then run this again (--new-key makes another key all the same)",
+        "{} enrolments were not resealed{kept}; fix or disable those, then run this again (--new-key makes another key anyway)",
         left.len(),
     );
     let failure = Failure::refused(problem);

@@ -1,7 +1,9 @@
-//! `keys seal`, `keys open`, `keys unseal`: the keyring as a systemd credential that only this machine opens. At every moment a
-//! keyring is in force: the clear one goes when the sealed one was opened and compared, and comes back before that one goes.
+//! `keys seal`, `keys open`, `keys unseal`: keeps the keyring as a systemd credential that only this machine can open.
+//!
+//! A keyring is in use at every moment: the clear file is removed only after the sealed one was opened and compared, and it is
+//! written again before the sealed one is removed.
 
-use super::how::{How, joined, parted};
+use super::seal_options::{SealOptions, split_options, with_options};
 use super::{creds, unit};
 use crate::cli::Seal;
 use crate::context::Context;
@@ -9,9 +11,9 @@ use crate::failure::Failure;
 use crate::output::{self, Format};
 use serde::Serialize;
 use std::path::Path;
-use totp_core::event::{Event, Name};
+use totp_core::audit_event::{Event, Name};
+use totp_core::keyring::rotation::Census;
 use totp_core::keyring::{Key, Keyring};
-use totp_core::rotation::Census;
 use totp_core::secret::Secret;
 use totp_core::store::{Engine, KeyringLocks, StoreError};
 use totp_store::documents::{
@@ -21,11 +23,11 @@ use totp_store::guard::Guard;
 use totp_store::keyring_files::KeyringFiles;
 
 #[derive(Serialize)]
-struct Document<'a> {
+struct SealReport<'a> {
     /// `sealed`, `opened`, `unsealed` or `unchanged`.
     state: &'a str,
     sealed: String,
-    /// The file in force.
+    /// The file in use.
     keyring: String,
 }
 
@@ -35,39 +37,42 @@ pub(super) fn seal(context: &Context, options: &Seal) -> Result<(), Failure> {
     let _lock = context.lock_to_change_keys()?;
     let files = KeyringFiles::of(&context.config.paths);
     if files.clear == files.opened {
-        let problem = "is where a sealed keyring is opened to; in the config, let paths.keyring name the place where it is to lie sealed";
+        let problem = "is where the opened keyring is kept until the machine stops; set paths.keyring in the config to another path";
         return Err(Failure::usage(problem).at(files.clear, None));
     }
     let (file, text) = context.keyring_text()?;
     let in_force = Keyring::parse(&file, text.expose()).map_err(StoreError::from)?;
-    no_key_goes(context, &files, &in_force, options.discard_unopened)?;
-    let (before, bare) = parted(&text);
-    let how = How::of(options, before)?;
-    replace_sealed(&files, bare, &how)?;
+    check_no_key_is_lost(context, &files, &in_force, options.discard_unopened)?;
+    let (before, bare) = split_options(&text);
+    let seal_options = SealOptions::of(options, before)?;
+    replace_sealed(&files, bare, &seal_options)?;
     destroy_drafts(&files.clear)?;
     destroy_drafts(&files.opened)?;
     if file == files.clear {
         destroy_document(&files.clear).map_err(|error| {
             Failure::from(error).explained(|problem| {
-                format!("{problem}; the keyring is sealed, but look whether the clear one is still there, and remove it")
+                format!("{problem}; the keyring is sealed, but the clear file may still exist: remove it")
             })
         })?;
     }
-    note(context, Name::KeyringSealed, &files.sealed(), |event| event.field("with", how.with.as_str()));
+    audit(context, Name::KeyringSealed, &files.sealed(), |event| {
+        event.field("with", seal_options.with.as_str())
+    });
     report(context, &files, "sealed", &files.opened)?;
     unit::remark_on(&context.config.paths);
     if context.format == Format::Text {
         output::line(
-            "the clear one is removed and written over, which flash, snapshots and backups do not take part in: \"totp-enroll keys rotate\" \
-             makes what they kept worthless. pam-totp-keyring.service opens it when the machine starts; without systemd run \
-             \"totp-enroll keys open\" then. On another machine, or when its TPM is lost, it opens never again: \"totp-enroll keys backup FILE\"",
+            "the clear keyring was overwritten and removed, but flash memory, snapshots and backups may still have copies: run \
+             \"totp-enroll keys rotate\" to make them useless. pam-totp-keyring.service opens the sealed keyring when the machine starts; \
+             without systemd, run \"totp-enroll keys open\" then. It cannot be opened on another machine or after its TPM was replaced: \
+             make a backup with \"totp-enroll keys backup FILE\"",
         )?;
     }
     Ok(())
 }
 
-/// A sealed keyring that is replaced may be the only one to hold a key that something was sealed with.
-fn no_key_goes(
+/// Refuses if the sealed keyring that would be replaced has a needed key that the one in use lacks.
+fn check_no_key_is_lost(
     context: &Context,
     files: &KeyringFiles,
     in_force: &Keyring,
@@ -80,23 +85,22 @@ fn no_key_goes(
         Err(failure) => {
             return Err(failure.explained(|problem| {
                 format!(
-                    "{problem}; it may hold keys that the keyring in force lacks, so it stays as it is; where nobody needs them, \
-                     \"totp-enroll keys seal --discard-unopened\" seals the one in force in its place"
+                    "{problem}; it may have keys that the keyring in use lacks, so it was not replaced; if no enrolment needs them, \
+                     run \"totp-enroll keys seal --discard-unopened\""
                 )
             }));
         }
     };
     let Some(key) = needed(context, &sealed, in_force)? else { return Ok(()) };
     let problem = format!(
-        "holds the key \"{}\", which the keyring in force does not; nothing was changed; take the keyring in force away \
-         (\"totp-enroll keys backup FILE\" first), and \"totp-enroll keys open\" puts this one in force",
+        "holds the key \"{}\", which the keyring in use lacks; nothing was changed; to use this one, make a backup with \
+         \"totp-enroll keys backup FILE\", move the keyring in use away, and run \"totp-enroll keys open\"",
         key.id()
     );
     Err(Failure::refused(problem).at(files.sealed(), None))
 }
 
-/// A key of the sealed keyring that the one in force lacks, where someone is enrolled who needs it, or may. One that a rotation
-/// has dropped since is nobody's.
+/// A key that only the sealed keyring has, if an enrolment needs it or may need it. A key that a rotation dropped is not needed.
 fn needed<'a>(
     context: &Context,
     sealed: &'a Keyring,
@@ -118,7 +122,7 @@ pub(super) fn open(context: &Context) -> Result<(), Failure> {
         return report(context, &files, "unchanged", &files.clear);
     }
     let text = opened(&files)?.ok_or_else(|| {
-        Failure::refused("is missing: there is no sealed keyring; \"totp-enroll keys seal\" makes one")
+        Failure::refused("is missing: there is no sealed keyring; \"totp-enroll keys seal\" creates it")
             .at(files.sealed(), None)
     })?;
     match read_document(&files.opened, Guard::Secret)? {
@@ -147,10 +151,10 @@ pub(super) fn unseal(context: &Context) -> Result<(), Failure> {
         (Ok(None), _) => {
             return Err(Failure::refused("is missing: there is no sealed keyring").at(files.sealed(), None));
         }
-        // The machine's key may be lost; what it opened when it started is as good.
+        // The machine's key may be lost; the keyring that was opened at boot is the same.
         (Err(failure), Some(present)) => {
             output::remark(&format!(
-                "{}: {}; the keyring that was opened when this machine started takes its place",
+                "{}: {}; continuing with the keyring that was opened when this machine started",
                 files.sealed().display(),
                 failure.problem
             ));
@@ -159,28 +163,30 @@ pub(super) fn unseal(context: &Context) -> Result<(), Failure> {
         (Err(failure), None) => return Err(failure),
     };
     Keyring::parse(&files.opened, text.expose()).map_err(StoreError::from)?;
-    let (_, bare) = parted(&text);
+    let (_, bare) = split_options(&text);
     create_document(&files.clear, &bare)?;
     finish(context, &files)
 }
 
-/// A clear keyring is in force beside a sealed one, as when an unsealing was killed: that may go only if all its keys stay.
+/// A clear and a sealed keyring both exist, as after a killed unsealing: the sealed one may go only if no needed key is lost.
 fn nothing_would_be_lost(context: &Context, files: &KeyringFiles, clear: &Secret) -> Result<(), Failure> {
     let in_force = Keyring::parse(&files.clear, clear.expose()).map_err(StoreError::from)?;
     let sealed = opened(files).map_err(|failure| {
         failure.explained(|problem| {
-            format!("{problem}; the clear keyring is in force: remove the sealed one if nobody needs it")
+            format!(
+                "{problem}; the clear keyring is in use: remove the sealed one if no enrolment needs its keys"
+            )
         })
     })?;
     let Some(sealed) = sealed else {
-        let problem = "lies in the clear: there is nothing to unseal";
+        let problem = "is not sealed: there is nothing to unseal";
         return Err(Failure::refused(problem).at(&files.clear, None));
     };
     let sealed = Keyring::parse(&files.sealed(), sealed.expose()).map_err(StoreError::from)?;
     if let Some(key) = needed(context, &sealed, &in_force)? {
         let problem = format!(
-            "holds the key \"{}\", which the clear keyring in force does not; nothing was changed; take the clear one away \
-             (\"totp-enroll keys backup FILE\" first), and \"totp-enroll keys open\" puts the sealed one in force",
+            "holds the key \"{}\", which the clear keyring in use lacks; nothing was changed; to use this one, make a backup with \
+             \"totp-enroll keys backup FILE\", move the clear keyring away, and run \"totp-enroll keys open\"",
             key.id()
         );
         return Err(Failure::refused(problem).at(files.sealed(), None));
@@ -188,43 +194,43 @@ fn nothing_would_be_lost(context: &Context, files: &KeyringFiles, clear: &Secret
     Ok(())
 }
 
-/// Takes the sealed keyring away, and what was opened of it: a clear one is in force.
+/// Removes the sealed keyring and its opened copy; the clear one is in use.
 fn finish(context: &Context, files: &KeyringFiles) -> Result<(), Failure> {
     destroy_document(&files.sealed())?;
     destroy_opened(files)?;
     destroy_drafts(&files.clear)?;
     destroy_drafts(&files.opened)?;
-    note(context, Name::KeyringUnsealed, &files.clear, |event| event);
+    audit(context, Name::KeyringUnsealed, &files.clear, |event| event);
     report(context, files, "unsealed", &files.clear)
 }
 
 fn destroy_opened(files: &KeyringFiles) -> Result<(), Failure> {
-    // The directory is made by the first login or the first opening.
+    // The first login or the first opening creates the directory.
     match files.opened.parent().map(Path::try_exists) {
         Some(Ok(false)) | None => Ok(()),
         Some(Ok(true) | Err(_)) => Ok(destroy_document(&files.opened)?),
     }
 }
 
-/// Replaces the keyring in force, however it lies. One command at a time, which the caller sees to.
+/// Replaces the keyring in use, sealed or clear. The caller holds the lock.
 pub(super) fn replace(context: &Context, text: &Secret) -> Result<(), Failure> {
     let files = KeyringFiles::of(&context.config.paths);
     let (file, before) = context.keyring_text()?;
     if file == files.clear {
         return Ok(replace_document(&file, text)?);
     }
-    let (how, _) = parted(&before);
-    let (_, bare) = parted(text);
-    replace_sealed(&files, bare, &how.unwrap_or_else(How::auto))
+    let (seal_options, _) = split_options(&before);
+    let (_, bare) = split_options(text);
+    replace_sealed(&files, bare, &seal_options.unwrap_or_else(SealOptions::auto))
 }
 
-/// Makes the sealed keyring and what is opened of it, in this order: what is in force is never newer than what a reboot opens.
-fn replace_sealed(files: &KeyringFiles, bare: Secret, how: &How) -> Result<(), Failure> {
-    let text = joined(how, &bare);
+/// Writes the sealed keyring, then its opened copy: the keyring in use is never newer than the one that a reboot opens.
+fn replace_sealed(files: &KeyringFiles, bare: Secret, seal_options: &SealOptions) -> Result<(), Failure> {
+    let text = with_options(seal_options, &bare);
     drop(bare);
-    let sealed = creds::encrypt(&text, how)?;
+    let sealed = creds::encrypt(&text, seal_options)?;
     if creds::decrypt(&sealed)?.expose() != text.expose() {
-        let problem = "what was sealed does not open as it was; the keyring in force stays as it is";
+        let problem = "the sealed keyring does not open to the same text; nothing was changed";
         return Err(Failure::refused(problem));
     }
     if !create_document(&files.sealed(), &sealed)? {
@@ -232,7 +238,7 @@ fn replace_sealed(files: &KeyringFiles, bare: Secret, how: &How) -> Result<(), F
     }
     let written = read_document(&files.sealed(), Guard::Secret)?;
     if written.is_none_or(|written| written.expose() != sealed.expose()) {
-        let problem = "does not hold what was written; the keyring in force stays as it is";
+        let problem = "does not contain what was written; the keyring in use was not changed; check the disk";
         return Err(Failure::refused(problem).at(files.sealed(), None));
     }
     if !create_document(&files.opened, &text)? {
@@ -241,7 +247,7 @@ fn replace_sealed(files: &KeyringFiles, bare: Secret, how: &How) -> Result<(), F
     Ok(())
 }
 
-/// What the sealed keyring holds; `None`: there is none.
+/// The content of the sealed keyring; `None`: there is none.
 pub(crate) fn opened(files: &KeyringFiles) -> Result<Option<Secret>, Failure> {
     let Some(sealed) = read_document(&files.sealed(), Guard::Secret)? else { return Ok(None) };
     let text = creds::decrypt(&sealed).map_err(|failure| failure.at(files.sealed(), None))?;
@@ -250,24 +256,24 @@ pub(crate) fn opened(files: &KeyringFiles) -> Result<Option<Secret>, Failure> {
 }
 
 fn rotating() -> Failure {
-    Failure::refused("the keys are being changed already; this one changed nothing")
+    Failure::refused("another command is changing the keys; nothing was changed: try again later")
 }
 
 fn differs(files: &KeyringFiles) -> Failure {
     let problem = format!(
-        "holds another keyring than {}, which is in force: \"totp-enroll keys seal\" seals that one",
+        "differs from {}, the keyring in use; to seal that one, run \"totp-enroll keys seal\"",
         files.opened.display()
     );
     Failure::refused(problem).at(files.sealed(), None)
 }
 
-pub(super) fn note(context: &Context, name: Name, file: &Path, more: impl FnOnce(Event) -> Event) {
+pub(super) fn audit(context: &Context, name: Name, file: &Path, more: impl FnOnce(Event) -> Event) {
     let event = Event::new(name).field("by", &context.operator.name).field("file", file.display());
     context.audit(&more(event));
 }
 
 fn report(context: &Context, files: &KeyringFiles, state: &str, keyring: &Path) -> Result<(), Failure> {
-    let document = Document {
+    let document = SealReport {
         state,
         sealed: files.sealed().display().to_string(),
         keyring: keyring.display().to_string(),
@@ -275,12 +281,12 @@ fn report(context: &Context, files: &KeyringFiles, state: &str, keyring: &Path) 
     match context.format {
         Format::Json => output::document(&document),
         Format::Text => {
-            let Document { sealed, keyring, .. } = &document;
+            let SealReport { sealed, keyring, .. } = &document;
             output::line(&match state {
-                "sealed" => format!("sealed: {sealed}; in force until the machine stops: {keyring}"),
-                "opened" => format!("opened: {sealed}; in force until the machine stops: {keyring}"),
-                "unsealed" => format!("unsealed: {keyring} is in force, and in the clear"),
-                _ => format!("in force already: {keyring}"),
+                "sealed" => format!("sealed: {sealed}; in use until the machine stops: {keyring}"),
+                "opened" => format!("opened: {sealed}; in use until the machine stops: {keyring}"),
+                "unsealed" => format!("unsealed: {keyring} is in use, and not encrypted"),
+                _ => format!("in use already: {keyring}"),
             })
         }
     }

@@ -1,5 +1,7 @@
-//! A notice as a mail (RFC 5322): who, what, when, by whom, from where, and what to do. Names, hosts and labels are other
-//! people's words: in the header they are plain ASCII, in the text nothing in them breaks a line or turns it around.
+//! Writes a notice as a mail (RFC 5322): what happened to which account, when, by whom, from where, and what to do.
+//!
+//! Names, hosts and labels may come from an attacker: in the header only printable ASCII is kept, in the text control characters
+//! and characters that change the direction of text are escaped.
 
 use crate::clock;
 use crate::failure::Failure;
@@ -11,11 +13,11 @@ use totp_core::config::Notify;
 use totp_core::notice::Notice;
 use totp_core::store::notices::Waiting;
 
-/// The longest value in the text and in the subject, in characters: no line comes near the 998 of RFC 5322 section 2.1.1.
+/// The longest value in the text and in the subject, in characters; this keeps lines below the 998 of RFC 5322 section 2.1.1.
 const LONGEST_VALUE: usize = 128;
 const LONGEST_IN_THE_SUBJECT: usize = 64;
 
-/// A mail, whole.
+/// A complete mail.
 pub(super) struct Message(String);
 
 impl Message {
@@ -42,7 +44,7 @@ impl Message {
         if !copies.is_empty() {
             let _ = writeln!(text, "Cc: {}", copies.join(",\n "));
         }
-        // The same when it is sent twice, so that a mailbox can tell.
+        // The Message-ID is the same if it is sent twice, so that a mailbox can drop the second.
         let _ = write!(
             text,
             "Subject: [{host}] {user}: {}\nDate: {date}\nMessage-ID: <{id}@{host}>\nAuto-Submitted: auto-generated\n\
@@ -52,7 +54,7 @@ impl Message {
         body(&mut text, notice, host);
         if addressee.is_none() {
             text.push_str(
-                "\nThis went to you because the name of the account cannot be a mail address: tell them.\n",
+                "\nThis mail went to you because the name of the account is not a valid mail address: please tell its owner.\n",
             );
         }
         Self(text)
@@ -81,15 +83,15 @@ fn body(text: &mut String, notice: &Notice, host: &str) {
     let event = readable(notice.field("event").unwrap_or_default());
     let _ = write!(
         text,
-        "\nIf that was you, or done for you, there is nothing to do.\n\n\
-         If it was not: {}\n\
-         Tell the administrators of {host} at once. The log there has all of it (event={event}), and\n\
-         \"totp-enroll status\" says how the account stands.\n",
+        "\nIf you did this, or it was done for you, there is nothing to do.\n\n\
+         If not: {}\n\
+         Tell the administrators of {host} at once. The log there has the details (event={event}), and\n\
+         \"totp-enroll status\" shows the state of the account.\n",
         notice.otherwise
     );
 }
 
-/// The name of this machine, as far as a header can have it.
+/// The name of this machine, with other characters than those of a host name replaced.
 fn host() -> String {
     let host = nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let of_a_host = |c: char| if c.is_ascii_alphanumeric() || ".-".contains(c) { c } else { '-' };
@@ -97,12 +99,12 @@ fn host() -> String {
     if host.is_empty() { "localhost".to_owned() } else { host }
 }
 
-/// ASCII that can be seen, for the header.
+/// Printable ASCII, for the header.
 fn plain(text: &str, longest: usize) -> String {
     text.chars().take(longest).map(|c| if (' '..='~').contains(&c) { c } else { '?' }).collect()
 }
 
-/// Any script, but nothing that breaks a line, moves a cursor or turns text around (CVE-2021-42574).
+/// Text in any script, with what breaks a line, moves a cursor or changes the direction of text escaped (CVE-2021-42574).
 fn readable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for (at, c) in text.chars().enumerate() {
@@ -110,8 +112,8 @@ fn readable(text: &str) -> String {
             out.push_str("...");
             break;
         }
-        let turns = matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-        if c.is_control() || turns {
+        let is_invisible = matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        if c.is_control() || is_invisible {
             out.extend(c.escape_unicode());
         } else {
             out.push(c);
@@ -124,9 +126,9 @@ fn readable(text: &str) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use totp_core::address::{Address, Recipient};
+    use totp_core::audit_event::{Event, Name};
     use totp_core::config::Command;
-    use totp_core::event::{Event, Name};
+    use totp_core::mail_address::{Address, Recipient};
     use totp_core::time::Seconds;
 
     fn notify(to: &str, copy_to: &[&str]) -> Notify {
@@ -146,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mail_says_who_what_when_by_whom_from_where_and_what_to_do() {
+    fn a_mail_says_what_happened_and_what_to_do() {
         let event = Event::new(Name::RecoveryUsed)
             .field("user", "alice")
             .field("left", 9)
@@ -164,26 +166,26 @@ mod tests {
             \x20   from            192.0.2.7\n\
             \x20   through         sshd\n\
             \x20   left            9\n\n\
-            If that was you, or done for you, there is nothing to do.\n\n\
-            If it was not: Another process may have your recovery codes.\n\
-            Tell the administrators of host.example.net at once. The log there has all of it (event=recovery_used), and\n\
-            \"totp-enroll status\" says how the account stands.\n";
+            If you did this, or it was done for you, there is nothing to do.\n\n\
+            If not: Someone else may have your recovery codes.\n\
+            Tell the administrators of host.example.net at once. The log there has the details (event=recovery_used), and\n\
+            \"totp-enroll status\" shows the state of the account.\n";
         assert_eq!(text, expected);
     }
 
     #[test]
-    fn a_name_that_cannot_be_an_address_goes_to_the_administrator_who_is_told_so() {
+    fn a_notice_for_a_name_that_is_no_address_goes_to_the_administrator() {
         let event = Event::new(Name::Disabled).field("user", "x,root@evil\nBcc: mallory");
         let text = message(&event, &notify("{user}", &["root"]));
         assert!(
             text.starts_with("From: root\nTo: root\nSubject: [host.example.net] x,root@evil?Bcc: mallory: "),
             "{text}"
         );
-        assert!(!text.contains("\nBcc") && text.contains("cannot be a mail address"), "{text}");
+        assert!(!text.contains("\nBcc") && text.contains("is not a valid mail address"), "{text}");
     }
 
     #[test]
-    fn nothing_in_the_text_turns_it_around() {
+    fn characters_that_change_the_text_direction_are_escaped() {
         let event = Event::new(Name::Disabled).field("user", "jörg").field("by", "a\u{202e}b\u{1b}[2J\r");
         let text = message(&event, &notify("{user}", &[]));
         assert!(text.contains("account jörg on") && text.contains("a\\u{202e}b\\u{1b}[2J\\u{d}"), "{text}");
@@ -191,7 +193,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_words_of_others_are_a_header_or_a_line(user in "\\PC{1,300}|[\\x00-\\x{2100}]{1,300}", rhost in "[\\x00-\\x7f]{0,2000}") {
+        fn no_value_adds_a_header_or_a_line(user in "\\PC{1,300}|[\\x00-\\x{2100}]{1,300}", rhost in "[\\x00-\\x7f]{0,2000}") {
             let event = Event::new(Name::Enrolled).field("user", user).field("rhost", rhost);
             let text = message(&event, &notify("{user}@example.com", &["a@b"]));
             let (header, body) = text.split_once("\n\n").unwrap();

@@ -1,18 +1,19 @@
-//! `notify`: people are told that their factor changed. What the command and the module have to tell lies in the spool; it is sent
-//! at the end of each command that left something there, and by `notify`, which a timer runs.
+//! `notify`: mails users that their second factor changed.
+//!
+//! The module and the command put notices into the spool. A command that put one there sends it at its end; a timer runs `notify`
+//! for the rest.
 
-pub(crate) mod leaving;
+mod delivery;
+mod mail_program;
 mod message;
-mod program;
-mod sender;
-mod sending;
+pub(crate) mod spool;
 
 use crate::cli::Notify;
 use crate::clock;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{self, Format};
-use sending::{Tally, Which};
+use delivery::{DeliveryReport, NoticeSelection};
 use serde::Serialize;
 use std::time::Duration;
 use totp_core::config::Command;
@@ -20,66 +21,67 @@ use totp_core::notice::Notice;
 use totp_core::store::Engine;
 use totp_core::store::notices::{NoticeSpool, Waiting};
 
-/// How long the end of a command waits for another that sends, and how long it goes on to send.
+/// At the end of a command: how long to wait for another process that sends, and how long to send.
 const PATIENCE: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(10);
-/// How long `notify` waits for another that sends.
+/// How long `notify` waits for another process that sends.
 const PATIENCE_OF_NOTIFY: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(context: &Context, options: &Notify) -> Result<(), Failure> {
     if options.list {
         return list(context);
     }
-    let which = if options.now { Which::All } else { Which::Due };
-    let tally = sending::send(context, which, PATIENCE_OF_NOTIFY, None)?;
-    report(context, &tally)
+    let which = if options.now { NoticeSelection::All } else { NoticeSelection::Due };
+    let report = delivery::send(context, which, PATIENCE_OF_NOTIFY, None)?;
+    print(context, &report)
 }
 
-/// Sends what waits, at the end of a command that left something.
+/// Sends the waiting notices at the end of a command that put one into the spool.
 pub(crate) fn after(context: &Context) {
     if !context.left_a_notice.get() {
         return;
     }
-    match sending::send(context, Which::Due, PATIENCE, Some(LONGEST)) {
-        Ok(Tally { failed: 0, given_up: 0, .. }) => {}
-        Ok(Tally { waiting, .. }) => output::remark(&format!(
-            "{waiting} notices could not be sent and are tried again later; \"totp-enroll notify --now\" tries now"
+    match delivery::send(context, NoticeSelection::Due, PATIENCE, Some(LONGEST)) {
+        Ok(DeliveryReport { failed: 0, given_up: 0, .. }) => {}
+        Ok(DeliveryReport { waiting, .. }) => output::remark(&format!(
+            "{waiting} notices could not be sent and will be tried again; to try now, run \"totp-enroll notify --now\""
         )),
-        Err(failure) => output::remark(&format!("notices are sent later: {}", failure.problem)),
+        Err(failure) => output::remark(&format!("notices will be sent later: {}", failure.problem)),
     }
 }
 
-fn report(context: &Context, tally: &Tally) -> Result<(), Failure> {
-    let Tally { sent, failed, given_up, waiting } = tally;
+fn print(context: &Context, report: &DeliveryReport) -> Result<(), Failure> {
+    let DeliveryReport { sent, failed, given_up, waiting } = report;
     match context.format {
-        Format::Json => output::document(tally)?,
+        Format::Json => output::document(report)?,
         Format::Text => output::line(&format!(
-            "{sent} sent, {failed} failed and tried again later, {given_up} given up; {waiting} wait"
+            "{sent} sent, {failed} failed and will be tried again, {given_up} given up; {waiting} waiting"
         ))?,
     }
-    // Switched off, nothing is meant to be sent.
+    // If notices are turned off, unsent ones are no failure.
     if *failed == 0 && *given_up == 0 || context.config.notify.command == Command::Off {
         return Ok(());
     }
-    let failure = Failure::refused("not every notice could be sent; the log says why (event=notify_failed)");
+    let failure =
+        Failure::refused("some notices could not be sent; the log has the reasons (event=notify_failed)");
     Err(if context.format == Format::Json { failure.told() } else { failure })
 }
 
 #[derive(Serialize)]
-struct List {
-    waiting: Vec<Entry>,
+struct NoticeList {
+    waiting: Vec<ListedNotice>,
     /// Files in the spool that are no notices.
     foreign: Vec<String>,
 }
 
 #[derive(Serialize)]
-struct Entry {
-    /// `null`, as is `event`: it cannot be read.
+struct ListedNotice {
+    /// `null`, like `event`, if the notice cannot be read.
     user: Option<String>,
     event: Option<String>,
     at: String,
     tries: u32,
-    /// `null`: it was not tried yet.
+    /// `null`: not tried yet.
     next_try: Option<String>,
 }
 
@@ -89,7 +91,7 @@ fn list(context: &Context) -> Result<(), Failure> {
     let entry = |waiting: &Waiting| {
         let text = spool.read(waiting).ok().flatten();
         let notice = text.and_then(|text| Notice::decode(&text).ok());
-        Entry {
+        ListedNotice {
             user: notice.as_ref().map(|notice| notice.user().to_owned()),
             event: notice.and_then(|notice| notice.field("event").map(str::to_owned)),
             at: clock::date(waiting.at),
@@ -97,18 +99,18 @@ fn list(context: &Context) -> Result<(), Failure> {
             next_try: (waiting.tries > 0).then(|| clock::date(waiting.due())),
         }
     };
-    let document = List { waiting: waiting.iter().map(entry).collect(), foreign };
+    let document = NoticeList { waiting: waiting.iter().map(entry).collect(), foreign };
     if context.format == Format::Json {
         return output::document(&document);
     }
     for file in &document.foreign {
-        output::remark(&format!("{file}: is not a notice of ours: move it away"));
+        output::remark(&format!("{file}: is not a notice; move it to another directory"));
     }
     if document.waiting.is_empty() {
-        return output::line("no notice waits");
+        return output::line("no notices are waiting");
     }
     let mut rows = vec![["USER", "EVENT", "AT", "TRIES", "NEXT TRY"].map(str::to_owned)];
-    rows.extend(document.waiting.into_iter().map(|Entry { user, event, at, tries, next_try }| {
+    rows.extend(document.waiting.into_iter().map(|ListedNotice { user, event, at, tries, next_try }| {
         let or = |text: Option<String>, otherwise: &str| text.unwrap_or_else(|| otherwise.to_owned());
         [or(user, "?"), or(event, "?"), at, tries.to_string(), or(next_try, "as soon as possible")]
     }));

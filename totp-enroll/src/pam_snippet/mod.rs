@@ -1,9 +1,9 @@
-//! `pam-snippet`: the auth lines that have a service ask for a code, made from those that it has. It changes nothing.
+//! `pam-snippet`: prints the auth lines with which a service asks for a code, made from its present ones. It changes nothing.
 
-mod carry;
-mod ours;
-mod part;
-mod removal;
+mod auth_line;
+mod carried_arguments;
+mod line_changes;
+mod module_line;
 mod snippet;
 #[cfg(test)]
 mod tests;
@@ -11,68 +11,72 @@ mod tests;
 use crate::cli::{Cli, PamSnippet};
 use crate::failure::Failure;
 use crate::output::{self, Format};
-use carry::Fate;
-use pam_stack::Installed;
-use snippet::{Replaced, Snippet};
+use carried_arguments::CarriedArgument;
+use pam_stack::InstalledFiles;
+use snippet::{ReplacedLine, Snippet};
 use std::path::Path;
 use totp_core::config::DEFAULT_FILE;
 
-pub(crate) fn run(cli: &Cli, asked: &PamSnippet) -> Result<(), Failure> {
-    let service = asked.service.as_str();
+pub(crate) fn run(cli: &Cli, options: &PamSnippet) -> Result<(), Failure> {
+    let service = options.service.as_str();
     if service.is_empty() || service.contains('/') || service.starts_with('.') {
         return Err(Failure::usage(format!(
             "\"{}\" is not the name of a file in /etc/pam.d",
             service.escape_debug()
         )));
     }
-    let snippet = snippet(cli.config.as_deref(), asked)?;
+    let snippet = snippet(cli.config.as_deref(), options)?;
     match Format::of(cli.json) {
         Format::Json => output::document(&snippet),
         Format::Text => lines(&snippet).iter().try_for_each(|line| output::line(line)),
     }
 }
 
-fn snippet(config: Option<&Path>, asked: &PamSnippet) -> Result<Snippet, Failure> {
-    let file = Path::new("/etc/pam.d").join(&asked.service);
-    // Anyone who reads the line stands in another directory.
+fn snippet(config: Option<&Path>, options: &PamSnippet) -> Result<Snippet, Failure> {
+    let file = Path::new("/etc/pam.d").join(&options.service);
+    // The module does not run in this directory.
     let config = config.map(std::path::absolute).transpose().map_err(|error| {
-        Failure::usage(format!("--config: the path cannot be told from here ({error}): write it whole"))
+        Failure::usage(format!("--config: the current directory is unknown ({error}): give an absolute path"))
     })?;
-    let mut snippets = Installed::candidates().into_iter().map(|installed| {
-        Snippet::of(&installed, asked, config.as_deref()).map_err(|failure| failure.at(file.clone(), None))
+    let mut snippets = InstalledFiles::candidates().into_iter().map(|installed| {
+        Snippet::of(&installed, options, config.as_deref()).map_err(|failure| failure.at(file.clone(), None))
     });
     let first = snippets.next().transpose()?;
     let others = snippets.collect::<Result<Vec<_>, _>>()?;
     // There is at least one candidate.
     first.filter(|first| others.iter().all(|other| other.auth == first.auth)).ok_or_else(|| {
-        Failure::refused("it cannot be told which libpam this machine has, and they read the file differently: write the lines by hand")
+        Failure::refused("the installed libpam is not recognised, and its releases read this file differently: write the lines by hand")
             .at(file, None)
     })
 }
 
 fn lines(snippet: &Snippet) -> Vec<String> {
     let mut lines = vec![format!(
-        "# {}: the auth lines, as they are to be. Keep a root session open until a login has worked.",
+        "# {}: replace its auth lines with these. Keep a root session open until a login has worked.",
         snippet.file.display()
     )];
-    for Replaced { line, text } in &snippet.replaces {
-        lines.push(format!("# in place of line {line}: {text}"));
+    for ReplacedLine { line, text } in &snippet.replaces {
+        lines.push(format!("# replaces line {line}: {text}"));
     }
-    for Fate { argument, becomes } in &snippet.carried {
+    for CarriedArgument { argument, becomes } in &snippet.carried {
         lines.push(format!("#   {argument} becomes {becomes}"));
     }
     lines.extend(snippet.notes.iter().map(|note| format!("# {note}")));
     lines.extend(snippet.auth.iter().cloned());
-    let below = |lines: &mut Vec<String>, file: &str, said: Vec<String>| {
-        if !said.is_empty() {
+    let file_section = |lines: &mut Vec<String>, file: &str, content: Vec<String>| {
+        if !content.is_empty() {
             lines.push(format!("# {file}:"));
-            lines.extend(said.into_iter().map(|line| format!("#   {line}")));
+            lines.extend(content.into_iter().map(|line| format!("#   {line}")));
         }
     };
     let sshd = snippet.sshd_config.iter().map(|line| (*line).to_owned()).collect();
-    below(&mut lines, "/etc/ssh/sshd_config.d/50-totp.conf, then \"sshd -t\" and a reload", sshd);
-    below(&mut lines, &snippet.config_file.display().to_string(), snippet.config.clone());
-    let mut then = format!("# then: totp-enroll doctor --service {}", quoted(&snippet.service));
+    file_section(
+        &mut lines,
+        "/etc/ssh/sshd_config.d/50-totp.conf; then run \"sshd -t\" and reload sshd",
+        sshd,
+    );
+    file_section(&mut lines, &snippet.config_file.display().to_string(), snippet.config.clone());
+    let mut then = format!("# then check with: totp-enroll doctor --service {}", quoted(&snippet.service));
     if snippet.config_file != Path::new(DEFAULT_FILE) {
         then.push_str(" --config ");
         then.push_str(&quoted(&snippet.config_file.display().to_string()));
@@ -81,7 +85,7 @@ fn lines(snippet: &Snippet) -> Vec<String> {
     lines
 }
 
-/// As a shell takes it for one word.
+/// Quotes a word for the shell.
 fn quoted(word: &str) -> String {
     let is_plain = |char: char| char.is_ascii_alphanumeric() || "/._-+@%:,=".contains(char);
     if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }

@@ -1,48 +1,42 @@
-//! The auth lines of one service as they are to be, made from those that it has, and what goes with them.
+//! Makes the auth lines of one service from its present ones, with the settings and notes that belong to them.
 
-use super::carry::{Carried, Fate};
-use super::ours::{conf, keyword, line};
-use super::part::{self, Draft, Part, Role};
-use super::removal;
+use super::auth_line::{self, AuthLine, Draft, Role};
+use super::carried_arguments::{CarriedArgument, CarriedArguments};
+use super::line_changes::{self, LineChange};
+use super::module_line::{conf, keyword, line, password};
 use crate::cli::{First, From, PamSnippet};
 use crate::doctor::finding::{Finding, Severity};
-use crate::doctor::stack::gaps::{self, Circumstances};
-use crate::doctor::stack::{config_file, is_ours, module_name};
+use crate::doctor::stack::bypasses::{self, ServiceContext};
+use crate::doctor::stack::{config_file, is_pam_totp, module_name};
 use crate::failure::Failure;
 use pam_stack::{ServiceFiles, Stack, included, line as words, load};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use totp_core::config::DEFAULT_FILE;
 
-/// What stands where the answer is a password, by distribution.
-const PASSWORD: [(&str, &str); 2] = [
-    ("/etc/pam.d/common-auth", "@include common-auth"),
-    ("/etc/pam.d/system-auth", "auth    substack    system-auth"),
-];
-
-/// What is printed.
+/// The document that `pam-snippet` prints.
 #[derive(Serialize)]
 pub(super) struct Snippet {
     pub(super) service: String,
-    /// The file that the lines belong into.
+    /// The service file.
     pub(super) file: PathBuf,
-    /// All auth lines of the file, as they are to be.
+    /// All its new auth lines.
     pub(super) auth: Vec<String>,
-    /// Those that are no longer there.
-    pub(super) replaces: Vec<Replaced>,
-    pub(super) carried: Vec<Fate>,
+    /// The present lines that are removed or replaced.
+    pub(super) replaces: Vec<ReplacedLine>,
+    pub(super) carried: Vec<CarriedArgument>,
     /// The config that the lines name, or the default one.
     pub(super) config_file: PathBuf,
-    /// What belongs into it.
+    /// Lines to add to the config.
     pub(super) config: Vec<String>,
-    /// For /etc/ssh/sshd_config.d/50-totp.conf.
+    /// Lines for /etc/ssh/sshd_config.d/50-totp.conf.
     pub(super) sshd_config: Vec<&'static str>,
     pub(super) notes: Vec<String>,
 }
 
-/// A line that goes.
+/// A line that is removed or replaced.
 #[derive(Serialize)]
-pub(super) struct Replaced {
+pub(super) struct ReplacedLine {
     pub(super) line: usize,
     pub(super) text: String,
 }
@@ -50,12 +44,12 @@ pub(super) struct Replaced {
 impl Snippet {
     pub(super) fn of(
         files: &dyn ServiceFiles,
-        asked: &PamSnippet,
+        options: &PamSnippet,
         config: Option<&Path>,
     ) -> Result<Self, Failure> {
-        let ours = config.map(conf).transpose()?;
-        let ours = ours.as_slice();
-        let service = asked.service.as_str();
+        let conf = config.map(conf).transpose()?;
+        let conf = conf.as_slice();
+        let service = options.service.as_str();
         let file = Path::new("/etc/pam.d").join(service);
         let mut snippet = Snippet {
             service: service.to_owned(),
@@ -68,7 +62,7 @@ impl Snippet {
             sshd_config: Vec::new(),
             notes: Vec::new(),
         };
-        let parts = match files.open(service) {
+        let auth_lines = match files.open(service) {
             Some((found, text)) => {
                 if found != file {
                     snippet.notes.push(format!(
@@ -77,28 +71,31 @@ impl Snippet {
                         file.display()
                     ));
                 }
-                part::parts(files, service, &text)
+                auth_line::auth_lines(files, service, &text)
             }
             None => {
                 snippet.notes.push(format!(
-                    "there is no {} yet; it needs account and session lines as well",
+                    "{} does not exist yet; it needs account and session lines as well",
                     file.display()
                 ));
                 Vec::new()
             }
         };
-        if parts.iter().any(|part| part.role == Role::Ours) {
+        if auth_lines.iter().any(|auth_line| auth_line.role == Role::PamTotp) {
             snippet.notes.push(format!("{service} asks for a code already"));
-            let ours = parts.iter().flat_map(|part| &part.handlers).find(|handler| is_ours(handler));
-            let named = ours.and_then(|handler| config_file(&handler.arguments));
+            let pam_totp = auth_lines
+                .iter()
+                .flat_map(|auth_line| &auth_line.handlers)
+                .find(|handler| is_pam_totp(handler));
+            let named = pam_totp.and_then(|handler| config_file(&handler.arguments));
             snippet.config_file = named.unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
-            snippet.auth = parts.into_iter().map(|part| part.text).collect();
-        } else if let Some(from) = old(&parts, asked.from)? {
-            snippet.replace(parts, from, ours, files)?;
+            snippet.auth = auth_lines.into_iter().map(|auth_line| auth_line.text).collect();
+        } else if let Some(from) = replaced_module(&auth_lines, options.from)? {
+            snippet.replace(auth_lines, from, conf, files)?;
         } else {
-            snippet.insert(parts, asked.first, ours)?;
+            snippet.insert(auth_lines, options.first, conf)?;
         }
-        snippet.end_includes_by_themselves(files);
+        snippet.turn_includes_into_substacks(files);
         snippet.check(files)?;
         snippet.finish(files);
         Ok(snippet)
@@ -106,135 +103,135 @@ impl Snippet {
 
     fn replace(
         &mut self,
-        parts: Vec<Part>,
+        auth_lines: Vec<AuthLine>,
         from: &'static str,
-        ours: &[String],
+        conf: &[String],
         files: &dyn ServiceFiles,
     ) -> Result<(), Failure> {
-        let fate = |part: &Part| match part.role {
-            Role::Codes { module, .. } if module == from => removal::Fate::Replaced,
-            Role::Codes { .. } => removal::Fate::Goes,
-            Role::CodesWithin | Role::Ours | Role::Password | Role::Unknown | Role::Other => {
-                removal::Fate::Stays
+        let change = |auth_line: &AuthLine| match auth_line.role {
+            Role::OtherOtp { module, .. } if module == from => LineChange::Replace,
+            Role::OtherOtp { .. } => LineChange::Remove,
+            Role::IncludesOtherOtp | Role::PamTotp | Role::Password | Role::Unknown | Role::Other => {
+                LineChange::Keep
             }
         };
-        let fates =
-            removal::complete(&parts, parts.iter().map(fate).collect()).map_err(|why| unprintable(&why))?;
-        for (part, fate) in parts.into_iter().zip(fates) {
-            match (part.role, fate) {
-                (Role::Codes { module, control, arguments }, removal::Fate::Replaced) => {
-                    let carried = Carried::of(module, &arguments, &self.service);
-                    let arguments: Vec<String> = ours.iter().cloned().chain(carried.arguments).collect();
+        let changes = line_changes::complete(&auth_lines, auth_lines.iter().map(change).collect())
+            .map_err(|why| unprintable(&why))?;
+        for (auth_line, change) in auth_lines.into_iter().zip(changes) {
+            match (auth_line.role, change) {
+                (Role::OtherOtp { module, control, arguments }, LineChange::Replace) => {
+                    let carried = CarriedArguments::of(module, &arguments, &self.service);
+                    let arguments: Vec<String> = conf.iter().cloned().chain(carried.arguments).collect();
                     self.auth.push(line(keyword(&control), &arguments));
                     if keyword(&control) != control {
-                        self.notes.push(format!("line {} had the control `{control}`: a code has to be asked for whatever came before", part.number));
+                        self.notes.push(format!("line {} had the control `{control}`, with which the code would not always be required", auth_line.number));
                     }
-                    self.replaces.push(Replaced { line: part.number, text: part.text });
-                    self.carried.extend(carried.said);
+                    self.replaces.push(ReplacedLine { line: auth_line.number, text: auth_line.text });
+                    self.carried.extend(carried.outcomes);
                     self.config.extend(carried.config);
                 }
-                (role, removal::Fate::Goes) => {
-                    if let Role::Codes { module, .. } = role {
+                (role, LineChange::Remove) => {
+                    if let Role::OtherOtp { module, .. } = role {
                         self.notes.push(format!(
-                            "line {} asks for a code of {module} as well: take it out",
-                            part.number
+                            "line {} asks for a code of {module} as well, and is removed",
+                            auth_line.number
                         ));
                     }
-                    self.replaces.push(Replaced { line: part.number, text: part.text });
+                    self.replaces.push(ReplacedLine { line: auth_line.number, text: auth_line.text });
                 }
-                (_, removal::Fate::Stays | removal::Fate::Replaced) => self.auth.push(part.text),
+                (_, LineChange::Keep | LineChange::Replace) => self.auth.push(auth_line.text),
             }
         }
         self.permit_for_nullok(files);
         Ok(())
     }
 
-    /// Where ours is the only line that asks, someone has to say yes when it takes no part.
+    /// With nullok, pam_totp.so may return `PAM_IGNORE`; another line then has to return success.
     fn permit_for_nullok(&mut self, files: &dyn ServiceFiles) {
-        let has_nullok = self.carried.iter().any(|fate| fate.becomes == "nullok");
+        let has_nullok = self.carried.iter().any(|change| change.becomes == "nullok");
         if has_nullok && !self.found(files).iter().any(|(name, _)| *name == "code_ignored") {
             self.auth.push("auth    required    pam_permit.so".to_owned());
         }
     }
 
-    fn insert(&mut self, parts: Vec<Part>, first: First, ours: &[String]) -> Result<(), Failure> {
+    fn insert(&mut self, auth_lines: Vec<AuthLine>, first: First, conf: &[String]) -> Result<(), Failure> {
         let by_key = self.service == "sshd" && first == First::Key;
-        // At sshd a line that is not known is no reason to leave the password out, or the key.
-        let is_first = |part: &Part| {
-            part.role == Role::Password || (part.role == Role::Unknown && self.service != "sshd")
+        // At sshd an unknown module does not replace the password or the key.
+        let is_first = |auth_line: &AuthLine| {
+            auth_line.role == Role::Password || (auth_line.role == Role::Unknown && self.service != "sshd")
         };
-        let has_first = parts.iter().any(is_first);
-        let fate = |part: &Part| match part.role {
-            Role::Password if by_key => removal::Fate::Goes,
+        let has_first = auth_lines.iter().any(is_first);
+        let change = |auth_line: &AuthLine| match auth_line.role {
+            Role::Password if by_key => LineChange::Remove,
             Role::Password
             | Role::Unknown
-            | Role::CodesWithin
+            | Role::IncludesOtherOtp
             | Role::Other
-            | Role::Ours
-            | Role::Codes { .. } => removal::Fate::Stays,
+            | Role::PamTotp
+            | Role::OtherOtp { .. } => LineChange::Keep,
         };
-        let fates =
-            removal::complete(&parts, parts.iter().map(fate).collect()).map_err(|why| unprintable(&why))?;
-        for (part, fate) in parts.into_iter().zip(fates) {
-            self.note_unknown(&part, fate);
-            if fate == removal::Fate::Goes {
-                self.replaces.push(Replaced { line: part.number, text: part.text });
+        let changes = line_changes::complete(&auth_lines, auth_lines.iter().map(change).collect())
+            .map_err(|why| unprintable(&why))?;
+        for (auth_line, change) in auth_lines.into_iter().zip(changes) {
+            self.note_unknown(&auth_line, change);
+            if change == LineChange::Remove {
+                self.replaces.push(ReplacedLine { line: auth_line.number, text: auth_line.text });
                 continue;
             }
-            if part.role == Role::CodesWithin {
-                self.notes.push(format!("line {} includes another module for codes: take that out where it stands (pam-auth-update, or the file itself)", part.number));
+            if auth_line.role == Role::IncludesOtherOtp {
+                self.notes.push(format!("line {} includes another module for codes: remove that one in the included file, or with pam-auth-update", auth_line.number));
             }
-            self.auth.push(part.text);
+            self.auth.push(auth_line.text);
         }
         if !by_key && !has_first {
             self.auth.push(password());
         }
-        self.auth.push(line("required", ours));
+        self.auth.push(line("required", conf));
         Ok(())
     }
 
-    /// Says of modules that are not known what was done about them.
-    fn note_unknown(&mut self, part: &Part, fate: removal::Fate) {
-        let mut unknown: Vec<&str> = part
+    /// Adds a note about unknown modules: whether their line was kept.
+    fn note_unknown(&mut self, auth_line: &AuthLine, change: LineChange) {
+        let mut unknown: Vec<&str> = auth_line
             .handlers
             .iter()
-            .filter(|one| part::is_unknown(one))
+            .filter(|one| auth_line::is_unknown(one))
             .map(|one| module_name(&one.module))
             .collect();
         unknown.dedup();
         if unknown.is_empty() {
             return;
         }
-        let (names, number) = (unknown.join(", "), part.number);
-        self.notes.push(match fate {
-            removal::Fate::Goes => {
-                format!("line {number}: {names} goes with it; write a line of its own if it is to stay")
+        let (names, number) = (unknown.join(", "), auth_line.number);
+        self.notes.push(match change {
+            LineChange::Remove => {
+                format!("line {number}: {names} is removed with it; add a line of its own to keep it")
             }
-            removal::Fate::Stays | removal::Fate::Replaced => {
+            LineChange::Keep | LineChange::Replace => {
                 format!(
-                    "line {number}: {names} is not known here, and stays; see whether it asks for a password"
+                    "line {number}: {names} is not a known module and is kept; check whether it asks for a password"
                 )
             }
         });
     }
 
-    /// Where the end of an included file would pass over ours, it ends no more than that file as a substack.
-    fn end_includes_by_themselves(&mut self, files: &dyn ServiceFiles) {
-        let gaps = |snippet: &Self| snippet.serious(files).len();
+    /// Where `sufficient` or `done` in an included file would end the stack before pam_totp.so, includes the file as a substack.
+    fn turn_includes_into_substacks(&mut self, files: &dyn ServiceFiles) {
+        let bypasses = |snippet: &Self| snippet.serious(files).len();
         for at in 0..self.auth.len() {
-            let before = gaps(self);
+            let before = bypasses(self);
             let Some(text) = self.auth.get(at).filter(|_| before > 0) else { continue };
-            let said = words::words(text);
-            let [_, control, file] = said.as_slice() else { continue };
+            let words = words::words(text);
+            let [_, control, file] = words.as_slice() else { continue };
             if !control.eq_ignore_ascii_case("include") {
                 continue;
             }
             let note = format!(
-                "`include {file}` is `substack {file}` now: an end within it would pass over the code"
+                "`include {file}` became `substack {file}`: a `sufficient` line in it would otherwise skip the code"
             );
             let (old, new) = (text.clone(), format!("auth    substack    {file}"));
             self.set(at, new);
-            if gaps(self) < before {
+            if bypasses(self) < before {
                 self.notes.push(note);
             } else {
                 self.set(at, old);
@@ -248,33 +245,33 @@ impl Snippet {
         }
     }
 
-    /// Nothing is printed that lets nobody in, or someone without a code.
+    /// Refuses to print lines that refuse every login, or that let a login succeed without a code.
     fn check(&self, files: &dyn ServiceFiles) -> Result<(), Failure> {
         if self.auth.iter().any(|line| line.chars().any(char::is_control)) {
-            return Err(unprintable("a line of it holds a control character: write it anew"));
+            return Err(unprintable("one of its lines contains a control character: remove it"));
         }
-        let stack = self.stack(files).ok_or_else(|| unprintable("libpam cannot read it"))?;
+        let stack = self.stack(files).ok_or_else(|| unprintable("libpam cannot read them"))?;
         if let Some(what) = self.serious(files).into_iter().next() {
             return Err(unprintable(&what));
         }
-        let by_a_code = Circumstances { service: &self.service, may_ignore: false, is_installed: &|_| true };
-        if gaps::nobody_gets_in(&stack, &by_a_code) {
-            let why = "with a code asked for, the lines that are left let nobody in: look for a `pam_deny.so`, or a jump, that is for a line that goes; or write its lines into a file of their own and include that (`auth substack FILE`)";
+        let by_a_code = ServiceContext { service: &self.service, may_ignore: false, is_installed: &|_| true };
+        if bypasses::nobody_gets_in(&stack, &by_a_code) {
+            let why = "the remaining lines would refuse every login: look for a `pam_deny.so` or a jump that belonged to a removed line, or move the lines that belong together into a file of their own and include it with `auth substack FILE`";
             return Err(unprintable(why));
         }
         Ok(())
     }
 
-    /// What goes with the lines.
+    /// Adds the sshd settings and the notes.
     fn finish(&mut self, files: &dyn ServiceFiles) {
         let found = self.found(files);
         if self.service == "sshd" {
-            let alone = !self.has_password(files);
+            let needs_key = !self.has_password(files);
             self.sshd_config = vec![
                 "UsePAM yes",
                 "KbdInteractiveAuthentication yes",
                 "PasswordAuthentication no",
-                if alone {
+                if needs_key {
                     "AuthenticationMethods publickey,keyboard-interactive:pam"
                 } else {
                     "AuthenticationMethods keyboard-interactive:pam"
@@ -283,14 +280,14 @@ impl Snippet {
         }
         for (this, other) in [("sudo", "sudo-i"), ("sudo-i", "sudo"), ("su", "su-l"), ("su-l", "su")] {
             if self.service == this {
-                self.notes.extend(beside(files, this, other));
+                self.notes.extend(paired_service(files, this, other));
             }
         }
         if self.service == "polkit-1" {
-            self.notes.push("polkit 127 and later: \"totp-enroll doctor --service polkit-1\" says whether its sandbox lets codes be recorded".to_owned());
+            self.notes.push("with polkit 127 and later, run \"totp-enroll doctor --service polkit-1\" to check that its sandbox can write the state directory".to_owned());
         }
-        let doubts = found.into_iter().filter(|(_, what)| !what.is_empty());
-        self.notes.extend(doubts.map(|(_, what)| format!("mind, by the other lines: {what}")));
+        let warnings = found.into_iter().filter(|(_, what)| !what.is_empty());
+        self.notes.extend(warnings.map(|(_, what)| format!("warning about the other lines: {what}")));
     }
 
     fn text(&self) -> String {
@@ -298,8 +295,8 @@ impl Snippet {
     }
 
     fn has_password(&self, files: &dyn ServiceFiles) -> bool {
-        let parts = part::parts(files, &self.service, self.text().as_bytes());
-        parts.iter().any(|part| part.role == Role::Password)
+        let auth_lines = auth_line::auth_lines(files, &self.service, self.text().as_bytes());
+        auth_lines.iter().any(|auth_line| auth_line.role == Role::Password)
     }
 
     fn stack(&self, files: &dyn ServiceFiles) -> Option<Stack> {
@@ -309,52 +306,54 @@ impl Snippet {
     /// What `doctor` finds in the stack.
     fn findings(&self, files: &dyn ServiceFiles) -> Vec<Finding> {
         let Some(stack) = self.stack(files) else { return Vec::new() };
-        let circumstances =
-            Circumstances { service: &self.service, may_ignore: true, is_installed: &|_| true };
-        gaps::without_code(&stack, &circumstances)
+        let context = ServiceContext { service: &self.service, may_ignore: true, is_installed: &|_| true };
+        bypasses::without_code(&stack, &context)
     }
 
-    /// The sentences of what lets people in without a code.
+    /// The texts of the findings that let a login succeed without a code.
     fn serious(&self, files: &dyn ServiceFiles) -> Vec<String> {
         let findings = self.findings(files).into_iter();
         findings.filter(|one| one.severity == Severity::Serious).map(|one| one.what).collect()
     }
 
-    /// Names, and of what is worth a word the sentence.
+    /// The names of the findings, and the texts of those that are more than information.
     fn found(&self, files: &dyn ServiceFiles) -> Vec<(&'static str, String)> {
-        let said = self.findings(files).into_iter().map(|finding| {
+        let named = self.findings(files).into_iter().map(|finding| {
             let what = if finding.severity == Severity::Info { String::new() } else { finding.what };
             (finding.name, what)
         });
-        said.collect()
+        named.collect()
     }
 }
 
-/// What is to be said of the service that asks the same people.
-fn beside(files: &dyn ServiceFiles, this: &str, other: &str) -> Option<String> {
+/// A note about the other service of the same program.
+fn paired_service(files: &dyn ServiceFiles, this: &str, other: &str) -> Option<String> {
     let includes =
         |text: &[u8], wanted: &str| included(text, files.libpam()).iter().any(|file| file == wanted);
     let (own, others) = (files.open(this)?.1, files.open(other)?.1);
     if includes(&own, other) {
-        // With a line in each, two codes would be asked for.
-        let is_ours = |part: &Part| part.role == Role::Ours;
-        let asks = part::parts(files, other, &others).iter().any(is_ours);
+        // With a line in both, two codes would be asked for.
+        let is_pam_totp = |auth_line: &AuthLine| auth_line.role == Role::PamTotp;
+        let asks = auth_line::auth_lines(files, other, &others).iter().any(is_pam_totp);
         return (!asks).then(|| {
             format!(
-                "{this} includes {other}: put the line there instead (\"totp-enroll pam-snippet {other}\")"
+                "{this} includes {other}: add the line there instead (\"totp-enroll pam-snippet {other}\")"
             )
         });
     }
-    (!includes(&others, this)).then(|| format!("{other} needs the same: \"totp-enroll pam-snippet {other}\""))
+    (!includes(&others, this))
+        .then(|| format!("{other} needs the same lines: \"totp-enroll pam-snippet {other}\""))
 }
 
-/// The module whose line is to be replaced.
-fn old(parts: &[Part], wanted: Option<From>) -> Result<Option<&'static str>, Failure> {
-    let there = parts.iter().find_map(|part| match &part.role {
-        Role::Codes { module, .. } if wanted.is_none_or(|wanted| wanted.module() == *module) => Some(*module),
-        Role::Codes { .. }
-        | Role::CodesWithin
-        | Role::Ours
+/// The module that pam_totp.so replaces.
+fn replaced_module(auth_lines: &[AuthLine], wanted: Option<From>) -> Result<Option<&'static str>, Failure> {
+    let there = auth_lines.iter().find_map(|auth_line| match &auth_line.role {
+        Role::OtherOtp { module, .. } if wanted.is_none_or(|wanted| wanted.module() == *module) => {
+            Some(*module)
+        }
+        Role::OtherOtp { .. }
+        | Role::IncludesOtherOtp
+        | Role::PamTotp
         | Role::Password
         | Role::Unknown
         | Role::Other => None,
@@ -362,7 +361,7 @@ fn old(parts: &[Part], wanted: Option<From>) -> Result<Option<&'static str>, Fai
     match (there, wanted) {
         (None, Some(wanted)) => {
             let problem = format!(
-                "no auth line names {}: leave --from out, or look into the files that it includes",
+                "no auth line names {}: leave out --from, or check the files that this one includes",
                 wanted.module()
             );
             Err(Failure::refused(problem))
@@ -372,10 +371,5 @@ fn old(parts: &[Part], wanted: Option<From>) -> Result<Option<&'static str>, Fai
 }
 
 fn unprintable(why: &str) -> Failure {
-    Failure::refused(format!("no lines are printed for it: {why}"))
-}
-
-fn password() -> String {
-    let known = PASSWORD.iter().find(|(file, _)| Path::new(file).exists());
-    known.map_or_else(|| "auth    requisite   pam_unix.so".to_owned(), |(_, line)| (*line).to_owned())
+    Failure::refused(format!("cannot make auth lines for this service: {why}"))
 }

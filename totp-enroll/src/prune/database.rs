@@ -1,4 +1,4 @@
-//! The account database, believed only as far as it can be: "does not answer" is not "gone".
+//! Looks up accounts for `prune`: an account database that does not answer is not taken for a missing account.
 
 use crate::failure::Failure;
 use nix::unistd::User as Passwd;
@@ -6,42 +6,42 @@ use std::fs;
 
 /// What the account database says of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Known {
-    /// Nobody has it.
+pub(super) enum AccountLookup {
+    /// There is no such account.
     Nobody,
-    /// An account of this uid has it.
+    /// The account has this uid.
     Uid(u32),
 }
 
-/// Looks a name up. Every error refuses, also those that elsewhere stand for an unknown name: a source that is down, last in
-/// nsswitch.conf, ends in whatever errno its connection left, and ENOENT is the usual one (no socket).
-pub(super) fn lookup(name: &str) -> Result<Known, Failure> {
+/// Looks up a name. Every error refuses, also those that usually mean an unknown name: if the last source in nsswitch.conf is down,
+/// errno is that of its failed connection, usually ENOENT (no socket).
+pub(super) fn lookup(name: &str) -> Result<AccountLookup, Failure> {
     match Passwd::from_name(name) {
-        Ok(None) => Ok(Known::Nobody),
-        Ok(Some(account)) => Ok(Known::Uid(account.uid.as_raw())),
+        Ok(None) => Ok(AccountLookup::Nobody),
+        Ok(Some(account)) => Ok(AccountLookup::Uid(account.uid.as_raw())),
         Err(error) => Err(Failure::refused(format!(
-            "the account database does not answer ({}), so nobody can be said to be gone; nothing was removed",
+            "the account database does not answer ({}); nothing was removed: try again when it does",
             error.desc()
         ))),
     }
 }
 
-/// The sources of accounts beyond this machine that nsswitch.conf(5) names.
+/// The remote sources of accounts that nsswitch.conf(5) names.
 pub(super) fn remote_sources() -> Vec<String> {
     let text = fs::read_to_string("/etc/nsswitch.conf").unwrap_or_default();
     remote_in(&text)
 }
 
 fn remote_in(text: &str) -> Vec<String> {
-    // As the C library reads it: a blank before the colon, or in its place, is as good.
+    // The C library also accepts a blank before the colon, or instead of it.
     let of_accounts = |line: &str| {
-        let behind = line.trim_start().strip_prefix("passwd")?;
-        behind.starts_with([':', ' ', '\t']).then(|| behind.trim_start_matches([':', ' ', '\t']).to_owned())
+        let rest = line.trim_start().strip_prefix("passwd")?;
+        rest.starts_with([':', ' ', '\t']).then(|| rest.trim_start_matches([':', ' ', '\t']).to_owned())
     };
     let line = text.lines().find_map(of_accounts).unwrap_or_default();
     let line = line.split('#').next().unwrap_or_default();
     let words = line.split_whitespace().filter(|word| !word.starts_with('[') && !word.ends_with(']'));
-    // systemd's are users of this machine's services.
+    // systemd's accounts are those of services on this machine.
     words.filter(|word| !matches!(*word, "files" | "compat" | "systemd")).map(str::to_owned).collect()
 }
 
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sources_beyond_this_machine_are_told_from_its_own() {
+    fn remote_sources_are_distinguished_from_local_ones() {
         for (text, remote) in [
             ("", &[][..]),
             ("passwd: files systemd\n", &[]),

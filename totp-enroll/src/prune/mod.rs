@@ -1,61 +1,61 @@
-//! `prune`: withdraw the enrolments of people who left, and take away what killed programs left behind.
+//! `prune`: removes the enrolments of accounts that are gone, and the stale files of killed programs.
 
 mod database;
-mod findings;
+mod prunable;
 
 use crate::cli::Prune;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use crate::terminal::Terminal;
-use database::{Known, lookup};
-use findings::{Findings, Leaver, Why};
+use database::{AccountLookup, lookup};
+use prunable::{Prunable, PruneReason, StaleEnrolment};
 use serde::Serialize;
 use std::path::PathBuf;
+use totp_core::audit_event::{Event, Name};
 use totp_core::enrolment;
-use totp_core::event::{Event, Name};
 use totp_core::store::{Entries, Entry as _};
 
 /// What was removed, or would be.
 #[derive(Serialize)]
-struct Document<'a> {
+struct PruneReport<'a> {
     dry_run: bool,
-    /// Whose enrolments, and why.
-    users: Vec<&'a Leaver>,
-    /// Files that killed programs left behind.
+    /// The enrolments that are removed, and why.
+    users: Vec<&'a StaleEnrolment>,
+    /// The stale files that are removed.
     files: &'a [PathBuf],
-    /// Left as they are, and why.
-    kept: Vec<&'a Leaver>,
+    /// The enrolments that are kept although something is wrong with them.
+    kept: Vec<&'a StaleEnrolment>,
 }
 
 pub(crate) fn run(context: &Context, options: &Prune) -> Result<(), Failure> {
-    let findings = Findings::of(context)?;
+    let prunable = Prunable::of(context)?;
     if !options.trust_database {
-        findings.check_database(options.unknown)?;
+        prunable.check_database(options.unknown)?;
     }
-    let (leavers, kept): (Vec<&Leaver>, Vec<&Leaver>) =
-        findings.leavers.iter().partition(|leaver| leaver.goes(options.unknown));
-    let document = Document { dry_run: options.dry_run, users: leavers, files: &findings.files, kept };
+    let (enrolments, kept): (Vec<&StaleEnrolment>, Vec<&StaleEnrolment>) =
+        prunable.enrolments.iter().partition(|enrolment| enrolment.is_removed(options.unknown));
+    let document = PruneReport { dry_run: options.dry_run, users: enrolments, files: &prunable.files, kept };
     if options.dry_run {
         document.print(context, "would be removed")?;
         return document.all_read();
     }
     if !document.users.is_empty() || !document.files.is_empty() {
         if context.format == Format::Text && !options.yes {
-            document.lines("is to be removed")?;
+            document.lines("will be removed")?;
         }
         consent(context, options, document.users.len())?;
     }
     let mut done = 0usize;
-    for leaver in &document.users {
-        withdraw(context, leaver).map_err(|failure| {
+    for enrolment in &document.users {
+        withdraw(context, enrolment).map_err(|failure| {
             failure.explained(|problem| {
-                format!("{}: {problem}; {done} enrolments were removed before it", leaver.user.as_str())
+                format!("{}: {problem}; {done} enrolments were removed before it", enrolment.user.as_str())
             })
         })?;
         done = done.saturating_add(1);
     }
-    findings.remove_files(context)?;
+    prunable.remove_files(context)?;
     document.print(context, "removed")?;
     document.all_read()
 }
@@ -64,44 +64,48 @@ fn consent(context: &Context, options: &Prune, enrolments: usize) -> Result<(), 
     if options.yes {
         return Ok(());
     }
-    let terminal = Terminal::open(context.format, "look with --dry-run, and add --yes if you are sure")?;
-    let question = format!("type the number of enrolments ({enrolments}) to go on: ");
+    let terminal = Terminal::open(context.format, "check the list with --dry-run, then add --yes")?;
+    let question = format!("type the number of enrolments ({enrolments}) to continue: ");
     if terminal.ask(&question)?.expose() == enrolments.to_string().as_bytes() {
         return Ok(());
     }
-    Err(Failure::refused("that is not the number; nothing was changed"))
+    Err(Failure::refused("the number does not match; nothing was changed"))
 }
 
-/// The account may be back since it was looked for, and someone may have enrolled it.
-fn withdraw(context: &Context, leaver: &Leaver) -> Result<(), Failure> {
-    let Leaver { user, permitted, uid, .. } = leaver;
+/// Removes an enrolment, unless the account came back or was enrolled again after the search.
+fn withdraw(context: &Context, enrolment: &StaleEnrolment) -> Result<(), Failure> {
+    let StaleEnrolment { user, permitted, uid, .. } = enrolment;
     let found = lookup(user.as_str())?;
-    let is_back = match leaver.why {
-        Why::OtherUid { .. } => matches!((found, uid), (Known::Uid(now), Some(uid)) if now == *uid),
-        Why::Gone | Why::GoneBroken { .. } | Why::Unknown => found != Known::Nobody,
-        // Nobody is enrolled by it, anyone who has the name.
-        Why::StrayLedger | Why::Broken { .. } => false,
+    let is_back = match enrolment.why {
+        PruneReason::OtherUid { .. } => {
+            matches!((found, uid), (AccountLookup::Uid(now), Some(uid)) if now == *uid)
+        }
+        PruneReason::Gone | PruneReason::GoneUnreadable { .. } | PruneReason::Unknown => {
+            found != AccountLookup::Nobody
+        }
+        // Nobody can log in with it, so it does not matter who has the name.
+        PruneReason::StrayLedger | PruneReason::Unreadable { .. } => false,
     };
     if is_back {
-        return Err(Failure::refused("the account is back; look again"));
+        return Err(Failure::refused("the account exists again; run prune again"));
     }
     let Some(entry) = context.store.entry(user, crate::context::PATIENCE)? else {
-        return Err(Failure::refused("another process uses this enrolment right now; try again"));
+        return Err(Failure::refused("another process is using this enrolment; try again"));
     };
-    if matches!(leaver.why, Why::StrayLedger) && entry.reset()?.is_some() {
-        return Err(Failure::refused("the account was reset meanwhile; look again"));
+    if matches!(enrolment.why, PruneReason::StrayLedger) && entry.reset()?.is_some() {
+        return Err(Failure::refused("the account was reset in the meantime; run prune again"));
     }
     enrolment::withdraw(entry, *permitted)?;
     let event = Event::new(Name::Pruned).field("user", user).field("by", &context.operator.name);
-    context.audit(&event.field("reason", leaver.why.as_str()).maybe("uid", *uid));
+    context.audit(&event.field("reason", enrolment.why.as_str()).maybe("uid", *uid));
     Ok(())
 }
 
-impl Document<'_> {
-    /// An error where someone's enrolment could not be read: it was listed, and a timer reads nothing but the exit status.
+impl PruneReport<'_> {
+    /// An error if an enrolment could not be read: it was listed, but a timer sees only the exit status.
     fn all_read(&self) -> Result<(), Failure> {
-        if self.kept.iter().any(|leaver| matches!(leaver.why, Why::Broken { .. })) {
-            return Err(Failure::refused("not everybody's enrolment could be read").told());
+        if self.kept.iter().any(|enrolment| matches!(enrolment.why, PruneReason::Unreadable { .. })) {
+            return Err(Failure::refused("some enrolments could not be read").told());
         }
         Ok(())
     }
@@ -112,20 +116,20 @@ impl Document<'_> {
             Format::Text => {
                 self.lines(what)?;
                 let (users, files, kept) = (self.users.len(), self.files.len(), self.kept.len());
-                output::line(&format!("{users} enrolments and {files} leftovers {what}; {kept} kept"))
+                output::line(&format!("{users} enrolments and {files} stale files {what}; {kept} kept"))
             }
         }
     }
 
     fn lines(&self, what: &str) -> Result<(), Failure> {
-        for leaver in &self.users {
-            output::line(&format!("{}: {}; {what}", leaver.user, leaver.why))?;
+        for enrolment in &self.users {
+            output::line(&format!("{}: {}; {what}", enrolment.user, enrolment.why))?;
         }
         for file in self.files {
-            output::line(&format!("{}: left by a program that ended; {what}", file.display()))?;
+            output::line(&format!("{}: stale file of a killed program; {what}", file.display()))?;
         }
-        for leaver in &self.kept {
-            output::line(&format!("{}: {}; kept", leaver.user, leaver.why))?;
+        for enrolment in &self.kept {
+            output::line(&format!("{}: {}; kept", enrolment.user, enrolment.why))?;
         }
         Ok(())
     }

@@ -10,13 +10,13 @@ use crate::output::{self, Format};
 use crate::signals::Undisturbed;
 use crate::terminal::Terminal;
 use serde::Serialize;
-use totp_core::account::Account;
-use totp_core::account_recovery::{self, AccountRecoveryError, Asked};
-use totp_core::event::Name;
+use totp_core::account_recovery::{self, AccountRecoveryError, StepInputs};
+use totp_core::account_recovery::{Reset, ResetError, Stage};
+use totp_core::audit_event::Name;
 use totp_core::recovery::grouped;
-use totp_core::reset::{Refused, Reset, Stage};
 use totp_core::secret::Secret;
 use totp_core::store::{Resets, Users};
+use totp_core::user::Account;
 use totp_host::entropy::OsEntropy;
 use totp_store::timestamp_records::TimestampRecords;
 use zeroize::Zeroizing;
@@ -51,7 +51,7 @@ pub(super) fn run(
     let _undisturbed = Undisturbed::begin();
     let entry = context.entry_to_withdraw(&account)?;
     // Only now, for a person thinks as long as they like.
-    let asked = Asked { now: clock::now()?.realtime, ..asked_first };
+    let asked = StepInputs { now: clock::now()?.realtime, ..asked_first };
     let done = account_recovery::complete(entry, &asked, &mut OsEntropy);
     let (reset, token) = done.map_err(|error| refused(context, &account, "complete", error))?;
     audit(context, &account, &reset);
@@ -72,20 +72,20 @@ pub(super) fn run(
 }
 
 /// What would be refused in any case is refused before anybody is asked.
-fn foresee(context: &Context, asked: &Asked<'_>) -> Result<(), AccountRecoveryError> {
-    let Asked { account, by, terms, now } = asked;
+fn foresee(context: &Context, asked: &StepInputs<'_>) -> Result<(), AccountRecoveryError> {
+    let StepInputs { account, by, rules, now } = asked;
     if account.uid == Some(by.uid) {
-        return Err(Refused::Own.into());
+        return Err(ResetError::Own.into());
     }
     let reset = context.store.reset(&account.user)?.ok_or(AccountRecoveryError::NoReset)?;
-    match reset.stage(account, context.store.expected(&account.user)?, terms, *now) {
+    match reset.stage(account, context.store.expected(&account.user)?, rules, *now) {
         Stage::Ready | Stage::Withdrawn(_) => Ok(()),
-        Stage::CalledOff => Err(Refused::CalledOff.into()),
-        Stage::Unapproved(missing) => Err(Refused::Unapproved(missing).into()),
+        Stage::CalledOff => Err(ResetError::CalledOff.into()),
+        Stage::Unapproved(missing) => Err(ResetError::Unapproved(missing).into()),
         // What the rule says of it may be another wait, where the clock was set back: it has to note that.
         Stage::Cooling(_) => Ok(()),
-        Stage::Expired => Err(Refused::Expired.into()),
-        Stage::Void => Err(Refused::Void.into()),
+        Stage::Expired => Err(ResetError::Expired.into()),
+        Stage::Void => Err(ResetError::Void.into()),
     }
 }
 
@@ -95,7 +95,7 @@ fn audit(context: &Context, account: &Account, reset: &Reset) {
     context.audit(
         &context
             .event(Name::ResetCompleted, account)
-            .field("reason", reset.grounds().as_str())
+            .field("reason", reset.reason().as_str())
             .field("requested_by", &reset.requested().by.name)
             .maybe("approved_by", (!approved_by.is_empty()).then(|| approved_by.join(",")))
             .maybe("token_expires", token_expires),

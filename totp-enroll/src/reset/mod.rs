@@ -18,10 +18,10 @@ use crate::output::{self, Format};
 use crate::report;
 use shown::Shown;
 use step::{asked, concerned, refused};
+use totp_core::account_recovery::ResetReason;
 use totp_core::account_recovery::{self, AccountRecoveryError, Cancelled};
-use totp_core::event::Name;
-use totp_core::expected_enrolment::ExpectedEnrolment;
-use totp_core::reset::Grounds;
+use totp_core::audit_event::Name;
+use totp_core::enrolment::ExpectedEnrolment;
 use totp_core::store::{Resets, Users};
 
 pub(crate) fn run(context: &Context, command: &Reset) -> Result<(), Failure> {
@@ -37,7 +37,7 @@ pub(crate) fn run(context: &Context, command: &Reset) -> Result<(), Failure> {
 }
 
 fn request(context: &Context, user: &str, reason: &str) -> Result<(), Failure> {
-    let grounds = Grounds::parse(reason).map_err(|error| Failure::usage(format!("--reason: {error}")))?;
+    let grounds = ResetReason::parse(reason).map_err(|error| Failure::usage(format!("--reason: {error}")))?;
     let account = concerned(context, Some(user))?;
     let asked = asked(context, &account, "request")?;
     let done = account_recovery::request(context.entry_to_withdraw(&account)?, asked, grounds);
@@ -46,7 +46,7 @@ fn request(context: &Context, user: &str, reason: &str) -> Result<(), Failure> {
     context.audit(
         &context
             .event(Name::ResetRequested, &account)
-            .field("reason", reset.grounds().as_str())
+            .field("reason", reset.reason().as_str())
             .field("approvals", reset.approvals_needed(terms))
             .field("cooldown_seconds", terms.cooldown.0)
             .field("expires", clock::date(reset.expires_at(terms))),
@@ -64,7 +64,7 @@ fn approve(context: &Context, user: &str) -> Result<(), Failure> {
         &context
             .event(Name::ResetApproved, &account)
             .field("requested_by", &reset.requested().by.name)
-            .field("reason", reset.grounds().as_str())
+            .field("reason", reset.reason().as_str())
             .maybe("ready", ready),
     );
     said(context, "reset_approved", &Shown::of(context, &reset)?)

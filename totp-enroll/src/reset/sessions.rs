@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
-use totp_core::account::Account;
+use totp_core::user::Account;
 
 /// There where systemd runs the machine (sd_booted(3)).
 const BOOTED: &str = "/run/systemd/system";

@@ -5,8 +5,8 @@ use crate::clock;
 use crate::context::Context;
 use crate::failure::Failure;
 use serde::Serialize;
-use totp_core::reset::{Reset, Stage, Step};
-use totp_core::reset_token::Standing;
+use totp_core::account_recovery::TokenState;
+use totp_core::account_recovery::{Reset, ResetStep, Stage};
 use totp_core::store::Users;
 
 /// What `request`, `approve` and `list` say of one reset.
@@ -51,16 +51,16 @@ impl Shown {
             Stage::Ready => "ready",
             Stage::Expired => "expired",
             Stage::Void => "void",
-            Stage::Withdrawn(Standing::Open(_)) => "withdrawn",
-            Stage::Withdrawn(Standing::Expired) => "token_expired",
-            Stage::Withdrawn(Standing::Dead) => "token_dead",
+            Stage::Withdrawn(TokenState::Open(_)) => "withdrawn",
+            Stage::Withdrawn(TokenState::Expired) => "token_expired",
+            Stage::Withdrawn(TokenState::Dead) => "token_dead",
             Stage::CalledOff => "called_off",
         };
         Ok(Self {
             user: account.user.as_str().to_owned(),
             stage,
             requested: Taken::of(reset.requested()),
-            reason: reset.grounds().as_str().to_owned(),
+            reason: reset.reason().as_str().to_owned(),
             approvals: reset.approvals().iter().map(Taken::of).collect(),
             approvals_needed: reset.approvals_needed(terms),
             ready: reset.ready_at(terms).map(clock::date),
@@ -114,7 +114,7 @@ impl Shown {
 }
 
 impl Taken {
-    fn of(step: &Step) -> Self {
+    fn of(step: &ResetStep) -> Self {
         Self { by: step.by.name.clone(), uid: step.by.uid, at: clock::date(step.at) }
     }
 }

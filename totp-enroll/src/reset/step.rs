@@ -3,10 +3,10 @@
 use crate::clock;
 use crate::context::Context;
 use crate::failure::Failure;
-use totp_core::account::Account;
-use totp_core::account_recovery::{AccountRecoveryError, Asked};
-use totp_core::event::Name;
+use totp_core::account_recovery::{AccountRecoveryError, StepInputs};
+use totp_core::audit_event::Name;
 use totp_core::store::Resets;
+use totp_core::user::Account;
 
 /// An account that is enrolled, soundly or not, or has a reset.
 pub(super) fn concerned(context: &Context, user: Option<&str>) -> Result<Account, Failure> {
@@ -22,12 +22,12 @@ pub(super) fn asked<'a>(
     context: &Context,
     account: &'a Account,
     step: &'static str,
-) -> Result<Asked<'a>, Failure> {
+) -> Result<StepInputs<'a>, Failure> {
     let by = context.operator.person().inspect_err(|_| {
         let event = context.event(Name::ResetRefused, account).field("step", step);
         context.audit(&event.field("reason", "not_one_person"));
     })?;
-    Ok(Asked { account, by, terms: context.config.reset, now: clock::now()?.realtime })
+    Ok(StepInputs { account, by, rules: context.config.reset, now: clock::now()?.realtime })
 }
 
 /// What the rule refuses is in the log.

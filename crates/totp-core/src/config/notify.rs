@@ -1,7 +1,7 @@
-//! `[notify]`: how people are told that their factor changed, and by what.
+//! The `[notify]` section of the config: how people are notified of changes, and by which program.
 
-use crate::address::{Address, Recipient};
-use crate::document::{Field, Table, Value, Wrong};
+use crate::document::{Field, ParseError, Table, Value};
+use crate::mail_address::{Address, Recipient};
 use crate::time::Seconds;
 
 /// The system's mail program, which every mail system brings (LSB 5.0), and the arguments with which it takes a message
@@ -10,29 +10,29 @@ pub const SENDMAIL: [&str; 3] = ["/usr/sbin/sendmail", "-t", "-i"];
 
 const LONGEST_TIMEOUT: Seconds = Seconds(600);
 
-/// How people are told.
+/// The `[notify]` section.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notify {
-    /// What sends a message.
+    /// The program that sends a message.
     pub command: Command,
-    /// To whom.
+    /// The recipient.
     pub to: Recipient,
-    /// Who else gets each message.
+    /// An address that receives a copy of each message.
     pub copy_to: Vec<Address>,
-    /// Whom it is from, and who gets what cannot be addressed to its user.
+    /// The sender, who also receives what cannot be addressed to its user.
     pub from: Address,
-    /// How long the command may take.
+    /// How long the program may take.
     pub timeout: Seconds,
 }
 
-/// What takes a message on its standard input.
+/// The program that reads a message from its standard input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// [`SENDMAIL`], if there is one; else nobody is told.
+    /// [`SENDMAIL`], if installed; otherwise nobody is notified.
     Sendmail,
     /// This program with these arguments; no shell reads them.
     Program(Vec<String>),
-    /// Nobody is told.
+    /// Nobody is notified.
     Off,
 }
 
@@ -49,7 +49,7 @@ impl Default for Notify {
 }
 
 impl Notify {
-    pub(super) fn read(table: &mut Table<'_>) -> Result<Self, Wrong> {
+    pub(super) fn read(table: &mut Table<'_>) -> Result<Self, ParseError> {
         let by_default = Self::default();
         Ok(Self {
             command: table.optional("command")?.unwrap_or(by_default.command),
@@ -77,7 +77,7 @@ impl<'t> Field<'t> for Command {
     }
 }
 
-/// A length of time in which a program can do something.
+/// A time-out that is long enough for a program to run.
 struct Timeout(Seconds);
 
 impl<'t> Field<'t> for Timeout {

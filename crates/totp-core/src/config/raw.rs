@@ -1,12 +1,12 @@
-//! The config as it is written: every key may be missing, an unknown one is an error.
+//! The config as it is written in TOML: every key is optional, and an unknown key is an error.
 
 use super::notify::Notify;
-use crate::device::Mode;
-use crate::document::{Field, Table, Value, Wrong, word};
+use crate::account_recovery::MOST_APPROVALS;
+use crate::document::{Field, ParseError, Table, Value, word};
 use crate::lockout::MOST_ATTEMPTS;
 use crate::network::Network;
+use crate::policy::device::RememberMode;
 use crate::recovery::MOST_CODES;
-use crate::reset::MOST_APPROVALS;
 use crate::time::{Date, Seconds};
 use std::path::{Path, PathBuf};
 
@@ -16,20 +16,20 @@ const MOST_TRIES: u32 = MOST_ATTEMPTS as u32;
 const MOST_RECOVERY: u32 = MOST_CODES as u32;
 
 /// The whole document.
-pub(super) struct Raw {
+pub(super) struct RawConfig {
     pub(super) general: Sections,
     pub(super) notify: Notify,
-    pub(super) reset: Reset,
+    pub(super) reset: RawReset,
     /// By the name of the PAM service.
     pub(super) services: Vec<(String, Sections)>,
 }
 
-impl Raw {
-    pub(super) fn read(table: &mut Table<'_>) -> Result<Self, Wrong> {
+impl RawConfig {
+    pub(super) fn read(table: &mut Table<'_>) -> Result<Self, ParseError> {
         Ok(Self {
             general: Sections::read(table)?,
             notify: table.section("notify", Notify::read)?.unwrap_or_default(),
-            reset: table.section("reset", Reset::read)?.unwrap_or_default(),
+            reset: table.section("reset", RawReset::read)?.unwrap_or_default(),
             services: table.named_sections("service", Sections::read)?,
         })
     }
@@ -38,42 +38,42 @@ impl Raw {
 #[derive(Default)]
 pub(super) struct Sections {
     pub(super) quiet: Option<bool>,
-    pub(super) paths: Paths,
-    pub(super) totp: Totp,
-    pub(super) limit: Limit,
-    pub(super) recovery: Recovery,
-    pub(super) fresh: Fresh,
-    pub(super) remember: Remember,
-    pub(super) require: Require,
-    pub(super) accept: Accept,
+    pub(super) paths: RawPaths,
+    pub(super) totp: RawTotp,
+    pub(super) limit: RawLimit,
+    pub(super) recovery: RawRecovery,
+    pub(super) fresh: RawFresh,
+    pub(super) remember: RawRemember,
+    pub(super) require: RawRequire,
+    pub(super) accept: RawAccept,
 }
 
 impl Sections {
-    fn read(table: &mut Table<'_>) -> Result<Self, Wrong> {
+    fn read(table: &mut Table<'_>) -> Result<Self, ParseError> {
         Ok(Self {
             quiet: table.optional("quiet")?,
-            paths: table.section("paths", Paths::read)?.unwrap_or_default(),
-            totp: table.section("totp", Totp::read)?.unwrap_or_default(),
-            limit: table.section("limit", Limit::read)?.unwrap_or_default(),
-            recovery: table.section("recovery", Recovery::read)?.unwrap_or_default(),
-            fresh: table.section("fresh", Fresh::read)?.unwrap_or_default(),
-            remember: table.section("remember", Remember::read)?.unwrap_or_default(),
-            require: table.section("require", Require::read)?.unwrap_or_default(),
-            accept: table.section("accept", Accept::read)?.unwrap_or_default(),
+            paths: table.section("paths", RawPaths::read)?.unwrap_or_default(),
+            totp: table.section("totp", RawTotp::read)?.unwrap_or_default(),
+            limit: table.section("limit", RawLimit::read)?.unwrap_or_default(),
+            recovery: table.section("recovery", RawRecovery::read)?.unwrap_or_default(),
+            fresh: table.section("fresh", RawFresh::read)?.unwrap_or_default(),
+            remember: table.section("remember", RawRemember::read)?.unwrap_or_default(),
+            require: table.section("require", RawRequire::read)?.unwrap_or_default(),
+            accept: table.section("accept", RawAccept::read)?.unwrap_or_default(),
         })
     }
 }
 
 #[derive(Default)]
-pub(super) struct Paths {
+pub(super) struct RawPaths {
     pub(super) state: Option<Absolute>,
     pub(super) keyring: Option<Absolute>,
     pub(super) runtime: Option<Absolute>,
     pub(super) syslog: Option<Absolute>,
 }
 
-impl Paths {
-    fn read(table: &mut Table<'_>) -> Result<Self, Wrong> {
+impl RawPaths {
+    fn read(table: &mut Table<'_>) -> Result<Self, ParseError> {
         Ok(Self {
             state: table.optional("state")?,
             keyring: table.optional("keyring")?,
@@ -84,13 +84,13 @@ impl Paths {
 }
 
 #[derive(Default)]
-pub(super) struct Totp {
+pub(super) struct RawTotp {
     pub(super) drift_steps: Option<Ranged<0, 10>>,
     pub(super) answer_within: Option<Seconds>,
 }
 
-impl Totp {
-    fn read(table: &mut Table<'_>) -> Result<Self, Wrong> {
+impl RawTotp {
+    fn read(table: &mut Table<'_>) -> Result<Self, ParseError> {
         Ok(Self {
             drift_steps: table.optional("drift_steps")?,
             answer_within: table.optional("answer_within")?,
@@ -99,7 +99,7 @@ impl Totp {
 }
 
 #[derive(Default)]
-pub(super) struct Limit {
+pub(super) struct RawLimit {
     pub(super) attempts: Option<Ranged<1, MOST_TRIES>>,
     pub(super) per: Option<Seconds>,
     pub(super) lock_after: Option<Ranged<1, 1000>>,
@@ -109,8 +109,8 @@ pub(super) struct Limit {
     pub(super) fail_delay: Option<Seconds>,
 }
 
-impl Limit {
-    fn read(table: &mut Table<'_>) -> Result<Self, Wrong> {
+impl RawLimit {
+    fn read(table: &mut Table<'_>) -> Result<Self, ParseError> {
         Ok(Self {
             attempts: table.optional("attempts")?,
             per: table.optional("per")?,
@@ -124,39 +124,39 @@ impl Limit {
 }
 
 #[derive(Default)]
-pub(super) struct Recovery {
+pub(super) struct RawRecovery {
     pub(super) codes: Option<Ranged<1, MOST_RECOVERY>>,
     pub(super) warn_below: Option<Ranged<0, MOST_RECOVERY>>,
 }
 
-impl Recovery {
-    fn read(table: &mut Table<'_>) -> Result<Self, Wrong> {
+impl RawRecovery {
+    fn read(table: &mut Table<'_>) -> Result<Self, ParseError> {
         Ok(Self { codes: table.optional("codes")?, warn_below: table.optional("warn_below")? })
     }
 }
 
 #[derive(Default)]
-pub(super) struct Fresh {
+pub(super) struct RawFresh {
     pub(super) within: Option<Seconds>,
 }
 
-impl Fresh {
-    fn read(table: &mut Table<'_>) -> Result<Self, Wrong> {
+impl RawFresh {
+    fn read(table: &mut Table<'_>) -> Result<Self, ParseError> {
         Ok(Self { within: table.optional("for")? })
     }
 }
 
 #[derive(Default)]
-pub(super) struct Remember {
-    pub(super) mode: Option<Mode>,
+pub(super) struct RawRemember {
+    pub(super) mode: Option<RememberMode>,
     pub(super) length: Option<Seconds>,
     pub(super) bind: Option<Vec<Bind>>,
     pub(super) ipv4_prefix: Option<Ranged<0, 32>>,
     pub(super) ipv6_prefix: Option<Ranged<0, 128>>,
 }
 
-impl Remember {
-    fn read(table: &mut Table<'_>) -> Result<Self, Wrong> {
+impl RawRemember {
+    fn read(table: &mut Table<'_>) -> Result<Self, ParseError> {
         Ok(Self {
             mode: table.optional("mode")?,
             length: table.optional("for")?,
@@ -167,7 +167,7 @@ impl Remember {
     }
 }
 
-impl<'t> Field<'t> for Mode {
+impl<'t> Field<'t> for RememberMode {
     fn read(value: &'t Value<'t>) -> Result<Self, String> {
         word(value, &[("off", Self::Off), ("ask", Self::Ask), ("always", Self::Always)])
     }
@@ -186,7 +186,7 @@ impl<'t> Field<'t> for Bind {
 }
 
 #[derive(Default)]
-pub(super) struct Require {
+pub(super) struct RawRequire {
     pub(super) groups: Option<Vec<String>>,
     pub(super) exempt_groups: Option<Vec<String>>,
     pub(super) exempt_networks: Option<Vec<Network>>,
@@ -194,8 +194,8 @@ pub(super) struct Require {
     pub(super) enroll_at_login: Option<bool>,
 }
 
-impl Require {
-    fn read(table: &mut Table<'_>) -> Result<Self, Wrong> {
+impl RawRequire {
+    fn read(table: &mut Table<'_>) -> Result<Self, ParseError> {
         Ok(Self {
             groups: table.optional("groups")?,
             exempt_groups: table.optional("exempt_groups")?,
@@ -207,26 +207,27 @@ impl Require {
 }
 
 #[derive(Default)]
-pub(super) struct Accept {
+pub(super) struct RawAccept {
     pub(super) ssh_security_keys: Option<bool>,
 }
 
-impl Accept {
-    fn read(table: &mut Table<'_>) -> Result<Self, Wrong> {
+impl RawAccept {
+    fn read(table: &mut Table<'_>) -> Result<Self, ParseError> {
         Ok(Self { ssh_security_keys: table.optional("ssh_security_keys")? })
     }
 }
 
 #[derive(Default)]
-pub(super) struct Reset {
+pub(super) struct RawReset {
     pub(super) cooldown: Option<Seconds>,
     pub(super) approvals: Option<Ranged<0, MOST_APPROVALS>>,
     pub(super) expires: Option<Seconds>,
     pub(super) token_for: Option<Seconds>,
 }
 
-impl Reset {
-    fn read(table: &mut Table<'_>) -> Result<Self, Wrong> {
+impl RawReset {
+    fn read(table: &mut Table<'_>) -> Result<Self, ParseError> {
+        table.renamed("ticket_for", "token_for")?;
         Ok(Self {
             cooldown: table.optional("cooldown")?,
             approvals: table.optional("approvals")?,
@@ -236,7 +237,7 @@ impl Reset {
     }
 }
 
-/// A number within bounds; checked while reading, so that the error has its line.
+/// A number within bounds, checked while reading so that the error names its line.
 #[derive(Clone, Copy)]
 pub(super) struct Ranged<const MIN: u32, const MAX: u32>(pub(super) u32);
 
@@ -250,7 +251,7 @@ impl<'t, const MIN: u32, const MAX: u32> Field<'t> for Ranged<MIN, MAX> {
     }
 }
 
-/// A path that does not depend on where the program was started.
+/// An absolute path.
 pub(super) struct Absolute(pub(super) PathBuf);
 
 impl<'t> Field<'t> for Absolute {

@@ -5,13 +5,13 @@ use std::path::Path;
 
 /// A key, by its section and name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Key {
+pub(crate) struct ConfigKey {
     /// Empty: it stands above all sections.
     pub(crate) section: String,
     pub(crate) name: String,
 }
 
-impl Key {
+impl ConfigKey {
     pub(crate) fn new(section: &str, name: &str) -> Self {
         Self { section: section.to_owned(), name: name.to_owned() }
     }
@@ -33,14 +33,14 @@ pub(crate) fn parse(text: &str) -> Result<Config, String> {
 }
 
 /// Every key that is read for the whole machine, sorted.
-pub(crate) fn keys() -> Vec<Key> {
+pub(crate) fn keys() -> Vec<ConfigKey> {
     let mut keys = Vec::new();
     for name in names("").unwrap() {
         match names(&format!("[{name}]\n")) {
-            Some(inner) => keys.extend(inner.iter().map(|inner| Key::new(&name, inner))),
+            Some(inner) => keys.extend(inner.iter().map(|inner| ConfigKey::new(&name, inner))),
             // Sections of names that the administrator chose repeat the others.
             None if names(&format!("[{name}.any]\n")).is_some() => assert_eq!(name, "service"),
-            None => keys.push(Key::new("", &name)),
+            None => keys.push(ConfigKey::new("", &name)),
         }
     }
     keys.sort();
@@ -62,14 +62,14 @@ fn names(section: &str) -> Option<Vec<String>> {
 }
 
 /// Left out it means something that no value says.
-pub(crate) fn without_default(key: &Key) -> bool {
+pub(crate) fn without_default(key: &ConfigKey) -> bool {
     // A last day; a mail program that is taken where it is there.
     ["require.enroll_by", "notify.command"].contains(&key.path().as_str())
 }
 
 #[test]
 fn the_reader_names_its_keys() {
-    let keys: Vec<String> = keys().iter().map(Key::path).collect();
+    let keys: Vec<String> = keys().iter().map(ConfigKey::path).collect();
     for key in ["quiet", "limit.attempts", "fresh.for", "reset.token_for"] {
         assert!(keys.iter().any(|known| known == key), "{key} is not in {keys:?}");
     }

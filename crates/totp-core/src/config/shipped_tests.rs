@@ -1,14 +1,14 @@
 //! The config file that is shipped shows every key with its default, and nothing else. What the keys are, the reader says itself.
 
 use super::Config;
-use super::schema_tests::{Key, keys, parse, without_default};
+use super::schema_tests::{ConfigKey, keys, parse, without_default};
 use std::path::Path;
 
 const SHIPPED: &str = include_str!("../../../../packaging/config.toml");
 
 /// One key that is commented out.
 struct Shown {
-    key: Key,
+    key: ConfigKey,
     /// As it would stand there.
     line: &'static str,
     /// Where, counted from one.
@@ -27,7 +27,7 @@ fn shown() -> Vec<Shown> {
         {
             let (name, _) =
                 line.split_once(" =").unwrap_or_else(|| panic!("line {number} is no key: {line}"));
-            shown.push(Shown { key: Key::new(section, name), line, number });
+            shown.push(Shown { key: ConfigKey::new(section, name), line, number });
         }
     }
     shown
@@ -49,7 +49,7 @@ fn it_says_what_holds_without_it() {
 
 #[test]
 fn every_key_is_shown_once_and_no_other() {
-    let mut shown: Vec<Key> = shown().into_iter().map(|shown| shown.key).collect();
+    let mut shown: Vec<ConfigKey> = shown().into_iter().map(|shown| shown.key).collect();
     shown.sort();
     assert_eq!(shown, keys());
 }

@@ -19,7 +19,7 @@ fn every_key_has_a_default() {
     assert_eq!(config.fail_delay, Seconds(0));
     assert_eq!((config.recovery_codes, config.warn_below), (10, 3));
     assert!(!config.quiet);
-    let remember = Remember { length: Seconds(30 * 86400), ipv6_prefix: 64, ..Remember::OFF };
+    let remember = RememberRules { length: Seconds(30 * 86400), ipv6_prefix: 64, ..RememberRules::OFF };
     assert_eq!(config.policy, Policy { remember, ..Policy::strict() });
 }
 
@@ -32,8 +32,8 @@ fn what_is_required_of_whom_is_read() {
         [service.sudo]\nquiet = false\n[service.sudo.fresh]\nfor = \"0s\"\n[service.sudo.require]\ngroups = []\n\
         [service.sudo.remember]\nmode = \"always\"\nbind = [\"ssh-key\"]\n";
     let config = parse(text, Some("sshd")).unwrap();
-    let remember = Remember {
-        mode: Mode::Ask,
+    let remember = RememberRules {
+        mode: RememberMode::Ask,
         length: Seconds(7 * 86400),
         bind_key: false,
         bind_address: true,
@@ -56,7 +56,8 @@ fn what_is_required_of_whom_is_read() {
     assert_eq!(config.policy, policy);
     let sudo = parse(text, Some("sudo")).unwrap();
     assert!(!sudo.quiet);
-    let remember = Remember { mode: Mode::Always, bind_key: true, bind_address: false, ..remember };
+    let remember =
+        RememberRules { mode: RememberMode::Always, bind_key: true, bind_address: false, ..remember };
     assert_eq!(sudo.policy, Policy { groups: Vec::new(), fresh: Seconds(0), remember, ..policy });
 }
 
@@ -113,7 +114,7 @@ fn a_mistake_is_named_with_its_line() {
             "[require]\nexempt_networks = [\"192.0.2.0/24\", \"10.0.0.0\"]\n",
             "line 2: `exempt_networks`: is not a network",
         ),
-        ("[require]\nexempt_networks = [\"10.0.0.1/8\"]\n", "line 2: `exempt_networks`: has bits set behind"),
+        ("[require]\nexempt_networks = [\"10.0.0.1/8\"]\n", "line 2: `exempt_networks`: has bits set after"),
         ("[require]\nenroll_by = 2026-02-30\n", "line 2: "),
         ("[require]\nenroll_by = \"tomorrow\"\n", "line 2: `enroll_by`: is not a day"),
         ("[require]\ngroups = \"staff\"\n", "line 2: `groups`: invalid type"),
@@ -136,6 +137,15 @@ fn a_mistake_is_named_with_its_line() {
         let error = parse(text, None).unwrap_err();
         assert!(error.starts_with("/c.toml") && error.contains(problem), "{text}: {error}");
     }
+}
+
+#[test]
+fn a_key_with_its_old_name_is_refused_with_the_new_one() {
+    let error = parse("[reset]\napprovals = 1\nticket_for = \"1h\"\n", None).unwrap_err();
+    assert_eq!(
+        error,
+        "/c.toml line 3: unknown field `ticket_for`: it is called `token_for` now; correct or remove the line; until then every login is refused"
+    );
 }
 
 #[test]
@@ -183,12 +193,16 @@ fn a_bound_itself_is_within_bounds() {
 
 #[test]
 fn a_reset_takes_the_same_whatever_the_service() {
-    assert_eq!(Config::defaults().unwrap().reset, Terms::DEFAULT);
+    assert_eq!(Config::defaults().unwrap().reset, ResetRules::DEFAULT);
     let text = "[reset]\ncooldown = \"2h\"\napprovals = 0\nexpires = \"7201s\"\ntoken_for = \"30m\"\n[service.sudo]\n";
-    let terms =
-        Terms { cooldown: Seconds(7200), approvals: 0, expires: Seconds(7201), token_for: Seconds(1800) };
+    let rules = ResetRules {
+        cooldown: Seconds(7200),
+        approvals: 0,
+        expires: Seconds(7201),
+        token_for: Seconds(1800),
+    };
     for service in [None, Some("sudo"), Some("sshd")] {
-        assert_eq!(parse(text, service).unwrap().reset, terms);
+        assert_eq!(parse(text, service).unwrap().reset, rules);
     }
 }
 

@@ -1,18 +1,18 @@
-//! The credential's TOML: what each field must be, and what is said of one that is not.
+//! The TOML format of the credential: reading it, with an error for each wrong field, and writing it.
 
 use super::{Authenticator, Credential, Label, Owner, RecoverySet, VERSION};
-use crate::created::Created;
-use crate::document::{self, Base64, DocumentError, Field, Table, Value, Wrong, word};
+use crate::document::{self, Base64, DocumentError, Field, ParseError, Table, Value, word};
 use crate::factor::totp::{LONGEST_SECRET, SHORTEST_SECRET};
 use crate::factor::{Factor, WrittenFactor};
 use crate::id::Id;
 use crate::keyring::{NONCE_LENGTH, Sealed};
 use crate::recovery::{self, Hash};
+use crate::time::Created;
 use crate::user::User;
 use serde::Serialize;
 use std::path::Path;
 
-/// What to do about a credential that cannot be read.
+/// Advice that follows an error about a credential.
 const WHAT_TO_DO: &str = "restore it from a backup, or enrol the user again";
 
 impl Credential {
@@ -27,9 +27,9 @@ impl Credential {
     /// The text of the document. `file` is only named in errors.
     ///
     /// # Errors
-    /// [`DocumentError`] where the values cannot be written as TOML; none of ours cannot.
+    /// [`DocumentError`] if a value cannot be written as TOML, which no credential contains.
     pub fn to_document(&self, file: &Path) -> Result<String, DocumentError> {
-        let written = Written {
+        let written = WrittenCredential {
             version: self.version,
             user: self.owner.user.as_str().to_owned(),
             uid: self.owner.uid,
@@ -42,7 +42,7 @@ impl Credential {
     }
 }
 
-fn read(table: &mut Table<'_>, user: &User) -> Result<Credential, Wrong> {
+fn read(table: &mut Table<'_>, user: &User) -> Result<Credential, ParseError> {
     let version = table.version(1..=VERSION)?;
     if table.required::<&str>("user")? != user.as_str() {
         return Err(table.wrong("is another user's credential: it was copied or renamed"));
@@ -57,16 +57,16 @@ fn read(table: &mut Table<'_>, user: &User) -> Result<Credential, Wrong> {
         return Err(table.wrong("has no authenticator"));
     }
     credential.recovery = table.section("recovery", read_recovery)?;
-    // The seals of the first version are not bound to these: anybody could have written them in.
+    // The seals of version 1 are not bound to these fields, so anybody could have added them.
     let beyond = credential.authenticators.iter().any(|one| one.factor.since_version() > version)
-        || credential.recovery.as_ref().is_some_and(|set| set.kind != recovery::Kind::Own);
+        || credential.recovery.as_ref().is_some_and(|set| set.kind != recovery::RecoveryKind::Own);
     if version == 1 && beyond {
         return Err(table.wrong("has drift_steps or a kind of recovery codes, which version 1 does not know"));
     }
     Ok(credential)
 }
 
-fn read_authenticator(table: &mut Table<'_>) -> Result<Authenticator, Wrong> {
+fn read_authenticator(table: &mut Table<'_>) -> Result<Authenticator, ParseError> {
     let factor = Factor::read(table)?;
     let label = Label::parse(table.required("label")?).map_err(|error| table.wrong(error.to_string()))?;
     let created = table.required("created")?;
@@ -74,9 +74,9 @@ fn read_authenticator(table: &mut Table<'_>) -> Result<Authenticator, Wrong> {
     Ok(Authenticator { label, factor, created, sealed })
 }
 
-fn read_recovery(table: &mut Table<'_>) -> Result<RecoverySet, Wrong> {
+fn read_recovery(table: &mut Table<'_>) -> Result<RecoverySet, ParseError> {
     let (id, created) = (table.required("id")?, table.required("created")?);
-    let kind = table.optional("kind")?.unwrap_or(recovery::Kind::Own);
+    let kind = table.optional("kind")?.unwrap_or(recovery::RecoveryKind::Own);
     let sealed = read_seal(table, recovery::PEPPER_LENGTH..=recovery::PEPPER_LENGTH)?;
     let written: Vec<Base64> = table.required("hashes")?;
     if written.len() > recovery::MOST_CODES {
@@ -88,7 +88,10 @@ fn read_recovery(table: &mut Table<'_>) -> Result<RecoverySet, Wrong> {
 }
 
 /// Reads a seal and checks its lengths: the nonce, and the ciphertext for its plaintext and the 16 bytes of the tag.
-fn read_seal(table: &mut Table<'_>, plaintext: std::ops::RangeInclusive<usize>) -> Result<Sealed, Wrong> {
+fn read_seal(
+    table: &mut Table<'_>,
+    plaintext: std::ops::RangeInclusive<usize>,
+) -> Result<Sealed, ParseError> {
     let key = table.required("key")?;
     let (Base64(nonce), Base64(ciphertext)) = (table.required("nonce")?, table.required("ciphertext")?);
     if nonce.len() != NONCE_LENGTH {
@@ -100,8 +103,8 @@ fn read_seal(table: &mut Table<'_>, plaintext: std::ops::RangeInclusive<usize>) 
     Ok(Sealed { key, nonce, ciphertext })
 }
 
-/// A kind that this version does not know is refused by name. Left out where they are of our own making.
-impl<'t> Field<'t> for recovery::Kind {
+/// A kind that this version does not know is refused by name. The field is omitted for the program's own codes.
+impl<'t> Field<'t> for recovery::RecoveryKind {
     fn read(value: &'t Value<'t>) -> Result<Self, String> {
         word(value, &[(SCRATCH, Self::Scratch)])
     }
@@ -111,7 +114,7 @@ const SCRATCH: &str = "scratch";
 
 /// The document as it is written.
 #[derive(Serialize)]
-struct Written {
+struct WrittenCredential {
     version: u32,
     user: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -138,7 +141,7 @@ struct WrittenAuthenticator {
 #[derive(Serialize)]
 struct WrittenRecovery {
     id: Id,
-    /// Left out where they are of our own making.
+    /// Omitted for the program's own codes.
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<&'static str>,
     created: Created,
@@ -166,8 +169,8 @@ impl From<&RecoverySet> for WrittenRecovery {
         Self {
             id: *id,
             kind: match kind {
-                recovery::Kind::Own => None,
-                recovery::Kind::Scratch => Some(SCRATCH),
+                recovery::RecoveryKind::Own => None,
+                recovery::RecoveryKind::Scratch => Some(SCRATCH),
             },
             created: *created,
             key: sealed.key.clone(),

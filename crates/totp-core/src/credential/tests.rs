@@ -138,7 +138,7 @@ fn labels_are_told_apart_and_places_are_four() {
         "label = \"c\"",
         1,
     );
-    assert!(error(&text).contains("that label already"));
+    assert!(error(&text).contains("with this label exists"));
 }
 
 #[test]
@@ -309,7 +309,7 @@ fn a_window_and_the_kind_of_the_codes_come_back_as_they_were_written() {
     let read = parse(&text).unwrap();
     let Factor::Totp(totp) = read.authenticators()[0].factor();
     assert_eq!(totp.drift(), Some(Drift::new(4).unwrap()));
-    assert_eq!((read.recovery_kind(), read.recovery_codes()), (Some(recovery::Kind::Scratch), 2));
+    assert_eq!((read.recovery_kind(), read.recovery_codes()), (Some(recovery::RecoveryKind::Scratch), 2));
     assert_eq!(read.to_document(Path::new("alice.toml")).unwrap(), text);
     assert!(read.open(&read.authenticators()[0], &keyring()).is_ok());
     assert!(read.open_pepper(read.recovery().unwrap(), &keyring()).is_ok());

@@ -1,11 +1,11 @@
-//! How the nouns are written in a document. They know nothing of it themselves.
+//! How values of other modules are written in a document; those modules know nothing of documents.
 
 use super::Value;
 use super::table::Field;
-use crate::address::{Address, Recipient};
-use crate::created::Created;
 use crate::id::Id;
+use crate::mail_address::{Address, Recipient};
 use crate::network::Network;
+use crate::time::Created;
 use crate::time::{Date, Seconds};
 use toml::value::Datetime;
 

@@ -1,14 +1,14 @@
-//! The fields of a TOML table as its reader asks for them. What nobody asks for is an unknown field. No error repeats a value.
+//! A TOML table, read field by field. A field that the reader does not ask for is unknown. No error repeats a value.
 
+use super::error::ParseError;
 use super::value::{Fields, Placed, Value};
-use super::wrong::Wrong;
 use base64ct::Encoding;
 use std::ops::RangeInclusive;
 
 /// A table that is being read.
 pub(crate) struct Table<'t> {
     fields: &'t Fields<'t>,
-    /// Where it begins in the document, in bytes.
+    /// The offset at which it begins in the document.
     at: usize,
     known: Vec<&'static str>,
 }
@@ -18,64 +18,65 @@ impl<'t> Table<'t> {
         Self { fields, at, known: Vec::new() }
     }
 
-    /// A field that may be missing.
-    pub(crate) fn optional<T: Field<'t>>(&mut self, name: &'static str) -> Result<Option<T>, Wrong> {
+    /// Reads an optional field.
+    pub(crate) fn optional<T: Field<'t>>(&mut self, name: &'static str) -> Result<Option<T>, ParseError> {
         let Some(value) = self.value(name) else { return Ok(None) };
-        let wrong = |problem| Wrong::at(value.at, format!("`{name}`: {problem}"));
+        let wrong = |problem| ParseError::at(value.at, format!("`{name}`: {problem}"));
         T::read(&value.value).map(Some).map_err(wrong)
     }
 
-    /// A field that must be there.
-    pub(crate) fn required<T: Field<'t>>(&mut self, name: &'static str) -> Result<T, Wrong> {
+    /// Reads a required field.
+    pub(crate) fn required<T: Field<'t>>(&mut self, name: &'static str) -> Result<T, ParseError> {
         self.optional(name)?.ok_or_else(|| self.wrong(format!("missing field `{name}`")))
     }
 
-    /// A table of its own, whole; `None` where it is missing.
+    /// Reads a table with all its fields; `None` if it is missing.
     pub(crate) fn section<T>(
         &mut self,
         name: &'static str,
-        read: impl FnOnce(&mut Table<'t>) -> Result<T, Wrong>,
-    ) -> Result<Option<T>, Wrong> {
+        read: impl FnOnce(&mut Table<'t>) -> Result<T, ParseError>,
+    ) -> Result<Option<T>, ParseError> {
         let Some(value) = self.value(name) else { return Ok(None) };
         whole(value, name, read).map(Some)
     }
 
-    /// Tables of one name (`[[NAME]]`), each whole; none where it is missing.
+    /// Reads tables of one name (`[[NAME]]`) with all their fields; none if missing.
     pub(crate) fn sections<T>(
         &mut self,
         name: &'static str,
-        mut read: impl FnMut(&mut Table<'t>) -> Result<T, Wrong>,
-    ) -> Result<Vec<T>, Wrong> {
+        mut read: impl FnMut(&mut Table<'t>) -> Result<T, ParseError>,
+    ) -> Result<Vec<T>, ParseError> {
         let Some(value) = self.value(name) else { return Ok(Vec::new()) };
         let Value::List(tables) = &value.value else {
-            return Err(Wrong::at(value.at, format!("`{name}`: {}", expected("tables, [[…]]"))));
+            return Err(ParseError::at(value.at, format!("`{name}`: {}", expected("tables, [[…]]"))));
         };
         tables.iter().map(|table| whole(table, name, &mut read)).collect()
     }
 
-    /// Tables under names that the writer of the document chose, each whole.
+    /// Reads tables whose names the writer of the document chose.
     pub(crate) fn named_sections<T>(
         &mut self,
         name: &'static str,
-        mut read: impl FnMut(&mut Table<'t>) -> Result<T, Wrong>,
-    ) -> Result<Vec<(String, T)>, Wrong> {
+        mut read: impl FnMut(&mut Table<'t>) -> Result<T, ParseError>,
+    ) -> Result<Vec<(String, T)>, ParseError> {
         let Some(value) = self.value(name) else { return Ok(Vec::new()) };
         let Value::Table(tables) = &value.value else {
-            return Err(Wrong::at(value.at, format!("`{name}`: {}", expected("tables with a name"))));
+            return Err(ParseError::at(value.at, format!("`{name}`: {}", expected("tables with a name"))));
         };
         let named =
             tables.iter().map(|field| Ok((field.name.to_string(), whole(&field.placed, name, &mut read)?)));
         named.collect()
     }
 
-    /// The version of a document, first of all: a later one has fields that are unknown here. `known` are those that are read.
-    pub(crate) fn version(&mut self, known: RangeInclusive<u32>) -> Result<u32, Wrong> {
+    /// Reads the version of a document. To be called first, because a later version has fields that are unknown here.
+    /// `known` are the versions that can be read.
+    pub(crate) fn version(&mut self, known: RangeInclusive<u32>) -> Result<u32, ParseError> {
         let version = self.required("version")?;
         let (oldest, newest) = (known.start(), known.end());
         if version > *newest {
             let problem =
                 format!("version {version} is newer than this program reads ({newest}): upgrade it");
-            return Err(Wrong::complete(problem));
+            return Err(ParseError::complete(problem));
         }
         if version < *oldest {
             let problem =
@@ -85,9 +86,15 @@ impl<'t> Table<'t> {
         Ok(version)
     }
 
-    /// Something is wrong with this table, not with one field of it.
-    pub(crate) fn wrong(&self, problem: impl Into<String>) -> Wrong {
-        Wrong::at(self.at, problem)
+    /// Refuses a field that was renamed, and names the new one.
+    pub(crate) fn renamed(&self, old: &str, new: &str) -> Result<(), ParseError> {
+        let Some(value) = self.fields.get(old) else { return Ok(()) };
+        Err(ParseError::at(value.at, format!("unknown field `{old}`: it is called `{new}` now")))
+    }
+
+    /// An error about the whole table.
+    pub(crate) fn wrong(&self, problem: impl Into<String>) -> ParseError {
+        ParseError::at(self.at, problem)
     }
 
     fn value(&mut self, name: &'static str) -> Option<&'t Placed<'t>> {
@@ -95,24 +102,24 @@ impl<'t> Table<'t> {
         self.fields.get(name)
     }
 
-    /// Nothing is there that was not asked for.
-    pub(super) fn end(self) -> Result<(), Wrong> {
+    /// Checks that the reader asked for every field.
+    pub(super) fn end(self) -> Result<(), ParseError> {
         let unknown = self.fields.iter().find(|field| !self.known.contains(&field.name.as_ref()));
         let Some(unknown) = unknown else { return Ok(()) };
         let known: Vec<String> = self.known.iter().map(|name| format!("`{name}`")).collect();
         let name = unknown.name.escape_debug();
         let problem = format!("unknown field `{name}`, expected one of {}", known.join(", "));
-        Err(Wrong::at(unknown.at, problem))
+        Err(ParseError::at(unknown.at, problem))
     }
 }
 
 fn whole<'t, T>(
     value: &'t Placed<'t>,
     name: &'static str,
-    read: impl FnOnce(&mut Table<'t>) -> Result<T, Wrong>,
-) -> Result<T, Wrong> {
+    read: impl FnOnce(&mut Table<'t>) -> Result<T, ParseError>,
+) -> Result<T, ParseError> {
     let Value::Table(fields) = &value.value else {
-        return Err(Wrong::at(value.at, format!("`{name}`: {}", expected("a table"))));
+        return Err(ParseError::at(value.at, format!("`{name}`: {}", expected("a table"))));
     };
     let mut table = Table::new(fields, value.at);
     let whole = read(&mut table)?;
@@ -120,9 +127,9 @@ fn whole<'t, T>(
     Ok(whole)
 }
 
-/// What a field may hold.
+/// A type that a field can hold.
 pub(crate) trait Field<'t>: Sized {
-    /// The error says what is wrong with the value, and never the value of a secret.
+    /// The error says what is wrong, and never repeats the value of a secret.
     fn read(value: &'t Value<'t>) -> Result<Self, String>;
 }
 
@@ -177,7 +184,7 @@ impl<'t> Field<'t> for u8 {
 pub(crate) struct Base64(pub(crate) Vec<u8>);
 
 impl Base64 {
-    /// As documents write `bytes`.
+    /// `bytes` as base64.
     pub(crate) fn text(bytes: &[u8]) -> String {
         base64ct::Base64::encode_string(bytes)
     }
@@ -198,7 +205,7 @@ impl<'t, T: Field<'t>> Field<'t> for Vec<T> {
     }
 }
 
-/// One of a few words. The error names the one that is there: a type that this version does not know is refused by name.
+/// Reads one of a few words. The error repeats the unknown word, so that a type of a later version is refused by name.
 pub(crate) fn word<T: Copy>(value: &Value<'_>, words: &[(&str, T)]) -> Result<T, String> {
     let text = value.as_str().ok_or_else(|| expected("a string"))?;
     let found = words.iter().find(|(word, _)| *word == text);
@@ -209,7 +216,7 @@ pub(crate) fn word<T: Copy>(value: &Value<'_>, words: &[(&str, T)]) -> Result<T,
     })
 }
 
-/// Characters that are repeated of a word that is unknown.
+/// The most characters of an unknown word that are repeated.
 const LONGEST_WORD: usize = 32;
 
 #[cfg(test)]

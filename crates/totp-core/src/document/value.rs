@@ -1,31 +1,31 @@
-//! A document taken apart: names, values, and where each stands, for the errors.
+//! A parsed document: names, values, and the position of each for errors.
 
 use std::borrow::Cow;
 use toml::de::{DeTable, DeValue};
 use toml::value::Datetime;
 
-/// What a field of a document holds.
+/// The value of a field.
 #[cfg_attr(test, derive(Debug, PartialEq))]
 pub(crate) enum Value<'t> {
     Text(Cow<'t, str>),
-    /// A whole number; `None`: one of more than 64 bits.
+    /// A whole number; `None` if it exceeds 64 bits.
     Integer(Option<i64>),
     Boolean(bool),
     Datetime(Datetime),
     List(Vec<Placed<'t>>),
     Table(Fields<'t>),
-    /// A number that is not whole, which no field of ours may hold.
+    /// A number that is not whole, which no field can hold.
     Fraction,
 }
 
-/// A value and where in the document it begins, in bytes; of a table that is its header.
+/// A value and the offset at which it begins; for a table, that of its header.
 #[cfg_attr(test, derive(Debug, PartialEq))]
 pub(crate) struct Placed<'t> {
     pub(super) at: usize,
     pub(super) value: Value<'t>,
 }
 
-/// A name in a table, where it stands, and what it stands for.
+/// A name in a table, its offset, and its value.
 #[cfg_attr(test, derive(Debug, PartialEq))]
 pub(super) struct Named<'t> {
     pub(super) name: Cow<'t, str>,

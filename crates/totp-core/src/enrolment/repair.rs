@@ -1,4 +1,4 @@
-//! What fixes an enrolment without its owner: lifting a lock, and a new ledger in the place of a broken one.
+//! Repairs of an enrolment by an administrator: lifting a lock, and replacing a broken ledger.
 
 use super::{EnrolmentError, credential_of, sound};
 use crate::credential::Authenticator;
@@ -7,8 +7,8 @@ use crate::ledger::{Ledger, Progress, RecoveryMarks};
 use crate::store::Entry;
 use crate::time::Now;
 
-/// Forgives all wrong tries and lifts a lock. If the machine's clock ran ahead and was set back, what was used
-/// up meanwhile is freed but for what a login of now may have used.
+/// Forgives all failures and lifts a lock. If the machine's clock ran ahead and was set back, codes that were used up
+/// in that time are allowed again, except those that a login of now may have used.
 ///
 /// # Errors
 /// [`EnrolmentError`]; the ledger is then as it was.
@@ -22,14 +22,14 @@ pub fn unlock<E: Entry>(entry: E, windows: &Windows, now: Now) -> Result<(), Enr
     Ok(entry.record(&ledger)?)
 }
 
-/// Whether the ledger of an enrolment is missing, broken, or has no place for one of its authenticators.
+/// Whether the ledger of an enrolment is missing, broken, or lacks an entry for one of its authenticators.
 pub fn needs_repair<E: Entry>(entry: &E) -> bool {
     let Some(Ok(credential)) = entry.credential() else { return false };
     entry.ledger().is_none_or(|ledger| !ledger.fits(credential))
 }
 
-/// Makes a new ledger for an enrolment whose ledger is missing or broken. Nobody knows any more which codes were used:
-/// all up to now counts as used, and the recovery codes are void.
+/// Makes a new ledger for an enrolment whose ledger is missing or broken. It is not known which codes were used, so all
+/// up to now count as used and the recovery codes are void.
 ///
 /// # Errors
 /// [`EnrolmentError`]; the enrolment is then as it was, or its recovery codes count as used.
@@ -41,11 +41,11 @@ pub fn repair<E: Entry>(entry: E, windows: &Windows, now: Now) -> Result<(), Enr
     };
     let progress = credential.authenticators().iter().map(used).collect();
     let mut ledger = Ledger::of(credential.owner().id, progress);
-    // Should the credential with the old set stay in place, whatever stops this: its codes are dead all the same.
+    // If this is stopped before the credential is replaced, the codes of the old set are void too.
     if let Some(set) = credential.recovery() {
         ledger.recovery = RecoveryMarks::all_used(set.id, now.realtime);
     }
-    // The owner goes on being told; one that cannot be read is told by nobody, and completed by nobody.
+    // The owner is still told of a reset. A reset that cannot be read is announced to nobody and cannot be completed.
     ledger.notice = entry.reset().ok().flatten().and_then(|reset| reset.notice_for(credential.owner().id));
     credential.void_recovery();
     Ok(entry.commit(&credential, &ledger)?)

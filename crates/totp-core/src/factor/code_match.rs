@@ -1,29 +1,29 @@
-//! What a code turned out to be, whatever kind of factor it was checked against.
+//! The result of checking a code, for any kind of factor.
 
 use crate::time::Seconds;
 
-/// What a code is to one authenticator.
+/// The result of checking a code against one authenticator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CodeMatch {
     /// Right, and not used yet.
     Right {
-        /// What is used up with it, in the factor's own count: [`crate::ledger::Progress::used_up_to`].
+        /// What the code uses up, in the factor's own count: [`crate::ledger::Progress::used_up_to`].
         used_up_to: u64,
     },
     /// Right, but used before.
     Replayed {
-        /// In what time the next one comes, where that is a matter of time.
+        /// The wait for the next code, if it is a matter of time.
         next_code: Option<Seconds>,
     },
-    /// A used one, because the clock stands this much before the last accepted code.
+    /// Used, because the clock is this much before the last accepted code.
     ClockBack(Seconds),
-    /// One that may have been used before this boot; a later one is good in this time.
+    /// May have been used before this boot; a later code is accepted after this wait.
     BeforeBoot(Seconds),
-    /// None that is right now.
+    /// Wrong at this time.
     Wrong,
 }
 
-/// By how much a clock is off, for a code that would be right by it.
+/// How far a clock is off, for a code that is right by that clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClockOff {
     /// Steps that the phone's clock is ahead of this machine's, or behind if negative.

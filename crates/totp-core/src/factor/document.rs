@@ -1,19 +1,19 @@
-//! A factor in the credential's TOML.
+//! The TOML format of a factor in the credential.
 
 use super::totp::{Algorithm, Drift, Parameters, Totp};
 use super::{Factor, FactorKind};
-use crate::document::{Field, Table, Value, Wrong, word};
+use crate::document::{Field, ParseError, Table, Value, word};
 use serde::Serialize;
 
 impl Factor {
-    /// Reads what an authenticator's section says of it.
-    pub(crate) fn read(table: &mut Table<'_>) -> Result<Self, Wrong> {
+    /// Reads the factor from an authenticator's section.
+    pub(crate) fn read(table: &mut Table<'_>) -> Result<Self, ParseError> {
         match table.required("type")? {
             FactorKind::Totp => read_totp(table).map(Self::Totp),
         }
     }
 
-    /// The same as it is written.
+    /// The factor as it is written.
     pub(crate) fn written(self) -> WrittenFactor {
         match self {
             Self::Totp(totp) => WrittenFactor {
@@ -27,7 +27,7 @@ impl Factor {
     }
 }
 
-fn read_totp(table: &mut Table<'_>) -> Result<Totp, Wrong> {
+fn read_totp(table: &mut Table<'_>) -> Result<Totp, ParseError> {
     let (algorithm, digits, period) =
         (table.required("algorithm")?, table.required("digits")?, table.required("period")?);
     let parameters =

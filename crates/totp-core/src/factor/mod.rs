@@ -1,8 +1,9 @@
-//! The kinds of factor: what a code of each is computed from, how far its window reaches, what a code uses up, and how durable
-//! the record of that use has to be.
+//! The kinds of factor: how codes are computed, how far the window reaches, what a code uses up, and how durable the
+//! record of that has to be.
 //!
-//! A further kind is one more variant of [`Factor`] and of [`Codes`], in a file of its own beside [`totp`]; the compiler names
-//! what it has to answer. Outside of this directory nothing but what enrols and what shows an enrolment matches on a kind.
+//! A further kind is one more variant of [`Factor`] and of [`Codes`], in a file of its own beside [`totp`]; the
+//! compiler lists what it has to answer. Outside this directory only enrolling and showing an enrolment match on the
+//! kind.
 
 mod code_match;
 mod document;
@@ -12,30 +13,29 @@ pub use code_match::ClockOff;
 pub(crate) use code_match::CodeMatch;
 pub(crate) use document::WrittenFactor;
 
-use crate::durability::Durability;
 use crate::keyring::Binding;
 use crate::secret::Secret;
 use crate::time::Now;
 use totp::{Generator, Parameters, Totp};
 
-/// What one authenticator is, but for its secret.
+/// The factor of one authenticator, without its secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Factor {
-    /// Codes of the time (RFC 6238).
+    /// TOTP (RFC 6238).
     Totp(Totp),
 }
 
-/// Which kind of factor.
+/// The kind of a factor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FactorKind {
-    /// Codes of the time (RFC 6238).
+    /// TOTP (RFC 6238).
     Totp,
 }
 
-/// How far the windows reach by the config, where an authenticator has none of its own.
+/// The windows by the config, for authenticators without one of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Windows {
-    /// Of codes of the time.
+    /// For TOTP.
     pub totp: totp::Window,
 }
 
@@ -56,7 +56,7 @@ impl FactorKind {
         }
     }
 
-    /// The kind of that number.
+    /// The kind with that number.
     #[must_use]
     pub fn of_number(number: u8) -> Option<Self> {
         [Self::Totp].into_iter().find(|kind| kind.number() == number)
@@ -76,7 +76,7 @@ impl From<Totp> for Factor {
 }
 
 impl Factor {
-    /// Which kind it is.
+    /// Its kind.
     #[must_use]
     pub fn kind(self) -> FactorKind {
         match self {
@@ -104,12 +104,12 @@ impl Factor {
     #[must_use]
     pub fn durability_of_use(self) -> Durability {
         match self {
-            // The boot rule refuses whatever a crash of the machine could have lost.
+            // The boot rule refuses every code whose record a crash of the machine could have lost.
             Self::Totp(_) => Durability::Process,
         }
     }
 
-    /// How many codes are right at any one moment: what a guess is weighed by.
+    /// How many codes are right at any one moment: the probability of a guess depends on it.
     #[must_use]
     pub fn right_at_once(self, windows: &Windows) -> u64 {
         match self {
@@ -117,28 +117,29 @@ impl Factor {
         }
     }
 
-    /// All that a login of now, at any service, can have used up.
+    /// The latest that a login at this moment, at any service, can have used up.
     pub(crate) fn usable_by(self, windows: &Windows, now: Now) -> u64 {
         match self {
             Self::Totp(totp) => totp.usable_by(windows.totp, now),
         }
     }
 
-    /// The version of the credential that first knew what it says.
+    /// The first version of the credential that can express it.
     pub(crate) fn since_version(self) -> u32 {
         match self {
             Self::Totp(totp) => totp.since_version(),
         }
     }
 
-    /// Binds a seal to it: with other parameters beside it the secret does not open. `version` is that of the credential.
+    /// Binds a seal to its parameters: beside other parameters the secret does not open. `version` is that of the
+    /// credential.
     pub(crate) fn bind(self, binding: Binding, version: u32) -> Binding {
         match self {
             Self::Totp(totp) => totp.bind(binding, version),
         }
     }
 
-    /// Its codes. The secret in them is wiped on drop.
+    /// Makes its codes. The secret in them is wiped on drop.
     pub(crate) fn codes(self, secret: &Secret) -> Codes {
         match self {
             Self::Totp(totp) => Codes::Totp(Generator::new(totp, secret)),
@@ -148,7 +149,7 @@ impl Factor {
 
 /// An authenticator's codes: its factor together with its secret.
 pub(crate) enum Codes {
-    /// Codes of the time.
+    /// TOTP.
     Totp(Generator),
 }
 
@@ -160,29 +161,39 @@ impl Codes {
         }
     }
 
-    /// What `code` is, where all up to `used_up_to` is used up.
+    /// Checks `code`, with everything up to `used_up_to` used up.
     pub(crate) fn find(&self, code: &Secret, used_up_to: u64, windows: &Windows, now: Now) -> CodeMatch {
         match self {
             Self::Totp(generator) => generator.find(code, used_up_to, windows.totp, now),
         }
     }
 
-    /// For a wrong code: by how much a clock would have to be off for it to be right, within reason.
+    /// For a wrong code: how far a clock would have to be off for it to be right, within limits.
     pub(crate) fn clock_off(&self, code: &Secret, windows: &Windows, now: Now) -> Option<ClockOff> {
         match self {
             Self::Totp(generator) => generator.clock_off(code, windows.totp, now),
         }
     }
 
-    /// Looks at the first code of a secret that is minutes old: what it uses up.
+    /// Checks the first code of a secret that is minutes old. Returns what it uses up.
     ///
     /// # Errors
-    /// It is wrong; by how much a clock is off, where that is why.
+    /// The code is wrong; how far a clock is off, if that is the reason.
     pub(crate) fn first(&self, code: &Secret, now: Now) -> Result<u64, Option<ClockOff>> {
         match self {
             Self::Totp(generator) => generator.first(code, now),
         }
     }
+}
+
+/// What a record has to outlast before an answer is given. What happened decides it ([`crate::ledger::Record`]), never
+/// the code that writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Durability {
+    /// The death of the process. The page cache does, and the boot rule covers a crash of the machine.
+    Process,
+    /// A crash of the machine too, for a spent recovery code, a counter, or the start of a lock.
+    Machine,
 }
 
 #[cfg(test)]

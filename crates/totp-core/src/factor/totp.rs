@@ -1,4 +1,4 @@
-//! One rule: which step, if any, does a typed TOTP code belong to (RFC 6238 section 4 and 5.2).
+//! TOTP: which time step, if any, a typed code belongs to (RFC 6238 section 4 and 5.2).
 
 use super::code_match::{ClockOff, CodeMatch};
 use crate::keyring::Binding;
@@ -12,19 +12,19 @@ pub const SHORTEST_SECRET: usize = 10;
 pub const LONGEST_SECRET: usize = 128;
 /// The periods that are accepted, in seconds.
 pub const PERIODS: std::ops::RangeInclusive<u64> = 5..=300;
-/// How far a refused code is looked for beyond the window, in steps each side, to tell a wrong clock from a wrong code.
+/// How many steps beyond the window a refused code is searched, to tell a wrong clock from a wrong code.
 const CLOCK_SEARCH: u64 = 20;
-/// Steps each side of the clock's at which a first code is right.
+/// The window of a first code, in steps each side of the clock's.
 const FIRST_DRIFT: u64 = 1;
 
-/// The widest window that an authenticator may have of its own, in steps each side. Nine codes are good at any time then, and a
-/// guesser who is stopped after 100 wrong ones has a chance under 0.1 %.
+/// The widest window of an authenticator's own, in steps each side. Nine codes are then right at any time, and a
+/// guesser who is stopped after 100 wrong ones succeeds with less than 0.1 %.
 pub const WIDEST_DRIFT: u64 = 4;
 
 /// The hash under the HMAC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
-    /// HMAC-SHA-1, what every app supports.
+    /// HMAC-SHA-1, which every app supports.
     Sha1,
     /// HMAC-SHA-256.
     Sha256,
@@ -54,7 +54,7 @@ impl Algorithm {
     }
 }
 
-/// What a code is computed with, beside the secret.
+/// The parameters that codes are computed with, besides the secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parameters {
     algorithm: Algorithm,
@@ -62,7 +62,7 @@ pub struct Parameters {
     period: u64,
 }
 
-/// Parameters that no authenticator of ours may have.
+/// The parameters are out of range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ParametersError {
     /// See [`crate::code::DIGITS`].
@@ -74,7 +74,7 @@ pub enum ParametersError {
 }
 
 impl Parameters {
-    /// What every authenticator app can do, and some do whatever the QR code says.
+    /// The parameters that every app supports; some use them whatever the QR code says.
     pub const EVERY_APP: Self = Self { algorithm: Algorithm::Sha1, digits: 6, period: 30 };
 
     /// `period` is in seconds.
@@ -115,29 +115,29 @@ impl Parameters {
         realtime.checked_div(self.period).unwrap_or(0)
     }
 
-    /// In what time from `realtime` (seconds since 1970) the step after `step` starts; zero if it has.
+    /// The wait from `realtime` (seconds since 1970) until the step after `step` starts; zero if it has started.
     fn starts_after(self, step: u64, realtime: u64) -> Seconds {
         let start = step.saturating_add(1).saturating_mul(self.period);
         Seconds(start.saturating_sub(realtime))
     }
 }
 
-/// An authenticator's own window: steps accepted each side of the clock's, in place of the config's.
+/// An authenticator's own window: accepted steps each side of the clock's, instead of the config's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drift(u64);
 
-/// A window wider than any that a guesser could be held off with.
+/// The window is too wide to limit guessing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("drift_steps must be 0 to {WIDEST_DRIFT}")]
-pub struct TooWide;
+pub struct DriftError;
 
 impl Drift {
-    /// So many steps each side.
+    /// A window of this many steps each side.
     ///
     /// # Errors
-    /// [`TooWide`], see [`WIDEST_DRIFT`].
-    pub fn new(steps: u64) -> Result<Self, TooWide> {
-        if steps > WIDEST_DRIFT { Err(TooWide) } else { Ok(Self(steps)) }
+    /// [`DriftError`], see [`WIDEST_DRIFT`].
+    pub fn new(steps: u64) -> Result<Self, DriftError> {
+        if steps > WIDEST_DRIFT { Err(DriftError) } else { Ok(Self(steps)) }
     }
 
     /// Steps each side.
@@ -147,42 +147,42 @@ impl Drift {
     }
 }
 
-/// An authenticator of codes of the time, but for its secret.
+/// A TOTP authenticator, without its secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Totp {
     parameters: Parameters,
     drift: Option<Drift>,
 }
 
-/// How far the window reaches by the config.
+/// The window by the config.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
-    /// Steps accepted each side of the clock's, here and now.
+    /// Accepted steps each side of the clock's, for this service.
     pub drift_steps: u64,
     /// The most that any service of this machine accepts: its logins may have used codes that far ahead.
     pub greatest_drift_steps: u64,
 }
 
 impl Totp {
-    /// With the config's window.
+    /// An authenticator with the config's window.
     #[must_use]
     pub fn new(parameters: Parameters) -> Self {
         Self { parameters, drift: None }
     }
 
-    /// With a window of its own, if it has one.
+    /// Sets a window of its own, if it has one.
     #[must_use]
     pub fn with_drift(self, drift: Option<Drift>) -> Self {
         Self { drift, ..self }
     }
 
-    /// What its codes are computed with.
+    /// Its parameters.
     #[must_use]
     pub fn parameters(self) -> Parameters {
         self.parameters
     }
 
-    /// The window of its own, where it has one; else that of the config holds.
+    /// Its own window, if it has one; otherwise the config's applies.
     #[must_use]
     pub fn drift(self) -> Option<Drift> {
         self.drift
@@ -193,12 +193,12 @@ impl Totp {
         self.drift_steps(window).saturating_mul(2).saturating_add(1)
     }
 
-    /// The newest step of which a code may have been accepted by now.
+    /// The newest step whose code may have been accepted by now.
     pub(super) fn usable_by(self, window: Window, now: Now) -> u64 {
         self.parameters.step(now.realtime).saturating_add(self.greatest_drift_steps(window))
     }
 
-    /// The first version of the credential knew no other window than the config's, and its document has no place for one.
+    /// Version 1 of the credential cannot express a window of its own.
     pub(super) fn since_version(self) -> u32 {
         if self.drift.is_some() { 2 } else { 1 }
     }
@@ -225,7 +225,7 @@ impl Totp {
     }
 }
 
-/// Which steps are still good.
+/// The steps that are still accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Span {
     /// The last step that was accepted; it and all before it are used up.
@@ -251,8 +251,8 @@ impl Generator {
             Algorithm::Sha256 => totp_rs::Algorithm::SHA256,
             Algorithm::Sha512 => totp_rs::Algorithm::SHA512,
         };
-        // "Noncompliant" only skips totp-rs's own bounds: ours are checked in `Parameters` and `credential`, and the
-        // secrets of older programs are shorter than its 128 bits. One step at a time, so no skew.
+        // "Noncompliant" only skips totp-rs's own bounds. `Parameters` and `credential` check stricter ones of this
+        // program, and the secrets of older programs are shorter than its 128 bits. One step at a time, so no skew.
         let maker = totp_rs::Builder::new()
             .with_algorithm(algorithm)
             .with_digits(parameters.digits)
@@ -267,14 +267,14 @@ impl Generator {
         self.totp.parameters
     }
 
-    /// What `code` is, where the steps up to `last_step` are used up.
+    /// Checks `code`, with the steps up to `last_step` used up.
     pub(super) fn find(&self, code: &Secret, last_step: u64, window: Window, now: Now) -> CodeMatch {
         let (drift_steps, boot_drift_steps) =
             (self.totp.drift_steps(window), self.totp.greatest_drift_steps(window));
         self.find_in(code, Span { last_step, drift_steps, boot_drift_steps, now })
     }
 
-    /// A secret is minutes old: no step of it can have been used, before a boot or after.
+    /// Checks the first code of a secret that is minutes old: no step of it can have been used.
     pub(super) fn first(&self, code: &Secret, now: Now) -> Result<u64, Option<ClockOff>> {
         let booted = Now { boottime: now.realtime, ..now };
         let span = Span { last_step: 0, drift_steps: FIRST_DRIFT, boot_drift_steps: 0, now: booted };
@@ -287,8 +287,8 @@ impl Generator {
         }
     }
 
-    /// Finds the step of `code`. Every step of the window is computed and compared, whatever the others gave, so that the
-    /// time taken does not tell where the match was.
+    /// Finds the step of `code`. Every step of the window is computed and compared, so that the time taken does not
+    /// show where it matched.
     fn find_in(&self, code: &Secret, span: Span) -> CodeMatch {
         let parameters = self.parameters();
         let seconds = |steps: u64| Seconds(steps.saturating_mul(parameters.period));
@@ -299,7 +299,7 @@ impl Generator {
         let mut found = None;
         for step in first..=last {
             if self.makes(code, step) {
-                // Two steps of one window may share a code by chance; the later is the one still to be used up.
+                // Two steps of one window may share a code by chance; the later one is used up.
                 found = Some(step);
             }
         }
@@ -319,7 +319,7 @@ impl Generator {
         }
     }
 
-    /// For a code that is wrong: by how much a clock would have to be off for it to be right. Looks a little beyond the window.
+    /// For a wrong code: how far a clock would have to be off for it to be right. Searches a little beyond the window.
     pub(super) fn clock_off(&self, code: &Secret, window: Window, now: Now) -> Option<ClockOff> {
         self.clock_off_beyond(code, now, self.totp.drift_steps(window))
     }
@@ -346,148 +346,5 @@ impl Generator {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Up since the beginning of time, but for the second that the boot instant is rounded up by.
-    fn at(realtime: u64) -> Now {
-        Now { realtime, boottime: realtime }
-    }
-
-    fn judge(algorithm: Algorithm, secret: &[u8], code: &str, span: Span) -> CodeMatch {
-        let digits = u8::try_from(code.len()).unwrap();
-        let parameters = Parameters::new(algorithm, digits, 30).unwrap();
-        let generator = Generator::new(Totp::new(parameters), &Secret::new(secret.to_vec()));
-        generator.find_in(&Secret::new(code.as_bytes().to_vec()), span)
-    }
-
-    fn window(realtime: u64) -> Span {
-        Span { last_step: 0, drift_steps: 1, boot_drift_steps: 0, now: at(realtime) }
-    }
-
-    fn right(used_up_to: u64) -> CodeMatch {
-        CodeMatch::Right { used_up_to }
-    }
-
-    fn replayed(seconds: u64) -> CodeMatch {
-        CodeMatch::Replayed { next_code: Some(Seconds(seconds)) }
-    }
-
-    const SHA1: &[u8] = b"12345678901234567890";
-
-    /// RFC 4226 appendix D: counters 0 to 9.
-    const HOTP: [&str; 10] =
-        ["755224", "287082", "359152", "969429", "338314", "254676", "287922", "162583", "399871", "520489"];
-
-    #[test]
-    fn rfc_4226_appendix_d() {
-        for (counter, code) in HOTP.iter().enumerate() {
-            let generator = Generator::new(
-                Totp::new(Parameters::new(Algorithm::Sha1, 6, 30).unwrap()),
-                &Secret::new(SHA1.to_vec()),
-            );
-            assert!(generator.makes(&Secret::new(code.as_bytes().to_vec()), counter as u64), "{counter}");
-        }
-    }
-
-    #[test]
-    fn rfc_6238_appendix_b() {
-        let sha256 = b"12345678901234567890123456789012";
-        let sha512 = b"1234567890123456789012345678901234567890123456789012345678901234";
-        let table = [
-            (59, "94287082", "46119246", "90693936"),
-            (1_111_111_109, "07081804", "68084774", "25091201"),
-            (1_111_111_111, "14050471", "67062674", "99943326"),
-            (1_234_567_890, "89005924", "91819424", "93441116"),
-            (2_000_000_000, "69279037", "90698825", "38618901"),
-            (20_000_000_000, "65353130", "77737706", "47863826"),
-        ];
-        for (time, one, two, five) in table {
-            let strict = Span { drift_steps: 0, ..window(time) };
-            assert_eq!(judge(Algorithm::Sha1, SHA1, one, strict), right(time / 30), "{time}");
-            assert_eq!(judge(Algorithm::Sha256, sha256, two, strict), right(time / 30), "{time}");
-            assert_eq!(judge(Algorithm::Sha512, sha512, five, strict), right(time / 30), "{time}");
-        }
-    }
-
-    #[test]
-    fn drift_reaches_as_far_as_it_says_and_no_further() {
-        // HOTP[3] belongs to step 3, 90 to 119 s.
-        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[3], window(60)), right(3));
-        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[3], window(149)), right(3));
-        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[3], window(150)), CodeMatch::Wrong);
-        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[3], window(59)), CodeMatch::Wrong);
-    }
-
-    #[test]
-    fn how_far_a_clock_is_off_is_told_within_reason() {
-        let parameters = Parameters::new(Algorithm::Sha1, 6, 30).unwrap();
-        let generator = Generator::new(Totp::new(parameters), &Secret::new(SHA1.to_vec()));
-        let off = |counter: usize, realtime| {
-            generator
-                .clock_off_beyond(&Secret::new(HOTP[counter].as_bytes().to_vec()), at(realtime), 1)
-                .map(|off| (off.steps, off.seconds))
-        };
-        assert_eq!(off(3, 150), Some((-2, -60)));
-        assert_eq!(off(3, 59), Some((2, 60)));
-        assert_eq!(off(1, 30 * 22), Some((-21, -630)));
-        assert_eq!(off(1, 30 * 23), None);
-    }
-
-    #[test]
-    fn a_used_step_and_all_before_it_are_replays() {
-        let used = |last_step| Span { last_step, ..window(100) };
-        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[3], used(3)), replayed(20));
-        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[2], used(3)), replayed(20));
-        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[4], used(3)), right(4));
-    }
-
-    #[test]
-    fn a_clock_set_back_is_told_from_a_replay() {
-        let ahead = Span { last_step: 1003, ..window(100) };
-        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[3], ahead), CodeMatch::ClockBack(Seconds(30_000)));
-    }
-
-    #[test]
-    fn no_code_from_before_the_boot_is_good_after_it() {
-        // Booted at 95 s, in step 3; drift 1 makes step 4 the last that may have been accepted before.
-        let booted = |realtime| Span {
-            boot_drift_steps: 1,
-            now: Now { realtime, boottime: realtime - 95 },
-            ..window(realtime)
-        };
-        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[4], booted(130)), CodeMatch::BeforeBoot(Seconds(20)));
-        assert_eq!(judge(Algorithm::Sha1, SHA1, HOTP[5], booted(130)), right(5));
-    }
-
-    #[test]
-    fn a_code_of_another_length_is_wrong() {
-        let parameters = Parameters::new(Algorithm::Sha1, 8, 30).unwrap();
-        let code = Secret::new(b"287082".to_vec());
-        assert_eq!(
-            Generator::new(Totp::new(parameters), &Secret::new(SHA1.to_vec())).find_in(&code, window(59)),
-            CodeMatch::Wrong
-        );
-    }
-
-    #[test]
-    fn parameters_out_of_range_are_refused() {
-        assert_eq!(Parameters::new(Algorithm::Sha1, 5, 30), Err(ParametersError::Digits));
-        assert_eq!(Parameters::new(Algorithm::Sha1, 9, 30), Err(ParametersError::Digits));
-        assert_eq!(Parameters::new(Algorithm::Sha1, 6, 0), Err(ParametersError::Period));
-        assert_eq!(Parameters::new(Algorithm::Sha1, 6, 301), Err(ParametersError::Period));
-    }
-
-    #[test]
-    fn the_end_of_time_is_no_step() {
-        assert_eq!(
-            judge(
-                Algorithm::Sha1,
-                SHA1,
-                "000000",
-                Span { drift_steps: u64::from(u8::MAX), ..window(u64::MAX) }
-            ),
-            CodeMatch::Wrong
-        );
-    }
-}
+#[path = "totp_tests.rs"]
+mod tests;

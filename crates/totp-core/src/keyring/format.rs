@@ -1,7 +1,7 @@
-//! The keyring's TOML: what each field must be, and its text anew. No error repeats a key, and no copy of one is left behind.
+//! The TOML format of the keyring. No error repeats a key, and no copy of a key stays in memory.
 
 use super::{KEY_LENGTH, Key, Keyring};
-use crate::document::{self, Base64, DocumentError, Field, Table, Value, Wrong};
+use crate::document::{self, Base64, DocumentError, Field, ParseError, Table, Value};
 use crate::secret::Secret;
 use std::fmt::Write;
 use std::path::Path;
@@ -10,22 +10,22 @@ use zeroize::Zeroizing;
 /// The version that this program reads and writes.
 const VERSION: u32 = 1;
 
-/// What to do about a keyring that cannot be read.
+/// Advice that follows an error about the keyring.
 const WHAT_TO_DO: &str = "restore the keyring from a backup";
 
 const HEAD: &str = "# The keys of pam_totp on this machine. Anyone who has this file and the credentials can make codes.\n\
                     # Back it up apart from them; do not copy it to another machine.\n";
 
-/// More than the lines of a key take up beside its id.
+/// More bytes than the lines of a key need besides its id.
 const ROOM_FOR_A_KEY: usize = 160;
 
-struct Raw {
+struct RawKeyring {
     active: String,
     keys: Vec<Key>,
 }
 
-impl Raw {
-    fn read(table: &mut Table<'_>) -> Result<Self, Wrong> {
+impl RawKeyring {
+    fn read(table: &mut Table<'_>) -> Result<Self, ParseError> {
         table.version(VERSION..=VERSION)?;
         Ok(Self {
             active: table.required("active")?,
@@ -46,7 +46,7 @@ impl Keyring {
     /// # Errors
     /// [`DocumentError`] with the line where there is one.
     pub fn parse(file: &Path, bytes: &[u8]) -> Result<Self, DocumentError> {
-        let raw = document::read(file, bytes, WHAT_TO_DO, Raw::read).map_err(without_names)?;
+        let raw = document::read(file, bytes, WHAT_TO_DO, RawKeyring::read).map_err(without_names)?;
         let error = |problem: String| Err(DocumentError::new(file, format!("{problem}; {WHAT_TO_DO}")));
         for (at, key) in raw.keys.iter().enumerate() {
             if key.id.is_empty() || !key.id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
@@ -70,7 +70,7 @@ impl Keyring {
 pub(super) fn document(active: &str, keys: &[&Key]) -> Secret {
     let room = |key: &&Key| key.id.len().saturating_add(ROOM_FOR_A_KEY);
     let room = keys.iter().map(room).sum::<usize>().saturating_add(HEAD.len()).saturating_add(ROOM_FOR_A_KEY);
-    // Large enough from the start: a text that grows leaves copies of the keys in it behind.
+    // Allocated at its full size: a text that grows leaves copies of its keys behind.
     let mut text = Zeroizing::new(String::with_capacity(room.saturating_add(active.len())));
     // Writing to a String cannot fail.
     let _ = write!(text, "{HEAD}version = {VERSION}\nactive = \"{active}\"\n");
@@ -86,7 +86,7 @@ pub(super) fn document(active: &str, keys: &[&Key]) -> Secret {
     Secret::new(std::mem::take(&mut *text).into_bytes())
 }
 
-/// A field's name may be a key that slipped to the left of its `=`.
+/// The name of a field may be a key that was typed left of its `=`, so it is not repeated.
 fn without_names(error: DocumentError) -> DocumentError {
     if error.problem.starts_with("unknown field") {
         let problem = format!("there is a field that no keyring has; {WHAT_TO_DO}");
@@ -96,7 +96,7 @@ fn without_names(error: DocumentError) -> DocumentError {
 }
 
 impl<'t> Field<'t> for Secret {
-    /// Base64, decoded from the text itself, so that no second copy is left behind.
+    /// Base64, decoded from the document's text, so that no second copy is made.
     fn read(value: &'t Value<'t>) -> Result<Self, String> {
         Base64::read(value).map(|Base64(bytes)| Self::new(bytes))
     }

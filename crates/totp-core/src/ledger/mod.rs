@@ -1,37 +1,37 @@
-//! The ledger document: what has happened to one user's codes. How it lies in its file is [`slots`]'s.
+//! The ledger: the document of what has happened to a user's codes. [`slots`] has its layout in the file.
 
 pub mod slot;
 pub mod slots;
 
+use crate::account_recovery::ResetNotice;
 use crate::credential::Credential;
-use crate::device::Device;
-use crate::durability::Durability;
+use crate::factor::Durability;
 use crate::factor::{Factor, FactorKind};
 use crate::id::Id;
 use crate::lockout::Failures;
+use crate::policy::device::Device;
 use crate::recovery::MOST_CODES;
-use crate::reset::Notice;
 
-/// What has happened. The default belongs to no credential: nobody is enrolled.
+/// A user's ledger. The default belongs to no credential: nobody is enrolled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ledger {
     /// The credential that it belongs to, or [`Id::NONE`].
     pub(crate) credential: Id,
-    /// One for each authenticator of the credential, in its order.
+    /// The progress of each authenticator, in the order of the credential.
     pub(crate) progress: Vec<Progress>,
     pub(crate) failures: Failures,
     pub(crate) recovery: RecoveryMarks,
     pub(crate) last_login: Option<LastLogin>,
-    /// At most [`crate::device::MOST_DEVICES`].
+    /// At most [`crate::policy::device::MOST_DEVICES`].
     pub(crate) devices: Vec<Device>,
-    /// That a reset was requested. Where none was, a slot is what it was before there were resets.
-    pub(crate) notice: Option<Notice>,
+    /// A requested reset. Without one, the slot has the bytes that it had before resets existed.
+    pub(crate) notice: Option<ResetNotice>,
 }
 
 /// How far one authenticator has been used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Progress {
-    /// All up to this is used up, in the factor's own count: time steps. A login only moves it forward.
+    /// All up to this is used up, in the factor's own count (time steps). A login only moves it forward.
     pub(crate) used_up_to: u64,
     /// When a code of it was first accepted, seconds since 1970; zero: never.
     pub(crate) confirmed_at: u64,
@@ -46,12 +46,12 @@ pub(crate) struct RecoveryMarks {
 }
 
 impl RecoveryMarks {
-    /// All of `set` counts as used.
+    /// Marks with all of `set` used.
     pub(crate) fn all_used(set: Id, now: u64) -> Self {
         Self { set, used: [now.max(1); MOST_CODES] }
     }
 
-    /// How many of a set of `codes` are not used yet.
+    /// How many codes of a set of `codes` are unused.
     pub(crate) fn left(&self, codes: usize) -> usize {
         self.used.iter().take(codes).filter(|&&used| used == 0).count()
     }
@@ -62,11 +62,11 @@ impl RecoveryMarks {
 pub struct LastLogin {
     /// Seconds since 1970.
     pub at: u64,
-    /// How.
+    /// How the login was accepted.
     pub method: LoginMethod,
 }
 
-/// What a login was accepted by.
+/// How a login was accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoginMethod {
     /// A code of a factor of this kind.
@@ -76,7 +76,7 @@ pub enum LoginMethod {
 }
 
 impl LoginMethod {
-    /// As the log says it.
+    /// The word in the log.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -106,12 +106,12 @@ impl Ledger {
         }
     }
 
-    /// Whether there is a place for each authenticator.
+    /// Whether it has an entry for each authenticator.
     pub(crate) fn fits(&self, credential: &Credential) -> bool {
         self.progress.len() >= credential.authenticators().len()
     }
 
-    /// The marks of `set`. Those of a set before it mean nothing for this one.
+    /// The marks of `set`; those of an earlier set do not apply to it.
     pub(crate) fn marks_of(&self, set: Id) -> RecoveryMarks {
         if self.recovery.set == set { self.recovery } else { RecoveryMarks { set, used: [0; MOST_CODES] } }
     }
@@ -122,7 +122,7 @@ impl Ledger {
         &self.failures
     }
 
-    /// When a code of the authenticator at this place was first accepted, seconds since 1970; `None`: never.
+    /// When a code of the authenticator at this position was first accepted, seconds since 1970; `None`: never.
     #[must_use]
     pub fn confirmed_at(&self, place: usize) -> Option<u64> {
         self.progress.get(place).map(|progress| progress.confirmed_at).filter(|&at| at != 0)
@@ -134,25 +134,25 @@ impl Ledger {
         self.last_login
     }
 
-    /// That a reset was requested, also where the request has expired.
+    /// A requested reset, expired or not.
     #[must_use]
-    pub fn notice(&self) -> Option<Notice> {
+    pub fn notice(&self) -> Option<ResetNotice> {
         self.notice
     }
 
-    /// The remembered devices, also those whose time is over.
+    /// The remembered devices, expired or not.
     #[must_use]
     pub fn devices(&self) -> &[Device] {
         &self.devices
     }
 }
 
-/// What happened, and so what its record has to outlast.
+/// What happened, which decides how durable the record has to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Happened {
-    /// Times from the future were brought back to now, and nothing else.
+    /// Timestamps from the future were moved to now, and nothing else.
     Settled,
-    /// A try was charged as a wrong code.
+    /// An attempt was charged as a wrong code.
     Charged,
     /// A wrong code started a lock.
     Locked,
@@ -162,18 +162,18 @@ pub(crate) enum Happened {
     CodeUsed(Factor),
     /// A recovery code was used.
     RecoveryCodeUsed,
-    /// A remembered device came back.
+    /// A remembered device logged in.
     DeviceUsed,
     /// A device was remembered.
     DeviceRemembered,
 }
 
 impl Happened {
-    /// What its record has to outlast before an answer is given on the strength of it.
+    /// What the record has to outlast before an answer is given.
     pub(crate) fn durability(self) -> Durability {
         match self {
-            // A crash of the machine that loses one of these gives a guesser a few guesses more, or forgets a use that opens
-            // nothing by itself.
+            // If a crash of the machine loses one of these, a guesser gains a few attempts, or a use is forgotten that
+            // opens nothing by itself.
             Self::Settled | Self::Charged | Self::Refunded | Self::DeviceUsed => Durability::Process,
             Self::CodeUsed(factor) => factor.durability_of_use(),
             Self::Locked | Self::RecoveryCodeUsed | Self::DeviceRemembered => Durability::Machine,
@@ -181,7 +181,7 @@ impl Happened {
     }
 }
 
-/// The next ledger, and what its record has to outlast: made of what happened, and of nothing else.
+/// The next ledger and how durable its record has to be. Made only of what happened.
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
     ledger: Ledger,
@@ -203,7 +203,7 @@ impl Record {
         self.ledger
     }
 
-    /// What it has to outlast.
+    /// How durable the record has to be.
     pub(crate) fn durability(&self) -> Durability {
         self.durability
     }

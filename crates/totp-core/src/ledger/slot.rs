@@ -1,35 +1,35 @@
-//! One slot of a ledger's file, in bytes.
+//! One slot of a ledger's file: its bytes.
 //!
-//! A slot is 2048 bytes: magic, version, sequence, the fields below in big-endian order, zeros, and at its end the
-//! SHA-256 of all that holds fields: its first 448 bytes, and the 960 after them where there are remembered devices. The
-//! rest must be zero. (To hash the zeros too would cost a login four times as much as all its cryptography.)
+//! A slot is 2048 bytes: magic, version, sequence, the fields below in big-endian order, zeros, and at its end a
+//! SHA-256. The checksum covers the first 448 bytes, and the next 960 if there are remembered devices. The other bytes
+//! must be zero. (Hashing the zeros too would cost a login four times as much as all its cryptography.)
 
+use crate::account_recovery::ResetNotice;
 use crate::credential::MOST_AUTHENTICATORS;
-use crate::device::{Device, MOST_DEVICES, Mark};
 use crate::factor::FactorKind;
 use crate::id::Id;
 use crate::ledger::{LastLogin, Ledger, LoginMethod, Progress, RecoveryMarks};
 use crate::lockout::{Failures, MOST_ATTEMPTS};
+use crate::policy::device::{Device, MOST_DEVICES, Mark};
 use crate::recovery::MOST_CODES;
-use crate::reset::Notice;
 use sha2::{Digest, Sha256};
 
 /// Bytes of one slot.
 pub const SLOT: usize = 2048;
 const CHECKSUM: usize = 32;
 const BODY: usize = SLOT - CHECKSUM;
-/// Bytes that hold the fields of everybody, and that the checksum covers: whole blocks of SHA-256.
+/// Bytes with the fields of every user, which the checksum covers: whole blocks of SHA-256.
 const FIELDS: usize = 448;
-/// Where the number of remembered devices lies: behind all other fields but the notice of a reset.
+/// The offset of the number of remembered devices, after all fields except the notice of a reset.
 const DEVICE_COUNT: usize = 409;
-/// Bytes of one remembered device, and of all; the checksum covers them where there is one.
+/// Bytes of one remembered device, and of all of them; the checksum covers them if there is one.
 const DEVICE: usize = 60;
 const DEVICES: usize = DEVICE * MOST_DEVICES;
-/// What lies behind the fields.
+/// The bytes after the fields.
 const BLANK: &[u8; BODY] = &[0; BODY];
 const MAGIC: &[u8; 8] = b"PTLEDGER";
 const VERSION: u32 = 1;
-/// The number of a login by a recovery code, beside those of the kinds of factor ([`FactorKind::number`]).
+/// The number of a login by a recovery code, distinct from those of the kinds of factor ([`FactorKind::number`]).
 const RECOVERY_CODE: u8 = 2;
 
 /// One slot.
@@ -65,7 +65,7 @@ pub fn encode(ledger: &Ledger, sequence: u64) -> Vec<u8> {
     slot.push(method);
     let devices = ledger.devices.get(..MOST_DEVICES).unwrap_or(&ledger.devices);
     slot.extend(counted(devices.len()));
-    if let Some(Notice { at, until, by }) = ledger.notice {
+    if let Some(ResetNotice { at, until, by }) = ledger.notice {
         slot.extend(at.to_be_bytes());
         slot.extend(until.to_be_bytes());
         slot.extend(by.to_be_bytes());
@@ -86,7 +86,7 @@ fn checksum(body: &[u8], covered: usize) -> Option<[u8; CHECKSUM]> {
     body.get(..covered).map(|fields| Sha256::digest(fields).into())
 }
 
-/// How many bytes the checksum covers of a slot with so many devices.
+/// How many bytes the checksum of a slot with this many devices covers.
 fn covered(devices: usize) -> usize {
     if devices == 0 { FIELDS } else { FIELDS.saturating_add(DEVICES) }
 }
@@ -95,17 +95,17 @@ fn counted(length: usize) -> [u8; 4] {
     u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes()
 }
 
-/// The number of a slot that checks, and what it says.
+/// The sequence number and the content of a slot whose checksum is right.
 pub fn decode(slot: &[u8]) -> Option<(u64, Ledger)> {
     let (body, checksum) = slot.split_at_checked(BODY)?;
     let (fields, rest) = body.split_at_checked(FIELDS)?;
-    // Before the checksum is known to be right: it only says how much the checksum covers.
-    let covered = covered(Fields(fields.get(DEVICE_COUNT..)?).count(MOST_DEVICES)?);
+    // Read before the checksum is verified: it only decides how much the checksum covers.
+    let covered = covered(SlotFields(fields.get(DEVICE_COUNT..)?).count(MOST_DEVICES)?);
     let blank = body.get(covered..)?;
     if self::checksum(body, covered)? != checksum || blank != BLANK.get(covered..)? {
         return None;
     }
-    let mut fields = Fields(fields);
+    let mut fields = SlotFields(fields);
     if fields.array::<8>()? != *MAGIC || fields.u32()? != VERSION {
         return None;
     }
@@ -136,9 +136,9 @@ pub fn decode(slot: &[u8]) -> Option<(u64, Ledger)> {
         [number] => Some(LastLogin { at, method: LoginMethod::Code(FactorKind::of_number(number)?) }),
     };
     let count = fields.count(MOST_DEVICES)?;
-    let notice = Notice { at: fields.u64()?, until: fields.u64()?, by: fields.u32()? };
+    let notice = ResetNotice { at: fields.u64()?, until: fields.u64()?, by: fields.u32()? };
     let notice = Some(notice).filter(|notice| notice.at != 0);
-    let mut fields = Fields(rest);
+    let mut fields = SlotFields(rest);
     let mut devices = Vec::with_capacity(count);
     for _ in 0..count {
         let mark = Mark(fields.array()?);
@@ -148,10 +148,10 @@ pub fn decode(slot: &[u8]) -> Option<(u64, Ledger)> {
     Some((sequence, Ledger { credential, progress, failures, recovery, last_login, devices, notice }))
 }
 
-/// The number of a slot of ours that is of a later version. How it is laid out, and where its checksum lies, is not known: a
-/// slot that was torn is none, for every version begins alike.
+/// The version of a slot of a later version. Its layout, and where its checksum is, are not known, so it counts even if
+/// it was torn: every version begins with these bytes.
 pub fn newer_version(slot: &[u8]) -> Option<u32> {
-    let mut fields = Fields(slot);
+    let mut fields = SlotFields(slot);
     (fields.array::<8>()? == *MAGIC).then(|| fields.u32())?.filter(|&version| version > VERSION)
 }
 
@@ -160,15 +160,15 @@ pub const fn version() -> u32 {
     VERSION
 }
 
-/// What a slot says is its sequence number, before it is known whether it checks.
+/// The sequence number that a slot claims, before its checksum is verified.
 pub fn sequence_of(slot: &[u8]) -> Option<u64> {
-    let mut fields = Fields(slot.get(MAGIC.len().saturating_add(size_of_val(&VERSION))..)?);
+    let mut fields = SlotFields(slot.get(MAGIC.len().saturating_add(size_of_val(&VERSION))..)?);
     fields.u64()
 }
 
-struct Fields<'a>(&'a [u8]);
+struct SlotFields<'a>(&'a [u8]);
 
-impl Fields<'_> {
+impl SlotFields<'_> {
     fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (field, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
@@ -211,7 +211,7 @@ mod tests {
             Failures { recent: (1..=16).collect(), consecutive: 17, locked_at: 20, locked_until: 18 };
         full.recovery = RecoveryMarks { set: Id::new([2; 16]), used: std::array::from_fn(|at| at as u64) };
         full.devices = vec![device(21), device(22)];
-        full.notice = Some(Notice { at: 23, until: 24, by: 25 });
+        full.notice = Some(ResetNotice { at: 23, until: 24, by: 25 });
         for method in [LoginMethod::Code(FactorKind::Totp), LoginMethod::RecoveryCode] {
             full.last_login = Some(LastLogin { at: 19, method });
             assert_eq!(decode(&encode(&full, 41)), Some((41, full.clone())));
@@ -222,7 +222,7 @@ mod tests {
     fn a_slot_without_a_notice_keeps_its_bytes() {
         let slot = encode(&ledger(9), 41);
         assert!(slot[DEVICE_COUNT..BODY].iter().all(|&byte| byte == 0));
-        let notice = Some(Notice { at: 23, until: 24, by: 25 });
+        let notice = Some(ResetNotice { at: 23, until: 24, by: 25 });
         let noticed = encode(&Ledger { notice, ..ledger(9) }, 41);
         assert_eq!(noticed[..DEVICE_COUNT + 4], slot[..DEVICE_COUNT + 4]);
         assert!(noticed[FIELDS..BODY].iter().all(|&byte| byte == 0));
@@ -242,7 +242,7 @@ mod tests {
             recovery: RecoveryMarks::all_used(ALICE, u64::MAX),
             last_login: Some(LastLogin { at: u64::MAX, method: LoginMethod::RecoveryCode }),
             devices: vec![device(u64::MAX); MOST_DEVICES],
-            notice: Some(Notice { at: u64::MAX, until: u64::MAX, by: u32::MAX }),
+            notice: Some(ResetNotice { at: u64::MAX, until: u64::MAX, by: u32::MAX }),
         };
         assert_eq!(decode(&encode(&full, u64::MAX)), Some((u64::MAX, full)));
     }

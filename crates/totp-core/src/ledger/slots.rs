@@ -1,8 +1,8 @@
 //! The two slots of a ledger's file, which never grows and is never renamed.
 //!
-//! A write goes to the slot that is not in use; a reader takes the newest slot that checks *and belongs to the credential in
-//! place*. So a write that is torn leaves the slot before it, and an enrolment that is killed between its ledger and its
-//! credential leaves the old enrolment with the old slot.
+//! A write goes to the slot that is not in use. A reader takes the newest slot that has a right checksum *and belongs
+//! to the present credential*. So a torn write leaves the previous slot, and an enrolment that is killed between its
+//! ledger and its credential leaves the old enrolment with its slot.
 
 use crate::id::Id;
 use crate::ledger::Ledger;
@@ -11,11 +11,11 @@ use crate::ledger::slot::{SLOT, decode, encode, newer_version, sequence_of};
 /// Bytes of the file.
 pub const LENGTH: usize = 2 * SLOT;
 
-/// The slots of a file that check, the newest first. A slot is looked at when it is asked for: its checksum costs as much as
-/// the rest of a login's cryptography, and the newest slot alone is what most logins need.
+/// The slots of a file with a right checksum, the newest first. A slot is verified when it is asked for: its checksum
+/// costs as much as the rest of a login's cryptography, and most logins need only the newest slot.
 pub struct Slots<'f>([&'f [u8]; 2]);
 
-/// Where a slot lies in the file and what was written there last.
+/// The position of the next write, and its sequence number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NextSlot {
     /// The slot to write next: the one that is not in use.
@@ -25,19 +25,19 @@ pub struct NextSlot {
 }
 
 impl<'f> Slots<'f> {
-    /// Of a file; a slot that does not check is as if it were not there.
+    /// Of a file; a slot with a wrong checksum is ignored.
     pub fn of(file: &'f [u8]) -> Self {
         let slot = |at: usize| file.get(at..at.saturating_add(SLOT)).unwrap_or_default();
         Self([slot(0), slot(SLOT)])
     }
 
-    /// The version that a slot is of, if it is newer than what this program reads. Then no slot may be used: the older one
-    /// knows nothing of the codes that the newer one has noted as used.
+    /// The version of a slot, if it is later than this program reads. Then no slot may be used, because the older one
+    /// does not know which codes the newer one has recorded as used.
     pub fn newer(&self) -> Option<u32> {
         self.0.into_iter().find_map(newer_version)
     }
 
-    /// Where to write so that a slot of a later version stays; `None`: there is none.
+    /// Where to write so that a slot of a later version is kept; `None`: there is none.
     pub fn beside_newer(&self) -> Option<NextSlot> {
         let [first, _] = self.0;
         self.newer()?;
@@ -46,7 +46,7 @@ impl<'f> Slots<'f> {
 
     /// The newest slot of this credential.
     pub fn newest_of(&self, credential: Id) -> Option<(Ledger, NextSlot)> {
-        // A slot of another credential may be newer still: what is written next is newer than both.
+        // A slot of another credential may be newer; the next write must be newer than both.
         let mut newest = None;
         self.checked().find_map(|(at, number, slot)| {
             let newest = *newest.get_or_insert(number);
@@ -55,20 +55,20 @@ impl<'f> Slots<'f> {
         })
     }
 
-    /// Where to write when no slot is of the credential in place: beside the newest, whosever it is.
+    /// Where to write if no slot belongs to the present credential: beside the newest slot of any credential.
     pub fn beside_newest(&self) -> NextSlot {
         let newest = self.checked().next().map(|(at, number, _)| (at, number));
         let (at, number) = newest.unwrap_or((1, 0));
         NextSlot { spare: 1usize.saturating_sub(at), sequence: number.saturating_add(1) }
     }
 
-    /// Whether a slot says that nobody is enrolled: then a missing credential is no accident.
+    /// Whether a slot says that nobody is enrolled, so that a missing credential is no error.
     pub fn none_enrolled(&self) -> bool {
         self.checked().any(|(_, _, slot)| slot.credential == Id::NONE)
     }
 
-    /// The slots that check, the newest first: where, its sequence number, what it says. The second slot is the newer one of
-    /// equals, of which there are none in a file that was written here.
+    /// The slots with a right checksum, the newest first: position, sequence number, content. Of two equal numbers,
+    /// which this program never writes, the second slot counts as newer.
     fn checked(&self) -> impl Iterator<Item = (usize, u64, Ledger)> {
         let [first, second] = self.0;
         let mut slots = [(1, second), (0, first)];
@@ -80,7 +80,7 @@ impl<'f> Slots<'f> {
 }
 
 impl NextSlot {
-    /// The slot beside it, to be written after it.
+    /// The other slot, for the write after this one.
     pub fn other(self) -> Self {
         Self { spare: 1usize.saturating_sub(self.spare), sequence: self.sequence.saturating_add(1) }
     }

@@ -1,12 +1,11 @@
-//! Judging: a pure step from values to the next ledger and a sealed verdict. No store, no clock, no other process.
+//! Judging an answer: a pure step from values to the next ledger and a sealed verdict. No store, no clock, no other
+//! process.
 //!
-//! A code that can be guessed is judged in two halves, so that an engine can record the charge in between:
-//! [`begin`] says what the charge is, [`Attempt::look`] looks at the code.
+//! A code that can be guessed is judged in two halves, so that an engine can record the charge in between: [`begin`]
+//! makes the charge, [`Attempt::look`] looks at the code.
 
-use super::refusal::{Reason, Refusal};
 use super::submission::{JudgeError, Rules, Submission};
-use super::verdict::{ClockSearch, Decided, Method, Sealed, SinceLast};
-use crate::account::Account;
+use super::verdict::{ClockSearch, Decided, Method, Reason, Refusal, SealedVerdict, SinceLast};
 use crate::code::Answer;
 use crate::credential::{Credential, RecoverySet};
 use crate::factor::{CodeMatch, Codes, Factor};
@@ -17,8 +16,9 @@ use crate::recovery::{self, SCRATCH_DIGITS};
 use crate::secret::Secret;
 use crate::store::Charging;
 use crate::time::{Now, Seconds};
+use crate::user::Account;
 
-/// All that a judgement is made of, beside the ledger.
+/// Everything that is judged, besides the ledger.
 #[derive(Clone, Copy)]
 pub(super) struct Question<'a> {
     pub(super) credential: &'a Credential,
@@ -43,14 +43,14 @@ impl<'a> Question<'a> {
 
 /// The first half of a judgement.
 pub(super) enum Begun {
-    /// It is judged: nothing had to be charged.
-    Judged(Box<Sealed>),
-    /// The code can be guessed, and has not been looked at.
+    /// The verdict: nothing had to be charged.
+    Judged(Box<SealedVerdict>),
+    /// The code can be guessed and has not been looked at yet.
     Attempt(Box<Attempt>),
 }
 
-/// Judges what need not be charged, and says what is charged for the rest. A refusal by limit, lock or disabling records nothing,
-/// but for [`Before::refused`].
+/// Judges what is not charged, and makes the charge for the rest. A refusal by limit, lock or disabling records
+/// nothing, except in the case of [`Before::refused`].
 pub(super) fn begin(question: &Question<'_>, ledger: &Ledger) -> Result<Begun, JudgeError> {
     check_owner(question.credential, question.account)?;
     let before = Before::of(ledger, question.now);
@@ -64,7 +64,7 @@ pub(super) fn begin(question: &Question<'_>, ledger: &Ledger) -> Result<Begun, J
     }
 }
 
-/// An account that was deleted and made again under the same name inherits nothing.
+/// Refuses an account that was deleted and created again under the same name: it does not inherit the enrolment.
 pub(crate) fn check_owner(credential: &Credential, account: &Account) -> Result<(), JudgeError> {
     match credential.owner().uid {
         Some(uid) if account.uid != Some(uid) => Err(JudgeError::OtherAccount),
@@ -91,7 +91,7 @@ fn guess(
         let code = typed.code(codes.digits());
         tried.push((codes, code));
     }
-    let has_scratch = credential.recovery_kind() == Some(recovery::Kind::Scratch);
+    let has_scratch = credential.recovery_kind() == Some(recovery::RecoveryKind::Scratch);
     let scratch = typed.code(SCRATCH_DIGITS).filter(|_| has_scratch);
     if tried.iter().all(|(_, code)| code.is_none()) && scratch.is_none() {
         return Ok(Begun::Judged(Box::new(before.refused(Reason::Malformed))));
@@ -102,15 +102,16 @@ fn guess(
     Ok(Begun::Attempt(Box::new(Attempt { before, charge, lock, tried, scratch })))
 }
 
-/// 80 bits are not guessed: a recovery code is judged whatever the lock says, so that nobody can be locked out. A wrong one is
-/// not charged: a password of sixteen characters that sshd passed on looks like one, and must not lock its owner out.
+/// 80 bits cannot be guessed, so a recovery code is judged during a lock too and nobody can be locked out for good. A
+/// wrong one is not charged: a password of sixteen characters that sshd passed on looks like one and must not lock the
+/// owner out.
 fn recovery(
     question: &Question<'_>,
     before: Before,
     state: LockState,
     code: &Secret,
-) -> Result<Sealed, JudgeError> {
-    let Some((set, at)) = find_recovery(question, code, recovery::Kind::Own)? else {
+) -> Result<SealedVerdict, JudgeError> {
+    let Some((set, at)) = find_recovery(question, code, recovery::RecoveryKind::Own)? else {
         return Ok(before.refused(Reason::from(state)));
     };
     let Some(marks) = marked(&before.ledger, set, at, question.now) else {
@@ -125,7 +126,7 @@ fn recovery(
 /// The ledger as if nothing had been typed.
 struct Before {
     ledger: Ledger,
-    /// Whether it differs from the one that is held: the clock was set back since.
+    /// Whether it differs from the held one because the clock was set back.
     is_settled: bool,
 }
 
@@ -136,11 +137,12 @@ impl Before {
         Self { ledger, is_settled }
     }
 
-    /// Nothing is recorded, but for times from the future: they would be brought back to now at every look, and a lock would never
-    /// pass. Once that is recorded the next refusal finds none; so it is at most one record for each code that was charged.
-    fn refused(self, refusal: impl Into<Refusal>) -> Sealed {
+    /// Records nothing, except timestamps from the future, which were moved to now: otherwise they would be moved at
+    /// every look and a lock would never end. The next refusal finds none, so this is at most one record for each
+    /// charged code.
+    fn refused(self, refusal: impl Into<Refusal>) -> SealedVerdict {
         let record = self.is_settled.then(|| Record::of(self.ledger, Happened::Settled));
-        Sealed::until(record, Decided::Refused(refusal.into()))
+        SealedVerdict::until(record, Decided::Refused(refusal.into()))
     }
 }
 
@@ -149,9 +151,9 @@ pub(super) struct Attempt {
     before: Before,
     charge: Record,
     lock: Option<Seconds>,
-    /// The codes of each authenticator, and what of the answer could be one of them.
+    /// The codes of each authenticator, and the part of the answer that could be one of them.
     tried: Vec<(Codes, Option<Secret>)>,
-    /// What of it could be another program's single-use code.
+    /// The part of the answer that could be another program's single-use code.
     scratch: Option<Secret>,
 }
 
@@ -161,14 +163,19 @@ impl Attempt {
         &self.charge
     }
 
-    /// Looks at the code, of which [`Attempt::charge`] is recorded already or not, as `charging` says.
-    pub(super) fn look(self, question: &Question<'_>, charging: Charging) -> Result<Sealed, JudgeError> {
+    /// Looks at the code. `charging` says whether [`Attempt::charge`] is recorded already.
+    pub(super) fn look(
+        self,
+        question: &Question<'_>,
+        charging: Charging,
+    ) -> Result<SealedVerdict, JudgeError> {
         match find(question, &self.before.ledger, &self.tried) {
-            Found::Fresh(used) => Ok(used.accepted(question, self.before.ledger)),
-            Found::Stale(refusal) => Ok(self.replayed(refusal, charging)),
-            Found::Nothing => {
+            FoundCode::Fresh(used) => Ok(used.accepted(question, self.before.ledger)),
+            FoundCode::Stale(refusal) => Ok(self.replayed(refusal, charging)),
+            FoundCode::Nothing => {
                 let scratch = self.scratch.as_ref();
-                let scratch = scratch.map(|code| find_recovery(question, code, recovery::Kind::Scratch));
+                let scratch =
+                    scratch.map(|code| find_recovery(question, code, recovery::RecoveryKind::Scratch));
                 match scratch.transpose()?.flatten() {
                     Some((set, at)) => Ok(self.scratch(question, set, at, charging)),
                     None => Ok(self.wrong(question, charging)),
@@ -177,20 +184,27 @@ impl Attempt {
         }
     }
 
-    /// Not a guess: the code was right once. Charging it would let a replayer lock the person out.
-    fn replayed(self, refusal: Refusal, charging: Charging) -> Sealed {
+    /// A used code is not a guess, because it was right once. If it were charged, someone who replays codes could lock
+    /// the owner out.
+    fn replayed(self, refusal: Refusal, charging: Charging) -> SealedVerdict {
         match charging {
             Charging::BeforeLook => {
                 let refund = Record::of(self.before.ledger, Happened::Refunded);
-                Sealed::until(Some(refund), Decided::Refused(refusal))
+                SealedVerdict::until(Some(refund), Decided::Refused(refusal))
             }
             Charging::WithCommit => self.before.refused(refusal),
         }
     }
 
-    /// What was typed is another program's single-use code: 26 bits, which came here only where no lock is and were charged
-    /// like a factor's code. It ends the row of wrong ones as that does, and forgives nothing.
-    fn scratch(self, question: &Question<'_>, set: &RecoverySet, at: usize, charging: Charging) -> Sealed {
+    /// A single-use code of another program: 26 bits. It is reached only outside a lock and was charged like a factor's
+    /// code. A right one ends the row of failures like a factor's code, and lifts nothing.
+    fn scratch(
+        self,
+        question: &Question<'_>,
+        set: &RecoverySet,
+        at: usize,
+        charging: Charging,
+    ) -> SealedVerdict {
         let Some(marks) = marked(&self.before.ledger, set, at, question.now) else {
             return self.replayed(Reason::Replayed.into(), charging);
         };
@@ -200,40 +214,40 @@ impl Attempt {
         spent(question, next, since_last, set, marks)
     }
 
-    fn wrong(self, question: &Question<'_>, charging: Charging) -> Sealed {
+    fn wrong(self, question: &Question<'_>, charging: Charging) -> SealedVerdict {
         let Self { charge, lock, tried, .. } = self;
         let record = match (lock, charging) {
             (Some(_), _) => Some(Record::of(charge.into_ledger(), Happened::Locked)),
             (None, Charging::WithCommit) => Some(charge),
-            // It is recorded already.
+            // The charge is already recorded.
             (None, Charging::BeforeLook) => None,
         };
         let search = ClockSearch { tried, windows: question.rules.windows, now: question.now };
-        Sealed::until(record, Decided::Wrong { lock, search })
+        SealedVerdict::until(record, Decided::Wrong { lock, search })
     }
 }
 
-/// What the authenticators together make of a code.
-enum Found {
-    /// It is right, and was not used.
+/// What a code is to all authenticators together.
+enum FoundCode {
+    /// Right, and not used yet.
     Fresh(Used),
-    /// It was right, but is no longer, or not yet.
+    /// Right before, but used or not accepted now.
     Stale(Refusal),
-    /// It is nobody's.
+    /// Wrong for every authenticator.
     Nothing,
 }
 
-/// A right code's use.
+/// The use of a right code.
 struct Used {
     progress: Vec<Progress>,
-    /// By whose code, the first of them.
+    /// The first authenticator that it fits.
     method: Method,
-    /// Of all that it fits, the factor whose use has to be the most durable.
+    /// Of all that it fits, the factor that needs the most durable record.
     factor: Factor,
 }
 
-/// Moves on every authenticator that the code fits, so that one code cannot be used once for each.
-fn find(question: &Question<'_>, ledger: &Ledger, tried: &[(Codes, Option<Secret>)]) -> Found {
+/// Records the use for every authenticator that the code fits, so that one code cannot be used once for each.
+fn find(question: &Question<'_>, ledger: &Ledger, tried: &[(Codes, Option<Secret>)]) -> FoundCode {
     let (rules, now) = (question.rules, question.now);
     let mut progress = ledger.progress.clone();
     let (mut by, mut stale): (Option<(Method, Factor)>, Option<Refusal>) = (None, None);
@@ -264,14 +278,14 @@ fn find(question: &Question<'_>, ledger: &Ledger, tried: &[(Codes, Option<Secret
         stale.get_or_insert(refusal);
     }
     match (by, stale) {
-        (Some((method, factor)), _) => Found::Fresh(Used { progress, method, factor }),
-        (None, Some(refusal)) => Found::Stale(refusal),
-        (None, None) => Found::Nothing,
+        (Some((method, factor)), _) => FoundCode::Fresh(Used { progress, method, factor }),
+        (None, Some(refusal)) => FoundCode::Stale(refusal),
+        (None, None) => FoundCode::Nothing,
     }
 }
 
 impl Used {
-    fn accepted(self, question: &Question<'_>, before: Ledger) -> Sealed {
+    fn accepted(self, question: &Question<'_>, before: Ledger) -> SealedVerdict {
         let since_last = SinceLast::of(&before);
         let mut next = Ledger { progress: self.progress, ..before };
         next.failures.succeed();
@@ -293,10 +307,10 @@ fn spent(
     since_last: SinceLast,
     set: &RecoverySet,
     marks: RecoveryMarks,
-) -> Sealed {
+) -> SealedVerdict {
     let method = Method::RecoveryCode { kind: set.kind, left: marks.left(set.hashes.len()) };
     next.recovery = marks;
-    // Who needs one may have lost a device, too.
+    // A person who needs a recovery code may have lost a device too, so none stays remembered.
     next.devices.clear();
     accepted(question, next, since_last, method, Happened::RecoveryCodeUsed)
 }
@@ -307,20 +321,20 @@ fn accepted(
     since_last: SinceLast,
     method: Method,
     happened: Happened,
-) -> Sealed {
+) -> SealedVerdict {
     let by = match &method {
         Method::Code { kind, .. } => LoginMethod::Code(*kind),
         Method::RecoveryCode { .. } => LoginMethod::RecoveryCode,
     };
     next.last_login = Some(LastLogin { at: question.now.realtime, method: by });
     let credential = question.credential.owner().id;
-    Sealed::until(Some(Record::of(next, happened)), Decided::Right { method, credential, since_last })
+    SealedVerdict::until(Some(Record::of(next, happened)), Decided::Right { method, credential, since_last })
 }
 
 fn find_recovery<'c>(
     question: &Question<'c>,
     code: &Secret,
-    kind: recovery::Kind,
+    kind: recovery::RecoveryKind,
 ) -> Result<Option<(&'c RecoverySet, usize)>, JudgeError> {
     let credential = question.credential;
     let Some(set) = credential.recovery().filter(|set| set.kind == kind) else { return Ok(None) };
@@ -332,12 +346,12 @@ fn find_recovery<'c>(
 /// A code as it was typed.
 enum Typed<'a> {
     Alone(&'a Secret),
-    /// With digits before it that may be the password's.
+    /// Digits before it may belong to the password.
     BehindPassword(&'a Secret),
 }
 
 impl Typed<'_> {
-    /// What of it would be a code of so many digits.
+    /// The part of it that would be a code of this many digits.
     fn code(&self, digits: u8) -> Option<Secret> {
         let (typed, may_be_longer) = match self {
             Self::Alone(typed) => (typed.expose(), false),

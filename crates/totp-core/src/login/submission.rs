@@ -1,20 +1,20 @@
-//! What is judged, by what rules, and why it cannot be.
+//! The inputs of a judgement, and the errors that prevent one.
 
-use crate::account::Account;
 use crate::code::Answer;
 use crate::config::Config;
 use crate::factor::Windows;
 use crate::keyring::OpenError;
 use crate::lockout::Limit;
 use crate::store::StoreError;
+use crate::user::Account;
 use std::time::Duration;
 
-/// What the config asks for.
+/// The rules of the config.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules {
     /// How far the windows of the factors reach.
     pub windows: Windows,
-    /// How many tries, how fast.
+    /// The limit on attempts.
     pub limit: Limit,
 }
 
@@ -24,23 +24,23 @@ impl From<&Config> for Rules {
     }
 }
 
-/// An answer that was given for an account.
+/// An answer to be judged.
 #[derive(Clone, Copy)]
 pub struct Submission<'a> {
-    /// Whose code it is to be.
+    /// The account that wants to log in.
     pub account: &'a Account,
     /// What was typed.
     pub answer: &'a Answer,
-    /// By what it is judged.
+    /// The rules that apply.
     pub rules: &'a Rules,
-    /// How long others who hold the same user are waited for.
+    /// How long to wait for another process that holds the user.
     pub patience: Duration,
 }
 
-/// Why nothing could be judged. Nobody is let in, and nobody is taken for not enrolled.
+/// Why nothing could be judged. Such a login is refused, and never treated as not enrolled.
 #[derive(Debug, thiserror::Error)]
 pub enum JudgeError {
-    /// The store has no answer.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A seal does not open.
@@ -48,10 +48,10 @@ pub enum JudgeError {
     Open(#[from] OpenError),
     /// The account of that name is not the one that was enrolled.
     #[error(
-        "the account has another uid than the one that was enrolled: if it is the same person, enrol again with --replace"
+        "the account's uid differs from the enrolled one: if it is the same person, enrol again with --replace"
     )]
     OtherAccount,
-    /// The ledger has no place for an authenticator of the credential.
+    /// The ledger lacks an entry for an authenticator of the credential.
     #[error(
         "the ledger does not fit the credential: \"totp-enroll unlock --repair USER\" makes a new one and voids the recovery codes"
     )]

@@ -4,10 +4,10 @@
 //! recorded for the process alone is lost.
 
 use super::{Charging, Durability, Entry, Held, Hold, Store, StoreError};
+use crate::account_recovery::Reset;
 use crate::credential::Credential;
 use crate::document::DocumentError;
 use crate::ledger::Ledger;
-use crate::reset::Reset;
 use crate::user::User;
 use std::collections::BTreeMap;
 use std::marker::PhantomData;

@@ -6,9 +6,9 @@ use crate::fixture::Counter;
 use crate::fixture::{Fixture, NOON, PATIENCE, PHONE, alice, at, code, word};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use totp_core::account_recovery::MOST_WRONG;
 use totp_core::account_recovery::*;
-use totp_core::reset::{Grounds, Person, Refused, Terms};
-use totp_core::reset_token::MOST_WRONG;
+use totp_core::account_recovery::{Person, ResetError, ResetReason, ResetRules};
 use totp_core::store::Store;
 
 const HOUR: u64 = 3600;
@@ -23,13 +23,18 @@ fn entry(fixture: &Fixture) -> FileEntry {
     fixture.files.entry(&alice().user, PATIENCE).unwrap().unwrap()
 }
 
-fn asked(account: &Account, uid: u32, now: u64) -> Asked<'_> {
-    Asked { account, by: Person { uid, name: format!("operator{uid}") }, terms: Terms::DEFAULT, now }
+fn asked(account: &Account, uid: u32, now: u64) -> StepInputs<'_> {
+    StepInputs {
+        account,
+        by: Person { uid, name: format!("operator{uid}") },
+        rules: ResetRules::DEFAULT,
+        now,
+    }
 }
 
 fn requested(fixture: &Fixture) {
-    let grounds = Grounds::parse("all is lost").unwrap();
-    request(entry(fixture), asked(&alice(), 1, NOON), grounds).unwrap();
+    let reason = ResetReason::parse("all is lost").unwrap();
+    request(entry(fixture), asked(&alice(), 1, NOON), reason).unwrap();
 }
 
 /// Requested at noon, approved, and completed an hour later.
@@ -41,21 +46,21 @@ fn completed(fixture: &Fixture) -> Secret {
 
 fn tried(fixture: &Fixture, code: &[u8], now: u64) -> String {
     match try_token(&entry(fixture), &alice(), &Secret::new(code.to_vec()), now).unwrap() {
-        Tried::NoReset => "no reset".to_owned(),
-        Tried::TokenAccepted(_) => "admitted".to_owned(),
-        Tried::Refused(why) => why.as_str().to_owned(),
+        TokenOutcome::NoReset => "no reset".to_owned(),
+        TokenOutcome::TokenAccepted(_) => "admitted".to_owned(),
+        TokenOutcome::Refused(why) => why.as_str().to_owned(),
     }
 }
 
 fn token_accepted(fixture: &Fixture, code: &Secret, now: u64) -> Authorised {
     match try_token(&entry(fixture), &alice(), code, now).unwrap() {
-        Tried::TokenAccepted(token_accepted) => Authorised::ByToken(token_accepted),
-        other @ (Tried::NoReset | Tried::Refused(_)) => panic!("{other:?}"),
+        TokenOutcome::TokenAccepted(token_accepted) => Authorised::ByToken(token_accepted),
+        other @ (TokenOutcome::NoReset | TokenOutcome::Refused(_)) => panic!("{other:?}"),
     }
 }
 
 /// The notice in the ledger, as a login finds it.
-fn notice(fixture: &Fixture) -> Option<totp_core::reset::Notice> {
+fn notice(fixture: &Fixture) -> Option<totp_core::account_recovery::ResetNotice> {
     entry(fixture).ledger().unwrap().notice()
 }
 
@@ -64,7 +69,7 @@ fn the_owner_is_told_from_the_request_to_its_end() {
     let fixture = enrolled();
     assert_eq!(notice(&fixture), None);
     requested(&fixture);
-    let told = Some(totp_core::reset::Notice { at: NOON, until: NOON + 24 * HOUR, by: 1 });
+    let told = Some(totp_core::account_recovery::ResetNotice { at: NOON, until: NOON + 24 * HOUR, by: 1 });
     assert_eq!(notice(&fixture), told);
     // Also after a login, which writes the page anew.
     assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
@@ -80,7 +85,7 @@ fn the_owner_goes_on_being_told_whose_ledger_was_repaired() {
     requested(&fixture);
     fs::write(fixture.file("ledgers/alice"), [7; 4096]).unwrap();
     totp_core::enrolment::repair(entry(&fixture), &crate::fixture::rules().windows, at(NOON)).unwrap();
-    let told = Some(totp_core::reset::Notice { at: NOON, until: NOON + 24 * HOUR, by: 1 });
+    let told = Some(totp_core::account_recovery::ResetNotice { at: NOON, until: NOON + 24 * HOUR, by: 1 });
     assert_eq!(notice(&fixture), told);
     approve(entry(&fixture), asked(&alice(), 2, NOON)).unwrap();
     assert_eq!(notice(&fixture), told);
@@ -118,7 +123,7 @@ fn a_completion_withdraws_and_its_token_admits_once() {
     assert_eq!(tried(&fixture, token.expose(), NOON + HOUR), "no reset");
     assert!(matches!(
         admit(&entry(&fixture), &alice(), &authorised, NOON + HOUR),
-        Err(NotAuthorised::ResetToken(TokenRefused::None))
+        Err(AdmissionError::ResetToken(TokenRefused::None))
     ));
 }
 
@@ -129,7 +134,7 @@ fn a_reset_user_does_not_enrol_at_login_without_the_token() {
     let by_themselves =
         |now| admit(&entry(&fixture), &alice(), &Authorised::ByThemselves, now).map_err(|e| e.to_string());
     for now in [NOON + HOUR, NOON + 100 * HOUR] {
-        assert!(by_themselves(now).unwrap_err().contains("takes the token"), "{now}");
+        assert!(by_themselves(now).unwrap_err().contains("enrol with the token"), "{now}");
     }
     for _ in 0..MOST_WRONG {
         assert_eq!(tried(&fixture, b"0000000000000000", NOON + HOUR), "wrong");
@@ -151,7 +156,7 @@ fn one_operator_voids_a_token_and_lifts_no_bar() {
     }
     for uid in [1, 2, 3] {
         let again = complete(entry(&fixture), &asked(&alice(), uid, NOON + HOUR), &mut Counter(6));
-        assert!(matches!(again, Err(AccountRecoveryError::Refused(Refused::CalledOff))), "{uid}");
+        assert!(matches!(again, Err(AccountRecoveryError::Refused(ResetError::CalledOff))), "{uid}");
     }
     requested(&fixture);
     assert!(bars(), "another request is a bar from its beginning");
@@ -165,11 +170,12 @@ fn one_operator_voids_a_token_and_lifts_no_bar() {
 fn no_other_request_or_operator_voids_a_token() {
     let fixture = enrolled();
     let token = completed(&fixture);
-    let again =
-        |now| request(entry(&fixture), asked(&alice(), 3, now), Grounds::parse("lost").unwrap()).map(drop);
-    assert!(matches!(again(NOON + HOUR), Err(AccountRecoveryError::Refused(Refused::TokenOut))));
+    let again = |now| {
+        request(entry(&fixture), asked(&alice(), 3, now), ResetReason::parse("lost").unwrap()).map(drop)
+    };
+    assert!(matches!(again(NOON + HOUR), Err(AccountRecoveryError::Refused(ResetError::TokenOut))));
     let third = complete(entry(&fixture), &asked(&alice(), 3, NOON + HOUR), &mut Counter(6));
-    assert!(matches!(third, Err(AccountRecoveryError::Refused(Refused::NoPart))));
+    assert!(matches!(third, Err(AccountRecoveryError::Refused(ResetError::NoPart))));
     assert_eq!(tried(&fixture, token.expose(), NOON + HOUR), "admitted");
     again(NOON + 25 * HOUR).unwrap();
 }
@@ -213,7 +219,7 @@ fn a_recreated_account_inherits_neither_token_nor_bar() {
     let token = completed(&fixture);
     let again = Account { uid: Some(1002), ..alice() };
     let tried = try_token(&entry(&fixture), &again, &token, NOON + HOUR).unwrap();
-    assert!(matches!(tried, Tried::NoReset));
+    assert!(matches!(tried, TokenOutcome::NoReset));
     let by_themselves = |account| admit(&entry(&fixture), account, &Authorised::ByThemselves, NOON + HOUR);
     assert!(by_themselves(&again).is_ok());
     let unknown = Account { uid: None, ..alice() };
@@ -228,8 +234,8 @@ fn a_token_of_a_killed_completion_opens_nothing() {
     approve(entry(&fixture), asked(&alice(), 2, NOON)).unwrap();
     let mut reset = entry(&fixture).reset().unwrap().unwrap();
     let account = alice();
-    let Asked { by, terms, now, .. } = asked(&account, 1, NOON + HOUR);
-    let token = reset.complete(&account, fixture.in_place(), &by, &terms, (now, &mut Counter(9))).unwrap();
+    let StepInputs { by, rules, now, .. } = asked(&account, 1, NOON + HOUR);
+    let token = reset.complete(&account, fixture.in_place(), &by, &rules, (now, &mut Counter(9))).unwrap();
     entry(&fixture).keep_reset(&reset).unwrap();
     assert_eq!(tried(&fixture, token.expose(), NOON + HOUR), "no reset");
     assert_eq!(word(fixture.login(&code(PHONE, now), at(now))), "accepted phone");

@@ -62,7 +62,7 @@ fn what_is_prepared_counts_only_when_it_is_committed_and_then_as_a_login() {
 #[test]
 fn what_was_prepared_under_a_key_that_is_active_no_more_can_be_told() {
     let mut fixture = Fixture::new();
-    let confirmed = [draft("phone", PHONE).vouched_after(0)];
+    let confirmed = [draft("phone", PHONE).confirm_without_code(0)];
     let prepared = fixture.inputs(NOON, |_, inputs| prepare(&alice(), &confirmed, 10, inputs)).unwrap();
     assert!(prepared.is_sealed_with(&fixture.keyring));
     assert!(!prepared.is_sealed_with(&with_new_key(&fixture.keyring)));
@@ -76,7 +76,7 @@ fn a_login_enrols_nobody_who_is_enrolled_and_with_nothing_that_was_not_confirmed
         let entry = fixture.files.entry(&alice().user, PATIENCE).unwrap().unwrap();
         prepared.commit_at_login(entry, at(NOON)).err()
     };
-    let vouched = at_login(&mut fixture, draft("phone", PHONE).vouched_after(0));
+    let vouched = at_login(&mut fixture, draft("phone", PHONE).confirm_without_code(0));
     assert!(matches!(vouched, Some(EnrolmentError::Unconfirmed)));
     assert_eq!(word(fixture.login(b"000000", at(NOON))), "not_enrolled");
     fixture.enrol(SPARE);
@@ -112,7 +112,7 @@ fn many_are_enrolled_at_once_each_with_their_own_secret() {
         let new_user = |(name, secret): (&str, &[u8])| NewUser {
             entry: files.entry(&account(name).user, PATIENCE).unwrap().unwrap(),
             account: account(name),
-            confirmed: vec![draft("phone", secret).vouched_after(0)],
+            confirmed: vec![draft("phone", secret).confirm_without_code(0)],
             scratch: Vec::new(),
         };
         people.map(new_user).into_iter().collect()
@@ -146,7 +146,7 @@ fn a_permission_does_not_outlive_the_enrolment_it_was_given_for() {
     let permitted = fixture.in_place();
     fixture.replace(SPARE);
     let entry = |files: &crate::FilesStore| files.entry(&alice().user, PATIENCE).unwrap().unwrap();
-    let confirmed = draft("evil", PHONE).vouched_after(0);
+    let confirmed = draft("evil", PHONE).confirm_without_code(0);
     let added =
         fixture.inputs(NOON, |files, inputs| add(entry(files), &alice(), &confirmed, permitted, inputs));
     assert!(matches!(added, Err(EnrolmentError::Changed)));

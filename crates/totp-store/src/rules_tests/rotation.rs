@@ -8,11 +8,11 @@ use crate::fixture::{keyring, with_new_key};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
-use totp_core::account::Account;
 use totp_core::enrolment::{NewUser, enrol_all, renew_recovery, unlock, withdraw};
-use totp_core::rotation::*;
-use totp_core::secret::{Entropy, NoEntropy, Secret};
+use totp_core::keyring::rotation::*;
+use totp_core::secret::{Entropy, EntropyError, Secret};
 use totp_core::store::{Hold, Store};
+use totp_core::user::Account;
 
 /// Alice with recovery codes, and a keyring with a new key.
 fn fixture() -> (Fixture, Vec<Secret>) {
@@ -79,7 +79,7 @@ fn more_than_a_batch_is_sealed_to_the_last() {
         let new_user = |n: &usize| NewUser {
             entry: files.entry(&account(*n).user, PATIENCE).unwrap().unwrap(),
             account: account(*n),
-            confirmed: vec![draft("phone", PHONE).vouched_after(0)],
+            confirmed: vec![draft("phone", PHONE).confirm_without_code(0)],
             scratch: Vec::new(),
         };
         // Each holds files open.
@@ -96,8 +96,8 @@ fn more_than_a_batch_is_sealed_to_the_last() {
         patience: PATIENCE,
     };
     let rotated = rotation.run(&mut |step| match step {
-        Step::Sealing => sealing += 1,
-        Step::Counting => counting += 1,
+        RotationStep::Sealing => sealing += 1,
+        RotationStep::Counting => counting += 1,
     });
     let rotated = rotated.ok().unwrap();
     assert_eq!((rotated.resealed, sealing, counting), (BATCH + 1, BATCH + 1, BATCH + 1));
@@ -151,7 +151,7 @@ fn what_a_command_changed_since_it_was_drafted_is_not_undone() {
 fn rotate_while_renewing(fixture: &mut Fixture, times: usize) -> Rotated {
     struct Meddler<'a>(&'a mut Fixture, usize);
     impl Entropy for Meddler<'_> {
-        fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
+        fn fill(&mut self, bytes: &mut [u8]) -> Result<(), EntropyError> {
             if let Some(left) = self.1.checked_sub(1) {
                 self.1 = left;
                 let permitted = self.0.in_place();
@@ -183,7 +183,7 @@ fn an_enrolment_changed_during_resealing_is_resealed_as_changed() {
 fn an_enrolment_that_keeps_changing_keeps_the_old_key() {
     let (mut fixture, _) = fixture();
     let rotated = rotate_while_renewing(&mut fixture, usize::MAX);
-    assert!(said(&rotated)[0].contains("again and again"), "{:?}", said(&rotated));
+    assert!(said(&rotated)[0].contains("kept changing"), "{:?}", said(&rotated));
     assert!(rotated.unnamed.is_empty() && rotated.resealed == 0);
     assert_eq!(std::fs::read_dir(fixture.file("credentials")).unwrap().count(), 1);
     assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
@@ -210,7 +210,7 @@ fn a_busy_user_is_left_and_the_old_key_is_kept() {
     let (fixture, _) = fixture();
     let Hold::Held(held) = fixture.files.hold(&alice().user, PATIENCE).unwrap() else { panic!("not held") };
     let rotated = rotate(&fixture);
-    assert_eq!(said(&rotated), ["another process uses the enrolment right now; run this again"]);
+    assert_eq!(said(&rotated), ["another process is using the enrolment: run this again"]);
     assert!(rotated.unnamed.is_empty() && rotated.resealed == 0);
     drop(held);
     assert_eq!(rotate(&fixture).unnamed, ["k1"]);

@@ -1,11 +1,11 @@
-//! A connection that sshd is asked about.
+//! A sample login about which sshd is asked.
 
-/// An address that is nobody's (RFC 5737).
-pub(super) const ANYWHERE: &str = "203.0.113.7";
-/// An account that is nobody's; Match blocks for everybody apply to it.
-pub(super) const ANYBODY: &str = "totp-enroll-doctor";
+/// An address for documentation, used by no host (RFC 5737).
+pub(super) const ANY_ADDRESS: &str = "203.0.113.7";
+/// A name without an account; only Match blocks for every user apply to it.
+pub(super) const ANY_USER: &str = "totp-enroll-doctor";
 
-/// What sshd is asked about (sshd(8), -C).
+/// The connection parameters of `sshd -C` (sshd(8)).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::doctor) struct Connection {
     pub(in crate::doctor) user: String,
@@ -16,12 +16,12 @@ pub(in crate::doctor) struct Connection {
 }
 
 impl Connection {
-    /// Anybody from anywhere.
+    /// A login by any user from any address.
     pub(in crate::doctor) fn general() -> Self {
         Self {
-            user: ANYBODY.to_owned(),
-            address: ANYWHERE.to_owned(),
-            host: ANYWHERE.to_owned(),
+            user: ANY_USER.to_owned(),
+            address: ANY_ADDRESS.to_owned(),
+            host: ANY_ADDRESS.to_owned(),
             local_address: "127.0.0.1".to_owned(),
             local_port: "22".to_owned(),
         }
@@ -31,28 +31,29 @@ impl Connection {
         Self { user: user.to_owned(), ..Self::general() }
     }
 
-    /// As sshd reads it; `None`: a comma would end a value.
+    /// The argument of `-C`; `None`: a value contains a comma, which sshd takes for its end.
     pub(in crate::doctor) fn specification(&self) -> Option<String> {
         let Self { user, address, host, local_address, local_port } = self;
         let values = [user, address, host, local_address, local_port];
-        let said = format!("user={user},host={host},addr={address},laddr={local_address},lport={local_port}");
-        (!values.iter().any(|value| value.contains(','))).then_some(said)
+        let argument =
+            format!("user={user},host={host},addr={address},laddr={local_address},lport={local_port}");
+        (!values.iter().any(|value| value.contains(','))).then_some(argument)
     }
 
-    /// For people: who, from where.
-    pub(in crate::doctor) fn whom(&self) -> String {
+    /// In words: the user, and from where.
+    pub(in crate::doctor) fn described(&self) -> String {
         let general = Self::general();
-        let mut whom = if self.user == ANYBODY { "everybody".to_owned() } else { self.user.clone() };
+        let mut text = if self.user == ANY_USER { "everybody".to_owned() } else { self.user.clone() };
         let (from, to) = (&self.host, &self.local_address);
         if *from != general.host {
-            whom.push_str(&format!(" from {from}"));
+            text.push_str(&format!(" from {from}"));
         }
         if *to != general.local_address {
-            whom.push_str(&format!(" to {to}"));
+            text.push_str(&format!(" to {to}"));
         }
         if self.local_port != general.local_port {
-            whom.push_str(&format!(" to port {}", self.local_port));
+            text.push_str(&format!(" to port {}", self.local_port));
         }
-        whom
+        text
     }
 }

@@ -1,22 +1,23 @@
-//! The Match blocks of sshd's configuration, and for each the connections that it is about, so that sshd can be asked about them
+//! Reads the Match blocks of sshd's configuration and makes sample logins for each, about which sshd can then be asked
 //! (sshd_config(5), Match and Include; ssh_config(5), PATTERNS).
 
 mod connection;
+mod match_subject;
 mod pattern;
-mod whom;
 
 pub(super) use connection::Connection;
 
+use match_subject::users;
 use pattern::{is_like, values};
 use std::fs;
 use std::path::{Path, PathBuf};
-use whom::users;
 
 const CONFIG: &str = "/etc/ssh/sshd_config";
-/// sshd itself goes no deeper.
+/// The deepest include that sshd follows.
 const DEEPEST: usize = 16;
-/// A block that is about more connections than this is not asked about.
+/// A block that needs more sample logins than this is not checked.
 const MOST_CONNECTIONS: usize = 1000;
+
 /// The files of the configuration, and the Match blocks in them.
 #[derive(Debug, Default)]
 pub(super) struct Configuration {
@@ -24,12 +25,12 @@ pub(super) struct Configuration {
     pub(super) blocks: Vec<Block>,
 }
 
-/// One line that begins a block.
+/// A Match block, by its first line.
 #[derive(Debug)]
 pub(super) struct Block {
     pub(super) file: PathBuf,
     pub(super) line: usize,
-    /// `None`: what is asked cannot be told from the line alone.
+    /// `None`: no sample logins can be made from this line alone.
     criteria: Option<Vec<(String, String)>>,
 }
 
@@ -41,7 +42,7 @@ impl Configuration {
     }
 
     fn file(&mut self, path: &Path, inside: bool, depth: usize) {
-        // sshd takes a comment in any encoding.
+        // sshd accepts comments in any encoding.
         let Ok(text) = fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()) else {
             return;
         };
@@ -52,7 +53,7 @@ impl Configuration {
             let block = |criteria| Block { file: path.to_owned(), line, criteria };
             if first.eq_ignore_ascii_case("match") {
                 in_block = true;
-                // Both blocks have to apply to one that is in a file that a block includes.
+                // A block in a file that a block includes applies only where both do.
                 self.blocks.push(block(criteria(rest).filter(|_| !inside)));
             } else if first.eq_ignore_ascii_case("include") {
                 for pattern in rest {
@@ -68,7 +69,7 @@ impl Configuration {
     }
 }
 
-/// The words of a line, as sshd parts them: `=` is a blank, quotes hold blanks, `#` begins a comment.
+/// The words of a line as sshd splits it: `=` is a blank, quoted words may contain blanks, `#` begins a comment.
 fn words(line: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut quoted = false;
@@ -101,7 +102,7 @@ fn criteria(words: &[String]) -> Option<Vec<(String, String)>> {
     Some(criteria)
 }
 
-/// The files of a pattern (glob(7), `*` and `?`); `None`: it is of another kind.
+/// The files that match a pattern of glob(7); `None`: it uses more than `*` and `?`.
 fn expand(pattern: &Path) -> Option<Vec<PathBuf>> {
     let mut paths = vec![PathBuf::from("/")];
     for part in pattern.iter().skip(1) {
@@ -111,9 +112,9 @@ fn expand(pattern: &Path) -> Option<Vec<PathBuf>> {
             continue;
         }
         let entries = paths.iter().flat_map(|path| fs::read_dir(path).into_iter().flatten().flatten());
-        let fits = |name: &str| is_like(name, part) && name.starts_with('.') == part.starts_with('.');
+        let matches = |name: &str| is_like(name, part) && name.starts_with('.') == part.starts_with('.');
         let mut found: Vec<PathBuf> = entries
-            .filter(|entry| entry.file_name().to_str().is_some_and(fits))
+            .filter(|entry| entry.file_name().to_str().is_some_and(matches))
             .map(|entry| entry.path())
             .collect();
         found.sort();
@@ -123,7 +124,7 @@ fn expand(pattern: &Path) -> Option<Vec<PathBuf>> {
 }
 
 impl Block {
-    /// Connections that the block applies to: one for each thing that it names; `None`: that cannot be told.
+    /// Sample logins that the block applies to, one for each value that it names; `None`: none can be made.
     pub(super) fn connections(&self, enrolled: &[String]) -> Option<Vec<Connection>> {
         let criteria = self.criteria.as_ref()?;
         let mut connections: Vec<Connection> =
@@ -159,18 +160,18 @@ impl Block {
 mod tests {
     use super::*;
 
-    fn asked(line: &str) -> Option<Vec<String>> {
+    fn samples(line: &str) -> Option<Vec<String>> {
         let block = Block { file: PathBuf::new(), line: 1, criteria: criteria(&words(line)) };
         let connections = block.connections(&["root".to_owned()])?;
-        Some(connections.iter().map(Connection::whom).collect())
+        Some(connections.iter().map(Connection::described).collect())
     }
 
     #[test]
-    fn each_criterion_has_its_part_in_what_is_asked() {
+    fn a_sample_login_matches_every_criterion() {
         for (line, whom) in [
             ("all", "everybody"),
             ("User root Address 10.0.0.0/8", "root from 10.0.0.0"),
-            ("user=root LocalPort=2222 # ours", "root to port 2222"),
+            ("user=root LocalPort=2222 # comment", "root to port 2222"),
             ("Address 192.168.*", "everybody from 192.168.7.7"),
             ("Address 10.0.0.0/8,!10.0.0.0/24", "everybody from 10.255.255.255"),
             ("Address !10.0.0.0/9,!10.255.0.0/16,10.0.0.0/8", "everybody from 10.128.0.0"),
@@ -178,16 +179,16 @@ mod tests {
             ("Host *.example.org LocalAddress 192.0.2.1", "everybody from x.example.org to 192.0.2.1"),
             ("Group root", "root"),
         ] {
-            assert_eq!(asked(line), Some(vec![whom.to_owned()]), "{line}");
+            assert_eq!(samples(line), Some(vec![whom.to_owned()]), "{line}");
         }
-        let all_but_one = asked("User !root,*").unwrap();
+        let all_but_one = samples("User !root,*").unwrap();
         assert!(all_but_one.contains(&"everybody".to_owned()) && !all_but_one.contains(&"root".to_owned()));
-        assert_eq!(asked("User nobody-of-that-name"), Some(vec![]));
-        assert_eq!(asked("User roo?,nobody-*").map(|whom| whom.len()), Some(2));
+        assert_eq!(samples("User nobody-of-that-name"), Some(vec![]));
+        assert_eq!(samples("User roo?,nobody-*").map(|whom| whom.len()), Some(2));
     }
 
     #[test]
-    fn what_cannot_be_told_is_not_silently_left_out() {
+    fn a_block_without_sample_logins_is_reported() {
         for line in [
             "RDomain x",
             "Version OpenSSH_7*",
@@ -196,7 +197,7 @@ mod tests {
             "Address 10.0.0.0/8,!10.0.0.0/8",
             "Address what",
         ] {
-            assert_eq!(asked(line), None, "{line}");
+            assert_eq!(samples(line), None, "{line}");
         }
     }
 }

@@ -1,27 +1,27 @@
-//! The patterns of sshd's lists (ssh_config(5), PATTERNS): what fits them, and values that do.
+//! The patterns in sshd's lists (ssh_config(5), PATTERNS): tests a value against them, and makes values that match.
 
-use super::connection::ANYWHERE;
+use super::connection::ANY_ADDRESS;
 use std::net::IpAddr;
 use totp_core::network::Network;
 
-/// One value for each that a list names.
+/// One matching value for each pattern of a list; `None`: a pattern for which none is found.
 pub(super) fn values(kind: &str, list: &str) -> Option<Vec<String>> {
     let is_address = kind == "address" || kind == "localaddress";
     let wanted = list.split(',').filter(|pattern| !pattern.starts_with('!'));
     let values: Option<Vec<String>> = wanted
         .map(|pattern| {
             let examples = if is_address { addresses(pattern, list) } else { examples(pattern) };
-            examples.into_iter().find(|value| fits(value, list, is_address))
+            examples.into_iter().find(|value| matches_list(value, list, is_address))
         })
         .collect();
-    // With nothing but what is excluded, sshd takes it for nobody.
+    // A list of exclusions only matches nothing (sshd_config(5)).
     values
 }
 
-/// Addresses of a network, or like a pattern; also those beside what the list excludes.
+/// Addresses that may match a network or a pattern, including those next to the excluded networks.
 fn addresses(pattern: &str, list: &str) -> Vec<String> {
     if pattern == "*" {
-        return [ANYWHERE, "192.0.2.7", "2001:db8::7"].map(str::to_owned).to_vec();
+        return [ANY_ADDRESS, "192.0.2.7", "2001:db8::7"].map(str::to_owned).to_vec();
     }
     let Some((first, last)) = range(pattern) else {
         let by = |star: &str| pattern.replace('*', star).replace('?', "1");
@@ -59,14 +59,14 @@ fn range(text: &str) -> Option<(u128, u128)> {
     Some((first, first.checked_add(span)?))
 }
 
-/// Texts that are like a pattern.
+/// Texts that match a pattern.
 pub(super) fn examples(pattern: &str) -> Vec<String> {
     let by = |star: &str| pattern.replace('*', star).replace('?', "x");
     vec![by("x"), by("")].into_iter().filter(|text| !text.is_empty()).collect()
 }
 
-/// Whether a list of patterns, those with `!` excluding, takes in a value.
-pub(super) fn fits(value: &str, list: &str, is_address: bool) -> bool {
+/// Whether a value matches a list of patterns, in which `!` excludes.
+pub(super) fn matches_list(value: &str, list: &str, is_address: bool) -> bool {
     let like = |pattern: &str| match (is_address, pattern.contains('/')) {
         (true, true) => {
             let network = Network::parse(pattern).ok();
@@ -85,7 +85,7 @@ pub(super) fn fits(value: &str, list: &str, is_address: bool) -> bool {
     is_in
 }
 
-/// `*` is any text, `?` any character.
+/// Whether a text matches a pattern: `*` is any text, `?` any character.
 pub(super) fn is_like(text: &str, pattern: &str) -> bool {
     let mut rest = pattern.chars();
     match rest.next() {
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn patterns_are_those_of_the_manual() {
+    fn patterns_match_as_the_manual_says() {
         for (text, pattern, is) in [
             ("b", "b*", true),
             ("bob", "b*", true),

@@ -1,15 +1,15 @@
-//! Stacks, and what comes of them.
+//! Stacks, and what `doctor` finds in them.
 
-use super::gaps::{self, Circumstances};
+use super::bypasses::{self, ServiceContext};
 use super::{ServiceFiles, Stack, load};
 use pam_stack::Libpam;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-struct Written(BTreeMap<PathBuf, String>, Libpam);
+struct InMemoryFiles(BTreeMap<PathBuf, String>, Libpam);
 
-impl ServiceFiles for Written {
+impl ServiceFiles for InMemoryFiles {
     fn read(&self, path: &Path) -> Option<Vec<u8>> {
         self.0.get(path).map(|text| text.as_bytes().to_owned())
     }
@@ -19,29 +19,32 @@ impl ServiceFiles for Written {
     }
 }
 
-fn written(files: &[(&str, &str)]) -> Written {
+fn written(files: &[(&str, &str)]) -> InMemoryFiles {
     let in_etc = |name: &str| Path::new("/etc/pam.d").join(name);
-    Written(files.iter().map(|(name, text)| (in_etc(name), (*text).to_owned())).collect(), Libpam::DEBIAN_13)
+    InMemoryFiles(
+        files.iter().map(|(name, text)| (in_etc(name), (*text).to_owned())).collect(),
+        Libpam::DEBIAN_13,
+    )
 }
 
 fn stack(files: &[(&str, &str)]) -> Stack {
     load(&written(files), "app").unwrap()
 }
 
-/// `name: what` of what is found in one file.
+/// `name: what` of each finding in one file.
 fn found(text: &str) -> Vec<String> {
     found_in(&[("app", text)], false)
 }
 
 fn found_in(files: &[(&str, &str)], may_ignore: bool) -> Vec<String> {
-    let circumstances =
-        Circumstances { service: "app", may_ignore, is_installed: &|module| !module.contains("missing") };
-    let findings = gaps::without_code(&stack(files), &circumstances);
+    let context =
+        ServiceContext { service: "app", may_ignore, is_installed: &|module| !module.contains("missing") };
+    let findings = bypasses::without_code(&stack(files), &context);
     findings.into_iter().map(|finding| format!("{}: {}", finding.name, finding.what)).collect()
 }
 
 #[test]
-fn a_required_line_behind_a_password_leaves_no_gap() {
+fn a_required_line_after_a_password_cannot_be_bypassed() {
     for above in ["required", "requisite", "optional", "success=ok default=bad", "success=1 default=die"] {
         let above = if above.contains('=') { format!("[{above}]") } else { above.to_owned() };
         let permit = if above.contains('1') { "auth requisite pam_deny.so\n" } else { "" };
@@ -51,7 +54,7 @@ fn a_required_line_behind_a_password_leaves_no_gap() {
 }
 
 #[test]
-fn the_shipped_profile_leaves_no_gap() {
+fn the_shipped_profile_cannot_be_bypassed() {
     let text = "auth [success=1 default=ignore] pam_unix.so\nauth requisite pam_deny.so\nauth required pam_permit.so\n\
         auth [success=ok default=bad] pam_totp.so after_first_factor\nauth optional pam_cap.so\n";
     assert_eq!(found(text), [""; 0]);
@@ -59,11 +62,11 @@ fn the_shipped_profile_leaves_no_gap() {
 
 #[test]
 fn the_line_that_ends_the_stack_is_named() {
-    let text = "# who comes in\n\nauth sufficient pam_unix.so\nauth required pam_totp.so\n";
+    let text = "# comment\n\nauth sufficient pam_unix.so\nauth required pam_totp.so\n";
     assert_eq!(
         found(text),
         [
-            "code_skipped: line 3 of /etc/pam.d/app: pam_unix.so `sufficient` ends the stack before pam_totp is reached when it answers success"
+            "code_skipped: line 3 of /etc/pam.d/app: pam_unix.so `sufficient` ends the stack before pam_totp.so is reached when it returns success"
         ]
     );
 }
@@ -83,7 +86,7 @@ fn a_jump_past_the_end_refuses() {
 }
 
 #[test]
-fn the_answer_of_pam_totp_has_to_count() {
+fn the_return_code_of_pam_totp_has_to_count() {
     for control in ["optional", "sufficient", "[default=ignore]", "[success=ok maxtries=ignore default=bad]"]
     {
         let text = format!("auth required pam_unix.so\nauth {control} pam_totp.so\n");
@@ -99,7 +102,7 @@ fn sufficient_is_enough_where_a_refusal_follows() {
 }
 
 #[test]
-fn an_end_within_a_substack_ends_no_more_than_that() {
+fn sufficient_in_a_substack_ends_only_the_substack() {
     let inner = "auth sufficient pam_unix.so\nauth required pam_deny.so\n";
     let outer = |how: &str| format!("auth {how} inner\nauth required pam_totp.so\n");
     assert_eq!(found_in(&[("app", &outer("substack")), ("inner", inner)], false), [""; 0]);
@@ -114,24 +117,24 @@ fn an_end_within_a_substack_ends_no_more_than_that() {
 
 #[test]
 fn pam_totp_in_a_substack_can_be_jumped_over_with_it() {
-    let door =
+    let service =
         "auth [success=1 default=ignore] pam_unix.so\nauth substack inner\nauth required pam_permit.so\n";
     let found = found_in(
-        &[("app", door), ("inner", "auth required pam_unix.so\nauth required pam_totp.so\n")],
+        &[("app", service), ("inner", "auth required pam_unix.so\nauth required pam_totp.so\n")],
         false,
     );
     assert_eq!(found.len(), 1, "{found:?}");
-    assert!(found[0].contains("jumps over 1 lines"), "{found:?}");
+    assert!(found[0].contains("jumps over the next line"), "{found:?}");
 }
 
 #[test]
-fn a_reset_forgets_what_pam_totp_said() {
+fn a_reset_discards_the_result_of_pam_totp() {
     let text = "auth required pam_totp.so\nauth [default=reset] pam_unix.so\nauth required pam_permit.so\n";
     assert!(found(text)[0].starts_with("code_not_counted"), "{:?}", found(text));
 }
 
 #[test]
-fn nullok_lets_in_where_another_module_says_yes() {
+fn nullok_lets_users_in_where_another_module_accepts() {
     let text = "auth required pam_totp.so nullok\nauth required pam_permit.so\n";
     assert_eq!(found(text), [""; 0]);
     let found = found_in(&[("app", text)], true);
@@ -141,7 +144,7 @@ fn nullok_lets_in_where_another_module_says_yes() {
 }
 
 #[test]
-fn a_line_that_cannot_be_read_fails_and_does_not_pass() {
+fn an_unreadable_line_counts_as_a_failure() {
     for text in [
         "atuh sufficient pam_unix.so\nauth required pam_totp.so\n",
         "auth suficient pam_unix.so\nauth required pam_totp.so\n",
@@ -154,17 +157,17 @@ fn a_line_that_cannot_be_read_fails_and_does_not_pass() {
 }
 
 #[test]
-fn a_service_without_auth_lines_is_that_of_other() {
+fn a_service_without_auth_lines_uses_those_of_other() {
     let stack =
         stack(&[("app", "account required pam_permit.so\n"), ("other", "auth required pam_totp.so\n")]);
     assert!(stack.is_other);
-    assert_eq!(super::ours(&stack).count(), 1);
+    assert_eq!(super::pam_totp_lines(&stack).count(), 1);
     let missing = load(&written(&[("other", "auth required pam_deny.so\n")]), "app").unwrap();
-    assert!(missing.is_other && super::ours(&missing).count() == 0);
+    assert!(missing.is_other && super::pam_totp_lines(&missing).count() == 0);
 }
 
 #[test]
-fn the_stacks_of_other_distributions_are_sound_with_our_line_behind_them() {
+fn stacks_of_other_distributions_with_pam_totp_added_have_no_findings() {
     let fedora = "auth required pam_env.so\nauth required pam_faildelay.so delay=2000000\n\
         auth [default=1 ignore=ignore success=ok] pam_usertype.so isregular\n\
         auth [default=1 ignore=ignore success=ok] pam_localuser.so\nauth sufficient pam_unix.so nullok\n\
@@ -177,11 +180,11 @@ fn the_stacks_of_other_distributions_are_sound_with_our_line_behind_them() {
         auth [success=2 default=ignore] pam_unix.so nullok try_first_pass\n\
         auth [success=1 default=ignore] pam_sss.so use_first_pass\nauth requisite pam_deny.so\nauth required pam_permit.so\n";
     for (inner, how) in [(fedora, "substack"), (arch, "include"), (arch, "substack"), (ubuntu, "include")] {
-        let door = format!("auth {how} inner\nauth required pam_totp.so\nauth include after\n");
-        let files = [("app", door.as_str()), ("inner", inner), ("after", "auth optional pam_cap.so\n")];
+        let service = format!("auth {how} inner\nauth required pam_totp.so\nauth include after\n");
+        let files = [("app", service.as_str()), ("inner", inner), ("after", "auth optional pam_cap.so\n")];
         assert_eq!(found_in(&files, false), [""; 0], "{inner}");
-        let circumstances = Circumstances { service: "app", may_ignore: false, is_installed: &|_| true };
-        assert!(!gaps::without_proof(&stack(&files), &circumstances), "{inner}");
+        let context = ServiceContext { service: "app", may_ignore: false, is_installed: &|_| true };
+        assert!(!bypasses::without_first_factor(&stack(&files), &context), "{inner}");
     }
     let included = [("app", "auth include inner\nauth required pam_totp.so\n"), ("inner", fedora)];
     let found = found_in(&included, false);
@@ -190,12 +193,12 @@ fn the_stacks_of_other_distributions_are_sound_with_our_line_behind_them() {
 
 proptest! {
     #[test]
-    fn any_text_is_gone_through_without_a_panic(text in "(-?auth|@include|account|[a-z]*| |\t|\\\\\n|\n|#|\\[|\\]|=|[0-9]|success|default|done|ok|die|reset|required|sufficient|substack|include|app|inner|pam_totp\\.so|pam_unix\\.so|\\PC){0,80}") {
+    fn no_text_makes_the_search_panic(text in "(-?auth|@include|account|[a-z]*| |\t|\\\\\n|\n|#|\\[|\\]|=|[0-9]|success|default|done|ok|die|reset|required|sufficient|substack|include|app|inner|pam_totp\\.so|pam_unix\\.so|\\PC){0,80}") {
         let files = written(&[("app", text.as_str()), ("inner", text.as_str())]);
         if let Ok(stack) = load(&files, "app") {
-            let circumstances = Circumstances { service: "app", may_ignore: true, is_installed: &|_| true };
-            let _ = gaps::without_code(&stack, &circumstances);
-            let _ = gaps::without_anything(&stack, &circumstances);
+            let context = ServiceContext { service: "app", may_ignore: true, is_installed: &|_| true };
+            let _ = bypasses::without_code(&stack, &context);
+            let _ = bypasses::without_any_factor(&stack, &context);
         }
     }
 }
@@ -203,12 +206,12 @@ proptest! {
 #[test]
 fn a_code_alone_is_one_factor() {
     let alone = |text: &str| {
-        let circumstances = Circumstances {
+        let context = ServiceContext {
             service: "app",
             may_ignore: false,
             is_installed: &|module| !module.contains("missing"),
         };
-        gaps::without_proof(&stack(&[("app", text)]), &circumstances)
+        bypasses::without_first_factor(&stack(&[("app", text)]), &context)
     };
     assert!(alone("auth required pam_totp.so\n"));
     assert!(alone("auth sufficient pam_totp.so\nauth required pam_unix.so\n"));
@@ -217,14 +220,14 @@ fn a_code_alone_is_one_factor() {
 }
 
 #[test]
-fn a_stack_through_which_the_right_code_leads_nowhere_is_known() {
+fn a_stack_that_refuses_even_the_right_code_is_found() {
     let nobody = |text: &str| {
-        let circumstances = Circumstances {
+        let context = ServiceContext {
             service: "app",
             may_ignore: false,
             is_installed: &|module| !module.contains("missing"),
         };
-        gaps::nobody_gets_in(&stack(&[("app", text)]), &circumstances)
+        bypasses::nobody_gets_in(&stack(&[("app", text)]), &context)
     };
     let debian = "auth [success=1 default=ignore] pam_unix.so\nauth requisite pam_deny.so\nauth required pam_permit.so\n";
     let without_a_password = "auth requisite pam_deny.so\nauth required pam_permit.so\n";
@@ -244,14 +247,14 @@ fn a_stack_through_which_the_right_code_leads_nowhere_is_known() {
 }
 
 #[test]
-fn a_stack_that_refuses_users_whom_pam_totp_ignores_is_known() {
+fn a_stack_that_refuses_users_whom_pam_totp_ignores_is_found() {
     let refuses = |text: &str, may_ignore: bool| {
-        let circumstances = Circumstances { service: "app", may_ignore, is_installed: &|_| true };
-        gaps::refuses_users_whom_pam_totp_ignores(&stack(&[("app", text)]), &circumstances)
+        let context = ServiceContext { service: "app", may_ignore, is_installed: &|_| true };
+        bypasses::refuses_users_whom_pam_totp_ignores(&stack(&[("app", text)]), &context)
     };
     let alone = "auth required pam_totp.so nullok\n";
     assert!(refuses(alone, true));
-    assert!(!refuses(alone, false), "nobody is let past");
+    assert!(!refuses(alone, false), "pam_totp.so does not return PAM_IGNORE");
     assert!(!refuses(&format!("{alone}auth required pam_permit.so\n"), true));
     assert!(!refuses(&format!("auth required pam_unix.so\n{alone}"), true));
     assert!(refuses(&format!("auth optional pam_faildelay.so\n{alone}auth required pam_deny.so\n"), true));
@@ -262,15 +265,15 @@ fn a_stack_that_refuses_users_whom_pam_totp_ignores_is_known() {
 }
 
 #[test]
-fn a_first_factor_has_to_have_been_passed_and_not_only_asked_for() {
+fn asking_for_a_first_factor_is_not_enough_it_has_to_be_passed() {
     let claims = |text: &str| {
-        let circumstances = Circumstances {
+        let context = ServiceContext {
             service: "app",
             may_ignore: false,
             is_installed: &|module| !module.contains("missing"),
         };
-        let said = |handler: &super::Handler| super::read_arguments(&handler.arguments).ok();
-        gaps::introduced_by_nobody(&stack(&[("app", text)]), &said, &circumstances).len()
+        let arguments = |handler: &super::Handler| super::read_arguments(&handler.arguments).ok();
+        bypasses::claims_without_first_factor(&stack(&[("app", text)]), &arguments, &context).len()
     };
     assert_eq!(claims("auth requisite pam_unix.so\nauth required pam_totp.so after_first_factor\n"), 0);
     assert_eq!(claims("auth required pam_unix.so\nauth required pam_totp.so after_first_factor\n"), 1);

@@ -8,12 +8,12 @@
 )]
 
 use super::steps::{LONG, MANY, charge, enrol_many, enrolled, entry, held, ledger, request, somebody};
+use crate::audit_event::{Event, Name};
+use crate::enrolment::ExpectedEnrolment;
 use crate::enrolment::renew_recovery;
-use crate::event::{Event, Name};
-use crate::expected_enrolment::ExpectedEnrolment;
 use crate::fixture::{Counter, Fixture, NOON, PATIENCE, alice, at, with_new_key, word};
+use crate::keyring::rotation::Rotation;
 use crate::notice::Notice;
-use crate::rotation::Rotation;
 use crate::store::notices::{NoticeSpool, Origin, SendLock, Sending};
 use crate::store::{Engine, EnrolmentAttempts, Entry, Found, Held, Resealed, Resealing};
 use crate::time::Seconds;

@@ -11,8 +11,8 @@
 use super::steps::{
     LONG, MANY, charge, enrol_many, enrolled, entry, held, is_enrolled, ledger, request, somebody,
 };
+use crate::enrolment::ExpectedEnrolment;
 use crate::enrolment::withdraw;
-use crate::expected_enrolment::ExpectedEnrolment;
 use crate::fixture::{
     Fixture, NOON, PATIENCE, PHONE, SPARE, alice, at, code, logged_in, once_more_wrong, word,
 };

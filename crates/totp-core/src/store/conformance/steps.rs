@@ -6,12 +6,12 @@
     reason = "what an engine does not keep is to end its test"
 )]
 
-use crate::account::Account;
+use crate::account_recovery::{Person, Reset, ResetReason, ResetRules};
 use crate::enrolment::{NewUser, enrol_all};
 use crate::fixture::{Fixture, NOON, PHONE, alice, draft, once_more_wrong};
 use crate::ledger::Ledger;
-use crate::reset::{Grounds, Person, Reset, Terms};
 use crate::store::{Durability, Entries, Held, Hold, Store, StoreError};
+use crate::user::Account;
 use crate::user::User;
 use std::time::Duration;
 
@@ -67,7 +67,7 @@ pub(super) fn enrol_many<S: Store + Entries>(fixture: &mut Fixture<S>, count: us
         let new_users = (0..count).map(|number| NewUser {
             entry: store.entry(&somebody(number).user, LONG).unwrap().unwrap(),
             account: somebody(number),
-            confirmed: vec![draft("phone", PHONE).vouched_after(0)],
+            confirmed: vec![draft("phone", PHONE).confirm_without_code(0)],
             scratch: Vec::new(),
         });
         enrol_all(new_users.collect(), inputs).unwrap();
@@ -76,6 +76,6 @@ pub(super) fn enrol_many<S: Store + Entries>(fixture: &mut Fixture<S>, count: us
 
 pub(super) fn request<S: Store + Entries>(fixture: &Fixture<S>) -> Reset {
     let (by, grounds) =
-        (Person { uid: 1, name: "operator1".to_owned() }, Grounds::parse("all is lost").unwrap());
-    Reset::request(&alice(), fixture.in_place(), None, (by, grounds), Terms::DEFAULT, NOON).unwrap()
+        (Person { uid: 1, name: "operator1".to_owned() }, ResetReason::parse("all is lost").unwrap());
+    Reset::request(&alice(), fixture.in_place(), None, (by, grounds), ResetRules::DEFAULT, NOON).unwrap()
 }

@@ -1,0 +1,229 @@
+//! The keyring: the machine's AES-256 keys, and sealing and opening with them.
+
+mod format;
+pub mod rotation;
+
+use crate::secret::{Entropy, EntropyError, Secret, random_array};
+use crate::time::Created;
+use aes_gcm::aead::{Aead, KeyInit, Payload};
+use aes_gcm::{Aes256Gcm, Nonce};
+use base16ct::lower;
+use std::path::PathBuf;
+
+/// Bytes of an AES-256 key.
+const KEY_LENGTH: usize = 32;
+/// Bytes of a nonce: 96 bits, the length that NIST SP 800-38D section 5.2.1.1 recommends.
+pub(crate) const NONCE_LENGTH: usize = 12;
+/// The most keys of a keyring. Every login reads them all, and there are more than two only if old ones could not be
+/// dropped.
+pub const MOST_KEYS: usize = 16;
+
+/// The keys, and which of them seals.
+pub struct Keyring {
+    file: PathBuf,
+    active: String,
+    keys: Vec<Key>,
+}
+
+/// A key, without its bytes.
+pub struct Key {
+    id: String,
+    created: Option<Created>,
+    secret: Secret,
+}
+
+/// A seal: a ciphertext, its nonce and the id of its key, as a credential has them. It opens only with the same
+/// additional data.
+#[derive(Clone)]
+pub(crate) struct Sealed {
+    pub(crate) key: String,
+    pub(crate) nonce: Vec<u8>,
+    pub(crate) ciphertext: Vec<u8>,
+}
+
+/// Why a seal does not open.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// The keyring has no key of that id.
+    #[error("key \"{id}\" is not in {}: restore the keyring that this credential was sealed with", keyring.display())]
+    MissingKey {
+        /// The id that the credential names.
+        id: String,
+        /// The keyring's file.
+        keyring: PathBuf,
+    },
+    /// The ciphertext or the additional data was changed.
+    #[error(
+        "the credential cannot be decrypted with key \"{id}\": it was modified, or belongs to another user or machine; enrol again"
+    )]
+    DoesNotOpen {
+        /// The id that the credential names.
+        id: String,
+    },
+}
+
+/// Why nothing was sealed.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+pub enum SealError {
+    /// The system provided no random bytes.
+    #[error(transparent)]
+    NoEntropy(#[from] EntropyError),
+    /// AES-GCM refused: the active key is gone, or the message is beyond 64 GiB.
+    #[error(
+        "encryption with the active key of the keyring failed: check the keyring with \"totp-enroll doctor\""
+    )]
+    Cipher,
+}
+
+/// Why no key was added.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+pub enum NewKeyError {
+    /// The system provided no random bytes.
+    #[error(transparent)]
+    NoEntropy(#[from] EntropyError),
+    /// See [`MOST_KEYS`].
+    #[error(
+        "the keyring already has {MOST_KEYS} keys, the maximum: run \"totp-enroll keys rotate\" to drop old ones"
+    )]
+    TooMany,
+}
+
+impl Keyring {
+    /// The document of a new keyring with one key.
+    ///
+    /// # Errors
+    /// [`EntropyError`].
+    pub fn generate(created: Created, entropy: &mut dyn Entropy) -> Result<Secret, EntropyError> {
+        let key = Key::random("k1".to_owned(), created, entropy)?;
+        Ok(format::document(&key.id, &[&key]))
+    }
+
+    /// The document of this keyring with a new active key.
+    ///
+    /// Its id is new for every keyring: with the id of a lost key, credentials of that key would seem to belong to this
+    /// one.
+    ///
+    /// # Errors
+    /// [`NewKeyError`]; the keyring is unchanged.
+    pub fn with_new_key(&self, created: Created, entropy: &mut dyn Entropy) -> Result<Secret, NewKeyError> {
+        if self.keys.len() >= MOST_KEYS {
+            return Err(NewKeyError::TooMany);
+        }
+        let number = |key: &Key| key.id.strip_prefix('k')?.split('-').next()?.parse::<u32>().ok();
+        let number = self.keys.iter().filter_map(number).max().unwrap_or(0).saturating_add(1);
+        let mark: [u8; 4] = random_array(entropy)?;
+        let id = format!("k{number}-{}", lower::encode_string(&mark));
+        let key = Key::random(id, created, entropy)?;
+        let keys: Vec<&Key> = self.keys.iter().chain([&key]).collect();
+        Ok(format::document(&key.id, &keys))
+    }
+
+    /// The document of this keyring without the keys of these ids. The active key is always kept.
+    #[must_use]
+    pub fn without(&self, ids: &[String]) -> Secret {
+        let stays = |key: &&Key| key.id == self.active || !ids.contains(&key.id);
+        let keys: Vec<&Key> = self.keys.iter().filter(stays).collect();
+        format::document(&self.active, &keys)
+    }
+
+    /// The keys, in the order of the document: newer ones come later.
+    #[must_use]
+    pub fn keys(&self) -> &[Key] {
+        &self.keys
+    }
+
+    /// The id of the active key, which seals.
+    #[must_use]
+    pub fn active(&self) -> &str {
+        &self.active
+    }
+
+    /// A key of `other` that is missing here, compared by its bytes: the first key of every machine has the same id.
+    #[must_use]
+    pub fn lacks<'a>(&self, other: &'a Self) -> Option<&'a Key> {
+        let is = |one: &Key, key: &Key| one.id == key.id && one.secret.expose() == key.secret.expose();
+        other.keys.iter().find(|key| !self.keys.iter().any(|one| is(one, key)))
+    }
+
+    /// Whether there is a key of this id.
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.keys.iter().any(|key| key.id == id)
+    }
+
+    /// Seals under the active key with a fresh nonce, bound to `additional`.
+    pub(crate) fn seal(
+        &self,
+        plaintext: &Secret,
+        additional: &[u8],
+        entropy: &mut dyn Entropy,
+    ) -> Result<Sealed, SealError> {
+        let nonce: [u8; NONCE_LENGTH] = random_array(entropy)?;
+        let cipher = self.cipher(&self.active).ok_or(SealError::Cipher)?;
+        let ciphertext = cipher
+            .encrypt(&Nonce::from(nonce), Payload { msg: plaintext.expose(), aad: additional })
+            .map_err(|_| SealError::Cipher)?;
+        Ok(Sealed { key: self.active.clone(), nonce: nonce.to_vec(), ciphertext })
+    }
+
+    /// Opens what was sealed under the same `additional`.
+    pub(crate) fn open(&self, sealed: &Sealed, additional: &[u8]) -> Result<Secret, OpenError> {
+        let id = &sealed.key;
+        let missing = || OpenError::MissingKey { id: id.clone(), keyring: self.file.clone() };
+        let refused = || OpenError::DoesNotOpen { id: id.clone() };
+        let cipher = self.cipher(id).ok_or_else(missing)?;
+        let nonce: [u8; NONCE_LENGTH] = sealed.nonce.as_slice().try_into().map_err(|_| refused())?;
+        cipher
+            .decrypt(&Nonce::from(nonce), Payload { msg: &sealed.ciphertext, aad: additional })
+            .map(Secret::new)
+            .map_err(|_| refused())
+    }
+
+    fn cipher(&self, id: &str) -> Option<Aes256Gcm> {
+        let key = self.keys.iter().find(|key| key.id == id)?;
+        Aes256Gcm::new_from_slice(key.secret.expose()).ok()
+    }
+}
+
+impl Key {
+    fn random(id: String, created: Created, entropy: &mut dyn Entropy) -> Result<Self, EntropyError> {
+        Ok(Self { id, created: Some(created), secret: Secret::random(KEY_LENGTH, entropy)? })
+    }
+
+    /// Its id, which each seal names.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// When it was made, if the document says so.
+    #[must_use]
+    pub fn created(&self) -> Option<Created> {
+        self.created
+    }
+}
+
+/// The additional data of a seal: fields in a fixed order, each with its length, so that different fields never give
+/// the same bytes.
+#[derive(Default)]
+pub(crate) struct Binding(Vec<u8>);
+
+impl Binding {
+    pub(crate) fn text(mut self, field: &str) -> Self {
+        self.0.extend((field.len() as u64).to_be_bytes());
+        self.0.extend(field.as_bytes());
+        self
+    }
+
+    pub(crate) fn number(mut self, field: u64) -> Self {
+        self.0.extend(8u64.to_be_bytes());
+        self.0.extend(field.to_be_bytes());
+        self
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

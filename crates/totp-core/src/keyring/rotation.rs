@@ -1,0 +1,251 @@
+//! Key rotation: reseals every credential under a new active key while logins go on, then drops keys that no credential
+//! names.
+//!
+//! If it is stopped at any point, each credential is sealed with a key of the keyring. Whatever is under the active key
+//! is done, so a rotation that starts again continues.
+
+use crate::credential::{Credential, ResealError};
+use crate::keyring::{Key, Keyring, OpenError, SealError};
+use crate::secret::Entropy;
+use crate::store::{Found, Reseal, Resealed, Resealing, StoreError, Users};
+use crate::user::User;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// Credentials that are synced together.
+pub const BATCH: usize = 512;
+
+/// How often a credential is tried again after other processes changed it.
+const TRIES: usize = 10;
+
+/// A rotation. The caller holds the keyring's lock, and the new keyring is on the disk.
+pub struct Rotation<'a, S> {
+    /// The store of the credentials.
+    pub store: &'a S,
+    /// The keyring whose active key seals all of them.
+    pub keyring: &'a Keyring,
+    /// The source of nonces.
+    pub entropy: &'a mut dyn Entropy,
+    /// How long to wait for another process that holds a user.
+    pub patience: Duration,
+}
+
+/// The progress of a rotation; reported once for each user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RotationStep {
+    /// A user's credential was resealed, if that was needed.
+    Sealing,
+    /// A user's credential was counted.
+    Counting,
+}
+
+/// The result of a rotation.
+#[derive(Default)]
+pub struct Rotated {
+    /// The number of resealed credentials.
+    pub resealed: usize,
+    /// Credentials that are not, or may not be, under the active key.
+    pub left: Vec<Skipped>,
+    /// Old keys that no credential names; none if that is not known.
+    pub unnamed: Vec<String>,
+}
+
+/// An enrolment that was left as it was.
+pub struct Skipped {
+    /// The user; `None` for a file that belongs to no user.
+    pub user: Option<User>,
+    /// Why.
+    pub why: SkippedError,
+}
+
+/// Why an enrolment was left as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum SkippedError {
+    /// The credential cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A seal does not open.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// Another process held it until the deadline.
+    #[error("another process is using the enrolment: run this again")]
+    Busy,
+    /// Other processes kept changing it.
+    #[error("other processes kept changing the enrolment: run this again")]
+    Changing,
+    /// It has no ledger and cannot be held.
+    #[error(
+        "the ledger is missing: \"totp-enroll unlock --repair USER\" makes a new one and voids the recovery codes; then run this again"
+    )]
+    NoLedger,
+}
+
+/// Why a rotation was stopped. No enrolment is damaged.
+#[derive(Debug, thiserror::Error)]
+pub enum RotationError {
+    /// The store cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Nothing can be sealed.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+}
+
+impl<S: Users + Reseal> Rotation<'_, S> {
+    /// Reseals every credential that opens under the active key.
+    ///
+    /// # Errors
+    /// [`RotationError`], and the number of credentials that were resealed before it.
+    pub fn run(mut self, tell: &mut dyn FnMut(RotationStep)) -> Result<Rotated, (RotationError, usize)> {
+        let mut rotated = Rotated::default();
+        match self.reseal_everybody(&mut rotated, tell).and_then(|()| self.look_back(&mut rotated, tell)) {
+            Ok(()) => Ok(rotated),
+            Err(stopped) => Err((stopped, rotated.resealed)),
+        }
+    }
+
+    /// Goes through the ledgers: they are never renamed, so each user is visited once.
+    fn reseal_everybody(
+        &mut self,
+        rotated: &mut Rotated,
+        tell: &mut dyn FnMut(RotationStep),
+    ) -> Result<(), RotationError> {
+        let mut resealing = self.store.resealing()?;
+        for user in self.store.known()? {
+            match user {
+                Ok(user) => self.draft(&mut resealing, user, rotated)?,
+                // A file that belongs to no user cannot be held.
+                Err(StoreError::Unsafe { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+            if resealing.waiting() >= BATCH {
+                self.put_in_place(&mut resealing, rotated)?;
+            }
+            tell(RotationStep::Sealing);
+        }
+        for _ in 0..TRIES {
+            self.put_in_place(&mut resealing, rotated)?;
+        }
+        resealing.give_up().into_iter().for_each(|user| rotated.leave(user, SkippedError::Changing));
+        Ok(())
+    }
+
+    fn draft(
+        &mut self,
+        resealing: &mut S::Resealing,
+        user: User,
+        rotated: &mut Rotated,
+    ) -> Result<(), RotationError> {
+        let found = match resealing.find(&user) {
+            Ok(Some(found)) => found,
+            Ok(None) => return Ok(()),
+            Err(error) => {
+                rotated.leave(user, error);
+                return Ok(());
+            }
+        };
+        match found.credential().resealed(self.keyring, self.entropy) {
+            Ok(Some(credential)) => resealing.draft(found, &credential)?,
+            Ok(None) => {}
+            Err(ResealError::Open(error)) => rotated.leave(user, error),
+            Err(ResealError::Seal(error)) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    /// Credentials that were changed in the meantime are resealed again.
+    fn put_in_place(
+        &mut self,
+        resealing: &mut S::Resealing,
+        rotated: &mut Rotated,
+    ) -> Result<(), RotationError> {
+        let mut again = Vec::new();
+        resealing.put_in_place(self.patience, |user, rewritten| match rewritten {
+            Ok(Resealed::Done) => rotated.resealed = rotated.resealed.saturating_add(1),
+            Ok(Resealed::Changed) => again.push(user),
+            Ok(Resealed::Busy) => rotated.leave(user, SkippedError::Busy),
+            Err(error) => rotated.leave(user, error),
+        })?;
+        again.into_iter().try_for_each(|user| self.draft(resealing, user, rotated))
+    }
+
+    /// Reads all credentials and finds the keys that none of them names.
+    fn look_back(
+        &self,
+        rotated: &mut Rotated,
+        tell: &mut dyn FnMut(RotationStep),
+    ) -> Result<(), RotationError> {
+        let mut known: BTreeSet<User> = rotated.left.iter().filter_map(|left| left.user.clone()).collect();
+        let active = self.keyring.active();
+        let census = Census::of(self.store, |credential| {
+            let user = &credential.owner().user;
+            if credential.keys().any(|key| key != active) && known.insert(user.clone()) {
+                rotated.leave(user.clone(), SkippedError::NoLedger);
+            }
+            tell(RotationStep::Counting);
+        })?;
+        let new = |left: &Skipped| left.user.as_ref().is_none_or(|user| !known.contains(user));
+        rotated.left.extend(census.unreadable.into_iter().filter(new));
+        // Other processes wrote some of them and may not have synced yet.
+        self.store.sync_credentials()?;
+        if rotated.left.iter().all(|left| matches!(left.why, SkippedError::Open(_))) {
+            let unnamed = |id: &&str| *id != active && !census.named.contains_key(*id);
+            let ids = self.keyring.keys().iter().map(Key::id);
+            rotated.unnamed = ids.filter(unnamed).map(str::to_owned).collect();
+        }
+        Ok(())
+    }
+}
+
+impl Rotated {
+    fn leave(&mut self, user: User, why: impl Into<SkippedError>) {
+        self.left.push(Skipped { user: Some(user), why: why.into() });
+    }
+}
+
+/// The keys that credentials name.
+#[derive(Default)]
+pub struct Census {
+    /// The number of credentials that name each key id.
+    pub named: BTreeMap<String, usize>,
+    /// Credentials that cannot be read and may name any key.
+    pub unreadable: Vec<Skipped>,
+}
+
+impl Census {
+    /// Reads every credential without holding its user, and shows each to `see`.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the credentials cannot be listed.
+    pub fn of(store: &impl Users, mut see: impl FnMut(&Credential)) -> Result<Self, StoreError> {
+        let mut census = Self::default();
+        for user in store.enrolled()? {
+            match user.map(|user| (store.credential(&user), user)) {
+                Ok((Ok(Some(credential)), _)) => {
+                    let keys: BTreeSet<&str> = credential.keys().collect();
+                    for key in keys {
+                        census.count(key);
+                    }
+                    see(&credential);
+                }
+                // Withdrawn since the names were read.
+                Ok((Ok(None), _)) => {}
+                Ok((Err(error), user)) => {
+                    census.unreadable.push(Skipped { user: Some(user), why: error.into() });
+                }
+                Err(error @ StoreError::Unsafe { .. }) => {
+                    census.unreadable.push(Skipped { user: None, why: error.into() });
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(census)
+    }
+
+    fn count(&mut self, key: &str) {
+        match self.named.get_mut(key) {
+            Some(count) => *count = count.saturating_add(1),
+            None => drop(self.named.insert(key.to_owned(), 1)),
+        }
+    }
+}

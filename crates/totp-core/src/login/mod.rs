@@ -1,0 +1,128 @@
+//! Judging a login after the answer: hold the enrolment, read the clock, judge, record, and only then [`Verified`].
+//!
+//! [`judging`] is the pure step, [`verdict`] seals its result, and this file is the sequence around both.
+
+mod judging;
+mod submission;
+#[cfg(test)]
+mod tests;
+mod verdict;
+
+pub(crate) use judging::check_owner;
+pub use submission::{JudgeError, Rules, Submission};
+pub use verdict::{Method, Reason, Refusal, SinceLast, Verdict, Verified};
+
+use crate::keyring::Keyring;
+use crate::store::{Charging, Held, Hold, Store, StoreError};
+use crate::time::Now;
+use crate::user::User;
+use judging::{Begun, Question, begin};
+use std::time::Duration;
+
+/// How often a login is judged anew after another process changed the enrolment first. Each time one of them succeeded.
+const MOST_ROUNDS: usize = 8;
+
+/// What the sequence asks of the machine.
+pub trait Host {
+    /// An error that ends the sequence without a verdict.
+    type Error;
+
+    /// Reads the clocks. Called after each hold, because the previous holder may have recorded a later time than that
+    /// of the prompt.
+    ///
+    /// # Errors
+    /// The clock cannot be used.
+    fn now(&mut self) -> Result<Now, Self::Error>;
+
+    /// The keyring as last read, which may have been before the hold.
+    ///
+    /// # Errors
+    /// The keyring is missing or cannot be read.
+    fn keyring(&mut self) -> Result<&Keyring, Self::Error>;
+
+    /// Reads the keyring again. Called if a held credential names a key that [`Host::keyring`] lacks: keys may have
+    /// been rotated since, and a key is in the keyring before a credential names it.
+    ///
+    /// # Errors
+    /// As [`Host::keyring`].
+    fn reread_keyring(&mut self) -> Result<(), Self::Error>;
+
+    /// Turns an error of the sequence into the front end's.
+    fn error(&self, error: JudgeError) -> Self::Error;
+}
+
+/// Judges an answer and records the result. No code is looked at without being charged.
+///
+/// A code that can be guessed is charged as a wrong one before the look, or in the same record as the result of the
+/// look, as the engine states ([`Store::CHARGING`]); a right one gets its charge back. A refusal by limit, lock or
+/// disabling records nothing. After a lost comparison the login is judged anew, with a fresh clock.
+///
+/// # Errors
+/// [`Host::Error`] if no judgement could be made or recorded.
+pub fn judge<S: Store, H: Host>(
+    store: &S,
+    submission: &Submission<'_>,
+    host: &mut H,
+) -> Result<Verdict, H::Error> {
+    let Submission { account, patience, .. } = *submission;
+    let verdict = with_hold(store, &account.user, patience, host, |held, now, keyring| {
+        judge_held(held, S::CHARGING, submission, now, keyring)
+    })?;
+    Ok(match verdict {
+        Hold::Held(verdict) => verdict,
+        Hold::NotEnrolled if account.uid.is_some() => Reason::NotEnrolled.into(),
+        Hold::NotEnrolled => Reason::UnknownUser.into(),
+        Hold::Busy => Reason::Busy.into(),
+    })
+}
+
+fn judge_held<H: Held>(
+    mut held: H,
+    charging: Charging,
+    submission: &Submission<'_>,
+    now: Now,
+    keyring: &Keyring,
+) -> Result<Verdict, JudgeError> {
+    let sealed = match begin(&Question::of(submission, held.credential(), now, keyring), held.ledger())? {
+        Begun::Judged(sealed) => *sealed,
+        Begun::Attempt(attempt) => {
+            match charging {
+                Charging::BeforeLook => {
+                    held.replace(attempt.charge().ledger(), attempt.charge().durability())?;
+                }
+                // The charge is part of what is committed below.
+                Charging::WithCommit => {}
+            }
+            attempt.look(&Question::of(submission, held.credential(), now, keyring), charging)?
+        }
+    };
+    Ok(sealed.commit(held)?)
+}
+
+/// Runs `act` with the held enrolment of `user`, with the clock and the keyring read after the hold. If another process
+/// changed the enrolment first, starts again from the hold; [`Hold::Busy`] if that does not end.
+pub(crate) fn with_hold<S: Store, H: Host, T>(
+    store: &S,
+    user: &User,
+    patience: Duration,
+    host: &mut H,
+    mut act: impl FnMut(S::Held, Now, &Keyring) -> Result<T, JudgeError>,
+) -> Result<Hold<T>, H::Error> {
+    for _ in 0..MOST_ROUNDS {
+        let held = match store.hold(user, patience).map_err(|error| host.error(error.into()))? {
+            Hold::Held(held) => held,
+            Hold::NotEnrolled => return Ok(Hold::NotEnrolled),
+            Hold::Busy => return Ok(Hold::Busy),
+        };
+        let now = host.now()?;
+        if !held.credential().has_keys_in(host.keyring()?) {
+            host.reread_keyring()?;
+        }
+        match act(held, now, host.keyring()?) {
+            Ok(done) => return Ok(Hold::Held(done)),
+            Err(JudgeError::Store(StoreError::Conflict)) => {}
+            Err(error) => return Err(host.error(error)),
+        }
+    }
+    Ok(Hold::Busy)
+}

@@ -1,0 +1,208 @@
+//! Checks every enrolment: it can be read, belongs to the account that has the name now, and its keys are in the keyring.
+
+use super::finding::Finding;
+use crate::account::{self, Unknown};
+use crate::{clock, context};
+use nix::unistd::User as Passwd;
+use std::time::Duration;
+use totp_core::config::Config;
+use totp_core::credential::Credential;
+use totp_core::enrolment::recovery_left;
+use totp_core::keyring::{Keyring, OpenError};
+use totp_core::ledger::Ledger;
+use totp_core::store::{Document, Held, Hold, Store, StoreError, Users};
+use totp_core::user::User;
+use totp_store::keyring_files::KeyringFiles;
+
+/// How long to wait for a login that holds the ledger.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How far in the future the last login may be, in seconds: a small correction of the clock is no finding.
+const AHEAD: u64 = 120;
+/// At most this many names are listed in a finding about several users.
+const MOST_NAMES: usize = 5;
+
+/// The enrolled users whose names could be read, sorted.
+pub(super) struct EnrolledUsers {
+    pub(super) names: Vec<String>,
+}
+
+pub(super) fn examine(config: &Config, findings: &mut Vec<Finding>) -> EnrolledUsers {
+    let store = context::store(config);
+    let mut check =
+        EnrolmentCheck { config, keyring: keyring(config), store: &store, few: Vec::new(), findings };
+    let mut names = Vec::new();
+    // doctor/files.rs reports a store that cannot be opened.
+    for user in store.enrolled().into_iter().flatten() {
+        match user {
+            Ok(user) => {
+                check.user(&user);
+                names.push(user.as_str().to_owned());
+            }
+            Err(error) => check.stray(&error),
+        }
+    }
+    for user in store.known().into_iter().flatten() {
+        match user {
+            Ok(user) => check.ledger_without_credential(&user),
+            Err(error) => check.stray(&error),
+        }
+    }
+    check.few_recovery_codes();
+    names.sort();
+    EnrolledUsers { names }
+}
+
+fn keyring(config: &Config) -> Option<Keyring> {
+    let files = KeyringFiles::of(&config.paths);
+    let (file, text) = files.read().ok().flatten()?;
+    Keyring::parse(file, text.expose()).ok()
+}
+
+struct EnrolmentCheck<'a> {
+    config: &'a Config,
+    keyring: Option<Keyring>,
+    store: &'a context::Store,
+    /// Users with few recovery codes left.
+    few: Vec<String>,
+    findings: &'a mut Vec<Finding>,
+}
+
+impl EnrolmentCheck<'_> {
+    fn user(&mut self, user: &User) {
+        let credential = match self.store.credential(user) {
+            Ok(Some(credential)) => credential,
+            // The enrolment was removed after the names were listed.
+            Ok(None) => return,
+            Err(error) => return self.unreadable("credential_unreadable", user, &error),
+        };
+        self.account(user, &credential);
+        self.seals(user, &credential);
+        match self.store.hold(user, PATIENCE) {
+            Ok(Hold::Held(held)) => self.ledger(user, held.credential(), held.ledger()),
+            Ok(Hold::NotEnrolled | Hold::Busy) => {}
+            Err(error) => self.unreadable("ledger_unreadable", user, &error),
+        }
+    }
+
+    fn account(&mut self, user: &User, credential: &Credential) {
+        let Ok(found) = Passwd::from_name(user.as_str()) else { return };
+        let Some(enrolled_as) = credential.owner().uid else { return };
+        let fix = "if the account is gone for good, remove the enrolment with \"totp-enroll disable\"; if it belongs to the same person, enrol it again with \"totp-enroll enroll --replace\"";
+        match found {
+            None => self.findings.push(
+                Finding::warning("account_gone", format!("{user} is enrolled, but there is no such account", user = user.as_str()))
+                    .why("a new account with this name and the same uid would inherit the enrolment; one with another uid would be refused")
+                    .fix(fix),
+            ),
+            Some(account) if account.uid.as_raw() != enrolled_as => self.findings.push(
+                Finding::serious(
+                    "account_other_uid",
+                    format!("{} is enrolled with uid {enrolled_as}, but the account has uid {}", user.as_str(), account.uid),
+                )
+                .why("the enrolment belongs to another account of this name: logins of the present account are refused")
+                .fix(fix),
+            ),
+            Some(_) => {}
+        }
+    }
+
+    fn seals(&mut self, user: &User, credential: &Credential) {
+        // doctor/files.rs reports a missing keyring.
+        let Some(keyring) = &self.keyring else { return };
+        let opens =
+            credential.check_seals(keyring).or_else(|error| self.check_again(user).unwrap_or(Err(error)));
+        if let Err(error) = opens {
+            let file = self.store.name_of(Document::Credential, user);
+            self.findings.push(
+                Finding::serious("seal_broken", format!("{file}: {error}"))
+                    .why(format!("every login of {} is refused, even with the right code", user.as_str()))
+                    .fix("restore the keyring and the credential from backups of the same day, or enrol the user again with \"totp-enroll enroll --replace\""),
+            );
+        }
+    }
+
+    /// Checks with a keyring and credential read under the user's lock: a rotation may have run between the first two reads.
+    fn check_again(&self, user: &User) -> Option<Result<(), OpenError>> {
+        let Ok(Hold::Held(held)) = self.store.hold(user, PATIENCE) else { return None };
+        Some(held.credential().check_seals(&keyring(self.config)?))
+    }
+
+    fn ledger(&mut self, user: &User, credential: &Credential, ledger: &Ledger) {
+        if credential.recovery_codes() > 0 && recovery_left(credential, ledger) < self.config.warn_below {
+            self.few.push(user.as_str().to_owned());
+        }
+        let Ok(now) = clock::now() else { return };
+        if let Some(last) = ledger.last_login().filter(|last| last.at > now.realtime.saturating_add(AHEAD)) {
+            self.findings.push(
+                Finding::serious(
+                    "clock_back",
+                    format!(
+                        "the last login of {} is recorded at {}, which is in the future",
+                        user.as_str(),
+                        clock::date(last.at)
+                    ),
+                )
+                .why("the clock was set back, or was fast at that login: codes are refused until that time")
+                .fix(format!(
+                    "correct the clock; if it was fast then and is right now, run \"totp-enroll unlock {}\"",
+                    user.as_str()
+                )),
+            );
+        }
+    }
+
+    /// A ledger whose credential is missing, unless the ledger says that nobody is enrolled.
+    fn ledger_without_credential(&mut self, user: &User) {
+        if !matches!(self.store.credential(user), Ok(None)) {
+            return;
+        }
+        if let Err(error) = self.store.hold(user, PATIENCE) {
+            self.unreadable("credential_missing", user, &error);
+        }
+    }
+
+    fn unreadable(&mut self, name: &'static str, user: &User, error: &StoreError) {
+        let line = error.line().map_or_else(String::new, |line| format!(" line {line}"));
+        let what = format!("{}{line}: {}", error.about(), error.problem());
+        self.findings.push(
+            Finding::serious(name, what)
+                .why(format!("every login of {} is refused, even with the right code", user.as_str()))
+                .fix("do what the message says, or restore credentials and ledgers from the same backup"),
+        );
+    }
+
+    fn stray(&mut self, error: &StoreError) {
+        self.findings.push(
+            Finding::warning("stray_file", format!("{}: {}", error.about(), error.problem()))
+                .why("it is not an enrolment, and \"totp-enroll list\" stops at it")
+                .fix("move it to another directory"),
+        );
+    }
+
+    fn few_recovery_codes(&mut self) {
+        let count = self.few.len();
+        if count == 0 {
+            return;
+        }
+        let mut names = self.few.iter().take(MOST_NAMES).map(String::as_str).collect::<Vec<_>>().join(", ");
+        if count > MOST_NAMES {
+            names.push_str(", ...");
+        }
+        self.findings.push(
+            Finding::info(
+                "few_recovery_codes",
+                format!(
+                    "{count} users have fewer than {} recovery codes left: {names}",
+                    self.config.warn_below
+                ),
+            )
+            .why("a user who has none and loses the phone needs an administrator")
+            .fix("ask them to run \"totp-enroll recovery-codes\""),
+        );
+    }
+}
+
+/// Whether there is such an account.
+pub(super) fn exists(name: &str) -> bool {
+    account::canonical(name, Unknown::Refused).is_ok()
+}

@@ -1,0 +1,176 @@
+//! Finds the paths through a stack on which a login succeeds without a code or without a first factor, and the line at fault.
+
+use super::module_kind::{ModuleKind, pam_totp_return_codes};
+use super::{Handler, ModuleArguments, Stack, is_pam_totp};
+use crate::doctor::finding::{Finding, Severity};
+use pam_stack::control::Action;
+use pam_stack::module;
+use pam_stack::return_code::{self, ReturnCode};
+use pam_stack::walk::{self, Bypass, TooLargeError};
+
+/// What has to be known of a service besides its stack.
+pub(crate) struct ServiceContext<'a> {
+    pub(crate) service: &'a str,
+    /// Whether pam_totp.so may return `PAM_IGNORE`.
+    pub(crate) may_ignore: bool,
+    /// Whether a module is installed; a line whose module is missing returns `module_unknown`.
+    pub(crate) is_installed: &'a dyn Fn(&str) -> bool,
+}
+
+impl ServiceContext<'_> {
+    fn return_codes(&self, handler: &Handler) -> Vec<ReturnCode> {
+        if is_pam_totp(handler) {
+            return pam_totp_return_codes(self.may_ignore);
+        }
+        if !(self.is_installed)(&handler.module) {
+            return vec![return_code::MODULE_UNKNOWN];
+        }
+        module::return_codes(&handler.module, &handler.arguments, self.service)
+    }
+
+    /// The same for the search for first factors: such a module does not return `PAM_IGNORE`, and an expired password was checked.
+    fn first_factor_return_codes(&self, handler: &Handler) -> Vec<ReturnCode> {
+        let mut codes = self.return_codes(handler);
+        if is_first_factor(handler) {
+            codes.retain(|code| *code != return_code::IGNORE && *code != return_code::NEW_AUTHTOK_REQD);
+        }
+        codes
+    }
+}
+
+/// One finding for each way to log in without a code.
+pub(crate) fn without_code(stack: &Stack, context: &ServiceContext<'_>) -> Vec<Finding> {
+    let return_codes = |handler: &Handler| context.return_codes(handler);
+    match walk::bypasses(&stack.handlers, &return_codes, &is_pam_totp) {
+        Ok(bypasses) => bypasses.into_iter().filter_map(|bypass| finding(stack, bypass)).collect(),
+        Err(TooLargeError) => vec![too_large()],
+    }
+}
+
+/// Whether even the right code never leads to success.
+pub(crate) fn nobody_gets_in(stack: &Stack, context: &ServiceContext<'_>) -> bool {
+    // A missing pam_totp.so is a finding of its own, and so is a stack that is too large.
+    let return_codes = |handler: &Handler| match is_pam_totp(handler) {
+        true => pam_totp_return_codes(context.may_ignore),
+        false => context.return_codes(handler),
+    };
+    walk::can_succeed_with(&stack.handlers, &return_codes, &is_pam_totp).is_ok_and(|succeeds| !succeeds)
+}
+
+/// Whether users for whom pam_totp.so returns `PAM_IGNORE` are refused because no other line returns success.
+pub(crate) fn refuses_users_whom_pam_totp_ignores(stack: &Stack, context: &ServiceContext<'_>) -> bool {
+    let return_codes = |handler: &Handler| match is_pam_totp(handler) {
+        true => vec![return_code::IGNORE],
+        false => context.return_codes(handler),
+    };
+    let any_line = |_: &Handler| true;
+    context.may_ignore
+        && walk::can_succeed_with(&stack.handlers, &return_codes, &any_line).is_ok_and(|succeeds| !succeeds)
+}
+
+/// Whether a login can succeed without a first factor.
+pub(crate) fn without_first_factor(stack: &Stack, context: &ServiceContext<'_>) -> bool {
+    let return_codes = |handler: &Handler| context.first_factor_return_codes(handler);
+    walk::bypasses(&stack.handlers, &return_codes, &is_first_factor)
+        .map_or(true, |bypasses| !bypasses.is_empty())
+}
+
+/// Whether a login can succeed without any factor, not even a code.
+pub(crate) fn without_any_factor(stack: &Stack, context: &ServiceContext<'_>) -> bool {
+    let return_codes = |handler: &Handler| context.return_codes(handler);
+    let is_factor = |handler: &Handler| {
+        is_first_factor(handler) || ModuleKind::of(handler) == ModuleKind::OtherOtp || is_pam_totp(handler)
+    };
+    walk::bypasses(&stack.handlers, &return_codes, &is_factor).map_or(true, |bypasses| !bypasses.is_empty())
+}
+
+/// The lines of pam_totp with `after_first_factor` that a login can reach without a first factor.
+pub(crate) fn claims_without_first_factor<'a>(
+    stack: &'a Stack,
+    arguments: &dyn Fn(&Handler) -> Option<ModuleArguments>,
+    context: &ServiceContext<'_>,
+) -> Vec<&'a Handler> {
+    let return_codes = |handler: &Handler| context.first_factor_return_codes(handler);
+    let reachable =
+        walk::reachable_before(&stack.handlers, &return_codes, &is_first_factor).unwrap_or_default();
+    let claims = |handler: &Handler| {
+        is_pam_totp(handler) && arguments(handler).is_some_and(|arguments| arguments.after_first_factor)
+    };
+    let handlers = stack.handlers.iter().enumerate();
+    handlers
+        .filter(|(at, handler)| reachable.contains(at) && claims(handler))
+        .map(|(_, handler)| handler)
+        .collect()
+}
+
+fn is_first_factor(handler: &Handler) -> bool {
+    matches!(ModuleKind::of(handler), ModuleKind::FirstFactor | ModuleKind::SecondFactor)
+}
+
+fn too_large() -> Finding {
+    Finding::serious(
+        "stack_too_large",
+        "the stack has too many jumps and includes to follow every path through it",
+    )
+    .why("doctor cannot tell whether a login can succeed without a code")
+    .fix("rewrite it with fewer jumps and includes")
+}
+
+fn finding(stack: &Stack, bypass: Bypass) -> Option<Finding> {
+    let line = |at: usize| stack.handlers.get(at);
+    match bypass {
+        // `not_in_stack` says it of the whole service.
+        Bypass::NoSuchLine => None,
+        Bypass::Skipped { by, code } => line(by).map(|by| code_skipped(by, code)),
+        Bypass::FailureNotCounted { at } => line(at).map(|line| {
+            let what = format!(
+                "{}: the stack ignores what pam_totp.so returns (its control is `{}`)",
+                line.location, line.control_text
+            );
+            Finding::serious("code_not_counted", what)
+                .why("logins with a wrong code, or with none, succeed")
+                .fix("change the line to `auth required pam_totp.so`, and keep its arguments")
+        }),
+        Bypass::Ignored { at } => line(at).map(|line| {
+            let what = format!("{}: users for whom pam_totp.so returns PAM_IGNORE log in without a code", line.location);
+            Finding::info("code_ignored", what)
+                .why("these are users who are not enrolled and need not be (nullok, require.enroll_by) and, at sshd, users whom a rule exempts")
+                .fix("remove nullok when \"totp-enroll list\" shows every user")
+        }),
+    }
+}
+
+fn code_skipped(by: &Handler, code: ReturnCode) -> Finding {
+    let effect = match by.control.at(code) {
+        Action::Jump(1) => "jumps over the next line, pam_totp.so,".to_owned(),
+        Action::Jump(count) => format!("jumps over {count} lines, including pam_totp.so,"),
+        Action::Done | Action::Die | Action::Ok | Action::Bad | Action::Ignore | Action::Reset => {
+            "ends the stack before pam_totp.so is reached".to_owned()
+        }
+    };
+    let module = module::name(&by.module);
+    let what = format!(
+        "{}: {module} `{}` {effect} when it returns {}",
+        by.location,
+        by.control_text,
+        return_code::name(code)
+    );
+    let why = match ModuleKind::of(by) {
+        ModuleKind::Rule => format!("users whom {module} accepts are not asked for a code"),
+        ModuleKind::OtherOtp => format!("a code of {module} is enough to log in"),
+        ModuleKind::SecondFactor => format!("{module} replaces the code as the second factor"),
+        ModuleKind::PamTotp | ModuleKind::NoFactor | ModuleKind::FirstFactor => {
+            "users who get past this line log in without a code".to_owned()
+        }
+    };
+    let severity = match ModuleKind::of(by) {
+        // pam_rootok.so accepts everybody here, because the service runs as root.
+        ModuleKind::Rule if module == "pam_rootok.so" => Severity::Serious,
+        ModuleKind::Rule | ModuleKind::SecondFactor => Severity::Warning,
+        ModuleKind::PamTotp | ModuleKind::OtherOtp | ModuleKind::NoFactor | ModuleKind::FirstFactor => {
+            Severity::Serious
+        }
+    };
+    let fix = "move pam_totp.so above that line, or change its control to `requisite` (or a smaller jump); to exempt users, use [require] in config.toml";
+    Finding::new(severity, "code_skipped", what).why(why).fix(fix)
+}

@@ -1,0 +1,166 @@
+//! Findings about the lines of a service's stack: missing, misplaced, unreadable or contradicting ones.
+
+use super::finding::Finding;
+use super::stack::{self, Handler, ModuleArguments, ModuleKind, Stack};
+use totp_core::module_arguments::FirstPass;
+
+pub(super) fn not_in_stack(name: &str, stack: &Stack) -> Finding {
+    let what = match stack.is_other {
+        true => format!(
+            "{name} has no auth lines, and /etc/pam.d/other, which is used instead, does not name pam_totp.so"
+        ),
+        false => format!("no auth line of {name} or of a file that it includes names pam_totp.so"),
+    };
+    Finding::serious("not_in_stack", what)
+        .why("this service does not ask for a code")
+        .fix(format!("\"totp-enroll pam-snippet {name}\" prints the lines to add"))
+}
+
+pub(super) fn misplaced(stack: &Stack, found: &mut Vec<Finding>) {
+    for handler in stack.non_auth.iter().filter(|handler| stack::is_pam_totp(handler)) {
+        found.push(
+            Finding::serious(
+                "misplaced_line",
+                format!("{}: pam_totp.so is on a line that is not an auth line", handler.location),
+            )
+            .why("pam_totp.so asks for codes only on auth lines; on any other line it refuses every login")
+            .fix("move it to the auth lines, as `auth required pam_totp.so`"),
+        );
+    }
+}
+
+pub(super) fn must_fail(stack: &Stack, found: &mut Vec<Finding>) {
+    for handler in &stack.handlers {
+        if let stack::LineKind::MustFail(why) = handler.kind {
+            found.push(
+                Finding::serious("line_unreadable", format!("{}: {why}", handler.location))
+                    .why("libpam cannot read the line and counts it as a failure at every login")
+                    .fix("correct the line, or remove it"),
+            );
+        }
+    }
+}
+
+/// Two lines of pam_totp, modules that it replaces, and arguments that do not fit the lines around it.
+pub(super) fn arrangement(stack: &Stack, found: &mut Vec<Finding>) {
+    let with_pam_totp: Vec<usize> = stack
+        .handlers
+        .iter()
+        .enumerate()
+        .filter(|(_, handler)| stack::is_pam_totp(handler))
+        .map(|(at, _)| at)
+        .collect();
+    if let [first, second, ..] = with_pam_totp.as_slice()
+        && let (Some(first), Some(second)) = (stack.handlers.get(*first), stack.handlers.get(*second))
+    {
+        found.push(
+            Finding::warning(
+                "asked_twice",
+                format!("pam_totp.so is on {} and again on {}", first.location, second.location),
+            )
+            .why("each line asks for a code, and a code can be used only once: users have to wait for the next one")
+            .fix("remove one of the lines; \"pam-auth-update --enable totp\" adds its line by itself"),
+        );
+    }
+    for handler in &stack.handlers {
+        if handler.kind == stack::LineKind::Module
+            && ModuleKind::of(handler) == ModuleKind::OtherOtp
+            && !with_pam_totp.is_empty()
+        {
+            let module = stack::module_name(&handler.module);
+            found.push(
+                Finding::warning(
+                    "old_module",
+                    format!("{}: {module} is still in the stack, together with pam_totp.so", handler.location),
+                )
+                .why("users are asked for two codes, or can use either of two secrets, one of which is stored unencrypted")
+                .fix("import the secrets (\"totp-enroll import\"), then remove the line"),
+            );
+        }
+    }
+    for at in with_pam_totp {
+        let Some(handler) = stack.handlers.get(at) else { continue };
+        let Ok(arguments) = stack::read_arguments(&handler.arguments) else { continue };
+        password_arguments(stack, at, handler, &arguments, found);
+    }
+}
+
+fn password_arguments(
+    stack: &Stack,
+    at: usize,
+    handler: &Handler,
+    arguments: &ModuleArguments,
+    found: &mut Vec<Finding>,
+) {
+    let asks_before =
+        stack.handlers.iter().take(at).any(|line| ModuleKind::of(line) == ModuleKind::FirstFactor);
+    if arguments.first_pass == FirstPass::Use && !asks_before {
+        found.push(
+            Finding::serious(
+                "nothing_to_use",
+                format!("{}: use_first_pass is set, but no line above asks for a password", handler.location),
+            )
+            .why("pam_totp.so does not ask and has nothing to read a code from: every login is refused")
+            .fix("remove use_first_pass, or replace it with try_first_pass"),
+        );
+    }
+    let takes = |line: &Handler| {
+        line.arguments.iter().any(|word| word == "use_first_pass" || word == "try_first_pass")
+    };
+    let below = stack.handlers.iter().skip(at.saturating_add(1));
+    if arguments.forward_pass && !below.into_iter().any(takes) {
+        found.push(
+            Finding::warning(
+                "forwarded_password_unused",
+                format!(
+                    "{}: forward_pass is set, but no line below has try_first_pass or use_first_pass",
+                    handler.location
+                ),
+            )
+            .why("users type password and code together, but no module checks the password")
+            .fix("add `auth required pam_unix.so try_first_pass` below it, or remove forward_pass"),
+        );
+    }
+}
+
+pub(super) fn nobody_gets_in() -> Finding {
+    Finding::serious("nobody_gets_in", "the stack refuses every login, even with the right code")
+        .why("another line always fails, or pam_totp.so is never reached: keep a root shell open until this is fixed")
+        .fix("check the auth lines for a pam_deny.so that is no longer jumped over, a missing module, and a removed pam_unix.so")
+}
+
+pub(super) fn ignored_is_refused() -> Finding {
+    Finding::warning("ignored_is_refused", "users who are not enrolled are refused, although they are allowed in")
+        .why("pam_totp.so returns PAM_IGNORE for them (nullok, require.enroll_by), and no other line of the stack returns success")
+        .fix("add `auth required pam_permit.so` below pam_totp.so; a wrong code is refused as before")
+}
+
+pub(super) fn after_no_first_factor(handler: &Handler) -> Finding {
+    let what = format!(
+        "{}: after_first_factor is set, but a login can reach the line without a first factor",
+        handler.location
+    );
+    Finding::serious("after_no_first_factor", what)
+        .why("strangers learn why a code was refused, and with enroll_at_login they can enrol for another user")
+        .fix("remove after_first_factor, or make the password line above it `requisite`: `required` continues after a wrong password")
+}
+
+pub(super) fn too_few_factors(nothing: bool, exempts: bool) -> Finding {
+    let fix = "add the password above it: `@include common-auth` (Debian), or `auth requisite pam_unix.so`";
+    if nothing {
+        return Finding::serious("nothing_asked", "some users log in without a password and without a code")
+            .why("where pam_totp.so returns PAM_IGNORE (nullok, require.enroll_by), the rest of the stack accepts everybody")
+            .fix(fix);
+    }
+    if exempts {
+        return Finding::serious(
+            "exempt_from_everything",
+            "users who are exempt from the code are asked for nothing at all",
+        )
+        .why("the code is the only factor here, and the config or the line exempts some users from it ([require], [fresh], fresh=)")
+        .fix(fix);
+    }
+    Finding::warning("one_factor", "a code alone is enough to log in")
+        .why("that is a single factor: a found or stolen phone is enough")
+        .fix(fix)
+}

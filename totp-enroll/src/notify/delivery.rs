@@ -1,0 +1,224 @@
+//! Sends the waiting notices, one after the other. Only the process that holds the lock sends.
+
+use super::mail_program::command;
+use super::mail_program::{self, SendError};
+use super::message::Message;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output;
+use crate::{audit, clock};
+use serde::Serialize;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+use totp_core::audit_event::{Event, Name};
+use totp_core::config::Command;
+use totp_core::notice::{Notice, NoticeError};
+use totp_core::store::Engine;
+use totp_core::store::notices::{NoticeSpool, SendLock, Sending, Waiting};
+use totp_core::time::Seconds;
+
+/// Which notices to send.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoticeSelection {
+    /// Those whose next try is due.
+    Due,
+    /// All that are waiting.
+    All,
+}
+
+/// The counts that `notify` prints.
+#[derive(Serialize, Default)]
+pub(super) struct DeliveryReport {
+    pub(super) sent: usize,
+    /// Not sent; they are tried again.
+    pub(super) failed: usize,
+    /// Not sent for days, or unreadable; they were dropped.
+    pub(super) given_up: usize,
+    /// Still in the spool.
+    pub(super) waiting: usize,
+}
+
+/// Sends until nothing is left that can be sent now, or until `longest` has passed.
+pub(super) fn send(
+    context: &Context,
+    which: NoticeSelection,
+    patience: Duration,
+    longest: Option<Duration>,
+) -> Result<DeliveryReport, Failure> {
+    let spool = context.store.notices();
+    let mut report = DeliveryReport::default();
+    let is_off = context.config.notify.command == Command::Off;
+    let Some(words) = command(&context.config).or_else(|| is_off.then(Vec::new)) else {
+        report.waiting = spool.waiting()?.0.len();
+        if report.waiting == 0 {
+            return Ok(report);
+        }
+        let problem = "there is no program to send notices with; name one in the config ([notify] command), or install a mail system";
+        return Err(Failure::refused(problem));
+    };
+    let sending = match spool.lock_to_send(patience, clock::now()?.realtime)? {
+        SendLock::Sending(sending) => sending,
+        SendLock::NothingThere => return Ok(report),
+        SendLock::Busy => {
+            output::remark("another process is sending the notices");
+            report.waiting = spool.waiting()?.0.len();
+            return Ok(report);
+        }
+    };
+    let mut run = Run { context, spool: &spool, sending, words, which, report, tried: BTreeSet::new() };
+    let deadline = longest.and_then(|longest| Instant::now().checked_add(longest));
+    if is_off {
+        run.drop_old()?;
+    } else {
+        run.all(deadline)?;
+    }
+    run.report.waiting = spool.waiting()?.0.len();
+    Ok(run.report)
+}
+
+struct Run<'a, S: NoticeSpool> {
+    context: &'a Context,
+    spool: &'a S,
+    sending: S::Sending,
+    words: Vec<String>,
+    which: NoticeSelection,
+    report: DeliveryReport,
+    /// The ids of those tried in this run: each is tried once.
+    tried: BTreeSet<String>,
+}
+
+impl<S: NoticeSpool> Run<'_, S> {
+    fn all(&mut self, deadline: Option<Instant>) -> Result<(), Failure> {
+        // Notices that arrive in the meantime are sent as well: their process may have found this lock held.
+        while let Some(notice) = self.next()? {
+            let Some(timeout) = self.timeout(deadline) else { return Ok(()) };
+            self.tried.insert(notice.id().to_owned());
+            if self.one(&notice, timeout)? == Next::Stop {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// The time-out for the next message; `None`: no time is left.
+    fn timeout(&self, deadline: Option<Instant>) -> Option<Seconds> {
+        let timeout = self.context.config.notify.timeout;
+        let Some(deadline) = deadline else { return Some(timeout) };
+        let left = Seconds(deadline.saturating_duration_since(Instant::now()).as_secs());
+        (left > Seconds(0)).then_some(timeout.min(left))
+    }
+
+    /// Notices are turned off: drops those that are older than notices may get.
+    fn drop_old(&mut self) -> Result<(), Failure> {
+        let now = clock::now()?.realtime;
+        for waiting in self.spool.waiting()?.0.iter().filter(|waiting| waiting.is_old(now)) {
+            let notice = match self.spool.read(waiting).map(|text| text.map(|text| Notice::decode(&text))) {
+                Ok(Some(Ok(notice))) => Some(notice),
+                Ok(Some(Err(NoticeError::Broken))) => None,
+                // From a newer version, already gone, or not readable: it stays.
+                Ok(Some(Err(NoticeError::OtherVersion)) | None) | Err(_) => continue,
+            };
+            self.sending.done(waiting)?;
+            self.report.given_up = self.report.given_up.saturating_add(1);
+            self.log(
+                waiting,
+                notice.as_ref(),
+                waiting.tries,
+                "given_up",
+                "notices are turned off in the config",
+            );
+        }
+        Ok(())
+    }
+
+    fn next(&self) -> Result<Option<Waiting>, Failure> {
+        let now = clock::now()?.realtime;
+        let is_next = |notice: &Waiting| {
+            !self.tried.contains(notice.id()) && (self.which == NoticeSelection::All || notice.is_due(now))
+        };
+        // Oldest last try first, so that a notice that always fails does not block the others.
+        Ok(self.spool.waiting()?.0.into_iter().filter(is_next).min_by_key(|notice| notice.last))
+    }
+
+    fn one(&mut self, waiting: &Waiting, timeout: Seconds) -> Result<Next, Failure> {
+        let text = match self.spool.read(waiting) {
+            Ok(Some(text)) => text,
+            Ok(None) => return Ok(Next::GoOn),
+            Err(error) => {
+                // It is kept for the administrator to look at.
+                self.report.failed = self.report.failed.saturating_add(1);
+                self.log(waiting, None, tries(waiting), "unreadable", &error.to_string());
+                return Ok(Next::GoOn);
+            }
+        };
+        let notice = match Notice::decode(&text) {
+            Ok(notice) => notice,
+            Err(error @ NoticeError::Broken) => {
+                self.sending.done(waiting)?;
+                self.report.given_up = self.report.given_up.saturating_add(1);
+                self.log(waiting, None, tries(waiting), "given_up", &error.to_string());
+                return Ok(Next::GoOn);
+            }
+            // A newer version can read it, so it is never given up.
+            Err(error @ NoticeError::OtherVersion) => {
+                self.sending.later(waiting, clock::now()?.realtime)?;
+                self.report.failed = self.report.failed.saturating_add(1);
+                self.log(waiting, None, tries(waiting), "waits", &error.to_string());
+                return Ok(Next::GoOn);
+            }
+        };
+        let message = Message::of(&notice, waiting, &self.context.config.notify)?;
+        match mail_program::send(&self.words, message.as_bytes(), timeout) {
+            Ok(()) => {
+                self.sending.done(waiting)?;
+                self.report.sent = self.report.sent.saturating_add(1);
+                Ok(Next::GoOn)
+            }
+            Err(SendError::Refused(problem)) => {
+                self.failed(waiting, Some(&notice), &problem).map(|()| Next::GoOn)
+            }
+            // The other messages would fail in the same way.
+            Err(SendError::Program(problem)) => {
+                self.failed(waiting, Some(&notice), &problem).map(|()| Next::Stop)
+            }
+        }
+    }
+
+    fn failed(&mut self, waiting: &Waiting, notice: Option<&Notice>, problem: &str) -> Result<(), Failure> {
+        let state = match self.sending.failed(waiting, clock::now()?.realtime)? {
+            Some(_) => {
+                self.report.failed = self.report.failed.saturating_add(1);
+                "waits"
+            }
+            None => {
+                self.report.given_up = self.report.given_up.saturating_add(1);
+                "given_up"
+            }
+        };
+        self.log(waiting, notice, tries(waiting), state, problem);
+        Ok(())
+    }
+
+    fn log(&self, waiting: &Waiting, notice: Option<&Notice>, tries: u32, state: &str, problem: &str) {
+        let event = Event::new(Name::NotifyFailed)
+            .maybe("user", notice.map(Notice::user))
+            .maybe("about", notice.and_then(|notice| notice.field("event")))
+            .field("notice", waiting.id())
+            .field("at", clock::date(waiting.at))
+            .field("tries", tries)
+            .field("state", state)
+            .field("problem", problem);
+        audit::write(&self.context.config.paths.syslog, &event);
+    }
+}
+
+/// The number of tries including this one.
+fn tries(waiting: &Waiting) -> u32 {
+    waiting.tries.saturating_add(1)
+}
+
+#[derive(PartialEq, Eq)]
+enum Next {
+    GoOn,
+    Stop,
+}
