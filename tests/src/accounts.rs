@@ -1,5 +1,5 @@
-//! The accounts, groups and service files that a fixture begins with: of the machine nothing but the numbers of Debian's own
-//! accounts, to which files belong.
+//! The accounts, groups and service files that a fixture starts with. From the machine it takes only the ids of Debian's
+//! system accounts, because files belong to them.
 
 use crate::built;
 use nix::mount::{MsFlags, mount};
@@ -39,7 +39,7 @@ const SYSTEM: [&str; 27] = [
     "sudo",
 ];
 
-/// Nothing outside the fixture is asked who someone is.
+/// Accounts and hosts are looked up in files only.
 pub(crate) const NSSWITCH: &str = "passwd: files\ngroup: files\nshadow: files\nhosts: files\n";
 
 /// `/etc/passwd`, `/etc/group` and `/etc/shadow`, each with what is in it.
@@ -64,10 +64,10 @@ fn of_debian<T>(file: &str, made_of: impl Fn(&str, &[&str]) -> Option<T>) -> Vec
         .collect()
 }
 
-/// The service files that Debian ships, of the release that this machine has.
+/// The service files that Debian ships, for the release of this machine.
 ///
 /// # Panics
-/// On another one than Debian 12 or 13.
+/// On another release than Debian 12 or 13.
 pub(crate) fn shipped_services() -> PathBuf {
     let release = fs::read_to_string("/etc/os-release").unwrap();
     let version = release.lines().find_map(|line| line.strip_prefix("VERSION_ID=")).unwrap_or_default();
@@ -82,7 +82,7 @@ pub(crate) fn shipped_services() -> PathBuf {
 ///
 /// # Panics
 /// Where mounting is not allowed.
-pub(crate) fn hide_those_of_the_machine(directory: &Path) {
+pub(crate) fn hide_machine_accounts(directory: &Path) {
     const NONE: Option<&str> = None;
     let _ = built::this_test();
     let tables = tables();

@@ -1,4 +1,4 @@
-//! Someone's authenticator, played by `oathtool`: another implementation than the one under test.
+//! A user's authenticator, played by `oathtool`: another implementation than the one under test.
 
 use crate::clock;
 use data_encoding::{BASE32_NOPAD, HEXLOWER};
@@ -26,7 +26,7 @@ impl Authenticator {
         Self { secret: random_bytes(20), algorithm: "SHA1".to_owned(), digits: 6, period: 30 }
     }
 
-    /// From the key that a person would type in by hand: base32, in groups.
+    /// From a manual key: base32, in groups.
     ///
     /// # Panics
     /// When it is not base32.
@@ -38,7 +38,7 @@ impl Authenticator {
         Self { secret, ..Self::random() }
     }
 
-    /// From the last such key in what was said.
+    /// From the last manual key in an output.
     ///
     /// # Panics
     /// When there is none.
@@ -114,10 +114,10 @@ impl Authenticator {
     }
 }
 
-/// What stands before a key to be typed in by hand.
+/// The text before a manual key.
 pub const MANUAL_KEY: &str = "manual key: ";
 
-/// The last key in what was said, as it was shown.
+/// The last manual key in an output, as it was shown.
 ///
 /// # Panics
 /// When there is none.

@@ -10,7 +10,7 @@ pub fn module() -> PathBuf {
     released("libpam_totp.so")
 }
 
-/// The command in the command.
+/// `totp-enroll`.
 #[must_use]
 pub fn command() -> PathBuf {
     released("totp-enroll")
@@ -28,7 +28,7 @@ pub fn pam_login() -> PathBuf {
     beside_this_test("pam-login", "cargo test -p acceptance")
 }
 
-/// Stops a test that was not started by root, in words.
+/// Fails a test that was not started by root, with a message.
 pub fn need_root() {
     assert!(
         nix::unistd::geteuid().is_root(),
@@ -61,7 +61,7 @@ fn released(name: &str) -> PathBuf {
     })
 }
 
-/// The program that runs the test. Asked for once, before its thread gets mounts of its own: from there a path in a chroot is
+/// The program that runs the test. Looked up once, before its thread has its own mounts: from there a path in a chroot is
 /// shown as it is outside.
 pub(crate) fn this_test() -> &'static Path {
     static TEST: OnceLock<PathBuf> = OnceLock::new();

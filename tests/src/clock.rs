@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A moment in 2033, in the middle of a step of 30 seconds: where a test's clock stands still, if it does.
+/// A moment in 2033, in the middle of a step of 30 seconds, at which tests stop the clock.
 pub const THEN: u64 = 2_000_000_025;
 
 /// Seconds since 1970.
@@ -15,12 +15,12 @@ pub fn now() -> u64 {
     since_epoch().as_secs()
 }
 
-/// The time, at a moment when the current step of `period` seconds lasts `room` seconds more; waits for such a moment.
+/// Waits until the current step of `period` seconds lasts at least `margin` seconds more; gives the time.
 #[must_use]
-pub fn well_inside_a_step(period: u64, room: u64) -> u64 {
-    assert!(room < period, "a step of {period} s never has {room} s left");
+pub fn well_inside_a_step(period: u64, margin: u64) -> u64 {
+    assert!(margin < period, "a step of {period} s never has {margin} s left");
     let left = period - now() % period;
-    if left <= room {
+    if left <= margin {
         wait_until(now() + left);
     }
     now()
@@ -68,7 +68,7 @@ fn uptime() -> u64 {
 }
 
 fn wait_until(second: u64) {
-    // A hair into the second: what another process reads is then not the second before.
+    // Slightly into the second, so that another process does not read the second before.
     let then = Duration::from_secs(second) + Duration::from_millis(20);
     // A period may be longer than any test waits for.
     while since_epoch() < then {

@@ -1,4 +1,4 @@
-//! A program that runs beside a test and ends with it, with all that it started, also when the test is killed.
+//! A program that runs beside a test. It ends with the test, together with its children, also when the test is killed.
 
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 pub struct Daemon(Child);
 
 impl Daemon {
-    /// Starts it in a process group of its own, which ends with our end of a pipe.
+    /// Starts it in its own process group, which ends when this side of a pipe is closed.
     ///
     /// # Panics
     /// When it cannot be started.

@@ -1,5 +1,5 @@
-//! What can be wrong with a file, and how a login must meet it: refused, in words that name the file; nothing changed,
-//! and never taken for "not enrolled".
+//! Damaged files, and what a login must do about them: refuse, name the file in the log, change nothing, and never take it for
+//! "not enrolled".
 
 use crate::authenticator::Authenticator;
 use crate::clock::THEN;
@@ -42,7 +42,7 @@ pub fn refused(fixture: &Fixture, code: PamCode, file: &Path, line: &str) -> Str
     problem
 }
 
-/// The same, where the trouble lies between two files.
+/// The same, for an error about two files.
 pub fn refused_whatever_it_names(fixture: &Fixture, code: PamCode) -> String {
     let before = Files::below(&fixture.path(""));
     for service in [SERVICE, LENIENT] {

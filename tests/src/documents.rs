@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 /// One document.
 #[derive(Debug)]
 pub struct Document {
-    /// As it is called from the top of the repository.
+    /// Its path from the top of the repository.
     pub name: String,
-    /// Where it lies.
+    /// Its path.
     pub path: PathBuf,
     /// All of it.
     pub text: String,
@@ -19,7 +19,7 @@ pub struct Document {
 pub struct Block {
     /// The document and the line, for messages.
     pub place: String,
-    /// What stands behind the fence: the language, and perhaps a name.
+    /// The text after the fence: the language, and perhaps a name.
     pub kind: String,
     /// What is between the fences.
     pub text: String,
@@ -104,7 +104,7 @@ impl Document {
             .collect()
     }
 
-    /// What stands between backticks outside of fenced blocks, each with the number of its line.
+    /// The text between backticks outside of fenced blocks, with its line number.
     #[must_use]
     pub fn spans(&self) -> Vec<(usize, &str)> {
         self.prose()

@@ -1,4 +1,4 @@
-//! The command, run by a script or by a person, and an enrolment from its first prompt to its last code.
+//! `totp-enroll`, run by a script or at a terminal, and an enrolment from its first prompt to its recovery codes.
 
 use crate::authenticator::Authenticator;
 use crate::clock;
@@ -7,17 +7,17 @@ use crate::terminal::Terminal;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-/// What the command asks for while someone is enrolled.
+/// The prompt for the first code of an enrolment.
 pub const ASKS_FOR_A_CODE: &str = "code from the authenticator: ";
-/// What it asks for before it changes an enrolment of someone who acts for themselves.
-pub const ASKS_FOR_A_PRESENT_CODE: &str = "current code: ";
+/// The prompt before a user's own enrolment is changed.
+pub const ASKS_FOR_A_PRESENT_CODE: &str = "present code: ";
 
 /// Runs the command without a terminal, with `input` on its standard input.
 ///
 /// # Panics
 /// When it cannot be started, or was killed.
 #[must_use]
-pub fn run(mut command: Command, input: &str) -> Done {
+pub fn run(mut command: Command, input: &str) -> CommandOutput {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -27,7 +27,7 @@ pub fn run(mut command: Command, input: &str) -> Done {
     // It may end without having read what is offered.
     drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
     let out = child.wait_with_output().unwrap();
-    Done {
+    CommandOutput {
         status: out.status.code().expect("the command was killed by a signal"),
         stdout: String::from_utf8(out.stdout).unwrap(),
         stderr: String::from_utf8(out.stderr).unwrap(),
@@ -36,7 +36,7 @@ pub fn run(mut command: Command, input: &str) -> Done {
 
 /// A command that has ended.
 #[derive(Debug)]
-pub struct Done {
+pub struct CommandOutput {
     /// The exit status.
     pub status: i32,
     /// Its standard output.
@@ -45,11 +45,11 @@ pub struct Done {
     pub stderr: String,
 }
 
-impl Done {
+impl CommandOutput {
     /// Asserts that it did what was asked.
     ///
     /// # Panics
-    /// With what it said, when it did not.
+    /// With its output, when it did not.
     pub fn assert_done(&self) {
         assert_eq!(self.status, 0, "totp-enroll: {}{}", self.stdout, self.stderr);
     }
@@ -65,14 +65,14 @@ impl Done {
     }
 }
 
-/// Someone who was enrolled at a terminal.
+/// An enrolment that was made at a terminal.
 #[derive(Debug)]
 pub struct Enrolment {
-    /// What their phone now has.
+    /// The authenticator on the phone.
     pub authenticator: Authenticator,
-    /// The code that they confirmed it with.
+    /// The code that confirmed it.
     pub confirmed_with: String,
-    /// What they wrote down.
+    /// The recovery codes.
     pub recovery_codes: Vec<String>,
     /// Everything that was on the terminal.
     pub screen: String,
@@ -85,7 +85,7 @@ impl Fixture {
         Terminal::open(&self.command(arguments))
     }
 
-    /// Enrols someone at a terminal, to the end. Their code of the present step is used up by it.
+    /// Enrols a user at a terminal, to the end. The present code is used up by it.
     ///
     /// # Panics
     /// When it does not succeed.
@@ -97,7 +97,7 @@ impl Fixture {
         enrolment
     }
 
-    /// Gives someone who is enrolled a further authenticator, as root does it for another.
+    /// Adds an authenticator to an enrolled user, as root.
     ///
     /// # Panics
     /// When it does not succeed.
@@ -109,10 +109,10 @@ impl Fixture {
     }
 }
 
-/// What the command asks root for before it changes the enrolment of another.
+/// The prompt before root changes the enrolment of another user.
 #[must_use]
 pub fn asks_for_the_name(user: &str) -> String {
-    format!("type the account name ({user}) to continue: ")
+    format!("type the account name ({user}) to go on: ")
 }
 
 /// Confirms an enrolment that has been started, with a right code.

@@ -1,4 +1,4 @@
-//! What lies on the disk, and has anything of it changed.
+//! The files below a directory, to assert that nothing changed.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,7 +19,7 @@ struct Entry {
 }
 
 impl Files {
-    /// What lies below `root` now.
+    /// Reads everything below `root`.
     ///
     /// # Panics
     /// When it cannot be read.
@@ -30,10 +30,10 @@ impl Files {
         Self(entries)
     }
 
-    /// Asserts that nothing came, went or changed since.
+    /// Asserts that nothing was added, removed or changed since.
     ///
     /// # Panics
-    /// With the names of what did.
+    /// With the names of the files that did.
     pub fn assert_unchanged(&self, root: &Path) {
         let now = Self::below(root);
         let differs = |path: &&PathBuf| self.0.get(*path) != now.0.get(*path);

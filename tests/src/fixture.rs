@@ -1,4 +1,4 @@
-//! One test's world: a directory, a configuration, PAM services, and the people who are enrolled.
+//! A fixture: a directory with a configuration, a keyring, state, PAM services, and enrolled users.
 
 use crate::authenticator::Authenticator;
 use crate::files::Files;
@@ -28,20 +28,20 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Enrols someone with an authenticator that has a secret of its own.
+    /// Enrols a user with a random secret.
     #[must_use]
     pub fn enrolled(self, user: &str) -> Self {
         self.enrolled_with(user, Authenticator::random())
     }
 
-    /// Enrols someone with this authenticator; SHA1 and a period of 30 or 60, which is what a users file can say.
+    /// Enrols a user with this authenticator: SHA1 and a period of 30 or 60, as in a users file of pam_oath.
     #[must_use]
     pub fn enrolled_with(mut self, user: &str, authenticator: Authenticator) -> Self {
         self.enrolled.push((user.to_owned(), authenticator));
         self
     }
 
-    /// Makes an account, which gives the fixture a machine of its own.
+    /// Makes an account. The fixture then has its own [`Machine`].
     #[must_use]
     pub fn account(mut self, name: &str) -> Self {
         self.accounts.push(name.to_owned());
@@ -63,7 +63,7 @@ impl Builder {
         self
     }
 
-    /// Sets it all up, and enrols everybody with the real command.
+    /// Builds the fixture, and enrols the users with the real command.
     ///
     /// # Panics
     /// When not root, or something is not built.
@@ -76,9 +76,9 @@ impl Builder {
             .permissions(fs::Permissions::from_mode(0o700))
             .tempdir();
         let dir = dir.expect("no temporary directory");
-        let etc = dir.path().join("etc");
-        fs::DirBuilder::new().mode(0o700).create(&etc).unwrap();
-        accounts::hide_those_of_the_machine(&etc);
+        let accounts = dir.path().join("accounts");
+        fs::DirBuilder::new().mode(0o700).create(&accounts).unwrap();
+        accounts::hide_machine_accounts(&accounts);
         let journal = Journal::listen(dir.path().join("log"));
         let mut fixture = Fixture { machine: None, journal, people: BTreeMap::new(), dir };
         fs::DirBuilder::new().mode(0o700).create(fixture.confdir()).unwrap();
@@ -99,7 +99,7 @@ impl Builder {
     }
 }
 
-/// A world of its own; gone when dropped.
+/// What one test runs in. Removed when dropped.
 #[derive(Debug)]
 pub struct Fixture {
     // Before the directory that its mounts and sockets lie in: fields are dropped in order.
@@ -111,19 +111,19 @@ pub struct Fixture {
 }
 
 impl Fixture {
-    /// Nobody yet, and the default configuration.
+    /// The default configuration, nobody enrolled.
     #[must_use]
     pub fn builder() -> Builder {
         Builder::default()
     }
 
-    /// The default configuration, and these people enrolled.
+    /// The default configuration, these users enrolled.
     #[must_use]
     pub fn with(people: &[&str]) -> Self {
         people.iter().fold(Self::builder(), |builder, user| builder.enrolled(user)).build()
     }
 
-    /// Someone's authenticator.
+    /// The authenticator of a user.
     ///
     /// # Panics
     /// When they are not enrolled.
@@ -132,24 +132,24 @@ impl Fixture {
         self.people.get(user).unwrap_or_else(|| panic!("{user} has no authenticator in this fixture"))
     }
 
-    /// Notes that someone has this authenticator.
+    /// Notes the authenticator of a user who was enrolled otherwise.
     pub fn note(&mut self, user: &str, authenticator: Authenticator) {
         self.people.insert(user.to_owned(), authenticator);
     }
 
-    /// Someone's code of this moment.
+    /// The present code of a user.
     #[must_use]
     pub fn code(&self, user: &str) -> String {
         self.authenticator(user).code()
     }
 
-    /// Someone comes to the module, and has not answered yet.
+    /// A login of a user, without answers yet.
     #[must_use]
     pub fn login(&self, user: impl AsRef<[u8]>) -> Login {
         self.login_at(SERVICE, user)
     }
 
-    /// Someone comes to the module of a PAM service.
+    /// The same at this PAM service.
     #[must_use]
     pub fn login_at(&self, service: &str, user: impl AsRef<[u8]>) -> Login {
         let mut login = Login::new(self.confdir(), service, user.as_ref());
@@ -157,13 +157,13 @@ impl Fixture {
         login
     }
 
-    /// Someone logs in with their code of this moment.
+    /// A login with the present code.
     #[must_use]
     pub fn login_with_code(&self, user: &str) -> Login {
         self.login(user).types(self.code(user))
     }
 
-    /// Someone logs in with the code of a moment, at that moment.
+    /// A login at a moment, with the code of that moment.
     #[must_use]
     pub fn login_with_code_at(&self, user: &str, second: u64) -> Login {
         self.login(user).types(self.authenticator(user).code_at(second)).at(second)
@@ -181,11 +181,11 @@ impl Fixture {
         format!("auth required {} conf={} {arguments}", module.display(), conf.display())
     }
 
-    /// Writes the configuration anew: `[paths]` and this. Where it has no `[notify]` nobody is told anything: the machine may
-    /// have a mail system.
+    /// Replaces the configuration: `[paths]` and this. Without `[notify]` no mail is sent, as the machine may have a mail
+    /// system.
     pub fn configure(&self, toml: &str) {
-        let is_told = toml.contains("[notify]");
-        let mut text = String::from(if is_told { "# with notices\n" } else { "notify.command = []\n" });
+        let sends_mail = toml.contains("[notify]");
+        let mut text = String::from(if sends_mail { "# with notices\n" } else { "notify.command = []\n" });
         for (key, path) in [
             ("state", self.state()),
             ("keyring", self.keyring()),
@@ -238,7 +238,7 @@ impl Fixture {
 
     /// Runs the command without a terminal.
     #[must_use]
-    pub fn totp_enroll(&self, arguments: &[&str]) -> enroll_command::Done {
+    pub fn totp_enroll(&self, arguments: &[&str]) -> enroll_command::CommandOutput {
         enroll_command::run(self.command(arguments), "")
     }
 
@@ -274,13 +274,13 @@ impl Fixture {
         self.path("state")
     }
 
-    /// Someone's credential.
+    /// The credential file of a user.
     #[must_use]
     pub fn credential(&self, user: &str) -> PathBuf {
         self.state().join("credentials").join(format!("{user}.toml"))
     }
 
-    /// Someone's ledger.
+    /// The ledger file of a user.
     #[must_use]
     pub fn ledger(&self, user: &str) -> PathBuf {
         self.state().join("ledgers").join(user)
@@ -314,7 +314,7 @@ impl Fixture {
         path
     }
 
-    /// Enrols people with `import oath`, as the issue's own example does.
+    /// Enrols users with `import oath`.
     fn import(&mut self, people: &[(String, Authenticator)]) {
         let users = self.write("users.oath", &users_file(people));
         self.totp_enroll(&["--json", "import", "oath", users.to_str().unwrap(), "--allow-unknown"])

@@ -1,4 +1,4 @@
-//! The socket that a fixture's events go to, in place of /dev/log, and what stands in a line.
+//! The socket that a fixture's events go to in place of /dev/log, and the parser of a line.
 
 use std::collections::BTreeMap;
 use std::os::unix::net::UnixDatagram;
@@ -46,7 +46,7 @@ impl Journal {
     /// The lines so far.
     ///
     /// # Panics
-    /// When a line is not UTF-8: nothing a person could read may be told from what they typed.
+    /// When a line is not UTF-8: no byte that a user types may reach the log unescaped.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         send(&self.path, MARK);
@@ -78,7 +78,7 @@ impl Journal {
     }
 
     fn all(&self) -> Vec<Event> {
-        // On a machine of its own, sshd and sudo write here as well.
+        // With a machine, sshd and sudo write here as well.
         let ours = |line: &&String| line.contains("pam_totp(") || line.contains("totp-enroll[");
         self.lines().iter().filter(ours).map(|line| Event::parse(line)).collect()
     }

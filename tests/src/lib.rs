@@ -1,33 +1,33 @@
-//! The fixtures of the acceptance tests: what a test sets up, does and looks at.
+//! The fixtures of the acceptance tests.
 //!
-//! A test knows only what is built: `libpam_totp.so` and `totp-enroll` in `target/release`.
+//! A test uses only what is built: `libpam_totp.so` and `totp-enroll` in `target/release`.
 //!
-//! | room | what it holds |
+//! | Module | What it holds |
 //! |---|---|
-//! | [`fixture`] | one test's world: directory, configuration, PAM services, enrolled people |
+//! | [`fixture`] | what one test runs in: directory, configuration, PAM services, enrolled users |
 //! | [`login`] | one login, in a fresh process through the real libpam, as in sshd |
-//! | [`libpam`] | the C interface itself; the only room with `unsafe` |
-//! | [`authenticator`], [`clock`] | someone's phone, played by `oathtool`; the steps of time that it counts |
+//! | [`libpam`] | the C interface of libpam; the only module with `unsafe` |
+//! | [`authenticator`], [`clock`] | a phone, played by `oathtool`; the time steps that it counts |
 //! | [`journal`] | the socket that events are written to, and what is in a line |
-//! | [`mailbox`] | what a fixture's people are told, by a mail program of its own that can refuse, fail and hang |
-//! | [`totp_enroll`], [`terminal`], [`qr`] | the command; a person at a terminal; the camera of their phone |
-//! | [`operator`], [`resetting`] | accounts that call the command through sudo, each from a login of its own; a reset by two of them |
-//! | [`machine`], [`sshd`] | a private `/etc` with accounts of its own; a real sshd and the real ssh client in it |
-//! | `accounts` | what takes the place of the machine's accounts and service files |
-//! | [`files`], [`damage`] | what lies on the disk, and has it changed; what can be wrong with it |
-//! | [`memory`], [`secrets`] | what a process has in its memory; what must not be there, nor be said |
+//! | [`mailbox`] | a mail program of the tests, which can refuse, fail and hang; what it was given |
+//! | [`totp_enroll`], [`terminal`], [`qr`] | the command; a user at a terminal; the camera of a phone |
+//! | [`operator`], [`reset_steps`] | accounts that call the command through sudo, each from its own login; the steps of a reset |
+//! | [`machine`], [`sshd`] | a private `/etc` with its own accounts; a real sshd and the real ssh client in it |
+//! | `accounts` | what replaces the machine's accounts and service files |
+//! | [`files`], [`damage`] | the files on the disk and what changed; ways to damage them |
+//! | [`memory`], [`secrets`] | the memory of a process; the secrets that must not be in it or in a message |
 //! | [`security_key`] | a FIDO2 key in software, behind an agent that ssh asks |
-//! | [`site`], [`stacks`] | a machine that is set up as the README, or docs/stacks.md, says |
-//! | [`daemon`] | a program that ends with its test, whatever becomes of that |
-//! | [`desktop`] | a system bus, polkitd and pkexec |
+//! | [`site`], [`stacks`] | a machine that is configured as README.md or docs/stacks.md says |
+//! | [`daemon`] | a program that ends with its test, also when the test is killed |
+//! | [`polkit`] | a system bus, polkitd and pkexec |
 //! | [`vpn`] | a real OpenVPN server and client, on a network of their own |
-//! | [`stand`] | what is stored at one moment, to be put back |
-//! | [`strace`], [`stopped`] | a program of which one system call is its last, or fails; one that stops to be looked at |
-//! | [`unsynced`] | what a program had written and not synced when it spoke: what a crash would take back |
-//! | [`recording`] | a picture of an enrolment, for the documents |
+//! | [`snapshot`] | the stored files at one moment, to be restored |
+//! | [`strace`], [`stopped`] | a program that is killed at a system call, or of which one fails; one that is stopped to be examined |
+//! | [`unsynced`] | what a program had written and not synced when it answered: what a crash would undo |
+//! | [`recording`] | the picture of an enrolment in the documents |
 //! | [`documents`] | README.md and docs/: their blocks, links and commands |
 //! | [`sweep`] | which points of a sweep are run: a sample of the day, or all |
-//! | [`wait`] | the one place that waits, for an event |
+//! | [`wait`] | waiting for an event; no other module waits |
 //! | [`built`] | where the built things are |
 
 #![expect(
@@ -35,7 +35,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "fixtures that cannot be set up fails the test that asked for it"
+    reason = "a fixture that cannot be built fails its test"
 )]
 
 mod accounts;
@@ -44,7 +44,6 @@ pub mod built;
 pub mod clock;
 pub mod daemon;
 pub mod damage;
-pub mod desktop;
 pub mod documents;
 pub mod enroll_command;
 pub mod files;
@@ -56,15 +55,16 @@ pub mod machine;
 pub mod mailbox;
 pub mod memory;
 pub mod operator;
+pub mod polkit;
 pub mod qr;
 pub mod recording;
-pub mod resetting;
+pub mod reset_steps;
 pub mod secrets;
 pub mod security_key;
 pub mod site;
+pub mod snapshot;
 pub mod sshd;
 pub mod stacks;
-pub mod stand;
 pub mod stopped;
 pub mod strace;
 pub mod sweep;

@@ -1,4 +1,4 @@
-//! One login: who comes, what they answer, and what came of it. Made in a fresh process, as in sshd.
+//! One login, in a new process as in sshd: the request, the answers, and the outcome.
 
 pub use crate::libpam::{Answer, Prompt};
 
@@ -45,7 +45,7 @@ pub struct Login {
     /// The mount namespace to log in to, when the fixture has one.
     #[serde(skip)]
     pub namespace: Option<machine::Namespace>,
-    /// Who the process runs as, unless it is root: `pam-login`, where nobody can run it.
+    /// Runs the process as the user nobody: a copy of `pam-login` that nobody can execute.
     #[serde(skip)]
     pub unprivileged: Option<PathBuf>,
     /// The environment of the process, which is empty otherwise.
@@ -63,7 +63,7 @@ pub struct Login {
 }
 
 impl Login {
-    /// Someone at a login of `service`, with nothing to say yet.
+    /// A login at `service`, without answers yet.
     #[must_use]
     pub fn new(confdir: PathBuf, service: &str, user: &[u8]) -> Self {
         Self {
@@ -118,7 +118,7 @@ impl Login {
         self
     }
 
-    /// Comes through sshd, which has said nothing of a first factor.
+    /// Comes through sshd, without word of a first factor.
     #[must_use]
     pub fn through_sshd(mut self) -> Self {
         self.tty = Some(b"ssh".to_vec());
@@ -175,7 +175,7 @@ impl Login {
     /// Goes to the prompt, and waits there.
     ///
     /// # Panics
-    /// When it never came to a prompt.
+    /// When it reaches no prompt.
     #[must_use]
     pub fn hold(self) -> Waiting {
         self.hold_at(Stage::Prompt)
@@ -184,13 +184,13 @@ impl Login {
     /// Goes as far as this, and waits there.
     ///
     /// # Panics
-    /// When it never came so far.
+    /// When it does not get there.
     #[must_use]
     pub fn hold_at(mut self, stage: Stage) -> Waiting {
         self.hold = Some(stage);
         let mut running = self.start();
         let line = running.line();
-        assert_eq!(line.trim_end(), stage.announced(), "the login never came so far");
+        assert_eq!(line.trim_end(), stage.announced(), "the login did not get there");
         Waiting(running)
     }
 
@@ -205,7 +205,8 @@ impl Login {
             }
         };
         if let Some(program) = &self.unprivileged {
-            let namespace = self.namespace.expect("only a fixture with accounts has a place for everybody");
+            let namespace =
+                self.namespace.expect("only a fixture with accounts can run unprivileged programs");
             command = namespace.command("/usr/bin/setpriv");
             command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(program);
         }
@@ -231,7 +232,7 @@ impl Login {
     }
 }
 
-/// What the module asks for, unless it is told another prompt.
+/// The module's default prompt.
 pub const PROMPT: &str = "Verification code: ";
 
 /// What an application can ask libpam for; each goes to another kind of stack.
@@ -288,7 +289,7 @@ impl Waiting {
         self.0
     }
 
-    /// Lets it go on, and gives what came of it.
+    /// Lets it go on, and gives its outcome.
     ///
     /// # Panics
     /// As [`Login::run`] does.
@@ -297,7 +298,7 @@ impl Waiting {
         self.release().outcome().unwrap_or_else(|death| panic!("{death}"))
     }
 
-    /// Kills it where it stands.
+    /// Kills it.
     pub fn kill(mut self) {
         self.0.child.kill().unwrap();
         self.0.child.wait().unwrap();
@@ -319,7 +320,7 @@ impl Running {
         self.child.id()
     }
 
-    /// What came of it.
+    /// Its outcome.
     ///
     /// # Errors
     /// When the process was killed by a signal.
@@ -368,14 +369,14 @@ impl Drop for Running {
     }
 }
 
-/// What came of a login.
+/// The outcome of a login.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Outcome {
     /// Of the call; `pam_authenticate` unless the login says otherwise.
     pub code: PamCode,
-    /// Of `pam_setcred`, which an application may call whatever came before.
+    /// Of `pam_setcred`, which an application may call after any result.
     pub setcred: PamCode,
-    /// Everything that was asked and said, in order.
+    /// All prompts and messages, in order.
     pub prompts: Vec<Prompt>,
     /// Did the module ask for a pause after a failure?
     pub delayed: bool,
@@ -394,7 +395,7 @@ impl Outcome {
 pub struct PamCode(pub i32);
 
 impl PamCode {
-    /// The module opens.
+    /// The module lets in.
     pub const SUCCESS: Self = Self(0);
     /// Configuration or arguments cannot be used.
     pub const SERVICE_ERR: Self = Self(3);
@@ -408,7 +409,7 @@ impl PamCode {
     pub const MAXTRIES: Self = Self(11);
     /// The conversation failed.
     pub const CONV_ERR: Self = Self(19);
-    /// The module takes no part.
+    /// The module does not decide.
     pub const IGNORE: Self = Self(25);
     /// A panic was caught.
     pub const ABORT: Self = Self(26);
@@ -442,7 +443,7 @@ impl fmt::Debug for PamCode {
 pub struct Death {
     /// Which signal killed it.
     pub signal: i32,
-    /// What it said on stderr.
+    /// Its stderr.
     pub noise: String,
 }
 

@@ -1,5 +1,5 @@
-//! This machine once more, in a mount namespace with an /etc, a /run and a /dev/log of its own: its accounts, PAM services
-//! and sudo rules are seen by nobody else, and are gone with the fixture, however it ends. Those of the machine are not in it.
+//! A machine for a fixture: a mount namespace with its own /etc, /run and /dev/log. Its accounts, PAM services and sudo rules are
+//! not visible outside, and are gone with the fixture, however it ends.
 
 use crate::accounts;
 use std::ffi::OsStr;
@@ -16,8 +16,8 @@ pub const PASSWORD: &str = "correct horse battery staple";
 const PASSWORD_HASH: &str =
     "$6$acceptance$ZvxqG.RBoRvasAlGXkkcT5HhBHN/hWinmB12XSMgX0srt8OPe9UxAgX8G55SkXYBS/hLGNdOBIzqT7y326x7m.";
 
-/// The accounts of all machines of this program: to userdel, processes of one machine are on every other one too, and it deletes no
-/// account whose user id has one.
+/// The number of accounts on all machines of this program. No user id is given twice: userdel sees the processes of all machines,
+/// and deletes no account that has one.
 static ACCOUNTS: AtomicU32 = AtomicU32::new(0);
 /// As Debian ships it.
 const SUDOERS: &str = "Defaults env_reset, mail_badpass\n\
@@ -115,7 +115,7 @@ impl Machine {
         }
     }
 
-    /// Writes a PAM service; who may log in, and what a session is, are not its question.
+    /// Writes a PAM service with these auth lines; account and session are permitted.
     pub fn service(&mut self, name: &str, auth: &str) {
         let text = format!("{auth}\naccount required pam_permit.so\nsession required pam_permit.so\n");
         self.write(&format!("pam.d/{name}"), 0o644, &text);
@@ -127,7 +127,7 @@ impl Machine {
         self.write(&format!("sudoers.d/{name}"), 0o440, &rule);
     }
 
-    /// Copies a program to where everybody can run it, and gives its path there.
+    /// Copies a program to a directory from which every account can run it; gives its path.
     pub fn install(&mut self, program: &Path) -> PathBuf {
         let path = Path::new("/run").join(program.file_name().unwrap());
         let outside = self.seen_from_outside(&path);
@@ -154,7 +154,7 @@ impl Machine {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
     }
 
-    /// Where something of this machine can be reached by those who are not on it.
+    /// The path by which a file of this machine can be reached from outside.
     fn seen_from_outside(&self, path: impl AsRef<Path>) -> PathBuf {
         let root = PathBuf::from(format!("/proc/{}/root", self.keeper.id()));
         root.join(path.as_ref().strip_prefix("/").unwrap())
@@ -213,8 +213,8 @@ fn keeper(directory: &Path, log: &Path) -> Child {
     keeper
 }
 
-/// `/dev` is a new one for the sake of `/dev/log`, with the devices of the old. It has terminals of its own: those of the old may
-/// be open for root alone.
+/// A new `/dev` for `/dev/log`, with the devices of the old one and its own terminals: those of the old one may be open
+/// for root alone.
 const MOUNT: &str = r#"set -e
     umask 022
     log=$2

@@ -1,4 +1,4 @@
-//! What a fixture's people are told: a program in place of sendmail, which keeps what it is given, or refuses, or hangs.
+//! A mail program in place of sendmail. It keeps the mails, or refuses them, or hangs.
 
 use crate::fixture::Fixture;
 use std::fs;
@@ -10,10 +10,10 @@ pub struct Mailbox {
     directory: PathBuf,
 }
 
-/// What it does until it is told otherwise.
+/// How it behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mood {
-    /// It takes what it is given.
+    /// It takes the mail.
     Takes,
     /// It reads it, says why not, and ends with status 67, which is `EX_NOUSER` (sysexits.h).
     Refuses,
@@ -52,7 +52,7 @@ impl Mailbox {
         mailbox
     }
 
-    /// From now on.
+    /// Changes how it behaves.
     ///
     /// # Panics
     /// When that cannot be written down.
@@ -60,13 +60,13 @@ impl Mailbox {
         fs::write(self.directory.join("mood"), format!("{mood:?}")).unwrap();
     }
 
-    /// Where it lies.
+    /// Its path.
     #[must_use]
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// The mails so far, in the order in which they came.
+    /// The mails so far, in order.
     ///
     /// # Panics
     /// When one is not a mail of UTF-8 text.

@@ -1,6 +1,6 @@
-//! Operators: accounts that call the command through sudo, from logins of their own.
+//! Operators: accounts that call the command through sudo, each from its own login.
 
-use crate::enroll_command::{self, Done};
+use crate::enroll_command::{self, CommandOutput};
 use crate::fixture::Fixture;
 use crate::terminal::Terminal;
 use crate::{built, clock};
@@ -8,18 +8,18 @@ use std::fs;
 use std::process::Command;
 
 impl Fixture {
-    /// Runs the command as an account gives it through sudo, at a moment, from a login of its own.
+    /// Runs the command as an account does through sudo, at a moment, from its own login.
     #[must_use]
-    pub fn command_of_operator(&self, account: &str, arguments: &[&str], second: u64) -> Done {
+    pub fn command_of_operator(&self, account: &str, arguments: &[&str], second: u64) -> CommandOutput {
         enroll_command::run(self.operator(account, arguments, second), "")
     }
 
-    /// The same command, to be started otherwise.
+    /// The same command, not started yet.
     #[must_use]
     pub fn operator(&self, account: &str, arguments: &[&str], second: u64) -> Command {
         let mut command = self.command_of(account, arguments);
         clock::stop(&mut command, second);
-        logged_in_as(&command, None)
+        with_login_uid(&command, None)
     }
 
     /// Starts it at a terminal.
@@ -28,7 +28,7 @@ impl Fixture {
         Terminal::open(&self.operator(account, arguments, second))
     }
 
-    /// Gives the command through the real sudo, at a terminal, from a login of the account with this user id.
+    /// Runs the command through the real sudo, at a terminal, from a login of the account with this user id.
     ///
     /// # Panics
     /// When the fixture has no accounts.
@@ -45,37 +45,36 @@ impl Fixture {
         sudo.args(machine);
         sudo.args(["/usr/bin/setpriv", "--reuid", &id, "--regid", &id, "--clear-groups", "/usr/bin/sudo"]);
         sudo.args(ours);
-        Terminal::open(&logged_in_as(&sudo, Some(uid)))
+        Terminal::open(&with_login_uid(&sudo, Some(uid)))
     }
 
-    /// Runs the command as a root shell gives it at a moment, with nobody behind it.
+    /// Runs the command in a root shell that no account logged in to, at a moment.
     #[must_use]
-    pub fn command_of_root(&self, arguments: &[&str], second: u64) -> Done {
+    pub fn command_of_root(&self, arguments: &[&str], second: u64) -> CommandOutput {
         let mut command = self.command(arguments);
         clock::stop(&mut command, second);
-        enroll_command::run(logged_in_as(&command, None), "")
+        enroll_command::run(with_login_uid(&command, None), "")
     }
 }
 
-/// What this thread starts from here on descends from no login, anyone who runs the tests. For programs under strace, whose calls are
-/// counted from their first.
+/// Programs that this thread starts from here on have no login user id, whatever the tests were started from. For programs under
+/// strace, whose calls are counted from the first.
 ///
 /// # Panics
 /// Without CAP_AUDIT_CONTROL.
-pub fn forget_who_logged_in() {
+pub fn clear_login_uid() {
     let (file, nobody) = ("/proc/thread-self/loginuid", u32::MAX.to_string());
     if fs::read_to_string(file).unwrap() != nobody {
         fs::write(file, nobody).unwrap();
     }
 }
 
-/// The same command, from the login of an account, by its user id, as `pam_loginuid` leaves it; or from none, anyone who runs the
-/// tests.
+/// The same command with this login user id, as `pam_loginuid` sets it; or with none, whatever the tests were started from.
 #[must_use]
-pub fn logged_in_as(command: &Command, uid: Option<u32>) -> Command {
+pub fn with_login_uid(command: &Command, uid: Option<u32>) -> Command {
     let mut with_login = Command::new("/bin/sh");
     let login = uid.unwrap_or(u32::MAX).to_string();
-    // Only root with CAP_AUDIT_CONTROL may; where it is as it should be, nothing need be written.
+    // Writing needs CAP_AUDIT_CONTROL; where the value is right already, nothing is written.
     let set = "[ \"$(cat /proc/self/loginuid)\" = \"$1\" ] || echo \"$1\" > /proc/self/loginuid; shift; exec \"$@\"";
     with_login.args(["-c", set, "sh", &login]).arg(command.get_program()).args(command.get_args());
     for (name, value) in command.get_envs() {

@@ -1,6 +1,6 @@
-//! The camera of a phone: reads the QR code off a terminal, in the colours that the terminal was told.
+//! The camera of a phone: reads a QR code from a terminal, in its colours.
 
-/// What the QR code on a screen says.
+/// The text of the QR code on a screen.
 ///
 /// # Errors
 /// When there is none that a camera could read, or a part of it is in the terminal's own colours: then it would scan
@@ -54,8 +54,7 @@ pub fn stretches(screen: &str) -> Vec<Vec<u8>> {
     stretches
 }
 
-/// What the QR code says that was drawn without colours, in half blocks or in pairs of `##`, seen on a terminal whose
-/// letters are light and whose ground is dark.
+/// The text of a QR code that was drawn without colours, in half blocks or in pairs of `##`, on a dark terminal.
 ///
 /// # Errors
 /// When there is none that a camera could read.
@@ -77,7 +76,7 @@ pub fn read_uncoloured(screen: &str) -> Result<String, String> {
     decode(&pixels, width)
 }
 
-/// What a code says of which the modules are known, line by line: 0 black, 255 white.
+/// The text of a QR code of these modules, line by line: 0 black, 255 white.
 ///
 /// # Errors
 /// When there is none that a camera could read.
@@ -141,7 +140,7 @@ fn paint(line: &str) -> Vec<[Pixel; 2]> {
             '▀' => cells.push([ink, paper]),
             '▄' => cells.push([paper, ink]),
             '█' => cells.push([ink, ink]),
-            // Indentation and what stands after the code are in no colour at all.
+            // Indentation, and text after the code, have no colour.
             ' ' if paper != Pixel::TheTerminals => cells.push([paper, paper]),
             '\r' | ' ' => {}
             // Words: not a line of the code.

@@ -1,6 +1,6 @@
-//! A picture of an enrolment at a terminal, made of what the command really shows: an SVG of the screen's text.
+//! The picture of an enrolment at a terminal: an SVG of what the command shows.
 //!
-//! The account is a throwaway one and its enrolment is gone with the fixture, so the secret in the picture opens nothing.
+//! The enrolment is gone with the fixture, so the secret in the picture is worthless.
 
 use crate::enroll_command::{self, ASKS_FOR_A_CODE};
 use crate::fixture::Fixture;
@@ -43,8 +43,7 @@ pub fn enrolment() -> String {
     picture(&format!("$ sudo totp-enroll {}\n{}", words.join(" "), ended.screen))
 }
 
-/// What stands in a picture, line by line, with an X for every character that another enrolment would show another of. The QR
-/// code is left out.
+/// The text of a picture, line by line, with an X for every character that differs between enrolments. Without the QR code.
 #[must_use]
 pub fn words_of(picture: &str) -> Vec<String> {
     let lines = picture.lines().filter_map(|line| line.split_once("<text ")?.1.split_once('>'));

@@ -92,7 +92,7 @@ impl Secrets {
         self.key("the master key", &master_key(fixture))
     }
 
-    /// The pepper that someone's recovery codes are hashed with.
+    /// The pepper that a user's recovery codes are hashed with.
     ///
     /// # Panics
     /// When they have none.

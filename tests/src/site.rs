@@ -1,13 +1,13 @@
-//! A machine that is set up as the README says, for what looks at a whole set-up: sshd, sudo, su, a time service.
+//! A machine that is configured as README.md says: sshd, sudo, su, a time service.
 
 use crate::built;
-use crate::enroll_command::Done;
+use crate::enroll_command::CommandOutput;
 use crate::fixture::{Builder, Fixture};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
 
-/// A fixture with a machine of its own, where alice is enrolled and bob is not.
+/// A fixture with a machine, where alice is enrolled and bob is not.
 #[derive(Debug)]
 pub struct Site {
     /// The fixture.
@@ -30,7 +30,7 @@ impl Site {
         Self::of(Fixture::builder())
     }
 
-    /// The same, of a fixture that is more.
+    /// The same, with more in the fixture.
     #[must_use]
     pub fn of(builder: Builder) -> Self {
         let mut fixture = builder.account("alice").account("bob").enrolled("alice").build();
@@ -39,9 +39,9 @@ impl Site {
         let mut site = Self { fixture, module };
         let sshd = "Include /etc/ssh/sshd_config.d/*.conf\nKbdInteractiveAuthentication no\nUsePAM yes\n";
         site.fixture.machine().write("ssh/sshd_config", 0o644, sshd);
-        site.does("mkdir -p /etc/ssh/sshd_config.d; ssh-keygen -A >/dev/null");
+        site.shell("mkdir -p /etc/ssh/sshd_config.d; ssh-keygen -A >/dev/null");
         // A time service, as systemd has it.
-        site.does("mkdir -p /run/systemd/timesync; touch /run/systemd/timesync/synchronized");
+        site.shell("mkdir -p /run/systemd/timesync; touch /run/systemd/timesync/synchronized");
         site
     }
 
@@ -49,13 +49,13 @@ impl Site {
     ///
     /// # Panics
     /// When it fails.
-    pub fn does(&mut self, line: &str) {
+    pub fn shell(&mut self, line: &str) {
         let namespace = self.fixture.machine().namespace();
         let done = namespace.command("/bin/sh").args(["-ec", line]).output().unwrap();
         assert!(done.status.success(), "{line}: {}", String::from_utf8_lossy(&done.stderr));
     }
 
-    /// Writes the auth lines of a service; `TOTP` stands for our module.
+    /// Writes the auth lines of a service; `TOTP` is replaced by the module and its config.
     pub fn service(&mut self, name: &str, auth: &str) {
         let auth = auth.replace("TOTP", &self.module);
         self.fixture.machine().service(name, &auth);
@@ -74,7 +74,7 @@ impl Site {
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/pam-configs").join(profile);
         let text = fs::read_to_string(shipped).unwrap().replace("pam_totp.so", &self.module);
         self.fixture.machine().write(&format!("pam-configs-{profile}"), 0o644, &text);
-        self.does(&format!(
+        self.shell(&format!(
             "for directory in /usr/share/pam-configs /var/lib/pam /var/cache/debconf; do
                 copy=$(mktemp -d /run/copy.XXXXXX); cp -a $directory/. $copy; mount --bind $copy $directory; done
              find /usr/share/pam-configs /var/lib/pam -type f ! -name unix -delete
@@ -100,7 +100,7 @@ impl Default for Site {
 
 /// What was found.
 #[derive(Debug)]
-pub struct Findings(Done);
+pub struct Findings(CommandOutput);
 
 impl Findings {
     /// All of it.

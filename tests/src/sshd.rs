@@ -1,4 +1,4 @@
-//! A real sshd on a free port of the loopback, on a fixture's machine, and the real ssh client that knocks at it.
+//! A real sshd on a free port of the loopback, on a fixture's machine, and the real ssh client.
 
 use crate::fixture::Fixture;
 use crate::machine::Namespace;
@@ -77,14 +77,14 @@ impl Fixture {
         let machine = self.machine();
         machine.write("ssh/acceptance_keys", 0o644, &fs::read_to_string(dir.join("user_key.pub")).unwrap());
         let namespace = machine.namespace();
-        // Another process can take the port between our look and sshd's; then sshd ends, and another port is tried.
+        // Another process can take the port before sshd binds it; then sshd ends, and another port is tried.
         (0..5).find_map(|_| Sshd::start(&dir, namespace, options, methods, started_by)).unwrap_or_else(|| {
             panic!("sshd did not start:\n{}", fs::read_to_string(dir.join("sshd.log")).unwrap_or_default())
         })
     }
 }
 
-/// Nothing of the person who runs the tests is offered or remembered.
+/// Nothing of the account that runs the tests is offered or remembered.
 const OPTIONS: [&str; 5] = [
     "LogLevel=ERROR",
     "IdentityAgent=none",
@@ -136,7 +136,7 @@ impl Sshd {
             let pid = fs::read_to_string(dir.join("sshd.pid")).ok();
             let pid = pid.and_then(|text| text.trim_end().parse().ok()).map(Pid::from_raw);
             match (started_by, pid) {
-                // It goes into the background as on any machine: what it starts does not descend from those who run the tests.
+                // It goes into the background as on any machine: what it starts does not descend from the tests.
                 (StartedBy::Itself, Some(pid)) if listens => {
                     self.reap();
                     self.listener = Listener::Daemon(pid);
@@ -155,7 +155,7 @@ impl Sshd {
         wait::until_some(look).unwrap_or(false)
     }
 
-    /// Knocks, with the key of the fixture or without any, and asks for `command` to be run.
+    /// Connects, with the key of the fixture or without any, and runs `command`.
     #[must_use]
     pub fn ssh(&self, user: &str, key: Key, command: &str) -> Terminal {
         self.ssh_with(user, key, command, "NumberOfPasswordPrompts=1")
@@ -167,14 +167,14 @@ impl Sshd {
         self.ssh_in("C.UTF-8", user, key, command, option)
     }
 
-    /// The same, in a locale of the person's.
+    /// The same, in this locale of the client.
     #[must_use]
     pub fn ssh_in(&self, locale: &str, user: &str, key: Key, command: &str, option: &str) -> Terminal {
         // In the namespace too: the client reads /etc/ssh and /etc/hosts.
         let mut ssh = self.namespace.command("/usr/bin/ssh");
         // Of two options of one name the client takes the first.
         let known_hosts = format!("UserKnownHostsFile={}", self.known_hosts().display());
-        // A client that is told that no method is left (PAM_MAXTRIES) tries all of its own again.
+        // A client that is told that no method is left (PAM_MAXTRIES) tries all its methods again.
         let methods = format!("PreferredAuthentications={}", self.methods.replace(":pam", ""));
         for option in [option, &known_hosts, &methods].into_iter().chain(OPTIONS) {
             ssh.args(["-o", option]);
@@ -193,7 +193,7 @@ impl Sshd {
         Terminal::open(&ssh)
     }
 
-    /// Has everybody's client configured like this.
+    /// Writes the configuration of all clients.
     ///
     /// # Panics
     /// When it cannot be written.
@@ -204,7 +204,7 @@ impl Sshd {
     /// Does it still run?
     ///
     /// # Panics
-    /// When that cannot be told.
+    /// When that cannot be found out.
     pub fn is_alive(&mut self) -> bool {
         match &mut self.listener {
             Listener::Child(child) => child.try_wait().unwrap().is_none(),
@@ -268,9 +268,9 @@ fn is_running(pid: Pid) -> bool {
 /// What starts sshd for a connection.
 #[derive(Clone, Copy, Debug)]
 enum StartedBy {
-    /// sshd itself, which gives each a session of its own.
+    /// sshd itself, which starts a session for each.
     Itself,
-    /// A server that runs a new sshd for each, in its own session.
+    /// A server that runs a new sshd for each, in the server's session.
     SuperServer,
 }
 
@@ -310,7 +310,7 @@ pub enum Key {
     None,
 }
 
-/// What is to be tried comes last: it may end in a Match block.
+/// The lines under test come last: they may end in a Match block.
 fn configuration(dir: &Path, port: u16, options: &str) -> String {
     let host_key = dir.join("host_key");
     let host_key = host_key.display();

@@ -24,11 +24,11 @@ pub struct Block {
     pub file: String,
     /// Without the first.
     pub lines: String,
-    place: Place,
+    placement: Placement,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Place {
+enum Placement {
     Whole,
     Added,
     InPlaceOf(String),
@@ -69,17 +69,17 @@ impl Block {
         assert!(!name.is_empty(), "a block without a name: ```{fence}");
         let (first, lines) = body.split_first().unwrap_or_else(|| panic!("{name}: an empty block"));
         let head = first.strip_prefix("# ").unwrap_or_else(|| panic!("{name}: not a file: {first}"));
-        let (file, place) = match head.split_once(", ") {
-            None => (head, Place::Whole),
-            Some((file, "added")) => (file, Place::Added),
+        let (file, placement) = match head.split_once(", ") {
+            None => (head, Placement::Whole),
+            Some((file, "added")) => (file, Placement::Added),
             Some((file, place)) => {
                 let line = place.strip_prefix("in place of its line \"").and_then(|l| l.strip_suffix('"'));
                 let line = line.unwrap_or_else(|| panic!("{name}: where is that? {place}"));
-                (file, Place::InPlaceOf(line.to_owned()))
+                (file, Placement::InPlaceOf(line.to_owned()))
             }
         };
         let lines = lines.iter().fold(String::new(), |text, line| text + line + "\n");
-        Self { name: name.to_owned(), file: file.to_owned(), lines, place }
+        Self { name: name.to_owned(), file: file.to_owned(), lines, placement }
     }
 
     /// The same with an example's value exchanged for what the test has.
@@ -95,7 +95,7 @@ impl Block {
 
     /// The file with the block in it, made from what Debian ships.
     fn in_place(&self, shipped: &str) -> String {
-        let Place::InPlaceOf(line) = &self.place else { return self.lines.clone() };
+        let Placement::InPlaceOf(line) = &self.placement else { return self.lines.clone() };
         let same = |other: &str| other.split_whitespace().eq(line.split_whitespace());
         assert_eq!(
             shipped.lines().filter(|line| same(line)).count(),
@@ -120,7 +120,7 @@ fn shipped(file: &str) -> Option<String> {
 }
 
 impl Site {
-    /// A machine that follows the document in these blocks.
+    /// A machine that is configured as these blocks of the document say.
     #[must_use]
     pub fn by(names: &[&str]) -> Self {
         let mut site = Self::of(Fixture::builder().enrolled("bob"));
@@ -128,25 +128,25 @@ impl Site {
         site
     }
 
-    /// Does what a block says.
+    /// Applies a block.
     ///
     /// # Panics
     /// When Debian ships no such file to be changed.
     pub fn follows(&mut self, block: &Block) {
-        let shipped = match block.place {
-            Place::Whole => None,
-            Place::InPlaceOf(_) => shipped(&block.file),
-            Place::Added => panic!("{}: to be added, by the test", block.name),
+        let shipped = match block.placement {
+            Placement::Whole => None,
+            Placement::InPlaceOf(_) => shipped(&block.file),
+            Placement::Added => panic!("{}: to be added, by the test", block.name),
         };
         assert!(
-            shipped.is_some() || block.place == Place::Whole,
+            shipped.is_some() || block.placement == Placement::Whole,
             "{}: install tests/apt-packages",
             block.file
         );
         self.follows_in(block, &shipped.unwrap_or_default());
     }
 
-    /// The same, of a service whose package is not installed: its file is this.
+    /// The same for a service whose package is not installed, with this text as its file.
     ///
     /// # Panics
     /// When the file is not below /etc.
@@ -156,7 +156,7 @@ impl Site {
         self.fixture.machine().write(name, 0o644, &text);
     }
 
-    /// Puts a service back to what its package brought.
+    /// Restores the service file that the package ships.
     ///
     /// # Panics
     /// When there is no such package.
@@ -189,21 +189,21 @@ impl Site {
 
 #[cfg(test)]
 mod tests {
-    use super::{Block, Place};
+    use super::{Block, Placement};
 
     #[test]
     fn a_block_is_put_in_the_place_of_its_line() {
         let head = "# /etc/pam.d/app, in place of its line \"@include common-auth\"";
-        let block = Block::read("pam module", &[head, "auth required pam_totp.so"]);
+        let block = Block::read("pam app", &[head, "auth required pam_totp.so"]);
         assert_eq!((block.name.as_str(), block.file.as_str()), ("app", "/etc/pam.d/app"));
-        let shipped = "# module\n@include  common-auth\n@include common-account\n";
-        assert_eq!(block.in_place(shipped), "# module\nauth required pam_totp.so\n@include common-account\n");
+        let shipped = "# app\n@include  common-auth\n@include common-account\n";
+        assert_eq!(block.in_place(shipped), "# app\nauth required pam_totp.so\n@include common-account\n");
     }
 
     #[test]
     fn a_block_can_be_a_whole_file() {
-        let block = Block::read("pam module", &["# /etc/pam.d/app", "auth required pam_totp.so"]);
-        assert_eq!(block.place, Place::Whole);
+        let block = Block::read("pam app", &["# /etc/pam.d/app", "auth required pam_totp.so"]);
+        assert_eq!(block.placement, Placement::Whole);
         assert_eq!(block.in_place("whatever"), "auth required pam_totp.so\n");
     }
 
@@ -211,7 +211,7 @@ mod tests {
     #[should_panic(expected = "is not in Debian's file once")]
     fn a_line_that_is_not_there_is_noticed() {
         let head = "# /etc/pam.d/app, in place of its line \"@include common-auth\"";
-        let _ = Block::read("pam module", &[head, "auth required pam_totp.so"]).in_place("@include other\n");
+        let _ = Block::read("pam app", &[head, "auth required pam_totp.so"]).in_place("@include other\n");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A program that was stopped on its way, or at its end, so that it can be looked at.
+//! A program that is stopped after a system call, or at its end, to be examined.
 
 use crate::built;
 use crate::login::Login;
@@ -47,7 +47,7 @@ pub fn stopped_at_its_end(command: &Command) -> (Stopped, String) {
     (stopped, fs::read_to_string(said.path()).unwrap())
 }
 
-/// The same of a command that starts others and waits for them: they come to their ends undisturbed.
+/// The same for a command that starts others and waits for them: those run to their ends.
 ///
 /// # Panics
 /// When it never does.
@@ -98,7 +98,7 @@ impl Trace {
     }
 }
 
-/// A program that was stopped, and ends where it stands.
+/// A program that was stopped. It is killed when dropped.
 #[derive(Debug)]
 pub struct Stopped {
     pid: Pid,

@@ -1,4 +1,4 @@
-//! A program whose system calls are recorded, or of which one call is its last, or fails: strace(1) and its injection.
+//! strace(1): a program's system calls are recorded, it is killed at one of them, or one of them fails.
 
 use crate::fixture::Fixture;
 use crate::login::{Login, Outcome};
@@ -25,9 +25,9 @@ pub struct Point {
     pub line: String,
 }
 
-/// Is it told as well, whatever it names? The line in the log (which Rust's sockets `write`), the answer, and the end.
-/// What libpam itself tells the kernel's audit is none of ours.
-fn is_of_the_ending(name: &str, line: &str) -> bool {
+/// Calls that count whatever path they name: the line in the log (Rust's sockets `write`), the answer, and the end. What
+/// libpam sends to the kernel's audit does not count.
+fn is_output_or_exit(name: &str, line: &str) -> bool {
     let spoken = line.contains("<socket:") || line.contains("write(1<");
     name == "exit_group" || name == "write" && spoken
 }
@@ -35,29 +35,29 @@ fn is_of_the_ending(name: &str, line: &str) -> bool {
 /// What a call on stored data may fail with, each once.
 pub const ERRORS: [&str; 6] = ["EIO", "ENOSPC", "EROFS", "EACCES", "EMFILE", "EINTR"];
 
-/// What becomes of a call.
+/// What is injected into a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    /// The process dies before it is made.
-    Killed,
-    /// It is not made, and fails with this error.
-    Fails(&'static str),
+enum Fault {
+    /// The process is killed before the call is made.
+    Kill,
+    /// The call is not made, and fails with this error.
+    Error(&'static str),
 }
 
-/// What is done to a system call each time that a program makes it, or at one of the times only.
+/// What is injected into a system call, each time or at one of the times only.
 #[derive(Clone, Debug)]
 pub struct Injection {
     /// The system call.
     pub call: &'static str,
     /// As strace(1) has it after `--inject=CALL:`: `retval=0`, `delay_enter=250ms:when=1`, `signal=STOP`.
-    pub fate: String,
+    pub action: String,
 }
 
 impl Point {
-    fn options(&self, fate: Fate) -> Vec<String> {
-        let what = match fate {
-            Fate::Killed => "signal=KILL".to_owned(),
-            Fate::Fails(error) => format!("error={error}"),
+    fn options(&self, fault: Fault) -> Vec<String> {
+        let what = match fault {
+            Fault::Kill => "signal=KILL".to_owned(),
+            Fault::Error(error) => format!("error={error}"),
         };
         let Self { name, occurrence, .. } = self;
         let mut options = only(&self.paths);
@@ -111,7 +111,7 @@ pub fn record_login(login: &Login, paths: &[PathBuf]) -> Vec<Point> {
     points
 }
 
-/// Makes a login with every call recorded; gives what came of it as well.
+/// Makes a login with every call recorded; gives its outcome as well.
 ///
 /// # Panics
 /// When it does not run to its end.
@@ -137,7 +137,7 @@ pub fn stored(fixture: &Fixture, user: &str) -> Vec<PathBuf> {
     ]
 }
 
-/// The calls with which a login ends: its line for the log, what it says came of it, and its last. Makes the login.
+/// The calls with which a login ends: its line in the log, its answer, and its exit. Makes the login.
 ///
 /// # Panics
 /// When it does not run to its end, or logs nothing.
@@ -149,13 +149,13 @@ pub fn ending(login: &Login) -> Vec<Point> {
     points
 }
 
-/// Makes a login that dies at a call. Gives what came of it if its last word came before that.
+/// Makes a login that is killed at a call. Gives its outcome if it was written before that.
 ///
 /// # Panics
-/// When it came to its end: then there was no such call.
+/// When it ran to its end: then there was no such call.
 #[must_use]
 pub fn login_killed_at(login: &Login, point: &Point) -> Option<Outcome> {
-    let out = run_login(&Trace::new(), login, &point.options(Fate::Killed));
+    let out = run_login(&Trace::new(), login, &point.options(Fault::Kill));
     assert_eq!(out.status.signal(), Some(9), "did not die at {point:?}: {out:?}");
     serde_json::from_slice(&out.stdout).ok()
 }
@@ -201,7 +201,7 @@ fn in_full() -> [String; 2] {
 #[must_use]
 pub fn login_failing_at(login: &Login, point: &Point, error: &'static str) -> Outcome {
     let trace = Trace::new();
-    let out = run_login(&trace, login, &point.options(Fate::Fails(error)));
+    let out = run_login(&trace, login, &point.options(Fault::Error(error)));
     assert!(trace.text().contains("(INJECTED)"), "there was no such call: {point:?}: {}", trace.text());
     outcome(&out).unwrap_or_else(|signal| panic!("killed by signal {signal} when {point:?} failed: {error}"))
 }
@@ -209,11 +209,11 @@ pub fn login_failing_at(login: &Login, point: &Point, error: &'static str) -> Ou
 /// Runs a command that dies at a call; gives its standard output.
 ///
 /// # Panics
-/// When it came to its end: then there was no such call.
+/// When it ran to its end: then there was no such call.
 #[must_use]
 pub fn killed_at(command: &Command, point: &Point) -> String {
     let trace = Trace::new();
-    let mut command = trace.around(command, &point.options(Fate::Killed));
+    let mut command = trace.around(command, &point.options(Fault::Kill));
     let out = command.stdin(Stdio::null()).output().unwrap();
     assert_eq!(out.status.signal(), Some(9), "did not die at {point:?}: {out:?}");
     String::from_utf8(out.stdout).unwrap()
@@ -224,9 +224,9 @@ pub fn killed_at(command: &Command, point: &Point) -> String {
 /// # Panics
 /// When the process is killed by a signal, or never makes that call.
 #[must_use]
-pub fn failing_at(command: &Command, point: &Point, error: &'static str) -> enroll_command::Done {
+pub fn failing_at(command: &Command, point: &Point, error: &'static str) -> enroll_command::CommandOutput {
     let trace = Trace::new();
-    let done = enroll_command::run(trace.around(command, &point.options(Fate::Fails(error))), "");
+    let done = enroll_command::run(trace.around(command, &point.options(Fault::Error(error))), "");
     assert!(trace.text().contains("(INJECTED)"), "there was no such call: {point:?}: {}", trace.text());
     done
 }
@@ -236,10 +236,10 @@ pub fn failing_at(command: &Command, point: &Point, error: &'static str) -> enro
 pub struct Trace(tempfile::NamedTempFile);
 
 impl Trace {
-    /// A file of its own.
+    /// A new file for the trace.
     ///
     /// # Panics
-    /// Without a place for it.
+    /// When there is no temporary directory.
     #[must_use]
     #[expect(clippy::new_without_default, reason = "it makes a file")]
     pub fn new() -> Self {
@@ -274,13 +274,13 @@ impl Trace {
     /// The same command, which dies at a call.
     #[must_use]
     pub fn killing(&self, command: &Command, point: &Point) -> Command {
-        self.around(command, &point.options(Fate::Killed))
+        self.around(command, &point.options(Fault::Kill))
     }
 
     /// The same command, of which a call fails.
     #[must_use]
     pub fn failing(&self, command: &Command, point: &Point, error: &'static str) -> Command {
-        self.around(command, &point.options(Fate::Fails(error)))
+        self.around(command, &point.options(Fault::Error(error)))
     }
 
     /// The same command, with this done to its calls, which are all that is recorded.
@@ -288,7 +288,7 @@ impl Trace {
     pub fn injecting(&self, command: &Command, injected: &[Injection]) -> Command {
         let calls: Vec<&str> = injected.iter().map(|injection| injection.call).collect();
         let mut options = vec![format!("--trace={}", calls.join(","))];
-        options.extend(injected.iter().map(|Injection { call, fate }| format!("--inject={call}:{fate}")));
+        options.extend(injected.iter().map(|Injection { call, action }| format!("--inject={call}:{action}")));
         self.around(command, &options)
     }
 
@@ -329,7 +329,7 @@ impl Trace {
     /// Waits until strace has written this, and gives the number of the process that it is about.
     ///
     /// # Panics
-    /// With what it wrote, when that never comes.
+    /// With what it wrote, when that does not appear.
     #[must_use]
     pub fn wait_for(&self, what: &str) -> Pid {
         let process = || self.text().lines().find(|line| line.contains(what)).and_then(process_of);
@@ -371,7 +371,7 @@ impl Trace {
             *count += 1;
             // The program itself is not what it has stored.
             let stored = name != "execve" && paths.iter().any(|path| line.contains(path));
-            if stored || is_of_the_ending(name, line) {
+            if stored || is_output_or_exit(name, line) {
                 let (name, line) = (name.to_owned(), line.to_owned());
                 points.push(Point { name, occurrence: *count, paths: Vec::new(), line });
             }

@@ -1,4 +1,4 @@
-//! A person at a terminal: what they see, what they type.
+//! A program on a pseudo-terminal: what it shows, what is typed.
 
 use crate::wait::{self, PATIENCE};
 use nix::sys::termios::{LocalFlags, tcgetattr};
@@ -16,7 +16,7 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Starts a program on a terminal of its own, with what is typed not echoed by the terminal.
+    /// Starts a program on a new terminal that does not echo.
     ///
     /// # Panics
     /// When it cannot be started.
@@ -47,7 +47,7 @@ impl Terminal {
         Self::open(&shell)
     }
 
-    /// Waits until `text` appears, and gives what came before it.
+    /// Waits until `text` appears, and gives the text before it.
     ///
     /// # Panics
     /// With the whole screen, when it does not appear.

@@ -1,32 +1,32 @@
-//! What a program had written and not synced when it spoke, read from its system calls: what a crash of the machine would
-//! take back after it was promised.
+//! What a program had written and not synced when it answered, read from its system calls: what a crash would undo although it
+//! was reported as done.
 
 use crate::strace::Trace;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// Something that a program said, to the log or to anyone who started it.
+/// An output of a program, to the log or to its caller.
 #[derive(Clone, Debug)]
-pub struct Word {
+pub struct Output {
     /// The call, as strace shows it.
     pub said: String,
     /// Which files' contents and which directories' names a crash would have taken back at that moment.
     pub unsynced: BTreeSet<PathBuf>,
 }
 
-impl fmt::Display for Word {
+impl fmt::Display for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} was said while a crash would have taken back {:?}", self.said, self.unsynced)
     }
 }
 
-/// What was said after something below `root` was first changed.
+/// The outputs after the first change below `root`.
 ///
 /// # Panics
 /// When nothing was: then nothing was shown.
 #[must_use]
-pub fn words_after_a_change(trace: &Trace, root: &Path) -> Vec<Word> {
+pub fn outputs_after_a_change(trace: &Trace, root: &Path) -> Vec<Output> {
     let mut pending = Pending { root, changed: false, unsynced: BTreeSet::new() };
     let mut words = Vec::new();
     for line in trace.text().lines() {
@@ -34,7 +34,7 @@ pub fn words_after_a_change(trace: &Trace, root: &Path) -> Vec<Word> {
         let Some(call) = Call::parse(said) else { continue };
         if ["sendto", "write", "writev"].contains(&call.name) && !call.names(root) {
             if pending.changed {
-                words.push(Word { said: said.to_owned(), unsynced: pending.unsynced.clone() });
+                words.push(Output { said: said.to_owned(), unsynced: pending.unsynced.clone() });
             }
         } else {
             pending.follow(&call);

@@ -1,4 +1,4 @@
-//! A real OpenVPN server with its PAM plugin, and the real client, on a network of their own: a loopback and nothing else.
+//! A real OpenVPN server with its PAM plugin, and the real client, in a network namespace with a loopback only.
 
 use crate::daemon::Daemon;
 use crate::fixture::Fixture;
@@ -17,7 +17,7 @@ pub struct Vpn {
     dir: PathBuf,
 }
 
-/// What every server and client says, beside what is to be tried. Keys are exchanged anew every four seconds.
+/// The options of every server and client. Keys are renegotiated every four seconds.
 const COMMON: &str = "ca ca.crt\nreneg-sec 4\nverb 3\n";
 const SERVER: &str = "local 127.0.0.1\nport 1194\nproto tcp-server\ndev tun\nserver 10.77.0.0 255.255.255.0\n\
     cert server.crt\nkey server.key\ndh none\n";
@@ -39,7 +39,7 @@ impl Fixture {
         certificates(&dir);
         fs::write(dir.join("server.conf"), format!("{SERVER}{COMMON}{lines}")).unwrap();
         let namespace = self.machine().namespace();
-        // The machine has a /dev of its own.
+        // The machine has its own /dev.
         let script = "cd \"$1\"; mkdir -p /dev/net; [ -e /dev/net/tun ] || mknod /dev/net/tun c 10 200; \
             ip link set lo up; echo $$ >pid; exec openvpn --config server.conf >server.log 2>&1";
         let mut server = namespace.command("/usr/bin/unshare");

@@ -1,11 +1,11 @@
-//! The one place where a test waits: it looks again and again until something is so, and gives up after a while.
+//! Waiting for an event, with a deadline. No other code of the tests waits.
 
 use std::fs;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Nothing that a test waits for takes longer, on a busy machine either.
+/// Nothing that a test waits for takes longer, even on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -19,7 +19,7 @@ pub fn until_some<T>(look: impl FnMut() -> Option<T>) -> Option<T> {
 /// # Panics
 /// When it never is.
 pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    assert!(until_some(|| is_so().then_some(())).is_some(), "it never came to this: {what}");
+    assert!(until_some(|| is_so().then_some(())).is_some(), "this did not happen: {what}");
 }
 
 /// Waits until a process has opened a file.

@@ -1,4 +1,4 @@
-//! The arguments in a PAM file: what each does, and that one which is not known refuses.
+//! The module's arguments in a service file: what each one does; an unknown one refuses.
 
 use acceptance::built;
 use acceptance::clock::THEN;
@@ -7,7 +7,7 @@ use acceptance::login::{Call, PamCode};
 use std::fs;
 
 #[test]
-fn an_argument_that_is_not_known_refuses_before_anybody_is_asked_and_is_named_in_the_log() {
+fn an_unknown_argument_refuses_without_asking_and_is_logged() {
     for argument in [
         "nullOk",
         "null_ok",
@@ -44,7 +44,7 @@ fn an_argument_with_a_value_that_it_cannot_have_refuses() {
 }
 
 #[test]
-fn a_configuration_that_is_named_and_missing_refuses_and_is_named_in_the_log() {
+fn a_missing_config_refuses_and_is_named_in_the_log() {
     let fixture = fixture("");
     let missing = fixture.path("missing.toml");
     let line = format!("auth required {} nullok conf={}", built::module().display(), missing.display());
@@ -55,7 +55,7 @@ fn a_configuration_that_is_named_and_missing_refuses_and_is_named_in_the_log() {
 }
 
 #[test]
-fn nullok_lets_pass_who_has_an_account_and_is_not_enrolled() {
+fn nullok_lets_in_an_account_that_is_not_enrolled() {
     let fixture = fixture("nullok");
     assert_eq!(answer_of_the_module(&fixture, "absent"), PamCode::IGNORE);
     let event = fixture.journal.last();
@@ -64,7 +64,7 @@ fn nullok_lets_pass_who_has_an_account_and_is_not_enrolled() {
 }
 
 #[test]
-fn nullok_does_not_let_pass_who_is_enrolled() {
+fn nullok_does_not_let_in_an_enrolled_user_without_a_code() {
     let fixture = fixture("nullok");
     let wrong = fixture.authenticator("alice").wrong_code();
     assert_eq!(fixture.login("alice").types(wrong).code(), PamCode::AUTH_ERR);
@@ -73,19 +73,19 @@ fn nullok_does_not_let_pass_who_is_enrolled() {
 }
 
 #[test]
-fn nullok_does_not_let_pass_a_name_that_is_nobodys() {
+fn nullok_does_not_let_in_an_unknown_name() {
     let fixture = fixture("nullok");
     assert_eq!(fixture.login("no-account").types("123456").code(), PamCode::AUTH_ERR);
 }
 
 #[test]
-fn without_nullok_nobody_passes_who_is_not_enrolled() {
+fn without_nullok_a_user_who_is_not_enrolled_is_refused() {
     let fixture = fixture("");
     assert_eq!(fixture.login("absent").types("123456").code(), PamCode::AUTH_ERR);
 }
 
 #[test]
-fn nullok_does_not_let_pass_whose_enrolment_was_withdrawn_and_made_again() {
+fn nullok_does_not_let_in_a_user_who_enrolled_again() {
     let mut fixture = Fixture::builder().account("alice").arguments("nullok").build();
     let _ = fixture.enrol("alice", &[]);
     fixture.totp_enroll(&["disable", "alice", "--yes"]).assert_done();
@@ -126,7 +126,7 @@ fn debug_tells_more_and_nothing_secret() {
 }
 
 #[test]
-fn the_module_refuses_where_it_is_put_into_another_kind_of_stack() {
+fn the_module_refuses_in_any_stack_but_auth() {
     let fixture = fixture("");
     for (kind, call) in [("account", Call::Account), ("session", Call::Session), ("password", Call::Password)]
     {
@@ -144,7 +144,7 @@ fn fixture(arguments: &str) -> Fixture {
     Fixture::builder().account("absent").account("alice").arguments(arguments).enrolled("alice").build()
 }
 
-/// What the module itself answered: libpam makes a refusal of a stack in which everybody ignores.
+/// The module's own answer: libpam refuses a stack in which all modules ignore.
 fn answer_of_the_module(fixture: &Fixture, user: &str) -> PamCode {
     let line = fixture.module("nullok").replacen("required", "[ignore=1 default=bad]", 1);
     fixture.service("witness", &format!("{line}\nauth requisite pam_deny.so\nauth required pam_permit.so"));

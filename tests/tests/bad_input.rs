@@ -1,4 +1,4 @@
-//! Names, hosts and answers that mean harm: refused, in one line of the log, and the host lives.
+//! Hostile names, hosts and answers: refused, in one line of the log, without harm to the application.
 
 use acceptance::built;
 use acceptance::clock::THEN;
@@ -86,7 +86,7 @@ fn a_name_of_a_megabyte_is_refused_in_a_short_line() {
 }
 
 #[test]
-fn a_hostile_host_or_terminal_neither_helps_nor_hinders_and_breaks_no_line() {
+fn a_hostile_host_or_terminal_changes_no_result() {
     let fixture = Fixture::with(&["alice"]);
     for (i, text) in (0..).zip(HOSTILE) {
         let second = THEN + 30 * i;
@@ -128,7 +128,7 @@ fn an_answer_of_a_megabyte_is_refused() {
 }
 
 #[test]
-fn a_conversation_that_answers_with_nothing_is_refused_as_such() {
+fn a_conversation_that_answers_with_nothing_is_refused() {
     for answer in [Answer::NullReply, Answer::NullArray, Answer::Fails] {
         let fixture = Fixture::with(&["alice"]);
         let outcome = fixture.login("alice").answers_with(answer.clone()).run();
@@ -138,7 +138,7 @@ fn a_conversation_that_answers_with_nothing_is_refused_as_such() {
 }
 
 #[test]
-fn a_conversation_that_answers_with_nothing_is_not_ignored_even_where_absence_is_allowed() {
+fn an_empty_answer_with_nullok_is_refused() {
     let fixture = Fixture::builder().account("absent").arguments("nullok").enrolled("alice").build();
     for answer in [Answer::NullReply, Answer::NullArray, Answer::Fails] {
         let code = fixture.login("alice").answers_with(answer.clone()).code();
@@ -183,7 +183,7 @@ fn what_the_environment_says_makes_no_difference() {
 }
 
 #[test]
-fn an_application_that_is_not_root_is_refused_even_where_absence_is_allowed() {
+fn an_application_that_is_not_root_is_refused_with_nullok() {
     let mut fixture = Fixture::builder().account("absent").enrolled("alice").build();
     let config = std::fs::read_to_string(fixture.conf()).unwrap();
     let code = fixture.code("alice");

@@ -1,15 +1,15 @@
-//! The machine's clock is set back, or ran ahead and comes back: no code opens twice, the log says what to do, and nobody is
-//! kept out for longer than that takes.
+//! The clock is set back, or ran ahead: no code is accepted twice, the log says what to do, and nobody is locked out for
+//! longer than that takes.
 
 use acceptance::authenticator::Authenticator;
 use acceptance::clock::{self, THEN};
 use acceptance::enroll_command;
 use acceptance::fixture::{Fixture, users_file};
 use acceptance::login::PamCode;
-use acceptance::stand::renewed;
+use acceptance::snapshot::renewed_codes;
 
 #[test]
-fn a_clock_set_back_opens_to_no_code_and_the_log_says_what_to_do() {
+fn a_clock_set_back_accepts_no_code_and_the_log_says_so() {
     let fixture = Fixture::with(&["alice"]);
     assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
     // Minutes, hours, days, and a machine that starts without a battery.
@@ -47,9 +47,10 @@ fn a_clock_that_jumps_to_and_fro_opens_to_each_code_once() {
 }
 
 #[test]
-fn after_a_clock_that_ran_years_ahead_a_recovery_code_opens_and_unlock_brings_the_codes_back() {
+fn after_a_clock_ran_ahead_unlock_makes_codes_valid_again() {
     let fixture = Fixture::with(&["alice"]);
-    let set = renewed(&fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).stdout).unwrap();
+    let set =
+        renewed_codes(&fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).stdout).unwrap();
     assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
     assert_eq!(fixture.login_with_code_at("alice", THEN + 5 * YEAR).code(), PamCode::SUCCESS);
     assert_eq!(fixture.login_with_code_at("alice", THEN + 30).code(), PamCode::AUTH_ERR);
@@ -93,7 +94,7 @@ fn wrong_codes_of_years_ahead_limit_no_longer_than_others() {
 }
 
 #[test]
-fn who_was_enrolled_while_the_clock_ran_ahead_gets_in_when_it_is_right_again() {
+fn an_enrolment_made_while_the_clock_ran_ahead_is_valid() {
     let mut fixture = Fixture::with(&[]);
     let phone = Authenticator::random();
     let users = fixture.write("users.oath", &users_file(&[("carol".to_owned(), phone.clone())]));
@@ -101,13 +102,13 @@ fn who_was_enrolled_while_the_clock_ran_ahead_gets_in_when_it_is_right_again() {
     let import = ["--json", "import", "oath", users.to_str().unwrap(), "--allow-unknown"];
     command_at(&fixture, &import, THEN + 5 * YEAR).assert_done();
     let renew = command_at(&fixture, &["--json", "recovery-codes", "carol", "--yes"], THEN + 5 * YEAR);
-    let set = renewed(&renew.stdout).unwrap();
+    let set = renewed_codes(&renew.stdout).unwrap();
     assert_eq!(fixture.login_with_code_at("carol", THEN).code(), PamCode::SUCCESS);
     assert_eq!(fixture.login("carol").types(&set[0]).at(THEN).code(), PamCode::SUCCESS);
 }
 
 #[test]
-fn a_repair_while_the_clock_ran_ahead_keeps_nobody_out_for_years() {
+fn a_repair_while_the_clock_ran_ahead_locks_nobody_out() {
     let fixture = Fixture::with(&["alice"]);
     std::fs::write(fixture.ledger("alice"), "oh no").unwrap();
     command_at(&fixture, &["unlock", "alice", "--repair"], THEN + 5 * YEAR).assert_done();
@@ -123,7 +124,7 @@ const DAY: u64 = 24 * HOUR;
 const YEAR: u64 = 365 * DAY;
 
 /// Runs the command at a moment.
-fn command_at(fixture: &Fixture, arguments: &[&str], second: u64) -> enroll_command::Done {
+fn command_at(fixture: &Fixture, arguments: &[&str], second: u64) -> enroll_command::CommandOutput {
     let mut command = fixture.command(arguments);
     clock::stop(&mut command, second);
     enroll_command::run(command, "")

@@ -1,13 +1,13 @@
-//! A keyring behind a passphrase: written whole or not at all, opened by the real age, and taken back only if nobody loses by it.
+//! `keys backup` and `restore`: written whole or not at all, opened by the real age, restored only if no enrolment loses a key.
 //!
-//! The work of scrypt is a second and 256 MiB: what ships does it where that matters, elsewhere backups are made by a command that is
-//! built with a small work factor. What ships takes both back.
+//! scrypt takes a second and 256 MiB. Tests where that matters use the command that ships; the others use one that is built with a
+//! small work factor. The command that ships restores both.
 
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 use acceptance::authenticator::random_bytes;
 use acceptance::clock::THEN;
-use acceptance::enroll_command::{self, Done};
+use acceptance::enroll_command::{self, CommandOutput};
 use acceptance::files::Files;
 use acceptance::fixture::Fixture;
 use acceptance::login::PamCode;
@@ -101,7 +101,7 @@ fn a_passphrase_is_asked_for_twice_and_not_shown() {
 }
 
 #[test]
-fn ctrl_c_at_the_passphrase_writes_nothing_and_leaves_a_terminal_that_shows_what_is_typed() {
+fn ctrl_c_at_the_passphrase_restores_the_terminal() {
     let fixture = Fixture::with(&["alice"]);
     let (command, path) =
         (fixture.command(&["keys", "backup", file(&fixture).to_str().unwrap()]), file(&fixture));
@@ -143,7 +143,7 @@ fn without_a_person_a_passphrase_is_asked_of_nobody() {
 }
 
 #[test]
-fn a_passphrase_comes_from_a_descriptor_too_and_from_no_file_that_others_can_read() {
+fn a_passphrase_is_read_from_a_descriptor_or_a_private_file() {
     let fixture = Fixture::with(&["alice"]);
     let path = file(&fixture);
     let path = path.to_str().unwrap();
@@ -180,7 +180,7 @@ fn a_file_that_is_there_stays_as_it_is() {
 }
 
 #[test]
-fn a_bad_passphrase_half_a_file_a_changed_one_or_none_changes_nothing() {
+fn a_restore_that_fails_changes_nothing() {
     let fixture = Fixture::with(&["alice"]);
     backup(&fixture).assert_done();
     fs::remove_file(fixture.keyring()).unwrap();
@@ -242,7 +242,7 @@ fn another_machines_keyring_is_refused() {
 }
 
 #[test]
-fn a_key_is_not_replaced_while_it_opens_a_part_of_an_enrolment() {
+fn a_key_is_not_replaced_while_an_enrolment_needs_it() {
     let (mut fixture, other) = (
         Fixture::builder().account("alice").account("bob").enrolled("alice").build(),
         Fixture::builder().build(),
@@ -260,7 +260,7 @@ fn a_key_is_not_replaced_while_it_opens_a_part_of_an_enrolment() {
 }
 
 #[test]
-fn a_keyring_that_is_there_is_replaced_only_when_asked_and_if_nobody_loses_by_it() {
+fn a_keyring_in_use_is_replaced_only_when_asked() {
     let fixture = Fixture::with(&["alice"]);
     backup(&fixture).assert_done();
     let done = restore(&fixture, PASSPHRASE, &[]);
@@ -269,7 +269,10 @@ fn a_keyring_that_is_there_is_replaced_only_when_asked_and_if_nobody_loses_by_it
     fixture.totp_enroll(&["keys", "rotate"]).assert_done();
     let rotated = fs::read(fixture.keyring()).unwrap();
     let done = restore(&fixture, PASSPHRASE, &["--replace"]);
-    assert!(done.status == 1 && done.stderr.contains("1 enrolments that can be opened now could not"), "{done:?}");
+    assert!(
+        done.status == 1 && done.stderr.contains("1 enrolments that can be opened now could not"),
+        "{done:?}"
+    );
     assert_eq!(fs::read(fixture.keyring()).unwrap(), rotated);
     assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
     // A keyring that is broken is what a backup is for.
@@ -317,7 +320,7 @@ fn killed_at_a_call_a_backup_is_whole_or_not_there() {
 }
 
 #[test]
-fn killed_at_a_call_a_restoring_leaves_the_keyring_whole_or_not_there() {
+fn a_killed_restore_leaves_a_whole_keyring_or_none() {
     let fixture = Fixture::with(&["alice"]);
     backup(&fixture).assert_done();
     let secret = passphrase(&fixture, PASSPHRASE);
@@ -373,13 +376,13 @@ fn passphrase(fixture: &Fixture, text: &str) -> PathBuf {
     fixture.write("passphrase", text)
 }
 
-fn backup(fixture: &Fixture) -> Done {
+fn backup(fixture: &Fixture) -> CommandOutput {
     let (file, secret) = (file(fixture), passphrase(fixture, PASSPHRASE));
     let arguments = ["--json", "keys", "backup", path(&file), "--passphrase-file", path(&secret)];
     enroll_command::run(fixture.command_with_small_backup_work(&arguments), "")
 }
 
-fn backup_by_what_ships(fixture: &Fixture) -> Done {
+fn backup_by_what_ships(fixture: &Fixture) -> CommandOutput {
     keys(fixture, "backup", PASSPHRASE, &[])
 }
 
@@ -391,11 +394,11 @@ fn work_of(backup: &Path) -> u32 {
     stanza.rsplit(' ').next().unwrap().parse().unwrap()
 }
 
-fn restore(fixture: &Fixture, passphrase: &str, options: &[&str]) -> Done {
+fn restore(fixture: &Fixture, passphrase: &str, options: &[&str]) -> CommandOutput {
     keys(fixture, "restore", passphrase, options)
 }
 
-fn keys(fixture: &Fixture, what: &str, text: &str, options: &[&str]) -> Done {
+fn keys(fixture: &Fixture, what: &str, text: &str, options: &[&str]) -> CommandOutput {
     let (file, secret) = (file(fixture), passphrase(fixture, text));
     let arguments = ["--json", "keys", what, path(&file), "--passphrase-file", path(&secret)];
     fixture.totp_enroll(&[&arguments[..], options].concat())

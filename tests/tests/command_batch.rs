@@ -1,4 +1,4 @@
-//! Enrolling by a script: nothing is asked, what was made is shown once, and the first right code confirms it.
+//! Enrolling from a script: no questions, the secrets are printed once, the first right code confirms.
 
 use acceptance::authenticator::Authenticator;
 use acceptance::clock::{self, THEN};
@@ -33,7 +33,7 @@ fn a_user_enrolled_by_a_script_gets_in_with_its_output() {
 }
 
 #[test]
-fn an_enrolment_is_pending_until_the_first_code_and_is_asked_for_all_the_same() {
+fn a_pending_enrolment_is_asked_for_its_code_at_login() {
     let fixture = Fixture::builder().account("alice").arguments("nullok").build();
     let document = fixture.totp_enroll(&["--json", "enroll", "alice", "--batch"]).json();
     let state = |fixture: &Fixture| {
@@ -54,7 +54,7 @@ fn an_enrolment_is_pending_until_the_first_code_and_is_asked_for_all_the_same() 
 }
 
 #[test]
-fn a_pending_enrolment_is_confirmed_in_the_command_by_a_code_which_is_used_up() {
+fn the_command_confirms_a_pending_enrolment_with_a_code() {
     let fixture = Fixture::builder().account("alice").build();
     let document = fixture.totp_enroll(&["--json", "enroll", "alice", "--batch"]).json();
     let phone = phone(&document);
@@ -187,7 +187,7 @@ fn pictures_say_what_the_uri_says_and_are_roots_alone() {
 }
 
 #[test]
-fn no_picture_overwrites_or_follows_and_nobody_is_enrolled_without_theirs() {
+fn a_picture_that_cannot_be_written_enrols_nobody() {
     let fixture = Fixture::builder().account("alice").account("bob").build();
     let (there, link, target) = (fixture.path("there"), fixture.path("link"), fixture.path("target"));
     fs::write(&there, "mine")
@@ -242,7 +242,7 @@ fn an_enrolment_that_fails_leaves_no_picture() {
 }
 
 #[test]
-fn what_is_shown_is_in_no_log_and_a_script_that_cannot_keep_it_is_told() {
+fn secrets_are_not_logged_and_a_failing_output_is_reported() {
     let fixture = Fixture::builder().account("alice").account("bob").build();
     let done = fixture.totp_enroll(&["enroll", "alice", "--batch"]);
     done.assert_done();
@@ -274,7 +274,7 @@ fn what_is_shown_is_in_no_log_and_a_script_that_cannot_keep_it_is_told() {
 }
 
 #[test]
-fn nobody_replaces_their_own_enrolment_by_a_script_without_a_present_code() {
+fn a_script_of_the_user_needs_a_present_code_to_replace() {
     let fixture = Fixture::builder().account("alice").enrolled("alice").build();
     let stored = fixture.stored();
     let command = fixture.command_of("alice", &["enroll", "alice", "--batch", "--replace", "--yes"]);

@@ -1,4 +1,4 @@
-//! Enrolling someone at a terminal, from the QR code to the recovery codes.
+//! Enrolling at a terminal, from the QR code to the recovery codes.
 
 use acceptance::enroll_command::{self, ASKS_FOR_A_CODE};
 use acceptance::fixture::Fixture;
@@ -11,14 +11,14 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 
 #[test]
-fn a_person_who_enrolled_gets_in_with_the_next_code() {
+fn an_enrolled_user_gets_in_with_the_next_code() {
     let mut fixture = alice();
     let phone = fixture.enrol("alice", &[]).authenticator;
     assert_eq!(fixture.login("alice").types(phone.code_in(1)).code(), PamCode::SUCCESS);
 }
 
 #[test]
-fn a_phone_reads_from_the_qr_code_what_a_person_would_type_in() {
+fn the_qr_code_holds_the_manual_key() {
     let mut fixture = alice();
     let enrolment = fixture.enrol(
         "alice",
@@ -41,7 +41,7 @@ fn the_account_and_the_issuer_are_shown() {
 }
 
 #[test]
-fn the_issuer_is_the_host_unless_told_otherwise() {
+fn the_issuer_is_the_host_by_default() {
     let mut fixture = alice();
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
     let uri = qr::read(&fixture.enrol("alice", &[]).screen).unwrap();
@@ -159,7 +159,7 @@ fn a_terminal_that_goes_away_leaves_nobody_enrolled() {
 }
 
 #[test]
-fn without_a_terminal_nobody_is_enrolled_and_no_secret_is_printed() {
+fn without_a_terminal_nobody_is_enrolled() {
     let fixture = alice();
     for arguments in [&["enroll", "alice"][..], &["--json", "enroll", "alice"]] {
         let done = fixture.totp_enroll(arguments);
@@ -182,7 +182,7 @@ fn a_name_without_an_account_is_not_enrolled() {
 }
 
 #[test]
-fn the_person_behind_sudo_is_meant_when_nobody_is_named() {
+fn the_caller_of_sudo_is_enrolled_by_default() {
     let fixture = alice();
     let mut terminal = Terminal::open(&fixture.command_of("alice", &["enroll"]));
     let phone = enroll_command::shown_authenticator(&mut terminal, &[]);
@@ -192,7 +192,7 @@ fn the_person_behind_sudo_is_meant_when_nobody_is_named() {
 }
 
 #[test]
-fn parameters_that_no_app_could_have_are_a_mistake_in_the_command() {
+fn impossible_parameters_are_a_usage_error() {
     let fixture = alice();
     for option in [
         ["--digits", "5"],
@@ -220,7 +220,7 @@ fn an_enrolment_is_one_line_in_the_log_without_a_secret() {
 }
 
 #[test]
-fn neither_the_secret_nor_a_recovery_code_lies_on_the_disk_as_it_is() {
+fn no_secret_or_recovery_code_is_stored_in_the_clear() {
     let mut fixture = alice();
     let enrolment = fixture.enrol("alice", &[]);
     let files = acceptance::files::Files::below(&fixture.path(""));

@@ -1,14 +1,13 @@
-//! A command of which a system call on stored data fails: done, or not done and said so; never half, and done when it is
-//! given again.
+//! Commands with a failing system call on stored data: done, or a message that it was not; never half, and done when run again.
 
 use acceptance::authenticator::Authenticator;
 use acceptance::clock::THEN;
-use acceptance::enroll_command::{self, Done};
+use acceptance::enroll_command::{self, CommandOutput};
 use acceptance::files::Files;
 use acceptance::fixture::{Fixture, users_file};
 use acceptance::login::PamCode;
-use acceptance::resetting::wait_for_the_cool_down;
-use acceptance::stand::{NOT_ENROLLED, Stand, is_whole, renewed};
+use acceptance::reset_steps::wait_for_the_cool_down;
+use acceptance::snapshot::{NOT_ENROLLED, Snapshot, is_whole, renewed_codes};
 use acceptance::strace::{self, ERRORS, Point, Trace};
 use acceptance::sweep::Sweep;
 use acceptance::terminal::{Ended, Terminal};
@@ -17,26 +16,26 @@ use std::fs;
 use std::process::Command;
 
 #[test]
-fn recovery_codes_of_which_a_call_fails_leave_the_old_set_or_the_new_one() {
+fn recovery_codes_with_a_failing_call_leaves_the_old_set_or_new() {
     let fixture = Fixture::with(&["alice"]);
-    let old = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
-    let stand = Stand::of(&fixture);
+    let old = renewed_codes(&fixture.totp_enroll(&RENEW).stdout).unwrap();
+    let snapshot = Snapshot::of(&fixture);
     each_call_fails(
         &fixture,
         &RENEW,
         &ERRORS,
-        || stand.put_back(),
+        || snapshot.restore(),
         |done, case| {
             assert_eq!(done.status == 0, done.stderr.is_empty(), "{case}: {done:?}");
             assert!(is_whole(&fixture, "alice", THEN, case), "{case}");
             let by_old = opens(&fixture, &old[0]);
-            match renewed(&done.stdout) {
+            match renewed_codes(&done.stdout) {
                 Some(new) => {
-                    assert!(!by_old && opens(&fixture, &new[0]), "not the set that was shown: {case}")
+                    assert!(!by_old && opens(&fixture, &new[0]), "not the set that was shown: {case}");
                 }
                 None => assert_eq!(done.status, 1, "no codes, and no word of it: {case}: {done:?}"),
             }
-            let again = renewed(&fixture.totp_enroll(&RENEW).stdout).expect(case);
+            let again = renewed_codes(&fixture.totp_enroll(&RENEW).stdout).expect(case);
             assert!(opens(&fixture, &again[0]) && !opens(&fixture, &old[1]), "{case}");
         },
     );
@@ -45,13 +44,13 @@ fn recovery_codes_of_which_a_call_fails_leave_the_old_set_or_the_new_one() {
 #[test]
 fn disable_of_which_a_call_fails_leaves_the_enrolment_or_none() {
     let fixture = Fixture::with(&["alice"]);
-    let stand = Stand::of(&fixture);
+    let snapshot = Snapshot::of(&fixture);
     let disable = ["--json", "disable", "alice", "--yes"];
     each_call_fails(
         &fixture,
         &disable,
         &ERRORS,
-        || stand.put_back(),
+        || snapshot.restore(),
         |done, case| {
             let enrolled = is_whole(&fixture, "alice", THEN, case);
             assert!(done.status == 1 || !enrolled, "said to be done: {case}");
@@ -63,15 +62,15 @@ fn disable_of_which_a_call_fails_leaves_the_enrolment_or_none() {
 }
 
 #[test]
-fn a_request_of_a_reset_of_which_a_call_fails_is_made_or_not_and_never_silent() {
+fn a_reset_request_with_a_failing_call_is_never_silent() {
     let fixture = Fixture::with(&["alice"]);
     let request = ["--json", "reset", "request", "alice", "--reason", "lost"];
-    let stand = Stand::of(&fixture);
+    let snapshot = Snapshot::of(&fixture);
     each_call_fails(
         &fixture,
         &request,
         &ERRORS,
-        || stand.put_back(),
+        || snapshot.restore(),
         |done, case| {
             let is_made = fixture.path("state/resets/alice.toml").exists();
             assert!(done.status == 1 || is_made, "said to be made: {case}");
@@ -85,18 +84,18 @@ fn a_request_of_a_reset_of_which_a_call_fails_is_made_or_not_and_never_silent() 
 }
 
 #[test]
-fn a_completion_of_which_a_call_fails_leaves_the_enrolment_or_a_token_to_be_had() {
+fn a_completion_with_a_failing_call_leaves_enrolment_or_token() {
     let config = "[reset]\napprovals = 0\ncooldown = \"1s\"";
     let fixture = Fixture::builder().config(config).enrolled("alice").build();
     fixture.totp_enroll(&["--json", "reset", "request", "alice", "--reason", "lost"]).assert_done();
     wait_for_the_cool_down(&fixture);
     let complete = ["--json", "reset", "complete", "alice", "--yes"];
-    let stand = Stand::of(&fixture);
+    let snapshot = Snapshot::of(&fixture);
     each_call_fails(
         &fixture,
         &complete,
         &ERRORS,
-        || stand.put_back(),
+        || snapshot.restore(),
         |done, case| {
             let enrolled = is_whole(&fixture, "alice", THEN, case);
             assert!(done.status == 1 || !enrolled, "said to be done: {case}");
@@ -115,12 +114,12 @@ fn an_import_of_which_a_call_fails_leaves_an_enrolment_or_none() {
     let users = fixture.write("users.oath", &users_file(&[("carol".to_owned(), phone.clone())]));
     fixture.note("carol", phone);
     let import = ["--json", "import", "oath", users.to_str().unwrap(), "--allow-unknown"];
-    let stand = Stand::of(&fixture);
+    let snapshot = Snapshot::of(&fixture);
     each_call_fails(
         &fixture,
         &import,
         &ERRORS,
-        || stand.put_back(),
+        || snapshot.restore(),
         |done, case| {
             let enrolled = is_whole(&fixture, "carol", THEN, case);
             assert!(done.status == 1 || enrolled, "said to be done: {case}");
@@ -139,12 +138,12 @@ fn unlock_of_which_a_call_fails_leaves_the_lock_or_lifts_it() {
     let wrong = fixture.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
     assert_eq!(fixture.login("alice").types(wrong).at(THEN).code(), PamCode::AUTH_ERR);
     let unlock = ["--json", "unlock", "alice"];
-    let stand = Stand::of(&fixture);
+    let snapshot = Snapshot::of(&fixture);
     each_call_fails(
         &fixture,
         &unlock,
         &ERRORS,
-        || stand.put_back(),
+        || snapshot.restore(),
         |done, case| {
             let code = fixture.login_with_code_at("alice", THEN).code();
             assert!([PamCode::SUCCESS, PamCode::MAXTRIES].contains(&code), "{code:?}: {case}");
@@ -156,19 +155,19 @@ fn unlock_of_which_a_call_fails_leaves_the_lock_or_lifts_it() {
 }
 
 #[test]
-fn a_repair_of_which_a_call_fails_leaves_a_broken_ledger_or_a_good_one() {
+fn a_repair_with_a_failing_call_leaves_a_broken_or_good_ledger() {
     let fixture = Fixture::with(&["alice"]);
-    let codes = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
+    let codes = renewed_codes(&fixture.totp_enroll(&RENEW).stdout).unwrap();
     let used = fixture.code("alice");
     assert_eq!(fixture.login("alice").types(&used).code(), PamCode::SUCCESS);
     fs::write(fixture.ledger("alice"), vec![7; 4096]).unwrap();
     let repair = ["--json", "unlock", "alice", "--repair"];
-    let stand = Stand::of(&fixture);
+    let snapshot = Snapshot::of(&fixture);
     each_call_fails(
         &fixture,
         &repair,
         &ERRORS,
-        || stand.put_back(),
+        || snapshot.restore(),
         |done, case| {
             assert_ne!(fixture.login("alice").types(&used).code(), PamCode::SUCCESS, "{case}");
             let code = fixture.login_with_code_at("alice", THEN).code();
@@ -182,7 +181,7 @@ fn a_repair_of_which_a_call_fails_leaves_a_broken_ledger_or_a_good_one() {
 }
 
 #[test]
-fn a_keyring_of_whose_making_a_call_fails_is_whole_or_not_there() {
+fn keys_init_with_a_failing_call_leaves_a_whole_keyring_or_none() {
     let fixture = Fixture::builder().build();
     let init = ["--json", "keys", "init"];
     let nothing_yet = || {
@@ -212,7 +211,7 @@ fn an_enrolment_of_which_a_call_fails_is_the_old_one_or_the_new() {
     let mut fixture = Fixture::builder().account("alice").build();
     let old = fixture.enrol("alice", &[]);
     let replace = ["enroll", "alice", "--replace"];
-    let stand = Stand::of(&fixture);
+    let snapshot = Snapshot::of(&fixture);
     let trace = Trace::new();
     let (_, ended) = at_the_terminal(&trace.recording(&fixture.command(&replace)));
     assert_eq!(ended.status, 0, "{}", ended.screen);
@@ -223,7 +222,7 @@ fn an_enrolment_of_which_a_call_fails_is_the_old_one_or_the_new() {
     let points = points.filter(|point| !point.line.contains("</dev/pts"));
     let sweep = Sweep::today();
     for (point, error) in sweep.points(points.zip(ERRORS.iter().cycle())) {
-        stand.put_back();
+        snapshot.restore();
         let case = format!("{error} at {point:?}");
         let trace = Trace::new();
         let (new, ended) = at_the_terminal(&trace.failing(&fixture.command(&replace), point, error));
@@ -258,7 +257,7 @@ fn each_call_fails(
     arguments: &[&str],
     errors: &[&'static str],
     set: impl Fn(),
-    mut check: impl FnMut(&Done, &str),
+    mut check: impl FnMut(&CommandOutput, &str),
 ) {
     set();
     let command = fixture.command(arguments);
@@ -293,7 +292,7 @@ fn opens(fixture: &Fixture, answer: &str) -> bool {
     fixture.login("alice").types(answer).at(THEN).code() == PamCode::SUCCESS
 }
 
-/// Alice is enrolled anew by root, as far as it goes; gives what her phone then has.
+/// Root enrols alice again, as far as it gets; gives her authenticator then.
 fn at_the_terminal(command: &Command) -> (Option<Authenticator>, Ended) {
     let mut terminal = Terminal::open(command);
     if terminal.expect_any_or_the_end(&[&enroll_command::asks_for_the_name("alice")]).is_none() {

@@ -1,8 +1,8 @@
-//! The users file of pam_oath: everybody in it, or nobody and the number of the line.
+//! Importing pam_oath's users file: all lines, or none and the number of the bad one.
 
 use acceptance::authenticator::Authenticator;
 use acceptance::clock::THEN;
-use acceptance::enroll_command::{self, Done};
+use acceptance::enroll_command::{self, CommandOutput};
 use acceptance::fixture::{Fixture, users_file};
 use acceptance::login::PamCode;
 use std::fs;
@@ -10,7 +10,7 @@ use std::fs;
 const SECRET: &str = "3132333435363738393031323334353637383930";
 
 #[test]
-fn everybody_in_the_file_gets_in_once_and_nobody_else() {
+fn the_users_in_the_file_get_in_once_and_nobody_else() {
     let people: Vec<(String, Authenticator)> =
         (0..20).map(|n| (format!("user{n}"), Authenticator::random())).collect();
     let fixture = Fixture::builder().build();
@@ -65,7 +65,7 @@ fn two_lines_of_one_person_are_two_authenticators() {
 }
 
 #[test]
-fn the_lines_of_one_person_may_stand_anywhere_and_a_fifth_is_a_bad_one() {
+fn a_user_may_have_four_lines_anywhere_in_the_file() {
     let phones: Vec<Authenticator> = (0..5).map(|_| Authenticator::random()).collect();
     let fixture = Fixture::builder().build();
     let mut people = Vec::new();
@@ -119,7 +119,7 @@ fn a_bad_line_is_named_by_its_number_and_nothing_is_written() {
 }
 
 #[test]
-fn a_bad_line_is_skipped_and_reported_when_told_to_keep_going() {
+fn with_keep_going_a_bad_line_is_skipped_and_reported() {
     let fixture = Fixture::builder().build();
     let text =
         format!("HOTP/T30/6 alice - {SECRET}\nwhat\nHOTP/T30/6 carol - {SECRET}\nHOTP/T30/6 dave - 12\n");
@@ -133,7 +133,7 @@ fn a_bad_line_is_skipped_and_reported_when_told_to_keep_going() {
 }
 
 #[test]
-fn a_name_that_the_system_does_not_know_is_a_bad_line_unless_allowed() {
+fn an_unknown_name_is_a_bad_line_unless_allowed() {
     let fixture = Fixture::builder().account("alice").build();
     let text = format!("HOTP/T30/6 alice - {SECRET}\nHOTP/T30/6 mallory - {SECRET}\n");
     let done = import(&fixture, &text, &[]);
@@ -145,7 +145,7 @@ fn a_name_that_the_system_does_not_know_is_a_bad_line_unless_allowed() {
 }
 
 #[test]
-fn who_is_enrolled_already_is_not_overwritten() {
+fn an_import_does_not_overwrite_an_enrolment() {
     let fixture = Fixture::with(&["alice"]);
     let stored = fixture.stored();
     let done = import(
@@ -159,7 +159,7 @@ fn who_is_enrolled_already_is_not_overwritten() {
 }
 
 #[test]
-fn a_file_can_come_through_a_pipe() {
+fn a_file_can_be_read_from_a_pipe() {
     let fixture = Fixture::builder().build();
     let command = fixture.command(&["--json", "import", "oath", "-", "--allow-unknown"]);
     enroll_command::run(command, &format!("HOTP/T30/6 alice - {SECRET}\n")).assert_done();
@@ -189,7 +189,7 @@ fn an_import_is_in_the_log() {
 }
 
 #[test]
-fn a_long_import_shows_its_progress_on_a_terminal_and_not_in_a_pipe() {
+fn a_long_import_shows_progress_on_a_terminal_only() {
     let people: Vec<(String, Authenticator)> =
         (0..300).map(|n| (format!("user{n}"), Authenticator::random())).collect();
     let fixture = Fixture::builder().build();
@@ -205,7 +205,7 @@ fn a_long_import_shows_its_progress_on_a_terminal_and_not_in_a_pipe() {
 }
 
 /// Imports a users file with this text.
-fn import(fixture: &Fixture, text: &str, options: &[&str]) -> Done {
+fn import(fixture: &Fixture, text: &str, options: &[&str]) -> CommandOutput {
     let file = fixture.write("users.oath", text);
     let file = file.display().to_string();
     let mut arguments = vec!["--json", "import", "oath", &file];

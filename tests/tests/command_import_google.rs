@@ -1,8 +1,8 @@
-//! The secret files of google-authenticator-libpam, made by its own program: who had one gets in as before, and once.
+//! Importing the secret files of google-authenticator-libpam, made by its own program.
 
 use acceptance::authenticator::Authenticator;
 use acceptance::clock::{self, THEN};
-use acceptance::enroll_command::{self, Done};
+use acceptance::enroll_command::{self, CommandOutput};
 use acceptance::fixture::Fixture;
 use acceptance::login::PamCode;
 use std::fs;
@@ -12,7 +12,7 @@ use std::process::Command;
 const USUAL: [&str; 6] = ["-t", "-d", "-r", "3", "-R", "30"];
 
 #[test]
-fn who_had_a_file_gets_in_by_the_codes_of_oathtool_and_each_scratch_code_once() {
+fn an_imported_file_accepts_codes_and_each_scratch_code_once() {
     let fixture = Fixture::builder().account("alice").build();
     let file = made(&fixture, &[&USUAL[..], &["-w", "3"]].concat());
     let scratch = file.scratch_codes();
@@ -48,7 +48,7 @@ fn who_had_a_file_gets_in_by_the_codes_of_oathtool_and_each_scratch_code_once() 
 }
 
 #[test]
-fn wrong_scratch_codes_are_limited_like_wrong_codes_and_a_right_one_opens_no_lock() {
+fn scratch_codes_are_limited_and_lift_no_lock() {
     let fixture = Fixture::builder().account("alice").build();
     let file = made(&fixture, &USUAL);
     import(&fixture, &file.text, &[]).assert_done();
@@ -75,7 +75,7 @@ fn no_scratch_code_is_spent_on_a_confirmation() {
 }
 
 #[test]
-fn the_person_is_told_to_have_longer_codes_made_and_those_end_the_old() {
+fn longer_recovery_codes_are_advised_and_replace_the_old() {
     let fixture = Fixture::builder().account("alice").build();
     let file = made(&fixture, &USUAL);
     import(&fixture, &file.text, &[]).assert_done();
@@ -115,7 +115,7 @@ fn a_code_that_was_used_there_does_not_open_here() {
 }
 
 #[test]
-fn step_and_window_are_kept_as_far_as_they_hold_a_guesser_off_and_the_rest_is_named() {
+fn safe_settings_are_imported_and_the_others_are_named() {
     for (options, period, drift, noted) in [
         (&["-S", "60", "-w", "3"][..], 60, 1, None),
         (&["-S", "30", "-w", "9"], 30, 4, None),
@@ -141,7 +141,7 @@ fn step_and_window_are_kept_as_far_as_they_hold_a_guesser_off_and_the_rest_is_na
 }
 
 #[test]
-fn a_window_of_ones_own_narrows_with_the_config_no_more_than_it_was() {
+fn an_imported_window_within_the_config_is_kept() {
     let fixture = Fixture::builder().account("alice").config("[totp]\ndrift_steps = 9\n").build();
     let file = made(&fixture, &[&USUAL[..], &["-w", "17"]].concat());
     let document = import(&fixture, &file.text, &[]).json();
@@ -185,7 +185,7 @@ fn a_counter_token_is_listed_and_not_lost() {
 }
 
 #[test]
-fn half_a_file_and_a_short_secret_are_refused_by_their_line_and_nothing_is_written_or_repeated() {
+fn a_bad_file_is_refused_by_line_and_nothing_is_written() {
     let fixture = Fixture::builder().account("alice").build();
     let file = made(&fixture, &USUAL);
     let stored = fixture.stored();
@@ -210,7 +210,7 @@ fn half_a_file_and_a_short_secret_are_refused_by_their_line_and_nothing_is_writt
 }
 
 #[test]
-fn everybody_who_has_a_file_at_home_gets_in_and_the_files_stay() {
+fn all_users_with_a_file_are_imported_and_the_files_stay() {
     let people = ["alice", "bob", "carol", "dave"];
     let mut fixture = people.iter().fold(Fixture::builder(), |builder, user| builder.account(user)).build();
     for user in ["alice", "bob"] {
@@ -321,7 +321,7 @@ fn a_file_that_is_named_is_opened_with_the_same_care() {
 
 /// A server of homes may take root for nobody (exports(5), root_squash).
 #[test]
-fn a_home_is_read_as_the_person_whose_it_is() {
+fn a_home_is_read_as_its_owner() {
     let mut fixture = Fixture::builder().account("alice").build();
     made_in_home(&mut fixture, "alice", &USUAL);
     let trace = fixture.path("trace").display().to_string();
@@ -344,7 +344,7 @@ fn a_home_is_read_as_the_person_whose_it_is() {
 
 /// A home is its owner's: what lies there can be a link to anything.
 #[test]
-fn what_the_guide_removes_of_each_home_is_the_old_file_and_nothing_that_a_link_leads_to() {
+fn the_documented_clean_up_removes_files_and_no_link_targets() {
     let guide = acceptance::documents::read("docs/moving-from-google-authenticator.md");
     let blocks = guide.blocks();
     let mut lines = blocks.iter().flat_map(|block| block.text.lines());
@@ -354,7 +354,7 @@ fn what_the_guide_removes_of_each_home_is_the_old_file_and_nothing_that_a_link_l
     fixture.machine().write("precious", 0o600, "precious");
     let link = "/run/home/mallory/.google_authenticator";
     let _ = output(&mut fixture, &["ln", "-s", "/etc/precious", link]);
-    // Only theirs: the homes of this machine's people are seen here as well.
+    // Only these: the homes of this machine's users are visible here as well.
     let typed = typed.unwrap_or_default().replace("getent passwd", "getent passwd alice mallory");
     assert!(typed.contains(" alice mallory "), "{typed}");
     let removing = format!("{{ {typed}; }} 2>&1 || true");
@@ -364,7 +364,7 @@ fn what_the_guide_removes_of_each_home_is_the_old_file_and_nothing_that_a_link_l
 }
 
 #[test]
-fn a_file_is_of_one_named_user_or_of_everybody_at_home() {
+fn a_file_needs_a_user_or_all_homes() {
     let fixture = Fixture::builder().account("alice").build();
     for arguments in [
         &["import", "google-authenticator"][..],
@@ -415,7 +415,7 @@ fn made(fixture: &Fixture, options: &[&str]) -> File {
     File { text }
 }
 
-/// Has the program make a file in the home of someone who runs it.
+/// Makes a file with the program, in the home of the user who runs it.
 fn made_in_home(fixture: &mut Fixture, user: &str, options: &[&str]) {
     let (name, home) = (format!("--reuid={user}"), format!("HOME=/run/home/{user}"));
     let group = format!("--regid={user}");
@@ -445,11 +445,11 @@ fn output(fixture: &mut Fixture, command: &[&str]) -> String {
 }
 
 /// Imports alice's file with this text, through standard input.
-fn import(fixture: &Fixture, text: &str, options: &[&str]) -> Done {
+fn import(fixture: &Fixture, text: &str, options: &[&str]) -> CommandOutput {
     import_for(fixture, "alice", text, options)
 }
 
-fn import_for(fixture: &Fixture, user: &str, text: &str, options: &[&str]) -> Done {
+fn import_for(fixture: &Fixture, user: &str, text: &str, options: &[&str]) -> CommandOutput {
     let arguments = ["--json", "import", "google-authenticator", "-", "--user", user];
     enroll_command::run(fixture.command(&[&arguments[..], options].concat()), text)
 }

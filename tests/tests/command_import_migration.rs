@@ -1,8 +1,8 @@
-//! Exports of the app of Google Authenticator (`otpauth-migration://`), built here by hand from their layout.
+//! Importing exports of Google Authenticator's app (`otpauth-migration://`), built here by hand.
 
 use acceptance::authenticator::{Authenticator, random_bytes};
 use acceptance::clock::THEN;
-use acceptance::enroll_command::{self, Done};
+use acceptance::enroll_command::{self, CommandOutput};
 use acceptance::fixture::Fixture;
 use acceptance::login::PamCode;
 use data_encoding::BASE64;
@@ -11,7 +11,7 @@ const TOTP: u8 = 2;
 const HOTP: u8 = 1;
 
 #[test]
-fn everybody_in_an_export_gets_in_by_the_codes_of_oathtool() {
+fn the_users_in_an_export_get_in_with_their_codes() {
     let fixture = Fixture::builder().build();
     let phone = |algorithm: &str, digits| Authenticator {
         algorithm: algorithm.to_owned(),
@@ -79,7 +79,7 @@ fn what_cannot_be_carried_is_listed_and_hides_nobody() {
 }
 
 #[test]
-fn a_qr_code_that_is_missing_is_told() {
+fn a_missing_qr_code_is_reported() {
     let fixture = Fixture::builder().build();
     let text = part(&[account("alice", &random_bytes(20), 1, 1, TOTP)], 3, 1);
     let done = import(&fixture, &text, &[]);
@@ -142,7 +142,7 @@ fn field(number: u8, content: &[u8]) -> Vec<u8> {
     [&[number << 3 | 2, length], content].concat()
 }
 
-fn import(fixture: &Fixture, text: &str, options: &[&str]) -> Done {
+fn import(fixture: &Fixture, text: &str, options: &[&str]) -> CommandOutput {
     let file = fixture.write("export.txt", text).display().to_string();
     fixture.totp_enroll(&[&["--json", "import", "uri", &file, "--allow-unknown"], options].concat())
 }

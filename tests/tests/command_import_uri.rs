@@ -1,8 +1,8 @@
-//! `otpauth://` URIs: everybody whose URI they are, or nobody and the number of the line.
+//! Importing `otpauth://` URIs: all lines, or none and the number of the bad one.
 
 use acceptance::authenticator::{Authenticator, random_bytes};
 use acceptance::clock::THEN;
-use acceptance::enroll_command::{self, Done};
+use acceptance::enroll_command::{self, CommandOutput};
 use acceptance::files::Files;
 use acceptance::fixture::Fixture;
 use acceptance::login::PamCode;
@@ -12,7 +12,7 @@ use std::fs;
 const SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 
 #[test]
-fn everybody_logs_in_with_the_codes_of_oathtool_for_each_algorithm_number_of_digits_and_period() {
+fn imported_uris_accept_codes_for_all_parameters() {
     let mut people = Vec::new();
     for (algorithm, length) in [("SHA1", 20), ("SHA256", 32), ("SHA512", 64)] {
         for digits in [6, 7, 8] {
@@ -91,7 +91,7 @@ fn the_uri_thin_the_command_shows_is_read_on_another_machine() {
 }
 
 #[test]
-fn a_bad_line_is_named_by_its_number_and_nothing_is_written_or_repeated() {
+fn a_bad_uri_is_named_by_its_line_and_nothing_is_written() {
     let good = |user: &str| format!("otpauth://totp/ACME:{user}?secret={SECRET}");
     for (bad, said) in [
         ("bob".to_owned(), "not an otpauth:// URI"),
@@ -146,7 +146,7 @@ fn a_bad_line_is_named_by_its_number_and_nothing_is_written_or_repeated() {
 }
 
 #[test]
-fn bad_lines_are_skipped_and_reported_when_told_to_keep_going() {
+fn with_keep_going_bad_uris_are_skipped_and_reported() {
     let fixture = Fixture::builder().build();
     let other = SECRET.replace("GEZDGNBV", "AAAAAAAA");
     let text = format!(
@@ -184,7 +184,7 @@ fn a_name_can_be_given_for_one_uri_and_for_no_more() {
 }
 
 #[test]
-fn who_is_enrolled_already_is_not_overwritten() {
+fn an_import_of_uris_does_not_overwrite_an_enrolment() {
     let fixture = Fixture::with(&["alice"]);
     let stored = fixture.stored();
     let text = format!("otpauth://totp/bob?secret={SECRET}\notpauth://totp/alice?secret={SECRET}\n");
@@ -288,7 +288,7 @@ fn uri(user: &str, phone: &Authenticator) -> String {
 }
 
 /// Imports a file with this text.
-fn import(fixture: &Fixture, text: &str, options: &[&str]) -> Done {
+fn import(fixture: &Fixture, text: &str, options: &[&str]) -> CommandOutput {
     let file = fixture.write("people.uri", text).display().to_string();
     fixture.totp_enroll(&[&["--json", "import", "uri", &file], options].concat())
 }

@@ -1,4 +1,4 @@
-//! The keyring: made once, on this machine, and never overwritten; and what its keys seal.
+//! `keys init` and `keys list`: the keyring is created once and never overwritten; what each key seals.
 
 #![expect(clippy::unwrap_used, reason = "a keyring that is not there fails the test")]
 
@@ -49,7 +49,7 @@ fn without_a_keyring_nobody_is_enrolled_and_the_way_on_is_named() {
 }
 
 #[test]
-fn each_key_is_listed_with_its_date_and_how_many_it_sealed_and_never_itself() {
+fn each_key_is_listed_with_its_date_and_use_but_not_its_value() {
     let fixture = Fixture::with(&["alice", "bob", "carol"]);
     fixture.totp_enroll(&["recovery-codes", "alice", "--yes", "--json"]).assert_done();
     add_key(&fixture, "older");
@@ -69,7 +69,7 @@ fn each_key_is_listed_with_its_date_and_how_many_it_sealed_and_never_itself() {
 }
 
 #[test]
-fn a_key_that_enrolments_name_and_the_keyring_has_not_is_listed_as_missing() {
+fn a_needed_key_that_is_not_there_is_listed_as_missing() {
     let fixture = Fixture::with(&["alice", "bob"]);
     edit(&fixture.credential("alice"), "key = \"k1\"", "key = \"k9\"");
     let done = fixture.totp_enroll(&["--json", "keys", "list"]);
@@ -80,7 +80,7 @@ fn a_key_that_enrolments_name_and_the_keyring_has_not_is_listed_as_missing() {
 }
 
 #[test]
-fn an_enrolment_that_cannot_be_read_is_named_for_it_may_need_any_key() {
+fn an_unreadable_enrolment_is_named_in_the_list_of_keys() {
     let fixture = Fixture::with(&["alice", "bob"]);
     fs::write(fixture.credential("alice"), "oh no").unwrap();
     let done = fixture.totp_enroll(&["--json", "keys", "list"]);

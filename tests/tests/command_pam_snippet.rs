@@ -1,7 +1,6 @@
-//! `pam-snippet`: the lines that it prints are sound (`doctor` says so), ask for a code, and carry over what the lines before
-//! them said.
+//! `pam-snippet`: the lines that it prints pass `doctor`, ask for a code, and keep the arguments of the lines they replace.
 
-use acceptance::enroll_command::Done;
+use acceptance::enroll_command::CommandOutput;
 use acceptance::login::{Login, PamCode};
 use acceptance::site::Site;
 use std::fs;
@@ -54,7 +53,7 @@ fn a_service_without_a_file_gets_the_password_as_well() {
 }
 
 #[test]
-fn the_line_of_another_module_is_replaced_and_its_arguments_are_carried_over() {
+fn the_line_of_another_module_is_replaced_with_its_arguments() {
     let mut site = Site::new();
     for (service, before, now, said) in [
         (
@@ -112,7 +111,7 @@ fn the_line_of_another_module_is_replaced_and_its_arguments_are_carried_over() {
 }
 
 #[test]
-fn what_belongs_into_the_config_is_said_of_the_one_that_the_line_names() {
+fn config_settings_are_printed_for_the_config_of_the_line() {
     let mut site = Site::new();
     site.service("front.app", "auth required pam_unix.so\nauth required pam_oath.so window=2");
     let printed = printed(&site, "front.app", &[]);
@@ -213,14 +212,14 @@ fn a_path_is_not_a_service() {
     }
 }
 
-fn printed(site: &Site, service: &str, options: &[&str]) -> Done {
+fn printed(site: &Site, service: &str, options: &[&str]) -> CommandOutput {
     let mut arguments = vec!["pam-snippet", service];
     arguments.extend(options);
     site.fixture.totp_enroll(&arguments)
 }
 
 /// Does what an administrator does with it: the lines into the service file, those for sshd into its drop-in.
-fn put_in_place(site: &mut Site, service: &str, printed: &Done) {
+fn put_in_place(site: &mut Site, service: &str, printed: &CommandOutput) {
     let module = site.module.split(' ').next().unwrap_or_default().to_owned();
     let lines: Vec<String> = printed
         .stdout

@@ -1,16 +1,16 @@
-//! People who left: their enrolments go, and nobody else's does, whatever the account database is up to.
+//! `prune`: enrolments of deleted accounts are removed, and no others, whatever the account database answers.
 
 use acceptance::clock::THEN;
-use acceptance::enroll_command::{self, Done};
+use acceptance::enroll_command::{self, CommandOutput};
 use acceptance::fixture::Fixture;
 use acceptance::login::PamCode;
-use acceptance::resetting::{HOUR, completes, enrols_with, ready};
+use acceptance::reset_steps::{HOUR, completes, enrols_with, ready};
 use std::fs;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 #[test]
-fn the_enrolment_of_an_account_that_is_gone_goes_and_the_others_stay() {
+fn the_enrolment_of_a_deleted_account_is_removed() {
     let mut fixture =
         Fixture::builder().account("alice").account("bob").enrolled("alice").enrolled("bob").build();
     let uid = fixture.machine().uid("bob");
@@ -39,7 +39,7 @@ fn the_enrolment_of_an_account_that_is_gone_goes_and_the_others_stay() {
 }
 
 #[test]
-fn who_could_not_be_looked_at_is_kept_and_the_exit_status_says_so() {
+fn unchecked_accounts_are_kept_and_the_exit_status_is_1() {
     let mut fixture =
         Fixture::builder().account("alice").account("bob").enrolled("alice").enrolled("bob").build();
     fixture.machine().delete_account("bob");
@@ -58,7 +58,7 @@ fn who_could_not_be_looked_at_is_kept_and_the_exit_status_says_so() {
 }
 
 #[test]
-fn an_account_that_was_made_again_inherits_nothing_and_keeps_nothing() {
+fn an_account_created_again_loses_the_old_enrolment() {
     let mut fixture =
         Fixture::builder().account("alice").account("bob").enrolled("alice").enrolled("bob").build();
     fixture.machine().delete_account("bob");
@@ -71,7 +71,7 @@ fn an_account_that_was_made_again_inherits_nothing_and_keeps_nothing() {
 }
 
 #[test]
-fn an_account_database_that_does_not_answer_says_of_nobody_that_they_are_gone() {
+fn a_silent_account_database_removes_nobody() {
     let mut fixture =
         Fixture::builder().account("alice").account("bob").enrolled("alice").enrolled("bob").build();
     let stored = fixture.stored();
@@ -90,13 +90,13 @@ fn an_account_database_that_does_not_answer_says_of_nobody_that_they_are_gone() 
         }
         stored.assert_unchanged(&fixture.state());
     }
-    // Someone whom the remote source would have named is told by hand.
+    // A user whom the remote source would have named is removed by hand.
     let document = prune(&fixture, &["--yes", "--trust-database"]).json();
     assert_eq!(names(&document, "users"), ["bob"]);
 }
 
 #[test]
-fn many_who_are_gone_at_once_are_looked_at_twice() {
+fn many_deleted_accounts_at_once_need_confirmation() {
     let people = ["ann", "ben", "cat", "dan", "eve", "fay"];
     let mut fixture =
         people.iter().fold(Fixture::builder(), |builder, user| builder.account(user).enrolled(user)).build();
@@ -112,7 +112,7 @@ fn many_who_are_gone_at_once_are_looked_at_twice() {
 }
 
 #[test]
-fn many_who_have_another_uid_at_once_are_looked_at_twice() {
+fn many_changed_uids_at_once_need_confirmation() {
     let people = ["ann", "ben", "cat", "dan", "eve", "fay"];
     let mut fixture =
         people.iter().fold(Fixture::builder(), |builder, user| builder.account(user).enrolled(user)).build();
@@ -130,7 +130,7 @@ fn many_who_have_another_uid_at_once_are_looked_at_twice() {
 }
 
 #[test]
-fn names_that_the_system_never_knew_are_listed_and_go_only_when_told_to() {
+fn names_never_known_are_removed_on_request_only() {
     let fixture = Fixture::with(&["never-known"]);
     let document = prune(&fixture, &["--yes"]).json();
     assert_eq!(names(&document, "kept"), ["never-known"], "{document}");
@@ -141,7 +141,7 @@ fn names_that_the_system_never_knew_are_listed_and_go_only_when_told_to() {
 }
 
 #[test]
-fn names_that_a_source_may_know_that_is_down_stay_whatever_is_asked_for() {
+fn names_an_unreachable_source_may_know_are_kept() {
     let mut fixture = Fixture::builder().account("alice").enrolled("alice").enrolled("remote").build();
     let _ = on_machine(&mut fixture, "printf 'passwd: ldap files\\n' >/etc/nsswitch.conf");
     let done = prune(&fixture, &["--yes", "--unknown"]);
@@ -152,7 +152,7 @@ fn names_that_a_source_may_know_that_is_down_stay_whatever_is_asked_for() {
 }
 
 #[test]
-fn a_lost_credential_is_not_made_an_absent_one_while_its_account_is_there() {
+fn a_lost_credential_of_an_account_stays_an_error() {
     let mut fixture =
         Fixture::builder().account("alice").account("bob").enrolled("alice").enrolled("bob").build();
     fixture.machine().delete_account("bob");
@@ -165,7 +165,7 @@ fn a_lost_credential_is_not_made_an_absent_one_while_its_account_is_there() {
         (vec!["bob".to_owned()], vec!["alice".to_owned()])
     );
     assert!(fixture.ledger("alice").exists() && !fixture.ledger("bob").exists());
-    // Still trouble, and not "not enrolled".
+    // Still an error, and not "not enrolled".
     let arguments = fixture.module("nullok");
     fixture.service("lax", &arguments);
     assert_ne!(fixture.login_at("lax", "alice").types("123456").code(), PamCode::IGNORE);
@@ -223,7 +223,7 @@ fn nobody_is_removed_without_a_word() {
 }
 
 #[test]
-fn the_hook_that_ships_takes_the_enrolment_away_with_the_account_if_it_is_surely_gone() {
+fn the_userdel_hook_removes_the_enrolment_of_a_deleted_account() {
     let mut fixture =
         Fixture::builder().account("alice").account("bob").enrolled("alice").enrolled("bob").build();
     let hook = concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging/shadow-maint/pam_totp");
@@ -240,7 +240,7 @@ fn the_hook_that_ships_takes_the_enrolment_away_with_the_account_if_it_is_surely
     let said =
         on_machine(&mut fixture, "ACTION=userdel SUBJECT=bob /etc/shadow-maint/userdel-post.d/pam_totp 2>&1");
     assert!(fixture.credential("bob").exists() && said.contains("still knows"), "{said}");
-    // A source that is down says "not found", too: of someone who may be there, under another uid.
+    // A source that is down says "not found" as well, of a user who may exist with another uid.
     for (name, sources) in
         [("dora", "passwd: files [NOTFOUND=continue] ldap # sss\n"), ("emil", "passwd\t: files ldap\n")]
     {
@@ -264,7 +264,7 @@ fn the_hook_that_ships_takes_the_enrolment_away_with_the_account_if_it_is_surely
     assert_eq!(on_machine(&mut fixture, "userdel carol 2>&1"), "");
 }
 
-fn prune(fixture: &Fixture, options: &[&str]) -> Done {
+fn prune(fixture: &Fixture, options: &[&str]) -> CommandOutput {
     fixture.totp_enroll(&[&["--json", "prune"], options].concat())
 }
 

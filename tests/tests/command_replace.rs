@@ -1,4 +1,4 @@
-//! Changing an enrolment: a further authenticator, a new one, none any more. Never by accident, never half.
+//! `enroll --add`, `--replace` and `disable`: never by accident, never half.
 
 use acceptance::clock::THEN;
 use acceptance::enroll_command::{self, ASKS_FOR_A_CODE, ASKS_FOR_A_PRESENT_CODE, asks_for_the_name};
@@ -7,7 +7,7 @@ use acceptance::login::PamCode;
 use acceptance::terminal::Terminal;
 
 #[test]
-fn an_enrolment_is_not_overwritten_and_both_ways_on_are_named() {
+fn an_enrolment_is_not_overwritten_and_the_options_are_named() {
     let fixture = alice();
     let stored = fixture.stored();
     let ended = fixture.at_terminal(&["enroll", "alice"]).end();
@@ -74,7 +74,7 @@ fn ctrl_c_while_replacing_leaves_the_old_enrolment_whole() {
 }
 
 #[test]
-fn five_wrong_codes_while_replacing_leave_the_old_enrolment_whole() {
+fn five_wrong_codes_while_replacing_keep_the_old_enrolment() {
     let fixture = alice();
     let mut terminal = fixture.at_terminal(&["enroll", "alice", "--replace"]);
     terminal.expect(&asks_for_the_name("alice"));
@@ -88,7 +88,7 @@ fn five_wrong_codes_while_replacing_leave_the_old_enrolment_whole() {
 }
 
 #[test]
-fn who_replaces_their_own_enrolment_shows_a_present_code() {
+fn replacing_ones_own_enrolment_needs_a_present_code() {
     let fixture = alice();
     let mut terminal = as_alice(&fixture, &["enroll", "--replace"]);
     terminal.expect(ASKS_FOR_A_PRESENT_CODE);
@@ -98,7 +98,7 @@ fn who_replaces_their_own_enrolment_shows_a_present_code() {
 }
 
 #[test]
-fn who_has_no_present_code_changes_nothing_of_their_own() {
+fn without_a_present_code_a_user_changes_nothing() {
     let fixture = alice();
     for arguments in [
         &["enroll", "--replace"][..],
@@ -171,7 +171,7 @@ fn wrong_present_codes_count_against_the_limit() {
 }
 
 #[test]
-fn a_further_authenticator_leaves_the_first_and_the_recovery_codes_as_they_are() {
+fn a_further_authenticator_changes_nothing_else() {
     let mut fixture = Fixture::builder().account("alice").build();
     let first = fixture.enrol("alice", &[]);
     let second = fixture.add_authenticator("alice", "spare");
@@ -213,7 +213,7 @@ fn four_authenticators_are_the_most() {
 }
 
 #[test]
-fn a_replaced_authenticator_is_gone_from_the_first_moment_with_its_codes() {
+fn a_replaced_authenticator_is_invalid_at_once() {
     let mut fixture = Fixture::builder().account("alice").build();
     let old = fixture.enrol("alice", &[]);
     let mut terminal = fixture.at_terminal(&["enroll", "alice", "--replace"]);

@@ -1,4 +1,4 @@
-//! What the command tells of enrolments, and how its exit status sums up.
+//! `status`, `list`, the exit statuses, and what they say of broken files.
 
 use acceptance::clock::THEN;
 use acceptance::enroll_command;
@@ -36,7 +36,7 @@ fn status_is_one_json_document_when_asked_for() {
 }
 
 #[test]
-fn list_names_everybody_in_one_document() {
+fn list_names_all_users_in_one_document() {
     let fixture =
         Fixture::builder().account("alice").enrolled("alice").enrolled("bob").enrolled("carol").build();
     let document = fixture.totp_enroll(&["--json", "list"]).json();
@@ -106,7 +106,7 @@ fn a_lock_is_reported() {
 }
 
 #[test]
-fn who_is_not_enrolled_is_status_3() {
+fn status_of_a_user_who_is_not_enrolled_is_3() {
     let fixture = Fixture::builder().account("absent").build();
     for arguments in [
         &["status", "absent"][..],
@@ -121,7 +121,7 @@ fn who_is_not_enrolled_is_status_3() {
 }
 
 #[test]
-fn a_mistake_in_the_command_is_status_2() {
+fn a_usage_error_is_status_2() {
     let fixture = Fixture::builder().build();
     for arguments in [&["enrol"][..], &[], &["status", "--wat"], &["import"], &["unlock"], &["keys", "wat"]] {
         let done = fixture.totp_enroll(arguments);
@@ -131,7 +131,7 @@ fn a_mistake_in_the_command_is_status_2() {
 }
 
 #[test]
-fn who_is_not_root_is_status_4() {
+fn running_without_root_is_status_4() {
     let mut fixture = Fixture::builder().account("alice").enrolled("alice").build();
     let program = fixture.machine().install(&acceptance::built::command());
     for arguments in

@@ -1,15 +1,15 @@
-//! The keys rotated: everybody's codes are as good, or as used, as before; whatever stops it, and anyone who comes meanwhile.
+//! `keys rotate`: codes stay valid, or used, as before, whatever interrupts it and whatever runs at the same time.
 
 #![expect(clippy::unwrap_used, reason = "a keyring that is not there fails the test")]
 
 use acceptance::authenticator::Authenticator;
 use acceptance::clock::THEN;
 use acceptance::damage::edit;
-use acceptance::enroll_command::{self, Done};
+use acceptance::enroll_command::{self, CommandOutput};
 use acceptance::files::Files;
 use acceptance::fixture::{Fixture, users_file};
 use acceptance::login::PamCode;
-use acceptance::stand::{NOT_ENROLLED, Stand, files_of, renewed};
+use acceptance::snapshot::{NOT_ENROLLED, Snapshot, files_of, renewed_codes};
 use acceptance::strace::{self, ERRORS, Point};
 use acceptance::sweep::Sweep;
 use acceptance::wait;
@@ -23,7 +23,7 @@ use std::thread;
 #[test]
 fn codes_are_as_used_as_before_and_the_next_ones_open() {
     let fixture = Fixture::with(&["alice", "bob"]);
-    let codes = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
+    let codes = renewed_codes(&fixture.totp_enroll(&RENEW).stdout).unwrap();
     assert_eq!(opens(&fixture, "alice", &codes[0]), PamCode::SUCCESS);
     assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
     let (keys, ledger) = (keys(&fixture), files_of(&fixture, "alice")[1].clone());
@@ -68,7 +68,7 @@ fn one_rotation_follows_another() {
 }
 
 #[test]
-fn who_rotates_and_what_came_of_it_is_in_the_log() {
+fn a_rotation_is_logged_with_its_operator_and_result() {
     let fixture = Fixture::with(&["alice", "bob"]);
     let old = keys(&fixture).remove(0);
     rotate(&fixture).assert_done();
@@ -84,14 +84,14 @@ fn who_rotates_and_what_came_of_it_is_in_the_log() {
 }
 
 #[test]
-fn a_rotation_killed_at_any_call_locks_nobody_out_and_goes_on_where_it_was() {
+fn a_killed_rotation_locks_nobody_out_and_can_be_resumed() {
     let fixture = Fixture::with(&["alice", "bob"]);
-    let codes = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
-    let stand = Standing::of(&fixture);
+    let codes = renewed_codes(&fixture.totp_enroll(&RENEW).stdout).unwrap();
+    let snapshot = RotationSnapshot::of(&fixture);
     let points = strace::record(&fixture.command(&ROTATE), &[&fixture.path("")]);
     let (sweep, mut looked, mut resumed) = (Sweep::today(), 0, BTreeSet::new());
     for point in sweep.points(points) {
-        stand.put_back(&fixture);
+        snapshot.restore(&fixture);
         let before = Files::below(&fixture.path(""));
         drop(strace::killed_at(&fixture.command(&ROTATE), &point));
         if Files::below(&fixture.path("")) == before {
@@ -121,9 +121,9 @@ fn a_rotation_killed_at_any_call_locks_nobody_out_and_goes_on_where_it_was() {
 }
 
 #[test]
-fn a_rotation_of_which_a_call_fails_locks_nobody_out_and_says_so_or_is_done() {
+fn a_rotation_with_a_failing_call_locks_nobody_out() {
     let fixture = Fixture::with(&["alice", "bob"]);
-    let stand = Standing::of(&fixture);
+    let snapshot = RotationSnapshot::of(&fixture);
     let points = strace::record(
         &fixture.command(&ROTATE),
         &[&fixture.state(), &fixture.keyring(), &fixture.path(".new.keyring.toml")],
@@ -134,7 +134,7 @@ fn a_rotation_of_which_a_call_fails_locks_nobody_out_and_says_so_or_is_done() {
         if point.name == "exit_group" {
             continue;
         }
-        stand.put_back(&fixture);
+        snapshot.restore(&fixture);
         let done = strace::failing_at(&fixture.command(&ROTATE), point, error);
         assert!([0, 1].contains(&done.status), "{error} at {point:?}: {done:?}");
         assert!(done.json().is_object(), "{error} at {point:?}: {done:?}");
@@ -167,21 +167,21 @@ fn nobody_is_refused_while_the_keys_are_rotated() {
                 (then - THEN) / 30
             })
         });
-        let rotated: Vec<Done> = (0..25).map(|_| rotate(&fixture)).collect();
+        let rotated: Vec<CommandOutput> = (0..25).map(|_| rotate(&fixture)).collect();
         over.store(true, Ordering::Relaxed);
         let logins = logins.map(|login| login.join().unwrap());
         assert!(logins.iter().all(|&count| count > 5), "{logins:?}");
-        rotated.iter().for_each(Done::assert_done);
+        rotated.iter().for_each(CommandOutput::assert_done);
     });
 }
 
 #[test]
 fn a_login_that_waited_while_its_keys_were_rotated_gets_in() {
     let fixture = Fixture::with(&["alice"]);
-    let before = Standing::of(&fixture);
+    let before = RotationSnapshot::of(&fixture);
     rotate(&fixture).assert_done();
     let after = [fixture.keyring(), fixture.credential("alice")].map(|file| (fs::read(&file).unwrap(), file));
-    before.put_back(&fixture);
+    before.restore(&fixture);
     let ledger = Flock::lock(File::open(fixture.ledger("alice")).unwrap(), FlockArg::LockExclusive).unwrap();
     let login = fixture.login_with_code_at("alice", THEN).hold().release();
     // By then it has read the keyring, and waits for the ledger.
@@ -194,7 +194,7 @@ fn a_login_that_waited_while_its_keys_were_rotated_gets_in() {
 }
 
 #[test]
-fn an_enrolment_begun_before_a_rotation_and_confirmed_after_it_is_good() {
+fn an_enrolment_confirmed_after_a_rotation_is_valid() {
     let mut fixture = Fixture::builder().account("alice").enrolled("bob").build();
     let mut terminal = fixture.at_terminal(&["enroll", "alice"]);
     let phone = enroll_command::shown_authenticator(&mut terminal, &[]);
@@ -209,7 +209,7 @@ fn an_enrolment_begun_before_a_rotation_and_confirmed_after_it_is_good() {
 }
 
 #[test]
-fn what_other_commands_change_meanwhile_is_neither_lost_nor_undone() {
+fn changes_of_other_commands_during_a_rotation_are_kept() {
     let people: Vec<String> = (0..40).map(|n| format!("user{n}")).collect();
     let fixture = people.iter().fold(Fixture::builder(), |builder, user| builder.enrolled(user)).build();
     let over = AtomicBool::new(false);
@@ -223,7 +223,7 @@ fn what_other_commands_change_meanwhile_is_neither_lost_nor_undone() {
         });
         let codes = people[..20].iter().map(|user| {
             let done = fixture.totp_enroll(&["--json", "recovery-codes", user, "--yes"]);
-            (user, renewed(&done.stdout).unwrap_or_else(|| panic!("{done:?}")))
+            (user, renewed_codes(&done.stdout).unwrap_or_else(|| panic!("{done:?}")))
         });
         let codes = codes.collect();
         for user in &people[20..] {
@@ -232,7 +232,7 @@ fn what_other_commands_change_meanwhile_is_neither_lost_nor_undone() {
         over.store(true, Ordering::Relaxed);
         let rotated = rotating.join().unwrap();
         assert!(rotated.len() > 1);
-        rotated.iter().for_each(Done::assert_done);
+        rotated.iter().for_each(CommandOutput::assert_done);
         codes
     });
     for (user, codes) in codes {
@@ -299,7 +299,7 @@ fn of_two_rotations_at_once_one_refuses() {
 }
 
 #[test]
-fn a_damaged_credential_is_named_and_left_with_its_key_and_the_others_are_done() {
+fn a_damaged_credential_keeps_its_key_and_is_named() {
     let fixture = Fixture::with(&["alice", "bob"]);
     let old = keys(&fixture).remove(0);
     let whole = fs::read(fixture.credential("bob")).unwrap();
@@ -342,7 +342,7 @@ fn a_credential_that_cannot_be_read_keeps_every_key() {
 }
 
 #[test]
-fn on_a_full_disk_nobody_is_locked_out_and_rotation_resumes_when_there_is_space() {
+fn a_rotation_on_a_full_disk_locks_nobody_out_and_resumes() {
     let mut fixture = Fixture::builder().account("alice").build();
     fs::remove_dir_all(fixture.state()).unwrap();
     on_its_machine(&mut fixture, "mkdir -m 700 \"$1\" && mount -t tmpfs -o size=64k,mode=700 small \"$1\"");
@@ -375,7 +375,7 @@ fn a_keyring_that_cannot_be_replaced_stays_as_it_is() {
 }
 
 #[test]
-fn a_long_rotation_shows_its_progress_on_a_terminal_and_not_in_a_pipe() {
+fn a_long_rotation_shows_progress_on_a_terminal_only() {
     let people: Vec<(String, Authenticator)> =
         (0..600).map(|n| (format!("user{n}"), Authenticator::random())).collect();
     let fixture = Fixture::builder().build();
@@ -413,25 +413,25 @@ const ROTATE: [&str; 3] = ["--json", "keys", "rotate"];
 const RENEW: [&str; 4] = ["--json", "recovery-codes", "alice", "--yes"];
 
 /// Everything that is stored, with the keyring.
-struct Standing {
-    state: Stand,
+struct RotationSnapshot {
+    state: Snapshot,
     keyring: Vec<u8>,
 }
 
-impl Standing {
+impl RotationSnapshot {
     fn of(fixture: &Fixture) -> Self {
-        Self { state: Stand::of(fixture), keyring: fs::read(fixture.keyring()).unwrap() }
+        Self { state: Snapshot::of(fixture), keyring: fs::read(fixture.keyring()).unwrap() }
     }
 
-    fn put_back(&self, fixture: &Fixture) {
-        self.state.put_back();
+    fn restore(&self, fixture: &Fixture) {
+        self.state.restore();
         // Its draft, should a kill have left one.
         drop(fs::remove_file(fixture.path(".new.keyring.toml")));
         fs::write(fixture.keyring(), &self.keyring).unwrap();
     }
 }
 
-fn rotate(fixture: &Fixture) -> Done {
+fn rotate(fixture: &Fixture) -> CommandOutput {
     fixture.totp_enroll(&ROTATE)
 }
 

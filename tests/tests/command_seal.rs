@@ -1,10 +1,10 @@
-//! A keyring sealed to its machine by the real systemd-creds, with a host key of the fixture's own: opened when the machine starts,
-//! changed while it is sealed, put back in the clear; and at every moment one is in force.
+//! `keys seal`, `open` and `unseal` with the real systemd-creds and a host key of the fixture. There is a valid keyring at
+//! every moment.
 
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 use acceptance::clock::THEN;
-use acceptance::enroll_command::{self, Done};
+use acceptance::enroll_command::{self, CommandOutput};
 use acceptance::files::Files;
 use acceptance::fixture::Fixture;
 use acceptance::login::PamCode;
@@ -48,14 +48,14 @@ fn a_sealed_keyring_holds_no_key_and_is_accepted_as_before() {
 }
 
 #[test]
-fn after_a_restart_nobody_gets_in_until_it_is_opened_and_the_log_says_how() {
+fn after_a_restart_a_sealed_keyring_refuses_until_it_is_opened() {
     let fixture = machine(&["alice"]);
     keys(&fixture, &SEAL).assert_done();
     restart(&fixture);
     assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SYSTEM_ERR);
     let event = fixture.journal.last();
     assert_eq!(event.field("file"), sealed(&fixture).to_str().unwrap());
-    assert!(event.field("problem").contains("systemctl start pam-totp-keyring"), "{event:?}");
+    assert!(event.field("problem").contains("totp-enroll keys open"), "{event:?}");
     let refused = fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]);
     assert!(refused.status == 1 && refused.stderr.contains("keys open"), "{refused:?}");
     for state in ["opened", "unchanged"] {
@@ -80,7 +80,7 @@ fn an_unsealed_keyring_is_the_one_that_was_sealed() {
 }
 
 #[test]
-fn a_rotation_seals_again_in_the_same_way_and_holds_after_a_restart() {
+fn a_rotation_seals_the_new_keyring_with_the_same_options() {
     let fixture = machine(&["alice"]);
     let old = Secrets::default().master_key(&fixture);
     keys(&fixture, &SEAL).assert_done();
@@ -97,7 +97,7 @@ fn a_rotation_seals_again_in_the_same_way_and_holds_after_a_restart() {
 }
 
 #[test]
-fn a_sealed_keyring_is_not_made_anew() {
+fn keys_init_does_not_replace_a_sealed_keyring() {
     let fixture = machine(&["alice"]);
     keys(&fixture, &SEAL).assert_done();
     restart(&fixture);
@@ -111,7 +111,7 @@ fn a_sealed_keyring_is_not_made_anew() {
 }
 
 #[test]
-fn on_another_machine_it_does_not_open_and_what_was_opened_before_can_be_saved() {
+fn on_another_machine_a_sealed_keyring_does_not_open() {
     let fixture = machine(&["alice"]);
     keys(&fixture, &SEAL).assert_done();
     let elsewhere =
@@ -176,7 +176,7 @@ fn a_seal_that_was_changed_does_not_open() {
 }
 
 #[test]
-fn a_sealed_keyring_with_keys_that_the_clear_one_lacks_is_not_thrown_away() {
+fn a_sealed_keyring_with_more_keys_is_not_discarded() {
     let fixture = machine(&["alice"]);
     let old = fs::read(fixture.keyring()).unwrap();
     keys(&fixture, &SEAL).assert_done();
@@ -211,7 +211,7 @@ fn a_sealed_keyring_is_not_replaced_by_one_that_lacks_its_keys() {
 }
 
 #[test]
-fn a_sealed_keyring_is_not_thrown_away_for_one_whose_key_has_the_same_name() {
+fn a_sealed_keyring_with_another_key_of_the_name_is_kept() {
     let (fixture, other) = (machine(&["alice"]), machine(&[]));
     keys(&fixture, &SEAL).assert_done();
     fs::copy(other.keyring(), fixture.keyring()).unwrap();
@@ -226,11 +226,11 @@ fn a_sealed_keyring_is_not_thrown_away_for_one_whose_key_has_the_same_name() {
 }
 
 #[test]
-fn a_sealed_keyring_stays_while_it_opens_a_part_of_an_enrolment() {
+fn a_sealed_keyring_stays_while_an_enrolment_needs_it() {
     let (fixture, other) = (machine(&["alice"]), machine(&[]));
     keys(&fixture, &SEAL).assert_done();
     fs::copy(other.keyring(), fixture.keyring()).unwrap();
-    // Someone helps alice, who cannot log in, to new recovery codes: these are under the key in force, her phone is not.
+    // New recovery codes for alice, who cannot log in: they are under the key in force, her secret is not.
     keys(&fixture, &["--json", "recovery-codes", "alice", "--yes"]).assert_done();
     let before = Files::below(&fixture.path(""));
     for command in [&UNSEAL[..], &SEAL] {
@@ -243,7 +243,7 @@ fn a_sealed_keyring_stays_while_it_opens_a_part_of_an_enrolment() {
 }
 
 #[test]
-fn a_sealed_keyring_whose_keys_a_rotation_has_dropped_since_is_no_obstacle() {
+fn a_sealed_keyring_of_dropped_keys_alone_is_no_obstacle() {
     for command in [&SEAL[..], &UNSEAL] {
         let fixture = machine(&["alice"]);
         let clear = fs::read(fixture.keyring()).unwrap();
@@ -259,7 +259,7 @@ fn a_sealed_keyring_whose_keys_a_rotation_has_dropped_since_is_no_obstacle() {
 }
 
 #[test]
-fn a_backup_without_a_key_of_the_sealed_keyring_waits_until_that_was_opened() {
+fn a_backup_that_lacks_a_sealed_key_is_refused_until_opened() {
     let fixture = machine(&["alice"]);
     let (backup, passphrase) =
         (fixture.path("backup.age"), fixture.write("passphrase", "correct horse battery"));
@@ -298,7 +298,7 @@ fn doctor_finds_a_keyring_in_force_that_a_restart_would_lose() {
 }
 
 #[test]
-fn what_a_killed_rotation_left_in_the_clear_goes_with_the_clear_keyring() {
+fn sealing_removes_clear_files_of_a_killed_rotation() {
     let fixture = machine(&["alice"]);
     let secrets = Secrets::default().master_key(&fixture);
     let text = fs::read_to_string(fixture.keyring()).unwrap();
@@ -313,18 +313,18 @@ fn what_a_killed_rotation_left_in_the_clear_goes_with_the_clear_keyring() {
 }
 
 #[test]
-fn killed_at_any_call_a_keyring_is_in_force_and_the_command_can_be_given_again() {
+fn seal_and_unseal_killed_leave_a_valid_keyring() {
     for (before, command) in [(None, &SEAL[..]), (Some(SEAL), &UNSEAL), (Some(SEAL), &ROTATE)] {
         let fixture = machine(&["alice"]);
         if let Some(before) = before {
             keys(&fixture, &before).assert_done();
         }
         let kept = fixture.path("kept");
-        copy(&fixture, &kept, Way::Keep);
+        copy(&fixture, &kept, CopyDirection::Save);
         let points = points(&fixture, command);
         assert!(points.len() > 10, "{command:?} {points:?}");
         for (point, then) in Sweep::today().points(points.iter().zip((THEN..).step_by(120))) {
-            copy(&fixture, &kept, Way::PutBack);
+            copy(&fixture, &kept, CopyDirection::Restore);
             drop(strace::killed_at(&command_with_key(&fixture, command), point));
             assert_eq!(fixture.login_with_code_at("alice", then).code(), PamCode::SUCCESS, "{point:?}");
             if sealed(&fixture).exists() && !fixture.keyring().exists() {
@@ -350,7 +350,7 @@ fn logins_go_on_while_it_is_sealed_and_unsealed() {
     let (seal, unseal) = (|| command_with_key(&fixture, &SEAL), || command_with_key(&fixture, &UNSEAL));
     let rounds: Vec<Command> = (0..3).flat_map(|_| [seal(), unseal()]).collect();
     let totp_enroll = thread::spawn(move || {
-        rounds.into_iter().for_each(|round| enroll_command::run(round, "").assert_done())
+        rounds.into_iter().for_each(|round| enroll_command::run(round, "").assert_done());
     });
     let mut logins = 0;
     for then in (THEN..).step_by(60) {
@@ -398,7 +398,7 @@ fn machine(people: &[&str]) -> Machine {
     Machine { fixture: Fixture::with(people), host: tempfile::tempdir().unwrap() }
 }
 
-fn keys(fixture: &Machine, arguments: &[&str]) -> Done {
+fn keys(fixture: &Machine, arguments: &[&str]) -> CommandOutput {
     enroll_command::run(command_with_key(fixture, arguments), "")
 }
 
@@ -433,25 +433,25 @@ fn points(fixture: &Machine, command: &[&str]) -> Vec<Point> {
     let directory = PathBuf::from(directory.to_str().unwrap().trim_end_matches('/'));
     let places = [directory, fixture.keyring(), sealed(fixture), fixture.path("run"), opened(fixture)];
     let points = strace::record_on(&command_with_key(fixture, command), &places);
-    copy(fixture, &fixture.path("kept"), Way::PutBack);
+    copy(fixture, &fixture.path("kept"), CopyDirection::Restore);
     points
 }
 
 #[derive(PartialEq, Eq, Clone, Copy)]
-enum Way {
-    Keep,
-    PutBack,
+enum CopyDirection {
+    Save,
+    Restore,
 }
 
 /// Everything that a keyring and the enrolments are in.
-fn copy(fixture: &Fixture, kept: &Path, way: Way) {
-    if way == Way::Keep {
+fn copy(fixture: &Fixture, kept: &Path, direction: CopyDirection) {
+    if direction == CopyDirection::Save {
         fs::create_dir(kept).unwrap();
     }
     for name in ["keyring.toml", "keyring.cred", "run", "state"] {
-        let (from, to) = match way {
-            Way::Keep => (fixture.path(name), kept.join(name)),
-            Way::PutBack => (kept.join(name), fixture.path(name)),
+        let (from, to) = match direction {
+            CopyDirection::Save => (fixture.path(name), kept.join(name)),
+            CopyDirection::Restore => (kept.join(name), fixture.path(name)),
         };
         assert!(Command::new("/bin/rm").arg("-rf").arg(&to).status().unwrap().success());
         if from.exists() {

@@ -1,7 +1,7 @@
-//! `test`: what a person in the command is told of a code, and that it is judged as at a login: charged, used up, logged.
+//! `totp-enroll test`: what it says of a code, which is judged as at a login: charged, used up and logged.
 
 use acceptance::clock::{self, THEN};
-use acceptance::enroll_command::{self, Done};
+use acceptance::enroll_command::{self, CommandOutput};
 use acceptance::fixture::Fixture;
 use acceptance::login::PamCode;
 use acceptance::terminal::Terminal;
@@ -17,7 +17,7 @@ fn a_right_code_is_said_to_be_right_and_by_which_authenticator() {
 }
 
 #[test]
-fn a_code_that_was_tested_opens_nothing_and_one_that_opened_is_said_to_be_used() {
+fn a_tested_code_and_a_login_use_up_the_same_code() {
     let fixture = Fixture::with(&["alice"]);
     let code = fixture.authenticator("alice").code_at(THEN);
     assert_eq!(tested(&fixture, &code, THEN).status, 0);
@@ -30,7 +30,7 @@ fn a_code_that_was_tested_opens_nothing_and_one_that_opened_is_said_to_be_used()
 }
 
 #[test]
-fn a_phone_whose_clock_is_behind_is_told_by_how_much() {
+fn a_phone_with_a_slow_clock_is_told_by_how_much() {
     let fixture = Fixture::with(&["alice"]);
     let done = tested(&fixture, &fixture.authenticator("alice").code_at(THEN - 150), THEN);
     let document = done.json();
@@ -45,7 +45,7 @@ fn a_phone_whose_clock_is_behind_is_told_by_how_much() {
 
 /// A guess that hits a code of a minute from now would be confirmed by it, and is accepted then.
 #[test]
-fn a_code_that_is_good_later_is_told_like_a_wrong_one() {
+fn a_code_of_later_is_reported_as_a_wrong_one() {
     let fixture = Fixture::with(&["alice"]);
     let ahead = tested(&fixture, &fixture.authenticator("alice").code_at(THEN + 150), THEN);
     let wrong = tested(&fixture, &fixture.authenticator("alice").wrong_codes_at(1, THEN)[0], THEN);
@@ -78,7 +78,7 @@ fn wrong_codes_are_charged_as_at_a_login() {
 }
 
 #[test]
-fn a_lock_is_told_with_its_length() {
+fn a_lock_is_reported_with_its_length() {
     let fixture =
         Fixture::builder().config("[limit]\nlock_after = 1\nlock_for = \"1h\"").enrolled("alice").build();
     let done = tested(&fixture, &fixture.authenticator("alice").wrong_codes_at(1, THEN).remove(0), THEN);
@@ -152,7 +152,7 @@ fn a_user_tests_a_code_at_a_terminal_that_does_not_echo() {
 }
 
 #[test]
-fn who_gives_up_is_charged_nothing_and_has_the_terminal_as_it_was() {
+fn giving_up_charges_nothing_and_restores_the_terminal() {
     let fixture =
         Fixture::builder().config("[limit]\nattempts = 1").account("alice").enrolled("alice").build();
     let before = fixture.stored();
@@ -185,7 +185,7 @@ fn without_a_terminal_it_says_how_to_give_the_code() {
 }
 
 #[test]
-fn who_is_not_enrolled_is_status_3() {
+fn testing_without_enrolment_is_status_3() {
     let fixture = Fixture::with(&["alice"]);
     assert_eq!(
         enroll_command::run(fixture.command(&["test", "bob", "--code-fd", "0"]), "123456\n").status,
@@ -194,7 +194,7 @@ fn who_is_not_enrolled_is_status_3() {
 }
 
 /// `test alice` with this code on standard input, at this second.
-fn tested(fixture: &Fixture, code: &str, second: u64) -> Done {
+fn tested(fixture: &Fixture, code: &str, second: u64) -> CommandOutput {
     let mut command = fixture.command(&["--json", "test", "alice", "--code-fd", "0"]);
     clock::stop(&mut command, second);
     enroll_command::run(command, &format!("{code}\n"))

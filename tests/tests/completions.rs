@@ -1,4 +1,4 @@
-//! What Tab makes of a command that is begun, in the real shells: commands, options, their values, users, files.
+//! What Tab completes in the real bash, zsh and fish: commands, options, values, users, files.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what is not there fails the test")]
 

@@ -1,4 +1,4 @@
-//! The configuration that is broken, missing or not as it should be: refused before anybody is asked.
+//! A broken, missing or foreign configuration: refused before the user is asked.
 
 use acceptance::clock::THEN;
 use acceptance::damage::{
@@ -18,7 +18,7 @@ fn a_configuration_that_is_not_toml_is_refused_with_its_line() {
 }
 
 #[test]
-fn a_configuration_with_a_key_that_is_not_known_is_refused_with_its_line_and_name() {
+fn a_configuration_with_an_unknown_key_is_refused_by_line() {
     let fixture = fixture();
     append(&fixture.conf(), "[totp]\ndrift_step = 1\n");
     let problem = refused(&fixture, PamCode::SERVICE_ERR, &fixture.conf(), "7");
@@ -34,7 +34,7 @@ fn a_configuration_with_a_section_that_is_not_known_is_refused() {
 }
 
 #[test]
-fn a_configuration_with_a_value_out_of_range_is_refused_with_its_line() {
+fn a_configuration_with_a_value_out_of_range_is_refused() {
     for (text, line) in [
         ("[totp]\ndrift_steps = -1\n", "7"),
         ("[totp]\ndrift_steps = 1000000\n", "7"),
@@ -66,7 +66,7 @@ fn a_configuration_that_others_could_write_is_refused() {
 }
 
 #[test]
-fn a_configuration_that_others_can_read_is_no_trouble() {
+fn a_configuration_that_others_can_read_is_accepted() {
     let fixture = fixture();
     set_mode(&fixture.conf(), 0o644);
     assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);

@@ -1,4 +1,4 @@
-//! Codes that are tried against a new authenticator: five in ten minutes for an account, whatever is started anew.
+//! The limit of enrolment attempts: five codes in ten minutes for an account, however often an enrolment is started.
 
 use acceptance::clock::THEN;
 use acceptance::enroll_command::{self, ASKS_FOR_A_CODE, asks_for_the_name};
@@ -40,7 +40,7 @@ fn a_right_code_ends_the_count() {
 }
 
 #[test]
-fn a_further_authenticator_is_limited_and_the_enrolment_stays_open() {
+fn adding_an_authenticator_is_limited_and_logins_go_on() {
     let fixture = fixture("").enrolled("alice").build();
     for wrong in [3, 2] {
         let mut terminal = fixture.at_terminal(&["enroll", "alice", "--add", "--label", "spare"]);
@@ -73,7 +73,7 @@ fn a_login_that_enrols_and_the_command_count_together() {
 }
 
 #[test]
-fn who_may_put_it_off_is_not_kept_out_by_wrong_codes_of_before() {
+fn a_user_before_the_last_day_is_not_refused_for_wrong_codes() {
     let fixture = fixture("[require]\nenroll_at_login = true\nenroll_by = 9999-12-31").build();
     assert_eq!(wrong_at_login(&fixture, 5).code(), PamCode::AUTH_ERR);
     let line = fixture.module("after_first_factor");
@@ -83,7 +83,7 @@ fn who_may_put_it_off_is_not_kept_out_by_wrong_codes_of_before() {
 }
 
 #[test]
-fn of_many_who_try_at_once_five_are_judged() {
+fn of_many_tries_at_once_five_are_judged() {
     let fixture = fixture("[require]\nenroll_at_login = true").build();
     let waiting: Vec<Waiting> = (0..16).map(|_| wrong_at_login(&fixture, 1).hold()).collect();
     let running: Vec<_> = waiting.into_iter().map(Waiting::release).collect();
@@ -96,7 +96,7 @@ fn fixture(config: &str) -> Builder {
     Fixture::builder().config(config).arguments("after_first_factor").account("alice").account("bob")
 }
 
-/// Someone types three wrong codes in the command, and leaves.
+/// Types three wrong codes in the command, and leaves.
 fn three_wrong_codes(fixture: &Fixture) {
     let mut terminal = fixture.at_terminal(&["enroll", "alice"]);
     let phone = enroll_command::shown_authenticator(&mut terminal, &[]);

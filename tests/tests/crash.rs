@@ -1,26 +1,26 @@
-//! The machine crashes: a write is torn, a write is lost. What was said to be done was on the disk by then.
+//! The machine crashes: a write is torn or lost. What was reported as done was on the disk before.
 
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "fixtures that cannot be set up fails the test that asked for it"
+    reason = "a fixture that cannot be built fails its test"
 )]
 
 use acceptance::authenticator::Authenticator;
 use acceptance::clock::THEN;
 use acceptance::fixture::{Fixture, users_file};
 use acceptance::login::{Login, PamCode};
-use acceptance::resetting::wait_for_the_cool_down;
-use acceptance::stand::renewed;
+use acceptance::reset_steps::wait_for_the_cool_down;
+use acceptance::snapshot::renewed_codes;
 use acceptance::strace::{self, Trace};
 use acceptance::sweep::Sweep;
-use acceptance::unsynced::{Word, words_after_a_change};
+use acceptance::unsynced::{Output, outputs_after_a_change};
 use std::fmt;
 use std::fs;
 use std::process::Stdio;
 
 #[test]
-fn after_a_torn_write_of_a_login_no_code_is_good_twice_and_the_next_one_opens() {
+fn after_a_torn_write_no_code_is_accepted_twice() {
     let fixture = Fixture::with(&["alice"]);
     assert_eq!(fixture.login_with_code_at("alice", THEN - 60).code(), PamCode::SUCCESS);
     let of_before =
@@ -46,9 +46,9 @@ fn after_a_torn_write_of_a_login_no_code_is_good_twice_and_the_next_one_opens() 
 }
 
 #[test]
-fn a_torn_write_of_a_recovery_code_that_opened_brings_it_not_back() {
+fn a_torn_write_does_not_bring_back_a_recovery_code() {
     let fixture = Fixture::with(&["alice"]);
-    let codes = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
+    let codes = renewed_codes(&fixture.totp_enroll(&RENEW).stdout).unwrap();
     let login = |code: &str| fixture.login("alice").types(code).at(THEN);
     let writes = Writes::of(&fixture, &login(&codes[0]));
     let (first, twin): (Vec<_>, Vec<_>) = writes.torn().into_iter().partition(|torn| torn.write == 0);
@@ -70,7 +70,7 @@ fn a_torn_write_of_a_recovery_code_that_opened_brings_it_not_back() {
 }
 
 #[test]
-fn a_code_whose_recording_a_crash_took_back_is_not_good_after_it() {
+fn a_code_whose_record_was_lost_in_a_crash_is_refused() {
     let fixture = Fixture::with(&["alice"]);
     assert_eq!(fixture.login_with_code_at("alice", THEN - 90).code(), PamCode::SUCCESS);
     let older = fs::read(fixture.ledger("alice")).unwrap();
@@ -93,7 +93,7 @@ fn a_code_whose_recording_a_crash_took_back_is_not_good_after_it() {
 }
 
 #[test]
-fn after_a_crash_the_log_says_when_the_next_code_is_good_and_it_is() {
+fn after_a_crash_the_log_says_when_codes_are_accepted_again() {
     let fixture = Fixture::with(&["alice"]);
     let boot = THEN + 5;
     let at = |second| fixture.login_with_code_at("alice", second).up_for(second - boot);
@@ -107,21 +107,21 @@ fn after_a_crash_the_log_says_when_the_next_code_is_good_and_it_is() {
 }
 
 #[test]
-fn a_recovery_code_is_spent_on_the_disk_before_anybody_hears_of_it() {
+fn a_used_recovery_code_is_synced_before_the_answer() {
     let fixture = Fixture::with(&["alice"]);
-    let codes = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
+    let codes = renewed_codes(&fixture.totp_enroll(&RENEW).stdout).unwrap();
     let (outcome, trace) = strace::trace_login(&fixture.login("alice").types(&codes[0]).at(THEN));
     assert_eq!(outcome.code, PamCode::SUCCESS);
-    nothing_unsynced(&words_after_a_change(&trace, &fixture.state()), 2);
+    nothing_unsynced(&outputs_after_a_change(&trace, &fixture.state()), 2);
 }
 
 #[test]
-fn a_lock_has_started_on_the_disk_before_anybody_hears_of_it() {
+fn a_lock_is_synced_before_the_answer() {
     let fixture = Fixture::builder().config("[limit]\nlock_after = 1").enrolled("alice").build();
     let wrong = fixture.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
     let (outcome, trace) = strace::trace_login(&fixture.login("alice").types(wrong).at(THEN));
     assert_eq!((outcome.code, fixture.journal.last().field("event")), (PamCode::AUTH_ERR, "locked"));
-    nothing_unsynced(&words_after_a_change(&trace, &fixture.state()), 2);
+    nothing_unsynced(&outputs_after_a_change(&trace, &fixture.state()), 2);
 }
 
 #[test]
@@ -129,8 +129,8 @@ fn a_login_by_an_authenticator_does_not_wait_for_the_disk() {
     let fixture = Fixture::with(&["alice"]);
     let (outcome, trace) = strace::trace_login(&fixture.login_with_code_at("alice", THEN));
     assert_eq!(outcome.code, PamCode::SUCCESS);
-    let words = words_after_a_change(&trace, &fixture.state());
-    // The boot rule stands for it; and what looks for the unsynced does find it.
+    let words = outputs_after_a_change(&trace, &fixture.state());
+    // The boot rule covers it; and the search for unsynced files does find it.
     assert!(words.iter().all(|word| word.unsynced.contains(&fixture.ledger("alice"))), "{words:?}");
 }
 
@@ -156,7 +156,7 @@ fn a_command_has_done_on_the_disk_what_it_says_that_it_did() {
 }
 
 #[test]
-fn a_step_of_a_reset_is_on_the_disk_before_anybody_hears_of_it() {
+fn a_step_of_a_reset_is_synced_before_it_is_reported() {
     let config = "[reset]\napprovals = 0\ncooldown = \"1s\"";
     let fixture = Fixture::builder().config(config).enrolled("alice").build();
     let request = ["--json", "reset", "request", "alice", "--reason", "lost"];
@@ -174,11 +174,11 @@ fn said_after_it_was_synced(fixture: &Fixture, arguments: &[&str]) {
     let trace = Trace::new();
     let out = trace.recording(&fixture.command(arguments)).stdin(Stdio::null()).output().unwrap();
     assert!(out.status.success(), "{arguments:?}: {out:?}");
-    nothing_unsynced(&words_after_a_change(&trace, &fixture.path("")), 2);
+    nothing_unsynced(&outputs_after_a_change(&trace, &fixture.path("")), 2);
 }
 
-/// The line in the log, and the answer, came after the sync.
-fn nothing_unsynced(words: &[Word], at_least: usize) {
+/// The line in the log, and the answer, were written after the sync.
+fn nothing_unsynced(words: &[Output], at_least: usize) {
     assert!(words.len() >= at_least, "{words:?}");
     for word in words {
         assert!(word.unsynced.is_empty(), "{word}");

@@ -1,4 +1,4 @@
-//! A credential that is broken, changed or not as it should be: refused, and never taken for "not enrolled".
+//! A broken, changed or foreign credential: refused, and never taken for "not enrolled".
 
 use acceptance::clock::THEN;
 use acceptance::damage::{
@@ -76,7 +76,7 @@ fn a_credential_of_another_person_is_refused() {
 }
 
 #[test]
-fn a_credential_of_another_person_under_a_new_name_does_not_open() {
+fn a_credential_renamed_to_another_user_does_not_open() {
     let fixture = fixture();
     fs::copy(fixture.credential("bob"), fixture.credential("alice")).unwrap();
     edit(&fixture.credential("alice"), "user = \"bob\"", "user = \"alice\"");
@@ -129,7 +129,7 @@ fn a_credential_that_is_a_pipe_or_a_directory_is_refused() {
 }
 
 #[test]
-fn a_credential_that_went_missing_is_not_taken_for_never_enrolled() {
+fn a_missing_credential_is_not_taken_for_not_enrolled() {
     let fixture = fixture();
     // Both pages of the ledger have been written by now.
     for second in [THEN - 120, THEN - 60] {
@@ -140,7 +140,7 @@ fn a_credential_that_went_missing_is_not_taken_for_never_enrolled() {
 }
 
 #[test]
-fn a_credential_of_one_person_that_is_broken_does_not_hinder_another() {
+fn a_broken_credential_does_not_affect_another_user() {
     let fixture = fixture();
     fs::write(fixture.credential("alice"), "oh no").unwrap();
     assert_eq!(fixture.login_with_code_at("bob", THEN).code(), PamCode::SUCCESS);

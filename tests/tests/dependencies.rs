@@ -1,4 +1,4 @@
-//! What the workspace is made of: dependencies, the oldest Rust, and the version, which people read in several places.
+//! The dependencies, the oldest Rust, and the version, which is the same wherever it is read.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what is not there fails the test")]
 
@@ -39,7 +39,7 @@ fn no_dependency_needs_a_newer_rust_than_stated() {
 }
 
 #[test]
-fn what_sshd_loads_has_each_dependency_once_and_none_of_the_commands() {
+fn the_module_has_each_dependency_once_and_none_of_the_command() {
     let mut versions: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for package in Graph::read().linked_into("pam_totp") {
         let [name, version] = ["name", "version"].map(|key| package[key].as_str().unwrap().to_owned());

@@ -1,4 +1,4 @@
-//! Remembered devices: who is not asked again, what a device is known by, and what makes it forgotten.
+//! Remembered devices: which are not asked again, how they are recognised, and what makes them forgotten.
 
 use acceptance::clock::THEN;
 use acceptance::fixture::{Fixture, SERVICE};
@@ -13,7 +13,7 @@ const ALWAYS: &str = "[remember]\nmode = \"always\"\n";
 const DAY: u64 = 86400;
 
 #[test]
-fn a_device_that_is_remembered_is_not_asked_again_until_its_time_is_over() {
+fn a_remembered_device_is_not_asked_until_it_expires() {
     let fixture = fixture("[remember]\nmode = \"always\"\nfor = \"30d\"");
     let first = with_code(&fixture, THEN).run();
     assert_eq!((first.code, first.asked().len()), (PamCode::SUCCESS, 1));
@@ -68,7 +68,7 @@ fn what_binds_is_what_the_config_says() {
 }
 
 #[test]
-fn who_is_asked_whether_to_remember_decides() {
+fn the_user_decides_whether_to_remember_a_device() {
     let fixture = fixture("[remember]\nmode = \"ask\"\nfor = \"7d\"");
     for (step, (answer, remembered)) in
         [("n", false), ("", false), ("Y e s", false), ("y", true)].iter().enumerate()
@@ -83,7 +83,7 @@ fn who_is_asked_whether_to_remember_decides() {
 }
 
 #[test]
-fn a_lost_connection_at_the_question_remembers_nothing_and_the_code_is_used() {
+fn a_connection_lost_at_the_question_remembers_nothing() {
     let fixture = fixture("[remember]\nmode = \"ask\"");
     let outcome = with_code(&fixture, THEN).run();
     assert_eq!(outcome.asked().len(), 2, "no answer to the second");
@@ -92,7 +92,7 @@ fn a_lost_connection_at_the_question_remembers_nothing_and_the_code_is_used() {
 }
 
 #[test]
-fn nobody_is_asked_who_shows_nothing_to_be_known_by_or_is_not_to_be_talked_to() {
+fn without_a_key_or_a_conversation_nobody_is_asked_to_remember() {
     let fixture = fixture("[remember]\nmode = \"ask\"");
     let outcome = fixture.login_with_code_at("alice", THEN).run();
     assert_eq!(outcome.asked().len(), 1, "no key, no address: {outcome:?}");
@@ -133,7 +133,7 @@ fn a_replaced_enrolment_forgets_its_devices() {
 }
 
 #[test]
-fn the_owner_hears_of_a_device_that_was_remembered_and_used_meanwhile() {
+fn the_owner_is_told_of_a_device_remembered_meanwhile() {
     let fixture = fixture(ALWAYS);
     remember(&fixture);
     let owner = fixture.login_with_code_at("alice", THEN + 60).after("password").run();
@@ -148,7 +148,7 @@ fn a_clock_that_was_set_back_remembers_for_no_longer() {
 }
 
 #[test]
-fn a_seventeenth_device_takes_the_place_of_the_one_used_longest_ago() {
+fn a_seventeenth_device_replaces_the_one_not_used_longest() {
     let fixture = fixture("[remember]\nmode = \"always\"\nfor = \"300d\"");
     let host = |n: u64| format!("192.0.2.{n}");
     for n in 0..17 {
@@ -164,7 +164,7 @@ fn a_seventeenth_device_takes_the_place_of_the_one_used_longest_ago() {
 }
 
 #[test]
-fn the_command_lists_and_forgets_devices_and_never_says_what_they_are_known_by() {
+fn the_command_lists_and_forgets_devices_without_their_marks() {
     let fixture = fixture("[remember]\nmode = \"always\"\nfor = \"3000d\"");
     // By the machine's clock, which the command goes by.
     for (host, step) in [(HERE, 0), ("192.0.2.8", 1)] {
@@ -208,7 +208,7 @@ fn no_device_opens_where_devices_are_not_remembered() {
 }
 
 #[test]
-fn a_laptop_that_comes_over_real_ssh_is_asked_once() {
+fn a_laptop_over_real_ssh_is_asked_once() {
     let mut fixture = Fixture::builder().account("alice").enrolled("alice").config(ALWAYS).build();
     let stack = fixture.module("");
     let sshd = fixture.sshd(KEY_AND_CODE, &stack);
@@ -245,7 +245,7 @@ fn remember(fixture: &Fixture) {
     assert_eq!(asked(&at_login(fixture, KEY, HERE).at(THEN).run()), Some(0), "it is remembered");
 }
 
-/// How often someone who got in was asked; `None`: they did not get in.
+/// How many prompts a login that was let in had; `None`: it was refused.
 fn asked(outcome: &Outcome) -> Option<usize> {
     (outcome.code == PamCode::SUCCESS).then(|| outcome.asked().len())
 }

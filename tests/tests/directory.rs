@@ -1,4 +1,4 @@
-//! The directories of the state: not as they should be, or missing, they refuse everybody.
+//! The state directories are broken, missing or foreign: every login is refused.
 
 use acceptance::damage::{
     ANOTHER, fixture, put_a_link_in_its_place, refused, refused_whatever_it_names, set_mode,
@@ -38,7 +38,7 @@ fn a_directory_behind_a_symbolic_link_is_refused() {
 }
 
 #[test]
-fn a_directory_that_is_missing_is_refused_and_not_taken_for_nobody_enrolled() {
+fn a_missing_directory_is_not_taken_for_nobody_enrolled() {
     for name in ["", "credentials", "ledgers"] {
         let fixture = fixture();
         let path = if name.is_empty() { fixture.state() } else { fixture.state().join(name) };

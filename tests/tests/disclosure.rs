@@ -1,5 +1,4 @@
-//! Nothing that is said, logged, named or handed to the kernel holds a secret, but for the two that are meant to: the
-//! terminal at an enrolment, and the keyring.
+//! No message, log line or system call holds a secret, except the terminal of an enrolment and the keyring.
 
 use acceptance::authenticator::{Authenticator, random_bytes};
 use acceptance::built;
@@ -53,7 +52,7 @@ fn no_system_call_of_the_command_hands_a_secret_on() {
 }
 
 #[test]
-fn the_command_speaks_to_the_log_and_to_nobody_else() {
+fn the_command_connects_to_the_log_and_nothing_else() {
     let fixture = Fixture::builder().account("alice").build();
     let trace = Trace::new();
     let mut terminal = Terminal::open(&trace.recording_in_full(&fixture.command(&["enroll", "alice"])));
@@ -101,7 +100,7 @@ fn no_error_of_any_command_holds_a_secret() {
 }
 
 #[test]
-fn no_log_line_of_a_login_that_finds_something_broken_holds_a_secret() {
+fn no_log_line_about_broken_files_holds_a_secret() {
     for (what, damage) in damages() {
         let fixture = alice();
         let code = fixture.authenticator("alice").code_at(THEN);

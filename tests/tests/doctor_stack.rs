@@ -1,11 +1,10 @@
-//! `doctor` goes through a stack as libpam does: what it says of thousands of random stacks is what the real libpam does with
-//! them (the one that is installed: the gate runs this on Debian 12 and 13), and what it says of the words behind our module is
-//! what the module does.
+//! What `doctor` says of thousands of random stacks and of arguments is what the installed libpam and the module do with them
+//! (the gate runs this on Debian 12 and 13).
 
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
-    reason = "fixtures that cannot be set up fails the test that asked for it"
+    reason = "a fixture that cannot be built fails its test"
 )]
 
 use acceptance::built;
@@ -17,7 +16,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 #[test]
-fn what_it_says_of_a_stack_is_what_libpam_does_with_it() {
+fn doctor_says_of_a_stack_what_libpam_does() {
     let sweep = Sweep::today();
     let count = sweep.count(300, 4000);
     let mut fixture = Fixture::builder().account("alice").enrolled("alice").build();
@@ -32,7 +31,7 @@ fn what_it_says_of_a_stack_is_what_libpam_does_with_it() {
         let found = findings(&fixture, names);
         for (name, stack) in names.iter().zip(stacks) {
             let says = |finding: &str| found.contains(&(name.clone(), finding.to_owned()));
-            // Without a line of ours there is no question.
+            // Without a line of pam_totp there is nothing to check.
             if says("not_in_stack") {
                 continue;
             }
@@ -50,9 +49,9 @@ fn what_it_says_of_a_stack_is_what_libpam_does_with_it() {
     assert!(open > count / 20 && open < count / 2, "{open} of {count} are open: that tests one side only");
 }
 
-/// Since libpam 1.6 the comment ends the line that it stands behind, and the next line lets anybody in.
+/// Since libpam 1.6 a comment ends the line before it, and the next line lets everybody in.
 #[test]
-fn a_line_that_a_comment_parts_from_a_continued_one_is_judged_as_libpam_reads_it() {
+fn a_comment_after_a_continued_line_is_read_as_libpam_reads_it() {
     let mut fixture = Fixture::builder().account("alice").enrolled("alice").build();
     let module = fixture.machine().install(&built::module());
     let ours = format!("auth required {} conf={}", module.display(), fixture.conf().display());
@@ -135,7 +134,7 @@ fn random_file(dice: &mut Dice, ours: &str, includes: &[&str], most: usize, with
             kind
         };
         if at == place {
-            // All that it refuses with counts alike, so that one refusal stands for all.
+            // All refusals count alike.
             let control = match dice.roll(6) {
                 0..=2 => "required".to_owned(),
                 3 => dice.one_of(&["requisite", "sufficient", "optional"]).to_owned(),
@@ -189,7 +188,7 @@ fn random_file(dice: &mut Dice, ours: &str, includes: &[&str], most: usize, with
     text
 }
 
-/// What can stand behind a module and belongs to its arguments, to a comment, or to the next line.
+/// Text after a module that belongs to its arguments, to a comment, or to the next line.
 fn behind_a_line(dice: &mut Dice) -> String {
     let behind = dice.one_of(&[
         "\r\n",

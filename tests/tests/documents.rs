@@ -1,5 +1,4 @@
-//! README.md and docs/ hold what they say: their commands are taken, their blocks are read, their log lines are written, and
-//! their links lead somewhere.
+//! README.md and docs/: each command is accepted, each block is read, each log line is written, each link has a target.
 
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
@@ -12,7 +11,7 @@ use acceptance::fixture::Fixture;
 use acceptance::journal::Event;
 use acceptance::login::PamCode;
 use acceptance::site::{KEY_AND_CODE, Site};
-use acceptance::stand::renewed;
+use acceptance::snapshot::renewed_codes;
 use acceptance::{built, recording};
 use std::collections::BTreeSet;
 use std::fs;
@@ -142,14 +141,14 @@ fn the_stack_for_a_move_asks_each_by_the_module_that_knows_them() {
     assert_eq!(
         login("alice", &site.fixture.authenticator("alice").wrong_code()),
         PamCode::AUTH_ERR,
-        "ours decides"
+        "pam_totp decides"
     );
     assert_eq!(login("alice", &site.fixture.code("alice")), PamCode::SUCCESS, "who has moved");
     assert_ne!(login("alice", &old.code()), PamCode::SUCCESS, "who has moved, by the old module");
     assert_ne!(login("bob", &old.wrong_code()), PamCode::SUCCESS, "the old module decides");
     assert_eq!(login("bob", &old.code()), PamCode::SUCCESS, "who has not moved");
     set_mode(&site.fixture.credential("alice"), 0o644);
-    assert_ne!(login("alice", &old.code_in(1)), PamCode::SUCCESS, "trouble is not absence");
+    assert_ne!(login("alice", &old.code_in(1)), PamCode::SUCCESS, "an error is not absence");
 }
 
 #[test]
@@ -170,7 +169,7 @@ fn every_log_line_is_one_that_is_written() {
 }
 
 #[test]
-fn the_tables_of_the_log_have_every_event_and_reason_of_the_manual() {
+fn the_log_tables_have_every_event_and_reason() {
     let manual = documents::read("packaging/man/pam_totp.8").text;
     let log = documents::read("docs/log.md").text;
     for (sections, subsection) in
@@ -249,7 +248,7 @@ fn the_figures_in_the_readme_are_those_of_the_benchmark() {
         seen += 1;
         let (_, case) = row.split_once('(').unwrap();
         let (case, _) = case.split_once(')').unwrap();
-        // The table of medians comes first; they stand between asterisks, before the 99th percentiles.
+        // The table of medians is first; they are between asterisks, before the 99th percentiles.
         let measured: Vec<&str> =
             results.lines().filter(|line| line.starts_with(&format!("| {case} |"))).collect();
         let [times, rates] = measured[..] else { panic!("RESULTS.md has not two rows {case}") };
@@ -259,7 +258,7 @@ fn the_figures_in_the_readme_are_those_of_the_benchmark() {
                 |cell: &str| cell.trim().trim_start_matches("**").split("**").next().map(str::to_owned);
             row.split('|').filter_map(figure).collect()
         };
-        // Behind the case: ours and theirs. In RESULTS.md pam_permit comes before them.
+        // After the case: pam_totp and the others. In RESULTS.md pam_permit is before them.
         let (given, measured) = (figures(row), figures(measured));
         assert_eq!(
             given[2..5],
@@ -305,7 +304,7 @@ fn typed(text: &str) -> Vec<&str> {
     text.lines().filter_map(|line| line.get(behind_the_prompt(line)?..)).collect()
 }
 
-/// The keys of a document, each with the section that it stands in.
+/// The keys of a document, each with its section.
 fn keys(toml: &str) -> BTreeSet<String> {
     let mut section = "";
     let mut keys = BTreeSet::new();
@@ -376,7 +375,7 @@ fn written() -> Vec<Event> {
     }
     fixture.totp_enroll(&["unlock", "alice"]).assert_done();
     let codes =
-        renewed(&fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).stdout).unwrap();
+        renewed_codes(&fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).stdout).unwrap();
     by_ssh(codes.first().unwrap(), THEN + 600);
     let passer =
         fixture.login_at("open", "dave").from_host("192.0.2.9").after("publickey ssh-ed25519 AAAA").at(THEN);

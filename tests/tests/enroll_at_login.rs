@@ -1,4 +1,4 @@
-//! `enroll_at_login`: the login itself enrols, in its own conversation; anyone who leaves before its end has changed nothing.
+//! `enroll_at_login`: the login itself enrols. Leaving before the end changes nothing.
 
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
@@ -9,7 +9,7 @@ use acceptance::files::Files;
 use acceptance::fixture::{Builder, Fixture, users_file};
 use acceptance::login::{Answer, Login, Outcome, PROMPT, PamCode};
 use acceptance::qr;
-use acceptance::stand::Stand;
+use acceptance::snapshot::Snapshot;
 use acceptance::strace;
 use acceptance::sweep::Sweep;
 use std::collections::BTreeSet;
@@ -17,7 +17,7 @@ use std::fs;
 use std::path::PathBuf;
 
 #[test]
-fn a_login_enrols_and_lets_in_and_the_next_one_asks_for_the_next_code() {
+fn a_login_enrols_and_the_next_one_asks_for_a_code() {
     let fixture = service("").build();
     let outcome = enrols(&fixture).run();
     assert_eq!(outcome.code, PamCode::SUCCESS, "{outcome:?}");
@@ -63,7 +63,7 @@ fn each_recovery_code_that_was_shown_lets_in() {
 }
 
 #[test]
-fn account_issuer_and_a_qr_code_that_says_the_same_as_the_key_are_shown_without_control_characters() {
+fn a_login_shows_account_issuer_key_and_its_qr_code() {
     let fixture = service("").build();
     let outcome = fixture.login("alice").types("uri").types("").at(THEN).run();
     let said = said(&outcome);
@@ -84,7 +84,7 @@ fn the_manual_key_is_shown_in_groups_of_four() {
 }
 
 #[test]
-fn ascii_shows_the_qr_code_once_more_for_those_who_see_no_blocks() {
+fn typing_ascii_shows_the_qr_code_without_blocks() {
     let fixture = service("").build();
     let outcome = fixture.login("alice").types("ascii").types("uri").types("").at(THEN).run();
     let texts: Vec<&str> = outcome.prompts.iter().map(|prompt| prompt.text.as_str()).collect();
@@ -158,7 +158,7 @@ fn each_enrolment_has_a_key_of_its_own() {
 }
 
 #[test]
-fn a_user_who_cancels_is_not_enrolled_and_refused() {
+fn cancelling_enrols_nobody_and_is_refused() {
     for login in CANCELLATIONS {
         let fixture = service("").build();
         let before = fixture.stored();
@@ -194,14 +194,14 @@ fn cancelling_after_the_day_is_refused() {
 }
 
 #[test]
-fn nullok_lets_past_who_cancels() {
+fn nullok_lets_in_a_user_who_cancels() {
     let fixture = service("").arguments("after_first_factor nullok").build();
     assert_eq!(witness_of(&fixture, "nullok").types("").at(THEN).code(), PamCode::SUCCESS);
     assert_eq!(fixture.journal.last().what(), "accepted not_enrolled");
 }
 
 #[test]
-fn a_user_who_enrols_before_the_day_is_enrolled() {
+fn enrolling_before_the_last_day_counts() {
     let fixture = service("enroll_by = 2033-05-20").build();
     assert_eq!(enrols(&fixture).code(), PamCode::SUCCESS);
     assert_eq!(fixture.login("alice").types("").at(THEN).code(), PamCode::AUTH_ERR, "asked from then on");
@@ -257,7 +257,7 @@ fn a_user_enrolled_elsewhere_meanwhile_stays_enrolled_by_that() {
 }
 
 #[test]
-fn nobody_cancels_their_way_past_an_enrolment_that_was_made_meanwhile() {
+fn cancelling_does_not_bypass_an_enrolment_made_meanwhile() {
     let mut fixture = service("enroll_by = 2033-05-20").build();
     let at_prompt = witness(&fixture).at(THEN).types("").hold();
     import(&mut fixture);
@@ -279,12 +279,12 @@ fn a_login_that_is_killed_at_a_prompt_has_enrolled_nobody() {
 fn an_enrolment_that_is_killed_at_any_call_is_whole_or_none() {
     let fixture = rules("").build();
     let login = person(fixture.login(USER).at(THEN));
-    let stand = Stand::of(&fixture);
+    let snapshot = Snapshot::of(&fixture);
     // Not those after it: the phone of this person is a process as well, and makes some of them.
     let points = strace::record_login(&login, &paths(&fixture));
     let (sweep, mut enrolled) = (Sweep::today(), BTreeSet::new());
     for point in sweep.points(points) {
-        stand.put_back();
+        snapshot.restore();
         assert!(strace::login_killed_at(&login, &point).is_none(), "it had come to its end: {point:?}");
         let status = fixture.totp_enroll(&["--json", "status", USER]).status;
         assert!([0, NOT_ENROLLED].contains(&status), "status {status}: {point:?}");
@@ -300,22 +300,26 @@ fn an_enrolment_that_is_killed_at_any_call_is_whole_or_none() {
 }
 
 #[test]
-fn an_enrolment_of_which_any_call_fails_lets_nobody_in_who_is_not_enrolled() {
+fn a_failing_call_during_enrolment_lets_in_no_unenrolled_user() {
     let fixture = rules("enroll_by = 2033-05-20").build();
     let login = person(fixture.login(USER).at(THEN));
-    let stand = Stand::of(&fixture);
+    let snapshot = Snapshot::of(&fixture);
     let points = strace::record_login(&login, &paths(&fixture));
     let mut codes = BTreeSet::new();
     let sweep = Sweep::today();
     let cases = points.iter().zip(["EIO", "ENOSPC", "EROFS", "EACCES"].iter().cycle());
     for (point, error) in sweep.points(cases) {
-        stand.put_back();
+        snapshot.restore();
         let outcome = strace::login_failing_at(&login, point, error);
         codes.insert(outcome.code);
         let status = fixture.totp_enroll(&["--json", "status", USER]).status;
         assert!([0, NOT_ENROLLED].contains(&status), "status {status}: {error} {point:?}");
-        // libpam's word for a stack in which everybody ignores.
-        assert_ne!(outcome.code, PamCode::PERM_DENIED, "trouble was taken for leave: {error} {point:?}");
+        // libpam's result for a stack in which all modules ignore.
+        assert_ne!(
+            outcome.code,
+            PamCode::PERM_DENIED,
+            "an error was taken for permission: {error} {point:?}"
+        );
         if outcome.code == PamCode::SUCCESS {
             assert_eq!(status, 0, "let in and not enrolled: {error} {point:?}");
         } else {
@@ -340,7 +344,7 @@ fn nothing_secret_is_in_the_log_or_in_clear_on_the_disk() {
 }
 
 #[test]
-fn nobody_is_enrolled_of_whom_no_first_factor_is_known() {
+fn without_a_first_factor_a_login_enrols_nobody() {
     let fixture = service("").arguments("").build();
     assert_is_asked_as_everybody(&fixture, &fixture.login("alice").types("123456").run());
 }
@@ -362,7 +366,7 @@ fn nobody_is_enrolled_where_nobody_may_be_asked() {
 }
 
 #[test]
-fn nobody_is_enrolled_whom_the_system_does_not_know() {
+fn a_name_without_an_account_is_not_enrolled_at_login() {
     let fixture = service("").build();
     assert_is_asked_as_everybody(&fixture, &fixture.login("no-account").types("123456").at(THEN).run());
 }
@@ -391,7 +395,7 @@ fn an_enrolled_user_is_asked_for_a_code_and_nothing_else() {
 
 /// An account of every Debian: strace follows no login into a machine of its own.
 const USER: &str = "daemon";
-/// The exit status of the command for someone who is not enrolled.
+/// The exit status of the command for a user who is not enrolled.
 const NOT_ENROLLED: i32 = 3;
 
 /// The configuration, with more in its table `[require]` and after it.
@@ -422,7 +426,7 @@ fn person(login: Login) -> Login {
 }
 
 /// Alice at a stack that tells `PAM_IGNORE` of the module, as success, from all else; libpam makes a refusal of a stack in
-/// which everybody ignores. An enrolment is a refusal there.
+/// which all modules ignore. An enrolment is refused there.
 fn witness(fixture: &Fixture) -> Login {
     witness_of(fixture, "")
 }

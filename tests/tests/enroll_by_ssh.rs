@@ -1,4 +1,4 @@
-//! `enroll_at_login` on a real sshd, with the real client: the texts come in front of its prompts, as the client shows them.
+//! `enroll_at_login` on a real sshd with the real client, which shows the texts before the prompts.
 
 use acceptance::authenticator::{Authenticator, MANUAL_KEY, shown_key};
 use acceptance::clock;
@@ -40,7 +40,7 @@ fn ssh_enrols_with_a_key_and_from_then_on_asks_for_codes() {
 
 #[test]
 fn ssh_shows_an_ascii_qr_code_where_the_client_shows_no_blocks() {
-    let (_scene, sshd) = sshd(KEY_AND_CODE, "");
+    let (_fixture, sshd) = sshd(KEY_AND_CODE, "");
     let mut ssh = sshd.ssh_in("C", "alice", Key::Offered, INSIDE, "NumberOfPasswordPrompts=1");
     let shown = ssh.expect(ASKS_FOR_THE_FIRST_CODE);
     assert!(qr::read_uncoloured(&shown).is_err(), "then nobody needs the other one: {shown}");
@@ -52,9 +52,9 @@ fn ssh_shows_an_ascii_qr_code_where_the_client_shows_no_blocks() {
 }
 
 #[test]
-fn ssh_lets_past_who_cancels_before_the_day_and_reminds_them() {
+fn ssh_lets_in_and_reminds_a_user_who_cancels_before_the_day() {
     let (fixture, sshd) = sshd(KEY_AND_CODE, "enroll_by = 9999-12-31");
-    // A shell: sshd shows what is said after the last prompt to nobody who came for one command.
+    // A shell: with a single command sshd does not show messages after the last prompt.
     let mut ssh = sshd.ssh("alice", Key::Offered, "");
     ssh.expect(ASKS_FOR_THE_FIRST_CODE);
     ssh.types("");
@@ -65,7 +65,7 @@ fn ssh_lets_past_who_cancels_before_the_day_and_reminds_them() {
 }
 
 #[test]
-fn ssh_keeps_out_who_cancels_after_the_day() {
+fn ssh_refuses_a_user_who_cancels_after_the_day() {
     let (fixture, sshd) = sshd(KEY_AND_CODE, "enroll_by = 2020-01-01");
     let mut ssh = sshd.ssh("alice", Key::Offered, INSIDE);
     let shown = ssh.expect(ASKS_FOR_THE_FIRST_CODE);
@@ -97,7 +97,7 @@ fn ssh_that_is_ended_at_a_prompt_has_enrolled_nobody() {
 }
 
 #[test]
-fn ssh_enrols_nobody_under_a_key_that_was_rotated_away_meanwhile() {
+fn ssh_enrols_nobody_under_a_key_that_was_rotated_out() {
     let (fixture, sshd) = sshd(KEY_AND_CODE, "");
     let mut ssh = sshd.ssh("alice", Key::Offered, INSIDE);
     let phone = Authenticator::shown(&ssh.expect(ASKS_FOR_THE_FIRST_CODE));
@@ -126,13 +126,13 @@ const INSIDE: &str = "echo inside as $(id -un)";
 /// The end of the prompts, before the word for leaving.
 const ASKS_FOR_THE_FIRST_CODE: &str = "nothing typed: ";
 const ASKS_WHETHER_SAVED: &str = "nothing is enrolled): ";
-/// The exit status of the command for someone who is not enrolled.
+/// The exit status of the command for a user who is not enrolled.
 const NOT_ENROLLED: i32 = 3;
 
 fn sshd(methods: &str, more: &str) -> (Fixture, Sshd) {
     let config = format!("[require]\nenroll_at_login = true\n{more}");
     let mut fixture = Fixture::builder().config(&config).account("alice").build();
-    // Someone has to say yes where the module takes no part.
+    // Another line has to accept where the module ignores.
     let stack = format!("{}\nauth required pam_permit.so", fixture.module(""));
     let sshd = fixture.sshd(methods, &stack);
     (fixture, sshd)

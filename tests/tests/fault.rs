@@ -1,11 +1,11 @@
-//! A login of which a system call on stored data fails, a disk that is full, a disk that is read-only: refused and said so, or
-//! recorded.
+//! Logins with a failing system call on stored data, on a full disk and on a read-only one: recorded, or refused with the
+//! reason in the log.
 
 use acceptance::clock::THEN;
 use acceptance::damage::LENIENT;
 use acceptance::fixture::Fixture;
 use acceptance::login::PamCode;
-use acceptance::stand::{Stand, renewed};
+use acceptance::snapshot::{Snapshot, renewed_codes};
 use acceptance::strace::{self, Point};
 use acceptance::sweep::Sweep;
 use std::collections::BTreeSet;
@@ -13,20 +13,20 @@ use std::fs;
 use std::process::Command;
 
 #[test]
-fn a_login_on_a_failing_disk_is_refused_and_says_why_or_is_recorded() {
+fn a_login_on_a_failing_disk_is_recorded_or_refused() {
     each_call_of_a_login_fails(&["EIO", "ENOSPC", "EROFS"]);
 }
 
 #[test]
-fn a_login_that_the_system_denies_something_is_refused_and_says_why_or_is_recorded() {
+fn a_login_with_a_failing_call_is_recorded_or_refused() {
     each_call_of_a_login_fails(&["EACCES", "EMFILE", "EINTR"]);
 }
 
 #[test]
-fn a_recovery_code_opens_once_whatever_fails() {
+fn a_recovery_code_with_a_failing_call_is_accepted_once() {
     let fixture = Fixture::with(&["alice"]);
     fixture.service(LENIENT, &fixture.module("nullok"));
-    let codes = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
+    let codes = renewed_codes(&fixture.totp_enroll(&RENEW).stdout).unwrap();
     let login = |code: &str| fixture.login_at(LENIENT, "alice").types(code).at(THEN);
     let points = strace::record_login(&login(&codes[0]), &strace::stored(&fixture, "alice"));
     // Ten codes a set: the calls that write are what a recovery code has of its own.
@@ -36,7 +36,7 @@ fn a_recovery_code_opens_once_whatever_fails() {
     let cases =
         ["EIO", "ENOSPC"].into_iter().flat_map(|error| points.iter().map(move |point| (error, point)));
     for (error, point) in Sweep::today().points(cases) {
-        let codes = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
+        let codes = renewed_codes(&fixture.totp_enroll(&RENEW).stdout).unwrap();
         let logged = fixture.journal.events().len();
         let outcome = strace::login_failing_at(&login(&codes[0]), point, error);
         refused_and_said_or_recorded(&fixture, outcome.code, logged, &format!("{error} at {point:?}"));
@@ -48,17 +48,17 @@ fn a_recovery_code_opens_once_whatever_fails() {
 }
 
 #[test]
-fn no_wrong_code_is_judged_without_being_charged_whatever_fails() {
+fn no_failing_call_lets_a_wrong_code_go_uncharged() {
     for limit in ["[limit]\nattempts = 1", "[limit]\nlock_after = 1\nlock_for = \"1h\""] {
         let fixture = Fixture::builder().config(limit).enrolled("alice").build();
         let wrong = fixture.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
         let login = fixture.login("alice").types(wrong).at(THEN);
-        let stand = Stand::of(&fixture);
+        let snapshot = Snapshot::of(&fixture);
         let points = strace::record_login(&login, &[fixture.ledger("alice")]);
         let mut codes = BTreeSet::new();
         let cases = points.iter().flat_map(|point| strace::ERRORS.iter().map(move |error| (point, *error)));
         for (point, error) in Sweep::today().points(cases) {
-            stand.put_back();
+            snapshot.restore();
             let case = format!("{error} at {point:?}, {limit}");
             let outcome = strace::login_failing_at(&login, point, error);
             codes.insert(outcome.code);
@@ -87,7 +87,7 @@ fn a_login_works_on_a_full_disk() {
 }
 
 #[test]
-fn on_a_full_disk_nobody_is_enrolled_and_the_old_enrolment_stays() {
+fn on_a_full_disk_the_old_enrolment_stays() {
     let mut fixture = on_a_small_disk();
     let enrolment = fixture.enrol("alice", &[]);
     fill(&mut fixture);
@@ -172,7 +172,7 @@ fn refused_and_said_or_recorded(fixture: &Fixture, code: PamCode, logged: usize,
     }
 }
 
-/// A fixture whose state lies on a file system of its own, of a few pages.
+/// A fixture with its state on a small file system of its own.
 fn on_a_small_disk() -> Fixture {
     let mut fixture = Fixture::builder().account("alice").build();
     let _ = fs::remove_dir_all(fixture.state());

@@ -1,4 +1,4 @@
-//! Step-up freshness: no second code within its time, in the same login session. Real sshd, real sudo, real tmux.
+//! Step-up freshness: no second code for a while in the same login session. Real sshd, sudo and tmux.
 
 use acceptance::fixture::{Builder, Fixture};
 use acceptance::login::{PROMPT, PamCode};
@@ -57,7 +57,7 @@ fn sudo_asks_again_when_the_time_is_over() {
 }
 
 #[test]
-fn a_session_does_not_profit_from_the_code_of_another_session_of_the_same_person() {
+fn a_code_counts_in_its_own_session_only() {
     let site = Site::new(builder().config(NO_CODE_AT_SSHD), "fresh=15m");
     let (mut one, mut other) = (site.logs_in(), site.logs_in());
     assert_eq!(sudo(&mut one), PROMPT);
@@ -133,7 +133,7 @@ fn what_a_session_left_behind_does_not_profit() {
 }
 
 #[test]
-fn a_timestamp_that_others_could_have_written_counts_for_nothing() {
+fn a_timestamp_record_others_could_write_is_ignored() {
     let site = Site::new(builder().config(SPARED_ELSEWHERE), "fresh=15m");
     let mut shell = site.logs_in_with_a_code();
     let timestamps = site.fixture.path("run").join("fresh");
@@ -142,7 +142,7 @@ fn a_timestamp_that_others_could_have_written_counts_for_nothing() {
 }
 
 #[test]
-fn where_nobody_asks_for_freshness_a_login_leaves_nothing_and_does_not_look_at_its_session() {
+fn without_freshness_a_login_keeps_no_record_of_its_session() {
     for (config, is_asked_for) in [("", false), (SPARED_ELSEWHERE, true)] {
         let fixture = builder().enrolled("alice").config(config).build();
         let (outcome, trace) = strace::trace_login(&fixture.login_with_code("alice").through_sshd());
@@ -160,7 +160,7 @@ fn where_nobody_asks_for_freshness_a_login_leaves_nothing_and_does_not_look_at_i
 }
 
 #[test]
-fn a_login_over_ssh_leaves_nothing_where_nobody_asks_for_freshness() {
+fn without_freshness_a_login_over_ssh_leaves_no_record() {
     let site = Site::new(builder(), "");
     let mut shell = site.logs_in_with_a_code();
     assert_eq!(sudo(&mut shell), PROMPT);
@@ -177,7 +177,7 @@ fn a_time_on_sshds_line_makes_its_codes_count_as_well() {
 }
 
 #[test]
-fn with_a_time_on_its_line_alone_sudo_asks_once_after_the_boot_and_then_spares_a_code_after_a_login() {
+fn fresh_on_the_sudo_line_alone_asks_once_after_a_boot() {
     let mut fixture = builder().build();
     let codes = fixture.enrol("alice", &[]).recovery_codes;
     let site = Site::of(fixture, "fresh=15m");
@@ -226,7 +226,7 @@ fn where_timestamps_cannot_be_kept_sudo_asks_and_debug_says_why() {
 }
 
 #[test]
-fn a_code_typed_in_another_accounts_shell_serves_no_later_command_there() {
+fn a_code_typed_in_another_accounts_shell_is_not_fresh_there() {
     let site = Site::with_bob(SU_IS_FRESH_AND_SSHD_ASKS_NOBODY, "");
     let mut shell = site.logs_in_as("bob");
     assert_eq!(su_alice(&mut shell, "su"), PROMPT);
@@ -279,7 +279,7 @@ fn another_account_below_a_fresh_session_is_asked() {
 }
 
 #[test]
-fn sudo_that_asks_for_the_code_of_its_target_is_not_fresh_for_another_account() {
+fn sudo_with_targetpw_is_not_fresh_for_another_account() {
     let mut site = Site::with_bob(SU_IS_FRESH, "fresh=15m");
     site.add_to_sudoers("Defaults:bob targetpw\nbob ALL=(ALL:ALL) ALL\n");
     let mut shell = site.logs_in_with_a_code();
@@ -313,7 +313,7 @@ fn a_session_without_a_terminal_is_as_fresh_as_its_connection() {
 }
 
 #[test]
-fn connections_of_a_server_that_leads_the_session_of_all_share_nothing() {
+fn connections_in_one_session_of_a_server_share_nothing() {
     for methods in [KEY_AND_CODE, PASSWORD_METHOD] {
         let mut fixture = builder().config(SPARED_ELSEWHERE).enrolled("alice").build();
         let line = fixture.module("fresh=15m");
@@ -337,7 +337,7 @@ fn connections_of_a_server_that_leads_the_session_of_all_share_nothing() {
 }
 
 #[test]
-fn a_program_for_a_remote_host_that_is_not_sshd_leaves_no_record() {
+fn a_remote_login_through_another_program_leaves_no_record() {
     let fixture = builder().arguments("fresh=15m").enrolled("alice").build();
     let at_sshd = fixture.login_with_code("alice").through_sshd().from_host("192.0.2.7");
     assert_eq!(at_sshd.code(), PamCode::SUCCESS);
@@ -435,7 +435,7 @@ impl Site {
     }
 }
 
-/// Calls su with alice's password; gives what came first, the question for a code or the command's end.
+/// Calls su with alice's password; gives what happens first, the prompt for a code or the end.
 fn su_alice(shell: &mut Terminal, su: &str) -> &'static str {
     shell.types(&format!("{su} alice -c 'echo is $(id -un)' || echo did not run"));
     shell.expect("Password: ");
@@ -446,7 +446,7 @@ fn su_alice(shell: &mut Terminal, su: &str) -> &'static str {
     }
 }
 
-/// Calls sudo; gives what came first, the question or its end.
+/// Calls sudo; gives what happens first, the prompt or the end.
 fn sudo(shell: &mut Terminal) -> &'static str {
     // Not as one word, so that what the terminal echoes is not taken for it.
     shell.types("sudo sh -c 'echo ran as $(id -u)' || echo did not run");

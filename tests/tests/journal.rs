@@ -1,4 +1,4 @@
-//! The log: one line for every login, and a login that does not depend on anybody reading it.
+//! The log: one line for each login, and no login depends on a reader of the log.
 
 use acceptance::clock::THEN;
 use acceptance::fixture::{Fixture, SERVICE};

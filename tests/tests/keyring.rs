@@ -1,4 +1,4 @@
-//! The keyring that is broken, missing or not as it should be: refused, and never taken for "not enrolled".
+//! A broken, missing or foreign keyring: refused, and never taken for "not enrolled".
 
 use acceptance::clock::THEN;
 use acceptance::damage::{
@@ -71,7 +71,7 @@ fn a_keyring_of_another_machine_opens_nothing() {
 }
 
 #[test]
-fn a_keyring_without_the_key_of_a_credential_is_refused_and_the_key_is_named() {
+fn a_keyring_that_lacks_a_needed_key_is_refused_by_name() {
     let fixture = fixture();
     let credential = fs::read_to_string(fixture.credential("alice")).unwrap();
     let key = credential.lines().find(|line| line.starts_with("key = ")).unwrap();
@@ -81,7 +81,7 @@ fn a_keyring_without_the_key_of_a_credential_is_refused_and_the_key_is_named() {
 }
 
 #[test]
-fn a_machine_that_is_given_another_id_still_opens_what_it_sealed() {
+fn a_changed_machine_id_does_not_matter() {
     let mut fixture = Fixture::builder().account("alice").enrolled("alice").build();
     for id in ["", "0123456789abcdef0123456789abcdef\n"] {
         fixture.machine().write("machine-id", 0o444, id);

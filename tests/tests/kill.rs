@@ -1,4 +1,4 @@
-//! Killed at every system call on stored data: a code opens at most once, and an enrolment is the old one or the new.
+//! Logins and commands killed at every system call on stored data: no code is accepted twice, no enrolment is half written.
 
 use acceptance::authenticator::Authenticator;
 use acceptance::clock::THEN;
@@ -6,7 +6,7 @@ use acceptance::enroll_command;
 use acceptance::files::Files;
 use acceptance::fixture::{Fixture, users_file};
 use acceptance::login::{Login, PamCode};
-use acceptance::stand::{NOT_ENROLLED, Stand, files_of, is_whole, renewed};
+use acceptance::snapshot::{NOT_ENROLLED, Snapshot, files_of, is_whole, renewed_codes};
 use acceptance::strace::{self, Point, Trace};
 use acceptance::sweep::Sweep;
 use acceptance::terminal::{Ended, Terminal};
@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 #[test]
-fn a_login_killed_at_any_call_has_used_its_code_at_most_once_and_the_next_code_opens() {
+fn a_killed_login_uses_its_code_at_most_once() {
     let fixture = Fixture::with(&["alice", "bob"]);
     let bobs = files_of(&fixture, "bob");
     assert_eq!(fixture.login_with_code_at("alice", THEN - 60).code(), PamCode::SUCCESS);
@@ -44,15 +44,15 @@ fn a_login_killed_at_any_call_has_used_its_code_at_most_once_and_the_next_code_o
 }
 
 #[test]
-fn a_login_killed_at_any_call_has_used_its_recovery_code_at_most_once() {
+fn a_killed_login_uses_its_recovery_code_at_most_once() {
     let fixture = Fixture::with(&["alice"]);
-    let codes = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
+    let codes = renewed_codes(&fixture.totp_enroll(&RENEW).stdout).unwrap();
     let login = fixture.login("alice").types(&codes[0]).at(THEN);
-    let stand = Stand::of(&fixture);
+    let snapshot = Snapshot::of(&fixture);
     let points = points_of(&fixture, &login);
     let mut again = BTreeSet::new();
     for point in Sweep::today().points(points) {
-        stand.put_back();
+        snapshot.restore();
         let told = strace::login_killed_at(&login, &point).map(|outcome| outcome.code);
         let second = login.clone().code();
         again.insert(second);
@@ -68,33 +68,33 @@ fn a_login_killed_at_any_call_has_used_its_recovery_code_at_most_once() {
 }
 
 #[test]
-fn a_code_killed_between_its_judging_and_its_recording_has_been_charged() {
+fn a_login_killed_after_judging_a_code_was_charged() {
     let fixture =
         Fixture::builder().config("[limit]\nlock_after = 1\nlock_for = \"1h\"").enrolled("alice").build();
     let login = fixture.login_with_code_at("alice", THEN);
-    let stand = Stand::of(&fixture);
+    let snapshot = Snapshot::of(&fixture);
     let points = points_of(&fixture, &login);
     let recording = points.iter().filter(|point| point.name == "pwrite64").nth(1).unwrap();
-    stand.put_back();
+    snapshot.restore();
     assert!(strace::login_killed_at(&login, recording).is_none());
     assert_eq!(login.code(), PamCode::MAXTRIES, "a guess for nothing");
 }
 
 #[test]
-fn recovery_codes_killed_at_any_call_leave_the_old_set_or_the_new_one() {
+fn recovery_codes_killed_leaves_the_old_set_or_the_new_one() {
     let fixture = Fixture::with(&["alice", "bob"]);
     let bobs = files_of(&fixture, "bob");
-    let old = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
+    let old = renewed_codes(&fixture.totp_enroll(&RENEW).stdout).unwrap();
     let mut old_works = BTreeSet::new();
     killed_at_each(&fixture, &RENEW, |point, said| {
         let old_set = opens(&fixture, "alice", &old[0]);
         old_works.insert(old_set);
-        if let Some(new) = renewed(said) {
+        if let Some(new) = renewed_codes(said) {
             assert!(!old_set && opens(&fixture, "alice", &new[0]), "not the set that was shown: {point:?}");
         }
         assert_eq!(status(&fixture, "alice"), 0, "{point:?}");
         assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS, "{point:?}");
-        let again = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
+        let again = renewed_codes(&fixture.totp_enroll(&RENEW).stdout).unwrap();
         assert!(!opens(&fixture, "alice", &old[1]), "an old code after a new set: {point:?}");
         assert!(opens(&fixture, "alice", &again[0]), "{point:?}");
         assert_eq!(files_of(&fixture, "bob"), bobs, "{point:?}");
@@ -103,7 +103,7 @@ fn recovery_codes_killed_at_any_call_leave_the_old_set_or_the_new_one() {
 }
 
 #[test]
-fn disable_killed_at_any_call_leaves_the_enrolment_or_none() {
+fn disable_killed_leaves_the_whole_enrolment_or_none() {
     let fixture = Fixture::with(&["alice", "bob"]);
     let bobs = files_of(&fixture, "bob");
     let disable = ["--json", "disable", "alice", "--yes"];
@@ -122,7 +122,7 @@ fn disable_killed_at_any_call_leaves_the_enrolment_or_none() {
 }
 
 #[test]
-fn an_import_killed_at_any_call_leaves_each_person_enrolled_or_not() {
+fn a_killed_import_leaves_each_user_enrolled_or_not() {
     let mut fixture = Fixture::with(&["alice"]);
     let alices = files_of(&fixture, "alice");
     let people = ["carol", "dave"].map(|user| (user.to_owned(), Authenticator::random()));
@@ -147,7 +147,7 @@ fn an_import_killed_at_any_call_leaves_each_person_enrolled_or_not() {
 }
 
 #[test]
-fn unlock_killed_at_any_call_leaves_the_lock_or_lifts_it() {
+fn unlock_killed_leaves_the_lock_or_lifts_it() {
     let fixture =
         Fixture::builder().config("[limit]\nlock_after = 1\nlock_for = \"1h\"").enrolled("alice").build();
     let wrong = fixture.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
@@ -166,9 +166,9 @@ fn unlock_killed_at_any_call_leaves_the_lock_or_lifts_it() {
 }
 
 #[test]
-fn a_repair_killed_at_any_call_leaves_a_broken_ledger_or_a_good_one() {
+fn a_killed_repair_leaves_a_broken_ledger_or_a_good_one() {
     let fixture = Fixture::with(&["alice"]);
-    let codes = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
+    let codes = renewed_codes(&fixture.totp_enroll(&RENEW).stdout).unwrap();
     let used = fixture.code("alice");
     assert_eq!(fixture.login("alice").types(&used).code(), PamCode::SUCCESS);
     fs::write(fixture.ledger("alice"), vec![7; 4096]).unwrap();
@@ -188,7 +188,7 @@ fn a_repair_killed_at_any_call_leaves_a_broken_ledger_or_a_good_one() {
 }
 
 #[test]
-fn a_keyring_whose_making_is_killed_at_any_call_is_whole_or_not_there() {
+fn keys_init_killed_leaves_a_whole_keyring_or_none() {
     let fixture = Fixture::builder().build();
     let init = ["keys", "init"];
     let nothing_yet = || {
@@ -215,7 +215,7 @@ fn a_keyring_whose_making_is_killed_at_any_call_is_whole_or_not_there() {
 }
 
 #[test]
-fn an_enrolment_killed_at_a_call_after_its_code_is_the_old_one_or_the_new() {
+fn a_killed_replacement_leaves_the_old_enrolment_or_the_new() {
     let mut fixture = Fixture::builder().account("alice").build();
     let old = fixture.enrol("alice", &[]);
     let replace = ["enroll", "alice", "--replace"];
@@ -236,7 +236,7 @@ fn an_enrolment_killed_at_a_call_after_its_code_is_the_old_one_or_the_new() {
 }
 
 #[test]
-fn a_first_enrolment_killed_at_a_call_after_its_code_is_whole_or_not_there() {
+fn a_killed_first_enrolment_is_whole_or_absent() {
     let fixture = Fixture::builder().account("alice").build();
     let mut enrolled = BTreeSet::new();
     killed_after_its_code_at_each(&fixture, &["enroll", "alice"], |new, _, point| {
@@ -244,7 +244,7 @@ fn a_first_enrolment_killed_at_a_call_after_its_code_is_whole_or_not_there() {
         enrolled.insert(by_new);
         assert_eq!(status(&fixture, "alice"), if by_new { 0 } else { NOT_ENROLLED }, "{point:?}");
         let what = fixture.journal.last().what();
-        assert!(by_new || what == "refused not_enrolled", "taken for trouble: {what}: {point:?}");
+        assert!(by_new || what == "refused not_enrolled", "taken for an error: {what}: {point:?}");
         let again = if by_new { vec!["enroll", "alice", "--replace"] } else { vec!["enroll", "alice"] };
         let (_, again) = at_the_terminal(&fixture.command(&again));
         assert_eq!(again.status, 0, "{point:?}: {}", again.screen);
@@ -253,7 +253,7 @@ fn a_first_enrolment_killed_at_a_call_after_its_code_is_whole_or_not_there() {
 }
 
 #[test]
-fn an_addition_killed_at_a_call_after_its_code_leaves_one_authenticator_or_both() {
+fn a_killed_addition_leaves_one_authenticator_or_both() {
     let mut fixture = Fixture::builder().account("alice").build();
     let old = fixture.enrol("alice", &[]);
     let add = ["enroll", "alice", "--add", "--label", "spare"];
@@ -274,7 +274,7 @@ fn an_addition_killed_at_a_call_after_its_code_leaves_one_authenticator_or_both(
 }
 
 #[test]
-fn the_drafts_that_killed_commands_leave_harm_nobody() {
+fn drafts_of_killed_commands_do_no_harm() {
     let mut fixture = Fixture::with(&["alice"]);
     let new_users = ["carol", "dave"].map(|user| (user.to_owned(), Authenticator::random()));
     for (user, authenticator) in &new_users {
@@ -318,11 +318,11 @@ fn points_of(fixture: &Fixture, login: &Login) -> Vec<Point> {
 
 /// Kills a command at each of its calls, and looks at what it left wherever that is not what was there before.
 fn killed_at_each(fixture: &Fixture, arguments: &[&str], mut check: impl FnMut(&Point, &str)) {
-    let stand = Stand::of(fixture);
+    let snapshot = Snapshot::of(fixture);
     let points = strace::record(&fixture.command(arguments), &[&fixture.path("")]);
     let (sweep, mut changed) = (Sweep::today(), 0);
     for point in sweep.points(points) {
-        stand.put_back();
+        snapshot.restore();
         let before = Files::below(&fixture.state());
         let said = strace::killed_at(&fixture.command(arguments), &point);
         if Files::below(&fixture.state()) != before {
@@ -333,7 +333,11 @@ fn killed_at_each(fixture: &Fixture, arguments: &[&str], mut check: impl FnMut(&
     sweep.assert_more_than(3, changed, "changes");
 }
 
-fn import(fixture: &Fixture, people: &[(String, Authenticator)], options: &[&str]) -> enroll_command::Done {
+fn import(
+    fixture: &Fixture,
+    people: &[(String, Authenticator)],
+    options: &[&str],
+) -> enroll_command::CommandOutput {
     let users = fixture.write("import.oath", &users_file(people));
     let users = users.to_string_lossy();
     let mut arguments = vec!["--json", "import", "oath", &users, "--allow-unknown"];
@@ -347,7 +351,7 @@ fn killed_after_its_code_at_each(
     arguments: &[&str],
     mut check: impl FnMut(&Authenticator, &Ended, &Point),
 ) {
-    let stand = Stand::of(fixture);
+    let snapshot = Snapshot::of(fixture);
     let trace = Trace::new();
     let (_, ended) = at_the_terminal(&trace.recording(&fixture.command(arguments)));
     assert_eq!(ended.status, 0, "{}", ended.screen);
@@ -355,7 +359,7 @@ fn killed_after_its_code_at_each(
     let of_the_store = points.iter().filter(|point| !point.line.contains("</dev/pts"));
     let from_the_first_write = of_the_store.skip_while(|point| !point.name.starts_with("pwrite"));
     for point in Sweep::today().points(from_the_first_write) {
-        stand.put_back();
+        snapshot.restore();
         let trace = Trace::new();
         let (new, ended) = at_the_terminal(&trace.killing(&fixture.command(arguments), point));
         assert_eq!(ended.status, 128 + 9, "did not die at {point:?}: {}", ended.screen);

@@ -1,5 +1,4 @@
-//! `reset` killed at every system call: a request is silent at no point, and an enrolment is the old one, or withdrawn with a
-//! token to be had.
+//! `reset` killed at every system call: a request is never silent, and the old enrolment stays or a token is available.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what is not there fails the test")]
 
@@ -7,9 +6,9 @@ use acceptance::clock::THEN;
 use acceptance::files::Files;
 use acceptance::fixture::Fixture;
 use acceptance::login::{Answer, PamCode};
-use acceptance::operator::forget_who_logged_in;
-use acceptance::resetting::wait_for_the_cool_down;
-use acceptance::stand::{Stand, files_of};
+use acceptance::operator::clear_login_uid;
+use acceptance::reset_steps::wait_for_the_cool_down;
+use acceptance::snapshot::{Snapshot, files_of};
 use acceptance::strace::{self, Point};
 use acceptance::sweep::Sweep;
 use acceptance::{clock, enroll_command};
@@ -73,7 +72,7 @@ fn a_cancellation_killed_at_any_call_leaves_the_reset_or_none() {
 }
 
 #[test]
-fn a_completion_killed_at_any_call_leaves_the_old_enrolment_or_a_token_to_be_had() {
+fn a_killed_completion_leaves_the_enrolment_or_a_token() {
     let fixture = fixture("[reset]\napprovals = 0\ncooldown = \"1s\"");
     let bobs = files_of(&fixture, "bob");
     enroll_command::run(command(&fixture, &REQUEST), "").assert_done();
@@ -107,7 +106,7 @@ fn a_completion_killed_at_any_call_leaves_the_old_enrolment_or_a_token_to_be_had
 }
 
 #[test]
-fn an_enrolment_by_token_killed_at_any_call_is_whole_or_the_token_is_good_still() {
+fn a_killed_enrolment_by_token_is_whole_or_can_be_repeated() {
     let fixture = fixture("[reset]\napprovals = 0\ncooldown = \"1s\"");
     enroll_command::run(command(&fixture, &REQUEST), "").assert_done();
     wait_for_the_cool_down(&fixture);
@@ -126,11 +125,11 @@ fn an_enrolment_by_token_killed_at_any_call_is_whole_or_the_token_is_good_still(
         let login = fixture.login(USER).types(&token);
         login.answers_with(Answer::CodeOfTheShownKey(0)).types("yes").at(clock::now())
     };
-    let stand = Stand::of(&fixture);
+    let snapshot = Snapshot::of(&fixture);
     let points = strace::record_login(&login(), &paths);
     let mut enrolled = BTreeSet::new();
     for point in Sweep::today().points(points) {
-        stand.put_back();
+        snapshot.restore();
         assert!(strace::login_killed_at(&login(), &point).is_none(), "it had come to its end: {point:?}");
         let status = fixture.totp_enroll(&["--json", "status", USER]).status;
         assert!([0, NOT_ENROLLED].contains(&status), "status {status}: {point:?}");
@@ -146,16 +145,16 @@ fn an_enrolment_by_token_killed_at_any_call_is_whole_or_the_token_is_good_still(
 /// An account of every Debian: strace follows nobody into a machine of its own.
 const USER: &str = "daemon";
 const REQUEST: [&str; 6] = ["--json", "reset", "request", USER, "--reason", "lost"];
-/// The exit status for someone who is not enrolled.
+/// The exit status for a user who is not enrolled.
 const NOT_ENROLLED: i32 = 3;
 
 fn fixture(config: &str) -> Fixture {
-    forget_who_logged_in();
+    clear_login_uid();
     let builder = Fixture::builder().config(config).arguments("after_first_factor");
     builder.enrolled(USER).enrolled("bob").build()
 }
 
-/// Anyone who requests is root alone, anyone who approves an account of every Debian.
+/// The requester is root; the approver is an account of every Debian.
 fn command(fixture: &Fixture, arguments: &[&str]) -> Command {
     let mut command = fixture.command(arguments);
     if arguments.contains(&"approve") {
@@ -166,11 +165,11 @@ fn command(fixture: &Fixture, arguments: &[&str]) -> Command {
 
 /// Kills a command at each of its calls, and looks at what it left wherever that is not what was there before.
 fn killed_at_each(fixture: &Fixture, arguments: &[&str], mut check: impl FnMut(&Point, &str)) {
-    let stand = Stand::of(fixture);
+    let snapshot = Snapshot::of(fixture);
     let points = strace::record(&command(fixture, arguments), &[&fixture.path("")]);
     let (sweep, mut changed) = (Sweep::today(), 0);
     for point in sweep.points(points) {
-        stand.put_back();
+        snapshot.restore();
         let before = Files::below(&fixture.state());
         let said = strace::killed_at(&command(fixture, arguments), &point);
         if Files::below(&fixture.state()) != before {

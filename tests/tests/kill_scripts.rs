@@ -1,20 +1,20 @@
-//! What scripts give to many, killed at every system call on stored data, and with every one failing once: each person has the old
-//! state or the new one, whole, and the command comes to its end when it is given again.
+//! `import`, `enroll --batch` and `prune` killed at every system call on stored data, and with each call failing once: each user
+//! is whole or absent, and the command can be run again.
 
 use acceptance::authenticator::Authenticator;
 use acceptance::clock::THEN;
-use acceptance::enroll_command::Done;
+use acceptance::enroll_command::CommandOutput;
 use acceptance::files::Files;
 use acceptance::fixture::Fixture;
 use acceptance::login::PamCode;
-use acceptance::stand::{Stand, files_of, is_whole};
+use acceptance::snapshot::{Snapshot, files_of, is_whole};
 use acceptance::strace::{self, ERRORS, Point};
 use acceptance::sweep::Sweep;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
 #[test]
-fn a_secret_file_whose_import_is_cut_short_gives_its_owner_all_of_it_or_nothing() {
+fn a_killed_import_of_a_secret_file_imports_all_or_nothing() {
     let mut fixture = Fixture::with(&["bob"]);
     let bobs = files_of(&fixture, "bob");
     fixture.note("alice", Authenticator::from_manual_key(SECRET));
@@ -42,7 +42,7 @@ fn a_secret_file_whose_import_is_cut_short_gives_its_owner_all_of_it_or_nothing(
 }
 
 #[test]
-fn an_enrolment_by_a_script_that_is_cut_short_is_what_was_said_or_can_be_made_again() {
+fn a_killed_batch_enrolment_is_whole_or_can_be_repeated() {
     let fixture = Fixture::builder().account("alice").build();
     let enroll = ["--json", "enroll", "alice", "--batch"];
     let mut enrolled = BTreeSet::new();
@@ -53,7 +53,7 @@ fn an_enrolment_by_a_script_that_is_cut_short_is_what_was_said_or_can_be_made_ag
         if let Some(phone) = serde_json::from_str(end.said()).ok().as_ref().and_then(phone) {
             assert!(opens(&fixture, &phone.code_at(THEN)), "shown, and not good: {case}");
         }
-        // What was not shown is nobody's: then it is made anew.
+        // What was not shown is useless: it is enrolled again.
         let again: &[&str] = if is_enrolled { &["--replace", "--yes"] } else { &[] };
         let again = fixture.totp_enroll(&[&enroll[..], again].concat());
         again.assert_done();
@@ -63,7 +63,7 @@ fn an_enrolment_by_a_script_that_is_cut_short_is_what_was_said_or_can_be_made_ag
 }
 
 #[test]
-fn a_pruning_that_is_cut_short_leaves_each_enrolment_whole_or_gone_and_can_be_gone_on_with() {
+fn a_killed_prune_leaves_each_enrolment_whole_or_removed() {
     let fixture =
         Fixture::builder().account("alice").enrolled("alice").enrolled("ann").enrolled("ben").build();
     let alices = files_of(&fixture, "alice");
@@ -93,7 +93,7 @@ enum End {
     /// It was killed, and had said this.
     Killed(String),
     /// A call of it failed.
-    Failed(Done),
+    Failed(CommandOutput),
 }
 
 impl End {
@@ -112,11 +112,11 @@ impl End {
 /// Kills a command at each of its calls, lets each of them fail with one of the errors in turn, and looks at what it left wherever
 /// that is not what was there before.
 fn cut_short_at_each(fixture: &Fixture, arguments: &[&str], mut check: impl FnMut(&End, &str)) {
-    let stand = Stand::of(fixture);
+    let snapshot = Snapshot::of(fixture);
     let points = strace::record(&fixture.command(arguments), &[&fixture.path("")]);
     let (mut by_kills, mut by_errors) = (0, 0);
     let mut at = |point: &Point, error: Option<&'static str>| {
-        stand.put_back();
+        snapshot.restore();
         let before = Files::below(&fixture.state());
         let command = fixture.command(arguments);
         let end = match error {
@@ -148,7 +148,7 @@ fn cut_short_at_each(fixture: &Fixture, arguments: &[&str], mut check: impl FnMu
     sweep.assert_more_than(3, by_errors, "changes by an error");
 }
 
-fn status(fixture: &Fixture, user: &str) -> Done {
+fn status(fixture: &Fixture, user: &str) -> CommandOutput {
     fixture.totp_enroll(&["--json", "status", user])
 }
 

@@ -1,4 +1,4 @@
-//! A ledger that is broken, missing or not as it should be: refused, until an administrator repairs it.
+//! A broken, missing or foreign ledger: refused until an administrator repairs it.
 
 use acceptance::clock::THEN;
 use acceptance::damage::{
@@ -38,7 +38,7 @@ fn a_ledger_that_is_noise_or_zeros_is_refused() {
 }
 
 #[test]
-fn a_ledger_with_a_bit_flipped_in_each_page_is_refused() {
+fn a_ledger_with_a_bit_flipped_in_each_slot_is_refused() {
     for at in [8, 20, 40, 100, 2047] {
         let fixture = fixture();
         let mut bytes = fs::read(fixture.ledger("alice")).unwrap();
@@ -97,7 +97,7 @@ fn a_ledger_that_is_a_pipe_or_a_directory_is_refused() {
 }
 
 #[test]
-fn a_ledger_that_was_repaired_lets_in_again_and_voids_the_recovery_codes() {
+fn a_repaired_ledger_accepts_codes_and_voids_recovery_codes() {
     let mut fixture = Fixture::builder().account("alice").build();
     let enrolment = fixture.enrol("alice", &[]);
     fs::write(fixture.ledger("alice"), "oh no").unwrap();
@@ -132,7 +132,7 @@ fn a_ledger_stays_one_file_of_one_size_in_one_place() {
 }
 
 #[test]
-fn a_login_changes_its_own_ledger_and_nothing_else_that_is_stored() {
+fn a_login_changes_its_own_ledger_and_nothing_else() {
     let fixture = ["ali", "alice", "alice2", "bob"]
         .iter()
         .fold(Fixture::builder(), |builder, user| builder.enrolled(user));

@@ -1,5 +1,4 @@
-//! The ledger, read by the table of offsets in docs/file-formats.md and by nothing else: what happened to someone stands where the
-//! document says.
+//! The ledger, read by the table of offsets in docs/file-formats.md alone, holds what happened.
 
 #![expect(
     clippy::unwrap_used,
@@ -11,8 +10,8 @@
 use acceptance::clock::THEN;
 use acceptance::documents;
 use acceptance::fixture::Fixture;
-use acceptance::resetting::{KEY, requests};
-use acceptance::stand::renewed;
+use acceptance::reset_steps::{KEY, requests};
+use acceptance::snapshot::renewed_codes;
 use data_encoding::HEXLOWER;
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,7 +21,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 #[test]
-fn what_happened_stands_where_the_document_says() {
+fn each_field_is_at_the_documented_offset() {
     let remember = "[remember]\nmode = \"always\"\n";
     let builder = Fixture::builder()
         .account("bob")
@@ -32,7 +31,7 @@ fn what_happened_stands_where_the_document_says() {
         .config(remember);
     let mut fixture = builder.build();
     let codes =
-        renewed(&fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).stdout).unwrap();
+        renewed_codes(&fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).stdout).unwrap();
     let layout = Layout::of_the_document();
     let before = layout.read(&fixture.ledger("alice"));
     assert_eq!(before.bytes("magic"), b"PTLEDGER");
@@ -74,7 +73,7 @@ fn what_happened_stands_where_the_document_says() {
 }
 
 #[test]
-fn a_lock_stands_where_the_document_says() {
+fn a_lock_is_at_the_documented_offset() {
     let fixture = Fixture::builder().config("[limit]\nlock_after = 1\n").enrolled("alice").build();
     let wrong = fixture.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
     let _ = fixture.login("alice").types(wrong).at(THEN).code();
@@ -84,7 +83,7 @@ fn a_lock_stands_where_the_document_says() {
 }
 
 #[test]
-fn the_table_leaves_no_byte_of_a_page_out() {
+fn the_table_covers_every_byte_of_a_slot() {
     let layout = Layout::of_the_document();
     let mut expected = 0;
     for range in &layout.all {
@@ -121,7 +120,7 @@ impl Layout {
         layout
     }
 
-    /// The page in use: the higher sequence number of those whose checksum is right.
+    /// The slot in use: the higher sequence number of those with a right checksum.
     fn read(&self, file: &Path) -> Page<'_> {
         let bytes = fs::read(file).unwrap();
         assert_eq!(bytes.len(), 2 * PAGE);

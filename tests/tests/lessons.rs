@@ -1,4 +1,4 @@
-//! No test is forgotten: the table "failure seen elsewhere" in README.md names tests that there are, and every file here is run.
+//! The table "Failures seen elsewhere" in README.md names existing tests, and every test file is run.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,11 +1,11 @@
-//! How many tries, how fast, and what follows.
+//! Limits: how many tries are judged, when accounts are locked, and what lifts a lock.
 
 use acceptance::clock::THEN;
 use acceptance::fixture::Fixture;
 use acceptance::login::{Login, PamCode};
 
 #[test]
-fn after_five_wrong_codes_in_a_minute_none_is_judged_not_even_a_right_one() {
+fn after_five_wrong_codes_a_minute_no_code_is_judged() {
     let fixture = Fixture::with(&["alice"]);
     for code in fixture.authenticator("alice").wrong_codes_at(5, THEN) {
         assert_eq!(fixture.login("alice").types(code).at(THEN).code(), PamCode::AUTH_ERR);
@@ -106,7 +106,7 @@ fn a_lock_holds_against_a_clock_that_was_set_back() {
 }
 
 #[test]
-fn a_try_while_locked_is_not_judged_and_does_not_lengthen_the_lock() {
+fn a_try_while_locked_does_not_lengthen_the_lock() {
     let fixture = lock_after_two();
     try_wrong_codes(&fixture, 2, THEN);
     for code in fixture.authenticator("alice").wrong_codes_at(8, THEN + 30) {
@@ -116,7 +116,7 @@ fn a_try_while_locked_is_not_judged_and_does_not_lengthen_the_lock() {
 }
 
 #[test]
-fn too_many_wrong_codes_in_a_row_disable_until_an_administrator_helps() {
+fn too_many_wrong_codes_in_a_row_disable_the_account() {
     let limit =
         "[limit]\nattempts = 16\nlock_after = 3\nlock_for = \"1s\"\nlock_max = \"1s\"\ndisable_after = 3";
     let fixture = Fixture::builder().config(limit).enrolled("alice").build();

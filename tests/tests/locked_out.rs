@@ -1,4 +1,4 @@
-//! What pam_totp(8) says under LOCKED OUT helps: the commands that it shows are typed, in their order, and then a code opens.
+//! The commands under LOCKED OUT in pam_totp(8) are typed as written, and then a code is accepted.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what is not there fails the test")]
 

@@ -1,4 +1,4 @@
-//! The log's daemons: each shows the right time, in whatever zone the machine is, and each line once.
+//! journald and rsyslogd show the right time in any time zone, and each line once.
 
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
@@ -16,7 +16,7 @@ use std::process::Command;
 const ZONE: &str = "TZ=Asia/Tokyo";
 
 #[test]
-fn rsyslogd_shows_the_right_time_also_where_it_believes_what_a_line_says() {
+fn rsyslogd_shows_the_right_time_of_a_line() {
     let fixture = Fixture::with(&["alice"]);
     let (log, shown) = (fixture.path("log"), fixture.path("shown"));
     // From here on the socket is the daemon's.

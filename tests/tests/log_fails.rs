@@ -1,9 +1,9 @@
-//! The log fails: a login comes to what it would have come to, nothing hangs, and the application is not hurt.
+//! A failing log changes no login, blocks nothing and does not harm the application.
 
 use acceptance::clock::THEN;
 use acceptance::fixture::Fixture;
 use acceptance::login::{Login, PamCode};
-use acceptance::stand::renewed;
+use acceptance::snapshot::renewed_codes;
 use acceptance::strace::{self, Point};
 use acceptance::sweep::Sweep;
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use std::thread;
 use std::time::Duration;
 
 #[test]
-fn whichever_call_on_the_log_fails_a_login_comes_to_the_same() {
+fn a_failing_call_on_the_log_changes_no_login() {
     let fixture = Fixture::with(&["alice"]);
     let points = points(&fixture, &fixture.login_with_code_at("alice", THEN));
     let mut lines = BTreeMap::new();
@@ -42,7 +42,7 @@ fn whichever_call_on_the_log_fails_a_login_comes_to_the_same() {
 }
 
 #[test]
-fn a_signal_during_the_send_neither_loses_the_line_nor_doubles_it() {
+fn a_signal_during_the_send_writes_the_line_exactly_once() {
     let fixture = Fixture::with(&["alice"]);
     let points = points(&fixture, &fixture.login_with_code_at("alice", THEN));
     let send = points.iter().find(|point| point.name == "write").unwrap();
@@ -53,9 +53,9 @@ fn a_signal_during_the_send_neither_loses_the_line_nor_doubles_it() {
 }
 
 #[test]
-fn a_recovery_code_opens_once_whichever_call_on_the_log_fails() {
+fn a_failing_call_on_the_log_keeps_a_recovery_code_used() {
     let fixture = Fixture::with(&["alice"]);
-    let codes = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
+    let codes = renewed_codes(&fixture.totp_enroll(&RENEW).stdout).unwrap();
     let points = points(&fixture, &fixture.login_with_code_at("alice", THEN));
     for (point, code) in Sweep::today().points(points.iter().zip(&codes)) {
         let login = fixture.login("alice").types(code).at(THEN);
@@ -65,7 +65,7 @@ fn a_recovery_code_opens_once_whichever_call_on_the_log_fails() {
 }
 
 #[test]
-fn a_login_and_a_command_go_on_whatever_lies_in_the_place_of_the_log() {
+fn a_file_in_place_of_the_log_socket_stops_nothing() {
     let fixture = Fixture::with(&["alice"]);
     let log = fixture.path("log");
     let things: [(&str, Put); 6] = [
@@ -134,7 +134,7 @@ fn decides_as_ever(fixture: &Fixture, then: u64, log: &str) {
     let wrong = fixture.authenticator("alice").wrong_codes_at(1, then).remove(0);
     assert_eq!(fixture.login("alice").types(wrong).at(then).code(), PamCode::AUTH_ERR, "the log is {log}");
     let renewal = fixture.totp_enroll(&RENEW);
-    let code = renewed(&renewal.stdout).and_then(|codes| codes.first().cloned()).unwrap_or_default();
+    let code = renewed_codes(&renewal.stdout).and_then(|codes| codes.first().cloned()).unwrap_or_default();
     assert!(renewal.status == 0 && !code.is_empty(), "the log is {log}: {renewal:?}");
     let login = fixture.login("alice").types(code).at(then);
     assert_eq!(login.clone().code(), PamCode::SUCCESS, "the log is {log}");

@@ -1,4 +1,4 @@
-//! Who is let in, who is not, and what they and the log are told.
+//! A login: who is let in, who is refused, and what the user and the log are told.
 
 use acceptance::authenticator::Authenticator;
 use acceptance::clock::THEN;
@@ -13,14 +13,14 @@ fn the_right_code_is_accepted() {
 }
 
 #[test]
-fn the_person_is_asked_for_a_verification_code_that_is_not_shown() {
+fn the_user_is_asked_for_a_code_without_echo() {
     let fixture = Fixture::with(&["alice"]);
     let prompts = fixture.login_with_code("alice").run().prompts;
     assert_eq!(prompts.iter().map(|p| (p.style, p.text.as_str())).collect::<Vec<_>>(), [(1, PROMPT)]);
 }
 
 #[test]
-fn an_accepted_login_is_one_line_that_says_who_how_and_from_where() {
+fn an_accepted_login_is_one_line_with_user_method_and_host() {
     let fixture = Fixture::with(&["alice"]);
     let mut login = fixture.login_with_code("alice").from_host("192.0.2.7");
     login.tty = Some(b"ssh".to_vec());
@@ -44,13 +44,13 @@ fn a_wrong_code_is_refused() {
 }
 
 #[test]
-fn nobody_is_let_in_by_the_code_of_another() {
+fn the_code_of_another_user_is_refused() {
     let fixture = Fixture::with(&["alice", "bob"]);
     assert_eq!(fixture.login("alice").types(fixture.code("bob")).code(), PamCode::AUTH_ERR);
 }
 
 #[test]
-fn the_codes_of_the_steps_beside_the_present_one_are_accepted() {
+fn codes_within_the_drift_are_accepted() {
     let fixture = Fixture::with(&["alice"]);
     let phone = fixture.authenticator("alice");
     for second in [THEN - 30, THEN, THEN + 30] {
@@ -60,7 +60,7 @@ fn the_codes_of_the_steps_beside_the_present_one_are_accepted() {
 }
 
 #[test]
-fn the_codes_of_the_steps_beyond_do_not_and_the_log_says_how_far_off_the_clock_is() {
+fn codes_beyond_the_drift_are_refused_and_the_log_says_why() {
     let fixture = Fixture::with(&["alice"]);
     let phone = fixture.authenticator("alice");
     for (second, steps) in [(THEN - 60, "-2"), (THEN + 60, "+2")] {
@@ -171,7 +171,7 @@ fn a_refusal_asks_for_a_pause_where_the_configuration_says_so() {
 }
 
 #[test]
-fn an_account_that_was_made_again_under_the_same_name_inherits_nothing() {
+fn an_account_created_again_inherits_no_enrolment() {
     let mut fixture = Fixture::builder().account("alice").enrolled("alice").build();
     assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
     fixture.machine().delete_account("alice");
@@ -181,7 +181,7 @@ fn an_account_that_was_made_again_under_the_same_name_inherits_nothing() {
 }
 
 #[test]
-fn a_person_whom_the_system_does_not_know_can_be_enrolled_by_name() {
+fn a_user_without_an_account_can_be_enrolled_by_name() {
     let fixture = Fixture::with(&["someone-from-the-directory"]);
     assert_eq!(fixture.login_with_code("someone-from-the-directory").code(), PamCode::SUCCESS);
 }
@@ -194,7 +194,7 @@ fn names_that_differ_in_case_are_two_people() {
 }
 
 #[test]
-fn eight_digits_and_a_minute_are_as_good() {
+fn eight_digits_and_a_period_of_a_minute_work() {
     let phone = Authenticator { digits: 8, period: 60, ..Authenticator::random() };
     let fixture = Fixture::builder().enrolled_with("alice", phone).build();
     assert_eq!(fixture.login_with_code("alice").code(), PamCode::SUCCESS);

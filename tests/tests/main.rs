@@ -1,4 +1,4 @@
-//! The acceptance tests, in one program: it is linked once, and its tests run beside each other.
+//! All acceptance tests in one program, which is linked once.
 //!
 //! `cargo test -p acceptance --test all login::` runs the tests of `login.rs`.
 
@@ -31,6 +31,8 @@ mod devices;
 mod directory;
 mod disclosure;
 mod doctor;
+mod doctor_machine;
+mod doctor_sshd;
 mod doctor_stack;
 mod documents;
 mod enroll_at_login;
@@ -54,6 +56,7 @@ mod memory;
 mod messages;
 mod module;
 mod notify;
+mod notify_fails;
 mod own_factor;
 mod passes;
 mod policy;
@@ -63,6 +66,7 @@ mod recovery;
 mod replay;
 mod reset;
 mod reset_token;
+mod reset_told;
 mod sshd;
 mod stack_cockpit;
 mod stack_document;

@@ -1,8 +1,7 @@
-//! Secrets leave no trace: what is left in the memory of the host after a login, and in the command's when it ends.
+//! No secret is left in the memory of the application after a login, or of a command at its end.
 //!
-//! The application here wipes its own copies of what was typed, so that what is found is the module's. (It is left with
-//! the request that it read, in which every byte is a decimal number; that form is not looked for.) What a terminal shows
-//! is the terminal's.
+//! The application here wipes its own copies of what was typed, so that anything found is the module's. (It keeps the request
+//! that it read, in which every byte is a decimal number; that form is not searched for.)
 
 use acceptance::authenticator::{Authenticator, random_bytes, shown_key};
 use acceptance::clock::THEN;
@@ -10,7 +9,7 @@ use acceptance::enroll_command::{ASKS_FOR_A_CODE, ASKS_FOR_A_PRESENT_CODE, shown
 use acceptance::fixture::{Fixture, SERVICE};
 use acceptance::login::{Login, PamCode, Stage};
 use acceptance::memory::{assert_no_trace, traces};
-use acceptance::resetting::wait_for_the_cool_down;
+use acceptance::reset_steps::wait_for_the_cool_down;
 use acceptance::secrets::Secrets;
 use acceptance::stopped::{alone_stopped_at_its_end, login_stopped_after, stopped_at_its_end};
 use acceptance::strace::Trace;
@@ -86,9 +85,9 @@ fn a_login_that_finds_a_broken_keyring_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_login_that_reads_a_keyring_that_is_not_plain_leaves_nothing_behind() {
+fn a_login_with_an_unusual_keyring_leaves_no_secret_in_memory() {
     type Rewrite = fn(&str) -> String;
-    // The secret as it stands, and as an escape makes the library write it down anew.
+    // The secret as it is, and with an escape, which makes the library copy it.
     let rewrites: [Rewrite; 3] = [
         |text| text.replace('\n', "\r\n"),
         |text| text.replace("secret = \"", "secret = '").replace("=\"\n", "='\n"),
@@ -105,7 +104,7 @@ fn a_login_that_reads_a_keyring_that_is_not_plain_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_password_that_came_to_the_code_prompt_is_not_left_behind() {
+fn a_password_typed_at_the_code_prompt_is_wiped() {
     let fixture = alice();
     let password = format!("{} hunter2", HEXLOWER.encode(&random_bytes(12)));
     let secrets = Secrets::default().bytes("a password", password.as_bytes());
@@ -113,7 +112,7 @@ fn a_password_that_came_to_the_code_prompt_is_not_left_behind() {
 }
 
 #[test]
-fn while_a_person_thinks_at_the_prompt_nothing_of_theirs_is_in_memory() {
+fn at_the_prompt_no_secret_is_in_memory() {
     let fixture = alice();
     fixture.service("lenient", &fixture.module("nullok"));
     let _ = new_recovery_codes(&fixture);
@@ -220,7 +219,7 @@ fn a_token_leaves_nothing_behind_where_it_is_typed() {
 }
 
 #[test]
-fn who_shows_a_code_to_change_their_own_factor_leaves_nothing_behind() {
+fn changing_a_factor_leaves_no_secret_in_memory() {
     let phone = Authenticator { secret: random_bytes(64), digits: 8, ..Authenticator::random() };
     let fixture = Fixture::builder().account("alice").enrolled_with("alice", phone).build();
     let trace = Trace::new();
@@ -237,7 +236,7 @@ fn who_shows_a_code_to_change_their_own_factor_leaves_nothing_behind() {
 }
 
 #[test]
-fn who_tests_a_code_leaves_nothing_behind() {
+fn testing_a_code_leaves_no_secret_in_memory() {
     let phone = Authenticator { secret: random_bytes(64), digits: 8, ..Authenticator::random() };
     let fixture = Fixture::builder().account("alice").enrolled_with("alice", phone).build();
     let trace = Trace::new();

@@ -1,4 +1,4 @@
-//! What a person is told at a login beside the prompts, and what a stranger is not.
+//! What a login tells the user beside the prompts, and does not tell a stranger.
 
 use acceptance::clock::THEN;
 use acceptance::fixture::{Fixture, SERVICE};
@@ -7,7 +7,7 @@ use acceptance::login::{Login, Outcome, PamCode};
 const KEY: &str = "publickey ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKeyOfMyLaptop01";
 
 #[test]
-fn who_passed_a_first_factor_is_told_why_a_code_was_refused() {
+fn after_a_first_factor_a_refusal_is_explained() {
     let fixture = fixture("[limit]\nattempts = 2");
     assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
     // 2_000_000_025 is 15 seconds into its step.
@@ -50,7 +50,7 @@ fn a_stranger_is_told_nothing() {
 }
 
 #[test]
-fn the_line_in_the_service_file_can_say_that_a_first_factor_was_passed() {
+fn the_service_file_can_state_that_a_first_factor_passed() {
     let fixture = fixture("");
     fixture.service(SERVICE, &fixture.module("after_first_factor"));
     assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
@@ -58,7 +58,7 @@ fn the_line_in_the_service_file_can_say_that_a_first_factor_was_passed() {
 }
 
 #[test]
-fn an_answer_that_comes_too_late_is_called_that() {
+fn a_late_answer_is_called_late() {
     let fixture = fixture("[totp]\nanswer_within = \"1s\"");
     let outcome = Login { pause_ms: 1500, ..again(&fixture, "alice", THEN) }.run();
     assert_eq!(
@@ -80,7 +80,7 @@ fn quiet_or_pam_silent_says_nothing() {
 }
 
 #[test]
-fn after_a_recovery_code_it_is_said_how_many_are_left_and_how_to_get_more() {
+fn a_recovery_code_login_tells_how_many_are_left() {
     let mut fixture =
         Fixture::builder().account("alice").config("[recovery]\ncodes = 4\nwarn_below = 3").build();
     let codes = fixture.enrol("alice", &[]).recovery_codes;
@@ -94,7 +94,7 @@ fn after_a_recovery_code_it_is_said_how_many_are_left_and_how_to_get_more() {
 }
 
 #[test]
-fn the_next_login_is_told_what_happened_meanwhile() {
+fn the_next_login_shows_what_happened_since_the_last() {
     let fixture = fixture("[remember]\nmode = \"always\"");
     let at_home = |then| again(&fixture, "alice", then).from_host("192.0.2.7");
     assert_eq!(at_home(THEN).code(), PamCode::SUCCESS);

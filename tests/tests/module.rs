@@ -1,4 +1,4 @@
-//! The file that is loaded into sshd: what it shows, what it needs, and what it does to its host.
+//! The file that sshd loads: what it exports, what it needs, and what it does to its host.
 
 #![expect(clippy::expect_used, reason = "without binutils there is nothing to test with")]
 
@@ -61,7 +61,7 @@ fn it_is_without_text_relocations_and_an_executable_stack() {
 }
 
 #[test]
-fn it_starts_no_threads_and_no_programs_and_opens_no_connections() {
+fn it_starts_no_threads_or_programs_and_opens_no_connections() {
     let table = binutils("nm", &["--dynamic", "--undefined-only", "--format=posix"]);
     let used: BTreeSet<&str> = table.lines().filter_map(|line| line.split([' ', '@']).next()).collect();
     for function in

@@ -1,28 +1,27 @@
-//! Nobody's factor changes in silence: what is told, to whom, by whose hand, and that it is neither lost nor in the way.
+//! Notices: each change of a factor is reported by mail, and no notice is lost or blocks anything.
 
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 use acceptance::authenticator::{Authenticator, MANUAL_KEY};
 use acceptance::clock::{self, THEN};
-use acceptance::enroll_command::{self, Done};
+use acceptance::enroll_command::{self, CommandOutput};
 use acceptance::fixture::{Fixture, SERVICE, users_file};
 use acceptance::journal::Event;
 use acceptance::login::{Answer, PamCode, Stage};
-use acceptance::mailbox::{Mail, Mailbox, Mood, spooled};
+use acceptance::mailbox::{Mail, Mailbox, spooled};
 use acceptance::memory::assert_no_trace;
 use acceptance::secrets::Secrets;
-use acceptance::stand::{Stand, renewed};
+use acceptance::snapshot::renewed_codes;
 use acceptance::strace;
-use acceptance::sweep::Sweep;
-use std::fs::{self, Permissions};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::fs::{self};
+use std::os::unix::fs::MetadataExt;
 use std::process::Stdio;
 
-const RENEW: [&str; 4] = ["--json", "recovery-codes", "alice", "--yes"];
+pub(crate) const RENEW: [&str; 4] = ["--json", "recovery-codes", "alice", "--yes"];
 const HERE: &str = "192.0.2.7";
 
 #[test]
-fn a_recovery_code_at_login_is_told_by_the_next_to_send_and_by_no_child_of_the_login() {
+fn a_login_leaves_its_notice_for_a_later_sender() {
     let (fixture, codes) = alice();
     let mailbox = Mailbox::of(&fixture, "", "");
     let login = fixture.login("alice").from_host(HERE).types(&codes[0]).at(THEN);
@@ -50,7 +49,7 @@ fn a_recovery_code_at_login_is_told_by_the_next_to_send_and_by_no_child_of_the_l
 }
 
 #[test]
-fn a_login_that_leaves_a_notice_leaves_no_secret_in_it_nor_in_memory() {
+fn a_notice_of_a_login_holds_no_secret() {
     let (fixture, codes) = alice();
     let _mailbox = Mailbox::of(&fixture, "", "");
     let phone = fixture.authenticator("alice");
@@ -66,7 +65,7 @@ fn a_login_that_leaves_a_notice_leaves_no_secret_in_it_nor_in_memory() {
 }
 
 #[test]
-fn a_device_that_is_remembered_and_an_enrolment_at_login_are_told() {
+fn a_remembered_device_and_an_enrolment_at_login_are_reported() {
     let fixture = Fixture::builder().account("alice").account("bob").enrolled("bob").build();
     let config = "[remember]\nmode = \"always\"\nbind = [\"address\"]\n[require]\nenroll_at_login = true";
     let mailbox = Mailbox::of(&fixture, config, "");
@@ -86,7 +85,7 @@ fn a_device_that_is_remembered_and_an_enrolment_at_login_are_told() {
 }
 
 #[test]
-fn an_everyday_login_makes_no_call_for_it() {
+fn an_ordinary_login_makes_no_call_on_the_spool() {
     let fixture = Fixture::with(&["alice"]);
     let calls = |step| -> Vec<String> {
         let login = fixture.login("alice").types(fixture.authenticator("alice").code_in(step));
@@ -100,7 +99,7 @@ fn an_everyday_login_makes_no_call_for_it() {
 }
 
 #[test]
-fn whin_the_command_did_is_told_at_its_end_with_who_did_it() {
+fn a_change_by_the_command_is_reported_with_its_operator() {
     let mut fixture = Fixture::builder().account("alice").account("carol").build();
     let mailbox =
         Mailbox::of(&fixture, "", "copy_to = [\"security@example.com\"]\nfrom = \"totp@example.com\"");
@@ -121,7 +120,7 @@ fn whin_the_command_did_is_told_at_its_end_with_who_did_it() {
 }
 
 #[test]
-fn a_device_that_is_revoked_is_told() {
+fn a_revoked_device_is_reported() {
     let fixture = Fixture::builder().account("alice").enrolled("alice").build();
     let mailbox = Mailbox::of(&fixture, "[remember]\nmode = \"always\"\nbind = [\"address\"]", "");
     assert_eq!(fixture.login_with_code("alice").from_host(HERE).code(), PamCode::SUCCESS);
@@ -130,75 +129,6 @@ fn a_device_that_is_revoked_is_told() {
         mailbox.mails().iter().map(about).collect::<Vec<_>>(),
         ["device_remembered", "device_revoked"]
     );
-}
-
-#[test]
-fn a_program_that_refuses_stops_nothing_and_is_tried_again_later() {
-    let fixture = Fixture::with(&["alice"]);
-    let mailbox = Mailbox::of(&fixture, "", "");
-    mailbox.set(Mood::Refuses);
-    let done = fixture.totp_enroll(&["disable", "alice", "--yes"]);
-    done.assert_done();
-    assert!(done.stderr.contains("1 notices could not be sent"), "{done:?}");
-    let failed = failures(&fixture);
-    let [event] = &failed[..] else { panic!("{failed:?}") };
-    let fields = ["user", "about", "state", "tries"].map(|key| event.field(key));
-    assert_eq!(fields, ["alice", "disabled", "waits", "1"]);
-    assert!(
-        event.field("problem").ends_with("ended with exit status 67; it said: no such mailbox"),
-        "{event:?}"
-    );
-    mailbox.set(Mood::Takes);
-    let soon = notify(&fixture, &[]);
-    soon.assert_done();
-    assert_eq!((soon.json()["sent"].as_u64(), soon.json()["waiting"].as_u64()), (Some(0), Some(1)));
-    let mut later = fixture.command(&["--json", "notify"]);
-    clock::stop(&mut later, clock::now() + 90);
-    enroll_command::run(later, "").assert_done();
-    assert_eq!(about(&mailbox.mail()), "disabled");
-}
-
-#[test]
-fn notify_says_what_failed_and_now_does_not_wait() {
-    let (fixture, codes) = alice();
-    let mailbox = Mailbox::of(&fixture, "", "");
-    mailbox.set(Mood::Refuses);
-    for code in &codes[..2] {
-        assert_eq!(fixture.login("alice").types(code).at(THEN).code(), PamCode::SUCCESS);
-    }
-    for options in [&[][..], &["--now"]] {
-        let failed = notify(&fixture, options);
-        let counts =
-            ["sent", "failed", "given_up", "waiting"].map(|key| failed.json()[key].as_u64().unwrap());
-        assert_eq!((failed.status, counts), (1, [0, 2, 0, 2]), "{failed:?}");
-    }
-    mailbox.set(Mood::Takes);
-    let done = notify(&fixture, &["--now"]);
-    done.assert_done();
-    assert_eq!((done.json()["sent"].as_u64(), mailbox.mails().len()), (Some(2), 2));
-}
-
-#[test]
-fn after_three_days_a_notice_is_given_up_and_the_log_says_so() {
-    let (fixture, codes) = alice();
-    let mailbox = Mailbox::of(&fixture, "", "");
-    assert_eq!(fixture.login("alice").types(&codes[0]).at(THEN).code(), PamCode::SUCCESS);
-    let file = spooled(&fixture).remove(0);
-    let name = file.file_name().unwrap().to_str().unwrap().strip_suffix(".0.0").unwrap();
-    let (_, name) = name.split_once('.').unwrap();
-    let (now, day) = (clock::now(), 86_400);
-    let waiting = |at, tries| format!("{at:012}.{name}.{tries}.{}", now - 4000);
-    mailbox.set(Mood::Refuses);
-    let young = file.with_file_name(waiting(now - 2 * day, 500));
-    fs::rename(&file, &young).unwrap();
-    let done = notify(&fixture, &[]);
-    assert_eq!((done.status, done.json()["failed"].as_u64()), (1, Some(1)), "{done:?}");
-    let young = spooled(&fixture).remove(0);
-    fs::rename(&young, file.with_file_name(waiting(now - 4 * day, 77))).unwrap();
-    let done = notify(&fixture, &[]);
-    assert_eq!((done.status, done.json()["given_up"].as_u64()), (1, Some(1)), "{done:?}");
-    assert_eq!(failures(&fixture).last().unwrap().field("state"), "given_up");
-    assert!(spooled(&fixture).is_empty());
 }
 
 #[test]
@@ -219,56 +149,7 @@ fn switched_off_notices_wait_for_three_days_and_are_no_failure() {
 }
 
 #[test]
-fn a_hanging_mail_program_blocks_neither_other_notices_nor_the_command() {
-    let (fixture, codes) = alice();
-    let mailbox = Mailbox::of(&fixture, "", "");
-    mailbox.set(Mood::Hangs);
-    assert_eq!(fixture.login("alice").types(&codes[0]).at(THEN).code(), PamCode::SUCCESS);
-    fixture.totp_enroll(&RENEW).assert_done();
-    let failed = failures(&fixture);
-    let problem = failed.last().unwrap().field("problem").to_owned();
-    assert!(problem.contains("did not end") && !problem.contains("within 30s"), "{problem}");
-    mailbox.set(Mood::Takes);
-    notify(&fixture, &["--now"]).assert_done();
-    // The one that was tried comes last.
-    assert_eq!(mailbox.mails().iter().map(about).collect::<Vec<_>>(), ["recovery_used", "codes_regenerated"]);
-}
-
-#[test]
-fn a_program_that_hangs_is_ended_and_the_work_is_done() {
-    let (fixture, codes) = alice();
-    let mailbox = Mailbox::of(&fixture, "", "timeout = \"1s\"");
-    mailbox.set(Mood::Hangs);
-    for code in &codes[..2] {
-        assert_eq!(fixture.login("alice").types(code).at(THEN).code(), PamCode::SUCCESS);
-    }
-    fixture.totp_enroll(&["disable", "alice", "--yes"]).assert_done();
-    let failed = failures(&fixture);
-    let [event] = &failed[..] else { panic!("the others would meet the same: {failed:?}") };
-    assert!(event.field("problem").contains("did not end within 1s and was ended"), "{event:?}");
-    let pid = fs::read_to_string(mailbox.directory().join("pid")).unwrap();
-    let line = fs::read(format!("/proc/{}/cmdline", pid.trim())).unwrap_or_default();
-    assert!(line.is_empty(), "it still runs");
-    assert_eq!(fixture.totp_enroll(&["status", "alice"]).status, 3, "disabled");
-    mailbox.set(Mood::Takes);
-    notify(&fixture, &["--now"]).assert_done();
-    assert_eq!(mailbox.mails().len(), 3);
-}
-
-#[test]
-fn a_program_that_is_not_there_is_named_and_stops_nothing() {
-    let (fixture, codes) = alice();
-    fixture.configure("[notify]\ncommand = [\"/no/such/program\"]");
-    assert_eq!(fixture.login("alice").types(&codes[0]).at(THEN).code(), PamCode::SUCCESS);
-    fixture.totp_enroll(&["disable", "alice", "--yes"]).assert_done();
-    let failed = failures(&fixture);
-    assert_eq!(failed.len(), 1);
-    assert!(failed[0].field("problem").contains("/no/such/program cannot be started"), "{failed:?}");
-    assert_eq!(spooled(&fixture).len(), 2);
-}
-
-#[test]
-fn of_several_who_send_at_once_each_notice_is_sent_by_one() {
+fn several_senders_at_once_send_each_notice_once() {
     let (fixture, codes) = alice();
     let mailbox = Mailbox::of(&fixture, "", "");
     for code in &codes {
@@ -290,7 +171,7 @@ fn of_several_who_send_at_once_each_notice_is_sent_by_one() {
 }
 
 #[test]
-fn they_are_sent_in_the_order_in_which_they_came() {
+fn notices_are_sent_in_order() {
     let fixture = Fixture::with(&["carol", "alice", "bob"]);
     let mailbox = Mailbox::of(&fixture, "[remember]\nmode = \"always\"\nbind = [\"address\"]", "");
     for (user, then) in [("bob", THEN), ("carol", THEN + 60), ("alice", THEN + 120)] {
@@ -304,119 +185,6 @@ fn they_are_sent_in_the_order_in_which_they_came() {
 }
 
 #[test]
-fn a_sender_that_is_killed_at_any_call_on_the_spool_loses_none() {
-    let (fixture, codes) = alice();
-    let mailbox = Mailbox::of(&fixture, "", "");
-    assert_eq!(fixture.login("alice").types(&codes[0]).at(THEN).code(), PamCode::SUCCESS);
-    let stand = Stand::of(&fixture);
-    let command = fixture.command(&["--json", "notify"]);
-    let points = strace::record_on(&command, &[fixture.state().join("spool")]);
-    let (sweep, mut times) = (Sweep::today(), std::collections::BTreeSet::new());
-    for point in sweep.points(points) {
-        drop(fs::remove_dir_all(mailbox.directory().join("taken")));
-        stand.put_back();
-        drop(strace::killed_at(&command, &point));
-        notify(&fixture, &["--now"]).assert_done();
-        let mails = mailbox.mails();
-        times.insert(mails.len());
-        assert!(mails.iter().all(|mail| mail.header("Message-ID") == mails[0].header("Message-ID")));
-        assert!(spooled(&fixture).is_empty(), "{point:?}");
-    }
-    // Once, or twice where it was killed in between.
-    sweep.assert_met(&times, [1, 2]);
-}
-
-#[test]
-fn a_login_that_is_killed_at_any_call_on_the_spool_leaves_a_whole_notice_or_none() {
-    let (fixture, codes) = alice();
-    let mailbox = Mailbox::of(&fixture, "", "");
-    let login = fixture.login("alice").types(&codes[0]);
-    let stand = Stand::of(&fixture);
-    let points = on_the_spool(&fixture, &login);
-    let (sweep, mut told) = (Sweep::today(), std::collections::BTreeSet::new());
-    for point in sweep.points(points) {
-        drop(fs::remove_dir_all(mailbox.directory().join("taken")));
-        stand.put_back();
-        drop(strace::login_killed_at(&login, &point));
-        notify(&fixture, &[]).assert_done();
-        told.insert(mailbox.mails().len());
-        assert_eq!(login.clone().code(), PamCode::AUTH_ERR, "the code was used: {point:?}");
-        assert_eq!(fixture.totp_enroll(&["status", "alice"]).status, 0);
-    }
-    sweep.assert_met(&told, [0, 1]);
-    assert!(failures(&fixture).is_empty(), "half a notice: {:?}", failures(&fixture));
-}
-
-#[test]
-fn a_call_on_the_spool_that_fails_changes_no_login_and_is_in_the_log() {
-    let (fixture, codes) = alice();
-    let mailbox = Mailbox::of(&fixture, "", "");
-    let login = fixture.login("alice").types(&codes[0]);
-    let stand = Stand::of(&fixture);
-    let points = on_the_spool(&fixture, &login);
-    let cases = points.iter().flat_map(|point| strace::ERRORS.iter().map(move |error| (point, *error)));
-    for (point, error) in Sweep::today().points(cases) {
-        drop(fs::remove_dir_all(mailbox.directory().join("taken")));
-        stand.put_back();
-        let logged = fixture.journal.events().len();
-        let outcome = strace::login_failing_at(&login, point, error);
-        assert_eq!(outcome.code, PamCode::SUCCESS, "{error}: {point:?}");
-        let events = fixture.journal.events().split_off(logged);
-        assert_eq!(events[0].what(), "recovery_used", "{events:?}");
-        let is_said = events.iter().any(|event| event.field("problem").contains("nobody is told of this"));
-        notify(&fixture, &[]).assert_done();
-        assert!(is_said || mailbox.mails().len() == 1, "in silence: {error}: {point:?} {events:?}");
-        assert_eq!(events.len(), 1 + usize::from(is_said), "{events:?}");
-    }
-}
-
-#[test]
-fn a_spool_that_is_full_changes_no_login_and_gets_no_fuller() {
-    let (fixture, codes) = alice();
-    let _mailbox = Mailbox::of(&fixture, "", "");
-    assert_eq!(fixture.login("alice").types(&codes[0]).at(THEN).code(), PamCode::SUCCESS);
-    let one = spooled(&fixture).remove(0);
-    for at in 1..1024 {
-        let name = format!("{at:012}.0.{}.{}.0.0", at + 10_000, "0a".repeat(16));
-        fs::copy(&one, one.with_file_name(name)).unwrap();
-    }
-    assert_eq!(fixture.login("alice").types(&codes[1]).at(THEN).code(), PamCode::SUCCESS);
-    let event = fixture.journal.last();
-    assert!(event.field("problem").contains("as many notices as it may"), "{event:?}");
-    assert_eq!(spooled(&fixture).len(), 1024);
-}
-
-#[test]
-fn a_spool_that_is_missing_is_made_and_one_that_is_not_roots_own_is_left_alone_and_named() {
-    type Damage = fn(&Fixture);
-    let damages: [Damage; 3] = [
-        |fixture| {
-            fs::create_dir(fixture.state().join("spool")).unwrap();
-            fs::set_permissions(fixture.state().join("spool"), Permissions::from_mode(0o777)).unwrap();
-        },
-        |fixture| fs::write(fixture.state().join("spool"), "").unwrap(),
-        |fixture| symlink(fixture.path("elsewhere"), fixture.state().join("spool")).unwrap(),
-    ];
-    for damage in damages {
-        let (fixture, codes) = alice();
-        let _mailbox = Mailbox::of(&fixture, "", "");
-        fs::create_dir(fixture.path("elsewhere")).unwrap();
-        damage(&fixture);
-        assert_eq!(fixture.login("alice").types(&codes[0]).at(THEN).code(), PamCode::SUCCESS);
-        let event = fixture.journal.last();
-        assert_eq!(event.field("event"), "error");
-        assert!(event.field("problem").contains("/spool"), "{event:?}");
-        assert_eq!(fs::read_dir(fixture.path("elsewhere")).unwrap().count(), 0);
-        let done = fixture.totp_enroll(&["disable", "alice", "--yes"]);
-        done.assert_done();
-        assert!(done.stderr.contains("no notice of this change can be sent"), "{done:?}");
-        assert_eq!(failures(&fixture).len(), 1);
-        let notify = notify(&fixture, &[]);
-        assert!(notify.status == 1 && notify.stderr.contains("/spool"), "{notify:?}");
-    }
-}
-
-#[test]
 fn hostile_names_and_hosts_become_no_header_and_no_second_mail() {
     let user = "x,root@evil Bcc: y\u{202e}";
     let fixture = Fixture::builder().build();
@@ -424,7 +192,8 @@ fn hostile_names_and_hosts_become_no_header_and_no_second_mail() {
     fixture
         .totp_enroll(&["import", "uri", uri.to_str().unwrap(), "--user", user, "--allow-unknown"])
         .assert_done();
-    let codes = renewed(&fixture.totp_enroll(&["--json", "recovery-codes", user, "--yes"]).stdout).unwrap();
+    let codes =
+        renewed_codes(&fixture.totp_enroll(&["--json", "recovery-codes", user, "--yes"]).stdout).unwrap();
     let mailbox = Mailbox::of(&fixture, "", "copy_to = [\"security@example.com\"]");
     let host = "192.0.2.7\nBcc: mallory@example.com\n\n.\n\u{1b}[2J";
     assert_eq!(fixture.login(user).from_host(host).types(&codes[0]).at(THEN).code(), PamCode::SUCCESS);
@@ -439,29 +208,7 @@ fn hostile_names_and_hosts_become_no_header_and_no_second_mail() {
 }
 
 #[test]
-fn half_a_notice_is_given_up_and_one_of_another_version_waits() {
-    let (fixture, codes) = alice();
-    let mailbox = Mailbox::of(&fixture, "", "");
-    for code in &codes[..3] {
-        assert_eq!(fixture.login("alice").types(code).at(THEN).code(), PamCode::SUCCESS);
-    }
-    let files = spooled(&fixture);
-    fs::File::options().write(true).open(&files[0]).unwrap().set_len(40).unwrap();
-    let text = fs::read_to_string(&files[1]).unwrap().replacen("notice 1", "notice 2", 1);
-    fs::write(&files[1], text).unwrap();
-    let done = notify(&fixture, &[]);
-    let counts = ["sent", "failed", "given_up", "waiting"].map(|key| done.json()[key].as_u64().unwrap());
-    assert_eq!((done.status, counts), (1, [1, 1, 1, 1]), "{done:?}");
-    let problems: Vec<_> = failures(&fixture).iter().map(|event| event.field("problem").to_owned()).collect();
-    assert!(
-        problems[0].contains("not a complete notice") && problems[1].contains("another version"),
-        "{problems:?}"
-    );
-    assert_eq!(mailbox.mails().len(), 1);
-}
-
-#[test]
-fn what_waits_is_listed_and_nothing_is_sent_by_it() {
+fn waiting_notices_can_be_listed_without_sending() {
     let (fixture, codes) = alice();
     let mailbox = Mailbox::of(&fixture, "", "");
     assert_eq!(fixture.totp_enroll(&["notify", "--list"]).stdout, "no notices are waiting\n");
@@ -478,7 +225,7 @@ fn what_waits_is_listed_and_nothing_is_sent_by_it() {
 }
 
 #[test]
-fn where_it_is_switched_off_nothing_is_kept() {
+fn where_notices_are_switched_off_none_are_kept() {
     let (fixture, codes) = alice();
     fixture.configure("[notify]\ncommand = []");
     assert_eq!(fixture.login("alice").types(&codes[0]).at(THEN).code(), PamCode::SUCCESS);
@@ -488,10 +235,10 @@ fn where_it_is_switched_off_nothing_is_kept() {
 }
 
 #[test]
-fn by_default_it_is_the_systems_sendmail_if_there_is_one() {
+fn by_default_the_mail_program_is_sendmail() {
     let mut fixture = Fixture::builder().account("alice").enrolled("alice").build();
     fixture.configure("# [notify] is as it comes");
-    let codes = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
+    let codes = renewed_codes(&fixture.totp_enroll(&RENEW).stdout).unwrap();
     let namespace = fixture.machine().namespace();
     let (taken, args) = (fixture.path("taken"), fixture.path("arguments"));
     let program = format!("#!/bin/sh\ncat >{taken:?}\necho \"$*\" >{args:?}\n");
@@ -507,7 +254,7 @@ fn by_default_it_is_the_systems_sendmail_if_there_is_one() {
          rm -f /usr/sbin/sendmail",
     );
     assert_eq!(fixture.login("alice").types(&codes[0]).at(THEN).code(), PamCode::SUCCESS);
-    let codes = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
+    let codes = renewed_codes(&fixture.totp_enroll(&RENEW).stdout).unwrap();
     let request =
         fixture.totp_enroll(&["--json", "reset", "request", "alice", "--reason", "phone in the river"]);
     assert!(
@@ -537,34 +284,23 @@ fn an_import_of_many_mails_nobody() {
 }
 
 /// Alice, and ten recovery codes of hers.
-fn alice() -> (Fixture, Vec<String>) {
+pub(crate) fn alice() -> (Fixture, Vec<String>) {
     let fixture = Fixture::with(&["alice"]);
-    let codes = renewed(&fixture.totp_enroll(&RENEW).stdout).unwrap();
+    let codes = renewed_codes(&fixture.totp_enroll(&RENEW).stdout).unwrap();
     (fixture, codes)
 }
 
-fn notify(fixture: &Fixture, options: &[&str]) -> Done {
+pub(crate) fn notify(fixture: &Fixture, options: &[&str]) -> CommandOutput {
     fixture.totp_enroll(&[&["--json", "notify"], options].concat())
 }
 
 /// The event that a mail is about.
-fn about(mail: &Mail) -> String {
+pub(crate) fn about(mail: &Mail) -> String {
     let (_, event) = mail.body.split_once("(event=").unwrap();
     event.split(')').next().unwrap().to_owned()
 }
 
-fn failures(fixture: &Fixture) -> Vec<Event> {
+pub(crate) fn failures(fixture: &Fixture) -> Vec<Event> {
     let events = fixture.journal.command_events();
     events.into_iter().filter(|event| event.field("event") == "notify_failed").collect()
-}
-
-/// The calls of a login on the spool. Makes the login, by the machine's clock (with a stopped one there are calls of
-/// libfaketime in between, and never the same number), and puts things back.
-fn on_the_spool(fixture: &Fixture, login: &acceptance::login::Login) -> Vec<strace::Point> {
-    let stand = Stand::of(fixture);
-    let (_, trace) = strace::trace_login(login);
-    let spool = fixture.state().join("spool");
-    let points = trace.points(&[&spool]).into_iter().filter(|point| point.line.contains("/spool")).collect();
-    stand.put_back();
-    points
 }

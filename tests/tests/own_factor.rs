@@ -1,5 +1,5 @@
-//! Who changes a factor of their own shows one, at a terminal, through the real sudo; and both who sudo names and whose login it
-//! was are in the log.
+//! Changing one's own factor needs a present code, through the real sudo. The log names the caller of sudo and the user of the
+//! login.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what is not there fails the test")]
 
@@ -11,7 +11,7 @@ use acceptance::login::PamCode;
 use acceptance::terminal::Terminal;
 
 #[test]
-fn recovery_codes_are_renewed_with_a_present_code_and_not_with_a_wrong_one() {
+fn renewing_recovery_codes_needs_a_present_code() {
     let person = Person::new();
     person.without_a_code_nothing_happens(&["recovery-codes"]);
     let ended = person.with_a_code(&["recovery-codes"]).end();
@@ -25,7 +25,7 @@ fn recovery_codes_are_renewed_with_a_present_code_and_not_with_a_wrong_one() {
 }
 
 #[test]
-fn an_enrolment_is_withdrawn_with_a_present_code_and_not_with_a_wrong_one() {
+fn disabling_needs_a_present_code() {
     let person = Person::new();
     person.without_a_code_nothing_happens(&["disable"]);
     person.without_a_code_nothing_happens(&["disable", "--yes"]);
@@ -34,7 +34,7 @@ fn an_enrolment_is_withdrawn_with_a_present_code_and_not_with_a_wrong_one() {
 }
 
 #[test]
-fn devices_are_forgotten_with_a_present_code_and_not_with_a_wrong_one() {
+fn forgetting_devices_needs_a_present_code() {
     let person = Person::new();
     person.without_a_code_nothing_happens(&["devices", "--revoke-all"]);
     person.without_a_code_nothing_happens(&["devices", "--revoke-all", "--yes"]);
@@ -43,7 +43,7 @@ fn devices_are_forgotten_with_a_present_code_and_not_with_a_wrong_one() {
 }
 
 #[test]
-fn an_authenticator_is_added_with_a_present_code_and_not_with_a_wrong_one() {
+fn adding_an_authenticator_needs_a_present_code() {
     let person = Person::new();
     let add = ["enroll", "--add", "--label", "spare"];
     person.without_a_code_nothing_happens(&add);
@@ -55,7 +55,7 @@ fn an_authenticator_is_added_with_a_present_code_and_not_with_a_wrong_one() {
 }
 
 #[test]
-fn an_enrolment_is_replaced_with_a_present_code_and_not_with_a_wrong_one() {
+fn replacing_an_enrolment_needs_a_present_code() {
     let person = Person::new();
     person.without_a_code_nothing_happens(&["enroll", "--replace"]);
     person.without_a_code_nothing_happens(&["enroll", "--replace", "--yes"]);
@@ -67,7 +67,7 @@ fn an_enrolment_is_replaced_with_a_present_code_and_not_with_a_wrong_one() {
 }
 
 #[test]
-fn root_who_acts_for_another_types_the_name_and_is_in_the_log_with_the_login() {
+fn root_types_the_name_of_another_user_and_is_logged() {
     let mut fixture = Fixture::builder().account("alice").account("bob").enrolled("alice").build();
     let bob = fixture.machine().uid("bob");
     sudo_asks_nothing(&mut fixture, "bob");
@@ -83,7 +83,7 @@ fn sudo_asks_nothing(fixture: &mut Fixture, account: &str) {
     fixture.machine().allow_sudo(account);
 }
 
-/// Alice, enrolled, whom sudo asks for nothing.
+/// Alice, enrolled, who may use sudo without a password.
 struct Person {
     fixture: Fixture,
     uid: u32,

@@ -1,4 +1,4 @@
-//! Passwords and codes in one line: `try_first_pass`, `use_first_pass`, `forward_pass`, with the real pam_unix.
+//! A password and a code in one line: `try_first_pass`, `use_first_pass` and `forward_pass` with the real pam_unix.
 
 use acceptance::clock::THEN;
 use acceptance::fixture::{Fixture, SERVICE};
@@ -6,7 +6,7 @@ use acceptance::login::PamCode;
 use acceptance::machine::PASSWORD;
 
 #[test]
-fn a_code_that_another_module_was_given_is_used_and_nobody_is_asked_again() {
+fn a_code_given_to_another_module_is_used_without_asking() {
     for argument in ["try_first_pass", "use_first_pass"] {
         let fixture = behind_another(argument);
         let code = fixture.authenticator("alice").code_at(THEN);
@@ -18,7 +18,7 @@ fn a_code_that_another_module_was_given_is_used_and_nobody_is_asked_again() {
 }
 
 #[test]
-fn with_try_first_pass_who_gave_something_else_is_asked() {
+fn with_try_first_pass_a_user_without_a_code_is_asked() {
     let fixture = behind_another("try_first_pass");
     let code = |then| fixture.authenticator("alice").code_at(then);
     let outcome = fixture.login("alice").types(PASSWORD).types(code(THEN)).at(THEN).run();
@@ -48,7 +48,7 @@ fn with_use_first_pass_nobody_is_asked() {
 }
 
 #[test]
-fn a_password_with_the_code_behind_it_is_parted_and_the_password_handed_on() {
+fn a_password_followed_by_a_code_is_split_and_passed_on() {
     let fixture = before_a_password("forward_pass");
     let code = |then| fixture.authenticator("alice").code_at(then);
     let outcome = fixture.login("alice").types(format!("{PASSWORD}{}", code(THEN))).at(THEN).run();
@@ -100,7 +100,7 @@ fn a_recovery_code_behind_a_password_is_one() {
 }
 
 #[test]
-fn a_code_behind_the_password_that_another_module_asked_for_is_found() {
+fn a_code_behind_the_password_of_another_module_is_found() {
     let mut fixture = Fixture::builder().account("alice").enrolled("alice").build();
     let _ = fixture.machine();
     // What asks is not what checks: the first line only collects.
@@ -115,7 +115,7 @@ fn a_code_behind_the_password_that_another_module_asked_for_is_found() {
 }
 
 #[test]
-fn who_is_not_asked_for_a_code_is_asked_for_the_password_by_the_next_line() {
+fn an_exempt_user_is_asked_for_the_password_by_the_next_line() {
     let mut fixture = Fixture::builder().account("alice").account("carol").enrolled("alice").build();
     let _ = fixture.machine();
     fixture.configure("[require]\nexempt_networks = [\"192.0.2.0/24\"]\nenroll_by = 2033-05-20");
@@ -140,7 +140,7 @@ fn try_and_use_first_pass_together_refuse() {
     assert!(fixture.journal.last().field("problem").contains("contradict"));
 }
 
-/// Behind pam_unix, which asks and whose word does not count here: what it was given may be a code.
+/// Behind pam_unix, which asks; its result does not count here, as the answer may be a code.
 fn behind_another(arguments: &str) -> Fixture {
     let fixture = Fixture::builder().account("alice").enrolled("alice").build();
     fixture.service(SERVICE, &format!("auth optional pam_unix.so\n{}", fixture.module(arguments)));

@@ -1,4 +1,4 @@
-//! What is required of whom: who is asked at a login, who is not, and what the log says of it.
+//! The policy: for which users, networks and days a code is asked for, and what the log says of it.
 
 #![expect(clippy::panic, reason = "what is not in the table fails the test")]
 
@@ -38,9 +38,9 @@ const UNTIL_2033: &str = "[require]\nenroll_by = 2033-05-20";
 const OVER: &str = "[require]\nenroll_by = \"2033-05-17\"";
 
 /// alice is enrolled and in "crew" (and robby, too, who is also in "robots"); carol is not enrolled and in no group; the
-/// clock stands at 2033-05-18. The module is at "module"; "side" is another service.
+/// clock is at 2033-05-18. The service is "app"; "side" is another one.
 const TABLE: &[Row] = &[
-    // The network that someone comes from, which is an address and no name.
+    // The network of the remote host, which is an address and no name.
     ("alice", NETWORKS, |login| login.from_host("192.0.2.77"), BY_NETWORK),
     ("alice", NETWORKS, |login| login.from_host("::ffff:192.0.2.77"), BY_NETWORK),
     ("alice", NETWORKS, |login| login.from_host("2001:db8:1::2"), BY_NETWORK),
@@ -96,7 +96,7 @@ const TABLE: &[Row] = &[
 ];
 
 #[test]
-fn every_case_of_the_table_comes_out_as_it_says() {
+fn every_case_of_the_table_has_its_result() {
     let mut fixture = Fixture::builder()
         .account("alice")
         .account("robby")
@@ -156,19 +156,19 @@ fn in_another_program(mut login: Login) -> Login {
 }
 
 #[test]
-fn a_group_that_does_not_exist_is_told_to_the_log() {
+fn a_group_that_does_not_exist_is_logged() {
     let mut fixture = Fixture::builder().account("alice").enrolled("alice").build();
     fixture.machine().add_group("crew", &[]);
     fixture.configure("[require]\nexempt_groups = [\"crew\", \"no-such-group\"]");
     assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
     let events = fixture.journal.events();
-    let trouble = events.iter().find(|event| event.field("event") == "error").expect("no error was logged");
-    assert!(trouble.field("problem").contains("no-such-group"), "{trouble:?}");
+    let logged = events.iter().find(|event| event.field("event") == "error").expect("no error was logged");
+    assert!(logged.field("problem").contains("no-such-group"), "{logged:?}");
     assert_eq!(events.last().unwrap().field("method"), "totp");
 }
 
 #[test]
-fn what_lets_in_without_a_code_does_not_let_in_whose_enrolment_is_broken_by_it() {
+fn an_exemption_does_not_cover_a_broken_enrolment() {
     let fixture = Fixture::builder().account("alice").enrolled("alice").build();
     std::fs::write(fixture.ledger("alice"), b"not a ledger").unwrap();
     for config in

@@ -1,4 +1,4 @@
-//! The profiles for pam-auth-update that the package ships, in the kind of stack that it writes.
+//! The shipped profiles for pam-auth-update, in the stacks that it writes.
 
 #![expect(clippy::expect_used, reason = "a profile that is not there fails the test")]
 
@@ -42,7 +42,7 @@ fn a_wrong_password_is_not_followed_by_the_question_for_a_code() {
 }
 
 #[test]
-fn who_is_not_enrolled_is_let_in_by_the_lenient_profile_alone() {
+fn only_the_lenient_profile_lets_in_without_enrolment() {
     for (profile, expected) in [("totp", false), ("totp-nullok", true)] {
         let code = common_auth(profile, RIGHT).login("absent").types("123456").code();
         assert_eq!(code == PamCode::SUCCESS, expected, "{profile}: {code:?}");
@@ -50,7 +50,7 @@ fn who_is_not_enrolled_is_let_in_by_the_lenient_profile_alone() {
 }
 
 #[test]
-fn what_is_broken_lets_nobody_in() {
+fn a_broken_installation_lets_nobody_in() {
     for profile in PROFILES {
         let fixture = common_auth(profile, RIGHT);
         let login = || fixture.login_with_code_at("alice", THEN).code();
@@ -63,7 +63,7 @@ fn what_is_broken_lets_nobody_in() {
 
 const PROFILES: [&str; 2] = ["totp", "totp-nullok"];
 
-/// What stands for pam_unix as a Primary module, with a right and with a wrong password.
+/// In place of pam_unix as a Primary module, with a right and with a wrong password.
 const RIGHT: &str = "pam_permit.so";
 const WRONG: &str = "pam_deny.so";
 

@@ -1,16 +1,16 @@
-//! Many at once: all wait at the prompt, then all are let go together. With the lock taken out the same races are lost: that
-//! the tests can fail, and that it is the lock that holds, is a test as well.
+//! Many logins released together from the prompt: one success for one code. Without the lock the same races are lost, which
+//! shows that the tests can fail and that the lock is what holds.
 
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "fixtures that cannot be set up fails the test that asked for it"
+    reason = "a fixture that cannot be built fails its test"
 )]
 
 use acceptance::clock::THEN;
 use acceptance::fixture::Fixture;
 use acceptance::login::{Login, PamCode, Waiting};
-use acceptance::stand::renewed;
+use acceptance::snapshot::renewed_codes;
 use acceptance::strace::Injection;
 use nix::fcntl::{Flock, FlockArg};
 use std::collections::BTreeMap;
@@ -79,7 +79,7 @@ fn without_the_lock_one_recovery_code_opens_more_than_once() {
 }
 
 #[test]
-fn without_the_lock_more_wrong_codes_are_judged_than_the_limit_allows() {
+fn without_the_lock_more_wrong_codes_than_allowed_are_judged() {
     let fixture = Fixture::with(&["alice"]);
     let logins = wrong_codes(&fixture, 2 * FEW);
     let outcomes = at_once(logins.into_iter().map(without_the_lock).collect());
@@ -108,7 +108,7 @@ fn a_right_code_among_many_wrong_ones_is_accepted_at_most_once() {
 }
 
 #[test]
-fn nobody_is_refused_because_others_log_in_at_the_same_time() {
+fn logins_of_different_users_do_not_disturb_each_other() {
     let (fixture, people) = a_crowd();
     let outcomes = at_once(people.iter().map(|user| fixture.login_with_code_at(user, THEN)).collect());
     assert_eq!(outcomes, BTreeMap::from([(PamCode::SUCCESS, people.len())]));
@@ -125,7 +125,7 @@ fn nobody_waits_for_the_ledger_of_another() {
 }
 
 #[test]
-fn nobody_waits_for_a_person_who_thinks_at_the_prompt() {
+fn nobody_waits_for_a_user_at_the_prompt() {
     let fixture = Fixture::with(&["alice"]);
     let thinking = fixture.login_with_code_at("alice", THEN + 30).hold();
     assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
@@ -172,12 +172,12 @@ fn at_once(logins: Vec<Login>) -> BTreeMap<PamCode, usize> {
 /// The lock taken out: flock(2) says that it has locked, and has not. Each pauses between what it read and what it first
 /// writes, for so long that all have read by then.
 fn without_the_lock(login: Login) -> Login {
-    login.injecting(&[Injection { call: "flock", fate: "retval=0".to_owned() }, pause(2000)])
+    login.injecting(&[Injection { call: "flock", action: "retval=0".to_owned() }, pause(2000)])
 }
 
 fn pause(milliseconds: u32) -> Injection {
     let microseconds = milliseconds * 1000;
-    Injection { call: "pwrite64", fate: format!("delay_enter={microseconds}:when=1") }
+    Injection { call: "pwrite64", action: format!("delay_enter={microseconds}:when=1") }
 }
 
 fn successes(outcomes: &BTreeMap<PamCode, usize>) -> usize {
@@ -190,7 +190,8 @@ fn told(fixture: &Fixture, what: &str) -> usize {
 }
 
 fn with_a_recovery_code(fixture: &Fixture) -> Login {
-    let set = renewed(&fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).stdout).unwrap();
+    let set =
+        renewed_codes(&fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).stdout).unwrap();
     fixture.login("alice").types(&set[0]).at(THEN)
 }
 

@@ -1,4 +1,4 @@
-//! Recovery codes: each is accepted once, whatever the locks say, until a new set replaces them.
+//! Recovery codes: each is accepted once, also during a lock, until a new set replaces them.
 
 use acceptance::clock::THEN;
 use acceptance::enroll_command::{self, Enrolment};
@@ -44,7 +44,7 @@ fn a_recovery_code_may_be_typed_as_a_person_would() {
 }
 
 #[test]
-fn a_recovery_code_that_is_none_is_refused() {
+fn a_made_up_recovery_code_is_refused() {
     let (fixture, enrolment) = enrolled();
     let last = |code: &str| if code.ends_with('A') { 'B' } else { 'A' };
     let code = &enrolment.recovery_codes[0];
@@ -54,7 +54,7 @@ fn a_recovery_code_that_is_none_is_refused() {
 }
 
 #[test]
-fn a_recovery_code_is_one_persons_only() {
+fn a_recovery_code_is_valid_for_its_owner_only() {
     let mut fixture = Fixture::builder().account("alice").account("bob").build();
     let alices = fixture.enrol("alice", &[]).recovery_codes;
     let _ = fixture.enrol("bob", &[]);
@@ -63,7 +63,7 @@ fn a_recovery_code_is_one_persons_only() {
 }
 
 #[test]
-fn a_recovery_code_is_judged_whatever_the_lock_says_and_lifts_it() {
+fn a_recovery_code_is_judged_during_a_lock_and_lifts_it() {
     let mut fixture = locked_after_one("");
     let enrolment = fixture.enrol("alice", &[]);
     lock_out(&fixture);
@@ -95,7 +95,7 @@ fn a_used_recovery_code_does_not_lift_a_lock() {
 }
 
 #[test]
-fn a_new_set_kills_the_old_one_at_once() {
+fn a_new_set_ends_the_old_one_at_once() {
     let (fixture, enrolment) = enrolled();
     let fresh = renew(&fixture);
     assert_eq!(fresh.len(), 10);

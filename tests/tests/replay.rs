@@ -1,4 +1,4 @@
-//! One code opens one module, once.
+//! A code is accepted once, at one service.
 
 use acceptance::clock::{self, THEN};
 use acceptance::fixture::Fixture;
@@ -23,7 +23,7 @@ fn a_code_that_opened_one_service_opens_no_other() {
 }
 
 #[test]
-fn a_code_of_before_the_last_one_is_used_up_with_it() {
+fn accepting_a_code_uses_up_all_earlier_ones() {
     let fixture = Fixture::with(&["alice"]);
     let earlier = fixture.authenticator("alice").code_at(THEN - 30);
     assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
@@ -48,7 +48,7 @@ fn a_clock_that_was_set_back_brings_no_code_back() {
 }
 
 #[test]
-fn after_a_clock_that_ran_ahead_an_administrator_lets_in_again_and_brings_no_code_back() {
+fn after_a_clock_ran_ahead_unlock_brings_no_code_back() {
     let fixture = Fixture::with(&["alice"]);
     assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
     let now = clock::now();
@@ -78,7 +78,7 @@ fn a_refused_login_uses_up_no_code() {
 }
 
 #[test]
-fn no_code_of_before_the_machine_started_is_good_after_it() {
+fn no_code_of_before_the_boot_is_accepted_after_it() {
     let fixture = Fixture::with(&["alice"]);
     let just_started = |second| fixture.login_with_code_at("alice", second);
     assert_eq!(just_started(THEN).up_for(20).code(), PamCode::AUTH_ERR);
@@ -96,7 +96,7 @@ fn the_code_that_confirmed_the_enrolment_is_used_up() {
 }
 
 #[test]
-fn two_authenticators_of_one_person_do_not_use_up_each_others_codes() {
+fn two_authenticators_of_one_user_have_separate_codes() {
     let mut fixture = Fixture::builder().account("alice").build();
     let phone = fixture.enrol("alice", &[]).authenticator;
     let spare = fixture.add_authenticator("alice", "spare").authenticator;

@@ -1,4 +1,4 @@
-//! The token that a reset leaves: what it enrols, for whom nothing else does, and that it is good once.
+//! The reset token: it enrols its user, nothing else does meanwhile, and it works once.
 
 use acceptance::authenticator::Authenticator;
 use acceptance::clock::{self, THEN};
@@ -6,8 +6,8 @@ use acceptance::enroll_command::{self, asks_for_the_name};
 use acceptance::fixture::{SERVICE, users_file};
 use acceptance::login::{Answer, Login, PROMPT, PamCode, Waiting};
 use acceptance::mailbox::spooled;
-use acceptance::operator::logged_in_as;
-use acceptance::resetting::{
+use acceptance::operator::with_login_uid;
+use acceptance::reset_steps::{
     DAY, HOUR, KEY, completes, enrols_with, ready, ready_at, ready_now, said, token_in,
 };
 use acceptance::sshd::{KEY_AND_CODE, Key};
@@ -34,7 +34,7 @@ fn a_token_is_shown_once_at_a_terminal_and_kept_nowhere() {
 }
 
 #[test]
-fn a_completion_that_is_given_again_makes_another_token_and_the_first_is_void() {
+fn completing_again_makes_a_new_token_and_voids_the_first() {
     let fixture = ready("");
     let [first, second] = [0; 2].map(|_| token_in(&completes(&fixture, "bob", THEN + HOUR)));
     assert_eq!(enrols_with(&fixture, &first, THEN + HOUR).code(), PamCode::AUTH_ERR);
@@ -110,7 +110,7 @@ fn a_token_is_asked_for_where_others_are_ignored_or_enrolled() {
 }
 
 #[test]
-fn a_token_does_nothing_before_a_first_factor_or_where_nothing_may_be_said() {
+fn a_token_needs_a_first_factor_and_a_conversation() {
     let fixture = ready("");
     let token = token_in(&completes(&fixture, "bob", THEN + HOUR));
     let person = |login: Login| login.types(&token).answers_with(Answer::CodeOfTheShownKey(0)).types("yes");
@@ -159,11 +159,11 @@ fn a_dead_token_has_nothing_more_to_tell_its_owner() {
         assert_eq!(outcome.code, PamCode::AUTH_ERR);
         assert!(fixture.journal.events().iter().any(|event| event.what() == "token_refused dead"));
     }
-    assert_eq!(told(), before + 5, "anyone who has the password fills no mailbox");
+    assert_eq!(told(), before + 5, "knowing the password does not fill the mailbox");
 }
 
 #[test]
-fn in_the_command_too_nobody_is_told_of_tokens_that_are_not_judged() {
+fn the_command_sends_no_notice_of_tokens_it_does_not_judge() {
     let fixture = ready_at("[notify]\ncommand = [\"/bin/false\"]", clock::now());
     let _ = completes(&fixture, "bob", clock::now() + HOUR);
     let file = fixture.write("token", "0000-0000-0000-0000\n");
@@ -184,7 +184,7 @@ fn in_the_command_too_nobody_is_told_of_tokens_that_are_not_judged() {
     assert_eq!(refused(), "token_refused dead");
     (0..3).for_each(|_| enrols(&[]));
     assert_eq!(refused(), "token_refused missing");
-    assert_eq!(told(), before + 5, "anyone who may enrol themselves fills no mailbox");
+    assert_eq!(told(), before + 5, "being allowed to enrol does not fill the mailbox");
 }
 
 #[test]
@@ -308,7 +308,7 @@ fn an_operator_enrols_a_reset_user_and_the_token_is_void() {
 }
 
 #[test]
-fn a_reset_that_cannot_be_read_refuses_at_login_until_root_takes_it_away() {
+fn an_unreadable_reset_refuses_until_root_removes_it() {
     let fixture = ready("[require]\nenroll_at_login = true");
     let token = token_in(&completes(&fixture, "bob", THEN + HOUR));
     let file = fixture.path("state/resets/alice.toml");
@@ -350,7 +350,7 @@ fn cancelling_a_token_lets_nobody_in() {
 }
 
 #[test]
-fn a_name_that_is_used_again_inherits_no_bar() {
+fn a_reused_name_inherits_no_reset() {
     let mut fixture = ready("[require]\nenroll_at_login = true");
     completes(&fixture, "bob", THEN + HOUR).assert_done();
     fixture.machine().delete_account("alice");
@@ -363,7 +363,7 @@ fn a_name_that_is_used_again_inherits_no_bar() {
 }
 
 #[test]
-fn root_forgets_a_reset_where_nobody_is_enrolled_and_its_owner_does_not() {
+fn an_operator_removes_a_broken_reset_and_its_owner_cannot() {
     let fixture = ready("[require]\nenroll_at_login = true");
     completes(&fixture, "bob", THEN + HOUR).assert_done();
     let file = fixture.path("state/resets/alice.toml");
@@ -441,12 +441,12 @@ fn a_reset_user_does_not_import_without_the_token() {
 }
 
 #[test]
-fn a_root_shell_of_ones_own_login_does_not_replace_the_token() {
+fn a_root_shell_of_the_owner_does_not_replace_the_token() {
     let mut fixture = ready_now();
     completes(&fixture, "bob", clock::now() + HOUR).assert_done();
     let [alice, bob] = ["alice", "bob"].map(|name| fixture.machine().uid(name));
     let enrol = fixture.command(&["--json", "enroll", "alice", "--batch"]);
-    let refused = enroll_command::run(logged_in_as(&enrol, Some(alice)), "");
+    let refused = enroll_command::run(with_login_uid(&enrol, Some(alice)), "");
     assert_eq!(refused.status, 4, "{refused:?}");
-    enroll_command::run(logged_in_as(&enrol, Some(bob)), "").assert_done();
+    enroll_command::run(with_login_uid(&enrol, Some(bob)), "").assert_done();
 }

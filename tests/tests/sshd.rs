@@ -1,4 +1,4 @@
-//! A real sshd and the real ssh client, with the stacks that docs/switching-on.md gives.
+//! A real sshd and the real ssh client, with the stacks of docs/switching-on.md.
 
 use acceptance::fixture::Fixture;
 use acceptance::login::{PROMPT, PamCode};
@@ -103,7 +103,7 @@ fn a_wrong_password_and_a_right_code_do_not() {
 }
 
 #[test]
-fn a_name_that_is_nobodys_is_asked_the_same_and_kept_out() {
+fn an_unknown_name_is_asked_and_refused() {
     let (fixture, sshd) = password_and_code();
     let mut ssh = sshd.ssh("mallory", Key::None, INSIDE);
     ssh.expect("Password: ");
@@ -115,7 +115,7 @@ fn a_name_that_is_nobodys_is_asked_the_same_and_kept_out() {
 }
 
 #[test]
-fn an_account_that_is_not_enrolled_is_asked_the_same_and_kept_out() {
+fn an_account_that_is_not_enrolled_is_asked_and_refused() {
     let mut fixture = Fixture::builder().account("alice").account("bob").enrolled("alice").build();
     let stack = fixture.module("");
     let sshd = fixture.sshd(KEY_AND_CODE, &stack);
@@ -126,7 +126,7 @@ fn an_account_that_is_not_enrolled_is_asked_the_same_and_kept_out() {
 }
 
 #[test]
-fn a_password_that_sshd_sends_into_our_prompt_lets_nobody_in_and_charges_nothing() {
+fn a_password_sent_to_the_code_prompt_charges_nothing() {
     let mut fixture =
         Fixture::builder().config("[limit]\nattempts = 1").account("alice").enrolled("alice").build();
     let stack = fixture.module("");
@@ -142,7 +142,7 @@ fn a_password_that_sshd_sends_into_our_prompt_lets_nobody_in_and_charges_nothing
 }
 
 #[test]
-fn a_password_that_looks_like_a_recovery_code_charges_nothing_either() {
+fn a_password_like_a_recovery_code_charges_nothing() {
     let mut fixture =
         Fixture::builder().config("[limit]\nattempts = 1").account("alice").enrolled("alice").build();
     let stack = fixture.module("");
@@ -157,7 +157,7 @@ fn a_password_that_looks_like_a_recovery_code_charges_nothing_either() {
 }
 
 #[test]
-fn a_person_who_was_locked_out_is_kept_out_with_a_right_code() {
+fn a_locked_user_is_refused_with_a_right_code() {
     let mut fixture =
         Fixture::builder().config("[limit]\nattempts = 1").account("alice").enrolled("alice").build();
     let stack = fixture.module("");
@@ -194,7 +194,7 @@ fn key_and_code() -> (Fixture, Sshd) {
     (fixture, sshd)
 }
 
-/// The password first, and the code whatever came of it.
+/// The password first, and the code whatever its result.
 fn password_and_code() -> (Fixture, Sshd) {
     let mut fixture = Fixture::builder().account("alice").enrolled("alice").build();
     let stack = format!("auth required pam_unix.so\n{}", fixture.module(""));

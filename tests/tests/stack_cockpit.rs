@@ -1,5 +1,5 @@
-//! Cockpit with the lines of `docs/stacks.md`. Its package is not installed for this, as it would open a port; its service file is
-//! written here as Debian has it, and its login is played.
+//! Cockpit with the lines of `docs/stacks.md`. Its package would open a port, so it is not installed: the service file is
+//! written here as Debian ships it, and its login is simulated.
 
 use acceptance::login::{Login, PROMPT, PamCode};
 use acceptance::machine::PASSWORD;
@@ -7,7 +7,7 @@ use acceptance::site::Site;
 use acceptance::stacks::block;
 use std::path::PathBuf;
 
-/// Of cockpit-ws 287 and 337, whose session lines are no question here.
+/// Of cockpit-ws 287 and 337, without the session lines.
 const SHIPPED: &str = "#%PAM-1.0
 auth       required     pam_sepermit.so
 auth       substack     common-auth

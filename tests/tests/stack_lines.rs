@@ -1,4 +1,4 @@
-//! What `pam-snippet` prints for a service as Debian ships it, and what `docs/stacks.md` says, are the same lines.
+//! `pam-snippet` prints the lines of `docs/stacks.md` for services as Debian ships them.
 
 use acceptance::site::Site;
 use acceptance::stacks::block;
@@ -47,7 +47,7 @@ fn pam_snippet_prints_the_lines_for_sshd_of_the_document() {
     }
 }
 
-/// In some order: whether pam_group, which refuses nobody, comes before or after is nobody's question.
+/// Sorted: pam_group refuses nobody, so its position does not matter.
 fn auth_lines(site: &Site, text: &str) -> Vec<String> {
     let conf = format!("conf={}", site.fixture.conf().display());
     let text = text.replace(&site.module, "pam_totp.so").replace(&conf, "");

@@ -1,4 +1,4 @@
-//! login(1) with the lines of `docs/stacks.md`, in Debian's own service file: the real program at a terminal.
+//! login(1) with the lines of `docs/stacks.md` in Debian's own service file, at a terminal.
 
 use acceptance::login::PROMPT;
 use acceptance::machine::PASSWORD;

@@ -26,7 +26,7 @@ fn openvpn_asks_for_a_password_and_a_code() {
 }
 
 #[test]
-fn openvpn_lets_nobody_in_by_the_password_alone_or_by_the_code_alone() {
+fn openvpn_needs_both_the_password_and_the_code() {
     let (site, vpn) = with_a_challenge();
     for (password, code) in [(PASSWORD, "000"), ("not the password", site.fixture.code("alice").as_str())] {
         let mut client = calls_in(&vpn, "openvpn-client", password);
@@ -37,7 +37,7 @@ fn openvpn_lets_nobody_in_by_the_password_alone_or_by_the_code_alone() {
 }
 
 #[test]
-fn openvpn_stays_connected_when_keys_are_exchanged_anew() {
+fn openvpn_stays_connected_when_keys_are_renegotiated() {
     let (site, vpn) = with_a_challenge();
     let mut client = calls_in(&vpn, "openvpn-client", PASSWORD);
     client.expect(&asked_for_a_code());

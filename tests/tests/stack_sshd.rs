@@ -1,4 +1,4 @@
-//! sshd with the lines of `docs/stacks.md`, in Debian's own service file, whole: real sshd, real ssh.
+//! sshd with the lines of `docs/stacks.md` in Debian's own service file: real sshd, real ssh.
 
 use acceptance::documents;
 use acceptance::login::PROMPT;
@@ -108,9 +108,9 @@ fn one_code_opens_every_session_of_a_shared_connection() {
     let _ = first.end();
 }
 
-/// By `nullok`, or `require.enroll_by`: where ours is the only line of a stack, another process has to say yes.
+/// By `nullok`, or `require.enroll_by`: where pam_totp is the only line of a stack, another line has to accept.
 #[test]
-fn behind_a_key_who_may_enrol_later_is_let_in_by_both_lines_of_the_document_and_not_by_the_first_alone() {
+fn the_two_lines_for_late_enrolment_let_in_a_key_only_together() {
     let document = documents::read("docs/switching-on.md");
     let lines =
         document.blocks().into_iter().find(|block| block.kind == "pam" && block.text.contains("nullok"));
@@ -130,7 +130,7 @@ fn behind_a_key_who_may_enrol_later_is_let_in_by_both_lines_of_the_document_and_
 
 /// Without an auth line of its own a service has those of `/etc/pam.d/other` (pam.conf(5)), which ask for a password on Debian.
 #[test]
-fn where_only_the_line_is_taken_out_ssh_lets_in_no_key_without_a_password() {
+fn removing_only_the_line_lets_in_no_key_without_a_password() {
     let mut site = Site::by(&["sshd-key", "sshd-key-config"]);
     let sshd = sshd(&mut site, "sshd-key-config");
     site.service("sshd", "");

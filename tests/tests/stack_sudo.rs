@@ -1,4 +1,4 @@
-//! sudo and su with the lines of `docs/stacks.md`, in Debian's own service files: the real programs at a terminal.
+//! sudo and su with the lines of `docs/stacks.md` in Debian's own service files, at a terminal.
 
 use acceptance::login::PROMPT;
 use acceptance::machine::PASSWORD;
@@ -9,7 +9,7 @@ use acceptance::terminal::Terminal;
 const ASKS_FOR_THE_PASSWORD: [&str; 2] = ["password for alice: ", "[sudo: authenticate] Password: "];
 
 #[test]
-fn sudo_asks_for_the_password_and_a_code_of_who_calls_it() {
+fn sudo_asks_for_the_password_and_a_code_of_its_caller() {
     for (service, command) in [("sudo", "sudo id -u"), ("sudo-i", "sudo -i id -u")] {
         let mut site = Site::by(&["sudo", "sudo-i"]);
         site.assert_sound(&["sudo", "sudo-i"]);
@@ -45,7 +45,7 @@ fn sudo_does_not_run_by_the_password_alone() {
 }
 
 #[test]
-fn su_asks_for_the_password_and_a_code_of_the_account_that_it_leads_to() {
+fn su_asks_for_the_password_and_a_code_of_the_target() {
     for (command, service) in [("su bob -c 'id -un'", "su"), ("su -l bob -c 'id -un'", "su-l")] {
         let mut site = Site::by(&["su"]);
         site.as_shipped("su-l");

@@ -1,4 +1,4 @@
-//! What nobody sits at is not asked, and not broken: real cron, with the profile in `common-auth`.
+//! Unattended jobs are not asked and go on: real cron, with the profile in `common-auth`.
 
 use acceptance::daemon::Daemon;
 use acceptance::login::{Call, Login, PamCode};
@@ -7,13 +7,13 @@ use acceptance::wait;
 use std::path::PathBuf;
 
 #[test]
-fn cron_runs_jobs_where_everything_that_asks_for_a_password_asks_for_a_code() {
+fn cron_runs_jobs_with_the_profile_switched_on() {
     let mut site = Site::new();
     site.as_shipped("cron");
     site.pam_auth_update("totp");
     site.assert_sound(&["cron"]);
     // No crontab of this machine, and no job of its packages.
-    site.does("mkdir /run/spool; mount --bind /run/spool /var/spool/cron; mkdir /run/spool/crontabs; rm -rf /etc/cron.d/*");
+    site.shell("mkdir /run/spool; mount --bind /run/spool /var/spool/cron; mkdir /run/spool/crontabs; rm -rf /etc/cron.d/*");
     let job = "@reboot alice id -un >/run/home/alice/ran\n";
     site.fixture.machine().write("crontab", 0o644, job);
     let mut cron = site.fixture.machine().namespace().command("/usr/sbin/cron");
@@ -25,7 +25,7 @@ fn cron_runs_jobs_where_everything_that_asks_for_a_password_asks_for_a_code() {
 }
 
 #[test]
-fn what_a_service_asks_beside_a_password_is_answered_as_without_us() {
+fn other_questions_of_a_service_are_answered_as_before() {
     let mut site = Site::new();
     site.service("job", "@include common-auth");
     site.pam_auth_update("totp");

@@ -1,11 +1,11 @@
-//! A process that is stopped while it holds someone's ledger: that person is refused as busy, for as long; nobody else is.
+//! A process is stopped while it holds a ledger: its user is refused as busy until it ends, and no other user waits.
 
 use acceptance::clock::THEN;
 use acceptance::damage::LENIENT;
 use acceptance::enroll_command;
 use acceptance::fixture::Fixture;
 use acceptance::login::{PamCode, Running};
-use acceptance::stand::renewed;
+use acceptance::snapshot::renewed_codes;
 use acceptance::strace::{Injection, Trace};
 use acceptance::wait;
 use nix::sys::signal::{Signal, kill};
@@ -14,11 +14,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 #[test]
-fn while_a_login_is_stopped_its_user_is_refused_as_busy_and_nobody_else_waits() {
+fn a_stopped_login_makes_its_own_user_busy_and_nobody_else() {
     let fixture = Fixture::with(&["alice", "bob"]);
     fixture.service(LENIENT, &fixture.module("nullok"));
     let codes =
-        renewed(&fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).stdout).unwrap();
+        renewed_codes(&fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).stdout).unwrap();
     let stuck = stopped_at(&fixture, "flock");
     let holder = stuck.trace().wait_for("stopped by SIGSTOP");
     for answer in [fixture.authenticator("alice").code_at(THEN + 30), codes[0].clone()] {
@@ -59,7 +59,7 @@ fn when_a_stopped_login_is_ended_its_user_gets_in_again() {
 }
 
 #[test]
-fn while_a_command_is_stopped_its_user_is_refused_as_busy_and_gets_in_again() {
+fn a_stopped_command_makes_its_user_busy_until_it_ends() {
     let fixture = Fixture::with(&["alice", "bob"]);
     let trace = Trace::new();
     let command = fixture.command(&["--json", "recovery-codes", "alice", "--yes"]);
@@ -74,7 +74,7 @@ fn while_a_command_is_stopped_its_user_is_refused_as_busy_and_gets_in_again() {
     kill(holder, Signal::SIGCONT).unwrap();
     let done = running.join().unwrap();
     assert_eq!(done.status, 0, "{done:?}");
-    let set = renewed(&done.stdout).unwrap();
+    let set = renewed_codes(&done.stdout).unwrap();
     assert_eq!(fixture.login("alice").types(&set[0]).at(THEN).code(), PamCode::SUCCESS);
     assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
 }
@@ -86,5 +86,5 @@ fn stopped_at(fixture: &Fixture, call: &'static str) -> Running {
 
 /// The call is made; the process comes back from it when it is let go on.
 fn stop(call: &'static str) -> Injection {
-    Injection { call, fate: "signal=STOP:when=1".to_owned() }
+    Injection { call, action: "signal=STOP:when=1".to_owned() }
 }

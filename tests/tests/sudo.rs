@@ -37,7 +37,7 @@ fn sudo_does_not_run_with_the_code_of_the_login() {
 }
 
 #[test]
-fn sudo_does_not_run_with_a_right_code_after_too_many_wrong_ones() {
+fn sudo_refuses_a_right_code_after_too_many_wrong_ones() {
     let mut alice = Session::with_a_code();
     alice.types_sudo(&alice.fixture.authenticator("alice").wrong_code());
     alice.shell.expect(DID_NOT_RUN);
@@ -73,7 +73,7 @@ fn sudo_runs_with_a_recovery_code() {
 }
 
 #[test]
-fn the_caller_of_sudo_is_the_user_who_is_meant() {
+fn sudo_asks_for_the_code_of_its_caller() {
     let mut alice = Session::with_a_code();
     let (command, conf) = (built::command(), alice.fixture.conf());
     alice.shell.types(&format!("sudo {} --config {} status", command.display(), conf.display()));

@@ -1,4 +1,4 @@
-//! Codes computed by another implementation, oathtool, for random secrets and parameters, at many times.
+//! Codes that another implementation, oathtool, computes for random secrets, parameters and times.
 
 use acceptance::authenticator::{Authenticator, random_bytes};
 use acceptance::clock::THEN;

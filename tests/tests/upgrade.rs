@@ -1,9 +1,9 @@
-//! What an earlier version stored, or an administrator wrote for it, is as good for this one.
+//! Files and configurations of earlier versions work with this one.
 //!
-//! `fixtures/version-1` is a keyring, a credential with recovery codes and its ledger as the first version made them, of
-//! someone whom no machine knows. `fixtures/version-2` is the same of the second version of the credential, and another with a
-//! window of its own and another program's scratch codes. They stay as they are: anyone who cannot make this pass needs a new
-//! version number in the documents, and a way over to it, and leaves a store of the old one here.
+//! `fixtures/version-1` is a keyring, a credential with recovery codes and its ledger as the first version wrote them, for a user
+//! without an account. `fixtures/version-2` is the same for the second version of the credential, and another with its own window
+//! and another program's scratch codes. These files never change. A change that cannot read them needs a new version number, a
+//! conversion, and a copy of the old files here.
 
 use acceptance::authenticator::Authenticator;
 use acceptance::clock::THEN;
@@ -13,11 +13,14 @@ use acceptance::login::PamCode;
 use std::fs;
 use std::path::Path;
 
+/// The user of the stored files, which never change.
+const STORED_USER: &str = "somebody";
+
 #[test]
 fn what_the_first_version_stored_is_accepted() {
     let fixture = with_what_the_first_version_stored();
     let phone = Authenticator { secret: b"12345678901234567890".to_vec(), ..Authenticator::random() };
-    let login = || fixture.login("somebody").types(phone.code_at(THEN)).at(THEN).code();
+    let login = || fixture.login(STORED_USER).types(phone.code_at(THEN)).at(THEN).code();
     assert_eq!(login(), PamCode::SUCCESS);
     assert_eq!(login(), PamCode::AUTH_ERR);
 }
@@ -25,7 +28,7 @@ fn what_the_first_version_stored_is_accepted() {
 #[test]
 fn a_recovery_code_of_the_first_version_is_accepted() {
     let fixture = with_what_the_first_version_stored();
-    let login = || fixture.login("somebody").types("V1V9-TDNX-AVYW-GD2A").at(THEN).code();
+    let login = || fixture.login(STORED_USER).types("V1V9-TDNX-AVYW-GD2A").at(THEN).code();
     assert_eq!(login(), PamCode::SUCCESS);
     assert_eq!(login(), PamCode::AUTH_ERR);
 }
@@ -43,13 +46,13 @@ fn a_configuration_of_the_first_version_is_read() {
 
 #[test]
 fn what_the_second_version_stored_is_accepted() {
-    let fixture = with_what_was_stored("version-2", &["somebody", "moved-in"]);
+    let fixture = with_what_was_stored("version-2", &[STORED_USER, "moved-in"]);
     let secret = b"12345678901234567890".to_vec();
     let phone = Authenticator { secret, algorithm: "SHA256".to_owned(), digits: 8, period: 60 };
     let moved = Authenticator { secret: phone.secret.clone(), ..Authenticator::random() };
     for (user, code) in [
-        ("somebody", phone.code_at(THEN)),
-        ("somebody", "CA9M-J407-Q6VF-0CNM".to_owned()),
+        (STORED_USER, phone.code_at(THEN)),
+        (STORED_USER, "CA9M-J407-Q6VF-0CNM".to_owned()),
         // The window of its own: four steps.
         ("moved-in", moved.code_at(THEN - 4 * 30)),
         ("moved-in", "71744121".to_owned()),
@@ -65,18 +68,18 @@ fn what_the_second_version_stored_is_accepted() {
 }
 
 #[test]
-fn a_credential_of_the_first_version_is_written_anew_by_the_command_and_by_no_login() {
+fn the_command_and_no_login_upgrades_a_credential() {
     let phone = Authenticator { secret: b"12345678901234567890".to_vec(), ..Authenticator::random() };
     let changes: [&[&str]; 3] = [
-        &["--json", "recovery-codes", "somebody", "--yes"],
+        &["--json", "recovery-codes", STORED_USER, "--yes"],
         &["--json", "keys", "rotate"],
-        &["--json", "unlock", "somebody"],
+        &["--json", "unlock", STORED_USER],
     ];
     for (change, version) in changes.into_iter().zip([2, 2, 1]) {
         let fixture = with_what_the_first_version_stored();
-        let stored = || fs::read_to_string(fixture.credential("somebody")).unwrap_or_default();
+        let stored = || fs::read_to_string(fixture.credential(STORED_USER)).unwrap_or_default();
         let before = stored();
-        let login = |at| fixture.login("somebody").types(phone.code_at(at)).at(at).code();
+        let login = |at| fixture.login(STORED_USER).types(phone.code_at(at)).at(at).code();
         assert_eq!(login(THEN), PamCode::SUCCESS);
         assert_eq!(stored(), before);
         // What changes the ledger alone leaves the credential what it is.
@@ -85,14 +88,14 @@ fn a_credential_of_the_first_version_is_written_anew_by_the_command_and_by_no_lo
         assert_eq!(login(THEN + 60), PamCode::SUCCESS, "{change:?}");
         assert_eq!(login(THEN), PamCode::AUTH_ERR, "{change:?}");
         if change.contains(&"rotate") {
-            let recovered = fixture.login("somebody").types("V1V9-TDNX-AVYW-GD2A").at(THEN + 60).code();
+            let recovered = fixture.login(STORED_USER).types("V1V9-TDNX-AVYW-GD2A").at(THEN + 60).code();
             assert_eq!(recovered, PamCode::SUCCESS);
         }
     }
 }
 
 #[test]
-fn what_a_later_version_stored_is_refused_by_its_number_and_left_alone() {
+fn files_of_a_later_version_are_refused_and_not_changed() {
     for (name, from, to) in [
         ("credential", "version = 2", "version = 3\nsomething_new = 1"),
         ("keyring", "version = 1", "version = 2\nsomething_new = 1"),
@@ -142,7 +145,7 @@ fn what_a_later_version_stored_is_refused_by_its_number_and_left_alone() {
 
 /// A configuration has no version: what could be written once can be written for ever, and a key that is not known is an error.
 #[test]
-fn a_configuration_of_the_second_version_is_read_and_a_later_key_is_named_with_its_line() {
+fn a_configuration_of_the_second_version_is_read() {
     let fixture = Fixture::with(&["alice"]);
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/version-2/config.toml");
     let text = fs::read_to_string(file).unwrap_or_default();
@@ -156,7 +159,7 @@ fn a_configuration_of_the_second_version_is_read_and_a_later_key_is_named_with_i
 }
 
 fn with_what_the_first_version_stored() -> Fixture {
-    with_what_was_stored("version-1", &["somebody"])
+    with_what_was_stored("version-1", &[STORED_USER])
 }
 
 fn with_what_was_stored(version: &str, people: &[&str]) -> Fixture {

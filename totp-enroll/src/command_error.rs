@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 use totp_core::account_recovery::AccountRecoveryError;
+use totp_core::account_recovery::ResetError;
 use totp_core::enrolment::EnrolmentError;
 use totp_core::login::JudgeError;
-use totp_core::account_recovery::ResetError;
 use totp_core::store::StoreError;
 use totp_host::accounts::AccountError;
 use totp_host::clock::ClockError;

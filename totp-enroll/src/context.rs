@@ -9,14 +9,14 @@ use crate::{audit, clock};
 use std::cell::Cell;
 use std::path::PathBuf;
 use std::time::Duration;
-use totp_core::user::Account;
+use totp_core::audit_event::{Event, Name};
 use totp_core::config::Config;
 use totp_core::enrolment;
-use totp_core::audit_event::{Event, Name};
 use totp_core::keyring::Keyring;
 use totp_core::login::Rules;
 use totp_core::secret::Secret;
 use totp_core::store::{Entries, Hold, KeyringLocks, Store as _};
+use totp_core::user::Account;
 use totp_host::entropy::OsEntropy;
 use totp_host::settings;
 

@@ -7,10 +7,10 @@ use crate::context::Context;
 use crate::output::{self, Format};
 use crate::report;
 use serde::Serialize;
-use totp_core::user::Account;
 use totp_core::audit_event::Name;
 use totp_core::policy::remembered_device::{self, ForgottenDevices};
 use totp_core::store::Held;
+use totp_core::user::Account;
 
 #[derive(Serialize)]
 struct DeviceList {

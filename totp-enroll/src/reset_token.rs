@@ -7,14 +7,14 @@ use crate::context::Context;
 use crate::output;
 use crate::terminal::Terminal;
 use std::path::Path;
-use totp_core::user::Account;
-use totp_core::account_recovery::{self, Authorised, AdmissionError, TokenRefused, TokenOutcome};
-use totp_core::code::Answer;
+use totp_core::account_recovery::{self, AdmissionError, Authorised, TokenOutcome, TokenRefused};
 use totp_core::audit_event::Name;
+use totp_core::code::Answer;
 use totp_core::secret::Secret;
 use totp_core::store::{Entry, Resets};
-use totp_store::documents::read_document;
+use totp_core::user::Account;
 use totp_store::access::Access;
+use totp_store::documents::read_document;
 
 /// Tokens that may be typed before the command ends; the token's own limit counts each of them too.
 const ATTEMPTS: usize = 3;

@@ -4,9 +4,9 @@ use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::output::{self, Format};
 use crate::report::EnrolmentReport;
-use totp_core::user::Account;
 use totp_core::recovery::RecoveryKind;
 use totp_core::store::Resets;
+use totp_core::user::Account;
 
 pub(crate) fn run(context: &Context, user: Option<&str>) -> Result<(), CommandError> {
     let account = context.any_account(user)?;

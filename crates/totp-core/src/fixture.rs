@@ -6,14 +6,12 @@
     reason = "a test whose fixture cannot be set up has to fail"
 )]
 
-use crate::user::Account;
 use crate::code::Answer;
 use crate::config::Config;
-use crate::time::Created;
 use crate::credential::Label;
+use crate::enrolment::ExpectedEnrolment;
 use crate::enrolment::draft::Draft;
 use crate::enrolment::{ChangeInputs, EnrolmentError, add, enrol};
-use crate::enrolment::ExpectedEnrolment;
 use crate::factor::FactorKind;
 use crate::factor::totp::{Algorithm, Parameters};
 use crate::keyring::Keyring;
@@ -22,7 +20,9 @@ use crate::login::{Host, JudgeError, Method, Refusal, Rules, Submission, Verdict
 use crate::recovery::RecoveryKind;
 use crate::secret::{Entropy, EntropyError, Secret};
 use crate::store::{Entries, Entry, Hold, Store};
+use crate::time::Created;
 use crate::time::Now;
+use crate::user::Account;
 use crate::user::User;
 use std::path::Path;
 use std::time::Duration;

@@ -9,7 +9,7 @@ use std::fs;
 /// accounts stay as they are.
 const PASSWD: &str = "/dev/passwd";
 
-/// Gives these people an account, after the machine's own, and takes it from everybody else.
+/// Makes accounts for these users, after the machine's own, and no others.
 pub(crate) fn give(people: &[Person]) {
     let passwd = fs::read_to_string(PASSWD).expect("start it by tests/bench/run");
     let own = passwd.lines().filter(|line| !line.starts_with(Person::PREFIX));

@@ -85,7 +85,7 @@ impl Cell {
                 let kept = fixture.keep(Contestant::ALL[at], &people);
                 let service = Service { fixture, contestant: Contestant::ALL[at], surroundings };
                 rounds[at].add(Round::run(service, &people, processes));
-                kept.put_back();
+                kept.restore();
             }
             syncs.extend(sync::replacing(fixture.directory(), SYNCS));
         }
@@ -93,9 +93,9 @@ impl Cell {
     }
 }
 
-/// Everybody in turn, over and over, in an order in which neighbours in the file system do not follow each other.
+/// All users, again and again, in an order in which neighbours in the file system do not follow each other.
 fn passers_by(people: u32) -> impl Iterator<Item = Person> {
-    // A prime that divides none of the sizes, so that everybody comes once before anybody comes twice.
+    // A prime that divides none of the sizes, so that no user is repeated before all had a login.
     const STRIDE: u64 = 7_919;
     (0u64..).map(move |n| Person(u32::try_from(n * STRIDE % u64::from(people)).unwrap()))
 }

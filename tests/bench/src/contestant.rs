@@ -6,7 +6,7 @@ pub(crate) enum Contestant {
     /// Asks nothing: what libpam itself costs.
     Permit,
     /// The module of this repository.
-    Ours,
+    Totp,
     /// google-authenticator-libpam as Debian packages it.
     Google,
     /// `pam_oath` as Debian packages it.
@@ -15,13 +15,13 @@ pub(crate) enum Contestant {
 
 impl Contestant {
     /// In the order of the tables.
-    pub(crate) const ALL: [Self; 4] = [Self::Permit, Self::Ours, Self::Google, Self::Oath];
+    pub(crate) const ALL: [Self; 4] = [Self::Permit, Self::Totp, Self::Google, Self::Oath];
 
     /// What people call it.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Permit => "pam_permit",
-            Self::Ours => "pam_totp",
+            Self::Totp => "pam_totp",
             Self::Google => "google-authenticator",
             Self::Oath => "pam_oath",
         }
@@ -31,7 +31,7 @@ impl Contestant {
     pub(crate) fn package(self) -> Option<&'static str> {
         match self {
             Self::Permit => Some("libpam-modules"),
-            Self::Ours => None,
+            Self::Totp => None,
             Self::Google => Some("libpam-google-authenticator"),
             Self::Oath => Some("libpam-oath"),
         }

@@ -23,7 +23,7 @@ pub(crate) fn run(config: &Path, arguments: &[&str]) -> Cost {
     let mut child = command.spawn().unwrap();
     let mut memory = 0;
     loop {
-        // Gone between the last look and its end: the mark of the look before stands.
+        // If it has just ended, the previous value counts.
         memory = high_water_mark(child.id()).unwrap_or(memory);
         if let Some(status) = child.try_wait().unwrap() {
             assert!(status.success(), "totp-enroll {arguments:?}: {status}");

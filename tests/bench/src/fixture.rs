@@ -11,14 +11,14 @@ use std::fs::{self, File};
 use std::os::unix::fs::{DirBuilderExt, FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// Where our logins look whether anybody asks for timestamps: a tmpfs, as /run is one, wherever the rest lies.
+/// Where logins look for timestamp records: a tmpfs, as /run is one, wherever the other files are.
 const RUNTIME: &str = "/dev/run";
 
 /// A directory with everything, and what it cost the command to enrol the people.
 pub(crate) struct Fixture {
     directory: PathBuf,
     people: u32,
-    /// Of our own import.
+    /// Of `totp-enroll import`.
     pub(crate) import: Cost,
 }
 
@@ -62,12 +62,12 @@ impl Fixture {
         Self { directory, people, import }
     }
 
-    /// Makes another key the active one, and seals everybody anew.
+    /// Makes another key the active one, and seals all credentials again.
     pub(crate) fn rotate(&self) -> Cost {
         enroll_command::run(&self.directory.join("config.toml"), &["--json", "keys", "rotate"])
     }
 
-    /// Where it lies.
+    /// Its path.
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }
@@ -77,7 +77,7 @@ impl Fixture {
         self.people
     }
 
-    /// Someone comes to the module of a contestant with the code of this moment.
+    /// A login of a contestant with the present code.
     pub(crate) fn login(&self, contestant: Contestant, person: Person) -> Login {
         Login::new(self.directory.join("pam.d"), contestant.name(), person.name().as_bytes())
             .types(person.code())
@@ -87,7 +87,7 @@ impl Fixture {
     pub(crate) fn keep(&self, contestant: Contestant, people: &[Person]) -> Kept {
         let files: Vec<PathBuf> = match contestant {
             Contestant::Permit => Vec::new(),
-            Contestant::Ours => {
+            Contestant::Totp => {
                 people.iter().map(|person| self.directory.join("state/ledgers").join(person.name())).collect()
             }
             Contestant::Google => people.iter().map(|&person| google(&self.directory, person)).collect(),
@@ -108,11 +108,11 @@ pub(crate) struct Kept(Vec<(PathBuf, Vec<u8>)>);
 
 impl Kept {
     /// Makes the codes that were used good again.
-    pub(crate) fn put_back(self) {
+    pub(crate) fn restore(self) {
         let Some((first, _)) = self.0.first() else { return };
         let directory = File::open(first.parent().unwrap()).unwrap();
         for (path, bytes) in &self.0 {
-            // Not truncated: ext4 would hurry to write the new blocks, in the middle of whose login comes next.
+            // Not truncated: ext4 would write the new blocks at once, during the next login.
             let file = File::options().write(true).open(path).unwrap();
             file.write_all_at(bytes, 0).unwrap();
             file.set_len(bytes.len() as u64).unwrap();
@@ -127,7 +127,7 @@ fn module(contestant: Contestant, directory: &Path) -> String {
     let directory = directory.display();
     match contestant {
         Contestant::Permit => "pam_permit.so".to_owned(),
-        Contestant::Ours => format!("{} conf={directory}/config.toml", built::module().display()),
+        Contestant::Totp => format!("{} conf={directory}/config.toml", built::module().display()),
         // The set-up in which the user cannot read the secret, which is the one that compares.
         Contestant::Google => format!(
             "pam_google_authenticator.so secret={directory}/google/${{USER}} user=root no_increment_hotp allowed_perm=0600"

@@ -29,7 +29,7 @@ pub(crate) fn of_a_login(fixture: &Fixture, contestant: Contestant) -> u64 {
         .args([contestant.name(), &person.name(), &code.unwrap()])
         .output()
         .expect("valgrind is not there");
-    kept.put_back();
+    kept.restore();
     let words = String::from_utf8(said.stderr).unwrap();
     assert!(said.status.success(), "{} under valgrind: {words}", contestant.name());
     let collected = words.lines().find_map(|line| line.split_once("Collected :"));

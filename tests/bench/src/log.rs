@@ -1,4 +1,4 @@
-//! Someone has to read the log: an unread socket fills up, and a login would wait for it.
+//! A reader of the log: an unread socket fills up, and a login would wait for it.
 
 use acceptance::libpam;
 use nix::sys::wait::waitpid;

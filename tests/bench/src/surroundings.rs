@@ -33,7 +33,7 @@ pub(crate) struct Service<'a> {
 }
 
 impl Service<'_> {
-    /// Someone comes with the code of this moment.
+    /// A login with the present code.
     pub(crate) fn login(self, person: Person) -> Login {
         let mut login = self.fixture.login(self.contestant, person);
         if self.surroundings == Surroundings::Sshd {

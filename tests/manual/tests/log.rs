@@ -1,5 +1,5 @@
-//! The page of the module names every field of the log, and every word of a few of them, and no other. They are looked for in the
-//! sources: a field is a literal where an event is made.
+//! pam_totp(8) names every field of the log, and every word of some fields, and no other. They are read from the sources: a field
+//! is a literal where an event is made.
 
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
@@ -22,7 +22,7 @@ fn sources() -> Vec<String> {
         }
     }
     let mut files = Vec::new();
-    for package in ["totp-core", "pam_totp", "totp-enroll"] {
+    for package in ["crates/totp-core", "crates/totp-store", "crates/totp-host", "pam_totp", "totp-enroll"] {
         below(&repository().join(package).join("src"), &mut files);
     }
     let text = |file: &PathBuf| fs::read_to_string(file).unwrap();
@@ -54,19 +54,21 @@ fn values_of(field: &str) -> BTreeSet<String> {
     given().into_iter().filter(|(key, _)| key == field).filter_map(|(_, value)| value).collect()
 }
 
-/// The words of the matches in the block that begins like this, wherever it is, and has this word among them.
-fn words_of(begin: &str, one: &str) -> BTreeSet<String> {
-    let sources = sources();
-    let blocks = sources
+/// The words that an `as_str` or the like of one type gives, of the type that gives all of `known`.
+fn words_with(known: &[&str]) -> BTreeSet<String> {
+    let words_of = |block: &str| -> BTreeSet<String> {
+        let arms = block.split("=> \"").skip(1);
+        arms.filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect()
+    };
+    let blocks: Vec<BTreeSet<String>> = sources()
         .iter()
-        .filter_map(|text| text.split_once(begin)?.1.split("\n}\n").next())
-        .filter(|block| block.contains(one));
-    let words: BTreeSet<String> = blocks
-        .flat_map(|block| block.split("=> \"").skip(1).filter_map(|rest| rest.split('"').next()))
-        .map(str::to_owned)
+        .flat_map(|text| {
+            text.split("\nimpl ").skip(1).map(|rest| words_of(rest.split("\n}\n").next().unwrap()))
+        })
+        .filter(|words| known.iter().all(|known| words.contains(*known)))
         .collect();
-    assert!(!words.is_empty(), "{begin}");
-    words
+    assert!(blocks.len() == 1, "{known:?}: {blocks:?}");
+    blocks.into_iter().flatten().collect()
 }
 
 fn listed(title: &str) -> BTreeSet<String> {
@@ -134,21 +136,21 @@ fn the_page_gives_the_fields_of_each_event() {
 #[test]
 fn the_page_has_every_method_and_no_other() {
     let mut methods = values_of("method");
-    methods.extend(words_of("\nimpl Kind {\n", "recovery_code"));
+    methods.extend(words_with(&["recovery_code", "scratch_code"]));
     assert_eq!(listed("Methods"), methods);
 }
 
 #[test]
 fn the_page_has_every_way_to_be_enrolled_and_no_other() {
     let mut ways = values_of("way");
-    ways.extend(words_of("\nimpl Way {\n", "added"));
+    ways.extend(words_with(&["new", "added"]));
     assert_eq!(listed("Ways to be enrolled"), ways);
 }
 
 #[test]
 fn the_page_has_every_reason_to_prune_and_no_other() {
-    let mut reasons = words_of("\nimpl Why {\n", "gone");
-    // What cannot be read is kept as long as its account is there.
+    let mut reasons = words_with(&["gone", "broken"]);
+    // What cannot be read is kept while its account exists.
     assert!(reasons.remove("broken"));
     assert_eq!(listed("Reasons of pruned"), reasons);
 }

@@ -29,7 +29,7 @@ fn man_finds_nothing_wrong() {
 }
 
 #[test]
-fn what_is_quoted_stands_within_its_quotes() {
+fn quotations_have_both_quotes() {
     for name in PAGES {
         let shown = shown(&file(name));
         let mut begun = None;
@@ -52,7 +52,7 @@ fn what_is_quoted_stands_within_its_quotes() {
 }
 
 #[test]
-fn who_is_in_a_hurry_finds_examples_and_who_is_locked_out_what_helps() {
+fn each_page_has_examples_and_says_what_to_do_when_locked_out() {
     for name in PAGES {
         let titles = page(name).sections();
         let at = |title: &str| titles.iter().position(|known| known == title);

@@ -1,4 +1,4 @@
-//! One code offered by many logins at once: what pam_totp, google-authenticator-libpam and pam_oath make of it, as a table.
+//! One code offered by many logins at once: how often pam_totp, google-authenticator-libpam and pam_oath accept it, as a table.
 //!
 //! A measurement and no test: of the others it says how often they go wrong on this machine, which nothing depends on. What
 //! must hold of ours is in `tests/race.rs`. As root, with what was built for release:
@@ -51,14 +51,14 @@ fn main() {
 
 #[derive(Clone, Copy)]
 enum Module {
-    Ours,
+    Totp,
     Google,
     Oath,
 }
 
-const MODULES: [Module; 3] = [Module::Ours, Module::Google, Module::Oath];
+const MODULES: [Module; 3] = [Module::Totp, Module::Google, Module::Oath];
 
-/// How many logins were let in, of all that came with the code of everybody.
+/// How many logins were let in with one code for all users.
 fn codes(module: Module, many: usize) -> usize {
     let people: Vec<String> = (0..PEOPLE).map(|number| format!("user{number}")).collect();
     let fixture = people.iter().fold(Fixture::builder(), |builder, user| builder.enrolled(user)).build();
@@ -70,7 +70,7 @@ fn codes(module: Module, many: usize) -> usize {
     people.iter().map(service).sum()
 }
 
-/// How many logins were let in, of all that came with single-use codes.
+/// How many logins were let in with single-use codes.
 fn single_use(module: Module) -> usize {
     let (codes, many) = SINGLE_USE;
     let people: Vec<String> = (0..codes).map(|number| format!("user{number}")).collect();
@@ -79,7 +79,7 @@ fn single_use(module: Module) -> usize {
     set_up(module, &fixture, &people, &scratch);
     let service = |(user, scratch): (&String, &String)| {
         let code = match module {
-            Module::Ours => {
+            Module::Totp => {
                 let renewed = fixture.totp_enroll(&["--json", "recovery-codes", user, "--yes"]);
                 acceptance::enroll_command::recovery_codes_in(&renewed.stdout).remove(0)
             }
@@ -93,7 +93,7 @@ fn single_use(module: Module) -> usize {
 /// The service "measured", and what its module reads.
 fn set_up(module: Module, fixture: &Fixture, people: &[String], scratch: &[String]) {
     let line = match module {
-        Module::Ours => fixture.module(""),
+        Module::Totp => fixture.module(""),
         Module::Google => {
             let directory = fixture.path("google");
             fs::DirBuilder::new().mode(0o700).create(&directory).unwrap();

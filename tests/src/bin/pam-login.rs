@@ -1,4 +1,4 @@
-//! One login in a process of its own, as sshd makes it: a request on standard input, the outcome on standard output.
+//! One login in its own process, as in sshd: the request on standard input, the outcome on standard output.
 
 use acceptance::libpam;
 use acceptance::login::{Login, Stage};
@@ -7,7 +7,7 @@ use std::io::{self, BufRead, Write};
 fn main() -> io::Result<()> {
     let mut request = String::new();
     io::stdin().lock().read_line(&mut request)?;
-    // A session of its own, as sshd's: anyone who runs the tests may be one that a daemon leads, and that is never fresh.
+    // Its own session, as in sshd: the session of the tests may be led by a daemon, and is then never fresh.
     nix::unistd::setsid()?;
     let mut login: Login = serde_json::from_str(&request)?;
     let hold = login.hold;
@@ -15,7 +15,7 @@ fn main() -> io::Result<()> {
     say(&serde_json::to_string(&outcome)?)
 }
 
-/// Says where it stands, and waits for a line, if it is to wait there.
+/// Reports this stage and waits for a line, if it has to wait here.
 fn wait_for_release(hold: Option<Stage>, stage: Stage) {
     if hold != Some(stage) {
         return;

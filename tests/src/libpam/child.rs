@@ -1,4 +1,4 @@
-//! A login in a child that is forked for it, as sshd's: the parent has libpam in memory, the child loads the modules anew.
+//! A login in a forked child, as in sshd: the parent has libpam in memory, the child loads the modules.
 
 use super::Handle;
 use super::conversation::Conversation;

@@ -18,15 +18,15 @@ pub enum Answer {
     Typed(#[serde(deserialize_with = "in_one_place")] Vec<u8>),
     /// The code, of so many steps from now, for the manual key that was shown last: a person who set up their phone.
     CodeOfTheShownKey(i64),
-    /// An array of replies whose reply is a null pointer.
+    /// An array with a null pointer as the reply.
     NullReply,
-    /// Success, and a null pointer where the array of replies belongs (CVE-2021-31924).
+    /// Success, and a null pointer in place of the array of replies (CVE-2021-31924).
     NullArray,
     /// The application cannot ask: `PAM_CONV_ERR`.
     Fails,
 }
 
-/// What the module asked or said.
+/// A prompt or message of the module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prompt {
     /// `PAM_PROMPT_ECHO_OFF` is 1, `PAM_PROMPT_ECHO_ON` 2, `PAM_ERROR_MSG` 3, `PAM_TEXT_INFO` 4.
@@ -48,7 +48,7 @@ const PAM_PROMPT_ECHO_ON: c_int = 2;
 const PAM_SUCCESS: c_int = 0;
 const PAM_CONV_ERR: c_int = 19;
 
-/// The script, and what was said so far.
+/// The script, and the prompts and messages so far.
 pub(super) struct Conversation<'a> {
     answers: std::vec::IntoIter<Answer>,
     pause: Duration,

@@ -7,7 +7,7 @@ use std::path::Path;
 /// Loads `path` with every symbol bound at once, looks `symbols` up in it, and lets it go again.
 ///
 /// # Errors
-/// What dlerror(3) said.
+/// The message of dlerror(3).
 pub fn load(path: &Path, symbols: &[&str]) -> Result<(), String> {
     let path = text(path.as_os_str().as_encoded_bytes());
     // SAFETY: a terminated path. What runs are the initialisers of the library under test.

@@ -1,4 +1,4 @@
-//! The C interface of libpam, from the side of an application: the only room here with `unsafe`.
+//! The C interface of libpam, for an application. The only module here with `unsafe`.
 
 #![expect(unsafe_code, reason = "libpam and the dynamic loader speak C")]
 

@@ -1,4 +1,4 @@
-//! Which module knows which: an arrow from the module that names or calls something to the one that defines it.
+//! Which module depends on which: an arrow from the module that names or calls something to the one that defines it.
 //!
 //! What is handed on (`pub use`) is followed to where it is defined, and handing it on is no arrow by itself: a module may
 //! offer what its rooms make to others, as long as they do not need the module in turn.
@@ -12,7 +12,7 @@ use crate::sources::Module;
 /// One module names something that another defines.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Arrow {
-    /// Whose code names it.
+    /// The module that names it.
     pub from: String,
     /// Where it is defined.
     pub to: String,

@@ -27,7 +27,7 @@ fn is_of(item: &ItemImpl, name: &str) -> bool {
 }
 
 fn in_tokens(tokens: TokenStream, name: &str, lines: &mut Vec<usize>) {
-    // What stands before the last token: `struct Name {`, `impl Name {`, `for Name {`, `-> Name {` make nothing.
+    // What is before the last token: `struct Name {`, `impl Name {`, `for Name {`, `-> Name {` make nothing.
     let mut before: [Option<String>; 2] = [None, None];
     for token in tokens {
         if let TokenTree::Group(group) = &token {

@@ -1,4 +1,4 @@
-//! Methods that stand in another file than their type: anyone who calls one knows that file, without naming it.
+//! Methods that are defined in another file than their type: their callers depend on that file without naming it.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use syn::{ImplItemFn, Item, TraitItemFn, Type};
 
 use crate::sources::Module;
 
-/// By name, the methods whose type is not defined beside them, and the file they stand in. A name that several methods of the crate
-/// have is left out: whose is called cannot be read from the call.
+/// By name, the methods whose type is not defined beside them, and their file. A name that several methods of the crate have is
+/// left out: the call does not show which one is meant.
 #[must_use]
 pub fn away(
     modules: &[Module],

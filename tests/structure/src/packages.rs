@@ -1,4 +1,4 @@
-//! The crates of the workspace, and which of them each depends on, as cargo knows it.
+//! The crates of the workspace and their dependencies on each other, from cargo.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

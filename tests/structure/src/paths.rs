@@ -21,7 +21,7 @@ pub struct Named {
 pub struct Bound {
     /// The name; `*` for a glob, `_` for a trait that is bound to no name.
     pub name: String,
-    /// What it stands for.
+    /// What it names.
     pub target: Named,
     /// Whether it is handed on (`pub use`, to whomever).
     pub handed_on: bool,
@@ -106,7 +106,7 @@ impl Named {
     }
 }
 
-/// `a::b::c` in tokens, so that what stands in a macro is found too. Neither the name of a field or method (`.name`) is one, nor
+/// `a::b::c` in tokens, so that paths within macros are found too. Neither the name of a field or method (`.name`) is one, nor
 /// where something may be seen (`pub(in a::b)`).
 pub fn in_tokens(tokens: TokenStream, found: &mut Vec<Named>) {
     let mut path: Option<Named> = None;

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use syn::visit::{self, Visit};
 use syn::{Attribute, Expr, ExprLit, Item, ItemMod, Lit, Macro, Meta};
 
-/// A module that has a file of its own.
+/// A module in its own file.
 pub struct Module {
     /// Its path below the crate's root; the root's is empty.
     pub path: Vec<String>,
     /// Its file, below the directory that was read.
     pub file: PathBuf,
-    /// What stands in it, without tests.
+    /// Its items, without tests.
     pub items: Vec<Item>,
 }
 
@@ -105,7 +105,7 @@ fn declaration(item: &Item) -> Option<(String, Option<String>)> {
     Some((module.ident.to_string(), elsewhere))
 }
 
-/// Whether `#[cfg(test)]` or `#[test]` stands on it.
+/// Whether it has `#[cfg(test)]` or `#[test]`.
 #[must_use]
 pub fn only_in_tests(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {

@@ -1,4 +1,4 @@
-//! Who knows whom: the arrows between the crates, and between the modules of each, point one way.
+//! Dependencies between the crates, and between the modules of each, have no circles.
 
 use structure::arrows::{Arrow, arrows};
 use structure::circles::circles;
@@ -6,7 +6,8 @@ use structure::packages::needs;
 use structure::paths::bound;
 use structure::sources::modules;
 
-/// Each crate, and which of the others it may know. The two front ends never meet; the acceptance tests know only what is built.
+/// Each crate, and which of the others it may depend on. The front ends do not depend on each other; the acceptance tests use only
+/// what is built.
 const CRATES: [(&str, &[&str]); 11] = [
     ("totp-core", &[]),
     ("totp-store", &["totp-core"]),
@@ -21,7 +22,7 @@ const CRATES: [(&str, &[&str]); 11] = [
     ("structure", &[]),
 ];
 
-/// What the tests of any crate may know beside that.
+/// What the tests of any crate may depend on as well.
 const FOR_TESTS: [&str; 1] = ["manual"];
 
 /// The roots of the crates that ship.
@@ -40,16 +41,16 @@ fn a_crate_knows_those_that_it_may_know() {
     let mut unplaced = Vec::new();
     for (name, needs) in needs(&structure::checkout()) {
         let Some((_, allowed)) = CRATES.iter().find(|(known, _)| *known == name) else {
-            unplaced.push(format!("{name}: give it a place in this test's table"));
+            unplaced.push(format!("{name}: add it to this test's table"));
             continue;
         };
         let is_strange = |other: &&String| !allowed.contains(&other.as_str());
         let is_strange_in_tests = |other: &&String| is_strange(other) && !FOR_TESTS.contains(&other.as_str());
         unplaced.extend(
-            needs.built.iter().filter(is_strange).map(|other| format!("{name} must not know {other}")),
+            needs.built.iter().filter(is_strange).map(|other| format!("{name} must not depend on {other}")),
         );
         let tested = needs.tested.iter().filter(is_strange_in_tests);
-        unplaced.extend(tested.map(|other| format!("the tests of {name} must not know {other}")));
+        unplaced.extend(tested.map(|other| format!("the tests of {name} must not depend on {other}")));
     }
     assert!(unplaced.is_empty(), "{}", unplaced.join("\n"));
 }
@@ -60,13 +61,13 @@ fn the_modules_of_a_crate_know_each_other_in_one_direction() {
     let mut found = String::new();
     for root in ROOTS {
         let arrows = arrows(&modules(&top, root));
-        // The modules of totp-host stand side by side.
-        assert!(arrows.len() > 2 || root.contains("totp-host"), "{root}: hardly anything was read of it");
+        // The modules of totp-host do not depend on each other.
+        assert!(arrows.len() > 2 || root.contains("totp-host"), "{root}: hardly any dependency was read");
         for circle in circles(&arrows) {
             found += &format!("\na circle in {root}:\n{}", circle.into_iter().map(line).collect::<String>());
         }
     }
-    assert!(found.is_empty(), "{found}\ngive what both sides name a file of its own");
+    assert!(found.is_empty(), "{found}\nmove what both sides name into its own file");
 }
 
 #[test]
@@ -75,7 +76,7 @@ fn nothing_is_handed_on_unnamed() {
     for module in ROOTS.iter().flat_map(|root| modules(&top, root)) {
         let globs = bound(&module).into_iter().filter(|bound| bound.handed_on && bound.name == "*");
         let lines: Vec<usize> = globs.map(|bound| bound.target.line).collect();
-        assert!(lines.is_empty(), "{}:{lines:?}: who defines it cannot be read", module.file.display());
+        assert!(lines.is_empty(), "{}:{lines:?}: the definition cannot be found", module.file.display());
     }
 }
 

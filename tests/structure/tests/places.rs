@@ -1,4 +1,4 @@
-//! What may be done where: input and output, and what success is made of.
+//! Where input and output may happen, where proofs of success are made, and where PAM codes are.
 
 use structure::making::{makes, remakes};
 use structure::methods::called;
@@ -6,7 +6,7 @@ use structure::paths::{Named, bound, named};
 use structure::sources::{Module, modules};
 use syn::Item;
 
-/// What a pure room never does: files, programs, threads, the network, the environment, the clock, the system.
+/// What the rules never do: files, programs, threads, the network, the environment, the clock, the system.
 const IMPURE: [&[&str]; 15] = [
     &["std", "fs"],
     &["std", "env"],
@@ -54,8 +54,7 @@ fn core() -> Vec<Module> {
     modules(&structure::checkout(), "crates/totp-core/src/lib.rs")
 }
 
-/// The modules of the rules that may name what a pure one does not: who is in which group, and the suite for engines, whose
-/// tests ask in threads.
+/// Modules of the rules that are excepted: the groups of a user, and the conformance suite of the engines, which uses threads.
 const EXCEPTED: [&str; 2] = ["store::groups", "store::conformance"];
 
 #[test]
@@ -66,7 +65,7 @@ fn the_rules_do_not_touch_the_system() {
 }
 
 #[test]
-fn a_card_is_drawn_without_the_system() {
+fn otpauth_does_not_touch_the_system() {
     let card = modules(&structure::checkout(), "crates/otpauth/src/lib.rs");
     let found: Vec<String> = card.iter().flat_map(impure).collect();
     assert!(found.is_empty(), "{}", found.join("\n"));
@@ -109,7 +108,7 @@ fn impure_paths(module: &Module) -> Vec<Named> {
 }
 
 #[test]
-fn each_proof_of_success_is_made_in_its_one_place() {
+fn each_proof_of_success_is_made_in_one_place() {
     let core = core();
     let made = |name: &str| -> Vec<String> {
         core.iter().flat_map(|module| makes(module, name).into_iter().map(|_| module.name())).collect()
@@ -150,10 +149,10 @@ fn a_proof_of_success_has_one_name_and_is_no_copy() {
 }
 
 #[test]
-fn no_pam_code_is_made_of_a_number_and_that_of_setcred_is_for_setcred() {
+fn no_pam_code_is_made_from_a_number() {
     let service = modules(&structure::checkout(), "pam_totp/src/lib.rs");
     let mut set = Vec::new();
-    for module in service.iter().filter(|module| module.path.first().is_none_or(|room| room != "ffi")) {
+    for module in service.iter().filter(|module| module.path.first().is_none_or(|first| first != "ffi")) {
         let is_code = |path: &Named| path.segments.iter().any(|one| one == "PamResultCode" || one == "Self");
         let from_number = |path: &&Named| is_code(path) && path.segments.ends_with(&["try_from".to_owned()]);
         assert!(!named(module).iter().any(|path| from_number(&path)), "{}: try_from", module.file.display());
@@ -171,7 +170,7 @@ fn no_pam_code_is_made_of_a_number_and_that_of_setcred_is_for_setcred() {
 }
 
 #[test]
-fn pam_codes_that_let_a_user_pass_stand_in_one_table() {
+fn pam_codes_that_let_a_user_in_are_in_one_table() {
     let service = modules(&structure::checkout(), "pam_totp/src/lib.rs");
     let said = |code: &str| -> Vec<String> {
         let of = |module: &Module| {
@@ -184,7 +183,7 @@ fn pam_codes_that_let_a_user_pass_stand_in_one_table() {
         // What libpam answers to the module is a number there.
         service
             .iter()
-            .filter(|module| module.path.first().is_none_or(|room| room != "ffi"))
+            .filter(|module| module.path.first().is_none_or(|first| first != "ffi"))
             .flat_map(of)
             .collect()
     };

@@ -63,7 +63,7 @@ fn a_circle_through_others_is_one() {
 }
 
 #[test]
-fn what_is_handed_on_comes_from_its_maker() {
+fn a_re_export_counts_for_the_module_that_defines_it() {
     let files = [
         ("lib.rs", "pub mod a; mod c;"),
         ("a/mod.rs", "mod b; pub use b::B; pub struct A;"),
@@ -138,7 +138,7 @@ fn another_name_for_a_type_and_a_copy_of_its_values_are_seen() {
 }
 
 #[test]
-fn code_in_a_file_that_is_no_module_of_its_own_stops_the_reading() {
+fn code_included_from_another_file_stops_the_reading() {
     for text in ["include!(\"a.inc\");", "fn f() { include!(\"a.inc\") }", "mod a { mod b; }"] {
         assert!(std::panic::catch_unwind(|| read(&[("lib.rs", text)])).is_err(), "{text}");
     }
@@ -146,7 +146,7 @@ fn code_in_a_file_that_is_no_module_of_its_own_stops_the_reading() {
 }
 
 #[test]
-fn a_path_is_whole_and_a_field_is_none() {
+fn a_path_is_read_whole_and_a_field_is_no_path() {
     let text = "fn f() { a::b::<u8>::c(d.e, ..g, h!(i::j)) }";
     let paths: Vec<String> =
         named(&read(&[("lib.rs", text)])[0]).iter().map(|path| path.segments.join("::")).collect();

@@ -1,8 +1,8 @@
 //! Findings about the lines of a service's stack: missing, misplaced, unreadable or contradicting ones.
 
-use totp_core::module_arguments::FirstPass;
 use super::finding::Finding;
 use super::stack::{self, Handler, ModuleArguments, ModuleKind, Stack};
+use totp_core::module_arguments::FirstPass;
 
 pub(super) fn not_in_stack(name: &str, stack: &Stack) -> Finding {
     let what = match stack.is_other {

@@ -3,10 +3,10 @@
 use crate::clock;
 use crate::command_error::CommandError;
 use crate::context::{Context, Store};
-use totp_core::user::Account;
 use totp_core::audit_event::Name;
 use totp_core::store::{Engine, EnrolmentAttempts};
 use totp_core::time::Seconds;
+use totp_core::user::Account;
 
 /// The attempts of one account.
 pub(super) struct Attempts<'a> {

@@ -6,14 +6,14 @@ use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::reset_token;
 use crate::terminal::Terminal;
-use totp_core::user::Account;
 use totp_core::account_recovery::Authorised;
 use totp_core::credential::Label;
-use totp_core::enrolment::draft::Confirmed;
 use totp_core::enrolment;
 use totp_core::enrolment::ExpectedEnrolment;
+use totp_core::enrolment::draft::Confirmed;
 use totp_core::secret::Secret;
 use totp_core::store::Held;
+use totp_core::user::Account;
 
 /// What happens to an existing enrolment.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -18,9 +18,9 @@ use attempts::Attempts;
 use authenticator_options::AuthenticatorOptions;
 use enroll_mode::{EnrollMode, authorise_enrolment, store_enrolment};
 use otpauth::{Card, Drawing};
-use totp_core::enrolment::draft::{Confirmed, Draft};
-use totp_core::enrolment::attempts::TRIES;
 use totp_core::audit_event::Name;
+use totp_core::enrolment::attempts::TRIES;
+use totp_core::enrolment::draft::{Confirmed, Draft};
 use totp_core::store::{Engine, Users};
 
 pub(crate) fn run(context: &Context, options: &Enroll) -> Result<(), CommandError> {

@@ -3,11 +3,11 @@
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::reset_token;
-use totp_core::user::Account;
-use totp_core::enrolment::draft::Draft;
-use totp_core::enrolment;
 use totp_core::audit_event::Name;
+use totp_core::enrolment;
+use totp_core::enrolment::draft::Draft;
 use totp_core::recovery::ScratchCode;
+use totp_core::user::Account;
 
 /// Users per batch; each keeps three files open.
 pub(super) const BATCH: usize = 200;

@@ -4,8 +4,8 @@ use super::passphrase::{self, PassphraseUse};
 use super::seal::audit;
 use super::seal_options::split_options;
 use crate::cli::Passphrase;
-use crate::context::Context;
 use crate::command_error::CommandError;
+use crate::context::Context;
 use crate::output::{self, Format};
 use age::secrecy::SecretString;
 use age::{Decryptor, EncryptError, Encryptor, scrypt};
@@ -100,7 +100,8 @@ fn put(
 }
 
 fn draft_of(file: &Path) -> Result<PathBuf, CommandError> {
-    let name = file.file_name().ok_or_else(|| CommandError::usage("is not the name of a file").at(file, None))?;
+    let name =
+        file.file_name().ok_or_else(|| CommandError::usage("is not the name of a file").at(file, None))?;
     let mut draft = std::ffi::OsString::from(format!(".new.{}.", std::process::id()));
     draft.push(name);
     Ok(file.with_file_name(draft))

@@ -1,7 +1,7 @@
 //! `keys list`: the keys by id, and how many enrolments each has sealed.
 
-use crate::context::Context;
 use crate::command_error::CommandError;
+use crate::context::Context;
 use crate::output::{self, Format};
 use serde::Serialize;
 use totp_core::keyring::rotation::{Census, Skipped, SkippedError};
@@ -96,7 +96,9 @@ impl SkippedEnrolment {
         let Skipped { user, why } = left;
         let credential = user.as_ref().map(|user| context.store.name_of(Document::Credential, user));
         let (file, line, problem) = match why {
-            SkippedError::Store(error) => (error.about().to_owned(), error.line(), error.problem().to_owned()),
+            SkippedError::Store(error) => {
+                (error.about().to_owned(), error.line(), error.problem().to_owned())
+            }
             SkippedError::Open(_) | SkippedError::Busy | SkippedError::Changing | SkippedError::NoLedger => {
                 (credential.unwrap_or_default(), None, why.to_string())
             }

@@ -14,8 +14,8 @@ pub(crate) use seal::opened as sealed;
 
 use crate::cli::Keys;
 use crate::clock;
-use crate::context::Context;
 use crate::command_error::CommandError;
+use crate::context::Context;
 use crate::output::{self, Format};
 use serde::Serialize;
 use std::path::Path;

@@ -4,8 +4,8 @@ use super::backup::decrypted;
 use super::passphrase::{self, PassphraseUse};
 use super::seal::{audit, opened};
 use crate::cli::Passphrase;
-use crate::context::Context;
 use crate::command_error::CommandError;
+use crate::context::Context;
 use crate::output::{self, Format};
 use serde::Serialize;
 use std::path::Path;
@@ -35,7 +35,12 @@ struct RestoreCheck {
     lost: usize,
 }
 
-pub(super) fn run(context: &Context, file: &Path, from: &Passphrase, replace: bool) -> Result<(), CommandError> {
+pub(super) fn run(
+    context: &Context,
+    file: &Path,
+    from: &Passphrase,
+    replace: bool,
+) -> Result<(), CommandError> {
     context.store.prepare()?;
     if file.symlink_metadata().is_err() {
         return Err(CommandError::refused("does not exist; name the backup file").at(file, None));

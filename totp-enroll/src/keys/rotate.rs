@@ -3,13 +3,13 @@
 use super::list::SkippedEnrolment;
 use super::seal;
 use crate::clock;
-use crate::context::{Context, PATIENCE};
 use crate::command_error::CommandError;
+use crate::context::{Context, PATIENCE};
 use crate::output::{self, Format};
 use serde::Serialize;
 use totp_core::audit_event::{Event, Name};
+use totp_core::keyring::rotation::{Rotated, Rotation, RotationError, RotationStep};
 use totp_core::keyring::{Key, Keyring};
-use totp_core::keyring::rotation::{Rotated, Rotation, RotationStep, RotationError};
 use totp_core::store::{Engine, KeyringLocks, Users};
 use totp_host::entropy::OsEntropy;
 use totp_store::documents::sync_document;
@@ -93,8 +93,11 @@ fn old_keys(keyring: &Keyring) -> Vec<String> {
 
 fn reseal(context: &Context, keyring: &Keyring) -> Result<Rotated, (RotationError, usize)> {
     // Only for the progress bar: errors here are met again below.
-    let total =
-        if output::shows_progress(context.format) { context.store.known().map_or(0, Iterator::count) } else { 0 };
+    let total = if output::shows_progress(context.format) {
+        context.store.known().map_or(0, Iterator::count)
+    } else {
+        0
+    };
     let sealing = output::progress_bar(context.format, "sealing", total);
     let counting = output::progress_bar(context.format, "counting", total);
     let rotation = Rotation { store: &context.store, keyring, entropy: &mut OsEntropy, patience: PATIENCE };

@@ -6,8 +6,8 @@
 use super::seal_options::{SealOptions, split_options, with_options};
 use super::{creds, unit};
 use crate::cli::Seal;
-use crate::context::Context;
 use crate::command_error::CommandError;
+use crate::context::Context;
 use crate::output::{self, Format};
 use serde::Serialize;
 use std::path::Path;
@@ -16,10 +16,10 @@ use totp_core::keyring::rotation::Census;
 use totp_core::keyring::{Key, Keyring};
 use totp_core::secret::Secret;
 use totp_core::store::{Engine, KeyringLocks, StoreError};
+use totp_store::access::Access;
 use totp_store::documents::{
     create_document, destroy_document, destroy_drafts, read_document, replace_document,
 };
-use totp_store::access::Access;
 use totp_store::keyring_files::KeyringFiles;
 
 #[derive(Serialize)]
@@ -149,7 +149,9 @@ pub(super) fn unseal(context: &Context) -> Result<(), CommandError> {
         (Ok(Some(text)), Some(present)) if text.expose() != present.expose() => return Err(differs(&files)),
         (Ok(Some(text)), _) => text,
         (Ok(None), _) => {
-            return Err(CommandError::refused("is missing: there is no sealed keyring").at(files.sealed(), None));
+            return Err(
+                CommandError::refused("is missing: there is no sealed keyring").at(files.sealed(), None)
+            );
         }
         // The machine's key may be lost; the keyring that was opened at boot is the same.
         (Err(failure), Some(present)) => {
@@ -169,7 +171,11 @@ pub(super) fn unseal(context: &Context) -> Result<(), CommandError> {
 }
 
 /// A clear and a sealed keyring both exist, as after a killed unsealing: the sealed one may go only if no needed key is lost.
-fn nothing_would_be_lost(context: &Context, files: &KeyringFiles, clear: &Secret) -> Result<(), CommandError> {
+fn nothing_would_be_lost(
+    context: &Context,
+    files: &KeyringFiles,
+    clear: &Secret,
+) -> Result<(), CommandError> {
     let in_force = Keyring::parse(&files.clear, clear.expose()).map_err(StoreError::from)?;
     let sealed = opened(files).map_err(|failure| {
         failure.explained(|problem| {
@@ -225,7 +231,11 @@ pub(super) fn replace(context: &Context, text: &Secret) -> Result<(), CommandErr
 }
 
 /// Writes the sealed keyring, then its opened copy: the keyring in use is never newer than the one that a reboot opens.
-fn replace_sealed(files: &KeyringFiles, bare: Secret, seal_options: &SealOptions) -> Result<(), CommandError> {
+fn replace_sealed(
+    files: &KeyringFiles,
+    bare: Secret,
+    seal_options: &SealOptions,
+) -> Result<(), CommandError> {
     let text = with_options(seal_options, &bare);
     drop(bare);
     let sealed = creds::encrypt(&text, seal_options)?;

@@ -43,7 +43,9 @@ impl SealOptions {
         let with = options.with_key.unwrap_or(before.with);
         let pcrs = match (with, &options.tpm2_pcrs) {
             (With::Host, Some(pcrs)) if *pcrs != Pcrs::default() => {
-                return Err(CommandError::usage("--with-key=host does not use the TPM: leave out --tpm2-pcrs"));
+                return Err(CommandError::usage(
+                    "--with-key=host does not use the TPM: leave out --tpm2-pcrs",
+                ));
             }
             (With::Host, _) => Pcrs::default(),
             (With::Auto | With::Tpm2 | With::HostAndTpm2, pcrs) => pcrs.clone().unwrap_or(before.pcrs),

@@ -3,8 +3,8 @@
 use super::mail_program::command;
 use super::mail_program::{self, SendError};
 use super::message::Message;
-use crate::context::Context;
 use crate::command_error::CommandError;
+use crate::context::Context;
 use crate::output;
 use crate::{audit, clock};
 use serde::Serialize;
@@ -184,7 +184,12 @@ impl<S: NoticeSpool> Run<'_, S> {
         }
     }
 
-    fn failed(&mut self, waiting: &Waiting, notice: Option<&Notice>, problem: &str) -> Result<(), CommandError> {
+    fn failed(
+        &mut self,
+        waiting: &Waiting,
+        notice: Option<&Notice>,
+        problem: &str,
+    ) -> Result<(), CommandError> {
         let state = match self.sending.failed(waiting, clock::now()?.realtime)? {
             Some(_) => {
                 self.report.failed = self.report.failed.saturating_add(1);

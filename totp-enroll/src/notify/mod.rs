@@ -10,8 +10,8 @@ pub(crate) mod spool;
 
 use crate::cli::Notify;
 use crate::clock;
-use crate::context::Context;
 use crate::command_error::CommandError;
+use crate::context::Context;
 use crate::output::{self, Format};
 use delivery::{DeliveryReport, NoticeSelection};
 use serde::Serialize;
@@ -62,8 +62,9 @@ fn print(context: &Context, report: &DeliveryReport) -> Result<(), CommandError>
     if *failed == 0 && *given_up == 0 || context.config.notify.command == Command::Off {
         return Ok(());
     }
-    let failure =
-        CommandError::refused("some notices could not be sent; the log has the reasons (event=notify_failed)");
+    let failure = CommandError::refused(
+        "some notices could not be sent; the log has the reasons (event=notify_failed)",
+    );
     Err(if context.format == Format::Json { failure.reported() } else { failure })
 }
 

@@ -36,7 +36,9 @@ fn snippet(config: Option<&Path>, options: &PamSnippet) -> Result<Snippet, Comma
     let file = Path::new("/etc/pam.d").join(&options.service);
     // The module does not run in this directory.
     let config = config.map(std::path::absolute).transpose().map_err(|error| {
-        CommandError::usage(format!("--config: the current directory is unknown ({error}): give an absolute path"))
+        CommandError::usage(format!(
+            "--config: the current directory is unknown ({error}): give an absolute path"
+        ))
     })?;
     let mut snippets = InstalledFiles::candidates().into_iter().map(|installed| {
         Snippet::of(&installed, options, config.as_deref()).map_err(|failure| failure.at(file.clone(), None))

@@ -5,10 +5,10 @@ use super::carried_arguments::{CarriedArgument, CarriedArguments};
 use super::line_changes::{self, LineChange};
 use super::module_line::{conf, keyword, line, password};
 use crate::cli::{First, From, PamSnippet};
+use crate::command_error::CommandError;
 use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::stack::bypasses::{self, ServiceContext};
 use crate::doctor::stack::{config_file, is_pam_totp, module_name};
-use crate::command_error::CommandError;
 use pam_stack::{ServiceFiles, Stack, included, line as words, load};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -154,7 +154,12 @@ impl Snippet {
         }
     }
 
-    fn insert(&mut self, auth_lines: Vec<AuthLine>, first: First, conf: &[String]) -> Result<(), CommandError> {
+    fn insert(
+        &mut self,
+        auth_lines: Vec<AuthLine>,
+        first: First,
+        conf: &[String],
+    ) -> Result<(), CommandError> {
         let by_key = self.service == "sshd" && first == First::Key;
         // At sshd an unknown module does not replace the password or the key.
         let is_first = |auth_line: &AuthLine| {
@@ -346,7 +351,10 @@ fn paired_service(files: &dyn ServiceFiles, this: &str, other: &str) -> Option<S
 }
 
 /// The module that pam_totp.so replaces.
-fn replaced_module(auth_lines: &[AuthLine], wanted: Option<From>) -> Result<Option<&'static str>, CommandError> {
+fn replaced_module(
+    auth_lines: &[AuthLine],
+    wanted: Option<From>,
+) -> Result<Option<&'static str>, CommandError> {
     let there = auth_lines.iter().find_map(|auth_line| match &auth_line.role {
         Role::OtherOtp { module, .. } if wanted.is_none_or(|wanted| wanted.module() == *module) => {
             Some(*module)

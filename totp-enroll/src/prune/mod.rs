@@ -4,8 +4,8 @@ mod database;
 mod prunable;
 
 use crate::cli::Prune;
-use crate::context::Context;
 use crate::command_error::CommandError;
+use crate::context::Context;
 use crate::output::{self, Format};
 use crate::terminal::Terminal;
 use database::{AccountLookup, lookup};

@@ -2,8 +2,8 @@
 
 use super::database::{AccountLookup, local_names, lookup, remote_sources};
 use crate::clock;
-use crate::context::Context;
 use crate::command_error::CommandError;
+use crate::context::Context;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeSet;
 use std::fmt;

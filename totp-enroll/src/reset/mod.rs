@@ -17,10 +17,10 @@ use crate::output::{self, Format};
 use crate::report;
 use operator_step::{account_in_question, log_refusal, step_by_operator};
 use reset_report::ResetReport;
+use totp_core::account_recovery::ResetReason;
 use totp_core::account_recovery::{self, AccountRecoveryError, Cancelled};
 use totp_core::audit_event::Name;
 use totp_core::enrolment::ExpectedEnrolment;
-use totp_core::account_recovery::ResetReason;
 use totp_core::store::{Resets, Users};
 
 pub(crate) fn run(context: &Context, command: &Reset) -> Result<(), CommandError> {

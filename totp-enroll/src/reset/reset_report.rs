@@ -5,8 +5,8 @@ use crate::clock;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use serde::Serialize;
-use totp_core::account_recovery::{Reset, Stage, ResetStep};
 use totp_core::account_recovery::TokenState;
+use totp_core::account_recovery::{Reset, ResetStep, Stage};
 use totp_core::store::Users;
 
 /// One reset, as `request`, `approve` and `list` print it.

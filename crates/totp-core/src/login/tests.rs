@@ -1,9 +1,9 @@
 //! What a login promises, with either way of excluding others: once, for its own user, within the limit, and whatever the lock
 //! says for a recovery code.
 #![expect(clippy::disallowed_methods, reason = "several tests ask at once, in threads")]
+#![expect(clippy::disallowed_methods, reason = "many ask at once, in threads")]
 
 use super::*;
-use crate::user::Account;
 use crate::code::Answer;
 use crate::credential::Label;
 use crate::enrolment::draft::Draft;
@@ -17,6 +17,7 @@ use crate::secret::Secret;
 use crate::store::memory::{Comparing, Exclusion, Locking, Memory, MemoryHeld, in_both_modes};
 use crate::store::{Durability, Entry};
 use crate::time::Seconds;
+use crate::user::Account;
 use std::cell::Cell;
 
 fn enrolled<X: Exclusion>() -> (Fixture<Memory<X>>, Vec<Secret>) {
@@ -533,8 +534,7 @@ fn a_scratch_code_is_found_behind_a_password<X: Exclusion>() {
 fn renewed_recovery_codes_end_the_scratch_codes<X: Exclusion>() {
     let mut fixture = moved_in::<X>(None, 0);
     let codes = fixture.change(NOON, |entry, inputs| {
-        let permitted =
-            crate::enrolment::ExpectedEnrolment::of(crate::store::Entry::credential(&entry));
+        let permitted = crate::enrolment::ExpectedEnrolment::of(crate::store::Entry::credential(&entry));
         crate::enrolment::renew_recovery(entry, &alice(), 10, permitted, inputs).unwrap()
     });
     assert_eq!(word(fixture.login(PAPER, at(NOON))), "malformed");

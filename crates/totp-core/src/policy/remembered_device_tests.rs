@@ -2,18 +2,22 @@
 //! forgotten, and no module before its use is recorded.
 
 use super::*;
-use crate::policy::device::RememberMode;
 use crate::fixture::{FixedHost, Fixture, NOON, PATIENCE, PHONE, SPARE, alice, at, code};
 use crate::ledger::Ledger;
 use crate::login::Verdict;
 use crate::policy::Exempted;
+use crate::policy::device::RememberMode;
 use crate::store::Durability;
 use crate::store::memory::{Comparing, Exclusion, Memory, MemoryHeld, in_both_modes};
 use crate::time::Seconds;
 
 const DAY: u64 = 86400;
-const KEYS: RememberRules =
-    RememberRules { mode: RememberMode::Ask, length: Seconds(DAY), bind_address: false, ..RememberRules::OFF };
+const KEYS: RememberRules = RememberRules {
+    mode: RememberMode::Ask,
+    length: Seconds(DAY),
+    bind_address: false,
+    ..RememberRules::OFF
+};
 const LAPTOP: Traits<'_> = Traits { key: Some("SHA256:laptop"), address: None };
 const TABLET: Traits<'_> = Traits { key: Some("SHA256:tablet"), address: None };
 

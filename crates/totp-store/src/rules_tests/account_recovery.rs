@@ -5,14 +5,14 @@ use crate::fixture::Counter;
 use crate::fixture::{Fixture, NOON, PATIENCE, PHONE, alice, at, code, word};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use totp_core::user::Account;
-use totp_core::account_recovery::*;
-use totp_core::account_recovery::{ResetReason, Person, ResetError, ResetRules};
 use totp_core::account_recovery::MOST_WRONG;
+use totp_core::account_recovery::*;
+use totp_core::account_recovery::{Person, ResetError, ResetReason, ResetRules};
 use totp_core::secret::Secret;
 use totp_core::store::Entries;
 use totp_core::store::Entry;
 use totp_core::store::Store;
+use totp_core::user::Account;
 
 const HOUR: u64 = 3600;
 
@@ -27,7 +27,12 @@ fn entry(fixture: &Fixture) -> FileEntry {
 }
 
 fn asked(account: &Account, uid: u32, now: u64) -> StepInputs<'_> {
-    StepInputs { account, by: Person { uid, name: format!("operator{uid}") }, rules: ResetRules::DEFAULT, now }
+    StepInputs {
+        account,
+        by: Person { uid, name: format!("operator{uid}") },
+        rules: ResetRules::DEFAULT,
+        now,
+    }
 }
 
 fn requested(fixture: &Fixture) {
@@ -168,8 +173,9 @@ fn one_operator_voids_a_token_and_the_account_stays_barred() {
 fn no_other_request_or_operator_voids_a_token() {
     let fixture = enrolled();
     let token = completed(&fixture);
-    let again =
-        |now| request(entry(&fixture), asked(&alice(), 3, now), ResetReason::parse("lost").unwrap()).map(drop);
+    let again = |now| {
+        request(entry(&fixture), asked(&alice(), 3, now), ResetReason::parse("lost").unwrap()).map(drop)
+    };
     assert!(matches!(again(NOON + HOUR), Err(AccountRecoveryError::Refused(ResetError::TokenOut))));
     let third = complete(entry(&fixture), &asked(&alice(), 3, NOON + HOUR), &mut Counter(6));
     assert!(matches!(third, Err(AccountRecoveryError::Refused(ResetError::NoPart))));

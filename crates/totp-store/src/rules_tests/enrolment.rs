@@ -2,10 +2,9 @@
 
 use crate::fixture::with_new_key;
 use crate::fixture::{Fixture, NOON, PATIENCE, PHONE, SPARE, alice, at, code, draft, word};
-use totp_core::user::Account;
+use totp_core::enrolment::ExpectedEnrolment;
 use totp_core::enrolment::draft::Confirmed;
 use totp_core::enrolment::*;
-use totp_core::enrolment::ExpectedEnrolment;
 use totp_core::ledger::LastLogin;
 use totp_core::ledger::LoginMethod;
 use totp_core::secret::Secret;
@@ -13,6 +12,7 @@ use totp_core::store::Entries;
 use totp_core::store::Entry;
 use totp_core::store::StoreError;
 use totp_core::store::{Held, Hold, Store};
+use totp_core::user::Account;
 
 #[test]
 fn the_code_that_confirmed_is_used_up() {

@@ -7,7 +7,6 @@ use crate::fixture::{keyring, with_new_key};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
-use totp_core::user::Account;
 use totp_core::enrolment::{NewUser, enrol_all, renew_recovery, unlock, withdraw};
 use totp_core::keyring::Keyring;
 use totp_core::keyring::rotation::*;
@@ -19,6 +18,7 @@ use totp_core::store::Reseal;
 use totp_core::store::Resealed;
 use totp_core::store::Resealing;
 use totp_core::store::{Hold, Store};
+use totp_core::user::Account;
 use totp_core::user::User;
 
 /// Alice with recovery codes, and a keyring with a new key.

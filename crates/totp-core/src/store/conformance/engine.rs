@@ -8,12 +8,12 @@
 )]
 
 use super::observed::{LONG, MANY, charge, enrol_many, enrolled, entry, held, ledger, request, user};
-use crate::enrolment::renew_recovery;
 use crate::audit_event::{Event, Name};
 use crate::enrolment::ExpectedEnrolment;
+use crate::enrolment::renew_recovery;
 use crate::fixture::{Counter, Fixture, NOON, PATIENCE, alice, at, with_new_key, word};
-use crate::notice::Notice;
 use crate::keyring::rotation::Rotation;
+use crate::notice::Notice;
 use crate::store::notices::{NoticeSpool, Origin, SendLock, Sending};
 use crate::store::{Engine, EnrolmentAttempts, Entry, FoundCredential, Held, Resealed, Resealing};
 use crate::time::Seconds;

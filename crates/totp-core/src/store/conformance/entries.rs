@@ -6,14 +6,14 @@
 )]
 
 use super::observed::{LONG, enrol_many, enrolled, entry, held, is_enrolled, ledger, request, user};
+use crate::account_recovery::Reset;
 use crate::credential::Credential;
-use crate::enrolment::withdraw;
 use crate::enrolment::ExpectedEnrolment;
+use crate::enrolment::withdraw;
 use crate::fixture::{
     Fixture, NOON, PATIENCE, PHONE, SPARE, alice, at, code, logged_in, once_more_wrong, word,
 };
 use crate::ledger::Ledger;
-use crate::account_recovery::Reset;
 use crate::store::{Entries, Entry, Held, Store, StoreError};
 
 /// "Not enrolled" is a value and not an error, and looking does not enrol.

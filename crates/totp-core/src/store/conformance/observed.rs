@@ -6,13 +6,13 @@
     reason = "what an engine does not keep has to fail its test"
 )]
 
-use crate::user::Account;
+use crate::account_recovery::{Person, Reset, ResetReason, ResetRules};
 use crate::credential::Credential;
 use crate::enrolment::{NewUser, enrol_all};
 use crate::fixture::{Fixture, NOON, PHONE, alice, draft, once_more_wrong};
 use crate::ledger::Ledger;
-use crate::account_recovery::{ResetReason, Person, Reset, ResetRules};
 use crate::store::{Charging, Durability, Entries, Held, Hold, Store, StoreError};
+use crate::user::Account;
 use crate::user::User;
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;

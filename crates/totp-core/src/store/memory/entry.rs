@@ -1,10 +1,10 @@
 //! Users in memory: changed through an entry, and listed or read without one.
 
 use super::state::{Claim, Enrolment, Exclusion, Memory};
+use crate::account_recovery::Reset;
 use crate::credential::Credential;
 use crate::document::DocumentError;
 use crate::ledger::Ledger;
-use crate::account_recovery::Reset;
 use crate::store::{Document, Entries, Entry, Resets, StoreError, Users};
 use crate::user::User;
 use std::time::Duration;

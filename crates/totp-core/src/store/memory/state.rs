@@ -1,9 +1,9 @@
 //! What the engine in memory keeps, and the right to change a user: a lock or a comparison.
 
+use crate::account_recovery::Reset;
 use crate::credential::Credential;
 use crate::enrolment::attempts::RecentAttempts;
 use crate::ledger::Ledger;
-use crate::account_recovery::Reset;
 use crate::store::notices::Waiting;
 use crate::store::{Charging, StoreError};
 use crate::user::User;

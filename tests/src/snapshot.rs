@@ -1,4 +1,4 @@
-//! What is stored at one moment: kept aside to be put back, and looked at.
+//! A snapshot of everything that is stored, to be restored and compared.
 
 use crate::fixture::Fixture;
 use crate::login::PamCode;
@@ -6,27 +6,27 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Everything that is stored, to be put back before the next kill.
+/// A copy of everything that is stored.
 #[derive(Debug)]
-pub struct Stand {
+pub struct Snapshot {
     state: PathBuf,
     kept: PathBuf,
 }
 
-impl Stand {
-    /// Keeps what there is now.
+impl Snapshot {
+    /// Copies what is stored now.
     #[must_use]
     pub fn of(fixture: &Fixture) -> Self {
-        let stand = Self { state: fixture.state(), kept: fixture.path("kept") };
-        copy(&stand.state, &stand.kept);
-        stand
+        let snapshot = Self { state: fixture.state(), kept: fixture.path("kept") };
+        copy(&snapshot.state, &snapshot.kept);
+        snapshot
     }
 
-    /// Puts it back, and takes away what came since.
+    /// Restores it, and removes what was added since.
     ///
     /// # Panics
     /// When it cannot.
-    pub fn put_back(&self) {
+    pub fn restore(&self) {
         fs::remove_dir_all(&self.state).unwrap();
         copy(&self.kept, &self.state);
     }
@@ -37,16 +37,15 @@ fn copy(from: &Path, to: &Path) {
     assert!(copied.success());
 }
 
-/// The codes in what `recovery-codes --json` said, if it came to that.
+/// The recovery codes in the output of `recovery-codes --json`, if there are any.
 #[must_use]
-pub fn renewed(said: &str) -> Option<Vec<String>> {
+pub fn renewed_codes(said: &str) -> Option<Vec<String>> {
     let document: serde_json::Value = serde_json::from_str(said).ok()?;
     let codes = document.get("recovery_codes")?.as_array()?;
     codes.iter().map(|code| code.as_str().map(str::to_owned)).collect()
 }
 
-/// Is someone enrolled? If so their code of that moment is accepted, and if not nothing is left of them that is taken for
-/// trouble.
+/// Whether a user is enrolled. If so, the code of that moment is accepted; if not, a login is refused without an error.
 ///
 /// # Panics
 /// When neither is so.
@@ -59,17 +58,17 @@ pub fn is_whole(fixture: &Fixture, user: &str, then: u64, case: &str) -> bool {
         0 => assert_eq!(code, PamCode::SUCCESS, "{user} is enrolled by half: {event:?}: {case}"),
         NOT_ENROLLED => {
             assert_ne!(code, PamCode::SUCCESS, "{user}: {case}");
-            assert_eq!(event.field("event"), "refused", "trouble with {user}: {event:?}: {case}");
+            assert_eq!(event.field("event"), "refused", "an error about {user}: {event:?}: {case}");
         }
         other => panic!("status {other} of {user}: {case}"),
     }
     status == 0
 }
 
-/// The exit status for someone who is not enrolled.
+/// The exit status for a user who is not enrolled.
 pub const NOT_ENROLLED: i32 = 3;
 
-/// Someone's credential and ledger.
+/// The credential and the ledger of a user.
 ///
 /// # Panics
 /// When one cannot be read.

@@ -1,7 +1,7 @@
-//! A reset on its way: alice, who lost everything, and the operators bob and carol.
+//! The steps of a reset: of alice, who lost everything, by the operators bob and carol.
 
 use crate::clock::{self, THEN};
-use crate::enroll_command::{self, Done};
+use crate::enroll_command::{self, CommandOutput};
 use crate::fixture::{Builder, Fixture};
 use crate::login::{Answer, Login, Outcome};
 use crate::wait;
@@ -54,20 +54,20 @@ pub fn ready_at(config: &str, then: u64) -> Fixture {
 
 /// An operator requests the reset of alice.
 #[must_use]
-pub fn requests(fixture: &Fixture, who: &str, then: u64) -> Done {
+pub fn requests(fixture: &Fixture, who: &str, then: u64) -> CommandOutput {
     let arguments = ["--json", "reset", "request", "alice", "--reason", "the phone is in the river"];
     fixture.command_of_operator(who, &arguments, then)
 }
 
 /// An operator approves it.
 #[must_use]
-pub fn approves(fixture: &Fixture, who: &str, then: u64) -> Done {
+pub fn approves(fixture: &Fixture, who: &str, then: u64) -> CommandOutput {
     fixture.command_of_operator(who, &["--json", "reset", "approve", "alice"], then)
 }
 
 /// An operator completes it.
 #[must_use]
-pub fn completes(fixture: &Fixture, who: &str, then: u64) -> Done {
+pub fn completes(fixture: &Fixture, who: &str, then: u64) -> CommandOutput {
     fixture.command_of_operator(who, &["--json", "reset", "complete", "alice", "--yes"], then)
 }
 
@@ -76,7 +76,7 @@ pub fn completes(fixture: &Fixture, who: &str, then: u64) -> Done {
 /// # Panics
 /// When it was not done.
 #[must_use]
-pub fn token_in(done: &Done) -> String {
+pub fn token_in(done: &CommandOutput) -> String {
     done.assert_done();
     enroll_command::token_in(&done.stdout)
 }
@@ -105,7 +105,7 @@ pub fn wait_for_the_cool_down(fixture: &Fixture) {
     });
 }
 
-/// Everything that was asked and said at a login.
+/// All prompts and messages of a login.
 #[must_use]
 pub fn said(outcome: &Outcome) -> String {
     outcome.prompts.iter().map(|prompt| format!("{}\n", prompt.text)).collect()

@@ -1,4 +1,4 @@
-//! What polkit is on a desktop: a system bus, polkitd on it, and someone at a terminal who calls pkexec.
+//! polkit: a system bus, polkitd on it, and pkexec at a terminal.
 
 use crate::daemon::Daemon;
 use crate::machine::PASSWORD;
@@ -9,13 +9,13 @@ use std::process::{Command, Stdio};
 
 /// A machine with a bus and polkitd, of which bob is the administrator.
 #[derive(Debug)]
-pub struct Desktop {
+pub struct Polkit {
     /// The machine.
     pub site: Site,
     daemons: Vec<Daemon>,
 }
 
-impl Desktop {
+impl Polkit {
     /// Starts both on a machine where bob has an account.
     ///
     /// # Panics
@@ -24,16 +24,16 @@ impl Desktop {
     pub fn of(mut site: Site) -> Self {
         let rule = "polkit.addAdminRule(function(action, subject) { return [\"unix-user:bob\"]; });\n";
         site.fixture.machine().write("polkit-1/rules.d/10-acceptance.rules", 0o644, rule);
-        site.does("mkdir /run/dbus; chmod -R a+rX /etc/polkit-1");
-        let mut desktop = Self { site, daemons: Vec::new() };
-        desktop.starts(
+        site.shell("mkdir /run/dbus; chmod -R a+rX /etc/polkit-1");
+        let mut polkit = Self { site, daemons: Vec::new() };
+        polkit.starts(
             &["dbus-daemon", "--system", "--nofork", "--nopidfile"],
             "test -S /run/dbus/system_bus_socket",
         );
         let owned = "dbus-send --system --print-reply --dest=org.freedesktop.DBus / \
             org.freedesktop.DBus.NameHasOwner string:org.freedesktop.PolicyKit1 | grep -q 'boolean true'";
-        desktop.starts(&["/usr/lib/polkit-1/polkitd", "--no-debug"], owned);
-        desktop
+        polkit.starts(&["/usr/lib/polkit-1/polkitd", "--no-debug"], owned);
+        polkit
     }
 
     /// Starts a daemon, and waits until it is ready.
@@ -53,10 +53,10 @@ impl Desktop {
         wait::until(&format!("{command:?} started (from tests/apt-packages)"), ready);
     }
 
-    /// She has a shell, with an agent for terminals; the administrator beside her has typed his password.
+    /// Starts pkexec in a shell of alice with an agent for terminals, and types the password of the administrator, bob.
     ///
     /// # Panics
-    /// When he was not asked for it.
+    /// When the agent does not ask for it.
     #[must_use]
     pub fn alice_calls_pkexec(&mut self) -> Terminal {
         let machine = self.site.fixture.machine();
