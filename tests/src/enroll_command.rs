@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 /// The prompt for the first code of an enrolment.
 pub const ASKS_FOR_A_CODE: &str = "code from the authenticator: ";
 /// The prompt before a user's own enrolment is changed.
-pub const ASKS_FOR_A_PRESENT_CODE: &str = "present code: ";
+pub const ASKS_FOR_A_PRESENT_CODE: &str = "current code: ";
 
 /// Runs the command without a terminal, with `input` on its standard input.
 ///

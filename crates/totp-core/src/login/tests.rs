@@ -1,6 +1,5 @@
 //! What a login promises, with either way of excluding others: once, for its own user, within the limit, and whatever the lock
 //! says for a recovery code.
-#![expect(clippy::disallowed_methods, reason = "several tests ask at once, in threads")]
 #![expect(clippy::disallowed_methods, reason = "many ask at once, in threads")]
 
 use super::*;

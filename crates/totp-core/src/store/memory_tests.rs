@@ -1,5 +1,4 @@
 //! What the engine in memory promises in each mode: no two records follow from the same ledger.
-#![expect(clippy::disallowed_methods, reason = "several tests ask at once, in threads")]
 #![expect(clippy::disallowed_methods, reason = "many ask at once, in threads")]
 
 use super::*;
