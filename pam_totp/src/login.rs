@@ -149,7 +149,8 @@ fn ask(pamh: &PamHandle, attempt: &mut Attempt<'_>, prepared: &Prepared) -> Resu
     let asked = Instant::now();
     let style = if attempt.arguments.echo { PAM_PROMPT_ECHO_ON } else { PAM_PROMPT_ECHO_OFF };
     attempt.debug("asking");
-    let typed = attempt::ask(pamh, style, &attempt.arguments.prompt).ok_or(Reason::Conversation)?;
+    let typed =
+        attempt::ask(pamh, style, messages::prompt(&attempt.arguments)).ok_or(Reason::Conversation)?;
     if asked.elapsed() > Duration::from_secs(attempt.config.answer_within.0) {
         return Err(Reason::Late);
     }

@@ -1,6 +1,7 @@
 //! pam_totp(8) names every argument, PAM code and reason of a refusal, and no others; its example lines are valid.
 
 use crate::audit;
+use crate::messages::{PROMPT, PROMPT_WITH_PASSWORD};
 use crate::outcome::EnrolmentAborted;
 use manual::{PAGES, Part, every, page};
 use std::collections::BTreeSet;
@@ -9,7 +10,7 @@ use totp_core::audit_event::{self, Event, Name};
 use totp_core::enrolment::draft::NotConfirmed;
 use totp_core::factor::ClockOff;
 use totp_core::login::Reason;
-use totp_core::module_arguments::{Arguments, DEFAULT_PROMPT, DEFAULT_PROMPT_WITH_PASSWORD};
+use totp_core::module_arguments::Arguments;
 use totp_core::time::Seconds;
 
 /// The first word of each item, each once.
@@ -63,7 +64,7 @@ fn the_error_about_an_unknown_argument_names_those_that_are_known() {
 #[test]
 fn the_page_shows_the_default_prompts() {
     let page = page("pam_totp.8").section("ARGUMENTS").text();
-    for prompt in [DEFAULT_PROMPT, DEFAULT_PROMPT_WITH_PASSWORD] {
+    for prompt in [PROMPT, PROMPT_WITH_PASSWORD] {
         assert!(page.contains(prompt), "{prompt}");
     }
 }

@@ -1,4 +1,4 @@
-//! The messages of a login, beside the prompts. Only a user who has passed a first factor is told why a code was refused: a
+//! The prompt and the messages of a login. Only a user who has passed a first factor is told why a code was refused: a
 //! stranger learns nothing.
 
 use crate::outcome::EnrolmentAborted;
@@ -7,9 +7,21 @@ use totp_core::account_recovery::TokenRefused;
 use totp_core::config::Config;
 use totp_core::ledger::LoginMethod;
 use totp_core::login::{Method, Reason, Refusal, SinceLast, Verified};
+use totp_core::module_arguments::Arguments;
 use totp_core::policy::device::DeviceId;
 use totp_core::recovery::RecoveryKind;
 use totp_core::time::Seconds;
+
+/// The prompt for the code: the words of pam_google_authenticator, which people know.
+pub(crate) const PROMPT: &str = "Verification code: ";
+/// The same with `forward_pass`.
+pub(crate) const PROMPT_WITH_PASSWORD: &str = "Password & verification code: ";
+
+/// The prompt, unless `prompt=` sets another.
+pub(crate) fn prompt(arguments: &Arguments) -> &str {
+    let default = if arguments.forward_pass { PROMPT_WITH_PASSWORD } else { PROMPT };
+    arguments.prompt.as_deref().unwrap_or(default)
+}
 
 /// Why a login was refused, and what to do. `None`: what would help the user would help an attacker, too.
 pub(crate) fn refusal(Refusal { reason, next_code, .. }: &Refusal) -> Option<String> {
@@ -194,6 +206,14 @@ mod tests {
     use super::*;
     use totp_core::factor::{ClockOff, FactorKind};
     use totp_core::ledger::LastLogin;
+
+    #[test]
+    fn the_prompt_asks_for_what_is_to_be_typed() {
+        let prompt_of = |words: &[&str]| prompt(&Arguments::parse(words).unwrap()).to_owned();
+        assert_eq!(prompt_of(&[]), "Verification code: ");
+        assert_eq!(prompt_of(&["forward_pass"]), "Password & verification code: ");
+        assert_eq!(prompt_of(&["forward_pass", "prompt=Both: "]), "Both: ");
+    }
 
     #[test]
     fn a_refusal_says_how_long_to_wait() {

@@ -7,11 +7,6 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// The prompt, unless `prompt=` says otherwise: the words of pam_google_authenticator, which people know.
-pub const DEFAULT_PROMPT: &str = "Verification code: ";
-/// The same with `forward_pass`.
-pub const DEFAULT_PROMPT_WITH_PASSWORD: &str = "Password & verification code: ";
-
 /// The arguments, checked.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Arguments {
@@ -19,8 +14,8 @@ pub struct Arguments {
     pub config: Option<PathBuf>,
     /// `nullok`: a user who is provably not enrolled is not asked.
     pub nullok: bool,
-    /// `prompt=TEXT`.
-    pub prompt: String,
+    /// `prompt=TEXT`: in place of the default prompt.
+    pub prompt: Option<String>,
     /// `echo`: the code is shown while it is typed.
     pub echo: bool,
     /// `debug`: more lines in the log.
@@ -107,8 +102,6 @@ impl Arguments {
             (false, true) => FirstPass::Use,
             (true, true) => return Err(ArgumentError::BothPasses),
         };
-        let default = if forward_pass { DEFAULT_PROMPT_WITH_PASSWORD } else { DEFAULT_PROMPT };
-        let prompt = prompt.unwrap_or_else(|| default.to_owned());
         Ok(Self { config, nullok, prompt, echo, debug, fresh, first_pass, forward_pass, after_first_factor })
     }
 
@@ -151,7 +144,7 @@ mod tests {
     #[test]
     fn without_arguments_a_verification_code_is_asked_for() {
         let arguments = Arguments::parse::<&str>(&[]).unwrap();
-        assert_eq!(arguments.prompt, DEFAULT_PROMPT);
+        assert_eq!(arguments.prompt, None);
         assert!(!arguments.nullok && !arguments.echo && !arguments.debug && arguments.config.is_none());
     }
 
@@ -170,17 +163,12 @@ mod tests {
         ];
         let arguments = Arguments::parse(&words).unwrap();
         assert_eq!(arguments.config.as_deref(), Some(Path::new("/etc/x.toml")));
-        assert_eq!(arguments.prompt, "Code, please: ");
+        assert_eq!(arguments.prompt.as_deref(), Some("Code, please: "));
         assert!(arguments.nullok && arguments.echo && arguments.debug);
         assert!(arguments.forward_pass && arguments.after_first_factor);
         assert_eq!((arguments.fresh, arguments.first_pass), (Some(Seconds(900)), FirstPass::Try));
         let arguments = Arguments::parse(&["use_first_pass"]).unwrap();
         assert_eq!((arguments.fresh, arguments.first_pass), (None, FirstPass::Use));
-    }
-
-    #[test]
-    fn a_password_with_the_code_is_asked_for_in_one_prompt() {
-        assert_eq!(Arguments::parse(&["forward_pass"]).unwrap().prompt, "Password & verification code: ");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::factor::Factor;
 use crate::id::Id;
 use crate::keyring::Binding;
 use crate::recovery;
-use crate::user::User;
+use crate::user::{Account, User};
 
 /// The owner of a credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,14 @@ pub struct Owner {
     pub uid: Option<u32>,
     /// The id of this enrolment.
     pub id: Id,
+}
+
+impl Owner {
+    /// Whether `account` is the one that was enrolled. An account that was deleted and created again under the same name has
+    /// another uid, and does not inherit the enrolment.
+    pub(crate) fn is(&self, account: &Account) -> bool {
+        self.uid.is_none_or(|uid| account.uid == Some(uid))
+    }
 }
 
 /// The additional data of every seal of a credential.

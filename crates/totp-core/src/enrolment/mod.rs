@@ -342,7 +342,7 @@ fn append(
 
 fn present<E: Entry>(entry: &E, account: &Account) -> Result<(Credential, Ledger), EnrolmentError> {
     let (credential, ledger) = sound(entry)?;
-    if credential.owner().uid.is_some_and(|uid| account.uid != Some(uid)) {
+    if !credential.owner().is(account) {
         return Err(EnrolmentError::OtherAccount);
     }
     Ok((credential, ledger))

@@ -51,6 +51,13 @@ impl RecoveryMarks {
         Self { set, used: [now.max(1); MOST_CODES] }
     }
 
+    /// The marks with the code `at` used at `now`, in seconds since 1970; `None`: it was used before.
+    pub(crate) fn with_used(mut self, at: usize, now: u64) -> Option<Self> {
+        let used = self.used.get_mut(at).filter(|used| **used == 0)?;
+        *used = now.max(1);
+        Some(self)
+    }
+
     /// How many codes of a set of `codes` are unused.
     pub(crate) fn left(&self, codes: usize) -> usize {
         self.used.iter().take(codes).filter(|&&used| used == 0).count()

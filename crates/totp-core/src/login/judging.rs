@@ -52,7 +52,9 @@ pub(super) enum Begun {
 /// Judges what is not charged, and makes the charge for the rest. A refusal by limit, lock or disabling records
 /// nothing, except in the case of [`Before::refused`].
 pub(super) fn begin(question: &Question<'_>, ledger: &Ledger) -> Result<Begun, JudgeError> {
-    check_owner(question.credential, question.account)?;
+    if !question.credential.owner().is(question.account) {
+        return Err(JudgeError::OtherAccount);
+    }
     let before = Before::of(ledger, question.now);
     let state = question.rules.limit.state(&before.ledger.failures, question.now.realtime);
     match question.answer {
@@ -61,14 +63,6 @@ pub(super) fn begin(question: &Question<'_>, ledger: &Ledger) -> Result<Begun, J
         Answer::Recovery(code) => {
             recovery(question, before, state, code).map(|sealed| Begun::Judged(Box::new(sealed)))
         }
-    }
-}
-
-/// Refuses an account that was deleted and created again under the same name: it does not inherit the enrolment.
-pub(crate) fn check_owner(credential: &Credential, account: &Account) -> Result<(), JudgeError> {
-    match credential.owner().uid {
-        Some(uid) if account.uid != Some(uid) => Err(JudgeError::OtherAccount),
-        Some(_) | None => Ok(()),
     }
 }
 
@@ -114,7 +108,7 @@ fn recovery(
     let Some((set, at)) = find_recovery(question, code, recovery::RecoveryKind::Own)? else {
         return Ok(before.refused(Reason::from(state)));
     };
-    let Some(marks) = marked(&before.ledger, set, at, question.now) else {
+    let Some(marks) = before.ledger.marks_of(set.id).with_used(at, question.now.realtime) else {
         return Ok(before.refused(Reason::Replayed));
     };
     let since_last = SinceLast::of(&before.ledger);
@@ -205,7 +199,7 @@ impl Attempt {
         at: usize,
         charging: Charging,
     ) -> SealedVerdict {
-        let Some(marks) = marked(&self.before.ledger, set, at, question.now) else {
+        let Some(marks) = self.before.ledger.marks_of(set.id).with_used(at, question.now.realtime) else {
             return self.replayed(Reason::Replayed.into(), charging);
         };
         let since_last = SinceLast::of(&self.before.ledger);
@@ -291,14 +285,6 @@ impl Used {
         next.failures.succeed();
         accepted(question, next, since_last, self.method, Happened::CodeUsed(self.factor))
     }
-}
-
-/// The marks with this code used; `None`: it was used before.
-fn marked(ledger: &Ledger, set: &RecoverySet, at: usize, now: Now) -> Option<RecoveryMarks> {
-    let mut marks = ledger.marks_of(set.id);
-    let used = marks.used.get_mut(at).filter(|used| **used == 0)?;
-    *used = now.realtime.max(1);
-    Some(marks)
 }
 
 fn spent(

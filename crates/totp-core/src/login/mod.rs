@@ -8,7 +8,6 @@ mod submission;
 mod tests;
 mod verdict;
 
-pub(crate) use judging::check_owner;
 pub use submission::{JudgeError, Rules, Submission};
 pub use verdict::{Method, Reason, Refusal, SinceLast, Verdict, Verified};
 

@@ -2,7 +2,7 @@
 
 use crate::keyring::Keyring;
 use crate::ledger::{Happened, Record};
-use crate::login::{Host, JudgeError, Verified, check_owner, with_hold};
+use crate::login::{Host, JudgeError, Verified, with_hold};
 use crate::policy::Exemption;
 use crate::policy::device::{self, Device, DeviceId, RememberRules, Traits};
 use crate::store::{Entry, Held, Hold, Store, StoreError};
@@ -29,7 +29,9 @@ pub fn recognise<H: Held>(
     now: Now,
     keyring: &Keyring,
 ) -> Result<Option<Recognised>, JudgeError> {
-    check_owner(held.credential(), account)?;
+    if !held.credential().owner().is(account) {
+        return Err(JudgeError::OtherAccount);
+    }
     // Checked before the seal is opened, because most people have no remembered device.
     if held.ledger().devices.is_empty() || !remember.can_tell(traits) {
         return Ok(None);
