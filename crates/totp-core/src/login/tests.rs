@@ -113,7 +113,7 @@ fn an_account_made_again_under_the_same_name_inherits_nothing<X: Exclusion>() {
     for uid in [Some(1002), None] {
         let other = Account { uid, ..alice() };
         for typed in [code(PHONE, NOON), codes[0].expose().to_vec()] {
-            assert!(word(fixture.login_as(&other, &typed, at(NOON))).contains("another uid"));
+            assert!(word(fixture.login_as(&other, &typed, at(NOON))).contains("uid differs"));
         }
     }
     assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
@@ -300,7 +300,7 @@ fn a_login_that_is_always_overtaken_is_busy_and_uses_nothing_up() {
     assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
 }
 
-/// What many who ask at once are told, in order of the words.
+/// The sorted results of logins that run at once.
 fn at_once<X: Exclusion + Send + Sync>(fixture: &Fixture<Memory<X>>, typed: &[Vec<u8>]) -> Vec<String> {
     let barrier = std::sync::Barrier::new(typed.len());
     let mut told: Vec<String> = std::thread::scope(|scope| {
