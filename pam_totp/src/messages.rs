@@ -74,7 +74,7 @@ pub(crate) fn welcome(verified: &Verified, config: &Config, now: u64) -> Option<
         let why = match kind {
             RecoveryKind::Own => "makes new ones",
             // These do not open a locked account: they are short, so wrong ones are limited like codes.
-            RecoveryKind::Scratch => "makes longer ones, which open a locked account too",
+            RecoveryKind::Scratch => "makes longer ones, which also work while the account is locked",
         };
         sentences.push(format!("{warning}{left}; \"sudo totp-enroll recovery-codes\" {why}."));
     }
@@ -96,13 +96,13 @@ fn since(since: &SinceLast, now: u64) -> Option<String> {
     }
     let news = if news.is_empty() { String::new() } else { format!(" Since then: {}.", news.join(", ")) };
     Some(match since.login {
-        None => format!("This is the first login by a code.{news}"),
+        None => format!("This is the first login with a code.{news}"),
         Some(login) => {
             let how = match login.method {
                 LoginMethod::Code(_) => "a code",
                 LoginMethod::RecoveryCode => "a recovery code",
             };
-            format!("Last login: {} ago by {how}.{news}", length(Seconds(now.saturating_sub(login.at))))
+            format!("Last login: {} ago with {how}.{news}", length(Seconds(now.saturating_sub(login.at))))
         }
     })
 }
@@ -112,7 +112,7 @@ pub(crate) fn reset_requested(by: &str, at: u64, now: u64) -> String {
     // A directory service may give any name.
     let by: String = by.chars().filter(|char| !char.is_control()).take(64).collect();
     format!(
-        "WARNING: someone asked to reset your second factor ({} ago, by {by}). If this was not you: \"sudo totp-enroll reset cancel\", or tell an administrator.",
+        "WARNING: a reset of your second factor was requested ({} ago, by {by}). If you did not ask for it, run \"sudo totp-enroll reset cancel\" or tell an administrator.",
         length(Seconds(now.saturating_sub(at)))
     )
 }
@@ -145,9 +145,11 @@ pub(crate) fn enrolment_aborted(why: EnrolmentAborted) -> Option<Cow<'static, st
                 format!("Too many wrong codes, and nothing was enrolled; try again in {wait}.").into(),
             );
         }
-        EnrolmentAborted::Cancelled => "Nothing was enrolled; this account needs an authenticator to log in.",
+        EnrolmentAborted::Cancelled => {
+            "Nothing was enrolled. This account needs an authenticator: log in again to enrol one."
+        }
         EnrolmentAborted::NotConfirmed(_) => {
-            "No code was right, and nothing was enrolled. The next login starts with a new key."
+            "No correct code was entered, and nothing was enrolled. The next login starts with a new key."
         }
         EnrolmentAborted::Late => "The answer came too late, and nothing was enrolled; log in again.",
         EnrolmentAborted::Meanwhile => {
@@ -242,15 +244,15 @@ mod tests {
         assert_eq!(said(login(LoginMethod::Code(FactorKind::Totp)), 0, false), None);
         assert_eq!(
             said(login(LoginMethod::Code(FactorKind::Totp)), 1, true).unwrap(),
-            "Last login: 2 hours ago by a code. Since then: 1 wrong code, a device was remembered."
+            "Last login: 2 hours ago with a code. Since then: 1 wrong code, a device was remembered."
         );
         assert_eq!(
             said(login(LoginMethod::RecoveryCode), 0, false).unwrap(),
-            "Last login: 2 hours ago by a recovery code."
+            "Last login: 2 hours ago with a recovery code."
         );
         assert_eq!(
             said(None, 2, false).unwrap(),
-            "This is the first login by a code. Since then: 2 wrong codes."
+            "This is the first login with a code. Since then: 2 wrong codes."
         );
         assert_eq!(said(None, 0, false), None);
     }
@@ -260,7 +262,7 @@ mod tests {
         let said = reset_requested("bob\u{1b}[2J\n", 1000, 8200);
         assert!(
             said.contains("(2 hours ago, by bob[2J)")
-                && said.contains("reset cancel\", or tell an administrator"),
+                && said.contains("reset cancel\" or tell an administrator"),
             "{said}"
         );
         assert!(!said.contains(char::is_control), "{said:?}");

@@ -43,5 +43,5 @@ fn put(attempt: &Attempt<'_>, store: &impl Engine, event: &Event) -> Result<(), 
     store
         .notices()
         .put(&notice, uid, Origin::Login, &mut OsEntropy)
-        .map_err(|error| format!("nobody is told of this: {error}"))
+        .map_err(|error| format!("the user gets no mail about this: {error}"))
 }

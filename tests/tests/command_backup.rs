@@ -414,7 +414,7 @@ fn choose(fixture: &Fixture, first: &str, second: Option<&str>) -> Ended {
     terminal.expect("passphrase: ");
     terminal.types(first);
     if let Some(second) = second {
-        terminal.expect("once more: ");
+        terminal.expect("again: ");
         terminal.types(second);
     }
     terminal.end()

@@ -124,7 +124,7 @@ fn ssh_enrols_nobody_before_a_first_factor() {
 
 const INSIDE: &str = "echo inside as $(id -un)";
 /// The end of the prompts, before the word for leaving.
-const ASKS_FOR_THE_FIRST_CODE: &str = "nothing typed: ";
+const ASKS_FOR_THE_FIRST_CODE: &str = "Enter alone: ";
 const ASKS_WHETHER_SAVED: &str = "nothing is enrolled): ";
 /// The exit status of the command for a user who is not enrolled.
 const NOT_ENROLLED: i32 = 3;

@@ -89,7 +89,7 @@ fn a_recovery_code_login_tells_how_many_are_left() {
     assert!(first.starts_with("3 recovery codes are left; \"sudo totp-enroll recovery-codes\""), "{first}");
     let second = used(&codes[1]);
     assert!(second.contains("WARNING: only 2 recovery codes are left"), "{second}");
-    assert!(second.contains("ago by a recovery code"), "the next login tells of the one before: {second}");
+    assert!(second.contains("ago with a recovery code"), "the next login tells of the one before: {second}");
     assert!(used(&codes[2]).contains("only 1 recovery code is left"));
 }
 
@@ -104,7 +104,7 @@ fn the_next_login_shows_what_happened_since_the_last() {
     let outcome = fixture.login_with_code_at("alice", THEN + 7200).run();
     assert_eq!(
         said(&outcome),
-        ["Last login: 2 hours ago by a code. Since then: 2 wrong codes, a device was remembered."]
+        ["Last login: 2 hours ago with a code. Since then: 2 wrong codes, a device was remembered."]
     );
     let outcome = fixture.login_with_code_at("alice", THEN + 7260).run();
     assert!(said(&outcome).is_empty(), "no news: {outcome:?}");

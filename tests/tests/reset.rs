@@ -12,7 +12,7 @@ use acceptance::reset_steps::{
 };
 use std::fs;
 
-pub(crate) const WARNING: &str = "someone asked to reset your second factor";
+pub(crate) const WARNING: &str = "a reset of your second factor was requested";
 
 #[test]
 fn two_operators_and_an_hour_reset_an_enrolment() {

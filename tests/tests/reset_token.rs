@@ -75,7 +75,7 @@ fn a_token_enrols_over_ssh_behind_a_key() {
     let mut ssh = sshd.ssh("alice", Key::Offered, "echo inside as $(id -un)");
     ssh.expect(PROMPT);
     ssh.types(&token);
-    let phone = Authenticator::shown(&ssh.expect("nothing typed: "));
+    let phone = Authenticator::shown(&ssh.expect("Enter alone: "));
     let now = clock::well_inside_a_step(30, 10);
     ssh.types(&phone.code_at(now));
     ssh.expect("nothing is enrolled): ");

@@ -124,7 +124,7 @@ fn caller_uid(user: &str, sudo_uid: Option<&str>) -> Result<Uid, CommandError> {
         (Some(known), None) => Ok(known),
         (Some(known), Some(Ok(uid))) if known == Uid::from_raw(uid) => Ok(known),
         (None | Some(_), _) => {
-            let problem = "SUDO_USER and SUDO_UID do not name one account; run the command with sudo, or in a root shell";
+            let problem = "SUDO_USER and SUDO_UID do not name the same account; run the command with sudo, or in a root shell";
             Err(CommandError::not_permitted(problem))
         }
     }

@@ -58,7 +58,10 @@ fn ask_account_name(context: &Context, account: &Account, effect: &str) -> Resul
 
 /// Prompts for a code and uses it up, under the same limits as a login.
 fn ask_current_code(context: &Context, account: &Account) -> Result<(), CommandError> {
-    let terminal = Terminal::open(context.format, "changing your own enrolment needs a current code")?;
+    let terminal = Terminal::open(
+        context.format,
+        "run it on a terminal: changing your own enrolment needs a current code",
+    )?;
     terminal.say("to change your own enrolment, enter a current code or a recovery code");
     for _ in 0..ATTEMPTS {
         let typed = terminal.ask("current code: ")?;
@@ -233,7 +236,7 @@ pub(crate) fn explain(reason: Reason) -> String {
             "too many wrong codes; use a recovery code, or ask an administrator to run \"totp-enroll unlock\"".to_owned()
         }
         Reason::NotEnrolled | Reason::UnknownUser => "the account is not enrolled".to_owned(),
-        Reason::Busy => "another process is using this enrolment; try again".to_owned(),
+        Reason::Busy => "another login or command is using this enrolment; try again".to_owned(),
         Reason::Late | Reason::Malformed | Reason::Conversation => "that is not a code; type the digits that the app shows, or a recovery code".to_owned(),
     }
 }

@@ -163,5 +163,8 @@ pub(crate) fn store(config: &Config) -> Store {
 }
 
 pub(crate) fn busy(account: &Account) -> CommandError {
-    CommandError::refused(format!("another process is using the enrolment of {}; try again", account.user))
+    CommandError::refused(format!(
+        "another login or command is using the enrolment of {}; try again",
+        account.user
+    ))
 }

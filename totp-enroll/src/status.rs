@@ -54,7 +54,7 @@ fn lines(report: &EnrolmentReport, warn_below: usize) -> Vec<String> {
     lines.push(recovery(report, warn_below));
     lines.push(format!("state: {}, {} wrong codes in a row", report.state_text(), report.wrong_in_a_row));
     lines.push(report.last_login.as_ref().map_or("last login: none".to_owned(), |login| {
-        format!("last login: {} by {}", login.at, login.method)
+        format!("last login: {} (method: {})", login.at, login.method)
     }));
     lines.extend(report.reset.as_ref().map(|reset| {
         format!(

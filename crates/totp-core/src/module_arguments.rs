@@ -50,7 +50,7 @@ pub enum ArgumentError {
     )]
     Unknown(String),
     /// An argument that is given more than once.
-    #[error("the argument \"{0}\" is there twice: remove one")]
+    #[error("the argument \"{0}\" is given twice: remove one")]
     Twice(&'static str),
     /// `conf=` without an absolute path.
     #[error("conf= must name a file by a path that starts with /")]

@@ -43,11 +43,11 @@ fn words(name: Name) -> Option<Words> {
         ),
         Name::ResetRequested => (
             "a reset of the one-time codes was requested, as after the loss of the phone and all recovery codes",
-            "Cancel it at once with \"totp-enroll reset cancel\" and one of your codes, or ask an administrator.",
+            "Cancel it at once with \"sudo totp-enroll reset cancel\" and one of your codes, or ask an administrator.",
         ),
         Name::ResetApproved => (
             "the reset of the one-time codes was approved by another operator",
-            "Cancel it at once with \"totp-enroll reset cancel\" and one of your codes, or ask an administrator.",
+            "Cancel it at once with \"sudo totp-enroll reset cancel\" and one of your codes, or ask an administrator.",
         ),
         Name::ResetRefused => (
             "a step of a reset of the one-time codes was refused",
@@ -58,17 +58,16 @@ fn words(name: Name) -> Option<Words> {
             "Someone else cancelled the reset that you had asked for.",
         ),
         Name::ResetCompleted => (
-            "the one-time codes were reset: the phone, the recovery codes and remembered devices no longer work, and a token was issued to enrol a new phone",
+            "the one-time codes were reset: the phone, the recovery codes and remembered devices no longer work, and a reset token was issued to enrol a new phone",
             "Someone else may be about to enrol their own phone.",
         ),
         Name::TokenUsed => (
-            "the token of a reset was used to enrol a new phone",
+            "a reset token was used to enrol a new phone",
             "Someone else may now have a phone whose codes open your account.",
         ),
-        Name::TokenRefused => (
-            "a token to enrol a new phone was refused",
-            "Someone is trying to enrol their own phone for your account.",
-        ),
+        Name::TokenRefused => {
+            ("a reset token was refused", "Someone is trying to enrol their own phone for your account.")
+        }
         // Not notified: ordinary logins and refusals; events of the machine; imports, which the administrator
         // announces; accounts that are gone.
         Name::Accepted

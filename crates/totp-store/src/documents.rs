@@ -87,7 +87,7 @@ pub fn destroy_document(file: &Path) -> Result<(), StoreError> {
     std::thread::sleep(TIME_TO_READ);
     let length = usize::try_from(stat.st_size).unwrap_or(0).min(LARGEST_DOCUMENT);
     let opened = File::from(fd);
-    opened.write_all_at(&vec![0; length], 0).map_err(|error| system(file, "write over", &error))?;
+    opened.write_all_at(&vec![0; length], 0).map_err(|error| system(file, "overwrite", &error))?;
     fsync(&opened).map_err(|source| FileError::System { file: file.to_owned(), action: "sync", source })?;
     Ok(())
 }

@@ -91,7 +91,7 @@ fn hold(directory: &Directory, uid: u32) -> Result<Option<HeldAttempts>, FileErr
             }
             Lock::Gone => {}
             Lock::Busy => {
-                let problem = "is in use by another process: try again";
+                let problem = "is in use by another login or command: try again";
                 return Err(FileError::Busy { file: path, problem });
             }
         }

@@ -144,7 +144,7 @@ fn a_ledger_of_another_length_is_damaged() {
         bytes.truncate(length);
         bytes.resize(length, 0);
         std::fs::write(fixture.file("ledgers/alice"), bytes).unwrap();
-        assert!(word(fixture.login(&code(PHONE, NOON), at(NOON))).contains("does not check"), "{length}");
+        assert!(word(fixture.login(&code(PHONE, NOON), at(NOON))).contains("is damaged"), "{length}");
     }
     std::fs::write(fixture.file("ledgers/alice"), whole).unwrap();
     assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "accepted phone");

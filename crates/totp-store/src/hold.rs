@@ -48,12 +48,12 @@ impl Store for FilesStore {
             if slots.none_enrolled() {
                 return Ok(Hold::NotEnrolled);
             }
-            let problem = "is there but its credential is missing: restore that from a backup; or \
-                           \"totp-enroll disable\" forgets the enrolment";
+            let problem = "exists, but its credential is missing: restore the credential from a backup, or run \
+                           \"totp-enroll disable USER\" to remove the enrolment";
             return Err(DocumentError::new(&path, problem).into());
         };
         let Some((ledger, slot)) = slots.newest_of(credential.owner().id) else {
-            return Err(broken(&path, "does not check, or belongs to another enrolment").into());
+            return Err(broken(&path, "is damaged, or belongs to another enrolment").into());
         };
         Ok(Hold::Held(FileHeld { path, file, credential, ledger, slot }))
     }

@@ -38,8 +38,8 @@ pub(crate) fn read_file(file: &File, path: &Path) -> Result<Vec<u8>, FileError> 
 fn too_new(path: &Path, version: u32) -> FileError {
     let known = slot::version();
     let problem = format!(
-        "version {version} is newer than this program reads ({known}): upgrade it; a repair would forget which codes were used; \
-         where no later version ever ran here it is damaged: \"totp-enroll reset\" or \"totp-enroll disable USER\" help"
+        "version {version} is newer than this program reads ({known}): upgrade it; do not repair the file, which would forget which codes were used; \
+         if no later version ever ran here, the file is damaged: run \"totp-enroll reset request USER\" or \"totp-enroll disable USER\""
     );
     FileError::Document(DocumentError::new(path, problem))
 }

@@ -42,8 +42,7 @@ impl SpoolDirectory {
     /// The number of one more notice among those of the same second.
     fn space_for(&self, at: u64, uid: Option<u32>, origin: Origin) -> Result<u32, StoreError> {
         let (waiting, _) = self.waiting()?;
-        let problem =
-            "holds as many notices as it may hold: find out why they are not sent (\"totp-enroll notify\")";
+        let problem = "has reached its limit of unsent notices: find out why they are not sent (\"totp-enroll notify\")";
         let full = || FileError::Unsafe { file: self.path(), problem };
         Ok(space_for(&waiting, at, uid, origin).ok_or_else(full)?)
     }

@@ -61,7 +61,7 @@ fn logins_fill_neither_their_account_nor_the_spool() {
         put(&spool, at, Some(1001), Origin::Login).unwrap();
     }
     let error = put(&spool, 32, Some(1001), Origin::Login).unwrap_err();
-    assert!(error.to_string().contains("as many notices as it may"), "{error}");
+    assert!(error.to_string().contains("limit of unsent notices"), "{error}");
     put(&spool, 33, Some(1002), Origin::Login).unwrap();
     put(&spool, 34, Some(1001), Origin::Command).unwrap();
     for at in 100..1089 {

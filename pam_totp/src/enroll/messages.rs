@@ -13,7 +13,7 @@ use totp_core::user::Account;
 
 /// Asks whether the recovery codes are saved.
 pub(super) const SAVED_PROMPT: &str =
-    "Type \"yes\" when they are saved (nothing typed: cancel, and nothing is enrolled): ";
+    "Type \"yes\" when you have saved them (Enter alone: cancel, and nothing is enrolled): ";
 
 /// What is going to happen, and the card: QR code and key.
 pub(super) fn opening(
@@ -25,9 +25,9 @@ pub(super) fn opening(
     let later = match excuse.map(Unenrolled::days_left) {
         None => String::new(),
         Some(None) => " It can also be done later.".to_owned(),
-        Some(Some(0)) => " Today is the last day on which it can be put off.".to_owned(),
-        Some(Some(1)) => " It can be put off for one more day.".to_owned(),
-        Some(Some(days)) => format!(" It can be put off for {days} more days."),
+        Some(Some(0)) => " Today is the last day to postpone it.".to_owned(),
+        Some(Some(1)) => " It can be postponed for one more day.".to_owned(),
+        Some(Some(days)) => format!(" It can be postponed for {days} more days."),
     };
     let head = format!(
         "This login enrols an authenticator for this account: an app on your phone that shows the codes that later logins ask for.{later}\n\
@@ -49,7 +49,7 @@ pub(super) fn qr(card: &Card, drawing: Drawing) -> Secret {
     match card.qr() {
         // On a line of its own: what stands before it must not shift its first line.
         Ok(qr) => join(&[b"\n", qr.text(drawing).expose()]),
-        Err(too_long) => Secret::new(format!("({too_long}; use the key)").into_bytes()),
+        Err(too_long) => Secret::new(format!("({too_long}; type the key instead)").into_bytes()),
     }
 }
 
@@ -62,7 +62,7 @@ pub(super) fn uri(card: &Card) -> Secret {
 pub(super) fn code_prompt(excuse: Option<&Unenrolled>) -> String {
     let cancel = if excuse.is_some() { "not now" } else { "cancel" };
     format!(
-        "Code from the app (\"ascii\": a QR code of plain characters, \"uri\": the otpauth:// URI, nothing typed: {cancel}): "
+        "Code from the app (\"ascii\": a QR code of plain characters, \"uri\": the otpauth:// URI, Enter alone: {cancel}): "
     )
 }
 
@@ -71,7 +71,7 @@ pub(super) fn not_confirmed(why: NotConfirmed, left: usize) -> String {
     let why = match why {
         NotConfirmed::Malformed { digits } => format!("That is not a code of {digits} digits."),
         NotConfirmed::ClockOff(_) => {
-            "That code is right at another time: correct the clock of the phone, or have the clock of this machine corrected."
+            "That code belongs to another time: correct the clock of the phone, or have the clock of this machine corrected."
                 .to_owned()
         }
         NotConfirmed::Wrong => {

@@ -37,7 +37,7 @@ pub(crate) struct LineSource {
     /// File to import; - reads standard input
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
-    /// Import accounts that the system does not know as well
+    /// Also import accounts that do not exist on this system
     #[arg(long)]
     pub(crate) allow_unknown: bool,
     /// Report bad lines and import the others
@@ -60,7 +60,7 @@ pub(crate) struct GoogleAuthenticator {
     /// Import ~/.google_authenticator of every account in the account database
     #[arg(long, conflicts_with_all = ["file", "allow_unknown"])]
     pub(crate) all_homes: bool,
-    /// Import an account that the system does not know as well
+    /// Import the account even if it does not exist on this system
     #[arg(long)]
     pub(crate) allow_unknown: bool,
     /// Report bad files and import the others

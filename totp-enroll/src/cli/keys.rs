@@ -46,14 +46,14 @@ pub(crate) enum Keys {
     },
     /// Restore the keyring from a backup
     ///
-    /// Refused if an enrolment that opens now would no longer open.
+    /// Refused if an enrolment that can be decrypted now could no longer be decrypted.
     Restore {
         /// Backup file to read
         #[arg(value_hint = ValueHint::FilePath)]
         file: PathBuf,
         #[command(flatten)]
         passphrase: Passphrase,
-        /// Replace the existing keyring, if every enrolment that opens now still does
+        /// Replace the existing keyring, if every enrolment that can be decrypted now still can
         #[arg(long)]
         replace: bool,
     },
@@ -61,12 +61,12 @@ pub(crate) enum Keys {
 
 #[derive(Args)]
 pub(crate) struct Seal {
-    /// Key to seal with; if omitted, as sealed before, else the default of systemd-creds
+    /// Key to seal with; if omitted, the one used last time, else the default of systemd-creds
     ///
     /// Only a TPM2 protects the keyring on a stolen disk.
     #[arg(long, value_enum, value_name = "KEY")]
     pub(crate) with_key: Option<With>,
-    /// TPM2 PCRs to bind to, 0 to 23, for example 7+11; if omitted, as sealed before, else none
+    /// TPM2 PCRs to bind to, 0 to 23, for example 7+11; if omitted, those used last time, else none
     ///
     /// An update of the firmware, the boot loader or the Secure Boot deny list changes PCRs; the sealed keyring then never opens again.
     #[arg(long, value_name = "PCRS", value_parser = Pcrs::parse)]

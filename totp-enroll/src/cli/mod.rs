@@ -40,7 +40,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Enrol an account with an authenticator app
     ///
-    /// Five wrong codes within ten minutes end it, per account and across attempts; "totp-enroll unlock" clears them.
+    /// After five wrong codes in ten minutes, no more are checked for the account; "totp-enroll unlock" clears them.
     Enroll(Enroll),
     /// Show the enrolment of an account; never shows a secret
     ///

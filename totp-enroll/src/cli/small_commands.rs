@@ -55,7 +55,7 @@ pub(crate) struct Notify {
 pub(crate) struct PamSnippet {
     /// PAM service, by its file name in /etc/pam.d
     pub(crate) service: String,
-    /// Module to replace; if omitted, whichever the service uses
+    /// Module to replace; if omitted, the one that the service uses
     #[arg(long, value_enum, value_name = "MODULE")]
     pub(crate) from: Option<From>,
     /// First factor at sshd

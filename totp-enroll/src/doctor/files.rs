@@ -192,7 +192,7 @@ fn runtime(directory: &Path, findings: &mut Vec<Finding>) {
     if !data.is_dir() || data.uid() != 0 || data.mode() & 0o022 != 0 {
         // Removing the directory would remove the opened keyring in it.
         let fix = if data.is_dir() {
-            "run chown root and chmod go-w on it"
+            "correct its owner and mode (chown root, chmod go-w)"
         } else {
             "move it away; pam_totp creates the directory when it is needed"
         };

@@ -107,7 +107,8 @@ impl LineImport<'_> {
             let plan = self.plan(lines).map_err(|error| interrupted(error, imported))?;
             let new = plan.bad.iter().find(|new| !bad.contains(&new.line));
             if let Some(BadLine { line, problem }) = new {
-                let problem = format!("line {line} was good when it was checked: {problem}");
+                let problem =
+                    format!("line {line} passed the check before the import, but fails now: {problem}");
                 return Err(interrupted(CommandError::refused(problem), imported));
             }
             batch.extend(plan.new_users.into_values());

@@ -52,7 +52,8 @@ pub(super) fn obtain(
 fn asked(context: &Context, to: PassphraseUse) -> Result<Secret, CommandError> {
     let terminal = Terminal::open(context.format, "name --passphrase-file or --passphrase-fd")?;
     let first = terminal.ask_hidden("passphrase: ")?;
-    if to == PassphraseUse::Choose && terminal.ask_hidden("the same once more: ")?.expose() != first.expose()
+    if to == PassphraseUse::Choose
+        && terminal.ask_hidden("the same passphrase again: ")?.expose() != first.expose()
     {
         return Err(CommandError::refused("the two passphrases differ; nothing was written: try again"));
     }

@@ -119,7 +119,7 @@ fn failed(stopped: RotationError, resealed: usize) -> CommandError {
         RotationError::Seal(error) => CommandError::refused(error.to_string()),
     };
     failure.explained(|problem| {
-        format!("{problem}; {resealed} enrolments were resealed, the others are unchanged, and all can still log in: fix this and run the command again")
+        format!("{problem}; {resealed} enrolments were resealed, the others are unchanged, and all users can still log in: fix this and run the command again")
     })
 }
 
@@ -142,7 +142,7 @@ fn report(context: &Context, document: &RotationReport) -> Result<(), CommandErr
                 let (dropped, keyring) =
                     (dropped.join(", "), context.keyring_text()?.0.display().to_string());
                 output::line(&format!(
-                    "dropped: {dropped}; back up {keyring} now, and keep its older backups as long as you keep older backups of the enrolments"
+                    "old keys deleted: {dropped}; back up {keyring} now, and keep its older backups as long as you keep older backups of the enrolments"
                 ))?;
             }
         }

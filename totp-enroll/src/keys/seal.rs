@@ -51,7 +51,9 @@ pub(super) fn seal(context: &Context, options: &Seal) -> Result<(), CommandError
     if file == files.clear {
         destroy_document(&files.clear).map_err(|error| {
             CommandError::from(error).explained(|problem| {
-                format!("{problem}; the keyring is sealed, but the clear file may still exist: remove it")
+                format!(
+                    "{problem}; the keyring is sealed, but the unencrypted file may still exist: remove it"
+                )
             })
         })?;
     }
@@ -62,7 +64,7 @@ pub(super) fn seal(context: &Context, options: &Seal) -> Result<(), CommandError
     unit::remark_on(&context.config.paths);
     if context.format == Format::Text {
         output::line(
-            "the clear keyring was overwritten and removed, but flash memory, snapshots and backups may still have copies: run \
+            "the unencrypted keyring was overwritten and removed, but flash memory, snapshots and backups may still have copies: run \
              \"totp-enroll keys rotate\" to make them useless. pam-totp-keyring.service opens the sealed keyring when the machine starts; \
              without systemd, run \"totp-enroll keys open\" then. It cannot be opened on another machine or after its TPM was replaced: \
              make a backup with \"totp-enroll keys backup FILE\"",
@@ -180,7 +182,7 @@ fn nothing_would_be_lost(
     let sealed = opened(files).map_err(|failure| {
         failure.explained(|problem| {
             format!(
-                "{problem}; the clear keyring is in use: remove the sealed one if no enrolment needs its keys"
+                "{problem}; the unencrypted keyring is in use: remove the sealed one if no enrolment needs its keys"
             )
         })
     })?;
@@ -191,8 +193,8 @@ fn nothing_would_be_lost(
     let sealed = Keyring::parse(&files.sealed(), sealed.expose()).map_err(StoreError::from)?;
     if let Some(key) = needed(context, &sealed, &in_force)? {
         let problem = format!(
-            "holds the key \"{}\", which the clear keyring in use lacks; nothing was changed; to use this one, make a backup with \
-             \"totp-enroll keys backup FILE\", move the clear keyring away, and run \"totp-enroll keys open\"",
+            "holds the key \"{}\", which the unencrypted keyring in use lacks; nothing was changed; to use this one, make a backup with \
+             \"totp-enroll keys backup FILE\", move the unencrypted keyring away, and run \"totp-enroll keys open\"",
             key.id()
         );
         return Err(CommandError::refused(problem).at(files.sealed(), None));

@@ -60,7 +60,7 @@ pub(super) fn send(
         SendLock::Sending(sending) => sending,
         SendLock::NothingThere => return Ok(report),
         SendLock::Busy => {
-            output::remark("another process is sending the notices");
+            output::remark("another command is already sending the notices");
             report.waiting = spool.waiting()?.0.len();
             return Ok(report);
         }

@@ -124,7 +124,7 @@ impl Snippet {
                     let arguments: Vec<String> = conf.iter().cloned().chain(carried.arguments).collect();
                     self.auth.push(line(keyword(&control), &arguments));
                     if keyword(&control) != control {
-                        self.notes.push(format!("line {} had the control `{control}`, with which the code would not always be required", auth_line.number));
+                        self.notes.push(format!("line {} had the control `{control}`, which would not always require the code; it is replaced", auth_line.number));
                     }
                     self.replaces.push(ReplacedLine { line: auth_line.number, text: auth_line.text });
                     self.carried.extend(carried.outcomes);

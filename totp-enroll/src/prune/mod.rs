@@ -90,7 +90,7 @@ fn withdraw(context: &Context, enrolment: &StaleEnrolment) -> Result<(), Command
         return Err(CommandError::refused("the account exists again; run prune again"));
     }
     let Some(entry) = context.store.entry(user, crate::context::PATIENCE)? else {
-        return Err(CommandError::refused("another process is using this enrolment; try again"));
+        return Err(CommandError::refused("another login or command is using this enrolment; try again"));
     };
     if matches!(enrolment.why, PruneReason::StrayLedger) && entry.reset()?.is_some() {
         return Err(CommandError::refused("the account was reset in the meantime; run prune again"));

@@ -18,8 +18,7 @@ const VERSION: u32 = 2;
 const OLDEST_VERSION: u32 = 1;
 
 /// Advice that follows an error about a reset document.
-const WHAT_TO_DO: &str =
-    "\"totp-enroll reset cancel USER\" takes it away; where nobody is enrolled, \"totp-enroll disable USER\"";
+const WHAT_TO_DO: &str = "remove it with \"totp-enroll reset cancel USER\" or, if USER is not enrolled, with \"totp-enroll disable USER\"";
 
 /// The document as it is written.
 #[derive(Serialize)]
@@ -91,7 +90,7 @@ impl Reset {
 fn read(table: &mut Table<'_>, user: &User) -> Result<Reset, ParseError> {
     let version = table.version(OLDEST_VERSION..=VERSION)?;
     if table.required::<&str>("user")? != user.as_str() {
-        return Err(table.wrong("is another user's"));
+        return Err(table.wrong("is another user's reset: it was copied or renamed"));
     }
     let account = Account { user: user.clone(), uid: table.optional("uid")? };
     let of = match table.required("of")? {

@@ -217,10 +217,10 @@ pub enum TokenRefused {
     #[error("too many wrong tokens were typed: ask an operator for a new one")]
     Dead,
     /// No token was made yet, or it belongs to another account.
-    #[error("no token was made for this account")]
+    #[error("there is no reset token for this account: ask an operator for one")]
     None,
     /// No token was given.
-    #[error("the second factor of this account was reset: enrol with the token of the reset")]
+    #[error("the second factor of this account was reset: enrol with the reset token")]
     Missing,
 }
 

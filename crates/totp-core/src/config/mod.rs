@@ -255,11 +255,11 @@ impl Config {
             ),
             (
                 limit.lock_after > limit.disable_after,
-                "limit.lock_after is more than limit.disable_after, so no lock would ever start: make it less",
+                "limit.lock_after is more than limit.disable_after, so no lock would ever start: make it smaller",
             ),
             (
                 !remember.bind_key && !remember.bind_address,
-                "remember.bind is empty, so that every device would be the remembered one: name \"ssh-key\", \"address\" or both",
+                "remember.bind is empty, so every device would count as remembered: name \"ssh-key\", \"address\" or both",
             ),
             (
                 remember.length == Seconds(0),
@@ -267,11 +267,11 @@ impl Config {
             ),
             (
                 both.is_some(),
-                "require.groups and require.exempt_groups name the same group: take it out of one of them",
+                "require.groups and require.exempt_groups name the same group: remove it from one of them",
             ),
             (
                 policy.named_groups().any(str::is_empty),
-                "require.groups or require.exempt_groups names a group without a name: take it out",
+                "require.groups or require.exempt_groups contains an empty group name: remove it",
             ),
         ];
         rules.iter().find(|(broken, _)| *broken).map_or(Ok(()), |(_, problem)| Err(format!("{of}{problem}")))

@@ -44,7 +44,9 @@ pub enum EnrolmentError {
     #[error("the user is already enrolled")]
     AlreadyEnrolled,
     /// Another process changed the enrolment while this change was being permitted.
-    #[error("another process changed the enrolment: check it with \"totp-enroll status\", then start again")]
+    #[error(
+        "another login or command changed the enrolment: check it with \"totp-enroll status\", then start again"
+    )]
     Changed,
     /// The user is not enrolled.
     #[error("the user is not enrolled")]

@@ -89,7 +89,7 @@ pub(super) fn document(active: &str, keys: &[&Key]) -> Secret {
 /// The name of a field may be a key that was typed left of its `=`, so it is not repeated.
 fn without_names(error: DocumentError) -> DocumentError {
     if error.problem.starts_with("unknown field") {
-        let problem = format!("there is a field that no keyring has; {WHAT_TO_DO}");
+        let problem = format!("it contains an unknown field; {WHAT_TO_DO}");
         return DocumentError { problem, ..error };
     }
     error

@@ -68,10 +68,10 @@ pub enum SkippedError {
     #[error(transparent)]
     Open(#[from] OpenError),
     /// Another process held it until the deadline.
-    #[error("another process is using the enrolment: run this again")]
+    #[error("another login or command is using the enrolment: run this again")]
     Busy,
     /// Other processes kept changing it.
-    #[error("other processes kept changing the enrolment: run this again")]
+    #[error("other logins or commands kept changing the enrolment: run this again")]
     Changing,
     /// It has no ledger and cannot be held.
     #[error(

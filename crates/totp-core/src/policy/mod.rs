@@ -252,7 +252,7 @@ impl Policy {
         const RULE: &str = "accept.ssh_security_keys";
         match (self.ssh_security_keys, input.security_key) {
             (false, _) => passed(RULE, "not set"),
-            (true, false) => passed(RULE, "the first factor was no security key"),
+            (true, false) => passed(RULE, "the first factor was not a security key"),
             (true, true) => {
                 let exemption = Exemption { why: Exempted::SecurityKey };
                 decided(RULE, "the first factor was a security key", Decision::Exempt(exemption))
@@ -263,10 +263,10 @@ impl Policy {
     fn enrolment(&self, input: &PolicyInput) -> Finding {
         const RULE: &str = "require.enroll_by";
         match input.enrolled {
-            None => return passed("enrolment", "makes no difference here, or is not known"),
+            None => return passed("enrolment", "not checked: it makes no difference here, or is not known"),
             Some(true) => return passed("enrolment", "the account is enrolled"),
             Some(false) if input.reset => {
-                let why = "the second factor was reset: the token is asked for, in the place of a code";
+                let why = "the second factor was reset: the reset token is asked for instead of a code";
                 return decided("reset", why, Decision::Ask);
             }
             Some(false) => {}
@@ -281,11 +281,11 @@ impl Policy {
         }
         let Some(excuse) = excuse else {
             let why = if self.enroll_by.is_some() {
-                "the account is not enrolled, and the last day for that is over"
+                "the account is not enrolled, and the last day to enrol has passed"
             } else if self.enroll_at_login && input.introduced {
-                "the account is not enrolled, and this request leaves no room for enrolling it"
+                "the account is not enrolled, and this login cannot show the messages of an enrolment"
             } else if self.enroll_at_login {
-                "the account is not enrolled, and no first factor is known to have been passed"
+                "the account is not enrolled, and no first factor is known to have succeeded"
             } else {
                 "the account is not enrolled"
             };
@@ -293,7 +293,7 @@ impl Policy {
         };
         match excuse.days_left {
             Some(days) => {
-                let why = format!("the account is not enrolled, and has {days} days left for it");
+                let why = format!("the account is not enrolled, and has {days} days left to enrol");
                 decided(RULE, why, Decision::NotYetRequired(excuse))
             }
             None => decided("nullok", "the account is not enrolled", Decision::NotYetRequired(excuse)),
@@ -313,9 +313,10 @@ impl Policy {
                     Decision::Exempt(exemption),
                 )
             }
-            (within, Some(age)) => {
-                passed(RULE, format!("the code of this login session is {age} old, and {within} count"))
-            }
+            (within, Some(age)) => passed(
+                RULE,
+                format!("the last code of this login session is {age} old, and the limit is {within}"),
+            ),
         }
     }
 

@@ -218,7 +218,7 @@ fn every_rule_says_why() {
     assert_eq!(findings.len(), 9);
     assert!(findings.iter().all(|finding| !finding.why.is_empty()));
     let fresh = findings.iter().find(|finding| finding.rule == "fresh.for").unwrap();
-    assert_eq!(fresh.why, "the code of this login session is 1000s old, and 15m count");
+    assert_eq!(fresh.why, "the last code of this login session is 1000s old, and the limit is 15m");
 }
 
 #[test]

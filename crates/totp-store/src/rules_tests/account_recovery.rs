@@ -137,7 +137,7 @@ fn a_reset_user_does_not_enrol_at_login_without_the_token() {
     let by_themselves =
         |now| admit(&entry(&fixture), &alice(), &Authorised::ByThemselves, now).map_err(|e| e.to_string());
     for now in [NOON + HOUR, NOON + 100 * HOUR] {
-        assert!(by_themselves(now).unwrap_err().contains("enrol with the token"), "{now}");
+        assert!(by_themselves(now).unwrap_err().contains("enrol with the reset token"), "{now}");
     }
     for _ in 0..MOST_WRONG {
         assert_eq!(tried(&fixture, b"0000000000000000", NOON + HOUR), "wrong");

@@ -217,7 +217,7 @@ fn a_busy_user_keeps_the_old_key() {
     let (fixture, _) = fixture();
     let Hold::Held(held) = fixture.store.hold(&alice().user, PATIENCE).unwrap() else { panic!("not held") };
     let rotated = rotate(&fixture);
-    assert_eq!(said(&rotated), ["another process is using the enrolment: run this again"]);
+    assert_eq!(said(&rotated), ["another login or command is using the enrolment: run this again"]);
     assert!(rotated.unnamed.is_empty() && rotated.resealed == 0);
     drop(held);
     assert_eq!(rotate(&fixture).unnamed, ["k1"]);
