@@ -127,7 +127,10 @@ fn a_keyring_that_is_not_whole_is_refused() {
         error("version = 1\nactive = \"k1\"\n[[key]]\nid = \"k1\"\nsecret = \"AAAA\"\n").contains("32 bytes")
     );
     let slipped = error("version = 1\nactive = \"k1\"\nhunter2 = \"secret\"\n");
-    assert!(slipped.contains("line 3: it contains an unknown field") && !slipped.contains("hunter2"), "{slipped}");
+    assert!(
+        slipped.contains("line 3: it contains an unknown field") && !slipped.contains("hunter2"),
+        "{slipped}"
+    );
     let error = error("version = 1\nactive = \"k1\"\n[[key]]\nid = \"k1\"\nsecret = \"hunter2!\"\n");
     assert!(error.contains("line 5") && !error.contains("hunter2"), "{error}");
 }
