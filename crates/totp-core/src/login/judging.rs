@@ -157,25 +157,32 @@ impl Attempt {
         &self.charge
     }
 
-    /// Looks at the code. `charging` says whether [`Attempt::charge`] is recorded already.
-    pub(super) fn look(
-        self,
-        question: &Question<'_>,
-        charging: Charging,
-    ) -> Result<SealedVerdict, JudgeError> {
+    /// Looks at the code. `charging` says whether [`Attempt::charge`] is recorded already. An error is sealed as well: a look
+    /// that failed half-way has been a look, and is charged.
+    pub(super) fn look(self, question: &Question<'_>, charging: Charging) -> SealedVerdict {
         match find(question, &self.before.ledger, &self.tried) {
-            FoundCode::Fresh(used) => Ok(used.accepted(question, self.before.ledger)),
-            FoundCode::Stale(refusal) => Ok(self.replayed(refusal, charging)),
+            FoundCode::Fresh(used) => used.accepted(question, self.before.ledger),
+            FoundCode::Stale(refusal) => self.replayed(refusal, charging),
             FoundCode::Nothing => {
                 let scratch = self.scratch.as_ref();
                 let scratch =
                     scratch.map(|code| find_recovery(question, code, recovery::RecoveryKind::Scratch));
-                match scratch.transpose()?.flatten() {
-                    Some((set, at)) => Ok(self.scratch(question, set, at, charging)),
-                    None => Ok(self.wrong(question, charging)),
+                match scratch.transpose().map(Option::flatten) {
+                    Ok(Some((set, at))) => self.scratch(question, set, at, charging),
+                    Ok(None) => self.wrong(question, charging),
+                    Err(error) => self.failed(error, charging),
                 }
             }
         }
+    }
+
+    fn failed(self, error: JudgeError, charging: Charging) -> SealedVerdict {
+        let record = match charging {
+            // The charge is already recorded.
+            Charging::BeforeLook => None,
+            Charging::WithCommit => Some(self.charge),
+        };
+        SealedVerdict::until(record, Decided::Failed(error))
     }
 
     /// A used code is not a guess, because it was right once. If it were charged, someone who replays codes could lock

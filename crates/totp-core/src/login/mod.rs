@@ -92,10 +92,10 @@ fn judge_held<H: Held>(
                 // The charge is part of what is committed below.
                 Charging::WithCommit => {}
             }
-            attempt.look(&Question::of(submission, held.credential(), now, keyring), charging)?
+            attempt.look(&Question::of(submission, held.credential(), now, keyring), charging)
         }
     };
-    Ok(sealed.commit(held)?)
+    sealed.commit(held)
 }
 
 /// Runs `act` with the held enrolment of `user`, with the clock and the keyring read after the hold. If another process

@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::code::Answer;
-use crate::credential::Label;
+use crate::credential::{Credential, Label};
 use crate::enrolment::draft::Draft;
 use crate::enrolment::{NewUser, enrol_all};
 use crate::factor::totp::{Drift, Parameters, Totp};
@@ -18,6 +18,7 @@ use crate::store::{Durability, Entry};
 use crate::time::Seconds;
 use crate::user::Account;
 use std::cell::Cell;
+use std::path::Path;
 
 fn enrolled<X: Exclusion>() -> (Fixture<Memory<X>>, Vec<Secret>) {
     let mut fixture = Fixture::new();
@@ -506,6 +507,24 @@ fn a_scratch_code_ends_the_row_of_wrong_ones_and_not_the_window<X: Exclusion>() 
     assert_eq!(fixture.held().ledger().failures().consecutive(), 1);
 }
 
+fn a_look_that_fails_half_way_is_charged<X: Exclusion>() {
+    let mut fixture = moved_in::<X>(None, 0);
+    // The seal of the scratch codes' pepper is bound to the id of their set, and does not open under another.
+    fixture.change(NOON, |entry, _| {
+        let (file, ledger) = (Path::new("alice.toml"), entry.ledger().unwrap().clone());
+        let credential = entry.credential().unwrap().unwrap();
+        let set = credential.recovery().unwrap().id.to_hex();
+        let text = credential.to_document(file).unwrap().replace(&set, &"7".repeat(32));
+        let damaged = Credential::parse(file, text.as_bytes(), &alice().user).unwrap();
+        entry.commit(&damaged, &ledger).unwrap();
+    });
+    for wrong in 1..=4 {
+        assert!(fixture.login(b"10000000", at(NOON)).is_err());
+        assert_eq!(fixture.held().ledger().failures().consecutive(), wrong);
+    }
+    assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
+}
+
 fn a_scratch_code_that_was_used_charges_nothing<X: Exclusion>() {
     let fixture = moved_in::<X>(None, 0);
     assert_eq!(word(fixture.login(PAPER, at(NOON))), "scratched 1");
@@ -593,6 +612,7 @@ in_both_modes! {
     a_scratch_code_is_accepted_once_and_a_totp_code_does_too
     wrong_scratch_codes_are_charged_and_none_is_judged_while_a_lock_lasts
     a_scratch_code_ends_the_row_of_wrong_ones_and_not_the_window
+    a_look_that_fails_half_way_is_charged
     a_scratch_code_that_was_used_charges_nothing
     eight_digits_are_no_code_where_there_are_no_scratch_codes
     a_scratch_code_is_found_behind_a_password

@@ -1,5 +1,6 @@
 //! The verdict on a login, sealed until it is recorded: [`Verified`] is made here and nowhere else.
 
+use super::JudgeError;
 use crate::account_recovery::ResetNotice;
 use crate::credential::{Authenticator, Label};
 use crate::factor::{ClockOff, Codes, FactorKind, Windows};
@@ -8,7 +9,7 @@ use crate::ledger::{LastLogin, Ledger, Record};
 use crate::lockout::LockState;
 use crate::recovery;
 use crate::secret::Secret;
-use crate::store::{Held, StoreError};
+use crate::store::Held;
 use crate::time::{Now, Seconds};
 
 /// The verdict on a login.
@@ -115,6 +116,8 @@ pub(super) enum Decided {
     Refused(Refusal),
     /// It is no code of this user.
     Wrong { lock: Option<Seconds>, search: ClockSearch },
+    /// The look began and could not be finished.
+    Failed(JudgeError),
 }
 
 impl SealedVerdict {
@@ -127,8 +130,8 @@ impl SealedVerdict {
     /// Records what belongs to the verdict and then returns it. The hold and the seal are used up.
     ///
     /// # Errors
-    /// [`StoreError`]; the verdict is then dropped unseen.
-    pub(super) fn commit<H: Held>(self, mut held: H) -> Result<Verdict, StoreError> {
+    /// [`JudgeError`]: the record failed, and the verdict is dropped unseen; or the look failed, and its charge is recorded.
+    pub(super) fn commit<H: Held>(self, mut held: H) -> Result<Verdict, JudgeError> {
         if let Some(record) = &self.record {
             held.replace(record.ledger(), record.durability())?;
         }
@@ -139,6 +142,7 @@ impl SealedVerdict {
                 Verdict::Accepted(Verified { method, credential, since_last })
             }
             Decided::Refused(refusal) => Verdict::Refused(refusal),
+            Decided::Failed(error) => return Err(error),
             // Done after the record: it only tells the log whether a clock is off.
             Decided::Wrong { lock, search } => {
                 let reason = search.run().map_or(Reason::Wrong, Reason::ClockOff);
