@@ -72,6 +72,11 @@ impl<'a> Audit<'a> {
         self.write(&Event::new(Name::Error).field("user", user).field("problem", problem));
     }
 
+    /// The same for an error that names a file.
+    pub(crate) fn login_error(&mut self, user: &str, error: &LoginError) {
+        self.write(&login_error(Event::new(Name::Error).field("user", user), error));
+    }
+
     /// A step of the login, for the argument `debug`.
     pub(crate) fn debug(&mut self, step: &str) {
         self.write(&Event::new(Name::Debug).field("step", step));

@@ -4,7 +4,7 @@ use crate::attempt::Attempt;
 use crate::caller_guard::CallerGuard;
 use crate::session;
 use totp_core::id::Id;
-use totp_core::policy::timestamp_record::{Ancestor, Asker, Caller, TimestampRecord};
+use totp_core::policy::timestamp_record::{Ancestor, Asker, Caller, SessionOrigin, TimestampRecord};
 use totp_core::store::Held;
 use totp_core::time::{Now, Seconds};
 use totp_core::user::Account;
@@ -18,12 +18,12 @@ const NOT_LEFT: &str = "no timestamp record: it is left at a terminal, or in ssh
 pub(crate) fn since_code(
     attempt: &Attempt<'_>,
     held: &impl Held,
-    account: &Account,
-    ancestors: &[Ancestor],
+    caller: &CallerOfSession,
     now: Now,
 ) -> Option<Seconds> {
-    let (caller, boot) = (caller(attempt, account, ancestors)?, session::boot()?);
+    let (boot, ancestors) = (session::boot()?, &caller.ancestors);
     let credential = held.credential().owner().id;
+    let caller = caller.as_caller();
     let uid = caller.uid;
     let asker = Asker { caller, credential, boot: &boot, now: now.boottime };
     let records = store::timestamp_records(&attempt.config.paths);
@@ -60,21 +60,40 @@ pub(crate) fn leave(attempt: &mut Attempt<'_>, account: &Account, credential: Id
 }
 
 fn record(attempt: &Attempt<'_>, account: &Account, credential: Id) -> Option<TimestampRecord> {
-    let ancestors = session::ancestors()?;
-    let caller = caller(attempt, account, &ancestors)?;
+    let caller = CallerOfSession::of(attempt, account)?;
+    let caller = caller.as_caller();
     let (uid, boot, leader) = (caller.uid, session::boot()?, caller.leader()?);
     Some(TimestampRecord { uid, credential, boot, leader, at: clock::now().ok()?.boottime })
 }
 
-/// What decides whether a record is left, or counts. `None`: it cannot be found out, so none is left and none counts.
-fn caller<'a>(attempt: &Attempt<'_>, account: &Account, ancestors: &'a [Ancestor]) -> Option<Caller<'a>> {
-    let requester = match attempt.request.requester.as_deref() {
-        None => None,
-        Some(name) if name == account.user.as_str() => account.uid,
-        Some(name) => match accounts::canonical(name).ok()? {
-            Who::Account(requester) => Some(requester.uid?),
-            Who::Impossible(_) => return None,
-        },
-    };
-    Some(Caller { uid: account.uid?, origin: attempt.request.origin(), requester, ancestors })
+/// What decides whether a record is left, or counts.
+///
+/// It is found out before the caller guard, which changes the real uid that is among what is read, and before the ledger is
+/// held: the look-up of the requester may wait for a directory service.
+pub(crate) struct CallerOfSession {
+    uid: u32,
+    origin: SessionOrigin,
+    requester: Option<u32>,
+    ancestors: Vec<Ancestor>,
+}
+
+impl CallerOfSession {
+    /// `None`: it cannot be found out, so no record is left and none counts.
+    pub(crate) fn of(attempt: &Attempt<'_>, account: &Account) -> Option<Self> {
+        let requester = match attempt.request.requester.as_deref() {
+            None => None,
+            Some(name) if name == account.user.as_str() => account.uid,
+            Some(name) => match accounts::canonical(name).ok()? {
+                Who::Account(requester) => Some(requester.uid?),
+                Who::Impossible(_) => return None,
+            },
+        };
+        let origin = attempt.request.origin();
+        Some(Self { uid: account.uid?, origin, requester, ancestors: session::ancestors()? })
+    }
+
+    fn as_caller(&self) -> Caller<'_> {
+        let Self { uid, origin, requester, ref ancestors } = *self;
+        Caller { uid, origin, requester, ancestors }
+    }
 }

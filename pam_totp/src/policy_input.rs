@@ -2,12 +2,12 @@
 
 use crate::attempt::{Attempt, PATIENCE};
 use crate::caller_guard::CallerGuard;
+use crate::freshness::{self, CallerOfSession};
 use crate::outcome::LoginError;
-use crate::{freshness, remembered_device, session};
+use crate::remembered_device;
 use totp_core::account_recovery::ResetNotice;
 use totp_core::module_arguments::FirstPass;
 use totp_core::policy::remembered_device::admit;
-use totp_core::policy::timestamp_record::Ancestor;
 use totp_core::policy::{Decision, PolicyInput};
 use totp_core::store::{Engine, Held, Hold};
 use totp_core::time::Seconds;
@@ -56,13 +56,12 @@ pub(crate) fn required(
         return Ok(decision.into());
     }
     let reads_timestamps = attempt.policy.fresh > Seconds(0);
-    // Before the guard, which changes the real uid that is among what is read.
-    let ancestors = if reads_timestamps { session::ancestors() } else { None };
+    let caller = if reads_timestamps { CallerOfSession::of(attempt, account) } else { None };
     let caller_guard = CallerGuard::new();
     if reads_timestamps {
         freshness::ask_for_records(attempt);
     }
-    let required = required_of_enrolment(attempt, store, account, &mut input, ancestors.as_deref());
+    let required = required_of_enrolment(attempt, store, account, &mut input, caller.as_ref());
     caller_guard.restore()?;
     required
 }
@@ -73,7 +72,7 @@ fn required_of_enrolment(
     store: &impl Engine,
     account: &Account,
     input: &mut PolicyInput,
-    ancestors: Option<&[Ancestor]>,
+    caller: Option<&CallerOfSession>,
 ) -> Result<Required, LoginError> {
     let policy = &attempt.policy;
     let held = match store.hold(&account.user, PATIENCE)? {
@@ -94,8 +93,7 @@ fn required_of_enrolment(
     input.enrolled = Some(true);
     let reset_notice = held.ledger().notice();
     let now = clock::now()?;
-    input.since_code =
-        ancestors.and_then(|ancestors| freshness::since_code(attempt, &held, account, ancestors, now));
+    input.since_code = caller.and_then(|caller| freshness::since_code(attempt, &held, caller, now));
     let recognised = remembered_device::recognise(attempt, store, &held, account, now)?;
     input.remembered = recognised.is_some();
     let decision = match (policy.decide(input), recognised) {

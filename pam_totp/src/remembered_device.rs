@@ -69,7 +69,7 @@ pub(crate) fn offer(
             attempt.say(pamh, PAM_TEXT_INFO, &messages::remembered(device, remember.length));
         }
         Ok(None) => attempt.debug("the device was not remembered"),
-        Err(error) => attempt.audit.error(user.as_str(), error),
+        Err(error) => attempt.audit.login_error(user.as_str(), &error),
     }
 }
 

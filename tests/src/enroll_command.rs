@@ -112,7 +112,7 @@ impl Fixture {
 /// The prompt before root changes the enrolment of another user.
 #[must_use]
 pub fn asks_for_the_name(user: &str) -> String {
-    format!("type the account name ({user}) to go on: ")
+    format!("type the account name ({user}) to continue: ")
 }
 
 /// Confirms an enrolment that has been started, with a right code.

@@ -77,16 +77,26 @@ const TIME: &str = "Nov 20 19:00:00 ";
 /// Sends one datagram. A send that a signal interrupts is repeated for the rest of `patience`.
 fn send(backend: &mut LoggerBackend, line: &[u8], patience: Duration) {
     let begun = Instant::now();
+    let mut was_interrupted = false;
     while let Err(error) = backend.write(line)
         && error.kind() == ErrorKind::Interrupted
     {
-        let left = patience.saturating_sub(begun.elapsed());
-        let LoggerBackend::Unix(datagram) = backend else { return };
+        was_interrupted = true;
         // std refuses zero, which the kernel would take for "no time-out".
-        if datagram.set_write_timeout(Some(left)).is_err() {
-            return;
+        if set_patience(backend, patience.saturating_sub(begun.elapsed())).is_err() {
+            break;
         }
     }
+    if was_interrupted {
+        // The next line has its full time again. Where that fails, it has what is left of this one's.
+        let _ = set_patience(backend, patience);
+    }
+}
+
+fn set_patience(backend: &LoggerBackend, patience: Duration) -> std::io::Result<()> {
+    // [`AuditLog`] connects to nothing else.
+    let LoggerBackend::Unix(datagram) = backend else { return Ok(()) };
+    datagram.set_write_timeout(Some(patience))
 }
 
 #[cfg(test)]
