@@ -201,7 +201,7 @@ fn a_restore_that_fails_changes_nothing() {
     fs::write(file(&fixture), &changed).unwrap();
     refused(PASSPHRASE, "is not a backup of a keyring");
     fs::remove_file(file(&fixture)).unwrap();
-    refused(PASSPHRASE, "is missing");
+    refused(PASSPHRASE, "does not exist");
 }
 
 #[test]
