@@ -283,7 +283,7 @@ fn a_login_that_was_overtaken_is_judged_anew_by_a_fresh_clock() {
 }
 
 #[test]
-fn a_code_that_somebody_quicker_used_is_a_used_one() {
+fn a_code_that_another_login_used_first_is_a_used_one() {
     let (fixture, _) = enrolled::<Comparing>();
     let same = || assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
     assert_eq!(overtaken(&fixture, 1, &same), ("replayed".to_owned(), 2));

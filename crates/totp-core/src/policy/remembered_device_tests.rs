@@ -225,7 +225,7 @@ fn a_use_that_cannot_be_recorded_opens_nothing<X: Exclusion>() {
 }
 
 #[test]
-fn a_device_whose_use_somebody_quicker_made_stale_is_asked_for_a_code() {
+fn a_device_that_another_login_used_first_is_asked_for_a_code() {
     let fixture = enrolled::<Comparing>();
     remembered(&fixture, &LAPTOP, NOON);
     let held = held(&fixture);

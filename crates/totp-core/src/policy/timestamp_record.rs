@@ -168,7 +168,7 @@ impl Caller<'_> {
     }
 
     /// A login descends from root's sshd or login(1). A terminal multiplexer that outlived its login descends from
-    /// process 1 or from another process that adopts orphans, and whoever attaches to it later must not profit from a
+    /// process 1 or from another process that adopts orphans, and the user who attaches to it later must not profit from a
     /// code that was typed there. The asking program itself shows nothing: it may be root's because it is sudo.
     fn is_below_a_login(&self) -> bool {
         let Some((_, above)) = self.ancestors.split_first() else { return false };
