@@ -204,7 +204,7 @@ fn four_authenticators_are_the_most() {
         let _ = fixture.add_authenticator("alice", label);
     }
     let mut terminal = fixture.at_terminal(&["enroll", "alice", "--add", "--label", "five"]);
-    if terminal.expect_any(&[&asks_for_the_name("alice"), "most"]).0 == 0 {
+    if terminal.expect_any(&[&asks_for_the_name("alice"), "the maximum"]).0 == 0 {
         terminal.types("alice");
     }
     let ended = terminal.end();
