@@ -7,6 +7,7 @@ use acceptance::sshd::{KEY_AND_CODE, Key, NO_TERMINAL, PASSWORD_METHOD, Sshd};
 use acceptance::strace;
 use acceptance::terminal::Terminal;
 use acceptance::wait;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 const IS_ALICE: &str = "is alice\r\n";
@@ -448,9 +449,13 @@ fn su_alice(shell: &mut Terminal, su: &str) -> &'static str {
 
 /// Calls sudo; gives what happens first, the prompt or the end.
 fn sudo(shell: &mut Terminal) -> &'static str {
+    // Each call has its own number, because a multiplexer may draw what an earlier one printed again.
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    let call = CALLS.fetch_add(1, Ordering::Relaxed);
     // Not as one word, so that what the terminal echoes is not taken for it.
-    shell.types("sudo sh -c 'echo ran as $(id -u)' || echo did not run");
-    match shell.expect_any(&[PROMPT, "ran as 0"]).0 {
+    shell.types(&format!("sudo sh -c 'echo $(({call})): ran as $(id -u)' || echo did not run"));
+    shell.expect(&format!("$(({call}))"));
+    match shell.expect_any(&[PROMPT, &format!("{call}: ran as 0")]).0 {
         0 => PROMPT,
         _ => RAN,
     }

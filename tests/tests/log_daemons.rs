@@ -66,7 +66,8 @@ fn journald_has_the_right_time_and_each_line_once() {
     journald.arg(fixture.path(""));
     let _daemon = Daemon::start(&journald);
     let socket = fixture.path("run/systemd/journal.pam-totp/dev-log");
-    wait::until_some(|| socket.exists().then_some(())).expect("the socket of journald");
+    wait::until_some(|| UnixDatagram::unbound().unwrap().connect(&socket).ok())
+        .expect("the socket of journald");
     let log = fixture.path("log");
     fs::remove_file(&log).unwrap();
     symlink(&socket, &log).unwrap();

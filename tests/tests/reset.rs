@@ -34,7 +34,7 @@ fn two_operators_and_an_hour_reset_an_enrolment() {
     );
     let early = completes(&fixture, "bob", THEN + 3 * HOUR - 1);
     assert_eq!(early.status, 1, "{early:?}");
-    assert!(early.json()["error"].as_str().unwrap().contains("has to wait for another 1s"), "{early:?}");
+    assert!(early.json()["error"].as_str().unwrap().contains("the cool-down ends in 1s"), "{early:?}");
     assert_eq!(fixture.login_with_code_at("alice", THEN + 3 * HOUR - 1).code(), PamCode::SUCCESS);
     let completed = completes(&fixture, "bob", THEN + 3 * HOUR);
     completed.assert_done();
@@ -169,7 +169,7 @@ fn a_clock_set_back_starts_the_cool_down_anew() {
     approves(&fixture, "carol", THEN).assert_done();
     let back = THEN - 9 * DAY;
     let early = completes(&fixture, "bob", back);
-    assert!(early.stderr.contains("has to wait for another 1h"), "{early:?}");
+    assert!(early.stderr.contains("the cool-down ends in 1h"), "{early:?}");
     assert_eq!(completes(&fixture, "bob", back + HOUR - 1).status, 1);
     completes(&fixture, "bob", back + HOUR).assert_done();
 }

@@ -70,7 +70,7 @@ fn a_stopped_command_makes_its_user_busy_until_it_ends() {
     assert_eq!(fixture.journal.last().what(), "refused busy");
     assert_eq!(fixture.login_with_code_at("bob", THEN).code(), PamCode::SUCCESS);
     let other = fixture.totp_enroll(&["--json", "unlock", "alice"]);
-    assert!(other.status == 1 && other.stderr.contains("right now"), "{other:?}");
+    assert!(other.status == 1 && other.stderr.contains("is using the enrolment"), "{other:?}");
     kill(holder, Signal::SIGCONT).unwrap();
     let done = running.join().unwrap();
     assert_eq!(done.status, 0, "{done:?}");
