@@ -3,7 +3,7 @@
 use crate::return_code::{self, COUNT, ReturnCode};
 use std::path::{Path, PathBuf};
 
-/// Services of setuid programs: pam_rootok.so checks the real uid there, so it return_codes for the caller.
+/// Services of setuid programs: pam_rootok.so checks the real uid there, so it answers for the caller.
 const SETUID: [&str; 8] = ["su", "su-l", "runuser", "runuser-l", "chsh", "chfn", "passwd", "polkit-1"];
 
 /// The codes that a module with these arguments can return at `service`.
@@ -16,7 +16,8 @@ pub fn return_codes(module: &str, arguments: &[String], service: &str) -> Vec<Re
         // It succeeds only for root, who needs no code.
         "pam_rootok.so" if SETUID.contains(&service) => vec![return_code::AUTH_ERR],
         "pam_debug.so" => {
-            let configured = arguments.iter().rev().find_map(|word| word.strip_prefix("auth="));
+            // The first argument for the event decides, also where it names no code (observed with libpam 1.5).
+            let configured = arguments.iter().find_map(|word| word.strip_prefix("auth="));
             vec![configured.and_then(return_code::named).unwrap_or(return_code::SUCCESS)]
         }
         _ => any(),
@@ -71,6 +72,20 @@ pub fn directories() -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_argument_of_pam_debug_for_the_event_decides() {
+        let codes = |words: &[&str]| {
+            return_codes(
+                "pam_debug.so",
+                &words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>(),
+                "app",
+            )
+        };
+        assert_eq!(codes(&["auth=auth_err", "auth", "auth=success"]), [return_code::AUTH_ERR]);
+        assert_eq!(codes(&["auth=nonsense", "auth=auth_err"]), [return_code::SUCCESS]);
+        assert_eq!(codes(&["acct=auth_err"]), [return_code::SUCCESS]);
+    }
 
     #[test]
     fn libpam_looks_where_its_own_modules_are() {
