@@ -172,6 +172,8 @@ impl Sshd {
     pub fn ssh_in(&self, locale: &str, user: &str, key: Key, command: &str, option: &str) -> Terminal {
         // In the namespace too: the client reads /etc/ssh and /etc/hosts.
         let mut ssh = self.namespace.command("/usr/bin/ssh");
+        // For the terminal at the other end, also where the tests themselves have none: tmux does not start without it.
+        ssh.env("TERM", "xterm");
         // Of two options of one name the client takes the first.
         let known_hosts = format!("UserKnownHostsFile={}", self.known_hosts().display());
         // A client that is told that no method is left (PAM_MAXTRIES) tries all its methods again.
