@@ -10,7 +10,7 @@
 //! | [`authenticator`], [`clock`] | a phone, played by `oathtool`; the time steps that it counts |
 //! | [`journal`] | the socket that events are written to, and what is in a line |
 //! | [`mailbox`] | a mail program of the tests, which can refuse, fail and hang; what it was given |
-//! | [`totp_enroll`], [`terminal`], [`qr`] | the command; a user at a terminal; the camera of a phone |
+//! | [`enroll_command`], [`terminal`], [`qr`] | the command; a user at a terminal; the camera of a phone |
 //! | [`operator`], [`reset_steps`] | accounts that call the command through sudo, each from its own login; the steps of a reset |
 //! | [`machine`], [`sshd`] | a private `/etc` with its own accounts; a real sshd and the real ssh client in it |
 //! | `accounts` | what replaces the machine's accounts and service files |
