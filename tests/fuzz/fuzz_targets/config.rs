@@ -3,11 +3,11 @@
 
 use libfuzzer_sys::fuzz_target;
 use std::path::Path;
+use totp_core::account_recovery::MOST_APPROVALS;
 use totp_core::config::Config;
 use totp_core::lockout::MOST_ATTEMPTS;
 use totp_core::policy::Policy;
 use totp_core::recovery::MOST_CODES;
-use totp_core::account_recovery::MOST_APPROVALS;
 use totp_core::time::Seconds;
 use totp_fuzz::assert_names_a_place;
 

@@ -4,15 +4,15 @@
 //! included by path.
 #![no_main]
 
-#[path = "../../../totp-enroll/src/import/migration.rs"]
-mod migration;
 #[path = "../../../totp-enroll/src/import/imported_authenticator.rs"]
 mod imported_authenticator;
+#[path = "../../../totp-enroll/src/import/migration.rs"]
+mod migration;
 
 use data_encoding::BASE64;
+use imported_authenticator::ImportedAuthenticator;
 use libfuzzer_sys::fuzz_target;
 use migration::{ExportPart, MigrationError};
-use imported_authenticator::ImportedAuthenticator;
 use totp_core::factor::totp::Algorithm;
 
 const HEAD: &str = "otpauth-migration://offline?data=";
@@ -80,8 +80,10 @@ fn assert_comes_back(token: &ImportedAuthenticator) {
     let line = format!("{HEAD}{}", BASE64.encode(&field(1, &account)));
     // Written out in full it may be longer than a QR code.
     if line.len() <= 2953 {
-        let again =
-            migration::parse(line.as_bytes(), None).expect("our own line").remove(0).expect("an authenticator");
+        let again = migration::parse(line.as_bytes(), None)
+            .expect("our own line")
+            .remove(0)
+            .expect("an authenticator");
         assert_eq!((again.user.as_str(), again.parameters), (token.user.as_str(), parameters));
         assert!(again.secret.expose() == token.secret.expose());
     }

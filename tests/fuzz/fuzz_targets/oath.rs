@@ -3,14 +3,14 @@
 //! The parser belongs to a program, not to a library, so its file is included by path.
 #![no_main]
 
-#[path = "../../../totp-enroll/src/import/oath.rs"]
-mod oath;
 #[path = "../../../totp-enroll/src/import/imported_authenticator.rs"]
 mod imported_authenticator;
+#[path = "../../../totp-enroll/src/import/oath.rs"]
+mod oath;
 
 use data_encoding::HEXLOWER;
-use libfuzzer_sys::fuzz_target;
 use imported_authenticator::ImportedAuthenticator;
+use libfuzzer_sys::fuzz_target;
 use totp_core::code::DIGITS;
 use totp_core::factor::totp::{Algorithm, PERIODS};
 use totp_fuzz::{HEX, assert_same_words, two_secrets};

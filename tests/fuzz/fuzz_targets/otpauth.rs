@@ -9,9 +9,9 @@ mod imported_authenticator;
 mod uri;
 
 use data_encoding::BASE32_NOPAD;
+use imported_authenticator::ImportedAuthenticator;
 use libfuzzer_sys::fuzz_target;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use imported_authenticator::ImportedAuthenticator;
 use totp_core::code::DIGITS;
 use totp_core::factor::totp::PERIODS;
 use totp_fuzz::{LETTERS, assert_same_words, two_secrets};

@@ -19,7 +19,7 @@ mod time {
 use id::Id;
 use libfuzzer_sys::fuzz_target;
 use time::Seconds;
-use timestamp_record::{Ancestor, Asker, Caller, SessionOrigin, Process, TimestampRecord, Uids};
+use timestamp_record::{Ancestor, Asker, Caller, Process, SessionOrigin, TimestampRecord, Uids};
 
 /// What the kernel shows for a uid that it cannot map: it owns nothing.
 const OVERFLOW: u32 = 65_534;
@@ -37,8 +37,12 @@ fuzz_target!(|line: &[u8]| {
 fn assert_counts_for_its_own(record: &TimestampRecord) {
     let another = if record.uid == 7 { 8 } else { 7 };
     let own = session(record, record.uid);
-    let caller =
-        Caller { uid: record.uid, origin: SessionOrigin::Local, requester: Some(record.uid), ancestors: &own };
+    let caller = Caller {
+        uid: record.uid,
+        origin: SessionOrigin::Local,
+        requester: Some(record.uid),
+        ancestors: &own,
+    };
     let asker = Asker { caller, credential: record.credential, boot: &record.boot, now: record.at };
     let age = |caller: Caller<'_>| record.age(&Asker { caller, ..asker.clone() });
     let counts = record.uid != OVERFLOW;
