@@ -6,9 +6,9 @@
 
 use super::submission::{JudgeError, Rules, Submission};
 use super::verdict::{ClockSearch, Decided, Method, Reason, Refusal, SealedVerdict, SinceLast};
-use crate::code::Answer;
+use crate::code::{Answer, CodeMatch};
 use crate::credential::{Credential, RecoverySet};
-use crate::factor::{CodeMatch, Codes, Factor};
+use crate::factor::{Codes, Factor};
 use crate::keyring::Keyring;
 use crate::ledger::{Happened, LastLogin, Ledger, LoginMethod, Progress, Record, RecoveryMarks};
 use crate::lockout::LockState;
