@@ -84,7 +84,7 @@
 //!   reading the keyring until the credential is in place. A reader whose keyring lacks a key reads it again
 //!   ([`credential::Credential::has_keys_in`]).
 //! * *The old enrolment or the new one, never half.* The old slot stays until the new credential is in place; a reader takes the
-//!   newest slot of the credential that it found ([`ledger::slots`]).
+//!   newest slot of the credential that it found ([`ledger::slot`]).
 //! * *No secret is printed, copied by accident or left in memory.* [`secret::Secret`] has no `Debug` and no `Clone` and is wiped on
 //!   drop. The front ends wipe what libraries copied: their allocator wipes freed memory, [`secret::wipe_stack`] the stack.
 //! * *No user text becomes a path or a log line.* [`user::User::component`], [`audit_event::Event::field`].
