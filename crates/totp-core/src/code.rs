@@ -49,6 +49,19 @@ impl Answer {
             _ => None,
         }
     }
+
+    /// The part of it that would be a factor's code of this many digits.
+    pub(crate) fn of_digits(&self, digits: u8) -> Option<Secret> {
+        let (typed, may_be_longer) = match self {
+            Self::Code(typed) => (typed.expose(), false),
+            // Digits before it may belong to the password.
+            Self::Trailing(typed) => (typed.expose(), true),
+            Self::Recovery(_) => return None,
+        };
+        let before = typed.len().checked_sub(usize::from(digits))?;
+        let code = typed.get(before..).filter(|_| before == 0 || may_be_longer)?;
+        Some(Secret::new(code.to_vec()))
+    }
 }
 
 /// A code that was typed directly behind a password.

@@ -12,7 +12,7 @@
 //! | [`lockout`] | failures, the limit on attempts, locks that grow, and when an account is disabled |
 //! | [`recovery`] | recovery codes: how a set is made, hashed and compared |
 //! | [`policy`] | whether a login needs a code: exemptions, remembered devices, security keys, recent codes (`timestamp_record`) |
-//! | [`login`] | judging an answer: a pure step (`judging`), its sealed result (`verdict`), and the sequence around both |
+//! | [`login`] | judging an answer: a pure step with a sealed result (`judging`), the sequence around it, and what a verdict says (`verdict`) |
 //! | [`enrolment`] | draft, confirm, seal, commit; the limit on enrolment attempts; repairs |
 //! | [`account_recovery`] | resets: request, approval, cool-down, reset token |
 //! | [`credential`] | the document of what a user is enrolled with, sealed with a key of the keyring |
