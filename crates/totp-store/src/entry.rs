@@ -13,7 +13,7 @@ use totp_core::account_recovery::Reset;
 use totp_core::credential::Credential;
 use totp_core::id::Id;
 use totp_core::ledger::Ledger;
-use totp_core::ledger::slots::{NextSlot, Slots};
+use totp_core::ledger::slot::{NextSlot, Slots};
 use totp_core::store::{Entries, Entry, StoreError};
 use totp_core::user::User;
 

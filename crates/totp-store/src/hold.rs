@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use totp_core::DocumentError;
 use totp_core::credential::Credential;
 use totp_core::ledger::Ledger;
-use totp_core::ledger::slots::{NextSlot, Slots};
+use totp_core::ledger::slot::{NextSlot, Slots};
 use totp_core::store::{Charging, Durability, Held, Hold, Store, StoreError};
 use totp_core::user::User;
 

@@ -8,8 +8,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use totp_core::DocumentError;
 use totp_core::ledger::Ledger;
-use totp_core::ledger::slot::{self, SLOT};
-use totp_core::ledger::slots::{self, LENGTH, NextSlot, Slots};
+use totp_core::ledger::slot::{self, LENGTH, NextSlot, SLOT, Slots};
 
 /// What to do with a ledger that has a slot of a later version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +60,7 @@ pub(crate) fn read_whole(file: &File, path: &Path) -> Result<Vec<u8>, FileError>
     Ok(match filled {
         // The machine crashed between the creation of the file and its first sync. A credential is stored only after that sync, so
         // nobody was enrolled.
-        0 => slots::blank(),
+        0 => slot::blank(),
         LENGTH => bytes,
         // Damaged: no slot is valid.
         _ => Vec::new(),

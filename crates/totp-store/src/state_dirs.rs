@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use totp_core::DocumentError;
 use totp_core::credential::Credential;
-use totp_core::ledger::slots;
+use totp_core::ledger::slot;
 use totp_core::secret::Secret;
 use totp_core::user::User;
 
@@ -51,7 +51,7 @@ impl StateDirs {
         let directory = &self.ledgers;
         // With the process id: two commands may create the same ledger at once.
         let draft = format!("{DRAFT}{}.{component}", std::process::id());
-        directory.write_new(&draft, &slots::blank())?;
+        directory.write_new(&draft, &slot::blank())?;
         directory.name(&draft, component).map(drop)
     }
 }
