@@ -10,7 +10,6 @@ use crate::enrolment_attempts::AttemptFiles;
 use crate::error::FileError;
 use crate::spool::SpoolDirectory;
 use crate::state_dirs::{CREDENTIALS, LEDGERS, StateDirs};
-use nix::errno::Errno;
 use nix::sys::stat::Mode;
 use std::path::{Path, PathBuf};
 use totp_core::config::Paths;
@@ -34,17 +33,6 @@ impl FilesStore {
     #[must_use]
     pub fn new(state: &Path, runtime: &Path) -> Self {
         Self { state: state.to_owned(), runtime: runtime.to_owned() }
-    }
-
-    /// Checks the owner and mode of a directory of [`crate::STATE_DIRECTORIES`]. It may be missing: it is created when it is needed.
-    ///
-    /// # Errors
-    /// [`StoreError`] if owner or mode is wrong.
-    pub fn check_directory(&self, name: &str) -> Result<(), StoreError> {
-        match self.dirs()?.state.inner(name, Access::RootOnly) {
-            Ok(_) | Err(FileError::System { source: Errno::ENOENT, .. }) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
     }
 
     pub(crate) fn state(&self) -> &Path {

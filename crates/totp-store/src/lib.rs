@@ -3,13 +3,12 @@
 //! [`open`] makes it, and everything else that a front end needs of a store is on the traits. The other public items are about files
 //! whatever the engine is, and a few callers name them:
 //!
-//! * [`documents`], [`access`], [`keyring_files`]: the config and the keyring;
+//! * [`documents`], [`access`]: the config and the keyring;
 //! * [`timestamp_records`]: the accepted codes of this machine's sessions, which no other machine knows;
-//! * [`FilesStore::check_directory`], [`STATE_DIRECTORIES`]: what `doctor` and `prune` look at.
 //!
 //! | layer | modules |
 //! |---|---|
-//! | the traits, one file each | `hold` `entry` `users` `resets` `reseal` `keyring_lock` `spool` `enrolment_attempts` `stale_drafts` |
+//! | the traits, one file each | `hold` `entry` `users` `resets` `reseal` `keyring_lock` `spool` `enrolment_attempts` `maintenance` |
 //! | which directory and file, and how it is read | `files_store` `state_dirs` `ledger_file` |
 //! | the system calls: open, write, lock, check the owner | `directory` `lock` `access` `error` |
 //!
@@ -37,12 +36,10 @@ mod files_store;
 #[cfg(test)]
 mod fixture;
 mod hold;
-pub mod keyring_files;
 mod keyring_lock;
 mod ledger_file;
 mod lock;
-#[cfg(test)]
-mod manual_tests;
+mod maintenance;
 mod reseal;
 mod resets;
 #[cfg(test)]
@@ -52,7 +49,6 @@ mod rules_tests {
     mod rotation;
 }
 pub mod spool;
-mod stale_drafts;
 mod state_dirs;
 pub mod timestamp_records;
 mod users;
@@ -71,7 +67,7 @@ mod conformance {
     fn fresh() -> (tempfile::TempDir, crate::FilesStore) {
         use totp_core::store::Engine;
         let directory = tempfile::tempdir().unwrap();
-        let store = crate::FilesStore::new(directory.path(), &directory.path().join("run"));
+        let store = crate::FilesStore::new(&directory.path().join("state"), &directory.path().join("run"));
         store.prepare().unwrap();
         (directory, store)
     }
