@@ -4,8 +4,7 @@
 //! over excludes nobody. It is created under another name and renamed if the name is free, and it is removed only while locked; a
 //! process that waited for the lock notices that and opens it anew.
 
-use crate::access::Access;
-use crate::directory::{Directory, make_directory};
+use crate::directory::{Access, Directory, make_directory};
 use crate::enrolment_attempts::AttemptFiles;
 use crate::error::FileError;
 use crate::spool::SpoolDirectory;

@@ -1,6 +1,6 @@
 //! Reads and writes the file of a ledger, slot by slot. Every caller has it locked.
 
-use crate::access::system;
+use crate::directory::system;
 use crate::error::FileError;
 use nix::unistd::fdatasync;
 use std::fs::File;

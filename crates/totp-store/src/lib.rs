@@ -3,21 +3,21 @@
 //! [`open`] makes it, and everything else that a front end needs of a store is on the traits. The other public items are about files
 //! whatever the engine is, and a few callers name them:
 //!
-//! * [`documents`], [`access`]: the config and the keyring;
+//! * [`documents`], [`directory`]: the config and the keyring;
 //! * [`timestamp_records`]: the accepted codes of this machine's sessions, which no other machine knows;
 //!
 //! | layer | modules |
 //! |---|---|
 //! | the traits, one file each | `hold` `entry` `users` `resets` `reseal` `keyring_lock` `spool` `enrolment_attempts` `maintenance` |
 //! | which directory and file, and how it is read | `files_store` `state_dirs` `ledger_file` |
-//! | the system calls: open, write, lock, check the owner | `directory` `lock` `access` `error` |
+//! | the system calls: open, check the owner, write, lock | `directory` `lock` `error` |
 //!
 //! # What is promised, and how
 //!
 //! * *One login is judged at a time.* The lock on the ledger's file is the lock on the user. That file is never renamed over.
 //! * *Old or new, never half.* Documents are drafted, synced and renamed; a ledger is written slot by slot
 //!   ([`totp_core::ledger::slots`]).
-//! * *Root only.* A file that another user could have changed is refused, by owner, mode, kind and number of links ([`access`]).
+//! * *Root only.* A file that another user could have changed is refused, by owner, mode, kind and number of links ([`directory`]).
 //! * *No text that a user chose becomes a path*, except through [`totp_core::user::User::component`].
 //!
 //! # Deliberately absent
@@ -26,8 +26,7 @@
 
 #![forbid(unsafe_code)]
 
-pub mod access;
-mod directory;
+pub mod directory;
 pub mod documents;
 pub mod enrolment_attempts;
 mod entry;

@@ -1,8 +1,7 @@
 //! Checks the directories of the store, and lists and removes the drafts that killed programs left in them.
 
 use crate::FilesStore;
-use crate::access::{Access, system};
-use crate::directory::Directory;
+use crate::directory::{Access, Directory, system};
 use crate::error::FileError;
 use crate::state_dirs::{DRAFT, STATE_DIRECTORIES};
 use nix::errno::Errno;

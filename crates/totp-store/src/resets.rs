@@ -3,8 +3,7 @@
 //! The directory is created with the first reset; without it there is no reset.
 
 use crate::FilesStore;
-use crate::access::{Access, read_opened};
-use crate::directory::{Directory, make_directory};
+use crate::directory::{Access, Directory, make_directory, read_opened};
 use crate::error::FileError;
 use crate::state_dirs::{DRAFT, RESETS, StateDirs};
 use crate::users::Names;

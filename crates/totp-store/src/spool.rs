@@ -3,8 +3,7 @@
 //! A notice is renamed into place, so a reader never finds half of one. Its tries are part of its name, so that one rename records
 //! a try: `SECOND.NUMBER.UID.ID.TRIES.LAST`. Notices are sent in the order of their names.
 
-use crate::access::{Access, read_opened};
-use crate::directory::{Directory, make_directory};
+use crate::directory::{Access, Directory, make_directory, read_opened};
 use crate::error::FileError;
 use crate::lock::{LockMode, Locked, lock_directory};
 use crate::state_dirs::{DRAFT, SPOOL};

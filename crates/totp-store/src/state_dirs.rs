@@ -1,7 +1,6 @@
 //! The directories of the store, by name and opened, and how a credential is read from them.
 
-use crate::access::{Access, read_opened};
-use crate::directory::Directory;
+use crate::directory::{Access, Directory, read_opened};
 use crate::error::FileError;
 use nix::fcntl::OFlag;
 use std::os::fd::OwnedFd;
