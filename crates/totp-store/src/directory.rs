@@ -243,6 +243,9 @@ fn make_private_file(file: &File) -> nix::Result<()> {
     fchown(file, Some(Uid::from_raw(0)), Some(Gid::from_raw(0)))
 }
 
+/// How the name of a file starts while it is written. No user's component starts with a dot.
+pub(crate) const DRAFT: &str = ".new.";
+
 /// The largest document that is read, in bytes; a credential has about three thousand.
 pub(crate) const LARGEST_DOCUMENT: usize = 1 << 20;
 

@@ -8,8 +8,8 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | the traits, one file each | `hold` `entry` `users` `resets` `reseal` `keyring_lock` `spool` `enrolment_attempts` `maintenance` |
-//! | which directory and file, and how it is read | `files_store` `state_dirs` `ledger_file` |
+//! | the traits, one file each | `hold` `entry` `users` `rotation` `spool` `enrolment_attempts` `maintenance` |
+//! | which directory and file, and how it is read | `files_store`, and `hold` for a ledger |
 //! | the system calls: open, check the owner, write, lock | `directory` `lock` `error` |
 //!
 //! # What is promised, and how
@@ -35,12 +35,9 @@ mod files_store;
 #[cfg(test)]
 mod fixture;
 mod hold;
-mod keyring_lock;
-mod ledger_file;
 mod lock;
 mod maintenance;
-mod reseal;
-mod resets;
+mod rotation;
 #[cfg(test)]
 mod rules_tests {
     mod account_recovery;
@@ -48,16 +45,13 @@ mod rules_tests {
     mod rotation;
 }
 pub mod spool;
-mod state_dirs;
 pub mod timestamp_records;
 mod users;
 
 pub use entry::FileEntry;
-pub use files_store::{FilesStore, open};
+pub use files_store::{FilesStore, STATE_DIRECTORIES, open};
 pub use hold::FileHeld;
-pub use keyring_lock::KeyringLock;
-pub use reseal::{FoundFile, ResealingFiles};
-pub use state_dirs::STATE_DIRECTORIES;
+pub use rotation::{FoundFile, KeyringLock, ResealingFiles};
 pub use users::Names;
 
 /// The promises of every engine.
