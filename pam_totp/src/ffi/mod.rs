@@ -4,7 +4,7 @@
 pub(crate) mod conversation;
 pub(crate) mod libpam;
 
-use crate::entry::EntryPoints;
+use crate::EntryPoints;
 
 // Exports pam_sm_authenticate, pam_sm_setcred, pam_sm_acct_mgmt, pam_sm_open_session, pam_sm_close_session and
 // pam_sm_chauthtok. Each checks handle and arguments for null and turns an unwinding into PAM_ABORT.
