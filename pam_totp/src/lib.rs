@@ -8,23 +8,23 @@
 //!   read_settings   arguments (totp_core::module_arguments) and config            ──> Attempt
 //!        │
 //!     prepare       whose login is it? what is required?                           ──> Prepared, or the Outcome
-//!        │            policy_input ── freshness ── session                what the policy depends on
-//!        │                         └─ remembered_device
+//!        │            requirement ── freshness                            where that depends on the enrolment
+//!        │                        └─ remembered_device
 //!        │            enroll                                              the login itself enrols
-//!       ask         the one prompt                                                 ──> what was typed
+//!       ask         the one prompt (messages)                                      ──> what was typed
 //!        │            first_pass                                          the answer that an earlier module was given
 //!      judge        totp_core::login::judge: hold, charge, look, record            ──> Outcome
-//!        │            reset_token ── enroll                               the answer was a reset token
-//!       log         one line, and the mail about it (audit, notice)
+//!        │            enroll                                              the answer was a reset token
+//!       log         one line (audit), and the mail about it (attempt)
 //!        │
 //!   after_login     messages, freshness, remembered_device: what follows; it changes no outcome
 //!        │
 //!     outcome       the one table of PAM codes                                     ──> PamResultCode
 //! ```
 //!
-//! Beside the sequence: [`attempt`] is what every step works with, [`request`] what the application says of itself,
-//! [`caller_guard`] keeps the caller from stopping the process between holding a ledger and writing the log line, and [`messages`]
-//! has the texts.
+//! Beside the sequence: [`attempt`] is what every step works with, and has the guard that keeps the caller from stopping the
+//! process between holding a ledger and writing the log line; [`request`] is what the application says of itself, and
+//! [`messages`] has the texts.
 //!
 //! # What holds
 //!
@@ -42,7 +42,6 @@ compile_error!(
 
 mod attempt;
 mod audit;
-mod caller_guard;
 mod enroll;
 mod ffi;
 mod first_pass;
@@ -51,13 +50,10 @@ mod login;
 #[cfg(test)]
 mod manual_tests;
 mod messages;
-mod notice;
 mod outcome;
-mod policy_input;
 mod remembered_device;
 mod request;
-mod reset_token;
-mod session;
+mod requirement;
 
 use crate::outcome::Outcome;
 use crate::request::Request;
