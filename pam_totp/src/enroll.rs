@@ -9,10 +9,9 @@
 //! `after_first_factor` it is the service file that says so, and it must be true: the line before must be `requisite`. After a
 //! `required` line, anyone who typed a wrong password would come here too, and could enrol a phone of their own.
 
-mod messages;
-
 use crate::attempt::{self, Attempt, PATIENCE};
-use crate::ffi::conversation;
+use crate::ffi::libpam;
+use crate::messages;
 use crate::outcome::{EnrolmentAborted, LoginError, Outcome};
 use otpauth::{Card, Drawing, Issuer};
 use pam::constants::{PAM_ERROR_MSG, PAM_PROMPT_ECHO_ON, PAM_TEXT_INFO, PamMessageStyle};
@@ -169,10 +168,10 @@ fn confirm(
     }
     let issuer = issuer();
     let card = Card::of(&draft, &issuer, account);
-    say_secret(pamh, &messages::opening(&card, &issuer, account, excuse))?;
+    say_secret(pamh, &messages::enrolment_opening(&card, &issuer, account, excuse))?;
     let (mut codes, mut repeats) = (TRIES, REPEATS);
     loop {
-        let typed = ask(pamh, attempt, &messages::code_prompt(excuse))?;
+        let typed = ask(pamh, attempt, &messages::first_code_prompt(excuse))?;
         match typed.as_bytes().trim_ascii() {
             b"" => return Err(EnrolmentAborted::Cancelled.into()),
             word @ (b"ascii" | b"uri") => {
@@ -285,12 +284,12 @@ fn ask(pamh: &PamHandle, attempt: &Attempt<'_>, prompt: &str) -> Result<SecretBy
 
 /// Also where `quiet` is set: without the card and the recovery codes there is no enrolment.
 fn say_secret(pamh: &PamHandle, text: &Secret) -> Result<(), Stop> {
-    Ok(conversation::say(pamh, PAM_TEXT_INFO, text).map_err(|_| EnrolmentAborted::Conversation)?)
+    Ok(libpam::say_secret(pamh, PAM_TEXT_INFO, text).map_err(|_| EnrolmentAborted::Conversation)?)
 }
 
 fn say(pamh: &PamHandle, style: PamMessageStyle, text: &str) -> Result<(), Stop> {
     let text = Secret::new(text.as_bytes().to_vec());
-    Ok(conversation::say(pamh, style, &text).map_err(|_| EnrolmentAborted::Conversation)?)
+    Ok(libpam::say_secret(pamh, style, &text).map_err(|_| EnrolmentAborted::Conversation)?)
 }
 
 /// The name of this machine, as `totp-enroll` writes it.

@@ -1,7 +1,6 @@
-//! The border to C: the six exported symbols, and in the files beside this one the calls into libpam. `unsafe` stands here only.
+//! The border to C: the six exported symbols, and in the file beside this one the calls into libpam. `unsafe` stands here only.
 #![expect(unsafe_code, reason = "libpam is C; every block names who promises what it relies on")]
 
-pub(crate) mod conversation;
 pub(crate) mod libpam;
 
 use crate::EntryPoints;
