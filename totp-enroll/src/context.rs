@@ -7,7 +7,7 @@ use crate::notify::spool;
 use crate::output::Format;
 use crate::{audit, clock};
 use std::cell::Cell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use totp_core::audit_event::{Event, Name};
 use totp_core::config::Config;
@@ -103,6 +103,13 @@ impl Context {
         !matches!(self.store.hold(&account.user, PATIENCE), Ok(Hold::NotEnrolled))
     }
 
+    /// Takes the lock for a command that replaces the keyring or its keys; no other such command runs meanwhile.
+    pub(crate) fn lock_to_rotate(&self) -> Result<<Store as KeyringLocks>::Lock, CommandError> {
+        let problem =
+            "another command is changing the keys; nothing was changed; try again when it has finished";
+        self.store.lock_to_rotate()?.ok_or_else(|| CommandError::refused(problem))
+    }
+
     /// Takes the lock to change the keyring; no enrolment is sealed meanwhile.
     pub(crate) fn lock_to_change_keys(&self) -> Result<<Store as KeyringLocks>::Lock, CommandError> {
         let problem = "another command is enrolling an account; nothing was changed; try again";
@@ -129,6 +136,11 @@ impl Context {
             now,
         };
         act(&mut inputs)
+    }
+
+    /// An audit event about the keyring in `file`, by the operator.
+    pub(crate) fn keyring_event(&self, name: Name, file: &Path) -> Event {
+        Event::new(name).field("by", &self.operator.name).field("file", file.display())
     }
 
     pub(crate) fn rules(&self) -> Rules {
