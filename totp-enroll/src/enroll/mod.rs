@@ -9,9 +9,11 @@ use crate::authorise::{explain, try_code};
 use crate::cli::Enroll;
 use crate::command_error::CommandError;
 use crate::context::{Context, Store};
+use crate::output;
+use crate::recovery_codes;
 use crate::report::{self, EnrolmentReport};
+use crate::reset_token;
 use crate::terminal::{SignalsBlocked, Terminal};
-use crate::{clock, recovery_codes, reset_token};
 use enroll_mode::{AuthenticatorOptions, EnrollMode, authorise_enrolment, store_enrolment};
 use otpauth::{Card, Drawing};
 use std::io::BufRead;
@@ -25,6 +27,7 @@ use totp_core::secret::Secret;
 use totp_core::store::{Engine, EnrolmentAttempts, Users};
 use totp_core::time::Seconds;
 use totp_core::user::Account;
+use totp_host::clock;
 use zeroize::Zeroizing;
 
 pub(crate) fn run(context: &Context, options: &Enroll) -> Result<(), CommandError> {
@@ -158,7 +161,7 @@ impl<'a> Attempts<'a> {
         CommandError::refused(format!(
             "too many wrong codes while enrolling {}; nothing was changed; try again in {}",
             self.account.user,
-            clock::length(wait)
+            output::duration(wait)
         ))
     }
 }

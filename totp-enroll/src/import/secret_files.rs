@@ -6,7 +6,6 @@ use super::homes::{self, home_owners};
 use super::new_users::{self, BATCH, NewUser, interrupted};
 use crate::account::{self, Unknown};
 use crate::cli::GoogleAuthenticator;
-use crate::clock;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::output::{self, Format};
@@ -19,6 +18,7 @@ use totp_core::enrolment::draft::Draft;
 use totp_core::factor::totp::{Drift, Totp, WIDEST_DRIFT};
 use totp_core::recovery::MOST_CODES;
 use totp_core::store::Engine;
+use totp_host::clock;
 use zeroize::Zeroizing;
 
 /// The name in the log and in the authenticators' labels.

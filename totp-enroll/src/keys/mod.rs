@@ -9,7 +9,6 @@ mod sealed_keyring;
 pub(crate) use sealed_keyring::opened as sealed;
 
 use crate::cli::Keys;
-use crate::clock;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::output::{self, Format};
@@ -20,6 +19,7 @@ use totp_core::audit_event::Name;
 use totp_core::keyring::Keyring;
 use totp_core::keyring::rotation::Census;
 use totp_core::store::Engine;
+use totp_host::clock;
 use totp_host::entropy::OsEntropy;
 use totp_store::documents::create_document;
 use totp_store::keyring_files::KeyringFiles;

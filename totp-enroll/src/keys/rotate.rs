@@ -1,7 +1,6 @@
 //! `keys rotate`: makes a new active key, reseals all secrets with it and drops the old key; continues an unfinished rotation.
 
 use super::sealed_keyring;
-use crate::clock;
 use crate::command_error::CommandError;
 use crate::context::{Context, PATIENCE};
 use crate::output::{self, Format};
@@ -10,6 +9,7 @@ use totp_core::audit_event::{Event, Name};
 use totp_core::keyring::rotation::{Rotated, Rotation, RotationError, RotationStep, Skipped, SkippedError};
 use totp_core::keyring::{Key, Keyring};
 use totp_core::store::{Document, Engine, Users};
+use totp_host::clock;
 use totp_host::entropy::OsEntropy;
 use totp_store::documents::sync_document;
 
