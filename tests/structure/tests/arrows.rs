@@ -15,7 +15,7 @@ const CRATES: [(&str, &[&str]); 11] = [
     ("pam-stack", &[]),
     ("totp-host", &["totp-core", "totp-store"]),
     ("pam_totp", &["otpauth", "totp-core", "totp-host"]),
-    ("totp-enroll", &["pam-stack", "otpauth", "totp-core", "totp-host", "totp-store"]),
+    ("totp-enroll", &["pam-stack", "otpauth", "totp-core", "totp-host"]),
     ("acceptance", &[]),
     ("pam-bench", &["acceptance"]),
     ("manual", &[]),

@@ -18,8 +18,7 @@ use totp_core::audit_event::Name;
 use totp_core::keyring::{Key, Keyring};
 use totp_core::secret::Secret;
 use totp_core::store::StoreError;
-use totp_store::access::Access;
-use totp_store::documents::read_document;
+use totp_host::documents::{Access, read_document};
 
 /// The largest backup that is read, in bytes; a keyring with sixteen keys has about 3000.
 const LARGEST_BACKUP: u64 = 1 << 20;

@@ -10,8 +10,8 @@ use totp_core::keyring::rotation::{Rotated, Rotation, RotationError, RotationSte
 use totp_core::keyring::{Key, Keyring};
 use totp_core::store::{Document, Engine, Users};
 use totp_host::clock;
+use totp_host::documents::sync_document;
 use totp_host::entropy::OsEntropy;
-use totp_store::documents::sync_document;
 
 /// What was done, and what is left to do.
 #[derive(Serialize)]

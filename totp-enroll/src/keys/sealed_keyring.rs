@@ -9,9 +9,8 @@ use std::process::{Command, Stdio};
 use totp_core::keyring::Keyring;
 use totp_core::secret::Secret;
 use totp_core::store::StoreError;
-use totp_store::access::Access;
-use totp_store::documents::{create_document, read_document, replace_document};
-use totp_store::keyring_files::KeyringFiles;
+use totp_host::documents::{Access, create_document, read_document, replace_document};
+use totp_host::settings::KeyringFiles;
 
 /// Replaces the keyring in use, sealed or clear. The caller holds the lock.
 pub(super) fn replace(context: &Context, text: &Secret) -> Result<(), CommandError> {

@@ -17,7 +17,7 @@ use totp_core::store::{Resets, Users};
 use totp_core::user::Account;
 use totp_host::clock;
 use totp_host::entropy::OsEntropy;
-use totp_store::timestamp_records::TimestampRecords;
+use totp_host::store::TimestampRecords;
 use zeroize::Zeroizing;
 
 #[derive(Serialize)]

@@ -12,7 +12,10 @@ pub use keyring::{FoundInMemory, MemoryKeyringLock, MemoryResealing};
 pub use spool::{MemorySending, MemorySpool};
 pub use state::{Comparing, Exclusion, Locking, Memory};
 
-use super::{Charging, Durability, Engine, EnrolmentAttempts, Held, Hold, StaleDrafts, Store, StoreError};
+use super::{
+    Charging, Durability, Engine, EnrolmentAttempts, Held, Hold, Maintenance, StorageProblem, Store,
+    StoreError,
+};
 use crate::credential::Credential;
 use crate::ledger::Ledger;
 use crate::time::Seconds;
@@ -94,7 +97,11 @@ impl<X: Exclusion> EnrolmentAttempts for Memory<X> {
 }
 
 /// A program that is killed leaves nothing here: a draft is in that program's own memory.
-impl<X: Exclusion> StaleDrafts for Memory<X> {
+impl<X: Exclusion> Maintenance for Memory<X> {
+    fn check(&self, _age: Seconds, _now: u64) -> Vec<StorageProblem> {
+        Vec::new()
+    }
+
     fn stale_drafts(&self, _age: Seconds, _now: u64) -> Result<Vec<String>, StoreError> {
         Ok(Vec::new())
     }
