@@ -1,7 +1,6 @@
 //! `devices`: lists and revokes the remembered devices of an account.
 
 use crate::authorise::{Consent, authorise};
-use crate::clock;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::output::{self, Format};
@@ -11,6 +10,7 @@ use totp_core::audit_event::Name;
 use totp_core::policy::remembered_device::{self, ForgottenDevices};
 use totp_core::store::Held;
 use totp_core::user::Account;
+use totp_host::clock;
 
 #[derive(Serialize)]
 struct DeviceList {
@@ -63,9 +63,9 @@ fn list(context: &Context, account: &Account) -> Result<DeviceList, CommandError
     let known = held.ledger().devices().iter().filter(|device| device.until() > now);
     let devices = known.map(|device| DeviceReport {
         id: device.id().to_string(),
-        since: clock::date(device.since()),
-        until: clock::date(device.until()),
-        last_used: (device.uses() > 0).then(|| clock::date(device.last_used())),
+        since: output::date(device.since()),
+        until: output::date(device.until()),
+        last_used: (device.uses() > 0).then(|| output::date(device.last_used())),
         uses: device.uses(),
     });
     Ok(DeviceList { user: account.user.as_str().to_owned(), devices: devices.collect() })

@@ -1,19 +1,17 @@
 //! `explain`: shows, rule by rule, what a login would require and why. Changes nothing.
 
 use crate::cli::{Cli, Explain};
-use crate::clock;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::output::{self, Format};
 use serde::Serialize;
 use totp_core::network;
 use totp_core::policy::device::Traits;
-use totp_core::policy::remembered_device;
-use totp_core::policy::{Decision, Exempted, Policy, PolicyInput};
+use totp_core::policy::{Decision, Exempted, Policy, PolicyInput, remembered_device};
 use totp_core::store::Resets;
 use totp_core::user::Account;
-use totp_host::accounts;
 use totp_host::settings::read_config;
+use totp_host::{accounts, clock};
 
 #[derive(Serialize)]
 struct Explanation {

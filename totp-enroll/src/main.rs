@@ -16,10 +16,8 @@
 #![forbid(unsafe_code)]
 
 mod account;
-mod audit;
 mod authorise;
 mod cli;
-mod clock;
 mod command_error;
 mod context;
 mod devices;

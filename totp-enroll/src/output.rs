@@ -1,7 +1,9 @@
-//! What the command prints outside a dialogue: lines of text, remarks, progress bars, or the one document of `--json`.
+//! What the command prints outside a dialogue: lines of text with their dates and durations, remarks, progress bars, or the one document
+//! of `--json`.
 
 use crate::command_error::CommandError;
 use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
 use serde::Serialize;
 use std::io::{ErrorKind, IsTerminal, Write};
 
@@ -145,6 +147,22 @@ fn styled_bar(format: Format, task: &'static str, length: u64, template: &str) -
         .with_prefix(task)
 }
 
+/// Seconds since 1970 as RFC 3339, in UTC.
+pub(crate) fn date(seconds: u64) -> String {
+    let timestamp = i64::try_from(seconds).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+    timestamp.map_or_else(|| format!("{seconds} s after 1970"), |timestamp| timestamp.to_string())
+}
+
+/// A duration in words, rounded up to a whole unit.
+pub(crate) fn duration(seconds: u64) -> String {
+    let (count, unit) = match seconds {
+        0..=119 => (seconds, "seconds"),
+        120..=7199 => (seconds.div_ceil(60), "minutes"),
+        _ => (seconds.div_ceil(3600), "hours"),
+    };
+    format!("{count} {unit}")
+}
+
 /// The header of a service's own section in the config: `[service.NAME.SECTION]`.
 /// A name that is not a bare TOML key is quoted; TOML's escapes are those of JSON.
 pub(crate) fn service_section(service: &str, section: &str) -> String {
@@ -166,5 +184,19 @@ mod tests {
     fn a_closed_pipe_is_ignored_and_a_full_disk_is_an_error() {
         assert!(ignore_closed_pipe(Err(ErrorKind::BrokenPipe.into())).is_ok());
         assert!(ignore_closed_pipe(Err(ErrorKind::StorageFull.into())).is_err());
+    }
+
+    #[test]
+    fn dates_are_rfc_3339() {
+        assert_eq!(date(0), "1970-01-01T00:00:00Z");
+        assert_eq!(date(1_800_000_000), "2027-01-15T08:00:00Z");
+        assert!(date(u64::MAX).ends_with("after 1970"));
+    }
+
+    #[test]
+    fn a_duration_is_rounded_up() {
+        assert_eq!(duration(60), "60 seconds");
+        assert_eq!(duration(121), "3 minutes");
+        assert_eq!(duration(86400), "24 hours");
     }
 }

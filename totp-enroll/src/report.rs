@@ -1,7 +1,6 @@
 //! The state of one enrolment, as `status` and `list` print it; never a secret.
 
 use crate::account::name_of;
-use crate::clock;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::output::{self, Format};
@@ -13,6 +12,7 @@ use totp_core::lockout::LockState;
 use totp_core::recovery::RecoveryKind;
 use totp_core::store::Held;
 use totp_core::user::Account;
+use totp_host::clock;
 
 /// One enrolment, as the JSON of `status` and `list` has it.
 #[derive(Serialize)]
@@ -85,7 +85,7 @@ impl EnrolmentReport {
                 digits: factor.digits(),
                 period: parameters.period(),
                 created: authenticator.created().to_string(),
-                confirmed: ledger.confirmed_at(place).map(clock::date),
+                confirmed: ledger.confirmed_at(place).map(output::date),
             }
         });
         Ok(Some(Self {
@@ -102,11 +102,11 @@ impl EnrolmentReport {
             wait_seconds,
             last_login: ledger
                 .last_login()
-                .map(|login| LoginReport { at: clock::date(login.at), method: login.method.as_str() }),
+                .map(|login| LoginReport { at: output::date(login.at), method: login.method.as_str() }),
             reset: ledger.notice().filter(|notice| notice.until > now).map(|notice| ResetNoticeReport {
-                requested: clock::date(notice.at),
+                requested: output::date(notice.at),
                 by: name_of(Uid::from_raw(notice.by)),
-                expires: clock::date(notice.until),
+                expires: output::date(notice.until),
             }),
         }))
     }
@@ -122,7 +122,7 @@ impl EnrolmentReport {
         let pending = if self.pending { ", pending" } else { "" };
         match self.wait_seconds {
             0 => format!("{}{pending}", self.state),
-            wait => format!("{} for {}{pending}", self.state, clock::length(wait)),
+            wait => format!("{} for {}{pending}", self.state, output::duration(wait)),
         }
     }
 }

@@ -1,6 +1,5 @@
 //! `unlock`: clears wrong codes and locks; with `--repair`, creates a new ledger.
 
-use crate::clock;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::output;
@@ -8,6 +7,7 @@ use crate::report;
 use totp_core::audit_event::Name;
 use totp_core::enrolment;
 use totp_core::store::{Engine, EnrolmentAttempts};
+use totp_host::clock;
 
 pub(crate) fn run(context: &Context, user: &str, repair: bool) -> Result<(), CommandError> {
     let account = context.any_account(Some(user))?;

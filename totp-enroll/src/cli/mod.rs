@@ -1,16 +1,12 @@
 //! The command line: `--help`, the shell completions and the commands in totp-enroll(1) are generated from this definition.
 
 mod enroll;
-mod import;
 mod keys;
-mod reset;
 mod small_commands;
 
-pub(crate) use enroll::Enroll;
-pub(crate) use import::{GoogleAuthenticator, Import, LineSource};
+pub(crate) use enroll::{Enroll, GoogleAuthenticator, Import, LineSource};
 pub(crate) use keys::{Keys, Passphrase, Pcrs, Seal, With};
-pub(crate) use reset::Reset;
-pub(crate) use small_commands::{Doctor, Explain, First, From, Notify, PamSnippet, Prune, Test};
+pub(crate) use small_commands::{Doctor, Explain, First, From, Notify, PamSnippet, Prune, Reset, Test};
 
 use clap::{Parser, Subcommand, ValueHint};
 use std::path::PathBuf;

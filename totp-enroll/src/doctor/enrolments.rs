@@ -2,7 +2,8 @@
 
 use super::finding::Finding;
 use crate::account::{self, Unknown};
-use crate::{clock, context};
+use crate::context;
+use crate::output;
 use nix::unistd::User as Passwd;
 use std::time::Duration;
 use totp_core::config::Config;
@@ -12,6 +13,7 @@ use totp_core::keyring::{Keyring, OpenError};
 use totp_core::ledger::Ledger;
 use totp_core::store::{Document, Held, Hold, Store, StoreError, Users};
 use totp_core::user::User;
+use totp_host::clock;
 use totp_host::settings::KeyringFiles;
 
 /// How long to wait for a login that holds the ledger.
@@ -139,7 +141,7 @@ impl EnrolmentCheck<'_> {
                     format!(
                         "the last login of {} is recorded at {}, which is in the future",
                         user.as_str(),
-                        clock::date(last.at)
+                        output::date(last.at)
                     ),
                 )
                 .why("the clock was set back, or was fast at that login: codes are refused until that time")

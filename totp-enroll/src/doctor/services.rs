@@ -181,7 +181,7 @@ fn examined(
     {
         found.push(ignored_is_refused());
     }
-    let arguments = |handler: &Handler| stack::read_arguments(&handler.arguments).ok();
+    let arguments = |handler: &Handler| ModuleArguments::parse(&handler.arguments).ok();
     let claims = bypasses::claims_without_first_factor(&stack, &arguments, &context);
     found.extend(claims.into_iter().map(after_no_first_factor));
     let one_factor = asks && bypasses::without_first_factor(&stack, &context);
@@ -233,7 +233,7 @@ fn line<'a>(handler: &'a Handler, service: &str, found: &mut Vec<Finding>) -> Mo
                 .fix("reinstall libpam-totp, or remove the line"),
         );
     }
-    let arguments = match stack::read_arguments(&handler.arguments) {
+    let arguments = match ModuleArguments::parse(&handler.arguments) {
         Ok(arguments) => Some(arguments),
         Err(problem) => {
             found.push(
@@ -244,7 +244,7 @@ fn line<'a>(handler: &'a Handler, service: &str, found: &mut Vec<Finding>) -> Mo
             None
         }
     };
-    let file = stack::config_file(&handler.arguments);
+    let file = ModuleArguments::config_file(&handler.arguments);
     let config = match read_config(file.as_deref(), Some(service)) {
         Ok(config) => Some(match &arguments {
             Some(arguments) => {
@@ -293,7 +293,8 @@ fn same_store(line: &ModuleLine<'_>, own: &OwnConfig<'_>, found: &mut Vec<Findin
     if modules.state == commands.state && modules.keyring == commands.keyring {
         return;
     }
-    let file = stack::config_file(&line.handler.arguments).unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
+    let file =
+        ModuleArguments::config_file(&line.handler.arguments).unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
     let own_file = own.named.unwrap_or(Path::new(DEFAULT_FILE));
     let what = format!(
         "{}: the module and this command use different enrolments: its config {} has them in {} (keyring {}), that of this command, {}, in {} (keyring {})",

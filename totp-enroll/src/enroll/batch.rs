@@ -3,8 +3,7 @@
 //! The enrolment is pending until its first correct code, at a login or with `enroll --confirm`. Logins need a code from the
 //! start, so a password alone never suffices.
 
-use super::authenticator_options::AuthenticatorOptions;
-use super::enroll_mode::{EnrollMode, authorise_enrolment, store_enrolment};
+use super::enroll_mode::{AuthenticatorOptions, EnrollMode, authorise_enrolment, store_enrolment};
 use super::qr_file::{self, ImageFormat, QrFile};
 use crate::cli::Enroll;
 use crate::command_error::CommandError;

@@ -1,6 +1,5 @@
 //! `import`: enrols accounts from the files of other programs. If a line is bad, nothing is imported, unless `--keep-going` is given.
 
-mod dry_run;
 mod file_format;
 mod google_authenticator;
 mod homes;
@@ -8,9 +7,8 @@ mod imported_authenticator;
 mod line_import;
 mod lines;
 mod migration;
-mod new_user;
+mod new_users;
 mod oath;
-mod plan;
 mod secret_files;
 mod uri;
 
@@ -22,7 +20,7 @@ use crate::output::{self, Format};
 use file_format::FileFormat;
 use line_import::LineImport;
 use lines::{BadLine, LineReader};
-use plan::ImportRules;
+use new_users::ImportRules;
 use serde::Serialize;
 use std::path::Path;
 use totp_core::store::Engine;
@@ -92,13 +90,13 @@ fn report_bad_lines(
 
 fn done(context: &Context, imported: usize, skipped: Vec<BadLine>) -> Result<(), CommandError> {
     #[derive(Serialize)]
-    struct ImportedDocument {
+    struct ImportedLines {
         imported: usize,
         skipped: Vec<BadLine>,
     }
     let count = skipped.len();
     match context.format {
-        Format::Json => output::document(&ImportedDocument { imported, skipped })?,
+        Format::Json => output::document(&ImportedLines { imported, skipped })?,
         Format::Text => {
             output::line(&format!("{imported} users imported, {count} lines skipped"))?;
             output::line(

@@ -3,10 +3,9 @@
 
 use super::google_authenticator::{self, SecretFile};
 use super::homes::{self, home_owners};
-use super::new_user::{self, BATCH, NewUser, interrupted};
+use super::new_users::{self, BATCH, NewUser, interrupted};
 use crate::account::{self, Unknown};
 use crate::cli::GoogleAuthenticator;
-use crate::clock;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::output::{self, Format};
@@ -19,6 +18,7 @@ use totp_core::enrolment::draft::Draft;
 use totp_core::factor::totp::{Drift, Totp, WIDEST_DRIFT};
 use totp_core::recovery::MOST_CODES;
 use totp_core::store::Engine;
+use totp_host::clock;
 use zeroize::Zeroizing;
 
 /// The name in the log and in the authenticators' labels.
@@ -79,7 +79,8 @@ pub(super) fn run(context: &Context, options: &GoogleAuthenticator) -> Result<()
             Unknown::Allowed => error.problem,
         });
         let read = canonical.map_err(|problem| (None, problem)).and_then(|account| {
-            if let Some(problem) = (!no_state_yet).then(|| new_user::check_new(context, &account)).flatten() {
+            if let Some(problem) = (!no_state_yet).then(|| new_users::check_new(context, &account)).flatten()
+            {
                 return Err((None, problem));
             }
             if !users.insert(account.user.clone()) {
@@ -270,7 +271,7 @@ fn enrol(context: &Context, accepted: Vec<AcceptedFile>) -> Result<Vec<FileRepor
         if batch.len() < BATCH && accepted.peek().is_some() {
             continue;
         }
-        new_user::enrol(context, NAME, &mut batch).map_err(|error| interrupted(error, imported.len()))?;
+        new_users::enrol(context, NAME, &mut batch).map_err(|error| interrupted(error, imported.len()))?;
         bar.inc(report.len() as u64);
         imported.append(&mut report);
     }
@@ -284,14 +285,14 @@ fn print_dry_run(
     skipped: Vec<SkippedFile>,
 ) -> Result<(), CommandError> {
     #[derive(Serialize)]
-    struct DryRunDocument {
+    struct FileDryRun {
         dry_run: bool,
         would_import: Vec<FileReport>,
         skipped: Vec<SkippedFile>,
     }
     let would_import: Vec<FileReport> = accepted.into_iter().map(|one| one.report).collect();
     match context.format {
-        Format::Json => output::document(&DryRunDocument { dry_run: true, would_import, skipped }),
+        Format::Json => output::document(&FileDryRun { dry_run: true, would_import, skipped }),
         Format::Text => {
             would_import.iter().try_for_each(|one| one.print("would import"))?;
             let (users, files) = (would_import.len(), skipped.len());
@@ -308,13 +309,13 @@ fn print_result(
     skipped: Vec<SkippedFile>,
 ) -> Result<(), CommandError> {
     #[derive(Serialize)]
-    struct ImportedDocument {
+    struct ImportedFiles {
         imported: usize,
         users: Vec<FileReport>,
         skipped: Vec<SkippedFile>,
     }
     if context.format == Format::Json {
-        return output::document(&ImportedDocument { imported: users.len(), users, skipped });
+        return output::document(&ImportedFiles { imported: users.len(), users, skipped });
     }
     users.iter().try_for_each(|one| one.print("imported"))?;
     output::line(&format!("{} users imported, {} files skipped", users.len(), skipped.len()))?;

@@ -4,12 +4,10 @@
 //! for the rest.
 
 mod delivery;
-mod mail_program;
+pub(crate) mod mail_program;
 mod message;
-pub(crate) mod spool;
 
 use crate::cli::Notify;
-use crate::clock;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::output::{self, Format};
@@ -95,9 +93,9 @@ fn list(context: &Context) -> Result<(), CommandError> {
         ListedNotice {
             user: notice.as_ref().map(|notice| notice.user().to_owned()),
             event: notice.and_then(|notice| notice.field("event").map(str::to_owned)),
-            at: clock::date(waiting.at),
+            at: output::date(waiting.at),
             tries: waiting.tries,
-            next_try: (waiting.tries > 0).then(|| clock::date(waiting.due())),
+            next_try: (waiting.tries > 0).then(|| output::date(waiting.due())),
         }
     };
     let document = NoticeList { waiting: waiting.iter().map(entry).collect(), foreign };

@@ -8,7 +8,7 @@ use crate::cli::{First, From, PamSnippet};
 use crate::command_error::CommandError;
 use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::stack::bypasses::{self, ServiceContext};
-use crate::doctor::stack::{config_file, is_pam_totp, module_name};
+use crate::doctor::stack::{ModuleArguments, is_pam_totp, module_name};
 use pam_stack::{ServiceFiles, Stack, included, line as words, load};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -87,7 +87,7 @@ impl Snippet {
                 .iter()
                 .flat_map(|auth_line| &auth_line.handlers)
                 .find(|handler| is_pam_totp(handler));
-            let named = pam_totp.and_then(|handler| config_file(&handler.arguments));
+            let named = pam_totp.and_then(|handler| ModuleArguments::config_file(&handler.arguments));
             snippet.config_file = named.unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
             snippet.auth = auth_lines.into_iter().map(|auth_line| auth_line.text).collect();
         } else if let Some(from) = replaced_module(&auth_lines, options.from)? {

@@ -1,6 +1,5 @@
 //! `prune`: removes the enrolments of accounts that are gone, and the stale files of killed programs.
 
-mod database;
 mod prunable;
 
 use crate::cli::Prune;
@@ -8,8 +7,7 @@ use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::output::{self, Format};
 use crate::terminal::Terminal;
-use database::{AccountLookup, lookup};
-use prunable::{Prunable, PruneReason, StaleEnrolment};
+use prunable::{AccountLookup, Prunable, PruneReason, StaleEnrolment, lookup};
 use serde::Serialize;
 use std::path::PathBuf;
 use totp_core::audit_event::{Event, Name};

@@ -2,7 +2,6 @@
 
 use super::operator_step::{account_in_question, log_refusal, step_by_operator};
 use crate::authorise::{Consent, authorise};
-use crate::clock;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::output::{self, Format};
@@ -10,13 +9,13 @@ use crate::terminal::{SignalsBlocked, Terminal};
 use serde::Serialize;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use totp_core::account_recovery::{self, AccountRecoveryError, StepInputs};
-use totp_core::account_recovery::{Reset, ResetError, Stage};
+use totp_core::account_recovery::{self, AccountRecoveryError, Reset, ResetError, Stage, StepInputs};
 use totp_core::audit_event::Name;
 use totp_core::recovery::grouped;
 use totp_core::secret::Secret;
 use totp_core::store::{Resets, Users};
 use totp_core::user::Account;
+use totp_host::clock;
 use totp_host::entropy::OsEntropy;
 use totp_host::store::TimestampRecords;
 use zeroize::Zeroizing;
@@ -98,7 +97,7 @@ fn precheck(context: &Context, step: &StepInputs<'_>) -> Result<(), AccountRecov
 
 fn audit(context: &Context, account: &Account, reset: &Reset) {
     let approved_by = reset.approvals().iter().map(|step| step.by.name.as_str()).collect::<Vec<_>>();
-    let token_expires = reset.token().map(|token| clock::date(token.expires_at()));
+    let token_expires = reset.token().map(|token| output::date(token.expires_at()));
     context.audit(
         &context
             .event(Name::ResetCompleted, account)
@@ -125,7 +124,7 @@ fn show(
     terminal: Option<&Terminal>,
 ) -> Result<(), CommandError> {
     let user = account.user.as_str();
-    let expires = reset.token().map_or_else(String::new, |token| clock::date(token.expires_at()));
+    let expires = reset.token().map_or_else(String::new, |token| output::date(token.expires_at()));
     let Some(terminal) = terminal else {
         let token = Zeroizing::new(String::from_utf8_lossy(grouped(token).expose()).into_owned());
         let problem = (!problems.is_empty()).then(|| problems.join("; "));

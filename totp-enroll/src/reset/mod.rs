@@ -10,15 +10,13 @@ mod reset_report;
 
 use crate::authorise::{Consent, authorise};
 use crate::cli::Reset;
-use crate::clock;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::output::{self, Format};
 use crate::report;
 use operator_step::{account_in_question, log_refusal, step_by_operator};
 use reset_report::ResetReport;
-use totp_core::account_recovery::ResetReason;
-use totp_core::account_recovery::{self, AccountRecoveryError, Cancelled};
+use totp_core::account_recovery::{self, AccountRecoveryError, Cancelled, ResetReason};
 use totp_core::audit_event::Name;
 use totp_core::enrolment::ExpectedEnrolment;
 use totp_core::store::{Resets, Users};
@@ -49,7 +47,7 @@ fn request(context: &Context, user: &str, reason: &str) -> Result<(), CommandErr
             .field("reason", reset.reason().as_str())
             .field("approvals", reset.approvals_needed(terms))
             .field("cooldown_seconds", terms.cooldown.0)
-            .field("expires", clock::date(reset.expires_at(terms))),
+            .field("expires", output::date(reset.expires_at(terms))),
     );
     print_report(context, "reset_requested", &ResetReport::of(context, &reset)?)
 }
@@ -59,7 +57,7 @@ fn approve(context: &Context, user: &str) -> Result<(), CommandError> {
     let asked = step_by_operator(context, &account, "approve")?;
     let done = account_recovery::approve(context.entry_to_withdraw(&account)?, asked);
     let reset = done.map_err(|error| log_refusal(context, &account, "approve", error))?;
-    let ready = reset.ready_at(&context.config.reset).map(clock::date);
+    let ready = reset.ready_at(&context.config.reset).map(output::date);
     context.audit(
         &context
             .event(Name::ResetApproved, &account)

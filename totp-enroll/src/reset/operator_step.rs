@@ -1,12 +1,12 @@
 //! Prepares one step of a reset (request, approve, complete, cancel): the account, the operator, and the log line if it is refused.
 
-use crate::clock;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use totp_core::account_recovery::{AccountRecoveryError, StepInputs};
 use totp_core::audit_event::Name;
 use totp_core::store::Resets;
 use totp_core::user::Account;
+use totp_host::clock;
 
 /// The account of the step: it must be enrolled, intact or corrupt, or have a pending reset.
 pub(super) fn account_in_question(context: &Context, user: Option<&str>) -> Result<Account, CommandError> {

@@ -1,13 +1,13 @@
 //! The state of one reset, as JSON and as text; never a token.
 
 use crate::account::{Unknown, canonical};
-use crate::clock;
 use crate::command_error::CommandError;
 use crate::context::Context;
+use crate::output;
 use serde::Serialize;
-use totp_core::account_recovery::TokenState;
-use totp_core::account_recovery::{Reset, ResetStep, Stage};
+use totp_core::account_recovery::{Reset, ResetStep, Stage, TokenState};
 use totp_core::store::Users;
+use totp_host::clock;
 
 /// One reset, as `request`, `approve` and `list` print it.
 #[derive(Serialize)]
@@ -63,9 +63,9 @@ impl ResetReport {
             reason: reset.reason().as_str().to_owned(),
             approvals: reset.approvals().iter().map(StepReport::of).collect(),
             approvals_needed: reset.approvals_needed(terms),
-            ready: reset.ready_at(terms).map(clock::date),
-            expires: clock::date(reset.expires_at(terms)),
-            token_expires: reset.token().map(|token| clock::date(token.expires_at())),
+            ready: reset.ready_at(terms).map(output::date),
+            expires: output::date(reset.expires_at(terms)),
+            token_expires: reset.token().map(|token| output::date(token.expires_at())),
         })
     }
 
@@ -125,6 +125,6 @@ impl ResetReport {
 
 impl StepReport {
     fn of(step: &ResetStep) -> Self {
-        Self { by: step.by.name.clone(), uid: step.by.uid, at: clock::date(step.at) }
+        Self { by: step.by.name.clone(), uid: step.by.uid, at: output::date(step.at) }
     }
 }
