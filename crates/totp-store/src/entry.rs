@@ -6,7 +6,7 @@ use crate::error::FileError;
 use crate::files_store::{RESETS, StateDirs, readable};
 use crate::hold::{LaterVersion, read_ledger, read_whole, sync_data, write_slot, write_twin};
 use crate::lock::{Lock, Locked, lock};
-use nix::fcntl::{OFlag, renameat};
+use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -135,10 +135,7 @@ impl FileEntry {
     }
 
     fn put_in_place(&self) -> Result<(), FileError> {
-        let (directory, draft, name) = (&self.dirs.credentials, self.draft(), self.name());
-        renameat(&directory.fd, draft.as_str(), &directory.fd, name.as_str()).map_err(|source| {
-            FileError::System { file: directory.path.join(&name), action: "put in place", source }
-        })
+        self.dirs.credentials.put_in_place(&self.draft(), &self.name())
     }
 }
 
@@ -236,13 +233,9 @@ impl StateDirs {
         make_directory(&self.state.path.join(RESETS), Mode::S_IRWXU)?;
         let directory = self.state.inner(RESETS, Access::RootOnly)?;
         let (name, draft) = (format!("{component}.toml"), format!("{DRAFT}{component}"));
-        let path = directory.path.join(&name);
-        let text = reset.to_document(&path)?;
+        let text = reset.to_document(&directory.path.join(&name))?;
         directory.write_new(&draft, text.as_bytes())?;
-        let kept = directory.sync_file(&draft).and_then(|()| {
-            renameat(&directory.fd, draft.as_str(), &directory.fd, name.as_str())
-                .map_err(|source| FileError::System { file: path, action: "put in place", source })
-        });
+        let kept = directory.sync_file(&draft).and_then(|()| directory.put_in_place(&draft, &name));
         if kept.is_err() {
             // The first error is the one to report.
             let _ = directory.remove(&draft);

@@ -4,11 +4,10 @@
 //! over excludes nobody. It is created under another name and renamed if the name is free, and it is removed only while locked; a
 //! process that waited for the lock notices that and opens it anew.
 
-use crate::directory::{Access, DRAFT, Directory, make_directory, read_opened};
+use crate::directory::{Access, DRAFT, Directory, if_exists, make_directory, read_opened};
 use crate::enrolment_attempts::AttemptFiles;
 use crate::error::FileError;
 use crate::spool::{SPOOL, SpoolDirectory};
-use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use std::os::fd::OwnedFd;
@@ -120,11 +119,7 @@ impl StateDirs {
     }
 
     pub(crate) fn resets(&self) -> Result<Option<Directory>, FileError> {
-        match self.state.inner(RESETS, Access::RootOnly) {
-            Ok(directory) => Ok(Some(directory)),
-            Err(FileError::System { source: Errno::ENOENT, .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
+        if_exists(self.state.inner(RESETS, Access::RootOnly))
     }
 
     /// Creates an empty ledger, completely or not at all; one that exists meanwhile stays.
