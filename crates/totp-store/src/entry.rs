@@ -3,8 +3,9 @@
 use crate::FilesStore;
 use crate::directory::{Access, DRAFT, make_directory};
 use crate::error::FileError;
-use crate::files_store::{RESETS, StateDirs, readable};
-use crate::hold::{LaterVersion, read_ledger, read_whole, sync_data, write_slot, write_twin};
+use crate::files_store::{
+    LaterVersion, RESETS, StateDirs, read_ledger, read_whole, sync_data, write_slot, write_twin,
+};
 use crate::lock::{Lock, Locked, lock};
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
@@ -15,7 +16,7 @@ use totp_core::account_recovery::Reset;
 use totp_core::credential::Credential;
 use totp_core::id::Id;
 use totp_core::ledger::Ledger;
-use totp_core::ledger::slots::{NextSlot, Slots};
+use totp_core::ledger::slots::{self, NextSlot, Slots};
 use totp_core::store::{Entries, Entry, StoreError};
 use totp_core::user::User;
 
@@ -229,6 +230,15 @@ impl Entry for FileEntry {
 }
 
 impl StateDirs {
+    /// Creates an empty ledger, completely or not at all; one that exists meanwhile stays.
+    fn create_ledger(&self, component: &str) -> Result<(), FileError> {
+        let directory = &self.ledgers;
+        // With the process id: two commands may create the same ledger at once.
+        let draft = format!("{DRAFT}{}.{component}", std::process::id());
+        directory.write_new(&draft, &slots::blank())?;
+        directory.name(&draft, component).map(drop)
+    }
+
     fn keep_reset(&self, component: &str, reset: &Reset) -> Result<(), FileError> {
         make_directory(&self.state.path.join(RESETS), Mode::S_IRWXU)?;
         let directory = self.state.inner(RESETS, Access::RootOnly)?;
@@ -256,5 +266,18 @@ impl StateDirs {
 
     fn has_resets(&self) -> Result<bool, FileError> {
         Ok(self.resets()?.is_some())
+    }
+}
+
+/// Hands on the error of an unreadable credential as a value, because it may be replaced or withdrawn. Other errors stay errors.
+fn readable(
+    credential: Result<Option<Credential>, FileError>,
+) -> Result<Option<Result<Credential, DocumentError>>, FileError> {
+    match credential {
+        Ok(credential) => Ok(credential.map(Ok)),
+        Err(FileError::Document(error)) => Ok(Some(Err(error))),
+        Err(error @ (FileError::System { .. } | FileError::Unsafe { .. } | FileError::Busy { .. })) => {
+            Err(error)
+        }
     }
 }

@@ -10,8 +10,7 @@
 use crate::FilesStore;
 use crate::directory::DRAFT;
 use crate::error::FileError;
-use crate::files_store::{CredentialText, StateDirs};
-use crate::hold::broken;
+use crate::files_store::{CredentialText, StateDirs, broken};
 use crate::lock::{Lock, LockMode, Locked, lock, lock_directory};
 use nix::fcntl::OFlag;
 use std::time::{Duration, Instant};
