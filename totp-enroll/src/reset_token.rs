@@ -13,8 +13,7 @@ use totp_core::code::Answer;
 use totp_core::secret::Secret;
 use totp_core::store::{Entry, Resets};
 use totp_core::user::Account;
-use totp_store::access::Access;
-use totp_store::documents::read_document;
+use totp_host::documents::{Access, read_document};
 
 /// Tokens that may be typed before the command ends; the token's own limit counts each of them too.
 const ATTEMPTS: usize = 3;

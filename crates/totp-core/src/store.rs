@@ -163,7 +163,7 @@ pub trait Entry {
 }
 
 /// Everything that a front end needs of a store.
-pub trait Engine: Store + Entries + Users + Resets + KeyringLocks + Reseal + StaleDrafts {
+pub trait Engine: Store + Entries + Users + Resets + KeyringLocks + Reseal + Maintenance {
     /// The codes that were tried against new authenticators.
     type Attempts: EnrolmentAttempts;
     /// The notices that wait to be sent.
@@ -318,15 +318,31 @@ pub trait KeyringLocks {
     fn lock_to_rotate(&self) -> Result<Option<Self::Lock>, StoreError>;
 }
 
-/// Drafts of documents that a program left when it was killed.
-pub trait StaleDrafts {
-    /// The names of drafts that were not written to for `age`. `now` is in seconds since 1970.
+/// What is wrong with a storage, whichever user it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StorageProblem {
+    /// A part that cannot be read or trusted.
+    Unusable(StoreError),
+    /// A thing among the documents that the engine did not put there; the engine's name of it.
+    Foreign(String),
+    /// A draft that a program left when it was killed; the engine's name of it.
+    StaleDraft(String),
+}
+
+/// What `doctor` and `prune` ask of the storage itself.
+pub trait Maintenance {
+    /// Looks for what is wrong with the storage, and changes nothing. A draft counts if it was not written to for `age`. `now`
+    /// is in seconds since 1970.
+    fn check(&self, age: Seconds, now: u64) -> Vec<StorageProblem>;
+
+    /// The names of drafts of credentials and ledgers that a program left when it was killed: those that were not written to for
+    /// `age`. `now` is in seconds since 1970.
     ///
     /// # Errors
     /// [`StoreError`] if they cannot be listed.
     fn stale_drafts(&self, age: Seconds, now: u64) -> Result<Vec<String>, StoreError>;
 
-    /// Removes a draft that [`StaleDrafts::stale_drafts`] listed.
+    /// Removes a draft that [`Maintenance::stale_drafts`] listed.
     ///
     /// # Errors
     /// [`StoreError`] if it cannot be removed, or is not a draft.

@@ -3,6 +3,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`settings`] | reads the config and the keyring, and says what to do if they cannot be used |
+//! | [`documents`] | reads and writes documents that only root can have written, by path |
 //! | [`store`] | opens the store that the config names |
 //! | [`clock`] | reads the clocks |
 //! | [`entropy`] | random bytes of the operating system |
@@ -17,6 +18,9 @@
 pub mod accounts;
 pub mod audit_log;
 pub mod clock;
+pub mod documents;
 pub mod entropy;
+#[cfg(test)]
+mod manual_tests;
 pub mod settings;
 pub mod store;

@@ -1,10 +1,11 @@
-//! Reads, creates, replaces and destroys documents by path: the config and the keyring.
+//! Creates, replaces and destroys documents by path: the config and the keyring.
 
-use crate::access::{Access, FLAGS, LARGEST_DOCUMENT, check_file, opening, read_opened, system, unsafe_file};
-use crate::directory::{Directory, make_directory};
+use crate::directory::{
+    Access, Directory, LARGEST_DOCUMENT, check_file, make_directory, system, unsafe_file,
+};
 use crate::error::FileError;
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open, renameat};
+use nix::fcntl::{OFlag, renameat};
 use nix::sys::stat::Mode;
 use nix::unistd::fsync;
 use std::fs::File;
@@ -16,18 +17,6 @@ use totp_core::store::StoreError;
 
 /// Longer than any program takes from opening a document to having read it.
 const TIME_TO_READ: Duration = Duration::from_millis(200);
-
-/// Reads a document; `None`: it does not exist.
-///
-/// # Errors
-/// [`StoreError`] if it exists and cannot be read, or others have more access than `access` allows.
-pub fn read_document(file: &Path, access: Access) -> Result<Option<Secret>, StoreError> {
-    match open(file, FLAGS | OFlag::O_RDONLY, Mode::empty()) {
-        Ok(fd) => Ok(Some(read_opened(&fd, file, access)?)),
-        Err(Errno::ENOENT) => Ok(None),
-        Err(error) => Err(opening(file, error).into()),
-    }
-}
 
 /// Creates a document 0600, completely or not at all, in a directory that only root can write; a missing directory is created 0755.
 /// Returns whether the document was created: one that exists stays as it is.

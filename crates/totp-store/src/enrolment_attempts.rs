@@ -1,7 +1,6 @@
 //! Enrolment attempts as files below the runtime directory, one for each account, named by its uid. They are gone after a reboot.
 
-use crate::access::system;
-use crate::directory::{Directory, make_private, open_private};
+use crate::directory::{Directory, make_private, open_private, system};
 use crate::error::FileError;
 use crate::lock::{Lock, Locked, lock};
 use nix::errno::Errno;

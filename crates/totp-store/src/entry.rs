@@ -1,11 +1,13 @@
 //! A command's use of the files: it holds a user, enrolled or not, and changes the credential, the ledger and the reset.
 
 use crate::FilesStore;
+use crate::directory::{Access, DRAFT, make_directory};
 use crate::error::FileError;
-use crate::ledger_file::{LaterVersion, read_ledger, read_whole, sync_data, write_slot, write_twin};
+use crate::files_store::{RESETS, StateDirs, readable};
+use crate::hold::{LaterVersion, read_ledger, read_whole, sync_data, write_slot, write_twin};
 use crate::lock::{Lock, Locked, lock};
-use crate::state_dirs::{DRAFT, StateDirs, readable};
 use nix::fcntl::{OFlag, renameat};
+use nix::sys::stat::Mode;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use totp_core::DocumentError;
@@ -226,5 +228,40 @@ impl Entry for FileEntry {
         self.dirs.credentials.sync()?;
         self.dirs.ledgers.remove(&self.component)?;
         Ok(self.dirs.ledgers.sync()?)
+    }
+}
+
+impl StateDirs {
+    fn keep_reset(&self, component: &str, reset: &Reset) -> Result<(), FileError> {
+        make_directory(&self.state.path.join(RESETS), Mode::S_IRWXU)?;
+        let directory = self.state.inner(RESETS, Access::RootOnly)?;
+        let (name, draft) = (format!("{component}.toml"), format!("{DRAFT}{component}"));
+        let path = directory.path.join(&name);
+        let text = reset.to_document(&path)?;
+        directory.write_new(&draft, text.as_bytes())?;
+        let kept = directory.sync_file(&draft).and_then(|()| {
+            renameat(&directory.fd, draft.as_str(), &directory.fd, name.as_str())
+                .map_err(|source| FileError::System { file: path, action: "put in place", source })
+        });
+        if kept.is_err() {
+            // The first error is the one to report.
+            let _ = directory.remove(&draft);
+        }
+        kept?;
+        directory.sync()
+    }
+
+    fn forget_reset(&self, component: &str) -> Result<bool, FileError> {
+        let Some(directory) = self.resets()? else { return Ok(false) };
+        let name = format!("{component}.toml");
+        // Without a check of owner and mode: a file that is removed does no harm.
+        let was_there = std::fs::symlink_metadata(directory.path.join(&name)).is_ok();
+        directory.remove(&name)?;
+        directory.sync()?;
+        Ok(was_there)
+    }
+
+    fn has_resets(&self) -> Result<bool, FileError> {
+        Ok(self.resets()?.is_some())
     }
 }

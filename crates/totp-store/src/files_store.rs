@@ -4,17 +4,23 @@
 //! over excludes nobody. It is created under another name and renamed if the name is free, and it is removed only while locked; a
 //! process that waited for the lock notices that and opens it anew.
 
-use crate::access::Access;
-use crate::directory::{Directory, make_directory};
+use crate::directory::{Access, DRAFT, Directory, make_directory, read_opened};
 use crate::enrolment_attempts::AttemptFiles;
 use crate::error::FileError;
-use crate::spool::SpoolDirectory;
-use crate::state_dirs::{CREDENTIALS, LEDGERS, StateDirs};
+use crate::spool::{SPOOL, SpoolDirectory};
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use totp_core::DocumentError;
+use totp_core::account_recovery::Reset;
 use totp_core::config::Paths;
+use totp_core::credential::Credential;
+use totp_core::ledger::slot;
+use totp_core::secret::Secret;
 use totp_core::store::{Engine, StoreError};
+use totp_core::user::User;
 
 /// The store at the paths of a config. Opens and creates nothing yet.
 #[must_use]
@@ -34,17 +40,6 @@ impl FilesStore {
     #[must_use]
     pub fn new(state: &Path, runtime: &Path) -> Self {
         Self { state: state.to_owned(), runtime: runtime.to_owned() }
-    }
-
-    /// Checks the owner and mode of a directory of [`crate::STATE_DIRECTORIES`]. It may be missing: it is created when it is needed.
-    ///
-    /// # Errors
-    /// [`StoreError`] if owner or mode is wrong.
-    pub fn check_directory(&self, name: &str) -> Result<(), StoreError> {
-        match self.dirs()?.state.inner(name, Access::RootOnly) {
-            Ok(_) | Err(FileError::System { source: Errno::ENOENT, .. }) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
     }
 
     pub(crate) fn state(&self) -> &Path {
@@ -79,6 +74,86 @@ impl Engine for FilesStore {
 
     fn notices(&self) -> SpoolDirectory {
         SpoolDirectory::new(&self.state)
+    }
+}
+
+pub(crate) const CREDENTIALS: &str = "credentials";
+pub(crate) const LEDGERS: &str = "ledgers";
+pub(crate) const RESETS: &str = "resets";
+
+/// Every directory below `paths.state`: the list for programs that look at the whole state.
+pub const STATE_DIRECTORIES: [&str; 4] = [CREDENTIALS, LEDGERS, RESETS, SPOOL];
+
+/// The opened directories.
+pub(crate) struct StateDirs {
+    pub(crate) state: Directory,
+    pub(crate) credentials: Directory,
+    pub(crate) ledgers: Directory,
+}
+
+impl StateDirs {
+    pub(crate) fn credential(&self, user: &User, component: &str) -> Result<Option<Credential>, FileError> {
+        let Some(CredentialText { path, text, .. }) = self.credential_text(component)? else {
+            return Ok(None);
+        };
+        Ok(Some(Credential::parse(&path, text.expose(), user)?))
+    }
+
+    pub(crate) fn credential_text(&self, component: &str) -> Result<Option<CredentialText>, FileError> {
+        let name = format!("{component}.toml");
+        let path = self.credentials.path.join(&name);
+        let Some(fd) = self.credentials.file(&name, OFlag::O_RDONLY)? else { return Ok(None) };
+        let text = read_opened(&fd, &path, Access::RootOnly)?;
+        Ok(Some(CredentialText { path, text, _fd: fd }))
+    }
+
+    pub(crate) fn reset(&self, component: &str) -> Result<Option<Reset>, FileError> {
+        let Some(directory) = self.resets()? else { return Ok(None) };
+        let name = format!("{component}.toml");
+        let path = directory.path.join(&name);
+        let Some(fd) = directory.file(&name, OFlag::O_RDONLY)? else { return Ok(None) };
+        let text = read_opened(&fd, &path, Access::RootOnly)?;
+        let Some(user) = User::from_component(component) else {
+            return Err(FileError::Unsafe { file: path, problem: "is not a reset file: move it away" });
+        };
+        Ok(Some(Reset::parse(&path, text.expose(), &user)?))
+    }
+
+    pub(crate) fn resets(&self) -> Result<Option<Directory>, FileError> {
+        match self.state.inner(RESETS, Access::RootOnly) {
+            Ok(directory) => Ok(Some(directory)),
+            Err(FileError::System { source: Errno::ENOENT, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Creates an empty ledger, completely or not at all; one that exists meanwhile stays.
+    pub(crate) fn create_ledger(&self, component: &str) -> Result<(), FileError> {
+        let directory = &self.ledgers;
+        // With the process id: two commands may create the same ledger at once.
+        let draft = format!("{DRAFT}{}.{component}", std::process::id());
+        directory.write_new(&draft, &slot::blank())?;
+        directory.name(&draft, component).map(drop)
+    }
+}
+
+/// The text of a credential, and its file, kept open.
+pub(crate) struct CredentialText {
+    pub(crate) path: PathBuf,
+    pub(crate) text: Secret,
+    _fd: OwnedFd,
+}
+
+/// Hands on the error of an unreadable credential as a value, because it may be replaced or withdrawn. Other errors stay errors.
+pub(crate) fn readable(
+    credential: Result<Option<Credential>, FileError>,
+) -> Result<Option<Result<Credential, DocumentError>>, FileError> {
+    match credential {
+        Ok(credential) => Ok(credential.map(Ok)),
+        Err(FileError::Document(error)) => Ok(Some(Err(error))),
+        Err(error @ (FileError::System { .. } | FileError::Unsafe { .. } | FileError::Busy { .. })) => {
+            Err(error)
+        }
     }
 }
 

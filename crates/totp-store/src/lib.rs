@@ -3,22 +3,21 @@
 //! [`open`] makes it, and everything else that a front end needs of a store is on the traits. The other public items are about files
 //! whatever the engine is, and a few callers name them:
 //!
-//! * [`documents`], [`access`], [`keyring_files`]: the config and the keyring;
+//! * [`documents`], [`directory`]: the config and the keyring;
 //! * [`timestamp_records`]: the accepted codes of this machine's sessions, which no other machine knows;
-//! * [`FilesStore::check_directory`], [`STATE_DIRECTORIES`]: what `doctor` and `prune` look at.
 //!
 //! | layer | modules |
 //! |---|---|
-//! | the traits, one file each | `hold` `entry` `users` `resets` `reseal` `keyring_lock` `spool` `enrolment_attempts` `stale_drafts` |
-//! | which directory and file, and how it is read | `files_store` `state_dirs` `ledger_file` |
-//! | the system calls: open, write, lock, check the owner | `directory` `lock` `access` `error` |
+//! | the traits, one file each | `hold` `entry` `users` `rotation` `spool` `enrolment_attempts` `maintenance` |
+//! | which directory and file, and how it is read | `files_store`, and `hold` for a ledger |
+//! | the system calls: open, check the owner, write, lock | `directory` `lock` `error` |
 //!
 //! # What is promised, and how
 //!
 //! * *One login is judged at a time.* The lock on the ledger's file is the lock on the user. That file is never renamed over.
 //! * *Old or new, never half.* Documents are drafted, synced and renamed; a ledger is written slot by slot
 //!   ([`totp_core::ledger::slot`]).
-//! * *Root only.* A file that another user could have changed is refused, by owner, mode, kind and number of links ([`access`]).
+//! * *Root only.* A file that another user could have changed is refused, by owner, mode, kind and number of links ([`directory`]).
 //! * *No text that a user chose becomes a path*, except through [`totp_core::user::User::component`].
 //!
 //! # Deliberately absent
@@ -27,8 +26,7 @@
 
 #![forbid(unsafe_code)]
 
-pub mod access;
-mod directory;
+pub mod directory;
 pub mod documents;
 pub mod enrolment_attempts;
 mod entry;
@@ -37,14 +35,9 @@ mod files_store;
 #[cfg(test)]
 mod fixture;
 mod hold;
-pub mod keyring_files;
-mod keyring_lock;
-mod ledger_file;
 mod lock;
-#[cfg(test)]
-mod manual_tests;
-mod reseal;
-mod resets;
+mod maintenance;
+mod rotation;
 #[cfg(test)]
 mod rules_tests {
     mod account_recovery;
@@ -52,17 +45,13 @@ mod rules_tests {
     mod rotation;
 }
 pub mod spool;
-mod stale_drafts;
-mod state_dirs;
 pub mod timestamp_records;
 mod users;
 
 pub use entry::FileEntry;
-pub use files_store::{FilesStore, open};
+pub use files_store::{FilesStore, STATE_DIRECTORIES, open};
 pub use hold::FileHeld;
-pub use keyring_lock::KeyringLock;
-pub use reseal::{FoundFile, ResealingFiles};
-pub use state_dirs::STATE_DIRECTORIES;
+pub use rotation::{FoundFile, KeyringLock, ResealingFiles};
 pub use users::Names;
 
 /// The promises of every engine.
@@ -71,7 +60,7 @@ mod conformance {
     fn fresh() -> (tempfile::TempDir, crate::FilesStore) {
         use totp_core::store::Engine;
         let directory = tempfile::tempdir().unwrap();
-        let store = crate::FilesStore::new(directory.path(), &directory.path().join("run"));
+        let store = crate::FilesStore::new(&directory.path().join("state"), &directory.path().join("run"));
         store.prepare().unwrap();
         (directory, store)
     }

@@ -1,8 +1,7 @@
 //! Locks on files and directories (flock), with a deadline. The lock on a ledger's file is the lock on its user; the lock on a
 //! directory is for changes that concern every user.
 
-use crate::access::{Access, check_stat, stat_of, system};
-use crate::directory::Directory;
+use crate::directory::{Access, Directory, check_stat, stat_of, system};
 use crate::error::FileError;
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;

@@ -3,11 +3,9 @@
 //! A notice is renamed into place, so a reader never finds half of one. Its tries are part of its name, so that one rename records
 //! a try: `SECOND.NUMBER.UID.ID.TRIES.LAST`. Notices are sent in the order of their names.
 
-use crate::access::{Access, read_opened};
-use crate::directory::{Directory, make_directory};
+use crate::directory::{Access, DRAFT, Directory, make_directory, read_opened};
 use crate::error::FileError;
 use crate::lock::{LockMode, Locked, lock_directory};
-use crate::state_dirs::{DRAFT, SPOOL};
 use base16ct::lower;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, RenameFlags, renameat2};
@@ -19,6 +17,8 @@ use totp_core::secret::{Entropy, random_array};
 use totp_core::store::StoreError;
 use totp_core::store::notices::{NoticeSpool, Origin, SendLock, Sending, Waiting, space_for};
 
+/// The directory's name below `paths.state`.
+pub(crate) const SPOOL: &str = "spool";
 /// A draft that is older than this, in seconds, was left by a program that was killed.
 const STALE: u64 = 3600;
 

@@ -3,8 +3,7 @@
 //! Few machines use them, so a login leaves one only if its own settings ask for freshness or if the directory exists. A login that
 //! wants records creates the directory. Logins with other settings (another service file, another config) leave records from then on.
 
-use crate::access::{Access, read_opened, system};
-use crate::directory::{Directory, make_private, open_private};
+use crate::directory::{Access, Directory, make_private, open_private, read_opened, system};
 use crate::error::FileError;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;

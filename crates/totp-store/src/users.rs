@@ -1,15 +1,16 @@
-//! Lists and reads the users of the store; a listing reads its directory as it goes, so memory does not grow with the number of users.
+//! Lists and reads the users of the store and their resets, without a hold; a listing reads its directory as it goes, so memory does not grow with the number of users.
 
 use crate::FilesStore;
-use crate::directory::Directory;
+use crate::directory::{DRAFT, Directory};
 use crate::error::FileError;
-use crate::state_dirs::{CREDENTIALS, DRAFT, LEDGERS, RESETS};
+use crate::files_store::{CREDENTIALS, LEDGERS, RESETS};
 use nix::dir;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use totp_core::account_recovery::Reset;
 use totp_core::credential::Credential;
-use totp_core::store::{Document, StoreError, Users};
+use totp_core::store::{Document, Resets, StoreError, Users};
 use totp_core::user::User;
 
 /// The users with a file in one directory. A foreign file is an error, and the iteration goes on after it.
@@ -42,6 +43,19 @@ impl Users for FilesStore {
             Document::Reset => (RESETS, format!("{}.toml", user.component())),
         };
         self.state().join(directory).join(name).display().to_string()
+    }
+}
+
+impl Resets for FilesStore {
+    type Names = Names;
+
+    fn reset(&self, user: &User) -> Result<Option<Reset>, StoreError> {
+        Ok(self.dirs()?.reset(&user.component())?)
+    }
+
+    fn resets(&self) -> Result<Option<Names>, StoreError> {
+        let foreign = "is not a reset file: move it away";
+        Ok(self.dirs()?.resets()?.map(|resets| Names::of(resets, ".toml", foreign)).transpose()?)
     }
 }
 

@@ -3,36 +3,26 @@
 use super::finding::Finding;
 use crate::{context, keys};
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 use std::{fs, os::unix::fs::MetadataExt};
 use totp_core::config::Config;
 use totp_core::keyring::Keyring;
 use totp_core::notice::Notice;
 use totp_core::store::notices::NoticeSpool;
-use totp_core::store::{Engine, Resets, StoreError, Users};
-use totp_store::STATE_DIRECTORIES;
-use totp_store::keyring_files::KeyringFiles;
-use totp_store::timestamp_records::TimestampRecords;
+use totp_core::store::{Engine, Maintenance, Resets, StorageProblem, StoreError};
+use totp_core::time::Seconds;
+use totp_host::clock;
+use totp_host::settings::KeyringFiles;
+use totp_host::store::TimestampRecords;
 
 /// A younger draft may belong to a running command.
-const ABANDONED: Duration = Duration::from_secs(600);
+const ABANDONED: Seconds = Seconds(600);
 
 pub(super) fn examine(config: &Config, findings: &mut Vec<Finding>) {
     let paths = &config.paths;
     keyring(&KeyringFiles::of(paths), findings);
     let store = context::store(config);
-    match store.enrolled() {
-        Ok(_) => {
-            let errors =
-                STATE_DIRECTORIES.iter().filter_map(|directory| store.check_directory(directory).err());
-            findings.extend(errors.map(|error| unusable("state_unusable", &error)));
-        }
-        Err(error) => findings.push(unusable("state_unusable", &error)),
-    }
-    stray(&paths.state, findings);
-    for directory in STATE_DIRECTORIES {
-        drafts(&paths.state.join(directory), findings);
-    }
+    storage(&store, findings);
     resets(&store, findings);
     notices(&store.notices(), findings);
     if let Some(parent) = paths.keyring.parent() {
@@ -104,17 +94,19 @@ fn unusable(name: &'static str, error: &StoreError) -> Finding {
         .fix("find out who changed it, then correct owner and mode or restore it from a backup; if nobody is enrolled yet, run \"totp-enroll keys init\"")
 }
 
-/// Entries of the state directory that are not the store's.
-fn stray(state: &Path, findings: &mut Vec<Finding>) {
-    for entry in fs::read_dir(state).into_iter().flatten().flatten() {
-        if !STATE_DIRECTORIES.iter().any(|directory| entry.file_name() == *directory) {
-            findings.push(not_pam_totp(&entry.path()));
-        }
-    }
+/// What the store's engine finds wrong with its own storage.
+fn storage(store: &impl Maintenance, findings: &mut Vec<Finding>) {
+    // Without a clock no draft is old.
+    let now = clock::now().map_or(0, |now| now.realtime);
+    findings.extend(store.check(ABANDONED, now).iter().map(|problem| match problem {
+        StorageProblem::Unusable(error) => unusable("state_unusable", error),
+        StorageProblem::Foreign(name) => not_pam_totp(name),
+        StorageProblem::StaleDraft(name) => stale_draft(name),
+    }));
 }
 
-fn not_pam_totp(path: &Path) -> Finding {
-    Finding::warning("stray_file", format!("{}: does not belong to pam_totp", path.display()))
+fn not_pam_totp(name: &str) -> Finding {
+    Finding::warning("stray_file", format!("{name}: does not belong to pam_totp"))
         .why("nothing reads it, and it may be a copy of an enrolment")
         .fix("move it to another directory")
 }
@@ -130,7 +122,7 @@ fn resets(store: &impl Resets, findings: &mut Vec<Finding>) {
                     .why("the user cannot use the reset token, and cannot enrol without it")
                     .fix("do not move the file; cancel the reset with \"totp-enroll reset cancel USER\" and start again with \"totp-enroll reset request USER\"; if the user is not enrolled, \"totp-enroll disable USER\" removes it"),
             ),
-            Err(error) => findings.push(not_pam_totp(Path::new(error.about()))),
+            Err(error) => findings.push(not_pam_totp(error.about())),
         }
     }
 }
@@ -138,7 +130,7 @@ fn resets(store: &impl Resets, findings: &mut Vec<Finding>) {
 fn notices(spool: &impl NoticeSpool, findings: &mut Vec<Finding>) {
     // `examine` reports a directory that cannot be opened.
     let Ok((waiting, foreign)) = spool.waiting() else { return };
-    findings.extend(foreign.iter().map(|name| not_pam_totp(Path::new(name))));
+    findings.extend(foreign.iter().map(|name| not_pam_totp(name)));
     for notice in waiting {
         let problem = match spool.read(&notice) {
             Ok(None) => continue,
@@ -163,24 +155,26 @@ fn described(error: &StoreError) -> String {
     format!("{}{line}: {}", error.about(), error.problem())
 }
 
+/// Drafts in a directory of the keyring.
 fn drafts(directory: &Path, findings: &mut Vec<Finding>) {
     let is_old = |entry: &fs::DirEntry| {
         let modified = entry.metadata().and_then(|data| data.modified()).ok();
-        modified.and_then(|at| SystemTime::now().duration_since(at).ok()).is_some_and(|age| age > ABANDONED)
+        modified
+            .and_then(|at| SystemTime::now().duration_since(at).ok())
+            .is_some_and(|age| age.as_secs() >= ABANDONED.0)
     };
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let name = entry.file_name();
         if name.to_string_lossy().starts_with(".new.") && is_old(&entry) {
-            findings.push(
-                Finding::warning(
-                    "stale_draft",
-                    format!("{}: is a temporary file of a command that was killed", entry.path().display()),
-                )
-                .why("nothing reads it, and it may contain a sealed secret or a key")
-                .fix("remove it"),
-            );
+            findings.push(stale_draft(&entry.path().display().to_string()));
         }
     }
+}
+
+fn stale_draft(name: &str) -> Finding {
+    Finding::warning("stale_draft", format!("{name}: is a temporary file of a command that was killed"))
+        .why("nothing reads it, and it may contain a sealed secret or a key")
+        .fix("remove it")
 }
 
 const NOT_REMEMBERED: &str =

@@ -8,8 +8,7 @@ use nix::unistd::Group;
 use std::net::IpAddr;
 use std::path::Path;
 use totp_core::config::{Command, Config, DEFAULT_FILE, SENDMAIL};
-use totp_store::access::Access;
-use totp_store::documents::read_document;
+use totp_host::documents::{Access, read_document};
 
 /// This command's config cannot be read.
 pub(super) fn unreadable(failure: CommandError, file: &Path) -> Finding {

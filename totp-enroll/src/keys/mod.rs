@@ -22,9 +22,9 @@ use std::path::Path;
 use totp_core::audit_event::{Event, Name};
 use totp_core::keyring::Keyring;
 use totp_core::store::Engine;
+use totp_host::documents::create_document;
 use totp_host::entropy::OsEntropy;
-use totp_store::documents::create_document;
-use totp_store::keyring_files::KeyringFiles;
+use totp_host::settings::KeyringFiles;
 
 pub(crate) fn run(context: &Context, command: &Keys) -> Result<(), CommandError> {
     match command {

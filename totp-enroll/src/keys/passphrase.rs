@@ -9,8 +9,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use totp_core::secret::Secret;
-use totp_store::access::Access;
-use totp_store::documents::read_document;
+use totp_host::documents::{Access, read_document};
 
 /// The shortest passphrase, in characters: what NIST SP 800-63B-4 section 3.1.1.2 requires of a password that is the only factor.
 /// Guessing against a stolen backup file is not limited by anything else.

@@ -13,8 +13,8 @@ use totp_core::audit_event::Name;
 use totp_core::keyring::rotation::Census;
 use totp_core::keyring::{Key, Keyring};
 use totp_core::store::{Engine, KeyringLocks, StoreError};
-use totp_store::documents::{create_document, replace_document};
-use totp_store::keyring_files::KeyringFiles;
+use totp_host::documents::{create_document, replace_document};
+use totp_host::settings::KeyringFiles;
 
 #[derive(Serialize)]
 struct RestoreReport {

@@ -11,8 +11,8 @@ use totp_core::audit_event::{Event, Name};
 use totp_core::keyring::rotation::{Rotated, Rotation, RotationError, RotationStep};
 use totp_core::keyring::{Key, Keyring};
 use totp_core::store::{Engine, KeyringLocks, Users};
+use totp_host::documents::sync_document;
 use totp_host::entropy::OsEntropy;
-use totp_store::documents::sync_document;
 
 /// What was done, and what is left to do.
 #[derive(Serialize)]

@@ -16,11 +16,10 @@ use totp_core::keyring::rotation::Census;
 use totp_core::keyring::{Key, Keyring};
 use totp_core::secret::Secret;
 use totp_core::store::{Engine, KeyringLocks, StoreError};
-use totp_store::access::Access;
-use totp_store::documents::{
-    create_document, destroy_document, destroy_drafts, read_document, replace_document,
+use totp_host::documents::{
+    Access, create_document, destroy_document, destroy_drafts, read_document, replace_document,
 };
-use totp_store::keyring_files::KeyringFiles;
+use totp_host::settings::KeyringFiles;
 
 #[derive(Serialize)]
 struct SealReport<'a> {

@@ -5,7 +5,7 @@ use crate::output;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use totp_core::config::{Config, Paths};
-use totp_store::keyring_files::KeyringFiles;
+use totp_host::settings::KeyringFiles;
 
 const UNIT: &str = "pam-totp-keyring.service";
 /// Exists if systemd runs (sd_booted(3)).

@@ -9,10 +9,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use totp_core::enrolment::ExpectedEnrolment;
-use totp_core::store::{Hold, Resets, StaleDrafts, Store, StoreError, Users};
+use totp_core::store::{Hold, Maintenance, Resets, Store, StoreError, Users};
 use totp_core::time::Seconds;
 use totp_core::user::User;
-use totp_store::timestamp_records::TimestampRecords;
+use totp_host::store::TimestampRecords;
 
 /// A temporary file that has not changed for this long belongs to a killed program.
 const STALE: Seconds = Seconds(86400);

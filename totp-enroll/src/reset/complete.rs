@@ -18,7 +18,7 @@ use totp_core::secret::Secret;
 use totp_core::store::{Resets, Users};
 use totp_core::user::Account;
 use totp_host::entropy::OsEntropy;
-use totp_store::timestamp_records::TimestampRecords;
+use totp_host::store::TimestampRecords;
 use zeroize::Zeroizing;
 
 #[derive(Serialize)]

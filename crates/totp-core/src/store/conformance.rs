@@ -5,7 +5,7 @@
 //! |---|---|
 //! | parallel holds, lost comparisons judged anew, a crash between charge and record, refusals that write nothing | `logins` |
 //! | commit, record, withdraw and resets through an entry, each with a conflict | `commands` |
-//! | listing, resealing under load, the keyring's locks, enrolment attempts, notices | `commands` |
+//! | listing, resealing under load, the keyring's locks, enrolment attempts, notices, the check | `commands` |
 //!
 //! The tests know no engine: where one locks and another compares, they accept either and check what both promise.
 //! What they share is below the list: the steps that many of them take, and a store that can be observed.
@@ -73,6 +73,7 @@ macro_rules! engine_conformance {
                     notices_are_sent_in_order
                     one_process_sends_at_a_time
                     one_account_does_not_fill_the_spool
+                    nothing_is_wrong_with_a_store_in_use
                 }
             }
         }

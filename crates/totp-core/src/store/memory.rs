@@ -11,8 +11,8 @@ pub use state::{Comparing, Exclusion, Locking, Memory};
 
 use super::notices::{NoticeSpool, Origin, SendLock, Sending, Waiting, space_for};
 use super::{
-    Charging, Document, Durability, Engine, EnrolmentAttempts, Entries, Entry, Held, Hold, Resets,
-    StaleDrafts, Store, StoreError, Users,
+    Charging, Document, Durability, Engine, EnrolmentAttempts, Entries, Entry, Held, Hold, Maintenance,
+    Resets, StorageProblem, Store, StoreError, Users,
 };
 use crate::account_recovery::Reset;
 use crate::credential::Credential;
@@ -223,7 +223,11 @@ impl<X: Exclusion> EnrolmentAttempts for Memory<X> {
 }
 
 /// A program that is killed leaves nothing here: a draft is in that program's own memory.
-impl<X: Exclusion> StaleDrafts for Memory<X> {
+impl<X: Exclusion> Maintenance for Memory<X> {
+    fn check(&self, _age: Seconds, _now: u64) -> Vec<StorageProblem> {
+        Vec::new()
+    }
+
     fn stale_drafts(&self, _age: Seconds, _now: u64) -> Result<Vec<String>, StoreError> {
         Ok(Vec::new())
     }

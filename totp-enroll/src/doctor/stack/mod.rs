@@ -8,9 +8,9 @@ mod tests;
 
 pub(crate) use arguments::{Said as ModuleArguments, config_file, read as read_arguments};
 pub(crate) use module_kind::ModuleKind;
-pub(crate) use pam_stack::module::{directories, file as module_file, name as module_name};
 pub(crate) use pam_stack::{
-    Handler, InstalledFiles, LineKind, ServiceFiles, Stack, included, load, services,
+    Handler, InstalledFiles, LineKind, ServiceFiles, Stack, included, load,
+    module_directories as directories, module_file, module_name, services,
 };
 
 /// Whether the service has a file but no auth line with pam_totp.so.

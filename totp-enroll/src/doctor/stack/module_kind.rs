@@ -1,7 +1,7 @@
 //! What kind of module a line names: pam_totp, another second factor, a first factor, or none of them.
 
 use super::Handler;
-use pam_stack::module::name;
+use pam_stack::module_name as name;
 use pam_stack::return_code::{self, ReturnCode};
 
 /// What a module's success proves.

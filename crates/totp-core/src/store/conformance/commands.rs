@@ -1,5 +1,5 @@
 //! What every engine promises a command: entries, batches and resets; lists, resealing, the keyring's locks, enrolment
-//! attempts, notices.
+//! attempts, notices, the check.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -308,4 +308,16 @@ pub fn one_account_does_not_fill_the_spool<G, S: Engine>((_guard, store): (G, S)
     spool.put(&notice(33), uid, Origin::Command, &mut Counter(33)).unwrap();
     spool.put(&notice(34), Some(1002), Origin::Login, &mut Counter(34)).unwrap();
     assert_eq!(spool.waiting().unwrap().0.len(), 34);
+}
+
+/// Whatever the engine stores, it knows again.
+pub fn nothing_is_wrong_with_a_store_in_use<G, S: Engine>((_guard, store): (G, S)) {
+    let check = |store: &S| store.check(Seconds(0), NOON);
+    assert_eq!(check(&store), []);
+    let fixture = enrolled(store);
+    let reset = request(&fixture);
+    entry(&fixture.store).keep_reset(&reset).unwrap();
+    fixture.store.enrolment_attempts().charge(1001, 9000).unwrap().unwrap();
+    fixture.store.notices().put(&notice(1), None, Origin::Command, &mut Counter(1)).unwrap();
+    assert_eq!(check(&fixture.store), []);
 }

@@ -1,19 +1,19 @@
 //! The man pages name every file of pam_totp, and no other.
 
-use crate::STATE_DIRECTORIES;
-use crate::enrolment_attempts::ATTEMPTS;
-use crate::keyring_files::KeyringFiles;
-use crate::timestamp_records::TIMESTAMPS;
+use crate::settings::KeyringFiles;
 use manual::{PAGES, page};
 use std::collections::BTreeSet;
 use totp_core::config::{Config, DEFAULT_FILE};
 use totp_core::store::{Document, Users};
 use totp_core::user::User;
+use totp_store::STATE_DIRECTORIES;
+use totp_store::enrolment_attempts::ATTEMPTS;
+use totp_store::timestamp_records::TIMESTAMPS;
 
 /// The files of pam_totp with the default paths, and their directories.
 fn files() -> (BTreeSet<String>, BTreeSet<String>) {
     let paths = Config::defaults().unwrap().paths;
-    let (user, store) = (User::parse("NAME").unwrap(), crate::open(&paths));
+    let (user, store) = (User::parse("NAME").unwrap(), crate::store::open(&paths));
     let keyring = KeyringFiles::of(&paths);
     let runtime = |name| paths.runtime.join(name);
     let of_a_user =

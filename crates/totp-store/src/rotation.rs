@@ -1,18 +1,57 @@
-//! Replaces credentials by the same ones sealed with another key. They are drafted and synced without a lock, and renamed into place
+//! What a rotation of keys needs of the files: the locks on the keyring, and resealing.
+//!
+//! The locks are on the store's directories, which only root can open. The keyring's own directory can be opened by every user, who
+//! could then keep a lock on it.
+//!
+//! Resealing replaces credentials by the same ones sealed with another key. They are drafted and synced without a lock, and renamed into place
 //! one by one: each user is locked for the moment of the rename, and it happens only if the credential was not changed since. So no
 //! login waits for a lock while the disk syncs, and no change of a command is undone.
 
 use crate::FilesStore;
+use crate::directory::DRAFT;
 use crate::error::FileError;
-use crate::ledger_file::broken;
-use crate::lock::{Lock, lock};
-use crate::state_dirs::{CredentialText, DRAFT, StateDirs};
+use crate::files_store::{CredentialText, StateDirs};
+use crate::hold::broken;
+use crate::lock::{Lock, LockMode, Locked, lock, lock_directory};
 use nix::fcntl::{OFlag, renameat};
 use std::time::{Duration, Instant};
 use totp_core::credential::Credential;
 use totp_core::secret::Secret;
-use totp_core::store::{FoundCredential, Reseal, Resealed, Resealing, StoreError};
+use totp_core::store::{FoundCredential, KeyringLocks, Reseal, Resealed, Resealing, StoreError};
 use totp_core::user::User;
+
+/// A lock on the keyring; dropping it releases it.
+pub struct KeyringLock {
+    _locked: Locked,
+}
+
+impl KeyringLocks for FilesStore {
+    type Lock = KeyringLock;
+
+    fn lock_to_seal(&self, patience: Duration) -> Result<Option<KeyringLock>, StoreError> {
+        let locked = lock_directory(self.dirs()?.credentials, LockMode::Shared, deadline(patience))?;
+        Ok(locked.map(KeyringLock::of))
+    }
+
+    fn lock_to_change_keys(&self, patience: Duration) -> Result<Option<KeyringLock>, StoreError> {
+        let locked = lock_directory(self.dirs()?.credentials, LockMode::Exclusive, deadline(patience))?;
+        Ok(locked.map(KeyringLock::of))
+    }
+
+    fn lock_to_rotate(&self) -> Result<Option<KeyringLock>, StoreError> {
+        Ok(lock_directory(self.dirs()?.ledgers, LockMode::Exclusive, None)?.map(KeyringLock::of))
+    }
+}
+
+impl KeyringLock {
+    fn of(locked: Locked) -> Self {
+        Self { _locked: locked }
+    }
+}
+
+fn deadline(patience: Duration) -> Option<Instant> {
+    Instant::now().checked_add(patience)
+}
 
 /// How the name of a draft starts, before the user's component. No component starts with `%.`, so the draft of a command that
 /// changes the same user meanwhile has another name.
