@@ -2,8 +2,6 @@
 
 mod auth_line;
 mod carried_arguments;
-mod line_changes;
-mod module_line;
 mod snippet;
 #[cfg(test)]
 mod tests;
