@@ -3,10 +3,9 @@
 use crate::authorise::{Consent, authorise};
 use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::report;
+use crate::output;
 use totp_core::audit_event::Name;
-use totp_core::enrolment;
-use totp_core::enrolment::ExpectedEnrolment;
+use totp_core::enrolment::{self, ExpectedEnrolment};
 use totp_core::store::{Resets, Users};
 use totp_core::user::Account;
 
@@ -24,7 +23,7 @@ pub(crate) fn run(context: &Context, user: Option<&str>, consent: Consent) -> Re
     )?;
     enrolment::withdraw(context.entry_to_withdraw(&account)?, expected)?;
     context.audit(&context.event(Name::Disabled, &account));
-    report::done(context.format, &account, "disabled", "the enrolment is withdrawn")
+    output::done(context.format, &account, "disabled", "the enrolment is withdrawn")
 }
 
 /// Removes the pending reset of an account that is not enrolled, readable or not, so that a new account of that name does not

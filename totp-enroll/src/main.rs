@@ -27,13 +27,11 @@ mod enroll;
 mod explain;
 mod import;
 mod keys;
-mod list;
 mod notify;
 mod output;
 mod pam_snippet;
 mod prune;
 mod recovery_codes;
-mod report;
 mod reset;
 mod reset_token;
 mod status;
@@ -75,7 +73,7 @@ fn run(cli: &Cli) -> Result<(), CommandError> {
     match &cli.command {
         Command::Enroll(options) => with_context(cli, |context| enroll::run(context, options)),
         Command::Status { user } => with_context(cli, |context| status::run(context, user.as_deref())),
-        Command::List => with_context(cli, list::run),
+        Command::List => with_context(cli, status::list),
         Command::RecoveryCodes { user, yes } => {
             with_context(cli, |context| recovery_codes::run(context, user.as_deref(), (*yes).into()))
         }

@@ -6,6 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::io::{ErrorKind, IsTerminal, Write};
+use totp_core::user::Account;
 
 /// Who reads standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +95,26 @@ fn write_error(error: &std::io::Error) -> CommandError {
     CommandError::refused(format!(
         "cannot write the output: {error}; check the terminal, pipe or disk that it goes to"
     ))
+}
+
+/// Reports a change: `message` as text, `done` as the word in the JSON.
+pub(crate) fn done(
+    format: Format,
+    account: &Account,
+    done: &'static str,
+    message: &str,
+) -> Result<(), CommandError> {
+    #[derive(Serialize)]
+    struct ChangeDocument<'a> {
+        user: &'a str,
+        done: &'static str,
+    }
+    let user = account.user.as_str();
+    match format {
+        Format::Text => line(&format!("{user}: {message}"))?,
+        Format::Json => document(&ChangeDocument { user, done })?,
+    }
+    Ok(())
 }
 
 /// Reports why a command failed: on standard error, and with `--json` also as the document.
