@@ -123,9 +123,13 @@ fn outcome(decision: &Decision, input: &PolicyInput) -> (&'static str, String) {
             ("remembered_device", "no code is required: the device is remembered".to_owned())
         }
         Decision::NotYetRequired(unenrolled) => match unenrolled.days_left() {
-            Some(days) => {
-                ("not_yet_required", format!("no code is required yet; {days} days are left to enrol"))
-            }
+            Some(days) => (
+                "not_yet_required",
+                format!(
+                    "no code is required yet; {} left to enrol",
+                    output::count_with(days, "day", ("is", "are"))
+                ),
+            ),
             None => (
                 "not_yet_required",
                 "no code is required: the account is not enrolled, and nullok allows that".to_owned(),

@@ -5,6 +5,7 @@ use crate::command_error::CommandError;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use serde::Serialize;
+use std::fmt::Display;
 use std::io::{ErrorKind, IsTerminal, Write};
 use totp_core::user::Account;
 
@@ -176,12 +177,27 @@ pub(crate) fn date(seconds: u64) -> String {
 
 /// A duration in words, rounded up to a whole unit.
 pub(crate) fn duration(seconds: u64) -> String {
-    let (count, unit) = match seconds {
-        0..=119 => (seconds, "seconds"),
-        120..=7199 => (seconds.div_ceil(60), "minutes"),
-        _ => (seconds.div_ceil(3600), "hours"),
-    };
-    format!("{count} {unit}")
+    match seconds {
+        0..=119 => count(seconds, "second"),
+        120..=7199 => count(seconds.div_ceil(60), "minute"),
+        _ => count(seconds.div_ceil(3600), "hour"),
+    }
+}
+
+/// A number of things, as in "1 day" and "2 days".
+pub(crate) fn count<N: From<u8> + PartialEq + Display>(number: N, one: &str) -> String {
+    let ending = if number == N::from(1) { "" } else { "s" };
+    format!("{number} {one}{ending}")
+}
+
+/// The same with its verb in the two forms, as in "1 day is" and "2 days are".
+pub(crate) fn count_with<N: From<u8> + PartialEq + Display>(
+    number: N,
+    one: &str,
+    (is, are): (&str, &str),
+) -> String {
+    let verb = if number == N::from(1) { is } else { are };
+    format!("{} {verb}", count(number, one))
 }
 
 /// The header of a service's own section in the config: `[service.NAME.SECTION]`.
@@ -215,7 +231,15 @@ mod tests {
     }
 
     #[test]
+    fn one_thing_is_singular() {
+        assert_eq!([0, 1, 2].map(|number| count(number, "day")), ["0 days", "1 day", "2 days"]);
+        let sentences = [0_usize, 1, 2].map(|number| count_with(number, "day", ("is", "are")));
+        assert_eq!(sentences, ["0 days are", "1 day is", "2 days are"]);
+    }
+
+    #[test]
     fn a_duration_is_rounded_up() {
+        assert_eq!(duration(1), "1 second");
         assert_eq!(duration(60), "60 seconds");
         assert_eq!(duration(121), "3 minutes");
         assert_eq!(duration(86400), "24 hours");

@@ -58,7 +58,11 @@ fn status_lines(report: &EnrolmentReport, warn_below: usize) -> Vec<String> {
         ));
     }
     lines.push(recovery(report, warn_below));
-    lines.push(format!("state: {}, {} wrong codes in a row", report.state_text(), report.wrong_in_a_row));
+    lines.push(format!(
+        "state: {}, {} in a row",
+        report.state_text(),
+        output::count(report.wrong_in_a_row, "wrong code")
+    ));
     lines.push(report.last_login.as_ref().map_or("last login: none".to_owned(), |login| {
         format!("last login: {} (method: {})", login.at, login.method)
     }));
@@ -78,8 +82,9 @@ fn recovery(report: &EnrolmentReport, warn_below: usize) -> String {
     let left = report.recovery_left;
     if kind == RecoveryKind::Scratch.as_str() {
         return format!(
-            "recovery codes: {left} imported scratch codes, which do not work while the account is locked; replace them with \
-             \"totp-enroll recovery-codes\""
+            "recovery codes: {}, accepted only while the account is not locked; to replace the imported codes, run \
+             \"totp-enroll recovery-codes\"",
+            output::count(left, "imported scratch code")
         );
     }
     if left < warn_below {
@@ -127,8 +132,8 @@ pub(crate) fn list(context: &Context) -> Result<(), CommandError> {
         0 => Ok(()),
         count => {
             let problem = format!(
-                "{count} of {} enrolments cannot be read",
-                count.saturating_add(document.users.len())
+                "{count} of {} cannot be read",
+                output::count(count.saturating_add(document.users.len()), "enrolment")
             );
             let error = CommandError::refused(problem);
             Err(if context.format == Format::Json { error.reported() } else { error })

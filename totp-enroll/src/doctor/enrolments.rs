@@ -194,8 +194,9 @@ impl EnrolmentCheck<'_> {
             Finding::info(
                 "few_recovery_codes",
                 format!(
-                    "{count} users have fewer than {} recovery codes left: {names}",
-                    self.config.warn_below
+                    "{} fewer than {} left: {names}",
+                    output::count_with(count, "user", ("has", "have")),
+                    output::count(self.config.warn_below, "recovery code")
                 ),
             )
             .why("a user who has none and loses the phone needs an administrator")

@@ -97,7 +97,7 @@ pub(super) fn run(context: &Context, options: &Enroll) -> Result<(), CommandErro
             let user = &applicant.account.user;
             error.explained(|problem| match list {
                 Some(_) => {
-                    format!("{user}: {problem}; {enrolled} of {all} accounts were enrolled before this")
+                    format!("{user}: {problem}; accounts enrolled before this: {enrolled} of {all}")
                 }
                 None => problem.to_owned(),
             })

@@ -114,7 +114,7 @@ fn ask_code(
             }
             Err((unconfirmed, reason)) => {
                 draft = unconfirmed;
-                terminal.say(&format!("{reason} ({left} attempts left)"));
+                terminal.say(&format!("{reason} ({} left)", output::count(left, "attempt")));
             }
         }
     }

@@ -189,6 +189,7 @@ impl LineDryRun {
             }
         }
         let (users, lines) = (self.would_import.len(), self.skipped.len());
-        output::line(&format!("{users} users would be imported, {lines} lines skipped; nothing was changed"))
+        let (users, lines) = (output::count(users, "user"), output::count(lines, "line"));
+        output::line(&format!("{users} would be imported, {lines} skipped; nothing was changed"))
     }
 }

@@ -79,8 +79,8 @@ fn report_bad_lines(
         }
         (Some(_), OnBadLine::Stop) => {
             let problem = format!(
-                "{} bad lines; nothing was imported; correct them, or skip them with --keep-going",
-                bad.len()
+                "{}; nothing was imported; correct this, or skip such lines with --keep-going",
+                output::count(bad.len(), "bad line")
             );
             Err(CommandError::refused(problem).at(file, None))
         }
@@ -94,11 +94,11 @@ fn done(context: &Context, imported: usize, skipped: Vec<BadLine>) -> Result<(),
         imported: usize,
         skipped: Vec<BadLine>,
     }
-    let count = skipped.len();
+    let lines = output::count(skipped.len(), "line");
     match context.format {
         Format::Json => output::document(&ImportedLines { imported, skipped })?,
         Format::Text => {
-            output::line(&format!("{imported} users imported, {count} lines skipped"))?;
+            output::line(&format!("{} imported, {lines} skipped", output::count(imported, "user")))?;
             output::line(
                 "they have no recovery codes yet; create them with \"totp-enroll recovery-codes USER\"",
             )?;

@@ -6,6 +6,7 @@ use super::lines::{BadLine, RawLine, user_hash};
 use crate::account::{self, Unknown};
 use crate::command_error::CommandError;
 use crate::context::Context;
+use crate::output;
 use crate::reset_token;
 use std::collections::BTreeMap;
 use totp_core::audit_event::Name;
@@ -149,7 +150,8 @@ pub(super) fn enrol(context: &Context, from: &str, batch: &mut Vec<NewUser>) -> 
 /// Adds to an error how many users had been imported.
 pub(super) fn interrupted(error: CommandError, imported: usize) -> CommandError {
     error.explained(|problem| {
-        format!("{problem}; at least {imported} users were imported, see \"totp-enroll list\"; correct the problem and run the import again with --keep-going")
+        let users = output::count_with(imported, "user", ("was", "were"));
+        format!("{problem}; at least {users} imported, see \"totp-enroll list\"; correct the problem and run the import again with --keep-going")
     })
 }
 

@@ -219,7 +219,8 @@ fn notes(secret_file: &SecretFile, config: &Config) -> Vec<String> {
     }
     let surplus = secret_file.scratch.len().saturating_sub(MOST_CODES);
     if surplus > 0 {
-        notes.push(format!("{surplus} scratch codes are not imported: the maximum is {MOST_CODES}"));
+        let surplus = output::count_with(surplus, "scratch code", ("is", "are"));
+        notes.push(format!("{surplus} not imported: the maximum is {MOST_CODES}"));
     }
     notes.extend(
         secret_file.unknown.iter().map(|line| format!("line {line} has an unknown option, which is ignored")),
@@ -250,10 +251,9 @@ fn report_skipped(context: &Context, skipped: &[SkippedFile], keep_going: bool) 
             Err(CommandError::refused(problem).at(&first.file, first.line))
         }
         Some(_) if !keep_going => {
-            let count = skipped.len();
-            let problem = format!(
-                "{count} files are bad; nothing was imported; correct them, or skip them with --keep-going"
-            );
+            let files = output::count_with(skipped.len(), "file", ("is", "are"));
+            let problem =
+                format!("{files} bad; nothing was imported; correct them, or skip them with --keep-going");
             Err(CommandError::refused(problem))
         }
         Some(_) | None => Ok(()),
@@ -295,10 +295,9 @@ fn print_dry_run(
         Format::Json => output::document(&FileDryRun { dry_run: true, would_import, skipped }),
         Format::Text => {
             would_import.iter().try_for_each(|one| one.print("would import"))?;
-            let (users, files) = (would_import.len(), skipped.len());
-            output::line(&format!(
-                "{users} users would be imported, {files} files skipped; nothing was changed"
-            ))
+            let users = output::count(would_import.len(), "user");
+            let files = output::count(skipped.len(), "file");
+            output::line(&format!("{users} would be imported, {files} skipped; nothing was changed"))
         }
     }
 }
@@ -318,7 +317,8 @@ fn print_result(
         return output::document(&ImportedFiles { imported: users.len(), users, skipped });
     }
     users.iter().try_for_each(|one| one.print("imported"))?;
-    output::line(&format!("{} users imported, {} files skipped", users.len(), skipped.len()))?;
+    let (imported, files) = (output::count(users.len(), "user"), output::count(skipped.len(), "file"));
+    output::line(&format!("{imported} imported, {files} skipped"))?;
     if users.iter().any(|one| one.scratch_codes > 0) {
         output::line(
             "each scratch code works once, but not while the account is locked; replace them with \"totp-enroll \
@@ -337,9 +337,11 @@ fn print_result(
 impl FileReport {
     fn print(&self, verb: &str) -> Result<(), CommandError> {
         let Self { user, file, period, drift_steps, scratch_codes, notes } = self;
-        let drift = drift_steps.map_or_else(String::new, |steps| format!(", drift of {steps} time steps"));
+        let drift = drift_steps
+            .map_or_else(String::new, |steps| format!(", drift of {}", output::count(steps, "time step")));
         output::line(&format!(
-            "{verb} {user} from {file}: {period} s{drift}, {scratch_codes} scratch codes"
+            "{verb} {user} from {file}: {period} s{drift}, {}",
+            output::count(*scratch_codes, "scratch code")
         ))?;
         notes.iter().try_for_each(|note| output::line(&format!("  {user}: {note}")))
     }

@@ -114,7 +114,8 @@ fn failed(stopped: RotationError, resealed: usize) -> CommandError {
         RotationError::Seal(error) => CommandError::refused(error.to_string()),
     };
     failure.explained(|problem| {
-        format!("{problem}; {resealed} enrolments were resealed, the others are unchanged, and all users can still log in: fix this and run the command again")
+        let resealed = output::count_with(resealed, "enrolment", ("was", "were"));
+        format!("{problem}; {resealed} resealed, the others are unchanged, and all users can still log in: fix this and run the command again")
     })
 }
 
@@ -132,7 +133,8 @@ fn report(context: &Context, document: &RotationReport) -> Result<(), CommandErr
         Format::Text => {
             document.left.iter().for_each(SkippedEnrolment::remark);
             let RotationReport { active, resealed, dropped, .. } = document;
-            output::line(&format!("{resealed} enrolments were resealed with the key {active}"))?;
+            let resealed = output::count_with(*resealed, "enrolment", ("was", "were"));
+            output::line(&format!("{resealed} resealed with the key {active}"))?;
             if !dropped.is_empty() {
                 let (dropped, keyring) =
                     (dropped.join(", "), context.keyring_text()?.0.display().to_string());
@@ -152,8 +154,8 @@ fn report(context: &Context, document: &RotationReport) -> Result<(), CommandErr
         format!(", so these old keys were kept: {}", kept.join(", "))
     };
     let problem = format!(
-        "{} enrolments were not resealed{kept}; fix or disable those, then run this again (--new-key makes another key anyway)",
-        left.len(),
+        "{} not resealed{kept}; fix or disable those, then run this again (--new-key makes another key anyway)",
+        output::count_with(left.len(), "enrolment", ("was", "were")),
     );
     let failure = CommandError::refused(problem);
     Err(if context.format == Format::Json { failure.reported() } else { failure })

@@ -42,7 +42,8 @@ pub(crate) fn after(context: &Context) {
     match delivery::send(context, NoticeSelection::Due, PATIENCE, Some(LONGEST)) {
         Ok(DeliveryReport { failed: 0, given_up: 0, .. }) => {}
         Ok(DeliveryReport { waiting, .. }) => output::remark(&format!(
-            "{waiting} notices could not be sent and will be tried again; to try now, run \"totp-enroll notify --now\""
+            "{} could not be sent and will be tried again; to try now, run \"totp-enroll notify --now\"",
+            output::count(waiting, "notice")
         )),
         Err(failure) => output::remark(&format!("notices will be sent later: {}", failure.problem)),
     }

@@ -48,7 +48,11 @@ pub(crate) fn run(context: &Context, options: &Prune) -> Result<(), CommandError
     for enrolment in &document.users {
         withdraw(context, enrolment).map_err(|failure| {
             failure.explained(|problem| {
-                format!("{}: {problem}; {done} enrolments were removed before it", enrolment.user.as_str())
+                format!(
+                    "{}: {problem}; {} removed before it",
+                    enrolment.user.as_str(),
+                    output::count_with(done, "enrolment", ("was", "were"))
+                )
             })
         })?;
         done = done.saturating_add(1);
@@ -114,7 +118,8 @@ impl PruneReport<'_> {
             Format::Text => {
                 self.lines(what)?;
                 let (users, files, kept) = (self.users.len(), self.files.len(), self.kept.len());
-                output::line(&format!("{users} enrolments and {files} stale files {what}; {kept} kept"))
+                let (users, files) = (output::count(users, "enrolment"), output::count(files, "stale file"));
+                output::line(&format!("{users} and {files} {what}; {kept} kept"))
             }
         }
     }

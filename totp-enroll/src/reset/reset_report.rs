@@ -91,8 +91,9 @@ impl ResetReport {
         let token = self.token_expires.as_deref().unwrap_or_default();
         match self.stage {
             "unapproved" => format!(
-                "{} of {approvals_needed} approvals; another operator has to run \"totp-enroll reset approve {user}\" before {expires}",
-                approvals.len()
+                "{} of {}; another operator has to run \"totp-enroll reset approve {user}\" before {expires}",
+                approvals.len(),
+                output::count(*approvals_needed, "approval")
             ),
             "cooling" | "ready" => format!(
                 "to complete it, run \"totp-enroll reset complete {user}\" between {ready} and {expires}"
@@ -166,7 +167,7 @@ pub(super) fn list(context: &Context) -> Result<(), CommandError> {
     match document.broken.len() {
         0 => Ok(()),
         count => {
-            let error = CommandError::refused(format!("{count} resets cannot be read"));
+            let error = CommandError::refused(format!("{} cannot be read", output::count(count, "reset")));
             Err(if context.format == Format::Json { error.reported() } else { error })
         }
     }
