@@ -3,7 +3,7 @@
 use crate::cli::{Cli, Explain};
 use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::output::{self, Format};
+use crate::output;
 use serde::Serialize;
 use totp_core::network;
 use totp_core::policy::device::Traits;
@@ -47,10 +47,7 @@ pub(crate) fn run(context: &Context, cli: &Cli, asked: &Explain) -> Result<(), C
     let (outcome, sentence) = outcome(decision.as_ref().unwrap_or(&Decision::Ask), &input);
     let user = account.user.as_str().to_owned();
     let document = Explanation { user, service: asked.service.clone(), rules, outcome, sentence };
-    match context.format {
-        Format::Json => output::document(&document),
-        Format::Text => lines(&document).iter().try_for_each(|line| output::line(line)),
-    }
+    output::report(context.format, &document, lines)
 }
 
 fn policy_input(

@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use std::fmt::Display;
 use std::io::{ErrorKind, IsTerminal, Write};
+use totp_core::secret::Secret;
 use totp_core::user::Account;
+use zeroize::Zeroizing;
 
 /// Who reads standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +39,7 @@ pub(crate) fn line(text: &str) -> Result<(), CommandError> {
 /// # Errors
 /// [`CommandError`] where it cannot be written.
 pub(crate) fn secret_line(text: &str) -> Result<(), CommandError> {
-    let mut line = zeroize::Zeroizing::new(printable(text));
+    let mut line = Zeroizing::new(printable(text));
     line.push('\n');
     // One write with the newline: standard output keeps a copy of incomplete lines in its buffer.
     std::io::stdout().write_all(line.as_bytes()).map_err(|error| write_error(&error))
@@ -51,10 +53,40 @@ pub(crate) fn remark(text: &str) {
 /// Prints the document of `--json`.
 pub(crate) fn document<T: Serialize>(document: &T) -> Result<(), CommandError> {
     let text = serde_json::to_vec(document).map_err(|error| CommandError::refused(error.to_string()))?;
-    let mut text = zeroize::Zeroizing::new(text);
+    let mut text = Zeroizing::new(text);
     text.push(b'\n');
     // A closed pipe is an error here: half a document is useless.
     std::io::stdout().write_all(&text).map_err(|error| write_error(&error))
+}
+
+/// Prints a result: the document for a program, its lines for a person.
+pub(crate) fn report<T: Serialize>(
+    format: Format,
+    report: &T,
+    lines: impl FnOnce(&T) -> Vec<String>,
+) -> Result<(), CommandError> {
+    match format {
+        Format::Json => document(report),
+        Format::Text => lines(report).iter().try_for_each(|text| line(text)),
+    }
+}
+
+/// The error of a command whose document says already what failed: for a program only the exit status is left to set.
+pub(crate) fn reported(format: Format, error: CommandError) -> CommandError {
+    match format {
+        Format::Json => error.reported(),
+        Format::Text => error,
+    }
+}
+
+/// A secret as text, wiped after use.
+pub(crate) fn secret_text(secret: &Secret) -> Zeroizing<String> {
+    Zeroizing::new(String::from_utf8_lossy(secret.expose()).into_owned())
+}
+
+/// The place of an error: a file, and the line if there is one.
+pub(crate) fn location(file: impl Display, line: Option<usize>) -> String {
+    line.map_or_else(|| file.to_string(), |line| format!("{file} line {line}"))
 }
 
 /// Formats rows as lines; each column is as wide as its widest cell.
@@ -132,11 +164,7 @@ pub(crate) fn error(format: Format, error: &CommandError) {
         return;
     }
     let file = error.file.as_ref().map(|file| file.display().to_string());
-    let location = match (&file, error.line) {
-        (Some(file), Some(line)) => format!("{file} line {line}: "),
-        (Some(file), None) => format!("{file}: "),
-        (None, _) => String::new(),
-    };
+    let location = file.as_ref().map_or_else(String::new, |file| format!("{}: ", location(file, error.line)));
     remark(&format!("{location}{}", error.problem));
     if format == Format::Json {
         // Serialising cannot fail here; a failure to write has nowhere else to be reported.

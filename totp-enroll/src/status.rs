@@ -3,7 +3,7 @@
 use crate::account::{self, Unknown, name_of};
 use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::output::{self, Format};
+use crate::output;
 use nix::unistd::Uid;
 use serde::Serialize;
 use totp_core::enrolment::recovery_left;
@@ -19,12 +19,7 @@ pub(crate) fn run(context: &Context, user: Option<&str>) -> Result<(), CommandEr
     let Some(report) = EnrolmentReport::of(context, &account)? else {
         return Err(not_enrolled(context, &account));
     };
-    match context.format {
-        Format::Json => output::document(&report),
-        Format::Text => {
-            status_lines(&report, context.config.warn_below).iter().try_for_each(|line| output::line(line))
-        }
-    }
+    output::report(context.format, &report, |report| status_lines(report, context.config.warn_below))
 }
 
 /// The error "not enrolled"; it mentions a pending reset token.
@@ -124,10 +119,7 @@ pub(crate) fn list(context: &Context) -> Result<(), CommandError> {
             Err(error) => document.broken.push(UnreadableEnrolment::of(&user, error)),
         }
     }
-    match context.format {
-        Format::Json => output::document(&document)?,
-        Format::Text => table(&document).iter().try_for_each(|line| output::line(line))?,
-    }
+    output::report(context.format, &document, table)?;
     match document.broken.len() {
         0 => Ok(()),
         count => {
@@ -136,7 +128,7 @@ pub(crate) fn list(context: &Context) -> Result<(), CommandError> {
                 output::count(count.saturating_add(document.users.len()), "enrolment")
             );
             let error = CommandError::refused(problem);
-            Err(if context.format == Format::Json { error.reported() } else { error })
+            Err(output::reported(context.format, error))
         }
     }
 }

@@ -12,7 +12,6 @@ mod oath;
 mod secret_files;
 mod uri;
 
-use crate::account::Unknown;
 use crate::cli::{Import, LineSource};
 use crate::command_error::CommandError;
 use crate::context::Context;
@@ -20,7 +19,7 @@ use crate::output::{self, Format};
 use file_format::FileFormat;
 use line_import::LineImport;
 use lines::{BadLine, LineReader};
-use new_users::ImportRules;
+use new_users::{ImportRules, no_state_yet};
 use serde::Serialize;
 use std::path::Path;
 use totp_core::store::Engine;
@@ -40,14 +39,16 @@ pub(crate) fn run(context: &Context, command: &Import) -> Result<(), CommandErro
     };
     let LineSource { file, allow_unknown, keep_going, dry_run } = source;
     let on_bad_line = if *keep_going { OnBadLine::Skip } else { OnBadLine::Stop };
-    let unknown = if *allow_unknown { Unknown::Allowed } else { Unknown::Refused };
+    let unknown = (*allow_unknown).into();
     let lines = LineReader::open(file)?;
     context.keyring()?;
     if !dry_run {
         context.store.prepare()?;
     }
-    let no_state_yet = matches!(context.config.paths.state.try_exists(), Ok(false));
-    let import = LineImport { lines, rules: ImportRules { context, format, unknown, no_state_yet } };
+    let import = LineImport {
+        lines,
+        rules: ImportRules { context, format, unknown, no_state_yet: no_state_yet(context) },
+    };
     let (positions, mut bad) = import.survey()?;
     import.check_count(positions.len().saturating_add(bad.len())).map_err(|error| error.at(file, None))?;
     bad.extend(import.check_together(&positions)?);

@@ -64,21 +64,18 @@ struct SkippedFile {
 }
 
 pub(super) fn run(context: &Context, options: &GoogleAuthenticator) -> Result<(), CommandError> {
-    let unknown = if options.allow_unknown { Unknown::Allowed } else { Unknown::Refused };
+    let unknown = options.allow_unknown.into();
     let found = find_files(context, options)?;
     context.keyring()?;
     if !options.dry_run {
         context.store.prepare()?;
     }
-    let no_state_yet = matches!(context.config.paths.state.try_exists(), Ok(false));
+    let no_state_yet = new_users::no_state_yet(context);
     let now = clock::now()?.realtime;
     let (mut accepted, mut skipped, mut users) = (Vec::<AcceptedFile>::new(), Vec::new(), BTreeSet::new());
     for FoundFile { user, file, text, notes } in found {
-        let canonical = account::canonical(&user, unknown).map_err(|error| match unknown {
-            Unknown::Refused => format!("{}; to import it anyway, use --allow-unknown", error.problem),
-            Unknown::Allowed => error.problem,
-        });
-        let read = canonical.map_err(|problem| (None, problem)).and_then(|account| {
+        let account = new_users::account_of(&user, unknown);
+        let read = account.map_err(|problem| (None, problem)).and_then(|account| {
             if let Some(problem) = (!no_state_yet).then(|| new_users::check_new(context, &account)).flatten()
             {
                 return Err((None, problem));
@@ -234,8 +231,8 @@ impl SkippedFile {
     }
 
     fn remark(&self) {
-        let line = self.line.map_or_else(String::new, |line| format!(" line {line}"));
-        output::remark(&format!("{}: {}{line}: {}", self.user, self.file, self.problem));
+        let file = output::location(&self.file, self.line);
+        output::remark(&format!("{}: {file}: {}", self.user, self.problem));
     }
 }
 

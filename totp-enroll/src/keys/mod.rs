@@ -155,6 +155,6 @@ impl KeyList {
             return Ok(());
         }
         let failure = CommandError::refused(problems.join("; ")).at(context.keyring_text()?.0, None);
-        Err(if context.format == Format::Json { failure.reported() } else { failure })
+        Err(output::reported(context.format, failure))
     }
 }

@@ -158,7 +158,7 @@ fn report(context: &Context, document: &RotationReport) -> Result<(), CommandErr
         output::count_with(left.len(), "enrolment", ("was", "were")),
     );
     let failure = CommandError::refused(problem);
-    Err(if context.format == Format::Json { failure.reported() } else { failure })
+    Err(output::reported(context.format, failure))
 }
 
 /// An enrolment that cannot be read, or was not resealed; also printed by `keys list`.
@@ -190,7 +190,6 @@ impl SkippedEnrolment {
 
     pub(super) fn remark(&self) {
         let user = self.user.as_ref().map_or_else(String::new, |user| format!("{user}: "));
-        let line = self.line.map_or_else(String::new, |line| format!(" line {line}"));
-        output::remark(&format!("{user}{}{line}: {}", self.file, self.problem));
+        output::remark(&format!("{user}{}: {}", output::location(&self.file, self.line), self.problem));
     }
 }

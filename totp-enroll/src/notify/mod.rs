@@ -64,7 +64,7 @@ fn print(context: &Context, report: &DeliveryReport) -> Result<(), CommandError>
     let failure = CommandError::refused(
         "some notices could not be sent; the log has the reasons (event=notify_failed)",
     );
-    Err(if context.format == Format::Json { failure.reported() } else { failure })
+    Err(output::reported(context.format, failure))
 }
 
 #[derive(Serialize)]

@@ -9,7 +9,7 @@ use crate::authorise::{Consent, authorise};
 use crate::cli;
 use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::output::{self, Format};
+use crate::output;
 use crate::terminal::{SignalsBlocked, Terminal};
 use reset_report::{ResetReport, list};
 use serde::Serialize;
@@ -27,7 +27,6 @@ use totp_core::user::Account;
 use totp_host::clock;
 use totp_host::entropy::OsEntropy;
 use totp_host::store::TimestampRecords;
-use zeroize::Zeroizing;
 
 pub(crate) fn run(context: &Context, command: &cli::Reset) -> Result<(), CommandError> {
     match command {
@@ -112,10 +111,7 @@ fn has_notice(held: &impl totp_core::store::Held) -> bool {
 }
 
 fn print_report(context: &Context, done: &'static str, report: &ResetReport) -> Result<(), CommandError> {
-    match context.format {
-        Format::Json => output::document(&report.done(done)),
-        Format::Text => report.lines().iter().try_for_each(|line| output::line(line)),
-    }
+    output::report(context.format, &report.done(done), |_| report.lines())
 }
 
 #[derive(Serialize)]
@@ -133,13 +129,8 @@ struct CompletedDocument<'a> {
 /// Withdraws the enrolment, and shows the reset token for the next one, once.
 fn complete(context: &Context, user: &str, end_sessions: bool, consent: Consent) -> Result<(), CommandError> {
     let account = account_in_question(context, Some(user))?;
-    // Before anything changes: without a terminal the token could not be shown.
-    let terminal = match context.format {
-        Format::Json => None,
-        Format::Text => {
-            Some(Terminal::open(context.format, "to print the token for a program, use --json --yes")?)
-        }
-    };
+    let terminal =
+        Terminal::for_result(context.format, "to print the token for a program, use --json --yes")?;
     let step = step_by_operator(context, &account, "complete")?;
     precheck(context, &step).map_err(|error| log_refusal(context, &account, "complete", error))?;
     authorise(
@@ -166,7 +157,7 @@ fn complete(context: &Context, user: &str, end_sessions: bool, consent: Consent)
         [] => Ok(()),
         problems => {
             let error = CommandError::refused(format!("the reset is complete, but {}", problems.join("; ")));
-            Err(if context.format == Format::Json { error.reported() } else { error })
+            Err(output::reported(context.format, error))
         }
     }
 }
@@ -220,7 +211,7 @@ fn show_token(
     let user = account.user.as_str();
     let expires = reset.token().map_or_else(String::new, |token| output::date(token.expires_at()));
     let Some(terminal) = terminal else {
-        let token = Zeroizing::new(String::from_utf8_lossy(grouped(token).expose()).into_owned());
+        let token = output::secret_text(&grouped(token));
         let problem = (!problems.is_empty()).then(|| problems.join("; "));
         return output::document(&CompletedDocument {
             user,

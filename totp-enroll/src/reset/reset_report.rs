@@ -3,7 +3,7 @@
 use crate::account::{Unknown, canonical};
 use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::output::{self, Format};
+use crate::output;
 use serde::Serialize;
 use totp_core::account_recovery::{Reset, ResetStep, Stage, TokenState};
 use totp_core::store::{Resets, Users};
@@ -160,15 +160,12 @@ pub(super) fn list(context: &Context) -> Result<(), CommandError> {
             Err(error) => document.broken.push(UnreadableReset::of(&user, &error)),
         }
     }
-    match context.format {
-        Format::Json => output::document(&document)?,
-        Format::Text => lines(&document).iter().try_for_each(|line| output::line(line))?,
-    }
+    output::report(context.format, &document, lines)?;
     match document.broken.len() {
         0 => Ok(()),
         count => {
             let error = CommandError::refused(format!("{} cannot be read", output::count(count, "reset")));
-            Err(if context.format == Format::Json { error.reported() } else { error })
+            Err(output::reported(context.format, error))
         }
     }
 }
