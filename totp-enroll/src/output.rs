@@ -213,13 +213,13 @@ pub(crate) fn duration(seconds: u64) -> String {
 }
 
 /// A number of things, as in "1 day" and "2 days".
-pub(crate) fn count<N: From<u8> + PartialEq + Display>(number: N, one: &str) -> String {
+pub(crate) fn count<N: From<u8> + Copy + PartialEq + Display>(number: N, one: &str) -> String {
     let ending = if number == N::from(1) { "" } else { "s" };
     format!("{number} {one}{ending}")
 }
 
 /// The same with its verb in the two forms, as in "1 day is" and "2 days are".
-pub(crate) fn count_with<N: From<u8> + PartialEq + Display>(
+pub(crate) fn count_with<N: From<u8> + Copy + PartialEq + Display>(
     number: N,
     one: &str,
     (is, are): (&str, &str),

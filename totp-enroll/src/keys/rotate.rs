@@ -1,4 +1,4 @@
-//! `keys rotate`: makes a new active key, reseals all secrets with it and drops the old key; continues an unfinished rotation.
+//! `keys rotate`: creates a new active key, reseals all secrets with it and removes the old key; continues an unfinished rotation.
 
 use super::sealed_keyring;
 use crate::command_error::CommandError;
@@ -39,7 +39,7 @@ pub(super) fn run(context: &Context, new_key: bool) -> Result<(), CommandError> 
         sync_document(&context.keyring_text()?.0)?;
         if context.format == Format::Text {
             output::line(&format!(
-                "an earlier rotation is not finished: continuing it with its key {}; no new key is made",
+                "an earlier rotation is not finished: continuing it with its key {}; no new key is created",
                 before.active()
             ))?;
         }
@@ -139,7 +139,7 @@ fn report(context: &Context, document: &RotationReport) -> Result<(), CommandErr
                 let (dropped, keyring) =
                     (dropped.join(", "), context.keyring_text()?.0.display().to_string());
                 output::line(&format!(
-                    "old keys deleted: {dropped}; back up {keyring} now, and keep its older backups as long as you keep older backups of the enrolments"
+                    "old keys removed: {dropped}; back up {keyring} now, and keep its older backups as long as you keep older backups of the enrolments"
                 ))?;
             }
         }
@@ -154,7 +154,7 @@ fn report(context: &Context, document: &RotationReport) -> Result<(), CommandErr
         format!(", so these old keys were kept: {}", kept.join(", "))
     };
     let problem = format!(
-        "{} not resealed{kept}; fix or disable those, then run this again (--new-key makes another key anyway)",
+        "{} not resealed{kept}; fix or disable those, then run this again (--new-key creates another key anyway)",
         output::count_with(left.len(), "enrolment", ("was", "were")),
     );
     let failure = CommandError::refused(problem);

@@ -46,7 +46,7 @@ pub(crate) fn run(context: &Context, options: &Prune) -> Result<(), CommandError
     }
     let mut done = 0usize;
     for enrolment in &document.users {
-        withdraw(context, enrolment).map_err(|failure| {
+        remove(context, enrolment).map_err(|failure| {
             failure.explained(|problem| {
                 format!(
                     "{}: {problem}; {} removed before it",
@@ -75,7 +75,7 @@ fn consent(context: &Context, options: &Prune, enrolments: usize) -> Result<(), 
 }
 
 /// Removes an enrolment, unless the account came back or was enrolled again after the search.
-fn withdraw(context: &Context, enrolment: &StaleEnrolment) -> Result<(), CommandError> {
+fn remove(context: &Context, enrolment: &StaleEnrolment) -> Result<(), CommandError> {
     let StaleEnrolment { user, permitted, uid, .. } = enrolment;
     let found = lookup(user.as_str())?;
     let is_back = match enrolment.why {

@@ -126,7 +126,7 @@ struct CompletedDocument<'a> {
     problem: Option<&'a str>,
 }
 
-/// Withdraws the enrolment, and shows the reset token for the next one, once.
+/// Removes the enrolment, and shows the reset token for the next one, once.
 fn complete(context: &Context, user: &str, end_sessions: bool, consent: Consent) -> Result<(), CommandError> {
     let account = account_in_question(context, Some(user))?;
     let terminal =
@@ -137,7 +137,7 @@ fn complete(context: &Context, user: &str, end_sessions: bool, consent: Consent)
         context,
         &account,
         consent,
-        "withdraws the authenticators, recovery codes and remembered devices",
+        "removes the authenticators, recovery codes and remembered devices",
     )?;
     let _signals_blocked = SignalsBlocked::begin();
     let entry = context.entry_to_withdraw(&account)?;
@@ -222,7 +222,7 @@ fn show_token(
             problem: problem.as_deref(),
         });
     };
-    terminal.say(&format!("{user}: the enrolment is withdrawn. The reset token, valid until {expires}:"));
+    terminal.say(&format!("{user}: the enrolment is removed. The reset token, valid until {expires}:"));
     terminal.say_secret("  ", &grouped(token))?;
     terminal.say("give it to the user in person; it is not shown again. The user enters it instead of a code at the next");
     terminal.say(&format!("login after the first factor, or with \"totp-enroll enroll {user} --token\""));
@@ -232,7 +232,7 @@ fn show_token(
 /// Adds that the token was not shown.
 fn not_shown(error: CommandError) -> CommandError {
     error.explained(|problem| {
-        format!("{problem}; the enrolment is withdrawn but the token was not shown; run \"totp-enroll reset complete\" again")
+        format!("{problem}; the enrolment is removed but the token was not shown; run \"totp-enroll reset complete\" again")
     })
 }
 

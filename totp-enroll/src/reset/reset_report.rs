@@ -100,18 +100,18 @@ impl ResetReport {
             ),
             "expired" => format!("expired {expires}"),
             "void" => "void: the enrolment or the account has changed since the request".to_owned(),
-            "withdrawn" => format!("the enrolment is withdrawn; the reset token is valid until {token}"),
+            "withdrawn" => format!("the enrolment is removed; the reset token is valid until {token}"),
             "token_expired" => {
                 format!(
-                    "the enrolment is withdrawn; the reset token expired {token}; {}",
+                    "the enrolment is removed; the reset token expired {token}; {}",
                     self.new_token_hint()
                 )
             }
             "called_off" => format!(
-                "cancelled after the enrolment was withdrawn; an operator has to run \"totp-enroll enroll {user}\" or request a reset"
+                "cancelled after the enrolment was removed; an operator has to run \"totp-enroll enroll {user}\" or request a reset"
             ),
             _ => format!(
-                "the enrolment is withdrawn; too many wrong tokens were entered; {}",
+                "the enrolment is removed; too many wrong tokens were entered; {}",
                 self.new_token_hint()
             ),
         }
