@@ -3,11 +3,11 @@
 //! ```text
 //!  main         the exit status, set in one place
 //!   ├ cli       the definition of the command line
-//!   ├ context   what every command works with: config, keyring, store, operator, audit log
+//!   ├ context   what every command works with: config, keyring, store, operator; it writes the audit log and spools notices
 //!   │  └ enroll · recovery_codes · disable · unlock · status · list · devices · explain · doctor · test · pam_snippet · keys · import · reset · prune   one command each
 //!   │     └ authorise   who may change an enrolment: its owner with a code, or root
 //!   ├ notify    sends notices of changes, when a command ends or by a timer
-//!   ├ terminal  prompts       ├ output  printed text, progress bars, the document of --json
+//!   ├ terminal  prompts       ├ output  printed text, dates, progress bars, the document of --json
 //!   └ command_error   why a command failed, and its exit status
 //! ```
 //!
