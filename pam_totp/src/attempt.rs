@@ -1,24 +1,32 @@
-//! One login attempt: what every step of it works with.
+//! One login attempt, as every step of it sees it: settings, request, log and mail, and the guard against the caller.
 
 use crate::audit::Audit;
-use crate::caller_guard::CallerGuard;
 use crate::outcome::LoginError;
 use crate::request::Request;
+use nix::errno::Errno;
+use nix::sys::signal::{SigSet, SigmaskHow};
+use nix::unistd::{ResUid, getresuid, setresuid};
 use pam::constants::{PAM_SILENT, PamFlag, PamMessageStyle};
 use pam::conv::Conv;
 use pam::module::PamHandle;
 use pam::secret::SecretBytes;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::time::Duration;
-use totp_core::config::Config;
+use totp_core::audit_event::Event;
+use totp_core::config::{Command, Config, SENDMAIL};
 use totp_core::keyring::Keyring;
 use totp_core::login::{Host, JudgeError};
-use totp_core::module_arguments::Arguments;
-use totp_core::policy::Policy;
-use totp_core::store::Users;
+use totp_core::module_arguments::{Arguments, FirstPass};
+use totp_core::notice::Notice;
+use totp_core::policy::{Policy, PolicyInput};
+use totp_core::store::notices::{NoticeSpool, Origin};
+use totp_core::store::{Engine, Users};
 use totp_core::time::Now;
 use totp_core::user::Account;
-use totp_host::accounts::Who;
-use totp_host::{clock, settings};
+use totp_host::accounts::{self, Who};
+use totp_host::entropy::OsEntropy;
+use totp_host::{clock, settings, store};
 
 /// How long a login waits for other logins to the same account.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
@@ -70,6 +78,41 @@ impl<'r> Attempt<'r> {
         self.arguments.forward_pass && !self.has_first_factor()
     }
 
+    /// What the policy depends on, as far as it is known without the enrolment.
+    pub(crate) fn policy_input(&mut self, account: &Account) -> Result<PolicyInput, LoginError> {
+        let now = clock::now()?;
+        Ok(PolicyInput {
+            known: account.uid.is_some(),
+            groups: self.groups(account),
+            address: self.request.address(),
+            security_key: self.request.key().is_some_and(|key| key.is_security_key),
+            introduced: self.has_first_factor(),
+            may_converse: !self.is_silent && self.arguments.first_pass != FirstPass::Use,
+            enrolled: None,
+            reset: false,
+            since_code: None,
+            remembered: false,
+            now: now.realtime,
+        })
+    }
+
+    /// The groups of the account that the policy names. If they cannot be found out, that is logged once, and exempts nobody.
+    fn groups(&mut self, account: &Account) -> Result<Vec<String>, String> {
+        if account.uid.is_none() || self.policy.named_groups().next().is_none() {
+            return Ok(Vec::new());
+        }
+        accounts::groups_of(account.user.as_str(), self.policy.named_groups()).map_err(|error| {
+            self.audit.error(account.user.as_str(), &error);
+            error.to_string()
+        })
+    }
+
+    /// Whether an accepted code leaves a timestamp record. Most machines have no use for records, and then nothing is read for
+    /// one. A line with `fresh=` has asked for them.
+    pub(crate) fn leaves_timestamp(&self) -> bool {
+        self.config.asks_for_freshness || store::timestamp_records(&self.config.paths).are_wanted()
+    }
+
     /// Keeps the caller from stopping the process, until [`Attempt::restore_caller`].
     pub(crate) fn guard_from_caller(&mut self) {
         // A guard that exists stays: it knows what to restore.
@@ -80,11 +123,46 @@ impl<'r> Attempt<'r> {
 
     /// Ends what [`Attempt::guard_from_caller`] began. It comes before every question: nobody is asked while the guard exists.
     pub(crate) fn restore_caller(&mut self) -> Result<(), LoginError> {
-        self.caller_guard.take().map_or(Ok(()), CallerGuard::restore).map_err(LoginError::from)
+        self.caller_guard.take().map_or(Ok(()), CallerGuard::restore).map_err(LoginError::CallerGuard)
     }
 
     pub(crate) fn keyring(&self) -> Result<Keyring, LoginError> {
         settings::read_keyring(&self.config.paths).map_err(LoginError::Keyring)
+    }
+
+    /// Leaves the mail about what was just logged in the spool, if there is one for such an event. `totp-enroll` finds and sends
+    /// it: no program is started inside sshd. An error is logged, and changes no outcome. Nobody is told of ordinary logins: they
+    /// make no system call here.
+    pub(crate) fn leave_notice(&mut self, store: &impl Engine, event: &Event) {
+        // A bug in here must not refuse a login.
+        let left = catch_unwind(AssertUnwindSafe(|| self.put_notice(store, event)));
+        let problem = match left {
+            Ok(Ok(())) => return,
+            Ok(Err(problem)) => problem,
+            Err(_) => "a bug in pam_totp kept a notice from being written: please report it".to_owned(),
+        };
+        self.audit.error(self.who.as_ref().map(Who::name).unwrap_or_default(), problem);
+    }
+
+    fn put_notice(&self, store: &impl Engine, event: &Event) -> Result<(), String> {
+        let Some(mut notice) = Notice::of(event, Some(&self.request.service), 0) else { return Ok(()) };
+        let is_wanted = match &self.config.notify.command {
+            Command::Off => false,
+            Command::Program(_) => true,
+            Command::Sendmail => SENDMAIL.first().is_some_and(|program| Path::new(program).exists()),
+        };
+        if !is_wanted {
+            return Ok(());
+        }
+        notice.at = clock::now().map_err(|error| error.to_string())?.realtime;
+        let uid = match &self.who {
+            Some(Who::Account(account)) => account.uid,
+            Some(Who::Impossible(_)) | None => None,
+        };
+        store
+            .notices()
+            .put(&notice, uid, Origin::Login, &mut OsEntropy)
+            .map_err(|error| format!("the user gets no mail about this: {error}"))
     }
 
     /// Logs a step, with the argument `debug`.
@@ -140,5 +218,48 @@ impl<S: Users> Host for ModuleHost<'_, '_, S> {
 
     fn error(&self, error: JudgeError) -> LoginError {
         LoginError::judging(error, |document| self.store.name_of(document, &self.account.user))
+    }
+}
+
+/// Keeps the user who started the program from stopping it between holding a ledger and writing the log line: while this
+/// exists, only root can signal the process.
+///
+/// `su` keeps its caller's real uid, so its caller may send it signals (kill(2)). If it were stopped while it holds an
+/// account's ledger, that account could not log in. So signals are blocked meanwhile, and the real uid is root's. A frozen
+/// cgroup can still stop it; the log line of a login that waited in vain says where to look.
+struct CallerGuard {
+    mask: Option<SigSet>,
+    uids: Option<ResUid>,
+}
+
+impl CallerGuard {
+    /// Blocks signals, then takes on root's real uid. A step that fails is skipped: the login is then as safe as without it.
+    fn new() -> Self {
+        let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK).ok();
+        let started_by_user = |uids: &ResUid| uids.effective.is_root() && !uids.real.is_root();
+        let uids = getresuid().ok().filter(started_by_user);
+        let uids = uids.filter(|uids| setresuid(uids.effective, uids.effective, uids.saved).is_ok());
+        Self { mask, uids }
+    }
+
+    /// Restores the uids and the signal mask. On an error the program would go on with root's real uid: the login must be
+    /// refused.
+    fn restore(mut self) -> Result<(), Errno> {
+        self.restore_uids()
+    }
+
+    fn restore_uids(&mut self) -> Result<(), Errno> {
+        self.uids.take().map_or(Ok(()), |uids| setresuid(uids.real, uids.effective, uids.saved))
+    }
+}
+
+impl Drop for CallerGuard {
+    fn drop(&mut self) {
+        // There are uids to restore only after a panic, which refuses the login.
+        let _ = self.restore_uids();
+        if let Some(mask) = &self.mask {
+            // It was this thread's own mask, so it is valid.
+            let _ = mask.thread_set_mask();
+        }
     }
 }

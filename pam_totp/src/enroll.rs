@@ -1,4 +1,5 @@
-//! `[require] enroll_at_login`: the login itself enrols, in its own conversation.
+//! The login itself enrols, in its own conversation: by `[require] enroll_at_login`, or by a reset token typed in place of a
+//! code, whatever `enroll_at_login` says.
 //!
 //! Show a new key → have a code of it typed → make the recovery codes → show them → have it confirmed that they are saved →
 //! only then commit. A login that ends before the commit has changed nothing. No lock is held and no signal blocked while
@@ -8,25 +9,24 @@
 //! `after_first_factor` it is the service file that says so, and it must be true: the line before must be `requisite`. After a
 //! `required` line, anyone who typed a wrong password would come here too, and could enrol a phone of their own.
 
-mod messages;
-
 use crate::attempt::{self, Attempt, PATIENCE};
-use crate::ffi::conversation;
+use crate::ffi::libpam;
+use crate::messages;
 use crate::outcome::{EnrolmentAborted, LoginError, Outcome};
-use crate::{notice, policy_input};
 use otpauth::{Card, Drawing, Issuer};
 use pam::constants::{PAM_ERROR_MSG, PAM_PROMPT_ECHO_ON, PAM_TEXT_INFO, PamMessageStyle};
 use pam::module::PamHandle;
 use pam::secret::SecretBytes;
 use std::time::{Duration, Instant};
-use totp_core::account_recovery::{self, AdmissionError, Authorised, TokenAccepted, TokenRefused};
+use totp_core::account_recovery::{self, AdmissionError, Authorised, TokenOutcome, TokenRefused};
+use totp_core::code::Answer;
 use totp_core::credential::Label;
 use totp_core::enrolment::attempts::TRIES;
 use totp_core::enrolment::draft::{Confirmed, Draft};
 use totp_core::enrolment::{ChangeInputs, Enrolled, EnrolmentError, Prepared, prepare};
 use totp_core::factor::totp::Parameters;
 use totp_core::login::Reason;
-use totp_core::policy::{Decision, Unenrolled};
+use totp_core::policy::Unenrolled;
 use totp_core::secret::Secret;
 use totp_core::store::{Engine, EnrolmentAttempts};
 use totp_core::user::Account;
@@ -38,27 +38,57 @@ const LABEL: &str = "phone";
 /// How often the card may be shown again, or the user be asked whether the recovery codes are saved.
 const REPEATS: usize = 10;
 
+/// Enrols an account that the policy has enrol at login. `excuse`: proof that it lets the user in without an enrolment, too.
+pub(crate) fn by_policy(
+    pamh: &PamHandle,
+    attempt: &mut Attempt<'_>,
+    store: &impl Engine,
+    account: &Account,
+    excuse: Option<&Unenrolled>,
+) -> Result<Outcome, LoginError> {
+    let new_user = NewUser { excuse, authorised: Authorised::ByThemselves };
+    enroll(pamh, attempt, store, account, &new_user)
+}
+
+/// Enrols an account that is not enrolled, if the answer is its reset token. `None`: the refusal of the answer stands.
+///
+/// A first factor must have been passed: without one, an overheard token would be enough to enrol.
+pub(crate) fn by_token(
+    pamh: &PamHandle,
+    attempt: &mut Attempt<'_>,
+    store: &impl Engine,
+    account: &Account,
+    typed: &[u8],
+) -> Result<Option<Outcome>, LoginError> {
+    let Some(Answer::Recovery(code)) = Answer::recognise(typed) else { return Ok(None) };
+    if !attempt.has_first_factor() || attempt.is_silent || store.reset(&account.user)?.is_none() {
+        return Ok(None);
+    }
+    let Some(entry) = store.entry(&account.user, PATIENCE)? else {
+        return Ok(Some(Outcome::Refused(Reason::Busy.into())));
+    };
+    let tried = account_recovery::try_token(&entry, account, &code, clock::now()?.realtime)?;
+    drop(entry);
+    // The guard is there since the judging; nobody is asked while it exists.
+    attempt.restore_caller()?;
+    match tried {
+        TokenOutcome::NoReset => Ok(None),
+        TokenOutcome::Refused(why) => {
+            log_token(attempt, store, account, Err(why));
+            Ok(Some(Outcome::EnrolmentAborted(EnrolmentAborted::NotAuthorised(why))))
+        }
+        TokenOutcome::TokenAccepted(accepted) => {
+            let new_user = NewUser { excuse: None, authorised: Authorised::ByToken(accepted) };
+            enroll(pamh, attempt, store, account, &new_user).map(Some)
+        }
+    }
+}
+
 /// The user who is to be enrolled.
-pub(crate) struct NewUser<'a> {
+struct NewUser<'a> {
     /// Proof that the policy lets the user in without an enrolment, too.
     excuse: Option<&'a Unenrolled>,
     authorised: Authorised,
-}
-
-impl<'a> NewUser<'a> {
-    /// A user whom the policy has enrol at login.
-    pub(crate) fn by_policy(excuse: Option<&'a Unenrolled>) -> Self {
-        Self { excuse, authorised: Authorised::ByThemselves }
-    }
-
-    /// A user who typed the reset token.
-    pub(crate) fn by_token(accepted: TokenAccepted) -> Self {
-        Self { excuse: None, authorised: Authorised::ByToken(accepted) }
-    }
-
-    fn has_token(&self) -> bool {
-        matches!(self.authorised, Authorised::ByToken(_))
-    }
 }
 
 /// What ends an enrolment early.
@@ -80,8 +110,7 @@ impl<E: Into<LoginError>> From<E> for Stop {
     }
 }
 
-/// Enrols the account, or not. A user who cancels is let in if the policy excuses that.
-pub(crate) fn enroll(
+fn enroll(
     pamh: &PamHandle,
     attempt: &mut Attempt<'_>,
     store: &impl Engine,
@@ -90,13 +119,10 @@ pub(crate) fn enroll(
 ) -> Result<Outcome, LoginError> {
     match enrolled(pamh, attempt, store, account, new_user) {
         Ok(enrolled) => {
-            if new_user.has_token() {
+            if matches!(new_user.authorised, Authorised::ByToken(_)) {
                 log_token(attempt, store, account, Ok(()));
             }
             Ok(Outcome::Enrolled(enrolled))
-        }
-        Err(Stop::Aborted(EnrolmentAborted::Cancelled)) if !new_user.has_token() => {
-            cancelled(attempt, store, account)
         }
         Err(Stop::Aborted(why)) => Ok(Outcome::EnrolmentAborted(why)),
         Err(Stop::Busy) => Ok(Outcome::Refused(Reason::Busy.into())),
@@ -142,10 +168,10 @@ fn confirm(
     }
     let issuer = issuer();
     let card = Card::of(&draft, &issuer, account);
-    say_secret(pamh, &messages::opening(&card, &issuer, account, excuse))?;
+    say_secret(pamh, &messages::enrolment_opening(&card, &issuer, account, excuse))?;
     let (mut codes, mut repeats) = (TRIES, REPEATS);
     loop {
-        let typed = ask(pamh, attempt, &messages::code_prompt(excuse))?;
+        let typed = ask(pamh, attempt, &messages::first_code_prompt(excuse))?;
         match typed.as_bytes().trim_ascii() {
             b"" => return Err(EnrolmentAborted::Cancelled.into()),
             word @ (b"ascii" | b"uri") => {
@@ -233,24 +259,8 @@ fn commit(
     }
 }
 
-/// The policy decides again: otherwise a connection that was kept open would let its user in without a code after the account
-/// was enrolled elsewhere.
-fn cancelled(
-    attempt: &mut Attempt<'_>,
-    store: &impl Engine,
-    account: &Account,
-) -> Result<Outcome, LoginError> {
-    Ok(match policy_input::required(attempt, store, account)?.decision {
-        Decision::Enroll(Some(unenrolled)) => Outcome::NotEnrolled(unenrolled),
-        Decision::Enroll(None) => Outcome::EnrolmentAborted(EnrolmentAborted::Cancelled),
-        Decision::Ask | Decision::Exempt(_) | Decision::Recognised | Decision::NotYetRequired(_) => {
-            Outcome::EnrolmentAborted(EnrolmentAborted::Meanwhile)
-        }
-    })
-}
-
 /// The log line about a reset token and its notice, beside those of the login.
-pub(crate) fn log_token(
+fn log_token(
     attempt: &mut Attempt<'_>,
     store: &impl Engine,
     account: &Account,
@@ -258,7 +268,7 @@ pub(crate) fn log_token(
 ) {
     let event = attempt.audit.token(account.user.as_str(), taken);
     if taken.err().is_none_or(TokenRefused::is_judged) {
-        notice::leave(attempt, store, &event);
+        attempt.leave_notice(store, &event);
     }
 }
 
@@ -274,12 +284,12 @@ fn ask(pamh: &PamHandle, attempt: &Attempt<'_>, prompt: &str) -> Result<SecretBy
 
 /// Also where `quiet` is set: without the card and the recovery codes there is no enrolment.
 fn say_secret(pamh: &PamHandle, text: &Secret) -> Result<(), Stop> {
-    Ok(conversation::say(pamh, PAM_TEXT_INFO, text).map_err(|_| EnrolmentAborted::Conversation)?)
+    Ok(libpam::say_secret(pamh, PAM_TEXT_INFO, text).map_err(|_| EnrolmentAborted::Conversation)?)
 }
 
 fn say(pamh: &PamHandle, style: PamMessageStyle, text: &str) -> Result<(), Stop> {
     let text = Secret::new(text.as_bytes().to_vec());
-    Ok(conversation::say(pamh, style, &text).map_err(|_| EnrolmentAborted::Conversation)?)
+    Ok(libpam::say_secret(pamh, style, &text).map_err(|_| EnrolmentAborted::Conversation)?)
 }
 
 /// The name of this machine, as `totp-enroll` writes it.

@@ -1,30 +1,30 @@
-//! The PAM module `pam_totp.so`, which sshd, sudo, su and login load to ask for a one-time code.
+//! The PAM module `pam_totp.so`, which sshd, sudo, su and login load to ask for a one-time code, and its entry points.
 //!
 //! A login is one sequence, in [`login`]. Each step takes what the one before returned:
 //!
 //! ```text
-//!   ffi ── pam_sm_* ──> entry ── authenticate ──> login
+//!   ffi ── pam_sm_* ──> EntryPoints ── authenticate ──> login
 //!
 //!   read_settings   arguments (totp_core::module_arguments) and config            ──> Attempt
 //!        │
 //!     prepare       whose login is it? what is required?                           ──> Prepared, or the Outcome
-//!        │            policy_input ── freshness ── session                what the policy depends on
-//!        │                         └─ remembered_device
+//!        │            requirement ── freshness                            where that depends on the enrolment
+//!        │                        └─ remembered_device
 //!        │            enroll                                              the login itself enrols
-//!       ask         the one prompt                                                 ──> what was typed
+//!       ask         the one prompt (messages)                                      ──> what was typed
 //!        │            first_pass                                          the answer that an earlier module was given
 //!      judge        totp_core::login::judge: hold, charge, look, record            ──> Outcome
-//!        │            reset_token ── enroll                               the answer was a reset token
-//!       log         one line, and the mail about it (audit, notice)
+//!        │            enroll                                              the answer was a reset token
+//!       log         one line (audit), and the mail about it (attempt)
 //!        │
 //!   after_login     messages, freshness, remembered_device: what follows; it changes no outcome
 //!        │
 //!     outcome       the one table of PAM codes                                     ──> PamResultCode
 //! ```
 //!
-//! Beside the sequence: [`attempt`] is what every step works with, [`request`] what the application says of itself,
-//! [`caller_guard`] keeps the caller from stopping the process between holding a ledger and writing the log line, and [`messages`]
-//! has the texts.
+//! Beside the sequence: [`attempt`] is what every step works with, and has the guard that keeps the caller from stopping the
+//! process between holding a ledger and writing the log line; [`request`] is what the application says of itself, and
+//! [`messages`] has the texts.
 //!
 //! # What holds
 //!
@@ -42,9 +42,7 @@ compile_error!(
 
 mod attempt;
 mod audit;
-mod caller_guard;
 mod enroll;
-mod entry;
 mod ffi;
 mod first_pass;
 mod freshness;
@@ -52,17 +50,69 @@ mod login;
 #[cfg(test)]
 mod manual_tests;
 mod messages;
-mod notice;
 mod outcome;
-mod policy_input;
 mod remembered_device;
 mod request;
-mod reset_token;
-mod session;
+mod requirement;
 
+use crate::outcome::Outcome;
+use crate::request::Request;
+use pam::constants::{PamFlag, PamResultCode};
+use pam::module::{PamHandle, PamHooks};
 use std::alloc::System;
+use std::ffi::CStr;
 use zeroizing_alloc::ZeroAlloc;
 
 /// Wipes all memory that this library frees, also that of libraries: it is the application's memory, and stays in its process.
 #[global_allocator]
 static HEAP: ZeroAlloc<System> = ZeroAlloc(System);
+
+/// What libpam calls: authentication asks for a code; every other entry point is a mistake in the service file.
+pub(crate) struct EntryPoints;
+
+impl PamHooks for EntryPoints {
+    fn sm_authenticate(pamh: &mut PamHandle, args: Vec<&CStr>, flags: PamFlag) -> PamResultCode {
+        silence_panics();
+        login::authenticate(pamh, &bytes(&args), flags).into()
+    }
+
+    /// There are no credentials to set; libpam calls this after each authentication.
+    fn sm_setcred(_: &mut PamHandle, _: Vec<&CStr>, _: PamFlag) -> PamResultCode {
+        outcome::CREDENTIALS_SET
+    }
+
+    fn acct_mgmt(pamh: &mut PamHandle, args: Vec<&CStr>, _: PamFlag) -> PamResultCode {
+        misplaced(pamh, &args, "account")
+    }
+
+    fn sm_chauthtok(pamh: &mut PamHandle, args: Vec<&CStr>, _: PamFlag) -> PamResultCode {
+        misplaced(pamh, &args, "password")
+    }
+
+    fn sm_open_session(pamh: &mut PamHandle, args: Vec<&CStr>, _: PamFlag) -> PamResultCode {
+        misplaced(pamh, &args, "session")
+    }
+
+    fn sm_close_session(pamh: &mut PamHandle, args: Vec<&CStr>, _: PamFlag) -> PamResultCode {
+        misplaced(pamh, &args, "session")
+    }
+}
+
+/// A line of another type than `auth` asks for no code. If it succeeded, an administrator might believe that it does.
+fn misplaced(pamh: &mut PamHandle, args: &[&CStr], facility: &'static str) -> PamResultCode {
+    silence_panics();
+    let request = Request::read(pamh, facility);
+    let outcome = Outcome::Misplaced { facility };
+    audit::log_without_settings(&bytes(args), &request, &outcome);
+    outcome.into()
+}
+
+fn bytes<'a>(args: &[&'a CStr]) -> Vec<&'a [u8]> {
+    args.iter().map(|word| word.to_bytes()).collect()
+}
+
+/// Keeps a panic's message off the application's standard error. The hook belongs to the copy of std inside this library;
+/// that of the application is not touched.
+fn silence_panics() {
+    std::panic::set_hook(Box::new(|_| {}));
+}

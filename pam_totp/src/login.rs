@@ -1,12 +1,11 @@
 //! A login from its first step to its last: prepare, ask, judge, log, and what follows ([`after_login`]).
 
 use crate::attempt::{self, Attempt, ModuleHost, PATIENCE};
-use crate::audit;
-use crate::enroll::{self, NewUser};
 use crate::ffi::libpam;
-use crate::outcome::{LoginError, Outcome};
+use crate::outcome::{EnrolmentAborted, LoginError, Outcome};
 use crate::request::Request;
-use crate::{first_pass, freshness, messages, notice, policy_input, remembered_device, reset_token};
+use crate::requirement::{self, Requirement};
+use crate::{audit, enroll, first_pass, freshness, messages, remembered_device};
 use pam::constants::{PAM_ERROR_MSG, PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_TEXT_INFO, PamFlag};
 use pam::module::PamHandle;
 use pam::secret::SecretBytes;
@@ -23,6 +22,7 @@ use totp_core::policy::device::RememberMode;
 use totp_core::secret::wipe_stack;
 use totp_core::store::Engine;
 use totp_core::time::Seconds;
+use totp_core::user::Account;
 use totp_host::accounts::{self, Who};
 use totp_host::{clock, settings, store};
 
@@ -97,7 +97,7 @@ fn decide(
     let outcome = judge(pamh, attempt, store, &prepared, typed.as_bytes())?;
     match (&outcome, &prepared.who) {
         (Outcome::Refused(Refusal { reason: Reason::NotEnrolled, .. }), Who::Account(account)) => {
-            let enrolled = reset_token::enroll(pamh, attempt, store, account, typed.as_bytes())?;
+            let enrolled = enroll::by_token(pamh, attempt, store, account, typed.as_bytes())?;
             Ok(enrolled.unwrap_or(outcome))
         }
         (_, Who::Account(_) | Who::Impossible(_)) => Ok(outcome),
@@ -124,7 +124,7 @@ fn prepare(
     let Who::Account(account) = &who else {
         return Ok(Continue(Prepared { who, awaits_token: false }));
     };
-    let required = policy_input::required(attempt, store, account)?;
+    let required = required(attempt, store, account)?;
     Ok(match required.decision {
         Decision::Exempt(exemption) if attempt.has_nothing_but_pam() => Break(Outcome::Ignored(exemption)),
         Decision::Exempt(exemption) => {
@@ -132,11 +132,44 @@ fn prepare(
         }
         Decision::NotYetRequired(unenrolled) => Break(Outcome::NotEnrolled(unenrolled)),
         Decision::Enroll(excuse) => {
-            Break(enroll::enroll(pamh, attempt, store, account, &NewUser::by_policy(excuse.as_ref()))?)
+            let outcome = enroll::by_policy(pamh, attempt, store, account, excuse.as_ref())?;
+            let is_cancelled = matches!(outcome, Outcome::EnrolmentAborted(EnrolmentAborted::Cancelled));
+            Break(if is_cancelled { not_enrolled(attempt, store, account)? } else { outcome })
         }
         // From here on a stranger sees what everybody sees: one prompt and one answer.
         Decision::Ask | Decision::Recognised => {
             Continue(Prepared { who, awaits_token: required.awaits_token })
+        }
+    })
+}
+
+/// What the policy requires of `account`. The ledger is held only if the policy depends on what is in it.
+fn required(
+    attempt: &mut Attempt<'_>,
+    store: &impl Engine,
+    account: &Account,
+) -> Result<Requirement, LoginError> {
+    let input = attempt.policy_input(account)?;
+    let decision = attempt.policy.decide(&input);
+    // A rule that exempts does not depend on the enrolment, sound or broken.
+    if !input.known || !attempt.policy.depends_on_enrolment() || matches!(decision, Decision::Exempt(_)) {
+        return Ok(Requirement { decision, reset_notice: None, awaits_token: false });
+    }
+    requirement::of_enrolment(attempt, store, account, input)
+}
+
+/// The user cancelled the enrolment, and is let in if the policy excuses that. The policy decides again: otherwise a connection
+/// that was kept open would let its user in without a code after the account was enrolled elsewhere.
+fn not_enrolled(
+    attempt: &mut Attempt<'_>,
+    store: &impl Engine,
+    account: &Account,
+) -> Result<Outcome, LoginError> {
+    Ok(match required(attempt, store, account)?.decision {
+        Decision::Enroll(Some(unenrolled)) => Outcome::NotEnrolled(unenrolled),
+        Decision::Enroll(None) => Outcome::EnrolmentAborted(EnrolmentAborted::Cancelled),
+        Decision::Ask | Decision::Exempt(_) | Decision::Recognised | Decision::NotYetRequired(_) => {
+            Outcome::EnrolmentAborted(EnrolmentAborted::Meanwhile)
         }
     })
 }
@@ -212,7 +245,7 @@ fn after_first_pass(
 /// Writes the one line about an outcome and its notice; then the caller may stop the process again.
 fn log(attempt: &mut Attempt<'_>, store: &impl Engine, outcome: &Outcome) -> Result<(), Outcome> {
     let event = attempt.audit.outcome(outcome, attempt.who.as_ref().map(Who::name));
-    notice::leave(attempt, store, &event);
+    attempt.leave_notice(store, &event);
     attempt.restore_caller().map_err(|login_error| {
         let login_error = Outcome::LoginError(login_error);
         attempt.audit.outcome(&login_error, attempt.who.as_ref().map(Who::name));
@@ -234,7 +267,9 @@ fn after_login(pamh: &PamHandle, attempt: &mut Attempt<'_>, store: &impl Engine,
             }
             warn_of_reset(pamh, attempt, verified.since_last().reset);
             let Some(account) = account else { return };
-            freshness::leave(attempt, &account, verified.credential());
+            if attempt.leaves_timestamp() {
+                freshness::leave(attempt, &account, verified.credential());
+            }
             let now = clock::now().ok();
             if let Some(text) = now.and_then(|now| messages::welcome(verified, &attempt.config, now.realtime))
             {
@@ -250,7 +285,9 @@ fn after_login(pamh: &PamHandle, attempt: &mut Attempt<'_>, store: &impl Engine,
             }
         }
         Outcome::Enrolled(enrolled) => {
-            if let Some(account) = account {
+            if let Some(account) = account
+                && attempt.leaves_timestamp()
+            {
                 freshness::leave(attempt, &account, enrolled.credential());
             }
             attempt.say(pamh, PAM_TEXT_INFO, messages::ENROLLED);

@@ -1,16 +1,25 @@
 //! The prompt and the messages of a login. Only a user who has passed a first factor is told why a code was refused: a
 //! stranger learns nothing.
+//!
+//! Messages of an enrolment that contain the key or the recovery codes are [`Secret`]s, allocated once at their full length. They
+//! are plain text without colours: OpenSSH's client shows control characters as numbers. sshd puts a message in front of the next
+//! prompt, and the client begins its first line with the account and the host.
 
 use crate::outcome::EnrolmentAborted;
+use otpauth::{Card, Drawing, Issuer};
 use std::borrow::Cow;
 use totp_core::account_recovery::TokenRefused;
 use totp_core::config::Config;
+use totp_core::enrolment::draft::NotConfirmed;
 use totp_core::ledger::LoginMethod;
 use totp_core::login::{Method, Reason, Refusal, SinceLast, Verified};
 use totp_core::module_arguments::Arguments;
+use totp_core::policy::Unenrolled;
 use totp_core::policy::device::DeviceId;
-use totp_core::recovery::RecoveryKind;
+use totp_core::recovery::{RecoveryKind, grouped};
+use totp_core::secret::Secret;
 use totp_core::time::Seconds;
+use totp_core::user::Account;
 
 /// The prompt for the code: the words of pam_google_authenticator, which people know.
 pub(crate) const PROMPT: &str = "Verification code: ";
@@ -188,6 +197,87 @@ pub(crate) fn remembered(device: DeviceId, length: Seconds) -> String {
     format!("This device is remembered for {} (as {device}).", self::length(length))
 }
 
+/// Asks whether the recovery codes are saved.
+pub(crate) const SAVED_PROMPT: &str =
+    "Type \"yes\" when you have saved them (Enter alone: cancel, and nothing is enrolled): ";
+
+/// What is going to happen, and the card: QR code and key.
+pub(crate) fn enrolment_opening(
+    card: &Card,
+    issuer: &Issuer,
+    account: &Account,
+    excuse: Option<&Unenrolled>,
+) -> Secret {
+    let later = match excuse.map(Unenrolled::days_left) {
+        None => String::new(),
+        Some(None) => " It can also be done later.".to_owned(),
+        Some(Some(0)) => " Today is the last day to postpone it.".to_owned(),
+        Some(Some(1)) => " It can be postponed for one more day.".to_owned(),
+        Some(Some(days)) => format!(" It can be postponed for {days} more days."),
+    };
+    let head = format!(
+        "This login enrols an authenticator for this account: an app on your phone that shows the codes that later logins ask for.{later}\n\
+         account: {}\nissuer: {}\n",
+        account.user,
+        issuer.as_str()
+    );
+    let qr = qr(card, Drawing::Inverted);
+    join(&[
+        head.as_bytes(),
+        qr.expose(),
+        b"\nScan this with the app, or type the key into it.\nmanual key: ",
+        card.key_in_fours().expose(),
+    ])
+}
+
+/// The QR code, or why there is none.
+pub(crate) fn qr(card: &Card, drawing: Drawing) -> Secret {
+    match card.qr() {
+        // On a line of its own: what stands before it must not shift its first line.
+        Ok(qr) => join(&[b"\n", qr.text(drawing).expose()]),
+        Err(too_long) => Secret::new(format!("({too_long}; type the key instead)").into_bytes()),
+    }
+}
+
+/// The card as a URI.
+pub(crate) fn uri(card: &Card) -> Secret {
+    join(&[b"uri: ", card.uri().expose()])
+}
+
+/// Asks for the first code of the app.
+pub(crate) fn first_code_prompt(excuse: Option<&Unenrolled>) -> String {
+    let cancel = if excuse.is_some() { "not now" } else { "cancel" };
+    format!(
+        "Code from the app (\"ascii\": a QR code of plain characters, \"uri\": the otpauth:// URI, Enter alone: {cancel}): "
+    )
+}
+
+/// Why a code was not accepted.
+pub(crate) fn not_confirmed(why: NotConfirmed, left: usize) -> String {
+    let why = match why {
+        NotConfirmed::Malformed { digits } => format!("That is not a code of {digits} digits."),
+        NotConfirmed::ClockOff(_) => {
+            "That code belongs to another time: correct the clock of the phone, or have the clock of this machine corrected."
+                .to_owned()
+        }
+        NotConfirmed::Wrong => {
+            "That code is wrong: check that the app shows this account, and type the code while it is shown.".to_owned()
+        }
+    };
+    let tries = if left == 1 { "One more try.".to_owned() } else { format!("{left} more tries.") };
+    format!("{why} {tries}")
+}
+
+/// The recovery codes, one a line.
+pub(crate) fn recovery_codes(codes: &[Secret]) -> Secret {
+    let lines: Vec<Secret> = codes.iter().map(|code| join(&[b"  ", grouped(code).expose(), b"\n"])).collect();
+    let mut parts: Vec<&[u8]> =
+        vec![b"The code is right. Each of these recovery codes allows one login without the phone:\n"];
+    parts.extend(lines.iter().map(Secret::expose));
+    parts.push(b"Write them on paper or print them; they are not shown again.");
+    join(&parts)
+}
+
 fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
@@ -203,98 +293,11 @@ fn length(Seconds(seconds): Seconds) -> String {
     counted(seconds.div_ceil(unit), one, many)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use totp_core::factor::{ClockOff, FactorKind};
-    use totp_core::ledger::LastLogin;
-
-    #[test]
-    fn the_prompt_asks_for_what_is_to_be_typed() {
-        let prompt_of = |words: &[&str]| prompt(&Arguments::parse(words).unwrap()).to_owned();
-        assert_eq!(prompt_of(&[]), "Verification code: ");
-        assert_eq!(prompt_of(&["forward_pass"]), "Password & verification code: ");
-        assert_eq!(prompt_of(&["forward_pass", "prompt=Both: "]), "Both: ");
-    }
-
-    #[test]
-    fn a_refusal_says_how_long_to_wait() {
-        let said = |reason: Reason, next_code| refusal(&Refusal { next_code, ..reason.into() });
-        assert_eq!(
-            said(Reason::Replayed, Some(Seconds(12))).unwrap(),
-            "That code was used already; wait 12 seconds for the next one."
-        );
-        assert!(said(Reason::Replayed, Some(Seconds(0))).unwrap().contains("shows now"));
-        assert!(said(Reason::Replayed, None).unwrap().contains("recovery code was used"));
-        assert!(said(Reason::Locked(Seconds(121)), None).unwrap().contains("in 3 minutes. A recovery code"));
-        for silent in [
-            Reason::Wrong,
-            Reason::ClockOff(ClockOff { steps: 3, seconds: 90 }),
-            Reason::UnknownUser,
-            Reason::Malformed,
-        ] {
-            assert_eq!(said(silent, None), None, "{silent:?}");
-        }
-    }
-
-    #[test]
-    fn only_what_the_user_has_to_check_is_shown() {
-        let login = |method| Some(LastLogin { at: 1000, method });
-        let said = |login, wrong, device| since(&SinceLast { login, wrong, device, reset: None }, 8200);
-        assert_eq!(said(login(LoginMethod::Code(FactorKind::Totp)), 0, false), None);
-        assert_eq!(
-            said(login(LoginMethod::Code(FactorKind::Totp)), 1, true).unwrap(),
-            "Last login: 2 hours ago with a code. Since then: 1 wrong code, a device was remembered."
-        );
-        assert_eq!(
-            said(login(LoginMethod::RecoveryCode), 0, false).unwrap(),
-            "Last login: 2 hours ago with a recovery code."
-        );
-        assert_eq!(
-            said(None, 2, false).unwrap(),
-            "This is the first login with a code. Since then: 2 wrong codes."
-        );
-        assert_eq!(said(None, 0, false), None);
-    }
-
-    #[test]
-    fn a_warning_of_a_reset_says_who_when_and_what_to_do() {
-        let said = reset_requested("bob\u{1b}[2J\n", 1000, 8200);
-        assert!(
-            said.contains("(2 hours ago, by bob[2J)")
-                && said.contains("reset cancel\" or tell an administrator"),
-            "{said}"
-        );
-        assert!(!said.contains(char::is_control), "{said:?}");
-    }
-
-    #[test]
-    fn only_yes_is_yes() {
-        assert!(is_yes(b"y") && is_yes(b" YES "));
-        for no in [&b""[..], b"n", b"yy", b"Yeah", b"123456"] {
-            assert!(!is_yes(no));
-        }
-    }
-
-    #[test]
-    fn a_length_is_rounded_up_but_not_by_much() {
-        for (seconds, said) in [
-            (1, "1 second"),
-            (59, "59 seconds"),
-            (60, "1 minute"),
-            (61, "61 seconds"),
-            (121, "3 minutes"),
-            (129_600, "36 hours"),
-            (2_592_000, "30 days"),
-        ] {
-            assert_eq!(length(Seconds(seconds)), said);
-        }
-    }
-
-    #[test]
-    fn the_last_day_is_named() {
-        assert!(reminder(0).contains("today is the last day"));
-        assert!(reminder(1).contains("1 day is left"));
-        assert!(reminder(5).contains("5 days are left"));
-    }
+/// `concat` allocates once, so it leaves no copy behind.
+fn join(parts: &[&[u8]]) -> Secret {
+    Secret::new(parts.concat())
 }
+
+#[cfg(test)]
+#[path = "messages_tests.rs"]
+mod tests;

@@ -1,6 +1,6 @@
 //! The outcome of a login, and the one table that turns it into a PAM code.
 
-use crate::caller_guard::RestoreError;
+use nix::errno::Errno;
 use pam::constants::PamResultCode;
 use totp_core::account_recovery::ResetNotice;
 use totp_core::account_recovery::TokenRefused;
@@ -78,8 +78,8 @@ pub(crate) enum LoginError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Enrolment(EnrolmentError),
-    #[error(transparent)]
-    CallerGuard(#[from] RestoreError),
+    #[error("the program's own uid could not be restored (setresuid: {}): end the program", .0.desc())]
+    CallerGuard(Errno),
     #[error("a bug in pam_totp ended the login: please report it")]
     Panic,
     #[error("{file}: {error}")]

@@ -1,9 +1,8 @@
 //! Remembered devices (`[remember]`): recognises one before anybody is asked, and remembers one after a login by a code.
 
 use crate::attempt::{self, Attempt, ModuleHost, PATIENCE};
-use crate::caller_guard::CallerGuard;
+use crate::messages;
 use crate::outcome::LoginError;
-use crate::{messages, notice};
 use pam::constants::{PAM_PROMPT_ECHO_ON, PAM_TEXT_INFO};
 use pam::module::PamHandle;
 use totp_core::login::{Method, Verified};
@@ -46,7 +45,7 @@ pub(crate) fn offer(
     }
     let (remember, user) = (attempt.policy.remember, &account.user);
     // Until the ledger is no longer held, and the notice is left.
-    let caller_guard = CallerGuard::new();
+    attempt.guard_from_caller();
     let remembered = {
         let traits = attempt.request.traits();
         let connection = Connection { user, traits, remember: &remember, patience: PATIENCE };
@@ -59,9 +58,9 @@ pub(crate) fn offer(
     };
     if let Ok(Some(device)) = remembered {
         let event = attempt.audit.device_remembered(device, remember.length, user.as_str());
-        notice::leave(attempt, store, &event);
+        attempt.leave_notice(store, &event);
     }
-    if let Err(error) = caller_guard.restore() {
+    if let Err(error) = attempt.restore_caller() {
         return attempt.audit.error(user.as_str(), error);
     }
     match remembered {

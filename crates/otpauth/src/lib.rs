@@ -5,14 +5,13 @@
 
 #![forbid(unsafe_code)]
 
-mod issuer;
 mod qr;
-mod uri;
 
-pub use issuer::{Issuer, IssuerError};
 pub use qr::{Drawing, Qr, QrError};
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use totp_core::enrolment::draft::Draft;
+use totp_core::factor::Factor;
 use totp_core::secret::Secret;
 use totp_core::user::Account;
 
@@ -27,7 +26,7 @@ impl Card {
     #[must_use]
     pub fn of(draft: &Draft, issuer: &Issuer, account: &Account) -> Self {
         let key = draft.manual_key();
-        let uri = uri::otpauth(&key, draft.factor(), issuer.as_str(), account.user.as_str());
+        let uri = otpauth(&key, draft.factor(), issuer.as_str(), account.user.as_str());
         Self { uri, key }
     }
 
@@ -59,6 +58,66 @@ impl Card {
     }
 }
 
+/// The longest issuer, in bytes: apps cut longer ones, and the QR code grows with them.
+const LONGEST_ISSUER: usize = 64;
+
+/// The issuer: the organisation or machine that an app shows above the code. Short and printable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issuer(String);
+
+/// Why a text is not an issuer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an issuer must be 1 to {LONGEST_ISSUER} printable characters")]
+pub struct IssuerError;
+
+impl Issuer {
+    /// Parses an issuer.
+    ///
+    /// # Errors
+    /// [`IssuerError`] if it is empty, too long or not printable.
+    pub fn parse(text: &str) -> Result<Self, IssuerError> {
+        if text.is_empty() || text.len() > LONGEST_ISSUER || text.chars().any(char::is_control) {
+            return Err(IssuerError);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// For a machine whose name is not an issuer.
+    #[must_use]
+    pub fn nameless() -> Self {
+        Self("localhost".to_owned())
+    }
+
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// All but the unreserved characters of RFC 3986 section 2.3.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The URI of a key in base32, for an app that shows `issuer` and `account` (Key URI Format of Google Authenticator).
+fn otpauth(key: &Secret, factor: Factor, issuer: &str, account: &str) -> Secret {
+    let (issuer, account) = (utf8_percent_encode(issuer, RESERVED), utf8_percent_encode(account, RESERVED));
+    let head = format!("otpauth://{}/{issuer}:{account}?secret=", factor.kind().as_str());
+    let Factor::Totp(totp) = factor;
+    let parameters = totp.parameters();
+    let tail = format!(
+        "&issuer={issuer}&algorithm={}&digits={}&period={}",
+        parameters.algorithm().as_str(),
+        parameters.digits(),
+        parameters.period()
+    );
+    let length = head.len().saturating_add(key.expose().len()).saturating_add(tail.len());
+    let mut uri = Vec::with_capacity(length);
+    uri.extend(head.as_bytes());
+    uri.extend(key.expose());
+    uri.extend(tail.as_bytes());
+    Secret::new(uri)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,5 +139,26 @@ mod tests {
         );
         assert_eq!(card.key_in_fours().expose(), b"GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ");
         assert!(card.qr().is_ok());
+    }
+
+    #[test]
+    fn the_uri_has_all_parameters_and_escapes_names() {
+        let key = Secret::new(b"GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ".to_vec());
+        let parameters = Parameters::new(Algorithm::Sha256, 8, 60).unwrap();
+        let uri = otpauth(&key, parameters.into(), "Example & Söhne: 1", "alice@host");
+        assert_eq!(
+            std::str::from_utf8(uri.expose()).unwrap(),
+            "otpauth://totp/Example%20%26%20S%C3%B6hne%3A%201:alice%40host?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\
+             &issuer=Example%20%26%20S%C3%B6hne%3A%201&algorithm=SHA256&digits=8&period=60"
+        );
+    }
+
+    #[test]
+    fn an_issuer_is_short_and_printable() {
+        assert_eq!(Issuer::parse("Example & Söhne").unwrap().as_str(), "Example & Söhne");
+        assert!(Issuer::parse(&"x".repeat(64)).is_ok());
+        for wrong in ["", "a\nb", "\u{1b}[2J", &"x".repeat(65)] {
+            assert_eq!(Issuer::parse(wrong), Err(IssuerError), "{wrong:?}");
+        }
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! ```text
 //!  line -> load -> walk       text -> the lines of a stack -> every path through it
-//!  control · dispatch         what a return code does to the stack
-//!  return_code                the codes and their names
-//!  libpam · module            which libpam is installed; where modules are and what they can return
+//!  control                    what a return code does to the stack
+//!  return_code                the codes and their names, and which ones a module can return
+//!  libpam                     which libpam is installed, and where its modules are
 //! ```
 //!
 //! The model follows the sources of Linux-PAM 1.5.2 and 1.7.0 with the patches of Debian 12 and 13. The acceptance tests compare it
@@ -16,17 +16,15 @@
 #![forbid(unsafe_code)]
 
 pub mod control;
-mod dispatch;
 pub mod libpam;
 pub mod line;
 mod load;
-pub mod module;
 pub mod return_code;
 #[cfg(test)]
 mod tests;
 pub mod walk;
 
-pub use libpam::Libpam;
+pub use libpam::{Libpam, module_directories, module_file, module_name};
 pub use load::{Handler, LineKind, LoadError, Location, ServiceFiles, Stack, load};
 
 use load::DIRECTORIES;

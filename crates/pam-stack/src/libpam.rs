@@ -1,6 +1,6 @@
-//! Which libpam is installed: 1.6.0 changed how service files are read, and Debian patches how includes are read.
+//! Which libpam is installed, and where its modules are. Release 1.6.0 changed how service files are read, and Debian patches how
+//! includes are read.
 
-use crate::module;
 use std::path::{Path, PathBuf};
 
 /// How a libpam reads service files.
@@ -81,14 +81,57 @@ impl Libpam {
 
 /// The libpam files that programs may load: beside its modules, or in /usr/local/lib, which the dynamic linker searches first.
 fn libraries() -> Vec<PathBuf> {
-    let mut directories: Vec<PathBuf> = module::libpam_directories()
-        .iter()
-        .filter_map(|modules| modules.parent().map(Path::to_owned))
-        .collect();
+    let mut directories: Vec<PathBuf> =
+        libpam_directories().iter().filter_map(|modules| modules.parent().map(Path::to_owned)).collect();
     directories.push(PathBuf::from("/usr/local/lib"));
     let inner = std::fs::read_dir("/usr/local/lib").into_iter().flatten().flatten();
     directories.extend(inner.map(|entry| entry.path()));
     directories.iter().map(|directory| directory.join("libpam.so.0")).filter(|path| path.is_file()).collect()
+}
+
+/// The file name of a module.
+pub fn module_name(module: &str) -> &str {
+    module.rsplit('/').next().unwrap_or(module)
+}
+
+/// Where Debian's libpam looks next for a module that is not beside its own (patch `lib_security_multiarch_compat`).
+const FALLBACK: [&str; 2] = ["/lib/security", "/usr/lib/security"];
+
+/// The file of a module; `None`: libpam does not find one.
+pub fn module_file(module: &str) -> Option<PathBuf> {
+    if module.starts_with('/') {
+        return Some(PathBuf::from(module)).filter(|path| path.is_file());
+    }
+    let directories = libpam_directories().into_iter().chain(FALLBACK.map(PathBuf::from));
+    directories.map(|directory| directory.join(module)).find(|path| path.is_file())
+}
+
+/// The directory of libpam's own modules, where it looks first. More than one if that cannot be decided.
+fn libpam_directories() -> Vec<PathBuf> {
+    with_libpams_own(module_directories())
+}
+
+/// Those of `directories` that hold libpam's own modules; all of them if none does.
+fn with_libpams_own(directories: Vec<PathBuf>) -> Vec<PathBuf> {
+    let has_its_own = |directory: &&PathBuf| {
+        ["pam_permit.so", "pam_unix.so"].iter().any(|module| directory.join(module).is_file())
+    };
+    let found: Vec<PathBuf> = directories.iter().filter(has_its_own).cloned().collect();
+    if found.is_empty() { directories } else { found }
+}
+
+/// The module directories of every distribution that exist here.
+pub fn module_directories() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for root in ["/lib", "/usr/lib"] {
+        let inner = std::fs::read_dir(root).into_iter().flatten().flatten();
+        found.extend(inner.map(|entry| entry.path().join("security")).filter(|path| path.is_dir()));
+    }
+    let plain = ["/lib/security", "/lib64/security", "/usr/lib64/security"].map(PathBuf::from);
+    found.extend(plain.into_iter().filter(|path: &PathBuf| Path::is_dir(path)));
+    found.sort();
+    found.dedup();
+    found
 }
 
 #[cfg(test)]
@@ -123,5 +166,18 @@ mod tests {
     #[test]
     fn the_libpam_of_this_machine_is_recognised() {
         assert_eq!(Libpam::candidates().len(), 1);
+    }
+
+    #[test]
+    fn libpam_looks_where_its_own_modules_are() {
+        let root = tempfile::tempdir().unwrap();
+        let (own, other) = (root.path().join("own"), root.path().join("other"));
+        for directory in [&own, &other] {
+            std::fs::create_dir(directory).unwrap();
+        }
+        let both = vec![other, own.clone()];
+        assert_eq!(with_libpams_own(both.clone()), both);
+        std::fs::write(own.join("pam_permit.so"), "").unwrap();
+        assert_eq!(with_libpams_own(both), [own]);
     }
 }

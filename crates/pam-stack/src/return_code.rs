@@ -1,4 +1,6 @@
-//! The return codes of PAM modules, and their names in a control field (pam.conf(5)).
+//! The return codes of PAM modules: their names in a control field (pam.conf(5)), and which ones well-known modules give.
+
+use crate::libpam::module_name;
 
 /// A module's return code.
 pub type ReturnCode = usize;
@@ -65,4 +67,40 @@ pub fn named(name: &str) -> Option<ReturnCode> {
 /// The name of a code.
 pub fn name(code: ReturnCode) -> &'static str {
     NAMES.get(code).copied().unwrap_or("unknown")
+}
+
+/// The codes that a module with these arguments can return at `service`.
+pub fn of_module(module: &str, arguments: &[String], service: &str) -> Vec<ReturnCode> {
+    let any = || (0..COUNT).collect();
+    match module_name(module) {
+        "pam_permit.so" => vec![SUCCESS],
+        "pam_deny.so" => vec![AUTH_ERR],
+        "pam_warn.so" => vec![IGNORE],
+        // It succeeds only for root, who needs no code.
+        "pam_rootok.so" if SETUID.contains(&service) => vec![AUTH_ERR],
+        "pam_debug.so" => {
+            // The first argument for the event decides, also where it names no code (observed with libpam 1.5).
+            let configured = arguments.iter().find_map(|word| word.strip_prefix("auth="));
+            vec![configured.and_then(named).unwrap_or(SUCCESS)]
+        }
+        _ => any(),
+    }
+}
+
+/// Services of setuid programs: pam_rootok.so checks the real uid there, so it answers for the caller.
+const SETUID: [&str; 8] = ["su", "su-l", "runuser", "runuser-l", "chsh", "chfn", "passwd", "polkit-1"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_argument_of_pam_debug_for_the_event_decides() {
+        let codes = |words: &[&str]| {
+            of_module("pam_debug.so", &words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>(), "app")
+        };
+        assert_eq!(codes(&["auth=auth_err", "auth", "auth=success"]), [AUTH_ERR]);
+        assert_eq!(codes(&["auth=nonsense", "auth=auth_err"]), [SUCCESS]);
+        assert_eq!(codes(&["acct=auth_err"]), [SUCCESS]);
+    }
 }

@@ -3,7 +3,7 @@
 //! Few machines use them, so a login leaves one only if its own settings ask for freshness or if the directory exists. A login that
 //! wants records creates the directory. Logins with other settings (another service file, another config) leave records from then on.
 
-use crate::directory::{Access, Directory, make_private, open_private, read_opened, system};
+use crate::directory::{Access, Directory, if_exists, make_private, open_private, read_opened};
 use crate::error::FileError;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -63,10 +63,7 @@ impl TimestampRecords {
     /// # Errors
     /// [`StoreError`] if it cannot be trusted.
     pub fn of(&self, uid: u32, leader: Process) -> Result<Option<TimestampRecord>, StoreError> {
-        let directory = match self.directory() {
-            Err(FileError::System { source: Errno::ENOENT, .. }) => return Ok(None),
-            found => found?,
-        };
+        let Some(directory) = if_exists(self.directory())? else { return Ok(None) };
         let name = name(uid, leader);
         let Some(fd) = directory.file(&name, OFlag::O_RDONLY)? else { return Ok(None) };
         let line = read_opened(&fd, &directory.path.join(&name), Access::RootOnly)?;
@@ -78,19 +75,12 @@ impl TimestampRecords {
     /// # Errors
     /// [`StoreError`] if they cannot be listed or removed.
     pub fn forget(&self, uid: u32) -> Result<usize, StoreError> {
-        let directory = match self.directory() {
-            Err(FileError::System { source: Errno::ENOENT, .. }) => return Ok(0),
-            found => found?,
-        };
-        let entries =
-            std::fs::read_dir(&directory.path).map_err(|error| system(&directory.path, "list", &error))?;
+        let Some(directory) = if_exists(self.directory())? else { return Ok(0) };
         let mut count = 0usize;
-        for entry in entries {
-            let entry = entry.map_err(|error| system(&directory.path, "list", &error))?;
-            let file = entry.file_name();
-            let Some(name) = file.to_str() else { continue };
+        for name in directory.names()? {
+            let name = name?;
             if name.split_once('.').is_some_and(|(owner, _)| owner.parse() == Ok(uid)) {
-                directory.remove(name)?;
+                directory.remove(&name)?;
                 count = count.saturating_add(1);
             }
         }
@@ -102,18 +92,12 @@ impl TimestampRecords {
     /// # Errors
     /// [`StoreError`] if the directory cannot be trusted or read.
     pub fn expired(&self, is_alive: impl Fn(u32) -> bool) -> Result<Vec<PathBuf>, StoreError> {
-        let directory = match self.directory() {
-            Err(FileError::System { source: Errno::ENOENT, .. }) => return Ok(Vec::new()),
-            found => found?,
-        };
-        let (entries, path) = directory.entries()?;
+        let Some(directory) = if_exists(self.directory())? else { return Ok(Vec::new()) };
         let mut expired = Vec::new();
-        for entry in entries {
-            let entry =
-                entry.map_err(|source| FileError::System { file: path.clone(), action: "list", source })?;
-            let name = entry.file_name().to_str().unwrap_or_default();
-            if process_of(name).is_some_and(|pid| !is_alive(pid)) {
-                expired.push(path.join(name));
+        for name in directory.names()? {
+            let name = name?;
+            if process_of(&name).is_some_and(|pid| !is_alive(pid)) {
+                expired.push(directory.path.join(name));
             }
         }
         Ok(expired)
@@ -149,14 +133,9 @@ fn process_of(name: &str) -> Option<u32> {
 
 /// Best effort: a record that stays lets nobody in, because its process has ended.
 fn sweep(directory: &Directory, is_alive: impl Fn(u32) -> bool) {
-    let Ok(entries) = std::fs::read_dir(&directory.path) else { return };
-    for entry in entries.flatten() {
-        let file = entry.file_name();
-        let pid = file.to_str().and_then(process_of);
-        if let (Some(name), Some(pid)) = (file.to_str(), pid)
-            && !is_alive(pid)
-        {
-            let _ = directory.remove(name);
+    for name in directory.names().into_iter().flatten().flatten() {
+        if process_of(&name).is_some_and(|pid| !is_alive(pid)) {
+            let _ = directory.remove(&name);
         }
     }
 }

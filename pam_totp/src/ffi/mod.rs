@@ -1,10 +1,9 @@
-//! The border to C: the six exported symbols, and in the files beside this one the calls into libpam. `unsafe` stands here only.
+//! The border to C: the six exported symbols, and in the file beside this one the calls into libpam. `unsafe` stands here only.
 #![expect(unsafe_code, reason = "libpam is C; every block names who promises what it relies on")]
 
-pub(crate) mod conversation;
 pub(crate) mod libpam;
 
-use crate::entry::EntryPoints;
+use crate::EntryPoints;
 
 // Exports pam_sm_authenticate, pam_sm_setcred, pam_sm_acct_mgmt, pam_sm_open_session, pam_sm_close_session and
 // pam_sm_chauthtok. Each checks handle and arguments for null and turns an unwinding into PAM_ABORT.

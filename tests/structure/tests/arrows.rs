@@ -61,8 +61,9 @@ fn the_modules_of_a_crate_know_each_other_in_one_direction() {
     let mut found = String::new();
     for root in ROOTS {
         let arrows = arrows(&modules(&top, root));
-        // The modules of totp-host do not depend on each other.
-        assert!(arrows.len() > 2 || root.contains("totp-host"), "{root}: hardly any dependency was read");
+        // The modules of totp-host do not depend on each other, and otpauth has only two.
+        let has_few = root.contains("totp-host") || root.contains("otpauth");
+        assert!(arrows.len() > 2 || has_few, "{root}: hardly any dependency was read");
         for circle in circles(&arrows) {
             found += &format!("\na circle in {root}:\n{}", circle.into_iter().map(line).collect::<String>());
         }

@@ -3,7 +3,6 @@
 use super::{Handler, ModuleArguments, ModuleKind, Stack, is_pam_totp, pam_totp_return_codes};
 use crate::doctor::finding::{Finding, Severity};
 use pam_stack::control::Action;
-use pam_stack::module;
 use pam_stack::return_code::{self, ReturnCode};
 use pam_stack::walk::{self, Bypass, TooLargeError};
 
@@ -24,7 +23,7 @@ impl ServiceContext<'_> {
         if !(self.is_installed)(&handler.module) {
             return vec![return_code::MODULE_UNKNOWN];
         }
-        module::return_codes(&handler.module, &handler.arguments, self.service)
+        return_code::of_module(&handler.module, &handler.arguments, self.service)
     }
 
     /// The same for the search for first factors: such a module does not return `PAM_IGNORE`, and an expired password was checked.
@@ -147,7 +146,7 @@ fn code_skipped(by: &Handler, code: ReturnCode) -> Finding {
             "ends the stack before pam_totp.so is reached".to_owned()
         }
     };
-    let module = module::name(&by.module);
+    let module = pam_stack::module_name(&by.module);
     let what = format!(
         "{}: {module} `{}` {effect} when it returns {}",
         by.location,

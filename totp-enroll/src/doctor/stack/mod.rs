@@ -4,9 +4,9 @@ pub(crate) mod bypasses;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use pam_stack::module::{directories, file as module_file, name as module_name};
 pub(crate) use pam_stack::{
-    Handler, InstalledFiles, LineKind, ServiceFiles, Stack, included, load, services,
+    Handler, InstalledFiles, LineKind, ServiceFiles, Stack, included, load,
+    module_directories as directories, module_file, module_name, services,
 };
 pub(crate) use totp_core::module_arguments::Arguments as ModuleArguments;
 

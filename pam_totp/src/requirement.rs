@@ -1,0 +1,84 @@
+//! What the policy requires of an account where that depends on its enrolment: a recent code, a remembered device, a reset.
+
+use crate::attempt::{Attempt, PATIENCE};
+use crate::freshness::{self, CallerOfSession};
+use crate::outcome::LoginError;
+use crate::remembered_device;
+use totp_core::account_recovery::ResetNotice;
+use totp_core::policy::remembered_device::admit;
+use totp_core::policy::{Decision, PolicyInput};
+use totp_core::store::{Engine, Held, Hold};
+use totp_core::time::Seconds;
+use totp_core::user::Account;
+use totp_host::clock;
+
+/// What is required of an account.
+pub(crate) struct Requirement {
+    /// What the policy decided. If it is a remembered device's exemption, its use is recorded.
+    pub(crate) decision: Decision,
+    /// That someone asked to reset the enrolment, if the ledger was looked at.
+    pub(crate) reset_notice: Option<ResetNotice>,
+    /// The account was reset, and its reset token was not used yet.
+    pub(crate) awaits_token: bool,
+}
+
+/// Holds the ledger of `account`, completes `input` by what is in it, and lets the policy decide.
+pub(crate) fn of_enrolment(
+    attempt: &mut Attempt<'_>,
+    store: &impl Engine,
+    account: &Account,
+    input: PolicyInput,
+) -> Result<Requirement, LoginError> {
+    let reads_timestamps = attempt.policy.fresh > Seconds(0);
+    let caller = if reads_timestamps { CallerOfSession::of(attempt, account) } else { None };
+    attempt.guard_from_caller();
+    if reads_timestamps {
+        freshness::ask_for_records(attempt);
+    }
+    let requirement = of_ledger(attempt, store, account, input, caller.as_ref());
+    attempt.restore_caller()?;
+    requirement
+}
+
+fn of_ledger(
+    attempt: &Attempt<'_>,
+    store: &impl Engine,
+    account: &Account,
+    mut input: PolicyInput,
+    caller: Option<&CallerOfSession>,
+) -> Result<Requirement, LoginError> {
+    let policy = &attempt.policy;
+    let held = match store.hold(&account.user, PATIENCE)? {
+        Hold::Held(held) => held,
+        Hold::NotEnrolled => {
+            let reset = store.reset(&account.user)?;
+            input.enrolled = Some(false);
+            input.reset = reset.is_some_and(|reset| !reset.is_anothers(account));
+            let decision = policy.decide(&input);
+            return Ok(Requirement { decision, reset_notice: None, awaits_token: input.reset });
+        }
+        // Whether the account is enrolled is then not known, and the code is asked for.
+        Hold::Busy => {
+            let decision = policy.decide(&input);
+            return Ok(Requirement { decision, reset_notice: None, awaits_token: false });
+        }
+    };
+    input.enrolled = Some(true);
+    let reset_notice = held.ledger().notice();
+    let now = clock::now()?;
+    input.since_code = caller.and_then(|caller| freshness::since_code(attempt, &held, caller, now));
+    let recognised = remembered_device::recognise(attempt, store, &held, account, now)?;
+    input.remembered = recognised.is_some();
+    let decision = match (policy.decide(&input), recognised) {
+        (Decision::Recognised, Some(recognised)) => match admit(held, &recognised, now)? {
+            Some(exemption) => Decision::Exempt(exemption),
+            // Another process changed the enrolment first: the device counts as not remembered.
+            None => {
+                input.remembered = false;
+                policy.decide(&input)
+            }
+        },
+        (decision, _) => decision,
+    };
+    Ok(Requirement { decision, reset_notice, awaits_token: false })
+}
