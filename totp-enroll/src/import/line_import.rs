@@ -188,8 +188,8 @@ impl LineDryRun {
                 output::line(&format!("would import {user}: {algorithm}, {digits} digits, {period} s"))?;
             }
         }
-        let (users, lines) = (self.would_import.len(), self.skipped.len());
-        let (users, lines) = (output::count(users, "user"), output::count(lines, "line"));
+        let users = output::count(self.would_import.len(), "user");
+        let lines = output::count(self.skipped.len(), "line");
         output::line(&format!("{users} would be imported, {lines} skipped; nothing was changed"))
     }
 }

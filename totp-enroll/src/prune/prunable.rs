@@ -306,7 +306,7 @@ pub(super) fn lookup(name: &str) -> Result<AccountLookup, CommandError> {
 }
 
 /// The remote sources of accounts that nsswitch.conf(5) names.
-pub(super) fn remote_sources() -> Vec<String> {
+fn remote_sources() -> Vec<String> {
     let text = fs::read_to_string("/etc/nsswitch.conf").unwrap_or_default();
     remote_in(&text)
 }
@@ -325,7 +325,7 @@ fn remote_in(text: &str) -> Vec<String> {
 }
 
 /// The names in /etc/passwd.
-pub(super) fn local_names() -> Vec<String> {
+fn local_names() -> Vec<String> {
     let text = fs::read_to_string("/etc/passwd").unwrap_or_default();
     text.lines().filter_map(|line| line.split_once(':')).map(|(name, _)| name.to_owned()).collect()
 }
