@@ -283,7 +283,7 @@ fn of_two_rotations_at_once_one_refuses() {
         let before = fs::read(fixture.keyring()).unwrap();
         let second = rotate(&fixture);
         assert_eq!(second.status, 1, "{second:?}");
-        assert!(second.stderr.contains("is rotating the keys"), "{second:?}");
+        assert!(second.stderr.contains("is changing the keys"), "{second:?}");
         assert_eq!(fs::read(fixture.keyring()).unwrap(), before);
         first.join().unwrap()
     });
