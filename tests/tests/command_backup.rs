@@ -270,7 +270,7 @@ fn a_keyring_in_use_is_replaced_only_when_asked() {
     let rotated = fs::read(fixture.keyring()).unwrap();
     let done = restore(&fixture, PASSPHRASE, &["--replace"]);
     assert!(
-        done.status == 1 && done.stderr.contains("1 enrolments that can be opened now could not"),
+        done.status == 1 && done.stderr.contains("1 enrolment that can be opened now could not"),
         "{done:?}"
     );
     assert_eq!(fs::read(fixture.keyring()).unwrap(), rotated);

@@ -162,7 +162,7 @@ fn what_is_not_carried_is_named() {
         "120 seconds behind",
         "RATE_LIMIT 1 300",
         "line 5 has an unknown option",
-        "1 scratch codes are not imported",
+        "1 scratch code is not imported",
     ] {
         assert!(notes.contains(said), "{said}: {notes}");
     }
@@ -227,7 +227,7 @@ fn all_users_with_a_file_are_imported_and_the_files_stay() {
     assert_eq!(fixture.totp_enroll(&["status", "bob"]).status, 3);
     let done = fixture.totp_enroll(&["import", "google-authenticator", "--all-homes", "--keep-going"]);
     done.assert_done();
-    assert!(done.stdout.contains("2 users imported, 1 files skipped"), "{done:?}");
+    assert!(done.stdout.contains("2 users imported, 1 file skipped"), "{done:?}");
     assert!(done.stdout.contains("runuser -u USER -- shred"), "{done:?}");
     for user in ["alice", "bob"] {
         let text = output(&mut fixture, &["cat", &format!("/run/home/{user}/.google_authenticator")]);

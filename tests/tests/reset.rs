@@ -291,7 +291,7 @@ fn two_accounts_play_a_reset_through_real_sudo() {
     let now = clock::well_inside_a_step(30, 15);
     let request = ["reset", "request", "alice", "--reason", "the phone is in the river"];
     let ended = through_sudo(&fixture, bob, &fixture.authenticator("bob").code_at(now), &request);
-    assert!(ended.contains("0 of 1 approvals"), "{ended}");
+    assert!(ended.contains("0 of 1 approval"), "{ended}");
     let same = through_sudo(
         &fixture,
         bob,
@@ -362,7 +362,7 @@ fn the_documented_sudo_rules_allow_their_examples_only() {
         found.split_once("$ ").unwrap().1.to_owned()
     };
     let requested = said(bob, &example("bob", "request"));
-    assert!(requested.contains("0 of 1 approvals"), "{requested}");
+    assert!(requested.contains("0 of 1 approval"), "{requested}");
     let approved = said(carol, &example("carol", "approve"));
     assert!(approved.contains("by carol"), "{approved}");
     let complete = said(bob, &example("bob", "complete"));

@@ -373,10 +373,10 @@ fn an_operator_removes_a_broken_reset_and_its_owner_cannot() {
     assert!(file.exists(), "alice lifts no bar of her own");
     let forgotten = fixture.command_of_operator("bob", &disable, THEN + HOUR);
     assert_eq!(forgotten.status, 3, "{forgotten:?}");
-    assert!(forgotten.stderr.contains("was removed") && !file.exists(), "{forgotten:?}");
+    assert!(forgotten.stderr.contains("was cancelled") && !file.exists(), "{forgotten:?}");
     assert_eq!(fixture.journal.command_events().pop().unwrap().field("event"), "reset_cancelled");
     let again = fixture.command_of_operator("bob", &disable, THEN + HOUR);
-    assert!(again.status == 3 && !again.stderr.contains("was removed"), "{again:?}");
+    assert!(again.status == 3 && !again.stderr.contains("was cancelled"), "{again:?}");
 }
 
 #[test]

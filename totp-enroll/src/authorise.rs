@@ -218,8 +218,8 @@ pub(crate) fn explain(reason: Reason) -> String {
         Reason::Wrong => "that code is wrong, or the phone's clock is ahead; check the account in the app and the phone's clock".to_owned(),
         Reason::ClockOff(off) => {
             format!(
-                "the code is {} steps old; correct the clock of the phone or of this machine",
-                off.steps.unsigned_abs()
+                "the code is {} old; correct the clock of the phone or of this machine",
+                output::count(off.steps.unsigned_abs(), "step")
             )
         }
         Reason::Replayed => "that code has already been used; wait for the next one".to_owned(),

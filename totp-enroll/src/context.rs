@@ -143,11 +143,6 @@ impl Context {
         act(&mut inputs)
     }
 
-    /// An audit event about the keyring in `file`, by the operator.
-    pub(crate) fn keyring_event(&self, name: Name, file: &Path) -> Event {
-        Event::new(name).field("by", &self.operator.name).field("file", file.display())
-    }
-
     pub(crate) fn rules(&self) -> Rules {
         Rules::from(&self.config)
     }
@@ -160,12 +155,15 @@ impl Context {
             .maybe("loginuid", self.operator.login())
     }
 
+    /// An audit event about the keyring in `file`, by the operator.
+    pub(crate) fn keyring_event(&self, name: Name, file: &Path) -> Event {
+        Event::new(name).field("by", &self.operator.name).field("file", file.display())
+    }
+
     /// Writes an event to the audit log, and spools a notice to the owner if the event is one of those.
     pub(crate) fn audit(&self, event: &Event) {
         self.log(event);
-        if self.spool_notice(event) {
-            self.left_a_notice.set(true);
-        }
+        self.spool_notice(event);
     }
 
     /// Writes an event to the audit log, without a notice; without a syslog daemon it is lost.
@@ -174,21 +172,10 @@ impl Context {
             .write(event.name().severity(), event);
     }
 
-    /// Puts a notice of the event that was just logged into the spool, if users are told of such events; returns whether it did. The
-    /// change has been made already, so a failure here is only reported.
-    fn spool_notice(&self, event: &Event) -> bool {
-        let left = clock::now().map_err(CommandError::from).and_then(|now| {
-            let Some(notice) = Notice::of(event, None, now.realtime) else { return Ok(false) };
-            if mail_program::command(&self.config).is_none() {
-                self.report_no_mail(event.name(), notice.user());
-                return Ok(false);
-            }
-            let account = account::canonical(notice.user(), Unknown::Allowed).ok();
-            let uid = account.and_then(|account| account.uid);
-            self.store.notices().put(&notice, uid, Origin::Command, &mut OsEntropy)?;
-            Ok(true)
-        });
-        left.unwrap_or_else(|CommandError { problem, file, .. }| {
+    /// Puts a notice of the event that was just logged into the spool, if users are told of such events. The change has been made
+    /// already, so a failure here is only reported.
+    fn spool_notice(&self, event: &Event) {
+        if let Err(CommandError { problem, file, .. }) = self.put_notice(event) {
             output::remark(&format!("no notice of this change can be sent: {problem}"));
             self.log(
                 &Event::new(Name::NotifyFailed)
@@ -196,8 +183,20 @@ impl Context {
                     .maybe("file", file.as_ref().map(|file| file.display()))
                     .field("problem", problem),
             );
-            false
-        })
+        }
+    }
+
+    fn put_notice(&self, event: &Event) -> Result<(), CommandError> {
+        let Some(notice) = Notice::of(event, None, clock::now()?.realtime) else { return Ok(()) };
+        if mail_program::command(&self.config).is_none() {
+            self.report_no_mail(event.name(), notice.user());
+            return Ok(());
+        }
+        let account = account::canonical(notice.user(), Unknown::Allowed).ok();
+        let uid = account.and_then(|account| account.uid);
+        self.store.notices().put(&notice, uid, Origin::Command, &mut OsEntropy)?;
+        self.left_a_notice.set(true);
+        Ok(())
     }
 
     /// Reports that no mail will be sent. The mail gives the owner of an account the time to object to a reset, so the operator of a reset is

@@ -4,7 +4,6 @@ use crate::authorise::{Consent, authorise};
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::output::{self, Format};
-use crate::report;
 use serde::Serialize;
 use totp_core::audit_event::Name;
 use totp_core::policy::remembered_device::{self, ForgottenDevices};
@@ -94,5 +93,5 @@ fn revoke_devices(
 ) -> Result<(), CommandError> {
     let count = remembered_device::forget(context.entry(account)?, which)?;
     context.audit(&context.event(Name::DeviceRevoked, account).field("device", id).field("count", count));
-    report::done(context.format, account, "revoked", "revoked; the next login from there needs a code")
+    output::done(context.format, account, "revoked", "revoked; the next login from there needs a code")
 }

@@ -62,7 +62,7 @@ pub(crate) fn run(context: &Context, asked: &Test) -> Result<(), CommandError> {
         return Ok(());
     }
     let error = CommandError::refused(document.sentence);
-    Err(if context.format == Format::Json { error.reported() } else { error })
+    Err(output::reported(context.format, error))
 }
 
 fn read_code(context: &Context, asked: &Test) -> Result<Secret, CommandError> {

@@ -61,10 +61,10 @@ pub(crate) enum Command {
         #[arg(long)]
         yes: bool,
     },
-    /// Withdraw the enrolment of an account
+    /// Remove the enrolment of an account
     ///
-    /// An enrolment that cannot be read, or whose account is gone, is withdrawn too.
-    /// If the account is not enrolled, its pending reset is removed.
+    /// An enrolment that cannot be read, or whose account is gone, is removed too.
+    /// If the account is not enrolled, its pending reset is cancelled.
     Disable {
         /// Account; your own if omitted
         #[arg(value_hint = ValueHint::Username)]
@@ -132,11 +132,11 @@ pub(crate) enum Command {
     /// Import enrolments from another program
     #[command(subcommand)]
     Import(Import),
-    /// Withdraw the enrolments of deleted accounts and remove stale files
+    /// Remove the enrolments of deleted accounts, and stale files
     ///
     /// Files that interrupted programs left behind are removed after a day.
     /// If the account database does not answer, no account counts as deleted.
-    /// An enrolment with unsafe or unreadable files is kept and listed, and the exit status is 1; a corrupt one is withdrawn with its account.
+    /// An enrolment with unsafe or unreadable files is kept and listed, and the exit status is 1; a corrupt one is removed with its account.
     Prune(Prune),
 }
 

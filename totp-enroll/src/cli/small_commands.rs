@@ -126,7 +126,7 @@ pub(crate) enum Reset {
     },
     /// Cancel a reset, as the owner with a code or as an operator
     ///
-    /// If the enrolment has already been withdrawn, the reset token becomes void and an operator must enrol the account.
+    /// If the enrolment has already been removed, the reset token becomes void and an operator must enrol the account.
     Cancel {
         /// Account; your own if omitted
         #[arg(value_hint = ValueHint::Username)]
@@ -135,7 +135,7 @@ pub(crate) enum Reset {
         #[arg(long)]
         yes: bool,
     },
-    /// After the cool-down, withdraw the enrolment and show a reset token, once
+    /// After the cool-down, remove the enrolment and show a reset token, once
     ///
     /// The owner types the token at a login instead of a code, or at "totp-enroll enroll --token".
     /// If you missed the token, run the command again; it shows a new one.

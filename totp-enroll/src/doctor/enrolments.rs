@@ -1,6 +1,6 @@
 //! Checks every enrolment: it can be read, belongs to the account that has the name now, and its keys are in the keyring.
 
-use super::finding::Finding;
+use super::finding::{Finding, described};
 use crate::account::{self, Unknown};
 use crate::context;
 use crate::output;
@@ -164,10 +164,8 @@ impl EnrolmentCheck<'_> {
     }
 
     fn unreadable(&mut self, name: &'static str, user: &User, error: &StoreError) {
-        let line = error.line().map_or_else(String::new, |line| format!(" line {line}"));
-        let what = format!("{}{line}: {}", error.about(), error.problem());
         self.findings.push(
-            Finding::serious(name, what)
+            Finding::serious(name, described(error))
                 .why(format!("every login of {} is refused, even with the right code", user.as_str()))
                 .fix("do what the message says, or restore credentials and ledgers from the same backup"),
         );
@@ -194,8 +192,9 @@ impl EnrolmentCheck<'_> {
             Finding::info(
                 "few_recovery_codes",
                 format!(
-                    "{count} users have fewer than {} recovery codes left: {names}",
-                    self.config.warn_below
+                    "{} fewer than {} left: {names}",
+                    output::count_with(count, "user", ("has", "have")),
+                    output::count(self.config.warn_below, "recovery code")
                 ),
             )
             .why("a user who has none and loses the phone needs an administrator")

@@ -7,7 +7,7 @@ use super::stack_lines::{
     after_no_first_factor, arrangement, ignored_is_refused, misplaced, must_fail, nobody_gets_in,
     not_in_stack, too_few_factors,
 };
-use crate::output::service_section;
+use crate::output::{self, service_section};
 use std::path::{Path, PathBuf};
 use totp_core::config::{Config, DEFAULT_FILE};
 use totp_core::time::Seconds;
@@ -147,8 +147,7 @@ fn examined(
     let stack = match stack::load(installed, name) {
         Ok(stack) => stack,
         Err(error) => {
-            let line = error.line.map_or_else(String::new, |line| format!(" line {line}"));
-            let what = format!("{}{line}: {}", error.file.display(), error.problem);
+            let what = format!("{}: {}", output::location(error.file.display(), error.line), error.problem);
             let finding = Finding::serious("stack_unreadable", what)
                 .why("libpam refuses the whole service: every login fails")
                 .fix("correct that line; keep a root shell open until a login has worked");
@@ -254,8 +253,8 @@ fn line<'a>(handler: &'a Handler, service: &str, found: &mut Vec<Finding>) -> Mo
             None => config,
         }),
         Err(error) => {
-            let line = error.line().map_or_else(String::new, |line| format!(" line {line}"));
-            let what = format!("{}: its config {}{line}: {error}", handler.location, error.about());
+            let file = output::location(error.about(), error.line());
+            let what = format!("{}: its config {file}: {error}", handler.location);
             found.push(
                 Finding::serious("config_unreadable", what)
                     .why("pam_totp.so refuses every login")

@@ -11,8 +11,8 @@ use crate::command_error::CommandError;
 use crate::context::{Context, Store};
 use crate::output;
 use crate::recovery_codes;
-use crate::report::{self, EnrolmentReport};
 use crate::reset_token;
+use crate::status::EnrolmentReport;
 use crate::terminal::{SignalsBlocked, Terminal};
 use enroll_mode::{AuthenticatorOptions, EnrollMode, authorise_enrolment, store_enrolment};
 use otpauth::{Card, Drawing};
@@ -114,7 +114,7 @@ fn ask_code(
             }
             Err((unconfirmed, reason)) => {
                 draft = unconfirmed;
-                terminal.say(&format!("{reason} ({left} attempts left)"));
+                terminal.say(&format!("{reason} ({} left)", output::count(left, "attempt")));
             }
         }
     }
@@ -199,7 +199,7 @@ fn confirm_pending(context: &Context, options: &Enroll) -> Result<(), CommandErr
                     format!("the authenticator \"{label}\" is confirmed; still pending: {}", left.join(", "))
                 }
             };
-            report::done(context.format, &account, "confirmed", &message)
+            output::done(context.format, &account, "confirmed", &message)
         }
         Ok(Method::RecoveryCode { .. }) => Err(not_a_code()),
         Err(reason) => Err(CommandError::refused(explain(reason))),

@@ -188,7 +188,8 @@ impl LineDryRun {
                 output::line(&format!("would import {user}: {algorithm}, {digits} digits, {period} s"))?;
             }
         }
-        let (users, lines) = (self.would_import.len(), self.skipped.len());
-        output::line(&format!("{users} users would be imported, {lines} lines skipped; nothing was changed"))
+        let users = output::count(self.would_import.len(), "user");
+        let lines = output::count(self.skipped.len(), "line");
+        output::line(&format!("{users} would be imported, {lines} skipped; nothing was changed"))
     }
 }

@@ -6,6 +6,7 @@ use super::lines::{BadLine, RawLine, user_hash};
 use crate::account::{self, Unknown};
 use crate::command_error::CommandError;
 use crate::context::Context;
+use crate::output;
 use crate::reset_token;
 use std::collections::BTreeMap;
 use totp_core::audit_event::Name;
@@ -47,7 +48,9 @@ impl<'a> ImportPlan<'a> {
     pub(super) fn add(&mut self, number: usize, line: &RawLine) {
         let parsed = self.rules.format.parse(&line.text).into_iter();
         let mut parsed: Vec<Result<(Account, ImportedAuthenticator), String>> = parsed
-            .map(|parsed| parsed.and_then(|imported| Ok((self.account_of(&imported)?, imported))))
+            .map(|parsed| {
+                parsed.and_then(|imported| Ok((account_of(&imported.user, self.rules.unknown)?, imported)))
+            })
             .collect();
         if let Some(only) = self.only {
             let is_wanted = |one: &Result<(Account, ImportedAuthenticator), String>| {
@@ -64,14 +67,6 @@ impl<'a> ImportPlan<'a> {
                 self.bad.push(BadLine { line: number, problem });
             }
         }
-    }
-
-    fn account_of(&self, imported: &ImportedAuthenticator) -> Result<Account, String> {
-        let unknown = self.rules.unknown;
-        account::canonical(&imported.user, unknown).map_err(|error| match unknown {
-            Unknown::Refused => format!("{}; to import it anyway, use --allow-unknown", error.problem),
-            Unknown::Allowed => error.problem,
-        })
     }
 
     fn add_authenticator(&mut self, account: Account, imported: ImportedAuthenticator) -> Result<(), String> {
@@ -149,8 +144,22 @@ pub(super) fn enrol(context: &Context, from: &str, batch: &mut Vec<NewUser>) -> 
 /// Adds to an error how many users had been imported.
 pub(super) fn interrupted(error: CommandError, imported: usize) -> CommandError {
     error.explained(|problem| {
-        format!("{problem}; at least {imported} users were imported, see \"totp-enroll list\"; correct the problem and run the import again with --keep-going")
+        let users = output::count_with(imported, "user", ("was", "were"));
+        format!("{problem}; at least {users} imported, see \"totp-enroll list\"; correct the problem and run the import again with --keep-going")
     })
+}
+
+/// The account that a file names.
+pub(super) fn account_of(user: &str, unknown: Unknown) -> Result<Account, String> {
+    account::canonical(user, unknown).map_err(|error| match unknown {
+        Unknown::Refused => format!("{}; to import it anyway, use --allow-unknown", error.problem),
+        Unknown::Allowed => error.problem,
+    })
+}
+
+/// Whether there is no state directory yet, so that no account is enrolled.
+pub(super) fn no_state_yet(context: &Context) -> bool {
+    matches!(context.config.paths.state.try_exists(), Ok(false))
 }
 
 /// Why an import may not enrol this account; `None`: it may.

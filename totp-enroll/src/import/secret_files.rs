@@ -64,21 +64,18 @@ struct SkippedFile {
 }
 
 pub(super) fn run(context: &Context, options: &GoogleAuthenticator) -> Result<(), CommandError> {
-    let unknown = if options.allow_unknown { Unknown::Allowed } else { Unknown::Refused };
+    let unknown = options.allow_unknown.into();
     let found = find_files(context, options)?;
     context.keyring()?;
     if !options.dry_run {
         context.store.prepare()?;
     }
-    let no_state_yet = matches!(context.config.paths.state.try_exists(), Ok(false));
+    let no_state_yet = new_users::no_state_yet(context);
     let now = clock::now()?.realtime;
     let (mut accepted, mut skipped, mut users) = (Vec::<AcceptedFile>::new(), Vec::new(), BTreeSet::new());
     for FoundFile { user, file, text, notes } in found {
-        let canonical = account::canonical(&user, unknown).map_err(|error| match unknown {
-            Unknown::Refused => format!("{}; to import it anyway, use --allow-unknown", error.problem),
-            Unknown::Allowed => error.problem,
-        });
-        let read = canonical.map_err(|problem| (None, problem)).and_then(|account| {
+        let account = new_users::account_of(&user, unknown);
+        let read = account.map_err(|problem| (None, problem)).and_then(|account| {
             if let Some(problem) = (!no_state_yet).then(|| new_users::check_new(context, &account)).flatten()
             {
                 return Err((None, problem));
@@ -219,7 +216,8 @@ fn notes(secret_file: &SecretFile, config: &Config) -> Vec<String> {
     }
     let surplus = secret_file.scratch.len().saturating_sub(MOST_CODES);
     if surplus > 0 {
-        notes.push(format!("{surplus} scratch codes are not imported: the maximum is {MOST_CODES}"));
+        let surplus = output::count_with(surplus, "scratch code", ("is", "are"));
+        notes.push(format!("{surplus} not imported: the maximum is {MOST_CODES}"));
     }
     notes.extend(
         secret_file.unknown.iter().map(|line| format!("line {line} has an unknown option, which is ignored")),
@@ -233,8 +231,8 @@ impl SkippedFile {
     }
 
     fn remark(&self) {
-        let line = self.line.map_or_else(String::new, |line| format!(" line {line}"));
-        output::remark(&format!("{}: {}{line}: {}", self.user, self.file, self.problem));
+        let file = output::location(&self.file, self.line);
+        output::remark(&format!("{}: {file}: {}", self.user, self.problem));
     }
 }
 
@@ -250,10 +248,9 @@ fn report_skipped(context: &Context, skipped: &[SkippedFile], keep_going: bool) 
             Err(CommandError::refused(problem).at(&first.file, first.line))
         }
         Some(_) if !keep_going => {
-            let count = skipped.len();
-            let problem = format!(
-                "{count} files are bad; nothing was imported; correct them, or skip them with --keep-going"
-            );
+            let files = output::count_with(skipped.len(), "file", ("is", "are"));
+            let problem =
+                format!("{files} bad; nothing was imported; correct them, or skip them with --keep-going");
             Err(CommandError::refused(problem))
         }
         Some(_) | None => Ok(()),
@@ -295,10 +292,9 @@ fn print_dry_run(
         Format::Json => output::document(&FileDryRun { dry_run: true, would_import, skipped }),
         Format::Text => {
             would_import.iter().try_for_each(|one| one.print("would import"))?;
-            let (users, files) = (would_import.len(), skipped.len());
-            output::line(&format!(
-                "{users} users would be imported, {files} files skipped; nothing was changed"
-            ))
+            let users = output::count(would_import.len(), "user");
+            let files = output::count(skipped.len(), "file");
+            output::line(&format!("{users} would be imported, {files} skipped; nothing was changed"))
         }
     }
 }
@@ -318,7 +314,8 @@ fn print_result(
         return output::document(&ImportedFiles { imported: users.len(), users, skipped });
     }
     users.iter().try_for_each(|one| one.print("imported"))?;
-    output::line(&format!("{} users imported, {} files skipped", users.len(), skipped.len()))?;
+    let (imported, files) = (output::count(users.len(), "user"), output::count(skipped.len(), "file"));
+    output::line(&format!("{imported} imported, {files} skipped"))?;
     if users.iter().any(|one| one.scratch_codes > 0) {
         output::line(
             "each scratch code works once, but not while the account is locked; replace them with \"totp-enroll \
@@ -337,9 +334,11 @@ fn print_result(
 impl FileReport {
     fn print(&self, verb: &str) -> Result<(), CommandError> {
         let Self { user, file, period, drift_steps, scratch_codes, notes } = self;
-        let drift = drift_steps.map_or_else(String::new, |steps| format!(", drift of {steps} time steps"));
+        let drift = drift_steps
+            .map_or_else(String::new, |steps| format!(", drift of {}", output::count(steps, "time step")));
         output::line(&format!(
-            "{verb} {user} from {file}: {period} s{drift}, {scratch_codes} scratch codes"
+            "{verb} {user} from {file}: {period} s{drift}, {}",
+            output::count(*scratch_codes, "scratch code")
         ))?;
         notes.iter().try_for_each(|note| output::line(&format!("  {user}: {note}")))
     }

@@ -278,7 +278,8 @@ fn is_strong(passphrase: &str) -> Result<(), String> {
     let length = passphrase.chars().count();
     if length < SHORTEST {
         return Err(format!(
-            "the passphrase has {length} characters but needs at least {SHORTEST}: use five random words"
+            "the passphrase has {} but needs at least {SHORTEST}: use five random words",
+            output::count(length, "character")
         ));
     }
     let mut seen: Vec<char> = passphrase.chars().collect();
@@ -286,8 +287,8 @@ fn is_strong(passphrase: &str) -> Result<(), String> {
     seen.dedup();
     if seen.len() < LEAST_VARIED {
         return Err(format!(
-            "the passphrase has only {} different characters: use five random words",
-            seen.len()
+            "the passphrase has only {}: use five random words",
+            output::count(seen.len(), "different character")
         ));
     }
     Ok(())

@@ -134,22 +134,27 @@ impl ListedKey {
         let Self { id, active, created, enrolments } = self;
         let active = if *active { " (active)" } else { "" };
         let created = created.as_ref().map_or_else(String::new, |created| format!(", created {created}"));
-        format!("{id}{active}: {enrolments} enrolments{created}")
+        format!("{id}{active}: {}{created}", output::count(*enrolments, "enrolment"))
     }
 }
 
 impl KeyList {
     fn failure(&self, context: &Context) -> Result<(), CommandError> {
         let missing = self.missing.iter().map(|MissingKey { id, enrolments }| {
-            format!("lacks the key \"{id}\", with which {enrolments} enrolments are sealed; restore a keyring that has it")
+            let enrolments = output::count_with(*enrolments, "enrolment", ("is", "are"));
+            format!("lacks the key \"{id}\", with which {enrolments} sealed; restore a keyring that has it")
         });
-        let broken = (!self.broken.is_empty())
-            .then(|| format!("{} enrolments cannot be read and may need any of the keys", self.broken.len()));
+        let broken = (!self.broken.is_empty()).then(|| {
+            format!(
+                "{} cannot be read and may need any of the keys",
+                output::count(self.broken.len(), "enrolment")
+            )
+        });
         let problems: Vec<String> = missing.chain(broken).collect();
         if problems.is_empty() {
             return Ok(());
         }
         let failure = CommandError::refused(problems.join("; ")).at(context.keyring_text()?.0, None);
-        Err(if context.format == Format::Json { failure.reported() } else { failure })
+        Err(output::reported(context.format, failure))
     }
 }

@@ -106,12 +106,14 @@ pub(super) fn run(
         Format::Text => {
             let RestoreReport { keyring, keys, .. } = &document;
             output::line(&format!(
-                "restored {keyring} with the keys {}; it opens {open} enrolments",
-                keys.join(", ")
+                "restored {keyring} with the keys {}; it opens {}",
+                keys.join(", "),
+                output::count(open, "enrolment")
             ))?;
             if shut > 0 {
                 output::line(&format!(
-                    "{shut} enrolments cannot be opened: they were sealed later, or cannot be read; \"totp-enroll keys list\" shows them"
+                    "{} cannot be opened (sealed later, or not readable); \"totp-enroll keys list\" has the details",
+                    output::count(shut, "enrolment")
                 ))?;
             }
             Ok(())
@@ -140,13 +142,14 @@ impl RestoreCheck {
         let Self { open, shut, lost } = self;
         if *lost > 0 {
             let problem = format!(
-                "lacks keys: {lost} enrolments that can be opened now could not be opened any more; nothing was changed"
+                "lacks keys: {} that can be opened now could not be opened any more; nothing was changed",
+                output::count(*lost, "enrolment")
             );
             return Err(CommandError::refused(problem).at(file, None));
         }
         if *open == 0 && *shut > 0 {
             let problem = format!(
-                "belongs to another machine, or is too old: it opens none of the {shut} enrolments here; nothing was changed"
+                "belongs to another machine, or is too old: it opens none of the enrolments here ({shut}); nothing was changed"
             );
             return Err(CommandError::refused(problem).at(file, None));
         }

@@ -1,4 +1,4 @@
-//! `keys rotate`: makes a new active key, reseals all secrets with it and drops the old key; continues an unfinished rotation.
+//! `keys rotate`: creates a new active key, reseals all secrets with it and removes the old key; continues an unfinished rotation.
 
 use super::sealed_keyring;
 use crate::command_error::CommandError;
@@ -39,7 +39,7 @@ pub(super) fn run(context: &Context, new_key: bool) -> Result<(), CommandError> 
         sync_document(&context.keyring_text()?.0)?;
         if context.format == Format::Text {
             output::line(&format!(
-                "an earlier rotation is not finished: continuing it with its key {}; no new key is made",
+                "an earlier rotation is not finished: continuing it with its key {}; no new key is created",
                 before.active()
             ))?;
         }
@@ -114,7 +114,8 @@ fn failed(stopped: RotationError, resealed: usize) -> CommandError {
         RotationError::Seal(error) => CommandError::refused(error.to_string()),
     };
     failure.explained(|problem| {
-        format!("{problem}; {resealed} enrolments were resealed, the others are unchanged, and all users can still log in: fix this and run the command again")
+        let resealed = output::count_with(resealed, "enrolment", ("was", "were"));
+        format!("{problem}; {resealed} resealed, the others are unchanged, and all users can still log in: fix this and run the command again")
     })
 }
 
@@ -132,12 +133,13 @@ fn report(context: &Context, document: &RotationReport) -> Result<(), CommandErr
         Format::Text => {
             document.left.iter().for_each(SkippedEnrolment::remark);
             let RotationReport { active, resealed, dropped, .. } = document;
-            output::line(&format!("{resealed} enrolments were resealed with the key {active}"))?;
+            let resealed = output::count_with(*resealed, "enrolment", ("was", "were"));
+            output::line(&format!("{resealed} resealed with the key {active}"))?;
             if !dropped.is_empty() {
                 let (dropped, keyring) =
                     (dropped.join(", "), context.keyring_text()?.0.display().to_string());
                 output::line(&format!(
-                    "old keys deleted: {dropped}; back up {keyring} now, and keep its older backups as long as you keep older backups of the enrolments"
+                    "old keys removed: {dropped}; back up {keyring} now, and keep its older backups as long as you keep older backups of the enrolments"
                 ))?;
             }
         }
@@ -152,11 +154,11 @@ fn report(context: &Context, document: &RotationReport) -> Result<(), CommandErr
         format!(", so these old keys were kept: {}", kept.join(", "))
     };
     let problem = format!(
-        "{} enrolments were not resealed{kept}; fix or disable those, then run this again (--new-key makes another key anyway)",
-        left.len(),
+        "{} not resealed{kept}; fix or disable those, then run this again (--new-key creates another key anyway)",
+        output::count_with(left.len(), "enrolment", ("was", "were")),
     );
     let failure = CommandError::refused(problem);
-    Err(if context.format == Format::Json { failure.reported() } else { failure })
+    Err(output::reported(context.format, failure))
 }
 
 /// An enrolment that cannot be read, or was not resealed; also printed by `keys list`.
@@ -188,7 +190,6 @@ impl SkippedEnrolment {
 
     pub(super) fn remark(&self) {
         let user = self.user.as_ref().map_or_else(String::new, |user| format!("{user}: "));
-        let line = self.line.map_or_else(String::new, |line| format!(" line {line}"));
-        output::remark(&format!("{user}{}{line}: {}", self.file, self.problem));
+        output::remark(&format!("{user}{}: {}", output::location(&self.file, self.line), self.problem));
     }
 }

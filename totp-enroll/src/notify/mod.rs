@@ -42,7 +42,8 @@ pub(crate) fn after(context: &Context) {
     match delivery::send(context, NoticeSelection::Due, PATIENCE, Some(LONGEST)) {
         Ok(DeliveryReport { failed: 0, given_up: 0, .. }) => {}
         Ok(DeliveryReport { waiting, .. }) => output::remark(&format!(
-            "{waiting} notices could not be sent and will be tried again; to try now, run \"totp-enroll notify --now\""
+            "{} could not be sent and will be tried again; to try now, run \"totp-enroll notify --now\"",
+            output::count(waiting, "notice")
         )),
         Err(failure) => output::remark(&format!("notices will be sent later: {}", failure.problem)),
     }
@@ -63,7 +64,7 @@ fn print(context: &Context, report: &DeliveryReport) -> Result<(), CommandError>
     let failure = CommandError::refused(
         "some notices could not be sent; the log has the reasons (event=notify_failed)",
     );
-    Err(if context.format == Format::Json { failure.reported() } else { failure })
+    Err(output::reported(context.format, failure))
 }
 
 #[derive(Serialize)]

@@ -2,6 +2,7 @@
 
 use crate::command_error::CommandError;
 use crate::context::Context;
+use crate::output;
 use nix::unistd::User as Passwd;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeSet;
@@ -162,20 +163,21 @@ impl Prunable {
             .filter(|enrolment| matches!(enrolment.why, PruneReason::OtherUid { .. }))
             .count();
         let state = match renumbered {
-            0 => "are not found".to_owned(),
-            _ => format!("are not found, or have another uid ({renumbered})"),
+            0 => "not found".to_owned(),
+            _ => format!("not found, or known with another uid ({renumbered})"),
         };
         let remote = remote_sources();
         if !remote.is_empty() && !self.remote_answers {
             let remote = remote.join(", ");
             return Err(CommandError::refused(format!(
-                "{missing} accounts {state}, and no enrolled user was found in {remote} (nsswitch.conf), which may be down; \
-                 nothing was removed; if it is up, use --trust-database"
+                "{} {state}, and no enrolled user was found in {remote} (nsswitch.conf), which may be down; \
+                 nothing was removed; if it is up, use --trust-database",
+                output::count_with(missing, "account", ("is", "are"))
             )));
         }
         if gone > FEW && gone.saturating_mul(OF_ALL) > self.enrolled {
             return Err(CommandError::refused(format!(
-                "{gone} of {} accounts {state}, so the account database may be incomplete; nothing was removed; check the list \
+                "{gone} of {} accounts are {state}, so the account database may be incomplete; nothing was removed; check the list \
                  with \"prune --dry-run --trust-database\", then use --trust-database",
                 self.enrolled
             )));
@@ -304,7 +306,7 @@ pub(super) fn lookup(name: &str) -> Result<AccountLookup, CommandError> {
 }
 
 /// The remote sources of accounts that nsswitch.conf(5) names.
-pub(super) fn remote_sources() -> Vec<String> {
+fn remote_sources() -> Vec<String> {
     let text = fs::read_to_string("/etc/nsswitch.conf").unwrap_or_default();
     remote_in(&text)
 }
@@ -323,7 +325,7 @@ fn remote_in(text: &str) -> Vec<String> {
 }
 
 /// The names in /etc/passwd.
-pub(super) fn local_names() -> Vec<String> {
+fn local_names() -> Vec<String> {
     let text = fs::read_to_string("/etc/passwd").unwrap_or_default();
     text.lines().filter_map(|line| line.split_once(':')).map(|(name, _)| name.to_owned()).collect()
 }
