@@ -106,7 +106,7 @@ fn describe(outcome: &Outcome, user: Option<&str>, request: &Request) -> Event {
         // The one line of a login: that it enrolled, and by what it was let in.
         Outcome::Enrolled(enrolled) => about(Name::Enrolled)
             .field("way", "at_login")
-            .field("method", "totp")
+            .field("method", enrolled.kind().as_str())
             .field("authenticator", enrolled.authenticator().as_str())
             .field("recovery_codes", enrolled.recovery_codes()),
         Outcome::EnrolmentAborted(why) => enrolment_aborted(about(Name::Refused), *why),

@@ -275,7 +275,7 @@ fn after_login(pamh: &PamHandle, attempt: &mut Attempt<'_>, store: &impl Engine,
             {
                 attempt.say(pamh, PAM_TEXT_INFO, &text);
             }
-            if attempt.policy.remember.mode != RememberMode::Off {
+            if !matches!(attempt.policy.remember.mode, RememberMode::Off) {
                 remembered_device::offer(pamh, attempt, store, &account, verified);
             }
         }
