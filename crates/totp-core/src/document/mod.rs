@@ -29,8 +29,9 @@ pub(crate) fn read<T>(
         line: Some(line_of(bytes, error.valid_up_to())),
         problem: format!("is not UTF-8 text; {fix}"),
     })?;
-    let document =
-        parse(text).and_then(|fields| Table { fields: &fields, at: 0, known: Vec::new() }.whole(read));
+    let document = parse(text).and_then(|fields| {
+        Table { fields: &fields, at: 0, known: Vec::with_capacity(MOST_NAMES) }.whole(read)
+    });
     document.map_err(|ParseError { at, problem, says_what_to_do }| DocumentError {
         file: file.to_owned(),
         line: at.map(|at| line_of(bytes, at)),
@@ -106,6 +107,9 @@ pub(crate) struct Table<'t> {
     at: usize,
     known: Vec<&'static str>,
 }
+
+/// As many names as the longest reader asks for, so that the list of them is allocated once.
+const MOST_NAMES: usize = 16;
 
 impl<'t> Table<'t> {
     /// Reads an optional field.
@@ -194,7 +198,7 @@ impl<'t> Table<'t> {
 
     fn of(value: &'t Spanned<Value<'t>>, name: &str) -> Result<Self, ParseError> {
         let Value::Table(fields) = value.get_ref() else { return Err(unexpected(value, name, "a table")) };
-        Ok(Self { fields, at: value.span().start, known: Vec::new() })
+        Ok(Self { fields, at: value.span().start, known: Vec::with_capacity(MOST_NAMES) })
     }
 
     /// Reads the table and checks that every field was asked for.
