@@ -129,7 +129,7 @@ impl LoginError {
     pub(crate) fn judging(error: JudgeError, name_of: impl FnOnce(Document) -> String) -> Self {
         let file = match error {
             JudgeError::Store(error) => return Self::Store(error),
-            JudgeError::Open(OpenError::MissingKey { ref keyring, .. }) => keyring.display().to_string(),
+            JudgeError::Open(OpenError::MissingKey { ref keyring, .. }) => keyring.clone(),
             JudgeError::Open(OpenError::DoesNotOpen { .. }) | JudgeError::OtherAccount => {
                 name_of(Document::Credential)
             }

@@ -9,7 +9,7 @@ use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 use base16ct::lower;
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use zeroize::Zeroizing;
 
 /// Bytes of an AES-256 key.
@@ -33,7 +33,8 @@ const ROOM_FOR_A_KEY: usize = 160;
 
 /// The keys, and which of them seals.
 pub struct Keyring {
-    file: PathBuf,
+    /// For errors: its file, say.
+    name: String,
     active: String,
     keys: Vec<Key>,
 }
@@ -58,12 +59,12 @@ pub(crate) struct Sealed {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
     /// The keyring has no key of that id.
-    #[error("key \"{id}\" is not in {}: restore the keyring that this credential was sealed with", keyring.display())]
+    #[error("key \"{id}\" is not in {keyring}: restore the keyring that this credential was sealed with")]
     MissingKey {
         /// The id that the credential names.
         id: String,
-        /// The keyring's file.
-        keyring: PathBuf,
+        /// The name of the keyring: its file, say.
+        keyring: String,
     },
     /// The ciphertext or the additional data was changed.
     #[error(
@@ -123,7 +124,7 @@ impl Keyring {
         if !raw.keys.iter().any(|key| key.id == raw.active) {
             return error("the active key is not among the keys".to_owned());
         }
-        Ok(Self { file: file.to_owned(), active: raw.active, keys: raw.keys })
+        Ok(Self { name: file.display().to_string(), active: raw.active, keys: raw.keys })
     }
 
     /// The document of a new keyring with one key.
@@ -205,7 +206,7 @@ impl Keyring {
     /// Opens what was sealed under the same `additional`.
     pub(crate) fn open(&self, sealed: &Sealed, additional: &[u8]) -> Result<Secret, OpenError> {
         let id = &sealed.key;
-        let missing = || OpenError::MissingKey { id: id.clone(), keyring: self.file.clone() };
+        let missing = || OpenError::MissingKey { id: id.clone(), keyring: self.name.clone() };
         let refused = || OpenError::DoesNotOpen { id: id.clone() };
         let cipher = self.cipher(id).ok_or_else(missing)?;
         let nonce: [u8; NONCE_LENGTH] = sealed.nonce.as_slice().try_into().map_err(|_| refused())?;
