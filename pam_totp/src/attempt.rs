@@ -13,7 +13,7 @@ use pam::secret::SecretBytes;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::Duration;
-use totp_core::audit_event::Event;
+use totp_core::audit_event::{Event, Severity};
 use totp_core::config::{Command, Config, SENDMAIL};
 use totp_core::keyring::Keyring;
 use totp_core::login::{Host, JudgeError};
@@ -52,7 +52,7 @@ impl<'r> Attempt<'r> {
     pub(crate) fn new(arguments: Arguments, config: Config, request: &'r Request, flags: PamFlag) -> Self {
         Self {
             audit: Audit::open(&config.paths.syslog, request),
-            policy: config.policy.clone().with_line(arguments.nullok, arguments.fresh),
+            policy: config.policy.with_line(arguments.nullok, arguments.fresh),
             is_silent: flags & PAM_SILENT != 0,
             request,
             arguments,
@@ -145,6 +145,10 @@ impl<'r> Attempt<'r> {
     }
 
     fn put_notice(&self, store: &impl Engine, event: &Event) -> Result<(), String> {
+        // Nobody is told of an ordinary login, so nothing is looked up for one.
+        if event.name().severity() == Severity::Info {
+            return Ok(());
+        }
         let Some(mut notice) = Notice::of(event, Some(&self.request.service), 0) else { return Ok(()) };
         let is_wanted = match &self.config.notify.command {
             Command::Off => false,

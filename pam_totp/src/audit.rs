@@ -106,7 +106,7 @@ fn describe(outcome: &Outcome, user: Option<&str>, request: &Request) -> Event {
         // The one line of a login: that it enrolled, and by what it was let in.
         Outcome::Enrolled(enrolled) => about(Name::Enrolled)
             .field("way", "at_login")
-            .field("method", "totp")
+            .field("method", enrolled.kind().as_str())
             .field("authenticator", enrolled.authenticator().as_str())
             .field("recovery_codes", enrolled.recovery_codes()),
         Outcome::EnrolmentAborted(why) => enrolment_aborted(about(Name::Refused), *why),
@@ -125,6 +125,7 @@ fn describe(outcome: &Outcome, user: Option<&str>, request: &Request) -> Event {
         Outcome::Refused(Refusal { reason, lock: None, .. }) => {
             detailed(about(Name::Refused).field("reason", reason.as_str()), *reason)
         }
+        Outcome::Unanswered(why) => about(Name::Refused).field("reason", why.as_str()),
         Outcome::LoginError(error) => login_error(about(Name::Error), error),
         Outcome::Misplaced { facility } => about(Name::Error).field(
             "problem",
@@ -198,11 +199,9 @@ fn detailed(event: Event, reason: Reason) -> Event {
         Reason::Busy => event.field("hint", "another process held the ledger for three seconds: find it in /proc/locks; if it is stopped, end it"),
         Reason::Wrong
         | Reason::Replayed
-        | Reason::Late
         | Reason::Malformed
         | Reason::NotEnrolled
-        | Reason::UnknownUser
-        | Reason::Conversation => event,
+        | Reason::UnknownUser => event,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::attempt::{self, Attempt, ModuleHost, PATIENCE};
 use crate::ffi::libpam;
-use crate::outcome::{EnrolmentAborted, LoginError, Outcome};
+use crate::outcome::{EnrolmentAborted, LoginError, Outcome, Unanswered};
 use crate::request::Request;
 use crate::requirement::{self, Requirement};
 use crate::{audit, enroll, first_pass, freshness, messages, remembered_device};
@@ -58,7 +58,9 @@ fn log_in(pamh: &mut PamHandle, words: &[&[u8]], flags: PamFlag) -> Outcome {
     }
     // Nothing that happens from here on changes the outcome.
     let _ = catch_unwind(AssertUnwindSafe(|| after_login(pamh, attempt, &store, &outcome)));
-    if matches!(outcome, Outcome::Refused(_)) && attempt.config.fail_delay > Seconds(0) {
+    if matches!(outcome, Outcome::Refused(_) | Outcome::Unanswered(_))
+        && attempt.config.fail_delay > Seconds(0)
+    {
         libpam::fail_delay(pamh, Duration::from_secs(attempt.config.fail_delay.0));
     }
     outcome
@@ -92,7 +94,7 @@ fn decide(
     }
     let typed = match ask(pamh, attempt, &prepared) {
         Ok(typed) => typed,
-        Err(reason) => return Ok(refused(reason)),
+        Err(why) => return Ok(Outcome::Unanswered(why)),
     };
     let outcome = judge(pamh, attempt, store, &prepared, typed.as_bytes())?;
     match (&outcome, &prepared.who) {
@@ -175,7 +177,7 @@ fn not_enrolled(
 }
 
 /// Asks for the code. `Err`: there is nothing to judge.
-fn ask(pamh: &PamHandle, attempt: &mut Attempt<'_>, prepared: &Prepared) -> Result<SecretBytes, Reason> {
+fn ask(pamh: &PamHandle, attempt: &mut Attempt<'_>, prepared: &Prepared) -> Result<SecretBytes, Unanswered> {
     if prepared.awaits_token && attempt.has_first_factor() {
         attempt.say(pamh, PAM_TEXT_INFO, messages::TOKEN);
     }
@@ -183,9 +185,9 @@ fn ask(pamh: &PamHandle, attempt: &mut Attempt<'_>, prepared: &Prepared) -> Resu
     let style = if attempt.arguments.echo { PAM_PROMPT_ECHO_ON } else { PAM_PROMPT_ECHO_OFF };
     attempt.debug("asking");
     let typed =
-        attempt::ask(pamh, style, messages::prompt(&attempt.arguments)).ok_or(Reason::Conversation)?;
+        attempt::ask(pamh, style, messages::prompt(&attempt.arguments)).ok_or(Unanswered::Conversation)?;
     if asked.elapsed() > Duration::from_secs(attempt.config.answer_within.0) {
-        return Err(Reason::Late);
+        return Err(Unanswered::Late);
     }
     Ok(typed)
 }
@@ -275,7 +277,7 @@ fn after_login(pamh: &PamHandle, attempt: &mut Attempt<'_>, store: &impl Engine,
             {
                 attempt.say(pamh, PAM_TEXT_INFO, &text);
             }
-            if attempt.policy.remember.mode != RememberMode::Off {
+            if !matches!(attempt.policy.remember.mode, RememberMode::Off) {
                 remembered_device::offer(pamh, attempt, store, &account, verified);
             }
         }
@@ -307,7 +309,14 @@ fn after_login(pamh: &PamHandle, attempt: &mut Attempt<'_>, store: &impl Engine,
                 attempt.say(pamh, PAM_ERROR_MSG, &why);
             }
         }
-        Outcome::Refused(_) | Outcome::Ignored(_) | Outcome::LoginError(_) | Outcome::Misplaced { .. } => {}
+        Outcome::Unanswered(Unanswered::Late) if attempt.has_first_factor() => {
+            attempt.say(pamh, PAM_ERROR_MSG, messages::LATE);
+        }
+        Outcome::Refused(_)
+        | Outcome::Unanswered(_)
+        | Outcome::Ignored(_)
+        | Outcome::LoginError(_)
+        | Outcome::Misplaced { .. } => {}
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::audit;
 use crate::messages::{PROMPT, PROMPT_WITH_PASSWORD};
-use crate::outcome::EnrolmentAborted;
+use crate::outcome::{EnrolmentAborted, Unanswered};
 use manual::{PAGES, Part, every, page};
 use std::collections::BTreeSet;
 use totp_core::account_recovery::TokenRefused;
@@ -133,7 +133,6 @@ fn the_page_has_every_reason_of_a_refusal_and_no_other() {
         Reason::Replayed => Reason::Replayed,
         Reason::ClockBack(_) => Reason::ClockBack(wait),
         Reason::BeforeBoot(_) => Reason::BeforeBoot(wait),
-        Reason::Late => Reason::Late,
         Reason::Malformed => Reason::Malformed,
         Reason::Limited(_) => Reason::Limited(wait),
         Reason::Locked(_) => Reason::Locked(wait),
@@ -141,7 +140,10 @@ fn the_page_has_every_reason_of_a_refusal_and_no_other() {
         Reason::NotEnrolled => Reason::NotEnrolled,
         Reason::UnknownUser => Reason::UnknownUser,
         Reason::Busy => Reason::Busy,
-        Reason::Conversation => Reason::Conversation,
+    );
+    let unanswered = every!(Unanswered:
+        Unanswered::Late => Unanswered::Late,
+        Unanswered::Conversation => Unanswered::Conversation,
     );
     let enrolment_aborted = every!(EnrolmentAborted:
         EnrolmentAborted::Cancelled => EnrolmentAborted::Cancelled,
@@ -165,6 +167,7 @@ fn the_page_has_every_reason_of_a_refusal_and_no_other() {
         fields.into_iter().find(|(key, _)| *key == "reason").unwrap().1
     });
     let mut all: BTreeSet<String> = logged.collect();
+    all.extend(unanswered.into_iter().map(|why| why.as_str().to_owned()));
     all.extend(reasons.into_iter().map(|reason| reason.as_str().to_owned()));
     assert_eq!(words(&page("pam_totp.8").section("LOG").subsection("Reasons of a refusal")), all);
 }

@@ -32,6 +32,9 @@ pub(crate) fn prompt(arguments: &Arguments) -> &str {
     arguments.prompt.as_deref().unwrap_or(default)
 }
 
+/// Shown when the answer came after `answer_within`.
+pub(crate) const LATE: &str = "The answer came too late; log in again.";
+
 /// Why a login was refused, and what to do. `None`: what would help the user would help an attacker, too.
 pub(crate) fn refusal(Refusal { reason, next_code, .. }: &Refusal) -> Option<String> {
     let sentence = match reason {
@@ -52,7 +55,6 @@ pub(crate) fn refusal(Refusal { reason, next_code, .. }: &Refusal) -> Option<Str
             "Too many wrong codes; an administrator has to unlock this account. A recovery code still works."
                 .to_owned()
         }
-        Reason::Late => "The answer came too late; log in again.".to_owned(),
         Reason::Busy => "Another login to this account is still running; try again.".to_owned(),
         Reason::ClockBack(_) => {
             "The clock of this machine was set back: tell its administrator. A recovery code still works."
@@ -62,13 +64,7 @@ pub(crate) fn refusal(Refusal { reason, next_code, .. }: &Refusal) -> Option<Str
             "This account has no authenticator yet: ask the administrator to enrol it.".to_owned()
         }
         // How far off a clock is would tell which code is right at another time.
-        Reason::Wrong
-        | Reason::ClockOff(_)
-        | Reason::Malformed
-        | Reason::UnknownUser
-        | Reason::Conversation => {
-            return None;
-        }
+        Reason::Wrong | Reason::ClockOff(_) | Reason::Malformed | Reason::UnknownUser => return None,
     };
     Some(sentence)
 }

@@ -32,10 +32,31 @@ pub(crate) enum Outcome {
     NotEnrolled(Unenrolled),
     /// Refused.
     Refused(Refusal),
+    /// Refused, because there is no answer to judge.
+    Unanswered(Unanswered),
     /// Something does not work, and nobody can log in.
     LoginError(LoginError),
     /// The service file has the module on a line of another type than `auth`.
     Misplaced { facility: &'static str },
+}
+
+/// Why there is no answer to judge. Nothing was charged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unanswered {
+    /// The answer came too late.
+    Late,
+    /// The conversation gave no answer.
+    Conversation,
+}
+
+impl Unanswered {
+    /// The word in the log.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Late => "late",
+            Self::Conversation => "conversation",
+        }
+    }
 }
 
 /// Why a login that was to enrol did not. Nothing was changed.
@@ -108,7 +129,7 @@ impl LoginError {
     pub(crate) fn judging(error: JudgeError, name_of: impl FnOnce(Document) -> String) -> Self {
         let file = match error {
             JudgeError::Store(error) => return Self::Store(error),
-            JudgeError::Open(OpenError::MissingKey { ref keyring, .. }) => keyring.display().to_string(),
+            JudgeError::Open(OpenError::MissingKey { ref keyring, .. }) => keyring.clone(),
             JudgeError::Open(OpenError::DoesNotOpen { .. }) | JudgeError::OtherAccount => {
                 name_of(Document::Credential)
             }
@@ -137,14 +158,14 @@ impl From<Outcome> for PamResultCode {
                 | Reason::Replayed
                 | Reason::ClockBack(_)
                 | Reason::BeforeBoot(_)
-                | Reason::Late
                 | Reason::Malformed
                 | Reason::NotEnrolled
                 | Reason::UnknownUser
                 | Reason::Busy => Self::PAM_AUTH_ERR,
                 Reason::Limited(_) | Reason::Locked(_) | Reason::Disabled => Self::PAM_MAXTRIES,
-                Reason::Conversation => Self::PAM_CONV_ERR,
             },
+            Outcome::Unanswered(Unanswered::Late) => Self::PAM_AUTH_ERR,
+            Outcome::Unanswered(Unanswered::Conversation) => Self::PAM_CONV_ERR,
             Outcome::EnrolmentAborted(why) => match why {
                 EnrolmentAborted::Cancelled
                 | EnrolmentAborted::NotConfirmed(_)
@@ -195,6 +216,8 @@ mod tests {
             Outcome::EnrolmentAborted(EnrolmentAborted::NotAuthorised(TokenRefused::Missing)),
             Outcome::EnrolmentAborted(EnrolmentAborted::KeysRotated),
             Outcome::EnrolmentAborted(EnrolmentAborted::Conversation),
+            Outcome::Unanswered(Unanswered::Late),
+            Outcome::Unanswered(Unanswered::Conversation),
         ];
         for outcome in errors {
             let code = code(outcome);

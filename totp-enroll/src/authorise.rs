@@ -129,12 +129,10 @@ pub(crate) fn judge_answer(
             | Reason::Replayed
             | Reason::ClockBack(_)
             | Reason::BeforeBoot(_)
-            | Reason::Late
             | Reason::Malformed
             | Reason::Limited(_)
             | Reason::Locked(_)
-            | Reason::Disabled
-            | Reason::Conversation => Ok(Verdict::Refused(refusal)),
+            | Reason::Disabled => Ok(Verdict::Refused(refusal)),
         },
         accepted @ Verdict::Accepted(_) => Ok(accepted),
     }
@@ -183,10 +181,8 @@ fn is_final(reason: Reason) -> bool {
         | Reason::Replayed
         | Reason::ClockBack(_)
         | Reason::BeforeBoot(_)
-        | Reason::Late
         | Reason::Malformed
-        | Reason::Busy
-        | Reason::Conversation => false,
+        | Reason::Busy => false,
     }
 }
 
@@ -206,9 +202,7 @@ pub(crate) fn shown_reason(reason: Reason) -> Reason {
         | Reason::NotEnrolled
         | Reason::UnknownUser
         | Reason::Busy
-        | Reason::Late
-        | Reason::Malformed
-        | Reason::Conversation => reason,
+        | Reason::Malformed => reason,
     }
 }
 
@@ -238,7 +232,7 @@ pub(crate) fn explain(reason: Reason) -> String {
         }
         Reason::NotEnrolled | Reason::UnknownUser => "the account is not enrolled".to_owned(),
         Reason::Busy => "another login or command is using this enrolment; try again".to_owned(),
-        Reason::Late | Reason::Malformed | Reason::Conversation => "that is not a code; type the digits that the app shows, or a recovery code".to_owned(),
+        Reason::Malformed => "that is not a code; type the digits that the app shows, or a recovery code".to_owned(),
     }
 }
 

@@ -179,12 +179,10 @@ fn wait(refusal: &Refusal) -> Option<Seconds> {
         Reason::Wrong
         | Reason::ClockOff(_)
         | Reason::ClockBack(_)
-        | Reason::Late
         | Reason::Malformed
         | Reason::Disabled
         | Reason::NotEnrolled
         | Reason::UnknownUser
-        | Reason::Busy
-        | Reason::Conversation => refusal.lock,
+        | Reason::Busy => refusal.lock,
     }
 }

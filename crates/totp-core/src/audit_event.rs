@@ -284,6 +284,8 @@ fn quote(line: &mut String, value: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manual_tests::events;
+    use crate::notice::Notice;
     use proptest::prelude::*;
 
     #[test]
@@ -298,6 +300,14 @@ mod tests {
             (Name::TokenRefused, "token_refused"),
         ] {
             assert_eq!((name.as_str(), name.severity()), (word, Severity::Notice));
+        }
+    }
+
+    /// A login does not look for a mail about an ordinary event.
+    #[test]
+    fn nobody_is_told_of_an_ordinary_event() {
+        for name in events().into_iter().filter(|name| name.severity() == Severity::Info) {
+            assert!(Notice::of(&Event::new(name).field("user", "alice"), None, 0).is_none(), "{name:?}");
         }
     }
 

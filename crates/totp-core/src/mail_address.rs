@@ -1,5 +1,6 @@
 //! Mail addresses: only plain ones, so that no name becomes a header, a second address or an option.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// The longest address that is written; RFC 5321 section 4.5.3.1 has 64 before the `@` and 255 behind it.
@@ -7,14 +8,11 @@ const LONGEST: usize = 320;
 
 /// `name`, which the machine's mail system completes, or `name@domain`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Address(String);
+pub struct Address(Cow<'static, str>);
 
 impl Address {
     /// The machine's administrator.
-    #[must_use]
-    pub fn root() -> Self {
-        Self("root".to_owned())
-    }
+    pub const ROOT: Self = Self(Cow::Borrowed("root"));
 
     /// Parses an address; one that would have to be quoted (RFC 5322 section 3.4.1) is refused.
     ///
@@ -25,7 +23,7 @@ impl Address {
             Some((name, domain)) => is_name(name) && is_domain(domain),
             None => is_name(text),
         };
-        if is_address && text.len() <= LONGEST { Ok(Self(text.to_owned())) } else { Err(AddressError) }
+        if is_address && text.len() <= LONGEST { Ok(Self(text.to_owned().into())) } else { Err(AddressError) }
     }
 
     /// As a header has it.

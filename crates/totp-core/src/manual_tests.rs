@@ -157,7 +157,8 @@ fn every_key_that_a_page_names_is_there() {
     }
 }
 
-fn events() -> Vec<Name> {
+/// Every event that there is.
+pub(crate) fn events() -> Vec<Name> {
     every!(Name:
         Name::Accepted => Name::Accepted,
         Name::Refused => Name::Refused,

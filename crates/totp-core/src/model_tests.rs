@@ -211,12 +211,9 @@ impl<X: Exclusion> History<X> {
                     Reason::Wrong | Reason::ClockOff(_) => self.model.charge(self.now.realtime),
                     Reason::Limited(_) | Reason::Locked(_) | Reason::Disabled => assert!(barred),
                     Reason::Replayed | Reason::ClockBack(_) | Reason::BeforeBoot(_) => {}
-                    Reason::Late
-                    | Reason::Malformed
-                    | Reason::NotEnrolled
-                    | Reason::UnknownUser
-                    | Reason::Busy
-                    | Reason::Conversation => panic!("no such refusal here"),
+                    Reason::Malformed | Reason::NotEnrolled | Reason::UnknownUser | Reason::Busy => {
+                        panic!("no such refusal here")
+                    }
                 }
             }
         }

@@ -74,7 +74,7 @@ mod tests {
             (FileError::Unsafe { file: file(), problem: "is loose" }, "/f: is loose"),
             (FileError::Busy { file: file(), problem: "is held" }, "/f: is held"),
             (
-                DocumentError { file: file(), line: Some(7), problem: "is odd".to_owned() }.into(),
+                DocumentError { about: "/f".to_owned(), line: Some(7), problem: "is odd".to_owned() }.into(),
                 "/f line 7: is odd",
             ),
         ] {

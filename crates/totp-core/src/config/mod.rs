@@ -168,7 +168,7 @@ impl Config {
             warn_below: recovery.0.warn_below.or(recovery.1.warn_below).map_or(3, |Ranged(n)| n as usize),
             policy,
             quiet: special.quiet.or(general.quiet).unwrap_or(false),
-            notify: Notify::default(),
+            notify: Notify::DEFAULT,
             reset: ResetRules::DEFAULT,
         }
     }

@@ -36,27 +36,24 @@ pub enum Command {
     Off,
 }
 
-impl Default for Notify {
-    fn default() -> Self {
-        Self {
-            command: Command::Sendmail,
-            to: Recipient::User(None),
-            copy_to: Vec::new(),
-            from: Address::root(),
-            timeout: Seconds(30),
-        }
-    }
-}
-
 impl Notify {
+    /// Without the section.
+    pub const DEFAULT: Self = Self {
+        command: Command::Sendmail,
+        to: Recipient::User(None),
+        copy_to: Vec::new(),
+        from: Address::ROOT,
+        timeout: Seconds(30),
+    };
+
     pub(super) fn read(table: &mut Table<'_>) -> Result<Self, ParseError> {
-        let by_default = Self::default();
+        let Self { command, to, copy_to, from, timeout } = Self::DEFAULT;
         Ok(Self {
-            command: table.optional("command")?.unwrap_or(by_default.command),
-            to: table.optional("to")?.unwrap_or(by_default.to),
-            copy_to: table.optional("copy_to")?.unwrap_or(by_default.copy_to),
-            from: table.optional("from")?.unwrap_or(by_default.from),
-            timeout: table.optional("timeout")?.map_or(by_default.timeout, |Timeout(length)| length),
+            command: table.optional("command")?.unwrap_or(command),
+            to: table.optional("to")?.unwrap_or(to),
+            copy_to: table.optional("copy_to")?.unwrap_or(copy_to),
+            from: table.optional("from")?.unwrap_or(from),
+            timeout: table.optional("timeout")?.map_or(timeout, |Timeout(length)| length),
         })
     }
 }
@@ -103,11 +100,12 @@ mod tests {
 
     #[test]
     fn by_default_the_systems_mail_program_tells_the_user() {
-        let from = Address::parse("root").unwrap();
-        let to = Recipient::User(None);
-        let by_default =
-            Notify { command: Command::Sendmail, to, copy_to: Vec::new(), from, timeout: Seconds(30) };
-        assert_eq!(notify(""), Ok(by_default));
+        let by_default = notify("").unwrap();
+        assert_eq!(by_default, Notify::DEFAULT);
+        assert_eq!((by_default.command, by_default.to), (Command::Sendmail, Recipient::User(None)));
+        assert_eq!((by_default.copy_to, by_default.from.as_str()), (Vec::new(), "root"));
+        assert_eq!(by_default.timeout, Seconds(30));
+        assert_eq!(notify("[notify]\n").unwrap(), Notify::DEFAULT);
     }
 
     #[test]

@@ -28,7 +28,7 @@ impl RawConfig {
     pub(super) fn read(table: &mut Table<'_>) -> Result<Self, ParseError> {
         Ok(Self {
             general: Sections::read(table)?,
-            notify: table.section("notify", Notify::read)?.unwrap_or_default(),
+            notify: table.section("notify", Notify::read)?.unwrap_or(Notify::DEFAULT),
             reset: table.section("reset", RawReset::read)?.unwrap_or_default(),
             services: table.named_sections("service", Sections::read)?,
         })

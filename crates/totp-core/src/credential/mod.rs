@@ -1,17 +1,20 @@
-//! The credential: the document of what a user is enrolled with. Enrolments write it; logins by a code do not.
+//! The credential: the document of what a user is enrolled with. Enrolments write it; logins by a code only read it.
 
-mod format;
-mod owner;
+mod changing;
 
-pub use owner::Owner;
+pub(crate) use changing::NewAuthenticator;
+pub use changing::{AddError, ResealError};
 
+use crate::document::{self, Base64, DocumentError, Field, ParseError, Table, Value, word};
 use crate::factor::Factor;
+use crate::factor::totp::{LONGEST_SECRET, SHORTEST_SECRET};
 use crate::id::Id;
-use crate::keyring::{Keyring, OpenError, SealError, Sealed};
-use crate::recovery::{self, Hash, ScratchCode};
-use crate::secret::{Entropy, EntropyError, Secret};
+use crate::keyring::{Binding, Keyring, NONCE_LENGTH, OpenError, Sealed};
+use crate::recovery::{self, Hash};
+use crate::secret::Secret;
 use crate::time::Created;
-use owner::Bound;
+use crate::user::{Account, User};
+use std::path::Path;
 
 /// The most authenticators of one user; the ledger has as many entries.
 pub const MOST_AUTHENTICATORS: usize = 4;
@@ -23,6 +26,9 @@ pub const LONGEST_LABEL: usize = 32;
 /// 1: authenticators and a set of recovery codes. 2: an authenticator may have its own window, and the set may be
 /// another program's scratch codes; every seal is bound to both.
 const VERSION: u32 = 2;
+
+/// Advice that follows an error about a credential.
+const WHAT_TO_DO: &str = "restore it from a backup, or enrol the user again";
 
 /// A user's credential. Every value in it has been checked; its secrets are sealed.
 #[derive(Clone)]
@@ -57,6 +63,25 @@ pub(crate) struct RecoverySet {
 /// The name of an authenticator: short, printable, on one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label(String);
+/// The owner of a credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// The canonical account name.
+    pub user: User,
+    /// The account's uid; `None` if the system did not know the account at enrolment. Such a credential is bound by
+    /// name only.
+    pub uid: Option<u32>,
+    /// The id of this enrolment.
+    pub id: Id,
+}
+
+impl Owner {
+    /// Whether `account` is the one that was enrolled. An account that was deleted and created again under the same name has
+    /// another uid, and does not inherit the enrolment.
+    pub(crate) fn is(&self, account: &Account) -> bool {
+        self.uid.is_none_or(|uid| account.uid == Some(uid))
+    }
+}
 
 /// Why an authenticator cannot be added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -73,6 +98,14 @@ pub enum CredentialError {
 }
 
 impl Credential {
+    /// Reads the document. `file` is only named in errors.
+    ///
+    /// # Errors
+    /// [`DocumentError`] with the line where there is one; also where the document is another user's.
+    pub fn parse(file: &Path, bytes: &[u8], user: &User) -> Result<Self, DocumentError> {
+        document::read(file, bytes, WHAT_TO_DO, |table| read(table, user))
+    }
+
     /// A credential without authenticators.
     #[must_use]
     pub fn new(owner: Owner, created: Created) -> Self {
@@ -119,21 +152,6 @@ impl Credential {
         self.recovery.as_ref()
     }
 
-    /// Seals `secret` as a further authenticator.
-    pub(crate) fn add(
-        &mut self,
-        new: NewAuthenticator<'_>,
-        keyring: &Keyring,
-        entropy: &mut dyn Entropy,
-    ) -> Result<(), AddError> {
-        self.space_for(&new.label)?;
-        let NewAuthenticator { label, factor, created, secret } = new;
-        let binding = self.bound(keyring.active()).authenticator(label.as_str(), factor);
-        let sealed = keyring.seal(secret, binding.bytes(), entropy)?;
-        self.authenticators.push(Authenticator { label, factor, created, sealed });
-        Ok(())
-    }
-
     /// Checks that an authenticator with that label could be added.
     ///
     /// # Errors
@@ -148,129 +166,16 @@ impl Credential {
         Ok(())
     }
 
-    /// Replaces the recovery codes with `count` new ones and returns them in canonical form.
-    pub(crate) fn renew_recovery(
-        &mut self,
-        count: usize,
-        created: Created,
-        keyring: &Keyring,
-        entropy: &mut dyn Entropy,
-    ) -> Result<Vec<Secret>, SealError> {
-        let codes = (0..count.min(recovery::MOST_CODES))
-            .map(|_| recovery::generate(entropy))
-            .collect::<Result<Vec<_>, EntropyError>>()?;
-        self.put_recovery(recovery::RecoveryKind::Own, &codes, created, keyring, entropy)?;
-        Ok(codes)
-    }
-
-    /// Stores another program's scratch codes as the recovery codes; the first ones, if there are too many.
-    pub(crate) fn take_scratch(
-        &mut self,
-        codes: &[ScratchCode],
-        created: Created,
-        keyring: &Keyring,
-        entropy: &mut dyn Entropy,
-    ) -> Result<(), SealError> {
-        let codes = codes.iter().take(recovery::MOST_CODES).map(|code| &code.0);
-        self.put_recovery(recovery::RecoveryKind::Scratch, codes, created, keyring, entropy)
-    }
-
-    fn put_recovery<'a>(
-        &mut self,
-        kind: recovery::RecoveryKind,
-        codes: impl IntoIterator<Item = &'a Secret>,
-        created: Created,
-        keyring: &Keyring,
-        entropy: &mut dyn Entropy,
-    ) -> Result<(), SealError> {
-        let id = Id::random(entropy)?;
-        let pepper = Secret::random(recovery::PEPPER_LENGTH, entropy)?;
-        let binding = self.bound(keyring.active()).recovery(kind, id);
-        let sealed = keyring.seal(&pepper, binding.bytes(), entropy)?;
-        let set = recovery::Set { pepper: &pepper, user: &self.owner.user, id };
-        let hashes = codes.into_iter().map(|code| set.hash(code)).collect();
-        self.recovery = Some(RecoverySet { id, kind, created, sealed, hashes });
-        Ok(())
-    }
-
-    /// Removes the recovery codes: after a repair it is not known which were used.
-    pub(crate) fn void_recovery(&mut self) {
-        self.recovery = None;
-    }
-
     /// The ids of the keys of its seals, one for each seal.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         let seals = self.authenticators.iter().map(|authenticator| &authenticator.sealed);
         seals.chain(self.recovery.as_ref().map(|set| &set.sealed)).map(|sealed| sealed.key.as_str())
     }
 
-    /// The same credential in the present version with every seal under the active key; `None` if it is that already.
-    /// The ledger and the hashes stay valid, because the pepper stays the same.
-    ///
-    /// # Errors
-    /// [`ResealError`] if a seal does not open or none can be made.
-    pub fn resealed(
-        &self,
-        keyring: &Keyring,
-        entropy: &mut dyn Entropy,
-    ) -> Result<Option<Self>, ResealError> {
-        let active = keyring.active();
-        let is_stale = |sealed: &Sealed| sealed.key != active || self.version != VERSION;
-        if self.version == VERSION && self.keys().all(|key| key == active) {
-            return Ok(None);
-        }
-        let mut new = Self { version: VERSION, ..self.clone() };
-        let bound = Bound { version: VERSION, owner: &self.owner, key: active };
-        for authenticator in new.authenticators.iter_mut().filter(|known| is_stale(&known.sealed)) {
-            let secret = self.open(authenticator, keyring)?;
-            let Authenticator { label, factor, .. } = &*authenticator;
-            let binding = bound.authenticator(label.as_str(), *factor);
-            authenticator.sealed = keyring.seal(&secret, binding.bytes(), entropy)?;
-        }
-        if let Some(set) = new.recovery.as_mut().filter(|set| is_stale(&set.sealed)) {
-            let pepper = self.open_pepper(set, keyring)?;
-            let binding = bound.recovery(set.kind, set.id);
-            set.sealed = keyring.seal(&pepper, binding.bytes(), entropy)?;
-        }
-        Ok(Some(new))
-    }
-
-    /// Converts a credential of an older version to the present one. If a seal does not open, it stays as it is,
-    /// because the keyring may be restored later.
-    pub(crate) fn upgrade(&mut self, keyring: &Keyring, entropy: &mut dyn Entropy) -> Result<(), SealError> {
-        if self.version == VERSION {
-            return Ok(());
-        }
-        match self.resealed(keyring, entropy) {
-            Ok(Some(upgraded)) => *self = upgraded,
-            Ok(None) | Err(ResealError::Open(_)) => {}
-            Err(ResealError::Seal(error)) => return Err(error),
-        }
-        Ok(())
-    }
-
     /// Whether `keyring` has every key that its seals name. Keys may have been rotated since the keyring was read.
     #[must_use]
     pub fn has_keys_in(&self, keyring: &Keyring) -> bool {
         self.keys().all(|key| keyring.has(key))
-    }
-
-    /// Checks that every seal opens, and drops the contents.
-    ///
-    /// # Errors
-    /// [`OpenError`] of the first seal that does not.
-    pub fn check_seals(&self, keyring: &Keyring) -> Result<(), OpenError> {
-        self.authenticators.iter().try_for_each(|known| self.open(known, keyring).map(drop))?;
-        self.recovery.as_ref().map_or(Ok(()), |set| self.open_pepper(set, keyring).map(drop))
-    }
-
-    /// Whether `before` opens a seal that `after` does not. Seals that were made at different times may be under
-    /// different keys.
-    #[must_use]
-    pub fn would_lose(&self, before: &Keyring, after: &Keyring) -> bool {
-        let is_lost = |opens: &dyn Fn(&Keyring) -> bool| opens(before) && !opens(after);
-        self.authenticators.iter().any(|known| is_lost(&|keyring| self.open(known, keyring).is_ok()))
-            || self.recovery.iter().any(|set| is_lost(&|keyring| self.open_pepper(set, keyring).is_ok()))
     }
 
     pub(crate) fn open(&self, authenticator: &Authenticator, keyring: &Keyring) -> Result<Secret, OpenError> {
@@ -287,34 +192,110 @@ impl Credential {
     }
 }
 
-/// What [`Credential::add`] seals.
-pub(crate) struct NewAuthenticator<'a> {
-    pub(crate) label: Label,
-    pub(crate) factor: Factor,
-    pub(crate) created: Created,
-    pub(crate) secret: &'a Secret,
+fn read(table: &mut Table<'_>, user: &User) -> Result<Credential, ParseError> {
+    let version = table.version(1..=VERSION)?;
+    if table.required::<&str>("user")? != user.as_str() {
+        return Err(table.wrong("is another user's credential: it was copied or renamed"));
+    }
+    let owner = Owner { user: user.clone(), uid: table.optional("uid")?, id: table.required("id")? };
+    let mut credential = Credential { version, ..Credential::new(owner, table.required("created")?) };
+    for authenticator in table.sections("authenticator", read_authenticator)? {
+        credential.space_for(&authenticator.label).map_err(|error| table.wrong(error.to_string()))?;
+        credential.authenticators.push(authenticator);
+    }
+    if credential.authenticators.is_empty() {
+        return Err(table.wrong("has no authenticator"));
+    }
+    credential.recovery = table.section("recovery", read_recovery)?;
+    // The seals of version 1 are not bound to these fields, so anybody could have added them.
+    let beyond = credential.authenticators.iter().any(|one| one.factor.since_version() > version)
+        || credential.recovery.as_ref().is_some_and(|set| set.kind != recovery::RecoveryKind::Own);
+    if version == 1 && beyond {
+        return Err(table.wrong("has drift_steps or a kind of recovery codes, which version 1 does not know"));
+    }
+    Ok(credential)
 }
 
-/// Why a credential was not resealed.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum ResealError {
-    /// A seal does not open.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// A new seal cannot be made, for this credential or any other.
-    #[error(transparent)]
-    Seal(#[from] SealError),
+fn read_authenticator(table: &mut Table<'_>) -> Result<Authenticator, ParseError> {
+    let factor = Factor::read(table)?;
+    let label = Label::parse(table.required("label")?).map_err(|error| table.wrong(error.to_string()))?;
+    let created = table.required("created")?;
+    let sealed = read_seal(table, SHORTEST_SECRET..=LONGEST_SECRET)?;
+    Ok(Authenticator { label, factor, created, sealed })
 }
 
-/// Why an authenticator was not added.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
-pub enum AddError {
-    /// The credential has no room for it, or the label is not allowed.
-    #[error(transparent)]
-    Credential(#[from] CredentialError),
-    /// It could not be sealed.
-    #[error(transparent)]
-    Seal(#[from] SealError),
+fn read_recovery(table: &mut Table<'_>) -> Result<RecoverySet, ParseError> {
+    let (id, created) = (table.required("id")?, table.required("created")?);
+    let kind = table.optional("kind")?.unwrap_or(recovery::RecoveryKind::Own);
+    let sealed = read_seal(table, recovery::PEPPER_LENGTH..=recovery::PEPPER_LENGTH)?;
+    let written: Vec<Base64> = table.required("hashes")?;
+    if written.len() > recovery::MOST_CODES {
+        return Err(table.wrong(format!("has more than {} recovery codes", recovery::MOST_CODES)));
+    }
+    let hashes = written.into_iter().map(|Base64(bytes)| Hash::try_from(bytes)).collect::<Result<_, _>>();
+    let hashes = hashes.map_err(|_| table.wrong("a recovery hash is not 32 bytes of base64"))?;
+    Ok(RecoverySet { id, kind, created, sealed, hashes })
+}
+
+/// Reads a seal and checks its lengths: the nonce, and the ciphertext for its plaintext and the 16 bytes of the tag.
+fn read_seal(
+    table: &mut Table<'_>,
+    plaintext: std::ops::RangeInclusive<usize>,
+) -> Result<Sealed, ParseError> {
+    let key = table.required("key")?;
+    let (Base64(nonce), Base64(ciphertext)) = (table.required("nonce")?, table.required("ciphertext")?);
+    if nonce.len() != NONCE_LENGTH {
+        return Err(table.wrong(format!("a nonce is not {NONCE_LENGTH} bytes long")));
+    }
+    if !ciphertext.len().checked_sub(16).is_some_and(|length| plaintext.contains(&length)) {
+        return Err(table.wrong("a ciphertext has the wrong length"));
+    }
+    Ok(Sealed { key, nonce, ciphertext })
+}
+
+/// A kind that this version does not know is refused by name. The field is omitted for the program's own codes.
+impl<'t> Field<'t> for recovery::RecoveryKind {
+    fn read(value: &'t Value<'t>) -> Result<Self, String> {
+        word(value, &[(SCRATCH, Self::Scratch)])
+    }
+}
+
+const SCRATCH: &str = "scratch";
+
+/// The additional data of every seal of a credential: a seal that is moved elsewhere, or with other parameters beside it,
+/// does not open.
+struct Bound<'a> {
+    version: u32,
+    owner: &'a Owner,
+    key: &'a str,
+}
+
+impl Bound<'_> {
+    /// For the seal of an authenticator's secret.
+    fn authenticator(&self, label: &str, factor: Factor) -> Binding {
+        factor.bind(self.kind(factor.kind().as_str()).text(label), self.version)
+    }
+
+    /// For the seal of a set's pepper.
+    fn recovery(&self, kind: recovery::RecoveryKind, set: Id) -> Binding {
+        let kind = match kind {
+            recovery::RecoveryKind::Own => "recovery",
+            recovery::RecoveryKind::Scratch => "scratch",
+        };
+        self.kind(kind).text(&set.to_hex())
+    }
+
+    fn kind(&self, kind: &str) -> Binding {
+        Binding::default()
+            .text("pam_totp credential")
+            .number(u64::from(self.version))
+            .text(kind)
+            .text(self.owner.user.as_str())
+            // No uid has 33 bits.
+            .number(self.owner.uid.map_or(u64::MAX, u64::from))
+            .text(&self.owner.id.to_hex())
+            .text(self.key)
+    }
 }
 
 impl Authenticator {

@@ -11,7 +11,7 @@ use crate::network::Network;
 use crate::time::{Created, Date, Seconds};
 use base64ct::Encoding;
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use toml::Spanned;
 use toml::de::DeTable;
 use toml::value::Datetime;
@@ -25,14 +25,15 @@ pub(crate) fn read<T>(
     read: impl for<'t> FnOnce(&mut Table<'t>) -> Result<T, ParseError>,
 ) -> Result<T, DocumentError> {
     let text = std::str::from_utf8(bytes).map_err(|error| DocumentError {
-        file: file.to_owned(),
+        about: file.display().to_string(),
         line: Some(line_of(bytes, error.valid_up_to())),
         problem: format!("is not UTF-8 text; {fix}"),
     })?;
-    let document =
-        parse(text).and_then(|fields| Table { fields: &fields, at: 0, known: Vec::new() }.whole(read));
+    let document = parse(text).and_then(|fields| {
+        Table { fields: &fields, at: 0, known: Vec::with_capacity(MOST_NAMES) }.whole(read)
+    });
     document.map_err(|ParseError { at, problem, says_what_to_do }| DocumentError {
-        file: file.to_owned(),
+        about: file.display().to_string(),
         line: at.map(|at| line_of(bytes, at)),
         problem: if says_what_to_do { problem } else { format!("{problem}; {fix}") },
     })
@@ -53,10 +54,10 @@ fn line_of(bytes: &[u8], offset: usize) -> usize {
 
 /// Why a document cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}{}: {problem}", file.display(), Line(*line))]
+#[error("{about}{}: {problem}", Line(*line))]
 pub struct DocumentError {
-    /// The file, as the caller named it.
-    pub file: PathBuf,
+    /// The document, as the caller named it: a path, say.
+    pub about: String,
     /// The line, counted from one, if there is one to name.
     pub line: Option<usize>,
     /// What is wrong and what to do.
@@ -75,7 +76,7 @@ impl DocumentError {
     /// An error about the whole document.
     #[must_use]
     pub fn new(file: &Path, problem: impl Into<String>) -> Self {
-        Self { file: file.to_owned(), line: None, problem: problem.into() }
+        Self { about: file.display().to_string(), line: None, problem: problem.into() }
     }
 }
 
@@ -106,6 +107,9 @@ pub(crate) struct Table<'t> {
     at: usize,
     known: Vec<&'static str>,
 }
+
+/// As many names as the longest reader asks for, so that the list of them is allocated once.
+const MOST_NAMES: usize = 16;
 
 impl<'t> Table<'t> {
     /// Reads an optional field.
@@ -194,7 +198,7 @@ impl<'t> Table<'t> {
 
     fn of(value: &'t Spanned<Value<'t>>, name: &str) -> Result<Self, ParseError> {
         let Value::Table(fields) = value.get_ref() else { return Err(unexpected(value, name, "a table")) };
-        Ok(Self { fields, at: value.span().start, known: Vec::new() })
+        Ok(Self { fields, at: value.span().start, known: Vec::with_capacity(MOST_NAMES) })
     }
 
     /// Reads the table and checks that every field was asked for.

@@ -10,7 +10,7 @@ pub use expected::{EnrolmentError, ExpectedEnrolment};
 
 use crate::credential::{Authenticator, Credential, Label, NewAuthenticator, Owner};
 use crate::enrolment::draft::{Confirmed, Draft};
-use crate::factor::Windows;
+use crate::factor::{FactorKind, Windows};
 use crate::id::Id;
 use crate::keyring::Keyring;
 use crate::ledger::{LastLogin, Ledger, LoginMethod, Progress, RecoveryMarks};
@@ -133,7 +133,7 @@ impl Prepared {
         self.ledger.last_login = Some(LastLogin { at: now.realtime, method: LoginMethod::Code(kind) });
         let recovery_codes = self.commit(entry, ExpectedEnrolment::Nothing)?.len();
         // The only place where this proof is made.
-        Ok(Enrolled { credential, authenticator, recovery_codes })
+        Ok(Enrolled { credential, authenticator, kind, recovery_codes })
     }
 }
 
@@ -142,6 +142,7 @@ impl Prepared {
 pub struct Enrolled {
     credential: Id,
     authenticator: Label,
+    kind: FactorKind,
     recovery_codes: usize,
 }
 
@@ -156,6 +157,12 @@ impl Enrolled {
     #[must_use]
     pub fn authenticator(&self) -> &Label {
         &self.authenticator
+    }
+
+    /// The kind of its factor.
+    #[must_use]
+    pub fn kind(&self) -> FactorKind {
+        self.kind
     }
 
     /// How many recovery codes there are.

@@ -1,14 +1,16 @@
-//! The keyring: the machine's AES-256 keys, and sealing and opening with them.
+//! The keyring: the machine's AES-256 keys, its document, and sealing and opening with them.
 
-mod format;
 pub mod rotation;
 
+use crate::document::{self, Base64, DocumentError, Field, ParseError, Table, Value};
 use crate::secret::{Entropy, EntropyError, Secret, random_array};
 use crate::time::Created;
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 use base16ct::lower;
-use std::path::PathBuf;
+use std::fmt::Write;
+use std::path::Path;
+use zeroize::Zeroizing;
 
 /// Bytes of an AES-256 key.
 const KEY_LENGTH: usize = 32;
@@ -17,10 +19,22 @@ pub(crate) const NONCE_LENGTH: usize = 12;
 /// The most keys of a keyring. Every login reads them all, and there are more than two only if old ones could not be
 /// dropped.
 pub const MOST_KEYS: usize = 16;
+/// The version of the document that this program reads and writes.
+const VERSION: u32 = 1;
+
+/// Advice that follows an error about the keyring.
+const WHAT_TO_DO: &str = "restore the keyring from a backup";
+
+const HEAD: &str = "# The keys of pam_totp on this machine. Anyone who has this file and the credentials can make codes.\n\
+                    # Back it up apart from them; do not copy it to another machine.\n";
+
+/// More bytes than the lines of a key need besides its id.
+const ROOM_FOR_A_KEY: usize = 160;
 
 /// The keys, and which of them seals.
 pub struct Keyring {
-    file: PathBuf,
+    /// For errors: its file, say.
+    name: String,
     active: String,
     keys: Vec<Key>,
 }
@@ -45,12 +59,12 @@ pub(crate) struct Sealed {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
     /// The keyring has no key of that id.
-    #[error("key \"{id}\" is not in {}: restore the keyring that this credential was sealed with", keyring.display())]
+    #[error("key \"{id}\" is not in {keyring}: restore the keyring that this credential was sealed with")]
     MissingKey {
         /// The id that the credential names.
         id: String,
-        /// The keyring's file.
-        keyring: PathBuf,
+        /// The name of the keyring: its file, say.
+        keyring: String,
     },
     /// The ciphertext or the additional data was changed.
     #[error(
@@ -89,13 +103,37 @@ pub enum NewKeyError {
 }
 
 impl Keyring {
+    /// Reads the document. `file` is only named in errors, which never repeat a key.
+    ///
+    /// # Errors
+    /// [`DocumentError`] with the line where there is one.
+    pub fn parse(file: &Path, bytes: &[u8]) -> Result<Self, DocumentError> {
+        let raw = document::read(file, bytes, WHAT_TO_DO, RawKeyring::read).map_err(without_names)?;
+        let error = |problem: String| Err(DocumentError::new(file, format!("{problem}; {WHAT_TO_DO}")));
+        for (at, key) in raw.keys.iter().enumerate() {
+            if key.id.is_empty() || !key.id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+                return error("a key's id must be letters, digits and dashes".to_owned());
+            }
+            if key.secret.expose().len() != KEY_LENGTH {
+                return error(format!("key \"{}\" is not {KEY_LENGTH} bytes long", key.id));
+            }
+            if raw.keys.iter().skip(at.saturating_add(1)).any(|other| other.id == key.id) {
+                return error(format!("key \"{}\" is there twice", key.id));
+            }
+        }
+        if !raw.keys.iter().any(|key| key.id == raw.active) {
+            return error("the active key is not among the keys".to_owned());
+        }
+        Ok(Self { name: file.display().to_string(), active: raw.active, keys: raw.keys })
+    }
+
     /// The document of a new keyring with one key.
     ///
     /// # Errors
     /// [`EntropyError`].
     pub fn generate(created: Created, entropy: &mut dyn Entropy) -> Result<Secret, EntropyError> {
         let key = Key::random("k1".to_owned(), created, entropy)?;
-        Ok(format::document(&key.id, &[&key]))
+        Ok(document_of(&key.id, &[&key]))
     }
 
     /// The document of this keyring with a new active key.
@@ -115,7 +153,7 @@ impl Keyring {
         let id = format!("k{number}-{}", lower::encode_string(&mark));
         let key = Key::random(id, created, entropy)?;
         let keys: Vec<&Key> = self.keys.iter().chain([&key]).collect();
-        Ok(format::document(&key.id, &keys))
+        Ok(document_of(&key.id, &keys))
     }
 
     /// The document of this keyring without the keys of these ids. The active key is always kept.
@@ -123,7 +161,7 @@ impl Keyring {
     pub fn without(&self, ids: &[String]) -> Secret {
         let stays = |key: &&Key| key.id == self.active || !ids.contains(&key.id);
         let keys: Vec<&Key> = self.keys.iter().filter(stays).collect();
-        format::document(&self.active, &keys)
+        document_of(&self.active, &keys)
     }
 
     /// The keys, in the order of the document: newer ones come later.
@@ -168,7 +206,7 @@ impl Keyring {
     /// Opens what was sealed under the same `additional`.
     pub(crate) fn open(&self, sealed: &Sealed, additional: &[u8]) -> Result<Secret, OpenError> {
         let id = &sealed.key;
-        let missing = || OpenError::MissingKey { id: id.clone(), keyring: self.file.clone() };
+        let missing = || OpenError::MissingKey { id: id.clone(), keyring: self.name.clone() };
         let refused = || OpenError::DoesNotOpen { id: id.clone() };
         let cipher = self.cipher(id).ok_or_else(missing)?;
         let nonce: [u8; NONCE_LENGTH] = sealed.nonce.as_slice().try_into().map_err(|_| refused())?;
@@ -182,6 +220,63 @@ impl Keyring {
         let key = self.keys.iter().find(|key| key.id == id)?;
         Aes256Gcm::new_from_slice(key.secret.expose()).ok()
     }
+}
+
+struct RawKeyring {
+    active: String,
+    keys: Vec<Key>,
+}
+
+impl RawKeyring {
+    fn read(table: &mut Table<'_>) -> Result<Self, ParseError> {
+        table.version(VERSION..=VERSION)?;
+        Ok(Self {
+            active: table.required("active")?,
+            keys: table.sections("key", |key| {
+                Ok(Key {
+                    id: key.required("id")?,
+                    created: key.optional("created")?,
+                    secret: key.required("secret")?,
+                })
+            })?,
+        })
+    }
+}
+
+/// The name of a field may be a key that was typed left of its `=`, so it is not repeated.
+fn without_names(error: DocumentError) -> DocumentError {
+    if error.problem.starts_with("unknown field") {
+        let problem = format!("it contains an unknown field; {WHAT_TO_DO}");
+        return DocumentError { problem, ..error };
+    }
+    error
+}
+
+impl<'t> Field<'t> for Secret {
+    /// Base64, decoded from the document's text, so that no second copy is made.
+    fn read(value: &'t Value<'t>) -> Result<Self, String> {
+        Base64::read(value).map(|Base64(bytes)| Self::new(bytes))
+    }
+}
+
+/// The text of the document.
+fn document_of(active: &str, keys: &[&Key]) -> Secret {
+    let room = |key: &&Key| key.id.len().saturating_add(ROOM_FOR_A_KEY);
+    let room = keys.iter().map(room).sum::<usize>().saturating_add(HEAD.len()).saturating_add(ROOM_FOR_A_KEY);
+    // Allocated at its full size: a text that grows leaves copies of its keys behind.
+    let mut text = Zeroizing::new(String::with_capacity(room.saturating_add(active.len())));
+    // Writing to a String cannot fail.
+    let _ = write!(text, "{HEAD}version = {VERSION}\nactive = \"{active}\"\n");
+    for Key { id, created, secret } in keys {
+        let _ = write!(text, "\n[[key]]\nid = \"{id}\"\n");
+        if let Some(created) = created {
+            let _ = writeln!(text, "created = {created}");
+        }
+        text.push_str("secret = \"");
+        text.push_str(&Zeroizing::new(Base64::text(secret.expose())));
+        text.push_str("\"\n");
+    }
+    Secret::new(std::mem::take(&mut *text).into_bytes())
 }
 
 impl Key {

@@ -69,8 +69,6 @@ pub enum Reason {
     ClockBack(Seconds),
     /// The code may have been used before this boot; a later one is accepted after this wait.
     BeforeBoot(Seconds),
-    /// The answer came too late.
-    Late,
     /// The answer cannot be a code. Nothing was charged.
     Malformed,
     /// Too many attempts in a short time; wait this long.
@@ -85,8 +83,6 @@ pub enum Reason {
     UnknownUser,
     /// Other processes held the ledger until the deadline.
     Busy,
-    /// The conversation gave no answer.
-    Conversation,
 }
 
 impl Reason {
@@ -99,7 +95,6 @@ impl Reason {
             Self::Replayed => "replayed",
             Self::ClockBack(_) => "clock_back",
             Self::BeforeBoot(_) => "before_boot",
-            Self::Late => "late",
             Self::Malformed => "malformed",
             Self::Limited(_) => "limited",
             Self::Locked(_) => "locked",
@@ -107,7 +102,6 @@ impl Reason {
             Self::NotEnrolled => "not_enrolled",
             Self::UnknownUser => "unknown_user",
             Self::Busy => "busy",
-            Self::Conversation => "conversation",
         }
     }
 }

@@ -105,8 +105,8 @@ impl StoreError {
 }
 
 impl From<DocumentError> for StoreError {
-    fn from(DocumentError { file, line, problem }: DocumentError) -> Self {
-        Self::Corrupt { about: file.display().to_string(), line, problem }
+    fn from(DocumentError { about, line, problem }: DocumentError) -> Self {
+        Self::Corrupt { about, line, problem }
     }
 }
 
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn an_error_says_what_it_is_about_the_line_and_the_problem() {
         let (about, problem) = (|| "/f".to_owned(), || "is odd".to_owned());
-        let document = DocumentError { file: "/f".into(), line: Some(7), problem: problem() };
+        let document = DocumentError { about: about(), line: Some(7), problem: problem() };
         for (error, line) in [
             (StoreError::Busy { about: about(), problem: problem() }, None),
             (StoreError::Unreachable { about: about(), problem: problem() }, None),
