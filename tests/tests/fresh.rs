@@ -279,6 +279,23 @@ fn another_account_below_a_fresh_session_is_asked() {
     }
 }
 
+/// The look-up may wait for a directory service, and a held ledger keeps every other login of that account waiting.
+#[test]
+fn the_requester_is_looked_up_before_the_ledger_is_held() {
+    let fixture = builder().account("bob").enrolled("alice").arguments("fresh=15m").build();
+    let mut login = fixture.login_with_code("alice");
+    login.ruser = Some(b"bob".to_vec());
+    let (outcome, trace) = strace::trace_login(&login);
+    assert_eq!(outcome.code, PamCode::SUCCESS);
+    let text = trace.text();
+    let (before, after) = text.split_once("LOCK_EX").unwrap();
+    assert_eq!(before.matches("openat(AT_FDCWD</>, \"/etc/passwd\"").count(), 2, "alice, and bob: {text}");
+    for rest in after.split("LOCK_EX") {
+        let (held, _) = rest.split_once("LOCK_UN").unwrap();
+        assert!(!held.contains("/etc/passwd"), "{held}");
+    }
+}
+
 #[test]
 fn sudo_with_targetpw_is_not_fresh_for_another_account() {
     let mut site = Site::with_bob(SU_IS_FRESH, "fresh=15m");
