@@ -37,6 +37,16 @@ fn of_several_mistakes_the_first_of_the_document_is_named() {
 }
 
 #[test]
+fn tables_with_names_are_read_in_the_order_of_the_document() {
+    let text = b"[t.b]\ncount = 1\n[t.c]\ncount = 3\n[t.a]\ncount = 2\n";
+    let named = read(Path::new("/x"), text, "fix it", |table| {
+        table.named_sections("t", |table| table.required::<u8>("count"))
+    });
+    let named = named.unwrap();
+    assert_eq!(named, [("b".to_owned(), 1), ("c".to_owned(), 3), ("a".to_owned(), 2)]);
+}
+
+#[test]
 fn a_key_breaks_no_line_of_an_error() {
     let error = error(b"count = 1\n\"a\\nb\\u001b\" = 2\n").to_string();
     assert!(!error.contains(['\n', '\u{1b}']) && error.contains("a\\nb"), "{error}");
