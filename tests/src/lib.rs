@@ -55,6 +55,7 @@ pub mod machine;
 pub mod mailbox;
 pub mod memory;
 pub mod operator;
+pub mod outcome;
 pub mod polkit;
 pub mod qr;
 pub mod recording;

@@ -6,10 +6,9 @@ use crate::strace::Trace;
 use crate::wait;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use std::fs::{self, File};
+use std::fs;
 use std::io::Write;
-use std::os::fd::AsRawFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// Starts a login that stops once it has made its first call of that name on `path`, and waits there.
@@ -75,7 +74,6 @@ impl Trace {
     pub fn stopping_after(&self, command: &Command, call: &str, path: &Path) -> Command {
         let options = [
             format!("--trace-path={}", path.display()),
-            format!("--trace-path={}", as_the_kernel_names_it(path).display()),
             format!("--trace={call}"),
             format!("--inject={call}:signal=STOP:when=1"),
         ];
@@ -139,13 +137,4 @@ impl Drop for Stopped {
             drop(strace.wait());
         }
     }
-}
-
-/// The path by which strace(1) knows what a descriptor refers to. In a chroot it begins outside, once the thread has mounts of
-/// its own.
-fn as_the_kernel_names_it(path: &Path) -> PathBuf {
-    let existing = path.ancestors().find(|ancestor| ancestor.is_dir()).unwrap();
-    let opened = File::open(existing).unwrap();
-    let named = fs::read_link(format!("/proc/thread-self/fd/{}", opened.as_raw_fd())).unwrap();
-    named.join(path.strip_prefix(existing).unwrap())
 }

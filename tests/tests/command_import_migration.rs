@@ -86,7 +86,9 @@ fn a_missing_qr_code_is_reported() {
     assert_eq!(done.status, 1, "{done:?}");
     let document = done.json();
     assert!(
-        document["error"].to_string().contains("is one of 3 QR codes of an export, and 2 of them"),
+        document["error"]
+            .to_string()
+            .contains("is one of 3 QR codes of an export, of which this file lacks 2"),
         "{document}"
     );
     assert_eq!(document["line"], 1);

@@ -88,7 +88,7 @@ fn an_unreadable_enrolment_is_named_in_the_list_of_keys() {
     assert_eq!(done.json()["broken"][0]["file"], fixture.credential("alice").to_str().unwrap(), "{done:?}");
     let text = fixture.totp_enroll(&["keys", "list"]);
     assert!(text.status == 1 && text.stderr.contains("alice.toml"), "{text:?}");
-    assert!(text.stdout.contains("k1 (active): 1 enrolments"), "{text:?}");
+    assert!(text.stdout.contains("k1 (active): 1 enrolment"), "{text:?}");
 }
 
 #[test]

@@ -124,7 +124,7 @@ fn many_changed_uids_at_once_need_confirmation() {
     let stored = fixture.stored();
     let done = prune(&fixture, &["--yes"]);
     assert_eq!(done.status, 1, "{done:?}");
-    assert!(done.stdout.contains("4 of 6 accounts are not found, or have another uid (3)"), "{done:?}");
+    assert!(done.stdout.contains("4 of 6 accounts are not found, or known with another uid (3)"), "{done:?}");
     stored.assert_unchanged(&fixture.state());
     assert_eq!(names(&prune(&fixture, &["--yes", "--trust-database"]).json(), "users"), people[..4]);
 }

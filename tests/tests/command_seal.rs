@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
+mod lost_keys;
+
 use acceptance::clock::THEN;
 use acceptance::enroll_command::{self, CommandOutput};
 use acceptance::files::Files;
@@ -173,128 +175,6 @@ fn a_seal_that_was_changed_does_not_open() {
     fs::set_permissions(sealed(&fixture), fs::Permissions::from_mode(0o644)).unwrap();
     let done = keys(&fixture, &OPEN);
     assert!(done.status == 1 && done.stderr.contains("0600"), "{done:?}");
-}
-
-#[test]
-fn a_sealed_keyring_with_more_keys_is_not_discarded() {
-    let fixture = machine(&["alice"]);
-    let old = fs::read(fixture.keyring()).unwrap();
-    keys(&fixture, &SEAL).assert_done();
-    keys(&fixture, &ROTATE).assert_done();
-    fs::write(fixture.keyring(), old).unwrap();
-    fs::set_permissions(fixture.keyring(), fs::Permissions::from_mode(0o600)).unwrap();
-    let before = Files::below(&fixture.path(""));
-    let done = keys(&fixture, &UNSEAL);
-    assert!(done.status == 1 && done.stderr.contains("holds the key"), "{done:?}");
-    before.assert_unchanged(&fixture.path(""));
-}
-
-#[test]
-fn a_sealed_keyring_is_not_replaced_by_one_that_lacks_its_keys() {
-    let fixture = machine(&["alice"]);
-    let old = fs::read(fixture.keyring()).unwrap();
-    keys(&fixture, &SEAL).assert_done();
-    keys(&fixture, &ROTATE).assert_done();
-    restart(&fixture);
-    fs::write(fixture.keyring(), old).unwrap();
-    fs::set_permissions(fixture.keyring(), fs::Permissions::from_mode(0o600)).unwrap();
-    let before = Files::below(&fixture.path(""));
-    let done = keys(&fixture, &SEAL);
-    assert!(done.status == 1 && done.stderr.contains("holds the key"), "{done:?}");
-    // Nor by any while nobody can say what is in it.
-    let elsewhere =
-        |arguments: &[&str]| enroll_command::run(with_key(&fixture, arguments, "other-host-key"), "");
-    let done = elsewhere(&SEAL);
-    assert!(done.status == 1 && done.stderr.contains("--discard-unopened"), "{done:?}");
-    before.assert_unchanged(&fixture.path(""));
-    elsewhere(&[&SEAL[..], &["--discard-unopened"]].concat()).assert_done();
-}
-
-#[test]
-fn a_sealed_keyring_with_another_key_of_the_name_is_kept() {
-    let (fixture, other) = (machine(&["alice"]), machine(&[]));
-    keys(&fixture, &SEAL).assert_done();
-    fs::copy(other.keyring(), fixture.keyring()).unwrap();
-    let before = Files::below(&fixture.path(""));
-    for command in [&UNSEAL[..], &SEAL] {
-        let done = keys(&fixture, command);
-        assert!(done.status == 1 && done.stderr.contains("holds the key"), "{done:?}");
-        before.assert_unchanged(&fixture.path(""));
-    }
-    fs::remove_file(fixture.keyring()).unwrap();
-    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
-}
-
-#[test]
-fn a_sealed_keyring_stays_while_an_enrolment_needs_it() {
-    let (fixture, other) = (machine(&["alice"]), machine(&[]));
-    keys(&fixture, &SEAL).assert_done();
-    fs::copy(other.keyring(), fixture.keyring()).unwrap();
-    // New recovery codes for alice, who cannot log in: they are under the key in force, her secret is not.
-    keys(&fixture, &["--json", "recovery-codes", "alice", "--yes"]).assert_done();
-    let before = Files::below(&fixture.path(""));
-    for command in [&UNSEAL[..], &SEAL] {
-        let done = keys(&fixture, command);
-        assert!(done.status == 1 && done.stderr.contains("holds the key"), "{done:?}");
-        before.assert_unchanged(&fixture.path(""));
-    }
-    fs::remove_file(fixture.keyring()).unwrap();
-    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
-}
-
-#[test]
-fn a_sealed_keyring_of_dropped_keys_alone_is_no_obstacle() {
-    for command in [&SEAL[..], &UNSEAL] {
-        let fixture = machine(&["alice"]);
-        let clear = fs::read(fixture.keyring()).unwrap();
-        keys(&fixture, &SEAL).assert_done();
-        restart(&fixture);
-        // As a backup puts it back.
-        fs::write(fixture.keyring(), clear).unwrap();
-        fs::set_permissions(fixture.keyring(), fs::Permissions::from_mode(0o600)).unwrap();
-        keys(&fixture, &ROTATE).assert_done();
-        keys(&fixture, command).assert_done();
-        assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
-    }
-}
-
-#[test]
-fn a_backup_that_lacks_a_sealed_key_is_refused_until_opened() {
-    let fixture = machine(&["alice"]);
-    let (backup, passphrase) =
-        (fixture.path("backup.age"), fixture.write("passphrase", "correct horse battery"));
-    fs::set_permissions(&passphrase, fs::Permissions::from_mode(0o600)).unwrap();
-    let (backup, passphrase) = (backup.to_str().unwrap(), passphrase.to_str().unwrap());
-    let with = ["--passphrase-file", passphrase];
-    keys(&fixture, &[&["keys", "backup", backup][..], &with].concat()).assert_done();
-    keys(&fixture, &SEAL).assert_done();
-    keys(&fixture, &ROTATE).assert_done();
-    restart(&fixture);
-    let done = keys(&fixture, &[&["keys", "restore", backup][..], &with].concat());
-    assert!(done.status == 1 && done.stderr.contains("keys open"), "{done:?}");
-    assert!(!fixture.keyring().exists());
-}
-
-#[test]
-fn doctor_finds_a_keyring_in_force_that_a_restart_would_lose() {
-    let fixture = machine(&["alice"]);
-    let found = |key: &str| {
-        let document = enroll_command::run(with_key(&fixture, &["--json", "doctor"], key), "").json();
-        let findings = document["findings"].as_array().unwrap().clone().into_iter();
-        let mut found = findings.filter(|finding| finding["name"] == "keyring_not_kept");
-        found.next().map(|finding| finding["what"].as_str().unwrap().to_owned())
-    };
-    keys(&fixture, &SEAL).assert_done();
-    assert_eq!(found("host-key"), None);
-    assert!(found("other-host-key").unwrap().contains("does not open on this machine"));
-    let old = fs::read(sealed(&fixture)).unwrap();
-    keys(&fixture, &ROTATE).assert_done();
-    fs::write(sealed(&fixture), old).unwrap();
-    assert!(found("host-key").unwrap().contains("lacks its key"));
-    fs::remove_file(sealed(&fixture)).unwrap();
-    assert!(found("host-key").unwrap().contains("is missing"));
-    keys(&fixture, &SEAL).assert_done();
-    assert_eq!(found("host-key"), None);
 }
 
 #[test]

@@ -13,7 +13,7 @@ fn a_new_run_of_the_command_has_no_new_tries() {
     let phone = enroll_command::shown_authenticator(&mut terminal, &[]);
     for code in phone.wrong_codes(2) {
         terminal.types(&code);
-        terminal.expect("attempts left");
+        terminal.expect(" left)");
     }
     terminal.types(&phone.code());
     let ended = terminal.end();
@@ -49,7 +49,7 @@ fn adding_an_authenticator_is_limited_and_logins_go_on() {
         let phone = enroll_command::shown_authenticator(&mut terminal, &[]);
         for code in phone.wrong_codes(wrong) {
             terminal.types(&code);
-            terminal.expect("attempts left");
+            terminal.expect(" left)");
         }
         terminal.presses_ctrl('c');
         let _ = terminal.end();
@@ -102,7 +102,7 @@ fn three_wrong_codes(fixture: &Fixture) {
     let phone = enroll_command::shown_authenticator(&mut terminal, &[]);
     for code in phone.wrong_codes(3) {
         terminal.types(&code);
-        terminal.expect("attempts left");
+        terminal.expect(" left)");
     }
     terminal.presses_ctrl('c');
     assert_ne!(terminal.end().status, 0);

@@ -4,6 +4,7 @@ use acceptance::clock::THEN;
 use acceptance::fixture::{Fixture, SERVICE};
 use acceptance::login::{Login, Outcome, PROMPT, PamCode};
 use acceptance::sshd::{KEY_AND_CODE, Key};
+use acceptance::strace;
 
 /// Two keys as `SSH_AUTH_INFO_0` has them; the blobs are any base64.
 const KEY: &str = "publickey ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKeyOfMyLaptop01";
@@ -99,6 +100,26 @@ fn without_a_key_or_a_conversation_nobody_is_asked_to_remember() {
     let mut silent = with_code(&fixture, THEN + 30);
     silent.silent = true;
     assert_eq!(silent.run().asked().len(), 1, "PAM_SILENT");
+}
+
+#[test]
+fn the_log_names_the_file_that_kept_a_device_from_being_remembered() {
+    let fixture = fixture(ALWAYS);
+    remember(&fixture);
+    let elsewhere = |host, then| {
+        let code = fixture.authenticator("alice").code_at(then);
+        at_login(&fixture, KEY, host).types(code).at(then)
+    };
+    let keyring = fixture.keyring();
+    let points = strace::record_login(&elsewhere("192.0.2.8", THEN + 60), std::slice::from_ref(&keyring));
+    // To recognise a device, to judge, and to remember one.
+    let opened: Vec<_> = points.iter().filter(|point| point.name == "openat").collect();
+    assert_eq!(opened.len(), 3, "{points:?}");
+    let outcome = strace::login_failing_at(&elsewhere("192.0.2.9", THEN + 120), opened[2], "EIO");
+    assert_eq!(outcome.code, PamCode::SUCCESS);
+    let event = fixture.journal.last();
+    let fields = ["event", "user", "file"].map(|key| event.field(key));
+    assert_eq!(fields, ["error", "alice", keyring.to_str().unwrap()], "{event:?}");
 }
 
 #[test]

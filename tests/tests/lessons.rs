@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 #[test]
 fn every_test_that_the_table_of_lessons_names_is_there() {
@@ -29,15 +29,24 @@ fn every_test_that_the_table_of_lessons_names_is_there() {
 #[test]
 fn every_file_of_tests_is_run() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
-    let main = fs::read_to_string(directory.join("main.rs")).unwrap();
-    let run: BTreeSet<&str> =
-        main.lines().filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';')).collect();
-    let files = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name());
-    let files: BTreeSet<String> = files.filter_map(|name| name.into_string().ok()).collect();
-    let missing: Vec<_> = files
-        .iter()
-        .filter_map(|name| name.strip_suffix(".rs"))
-        .filter(|name| *name != "main" && !run.contains(name))
-        .collect();
-    assert!(files.len() > 50 && missing.is_empty(), "not in main.rs: {missing:?}");
+    let (mut count, mut missing) = (0, Vec::new());
+    let is_part = |path: &PathBuf| path.is_dir();
+    let parts = entries(&directory).into_iter().filter(is_part).map(|part| (part.with_extension("rs"), part));
+    for (root, files) in parts.chain([(directory.join("main.rs"), directory.clone())]) {
+        let text = fs::read_to_string(&root).unwrap_or_default();
+        let run: BTreeSet<&str> =
+            text.lines().filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';')).collect();
+        for file in entries(&files).into_iter().filter(|file| *file != root && !is_part(file)) {
+            count += 1;
+            let name = file.file_stem().unwrap().to_str().unwrap();
+            if !run.contains(name) {
+                missing.push(format!("{}: no mod {name}", root.display()));
+            }
+        }
+    }
+    assert!(count > 50 && missing.is_empty(), "{missing:#?}");
+}
+
+fn entries(directory: &Path) -> Vec<PathBuf> {
+    fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect()
 }

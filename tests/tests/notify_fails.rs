@@ -19,7 +19,7 @@ fn a_mail_program_that_refuses_is_tried_again_later() {
     mailbox.set(Mood::Refuses);
     let done = fixture.totp_enroll(&["disable", "alice", "--yes"]);
     done.assert_done();
-    assert!(done.stderr.contains("1 notices could not be sent"), "{done:?}");
+    assert!(done.stderr.contains("1 notice could not be sent"), "{done:?}");
     let failed = failures(&fixture);
     let [event] = &failed[..] else { panic!("{failed:?}") };
     let fields = ["user", "about", "state", "tries"].map(|key| event.field(key));

@@ -3,8 +3,7 @@
 use crate::command_error::CommandError;
 use nix::unistd::{Uid, User as Passwd, getuid};
 use totp_core::account_recovery::Person;
-use totp_core::user::Account;
-use totp_core::user::User;
+use totp_core::user::{Account, User};
 use totp_host::accounts::{self, Who};
 
 /// The person who runs the command.
@@ -136,6 +135,12 @@ pub(crate) enum Unknown {
     Refused,
     /// It is bound by name, without a uid.
     Allowed,
+}
+
+impl From<bool> for Unknown {
+    fn from(allow_unknown: bool) -> Self {
+        if allow_unknown { Self::Allowed } else { Self::Refused }
+    }
 }
 
 /// The canonical account of `name`.

@@ -2,14 +2,15 @@
 
 use crate::command_error::CommandError;
 use crate::context::{Context, PATIENCE, busy};
+use crate::output;
 use crate::terminal::Terminal;
-use crate::{clock, output};
 use totp_core::audit_event::Name;
 use totp_core::code::Answer;
 use totp_core::keyring::Keyring;
 use totp_core::login::{Host, JudgeError, Method, Reason, Submission, Verdict, judge};
 use totp_core::time::Now;
 use totp_core::user::Account;
+use totp_host::clock;
 
 /// Codes that may be typed before the command ends; the account's limit counts each of them too.
 const ATTEMPTS: usize = 3;
@@ -211,20 +212,20 @@ pub(crate) fn explain(reason: Reason) -> String {
         Reason::Wrong => "that code is wrong, or the phone's clock is ahead; check the account in the app and the phone's clock".to_owned(),
         Reason::ClockOff(off) => {
             format!(
-                "the code is {} steps old; correct the clock of the phone or of this machine",
-                off.steps.unsigned_abs()
+                "the code is {} old; correct the clock of the phone or of this machine",
+                output::count(off.steps.unsigned_abs(), "step")
             )
         }
         Reason::Replayed => "that code has already been used; wait for the next one".to_owned(),
         Reason::ClockBack(behind) => format!(
             "this machine's clock was set back by {}; have it corrected, or use a recovery code",
-            clock::length(behind.0)
+            output::duration(behind.0)
         ),
         Reason::BeforeBoot(wait) => {
-            format!("the machine has just started; try again in {}", clock::length(wait.0))
+            format!("the machine has just started; try again in {}", output::duration(wait.0))
         }
         Reason::Limited(wait) | Reason::Locked(wait) => {
-            format!("too many wrong codes; try again in {}, or use a recovery code", clock::length(wait.0))
+            format!("too many wrong codes; try again in {}, or use a recovery code", output::duration(wait.0))
         }
         Reason::Disabled => {
             "too many wrong codes; use a recovery code, or ask an administrator to run \"totp-enroll unlock\"".to_owned()

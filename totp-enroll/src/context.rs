@@ -1,29 +1,34 @@
-//! What every command works with: config, store, keyring, operator and audit log.
+//! What every command works with: config, store, keyring and operator; and the audit log and the notices that it leaves.
 
 use crate::account::{self, Operator, Unknown};
 use crate::cli::Cli;
 use crate::command_error::CommandError;
-use crate::notify::spool;
-use crate::output::Format;
-use crate::{audit, clock};
+use crate::notify::mail_program;
+use crate::output::{self, Format};
 use std::cell::Cell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use totp_core::audit_event::{Event, Name};
-use totp_core::config::Config;
+use totp_core::config::{Command, Config};
 use totp_core::enrolment;
 use totp_core::keyring::Keyring;
 use totp_core::login::Rules;
+use totp_core::notice::Notice;
 use totp_core::secret::Secret;
-use totp_core::store::{Entries, Hold, KeyringLocks, Store as _};
+use totp_core::store::notices::{NoticeSpool as _, Origin};
+use totp_core::store::{Engine, Entries, Hold, KeyringLocks, Store as _};
 use totp_core::user::Account;
+use totp_host::audit_log::AuditLog;
 use totp_host::entropy::OsEntropy;
-use totp_host::settings;
+use totp_host::{clock, settings};
 
 /// How long a command waits for a login of the same user.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 /// How long a command waits for another one that holds the keyring's lock; that one may be waiting for the disk.
 const PATIENCE_FOR_THE_KEYRING: Duration = Duration::from_secs(30);
+
+/// How long a full syslog socket may delay the command.
+const PATIENCE_FOR_SYSLOG: Duration = Duration::from_secs(1);
 
 /// The store engine; totp-host chooses it.
 pub(crate) type Store = totp_host::store::LocalStore;
@@ -103,6 +108,13 @@ impl Context {
         !matches!(self.store.hold(&account.user, PATIENCE), Ok(Hold::NotEnrolled))
     }
 
+    /// Takes the lock for a command that replaces the keyring or its keys; no other such command runs meanwhile.
+    pub(crate) fn lock_to_rotate(&self) -> Result<<Store as KeyringLocks>::Lock, CommandError> {
+        let problem =
+            "another command is changing the keys; nothing was changed; try again when it has finished";
+        self.store.lock_to_rotate()?.ok_or_else(|| CommandError::refused(problem))
+    }
+
     /// Takes the lock to change the keyring; no enrolment is sealed meanwhile.
     pub(crate) fn lock_to_change_keys(&self) -> Result<<Store as KeyringLocks>::Lock, CommandError> {
         let problem = "another command is enrolling an account; nothing was changed; try again";
@@ -143,17 +155,73 @@ impl Context {
             .maybe("loginuid", self.operator.login())
     }
 
+    /// An audit event about the keyring in `file`, by the operator.
+    pub(crate) fn keyring_event(&self, name: Name, file: &Path) -> Event {
+        Event::new(name).field("by", &self.operator.name).field("file", file.display())
+    }
+
     /// Writes an event to the audit log, and spools a notice to the owner if the event is one of those.
     pub(crate) fn audit(&self, event: &Event) {
         self.log(event);
-        if spool::add(&self.config, &self.store, event) {
-            self.left_a_notice.set(true);
+        self.spool_notice(event);
+    }
+
+    /// Writes an event to the audit log, without a notice; without a syslog daemon it is lost.
+    pub(crate) fn log(&self, event: &Event) {
+        AuditLog::connect(&self.config.paths.syslog, "totp-enroll", PATIENCE_FOR_SYSLOG)
+            .write(event.name().severity(), event);
+    }
+
+    /// Puts a notice of the event that was just logged into the spool, if users are told of such events. The change has been made
+    /// already, so a failure here is only reported.
+    fn spool_notice(&self, event: &Event) {
+        if let Err(CommandError { problem, file, .. }) = self.put_notice(event) {
+            output::remark(&format!("no notice of this change can be sent: {problem}"));
+            self.log(
+                &Event::new(Name::NotifyFailed)
+                    .field("about", event.name().as_str())
+                    .maybe("file", file.as_ref().map(|file| file.display()))
+                    .field("problem", problem),
+            );
         }
     }
 
-    /// Writes an event to the audit log, without a notice.
-    pub(crate) fn log(&self, event: &Event) {
-        audit::write(&self.config.paths.syslog, event);
+    fn put_notice(&self, event: &Event) -> Result<(), CommandError> {
+        let Some(notice) = Notice::of(event, None, clock::now()?.realtime) else { return Ok(()) };
+        if mail_program::command(&self.config).is_none() {
+            self.report_no_mail(event.name(), notice.user());
+            return Ok(());
+        }
+        let account = account::canonical(notice.user(), Unknown::Allowed).ok();
+        let uid = account.and_then(|account| account.uid);
+        self.store.notices().put(&notice, uid, Origin::Command, &mut OsEntropy)?;
+        self.left_a_notice.set(true);
+        Ok(())
+    }
+
+    /// Reports that no mail will be sent. The mail gives the owner of an account the time to object to a reset, so the operator of a reset is
+    /// warned. A missing mail program is logged each time, unless notices are turned off.
+    fn report_no_mail(&self, about: Name, user: &str) {
+        let is_off = self.config.notify.command == Command::Off;
+        if !is_off {
+            let event = Event::new(Name::NotifyFailed)
+                .field("user", user)
+                .field("about", about.as_str())
+                .field("problem", "no mail program");
+            self.log(&event);
+        }
+        let is_step = matches!(
+            about,
+            Name::ResetRequested | Name::ResetApproved | Name::ResetCancelled | Name::ResetCompleted
+        );
+        if is_step {
+            let why = if is_off {
+                "notices are turned off in the config ([notify] command)"
+            } else {
+                "there is no mail program; name one in the config ([notify] command), or install a mail system"
+            };
+            output::remark(&format!("the owner of the account gets no mail about this: {why}"));
+        }
     }
 }
 

@@ -1,16 +1,15 @@
 //! `devices`: lists and revokes the remembered devices of an account.
 
 use crate::authorise::{Consent, authorise};
-use crate::clock;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::output::{self, Format};
-use crate::report;
 use serde::Serialize;
 use totp_core::audit_event::Name;
 use totp_core::policy::remembered_device::{self, ForgottenDevices};
 use totp_core::store::Held;
 use totp_core::user::Account;
+use totp_host::clock;
 
 #[derive(Serialize)]
 struct DeviceList {
@@ -63,9 +62,9 @@ fn list(context: &Context, account: &Account) -> Result<DeviceList, CommandError
     let known = held.ledger().devices().iter().filter(|device| device.until() > now);
     let devices = known.map(|device| DeviceReport {
         id: device.id().to_string(),
-        since: clock::date(device.since()),
-        until: clock::date(device.until()),
-        last_used: (device.uses() > 0).then(|| clock::date(device.last_used())),
+        since: output::date(device.since()),
+        until: output::date(device.until()),
+        last_used: (device.uses() > 0).then(|| output::date(device.last_used())),
         uses: device.uses(),
     });
     Ok(DeviceList { user: account.user.as_str().to_owned(), devices: devices.collect() })
@@ -94,5 +93,5 @@ fn revoke_devices(
 ) -> Result<(), CommandError> {
     let count = remembered_device::forget(context.entry(account)?, which)?;
     context.audit(&context.event(Name::DeviceRevoked, account).field("device", id).field("count", count));
-    report::done(context.format, account, "revoked", "revoked; the next login from there needs a code")
+    output::done(context.format, account, "revoked", "revoked; the next login from there needs a code")
 }

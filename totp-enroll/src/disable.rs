@@ -1,35 +1,34 @@
-//! `disable`: withdraws an enrolment.
+//! `disable`: removes an enrolment.
 
 use crate::authorise::{Consent, authorise};
 use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::report;
+use crate::output;
 use totp_core::audit_event::Name;
-use totp_core::enrolment;
-use totp_core::enrolment::ExpectedEnrolment;
+use totp_core::enrolment::{self, ExpectedEnrolment};
 use totp_core::store::{Resets, Users};
 use totp_core::user::Account;
 
 pub(crate) fn run(context: &Context, user: Option<&str>, consent: Consent) -> Result<(), CommandError> {
     let account = context.any_account(user)?;
     if !context.is_enrolled(&account) {
-        return Err(remove_pending_reset(context, &account, consent)?);
+        return Err(cancel_pending_reset(context, &account, consent)?);
     }
     let expected = context.store.expected(&account.user)?;
     authorise(
         context,
         &account,
         consent,
-        "withdraws the enrolment: authenticators and recovery codes stop working",
+        "removes the enrolment: authenticators and recovery codes stop working",
     )?;
     enrolment::withdraw(context.entry_to_withdraw(&account)?, expected)?;
     context.audit(&context.event(Name::Disabled, &account));
-    report::done(context.format, &account, "disabled", "the enrolment is withdrawn")
+    output::done(context.format, &account, "disabled", "the enrolment is removed")
 }
 
-/// Removes the pending reset of an account that is not enrolled, readable or not, so that a new account of that name does not
-/// inherit it. The owner may not remove it: that would bypass the reset token. Returns the error "not enrolled".
-fn remove_pending_reset(
+/// Cancels the pending reset of an account that is not enrolled, readable or not, so that a new account of that name does not
+/// inherit it. The owner may not cancel it: that would bypass the reset token. Returns the error "not enrolled".
+fn cancel_pending_reset(
     context: &Context,
     account: &Account,
     consent: Consent,
@@ -43,9 +42,9 @@ fn remove_pending_reset(
         context,
         account,
         consent,
-        "removes the pending reset: enrolling this account no longer needs the reset token",
+        "cancels the pending reset: enrolling this account no longer needs the reset token",
     )?;
     enrolment::withdraw(context.entry_to_withdraw(account)?, ExpectedEnrolment::Nothing)?;
     context.audit(&context.event(Name::ResetCancelled, account));
-    Ok(not_enrolled.explained(|problem| format!("{problem}; its pending reset was removed")))
+    Ok(not_enrolled.explained(|problem| format!("{problem}; its pending reset was cancelled")))
 }

@@ -1,19 +1,17 @@
 //! `explain`: shows, rule by rule, what a login would require and why. Changes nothing.
 
 use crate::cli::{Cli, Explain};
-use crate::clock;
 use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::output::{self, Format};
+use crate::output;
 use serde::Serialize;
 use totp_core::network;
 use totp_core::policy::device::Traits;
-use totp_core::policy::remembered_device;
-use totp_core::policy::{Decision, Exempted, Policy, PolicyInput};
+use totp_core::policy::{Decision, Exempted, Policy, PolicyInput, remembered_device};
 use totp_core::store::Resets;
 use totp_core::user::Account;
-use totp_host::accounts;
 use totp_host::settings::read_config;
+use totp_host::{accounts, clock};
 
 #[derive(Serialize)]
 struct Explanation {
@@ -49,10 +47,7 @@ pub(crate) fn run(context: &Context, cli: &Cli, asked: &Explain) -> Result<(), C
     let (outcome, sentence) = outcome(decision.as_ref().unwrap_or(&Decision::Ask), &input);
     let user = account.user.as_str().to_owned();
     let document = Explanation { user, service: asked.service.clone(), rules, outcome, sentence };
-    match context.format {
-        Format::Json => output::document(&document),
-        Format::Text => lines(&document).iter().try_for_each(|line| output::line(line)),
-    }
+    output::report(context.format, &document, lines)
 }
 
 fn policy_input(
@@ -125,9 +120,13 @@ fn outcome(decision: &Decision, input: &PolicyInput) -> (&'static str, String) {
             ("remembered_device", "no code is required: the device is remembered".to_owned())
         }
         Decision::NotYetRequired(unenrolled) => match unenrolled.days_left() {
-            Some(days) => {
-                ("not_yet_required", format!("no code is required yet; {days} days are left to enrol"))
-            }
+            Some(days) => (
+                "not_yet_required",
+                format!(
+                    "no code is required yet; {} left to enrol",
+                    output::count_with(days, "day", ("is", "are"))
+                ),
+            ),
             None => (
                 "not_yet_required",
                 "no code is required: the account is not enrolled, and nullok allows that".to_owned(),

@@ -3,11 +3,11 @@
 //! ```text
 //!  main         the exit status, set in one place
 //!   ├ cli       the definition of the command line
-//!   ├ context   what every command works with: config, keyring, store, operator, audit log
+//!   ├ context   what every command works with: config, keyring, store, operator; it writes the audit log and spools notices
 //!   │  └ enroll · recovery_codes · disable · unlock · status · list · devices · explain · doctor · test · pam_snippet · keys · import · reset · prune   one command each
 //!   │     └ authorise   who may change an enrolment: its owner with a code, or root
 //!   ├ notify    sends notices of changes, when a command ends or by a timer
-//!   ├ terminal  prompts       ├ output  printed text, progress bars, the document of --json
+//!   ├ terminal  prompts       ├ output  printed text, dates, progress bars, the document of --json
 //!   └ command_error   why a command failed, and its exit status
 //! ```
 //!
@@ -16,10 +16,8 @@
 #![forbid(unsafe_code)]
 
 mod account;
-mod audit;
 mod authorise;
 mod cli;
-mod clock;
 mod command_error;
 mod context;
 mod devices;
@@ -29,13 +27,11 @@ mod enroll;
 mod explain;
 mod import;
 mod keys;
-mod list;
 mod notify;
 mod output;
 mod pam_snippet;
 mod prune;
 mod recovery_codes;
-mod report;
 mod reset;
 mod reset_token;
 mod status;
@@ -77,7 +73,7 @@ fn run(cli: &Cli) -> Result<(), CommandError> {
     match &cli.command {
         Command::Enroll(options) => with_context(cli, |context| enroll::run(context, options)),
         Command::Status { user } => with_context(cli, |context| status::run(context, user.as_deref())),
-        Command::List => with_context(cli, list::run),
+        Command::List => with_context(cli, status::list),
         Command::RecoveryCodes { user, yes } => {
             with_context(cli, |context| recovery_codes::run(context, user.as_deref(), (*yes).into()))
         }

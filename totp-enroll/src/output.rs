@@ -1,9 +1,15 @@
-//! What the command prints outside a dialogue: lines of text, remarks, progress bars, or the one document of `--json`.
+//! What the command prints outside a dialogue: lines of text with their dates and durations, remarks, progress bars, or the one document
+//! of `--json`.
 
 use crate::command_error::CommandError;
 use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
 use serde::Serialize;
+use std::fmt::Display;
 use std::io::{ErrorKind, IsTerminal, Write};
+use totp_core::secret::Secret;
+use totp_core::user::Account;
+use zeroize::Zeroizing;
 
 /// Who reads standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +39,7 @@ pub(crate) fn line(text: &str) -> Result<(), CommandError> {
 /// # Errors
 /// [`CommandError`] where it cannot be written.
 pub(crate) fn secret_line(text: &str) -> Result<(), CommandError> {
-    let mut line = zeroize::Zeroizing::new(printable(text));
+    let mut line = Zeroizing::new(printable(text));
     line.push('\n');
     // One write with the newline: standard output keeps a copy of incomplete lines in its buffer.
     std::io::stdout().write_all(line.as_bytes()).map_err(|error| write_error(&error))
@@ -47,10 +53,40 @@ pub(crate) fn remark(text: &str) {
 /// Prints the document of `--json`.
 pub(crate) fn document<T: Serialize>(document: &T) -> Result<(), CommandError> {
     let text = serde_json::to_vec(document).map_err(|error| CommandError::refused(error.to_string()))?;
-    let mut text = zeroize::Zeroizing::new(text);
+    let mut text = Zeroizing::new(text);
     text.push(b'\n');
     // A closed pipe is an error here: half a document is useless.
     std::io::stdout().write_all(&text).map_err(|error| write_error(&error))
+}
+
+/// Prints a result: the document for a program, its lines for a person.
+pub(crate) fn report<T: Serialize>(
+    format: Format,
+    report: &T,
+    lines: impl FnOnce(&T) -> Vec<String>,
+) -> Result<(), CommandError> {
+    match format {
+        Format::Json => document(report),
+        Format::Text => lines(report).iter().try_for_each(|text| line(text)),
+    }
+}
+
+/// The error of a command whose document says already what failed: for a program only the exit status is left to set.
+pub(crate) fn reported(format: Format, error: CommandError) -> CommandError {
+    match format {
+        Format::Json => error.reported(),
+        Format::Text => error,
+    }
+}
+
+/// A secret as text, wiped after use.
+pub(crate) fn secret_text(secret: &Secret) -> Zeroizing<String> {
+    Zeroizing::new(String::from_utf8_lossy(secret.expose()).into_owned())
+}
+
+/// The place of an error: a file, and the line if there is one.
+pub(crate) fn location(file: impl Display, line: Option<usize>) -> String {
+    line.map_or_else(|| file.to_string(), |line| format!("{file} line {line}"))
 }
 
 /// Formats rows as lines; each column is as wide as its widest cell.
@@ -94,6 +130,26 @@ fn write_error(error: &std::io::Error) -> CommandError {
     ))
 }
 
+/// Reports a change: `message` as text, `done` as the word in the JSON.
+pub(crate) fn done(
+    format: Format,
+    account: &Account,
+    done: &'static str,
+    message: &str,
+) -> Result<(), CommandError> {
+    #[derive(Serialize)]
+    struct ChangeDocument<'a> {
+        user: &'a str,
+        done: &'static str,
+    }
+    let user = account.user.as_str();
+    match format {
+        Format::Text => line(&format!("{user}: {message}"))?,
+        Format::Json => document(&ChangeDocument { user, done })?,
+    }
+    Ok(())
+}
+
 /// Reports why a command failed: on standard error, and with `--json` also as the document.
 pub(crate) fn error(format: Format, error: &CommandError) {
     #[derive(Serialize)]
@@ -108,11 +164,7 @@ pub(crate) fn error(format: Format, error: &CommandError) {
         return;
     }
     let file = error.file.as_ref().map(|file| file.display().to_string());
-    let location = match (&file, error.line) {
-        (Some(file), Some(line)) => format!("{file} line {line}: "),
-        (Some(file), None) => format!("{file}: "),
-        (None, _) => String::new(),
-    };
+    let location = file.as_ref().map_or_else(String::new, |file| format!("{}: ", location(file, error.line)));
     remark(&format!("{location}{}", error.problem));
     if format == Format::Json {
         // Serialising cannot fail here; a failure to write has nowhere else to be reported.
@@ -145,6 +197,37 @@ fn styled_bar(format: Format, task: &'static str, length: u64, template: &str) -
         .with_prefix(task)
 }
 
+/// Seconds since 1970 as RFC 3339, in UTC.
+pub(crate) fn date(seconds: u64) -> String {
+    let timestamp = i64::try_from(seconds).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+    timestamp.map_or_else(|| format!("{seconds} s after 1970"), |timestamp| timestamp.to_string())
+}
+
+/// A duration in words, rounded up to a whole unit.
+pub(crate) fn duration(seconds: u64) -> String {
+    match seconds {
+        0..=119 => count(seconds, "second"),
+        120..=7199 => count(seconds.div_ceil(60), "minute"),
+        _ => count(seconds.div_ceil(3600), "hour"),
+    }
+}
+
+/// A number of things, as in "1 day" and "2 days".
+pub(crate) fn count<N: From<u8> + Copy + PartialEq + Display>(number: N, one: &str) -> String {
+    let ending = if number == N::from(1) { "" } else { "s" };
+    format!("{number} {one}{ending}")
+}
+
+/// The same with its verb in the two forms, as in "1 day is" and "2 days are".
+pub(crate) fn count_with<N: From<u8> + Copy + PartialEq + Display>(
+    number: N,
+    one: &str,
+    (is, are): (&str, &str),
+) -> String {
+    let verb = if number == N::from(1) { is } else { are };
+    format!("{} {verb}", count(number, one))
+}
+
 /// The header of a service's own section in the config: `[service.NAME.SECTION]`.
 /// A name that is not a bare TOML key is quoted; TOML's escapes are those of JSON.
 pub(crate) fn service_section(service: &str, section: &str) -> String {
@@ -166,5 +249,27 @@ mod tests {
     fn a_closed_pipe_is_ignored_and_a_full_disk_is_an_error() {
         assert!(ignore_closed_pipe(Err(ErrorKind::BrokenPipe.into())).is_ok());
         assert!(ignore_closed_pipe(Err(ErrorKind::StorageFull.into())).is_err());
+    }
+
+    #[test]
+    fn dates_are_rfc_3339() {
+        assert_eq!(date(0), "1970-01-01T00:00:00Z");
+        assert_eq!(date(1_800_000_000), "2027-01-15T08:00:00Z");
+        assert!(date(u64::MAX).ends_with("after 1970"));
+    }
+
+    #[test]
+    fn one_thing_is_singular() {
+        assert_eq!([0, 1, 2].map(|number| count(number, "day")), ["0 days", "1 day", "2 days"]);
+        let sentences = [0_usize, 1, 2].map(|number| count_with(number, "day", ("is", "are")));
+        assert_eq!(sentences, ["0 days are", "1 day is", "2 days are"]);
+    }
+
+    #[test]
+    fn a_duration_is_rounded_up() {
+        assert_eq!(duration(1), "1 second");
+        assert_eq!(duration(60), "60 seconds");
+        assert_eq!(duration(121), "3 minutes");
+        assert_eq!(duration(86400), "24 hours");
     }
 }

@@ -3,7 +3,7 @@
 use crate::authorise::{Consent, authorise};
 use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::output::{self, Format};
+use crate::output;
 use crate::terminal::{SignalsBlocked, Terminal};
 use serde::Serialize;
 use totp_core::audit_event::Name;
@@ -18,13 +18,8 @@ pub(crate) fn run(context: &Context, user: Option<&str>, consent: Consent) -> Re
     if !context.is_enrolled(&account) {
         return Err(CommandError::not_enrolled(account.user.as_str()));
     }
-    // Before anything changes: without a terminal the new codes could not be shown.
-    let terminal = match context.format {
-        Format::Json => None,
-        Format::Text => {
-            Some(Terminal::open(context.format, "to print the codes for a program, use --json --yes")?)
-        }
-    };
+    let terminal =
+        Terminal::for_result(context.format, "to print the codes for a program, use --json --yes")?;
     let expected = context.store.expected(&account.user)?;
     authorise(
         context,
@@ -67,10 +62,8 @@ fn document(user: &str, codes: &[Secret]) -> Result<(), CommandError> {
         user: &'a str,
         recovery_codes: Vec<&'a str>,
     }
-    let shown: Vec<Zeroizing<String>> = codes
-        .iter()
-        .map(|code| Zeroizing::new(String::from_utf8_lossy(grouped(code).expose()).into_owned()))
-        .collect();
+    let shown: Vec<Zeroizing<String>> =
+        codes.iter().map(|code| output::secret_text(&grouped(code))).collect();
     output::document(&CodesDocument {
         user,
         recovery_codes: shown.iter().map(|code| code.as_str()).collect(),

@@ -1,7 +1,6 @@
 //! What authorises enrolling an account that is not enrolled: a reset token, an operator, or the owner.
 
 use crate::cli::Enroll;
-use crate::clock;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::output;
@@ -13,6 +12,7 @@ use totp_core::code::Answer;
 use totp_core::secret::Secret;
 use totp_core::store::{Entry, Resets};
 use totp_core::user::Account;
+use totp_host::clock;
 use totp_host::documents::{Access, read_document};
 
 /// Tokens that may be typed before the command ends; the token's own limit counts each of them too.

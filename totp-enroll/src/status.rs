@@ -1,24 +1,25 @@
-//! `status`: shows the enrolment of one account.
+//! `status` and `list`: show the enrolment of one account, or of all; never a secret.
 
+use crate::account::{self, Unknown, name_of};
 use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::output::{self, Format};
-use crate::report::EnrolmentReport;
+use crate::output;
+use nix::unistd::Uid;
+use serde::Serialize;
+use totp_core::enrolment::recovery_left;
+use totp_core::factor::Factor;
+use totp_core::lockout::LockState;
 use totp_core::recovery::RecoveryKind;
-use totp_core::store::Resets;
-use totp_core::user::Account;
+use totp_core::store::{Held, Resets, Users};
+use totp_core::user::{Account, User};
+use totp_host::clock;
 
 pub(crate) fn run(context: &Context, user: Option<&str>) -> Result<(), CommandError> {
     let account = context.any_account(user)?;
     let Some(report) = EnrolmentReport::of(context, &account)? else {
         return Err(not_enrolled(context, &account));
     };
-    match context.format {
-        Format::Json => output::document(&report),
-        Format::Text => {
-            lines(&report, context.config.warn_below).iter().try_for_each(|line| output::line(line))
-        }
-    }
+    output::report(context.format, &report, |report| status_lines(report, context.config.warn_below))
 }
 
 /// The error "not enrolled"; it mentions a pending reset token.
@@ -34,7 +35,7 @@ fn not_enrolled(context: &Context, account: &Account) -> CommandError {
     }
 }
 
-fn lines(report: &EnrolmentReport, warn_below: usize) -> Vec<String> {
+fn status_lines(report: &EnrolmentReport, warn_below: usize) -> Vec<String> {
     let bound = report.uid.map_or_else(|| "no uid".to_owned(), |uid| format!("uid {uid}"));
     let mut lines = vec![format!("{} ({bound}): enrolled since {}", report.user, report.created)];
     for authenticator in &report.authenticators {
@@ -52,7 +53,11 @@ fn lines(report: &EnrolmentReport, warn_below: usize) -> Vec<String> {
         ));
     }
     lines.push(recovery(report, warn_below));
-    lines.push(format!("state: {}, {} wrong codes in a row", report.state_text(), report.wrong_in_a_row));
+    lines.push(format!(
+        "state: {}, {} in a row",
+        report.state_text(),
+        output::count(report.wrong_in_a_row, "wrong code")
+    ));
     lines.push(report.last_login.as_ref().map_or("last login: none".to_owned(), |login| {
         format!("last login: {} (method: {})", login.at, login.method)
     }));
@@ -72,8 +77,9 @@ fn recovery(report: &EnrolmentReport, warn_below: usize) -> String {
     let left = report.recovery_left;
     if kind == RecoveryKind::Scratch.as_str() {
         return format!(
-            "recovery codes: {left} imported scratch codes, which do not work while the account is locked; replace them with \
-             \"totp-enroll recovery-codes\""
+            "recovery codes: {}, accepted only while the account is not locked; to replace the imported codes, run \
+             \"totp-enroll recovery-codes\"",
+            output::count(left, "imported scratch code")
         );
     }
     if left < warn_below {
@@ -82,4 +88,187 @@ fn recovery(report: &EnrolmentReport, warn_below: usize) -> String {
         );
     }
     format!("recovery codes: {left} left of those created {since}")
+}
+
+#[derive(Serialize)]
+struct EnrolmentList {
+    users: Vec<EnrolmentReport>,
+    broken: Vec<UnreadableEnrolment>,
+}
+
+#[derive(Serialize)]
+struct UnreadableEnrolment {
+    user: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+    problem: String,
+}
+
+/// `list`: an enrolment that cannot be read has its own line and does not hide the others.
+pub(crate) fn list(context: &Context) -> Result<(), CommandError> {
+    let mut document = EnrolmentList { users: Vec::new(), broken: Vec::new() };
+    for user in context.store.users()? {
+        match account::canonical(user.as_str(), Unknown::Allowed)
+            .and_then(|account| EnrolmentReport::of(context, &account))
+        {
+            Ok(Some(report)) => document.users.push(report),
+            // Removed after the names were read.
+            Ok(None) => {}
+            Err(error) => document.broken.push(UnreadableEnrolment::of(&user, error)),
+        }
+    }
+    output::report(context.format, &document, table)?;
+    match document.broken.len() {
+        0 => Ok(()),
+        count => {
+            let problem = format!(
+                "{count} of {} cannot be read",
+                output::count(count.saturating_add(document.users.len()), "enrolment")
+            );
+            let error = CommandError::refused(problem);
+            Err(output::reported(context.format, error))
+        }
+    }
+}
+
+impl UnreadableEnrolment {
+    fn of(user: &User, error: CommandError) -> Self {
+        let file = error.file.map(|file| file.display().to_string());
+        Self { user: user.as_str().to_owned(), file, line: error.line, problem: error.problem }
+    }
+}
+
+fn table(document: &EnrolmentList) -> Vec<String> {
+    if document.users.is_empty() && document.broken.is_empty() {
+        return vec!["no account is enrolled".to_owned()];
+    }
+    let head = ["USER", "AUTHENTICATORS", "RECOVERY", "STATE", "LAST LOGIN"].map(str::to_owned);
+    let mut rows = vec![head];
+    for report in &document.users {
+        let labels: Vec<&str> = report.authenticators.iter().map(|one| one.label.as_str()).collect();
+        let login = report.last_login.as_ref().map_or_else(|| "never".to_owned(), |login| login.at.clone());
+        let left = report.recovery_left.to_string();
+        rows.push([report.user.clone(), labels.join(", "), left, report.state_text(), login]);
+    }
+    let mut lines = output::columns(&rows);
+    for unreadable in &document.broken {
+        let file = unreadable.file.as_ref().map_or_else(String::new, |file| format!("{file}: "));
+        lines.push(format!("{}: UNREADABLE: {file}{}", unreadable.user, unreadable.problem));
+    }
+    lines
+}
+
+/// One enrolment, as the JSON of `status` and `list` has it.
+#[derive(Serialize)]
+pub(crate) struct EnrolmentReport {
+    pub(crate) user: String,
+    /// `null`: bound by name, without a uid.
+    pub(crate) uid: Option<u32>,
+    pub(crate) created: String,
+    pub(crate) authenticators: Vec<AuthenticatorReport>,
+    pub(crate) recovery_created: Option<String>,
+    pub(crate) recovery_left: usize,
+    /// `recovery_code`, or `scratch_code` if imported from another program.
+    pub(crate) recovery_kind: Option<&'static str>,
+    /// An authenticator has not yet had a code accepted. Logins need a code anyway.
+    pub(crate) pending: bool,
+    pub(crate) wrong_in_a_row: u32,
+    /// `open`, `limited`, `locked` or `disabled`.
+    pub(crate) state: &'static str,
+    pub(crate) wait_seconds: u64,
+    pub(crate) last_login: Option<LoginReport>,
+    /// A request to reset the enrolment; `null`: none, or it has expired.
+    pub(crate) reset: Option<ResetNoticeReport>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct ResetNoticeReport {
+    pub(crate) requested: String,
+    pub(crate) by: String,
+    pub(crate) expires: String,
+}
+
+#[derive(Serialize)]
+pub(crate) struct AuthenticatorReport {
+    pub(crate) label: String,
+    r#type: &'static str,
+    pub(crate) algorithm: &'static str,
+    pub(crate) digits: u8,
+    pub(crate) period: u64,
+    pub(crate) created: String,
+    /// When its first code was accepted; `null`: not yet.
+    pub(crate) confirmed: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct LoginReport {
+    pub(crate) at: String,
+    pub(crate) method: &'static str,
+}
+
+impl EnrolmentReport {
+    /// Reads the enrolment of `account`; `None`: not enrolled.
+    pub(crate) fn of(context: &Context, account: &Account) -> Result<Option<Self>, CommandError> {
+        let Some(held) = context.hold(account)? else { return Ok(None) };
+        let (credential, ledger) = (held.credential(), held.ledger());
+        let now = clock::now()?.realtime;
+        let (state, wait_seconds) = match context.config.limit.state(ledger.failures(), now) {
+            LockState::Open => ("open", 0),
+            LockState::Limited(wait) => ("limited", wait.0),
+            LockState::Locked(wait) => ("locked", wait.0),
+            LockState::Disabled => ("disabled", 0),
+        };
+        let authenticators = credential.authenticators().iter().enumerate().map(|(place, authenticator)| {
+            let factor = authenticator.factor();
+            let Factor::Totp(totp) = factor;
+            let parameters = totp.parameters();
+            AuthenticatorReport {
+                label: authenticator.label().as_str().to_owned(),
+                r#type: factor.kind().as_str(),
+                algorithm: parameters.algorithm().as_str(),
+                digits: factor.digits(),
+                period: parameters.period(),
+                created: authenticator.created().to_string(),
+                confirmed: ledger.confirmed_at(place).map(output::date),
+            }
+        });
+        Ok(Some(Self {
+            user: account.user.as_str().to_owned(),
+            uid: credential.owner().uid,
+            created: credential.created().to_string(),
+            authenticators: authenticators.collect(),
+            recovery_created: credential.recovery_created().map(|created| created.to_string()),
+            recovery_left: recovery_left(credential, ledger),
+            recovery_kind: credential.recovery_kind().map(RecoveryKind::as_str),
+            pending: (0..credential.authenticators().len()).any(|at| ledger.confirmed_at(at).is_none()),
+            wrong_in_a_row: ledger.failures().consecutive(),
+            state,
+            wait_seconds,
+            last_login: ledger
+                .last_login()
+                .map(|login| LoginReport { at: output::date(login.at), method: login.method.as_str() }),
+            reset: ledger.notice().filter(|notice| notice.until > now).map(|notice| ResetNoticeReport {
+                requested: output::date(notice.at),
+                by: name_of(Uid::from_raw(notice.by)),
+                expires: output::date(notice.until),
+            }),
+        }))
+    }
+
+    /// The labels of the authenticators that have not yet had a code accepted.
+    pub(crate) fn pending_labels(&self) -> Vec<&str> {
+        let pending = self.authenticators.iter().filter(|one| one.confirmed.is_none());
+        pending.map(|one| one.label.as_str()).collect()
+    }
+
+    /// The state in words.
+    pub(crate) fn state_text(&self) -> String {
+        let pending = if self.pending { ", pending" } else { "" };
+        match self.wait_seconds {
+            0 => format!("{}{pending}", self.state),
+            wait => format!("{} for {}{pending}", self.state, output::duration(wait)),
+        }
+    }
 }

@@ -35,6 +35,15 @@ impl Terminal {
         Ok(Self(()))
     }
 
+    /// The terminal on which a result is shown once; `None` with `--json`, where the document has it. Opened before anything changes:
+    /// without a terminal the result could not be shown.
+    pub(crate) fn for_result(format: Format, instead: &str) -> Result<Option<Self>, CommandError> {
+        match format {
+            Format::Json => Ok(None),
+            Format::Text => Self::open(format, instead).map(Some),
+        }
+    }
+
     /// The width in columns.
     pub(crate) fn width(&self) -> usize {
         let (_, columns) = console::Term::stdout().size();

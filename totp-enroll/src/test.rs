@@ -2,7 +2,6 @@
 
 use crate::authorise;
 use crate::cli::Test;
-use crate::clock;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::output::{self, Format};
@@ -63,7 +62,7 @@ pub(crate) fn run(context: &Context, asked: &Test) -> Result<(), CommandError> {
         return Ok(());
     }
     let error = CommandError::refused(document.sentence);
-    Err(if context.format == Format::Json { error.reported() } else { error })
+    Err(output::reported(context.format, error))
 }
 
 fn read_code(context: &Context, asked: &Test) -> Result<Secret, CommandError> {
@@ -151,12 +150,12 @@ fn refused<'a>(account: &'a Account, refusal: &Refusal) -> TestReport<'a> {
     let mut sentence = match clock_off_seconds {
         Some(off) => format!(
             "the code is about {} old: correct the phone's clock (automatic date and time) or this machine's",
-            clock::length(off.unsigned_abs())
+            output::duration(off.unsigned_abs())
         ),
         None => authorise::explain(reason),
     };
     if let Some(lock) = refusal.lock {
-        sentence.push_str(&format!("; the account is now locked for {}", clock::length(lock.0)));
+        sentence.push_str(&format!("; the account is now locked for {}", output::duration(lock.0)));
     }
     TestReport {
         right: false,

@@ -1,13 +1,12 @@
 //! `unlock`: clears wrong codes and locks; with `--repair`, creates a new ledger.
 
-use crate::clock;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::output;
-use crate::report;
 use totp_core::audit_event::Name;
 use totp_core::enrolment;
 use totp_core::store::{Engine, EnrolmentAttempts};
+use totp_host::clock;
 
 pub(crate) fn run(context: &Context, user: &str, repair: bool) -> Result<(), CommandError> {
     let account = context.any_account(Some(user))?;
@@ -23,7 +22,7 @@ pub(crate) fn run(context: &Context, user: &str, repair: bool) -> Result<(), Com
     if !context.is_enrolled(&account) {
         if cleared {
             context.audit(&context.event(Name::Unlocked, &account).field("way", "enroll"));
-            return report::done(
+            return output::done(
                 context.format,
                 &account,
                 "unlocked",
@@ -43,12 +42,12 @@ pub(crate) fn run(context: &Context, user: &str, repair: bool) -> Result<(), Com
     context.audit(&context.event(Name::Unlocked, &account).field("repaired", repaired));
     if repaired {
         let message = "a new ledger was created and the recovery codes are void; create new ones with \"totp-enroll recovery-codes\"";
-        return report::done(context.format, &account, "repaired", message);
+        return output::done(context.format, &account, "repaired", message);
     }
     let message = if repair {
         "the ledger is intact and was kept; wrong codes and locks are cleared"
     } else {
         "wrong codes and locks are cleared"
     };
-    report::done(context.format, &account, "unlocked", message)
+    output::done(context.format, &account, "unlocked", message)
 }

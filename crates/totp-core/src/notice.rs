@@ -38,7 +38,7 @@ fn words(name: Name) -> Option<Words> {
             "Someone else had one of your codes, and their device is now let in without a code.",
         ),
         Name::DeviceRevoked => (
-            "remembered devices were forgotten and need a code again",
+            "remembered devices were revoked and need a code again",
             "Someone else may have changed how logins to your account are checked.",
         ),
         Name::ResetRequested => (

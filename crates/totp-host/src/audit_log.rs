@@ -159,4 +159,38 @@ mod tests {
         let waited = begun.elapsed();
         assert!(waited >= PATIENCE && waited < PATIENCE * 10, "{waited:?}");
     }
+
+    /// A process that is stopped and continued finds such a send interrupted (signal(7)).
+    #[test]
+    fn after_an_interrupted_send_the_next_line_has_its_full_time() {
+        const LONG: Duration = Duration::from_secs(30);
+        const STOP_AND_GO_ON: &str = "kill -STOP $PPID; kill -CONT $PPID";
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        let mut log = AuditLog::connect(&path, "sshd", LONG);
+        let LoggerBackend::Unix(datagram) = &log.logger.as_ref().unwrap().backend else {
+            panic!("no datagrams")
+        };
+        let datagram = datagram.try_clone().unwrap();
+        let timeout = || datagram.write_timeout().unwrap();
+        let begun = Instant::now();
+        std::thread::scope(|scope| {
+            let full = scope.spawn(|| {
+                while timeout() == Some(LONG) && begun.elapsed() < LONG {
+                    let done = std::process::Command::new("/bin/sh").args(["-c", STOP_AND_GO_ON]).status();
+                    assert!(done.unwrap().success());
+                }
+                let was_interrupted = timeout() != Some(LONG);
+                received(&socket);
+                was_interrupted
+            });
+            // The last one waits until the other thread makes space.
+            for _ in 0..12 {
+                log.write(Severity::Info, "event=accepted");
+            }
+            assert!(full.join().unwrap(), "no send was interrupted");
+        });
+        assert_eq!(timeout(), Some(LONG));
+    }
 }

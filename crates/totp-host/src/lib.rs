@@ -1,10 +1,10 @@
-//! The machine, as every front end needs it: settings, clock, random bytes, accounts and the audit log.
+//! The machine, as every front end needs it: settings, the store, clock, random bytes, accounts and the audit log.
 //!
 //! | module | what it does |
 //! |---|---|
 //! | [`settings`] | reads the config and the keyring, and says what to do if they cannot be used |
+//! | [`store`] | opens the store that the config names; the only place that names an engine |
 //! | [`documents`] | reads and writes documents that only root can have written, by path |
-//! | [`store`] | opens the store that the config names |
 //! | [`clock`] | reads the clocks |
 //! | [`entropy`] | random bytes of the operating system |
 //! | [`accounts`] | looks up accounts and groups |
@@ -18,9 +18,29 @@
 pub mod accounts;
 pub mod audit_log;
 pub mod clock;
-pub mod documents;
 pub mod entropy;
 #[cfg(test)]
 mod manual_tests;
 pub mod settings;
-pub mod store;
+
+/// The store that the config names. A front end uses it by the traits of [`totp_core::store`]; which engine it is, is written here.
+pub mod store {
+    use totp_core::config::Paths;
+    pub use totp_store::FilesStore as LocalStore;
+    pub use totp_store::open;
+    pub use totp_store::timestamp_records::TimestampRecords;
+
+    /// The timestamp records of this machine's login sessions: files, whatever the engine is. Nothing is opened or made yet.
+    #[must_use]
+    pub fn timestamp_records(paths: &Paths) -> TimestampRecords {
+        TimestampRecords::new(&paths.runtime)
+    }
+}
+
+/// Documents of this machine, whatever the engine is: the config, the keyring, a backup, a file with a reset token.
+pub mod documents {
+    pub use totp_store::directory::{Access, read_document};
+    pub use totp_store::documents::{
+        create_document, destroy_document, destroy_drafts, replace_document, sync_document,
+    };
+}

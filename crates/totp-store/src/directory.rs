@@ -6,7 +6,7 @@
 use crate::error::FileError;
 use nix::dir::{self, Dir};
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, RenameFlags, open, openat, renameat2};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, RenameFlags, open, openat, renameat, renameat2};
 use nix::sys::stat::{FchmodatFlags, FileStat, Mode, SFlag, fchmod, fchmodat, fstat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, fchownat, fsync, mkdir, read, syncfs, unlinkat};
 use std::fs::File;
@@ -136,13 +136,22 @@ impl Directory {
         fsync(&fd).map_err(|source| FileError::System { file: path, action: "sync", source })
     }
 
-    /// The entries of the directory, and its path.
-    pub(crate) fn entries(self) -> Result<(dir::OwningIter, PathBuf), FileError> {
-        let Self { fd, path } = self;
-        match Dir::from_fd(fd) {
-            Ok(directory) => Ok((directory.into_iter(), path)),
-            Err(source) => Err(FileError::System { file: path, action: "list", source }),
+    /// The names in the directory, as it is read.
+    pub(crate) fn names(&self) -> Result<EntryNames, FileError> {
+        // Not the descriptor itself, which is at its end after one listing.
+        match Dir::openat(&self.fd, ".", FLAGS | OFlag::O_DIRECTORY, Mode::empty()) {
+            Ok(opened) => Ok(EntryNames { entries: opened.into_iter(), path: self.path.clone() }),
+            Err(source) => Err(FileError::System { file: self.path.clone(), action: "list", source }),
         }
+    }
+
+    /// Renames a draft to `name`, in place of a file of that name. Not synced.
+    pub(crate) fn put_in_place(&self, draft: &str, name: &str) -> Result<(), FileError> {
+        renameat(&self.fd, draft, &self.fd, name).map_err(|source| FileError::System {
+            file: self.path.join(name),
+            action: "put in place",
+            source,
+        })
     }
 
     /// Finishes what [`make_root_directory`] began for a private directory before it was killed. A directory that another user could
@@ -177,6 +186,37 @@ impl Directory {
             action: "sync",
             source,
         })
+    }
+}
+
+/// The names in a directory, without `.` and `..`. Bytes that are not UTF-8 are replaced; no file of the store has such a name.
+pub(crate) struct EntryNames {
+    entries: dir::OwningIter,
+    path: PathBuf,
+}
+
+impl Iterator for EntryNames {
+    type Item = Result<String, FileError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            match self.entries.next()? {
+                Ok(entry) if matches!(entry.file_name().to_bytes(), b"." | b"..") => {}
+                Ok(entry) => return Some(Ok(entry.file_name().to_string_lossy().into_owned())),
+                Err(source) => {
+                    return Some(Err(FileError::System { file: self.path.clone(), action: "list", source }));
+                }
+            }
+        }
+    }
+}
+
+/// `None` for a file or directory that is missing.
+pub(crate) fn if_exists<T>(found: Result<T, FileError>) -> Result<Option<T>, FileError> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(FileError::System { source: Errno::ENOENT, .. }) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

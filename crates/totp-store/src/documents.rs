@@ -1,11 +1,10 @@
 //! Creates, replaces and destroys documents by path: the config and the keyring.
 
 use crate::directory::{
-    Access, Directory, LARGEST_DOCUMENT, check_file, make_directory, system, unsafe_file,
+    Access, DRAFT, Directory, LARGEST_DOCUMENT, check_file, if_exists, make_directory, system, unsafe_file,
 };
 use crate::error::FileError;
-use nix::errno::Errno;
-use nix::fcntl::{OFlag, renameat};
+use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use nix::unistd::fsync;
 use std::fs::File;
@@ -27,7 +26,7 @@ pub fn create_document(file: &Path, text: &Secret) -> Result<bool, StoreError> {
     let (parent, name) = parent_and_name(file)?;
     make_directory(parent, Mode::from_bits_truncate(0o755))?;
     let directory = Directory::open(parent, Access::RootWrites)?;
-    let draft = format!(".new.{}.{name}", std::process::id());
+    let draft = format!("{DRAFT}{}.{name}", std::process::id());
     directory.write_new(&draft, text.expose())?;
     let named = directory.sync_file(&draft).and_then(|()| directory.name(&draft, name));
     if named.is_err() {
@@ -45,15 +44,9 @@ pub fn create_document(file: &Path, text: &Secret) -> Result<bool, StoreError> {
 pub fn replace_document(file: &Path, text: &Secret) -> Result<(), StoreError> {
     let (parent, name) = parent_and_name(file)?;
     let directory = Directory::open(parent, Access::RootWrites)?;
-    let draft = format!(".new.{name}");
+    let draft = format!("{DRAFT}{name}");
     directory.write_new(&draft, text.expose())?;
-    let replaced = directory.sync_file(&draft).and_then(|()| {
-        renameat(&directory.fd, draft.as_str(), &directory.fd, name).map_err(|source| FileError::System {
-            file: file.to_owned(),
-            action: "put in place",
-            source,
-        })
-    });
+    let replaced = directory.sync_file(&draft).and_then(|()| directory.put_in_place(&draft, name));
     if replaced.is_err() {
         let _ = directory.remove(&draft);
     }
@@ -88,17 +81,11 @@ pub fn destroy_document(file: &Path) -> Result<(), StoreError> {
 /// As [`destroy_document`].
 pub fn destroy_drafts(file: &Path) -> Result<(), StoreError> {
     let (parent, name) = parent_and_name(file)?;
-    let directory = match Directory::open(parent, Access::RootWrites) {
-        Err(FileError::System { source: Errno::ENOENT, .. }) => return Ok(()),
-        opened => opened?,
-    };
-    let (entries, parent) = directory.entries()?;
-    for entry in entries {
-        let entry =
-            entry.map_err(|source| FileError::System { file: parent.clone(), action: "list", source })?;
-        let draft = entry.file_name().to_string_lossy();
-        if draft.strip_prefix(".new.").is_some_and(|draft| is_draft_of(draft, name)) {
-            destroy_document(&parent.join(&*draft))?;
+    let Some(directory) = if_exists(Directory::open(parent, Access::RootWrites))? else { return Ok(()) };
+    for draft in directory.names()? {
+        let draft = draft?;
+        if draft.strip_prefix(DRAFT).is_some_and(|draft| is_draft_of(draft, name)) {
+            destroy_document(&parent.join(&draft))?;
         }
     }
     Ok(())

@@ -1,9 +1,8 @@
 //! Enrolment attempts as files below the runtime directory, one for each account, named by its uid. They are gone after a reboot.
 
-use crate::directory::{Directory, make_private, open_private, system};
+use crate::directory::{Directory, if_exists, make_private, open_private, system};
 use crate::error::FileError;
 use crate::lock::{Lock, Locked, lock};
-use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -31,15 +30,7 @@ impl AttemptFiles {
     }
 
     fn existing(&self) -> Result<Option<Directory>, FileError> {
-        match self.directory() {
-            Ok(directory) => Ok(Some(directory)),
-            Err(FileError::System { source: Errno::ENOENT, .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn directory(&self) -> Result<Directory, FileError> {
-        open_private(&self.runtime, ATTEMPTS)
+        if_exists(open_private(&self.runtime, ATTEMPTS))
     }
 }
 

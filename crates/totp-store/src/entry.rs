@@ -3,10 +3,11 @@
 use crate::FilesStore;
 use crate::directory::{Access, DRAFT, make_directory};
 use crate::error::FileError;
-use crate::files_store::{RESETS, StateDirs, readable};
-use crate::hold::{LaterVersion, read_ledger, read_whole, sync_data, write_slot, write_twin};
+use crate::files_store::{
+    LaterVersion, RESETS, StateDirs, read_ledger, read_whole, sync_data, write_slot, write_twin,
+};
 use crate::lock::{Lock, Locked, lock};
-use nix::fcntl::{OFlag, renameat};
+use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use totp_core::account_recovery::Reset;
 use totp_core::credential::Credential;
 use totp_core::id::Id;
 use totp_core::ledger::Ledger;
-use totp_core::ledger::slot::{NextSlot, Slots};
+use totp_core::ledger::slot::{self, NextSlot, Slots};
 use totp_core::store::{Entries, Entry, StoreError};
 use totp_core::user::User;
 
@@ -135,10 +136,7 @@ impl FileEntry {
     }
 
     fn put_in_place(&self) -> Result<(), FileError> {
-        let (directory, draft, name) = (&self.dirs.credentials, self.draft(), self.name());
-        renameat(&directory.fd, draft.as_str(), &directory.fd, name.as_str()).map_err(|source| {
-            FileError::System { file: directory.path.join(&name), action: "put in place", source }
-        })
+        self.dirs.credentials.put_in_place(&self.draft(), &self.name())
     }
 }
 
@@ -232,17 +230,22 @@ impl Entry for FileEntry {
 }
 
 impl StateDirs {
+    /// Creates an empty ledger, completely or not at all; one that exists meanwhile stays.
+    fn create_ledger(&self, component: &str) -> Result<(), FileError> {
+        let directory = &self.ledgers;
+        // With the process id: two commands may create the same ledger at once.
+        let draft = format!("{DRAFT}{}.{component}", std::process::id());
+        directory.write_new(&draft, &slot::blank())?;
+        directory.name(&draft, component).map(drop)
+    }
+
     fn keep_reset(&self, component: &str, reset: &Reset) -> Result<(), FileError> {
         make_directory(&self.state.path.join(RESETS), Mode::S_IRWXU)?;
         let directory = self.state.inner(RESETS, Access::RootOnly)?;
         let (name, draft) = (format!("{component}.toml"), format!("{DRAFT}{component}"));
-        let path = directory.path.join(&name);
-        let text = reset.to_document(&path)?;
+        let text = reset.to_document(&directory.path.join(&name))?;
         directory.write_new(&draft, text.as_bytes())?;
-        let kept = directory.sync_file(&draft).and_then(|()| {
-            renameat(&directory.fd, draft.as_str(), &directory.fd, name.as_str())
-                .map_err(|source| FileError::System { file: path, action: "put in place", source })
-        });
+        let kept = directory.sync_file(&draft).and_then(|()| directory.put_in_place(&draft, &name));
         if kept.is_err() {
             // The first error is the one to report.
             let _ = directory.remove(&draft);
@@ -263,5 +266,18 @@ impl StateDirs {
 
     fn has_resets(&self) -> Result<bool, FileError> {
         Ok(self.resets()?.is_some())
+    }
+}
+
+/// Hands on the error of an unreadable credential as a value, because it may be replaced or withdrawn. Other errors stay errors.
+fn readable(
+    credential: Result<Option<Credential>, FileError>,
+) -> Result<Option<Result<Credential, DocumentError>>, FileError> {
+    match credential {
+        Ok(credential) => Ok(credential.map(Ok)),
+        Err(FileError::Document(error)) => Ok(Some(Err(error))),
+        Err(error @ (FileError::System { .. } | FileError::Unsafe { .. } | FileError::Busy { .. })) => {
+            Err(error)
+        }
     }
 }

@@ -1,25 +1,30 @@
-//! The store as files on one machine: `credentials/NAME.toml` and `ledgers/NAME` below one directory.
+//! The store as files on one machine: `credentials/NAME.toml` and `ledgers/NAME` below one directory, and a login's hold on a user.
 //!
 //! The lock on the ledger's file is the lock on the user. That file is never replaced, because a lock on a file that was renamed
 //! over excludes nobody. It is created under another name and renamed if the name is free, and it is removed only while locked; a
 //! process that waited for the lock notices that and opens it anew.
 
-use crate::directory::{Access, DRAFT, Directory, make_directory, read_opened};
+use crate::directory::{Access, Directory, if_exists, make_directory, read_opened, system};
 use crate::enrolment_attempts::AttemptFiles;
 use crate::error::FileError;
+use crate::lock::{Lock, Locked, lock};
 use crate::spool::{SPOOL, SpoolDirectory};
-use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
+use nix::unistd::fdatasync;
+use std::fs::File;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 use totp_core::DocumentError;
 use totp_core::account_recovery::Reset;
 use totp_core::config::Paths;
 use totp_core::credential::Credential;
-use totp_core::ledger::slot;
+use totp_core::ledger::Ledger;
+use totp_core::ledger::slot::{self, LENGTH, NextSlot, SLOT, Slots};
 use totp_core::secret::Secret;
-use totp_core::store::{Engine, StoreError};
+use totp_core::store::{Charging, Durability, Engine, Held, Hold, Store, StoreError};
 use totp_core::user::User;
 
 /// The store at the paths of a config. Opens and creates nothing yet.
@@ -53,6 +58,85 @@ impl FilesStore {
             ledgers: state.inner(LEDGERS, Access::RootOnly)?,
             state,
         })
+    }
+}
+
+impl Store for FilesStore {
+    const CHARGING: Charging = Charging::BeforeLook;
+
+    type Held = FileHeld;
+
+    fn hold(&self, user: &User, patience: Duration) -> Result<Hold<FileHeld>, StoreError> {
+        let dirs = self.dirs()?;
+        let component = user.component();
+        let path = dirs.ledgers.path.join(&component);
+        let deadline = Instant::now().checked_add(patience);
+        let mut missing = false;
+        let file = loop {
+            let Some(fd) = dirs.ledgers.file(&component, OFlag::O_RDWR)? else {
+                if dirs.credential(user, &component)?.is_none() {
+                    return Ok(Hold::NotEnrolled);
+                }
+                if missing {
+                    return Err(broken(&path, "is missing though the user is enrolled").into());
+                }
+                // A command that is enrolling this user creates the ledger first: look again.
+                missing = true;
+                continue;
+            };
+            match lock(fd, &path, deadline)? {
+                Lock::Locked(file) => break file,
+                Lock::Gone => {}
+                Lock::Busy => return Ok(Hold::Busy),
+            }
+        };
+        let bytes = read_file(&file, &path)?;
+        let slots = Slots::of(&bytes);
+        let Some(credential) = dirs.credential(user, &component)? else {
+            if slots.none_enrolled() {
+                return Ok(Hold::NotEnrolled);
+            }
+            let problem = "exists, but its credential is missing: restore the credential from a backup, or run \
+                           \"totp-enroll disable USER\" to remove the enrolment";
+            return Err(DocumentError::new(&path, problem).into());
+        };
+        let Some((ledger, slot)) = slots.newest_of(credential.owner().id) else {
+            return Err(broken(&path, "is damaged, or belongs to another enrolment").into());
+        };
+        Ok(Hold::Held(FileHeld { path, file, credential, ledger, slot }))
+    }
+}
+
+/// A held enrolment; dropping it unlocks the ledger.
+pub struct FileHeld {
+    path: PathBuf,
+    file: Locked,
+    credential: Credential,
+    ledger: Ledger,
+    slot: NextSlot,
+}
+
+impl Held for FileHeld {
+    fn credential(&self) -> &Credential {
+        &self.credential
+    }
+
+    fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    fn replace(&mut self, next: &Ledger, durability: Durability) -> Result<(), StoreError> {
+        let slot = self.slot;
+        self.slot = slot.other();
+        write_slot(&self.file, &self.path, next, slot)?;
+        match durability {
+            Durability::Process => Ok(()),
+            Durability::Machine => {
+                sync_data(&self.file, &self.path)?;
+                self.slot = slot.other().other();
+                Ok(write_twin(&self.file, &self.path, next, slot)?)
+            }
+        }
     }
 }
 
@@ -120,20 +204,7 @@ impl StateDirs {
     }
 
     pub(crate) fn resets(&self) -> Result<Option<Directory>, FileError> {
-        match self.state.inner(RESETS, Access::RootOnly) {
-            Ok(directory) => Ok(Some(directory)),
-            Err(FileError::System { source: Errno::ENOENT, .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Creates an empty ledger, completely or not at all; one that exists meanwhile stays.
-    pub(crate) fn create_ledger(&self, component: &str) -> Result<(), FileError> {
-        let directory = &self.ledgers;
-        // With the process id: two commands may create the same ledger at once.
-        let draft = format!("{DRAFT}{}.{component}", std::process::id());
-        directory.write_new(&draft, &slot::blank())?;
-        directory.name(&draft, component).map(drop)
+        if_exists(self.state.inner(RESETS, Access::RootOnly))
     }
 }
 
@@ -144,17 +215,87 @@ pub(crate) struct CredentialText {
     _fd: OwnedFd,
 }
 
-/// Hands on the error of an unreadable credential as a value, because it may be replaced or withdrawn. Other errors stay errors.
-pub(crate) fn readable(
-    credential: Result<Option<Credential>, FileError>,
-) -> Result<Option<Result<Credential, DocumentError>>, FileError> {
-    match credential {
-        Ok(credential) => Ok(credential.map(Ok)),
-        Err(FileError::Document(error)) => Ok(Some(Err(error))),
-        Err(error @ (FileError::System { .. } | FileError::Unsafe { .. } | FileError::Busy { .. })) => {
-            Err(error)
+/// What to do with a ledger that has a slot of a later version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LaterVersion {
+    /// Refuse it: the slot lists used codes that this version cannot read.
+    Refuse,
+    /// Treat the ledger as damaged: use no slot of it, and keep that slot until the ledger is removed.
+    TreatAsDamaged,
+}
+
+/// The bytes of a ledger, as [`Slots`] takes them; empty for a damaged one.
+pub(crate) fn read_ledger(file: &File, path: &Path, later: LaterVersion) -> Result<Vec<u8>, FileError> {
+    let bytes = read_whole(file, path)?;
+    match (Slots::of(&bytes).newer(), later) {
+        (None, _) => Ok(bytes),
+        (Some(_), LaterVersion::TreatAsDamaged) => Ok(Vec::new()),
+        (Some(version), LaterVersion::Refuse) => Err(too_new(path, version)),
+    }
+}
+
+/// The same; a ledger with a slot of a later version is an error.
+pub(crate) fn read_file(file: &File, path: &Path) -> Result<Vec<u8>, FileError> {
+    read_ledger(file, path, LaterVersion::Refuse)
+}
+
+fn too_new(path: &Path, version: u32) -> FileError {
+    let known = slot::version();
+    let problem = format!(
+        "version {version} is newer than this program reads ({known}): upgrade it; do not repair the file, which would forget which codes were used; \
+         if no later version ever ran here, the file is damaged: run \"totp-enroll reset request USER\" or \"totp-enroll disable USER\""
+    );
+    FileError::Document(DocumentError::new(path, problem))
+}
+
+/// The bytes of the file: a blank ledger if it is empty, and nothing if it has another length than a ledger.
+pub(crate) fn read_whole(file: &File, path: &Path) -> Result<Vec<u8>, FileError> {
+    // One byte more, to notice a file that is too long.
+    let mut bytes = vec![0; LENGTH + 1];
+    let mut filled = 0;
+    // If that byte is not filled, this is the end of the file; no further call is needed.
+    while let Some(free @ [_, _, ..]) = bytes.get_mut(filled..) {
+        match file.read_at(free, filled as u64) {
+            Ok(0) => break,
+            Ok(count) => filled = filled.saturating_add(count),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(system(path, "read", &error)),
         }
     }
+    Ok(match filled {
+        // The machine crashed between the creation of the file and its first sync. A credential is stored only after that sync, so
+        // nobody was enrolled.
+        0 => slot::blank(),
+        LENGTH => bytes,
+        // Damaged: no slot is valid.
+        _ => Vec::new(),
+    })
+}
+
+/// Writes `ledger` to a slot.
+pub(crate) fn write_slot(file: &File, path: &Path, ledger: &Ledger, slot: NextSlot) -> Result<(), FileError> {
+    let offset = slot.spare.saturating_mul(SLOT) as u64;
+    let bytes = slot::encode(ledger, slot.sequence);
+    file.write_all_at(&bytes, offset).map_err(|error| system(path, "write", &error))
+}
+
+/// Writes `ledger` to the other slot too and syncs it, once `slot` is synced. Otherwise the next login would write over the other
+/// slot, the one after it over `slot`, and a crash that tears that write and loses the one before would bring back a ledger from before.
+pub(crate) fn write_twin(file: &File, path: &Path, ledger: &Ledger, slot: NextSlot) -> Result<(), FileError> {
+    write_slot(file, path, ledger, slot.other())?;
+    sync_data(file, path)
+}
+
+/// Makes what was written outlast a crash.
+pub(crate) fn sync_data(file: &File, path: &Path) -> Result<(), FileError> {
+    fdatasync(file).map_err(|source| FileError::System { file: path.to_owned(), action: "sync", source })
+}
+
+/// The error for a damaged ledger, which a repair replaces.
+pub(crate) fn broken(path: &Path, what: &str) -> FileError {
+    let problem =
+        format!("{what}; \"totp-enroll unlock --repair USER\" makes a new one and voids the recovery codes");
+    FileError::Document(DocumentError::new(path, problem))
 }
 
 #[cfg(test)]

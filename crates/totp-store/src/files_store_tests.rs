@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::FileEntry;
+use crate::files_store::{LaterVersion, read_file, sync_data, write_slot};
 use crate::fixture::{Fixture, NOON, PATIENCE, PHONE, alice, at, code, logged_in, once_more_wrong, word};
-use crate::hold::{LaterVersion, read_file, sync_data, write_slot};
 use crate::lock::{Lock, lock};
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;

@@ -1,15 +1,15 @@
 //! The files engine: the store of one machine, behind the traits of [`totp_core::store`].
 //!
 //! [`open`] makes it, and everything else that a front end needs of a store is on the traits. The other public items are about files
-//! whatever the engine is, and a few callers name them:
+//! whatever the engine is; `totp-host` offers them to the front ends, which do not name this crate:
 //!
-//! * [`documents`], [`directory`]: the config and the keyring;
-//! * [`timestamp_records`]: the accepted codes of this machine's sessions, which no other machine knows;
+//! * [`documents`], [`directory`]: checked reading and writing by path, for the config, the keyring and backups;
+//! * [`timestamp_records`]: the accepted codes of this machine's sessions, which no other machine knows.
 //!
 //! | layer | modules |
 //! |---|---|
-//! | the traits, one file each | `hold` `entry` `users` `rotation` `spool` `enrolment_attempts` `maintenance` |
-//! | which directory and file, and how it is read | `files_store`, and `hold` for a ledger |
+//! | the traits, one file each | `files_store` `entry` `users` `rotation` `spool` `enrolment_attempts` `maintenance` |
+//! | which directory and file, and how it is read | `files_store` |
 //! | the system calls: open, check the owner, write, lock | `directory` `lock` `error` |
 //!
 //! # What is promised, and how
@@ -34,7 +34,6 @@ mod error;
 mod files_store;
 #[cfg(test)]
 mod fixture;
-mod hold;
 mod lock;
 mod maintenance;
 mod rotation;
@@ -49,8 +48,7 @@ pub mod timestamp_records;
 mod users;
 
 pub use entry::FileEntry;
-pub use files_store::{FilesStore, STATE_DIRECTORIES, open};
-pub use hold::FileHeld;
+pub use files_store::{FileHeld, FilesStore, STATE_DIRECTORIES, open};
 pub use rotation::{FoundFile, KeyringLock, ResealingFiles};
 pub use users::Names;
 

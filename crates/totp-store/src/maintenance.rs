@@ -1,7 +1,7 @@
 //! Checks the directories of the store, and lists and removes the drafts that killed programs left in them.
 
 use crate::FilesStore;
-use crate::directory::{Access, DRAFT, Directory, system};
+use crate::directory::{Access, DRAFT, Directory, if_exists};
 use crate::error::FileError;
 use crate::files_store::STATE_DIRECTORIES;
 use nix::errno::Errno;
@@ -34,7 +34,8 @@ impl Maintenance for FilesStore {
 
     fn stale_drafts(&self, age: Seconds, now: u64) -> Result<Vec<String>, StoreError> {
         let mut left = Vec::new();
-        for directory in [self.dirs()?.credentials, self.dirs()?.ledgers] {
+        let dirs = self.dirs()?;
+        for directory in [&dirs.credentials, &dirs.ledgers] {
             drafts(directory, age, now, &mut left)?;
         }
         left.sort();
@@ -59,10 +60,7 @@ impl Maintenance for FilesStore {
 
 /// A directory that is missing is made when it is needed.
 fn untrusted(state: &Directory, name: &str) -> Option<FileError> {
-    match state.inner(name, Access::RootOnly) {
-        Ok(_) | Err(FileError::System { source: Errno::ENOENT, .. }) => None,
-        Err(error) => Some(error),
-    }
+    if_exists(state.inner(name, Access::RootOnly)).err()
 }
 
 /// The entries of a directory, trusted or not; none if it cannot be read, which [`untrusted`] says.
@@ -79,25 +77,23 @@ fn is_stale(written: i64, age: Seconds, now: u64) -> bool {
     now.saturating_sub(u64::try_from(written).unwrap_or(0)) >= age.0
 }
 
-fn drafts(directory: Directory, age: Seconds, now: u64, left: &mut Vec<PathBuf>) -> Result<(), FileError> {
-    let fd = directory.fd.try_clone().map_err(|error| system(&directory.path, "list", &error))?;
-    let (entries, path) = directory.entries()?;
-    for entry in entries {
-        let entry =
-            entry.map_err(|source| FileError::System { file: path.clone(), action: "list", source })?;
-        let Some(name) = entry.file_name().to_str().ok().filter(|name| name.starts_with(DRAFT)) else {
+fn drafts(directory: &Directory, age: Seconds, now: u64, left: &mut Vec<PathBuf>) -> Result<(), FileError> {
+    for name in directory.names()? {
+        let name = name?;
+        if !name.starts_with(DRAFT) {
             continue;
-        };
-        let found = match fstatat(&fd, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
+        }
+        let path = directory.path.join(&name);
+        let found = match fstatat(&directory.fd, name.as_str(), AtFlags::AT_SYMLINK_NOFOLLOW) {
             Ok(found) => found,
             // Renamed into place meanwhile.
             Err(Errno::ENOENT) => continue,
             Err(source) => {
-                return Err(FileError::System { file: path.join(name), action: "look at", source });
+                return Err(FileError::System { file: path, action: "look at", source });
             }
         };
         if is_stale(found.st_mtime, age, now) {
-            left.push(path.join(name));
+            left.push(path);
         }
     }
     Ok(())

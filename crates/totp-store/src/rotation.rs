@@ -10,10 +10,9 @@
 use crate::FilesStore;
 use crate::directory::DRAFT;
 use crate::error::FileError;
-use crate::files_store::{CredentialText, StateDirs};
-use crate::hold::broken;
+use crate::files_store::{CredentialText, StateDirs, broken};
 use crate::lock::{Lock, LockMode, Locked, lock, lock_directory};
-use nix::fcntl::{OFlag, renameat};
+use nix::fcntl::OFlag;
 use std::time::{Duration, Instant};
 use totp_core::credential::Credential;
 use totp_core::secret::Secret;
@@ -81,13 +80,10 @@ impl Reseal for FilesStore {
 
     fn resealing(&self) -> Result<ResealingFiles, StoreError> {
         let dirs = self.dirs()?;
-        let (entries, path) = self.dirs()?.credentials.entries()?;
-        for entry in entries {
-            let entry =
-                entry.map_err(|source| FileError::System { file: path.clone(), action: "list", source })?;
-            if let Some(left) = entry.file_name().to_str().ok().filter(|name| name.starts_with(RESEAL_DRAFT))
-            {
-                dirs.credentials.remove(left)?;
+        for name in dirs.credentials.names()? {
+            let name = name?;
+            if name.starts_with(RESEAL_DRAFT) {
+                dirs.credentials.remove(&name)?;
             }
         }
         Ok(ResealingFiles { dirs, drafted: Vec::new() })
@@ -167,15 +163,11 @@ impl ResealingFiles {
             return Ok(Resealed::Changed);
         }
         let (draft, name) = (draft_of(&found.user), format!("{component}.toml"));
-        let renamed = renameat(&credentials.fd, draft.as_str(), &credentials.fd, name.as_str());
+        let renamed = credentials.put_in_place(&draft, &name);
         drop(held);
         // Closing the old file frees its blocks, which may take milliseconds (discard): after the lock is released.
         drop(now);
-        renamed.map(|()| Resealed::Done).map_err(|source| FileError::System {
-            file: credentials.path.join(&name),
-            action: "put in place",
-            source,
-        })
+        renamed.map(|()| Resealed::Done)
     }
 }
 

@@ -3,7 +3,7 @@
 //! A notice is renamed into place, so a reader never finds half of one. Its tries are part of its name, so that one rename records
 //! a try: `SECOND.NUMBER.UID.ID.TRIES.LAST`. Notices are sent in the order of their names.
 
-use crate::directory::{Access, DRAFT, Directory, make_directory, read_opened};
+use crate::directory::{Access, DRAFT, Directory, if_exists, make_directory, read_opened};
 use crate::error::FileError;
 use crate::lock::{LockMode, Locked, lock_directory};
 use base16ct::lower;
@@ -48,21 +48,10 @@ impl SpoolDirectory {
     }
 
     fn names(&self) -> Result<Vec<String>, FileError> {
-        let directory = match self.directory() {
-            Err(FileError::System { source: Errno::ENOENT, .. }) => return Ok(Vec::new()),
-            found => found?,
-        };
-        let (entries, path) = directory.entries()?;
-        let mut names = Vec::new();
-        for entry in entries {
-            let entry =
-                entry.map_err(|source| FileError::System { file: path.clone(), action: "list", source })?;
-            let name = entry.file_name().to_string_lossy();
-            if name != "." && name != ".." {
-                names.push(name.into_owned());
-            }
+        match if_exists(self.directory())? {
+            Some(directory) => directory.names()?.collect(),
+            None => Ok(Vec::new()),
         }
-        Ok(names)
     }
 
     fn directory(&self) -> Result<Directory, FileError> {
@@ -130,10 +119,8 @@ impl NoticeSpool for SpoolDirectory {
     }
 
     fn lock_to_send(&self, patience: Duration, now: u64) -> Result<SendLock<SendingFiles>, StoreError> {
-        let (lock, directory) = match (self.directory(), self.directory()) {
-            (Err(FileError::System { source: Errno::ENOENT, .. }), _) => return Ok(SendLock::NothingThere),
-            (lock, directory) => (lock?, directory?),
-        };
+        let Some(lock) = if_exists(self.directory())? else { return Ok(SendLock::NothingThere) };
+        let directory = self.directory()?;
         let Some(locked) = lock_directory(lock, LockMode::Exclusive, Instant::now().checked_add(patience))?
         else {
             return Ok(SendLock::Busy);

@@ -1,13 +1,12 @@
 //! Timestamp records of accepted codes, as files below the runtime directory. They are gone after a reboot.
 //!
-//! Few machines use them, so a login leaves one only if its own settings ask for freshness or if the directory exists. A login that
-//! wants records creates the directory. Logins with other settings (another service file, another config) leave records from then on.
+//! Few machines use them, so a login leaves one only if its own settings ask for freshness or if the directory exists
+//! (`totp_host::settings::leaves_timestamps`). A login that wants records creates the directory. Logins with other settings (another
+//! service file, another config) leave records from then on.
 
-use crate::directory::{Access, Directory, make_private, open_private, read_opened, system};
+use crate::directory::{Access, Directory, if_exists, make_private, open_private, read_opened};
 use crate::error::FileError;
-use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::sys::stat::lstat;
 use std::path::{Path, PathBuf};
 use totp_core::policy::timestamp_record::{Process, TimestampRecord};
 use totp_core::store::StoreError;
@@ -38,13 +37,6 @@ impl TimestampRecords {
         Ok(make_private(&self.runtime, TIMESTAMPS).map(drop)?)
     }
 
-    /// Whether a login wanted records since the boot. True if that is unknown; [`TimestampRecords::put`] then returns the error.
-    #[must_use]
-    pub fn are_wanted(&self) -> bool {
-        // One system call; `Path::exists` may make a second one.
-        !matches!(lstat(&self.runtime.join(TIMESTAMPS)), Err(Errno::ENOENT))
-    }
-
     /// Writes a record in place of an older one of the same account and session. A kill leaves half a line, which does not count.
     /// Now and then it also removes the records of processes that have ended, which `is_alive` tells.
     ///
@@ -63,10 +55,7 @@ impl TimestampRecords {
     /// # Errors
     /// [`StoreError`] if it cannot be trusted.
     pub fn of(&self, uid: u32, leader: Process) -> Result<Option<TimestampRecord>, StoreError> {
-        let directory = match self.directory() {
-            Err(FileError::System { source: Errno::ENOENT, .. }) => return Ok(None),
-            found => found?,
-        };
+        let Some(directory) = if_exists(self.directory())? else { return Ok(None) };
         let name = name(uid, leader);
         let Some(fd) = directory.file(&name, OFlag::O_RDONLY)? else { return Ok(None) };
         let line = read_opened(&fd, &directory.path.join(&name), Access::RootOnly)?;
@@ -78,19 +67,12 @@ impl TimestampRecords {
     /// # Errors
     /// [`StoreError`] if they cannot be listed or removed.
     pub fn forget(&self, uid: u32) -> Result<usize, StoreError> {
-        let directory = match self.directory() {
-            Err(FileError::System { source: Errno::ENOENT, .. }) => return Ok(0),
-            found => found?,
-        };
-        let entries =
-            std::fs::read_dir(&directory.path).map_err(|error| system(&directory.path, "list", &error))?;
+        let Some(directory) = if_exists(self.directory())? else { return Ok(0) };
         let mut count = 0usize;
-        for entry in entries {
-            let entry = entry.map_err(|error| system(&directory.path, "list", &error))?;
-            let file = entry.file_name();
-            let Some(name) = file.to_str() else { continue };
+        for name in directory.names()? {
+            let name = name?;
             if name.split_once('.').is_some_and(|(owner, _)| owner.parse() == Ok(uid)) {
-                directory.remove(name)?;
+                directory.remove(&name)?;
                 count = count.saturating_add(1);
             }
         }
@@ -102,18 +84,12 @@ impl TimestampRecords {
     /// # Errors
     /// [`StoreError`] if the directory cannot be trusted or read.
     pub fn expired(&self, is_alive: impl Fn(u32) -> bool) -> Result<Vec<PathBuf>, StoreError> {
-        let directory = match self.directory() {
-            Err(FileError::System { source: Errno::ENOENT, .. }) => return Ok(Vec::new()),
-            found => found?,
-        };
-        let (entries, path) = directory.entries()?;
+        let Some(directory) = if_exists(self.directory())? else { return Ok(Vec::new()) };
         let mut expired = Vec::new();
-        for entry in entries {
-            let entry =
-                entry.map_err(|source| FileError::System { file: path.clone(), action: "list", source })?;
-            let name = entry.file_name().to_str().unwrap_or_default();
-            if process_of(name).is_some_and(|pid| !is_alive(pid)) {
-                expired.push(path.join(name));
+        for name in directory.names()? {
+            let name = name?;
+            if process_of(&name).is_some_and(|pid| !is_alive(pid)) {
+                expired.push(directory.path.join(name));
             }
         }
         Ok(expired)
@@ -149,14 +125,9 @@ fn process_of(name: &str) -> Option<u32> {
 
 /// Best effort: a record that stays lets nobody in, because its process has ended.
 fn sweep(directory: &Directory, is_alive: impl Fn(u32) -> bool) {
-    let Ok(entries) = std::fs::read_dir(&directory.path) else { return };
-    for entry in entries.flatten() {
-        let file = entry.file_name();
-        let pid = file.to_str().and_then(process_of);
-        if let (Some(name), Some(pid)) = (file.to_str(), pid)
-            && !is_alive(pid)
-        {
-            let _ = directory.remove(name);
+    for name in directory.names().into_iter().flatten().flatten() {
+        if process_of(&name).is_some_and(|pid| !is_alive(pid)) {
+            let _ = directory.remove(&name);
         }
     }
 }
@@ -198,18 +169,13 @@ mod tests {
     }
 
     #[test]
-    fn timestamps_are_kept_from_the_first_request_until_the_boot() {
+    fn timestamps_can_be_asked_for_more_than_once() {
         let (directory, timestamps) = timestamps();
-        assert!(!timestamps.are_wanted());
-        fs::create_dir(directory.path().join("run")).unwrap();
-        assert!(!timestamps.are_wanted());
-        timestamps.ask_for_timestamps().unwrap();
-        assert!(timestamps.are_wanted());
-        timestamps.ask_for_timestamps().unwrap();
-        let mode = fs::metadata(directory.path().join("run/fresh")).unwrap().mode() & 0o777;
-        assert_eq!(mode, 0o700);
-        fs::remove_dir_all(directory.path().join("run")).unwrap();
-        assert!(!timestamps.are_wanted());
+        for _ in 0..2 {
+            timestamps.ask_for_timestamps().unwrap();
+            let mode = fs::metadata(directory.path().join("run/fresh")).unwrap().mode() & 0o777;
+            assert_eq!(mode, 0o700);
+        }
     }
 
     #[test]
@@ -242,7 +208,6 @@ mod tests {
     fn asking_for_timestamps_changes_none() {
         let (_directory, timestamps) = timestamps();
         timestamps.put(&timestamp(1001, 20), |_| true).unwrap();
-        assert!(timestamps.are_wanted());
         timestamps.ask_for_timestamps().unwrap();
         assert!(timestamps.of(1001, Process { pid: 20, start: 7 }).unwrap().is_some());
     }
@@ -254,11 +219,9 @@ mod tests {
         fs::create_dir(&run).unwrap();
         fs::set_permissions(&run, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
         assert!(timestamps.ask_for_timestamps().is_err());
-        assert!(!run.join("fresh").exists() && !timestamps.are_wanted());
+        assert!(!run.join("fresh").exists());
         fs::set_permissions(&run, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-        // Something is the matter, and only who puts one hears of it.
         symlink("/nowhere", run.join("fresh")).unwrap();
-        assert!(timestamps.are_wanted());
         assert!(timestamps.put(&timestamp(1001, 20), |_| true).is_err());
     }
 

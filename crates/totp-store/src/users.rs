@@ -1,12 +1,9 @@
 //! Lists and reads the users of the store and their resets, without a hold; a listing reads its directory as it goes, so memory does not grow with the number of users.
 
 use crate::FilesStore;
-use crate::directory::{DRAFT, Directory};
+use crate::directory::{DRAFT, Directory, EntryNames};
 use crate::error::FileError;
 use crate::files_store::{CREDENTIALS, LEDGERS, RESETS};
-use nix::dir;
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use totp_core::account_recovery::Reset;
 use totp_core::credential::Credential;
@@ -15,7 +12,7 @@ use totp_core::user::User;
 
 /// The users with a file in one directory. A foreign file is an error, and the iteration goes on after it.
 pub struct Names {
-    entries: dir::OwningIter,
+    entries: EntryNames,
     directory: PathBuf,
     suffix: &'static str,
     foreign: &'static str,
@@ -25,11 +22,11 @@ impl Users for FilesStore {
     type Names = Names;
 
     fn enrolled(&self) -> Result<Names, StoreError> {
-        Ok(Names::of(self.dirs()?.credentials, ".toml", "is not a credential file: move it away")?)
+        Ok(Names::of(&self.dirs()?.credentials, ".toml", "is not a credential file: move it away")?)
     }
 
     fn known(&self) -> Result<Names, StoreError> {
-        Ok(Names::of(self.dirs()?.ledgers, "", "is not a ledger file: move it away")?)
+        Ok(Names::of(&self.dirs()?.ledgers, "", "is not a ledger file: move it away")?)
     }
 
     fn credential(&self, user: &User) -> Result<Option<Credential>, StoreError> {
@@ -55,18 +52,19 @@ impl Resets for FilesStore {
 
     fn resets(&self) -> Result<Option<Names>, StoreError> {
         let foreign = "is not a reset file: move it away";
-        Ok(self.dirs()?.resets()?.map(|resets| Names::of(resets, ".toml", foreign)).transpose()?)
+        Ok(self.dirs()?.resets()?.map(|resets| Names::of(&resets, ".toml", foreign)).transpose()?)
     }
 }
 
 impl Names {
-    pub(crate) fn of(
-        directory: Directory,
-        suffix: &'static str,
-        foreign: &'static str,
-    ) -> Result<Self, FileError> {
-        let (entries, directory) = directory.entries()?;
-        Ok(Self { entries, directory, suffix, foreign })
+    fn of(directory: &Directory, suffix: &'static str, foreign: &'static str) -> Result<Self, FileError> {
+        Ok(Self { entries: directory.names()?, directory: directory.path.clone(), suffix, foreign })
+    }
+
+    fn user(&self, name: &str) -> Result<User, FileError> {
+        name.strip_suffix(self.suffix)
+            .and_then(User::from_component)
+            .ok_or_else(|| FileError::Unsafe { file: self.directory.join(name), problem: self.foreign })
     }
 }
 
@@ -75,24 +73,11 @@ impl Iterator for Names {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let entry = match self.entries.next()? {
-                Ok(entry) => entry,
-                Err(source) => {
-                    let file = self.directory.clone();
-                    return Some(Err(FileError::System { file, action: "list", source }.into()));
-                }
-            };
-            let name = OsStr::from_bytes(entry.file_name().to_bytes());
-            // A draft; one of a killed command is replaced by the next write of that user.
-            if name == "." || name == ".." || name.as_bytes().starts_with(DRAFT.as_bytes()) {
-                continue;
+            match self.entries.next()? {
+                // A draft; one of a killed command is replaced by the next write of that user.
+                Ok(name) if name.starts_with(DRAFT) => {}
+                name => return Some(name.and_then(|name| self.user(&name)).map_err(StoreError::from)),
             }
-            let component = name.to_str().and_then(|name| name.strip_suffix(self.suffix));
-            let user = component.and_then(User::from_component);
-            let file = || self.directory.join(name);
-            return Some(
-                user.ok_or_else(|| FileError::Unsafe { file: file(), problem: self.foreign }.into()),
-            );
         }
     }
 }

@@ -24,7 +24,7 @@ pub(crate) enum Keys {
         #[arg(long)]
         new_key: bool,
     },
-    /// Seal the keyring to this machine with systemd-creds and delete the unencrypted one
+    /// Seal the keyring to this machine with systemd-creds and remove the unencrypted one
     ///
     /// pam-totp-keyring.service opens it into the runtime directory when the machine boots.
     /// A keyring that is already sealed is sealed again.

@@ -1,16 +1,12 @@
 //! The command line: `--help`, the shell completions and the commands in totp-enroll(1) are generated from this definition.
 
 mod enroll;
-mod import;
 mod keys;
-mod reset;
 mod small_commands;
 
-pub(crate) use enroll::Enroll;
-pub(crate) use import::{GoogleAuthenticator, Import, LineSource};
+pub(crate) use enroll::{Enroll, GoogleAuthenticator, Import, LineSource};
 pub(crate) use keys::{Keys, Passphrase, Pcrs, Seal, With};
-pub(crate) use reset::Reset;
-pub(crate) use small_commands::{Doctor, Explain, First, From, Notify, PamSnippet, Prune, Test};
+pub(crate) use small_commands::{Doctor, Explain, First, From, Notify, PamSnippet, Prune, Reset, Test};
 
 use clap::{Parser, Subcommand, ValueHint};
 use std::path::PathBuf;
@@ -65,10 +61,10 @@ pub(crate) enum Command {
         #[arg(long)]
         yes: bool,
     },
-    /// Withdraw the enrolment of an account
+    /// Remove the enrolment of an account
     ///
-    /// An enrolment that cannot be read, or whose account is gone, is withdrawn too.
-    /// If the account is not enrolled, its pending reset is removed.
+    /// An enrolment that cannot be read, or whose account is gone, is removed too.
+    /// If the account is not enrolled, its pending reset is cancelled.
     Disable {
         /// Account; your own if omitted
         #[arg(value_hint = ValueHint::Username)]
@@ -136,11 +132,11 @@ pub(crate) enum Command {
     /// Import enrolments from another program
     #[command(subcommand)]
     Import(Import),
-    /// Withdraw the enrolments of deleted accounts and remove stale files
+    /// Remove the enrolments of deleted accounts, and stale files
     ///
     /// Files that interrupted programs left behind are removed after a day.
     /// If the account database does not answer, no account counts as deleted.
-    /// An enrolment with unsafe or unreadable files is kept and listed, and the exit status is 1; a corrupt one is withdrawn with its account.
+    /// An enrolment with unsafe or unreadable files is kept and listed, and the exit status is 1; a corrupt one is removed with its account.
     Prune(Prune),
 }
 

@@ -1,8 +1,9 @@
 //! Checks every enrolment: it can be read, belongs to the account that has the name now, and its keys are in the keyring.
 
-use super::finding::Finding;
+use super::finding::{Finding, described};
 use crate::account::{self, Unknown};
-use crate::{clock, context};
+use crate::context;
+use crate::output;
 use nix::unistd::User as Passwd;
 use std::time::Duration;
 use totp_core::config::Config;
@@ -12,6 +13,7 @@ use totp_core::keyring::{Keyring, OpenError};
 use totp_core::ledger::Ledger;
 use totp_core::store::{Document, Held, Hold, Store, StoreError, Users};
 use totp_core::user::User;
+use totp_host::clock;
 use totp_host::settings::KeyringFiles;
 
 /// How long to wait for a login that holds the ledger.
@@ -139,7 +141,7 @@ impl EnrolmentCheck<'_> {
                     format!(
                         "the last login of {} is recorded at {}, which is in the future",
                         user.as_str(),
-                        clock::date(last.at)
+                        output::date(last.at)
                     ),
                 )
                 .why("the clock was set back, or was fast at that login: codes are refused until that time")
@@ -162,10 +164,8 @@ impl EnrolmentCheck<'_> {
     }
 
     fn unreadable(&mut self, name: &'static str, user: &User, error: &StoreError) {
-        let line = error.line().map_or_else(String::new, |line| format!(" line {line}"));
-        let what = format!("{}{line}: {}", error.about(), error.problem());
         self.findings.push(
-            Finding::serious(name, what)
+            Finding::serious(name, described(error))
                 .why(format!("every login of {} is refused, even with the right code", user.as_str()))
                 .fix("do what the message says, or restore credentials and ledgers from the same backup"),
         );
@@ -192,8 +192,9 @@ impl EnrolmentCheck<'_> {
             Finding::info(
                 "few_recovery_codes",
                 format!(
-                    "{count} users have fewer than {} recovery codes left: {names}",
-                    self.config.warn_below
+                    "{} fewer than {} left: {names}",
+                    output::count_with(count, "user", ("has", "have")),
+                    output::count(self.config.warn_below, "recovery code")
                 ),
             )
             .why("a user who has none and loses the phone needs an administrator")

@@ -1,10 +1,12 @@
 //! Checks the stored files: the keyring, owners and modes, resets and notices that cannot be read, and stale files.
 
-use super::finding::Finding;
-use crate::{context, keys};
+use super::finding::{Finding, described};
+use crate::context;
+use crate::keys;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::SystemTime;
-use std::{fs, os::unix::fs::MetadataExt};
 use totp_core::config::Config;
 use totp_core::keyring::Keyring;
 use totp_core::notice::Notice;
@@ -148,11 +150,6 @@ fn notices(spool: &impl NoticeSpool, findings: &mut Vec<Finding>) {
                 ),
         );
     }
-}
-
-fn described(error: &StoreError) -> String {
-    let line = error.line().map_or_else(String::new, |line| format!(" line {line}"));
-    format!("{}{line}: {}", error.about(), error.problem())
 }
 
 /// Drafts in a directory of the keyring.

@@ -1,6 +1,8 @@
 //! A finding of `doctor`: what is wrong, why it matters, and how to fix it.
 
+use crate::output;
 use serde::Serialize;
+use totp_core::store::StoreError;
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -88,6 +90,11 @@ impl Finding {
     pub(crate) fn at(self, service: &str) -> Self {
         Self { service: Some(service.to_owned()), ..self }
     }
+}
+
+/// What is wrong with a document of the store, and where.
+pub(super) fn described(error: &StoreError) -> String {
+    format!("{}: {}", output::location(error.about(), error.line()), error.problem())
 }
 
 #[cfg(test)]

@@ -53,10 +53,8 @@ pub(crate) fn run(cli: &Cli, options: &Doctor) -> Result<(), CommandError> {
     findings.dedup();
     let findings = Finding::merged(findings);
     let serious = findings.iter().filter(|finding| finding.severity == Severity::Serious).count();
-    match Format::of(cli.json) {
-        Format::Json => output::document(&DoctorReport { serious, findings: &findings })?,
-        Format::Text => lines(&findings).iter().try_for_each(|line| output::line(line))?,
-    }
+    let report = DoctorReport { serious, findings: &findings };
+    output::report(Format::of(cli.json), &report, |report| lines(report.findings))?;
     match serious {
         0 => Ok(()),
         _ => Err(CommandError::refused("serious findings").reported()),

@@ -7,7 +7,7 @@ use super::stack_lines::{
     after_no_first_factor, arrangement, ignored_is_refused, misplaced, must_fail, nobody_gets_in,
     not_in_stack, too_few_factors,
 };
-use crate::output::service_section;
+use crate::output::{self, service_section};
 use std::path::{Path, PathBuf};
 use totp_core::config::{Config, DEFAULT_FILE};
 use totp_core::time::Seconds;
@@ -147,8 +147,7 @@ fn examined(
     let stack = match stack::load(installed, name) {
         Ok(stack) => stack,
         Err(error) => {
-            let line = error.line.map_or_else(String::new, |line| format!(" line {line}"));
-            let what = format!("{}{line}: {}", error.file.display(), error.problem);
+            let what = format!("{}: {}", output::location(error.file.display(), error.line), error.problem);
             let finding = Finding::serious("stack_unreadable", what)
                 .why("libpam refuses the whole service: every login fails")
                 .fix("correct that line; keep a root shell open until a login has worked");
@@ -181,7 +180,7 @@ fn examined(
     {
         found.push(ignored_is_refused());
     }
-    let arguments = |handler: &Handler| stack::read_arguments(&handler.arguments).ok();
+    let arguments = |handler: &Handler| ModuleArguments::parse(&handler.arguments).ok();
     let claims = bypasses::claims_without_first_factor(&stack, &arguments, &context);
     found.extend(claims.into_iter().map(after_no_first_factor));
     let one_factor = asks && bypasses::without_first_factor(&stack, &context);
@@ -233,7 +232,7 @@ fn line<'a>(handler: &'a Handler, service: &str, found: &mut Vec<Finding>) -> Mo
                 .fix("reinstall libpam-totp, or remove the line"),
         );
     }
-    let arguments = match stack::read_arguments(&handler.arguments) {
+    let arguments = match ModuleArguments::parse(&handler.arguments) {
         Ok(arguments) => Some(arguments),
         Err(problem) => {
             found.push(
@@ -244,7 +243,7 @@ fn line<'a>(handler: &'a Handler, service: &str, found: &mut Vec<Finding>) -> Mo
             None
         }
     };
-    let file = stack::config_file(&handler.arguments);
+    let file = ModuleArguments::config_file(&handler.arguments);
     let config = match read_config(file.as_deref(), Some(service)) {
         Ok(config) => Some(match &arguments {
             Some(arguments) => {
@@ -254,8 +253,8 @@ fn line<'a>(handler: &'a Handler, service: &str, found: &mut Vec<Finding>) -> Mo
             None => config,
         }),
         Err(error) => {
-            let line = error.line().map_or_else(String::new, |line| format!(" line {line}"));
-            let what = format!("{}: its config {}{line}: {error}", handler.location, error.about());
+            let file = output::location(error.about(), error.line());
+            let what = format!("{}: its config {file}: {error}", handler.location);
             found.push(
                 Finding::serious("config_unreadable", what)
                     .why("pam_totp.so refuses every login")
@@ -293,7 +292,8 @@ fn same_store(line: &ModuleLine<'_>, own: &OwnConfig<'_>, found: &mut Vec<Findin
     if modules.state == commands.state && modules.keyring == commands.keyring {
         return;
     }
-    let file = stack::config_file(&line.handler.arguments).unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
+    let file =
+        ModuleArguments::config_file(&line.handler.arguments).unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
     let own_file = own.named.unwrap_or(Path::new(DEFAULT_FILE));
     let what = format!(
         "{}: the module and this command use different enrolments: its config {} has them in {} (keyring {}), that of this command, {}, in {} (keyring {})",

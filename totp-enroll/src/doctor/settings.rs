@@ -4,6 +4,7 @@ use super::finding::Finding;
 use super::services::Service;
 use super::stack::{self};
 use crate::command_error::CommandError;
+use crate::output;
 use nix::unistd::Group;
 use std::net::IpAddr;
 use std::path::Path;
@@ -13,8 +14,8 @@ use totp_host::documents::{Access, read_document};
 /// This command's config cannot be read.
 pub(super) fn unreadable(failure: CommandError, file: &Path) -> Finding {
     let file = failure.file.unwrap_or_else(|| file.to_owned());
-    let line = failure.line.map_or_else(String::new, |line| format!(" line {line}"));
-    Finding::serious("config_unreadable", format!("{}{line}: {}", file.display(), failure.problem))
+    let file = output::location(file.display(), failure.line);
+    Finding::serious("config_unreadable", format!("{file}: {}", failure.problem))
         .why("every login and every command that uses it is refused; doctor continued with the defaults")
         .fix("correct that line; the original file is in /usr/share/doc/libpam-totp")
 }

@@ -5,6 +5,7 @@ use super::finding::{Finding, Severity};
 use super::matches::{Configuration, Connection};
 use super::services::Service;
 use super::stack;
+use crate::output;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -200,7 +201,7 @@ fn global_options(general: &EffectiveOptions, service: &Service, found: &mut Vec
         found.push(
             Finding::warning(
                 "sshd_grace_too_short",
-                format!("LoginGraceTime is {seconds} seconds, but users can enrol while they log in ([require] enroll_at_login)"),
+                format!("LoginGraceTime is {}, but users can enrol while they log in ([require] enroll_at_login)", output::count(seconds, "second")),
             )
             .why("setting up an app and writing down recovery codes takes longer, and sshd then closes the connection")
             .fix("set \"LoginGraceTime 600\""),

@@ -80,7 +80,7 @@ pub(super) fn arrangement(stack: &Stack, found: &mut Vec<Finding>) {
     }
     for at in with_pam_totp {
         let Some(handler) = stack.handlers.get(at) else { continue };
-        let Ok(arguments) = stack::read_arguments(&handler.arguments) else { continue };
+        let Ok(arguments) = ModuleArguments::parse(&handler.arguments) else { continue };
         password_arguments(stack, at, handler, &arguments, found);
     }
 }

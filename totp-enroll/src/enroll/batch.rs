@@ -3,8 +3,7 @@
 //! The enrolment is pending until its first correct code, at a login or with `enroll --confirm`. Logins need a code from the
 //! start, so a password alone never suffices.
 
-use super::authenticator_options::AuthenticatorOptions;
-use super::enroll_mode::{EnrollMode, authorise_enrolment, store_enrolment};
+use super::enroll_mode::{AuthenticatorOptions, EnrollMode, authorise_enrolment, store_enrolment};
 use super::qr_file::{self, ImageFormat, QrFile};
 use crate::cli::Enroll;
 use crate::command_error::CommandError;
@@ -23,7 +22,6 @@ use totp_core::audit_event::Name;
 use totp_core::credential::Label;
 use totp_core::enrolment::ExpectedEnrolment;
 use totp_core::recovery::grouped;
-use totp_core::secret::Secret;
 use totp_core::store::{Engine, Users};
 use totp_core::user::Account;
 use zeroize::Zeroizing;
@@ -98,7 +96,7 @@ pub(super) fn run(context: &Context, options: &Enroll) -> Result<(), CommandErro
             let user = &applicant.account.user;
             error.explained(|problem| match list {
                 Some(_) => {
-                    format!("{user}: {problem}; {enrolled} of {all} accounts were enrolled before this")
+                    format!("{user}: {problem}; accounts enrolled before this: {enrolled} of {all}")
                 }
                 None => problem.to_owned(),
             })
@@ -183,9 +181,13 @@ impl Applicant {
         let event =
             context.event(Name::Enrolled, account).field("authenticator", authenticator.label.as_str());
         context.audit(&event.field("way", mode.as_str()).field("state", "pending"));
-        let (uri, key, drawn) =
-            (text(card.uri()), text(&card.key_in_fours()), text(&qr.text(Drawing::Inverted)));
-        let codes: Vec<Zeroizing<String>> = codes.iter().map(|code| text(&grouped(code))).collect();
+        let (uri, key, drawn) = (
+            output::secret_text(card.uri()),
+            output::secret_text(&card.key_in_fours()),
+            output::secret_text(&qr.text(Drawing::Inverted)),
+        );
+        let codes: Vec<Zeroizing<String>> =
+            codes.iter().map(|code| output::secret_text(&grouped(code))).collect();
         let document = EnrolledDocument {
             user: account.user.as_str(),
             pending: true,
@@ -228,8 +230,4 @@ impl EnrolledDocument<'_> {
             "pending: logins need a code from now on, and the first correct code confirms the enrolment",
         )
     }
-}
-
-fn text(secret: &Secret) -> Zeroizing<String> {
-    Zeroizing::new(String::from_utf8_lossy(secret.expose()).into_owned())
 }

@@ -1,34 +1,41 @@
-//! `enroll`: shows a new secret, checks a code of it, stores the enrolment, and shows the recovery codes once.
+//! `enroll` at a terminal: shows a new secret, checks a code of it, stores the enrolment, and shows the recovery codes once;
+//! `enroll --confirm`: confirms a pending enrolment with its first code.
 
-mod attempts;
-mod authenticator_options;
 mod batch;
-mod confirm;
 mod enroll_mode;
 mod qr_file;
 
+use crate::authorise::{explain, try_code};
 use crate::cli::Enroll;
-use crate::clock;
 use crate::command_error::CommandError;
-use crate::context::Context;
+use crate::context::{Context, Store};
+use crate::output;
 use crate::recovery_codes;
 use crate::reset_token;
+use crate::status::EnrolmentReport;
 use crate::terminal::{SignalsBlocked, Terminal};
-use attempts::Attempts;
-use authenticator_options::AuthenticatorOptions;
-use enroll_mode::{EnrollMode, authorise_enrolment, store_enrolment};
+use enroll_mode::{AuthenticatorOptions, EnrollMode, authorise_enrolment, store_enrolment};
 use otpauth::{Card, Drawing};
+use std::io::BufRead;
 use totp_core::audit_event::Name;
+use totp_core::code::Answer;
 use totp_core::enrolment::attempts::TRIES;
 use totp_core::enrolment::draft::{Confirmed, Draft};
-use totp_core::store::{Engine, Users};
+use totp_core::login::Method;
+use totp_core::recovery::{RecoveryKind, SCRATCH_DIGITS};
+use totp_core::secret::Secret;
+use totp_core::store::{Engine, EnrolmentAttempts, Users};
+use totp_core::time::Seconds;
+use totp_core::user::Account;
+use totp_host::clock;
+use zeroize::Zeroizing;
 
 pub(crate) fn run(context: &Context, options: &Enroll) -> Result<(), CommandError> {
     if options.batch {
         return batch::run(context, options);
     }
     if options.confirm {
-        return confirm::run(context, options);
+        return confirm_pending(context, options);
     }
     let terminal =
         Terminal::open(context.format, "run it on a terminal, use --batch, or import from a file")?;
@@ -107,11 +114,132 @@ fn ask_code(
             }
             Err((unconfirmed, reason)) => {
                 draft = unconfirmed;
-                terminal.say(&format!("{reason} ({left} attempts left)"));
+                terminal.say(&format!("{reason} ({} left)", output::count(left, "attempt")));
             }
         }
     }
     Err(CommandError::refused(
         "no correct code was entered; nothing was changed; run enroll again to get a new key",
     ))
+}
+
+/// The wrong codes of one account during enrolment: their limit holds across runs of the command.
+struct Attempts<'a> {
+    context: &'a Context,
+    account: &'a Account,
+    counter: <Store as Engine>::Attempts,
+}
+
+impl<'a> Attempts<'a> {
+    fn of(context: &'a Context, account: &'a Account) -> Self {
+        Self { context, account, counter: context.store.enrolment_attempts() }
+    }
+
+    /// Refuses where no attempt is left; before the QR code is shown.
+    fn check(&self) -> Result<(), CommandError> {
+        let Some(uid) = self.account.uid else { return Ok(()) };
+        let wait = self.counter.wait(uid, clock::now()?.boottime)?;
+        wait.map_or(Ok(()), |wait| Err(self.exhausted(wait)))
+    }
+
+    /// Counts an attempt; before the code is checked, because other processes may try at the same time.
+    fn charge(&self) -> Result<(), CommandError> {
+        let Some(uid) = self.account.uid else { return Ok(()) };
+        let charged = self.counter.charge(uid, clock::now()?.boottime)?;
+        charged.map_err(|wait| self.exhausted(wait))
+    }
+
+    /// Clears the count after a correct code.
+    fn forget(&self) {
+        // If this fails, the next enrolment has to wait at most.
+        let _ = self.account.uid.map(|uid| self.counter.forget(uid));
+    }
+
+    fn exhausted(&self, Seconds(wait): Seconds) -> CommandError {
+        let event = self.context.event(Name::Refused, self.account).field("reason", "limited");
+        self.context.audit(&event.field("way", "enroll").field("wait_seconds", wait));
+        CommandError::refused(format!(
+            "too many wrong codes while enrolling {}; nothing was changed; try again in {}",
+            self.account.user,
+            output::duration(wait)
+        ))
+    }
+}
+
+/// `enroll --confirm`: the code is judged, charged and used up as at a login.
+fn confirm_pending(context: &Context, options: &Enroll) -> Result<(), CommandError> {
+    let account = context.account(options.user.as_deref())?;
+    let report = EnrolmentReport::of(context, &account)?
+        .ok_or_else(|| CommandError::not_enrolled(account.user.as_str()))?;
+    let pending = report.pending_labels();
+    if pending.is_empty() {
+        return Err(CommandError::refused(format!("{} has no pending authenticator", account.user)));
+    }
+    let typed = read_code(context, options)?;
+    let answer = match Answer::recognise(typed.expose()) {
+        Some(Answer::Code(code)) => {
+            check_digits(code.expose().len(), &report)?;
+            Answer::Code(code)
+        }
+        Some(Answer::Recovery(_) | Answer::Trailing(_)) | None => return Err(not_a_code()),
+    };
+    match try_code(context, &account, &answer)? {
+        Ok(Method::Code { authenticator, .. }) => {
+            let label = authenticator.as_str();
+            let left: Vec<&str> = pending.iter().copied().filter(|known| *known != label).collect();
+            if left.len() == pending.len() {
+                return Err(CommandError::refused(format!(
+                    "that code belongs to \"{label}\", which is already confirmed; the code is used up; still pending: {}",
+                    left.join(", ")
+                )));
+            }
+            let message = match left.as_slice() {
+                [] => format!("the authenticator \"{label}\" is confirmed"),
+                left => {
+                    format!("the authenticator \"{label}\" is confirmed; still pending: {}", left.join(", "))
+                }
+            };
+            output::done(context.format, &account, "confirmed", &message)
+        }
+        Ok(Method::RecoveryCode { .. }) => Err(not_a_code()),
+        Err(reason) => Err(CommandError::refused(explain(reason))),
+    }
+}
+
+fn not_a_code() -> CommandError {
+    CommandError::refused("that is not a code of an authenticator; nothing was changed")
+}
+
+/// Refuses a code whose number of digits fits no pending authenticator, or which might use up a scratch code.
+fn check_digits(digits: usize, report: &EnrolmentReport) -> Result<(), CommandError> {
+    let mut pending = report.authenticators.iter().filter(|one| one.confirmed.is_none());
+    if !pending.any(|one| usize::from(one.digits) == digits) {
+        return Err(CommandError::refused(
+            "that is not a code of a pending authenticator; nothing was changed",
+        ));
+    }
+    let has_scratch = report.recovery_kind == Some(RecoveryKind::Scratch.as_str());
+    if has_scratch && digits == usize::from(SCRATCH_DIGITS) {
+        return Err(CommandError::refused(
+            "the imported scratch codes have the same number of digits, so one could be used up by mistake; nothing was changed; replace them with \"totp-enroll recovery-codes\" first, or confirm the authenticator at a login",
+        ));
+    }
+    Ok(())
+}
+
+fn read_code(context: &Context, options: &Enroll) -> Result<Secret, CommandError> {
+    match options.code.as_deref() {
+        Some("-") => {
+            let mut line = Zeroizing::new(String::with_capacity(128));
+            let read = std::io::stdin().lock().read_line(&mut line);
+            read.map_err(|error| CommandError::refused(format!("cannot read standard input: {error}")))?;
+            Ok(Secret::new(line.trim().as_bytes().to_vec()))
+        }
+        Some(code) => Ok(Secret::new(code.as_bytes().to_vec())),
+        None => Terminal::open(
+            context.format,
+            "to give the code without a prompt, use --code, or --code - for standard input",
+        )?
+        .ask("code from the authenticator: "),
+    }
 }

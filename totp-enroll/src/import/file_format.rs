@@ -83,7 +83,7 @@ impl Exports {
             let PartialExport { first_line, of, seen } = export;
             let missing = of.saturating_sub(seen.len());
             let problem = format!(
-                "is one of {of} QR codes of an export, and {missing} of them are missing in this file; add them, or export again"
+                "is one of {of} QR codes of an export, of which this file lacks {missing}; add the rest, or export again"
             );
             BadLine { line: first_line, problem }
         })

@@ -3,11 +3,13 @@
 
 use super::file_format::{Exports, FileFormat};
 use super::lines::{BadLine, LinePosition, LineReader, by_user, user_hash};
-use super::new_user::{self, BATCH, interrupted};
-use super::plan::{ImportPlan, ImportRules};
+use super::new_users::{self, BATCH, ImportPlan, ImportRules, NewUser, interrupted};
 use crate::command_error::CommandError;
-use crate::output;
+use crate::output::{self, Format};
+use serde::Serialize;
 use std::collections::BTreeSet;
+use totp_core::enrolment::draft::Draft;
+use totp_core::factor::Factor;
 
 /// A file to import, and the rules for its lines.
 pub(super) struct LineImport<'a> {
@@ -114,7 +116,7 @@ impl LineImport<'_> {
             batch.extend(plan.new_users.into_values());
             if batch.len() >= BATCH || users.peek().is_none() {
                 let size = batch.len();
-                new_user::enrol(self.rules.context, self.rules.format.name(), &mut batch)
+                new_users::enrol(self.rules.context, self.rules.format.name(), &mut batch)
                     .map_err(|error| interrupted(error, imported))?;
                 imported = imported.saturating_add(size);
                 bar.inc(size as u64);
@@ -122,5 +124,72 @@ impl LineImport<'_> {
         }
         bar.finish_and_clear();
         Ok(imported)
+    }
+
+    /// `--dry-run`: prints which users would be enrolled, in the order of the file, and with which parameters; no secret.
+    pub(super) fn dry_run(&self, positions: &[LinePosition], bad: Vec<BadLine>) -> Result<(), CommandError> {
+        let mut users: Vec<&[LinePosition]> = by_user(positions).collect();
+        users.sort_by_key(|lines| lines.first().map(|position| position.line));
+        let mut document = LineDryRun { dry_run: true, would_import: Vec::new(), skipped: bad };
+        for lines in users {
+            document.would_import.extend(self.plan(lines)?.new_users.values().map(PlannedUser::of));
+        }
+        match self.rules.context.format {
+            Format::Json => output::document(&document),
+            Format::Text => document.print(),
+        }
+    }
+}
+
+/// The result of a dry run.
+#[derive(Serialize)]
+struct LineDryRun {
+    dry_run: bool,
+    would_import: Vec<PlannedUser>,
+    skipped: Vec<BadLine>,
+}
+
+#[derive(Serialize)]
+struct PlannedUser {
+    user: String,
+    authenticators: Vec<PlannedAuthenticator>,
+}
+
+#[derive(Serialize)]
+struct PlannedAuthenticator {
+    algorithm: &'static str,
+    digits: u8,
+    period: u64,
+}
+
+impl PlannedUser {
+    fn of(new_user: &NewUser) -> Self {
+        let authenticators = new_user.drafts.iter().map(PlannedAuthenticator::of).collect();
+        Self { user: new_user.account.user.as_str().to_owned(), authenticators }
+    }
+}
+
+impl PlannedAuthenticator {
+    fn of(draft: &Draft) -> Self {
+        let Factor::Totp(totp) = draft.factor();
+        let parameters = totp.parameters();
+        Self {
+            algorithm: parameters.algorithm().as_str(),
+            digits: parameters.digits(),
+            period: parameters.period(),
+        }
+    }
+}
+
+impl LineDryRun {
+    fn print(&self) -> Result<(), CommandError> {
+        for PlannedUser { user, authenticators } in &self.would_import {
+            for PlannedAuthenticator { algorithm, digits, period } in authenticators {
+                output::line(&format!("would import {user}: {algorithm}, {digits} digits, {period} s"))?;
+            }
+        }
+        let users = output::count(self.would_import.len(), "user");
+        let lines = output::count(self.skipped.len(), "line");
+        output::line(&format!("{users} would be imported, {lines} skipped; nothing was changed"))
     }
 }

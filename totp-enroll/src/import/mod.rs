@@ -1,6 +1,5 @@
 //! `import`: enrols accounts from the files of other programs. If a line is bad, nothing is imported, unless `--keep-going` is given.
 
-mod dry_run;
 mod file_format;
 mod google_authenticator;
 mod homes;
@@ -8,13 +7,11 @@ mod imported_authenticator;
 mod line_import;
 mod lines;
 mod migration;
-mod new_user;
+mod new_users;
 mod oath;
-mod plan;
 mod secret_files;
 mod uri;
 
-use crate::account::Unknown;
 use crate::cli::{Import, LineSource};
 use crate::command_error::CommandError;
 use crate::context::Context;
@@ -22,7 +19,7 @@ use crate::output::{self, Format};
 use file_format::FileFormat;
 use line_import::LineImport;
 use lines::{BadLine, LineReader};
-use plan::ImportRules;
+use new_users::{ImportRules, no_state_yet};
 use serde::Serialize;
 use std::path::Path;
 use totp_core::store::Engine;
@@ -42,14 +39,16 @@ pub(crate) fn run(context: &Context, command: &Import) -> Result<(), CommandErro
     };
     let LineSource { file, allow_unknown, keep_going, dry_run } = source;
     let on_bad_line = if *keep_going { OnBadLine::Skip } else { OnBadLine::Stop };
-    let unknown = if *allow_unknown { Unknown::Allowed } else { Unknown::Refused };
+    let unknown = (*allow_unknown).into();
     let lines = LineReader::open(file)?;
     context.keyring()?;
     if !dry_run {
         context.store.prepare()?;
     }
-    let no_state_yet = matches!(context.config.paths.state.try_exists(), Ok(false));
-    let import = LineImport { lines, rules: ImportRules { context, format, unknown, no_state_yet } };
+    let import = LineImport {
+        lines,
+        rules: ImportRules { context, format, unknown, no_state_yet: no_state_yet(context) },
+    };
     let (positions, mut bad) = import.survey()?;
     import.check_count(positions.len().saturating_add(bad.len())).map_err(|error| error.at(file, None))?;
     bad.extend(import.check_together(&positions)?);
@@ -81,8 +80,8 @@ fn report_bad_lines(
         }
         (Some(_), OnBadLine::Stop) => {
             let problem = format!(
-                "{} bad lines; nothing was imported; correct them, or skip them with --keep-going",
-                bad.len()
+                "{}; nothing was imported; correct this, or skip such lines with --keep-going",
+                output::count(bad.len(), "bad line")
             );
             Err(CommandError::refused(problem).at(file, None))
         }
@@ -92,15 +91,15 @@ fn report_bad_lines(
 
 fn done(context: &Context, imported: usize, skipped: Vec<BadLine>) -> Result<(), CommandError> {
     #[derive(Serialize)]
-    struct ImportedDocument {
+    struct ImportedLines {
         imported: usize,
         skipped: Vec<BadLine>,
     }
-    let count = skipped.len();
+    let lines = output::count(skipped.len(), "line");
     match context.format {
-        Format::Json => output::document(&ImportedDocument { imported, skipped })?,
+        Format::Json => output::document(&ImportedLines { imported, skipped })?,
         Format::Text => {
-            output::line(&format!("{imported} users imported, {count} lines skipped"))?;
+            output::line(&format!("{} imported, {lines} skipped", output::count(imported, "user")))?;
             output::line(
                 "they have no recovery codes yet; create them with \"totp-enroll recovery-codes USER\"",
             )?;

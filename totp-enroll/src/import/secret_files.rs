@@ -3,10 +3,9 @@
 
 use super::google_authenticator::{self, SecretFile};
 use super::homes::{self, home_owners};
-use super::new_user::{self, BATCH, NewUser, interrupted};
+use super::new_users::{self, BATCH, NewUser, interrupted};
 use crate::account::{self, Unknown};
 use crate::cli::GoogleAuthenticator;
-use crate::clock;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::output::{self, Format};
@@ -19,6 +18,7 @@ use totp_core::enrolment::draft::Draft;
 use totp_core::factor::totp::{Drift, Totp, WIDEST_DRIFT};
 use totp_core::recovery::MOST_CODES;
 use totp_core::store::Engine;
+use totp_host::clock;
 use zeroize::Zeroizing;
 
 /// The name in the log and in the authenticators' labels.
@@ -64,22 +64,20 @@ struct SkippedFile {
 }
 
 pub(super) fn run(context: &Context, options: &GoogleAuthenticator) -> Result<(), CommandError> {
-    let unknown = if options.allow_unknown { Unknown::Allowed } else { Unknown::Refused };
+    let unknown = options.allow_unknown.into();
     let found = find_files(context, options)?;
     context.keyring()?;
     if !options.dry_run {
         context.store.prepare()?;
     }
-    let no_state_yet = matches!(context.config.paths.state.try_exists(), Ok(false));
+    let no_state_yet = new_users::no_state_yet(context);
     let now = clock::now()?.realtime;
     let (mut accepted, mut skipped, mut users) = (Vec::<AcceptedFile>::new(), Vec::new(), BTreeSet::new());
     for FoundFile { user, file, text, notes } in found {
-        let canonical = account::canonical(&user, unknown).map_err(|error| match unknown {
-            Unknown::Refused => format!("{}; to import it anyway, use --allow-unknown", error.problem),
-            Unknown::Allowed => error.problem,
-        });
-        let read = canonical.map_err(|problem| (None, problem)).and_then(|account| {
-            if let Some(problem) = (!no_state_yet).then(|| new_user::check_new(context, &account)).flatten() {
+        let account = new_users::account_of(&user, unknown);
+        let read = account.map_err(|problem| (None, problem)).and_then(|account| {
+            if let Some(problem) = (!no_state_yet).then(|| new_users::check_new(context, &account)).flatten()
+            {
                 return Err((None, problem));
             }
             if !users.insert(account.user.clone()) {
@@ -218,7 +216,8 @@ fn notes(secret_file: &SecretFile, config: &Config) -> Vec<String> {
     }
     let surplus = secret_file.scratch.len().saturating_sub(MOST_CODES);
     if surplus > 0 {
-        notes.push(format!("{surplus} scratch codes are not imported: the maximum is {MOST_CODES}"));
+        let surplus = output::count_with(surplus, "scratch code", ("is", "are"));
+        notes.push(format!("{surplus} not imported: the maximum is {MOST_CODES}"));
     }
     notes.extend(
         secret_file.unknown.iter().map(|line| format!("line {line} has an unknown option, which is ignored")),
@@ -232,8 +231,8 @@ impl SkippedFile {
     }
 
     fn remark(&self) {
-        let line = self.line.map_or_else(String::new, |line| format!(" line {line}"));
-        output::remark(&format!("{}: {}{line}: {}", self.user, self.file, self.problem));
+        let file = output::location(&self.file, self.line);
+        output::remark(&format!("{}: {file}: {}", self.user, self.problem));
     }
 }
 
@@ -249,10 +248,9 @@ fn report_skipped(context: &Context, skipped: &[SkippedFile], keep_going: bool) 
             Err(CommandError::refused(problem).at(&first.file, first.line))
         }
         Some(_) if !keep_going => {
-            let count = skipped.len();
-            let problem = format!(
-                "{count} files are bad; nothing was imported; correct them, or skip them with --keep-going"
-            );
+            let files = output::count_with(skipped.len(), "file", ("is", "are"));
+            let problem =
+                format!("{files} bad; nothing was imported; correct them, or skip them with --keep-going");
             Err(CommandError::refused(problem))
         }
         Some(_) | None => Ok(()),
@@ -270,7 +268,7 @@ fn enrol(context: &Context, accepted: Vec<AcceptedFile>) -> Result<Vec<FileRepor
         if batch.len() < BATCH && accepted.peek().is_some() {
             continue;
         }
-        new_user::enrol(context, NAME, &mut batch).map_err(|error| interrupted(error, imported.len()))?;
+        new_users::enrol(context, NAME, &mut batch).map_err(|error| interrupted(error, imported.len()))?;
         bar.inc(report.len() as u64);
         imported.append(&mut report);
     }
@@ -284,20 +282,19 @@ fn print_dry_run(
     skipped: Vec<SkippedFile>,
 ) -> Result<(), CommandError> {
     #[derive(Serialize)]
-    struct DryRunDocument {
+    struct FileDryRun {
         dry_run: bool,
         would_import: Vec<FileReport>,
         skipped: Vec<SkippedFile>,
     }
     let would_import: Vec<FileReport> = accepted.into_iter().map(|one| one.report).collect();
     match context.format {
-        Format::Json => output::document(&DryRunDocument { dry_run: true, would_import, skipped }),
+        Format::Json => output::document(&FileDryRun { dry_run: true, would_import, skipped }),
         Format::Text => {
             would_import.iter().try_for_each(|one| one.print("would import"))?;
-            let (users, files) = (would_import.len(), skipped.len());
-            output::line(&format!(
-                "{users} users would be imported, {files} files skipped; nothing was changed"
-            ))
+            let users = output::count(would_import.len(), "user");
+            let files = output::count(skipped.len(), "file");
+            output::line(&format!("{users} would be imported, {files} skipped; nothing was changed"))
         }
     }
 }
@@ -308,16 +305,17 @@ fn print_result(
     skipped: Vec<SkippedFile>,
 ) -> Result<(), CommandError> {
     #[derive(Serialize)]
-    struct ImportedDocument {
+    struct ImportedFiles {
         imported: usize,
         users: Vec<FileReport>,
         skipped: Vec<SkippedFile>,
     }
     if context.format == Format::Json {
-        return output::document(&ImportedDocument { imported: users.len(), users, skipped });
+        return output::document(&ImportedFiles { imported: users.len(), users, skipped });
     }
     users.iter().try_for_each(|one| one.print("imported"))?;
-    output::line(&format!("{} users imported, {} files skipped", users.len(), skipped.len()))?;
+    let (imported, files) = (output::count(users.len(), "user"), output::count(skipped.len(), "file"));
+    output::line(&format!("{imported} imported, {files} skipped"))?;
     if users.iter().any(|one| one.scratch_codes > 0) {
         output::line(
             "each scratch code works once, but not while the account is locked; replace them with \"totp-enroll \
@@ -336,9 +334,11 @@ fn print_result(
 impl FileReport {
     fn print(&self, verb: &str) -> Result<(), CommandError> {
         let Self { user, file, period, drift_steps, scratch_codes, notes } = self;
-        let drift = drift_steps.map_or_else(String::new, |steps| format!(", drift of {steps} time steps"));
+        let drift = drift_steps
+            .map_or_else(String::new, |steps| format!(", drift of {}", output::count(steps, "time step")));
         output::line(&format!(
-            "{verb} {user} from {file}: {period} s{drift}, {scratch_codes} scratch codes"
+            "{verb} {user} from {file}: {period} s{drift}, {}",
+            output::count(*scratch_codes, "scratch code")
         ))?;
         notes.iter().try_for_each(|note| output::line(&format!("  {user}: {note}")))
     }

@@ -1,27 +1,25 @@
 //! `keys`: creates this machine's keyring, lists and rotates its keys, seals it to the machine, and backs it up.
 
 mod backup;
-mod creds;
-mod list;
-mod passphrase;
 mod restore;
 mod rotate;
 mod seal;
-mod seal_options;
-mod unit;
+mod sealed_keyring;
 
-pub(crate) use seal::opened as sealed;
+pub(crate) use sealed_keyring::opened as sealed;
 
 use crate::cli::Keys;
-use crate::clock;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::output::{self, Format};
+use rotate::SkippedEnrolment;
 use serde::Serialize;
 use std::path::Path;
-use totp_core::audit_event::{Event, Name};
+use totp_core::audit_event::Name;
 use totp_core::keyring::Keyring;
+use totp_core::keyring::rotation::Census;
 use totp_core::store::Engine;
+use totp_host::clock;
 use totp_host::documents::create_document;
 use totp_host::entropy::OsEntropy;
 use totp_host::settings::KeyringFiles;
@@ -29,7 +27,7 @@ use totp_host::settings::KeyringFiles;
 pub(crate) fn run(context: &Context, command: &Keys) -> Result<(), CommandError> {
     match command {
         Keys::Init { if_missing } => init(context, *if_missing),
-        Keys::List => list::run(context),
+        Keys::List => list(context),
         Keys::Rotate { new_key } => rotate::run(context, *new_key),
         Keys::Seal(options) => seal::seal(context, options),
         Keys::Open => seal::open(context),
@@ -72,9 +70,7 @@ fn init(context: &Context, if_missing: bool) -> Result<(), CommandError> {
             "exists already; nothing was changed, because the enrolments cannot be opened without it";
         return Err(CommandError::refused(problem).at(file, None));
     }
-    context.audit(
-        &Event::new(Name::KeyringCreated).field("by", &context.operator.name).field("file", file.display()),
-    );
+    context.audit(&context.keyring_event(Name::KeyringCreated, file));
     let keyring = file.display().to_string();
     match context.format {
         Format::Text => output::line(&format!(
@@ -83,4 +79,82 @@ fn init(context: &Context, if_missing: bool) -> Result<(), CommandError> {
         Format::Json => output::document(&InitReport { keyring, made: true })?,
     }
     Ok(())
+}
+
+#[derive(Serialize)]
+struct KeyList {
+    keys: Vec<ListedKey>,
+    /// Keys that enrolments name but the keyring lacks.
+    missing: Vec<MissingKey>,
+    /// Enrolments that cannot be read; they may name any key.
+    broken: Vec<SkippedEnrolment>,
+}
+
+#[derive(Serialize)]
+struct ListedKey {
+    id: String,
+    active: bool,
+    /// `null` in a keyring of a version that did not record it.
+    created: Option<String>,
+    enrolments: usize,
+}
+
+#[derive(Serialize)]
+struct MissingKey {
+    id: String,
+    enrolments: usize,
+}
+
+fn list(context: &Context) -> Result<(), CommandError> {
+    let keyring = context.keyring()?;
+    let Census { mut named, unreadable } = Census::of(&context.store, |_| {})?;
+    let key = |key: &totp_core::keyring::Key| ListedKey {
+        id: key.id().to_owned(),
+        active: key.id() == keyring.active(),
+        created: key.created().map(|created| created.to_string()),
+        enrolments: named.remove(key.id()).unwrap_or(0),
+    };
+    let document = KeyList {
+        keys: keyring.keys().iter().map(key).collect(),
+        missing: named.into_iter().map(|(id, enrolments)| MissingKey { id, enrolments }).collect(),
+        broken: unreadable.iter().map(|left| SkippedEnrolment::of(context, left)).collect(),
+    };
+    match context.format {
+        Format::Json => output::document(&document)?,
+        Format::Text => {
+            document.keys.iter().try_for_each(|key| output::line(&key.line()))?;
+            document.broken.iter().for_each(SkippedEnrolment::remark);
+        }
+    }
+    document.failure(context)
+}
+
+impl ListedKey {
+    fn line(&self) -> String {
+        let Self { id, active, created, enrolments } = self;
+        let active = if *active { " (active)" } else { "" };
+        let created = created.as_ref().map_or_else(String::new, |created| format!(", created {created}"));
+        format!("{id}{active}: {}{created}", output::count(*enrolments, "enrolment"))
+    }
+}
+
+impl KeyList {
+    fn failure(&self, context: &Context) -> Result<(), CommandError> {
+        let missing = self.missing.iter().map(|MissingKey { id, enrolments }| {
+            let enrolments = output::count_with(*enrolments, "enrolment", ("is", "are"));
+            format!("lacks the key \"{id}\", with which {enrolments} sealed; restore a keyring that has it")
+        });
+        let broken = (!self.broken.is_empty()).then(|| {
+            format!(
+                "{} cannot be read and may need any of the keys",
+                output::count(self.broken.len(), "enrolment")
+            )
+        });
+        let problems: Vec<String> = missing.chain(broken).collect();
+        if problems.is_empty() {
+            return Ok(());
+        }
+        let failure = CommandError::refused(problems.join("; ")).at(context.keyring_text()?.0, None);
+        Err(output::reported(context.format, failure))
+    }
 }

@@ -1,8 +1,7 @@
 //! `keys restore`: restores the keyring from a backup, if it opens enrolments of this machine and no needed key is lost.
 
-use super::backup::decrypted;
-use super::passphrase::{self, PassphraseUse};
-use super::seal::{audit, opened};
+use super::backup::{PassphraseUse, decrypted, key_ids, obtain_passphrase};
+use super::sealed_keyring::opened;
 use crate::cli::Passphrase;
 use crate::command_error::CommandError;
 use crate::context::Context;
@@ -10,9 +9,9 @@ use crate::output::{self, Format};
 use serde::Serialize;
 use std::path::Path;
 use totp_core::audit_event::Name;
+use totp_core::keyring::Keyring;
 use totp_core::keyring::rotation::Census;
-use totp_core::keyring::{Key, Keyring};
-use totp_core::store::{Engine, KeyringLocks, StoreError};
+use totp_core::store::{Engine, StoreError};
 use totp_host::documents::{create_document, replace_document};
 use totp_host::settings::KeyringFiles;
 
@@ -45,15 +44,11 @@ pub(super) fn run(
     if file.symlink_metadata().is_err() {
         return Err(CommandError::refused("does not exist; name the backup file").at(file, None));
     }
-    let passphrase = passphrase::obtain(context, from, PassphraseUse::Give)?;
+    let passphrase = obtain_passphrase(context, from, PassphraseUse::Give)?;
     let text = decrypted(file, &passphrase)?;
     drop(passphrase);
     let keyring = Keyring::parse(file, text.expose()).map_err(StoreError::from)?;
-    let Some(_rotating) = context.store.lock_to_rotate()? else {
-        return Err(CommandError::refused(
-            "another command is changing the keys; nothing was changed: try again later",
-        ));
-    };
+    let _rotating = context.lock_to_rotate()?;
     let _lock = context.lock_to_change_keys()?;
     let files = KeyringFiles::of(&context.config.paths);
     // A keyring that cannot be read, as with a wrong owner, may still be good: it has to be fixed first.
@@ -94,10 +89,10 @@ pub(super) fn run(
     if !create_document(&files.clear, &text)? {
         replace_document(&files.clear, &text)?;
     }
-    let keys = ids(&keyring);
-    audit(context, Name::KeyringRestored, &files.clear, |event| {
-        event.field("from", file.display()).field("keys", keys.join(",")).field("shut", check.shut)
-    });
+    let keys = key_ids(&keyring);
+    let event = context.keyring_event(Name::KeyringRestored, &files.clear);
+    let event = event.field("from", file.display()).field("keys", keys.join(","));
+    context.audit(&event.field("shut", check.shut));
     if files.is_sealed() {
         output::remark(&format!(
             "{} still exists, but is no longer in use: run \"totp-enroll keys seal\" to seal the restored keyring",
@@ -111,21 +106,19 @@ pub(super) fn run(
         Format::Text => {
             let RestoreReport { keyring, keys, .. } = &document;
             output::line(&format!(
-                "restored {keyring} with the keys {}; it opens {open} enrolments",
-                keys.join(", ")
+                "restored {keyring} with the keys {}; it opens {}",
+                keys.join(", "),
+                output::count(open, "enrolment")
             ))?;
             if shut > 0 {
                 output::line(&format!(
-                    "{shut} enrolments cannot be opened: they were sealed later, or cannot be read; \"totp-enroll keys list\" shows them"
+                    "{} cannot be opened (sealed later, or not readable); \"totp-enroll keys list\" has the details",
+                    output::count(shut, "enrolment")
                 ))?;
             }
             Ok(())
         }
     }
-}
-
-fn ids(keyring: &Keyring) -> Vec<String> {
-    keyring.keys().iter().map(Key::id).map(str::to_owned).collect()
 }
 
 impl RestoreCheck {
@@ -149,13 +142,14 @@ impl RestoreCheck {
         let Self { open, shut, lost } = self;
         if *lost > 0 {
             let problem = format!(
-                "lacks keys: {lost} enrolments that can be opened now could not be opened any more; nothing was changed"
+                "lacks keys: {} that can be opened now could not be opened any more; nothing was changed",
+                output::count(*lost, "enrolment")
             );
             return Err(CommandError::refused(problem).at(file, None));
         }
         if *open == 0 && *shut > 0 {
             let problem = format!(
-                "belongs to another machine, or is too old: it opens none of the {shut} enrolments here; nothing was changed"
+                "belongs to another machine, or is too old: it opens none of the enrolments here ({shut}); nothing was changed"
             );
             return Err(CommandError::refused(problem).at(file, None));
         }

@@ -1,16 +1,15 @@
-//! `keys rotate`: makes a new active key, reseals all secrets with it and drops the old key; continues an unfinished rotation.
+//! `keys rotate`: creates a new active key, reseals all secrets with it and removes the old key; continues an unfinished rotation.
 
-use super::list::SkippedEnrolment;
-use super::seal;
-use crate::clock;
+use super::sealed_keyring;
 use crate::command_error::CommandError;
 use crate::context::{Context, PATIENCE};
 use crate::output::{self, Format};
 use serde::Serialize;
 use totp_core::audit_event::{Event, Name};
-use totp_core::keyring::rotation::{Rotated, Rotation, RotationError, RotationStep};
+use totp_core::keyring::rotation::{Rotated, Rotation, RotationError, RotationStep, Skipped, SkippedError};
 use totp_core::keyring::{Key, Keyring};
-use totp_core::store::{Engine, KeyringLocks, Users};
+use totp_core::store::{Document, Engine, Users};
+use totp_host::clock;
 use totp_host::documents::sync_document;
 use totp_host::entropy::OsEntropy;
 
@@ -31,11 +30,7 @@ struct RotationReport {
 
 pub(super) fn run(context: &Context, new_key: bool) -> Result<(), CommandError> {
     context.store.prepare()?;
-    let Some(_lock) = context.store.lock_to_rotate()? else {
-        return Err(CommandError::refused(
-            "another command is rotating the keys; nothing was changed: wait until it has finished",
-        ));
-    };
+    let _lock = context.lock_to_rotate()?;
     let before = context.keyring()?;
     // The keyring has old keys only during a rotation.
     let resumed = before.keys().len() > 1 && !new_key;
@@ -44,7 +39,7 @@ pub(super) fn run(context: &Context, new_key: bool) -> Result<(), CommandError> 
         sync_document(&context.keyring_text()?.0)?;
         if context.format == Format::Text {
             output::line(&format!(
-                "an earlier rotation is not finished: continuing it with its key {}; no new key is made",
+                "an earlier rotation is not finished: continuing it with its key {}; no new key is created",
                 before.active()
             ))?;
         }
@@ -60,7 +55,7 @@ pub(super) fn run(context: &Context, new_key: bool) -> Result<(), CommandError> 
     })?;
     let Rotated { resealed, left, unnamed } = rotated;
     if !unnamed.is_empty() {
-        seal::replace(context, &keyring.without(&unnamed))?;
+        sealed_keyring::replace(context, &keyring.without(&unnamed))?;
     }
     let kept: Vec<String> = old.iter().filter(|id| !unnamed.contains(id)).cloned().collect();
     let state = if kept.is_empty() && left.is_empty() { "done" } else { "unfinished" };
@@ -83,7 +78,7 @@ fn make_new_key(context: &Context) -> Result<(), CommandError> {
             );
             CommandError::refused(problem).at(file, None)
         })?;
-    seal::replace(context, &text)
+    sealed_keyring::replace(context, &text)
 }
 
 fn old_keys(keyring: &Keyring) -> Vec<String> {
@@ -119,7 +114,8 @@ fn failed(stopped: RotationError, resealed: usize) -> CommandError {
         RotationError::Seal(error) => CommandError::refused(error.to_string()),
     };
     failure.explained(|problem| {
-        format!("{problem}; {resealed} enrolments were resealed, the others are unchanged, and all users can still log in: fix this and run the command again")
+        let resealed = output::count_with(resealed, "enrolment", ("was", "were"));
+        format!("{problem}; {resealed} resealed, the others are unchanged, and all users can still log in: fix this and run the command again")
     })
 }
 
@@ -137,12 +133,13 @@ fn report(context: &Context, document: &RotationReport) -> Result<(), CommandErr
         Format::Text => {
             document.left.iter().for_each(SkippedEnrolment::remark);
             let RotationReport { active, resealed, dropped, .. } = document;
-            output::line(&format!("{resealed} enrolments were resealed with the key {active}"))?;
+            let resealed = output::count_with(*resealed, "enrolment", ("was", "were"));
+            output::line(&format!("{resealed} resealed with the key {active}"))?;
             if !dropped.is_empty() {
                 let (dropped, keyring) =
                     (dropped.join(", "), context.keyring_text()?.0.display().to_string());
                 output::line(&format!(
-                    "old keys deleted: {dropped}; back up {keyring} now, and keep its older backups as long as you keep older backups of the enrolments"
+                    "old keys removed: {dropped}; back up {keyring} now, and keep its older backups as long as you keep older backups of the enrolments"
                 ))?;
             }
         }
@@ -157,9 +154,42 @@ fn report(context: &Context, document: &RotationReport) -> Result<(), CommandErr
         format!(", so these old keys were kept: {}", kept.join(", "))
     };
     let problem = format!(
-        "{} enrolments were not resealed{kept}; fix or disable those, then run this again (--new-key makes another key anyway)",
-        left.len(),
+        "{} not resealed{kept}; fix or disable those, then run this again (--new-key creates another key anyway)",
+        output::count_with(left.len(), "enrolment", ("was", "were")),
     );
     let failure = CommandError::refused(problem);
-    Err(if context.format == Format::Json { failure.reported() } else { failure })
+    Err(output::reported(context.format, failure))
+}
+
+/// An enrolment that cannot be read, or was not resealed; also printed by `keys list`.
+#[derive(Serialize)]
+pub(super) struct SkippedEnrolment {
+    /// `null`: the file's name is not that of a user.
+    user: Option<String>,
+    file: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+    problem: String,
+}
+
+impl SkippedEnrolment {
+    pub(super) fn of(context: &Context, left: &Skipped) -> Self {
+        let Skipped { user, why } = left;
+        let credential = user.as_ref().map(|user| context.store.name_of(Document::Credential, user));
+        let (file, line, problem) = match why {
+            SkippedError::Store(error) => {
+                (error.about().to_owned(), error.line(), error.problem().to_owned())
+            }
+            SkippedError::Open(_) | SkippedError::Busy | SkippedError::Changing | SkippedError::NoLedger => {
+                (credential.unwrap_or_default(), None, why.to_string())
+            }
+        };
+        let user = user.as_ref().map(|user| user.as_str().to_owned());
+        Self { user, file, line, problem }
+    }
+
+    pub(super) fn remark(&self) {
+        let user = self.user.as_ref().map_or_else(String::new, |user| format!("{user}: "));
+        output::remark(&format!("{user}{}: {}", output::location(&self.file, self.line), self.problem));
+    }
 }

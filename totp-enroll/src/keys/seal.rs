@@ -3,22 +3,21 @@
 //! A keyring is in use at every moment: the clear file is removed only after the sealed one was opened and compared, and it is
 //! written again before the sealed one is removed.
 
-use super::seal_options::{SealOptions, split_options, with_options};
-use super::{creds, unit};
+use super::sealed_keyring::{SealOptions, opened, replace_sealed, split_options};
 use crate::cli::Seal;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::output::{self, Format};
 use serde::Serialize;
 use std::path::Path;
-use totp_core::audit_event::{Event, Name};
+use std::process::{Command, Stdio};
+use totp_core::audit_event::Name;
+use totp_core::config::{Config, Paths};
 use totp_core::keyring::rotation::Census;
 use totp_core::keyring::{Key, Keyring};
 use totp_core::secret::Secret;
-use totp_core::store::{Engine, KeyringLocks, StoreError};
-use totp_host::documents::{
-    Access, create_document, destroy_document, destroy_drafts, read_document, replace_document,
-};
+use totp_core::store::{Engine, StoreError};
+use totp_host::documents::{Access, create_document, destroy_document, destroy_drafts, read_document};
 use totp_host::settings::KeyringFiles;
 
 #[derive(Serialize)]
@@ -32,7 +31,7 @@ struct SealReport<'a> {
 
 pub(super) fn seal(context: &Context, options: &Seal) -> Result<(), CommandError> {
     context.store.prepare()?;
-    let Some(_rotating) = context.store.lock_to_rotate()? else { return Err(rotating()) };
+    let _rotating = context.lock_to_rotate()?;
     let _lock = context.lock_to_change_keys()?;
     let files = KeyringFiles::of(&context.config.paths);
     if files.clear == files.opened {
@@ -56,11 +55,10 @@ pub(super) fn seal(context: &Context, options: &Seal) -> Result<(), CommandError
             })
         })?;
     }
-    audit(context, Name::KeyringSealed, &files.sealed(), |event| {
-        event.field("with", seal_options.with.as_str())
-    });
+    let event = context.keyring_event(Name::KeyringSealed, &files.sealed());
+    context.audit(&event.field("with", seal_options.with.as_str()));
     report(context, &files, "sealed", &files.opened)?;
-    unit::remark_on(&context.config.paths);
+    remark_on_unit(&context.config.paths);
     if context.format == Format::Text {
         output::line(
             "the unencrypted keyring was overwritten and removed, but flash memory, snapshots and backups may still have copies: run \
@@ -138,7 +136,7 @@ pub(super) fn open(context: &Context) -> Result<(), CommandError> {
 
 pub(super) fn unseal(context: &Context) -> Result<(), CommandError> {
     context.store.prepare()?;
-    let Some(_rotating) = context.store.lock_to_rotate()? else { return Err(rotating()) };
+    let _rotating = context.lock_to_rotate()?;
     let _lock = context.lock_to_change_keys()?;
     let files = KeyringFiles::of(&context.config.paths);
     if let Some(clear) = read_document(&files.clear, Access::RootOnly)? {
@@ -207,7 +205,7 @@ fn finish(context: &Context, files: &KeyringFiles) -> Result<(), CommandError> {
     destroy_opened(files)?;
     destroy_drafts(&files.clear)?;
     destroy_drafts(&files.opened)?;
-    audit(context, Name::KeyringUnsealed, &files.clear, |event| event);
+    context.audit(&context.keyring_event(Name::KeyringUnsealed, &files.clear));
     report(context, files, "unsealed", &files.clear)
 }
 
@@ -219,68 +217,12 @@ fn destroy_opened(files: &KeyringFiles) -> Result<(), CommandError> {
     }
 }
 
-/// Replaces the keyring in use, sealed or clear. The caller holds the lock.
-pub(super) fn replace(context: &Context, text: &Secret) -> Result<(), CommandError> {
-    let files = KeyringFiles::of(&context.config.paths);
-    let (file, before) = context.keyring_text()?;
-    if file == files.clear {
-        return Ok(replace_document(&file, text)?);
-    }
-    let (seal_options, _) = split_options(&before);
-    let (_, bare) = split_options(text);
-    replace_sealed(&files, bare, &seal_options.unwrap_or_else(SealOptions::auto))
-}
-
-/// Writes the sealed keyring, then its opened copy: the keyring in use is never newer than the one that a reboot opens.
-fn replace_sealed(
-    files: &KeyringFiles,
-    bare: Secret,
-    seal_options: &SealOptions,
-) -> Result<(), CommandError> {
-    let text = with_options(seal_options, &bare);
-    drop(bare);
-    let sealed = creds::encrypt(&text, seal_options)?;
-    if creds::decrypt(&sealed)?.expose() != text.expose() {
-        let problem = "the sealed keyring does not open to the same text; nothing was changed";
-        return Err(CommandError::refused(problem));
-    }
-    if !create_document(&files.sealed(), &sealed)? {
-        replace_document(&files.sealed(), &sealed)?;
-    }
-    let written = read_document(&files.sealed(), Access::RootOnly)?;
-    if written.is_none_or(|written| written.expose() != sealed.expose()) {
-        let problem = "does not contain what was written; the keyring in use was not changed; check the disk";
-        return Err(CommandError::refused(problem).at(files.sealed(), None));
-    }
-    if !create_document(&files.opened, &text)? {
-        replace_document(&files.opened, &text)?;
-    }
-    Ok(())
-}
-
-/// The content of the sealed keyring; `None`: there is none.
-pub(crate) fn opened(files: &KeyringFiles) -> Result<Option<Secret>, CommandError> {
-    let Some(sealed) = read_document(&files.sealed(), Access::RootOnly)? else { return Ok(None) };
-    let text = creds::decrypt(&sealed).map_err(|failure| failure.at(files.sealed(), None))?;
-    Keyring::parse(&files.sealed(), text.expose()).map_err(StoreError::from)?;
-    Ok(Some(text))
-}
-
-fn rotating() -> CommandError {
-    CommandError::refused("another command is changing the keys; nothing was changed: try again later")
-}
-
 fn differs(files: &KeyringFiles) -> CommandError {
     let problem = format!(
         "differs from {}, the keyring in use; to seal that one, run \"totp-enroll keys seal\"",
         files.opened.display()
     );
     CommandError::refused(problem).at(files.sealed(), None)
-}
-
-pub(super) fn audit(context: &Context, name: Name, file: &Path, more: impl FnOnce(Event) -> Event) {
-    let event = Event::new(name).field("by", &context.operator.name).field("file", file.display());
-    context.audit(&more(event));
 }
 
 fn report(context: &Context, files: &KeyringFiles, state: &str, keyring: &Path) -> Result<(), CommandError> {
@@ -300,5 +242,99 @@ fn report(context: &Context, files: &KeyringFiles, state: &str, keyring: &Path) 
                 _ => format!("in use already: {keyring}"),
             })
         }
+    }
+}
+
+const UNIT: &str = "pam-totp-keyring.service";
+/// Exists if systemd runs (sd_booted(3)).
+const SYSTEMD: &str = "/run/systemd/system";
+
+/// Warns when pam-totp-keyring.service would not open the sealed keyring at boot: it is written for the default paths and has to be
+/// enabled.
+fn remark_on_unit(paths: &Paths) {
+    if let Some(lines) = Config::defaults().ok().and_then(|by_default| drop_in(paths, &by_default.paths)) {
+        output::remark(&format!(
+            "{UNIT} does not know the paths in your config and will not open the keyring when the machine starts; run \"systemctl edit {UNIT}\" \
+             and add these lines (and your --config to ExecStart=, if you use one):"
+        ));
+        lines.iter().for_each(|line| output::remark(&format!("    {line}")));
+    }
+    if Path::new(SYSTEMD).exists() && !is_enabled() {
+        output::remark(&format!(
+            "{UNIT} is not enabled: after a restart every enrolled user would be refused; run \"systemctl enable {UNIT}\""
+        ));
+    }
+}
+
+/// The lines of a drop-in for other paths than the default ones; `None`: none are needed.
+fn drop_in(paths: &Paths, by_default: &Paths) -> Option<Vec<String>> {
+    let is_same = paths.keyring == by_default.keyring
+        && paths.runtime == by_default.runtime
+        && paths.state == by_default.state;
+    if is_same {
+        return None;
+    }
+    let sealed = KeyringFiles::of(paths).sealed();
+    let directory_of = |path: &Path| path.parent().unwrap_or(path).display().to_string();
+    let (state, runtime) = (paths.state.display(), directory_of(&paths.runtime));
+    Some(vec![
+        "[Unit]".to_owned(),
+        "ConditionPathExists=".to_owned(),
+        format!("ConditionPathExists={}", sealed.display()),
+        format!("RequiresMountsFor={} {state} {runtime}", directory_of(&sealed)),
+        "[Service]".to_owned(),
+        format!("ReadWritePaths={runtime} {state}"),
+    ])
+}
+
+fn is_enabled() -> bool {
+    let status = Command::new("/usr/bin/systemctl")
+        .args(["is-enabled", "--quiet", UNIT])
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    status.is_ok_and(|status| status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_that_are_not_the_default_need_a_drop_in() {
+        let by_default = Config::defaults().unwrap().paths;
+        assert_eq!(drop_in(&by_default, &by_default), None);
+        let elsewhere = Paths {
+            state: "/srv/totp/state".into(),
+            keyring: "/srv/keys/ring.toml".into(),
+            runtime: "/dev/shm/totp".into(),
+            ..by_default.clone()
+        };
+        let lines = drop_in(&elsewhere, &by_default).unwrap();
+        assert!(lines.contains(&"ConditionPathExists=/srv/keys/ring.cred".to_owned()), "{lines:?}");
+        assert!(lines.contains(&"ReadWritePaths=/dev/shm /srv/totp/state".to_owned()), "{lines:?}");
+        for one in [
+            Paths { state: elsewhere.state.clone(), ..by_default.clone() },
+            Paths { keyring: elsewhere.keyring.clone(), ..by_default.clone() },
+            Paths { runtime: elsewhere.runtime, ..by_default.clone() },
+        ] {
+            assert!(drop_in(&one, &by_default).is_some(), "{one:?}");
+        }
+    }
+
+    #[test]
+    fn the_shipped_unit_has_the_default_paths() {
+        let unit = include_str!("../../../packaging/systemd/pam-totp-keyring.service");
+        let paths = Config::defaults().unwrap().paths;
+        let sealed = KeyringFiles::of(&paths).sealed();
+        let state = paths.state.display();
+        for line in
+            [format!("ConditionPathExists={}\n", sealed.display()), format!("ReadWritePaths=/run {state}\n")]
+        {
+            assert!(unit.contains(&line), "{line}");
+        }
+        assert!(paths.runtime.starts_with("/run"));
     }
 }

@@ -1,12 +1,10 @@
 //! Sends the waiting notices, one after the other. Only the process that holds the lock sends.
 
-use super::mail_program::command;
-use super::mail_program::{self, SendError};
+use super::mail_program::{self, SendError, command};
 use super::message::Message;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::output;
-use crate::{audit, clock};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -16,6 +14,7 @@ use totp_core::notice::{Notice, NoticeError};
 use totp_core::store::Engine;
 use totp_core::store::notices::{NoticeSpool, SendLock, Sending, Waiting};
 use totp_core::time::Seconds;
+use totp_host::clock;
 
 /// Which notices to send.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -209,11 +208,11 @@ impl<S: NoticeSpool> Run<'_, S> {
             .maybe("user", notice.map(Notice::user))
             .maybe("about", notice.and_then(|notice| notice.field("event")))
             .field("notice", waiting.id())
-            .field("at", clock::date(waiting.at))
+            .field("at", output::date(waiting.at))
             .field("tries", tries)
             .field("state", state)
             .field("problem", problem);
-        audit::write(&self.context.config.paths.syslog, &event);
+        self.context.log(&event);
     }
 }
 

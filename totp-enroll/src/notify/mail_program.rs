@@ -37,7 +37,7 @@ pub(super) enum SendError {
 }
 
 /// The program and its arguments, by the config; `None`: there is none.
-pub(super) fn command(config: &Config) -> Option<Vec<String>> {
+pub(crate) fn command(config: &Config) -> Option<Vec<String>> {
     match &config.notify.command {
         MailCommand::Off => None,
         MailCommand::Program(words) => Some(words.clone()),

@@ -3,8 +3,8 @@
 //! Names, hosts and labels may come from an attacker: in the header only printable ASCII is kept, in the text control characters
 //! and characters that change the direction of text are escaped.
 
-use crate::clock;
 use crate::command_error::CommandError;
+use crate::output;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use jiff::tz::TimeZone;
@@ -69,7 +69,7 @@ fn body(text: &mut String, notice: &Notice, host: &str) {
     let mut row = |key: &str, value: &str| {
         let _ = writeln!(text, "    {key:<16}{}", readable(value));
     };
-    row("when", &clock::date(notice.at));
+    row("when", &output::date(notice.at));
     for (key, title) in [("by", "done by"), ("rhost", "from"), ("service", "through")] {
         if let Some(value) = notice.field(key) {
             row(title, value);

@@ -4,12 +4,10 @@
 //! for the rest.
 
 mod delivery;
-mod mail_program;
+pub(crate) mod mail_program;
 mod message;
-pub(crate) mod spool;
 
 use crate::cli::Notify;
-use crate::clock;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::output::{self, Format};
@@ -44,7 +42,8 @@ pub(crate) fn after(context: &Context) {
     match delivery::send(context, NoticeSelection::Due, PATIENCE, Some(LONGEST)) {
         Ok(DeliveryReport { failed: 0, given_up: 0, .. }) => {}
         Ok(DeliveryReport { waiting, .. }) => output::remark(&format!(
-            "{waiting} notices could not be sent and will be tried again; to try now, run \"totp-enroll notify --now\""
+            "{} could not be sent and will be tried again; to try now, run \"totp-enroll notify --now\"",
+            output::count(waiting, "notice")
         )),
         Err(failure) => output::remark(&format!("notices will be sent later: {}", failure.problem)),
     }
@@ -65,7 +64,7 @@ fn print(context: &Context, report: &DeliveryReport) -> Result<(), CommandError>
     let failure = CommandError::refused(
         "some notices could not be sent; the log has the reasons (event=notify_failed)",
     );
-    Err(if context.format == Format::Json { failure.reported() } else { failure })
+    Err(output::reported(context.format, failure))
 }
 
 #[derive(Serialize)]
@@ -95,9 +94,9 @@ fn list(context: &Context) -> Result<(), CommandError> {
         ListedNotice {
             user: notice.as_ref().map(|notice| notice.user().to_owned()),
             event: notice.and_then(|notice| notice.field("event").map(str::to_owned)),
-            at: clock::date(waiting.at),
+            at: output::date(waiting.at),
             tries: waiting.tries,
-            next_try: (waiting.tries > 0).then(|| clock::date(waiting.due())),
+            next_try: (waiting.tries > 0).then(|| output::date(waiting.due())),
         }
     };
     let document = NoticeList { waiting: waiting.iter().map(entry).collect(), foreign };

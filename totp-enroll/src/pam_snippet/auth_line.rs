@@ -1,7 +1,10 @@
-//! Splits a service file into its auth lines, and says what each line does.
+//! The auth lines of a service file: what each does, which ones have to be removed together, and the lines that `pam-snippet` adds.
 
+use crate::command_error::CommandError;
 use crate::doctor::stack::{ModuleKind, is_pam_totp, module_name};
-use pam_stack::{Handler, Libpam, LineKind, ServiceFiles, Stack, line, load};
+use pam_stack::control::Action;
+use pam_stack::{Handler, Libpam, LineKind, ServiceFiles, Stack, line, load, return_code};
+use std::ops::Range;
 use std::path::Path;
 
 /// An auth line of a service file, or a line that includes auth lines.
@@ -115,4 +118,163 @@ fn other_otp(text: &str) -> Option<Role> {
     let known = ["pam_google_authenticator.so", "pam_oath.so"];
     let module = known.into_iter().find(|known| module.rsplit('/').next() == Some(*known))?;
     Some(Role::OtherOtp { module, control, arguments: words.collect() })
+}
+
+/// What happens to a line of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LineChange {
+    Keep,
+    /// pam_totp.so takes its range.
+    Replace,
+    Remove,
+}
+
+/// Extends `changes` with the lines that have to be removed as well: those that a removed module's success jumps over handle its
+/// failure, and are of no use without it.
+///
+/// # Errors
+/// A message that names the line that needs one that would be removed.
+pub(super) fn complete_changes(
+    lines: &[AuthLine],
+    mut changes: Vec<LineChange>,
+) -> Result<Vec<LineChange>, String> {
+    let handlers: Vec<&Handler> = lines.iter().flat_map(|line| &line.handlers).collect();
+    let ranges = ranges(lines);
+    let blocks: Vec<(usize, Range<usize>)> = jumps(lines, &handlers, &ranges, true);
+    for (of, block) in &blocks {
+        if changes.get(*of).is_none_or(|change| *change == LineChange::Keep) {
+            continue;
+        }
+        for at in spanned(&ranges, block).filter(|at| at != of) {
+            let whole =
+                ranges.get(at).is_some_and(|range| block.start <= range.start && range.end <= block.end);
+            if !whole {
+                return Err(in_the_way(lines, *of, "jumps into an included file"));
+            }
+            if let Some(change) = changes.get_mut(at).filter(|change| **change == LineChange::Keep) {
+                *change = LineChange::Remove;
+            }
+        }
+    }
+    for (of, block) in jumps(lines, &handlers, &ranges, false) {
+        let stays = changes.get(of) == Some(&LineChange::Keep);
+        let loses =
+            spanned(&ranges, &block).any(|at| at != of && changes.get(at) == Some(&LineChange::Remove));
+        if stays && loses {
+            return Err(in_the_way(lines, of, "jumps over lines that have to be removed"));
+        }
+    }
+    Ok(changes)
+}
+
+fn in_the_way(lines: &[AuthLine], at: usize, what: &str) -> String {
+    let number = lines.get(at).map_or(0, |line| line.number);
+    format!(
+        "line {number} {what}: move that line and the lines it jumps over into a file of their own, and include it with `auth substack FILE`"
+    )
+}
+
+/// The range of each line's handlers among all handlers.
+fn ranges(lines: &[AuthLine]) -> Vec<Range<usize>> {
+    let mut start = 0_usize;
+    let range = |line: &AuthLine| {
+        let end = start.saturating_add(line.handlers.len());
+        std::mem::replace(&mut start, end)..end
+    };
+    lines.iter().map(range).collect()
+}
+
+/// The lines with a handler in a block.
+fn spanned<'a>(ranges: &'a [Range<usize>], block: &'a Range<usize>) -> impl Iterator<Item = usize> + 'a {
+    let touches = |range: &Range<usize>| range.start < block.end && block.start < range.end;
+    ranges.iter().enumerate().filter(move |(_, range)| touches(range)).map(|(at, _)| at)
+}
+
+/// Each jump: the index of its line, and the handlers that it skips. `on_success`: only jumps on `success`.
+fn jumps(
+    lines: &[AuthLine],
+    handlers: &[&Handler],
+    ranges: &[Range<usize>],
+    on_success: bool,
+) -> Vec<(usize, Range<usize>)> {
+    let mut found = Vec::new();
+    for (of, (line, range)) in lines.iter().zip(ranges).enumerate() {
+        for (at, handler) in (range.start..).zip(&line.handlers) {
+            let codes = if on_success {
+                return_code::SUCCESS..=return_code::SUCCESS
+            } else {
+                0..=return_code::INCOMPLETE
+            };
+            let counts = codes.filter_map(|code| match handler.control.at(code) {
+                Action::Jump(count) => Some(count),
+                Action::Ignore | Action::Ok | Action::Done | Action::Bad | Action::Die | Action::Reset => {
+                    None
+                }
+            });
+            found.extend(counts.max().map(|count| (of, block(handlers, at, handler.level, count))));
+        }
+    }
+    found
+}
+
+/// The handlers that a jump over `count` modules skips; a substack counts as one.
+fn block(handlers: &[&Handler], at: usize, level: usize, count: usize) -> Range<usize> {
+    let start = at.saturating_add(1);
+    let level_of = |at: usize| handlers.get(at).map(|handler| handler.level);
+    let (mut end, mut left) = (start, count);
+    while left > 0 && level_of(end).is_some_and(|next| next >= level) {
+        end = end.saturating_add(1);
+        while level_of(end).is_some_and(|next| next > level) {
+            end = end.saturating_add(1);
+        }
+        left = left.saturating_sub(1);
+    }
+    start..end
+}
+
+/// What asks for a password, by the shared file that the distribution has.
+const PASSWORD: [(&str, &str); 2] = [
+    ("/etc/pam.d/common-auth", "@include common-auth"),
+    ("/etc/pam.d/system-auth", "auth    substack    system-auth"),
+];
+
+/// The line that asks for a password.
+pub(super) fn password_line() -> String {
+    let known = PASSWORD.iter().find(|(file, _)| Path::new(file).exists());
+    known.map_or_else(|| "auth    requisite   pam_unix.so".to_owned(), |(_, line)| (*line).to_owned())
+}
+
+/// The control of pam_totp.so in place of a module with this control: always required, also if that one was optional.
+pub(super) fn keyword(control: &str) -> &'static str {
+    if control.eq_ignore_ascii_case("requisite") { "requisite" } else { "required" }
+}
+
+/// The argument that names another config than the default one.
+pub(super) fn conf(config: &Path) -> Result<String, CommandError> {
+    let unnamed = |why: &str| {
+        CommandError::usage(format!(
+            "a line in /etc/pam.d cannot name {}, because {why}: move the file to another path",
+            config.display()
+        ))
+    };
+    let path = config.to_str().ok_or_else(|| unnamed("its path is not UTF-8"))?;
+    // libpam takes # for a comment, and a backslash at the end for a continued line.
+    if path.contains(|char: char| char == '#' || char.is_control()) || path.ends_with('\\') {
+        return Err(unnamed("its path contains # or a control character, or ends with a backslash"));
+    }
+    Ok(if path.contains([' ', '[', ']']) {
+        format!("[conf={}]", path.replace(']', "\\]"))
+    } else {
+        format!("conf={path}")
+    })
+}
+
+/// The auth line of pam_totp.so.
+pub(super) fn pam_totp_line(control: &str, arguments: &[String]) -> String {
+    let mut line = format!("auth    {control:<11} pam_totp.so");
+    for argument in arguments {
+        line.push(' ');
+        line.push_str(argument);
+    }
+    line
 }

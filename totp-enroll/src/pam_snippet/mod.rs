@@ -2,8 +2,6 @@
 
 mod auth_line;
 mod carried_arguments;
-mod line_changes;
-mod module_line;
 mod snippet;
 #[cfg(test)]
 mod tests;
@@ -26,10 +24,7 @@ pub(crate) fn run(cli: &Cli, options: &PamSnippet) -> Result<(), CommandError> {
         )));
     }
     let snippet = snippet(cli.config.as_deref(), options)?;
-    match Format::of(cli.json) {
-        Format::Json => output::document(&snippet),
-        Format::Text => lines(&snippet).iter().try_for_each(|line| output::line(line)),
-    }
+    output::report(Format::of(cli.json), &snippet, lines)
 }
 
 fn snippet(config: Option<&Path>, options: &PamSnippet) -> Result<Snippet, CommandError> {

@@ -1,14 +1,14 @@
 //! Makes the auth lines of one service from its present ones, with the settings and notes that belong to them.
 
-use super::auth_line::{self, AuthLine, Draft, Role};
+use super::auth_line::{
+    self, AuthLine, Draft, LineChange, Role, complete_changes, conf, keyword, pam_totp_line, password_line,
+};
 use super::carried_arguments::{CarriedArgument, CarriedArguments};
-use super::line_changes::{self, LineChange};
-use super::module_line::{conf, keyword, line, password};
 use crate::cli::{First, From, PamSnippet};
 use crate::command_error::CommandError;
 use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::stack::bypasses::{self, ServiceContext};
-use crate::doctor::stack::{config_file, is_pam_totp, module_name};
+use crate::doctor::stack::{ModuleArguments, is_pam_totp, module_name};
 use pam_stack::{ServiceFiles, Stack, included, line as words, load};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -87,7 +87,7 @@ impl Snippet {
                 .iter()
                 .flat_map(|auth_line| &auth_line.handlers)
                 .find(|handler| is_pam_totp(handler));
-            let named = pam_totp.and_then(|handler| config_file(&handler.arguments));
+            let named = pam_totp.and_then(|handler| ModuleArguments::config_file(&handler.arguments));
             snippet.config_file = named.unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
             snippet.auth = auth_lines.into_iter().map(|auth_line| auth_line.text).collect();
         } else if let Some(from) = replaced_module(&auth_lines, options.from)? {
@@ -115,14 +115,14 @@ impl Snippet {
                 LineChange::Keep
             }
         };
-        let changes = line_changes::complete(&auth_lines, auth_lines.iter().map(change).collect())
+        let changes = complete_changes(&auth_lines, auth_lines.iter().map(change).collect())
             .map_err(|why| unprintable(&why))?;
         for (auth_line, change) in auth_lines.into_iter().zip(changes) {
             match (auth_line.role, change) {
                 (Role::OtherOtp { module, control, arguments }, LineChange::Replace) => {
                     let carried = CarriedArguments::of(module, &arguments, &self.service);
                     let arguments: Vec<String> = conf.iter().cloned().chain(carried.arguments).collect();
-                    self.auth.push(line(keyword(&control), &arguments));
+                    self.auth.push(pam_totp_line(keyword(&control), &arguments));
                     if keyword(&control) != control {
                         self.notes.push(format!("line {} had the control `{control}`, which would not always require the code; it is replaced", auth_line.number));
                     }
@@ -175,7 +175,7 @@ impl Snippet {
             | Role::PamTotp
             | Role::OtherOtp { .. } => LineChange::Keep,
         };
-        let changes = line_changes::complete(&auth_lines, auth_lines.iter().map(change).collect())
+        let changes = complete_changes(&auth_lines, auth_lines.iter().map(change).collect())
             .map_err(|why| unprintable(&why))?;
         for (auth_line, change) in auth_lines.into_iter().zip(changes) {
             self.note_unknown(&auth_line, change);
@@ -189,9 +189,9 @@ impl Snippet {
             self.auth.push(auth_line.text);
         }
         if !by_key && !has_first {
-            self.auth.push(password());
+            self.auth.push(password_line());
         }
-        self.auth.push(line("required", conf));
+        self.auth.push(pam_totp_line("required", conf));
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Snippet, quoted};
 use crate::cli::{First, PamSnippet};
-use crate::doctor::stack;
+use crate::doctor::stack::ModuleArguments;
 use pam_stack::{Libpam, ServiceFiles, line};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -129,7 +129,7 @@ fn the_printed_conf_argument_is_read_back_as_the_same_path() {
     for path in ["/srv/a.toml", "/srv/a b.toml", "/srv/[a].toml", "/srv/a]\\b.toml"] {
         let found = Snippet::of(&FileTexts(&files), &options, Some(Path::new(path))).unwrap();
         let words = line::words(&found.auth[1]);
-        assert_eq!(stack::config_file(&words[3..]), Some(PathBuf::from(path)), "{words:?}");
+        assert_eq!(ModuleArguments::config_file(&words[3..]), Some(PathBuf::from(path)), "{words:?}");
         assert_eq!(found.config_file, Path::new(path));
     }
     for path in ["/srv/#a.toml", "/srv/a\n.toml", "/srv/a\\", "/srv/a b\\"] {

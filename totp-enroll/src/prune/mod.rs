@@ -1,6 +1,5 @@
 //! `prune`: removes the enrolments of accounts that are gone, and the stale files of killed programs.
 
-mod database;
 mod prunable;
 
 use crate::cli::Prune;
@@ -8,8 +7,7 @@ use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::output::{self, Format};
 use crate::terminal::Terminal;
-use database::{AccountLookup, lookup};
-use prunable::{Prunable, PruneReason, StaleEnrolment};
+use prunable::{AccountLookup, Prunable, PruneReason, StaleEnrolment, lookup};
 use serde::Serialize;
 use std::path::PathBuf;
 use totp_core::audit_event::{Event, Name};
@@ -48,9 +46,13 @@ pub(crate) fn run(context: &Context, options: &Prune) -> Result<(), CommandError
     }
     let mut done = 0usize;
     for enrolment in &document.users {
-        withdraw(context, enrolment).map_err(|failure| {
+        remove(context, enrolment).map_err(|failure| {
             failure.explained(|problem| {
-                format!("{}: {problem}; {done} enrolments were removed before it", enrolment.user.as_str())
+                format!(
+                    "{}: {problem}; {} removed before it",
+                    enrolment.user.as_str(),
+                    output::count_with(done, "enrolment", ("was", "were"))
+                )
             })
         })?;
         done = done.saturating_add(1);
@@ -73,7 +75,7 @@ fn consent(context: &Context, options: &Prune, enrolments: usize) -> Result<(), 
 }
 
 /// Removes an enrolment, unless the account came back or was enrolled again after the search.
-fn withdraw(context: &Context, enrolment: &StaleEnrolment) -> Result<(), CommandError> {
+fn remove(context: &Context, enrolment: &StaleEnrolment) -> Result<(), CommandError> {
     let StaleEnrolment { user, permitted, uid, .. } = enrolment;
     let found = lookup(user.as_str())?;
     let is_back = match enrolment.why {
@@ -116,7 +118,8 @@ impl PruneReport<'_> {
             Format::Text => {
                 self.lines(what)?;
                 let (users, files, kept) = (self.users.len(), self.files.len(), self.kept.len());
-                output::line(&format!("{users} enrolments and {files} stale files {what}; {kept} kept"))
+                let (users, files) = (output::count(users, "enrolment"), output::count(files, "stale file"));
+                output::line(&format!("{users} and {files} {what}; {kept} kept"))
             }
         }
     }

@@ -1,17 +1,19 @@
-//! Finds what `prune` can remove: enrolments without their account, and stale files.
+//! Finds what `prune` can remove: enrolments without their account, by the account database, and stale files.
 
-use super::database::{AccountLookup, local_names, lookup, remote_sources};
-use crate::clock;
 use crate::command_error::CommandError;
 use crate::context::Context;
+use crate::output;
+use nix::unistd::User as Passwd;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeSet;
 use std::fmt;
+use std::fs;
 use std::path::PathBuf;
 use totp_core::enrolment::ExpectedEnrolment;
 use totp_core::store::{Hold, Maintenance, Resets, Store, StoreError, Users};
 use totp_core::time::Seconds;
 use totp_core::user::User;
+use totp_host::clock;
 use totp_host::store::TimestampRecords;
 
 /// A temporary file that has not changed for this long belongs to a killed program.
@@ -161,20 +163,21 @@ impl Prunable {
             .filter(|enrolment| matches!(enrolment.why, PruneReason::OtherUid { .. }))
             .count();
         let state = match renumbered {
-            0 => "are not found".to_owned(),
-            _ => format!("are not found, or have another uid ({renumbered})"),
+            0 => "not found".to_owned(),
+            _ => format!("not found, or known with another uid ({renumbered})"),
         };
         let remote = remote_sources();
         if !remote.is_empty() && !self.remote_answers {
             let remote = remote.join(", ");
             return Err(CommandError::refused(format!(
-                "{missing} accounts {state}, and no enrolled user was found in {remote} (nsswitch.conf), which may be down; \
-                 nothing was removed; if it is up, use --trust-database"
+                "{} {state}, and no enrolled user was found in {remote} (nsswitch.conf), which may be down; \
+                 nothing was removed; if it is up, use --trust-database",
+                output::count_with(missing, "account", ("is", "are"))
             )));
         }
         if gone > FEW && gone.saturating_mul(OF_ALL) > self.enrolled {
             return Err(CommandError::refused(format!(
-                "{gone} of {} accounts {state}, so the account database may be incomplete; nothing was removed; check the list \
+                "{gone} of {} accounts are {state}, so the account database may be incomplete; nothing was removed; check the list \
                  with \"prune --dry-run --trust-database\", then use --trust-database",
                 self.enrolled
             )));
@@ -278,4 +281,73 @@ fn as_text<S: Serializer>(user: &User, serializer: S) -> Result<S::Ok, S::Error>
 /// Whether the process exists; true if `/proc` cannot be read.
 fn is_alive(pid: u32) -> bool {
     !matches!(PathBuf::from(format!("/proc/{pid}")).try_exists(), Ok(false))
+}
+
+/// What the account database says of a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AccountLookup {
+    /// There is no such account.
+    Nobody,
+    /// The account has this uid.
+    Uid(u32),
+}
+
+/// Looks up a name. Every error refuses, also those that usually mean an unknown name: if the last source in nsswitch.conf is down,
+/// errno is that of its failed connection, usually ENOENT (no socket).
+pub(super) fn lookup(name: &str) -> Result<AccountLookup, CommandError> {
+    match Passwd::from_name(name) {
+        Ok(None) => Ok(AccountLookup::Nobody),
+        Ok(Some(account)) => Ok(AccountLookup::Uid(account.uid.as_raw())),
+        Err(error) => Err(CommandError::refused(format!(
+            "the account database does not answer ({}); nothing was removed: try again when it does",
+            error.desc()
+        ))),
+    }
+}
+
+/// The remote sources of accounts that nsswitch.conf(5) names.
+fn remote_sources() -> Vec<String> {
+    let text = fs::read_to_string("/etc/nsswitch.conf").unwrap_or_default();
+    remote_in(&text)
+}
+
+fn remote_in(text: &str) -> Vec<String> {
+    // The C library also accepts a blank before the colon, or instead of it.
+    let of_accounts = |line: &str| {
+        let rest = line.trim_start().strip_prefix("passwd")?;
+        rest.starts_with([':', ' ', '\t']).then(|| rest.trim_start_matches([':', ' ', '\t']).to_owned())
+    };
+    let line = text.lines().find_map(of_accounts).unwrap_or_default();
+    let line = line.split('#').next().unwrap_or_default();
+    let words = line.split_whitespace().filter(|word| !word.starts_with('[') && !word.ends_with(']'));
+    // systemd's accounts are those of services on this machine.
+    words.filter(|word| !matches!(*word, "files" | "compat" | "systemd")).map(str::to_owned).collect()
+}
+
+/// The names in /etc/passwd.
+fn local_names() -> Vec<String> {
+    let text = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    text.lines().filter_map(|line| line.split_once(':')).map(|(name, _)| name.to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn remote_sources_are_distinguished_from_local_ones() {
+        for (text, remote) in [
+            ("", &[][..]),
+            ("passwd: files systemd\n", &[]),
+            ("group: ldap\npasswd:         files\n", &[]),
+            ("# passwd: ldap\npasswd: compat # sss\n", &[]),
+            ("passwd: files sss\n", &["sss"]),
+            ("passwd: sss [NOTFOUND=continue] files ldap", &["sss", "ldap"]),
+            ("passwd : files sss\n", &["sss"]),
+            (" passwd\tfiles sss\n", &["sss"]),
+            ("passwd_compat: nis\npasswd: compat\n", &[]),
+        ] {
+            assert_eq!(remote_in(text), remote, "{text}");
+        }
+    }
 }

@@ -3,35 +3,40 @@
 //! The two-person rule binds operators whose sudo rules allow only this command. A root shell can pretend to be any operator and
 //! can change the files directly; what remains is the log, with its `loginuid`.
 
-mod complete;
-mod list;
-mod operator_step;
 mod reset_report;
 
 use crate::authorise::{Consent, authorise};
-use crate::cli::Reset;
-use crate::clock;
+use crate::cli;
 use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::output::{self, Format};
-use crate::report;
-use operator_step::{account_in_question, log_refusal, step_by_operator};
-use reset_report::ResetReport;
-use totp_core::account_recovery::ResetReason;
-use totp_core::account_recovery::{self, AccountRecoveryError, Cancelled};
+use crate::output;
+use crate::terminal::{SignalsBlocked, Terminal};
+use reset_report::{ResetReport, list};
+use serde::Serialize;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use totp_core::account_recovery::{
+    self, AccountRecoveryError, Cancelled, Reset, ResetError, ResetReason, Stage, StepInputs,
+};
 use totp_core::audit_event::Name;
 use totp_core::enrolment::ExpectedEnrolment;
+use totp_core::recovery::grouped;
+use totp_core::secret::Secret;
 use totp_core::store::{Resets, Users};
+use totp_core::user::Account;
+use totp_host::clock;
+use totp_host::entropy::OsEntropy;
+use totp_host::store::TimestampRecords;
 
-pub(crate) fn run(context: &Context, command: &Reset) -> Result<(), CommandError> {
+pub(crate) fn run(context: &Context, command: &cli::Reset) -> Result<(), CommandError> {
     match command {
-        Reset::Request { user, reason } => request(context, user, reason),
-        Reset::Approve { user } => approve(context, user),
-        Reset::Cancel { user, yes } => cancel(context, user.as_deref(), (*yes).into()),
-        Reset::Complete { user, end_sessions, yes } => {
-            complete::run(context, user, *end_sessions, (*yes).into())
+        cli::Reset::Request { user, reason } => request(context, user, reason),
+        cli::Reset::Approve { user } => approve(context, user),
+        cli::Reset::Cancel { user, yes } => cancel(context, user.as_deref(), (*yes).into()),
+        cli::Reset::Complete { user, end_sessions, yes } => {
+            complete(context, user, *end_sessions, (*yes).into())
         }
-        Reset::List => list::run(context),
+        cli::Reset::List => list(context),
     }
 }
 
@@ -49,7 +54,7 @@ fn request(context: &Context, user: &str, reason: &str) -> Result<(), CommandErr
             .field("reason", reset.reason().as_str())
             .field("approvals", reset.approvals_needed(terms))
             .field("cooldown_seconds", terms.cooldown.0)
-            .field("expires", clock::date(reset.expires_at(terms))),
+            .field("expires", output::date(reset.expires_at(terms))),
     );
     print_report(context, "reset_requested", &ResetReport::of(context, &reset)?)
 }
@@ -59,7 +64,7 @@ fn approve(context: &Context, user: &str) -> Result<(), CommandError> {
     let asked = step_by_operator(context, &account, "approve")?;
     let done = account_recovery::approve(context.entry_to_withdraw(&account)?, asked);
     let reset = done.map_err(|error| log_refusal(context, &account, "approve", error))?;
-    let ready = reset.ready_at(&context.config.reset).map(clock::date);
+    let ready = reset.ready_at(&context.config.reset).map(output::date);
     context.audit(
         &context
             .event(Name::ResetApproved, &account)
@@ -98,7 +103,7 @@ fn cancel(context: &Context, user: Option<&str>, consent: Consent) -> Result<(),
             account.user
         ),
     };
-    report::done(context.format, &account, "reset_cancelled", &message)
+    output::done(context.format, &account, "reset_cancelled", &message)
 }
 
 fn has_notice(held: &impl totp_core::store::Held) -> bool {
@@ -106,8 +111,199 @@ fn has_notice(held: &impl totp_core::store::Held) -> bool {
 }
 
 fn print_report(context: &Context, done: &'static str, report: &ResetReport) -> Result<(), CommandError> {
-    match context.format {
-        Format::Json => output::document(&report.done(done)),
-        Format::Text => report.lines().iter().try_for_each(|line| output::line(line)),
+    output::report(context.format, &report.done(done), |_| report.lines())
+}
+
+#[derive(Serialize)]
+struct CompletedDocument<'a> {
+    user: &'a str,
+    done: &'static str,
+    token: &'a str,
+    token_expires: &'a str,
+    /// `null`: without `--end-sessions`.
+    sessions_ended: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<&'a str>,
+}
+
+/// Removes the enrolment, and shows the reset token for the next one, once.
+fn complete(context: &Context, user: &str, end_sessions: bool, consent: Consent) -> Result<(), CommandError> {
+    let account = account_in_question(context, Some(user))?;
+    let terminal =
+        Terminal::for_result(context.format, "to print the token for a program, use --json --yes")?;
+    let step = step_by_operator(context, &account, "complete")?;
+    precheck(context, &step).map_err(|error| log_refusal(context, &account, "complete", error))?;
+    authorise(
+        context,
+        &account,
+        consent,
+        "removes the authenticators, recovery codes and remembered devices",
+    )?;
+    let _signals_blocked = SignalsBlocked::begin();
+    let entry = context.entry_to_withdraw(&account)?;
+    // The time is read again: the prompt may have taken long.
+    let step = StepInputs { now: clock::now()?.realtime, ..step };
+    let done = account_recovery::complete(entry, &step, &mut OsEntropy);
+    let (reset, token) = done.map_err(|error| log_refusal(context, &account, "complete", error))?;
+    log_completion(context, &account, &reset);
+    let mut problems = remove_timestamps(context, &account);
+    let sessions_ended = end_sessions.then(|| {
+        let ended = end_sessions_of(&account);
+        problems.extend(ended.as_ref().err().cloned());
+        ended.is_ok()
+    });
+    show_token(&account, &reset, &token, sessions_ended, &problems, terminal.as_ref()).map_err(not_shown)?;
+    match problems.as_slice() {
+        [] => Ok(()),
+        problems => {
+            let error = CommandError::refused(format!("the reset is complete, but {}", problems.join("; ")));
+            Err(output::reported(context.format, error))
+        }
     }
+}
+
+/// Refuses before the prompt what would be refused after it.
+fn precheck(context: &Context, step: &StepInputs<'_>) -> Result<(), AccountRecoveryError> {
+    let StepInputs { account, by, rules, now } = step;
+    if account.uid == Some(by.uid) {
+        return Err(ResetError::Own.into());
+    }
+    let reset = context.store.reset(&account.user)?.ok_or(AccountRecoveryError::NoReset)?;
+    match reset.stage(account, context.store.expected(&account.user)?, rules, *now) {
+        Stage::Ready | Stage::Withdrawn(_) => Ok(()),
+        Stage::CalledOff => Err(ResetError::CalledOff.into()),
+        Stage::Unapproved(missing) => Err(ResetError::Unapproved(missing).into()),
+        // `complete` decides: if the clock was set back, it has to record the longer wait.
+        Stage::Cooling(_) => Ok(()),
+        Stage::Expired => Err(ResetError::Expired.into()),
+        Stage::Void => Err(ResetError::Void.into()),
+    }
+}
+
+fn log_completion(context: &Context, account: &Account, reset: &Reset) {
+    let approved_by = reset.approvals().iter().map(|step| step.by.name.as_str()).collect::<Vec<_>>();
+    let token_expires = reset.token().map(|token| output::date(token.expires_at()));
+    context.audit(
+        &context
+            .event(Name::ResetCompleted, account)
+            .field("reason", reset.reason().as_str())
+            .field("requested_by", &reset.requested().by.name)
+            .maybe("approved_by", (!approved_by.is_empty()).then(|| approved_by.join(",")))
+            .maybe("token_expires", token_expires),
+    );
+}
+
+/// Removes the account's timestamp records. Without the enrolment they are invalid anyway. Returns errors as text.
+fn remove_timestamps(context: &Context, account: &Account) -> Vec<String> {
+    let removed =
+        account.uid.map_or(Ok(0), |uid| TimestampRecords::new(&context.config.paths.runtime).forget(uid));
+    removed.err().map(|error| error.to_string()).into_iter().collect()
+}
+
+fn show_token(
+    account: &Account,
+    reset: &Reset,
+    token: &Secret,
+    sessions_ended: Option<bool>,
+    problems: &[String],
+    terminal: Option<&Terminal>,
+) -> Result<(), CommandError> {
+    let user = account.user.as_str();
+    let expires = reset.token().map_or_else(String::new, |token| output::date(token.expires_at()));
+    let Some(terminal) = terminal else {
+        let token = output::secret_text(&grouped(token));
+        let problem = (!problems.is_empty()).then(|| problems.join("; "));
+        return output::document(&CompletedDocument {
+            user,
+            done: "reset_completed",
+            token: &token,
+            token_expires: &expires,
+            sessions_ended,
+            problem: problem.as_deref(),
+        });
+    };
+    terminal.say(&format!("{user}: the enrolment is removed. The reset token, valid until {expires}:"));
+    terminal.say_secret("  ", &grouped(token))?;
+    terminal.say("give it to the user in person; it is not shown again. The user enters it instead of a code at the next");
+    terminal.say(&format!("login after the first factor, or with \"totp-enroll enroll {user} --token\""));
+    Ok(())
+}
+
+/// Adds that the token was not shown.
+fn not_shown(error: CommandError) -> CommandError {
+    error.explained(|problem| {
+        format!("{problem}; the enrolment is removed but the token was not shown; run \"totp-enroll reset complete\" again")
+    })
+}
+
+/// Exists if systemd is the init system (sd_booted(3)).
+const SYSTEMD_RUNTIME: &str = "/run/systemd/system";
+const LOGINCTL: &str = "/usr/bin/loginctl";
+
+/// Ends the login sessions of the account through systemd-logind.
+///
+/// # Errors
+/// What the operator has to do instead.
+fn end_sessions_of(account: &Account) -> Result<(), String> {
+    // By uid: loginctl could take a name for an option.
+    let Some(uid) = account.uid else {
+        return Err("its sessions were not ended: there is no such account on this system".to_owned());
+    };
+    let manually = |reason: &str| {
+        format!(
+            "the login sessions were not ended ({reason}); to end all processes of the account, run \"pkill -KILL -u {uid}\""
+        )
+    };
+    if !Path::new(SYSTEMD_RUNTIME).is_dir() {
+        return Err(manually("systemd-logind is not running"));
+    }
+    let ended = Command::new(LOGINCTL)
+        .args(["terminate-user", &uid.to_string()])
+        .env_clear()
+        .env("LC_ALL", "C")
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| manually(&format!("{LOGINCTL}: {error}")))?;
+    let stderr = String::from_utf8_lossy(&ended.stderr);
+    // No session to end is a success.
+    if ended.status.success() || stderr.contains("not logged in") {
+        return Ok(());
+    }
+    Err(manually(stderr.trim()))
+}
+
+/// The account of the step: it must be enrolled, intact or corrupt, or have a pending reset.
+fn account_in_question(context: &Context, user: Option<&str>) -> Result<Account, CommandError> {
+    let account = context.any_account(user)?;
+    if !context.is_enrolled(&account) && matches!(context.store.reset(&account.user), Ok(None)) {
+        return Err(CommandError::not_enrolled(account.user.as_str()));
+    }
+    Ok(account)
+}
+
+/// The step with its operator, who must be one identified person.
+fn step_by_operator<'a>(
+    context: &Context,
+    account: &'a Account,
+    step: &'static str,
+) -> Result<StepInputs<'a>, CommandError> {
+    let by = context.operator.person().inspect_err(|_| {
+        let event = context.event(Name::ResetRefused, account).field("step", step);
+        context.audit(&event.field("reason", "not_one_person"));
+    })?;
+    Ok(StepInputs { account, by, rules: context.config.reset, now: clock::now()?.realtime })
+}
+
+/// Logs a step that the rules refuse.
+fn log_refusal(
+    context: &Context,
+    account: &Account,
+    step: &'static str,
+    error: AccountRecoveryError,
+) -> CommandError {
+    if let AccountRecoveryError::Refused(refused) = &error {
+        let event = context.event(Name::ResetRefused, account).field("step", step);
+        context.audit(&event.field("reason", refused.as_str()));
+    }
+    error.into()
 }

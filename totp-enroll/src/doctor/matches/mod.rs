@@ -1,14 +1,13 @@
 //! Reads the Match blocks of sshd's configuration and makes sample logins for each, about which sshd can then be asked
 //! (sshd_config(5), Match and Include; ssh_config(5), PATTERNS).
 
-mod connection;
-mod match_subject;
 mod pattern;
 
-pub(super) use connection::Connection;
-
-use match_subject::users;
-use pattern::{is_like, values};
+use super::enrolments;
+use nix::unistd::{Gid, Group, User as Passwd, getgrouplist};
+use pattern::{ANY_ADDRESS, examples, is_like, matches_list, values};
+use std::collections::BTreeSet;
+use std::ffi::CString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -153,6 +152,108 @@ impl Block {
                 .collect();
         }
         Some(connections)
+    }
+}
+
+/// Sample users who meet the criteria: every one of them that is named or enrolled, and one other; `None`: none can be found.
+fn users(criteria: &[(String, String)], enrolled: &[String]) -> Option<Vec<String>> {
+    let lists = |wanted: &'static str| {
+        criteria.iter().filter(move |(kind, _)| kind == wanted).map(|(_, list)| list.as_str())
+    };
+    if lists("user").chain(lists("group")).next().is_none() {
+        return Some(vec![ANY_USER.to_owned()]);
+    }
+    let patterns = lists("user").flat_map(|list| list.split(',')).filter(|one| !one.starts_with('!'));
+    let (like, plain): (Vec<&str>, Vec<&str>) = patterns.partition(|one| one.contains(['*', '?']));
+    let members = lists("group").flat_map(|list| list.split(','));
+    let members =
+        members.filter_map(|name| Group::from_name(name).ok().flatten()).flat_map(|group| group.mem);
+    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    // Accounts of people come after those of the system.
+    let known = passwd.lines().rev().filter_map(|line| line.split(':').next()).map(str::to_owned);
+    let wanted = |name: &String| {
+        lists("user").all(|list| matches_list(name, list, false))
+            && lists("group").all(|list| is_member(name, list))
+    };
+    let named = plain.iter().map(|name| (*name).to_owned()).chain(enrolled.iter().cloned());
+    let mut found: BTreeSet<String> = named.filter(|name| wanted(name) && enrolments::exists(name)).collect();
+    found.extend(members.chain(known).find(wanted));
+    // A name that no other block mentions, for accounts made later.
+    let made_up = [ANY_USER.to_owned()].into_iter().chain(like.iter().flat_map(|pattern| examples(pattern)));
+    found.extend(made_up.filter(|_| !like.is_empty()).find(wanted));
+    // Only names without an account: nobody can log in by this block.
+    let names_no_account =
+        like.is_empty() && !plain.is_empty() && !plain.iter().any(|name| enrolments::exists(name));
+    (!found.is_empty() || names_no_account).then(|| found.into_iter().collect())
+}
+
+fn is_member(name: &str, list: &str) -> bool {
+    let groups = || {
+        let account = Passwd::from_name(name).ok()??;
+        let gids: Vec<Gid> = getgrouplist(&CString::new(name).ok()?, account.gid).ok()?;
+        let groups = gids.into_iter().filter_map(|gid| Group::from_gid(gid).ok()?);
+        Some(groups.map(|group| group.name).collect::<Vec<_>>())
+    };
+    let groups = groups().unwrap_or_default();
+    let excluded = |pattern: &str| {
+        pattern.strip_prefix('!').is_some_and(|one| groups.iter().any(|group| is_like(group, one)))
+    };
+    !list.split(',').any(excluded) && groups.iter().any(|group| matches_list(group, list, false))
+}
+
+/// A name without an account; only Match blocks for every user apply to it.
+const ANY_USER: &str = "totp-enroll-doctor";
+
+/// The connection parameters of `sshd -C` (sshd(8)).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Connection {
+    pub(super) user: String,
+    pub(super) address: String,
+    host: String,
+    local_address: String,
+    local_port: String,
+}
+
+impl Connection {
+    /// A login by any user from any address.
+    pub(super) fn general() -> Self {
+        Self {
+            user: ANY_USER.to_owned(),
+            address: ANY_ADDRESS.to_owned(),
+            host: ANY_ADDRESS.to_owned(),
+            local_address: "127.0.0.1".to_owned(),
+            local_port: "22".to_owned(),
+        }
+    }
+
+    pub(super) fn of(user: &str) -> Self {
+        Self { user: user.to_owned(), ..Self::general() }
+    }
+
+    /// The argument of `-C`; `None`: a value contains a comma, which sshd takes for its end.
+    pub(super) fn specification(&self) -> Option<String> {
+        let Self { user, address, host, local_address, local_port } = self;
+        let values = [user, address, host, local_address, local_port];
+        let argument =
+            format!("user={user},host={host},addr={address},laddr={local_address},lport={local_port}");
+        (!values.iter().any(|value| value.contains(','))).then_some(argument)
+    }
+
+    /// In words: the user, and from where.
+    pub(super) fn described(&self) -> String {
+        let general = Self::general();
+        let mut text = if self.user == ANY_USER { "everybody".to_owned() } else { self.user.clone() };
+        let (from, to) = (&self.host, &self.local_address);
+        if *from != general.host {
+            text.push_str(&format!(" from {from}"));
+        }
+        if *to != general.local_address {
+            text.push_str(&format!(" to {to}"));
+        }
+        if self.local_port != general.local_port {
+            text.push_str(&format!(" to port {}", self.local_port));
+        }
+        text
     }
 }
 

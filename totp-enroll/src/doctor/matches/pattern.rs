@@ -1,8 +1,10 @@
 //! The patterns in sshd's lists (ssh_config(5), PATTERNS): tests a value against them, and makes values that match.
 
-use super::connection::ANY_ADDRESS;
 use std::net::IpAddr;
 use totp_core::network::Network;
+
+/// An address for documentation, used by no host (RFC 5737).
+pub(super) const ANY_ADDRESS: &str = "203.0.113.7";
 
 /// One matching value for each pattern of a list; `None`: a pattern for which none is found.
 pub(super) fn values(kind: &str, list: &str) -> Option<Vec<String>> {

@@ -1,7 +1,6 @@
 //! Finds the paths through a stack on which a login succeeds without a code or without a first factor, and the line at fault.
 
-use super::module_kind::{ModuleKind, pam_totp_return_codes};
-use super::{Handler, ModuleArguments, Stack, is_pam_totp};
+use super::{Handler, ModuleArguments, ModuleKind, Stack, is_pam_totp, pam_totp_return_codes};
 use crate::doctor::finding::{Finding, Severity};
 use pam_stack::control::Action;
 use pam_stack::return_code::{self, ReturnCode};

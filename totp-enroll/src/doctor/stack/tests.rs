@@ -272,7 +272,7 @@ fn asking_for_a_first_factor_is_not_enough_it_has_to_be_passed() {
             may_ignore: false,
             is_installed: &|module| !module.contains("missing"),
         };
-        let arguments = |handler: &super::Handler| super::read_arguments(&handler.arguments).ok();
+        let arguments = |handler: &super::Handler| super::ModuleArguments::parse(&handler.arguments).ok();
         bypasses::claims_without_first_factor(&stack(&[("app", text)]), &arguments, &context).len()
     };
     assert_eq!(claims("auth requisite pam_unix.so\nauth required pam_totp.so after_first_factor\n"), 0);
