@@ -4,6 +4,10 @@
 
 mod judging;
 #[cfg(test)]
+mod moved_in_tests;
+#[cfg(test)]
+mod store_tests;
+#[cfg(test)]
 mod tests;
 mod verdict;
 

@@ -1,0 +1,268 @@
+//! What a login promises over a store that fails, is changed meanwhile, or is asked by many at once.
+#![expect(clippy::disallowed_methods, reason = "many ask at once, in threads")]
+
+use super::tests::enrolled;
+use super::*;
+use crate::code::Answer;
+use crate::fixture::{FixedHost, Fixture, NOON, PHONE, alice, at, code, rules, word};
+use crate::keyring::tests::{keyring, with_new_key};
+use crate::ledger::Ledger;
+use crate::store::Durability;
+use crate::store::memory::{Comparing, Exclusion, Locking, Memory, MemoryHeld, in_both_modes};
+use std::cell::Cell;
+
+/// A store that can be written so often and no more, as on a full disk or in a process that is killed.
+struct Failing<X: Exclusion> {
+    store: Memory<X>,
+    writes: usize,
+}
+
+struct FailingHeld<X: Exclusion>(MemoryHeld<X>, usize);
+
+impl<X: Exclusion> Store for Failing<X> {
+    const CHARGING: Charging = X::CHARGING;
+    type Held = FailingHeld<X>;
+    fn hold(&self, user: &User, patience: Duration) -> Result<Hold<FailingHeld<X>>, StoreError> {
+        Ok(match self.store.hold(user, patience)? {
+            Hold::Held(held) => Hold::Held(FailingHeld(held, self.writes)),
+            Hold::NotEnrolled => Hold::NotEnrolled,
+            Hold::Busy => Hold::Busy,
+        })
+    }
+}
+
+impl<X: Exclusion> Held for FailingHeld<X> {
+    fn credential(&self) -> &crate::credential::Credential {
+        self.0.credential()
+    }
+    fn ledger(&self) -> &Ledger {
+        self.0.ledger()
+    }
+    fn replace(&mut self, next: &Ledger, durability: Durability) -> Result<(), StoreError> {
+        let dead =
+            StoreError::System { about: "/ledgers/alice".into(), problem: "cannot write: I/O error".into() };
+        self.1 = self.1.checked_sub(1).ok_or(dead)?;
+        self.0.replace(next, durability)
+    }
+}
+
+fn fails_after<X: Exclusion>(fixture: &Fixture<Memory<X>>, writes: usize, typed: &[u8]) -> bool {
+    let store = Failing { store: fixture.store.clone(), writes };
+    let result = fixture.login_at(&store, &alice(), &Answer::recognise(typed).unwrap(), at(NOON));
+    matches!(result, Err(JudgeError::Store(StoreError::System { .. })))
+}
+
+fn a_ledger_that_cannot_be_written_lets_nobody_in<X: Exclusion>() {
+    let (fixture, codes) = enrolled::<X>();
+    for typed in [code(PHONE, NOON), codes[0].expose().to_vec(), b"000000".to_vec()] {
+        assert!(fails_after(&fixture, 0, &typed));
+    }
+    assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
+    assert_eq!(word(fixture.login(codes[0].expose(), at(NOON))), "recovered 9");
+}
+
+#[test]
+fn a_login_that_dies_before_its_verdict_is_written_has_been_charged() {
+    let (fixture, _) = enrolled::<Locking>();
+    for wrong in 1..=5 {
+        assert!(fails_after(&fixture, 1, &code(PHONE, NOON)));
+        assert_eq!(fixture.held().ledger().failures().consecutive(), wrong);
+    }
+    assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "limited");
+}
+
+fn each_outcome_is_recorded_in_so_many_writes<X: Exclusion>() {
+    let (fixture, codes) = enrolled::<X>();
+    let writes = |typed: &[u8], now: u64, outcome: &str, expected: [u64; 2]| {
+        let before = fixture.store.changes(&alice().user);
+        assert_eq!(word(fixture.login(typed, at(now))), outcome);
+        let expected = match X::CHARGING {
+            Charging::BeforeLook => expected[0],
+            Charging::WithCommit => expected[1],
+        };
+        assert_eq!(fixture.store.changes(&alice().user) - before, expected, "{outcome}");
+    };
+    writes(&code(PHONE, NOON), NOON, "accepted phone", [2, 1]);
+    writes(&code(PHONE, NOON), NOON, "replayed", [2, 0]);
+    writes(b"12345678", NOON, "malformed", [0, 0]);
+    writes(b"AAAA-AAAA-AAAA-AAAA", NOON, "wrong", [0, 0]);
+    writes(codes[0].expose(), NOON, "recovered 9", [1, 1]);
+    writes(codes[0].expose(), NOON, "replayed", [0, 0]);
+    for _ in 0..5 {
+        writes(b"000000", NOON, "wrong", [1, 1]);
+    }
+    writes(&code(PHONE, NOON + 30), NOON, "limited", [0, 0]);
+    for _ in 0..4 {
+        writes(b"000000", NOON + 60, "wrong", [1, 1]);
+    }
+    writes(b"000000", NOON + 60, "wrong and locked 60", [2, 1]);
+    writes(&code(PHONE, NOON + 90), NOON + 90, "locked", [0, 0]);
+    writes(b"AAAA-AAAA-AAAA-AAAA", NOON + 90, "locked", [0, 0]);
+    for day in 1..=90 {
+        fixture.login(b"000000", at(NOON + day * 86400)).unwrap();
+    }
+    writes(&code(PHONE, NOON + 100 * 86400), NOON + 100 * 86400, "disabled", [0, 0]);
+}
+
+/// A store in which another process gets in between, so often, after each hold.
+struct Overtaken<'a, X: Exclusion> {
+    store: Memory<X>,
+    others: Cell<usize>,
+    between: &'a dyn Fn(),
+}
+
+impl<X: Exclusion> Store for Overtaken<'_, X> {
+    const CHARGING: Charging = X::CHARGING;
+    type Held = MemoryHeld<X>;
+    fn hold(&self, user: &User, patience: Duration) -> Result<Hold<MemoryHeld<X>>, StoreError> {
+        let hold = self.store.hold(user, patience);
+        if let Some(left) = self.others.get().checked_sub(1) {
+            self.others.set(left);
+            (self.between)();
+        }
+        hold
+    }
+}
+
+/// Counts how often the clock was read.
+struct CountingHost<'k>(FixedHost<'k>, u64);
+
+impl Host for CountingHost<'_> {
+    type Error = JudgeError;
+    fn now(&mut self) -> Result<Now, JudgeError> {
+        self.1 += 1;
+        self.0.now()
+    }
+    fn keyring(&mut self) -> Result<&Keyring, JudgeError> {
+        self.0.keyring()
+    }
+    fn reread_keyring(&mut self) -> Result<(), JudgeError> {
+        self.0.reread_keyring()
+    }
+    fn error(&self, error: JudgeError) -> JudgeError {
+        error
+    }
+}
+
+fn overtaken(fixture: &Fixture<Memory<Comparing>>, others: usize, between: &dyn Fn()) -> (String, u64) {
+    let store = Overtaken { store: fixture.store.clone(), others: Cell::new(others), between };
+    let answer = Answer::recognise(&code(PHONE, NOON)).unwrap();
+    let submission =
+        Submission { account: &alice(), answer: &answer, rules: &rules(), patience: Duration::ZERO };
+    let mut host = CountingHost(FixedHost { now: at(NOON), keyring: &fixture.keyring }, 0);
+    let verdict = judge(&store, &submission, &mut host);
+    (word(verdict), host.1)
+}
+
+#[test]
+fn a_login_that_was_overtaken_is_judged_anew_by_a_fresh_clock() {
+    let (fixture, _) = enrolled::<Comparing>();
+    let wrong = || assert_eq!(word(fixture.login(b"000000", at(NOON))), "wrong");
+    assert_eq!(overtaken(&fixture, 2, &wrong), ("accepted phone".to_owned(), 3));
+}
+
+#[test]
+fn a_code_that_another_login_used_first_is_a_used_one() {
+    let (fixture, _) = enrolled::<Comparing>();
+    let same = || assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
+    assert_eq!(overtaken(&fixture, 1, &same), ("replayed".to_owned(), 2));
+}
+
+#[test]
+fn a_login_that_is_always_overtaken_is_busy_and_uses_nothing_up() {
+    let (fixture, codes) = enrolled::<Comparing>();
+    let at_code = Cell::new(0);
+    let others = || {
+        assert!(word(fixture.login(codes[at_code.get()].expose(), at(NOON))).starts_with("recovered"));
+        at_code.set(at_code.get() + 1);
+    };
+    assert_eq!(overtaken(&fixture, MOST_ROUNDS, &others), ("busy".to_owned(), MOST_ROUNDS as u64));
+    assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
+}
+
+/// The sorted results of logins that run at once.
+fn at_once<X: Exclusion + Send + Sync>(fixture: &Fixture<Memory<X>>, typed: &[Vec<u8>]) -> Vec<String> {
+    let barrier = std::sync::Barrier::new(typed.len());
+    let mut told: Vec<String> = std::thread::scope(|scope| {
+        let threads: Vec<_> = typed
+            .iter()
+            .map(|typed| {
+                scope.spawn(|| {
+                    let answer = Answer::recognise(typed).unwrap();
+                    let (account, rules) = (alice(), rules());
+                    let patience = Duration::from_secs(60);
+                    let submission =
+                        Submission { account: &account, answer: &answer, rules: &rules, patience };
+                    let keyring = keyring();
+                    barrier.wait();
+                    word(judge(
+                        &fixture.store,
+                        &submission,
+                        &mut FixedHost { now: at(NOON), keyring: &keyring },
+                    ))
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    told.sort();
+    told
+}
+
+fn one_code_lets_in_one_of_many_who_ask_at_once<X: Exclusion + Send + Sync>() {
+    for _ in 0..20 {
+        let (fixture, _) = enrolled::<X>();
+        let told = at_once(&fixture, &vec![code(PHONE, NOON); 8]);
+        assert_eq!(told.iter().filter(|word| *word == "accepted phone").count(), 1, "{told:?}");
+        assert!(told.iter().all(|word| ["accepted phone", "busy", "replayed"].contains(&word.as_str())));
+    }
+}
+
+fn many_wrong_codes_at_once_are_judged_up_to_the_limit<X: Exclusion + Send + Sync>() {
+    for _ in 0..20 {
+        let (fixture, _) = enrolled::<X>();
+        let told = at_once(&fixture, &vec![b"000000".to_vec(); 8]);
+        let judged = told.iter().filter(|word| *word == "wrong").count();
+        assert!((1..=5).contains(&judged), "{told:?}");
+        assert!(told.iter().all(|word| ["busy", "limited", "wrong"].contains(&word.as_str())), "{told:?}");
+        assert_eq!(fixture.held().ledger().failures().consecutive() as usize, judged);
+    }
+}
+
+fn a_keyring_that_lacks_a_key_of_the_credential_is_read_anew<X: Exclusion>() {
+    /// The keys were rotated after it was first read.
+    struct Rotated(Keyring, Option<Keyring>);
+    impl Host for Rotated {
+        type Error = JudgeError;
+        fn now(&mut self) -> Result<Now, JudgeError> {
+            Ok(at(NOON))
+        }
+        fn keyring(&mut self) -> Result<&Keyring, JudgeError> {
+            Ok(&self.0)
+        }
+        fn reread_keyring(&mut self) -> Result<(), JudgeError> {
+            self.0 = self.1.take().expect("it is read anew once");
+            Ok(())
+        }
+        fn error(&self, error: JudgeError) -> JudgeError {
+            error
+        }
+    }
+    let mut fixture = Fixture::<Memory<X>>::new();
+    let old = keyring();
+    fixture.keyring = with_new_key(&old);
+    fixture.enrol(PHONE);
+    let answer = Answer::recognise(&code(PHONE, NOON)).unwrap();
+    let submission =
+        Submission { account: &alice(), answer: &answer, rules: &rules(), patience: Duration::ZERO };
+    let verdict = judge(&fixture.store, &submission, &mut Rotated(old, Some(with_new_key(&keyring()))));
+    assert_eq!(word(verdict), "accepted phone");
+}
+
+in_both_modes! {
+    a_ledger_that_cannot_be_written_lets_nobody_in
+    each_outcome_is_recorded_in_so_many_writes
+    one_code_lets_in_one_of_many_who_ask_at_once
+    many_wrong_codes_at_once_are_judged_up_to_the_limit
+    a_keyring_that_lacks_a_key_of_the_credential_is_read_anew
+}
