@@ -43,7 +43,7 @@ pub(crate) struct Attempt<'r> {
     pub(crate) audit: Audit<'r>,
     /// The account, as soon as it is known: each log line names it.
     pub(crate) who: Option<Who>,
-    /// Since a ledger was held, until the log line about it is written.
+    /// While a ledger is held, and until the log line about it is written; while a timestamp record is made.
     caller_guard: Option<CallerGuard>,
 }
 
