@@ -26,7 +26,7 @@ use totp_core::time::Now;
 use totp_core::user::Account;
 use totp_host::accounts::{self, Who};
 use totp_host::entropy::OsEntropy;
-use totp_host::{clock, settings, store};
+use totp_host::{clock, settings};
 
 /// How long a login waits for other logins to the same account.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
@@ -110,7 +110,7 @@ impl<'r> Attempt<'r> {
     /// Whether an accepted code leaves a timestamp record. Most machines have no use for records, and then nothing is read for
     /// one. A line with `fresh=` has asked for them.
     pub(crate) fn leaves_timestamp(&self) -> bool {
-        self.config.asks_for_freshness || store::timestamp_records(&self.config.paths).are_wanted()
+        settings::leaves_timestamps(&self.config)
     }
 
     /// Keeps the caller from stopping the process, until [`Attempt::restore_caller`].

@@ -1,6 +1,7 @@
-//! A typed answer, recognised by its shape: a code of a factor, a recovery code, or neither.
+//! A typed code: recognised by its shape (of a factor, a recovery code, or neither), and the result of checking it.
 
 use crate::secret::Secret;
+use crate::time::Seconds;
 
 /// Fewest and most digits of a factor's code (RFC 4226 section 5.3 asks for at least six).
 pub const DIGITS: std::ops::RangeInclusive<u8> = 6..=8;
@@ -47,6 +48,19 @@ impl Answer {
             }
             _ => None,
         }
+    }
+
+    /// The part of it that would be a factor's code of this many digits.
+    pub(crate) fn of_digits(&self, digits: u8) -> Option<Secret> {
+        let (typed, may_be_longer) = match self {
+            Self::Code(typed) => (typed.expose(), false),
+            // Digits before it may belong to the password.
+            Self::Trailing(typed) => (typed.expose(), true),
+            Self::Recovery(_) => return None,
+        };
+        let before = typed.len().checked_sub(usize::from(digits))?;
+        let code = typed.get(before..).filter(|_| before == 0 || may_be_longer)?;
+        Some(Secret::new(code.to_vec()))
     }
 }
 
@@ -107,6 +121,36 @@ fn crockford(byte: u8) -> Option<u8> {
         upper if upper.is_ascii_alphanumeric() => Some(upper),
         _ => None,
     }
+}
+
+/// The result of checking a code against one authenticator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CodeMatch {
+    /// Right, and not used yet.
+    Right {
+        /// What the code uses up, in the factor's own count: [`crate::ledger::Progress::used_up_to`].
+        used_up_to: u64,
+    },
+    /// Right, but used before.
+    Replayed {
+        /// The wait for the next code, if it is a matter of time.
+        next_code: Option<Seconds>,
+    },
+    /// Used, because the clock is this much before the last accepted code.
+    ClockBack(Seconds),
+    /// May have been used before this boot; a later code is accepted after this wait.
+    BeforeBoot(Seconds),
+    /// Wrong at this time.
+    Wrong,
+}
+
+/// How far a clock is off, for a code that is right by that clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockOff {
+    /// Steps that the phone's clock is ahead of this machine's, or behind if negative.
+    pub steps: i64,
+    /// The same in seconds.
+    pub seconds: i64,
 }
 
 #[cfg(test)]

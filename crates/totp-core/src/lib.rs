@@ -12,7 +12,7 @@
 //! | [`lockout`] | failures, the limit on attempts, locks that grow, and when an account is disabled |
 //! | [`recovery`] | recovery codes: how a set is made, hashed and compared |
 //! | [`policy`] | whether a login needs a code: exemptions, remembered devices, security keys, recent codes (`timestamp_record`) |
-//! | [`login`] | judging an answer: a pure step (`judging`), its sealed result (`verdict`), and the sequence around both |
+//! | [`login`] | judging an answer: a pure step with a sealed result (`judging`), the sequence around it, and what a verdict says (`verdict`) |
 //! | [`enrolment`] | draft, confirm, seal, commit; the limit on enrolment attempts; repairs |
 //! | [`account_recovery`] | resets: request, approval, cool-down, reset token |
 //! | [`credential`] | the document of what a user is enrolled with, sealed with a key of the keyring |
@@ -84,7 +84,7 @@
 //!   reading the keyring until the credential is in place. A reader whose keyring lacks a key reads it again
 //!   ([`credential::Credential::has_keys_in`]).
 //! * *The old enrolment or the new one, never half.* The old slot stays until the new credential is in place; a reader takes the
-//!   newest slot of the credential that it found ([`ledger::slots`]).
+//!   newest slot of the credential that it found ([`ledger::slot`]).
 //! * *No secret is printed, copied by accident or left in memory.* [`secret::Secret`] has no `Debug` and no `Clone` and is wiped on
 //!   drop. The front ends wipe what libraries copied: their allocator wipes freed memory, [`secret::wipe_stack`] the stack.
 //! * *No user text becomes a path or a log line.* [`user::User::component`], [`audit_event::Event::field`].

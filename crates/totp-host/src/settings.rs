@@ -4,11 +4,14 @@
 //! machine starts.
 
 use crate::documents::{Access, read_document};
+use nix::errno::Errno;
+use nix::sys::stat::lstat;
 use std::path::{Path, PathBuf};
 use totp_core::config::{Config, DEFAULT_FILE, Paths};
 use totp_core::keyring::Keyring;
 use totp_core::secret::Secret;
 use totp_core::store::StoreError;
+use totp_store::timestamp_records::TIMESTAMPS;
 
 /// The log socket if even the built-in defaults cannot be read.
 const LOG_SOCKET: &str = "/dev/log";
@@ -33,6 +36,14 @@ pub fn log_socket(named: Option<&Path>, service: Option<&str>) -> PathBuf {
     read_config(named, service)
         .or_else(|_| Config::defaults().map_err(|error| SettingsError::Store(error.into())))
         .map_or_else(|_| PathBuf::from(LOG_SOCKET), |config| config.paths.syslog)
+}
+
+/// Whether a login leaves a timestamp record: its config asks for freshness, or another login did since the boot. True if that is
+/// unknown; leaving one then fails with the reason.
+#[must_use]
+pub fn leaves_timestamps(config: &Config) -> bool {
+    // One system call; `Path::exists` may make a second one.
+    config.asks_for_freshness || lstat(&config.paths.runtime.join(TIMESTAMPS)) != Err(Errno::ENOENT)
 }
 
 /// The keyring in force.
@@ -180,6 +191,28 @@ mod tests {
         let error = read_config(Some(&file), None).unwrap_err();
         assert_eq!((error.about(), error.line()), (file.display().to_string(), Some(3)), "{error}");
         assert_eq!(log_socket(Some(&file), None), Path::new(LOG_SOCKET));
+    }
+
+    #[test]
+    fn timestamps_are_left_from_the_first_request_until_the_boot() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut config = Config::defaults().unwrap();
+        config.paths = paths(directory.path());
+        let runtime = config.paths.runtime.clone();
+        assert!(!leaves_timestamps(&config));
+        fs::create_dir(&runtime).unwrap();
+        assert!(!leaves_timestamps(&config));
+        crate::store::timestamp_records(&config.paths).ask_for_timestamps().unwrap();
+        assert!(leaves_timestamps(&config));
+        fs::remove_dir_all(&runtime).unwrap();
+        assert!(!leaves_timestamps(&config));
+        // What cannot be used is no reason to leave none; leaving one gives the reason.
+        fs::create_dir(&runtime).unwrap();
+        std::os::unix::fs::symlink("/nowhere", runtime.join(TIMESTAMPS)).unwrap();
+        assert!(leaves_timestamps(&config));
+        fs::remove_dir_all(&runtime).unwrap();
+        config.asks_for_freshness = true;
+        assert!(leaves_timestamps(&config));
     }
 
     #[test]

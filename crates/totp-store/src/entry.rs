@@ -16,7 +16,7 @@ use totp_core::account_recovery::Reset;
 use totp_core::credential::Credential;
 use totp_core::id::Id;
 use totp_core::ledger::Ledger;
-use totp_core::ledger::slots::{self, NextSlot, Slots};
+use totp_core::ledger::slot::{self, NextSlot, Slots};
 use totp_core::store::{Entries, Entry, StoreError};
 use totp_core::user::User;
 
@@ -235,7 +235,7 @@ impl StateDirs {
         let directory = &self.ledgers;
         // With the process id: two commands may create the same ledger at once.
         let draft = format!("{DRAFT}{}.{component}", std::process::id());
-        directory.write_new(&draft, &slots::blank())?;
+        directory.write_new(&draft, &slot::blank())?;
         directory.name(&draft, component).map(drop)
     }
 

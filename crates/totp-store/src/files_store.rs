@@ -22,8 +22,7 @@ use totp_core::account_recovery::Reset;
 use totp_core::config::Paths;
 use totp_core::credential::Credential;
 use totp_core::ledger::Ledger;
-use totp_core::ledger::slot::{self, SLOT};
-use totp_core::ledger::slots::{self, LENGTH, NextSlot, Slots};
+use totp_core::ledger::slot::{self, LENGTH, NextSlot, SLOT, Slots};
 use totp_core::secret::Secret;
 use totp_core::store::{Charging, Durability, Engine, Held, Hold, Store, StoreError};
 use totp_core::user::User;
@@ -266,7 +265,7 @@ pub(crate) fn read_whole(file: &File, path: &Path) -> Result<Vec<u8>, FileError>
     Ok(match filled {
         // The machine crashed between the creation of the file and its first sync. A credential is stored only after that sync, so
         // nobody was enrolled.
-        0 => slots::blank(),
+        0 => slot::blank(),
         LENGTH => bytes,
         // Damaged: no slot is valid.
         _ => Vec::new(),

@@ -9,8 +9,7 @@ use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
 use totp_core::enrolment::ExpectedEnrolment;
 use totp_core::ledger::Ledger;
-use totp_core::ledger::slot::SLOT;
-use totp_core::ledger::slots::{LENGTH, NextSlot, Slots};
+use totp_core::ledger::slot::{LENGTH, NextSlot, SLOT, Slots};
 use totp_core::store::{Document, Durability, Entries, Entry, Held, Hold, Reseal, Store, Users};
 
 fn enrolled() -> Fixture {

@@ -16,7 +16,7 @@
 //!
 //! * *One login is judged at a time.* The lock on the ledger's file is the lock on the user. That file is never renamed over.
 //! * *Old or new, never half.* Documents are drafted, synced and renamed; a ledger is written slot by slot
-//!   ([`totp_core::ledger::slots`]).
+//!   ([`totp_core::ledger::slot`]).
 //! * *Root only.* A file that another user could have changed is refused, by owner, mode, kind and number of links ([`directory`]).
 //! * *No text that a user chose becomes a path*, except through [`totp_core::user::User::component`].
 //!

@@ -1,13 +1,12 @@
 //! Timestamp records of accepted codes, as files below the runtime directory. They are gone after a reboot.
 //!
-//! Few machines use them, so a login leaves one only if its own settings ask for freshness or if the directory exists. A login that
-//! wants records creates the directory. Logins with other settings (another service file, another config) leave records from then on.
+//! Few machines use them, so a login leaves one only if its own settings ask for freshness or if the directory exists
+//! (`totp_host::settings::leaves_timestamps`). A login that wants records creates the directory. Logins with other settings (another
+//! service file, another config) leave records from then on.
 
 use crate::directory::{Access, Directory, if_exists, make_private, open_private, read_opened};
 use crate::error::FileError;
-use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::sys::stat::lstat;
 use std::path::{Path, PathBuf};
 use totp_core::policy::timestamp_record::{Process, TimestampRecord};
 use totp_core::store::StoreError;
@@ -36,13 +35,6 @@ impl TimestampRecords {
     /// [`StoreError`]; then they do not.
     pub fn ask_for_timestamps(&self) -> Result<(), StoreError> {
         Ok(make_private(&self.runtime, TIMESTAMPS).map(drop)?)
-    }
-
-    /// Whether a login wanted records since the boot. True if that is unknown; [`TimestampRecords::put`] then returns the error.
-    #[must_use]
-    pub fn are_wanted(&self) -> bool {
-        // One system call; `Path::exists` may make a second one.
-        !matches!(lstat(&self.runtime.join(TIMESTAMPS)), Err(Errno::ENOENT))
     }
 
     /// Writes a record in place of an older one of the same account and session. A kill leaves half a line, which does not count.
@@ -177,18 +169,13 @@ mod tests {
     }
 
     #[test]
-    fn timestamps_are_kept_from_the_first_request_until_the_boot() {
+    fn timestamps_can_be_asked_for_more_than_once() {
         let (directory, timestamps) = timestamps();
-        assert!(!timestamps.are_wanted());
-        fs::create_dir(directory.path().join("run")).unwrap();
-        assert!(!timestamps.are_wanted());
-        timestamps.ask_for_timestamps().unwrap();
-        assert!(timestamps.are_wanted());
-        timestamps.ask_for_timestamps().unwrap();
-        let mode = fs::metadata(directory.path().join("run/fresh")).unwrap().mode() & 0o777;
-        assert_eq!(mode, 0o700);
-        fs::remove_dir_all(directory.path().join("run")).unwrap();
-        assert!(!timestamps.are_wanted());
+        for _ in 0..2 {
+            timestamps.ask_for_timestamps().unwrap();
+            let mode = fs::metadata(directory.path().join("run/fresh")).unwrap().mode() & 0o777;
+            assert_eq!(mode, 0o700);
+        }
     }
 
     #[test]
@@ -221,7 +208,6 @@ mod tests {
     fn asking_for_timestamps_changes_none() {
         let (_directory, timestamps) = timestamps();
         timestamps.put(&timestamp(1001, 20), |_| true).unwrap();
-        assert!(timestamps.are_wanted());
         timestamps.ask_for_timestamps().unwrap();
         assert!(timestamps.of(1001, Process { pid: 20, start: 7 }).unwrap().is_some());
     }
@@ -233,11 +219,9 @@ mod tests {
         fs::create_dir(&run).unwrap();
         fs::set_permissions(&run, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
         assert!(timestamps.ask_for_timestamps().is_err());
-        assert!(!run.join("fresh").exists() && !timestamps.are_wanted());
+        assert!(!run.join("fresh").exists());
         fs::set_permissions(&run, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-        // Something is the matter, and only who puts one hears of it.
         symlink("/nowhere", run.join("fresh")).unwrap();
-        assert!(timestamps.are_wanted());
         assert!(timestamps.put(&timestamp(1001, 20), |_| true).is_err());
     }
 

@@ -48,8 +48,7 @@ mod user {
 use device::{Device, MOST_DEVICES, Mark};
 use id::Id;
 use ledger::Ledger;
-use ledger::slot::{SLOT, encode};
-use ledger::slots::{LENGTH, NextSlot, Slots};
+use ledger::slot::{LENGTH, NextSlot, SLOT, Slots, encode};
 use libfuzzer_sys::fuzz_target;
 use lockout::{Limit, LockState, MOST_ATTEMPTS};
 use sha2::{Digest, Sha256};

@@ -113,7 +113,7 @@ fn each_proof_of_success_is_made_in_one_place() {
     let made = |name: &str| -> Vec<String> {
         core.iter().flat_map(|module| makes(module, name).into_iter().map(|_| module.name())).collect()
     };
-    assert_eq!(made("Verified"), ["login::verdict"], "a code was right and its use is recorded");
+    assert_eq!(made("Verified"), ["login"], "a code was right and its use is recorded");
     assert_eq!(made("Enrolled"), ["enrolment"], "a login enrolled, after the commit");
     assert_eq!(made("Unenrolled"), ["policy", "policy"], "by a last day, by nullok");
     assert_eq!(

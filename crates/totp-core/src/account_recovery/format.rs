@@ -1,8 +1,7 @@
 //! The TOML format of a reset document: reading it, with an error for each wrong field, and writing it.
 
 use super::reset::Reset;
-use super::reset_request::{Person, ResetReason, ResetStep};
-use super::reset_rules::{MOST_APPROVALS, ResetRules};
+use super::reset_step::{MOST_APPROVALS, Person, ResetReason, ResetRules, ResetStep};
 use super::reset_token::ResetToken;
 use crate::document::{self, DocumentError, ParseError, Table};
 use crate::enrolment::ExpectedEnrolment;

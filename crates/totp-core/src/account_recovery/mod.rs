@@ -10,13 +10,13 @@
 
 mod format;
 mod reset;
-mod reset_request;
-mod reset_rules;
+mod reset_step;
 mod reset_token;
 
 pub use reset::{CompletionError, Reset, Stage};
-pub use reset_request::{Person, ResetNotice, ResetReason, ResetReasonError, ResetStep};
-pub use reset_rules::{MOST_APPROVALS, ResetError, ResetRules};
+pub use reset_step::{
+    MOST_APPROVALS, Person, ResetError, ResetNotice, ResetReason, ResetReasonError, ResetRules, ResetStep,
+};
 pub use reset_token::{MOST_WRONG, ResetToken, TokenState};
 
 use crate::enrolment::ExpectedEnrolment;
@@ -162,10 +162,7 @@ fn announce<E: Entry>(entry: &mut E, reset: &Reset, rules: &ResetRules) -> Resul
 
 /// Writes a notice to the ledger if there is one. With a broken ledger nobody can log in, so there is nobody to tell.
 /// Returns whether the notice changed.
-fn announced<E: Entry>(
-    entry: &mut E,
-    notice: Option<crate::account_recovery::ResetNotice>,
-) -> Result<bool, StoreError> {
+fn announced<E: Entry>(entry: &mut E, notice: Option<ResetNotice>) -> Result<bool, StoreError> {
     match entry.ledger().cloned() {
         Some(mut ledger) if ledger.notice != notice => {
             ledger.notice = notice;

@@ -9,10 +9,8 @@
 //! failures are ([`crate::lockout`]), so the cool-down starts again. For the same reason a request may then live
 //! longer, at most by its own length.
 
-use super::reset_request::{Person, ResetNotice, ResetReason, ResetStep};
-use super::reset_rules::{ResetError, ResetRules};
+use super::reset_step::{Person, ResetError, ResetNotice, ResetReason, ResetRules, ResetStep};
 use super::reset_token::{ResetToken, TokenState};
-
 use crate::enrolment::ExpectedEnrolment;
 use crate::id::Id;
 use crate::secret::{Entropy, EntropyError, Secret};

@@ -1,6 +1,6 @@
 //! Who may take which step of a reset, and when.
 
-use super::super::reset_request::ResetReasonError;
+use super::super::reset_step::ResetReasonError;
 use super::*;
 use crate::fixture::{NOON, alice};
 use crate::secret::tests::Counter;

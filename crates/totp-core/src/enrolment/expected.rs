@@ -1,7 +1,10 @@
-//! The enrolment over which a change was permitted.
+//! The enrolment over which a change was permitted, and why an enrolment is not changed.
 
-use crate::credential::Credential;
+use crate::credential::{AddError, Credential, CredentialError};
 use crate::id::Id;
+use crate::keyring::SealError;
+use crate::secret::EntropyError;
+use crate::store::error::StoreError;
 
 /// What a user was enrolled with when a change was permitted. The change is made over that and nothing else: a
 /// permission does not extend to a later enrolment.
@@ -24,5 +27,59 @@ impl ExpectedEnrolment {
             Some(Err(_)) => Self::Unreadable,
             Some(Ok(credential)) => Self::Enrolment(credential.borrow().owner().id),
         }
+    }
+}
+
+/// Why an enrolment was not changed. The old enrolment, if any, is whole.
+#[derive(Debug, thiserror::Error)]
+pub enum EnrolmentError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The authenticator cannot be added to the credential.
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
+    /// Nothing could be sealed.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// An enrolment without an authenticator would lock its user out.
+    #[error("no authenticator was given to enrol")]
+    NoAuthenticator,
+    /// No code confirmed an authenticator that was to open a login at once.
+    #[error("no code of the new authenticator was entered")]
+    Unconfirmed,
+    /// The user is enrolled, and replacing that was not permitted.
+    #[error("the user is already enrolled")]
+    AlreadyEnrolled,
+    /// Another process changed the enrolment while this change was being permitted.
+    #[error(
+        "another login or command changed the enrolment: check it with \"totp-enroll status\", then start again"
+    )]
+    Changed,
+    /// The user is not enrolled.
+    #[error("the user is not enrolled")]
+    NotEnrolled,
+    /// The ledger is broken; only a repair may touch it.
+    #[error(
+        "the ledger is missing or broken: \"totp-enroll unlock --repair USER\" makes a new one and voids the recovery codes"
+    )]
+    BrokenLedger,
+    /// The account of that name is not the one that was enrolled.
+    #[error("the account's uid differs from the enrolled one: enrol again with --replace")]
+    OtherAccount,
+}
+
+impl From<AddError> for EnrolmentError {
+    fn from(error: AddError) -> Self {
+        match error {
+            AddError::Credential(error) => Self::Credential(error),
+            AddError::Seal(error) => Self::Seal(error),
+        }
+    }
+}
+
+impl From<EntropyError> for EnrolmentError {
+    fn from(error: EntropyError) -> Self {
+        Self::Seal(error.into())
     }
 }

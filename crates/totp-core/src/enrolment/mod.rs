@@ -1,80 +1,24 @@
-//! The sequences that change an enrolment: enrol, add, renew recovery codes, withdraw.
+//! The sequences that change an enrolment: enrol, add, renew recovery codes, withdraw, unlock, repair.
 //!
 //! The store is not touched before a draft is confirmed. Then the credential changes in one step.
 
 pub mod attempts;
 pub mod draft;
 mod expected;
-mod repair;
 
-pub use expected::ExpectedEnrolment;
-pub use repair::{needs_repair, repair, unlock};
+pub use expected::{EnrolmentError, ExpectedEnrolment};
 
-use crate::credential::{AddError, Credential, CredentialError, Label, NewAuthenticator, Owner};
+use crate::credential::{Authenticator, Credential, Label, NewAuthenticator, Owner};
 use crate::enrolment::draft::{Confirmed, Draft};
+use crate::factor::Windows;
 use crate::id::Id;
-use crate::keyring::{Keyring, SealError};
-use crate::ledger::{LastLogin, Ledger, LoginMethod};
+use crate::keyring::Keyring;
+use crate::ledger::{LastLogin, Ledger, LoginMethod, Progress, RecoveryMarks};
 use crate::recovery::ScratchCode;
-use crate::secret::{Entropy, EntropyError, Secret};
+use crate::secret::{Entropy, Secret};
 use crate::store::{Entry, StoreError};
-use crate::time::Created;
-use crate::time::Now;
+use crate::time::{Created, Now};
 use crate::user::Account;
-
-/// Why an enrolment was not changed. The old enrolment, if any, is whole.
-#[derive(Debug, thiserror::Error)]
-pub enum EnrolmentError {
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The authenticator cannot be added to the credential.
-    #[error(transparent)]
-    Credential(#[from] CredentialError),
-    /// Nothing could be sealed.
-    #[error(transparent)]
-    Seal(#[from] SealError),
-    /// An enrolment without an authenticator would lock its user out.
-    #[error("no authenticator was given to enrol")]
-    NoAuthenticator,
-    /// No code confirmed an authenticator that was to open a login at once.
-    #[error("no code of the new authenticator was entered")]
-    Unconfirmed,
-    /// The user is enrolled, and replacing that was not permitted.
-    #[error("the user is already enrolled")]
-    AlreadyEnrolled,
-    /// Another process changed the enrolment while this change was being permitted.
-    #[error(
-        "another login or command changed the enrolment: check it with \"totp-enroll status\", then start again"
-    )]
-    Changed,
-    /// The user is not enrolled.
-    #[error("the user is not enrolled")]
-    NotEnrolled,
-    /// The ledger is broken; only a repair may touch it.
-    #[error(
-        "the ledger is missing or broken: \"totp-enroll unlock --repair USER\" makes a new one and voids the recovery codes"
-    )]
-    BrokenLedger,
-    /// The account of that name is not the one that was enrolled.
-    #[error("the account's uid differs from the enrolled one: enrol again with --replace")]
-    OtherAccount,
-}
-
-impl From<AddError> for EnrolmentError {
-    fn from(error: AddError) -> Self {
-        match error {
-            AddError::Credential(error) => Self::Credential(error),
-            AddError::Seal(error) => Self::Seal(error),
-        }
-    }
-}
-
-impl From<EntropyError> for EnrolmentError {
-    fn from(error: EntropyError) -> Self {
-        Self::Seal(error.into())
-    }
-}
 
 /// What every change to an enrolment needs.
 pub struct ChangeInputs<'a> {
@@ -320,6 +264,50 @@ pub fn withdraw<E: Entry>(entry: E, permitted: ExpectedEnrolment) -> Result<(), 
     // Before the enrolment: with no enrolment, a remaining token would be enough to enrol.
     entry.forget_reset()?;
     Ok(entry.withdraw()?)
+}
+
+/// Forgives all failures and lifts a lock. If the machine's clock ran ahead and was set back, codes that were used up
+/// in that time are allowed again, except those that a login of now may have used.
+///
+/// # Errors
+/// [`EnrolmentError`]; the ledger is then as it was.
+pub fn unlock<E: Entry>(entry: E, windows: &Windows, now: Now) -> Result<(), EnrolmentError> {
+    let (credential, mut ledger) = sound(&entry)?;
+    ledger.failures.forgive();
+    for (progress, authenticator) in ledger.progress.iter_mut().zip(credential.authenticators()) {
+        let usable = authenticator.factor().usable_by(windows, now);
+        progress.used_up_to = progress.used_up_to.min(usable);
+    }
+    Ok(entry.record(&ledger)?)
+}
+
+/// Whether the ledger of an enrolment is missing, broken, or lacks an entry for one of its authenticators.
+pub fn needs_repair<E: Entry>(entry: &E) -> bool {
+    let Some(Ok(credential)) = entry.credential() else { return false };
+    entry.ledger().is_none_or(|ledger| !ledger.fits(credential))
+}
+
+/// Makes a new ledger for an enrolment whose ledger is missing or broken. It is not known which codes were used, so all
+/// up to now count as used and the recovery codes are void.
+///
+/// # Errors
+/// [`EnrolmentError`]; the enrolment is then as it was, or its recovery codes count as used.
+pub fn repair<E: Entry>(entry: E, windows: &Windows, now: Now) -> Result<(), EnrolmentError> {
+    let mut credential = credential_of(&entry)?;
+    let used = |authenticator: &Authenticator| Progress {
+        used_up_to: authenticator.factor().usable_by(windows, now),
+        confirmed_at: 0,
+    };
+    let progress = credential.authenticators().iter().map(used).collect();
+    let mut ledger = Ledger::of(credential.owner().id, progress);
+    // If this is stopped before the credential is replaced, the codes of the old set are void too.
+    if let Some(set) = credential.recovery() {
+        ledger.recovery = RecoveryMarks::all_used(set.id, now.realtime);
+    }
+    // The owner is still told of a reset. A reset that cannot be read is announced to nobody and cannot be completed.
+    ledger.notice = entry.reset().ok().flatten().and_then(|reset| reset.notice_for(credential.owner().id));
+    credential.void_recovery();
+    Ok(entry.commit(&credential, &ledger)?)
 }
 
 /// The number of unused recovery codes.

@@ -1,22 +1,21 @@
-//! The kinds of factor: how codes are computed, how far the window reaches, what a code uses up, and how durable the
-//! record of that has to be.
+//! The kinds of factor: how codes are computed, how far the window reaches, what a code uses up, how durable the
+//! record of that has to be, and the fields in the credential.
 //!
 //! A further kind is one more variant of [`Factor`] and of [`Codes`], in a file of its own beside [`totp`]; the
 //! compiler lists what it has to answer. Outside this directory only enrolling and showing an enrolment match on the
 //! kind.
 
-mod code_match;
-mod document;
 pub mod totp;
 
-pub use code_match::ClockOff;
-pub(crate) use code_match::CodeMatch;
-pub(crate) use document::WrittenFactor;
+pub use crate::code::ClockOff;
 
+use crate::code::CodeMatch;
+use crate::document::{Field, ParseError, Table, Value, word};
 use crate::keyring::Binding;
 use crate::secret::Secret;
 use crate::time::Now;
-use totp::{Generator, Parameters, Totp};
+use serde::Serialize;
+use totp::{Algorithm, Drift, Generator, Parameters, Totp};
 
 /// The factor of one authenticator, without its secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,6 +138,26 @@ impl Factor {
         }
     }
 
+    /// Reads the factor from an authenticator's section.
+    pub(crate) fn read(table: &mut Table<'_>) -> Result<Self, ParseError> {
+        match table.required("type")? {
+            FactorKind::Totp => read_totp(table).map(Self::Totp),
+        }
+    }
+
+    /// The factor as it is written.
+    pub(crate) fn written(self) -> WrittenFactor {
+        match self {
+            Self::Totp(totp) => WrittenFactor {
+                kind: self.kind().as_str(),
+                algorithm: totp.parameters().algorithm().as_str(),
+                digits: totp.parameters().digits(),
+                period: totp.parameters().period(),
+                drift_steps: totp.drift().map(Drift::steps),
+            },
+        }
+    }
+
     /// Makes its codes. The secret in them is wiped on drop.
     pub(crate) fn codes(self, secret: &Secret) -> Codes {
         match self {
@@ -186,6 +205,44 @@ impl Codes {
     }
 }
 
+fn read_totp(table: &mut Table<'_>) -> Result<Totp, ParseError> {
+    let (algorithm, digits, period) =
+        (table.required("algorithm")?, table.required("digits")?, table.required("period")?);
+    let parameters =
+        Parameters::new(algorithm, digits, period).map_err(|error| table.wrong(error.to_string()))?;
+    let drift = table.optional("drift_steps")?.map(Drift::new).transpose();
+    let drift = drift.map_err(|error| table.wrong(error.to_string()))?;
+    Ok(Totp::new(parameters).with_drift(drift))
+}
+
+/// A factor's fields in an authenticator's section.
+#[derive(Serialize)]
+pub(crate) struct WrittenFactor {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    algorithm: &'static str,
+    digits: u8,
+    period: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drift_steps: Option<u64>,
+}
+
+/// A kind that this version does not know is refused by name.
+impl<'t> Field<'t> for FactorKind {
+    fn read(value: &'t Value<'t>) -> Result<Self, String> {
+        word(value, &[Self::Totp].map(|kind| (kind.as_str(), kind)))
+    }
+}
+
+impl<'t> Field<'t> for Algorithm {
+    fn read(value: &'t Value<'t>) -> Result<Self, String> {
+        word(
+            value,
+            &[Self::Sha1, Self::Sha256, Self::Sha512].map(|algorithm| (algorithm.as_str(), algorithm)),
+        )
+    }
+}
+
 /// What a record has to outlast before an answer is given. What happened decides it ([`crate::ledger::Record`]), never
 /// the code that writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -198,7 +255,7 @@ pub enum Durability {
 
 #[cfg(test)]
 mod tests {
-    use super::totp::{Drift, Window};
+    use super::totp::Window;
     use super::*;
 
     #[test]

@@ -1,6 +1,6 @@
 //! TOTP: which time step, if any, a typed code belongs to (RFC 6238 section 4 and 5.2).
 
-use super::code_match::{ClockOff, CodeMatch};
+use crate::code::{ClockOff, CodeMatch};
 use crate::keyring::Binding;
 use crate::secret::Secret;
 use crate::time::{Now, Seconds};

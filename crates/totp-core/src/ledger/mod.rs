@@ -1,7 +1,6 @@
-//! The ledger: the document of what has happened to a user's codes. [`slots`] has its layout in the file.
+//! The ledger: the document of what has happened to a user's codes. [`slot`] has its layout in the file.
 
 pub mod slot;
-pub mod slots;
 
 use crate::account_recovery::ResetNotice;
 use crate::credential::Credential;

@@ -1,4 +1,8 @@
-//! One slot of a ledger's file: its bytes.
+//! The file of a ledger: two slots, and the bytes of one. The file never grows and is never renamed.
+//!
+//! A write goes to the slot that is not in use. A reader takes the newest slot that has a right checksum *and belongs
+//! to the present credential*. So a torn write leaves the previous slot, and an enrolment that is killed between its
+//! ledger and its credential leaves the old enrolment with its slot.
 //!
 //! A slot is 2048 bytes: magic, version, sequence, the fields below in big-endian order, zeros, and at its end a
 //! SHA-256. The checksum covers the first 448 bytes, and the next 960 if there are remembered devices. The other bytes
@@ -14,6 +18,8 @@ use crate::policy::device::{Device, MOST_DEVICES, Mark};
 use crate::recovery::MOST_CODES;
 use sha2::{Digest, Sha256};
 
+/// Bytes of the file.
+pub const LENGTH: usize = 2 * SLOT;
 /// Bytes of one slot.
 pub const SLOT: usize = 2048;
 const CHECKSUM: usize = 32;
@@ -31,6 +37,88 @@ const MAGIC: &[u8; 8] = b"PTLEDGER";
 const VERSION: u32 = 1;
 /// The number of a login by a recovery code, distinct from those of the kinds of factor ([`FactorKind::number`]).
 const RECOVERY_CODE: u8 = 2;
+
+/// The slots of a file with a right checksum, the newest first. A slot is verified when it is asked for: its checksum
+/// costs as much as the rest of a login's cryptography, and most logins need only the newest slot.
+pub struct Slots<'f>([&'f [u8]; 2]);
+
+/// The position of the next write, and its sequence number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextSlot {
+    /// The slot to write next: the one that is not in use.
+    pub spare: usize,
+    /// The sequence number to write next.
+    pub sequence: u64,
+}
+
+impl<'f> Slots<'f> {
+    /// Of a file; a slot with a wrong checksum is ignored.
+    pub fn of(file: &'f [u8]) -> Self {
+        let slot = |at: usize| file.get(at..at.saturating_add(SLOT)).unwrap_or_default();
+        Self([slot(0), slot(SLOT)])
+    }
+
+    /// The version of a slot, if it is later than this program reads. Then no slot may be used, because the older one
+    /// does not know which codes the newer one has recorded as used.
+    pub fn newer(&self) -> Option<u32> {
+        self.0.into_iter().find_map(newer_version)
+    }
+
+    /// Where to write so that a slot of a later version is kept; `None`: there is none.
+    pub fn beside_newer(&self) -> Option<NextSlot> {
+        let [first, _] = self.0;
+        self.newer()?;
+        Some(NextSlot { spare: usize::from(newer_version(first).is_some()), sequence: 1 })
+    }
+
+    /// The newest slot of this credential.
+    pub fn newest_of(&self, credential: Id) -> Option<(Ledger, NextSlot)> {
+        // A slot of another credential may be newer; the next write must be newer than both.
+        let mut newest = None;
+        self.checked().find_map(|(at, number, slot)| {
+            let newest = *newest.get_or_insert(number);
+            let place = NextSlot { spare: 1usize.saturating_sub(at), sequence: newest.saturating_add(1) };
+            (slot.credential == credential).then_some((slot, place))
+        })
+    }
+
+    /// Where to write if no slot belongs to the present credential: beside the newest slot of any credential.
+    pub fn beside_newest(&self) -> NextSlot {
+        let newest = self.checked().next().map(|(at, number, _)| (at, number));
+        let (at, number) = newest.unwrap_or((1, 0));
+        NextSlot { spare: 1usize.saturating_sub(at), sequence: number.saturating_add(1) }
+    }
+
+    /// Whether a slot says that nobody is enrolled, so that a missing credential is no error.
+    pub fn none_enrolled(&self) -> bool {
+        self.checked().any(|(_, _, slot)| slot.credential == Id::NONE)
+    }
+
+    /// The slots with a right checksum, the newest first: position, sequence number, content. Of two equal numbers,
+    /// which this program never writes, the second slot counts as newer.
+    fn checked(&self) -> impl Iterator<Item = (usize, u64, Ledger)> {
+        let [first, second] = self.0;
+        let mut slots = [(1, second), (0, first)];
+        if sequence_of(first) > sequence_of(second) {
+            slots.reverse();
+        }
+        slots.into_iter().filter_map(|(at, slot)| decode(slot).map(|(number, slot)| (at, number, slot)))
+    }
+}
+
+impl NextSlot {
+    /// The other slot, for the write after this one.
+    pub fn other(self) -> Self {
+        Self { spare: 1usize.saturating_sub(self.spare), sequence: self.sequence.saturating_add(1) }
+    }
+}
+
+/// A fresh file in which nobody is enrolled.
+pub fn blank() -> Vec<u8> {
+    let mut file = encode(&Ledger::default(), 1);
+    file.resize(LENGTH, 0);
+    file
+}
 
 /// One slot.
 pub fn encode(ledger: &Ledger, sequence: u64) -> Vec<u8> {
@@ -96,7 +184,7 @@ fn counted(length: usize) -> [u8; 4] {
 }
 
 /// The sequence number and the content of a slot whose checksum is right.
-pub fn decode(slot: &[u8]) -> Option<(u64, Ledger)> {
+fn decode(slot: &[u8]) -> Option<(u64, Ledger)> {
     let (body, checksum) = slot.split_at_checked(BODY)?;
     let (fields, rest) = body.split_at_checked(FIELDS)?;
     // Read before the checksum is verified: it only decides how much the checksum covers.
@@ -150,7 +238,7 @@ pub fn decode(slot: &[u8]) -> Option<(u64, Ledger)> {
 
 /// The version of a slot of a later version. Its layout, and where its checksum is, are not known, so it counts even if
 /// it was torn: every version begins with these bytes.
-pub fn newer_version(slot: &[u8]) -> Option<u32> {
+fn newer_version(slot: &[u8]) -> Option<u32> {
     let mut fields = SlotFields(slot);
     (fields.array::<8>()? == *MAGIC).then(|| fields.u32())?.filter(|&version| version > VERSION)
 }
@@ -161,7 +249,7 @@ pub const fn version() -> u32 {
 }
 
 /// The sequence number that a slot claims, before its checksum is verified.
-pub fn sequence_of(slot: &[u8]) -> Option<u64> {
+fn sequence_of(slot: &[u8]) -> Option<u64> {
     let mut fields = SlotFields(slot.get(MAGIC.len().saturating_add(size_of_val(&VERSION))..)?);
     fields.u64()
 }
@@ -189,82 +277,5 @@ impl SlotFields<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const ALICE: Id = Id::new([1; 16]);
-
-    fn ledger(used_up_to: u64) -> Ledger {
-        Ledger::of(ALICE, vec![Progress { used_up_to, confirmed_at: 5 }])
-    }
-
-    fn device(at: u64) -> Device {
-        Device { mark: Mark([7; 32]), since: at, until: at, last_used: at, uses: 9 }
-    }
-
-    #[test]
-    fn a_slot_holds_every_field() {
-        let mut full = ledger(9);
-        full.progress.push(Progress { used_up_to: 7, confirmed_at: 8 });
-        full.failures =
-            Failures { recent: (1..=16).collect(), consecutive: 17, locked_at: 20, locked_until: 18 };
-        full.recovery = RecoveryMarks { set: Id::new([2; 16]), used: std::array::from_fn(|at| at as u64) };
-        full.devices = vec![device(21), device(22)];
-        full.notice = Some(ResetNotice { at: 23, until: 24, by: 25 });
-        for method in [LoginMethod::Code(FactorKind::Totp), LoginMethod::RecoveryCode] {
-            full.last_login = Some(LastLogin { at: 19, method });
-            assert_eq!(decode(&encode(&full, 41)), Some((41, full.clone())));
-        }
-    }
-
-    #[test]
-    fn a_slot_without_a_notice_keeps_its_bytes() {
-        let slot = encode(&ledger(9), 41);
-        assert!(slot[DEVICE_COUNT..BODY].iter().all(|&byte| byte == 0));
-        let notice = Some(ResetNotice { at: 23, until: 24, by: 25 });
-        let noticed = encode(&Ledger { notice, ..ledger(9) }, 41);
-        assert_eq!(noticed[..DEVICE_COUNT + 4], slot[..DEVICE_COUNT + 4]);
-        assert!(noticed[FIELDS..BODY].iter().all(|&byte| byte == 0));
-    }
-
-    #[test]
-    fn the_fields_end_before_the_zeros() {
-        let full = Ledger {
-            credential: ALICE,
-            progress: vec![Progress { used_up_to: u64::MAX, confirmed_at: u64::MAX }; MOST_AUTHENTICATORS],
-            failures: Failures {
-                recent: vec![u64::MAX; MOST_ATTEMPTS],
-                consecutive: u32::MAX,
-                locked_at: u64::MAX,
-                locked_until: u64::MAX,
-            },
-            recovery: RecoveryMarks::all_used(ALICE, u64::MAX),
-            last_login: Some(LastLogin { at: u64::MAX, method: LoginMethod::RecoveryCode }),
-            devices: vec![device(u64::MAX); MOST_DEVICES],
-            notice: Some(ResetNotice { at: u64::MAX, until: u64::MAX, by: u32::MAX }),
-        };
-        assert_eq!(decode(&encode(&full, u64::MAX)), Some((u64::MAX, full)));
-    }
-
-    #[test]
-    fn a_slot_of_another_version_is_no_slot() {
-        let mut slot = encode(&ledger(1), 1);
-        slot[11] = 2;
-        let checksum = checksum(&slot, FIELDS).unwrap();
-        slot[BODY..].copy_from_slice(&checksum);
-        assert!(decode(&slot).is_none());
-        assert_eq!(newer_version(&slot), Some(2));
-    }
-
-    proptest! {
-        #[test]
-        fn any_changed_bit_is_noticed(at in 0..SLOT, bit in 0..8u8) {
-            for devices in [vec![], vec![device(1)], vec![device(2); MOST_DEVICES]] {
-                let mut slot = encode(&Ledger { devices, ..ledger(1) }, 1);
-                slot[at] ^= 1 << bit;
-                prop_assert!(decode(&slot).is_none());
-            }
-        }
-    }
-}
+#[path = "slot_tests.rs"]
+mod tests;

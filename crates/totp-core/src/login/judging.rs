@@ -4,14 +4,14 @@
 //! A code that can be guessed is judged in two halves, so that an engine can record the charge in between: [`begin`]
 //! makes the charge, [`Attempt::look`] looks at the code.
 
-use super::submission::{JudgeError, Rules, Submission};
-use super::verdict::{ClockSearch, Decided, Method, Reason, Refusal, SealedVerdict, SinceLast};
-use crate::code::Answer;
-use crate::credential::{Credential, RecoverySet};
-use crate::factor::{CodeMatch, Codes, Factor};
+use super::verdict::{JudgeError, Method, Reason, Refusal, SinceLast};
+use crate::code::{Answer, ClockOff, CodeMatch};
+use crate::credential::{Authenticator, Credential, RecoverySet};
+use crate::factor::{Codes, Factor, Windows};
+use crate::id::Id;
 use crate::keyring::Keyring;
 use crate::ledger::{Happened, LastLogin, Ledger, LoginMethod, Progress, Record, RecoveryMarks};
-use crate::lockout::LockState;
+use crate::lockout::{Limit, LockState};
 use crate::recovery::{self, SCRATCH_DIGITS};
 use crate::secret::Secret;
 use crate::store::Charging;
@@ -25,20 +25,9 @@ pub(super) struct Question<'a> {
     pub(super) account: &'a Account,
     pub(super) answer: &'a Answer,
     pub(super) now: Now,
-    pub(super) rules: &'a Rules,
+    pub(super) windows: &'a Windows,
+    pub(super) limit: &'a Limit,
     pub(super) keyring: &'a Keyring,
-}
-
-impl<'a> Question<'a> {
-    pub(super) fn of(
-        submission: &Submission<'a>,
-        credential: &'a Credential,
-        now: Now,
-        keyring: &'a Keyring,
-    ) -> Self {
-        let Submission { account, answer, rules, .. } = *submission;
-        Self { credential, account, answer, now, rules, keyring }
-    }
 }
 
 /// The first half of a judgement.
@@ -56,42 +45,36 @@ pub(super) fn begin(question: &Question<'_>, ledger: &Ledger) -> Result<Begun, J
         return Err(JudgeError::OtherAccount);
     }
     let before = Before::of(ledger, question.now);
-    let state = question.rules.limit.state(&before.ledger.failures, question.now.realtime);
+    let state = question.limit.state(&before.ledger.failures, question.now.realtime);
     match question.answer {
-        Answer::Code(code) => guess(question, before, state, &Typed::Alone(code)),
-        Answer::Trailing(code) => guess(question, before, state, &Typed::BehindPassword(code)),
+        Answer::Code(_) | Answer::Trailing(_) => guess(question, before, state),
         Answer::Recovery(code) => {
             recovery(question, before, state, code).map(|sealed| Begun::Judged(Box::new(sealed)))
         }
     }
 }
 
-fn guess(
-    question: &Question<'_>,
-    before: Before,
-    state: LockState,
-    typed: &Typed<'_>,
-) -> Result<Begun, JudgeError> {
+fn guess(question: &Question<'_>, before: Before, state: LockState) -> Result<Begun, JudgeError> {
     if state != LockState::Open {
         return Ok(Begun::Judged(Box::new(before.refused(Reason::from(state)))));
     }
-    let credential = question.credential;
+    let (credential, typed) = (question.credential, question.answer);
     if !before.ledger.fits(credential) {
         return Err(JudgeError::LedgerDoesNotFit);
     }
     let mut tried = Vec::with_capacity(credential.authenticators().len());
     for authenticator in credential.authenticators() {
         let codes = authenticator.factor().codes(&credential.open(authenticator, question.keyring)?);
-        let code = typed.code(codes.digits());
+        let code = typed.of_digits(codes.digits());
         tried.push((codes, code));
     }
     let has_scratch = credential.recovery_kind() == Some(recovery::RecoveryKind::Scratch);
-    let scratch = typed.code(SCRATCH_DIGITS).filter(|_| has_scratch);
+    let scratch = typed.of_digits(SCRATCH_DIGITS).filter(|_| has_scratch);
     if tried.iter().all(|(_, code)| code.is_none()) && scratch.is_none() {
         return Ok(Begun::Judged(Box::new(before.refused(Reason::Malformed))));
     }
     let mut charged = before.ledger.clone();
-    let lock = question.rules.limit.charge(&mut charged.failures, question.now.realtime);
+    let lock = question.limit.charge(&mut charged.failures, question.now.realtime);
     let charge = Record::of(charged, Happened::Charged);
     Ok(Begun::Attempt(Box::new(Attempt { before, charge, lock, tried, scratch })))
 }
@@ -111,7 +94,7 @@ fn recovery(
     let Some(marks) = before.ledger.marks_of(set.id).with_used(at, question.now.realtime) else {
         return Ok(before.refused(Reason::Replayed));
     };
-    let since_last = SinceLast::of(&before.ledger);
+    let since_last = since_last(&before.ledger);
     let mut next = before.ledger;
     next.failures.forgive();
     Ok(spent(question, next, since_last, set, marks))
@@ -209,7 +192,7 @@ impl Attempt {
         let Some(marks) = self.before.ledger.marks_of(set.id).with_used(at, question.now.realtime) else {
             return self.replayed(Reason::Replayed.into(), charging);
         };
-        let since_last = SinceLast::of(&self.before.ledger);
+        let since_last = since_last(&self.before.ledger);
         let mut next = self.before.ledger;
         next.failures.succeed();
         spent(question, next, since_last, set, marks)
@@ -223,8 +206,57 @@ impl Attempt {
             // The charge is already recorded.
             (None, Charging::BeforeLook) => None,
         };
-        let search = ClockSearch { tried, windows: question.rules.windows, now: question.now };
+        let search = ClockSearch { tried, windows: *question.windows, now: question.now };
         SealedVerdict::until(record, Decided::Wrong { lock, search })
+    }
+}
+
+/// A verdict that nobody has seen. It is opened only by recording what belongs to it.
+pub(super) struct SealedVerdict {
+    record: Option<Record>,
+    decided: Decided,
+}
+
+/// The content of a sealed verdict.
+pub(super) enum Decided {
+    /// The code was right.
+    Right { method: Method, credential: Id, since_last: SinceLast },
+    /// The code was refused for this reason.
+    Refused(Refusal),
+    /// It is no code of this user.
+    Wrong { lock: Option<Seconds>, search: ClockSearch },
+    /// The look began and could not be finished.
+    Failed(JudgeError),
+}
+
+impl SealedVerdict {
+    /// Seals a decision until `record` is recorded. `None`: there is nothing to record, or nothing that is not recorded
+    /// already.
+    fn until(record: Option<Record>, decided: Decided) -> Self {
+        Self { record, decided }
+    }
+
+    /// Gives the record to `keep`, if there is one, and then opens the seal.
+    ///
+    /// # Errors
+    /// That of `keep`; the verdict is then dropped unseen.
+    pub(super) fn open<E>(self, keep: impl FnOnce(&Record) -> Result<(), E>) -> Result<Decided, E> {
+        self.record.as_ref().map_or(Ok(()), keep)?;
+        Ok(self.decided)
+    }
+}
+
+/// What is needed to search whether a wrong code is right by a clock that is off.
+pub(super) struct ClockSearch {
+    tried: Vec<(Codes, Option<Secret>)>,
+    windows: Windows,
+    now: Now,
+}
+
+impl ClockSearch {
+    /// How far the clock would be off.
+    pub(super) fn run(&self) -> Option<ClockOff> {
+        self.tried.iter().find_map(|(codes, typed)| codes.clock_off(typed.as_ref()?, &self.windows, self.now))
     }
 }
 
@@ -249,13 +281,13 @@ struct Used {
 
 /// Records the use for every authenticator that the code fits, so that one code cannot be used once for each.
 fn find(question: &Question<'_>, ledger: &Ledger, tried: &[(Codes, Option<Secret>)]) -> FoundCode {
-    let (rules, now) = (question.rules, question.now);
+    let now = question.now;
     let mut progress = ledger.progress.clone();
     let (mut by, mut stale): (Option<(Method, Factor)>, Option<Refusal>) = (None, None);
     let authenticators = question.credential.authenticators().iter().zip(tried);
     for ((authenticator, (codes, code)), progress) in authenticators.zip(&mut progress) {
         let Some(code) = code else { continue };
-        let refusal = match codes.find(code, progress.used_up_to, &rules.windows, now) {
+        let refusal = match codes.find(code, progress.used_up_to, question.windows, now) {
             CodeMatch::Right { used_up_to } => {
                 progress.used_up_to = used_up_to;
                 if progress.confirmed_at == 0 {
@@ -263,7 +295,7 @@ fn find(question: &Question<'_>, ledger: &Ledger, tried: &[(Codes, Option<Secret
                 }
                 let factor = authenticator.factor();
                 by = Some(match by {
-                    None => (Method::of(authenticator), factor),
+                    None => (method_of(authenticator), factor),
                     Some((method, first)) if first.durability_of_use() < factor.durability_of_use() => {
                         (method, factor)
                     }
@@ -287,7 +319,7 @@ fn find(question: &Question<'_>, ledger: &Ledger, tried: &[(Codes, Option<Secret
 
 impl Used {
     fn accepted(self, question: &Question<'_>, before: Ledger) -> SealedVerdict {
-        let since_last = SinceLast::of(&before);
+        let since_last = since_last(&before);
         let mut next = Ledger { progress: self.progress, ..before };
         next.failures.succeed();
         accepted(question, next, since_last, self.method, Happened::CodeUsed(self.factor))
@@ -336,22 +368,13 @@ fn find_recovery<'c>(
     Ok(of.find(code, &set.hashes).map(|at| (set, at)))
 }
 
-/// A code as it was typed.
-enum Typed<'a> {
-    Alone(&'a Secret),
-    /// Digits before it may belong to the password.
-    BehindPassword(&'a Secret),
+fn method_of(authenticator: &Authenticator) -> Method {
+    let (factor, authenticator) = (authenticator.factor(), authenticator.label().clone());
+    Method::Code { authenticator, kind: factor.kind(), digits: factor.digits() }
 }
 
-impl Typed<'_> {
-    /// The part of it that would be a code of this many digits.
-    fn code(&self, digits: u8) -> Option<Secret> {
-        let (typed, may_be_longer) = match self {
-            Self::Alone(typed) => (typed.expose(), false),
-            Self::BehindPassword(typed) => (typed.expose(), true),
-        };
-        let before = typed.len().checked_sub(usize::from(digits))?;
-        let code = typed.get(before..).filter(|_| before == 0 || may_be_longer)?;
-        Some(Secret::new(code.to_vec()))
-    }
+fn since_last(ledger: &Ledger) -> SinceLast {
+    let last = ledger.last_login();
+    let device = last.is_some_and(|last| ledger.devices.iter().any(|device| device.since >= last.at));
+    SinceLast { login: last, wrong: ledger.failures.consecutive(), device, reset: ledger.notice }
 }

@@ -1,25 +1,57 @@
 //! Judging a login after the answer: hold the enrolment, read the clock, judge, record, and only then [`Verified`].
 //!
-//! [`judging`] is the pure step, [`verdict`] seals its result, and this file is the sequence around both.
+//! `judging` is the pure step, [`verdict`] has the words of its result, and this file is the sequence around both.
 
 mod judging;
-mod submission;
 #[cfg(test)]
 mod tests;
 mod verdict;
 
-pub use submission::{JudgeError, Rules, Submission};
-pub use verdict::{Method, Reason, Refusal, SinceLast, Verdict, Verified};
+pub use verdict::{JudgeError, Method, Reason, Refusal, SinceLast};
 
+use crate::code::Answer;
+use crate::config::Config;
+use crate::credential::Credential;
+use crate::factor::Windows;
+use crate::id::Id;
 use crate::keyring::Keyring;
+use crate::lockout::Limit;
 use crate::store::{Charging, Held, Hold, Store, StoreError};
 use crate::time::Now;
-use crate::user::User;
-use judging::{Begun, Question, begin};
+use crate::user::{Account, User};
+use judging::{Begun, Decided, Question, SealedVerdict, begin};
 use std::time::Duration;
 
 /// How often a login is judged anew after another process changed the enrolment first. Each time one of them succeeded.
 const MOST_ROUNDS: usize = 8;
+
+/// The rules of the config.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// How far the windows of the factors reach.
+    pub windows: Windows,
+    /// The limit on attempts.
+    pub limit: Limit,
+}
+
+impl From<&Config> for Rules {
+    fn from(config: &Config) -> Self {
+        Self { windows: config.windows(), limit: config.limit }
+    }
+}
+
+/// An answer to be judged.
+#[derive(Clone, Copy)]
+pub struct Submission<'a> {
+    /// The account that wants to log in.
+    pub account: &'a Account,
+    /// What was typed.
+    pub answer: &'a Answer,
+    /// The rules that apply.
+    pub rules: &'a Rules,
+    /// How long to wait for another process that holds the user.
+    pub patience: Duration,
+}
 
 /// What the sequence asks of the machine.
 pub trait Host {
@@ -48,6 +80,47 @@ pub trait Host {
 
     /// Turns an error of the sequence into the front end's.
     fn error(&self, error: JudgeError) -> Self::Error;
+}
+
+/// The verdict on a login.
+pub enum Verdict {
+    /// The code was right and its use is recorded.
+    Accepted(Verified),
+    /// The login is refused.
+    Refused(Refusal),
+}
+
+impl From<Reason> for Verdict {
+    fn from(reason: Reason) -> Self {
+        Self::Refused(reason.into())
+    }
+}
+
+/// Proof that a code was right and its use is recorded. Made in one place, after the ledger was replaced.
+pub struct Verified {
+    method: Method,
+    credential: Id,
+    since_last: SinceLast,
+}
+
+impl Verified {
+    /// How the login was accepted.
+    #[must_use]
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// What happened since the login before it.
+    #[must_use]
+    pub fn since_last(&self) -> SinceLast {
+        self.since_last
+    }
+
+    /// The enrolment of the code.
+    #[must_use]
+    pub fn credential(&self) -> Id {
+        self.credential
+    }
 }
 
 /// Judges an answer and records the result. No code is looked at without being charged.
@@ -82,7 +155,7 @@ fn judge_held<H: Held>(
     now: Now,
     keyring: &Keyring,
 ) -> Result<Verdict, JudgeError> {
-    let sealed = match begin(&Question::of(submission, held.credential(), now, keyring), held.ledger())? {
+    let sealed = match begin(&question(submission, held.credential(), now, keyring), held.ledger())? {
         Begun::Judged(sealed) => *sealed,
         Begun::Attempt(attempt) => {
             match charging {
@@ -92,10 +165,39 @@ fn judge_held<H: Held>(
                 // The charge is part of what is committed below.
                 Charging::WithCommit => {}
             }
-            attempt.look(&Question::of(submission, held.credential(), now, keyring), charging)
+            attempt.look(&question(submission, held.credential(), now, keyring), charging)
         }
     };
-    sealed.commit(held)
+    commit(sealed, held)
+}
+
+fn question<'a>(
+    submission: &Submission<'a>,
+    credential: &'a Credential,
+    now: Now,
+    keyring: &'a Keyring,
+) -> Question<'a> {
+    let Submission { account, answer, rules: Rules { windows, limit }, .. } = *submission;
+    Question { credential, account, answer, now, windows, limit, keyring }
+}
+
+/// Records what belongs to the verdict and then opens it. The hold and the seal are used up.
+fn commit<H: Held>(sealed: SealedVerdict, mut held: H) -> Result<Verdict, JudgeError> {
+    let decided = sealed.open(|record| held.replace(record.ledger(), record.durability()))?;
+    drop(held);
+    Ok(match decided {
+        // The only place where this proof is made.
+        Decided::Right { method, credential, since_last } => {
+            Verdict::Accepted(Verified { method, credential, since_last })
+        }
+        Decided::Refused(refusal) => Verdict::Refused(refusal),
+        Decided::Failed(error) => return Err(error),
+        // Done after the record: it only tells the log whether a clock is off.
+        Decided::Wrong { lock, search } => {
+            let reason = search.run().map_or(Reason::Wrong, Reason::ClockOff);
+            Verdict::Refused(Refusal { reason, lock, next_code: None })
+        }
+    })
 }
 
 /// Runs `act` with the held enrolment of `user`, with the clock and the keyring read after the hold. If another process

@@ -1,57 +1,15 @@
-//! The verdict on a login, sealed until it is recorded: [`Verified`] is made here and nowhere else.
+//! What a verdict says: how a login was accepted, or why it was refused. And why nothing could be judged.
 
-use super::JudgeError;
 use crate::account_recovery::ResetNotice;
-use crate::credential::{Authenticator, Label};
-use crate::factor::{ClockOff, Codes, FactorKind, Windows};
-use crate::id::Id;
-use crate::ledger::{LastLogin, Ledger, Record};
+use crate::code::ClockOff;
+use crate::credential::Label;
+use crate::factor::FactorKind;
+use crate::keyring::OpenError;
+use crate::ledger::LastLogin;
 use crate::lockout::LockState;
-use crate::recovery;
-use crate::secret::Secret;
-use crate::store::Held;
-use crate::time::{Now, Seconds};
-
-/// The verdict on a login.
-pub enum Verdict {
-    /// The code was right and its use is recorded.
-    Accepted(Verified),
-    /// The login is refused.
-    Refused(Refusal),
-}
-
-impl From<Reason> for Verdict {
-    fn from(reason: Reason) -> Self {
-        Self::Refused(reason.into())
-    }
-}
-
-/// Proof that a code was right and its use is recorded. Made in one place, after the ledger was replaced.
-pub struct Verified {
-    method: Method,
-    credential: Id,
-    since_last: SinceLast,
-}
-
-impl Verified {
-    /// How the login was accepted.
-    #[must_use]
-    pub fn method(&self) -> &Method {
-        &self.method
-    }
-
-    /// What happened since the login before it.
-    #[must_use]
-    pub fn since_last(&self) -> SinceLast {
-        self.since_last
-    }
-
-    /// The enrolment of the code.
-    #[must_use]
-    pub fn credential(&self) -> Id {
-        self.credential
-    }
-}
+use crate::recovery::RecoveryKind;
+use crate::store::StoreError;
+use crate::time::Seconds;
 
 /// How a login was accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,17 +26,10 @@ pub enum Method {
     /// A recovery code.
     RecoveryCode {
         /// Who made the set of codes.
-        kind: recovery::RecoveryKind,
+        kind: RecoveryKind,
         /// How many are left.
         left: usize,
     },
-}
-
-impl Method {
-    pub(super) fn of(authenticator: &Authenticator) -> Self {
-        let (factor, authenticator) = (authenticator.factor(), authenticator.label().clone());
-        Self::Code { authenticator, kind: factor.kind(), digits: factor.digits() }
-    }
 }
 
 /// What happened since the previous login, for the person to know.
@@ -92,77 +43,6 @@ pub struct SinceLast {
     pub device: bool,
     /// A requested reset, expired or not.
     pub reset: Option<ResetNotice>,
-}
-
-impl SinceLast {
-    pub(super) fn of(ledger: &Ledger) -> Self {
-        let last = ledger.last_login();
-        let device = last.is_some_and(|last| ledger.devices.iter().any(|device| device.since >= last.at));
-        Self { login: last, wrong: ledger.failures.consecutive(), device, reset: ledger.notice }
-    }
-}
-
-/// A verdict that nobody has seen. It is opened only by recording what belongs to it ([`SealedVerdict::commit`]).
-pub(super) struct SealedVerdict {
-    record: Option<Record>,
-    decided: Decided,
-}
-
-/// The content of a sealed verdict.
-pub(super) enum Decided {
-    /// The code was right.
-    Right { method: Method, credential: Id, since_last: SinceLast },
-    /// The code was refused for this reason.
-    Refused(Refusal),
-    /// It is no code of this user.
-    Wrong { lock: Option<Seconds>, search: ClockSearch },
-    /// The look began and could not be finished.
-    Failed(JudgeError),
-}
-
-impl SealedVerdict {
-    /// Seals a decision until `record` is recorded. `None`: there is nothing to record, or nothing that is not recorded
-    /// already.
-    pub(super) fn until(record: Option<Record>, decided: Decided) -> Self {
-        Self { record, decided }
-    }
-
-    /// Records what belongs to the verdict and then returns it. The hold and the seal are used up.
-    ///
-    /// # Errors
-    /// [`JudgeError`]: the record failed, and the verdict is dropped unseen; or the look failed, and its charge is recorded.
-    pub(super) fn commit<H: Held>(self, mut held: H) -> Result<Verdict, JudgeError> {
-        if let Some(record) = &self.record {
-            held.replace(record.ledger(), record.durability())?;
-        }
-        drop(held);
-        Ok(match self.decided {
-            // The only place where this proof is made.
-            Decided::Right { method, credential, since_last } => {
-                Verdict::Accepted(Verified { method, credential, since_last })
-            }
-            Decided::Refused(refusal) => Verdict::Refused(refusal),
-            Decided::Failed(error) => return Err(error),
-            // Done after the record: it only tells the log whether a clock is off.
-            Decided::Wrong { lock, search } => {
-                let reason = search.run().map_or(Reason::Wrong, Reason::ClockOff);
-                Verdict::Refused(Refusal { reason, lock, next_code: None })
-            }
-        })
-    }
-}
-
-/// What is needed to search whether a wrong code is right by a clock that is off.
-pub(super) struct ClockSearch {
-    pub(super) tried: Vec<(Codes, Option<Secret>)>,
-    pub(super) windows: Windows,
-    pub(super) now: Now,
-}
-
-impl ClockSearch {
-    fn run(&self) -> Option<ClockOff> {
-        self.tried.iter().find_map(|(codes, typed)| codes.clock_off(typed.as_ref()?, &self.windows, self.now))
-    }
 }
 
 /// Why a login was refused, and what followed.
@@ -247,4 +127,25 @@ impl From<Reason> for Refusal {
     fn from(reason: Reason) -> Self {
         Self { reason, lock: None, next_code: None }
     }
+}
+
+/// Why nothing could be judged. Such a login is refused, and never treated as not enrolled.
+#[derive(Debug, thiserror::Error)]
+pub enum JudgeError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A seal does not open.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The account of that name is not the one that was enrolled.
+    #[error(
+        "the account's uid differs from the enrolled one: if it is the same person, enrol again with --replace"
+    )]
+    OtherAccount,
+    /// The ledger lacks an entry for an authenticator of the credential.
+    #[error(
+        "the ledger does not fit the credential: \"totp-enroll unlock --repair USER\" makes a new one and voids the recovery codes"
+    )]
+    LedgerDoesNotFit,
 }

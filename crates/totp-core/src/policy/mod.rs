@@ -154,8 +154,18 @@ impl Policy {
 
     /// Applies the arguments of the service file's line: `nullok`, and another time in place of `fresh.for`.
     #[must_use]
-    pub fn with_line(self, nullok: bool, fresh: Option<Seconds>) -> Self {
-        Self { nullok, fresh: fresh.unwrap_or(self.fresh), ..self }
+    pub fn with_line(&self, nullok: bool, fresh: Option<Seconds>) -> Self {
+        Self {
+            groups: self.groups.clone(),
+            exempt_groups: self.exempt_groups.clone(),
+            exempt_networks: self.exempt_networks.clone(),
+            enroll_by: self.enroll_by,
+            enroll_at_login: self.enroll_at_login,
+            nullok,
+            fresh: fresh.unwrap_or(self.fresh),
+            remember: self.remember,
+            ssh_security_keys: self.ssh_security_keys,
+        }
     }
 
     /// The groups that the policy names.
@@ -170,7 +180,7 @@ impl Policy {
             || self.enroll_by.is_some()
             || self.enroll_at_login
             || self.fresh > Seconds(0)
-            || self.remember.mode != RememberMode::Off
+            || !matches!(self.remember.mode, RememberMode::Off)
     }
 
     /// The decision.

@@ -1,28 +1,33 @@
-//! An engine in memory, for tests: with a lock, as files have it, or with a comparison, as a database has it.
+//! An engine in memory, for tests: with a lock, as files have it, or with a comparison, as a database has it. `state`
+//! has what it keeps, `keyring` the locks and credentials of a rotation.
 //!
 //! Its clones share one store, so that many threads can use it at once. A crash of the machine is [`Memory::crash`].
 
-mod entry;
 mod keyring;
-mod spool;
 mod state;
 
-pub use entry::MemoryEntry;
 pub use keyring::{FoundInMemory, MemoryKeyringLock, MemoryResealing};
-pub use spool::{MemorySending, MemorySpool};
 pub use state::{Comparing, Exclusion, Locking, Memory};
 
+use super::notices::{NoticeSpool, Origin, SendLock, Sending, Waiting, space_for};
 use super::{
-    Charging, Durability, Engine, EnrolmentAttempts, Held, Hold, Maintenance, StorageProblem, Store,
-    StoreError,
+    Charging, Document, Durability, Engine, EnrolmentAttempts, Entries, Entry, Held, Hold, Maintenance,
+    Resets, StorageProblem, Store, StoreError, Users,
 };
+use crate::account_recovery::Reset;
 use crate::credential::Credential;
+use crate::document::DocumentError;
 use crate::ledger::Ledger;
+use crate::notice::Notice;
+use crate::secret::Entropy;
 use crate::time::Seconds;
 use crate::user::User;
-use state::{Claim, Enrolment};
+use state::{Claim, Enrolment, Shared};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// The name of the spool in messages.
+const SPOOL: &str = "notices in memory";
 
 impl<X: Exclusion> Store for Memory<X> {
     const CHARGING: Charging = X::CHARGING;
@@ -65,6 +70,127 @@ impl<X: Exclusion> Held for MemoryHeld<X> {
     }
 }
 
+/// A user, enrolled or not, whose enrolment is to be changed.
+pub struct MemoryEntry<X: Exclusion> {
+    claim: Claim<X>,
+    enrolment: Option<Enrolment>,
+}
+
+impl<X: Exclusion> Entry for MemoryEntry<X> {
+    fn credential(&self) -> Option<Result<&Credential, &DocumentError>> {
+        self.enrolment.as_ref().map(|enrolment| Ok(&enrolment.credential))
+    }
+
+    fn ledger(&self) -> Option<&Ledger> {
+        self.enrolment.as_ref().map(|enrolment| &enrolment.ledger)
+    }
+
+    fn commit(self, credential: &Credential, ledger: &Ledger) -> Result<(), StoreError> {
+        let is_another =
+            self.enrolment.as_ref().is_none_or(|old| old.credential.owner().id != credential.owner().id);
+        self.claim.change(|user| {
+            user.put(Some(Enrolment::synced(credential, ledger)));
+            if is_another {
+                user.reset = None;
+            }
+        })
+    }
+
+    fn commit_all(batch: Vec<(Self, Credential, Ledger)>) -> Result<(), StoreError> {
+        batch.into_iter().try_for_each(|(entry, credential, ledger)| entry.commit(&credential, &ledger))
+    }
+
+    fn reset(&self) -> Result<Option<Reset>, StoreError> {
+        self.claim.read(|user| user.reset.clone())
+    }
+
+    fn keep_reset(&self, reset: &Reset) -> Result<(), StoreError> {
+        self.claim.change(|user| user.reset = Some(reset.clone()))
+    }
+
+    fn forget_reset(&self) -> Result<bool, StoreError> {
+        self.claim.change(|user| user.reset.take().is_some())
+    }
+
+    fn note(&mut self, ledger: &Ledger) -> Result<(), StoreError> {
+        let next = self.enrolment.as_ref().map(|now| Enrolment::synced(&now.credential, ledger));
+        self.claim.change(|user| user.enrolment.clone_from(&next))?;
+        self.enrolment = next;
+        Ok(())
+    }
+
+    fn record(mut self, ledger: &Ledger) -> Result<(), StoreError> {
+        self.note(ledger)
+    }
+
+    fn withdraw(self) -> Result<(), StoreError> {
+        self.claim.change(|user| user.put(None))
+    }
+}
+
+impl<X: Exclusion> Entries for Memory<X> {
+    type Entry = MemoryEntry<X>;
+
+    fn entry(&self, user: &User, patience: Duration) -> Result<Option<MemoryEntry<X>>, StoreError> {
+        Ok(self.claim(user, patience).map(|(claim, enrolment)| MemoryEntry { claim, enrolment }))
+    }
+
+    fn entry_to_withdraw(
+        &self,
+        user: &User,
+        patience: Duration,
+    ) -> Result<Option<MemoryEntry<X>>, StoreError> {
+        self.entry(user, patience)
+    }
+}
+
+/// Names, as they were when they were asked for.
+type Names = std::vec::IntoIter<Result<User, StoreError>>;
+
+impl<X: Exclusion> Users for Memory<X> {
+    type Names = Names;
+
+    fn enrolled(&self) -> Result<Names, StoreError> {
+        let state = self.shared.state();
+        let enrolled = state.users.iter().filter(|(_, user)| user.enrolment.is_some());
+        Ok(enrolled.map(|(name, _)| Ok(name.clone())).collect::<Vec<_>>().into_iter())
+    }
+
+    /// A ledger goes with its credential here.
+    fn known(&self) -> Result<Names, StoreError> {
+        self.enrolled()
+    }
+
+    fn credential(&self, user: &User) -> Result<Option<Credential>, StoreError> {
+        let state = self.shared.state();
+        let enrolment = state.users.get(user).and_then(|user| user.enrolment.as_ref());
+        Ok(enrolment.map(|enrolment| enrolment.credential.clone()))
+    }
+
+    fn name_of(&self, document: Document, user: &User) -> String {
+        let document = match document {
+            Document::Credential => "credential",
+            Document::Ledger => "ledger",
+            Document::Reset => "reset",
+        };
+        format!("{document} of {}", user.as_str())
+    }
+}
+
+impl<X: Exclusion> Resets for Memory<X> {
+    type Names = Names;
+
+    fn reset(&self, user: &User) -> Result<Option<Reset>, StoreError> {
+        Ok(self.shared.state().users.get(user).and_then(|user| user.reset.clone()))
+    }
+
+    fn resets(&self) -> Result<Option<Names>, StoreError> {
+        let state = self.shared.state();
+        let waiting = state.users.iter().filter(|(_, user)| user.reset.is_some());
+        Ok(Some(waiting.map(|(name, _)| Ok(name.clone())).collect::<Vec<_>>().into_iter()))
+    }
+}
+
 impl<X: Exclusion> Engine for Memory<X> {
     type Attempts = Self;
     type Notices = MemorySpool;
@@ -78,7 +204,7 @@ impl<X: Exclusion> Engine for Memory<X> {
     }
 
     fn notices(&self) -> MemorySpool {
-        MemorySpool::of(Arc::clone(&self.shared))
+        MemorySpool { shared: Arc::clone(&self.shared) }
     }
 }
 
@@ -108,6 +234,87 @@ impl<X: Exclusion> Maintenance for Memory<X> {
 
     fn remove_stale_draft(&self, name: &str) -> Result<(), StoreError> {
         Err(StoreError::Unsafe { about: name.to_owned(), problem: "is not a draft".to_owned() })
+    }
+}
+
+/// The notices that wait to be sent.
+pub struct MemorySpool {
+    shared: Arc<Shared>,
+}
+
+impl NoticeSpool for MemorySpool {
+    type Sending = MemorySending;
+
+    fn name(&self) -> String {
+        SPOOL.to_owned()
+    }
+
+    fn put(
+        &self,
+        notice: &Notice,
+        uid: Option<u32>,
+        origin: Origin,
+        _entropy: &mut dyn Entropy,
+    ) -> Result<(), StoreError> {
+        let spool = &mut self.shared.state().spool;
+        let waiting: Vec<Waiting> = spool.waiting.keys().cloned().collect();
+        let Some(number) = space_for(&waiting, notice.at, uid, origin) else {
+            let (about, problem) = (SPOOL.to_owned(), "there are as many as there may be".to_owned());
+            return Err(StoreError::System { about, problem });
+        };
+        spool.next_id = spool.next_id.saturating_add(1);
+        let id = spool.next_id.to_string();
+        let waiting = Waiting { at: notice.at, number, uid, id, tries: 0, last: 0 };
+        spool.waiting.insert(waiting, notice.encode().into_bytes());
+        Ok(())
+    }
+
+    fn waiting(&self) -> Result<(Vec<Waiting>, Vec<String>), StoreError> {
+        Ok((self.shared.state().spool.waiting.keys().cloned().collect(), Vec::new()))
+    }
+
+    fn read(&self, waiting: &Waiting) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.shared.state().spool.waiting.get(waiting).cloned())
+    }
+
+    fn lock_to_send(&self, patience: Duration, _now: u64) -> Result<SendLock<MemorySending>, StoreError> {
+        let Some(mut state) = self.shared.unlocked(patience, |state| state.spool.is_sending) else {
+            return Ok(SendLock::Busy);
+        };
+        state.spool.is_sending = true;
+        Ok(SendLock::Sending(MemorySending { shared: Arc::clone(&self.shared) }))
+    }
+}
+
+/// The right to send, until it is dropped.
+pub struct MemorySending {
+    shared: Arc<Shared>,
+}
+
+impl Sending for MemorySending {
+    fn done(&self, notice: &Waiting) -> Result<(), StoreError> {
+        self.take(notice).map(drop)
+    }
+
+    fn replace(&self, notice: &Waiting, next: &Waiting) -> Result<(), StoreError> {
+        let text = self.take(notice)?;
+        self.shared.state().spool.waiting.insert(next.clone(), text);
+        Ok(())
+    }
+}
+
+impl MemorySending {
+    fn take(&self, notice: &Waiting) -> Result<Vec<u8>, StoreError> {
+        let gone =
+            || StoreError::System { about: SPOOL.to_owned(), problem: "the notice is gone".to_owned() };
+        self.shared.state().spool.waiting.remove(notice).ok_or_else(gone)
+    }
+}
+
+impl Drop for MemorySending {
+    fn drop(&mut self) {
+        self.shared.state().spool.is_sending = false;
+        self.shared.unlocked.notify_all();
     }
 }
 

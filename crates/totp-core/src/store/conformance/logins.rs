@@ -7,9 +7,7 @@
     reason = "what an engine does not keep has to fail its test; and several tests ask at once, in threads"
 )]
 
-use super::observed::{
-    LONG, MANY, Meeting, ObservedStore, charge, enrolled, entry, held, is_enrolled, ledger,
-};
+use super::{LONG, MANY, Meeting, ObservedStore, charge, enrolled, entry, held, is_enrolled, ledger};
 use crate::code::Answer;
 use crate::fixture::{Fixture, NOON, PATIENCE, PHONE, alice, at, code, logged_in, once_more_wrong, word};
 use crate::login::JudgeError;
