@@ -24,9 +24,8 @@ use totp_core::store::notices::{NoticeSpool, Origin};
 use totp_core::store::{Engine, Users};
 use totp_core::time::Now;
 use totp_core::user::Account;
-use totp_host::accounts::{self, Who};
-use totp_host::entropy::OsEntropy;
-use totp_host::{clock, settings};
+use totp_host::machine::{self, OsEntropy, Who};
+use totp_host::settings;
 
 /// How long a login waits for other logins to the same account.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
@@ -80,7 +79,7 @@ impl<'r> Attempt<'r> {
 
     /// What the policy depends on, as far as it is known without the enrolment.
     pub(crate) fn policy_input(&mut self, account: &Account) -> Result<PolicyInput, LoginError> {
-        let now = clock::now()?;
+        let now = machine::now()?;
         Ok(PolicyInput {
             known: account.uid.is_some(),
             groups: self.groups(account),
@@ -101,7 +100,7 @@ impl<'r> Attempt<'r> {
         if account.uid.is_none() || self.policy.named_groups().next().is_none() {
             return Ok(Vec::new());
         }
-        accounts::groups_of(account.user.as_str(), self.policy.named_groups()).map_err(|error| {
+        machine::groups_of(account.user.as_str(), self.policy.named_groups()).map_err(|error| {
             self.audit.error(account.user.as_str(), &error);
             error.to_string()
         })
@@ -158,7 +157,7 @@ impl<'r> Attempt<'r> {
         if !is_wanted {
             return Ok(());
         }
-        notice.at = clock::now().map_err(|error| error.to_string())?.realtime;
+        notice.at = machine::now().map_err(|error| error.to_string())?.realtime;
         let uid = match &self.who {
             Some(Who::Account(account)) => account.uid,
             Some(Who::Impossible(_)) | None => None,
@@ -205,7 +204,7 @@ impl<S: Users> Host for ModuleHost<'_, '_, S> {
     type Error = LoginError;
 
     fn now(&mut self) -> Result<Now, LoginError> {
-        Ok(clock::now()?)
+        Ok(machine::now()?)
     }
 
     fn keyring(&mut self) -> Result<&Keyring, LoginError> {

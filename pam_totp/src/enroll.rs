@@ -27,11 +27,10 @@ use totp_core::enrolment::{ChangeInputs, Enrolled, EnrolmentError, Prepared, pre
 use totp_core::factor::totp::Parameters;
 use totp_core::login::Reason;
 use totp_core::policy::Unenrolled;
-use totp_core::secret::Secret;
+use totp_core::random::Secret;
 use totp_core::store::{Engine, EnrolmentAttempts};
 use totp_core::user::Account;
-use totp_host::clock;
-use totp_host::entropy::OsEntropy;
+use totp_host::machine::{self, OsEntropy};
 
 /// What the authenticator is called; `totp-enroll` can add others.
 const LABEL: &str = "phone";
@@ -67,7 +66,7 @@ pub(crate) fn by_token(
     let Some(entry) = store.entry(&account.user, PATIENCE)? else {
         return Ok(Some(Outcome::Refused(Reason::Busy.into())));
     };
-    let tried = account_recovery::try_token(&entry, account, &code, clock::now()?.realtime)?;
+    let tried = account_recovery::try_token(&entry, account, &code, machine::now()?.realtime)?;
     drop(entry);
     // The guard is there since the judging; nobody is asked while it exists.
     attempt.restore_caller()?;
@@ -161,7 +160,7 @@ fn confirm(
 ) -> Result<Confirmed, Stop> {
     let (attempts, uid) = (store.enrolment_attempts(), account.uid);
     let uid = uid.ok_or(EnrolmentAborted::Cancelled)?;
-    if let Some(wait) = attempts.wait(uid, clock::now()?.boottime)? {
+    if let Some(wait) = attempts.wait(uid, machine::now()?.boottime)? {
         // A user whom the policy excuses is not kept out by the limit.
         let limited = EnrolmentAborted::Limited(wait);
         return Err(if excuse.is_some() { EnrolmentAborted::Cancelled } else { limited }.into());
@@ -184,7 +183,7 @@ fn confirm(
             }
             code => {
                 codes = codes.saturating_sub(1);
-                let now = clock::now()?;
+                let now = machine::now()?;
                 // Before the code is looked at: other logins may try at the same time.
                 if let Err(wait) = attempts.charge(uid, now.boottime)? {
                     return Err(EnrolmentAborted::Limited(wait).into());
@@ -208,8 +207,8 @@ fn confirm(
 
 fn seal(attempt: &Attempt<'_>, account: &Account, confirmed: Confirmed) -> Result<Prepared, Stop> {
     let keyring = attempt.keyring()?;
-    let now = clock::now()?;
-    let created = clock::created(now)?;
+    let now = machine::now()?;
+    let created = machine::created(now)?;
     let mut inputs = ChangeInputs { keyring: &keyring, entropy: &mut OsEntropy, created, now };
     Ok(prepare(account, &[confirmed], attempt.config.recovery_codes, &mut inputs)?)
 }
@@ -243,7 +242,7 @@ fn commit(
         return Err(EnrolmentAborted::KeysRotated.into());
     }
     let entry = store.entry(&account.user, PATIENCE)?.ok_or(Stop::Busy)?;
-    let now = clock::now()?;
+    let now = machine::now()?;
     match account_recovery::admit(&entry, account, &new_user.authorised, now.realtime) {
         Ok(()) => {}
         Err(AdmissionError::Store(error)) => return Err(error.into()),

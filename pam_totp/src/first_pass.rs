@@ -7,8 +7,8 @@ use pam::module::PamHandle;
 use std::ffi::CString;
 use totp_core::code::{Answer, BehindPassword};
 use totp_core::login::{Method, Verdict};
+use totp_core::random::Secret;
 use totp_core::recovery::{RecoveryKind, SCRATCH_DIGITS};
-use totp_core::secret::Secret;
 use zeroize::Zeroizing;
 
 /// What an earlier module was given; if it was given nothing, empty, which cannot be a code.

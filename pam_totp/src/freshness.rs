@@ -8,15 +8,15 @@ use nix::sys::stat::Mode;
 use nix::unistd::{Pid, getpid, read};
 use std::fs;
 use std::os::fd::OwnedFd;
-use totp_core::id::Id;
 use totp_core::policy::timestamp_record::{
     Ancestor, Asker, BootId, Caller, Process, SessionOrigin, TimestampRecord, Uids,
 };
+use totp_core::random::Id;
 use totp_core::store::Held;
 use totp_core::time::{Now, Seconds};
 use totp_core::user::Account;
-use totp_host::accounts::{self, Who};
-use totp_host::{clock, store};
+use totp_host::machine::{self, Who};
+use totp_host::store;
 
 /// Why the next login asks for a code again, for the argument `debug`.
 const NOT_LEFT: &str = "no timestamp record: it is left at a terminal, or in sshd's own session of a connection, where root and the account have every process";
@@ -66,7 +66,7 @@ fn record(attempt: &Attempt<'_>, account: &Account, credential: Id) -> Option<Ti
     let caller = CallerOfSession::of(attempt, account)?;
     let caller = caller.as_caller();
     let (uid, boot, leader) = (caller.uid, boot()?, caller.leader()?);
-    Some(TimestampRecord { uid, credential, boot, leader, at: clock::now().ok()?.boottime })
+    Some(TimestampRecord { uid, credential, boot, leader, at: machine::now().ok()?.boottime })
 }
 
 /// What decides whether a record is left, or counts.
@@ -86,7 +86,7 @@ impl CallerOfSession {
         let requester = match attempt.request.requester.as_deref() {
             None => None,
             Some(name) if name == account.user.as_str() => account.uid,
-            Some(name) => match accounts::canonical(name).ok()? {
+            Some(name) => match machine::canonical(name).ok()? {
                 Who::Account(requester) => Some(requester.uid?),
                 Who::Impossible(_) => return None,
             },

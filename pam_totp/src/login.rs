@@ -19,12 +19,12 @@ use totp_core::login::{Reason, Refusal, Rules, Submission, Verdict};
 use totp_core::module_arguments::{Arguments, FirstPass};
 use totp_core::policy::Decision;
 use totp_core::policy::device::RememberMode;
-use totp_core::secret::wipe_stack;
+use totp_core::random::wipe_stack;
 use totp_core::store::Engine;
 use totp_core::time::Seconds;
 use totp_core::user::Account;
-use totp_host::accounts::{self, Who};
-use totp_host::{clock, settings, store};
+use totp_host::machine::{self, Who};
+use totp_host::{settings, store};
 
 /// The first step that the argument `debug` logs. `doctor` looks for it in the module's file, to tell which version that is.
 const BEGUN: &str = concat!("begun (pam_totp ", env!("CARGO_PKG_VERSION"), ")");
@@ -121,7 +121,7 @@ fn prepare(
 ) -> Result<ControlFlow<Outcome, Prepared>, LoginError> {
     attempt.debug(BEGUN);
     let name = pamh.get_user(None).map_err(|code| LoginError::NoUser(code as i32))?;
-    let who = accounts::canonical(&name)?;
+    let who = machine::canonical(&name)?;
     attempt.who = Some(who.clone());
     let Who::Account(account) = &who else {
         return Ok(Continue(Prepared { who, awaits_token: false }));
@@ -184,12 +184,17 @@ fn ask(pamh: &PamHandle, attempt: &mut Attempt<'_>, prepared: &Prepared) -> Resu
     let asked = Instant::now();
     let style = if attempt.arguments.echo { PAM_PROMPT_ECHO_ON } else { PAM_PROMPT_ECHO_OFF };
     attempt.debug("asking");
-    let typed =
-        attempt::ask(pamh, style, messages::prompt(&attempt.arguments)).ok_or(Unanswered::Conversation)?;
+    let typed = attempt::ask(pamh, style, prompt(&attempt.arguments)).ok_or(Unanswered::Conversation)?;
     if asked.elapsed() > Duration::from_secs(attempt.config.answer_within.0) {
         return Err(Unanswered::Late);
     }
     Ok(typed)
+}
+
+/// The prompt, unless `prompt=` sets another.
+fn prompt(arguments: &Arguments) -> &str {
+    let default = if arguments.forward_pass { messages::PROMPT_WITH_PASSWORD } else { messages::PROMPT };
+    arguments.prompt.as_deref().unwrap_or(default)
 }
 
 /// Judges an answer. The caller cannot stop the process from here until the outcome is logged.
@@ -272,7 +277,7 @@ fn after_login(pamh: &PamHandle, attempt: &mut Attempt<'_>, store: &impl Engine,
             if attempt.leaves_timestamp() {
                 freshness::leave(attempt, &account, verified.credential());
             }
-            let now = clock::now().ok();
+            let now = machine::now().ok();
             if let Some(text) = now.and_then(|now| messages::welcome(verified, &attempt.config, now.realtime))
             {
                 attempt.say(pamh, PAM_TEXT_INFO, &text);
@@ -323,10 +328,23 @@ fn after_login(pamh: &PamHandle, attempt: &mut Attempt<'_>, store: &impl Engine,
 /// Tells the account's owner that someone asked to reset the second factor, until that expires.
 fn warn_of_reset(pamh: &PamHandle, attempt: &Attempt<'_>, notice: Option<ResetNotice>) {
     if let Some(notice) = notice
-        && let Ok(now) = clock::now()
+        && let Ok(now) = machine::now()
         && notice.until > now.realtime
     {
-        let by = accounts::name_of(notice.by);
+        let by = machine::name_of(notice.by);
         attempt.say(pamh, PAM_TEXT_INFO, &messages::reset_requested(&by, notice.at, now.realtime));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_prompt_asks_for_what_is_to_be_typed() {
+        let prompt_of = |words: &[&str]| prompt(&Arguments::parse(words).unwrap()).to_owned();
+        assert_eq!(prompt_of(&[]), "Verification code: ");
+        assert_eq!(prompt_of(&["forward_pass"]), "Password & verification code: ");
+        assert_eq!(prompt_of(&["forward_pass", "prompt=Both: "]), "Both: ");
     }
 }

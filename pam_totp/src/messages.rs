@@ -13,11 +13,10 @@ use totp_core::config::Config;
 use totp_core::enrolment::draft::NotConfirmed;
 use totp_core::ledger::LoginMethod;
 use totp_core::login::{Method, Reason, Refusal, SinceLast, Verified};
-use totp_core::module_arguments::Arguments;
 use totp_core::policy::Unenrolled;
 use totp_core::policy::device::DeviceId;
+use totp_core::random::Secret;
 use totp_core::recovery::{RecoveryKind, grouped};
-use totp_core::secret::Secret;
 use totp_core::time::Seconds;
 use totp_core::user::Account;
 
@@ -25,12 +24,6 @@ use totp_core::user::Account;
 pub(crate) const PROMPT: &str = "Verification code: ";
 /// The same with `forward_pass`.
 pub(crate) const PROMPT_WITH_PASSWORD: &str = "Password & verification code: ";
-
-/// The prompt, unless `prompt=` sets another.
-pub(crate) fn prompt(arguments: &Arguments) -> &str {
-    let default = if arguments.forward_pass { PROMPT_WITH_PASSWORD } else { PROMPT };
-    arguments.prompt.as_deref().unwrap_or(default)
-}
 
 /// Shown when the answer came after `answer_within`.
 pub(crate) const LATE: &str = "The answer came too late; log in again.";

@@ -5,14 +5,6 @@ use totp_core::factor::{ClockOff, FactorKind};
 use totp_core::ledger::LastLogin;
 
 #[test]
-fn the_prompt_asks_for_what_is_to_be_typed() {
-    let prompt_of = |words: &[&str]| prompt(&Arguments::parse(words).unwrap()).to_owned();
-    assert_eq!(prompt_of(&[]), "Verification code: ");
-    assert_eq!(prompt_of(&["forward_pass"]), "Password & verification code: ");
-    assert_eq!(prompt_of(&["forward_pass", "prompt=Both: "]), "Both: ");
-}
-
-#[test]
 fn a_refusal_says_how_long_to_wait() {
     let said = |reason: Reason, next_code| refusal(&Refusal { next_code, ..reason.into() });
     assert_eq!(

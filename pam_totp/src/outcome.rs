@@ -12,8 +12,7 @@ use totp_core::module_arguments::ArgumentError;
 use totp_core::policy::{Exemption, Unenrolled};
 use totp_core::store::{Document, StoreError};
 use totp_core::time::Seconds;
-use totp_host::accounts::AccountError;
-use totp_host::clock::ClockError;
+use totp_host::machine::{AccountError, ClockError};
 use totp_host::settings::SettingsError;
 
 /// The outcome of a login.

@@ -10,7 +10,7 @@ use totp_core::policy::{Decision, PolicyInput};
 use totp_core::store::{Engine, Held, Hold};
 use totp_core::time::Seconds;
 use totp_core::user::Account;
-use totp_host::clock;
+use totp_host::machine;
 
 /// What is required of an account.
 pub(crate) struct Requirement {
@@ -65,7 +65,7 @@ fn of_ledger(
     };
     input.enrolled = Some(true);
     let reset_notice = held.ledger().notice();
-    let now = clock::now()?;
+    let now = machine::now()?;
     input.since_code = caller.and_then(|caller| freshness::since_code(attempt, &held, caller, now));
     let recognised = remembered_device::recognise(attempt, store, &held, account, now)?;
     input.remembered = recognised.is_some();

@@ -4,7 +4,7 @@ use crate::command_error::CommandError;
 use nix::unistd::{Uid, User as Passwd, getuid};
 use totp_core::account_recovery::Person;
 use totp_core::user::{Account, User};
-use totp_host::accounts::{self, Who};
+use totp_host::machine::{self, Who};
 
 /// The person who runs the command.
 pub(crate) struct Operator {
@@ -88,7 +88,7 @@ fn loginuid() -> Option<Uid> {
 
 /// The name of the account with this uid, or the uid if there is none.
 pub(crate) fn name_of(uid: Uid) -> String {
-    accounts::name_of(uid.as_raw())
+    machine::name_of(uid.as_raw())
 }
 
 /// The variables in which sudo and doas name their caller.
@@ -145,7 +145,7 @@ impl From<bool> for Unknown {
 
 /// The canonical account of `name`.
 pub(crate) fn canonical(name: &str, unknown: Unknown) -> Result<Account, CommandError> {
-    match accounts::canonical(name)? {
+    match machine::canonical(name)? {
         Who::Account(Account { uid: None, .. }) if unknown == Unknown::Refused => Err(CommandError::refused(
             format!("there is no account \"{}\" on this system", name.escape_debug()),
         )),

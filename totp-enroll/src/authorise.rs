@@ -10,7 +10,7 @@ use totp_core::keyring::Keyring;
 use totp_core::login::{Host, JudgeError, Method, Reason, Submission, Verdict, judge};
 use totp_core::time::Now;
 use totp_core::user::Account;
-use totp_host::clock;
+use totp_host::machine;
 
 /// Codes that may be typed before the command ends; the account's limit counts each of them too.
 const ATTEMPTS: usize = 3;
@@ -148,7 +148,7 @@ impl Host for CommandHost<'_> {
     type Error = CommandError;
 
     fn now(&mut self) -> Result<Now, CommandError> {
-        Ok(clock::now()?)
+        Ok(machine::now()?)
     }
 
     fn keyring(&mut self) -> Result<&Keyring, CommandError> {

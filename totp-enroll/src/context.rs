@@ -14,13 +14,13 @@ use totp_core::enrolment;
 use totp_core::keyring::Keyring;
 use totp_core::login::Rules;
 use totp_core::notice::Notice;
-use totp_core::secret::Secret;
+use totp_core::random::Secret;
 use totp_core::store::notices::{NoticeSpool as _, Origin};
 use totp_core::store::{Engine, Entries, Hold, KeyringLocks, Store as _};
 use totp_core::user::Account;
 use totp_host::audit_log::AuditLog;
-use totp_host::entropy::OsEntropy;
-use totp_host::{clock, settings};
+use totp_host::machine::{self, OsEntropy};
+use totp_host::settings;
 
 /// How long a command waits for a login of the same user.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
@@ -133,11 +133,11 @@ impl Context {
             .store
             .lock_to_seal(PATIENCE_FOR_THE_KEYRING)?
             .ok_or_else(|| CommandError::refused(problem))?;
-        let (keyring, now) = (self.keyring()?, clock::now()?);
+        let (keyring, now) = (self.keyring()?, machine::now()?);
         let mut inputs = enrolment::ChangeInputs {
             keyring: &keyring,
             entropy: &mut OsEntropy,
-            created: clock::created(now)?,
+            created: machine::created(now)?,
             now,
         };
         act(&mut inputs)
@@ -187,7 +187,7 @@ impl Context {
     }
 
     fn put_notice(&self, event: &Event) -> Result<(), CommandError> {
-        let Some(notice) = Notice::of(event, None, clock::now()?.realtime) else { return Ok(()) };
+        let Some(notice) = Notice::of(event, None, machine::now()?.realtime) else { return Ok(()) };
         if mail_program::command(&self.config).is_none() {
             self.report_no_mail(event.name(), notice.user());
             return Ok(());

@@ -9,7 +9,7 @@ use totp_core::audit_event::Name;
 use totp_core::policy::remembered_device::{self, ForgottenDevices};
 use totp_core::store::Held;
 use totp_core::user::Account;
-use totp_host::clock;
+use totp_host::machine;
 
 #[derive(Serialize)]
 struct DeviceList {
@@ -58,7 +58,7 @@ pub(crate) fn run(
 /// The devices that have not expired.
 fn list(context: &Context, account: &Account) -> Result<DeviceList, CommandError> {
     let held = context.hold(account)?.ok_or_else(|| CommandError::not_enrolled(account.user.as_str()))?;
-    let now = clock::now()?.realtime;
+    let now = machine::now()?.realtime;
     let known = held.ledger().devices().iter().filter(|device| device.until() > now);
     let devices = known.map(|device| DeviceReport {
         id: device.id().to_string(),

@@ -10,8 +10,8 @@ use totp_core::policy::device::Traits;
 use totp_core::policy::{Decision, Exempted, Policy, PolicyInput, remembered_device};
 use totp_core::store::Resets;
 use totp_core::user::Account;
+use totp_host::machine;
 use totp_host::settings::read_config;
-use totp_host::{accounts, clock};
 
 #[derive(Serialize)]
 struct Explanation {
@@ -67,12 +67,12 @@ fn policy_input(
     };
     let needs_groups = policy.named_groups().next().is_some() && account.uid.is_some();
     let groups = match needs_groups {
-        true => accounts::groups_of(account.user.as_str(), policy.named_groups())
+        true => machine::groups_of(account.user.as_str(), policy.named_groups())
             .map_err(|error| error.to_string()),
         false => Ok(Vec::new()),
     };
     let traits = Traits { key: asked.key.as_deref(), address };
-    let now = clock::now()?;
+    let now = machine::now()?;
     let held = context.hold(account)?;
     let remembered = match &held {
         Some(held) if policy.remember.can_tell(&traits) => {

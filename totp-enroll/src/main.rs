@@ -45,7 +45,7 @@ use command_error::CommandError;
 use context::Context;
 use std::alloc::System;
 use std::process::ExitCode;
-use totp_core::secret::wipe_stack;
+use totp_core::random::wipe_stack;
 use zeroizing_alloc::ZeroAlloc;
 
 /// Wipes memory before it is freed: QR codes and the buffer of standard output contain secrets too.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use std::fmt::Display;
 use std::io::{ErrorKind, IsTerminal, Write};
-use totp_core::secret::Secret;
+use totp_core::random::Secret;
 use totp_core::user::Account;
 use zeroize::Zeroizing;
 

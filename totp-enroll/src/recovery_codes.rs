@@ -8,8 +8,8 @@ use crate::terminal::{SignalsBlocked, Terminal};
 use serde::Serialize;
 use totp_core::audit_event::Name;
 use totp_core::enrolment;
+use totp_core::random::Secret;
 use totp_core::recovery::grouped;
-use totp_core::secret::Secret;
 use totp_core::store::Users;
 use zeroize::Zeroizing;
 

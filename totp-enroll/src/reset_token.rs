@@ -9,11 +9,11 @@ use std::path::Path;
 use totp_core::account_recovery::{self, AdmissionError, Authorised, TokenOutcome, TokenRefused};
 use totp_core::audit_event::Name;
 use totp_core::code::Answer;
-use totp_core::secret::Secret;
+use totp_core::random::Secret;
 use totp_core::store::{Entry, Resets};
 use totp_core::user::Account;
-use totp_host::clock;
 use totp_host::documents::{Access, read_document};
+use totp_host::machine;
 
 /// Tokens that may be typed before the command ends; the token's own limit counts each of them too.
 const ATTEMPTS: usize = 3;
@@ -71,7 +71,7 @@ pub(crate) fn admit(
     account: &Account,
     authorised: &Authorised,
 ) -> Result<(), CommandError> {
-    match account_recovery::admit(entry, account, authorised, clock::now()?.realtime) {
+    match account_recovery::admit(entry, account, authorised, machine::now()?.realtime) {
         Ok(()) => Ok(()),
         Err(AdmissionError::Store(error)) => Err(error.into()),
         Err(AdmissionError::ResetToken(reason)) => Err(token_refused(context, account, reason)),
@@ -99,7 +99,7 @@ fn try_token(
         return Ok(Err(TokenRefused::Wrong));
     };
     let tried =
-        account_recovery::try_token(&context.entry(account)?, account, &code, clock::now()?.realtime)?;
+        account_recovery::try_token(&context.entry(account)?, account, &code, machine::now()?.realtime)?;
     match tried {
         TokenOutcome::TokenAccepted(token_accepted) => Ok(Ok(Authorised::ByToken(token_accepted))),
         TokenOutcome::NoReset => {

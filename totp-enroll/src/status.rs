@@ -12,7 +12,7 @@ use totp_core::lockout::LockState;
 use totp_core::recovery::RecoveryKind;
 use totp_core::store::{Held, Resets, Users};
 use totp_core::user::{Account, User};
-use totp_host::clock;
+use totp_host::machine;
 
 pub(crate) fn run(context: &Context, user: Option<&str>) -> Result<(), CommandError> {
     let account = context.any_account(user)?;
@@ -213,7 +213,7 @@ impl EnrolmentReport {
     pub(crate) fn of(context: &Context, account: &Account) -> Result<Option<Self>, CommandError> {
         let Some(held) = context.hold(account)? else { return Ok(None) };
         let (credential, ledger) = (held.credential(), held.ledger());
-        let now = clock::now()?.realtime;
+        let now = machine::now()?.realtime;
         let (state, wait_seconds) = match context.config.limit.state(ledger.failures(), now) {
             LockState::Open => ("open", 0),
             LockState::Limited(wait) => ("limited", wait.0),

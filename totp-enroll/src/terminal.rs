@@ -7,7 +7,7 @@ use nix::sys::termios::{LocalFlags, SetArg, SpecialCharacterIndices, Termios, tc
 use std::fs::File;
 use std::io::{IsTerminal, Stdin, Write};
 use std::os::fd::AsFd;
-use totp_core::secret::Secret;
+use totp_core::random::Secret;
 use zeroize::Zeroizing;
 
 /// The longest line that a terminal delivers at once (termios(3), `MAX_CANON`).

@@ -13,7 +13,7 @@ use totp_core::audit_event::Name;
 use totp_core::code::Answer;
 use totp_core::factor::ClockOff;
 use totp_core::login::{Method, Reason, Refusal, Verdict};
-use totp_core::secret::Secret;
+use totp_core::random::Secret;
 use totp_core::time::Seconds;
 use totp_core::user::Account;
 use zeroize::Zeroizing;

@@ -6,7 +6,7 @@ use crate::output;
 use totp_core::audit_event::Name;
 use totp_core::enrolment;
 use totp_core::store::{Engine, EnrolmentAttempts};
-use totp_host::clock;
+use totp_host::machine;
 
 pub(crate) fn run(context: &Context, user: &str, repair: bool) -> Result<(), CommandError> {
     let account = context.any_account(Some(user))?;
@@ -31,7 +31,7 @@ pub(crate) fn run(context: &Context, user: &str, repair: bool) -> Result<(), Com
         }
         return Err(CommandError::not_enrolled(account.user.as_str()));
     }
-    let (entry, now, windows) = (context.entry(&account)?, clock::now()?, context.config.windows());
+    let (entry, now, windows) = (context.entry(&account)?, machine::now()?, context.config.windows());
     // An intact ledger is kept: a new one voids the recovery codes.
     let repaired = repair && enrolment::needs_repair(&entry);
     if repaired {

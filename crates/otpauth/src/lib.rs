@@ -12,7 +12,7 @@ pub use qr::{Drawing, Qr, QrError};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use totp_core::enrolment::draft::Draft;
 use totp_core::factor::Factor;
-use totp_core::secret::Secret;
+use totp_core::random::Secret;
 use totp_core::user::Account;
 
 /// One draft in the forms that an app can take it in.

@@ -1,7 +1,7 @@
 //! A QR code, and how it is drawn as text on a terminal.
 
 use qrcodegen::{QrCode, QrCodeEcc, QrSegment};
-use totp_core::secret::Secret;
+use totp_core::random::Secret;
 
 /// The white margin that readers need on each side, in modules (ISO/IEC 18004 section 6.3.8).
 const QUIET: usize = 4;

@@ -1,6 +1,6 @@
 //! A typed code: recognised by its shape (of a factor, a recovery code, or neither), and the result of checking it.
 
-use crate::secret::Secret;
+use crate::random::Secret;
 use crate::time::Seconds;
 
 /// Fewest and most digits of a factor's code (RFC 4226 section 5.3 asks for at least six).

@@ -1,6 +1,6 @@
 //! The rules of pam_totp. Values in, values out: this crate decides, and the crates around it read, write and ask.
 //!
-//! The caller hands in the clocks ([`time::Now`]) and the random bytes ([`secret::Entropy`]). An engine behind the traits of
+//! The caller hands in the clocks ([`time::Now`]) and the random bytes ([`random::Entropy`]). An engine behind the traits of
 //! [`store`] keeps the documents; the engine for files is the crate `totp-store`. There is no PAM here, no terminal, no
 //! syslog, no environment, no thread and no `unsafe`. Clippy's lists of disallowed names, beside the manifest, are errors.
 //!
@@ -21,7 +21,7 @@
 //! | [`config`] | the administrator's configuration, checked |
 //! | `document` | reading TOML: errors name the file, the line and what to do, and repeat no value |
 //! | [`audit_event`], [`notice`] | the line in the log, and the mail to the owner |
-//! | [`user`], [`code`], [`time`], [`network`], [`mail_address`], [`id`], [`secret`] | the nouns, parsed once at the border |
+//! | [`user`], [`code`], [`time`], [`network`], [`mail_address`], [`random`] | the nouns, parsed once at the border |
 //! | [`store`] | the traits that an engine implements, its errors, and the tests that every engine has to pass |
 //!
 //! The documents know the nouns, the rules know the documents, the sequences know the rules and [`store`]. A file never
@@ -85,8 +85,8 @@
 //!   ([`credential::Credential::has_keys_in`]).
 //! * *The old enrolment or the new one, never half.* The old slot stays until the new credential is in place; a reader takes the
 //!   newest slot of the credential that it found ([`ledger::slot`]).
-//! * *No secret is printed, copied by accident or left in memory.* [`secret::Secret`] has no `Debug` and no `Clone` and is wiped on
-//!   drop. The front ends wipe what libraries copied: their allocator wipes freed memory, [`secret::wipe_stack`] the stack.
+//! * *No secret is printed, copied by accident or left in memory.* [`random::Secret`] has no `Debug` and no `Clone` and is wiped on
+//!   drop. The front ends wipe what libraries copied: their allocator wipes freed memory, [`random::wipe_stack`] the stack.
 //! * *No user text becomes a path or a log line.* [`user::User::component`], [`audit_event::Event::field`].
 //!
 //! # Deliberately absent
@@ -110,7 +110,6 @@ pub mod enrolment;
 pub mod factor;
 #[cfg(any(test, feature = "testing"))]
 pub mod fixture;
-pub mod id;
 pub mod keyring;
 pub mod ledger;
 pub mod lockout;
@@ -124,8 +123,8 @@ pub mod module_arguments;
 pub mod network;
 pub mod notice;
 pub mod policy;
+pub mod random;
 pub mod recovery;
-pub mod secret;
 pub mod store;
 pub mod time;
 pub mod user;

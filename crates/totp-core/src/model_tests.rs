@@ -6,7 +6,7 @@
 use crate::enrolment::{ChangeInputs, EnrolmentError, renew_recovery, repair, unlock};
 use crate::fixture::{Fixture, NOON, PHONE, SPARE, alice, code, rules};
 use crate::login::{Method, Reason, Verdict};
-use crate::secret::Secret;
+use crate::random::Secret;
 use crate::store::Held;
 use crate::store::memory::{Comparing, Exclusion, Locking, Memory, MemoryEntry};
 use crate::time::Now;

@@ -1,8 +1,8 @@
 //! Recovery codes: making them, and checking one against a set (HMAC-SHA-256 with the set's own pepper).
 
 use crate::code::RECOVERY_LENGTH;
-use crate::id::Id;
-use crate::secret::{Entropy, EntropyError, Secret};
+use crate::random::Id;
+use crate::random::{Entropy, EntropyError, Secret};
 use crate::user::User;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -117,7 +117,7 @@ pub fn grouped(code: &Secret) -> Secret {
 mod tests {
     use super::*;
     use crate::code::Answer;
-    use crate::secret::tests::Counter;
+    use crate::random::tests::Counter;
 
     fn code(text: &[u8]) -> Secret {
         Secret::new(text.to_vec())

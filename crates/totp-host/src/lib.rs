@@ -5,9 +5,7 @@
 //! | [`settings`] | reads the config and the keyring, and says what to do if they cannot be used |
 //! | [`store`] | opens the store that the config names; the only place that names an engine |
 //! | [`documents`] | reads and writes documents that only root can have written, by path |
-//! | [`clock`] | reads the clocks |
-//! | [`entropy`] | random bytes of the operating system |
-//! | [`accounts`] | looks up accounts and groups |
+//! | [`machine`] | the clocks, random bytes, accounts and groups |
 //! | [`audit_log`] | writes one line for each event to syslog |
 //!
 //! Nothing here decides who is let in: the rules are in `totp_core`.
@@ -15,10 +13,8 @@
 
 #![forbid(unsafe_code)]
 
-pub mod accounts;
 pub mod audit_log;
-pub mod clock;
-pub mod entropy;
+pub mod machine;
 #[cfg(test)]
 mod manual_tests;
 pub mod settings;

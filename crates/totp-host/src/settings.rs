@@ -9,7 +9,7 @@ use nix::sys::stat::lstat;
 use std::path::{Path, PathBuf};
 use totp_core::config::{Config, DEFAULT_FILE, Paths};
 use totp_core::keyring::Keyring;
-use totp_core::secret::Secret;
+use totp_core::random::Secret;
 use totp_core::store::StoreError;
 use totp_store::timestamp_records::TIMESTAMPS;
 

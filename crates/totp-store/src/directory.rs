@@ -13,7 +13,7 @@ use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use totp_core::secret::Secret;
+use totp_core::random::Secret;
 use totp_core::store::StoreError;
 
 /// Who may have access to a file or directory. Anything else is refused.

@@ -11,7 +11,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::Duration;
-use totp_core::secret::Secret;
+use totp_core::random::Secret;
 use totp_core::store::StoreError;
 
 /// Longer than any program takes from opening a document to having read it.

@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 use totp_core::DocumentError;
 use totp_core::account_recovery::Reset;
 use totp_core::credential::Credential;
-use totp_core::id::Id;
 use totp_core::ledger::Ledger;
 use totp_core::ledger::slot::{self, NextSlot, Slots};
+use totp_core::random::Id;
 use totp_core::store::{Entries, Entry, StoreError};
 use totp_core::user::User;
 

@@ -23,7 +23,7 @@ use totp_core::config::Paths;
 use totp_core::credential::Credential;
 use totp_core::ledger::Ledger;
 use totp_core::ledger::slot::{self, LENGTH, NextSlot, SLOT, Slots};
-use totp_core::secret::Secret;
+use totp_core::random::Secret;
 use totp_core::store::{Charging, Durability, Engine, Held, Hold, Store, StoreError};
 use totp_core::user::User;
 

@@ -15,7 +15,7 @@ use crate::lock::{Lock, LockMode, Locked, lock, lock_directory};
 use nix::fcntl::OFlag;
 use std::time::{Duration, Instant};
 use totp_core::credential::Credential;
-use totp_core::secret::Secret;
+use totp_core::random::Secret;
 use totp_core::store::{FoundCredential, KeyringLocks, Reseal, Resealed, Resealing, StoreError};
 use totp_core::user::User;
 

@@ -13,7 +13,7 @@ use nix::sys::stat::Mode;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use totp_core::notice::Notice;
-use totp_core::secret::{Entropy, random_array};
+use totp_core::random::{Entropy, random_array};
 use totp_core::store::StoreError;
 use totp_core::store::notices::{NoticeSpool, Origin, SendLock, Sending, Waiting, space_for};
 

@@ -137,8 +137,8 @@ mod tests {
     use super::*;
     use std::fs;
     use std::os::unix::fs::{MetadataExt, symlink};
-    use totp_core::id::Id;
     use totp_core::policy::timestamp_record::BootId;
+    use totp_core::random::Id;
 
     fn timestamp(uid: u32, pid: u32) -> TimestampRecord {
         let boot = BootId::parse("11111111-4444-4444-4444-555555555555").unwrap();

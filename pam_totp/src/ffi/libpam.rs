@@ -6,7 +6,7 @@ use pam::module::PamHandle;
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::ptr;
 use std::time::Duration;
-use totp_core::secret::Secret;
+use totp_core::random::Secret;
 use zeroize::Zeroize;
 
 #[link(name = "pam")]

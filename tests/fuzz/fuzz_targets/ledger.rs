@@ -8,9 +8,6 @@
 #[path = "../../../crates/totp-core/src/policy/device.rs"]
 #[allow(dead_code, reason = "the rest of the library uses it")]
 mod device;
-#[path = "../../../crates/totp-core/src/id.rs"]
-#[allow(dead_code, reason = "the rest of the library uses it")]
-mod id;
 #[path = "../../../crates/totp-core/src/ledger/mod.rs"]
 #[allow(dead_code, reason = "the rest of the library uses it")]
 mod ledger;
@@ -20,9 +17,9 @@ mod lockout;
 #[path = "../../../crates/totp-core/src/network.rs"]
 #[allow(dead_code, reason = "the rest of the library uses it")]
 mod network;
-#[path = "../../../crates/totp-core/src/secret.rs"]
+#[path = "../../../crates/totp-core/src/random.rs"]
 #[allow(dead_code, reason = "the rest of the library uses it")]
-mod secret;
+mod random;
 mod policy {
     pub(crate) use crate::device;
 }
@@ -46,7 +43,7 @@ mod user {
 }
 
 use device::{Device, MOST_DEVICES, Mark};
-use id::Id;
+use random::Id;
 use ledger::Ledger;
 use ledger::slot::{LENGTH, NextSlot, SLOT, Slots, encode};
 use libfuzzer_sys::fuzz_target;

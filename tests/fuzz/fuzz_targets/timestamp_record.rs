@@ -3,12 +3,9 @@
 //! Its identifiers cannot be made outside the crate, so the module is included by path with the files it needs.
 #![no_main]
 
-#[path = "../../../crates/totp-core/src/id.rs"]
+#[path = "../../../crates/totp-core/src/random.rs"]
 #[allow(dead_code, reason = "the rest of the library uses it")]
-mod id;
-#[path = "../../../crates/totp-core/src/secret.rs"]
-#[allow(dead_code, reason = "the rest of the library uses it")]
-mod secret;
+mod random;
 #[path = "../../../crates/totp-core/src/policy/timestamp_record.rs"]
 #[allow(dead_code, reason = "the rest of the library uses it")]
 mod timestamp_record;
@@ -16,7 +13,7 @@ mod time {
     pub(crate) use totp_core::time::Seconds;
 }
 
-use id::Id;
+use random::Id;
 use libfuzzer_sys::fuzz_target;
 use time::Seconds;
 use timestamp_record::{Ancestor, Asker, Caller, Process, SessionOrigin, TimestampRecord, Uids};

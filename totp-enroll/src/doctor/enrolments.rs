@@ -13,7 +13,7 @@ use totp_core::keyring::{Keyring, OpenError};
 use totp_core::ledger::Ledger;
 use totp_core::store::{Document, Held, Hold, Store, StoreError, Users};
 use totp_core::user::User;
-use totp_host::clock;
+use totp_host::machine;
 use totp_host::settings::KeyringFiles;
 
 /// How long to wait for a login that holds the ledger.
@@ -133,7 +133,7 @@ impl EnrolmentCheck<'_> {
         if credential.recovery_codes() > 0 && recovery_left(credential, ledger) < self.config.warn_below {
             self.few.push(user.as_str().to_owned());
         }
-        let Ok(now) = clock::now() else { return };
+        let Ok(now) = machine::now() else { return };
         if let Some(last) = ledger.last_login().filter(|last| last.at > now.realtime.saturating_add(AHEAD)) {
             self.findings.push(
                 Finding::serious(

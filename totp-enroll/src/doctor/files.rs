@@ -13,7 +13,7 @@ use totp_core::notice::Notice;
 use totp_core::store::notices::NoticeSpool;
 use totp_core::store::{Engine, Maintenance, Resets, StorageProblem, StoreError};
 use totp_core::time::Seconds;
-use totp_host::clock;
+use totp_host::machine;
 use totp_host::settings::KeyringFiles;
 use totp_host::store::TimestampRecords;
 
@@ -99,7 +99,7 @@ fn unusable(name: &'static str, error: &StoreError) -> Finding {
 /// What the store's engine finds wrong with its own storage.
 fn storage(store: &impl Maintenance, findings: &mut Vec<Finding>) {
     // Without a clock no draft is old.
-    let now = clock::now().map_or(0, |now| now.realtime);
+    let now = machine::now().map_or(0, |now| now.realtime);
     findings.extend(store.check(ABANDONED, now).iter().map(|problem| match problem {
         StorageProblem::Unusable(error) => unusable("state_unusable", error),
         StorageProblem::Foreign(name) => not_pam_totp(name),

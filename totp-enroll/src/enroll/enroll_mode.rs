@@ -14,10 +14,10 @@ use totp_core::enrolment;
 use totp_core::enrolment::ExpectedEnrolment;
 use totp_core::enrolment::draft::{Confirmed, Draft};
 use totp_core::factor::totp::Parameters;
-use totp_core::secret::Secret;
+use totp_core::random::Secret;
 use totp_core::store::Held;
 use totp_core::user::Account;
-use totp_host::entropy::OsEntropy;
+use totp_host::machine::OsEntropy;
 
 /// What happens to an existing enrolment.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -22,12 +22,12 @@ use totp_core::code::Answer;
 use totp_core::enrolment::attempts::TRIES;
 use totp_core::enrolment::draft::{Confirmed, Draft};
 use totp_core::login::Method;
+use totp_core::random::Secret;
 use totp_core::recovery::{RecoveryKind, SCRATCH_DIGITS};
-use totp_core::secret::Secret;
 use totp_core::store::{Engine, EnrolmentAttempts, Users};
 use totp_core::time::Seconds;
 use totp_core::user::Account;
-use totp_host::clock;
+use totp_host::machine;
 use zeroize::Zeroizing;
 
 pub(crate) fn run(context: &Context, options: &Enroll) -> Result<(), CommandError> {
@@ -107,7 +107,7 @@ fn ask_code(
         }
         left = left.saturating_sub(1);
         attempts.charge()?;
-        match draft.confirm(typed.expose(), clock::now()?) {
+        match draft.confirm(typed.expose(), machine::now()?) {
             Ok(confirmed) => {
                 attempts.forget();
                 return Ok(confirmed);
@@ -138,14 +138,14 @@ impl<'a> Attempts<'a> {
     /// Refuses where no attempt is left; before the QR code is shown.
     fn check(&self) -> Result<(), CommandError> {
         let Some(uid) = self.account.uid else { return Ok(()) };
-        let wait = self.counter.wait(uid, clock::now()?.boottime)?;
+        let wait = self.counter.wait(uid, machine::now()?.boottime)?;
         wait.map_or(Ok(()), |wait| Err(self.exhausted(wait)))
     }
 
     /// Counts an attempt; before the code is checked, because other processes may try at the same time.
     fn charge(&self) -> Result<(), CommandError> {
         let Some(uid) = self.account.uid else { return Ok(()) };
-        let charged = self.counter.charge(uid, clock::now()?.boottime)?;
+        let charged = self.counter.charge(uid, machine::now()?.boottime)?;
         charged.map_err(|wait| self.exhausted(wait))
     }
 

@@ -3,8 +3,8 @@
 
 use data_encoding::{BASE32_NOPAD, Encoding, Specification};
 use totp_core::factor::totp::{Algorithm, Parameters, ParametersError};
+use totp_core::random::Secret;
 use totp_core::recovery::ScratchCode;
-use totp_core::secret::Secret;
 use zeroize::Zeroizing;
 
 /// The largest file that the program reads, in bytes.

@@ -1,7 +1,7 @@
 //! The result of parsing one authenticator, whatever the file format. A file of its own, because the fuzz targets include it.
 
 use totp_core::factor::totp::Parameters;
-use totp_core::secret::Secret;
+use totp_core::random::Secret;
 
 /// One authenticator of one user.
 pub(super) struct ImportedAuthenticator {

@@ -6,7 +6,7 @@ use data_encoding::BASE64_NOPAD;
 use percent_encoding::percent_decode;
 use prost::Message;
 use totp_core::factor::totp::{Algorithm, Parameters, ParametersError};
-use totp_core::secret::Secret;
+use totp_core::random::Secret;
 use zeroize::Zeroizing;
 
 const SCHEME: &[u8] = b"otpauth-migration://";

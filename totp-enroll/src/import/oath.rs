@@ -4,7 +4,7 @@
 use super::imported_authenticator::ImportedAuthenticator;
 use data_encoding::HEXLOWER_PERMISSIVE;
 use totp_core::factor::totp::{Algorithm, Parameters, ParametersError};
-use totp_core::secret::Secret;
+use totp_core::random::Secret;
 
 /// Why a line cannot be imported.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

@@ -18,7 +18,7 @@ use totp_core::enrolment::draft::Draft;
 use totp_core::factor::totp::{Drift, Totp, WIDEST_DRIFT};
 use totp_core::recovery::MOST_CODES;
 use totp_core::store::Engine;
-use totp_host::clock;
+use totp_host::machine;
 use zeroize::Zeroizing;
 
 /// The name in the log and in the authenticators' labels.
@@ -71,7 +71,7 @@ pub(super) fn run(context: &Context, options: &GoogleAuthenticator) -> Result<()
         context.store.prepare()?;
     }
     let no_state_yet = new_users::no_state_yet(context);
-    let now = clock::now()?.realtime;
+    let now = machine::now()?.realtime;
     let (mut accepted, mut skipped, mut users) = (Vec::<AcceptedFile>::new(), Vec::new(), BTreeSet::new());
     for FoundFile { user, file, text, notes } in found {
         let account = new_users::account_of(&user, unknown);

@@ -5,7 +5,7 @@ use data_encoding::BASE32_NOPAD;
 use percent_encoding::percent_decode;
 use std::borrow::Cow;
 use totp_core::factor::totp::{Algorithm, Parameters, ParametersError};
-use totp_core::secret::Secret;
+use totp_core::random::Secret;
 use zeroize::Zeroizing;
 
 /// The longest URI in bytes; only an embedded image makes one longer. Shorter than the longest line that is read, so that a

@@ -16,7 +16,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use totp_core::audit_event::Name;
 use totp_core::keyring::{Key, Keyring};
-use totp_core::secret::Secret;
+use totp_core::random::Secret;
 use totp_core::store::StoreError;
 use totp_host::documents::{Access, read_document};
 

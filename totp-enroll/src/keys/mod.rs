@@ -19,9 +19,8 @@ use totp_core::audit_event::Name;
 use totp_core::keyring::Keyring;
 use totp_core::keyring::rotation::Census;
 use totp_core::store::Engine;
-use totp_host::clock;
 use totp_host::documents::create_document;
-use totp_host::entropy::OsEntropy;
+use totp_host::machine::{self, OsEntropy};
 use totp_host::settings::KeyringFiles;
 
 pub(crate) fn run(context: &Context, command: &Keys) -> Result<(), CommandError> {
@@ -60,7 +59,7 @@ fn init(context: &Context, if_missing: bool) -> Result<(), CommandError> {
         let problem = "is this machine's sealed keyring already; nothing was changed, because the enrolments cannot be opened without it";
         return Err(CommandError::refused(problem).at(files.sealed(), None));
     }
-    let text = Keyring::generate(clock::created(clock::now()?)?, &mut OsEntropy)
+    let text = Keyring::generate(machine::created(machine::now()?)?, &mut OsEntropy)
         .map_err(|error| CommandError::refused(error.to_string()))?;
     if !create_document(file, &text)? {
         if if_missing {

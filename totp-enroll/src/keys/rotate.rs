@@ -9,9 +9,8 @@ use totp_core::audit_event::{Event, Name};
 use totp_core::keyring::rotation::{Rotated, Rotation, RotationError, RotationStep, Skipped, SkippedError};
 use totp_core::keyring::{Key, Keyring};
 use totp_core::store::{Document, Engine, Users};
-use totp_host::clock;
 use totp_host::documents::sync_document;
-use totp_host::entropy::OsEntropy;
+use totp_host::machine::{self, OsEntropy};
 
 /// What was done, and what is left to do.
 #[derive(Serialize)]
@@ -72,7 +71,7 @@ fn make_new_key(context: &Context) -> Result<(), CommandError> {
     let _lock = context.lock_to_change_keys()?;
     let (file, _) = context.keyring_text()?;
     let text =
-        context.keyring()?.with_new_key(clock::created(clock::now()?)?, &mut OsEntropy).map_err(|error| {
+        context.keyring()?.with_new_key(machine::created(machine::now()?)?, &mut OsEntropy).map_err(|error| {
             let problem = format!(
                 "{error}; \"totp-enroll keys list\" shows which enrolments need them: fix or disable those, then try again"
             );

@@ -15,7 +15,7 @@ use totp_core::audit_event::Name;
 use totp_core::config::{Config, Paths};
 use totp_core::keyring::rotation::Census;
 use totp_core::keyring::{Key, Keyring};
-use totp_core::secret::Secret;
+use totp_core::random::Secret;
 use totp_core::store::{Engine, StoreError};
 use totp_host::documents::{Access, create_document, destroy_document, destroy_drafts, read_document};
 use totp_host::settings::KeyringFiles;

@@ -7,7 +7,7 @@ use crate::context::Context;
 use std::io::Write;
 use std::process::{Command, Stdio};
 use totp_core::keyring::Keyring;
-use totp_core::secret::Secret;
+use totp_core::random::Secret;
 use totp_core::store::StoreError;
 use totp_host::documents::{Access, create_document, read_document, replace_document};
 use totp_host::settings::KeyringFiles;

@@ -14,7 +14,7 @@ use totp_core::notice::{Notice, NoticeError};
 use totp_core::store::Engine;
 use totp_core::store::notices::{NoticeSpool, SendLock, Sending, Waiting};
 use totp_core::time::Seconds;
-use totp_host::clock;
+use totp_host::machine;
 
 /// Which notices to send.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub(super) fn send(
         let problem = "there is no program to send notices with; name one in the config ([notify] command), or install a mail system";
         return Err(CommandError::refused(problem));
     };
-    let sending = match spool.lock_to_send(patience, clock::now()?.realtime)? {
+    let sending = match spool.lock_to_send(patience, machine::now()?.realtime)? {
         SendLock::Sending(sending) => sending,
         SendLock::NothingThere => return Ok(report),
         SendLock::Busy => {
@@ -109,7 +109,7 @@ impl<S: NoticeSpool> Run<'_, S> {
 
     /// Notices are turned off: drops those that are older than notices may get.
     fn drop_old(&mut self) -> Result<(), CommandError> {
-        let now = clock::now()?.realtime;
+        let now = machine::now()?.realtime;
         for waiting in self.spool.waiting()?.0.iter().filter(|waiting| waiting.is_old(now)) {
             let notice = match self.spool.read(waiting).map(|text| text.map(|text| Notice::decode(&text))) {
                 Ok(Some(Ok(notice))) => Some(notice),
@@ -131,7 +131,7 @@ impl<S: NoticeSpool> Run<'_, S> {
     }
 
     fn next(&self) -> Result<Option<Waiting>, CommandError> {
-        let now = clock::now()?.realtime;
+        let now = machine::now()?.realtime;
         let is_next = |notice: &Waiting| {
             !self.tried.contains(notice.id()) && (self.which == NoticeSelection::All || notice.is_due(now))
         };
@@ -160,7 +160,7 @@ impl<S: NoticeSpool> Run<'_, S> {
             }
             // A newer version can read it, so it is never given up.
             Err(error @ NoticeError::OtherVersion) => {
-                self.sending.later(waiting, clock::now()?.realtime)?;
+                self.sending.later(waiting, machine::now()?.realtime)?;
                 self.report.failed = self.report.failed.saturating_add(1);
                 self.log(waiting, None, tries(waiting), "waits", &error.to_string());
                 return Ok(Next::GoOn);
@@ -189,7 +189,7 @@ impl<S: NoticeSpool> Run<'_, S> {
         notice: Option<&Notice>,
         problem: &str,
     ) -> Result<(), CommandError> {
-        let state = match self.sending.failed(waiting, clock::now()?.realtime)? {
+        let state = match self.sending.failed(waiting, machine::now()?.realtime)? {
             Some(_) => {
                 self.report.failed = self.report.failed.saturating_add(1);
                 "waits"

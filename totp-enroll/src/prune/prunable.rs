@@ -13,7 +13,7 @@ use totp_core::enrolment::ExpectedEnrolment;
 use totp_core::store::{Hold, Maintenance, Resets, Store, StoreError, Users};
 use totp_core::time::Seconds;
 use totp_core::user::User;
-use totp_host::clock;
+use totp_host::machine;
 use totp_host::store::TimestampRecords;
 
 /// A temporary file that has not changed for this long belongs to a killed program.
@@ -136,7 +136,7 @@ impl Prunable {
             }
         }
         found.enrolments.sort_by(|one, other| one.user.cmp(&other.user));
-        let stale = context.store.stale_drafts(STALE, clock::now()?.realtime)?;
+        let stale = context.store.stale_drafts(STALE, machine::now()?.realtime)?;
         found.files = stale.into_iter().map(PathBuf::from).collect();
         found.files.extend(TimestampRecords::new(&context.config.paths.runtime).expired(is_alive)?);
         Ok(found)

@@ -20,12 +20,11 @@ use totp_core::account_recovery::{
 };
 use totp_core::audit_event::Name;
 use totp_core::enrolment::ExpectedEnrolment;
+use totp_core::random::Secret;
 use totp_core::recovery::grouped;
-use totp_core::secret::Secret;
 use totp_core::store::{Resets, Users};
 use totp_core::user::Account;
-use totp_host::clock;
-use totp_host::entropy::OsEntropy;
+use totp_host::machine::{self, OsEntropy};
 use totp_host::store::TimestampRecords;
 
 pub(crate) fn run(context: &Context, command: &cli::Reset) -> Result<(), CommandError> {
@@ -142,7 +141,7 @@ fn complete(context: &Context, user: &str, end_sessions: bool, consent: Consent)
     let _signals_blocked = SignalsBlocked::begin();
     let entry = context.entry_to_withdraw(&account)?;
     // The time is read again: the prompt may have taken long.
-    let step = StepInputs { now: clock::now()?.realtime, ..step };
+    let step = StepInputs { now: machine::now()?.realtime, ..step };
     let done = account_recovery::complete(entry, &step, &mut OsEntropy);
     let (reset, token) = done.map_err(|error| log_refusal(context, &account, "complete", error))?;
     log_completion(context, &account, &reset);
@@ -291,7 +290,7 @@ fn step_by_operator<'a>(
         let event = context.event(Name::ResetRefused, account).field("step", step);
         context.audit(&event.field("reason", "not_one_person"));
     })?;
-    Ok(StepInputs { account, by, rules: context.config.reset, now: clock::now()?.realtime })
+    Ok(StepInputs { account, by, rules: context.config.reset, now: machine::now()?.realtime })
 }
 
 /// Logs a step that the rules refuse.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use totp_core::account_recovery::{Reset, ResetStep, Stage, TokenState};
 use totp_core::store::{Resets, Users};
 use totp_core::user::User;
-use totp_host::clock;
+use totp_host::machine;
 
 /// One reset, as `request`, `approve` and `list` print it.
 #[derive(Serialize)]
@@ -44,7 +44,7 @@ pub(super) struct TakenStep<'a> {
 
 impl ResetReport {
     pub(super) fn of(context: &Context, reset: &Reset) -> Result<Self, CommandError> {
-        let (terms, now) = (&context.config.reset, clock::now()?.realtime);
+        let (terms, now) = (&context.config.reset, machine::now()?.realtime);
         let account = canonical(reset.account().user.as_str(), Unknown::Allowed)?;
         let stage = match reset.stage(&account, context.store.expected(&account.user)?, terms, now) {
             Stage::Unapproved(_) => "unapproved",

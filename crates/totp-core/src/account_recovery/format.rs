@@ -5,7 +5,7 @@ use super::reset_step::{MOST_APPROVALS, Person, ResetReason, ResetRules, ResetSt
 use super::reset_token::ResetToken;
 use crate::document::{self, DocumentError, ParseError, Table};
 use crate::enrolment::ExpectedEnrolment;
-use crate::id::Id;
+use crate::random::Id;
 use crate::time::Seconds;
 use crate::user::Account;
 use crate::user::User;

@@ -20,8 +20,8 @@ pub use reset_step::{
 pub use reset_token::{MOST_WRONG, ResetToken, TokenState};
 
 use crate::enrolment::ExpectedEnrolment;
-use crate::id::Id;
-use crate::secret::{Entropy, EntropyError, Secret};
+use crate::random::Id;
+use crate::random::{Entropy, EntropyError, Secret};
 use crate::store::{Entry, StoreError};
 use crate::user::Account;
 

@@ -12,8 +12,8 @@
 use super::reset_step::{Person, ResetError, ResetNotice, ResetReason, ResetRules, ResetStep};
 use super::reset_token::{ResetToken, TokenState};
 use crate::enrolment::ExpectedEnrolment;
-use crate::id::Id;
-use crate::secret::{Entropy, EntropyError, Secret};
+use crate::random::Id;
+use crate::random::{Entropy, EntropyError, Secret};
 use crate::time::Seconds;
 use crate::user::Account;
 

@@ -3,7 +3,7 @@
 use super::super::reset_step::ResetReasonError;
 use super::*;
 use crate::fixture::{NOON, alice};
-use crate::secret::tests::Counter;
+use crate::random::tests::Counter;
 use crate::user::User;
 use proptest::prelude::*;
 use std::path::Path;

@@ -5,9 +5,9 @@
 //! uses it up, in the same hold, so someone who leaves the enrolment early can use the token again.
 
 use crate::document::{Base64, ParseError, Table};
-use crate::id::Id;
+use crate::random::Id;
+use crate::random::{Entropy, EntropyError, Secret};
 use crate::recovery::{self, Hash};
-use crate::secret::{Entropy, EntropyError, Secret};
 use crate::time::Seconds;
 use crate::user::User;
 use serde::{Serialize, Serializer};
@@ -118,7 +118,7 @@ fn hash(id: Id, user: &User, code: &Secret) -> Hash {
 mod tests {
     use super::*;
     use crate::fixture::NOON;
-    use crate::secret::tests::Counter;
+    use crate::random::tests::Counter;
 
     fn alice() -> User {
         User::parse("alice").unwrap()

@@ -3,10 +3,10 @@
 use super::{Authenticator, Bound, Credential, CredentialError, Label, RecoverySet, SCRATCH, VERSION};
 use crate::document::{Base64, DocumentError};
 use crate::factor::{Factor, WrittenFactor};
-use crate::id::Id;
 use crate::keyring::{Keyring, OpenError, SealError, Sealed};
+use crate::random::Id;
+use crate::random::{Entropy, EntropyError, Secret};
 use crate::recovery::{self, ScratchCode};
-use crate::secret::{Entropy, EntropyError, Secret};
 use crate::time::Created;
 use serde::Serialize;
 use std::path::Path;

@@ -3,8 +3,8 @@
 use super::*;
 use crate::factor::totp::{Algorithm, Drift, Parameters, Totp};
 use crate::keyring::tests::{keyring, with_new_key};
+use crate::random::tests::Counter;
 use crate::recovery::ScratchCode;
-use crate::secret::tests::Counter;
 
 const SECRET: &[u8] = b"12345678901234567890";
 

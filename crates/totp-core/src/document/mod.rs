@@ -5,9 +5,9 @@ mod tests;
 
 pub(crate) use toml::de::DeValue as Value;
 
-use crate::id::Id;
 use crate::mail_address::{Address, Recipient};
 use crate::network::Network;
+use crate::random::Id;
 use crate::time::{Created, Date, Seconds};
 use base64ct::Encoding;
 use std::ops::RangeInclusive;

@@ -5,7 +5,7 @@ use crate::credential::Label;
 use crate::factor::totp::{LONGEST_SECRET, SHORTEST_SECRET};
 use crate::factor::{ClockOff, Factor};
 use crate::ledger::Progress;
-use crate::secret::{Entropy, EntropyError, Secret};
+use crate::random::{Entropy, EntropyError, Secret};
 use crate::time::Now;
 use base32ct::{Base32UpperUnpadded, Encoding};
 
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
     use crate::factor::totp::{Algorithm, Parameters};
     use crate::fixture::{NOON, PHONE, SPARE, at, code, draft};
-    use crate::secret::tests::Counter;
+    use crate::random::tests::Counter;
 
     #[test]
     fn a_draft_is_confirmed_by_its_own_code_and_comes_back_from_a_wrong_one() {

@@ -1,9 +1,9 @@
 //! The enrolment over which a change was permitted, and why an enrolment is not changed.
 
 use crate::credential::{AddError, Credential, CredentialError};
-use crate::id::Id;
 use crate::keyring::SealError;
-use crate::secret::EntropyError;
+use crate::random::EntropyError;
+use crate::random::Id;
 use crate::store::error::StoreError;
 
 /// What a user was enrolled with when a change was permitted. The change is made over that and nothing else: a

@@ -12,7 +12,7 @@ pub use crate::code::ClockOff;
 use crate::code::CodeMatch;
 use crate::document::{Field, ParseError, Table, Value, word};
 use crate::keyring::Binding;
-use crate::secret::Secret;
+use crate::random::Secret;
 use crate::time::Now;
 use serde::Serialize;
 use totp::{Algorithm, Drift, Generator, Parameters, Totp};

@@ -2,7 +2,7 @@
 
 use crate::code::{ClockOff, CodeMatch};
 use crate::keyring::Binding;
-use crate::secret::Secret;
+use crate::random::Secret;
 use crate::time::{Now, Seconds};
 
 /// The shortest shared secret that is accepted, in bytes (80 bits; RFC 4226 section 4 asks for 128 of new ones, but

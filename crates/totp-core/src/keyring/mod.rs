@@ -3,7 +3,7 @@
 pub mod rotation;
 
 use crate::document::{self, Base64, DocumentError, Field, ParseError, Table, Value};
-use crate::secret::{Entropy, EntropyError, Secret, random_array};
+use crate::random::{Entropy, EntropyError, Secret, random_array};
 use crate::time::Created;
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};

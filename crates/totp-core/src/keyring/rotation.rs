@@ -6,7 +6,7 @@
 
 use crate::credential::{Credential, ResealError};
 use crate::keyring::{Key, Keyring, OpenError, SealError};
-use crate::secret::Entropy;
+use crate::random::Entropy;
 use crate::store::{FoundCredential, Reseal, Resealed, Resealing, StoreError, Users};
 use crate::user::User;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,7 +1,7 @@
 //! What a keyring promises: what it sealed opens, and a document that is not whole is refused without a word of its keys.
 
 use super::*;
-use crate::secret::tests::Counter;
+use crate::random::tests::Counter;
 use std::path::Path;
 
 pub(crate) use crate::fixture::{keyring, with_new_key};

@@ -6,9 +6,9 @@ use crate::account_recovery::ResetNotice;
 use crate::credential::Credential;
 use crate::factor::Durability;
 use crate::factor::{Factor, FactorKind};
-use crate::id::Id;
 use crate::lockout::Failures;
 use crate::policy::device::Device;
+use crate::random::Id;
 use crate::recovery::MOST_CODES;
 
 /// A user's ledger. The default belongs to no credential: nobody is enrolled.

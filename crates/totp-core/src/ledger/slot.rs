@@ -11,10 +11,10 @@
 use crate::account_recovery::ResetNotice;
 use crate::credential::MOST_AUTHENTICATORS;
 use crate::factor::FactorKind;
-use crate::id::Id;
 use crate::ledger::{LastLogin, Ledger, LoginMethod, Progress, RecoveryMarks};
 use crate::lockout::{Failures, MOST_ATTEMPTS};
 use crate::policy::device::{Device, MOST_DEVICES, Mark};
+use crate::random::Id;
 use crate::recovery::MOST_CODES;
 use sha2::{Digest, Sha256};
 

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::fixture::{Fixture, NOON, PHONE, SPARE, alice, at, code, word};
-use crate::secret::Secret;
+use crate::random::Secret;
 use crate::store::Entry;
 use crate::store::memory::{Exclusion, Locking, Memory, in_both_modes};
 use crate::time::Seconds;

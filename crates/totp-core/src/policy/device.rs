@@ -1,8 +1,8 @@
 //! Remembered devices as values: the traits of a connection are kept as a keyed hash and compared.
 
-use crate::id::Id;
 use crate::network::leading;
-use crate::secret::Secret;
+use crate::random::Id;
+use crate::random::Secret;
 use crate::time::Seconds;
 use crate::user::User;
 use base16ct::lower;

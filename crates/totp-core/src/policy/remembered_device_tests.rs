@@ -190,7 +190,7 @@ fn forgetting_nothing_writes_nothing<X: Exclusion>() {
 fn no_seal_is_opened_where_no_device_can_be_recognised<X: Exclusion>() {
     let fixture = enrolled::<X>();
     let created = "2026-11-20T19:00:00Z".parse().unwrap();
-    let text = Keyring::generate(created, &mut crate::secret::tests::Counter(77)).unwrap();
+    let text = Keyring::generate(created, &mut crate::random::tests::Counter(77)).unwrap();
     let others = Keyring::parse(std::path::Path::new("keyring.toml"), text.expose()).unwrap();
     let seen =
         |traits: &Traits<'_>| recognise(&held(&fixture), &alice(), traits, &KEYS, at(NOON + 60), &others);

@@ -6,7 +6,7 @@
 //! It counts only for the account that gave the code: every process that could have typed into the asking one must
 //! belong to that account or to root. It is neither written nor counted if a third account is in between.
 
-use crate::id::Id;
+use crate::random::Id;
 use crate::time::Seconds;
 use std::fmt::Write;
 

@@ -19,7 +19,7 @@ use crate::credential::Credential;
 use crate::document::DocumentError;
 use crate::ledger::Ledger;
 use crate::notice::Notice;
-use crate::secret::Entropy;
+use crate::random::Entropy;
 use crate::time::Seconds;
 use crate::user::User;
 use state::{Claim, Enrolment, Shared};

@@ -1,7 +1,7 @@
 //! The spool of notices: the trait that an engine implements, the order and limits of waiting notices, and when each is retried.
 
 use crate::notice::Notice;
-use crate::secret::Entropy;
+use crate::random::Entropy;
 use crate::store::error::StoreError;
 use std::time::Duration;
 

@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use totp_core::account_recovery::MOST_WRONG;
 use totp_core::account_recovery::*;
 use totp_core::account_recovery::{Person, ResetError, ResetReason, ResetRules};
-use totp_core::secret::Secret;
+use totp_core::random::Secret;
 use totp_core::store::Entries;
 use totp_core::store::Entry;
 use totp_core::store::Store;

@@ -7,7 +7,7 @@ use totp_core::enrolment::draft::Confirmed;
 use totp_core::enrolment::*;
 use totp_core::ledger::LastLogin;
 use totp_core::ledger::LoginMethod;
-use totp_core::secret::Secret;
+use totp_core::random::Secret;
 use totp_core::store::Entries;
 use totp_core::store::Entry;
 use totp_core::store::StoreError;

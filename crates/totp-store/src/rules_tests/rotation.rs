@@ -10,7 +10,7 @@ use std::time::Duration;
 use totp_core::enrolment::{NewUser, enrol_all, renew_recovery, unlock, withdraw};
 use totp_core::keyring::Keyring;
 use totp_core::keyring::rotation::*;
-use totp_core::secret::{Entropy, EntropyError, Secret};
+use totp_core::random::{Entropy, EntropyError, Secret};
 use totp_core::store::Entries;
 use totp_core::store::FoundCredential;
 use totp_core::store::KeyringLocks;

@@ -1,10 +1,61 @@
-//! Looks up accounts and groups in the machine's databases and directory services (nsswitch).
+//! What the operating system tells every front end: the time, random bytes, accounts and groups.
 
 use nix::errno::Errno;
+use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{Gid, Group, Uid, User as Passwd, getgrouplist};
 use std::ffi::CString;
+use totp_core::random::{Entropy, EntropyError};
+use totp_core::time::Created;
+use totp_core::time::Now;
 use totp_core::user::Account;
 use totp_core::user::User;
+
+/// Why there is no time to go by.
+#[derive(Debug, thiserror::Error)]
+pub enum ClockError {
+    /// The system call failed.
+    #[error("the clock cannot be read (clock_gettime: {})", .0.desc())]
+    System(Errno),
+    /// `CLOCK_REALTIME` is negative.
+    #[error("the system clock is before 1970: correct it")]
+    Before1970,
+    /// The year is after 9999, which RFC 3339 cannot write.
+    #[error("the system clock is out of range: correct it")]
+    OutOfRange,
+}
+
+/// Reads `CLOCK_REALTIME` and `CLOCK_BOOTTIME`, in whole seconds.
+///
+/// # Errors
+/// [`ClockError`] if a clock cannot be read or is before 1970.
+pub fn now() -> Result<Now, ClockError> {
+    // In this order: a pause in between makes the boot instant later, and the boot rule then refuses more codes, not fewer.
+    let boottime = seconds(ClockId::CLOCK_BOOTTIME)?;
+    Ok(Now { realtime: seconds(ClockId::CLOCK_REALTIME)?, boottime })
+}
+
+/// The same moment in the form that documents have it in.
+///
+/// # Errors
+/// [`ClockError::OutOfRange`] if it cannot be written.
+pub fn created(now: Now) -> Result<Created, ClockError> {
+    Created::at(now.realtime).ok_or(ClockError::OutOfRange)
+}
+
+fn seconds(clock: ClockId) -> Result<u64, ClockError> {
+    let time = clock_gettime(clock).map_err(ClockError::System)?;
+    u64::try_from(time.tv_sec()).map_err(|_| ClockError::Before1970)
+}
+
+/// getrandom(2).
+#[derive(Debug, Clone, Copy)]
+pub struct OsEntropy;
+
+impl Entropy for OsEntropy {
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), EntropyError> {
+        getrandom::fill(bytes).map_err(|_| EntropyError)
+    }
+}
 
 /// The account that a name belongs to: with a directory service that ignores case, `Alice` is `alice`.
 #[derive(Debug, Clone)]
@@ -102,6 +153,13 @@ fn is_member(user: &str, of_account: &[Gid], group: &Group) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_year_after_9999_is_out_of_range() {
+        let at = |realtime| created(Now { realtime, boottime: 0 });
+        assert_eq!(at(1_800_000_000).unwrap().to_string(), "2027-01-15T08:00:00Z");
+        assert!(matches!(at(253_402_300_800), Err(ClockError::OutOfRange)));
+    }
 
     #[test]
     fn root_is_in_its_own_group_and_in_no_other() {
