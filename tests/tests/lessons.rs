@@ -29,6 +29,9 @@ fn every_test_that_the_table_of_lessons_names_is_there() {
 #[test]
 fn every_file_of_tests_is_run() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let entries = |directory: &Path| -> Vec<PathBuf> {
+        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect()
+    };
     let (mut count, mut missing) = (0, Vec::new());
     let is_part = |path: &PathBuf| path.is_dir();
     let parts = entries(&directory).into_iter().filter(is_part).map(|part| (part.with_extension("rs"), part));
@@ -45,8 +48,4 @@ fn every_file_of_tests_is_run() {
         }
     }
     assert!(count > 50 && missing.is_empty(), "{missing:#?}");
-}
-
-fn entries(directory: &Path) -> Vec<PathBuf> {
-    fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect()
 }

@@ -3,7 +3,9 @@
 //! What is handed on (`pub use`) is followed to where it is defined, and handing it on is no arrow by itself: a module may
 //! offer what its rooms make to others, as long as they do not need the module in turn.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use syn::Item;
 
 use crate::methods;
 use crate::paths::{self, Bound};
@@ -35,8 +37,8 @@ pub fn arrows(modules: &[Module]) -> Vec<Arrow> {
         for (import, path) in imported.chain(named.iter().map(|named| (None, named))) {
             let Some(to) = map.definer(&module.path, &path.segments, import.is_some()) else { continue };
             // To import a module is to name nothing of it yet.
-            let is_module =
-                import.is_some_and(|bound| bound.name != "*") && map.is_module(&module.path, &path.segments);
+            let is_module = import.is_some_and(|bound| bound.name != "*")
+                && map.is_module(&module.path, &path.segments, HANDS);
             if to != module.path && !is_module {
                 found.push(Arrow {
                     from: module.name(),
@@ -70,6 +72,16 @@ pub fn arrows(modules: &[Module]) -> Vec<Arrow> {
 /// What can be named where.
 struct Map {
     bound: BTreeMap<Vec<String>, Vec<Bound>>,
+    /// The functions and constants of each module: they may have the name of a module beside them.
+    values: BTreeMap<Vec<String>, BTreeSet<String>>,
+}
+
+/// What a path leads to.
+enum Found {
+    /// A module itself.
+    Module(Vec<String>),
+    /// Something that this module defines.
+    Item(Vec<String>),
 }
 
 /// More hands than a name passes through; two that hand on to each other end here.
@@ -77,19 +89,24 @@ const HANDS: usize = 16;
 
 impl Map {
     fn of(modules: &[Module]) -> Self {
-        Self { bound: modules.iter().map(|module| (module.path.clone(), paths::bound(module))).collect() }
+        Self {
+            bound: modules.iter().map(|module| (module.path.clone(), paths::bound(module))).collect(),
+            values: modules.iter().map(|module| (module.path.clone(), values(module))).collect(),
+        }
     }
 
     /// The module that defines what `path` names in `here`; none if it is not of this crate, or is a name of `here`'s own.
     fn definer(&self, here: &[String], path: &[String], import: bool) -> Option<Vec<String>> {
-        self.follow(here, path, import, HANDS)
+        match self.follow(here, path, import, HANDS)? {
+            Found::Module(module) | Found::Item(module) => Some(module),
+        }
     }
 
-    fn is_module(&self, here: &[String], path: &[String]) -> bool {
-        self.module_of(here, path, HANDS).is_some()
+    fn is_module(&self, here: &[String], path: &[String], hands: usize) -> bool {
+        matches!(self.follow(here, path, true, hands), Some(Found::Module(_)))
     }
 
-    fn follow(&self, here: &[String], path: &[String], import: bool, hands: usize) -> Option<Vec<String>> {
+    fn follow(&self, here: &[String], path: &[String], import: bool, hands: usize) -> Option<Found> {
         let hands = hands.checked_sub(1)?;
         let (first, rest) = path.split_first()?;
         if rest.is_empty() && !import && matches!(first.as_str(), "crate" | "self" | "super") {
@@ -117,8 +134,7 @@ impl Map {
                     };
                 }
                 let bound = self.bound.get(here)?.iter().find(|bound| bound.name == first)?;
-                let to = self.module_of(here, &bound.target.segments, hands);
-                if rest.is_empty() && to.is_some() {
+                if rest.is_empty() && self.is_module(here, &bound.target.segments, hands) {
                     return None;
                 }
                 let whole: Vec<String> = bound.target.segments.iter().chain(rest).cloned().collect();
@@ -132,10 +148,13 @@ impl Map {
     }
 
     /// From a module that is one, down the path: modules, then what the last of them defines or was handed.
-    fn descend(&self, module: &[String], path: &[String], hands: usize) -> Option<Vec<String>> {
-        let Some((first, rest)) = path.split_first() else { return Some(module.to_vec()) };
+    fn descend(&self, module: &[String], path: &[String], hands: usize) -> Option<Found> {
+        let Some((first, rest)) = path.split_first() else { return Some(Found::Module(module.to_vec())) };
         if first == "super" {
             return self.follow(module, path, true, hands);
+        }
+        if rest.is_empty() && self.values.get(module)?.contains(first) {
+            return Some(Found::Item(module.to_vec()));
         }
         let inner = below(module, first);
         if self.bound.contains_key(&inner) {
@@ -147,15 +166,19 @@ impl Map {
                 let whole: Vec<String> = bound.target.segments.iter().chain(rest).cloned().collect();
                 self.follow(module, &whole, true, hands)
             }
-            None => Some(module.to_vec()),
+            None => Some(Found::Item(module.to_vec())),
         }
     }
+}
 
-    /// The module that `path` itself is, if it is one.
-    fn module_of(&self, here: &[String], path: &[String], hands: usize) -> Option<Vec<String>> {
-        let found = self.follow(here, path, true, hands)?;
-        (found.last() == path.last()).then_some(found)
-    }
+fn values(module: &Module) -> BTreeSet<String> {
+    let name = |item: &Item| match item {
+        Item::Fn(item) => Some(item.sig.ident.to_string()),
+        Item::Const(item) => Some(item.ident.to_string()),
+        Item::Static(item) => Some(item.ident.to_string()),
+        _ => None,
+    };
+    module.items.iter().filter_map(name).collect()
 }
 
 fn below(module: &[String], name: &str) -> Vec<String> {

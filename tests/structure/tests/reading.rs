@@ -51,6 +51,35 @@ fn modules_that_name_each_other_are_a_circle_however_they_do() {
 }
 
 #[test]
+fn a_function_named_like_a_module_is_seen() {
+    let root = ("lib.rs", "mod a; mod b;");
+    let of_a = ("a.rs", "use crate::b::b; pub struct A; pub fn a() { b() }");
+    let of_b = ("b.rs", "use crate::a::A; pub fn b() -> A { A }");
+    assert_eq!(circle_count(&[root, of_a, of_b]), 1, "like its own module");
+    let root = ("lib.rs", "mod a;");
+    for of_inner in [
+        "use super::b; pub fn inner() { b() }",
+        "pub fn inner() { super::b() }",
+        "use super::{b as other}; pub fn inner() { other() }",
+        "use super::B; pub fn inner() { B }",
+    ] {
+        let files = [
+            root,
+            ("a/mod.rs", "mod b; mod inner; pub fn b() { inner::inner() } pub const B: () = b::of();"),
+            ("a/b.rs", "pub fn of() {}"),
+            ("a/inner.rs", of_inner),
+        ];
+        assert_eq!(circle_count(&files), 1, "like a module beside it: {of_inner}");
+    }
+    let files = [
+        ("lib.rs", "mod a; mod b;"),
+        ("a.rs", "use crate::b; pub struct A; pub fn a() { b::b() }"),
+        ("b.rs", "use crate::a; pub fn b() {} fn c(a: u8) -> u8 { a }"),
+    ];
+    assert_eq!(drawn(&files), ["a>b"], "an imported module is not named yet");
+}
+
+#[test]
 fn a_circle_through_others_is_one() {
     let files = [
         ("lib.rs", "mod a; mod b; mod c;"),
