@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::network::Network;
+use crate::policy::device::{RememberMode, RememberRules};
 use crate::time::Date;
 
 fn parse(text: &str, service: Option<&str>) -> Result<Config, String> {
