@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use totp_core::account_recovery::ResetNotice;
 use totp_core::code::Answer;
 use totp_core::config::Config;
-use totp_core::login::{Reason, Refusal, Rules, Submission, Verdict};
+use totp_core::login::{Method, Reason, Refusal, Rules, Submission, Verdict};
 use totp_core::module_arguments::{Arguments, FirstPass};
 use totp_core::policy::Decision;
 use totp_core::policy::device::RememberMode;
@@ -277,10 +277,14 @@ fn after_login(pamh: &PamHandle, attempt: &mut Attempt<'_>, store: &impl Engine,
             if attempt.leaves_timestamp() {
                 freshness::leave(attempt, &account, verified.credential());
             }
-            let now = machine::now().ok();
-            if let Some(text) = now.and_then(|now| messages::welcome(verified, &attempt.config, now.realtime))
-            {
-                attempt.say(pamh, PAM_TEXT_INFO, &text);
+            let is_by_code = matches!(verified.method(), Method::Code { .. });
+            if !is_by_code || verified.since_last().is_news() {
+                let now = machine::now().ok();
+                if let Some(text) =
+                    now.and_then(|now| messages::welcome(verified, &attempt.config, now.realtime))
+                {
+                    attempt.say(pamh, PAM_TEXT_INFO, &text);
+                }
             }
             if !matches!(attempt.policy.remember.mode, RememberMode::Off) {
                 remembered_device::offer(pamh, attempt, store, &account, verified);

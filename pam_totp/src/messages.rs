@@ -81,16 +81,15 @@ pub(crate) fn welcome(verified: &Verified, config: &Config, now: u64) -> Option<
 
 /// What happened since the previous login. `None`: nothing that the user has to check.
 fn since(since: &SinceLast, now: u64) -> Option<String> {
+    if !since.is_news() {
+        return None;
+    }
     let mut news = Vec::new();
     if since.wrong > 0 {
         news.push(counted(since.wrong.into(), "wrong code", "wrong codes"));
     }
     if since.device {
         news.push("a device was remembered".to_owned());
-    }
-    let by_recovery = since.login.is_some_and(|login| login.method == LoginMethod::RecoveryCode);
-    if news.is_empty() && !by_recovery {
-        return None;
     }
     let news = if news.is_empty() { String::new() } else { format!(" Since then: {}.", news.join(", ")) };
     Some(match since.login {

@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::credential::Credential;
 use crate::factor::Windows;
 use crate::keyring::Keyring;
+use crate::ledger::LoginMethod;
 use crate::lockout::Limit;
 use crate::random::Id;
 use crate::store::{Charging, Held, Hold, Store, StoreError};
@@ -124,6 +125,15 @@ impl Verified {
     #[must_use]
     pub fn credential(&self) -> Id {
         self.credential
+    }
+}
+
+impl SinceLast {
+    /// Whether there is something that the user has to check.
+    #[must_use]
+    pub fn is_news(&self) -> bool {
+        let by_recovery = self.login.is_some_and(|login| login.method == LoginMethod::RecoveryCode);
+        self.wrong > 0 || self.device || by_recovery
     }
 }
 
