@@ -12,6 +12,7 @@ use pam::module::PamHandle;
 use pam::secret::SecretBytes;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use totp_core::audit_event::{Event, Severity};
 use totp_core::config::{Command, Config, SENDMAIL};
@@ -25,7 +26,7 @@ use totp_core::store::{Engine, Users};
 use totp_core::time::Now;
 use totp_core::user::Account;
 use totp_host::machine::{self, OsEntropy, Who};
-use totp_host::settings;
+use totp_host::settings::{self, KeyringReader};
 
 /// How long a login waits for other logins to the same account.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
@@ -40,6 +41,7 @@ pub(crate) struct Attempt<'r> {
     /// `PAM_SILENT`: only prompts are shown.
     pub(crate) is_silent: bool,
     pub(crate) audit: Audit<'r>,
+    keyring: Arc<KeyringReader>,
     /// The account, as soon as it is known: each log line names it.
     pub(crate) who: Option<Who>,
     /// While a ledger is held, and until the log line about it is written; while a timestamp record is made.
@@ -48,7 +50,13 @@ pub(crate) struct Attempt<'r> {
 
 impl<'r> Attempt<'r> {
     /// Connects to the log.
-    pub(crate) fn new(arguments: Arguments, config: Config, request: &'r Request, flags: PamFlag) -> Self {
+    pub(crate) fn new(
+        arguments: Arguments,
+        config: Config,
+        keyring: Arc<KeyringReader>,
+        request: &'r Request,
+        flags: PamFlag,
+    ) -> Self {
         Self {
             audit: Audit::open(&config.paths.syslog, request),
             policy: config.policy.with_line(arguments.nullok, arguments.fresh),
@@ -56,6 +64,7 @@ impl<'r> Attempt<'r> {
             request,
             arguments,
             config,
+            keyring,
             who: None,
             caller_guard: None,
         }
@@ -125,8 +134,14 @@ impl<'r> Attempt<'r> {
         self.caller_guard.take().map_or(Ok(()), CallerGuard::restore).map_err(LoginError::CallerGuard)
     }
 
-    pub(crate) fn keyring(&self) -> Result<Keyring, LoginError> {
-        settings::read_keyring(&self.config.paths).map_err(LoginError::Keyring)
+    /// The keyring as it was read last.
+    pub(crate) fn keyring(&self) -> Result<Arc<Keyring>, LoginError> {
+        self.keyring.keyring().map_err(LoginError::Keyring)
+    }
+
+    /// The keyring as it is now.
+    pub(crate) fn reread_keyring(&self) -> Result<Arc<Keyring>, LoginError> {
+        self.keyring.reread().map_err(LoginError::Keyring)
     }
 
     /// Leaves the mail about what was just logged in the spool, if there is one for such an event. `totp-enroll` finds and sends
@@ -197,7 +212,7 @@ pub(crate) struct ModuleHost<'a, 'r, S> {
     pub(crate) store: &'a S,
     pub(crate) account: &'a Account,
     /// The keyring, if it was read before the ledger was held: so the ledger is held for a shorter time.
-    pub(crate) keyring: Option<Keyring>,
+    pub(crate) keyring: Option<Arc<Keyring>>,
 }
 
 impl<S: Users> Host for ModuleHost<'_, '_, S> {
@@ -215,7 +230,7 @@ impl<S: Users> Host for ModuleHost<'_, '_, S> {
     }
 
     fn reread_keyring(&mut self) -> Result<(), LoginError> {
-        self.keyring = Some(self.attempt.keyring()?);
+        self.keyring = Some(self.attempt.reread_keyring()?);
         Ok(())
     }
 

@@ -206,7 +206,7 @@ fn confirm(
 }
 
 fn seal(attempt: &Attempt<'_>, account: &Account, confirmed: Confirmed) -> Result<Prepared, Stop> {
-    let keyring = attempt.keyring()?;
+    let keyring = attempt.reread_keyring()?;
     let now = machine::now()?;
     let created = machine::created(now)?;
     let mut inputs = ChangeInputs { keyring: &keyring, entropy: &mut OsEntropy, created, now };
@@ -238,7 +238,7 @@ fn commit(
     // As where a code is judged: until the log line about it is written.
     attempt.guard_from_caller();
     let _lock = store.lock_to_seal(PATIENCE)?.ok_or(Stop::Busy)?;
-    if !prepared.is_sealed_with(&attempt.keyring()?) {
+    if !prepared.is_sealed_with(&*attempt.reread_keyring()?) {
         return Err(EnrolmentAborted::KeysRotated.into());
     }
     let entry = store.entry(&account.user, PATIENCE)?.ok_or(Stop::Busy)?;

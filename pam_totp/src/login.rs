@@ -24,6 +24,7 @@ use totp_core::store::Engine;
 use totp_core::time::Seconds;
 use totp_core::user::Account;
 use totp_host::machine::{self, Who};
+use totp_host::settings::KeyringReader;
 use totp_host::{settings, store};
 
 /// The first step that the argument `debug` logs. `doctor` looks for it in the module's file, to tell which version that is.
@@ -48,8 +49,9 @@ fn log_in(pamh: &mut PamHandle, words: &[&[u8]], flags: PamFlag) -> Outcome {
             return outcome;
         }
     };
-    let store = store::open(&config.paths);
-    let attempt = &mut Attempt::new(arguments, config, &request, flags);
+    let keyring = KeyringReader::new(&config.paths);
+    let store = store::open(&config.paths, keyring.clone());
+    let attempt = &mut Attempt::new(arguments, config, keyring, &request, flags);
     // pam_hooks would refuse after a panic as well, but without a line in the log.
     let decided = catch_unwind(AssertUnwindSafe(|| decide(pamh, attempt, &store)));
     let outcome = decided.unwrap_or(Err(LoginError::Panic)).unwrap_or_else(Outcome::LoginError);

@@ -4,6 +4,7 @@ use crate::command_error::CommandError;
 use crate::context::{Context, PATIENCE, busy};
 use crate::output;
 use crate::terminal::Terminal;
+use std::sync::Arc;
 use totp_core::audit_event::Name;
 use totp_core::code::Answer;
 use totp_core::keyring::Keyring;
@@ -141,7 +142,7 @@ pub(crate) fn judge_answer(
 /// What judging reads from this machine.
 struct CommandHost<'a> {
     context: &'a Context,
-    keyring: Option<Keyring>,
+    keyring: Option<Arc<Keyring>>,
 }
 
 impl Host for CommandHost<'_> {

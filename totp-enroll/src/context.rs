@@ -7,6 +7,7 @@ use crate::notify::mail_program;
 use crate::output::{self, Format};
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use totp_core::audit_event::{Event, Name};
 use totp_core::config::{Command, Config};
@@ -20,7 +21,7 @@ use totp_core::store::{Engine, Entries, Hold, KeyringLocks, Store as _};
 use totp_core::user::Account;
 use totp_host::audit_log::AuditLog;
 use totp_host::machine::{self, OsEntropy};
-use totp_host::settings;
+use totp_host::settings::{self, KeyringReader};
 
 /// How long a command waits for a login of the same user.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
@@ -40,6 +41,7 @@ pub(crate) struct Context {
     pub(crate) config: Config,
     pub(crate) format: Format,
     pub(crate) operator: Operator,
+    keyring: Arc<KeyringReader>,
     pub(crate) store: Store,
     /// This command has spooled a notice.
     pub(crate) left_a_notice: Cell<bool>,
@@ -57,9 +59,10 @@ impl Context {
             ));
         }
         let config = settings::read_config(cli.config.as_deref(), None)?;
-        let store = store(&config);
+        let keyring = KeyringReader::new(&config.paths);
+        let store = totp_host::store::open(&config.paths, keyring.clone());
         let (format, operator) = (Format::of(cli.json), Operator::present()?);
-        Ok(Self { config, format, operator, store, left_a_notice: Cell::new(false) })
+        Ok(Self { config, format, operator, keyring, store, left_a_notice: Cell::new(false) })
     }
 
     /// The account of `user`, or the operator's own; it must exist.
@@ -72,8 +75,9 @@ impl Context {
         account::canonical(user.unwrap_or(&self.operator.name), Unknown::Allowed)
     }
 
-    pub(crate) fn keyring(&self) -> Result<Keyring, CommandError> {
-        Ok(settings::read_keyring(&self.config.paths)?)
+    /// The keyring as it is now.
+    pub(crate) fn keyring(&self) -> Result<Arc<Keyring>, CommandError> {
+        Ok(self.keyring.reread()?)
     }
 
     /// The text of the keyring in use, and its path.
@@ -227,7 +231,7 @@ impl Context {
 
 /// The store that the config describes; nothing is opened yet.
 pub(crate) fn store(config: &Config) -> Store {
-    totp_host::store::open(&config.paths)
+    totp_host::store::open(&config.paths, KeyringReader::new(&config.paths))
 }
 
 pub(crate) fn busy(account: &Account) -> CommandError {

@@ -3,6 +3,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "a test whose fixture cannot be set up has to fail"
 )]
 
@@ -14,17 +15,18 @@ use crate::enrolment::draft::Draft;
 use crate::enrolment::{ChangeInputs, EnrolmentError, add, enrol};
 use crate::factor::FactorKind;
 use crate::factor::totp::{Algorithm, Parameters};
-use crate::keyring::Keyring;
+use crate::keyring::{Keyring, LedgerKey};
 use crate::ledger::{LastLogin, Ledger, LoginMethod};
 use crate::login::{Host, JudgeError, Method, Refusal, Rules, Submission, Verdict, judge};
 use crate::random::{Entropy, EntropyError, Secret};
 use crate::recovery::RecoveryKind;
-use crate::store::{Entries, Entry, Hold, Store};
+use crate::store::{Entries, Entry, Hold, LedgerKeys, Store, StoreError};
 use crate::time::Created;
 use crate::time::Now;
 use crate::user::Account;
 use crate::user::User;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// The time of the tests, in seconds since 1970.
@@ -63,6 +65,47 @@ fn created() -> Created {
 
 fn read(text: &Secret) -> Keyring {
     Keyring::parse(Path::new("keyring.toml"), text.expose()).unwrap()
+}
+
+/// A keyring without a file, as engines ask it for their keys.
+impl LedgerKeys for Keyring {
+    fn ledger_key(&self, id: &str) -> Result<Option<LedgerKey>, StoreError> {
+        Ok(Self::ledger_key(self, id).cloned())
+    }
+
+    fn active_ledger_key(&self) -> Result<LedgerKey, StoreError> {
+        Ok(Self::active_ledger_key(self).expect("the active key is there").clone())
+    }
+}
+
+/// The keys of [`keyring`] and of the keyrings that [`with_new_key`] makes of it: as on a machine whose keyring is read again
+/// when a ledger names a newer key.
+pub struct AllKeys {
+    keyrings: Vec<Keyring>,
+    /// The keyring that was read last.
+    read: AtomicUsize,
+}
+
+impl Default for AllKeys {
+    fn default() -> Self {
+        let mut keyrings = vec![keyring()];
+        for _ in 0..4 {
+            keyrings.extend(keyrings.last().map(with_new_key));
+        }
+        Self { keyrings, read: AtomicUsize::new(0) }
+    }
+}
+
+impl LedgerKeys for AllKeys {
+    fn ledger_key(&self, id: &str) -> Result<Option<LedgerKey>, StoreError> {
+        let Some(read) = self.keyrings.iter().position(|keyring| keyring.has(id)) else { return Ok(None) };
+        self.read.fetch_max(read, Ordering::SeqCst);
+        LedgerKeys::ledger_key(&self.keyrings[read], id)
+    }
+
+    fn active_ledger_key(&self) -> Result<LedgerKey, StoreError> {
+        LedgerKeys::active_ledger_key(&self.keyrings[self.read.load(Ordering::SeqCst)])
+    }
 }
 
 /// A store of any engine, and the keyring that its credentials are sealed with.

@@ -110,6 +110,7 @@ pub mod enrolment;
 pub mod factor;
 #[cfg(any(test, feature = "testing"))]
 pub mod fixture;
+pub mod generation;
 pub mod keyring;
 pub mod ledger;
 pub mod lockout;

@@ -13,7 +13,10 @@ use totp_store::timestamp_records::TIMESTAMPS;
 /// The files of pam_totp with the default paths, and their directories.
 fn files() -> (BTreeSet<String>, BTreeSet<String>) {
     let paths = Config::defaults().unwrap().paths;
-    let (user, store) = (User::parse("NAME").unwrap(), crate::store::open(&paths));
+    let (user, store) = (
+        User::parse("NAME").unwrap(),
+        crate::store::open(&paths, crate::settings::KeyringReader::new(&paths)),
+    );
     let keyring = KeyringFiles::of(&paths);
     let runtime = |name| paths.runtime.join(name);
     let of_a_user =

@@ -7,10 +7,11 @@ use crate::documents::{Access, read_document};
 use nix::errno::Errno;
 use nix::sys::stat::lstat;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use totp_core::config::{Config, DEFAULT_FILE, Paths};
-use totp_core::keyring::Keyring;
+use totp_core::keyring::{Keyring, LedgerKey};
 use totp_core::random::Secret;
-use totp_core::store::StoreError;
+use totp_core::store::{LedgerKeys, StoreError};
 use totp_store::timestamp_records::TIMESTAMPS;
 
 /// The log socket if even the built-in defaults cannot be read.
@@ -53,6 +54,60 @@ pub fn leaves_timestamps(config: &Config) -> bool {
 pub fn read_keyring(paths: &Paths) -> Result<Keyring, SettingsError> {
     let (file, text) = read_keyring_text(paths)?;
     Ok(Keyring::parse(&file, text.expose()).map_err(StoreError::from)?)
+}
+
+/// The keyring in force, read when it is first asked for and kept: for the rules, and for the store, which verifies ledgers
+/// with it.
+pub struct KeyringReader {
+    paths: Paths,
+    read: Mutex<Option<Arc<Keyring>>>,
+}
+
+impl KeyringReader {
+    /// Reads nothing yet.
+    #[must_use]
+    pub fn new(paths: &Paths) -> Arc<Self> {
+        Arc::new(Self { paths: paths.clone(), read: Mutex::new(None) })
+    }
+
+    /// The keyring as it was read last.
+    ///
+    /// # Errors
+    /// As [`read_keyring`].
+    pub fn keyring(&self) -> Result<Arc<Keyring>, SettingsError> {
+        let known = self.read.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        known.map_or_else(|| self.reread(), Ok)
+    }
+
+    /// The keyring as it is now.
+    ///
+    /// # Errors
+    /// As [`read_keyring`].
+    pub fn reread(&self) -> Result<Arc<Keyring>, SettingsError> {
+        let keyring = Arc::new(read_keyring(&self.paths)?);
+        *self.read.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&keyring));
+        Ok(keyring)
+    }
+}
+
+impl LedgerKeys for KeyringReader {
+    fn ledger_key(&self, id: &str) -> Result<Option<LedgerKey>, StoreError> {
+        if let Some(key) = self.keyring()?.ledger_key(id) {
+            return Ok(Some(key.clone()));
+        }
+        Ok(self.reread()?.ledger_key(id).cloned())
+    }
+
+    fn active_ledger_key(&self) -> Result<LedgerKey, StoreError> {
+        let keyring = self.keyring()?;
+        let problem = || "has no active key: restore it from a backup".to_owned();
+        let corrupt = || StoreError::Corrupt {
+            about: self.paths.keyring.display().to_string(),
+            line: None,
+            problem: problem(),
+        };
+        keyring.active_ledger_key().cloned().ok_or_else(corrupt)
+    }
 }
 
 /// The text of the keyring in force, and the file that it was read from.
@@ -156,6 +211,19 @@ impl SettingsError {
         match self {
             Self::Store(error) => error.line(),
             Self::ConfigMissing(_) | Self::KeyringMissing(_) | Self::KeyringSealed(_) => None,
+        }
+    }
+}
+
+impl From<SettingsError> for StoreError {
+    fn from(error: SettingsError) -> Self {
+        match error {
+            SettingsError::Store(error) => error,
+            SettingsError::ConfigMissing(_)
+            | SettingsError::KeyringMissing(_)
+            | SettingsError::KeyringSealed(_) => {
+                Self::Corrupt { about: error.about(), line: None, problem: error.to_string() }
+            }
         }
     }
 }

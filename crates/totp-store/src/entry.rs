@@ -3,20 +3,18 @@
 use crate::FilesStore;
 use crate::directory::{Access, DRAFT, make_directory};
 use crate::error::FileError;
-use crate::files_store::{
-    LaterVersion, RESETS, StateDirs, read_ledger, read_whole, sync_data, write_slot, write_twin,
-};
+use crate::files_store::{LaterVersion, LedgerFile, RESETS, StateDirs, read_ledger, read_whole, unusable};
 use crate::lock::{Lock, Locked, lock};
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use totp_core::DocumentError;
 use totp_core::account_recovery::Reset;
 use totp_core::credential::Credential;
+use totp_core::keyring::LedgerKey;
 use totp_core::ledger::Ledger;
-use totp_core::ledger::slot::{self, NextSlot, Slots};
-use totp_core::random::Id;
+use totp_core::ledger::slot::LedgerError;
+use totp_core::ledger::slots::{self, NextSlot, OpenLedgerError, Slots};
 use totp_core::store::{Entries, Entry, StoreError};
 use totp_core::user::User;
 
@@ -24,11 +22,11 @@ impl Entries for FilesStore {
     type Entry = FileEntry;
 
     fn entry(&self, user: &User, patience: Duration) -> Result<Option<FileEntry>, StoreError> {
-        Ok(self.entry_with(user, patience, LaterVersion::Refuse)?)
+        self.entry_with(user, patience, LaterVersion::Refuse)
     }
 
     fn entry_to_withdraw(&self, user: &User, patience: Duration) -> Result<Option<FileEntry>, StoreError> {
-        Ok(self.entry_with(user, patience, LaterVersion::TreatAsDamaged)?)
+        self.entry_with(user, patience, LaterVersion::TreatAsDamaged)
     }
 }
 
@@ -38,7 +36,7 @@ impl FilesStore {
         user: &User,
         patience: Duration,
         later: LaterVersion,
-    ) -> Result<Option<FileEntry>, FileError> {
+    ) -> Result<Option<FileEntry>, StoreError> {
         let dirs = self.dirs()?;
         let component = user.component();
         let deadline = Instant::now().checked_add(patience);
@@ -61,15 +59,28 @@ impl FilesStore {
         user: &User,
         (component, later): (String, LaterVersion),
         file: Locked,
-    ) -> Result<FileEntry, FileError> {
+    ) -> Result<FileEntry, StoreError> {
         let credential = readable(dirs.credential(user, &component))?;
-        let bytes = read_ledger(&file, &dirs.ledgers.path.join(&component), later)?;
+        let path = dirs.ledgers.path.join(&component);
+        let bytes = read_ledger(&file, &path, later)?;
         let slots = Slots::of(&bytes);
+        let key = match (self.keys().active_ledger_key(), later) {
+            (Ok(key), _) => Some(key),
+            // What is to be withdrawn is not read, and the ledger of nobody is written without a key.
+            (Err(_), LaterVersion::TreatAsDamaged) => None,
+            (Err(error), LaterVersion::Refuse) => return Err(error),
+        };
         let found = match &credential {
-            Some(Ok(credential)) => slots.newest_of(credential.owner().id),
+            Some(Ok(credential)) => match slots.newest_of(credential, &**self.keys()) {
+                Ok(found) => found,
+                Err(OpenLedgerError::Ledger(LedgerError::MissingKey(_) | LedgerError::Edited)) => None,
+                Err(error) if later == LaterVersion::Refuse => return Err(unusable(&path, error)),
+                Err(_) => None,
+            },
             Some(Err(_)) | None => None,
         };
-        Ok(FileEntry { dirs, component, later, file, credential, found })
+        let file = LedgerFile { file, path, user: user.clone() };
+        Ok(FileEntry { dirs, component, later, file, key, credential, found })
     }
 }
 
@@ -78,18 +89,20 @@ pub struct FileEntry {
     pub(crate) dirs: StateDirs,
     pub(crate) component: String,
     pub(crate) later: LaterVersion,
-    pub(crate) file: Locked,
+    pub(crate) file: LedgerFile,
+    /// The key of the ledger's MAC; `None`: there is no keyring, so only a ledger of nobody can be written.
+    pub(crate) key: Option<LedgerKey>,
     pub(crate) credential: Option<Result<Credential, DocumentError>>,
     pub(crate) found: Option<(Ledger, NextSlot)>,
 }
 
 impl FileEntry {
-    fn ledger_path(&self) -> PathBuf {
-        self.dirs.ledgers.path.join(&self.component)
+    pub(crate) fn write(&self, ledger: &Ledger, slot: NextSlot) -> Result<(), FileError> {
+        self.file.write(ledger, slot, self.key.as_ref())
     }
 
-    pub(crate) fn write(&self, ledger: &Ledger, slot: NextSlot) -> Result<(), FileError> {
-        write_slot(&self.file, &self.ledger_path(), ledger, slot)
+    fn write_twin(&self, ledger: &Ledger, slot: NextSlot) -> Result<(), FileError> {
+        self.file.write_twin(ledger, slot, self.key.as_ref())
     }
 
     fn draft(&self) -> String {
@@ -105,7 +118,7 @@ impl FileEntry {
         if self.later == LaterVersion::Refuse {
             return Ok(None);
         }
-        let bytes = read_whole(&self.file, &self.ledger_path())?;
+        let bytes = read_whole(&self.file.file, &self.file.path)?;
         Ok(Slots::of(&bytes).beside_newer())
     }
 
@@ -118,10 +131,8 @@ impl FileEntry {
             return Ok(slot);
         }
         // Nobody is enrolled, or the ledger is damaged: keep a slot that says "nobody", if there is one.
-        let bytes = read_ledger(&self.file, &self.ledger_path(), self.later)?;
-        let slots = Slots::of(&bytes);
-        let beside = slots.beside_newest();
-        Ok(slots.newest_of(Id::NONE).map_or(beside, |(_, slot)| slot))
+        let bytes = read_ledger(&self.file.file, &self.file.path, self.later)?;
+        Ok(Slots::of(&bytes).beside_other())
     }
 
     fn write_draft(&self, credential: &Credential) -> Result<(), FileError> {
@@ -154,13 +165,13 @@ impl Entry for FileEntry {
         // The old credential keeps its slot until the new credential is renamed into place: whichever of the two a kill leaves, its
         // slot is there.
         self.write(ledger, slot)?;
-        sync_data(&self.file, &self.ledger_path())?;
+        self.file.sync()?;
         self.dirs.ledgers.sync()?;
         self.write_draft(credential)?;
         self.dirs.credentials.sync_file(&self.draft())?;
         self.put_in_place()?;
         self.dirs.credentials.sync()?;
-        write_twin(&self.file, &self.ledger_path(), ledger, slot)?;
+        self.write_twin(ledger, slot)?;
         if !self.continues_as(credential) {
             // A reset of the old enrolment is void from here on, even if its file cannot be removed.
             let _ = self.dirs.forget_reset(&self.component);
@@ -183,8 +194,8 @@ impl Entry for FileEntry {
     fn note(&mut self, ledger: &Ledger) -> Result<(), StoreError> {
         let slot = self.next_slot()?;
         self.write(ledger, slot)?;
-        sync_data(&self.file, &self.ledger_path())?;
-        write_twin(&self.file, &self.ledger_path(), ledger, slot)?;
+        self.file.sync()?;
+        self.write_twin(ledger, slot)?;
         self.found = Some((ledger.clone(), slot.other().other()));
         Ok(())
     }
@@ -221,7 +232,7 @@ impl Entry for FileEntry {
         // First a slot that says "nobody": the missing credential is then not taken for a loss.
         let slot = self.next_slot()?;
         self.write(&Ledger::default(), slot)?;
-        sync_data(&self.file, &self.ledger_path())?;
+        self.file.sync()?;
         self.dirs.credentials.remove(&self.name())?;
         self.dirs.credentials.sync()?;
         self.dirs.ledgers.remove(&self.component)?;
@@ -235,7 +246,7 @@ impl StateDirs {
         let directory = &self.ledgers;
         // With the process id: two commands may create the same ledger at once.
         let draft = format!("{DRAFT}{}.{component}", std::process::id());
-        directory.write_new(&draft, &slot::blank())?;
+        directory.write_new(&draft, &slots::blank())?;
         directory.name(&draft, component).map(drop)
     }
 

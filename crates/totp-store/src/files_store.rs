@@ -9,42 +9,50 @@ use crate::enrolment_attempts::AttemptFiles;
 use crate::error::FileError;
 use crate::lock::{Lock, Locked, lock};
 use crate::spool::{SPOOL, SpoolDirectory};
-use nix::fcntl::OFlag;
+use nix::fcntl::{FallocateFlags, OFlag, fallocate};
 use nix::sys::stat::Mode;
 use nix::unistd::fdatasync;
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use totp_core::DocumentError;
 use totp_core::account_recovery::Reset;
 use totp_core::config::Paths;
 use totp_core::credential::Credential;
+use totp_core::keyring::LedgerKey;
 use totp_core::ledger::Ledger;
-use totp_core::ledger::slot::{self, LENGTH, NextSlot, SLOT, Slots};
+use totp_core::ledger::slot;
+use totp_core::ledger::slots::{self, Conversion, LENGTH, NextSlot, OpenLedgerError, Slots};
 use totp_core::random::Secret;
-use totp_core::store::{Charging, Durability, Engine, Held, Hold, Store, StoreError};
+use totp_core::store::{Charging, Durability, Engine, Held, Hold, LedgerKeys, Store, StoreError};
 use totp_core::user::User;
 
-/// The store at the paths of a config. Opens and creates nothing yet.
+/// The store at the paths of a config, whose ledgers have their MAC under `keys`. Opens and creates nothing yet.
 #[must_use]
-pub fn open(paths: &Paths) -> FilesStore {
-    FilesStore::new(&paths.state, &paths.runtime)
+pub fn open(paths: &Paths, keys: Arc<dyn LedgerKeys>) -> FilesStore {
+    FilesStore::new(&paths.state, &paths.runtime, keys)
 }
 
 /// The store: below `paths.state` of the config, and below `paths.runtime` for what ends with the boot.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct FilesStore {
     state: PathBuf,
     runtime: PathBuf,
+    keys: Arc<dyn LedgerKeys>,
 }
 
 impl FilesStore {
     /// Opens and creates nothing yet.
     #[must_use]
-    pub fn new(state: &Path, runtime: &Path) -> Self {
-        Self { state: state.to_owned(), runtime: runtime.to_owned() }
+    pub fn new(state: &Path, runtime: &Path, keys: Arc<dyn LedgerKeys>) -> Self {
+        Self { state: state.to_owned(), runtime: runtime.to_owned(), keys }
+    }
+
+    pub(crate) fn keys(&self) -> &Arc<dyn LedgerKeys> {
+        &self.keys
     }
 
     pub(crate) fn state(&self) -> &Path {
@@ -100,17 +108,20 @@ impl Store for FilesStore {
                            \"totp-enroll disable USER\" to remove the enrolment";
             return Err(DocumentError::new(&path, problem).into());
         };
-        let Some((ledger, slot)) = slots.newest_of(credential.owner().id) else {
-            return Err(broken(&path, "is damaged, or belongs to another enrolment").into());
+        let (ledger, slot) = match slots.newest_of(&credential, &*self.keys) {
+            Ok(Some(found)) => found,
+            Ok(None) => return Err(broken(&path, "is damaged, or belongs to another enrolment").into()),
+            Err(error) => return Err(unusable(&path, error)),
         };
-        Ok(Hold::Held(FileHeld { path, file, credential, ledger, slot }))
+        let file = LedgerFile { file, path, user: user.clone() };
+        Ok(Hold::Held(FileHeld { file, keys: Arc::clone(&self.keys), credential, ledger, slot }))
     }
 }
 
 /// A held enrolment; dropping it unlocks the ledger.
 pub struct FileHeld {
-    path: PathBuf,
-    file: Locked,
+    file: LedgerFile,
+    keys: Arc<dyn LedgerKeys>,
     credential: Credential,
     ledger: Ledger,
     slot: NextSlot,
@@ -126,15 +137,18 @@ impl Held for FileHeld {
     }
 
     fn replace(&mut self, next: &Ledger, durability: Durability) -> Result<(), StoreError> {
-        let slot = self.slot;
-        self.slot = slot.other();
-        write_slot(&self.file, &self.path, next, slot)?;
-        match durability {
-            Durability::Process => Ok(()),
-            Durability::Machine => {
-                sync_data(&self.file, &self.path)?;
+        let (slot, key) = (self.slot, self.keys.active_ledger_key()?);
+        self.file.write(next, slot, Some(&key))?;
+        match (durability, slot.conversion) {
+            (Durability::Process, Conversion::None) => {
+                // What follows in this hold goes over it: whatever could keep it from being written has been met by now.
+                self.slot = slot.again();
+                Ok(())
+            }
+            (Durability::Machine, _) | (Durability::Process, Conversion::Grow | Conversion::Finish) => {
+                self.file.sync()?;
                 self.slot = slot.other().other();
-                Ok(write_twin(&self.file, &self.path, next, slot)?)
+                Ok(self.file.write_twin(next, slot, Some(&key))?)
             }
         }
     }
@@ -235,12 +249,12 @@ pub(crate) fn read_ledger(file: &File, path: &Path, later: LaterVersion) -> Resu
 }
 
 /// The same; a ledger with a slot of a later version is an error.
-pub(crate) fn read_file(file: &File, path: &Path) -> Result<Vec<u8>, FileError> {
+fn read_file(file: &File, path: &Path) -> Result<Vec<u8>, FileError> {
     read_ledger(file, path, LaterVersion::Refuse)
 }
 
 fn too_new(path: &Path, version: u32) -> FileError {
-    let known = slot::version();
+    let known = slot::VERSION;
     let problem = format!(
         "version {version} is newer than this program reads ({known}): upgrade it; do not repair the file, which would forget which codes were used; \
          if no later version ever ran here, the file is damaged: run \"totp-enroll reset request USER\" or \"totp-enroll disable USER\""
@@ -265,30 +279,77 @@ pub(crate) fn read_whole(file: &File, path: &Path) -> Result<Vec<u8>, FileError>
     Ok(match filled {
         // The machine crashed between the creation of the file and its first sync. A credential is stored only after that sync, so
         // nobody was enrolled.
-        0 => slot::blank(),
-        LENGTH => bytes,
+        0 => slots::blank(),
+        length if Slots::is_length(length) => {
+            bytes.truncate(length);
+            bytes
+        }
         // Damaged: no slot is valid.
         _ => Vec::new(),
     })
 }
 
-/// Writes `ledger` to a slot.
-pub(crate) fn write_slot(file: &File, path: &Path, ledger: &Ledger, slot: NextSlot) -> Result<(), FileError> {
-    let offset = slot.spare.saturating_mul(SLOT) as u64;
-    let bytes = slot::encode(ledger, slot.sequence);
-    file.write_all_at(&bytes, offset).map_err(|error| system(path, "write", &error))
+/// The file of a user's ledger, locked.
+pub(crate) struct LedgerFile {
+    pub(crate) file: Locked,
+    pub(crate) path: PathBuf,
+    pub(crate) user: User,
 }
 
-/// Writes `ledger` to the other slot too and syncs it, once `slot` is synced. Otherwise the next login would write over the other
-/// slot, the one after it over `slot`, and a crash that tears that write and loses the one before would bring back a ledger from before.
-pub(crate) fn write_twin(file: &File, path: &Path, ledger: &Ledger, slot: NextSlot) -> Result<(), FileError> {
-    write_slot(file, path, ledger, slot.other())?;
-    sync_data(file, path)
+impl LedgerFile {
+    /// Writes `ledger` to a slot, under `key`; only a ledger of nobody needs none.
+    pub(crate) fn write(
+        &self,
+        ledger: &Ledger,
+        slot: NextSlot,
+        key: Option<&LedgerKey>,
+    ) -> Result<(), FileError> {
+        if slot.conversion == Conversion::Grow {
+            self.grow()?;
+        }
+        let no_key = || broken(&self.path, "cannot be written without the keyring");
+        let bytes = slot.bytes(ledger, &self.user, key).ok_or_else(no_key)?;
+        self.file
+            .write_all_at(&bytes, slot.offset() as u64)
+            .map_err(|error| system(&self.path, "write", &error))
+    }
+
+    /// Allocates the second block of a file of version 1.
+    fn grow(&self) -> Result<(), FileError> {
+        let fallocated = fallocate(&*self.file, FallocateFlags::empty(), 0, LENGTH as i64);
+        fallocated.map_err(|source| FileError::System {
+            file: self.path.clone(),
+            action: "allocate the second half, which a ledger of version 1 lacks (free some space)",
+            source,
+        })
+    }
+
+    /// Writes `ledger` to the other slot too and syncs it, once `slot` is synced. Otherwise the next login would write over the
+    /// other slot, the one after it over `slot`, and a crash that tears that write and loses the one before would bring back a
+    /// ledger from before.
+    pub(crate) fn write_twin(
+        &self,
+        ledger: &Ledger,
+        slot: NextSlot,
+        key: Option<&LedgerKey>,
+    ) -> Result<(), FileError> {
+        self.write(ledger, slot.other(), key)?;
+        self.sync()
+    }
+
+    /// Makes what was written outlast a crash.
+    pub(crate) fn sync(&self) -> Result<(), FileError> {
+        let synced = fdatasync(&*self.file);
+        synced.map_err(|source| FileError::System { file: self.path.clone(), action: "sync", source })
+    }
 }
 
-/// Makes what was written outlast a crash.
-pub(crate) fn sync_data(file: &File, path: &Path) -> Result<(), FileError> {
-    fdatasync(file).map_err(|source| FileError::System { file: path.to_owned(), action: "sync", source })
+/// Why the newest slot of an enrolment cannot be used.
+pub(crate) fn unusable(path: &Path, error: OpenLedgerError) -> StoreError {
+    match error {
+        OpenLedgerError::Ledger(error) => DocumentError::new(path, error.to_string()).into(),
+        OpenLedgerError::Keyring(error) => error,
+    }
 }
 
 /// The error for a damaged ledger, which a repair replaces.

@@ -2,14 +2,16 @@
 
 use super::*;
 use crate::FileEntry;
-use crate::files_store::{LaterVersion, read_file, sync_data, write_slot};
+use crate::files_store::{LedgerFile, read_file};
 use crate::fixture::{Fixture, NOON, PATIENCE, PHONE, alice, at, code, logged_in, once_more_wrong, word};
 use crate::lock::{Lock, lock};
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
 use totp_core::enrolment::ExpectedEnrolment;
+use totp_core::fixture::AllKeys;
 use totp_core::ledger::Ledger;
-use totp_core::ledger::slot::{LENGTH, NextSlot, SLOT, Slots};
+use totp_core::ledger::slot::SLOT;
+use totp_core::ledger::slots::{Conversion, LENGTH, NextSlot, Slots};
 use totp_core::store::{Document, Durability, Entries, Entry, Held, Hold, Reseal, Store, Users};
 
 fn enrolled() -> Fixture {
@@ -24,10 +26,14 @@ fn entry(fixture: &Fixture) -> FileEntry {
 
 /// The two slots of alice's ledger, if they belong to her enrolment.
 fn slots(fixture: &Fixture) -> [Option<Ledger>; 2] {
-    let id = entry(fixture).credential().unwrap().unwrap().owner().id;
+    let credential = entry(fixture).credential().unwrap().unwrap().clone();
     let file = std::fs::read(fixture.file("ledgers/alice")).unwrap();
-    let slot = |at: usize| Slots::of(&file[at..at + SLOT]).newest_of(id).map(|(ledger, _)| ledger);
-    [slot(0), slot(SLOT)]
+    let without = |at: usize| {
+        let mut file = file.clone();
+        file[at..at + SLOT].fill(0);
+        Slots::of(&file).newest_of(&credential, &AllKeys::default()).unwrap().map(|(ledger, _)| ledger)
+    };
+    [without(SLOT), without(0)]
 }
 
 /// Alice's ledger with a change.
@@ -90,10 +96,12 @@ fn an_error_of_a_ledger_names_its_file() {
 fn a_write_that_fails_names_the_ledger() {
     let fixture = enrolled();
     let path = fixture.file("ledgers/alice");
-    let FileEntry { dirs, component, .. } = entry(&fixture);
+    let unlocked = entry(&fixture);
+    let FileEntry { dirs, component, later, key, file: LedgerFile { user, file, .. }, .. } = unlocked;
+    drop(file);
     let Ok(Lock::Locked(file)) = lock(File::open(&path).unwrap().into(), &path, None) else { panic!("free") };
-    let later = LaterVersion::Refuse;
-    let read_only = FileEntry { dirs, component, later, file, credential: None, found: None };
+    let file = LedgerFile { file, path: path.clone(), user };
+    let read_only = FileEntry { dirs, component, later, file, key, credential: None, found: None };
     let error = read_only.record(&Ledger::default()).unwrap_err();
     assert_eq!((error.about(), error.problem()), (path.to_str().unwrap(), "cannot write: Bad file number"));
 }
@@ -184,16 +192,13 @@ fn a_ledger_that_cannot_be_read_written_or_synced_is_an_error() {
         StoreError::from(read_file(&unread, &path).err().unwrap()).problem(),
         "cannot read: Bad file number"
     );
-    let slot = NextSlot { spare: 0, sequence: 9 };
-    let unwritten = File::open(&path).unwrap();
-    let refused = write_slot(&unwritten, &path, &Ledger::default(), slot);
+    let slot = NextSlot { place: 0, sequence: 9, conversion: Conversion::None };
+    let opened = |fd: std::os::fd::OwnedFd| {
+        let Ok(Lock::Locked(file)) = lock(fd, &path, None) else { panic!("locked") };
+        LedgerFile { file, path: path.clone(), user: alice().user }
+    };
+    let refused = opened(File::open(&path).unwrap().into()).write(&Ledger::default(), slot, None);
     assert_eq!(StoreError::from(refused.unwrap_err()).problem(), "cannot write: Bad file number");
-    // A pipe cannot be synced.
-    let (_end, pipe) = nix::unistd::pipe().unwrap();
-    assert_eq!(
-        StoreError::from(sync_data(&pipe.into(), &path).unwrap_err()).problem(),
-        "cannot sync: Invalid argument"
-    );
 }
 
 #[test]
@@ -204,10 +209,10 @@ fn a_ledger_of_a_later_version_is_refused() {
     let sound = std::fs::read(&file).unwrap();
     for slot in [0, SLOT] {
         let mut bytes = sound.clone();
-        bytes[slot + 11] = 2;
+        bytes[slot + 11] = 3;
         std::fs::write(&file, &bytes).unwrap();
         let refused = fixture.store.hold(&alice().user, PATIENCE).err().unwrap().to_string();
-        assert!(refused.contains("version 2 is newer than this program reads (1): upgrade it"), "{refused}");
+        assert!(refused.contains("version 3 is newer than this program reads (2): upgrade it"), "{refused}");
         assert!(fixture.store.entry(&alice().user, PATIENCE).is_err());
         assert_eq!(std::fs::read(&file).unwrap(), bytes);
         let entry = fixture.store.entry_to_withdraw(&alice().user, PATIENCE).unwrap().unwrap();
@@ -238,8 +243,8 @@ fn every_write_of_one_hold_is_the_one_that_is_read_next() {
         ledger = logged_in(ledger, at_write);
         held.replace(&ledger, durability).unwrap();
         let file = std::fs::read(fixture.file("ledgers/alice")).unwrap();
-        let id = held.credential().owner().id;
-        let (read, _) = Slots::of(&file).newest_of(id).unwrap();
+        let found = Slots::of(&file).newest_of(held.credential(), &AllKeys::default());
+        let (read, _) = found.unwrap().unwrap();
         assert_eq!(read.last_login().map(|login| login.at), Some(at_write));
     }
 }

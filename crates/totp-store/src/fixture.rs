@@ -2,6 +2,7 @@
 
 use crate::FilesStore;
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use totp_core::store::Engine;
 
 pub(crate) use totp_core::fixture::*;
@@ -15,7 +16,8 @@ impl Fixture {
     pub(crate) fn new() -> Self {
         assert!(nix::unistd::geteuid().is_root(), "files must belong to root: run the tests as root");
         let directory = tempfile::tempdir().unwrap();
-        let files = FilesStore::new(directory.path(), &directory.path().join("run"));
+        let files =
+            FilesStore::new(directory.path(), &directory.path().join("run"), Arc::new(AllKeys::default()));
         files.prepare().unwrap();
         Self { directory, fixture: totp_core::fixture::Fixture::of(files) }
     }

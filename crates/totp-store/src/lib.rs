@@ -58,7 +58,9 @@ mod conformance {
     fn fresh() -> (tempfile::TempDir, crate::FilesStore) {
         use totp_core::store::Engine;
         let directory = tempfile::tempdir().unwrap();
-        let store = crate::FilesStore::new(&directory.path().join("state"), &directory.path().join("run"));
+        let (state, runtime) = (directory.path().join("state"), directory.path().join("run"));
+        let keys = std::sync::Arc::new(totp_core::fixture::AllKeys::default());
+        let store = crate::FilesStore::new(&state, &runtime, keys);
         store.prepare().unwrap();
         (directory, store)
     }

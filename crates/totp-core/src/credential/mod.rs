@@ -124,6 +124,12 @@ impl Credential {
         self.created
     }
 
+    /// Whether its ledger has a MAC: the programs that wrote earlier versions knew none.
+    #[must_use]
+    pub fn binds_ledger(&self) -> bool {
+        self.version >= 3
+    }
+
     /// The authenticators, in the order of their entries in the ledger.
     #[must_use]
     pub fn authenticators(&self) -> &[Authenticator] {

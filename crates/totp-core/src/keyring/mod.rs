@@ -1,6 +1,9 @@
 //! The keyring: the machine's AES-256 keys, its document, and sealing and opening with them.
 
+mod ledger_key;
 pub mod rotation;
+
+pub use ledger_key::LedgerKey;
 
 use crate::document::{self, Base64, DocumentError, Field, ParseError, Table, Value};
 use crate::random::{Entropy, EntropyError, Secret, random_array};
@@ -10,6 +13,7 @@ use aes_gcm::{Aes256Gcm, Nonce};
 use base16ct::lower;
 use std::fmt::Write;
 use std::path::Path;
+use std::sync::OnceLock;
 use zeroize::Zeroizing;
 
 /// Bytes of an AES-256 key.
@@ -44,6 +48,8 @@ pub struct Key {
     id: String,
     created: Option<Created>,
     secret: Secret,
+    /// The ledger key under this key, once it was asked for.
+    ledger: OnceLock<LedgerKey>,
 }
 
 /// A seal: a ciphertext, its nonce and the id of its key, as a credential has them. It opens only with the same
@@ -237,6 +243,7 @@ impl RawKeyring {
                     id: key.required("id")?,
                     created: key.optional("created")?,
                     secret: key.required("secret")?,
+                    ledger: OnceLock::new(),
                 })
             })?,
         })
@@ -267,7 +274,7 @@ fn document_of(active: &str, keys: &[&Key]) -> Secret {
     let mut text = Zeroizing::new(String::with_capacity(room.saturating_add(active.len())));
     // Writing to a String cannot fail.
     let _ = write!(text, "{HEAD}version = {VERSION}\nactive = \"{active}\"\n");
-    for Key { id, created, secret } in keys {
+    for Key { id, created, secret, .. } in keys {
         let _ = write!(text, "\n[[key]]\nid = \"{id}\"\n");
         if let Some(created) = created {
             let _ = writeln!(text, "created = {created}");
@@ -281,7 +288,8 @@ fn document_of(active: &str, keys: &[&Key]) -> Secret {
 
 impl Key {
     fn random(id: String, created: Created, entropy: &mut dyn Entropy) -> Result<Self, EntropyError> {
-        Ok(Self { id, created: Some(created), secret: Secret::random(KEY_LENGTH, entropy)? })
+        let secret = Secret::random(KEY_LENGTH, entropy)?;
+        Ok(Self { id, created: Some(created), secret, ledger: OnceLock::new() })
     }
 
     /// Its id, which each seal names.

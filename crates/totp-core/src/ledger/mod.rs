@@ -1,6 +1,11 @@
 //! The ledger: the document of what has happened to a user's codes. [`slot`] has its layout in the file.
 
+#[cfg(test)]
+pub(crate) mod arbitrary;
+mod records;
 pub mod slot;
+mod slot_v1;
+pub mod slots;
 
 use crate::account_recovery::ResetNotice;
 use crate::credential::Credential;

@@ -1,281 +1,236 @@
-//! The file of a ledger: two slots, and the bytes of one. The file never grows and is never renamed.
+//! One slot of a ledger's file: its header, the records, and two checks.
 //!
-//! A write goes to the slot that is not in use. A reader takes the newest slot that has a right checksum *and belongs
-//! to the present credential*. So a torn write leaves the previous slot, and an enrolment that is killed between its
-//! ledger and its credential leaves the old enrolment with its slot.
-//!
-//! A slot is 2048 bytes: magic, version, sequence, the fields below in big-endian order, zeros, and at its end a
-//! SHA-256. The checksum covers the first 448 bytes, and the next 960 if there are remembered devices. The other bytes
-//! must be zero. (Hashing the zeros too would cost a login four times as much as all its cryptography.)
+//! A slot fills a block of 4096 bytes, so that a write to one slot never tears the other. The checksum (CRC-32C) finds a
+//! slot that a crash tore; the reader then takes the other slot. The MAC (HMAC-SHA-256, RFC 2104) finds a slot that
+//! something without the keyring wrote or moved; such a ledger is refused. `docs/file-formats.md` has the layout.
 
-use crate::account_recovery::ResetNotice;
-use crate::credential::MOST_AUTHENTICATORS;
-use crate::factor::FactorKind;
-use crate::ledger::{LastLogin, Ledger, LoginMethod, Progress, RecoveryMarks};
-use crate::lockout::{Failures, MOST_ATTEMPTS};
-use crate::policy::device::{Device, MOST_DEVICES, Mark};
+use crate::keyring::LedgerKey;
+use crate::ledger::Ledger;
+use crate::ledger::records::{self, Fields, RecordError};
 use crate::random::Id;
-use crate::recovery::MOST_CODES;
-use sha2::{Digest, Sha256};
+use crate::user::User;
+use crc::{CRC_32_ISCSI, Crc, Table};
 
-/// Bytes of the file.
-pub const LENGTH: usize = 2 * SLOT;
-/// Bytes of one slot.
-pub const SLOT: usize = 2048;
-const CHECKSUM: usize = 32;
-const BODY: usize = SLOT - CHECKSUM;
-/// Bytes with the fields of every user, which the checksum covers: whole blocks of SHA-256.
-const FIELDS: usize = 448;
-/// The offset of the number of remembered devices, after all fields except the notice of a reset.
-const DEVICE_COUNT: usize = 409;
-/// Bytes of one remembered device, and of all of them; the checksum covers them if there is one.
-const DEVICE: usize = 60;
-const DEVICES: usize = DEVICE * MOST_DEVICES;
-/// The bytes after the fields.
-const BLANK: &[u8; BODY] = &[0; BODY];
-const MAGIC: &[u8; 8] = b"PTLEDGER";
-const VERSION: u32 = 1;
-/// The number of a login by a recovery code, distinct from those of the kinds of factor ([`FactorKind::number`]).
-const RECOVERY_CODE: u8 = 2;
+/// Bytes of one slot: a page of memory and a block of the usual file systems.
+pub const SLOT: usize = 4096;
+pub(super) const MAGIC: &[u8; 8] = b"PTLEDGER";
+/// The version that this program writes.
+pub const VERSION: u32 = 2;
+/// Bytes of the MAC.
+const MAC: usize = 32;
+/// CRC-32C, under the name that the catalogue of parametrised CRC algorithms gives it.
+const CRC32C: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISCSI);
 
-/// The slots of a file with a right checksum, the newest first. A slot is verified when it is asked for: its checksum
-/// costs as much as the rest of a login's cryptography, and most logins need only the newest slot.
-pub struct Slots<'f>([&'f [u8]; 2]);
-
-/// The position of the next write, and its sequence number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NextSlot {
-    /// The slot to write next: the one that is not in use.
-    pub spare: usize,
-    /// The sequence number to write next.
-    pub sequence: u64,
+/// Why a ledger whose checksum is right is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerError {
+    /// The keyring lacks the key of the MAC.
+    #[error(
+        "names key \"{0}\", which is not in the keyring: restore the keyring that this ledger was written with"
+    )]
+    MissingKey(String),
+    /// The MAC is wrong.
+    #[error(
+        "was modified by something other than this program, or belongs to another user or machine; \
+         \"totp-enroll unlock --repair USER\" makes a new one and voids the recovery codes"
+    )]
+    Edited,
+    /// It has a record that only a later version of this program knows.
+    #[error(
+        "has a record of type {0}, which is newer than this program reads: upgrade it; do not repair the file"
+    )]
+    UnknownRecord(u8),
 }
 
-impl<'f> Slots<'f> {
-    /// Of a file; a slot with a wrong checksum is ignored.
-    pub fn of(file: &'f [u8]) -> Self {
-        let slot = |at: usize| file.get(at..at.saturating_add(SLOT)).unwrap_or_default();
-        Self([slot(0), slot(SLOT)])
-    }
-
-    /// The version of a slot, if it is later than this program reads. Then no slot may be used, because the older one
-    /// does not know which codes the newer one has recorded as used.
-    pub fn newer(&self) -> Option<u32> {
-        self.0.into_iter().find_map(newer_version)
-    }
-
-    /// Where to write so that a slot of a later version is kept; `None`: there is none.
-    pub fn beside_newer(&self) -> Option<NextSlot> {
-        let [first, _] = self.0;
-        self.newer()?;
-        Some(NextSlot { spare: usize::from(newer_version(first).is_some()), sequence: 1 })
-    }
-
-    /// The newest slot of this credential.
-    pub fn newest_of(&self, credential: Id) -> Option<(Ledger, NextSlot)> {
-        // A slot of another credential may be newer; the next write must be newer than both.
-        let mut newest = None;
-        self.checked().find_map(|(at, number, slot)| {
-            let newest = *newest.get_or_insert(number);
-            let place = NextSlot { spare: 1usize.saturating_sub(at), sequence: newest.saturating_add(1) };
-            (slot.credential == credential).then_some((slot, place))
-        })
-    }
-
-    /// Where to write if no slot belongs to the present credential: beside the newest slot of any credential.
-    pub fn beside_newest(&self) -> NextSlot {
-        let newest = self.checked().next().map(|(at, number, _)| (at, number));
-        let (at, number) = newest.unwrap_or((1, 0));
-        NextSlot { spare: 1usize.saturating_sub(at), sequence: number.saturating_add(1) }
-    }
-
-    /// Whether a slot says that nobody is enrolled, so that a missing credential is no error.
-    pub fn none_enrolled(&self) -> bool {
-        self.checked().any(|(_, _, slot)| slot.credential == Id::NONE)
-    }
-
-    /// The slots with a right checksum, the newest first: position, sequence number, content. Of two equal numbers,
-    /// which this program never writes, the second slot counts as newer.
-    fn checked(&self) -> impl Iterator<Item = (usize, u64, Ledger)> {
-        let [first, second] = self.0;
-        let mut slots = [(1, second), (0, first)];
-        if sequence_of(first) > sequence_of(second) {
-            slots.reverse();
-        }
-        slots.into_iter().filter_map(|(at, slot)| decode(slot).map(|(number, slot)| (at, number, slot)))
-    }
+/// A slot whose checksum is right.
+#[derive(Clone, Copy)]
+pub(super) struct Slot<'f> {
+    pub(super) place: usize,
+    claims_place: u8,
+    /// One more than that of the slot written before.
+    pub(super) sequence: u64,
+    /// The credential that it belongs to, or [`Id::NONE`].
+    pub(super) credential: Id,
+    /// The id of the key of the MAC; empty if nobody is enrolled.
+    pub(super) key: &'f str,
+    covered: &'f [u8],
+    records: &'f [u8],
+    mac: &'f [u8],
 }
 
-impl NextSlot {
-    /// The other slot, for the write after this one.
-    pub fn other(self) -> Self {
-        Self { spare: 1usize.saturating_sub(self.spare), sequence: self.sequence.saturating_add(1) }
-    }
-}
-
-/// A fresh file in which nobody is enrolled.
-pub fn blank() -> Vec<u8> {
-    let mut file = encode(&Ledger::default(), 1);
-    file.resize(LENGTH, 0);
-    file
-}
-
-/// One slot.
-pub fn encode(ledger: &Ledger, sequence: u64) -> Vec<u8> {
+/// The bytes of a slot at `place` (0 or 1). `writer` is `None` only for a ledger of nobody.
+pub(super) fn encode(
+    ledger: &Ledger,
+    place: usize,
+    sequence: u64,
+    writer: Option<(&User, &LedgerKey)>,
+) -> Vec<u8> {
+    let (records, id) = (records::encode(ledger), writer.map_or("", |(_, key)| key.id()));
     let mut slot = Vec::with_capacity(SLOT);
     slot.extend(MAGIC);
     slot.extend(VERSION.to_be_bytes());
     slot.extend(sequence.to_be_bytes());
+    slot.push(u8::from(place != 0));
     slot.extend(ledger.credential.bytes());
-    slot.extend(counted(ledger.progress.len()));
-    for place in 0..MOST_AUTHENTICATORS {
-        let progress = ledger.progress.get(place).copied().unwrap_or_default();
-        slot.extend(progress.used_up_to.to_be_bytes());
-        slot.extend(progress.confirmed_at.to_be_bytes());
-    }
-    slot.extend(counted(ledger.failures.recent.len()));
-    for place in 0..MOST_ATTEMPTS {
-        slot.extend(ledger.failures.recent.get(place).copied().unwrap_or(0).to_be_bytes());
-    }
-    slot.extend(ledger.failures.consecutive.to_be_bytes());
-    slot.extend(ledger.failures.locked_at.to_be_bytes());
-    slot.extend(ledger.failures.locked_until.to_be_bytes());
-    slot.extend(ledger.recovery.set.bytes());
-    for used in ledger.recovery.used {
-        slot.extend(used.to_be_bytes());
-    }
-    let (at, method) = match ledger.last_login {
-        None => (0, 0),
-        Some(LastLogin { at, method: LoginMethod::RecoveryCode }) => (at, RECOVERY_CODE),
-        Some(LastLogin { at, method: LoginMethod::Code(kind) }) => (at, kind.number()),
-    };
-    slot.extend(at.to_be_bytes());
-    slot.push(method);
-    let devices = ledger.devices.get(..MOST_DEVICES).unwrap_or(&ledger.devices);
-    slot.extend(counted(devices.len()));
-    if let Some(ResetNotice { at, until, by }) = ledger.notice {
-        slot.extend(at.to_be_bytes());
-        slot.extend(until.to_be_bytes());
-        slot.extend(by.to_be_bytes());
-    }
-    slot.resize(FIELDS, 0);
-    for Device { mark, since, until, last_used, uses } in devices {
-        slot.extend(mark.0);
-        slot.extend([since, until, last_used].map(|time| time.to_be_bytes()).as_flattened());
-        slot.extend(uses.to_be_bytes());
-    }
-    slot.resize(BODY, 0);
-    let checksum = checksum(&slot, covered(devices.len()));
-    slot.extend(checksum.unwrap_or_default());
+    slot.push(u8::try_from(id.len()).unwrap_or(u8::MAX));
+    slot.extend(id.as_bytes());
+    slot.extend(u16::try_from(records.len()).unwrap_or(u16::MAX).to_be_bytes());
+    slot.extend(records);
+    slot.extend(writer.map_or([0; MAC], |(user, key)| key.mac(user, &slot)));
+    slot.extend(CRC32C.checksum(&slot).to_be_bytes());
+    slot.resize(SLOT, 0);
     slot
 }
 
-fn checksum(body: &[u8], covered: usize) -> Option<[u8; CHECKSUM]> {
-    body.get(..covered).map(|fields| Sha256::digest(fields).into())
+impl<'f> Slot<'f> {
+    /// The slot at the beginning of `bytes`, which lie at `place`; `None` if it is torn, of another version, or none.
+    pub(super) fn of(bytes: &'f [u8], place: usize) -> Option<Self> {
+        let mut fields = Fields(bytes);
+        if fields.array::<8>()? != *MAGIC || fields.u32()? != VERSION {
+            return None;
+        }
+        let (sequence, [claims_place], credential) =
+            (fields.u64()?, fields.array()?, Id::new(fields.array()?));
+        let [length] = fields.array()?;
+        let key = fields.bytes(usize::from(length))?;
+        let length = fields.u16()?;
+        let records = fields.bytes(usize::from(length))?;
+        let covered = bytes.get(..bytes.len().saturating_sub(fields.0.len()))?;
+        let mac = fields.bytes(MAC)?;
+        let checked = bytes.get(..bytes.len().saturating_sub(fields.0.len()))?;
+        if CRC32C.checksum(checked) != fields.u32()? {
+            return None;
+        }
+        let key = std::str::from_utf8(key).ok()?;
+        Some(Self { place, claims_place, sequence, credential, key, covered, records, mac })
+    }
+
+    /// Its ledger, once the MAC was verified with the key that it names; `None`: the keyring lacks that key.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub(super) fn open(&self, user: &User, key: Option<&LedgerKey>) -> Result<Ledger, LedgerError> {
+        // Who can write a slot that says "nobody is enrolled" can as well delete both files.
+        if self.credential != Id::NONE {
+            let missing = || LedgerError::MissingKey(self.key.to_owned());
+            let key = key.filter(|key| key.id() == self.key).ok_or_else(missing)?;
+            if self.claims_place != u8::from(self.place != 0) || !key.verifies(user, self.covered, self.mac) {
+                return Err(LedgerError::Edited);
+            }
+        }
+        records::decode(self.credential, self.records).map_err(|error| match error {
+            RecordError::Unknown(kind) => LedgerError::UnknownRecord(kind),
+            RecordError::Malformed => LedgerError::Edited,
+        })
+    }
 }
 
-/// How many bytes the checksum of a slot with this many devices covers.
-fn covered(devices: usize) -> usize {
-    if devices == 0 { FIELDS } else { FIELDS.saturating_add(DEVICES) }
-}
-
-fn counted(length: usize) -> [u8; 4] {
-    u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes()
-}
-
-/// The sequence number and the content of a slot whose checksum is right.
-fn decode(slot: &[u8]) -> Option<(u64, Ledger)> {
-    let (body, checksum) = slot.split_at_checked(BODY)?;
-    let (fields, rest) = body.split_at_checked(FIELDS)?;
-    // Read before the checksum is verified: it only decides how much the checksum covers.
-    let covered = covered(SlotFields(fields.get(DEVICE_COUNT..)?).count(MOST_DEVICES)?);
-    let blank = body.get(covered..)?;
-    if self::checksum(body, covered)? != checksum || blank != BLANK.get(covered..)? {
-        return None;
-    }
-    let mut fields = SlotFields(fields);
-    if fields.array::<8>()? != *MAGIC || fields.u32()? != VERSION {
-        return None;
-    }
-    let sequence = fields.u64()?;
-    let credential = Id::new(fields.array()?);
-    let authenticators = fields.count(MOST_AUTHENTICATORS)?;
-    let mut progress = Vec::with_capacity(MOST_AUTHENTICATORS);
-    for _ in 0..MOST_AUTHENTICATORS {
-        progress.push(Progress { used_up_to: fields.u64()?, confirmed_at: fields.u64()? });
-    }
-    progress.truncate(authenticators);
-    let attempts = fields.count(MOST_ATTEMPTS)?;
-    let mut recent = Vec::with_capacity(MOST_ATTEMPTS);
-    for _ in 0..MOST_ATTEMPTS {
-        recent.push(fields.u64()?);
-    }
-    recent.truncate(attempts);
-    let (consecutive, locked_at, locked_until) = (fields.u32()?, fields.u64()?, fields.u64()?);
-    let failures = Failures { recent, consecutive, locked_at, locked_until };
-    let mut recovery = RecoveryMarks { set: Id::new(fields.array()?), used: [0; MOST_CODES] };
-    for used in &mut recovery.used {
-        *used = fields.u64()?;
-    }
-    let at = fields.u64()?;
-    let last_login = match fields.array::<1>()? {
-        [0] => None,
-        [RECOVERY_CODE] => Some(LastLogin { at, method: LoginMethod::RecoveryCode }),
-        [number] => Some(LastLogin { at, method: LoginMethod::Code(FactorKind::of_number(number)?) }),
-    };
-    let count = fields.count(MOST_DEVICES)?;
-    let notice = ResetNotice { at: fields.u64()?, until: fields.u64()?, by: fields.u32()? };
-    let notice = Some(notice).filter(|notice| notice.at != 0);
-    let mut fields = SlotFields(rest);
-    let mut devices = Vec::with_capacity(count);
-    for _ in 0..count {
-        let mark = Mark(fields.array()?);
-        let (since, until, last_used, uses) = (fields.u64()?, fields.u64()?, fields.u64()?, fields.u32()?);
-        devices.push(Device { mark, since, until, last_used, uses });
-    }
-    Some((sequence, Ledger { credential, progress, failures, recovery, last_login, devices, notice }))
-}
-
-/// The version of a slot of a later version. Its layout, and where its checksum is, are not known, so it counts even if
-/// it was torn: every version begins with these bytes.
-fn newer_version(slot: &[u8]) -> Option<u32> {
-    let mut fields = SlotFields(slot);
-    (fields.array::<8>()? == *MAGIC).then(|| fields.u32())?.filter(|&version| version > VERSION)
-}
-
-/// The version that this program reads and writes, for messages.
-pub const fn version() -> u32 {
-    VERSION
-}
-
-/// The sequence number that a slot claims, before its checksum is verified.
-fn sequence_of(slot: &[u8]) -> Option<u64> {
-    let mut fields = SlotFields(slot.get(MAGIC.len().saturating_add(size_of_val(&VERSION))..)?);
-    fields.u64()
-}
-
-struct SlotFields<'a>(&'a [u8]);
-
-impl SlotFields<'_> {
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (field, rest) = self.0.split_first_chunk()?;
-        self.0 = rest;
-        Some(*field)
-    }
-
-    fn u32(&mut self) -> Option<u32> {
-        self.array().map(u32::from_be_bytes)
-    }
-
-    fn u64(&mut self) -> Option<u64> {
-        self.array().map(u64::from_be_bytes)
-    }
-
-    fn count(&mut self, most: usize) -> Option<usize> {
-        usize::try_from(self.u32()?).ok().filter(|&count| count <= most)
-    }
+/// The version that a slot claims; every version begins with these bytes. Its checksum is not verified, because it is not
+/// known where that of a later version is.
+pub(super) fn version_of(slot: &[u8]) -> Option<u32> {
+    let mut fields = Fields(slot);
+    (fields.array::<8>()? == *MAGIC).then(|| fields.u32())?
 }
 
 #[cfg(test)]
-#[path = "slot_tests.rs"]
-mod tests;
+mod tests {
+    use super::*;
+    use crate::keyring::Keyring;
+    use crate::keyring::tests::{keyring, with_new_key};
+    use crate::ledger::{Progress, arbitrary};
+    use proptest::prelude::*;
+
+    const ALICE: Id = Id::new([1; 16]);
+
+    fn user(name: &str) -> User {
+        User::parse(name).unwrap()
+    }
+
+    fn written(ledger: &Ledger, keyring: &Keyring) -> Vec<u8> {
+        let alice = user("alice");
+        encode(ledger, 0, 41, keyring.active_ledger_key().map(|key| (&alice, key)))
+    }
+
+    /// The slot with a right checksum again, as anything that can write the file would leave it.
+    fn with_checksum(mut slot: Vec<u8>, end: usize) -> Vec<u8> {
+        let checksum = CRC32C.checksum(&slot[..end]).to_be_bytes();
+        slot[end..end + 4].copy_from_slice(&checksum);
+        slot
+    }
+
+    fn open(slot: &[u8], place: usize, name: &str, keyring: &Keyring) -> Result<Ledger, LedgerError> {
+        let slot = Slot::of(slot, place).unwrap();
+        slot.open(&user(name), keyring.ledger_key(slot.key))
+    }
+
+    fn ledger(used_up_to: u64) -> Ledger {
+        Ledger::of(ALICE, vec![Progress { used_up_to, confirmed_at: 5 }])
+    }
+
+    fn end_of(slot: &[u8]) -> usize {
+        slot.iter().rposition(|&byte| byte != 0).unwrap() + 1 - 4
+    }
+
+    #[test]
+    fn any_edited_byte_is_noticed_also_under_a_right_checksum() {
+        let keyring = keyring();
+        let slot = written(&ledger(9), &keyring);
+        let end = end_of(&slot);
+        assert_eq!(open(&slot, 0, "alice", &keyring), Ok(ledger(9)));
+        for at in 0..end {
+            let mut edited = slot.clone();
+            edited[at] ^= 1;
+            assert!(Slot::of(&edited, 0).is_none(), "{at}");
+            let edited = with_checksum(edited, end);
+            let is_read = Slot::of(&edited, 0).is_some() && open(&edited, 0, "alice", &keyring).is_ok();
+            assert!(!is_read, "{at}");
+        }
+    }
+
+    #[test]
+    fn a_slot_of_another_place_user_or_keyring_is_refused() {
+        let keyring = keyring();
+        let slot = written(&ledger(9), &keyring);
+        assert_eq!(open(&slot, 1, "alice", &keyring), Err(LedgerError::Edited));
+        assert_eq!(open(&slot, 0, "bob", &keyring), Err(LedgerError::Edited));
+        let newer = with_new_key(&keyring);
+        assert_eq!(open(&slot, 0, "alice", &newer), Ok(ledger(9)));
+        let slot = written(&ledger(9), &newer);
+        let missing = LedgerError::MissingKey(newer.active().to_owned());
+        assert_eq!(open(&slot, 0, "alice", &keyring), Err(missing));
+    }
+
+    #[test]
+    fn a_ledger_of_nobody_needs_no_key() {
+        let slot = encode(&Ledger::default(), 1, 1, None);
+        assert_eq!(open(&slot, 1, "alice", &keyring()), Ok(Ledger::default()));
+    }
+
+    #[test]
+    fn a_slot_of_another_version_is_no_slot() {
+        let mut slot = written(&ledger(9), &keyring());
+        slot[11] = 3;
+        let slot = with_checksum(slot.clone(), end_of(&slot));
+        assert!(Slot::of(&slot, 0).is_none());
+        assert_eq!(version_of(&slot), Some(3));
+        assert_eq!(version_of(&[0; SLOT]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_slot_holds_every_ledger(ledger in arbitrary::ledger()) {
+            let keyring = keyring();
+            let slot = written(&ledger, &keyring);
+            prop_assert_eq!(slot.len(), SLOT);
+            let read = Slot::of(&slot, 0).unwrap();
+            prop_assert_eq!(read.sequence, 41);
+            prop_assert_eq!(open(&slot, 0, "alice", &keyring), Ok(ledger));
+        }
+
+        #[test]
+        fn any_bytes_are_read_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..5000)) {
+            let bytes = [MAGIC.as_slice(), &VERSION.to_be_bytes(), &bytes].concat();
+            let _ = Slot::of(&bytes, 0).map(|slot| slot.open(&user("alice"), None));
+        }
+    }
+}

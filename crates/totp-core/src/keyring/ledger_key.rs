@@ -1,0 +1,81 @@
+//! The key of the ledgers' MAC, derived from a key of the keyring for this one purpose.
+
+use super::{Key, Keyring};
+use crate::user::User;
+use hkdf::Hkdf;
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+/// Separates this key from every other use of the key that it is derived from (RFC 5869 section 3.2).
+const PURPOSE: &[u8] = b"pam_totp ledger 2";
+
+/// The key of the ledgers' MAC.
+#[derive(Clone)]
+pub struct LedgerKey {
+    id: String,
+    mac: Hmac<Sha256>,
+}
+
+impl Keyring {
+    /// The ledger key under the key of this id; `None`: the keyring lacks it.
+    #[must_use]
+    pub fn ledger_key(&self, id: &str) -> Option<&LedgerKey> {
+        self.keys.iter().find(|key| key.id == id).map(Key::ledger_key)
+    }
+
+    /// The ledger key under the active key.
+    #[must_use]
+    pub fn active_ledger_key(&self) -> Option<&LedgerKey> {
+        self.ledger_key(&self.active)
+    }
+}
+
+impl Key {
+    fn ledger_key(&self) -> &LedgerKey {
+        self.ledger.get_or_init(|| {
+            let mut derived = Zeroizing::new([0; 32]);
+            // A key of the keyring is 32 random bytes, so it needs no extraction (RFC 5869 section 3.3).
+            #[expect(
+                clippy::expect_used,
+                reason = "32 bytes are as long as a key has to be and not longer than one may be"
+            )]
+            Hkdf::<Sha256>::from_prk(self.secret.expose())
+                .ok()
+                .and_then(|key| key.expand(PURPOSE, &mut *derived).ok())
+                .expect("both lengths fit");
+            #[expect(clippy::expect_used, reason = "HMAC takes keys of every length (RFC 2104 section 2)")]
+            let mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(&*derived).expect("any key length");
+            LedgerKey { id: self.id.clone(), mac }
+        })
+    }
+}
+
+impl LedgerKey {
+    /// The id of the key of the keyring.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// HMAC-SHA-256 of the length of the user's name (8 bytes, big-endian), the name, and `covered`.
+    #[must_use]
+    pub fn mac(&self, user: &User, covered: &[u8]) -> [u8; 32] {
+        self.over(user, covered).finalize().into_bytes().into()
+    }
+
+    /// Whether that is `mac`; takes the same time for every wrong one.
+    #[must_use]
+    pub fn verifies(&self, user: &User, covered: &[u8], mac: &[u8]) -> bool {
+        self.over(user, covered).verify_slice(mac).is_ok()
+    }
+
+    fn over(&self, user: &User, covered: &[u8]) -> Hmac<Sha256> {
+        let name = user.as_str().as_bytes();
+        self.mac
+            .clone()
+            .chain_update((name.len() as u64).to_be_bytes())
+            .chain_update(name)
+            .chain_update(covered)
+    }
+}
