@@ -67,17 +67,6 @@ fn read(text: &Secret) -> Keyring {
     Keyring::parse(Path::new("keyring.toml"), text.expose()).unwrap()
 }
 
-/// A keyring without a file, as engines ask it for their keys.
-impl LedgerKeys for Keyring {
-    fn ledger_key(&self, id: &str) -> Result<Option<LedgerKey>, StoreError> {
-        Ok(Self::ledger_key(self, id).cloned())
-    }
-
-    fn active_ledger_key(&self) -> Result<LedgerKey, StoreError> {
-        Ok(Self::active_ledger_key(self).expect("the active key is there").clone())
-    }
-}
-
 /// The keys of [`keyring`] and of the keyrings that [`with_new_key`] makes of it: as on a machine whose keyring is read again
 /// when a ledger names a newer key.
 pub struct AllKeys {

@@ -18,6 +18,7 @@
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 pub mod error;
+mod ledger_keys;
 #[cfg(any(test, feature = "testing"))]
 pub mod memory;
 pub mod notices;
@@ -25,13 +26,13 @@ pub mod resealing;
 
 pub use crate::factor::Durability;
 pub use error::StoreError;
+pub use ledger_keys::LedgerKeys;
 pub use resealing::{FoundCredential, Reseal, Resealed, Resealing};
 
 use crate::account_recovery::Reset;
 use crate::credential::Credential;
 use crate::document::DocumentError;
 use crate::enrolment::ExpectedEnrolment;
-use crate::keyring::LedgerKey;
 use crate::ledger::Ledger;
 use crate::store::notices::NoticeSpool;
 use crate::time::Seconds;
@@ -56,23 +57,6 @@ pub trait Store {
     /// # Errors
     /// [`StoreError`] if it is unknown whether the user is enrolled, or if the enrolment is incomplete.
     fn hold(&self, user: &User, patience: Duration) -> Result<Hold<Self::Held>, StoreError>;
-}
-
-/// The keys of the ledgers, as an engine needs them to verify and to write. One that keeps ledgers out of everyone's reach
-/// needs none.
-pub trait LedgerKeys: Send + Sync {
-    /// The key of this id of the keyring; `None`: it lacks it. The keyring is read anew first if the one that was read lacks
-    /// it: keys may have been rotated since, and a key is in the keyring before a ledger names it.
-    ///
-    /// # Errors
-    /// [`StoreError`] if there is no keyring, or if it cannot be read.
-    fn ledger_key(&self, id: &str) -> Result<Option<LedgerKey>, StoreError>;
-
-    /// The active key, which writes.
-    ///
-    /// # Errors
-    /// As [`LedgerKeys::ledger_key`].
-    fn active_ledger_key(&self) -> Result<LedgerKey, StoreError>;
 }
 
 /// When the charge of a try that can be guessed is recorded.

@@ -99,14 +99,7 @@ impl LedgerKeys for KeyringReader {
     }
 
     fn active_ledger_key(&self) -> Result<LedgerKey, StoreError> {
-        let keyring = self.keyring()?;
-        let problem = || "has no active key: restore it from a backup".to_owned();
-        let corrupt = || StoreError::Corrupt {
-            about: self.paths.keyring.display().to_string(),
-            line: None,
-            problem: problem(),
-        };
-        keyring.active_ledger_key().cloned().ok_or_else(corrupt)
+        LedgerKeys::active_ledger_key(&*self.keyring()?)
     }
 }
 

@@ -249,7 +249,7 @@ pub(crate) fn read_ledger(file: &File, path: &Path, later: LaterVersion) -> Resu
 }
 
 /// The same; a ledger with a slot of a later version is an error.
-fn read_file(file: &File, path: &Path) -> Result<Vec<u8>, FileError> {
+pub(crate) fn read_file(file: &File, path: &Path) -> Result<Vec<u8>, FileError> {
     read_ledger(file, path, LaterVersion::Refuse)
 }
 
@@ -316,7 +316,8 @@ impl LedgerFile {
 
     /// Allocates the second block of a file of version 1.
     fn grow(&self) -> Result<(), FileError> {
-        let fallocated = fallocate(&*self.file, FallocateFlags::empty(), 0, LENGTH as i64);
+        let length = i64::try_from(LENGTH).unwrap_or(i64::MAX);
+        let fallocated = fallocate(&*self.file, FallocateFlags::empty(), 0, length);
         fallocated.map_err(|source| FileError::System {
             file: self.path.clone(),
             action: "allocate the second half, which a ledger of version 1 lacks (free some space)",

@@ -10,13 +10,15 @@
 use crate::FilesStore;
 use crate::directory::DRAFT;
 use crate::error::FileError;
-use crate::files_store::{CredentialText, StateDirs, broken};
+use crate::files_store::{CredentialText, LedgerFile, StateDirs, broken, read_file, unusable};
 use crate::lock::{Lock, LockMode, Locked, lock, lock_directory};
 use nix::fcntl::OFlag;
 use std::time::{Duration, Instant};
 use totp_core::credential::Credential;
+use totp_core::keyring::Keyring;
+use totp_core::ledger::slots::Slots;
 use totp_core::random::Secret;
-use totp_core::store::{FoundCredential, KeyringLocks, Reseal, Resealed, Resealing, StoreError};
+use totp_core::store::{FoundCredential, KeyringLocks, LedgerKeys, Reseal, Resealed, Resealing, StoreError};
 use totp_core::user::User;
 
 /// A lock on the keyring; dropping it releases it.
@@ -87,6 +89,45 @@ impl Reseal for FilesStore {
             }
         }
         Ok(ResealingFiles { dirs, drafted: Vec::new() })
+    }
+
+    fn reseal_ledger(
+        &self,
+        user: &User,
+        keyring: &Keyring,
+        patience: Duration,
+    ) -> Result<Resealed, StoreError> {
+        let dirs = self.dirs()?;
+        let component = user.component();
+        let path = dirs.ledgers.path.join(&component);
+        let Some(fd) = dirs.ledgers.file(&component, OFlag::O_RDWR)? else { return Ok(Resealed::Changed) };
+        let file = match lock(fd, &path, deadline(patience))? {
+            Lock::Locked(file) => LedgerFile { file, path, user: user.clone() },
+            Lock::Gone => return Ok(Resealed::Changed),
+            Lock::Busy => return Ok(Resealed::Busy),
+        };
+        let Some(credential) = dirs.credential(user, &component)? else { return Ok(Resealed::Done) };
+        let bytes = read_file(&file.file, &file.path)?;
+        let slots = Slots::of(&bytes);
+        if slots.is_under(credential.owner().id, keyring.active()) {
+            return Ok(Resealed::Done);
+        }
+        let found = slots.newest_of(&credential, keyring).map_err(|error| unusable(&file.path, error))?;
+        let damaged = || broken(&file.path, "is damaged, or belongs to another enrolment");
+        let (ledger, slot) = found.ok_or_else(damaged)?;
+        let key = LedgerKeys::active_ledger_key(keyring)?;
+        file.write(&ledger, slot, Some(&key))?;
+        file.sync()?;
+        file.write_twin(&ledger, slot, Some(&key))?;
+        Ok(Resealed::Done)
+    }
+
+    fn ledger_keys(&self, user: &User) -> Result<Vec<String>, StoreError> {
+        let dirs = self.dirs()?;
+        let component = user.component();
+        let Some(fd) = dirs.ledgers.file(&component, OFlag::O_RDONLY)? else { return Ok(Vec::new()) };
+        let bytes = read_file(&fd.into(), &dirs.ledgers.path.join(&component))?;
+        Ok(Slots::of(&bytes).keys().map(str::to_owned).collect())
     }
 
     fn sync_credentials(&self) -> Result<(), StoreError> {

@@ -6,7 +6,7 @@ use crate::factor::{Factor, WrittenFactor};
 use crate::keyring::{Keyring, OpenError, SealError, Sealed};
 use crate::random::Id;
 use crate::random::{Entropy, EntropyError, Secret};
-use crate::recovery::{self, ScratchCode};
+use crate::recovery::{self, Hash, ScratchCode};
 use crate::time::Created;
 use serde::Serialize;
 use std::path::Path;
@@ -64,10 +64,10 @@ impl Credential {
     ) -> Result<(), SealError> {
         let id = Id::random(entropy)?;
         let pepper = Secret::random(recovery::PEPPER_LENGTH, entropy)?;
-        let binding = self.bound(keyring.active()).recovery(kind, id);
-        let sealed = keyring.seal(&pepper, binding.bytes(), entropy)?;
         let set = recovery::Set { pepper: &pepper, user: &self.owner.user, id };
-        let hashes = codes.into_iter().map(|code| set.hash(code)).collect();
+        let hashes: Vec<Hash> = codes.into_iter().map(|code| set.hash(code)).collect();
+        let binding = self.bound(keyring.active()).recovery(kind, id, &hashes);
+        let sealed = keyring.seal(&pepper, binding.bytes(), entropy)?;
         self.recovery = Some(RecoverySet { id, kind, created, sealed, hashes });
         Ok(())
     }
@@ -102,7 +102,7 @@ impl Credential {
         }
         if let Some(set) = new.recovery.as_mut().filter(|set| is_stale(&set.sealed)) {
             let pepper = self.open_pepper(set, keyring)?;
-            let binding = bound.recovery(set.kind, set.id);
+            let binding = bound.recovery(set.kind, set.id, &set.hashes);
             set.sealed = keyring.seal(&pepper, binding.bytes(), entropy)?;
         }
         Ok(Some(new))

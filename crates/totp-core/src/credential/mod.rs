@@ -24,8 +24,13 @@ pub const LONGEST_LABEL: usize = 32;
 /// version.
 ///
 /// 1: authenticators and a set of recovery codes. 2: an authenticator may have its own window, and the set may be
-/// another program's scratch codes; every seal is bound to both.
-const VERSION: u32 = 2;
+/// another program's scratch codes; every seal is bound to both. 3: the seal of a set is bound to the hashes of its
+/// codes, and the ledger has a MAC.
+const VERSION: u32 = 3;
+/// The first version whose ledger has a MAC.
+const BINDS_LEDGER: u32 = 3;
+/// The first version in which the hashes of recovery codes are bound to their set.
+const BINDS_HASHES: u32 = 3;
 
 /// Advice that follows an error about a credential.
 const WHAT_TO_DO: &str = "restore it from a backup, or enrol the user again";
@@ -124,10 +129,16 @@ impl Credential {
         self.created
     }
 
+    /// The same as a document of an earlier version; its seals do not open.
+    #[cfg(test)]
+    pub(crate) fn of_version(self, version: u32) -> Self {
+        Self { version, ..self }
+    }
+
     /// Whether its ledger has a MAC: the programs that wrote earlier versions knew none.
     #[must_use]
     pub fn binds_ledger(&self) -> bool {
-        self.version >= 3
+        self.version >= BINDS_LEDGER
     }
 
     /// The authenticators, in the order of their entries in the ledger.
@@ -190,7 +201,7 @@ impl Credential {
     }
 
     pub(crate) fn open_pepper(&self, set: &RecoverySet, keyring: &Keyring) -> Result<Secret, OpenError> {
-        keyring.open(&set.sealed, self.bound(&set.sealed.key).recovery(set.kind, set.id).bytes())
+        keyring.open(&set.sealed, self.bound(&set.sealed.key).recovery(set.kind, set.id, &set.hashes).bytes())
     }
 
     fn bound<'a>(&'a self, key: &'a str) -> Bound<'a> {
@@ -283,12 +294,14 @@ impl Bound<'_> {
     }
 
     /// For the seal of a set's pepper.
-    fn recovery(&self, kind: recovery::RecoveryKind, set: Id) -> Binding {
+    fn recovery(&self, kind: recovery::RecoveryKind, set: Id, hashes: &[Hash]) -> Binding {
         let kind = match kind {
             recovery::RecoveryKind::Own => "recovery",
             recovery::RecoveryKind::Scratch => "scratch",
         };
-        self.kind(kind).text(&set.to_hex())
+        let binding = self.kind(kind).text(&set.to_hex());
+        // The ledger names used codes by their position.
+        if self.version < BINDS_HASHES { binding } else { binding.field(hashes.as_flattened()) }
     }
 
     fn kind(&self, kind: &str) -> Binding {

@@ -90,6 +90,20 @@ fn the_pepper_is_bound_to_its_set() {
     assert!(changed.open_pepper(changed.recovery().unwrap(), &keyring()).is_err());
 }
 
+/// The ledger names used codes by their position: in another order, a used one would be taken for an unused one.
+#[test]
+fn the_pepper_is_bound_to_the_hashes_and_their_order() {
+    let change = |act: fn(&mut Vec<Hash>)| {
+        let mut changed = credential();
+        act(&mut changed.recovery.as_mut().unwrap().hashes);
+        changed.open_pepper(changed.recovery().unwrap(), &keyring()).is_err()
+    };
+    assert!(!change(|_| {}));
+    assert!(change(|hashes| hashes.swap(0, 1)));
+    assert!(change(|hashes| hashes.truncate(9)));
+    assert!(change(|hashes| hashes.push([1; 32])));
+}
+
 #[test]
 fn another_users_file_is_refused() {
     let text = credential().to_document(Path::new("alice.toml")).unwrap().replacen(
@@ -104,9 +118,9 @@ fn another_users_file_is_refused() {
 fn what_is_out_of_range_is_refused_by_name() {
     let text = credential().to_document(Path::new("alice.toml")).unwrap();
     for (from, to, problem) in [
-        ("version = 2", "version = 3", "newer than this program reads"),
-        ("version = 2", "version = 3\nfuture = true", "newer than this program reads"),
-        ("version = 2", "version = 0", "version 0"),
+        ("version = 3", "version = 4", "newer than this program reads"),
+        ("version = 3", "version = 4\nfuture = true", "newer than this program reads"),
+        ("version = 3", "version = 0", "version 0"),
         ("period = 30", "period = 30\ndrift_steps = 5", "drift_steps must be 0 to 4"),
         ("[recovery]", "[recovery]\nkind = \"paper\"", "unknown variant `paper`"),
         ("digits = 6", "digits = 9", "digits must be"),
@@ -329,25 +343,33 @@ fn a_seal_opens_for_the_window_and_the_kind_of_codes_it_was_made_for_only() {
     assert!(changed.open(&changed.authenticators()[0], &keyring()).is_err());
 }
 
-/// As the first version sealed and wrote it.
-fn of_the_first_version() -> Credential {
+/// As an earlier version sealed and wrote it.
+fn of_version(version: u32) -> Credential {
     let owner = Owner { user: alice(), uid: Some(1001), id: Id::new([7; 16]) };
-    let mut credential = Credential { version: 1, ..Credential::new(owner, created()) };
+    let mut credential = Credential { version, ..Credential::new(owner, created()) };
     add(&mut credential, "phone").unwrap();
     credential.renew_recovery(10, created(), &keyring(), &mut Counter(9)).unwrap();
     credential
 }
 
 #[test]
-fn a_credential_of_the_first_version_is_read_and_becomes_one_of_this_with_the_same_secrets() {
-    let text = of_the_first_version().to_document(Path::new("alice.toml")).unwrap();
-    assert!(text.starts_with("version = 1\n"), "{text}");
+fn a_credential_of_an_earlier_version_is_read_and_becomes_one_of_this_with_the_same_secrets() {
+    for version in 1..VERSION {
+        becomes_one_of_this_with_the_same_secrets(version);
+    }
+}
+
+fn becomes_one_of_this_with_the_same_secrets(version: u32) {
+    let text = of_version(version).to_document(Path::new("alice.toml")).unwrap();
+    assert!(text.starts_with(&format!("version = {version}\n")), "{text}");
     let old = parse(&text).unwrap();
+    assert!(!old.binds_ledger());
     let mut new = old.clone();
     new.upgrade(&keyring(), &mut Counter(50)).unwrap();
     let text = new.to_document(Path::new("alice.toml")).unwrap();
-    assert!(text.starts_with("version = 2\n"), "{text}");
+    assert!(text.starts_with("version = 3\n"), "{text}");
     let new = parse(&text).unwrap();
+    assert!(new.binds_ledger());
     for credential in [&old, &new] {
         assert_eq!(credential.open(&credential.authenticators[0], &keyring()).unwrap().expose(), SECRET);
     }
@@ -360,7 +382,7 @@ fn a_credential_of_the_first_version_is_read_and_becomes_one_of_this_with_the_sa
 
 #[test]
 fn a_credential_of_the_first_version_that_does_not_open_stays_what_it_is() {
-    let mut damaged = of_the_first_version();
+    let mut damaged = of_version(1);
     damaged.authenticators[0].sealed.ciphertext[0] ^= 1;
     let before = damaged.to_document(Path::new("alice.toml")).unwrap();
     damaged.upgrade(&keyring(), &mut Counter(50)).unwrap();
@@ -370,14 +392,14 @@ fn a_credential_of_the_first_version_that_does_not_open_stays_what_it_is() {
 #[test]
 fn a_rotation_makes_a_credential_of_the_first_version_one_of_this() {
     let keyring = with_new_key(&keyring());
-    let new = of_the_first_version().resealed(&keyring, &mut Counter(50)).unwrap().unwrap();
+    let new = of_version(1).resealed(&keyring, &mut Counter(50)).unwrap().unwrap();
     assert_eq!(new.version, VERSION);
     assert!(new.open(&new.authenticators[0], &keyring).is_ok());
 }
 
 #[test]
 fn a_version_1_document_has_no_window_and_no_kind() {
-    let text = of_the_first_version().to_document(Path::new("alice.toml")).unwrap();
+    let text = of_version(1).to_document(Path::new("alice.toml")).unwrap();
     for (from, to) in
         [("period = 30", "period = 30\ndrift_steps = 4"), ("[recovery]", "[recovery]\nkind = \"scratch\"")]
     {

@@ -311,9 +311,13 @@ impl Key {
 pub(crate) struct Binding(Vec<u8>);
 
 impl Binding {
-    pub(crate) fn text(mut self, field: &str) -> Self {
+    pub(crate) fn text(self, field: &str) -> Self {
+        self.field(field.as_bytes())
+    }
+
+    pub(crate) fn field(mut self, field: &[u8]) -> Self {
         self.0.extend((field.len() as u64).to_be_bytes());
-        self.0.extend(field.as_bytes());
+        self.0.extend(field);
         self
     }
 

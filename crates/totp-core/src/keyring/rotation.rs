@@ -98,10 +98,33 @@ impl<S: Users + Reseal> Rotation<'_, S> {
     /// [`RotationError`], and the number of credentials that were resealed before it.
     pub fn run(mut self, tell: &mut dyn FnMut(RotationStep)) -> Result<Rotated, (RotationError, usize)> {
         let mut rotated = Rotated::default();
-        match self.reseal_everybody(&mut rotated, tell).and_then(|()| self.look_back(&mut rotated, tell)) {
+        let resealed = self
+            .reseal_ledgers(&mut rotated)
+            .and_then(|()| self.reseal_everybody(&mut rotated, tell))
+            .and_then(|()| self.look_back(&mut rotated, tell));
+        match resealed {
             Ok(()) => Ok(rotated),
             Err(stopped) => Err((stopped, rotated.resealed)),
         }
+    }
+
+    /// Ledgers come first: a credential of this version counts only with a ledger of this version. A login that still has the
+    /// old keyring reads it anew when it finds a ledger under a key that it does not know.
+    fn reseal_ledgers(&self, rotated: &mut Rotated) -> Result<(), RotationError> {
+        for user in self.store.known()? {
+            let user = match user {
+                Ok(user) => user,
+                // A file that belongs to no user cannot be held.
+                Err(StoreError::Unsafe { .. }) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            match self.store.reseal_ledger(&user, self.keyring, self.patience) {
+                Ok(Resealed::Done | Resealed::Changed) => {}
+                Ok(Resealed::Busy) => rotated.leave(user, SkippedError::Busy),
+                Err(error) => rotated.leave(user, error),
+            }
+        }
+        Ok(())
     }
 
     /// Goes through the ledgers: they are never renamed, so each user is visited once.
@@ -111,8 +134,11 @@ impl<S: Users + Reseal> Rotation<'_, S> {
         tell: &mut dyn FnMut(RotationStep),
     ) -> Result<(), RotationError> {
         let mut resealing = self.store.resealing()?;
+        let without_ledger: BTreeSet<User> =
+            rotated.left.iter().filter_map(|left| left.user.clone()).collect();
         for user in self.store.known()? {
             match user {
+                Ok(user) if without_ledger.contains(&user) => {}
                 Ok(user) => self.draft(&mut resealing, user, rotated)?,
                 // A file that belongs to no user cannot be held.
                 Err(StoreError::Unsafe { .. }) => {}
@@ -186,10 +212,23 @@ impl<S: Users + Reseal> Rotation<'_, S> {
         })?;
         let new = |left: &Skipped| left.user.as_ref().is_none_or(|user| !known.contains(user));
         rotated.left.extend(census.unreadable.into_iter().filter(new));
+        let mut named: BTreeSet<String> = census.named.into_keys().collect();
+        for user in self.store.known()?.flatten() {
+            match self.store.ledger_keys(&user) {
+                Ok(keys) => {
+                    if keys.iter().any(|key| key != active) && known.insert(user.clone()) {
+                        rotated.leave(user, SkippedError::Changing);
+                    }
+                    named.extend(keys);
+                }
+                Err(error) if known.insert(user.clone()) => rotated.leave(user, error),
+                Err(_) => {}
+            }
+        }
         // Other processes wrote some of them and may not have synced yet.
         self.store.sync_credentials()?;
         if rotated.left.iter().all(|left| matches!(left.why, SkippedError::Open(_))) {
-            let unnamed = |id: &&str| *id != active && !census.named.contains_key(*id);
+            let unnamed = |id: &&str| *id != active && !named.contains(*id);
             let ids = self.keyring.keys().iter().map(Key::id);
             rotated.unnamed = ids.filter(unnamed).map(str::to_owned).collect();
         }

@@ -131,6 +131,18 @@ impl<'f> Slots<'f> {
             || self.first_version.iter().any(|(_, ledger)| ledger.credential == Id::NONE)
     }
 
+    /// The ids of the keys that its slots name, of whatever credential.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.newest_first().map(|slot| slot.key).filter(|key| !key.is_empty())
+    }
+
+    /// Whether both slots are of this credential and under this key, so that the ledger needs no other.
+    #[must_use]
+    pub fn is_under(&self, credential: Id, key: &str) -> bool {
+        let mut slots = self.slots.iter();
+        slots.all(|slot| slot.as_ref().is_some_and(|slot| slot.credential == credential && slot.key == key))
+    }
+
     fn converting(&self) -> NextSlot {
         let conversion = if self.short { Conversion::Grow } else { Conversion::Finish };
         NextSlot { place: 1, sequence: self.next_sequence(), conversion }
@@ -245,7 +257,7 @@ mod tests {
     fn the_newest_slot_of_the_credential_in_place_is_taken() {
         let (old, new, other) = (ledger(ALICE, 1), ledger(ALICE, 2), ledger(OTHER, 3));
         let file = [slot(&new, 0, 6), slot(&old, 1, 5)].concat();
-        assert_eq!(newest(&file, ALICE), Some((new.clone(), next(1, 7, Conversion::None))));
+        assert_eq!(newest(&file, ALICE), Some((new, next(1, 7, Conversion::None))));
         let file = [slot(&old, 0, 5), slot(&other, 1, 6)].concat();
         assert_eq!(newest(&file, ALICE), Some((old.clone(), next(1, 7, Conversion::None))));
         let file = [slot(&other, 0, 6), slot(&old, 1, 5)].concat();
@@ -302,16 +314,26 @@ mod tests {
 
     #[test]
     fn a_file_of_version_1_is_read_and_its_first_block_is_written_last() {
+        let newest =
+            |file: &[u8]| Slots::of(file).newest_of(&credential(ALICE).of_version(2), &keyring()).unwrap();
         let (old, new) = (ledger(ALICE, 1), ledger(ALICE, 2));
         let file = [slot_v1::tests::encode(&old, 5), slot_v1::tests::encode(&new, 6)].concat();
-        assert_eq!(newest(&file, ALICE), Some((new.clone(), next(1, 7, Conversion::Grow))));
+        assert_eq!(newest(&file), Some((new.clone(), next(1, 7, Conversion::Grow))));
         let grown = [file.clone(), vec![0; SLOT]].concat();
-        assert_eq!(newest(&grown, ALICE), Some((new.clone(), next(1, 7, Conversion::Finish))));
+        assert_eq!(newest(&grown), Some((new, next(1, 7, Conversion::Finish))));
         let written = ledger(ALICE, 3);
         let half = [file, slot(&written, 1, 7)].concat();
-        assert_eq!(newest(&half, ALICE), Some((written.clone(), next(0, 8, Conversion::None))));
+        assert_eq!(newest(&half), Some((written.clone(), next(0, 8, Conversion::None))));
         let whole = [slot(&written, 0, 8), slot(&written, 1, 7)].concat();
-        assert_eq!(newest(&whole, ALICE), Some((written, next(1, 9, Conversion::None))));
+        assert_eq!(newest(&whole), Some((written, next(1, 9, Conversion::None))));
+    }
+
+    #[test]
+    fn a_slot_without_a_mac_counts_for_no_credential_of_this_version() {
+        let slot = slot_v1::tests::encode(&ledger(ALICE, 1), 5);
+        for file in [slot.repeat(2), [slot.repeat(2), vec![0; SLOT]].concat()] {
+            assert_eq!(newest(&file, ALICE), None);
+        }
     }
 
     proptest! {

@@ -1,6 +1,7 @@
 //! Replacing credentials by the same ones sealed with another key, while users log in.
 
 use crate::credential::Credential;
+use crate::keyring::Keyring;
 use crate::store::error::StoreError;
 use crate::user::User;
 use std::time::Duration;
@@ -16,6 +17,31 @@ pub trait Reseal {
     /// # Errors
     /// [`StoreError`] if the store cannot be read, trusted or cleaned.
     fn resealing(&self) -> Result<Self::Resealing, StoreError>;
+
+    /// Verifies the ledger of `user` and writes it again under the active key of `keyring`, in the present version, so that no
+    /// other key of it is needed any more. It outlasts a crash. Nothing is written if it is that already, or if nobody is enrolled.
+    /// An engine whose ledgers are under no key has nothing to do.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the ledger is as it was then.
+    fn reseal_ledger(
+        &self,
+        user: &User,
+        keyring: &Keyring,
+        patience: Duration,
+    ) -> Result<Resealed, StoreError> {
+        let _ = (user, keyring, patience);
+        Ok(Resealed::Done)
+    }
+
+    /// The ids of the keys that the stored ledger of `user` needs, read without a hold.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it cannot be read.
+    fn ledger_keys(&self, user: &User) -> Result<Vec<String>, StoreError> {
+        let _ = user;
+        Ok(Vec::new())
+    }
 
     /// Makes all stored credentials outlast a crash, also those that another program stored.
     ///
