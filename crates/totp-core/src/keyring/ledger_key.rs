@@ -1,6 +1,6 @@
 //! The key of the ledgers' MAC, derived from a key of the keyring for this one purpose.
 
-use super::{Key, Keyring};
+use crate::random::Secret;
 use crate::user::User;
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
@@ -17,41 +17,21 @@ pub struct LedgerKey {
     mac: Hmac<Sha256>,
 }
 
-impl Keyring {
-    /// The ledger key under the key of this id; `None`: the keyring lacks it.
-    #[must_use]
-    pub fn ledger_key(&self, id: &str) -> Option<&LedgerKey> {
-        self.keys.iter().find(|key| key.id == id).map(Key::ledger_key)
-    }
-
-    /// The ledger key under the active key.
-    #[must_use]
-    pub fn active_ledger_key(&self) -> Option<&LedgerKey> {
-        self.ledger_key(&self.active)
-    }
-}
-
-impl Key {
-    fn ledger_key(&self) -> &LedgerKey {
-        self.ledger.get_or_init(|| {
-            let mut derived = Zeroizing::new([0; 32]);
-            // A key of the keyring is 32 random bytes, so it needs no extraction (RFC 5869 section 3.3).
-            #[expect(
-                clippy::expect_used,
-                reason = "32 bytes are as long as a key has to be and not longer than one may be"
-            )]
-            Hkdf::<Sha256>::from_prk(self.secret.expose())
-                .ok()
-                .and_then(|key| key.expand(PURPOSE, &mut *derived).ok())
-                .expect("both lengths fit");
-            #[expect(clippy::expect_used, reason = "HMAC takes keys of every length (RFC 2104 section 2)")]
-            let mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(&*derived).expect("any key length");
-            LedgerKey { id: self.id.clone(), mac }
-        })
-    }
-}
-
 impl LedgerKey {
+    /// The key under the key of the keyring that has this id and these 32 random bytes.
+    pub(super) fn under(id: &str, key: &Secret) -> Self {
+        let mut derived = Zeroizing::new([0; 32]);
+        // Random bytes need no extraction (RFC 5869 section 3.3).
+        #[expect(clippy::expect_used, reason = "both lengths fit")]
+        Hkdf::<Sha256>::from_prk(key.expose())
+            .ok()
+            .and_then(|key| key.expand(PURPOSE, &mut *derived).ok())
+            .expect("32 bytes from 32");
+        #[expect(clippy::expect_used, reason = "HMAC takes keys of every length (RFC 2104 section 2)")]
+        let mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(&*derived).expect("any key length");
+        Self { id: id.to_owned(), mac }
+    }
+
     /// The id of the key of the keyring.
     #[must_use]
     pub fn id(&self) -> &str {

@@ -189,6 +189,19 @@ impl Keyring {
         other.keys.iter().find(|key| !self.keys.iter().any(|one| is(one, key)))
     }
 
+    /// The ledger key under the key of this id; `None`: the keyring lacks it.
+    #[must_use]
+    pub fn ledger_key(&self, id: &str) -> Option<&LedgerKey> {
+        let key = self.keys.iter().find(|key| key.id == id)?;
+        Some(key.ledger.get_or_init(|| LedgerKey::under(&key.id, &key.secret)))
+    }
+
+    /// The ledger key under the active key.
+    #[must_use]
+    pub fn active_ledger_key(&self) -> Option<&LedgerKey> {
+        self.ledger_key(&self.active)
+    }
+
     /// Whether there is a key of this id.
     pub(crate) fn has(&self, id: &str) -> bool {
         self.keys.iter().any(|key| key.id == id)
