@@ -337,6 +337,23 @@ pub trait Maintenance {
     /// is in seconds since 1970.
     fn check(&self, age: Seconds, now: u64) -> Vec<StorageProblem>;
 
+    /// Whether the stored state was restored from a backup. Then it is refused, because what was used since the backup would count
+    /// as unused.
+    ///
+    /// # Errors
+    /// [`StoreError`] if that is unknown.
+    fn is_restored(&self) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    /// Accepts a restored state. The caller has made void what could live again.
+    ///
+    /// # Errors
+    /// [`StoreError`]; it is still refused then.
+    fn accept_restored(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// The names of drafts of credentials and ledgers that a program left when it was killed: those that were not written to for
     /// `age`. `now` is in seconds since 1970.
     ///

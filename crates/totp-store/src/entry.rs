@@ -38,6 +38,9 @@ impl FilesStore {
         later: LaterVersion,
     ) -> Result<Option<FileEntry>, StoreError> {
         let dirs = self.dirs()?;
+        if later == LaterVersion::Refuse {
+            self.check_generation()?;
+        }
         let component = user.component();
         let deadline = Instant::now().checked_add(patience);
         loop {
@@ -80,12 +83,14 @@ impl FilesStore {
             Some(Err(_)) | None => None,
         };
         let file = LedgerFile { file, path, user: user.clone() };
-        Ok(FileEntry { dirs, component, later, file, key, credential, found })
+        let store = self.clone();
+        Ok(FileEntry { store, dirs, component, later, file, key, credential, found })
     }
 }
 
 /// A user held by a command; dropping it unlocks the ledger.
 pub struct FileEntry {
+    pub(crate) store: FilesStore,
     pub(crate) dirs: StateDirs,
     pub(crate) component: String,
     pub(crate) later: LaterVersion,
@@ -176,6 +181,7 @@ impl Entry for FileEntry {
             // A reset of the old enrolment is void from here on, even if its file cannot be removed.
             let _ = self.dirs.forget_reset(&self.component);
         }
+        self.store.move_generation();
         Ok(())
     }
 
@@ -225,7 +231,9 @@ impl Entry for FileEntry {
         }
         let mut twins = batch.iter().zip(next_slots);
         twins.try_for_each(|((entry, _, ledger), slot)| entry.write(ledger, slot.other()))?;
-        Ok(first.dirs.ledgers.sync_everything()?)
+        first.dirs.ledgers.sync_everything()?;
+        first.store.move_generation();
+        Ok(())
     }
 
     fn withdraw(self) -> Result<(), StoreError> {

@@ -33,7 +33,7 @@ use totp_core::user::User;
 /// The store at the paths of a config, whose ledgers have their MAC under `keys`. Opens and creates nothing yet.
 #[must_use]
 pub fn open(paths: &Paths, keys: Arc<dyn LedgerKeys>) -> FilesStore {
-    FilesStore::new(&paths.state, &paths.runtime, keys)
+    FilesStore::new(&paths.state, &paths.runtime, &paths.keyring.with_extension("generation"), keys)
 }
 
 /// The store: below `paths.state` of the config, and below `paths.runtime` for what ends with the boot.
@@ -41,14 +41,21 @@ pub fn open(paths: &Paths, keys: Arc<dyn LedgerKeys>) -> FilesStore {
 pub struct FilesStore {
     state: PathBuf,
     runtime: PathBuf,
+    /// The copy of the generation beside the keyring.
+    generation: PathBuf,
     keys: Arc<dyn LedgerKeys>,
 }
 
 impl FilesStore {
     /// Opens and creates nothing yet.
     #[must_use]
-    pub fn new(state: &Path, runtime: &Path, keys: Arc<dyn LedgerKeys>) -> Self {
-        Self { state: state.to_owned(), runtime: runtime.to_owned(), keys }
+    pub fn new(state: &Path, runtime: &Path, generation: &Path, keys: Arc<dyn LedgerKeys>) -> Self {
+        let (state, runtime, generation) = (state.to_owned(), runtime.to_owned(), generation.to_owned());
+        Self { state, runtime, generation, keys }
+    }
+
+    pub(crate) fn beside_keyring(&self) -> PathBuf {
+        self.generation.clone()
     }
 
     pub(crate) fn keys(&self) -> &Arc<dyn LedgerKeys> {
@@ -76,6 +83,7 @@ impl Store for FilesStore {
 
     fn hold(&self, user: &User, patience: Duration) -> Result<Hold<FileHeld>, StoreError> {
         let dirs = self.dirs()?;
+        self.check_generation()?;
         let component = user.component();
         let path = dirs.ledgers.path.join(&component);
         let deadline = Instant::now().checked_add(patience);

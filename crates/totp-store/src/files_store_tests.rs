@@ -97,11 +97,11 @@ fn a_write_that_fails_names_the_ledger() {
     let fixture = enrolled();
     let path = fixture.file("ledgers/alice");
     let unlocked = entry(&fixture);
-    let FileEntry { dirs, component, later, key, file: LedgerFile { user, file, .. }, .. } = unlocked;
+    let FileEntry { store, dirs, component, later, key, file: LedgerFile { user, file, .. }, .. } = unlocked;
     drop(file);
     let Ok(Lock::Locked(file)) = lock(File::open(&path).unwrap().into(), &path, None) else { panic!("free") };
     let file = LedgerFile { file, path: path.clone(), user };
-    let read_only = FileEntry { dirs, component, later, file, key, credential: None, found: None };
+    let read_only = FileEntry { store, dirs, component, later, file, key, credential: None, found: None };
     let error = read_only.record(&Ledger::default()).unwrap_err();
     assert_eq!((error.about(), error.problem()), (path.to_str().unwrap(), "cannot write: Bad file number"));
 }

@@ -16,8 +16,12 @@ impl Fixture {
     pub(crate) fn new() -> Self {
         assert!(nix::unistd::geteuid().is_root(), "files must belong to root: run the tests as root");
         let directory = tempfile::tempdir().unwrap();
-        let files =
-            FilesStore::new(directory.path(), &directory.path().join("run"), Arc::new(AllKeys::default()));
+        let files = FilesStore::new(
+            directory.path(),
+            &directory.path().join("run"),
+            &directory.path().join("keyring.generation"),
+            Arc::new(AllKeys::default()),
+        );
         files.prepare().unwrap();
         Self { directory, fixture: totp_core::fixture::Fixture::of(files) }
     }

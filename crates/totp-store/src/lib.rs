@@ -34,6 +34,7 @@ mod error;
 mod files_store;
 #[cfg(test)]
 mod fixture;
+mod generation;
 mod lock;
 mod maintenance;
 mod rotation;
@@ -60,7 +61,8 @@ mod conformance {
         let directory = tempfile::tempdir().unwrap();
         let (state, runtime) = (directory.path().join("state"), directory.path().join("run"));
         let keys = std::sync::Arc::new(totp_core::fixture::AllKeys::default());
-        let store = crate::FilesStore::new(&state, &runtime, keys);
+        let beside = directory.path().join("keyring.generation");
+        let store = crate::FilesStore::new(&state, &runtime, &beside, keys);
         store.prepare().unwrap();
         (directory, store)
     }

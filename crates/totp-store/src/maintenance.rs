@@ -4,6 +4,7 @@ use crate::FilesStore;
 use crate::directory::{Access, DRAFT, Directory, if_exists};
 use crate::error::FileError;
 use crate::files_store::STATE_DIRECTORIES;
+use crate::generation::GENERATION;
 use nix::errno::Errno;
 use nix::fcntl::AtFlags;
 use nix::sys::stat::fstatat;
@@ -20,8 +21,9 @@ impl Maintenance for FilesStore {
             Err(error) => vec![error],
         };
         let name = |entry: DirEntry| entry.path().display().to_string();
-        let is_foreign =
-            |entry: &DirEntry| !STATE_DIRECTORIES.iter().any(|directory| entry.file_name() == *directory);
+        let is_foreign = |entry: &DirEntry| {
+            !STATE_DIRECTORIES.iter().chain([&GENERATION]).any(|known| entry.file_name() == *known)
+        };
         let foreign = entries(self.state()).filter(is_foreign).map(name);
         let drafts = STATE_DIRECTORIES.iter().flat_map(|directory| entries(&self.state().join(directory)));
         let stale = drafts.filter(|entry| is_stale_draft(entry, age, now)).map(name);
@@ -30,6 +32,14 @@ impl Maintenance for FilesStore {
             .chain(foreign.map(StorageProblem::Foreign))
             .chain(stale.map(StorageProblem::StaleDraft))
             .collect()
+    }
+
+    fn is_restored(&self) -> Result<bool, StoreError> {
+        Self::is_restored(self)
+    }
+
+    fn accept_restored(&self) -> Result<(), StoreError> {
+        Self::accept_restored(self)
     }
 
     fn stale_drafts(&self, age: Seconds, now: u64) -> Result<Vec<String>, StoreError> {

@@ -1,0 +1,239 @@
+//! The two copies of the state's generation: one in the state, one beside the keyring.
+//!
+//! A login reads both. Only a state that is behind refuses: it was restored from a backup. A copy that cannot be written
+//! refuses nobody; `doctor` says so.
+
+use crate::FilesStore;
+use crate::directory::{Access, Directory, read_document};
+use crate::documents::replace_document;
+use crate::lock::{LockMode, lock_directory};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use totp_core::DocumentError;
+use totp_core::generation::{Comparison, Generation, Moment, compare};
+use totp_core::random::Secret;
+use totp_core::store::StoreError;
+
+/// The file in the state.
+pub(crate) const GENERATION: &str = "generation";
+/// How long a process waits for another one that moves the generation. It is not needed at once.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// The kernel's id of this boot (random(4)).
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+impl FilesStore {
+    /// Refuses a state that was restored; otherwise moves the generation if a boot or a day has gone by.
+    pub(crate) fn check_generation(&self) -> Result<(), StoreError> {
+        let now = Today::read();
+        match self.compare(&now)? {
+            Comparison::Current => Ok(()),
+            Comparison::Restored => Err(self.restored()),
+            Comparison::Move(_) | Comparison::Repair(_) => {
+                // A full disk or a read-only /etc refuses nobody.
+                let _ = self.bring_up_to_date(&now);
+                Ok(())
+            }
+        }
+    }
+
+    /// Moves the generation after an enrolment, as far as that is possible.
+    pub(crate) fn move_generation(&self) {
+        let _ = self.with_lock(|| {
+            let now = Today::read();
+            if let Some(state) = self.read(&self.in_state())? {
+                self.write(&state.next(now.moment()))?;
+            }
+            Ok(())
+        });
+    }
+
+    /// Whether the state was restored, so that it is refused.
+    pub(crate) fn is_restored(&self) -> Result<bool, StoreError> {
+        Ok(self.compare(&Today::read())? == Comparison::Restored)
+    }
+
+    /// Accepts a restored state from now on.
+    pub(crate) fn accept_restored(&self) -> Result<(), StoreError> {
+        let accepted = self.with_lock(|| {
+            let copies = [self.read(&self.in_state())?, self.read(&self.beside_keyring())?];
+            let now = Today::read();
+            let latest = copies.iter().flatten().reduce(Generation::later);
+            self.write(&latest.map_or_else(|| Generation::first(now.moment()), |one| one.next(now.moment())))
+        })?;
+        accepted.ok_or_else(|| self.busy())
+    }
+
+    fn bring_up_to_date(&self, now: &Today) -> Result<(), StoreError> {
+        self.with_lock(|| match self.compare(now)? {
+            // Another process did it, or the next login refuses.
+            Comparison::Current | Comparison::Restored => Ok(()),
+            Comparison::Move(next) => self.write(&next),
+            Comparison::Repair(state) => self.write_copy(&self.beside_keyring(), &state),
+        })
+        .map(drop)
+    }
+
+    /// First the state, then the other copy: a crash in between leaves the state ahead.
+    fn write(&self, generation: &Generation) -> Result<(), StoreError> {
+        self.write_copy(&self.in_state(), generation)?;
+        self.write_copy(&self.beside_keyring(), generation)
+    }
+
+    fn write_copy(&self, file: &Path, generation: &Generation) -> Result<(), StoreError> {
+        replace_document(file, &Secret::new(generation.to_string().into_bytes()))
+    }
+
+    fn compare(&self, now: &Today) -> Result<Comparison, StoreError> {
+        let (state, beside) = (self.read(&self.in_state())?, self.read(&self.beside_keyring())?);
+        Ok(compare(state.as_ref(), beside.as_ref(), now.moment()))
+    }
+
+    fn read(&self, file: &Path) -> Result<Option<Generation>, StoreError> {
+        let Some(text) = read_document(file, Access::RootOnly)? else { return Ok(None) };
+        let generation = std::str::from_utf8(text.expose()).ok().and_then(Generation::parse);
+        let problem = "is not a generation of this version: restore it, or run \"totp-enroll restored\"";
+        generation.map(Some).ok_or_else(|| DocumentError::new(file, problem).into())
+    }
+
+    fn with_lock<T>(&self, act: impl FnOnce() -> Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+        let state = Directory::open(self.state(), Access::RootWrites)?;
+        let deadline = Instant::now().checked_add(PATIENCE);
+        let Some(_locked) = lock_directory(state, LockMode::Exclusive, deadline)? else { return Ok(None) };
+        act().map(Some)
+    }
+
+    fn in_state(&self) -> PathBuf {
+        self.state().join(GENERATION)
+    }
+
+    fn restored(&self) -> StoreError {
+        let problem = "the state was restored from a backup, so used codes could be valid again: run \"totp-enroll restored\", \
+                       which makes them void";
+        DocumentError::new(self.state(), problem).into()
+    }
+
+    fn busy(&self) -> StoreError {
+        let problem = "another process is writing the generation: try again".to_owned();
+        StoreError::Busy { about: self.in_state().display().to_string(), problem }
+    }
+}
+
+/// The boot and the day.
+struct Today {
+    boot: String,
+    day: u64,
+}
+
+impl Today {
+    /// What cannot be read counts as one boot and one day that never change.
+    fn read() -> Self {
+        let boot = std::fs::read_to_string(BOOT_ID).unwrap_or_default();
+        let boot = if boot.trim().is_empty() { "0".to_owned() } else { boot.trim().to_owned() };
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { boot, day: since.as_secs() / 86400 }
+    }
+
+    fn moment(&self) -> Moment<'_> {
+        Moment { boot: &self.boot, day: self.day }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::fixture::{Fixture, NOON, PHONE, alice, at, code, word};
+    use std::fs;
+    use totp_core::store::Entries;
+
+    const PATIENCE: std::time::Duration = std::time::Duration::from_millis(50);
+
+    fn enrolled() -> Fixture {
+        let mut fixture = Fixture::new();
+        fixture.enrol(PHONE);
+        assert_eq!(login(&fixture, NOON), "accepted phone");
+        fixture
+    }
+
+    fn login(fixture: &Fixture, time: u64) -> String {
+        word(fixture.login(&code(PHONE, time), at(time)))
+    }
+
+    fn copies(fixture: &Fixture) -> [String; 2] {
+        ["generation", "keyring.generation"]
+            .map(|name| fs::read_to_string(fixture.file(name)).unwrap_or_default())
+    }
+
+    /// As in a state that was stored at an earlier boot.
+    fn age(fixture: &Fixture, name: &str) {
+        let file = fixture.file(name);
+        let text = fs::read_to_string(&file).unwrap();
+        let words: Vec<&str> = text.trim_end().split(' ').collect();
+        let [a, b, c, number, _, day] = words[..] else { panic!("{text}") };
+        fs::write(&file, format!("{a} {b} {c} {number} 0123abcd {day}\n")).unwrap();
+    }
+
+    #[test]
+    fn a_restored_state_refuses_everyone_until_it_is_accepted() {
+        let fixture = enrolled();
+        let before = fs::read(fixture.file("generation")).unwrap();
+        age(&fixture, "generation");
+        age(&fixture, "keyring.generation");
+        assert_eq!(login(&fixture, NOON + 30), "accepted phone");
+        let [state, beside] = copies(&fixture);
+        assert_eq!(state, beside);
+        assert_ne!(state.as_bytes(), before);
+
+        fs::write(fixture.file("generation"), &before).unwrap();
+        assert!(login(&fixture, NOON + 60).contains("restored from a backup"));
+        assert!(fixture.store.entry(&alice().user, PATIENCE).is_err());
+        assert!(fixture.store.entry_to_withdraw(&alice().user, PATIENCE).is_ok());
+        assert!(fixture.store.is_restored().unwrap());
+        fixture.store.accept_restored().unwrap();
+        assert_eq!(login(&fixture, NOON + 90), "accepted phone");
+    }
+
+    #[test]
+    fn a_state_without_its_copy_was_restored() {
+        let fixture = enrolled();
+        fs::remove_file(fixture.file("generation")).unwrap();
+        assert!(login(&fixture, NOON + 30).contains("restored from a backup"));
+    }
+
+    #[test]
+    fn a_crash_between_the_copies_and_a_lost_one_beside_the_keyring_are_repaired() {
+        let fixture = enrolled();
+        let behind = fs::read(fixture.file("keyring.generation")).unwrap();
+        age(&fixture, "generation");
+        age(&fixture, "keyring.generation");
+        assert_eq!(login(&fixture, NOON + 30), "accepted phone");
+        fs::write(fixture.file("keyring.generation"), behind).unwrap();
+        assert_eq!(login(&fixture, NOON + 60), "accepted phone");
+        let [state, beside] = copies(&fixture);
+        assert_eq!(state, beside);
+        fs::remove_file(fixture.file("keyring.generation")).unwrap();
+        assert_eq!(login(&fixture, NOON + 90), "accepted phone");
+        let [state, beside] = copies(&fixture);
+        assert_eq!(state, beside);
+    }
+
+    #[test]
+    fn where_the_copy_beside_the_keyring_cannot_be_written_logins_go_on() {
+        let fixture = enrolled();
+        age(&fixture, "generation");
+        // A directory in the place of its draft.
+        fs::create_dir(fixture.file(".new.keyring.generation")).unwrap();
+        assert_eq!(login(&fixture, NOON + 30), "accepted phone");
+        let [state, beside] = copies(&fixture);
+        assert_ne!(state, beside);
+        assert_eq!(login(&fixture, NOON + 60), "accepted phone");
+    }
+
+    #[test]
+    fn an_enrolment_moves_it() {
+        let mut fixture = enrolled();
+        let before = copies(&fixture);
+        fixture.replace(PHONE);
+        let [state, beside] = copies(&fixture);
+        assert_eq!(state, beside);
+        assert_ne!([state, beside], before);
+    }
+}
