@@ -34,6 +34,7 @@ mod prune;
 mod recovery_codes;
 mod reset;
 mod reset_token;
+mod restored;
 mod status;
 mod terminal;
 mod test;
@@ -94,6 +95,7 @@ fn run(cli: &Cli) -> Result<(), CommandError> {
         Command::Notify(options) => with_context(cli, |context| notify::run(context, options)),
         Command::Import(command) => with_context(cli, |context| import::run(context, command)),
         Command::Reset(command) => with_context(cli, |context| reset::run(context, command)),
+        Command::Restored { yes, force } => with_context(cli, |context| restored::run(context, *yes, *force)),
         Command::Prune(options) => with_context(cli, |context| prune::run(context, options)),
     }
 }

@@ -27,6 +27,8 @@ pub enum Name {
     Disabled,
     /// An enrolment was withdrawn because its account is gone or has another uid.
     Pruned,
+    /// A state that was restored from a backup was accepted, and what it could bring back made void.
+    StateRestored,
     /// A new set of recovery codes replaced the old.
     CodesRegenerated,
     /// An enrolment came from another program's file.
@@ -96,6 +98,7 @@ impl Name {
             Self::Enrolled => "enrolled",
             Self::Disabled => "disabled",
             Self::Pruned => "pruned",
+            Self::StateRestored => "state_restored",
             Self::CodesRegenerated => "codes_regenerated",
             Self::Imported => "imported",
             Self::DeviceRemembered => "device_remembered",
@@ -131,6 +134,7 @@ impl Name {
             | Self::Enrolled
             | Self::Disabled
             | Self::Pruned
+            | Self::StateRestored
             | Self::CodesRegenerated
             | Self::DeviceRemembered
             | Self::DeviceRevoked

@@ -169,6 +169,7 @@ pub(crate) fn events() -> Vec<Name> {
         Name::Enrolled => Name::Enrolled,
         Name::Disabled => Name::Disabled,
         Name::Pruned => Name::Pruned,
+        Name::StateRestored => Name::StateRestored,
         Name::CodesRegenerated => Name::CodesRegenerated,
         Name::Imported => Name::Imported,
         Name::DeviceRemembered => Name::DeviceRemembered,

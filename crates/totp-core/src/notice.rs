@@ -77,6 +77,7 @@ fn words(name: Name) -> Option<Words> {
         | Name::Tested
         | Name::Imported
         | Name::Pruned
+        | Name::StateRestored
         | Name::KeyringCreated
         | Name::KeyringSealed
         | Name::KeyringUnsealed

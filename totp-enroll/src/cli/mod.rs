@@ -138,6 +138,22 @@ pub(crate) enum Command {
     /// If the account database does not answer, no account counts as deleted.
     /// An enrolment with unsafe or unreadable files is kept and listed, and the exit status is 1; a corrupt one is removed with its account.
     Prune(Prune),
+    /// Accept a state that was restored from a backup
+    ///
+    /// A backup brings back what was used since it was made.
+    /// So a state that is older than the machine remembers is refused, and nobody can log in, until this command has made void
+    /// every code up to now, all recovery codes, all remembered devices and all pending resets.
+    /// Authenticators that were removed since the backup are back too: compare `list` with what you know.
+    Restored {
+        /// Skip the prompt for the number of enrolments
+        #[arg(long)]
+        yes: bool,
+        /// Do it although the state is not known to be restored
+        ///
+        /// A single file that was put back, and a snapshot of the whole machine, are not noticed.
+        #[arg(long)]
+        force: bool,
+    },
 }
 
 #[cfg(test)]

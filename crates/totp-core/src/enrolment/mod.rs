@@ -317,6 +317,25 @@ pub fn repair<E: Entry>(entry: E, windows: &Windows, now: Now) -> Result<(), Enr
     Ok(entry.commit(&credential, &ledger)?)
 }
 
+/// Makes void what a restored state could bring back: every code up to now, the recovery codes, the remembered devices and a
+/// reset. Wrong codes and locks stay as they are.
+///
+/// # Errors
+/// [`EnrolmentError`]; the enrolment is then as it was, or without its reset.
+pub fn void_after_restore<E: Entry>(entry: E, windows: &Windows, now: Now) -> Result<(), EnrolmentError> {
+    let (credential, mut ledger) = sound(&entry)?;
+    for (progress, authenticator) in ledger.progress.iter_mut().zip(credential.authenticators()) {
+        progress.used_up_to = progress.used_up_to.max(authenticator.factor().usable_by(windows, now));
+    }
+    if let Some(set) = credential.recovery() {
+        ledger.recovery = RecoveryMarks::all_used(set.id, now.realtime);
+    }
+    ledger.devices.clear();
+    ledger.notice = None;
+    entry.forget_reset()?;
+    Ok(entry.record(&ledger)?)
+}
+
 /// The number of unused recovery codes.
 #[must_use]
 pub fn recovery_left(credential: &Credential, ledger: &Ledger) -> usize {
