@@ -137,6 +137,8 @@ fn the_page_gives_the_fields_of_each_event() {
 fn the_page_has_every_method_and_no_other() {
     let mut methods = values_of("method");
     methods.extend(words_with(&["recovery_code", "scratch_code"]));
+    // The kinds of factor.
+    methods.extend(words_with(&["totp"]));
     assert_eq!(listed("Methods"), methods);
 }
 

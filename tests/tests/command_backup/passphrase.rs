@@ -56,7 +56,7 @@ fn a_passphrase_that_is_weak_or_not_repeated_writes_nothing() {
     let before = Files::below(&fixture.path(""));
     for (first, second, problem) in [
         ("fourteen chars", Some("fourteen chars"), "at least 15"),
-        ("aaaaaaaaaaaaaaaaaaaaa", Some("aaaaaaaaaaaaaaaaaaaaa"), "different characters"),
+        ("aaaaaaaaaaaaaaaaaaaaa", Some("aaaaaaaaaaaaaaaaaaaaa"), "only 1 different character:"),
         (PASSPHRASE, Some("correct horse battery stable"), "passphrases differ"),
         ("", Some(""), "passphrase is empty"),
     ] {

@@ -1,19 +1,5 @@
 //! Reading a TOML document: errors name the file, the line and what is wrong, and never repeat a value.
 
-/// A number within bounds, checked while reading so that the error names its line.
-#[derive(Clone, Copy)]
-pub(crate) struct Ranged<const MIN: u32, const MAX: u32>(pub(crate) u32);
-
-impl<'t, const MIN: u32, const MAX: u32> Field<'t> for Ranged<MIN, MAX> {
-    fn read(value: &'t Value<'t>) -> Result<Self, String> {
-        let number = i64::read(value)?;
-        match u32::try_from(number) {
-            Ok(number) if (MIN..=MAX).contains(&number) => Ok(Self(number)),
-            Ok(_) | Err(_) => Err(format!("{number} is out of range: {MIN} to {MAX}")),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests;
 
@@ -367,6 +353,20 @@ impl<'t> Field<'t> for Address {
 impl<'t> Field<'t> for Recipient {
     fn read(value: &'t Value<'t>) -> Result<Self, String> {
         Self::parse(<&str>::read(value)?).map_err(|error| error.to_string())
+    }
+}
+
+/// A number within bounds, checked while reading so that the error names its line.
+#[derive(Clone, Copy)]
+pub(crate) struct Ranged<const MIN: u32, const MAX: u32>(pub(crate) u32);
+
+impl<'t, const MIN: u32, const MAX: u32> Field<'t> for Ranged<MIN, MAX> {
+    fn read(value: &'t Value<'t>) -> Result<Self, String> {
+        let number = i64::read(value)?;
+        match u32::try_from(number) {
+            Ok(number) if (MIN..=MAX).contains(&number) => Ok(Self(number)),
+            Ok(_) | Err(_) => Err(format!("{number} is out of range: {MIN} to {MAX}")),
+        }
     }
 }
 
