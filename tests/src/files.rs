@@ -73,7 +73,11 @@ fn collect(path: &Path, entries: &mut BTreeMap<PathBuf, Entry>) {
     entries.insert(path.to_owned(), Entry { mode: meta.mode(), owner, links, inode: meta.ino(), contents });
     if meta.is_dir() {
         for child in fs::read_dir(path).unwrap() {
-            collect(&child.unwrap().path(), entries);
+            let child = child.unwrap().path();
+            // The generation moves with the days, whatever a login does.
+            if !child.file_name().is_some_and(|name| name == "generation" || name == "keyring.generation") {
+                collect(&child, entries);
+            }
         }
     }
 }

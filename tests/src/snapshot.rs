@@ -11,14 +11,21 @@ use std::process::Command;
 pub struct Snapshot {
     state: PathBuf,
     kept: PathBuf,
+    /// The generation beside the keyring.
+    generation: PathBuf,
 }
 
 impl Snapshot {
     /// Copies what is stored now.
     #[must_use]
     pub fn of(fixture: &Fixture) -> Self {
-        let snapshot = Self { state: fixture.state(), kept: fixture.path("kept") };
+        let snapshot = Self {
+            state: fixture.state(),
+            kept: fixture.path("kept"),
+            generation: fixture.path("keyring.generation"),
+        };
         copy(&snapshot.state, &snapshot.kept);
+        copy(&snapshot.generation, &snapshot.kept.join("beside"));
         snapshot
     }
 
@@ -29,6 +36,8 @@ impl Snapshot {
     pub fn restore(&self) {
         fs::remove_dir_all(&self.state).unwrap();
         copy(&self.kept, &self.state);
+        // Otherwise the state would be refused as one that was restored.
+        fs::rename(self.state.join("beside"), &self.generation).unwrap();
     }
 }
 

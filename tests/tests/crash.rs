@@ -33,9 +33,9 @@ fn after_a_torn_write_no_code_is_accepted_twice() {
         torn.put_in_place(&fixture);
         // Only a crash tears a write, and after that the machine has just started.
         assert_eq!(fixture.login_with_code_at("alice", THEN).up_for(5).code(), PamCode::AUTH_ERR, "{torn:?}");
-        if torn.without_checksum() {
+        if !torn.is_whole {
             let what = fixture.journal.last().what();
-            assert_eq!(what, "refused before_boot", "not by the page before it: {torn:?}");
+            assert_eq!(what, "refused before_boot", "not by the slot before it: {torn:?}");
         }
         torn.put_in_place(&fixture);
         assert_eq!(fixture.totp_enroll(&["--json", "status", "alice"]).status, 0, "{torn:?}");
@@ -51,6 +51,7 @@ fn a_torn_write_does_not_bring_back_a_recovery_code() {
     let codes = renewed_codes(&fixture.totp_enroll(&RENEW).stdout).unwrap();
     let login = |code: &str| fixture.login("alice").types(code).at(THEN);
     let writes = Writes::of(&fixture, &login(&codes[0]));
+    assert_eq!(writes.writes.len(), 2, "a recovery code is on both slots");
     let (first, twin): (Vec<_>, Vec<_>) = writes.torn().into_iter().partition(|torn| torn.write == 0);
     for torn in Sweep::today().points(twin) {
         torn.put_in_place(&fixture);
@@ -63,8 +64,8 @@ fn a_torn_write_does_not_bring_back_a_recovery_code() {
         torn.put_in_place(&fixture);
         let opened = [login(&codes[0]).code(), login(&codes[0]).code()];
         assert_ne!(opened, [PamCode::SUCCESS; 2], "{torn:?}");
-        if torn.without_checksum() {
-            assert_eq!(opened[0], PamCode::SUCCESS, "not by the page before it: {torn:?}");
+        if !torn.is_whole {
+            assert_eq!(opened[0], PamCode::SUCCESS, "not by the slot before it: {torn:?}");
         }
     }
 }
@@ -203,8 +204,10 @@ impl Writes {
             let (length, offset) = extent(&point.line);
             (offset, after[offset..offset + length].to_vec())
         });
-        let writes: Vec<_> = writes.collect();
-        assert!(writes.len() == 2 && writes[0].0 != writes[1].0, "each page once: {points:?}");
+        let mut writes: Vec<_> = writes.collect();
+        // The charge of a code is written over by the record of the look.
+        writes.dedup_by_key(|(offset, _)| *offset);
+        assert!(matches!(writes.len(), 1 | 2), "each slot once: {points:?}");
         Self { before, writes }
     }
 
@@ -218,7 +221,8 @@ impl Writes {
                 for at in (0..page.len()).filter(|at| tear.wrote(*at)) {
                     contents[offset + at] = page[at];
                 }
-                torn.push(Torn { write, tear, contents });
+                let is_whole = contents[*offset..offset + page.len()] == page[..];
+                torn.push(Torn { write, tear, contents, is_whole });
             }
             ledger[*offset..offset + page.len()].copy_from_slice(page);
         }
@@ -226,7 +230,7 @@ impl Writes {
     }
 }
 
-/// `pwrite64(5</a>, "..."..., 2048, 0) = 2048`: how much, and where.
+/// `pwrite64(5</a>, "..."..., 4096, 0) = 4096`: how much, and where.
 fn extent(line: &str) -> (usize, usize) {
     let (call, _) = line.rsplit_once(") = ").unwrap();
     let mut numbers = call.rsplit(", ").map(|number| number.parse().unwrap());
@@ -244,7 +248,6 @@ enum Tear {
 }
 
 const SECTOR: usize = 512;
-const CHECKSUM: usize = 2048 - 32;
 
 impl Tear {
     fn wrote(self, at: usize) -> bool {
@@ -257,8 +260,7 @@ impl Tear {
 
 /// Every beginning of a page is torn in the unit test of the ledger; these are at the edges of its fields and between.
 fn tears() -> impl Iterator<Item = Tear> {
-    let prefixes =
-        [0, 1, 8, 12, 15, 19, 20, 28, 36, 44, 60, 108, 200, 300, 447, 448, 512, 1024, 2015, 2016, 2032, 2047];
+    let prefixes = [0, 1, 8, 12, 15, 19, 20, 21, 37, 40, 42, 60, 80, 100, 120, 140, 160, 200, 300, 512, 4095];
     prefixes.into_iter().map(Tear::Prefix).chain((1..0b1111).map(Tear::Sectors))
 }
 
@@ -266,20 +268,18 @@ struct Torn {
     write: usize,
     tear: Tear,
     contents: Vec<u8>,
+    /// What did not reach the disk was the same before.
+    is_whole: bool,
 }
 
 impl fmt::Debug for Torn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "write {} of two, torn: {:?}", self.write + 1, self.tear)
+        write!(f, "write {}, torn: {:?}", self.write + 1, self.tear)
     }
 }
 
 impl Torn {
     fn put_in_place(&self, fixture: &Fixture) {
         fs::write(fixture.ledger("alice"), &self.contents).unwrap();
-    }
-
-    fn without_checksum(&self) -> bool {
-        (CHECKSUM..CHECKSUM + 32).all(|at| !self.tear.wrote(at))
     }
 }

@@ -110,16 +110,17 @@ fn the_log_names_the_file_that_kept_a_device_from_being_remembered() {
         let code = fixture.authenticator("alice").code_at(then);
         at_login(&fixture, KEY, host).types(code).at(then)
     };
-    let keyring = fixture.keyring();
-    let points = strace::record_login(&elsewhere("192.0.2.8", THEN + 60), std::slice::from_ref(&keyring));
+    let ledger = fixture.ledger("alice");
+    let points = strace::record_login(&elsewhere("192.0.2.8", THEN + 60), std::slice::from_ref(&ledger));
     // To recognise a device, to judge, and to remember one.
-    let opened: Vec<_> = points.iter().filter(|point| point.name == "openat").collect();
-    assert_eq!(opened.len(), 3, "{points:?}");
-    let outcome = strace::login_failing_at(&elsewhere("192.0.2.9", THEN + 120), opened[2], "EIO");
+    let locked: Vec<_> =
+        points.iter().filter(|point| point.name == "flock" && point.line.contains("LOCK_EX")).collect();
+    assert_eq!(locked.len(), 3, "{points:?}");
+    let outcome = strace::login_failing_at(&elsewhere("192.0.2.9", THEN + 120), locked[2], "EIO");
     assert_eq!(outcome.code, PamCode::SUCCESS);
     let event = fixture.journal.last();
     let fields = ["event", "user", "file"].map(|key| event.field(key));
-    assert_eq!(fields, ["error", "alice", keyring.to_str().unwrap()], "{event:?}");
+    assert_eq!(fields, ["error", "alice", ledger.to_str().unwrap()], "{event:?}");
 }
 
 #[test]

@@ -1,27 +1,18 @@
-//! The ledger, read by the table of offsets in docs/file-formats.md alone, holds what happened.
+//! The ledger, read by the tables in docs/file-formats.md alone, holds what happened.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "what is not there fails the test"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what is not there fails the test")]
 
 use acceptance::clock::THEN;
-use acceptance::documents;
 use acceptance::fixture::Fixture;
 use acceptance::reset_steps::{KEY, requests};
 use acceptance::snapshot::renewed_codes;
-use data_encoding::HEXLOWER;
-use std::collections::BTreeMap;
+use data_encoding::{BASE64, HEXLOWER};
 use std::fs;
 use std::io::Write;
-use std::ops::Range;
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 #[test]
-fn each_field_is_at_the_documented_offset() {
+fn each_record_is_as_documented() {
     let remember = "[remember]\nmode = \"always\"\n";
     let builder = Fixture::builder()
         .account("bob")
@@ -32,139 +23,163 @@ fn each_field_is_at_the_documented_offset() {
     let mut fixture = builder.build();
     let codes =
         renewed_codes(&fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).stdout).unwrap();
-    let layout = Layout::of_the_document();
-    let before = layout.read(&fixture.ledger("alice"));
-    assert_eq!(before.bytes("magic"), b"PTLEDGER");
-    assert_eq!(before.number("version"), 1);
-    assert_eq!(before.number("authenticators"), 1);
-    assert_eq!(before.bytes("credential"), ids(&fixture)[0]);
-    assert_eq!(before.number("last login") + before.number("last method"), 0);
+    let before = Slot::in_use(&fixture);
+    assert_eq!(before.credential, ids(&fixture)[0]);
+    assert_eq!(before.types(), [1], "nothing has happened");
 
     let wrong = fixture.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
     let _ = fixture.login("alice").types(wrong).at(THEN).code();
-    let after = layout.read(&fixture.ledger("alice"));
-    assert!(after.number("sequence") > before.number("sequence"));
-    assert_eq!((after.number("recent"), after.part("tries", 0, 8), after.number("in a row")), (1, THEN, 1));
-    assert_eq!(after.number("locked at") + after.number("locked until"), 0);
+    let after = Slot::in_use(&fixture);
+    assert!(after.sequence > before.sequence);
+    let failures = after.one(2);
+    assert_eq!((number(&failures[..4]), number(&failures[4..20])), (1, 0), "one in a row, no lock");
+    assert_eq!((number(&failures[20..28]), failures.len()), (THEN, 28));
 
     let _ = fixture.login("alice").types(&codes[3]).at(THEN + 30).code();
-    let after = layout.read(&fixture.ledger("alice"));
-    assert_eq!(after.bytes("recovery set"), ids(&fixture)[1]);
-    let used: Vec<u64> = (0..16).map(|code| after.part("recovery used", 8 * code, 8)).collect();
-    assert_eq!(used.iter().filter(|&&used| used != 0).count(), 1);
-    assert_eq!(used[3], THEN + 30);
-    assert_eq!((after.number("last login"), after.number("last method")), (THEN + 30, 2));
-    assert_eq!(after.number("devices"), 0);
+    let after = Slot::in_use(&fixture);
+    let recovery = after.one(3);
+    assert_eq!(recovery[..16], ids(&fixture)[1]);
+    assert_eq!((recovery[16], number(&recovery[17..]), recovery.len()), (3, THEN + 30, 25));
+    let last = after.one(4);
+    assert_eq!((number(&last[..8]), last[8], last.len()), (THEN + 30, 2, 9));
 
     let with_code = fixture.login_with_code_at("alice", THEN + 60).after(KEY).from_host("192.0.2.7");
     let _ = with_code.code();
-    let after = layout.read(&fixture.ledger("alice"));
-    assert_eq!((after.part("progress", 0, 8), after.part("progress", 8, 8)), ((THEN + 60) / 30, THEN + 60));
-    assert_eq!((after.number("last login"), after.number("last method")), (THEN + 60, 1));
-    assert_eq!(after.number("devices"), 1);
+    let after = Slot::in_use(&fixture);
+    let factor = after.one(1);
+    assert_eq!((number(&factor[..8]), number(&factor[8..])), ((THEN + 60) / 30, THEN + 60));
+    assert_eq!(after.one(4)[8], 1);
+    let device = after.one(5);
     let month = 30 * 86400;
-    let device = [32, 40, 48].map(|at| after.part("device", at, 8));
-    assert_eq!(device, [THEN + 60, THEN + 60 + month, THEN + 60]);
+    let times = [32, 40, 48].map(|at| number(&device[at..at + 8]));
+    assert_eq!(times, [THEN + 60, THEN + 60 + month, THEN + 60]);
+    assert_eq!((number(&device[56..]), device.len()), (0, 60));
 
     requests(&fixture, "bob", THEN + 90).assert_done();
-    let after = layout.read(&fixture.ledger("alice"));
-    assert_eq!((after.number("reset at"), after.number("reset until")), (THEN + 90, THEN + 90 + 86400));
-    assert_eq!(after.number("reset by"), u64::from(fixture.machine().uid("bob")));
+    let after = Slot::in_use(&fixture);
+    let reset = after.one(6);
+    assert_eq!((number(&reset[..8]), number(&reset[8..16])), (THEN + 90, THEN + 90 + 86400));
+    assert_eq!(number(&reset[16..]), u64::from(fixture.machine().uid("bob")));
 }
 
 #[test]
-fn a_lock_is_at_the_documented_offset() {
+fn a_lock_is_where_the_document_says() {
     let fixture = Fixture::builder().config("[limit]\nlock_after = 1\n").enrolled("alice").build();
     let wrong = fixture.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
     let _ = fixture.login("alice").types(wrong).at(THEN).code();
-    let layout = Layout::of_the_document();
-    let after = layout.read(&fixture.ledger("alice"));
-    assert_eq!((after.number("locked at"), after.number("locked until")), (THEN, THEN + 60));
+    let failures = Slot::in_use(&fixture).one(2).to_vec();
+    assert_eq!((number(&failures[4..12]), number(&failures[12..20])), (THEN, THEN + 60));
 }
 
-#[test]
-fn the_table_covers_every_byte_of_a_slot() {
-    let layout = Layout::of_the_document();
-    let mut expected = 0;
-    for range in &layout.all {
-        assert_eq!(range.start, expected, "{range:?}");
-        expected = range.end;
+const SLOT: usize = 4096;
+
+/// A slot whose checks are right, read by the tables of the document alone.
+struct Slot {
+    sequence: u64,
+    credential: Vec<u8>,
+    /// The type and the content of each record.
+    records: Vec<(u8, Vec<u8>)>,
+}
+
+impl Slot {
+    /// The slot in use: the one with the higher sequence number.
+    fn in_use(fixture: &Fixture) -> Self {
+        let bytes = fs::read(fixture.ledger("alice")).unwrap();
+        assert_eq!(bytes.len(), 2 * SLOT);
+        let key = key_of(fixture);
+        let slots = bytes.chunks(SLOT).zip(0u8..).filter_map(|(slot, place)| Self::read(slot, place, &key));
+        slots.max_by_key(|slot| slot.sequence).unwrap()
     }
-    assert_eq!(expected, PAGE);
-}
 
-const PAGE: usize = 2048;
-
-/// Where each field lies in a page.
-struct Layout {
-    fields: BTreeMap<String, Range<usize>>,
-    all: Vec<Range<usize>>,
-}
-
-impl Layout {
-    fn of_the_document() -> Self {
-        let text = documents::read("docs/file-formats.md").text;
-        let (_, ledger) = text.split_once("\n## The ledger\n").unwrap();
-        let (ledger, _) = ledger.split_once("\n## ").unwrap();
-        let mut layout = Self { fields: BTreeMap::new(), all: Vec::new() };
-        for row in ledger.lines() {
-            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
-            let [_, offset, bytes, field, ..] = cells[..] else { continue };
-            let (Ok(offset), Ok(bytes)) = (offset.parse::<usize>(), bytes.parse::<usize>()) else { continue };
-            let range = offset..offset + bytes;
-            layout.all.push(range.clone());
-            if let Some(name) = field.strip_prefix('`').and_then(|field| field.split('`').next()) {
-                layout.fields.insert(name.to_owned(), range);
-            }
+    /// `None`: a slot that was not written yet, or that says that nobody is enrolled.
+    fn read(slot: &[u8], place: u8, (id, key): &(String, Vec<u8>)) -> Option<Self> {
+        let mut rest = slot;
+        let mut take = |bytes: usize| {
+            let (field, behind) = rest.split_at(bytes);
+            rest = behind;
+            field.to_vec()
+        };
+        if take(8) != b"PTLEDGER" {
+            return None;
         }
-        layout
+        assert_eq!(number(&take(4)), 2, "the version");
+        let sequence = number(&take(8));
+        assert_eq!(take(1), [place]);
+        let credential = take(16);
+        let length = take(1)[0];
+        let named = take(length.into());
+        let length = number(&take(2));
+        let content = take(usize::try_from(length).unwrap());
+        let covered = 8 + 4 + 8 + 1 + 16 + 1 + named.len() + 2 + content.len();
+        let mac = take(32);
+        assert_eq!(number(&take(4)), u64::from(crc32c(&slot[..covered + 32])));
+        if credential == [0; 16] {
+            return None;
+        }
+        assert_eq!(named, id.as_bytes());
+        // The key derived for this purpose, and the MAC over the user's name and the slot.
+        let derived = hmac(key, &[b"pam_totp ledger 2".as_slice(), &[1]].concat());
+        let over = [&5u64.to_be_bytes()[..], b"alice", &slot[..covered]].concat();
+        assert_eq!(mac, hmac(&derived, &over));
+        let mut records = Vec::new();
+        let mut content = content.as_slice();
+        while let [kind, high, low, behind @ ..] = content {
+            let (record, behind) = behind.split_at(usize::from(u16::from_be_bytes([*high, *low])));
+            records.push((*kind, record.to_vec()));
+            content = behind;
+        }
+        Some(Self { sequence, credential, records })
     }
 
-    /// The slot in use: the higher sequence number of those with a right checksum.
-    fn read(&self, file: &Path) -> Page<'_> {
-        let bytes = fs::read(file).unwrap();
-        assert_eq!(bytes.len(), 2 * PAGE);
-        let pages = bytes.chunks(PAGE).map(|page| Page { layout: self, page: page.to_vec() });
-        pages.filter(Page::checks).max_by_key(|page| page.number("sequence")).unwrap()
+    fn types(&self) -> Vec<u8> {
+        self.records.iter().map(|(kind, _)| *kind).collect()
+    }
+
+    /// The only record of a type.
+    fn one(&self, kind: u8) -> &[u8] {
+        let found: Vec<_> = self.records.iter().filter(|(one, _)| *one == kind).collect();
+        assert_eq!(found.len(), 1, "type {kind}");
+        &found[0].1
     }
 }
 
-struct Page<'l> {
-    layout: &'l Layout,
-    page: Vec<u8>,
-}
-
-impl Page<'_> {
-    fn bytes(&self, field: &str) -> &[u8] {
-        let range = self.layout.fields.get(field).unwrap_or_else(|| panic!("the table has no {field}"));
-        &self.page[range.clone()]
-    }
-
-    fn number(&self, field: &str) -> u64 {
-        number(self.bytes(field))
-    }
-
-    fn part(&self, field: &str, at: usize, bytes: usize) -> u64 {
-        number(&self.bytes(field)[at..at + bytes])
-    }
-
-    fn checks(&self) -> bool {
-        let covered = if self.number("devices") == 0 { 448 } else { 1408 };
-        sha256(&self.page[..covered]) == self.bytes("checksum")
-    }
+/// The id and the bytes of the only key of the keyring.
+fn key_of(fixture: &Fixture) -> (String, Vec<u8>) {
+    let text = fs::read_to_string(fixture.keyring()).unwrap();
+    let value = |key: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(&format!("{key} = \"")));
+        line.and_then(|line| line.strip_suffix('"')).unwrap().to_owned()
+    };
+    (value("id"), BASE64.decode(value("secret").as_bytes()).unwrap())
 }
 
 fn number(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0, |number, &byte| number << 8 | u64::from(byte))
 }
 
-/// By another program than the one under test.
-fn sha256(bytes: &[u8]) -> Vec<u8> {
-    let mut child =
-        Command::new("/usr/bin/sha256sum").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(bytes).unwrap();
-    let out = child.wait_with_output().unwrap().stdout;
-    HEXLOWER.decode(&out[..64]).unwrap()
+/// CRC-32C bit by bit (RFC 3720 appendix B.4: the reflected polynomial).
+fn crc32c(bytes: &[u8]) -> u32 {
+    let mut crc = u32::MAX;
+    for byte in bytes {
+        crc ^= u32::from(*byte);
+        for _ in 0..8 {
+            crc = if crc & 1 == 1 { crc >> 1 ^ 0x82f6_3b78 } else { crc >> 1 };
+        }
+    }
+    !crc
+}
+
+/// HMAC-SHA-256, by another program than the one under test.
+fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
+    let key = format!("hexkey:{}", HEXLOWER.encode(key));
+    let mut child = Command::new("/usr/bin/openssl")
+        .args(["dgst", "-sha256", "-mac", "HMAC", "-macopt", &key, "-binary"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(message).unwrap();
+    child.wait_with_output().unwrap().stdout
 }
 
 /// The ids in alice's credential: its own, and that of her recovery codes.

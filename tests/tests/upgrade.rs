@@ -75,7 +75,7 @@ fn the_command_and_no_login_upgrades_a_credential() {
         &["--json", "keys", "rotate"],
         &["--json", "unlock", STORED_USER],
     ];
-    for (change, version) in changes.into_iter().zip([2, 2, 1]) {
+    for (change, version) in changes.into_iter().zip([3, 3, 1]) {
         let fixture = with_what_the_first_version_stored();
         let stored = || fs::read_to_string(fixture.credential(STORED_USER)).unwrap_or_default();
         let before = stored();
@@ -97,7 +97,7 @@ fn the_command_and_no_login_upgrades_a_credential() {
 #[test]
 fn files_of_a_later_version_are_refused_and_not_changed() {
     for (name, from, to) in [
-        ("credential", "version = 2", "version = 3\nsomething_new = 1"),
+        ("credential", "version = 3", "version = 4\nsomething_new = 1"),
         ("keyring", "version = 1", "version = 2\nsomething_new = 1"),
         ("ledger", "", ""),
     ] {
@@ -109,8 +109,8 @@ fn files_of_a_later_version_are_refused_and_not_changed() {
         };
         if from.is_empty() {
             let mut bytes = fs::read(&file).unwrap_or_default();
-            assert_eq!(&bytes[..12], b"PTLEDGER\0\0\0\x01");
-            bytes[11] = 2;
+            assert_eq!(&bytes[..12], b"PTLEDGER\0\0\0\x02");
+            bytes[11] = 3;
             assert!(fs::write(&file, bytes).is_ok());
         } else {
             edit(&file, from, to);
