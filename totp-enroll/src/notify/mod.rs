@@ -5,7 +5,7 @@
 
 mod delivery;
 pub(crate) mod mail_program;
-mod message;
+mod mail_format;
 
 use crate::cli::Notify;
 use crate::command_error::CommandError;
