@@ -1,5 +1,4 @@
-//! The PAM module `pam_totp.so`, which sshd, sudo, su and login load to ask for a one-time code: its entry points, and
-//! the table that turns the outcome of a login into a PAM code.
+//! The PAM module `pam_totp.so`, which sshd, sudo, su and login load to ask for a one-time code, and its entry points.
 //!
 //! A login is one sequence, in [`login`]. Each step takes what the one before returned:
 //!
@@ -16,11 +15,11 @@
 //!        │            first_pass                                          the answer that an earlier module was given
 //!      judge        totp_core::login::judge: hold, charge, look, record            ──> Outcome
 //!        │            enroll                                              the answer was a reset token
-//!       log         one line (audit), and the mail about it (attempt)
+//!       log         one line (login_events), and the mail about it (attempt)
 //!        │
 //!   after_login     messages, freshness, remembered_device: what follows; it changes no outcome
 //!        │
-//!      table        the one table of PAM codes, below                              ──> PamResultCode
+//!     outcome       the one table of PAM codes                                     ──> PamResultCode
 //! ```
 //!
 //! Beside the sequence: [`attempt`] is what every step works with, and has the guard that keeps the caller from stopping the
@@ -42,12 +41,12 @@ compile_error!(
 );
 
 mod attempt;
-mod audit;
 mod enroll;
 mod ffi;
 mod first_pass;
 mod freshness;
 mod login;
+mod login_events;
 #[cfg(test)]
 mod manual_tests;
 mod messages;
@@ -56,15 +55,12 @@ mod remembered_device;
 mod request;
 mod requirement;
 
-use crate::outcome::{EnrolmentAborted, LoginError, Outcome, Unanswered};
+use crate::outcome::Outcome;
 use crate::request::Request;
 use pam::constants::{PamFlag, PamResultCode};
 use pam::module::{PamHandle, PamHooks};
 use std::alloc::System;
 use std::ffi::CStr;
-use totp_core::enrolment::Enrolled;
-use totp_core::login::{Reason, Verified};
-use totp_core::policy::{Exemption, Unenrolled};
 use zeroizing_alloc::ZeroAlloc;
 
 /// Wipes all memory that this library frees, also that of libraries: it is the application's memory, and stays in its process.
@@ -82,7 +78,7 @@ impl PamHooks for EntryPoints {
 
     /// There are no credentials to set; libpam calls this after each authentication.
     fn sm_setcred(_: &mut PamHandle, _: Vec<&CStr>, _: PamFlag) -> PamResultCode {
-        CREDENTIALS_SET
+        outcome::CREDENTIALS_SET
     }
 
     fn acct_mgmt(pamh: &mut PamHandle, args: Vec<&CStr>, _: PamFlag) -> PamResultCode {
@@ -107,7 +103,7 @@ fn misplaced(pamh: &mut PamHandle, args: &[&CStr], facility: &'static str) -> Pa
     silence_panics();
     let request = Request::read(pamh, facility);
     let outcome = Outcome::Misplaced { facility };
-    audit::log_without_settings(&bytes(args), &request, &outcome);
+    login_events::log_without_settings(&bytes(args), &request, &outcome);
     outcome.into()
 }
 
@@ -119,106 +115,4 @@ fn bytes<'a>(args: &[&'a CStr]) -> Vec<&'a [u8]> {
 /// that of the application is not touched.
 fn silence_panics() {
     std::panic::set_hook(Box::new(|_| {}));
-}
-
-/// `pam_sm_setcred` has nothing to do; an error would refuse logins that were accepted.
-pub(crate) const CREDENTIALS_SET: PamResultCode = PamResultCode::PAM_SUCCESS;
-
-/// The table. `PAM_SUCCESS` only for a [`Verified`], an [`Enrolled`] or an [`Exemption`]; `PAM_IGNORE` only for an
-/// [`Unenrolled`], or an [`Exemption`] where no first factor was passed. (CVE-2025-23013: in another module `PAM_IGNORE` on an
-/// error let users in.)
-impl From<Outcome> for PamResultCode {
-    fn from(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Accepted(Verified { .. }) => Self::PAM_SUCCESS,
-            Outcome::Enrolled(Enrolled { .. }) => Self::PAM_SUCCESS,
-            Outcome::Exempted { exemption: Exemption { .. }, .. } => Self::PAM_SUCCESS,
-            Outcome::Ignored(Exemption { .. }) | Outcome::NotEnrolled(Unenrolled { .. }) => Self::PAM_IGNORE,
-            Outcome::Refused(refusal) => match refusal.reason {
-                Reason::Wrong
-                | Reason::ClockOff(_)
-                | Reason::Replayed
-                | Reason::ClockBack(_)
-                | Reason::BeforeBoot(_)
-                | Reason::Malformed
-                | Reason::NotEnrolled
-                | Reason::UnknownUser
-                | Reason::Busy => Self::PAM_AUTH_ERR,
-                Reason::Limited(_) | Reason::Locked(_) | Reason::Disabled => Self::PAM_MAXTRIES,
-            },
-            Outcome::Unanswered(Unanswered::Late) => Self::PAM_AUTH_ERR,
-            Outcome::Unanswered(Unanswered::Conversation) => Self::PAM_CONV_ERR,
-            Outcome::EnrolmentAborted(why) => match why {
-                EnrolmentAborted::Cancelled
-                | EnrolmentAborted::NotConfirmed(_)
-                | EnrolmentAborted::Late
-                | EnrolmentAborted::Meanwhile
-                | EnrolmentAborted::NotAuthorised(_)
-                | EnrolmentAborted::KeysRotated => Self::PAM_AUTH_ERR,
-                EnrolmentAborted::Limited(_) => Self::PAM_MAXTRIES,
-                EnrolmentAborted::Conversation => Self::PAM_CONV_ERR,
-            },
-            Outcome::LoginError(login_error) => match login_error {
-                LoginError::Argument(_) | LoginError::Config(_) => Self::PAM_SERVICE_ERR,
-                LoginError::NoUser(_) => Self::PAM_USER_UNKNOWN,
-                LoginError::Panic => Self::PAM_ABORT,
-                LoginError::Keyring(_)
-                | LoginError::Database(_)
-                | LoginError::Clock(_)
-                | LoginError::Store(_)
-                | LoginError::Enrolment(_)
-                | LoginError::CallerGuard(_)
-                | LoginError::Unusable { .. } => Self::PAM_SYSTEM_ERR,
-            },
-            Outcome::Misplaced { .. } => Self::PAM_SERVICE_ERR,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use totp_core::account_recovery::TokenRefused;
-    use totp_core::enrolment::EnrolmentError;
-    use totp_core::login::JudgeError;
-    use totp_core::module_arguments::ArgumentError;
-    use totp_host::machine::ClockError;
-    use totp_host::settings::SettingsError;
-
-    fn code(outcome: Outcome) -> PamResultCode {
-        outcome.into()
-    }
-
-    #[test]
-    fn no_error_lets_in_or_is_ignored() {
-        let errors = [
-            Outcome::LoginError(LoginError::Argument(ArgumentError::Config)),
-            Outcome::LoginError(LoginError::Keyring(SettingsError::KeyringMissing("/k".into()))),
-            Outcome::LoginError(LoginError::NoUser(4)),
-            Outcome::LoginError(LoginError::Clock(ClockError::Before1970)),
-            Outcome::LoginError(LoginError::judging(JudgeError::OtherAccount, |_| "/c".into())),
-            Outcome::LoginError(EnrolmentError::AlreadyEnrolled.into()),
-            Outcome::Misplaced { facility: "account" },
-            Outcome::EnrolmentAborted(EnrolmentAborted::Cancelled),
-            Outcome::EnrolmentAborted(EnrolmentAborted::Meanwhile),
-            Outcome::EnrolmentAborted(EnrolmentAborted::NotAuthorised(TokenRefused::Missing)),
-            Outcome::EnrolmentAborted(EnrolmentAborted::KeysRotated),
-            Outcome::EnrolmentAborted(EnrolmentAborted::Conversation),
-            Outcome::Unanswered(Unanswered::Late),
-            Outcome::Unanswered(Unanswered::Conversation),
-        ];
-        for outcome in errors {
-            let code = code(outcome);
-            assert!(!matches!(code, PamResultCode::PAM_SUCCESS | PamResultCode::PAM_IGNORE), "{code:?}");
-        }
-    }
-
-    #[test]
-    fn a_stranger_is_answered_like_a_wrong_code() {
-        let wrong = code(Outcome::Refused(Reason::Wrong.into()));
-        for reason in [Reason::UnknownUser, Reason::NotEnrolled, Reason::Malformed] {
-            assert_eq!(code(Outcome::Refused(reason.into())), wrong);
-        }
-        assert_eq!(code(Outcome::Refused(Reason::Disabled.into())), PamResultCode::PAM_MAXTRIES);
-    }
 }

@@ -1,6 +1,6 @@
 //! pam_totp(8) names every argument, PAM code and reason of a refusal, and no others; its example lines are valid.
 
-use crate::audit;
+use crate::login_events;
 use crate::messages::{PROMPT, PROMPT_WITH_PASSWORD};
 use crate::outcome::{EnrolmentAborted, Unanswered};
 use manual::{PAGES, Part, every, page};
@@ -113,8 +113,8 @@ fn every_line_that_the_page_shows_is_valid() {
 
 #[test]
 fn the_page_has_every_pam_code_and_no_other() {
-    let (_, table) = include_str!("lib.rs").split_once("impl From<Outcome> for PamResultCode").unwrap();
-    let (table, _) = table.split_once("#[cfg(test)]").unwrap();
+    let (table, _) = include_str!("outcome.rs").split_once("#[cfg(test)]").unwrap();
+    let (_, table) = table.split_once("impl From<Outcome> for PamResultCode").unwrap();
     let code = |word: &str| {
         word.split(|char: char| !char.is_ascii_uppercase() && char != '_').next().unwrap().to_owned()
     };
@@ -162,7 +162,7 @@ fn the_page_has_every_reason_of_a_refusal_and_no_other() {
         EnrolmentAborted::KeysRotated => EnrolmentAborted::KeysRotated,
     );
     let logged = enrolment_aborted.into_iter().map(|why| {
-        let line = audit::enrolment_aborted(Event::new(Name::Refused), why).to_string();
+        let line = login_events::enrolment_aborted(Event::new(Name::Refused), why).to_string();
         let fields = audit_event::fields(&line).unwrap();
         fields.into_iter().find(|(key, _)| *key == "reason").unwrap().1
     });

@@ -1,12 +1,13 @@
-//! The outcome of a login; the entry points turn it into a PAM code.
+//! The outcome of a login, and the one table that turns it into a PAM code.
 
 use nix::errno::Errno;
+use pam::constants::PamResultCode;
 use totp_core::account_recovery::ResetNotice;
 use totp_core::account_recovery::TokenRefused;
 use totp_core::enrolment::draft::NotConfirmed;
 use totp_core::enrolment::{Enrolled, EnrolmentError};
 use totp_core::keyring::OpenError;
-use totp_core::login::{JudgeError, Refusal, Verified};
+use totp_core::login::{JudgeError, Reason, Refusal, Verified};
 use totp_core::module_arguments::ArgumentError;
 use totp_core::policy::{Exemption, Unenrolled};
 use totp_core::store::{Document, StoreError};
@@ -134,5 +135,101 @@ impl LoginError {
             JudgeError::LedgerDoesNotFit => name_of(Document::Ledger),
         };
         Self::Unusable { file, error }
+    }
+}
+
+/// `pam_sm_setcred` has nothing to do; an error would refuse logins that were accepted.
+pub(crate) const CREDENTIALS_SET: PamResultCode = PamResultCode::PAM_SUCCESS;
+
+/// The table. `PAM_SUCCESS` only for a [`Verified`], an [`Enrolled`] or an [`Exemption`]; `PAM_IGNORE` only for an
+/// [`Unenrolled`], or an [`Exemption`] where no first factor was passed. (CVE-2025-23013: in another module `PAM_IGNORE` on an
+/// error let users in.)
+impl From<Outcome> for PamResultCode {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Accepted(Verified { .. }) => Self::PAM_SUCCESS,
+            Outcome::Enrolled(Enrolled { .. }) => Self::PAM_SUCCESS,
+            Outcome::Exempted { exemption: Exemption { .. }, .. } => Self::PAM_SUCCESS,
+            Outcome::Ignored(Exemption { .. }) | Outcome::NotEnrolled(Unenrolled { .. }) => Self::PAM_IGNORE,
+            Outcome::Refused(refusal) => match refusal.reason {
+                Reason::Wrong
+                | Reason::ClockOff(_)
+                | Reason::Replayed
+                | Reason::ClockBack(_)
+                | Reason::BeforeBoot(_)
+                | Reason::Malformed
+                | Reason::NotEnrolled
+                | Reason::UnknownUser
+                | Reason::Busy => Self::PAM_AUTH_ERR,
+                Reason::Limited(_) | Reason::Locked(_) | Reason::Disabled => Self::PAM_MAXTRIES,
+            },
+            Outcome::Unanswered(Unanswered::Late) => Self::PAM_AUTH_ERR,
+            Outcome::Unanswered(Unanswered::Conversation) => Self::PAM_CONV_ERR,
+            Outcome::EnrolmentAborted(why) => match why {
+                EnrolmentAborted::Cancelled
+                | EnrolmentAborted::NotConfirmed(_)
+                | EnrolmentAborted::Late
+                | EnrolmentAborted::Meanwhile
+                | EnrolmentAborted::NotAuthorised(_)
+                | EnrolmentAborted::KeysRotated => Self::PAM_AUTH_ERR,
+                EnrolmentAborted::Limited(_) => Self::PAM_MAXTRIES,
+                EnrolmentAborted::Conversation => Self::PAM_CONV_ERR,
+            },
+            Outcome::LoginError(login_error) => match login_error {
+                LoginError::Argument(_) | LoginError::Config(_) => Self::PAM_SERVICE_ERR,
+                LoginError::NoUser(_) => Self::PAM_USER_UNKNOWN,
+                LoginError::Panic => Self::PAM_ABORT,
+                LoginError::Keyring(_)
+                | LoginError::Database(_)
+                | LoginError::Clock(_)
+                | LoginError::Store(_)
+                | LoginError::Enrolment(_)
+                | LoginError::CallerGuard(_)
+                | LoginError::Unusable { .. } => Self::PAM_SYSTEM_ERR,
+            },
+            Outcome::Misplaced { .. } => Self::PAM_SERVICE_ERR,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(outcome: Outcome) -> PamResultCode {
+        outcome.into()
+    }
+
+    #[test]
+    fn no_error_lets_in_or_is_ignored() {
+        let errors = [
+            Outcome::LoginError(LoginError::Argument(ArgumentError::Config)),
+            Outcome::LoginError(LoginError::Keyring(SettingsError::KeyringMissing("/k".into()))),
+            Outcome::LoginError(LoginError::NoUser(4)),
+            Outcome::LoginError(LoginError::Clock(ClockError::Before1970)),
+            Outcome::LoginError(LoginError::judging(JudgeError::OtherAccount, |_| "/c".into())),
+            Outcome::LoginError(EnrolmentError::AlreadyEnrolled.into()),
+            Outcome::Misplaced { facility: "account" },
+            Outcome::EnrolmentAborted(EnrolmentAborted::Cancelled),
+            Outcome::EnrolmentAborted(EnrolmentAborted::Meanwhile),
+            Outcome::EnrolmentAborted(EnrolmentAborted::NotAuthorised(TokenRefused::Missing)),
+            Outcome::EnrolmentAborted(EnrolmentAborted::KeysRotated),
+            Outcome::EnrolmentAborted(EnrolmentAborted::Conversation),
+            Outcome::Unanswered(Unanswered::Late),
+            Outcome::Unanswered(Unanswered::Conversation),
+        ];
+        for outcome in errors {
+            let code = code(outcome);
+            assert!(!matches!(code, PamResultCode::PAM_SUCCESS | PamResultCode::PAM_IGNORE), "{code:?}");
+        }
+    }
+
+    #[test]
+    fn a_stranger_is_answered_like_a_wrong_code() {
+        let wrong = code(Outcome::Refused(Reason::Wrong.into()));
+        for reason in [Reason::UnknownUser, Reason::NotEnrolled, Reason::Malformed] {
+            assert_eq!(code(Outcome::Refused(reason.into())), wrong);
+        }
+        assert_eq!(code(Outcome::Refused(Reason::Disabled.into())), PamResultCode::PAM_MAXTRIES);
     }
 }

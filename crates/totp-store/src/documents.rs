@@ -1,8 +1,9 @@
 //! Creates, replaces and destroys documents by path: the config and the keyring.
 
 use crate::directory::{
-    Access, DRAFT, Directory, LARGEST_DOCUMENT, check_file, if_exists, make_directory, system, unsafe_file,
+    Access, DRAFT, Directory, LARGEST_DOCUMENT, check_file, if_exists, system, unsafe_file,
 };
+use crate::directory_changes::make_directory;
 use crate::error::FileError;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;

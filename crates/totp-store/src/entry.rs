@@ -1,10 +1,11 @@
 //! A command's use of the files: it holds a user, enrolled or not, and changes the credential, the ledger and the reset.
 
 use crate::FilesStore;
-use crate::directory::{Access, DRAFT, make_directory};
+use crate::directory::{Access, DRAFT};
+use crate::directory::{Lock, Locked, lock};
+use crate::directory_changes::make_directory;
 use crate::error::FileError;
 use crate::files_store::{LaterVersion, LedgerFile, RESETS, StateDirs, read_ledger, read_whole, unusable};
-use crate::lock::{Lock, Locked, lock};
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use std::time::{Duration, Instant};

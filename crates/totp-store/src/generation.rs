@@ -5,8 +5,8 @@
 
 use crate::FilesStore;
 use crate::directory::{Access, Directory, read_document};
+use crate::directory::{LockMode, lock_directory};
 use crate::documents::replace_document;
-use crate::lock::{LockMode, lock_directory};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use totp_core::DocumentError;

@@ -10,7 +10,7 @@
 //! |---|---|
 //! | the traits, one file each | `files_store` `entry` `users` `rotation` `spool` `enrolment_attempts` `maintenance` |
 //! | which directory and file, and how it is read | `files_store` |
-//! | the system calls: open, check the owner, write, lock | `directory` `lock` `error` |
+//! | the system calls: open, check the owner, lock; write | `directory` `directory_changes` `error` |
 //!
 //! # What is promised, and how
 //!
@@ -27,6 +27,7 @@
 #![forbid(unsafe_code)]
 
 pub mod directory;
+mod directory_changes;
 pub mod documents;
 pub mod enrolment_attempts;
 mod entry;
@@ -35,7 +36,6 @@ mod files_store;
 #[cfg(test)]
 mod fixture;
 mod generation;
-mod lock;
 mod maintenance;
 mod rotation;
 #[cfg(test)]

@@ -9,9 +9,9 @@
 
 use crate::FilesStore;
 use crate::directory::DRAFT;
+use crate::directory::{Lock, LockMode, Locked, lock, lock_directory};
 use crate::error::FileError;
 use crate::files_store::{CredentialText, LedgerFile, StateDirs, broken, read_file, unusable};
-use crate::lock::{Lock, LockMode, Locked, lock, lock_directory};
 use nix::fcntl::OFlag;
 use std::time::{Duration, Instant};
 use totp_core::credential::Credential;

@@ -4,7 +4,9 @@
 //! (`totp_host::settings::leaves_timestamps`). A login that wants records creates the directory. Logins with other settings (another
 //! service file, another config) leave records from then on.
 
-use crate::directory::{Access, Directory, if_exists, make_private, open_private, read_opened};
+use crate::directory::{Access, Directory, if_exists, read_opened};
+use crate::directory_changes::make_private;
+use crate::directory_changes::open_private;
 use crate::error::FileError;
 use nix::fcntl::OFlag;
 use std::path::{Path, PathBuf};

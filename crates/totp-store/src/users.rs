@@ -1,7 +1,8 @@
 //! Lists and reads the users of the store and their resets, without a hold; a listing reads its directory as it goes, so memory does not grow with the number of users.
 
 use crate::FilesStore;
-use crate::directory::{DRAFT, Directory, EntryNames};
+use crate::directory::{DRAFT, Directory};
+use crate::directory_changes::EntryNames;
 use crate::error::FileError;
 use crate::files_store::{CREDENTIALS, LEDGERS, RESETS};
 use std::path::PathBuf;

@@ -4,8 +4,8 @@
 //! for the rest.
 
 mod delivery;
+mod mail_format;
 pub(crate) mod mail_program;
-mod message;
 
 use crate::cli::Notify;
 use crate::command_error::CommandError;
