@@ -1,6 +1,6 @@
 //! One login attempt, as every step of it sees it: settings, request, log and mail, and the guard against the caller.
 
-use crate::login_events::Audit;
+use crate::login_audit::Audit;
 use crate::outcome::LoginError;
 use crate::request::Request;
 use nix::errno::Errno;

@@ -15,7 +15,7 @@
 //!        │            first_pass                                          the answer that an earlier module was given
 //!      judge        totp_core::login::judge: hold, charge, look, record            ──> Outcome
 //!        │            enroll                                              the answer was a reset token
-//!       log         one line (login_events), and the mail about it (attempt)
+//!       log         one line (login_audit), and the mail about it (attempt)
 //!        │
 //!   after_login     messages, freshness, remembered_device: what follows; it changes no outcome
 //!        │
@@ -46,7 +46,7 @@ mod ffi;
 mod first_pass;
 mod freshness;
 mod login;
-mod login_events;
+mod login_audit;
 #[cfg(test)]
 mod manual_tests;
 mod messages;
@@ -103,7 +103,7 @@ fn misplaced(pamh: &mut PamHandle, args: &[&CStr], facility: &'static str) -> Pa
     silence_panics();
     let request = Request::read(pamh, facility);
     let outcome = Outcome::Misplaced { facility };
-    login_events::log_without_settings(&bytes(args), &request, &outcome);
+    login_audit::log_without_settings(&bytes(args), &request, &outcome);
     outcome.into()
 }
 

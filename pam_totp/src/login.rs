@@ -5,7 +5,7 @@ use crate::ffi::libpam;
 use crate::outcome::{EnrolmentAborted, LoginError, Outcome, Unanswered};
 use crate::request::Request;
 use crate::requirement::{self, Requirement};
-use crate::{enroll, first_pass, freshness, login_events, messages, remembered_device};
+use crate::{enroll, first_pass, freshness, login_audit, messages, remembered_device};
 use pam::constants::{PAM_ERROR_MSG, PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_TEXT_INFO, PamFlag};
 use pam::module::PamHandle;
 use pam::secret::SecretBytes;
@@ -45,7 +45,7 @@ fn log_in(pamh: &mut PamHandle, words: &[&[u8]], flags: PamFlag) -> Outcome {
         Ok(settings) => settings,
         Err(login_error) => {
             let outcome = Outcome::LoginError(login_error);
-            login_events::log_without_settings(words, &request, &outcome);
+            login_audit::log_without_settings(words, &request, &outcome);
             return outcome;
         }
     };

@@ -1,6 +1,6 @@
 //! pam_totp(8) names every argument, PAM code and reason of a refusal, and no others; its example lines are valid.
 
-use crate::login_events;
+use crate::login_audit;
 use crate::messages::{PROMPT, PROMPT_WITH_PASSWORD};
 use crate::outcome::{EnrolmentAborted, Unanswered};
 use manual::{PAGES, Part, every, page};
@@ -162,7 +162,7 @@ fn the_page_has_every_reason_of_a_refusal_and_no_other() {
         EnrolmentAborted::KeysRotated => EnrolmentAborted::KeysRotated,
     );
     let logged = enrolment_aborted.into_iter().map(|why| {
-        let line = login_events::enrolment_aborted(Event::new(Name::Refused), why).to_string();
+        let line = login_audit::enrolment_aborted(Event::new(Name::Refused), why).to_string();
         let fields = audit_event::fields(&line).unwrap();
         fields.into_iter().find(|(key, _)| *key == "reason").unwrap().1
     });

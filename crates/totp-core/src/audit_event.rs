@@ -1,5 +1,5 @@
 //! Audit events: names, severities and the line of `key=value`. Values are quoted and escaped, so that no user text becomes a
-//! line or a field. The fields of a login's event are added in `pam_totp/src/login_events.rs`, those of a command's by the command.
+//! line or a field. The fields of a login's event are added in `pam_totp/src/login_audit.rs`, those of a command's by the command.
 
 use std::fmt::{self, Write};
 

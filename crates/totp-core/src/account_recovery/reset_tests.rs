@@ -2,8 +2,7 @@
 
 use super::super::reset_step::ResetReasonError;
 use super::*;
-use crate::fixture::{NOON, alice};
-use crate::random::tests::Counter;
+use crate::fixture::{Counter, NOON, alice};
 use crate::user::User;
 use proptest::prelude::*;
 use std::path::Path;
@@ -39,11 +38,10 @@ fn stage(reset: &Reset, now: u64) -> Stage {
 
 fn complete(reset: &mut Reset, now: u64) -> Result<(), ResetError> {
     let done = reset.complete(&alice(), ENROLMENT, &person(1), &rules(0), (now, &mut Counter(1)));
-    match done {
-        Ok(_) => Ok(()),
-        Err(CompletionError::Refused(refused)) => Err(refused),
-        Err(CompletionError::NoEntropy(error)) => panic!("{error}"),
-    }
+    done.map(drop).map_err(|error| match error {
+        CompletionError::Refused(refused) => refused,
+        CompletionError::NoEntropy(error) => panic!("{error}"),
+    })
 }
 
 #[test]
@@ -383,8 +381,7 @@ proptest! {
                 }
                 Move::Complete(uid) => {
                     reset.settle(now);
-                    let clock = (now, &mut Counter(1) as &mut dyn Entropy);
-                    if reset.complete(&alice(), ENROLMENT, &person(uid), &rules(0), clock).is_ok() {
+                    if reset.complete(&alice(), ENROLMENT, &person(uid), &rules(0), (now, &mut Counter(1))).is_ok() {
                         prop_assert!(waited >= HOUR, "waited {waited}");
                         approvers.sort_unstable();
                         approvers.dedup();
