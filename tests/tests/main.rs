@@ -67,6 +67,7 @@ mod replay;
 mod reset;
 mod reset_token;
 mod reset_told;
+mod silenced_mail;
 mod sshd;
 mod stack_cockpit;
 mod stack_document;
