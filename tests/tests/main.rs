@@ -81,4 +81,5 @@ mod stack_unattended;
 mod stuck;
 mod sudo;
 mod totp_oracle;
+mod unheard_changes;
 mod upgrade;
