@@ -83,3 +83,4 @@ mod sudo;
 mod totp_oracle;
 mod unheard_changes;
 mod upgrade;
+mod write_limits;
