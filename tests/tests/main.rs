@@ -52,6 +52,7 @@ mod locked_out;
 mod log_daemons;
 mod log_fails;
 mod login;
+mod lost_lines;
 mod memory;
 mod messages;
 mod module;
