@@ -48,6 +48,7 @@ mod ledger;
 mod ledger_layout;
 mod lessons;
 mod limit;
+mod locked_answers;
 mod locked_out;
 mod log_daemons;
 mod log_fails;
