@@ -38,6 +38,7 @@ mod doctor_stack;
 mod documents;
 mod enroll_at_login;
 mod enroll_by_ssh;
+mod faillock;
 mod fault;
 mod fresh;
 mod journal;
