@@ -61,6 +61,7 @@ mod messages;
 mod module;
 mod notify;
 mod notify_fails;
+mod operator_tricks;
 mod own_factor;
 mod passes;
 mod policy;
