@@ -101,6 +101,19 @@ fn a_program_with_one_answer_hears_of_a_lock_as_of_a_wrong_code() {
     assert_eq!(outcome.code, PamCode::AUTH_ERR, "{outcome:?}");
 }
 
+/// They end at PAM_MAXTRIES, or show an error of their own in place of their form.
+#[test]
+fn programs_that_end_at_maxtries_never_hear_it() {
+    for service in ["cockpit", "swaylock", "i3lock", "xscreensaver", "vlock"] {
+        let fixture = locked(LOCKED, "").0;
+        fixture.service(service, &fixture.module("after_first_factor"));
+        let code = fixture.authenticator("alice").code_at(THEN);
+        let login = fixture.login_at(service, "alice").types(code).types(WRONG_RECOVERY_CODE).at(THEN);
+        let outcome = login.run();
+        assert_eq!((outcome.code, outcome.asked().len()), (PamCode::AUTH_ERR, 2), "{service}: {outcome:?}");
+    }
+}
+
 #[test]
 fn cockpit_hears_of_a_lock_as_of_a_wrong_code() {
     let mut site = locked_site("[limit]\nlock_after = 1\nlock_for = \"1h\"");

@@ -152,6 +152,16 @@ fn no_documented_sudo_rule_has_a_wildcard() {
     assert!(rules > 2, "{rules} rules");
 }
 
+#[test]
+fn doctor_finds_a_sudo_rule_for_the_command_with_a_wildcard() {
+    let mut site = Site::of(Fixture::builder());
+    let rule = "%helpdesk ALL = /usr/bin/totp-enroll reset *\n";
+    site.fixture.machine().write("sudoers.d/helpdesk", 0o440, rule);
+    let found = site.doctor(&[]).all();
+    let says = |finding: &serde_json::Value| finding["what"].to_string().contains("sudoers.d/helpdesk");
+    assert!(found.iter().any(says), "{found:#?}");
+}
+
 /// Bob requests a reset of alice under a config of his, through the real sudo by this rule.
 fn requested_with_another_config(rule: &str) -> String {
     let mut fixture = Fixture::builder().account("alice").account("bob").enrolled("alice").build();
