@@ -8,11 +8,13 @@ use acceptance::daemon::Daemon;
 use acceptance::fixture::{Builder, Fixture, SERVICE};
 use acceptance::login::PROMPT;
 use acceptance::operator::with_login_uid;
+use acceptance::reset_steps::wait_for_the_cool_down;
 use acceptance::site::Site;
 use acceptance::sshd::{KEY_AND_CODE, Key, NO_TERMINAL};
 use acceptance::stacks::block;
-use acceptance::strace::Trace;
+use acceptance::strace::{Injection, Trace};
 use acceptance::wait;
+use nix::sys::signal::{Signal, kill};
 use std::fs;
 use std::process::{Command, Stdio};
 
@@ -50,6 +52,27 @@ fn a_frozen_command_does_not_keep_a_reset_from_being_cancelled() {
     drop(frozen);
     drop(running.wait());
     assert_eq!(cancelled.status, 0, "{cancelled:?}");
+}
+
+#[test]
+fn a_completion_that_stood_still_through_the_cool_down_is_refused() {
+    // While it holds the account, the owner neither logs in nor cancels: that would be a reset without a cool-down.
+    let fixture =
+        Fixture::builder().config("[reset]\napprovals = 0\ncooldown = \"3s\"").enrolled("daemon").build();
+    fixture.totp_enroll(&["reset", "request", "daemon", "--reason", "lost"]).assert_done();
+    let trace = Trace::new();
+    let complete = fixture.command(&["--json", "reset", "complete", "daemon", "--yes"]);
+    let held_at_last = Injection { call: "flock", action: "signal=STOP".to_owned() };
+    let mut freezing = trace.injecting(&complete, &[held_at_last]);
+    let mut running =
+        freezing.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let frozen = trace.wait_for("stopped by SIGSTOP");
+    wait_for_the_cool_down(&fixture);
+    let ended = wait::until_some(|| {
+        let _ = kill(frozen, Signal::SIGCONT);
+        running.try_wait().unwrap()
+    });
+    assert!(ended.is_some_and(|status| !status.success()), "completed: {ended:?}");
 }
 
 #[test]
