@@ -21,16 +21,17 @@ pub enum Mood {
     Hangs,
 }
 
-/// Each mail has the number of those before it, so that their order can be seen.
+/// Each mail has the number of those before it, so that their order can be seen. One that it cannot read or keep it does not take.
 const PROGRAM: &str = r#"
     mood=$(cat "$1/mood")
     case $mood in
     Hangs) echo "$$" >"$1/pid"; exec sleep 1000 ;;
     esac
-    cat >"$1/taking.$$"
+    cat >"$1/taking.$$" || exit 75
     case $mood in
     Refuses) rm "$1/taking.$$"; echo "no such mailbox" >&2; exit 67 ;;
     esac
+    test -s "$1/taking.$$" || exit 75
     mkdir -p "$1/taken"
     mv "$1/taking.$$" "$1/taken/$(printf %06d "$(ls "$1/taken" | wc -l)")"
 "#;
