@@ -258,7 +258,7 @@ impl CallerGuard {
 
 impl Drop for CallerGuard {
     fn drop(&mut self) {
-        // There are uids to restore only after a panic, which refuses the login.
+        // There are uids to restore only where a panic kept `Attempt::restore_caller` from being reached.
         let _ = self.restore_uids();
         if let Some(mask) = &self.mask {
             // It was this thread's own mask, so it is valid.

@@ -56,8 +56,11 @@ fn log_in(pamh: &mut PamHandle, words: &[&[u8]], flags: PamFlag) -> Outcome {
     if let Err(login_error) = log(attempt, &store, &outcome) {
         return login_error;
     }
-    // Nothing that happens from here on changes the outcome.
+    // Nothing that happens from here on changes the outcome, except that the program cannot be left with root's real uid.
     let _ = catch_unwind(AssertUnwindSafe(|| after_login(pamh, attempt, &store, &outcome)));
+    if let Err(login_error) = restore_caller(attempt) {
+        return login_error;
+    }
     if matches!(outcome, Outcome::Refused(_) | Outcome::Unanswered(_))
         && attempt.config.fail_delay > Seconds(0)
     {
@@ -253,6 +256,11 @@ fn after_first_pass(
 fn log(attempt: &mut Attempt<'_>, store: &impl Engine, outcome: &Outcome) -> Result<(), Outcome> {
     let event = attempt.audit.outcome(outcome, attempt.who.as_ref().map(Who::name));
     attempt.leave_notice(store, &event);
+    restore_caller(attempt)
+}
+
+/// Lets the caller stop the process again. If that fails, the login is refused, and the log says so.
+fn restore_caller(attempt: &mut Attempt<'_>) -> Result<(), Outcome> {
     attempt.restore_caller().map_err(|login_error| {
         let login_error = Outcome::LoginError(login_error);
         attempt.audit.outcome(&login_error, attempt.who.as_ref().map(Who::name));

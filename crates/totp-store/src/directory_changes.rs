@@ -118,7 +118,8 @@ impl Directory {
     }
 }
 
-/// The names in a directory, without `.` and `..`, up to the first error. Bytes that are not UTF-8 are replaced; no file of the store has such a name.
+/// The names in a directory, without `.` and `..`, up to the first error. Bytes that are not UTF-8 are replaced; no file of the
+/// store has such a name.
 pub(crate) struct EntryNames<I = dir::OwningIter> {
     /// `None` after an error.
     pub(crate) entries: Option<I>,
