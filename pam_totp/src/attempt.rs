@@ -24,8 +24,8 @@ use totp_core::store::notices::{NoticeSpool, Origin};
 use totp_core::store::{Engine, Users};
 use totp_core::time::Now;
 use totp_core::user::Account;
+use totp_host::config_and_keyring;
 use totp_host::machine::{self, OsEntropy, Who};
-use totp_host::settings;
 
 /// How long a login waits for other logins to the same account.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
@@ -109,7 +109,7 @@ impl<'r> Attempt<'r> {
     /// Whether an accepted code leaves a timestamp record. Most machines have no use for records, and then nothing is read for
     /// one. A line with `fresh=` has asked for them.
     pub(crate) fn leaves_timestamp(&self) -> bool {
-        settings::leaves_timestamps(&self.config)
+        config_and_keyring::leaves_timestamps(&self.config)
     }
 
     /// Keeps the caller from stopping the process, until [`Attempt::restore_caller`].
@@ -126,7 +126,7 @@ impl<'r> Attempt<'r> {
     }
 
     pub(crate) fn keyring(&self) -> Result<Keyring, LoginError> {
-        settings::read_keyring(&self.config.paths).map_err(LoginError::Keyring)
+        config_and_keyring::read_keyring(&self.config.paths).map_err(LoginError::Keyring)
     }
 
     /// Leaves the mail about what was just logged in the spool, if there is one for such an event. `totp-enroll` finds and sends

@@ -24,7 +24,7 @@ use totp_core::store::Engine;
 use totp_core::time::Seconds;
 use totp_core::user::Account;
 use totp_host::machine::{self, Who};
-use totp_host::{settings, store};
+use totp_host::{config_and_keyring, store};
 
 /// The first step that the argument `debug` logs. `doctor` looks for it in the module's file, to tell which version that is.
 const BEGUN: &str = concat!("begun (pam_totp ", env!("CARGO_PKG_VERSION"), ")");
@@ -71,7 +71,7 @@ fn log_in(pamh: &mut PamHandle, words: &[&[u8]], flags: PamFlag) -> Outcome {
 
 fn read_settings(words: &[&[u8]], request: &Request) -> Result<(Arguments, Config), LoginError> {
     let arguments = Arguments::parse(words)?;
-    let config = settings::read_config(arguments.config.as_deref(), Some(&request.service))
+    let config = config_and_keyring::read_config(arguments.config.as_deref(), Some(&request.service))
         .map_err(LoginError::Config)?;
     Ok((arguments, config))
 }

@@ -1,6 +1,6 @@
 //! The man pages name every file of pam_totp, and no other.
 
-use crate::settings::KeyringFiles;
+use crate::config_and_keyring::KeyringFiles;
 use manual::{PAGES, page};
 use std::collections::BTreeSet;
 use totp_core::config::{Config, DEFAULT_FILE};
