@@ -25,8 +25,9 @@ use totp_core::store::notices::{NoticeSpool, Origin};
 use totp_core::store::{Engine, Users};
 use totp_core::time::Now;
 use totp_core::user::Account;
+use totp_host::config_and_keyring;
+use totp_host::config_and_keyring::KeyringReader;
 use totp_host::machine::{self, OsEntropy, Who};
-use totp_host::settings::{self, KeyringReader};
 
 /// How long a login waits for other logins to the same account.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
@@ -118,7 +119,7 @@ impl<'r> Attempt<'r> {
     /// Whether an accepted code leaves a timestamp record. Most machines have no use for records, and then nothing is read for
     /// one. A line with `fresh=` has asked for them.
     pub(crate) fn leaves_timestamp(&self) -> bool {
-        settings::leaves_timestamps(&self.config)
+        config_and_keyring::leaves_timestamps(&self.config)
     }
 
     /// Keeps the caller from stopping the process, until [`Attempt::restore_caller`].
@@ -273,7 +274,7 @@ impl CallerGuard {
 
 impl Drop for CallerGuard {
     fn drop(&mut self) {
-        // There are uids to restore only after a panic, which refuses the login.
+        // There are uids to restore only where a panic kept `Attempt::restore_caller` from being reached.
         let _ = self.restore_uids();
         if let Some(mask) = &self.mask {
             // It was this thread's own mask, so it is valid.

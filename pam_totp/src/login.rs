@@ -23,9 +23,9 @@ use totp_core::random::wipe_stack;
 use totp_core::store::Engine;
 use totp_core::time::Seconds;
 use totp_core::user::Account;
+use totp_host::config_and_keyring::KeyringReader;
 use totp_host::machine::{self, Who};
-use totp_host::settings::KeyringReader;
-use totp_host::{settings, store};
+use totp_host::{config_and_keyring, store};
 
 /// The first step that the argument `debug` logs. `doctor` looks for it in the module's file, to tell which version that is.
 const BEGUN: &str = concat!("begun (pam_totp ", env!("CARGO_PKG_VERSION"), ")");
@@ -58,8 +58,11 @@ fn log_in(pamh: &mut PamHandle, words: &[&[u8]], flags: PamFlag) -> Outcome {
     if let Err(login_error) = log(attempt, &store, &outcome) {
         return login_error;
     }
-    // Nothing that happens from here on changes the outcome.
+    // Nothing that happens from here on changes the outcome, except that the program cannot be left with root's real uid.
     let _ = catch_unwind(AssertUnwindSafe(|| after_login(pamh, attempt, &store, &outcome)));
+    if let Err(login_error) = restore_caller(attempt) {
+        return login_error;
+    }
     if matches!(outcome, Outcome::Refused(_) | Outcome::Unanswered(_))
         && attempt.config.fail_delay > Seconds(0)
     {
@@ -70,7 +73,7 @@ fn log_in(pamh: &mut PamHandle, words: &[&[u8]], flags: PamFlag) -> Outcome {
 
 fn read_settings(words: &[&[u8]], request: &Request) -> Result<(Arguments, Config), LoginError> {
     let arguments = Arguments::parse(words)?;
-    let config = settings::read_config(arguments.config.as_deref(), Some(&request.service))
+    let config = config_and_keyring::read_config(arguments.config.as_deref(), Some(&request.service))
         .map_err(LoginError::Config)?;
     Ok((arguments, config))
 }
@@ -255,6 +258,11 @@ fn after_first_pass(
 fn log(attempt: &mut Attempt<'_>, store: &impl Engine, outcome: &Outcome) -> Result<(), Outcome> {
     let event = attempt.audit.outcome(outcome, attempt.who.as_ref().map(Who::name));
     attempt.leave_notice(store, &event);
+    restore_caller(attempt)
+}
+
+/// Lets the caller stop the process again. If that fails, the login is refused, and the log says so.
+fn restore_caller(attempt: &mut Attempt<'_>) -> Result<(), Outcome> {
     attempt.restore_caller().map_err(|login_error| {
         let login_error = Outcome::LoginError(login_error);
         attempt.audit.outcome(&login_error, attempt.who.as_ref().map(Who::name));

@@ -13,7 +13,7 @@ use totp_core::policy::Exempted;
 use totp_core::policy::device::DeviceId;
 use totp_core::time::Seconds;
 use totp_host::audit_log::AuditLog;
-use totp_host::settings;
+use totp_host::config_and_keyring;
 
 /// How long a full socket may delay a login.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -21,7 +21,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// The line about an outcome for which the settings cannot be used, or do not matter: to the socket that they name, as far as
 /// they can be read.
 pub(crate) fn log_without_settings(words: &[&[u8]], request: &Request, outcome: &Outcome) {
-    let socket = settings::log_socket(Arguments::config_file(words).as_deref(), Some(&request.service));
+    let socket =
+        config_and_keyring::log_socket(Arguments::config_file(words).as_deref(), Some(&request.service));
     Audit::open(&socket, request).outcome(outcome, None);
 }
 

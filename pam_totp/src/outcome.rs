@@ -12,8 +12,8 @@ use totp_core::module_arguments::ArgumentError;
 use totp_core::policy::{Exemption, Unenrolled};
 use totp_core::store::{Document, StoreError};
 use totp_core::time::Seconds;
+use totp_host::config_and_keyring::SettingsError;
 use totp_host::machine::{AccountError, ClockError};
-use totp_host::settings::SettingsError;
 
 /// The outcome of a login.
 pub(crate) enum Outcome {

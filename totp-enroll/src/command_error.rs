@@ -6,8 +6,8 @@ use totp_core::account_recovery::ResetError;
 use totp_core::enrolment::EnrolmentError;
 use totp_core::login::JudgeError;
 use totp_core::store::StoreError;
+use totp_host::config_and_keyring::SettingsError;
 use totp_host::machine::{AccountError, ClockError};
-use totp_host::settings::SettingsError;
 
 /// The error that ends a command. Its kind sets the exit status.
 #[derive(Debug)]

@@ -20,8 +20,9 @@ use totp_core::store::notices::{NoticeSpool as _, Origin};
 use totp_core::store::{Engine, Entries, Hold, KeyringLocks, Store as _};
 use totp_core::user::Account;
 use totp_host::audit_log::AuditLog;
+use totp_host::config_and_keyring;
+use totp_host::config_and_keyring::KeyringReader;
 use totp_host::machine::{self, OsEntropy};
-use totp_host::settings::{self, KeyringReader};
 
 /// How long a command waits for a login of the same user.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
@@ -58,7 +59,7 @@ impl Context {
                 "only root can read enrolments; run the command again with sudo",
             ));
         }
-        let config = settings::read_config(cli.config.as_deref(), None)?;
+        let config = config_and_keyring::read_config(cli.config.as_deref(), None)?;
         let keyring = KeyringReader::new(&config.paths);
         let store = totp_host::store::open(&config.paths, keyring.clone());
         let (format, operator) = (Format::of(cli.json), Operator::present()?);
@@ -82,7 +83,7 @@ impl Context {
 
     /// The text of the keyring in use, and its path.
     pub(crate) fn keyring_text(&self) -> Result<(PathBuf, Secret), CommandError> {
-        Ok(settings::read_keyring_text(&self.config.paths)?)
+        Ok(config_and_keyring::read_keyring_text(&self.config.paths)?)
     }
 
     /// Locks the enrolment of `account`; `None`: not enrolled.

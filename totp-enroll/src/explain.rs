@@ -10,8 +10,8 @@ use totp_core::policy::device::Traits;
 use totp_core::policy::{Decision, Exempted, Policy, PolicyInput, remembered_device};
 use totp_core::store::Resets;
 use totp_core::user::Account;
+use totp_host::config_and_keyring::read_config;
 use totp_host::machine;
-use totp_host::settings::read_config;
 
 #[derive(Serialize)]
 struct Explanation {

@@ -20,7 +20,8 @@
 //! | [`ledger`] | the document of what has happened, in two slots |
 //! | [`config`] | the administrator's configuration, checked |
 //! | `document` | reading TOML: errors name the file, the line and what to do, and repeat no value |
-//! | [`audit_event`], [`notice`] | the line in the log, and the mail to the owner |
+//! | [`audit_event`] | the line in the log |
+//! | `mail_text`, [`notice`] | the words of the mail to the owner; the notice that waits to be sent |
 //! | [`user`], [`code`], [`time`], [`network`], [`mail_address`], [`random`] | the nouns, parsed once at the border |
 //! | [`store`] | the traits that an engine implements, its errors, and the tests that every engine has to pass |
 //!
@@ -116,6 +117,7 @@ pub mod ledger;
 pub mod lockout;
 pub mod login;
 pub mod mail_address;
+mod mail_text;
 #[cfg(test)]
 mod manual_tests;
 #[cfg(test)]

@@ -1,95 +1,11 @@
-//! Notices: which events a person is notified of by mail, in which words, and the format in the spool.
+//! A notice: a change that a person is told of by mail, as it waits in the spool.
 
-use crate::audit_event::{self, Event, Name};
+use crate::audit_event::{self, Event};
+use crate::mail_text::{MailText, mail_text};
 
 /// The first line of a notice in the spool. A notice with another number is left to the version that wrote it.
 const HEAD: &str = "pam_totp notice 1";
 const ANY_HEAD: &str = "pam_totp notice ";
-
-/// The text of a notice.
-struct Words {
-    /// What happened.
-    what: &'static str,
-    /// What to know or do if it was not the person.
-    otherwise: &'static str,
-}
-
-/// The events that are notified, and their text. A new event has to be added here.
-fn words(name: Name) -> Option<Words> {
-    let (what, otherwise) = match name {
-        Name::Enrolled => (
-            "an authenticator was enrolled",
-            "Someone else may now have a phone whose codes open your account.",
-        ),
-        Name::Disabled => (
-            "the one-time codes were switched off",
-            "Your account may be open to anyone who has your password or key.",
-        ),
-        Name::CodesRegenerated => (
-            "the recovery codes were replaced by new ones",
-            "Someone else may have the new recovery codes; your old ones are void.",
-        ),
-        Name::RecoveryUsed => (
-            "a recovery code was used in place of a code from the phone",
-            "Someone else may have your recovery codes.",
-        ),
-        Name::DeviceRemembered => (
-            "a device is remembered and needs no code for some time",
-            "Someone else had one of your codes, and their device is now let in without a code.",
-        ),
-        Name::DeviceRevoked => (
-            "remembered devices were revoked and need a code again",
-            "Someone else may have changed how logins to your account are checked.",
-        ),
-        Name::ResetRequested => (
-            "a reset of the one-time codes was requested, as after the loss of the phone and all recovery codes",
-            "Cancel it at once with \"sudo totp-enroll reset cancel\" and one of your codes, or ask an administrator.",
-        ),
-        Name::ResetApproved => (
-            "the reset of the one-time codes was approved by another operator",
-            "Cancel it at once with \"sudo totp-enroll reset cancel\" and one of your codes, or ask an administrator.",
-        ),
-        Name::ResetRefused => (
-            "a step of a reset of the one-time codes was refused",
-            "Someone without permission tried to reset your codes.",
-        ),
-        Name::ResetCancelled => (
-            "the reset of the one-time codes was cancelled",
-            "Someone else cancelled the reset that you had asked for.",
-        ),
-        Name::ResetCompleted => (
-            "the one-time codes were reset: the phone, the recovery codes and remembered devices no longer work, and a reset token was issued to enrol a new phone",
-            "Someone else may be about to enrol their own phone.",
-        ),
-        Name::TokenUsed => (
-            "a reset token was used to enrol a new phone",
-            "Someone else may now have a phone whose codes open your account.",
-        ),
-        Name::TokenRefused => {
-            ("a reset token was refused", "Someone is trying to enrol their own phone for your account.")
-        }
-        // Not notified: ordinary logins and refusals; events of the machine; imports, which the administrator
-        // announces; accounts that are gone.
-        Name::Accepted
-        | Name::Refused
-        | Name::Locked
-        | Name::Unlocked
-        | Name::Tested
-        | Name::Imported
-        | Name::Pruned
-        | Name::StateRestored
-        | Name::KeyringCreated
-        | Name::KeyringSealed
-        | Name::KeyringUnsealed
-        | Name::KeyringBackedUp
-        | Name::KeyringRestored
-        | Name::KeyRotated
-        | Name::NotifyFailed
-        | Name::Error
-        | Name::Debug => return None,
-    };
-    Some(Words { what, otherwise })
-}
 
 /// A notice.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,7 +25,7 @@ impl Notice {
     /// asking program.
     #[must_use]
     pub fn of(event: &Event, service: Option<&str>, at: u64) -> Option<Self> {
-        let Words { what, otherwise } = words(event.name())?;
+        let MailText { what, otherwise } = mail_text(event.name())?;
         let line = event.clone().maybe("service", service).to_string();
         let fields = own(audit_event::fields(&line)?);
         Some(Self { at, what: what.to_owned(), otherwise: otherwise.to_owned(), fields })
@@ -191,6 +107,7 @@ pub enum NoticeError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit_event::Name;
     use proptest::prelude::*;
 
     fn notice() -> Notice {

@@ -1,4 +1,4 @@
-//! Random values and their source: secrets, which are never printed, copied by accident or left in memory, and identifiers.
+//! Secrets, which are never printed, copied by accident or left in memory; identifiers; and the random bytes of both.
 
 use base16ct::lower;
 use serde::Serialize;

@@ -2,7 +2,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`settings`] | reads the config and the keyring, and says what to do if they cannot be used |
+//! | [`config_and_keyring`] | reads the config and the keyring, and says what to do if they cannot be used |
 //! | [`store`] | opens the store that the config names; the only place that names an engine |
 //! | [`documents`] | reads and writes documents that only root can have written, by path |
 //! | [`machine`] | the clocks, random bytes, accounts and groups |
@@ -14,10 +14,10 @@
 #![forbid(unsafe_code)]
 
 pub mod audit_log;
+pub mod config_and_keyring;
 pub mod machine;
 #[cfg(test)]
 mod manual_tests;
-pub mod settings;
 
 /// The store that the config names. A front end uses it by the traits of [`totp_core::store`]; which engine it is, is written here.
 pub mod store {

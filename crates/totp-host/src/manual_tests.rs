@@ -1,6 +1,6 @@
 //! The man pages name every file of pam_totp, and no other.
 
-use crate::settings::KeyringFiles;
+use crate::config_and_keyring::KeyringFiles;
 use manual::{PAGES, page};
 use std::collections::BTreeSet;
 use totp_core::config::{Config, DEFAULT_FILE};
@@ -15,7 +15,7 @@ fn files() -> (BTreeSet<String>, BTreeSet<String>) {
     let paths = Config::defaults().unwrap().paths;
     let (user, store) = (
         User::parse("NAME").unwrap(),
-        crate::store::open(&paths, crate::settings::KeyringReader::new(&paths)),
+        crate::store::open(&paths, crate::config_and_keyring::KeyringReader::new(&paths)),
     );
     let keyring = KeyringFiles::of(&paths);
     let runtime = |name| paths.runtime.join(name);

@@ -69,7 +69,7 @@ impl Directory {
     pub(crate) fn names(&self) -> Result<EntryNames, FileError> {
         // Not the descriptor itself, which is at its end after one listing.
         match Dir::openat(&self.fd, ".", FLAGS | OFlag::O_DIRECTORY, Mode::empty()) {
-            Ok(opened) => Ok(EntryNames { entries: opened.into_iter(), path: self.path.clone() }),
+            Ok(opened) => Ok(EntryNames { entries: Some(opened.into_iter()), path: self.path.clone() }),
             Err(source) => Err(FileError::System { file: self.path.clone(), action: "list", source }),
         }
     }
@@ -118,21 +118,25 @@ impl Directory {
     }
 }
 
-/// The names in a directory, without `.` and `..`. Bytes that are not UTF-8 are replaced; no file of the store has such a name.
-pub(crate) struct EntryNames {
-    entries: dir::OwningIter,
-    path: PathBuf,
+/// The names in a directory, without `.` and `..`, up to the first error. Bytes that are not UTF-8 are replaced; no file of the
+/// store has such a name.
+pub(crate) struct EntryNames<I = dir::OwningIter> {
+    /// `None` after an error.
+    pub(crate) entries: Option<I>,
+    pub(crate) path: PathBuf,
 }
 
-impl Iterator for EntryNames {
+impl<I: Iterator<Item = nix::Result<dir::Entry>>> Iterator for EntryNames<I> {
     type Item = Result<String, FileError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            match self.entries.next()? {
+            match self.entries.as_mut()?.next()? {
                 Ok(entry) if matches!(entry.file_name().to_bytes(), b"." | b"..") => {}
                 Ok(entry) => return Some(Ok(entry.file_name().to_string_lossy().into_owned())),
                 Err(source) => {
+                    // Otherwise a caller that skips errors would never end where one stays.
+                    self.entries = None;
                     return Some(Err(FileError::System { file: self.path.clone(), action: "list", source }));
                 }
             }

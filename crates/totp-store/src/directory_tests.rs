@@ -305,3 +305,12 @@ fn a_destroyed_document_is_removed_and_overwritten() {
     let path = file(&parent, 0, 0, 0o644);
     assert!(destroy_document(&path).is_err() && path.exists(), "not ours");
 }
+
+#[test]
+fn a_listing_ends_after_its_first_error() {
+    // nix's iterator gives an error that stays, such as EIO, again at each call.
+    let entries = Some(std::iter::repeat_with(|| Err(Errno::EIO)));
+    let names = EntryNames { entries, path: PathBuf::from("/run/pam_totp/fresh") };
+    let listed: Vec<_> = names.take(3).map(problem).collect();
+    assert_eq!(listed, ["cannot list: I/O error"]);
+}

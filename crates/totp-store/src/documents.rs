@@ -1,4 +1,4 @@
-//! Creates, replaces and destroys documents by path: the config and the keyring.
+//! Creates, replaces and destroys documents by path: the keyring, clear, sealed or opened.
 
 use crate::directory::{
     Access, DRAFT, Directory, LARGEST_DOCUMENT, check_file, if_exists, system, unsafe_file,

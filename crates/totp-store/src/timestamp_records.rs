@@ -1,7 +1,7 @@
 //! Timestamp records of accepted codes, as files below the runtime directory. They are gone after a reboot.
 //!
 //! Few machines use them, so a login leaves one only if its own settings ask for freshness or if the directory exists
-//! (`totp_host::settings::leaves_timestamps`). A login that wants records creates the directory. Logins with other settings (another
+//! (`totp_host::config_and_keyring::leaves_timestamps`). A login that wants records creates the directory. Logins with other settings (another
 //! service file, another config) leave records from then on.
 
 use crate::directory::{Access, Directory, if_exists, read_opened};

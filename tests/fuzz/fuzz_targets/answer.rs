@@ -4,8 +4,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use totp_core::code::{Answer, BehindPassword, RECOVERY_LENGTH};
-use totp_core::recovery::grouped;
 use totp_core::random::Secret;
+use totp_core::recovery::grouped;
 
 /// Crockford's base32, as recovery codes are generated in it.
 const ALPHABET: &[u8] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";

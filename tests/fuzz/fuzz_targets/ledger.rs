@@ -43,11 +43,11 @@ mod user {
 }
 
 use device::{Device, MOST_DEVICES, Mark};
-use random::Id;
 use ledger::Ledger;
 use ledger::slot::{LENGTH, NextSlot, SLOT, Slots, encode};
 use libfuzzer_sys::fuzz_target;
 use lockout::{Limit, LockState, MOST_ATTEMPTS};
+use random::Id;
 use sha2::{Digest, Sha256};
 use time::Seconds;
 

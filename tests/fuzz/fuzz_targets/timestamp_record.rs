@@ -13,8 +13,8 @@ mod time {
     pub(crate) use totp_core::time::Seconds;
 }
 
-use random::Id;
 use libfuzzer_sys::fuzz_target;
+use random::Id;
 use time::Seconds;
 use timestamp_record::{Ancestor, Asker, Caller, Process, SessionOrigin, TimestampRecord, Uids};
 

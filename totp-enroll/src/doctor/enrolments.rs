@@ -13,8 +13,8 @@ use totp_core::keyring::{Keyring, OpenError};
 use totp_core::ledger::Ledger;
 use totp_core::store::{Document, Held, Hold, Store, StoreError, Users};
 use totp_core::user::User;
+use totp_host::config_and_keyring::KeyringFiles;
 use totp_host::machine;
-use totp_host::settings::KeyringFiles;
 
 /// How long to wait for a login that holds the ledger.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -13,8 +13,8 @@ use totp_core::notice::Notice;
 use totp_core::store::notices::NoticeSpool;
 use totp_core::store::{Engine, Maintenance, Resets, StorageProblem, StoreError};
 use totp_core::time::Seconds;
+use totp_host::config_and_keyring::KeyringFiles;
 use totp_host::machine;
-use totp_host::settings::KeyringFiles;
 use totp_host::store::TimestampRecords;
 
 /// A younger draft may belong to a running command.

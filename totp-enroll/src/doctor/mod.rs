@@ -28,7 +28,7 @@ use serde::Serialize;
 use std::path::Path;
 use totp_core::config::{Config, DEFAULT_FILE};
 use totp_core::store::StoreError;
-use totp_host::settings::read_config;
+use totp_host::config_and_keyring::read_config;
 
 #[derive(Serialize)]
 struct DoctorReport<'a> {

@@ -11,7 +11,7 @@ use crate::output::{self, service_section};
 use std::path::{Path, PathBuf};
 use totp_core::config::{Config, DEFAULT_FILE};
 use totp_core::time::Seconds;
-use totp_host::settings::read_config;
+use totp_host::config_and_keyring::read_config;
 
 /// A service that was checked.
 pub(crate) struct Service {

@@ -1,4 +1,4 @@
-//! `keys backup`: writes the keyring, encrypted with a passphrase, to a file in age format. The file is complete or does not exist.
+//! The backup of the keyring: writing it (in age format, complete or not at all), opening it, and its passphrase.
 
 use super::sealed_keyring::split_options;
 use crate::cli::Passphrase;

@@ -19,9 +19,9 @@ use totp_core::audit_event::Name;
 use totp_core::keyring::Keyring;
 use totp_core::keyring::rotation::Census;
 use totp_core::store::Engine;
+use totp_host::config_and_keyring::KeyringFiles;
 use totp_host::documents::create_document;
 use totp_host::machine::{self, OsEntropy};
-use totp_host::settings::KeyringFiles;
 
 pub(crate) fn run(context: &Context, command: &Keys) -> Result<(), CommandError> {
     match command {

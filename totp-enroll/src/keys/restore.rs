@@ -12,8 +12,8 @@ use totp_core::audit_event::Name;
 use totp_core::keyring::Keyring;
 use totp_core::keyring::rotation::Census;
 use totp_core::store::{Engine, StoreError};
+use totp_host::config_and_keyring::KeyringFiles;
 use totp_host::documents::{create_document, replace_document};
-use totp_host::settings::KeyringFiles;
 
 #[derive(Serialize)]
 struct RestoreReport {

@@ -17,8 +17,8 @@ use totp_core::keyring::rotation::Census;
 use totp_core::keyring::{Key, Keyring};
 use totp_core::random::Secret;
 use totp_core::store::{Engine, StoreError};
+use totp_host::config_and_keyring::KeyringFiles;
 use totp_host::documents::{Access, create_document, destroy_document, destroy_drafts, read_document};
-use totp_host::settings::KeyringFiles;
 
 #[derive(Serialize)]
 struct SealReport<'a> {

@@ -9,8 +9,8 @@ use std::process::{Command, Stdio};
 use totp_core::keyring::Keyring;
 use totp_core::random::Secret;
 use totp_core::store::StoreError;
+use totp_host::config_and_keyring::KeyringFiles;
 use totp_host::documents::{Access, create_document, read_document, replace_document};
-use totp_host::settings::KeyringFiles;
 
 /// Replaces the keyring in use, sealed or clear. The caller holds the lock.
 pub(super) fn replace(context: &Context, text: &Secret) -> Result<(), CommandError> {

@@ -1,7 +1,7 @@
 //! Sends the waiting notices, one after the other. Only the process that holds the lock sends.
 
-use super::mail_format::Message;
 use super::mail_program::{self, SendError, command};
+use super::mime_message::Message;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::output;

@@ -4,8 +4,8 @@
 //! for the rest.
 
 mod delivery;
-mod mail_format;
 pub(crate) mod mail_program;
+mod mime_message;
 
 use crate::cli::Notify;
 use crate::command_error::CommandError;

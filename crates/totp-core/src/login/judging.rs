@@ -14,7 +14,7 @@ use crate::lockout::{Limit, LockState};
 use crate::random::Id;
 use crate::random::Secret;
 use crate::recovery::{self, SCRATCH_DIGITS};
-use crate::store::Charging;
+use crate::store::{Charging, Held, StoreError};
 use crate::time::{Now, Seconds};
 use crate::user::Account;
 
@@ -236,12 +236,14 @@ impl SealedVerdict {
         Self { record, decided }
     }
 
-    /// Gives the record to `keep`, if there is one, and then opens the seal.
+    /// Records what belongs to the verdict, and only then opens the seal. The hold is used up.
     ///
     /// # Errors
-    /// That of `keep`; the verdict is then dropped unseen.
-    pub(super) fn open<E>(self, keep: impl FnOnce(&Record) -> Result<(), E>) -> Result<Decided, E> {
-        self.record.as_ref().map_or(Ok(()), keep)?;
+    /// [`StoreError`]: the record failed, and the verdict is dropped unseen.
+    pub(super) fn open<H: Held>(self, mut held: H) -> Result<Decided, StoreError> {
+        if let Some(record) = &self.record {
+            held.replace(record.ledger(), record.durability())?;
+        }
         Ok(self.decided)
     }
 }

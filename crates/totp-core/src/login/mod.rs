@@ -12,6 +12,7 @@ mod tests;
 mod verdict;
 
 pub use verdict::{JudgeError, Method, Reason, Refusal, SinceLast};
+pub use verified::Verified;
 
 use crate::code::Answer;
 use crate::config::Config;
@@ -20,12 +21,12 @@ use crate::factor::Windows;
 use crate::keyring::Keyring;
 use crate::ledger::LoginMethod;
 use crate::lockout::Limit;
-use crate::random::Id;
 use crate::store::{Charging, Held, Hold, Store, StoreError};
 use crate::time::Now;
 use crate::user::{Account, User};
-use judging::{Begun, Decided, Question, SealedVerdict, begin};
+use judging::{Begun, Question, begin};
 use std::time::Duration;
+use verified::commit;
 
 /// How often a login is judged anew after another process changed the enrolment first. Each time one of them succeeded.
 const MOST_ROUNDS: usize = 8;
@@ -101,30 +102,56 @@ impl From<Reason> for Verdict {
     }
 }
 
-/// Proof that a code was right and its use is recorded. Made in one place, after the ledger was replaced.
-pub struct Verified {
-    method: Method,
-    credential: Id,
-    since_last: SinceLast,
-}
+/// The proof, in a module of its own: a private field can be named in the modules below the one that has it, so in `login`
+/// itself the pure step could make one.
+mod verified {
+    use super::judging::{Decided, SealedVerdict};
+    use super::{JudgeError, Method, Reason, Refusal, SinceLast, Verdict};
+    use crate::random::Id;
+    use crate::store::Held;
 
-impl Verified {
-    /// How the login was accepted.
-    #[must_use]
-    pub fn method(&self) -> &Method {
-        &self.method
+    /// Proof that a code was right and its use is recorded. Made in one place, after the ledger was replaced.
+    pub struct Verified {
+        method: Method,
+        credential: Id,
+        since_last: SinceLast,
     }
 
-    /// What happened since the login before it.
-    #[must_use]
-    pub fn since_last(&self) -> SinceLast {
-        self.since_last
+    impl Verified {
+        /// How the login was accepted.
+        #[must_use]
+        pub fn method(&self) -> &Method {
+            &self.method
+        }
+
+        /// What happened since the login before it.
+        #[must_use]
+        pub fn since_last(&self) -> SinceLast {
+            self.since_last
+        }
+
+        /// The enrolment of the code.
+        #[must_use]
+        pub fn credential(&self) -> Id {
+            self.credential
+        }
     }
 
-    /// The enrolment of the code.
-    #[must_use]
-    pub fn credential(&self) -> Id {
-        self.credential
+    /// Records what belongs to the verdict and then opens it. The hold and the seal are used up.
+    pub(super) fn commit<H: Held>(sealed: SealedVerdict, held: H) -> Result<Verdict, JudgeError> {
+        Ok(match sealed.open(held)? {
+            // The only place where this proof is made.
+            Decided::Right { method, credential, since_last } => {
+                Verdict::Accepted(Verified { method, credential, since_last })
+            }
+            Decided::Refused(refusal) => Verdict::Refused(refusal),
+            Decided::Failed(error) => return Err(error),
+            // Done after the record: it only tells the log whether a clock is off.
+            Decided::Wrong { lock, search } => {
+                let reason = search.run().map_or(Reason::Wrong, Reason::ClockOff);
+                Verdict::Refused(Refusal { reason, lock, next_code: None })
+            }
+        })
     }
 }
 
@@ -193,25 +220,6 @@ fn question<'a>(
 ) -> Question<'a> {
     let Submission { account, answer, rules: Rules { windows, limit }, .. } = *submission;
     Question { credential, account, answer, now, windows, limit, keyring }
-}
-
-/// Records what belongs to the verdict and then opens it. The hold and the seal are used up.
-fn commit<H: Held>(sealed: SealedVerdict, mut held: H) -> Result<Verdict, JudgeError> {
-    let decided = sealed.open(|record| held.replace(record.ledger(), record.durability()))?;
-    drop(held);
-    Ok(match decided {
-        // The only place where this proof is made.
-        Decided::Right { method, credential, since_last } => {
-            Verdict::Accepted(Verified { method, credential, since_last })
-        }
-        Decided::Refused(refusal) => Verdict::Refused(refusal),
-        Decided::Failed(error) => return Err(error),
-        // Done after the record: it only tells the log whether a clock is off.
-        Decided::Wrong { lock, search } => {
-            let reason = search.run().map_or(Reason::Wrong, Reason::ClockOff);
-            Verdict::Refused(Refusal { reason, lock, next_code: None })
-        }
-    })
 }
 
 /// Runs `act` with the held enrolment of `user`, with the clock and the keyring read after the hold. If another process
