@@ -228,9 +228,10 @@ pub(crate) enum LaterVersion {
 /// The bytes of a ledger, as [`Slots`] takes them; empty for a damaged one.
 pub(crate) fn read_ledger(file: &File, path: &Path, later: LaterVersion) -> Result<Vec<u8>, FileError> {
     let bytes = read_whole(file, path)?;
+    // Before the length: that of a later version may be another one.
     match (Slots::of(&bytes).newer(), later) {
-        (None, _) => Ok(bytes),
-        (Some(_), LaterVersion::TreatAsDamaged) => Ok(Vec::new()),
+        (None, _) if bytes.len() == LENGTH => Ok(bytes),
+        (None, _) | (Some(_), LaterVersion::TreatAsDamaged) => Ok(Vec::new()),
         (Some(version), LaterVersion::Refuse) => Err(too_new(path, version)),
     }
 }
@@ -249,7 +250,7 @@ fn too_new(path: &Path, version: u32) -> FileError {
     FileError::Document(DocumentError::new(path, problem))
 }
 
-/// The bytes of the file: a blank ledger if it is empty, and nothing if it has another length than a ledger.
+/// The bytes of the file, of one that is too long the first [`LENGTH`] and one more; a blank ledger if it is empty.
 pub(crate) fn read_whole(file: &File, path: &Path) -> Result<Vec<u8>, FileError> {
     // One byte more, to notice a file that is too long.
     let mut bytes = vec![0; LENGTH + 1];
@@ -263,14 +264,13 @@ pub(crate) fn read_whole(file: &File, path: &Path) -> Result<Vec<u8>, FileError>
             Err(error) => return Err(system(path, "read", &error)),
         }
     }
-    Ok(match filled {
+    if filled == 0 {
         // The machine crashed between the creation of the file and its first sync. A credential is stored only after that sync, so
         // nobody was enrolled.
-        0 => slot::blank(),
-        LENGTH => bytes,
-        // Damaged: no slot is valid.
-        _ => Vec::new(),
-    })
+        return Ok(slot::blank());
+    }
+    bytes.truncate(filled);
+    Ok(bytes)
 }
 
 /// Writes `ledger` to a slot.

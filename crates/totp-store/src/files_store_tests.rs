@@ -226,6 +226,23 @@ fn a_ledger_of_a_later_version_is_refused() {
 }
 
 #[test]
+fn a_later_version_is_refused_by_its_number_whatever_its_length() {
+    let fixture = enrolled();
+    let file = fixture.file("ledgers/alice");
+    let mut slot = std::fs::read(&file).unwrap()[..SLOT].to_vec();
+    slot[11] = 2;
+    for length in [12, 1000, SLOT, SLOT + 20, 4 * SLOT] {
+        let mut bytes = slot.clone();
+        bytes.resize(length, 0);
+        std::fs::write(&file, &bytes).unwrap();
+        let refused = fixture.store.hold(&alice().user, PATIENCE).err().unwrap().to_string();
+        assert!(refused.contains("version 2 is newer than this program reads"), "{length}: {refused}");
+        assert!(fixture.store.entry(&alice().user, PATIENCE).is_err(), "{length}");
+        assert_eq!(std::fs::read(&file).unwrap(), bytes);
+    }
+}
+
+#[test]
 fn every_write_of_one_hold_is_the_one_that_is_read_next() {
     use totp_core::store::Durability::{Machine, Process};
     let fixture = enrolled();

@@ -54,7 +54,7 @@ pub struct NextSlot {
 impl<'f> Slots<'f> {
     /// Of a file; a slot with a wrong checksum is ignored.
     pub fn of(file: &'f [u8]) -> Self {
-        let slot = |at: usize| file.get(at..at.saturating_add(SLOT)).unwrap_or_default();
+        let slot = |at: usize| file.get(at..).map_or(&[][..], |rest| rest.get(..SLOT).unwrap_or(rest));
         Self([slot(0), slot(SLOT)])
     }
 
