@@ -4,12 +4,12 @@
 //! over excludes nobody. It is created under another name and renamed if the name is free, and it is removed only while locked; a
 //! process that waited for the lock notices that and opens it anew.
 
-use crate::directory::{Access, Directory, if_exists, read_opened, system};
-use crate::directory::{Lock, Locked, lock};
-use crate::directory_changes::make_directory;
 use crate::enrolment_attempts::AttemptFiles;
 use crate::error::FileError;
 use crate::spool::{SPOOL, SpoolDirectory};
+use crate::trusted_file_changes::make_directory;
+use crate::trusted_files::{Access, Directory, if_exists, read_opened, system};
+use crate::trusted_files::{Lock, Locked, lock};
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use nix::unistd::fdatasync;

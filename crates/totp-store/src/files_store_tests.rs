@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::FileEntry;
-use crate::directory::{Lock, lock};
 use crate::files_store::{LaterVersion, read_file, sync_data, write_slot};
 use crate::fixture::{Fixture, NOON, PATIENCE, PHONE, alice, at, code, logged_in, once_more_wrong, word};
+use crate::trusted_files::{Lock, lock};
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
 use totp_core::enrolment::ExpectedEnrolment;
