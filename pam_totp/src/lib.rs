@@ -54,6 +54,7 @@ mod outcome;
 mod remembered_device;
 mod request;
 mod requirement;
+mod ssh_auth_info;
 
 use crate::outcome::Outcome;
 use crate::request::Request;

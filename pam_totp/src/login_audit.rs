@@ -235,7 +235,7 @@ fn tag(service: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::FirstFactor;
+    use crate::ssh_auth_info::FirstFactor;
     use std::os::unix::net::UnixDatagram;
 
     fn request(service: &str) -> Request {

@@ -30,12 +30,28 @@ pub enum Includes {
     Upstream,
 }
 
+/// The deepest include that libpam follows (`PAM_SUBSTACK_MAX_LEVEL`); up to 1.5 the deepest substack.
+const DEEPEST: usize = 16;
+
+/// Up to 1.5 only the number of open files limits plain includes. More than this is taken for a file that includes itself.
+const DEEPEST_INCLUDE: usize = 64;
+
 /// Log messages and keywords in the library's binary. Both releases are named `libpam.so.0.85.1` and neither contains its version
 /// number, so the release is recognised by these texts.
 const DEEP_IN_1_5: &[u8] = b"maximum level of substacks reached";
 const DEEP_IN_1_6: &[u8] = b"maximum level of inclusions reached";
 const JUMP_IN_1_6: &[u8] = b"expecting smaller jump number";
 const INCLUDE_OF_DEBIAN: &[u8] = b"@include";
+
+impl Release {
+    /// Whether it refuses to follow an include that is `level` substacks and `depth` includes deep.
+    pub(crate) fn is_too_deep(self, level: usize, depth: usize) -> bool {
+        match self {
+            Self::V1_5 => level >= DEEPEST || depth >= DEEPEST_INCLUDE,
+            Self::V1_6 => depth >= DEEPEST,
+        }
+    }
+}
 
 impl Libpam {
     /// Debian 12.

@@ -1,18 +1,12 @@
 //! Loads the stack of a service: the lines of its file in libpam's order, with includes, substacks and `other`.
 
 use crate::control::Control;
-use crate::libpam::{Includes, Libpam, Release};
+use crate::libpam::{Includes, Libpam};
 use crate::line;
 use std::path::{Path, PathBuf};
 
 /// The directories of service files, in libpam's order.
 pub(crate) const DIRECTORIES: [&str; 2] = ["/etc/pam.d", "/usr/lib/pam.d"];
-
-/// The deepest include that libpam follows (`PAM_SUBSTACK_MAX_LEVEL`); up to 1.5 the deepest substack.
-const DEEPEST: usize = 16;
-
-/// Up to 1.5 only the number of open files limits plain includes. More than this is taken for a file that includes itself.
-const DEEPEST_INCLUDE: usize = 64;
 
 /// More lines than any stack in real use has; only files that include themselves repeatedly reach it.
 const MOST_LINES: usize = 10_000;
@@ -276,11 +270,7 @@ impl Loader<'_> {
 
     /// `Err(None)`: there is no such file.
     fn file(&mut self, name: &str, context: &IncludeContext) -> Result<(), Option<LoadError>> {
-        let too_deep = match self.libpam.release {
-            Release::V1_5 => context.level >= DEEPEST || context.depth >= DEEPEST_INCLUDE,
-            Release::V1_6 => context.depth >= DEEPEST,
-        };
-        if too_deep || self.is_full() {
+        if self.libpam.release.is_too_deep(context.level, context.depth) || self.is_full() {
             return Err(None);
         }
         let opened = match self.libpam.includes {

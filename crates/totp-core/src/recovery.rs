@@ -1,4 +1,4 @@
-//! Recovery codes: making them, and checking one against a set (HMAC-SHA-256 with the set's own pepper).
+//! Recovery codes: making them, checking one against a set (HMAC-SHA-256 with the set's own pepper), and marking it as used.
 
 use crate::code::RECOVERY_LENGTH;
 use crate::random::Id;
@@ -48,6 +48,14 @@ impl ScratchCode {
         let is_code = text.len() == usize::from(SCRATCH_DIGITS) && text.iter().all(u8::is_ascii_digit);
         is_code.then(|| Self(Secret::new(text.to_vec())))
     }
+}
+
+/// Marks the code `at` of a set as used at `now`, in seconds since 1970. `marks` has a time for each code, zero for one that is
+/// unused. `None`: it was used before, or there is no such code.
+pub(crate) fn mark_used(marks: &mut [u64], at: usize, now: u64) -> Option<()> {
+    let mark = marks.get_mut(at).filter(|mark| **mark == 0)?;
+    *mark = now.max(1);
+    Some(())
 }
 
 /// HMAC-SHA-256 of one code.

@@ -35,8 +35,8 @@ pub mod store {
 
 /// Documents of this machine, whatever the engine is: the config, the keyring, a backup, a file with a reset token.
 pub mod documents {
-    pub use totp_store::directory::{Access, read_document};
     pub use totp_store::documents::{
         create_document, destroy_document, destroy_drafts, replace_document, sync_document,
     };
+    pub use totp_store::trusted_files::{Access, read_document};
 }

@@ -1,10 +1,10 @@
 //! Creates, replaces and destroys documents by path: the keyring, clear, sealed or opened.
 
-use crate::directory::{
+use crate::error::FileError;
+use crate::trusted_file_changes::make_directory;
+use crate::trusted_files::{
     Access, DRAFT, Directory, LARGEST_DOCUMENT, check_file, if_exists, system, unsafe_file,
 };
-use crate::directory_changes::make_directory;
-use crate::error::FileError;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use nix::unistd::fsync;

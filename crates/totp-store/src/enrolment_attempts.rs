@@ -1,10 +1,10 @@
 //! Enrolment attempts as files below the runtime directory, one for each account, named by its uid. They are gone after a reboot.
 
-use crate::directory::{Directory, if_exists, system};
-use crate::directory::{Lock, Locked, lock};
-use crate::directory_changes::make_private;
-use crate::directory_changes::open_private;
 use crate::error::FileError;
+use crate::trusted_file_changes::make_private;
+use crate::trusted_file_changes::open_private;
+use crate::trusted_files::{Directory, if_exists, system};
+use crate::trusted_files::{Lock, Locked, lock};
 use nix::fcntl::OFlag;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};

@@ -4,12 +4,12 @@
 //! over excludes nobody. It is created under another name and renamed if the name is free, and it is removed only while locked; a
 //! process that waited for the lock notices that and opens it anew.
 
-use crate::directory::{Access, Directory, if_exists, read_opened, system};
-use crate::directory::{Lock, Locked, lock};
-use crate::directory_changes::make_directory;
 use crate::enrolment_attempts::AttemptFiles;
 use crate::error::FileError;
 use crate::spool::{SPOOL, SpoolDirectory};
+use crate::trusted_file_changes::make_directory;
+use crate::trusted_files::{Access, Directory, if_exists, read_opened, system};
+use crate::trusted_files::{Lock, Locked, lock};
 use nix::fcntl::{FallocateFlags, OFlag, fallocate};
 use nix::sys::stat::Mode;
 use nix::unistd::fdatasync;
@@ -250,9 +250,10 @@ pub(crate) enum LaterVersion {
 /// The bytes of a ledger, as [`Slots`] takes them; empty for a damaged one.
 pub(crate) fn read_ledger(file: &File, path: &Path, later: LaterVersion) -> Result<Vec<u8>, FileError> {
     let bytes = read_whole(file, path)?;
+    // Before the length: that of a later version may be another one.
     match (Slots::of(&bytes).newer(), later) {
-        (None, _) => Ok(bytes),
-        (Some(_), LaterVersion::TreatAsDamaged) => Ok(Vec::new()),
+        (None, _) if Slots::is_length(bytes.len()) => Ok(bytes),
+        (None, _) | (Some(_), LaterVersion::TreatAsDamaged) => Ok(Vec::new()),
         (Some(version), LaterVersion::Refuse) => Err(too_new(path, version)),
     }
 }
@@ -271,7 +272,7 @@ fn too_new(path: &Path, version: u32) -> FileError {
     FileError::Document(DocumentError::new(path, problem))
 }
 
-/// The bytes of the file: a blank ledger if it is empty, and nothing if it has another length than a ledger.
+/// The bytes of the file, of one that is too long the first [`LENGTH`] and one more; a blank ledger if it is empty.
 pub(crate) fn read_whole(file: &File, path: &Path) -> Result<Vec<u8>, FileError> {
     // One byte more, to notice a file that is too long.
     let mut bytes = vec![0; LENGTH + 1];
@@ -285,17 +286,13 @@ pub(crate) fn read_whole(file: &File, path: &Path) -> Result<Vec<u8>, FileError>
             Err(error) => return Err(system(path, "read", &error)),
         }
     }
-    Ok(match filled {
+    if filled == 0 {
         // The machine crashed between the creation of the file and its first sync. A credential is stored only after that sync, so
         // nobody was enrolled.
-        0 => slots::blank(),
-        length if Slots::is_length(length) => {
-            bytes.truncate(length);
-            bytes
-        }
-        // Damaged: no slot is valid.
-        _ => Vec::new(),
-    })
+        return Ok(slots::blank());
+    }
+    bytes.truncate(filled);
+    Ok(bytes)
 }
 
 /// The file of a user's ledger, locked.

@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::FileEntry;
-use crate::directory::{Lock, lock};
 use crate::files_store::{LedgerFile, read_file};
 use crate::fixture::{Fixture, NOON, PATIENCE, PHONE, alice, at, code, logged_in, once_more_wrong, word};
+use crate::trusted_files::{Lock, lock};
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
 use totp_core::enrolment::ExpectedEnrolment;
@@ -228,6 +228,23 @@ fn a_ledger_of_a_later_version_is_refused() {
     let permitted = fixture.store.expected(&alice().user).unwrap();
     totp_core::enrolment::withdraw(entry, permitted).unwrap();
     assert!(matches!(fixture.store.hold(&alice().user, PATIENCE), Ok(Hold::NotEnrolled)));
+}
+
+#[test]
+fn a_later_version_is_refused_by_its_number_whatever_its_length() {
+    let fixture = enrolled();
+    let file = fixture.file("ledgers/alice");
+    let mut slot = std::fs::read(&file).unwrap()[..SLOT].to_vec();
+    slot[11] = 3;
+    for length in [12, 1000, SLOT, SLOT + 20, 4 * SLOT] {
+        let mut bytes = slot.clone();
+        bytes.resize(length, 0);
+        std::fs::write(&file, &bytes).unwrap();
+        let refused = fixture.store.hold(&alice().user, PATIENCE).err().unwrap().to_string();
+        assert!(refused.contains("version 3 is newer than this program reads"), "{length}: {refused}");
+        assert!(fixture.store.entry(&alice().user, PATIENCE).is_err(), "{length}");
+        assert_eq!(std::fs::read(&file).unwrap(), bytes);
+    }
 }
 
 #[test]

@@ -4,9 +4,9 @@
 //! refuses nobody; `doctor` says so.
 
 use crate::FilesStore;
-use crate::directory::{Access, Directory, read_document};
-use crate::directory::{LockMode, lock_directory};
 use crate::documents::replace_document;
+use crate::trusted_files::{Access, Directory, read_document};
+use crate::trusted_files::{LockMode, lock_directory};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use totp_core::DocumentError;

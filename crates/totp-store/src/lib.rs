@@ -3,21 +3,21 @@
 //! [`open`] makes it, and everything else that a front end needs of a store is on the traits. The other public items are about files
 //! whatever the engine is; `totp-host` offers them to the front ends, which do not name this crate:
 //!
-//! * [`documents`], [`directory`]: checked reading and writing by path, for the config, the keyring and backups;
+//! * [`documents`], [`trusted_files`]: checked reading and writing by path, for the config, the keyring and backups;
 //! * [`timestamp_records`]: the accepted codes of this machine's sessions, which no other machine knows.
 //!
 //! | layer | modules |
 //! |---|---|
 //! | the traits, one file each | `files_store` `entry` `users` `rotation` `spool` `enrolment_attempts` `maintenance` |
 //! | which directory and file, and how it is read | `files_store` |
-//! | the system calls: open, check the owner, lock; write | `directory` `directory_changes` `error` |
+//! | the system calls: open, check the owner, lock; write | `trusted_files` `trusted_file_changes` `error` |
 //!
 //! # What is promised, and how
 //!
 //! * *One login is judged at a time.* The lock on the ledger's file is the lock on the user. That file is never renamed over.
 //! * *Old or new, never half.* Documents are drafted, synced and renamed; a ledger is written slot by slot
 //!   ([`totp_core::ledger::slot`]).
-//! * *Root only.* A file that another user could have changed is refused, by owner, mode, kind and number of links ([`directory`]).
+//! * *Root only.* A file that another user could have changed is refused, by owner, mode, kind and number of links ([`trusted_files`]).
 //! * *No text that a user chose becomes a path*, except through [`totp_core::user::User::component`].
 //!
 //! # Deliberately absent
@@ -26,8 +26,6 @@
 
 #![forbid(unsafe_code)]
 
-pub mod directory;
-mod directory_changes;
 pub mod documents;
 pub mod enrolment_attempts;
 mod entry;
@@ -38,6 +36,8 @@ mod fixture;
 mod generation;
 mod maintenance;
 mod rotation;
+mod trusted_file_changes;
+pub mod trusted_files;
 #[cfg(test)]
 mod rules_tests {
     mod account_recovery;

@@ -1,10 +1,10 @@
 //! Checks the directories of the store, and lists and removes the drafts that killed programs left in them.
 
 use crate::FilesStore;
-use crate::directory::{Access, DRAFT, Directory, if_exists};
 use crate::error::FileError;
 use crate::files_store::STATE_DIRECTORIES;
 use crate::generation::GENERATION;
+use crate::trusted_files::{Access, DRAFT, Directory, if_exists};
 use nix::errno::Errno;
 use nix::fcntl::AtFlags;
 use nix::sys::stat::fstatat;

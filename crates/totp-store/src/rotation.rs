@@ -8,10 +8,10 @@
 //! login waits for a lock while the disk syncs, and no change of a command is undone.
 
 use crate::FilesStore;
-use crate::directory::DRAFT;
-use crate::directory::{Lock, LockMode, Locked, lock, lock_directory};
 use crate::error::FileError;
 use crate::files_store::{CredentialText, LedgerFile, StateDirs, broken, read_file, unusable};
+use crate::trusted_files::DRAFT;
+use crate::trusted_files::{Lock, LockMode, Locked, lock, lock_directory};
 use nix::fcntl::OFlag;
 use std::time::{Duration, Instant};
 use totp_core::credential::Credential;

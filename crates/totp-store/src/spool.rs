@@ -3,10 +3,10 @@
 //! A notice is renamed into place, so a reader never finds half of one. Its tries are part of its name, so that one rename records
 //! a try: `SECOND.NUMBER.UID.ID.TRIES.LAST`. Notices are sent in the order of their names.
 
-use crate::directory::{Access, DRAFT, Directory, if_exists, read_opened};
-use crate::directory::{LockMode, Locked, lock_directory};
-use crate::directory_changes::make_directory;
 use crate::error::FileError;
+use crate::trusted_file_changes::make_directory;
+use crate::trusted_files::{Access, DRAFT, Directory, if_exists, read_opened};
+use crate::trusted_files::{LockMode, Locked, lock_directory};
 use base16ct::lower;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, RenameFlags, renameat2};

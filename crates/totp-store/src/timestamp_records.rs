@@ -4,10 +4,10 @@
 //! (`totp_host::config_and_keyring::leaves_timestamps`). A login that wants records creates the directory. Logins with other settings (another
 //! service file, another config) leave records from then on.
 
-use crate::directory::{Access, Directory, if_exists, read_opened};
-use crate::directory_changes::make_private;
-use crate::directory_changes::open_private;
 use crate::error::FileError;
+use crate::trusted_file_changes::make_private;
+use crate::trusted_file_changes::open_private;
+use crate::trusted_files::{Access, Directory, if_exists, read_opened};
 use nix::fcntl::OFlag;
 use std::path::{Path, PathBuf};
 use totp_core::policy::timestamp_record::{Process, TimestampRecord};

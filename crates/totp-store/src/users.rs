@@ -1,10 +1,10 @@
 //! Lists and reads the users of the store and their resets, without a hold; a listing reads its directory as it goes, so memory does not grow with the number of users.
 
 use crate::FilesStore;
-use crate::directory::{DRAFT, Directory};
-use crate::directory_changes::EntryNames;
 use crate::error::FileError;
 use crate::files_store::{CREDENTIALS, LEDGERS, RESETS};
+use crate::trusted_file_changes::EntryNames;
+use crate::trusted_files::{DRAFT, Directory};
 use std::path::PathBuf;
 use totp_core::account_recovery::Reset;
 use totp_core::credential::Credential;

@@ -20,6 +20,12 @@ mod network;
 #[path = "../../../crates/totp-core/src/random.rs"]
 #[allow(dead_code, reason = "the rest of the library uses it")]
 mod random;
+#[path = "../../../crates/totp-core/src/recovery.rs"]
+#[allow(dead_code, reason = "the rest of the library uses it")]
+mod recovery;
+mod code {
+    pub(crate) use totp_core::code::RECOVERY_LENGTH;
+}
 mod policy {
     pub(crate) use crate::device;
 }
@@ -31,9 +37,6 @@ mod factor {
 }
 mod credential {
     pub(crate) use totp_core::credential::{Credential, MOST_AUTHENTICATORS};
-}
-mod recovery {
-    pub(crate) use totp_core::recovery::MOST_CODES;
 }
 mod account_recovery {
     pub(crate) use totp_core::account_recovery::ResetNotice;

@@ -14,7 +14,7 @@ use crate::factor::{Factor, FactorKind};
 use crate::lockout::Failures;
 use crate::policy::device::Device;
 use crate::random::Id;
-use crate::recovery::MOST_CODES;
+use crate::recovery::{self, MOST_CODES};
 
 /// A user's ledger. The default belongs to no credential: nobody is enrolled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,8 +57,7 @@ impl RecoveryMarks {
 
     /// The marks with the code `at` used at `now`, in seconds since 1970; `None`: it was used before.
     pub(crate) fn with_used(mut self, at: usize, now: u64) -> Option<Self> {
-        let used = self.used.get_mut(at).filter(|used| **used == 0)?;
-        *used = now.max(1);
+        recovery::mark_used(&mut self.used, at, now)?;
         Some(self)
     }
 

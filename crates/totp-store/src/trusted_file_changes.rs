@@ -1,7 +1,7 @@
 //! Changing what is in a directory: create, rename, list, remove, sync.
 
-use crate::directory::{Access, Directory, FLAGS, is_private, opening, stat_of, system};
 use crate::error::FileError;
+use crate::trusted_files::{Access, Directory, FLAGS, is_private, opening, stat_of, system};
 use nix::dir::{self, Dir};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, RenameFlags, open, openat, renameat, renameat2};

@@ -1,8 +1,8 @@
 //! Tests of owner, mode and kind of files and directories, and of writes that fail.
 
 use super::*;
-use crate::directory_changes::*;
 use crate::documents::{create_document, destroy_document, replace_document, sync_document};
+use crate::trusted_file_changes::*;
 use nix::fcntl::open;
 use nix::sys::stat::Mode;
 use nix::sys::stat::fchmod;

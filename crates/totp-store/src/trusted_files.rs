@@ -296,5 +296,5 @@ fn locked_file(locked: Locked, path: &Path) -> Result<Lock, FileError> {
 #[path = "lock_tests.rs"]
 mod lock_tests;
 #[cfg(test)]
-#[path = "directory_tests.rs"]
+#[path = "trusted_files_tests.rs"]
 mod tests;
