@@ -40,7 +40,7 @@ impl FilesStore {
     ) -> Result<Option<FileEntry>, StoreError> {
         let dirs = self.dirs()?;
         if later == LaterVersion::Refuse {
-            self.check_generation()?;
+            self.generation.check()?;
         }
         let component = user.component();
         let deadline = Instant::now().checked_add(patience);
@@ -182,7 +182,7 @@ impl Entry for FileEntry {
             // A reset of the old enrolment is void from here on, even if its file cannot be removed.
             let _ = self.dirs.forget_reset(&self.component);
         }
-        self.store.move_generation();
+        self.store.generation.move_on();
         Ok(())
     }
 
@@ -233,7 +233,7 @@ impl Entry for FileEntry {
         let mut twins = batch.iter().zip(next_slots);
         twins.try_for_each(|((entry, _, ledger), slot)| entry.write(ledger, slot.other()))?;
         first.dirs.ledgers.sync_everything()?;
-        first.store.move_generation();
+        first.store.generation.move_on();
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 
 use crate::enrolment_attempts::AttemptFiles;
 use crate::error::FileError;
+use crate::generation::GenerationCopies;
 use crate::spool::{SPOOL, SpoolDirectory};
 use crate::trusted_file_changes::make_directory;
 use crate::trusted_files::{Access, Directory, if_exists, read_opened, system};
@@ -42,8 +43,7 @@ pub fn open(paths: &Paths, keys: Arc<dyn LedgerKeys>) -> FilesStore {
 pub struct FilesStore {
     state: PathBuf,
     runtime: PathBuf,
-    /// The copy of the generation beside the keyring.
-    generation: PathBuf,
+    pub(crate) generation: GenerationCopies,
     keys: Arc<dyn LedgerKeys>,
 }
 
@@ -51,20 +51,16 @@ impl FilesStore {
     /// Opens and creates nothing yet.
     #[must_use]
     pub fn new(state: &Path, runtime: &Path, generation: &Path, keys: Arc<dyn LedgerKeys>) -> Self {
-        let (state, runtime, generation) = (state.to_owned(), runtime.to_owned(), generation.to_owned());
-        Self { state, runtime, generation, keys }
-    }
-
-    pub(crate) fn beside_keyring(&self) -> PathBuf {
-        self.generation.clone()
-    }
-
-    pub(crate) fn keys(&self) -> &Arc<dyn LedgerKeys> {
-        &self.keys
+        let generation = GenerationCopies::new(state, generation);
+        Self { state: state.to_owned(), runtime: runtime.to_owned(), generation, keys }
     }
 
     pub(crate) fn state(&self) -> &Path {
         &self.state
+    }
+
+    pub(crate) fn keys(&self) -> &Arc<dyn LedgerKeys> {
+        &self.keys
     }
 
     pub(crate) fn dirs(&self) -> Result<StateDirs, FileError> {
@@ -84,7 +80,7 @@ impl Store for FilesStore {
 
     fn hold(&self, user: &User, patience: Duration) -> Result<Hold<FileHeld>, StoreError> {
         let dirs = self.dirs()?;
-        self.check_generation()?;
+        self.generation.check()?;
         let component = user.component();
         let path = dirs.ledgers.path.join(&component);
         let deadline = Instant::now().checked_add(patience);

@@ -3,7 +3,6 @@
 //! A login reads both. Only a state that is behind refuses: it was restored from a backup. A copy that cannot be written
 //! refuses nobody; `doctor` says so.
 
-use crate::FilesStore;
 use crate::documents::replace_document;
 use crate::trusted_files::{Access, Directory, read_document};
 use crate::trusted_files::{LockMode, lock_directory};
@@ -21,9 +20,22 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// The kernel's id of this boot (random(4)).
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
-impl FilesStore {
+/// The two copies.
+#[derive(Clone)]
+pub(crate) struct GenerationCopies {
+    /// The directory of the state.
+    state: PathBuf,
+    beside_keyring: PathBuf,
+}
+
+impl GenerationCopies {
+    /// Opens and creates nothing yet.
+    pub(crate) fn new(state: &Path, beside_keyring: &Path) -> Self {
+        Self { state: state.to_owned(), beside_keyring: beside_keyring.to_owned() }
+    }
+
     /// Refuses a state that was restored; otherwise moves the generation if a boot or a day has gone by.
-    pub(crate) fn check_generation(&self) -> Result<(), StoreError> {
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
         let now = Today::read();
         match self.compare(&now)? {
             Comparison::Current => Ok(()),
@@ -37,7 +49,7 @@ impl FilesStore {
     }
 
     /// Moves the generation after an enrolment, as far as that is possible.
-    pub(crate) fn move_generation(&self) {
+    pub(crate) fn move_on(&self) {
         let _ = self.with_lock(|| {
             let now = Today::read();
             if let Some(state) = self.read(&self.in_state())? {
@@ -55,7 +67,7 @@ impl FilesStore {
     /// Accepts a restored state from now on.
     pub(crate) fn accept_restored(&self) -> Result<(), StoreError> {
         let accepted = self.with_lock(|| {
-            let copies = [self.read(&self.in_state())?, self.read(&self.beside_keyring())?];
+            let copies = [self.read(&self.in_state())?, self.read(&self.beside_keyring)?];
             let now = Today::read();
             let latest = copies.iter().flatten().reduce(Generation::later);
             self.write(&latest.map_or_else(|| Generation::first(now.moment()), |one| one.next(now.moment())))
@@ -68,7 +80,7 @@ impl FilesStore {
             // Another process did it, or the next login refuses.
             Comparison::Current | Comparison::Restored => Ok(()),
             Comparison::Move(next) => self.write(&next),
-            Comparison::Repair(state) => self.write_copy(&self.beside_keyring(), &state),
+            Comparison::Repair(state) => self.write_copy(&self.beside_keyring, &state),
         })
         .map(drop)
     }
@@ -76,7 +88,7 @@ impl FilesStore {
     /// First the state, then the other copy: a crash in between leaves the state ahead.
     fn write(&self, generation: &Generation) -> Result<(), StoreError> {
         self.write_copy(&self.in_state(), generation)?;
-        self.write_copy(&self.beside_keyring(), generation)
+        self.write_copy(&self.beside_keyring, generation)
     }
 
     fn write_copy(&self, file: &Path, generation: &Generation) -> Result<(), StoreError> {
@@ -84,7 +96,7 @@ impl FilesStore {
     }
 
     fn compare(&self, now: &Today) -> Result<Comparison, StoreError> {
-        let (state, beside) = (self.read(&self.in_state())?, self.read(&self.beside_keyring())?);
+        let (state, beside) = (self.read(&self.in_state())?, self.read(&self.beside_keyring)?);
         Ok(compare(state.as_ref(), beside.as_ref(), now.moment()))
     }
 
@@ -96,20 +108,20 @@ impl FilesStore {
     }
 
     fn with_lock<T>(&self, act: impl FnOnce() -> Result<T, StoreError>) -> Result<Option<T>, StoreError> {
-        let state = Directory::open(self.state(), Access::RootWrites)?;
+        let state = Directory::open(&self.state, Access::RootWrites)?;
         let deadline = Instant::now().checked_add(PATIENCE);
         let Some(_locked) = lock_directory(state, LockMode::Exclusive, deadline)? else { return Ok(None) };
         act().map(Some)
     }
 
     fn in_state(&self) -> PathBuf {
-        self.state().join(GENERATION)
+        self.state.join(GENERATION)
     }
 
     fn restored(&self) -> StoreError {
         let problem = "the state was restored from a backup, so used codes could be valid again: run \"totp-enroll restored\", \
                        which makes them void";
-        DocumentError::new(self.state(), problem).into()
+        DocumentError::new(&self.state, problem).into()
     }
 
     fn busy(&self) -> StoreError {
@@ -186,8 +198,8 @@ mod tests {
         assert!(login(&fixture, NOON + 60).contains("restored from a backup"));
         assert!(fixture.store.entry(&alice().user, PATIENCE).is_err());
         assert!(fixture.store.entry_to_withdraw(&alice().user, PATIENCE).is_ok());
-        assert!(fixture.store.is_restored().unwrap());
-        fixture.store.accept_restored().unwrap();
+        assert!(fixture.store.generation.is_restored().unwrap());
+        fixture.store.generation.accept_restored().unwrap();
         assert_eq!(login(&fixture, NOON + 90), "accepted phone");
     }
 

@@ -35,11 +35,11 @@ impl Maintenance for FilesStore {
     }
 
     fn is_restored(&self) -> Result<bool, StoreError> {
-        Self::is_restored(self)
+        self.generation.is_restored()
     }
 
     fn accept_restored(&self) -> Result<(), StoreError> {
-        Self::accept_restored(self)
+        self.generation.accept_restored()
     }
 
     fn stale_drafts(&self, age: Seconds, now: u64) -> Result<Vec<String>, StoreError> {
