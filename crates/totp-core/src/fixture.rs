@@ -18,11 +18,11 @@ use crate::factor::totp::{Algorithm, Parameters};
 use crate::keyring::{Keyring, LedgerKey};
 use crate::ledger::{LastLogin, Ledger, LoginMethod};
 use crate::login::{Host, JudgeError, Method, Refusal, Rules, Submission, Verdict, judge};
+use crate::policy::device::{self, Device, MOST_DEVICES, Mark};
 use crate::random::{Entropy, EntropyError, Secret};
 use crate::recovery::RecoveryKind;
 use crate::store::{Entries, Entry, Hold, LedgerKeys, Store, StoreError};
-use crate::time::Created;
-use crate::time::Now;
+use crate::time::{Created, Now, Seconds};
 use crate::user::Account;
 use crate::user::User;
 use std::path::Path;
@@ -323,4 +323,21 @@ pub fn once_more_wrong(mut ledger: Ledger) -> Ledger {
 pub fn wrong_codes(ledger: &Ledger) -> (Vec<u64>, u32, u64, u64) {
     let tries = ledger.failures();
     (tries.recent.clone(), tries.consecutive, tries.locked_at, tries.locked_until)
+}
+
+/// The ledger with one more remembered device, which has its place whatever devices there are, and is found for as long as it is
+/// remembered.
+#[must_use]
+pub fn with_one_more_device(ledger: &Ledger) -> Ledger {
+    let (mut ledger, length) = (ledger.clone(), Seconds(60));
+    let new = Device::new(Mark([7; 32]), NOON, length);
+    device::insert(&mut ledger.devices, new);
+    let devices = &ledger.devices;
+    assert!((1..=MOST_DEVICES).contains(&devices.len()));
+    assert_eq!(devices.iter().filter(|device| device.mark == new.mark).count(), 1);
+    let found = |now| device::find(devices, &new.mark, length, now);
+    assert_eq!(found(NOON), Some(devices.len() - 1));
+    assert_eq!([found(NOON - 1), found(NOON + 60)], [None, None]);
+    assert_eq!(device::find(devices, &new.mark, Seconds(0), NOON), None);
+    ledger
 }

@@ -85,6 +85,10 @@ fn decode(slot: &[u8]) -> Option<(u64, Ledger)> {
     for used in &mut recovery.used {
         *used = fields.u64()?;
     }
+    if recovery.set == Id::NONE {
+        // Marks of no set mean nothing, and version 2 has no place for them.
+        recovery.used = [0; MOST_CODES];
+    }
     let at = fields.u64()?;
     let last_login = match fields.array::<1>()? {
         [0] => None,
