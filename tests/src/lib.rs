@@ -25,6 +25,7 @@
 //! | [`strace`], [`stopped`] | a program that is killed at a system call, or of which one fails; one that is stopped to be examined |
 //! | [`unsynced`] | what a program had written and not synced when it answered: what a crash would undo |
 //! | [`recording`] | the picture of an enrolment in the documents |
+//! | [`earlier_version`] | stores as earlier versions of the program left them |
 //! | [`documents`] | README.md and docs/: their blocks, links and commands |
 //! | [`sweep`] | which points of a sweep are run: a sample of the day, or all |
 //! | [`wait`] | waiting for an event; no other module waits |
@@ -45,6 +46,7 @@ pub mod clock;
 pub mod daemon;
 pub mod damage;
 pub mod documents;
+pub mod earlier_version;
 pub mod enroll_command;
 pub mod files;
 pub mod fixture;

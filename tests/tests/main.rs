@@ -24,6 +24,7 @@ mod command_test;
 mod completions;
 mod config;
 mod confirmation;
+mod conversion;
 mod cores;
 mod crash;
 mod credential;

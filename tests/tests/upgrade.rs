@@ -7,14 +7,12 @@
 
 use acceptance::authenticator::Authenticator;
 use acceptance::clock::THEN;
-use acceptance::damage::{edit, set_mode};
+use acceptance::damage::edit;
+use acceptance::earlier_version::{STORED_USER, stored_by};
 use acceptance::fixture::Fixture;
 use acceptance::login::PamCode;
 use std::fs;
 use std::path::Path;
-
-/// The user of the stored files, which never change.
-const STORED_USER: &str = "somebody";
 
 #[test]
 fn what_the_first_version_stored_is_accepted() {
@@ -46,7 +44,7 @@ fn a_configuration_of_the_first_version_is_read() {
 
 #[test]
 fn what_the_second_version_stored_is_accepted() {
-    let fixture = with_what_was_stored("version-2", &[STORED_USER, "moved-in"]);
+    let fixture = stored_by("version-2", &[STORED_USER, "moved-in"]);
     let secret = b"12345678901234567890".to_vec();
     let phone = Authenticator { secret, algorithm: "SHA256".to_owned(), digits: 8, period: 60 };
     let moved = Authenticator { secret: phone.secret.clone(), ..Authenticator::random() };
@@ -159,25 +157,5 @@ fn a_configuration_of_the_second_version_is_read() {
 }
 
 fn with_what_the_first_version_stored() -> Fixture {
-    with_what_was_stored("version-1", &[STORED_USER])
-}
-
-fn with_what_was_stored(version: &str, people: &[&str]) -> Fixture {
-    let fixture = Fixture::with(&["another"]);
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(version);
-    let mut files = vec![(fixtures.join("keyring.toml"), fixture.keyring())];
-    for user in people {
-        files.push((fixtures.join(format!("credentials/{user}.toml")), fixture.credential(user)));
-        files.push((fixtures.join(format!("ledgers/{user}")), fixture.ledger(user)));
-    }
-    // The other's credential is of the fixture's own keyring, and would be a broken one here.
-    for file in [fixture.credential("another"), fixture.ledger("another")] {
-        assert!(fs::remove_file(file).is_ok());
-    }
-    for (from, place) in files {
-        let copied = fs::copy(&from, &place);
-        assert!(copied.is_ok(), "{from:?}: {copied:?}");
-        set_mode(&place, 0o600);
-    }
-    fixture
+    stored_by("version-1", &[STORED_USER])
 }

@@ -24,6 +24,12 @@ pub(crate) enum Keys {
         #[arg(long)]
         new_key: bool,
     },
+    /// Store again, in the form of this version, what earlier versions stored
+    ///
+    /// The package runs this when it is upgraded; logins continue meanwhile.
+    /// A login does it for its own ledger too, but needs free disk space for that.
+    /// After it, earlier versions of this program refuse the enrolments.
+    Upgrade,
     /// Seal the keyring to this machine with systemd-creds and remove the unencrypted one
     ///
     /// pam-totp-keyring.service opens it into the runtime directory when the machine boots.

@@ -1,10 +1,11 @@
-//! `keys`: creates this machine's keyring, lists and rotates its keys, seals it to the machine, and backs it up.
+//! `keys`: creates this machine's keyring, lists and rotates its keys, stores enrolments again under them, seals it to the machine, and backs it up.
 
 mod backup;
 mod restore;
 mod rotate;
 mod seal;
 mod sealed_keyring;
+mod upgrade;
 
 pub(crate) use sealed_keyring::opened as sealed;
 
@@ -28,6 +29,7 @@ pub(crate) fn run(context: &Context, command: &Keys) -> Result<(), CommandError>
         Keys::Init { if_missing } => init(context, *if_missing),
         Keys::List => list(context),
         Keys::Rotate { new_key } => rotate::run(context, *new_key),
+        Keys::Upgrade => upgrade::run(context),
         Keys::Seal(options) => seal::seal(context, options),
         Keys::Open => seal::open(context),
         Keys::Unseal => seal::unseal(context),

@@ -85,7 +85,7 @@ fn old_keys(keyring: &Keyring) -> Vec<String> {
     ids.filter(|id| *id != keyring.active()).map(str::to_owned).collect()
 }
 
-fn reseal(context: &Context, keyring: &Keyring) -> Result<Rotated, (RotationError, usize)> {
+pub(super) fn reseal(context: &Context, keyring: &Keyring) -> Result<Rotated, (RotationError, usize)> {
     // Only for the progress bar: errors here are met again below.
     let total = if output::shows_progress(context.format) {
         context.store.known().map_or(0, Iterator::count)
@@ -107,7 +107,7 @@ fn reseal(context: &Context, keyring: &Keyring) -> Result<Rotated, (RotationErro
     rotated
 }
 
-fn failed(stopped: RotationError, resealed: usize) -> CommandError {
+pub(super) fn failed(stopped: RotationError, resealed: usize) -> CommandError {
     let failure = match stopped {
         RotationError::Store(error) => error.into(),
         RotationError::Seal(error) => CommandError::refused(error.to_string()),
@@ -118,7 +118,7 @@ fn failed(stopped: RotationError, resealed: usize) -> CommandError {
     })
 }
 
-fn audit(context: &Context, keyring: &Keyring, old: &[String], more: impl FnOnce(Event) -> Event) {
+pub(super) fn audit(context: &Context, keyring: &Keyring, old: &[String], more: impl FnOnce(Event) -> Event) {
     let event = Event::new(Name::KeyRotated)
         .field("by", &context.operator.name)
         .field("old", old.join(","))

@@ -54,11 +54,11 @@ pub struct Rotated {
 pub struct Skipped {
     /// The user; `None` for a file that belongs to no user.
     pub user: Option<User>,
-    /// SkippedError.
+    /// Why.
     pub why: SkippedError,
 }
 
-/// SkippedError an enrolment was left as it was.
+/// Why an enrolment was left as it was.
 #[derive(Debug, thiserror::Error)]
 pub enum SkippedError {
     /// The credential cannot be read.
@@ -80,7 +80,7 @@ pub enum SkippedError {
     NoLedger,
 }
 
-/// SkippedError a rotation was stopped. No enrolment is damaged.
+/// Why a rotation was stopped. No enrolment is damaged.
 #[derive(Debug, thiserror::Error)]
 pub enum RotationError {
     /// The store cannot be read or written.
@@ -213,7 +213,13 @@ impl<S: Users + Reseal> Rotation<'_, S> {
         let new = |left: &Skipped| left.user.as_ref().is_none_or(|user| !known.contains(user));
         rotated.left.extend(census.unreadable.into_iter().filter(new));
         let mut named: BTreeSet<String> = census.named.into_keys().collect();
-        for user in self.store.known()?.flatten() {
+        for user in self.store.known()? {
+            let user = match user {
+                Ok(user) => user,
+                // A file that belongs to no user names no key.
+                Err(StoreError::Unsafe { .. }) => continue,
+                Err(error) => return Err(error.into()),
+            };
             match self.store.ledger_keys(&user) {
                 Ok(keys) => {
                     if keys.iter().any(|key| key != active) && known.insert(user.clone()) {
