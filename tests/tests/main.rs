@@ -42,6 +42,7 @@ mod enroll_by_ssh;
 mod faillock;
 mod fault;
 mod fresh;
+mod generation;
 mod journal;
 mod keyring;
 mod kill;

@@ -66,6 +66,12 @@ impl Generation {
         Self { number: 1, boot: boot.to_owned(), day }
     }
 
+    /// When it was made.
+    #[must_use]
+    pub fn moment(&self) -> Moment<'_> {
+        Moment { boot: &self.boot, day: self.day }
+    }
+
     /// The later of two.
     #[must_use]
     pub fn later<'a>(&'a self, other: &'a Self) -> &'a Self {

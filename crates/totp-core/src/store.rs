@@ -329,6 +329,10 @@ pub enum StorageProblem {
     Foreign(String),
     /// A draft that a program left when it was killed; the engine's name of it.
     StaleDraft(String),
+    /// The state was restored from a backup, and is refused.
+    Restored(StoreError),
+    /// What tells a restored state cannot be kept up to date here; the engine's name of it.
+    RestoreUnnoticed(String),
 }
 
 /// What `doctor` and `prune` ask of the storage itself.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use totp_core::DocumentError;
 use totp_core::generation::{Comparison, Generation, Moment, compare};
 use totp_core::random::Secret;
-use totp_core::store::StoreError;
+use totp_core::store::{StorageProblem, StoreError};
 
 /// The file in the state.
 pub(crate) const GENERATION: &str = "generation";
@@ -59,6 +59,26 @@ impl GenerationCopies {
         });
     }
 
+    /// What `doctor` has to say; changes nothing.
+    pub(crate) fn problem(&self) -> Option<StorageProblem> {
+        let copies =
+            self.read(&self.beside_keyring).and_then(|beside| Ok((self.read(&self.in_state())?, beside)));
+        let (state, beside) = match copies {
+            Ok((Some(state), beside)) => (state, beside),
+            // Nobody was enrolled yet.
+            Ok((None, None)) => return None,
+            Ok((None, Some(_))) => return Some(StorageProblem::Restored(self.restored())),
+            Err(error) => return Some(StorageProblem::Unusable(error)),
+        };
+        match compare(Some(&state), beside.as_ref(), state.moment()) {
+            Comparison::Current | Comparison::Move(_) => None,
+            Comparison::Repair(_) => {
+                Some(StorageProblem::RestoreUnnoticed(self.beside_keyring.display().to_string()))
+            }
+            Comparison::Restored => Some(StorageProblem::Restored(self.restored())),
+        }
+    }
+
     /// Whether the state was restored, so that it is refused.
     pub(crate) fn is_restored(&self) -> Result<bool, StoreError> {
         Ok(self.compare(&Today::read())? == Comparison::Restored)
@@ -95,8 +115,10 @@ impl GenerationCopies {
         replace_document(file, &Secret::new(generation.to_string().into_bytes()))
     }
 
+    /// Reads the copies in the order opposite to that of [`Self::write`]: read while another process writes, the state may be
+    /// ahead, but never behind.
     fn compare(&self, now: &Today) -> Result<Comparison, StoreError> {
-        let (state, beside) = (self.read(&self.in_state())?, self.read(&self.beside_keyring)?);
+        let (beside, state) = (self.read(&self.beside_keyring)?, self.read(&self.in_state())?);
         Ok(compare(state.as_ref(), beside.as_ref(), now.moment()))
     }
 

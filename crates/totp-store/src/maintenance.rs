@@ -31,6 +31,7 @@ impl Maintenance for FilesStore {
         unusable
             .chain(foreign.map(StorageProblem::Foreign))
             .chain(stale.map(StorageProblem::StaleDraft))
+            .chain(self.generation.problem())
             .collect()
     }
 

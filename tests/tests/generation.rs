@@ -1,0 +1,209 @@
+//! The generation of the state, in two copies: a crash between them shuts nobody out, and a state that was restored from a backup is
+//! refused until `totp-enroll restored` has made void what it could bring back.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a fixture that cannot be built fails its test"
+)]
+
+use acceptance::clock::THEN;
+use acceptance::fixture::Fixture;
+use acceptance::login::{Login, PamCode};
+use acceptance::snapshot::{Snapshot, renewed_codes};
+use acceptance::strace::{self, Point};
+use acceptance::sweep::Sweep;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+#[test]
+fn a_crash_between_the_two_copies_shuts_nobody_out() {
+    let fixture = Fixture::with(&["alice"]);
+    assert_eq!(fixture.login_with_code_at("alice", THEN - 60).code(), PamCode::SUCCESS);
+    let [state, beside] = copies(&fixture);
+    let old = of_another_boot(&fixture);
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+    let new = fs::read(&state).unwrap();
+    assert_eq!(fs::read(&beside).unwrap(), new, "a boot moves both");
+    assert_ne!(new, old);
+    // What a power cut can leave: the state's copy is on the disk before the other one is begun.
+    for ((in_state, by_keyring), then) in
+        [(&old, &old), (&new, &old), (&new, &new)].into_iter().zip((THEN + 60..).step_by(60))
+    {
+        fs::write(&state, in_state).unwrap();
+        fs::write(&beside, by_keyring).unwrap();
+        assert_eq!(fixture.login_with_code_at("alice", then).code(), PamCode::SUCCESS);
+        assert_eq!(fs::read(&state).unwrap(), fs::read(&beside).unwrap(), "it is repaired");
+    }
+    fs::remove_file(&beside).unwrap();
+    assert_eq!(fixture.login_with_code_at("alice", THEN + 600).code(), PamCode::SUCCESS);
+    assert_eq!(fs::read(&state).unwrap(), fs::read(&beside).unwrap());
+}
+
+#[test]
+fn the_copy_in_the_state_is_on_the_disk_before_the_other_is_written() {
+    let fixture = Fixture::with(&["alice"]);
+    assert_eq!(fixture.login_with_code_at("alice", THEN - 60).code(), PamCode::SUCCESS);
+    of_another_boot(&fixture);
+    let (outcome, trace) = strace::trace_login(&fixture.login_with_code_at("alice", THEN));
+    assert_eq!(outcome.code, PamCode::SUCCESS);
+    let points = trace.points(&[fixture.path("").as_path()]);
+    let at = |call: &str, name: &str| {
+        points.iter().position(|point| point.name.starts_with(call) && point.line.contains(name)).unwrap()
+    };
+    let renamed = at("rename", ".new.generation\"");
+    let synced = points[..renamed].iter().rposition(|point| point.name.contains("sync")).unwrap();
+    assert!(points[synced].line.contains(".new.generation"), "{:?}", points[synced]);
+    let directory = points[renamed..].iter().position(|point| point.name == "fsync").unwrap() + renamed;
+    assert!(directory < at("open", ".new.keyring.generation"), "{points:#?}");
+}
+
+#[test]
+fn a_login_killed_while_the_generation_moves_shuts_nobody_out() {
+    let fixture = Fixture::with(&["alice"]);
+    assert_eq!(fixture.login_with_code_at("alice", THEN - 60).code(), PamCode::SUCCESS);
+    of_another_boot(&fixture);
+    let snapshot = Snapshot::of(&fixture);
+    let points = points_of(&fixture, &fixture.login_with_code_at("alice", THEN));
+    let mut again = BTreeSet::new();
+    for point in Sweep::today().points(points) {
+        snapshot.restore();
+        let login = fixture.login_with_code_at("alice", THEN);
+        let told = strace::login_killed_at(&login, &point).map(|outcome| outcome.code);
+        let second = login.code();
+        again.insert(second);
+        assert!(matches!(second, PamCode::SUCCESS | PamCode::AUTH_ERR), "{second:?}, killed at {point:?}");
+        assert!(told.is_none() || second == PamCode::AUTH_ERR, "opened twice, killed at {point:?}");
+        assert_eq!(fixture.login_with_code_at("alice", THEN + 60).code(), PamCode::SUCCESS, "{point:?}");
+        let [state, beside] = copies(&fixture).map(|file| fs::read(file).unwrap());
+        assert_eq!(state, beside, "killed at {point:?}");
+    }
+    Sweep::today().assert_met(&again, [PamCode::SUCCESS, PamCode::AUTH_ERR]);
+}
+
+#[test]
+fn where_a_copy_cannot_be_written_logins_go_on_and_doctor_says_so() {
+    let fixture = Fixture::with(&["alice"]);
+    assert_eq!(fixture.login_with_code_at("alice", THEN - 60).code(), PamCode::SUCCESS);
+    of_another_boot(&fixture);
+    let snapshot = Snapshot::of(&fixture);
+    let points = points_of(&fixture, &fixture.login_with_code_at("alice", THEN));
+    let of_copies = |point: &Point| point.line.contains(".new.") && point.line.contains("generation");
+    let cases: Vec<(&str, &Point)> = ["EIO", "ENOSPC", "EROFS"]
+        .into_iter()
+        .flat_map(|error| points.iter().filter(|point| of_copies(point)).map(move |point| (error, point)))
+        .collect();
+    assert!(cases.len() > 12, "{cases:?}");
+    for (error, point) in Sweep::today().points(cases) {
+        snapshot.restore();
+        let outcome = strace::login_failing_at(&fixture.login_with_code_at("alice", THEN), point, error);
+        assert_eq!(outcome.code, PamCode::SUCCESS, "{error} at {point:?}");
+    }
+    snapshot.restore();
+    let [_, beside] = copies(&fixture);
+    fs::create_dir(beside.with_file_name(".new.keyring.generation")).unwrap();
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+    assert!(findings(&fixture).contains("restore_unnoticed"));
+    fs::remove_dir(beside.with_file_name(".new.keyring.generation")).unwrap();
+    assert_eq!(fixture.login_with_code_at("alice", THEN + 60).code(), PamCode::SUCCESS);
+    assert!(!findings(&fixture).contains("restore_unnoticed"));
+}
+
+#[test]
+fn a_restored_state_is_refused_until_it_is_accepted_and_brings_nothing_back() {
+    let fixture = Fixture::with(&["alice"]);
+    let codes =
+        renewed_codes(&fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).stdout).unwrap();
+    let by_code = |then| fixture.login_with_code_at("alice", then);
+    let by_recovery_code = || fixture.login("alice").types(&codes[0]).at(THEN);
+    let [_, beside] = copies(&fixture);
+    let backup = Snapshot::of(&fixture);
+    of_another_boot(&fixture);
+    assert_eq!(by_code(THEN).code(), PamCode::SUCCESS);
+    assert_eq!(by_recovery_code().code(), PamCode::SUCCESS);
+
+    let by_keyring = fs::read(&beside).unwrap();
+    backup.restore();
+    // What is beside the keyring is not in a backup of the state.
+    fs::write(&beside, by_keyring).unwrap();
+    for login in [by_code(THEN), by_code(THEN + 60), by_recovery_code()] {
+        assert_eq!(login.code(), PamCode::SYSTEM_ERR);
+        assert!(fixture.journal.last().field("problem").contains("restored from a backup"));
+    }
+    let finding = findings(&fixture);
+    assert!(finding.contains("state_restored") && finding.contains("totp-enroll restored"), "{finding}");
+    assert_eq!(fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).status, 1);
+
+    fixture.totp_enroll(&["--json", "restored", "--yes"]).assert_done();
+    assert!(fixture.journal.lines().iter().any(|line| line.contains("event=state_restored by=")));
+    assert_eq!(by_recovery_code().code(), PamCode::AUTH_ERR, "a recovery code came back");
+    assert_eq!(by_code(THEN).code(), PamCode::AUTH_ERR, "a code came back");
+    assert!(!findings(&fixture).contains("state_restored"));
+    let again = fixture.totp_enroll(&["restored", "--yes"]);
+    assert_eq!(again.status, 1);
+    assert!(again.stderr.contains("not known to be restored"), "{again:?}");
+}
+
+#[test]
+fn an_edited_ledger_and_a_reordered_list_of_recovery_codes_are_refused() {
+    let fixture = Fixture::with(&["alice"]);
+    let codes =
+        renewed_codes(&fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).stdout).unwrap();
+    let by_recovery_code = |at: usize| fixture.login("alice").types(&codes[at]).at(THEN);
+    assert_eq!(by_recovery_code(0).code(), PamCode::SUCCESS);
+
+    // The mark is the place in the list: with the first two exchanged, the used code would be good again.
+    let (credential, sound) =
+        (fixture.credential("alice"), fs::read_to_string(fixture.credential("alice")).unwrap());
+    let (head, hashes) = sound.split_once("hashes = [").unwrap();
+    let mut hashes: Vec<&str> = hashes.trim_end().trim_end_matches(']').split(", ").collect();
+    hashes.swap(0, 1);
+    fs::write(&credential, format!("{head}hashes = [{}]\n", hashes.join(", "))).unwrap();
+    for at in [0, 1, 2] {
+        assert_ne!(by_recovery_code(at).code(), PamCode::SUCCESS, "code {at} of a reordered list");
+    }
+    fs::write(&credential, &sound).unwrap();
+    assert_eq!(by_recovery_code(0).code(), PamCode::AUTH_ERR);
+
+    // A ledger that another enrolment, or an earlier moment, had in the other place.
+    let (ledger, bytes) = (fixture.ledger("alice"), fs::read(fixture.ledger("alice")).unwrap());
+    let mut moved = bytes.clone();
+    moved.rotate_left(bytes.len() / 2);
+    fs::write(&ledger, moved).unwrap();
+    assert_eq!(by_recovery_code(1).code(), PamCode::SYSTEM_ERR);
+    assert!(fixture.journal.last().field("problem").contains("modified by something other"));
+    fs::write(&ledger, bytes).unwrap();
+    assert_eq!(by_recovery_code(1).code(), PamCode::SUCCESS);
+}
+
+/// The copy in the state, and the one beside the keyring.
+fn copies(fixture: &Fixture) -> [PathBuf; 2] {
+    [fixture.state().join("generation"), fixture.keyring().with_extension("generation")]
+}
+
+/// As if the generation had been written at another boot: the next login moves it.
+fn of_another_boot(fixture: &Fixture) -> Vec<u8> {
+    let [state, beside] = copies(fixture);
+    let text = fs::read_to_string(&state).unwrap();
+    let mut words: Vec<&str> = text.trim_end().split(' ').collect();
+    words[4] = "0123abcd";
+    let older = format!("{}\n", words.join(" "));
+    fs::write(state, &older).unwrap();
+    fs::write(beside, &older).unwrap();
+    older.into_bytes()
+}
+
+fn findings(fixture: &Fixture) -> String {
+    fixture.totp_enroll(&["--json", "doctor"]).stdout
+}
+
+fn points_of(fixture: &Fixture, login: &Login) -> Vec<Point> {
+    let [_, beside] = copies(fixture);
+    let mut paths = strace::stored(fixture, "alice");
+    paths.extend([fixture.state().join("generation"), fixture.state().join(".new.generation")]);
+    paths.extend([beside.with_file_name(".new.keyring.generation"), beside]);
+    // Its directories.
+    paths.extend([fixture.path("").components().collect()]);
+    strace::record_login(login, &paths)
+}
