@@ -25,6 +25,9 @@ pub(crate) const PROMPT: &str = "Verification code: ";
 /// The same with `forward_pass`.
 pub(crate) const PROMPT_WITH_PASSWORD: &str = "Password & verification code: ";
 
+/// The second prompt of a login to a locked account.
+pub(crate) const PROMPT_FOR_RECOVERY_CODE: &str = "Recovery code: ";
+
 /// Shown when the answer came after `answer_within`.
 pub(crate) const LATE: &str = "The answer came too late; log in again.";
 
