@@ -241,7 +241,9 @@ fn ask_for_recovery_code(
         attempt.say(pamh, PAM_ERROR_MSG, &why);
     }
     attempt.debug("asking for a recovery code");
-    let typed = match ask(pamh, attempt, messages::PROMPT_FOR_RECOVERY_CODE) {
+    let shows_messages = attempt.shows_messages();
+    let question = if shows_messages { messages::PROMPT_LOCKED } else { messages::PROMPT_LOCKED_ALONE };
+    let typed = match ask(pamh, attempt, question) {
         Ok(typed) => typed,
         Err(Unanswered::Late) => return Ok(Outcome::Unanswered(Unanswered::Late)),
         Err(Unanswered::Conversation | Unanswered::RecoveryCode) => {

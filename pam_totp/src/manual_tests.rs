@@ -1,7 +1,7 @@
 //! pam_totp(8) names every argument, PAM code and reason of a refusal, and no others; its example lines are valid.
 
 use crate::login_audit;
-use crate::messages::{PROMPT, PROMPT_FOR_RECOVERY_CODE, PROMPT_WITH_PASSWORD};
+use crate::messages::{PROMPT, PROMPT_LOCKED, PROMPT_LOCKED_ALONE, PROMPT_WITH_PASSWORD};
 use crate::outcome::{EnrolmentAborted, FAIL_AT_MAXTRIES, Unanswered};
 use manual::{PAGES, Part, every, page};
 use std::collections::BTreeSet;
@@ -64,7 +64,7 @@ fn the_error_about_an_unknown_argument_names_those_that_are_known() {
 #[test]
 fn the_page_shows_the_default_prompts() {
     let page = page("pam_totp.8").section("ARGUMENTS").text();
-    for prompt in [PROMPT, PROMPT_WITH_PASSWORD, PROMPT_FOR_RECOVERY_CODE] {
+    for prompt in [PROMPT, PROMPT_WITH_PASSWORD, PROMPT_LOCKED, PROMPT_LOCKED_ALONE] {
         assert!(page.contains(prompt), "{prompt}");
     }
 }
