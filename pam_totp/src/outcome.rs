@@ -72,14 +72,16 @@ pub(crate) enum CallerAtMaxTries {
 }
 
 /// The services of programs that fail at `PAM_MAXTRIES`. cockpit-session reports it as an internal error, and the browser then
-/// has no form; xsecurelock's `authproto_pam` and other screen lockers take it as an error of PAM and do not ask again.
-pub(crate) const FAIL_AT_MAXTRIES: [&str; 11] = [
+/// has no form. xsecurelock's `authproto_pam` and other screen lockers do not ask again. sshd then offers no method any more, and
+/// OpenSSH's client tries all that it has (`authmethod_get` in sshconnect2.c): it asks for a password, which nobody takes.
+pub(crate) const FAIL_AT_MAXTRIES: [&str; 12] = [
     "cockpit",
     "gtklock",
     "hyprlock",
     "i3lock",
     "kde",
     "physlock",
+    "sshd",
     "swaylock",
     "vlock",
     "waylock",
@@ -283,7 +285,7 @@ mod tests {
             let (refusal, caller) = (Reason::Disabled.into(), CallerAtMaxTries::of(service));
             code(Outcome::StillLocked { refusal, caller })
         };
-        assert_eq!(still_locked("sshd"), PamResultCode::PAM_MAXTRIES);
+        assert_eq!(still_locked("sudo"), PamResultCode::PAM_MAXTRIES);
         for service in FAIL_AT_MAXTRIES {
             assert_eq!(still_locked(service), PamResultCode::PAM_AUTH_ERR, "{service}");
         }

@@ -152,6 +152,25 @@ fn ssh_behind_a_key_takes_a_recovery_code_of_a_locked_account() {
     assert!(ended.status == 0 && ended.last.contains("inside as alice"), "{}", ended.screen);
 }
 
+/// After PAM_MAXTRIES, OpenSSH's client asks for a password, in which no recovery code is taken.
+#[test]
+fn ssh_behind_a_key_asks_again_after_a_mistyped_recovery_code() {
+    let (mut fixture, recovery) = locked_now(Fixture::builder().account("alice"));
+    let stack = fixture.module("");
+    let sshd: Sshd = fixture.sshd(KEY_AND_CODE, &stack);
+    // What the client does without any configuration.
+    let methods = "PreferredAuthentications=publickey,keyboard-interactive,password";
+    let mut ssh = sshd.ssh_with("alice", Key::Offered, INSIDE, methods);
+    ssh.expect(PROMPT);
+    ssh.types(&fixture.code("alice"));
+    ssh.expect("Recovery code: ");
+    ssh.types(WRONG_RECOVERY_CODE);
+    assert_eq!(ssh.expect_any(&[PROMPT, "password: "]).0, 0, "{}", ssh.screen());
+    ssh.types(&recovery[0]);
+    let ended = ssh.end();
+    assert!(ended.status == 0 && ended.last.contains("inside as alice"), "{}", ended.screen);
+}
+
 #[test]
 fn sudo_takes_a_recovery_code_of_a_locked_caller_in_the_same_call() {
     let (mut fixture, recovery) = locked_now(Fixture::builder().account("alice"));
