@@ -83,8 +83,10 @@ impl FilesStore {
         replace_document(file, &Secret::new(generation.to_string().into_bytes()))
     }
 
+    /// Reads the copies in the order opposite to that of [`Self::write`]: read while another process writes, the state may be
+    /// ahead, but never behind.
     fn compare(&self, now: &Today) -> Result<Comparison, StoreError> {
-        let (state, beside) = (self.read(&self.in_state())?, self.read(&self.beside_keyring())?);
+        let (beside, state) = (self.read(&self.beside_keyring())?, self.read(&self.in_state())?);
         Ok(compare(state.as_ref(), beside.as_ref(), now.moment()))
     }
 
