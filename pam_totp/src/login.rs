@@ -256,11 +256,8 @@ fn ask_for_recovery_code(
             refused(Reason::Malformed)
         }
     };
-    let caller = CallerAtMaxTries::of(&attempt.request.service);
-    Ok(match outcome {
-        Outcome::Refused(refusal) => Outcome::StillLocked { refusal, caller },
-        other => other,
-    })
+    let Outcome::Refused(refusal) = outcome else { return Ok(outcome) };
+    Ok(Outcome::StillLocked { refusal, caller: CallerAtMaxTries::of(&attempt.request.service) })
 }
 
 /// Whether the user is asked after the answer of an earlier module was judged. `Break`: its outcome is that of the login.
