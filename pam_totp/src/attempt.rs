@@ -191,9 +191,14 @@ impl<'r> Attempt<'r> {
         }
     }
 
+    /// Whether messages are shown beside the prompts.
+    pub(crate) fn shows_messages(&self) -> bool {
+        !self.is_silent && !self.config.quiet
+    }
+
     /// Shows one message, unless messages are suppressed. If the application does not show it, nothing changes.
     pub(crate) fn say(&self, pamh: &PamHandle, style: PamMessageStyle, text: &str) {
-        if self.is_silent || self.config.quiet {
+        if !self.shows_messages() {
             return;
         }
         if let Ok(Some(conversation)) = pamh.get_item::<Conv<'_>>() {

@@ -16,6 +16,7 @@
 //!      judge        totp_core::login::judge: hold, charge, look, record            ──> Outcome
 //!        │            enroll                                              the answer was a reset token
 //!       log         one line (login_audit), and the mail about it (attempt)
+//!        │            a locked account is asked for a recovery code    after a first factor; it is judged and logged the same way
 //!        │
 //!   after_login     messages, freshness, remembered_device: what follows; it changes no outcome
 //!        │

@@ -2,10 +2,9 @@
 
 use crate::attempt::{self, Attempt, ModuleHost, PATIENCE};
 use crate::ffi::libpam;
-use crate::outcome::{EnrolmentAborted, LoginError, Outcome, Unanswered};
+use crate::outcome::{CallerAtMaxTries, EnrolmentAborted, LoginError, Outcome, Unanswered};
 use crate::request::Request;
-use crate::requirement::{self, Requirement};
-use crate::{enroll, first_pass, freshness, login_audit, messages, remembered_device};
+use crate::{enroll, first_pass, freshness, login_audit, messages, remembered_device, requirement};
 use pam::constants::{PAM_ERROR_MSG, PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_TEXT_INFO, PamFlag};
 use pam::module::PamHandle;
 use pam::secret::SecretBytes;
@@ -22,7 +21,6 @@ use totp_core::policy::device::RememberMode;
 use totp_core::random::wipe_stack;
 use totp_core::store::Engine;
 use totp_core::time::Seconds;
-use totp_core::user::Account;
 use totp_host::config_and_keyring::KeyringReader;
 use totp_host::machine::{self, Who};
 use totp_host::{config_and_keyring, store};
@@ -52,23 +50,36 @@ fn log_in(pamh: &mut PamHandle, words: &[&[u8]], flags: PamFlag) -> Outcome {
     let keyring = KeyringReader::new(&config.paths);
     let store = store::open(&config.paths, keyring.clone());
     let attempt = &mut Attempt::new(arguments, config, keyring, &request, flags);
-    // pam_hooks would refuse after a panic as well, but without a line in the log.
-    let decided = catch_unwind(AssertUnwindSafe(|| decide(pamh, attempt, &store)));
-    let outcome = decided.unwrap_or(Err(LoginError::Panic)).unwrap_or_else(Outcome::LoginError);
+    let mut outcome = caught(|| decide(pamh, attempt, &store));
     if let Err(login_error) = log(attempt, &store, &outcome) {
         return login_error;
+    }
+    if let Some(refusal) = locked_after_first_factor(attempt, &outcome) {
+        outcome = caught(|| ask_for_recovery_code(pamh, attempt, &store, &refusal));
+        // Without an answer nothing has happened since the line about the lock.
+        if !matches!(outcome, Outcome::Unanswered(Unanswered::RecoveryCode))
+            && let Err(login_error) = log(attempt, &store, &outcome)
+        {
+            return login_error;
+        }
     }
     // Nothing that happens from here on changes the outcome, except that the program cannot be left with root's real uid.
     let _ = catch_unwind(AssertUnwindSafe(|| after_login(pamh, attempt, &store, &outcome)));
     if let Err(login_error) = restore_caller(attempt) {
         return login_error;
     }
-    if matches!(outcome, Outcome::Refused(_) | Outcome::Unanswered(_))
+    if matches!(outcome, Outcome::Refused(_) | Outcome::StillLocked { .. } | Outcome::Unanswered(_))
         && attempt.config.fail_delay > Seconds(0)
     {
         libpam::fail_delay(pamh, Duration::from_secs(attempt.config.fail_delay.0));
     }
     outcome
+}
+
+/// pam_hooks would refuse after a panic as well, but without a line in the log.
+fn caught(step: impl FnOnce() -> Result<Outcome, LoginError>) -> Outcome {
+    let done = catch_unwind(AssertUnwindSafe(step));
+    done.unwrap_or(Err(LoginError::Panic)).unwrap_or_else(Outcome::LoginError)
 }
 
 fn read_settings(words: &[&[u8]], request: &Request) -> Result<(Arguments, Config), LoginError> {
@@ -91,17 +102,21 @@ fn decide(
         FirstPass::Ignore => {}
         FirstPass::Try | FirstPass::Use => {
             let given = first_pass::given(pamh);
-            let outcome = judge(pamh, attempt, store, &prepared, given.expose())?;
+            let outcome = judge(pamh, attempt, store, &prepared.who, given.expose())?;
             if let Break(outcome) = after_first_pass(attempt, store, outcome)? {
                 return Ok(outcome);
             }
         }
     }
-    let typed = match ask(pamh, attempt, &prepared) {
+    if prepared.awaits_token && attempt.has_first_factor() {
+        attempt.say(pamh, PAM_TEXT_INFO, messages::TOKEN);
+    }
+    attempt.debug("asking");
+    let typed = match ask(pamh, attempt, prompt(&attempt.arguments)) {
         Ok(typed) => typed,
         Err(why) => return Ok(Outcome::Unanswered(why)),
     };
-    let outcome = judge(pamh, attempt, store, &prepared, typed.as_bytes())?;
+    let outcome = judge(pamh, attempt, store, &prepared.who, typed.as_bytes())?;
     match (&outcome, &prepared.who) {
         (Outcome::Refused(Refusal { reason: Reason::NotEnrolled, .. }), Who::Account(account)) => {
             let enrolled = enroll::by_token(pamh, attempt, store, account, typed.as_bytes())?;
@@ -131,7 +146,7 @@ fn prepare(
     let Who::Account(account) = &who else {
         return Ok(Continue(Prepared { who, awaits_token: false }));
     };
-    let required = required(attempt, store, account)?;
+    let required = requirement::of(attempt, store, account)?;
     Ok(match required.decision {
         Decision::Exempt(exemption) if attempt.has_nothing_but_pam() => Break(Outcome::Ignored(exemption)),
         Decision::Exempt(exemption) => {
@@ -141,7 +156,10 @@ fn prepare(
         Decision::Enroll(excuse) => {
             let outcome = enroll::by_policy(pamh, attempt, store, account, excuse.as_ref())?;
             let is_cancelled = matches!(outcome, Outcome::EnrolmentAborted(EnrolmentAborted::Cancelled));
-            Break(if is_cancelled { not_enrolled(attempt, store, account)? } else { outcome })
+            Break(match is_cancelled {
+                true => requirement::after_cancelled_enrolment(attempt, store, account)?,
+                false => outcome,
+            })
         }
         // From here on a stranger sees what everybody sees: one prompt and one answer.
         Decision::Ask | Decision::Recognised => {
@@ -150,46 +168,11 @@ fn prepare(
     })
 }
 
-/// What the policy requires of `account`. The ledger is held only if the policy depends on what is in it.
-fn required(
-    attempt: &mut Attempt<'_>,
-    store: &impl Engine,
-    account: &Account,
-) -> Result<Requirement, LoginError> {
-    let input = attempt.policy_input(account)?;
-    let decision = attempt.policy.decide(&input);
-    // A rule that exempts does not depend on the enrolment, sound or broken.
-    if !input.known || !attempt.policy.depends_on_enrolment() || matches!(decision, Decision::Exempt(_)) {
-        return Ok(Requirement { decision, reset_notice: None, awaits_token: false });
-    }
-    requirement::of_enrolment(attempt, store, account, input)
-}
-
-/// The user cancelled the enrolment, and is let in if the policy excuses that. The policy decides again: otherwise a connection
-/// that was kept open would let its user in without a code after the account was enrolled elsewhere.
-fn not_enrolled(
-    attempt: &mut Attempt<'_>,
-    store: &impl Engine,
-    account: &Account,
-) -> Result<Outcome, LoginError> {
-    Ok(match required(attempt, store, account)?.decision {
-        Decision::Enroll(Some(unenrolled)) => Outcome::NotEnrolled(unenrolled),
-        Decision::Enroll(None) => Outcome::EnrolmentAborted(EnrolmentAborted::Cancelled),
-        Decision::Ask | Decision::Exempt(_) | Decision::Recognised | Decision::NotYetRequired(_) => {
-            Outcome::EnrolmentAborted(EnrolmentAborted::Meanwhile)
-        }
-    })
-}
-
-/// Asks for the code. `Err`: there is nothing to judge.
-fn ask(pamh: &PamHandle, attempt: &mut Attempt<'_>, prepared: &Prepared) -> Result<SecretBytes, Unanswered> {
-    if prepared.awaits_token && attempt.has_first_factor() {
-        attempt.say(pamh, PAM_TEXT_INFO, messages::TOKEN);
-    }
+/// Asks one question. `Err`: there is nothing to judge.
+fn ask(pamh: &PamHandle, attempt: &Attempt<'_>, question: &str) -> Result<SecretBytes, Unanswered> {
     let asked = Instant::now();
     let style = if attempt.arguments.echo { PAM_PROMPT_ECHO_ON } else { PAM_PROMPT_ECHO_OFF };
-    attempt.debug("asking");
-    let typed = attempt::ask(pamh, style, prompt(&attempt.arguments)).ok_or(Unanswered::Conversation)?;
+    let typed = attempt::ask(pamh, style, question).ok_or(Unanswered::Conversation)?;
     if asked.elapsed() > Duration::from_secs(attempt.config.answer_within.0) {
         return Err(Unanswered::Late);
     }
@@ -207,7 +190,7 @@ fn judge(
     pamh: &mut PamHandle,
     attempt: &mut Attempt<'_>,
     store: &impl Engine,
-    prepared: &Prepared,
+    who: &Who,
     typed: &[u8],
 ) -> Result<Outcome, LoginError> {
     let split = match attempt.arguments.forward_pass {
@@ -215,7 +198,7 @@ fn judge(
         true => first_pass::split(typed).map(|(answer, behind)| (answer, Some(behind))),
     };
     let Some((answer, behind_password)) = split else { return Ok(refused(Reason::Malformed)) };
-    let Who::Account(account) = &prepared.who else { return Ok(refused(Reason::UnknownUser)) };
+    let Who::Account(account) = who else { return Ok(refused(Reason::UnknownUser)) };
     let keyring = Some(attempt.keyring()?);
     attempt.debug("judging");
     // What was charged must reach the log.
@@ -235,6 +218,46 @@ fn judge(
 
 fn refused(reason: Reason) -> Outcome {
     Outcome::Refused(reason.into())
+}
+
+/// The refusal of a login to a locked account, if the user is asked for a recovery code: only after a first factor, because a
+/// stranger must not see which accounts are locked. Otherwise a recovery code has to answer the first question.
+fn locked_after_first_factor(attempt: &Attempt<'_>, outcome: &Outcome) -> Option<Refusal> {
+    let Outcome::Refused(refusal) = outcome else { return None };
+    // With `forward_pass` the password in front of the refused code was passed on, and its length was a guess.
+    let may_ask = attempt.arguments.first_pass != FirstPass::Use && !attempt.arguments.forward_pass;
+    (refusal.reason.is_lock() && may_ask && attempt.has_first_factor()).then_some(*refusal)
+}
+
+/// Says that the account is locked and asks once more in the same call, for a recovery code and nothing else: not every program
+/// calls the module again.
+fn ask_for_recovery_code(
+    pamh: &mut PamHandle,
+    attempt: &mut Attempt<'_>,
+    store: &impl Engine,
+    refusal: &Refusal,
+) -> Result<Outcome, LoginError> {
+    if let Some(why) = messages::refusal(refusal) {
+        attempt.say(pamh, PAM_ERROR_MSG, &why);
+    }
+    attempt.debug("asking for a recovery code");
+    let shows_messages = attempt.shows_messages();
+    let question = if shows_messages { messages::PROMPT_LOCKED } else { messages::PROMPT_LOCKED_ALONE };
+    let typed = match ask(pamh, attempt, question) {
+        Ok(typed) => typed,
+        Err(Unanswered::Late) => return Ok(Outcome::Unanswered(Unanswered::Late)),
+        Err(Unanswered::Conversation | Unanswered::RecoveryCode) => {
+            return Ok(Outcome::Unanswered(Unanswered::RecoveryCode));
+        }
+    };
+    let outcome = match (Answer::recognise(typed.as_bytes()), attempt.who.clone()) {
+        (Some(Answer::Recovery(_)), Some(who)) => judge(pamh, attempt, store, &who, typed.as_bytes())?,
+        (Some(Answer::Recovery(_) | Answer::Code(_) | Answer::Trailing(_)) | None, _) => {
+            refused(Reason::Malformed)
+        }
+    };
+    let Outcome::Refused(refusal) = outcome else { return Ok(outcome) };
+    Ok(Outcome::StillLocked { refusal, caller: CallerAtMaxTries::of(&attempt.request.service) })
 }
 
 /// Whether the user is asked after the answer of an earlier module was judged. `Break`: its outcome is that of the login.
@@ -328,10 +351,17 @@ fn after_login(pamh: &PamHandle, attempt: &mut Attempt<'_>, store: &impl Engine,
                 attempt.say(pamh, PAM_ERROR_MSG, &why);
             }
         }
+        // The lock was told before the second question.
+        Outcome::StillLocked { refusal, .. } if !refusal.reason.is_lock() => {
+            if let Some(why) = messages::refusal(refusal) {
+                attempt.say(pamh, PAM_ERROR_MSG, &why);
+            }
+        }
         Outcome::Unanswered(Unanswered::Late) if attempt.has_first_factor() => {
             attempt.say(pamh, PAM_ERROR_MSG, messages::LATE);
         }
         Outcome::Refused(_)
+        | Outcome::StillLocked { .. }
         | Outcome::Unanswered(_)
         | Outcome::Ignored(_)
         | Outcome::LoginError(_)

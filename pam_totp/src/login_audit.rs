@@ -123,7 +123,8 @@ fn describe(outcome: &Outcome, user: Option<&str>, request: &Request) -> Event {
         Outcome::Refused(Refusal { reason, lock: Some(lock), .. }) => {
             detailed(about(Name::Locked).field("reason", reason.as_str()), *reason).field("seconds", lock.0)
         }
-        Outcome::Refused(Refusal { reason, lock: None, .. }) => {
+        Outcome::Refused(Refusal { reason, lock: None, .. })
+        | Outcome::StillLocked { refusal: Refusal { reason, .. }, .. } => {
             detailed(about(Name::Refused).field("reason", reason.as_str()), *reason)
         }
         Outcome::Unanswered(why) => about(Name::Refused).field("reason", why.as_str()),

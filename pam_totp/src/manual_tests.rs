@@ -1,8 +1,8 @@
 //! pam_totp(8) names every argument, PAM code and reason of a refusal, and no others; its example lines are valid.
 
 use crate::login_audit;
-use crate::messages::{PROMPT, PROMPT_WITH_PASSWORD};
-use crate::outcome::{EnrolmentAborted, Unanswered};
+use crate::messages::{PROMPT, PROMPT_LOCKED, PROMPT_LOCKED_ALONE, PROMPT_WITH_PASSWORD};
+use crate::outcome::{EnrolmentAborted, FAIL_AT_MAXTRIES, Unanswered};
 use manual::{PAGES, Part, every, page};
 use std::collections::BTreeSet;
 use totp_core::account_recovery::TokenRefused;
@@ -64,7 +64,7 @@ fn the_error_about_an_unknown_argument_names_those_that_are_known() {
 #[test]
 fn the_page_shows_the_default_prompts() {
     let page = page("pam_totp.8").section("ARGUMENTS").text();
-    for prompt in [PROMPT, PROMPT_WITH_PASSWORD] {
+    for prompt in [PROMPT, PROMPT_WITH_PASSWORD, PROMPT_LOCKED, PROMPT_LOCKED_ALONE] {
         assert!(page.contains(prompt), "{prompt}");
     }
 }
@@ -125,6 +125,13 @@ fn the_page_has_every_pam_code_and_no_other() {
 }
 
 #[test]
+fn the_page_names_the_services_that_do_not_get_maxtries() {
+    let items = page("pam_totp.8").section("RETURN VALUES OF THE MODULE").items();
+    let maxtries = items.iter().find(|item| item.marked[0].1 == "PAM_MAXTRIES").unwrap();
+    assert!(maxtries.body.contains(&FAIL_AT_MAXTRIES.join(", ")), "{}", maxtries.body);
+}
+
+#[test]
 fn the_page_has_every_reason_of_a_refusal_and_no_other() {
     let wait = Seconds(1);
     let reasons = every!(Reason:
@@ -144,6 +151,7 @@ fn the_page_has_every_reason_of_a_refusal_and_no_other() {
     let unanswered = every!(Unanswered:
         Unanswered::Late => Unanswered::Late,
         Unanswered::Conversation => Unanswered::Conversation,
+        Unanswered::RecoveryCode => Unanswered::RecoveryCode,
     );
     let enrolment_aborted = every!(EnrolmentAborted:
         EnrolmentAborted::Cancelled => EnrolmentAborted::Cancelled,

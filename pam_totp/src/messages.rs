@@ -25,6 +25,11 @@ pub(crate) const PROMPT: &str = "Verification code: ";
 /// The same with `forward_pass`.
 pub(crate) const PROMPT_WITH_PASSWORD: &str = "Password & verification code: ";
 
+/// The second prompt of a login to a locked account, after the message that says so.
+pub(crate) const PROMPT_LOCKED: &str = "Recovery code: ";
+/// The same where messages are suppressed: sudo asks for silence by default (`pam_silent` in sudoers(5)).
+pub(crate) const PROMPT_LOCKED_ALONE: &str = "Too many wrong codes; type a recovery code: ";
+
 /// Shown when the answer came after `answer_within`.
 pub(crate) const LATE: &str = "The answer came too late; log in again.";
 

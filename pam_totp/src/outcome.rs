@@ -31,6 +31,8 @@ pub(crate) enum Outcome {
     NotEnrolled(Unenrolled),
     /// Refused.
     Refused(Refusal),
+    /// A locked account was asked for a recovery code after a first factor, and the answer was refused too.
+    StillLocked { refusal: Refusal, caller: CallerAtMaxTries },
     /// Refused, because there is no answer to judge.
     Unanswered(Unanswered),
     /// Something does not work, and nobody can log in.
@@ -46,6 +48,8 @@ pub(crate) enum Unanswered {
     Late,
     /// The conversation gave no answer.
     Conversation,
+    /// A locked account was asked for a recovery code, and the conversation gave no answer: the program has one answer.
+    RecoveryCode,
 }
 
 impl Unanswered {
@@ -53,8 +57,42 @@ impl Unanswered {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Late => "late",
-            Self::Conversation => "conversation",
+            Self::Conversation | Self::RecoveryCode => "conversation",
         }
+    }
+}
+
+/// What a program does when it gets `PAM_MAXTRIES`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CallerAtMaxTries {
+    /// It ends the login and says so.
+    EndsLogin,
+    /// It fails.
+    Fails,
+}
+
+/// The services of programs that fail at `PAM_MAXTRIES`. cockpit-session reports it as an internal error, and the browser then
+/// has no form. xsecurelock's `authproto_pam` and other screen lockers do not ask again. sshd then offers no method any more, and
+/// OpenSSH's client tries all that it has (`authmethod_get` in sshconnect2.c): it asks for a password, which nobody takes.
+pub(crate) const FAIL_AT_MAXTRIES: [&str; 12] = [
+    "cockpit",
+    "gtklock",
+    "hyprlock",
+    "i3lock",
+    "kde",
+    "physlock",
+    "sshd",
+    "swaylock",
+    "vlock",
+    "waylock",
+    "xscreensaver",
+    "xsecurelock",
+];
+
+impl CallerAtMaxTries {
+    /// The program behind a PAM service.
+    pub(crate) fn of(service: &str) -> Self {
+        if FAIL_AT_MAXTRIES.contains(&service) { Self::Fails } else { Self::EndsLogin }
     }
 }
 
@@ -143,7 +181,8 @@ pub(crate) const CREDENTIALS_SET: PamResultCode = PamResultCode::PAM_SUCCESS;
 
 /// The table. `PAM_SUCCESS` only for a [`Verified`], an [`Enrolled`] or an [`Exemption`]; `PAM_IGNORE` only for an
 /// [`Unenrolled`], or an [`Exemption`] where no first factor was passed. (CVE-2025-23013: in another module `PAM_IGNORE` on an
-/// error let users in.)
+/// error let users in.) `PAM_MAXTRIES` only for a locked account that was asked for a recovery code, which is after a first
+/// factor: a stranger gets the same code for every account.
 impl From<Outcome> for PamResultCode {
     fn from(outcome: Outcome) -> Self {
         match outcome {
@@ -160,19 +199,25 @@ impl From<Outcome> for PamResultCode {
                 | Reason::Malformed
                 | Reason::NotEnrolled
                 | Reason::UnknownUser
-                | Reason::Busy => Self::PAM_AUTH_ERR,
-                Reason::Limited(_) | Reason::Locked(_) | Reason::Disabled => Self::PAM_MAXTRIES,
+                | Reason::Busy
+                | Reason::Limited(_)
+                | Reason::Locked(_)
+                | Reason::Disabled => Self::PAM_AUTH_ERR,
             },
-            Outcome::Unanswered(Unanswered::Late) => Self::PAM_AUTH_ERR,
+            Outcome::StillLocked { caller, .. } => match caller {
+                CallerAtMaxTries::EndsLogin => Self::PAM_MAXTRIES,
+                CallerAtMaxTries::Fails => Self::PAM_AUTH_ERR,
+            },
+            Outcome::Unanswered(Unanswered::Late | Unanswered::RecoveryCode) => Self::PAM_AUTH_ERR,
             Outcome::Unanswered(Unanswered::Conversation) => Self::PAM_CONV_ERR,
             Outcome::EnrolmentAborted(why) => match why {
                 EnrolmentAborted::Cancelled
+                | EnrolmentAborted::Limited(_)
                 | EnrolmentAborted::NotConfirmed(_)
                 | EnrolmentAborted::Late
                 | EnrolmentAborted::Meanwhile
                 | EnrolmentAborted::NotAuthorised(_)
                 | EnrolmentAborted::KeysRotated => Self::PAM_AUTH_ERR,
-                EnrolmentAborted::Limited(_) => Self::PAM_MAXTRIES,
                 EnrolmentAborted::Conversation => Self::PAM_CONV_ERR,
             },
             Outcome::LoginError(login_error) => match login_error {
@@ -227,9 +272,22 @@ mod tests {
     #[test]
     fn a_stranger_is_answered_like_a_wrong_code() {
         let wrong = code(Outcome::Refused(Reason::Wrong.into()));
-        for reason in [Reason::UnknownUser, Reason::NotEnrolled, Reason::Malformed] {
-            assert_eq!(code(Outcome::Refused(reason.into())), wrong);
+        let locked = [Reason::Limited(Seconds(1)), Reason::Locked(Seconds(1)), Reason::Disabled];
+        let others = [Reason::UnknownUser, Reason::NotEnrolled, Reason::Malformed, Reason::Busy];
+        for reason in locked.into_iter().chain(others) {
+            assert_eq!(code(Outcome::Refused(reason.into())), wrong, "{reason:?}");
         }
-        assert_eq!(code(Outcome::Refused(Reason::Disabled.into())), PamResultCode::PAM_MAXTRIES);
+    }
+
+    #[test]
+    fn a_program_that_fails_at_maxtries_does_not_get_it() {
+        let still_locked = |service| {
+            let (refusal, caller) = (Reason::Disabled.into(), CallerAtMaxTries::of(service));
+            code(Outcome::StillLocked { refusal, caller })
+        };
+        assert_eq!(still_locked("sudo"), PamResultCode::PAM_MAXTRIES);
+        for service in FAIL_AT_MAXTRIES {
+            assert_eq!(still_locked(service), PamResultCode::PAM_AUTH_ERR, "{service}");
+        }
     }
 }

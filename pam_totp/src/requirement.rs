@@ -1,8 +1,8 @@
-//! What the policy requires of an account where that depends on its enrolment: a recent code, a remembered device, a reset.
+//! What the policy requires of an account, also where that depends on its enrolment: a recent code, a remembered device, a reset.
 
 use crate::attempt::{Attempt, PATIENCE};
 use crate::freshness::{self, CallerOfSession};
-use crate::outcome::LoginError;
+use crate::outcome::{EnrolmentAborted, LoginError, Outcome};
 use crate::remembered_device;
 use totp_core::account_recovery::ResetNotice;
 use totp_core::policy::remembered_device::admit;
@@ -22,8 +22,39 @@ pub(crate) struct Requirement {
     pub(crate) awaits_token: bool,
 }
 
+/// What the policy requires of `account`. The ledger is held only if the policy depends on what is in it.
+pub(crate) fn of(
+    attempt: &mut Attempt<'_>,
+    store: &impl Engine,
+    account: &Account,
+) -> Result<Requirement, LoginError> {
+    let input = attempt.policy_input(account)?;
+    let decision = attempt.policy.decide(&input);
+    // A rule that exempts does not depend on the enrolment, sound or broken.
+    if !input.known || !attempt.policy.depends_on_enrolment() || matches!(decision, Decision::Exempt(_)) {
+        return Ok(Requirement { decision, reset_notice: None, awaits_token: false });
+    }
+    of_enrolment(attempt, store, account, input)
+}
+
+/// The user cancelled the enrolment, and is let in if the policy excuses that. The policy decides again: otherwise a connection
+/// that was kept open would let its user in without a code after the account was enrolled elsewhere.
+pub(crate) fn after_cancelled_enrolment(
+    attempt: &mut Attempt<'_>,
+    store: &impl Engine,
+    account: &Account,
+) -> Result<Outcome, LoginError> {
+    Ok(match of(attempt, store, account)?.decision {
+        Decision::Enroll(Some(unenrolled)) => Outcome::NotEnrolled(unenrolled),
+        Decision::Enroll(None) => Outcome::EnrolmentAborted(EnrolmentAborted::Cancelled),
+        Decision::Ask | Decision::Exempt(_) | Decision::Recognised | Decision::NotYetRequired(_) => {
+            Outcome::EnrolmentAborted(EnrolmentAborted::Meanwhile)
+        }
+    })
+}
+
 /// Holds the ledger of `account`, completes `input` by what is in it, and lets the policy decide.
-pub(crate) fn of_enrolment(
+fn of_enrolment(
     attempt: &mut Attempt<'_>,
     store: &impl Engine,
     account: &Account,

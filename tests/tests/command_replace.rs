@@ -167,7 +167,8 @@ fn wrong_present_codes_count_against_the_limit() {
         terminal.types(&code);
     }
     assert_eq!(terminal.end().status, 1);
-    assert_eq!(fixture.login_with_code("alice").code(), PamCode::MAXTRIES);
+    assert_eq!(fixture.login_with_code("alice").code(), PamCode::AUTH_ERR);
+    assert_eq!(fixture.journal.last().what(), "refused limited");
 }
 
 #[test]

@@ -72,7 +72,8 @@ fn wrong_codes_are_charged_as_at_a_login() {
         let done = tested(&fixture, &wrong, THEN);
         assert_eq!((done.status, &done.json()["reason"]), (1, &"wrong".into()), "{done:?}");
     }
-    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::MAXTRIES);
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::AUTH_ERR);
+    assert_eq!(fixture.journal.last().what(), "refused limited");
     let done = tested(&fixture, &fixture.authenticator("alice").code_at(THEN), THEN);
     assert_eq!((done.status, &done.json()["reason"]), (1, &"limited".into()), "{done:?}");
 }

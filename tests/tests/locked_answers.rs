@@ -5,6 +5,7 @@
 
 use acceptance::clock::THEN;
 use acceptance::fixture::{Builder, Fixture};
+use acceptance::journal::Event;
 use acceptance::login::{Login, Outcome, PROMPT, PamCode};
 use acceptance::machine::PASSWORD;
 use acceptance::site::Site;
@@ -115,6 +116,56 @@ fn programs_that_end_at_maxtries_never_hear_it() {
 }
 
 #[test]
+fn with_fail_delay_a_stranger_waits_as_long_for_every_account() {
+    let fixture = locked(&format!("{LOCKED}\nfail_delay = \"1s\""), "").0;
+    let unknown = answer(fixture.login("no-such-account").types("123456").at(THEN));
+    assert!(unknown.3, "no delay: {unknown:?}");
+    assert_eq!(answer(fixture.login_with_code_at("alice", THEN)), unknown);
+    let outcome = fixture.login_with_code_at("alice", THEN).after(KEY).types(WRONG_RECOVERY_CODE).run();
+    assert_eq!((outcome.code, outcome.delayed), (PamCode::MAXTRIES, true), "after a first factor");
+}
+
+#[test]
+fn each_answer_of_a_locked_account_has_a_line_in_the_log() {
+    let (fixture, recovery) = locked(LOCKED, "");
+    let next = fixture.authenticator("alice").code_at(THEN);
+    let cases: [(&[&str], &[&str]); 4] = [
+        (&[], &["refused locked"]),
+        (&[WRONG_RECOVERY_CODE], &["refused locked", "refused locked"]),
+        (&[&next], &["refused locked", "refused malformed"]),
+        (&[&recovery[0]], &["refused locked", "recovery_used"]),
+    ];
+    for (answers, lines) in cases {
+        let before = fixture.journal.events().len();
+        let login = fixture.login_with_code_at("alice", THEN).after(KEY);
+        let _ = answers.iter().fold(login, |login, answer| login.types(answer)).run();
+        let logged: Vec<String> = fixture.journal.events()[before..].iter().map(Event::what).collect();
+        assert_eq!(logged, lines, "{answers:?}");
+    }
+}
+
+#[test]
+fn a_used_recovery_code_is_told_and_opens_no_lock() {
+    let (fixture, recovery) = locked(LOCKED, "");
+    assert_eq!(fixture.login("alice").types(&recovery[0]).at(THEN).code(), PamCode::SUCCESS);
+    let wrong = fixture.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
+    assert_eq!(fixture.login("alice").types(wrong).at(THEN).code(), PamCode::AUTH_ERR);
+    let outcome = fixture.login_with_code_at("alice", THEN).after(KEY).types(&recovery[0]).run();
+    assert_eq!(outcome.code, PamCode::MAXTRIES, "{outcome:?}");
+    let told = outcome.prompts.last().map(|prompt| prompt.text.as_str());
+    assert_eq!(told, Some("That recovery code was used already; take another."));
+}
+
+#[test]
+fn where_messages_are_suppressed_the_second_question_names_the_lock() {
+    let (fixture, recovery) = locked(&format!("quiet = true\n{LOCKED}"), "");
+    let outcome = fixture.login_with_code_at("alice", THEN).after(KEY).types(&recovery[0]).run();
+    let texts: Vec<&str> = outcome.prompts.iter().map(|prompt| prompt.text.as_str()).collect();
+    assert_eq!(texts, [PROMPT, "Too many wrong codes; type a recovery code: "]);
+    assert_eq!(outcome.code, PamCode::SUCCESS);
+}
+
+#[test]
 fn cockpit_hears_of_a_lock_as_of_a_wrong_code() {
     let mut site = locked_site("[limit]\nlock_after = 1\nlock_for = \"1h\"");
     site.follows_in(&block("cockpit"), COCKPIT);
@@ -147,6 +198,25 @@ fn ssh_behind_a_key_takes_a_recovery_code_of_a_locked_account() {
     ssh.types(&fixture.code("alice"));
     ssh.expect("recovery code");
     ssh.expect(": ");
+    ssh.types(&recovery[0]);
+    let ended = ssh.end();
+    assert!(ended.status == 0 && ended.last.contains("inside as alice"), "{}", ended.screen);
+}
+
+/// After PAM_MAXTRIES, OpenSSH's client asks for a password, in which no recovery code is taken.
+#[test]
+fn ssh_behind_a_key_asks_again_after_a_mistyped_recovery_code() {
+    let (mut fixture, recovery) = locked_now(Fixture::builder().account("alice"));
+    let stack = fixture.module("");
+    let sshd: Sshd = fixture.sshd(KEY_AND_CODE, &stack);
+    // What the client does without any configuration.
+    let methods = "PreferredAuthentications=publickey,keyboard-interactive,password";
+    let mut ssh = sshd.ssh_with("alice", Key::Offered, INSIDE, methods);
+    ssh.expect(PROMPT);
+    ssh.types(&fixture.code("alice"));
+    ssh.expect("Recovery code: ");
+    ssh.types(WRONG_RECOVERY_CODE);
+    assert_eq!(ssh.expect_any(&[PROMPT, "password: "]).0, 0, "{}", ssh.screen());
     ssh.types(&recovery[0]);
     let ended = ssh.end();
     assert!(ended.status == 0 && ended.last.contains("inside as alice"), "{}", ended.screen);

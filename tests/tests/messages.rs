@@ -21,7 +21,7 @@ fn after_a_first_factor_a_refusal_is_explained() {
     assert_eq!(
         (outcome.code, said(&outcome)),
         (
-            PamCode::MAXTRIES,
+            PamCode::AUTH_ERR,
             vec!["Too many wrong codes; try again in 30 seconds. A recovery code still works."]
         )
     );

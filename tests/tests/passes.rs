@@ -134,6 +134,22 @@ fn an_exempt_user_is_asked_for_the_password_by_the_next_line() {
 }
 
 #[test]
+fn a_line_for_one_answer_asks_a_locked_account_no_second_question() {
+    for arguments in ["use_first_pass after_first_factor", "forward_pass after_first_factor"] {
+        let fixture = behind_another(arguments);
+        fixture.configure("[limit]\nattempts = 1");
+        let wrong = fixture.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
+        let code = fixture.authenticator("alice").code_at(THEN);
+        let [first, limited] = [wrong, code].map(|code| {
+            let asked_by_both = fixture.login("alice").types(&code).types(&code).types(&code);
+            asked_by_both.at(THEN).run()
+        });
+        assert_eq!(fixture.journal.last().what(), "refused limited");
+        assert_eq!((limited.code, limited.asked()), (PamCode::AUTH_ERR, first.asked()), "{limited:?}");
+    }
+}
+
+#[test]
 fn try_and_use_first_pass_together_refuse() {
     let fixture = behind_another("try_first_pass use_first_pass");
     assert_eq!(fixture.login("alice").types(PASSWORD).code(), PamCode::SERVICE_ERR);

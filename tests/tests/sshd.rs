@@ -162,12 +162,16 @@ fn a_locked_user_is_refused_with_a_right_code() {
         Fixture::builder().config("[limit]\nattempts = 1").account("alice").enrolled("alice").build();
     let stack = fixture.module("");
     let sshd = fixture.sshd(KEY_AND_CODE, &stack);
-    for code in [fixture.authenticator("alice").wrong_code(), fixture.code("alice")] {
-        let mut ssh = sshd.ssh("alice", Key::Offered, INSIDE);
-        answer(&mut ssh, &code);
-        assert_kept_out(ssh);
-    }
+    let mut ssh = sshd.ssh("alice", Key::Offered, INSIDE);
+    answer(&mut ssh, &fixture.authenticator("alice").wrong_code());
+    assert_kept_out(ssh);
+    let mut ssh = sshd.ssh("alice", Key::Offered, INSIDE);
+    answer(&mut ssh, &fixture.code("alice"));
+    ssh.expect("Recovery code: ");
     assert_eq!(fixture.journal.last().what(), "refused limited");
+    ssh.types(&fixture.code("alice"));
+    assert_kept_out(ssh);
+    assert_eq!(fixture.journal.last().what(), "refused malformed");
 }
 
 #[test]

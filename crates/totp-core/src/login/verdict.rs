@@ -104,6 +104,23 @@ impl Reason {
             Self::Busy => "busy",
         }
     }
+
+    /// Whether no code was looked at because of wrong ones before it. A recovery code is.
+    #[must_use]
+    pub fn is_lock(self) -> bool {
+        match self {
+            Self::Limited(_) | Self::Locked(_) | Self::Disabled => true,
+            Self::Wrong
+            | Self::ClockOff(_)
+            | Self::Replayed
+            | Self::ClockBack(_)
+            | Self::BeforeBoot(_)
+            | Self::Malformed
+            | Self::NotEnrolled
+            | Self::UnknownUser
+            | Self::Busy => false,
+        }
+    }
 }
 
 impl From<LockState> for Reason {
