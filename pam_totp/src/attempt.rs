@@ -1,10 +1,11 @@
 //! One login attempt, as every step of it sees it: settings, request, log and mail, and the guard against the caller.
 
+use crate::ffi::signals;
 use crate::login_audit::Audit;
 use crate::outcome::LoginError;
 use crate::request::Request;
 use nix::errno::Errno;
-use nix::sys::signal::{SigSet, SigmaskHow};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::unistd::{ResUid, getresuid, setresuid};
 use pam::constants::{PAM_SILENT, PamFlag, PamMessageStyle};
 use pam::conv::Conv;
@@ -246,19 +247,27 @@ impl<S: Users> Host for ModuleHost<'_, '_, S> {
 /// `su` keeps its caller's real uid, so its caller may send it signals (kill(2)). If it were stopped while it holds an
 /// account's ledger, that account could not log in. So signals are blocked meanwhile, and the real uid is root's. A frozen
 /// cgroup can still stop it; the log line of a login that waited in vain says where to look.
+///
+/// A write beyond the caller's limit on the size of files (setrlimit(2)) raises SIGXFSZ, which waits while signals are blocked. It is
+/// taken before they are unblocked: otherwise it would end the program where only the record of a right code was too long.
 struct CallerGuard {
     mask: Option<SigSet>,
     uids: Option<ResUid>,
+    /// SIGXFSZ was blocked and waiting before: the program's own.
+    had_size_signal: bool,
 }
 
 impl CallerGuard {
     /// Blocks signals, then takes on root's real uid. A step that fails is skipped: the login is then as safe as without it.
     fn new() -> Self {
         let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK).ok();
+        // What is not blocked does not wait.
+        let was_blocked = mask.is_some_and(|mask| mask.contains(Signal::SIGXFSZ));
+        let had_size_signal = was_blocked && signals::is_pending(Signal::SIGXFSZ);
         let started_by_user = |uids: &ResUid| uids.effective.is_root() && !uids.real.is_root();
         let uids = getresuid().ok().filter(started_by_user);
         let uids = uids.filter(|uids| setresuid(uids.effective, uids.effective, uids.saved).is_ok());
-        Self { mask, uids }
+        Self { mask, uids, had_size_signal }
     }
 
     /// Restores the uids and the signal mask. On an error the program would go on with root's real uid: the login must be
@@ -277,6 +286,9 @@ impl Drop for CallerGuard {
         // There are uids to restore only where a panic kept `Attempt::restore_caller` from being reached.
         let _ = self.restore_uids();
         if let Some(mask) = &self.mask {
+            if !self.had_size_signal {
+                signals::take(Signal::SIGXFSZ);
+            }
             // It was this thread's own mask, so it is valid.
             let _ = mask.thread_set_mask();
         }
