@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use totp_core::account_recovery::ResetNotice;
 use totp_core::code::Answer;
 use totp_core::config::Config;
-use totp_core::login::{Method, Reason, Refusal, Rules, Submission, Verdict};
+use totp_core::login::{Method, Reason, Refusal, Rules, Submission, Unrecorded, Verdict};
 use totp_core::module_arguments::{Arguments, FirstPass};
 use totp_core::policy::Decision;
 use totp_core::policy::device::RememberMode;
@@ -63,7 +63,7 @@ fn log_in(pamh: &mut PamHandle, words: &[&[u8]], flags: PamFlag) -> Outcome {
     if let Err(login_error) = restore_caller(attempt) {
         return login_error;
     }
-    if matches!(outcome, Outcome::Refused(_) | Outcome::Unanswered(_))
+    if (outcome.refusal().is_some() || matches!(outcome, Outcome::Unanswered(_)))
         && attempt.config.fail_delay > Seconds(0)
     {
         libpam::fail_delay(pamh, Duration::from_secs(attempt.config.fail_delay.0));
@@ -230,6 +230,7 @@ fn judge(
     Ok(match verdict {
         Verdict::Accepted(verified) => Outcome::Accepted(verified),
         Verdict::Refused(refusal) => Outcome::Refused(refusal),
+        Verdict::Unrecorded(unrecorded) => Outcome::Unrecorded(unrecorded),
     })
 }
 
@@ -243,7 +244,7 @@ fn after_first_pass(
     store: &impl Engine,
     outcome: Outcome,
 ) -> Result<ControlFlow<Outcome>, LoginError> {
-    let (Outcome::Refused(refusal), FirstPass::Try) = (&outcome, attempt.arguments.first_pass) else {
+    let (Some(refusal), FirstPass::Try) = (outcome.refusal(), attempt.arguments.first_pass) else {
         return Ok(Break(outcome));
     };
     if refusal.reason == Reason::Malformed {
@@ -323,7 +324,9 @@ fn after_login(pamh: &PamHandle, attempt: &mut Attempt<'_>, store: &impl Engine,
                 attempt.say(pamh, PAM_TEXT_INFO, &messages::reminder(days_left));
             }
         }
-        Outcome::Refused(refusal) if attempt.has_first_factor() => {
+        Outcome::Refused(refusal) | Outcome::Unrecorded(Unrecorded { as_wrong: refusal, .. })
+            if attempt.has_first_factor() =>
+        {
             if let Some(why) = messages::refusal(refusal) {
                 attempt.say(pamh, PAM_ERROR_MSG, &why);
             }
@@ -332,6 +335,7 @@ fn after_login(pamh: &PamHandle, attempt: &mut Attempt<'_>, store: &impl Engine,
             attempt.say(pamh, PAM_ERROR_MSG, messages::LATE);
         }
         Outcome::Refused(_)
+        | Outcome::Unrecorded(_)
         | Outcome::Unanswered(_)
         | Outcome::Ignored(_)
         | Outcome::LoginError(_)

@@ -126,6 +126,7 @@ fn describe(outcome: &Outcome, user: Option<&str>, request: &Request) -> Event {
         Outcome::Refused(Refusal { reason, lock: None, .. }) => {
             detailed(about(Name::Refused).field("reason", reason.as_str()), *reason)
         }
+        Outcome::Unrecorded(unrecorded) => unrecorded.event(about),
         Outcome::Unanswered(why) => about(Name::Refused).field("reason", why.as_str()),
         Outcome::LoginError(error) => login_error(about(Name::Error), error),
         Outcome::Misplaced { facility } => about(Name::Error).field(

@@ -7,7 +7,7 @@ use totp_core::account_recovery::TokenRefused;
 use totp_core::enrolment::draft::NotConfirmed;
 use totp_core::enrolment::{Enrolled, EnrolmentError};
 use totp_core::keyring::OpenError;
-use totp_core::login::{JudgeError, Reason, Refusal, Verified};
+use totp_core::login::{JudgeError, Reason, Refusal, Unrecorded, Verified};
 use totp_core::module_arguments::ArgumentError;
 use totp_core::policy::{Exemption, Unenrolled};
 use totp_core::store::{Document, StoreError};
@@ -31,12 +31,32 @@ pub(crate) enum Outcome {
     NotEnrolled(Unenrolled),
     /// Refused.
     Refused(Refusal),
+    /// A code was looked at, and the result could not be recorded: refused like a wrong code.
+    Unrecorded(Unrecorded),
     /// Refused, because there is no answer to judge.
     Unanswered(Unanswered),
     /// Something does not work, and nobody can log in.
     LoginError(LoginError),
     /// The service file has the module on a line of another type than `auth`.
     Misplaced { facility: &'static str },
+}
+
+impl Outcome {
+    /// The refusal that the person is told of. A code whose use could not be recorded looks like a wrong one.
+    pub(crate) fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Refused(refusal) | Self::Unrecorded(Unrecorded { as_wrong: refusal, .. }) => Some(refusal),
+            Self::Accepted(_)
+            | Self::Enrolled(_)
+            | Self::EnrolmentAborted(_)
+            | Self::Exempted { .. }
+            | Self::Ignored(_)
+            | Self::NotEnrolled(_)
+            | Self::Unanswered(_)
+            | Self::LoginError(_)
+            | Self::Misplaced { .. } => None,
+        }
+    }
 }
 
 /// Why there is no answer to judge. Nothing was charged.
@@ -151,18 +171,20 @@ impl From<Outcome> for PamResultCode {
             Outcome::Enrolled(Enrolled { .. }) => Self::PAM_SUCCESS,
             Outcome::Exempted { exemption: Exemption { .. }, .. } => Self::PAM_SUCCESS,
             Outcome::Ignored(Exemption { .. }) | Outcome::NotEnrolled(Unenrolled { .. }) => Self::PAM_IGNORE,
-            Outcome::Refused(refusal) => match refusal.reason {
-                Reason::Wrong
-                | Reason::ClockOff(_)
-                | Reason::Replayed
-                | Reason::ClockBack(_)
-                | Reason::BeforeBoot(_)
-                | Reason::Malformed
-                | Reason::NotEnrolled
-                | Reason::UnknownUser
-                | Reason::Busy => Self::PAM_AUTH_ERR,
-                Reason::Limited(_) | Reason::Locked(_) | Reason::Disabled => Self::PAM_MAXTRIES,
-            },
+            Outcome::Refused(refusal) | Outcome::Unrecorded(Unrecorded { as_wrong: refusal, .. }) => {
+                match refusal.reason {
+                    Reason::Wrong
+                    | Reason::ClockOff(_)
+                    | Reason::Replayed
+                    | Reason::ClockBack(_)
+                    | Reason::BeforeBoot(_)
+                    | Reason::Malformed
+                    | Reason::NotEnrolled
+                    | Reason::UnknownUser
+                    | Reason::Busy => Self::PAM_AUTH_ERR,
+                    Reason::Limited(_) | Reason::Locked(_) | Reason::Disabled => Self::PAM_MAXTRIES,
+                }
+            }
             Outcome::Unanswered(Unanswered::Late) => Self::PAM_AUTH_ERR,
             Outcome::Unanswered(Unanswered::Conversation) => Self::PAM_CONV_ERR,
             Outcome::EnrolmentAborted(why) => match why {
@@ -221,6 +243,14 @@ mod tests {
         for outcome in errors {
             let code = code(outcome);
             assert!(!matches!(code, PamResultCode::PAM_SUCCESS | PamResultCode::PAM_IGNORE), "{code:?}");
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_recorded_is_answered_as_a_wrong_code_is() {
+        for as_wrong in [Reason::Wrong, Reason::Locked(Seconds(60)), Reason::Disabled].map(Refusal::from) {
+            let unrecorded = Unrecorded { as_wrong, error: StoreError::Conflict };
+            assert_eq!(code(Outcome::Unrecorded(unrecorded)), code(Outcome::Refused(as_wrong)));
         }
     }
 

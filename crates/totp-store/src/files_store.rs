@@ -161,6 +161,17 @@ impl Held for FileHeld {
             }
         }
     }
+
+    fn check_writable(&mut self) -> Result<(), StoreError> {
+        match self.slot.conversion {
+            Conversion::None => Ok(self.file.check_writable()?),
+            // The conversion writes every place.
+            Conversion::Grow | Conversion::Finish => {
+                let found = self.ledger.clone();
+                self.replace(&found, Durability::Machine)
+            }
+        }
+    }
 }
 
 impl Engine for FilesStore {
@@ -321,6 +332,13 @@ impl LedgerFile {
         self.file
             .write_all_at(&bytes, slot.offset() as u64)
             .map_err(|error| system(&self.path, "write", &error))
+    }
+
+    /// Writes both slots as they are. A limit on the size of files, or a full disk that copies what is written, stops this as it
+    /// would stop a record. Whatever stops it, the bytes stay what they were.
+    pub(crate) fn check_writable(&self) -> Result<(), FileError> {
+        let bytes = read_whole(&self.file, &self.path)?;
+        self.file.write_all_at(&bytes, 0).map_err(|error| system(&self.path, "write", &error))
     }
 
     /// Allocates the second block of a file of version 1.
