@@ -248,6 +248,8 @@ impl Host for FixedHost<'_> {
         Ok(())
     }
 
+    fn lost_lines(&mut self, _count: u32) {}
+
     fn error(&self, error: JudgeError) -> JudgeError {
         error
     }

@@ -3,6 +3,7 @@
 //! `judging` is the pure step, `sealed_verdict` what it returns, [`verdict`] has the words of its result, and this file is the sequence around both.
 
 mod judging;
+mod line_count;
 #[cfg(test)]
 mod moved_in_tests;
 mod sealed_verdict;
@@ -12,6 +13,7 @@ mod store_tests;
 mod tests;
 mod verdict;
 
+pub use line_count::count_lines;
 pub use verdict::{JudgeError, Method, Reason, Refusal, SinceLast, Unrecorded};
 pub use verified::Verified;
 
@@ -84,6 +86,9 @@ pub trait Host {
     /// # Errors
     /// As [`Host::keyring`].
     fn reread_keyring(&mut self) -> Result<(), Self::Error>;
+
+    /// How many lines about the account the log did not take before, as the ledger has it. Called after each hold.
+    fn lost_lines(&mut self, count: u32);
 
     /// Turns an error of the sequence into the front end's.
     fn error(&self, error: JudgeError) -> Self::Error;
@@ -253,6 +258,7 @@ pub(crate) fn with_hold<S: Store, H: Host, T>(
             Hold::NotEnrolled => return Ok(Hold::NotEnrolled),
             Hold::Busy => return Ok(Hold::Busy),
         };
+        host.lost_lines(held.ledger().lost_lines());
         let now = host.now()?;
         if !held.credential().has_keys_in(host.keyring()?) {
             host.reread_keyring()?;

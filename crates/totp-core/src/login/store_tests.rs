@@ -180,6 +180,7 @@ impl Host for CountingHost<'_> {
     fn reread_keyring(&mut self) -> Result<(), JudgeError> {
         self.0.reread_keyring()
     }
+    fn lost_lines(&mut self, _count: u32) {}
     fn error(&self, error: JudgeError) -> JudgeError {
         error
     }
@@ -285,6 +286,7 @@ fn a_keyring_that_lacks_a_key_of_the_credential_is_read_anew<X: Exclusion>() {
             self.0 = self.1.take().expect("it is read anew once");
             Ok(())
         }
+        fn lost_lines(&mut self, _count: u32) {}
         fn error(&self, error: JudgeError) -> JudgeError {
             error
         }
