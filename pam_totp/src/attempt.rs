@@ -19,6 +19,7 @@ use totp_core::audit_event::{Event, Severity};
 use totp_core::config::{Command, Config, SENDMAIL};
 use totp_core::keyring::Keyring;
 use totp_core::login::{Host, JudgeError};
+use totp_core::lost_lines::{NewCount, Pace};
 use totp_core::module_arguments::{Arguments, FirstPass};
 use totp_core::notice::Notice;
 use totp_core::policy::{Policy, PolicyInput};
@@ -185,6 +186,23 @@ impl<'r> Attempt<'r> {
             .map_err(|error| format!("the user gets no mail about this: {error}"))
     }
 
+    /// Counts the lines that the log did not take in the account's ledger, and forgets those that it was told of. An ordinary login
+    /// has neither. An error changes no outcome: the next line then says too little, or the same again.
+    pub(crate) fn count_lost_lines(&mut self, store: &impl Engine, pace: Pace) {
+        let Some((lost, told)) = self.audit.uncounted() else { return };
+        let Some(Who::Account(account)) = self.who.clone() else { return };
+        self.guard_from_caller();
+        // A bug in here must not refuse a login.
+        let counted = catch_unwind(AssertUnwindSafe(|| {
+            let now = machine::now().ok()?.realtime;
+            let new = NewCount { lost, told, pace };
+            totp_core::login::count_lines(store, &account.user, PATIENCE, new, now).ok().flatten()
+        }));
+        if let Ok(Some(is_counted)) = counted {
+            self.audit.counted(is_counted);
+        }
+    }
+
     /// Logs a step, with the argument `debug`.
     pub(crate) fn debug(&mut self, step: &str) {
         if self.arguments.debug {
@@ -234,6 +252,10 @@ impl<S: Users> Host for ModuleHost<'_, '_, S> {
     fn reread_keyring(&mut self) -> Result<(), LoginError> {
         self.keyring = Some(self.attempt.reread_keyring()?);
         Ok(())
+    }
+
+    fn lost_lines(&mut self, count: u32) {
+        self.attempt.audit.lost_before(count);
     }
 
     fn error(&self, error: JudgeError) -> LoginError {

@@ -60,6 +60,8 @@ fn log_in(pamh: &mut PamHandle, words: &[&[u8]], flags: PamFlag) -> Outcome {
     }
     // Nothing that happens from here on changes the outcome, except that the program cannot be left with root's real uid.
     let _ = catch_unwind(AssertUnwindSafe(|| after_login(pamh, attempt, &store, &outcome)));
+    attempt.audit.send_again();
+    attempt.count_lost_lines(&store, outcome.pace_of_lost_lines());
     if let Err(login_error) = restore_caller(attempt) {
         return login_error;
     }
@@ -259,6 +261,8 @@ fn after_first_pass(
 fn log(attempt: &mut Attempt<'_>, store: &impl Engine, outcome: &Outcome) -> Result<(), Outcome> {
     let event = attempt.audit.outcome(outcome, attempt.who.as_ref().map(Who::name));
     attempt.leave_notice(store, &event);
+    // Before the caller may stop the process: what cannot be sent later is counted.
+    attempt.count_lost_lines(store, outcome.pace_of_lost_lines());
     restore_caller(attempt)
 }
 

@@ -8,6 +8,7 @@ use totp_core::enrolment::draft::NotConfirmed;
 use totp_core::enrolment::{Enrolled, EnrolmentError};
 use totp_core::keyring::OpenError;
 use totp_core::login::{JudgeError, Reason, Refusal, Unrecorded, Verified};
+use totp_core::lost_lines::Pace;
 use totp_core::module_arguments::ArgumentError;
 use totp_core::policy::{Exemption, Unenrolled};
 use totp_core::store::{Document, StoreError};
@@ -55,6 +56,39 @@ impl Outcome {
             | Self::Unanswered(_)
             | Self::LoginError(_)
             | Self::Misplaced { .. } => None,
+        }
+    }
+}
+
+impl Outcome {
+    /// Which lost lines about such outcomes are counted: one a minute of those that cost a stranger nothing.
+    pub(crate) fn pace_of_lost_lines(&self) -> Pace {
+        match self {
+            Self::Refused(refusal) | Self::Unrecorded(Unrecorded { as_wrong: refusal, .. }) => {
+                match refusal.reason {
+                    Reason::Wrong
+                    | Reason::ClockOff(_)
+                    | Reason::Replayed
+                    | Reason::ClockBack(_)
+                    | Reason::BeforeBoot(_) => Pace::Each,
+                    Reason::Malformed
+                    | Reason::Limited(_)
+                    | Reason::Locked(_)
+                    | Reason::Disabled
+                    | Reason::NotEnrolled
+                    | Reason::UnknownUser
+                    | Reason::Busy => Pace::OneAMinute,
+                }
+            }
+            Self::Accepted(_)
+            | Self::Enrolled(_)
+            | Self::Exempted { .. }
+            | Self::Ignored(_)
+            | Self::NotEnrolled(_) => Pace::Each,
+            Self::EnrolmentAborted(_)
+            | Self::Unanswered(_)
+            | Self::LoginError(_)
+            | Self::Misplaced { .. } => Pace::OneAMinute,
         }
     }
 }

@@ -168,6 +168,9 @@ impl Host for CommandHost<'_> {
         Ok(())
     }
 
+    /// The line of the next login says it.
+    fn lost_lines(&mut self, _count: u32) {}
+
     fn error(&self, error: JudgeError) -> CommandError {
         error.into()
     }

@@ -108,5 +108,6 @@ fn with_context(
     let context = Context::open(cli)?;
     let result = act(&context);
     notify::after(&context);
+    context.send_again();
     result
 }

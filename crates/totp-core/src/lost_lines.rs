@@ -35,19 +35,19 @@ pub struct NewCount {
 }
 
 impl LostLines {
-    /// The count after `new` at `now`; `None`: nothing is to be recorded.
-    pub(crate) fn after(self, NewCount { lost, told, pace }: NewCount, now: u64) -> Option<Self> {
+    /// The count after `new` at `now`, and whether that counts what was lost.
+    pub(crate) fn after(self, NewCount { lost, told, pace }: NewCount, now: u64) -> (Self, bool) {
         let is_paused =
             self.count > 0 && (self.counted_at..self.counted_at.saturating_add(PAUSE)).contains(&now);
-        let counted = if pace == Pace::OneAMinute && is_paused { 0 } else { lost };
+        let is_counted = pace == Pace::Each || !is_paused;
+        let counted = if is_counted { lost } else { 0 };
         let left = self.count.saturating_sub(told).saturating_add(counted);
         let counted_at = match left {
             0 => 0,
             _ if counted > 0 => now,
             _ => self.counted_at,
         };
-        let next = Self { count: left, counted_at };
-        (next != self).then_some(next)
+        (Self { count: left, counted_at }, is_counted)
     }
 }
 
@@ -63,8 +63,7 @@ mod tests {
     }
 
     fn after(counts: &[(NewCount, u64)]) -> u32 {
-        let counted =
-            |before: LostLines, (new, now): &(NewCount, u64)| before.after(*new, *now).unwrap_or(before);
+        let counted = |before: LostLines, (new, now): &(NewCount, u64)| before.after(*new, *now).0;
         counts.iter().fold(LostLines::default(), counted).count
     }
 
@@ -83,15 +82,16 @@ mod tests {
             2,
             "a clock that was set back ends the pause"
         );
-        assert_eq!(LostLines { count: 1, counted_at: 100 }.after(ONE_A_MINUTE, 101), None);
+        let one = LostLines { count: 1, counted_at: 100 };
+        assert_eq!(one.after(ONE_A_MINUTE, 101), (one, false));
     }
 
     #[test]
     fn what_the_log_was_told_is_forgotten_and_the_rest_is_not() {
         assert_eq!(after(&[(EACH, 5), (EACH, 5), (told(1), 6)]), 1);
         assert_eq!(after(&[(EACH, 5), (told(9), 6)]), 0);
-        assert_eq!(LostLines::default().after(told(1), 6), None);
+        assert_eq!(LostLines::default().after(told(1), 6).0, LostLines::default());
         let all_told = LostLines { count: 2, counted_at: 5 }.after(told(2), 6);
-        assert_eq!(all_told, Some(LostLines::default()));
+        assert_eq!(all_told.0, LostLines::default());
     }
 }
