@@ -83,7 +83,7 @@ fn ask_token(context: &Context, terminal: &Terminal, account: &Account) -> Resul
         match try_token(context, account, &terminal.ask("token: ")?)? {
             Ok(authorised) => return Ok(authorised),
             Err(reason @ (TokenRefused::Wrong | TokenRefused::Unrecorded)) => {
-                output::remark(&reason.to_string())
+                output::remark(&reason.to_string());
             }
             Err(reason) => return Err(CommandError::not_permitted(reason.to_string())),
         }

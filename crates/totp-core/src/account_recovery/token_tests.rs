@@ -31,22 +31,22 @@ impl Entry for Failing {
         self.0.keep_reset(reset)
     }
     fn commit(self, _: &Credential, _: &Ledger) -> Result<(), StoreError> {
-        unreachable!()
+        panic!("no token needs this")
     }
     fn commit_all(_: Vec<(Self, Credential, Ledger)>) -> Result<(), StoreError> {
-        unreachable!()
+        panic!("no token needs this")
     }
     fn forget_reset(&self) -> Result<bool, StoreError> {
-        unreachable!()
+        panic!("no token needs this")
     }
     fn note(&mut self, _: &Ledger) -> Result<(), StoreError> {
-        unreachable!()
+        panic!("no token needs this")
     }
     fn record(self, _: &Ledger) -> Result<(), StoreError> {
-        unreachable!()
+        panic!("no token needs this")
     }
     fn withdraw(self) -> Result<(), StoreError> {
-        unreachable!()
+        panic!("no token needs this")
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) enum Begun {
     /// The code can be guessed and has not been looked at yet.
     Attempt(Box<Attempt>),
     /// A recovery code, not looked at yet.
-    Recovery(RecoveryAttempt),
+    Recovery(Box<RecoveryAttempt>),
 }
 
 /// Judges what is not charged, and makes the charge for the rest. A refusal by limit, lock or disabling records
@@ -50,7 +50,7 @@ pub(super) fn begin(question: &Question<'_>, ledger: &Ledger) -> Result<Begun, J
     let state = question.limit.state(&before.ledger.failures, question.now.realtime);
     match question.answer {
         Answer::Code(_) | Answer::Trailing(_) => guess(question, before, state),
-        Answer::Recovery(_) => Ok(Begun::Recovery(RecoveryAttempt { before, state })),
+        Answer::Recovery(_) => Ok(Begun::Recovery(Box::new(RecoveryAttempt { before, state }))),
     }
 }
 
