@@ -1,10 +1,11 @@
 //! One login attempt, as every step of it sees it: settings, request, log and mail, and the guard against the caller.
 
+use crate::ffi::signals;
 use crate::login_audit::Audit;
 use crate::outcome::LoginError;
 use crate::request::Request;
 use nix::errno::Errno;
-use nix::sys::signal::{SigSet, SigmaskHow};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::unistd::{ResUid, getresuid, setresuid};
 use pam::constants::{PAM_SILENT, PamFlag, PamMessageStyle};
 use pam::conv::Conv;
@@ -18,6 +19,7 @@ use totp_core::audit_event::{Event, Severity};
 use totp_core::config::{Command, Config, SENDMAIL};
 use totp_core::keyring::Keyring;
 use totp_core::login::{Host, JudgeError};
+use totp_core::lost_lines::{NewCount, Pace};
 use totp_core::module_arguments::{Arguments, FirstPass};
 use totp_core::notice::Notice;
 use totp_core::policy::{Policy, PolicyInput};
@@ -184,6 +186,23 @@ impl<'r> Attempt<'r> {
             .map_err(|error| format!("the user gets no mail about this: {error}"))
     }
 
+    /// Counts the lines that the log did not take in the account's ledger, and forgets those that it was told of. An ordinary login
+    /// has neither. An error changes no outcome: the next line then says too little, or the same again.
+    pub(crate) fn count_lost_lines(&mut self, store: &impl Engine, pace: Pace) {
+        let Some((lost, told)) = self.audit.uncounted() else { return };
+        let Some(Who::Account(account)) = self.who.clone() else { return };
+        self.guard_from_caller();
+        // A bug in here must not refuse a login.
+        let counted = catch_unwind(AssertUnwindSafe(|| {
+            let now = machine::now().ok()?.realtime;
+            let new = NewCount { lost, told, pace };
+            totp_core::login::count_lines(store, &account.user, PATIENCE, new, now).ok().flatten()
+        }));
+        if let Ok(Some(is_counted)) = counted {
+            self.audit.counted(is_counted);
+        }
+    }
+
     /// Logs a step, with the argument `debug`.
     pub(crate) fn debug(&mut self, step: &str) {
         if self.arguments.debug {
@@ -240,6 +259,10 @@ impl<S: Users> Host for ModuleHost<'_, '_, S> {
         Ok(())
     }
 
+    fn lost_lines(&mut self, count: u32) {
+        self.attempt.audit.lost_before(count);
+    }
+
     fn error(&self, error: JudgeError) -> LoginError {
         LoginError::judging(error, |document| self.store.name_of(document, &self.account.user))
     }
@@ -251,19 +274,27 @@ impl<S: Users> Host for ModuleHost<'_, '_, S> {
 /// `su` keeps its caller's real uid, so its caller may send it signals (kill(2)). If it were stopped while it holds an
 /// account's ledger, that account could not log in. So signals are blocked meanwhile, and the real uid is root's. A frozen
 /// cgroup can still stop it; the log line of a login that waited in vain says where to look.
+///
+/// A write beyond the caller's limit on the size of files (setrlimit(2)) raises SIGXFSZ, which waits while signals are blocked. It is
+/// taken before they are unblocked: otherwise it would end the program where only the record of a right code was too long.
 struct CallerGuard {
     mask: Option<SigSet>,
     uids: Option<ResUid>,
+    /// SIGXFSZ was blocked and waiting before: the program's own.
+    had_size_signal: bool,
 }
 
 impl CallerGuard {
     /// Blocks signals, then takes on root's real uid. A step that fails is skipped: the login is then as safe as without it.
     fn new() -> Self {
         let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK).ok();
+        // What is not blocked does not wait.
+        let was_blocked = mask.is_some_and(|mask| mask.contains(Signal::SIGXFSZ));
+        let had_size_signal = was_blocked && signals::is_pending(Signal::SIGXFSZ);
         let started_by_user = |uids: &ResUid| uids.effective.is_root() && !uids.real.is_root();
         let uids = getresuid().ok().filter(started_by_user);
         let uids = uids.filter(|uids| setresuid(uids.effective, uids.effective, uids.saved).is_ok());
-        Self { mask, uids }
+        Self { mask, uids, had_size_signal }
     }
 
     /// Restores the uids and the signal mask. On an error the program would go on with root's real uid: the login must be
@@ -282,6 +313,9 @@ impl Drop for CallerGuard {
         // There are uids to restore only where a panic kept `Attempt::restore_caller` from being reached.
         let _ = self.restore_uids();
         if let Some(mask) = &self.mask {
+            if !self.had_size_signal {
+                signals::take(Signal::SIGXFSZ);
+            }
             // It was this thread's own mask, so it is valid.
             let _ = mask.thread_set_mask();
         }

@@ -35,7 +35,7 @@ pub(crate) fn pass_on(pamh: &mut PamHandle, length: CodeLength, typed: &[u8], ve
             Method::RecoveryCode { kind: RecoveryKind::Scratch, .. } => Some(usize::from(SCRATCH_DIGITS)),
         },
         // Most authenticators have six. The login is refused, whatever the next modules do with the password.
-        Verdict::Refused(_) => Some(6),
+        Verdict::Refused(_) | Verdict::Unrecorded(_) => Some(6),
     };
     let length = length.0.or(digits);
     let password = length.and_then(|length| typed.get(..typed.len().checked_sub(length)?));

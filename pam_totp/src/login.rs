@@ -65,10 +65,12 @@ fn log_in(pamh: &mut PamHandle, words: &[&[u8]], flags: PamFlag) -> Outcome {
     }
     // Nothing that happens from here on changes the outcome, except that the program cannot be left with root's real uid.
     let _ = catch_unwind(AssertUnwindSafe(|| after_login(pamh, attempt, &store, &outcome)));
+    attempt.audit.send_again();
+    attempt.count_lost_lines(&store, outcome.pace_of_lost_lines());
     if let Err(login_error) = restore_caller(attempt) {
         return login_error;
     }
-    if matches!(outcome, Outcome::Refused(_) | Outcome::StillLocked { .. } | Outcome::Unanswered(_))
+    if (outcome.refusal().is_some() || matches!(outcome, Outcome::Unanswered(_)))
         && attempt.config.fail_delay > Seconds(0)
     {
         libpam::fail_delay(pamh, Duration::from_secs(attempt.config.fail_delay.0));
@@ -213,6 +215,7 @@ fn judge(
     Ok(match verdict {
         Verdict::Accepted(verified) => Outcome::Accepted(verified),
         Verdict::Refused(refusal) => Outcome::Refused(refusal),
+        Verdict::Unrecorded(unrecorded) => Outcome::Unrecorded { unrecorded, caller: None },
     })
 }
 
@@ -256,8 +259,7 @@ fn ask_for_recovery_code(
             refused(Reason::Malformed)
         }
     };
-    let Outcome::Refused(refusal) = outcome else { return Ok(outcome) };
-    Ok(Outcome::StillLocked { refusal, caller: CallerAtMaxTries::of(&attempt.request.service) })
+    Ok(outcome.after_lock(CallerAtMaxTries::of(&attempt.request.service)))
 }
 
 /// Whether the user is asked after the answer of an earlier module was judged. `Break`: its outcome is that of the login.
@@ -266,7 +268,7 @@ fn after_first_pass(
     store: &impl Engine,
     outcome: Outcome,
 ) -> Result<ControlFlow<Outcome>, LoginError> {
-    let (Outcome::Refused(refusal), FirstPass::Try) = (&outcome, attempt.arguments.first_pass) else {
+    let (Some(refusal), FirstPass::Try) = (outcome.refusal(), attempt.arguments.first_pass) else {
         return Ok(Break(outcome));
     };
     if refusal.reason == Reason::Malformed {
@@ -281,6 +283,8 @@ fn after_first_pass(
 fn log(attempt: &mut Attempt<'_>, store: &impl Engine, outcome: &Outcome) -> Result<(), Outcome> {
     let event = attempt.audit.outcome(outcome, attempt.who.as_ref().map(Who::name));
     attempt.leave_notice(store, &event);
+    // Before the caller may stop the process: what cannot be sent later is counted.
+    attempt.count_lost_lines(store, outcome.pace_of_lost_lines());
     restore_caller(attempt)
 }
 
@@ -346,26 +350,18 @@ fn after_login(pamh: &PamHandle, attempt: &mut Attempt<'_>, store: &impl Engine,
                 attempt.say(pamh, PAM_TEXT_INFO, &messages::reminder(days_left));
             }
         }
-        Outcome::Refused(refusal) if attempt.has_first_factor() => {
-            if let Some(why) = messages::refusal(refusal) {
-                attempt.say(pamh, PAM_ERROR_MSG, &why);
-            }
-        }
-        // The lock was told before the second question.
-        Outcome::StillLocked { refusal, .. } if !refusal.reason.is_lock() => {
-            if let Some(why) = messages::refusal(refusal) {
+        Outcome::Refused(_) | Outcome::StillLocked { .. } | Outcome::Unrecorded { .. } => {
+            if attempt.has_first_factor()
+                && let Some(why) = outcome.refusal_to_tell().and_then(messages::refusal)
+            {
                 attempt.say(pamh, PAM_ERROR_MSG, &why);
             }
         }
         Outcome::Unanswered(Unanswered::Late) if attempt.has_first_factor() => {
             attempt.say(pamh, PAM_ERROR_MSG, messages::LATE);
         }
-        Outcome::Refused(_)
-        | Outcome::StillLocked { .. }
-        | Outcome::Unanswered(_)
-        | Outcome::Ignored(_)
-        | Outcome::LoginError(_)
-        | Outcome::Misplaced { .. } => {}
+        Outcome::Unanswered(_) | Outcome::Ignored(_) | Outcome::LoginError(_) | Outcome::Misplaced { .. } => {
+        }
     }
 }
 

@@ -2,17 +2,18 @@
 
 use crate::outcome::{EnrolmentAborted, LoginError, Outcome};
 use crate::request::Request;
+use std::cell::Cell;
 use std::path::Path;
 use std::time::Duration;
 use totp_core::account_recovery::TokenRefused;
-use totp_core::audit_event::{Event, Name};
+use totp_core::audit_event::{Event, Name, Severity};
 use totp_core::enrolment::draft::NotConfirmed;
 use totp_core::login::{Method, Reason, Refusal};
 use totp_core::module_arguments::Arguments;
 use totp_core::policy::Exempted;
 use totp_core::policy::device::DeviceId;
 use totp_core::time::Seconds;
-use totp_host::audit_log::AuditLog;
+use totp_host::audit_log::{AuditLog, Delivery};
 use totp_host::config_and_keyring;
 
 /// How long a full socket may delay a login.
@@ -23,19 +24,73 @@ const PATIENCE: Duration = Duration::from_millis(500);
 pub(crate) fn log_without_settings(words: &[&[u8]], request: &Request, outcome: &Outcome) {
     let socket =
         config_and_keyring::log_socket(Arguments::config_file(words).as_deref(), Some(&request.service));
-    Audit::open(&socket, request).outcome(outcome, None);
+    let mut audit = Audit::open(&socket, request);
+    audit.outcome(outcome, None);
+    audit.send_again();
 }
 
 /// The log of one login.
 pub(crate) struct Audit<'a> {
     request: &'a Request,
     log: AuditLog,
+    /// What the ledger says of earlier lines that were lost. The next line says it.
+    lost_before: Cell<u32>,
+    /// The lines of this login that the log did not take.
+    unsent: Vec<Unsent>,
+    /// How many lines that the ledger counts the log was told of, or has taken since.
+    told: u32,
+}
+
+/// A line that the log did not take.
+struct Unsent {
+    severity: Severity,
+    line: String,
+    /// How many earlier lines it tells of.
+    told: u32,
+    /// The ledger counts it.
+    is_counted: bool,
 }
 
 impl<'a> Audit<'a> {
     /// Connects to `socket`. If nothing listens there, nothing is logged, and no login is refused for that.
     pub(crate) fn open(socket: &Path, request: &'a Request) -> Self {
-        Self { request, log: AuditLog::connect(socket, &tag(&request.service), PATIENCE) }
+        let log = AuditLog::connect(socket, &tag(&request.service), PATIENCE);
+        Self { request, log, lost_before: Cell::new(0), unsent: Vec::new(), told: 0 }
+    }
+
+    /// Notes how many lines about the account were lost before, for the next line to say.
+    pub(crate) fn lost_before(&self, count: u32) {
+        self.lost_before.set(count);
+    }
+
+    /// What the ledger does not know yet: how many more lines of this login are lost, and how many of those that it counts the log
+    /// was told of.
+    pub(crate) fn uncounted(&self) -> Option<(u32, u32)> {
+        let lost = self.unsent.iter().filter(|unsent| !unsent.is_counted).count();
+        let lost = u32::try_from(lost).unwrap_or(u32::MAX);
+        (lost > 0 || self.told > 0).then_some((lost, self.told))
+    }
+
+    /// The ledger knows it now, and counts the lost lines if `is_counted`.
+    pub(crate) fn counted(&mut self, is_counted: bool) {
+        self.told = 0;
+        self.unsent.iter_mut().for_each(|unsent| unsent.is_counted |= is_counted);
+    }
+
+    /// Tries once more to send what the log did not take, until it fails again.
+    pub(crate) fn send_again(&mut self) {
+        if self.unsent.is_empty() {
+            return;
+        }
+        self.log.reconnect();
+        while let Some(Unsent { severity, line, told, is_counted }) = self.unsent.first() {
+            match self.log.write(*severity, line) {
+                Delivery::Sent => {}
+                Delivery::Lost | Delivery::NoLog => return,
+            }
+            self.told = self.told.saturating_add(*told).saturating_add((*is_counted).into());
+            self.unsent.remove(0);
+        }
     }
 
     /// Writes the one line of this outcome, and returns it. `user` is the canonical name, if it is known.
@@ -85,8 +140,21 @@ impl<'a> Audit<'a> {
 
     /// As pam_syslog(3) would begin it.
     fn write(&mut self, event: &Event) {
+        let severity = event.name().severity();
+        // A step says nothing of what is missing, and is not missed.
+        let told = if severity == Severity::Debug { 0 } else { self.lost_before.take() };
+        let telling = (told > 0).then(|| event.clone().field("lines_lost", told));
+        let event = telling.as_ref().unwrap_or(event);
         let (service, facility) = (tag(&self.request.service), self.request.facility);
-        self.log.write(event.name().severity(), format_args!("pam_totp({service}:{facility}): {event}"));
+        let line = format_args!("pam_totp({service}:{facility}): {event}");
+        match self.log.write(severity, line) {
+            Delivery::Sent => self.told = self.told.saturating_add(told),
+            Delivery::Lost if severity != Severity::Debug => {
+                let line = format!("pam_totp({service}:{facility}): {event}");
+                self.unsent.push(Unsent { severity, line, told, is_counted: false });
+            }
+            Delivery::Lost | Delivery::NoLog => {}
+        }
     }
 }
 
@@ -127,6 +195,7 @@ fn describe(outcome: &Outcome, user: Option<&str>, request: &Request) -> Event {
         | Outcome::StillLocked { refusal: Refusal { reason, .. }, .. } => {
             detailed(about(Name::Refused).field("reason", reason.as_str()), *reason)
         }
+        Outcome::Unrecorded { unrecorded, .. } => unrecorded.event(about),
         Outcome::Unanswered(why) => about(Name::Refused).field("reason", why.as_str()),
         Outcome::LoginError(error) => login_error(about(Name::Error), error),
         Outcome::Misplaced { facility } => about(Name::Error).field(

@@ -9,7 +9,7 @@ use totp_core::account_recovery::TokenRefused;
 use totp_core::audit_event::{self, Event, Name};
 use totp_core::enrolment::draft::NotConfirmed;
 use totp_core::factor::ClockOff;
-use totp_core::login::Reason;
+use totp_core::login::{Reason, Unrecorded};
 use totp_core::module_arguments::Arguments;
 use totp_core::time::Seconds;
 
@@ -175,6 +175,7 @@ fn the_page_has_every_reason_of_a_refusal_and_no_other() {
         fields.into_iter().find(|(key, _)| *key == "reason").unwrap().1
     });
     let mut all: BTreeSet<String> = logged.collect();
+    all.insert(Unrecorded::REASON.to_owned());
     all.extend(unanswered.into_iter().map(|why| why.as_str().to_owned()));
     all.extend(reasons.into_iter().map(|reason| reason.as_str().to_owned()));
     assert_eq!(words(&page("pam_totp.8").section("LOG").subsection("Reasons of a refusal")), all);

@@ -125,7 +125,7 @@ pub(crate) const TOKEN: &str = "The second factor of this account was reset: typ
 /// Why a reset token was refused.
 pub(crate) fn token_refused(why: TokenRefused) -> &'static str {
     match why {
-        TokenRefused::Wrong => "That is not the reset token.",
+        TokenRefused::Wrong | TokenRefused::Unrecorded => "That is not the reset token.",
         TokenRefused::Expired | TokenRefused::Dead => {
             "That reset token is no longer valid: ask an administrator for another."
         }

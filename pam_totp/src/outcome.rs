@@ -7,7 +7,8 @@ use totp_core::account_recovery::TokenRefused;
 use totp_core::enrolment::draft::NotConfirmed;
 use totp_core::enrolment::{Enrolled, EnrolmentError};
 use totp_core::keyring::OpenError;
-use totp_core::login::{JudgeError, Reason, Refusal, Verified};
+use totp_core::login::{JudgeError, Reason, Refusal, Unrecorded, Verified};
+use totp_core::lost_lines::Pace;
 use totp_core::module_arguments::ArgumentError;
 use totp_core::policy::{Exemption, Unenrolled};
 use totp_core::store::{Document, StoreError};
@@ -33,12 +34,87 @@ pub(crate) enum Outcome {
     Refused(Refusal),
     /// A locked account was asked for a recovery code after a first factor, and the answer was refused too.
     StillLocked { refusal: Refusal, caller: CallerAtMaxTries },
+    /// A code was looked at, and the result could not be recorded: refused like a wrong code. If it was the answer to the second
+    /// question of a locked account, there is a caller.
+    Unrecorded { unrecorded: Unrecorded, caller: Option<CallerAtMaxTries> },
     /// Refused, because there is no answer to judge.
     Unanswered(Unanswered),
     /// Something does not work, and nobody can log in.
     LoginError(LoginError),
     /// The service file has the module on a line of another type than `auth`.
     Misplaced { facility: &'static str },
+}
+
+impl Outcome {
+    /// The same, as the outcome of the second question to a locked account.
+    pub(crate) fn after_lock(self, caller: CallerAtMaxTries) -> Self {
+        if let Self::Refused(refusal) = self {
+            return Self::StillLocked { refusal, caller };
+        }
+        if let Self::Unrecorded { unrecorded, .. } = self {
+            return Self::Unrecorded { unrecorded, caller: Some(caller) };
+        }
+        self
+    }
+
+    /// The refusal that the person is still to be told of: a lock was told before the second question.
+    pub(crate) fn refusal_to_tell(&self) -> Option<&Refusal> {
+        let is_told = matches!(self, Self::StillLocked { refusal, .. } if refusal.reason.is_lock());
+        self.refusal().filter(|_| !is_told)
+    }
+
+    /// The refusal that the person is told of. A code whose use could not be recorded looks like a wrong one.
+    pub(crate) fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Refused(refusal)
+            | Self::StillLocked { refusal, .. }
+            | Self::Unrecorded { unrecorded: Unrecorded { as_wrong: refusal, .. }, .. } => Some(refusal),
+            Self::Accepted(_)
+            | Self::Enrolled(_)
+            | Self::EnrolmentAborted(_)
+            | Self::Exempted { .. }
+            | Self::Ignored(_)
+            | Self::NotEnrolled(_)
+            | Self::Unanswered(_)
+            | Self::LoginError(_)
+            | Self::Misplaced { .. } => None,
+        }
+    }
+}
+
+impl Outcome {
+    /// Which lost lines about such outcomes are counted: one a minute of those that cost a stranger nothing.
+    pub(crate) fn pace_of_lost_lines(&self) -> Pace {
+        match self {
+            Self::Refused(refusal)
+            | Self::StillLocked { refusal, .. }
+            | Self::Unrecorded { unrecorded: Unrecorded { as_wrong: refusal, .. }, .. } => {
+                match refusal.reason {
+                    Reason::Wrong
+                    | Reason::ClockOff(_)
+                    | Reason::Replayed
+                    | Reason::ClockBack(_)
+                    | Reason::BeforeBoot(_) => Pace::Each,
+                    Reason::Malformed
+                    | Reason::Limited(_)
+                    | Reason::Locked(_)
+                    | Reason::Disabled
+                    | Reason::NotEnrolled
+                    | Reason::UnknownUser
+                    | Reason::Busy => Pace::OneAMinute,
+                }
+            }
+            Self::Accepted(_)
+            | Self::Enrolled(_)
+            | Self::Exempted { .. }
+            | Self::Ignored(_)
+            | Self::NotEnrolled(_) => Pace::Each,
+            Self::EnrolmentAborted(_)
+            | Self::Unanswered(_)
+            | Self::LoginError(_)
+            | Self::Misplaced { .. } => Pace::OneAMinute,
+        }
+    }
 }
 
 /// Why there is no answer to judge. Nothing was charged.
@@ -204,10 +280,13 @@ impl From<Outcome> for PamResultCode {
                 | Reason::Locked(_)
                 | Reason::Disabled => Self::PAM_AUTH_ERR,
             },
-            Outcome::StillLocked { caller, .. } => match caller {
-                CallerAtMaxTries::EndsLogin => Self::PAM_MAXTRIES,
-                CallerAtMaxTries::Fails => Self::PAM_AUTH_ERR,
-            },
+            Outcome::Unrecorded { caller: None, .. } => Self::PAM_AUTH_ERR,
+            Outcome::StillLocked { caller, .. } | Outcome::Unrecorded { caller: Some(caller), .. } => {
+                match caller {
+                    CallerAtMaxTries::EndsLogin => Self::PAM_MAXTRIES,
+                    CallerAtMaxTries::Fails => Self::PAM_AUTH_ERR,
+                }
+            }
             Outcome::Unanswered(Unanswered::Late | Unanswered::RecoveryCode) => Self::PAM_AUTH_ERR,
             Outcome::Unanswered(Unanswered::Conversation) => Self::PAM_CONV_ERR,
             Outcome::EnrolmentAborted(why) => match why {
@@ -266,6 +345,17 @@ mod tests {
         for outcome in errors {
             let code = code(outcome);
             assert!(!matches!(code, PamResultCode::PAM_SUCCESS | PamResultCode::PAM_IGNORE), "{code:?}");
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_recorded_is_answered_as_a_wrong_code_is() {
+        for as_wrong in [Reason::Wrong, Reason::Locked(Seconds(60)), Reason::Disabled].map(Refusal::from) {
+            let unrecorded = Unrecorded { as_wrong, error: StoreError::Conflict };
+            assert_eq!(
+                code(Outcome::Unrecorded { unrecorded, caller: None }),
+                code(Outcome::Refused(as_wrong))
+            );
         }
     }
 

@@ -95,6 +95,7 @@ fn of_ledger(
         }
     };
     input.enrolled = Some(true);
+    attempt.audit.lost_before(held.ledger().lost_lines());
     let reset_notice = held.ledger().notice();
     let now = machine::now()?;
     input.since_code = caller.and_then(|caller| freshness::since_code(attempt, &held, caller, now));

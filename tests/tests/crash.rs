@@ -204,7 +204,9 @@ impl Writes {
             let (length, offset) = extent(&point.line);
             (offset, after[offset..offset + length].to_vec())
         });
-        let mut writes: Vec<_> = writes.collect();
+        // What is written to both slots at once, before a look, is what is there.
+        let mut writes: Vec<(usize, Vec<u8>)> =
+            writes.filter(|(_, written)| written.len() < before.len()).collect();
         // The charge of a code is written over by the record of the look.
         writes.dedup_by_key(|(offset, _)| *offset);
         assert!(matches!(writes.len(), 1 | 2), "each slot once: {points:?}");

@@ -36,7 +36,7 @@ fn a_failing_call_on_the_log_changes_no_login() {
         assert!(heard <= 3, "said twice: {error} at {point:?}");
         *lines.entry(heard).or_insert(0) += 1;
     }
-    // Where it did fail there is no line; where it was not the log's call, or is made again, there is.
+    // Where it says that there is no log there is no line; where it was not the log's call, or is made again, there is.
     let has_both = lines.contains_key(&0) && lines.contains_key(&3);
     assert!(has_both || !sweep.is_complete(), "{lines:?}");
 }

@@ -21,6 +21,34 @@ fn a_line_that_is_refused_once_is_written_at_the_end_of_the_call() {
     assert_eq!(strace::login_failing_at(&login, &line, "EAGAIN").code, PamCode::SUCCESS);
     let lines: Vec<String> = fixture.journal.events().iter().skip(logged).map(Event::what).collect();
     assert_eq!(lines, ["accepted"]);
+    assert_eq!(fixture.login_with_code_at("alice", THEN + 240).code(), PamCode::SUCCESS);
+    assert_eq!(fixture.journal.last().field("lines_lost"), "", "it was not lost");
+}
+
+#[test]
+fn where_there_is_no_log_nothing_is_counted() {
+    let fixture = Fixture::with(&["alice"]);
+    fs::remove_file(fixture.path("log")).unwrap();
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+    let log = FullLog(bind(&fixture));
+    assert_eq!(fixture.login_with_code_at("alice", THEN + 60).code(), PamCode::SUCCESS);
+    assert_eq!(log.event().field("lines_lost"), "");
+}
+
+#[test]
+fn refusals_by_a_lock_neither_fill_nor_empty_the_count() {
+    let fixture =
+        Fixture::builder().config("[limit]\nlock_after = 1\nlock_for = \"1h\"").enrolled("alice").build();
+    let wrong = fixture.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
+    let full = FullLog::of(&fixture);
+    assert_eq!(fixture.login("alice").types(wrong).at(THEN).code(), PamCode::AUTH_ERR);
+    for _ in 0..2 {
+        assert_ne!(fixture.login_with_code_at("alice", THEN + 30).code(), PamCode::SUCCESS);
+    }
+    assert_ne!(fixture.login_with_code_at("alice", THEN + 60).code(), PamCode::SUCCESS);
+    full.empty();
+    assert_eq!(fixture.login_with_code_at("alice", THEN + 7200).code(), PamCode::SUCCESS);
+    assert_eq!(full.event().field("lines_lost"), "2");
 }
 
 #[test]
@@ -71,6 +99,12 @@ fn a_lost_line_of_a_command_is_counted_too() {
     assert_eq!(full.event().field("lines_lost"), "1");
 }
 
+fn bind(fixture: &Fixture) -> UnixDatagram {
+    let log = UnixDatagram::bind(fixture.path("log")).unwrap();
+    log.set_nonblocking(true).unwrap();
+    log
+}
+
 /// A log that any account has filled: what is sent to it waits in vain, until it is emptied.
 struct FullLog(UnixDatagram);
 
@@ -78,8 +112,7 @@ impl FullLog {
     fn of(fixture: &Fixture) -> Self {
         let path = fixture.path("log");
         fs::remove_file(&path).unwrap();
-        let log = UnixDatagram::bind(&path).unwrap();
-        log.set_nonblocking(true).unwrap();
+        let log = bind(fixture);
         let flood = UnixDatagram::unbound().unwrap();
         flood.set_nonblocking(true).unwrap();
         while flood.send_to(b"<13>flood", &path).is_ok() {}

@@ -4,13 +4,16 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what is not there fails the test")]
 
 use acceptance::clock::{self, THEN};
+use acceptance::enroll_command;
 use acceptance::fixture::Fixture;
 use acceptance::login::{PROMPT, PamCode};
 use acceptance::machine::PASSWORD;
 use acceptance::site::Site;
 use acceptance::snapshot::{Snapshot, renewed_codes};
 use acceptance::strace::{self, Point};
+use acceptance::sweep::Sweep;
 use acceptance::terminal::Terminal;
+use std::process::Command;
 
 #[test]
 fn under_a_size_limit_a_right_code_is_accepted_or_looks_wrong() {
@@ -54,6 +57,45 @@ fn a_code_that_was_charged_under_a_size_limit_is_used_up() {
 }
 
 #[test]
+fn at_every_size_limit_a_code_looks_wrong_or_is_used_up() {
+    let right = |site: &Site, _: &[String]| present_code(site);
+    let wrong = |site: &Site| site.fixture.authenticator("alice").wrong_code();
+    each_size_limit_tells_nothing(&right, &wrong);
+}
+
+#[test]
+fn at_every_size_limit_a_recovery_code_looks_wrong_or_is_used_up() {
+    let right = |_: &Site, codes: &[String]| codes[0].clone();
+    each_size_limit_tells_nothing(&right, &|_| WRONG_RECOVERY_CODE.to_owned());
+}
+
+#[test]
+fn under_a_size_limit_a_command_tells_nothing_of_a_code() {
+    let fixture = Fixture::with(&["alice"]);
+    let renew = fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]);
+    let recovery_code = renewed_codes(&renew.stdout).unwrap().remove(0);
+    let snapshot = Snapshot::of(&fixture);
+    let test = |size: usize, typed: &str| {
+        snapshot.restore();
+        let command = fixture.command(&["test", "alice", "--code-fd", "0"]);
+        let mut limited = Command::new("/usr/bin/prlimit");
+        limited.arg(format!("--fsize={size}")).arg(command.get_program()).args(command.get_args());
+        enroll_command::run(limited, typed)
+    };
+    for size in Sweep::today().points(sizes()) {
+        let code = fixture.authenticator("alice").code_at(clock::well_inside_a_step(30, 5));
+        let wrong = fixture.authenticator("alice").wrong_code();
+        for (right, wrong) in [(&code, &wrong), (&recovery_code, &WRONG_RECOVERY_CODE.to_owned())] {
+            let [right, wrong] = [right, wrong].map(|typed| test(size, typed));
+            assert!(
+                right.status == 0 || (right.status, &right.stderr) == (wrong.status, &wrong.stderr),
+                "right {right:?}, wrong {wrong:?}: {size}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_record_that_fails_after_the_look_looks_like_a_wrong_code() {
     let fixture = Fixture::with(&["alice"]);
     let typed = fixture.authenticator("alice").code_at(THEN);
@@ -73,8 +115,44 @@ const WRONG_BEFORE: [usize; 2] = [0, 1];
 const LIMITS: [u64; 4] = [0, 4, 8, 16];
 /// The signal of a file that becomes too large is left to itself, or ignored; a program inherits that (execve(2)).
 const CALLERS: [&str; 2] = [":", "trap '' XFSZ"];
+/// What a limit, a full disk, a quota and a broken disk answer.
+const ERRORS: [&str; 4] = ["EFBIG", "ENOSPC", "EDQUOT", "EIO"];
 /// It has the form of one.
 const WRONG_RECOVERY_CODE: &str = "0000-0000-0000-0000";
+
+/// The sizes from nothing to a whole ledger: each near the beginning of its slots, where their content is, and some of the others.
+fn sizes() -> impl Iterator<Item = usize> {
+    (0..=2 * 4096 + 1).filter(|size| size % 4096 <= 600 || size % 64 == 0)
+}
+
+/// A right code under each limit, with and without a wrong one before: accepted, or refused like a wrong code; and if it was
+/// charged, used up.
+fn each_size_limit_tells_nothing(right: &dyn Fn(&Site, &[String]) -> String, wrong: Typed<'_>) {
+    for wrong_before in WRONG_BEFORE {
+        let mut site = site(wrong_before);
+        let renew = site.fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]);
+        let codes = renewed_codes(&renew.stdout).unwrap();
+        let (snapshot, before) = (Snapshot::of(&site.fixture), charged(&site));
+        for size in Sweep::today().points(sizes()) {
+            snapshot.restore();
+            let wrong = wrong(&site);
+            let wrong = su_limited(&mut site, &format!("ulimit -c 0; exec prlimit --fsize={size}"), &wrong);
+            snapshot.restore();
+            let typed = right(&site, &codes);
+            let right = su_limited(&mut site, &format!("ulimit -c 0; exec prlimit --fsize={size}"), &typed);
+            assert!(
+                right.is_accepted || right.said == wrong.said,
+                "right {:?}, wrong {:?}: {size} bytes",
+                right.said,
+                wrong.said
+            );
+            if right.is_accepted || charged(&site) > before {
+                let again = site.fixture.login("alice").types(&typed).code();
+                assert_eq!(again, PamCode::AUTH_ERR, "{:?}, then: {size} bytes", right.said);
+            }
+        }
+    }
+}
 
 /// What is typed at a call.
 type Typed<'a> = &'a dyn Fn(&Site) -> String;
@@ -129,19 +207,26 @@ fn each_failure_after_the_look_looks_wrong(fixture: &Fixture, typed: &str) {
     let snapshot = Snapshot::of(fixture);
     let points = strace::record_login(&login, &[fixture.ledger("alice")]);
     let stores = |point: &Point| ["pwrite64", "fdatasync"].contains(&point.name.as_str());
-    for point in points.into_iter().filter(stores).skip(1) {
+    let cases = points.into_iter().filter(stores).skip(1);
+    for (point, error) in cases.flat_map(|point| ERRORS.map(|error| (point.clone(), error))) {
         snapshot.restore();
-        let code = strace::login_failing_at(&login, &point, "EIO").code;
-        assert!([PamCode::SUCCESS, PamCode::AUTH_ERR].contains(&code), "{code:?}: {}", point.line);
+        let code = strace::login_failing_at(&login, &point, error).code;
+        assert!([PamCode::SUCCESS, PamCode::AUTH_ERR].contains(&code), "{code:?}: {error}, {}", point.line);
+        let reason = fixture.journal.last().field("reason").to_owned();
+        assert_eq!(reason == "unrecorded", code == PamCode::AUTH_ERR, "{reason}: {error}, {}", point.line);
     }
 }
 
 /// Bob calls su for alice, with her password and this code.
 fn su(site: &mut Site, caller: &str, blocks: u64, typed: &str) -> Answer {
+    su_limited(site, &format!("{caller}; ulimit -f {blocks};"), typed)
+}
+
+fn su_limited(site: &mut Site, limit: &str, typed: &str) -> Answer {
     let bob = site.fixture.machine().uid("bob").to_string();
     let mut shell = site.fixture.machine().namespace().command("/usr/bin/setpriv");
     shell.args(["--reuid", &bob, "--regid", &bob, "--clear-groups", "/bin/sh", "-c"]);
-    shell.arg(format!("{caller}; ulimit -f {blocks}; su alice -c true; echo status $?"));
+    shell.arg(format!("({limit} su alice -c true); echo status $?"));
     let logged = site.fixture.journal.events().len();
     let mut su = Terminal::open(shell.env("LC_ALL", "C.UTF-8"));
     su.expect("Password: ");

@@ -106,6 +106,10 @@ pub(crate) fn try_code(
             context.audit(&context.event(name, account).field("reason", refusal.reason.as_str()));
             Ok(Err(refusal.reason))
         }
+        Verdict::Unrecorded(unrecorded) => {
+            context.audit(&unrecorded.event(|name| context.event(name, account)));
+            Ok(Err(unrecorded.as_wrong.reason))
+        }
     }
 }
 
@@ -135,7 +139,7 @@ pub(crate) fn judge_answer(
             | Reason::Locked(_)
             | Reason::Disabled => Ok(Verdict::Refused(refusal)),
         },
-        accepted @ Verdict::Accepted(_) => Ok(accepted),
+        verdict @ (Verdict::Accepted(_) | Verdict::Unrecorded(_)) => Ok(verdict),
     }
 }
 
@@ -163,6 +167,9 @@ impl Host for CommandHost<'_> {
         self.keyring = Some(self.context.keyring()?);
         Ok(())
     }
+
+    /// The line of the next login says it.
+    fn lost_lines(&mut self, _count: u32) {}
 
     fn error(&self, error: JudgeError) -> CommandError {
         error.into()

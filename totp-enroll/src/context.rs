@@ -5,21 +5,22 @@ use crate::cli::Cli;
 use crate::command_error::CommandError;
 use crate::notify::mail_program;
 use crate::output::{self, Format};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use totp_core::audit_event::{Event, Name};
+use totp_core::audit_event::{self, Event, Name};
 use totp_core::config::{Command, Config};
 use totp_core::enrolment;
 use totp_core::keyring::Keyring;
-use totp_core::login::Rules;
+use totp_core::login::{self, Rules};
+use totp_core::lost_lines::{NewCount, Pace};
 use totp_core::notice::Notice;
 use totp_core::random::Secret;
 use totp_core::store::notices::{NoticeSpool as _, Origin};
 use totp_core::store::{Engine, Entries, Hold, KeyringLocks, Store as _};
-use totp_core::user::Account;
-use totp_host::audit_log::AuditLog;
+use totp_core::user::{Account, User};
+use totp_host::audit_log::{AuditLog, Delivery};
 use totp_host::config_and_keyring;
 use totp_host::config_and_keyring::KeyringReader;
 use totp_host::machine::{self, OsEntropy};
@@ -46,6 +47,8 @@ pub(crate) struct Context {
     pub(crate) store: Store,
     /// This command has spooled a notice.
     pub(crate) left_a_notice: Cell<bool>,
+    /// What the log did not take.
+    unsent: RefCell<Vec<Event>>,
 }
 
 impl Context {
@@ -63,7 +66,15 @@ impl Context {
         let keyring = KeyringReader::new(&config.paths);
         let store = totp_host::store::open(&config.paths, keyring.clone());
         let (format, operator) = (Format::of(cli.json), Operator::present()?);
-        Ok(Self { config, format, operator, keyring, store, left_a_notice: Cell::new(false) })
+        Ok(Self {
+            config,
+            format,
+            operator,
+            keyring,
+            store,
+            left_a_notice: Cell::new(false),
+            unsent: RefCell::default(),
+        })
     }
 
     /// The account of `user`, or the operator's own; it must exist.
@@ -173,8 +184,38 @@ impl Context {
 
     /// Writes an event to the audit log, without a notice; without a syslog daemon it is lost.
     pub(crate) fn log(&self, event: &Event) {
+        if self.send(event) == Delivery::Lost {
+            self.unsent.borrow_mut().push(event.clone());
+        }
+    }
+
+    fn send(&self, event: &Event) -> Delivery {
         AuditLog::connect(&self.config.paths.syslog, "totp-enroll", PATIENCE_FOR_SYSLOG)
-            .write(event.name().severity(), event);
+            .write(event.name().severity(), event)
+    }
+
+    /// Tries once more to send what the log did not take, until it fails again; the rest is counted in the ledgers of the accounts
+    /// that it is about. For the end of a command, which holds no ledger any more.
+    pub(crate) fn send_again(&self) {
+        let mut lost = 0u32;
+        for event in self.unsent.take() {
+            if lost == 0 && self.send(&event) == Delivery::Sent {
+                continue;
+            }
+            lost = lost.saturating_add(1);
+            // The command is done: what cannot be counted changes nothing.
+            let _ = self.count_lost_line(&event);
+        }
+    }
+
+    fn count_lost_line(&self, event: &Event) -> Result<(), CommandError> {
+        let line = event.to_string();
+        let fields = audit_event::fields(&line).unwrap_or_default();
+        let user = fields.iter().find(|(key, _)| *key == "user").and_then(|(_, user)| User::parse(user).ok());
+        let Some(user) = user else { return Ok(()) };
+        let new = NewCount { lost: 1, told: 0, pace: Pace::Each };
+        login::count_lines(&self.store, &user, PATIENCE, new, machine::now()?.realtime)?;
+        Ok(())
     }
 
     /// Puts a notice of the event that was just logged into the spool, if users are told of such events. The change has been made

@@ -44,6 +44,7 @@ use clap::Parser;
 use cli::{Cli, Command};
 use command_error::CommandError;
 use context::Context;
+use nix::sys::signal::{SigSet, Signal};
 use std::alloc::System;
 use std::process::ExitCode;
 use totp_core::random::wipe_stack;
@@ -55,6 +56,7 @@ static HEAP: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
     terminal::block_suspend();
+    block_size_signal();
     let cli = Cli::parse();
     let format = output::Format::of(cli.json);
     let result = run(&cli);
@@ -66,6 +68,12 @@ fn main() -> ExitCode {
             ExitCode::from(error.status())
         }
     }
+}
+
+/// Makes a write beyond the limit on the size of files (setrlimit(2)) an error with a message: the signal would end the command
+/// between a look at a code and its record. Programs that it starts have the signal again.
+fn block_size_signal() {
+    let _ = [Signal::SIGXFSZ].into_iter().collect::<SigSet>().thread_block();
 }
 
 /// Runs the command in a stack frame of its own, which `main` wipes.
@@ -108,5 +116,6 @@ fn with_context(
     let context = Context::open(cli)?;
     let result = act(&context);
     notify::after(&context);
+    context.send_again();
     result
 }

@@ -82,7 +82,9 @@ fn ask_token(context: &Context, terminal: &Terminal, account: &Account) -> Resul
     for _ in 0..ATTEMPTS {
         match try_token(context, account, &terminal.ask("token: ")?)? {
             Ok(authorised) => return Ok(authorised),
-            Err(TokenRefused::Wrong) => output::remark(&TokenRefused::Wrong.to_string()),
+            Err(reason @ (TokenRefused::Wrong | TokenRefused::Unrecorded)) => {
+                output::remark(&reason.to_string());
+            }
             Err(reason) => return Err(CommandError::not_permitted(reason.to_string())),
         }
     }

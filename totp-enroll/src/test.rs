@@ -127,6 +127,10 @@ fn judge_and_report<'a>(
             );
             refused(account, &refusal)
         }
+        Verdict::Unrecorded(unrecorded) => {
+            context.audit(&unrecorded.event(event));
+            refused(account, &unrecorded.as_wrong)
+        }
     })
 }
 

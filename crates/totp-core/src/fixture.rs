@@ -248,6 +248,8 @@ impl Host for FixedHost<'_> {
         Ok(())
     }
 
+    fn lost_lines(&mut self, _count: u32) {}
+
     fn error(&self, error: JudgeError) -> JudgeError {
         error
     }
@@ -295,6 +297,7 @@ pub fn word(result: Result<Verdict, JudgeError>) -> String {
         },
         Ok(Verdict::Refused(Refusal { reason, lock, .. })) => lock
             .map_or(reason.as_str().to_owned(), |lock| format!("{} and locked {}", reason.as_str(), lock.0)),
+        Ok(Verdict::Unrecorded(unrecorded)) => format!("unrecorded: {}", unrecorded.error),
         Err(error) => format!("error: {error}"),
     }
 }

@@ -21,6 +21,7 @@
 //! | [`config`] | the administrator's configuration, checked |
 //! | `document` | reading TOML: errors name the file, the line and what to do, and repeat no value |
 //! | [`audit_event`] | the line in the log |
+//! | [`lost_lines`] | how many lines the log did not take, for a later line to say |
 //! | `mail_text`, [`notice`] | the words of the mail to the owner; the notice that waits to be sent |
 //! | [`user`], [`code`], [`time`], [`network`], [`mail_address`], [`random`] | the nouns, parsed once at the border |
 //! | [`store`] | the traits that an engine implements, its errors, and the tests that every engine has to pass |
@@ -116,6 +117,7 @@ pub mod keyring;
 pub mod ledger;
 pub mod lockout;
 pub mod login;
+pub mod lost_lines;
 pub mod mail_address;
 mod mail_text;
 #[cfg(test)]

@@ -245,6 +245,7 @@ fn the_page_of_the_module_has_every_reason_against_a_step_of_a_reset_and_no_othe
 fn the_page_of_the_module_has_every_reason_against_a_token_and_no_other() {
     let token_refused = every!(TokenRefused:
         TokenRefused::Wrong => TokenRefused::Wrong,
+        TokenRefused::Unrecorded => TokenRefused::Unrecorded,
         TokenRefused::Expired => TokenRefused::Expired,
         TokenRefused::Dead => TokenRefused::Dead,
         TokenRefused::None => TokenRefused::None,

@@ -216,6 +216,7 @@ impl<X: Exclusion> History<X> {
                     }
                 }
             }
+            Verdict::Unrecorded(_) => panic!("memory can be written"),
         }
     }
 
@@ -253,6 +254,7 @@ impl<X: Exclusion> History<X> {
                 );
             }
             (Verdict::Refused(_), None) => {}
+            (Verdict::Unrecorded(_), _) => panic!("memory can be written"),
         }
     }
 

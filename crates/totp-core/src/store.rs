@@ -94,6 +94,13 @@ pub trait Held {
     /// [`StoreError`]; then nobody may be let in by `next`. After [`StoreError::Conflict`] nothing was recorded, and the enrolment
     /// has to be held anew.
     fn replace(&mut self, next: &Ledger, durability: Durability) -> Result<(), StoreError>;
+
+    /// Shows that [`Held::replace`] can write, however durable the record: writes what is stored once more to every place that
+    /// such a record goes to, and changes nothing. A code whose use needs a durable record is looked at only after this.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nothing may be looked at.
+    fn check_writable(&mut self) -> Result<(), StoreError>;
 }
 
 /// One user, enrolled or not, held by a command that changes the enrolment.

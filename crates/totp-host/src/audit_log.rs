@@ -13,46 +13,73 @@
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
 use std::os::unix::net::UnixDatagram;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use syslog::{Facility, Formatter3164, LogFormat, Logger, LoggerBackend, Severity as SyslogSeverity};
+use syslog::{Facility, Formatter3164, LogFormat, LoggerBackend, Severity as SyslogSeverity};
 use totp_core::audit_event::Severity;
 
 /// The log of one program.
 pub struct AuditLog {
-    /// `None`: no daemon listens.
-    logger: Option<Logger<LoggerBackend, Formatter3164>>,
+    socket: PathBuf,
+    formatter: Formatter3164,
+    /// Or why there is none.
+    connection: Result<LoggerBackend, ErrorKind>,
     patience: Duration,
 }
 
+/// What became of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Delivery {
+    /// The daemon has it.
+    Sent,
+    /// There is a log, and it did not take the line: its socket is full, say, or its daemon is being restarted.
+    Lost,
+    /// This machine has no log.
+    NoLog,
+}
+
 impl AuditLog {
-    /// Connects to `socket` as `program`. If no daemon listens, every line is dropped; that is not an error.
+    /// Connects to `socket` as `program`. If no daemon listens, no line is sent; that is not an error.
     /// A full socket delays each line by at most `patience`.
     #[must_use]
     pub fn connect(socket: &Path, program: &str, patience: Duration) -> Self {
-        let connect = || {
-            let datagram = UnixDatagram::unbound()?;
-            datagram.connect(socket)?;
-            datagram.set_write_timeout(Some(patience))?;
-            std::io::Result::Ok(datagram)
-        };
         let formatter = Formatter3164 {
             facility: Facility::LOG_AUTHPRIV,
             hostname: None,
             process: program.to_owned(),
             pid: std::process::id(),
         };
-        let logger = connect().ok().map(|datagram| Logger::new(LoggerBackend::Unix(datagram), formatter));
-        Self { logger, patience }
+        let connection = connected(socket, patience);
+        Self { socket: socket.to_owned(), formatter, connection, patience }
     }
 
-    /// Writes one line, in one datagram. A line that cannot be sent is lost.
-    pub fn write(&mut self, severity: Severity, message: impl Display) {
-        let Some(logger) = &mut self.logger else { return };
-        if let Some(line) = line(&logger.formatter, severity, message) {
-            send(&mut logger.backend, &line, self.patience);
+    /// Connects once more: the daemon may have been restarted since.
+    pub fn reconnect(&mut self) {
+        self.connection = connected(&self.socket, self.patience);
+    }
+
+    /// Writes one line, in one datagram.
+    pub fn write(&mut self, severity: Severity, message: impl Display) -> Delivery {
+        match &mut self.connection {
+            Ok(backend) => match line(&self.formatter, severity, message) {
+                Some(line) if send(backend, &line, self.patience) => Delivery::Sent,
+                Some(_) | None => Delivery::Lost,
+            },
+            Err(ErrorKind::NotFound) => Delivery::NoLog,
+            Err(_) => Delivery::Lost,
         }
     }
+}
+
+fn connected(socket: &Path, patience: Duration) -> Result<LoggerBackend, ErrorKind> {
+    let connect = || {
+        let datagram = UnixDatagram::unbound()?;
+        datagram.connect(socket)?;
+        datagram.set_write_timeout(Some(patience))?;
+        std::io::Result::Ok(LoggerBackend::Unix(datagram))
+    };
+    connect().map_err(|error| error.kind())
 }
 
 /// `<86>sshd[4711]: event=…`: the line of the crate without its timestamp, which stands between `>` and the name.
@@ -74,11 +101,12 @@ fn line(formatter: &Formatter3164, severity: Severity, message: impl Display) ->
 /// A timestamp of the crate: each has this length, since day, hour, minute and second have two digits.
 const TIME: &str = "Nov 20 19:00:00 ";
 
-/// Sends one datagram. A send that a signal interrupts is repeated for the rest of `patience`.
-fn send(backend: &mut LoggerBackend, line: &[u8], patience: Duration) {
+/// Sends one datagram; returns whether it was sent. A send that a signal interrupts is repeated for the rest of `patience`.
+fn send(backend: &mut LoggerBackend, line: &[u8], patience: Duration) -> bool {
     let begun = Instant::now();
     let mut was_interrupted = false;
-    while let Err(error) = backend.write(line)
+    let mut sent = backend.write(line);
+    while let Err(error) = &sent
         && error.kind() == ErrorKind::Interrupted
     {
         was_interrupted = true;
@@ -86,11 +114,13 @@ fn send(backend: &mut LoggerBackend, line: &[u8], patience: Duration) {
         if set_patience(backend, patience.saturating_sub(begun.elapsed())).is_err() {
             break;
         }
+        sent = backend.write(line);
     }
     if was_interrupted {
         // The next line has its full time again. Where that fails, it has what is left of this one's.
         let _ = set_patience(backend, patience);
     }
+    sent.is_ok()
 }
 
 fn set_patience(backend: &LoggerBackend, patience: Duration) -> std::io::Result<()> {
@@ -125,7 +155,7 @@ mod tests {
         for (severity, number) in
             [(Severity::Error, 3), (Severity::Notice, 5), (Severity::Info, 6), (Severity::Debug, 7)]
         {
-            log.write(severity, "event=debug step=\"a: b> c\"");
+            assert_eq!(log.write(severity, "event=debug step=\"a: b> c\""), Delivery::Sent);
             let process = std::process::id();
             let priority = 10 * 8 + number;
             assert_eq!(
@@ -138,13 +168,28 @@ mod tests {
     #[test]
     fn without_a_daemon_nothing_fails() {
         let directory = tempfile::tempdir().unwrap();
-        let mut log = AuditLog::connect(&directory.path().join("log"), "sshd", PATIENCE);
-        log.write(Severity::Info, "event=accepted");
-        assert!(log.logger.is_none());
-        // The same if the daemon goes away later.
+        let path = directory.path().join("log");
+        let mut log = AuditLog::connect(&path, "sshd", PATIENCE);
+        assert_eq!(log.write(Severity::Info, "event=accepted"), Delivery::NoLog);
+        // A daemon that goes away later has left a log that takes nothing.
         let (socket, mut log) = self::log(directory.path());
         drop(socket);
-        log.write(Severity::Info, "event=accepted");
+        assert_eq!(log.write(Severity::Info, "event=accepted"), Delivery::Lost);
+        log.reconnect();
+        assert_eq!(log.write(Severity::Info, "event=accepted"), Delivery::Lost);
+    }
+
+    #[test]
+    fn a_daemon_that_was_restarted_is_found_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let (socket, mut log) = log(directory.path());
+        drop(socket);
+        std::fs::remove_file(directory.path().join("log")).unwrap();
+        let socket = UnixDatagram::bind(directory.path().join("log")).unwrap();
+        assert_eq!(log.write(Severity::Info, "event=accepted"), Delivery::Lost);
+        log.reconnect();
+        assert_eq!(log.write(Severity::Info, "event=accepted"), Delivery::Sent);
+        assert!(received(&socket).ends_with("event=accepted"));
     }
 
     #[test]
@@ -153,9 +198,8 @@ mod tests {
         let (_socket, mut log) = log(directory.path());
         let begun = Instant::now();
         // The socket holds net.unix.max_dgram_qlen (10) datagrams and one more; then each line waits.
-        for _ in 0..12 {
-            log.write(Severity::Info, "event=accepted");
-        }
+        let delivered: Vec<_> = (0..12).map(|_| log.write(Severity::Info, "event=accepted")).collect();
+        assert_eq!((delivered.first(), delivered.last()), (Some(&Delivery::Sent), Some(&Delivery::Lost)));
         let waited = begun.elapsed();
         assert!(waited >= PATIENCE && waited < PATIENCE * 10, "{waited:?}");
     }
@@ -169,9 +213,7 @@ mod tests {
         let path = directory.path().join("log");
         let socket = UnixDatagram::bind(&path).unwrap();
         let mut log = AuditLog::connect(&path, "sshd", LONG);
-        let LoggerBackend::Unix(datagram) = &log.logger.as_ref().unwrap().backend else {
-            panic!("no datagrams")
-        };
+        let Ok(LoggerBackend::Unix(datagram)) = &log.connection else { panic!("no datagrams") };
         let datagram = datagram.try_clone().unwrap();
         let timeout = || datagram.write_timeout().unwrap();
         let begun = Instant::now();
@@ -187,7 +229,7 @@ mod tests {
             });
             // The last one waits until the other thread makes space.
             for _ in 0..12 {
-                log.write(Severity::Info, "event=accepted");
+                assert_eq!(log.write(Severity::Info, "event=accepted"), Delivery::Sent);
             }
             assert!(full.join().unwrap(), "no send was interrupted");
         });

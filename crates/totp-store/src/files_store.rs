@@ -1,4 +1,4 @@
-//! The store as files on one machine: `credentials/NAME.toml` and `ledgers/NAME` below one directory, and a login's hold on a user.
+//! The store as files on one machine: `credentials/NAME.toml` and `ledgers/NAME` below one directory.
 //!
 //! The lock on the ledger's file is the lock on the user. That file is never replaced, because a lock on a file that was renamed
 //! over excludes nobody. It is created under another name and renamed if the name is free, and it is removed only while locked; a
@@ -9,8 +9,8 @@ use crate::error::FileError;
 use crate::generation::GenerationCopies;
 use crate::spool::{SPOOL, SpoolDirectory};
 use crate::trusted_file_changes::make_directory;
+use crate::trusted_files::Locked;
 use crate::trusted_files::{Access, Directory, if_exists, read_opened, system};
-use crate::trusted_files::{Lock, Locked, lock};
 use nix::fcntl::{FallocateFlags, OFlag, fallocate};
 use nix::sys::stat::Mode;
 use nix::unistd::fdatasync;
@@ -19,7 +19,6 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 use totp_core::DocumentError;
 use totp_core::account_recovery::Reset;
 use totp_core::config::Paths;
@@ -29,7 +28,7 @@ use totp_core::ledger::Ledger;
 use totp_core::ledger::slot;
 use totp_core::ledger::slots::{self, Conversion, LENGTH, NextSlot, OpenLedgerError, Slots};
 use totp_core::random::Secret;
-use totp_core::store::{Charging, Durability, Engine, Held, Hold, LedgerKeys, Store, StoreError};
+use totp_core::store::{Engine, LedgerKeys, StoreError};
 use totp_core::user::User;
 
 /// The store at the paths of a config, whose ledgers have their MAC under `keys`. Opens and creates nothing yet.
@@ -70,92 +69,6 @@ impl FilesStore {
             ledgers: state.inner(LEDGERS, Access::RootOnly)?,
             state,
         })
-    }
-}
-
-impl Store for FilesStore {
-    const CHARGING: Charging = Charging::BeforeLook;
-
-    type Held = FileHeld;
-
-    fn hold(&self, user: &User, patience: Duration) -> Result<Hold<FileHeld>, StoreError> {
-        let dirs = self.dirs()?;
-        self.generation.check()?;
-        let component = user.component();
-        let path = dirs.ledgers.path.join(&component);
-        let deadline = Instant::now().checked_add(patience);
-        let mut missing = false;
-        let file = loop {
-            let Some(fd) = dirs.ledgers.file(&component, OFlag::O_RDWR)? else {
-                if dirs.credential(user, &component)?.is_none() {
-                    return Ok(Hold::NotEnrolled);
-                }
-                if missing {
-                    return Err(broken(&path, "is missing though the user is enrolled").into());
-                }
-                // A command that is enrolling this user creates the ledger first: look again.
-                missing = true;
-                continue;
-            };
-            match lock(fd, &path, deadline)? {
-                Lock::Locked(file) => break file,
-                Lock::Gone => {}
-                Lock::Busy => return Ok(Hold::Busy),
-            }
-        };
-        let bytes = read_file(&file, &path)?;
-        let slots = Slots::of(&bytes);
-        let Some(credential) = dirs.credential(user, &component)? else {
-            if slots.none_enrolled() {
-                return Ok(Hold::NotEnrolled);
-            }
-            let problem = "exists, but its credential is missing: restore the credential from a backup, or run \
-                           \"totp-enroll disable USER\" to remove the enrolment";
-            return Err(DocumentError::new(&path, problem).into());
-        };
-        let (ledger, slot) = match slots.newest_of(&credential, &*self.keys) {
-            Ok(Some(found)) => found,
-            Ok(None) => return Err(broken(&path, "is damaged, or belongs to another enrolment").into()),
-            Err(error) => return Err(unusable(&path, error)),
-        };
-        let file = LedgerFile { file, path, user: user.clone() };
-        Ok(Hold::Held(FileHeld { file, keys: Arc::clone(&self.keys), credential, ledger, slot }))
-    }
-}
-
-/// A held enrolment; dropping it unlocks the ledger.
-pub struct FileHeld {
-    file: LedgerFile,
-    keys: Arc<dyn LedgerKeys>,
-    credential: Credential,
-    ledger: Ledger,
-    slot: NextSlot,
-}
-
-impl Held for FileHeld {
-    fn credential(&self) -> &Credential {
-        &self.credential
-    }
-
-    fn ledger(&self) -> &Ledger {
-        &self.ledger
-    }
-
-    fn replace(&mut self, next: &Ledger, durability: Durability) -> Result<(), StoreError> {
-        let (slot, key) = (self.slot, self.keys.active_ledger_key()?);
-        self.file.write(next, slot, Some(&key))?;
-        match (durability, slot.conversion) {
-            (Durability::Process, Conversion::None) => {
-                // What follows in this hold goes over it: whatever could keep it from being written has been met by now.
-                self.slot = slot.again();
-                Ok(())
-            }
-            (Durability::Machine, _) | (Durability::Process, Conversion::Grow | Conversion::Finish) => {
-                self.file.sync()?;
-                self.slot = slot.other().other();
-                Ok(self.file.write_twin(next, slot, Some(&key))?)
-            }
-        }
     }
 }
 
@@ -306,14 +219,44 @@ impl LedgerFile {
         slot: NextSlot,
         key: Option<&LedgerKey>,
     ) -> Result<(), FileError> {
+        self.put(&self.encode(ledger, slot, key)?, slot)
+    }
+
+    /// The bytes of a slot.
+    pub(crate) fn encode(
+        &self,
+        ledger: &Ledger,
+        slot: NextSlot,
+        key: Option<&LedgerKey>,
+    ) -> Result<Vec<u8>, FileError> {
+        let no_key = || broken(&self.path, "cannot be written without the keyring");
+        slot.bytes(ledger, &self.user, key).ok_or_else(no_key)
+    }
+
+    /// Writes the bytes of a slot.
+    pub(crate) fn put(&self, bytes: &[u8], slot: NextSlot) -> Result<(), FileError> {
         if slot.conversion == Conversion::Grow {
             self.grow()?;
         }
-        let no_key = || broken(&self.path, "cannot be written without the keyring");
-        let bytes = slot.bytes(ledger, &self.user, key).ok_or_else(no_key)?;
         self.file
-            .write_all_at(&bytes, slot.offset() as u64)
+            .write_all_at(bytes, slot.offset() as u64)
             .map_err(|error| system(&self.path, "write", &error))
+    }
+
+    /// Writes both slots as they are. A limit on the size of files, or a full disk that copies what is written, stops this as it
+    /// would stop a record. Whatever stops it, the bytes stay what they were.
+    pub(crate) fn check_writable(&self) -> Result<(), FileError> {
+        let bytes = read_whole(&self.file, &self.path)?;
+        self.file.write_all_at(&bytes, 0).map_err(|error| system(&self.path, "write", &error))
+    }
+
+    /// Makes a slot count for nothing: a reader takes the other one. Not for a file of version 1, whose first block has both.
+    pub(crate) fn void(&self, slot: NextSlot) -> Result<(), FileError> {
+        let written = match slot.conversion {
+            Conversion::None => self.file.write_all_at(&[0; 8], slot.offset() as u64),
+            Conversion::Grow | Conversion::Finish => Ok(()),
+        };
+        written.map_err(|error| system(&self.path, "write", &error))
     }
 
     /// Allocates the second block of a file of version 1.

@@ -8,7 +8,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | the traits, one file each | `files_store` `entry` `users` `rotation` `spool` `enrolment_attempts` `maintenance` |
+//! | the traits, one file each | `files_store` `held` `entry` `users` `rotation` `spool` `enrolment_attempts` `maintenance` |
 //! | which directory and file, and how it is read | `files_store` |
 //! | the system calls: open, check the owner, lock; write | `trusted_files` `trusted_file_changes` `error` |
 //!
@@ -34,6 +34,7 @@ mod files_store;
 #[cfg(test)]
 mod fixture;
 mod generation;
+mod held;
 mod maintenance;
 mod rotation;
 mod trusted_file_changes;
@@ -49,7 +50,8 @@ pub mod timestamp_records;
 mod users;
 
 pub use entry::FileEntry;
-pub use files_store::{FileHeld, FilesStore, STATE_DIRECTORIES, open};
+pub use files_store::{FilesStore, STATE_DIRECTORIES, open};
+pub use held::FileHeld;
 pub use rotation::{FoundFile, KeyringLock, ResealingFiles};
 pub use users::Names;
 

@@ -1,7 +1,9 @@
-//! The border to C: the six exported symbols, and in the file beside this one the calls into libpam. `unsafe` stands here only.
-#![expect(unsafe_code, reason = "libpam is C; every block names who promises what it relies on")]
+//! The border to C: the six exported symbols, and in the files beside this one the calls into libpam and those about pending
+//! signals. `unsafe` stands here only.
+#![expect(unsafe_code, reason = "libpam and libc are C; every block names who promises what it relies on")]
 
 pub(crate) mod libpam;
+pub(crate) mod signals;
 
 use crate::EntryPoints;
 

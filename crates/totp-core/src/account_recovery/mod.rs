@@ -12,6 +12,8 @@ mod format;
 mod reset;
 mod reset_step;
 mod reset_token;
+#[cfg(test)]
+mod token_tests;
 
 pub use reset::{CompletionError, Reset, Stage};
 pub use reset_step::{
@@ -207,6 +209,9 @@ pub enum TokenRefused {
     /// It is a different token.
     #[error("the token is wrong")]
     Wrong,
+    /// It was looked at, and the result could not be recorded: it is answered like a wrong one, and charged.
+    #[error("the token is wrong")]
+    Unrecorded,
     /// The token has expired.
     #[error("the token has expired: ask an operator for a new one")]
     Expired,
@@ -227,7 +232,7 @@ impl TokenRefused {
     #[must_use]
     pub fn is_judged(self) -> bool {
         match self {
-            Self::Wrong => true,
+            Self::Wrong | Self::Unrecorded => true,
             Self::Expired | Self::Dead | Self::None | Self::Missing => false,
         }
     }
@@ -237,6 +242,7 @@ impl TokenRefused {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Wrong => "wrong",
+            Self::Unrecorded => "unrecorded",
             Self::Expired => "expired",
             Self::Dead => "dead",
             Self::None => "none",
@@ -273,8 +279,11 @@ pub fn try_token<E: Entry>(
     }
     token.refund();
     let token = token.id();
-    entry.keep_reset(&reset)?;
-    Ok(TokenOutcome::TokenAccepted(TokenAccepted { token }))
+    match entry.keep_reset(&reset) {
+        Ok(()) => Ok(TokenOutcome::TokenAccepted(TokenAccepted { token })),
+        Err(StoreError::Conflict) => Err(StoreError::Conflict),
+        Err(_) => Ok(TokenOutcome::Refused(TokenRefused::Unrecorded)),
+    }
 }
 
 /// Whether the account may be enrolled at this entry, where nobody is enrolled. Called in the same hold in which the

@@ -5,6 +5,7 @@ use crate::credential::MOST_AUTHENTICATORS;
 use crate::factor::FactorKind;
 use crate::ledger::{LastLogin, Ledger, LoginMethod, Progress, RecoveryMarks};
 use crate::lockout::{Failures, MOST_ATTEMPTS};
+use crate::lost_lines::LostLines;
 use crate::policy::device::{Device, MOST_DEVICES, Mark};
 use crate::random::Id;
 use crate::recovery::MOST_CODES;
@@ -36,6 +37,7 @@ pub(crate) fn ledger() -> impl Strategy<Value = Ledger> {
     );
     let notice =
         (any::<u64>(), any::<u64>(), any::<u32>()).prop_map(|(at, until, by)| ResetNotice { at, until, by });
+    let lost_lines = (1u32.., any::<u64>()).prop_map(|(count, counted_at)| LostLines { count, counted_at });
     let parts = (
         vec(progress, 0..=MOST_AUTHENTICATORS),
         failures,
@@ -43,8 +45,9 @@ pub(crate) fn ledger() -> impl Strategy<Value = Ledger> {
         option::of(last_login),
         vec(device, 0..=MOST_DEVICES),
         option::of(notice),
+        prop_oneof![lost_lines, Just(LostLines::default())],
     );
-    parts.prop_map(|(progress, failures, recovery, last_login, devices, notice)| Ledger {
+    parts.prop_map(|(progress, failures, recovery, last_login, devices, notice, lost_lines)| Ledger {
         credential: Id::new([1; 16]),
         progress,
         failures,
@@ -52,5 +55,6 @@ pub(crate) fn ledger() -> impl Strategy<Value = Ledger> {
         last_login,
         devices,
         notice,
+        lost_lines,
     })
 }

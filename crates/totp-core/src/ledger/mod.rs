@@ -12,6 +12,7 @@ use crate::credential::Credential;
 use crate::factor::Durability;
 use crate::factor::{Factor, FactorKind};
 use crate::lockout::Failures;
+use crate::lost_lines::LostLines;
 use crate::policy::device::Device;
 use crate::random::Id;
 use crate::recovery::{self, MOST_CODES};
@@ -30,6 +31,8 @@ pub struct Ledger {
     pub(crate) devices: Vec<Device>,
     /// A requested reset. Without one, the slot has the bytes that it had before resets existed.
     pub(crate) notice: Option<ResetNotice>,
+    /// Lines about the account that the log did not take.
+    pub(crate) lost_lines: LostLines,
 }
 
 /// How far one authenticator has been used.
@@ -113,6 +116,7 @@ impl Ledger {
             last_login: None,
             devices: Vec::new(),
             notice: None,
+            lost_lines: LostLines::default(),
         }
     }
 
@@ -150,6 +154,12 @@ impl Ledger {
         self.notice
     }
 
+    /// How many lines about this account the log did not take, at least, and was not told of since.
+    #[must_use]
+    pub fn lost_lines(&self) -> u32 {
+        self.lost_lines.count
+    }
+
     /// The remembered devices, expired or not.
     #[must_use]
     pub fn devices(&self) -> &[Device] {
@@ -176,6 +186,8 @@ pub(crate) enum Happened {
     DeviceUsed,
     /// A device was remembered.
     DeviceRemembered,
+    /// Lines that the log did not take were counted.
+    LinesCounted,
 }
 
 impl Happened {
@@ -184,7 +196,9 @@ impl Happened {
         match self {
             // If a crash of the machine loses one of these, a guesser gains a few attempts, or a use is forgotten that
             // opens nothing by itself.
-            Self::Settled | Self::Charged | Self::Refunded | Self::DeviceUsed => Durability::Process,
+            Self::Settled | Self::Charged | Self::Refunded | Self::DeviceUsed | Self::LinesCounted => {
+                Durability::Process
+            }
             Self::CodeUsed(factor) => factor.durability_of_use(),
             Self::Locked | Self::RecoveryCodeUsed | Self::DeviceRemembered => Durability::Machine,
         }

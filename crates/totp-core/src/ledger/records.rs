@@ -10,6 +10,7 @@ use crate::credential::MOST_AUTHENTICATORS;
 use crate::factor::FactorKind;
 use crate::ledger::{LastLogin, Ledger, LoginMethod, Progress, RecoveryMarks};
 use crate::lockout::{Failures, MOST_ATTEMPTS};
+use crate::lost_lines::LostLines;
 use crate::policy::device::{Device, MOST_DEVICES, Mark};
 use crate::random::Id;
 use crate::recovery::MOST_CODES;
@@ -20,6 +21,7 @@ const RECOVERY: u8 = 3;
 const LAST_LOGIN: u8 = 4;
 const DEVICE: u8 = 5;
 const RESET_NOTICE: u8 = 6;
+const LOST_LINES: u8 = 7;
 
 /// The number of a login by a recovery code, distinct from those of the kinds of factor ([`FactorKind::number`]).
 const RECOVERY_CODE: u8 = 2;
@@ -95,6 +97,10 @@ pub(super) fn encode(ledger: &Ledger) -> Vec<u8> {
         content.extend(by.to_be_bytes());
         records.add(RESET_NOTICE, &content);
     }
+    if ledger.lost_lines.count != 0 {
+        let LostLines { count, counted_at } = ledger.lost_lines;
+        records.add(LOST_LINES, &[&count.to_be_bytes()[..], &counted_at.to_be_bytes()].concat());
+    }
     records.0
 }
 
@@ -128,6 +134,7 @@ fn read(kind: u8, mut fields: Fields<'_>, ledger: &mut Ledger) -> Result<(), Rec
         LAST_LOGIN => last_login(&mut fields).map(|last| ledger.last_login = Some(last)),
         DEVICE => device(&mut fields).map(|device| ledger.devices.push(device)),
         RESET_NOTICE => reset_notice(&mut fields).map(|notice| ledger.notice = Some(notice)),
+        LOST_LINES => lost_lines(&mut fields).map(|lost| ledger.lost_lines = lost),
         unknown => return Err(RecordError::Unknown(unknown)),
     };
     let fits = ledger.progress.len() <= MOST_AUTHENTICATORS && ledger.devices.len() <= MOST_DEVICES;
@@ -180,6 +187,12 @@ fn device(fields: &mut Fields<'_>) -> Option<Device> {
 
 fn reset_notice(fields: &mut Fields<'_>) -> Option<ResetNotice> {
     Some(ResetNotice { at: fields.u64()?, until: fields.u64()?, by: fields.u32()? })
+}
+
+fn lost_lines(fields: &mut Fields<'_>) -> Option<LostLines> {
+    let lost = LostLines { count: fields.u32()?, counted_at: fields.u64()? };
+    // Without any there is no record.
+    Some(lost).filter(|lost| lost.count != 0)
 }
 
 /// Records as they are written.
@@ -268,8 +281,8 @@ mod tests {
     #[test]
     fn a_record_of_an_unknown_type_is_refused_by_its_number() {
         let mut bytes = encode(&Ledger::of(ALICE, vec![Progress::default()]));
-        bytes.extend([7, 0, 1, 9]);
-        assert_eq!(decode(ALICE, &bytes), Err(RecordError::Unknown(7)));
+        bytes.extend([8, 0, 1, 9]);
+        assert_eq!(decode(ALICE, &bytes), Err(RecordError::Unknown(8)));
     }
 
     #[test]
@@ -285,6 +298,7 @@ mod tests {
             [&[1, 0, 15][..], &[0; 15]].concat(),
             factor.repeat(MOST_AUTHENTICATORS + 1),
             vec![4, 0, 9, 0, 0, 0, 0, 0, 0, 0, 5, 99],
+            [&[7, 0, 12][..], &[0; 12]].concat(),
             vec![0, 0, 0],
             vec![1],
         ];

@@ -11,6 +11,7 @@ use crate::ledger::records::Fields;
 use crate::ledger::slot::MAGIC;
 use crate::ledger::{LastLogin, Ledger, LoginMethod, Progress, RecoveryMarks};
 use crate::lockout::{Failures, MOST_ATTEMPTS};
+use crate::lost_lines::LostLines;
 use crate::policy::device::{Device, MOST_DEVICES, Mark};
 use crate::random::Id;
 use crate::recovery::MOST_CODES;
@@ -105,7 +106,9 @@ fn decode(slot: &[u8]) -> Option<(u64, Ledger)> {
         let (since, until, last_used, uses) = (fields.u64()?, fields.u64()?, fields.u64()?, fields.u32()?);
         devices.push(Device { mark, since, until, last_used, uses });
     }
-    Some((sequence, Ledger { credential, progress, failures, recovery, last_login, devices, notice }))
+    let lost_lines = LostLines::default();
+    let ledger = Ledger { credential, progress, failures, recovery, last_login, devices, notice, lost_lines };
+    Some((sequence, ledger))
 }
 
 #[cfg(test)]
@@ -172,7 +175,9 @@ pub(super) mod tests {
         #[test]
         fn every_field_is_read(ledger in arbitrary::ledger(), sequence: u64) {
             // Zero was "never" in these fields.
-            let ledger = Ledger { notice: ledger.notice.filter(|notice| notice.at != 0), ..ledger };
+            let notice = ledger.notice.filter(|notice| notice.at != 0);
+            // It had no count of lost lines.
+            let ledger = Ledger { notice, lost_lines: LostLines::default(), ..ledger };
             prop_assert_eq!(decode(&encode(&ledger, sequence)), Some((sequence, ledger)));
         }
 

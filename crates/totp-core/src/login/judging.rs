@@ -4,17 +4,17 @@
 //! A code that can be guessed is judged in two halves, so that an engine can record the charge in between: [`begin`]
 //! makes the charge, [`Attempt::look`] looks at the code.
 
+use super::sealed_verdict::{ClockSearch, Decided, SealedVerdict};
 use super::verdict::{JudgeError, Method, Reason, Refusal, SinceLast};
-use crate::code::{Answer, ClockOff, CodeMatch};
+use crate::code::{Answer, CodeMatch};
 use crate::credential::{Authenticator, Credential, RecoverySet};
 use crate::factor::{Codes, Factor, Windows};
 use crate::keyring::Keyring;
 use crate::ledger::{Happened, LastLogin, Ledger, LoginMethod, Progress, Record, RecoveryMarks};
 use crate::lockout::{Limit, LockState};
-use crate::random::Id;
 use crate::random::Secret;
 use crate::recovery::{self, SCRATCH_DIGITS};
-use crate::store::{Charging, Held, StoreError};
+use crate::store::{Charging, Durability};
 use crate::time::{Now, Seconds};
 use crate::user::Account;
 
@@ -32,10 +32,12 @@ pub(super) struct Question<'a> {
 
 /// The first half of a judgement.
 pub(super) enum Begun {
-    /// The verdict: nothing had to be charged.
+    /// The verdict: nothing had to be looked at.
     Judged(Box<SealedVerdict>),
     /// The code can be guessed and has not been looked at yet.
     Attempt(Box<Attempt>),
+    /// A recovery code, not looked at yet.
+    Recovery(Box<RecoveryAttempt>),
 }
 
 /// Judges what is not charged, and makes the charge for the rest. A refusal by limit, lock or disabling records
@@ -48,9 +50,7 @@ pub(super) fn begin(question: &Question<'_>, ledger: &Ledger) -> Result<Begun, J
     let state = question.limit.state(&before.ledger.failures, question.now.realtime);
     match question.answer {
         Answer::Code(_) | Answer::Trailing(_) => guess(question, before, state),
-        Answer::Recovery(code) => {
-            recovery(question, before, state, code).map(|sealed| Begun::Judged(Box::new(sealed)))
-        }
+        Answer::Recovery(_) => Ok(Begun::Recovery(Box::new(RecoveryAttempt { before, state }))),
     }
 }
 
@@ -79,25 +79,36 @@ fn guess(question: &Question<'_>, before: Before, state: LockState) -> Result<Be
     Ok(Begun::Attempt(Box::new(Attempt { before, charge, lock, tried, scratch })))
 }
 
-/// 80 bits cannot be guessed, so a recovery code is judged during a lock too and nobody can be locked out for good. A
-/// wrong one is not charged: a password of sixteen characters that sshd passed on looks like one and must not lock the
-/// owner out.
-fn recovery(
-    question: &Question<'_>,
+/// A recovery code, before it is looked at.
+///
+/// 80 bits cannot be guessed, so it is judged during a lock too and nobody can be locked out for good. A wrong one is not charged:
+/// a password of sixteen characters that sshd passed on looks like one and must not lock the owner out.
+pub(super) struct RecoveryAttempt {
     before: Before,
     state: LockState,
-    code: &Secret,
-) -> Result<SealedVerdict, JudgeError> {
-    let Some((set, at)) = find_recovery(question, code, recovery::RecoveryKind::Own)? else {
-        return Ok(before.refused(Reason::from(state)));
-    };
-    let Some(marks) = before.ledger.marks_of(set.id).with_used(at, question.now.realtime) else {
-        return Ok(before.refused(Reason::Replayed));
-    };
-    let since_last = since_last(&before.ledger);
-    let mut next = before.ledger;
-    next.failures.forgive();
-    Ok(spent(question, next, since_last, set, marks))
+}
+
+impl RecoveryAttempt {
+    /// Looks at the code.
+    pub(super) fn look(self, question: &Question<'_>) -> Result<SealedVerdict, JudgeError> {
+        let as_wrong = Refusal::from(Reason::from(self.state));
+        let Answer::Recovery(code) = question.answer else { return Ok(self.before.refused(as_wrong)) };
+        Ok(self.judged(question, code)?.looked_at(as_wrong))
+    }
+
+    fn judged(self, question: &Question<'_>, code: &Secret) -> Result<SealedVerdict, JudgeError> {
+        let Self { before, state } = self;
+        let Some((set, at)) = find_recovery(question, code, recovery::RecoveryKind::Own)? else {
+            return Ok(before.refused(Reason::from(state)));
+        };
+        let Some(marks) = before.ledger.marks_of(set.id).with_used(at, question.now.realtime) else {
+            return Ok(before.refused(Reason::Replayed));
+        };
+        let since_last = since_last(&before.ledger);
+        let mut next = before.ledger;
+        next.failures.forgive();
+        Ok(spent(question, next, since_last, set, marks))
+    }
 }
 
 /// The ledger as if nothing had been typed.
@@ -140,9 +151,23 @@ impl Attempt {
         &self.charge
     }
 
+    /// The most durable record that may follow the look: of a lock, of a single-use code, or of a factor's code.
+    pub(super) fn durability(&self, credential: &Credential) -> Durability {
+        let of_factor = |authenticator: &Authenticator| authenticator.factor().durability_of_use();
+        let is_durable = self.lock.is_some() || self.scratch.is_some();
+        let others = is_durable.then_some(Durability::Machine);
+        let factors = credential.authenticators().iter().map(of_factor);
+        factors.chain(others).max().unwrap_or(Durability::Process)
+    }
+
     /// Looks at the code. `charging` says whether [`Attempt::charge`] is recorded already. An error is sealed as well: a look
     /// that failed half-way has been a look, and is charged.
     pub(super) fn look(self, question: &Question<'_>, charging: Charging) -> SealedVerdict {
+        let as_wrong = Refusal { lock: self.lock, ..Reason::Wrong.into() };
+        self.judged(question, charging).looked_at(as_wrong)
+    }
+
+    fn judged(self, question: &Question<'_>, charging: Charging) -> SealedVerdict {
         match find(question, &self.before.ledger, &self.tried) {
             FoundCode::Fresh(used) => used.accepted(question, self.before.ledger),
             FoundCode::Stale(refusal) => self.replayed(refusal, charging),
@@ -206,59 +231,8 @@ impl Attempt {
             // The charge is already recorded.
             (None, Charging::BeforeLook) => None,
         };
-        let search = ClockSearch { tried, windows: *question.windows, now: question.now };
+        let search = ClockSearch::new(tried, *question.windows, question.now);
         SealedVerdict::until(record, Decided::Wrong { lock, search })
-    }
-}
-
-/// A verdict that nobody has seen. It is opened only by recording what belongs to it.
-pub(super) struct SealedVerdict {
-    record: Option<Record>,
-    decided: Decided,
-}
-
-/// The content of a sealed verdict.
-pub(super) enum Decided {
-    /// The code was right.
-    Right { method: Method, credential: Id, since_last: SinceLast },
-    /// The code was refused for this reason.
-    Refused(Refusal),
-    /// It is no code of this user.
-    Wrong { lock: Option<Seconds>, search: ClockSearch },
-    /// The look began and could not be finished.
-    Failed(JudgeError),
-}
-
-impl SealedVerdict {
-    /// Seals a decision until `record` is recorded. `None`: there is nothing to record, or nothing that is not recorded
-    /// already.
-    fn until(record: Option<Record>, decided: Decided) -> Self {
-        Self { record, decided }
-    }
-
-    /// Records what belongs to the verdict, and only then opens the seal. The hold is used up.
-    ///
-    /// # Errors
-    /// [`StoreError`]: the record failed, and the verdict is dropped unseen.
-    pub(super) fn open<H: Held>(self, mut held: H) -> Result<Decided, StoreError> {
-        if let Some(record) = &self.record {
-            held.replace(record.ledger(), record.durability())?;
-        }
-        Ok(self.decided)
-    }
-}
-
-/// What is needed to search whether a wrong code is right by a clock that is off.
-pub(super) struct ClockSearch {
-    tried: Vec<(Codes, Option<Secret>)>,
-    windows: Windows,
-    now: Now,
-}
-
-impl ClockSearch {
-    /// How far the clock would be off.
-    pub(super) fn run(&self) -> Option<ClockOff> {
-        self.tried.iter().find_map(|(codes, typed)| codes.clock_off(typed.as_ref()?, &self.windows, self.now))
     }
 }
 

@@ -1,17 +1,20 @@
 //! Judging a login after the answer: hold the enrolment, read the clock, judge, record, and only then [`Verified`].
 //!
-//! `judging` is the pure step, [`verdict`] has the words of its result, and this file is the sequence around both.
+//! `judging` is the pure step, `sealed_verdict` what it returns, [`verdict`] has the words of its result, and this file is the sequence around both.
 
 mod judging;
+mod line_count;
 #[cfg(test)]
 mod moved_in_tests;
+mod sealed_verdict;
 #[cfg(test)]
 mod store_tests;
 #[cfg(test)]
 mod tests;
 mod verdict;
 
-pub use verdict::{JudgeError, Method, Reason, Refusal, SinceLast};
+pub use line_count::count_lines;
+pub use verdict::{JudgeError, Method, Reason, Refusal, SinceLast, Unrecorded};
 pub use verified::Verified;
 
 use crate::code::Answer;
@@ -21,7 +24,7 @@ use crate::factor::Windows;
 use crate::keyring::Keyring;
 use crate::ledger::LoginMethod;
 use crate::lockout::Limit;
-use crate::store::{Charging, Held, Hold, Store, StoreError};
+use crate::store::{Charging, Durability, Held, Hold, Store, StoreError};
 use crate::time::Now;
 use crate::user::{Account, User};
 use judging::{Begun, Question, begin};
@@ -84,6 +87,9 @@ pub trait Host {
     /// As [`Host::keyring`].
     fn reread_keyring(&mut self) -> Result<(), Self::Error>;
 
+    /// How many lines about the account the log did not take before, as the ledger has it. Called after each hold.
+    fn lost_lines(&mut self, count: u32);
+
     /// Turns an error of the sequence into the front end's.
     fn error(&self, error: JudgeError) -> Self::Error;
 }
@@ -94,6 +100,8 @@ pub enum Verdict {
     Accepted(Verified),
     /// The login is refused.
     Refused(Refusal),
+    /// The login is refused like one with a wrong code, because the result could not be recorded.
+    Unrecorded(Unrecorded),
 }
 
 impl From<Reason> for Verdict {
@@ -105,7 +113,7 @@ impl From<Reason> for Verdict {
 /// The proof, in a module of its own: a private field can be named in the modules below the one that has it, so in `login`
 /// itself the pure step could make one.
 mod verified {
-    use super::judging::{Decided, SealedVerdict};
+    use super::sealed_verdict::{Decided, SealedVerdict};
     use super::{JudgeError, Method, Reason, Refusal, SinceLast, Verdict};
     use crate::random::Id;
     use crate::store::Held;
@@ -146,6 +154,7 @@ mod verified {
             }
             Decided::Refused(refusal) => Verdict::Refused(refusal),
             Decided::Failed(error) => return Err(error),
+            Decided::Unrecorded(unrecorded) => Verdict::Unrecorded(unrecorded),
             // Done after the record: it only tells the log whether a clock is off.
             Decided::Wrong { lock, search } => {
                 let reason = search.run().map_or(Reason::Wrong, Reason::ClockOff);
@@ -167,8 +176,8 @@ impl SinceLast {
 /// Judges an answer and records the result. No code is looked at without being charged.
 ///
 /// A code that can be guessed is charged as a wrong one before the look, or in the same record as the result of the
-/// look, as the engine states ([`Store::CHARGING`]); a right one gets its charge back. A refusal by limit, lock or
-/// disabling records nothing. After a lost comparison the login is judged anew, with a fresh clock.
+/// look, as the engine states ([`Store::CHARGING`]); a right one gets its charge back. An engine that charges before the look has
+/// also shown by then that it can write the record. A refusal by limit, lock or disabling records nothing. After a lost comparison the login is judged anew, with a fresh clock.
 ///
 /// # Errors
 /// [`Host::Error`] if no judgement could be made or recorded.
@@ -198,9 +207,21 @@ fn judge_held<H: Held>(
 ) -> Result<Verdict, JudgeError> {
     let sealed = match begin(&question(submission, held.credential(), now, keyring), held.ledger())? {
         Begun::Judged(sealed) => *sealed,
+        Begun::Recovery(attempt) => {
+            match charging {
+                Charging::BeforeLook => held.check_writable()?,
+                Charging::WithCommit => {}
+            }
+            attempt.look(&question(submission, held.credential(), now, keyring))?
+        }
         Begun::Attempt(attempt) => {
             match charging {
                 Charging::BeforeLook => {
+                    match attempt.durability(held.credential()) {
+                        Durability::Machine => held.check_writable()?,
+                        // It goes to where the charge goes.
+                        Durability::Process => {}
+                    }
                     held.replace(attempt.charge().ledger(), attempt.charge().durability())?;
                 }
                 // The charge is part of what is committed below.
@@ -237,6 +258,7 @@ pub(crate) fn with_hold<S: Store, H: Host, T>(
             Hold::NotEnrolled => return Ok(Hold::NotEnrolled),
             Hold::Busy => return Ok(Hold::Busy),
         };
+        host.lost_lines(held.ledger().lost_lines());
         let now = host.now()?;
         if !held.credential().has_keys_in(host.keyring()?) {
             host.reread_keyring()?;

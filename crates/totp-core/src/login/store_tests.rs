@@ -17,7 +17,12 @@ struct Failing<X: Exclusion> {
     writes: usize,
 }
 
+/// How many writes are left.
 struct FailingHeld<X: Exclusion>(MemoryHeld<X>, usize);
+
+fn dead() -> StoreError {
+    StoreError::System { about: "/ledgers/alice".into(), problem: "cannot write: I/O error".into() }
+}
 
 impl<X: Exclusion> Store for Failing<X> {
     const CHARGING: Charging = X::CHARGING;
@@ -39,23 +44,39 @@ impl<X: Exclusion> Held for FailingHeld<X> {
         self.0.ledger()
     }
     fn replace(&mut self, next: &Ledger, durability: Durability) -> Result<(), StoreError> {
-        let dead =
-            StoreError::System { about: "/ledgers/alice".into(), problem: "cannot write: I/O error".into() };
-        self.1 = self.1.checked_sub(1).ok_or(dead)?;
+        self.1 = self.1.checked_sub(1).ok_or_else(dead)?;
         self.0.replace(next, durability)
+    }
+    fn check_writable(&mut self) -> Result<(), StoreError> {
+        self.1 = self.1.checked_sub(1).ok_or_else(dead)?;
+        self.0.check_writable()
     }
 }
 
-fn fails_after<X: Exclusion>(fixture: &Fixture<Memory<X>>, writes: usize, typed: &[u8]) -> bool {
+/// The answer where so many writes go through.
+fn after<X: Exclusion>(
+    fixture: &Fixture<Memory<X>>,
+    writes: usize,
+    typed: &[u8],
+) -> Result<Verdict, JudgeError> {
     let store = Failing { store: fixture.store.clone(), writes };
-    let result = fixture.login_at(&store, &alice(), &Answer::recognise(typed).unwrap(), at(NOON));
-    matches!(result, Err(JudgeError::Store(StoreError::System { .. })))
+    fixture.login_at(&store, &alice(), &Answer::recognise(typed).unwrap(), at(NOON))
 }
 
 fn a_ledger_that_cannot_be_written_lets_nobody_in<X: Exclusion>() {
     let (fixture, codes) = enrolled::<X>();
-    for typed in [code(PHONE, NOON), codes[0].expose().to_vec(), b"000000".to_vec()] {
-        assert!(fails_after(&fixture, 0, &typed));
+    for typed in [&code(PHONE, NOON)[..], codes[0].expose(), b"000000", b"AAAA-AAAA-AAAA-AAAA"] {
+        match (after(&fixture, 0, typed), X::CHARGING) {
+            (Err(JudgeError::Store(error)), Charging::BeforeLook) => assert_eq!(error, dead()),
+            (Ok(Verdict::Unrecorded(Unrecorded { as_wrong, error })), Charging::WithCommit) => {
+                assert_eq!((as_wrong, error), (Reason::Wrong.into(), dead()));
+            }
+            // There is nothing to write, and nothing that looks different.
+            (Ok(Verdict::Refused(refusal)), Charging::WithCommit) => {
+                assert_eq!(refusal, Reason::Wrong.into());
+            }
+            (other, _) => panic!("{}", word(other)),
+        }
     }
     assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
     assert_eq!(word(fixture.login(codes[0].expose(), at(NOON))), "recovered 9");
@@ -65,10 +86,30 @@ fn a_ledger_that_cannot_be_written_lets_nobody_in<X: Exclusion>() {
 fn a_login_that_dies_before_its_verdict_is_written_has_been_charged() {
     let (fixture, _) = enrolled::<Locking>();
     for wrong in 1..=5 {
-        assert!(fails_after(&fixture, 1, &code(PHONE, NOON)));
+        let unrecorded = "unrecorded: /ledgers/alice: cannot write: I/O error";
+        assert_eq!(word(after(&fixture, 1, &code(PHONE, NOON))), unrecorded);
         assert_eq!(fixture.held().ledger().failures().consecutive(), wrong);
     }
     assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "limited");
+}
+
+#[test]
+fn a_record_that_fails_is_answered_as_a_wrong_code_would_be() {
+    let (fixture, codes) = enrolled::<Locking>();
+    let as_wrong = |writes: usize, typed: &[u8]| match after(&fixture, writes, typed) {
+        Ok(Verdict::Unrecorded(Unrecorded { as_wrong, .. })) => as_wrong,
+        other => panic!("{}", word(other)),
+    };
+    assert_eq!(as_wrong(1, codes[0].expose()), Reason::Wrong.into());
+    for minutes in (1..10).rev() {
+        assert_eq!(word(fixture.login(b"000000", at(NOON - minutes * 60))), "wrong");
+    }
+    // The charge would start a lock, so both the places and the charge are written before the look.
+    let locks = Refusal { lock: Some(crate::time::Seconds(60)), ..Reason::Wrong.into() };
+    assert!(after(&fixture, 1, &code(PHONE, NOON)).is_err());
+    assert_eq!(as_wrong(2, &code(PHONE, NOON)), locks);
+    assert_eq!(as_wrong(1, codes[0].expose()), Reason::Locked(crate::time::Seconds(60)).into());
+    assert_eq!(word(fixture.login(b"AAAA-AAAA-AAAA-AAAA", at(NOON))), "locked");
 }
 
 fn each_outcome_is_recorded_in_so_many_writes<X: Exclusion>() {
@@ -139,6 +180,7 @@ impl Host for CountingHost<'_> {
     fn reread_keyring(&mut self) -> Result<(), JudgeError> {
         self.0.reread_keyring()
     }
+    fn lost_lines(&mut self, _count: u32) {}
     fn error(&self, error: JudgeError) -> JudgeError {
         error
     }
@@ -244,6 +286,7 @@ fn a_keyring_that_lacks_a_key_of_the_credential_is_read_anew<X: Exclusion>() {
             self.0 = self.1.take().expect("it is read anew once");
             Ok(())
         }
+        fn lost_lines(&mut self, _count: u32) {}
         fn error(&self, error: JudgeError) -> JudgeError {
             error
         }

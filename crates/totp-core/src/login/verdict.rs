@@ -1,6 +1,7 @@
 //! What a verdict says: how a login was accepted, or why it was refused. And why nothing could be judged.
 
 use crate::account_recovery::ResetNotice;
+use crate::audit_event::{Event, Name};
 use crate::code::ClockOff;
 use crate::credential::Label;
 use crate::factor::FactorKind;
@@ -54,6 +55,34 @@ pub struct Refusal {
     pub lock: Option<Seconds>,
     /// For a used code: the wait for the next one.
     pub next_code: Option<Seconds>,
+}
+
+/// A code was looked at, and the result could not be recorded. It is answered like a wrong code, right or wrong: a person who can
+/// make the record fail, by a limit on the size of files, must not learn which.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unrecorded {
+    /// The refusal of a wrong code.
+    pub as_wrong: Refusal,
+    /// Why it could not be recorded, for the log.
+    pub error: StoreError,
+}
+
+impl Unrecorded {
+    /// The reason in the log.
+    pub const REASON: &'static str = "unrecorded";
+
+    /// The event for the log, begun by `about`.
+    #[must_use]
+    pub fn event(&self, about: impl FnOnce(Name) -> Event) -> Event {
+        let Self { as_wrong, error } = self;
+        let name = if as_wrong.lock.is_some() { Name::Locked } else { Name::Refused };
+        about(name)
+            .field("reason", Self::REASON)
+            .maybe("seconds", as_wrong.lock.map(|lock| lock.0))
+            .field("file", error.about())
+            .maybe("line", error.line())
+            .field("problem", error.problem())
+    }
 }
 
 /// Why a login was refused.

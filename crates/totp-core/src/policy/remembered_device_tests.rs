@@ -216,6 +216,9 @@ fn a_use_that_cannot_be_recorded_opens_nothing<X: Exclusion>() {
                 problem: "cannot write: I/O error".into(),
             })
         }
+        fn check_writable(&mut self) -> Result<(), StoreError> {
+            self.0.check_writable()
+        }
     }
     let fixture = enrolled::<X>();
     remembered(&fixture, &LAPTOP, NOON);

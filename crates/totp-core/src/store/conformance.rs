@@ -50,6 +50,7 @@ macro_rules! engine_conformance {
                     a_hold_does_not_overwrite_a_later_change
                     the_next_hold_finds_what_was_written
                     a_charge_outlives_its_hold
+                    a_check_that_it_can_be_written_changes_nothing
                     a_dropped_hold_changes_nothing
                     a_command_and_a_login_exclude_each_other
                     a_login_does_not_revive_a_withdrawn_enrolment
@@ -149,6 +150,10 @@ impl<T: Held, R: Fn() -> Result<(), StoreError>> Held for ObservedHeld<'_, T, R>
     fn replace(&mut self, next: &Ledger, durability: Durability) -> Result<(), StoreError> {
         (self.before_replace)()?;
         self.held.replace(next, durability)
+    }
+
+    fn check_writable(&mut self) -> Result<(), StoreError> {
+        self.held.check_writable()
     }
 }
 

@@ -68,6 +68,11 @@ impl<X: Exclusion> Held for MemoryHeld<X> {
             }
         })
     }
+
+    /// Memory can always be written.
+    fn check_writable(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// A user, enrolled or not, whose enrolment is to be changed.

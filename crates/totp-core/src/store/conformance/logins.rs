@@ -10,7 +10,7 @@
 use super::{LONG, MANY, Meeting, ObservedStore, charge, enrolled, entry, held, is_enrolled, ledger};
 use crate::code::Answer;
 use crate::fixture::{Fixture, NOON, PATIENCE, PHONE, alice, at, code, logged_in, once_more_wrong, word};
-use crate::login::JudgeError;
+use crate::login::Verdict;
 use crate::store::{Charging, Durability, Entries, Entry, Held, Hold, Store, StoreError};
 use std::cell::{Cell, RefCell};
 
@@ -100,7 +100,7 @@ pub fn a_login_that_dies_before_its_record_lets_nobody_in<G, S: Store + Entries>
     let observed =
         ObservedStore { store: &fixture.store, after_hold: &|| (), before_replace: &die_at_the_record };
     let verdict = fixture.login_at(&observed, &alice(), &phone_code(), at(NOON));
-    assert!(matches!(verdict, Err(JudgeError::Store(StoreError::System { .. }))));
+    assert!(matches!(verdict, Ok(Verdict::Unrecorded(_))));
     assert_eq!(ledger(&fixture.store).failures().consecutive(), charges);
     assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
 }
@@ -166,6 +166,24 @@ pub fn a_charge_outlives_its_hold<G, S: Store + Entries>((_guard, store): (G, S)
     let mut held = held(&fixture.store);
     let charged = once_more_wrong(held.ledger().clone());
     held.replace(&charged, Durability::Process).unwrap();
+    drop(held);
+    assert!(ledger(&fixture.store) == charged);
+}
+
+/// It is no replacement: nobody who compares is overtaken by it, and what is there stays.
+pub fn a_check_that_it_can_be_written_changes_nothing<G, S: Store + Entries>((_guard, store): (G, S)) {
+    let fixture = enrolled(store);
+    charge(&fixture.store);
+    let before = ledger(&fixture.store);
+    let mut checked = held(&fixture.store);
+    checked.check_writable().unwrap();
+    drop(checked);
+    assert!(ledger(&fixture.store) == before);
+    let mut held = held(&fixture.store);
+    held.check_writable().unwrap();
+    let charged = once_more_wrong(before);
+    held.replace(&charged, Durability::Process).unwrap();
+    held.check_writable().unwrap();
     drop(held);
     assert!(ledger(&fixture.store) == charged);
 }
