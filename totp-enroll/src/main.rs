@@ -7,6 +7,7 @@
 //!   │  └ enroll · recovery_codes · disable · unlock · status · list · devices · explain · doctor · test · pam_snippet · keys · import · reset · prune   one command each
 //!   │     └ authorise   who may change an enrolment: its owner with a code, or root
 //!   ├ notify    sends notices of changes, when a command ends or by a timer
+//!   ├ core_dumps  no core, and memory that no other process reads
 //!   ├ terminal  prompts       ├ output  printed text, dates, progress bars, the document of --json
 //!   └ command_error   why a command failed, and its exit status
 //! ```
@@ -20,6 +21,7 @@ mod authorise;
 mod cli;
 mod command_error;
 mod context;
+mod core_dumps;
 mod devices;
 mod disable;
 mod doctor;
@@ -55,9 +57,10 @@ static HEAP: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
     terminal::block_suspend();
-    let cli = Cli::parse();
+    let result = core_dumps::forbid();
+    let cli = Cli::try_parse().unwrap_or_else(|error| output::end_of_parsing(&error));
     let format = output::Format::of(cli.json);
-    let result = run(&cli);
+    let result = result.and_then(|()| run(&cli));
     wipe_stack();
     match result {
         Ok(()) => ExitCode::SUCCESS,
