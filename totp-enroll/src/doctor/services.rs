@@ -4,8 +4,8 @@ use super::finding::Finding;
 use super::stack::bypasses::{self, ServiceContext};
 use super::stack::{self, Handler, InstalledFiles, ModuleArguments, ServiceFiles};
 use super::stack_lines::{
-    after_no_first_factor, arrangement, ignored_is_refused, misplaced, must_fail, nobody_gets_in,
-    not_in_stack, too_few_factors,
+    after_no_first_factor, arrangement, code_wasted, ignored_is_refused, misplaced, must_fail,
+    nobody_gets_in, not_in_stack, too_few_factors,
 };
 use crate::output::{self, service_section};
 use std::path::{Path, PathBuf};
@@ -180,6 +180,7 @@ fn examined(
     {
         found.push(ignored_is_refused());
     }
+    found.extend(bypasses::lines_that_waste_a_code(&stack, &context).into_iter().map(code_wasted));
     let arguments = |handler: &Handler| ModuleArguments::parse(&handler.arguments).ok();
     let claims = bypasses::claims_without_first_factor(&stack, &arguments, &context);
     found.extend(claims.into_iter().map(after_no_first_factor));
