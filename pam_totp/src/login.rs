@@ -85,7 +85,7 @@ fn decide(
 ) -> Result<Outcome, LoginError> {
     let prepared = match prepare(pamh, attempt, store)? {
         Continue(prepared) => prepared,
-        Break(outcome) => return Ok(outcome),
+        Break(outcome) => return Ok(asked_like_others(pamh, attempt, outcome)),
     };
     match attempt.arguments.first_pass {
         FirstPass::Ignore => {}
@@ -97,7 +97,7 @@ fn decide(
             }
         }
     }
-    let typed = match ask(pamh, attempt, &prepared) {
+    let typed = match ask(pamh, attempt, prepared.awaits_token) {
         Ok(typed) => typed,
         Err(why) => return Ok(Outcome::Unanswered(why)),
     };
@@ -150,6 +150,23 @@ fn prepare(
     })
 }
 
+/// Before any first factor a stranger must not see whose account needs no code: the question is asked, and the answer not looked at.
+fn asked_like_others(pamh: &PamHandle, attempt: &mut Attempt<'_>, outcome: Outcome) -> Outcome {
+    let tells_apart = matches!(outcome, Outcome::Ignored(_) | Outcome::NotEnrolled(_));
+    if !tells_apart || attempt.arguments.first_pass == FirstPass::Use || !is_first_question(pamh, attempt) {
+        return outcome;
+    }
+    match ask(pamh, attempt, false) {
+        Ok(_) => outcome,
+        Err(why) => Outcome::Unanswered(why),
+    }
+}
+
+/// Whether sshd asks PAM before it has seen a key, and no line above has asked for a password.
+fn is_first_question(pamh: &PamHandle, attempt: &Attempt<'_>) -> bool {
+    attempt.has_nothing_but_pam() && first_pass::given(pamh).expose().is_empty()
+}
+
 /// What the policy requires of `account`. The ledger is held only if the policy depends on what is in it.
 fn required(
     attempt: &mut Attempt<'_>,
@@ -182,8 +199,8 @@ fn not_enrolled(
 }
 
 /// Asks for the code. `Err`: there is nothing to judge.
-fn ask(pamh: &PamHandle, attempt: &mut Attempt<'_>, prepared: &Prepared) -> Result<SecretBytes, Unanswered> {
-    if prepared.awaits_token && attempt.has_first_factor() {
+fn ask(pamh: &PamHandle, attempt: &mut Attempt<'_>, awaits_token: bool) -> Result<SecretBytes, Unanswered> {
+    if awaits_token && attempt.has_first_factor() {
         attempt.say(pamh, PAM_TEXT_INFO, messages::TOKEN);
     }
     let asked = Instant::now();
@@ -319,7 +336,7 @@ fn after_login(pamh: &PamHandle, attempt: &mut Attempt<'_>, store: &impl Engine,
             }
         }
         Outcome::NotEnrolled(unenrolled) => {
-            if let Some(days_left) = unenrolled.days_left() {
+            if let Some(days_left) = unenrolled.days_left().filter(|_| !is_first_question(pamh, attempt)) {
                 attempt.say(pamh, PAM_TEXT_INFO, &messages::reminder(days_left));
             }
         }

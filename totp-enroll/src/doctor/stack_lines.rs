@@ -177,6 +177,16 @@ pub(super) fn code_wasted((handler, by): (&Handler, WastedBy)) -> Finding {
     Finding::warning("code_wasted", what).why(why).fix(fix)
 }
 
+pub(super) fn tells_accounts_apart(handler: &Handler) -> Finding {
+    let what = format!(
+        "{}: pam_totp.so asks before the password, and the line or the config lets some accounts in without a code",
+        handler.location
+    );
+    Finding::warning("code_first_tells_accounts_apart", what)
+        .why("a stranger who has only a name sees by the first question who is enrolled, and who is exempt (nullok, [require] enroll_by, groups, exempt_groups)")
+        .fix("put the password above it (`@include common-auth`), or require a code of everybody")
+}
+
 pub(super) fn too_few_factors(nothing: bool, exempts: bool) -> Finding {
     let fix = "add the password above it: `@include common-auth` (Debian), or `auth requisite pam_unix.so`";
     if nothing {

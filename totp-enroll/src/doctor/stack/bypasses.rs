@@ -148,6 +148,12 @@ impl WastedBy {
     }
 }
 
+/// The lines of pam_totp that ask before a line of the stack that asks for a first factor.
+pub(crate) fn asks_before_a_first_factor(stack: &Stack) -> Vec<&Handler> {
+    let first = stack.handlers.iter().position(is_first_factor).unwrap_or(0);
+    stack.handlers.iter().take(first).filter(|handler| is_pam_totp(handler)).collect()
+}
+
 fn is_first_factor(handler: &Handler) -> bool {
     matches!(ModuleKind::of(handler), ModuleKind::FirstFactor | ModuleKind::SecondFactor)
 }
