@@ -152,7 +152,18 @@ fn prepare(
 
 /// Before any first factor a stranger must not see whose account needs no code: the question is asked, and the answer not looked at.
 fn asked_like_others(pamh: &PamHandle, attempt: &mut Attempt<'_>, outcome: Outcome) -> Outcome {
-    let tells_apart = matches!(outcome, Outcome::Ignored(_) | Outcome::NotEnrolled(_));
+    let tells_apart = match &outcome {
+        Outcome::Ignored(exemption) => exemption.is_of_the_account(),
+        Outcome::NotEnrolled(_) => true,
+        Outcome::Accepted(_)
+        | Outcome::Refused(_)
+        | Outcome::Unanswered(_)
+        | Outcome::Exempted { .. }
+        | Outcome::Enrolled(_)
+        | Outcome::EnrolmentAborted(_)
+        | Outcome::LoginError(_)
+        | Outcome::Misplaced { .. } => false,
+    };
     if !tells_apart || attempt.arguments.first_pass == FirstPass::Use || !is_first_question(pamh, attempt) {
         return outcome;
     }
