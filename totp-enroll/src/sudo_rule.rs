@@ -14,7 +14,6 @@ const CALLER: &str = "SUDO_USER";
 const SHELL: &str = "/bin/sh";
 /// sudo, and sudo-rs where it takes sudo's place.
 const SUDO: &str = "/usr/bin/sudo";
-const ENVIRONMENT: [(&str, &str); 2] = [("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), ("LC_ALL", "C")];
 
 /// Checks that the caller of sudo may choose the config.
 ///
@@ -35,7 +34,6 @@ fn may_run_a_shell(caller: &str) -> bool {
     let listed = Command::new(SUDO)
         .args(["-n", "-l", "-U", caller, SHELL])
         .env_clear()
-        .envs(ENVIRONMENT)
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(Stdio::null())

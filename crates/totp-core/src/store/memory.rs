@@ -22,7 +22,7 @@ use crate::notice::Notice;
 use crate::random::Entropy;
 use crate::time::Seconds;
 use crate::user::User;
-use state::{Claim, Enrolment, Shared};
+use state::{Claim, Enrolment, Shared, UserState};
 use std::sync::Arc;
 use std::time::Duration;
 
