@@ -9,6 +9,7 @@
 //!   ├ notify    sends notices of changes, when a command ends or by a timer
 //!   ├ homes     files in home directories, read by a process that may be left behind
 //!   ├ sudo_rule  who may name another config
+//!   ├ caller_cgroup  out of reach of who freezes their own cgroup
 //!   ├ core_dumps  no core, and memory that no other process reads
 //!   ├ terminal  prompts       ├ output  printed text, dates, progress bars, the document of --json
 //!   └ command_error   why a command failed, and its exit status
@@ -20,6 +21,7 @@
 
 mod account;
 mod authorise;
+mod caller_cgroup;
 mod cli;
 mod command_error;
 mod context;
@@ -62,6 +64,7 @@ static HEAP: ZeroAlloc<System> = ZeroAlloc(System);
 fn main() -> ExitCode {
     terminal::block_suspend();
     let result = core_dumps::forbid();
+    caller_cgroup::leave();
     if let Some(status) = homes::reader::serve().filter(|_| result.is_ok()) {
         return status;
     }

@@ -308,11 +308,12 @@ fn a_reset_that_was_called_off_too_late_opens_nothing() {
     let fixture = enrolled();
     requested(&fixture);
     approve(entry(&fixture), asked(&alice(), 2, NOON)).unwrap();
+    let in_place = fixture.in_place();
     let stopped = entry(&fixture);
     let mut reset = stopped.reset().unwrap().unwrap();
     let account = alice();
     let StepInputs { by, rules: terms, now, .. } = asked(&account, 1, NOON + HOUR);
-    let token = reset.complete(&account, fixture.in_place(), &by, &terms, (now, &mut Counter(9))).unwrap();
+    let token = reset.complete(&account, in_place, &by, &terms, (now, &mut Counter(9))).unwrap();
     stopped.keep_reset(&reset).unwrap();
     fixture.store.call_off(&alice().user, Cancellation::of(&reset)).unwrap();
     stopped.withdraw().unwrap();
