@@ -212,7 +212,7 @@ struct Cgroup(PathBuf);
 impl Cgroup {
     fn new() -> Self {
         let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
-        let root = mounts.lines().find(|mount| mount.starts_with("cgroup2 ")).expect("no cgroup2");
+        let root = mounts.lines().find(|mount| mount.starts_with("cgroup2 ")).unwrap();
         let root = root.split(' ').nth(1).unwrap();
         let cgroup = PathBuf::from(root).join(format!("pam_totp-test-{}", std::process::id()));
         fs::create_dir(&cgroup).unwrap();
