@@ -112,6 +112,14 @@ fn a_home_that_never_answers_does_not_stop_an_import() {
     assert!(ended.is_some(), "the import waits for bob's home for ever");
 }
 
+/// The process that reads a home is the command itself; sudo always leaves it an environment.
+#[test]
+fn the_reader_of_homes_is_no_command_of_its_own() {
+    let fixture = Fixture::builder().build();
+    let read = fixture.totp_enroll(&["read-in-home", ".google_authenticator", "0", "0", "/root"]);
+    assert_eq!((read.status, read.stdout.as_str()), (2, ""), "{read:?}");
+}
+
 /// The module is not told what a key may do. What keeps it from enrolling is that its account is exempt.
 #[test]
 fn a_key_for_one_command_of_an_exempt_account_enrols_nothing() {
