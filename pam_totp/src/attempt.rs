@@ -1,13 +1,15 @@
 //! One login attempt, as every step of it sees it: settings, request, log and mail, and the guard against the caller.
 
 use crate::ffi::signals;
+use crate::first_pass;
 use crate::login_audit::Audit;
+use crate::messages;
 use crate::outcome::LoginError;
 use crate::request::Request;
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::unistd::{ResUid, getresuid, setresuid};
-use pam::constants::{PAM_SILENT, PamFlag, PamMessageStyle};
+use pam::constants::{PAM_SILENT, PAM_TEXT_INFO, PamFlag, PamMessageStyle};
 use pam::conv::Conv;
 use pam::module::PamHandle;
 use pam::secret::SecretBytes;
@@ -15,6 +17,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use totp_core::account_recovery::ResetNotice;
 use totp_core::audit_event::{Event, Severity};
 use totp_core::config::{Command, Config, SENDMAIL};
 use totp_core::keyring::Keyring;
@@ -76,6 +79,11 @@ impl<'r> Attempt<'r> {
     /// Whether a first factor is known to have been passed: sshd or the service file says so.
     pub(crate) fn has_first_factor(&self) -> bool {
         self.request.first_factor.is_some() || self.arguments.after_first_factor
+    }
+
+    /// Whether sshd asks PAM before it has seen a key, and no line above has asked for a password.
+    pub(crate) fn is_first_question(&self, pamh: &PamHandle) -> bool {
+        self.has_nothing_but_pam() && first_pass::given(pamh).expose().is_empty()
     }
 
     /// Whether sshd asks PAM before it has seen a key or a password. If another line of the stack asks for a password, that
@@ -213,6 +221,17 @@ impl<'r> Attempt<'r> {
     /// Whether messages are shown beside the prompts.
     pub(crate) fn shows_messages(&self) -> bool {
         !self.is_silent && !self.config.quiet
+    }
+
+    /// Tells the account's owner that someone asked to reset the second factor, until that expires.
+    pub(crate) fn warn_of_reset(&self, pamh: &PamHandle, notice: Option<ResetNotice>) {
+        if let Some(notice) = notice
+            && let Ok(now) = machine::now()
+            && notice.until > now.realtime
+        {
+            let by = machine::name_of(notice.by);
+            self.say(pamh, PAM_TEXT_INFO, &messages::reset_requested(&by, notice.at, now.realtime));
+        }
     }
 
     /// Shows one message, unless messages are suppressed. If the application does not show it, nothing changes.

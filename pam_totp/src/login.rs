@@ -11,7 +11,6 @@ use pam::secret::SecretBytes;
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
-use totp_core::account_recovery::ResetNotice;
 use totp_core::code::Answer;
 use totp_core::config::Config;
 use totp_core::login::{Method, Reason, Refusal, Rules, Submission, Verdict};
@@ -98,7 +97,7 @@ fn decide(
 ) -> Result<Outcome, LoginError> {
     let prepared = match prepare(pamh, attempt, store)? {
         Continue(prepared) => prepared,
-        Break(outcome) => return Ok(outcome),
+        Break(outcome) => return Ok(asked_like_others(pamh, attempt, outcome)),
     };
     match attempt.arguments.first_pass {
         FirstPass::Ignore => {}
@@ -168,6 +167,20 @@ fn prepare(
             Continue(Prepared { who, awaits_token: required.awaits_token })
         }
     })
+}
+
+/// Before any first factor a stranger must not see whose account needs no code: the question is asked, and the answer not looked at.
+fn asked_like_others(pamh: &PamHandle, attempt: &mut Attempt<'_>, outcome: Outcome) -> Outcome {
+    let asks = outcome.shows_who_needs_no_code()
+        && attempt.arguments.first_pass != FirstPass::Use
+        && attempt.is_first_question(pamh);
+    if !asks {
+        return outcome;
+    }
+    match ask(pamh, attempt, prompt(&attempt.arguments)) {
+        Ok(_) => outcome,
+        Err(why) => Outcome::Unanswered(why),
+    }
 }
 
 /// Asks one question. `Err`: there is nothing to judge.
@@ -309,7 +322,7 @@ fn after_login(pamh: &PamHandle, attempt: &mut Attempt<'_>, store: &impl Engine,
             if attempt.has_unchecked_password() {
                 return;
             }
-            warn_of_reset(pamh, attempt, verified.since_last().reset);
+            attempt.warn_of_reset(pamh, verified.since_last().reset);
             let Some(account) = account else { return };
             if attempt.leaves_timestamp() {
                 freshness::leave(attempt, &account, verified.credential());
@@ -329,7 +342,7 @@ fn after_login(pamh: &PamHandle, attempt: &mut Attempt<'_>, store: &impl Engine,
         }
         Outcome::Exempted { reset_notice, .. } => {
             if !attempt.has_unchecked_password() {
-                warn_of_reset(pamh, attempt, *reset_notice);
+                attempt.warn_of_reset(pamh, *reset_notice);
             }
         }
         Outcome::Enrolled(enrolled) => {
@@ -346,7 +359,7 @@ fn after_login(pamh: &PamHandle, attempt: &mut Attempt<'_>, store: &impl Engine,
             }
         }
         Outcome::NotEnrolled(unenrolled) => {
-            if let Some(days_left) = unenrolled.days_left() {
+            if let Some(days_left) = unenrolled.days_left().filter(|_| !attempt.is_first_question(pamh)) {
                 attempt.say(pamh, PAM_TEXT_INFO, &messages::reminder(days_left));
             }
         }
@@ -362,17 +375,6 @@ fn after_login(pamh: &PamHandle, attempt: &mut Attempt<'_>, store: &impl Engine,
         }
         Outcome::Unanswered(_) | Outcome::Ignored(_) | Outcome::LoginError(_) | Outcome::Misplaced { .. } => {
         }
-    }
-}
-
-/// Tells the account's owner that someone asked to reset the second factor, until that expires.
-fn warn_of_reset(pamh: &PamHandle, attempt: &Attempt<'_>, notice: Option<ResetNotice>) {
-    if let Some(notice) = notice
-        && let Ok(now) = machine::now()
-        && notice.until > now.realtime
-    {
-        let by = machine::name_of(notice.by);
-        attempt.say(pamh, PAM_TEXT_INFO, &messages::reset_requested(&by, notice.at, now.realtime));
     }
 }
 

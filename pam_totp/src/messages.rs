@@ -13,6 +13,7 @@ use totp_core::config::Config;
 use totp_core::enrolment::draft::NotConfirmed;
 use totp_core::ledger::LoginMethod;
 use totp_core::login::{Method, Reason, Refusal, SinceLast, Verified};
+use totp_core::misleading::escaped;
 use totp_core::policy::Unenrolled;
 use totp_core::policy::device::DeviceId;
 use totp_core::random::Secret;
@@ -112,7 +113,7 @@ fn since(since: &SinceLast, now: u64) -> Option<String> {
 /// A warning that someone asked to reset the second factor.
 pub(crate) fn reset_requested(by: &str, at: u64, now: u64) -> String {
     // A directory service may give any name.
-    let by: String = by.chars().filter(|char| !char.is_control()).take(64).collect();
+    let by = escaped(&by.chars().take(64).collect::<String>());
     format!(
         "WARNING: a reset of your second factor was requested ({} ago, by {by}). If you did not ask for it, run \"sudo totp-enroll reset cancel\" or tell an administrator.",
         length(Seconds(now.saturating_sub(at)))
@@ -211,8 +212,8 @@ pub(crate) fn enrolment_opening(
     let head = format!(
         "This login enrols an authenticator for this account: an app on your phone that shows the codes that later logins ask for.{later}\n\
          account: {}\nissuer: {}\n",
-        account.user,
-        issuer.as_str()
+        escaped(account.user.as_str()),
+        escaped(issuer.as_str())
     );
     let qr = qr(card, Drawing::Inverted);
     join(&[

@@ -48,7 +48,8 @@ fn only_what_the_user_has_to_check_is_shown() {
 fn a_warning_of_a_reset_says_who_when_and_what_to_do() {
     let said = reset_requested("bob\u{1b}[2J\n", 1000, 8200);
     assert!(
-        said.contains("(2 hours ago, by bob[2J)") && said.contains("reset cancel\" or tell an administrator"),
+        said.contains("(2 hours ago, by bob\\u{1b}[2J\\n)")
+            && said.contains("reset cancel\" or tell an administrator"),
         "{said}"
     );
     assert!(!said.contains(char::is_control), "{said:?}");

@@ -57,6 +57,24 @@ impl Outcome {
         self
     }
 
+    /// Whether it shows that this account needs no code, as others do.
+    pub(crate) fn shows_who_needs_no_code(&self) -> bool {
+        match self {
+            Self::Ignored(exemption) => exemption.is_of_the_account(),
+            Self::NotEnrolled(_) => true,
+            Self::Accepted(_)
+            | Self::Refused(_)
+            | Self::StillLocked { .. }
+            | Self::Unrecorded { .. }
+            | Self::Unanswered(_)
+            | Self::Exempted { .. }
+            | Self::Enrolled(_)
+            | Self::EnrolmentAborted(_)
+            | Self::LoginError(_)
+            | Self::Misplaced { .. } => false,
+        }
+    }
+
     /// The refusal that the person is still to be told of: a lock was told before the second question.
     pub(crate) fn refusal_to_tell(&self) -> Option<&Refusal> {
         let is_told = matches!(self, Self::StillLocked { refusal, .. } if refusal.reason.is_lock());
@@ -80,9 +98,7 @@ impl Outcome {
             | Self::Misplaced { .. } => None,
         }
     }
-}
 
-impl Outcome {
     /// Which lost lines about such outcomes are counted: one a minute of those that cost a stranger nothing.
     pub(crate) fn pace_of_lost_lines(&self) -> Pace {
         match self {

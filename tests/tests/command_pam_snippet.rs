@@ -113,7 +113,7 @@ fn the_line_of_another_module_is_replaced_with_its_arguments() {
 #[test]
 fn config_settings_are_printed_for_the_config_of_the_line() {
     let mut site = Site::new();
-    site.service("front.app", "auth required pam_unix.so\nauth required pam_oath.so window=2");
+    site.service("front.app", "auth requisite pam_unix.so\nauth required pam_oath.so window=2");
     let printed = printed(&site, "front.app", &[]);
     put_in_place(&mut site, "front.app", &printed);
     let config = site.fixture.conf();
@@ -148,7 +148,7 @@ fn the_printed_lines_accept_a_code() {
 #[test]
 fn a_line_that_is_not_there_is_not_replaced() {
     let mut site = Site::new();
-    site.service("app", "auth required pam_unix.so\nauth required pam_oath.so");
+    site.service("app", "auth requisite pam_unix.so\nauth required pam_oath.so");
     let printed = printed(&site, "app", &["--from", "google-authenticator"]);
     assert!(printed.status == 1 && printed.stdout.is_empty(), "{printed:?}");
     assert!(printed.stderr.contains("pam_google_authenticator.so"), "{printed:?}");
@@ -157,7 +157,7 @@ fn a_line_that_is_not_there_is_not_replaced() {
 #[test]
 fn a_service_that_asks_already_is_left_as_it_is() {
     let mut site = Site::new();
-    site.service("app", "auth required pam_unix.so\nauth required TOTP");
+    site.service("app", "auth requisite pam_unix.so\nauth required TOTP");
     let printed = printed(&site, "app", &[]);
     printed.assert_done();
     assert!(printed.stdout.contains("already"), "{}", printed.stdout);

@@ -79,7 +79,11 @@ fn each_stack_that_skips_the_code_is_found_with_its_line() {
         ),
         ("auth required pam_unix.so\nauth optional TOTP", "code_not_counted", "line 2 of"),
         ("auth required pam_unix.so\nauth sufficient TOTP", "code_not_counted", "`sufficient`"),
-        ("auth required pam_unix.so\nauth [success=ok default=ignore] TOTP", "code_not_counted", "line 2 of"),
+        (
+            "auth requisite pam_unix.so\nauth [success=ok default=ignore] TOTP",
+            "code_not_counted",
+            "line 2 of",
+        ),
         (
             "auth required TOTP\nauth [default=reset] pam_unix.so\nauth sufficient pam_permit.so",
             "code_not_counted",
@@ -105,7 +109,7 @@ fn letting_in_without_enrolment_needs_a_line_that_accepts() {
 #[test]
 fn a_rule_that_lets_some_skip_the_code_is_a_warning() {
     let mut site = Site::new();
-    site.service("app", "auth required pam_unix.so\nauth [success=1 default=ignore] pam_succeed_if.so quiet user ingroup robots\nauth required TOTP");
+    site.service("app", "auth requisite pam_unix.so\nauth [success=1 default=ignore] pam_succeed_if.so quiet user ingroup robots\nauth required TOTP");
     site.doctor(&["--service", "app"]).assert_found("warning", "code_skipped", "pam_succeed_if.so");
 }
 
@@ -129,23 +133,23 @@ fn what_a_file_includes_is_gone_through_and_named() {
 fn each_line_that_refuses_all_users_is_found() {
     let mut site = Site::new();
     for (auth, name, what) in [
-        ("auth required pam_unix.so\nauth required TOTP nullOK", "bad_argument", "nullOK"),
+        ("auth requisite pam_unix.so\nauth required TOTP nullOK", "bad_argument", "nullOK"),
         (
-            "auth required pam_unix.so\nauth required /nowhere/pam_totp.so",
+            "auth requisite pam_unix.so\nauth required /nowhere/pam_totp.so",
             "module_missing",
             "/nowhere/pam_totp.so",
         ),
         ("auth required pam_unix.so\natuh required TOTP", "line_unreadable", "line 2"),
-        ("auth required pam_unix.so\nauth required TOTP\nauth include nowhere", "line_unreadable", "line 3"),
+        ("auth requisite pam_unix.so\nauth required TOTP\nauth include nowhere", "line_unreadable", "line 3"),
         ("@include nowhere\nauth required TOTP", "stack_unreadable", "@include"),
         ("auth required TOTP use_first_pass", "nothing_to_use", "line 1"),
-        ("auth required pam_unix.so\nauth required TOTP\naccount required TOTP", "misplaced_line", "line 3"),
+        ("auth requisite pam_unix.so\nauth required TOTP\naccount required TOTP", "misplaced_line", "line 3"),
     ] {
         site.service("app", auth);
         site.doctor(&["--service", "app"]).assert_found("serious", name, what);
     }
     let module = site.module.split(' ').next().unwrap_or_default().to_owned();
-    site.service("app", &format!("auth required pam_unix.so\nauth required {module} conf=/nowhere.toml"));
+    site.service("app", &format!("auth requisite pam_unix.so\nauth required {module} conf=/nowhere.toml"));
     site.doctor(&["--service", "app"]).assert_found("serious", "config_unreadable", "/nowhere.toml");
 }
 
@@ -154,13 +158,13 @@ fn each_unlikely_arrangement_is_found() {
     let mut site = Site::new();
     for (auth, severity, name, what) in [
         (
-            "auth required pam_unix.so\nauth required TOTP\nauth required TOTP",
+            "auth requisite pam_unix.so\nauth required TOTP\nauth required TOTP",
             "warning",
             "asked_twice",
             "line 3",
         ),
         (
-            "auth required pam_unix.so\nauth required pam_oath.so\nauth required TOTP",
+            "auth requisite pam_unix.so\nauth required pam_oath.so\nauth required TOTP",
             "warning",
             "old_module",
             "pam_oath.so",
@@ -195,7 +199,7 @@ fn each_unlikely_arrangement_is_found() {
 #[test]
 fn a_config_that_exempts_too_many_is_found() {
     let mut site = Site::new();
-    site.service("app", "auth required pam_unix.so\nauth required TOTP");
+    site.service("app", "auth requisite pam_unix.so\nauth required TOTP");
     for (toml, severity, name, what) in [
         ("[require]\nexempt_networks = [\"0.0.0.0/0\"]", "serious", "exempt_everybody", "0.0.0.0/0"),
         ("[service.app.require]\nexempt_networks = [\"::/0\"]", "serious", "exempt_everybody", "::/0"),
@@ -216,7 +220,7 @@ fn a_config_that_exempts_too_many_is_found() {
 fn fresh_on_one_line_alone_is_pointed_out() {
     let mut site = Site::new();
     for (service, line) in [("app", "TOTP fresh=15m"), ("sshd", "TOTP fresh=15m"), ("app", "TOTP fresh=0s")] {
-        site.service(service, &format!("auth required pam_unix.so\nauth required {line}"));
+        site.service(service, &format!("auth requisite pam_unix.so\nauth required {line}"));
         site.sshd(PASSWORD_AND_CODE);
         let found = site.doctor(&["--service", service]);
         if (service, line) == ("app", "TOTP fresh=15m") {
@@ -228,7 +232,7 @@ fn fresh_on_one_line_alone_is_pointed_out() {
         }
     }
     let mut site = Site::of(Fixture::builder().config("[service.app.fresh]\nfor = \"15m\""));
-    site.service("app", "auth required pam_unix.so\nauth required TOTP fresh=15m");
+    site.service("app", "auth requisite pam_unix.so\nauth required TOTP fresh=15m");
     site.doctor(&["--service", "app"]).assert_none();
 }
 
@@ -262,7 +266,7 @@ fn an_included_file_is_judged_within_its_services() {
     let mut site = Site::new();
     site.service("second-factor", "auth required TOTP");
     site.service("app.rpmsave", "auth sufficient pam_unix.so\nauth required TOTP");
-    site.service("app", "auth required pam_unix.so\nauth include second-factor");
+    site.service("app", "auth requisite pam_unix.so\nauth include second-factor");
     site.doctor(&[]).assert_none();
     site.doctor(&["--service", "second-factor"]).assert_found("warning", "one_factor", "alone");
     site.service("su", "auth required TOTP");
@@ -303,7 +307,7 @@ fn nothing_is_changed_by_looking() {
 #[test]
 fn no_finding_holds_a_secret() {
     let mut site = Site::new();
-    site.service("app", "auth required pam_unix.so\nauth required TOTP");
+    site.service("app", "auth requisite pam_unix.so\nauth required TOTP");
     let text = fs::read_to_string(site.fixture.keyring()).unwrap_or_default();
     let secrets: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("secret = ")).collect();
     assert!(!secrets.is_empty(), "no secret in {text}");

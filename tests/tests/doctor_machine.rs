@@ -11,7 +11,7 @@ fn two_stores_are_found() {
     let module = site.module.split(' ').next().unwrap_or_default().to_owned();
     site.service(
         "app",
-        &format!("auth required pam_unix.so\nauth required {module} conf={}", other.display()),
+        &format!("auth requisite pam_unix.so\nauth required {module} conf={}", other.display()),
     );
     site.doctor(&["--service", "app"]).assert_found("serious", "other_store", "/elsewhere");
 }
@@ -46,7 +46,7 @@ fn each_enrolment_that_accepts_no_code_is_found() {
         ("mkdir -p RUNTIME; ln -s /tmp RUNTIME/fresh", "warning", "runtime_unusable", "run/fresh"),
     ] {
         let mut site = Site::new();
-        site.service("app", "auth required pam_unix.so\nauth required TOTP");
+        site.service("app", "auth requisite pam_unix.so\nauth required TOTP");
         let fixture = &site.fixture;
         let paths = [
             ("CREDENTIAL", fixture.credential("alice")),
@@ -68,7 +68,7 @@ fn each_enrolment_that_accepts_no_code_is_found() {
 fn files_of_the_store_are_not_reported_as_unknown() {
     let told = "[notify]\ncommand = [\"/bin/false\"]";
     let mut site = Site::of(Fixture::builder().config(told));
-    site.service("app", "auth required pam_unix.so\nauth required TOTP");
+    site.service("app", "auth requisite pam_unix.so\nauth required TOTP");
     site.fixture.totp_enroll(&["--json", "reset", "request", "alice", "--reason", "lost"]).assert_done();
     let state = site.fixture.state();
     for directory in ["resets", "spool"] {
@@ -109,7 +109,7 @@ fn files_of_the_store_are_not_reported_as_unknown() {
 #[test]
 fn a_sealed_keyring_is_looked_at_where_it_was_opened() {
     let mut site = Site::new();
-    site.service("app", "auth required pam_unix.so\nauth required TOTP");
+    site.service("app", "auth requisite pam_unix.so\nauth required TOTP");
     let opened = site.fixture.path("run").join("keyring.toml");
     // The host key of the machine lies there.
     site.shell("mount -t tmpfs -o mode=755 tmpfs /var/lib/systemd");
@@ -129,7 +129,7 @@ fn a_sealed_keyring_is_looked_at_where_it_was_opened() {
 #[test]
 fn a_machine_without_a_mail_program_is_found() {
     let mut site = Site::new();
-    site.service("app", "auth required pam_unix.so\nauth required TOTP");
+    site.service("app", "auth requisite pam_unix.so\nauth required TOTP");
     site.fixture.configure("[notify]\nto = \"root@localhost\"");
     let there = Path::new("/usr/sbin/sendmail").exists();
     let found = site.doctor(&["--service", "app"]);
@@ -139,7 +139,7 @@ fn a_machine_without_a_mail_program_is_found() {
 #[test]
 fn few_recovery_codes_are_pointed_out() {
     let mut site = Site::of(Fixture::builder().config("[recovery]\ncodes = 2\nwarn_below = 3"));
-    site.service("app", "auth required pam_unix.so\nauth required TOTP");
+    site.service("app", "auth requisite pam_unix.so\nauth required TOTP");
     site.fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).assert_done();
     site.doctor(&["--service", "app"]).assert_found("info", "few_recovery_codes", "alice");
 }
@@ -147,7 +147,7 @@ fn few_recovery_codes_are_pointed_out() {
 #[test]
 fn a_clock_that_is_not_synchronised_is_found() {
     let mut site = Site::new();
-    site.service("app", "auth required pam_unix.so\nauth required TOTP");
+    site.service("app", "auth requisite pam_unix.so\nauth required TOTP");
     // Processes of its own: those of the machine that the tests run on are not the question.
     site.shell("rm /run/systemd/timesync/synchronized; mount -t tmpfs none /proc");
     site.doctor(&["--service", "app"]).assert_found("warning", "no_time_service", "no time service");
@@ -160,7 +160,7 @@ fn a_clock_that_is_not_synchronised_is_found() {
 #[test]
 fn a_sandbox_in_which_no_code_can_be_recorded_is_found() {
     let mut site = Site::new();
-    site.service("polkit-1", "auth required pam_unix.so\nauth required TOTP");
+    site.service("polkit-1", "auth requisite pam_unix.so\nauth required TOTP");
     let unit = "systemd/system/polkit-agent-helper@.service";
     site.fixture.machine().write(unit, 0o644, "[Service]\nProtectSystem=strict\nReadWritePaths=/run\n");
     site.doctor(&["--service", "polkit-1"]).assert_found(
@@ -177,7 +177,7 @@ fn a_sandbox_in_which_no_code_can_be_recorded_is_found() {
 #[test]
 fn the_sandbox_of_polkitd_is_not_that_of_the_helper_that_asks() {
     let mut site = Site::new();
-    site.service("polkit-1", "auth required pam_unix.so\nauth required TOTP");
+    site.service("polkit-1", "auth requisite pam_unix.so\nauth required TOTP");
     // As Debian 13 has it, whose agents start the helper themselves.
     let unit = "[Service]\nUser=polkitd\nNoNewPrivileges=yes\nProtectSystem=strict\n";
     site.fixture.machine().write("systemd/system/polkit.service", 0o644, unit);
@@ -192,7 +192,7 @@ fn a_module_of_another_version_is_found() {
         "cp {module} /run/pam_totp.so; sed -i 's/begun (pam_totp [0-9]/begun (pam_totp 9/' /run/pam_totp.so"
     ));
     let line = site.module.replace(&module, "/run/pam_totp.so");
-    site.service("app", &format!("auth required pam_unix.so\nauth required {line}"));
+    site.service("app", &format!("auth requisite pam_unix.so\nauth required {line}"));
     site.doctor(&["--service", "app"]).assert_found("warning", "other_version", "is version 9.");
 }
 
@@ -202,7 +202,7 @@ fn a_program_that_still_uses_a_replaced_module_is_found() {
     let module = site.module.split(' ').next().unwrap_or_default().to_owned();
     site.shell(&format!("cp {module} /run/pam_totp.so"));
     let line = site.module.replace(&module, "/run/pam_totp.so");
-    site.service("app", &format!("auth required pam_unix.so\nauth required {line}"));
+    site.service("app", &format!("auth requisite pam_unix.so\nauth required {line}"));
     site.service("held", &format!("auth required {line}"));
     let mut login = site.fixture.login_at("held", "alice").types("no code");
     login.confdir = "/etc/pam.d".into();

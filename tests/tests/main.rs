@@ -78,6 +78,7 @@ mod silenced_mail;
 mod sshd;
 mod stack_cockpit;
 mod stack_document;
+mod stack_faillock;
 mod stack_lines;
 mod stack_login;
 mod stack_openvpn;

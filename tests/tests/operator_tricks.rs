@@ -5,6 +5,7 @@
 
 use acceptance::clock::THEN;
 use acceptance::daemon::Daemon;
+use acceptance::enroll_command::ASKS_FOR_A_CODE;
 use acceptance::fixture::{Builder, Fixture, SERVICE};
 use acceptance::login::PROMPT;
 use acceptance::operator::with_login_uid;
@@ -13,9 +14,11 @@ use acceptance::site::Site;
 use acceptance::sshd::{KEY_AND_CODE, Key, NO_TERMINAL};
 use acceptance::stacks::block;
 use acceptance::strace::{Injection, Trace};
+use acceptance::terminal::Terminal;
 use acceptance::wait;
 use nix::sys::signal::{Signal, kill};
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 #[test]
@@ -54,6 +57,24 @@ fn a_frozen_command_does_not_keep_a_reset_from_being_cancelled() {
     assert_eq!(cancelled.status, 0, "{cancelled:?}");
 }
 
+/// As with `systemd-run --user --scope` and sudo: the cgroup is the caller's.
+#[test]
+fn a_caller_who_freezes_their_cgroup_does_not_stop_the_command() {
+    let fixture = Fixture::builder().build();
+    let cgroup = Cgroup::new();
+    let command = fixture.command(&["enroll", "daemon"]);
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", "echo $$ >\"$1/cgroup.procs\"; shift; exec \"$@\"", "sh"]).arg(&cgroup.0);
+    shell.arg(command.get_program()).args(command.get_args());
+    shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell.envs([("SUDO_COMMAND", "totp-enroll"), ("SUDO_USER", "root"), ("SUDO_UID", "0")]);
+    let mut terminal = Terminal::open(&shell);
+    terminal.expect(ASKS_FOR_A_CODE);
+    fs::write(cgroup.0.join("cgroup.freeze"), "1").unwrap();
+    terminal.types("000");
+    terminal.expect("left)");
+}
+
 #[test]
 fn a_completion_that_stood_still_through_the_cool_down_is_refused() {
     // While it holds the account, the owner neither logs in nor cancels: that would be a reset without a cool-down.
@@ -89,6 +110,14 @@ fn a_home_that_never_answers_does_not_stop_an_import() {
         drop(running.kill());
     }
     assert!(ended.is_some(), "the import waits for bob's home for ever");
+}
+
+/// The process that reads a home is the command itself; sudo always leaves it an environment.
+#[test]
+fn the_reader_of_homes_is_no_command_of_its_own() {
+    let fixture = Fixture::builder().build();
+    let read = fixture.totp_enroll(&["read-in-home", ".google_authenticator", "0", "0", "/root"]);
+    assert_eq!((read.status, read.stdout.as_str()), (2, ""), "{read:?}");
 }
 
 /// The module is not told what a key may do. What keeps it from enrolling is that its account is exempt.
@@ -183,6 +212,28 @@ fn doctor_finds_a_sudo_rule_for_the_command_with_a_wildcard() {
     let found = site.doctor(&[]).all();
     let says = |finding: &serde_json::Value| finding["what"].to_string().contains("sudoers.d/helpdesk");
     assert!(found.iter().any(says), "{found:#?}");
+}
+
+/// A cgroup of the unified hierarchy, thawed and removed with the test.
+struct Cgroup(PathBuf);
+
+impl Cgroup {
+    fn new() -> Self {
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+        let root = mounts.lines().find(|mount| mount.starts_with("cgroup2 ")).unwrap();
+        let root = root.split(' ').nth(1).unwrap();
+        let cgroup = PathBuf::from(root).join(format!("pam_totp-test-{}", std::process::id()));
+        fs::create_dir(&cgroup).unwrap();
+        Self(cgroup)
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        drop(fs::write(self.0.join("cgroup.freeze"), "0"));
+        drop(fs::write(self.0.join("cgroup.kill"), "1"));
+        let _ = wait::until_some(|| fs::remove_dir(&self.0).ok());
+    }
 }
 
 /// Bob requests a reset of alice under a config of his, through the real sudo by this rule.

@@ -27,8 +27,11 @@ fn cockpit_asks_for_the_password_and_a_code() {
     let outcome = login().types(PASSWORD).types(site.fixture.code("alice")).run();
     assert_eq!((outcome.code, outcome.asked()), (PamCode::SUCCESS, vec!["Password: ", PROMPT]));
     let code = site.fixture.authenticator("alice").code_in(1);
-    for answers in [[PASSWORD, "000"], ["not the password", &code]] {
+    for (answers, asked) in
+        [([PASSWORD, "000"], &["Password: ", PROMPT][..]), (["not the password", &code], &["Password: "])]
+    {
         let outcome = answers.iter().fold(login(), |login, answer| login.types(answer)).run();
         assert_ne!(outcome.code, PamCode::SUCCESS, "{answers:?}");
+        assert_eq!(outcome.asked(), asked, "{answers:?}");
     }
 }

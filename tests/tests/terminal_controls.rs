@@ -43,6 +43,11 @@ fn an_error_shows_no_control_of_a_name() {
 }
 
 #[test]
+fn a_wrong_command_line_shows_no_control() {
+    assert_shows_none(&Fixture::builder().build(), &["status", &format!("--{NAME}")]);
+}
+
+#[test]
 fn an_unlock_shows_no_control_of_a_name() {
     assert_shows_none(&named(), &["unlock", NAME]);
 }

@@ -7,6 +7,10 @@
 //!   │  └ enroll · recovery_codes · disable · unlock · status · list · devices · explain · doctor · test · pam_snippet · keys · import · reset · prune   one command each
 //!   │     └ authorise   who may change an enrolment: its owner with a code, or root
 //!   ├ notify    sends notices of changes, when a command ends or by a timer
+//!   ├ homes     files in home directories, read by a process that may be left behind
+//!   ├ sudo_rule  who may name another config
+//!   ├ caller_cgroup  out of reach of who freezes their own cgroup
+//!   ├ core_dumps  no core, and memory that no other process reads
 //!   ├ terminal  prompts       ├ output  printed text, dates, progress bars, the document of --json
 //!   └ command_error   why a command failed, and its exit status
 //! ```
@@ -17,14 +21,17 @@
 
 mod account;
 mod authorise;
+mod caller_cgroup;
 mod cli;
 mod command_error;
 mod context;
+mod core_dumps;
 mod devices;
 mod disable;
 mod doctor;
 mod enroll;
 mod explain;
+mod homes;
 mod import;
 mod keys;
 mod notify;
@@ -36,6 +43,7 @@ mod reset;
 mod reset_token;
 mod restored;
 mod status;
+mod sudo_rule;
 mod terminal;
 mod test;
 mod unlock;
@@ -57,9 +65,15 @@ static HEAP: ZeroAlloc<System> = ZeroAlloc(System);
 fn main() -> ExitCode {
     terminal::block_suspend();
     block_size_signal();
-    let cli = Cli::parse();
+    let result = core_dumps::forbid();
+    caller_cgroup::leave();
+    if let Some(status) = homes::reader::serve().filter(|_| result.is_ok()) {
+        return status;
+    }
+    let cli = Cli::try_parse().unwrap_or_else(|error| output::end_of_parsing(&error));
     let format = output::Format::of(cli.json);
-    let result = run(&cli);
+    let result =
+        result.and_then(|()| sudo_rule::check_config(cli.config.as_deref())).and_then(|()| run(&cli));
     wipe_stack();
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -5,8 +5,11 @@ use crate::command_error::CommandError;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::Serializer;
+use serde_json::ser::Formatter;
 use std::fmt::Display;
 use std::io::{ErrorKind, IsTerminal, Write};
+use totp_core::misleading::{escaped, misleads};
 use totp_core::random::Secret;
 use totp_core::user::Account;
 use zeroize::Zeroizing;
@@ -31,7 +34,7 @@ impl Format {
 /// # Errors
 /// [`CommandError`] where it cannot be written, as on a full disk.
 pub(crate) fn line(text: &str) -> Result<(), CommandError> {
-    ignore_closed_pipe(writeln!(std::io::stdout(), "{}", printable(text)))
+    ignore_closed_pipe(writeln!(std::io::stdout(), "{}", escaped(text)))
 }
 
 /// Prints a line of a result that is useless in part: a reader that closes the pipe early is an error.
@@ -39,7 +42,7 @@ pub(crate) fn line(text: &str) -> Result<(), CommandError> {
 /// # Errors
 /// [`CommandError`] where it cannot be written.
 pub(crate) fn secret_line(text: &str) -> Result<(), CommandError> {
-    let mut line = Zeroizing::new(printable(text));
+    let mut line = Zeroizing::new(escaped(text));
     line.push('\n');
     // One write with the newline: standard output keeps a copy of incomplete lines in its buffer.
     std::io::stdout().write_all(line.as_bytes()).map_err(|error| write_error(&error))
@@ -47,16 +50,36 @@ pub(crate) fn secret_line(text: &str) -> Result<(), CommandError> {
 
 /// Prints a remark on standard error. A failure to write it is ignored: there is nowhere else to report it.
 pub(crate) fn remark(text: &str) {
-    let _ = writeln!(std::io::stderr(), "totp-enroll: {}", printable(text));
+    let _ = writeln!(std::io::stderr(), "totp-enroll: {}", escaped(text));
 }
 
 /// Prints the document of `--json`.
 pub(crate) fn document<T: Serialize>(document: &T) -> Result<(), CommandError> {
-    let text = serde_json::to_vec(document).map_err(|error| CommandError::refused(error.to_string()))?;
-    let mut text = Zeroizing::new(text);
+    let mut text = Zeroizing::new(Vec::new());
+    document
+        .serialize(&mut Serializer::with_formatter(&mut *text, EscapedJson))
+        .map_err(|error| CommandError::refused(error.to_string()))?;
     text.push(b'\n');
     // A closed pipe is an error here: half a document is useless.
     std::io::stdout().write_all(&text).map_err(|error| write_error(&error))
+}
+
+/// Compact JSON. A document is also looked at on a terminal, and JSON itself only escapes the control characters below U+0020.
+struct EscapedJson;
+
+impl Formatter for EscapedJson {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, to: &mut W, text: &str) -> std::io::Result<()> {
+        let mut rest = text;
+        while let Some((at, char)) = rest.char_indices().find(|(_, char)| misleads(*char)) {
+            let (before, behind) = rest.split_at(at);
+            to.write_all(before.as_bytes())?;
+            for unit in char.encode_utf16(&mut [0; 2]) {
+                write!(to, "\\u{unit:04x}")?;
+            }
+            rest = behind.get(char.len_utf8()..).unwrap_or_default();
+        }
+        to.write_all(rest.as_bytes())
+    }
 }
 
 /// Prints a result: the document for a program, its lines for a person.
@@ -89,10 +112,11 @@ pub(crate) fn location(file: impl Display, line: Option<usize>) -> String {
     line.map_or_else(|| file.to_string(), |line| format!("{file} line {line}"))
 }
 
-/// Formats rows as lines; each column is as wide as its widest cell.
+/// Formats rows as lines; each column is as wide as its widest cell, as it is shown.
 pub(crate) fn columns<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
+    let rows: Vec<[String; N]> = rows.iter().map(|row| row.each_ref().map(|cell| escaped(cell))).collect();
     let mut widths = [0; N];
-    for row in rows {
+    for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = cell.chars().count().max(*width);
         }
@@ -102,18 +126,6 @@ pub(crate) fn columns<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     rows.iter().map(line).collect()
-}
-
-/// Escapes control characters: a file name may contain terminal sequences.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut out, char| {
-        if char.is_control() {
-            out.extend(char.escape_default());
-        } else {
-            out.push(char);
-        }
-        out
-    })
 }
 
 /// Ignores a closed pipe (`totp-enroll list | head`).
@@ -170,6 +182,18 @@ pub(crate) fn error(format: Format, error: &CommandError) {
         // Serialising cannot fail here; a failure to write has nowhere else to be reported.
         let _ = document(&ErrorDocument { error: &error.problem, file, line: error.line });
     }
+}
+
+/// Ends the command as clap does, for `--help` or a wrong command line; what was typed is escaped.
+pub(crate) fn end_of_parsing(error: &clap::Error) -> ! {
+    if !error.use_stderr() {
+        error.exit();
+    }
+    let text = error.render().to_string();
+    let lines: Vec<String> = text.lines().map(escaped).collect();
+    // A failure to write has nowhere else to be reported.
+    let _ = writeln!(std::io::stderr(), "{}", lines.join("\n"));
+    std::process::exit(error.exit_code())
 }
 
 /// Whether a progress bar would be visible: standard error is a terminal, and no program reads the output.
@@ -241,8 +265,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn control_characters_are_escaped() {
-        assert_eq!(printable("a\u{1b}[2Jb\u{9b}c\r"), "a\\u{1b}[2Jb\\u{9b}c\\r");
+    fn a_document_escapes_what_a_terminal_would_obey() {
+        let mut text = Vec::new();
+        let written = ["a\u{202e}b\u{9b}c\u{7f}\n\"", "\u{e0041}\u{e4}"];
+        written.serialize(&mut Serializer::with_formatter(&mut text, EscapedJson)).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        assert_eq!(text, r#"["a\u202eb\u009bc\u007f\n\"","\udb40\udc41ä"]"#);
+        assert_eq!(serde_json::from_str::<Vec<String>>(&text).unwrap(), written);
+    }
+
+    #[test]
+    fn a_column_is_as_wide_as_what_is_shown() {
+        let rows = [["a\u{202e}", "x"], ["bb", "y"]].map(|row| row.map(str::to_owned));
+        assert_eq!(columns(&rows), ["a\\u{202e}  x", "bb         y"]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use nix::sys::termios::{LocalFlags, SetArg, SpecialCharacterIndices, Termios, tc
 use std::fs::File;
 use std::io::{IsTerminal, Stdin, Write};
 use std::os::fd::AsFd;
+use totp_core::misleading::escaped;
 use totp_core::random::Secret;
 use zeroize::Zeroizing;
 
@@ -52,7 +53,7 @@ impl Terminal {
 
     /// Prints a line. An error is ignored: the next prompt or secret reports it.
     pub(crate) fn say(&self, line: &str) {
-        let _ = writeln!(std::io::stdout(), "{line}");
+        let _ = writeln!(std::io::stdout(), "{}", escaped(line));
     }
 
     /// Prints a line that contains a secret, past the buffer of standard output, which would keep a copy.
@@ -87,7 +88,7 @@ impl Terminal {
     /// The line as typed, without its newline.
     fn ask_exactly(&self, question: &str) -> Result<Secret, CommandError> {
         let mut out = std::io::stdout().lock();
-        out.write_all(question.as_bytes())
+        out.write_all(escaped(question).as_bytes())
             .and_then(|()| out.flush())
             .map_err(|error| terminal_error(&error))?;
         let mut line = Zeroizing::new([0; LONGEST_LINE]);

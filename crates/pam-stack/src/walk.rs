@@ -109,6 +109,39 @@ pub fn can_succeed_with(
     Ok(false)
 }
 
+/// The indexes of the lines whose failure decides the login while the stack goes on to a factor: that is called in vain.
+///
+/// # Errors
+/// When there are too many paths.
+pub fn fails_before(
+    stack: &[Handler],
+    return_codes: &dyn Fn(&Handler) -> Vec<ReturnCode>,
+    is_factor: &dyn Fn(&Handler) -> bool,
+) -> Result<Vec<usize>, TooLargeError> {
+    let mut found = Vec::new();
+    let mut seen: HashSet<(StackState, Option<usize>)> = HashSet::new();
+    let mut open = vec![(StackState::start(), None)];
+    while let Some((state, failed_at)) = open.pop() {
+        if !seen.insert((state.clone(), failed_at)) {
+            continue;
+        }
+        if seen.len() > MOST_STATES {
+            return Err(TooLargeError);
+        }
+        let Some(handler) = stack.get(state.at) else { continue };
+        if handler.kind == LineKind::Module && is_factor(handler) {
+            found.extend(failed_at.filter(|at| !found.contains(at)));
+            continue;
+        }
+        for code in distinct(handler, return_codes) {
+            let Some(next) = state.after(stack, handler, code) else { continue };
+            let failed_at = failed_at.or(Some(state.at)).filter(|_| next.has_failed());
+            open.push((next, failed_at));
+        }
+    }
+    Ok(found)
+}
+
 /// Calls `see` at every state in which no factor has been passed.
 fn visit(
     stack: &[Handler],
@@ -215,6 +248,12 @@ impl StackState {
     /// Whether `pam_authenticate` returns success if the stack ends here.
     fn is_success(&self) -> bool {
         self.result == (Impression::Positive, true)
+    }
+
+    /// Whether a line has refused the login: only a reset can undo that.
+    fn has_failed(&self) -> bool {
+        let (impression, is_success) = self.result;
+        impression == Impression::Negative || (impression == Impression::Positive && !is_success)
     }
 
     /// The state after the line `handler` at [`StackState::at`], whose module returned `code`. The line that begins a substack has no

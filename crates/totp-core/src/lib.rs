@@ -22,6 +22,7 @@
 //! | `document` | reading TOML: errors name the file, the line and what to do, and repeat no value |
 //! | [`audit_event`] | the line in the log |
 //! | [`lost_lines`] | how many lines the log did not take, for a later line to say |
+//! | [`misleading`] | characters that a terminal shows as something else, escaped at every exit |
 //! | `mail_text`, [`notice`] | the words of the mail to the owner; the notice that waits to be sent |
 //! | [`user`], [`code`], [`time`], [`network`], [`mail_address`], [`random`] | the nouns, parsed once at the border |
 //! | [`store`] | the traits that an engine implements, its errors, and the tests that every engine has to pass |
@@ -89,7 +90,8 @@
 //!   newest slot of the credential that it found ([`ledger::slot`]).
 //! * *No secret is printed, copied by accident or left in memory.* [`random::Secret`] has no `Debug` and no `Clone` and is wiped on
 //!   drop. The front ends wipe what libraries copied: their allocator wipes freed memory, [`random::wipe_stack`] the stack.
-//! * *No user text becomes a path or a log line.* [`user::User::component`], [`audit_event::Event::field`].
+//! * *No user text becomes a path, a log line or a terminal's command.* [`user::User::component`], [`audit_event::Event::field`],
+//!   [`misleading::escaped`].
 //!
 //! # Deliberately absent
 //!
@@ -122,6 +124,7 @@ pub mod mail_address;
 mod mail_text;
 #[cfg(test)]
 mod manual_tests;
+pub mod misleading;
 #[cfg(test)]
 mod model_tests;
 pub mod module_arguments;

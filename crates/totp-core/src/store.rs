@@ -29,7 +29,7 @@ pub use error::StoreError;
 pub use ledger_keys::LedgerKeys;
 pub use resealing::{FoundCredential, Reseal, Resealed, Resealing};
 
-use crate::account_recovery::Reset;
+use crate::account_recovery::{Cancellation, Reset};
 use crate::credential::Credential;
 use crate::document::DocumentError;
 use crate::enrolment::ExpectedEnrolment;
@@ -291,6 +291,13 @@ pub trait Resets {
     /// # Errors
     /// [`StoreError`] if it cannot be read or trusted.
     fn reset(&self, user: &User) -> Result<Option<Reset>, StoreError>;
+
+    /// Calls a reset off without holding its user. Whoever reads the reset from now on, also while they hold the user, finds it called
+    /// off, until another is requested.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the reset may then still stand.
+    fn call_off(&self, user: &User, cancellation: Cancellation) -> Result<(), StoreError>;
 
     /// The users who have a reset, in no order; `None`: this store never had one.
     ///

@@ -24,7 +24,10 @@ fn files() -> (BTreeSet<String>, BTreeSet<String>) {
     let of_all = [DEFAULT_FILE.into(), keyring.sealed(), keyring.clear, keyring.opened];
     // Directories that are named as a whole.
     let closed = [paths.state.join("spool"), runtime(TIMESTAMPS), runtime(ATTEMPTS)];
-    let files: Vec<_> = of_a_user.into_iter().chain(of_all).chain(closed).collect();
+    let generation = [paths.state.join("generation"), paths.keyring.with_extension("generation")];
+    let cancelled = paths.state.join("cancelled/NAME");
+    let files: Vec<_> =
+        of_a_user.into_iter().chain(of_all).chain(closed).chain(generation).chain([cancelled]).collect();
     let mut directories: BTreeSet<String> =
         STATE_DIRECTORIES.iter().map(|name| paths.state.join(name).display().to_string()).collect();
     directories.extend([&paths.state, &paths.runtime].map(|path| path.display().to_string()));

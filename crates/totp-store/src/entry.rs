@@ -2,15 +2,17 @@
 
 use crate::FilesStore;
 use crate::error::FileError;
-use crate::files_store::{LaterVersion, LedgerFile, RESETS, StateDirs, read_ledger, read_whole, unusable};
+use crate::files_store::{
+    CANCELLED, LaterVersion, LedgerFile, RESETS, StateDirs, read_ledger, read_whole, unusable,
+};
 use crate::trusted_file_changes::make_directory;
-use crate::trusted_files::{Access, DRAFT};
+use crate::trusted_files::{Access, DRAFT, if_exists};
 use crate::trusted_files::{Lock, Locked, lock};
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use std::time::{Duration, Instant};
 use totp_core::DocumentError;
-use totp_core::account_recovery::Reset;
+use totp_core::account_recovery::{Cancellation, Reset};
 use totp_core::credential::Credential;
 use totp_core::keyring::LedgerKey;
 use totp_core::ledger::Ledger;
@@ -274,6 +276,17 @@ impl StateDirs {
         directory.sync()
     }
 
+    /// Leaves the mark by which the reset is called off. Nobody is held: the draft has the number of this process.
+    pub(crate) fn call_off(&self, component: &str, cancellation: Cancellation) -> Result<(), FileError> {
+        make_directory(&self.state.path.join(CANCELLED), Mode::S_IRWXU)?;
+        let directory = self.state.inner(CANCELLED, Access::RootOnly)?;
+        let draft = format!("{DRAFT}{}.{component}", std::process::id());
+        directory.write_new(&draft, cancellation.to_text().as_bytes())?;
+        directory.sync_file(&draft)?;
+        directory.put_in_place(&draft, component)?;
+        directory.sync()
+    }
+
     fn forget_reset(&self, component: &str) -> Result<bool, FileError> {
         let Some(directory) = self.resets()? else { return Ok(false) };
         let name = format!("{component}.toml");
@@ -281,6 +294,10 @@ impl StateDirs {
         let was_there = std::fs::symlink_metadata(directory.path.join(&name)).is_ok();
         directory.remove(&name)?;
         directory.sync()?;
+        if let Some(cancelled) = if_exists(self.state.inner(CANCELLED, Access::RootOnly))? {
+            // Of the reset that is gone; one that stays is of no other.
+            let _ = cancelled.remove(component);
+        }
         Ok(was_there)
     }
 

@@ -20,7 +20,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use totp_core::DocumentError;
-use totp_core::account_recovery::Reset;
+use totp_core::account_recovery::{Cancellation, Reset};
 use totp_core::config::Paths;
 use totp_core::credential::Credential;
 use totp_core::keyring::LedgerKey;
@@ -96,9 +96,11 @@ impl Engine for FilesStore {
 pub(crate) const CREDENTIALS: &str = "credentials";
 pub(crate) const LEDGERS: &str = "ledgers";
 pub(crate) const RESETS: &str = "resets";
+/// Marks beside the resets, by which they are called off without a lock.
+pub(crate) const CANCELLED: &str = "cancelled";
 
 /// Every directory below `paths.state`: the list for programs that look at the whole state.
-pub const STATE_DIRECTORIES: [&str; 4] = [CREDENTIALS, LEDGERS, RESETS, SPOOL];
+pub const STATE_DIRECTORIES: [&str; 5] = [CREDENTIALS, LEDGERS, RESETS, CANCELLED, SPOOL];
 
 /// The opened directories.
 pub(crate) struct StateDirs {
@@ -132,7 +134,21 @@ impl StateDirs {
         let Some(user) = User::from_component(component) else {
             return Err(FileError::Unsafe { file: path, problem: "is not a reset file: move it away" });
         };
-        Ok(Some(Reset::parse(&path, text.expose(), &user)?))
+        let reset = Reset::parse(&path, text.expose(), &user)?;
+        Ok(Some(self.cancelled(component, reset)?))
+    }
+
+    /// The reset, called off if there is a mark that says so.
+    fn cancelled(&self, component: &str, reset: Reset) -> Result<Reset, FileError> {
+        let Some(directory) = if_exists(self.state.inner(CANCELLED, Access::RootOnly))? else {
+            return Ok(reset);
+        };
+        let Some(fd) = directory.file(component, OFlag::O_RDONLY)? else { return Ok(reset) };
+        let path = directory.path.join(component);
+        let text = read_opened(&fd, &path, Access::RootOnly)?;
+        let mark = std::str::from_utf8(text.expose()).ok().and_then(Cancellation::parse);
+        // A mark that a crash tore is taken for one of this reset: to request it again costs less than to lose a cancellation.
+        Ok(mark.unwrap_or_else(|| Cancellation::of(&reset)).applied_to(reset))
     }
 
     pub(crate) fn resets(&self) -> Result<Option<Directory>, FileError> {

@@ -6,7 +6,7 @@ use crate::files_store::{CREDENTIALS, LEDGERS, RESETS};
 use crate::trusted_file_changes::EntryNames;
 use crate::trusted_files::{DRAFT, Directory};
 use std::path::PathBuf;
-use totp_core::account_recovery::Reset;
+use totp_core::account_recovery::{Cancellation, Reset};
 use totp_core::credential::Credential;
 use totp_core::store::{Document, Resets, StoreError, Users};
 use totp_core::user::User;
@@ -49,6 +49,10 @@ impl Resets for FilesStore {
 
     fn reset(&self, user: &User) -> Result<Option<Reset>, StoreError> {
         Ok(self.dirs()?.reset(&user.component())?)
+    }
+
+    fn call_off(&self, user: &User, cancellation: Cancellation) -> Result<(), StoreError> {
+        Ok(self.dirs()?.call_off(&user.component(), cancellation)?)
     }
 
     fn resets(&self) -> Result<Option<Names>, StoreError> {

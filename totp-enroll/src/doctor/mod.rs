@@ -4,10 +4,12 @@
 //!  services      the PAM stacks (stack)            sshd        what sshd requires besides PAM
 //!  stack_lines   the lines of one stack            matches     the Match blocks of sshd's configuration
 //!  settings      the config file                   enrolments  every credential and ledger
-//!  files         owners, modes, stale files        clock · sandbox · package
+//!  files         owners, modes, stale files        command_keys  keys for one command whose login would enrol
+//!  clock · sandbox · package                       sudo_rules  rules for this command with a wildcard
 //! ```
 
 mod clock;
+mod command_keys;
 mod enrolments;
 mod files;
 pub(crate) mod finding;
@@ -19,6 +21,7 @@ mod settings;
 mod sshd;
 pub(crate) mod stack;
 mod stack_lines;
+mod sudo_rules;
 
 use crate::cli::{Cli, Doctor};
 use crate::command_error::CommandError;
@@ -77,6 +80,7 @@ fn examine(cli: &Cli, options: &Doctor) -> Result<Vec<Finding>, CommandError> {
     files::examine(&config, &mut findings);
     let enrolled = enrolments::examine(&config, &mut findings);
     sshd::examine(&services, &enrolled, &mut findings);
+    sudo_rules::examine(&mut findings);
     clock::examine(&mut findings);
     sandbox::examine(&services, &config, &mut findings);
     package::examine(&services, &mut findings);

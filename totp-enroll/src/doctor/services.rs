@@ -4,8 +4,8 @@ use super::finding::Finding;
 use super::stack::bypasses::{self, ServiceContext};
 use super::stack::{self, Handler, InstalledFiles, ModuleArguments, ServiceFiles};
 use super::stack_lines::{
-    after_no_first_factor, arrangement, ignored_is_refused, misplaced, must_fail, nobody_gets_in,
-    not_in_stack, too_few_factors,
+    after_no_first_factor, arrangement, code_wasted, ignored_is_refused, misplaced, must_fail,
+    nobody_gets_in, not_in_stack, tells_accounts_apart, too_few_factors,
 };
 use crate::output::{self, service_section};
 use std::path::{Path, PathBuf};
@@ -180,7 +180,12 @@ fn examined(
     {
         found.push(ignored_is_refused());
     }
+    found.extend(bypasses::lines_that_waste_a_code(&stack, &context).into_iter().map(code_wasted));
     let arguments = |handler: &Handler| ModuleArguments::parse(&handler.arguments).ok();
+    // At sshd the module asks everybody before a first factor.
+    if name != "sshd" && lines.iter().any(ModuleLine::tells_accounts_apart) {
+        found.extend(bypasses::asks_before_a_first_factor(&stack).into_iter().map(tells_accounts_apart));
+    }
     let claims = bypasses::claims_without_first_factor(&stack, &arguments, &context);
     found.extend(claims.into_iter().map(after_no_first_factor));
     let one_factor = asks && bypasses::without_first_factor(&stack, &context);
@@ -209,6 +214,12 @@ impl ModuleLine<'_> {
     fn ignores_not_enrolled(&self) -> bool {
         let nullok = self.arguments.as_ref().is_some_and(|arguments| arguments.nullok);
         nullok || self.config.as_ref().is_some_and(|config| config.policy.enroll_by.is_some())
+    }
+
+    /// Whether the first question shows which accounts need a code.
+    fn tells_accounts_apart(&self) -> bool {
+        let has_groups = |config: &Config| config.policy.named_groups().next().is_some();
+        self.ignores_not_enrolled() || self.config.as_ref().is_some_and(has_groups)
     }
 
     fn may_ignore(&self, service: &str) -> bool {

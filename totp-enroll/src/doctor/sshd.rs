@@ -1,5 +1,6 @@
 //! Checks sshd: which logins need PAM, a key or a password. sshd itself is asked (`sshd -T -C`), so drop-ins and Match blocks count.
 
+use super::command_keys;
 use super::enrolments::{self, EnrolledUsers};
 use super::finding::{Finding, Severity};
 use super::matches::{Configuration, Connection};
@@ -125,7 +126,16 @@ fn check(sshd: &Path, service: &Service, enrolled: &EnrolledUsers, found: &mut V
         );
     }
     found.extend(weaknesses.into_iter().map(|(weakness, affected)| weakness.finding(&affected)));
+    if let Some(config) = &service.config {
+        command_keys::examine(config, enrolled, &|name| asks_pam(sshd, name), found);
+    }
     stale(&configuration.files, found);
+}
+
+/// Whether some way to log in as `name` asks PAM. If sshd does not say, it may.
+fn asks_pam(sshd: &Path, name: &str) -> bool {
+    let uses_pam = |list: &Vec<String>| list.iter().any(|method| method == "keyboard-interactive");
+    effective(sshd, &Connection::of(name)).map_or(true, |login| methods(&login).iter().any(uses_pam))
 }
 
 fn not_checked(what: &str) -> Finding {

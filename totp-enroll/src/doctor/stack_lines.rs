@@ -1,6 +1,7 @@
 //! Findings about the lines of a service's stack: missing, misplaced, unreadable or contradicting ones.
 
 use super::finding::Finding;
+use super::stack::bypasses::WastedBy;
 use super::stack::{self, Handler, ModuleArguments, ModuleKind, Stack};
 use totp_core::module_arguments::FirstPass;
 
@@ -143,6 +144,47 @@ pub(super) fn after_no_first_factor(handler: &Handler) -> Finding {
     Finding::serious("after_no_first_factor", what)
         .why("strangers learn why a code was refused, and with enroll_at_login they can enrol for another user")
         .fix("remove after_first_factor, or make the password line above it `requisite`: `required` continues after a wrong password")
+}
+
+pub(super) fn code_wasted((handler, by): (&Handler, WastedBy)) -> Finding {
+    let what = format!(
+        "{}: {} `{}` can refuse a login and still go on to pam_totp.so",
+        handler.location,
+        stack::module_name(&handler.module),
+        handler.control_text
+    );
+    let why = match by {
+        WastedBy::Lock => {
+            "while it has locked the account, a login still asks for a code, uses it up, logs it as accepted, and is then refused"
+        }
+        WastedBy::FirstFactor => {
+            "a code is asked for after a wrong password as well: people who guess passwords use up the account's tries for codes, and a right code is used up, and logged as accepted, by a login that is then refused"
+        }
+        WastedBy::Rule => {
+            "a login that it refuses still asks for a code, charges a wrong one, and uses a right one up and logs it as accepted"
+        }
+    };
+    let fix = match by {
+        _ if handler.level > 0 => {
+            "its end is the end of the substack only: write `include` in place of `substack` (where no line of that file is `sufficient` or `done`), or write its lines into the service's own file"
+        }
+        WastedBy::Lock => {
+            "change its control to `requisite`, or to `[default=die]` behind a password line; docs/stacks.md has the lines for pam_faillock"
+        }
+        WastedBy::FirstFactor => "change its control to `requisite`, or use `@include common-auth` (Debian)",
+        WastedBy::Rule => "change its control to `requisite`",
+    };
+    Finding::warning("code_wasted", what).why(why).fix(fix)
+}
+
+pub(super) fn tells_accounts_apart(handler: &Handler) -> Finding {
+    let what = format!(
+        "{}: pam_totp.so asks before the password, and the line or the config lets some accounts in without a code",
+        handler.location
+    );
+    Finding::warning("code_first_tells_accounts_apart", what)
+        .why("a stranger who has only a name sees by the first question who is enrolled, and who is exempt (nullok, [require] enroll_by, groups, exempt_groups)")
+        .fix("put the password above it (`@include common-auth`), or require a code of everybody")
 }
 
 pub(super) fn too_few_factors(nothing: bool, exempts: bool) -> Finding {

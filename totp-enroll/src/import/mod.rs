@@ -2,7 +2,6 @@
 
 mod file_format;
 mod google_authenticator;
-mod homes;
 mod imported_authenticator;
 mod line_import;
 mod lines;

@@ -2,12 +2,13 @@
 //! anything is written; the files stay where they are.
 
 use super::google_authenticator::{self, SecretFile};
-use super::homes::{self, home_owners};
 use super::new_users::{self, BATCH, NewUser, interrupted};
 use crate::account::{self, Unknown};
 use crate::cli::GoogleAuthenticator;
 use crate::command_error::CommandError;
 use crate::context::Context;
+use crate::homes::home_owner::{self, HomeFile, home_owners};
+use crate::homes::reader;
 use crate::output::{self, Format};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -24,7 +25,7 @@ use zeroize::Zeroizing;
 /// The name in the log and in the authenticators' labels.
 const NAME: &str = "google-authenticator";
 /// The program's default file in a home directory.
-const FILE_NAME: &str = ".google_authenticator";
+const FILE: HomeFile = HomeFile::GoogleAuthenticator;
 
 /// A secret file and its user.
 struct FoundFile {
@@ -113,11 +114,11 @@ pub(super) fn run(context: &Context, options: &GoogleAuthenticator) -> Result<()
 fn find_files(context: &Context, options: &GoogleAuthenticator) -> Result<Vec<FoundFile>, CommandError> {
     if let (Some(file), Some(user)) = (&options.file, &options.user) {
         let read = if file == Path::new("-") {
-            let text = homes::read(std::io::stdin().lock());
+            let text = home_owner::read(std::io::stdin().lock());
             text.map(|text| (text, Vec::new())).map_err(|error| format!("cannot be read: {error}"))
         } else {
             let uid = account::canonical(user, Unknown::Allowed).ok().and_then(|account| account.uid);
-            homes::named(file, uid)
+            home_owner::named(file, uid)
         };
         let (text, notes) = read.map_err(|problem| CommandError::refused(problem).at(file, None))?;
         return Ok(vec![FoundFile { user: user.clone(), file: file.clone(), text: Ok(text), notes }]);
@@ -126,15 +127,10 @@ fn find_files(context: &Context, options: &GoogleAuthenticator) -> Result<Vec<Fo
     let bar = output::progress_bar(context.format, "searching", home_owners.len());
     let mut found = Vec::new();
     for home_owner in home_owners {
-        let text = home_owner.read(FILE_NAME).transpose();
+        let text = reader::read(&home_owner, FILE).transpose();
         bar.inc(1);
         let Some(text) = text else { continue };
-        found.push(FoundFile {
-            file: home_owner.file(FILE_NAME),
-            user: home_owner.name,
-            text,
-            notes: Vec::new(),
-        });
+        found.push(FoundFile { file: home_owner.file(FILE), user: home_owner.name, text, notes: Vec::new() });
     }
     bar.finish_and_clear();
     Ok(found)

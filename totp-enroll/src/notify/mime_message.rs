@@ -10,6 +10,7 @@ use jiff::fmt::rfc2822;
 use jiff::tz::TimeZone;
 use std::fmt::Write;
 use totp_core::config::Notify;
+use totp_core::misleading::misleads;
 use totp_core::notice::Notice;
 use totp_core::store::notices::Waiting;
 
@@ -104,7 +105,7 @@ fn plain(text: &str, longest: usize) -> String {
     text.chars().take(longest).map(|c| if (' '..='~').contains(&c) { c } else { '?' }).collect()
 }
 
-/// Text in any script, with what breaks a line, moves a cursor or changes the direction of text escaped (CVE-2021-42574).
+/// Text in any script, cut to a length, with what misleads a reader escaped.
 fn readable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for (at, c) in text.chars().enumerate() {
@@ -112,8 +113,7 @@ fn readable(text: &str) -> String {
             out.push_str("...");
             break;
         }
-        let is_invisible = matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-        if c.is_control() || is_invisible {
+        if misleads(c) {
             out.extend(c.escape_unicode());
         } else {
             out.push(c);

@@ -13,6 +13,7 @@ use pam_stack::{ServiceFiles, Stack, included, line as words, load};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use totp_core::config::DEFAULT_FILE;
+use totp_core::misleading::misleads;
 
 /// The document that `pam-snippet` prints.
 #[derive(Serialize)]
@@ -252,8 +253,10 @@ impl Snippet {
 
     /// Refuses to print lines that refuse every login, or that let a login succeed without a code.
     fn check(&self, files: &dyn ServiceFiles) -> Result<(), CommandError> {
-        if self.auth.iter().any(|line| line.chars().any(char::is_control)) {
-            return Err(unprintable("one of its lines contains a control character: remove it"));
+        if self.auth.iter().any(|line| line.contains(misleads)) {
+            return Err(unprintable(
+                "one of its lines contains a control character or an invisible one: remove it",
+            ));
         }
         let stack = self.stack(files).ok_or_else(|| unprintable("libpam cannot read them"))?;
         if let Some(what) = self.serious(files).into_iter().next() {

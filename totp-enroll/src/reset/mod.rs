@@ -8,7 +8,7 @@ mod reset_report;
 use crate::authorise::{Consent, authorise};
 use crate::cli;
 use crate::command_error::CommandError;
-use crate::context::Context;
+use crate::context::{Context, PATIENCE, busy};
 use crate::output;
 use crate::terminal::{SignalsBlocked, Terminal};
 use reset_report::{ResetReport, list};
@@ -16,13 +16,13 @@ use serde::Serialize;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use totp_core::account_recovery::{
-    self, AccountRecoveryError, Cancelled, Reset, ResetError, ResetReason, Stage, StepInputs,
+    self, AccountRecoveryError, Cancellation, Cancelled, Reset, ResetError, ResetReason, Stage, StepInputs,
 };
 use totp_core::audit_event::Name;
 use totp_core::enrolment::ExpectedEnrolment;
 use totp_core::random::Secret;
 use totp_core::recovery::grouped;
-use totp_core::store::{Resets, Users};
+use totp_core::store::{Entries, Resets, Users};
 use totp_core::user::Account;
 use totp_host::machine::{self, OsEntropy};
 use totp_host::store::TimestampRecords;
@@ -91,7 +91,10 @@ fn cancel(context: &Context, user: Option<&str>, consent: Consent) -> Result<(),
         }
     };
     authorise(context, &account, consent, effect)?;
-    let cancelled = account_recovery::cancel(context.entry_to_withdraw(&account)?, &account)?;
+    let cancelled = match context.store.entry_to_withdraw(&account.user, PATIENCE)? {
+        Some(entry) => account_recovery::cancel(entry, &account)?,
+        None => cancel_without_lock(context, &account, reset.as_ref().ok().and_then(Option::as_ref))?,
+    };
     let requested = reset.ok().flatten().map(|reset| reset.requested().by.name.clone());
     context.audit(&context.event(Name::ResetCancelled, &account).maybe("requested_by", requested));
     let message = match cancelled {
@@ -103,6 +106,24 @@ fn cancel(context: &Context, user: Option<&str>, consent: Consent) -> Result<(),
         ),
     };
     output::done(context.format, &account, "reset_cancelled", &message)
+}
+
+/// Cancels while another command uses the account: that may be stopped, so that it holds the lock for ever.
+fn cancel_without_lock(
+    context: &Context,
+    account: &Account,
+    reset: Option<&Reset>,
+) -> Result<Cancelled, CommandError> {
+    let reset = reset.ok_or_else(|| busy(account))?;
+    context.store.call_off(&account.user, Cancellation::of(reset))?;
+    output::remark(&format!(
+        "another login or command is using the enrolment of {}, so logins may go on warning of the reset; cancel it once more later",
+        account.user
+    ));
+    Ok(match context.store.expected(&account.user)? {
+        ExpectedEnrolment::Nothing => Cancelled::Barred,
+        ExpectedEnrolment::Unreadable | ExpectedEnrolment::Enrolment(_) => Cancelled::Gone,
+    })
 }
 
 fn has_notice(held: &impl totp_core::store::Held) -> bool {
@@ -127,6 +148,8 @@ struct CompletedDocument<'a> {
 
 /// Removes the enrolment, and shows the reset token for the next one, once.
 fn complete(context: &Context, user: &str, end_sessions: bool, consent: Consent) -> Result<(), CommandError> {
+    // Before anything is locked.
+    let begun = machine::now()?.realtime;
     let account = account_in_question(context, Some(user))?;
     let terminal =
         Terminal::for_result(context.format, "to print the token for a program, use --json --yes")?;
@@ -142,6 +165,8 @@ fn complete(context: &Context, user: &str, end_sessions: bool, consent: Consent)
     let entry = context.entry_to_withdraw(&account)?;
     // The time is read again: the prompt may have taken long.
     let step = StepInputs { now: machine::now()?.realtime, ..step };
+    ready_when_begun(context, &step, begun)
+        .map_err(|error| log_refusal(context, &account, "complete", error))?;
     let done = account_recovery::complete(entry, &step, &mut OsEntropy);
     let (reset, token) = done.map_err(|error| log_refusal(context, &account, "complete", error))?;
     log_completion(context, &account, &reset);
@@ -176,6 +201,22 @@ fn precheck(context: &Context, step: &StepInputs<'_>) -> Result<(), AccountRecov
         Stage::Cooling(_) => Ok(()),
         Stage::Expired => Err(ResetError::Expired.into()),
         Stage::Void => Err(ResetError::Void.into()),
+    }
+}
+
+/// Refuses a reset that became ready only while this command was running: one that is stopped while it holds the account keeps its owner
+/// from logging in and from objecting.
+fn ready_when_begun(
+    context: &Context,
+    StepInputs { account, rules, now, .. }: &StepInputs<'_>,
+    begun: u64,
+) -> Result<(), AccountRecoveryError> {
+    let reset = context.store.reset(&account.user)?.ok_or(AccountRecoveryError::NoReset)?;
+    let in_place = context.store.expected(&account.user)?;
+    match [begun, *now].map(|at| reset.stage(account, in_place, rules, at)) {
+        [Stage::Cooling(wait), Stage::Ready] => Err(ResetError::Cooling(wait).into()),
+        // `complete` decides.
+        [_, _] => Ok(()),
     }
 }
 

@@ -106,7 +106,7 @@ fn read(table: &mut Table<'_>, user: &User) -> Result<Reset, ParseError> {
         ..ResetRules::DEFAULT
     };
     let reason =
-        ResetReason::parse(table.required("reason")?).map_err(|error| table.wrong(error.to_string()))?;
+        ResetReason::stored(table.required("reason")?).map_err(|error| table.wrong(error.to_string()))?;
     let request = table.section("requested", read_step)?;
     let request = request.ok_or_else(|| table.wrong("missing field `requested`"))?;
     let approvals = table.sections("approved", read_step)?;

@@ -8,6 +8,7 @@
 //! expired or is dead. Otherwise someone with only the password could wait, or type five wrong tokens, and enrol their
 //! own phone.
 
+mod cancellation;
 mod format;
 mod reset;
 mod reset_step;
@@ -15,6 +16,7 @@ mod reset_token;
 #[cfg(test)]
 mod token_tests;
 
+pub use cancellation::Cancellation;
 pub use reset::{CompletionError, Reset, Stage};
 pub use reset_step::{
     MOST_APPROVALS, Person, ResetError, ResetNotice, ResetReason, ResetReasonError, ResetRules, ResetStep,
@@ -145,6 +147,10 @@ pub fn complete<E: Entry>(
     let mut reset = settled(&entry, *now)?;
     let code = reset.complete(account, in_place, by, rules, (*now, entropy))?;
     entry.keep_reset(&reset)?;
+    // A cancellation waits for no lock: one that came until now counts. A later one finds a token to void.
+    if entry.reset()?.is_none_or(|stored| stored.is_called_off()) {
+        return Err(ResetError::CalledOff.into());
+    }
     entry.withdraw()?;
     Ok((reset, code))
 }

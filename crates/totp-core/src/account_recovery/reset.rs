@@ -211,6 +211,11 @@ impl Reset {
         self.called_off = true;
     }
 
+    /// Whether it was cancelled; the document remains.
+    pub(super) fn is_called_off(&self) -> bool {
+        self.called_off
+    }
+
     /// Whether it belongs to an earlier account of the same name; known only if both have a uid.
     #[must_use]
     pub fn is_anothers(&self, account: &Account) -> bool {

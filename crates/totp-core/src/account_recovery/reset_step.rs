@@ -1,5 +1,6 @@
 //! A step of a reset: who takes it and why, what the config demands of it, why it is refused, and what the owner is told.
 
+use crate::misleading::misleads;
 use crate::time::Seconds;
 use serde::Serialize;
 
@@ -36,8 +37,15 @@ impl ResetReason {
     /// [`ResetReasonError`].
     pub fn parse(text: &str) -> Result<Self, ResetReasonError> {
         let text = text.trim();
+        let is_fit = !text.is_empty() && text.chars().count() <= LONGEST_REASON && !text.contains(misleads);
+        if is_fit { Ok(Self(text.to_owned())) } else { Err(ResetReasonError) }
+    }
+
+    /// The reason of a document. Characters that an earlier version took are read, and escaped where they are shown: an error
+    /// would keep the reset from being cancelled.
+    pub(super) fn stored(text: &str) -> Result<Self, ResetReasonError> {
         let is_fit =
-            !text.is_empty() && text.chars().count() <= LONGEST_REASON && !text.chars().any(misleads);
+            !text.is_empty() && text.chars().count() <= LONGEST_REASON && !text.contains(char::is_control);
         if is_fit { Ok(Self(text.to_owned())) } else { Err(ResetReasonError) }
     }
 
@@ -48,17 +56,10 @@ impl ResetReason {
     }
 }
 
-/// Control characters, line ends and characters that change the direction of text (Unicode UAX #9), with which a
-/// terminal would show other words.
-fn misleads(char: char) -> bool {
-    char.is_control()
-        || matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
 /// The reason is empty, too long or not readable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a reason is one line of 1 to {LONGEST_REASON} characters, without control characters or characters that change the direction of text"
+    "a reason is one line of 1 to {LONGEST_REASON} characters, without control characters, invisible characters or characters that change the direction of text"
 )]
 pub struct ResetReasonError;
 

@@ -243,7 +243,7 @@ fn grounds_are_one_line_that_says_something() {
         "two\nlines",
         "a\u{1b}[2J",
         "a\u{202e}b",
-        "a\u{2066}b",
+        "a\u{feff}b",
         "a\u{2028}b",
         "a\u{200f}",
         &"a".repeat(201),

@@ -64,6 +64,9 @@ pub struct PolicyInput {
     pub now: u64,
 }
 
+const GROUPS: &str = "require.groups";
+const EXEMPT_GROUPS: &str = "require.exempt_groups";
+
 /// The decision of the policy.
 #[derive(Debug)]
 pub enum Decision {
@@ -103,6 +106,15 @@ impl Exemption {
     #[must_use]
     pub fn why(&self) -> Exempted {
         self.why
+    }
+
+    /// Whether it shows what kind of account this is: its groups exempt it, not where the login comes from.
+    #[must_use]
+    pub fn is_of_the_account(&self) -> bool {
+        match self.why {
+            Exempted::Exempt(rule) => rule == EXEMPT_GROUPS || rule == GROUPS,
+            Exempted::Fresh(_) | Exempted::SecurityKey | Exempted::RememberedDevice(_) => false,
+        }
     }
 
     pub(crate) fn remembered(device: Option<DeviceId>) -> Self {
@@ -229,7 +241,7 @@ impl Policy {
     }
 
     fn exempt_groups(&self, input: &PolicyInput) -> Finding {
-        const RULE: &str = "require.exempt_groups";
+        const RULE: &str = EXEMPT_GROUPS;
         if self.exempt_groups.is_empty() {
             return passed(RULE, "none is set");
         }
@@ -244,7 +256,7 @@ impl Policy {
     }
 
     fn groups(&self, input: &PolicyInput) -> Finding {
-        const RULE: &str = "require.groups";
+        const RULE: &str = GROUPS;
         if self.groups.is_empty() {
             return passed(RULE, "none is set: everybody is asked");
         }

@@ -14,7 +14,7 @@ use super::{
     Charging, Document, Durability, Engine, EnrolmentAttempts, Entries, Entry, Held, Hold, Maintenance,
     Resets, StorageProblem, Store, StoreError, Users,
 };
-use crate::account_recovery::Reset;
+use crate::account_recovery::{Cancellation, Reset};
 use crate::credential::Credential;
 use crate::document::DocumentError;
 use crate::ledger::Ledger;
@@ -22,7 +22,7 @@ use crate::notice::Notice;
 use crate::random::Entropy;
 use crate::time::Seconds;
 use crate::user::User;
-use state::{Claim, Enrolment, Shared};
+use state::{Claim, Enrolment, Shared, UserState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -106,7 +106,7 @@ impl<X: Exclusion> Entry for MemoryEntry<X> {
     }
 
     fn reset(&self) -> Result<Option<Reset>, StoreError> {
-        self.claim.read(|user| user.reset.clone())
+        self.claim.read(UserState::reset)
     }
 
     fn keep_reset(&self, reset: &Reset) -> Result<(), StoreError> {
@@ -186,7 +186,12 @@ impl<X: Exclusion> Resets for Memory<X> {
     type Names = Names;
 
     fn reset(&self, user: &User) -> Result<Option<Reset>, StoreError> {
-        Ok(self.shared.state().users.get(user).and_then(|user| user.reset.clone()))
+        Ok(self.shared.state().users.get(user).and_then(UserState::reset))
+    }
+
+    fn call_off(&self, user: &User, cancellation: Cancellation) -> Result<(), StoreError> {
+        self.shared.state().users.entry(user.clone()).or_default().cancellation = Some(cancellation);
+        Ok(())
     }
 
     fn resets(&self) -> Result<Option<Names>, StoreError> {

@@ -11,6 +11,7 @@ use totp_core::account_recovery::{Person, ResetError, ResetReason, ResetRules};
 use totp_core::random::Secret;
 use totp_core::store::Entries;
 use totp_core::store::Entry;
+use totp_core::store::Resets;
 use totp_core::store::Store;
 use totp_core::user::Account;
 
@@ -282,4 +283,40 @@ fn a_reset_ends_with_its_enrolment() {
     let permitted = fixture.in_place();
     totp_core::enrolment::withdraw(entry(&fixture), permitted).unwrap();
     assert_eq!(entry(&fixture).reset().unwrap(), None);
+}
+
+/// A command that was stopped while it held the account goes on, and finds the reset called off.
+#[test]
+fn a_reset_that_was_called_off_past_a_lock_is_not_completed() {
+    let fixture = enrolled();
+    requested(&fixture);
+    approve(entry(&fixture), asked(&alice(), 2, NOON)).unwrap();
+    let stopped = entry(&fixture);
+    let reset = stopped.reset().unwrap().unwrap();
+    fixture.store.call_off(&alice().user, Cancellation::of(&reset)).unwrap();
+    assert!(complete(stopped, &asked(&alice(), 1, NOON + HOUR), &mut Counter(9)).is_err());
+    assert_eq!(word(fixture.login(&code(PHONE, NOON + HOUR), at(NOON + HOUR))), "accepted phone");
+    // Another one can be requested later, and is not called off.
+    request(entry(&fixture), asked(&alice(), 1, NOON + HOUR), reset.reason().clone()).unwrap();
+    approve(entry(&fixture), asked(&alice(), 2, NOON + HOUR)).unwrap();
+    complete(entry(&fixture), &asked(&alice(), 1, NOON + 2 * HOUR), &mut Counter(9)).unwrap();
+}
+
+/// It was stopped after its last look: the token is void, and nobody enrols by themselves.
+#[test]
+fn a_reset_that_was_called_off_too_late_opens_nothing() {
+    let fixture = enrolled();
+    requested(&fixture);
+    approve(entry(&fixture), asked(&alice(), 2, NOON)).unwrap();
+    let in_place = fixture.in_place();
+    let stopped = entry(&fixture);
+    let mut reset = stopped.reset().unwrap().unwrap();
+    let account = alice();
+    let StepInputs { by, rules: terms, now, .. } = asked(&account, 1, NOON + HOUR);
+    let token = reset.complete(&account, in_place, &by, &terms, (now, &mut Counter(9))).unwrap();
+    stopped.keep_reset(&reset).unwrap();
+    fixture.store.call_off(&alice().user, Cancellation::of(&reset)).unwrap();
+    stopped.withdraw().unwrap();
+    assert_ne!(tried(&fixture, token.expose(), NOON + HOUR), "admitted");
+    assert!(admit(&entry(&fixture), &account, &Authorised::ByThemselves, NOON + HOUR).is_err());
 }

@@ -1,6 +1,6 @@
 //! Finds the paths through a stack on which a login succeeds without a code or without a first factor, and the line at fault.
 
-use super::{Handler, ModuleArguments, ModuleKind, Stack, is_pam_totp, pam_totp_return_codes};
+use super::{Handler, LineKind, ModuleArguments, ModuleKind, Stack, is_pam_totp, pam_totp_return_codes};
 use crate::doctor::finding::{Finding, Severity};
 use pam_stack::control::Action;
 use pam_stack::return_code::{self, ReturnCode};
@@ -99,6 +99,59 @@ pub(crate) fn claims_without_first_factor<'a>(
         .filter(|(at, handler)| reachable.contains(at) && claims(handler))
         .map(|(_, handler)| handler)
         .collect()
+}
+
+/// The lines that can refuse a login and let it go on to pam_totp.so, which then uses up a code for nothing.
+pub(crate) fn lines_that_waste_a_code<'a>(
+    stack: &'a Stack,
+    context: &ServiceContext<'_>,
+) -> Vec<(&'a Handler, WastedBy)> {
+    // An expired password was right: such a module has not refused.
+    let return_codes = |handler: &Handler| {
+        let codes = context.return_codes(handler).into_iter();
+        codes.filter(|code| *code != return_code::NEW_AUTHTOK_REQD).collect()
+    };
+    // `stack_too_large` says that not every path is known.
+    let lines = walk::fails_before(&stack.handlers, &return_codes, &is_pam_totp).unwrap_or_default();
+    let handlers = lines.into_iter().filter_map(|at| stack.handlers.get(at));
+    handlers.filter_map(|handler| Some((handler, WastedBy::of(handler)?))).collect()
+}
+
+/// Why a line refuses a login for which a code is asked all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WastedBy {
+    /// It counts failures, and has locked the account for a time.
+    Lock,
+    /// The password or another first factor was wrong.
+    FirstFactor,
+    /// The login comes from the wrong place or at the wrong time.
+    Rule,
+}
+
+impl WastedBy {
+    /// `None`: a module that refuses the same users every time (pam_succeed_if.so, pam_shells.so), so that nobody who has a code to lose
+    /// tries, or everybody for a short time (pam_nologin.so). Debian's own files have such lines.
+    fn of(handler: &Handler) -> Option<Self> {
+        if handler.kind != LineKind::Module {
+            return None;
+        }
+        match (pam_stack::module_name(&handler.module), ModuleKind::of(handler)) {
+            ("pam_faillock.so" | "pam_tally2.so" | "pam_abl.so" | "pam_shield.so", _) => Some(Self::Lock),
+            ("pam_access.so" | "pam_time.so" | "pam_rhosts.so", _) => Some(Self::Rule),
+            // It is reached where a password line above it was not jumped from.
+            ("pam_deny.so", _) | (_, ModuleKind::FirstFactor | ModuleKind::SecondFactor) => {
+                Some(Self::FirstFactor)
+            }
+            // `old_module` says that a code of another module is asked for as well.
+            (_, ModuleKind::PamTotp | ModuleKind::OtherOtp | ModuleKind::Rule | ModuleKind::NoFactor) => None,
+        }
+    }
+}
+
+/// The lines of pam_totp that ask before a line of the stack that asks for a first factor.
+pub(crate) fn asks_before_a_first_factor(stack: &Stack) -> Vec<&Handler> {
+    let first = stack.handlers.iter().position(is_first_factor).unwrap_or(0);
+    stack.handlers.iter().take(first).filter(|handler| is_pam_totp(handler)).collect()
 }
 
 fn is_first_factor(handler: &Handler) -> bool {

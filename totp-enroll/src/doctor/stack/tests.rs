@@ -1,6 +1,6 @@
 //! Stacks, and what `doctor` finds in them.
 
-use super::bypasses::{self, ServiceContext};
+use super::bypasses::{self, ServiceContext, WastedBy};
 use super::{ServiceFiles, Stack, load};
 use pam_stack::Libpam;
 use proptest::prelude::*;
@@ -279,4 +279,73 @@ fn asking_for_a_first_factor_is_not_enough_it_has_to_be_passed() {
     assert_eq!(claims("auth required pam_unix.so\nauth required pam_totp.so after_first_factor\n"), 1);
     assert_eq!(claims("auth required pam_totp.so after_first_factor\n"), 1);
     assert_eq!(claims("auth required pam_totp.so\n"), 0);
+}
+
+/// The locations of the lines that waste a code.
+fn wasted(text: &str) -> Vec<(String, WastedBy)> {
+    let context = ServiceContext { service: "app", may_ignore: true, is_installed: &|_| true };
+    let stack = stack(&[("app", text)]);
+    let lines = bypasses::lines_that_waste_a_code(&stack, &context).into_iter();
+    lines.map(|(handler, by)| (handler.location.to_string(), by)).collect()
+}
+
+#[test]
+fn a_line_that_refuses_and_goes_on_wastes_a_code() {
+    let line = |number: usize| format!("line {number} of /etc/pam.d/app");
+    for (above, expected) in [
+        ("auth required pam_faillock.so preauth silent", (line(1), WastedBy::Lock)),
+        ("auth [success=ok default=bad] pam_faillock.so preauth", (line(1), WastedBy::Lock)),
+        ("auth [default=ok] pam_tally2.so", (line(1), WastedBy::Lock)),
+        ("auth requisite pam_unix.so\nauth required pam_faillock.so authsucc", (line(2), WastedBy::Lock)),
+        ("auth required pam_unix.so", (line(1), WastedBy::FirstFactor)),
+        ("auth required pam_u2f.so", (line(1), WastedBy::FirstFactor)),
+        (
+            "auth [success=1 default=ignore] pam_unix.so\nauth required pam_deny.so",
+            (line(2), WastedBy::FirstFactor),
+        ),
+        ("auth required pam_access.so", (line(1), WastedBy::Rule)),
+        ("auth required pam_time.so", (line(1), WastedBy::Rule)),
+    ] {
+        assert_eq!(wasted(&format!("{above}\nauth required pam_totp.so\n")), [expected], "{above}");
+    }
+}
+
+#[test]
+fn a_line_that_ends_the_login_wastes_no_code() {
+    let debian = "auth [success=1 default=ignore] pam_unix.so\nauth requisite pam_deny.so\nauth required pam_permit.so";
+    for above in [
+        "auth requisite pam_faillock.so preauth silent",
+        "auth requisite pam_faillock.so preauth\nauth [success=1 default=ignore] pam_unix.so\nauth [default=die] pam_faillock.so authfail",
+        "auth requisite pam_unix.so",
+        "auth [success=ok default=die] pam_sss.so",
+        debian,
+        // Debian's files for login, chsh, gdm-password and ppp.
+        &format!("auth optional pam_faildelay.so delay=3000000\nauth requisite pam_nologin.so\n{debian}"),
+        &format!("auth required pam_shells.so\nauth sufficient pam_rootok.so\n{debian}"),
+        &format!("auth required pam_succeed_if.so user != root quiet_success\n{debian}"),
+        &format!("auth required pam_nologin.so\n{debian}"),
+    ] {
+        assert_eq!(wasted(&format!("{above}\nauth required pam_totp.so\n")), [], "{above}");
+    }
+}
+
+/// The end of a substack is not the end of the stack.
+#[test]
+fn what_ends_only_a_substack_wastes_a_code() {
+    let inner = "auth [success=1 default=ignore] pam_unix.so\nauth requisite pam_deny.so\nauth required pam_permit.so\n";
+    let wasted = |how: &str| {
+        let service = format!("auth {how} inner\nauth required pam_totp.so\n");
+        let stack = stack(&[("app", &service), ("inner", inner)]);
+        let context = ServiceContext { service: "app", may_ignore: false, is_installed: &|_| true };
+        bypasses::lines_that_waste_a_code(&stack, &context).len()
+    };
+    assert_eq!(["substack", "include"].map(wasted), [1, 0]);
+}
+
+#[test]
+fn a_password_below_the_code_wastes_none() {
+    assert_eq!(
+        wasted("auth required pam_totp.so forward_pass\nauth required pam_unix.so try_first_pass\n"),
+        []
+    );
 }

@@ -9,7 +9,7 @@
 )]
 
 use super::{LONG, MANY, charge, enrol_many, enrolled, entry, held, is_enrolled, ledger, request, user};
-use crate::account_recovery::Reset;
+use crate::account_recovery::{Cancellation, Reset};
 use crate::audit_event::{Event, Name};
 use crate::credential::Credential;
 use crate::enrolment::{ExpectedEnrolment, renew_recovery, withdraw};
@@ -172,7 +172,14 @@ pub fn a_reset_is_listed_and_read_without_a_hold<G, S: Engine>((_guard, store): 
     let reset = request(&fixture);
     entry(&fixture.store).keep_reset(&reset).unwrap();
     assert_eq!(listed(), [alice().user]);
-    assert!(fixture.store.reset(&alice().user).unwrap().is_some());
+    assert_eq!(fixture.store.reset(&alice().user).unwrap(), Some(reset.clone()));
+    // While another holds the user, who sees it.
+    let held = entry(&fixture.store);
+    fixture.store.call_off(&alice().user, Cancellation::of(&reset)).unwrap();
+    for read in [held.reset(), fixture.store.reset(&alice().user)] {
+        assert!(read.unwrap().is_some_and(|called_off| called_off != reset));
+    }
+    drop(held);
     entry(&fixture.store).forget_reset().unwrap();
     assert!(listed().is_empty());
 }

@@ -1,6 +1,6 @@
 //! What the engine in memory keeps, and the right to change a user: a lock or a comparison.
 
-use crate::account_recovery::Reset;
+use crate::account_recovery::{Cancellation, Reset};
 use crate::credential::Credential;
 use crate::enrolment::attempts::RecentAttempts;
 use crate::ledger::Ledger;
@@ -78,6 +78,7 @@ pub(super) struct Notices {
 pub(super) struct UserState {
     pub(super) enrolment: Option<Enrolment>,
     pub(super) reset: Option<Reset>,
+    pub(super) cancellation: Option<Cancellation>,
     /// Goes up at each change, also of the reset.
     revision: u64,
     /// Goes up at each change of the credential.
@@ -91,6 +92,14 @@ pub(super) struct Enrolment {
     pub(super) ledger: Ledger,
     /// The ledger that a crash of the machine leaves.
     pub(super) synced: Ledger,
+}
+
+impl UserState {
+    /// The reset, called off if there is a mark that says so.
+    pub(super) fn reset(&self) -> Option<Reset> {
+        let reset = self.reset.clone()?;
+        Some(self.cancellation.map_or(reset.clone(), |mark| mark.applied_to(reset)))
+    }
 }
 
 impl Enrolment {

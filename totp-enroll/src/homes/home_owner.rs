@@ -1,13 +1,13 @@
 //! Reads files in home directories with the uid of their owner: a file there cannot make root read what the owner could not, and
 //! a home on a network file system that refuses root is read too.
 
-use super::google_authenticator::LARGEST;
 use crate::command_error::CommandError;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
 use nix::unistd::{Gid, Uid, getegid, getgroups, setegid, seteuid, setgroups};
 use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::OwnedFd;
@@ -22,17 +22,38 @@ const GETENT: &str = "/usr/bin/getent";
 const SAFE_FLAGS: OFlag =
     OFlag::O_NOFOLLOW.union(OFlag::O_NONBLOCK).union(OFlag::O_NOCTTY).union(OFlag::O_CLOEXEC);
 
+/// The largest file that is read, in bytes.
+pub(crate) const LARGEST: usize = 64 << 10;
+
+/// A file that is read in homes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HomeFile {
+    /// A secret of google-authenticator-libpam; one that others could have read is refused.
+    GoogleAuthenticator,
+    /// The keys that sshd accepts.
+    AuthorizedKeys,
+}
+
+impl HomeFile {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::GoogleAuthenticator => ".google_authenticator",
+            Self::AuthorizedKeys => ".ssh/authorized_keys",
+        }
+    }
+}
+
 /// An account of passwd(5) with a home directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct HomeOwner {
-    pub(super) name: String,
+pub(crate) struct HomeOwner {
+    pub(crate) name: String,
     uid: Uid,
     gid: Gid,
     home: PathBuf,
 }
 
 /// Every account that the account database lists. sssd lists its accounts only with `enumerate`.
-pub(super) fn home_owners() -> Result<Vec<HomeOwner>, CommandError> {
+pub(crate) fn home_owners() -> Result<Vec<HomeOwner>, CommandError> {
     let listed = Command::new(GETENT)
         .arg("passwd")
         .env_clear()
@@ -60,26 +81,44 @@ impl HomeOwner {
         home.is_absolute().then(|| Self { name: (*name).to_owned(), uid, gid, home })
     }
 
-    pub(super) fn file(&self, name: &str) -> PathBuf {
-        self.home.join(name)
+    pub(crate) fn file(&self, file: HomeFile) -> PathBuf {
+        self.home.join(file.name())
     }
 
-    /// Reads a file in the home directory; `None`: it does not exist.
+    /// The account and a file of it as the arguments of a process that reads it.
+    pub(super) fn arguments(&self, file: HomeFile) -> [OsString; 4] {
+        let home = self.home.clone().into_os_string();
+        [file.name().into(), self.uid.to_string().into(), self.gid.to_string().into(), home]
+    }
+
+    /// The reverse; the name is not needed.
+    pub(super) fn of_arguments(words: &[OsString]) -> Option<(Self, HomeFile)> {
+        let [file, uid, gid, home] = words else { return None };
+        let number = |word: &OsStr| word.to_str()?.parse().ok();
+        let (uid, gid) = (Uid::from_raw(number(uid)?), Gid::from_raw(number(gid)?));
+        let files = [HomeFile::GoogleAuthenticator, HomeFile::AuthorizedKeys];
+        let file = files.into_iter().find(|known| file == known.name())?;
+        Some((Self { name: String::new(), uid, gid, home: home.into() }, file))
+    }
+
+    /// Reads a file in the home directory; `None`: it does not exist. The home may never answer: [`super::reader`] gives up then.
     ///
     /// # Errors
     /// What is wrong with the file, and what to do.
-    pub(super) fn read(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
+    pub(super) fn read(&self, file: HomeFile) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
         let opened = ActingAs::begin(self.uid, self.gid)
             .map_err(|error| format!("cannot act as the account: {}", error.desc()))
             .map(|acting| {
-                let opened = self.open(name);
+                let opened = self.open(file.name());
                 drop(acting);
                 opened
             })?;
         match opened {
             // The file may belong to root.
-            Err(Errno::EACCES) => self.checked(self.open_as_root(name)),
-            opened => self.checked(opened),
+            Err(Errno::EACCES) if file == HomeFile::GoogleAuthenticator => {
+                self.checked(self.open_as_root(file.name()), file)
+            }
+            opened => self.checked(opened, file),
         }
     }
 
@@ -105,7 +144,11 @@ impl HomeOwner {
         open(&self.home, flags | further, Mode::empty())
     }
 
-    fn checked(&self, opened: Result<OwnedFd, Errno>) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
+    fn checked(
+        &self,
+        opened: Result<OwnedFd, Errno>,
+        file: HomeFile,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
         let fd = match opened {
             Ok(fd) => fd,
             Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(None),
@@ -115,10 +158,10 @@ impl HomeOwner {
         if stat.st_uid != self.uid.as_raw() && stat.st_uid != 0 {
             return Err("is owned neither by the account nor by root".to_owned());
         }
-        if stat.st_nlink != 1 {
+        if file == HomeFile::GoogleAuthenticator && stat.st_nlink != 1 {
             return Err("has a second hard link".to_owned());
         }
-        if stat.st_mode & 0o077 != 0 {
+        if file == HomeFile::GoogleAuthenticator && stat.st_mode & 0o077 != 0 {
             return Err(
                 "is readable by group or others; if no one has read it, run chmod 0600, otherwise enrol this user anew"
                     .to_owned(),
@@ -132,7 +175,7 @@ impl HomeOwner {
 ///
 /// # Errors
 /// What is wrong with the file, and what to do.
-pub(super) fn named(file: &Path, owner: Option<u32>) -> Result<(Zeroizing<Vec<u8>>, Vec<String>), String> {
+pub(crate) fn named(file: &Path, owner: Option<u32>) -> Result<(Zeroizing<Vec<u8>>, Vec<String>), String> {
     let fd = open(file, OFlag::O_RDONLY | SAFE_FLAGS, Mode::empty()).map_err(open_error)?;
     let stat = regular(&fd)?;
     let mut notes = Vec::new();
@@ -167,7 +210,7 @@ fn regular(fd: &OwnedFd) -> Result<FileStat, String> {
 }
 
 /// Reads at most one byte more than the largest secret file.
-pub(super) fn read(from: impl Read) -> std::io::Result<Zeroizing<Vec<u8>>> {
+pub(crate) fn read(from: impl Read) -> std::io::Result<Zeroizing<Vec<u8>>> {
     // Full capacity at once: a buffer that grows leaves copies of the secret behind.
     let most = LARGEST.saturating_add(1);
     let mut text = Zeroizing::new(Vec::with_capacity(most));
