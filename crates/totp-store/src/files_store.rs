@@ -10,6 +10,7 @@ use crate::directory_changes::make_directory;
 use crate::enrolment_attempts::AttemptFiles;
 use crate::error::FileError;
 use crate::spool::{SPOOL, SpoolDirectory};
+use crate::told_notices::TOLD;
 use nix::fcntl::{FallocateFlags, OFlag, fallocate};
 use nix::sys::stat::Mode;
 use nix::unistd::fdatasync;
@@ -189,7 +190,7 @@ pub(crate) const LEDGERS: &str = "ledgers";
 pub(crate) const RESETS: &str = "resets";
 
 /// Every directory below `paths.state`: the list for programs that look at the whole state.
-pub const STATE_DIRECTORIES: [&str; 4] = [CREDENTIALS, LEDGERS, RESETS, SPOOL];
+pub const STATE_DIRECTORIES: [&str; 5] = [CREDENTIALS, LEDGERS, RESETS, SPOOL, TOLD];
 
 /// The opened directories.
 pub(crate) struct StateDirs {

@@ -8,7 +8,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | the traits, one file each | `files_store` `entry` `users` `rotation` `spool` `enrolment_attempts` `maintenance` |
+//! | the traits, one file each | `files_store` `entry` `users` `rotation` `spool` (with `notice_name`, `told_notices`) `enrolment_attempts` `maintenance` |
 //! | which directory and file, and how it is read | `files_store` |
 //! | the system calls: open, check the owner, lock; write | `directory` `directory_changes` `error` |
 //!
@@ -37,6 +37,7 @@ mod files_store;
 mod fixture;
 mod generation;
 mod maintenance;
+mod notice_name;
 mod rotation;
 #[cfg(test)]
 mod rules_tests {
@@ -46,6 +47,7 @@ mod rules_tests {
 }
 pub mod spool;
 pub mod timestamp_records;
+mod told_notices;
 mod users;
 
 pub use entry::FileEntry;
