@@ -154,8 +154,7 @@ impl NoticeSpool for SpoolDirectory {
         origin: Origin,
         entropy: &mut dyn Entropy,
     ) -> Result<BegunFile, StoreError> {
-        let waiting =
-            self.new_notice(notice, (uid, origin, Source::Begun(Topic::of(notice))), entropy)?;
+        let waiting = self.new_notice(notice, (uid, origin, Source::Begun(Topic::of(notice))), entropy)?;
         let (directory, name) = (self.directory()?, name_of(&waiting));
         let draft = format!("{DRAFT}{name}");
         let begun = (|| {
@@ -286,9 +285,8 @@ impl Sending for SendingFiles {
 
 fn rename(directory: &Directory, notice: &Waiting, next: &Waiting) -> Result<(), FileError> {
     let (fd, old, name) = (&directory.fd, name_of(notice), name_of(next));
-    renameat2(fd, old.as_str(), fd, name.as_str(), RenameFlags::RENAME_NOREPLACE).map_err(|source| {
-        FileError::System { file: directory.path.join(name), action: "rename to", source }
-    })
+    renameat2(fd, old.as_str(), fd, name.as_str(), RenameFlags::RENAME_NOREPLACE)
+        .map_err(|source| FileError::System { file: directory.path.join(name), action: "rename to", source })
 }
 
 #[cfg(test)]

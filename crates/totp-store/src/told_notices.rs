@@ -43,14 +43,16 @@ impl ToldNotices {
     /// Moves a notice that was sent out of the spool.
     pub(crate) fn keep(&self, spool: &Directory, notice: &Waiting) -> Result<(), FileError> {
         let (told, name) = (self.made()?, name_of(notice));
-        renameat(&spool.fd, name.as_str(), &told.fd, name.as_str())
-            .map_err(|source| FileError::System { file: told.path.join(name), action: "rename to", source })
+        renameat(&spool.fd, name.as_str(), &told.fd, name.as_str()).map_err(|source| FileError::System {
+            file: told.path.join(name),
+            action: "rename to",
+            source,
+        })
     }
 
     /// How many notices of this topic were sent that are of today.
     pub(crate) fn count(&self, topic: Topic, now: u64) -> Result<usize, FileError> {
-        let is_one =
-            |told: &Waiting| told.source.topic() == Some(topic) && now.abs_diff(told.at) < DAY;
+        let is_one = |told: &Waiting| told.source.topic() == Some(topic) && now.abs_diff(told.at) < DAY;
         Ok(self.notices()?.iter().filter(|told| is_one(told)).count())
     }
 

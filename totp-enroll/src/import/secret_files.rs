@@ -3,7 +3,7 @@
 
 use super::google_authenticator::{self, SecretFile};
 use super::homes::{self, home_owners};
-use super::new_users::{self, BATCH, NewUser, interrupted};
+use super::new_users::{self, BATCH, ImportRun, NewUser, interrupted};
 use crate::account::{self, Unknown};
 use crate::cli::GoogleAuthenticator;
 use crate::command_error::CommandError;
@@ -106,7 +106,8 @@ pub(super) fn run(context: &Context, options: &GoogleAuthenticator) -> Result<()
     if options.dry_run {
         return print_dry_run(context, accepted, skipped);
     }
-    let imported = enrol(context, accepted)?;
+    let run = ImportRun { context, from: NAME, told: options.notify.into() };
+    let imported = run.announced(accepted.len(), || enrol(run, accepted))?;
     print_result(context, imported, skipped)
 }
 
@@ -257,8 +258,8 @@ fn report_skipped(context: &Context, skipped: &[SkippedFile], keep_going: bool) 
     }
 }
 
-fn enrol(context: &Context, accepted: Vec<AcceptedFile>) -> Result<Vec<FileReport>, CommandError> {
-    let bar = output::progress_bar(context.format, "importing", accepted.len());
+fn enrol(run: ImportRun<'_>, accepted: Vec<AcceptedFile>) -> Result<Vec<FileReport>, CommandError> {
+    let bar = output::progress_bar(run.context.format, "importing", accepted.len());
     let mut imported: Vec<FileReport> = Vec::new();
     let (mut batch, mut report) = (Vec::with_capacity(BATCH), Vec::new());
     let mut accepted = accepted.into_iter().peekable();
@@ -268,7 +269,7 @@ fn enrol(context: &Context, accepted: Vec<AcceptedFile>) -> Result<Vec<FileRepor
         if batch.len() < BATCH && accepted.peek().is_some() {
             continue;
         }
-        new_users::enrol(context, NAME, &mut batch).map_err(|error| interrupted(error, imported.len()))?;
+        new_users::enrol(run, &mut batch).map_err(|error| interrupted(error, imported.len()))?;
         bar.inc(report.len() as u64);
         imported.append(&mut report);
     }

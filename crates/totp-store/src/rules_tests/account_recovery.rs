@@ -5,6 +5,7 @@ use crate::fixture::Counter;
 use crate::fixture::{Fixture, NOON, PATIENCE, PHONE, alice, at, code, word};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use totp_core::account_recovery;
 use totp_core::account_recovery::MOST_WRONG;
 use totp_core::account_recovery::*;
 use totp_core::account_recovery::{Person, ResetError, ResetReason, ResetRules};
@@ -12,6 +13,7 @@ use totp_core::random::Secret;
 use totp_core::store::Entries;
 use totp_core::store::Entry;
 use totp_core::store::Store;
+use totp_core::store::StoreError;
 use totp_core::user::Account;
 
 const HOUR: u64 = 3600;
@@ -33,6 +35,26 @@ fn asked(account: &Account, uid: u32, now: u64) -> StepInputs<'_> {
         rules: ResetRules::DEFAULT,
         now,
     }
+}
+
+fn request(
+    entry: FileEntry,
+    asked: StepInputs<'_>,
+    reason: ResetReason,
+) -> Result<Reset, AccountRecoveryError> {
+    account_recovery::request(entry, asked, reason, |_| Ok(()))
+}
+
+fn approve(entry: FileEntry, asked: StepInputs<'_>) -> Result<Reset, AccountRecoveryError> {
+    account_recovery::approve(entry, asked, |_| Ok(()))
+}
+
+fn complete(
+    entry: FileEntry,
+    asked: &StepInputs<'_>,
+    entropy: &mut Counter,
+) -> Result<(Reset, Secret), AccountRecoveryError> {
+    account_recovery::complete(entry, asked, entropy, |_| Ok(()))
 }
 
 fn requested(fixture: &Fixture) {
@@ -282,4 +304,35 @@ fn a_reset_ends_with_its_enrolment() {
     let permitted = fixture.in_place();
     totp_core::enrolment::withdraw(entry(&fixture), permitted).unwrap();
     assert_eq!(entry(&fixture).reset().unwrap(), None);
+}
+
+#[test]
+fn a_step_that_cannot_be_told_is_not_taken() {
+    let fixture = enrolled();
+    let refused = || StoreError::System { about: "spool".to_owned(), problem: "is full".to_owned() };
+    let is_told = |done: Result<(), AccountRecoveryError>| {
+        assert!(matches!(done, Err(AccountRecoveryError::Store(error)) if error == refused()));
+    };
+    let stored = || entry(&fixture).reset().unwrap();
+    let grounds = ResetReason::parse("lost").unwrap();
+    let asked_by = |uid, now| asked(Box::leak(Box::new(alice())), uid, now);
+    is_told(
+        account_recovery::request(entry(&fixture), asked_by(1, NOON), grounds, |_| Err(refused())).map(drop),
+    );
+    assert!(stored().is_none() && entry(&fixture).ledger().unwrap().notice().is_none());
+    requested(&fixture);
+    let told = |reset: &Reset| {
+        assert_eq!(reset.approvals().len(), 1, "as it will be stored");
+        Err(refused())
+    };
+    is_told(account_recovery::approve(entry(&fixture), asked_by(2, NOON), told).map(drop));
+    assert!(stored().unwrap().approvals().is_empty());
+    approve(entry(&fixture), asked_by(2, NOON)).unwrap();
+    let told = |reset: &Reset| {
+        assert!(reset.token().is_some());
+        Err(refused())
+    };
+    let step = asked_by(1, NOON + HOUR);
+    is_told(account_recovery::complete(entry(&fixture), &step, &mut Counter(5), told).map(drop));
+    assert!(stored().unwrap().token().is_none() && entry(&fixture).is_enrolled());
 }
