@@ -41,6 +41,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two mails of an import: thousands at once would look like spam, and fill the queue of the mail system.
 const PAUSE_OF_BULK: Duration = Duration::from_secs(1);
 
+/// systemd does not see what happens in the spool while its unit runs. So a notice whose change is being made is waited for, a little
+/// longer than until it is sent in any case.
+const LONGEST_WAIT: Duration = Duration::from_secs(65);
+const PAUSE_FOR_A_CHANGE: Duration = Duration::from_millis(20);
+
 /// Sends until nothing is left that can be sent now.
 pub(super) fn send(context: &Context, which: NoticeSelection) -> Result<DeliveryReport, CommandError> {
     let spool = context.store.notices();
@@ -90,7 +95,16 @@ struct Run<'a, S: NoticeSpool> {
 impl<S: NoticeSpool> Run<'_, S> {
     fn all(&mut self) -> Result<(), CommandError> {
         // Notices that arrive in the meantime are sent as well: their process may have found this lock held.
-        while let Some(notice) = self.next()? {
+        let started = Instant::now();
+        loop {
+            let notice = match self.next()? {
+                Candidate::Notice(notice) => notice,
+                Candidate::SoonReady if started.elapsed() < LONGEST_WAIT => {
+                    std::thread::sleep(PAUSE_FOR_A_CHANGE);
+                    continue;
+                }
+                Candidate::SoonReady | Candidate::None => return Ok(()),
+            };
             if matches!(notice.source, Source::Bulk(_)) && self.pause() {
                 // Another may have arrived, which is not to wait.
                 continue;
@@ -100,7 +114,6 @@ impl<S: NoticeSpool> Run<'_, S> {
                 return Ok(());
             }
         }
-        Ok(())
     }
 
     /// Waits until the next mail of an import may be sent; `false`: it may be sent now.
@@ -137,7 +150,7 @@ impl<S: NoticeSpool> Run<'_, S> {
         Ok(())
     }
 
-    fn next(&self) -> Result<Option<Waiting>, CommandError> {
+    fn next(&self) -> Result<Candidate, CommandError> {
         let now = machine::now()?.realtime;
         let is_due = |notice: &Waiting| {
             !self.tried.contains(notice.id()) && (self.which == NoticeSelection::All || notice.is_due(now))
@@ -145,12 +158,14 @@ impl<S: NoticeSpool> Run<'_, S> {
         let mut due: Vec<Waiting> = self.spool.waiting()?.0.into_iter().filter(is_due).collect();
         // Oldest last try first, so that a notice that always fails does not block the others.
         due.sort_by_key(|notice| (matches!(notice.source, Source::Bulk(_)), notice.last));
+        let mut candidate = Candidate::None;
         for notice in due {
             if self.spool.is_ready(&notice, now)? {
-                return Ok(Some(notice));
+                return Ok(Candidate::Notice(notice));
             }
+            candidate = Candidate::SoonReady;
         }
-        Ok(None)
+        Ok(candidate)
     }
 
     fn one(&mut self, waiting: &Waiting) -> Result<Next, CommandError> {
@@ -233,6 +248,14 @@ impl<S: NoticeSpool> Run<'_, S> {
 /// The number of tries including this one.
 fn tries(waiting: &Waiting) -> u32 {
     waiting.tries.saturating_add(1)
+}
+
+/// What to send next.
+enum Candidate {
+    Notice(Waiting),
+    /// Only notices of changes that are being made.
+    SoonReady,
+    None,
 }
 
 #[derive(PartialEq, Eq)]
