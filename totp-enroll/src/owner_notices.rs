@@ -47,9 +47,11 @@ impl Context {
         event: &Event,
         is_own: bool,
     ) -> Result<Option<BegunNotice>, StoreError> {
-        let Some(notice) = self.wanted_notice(event).map_err(|error| self.not_kept(&error.problem))? else {
+        if mail_program::command(&self.config).is_none() {
             return Ok(None);
-        };
+        }
+        let now = machine::now().map_err(|error| self.not_kept(&error.to_string()))?.realtime;
+        let Some(notice) = Notice::of(event, None, now) else { return Ok(None) };
         let origin = origin_of(event.name());
         let refused = |error: StoreError| match error {
             StoreError::System { about, problem } => StoreError::System {
@@ -84,7 +86,14 @@ impl Context {
 
     /// The change was made: its notice may be sent.
     pub(crate) fn finish_notice(&self, notice: Option<BegunNotice>, event: &Event) {
-        let Some(notice) = notice else { return };
+        let Some(notice) = notice else {
+            if mail_program::command(&self.config).is_none()
+                && let Some(notice) = Notice::of(event, None, 0)
+            {
+                self.report_no_mail(event.name(), notice.user());
+            }
+            return;
+        };
         match notice.finish() {
             Ok(true) => {}
             // This command was stopped for long: the notice said that the change may have been made.
