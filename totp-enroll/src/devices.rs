@@ -95,6 +95,10 @@ fn revoke_devices(
         let entry = context.entry(account)?;
         let count = remembered_device::count(&entry, which);
         let event = context.event(Name::DeviceRevoked, account).field("device", id).field("count", count);
+        if count == 0 {
+            context.log(&event);
+            return Ok(());
+        }
         remembered_device::forget(change.announcing(entry, account, vec![event]), which)?;
         Ok(())
     })?;
