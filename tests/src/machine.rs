@@ -147,7 +147,7 @@ impl Machine {
     /// When it cannot be put there.
     pub fn run_by_systemd_with(&mut self, program: &str, text: &str) {
         fs::create_dir_all(self.seen_from_outside("/run/systemd/system")).unwrap();
-        let script = self.seen_from_outside(&format!("/run/{program}"));
+        let script = self.seen_from_outside(format!("/run/{program}"));
         fs::write(&script, text).unwrap();
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
         let mut mount = self.namespace().command("/usr/bin/mount");

@@ -244,7 +244,7 @@ fn stopped_request() -> (Fixture, Mailbox, Child, Trace) {
     let (trace, stops) = (Trace::new(), Injection { call: "renameat", action: "signal=STOP".to_owned() });
     let mut stopping = trace.injecting(&request, &[stops]);
     let stopped = stopping.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    drop(trace.wait_for("stopped by SIGSTOP"));
+    let _ = trace.wait_for("stopped by SIGSTOP");
     (fixture, mailbox, stopped, trace)
 }
 
