@@ -159,13 +159,6 @@ impl Context {
         Event::new(name).field("by", &self.operator.name).field("file", file.display())
     }
 
-    /// Writes an event that has happened to the audit log, and leaves a notice for the owner if the event is one of those. A change
-    /// is announced before it is made instead ([`crate::change`]).
-    pub(crate) fn audit(&self, event: &Event) {
-        self.log(event);
-        self.leave_notice(event);
-    }
-
     /// Writes an event to the audit log, without a notice; without a syslog daemon it is lost.
     pub(crate) fn log(&self, event: &Event) {
         AuditLog::connect(&self.config.paths.syslog, "totp-enroll", PATIENCE_FOR_SYSLOG)

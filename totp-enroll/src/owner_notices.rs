@@ -22,6 +22,13 @@ const MOST_REFUSALS_OF_A_DAY: usize = 1;
 pub(crate) type BegunNotice = <<Store as Engine>::Notices as NoticeSpool>::Begun;
 
 impl Context {
+    /// Writes an event that has happened to the audit log, and leaves a notice for the owner if the event is one of those. A change
+    /// is announced before it is made instead ([`crate::change`]).
+    pub(crate) fn audit(&self, event: &Event) {
+        self.log(event);
+        self.leave_notice(event);
+    }
+
     /// Leaves the notice of a change that is about to be made; `None`: nobody is told of it, because mail is switched off, say.
     ///
     /// # Errors
