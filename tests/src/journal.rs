@@ -68,6 +68,12 @@ impl Journal {
         self.all().into_iter().filter(|event| event.source == "totp-enroll").collect()
     }
 
+    /// The same without those that only announce a change.
+    #[must_use]
+    pub fn done_by_commands(&self) -> Vec<Event> {
+        self.command_events().into_iter().filter(|event| event.field("phase").is_empty()).collect()
+    }
+
     /// The last event of the module.
     ///
     /// # Panics

@@ -138,12 +138,21 @@ impl Machine {
 
     /// Pretends that systemd runs this machine; its loginctl(1) is this script.
     pub fn run_by_systemd(&mut self, loginctl: &str) {
+        self.run_by_systemd_with("loginctl", loginctl);
+    }
+
+    /// The same with this script in place of another program of systemd.
+    ///
+    /// # Panics
+    /// When it cannot be put there.
+    pub fn run_by_systemd_with(&mut self, program: &str, text: &str) {
         fs::create_dir_all(self.seen_from_outside("/run/systemd/system")).unwrap();
-        let script = self.seen_from_outside("/run/loginctl");
-        fs::write(&script, loginctl).unwrap();
+        let script = self.seen_from_outside(format!("/run/{program}"));
+        fs::write(&script, text).unwrap();
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
         let mut mount = self.namespace().command("/usr/bin/mount");
-        assert!(mount.args(["--bind", "/run/loginctl", "/usr/bin/loginctl"]).status().unwrap().success());
+        let paths = [format!("/run/{program}"), format!("/usr/bin/{program}")];
+        assert!(mount.arg("--bind").args(paths).status().unwrap().success());
     }
 
     /// Writes a file below /etc.

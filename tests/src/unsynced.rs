@@ -33,7 +33,8 @@ pub fn outputs_after_a_change(trace: &Trace, root: &Path) -> Vec<Output> {
         let said = line.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start();
         let Some(call) = Call::parse(said) else { continue };
         if ["sendto", "write", "writev"].contains(&call.name) && !call.names(root) {
-            if pending.changed {
+            // A line that announces a change does not say that it was made.
+            if pending.changed && !said.contains("phase=begun") {
                 words.push(Output { said: said.to_owned(), unsynced: pending.unsynced.clone() });
             }
         } else {

@@ -210,7 +210,7 @@ fn impossible_parameters_are_a_usage_error() {
 fn an_enrolment_is_one_line_in_the_log_without_a_secret() {
     let mut fixture = alice();
     let enrolment = fixture.enrol("alice", &["--label", "work phone"]);
-    let events = fixture.journal.command_events();
+    let events = fixture.journal.done_by_commands();
     let enrolled: Vec<_> = events.iter().filter(|event| event.field("event") == "enrolled").collect();
     let [event] = enrolled.as_slice() else { panic!("{events:?}") };
     assert_eq!((event.field("user"), event.field("by")), ("alice", "root"), "{event:?}");

@@ -28,7 +28,7 @@ fn the_enrolment_of_a_deleted_account_is_removed() {
     prune(&fixture, &["--yes"]).assert_done();
     assert!(!fixture.credential("bob").exists() && !fixture.ledger("bob").exists());
     assert_eq!(fixture.login_with_code("alice").code(), PamCode::SUCCESS);
-    let events = fixture.journal.command_events();
+    let events = fixture.journal.done_by_commands();
     let pruned: Vec<_> = events.iter().filter(|event| event.field("event") == "pruned").collect();
     assert_eq!(pruned.len(), 1, "{events:?}");
     assert_eq!(
@@ -253,7 +253,7 @@ fn the_userdel_hook_removes_the_enrolment_of_a_deleted_account() {
     fixture.machine().write("nsswitch.conf", 0o644, "passwd: files [NOTFOUND=continue] systemd # sss\n");
     let _ = on_machine(&mut fixture, "userdel bob");
     assert!(!fixture.credential("bob").exists(), "the hook did nothing");
-    let events = fixture.journal.command_events();
+    let events = fixture.journal.done_by_commands();
     assert!(
         events.iter().any(|event| event.field("event") == "disabled" && event.field("user") == "bob"),
         "{events:?}"

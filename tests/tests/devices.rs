@@ -212,7 +212,7 @@ fn the_command_lists_and_forgets_devices_without_their_marks() {
     fixture.totp_enroll(&["devices", "alice", "--revoke-all", "--yes"]).assert_done();
     assert_eq!(asked(&at_login(&fixture, KEY, "192.0.2.8").types("").run()), None);
     assert!(list().is_empty());
-    let events = fixture.journal.command_events();
+    let events = fixture.journal.done_by_commands();
     let revoked: Vec<_> = events.iter().filter(|event| event.field("event") == "device_revoked").collect();
     assert_eq!(revoked.iter().map(|event| event.field("count")).collect::<Vec<_>>(), ["1", "1"]);
 }

@@ -107,6 +107,7 @@ fn a_change_by_the_command_is_reported_with_its_operator() {
     let _ = fixture.add_authenticator("alice", "tablet");
     enroll_command::run(fixture.command_of("carol", &RENEW), "").assert_done();
     enroll_command::run(fixture.command_of("carol", &["disable", "alice", "--yes"]), "").assert_done();
+    notify(&fixture, &[]).assert_done();
     let mails = mailbox.mails();
     let told: Vec<_> = mails.iter().map(about).collect();
     assert_eq!(told, ["enrolled", "enrolled", "codes_regenerated", "disabled"]);
@@ -125,6 +126,7 @@ fn a_revoked_device_is_reported() {
     let mailbox = Mailbox::of(&fixture, "[remember]\nmode = \"always\"\nbind = [\"address\"]", "");
     assert_eq!(fixture.login_with_code("alice").from_host(HERE).code(), PamCode::SUCCESS);
     fixture.totp_enroll(&["devices", "alice", "--revoke-all", "--yes"]).assert_done();
+    notify(&fixture, &[]).assert_done();
     assert_eq!(
         mailbox.mails().iter().map(about).collect::<Vec<_>>(),
         ["device_remembered", "device_revoked"]
@@ -272,15 +274,51 @@ fn by_default_the_mail_program_is_sendmail() {
 }
 
 #[test]
-fn an_import_of_many_mails_nobody() {
+fn an_import_of_many_is_told_to_the_administrators_alone() {
     let fixture = Fixture::builder().build();
-    let mailbox = Mailbox::of(&fixture, "", "");
+    let mailbox = Mailbox::of(&fixture, "", "from = \"totp@example.com\"");
     let people = ["carol", "dave"].map(|user| (user.to_owned(), Authenticator::random()));
     let users = fixture.write("import.oath", &users_file(&people));
     fixture
         .totp_enroll(&["--json", "import", "oath", users.to_str().unwrap(), "--allow-unknown"])
         .assert_done();
-    assert!(mailbox.mails().is_empty() && spooled(&fixture).is_empty());
+    notify(&fixture, &[]).assert_done();
+    let mail = mailbox.mail();
+    assert_eq!((mail.header("To"), about(&mail)), ("totp@example.com", "imported".to_owned()));
+    assert!(
+        mail.header("Subject")
+            .ends_with("import: authenticators of several accounts were imported from another program")
+    );
+    assert!(mail.body.contains("    users           2\n") && !mail.body.contains("carol"), "{mail:?}");
+}
+
+#[test]
+fn the_persons_of_an_import_are_told_after_everyone_else() {
+    let (fixture, codes) = alice();
+    let mailbox = Mailbox::of(&fixture, "", "");
+    let people = ["carol", "dave"].map(|user| (user.to_owned(), Authenticator::random()));
+    let users = fixture.write("import.oath", &users_file(&people));
+    let import = ["--json", "import", "oath", users.to_str().unwrap(), "--allow-unknown", "--notify"];
+    fixture.totp_enroll(&import).assert_done();
+    assert_eq!(fixture.login("alice").types(&codes[0]).at(THEN).code(), PamCode::SUCCESS);
+    notify(&fixture, &[]).assert_done();
+    let mails = mailbox.mails();
+    let mut to: Vec<_> = mails.iter().map(|mail| mail.header("To")).collect();
+    to[2..].sort_unstable();
+    assert_eq!(to, ["root", "alice", "carol", "dave"]);
+    assert!(mails[2].body.contains("an authenticator was imported from another program"), "{mails:?}");
+}
+
+#[test]
+fn more_notices_than_there_is_room_for_are_refused_before_the_import() {
+    let fixture = Fixture::builder().build();
+    let _mailbox = Mailbox::of(&fixture, "", "");
+    let people: Vec<_> = (0..2049).map(|number| (format!("u{number}"), Authenticator::random())).collect();
+    let users = fixture.write("import.oath", &users_file(&people));
+    let import = ["--json", "import", "oath", users.to_str().unwrap(), "--allow-unknown", "--notify"];
+    let refused = fixture.totp_enroll(&import);
+    assert!(refused.status == 1 && refused.stderr.contains("room for 2048 more notices"), "{refused:?}");
+    assert!(spooled(&fixture).is_empty() && !fixture.credential("u0").exists());
 }
 
 /// Alice, and ten recovery codes of hers.

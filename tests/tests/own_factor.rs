@@ -123,7 +123,7 @@ impl Person {
 
     /// The last event, and the one of the code before it.
     fn assert_logged(&self, name: &str) {
-        let events = self.fixture.journal.command_events();
+        let events = self.fixture.journal.done_by_commands();
         let [.., code, change] = events.as_slice() else { panic!("{events:?}") };
         assert_names(code, "accepted", "alice", self.uid);
         assert_names(change, name, "alice", self.uid);

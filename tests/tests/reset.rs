@@ -45,7 +45,7 @@ fn two_operators_and_an_hour_reset_an_enrolment() {
     assert_eq!(fixture.journal.last().what(), "refused not_enrolled");
     let events: Vec<(String, String)> = fixture
         .journal
-        .command_events()
+        .done_by_commands()
         .iter()
         .filter(|event| event.field("event").starts_with("reset_"))
         .map(|event| (event.what(), event.field("by").to_owned()))

@@ -112,6 +112,7 @@ fn the_owner_gets_a_mail_for_each_step_without_a_token() {
     let fixture = fixture("");
     let mailbox = Mailbox::of(&fixture, "", "");
     let told = |event: &str| {
+        fixture.command_of_root(&["notify"], THEN).assert_done();
         let mails = mailbox.mails();
         let mail = mails.last().unwrap_or_else(|| panic!("no mail of {event}"));
         assert_eq!(mail.header("To"), "alice", "{mail:?}");

@@ -19,7 +19,7 @@ use acceptance::strace::{Injection, Trace};
 use acceptance::wait;
 use nix::sys::signal::{Signal, kill};
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 #[test]
 fn a_memory_limit_of_an_operator_keeps_no_mail_back() {
@@ -141,6 +141,111 @@ fn where_no_thread_can_be_created_the_sender_does_not_panic() {
         let said = String::from_utf8_lossy(&sent.stderr).into_owned();
         assert!(!said.contains("panicked"), "at the {nth}. clone3(2): {said}");
     }
+}
+
+#[test]
+fn by_the_hand_of_an_operator_another_process_sends() {
+    let mut fixture = reset_steps::fixture("");
+    let mailbox = Mailbox::of(&fixture, "", "");
+    requests(&fixture, "bob", THEN).assert_done();
+    let notify = |fixture: &Fixture, options: &[&str]| {
+        fixture.command_of_operator("bob", &[&["--json", "notify"], options].concat(), THEN)
+    };
+    for options in [&[][..], &["--now"]] {
+        let refused = notify(&fixture, options);
+        assert_eq!((refused.status, mailbox.mails().len()), (4, 0), "{refused:?}");
+    }
+    let log = fixture.path("systemctl.log");
+    let script = format!("#!/bin/sh\necho \"$*\" >>{}\n", log.display());
+    fixture.machine().run_by_systemd_with("systemctl", &script);
+    let started = notify(&fixture, &[]);
+    started.assert_done();
+    assert_eq!(started.json()["waiting"], 1);
+    assert_eq!(fs::read_to_string(&log).unwrap(), "start -- pam-totp-notify.service\n");
+    assert_eq!((notify(&fixture, &["--now"]).status, mailbox.mails().len()), (4, 0));
+    fixture.machine().run_by_systemd_with("systemctl", "#!/bin/sh\necho no such unit >&2; exit 5\n");
+    let failed = notify(&fixture, &[]);
+    assert!(failed.status == 1 && failed.stderr.contains("no such unit"), "{failed:?}");
+}
+
+#[test]
+fn a_sender_waits_for_a_change_that_is_being_made() {
+    let (fixture, mailbox, mut stopped, trace) = stopped_request();
+    let mut sender = fixture.command(&["--json", "notify"]).stdout(Stdio::null()).spawn().unwrap();
+    let files = format!("/proc/{}/fd", sender.id());
+    wait::until("it has the right to send", || {
+        let spool = fixture.state().join("spool");
+        let open = fs::read_dir(&files).unwrap().flatten();
+        open.filter_map(|file| fs::read_link(file.path()).ok()).any(|file| file == spool)
+    });
+    kill(trace.wait_for("stopped by SIGSTOP"), Signal::SIGCONT).unwrap();
+    assert!(stopped.wait().unwrap().success());
+    assert!(sender.wait().unwrap().success());
+    let mail = mailbox.mail();
+    assert!(mail.header("Subject").ends_with("phone and all recovery codes"), "{mail:?}");
+}
+
+#[test]
+fn a_mail_about_a_killed_command_says_no_more_than_is_known() {
+    let (fixture, mailbox, mut stopped, trace) = stopped_request();
+    kill(trace.wait_for("stopped by SIGSTOP"), Signal::SIGKILL).unwrap();
+    drop(stopped.wait());
+    fixture.totp_enroll(&["--json", "notify"]).assert_done();
+    let mail = mailbox.mail();
+    assert!(mail.header("Subject").ends_with("(perhaps)"), "{mail:?}");
+    assert!(mail.body.contains("It may have made the change or not"), "{mail:?}");
+}
+
+#[test]
+fn one_operator_mails_nobody_without_end() {
+    let fixture = builder("[limit]\nlock_after = 1\nlock_for = \"1h\"").build();
+    let _mailbox = Mailbox::of(&fixture, "", "");
+    let renew = ["--json", "recovery-codes", "alice", "--yes"];
+    for _ in 0..8 {
+        fixture.command_of_operator("carol", &renew, THEN).assert_done();
+    }
+    let refused = fixture.command_of_operator("carol", &renew, THEN);
+    assert!(refused.status == 1 && refused.stderr.contains("8 times"), "{refused:?}");
+    fixture.command_of_operator("bob", &renew, THEN).assert_done();
+    fixture.command_of_operator("carol", &renew, THEN + 86_400).assert_done();
+    for _ in 0..9 {
+        fixture.command_of_operator("carol", &["--json", "unlock", "alice"], THEN).assert_done();
+    }
+    let told = |event: &str| {
+        let text = |file: &std::path::PathBuf| fs::read_to_string(file).unwrap();
+        spooled(&fixture).iter().filter(|file| text(file).contains(&format!("event={event}"))).count()
+    };
+    assert_eq!((told("codes_regenerated"), told("unlocked")), (10, 8));
+    for _ in 0..9 {
+        fixture.command_of_root(&renew, THEN).assert_done();
+    }
+}
+
+#[test]
+fn a_sent_mail_of_a_refused_step_is_the_only_one_of_the_day() {
+    let fixture = reset_steps::fixture("");
+    let mailbox = Mailbox::of(&fixture, "", "");
+    requests(&fixture, "bob", THEN).assert_done();
+    let refused_and_sent = |then| {
+        assert_eq!(approves(&fixture, "bob", then).status, 4);
+        fixture.command_of_root(&["notify"], then).assert_done();
+        mailbox.mails().iter().filter(|mail| mail.body.contains("reset_refused")).count()
+    };
+    assert_eq!([THEN, THEN + 60, THEN + 86_399].map(refused_and_sent), [1, 1, 1]);
+    assert_eq!(refused_and_sent(THEN + 86_400), 2);
+}
+
+/// A request of a reset that stands still before it is stored.
+fn stopped_request() -> (Fixture, Mailbox, Child, Trace) {
+    // Without a machine of its own: strace follows nobody into one.
+    let fixture = Fixture::builder().enrolled("daemon").build();
+    let mailbox = Mailbox::of(&fixture, "", "");
+    let request = fixture.command(&["--json", "reset", "request", "daemon", "--reason", "lost"]);
+    let (trace, stops) = (Trace::new(), Injection { call: "renameat", action: "signal=STOP".to_owned() });
+    let mut stopping = trace.injecting(&request, &[stops]);
+    let stopped = stopping.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let _ = trace.wait_for("stopped by SIGSTOP");
+    (fixture, mailbox, stopped, trace)
 }
 
 /// In front of the mail program: it needs what that of a mail system needs. Postfix's maps some 40 MB and writes its queue's files.

@@ -106,13 +106,13 @@ fn a_revoked_device_that_stands_was_heard_of() {
 
 #[test]
 fn an_enrolment_by_a_script_that_stands_was_heard_of() {
-    let fixture = built(Fixture::builder());
+    let fixture = built(Fixture::builder().enrolled(OTHER));
     killed_at_each(&fixture, &["--json", "enroll", USER, "--batch"], &fixture.credential(USER), "enrolled");
 }
 
 #[test]
 fn an_enrolment_by_root_that_stands_was_heard_of() {
-    let fixture = built(Fixture::builder());
+    let fixture = built(Fixture::builder().enrolled(OTHER));
     at_the_terminal_killed_at_each(&fixture, &["enroll", USER], "enrolled");
 }
 
@@ -130,10 +130,38 @@ fn a_second_authenticator_by_root_that_stands_was_heard_of() {
 
 #[test]
 fn an_import_that_stands_was_heard_of() {
-    let fixture = built(Fixture::builder());
+    let fixture = built(Fixture::builder().enrolled(OTHER));
     let users = fixture.write("users.oath", &users_file(&[(USER.to_owned(), Authenticator::random())]));
     let import = ["--json", "import", "oath", users.to_str().unwrap(), "--allow-unknown"];
     killed_at_each(&fixture, &import, &fixture.credential(USER), "imported");
+}
+
+#[test]
+fn a_pruning_that_stands_was_logged() {
+    let gone = "nobody-of-this-name";
+    let fixture = built(Fixture::builder());
+    let users = fixture.write("users.oath", &users_file(&[(gone.to_owned(), Authenticator::random())]));
+    let import = ["--json", "import", "oath", users.to_str().unwrap(), "--allow-unknown"];
+    fixture.totp_enroll(&import).assert_done();
+    let prune = ["--json", "prune", "--unknown", "--trust-database", "--yes"];
+    let snapshot = Snapshot::of(&fixture);
+    let points = Trace::new();
+    drop(points.recording(&command(&fixture, &prune)).stdin(Stdio::null()).output().unwrap());
+    let points =
+        points.points(&[&fixture.path("")]).into_iter().skip_while(|point| !changes_the_store(point));
+    let mut stood = 0;
+    for point in Sweep::today().points(points) {
+        snapshot.restore();
+        let logged = fixture.journal.command_events().len();
+        drop(Trace::new().killing(&command(&fixture, &prune), &point).stdin(Stdio::null()).output());
+        if !fixture.credential(gone).exists() {
+            stood += 1;
+            let events = fixture.journal.command_events();
+            let is_its = |line: &Event| line.field("user") == gone && line.field("event") == "pruned";
+            assert!(events.iter().skip(logged).any(is_its), "without a line, ended at {}", point.line);
+        }
+    }
+    assert!(stood > 0, "no pruning stood: nothing was shown");
 }
 
 #[test]
@@ -226,6 +254,8 @@ fn an_import_with_notify_also_tells_each_person() {
 
 /// An account of every Debian: strace follows nobody into a machine of its own.
 const USER: &str = "daemon";
+/// Another such account, so that there is a state to restore.
+const OTHER: &str = "bin";
 const REQUEST: [&str; 6] = ["--json", "reset", "request", USER, "--reason", "lost"];
 const APPROVE: [&str; 4] = ["--json", "reset", "approve", USER];
 const DISABLE: [&str; 4] = ["--json", "disable", USER, "--yes"];

@@ -1,24 +1,21 @@
-//! What every command works with: config, store, keyring and operator; and the audit log and the notices that it leaves.
+//! What every command works with: config, store, keyring and operator; and the audit log.
 
 use crate::account::{self, Operator, Unknown};
 use crate::cli::Cli;
 use crate::command_error::CommandError;
-use crate::notify::mail_program;
-use crate::output::{self, Format};
-use std::cell::{Cell, RefCell};
+use crate::output::Format;
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use totp_core::audit_event::{self, Event, Name};
-use totp_core::config::{Command, Config};
+use totp_core::config::Config;
 use totp_core::enrolment;
 use totp_core::keyring::Keyring;
 use totp_core::login::{self, Rules};
 use totp_core::lost_lines::{NewCount, Pace};
-use totp_core::notice::Notice;
 use totp_core::random::Secret;
-use totp_core::store::notices::{NoticeSpool as _, Origin};
-use totp_core::store::{Engine, Entries, Hold, KeyringLocks, Store as _};
+use totp_core::store::{Entries, Hold, KeyringLocks, Store as _};
 use totp_core::user::{Account, User};
 use totp_host::audit_log::{AuditLog, Delivery};
 use totp_host::config_and_keyring;
@@ -45,8 +42,6 @@ pub(crate) struct Context {
     pub(crate) operator: Operator,
     keyring: Arc<KeyringReader>,
     pub(crate) store: Store,
-    /// This command has spooled a notice.
-    pub(crate) left_a_notice: Cell<bool>,
     /// What the log did not take.
     unsent: RefCell<Vec<Event>>,
 }
@@ -66,15 +61,7 @@ impl Context {
         let keyring = KeyringReader::new(&config.paths);
         let store = totp_host::store::open(&config.paths, keyring.clone());
         let (format, operator) = (Format::of(cli.json), Operator::present()?);
-        Ok(Self {
-            config,
-            format,
-            operator,
-            keyring,
-            store,
-            left_a_notice: Cell::new(false),
-            unsent: RefCell::default(),
-        })
+        Ok(Self { config, format, operator, keyring, store, unsent: RefCell::default() })
     }
 
     /// The account of `user`, or the operator's own; it must exist.
@@ -176,12 +163,6 @@ impl Context {
         Event::new(name).field("by", &self.operator.name).field("file", file.display())
     }
 
-    /// Writes an event to the audit log, and spools a notice to the owner if the event is one of those.
-    pub(crate) fn audit(&self, event: &Event) {
-        self.log(event);
-        self.spool_notice(event);
-    }
-
     /// Writes an event to the audit log, without a notice; without a syslog daemon it is lost.
     pub(crate) fn log(&self, event: &Event) {
         if self.send(event) == Delivery::Lost {
@@ -216,58 +197,6 @@ impl Context {
         let new = NewCount { lost: 1, told: 0, pace: Pace::Each };
         login::count_lines(&self.store, &user, PATIENCE, new, machine::now()?.realtime)?;
         Ok(())
-    }
-
-    /// Puts a notice of the event that was just logged into the spool, if users are told of such events. The change has been made
-    /// already, so a failure here is only reported.
-    fn spool_notice(&self, event: &Event) {
-        if let Err(CommandError { problem, file, .. }) = self.put_notice(event) {
-            output::remark(&format!("no notice of this change can be sent: {problem}"));
-            self.log(
-                &Event::new(Name::NotifyFailed)
-                    .field("about", event.name().as_str())
-                    .maybe("file", file.as_ref().map(|file| file.display()))
-                    .field("problem", problem),
-            );
-        }
-    }
-
-    fn put_notice(&self, event: &Event) -> Result<(), CommandError> {
-        let Some(notice) = Notice::of(event, None, machine::now()?.realtime) else { return Ok(()) };
-        if mail_program::command(&self.config).is_none() {
-            self.report_no_mail(event.name(), notice.user());
-            return Ok(());
-        }
-        let account = account::canonical(notice.user(), Unknown::Allowed).ok();
-        let uid = account.and_then(|account| account.uid);
-        self.store.notices().put(&notice, uid, Origin::Command, &mut OsEntropy)?;
-        self.left_a_notice.set(true);
-        Ok(())
-    }
-
-    /// Reports that no mail will be sent. The mail gives the owner of an account the time to object to a reset, so the operator of a reset is
-    /// warned. A missing mail program is logged each time, unless notices are turned off.
-    fn report_no_mail(&self, about: Name, user: &str) {
-        let is_off = self.config.notify.command == Command::Off;
-        if !is_off {
-            let event = Event::new(Name::NotifyFailed)
-                .field("user", user)
-                .field("about", about.as_str())
-                .field("problem", "no mail program");
-            self.log(&event);
-        }
-        let is_step = matches!(
-            about,
-            Name::ResetRequested | Name::ResetApproved | Name::ResetCancelled | Name::ResetCompleted
-        );
-        if is_step {
-            let why = if is_off {
-                "notices are turned off in the config ([notify] command)"
-            } else {
-                "there is no mail program; name one in the config ([notify] command), or install a mail system"
-            };
-            output::remark(&format!("the owner of the account gets no mail about this: {why}"));
-        }
     }
 }
 

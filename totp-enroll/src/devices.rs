@@ -91,7 +91,16 @@ fn revoke_devices(
     which: ForgottenDevices<'_>,
     id: &str,
 ) -> Result<(), CommandError> {
-    let count = remembered_device::forget(context.entry(account)?, which)?;
-    context.audit(&context.event(Name::DeviceRevoked, account).field("device", id).field("count", count));
+    context.make(|change| {
+        let entry = context.entry(account)?;
+        let count = remembered_device::count(&entry, which);
+        let event = context.event(Name::DeviceRevoked, account).field("device", id).field("count", count);
+        if count == 0 {
+            context.log(&event);
+            return Ok(());
+        }
+        remembered_device::forget(change.announcing(entry, account, vec![event]), which)?;
+        Ok(())
+    })?;
     output::done(context.format, account, "revoked", "revoked; the next login from there needs a code")
 }

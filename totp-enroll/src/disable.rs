@@ -21,9 +21,21 @@ pub(crate) fn run(context: &Context, user: Option<&str>, consent: Consent) -> Re
         consent,
         "removes the enrolment: authenticators and recovery codes stop working",
     )?;
-    enrolment::withdraw(context.entry_to_withdraw(&account)?, expected)?;
-    context.audit(&context.event(Name::Disabled, &account));
+    withdraw(context, &account, Name::Disabled, expected)?;
     output::done(context.format, &account, "disabled", "the enrolment is removed")
+}
+
+fn withdraw(
+    context: &Context,
+    account: &Account,
+    what: Name,
+    expected: ExpectedEnrolment,
+) -> Result<(), CommandError> {
+    context.make(|change| {
+        let entry = context.entry_to_withdraw(account)?;
+        let entry = change.announcing(entry, account, vec![context.event(what, account)]);
+        Ok(enrolment::withdraw(entry, expected)?)
+    })
 }
 
 /// Cancels the pending reset of an account that is not enrolled, readable or not, so that a new account of that name does not
@@ -44,7 +56,6 @@ fn cancel_pending_reset(
         consent,
         "cancels the pending reset: enrolling this account no longer needs the reset token",
     )?;
-    enrolment::withdraw(context.entry_to_withdraw(account)?, ExpectedEnrolment::Nothing)?;
-    context.audit(&context.event(Name::ResetCancelled, account));
+    withdraw(context, account, Name::ResetCancelled, ExpectedEnrolment::Nothing)?;
     Ok(not_enrolled.explained(|problem| format!("{problem}; its pending reset was cancelled")))
 }

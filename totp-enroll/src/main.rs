@@ -3,10 +3,11 @@
 //! ```text
 //!  main         the exit status, set in one place
 //!   ├ cli       the definition of the command line
-//!   ├ context   what every command works with: config, keyring, store, operator; it writes the audit log and spools notices
+//!   ├ context   what every command works with: config, keyring, store, operator; it writes the audit log
 //!   │  └ enroll · recovery_codes · disable · unlock · status · list · devices · explain · doctor · test · pam_snippet · keys · import · reset · prune   one command each
 //!   │     └ authorise   who may change an enrolment: its owner with a code, or root
-//!   ├ notify    sends notices of changes, when a command ends or by a timer
+//!   ├ change    a change: its notice is left and logged before it is made      ├ owner_notices   leaves notices in the spool
+//!   ├ notify    sends the notices, started by systemd or cron
 //!   ├ homes     files in home directories, read by a process that may be left behind
 //!   ├ sudo_rule  who may name another config
 //!   ├ caller_cgroup  out of reach of who freezes their own cgroup
@@ -22,6 +23,7 @@
 mod account;
 mod authorise;
 mod caller_cgroup;
+mod change;
 mod cli;
 mod command_error;
 mod context;
@@ -36,6 +38,7 @@ mod import;
 mod keys;
 mod notify;
 mod output;
+mod owner_notices;
 mod pam_snippet;
 mod prune;
 mod recovery_codes;
@@ -122,14 +125,13 @@ fn run(cli: &Cli) -> Result<(), CommandError> {
     }
 }
 
-/// Runs a command, then sends the notices that it caused.
+/// Runs a command with its context.
 fn with_context(
     cli: &Cli,
     act: impl FnOnce(&Context) -> Result<(), CommandError>,
 ) -> Result<(), CommandError> {
     let context = Context::open(cli)?;
     let result = act(&context);
-    notify::after(&context);
     context.send_again();
     result
 }

@@ -28,11 +28,14 @@ pub(crate) fn run(context: &Context, user: Option<&str>, consent: Consent) -> Re
         "replaces the recovery codes; the old ones become void immediately",
     )?;
     let _signals_blocked = SignalsBlocked::begin();
-    let codes = context.change(|rules| {
-        let entry = context.entry(&account)?;
-        Ok(enrolment::renew_recovery(entry, &account, context.config.recovery_codes, expected, rules)?)
+    let count = context.config.recovery_codes;
+    let event = context.event(Name::CodesRegenerated, &account).field("codes", count);
+    let codes = context.make(|change| {
+        context.change(|rules| {
+            let entry = change.announcing(context.entry(&account)?, &account, vec![event]);
+            Ok(enrolment::renew_recovery(entry, &account, count, expected, rules)?)
+        })
     })?;
-    context.audit(&context.event(Name::CodesRegenerated, &account).field("codes", codes.len()));
     match terminal {
         Some(terminal) => show(&terminal, &codes),
         None => document(account.user.as_str(), &codes).map_err(not_shown),

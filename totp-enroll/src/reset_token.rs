@@ -7,7 +7,7 @@ use crate::output;
 use crate::terminal::Terminal;
 use std::path::Path;
 use totp_core::account_recovery::{self, AdmissionError, Authorised, TokenOutcome, TokenRefused};
-use totp_core::audit_event::Name;
+use totp_core::audit_event::{Event, Name};
 use totp_core::code::Answer;
 use totp_core::random::Secret;
 use totp_core::store::{Entry, Resets};
@@ -57,11 +57,9 @@ pub(crate) fn is_missing(context: &Context, account: &Account) -> Result<bool, C
     Ok(context.store.reset(&account.user)?.is_some_and(|reset| !reset.is_anothers(account)))
 }
 
-/// Logs that the token was used, if there was one.
-pub(crate) fn log_use(context: &Context, account: &Account, authorised: &Authorised) {
-    if matches!(authorised, Authorised::ByToken(_)) {
-        context.audit(&context.event(Name::TokenUsed, account));
-    }
+/// The event that the token is used, if there is one.
+pub(crate) fn use_event(context: &Context, account: &Account, authorised: &Authorised) -> Option<Event> {
+    matches!(authorised, Authorised::ByToken(_)).then(|| context.event(Name::TokenUsed, account))
 }
 
 /// Checks the authorisation again, under the lock of the entry that is written.

@@ -126,7 +126,7 @@ impl Name {
     #[must_use]
     pub fn severity(self) -> Severity {
         match self {
-            Self::Accepted | Self::Imported | Self::Tested => Severity::Info,
+            Self::Accepted | Self::Tested => Severity::Info,
             Self::Refused
             | Self::RecoveryUsed
             | Self::Locked
@@ -136,6 +136,7 @@ impl Name {
             | Self::Pruned
             | Self::StateRestored
             | Self::CodesRegenerated
+            | Self::Imported
             | Self::DeviceRemembered
             | Self::DeviceRevoked
             | Self::KeyringCreated

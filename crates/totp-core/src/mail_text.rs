@@ -10,6 +10,12 @@ pub(crate) struct MailText {
     pub(crate) otherwise: &'static str,
 }
 
+/// The summary of an import, which is about no one account.
+pub(crate) const IMPORT_OF_MANY: MailText = MailText {
+    what: "authenticators of several accounts were imported from another program",
+    otherwise: "Someone else may now have phones whose codes open these accounts.",
+};
+
 /// The events that are notified, and their text. A new event has to be added here.
 pub(crate) fn mail_text(name: Name) -> Option<MailText> {
     let (what, otherwise) = match name {
@@ -29,6 +35,14 @@ pub(crate) fn mail_text(name: Name) -> Option<MailText> {
             "a recovery code was used in place of a code from the phone",
             "Someone else may have your recovery codes.",
         ),
+        Name::Unlocked => (
+            "the lock after wrong codes was lifted by an operator",
+            "Someone may be guessing your codes, with the help of an operator.",
+        ),
+        Name::Imported => (
+            "an authenticator was imported from another program",
+            "Someone else may now have a phone whose codes open your account.",
+        ),
         Name::DeviceRemembered => (
             "a device is remembered and needs no code for some time",
             "Someone else had one of your codes, and their device is now let in without a code.",
@@ -47,7 +61,7 @@ pub(crate) fn mail_text(name: Name) -> Option<MailText> {
         ),
         Name::ResetRefused => (
             "a step of a reset of the one-time codes was refused",
-            "Someone without permission tried to reset your codes.",
+            "Someone without permission tried to reset your codes. More such tries of this operator within a day are only in the log.",
         ),
         Name::ResetCancelled => (
             "the reset of the one-time codes was cancelled",
@@ -64,14 +78,11 @@ pub(crate) fn mail_text(name: Name) -> Option<MailText> {
         Name::TokenRefused => {
             ("a reset token was refused", "Someone is trying to enrol their own phone for your account.")
         }
-        // Not notified: ordinary logins and refusals; events of the machine; imports, which the administrator
-        // announces; accounts that are gone.
+        // Not notified: ordinary logins and refusals; events of the machine; accounts that are gone.
         Name::Accepted
         | Name::Refused
         | Name::Locked
-        | Name::Unlocked
         | Name::Tested
-        | Name::Imported
         | Name::Pruned
         | Name::StateRestored
         | Name::KeyringCreated

@@ -1,7 +1,7 @@
 //! A notice: a change that a person is told of by mail, as it waits in the spool.
 
-use crate::audit_event::{self, Event};
-use crate::mail_text::{MailText, mail_text};
+use crate::audit_event::{self, Event, Name};
+use crate::mail_text::{IMPORT_OF_MANY, MailText, mail_text};
 
 /// The first line of a notice in the spool. A notice with another number is left to the version that wrote it.
 const HEAD: &str = "pam_totp notice 1";
@@ -25,9 +25,11 @@ impl Notice {
     /// asking program.
     #[must_use]
     pub fn of(event: &Event, service: Option<&str>, at: u64) -> Option<Self> {
-        let MailText { what, otherwise } = mail_text(event.name())?;
+        let text = mail_text(event.name())?;
         let line = event.clone().maybe("service", service).to_string();
         let fields = own(audit_event::fields(&line)?);
+        let is_of_one = fields.iter().any(|(key, _)| key == "user");
+        let MailText { what, otherwise } = if is_of_one { text } else { IMPORT_OF_MANY };
         Some(Self { at, what: what.to_owned(), otherwise: otherwise.to_owned(), fields })
     }
 
@@ -42,7 +44,7 @@ impl Notice {
         self.fields.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
-    /// The user.
+    /// The user; empty for the summary of an import, which is about many.
     #[must_use]
     pub fn user(&self) -> &str {
         self.field("user").unwrap_or_default()
@@ -82,10 +84,11 @@ impl Notice {
         };
         fields.remove(0);
         let notice = Self { at, what: what.to_owned(), otherwise: otherwise.to_owned(), fields };
-        if notice.field("event").is_none() || notice.user().is_empty() {
-            return Err(NoticeError::Broken);
+        match notice.field("event") {
+            Some(event) if event == Name::Imported.as_str() => Ok(notice),
+            Some(_) if !notice.user().is_empty() => Ok(notice),
+            Some(_) | None => Err(NoticeError::Broken),
         }
-        Ok(notice)
     }
 }
 
@@ -107,7 +110,6 @@ pub enum NoticeError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit_event::Name;
     use proptest::prelude::*;
 
     fn notice() -> Notice {
@@ -133,6 +135,13 @@ mod tests {
     #[test]
     fn what_was_written_is_read() {
         assert_eq!(Notice::decode(notice().encode().as_bytes()), Ok(notice()));
+    }
+
+    #[test]
+    fn the_summary_of_an_import_is_about_nobody() {
+        let event = Event::new(Name::Imported).field("users", 200);
+        let notice = Notice::of(&event, None, 7).unwrap();
+        assert_eq!((notice.user(), Notice::decode(notice.encode().as_bytes())), ("", Ok(notice.clone())));
     }
 
     #[test]

@@ -23,7 +23,8 @@ fn files() -> (BTreeSet<String>, BTreeSet<String>) {
         [Document::Credential, Document::Ledger, Document::Reset].map(|one| store.name_of(one, &user).into());
     let of_all = [DEFAULT_FILE.into(), keyring.sealed(), keyring.clear, keyring.opened];
     // Directories that are named as a whole.
-    let closed = [paths.state.join("spool"), runtime(TIMESTAMPS), runtime(ATTEMPTS)];
+    let closed =
+        [paths.state.join("spool"), paths.state.join("told"), runtime(TIMESTAMPS), runtime(ATTEMPTS)];
     let generation = [paths.state.join("generation"), paths.keyring.with_extension("generation")];
     let cancelled = paths.state.join("cancelled/NAME");
     let files: Vec<_> =

@@ -8,7 +8,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | the traits, one file each | `files_store` `held` `entry` `users` `rotation` `spool` `enrolment_attempts` `maintenance` |
+//! | the traits, one file each | `files_store` `held` `entry` `users` `rotation` `spool` (with `notice_name`, `told_notices`) `enrolment_attempts` `maintenance` |
 //! | which directory and file, and how it is read | `files_store` |
 //! | the system calls: open, check the owner, lock; write | `trusted_files` `trusted_file_changes` `error` |
 //!
@@ -36,6 +36,7 @@ mod fixture;
 mod generation;
 mod held;
 mod maintenance;
+mod notice_name;
 mod rotation;
 mod trusted_file_changes;
 pub mod trusted_files;
@@ -47,6 +48,7 @@ mod rules_tests {
 }
 pub mod spool;
 pub mod timestamp_records;
+mod told_notices;
 mod users;
 
 pub use entry::FileEntry;

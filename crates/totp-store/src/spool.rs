@@ -1,12 +1,17 @@
 //! The spool of notices: one file for each, which logins and commands leave and `totp-enroll notify` sends.
 //!
-//! A notice is renamed into place, so a reader never finds half of one. Its tries are part of its name, so that one rename records
-//! a try: `SECOND.NUMBER.UID.ID.TRIES.LAST`. Notices are sent in the order of their names.
+//! A notice is renamed into place, so a reader never finds half of one. Its tries are part of its name ([`crate::notice_name`]), so
+//! that one rename records a try. Notices are sent in the order of their names.
+//!
+//! A command locks the notice of a change until it has made the change (flock): whoever can lock it knows that the command has
+//! ended.
 
 use crate::error::FileError;
+use crate::notice_name::{name_of, parse};
+use crate::told_notices::ToldNotices;
 use crate::trusted_file_changes::make_directory;
 use crate::trusted_files::{Access, DRAFT, Directory, if_exists, read_opened};
-use crate::trusted_files::{LockMode, Locked, lock_directory};
+use crate::trusted_files::{Lock, LockMode, Locked, lock, lock_directory};
 use base16ct::lower;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, RenameFlags, renameat2};
@@ -16,7 +21,9 @@ use std::time::{Duration, Instant};
 use totp_core::notice::Notice;
 use totp_core::random::{Entropy, random_array};
 use totp_core::store::StoreError;
-use totp_core::store::notices::{NoticeSpool, Origin, SendLock, Sending, Waiting, space_for};
+use totp_core::store::notices::{
+    Begun, DAY, NoticeSpool, Origin, SendLock, Sending, Source, Topic, Waiting, space_for,
+};
 
 /// The directory's name below `paths.state`.
 pub(crate) const SPOOL: &str = "spool";
@@ -58,10 +65,58 @@ impl SpoolDirectory {
     fn directory(&self) -> Result<Directory, FileError> {
         Directory::open(&self.state, Access::RootWrites)?.inner(SPOOL, Access::RootOnly)
     }
+
+    fn told(&self) -> ToldNotices {
+        ToldNotices::new(&self.state)
+    }
+
+    /// A notice that gets its name from this.
+    fn new_notice(
+        &self,
+        notice: &Notice,
+        (uid, origin, source): (Option<u32>, Origin, Source),
+        entropy: &mut dyn Entropy,
+    ) -> Result<Waiting, StoreError> {
+        make_directory(&self.path(), Mode::S_IRWXU)?;
+        let number = self.space_for(notice.at, uid, origin)?;
+        let id: [u8; 16] = random_array(entropy).map_err(|_| FileError::System {
+            file: self.path(),
+            action: "name a notice without random bytes in",
+            source: Errno::EAGAIN,
+        })?;
+        let id = lower::encode_string(&id);
+        Ok(Waiting { at: notice.at, number, uid, id, tries: 0, last: 0, source })
+    }
+
+    /// Writes the draft of a notice of a command, so that it outlasts a crash.
+    fn write_draft(
+        &self,
+        directory: &Directory,
+        draft: &str,
+        notice: &Notice,
+        origin: Origin,
+    ) -> Result<(), FileError> {
+        let text = notice.encode();
+        match directory.write_new(draft, text.as_bytes()).and_then(|()| directory.sync_file(draft)) {
+            Ok(()) => Ok(()),
+            Err(error) if origin == Origin::Relief && is_full(&error) => {
+                match self.told().write(directory, draft, text.as_bytes())? {
+                    true => Ok(()),
+                    false => Err(error),
+                }
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn is_full(error: &FileError) -> bool {
+    matches!(error, FileError::System { source: Errno::ENOSPC | Errno::EDQUOT, .. })
 }
 
 impl NoticeSpool for SpoolDirectory {
     type Sending = SendingFiles;
+    type Begun = BegunFile;
 
     fn name(&self) -> String {
         self.path().display().to_string()
@@ -74,29 +129,74 @@ impl NoticeSpool for SpoolDirectory {
         origin: Origin,
         entropy: &mut dyn Entropy,
     ) -> Result<(), StoreError> {
-        make_directory(&self.path(), Mode::S_IRWXU)?;
-        let directory = self.directory()?;
-        let number = self.space_for(notice.at, uid, origin)?;
-        let id: [u8; 16] = random_array(entropy).map_err(|_| FileError::System {
-            file: self.path(),
-            action: "name a notice without random bytes in",
-            source: Errno::EAGAIN,
-        })?;
-        let id = lower::encode_string(&id);
-        let name = name_of(&Waiting { at: notice.at, number, uid, id, tries: 0, last: 0 });
+        let waiting = self.new_notice(notice, (uid, origin, Source::of(notice, origin)), entropy)?;
+        let (directory, name) = (self.directory()?, name_of(&waiting));
         let draft = format!("{DRAFT}{name}");
-        directory.write_new(&draft, notice.encode().as_bytes())?;
         let put = (|| {
-            if origin == Origin::Command {
-                directory.sync_file(&draft)?;
+            if origin == Origin::Login {
+                directory.write_new(&draft, notice.encode().as_bytes())?;
+                return directory.name(&draft, &name).map(drop);
             }
+            self.write_draft(&directory, &draft, notice, origin)?;
             directory.name(&draft, &name)?;
-            if origin == Origin::Command { directory.sync() } else { Ok(()) }
+            directory.sync()
         })();
         if put.is_err() {
             let _ = directory.remove(&draft);
         }
         Ok(put?)
+    }
+
+    fn begin(
+        &self,
+        notice: &Notice,
+        uid: Option<u32>,
+        origin: Origin,
+        entropy: &mut dyn Entropy,
+    ) -> Result<BegunFile, StoreError> {
+        let waiting = self.new_notice(notice, (uid, origin, Source::Begun(Topic::of(notice))), entropy)?;
+        let (directory, name) = (self.directory()?, name_of(&waiting));
+        let draft = format!("{DRAFT}{name}");
+        let begun = (|| {
+            self.write_draft(&directory, &draft, notice, origin)?;
+            // Opened to be written, and closed when this process ends: the path unit of systemd looks at the spool again then.
+            let gone = || FileError::System {
+                file: directory.path.join(&draft),
+                action: "lock",
+                source: Errno::ENOENT,
+            };
+            let fd = directory.file(&draft, OFlag::O_RDWR)?.ok_or_else(gone)?;
+            let Lock::Locked(locked) = lock(fd, &directory.path.join(&draft), None)? else {
+                return Err(gone());
+            };
+            directory.name(&draft, &name)?;
+            directory.sync()?;
+            Ok(locked)
+        })();
+        if begun.is_err() {
+            let _ = directory.remove(&draft);
+            let _ = directory.remove(&name);
+        }
+        let locked = begun?;
+        // What a full disk needs later. It fails on a full disk, and this notice is kept already.
+        let _ = self.told().allocate();
+        Ok(BegunFile { directory, waiting, topic: Topic::of(notice), _locked: locked })
+    }
+
+    fn recent(&self, topic: Topic, now: u64) -> Result<usize, StoreError> {
+        let (waiting, _) = self.waiting()?;
+        let is_one = |one: &&Waiting| one.source.topic() == Some(topic) && now.abs_diff(one.at) < DAY;
+        Ok(waiting.iter().filter(is_one).count().saturating_add(self.told().count(topic, now)?))
+    }
+
+    fn is_abandoned(&self, waiting: &Waiting) -> Result<bool, StoreError> {
+        let (directory, name) = (self.directory()?, name_of(waiting));
+        // Gone: it has another name by now, or is sent.
+        let Some(fd) = directory.file(&name, OFlag::O_RDONLY)? else { return Ok(false) };
+        match lock(fd, &directory.path.join(&name), None)? {
+            Lock::Locked(_) => Ok(true),
+            Lock::Gone | Lock::Busy => Ok(false),
+        }
     }
 
     fn waiting(&self) -> Result<(Vec<Waiting>, Vec<String>), StoreError> {
@@ -132,50 +232,61 @@ impl NoticeSpool for SpoolDirectory {
                 directory.remove(&name)?;
             }
         }
-        Ok(SendLock::Sending(SendingFiles { directory, _locked: locked }))
+        // The right to send does not depend on it.
+        let _ = self.told().forget_old(now);
+        let _ = self.told().allocate();
+        Ok(SendLock::Sending(SendingFiles { directory, told: self.told(), _locked: locked }))
+    }
+}
+
+/// A notice of a change that is about to be made, locked by this process.
+pub struct BegunFile {
+    directory: Directory,
+    waiting: Waiting,
+    topic: Topic,
+    _locked: Locked,
+}
+
+impl Begun for BegunFile {
+    fn finish(self) -> Result<bool, StoreError> {
+        let done = Waiting { source: Source::Command(self.topic), ..self.waiting.clone() };
+        match rename(&self.directory, &self.waiting, &done) {
+            Ok(()) => Ok(true),
+            Err(FileError::System { source: Errno::ENOENT, .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn retract(self) -> Result<(), StoreError> {
+        Ok(self.directory.remove(&name_of(&self.waiting))?)
     }
 }
 
 /// The right to send; dropping it releases the lock.
 pub struct SendingFiles {
     directory: Directory,
+    told: ToldNotices,
     _locked: Locked,
 }
 
 impl Sending for SendingFiles {
     fn done(&self, notice: &Waiting) -> Result<(), StoreError> {
+        // It is sent: what cannot be kept to be counted is removed.
+        if notice.source != Source::Login && self.told.keep(&self.directory, notice).is_ok() {
+            return Ok(());
+        }
         Ok(self.directory.remove(&name_of(notice))?)
     }
 
     fn replace(&self, notice: &Waiting, next: &Waiting) -> Result<(), StoreError> {
-        let (fd, old, name) = (&self.directory.fd, name_of(notice), name_of(next));
-        renameat2(fd, old.as_str(), fd, name.as_str(), RenameFlags::RENAME_NOREPLACE).map_err(|source| {
-            FileError::System { file: self.directory.path.join(name), action: "rename to", source }
-        })?;
-        Ok(())
+        Ok(rename(&self.directory, notice, next)?)
     }
 }
 
-/// The file name of a notice.
-fn name_of(waiting: &Waiting) -> String {
-    let Waiting { at, number, uid, id, tries, last } = waiting;
-    let uid = uid.map_or_else(|| "-".to_owned(), |uid| uid.to_string());
-    format!("{at:012}.{number}.{uid}.{id}.{tries}.{last}")
-}
-
-fn parse(name: &str) -> Option<Waiting> {
-    let mut parts = name.split('.');
-    let (at, number) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-    let uid = match parts.next()? {
-        "-" => None,
-        uid => Some(uid.parse().ok()?),
-    };
-    let is_id = |id: &&str| lower::decode(id, &mut [0; 16]).is_ok_and(|id| id.len() == 16);
-    let id = parts.next().filter(is_id)?;
-    let (tries, last) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-    let waiting = Waiting { at, number, uid, id: id.to_owned(), tries, last };
-    // Each notice has exactly one name: "01" for 1 is refused.
-    (name_of(&waiting) == name).then_some(waiting)
+fn rename(directory: &Directory, notice: &Waiting, next: &Waiting) -> Result<(), FileError> {
+    let (fd, old, name) = (&directory.fd, name_of(notice), name_of(next));
+    renameat2(fd, old.as_str(), fd, name.as_str(), RenameFlags::RENAME_NOREPLACE)
+        .map_err(|source| FileError::System { file: directory.path.join(name), action: "rename to", source })
 }
 
 #[cfg(test)]

@@ -64,11 +64,11 @@ fn logins_fill_neither_their_account_nor_the_spool() {
     assert!(error.to_string().contains("limit of unsent notices"), "{error}");
     put(&spool, 33, Some(1002), Origin::Login).unwrap();
     put(&spool, 34, Some(1001), Origin::Command).unwrap();
-    for at in 100..1089 {
+    for at in 100..1090 {
         fs::write(spool.path().join(format!("{at:012}.0.{}.{}.0.0", at + 10_000, "0a".repeat(16))), "")
             .unwrap();
     }
-    assert_eq!(spool.waiting().unwrap().0.len(), 1023);
+    assert_eq!(spool.waiting().unwrap().0.len(), 1024, "1023 of logins");
     put(&spool, 2000, Some(2000), Origin::Login).unwrap();
     assert!(put(&spool, 2001, Some(2001), Origin::Login).is_err());
     put(&spool, 2002, Some(2000), Origin::Command).unwrap();
@@ -139,6 +139,98 @@ fn one_process_sends_at_a_time() {
     put(&spool, 6, Some(1), Origin::Login).expect("nobody waits for a sender");
     drop(sending);
     drop(lock_to_send(&spool, 0));
+}
+
+fn begin(spool: &SpoolDirectory, at: u64, origin: Origin) -> Result<BegunFile, StoreError> {
+    spool.begin(&notice(at), Some(1), origin, &mut Counter(at))
+}
+
+fn sources(spool: &SpoolDirectory) -> Vec<Source> {
+    spool.waiting().unwrap().0.iter().map(|waiting| waiting.source).collect()
+}
+
+#[test]
+fn a_notice_of_a_change_waits_for_its_end_or_that_of_its_command() {
+    let (_directory, spool) = spool();
+    let topic = Topic::of(&notice(100));
+    let begun = begin(&spool, 100, Origin::Command).unwrap();
+    let waiting = spool.waiting().unwrap().0.remove(0);
+    assert_eq!(waiting.source, Source::Begun(topic));
+    let is_ready = |now| spool.is_ready(&waiting, now).unwrap();
+    assert_eq!([100, 160, 161, 39].map(is_ready), [false, false, true, true]);
+    drop(begun);
+    assert!(is_ready(100), "its command has ended");
+    let begun = begin(&spool, 200, Origin::Command).unwrap();
+    assert!(begun.finish().unwrap());
+    assert_eq!(sources(&spool), [Source::Begun(topic), Source::Command(topic)]);
+    assert!(spool.is_ready(&spool.waiting().unwrap().0[1], 200).unwrap());
+    let begun = begin(&spool, 300, Origin::Command).unwrap();
+    lock_to_send(&spool, 400).done(&spool.waiting().unwrap().0[2]).unwrap();
+    assert!(!begun.finish().unwrap(), "it was sent meanwhile");
+    begin(&spool, 500, Origin::Command).unwrap().retract().unwrap();
+    assert_eq!(sources(&spool).len(), 2);
+}
+
+#[test]
+fn notices_of_commands_are_counted_for_a_day_sent_or_not() {
+    let (directory, spool) = spool();
+    let (topic, now) = (Topic::of(&notice(0)), 1_000_000);
+    let other = Notice::of(&Event::new(Name::Enrolled).field("user", "bob"), None, now).unwrap();
+    spool.put(&other, None, Origin::Command, &mut Counter(1)).unwrap();
+    for at in [now - 86_400, now - 86_399, now, now + 86_399] {
+        put(&spool, at, Some(1), Origin::Command).unwrap();
+    }
+    put(&spool, now, Some(1), Origin::Login).unwrap();
+    assert_eq!(spool.recent(topic, now).unwrap(), 3);
+    let sending = lock_to_send(&spool, now);
+    for waiting in spool.waiting().unwrap().0 {
+        sending.done(&waiting).unwrap();
+    }
+    drop(sending);
+    assert_eq!((spool.recent(topic, now).unwrap(), sources(&spool).len()), (3, 0));
+    assert_eq!(spool.recent(Topic::of(&other), now).unwrap(), 1);
+    let told = || fs::read_dir(directory.path().join("told")).unwrap().count() - 8;
+    assert_eq!(told(), 5);
+    drop(lock_to_send(&spool, now));
+    assert_eq!(told(), 4);
+}
+
+#[test]
+fn commands_have_room_beside_logins_and_relief_beside_commands() {
+    let (directory, spool) = spool();
+    put(&spool, 1, Some(1), Origin::Command).unwrap();
+    let topic = Topic::of(&notice(0));
+    let mut fill = (0..).map(|number| {
+        let name = format!("{:012}.{number}.1.{}.0.0.{topic}", 2, "0a".repeat(16));
+        fs::write(directory.path().join("spool").join(name), "").unwrap();
+    });
+    for (many, origin) in [(2047, Origin::Bulk), (1024, Origin::Command), (512, Origin::Relief)] {
+        let room = spool.room(origin).unwrap();
+        assert!(room >= many, "{room} {origin:?}");
+        fill.by_ref().take(room).for_each(drop);
+        let error = put(&spool, 9, Some(1), origin).unwrap_err();
+        assert!(error.to_string().contains("limit of unsent notices"), "{error}");
+        assert_eq!(spool.room(origin).unwrap(), 0);
+    }
+    put(&spool, 9, Some(1), Origin::Login).unwrap();
+}
+
+#[test]
+fn an_allocated_file_takes_a_notice_where_the_disk_has_no_room() {
+    let (directory, spool) = spool();
+    begin(&spool, 1, Origin::Command).unwrap().finish().unwrap();
+    let rooms = || {
+        let names = fs::read_dir(directory.path().join("told")).unwrap();
+        names.filter(|name| name.as_ref().unwrap().file_name().to_string_lossy().starts_with("room.")).count()
+    };
+    assert_eq!(rooms(), 8);
+    let (opened, draft) = (spool.directory().unwrap(), ".new.x");
+    assert!(spool.told().write(&opened, draft, notice(2).encode().as_bytes()).unwrap());
+    let text = fs::read(directory.path().join("spool").join(draft)).unwrap();
+    assert_eq!((Notice::decode(&text), rooms()), (Ok(notice(2)), 7));
+    assert!(!spool.told().write(&opened, draft, &[b'x'; 4097]).unwrap(), "longer than such a file");
+    begin(&spool, 3, Origin::Command).unwrap().finish().unwrap();
+    assert_eq!(rooms(), 8, "made anew");
 }
 
 #[test]

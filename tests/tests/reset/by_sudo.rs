@@ -35,7 +35,7 @@ fn two_accounts_play_a_reset_through_real_sudo() {
         &["reset", "approve", "alice"],
     );
     assert!(ended.contains("approved") && ended.contains("by carol"), "{ended}");
-    let totp_enroll: Vec<_> = fixture.journal.command_events();
+    let totp_enroll = fixture.journal.done_by_commands();
     let [requested, refused, approved] = &totp_enroll[totp_enroll.len() - 3..] else {
         panic!("{totp_enroll:?}")
     };

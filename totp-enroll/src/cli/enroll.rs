@@ -132,6 +132,9 @@ pub(crate) struct LineSource {
     /// Print what would be done, without changing anything
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Also tell each person by mail; without it, the administrators get one summary
+    #[arg(long)]
+    pub(crate) notify: bool,
 }
 
 /// The secret files to import: one, or those in all home directories.
@@ -155,4 +158,7 @@ pub(crate) struct GoogleAuthenticator {
     /// Print what would be done, without changing anything
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Also tell each person by mail; without it, the administrators get one summary
+    #[arg(long)]
+    pub(crate) notify: bool,
 }

@@ -127,7 +127,8 @@ pub(crate) enum Command {
     Keys(Keys),
     /// Send or list waiting notices about changes to enrolments
     ///
-    /// Every command sends due notices when it ends, and so does pam-totp-notify.timer.
+    /// systemd or cron runs it; no other command sends mail.
+    /// Through sudo it starts pam-totp-notify.service, which sends those that are due.
     Notify(Notify),
     /// Import enrolments from another program
     #[command(subcommand)]

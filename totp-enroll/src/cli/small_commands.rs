@@ -46,7 +46,7 @@ pub(crate) struct Notify {
     /// List waiting notices without sending them
     #[arg(long)]
     pub(crate) list: bool,
-    /// Send all waiting notices now, including those that wait for a retry
+    /// Send all waiting notices now, including those that wait for a retry; only in a root shell
     #[arg(long, conflicts_with = "list")]
     pub(crate) now: bool,
 }

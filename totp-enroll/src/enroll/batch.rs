@@ -3,13 +3,14 @@
 //! The enrolment is pending until its first correct code, at a login or with `enroll --confirm`. Logins need a code from the
 //! start, so a password alone never suffices.
 
-use super::enroll_mode::{AuthenticatorOptions, EnrollMode, authorise_enrolment, store_enrolment};
+use super::enroll_mode::{
+    AuthenticatorOptions, EnrollMode, NewEnrolment, authorise_enrolment, store_enrolment,
+};
 use super::qr_file::{self, ImageFormat, QrFile};
 use crate::cli::Enroll;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::output::{self, Format};
-use crate::reset_token;
 use crate::terminal::SignalsBlocked;
 use otpauth::{Card, Drawing};
 use serde::Serialize;
@@ -22,6 +23,7 @@ use totp_core::audit_event::Name;
 use totp_core::credential::Label;
 use totp_core::enrolment::ExpectedEnrolment;
 use totp_core::recovery::grouped;
+use totp_core::store::notices::Origin;
 use totp_core::store::{Engine, Users};
 use totp_core::user::Account;
 use zeroize::Zeroizing;
@@ -90,6 +92,7 @@ pub(super) fn run(context: &Context, options: &Enroll) -> Result<(), CommandErro
         applicants.push(applicant);
     }
     let (mut enrolled, all) = (0usize, applicants.len());
+    context.check_room(all, Origin::Command, "enrol them in parts")?;
     let _signals_blocked = SignalsBlocked::begin();
     for applicant in &applicants {
         applicant.enrol(context, &authenticator).map_err(|error| {
@@ -175,12 +178,14 @@ impl Applicant {
             .iter()
             .map(|(kind, file)| QrFile::write(*kind, &qr, file))
             .collect::<Result<Vec<QrFile>, CommandError>>()?;
-        let codes = store_enrolment(context, account, draft.pending(), *mode, (*expected, authorised))?;
+        let event = context
+            .event(Name::Enrolled, account)
+            .field("authenticator", authenticator.label.as_str())
+            .field("way", mode.as_str())
+            .field("state", "pending");
+        let new = NewEnrolment { account, confirmed: draft.pending(), mode: *mode, authorised, event };
+        let codes = store_enrolment(context, new, *expected)?;
         written.into_iter().for_each(QrFile::keep);
-        reset_token::log_use(context, account, authorised);
-        let event =
-            context.event(Name::Enrolled, account).field("authenticator", authenticator.label.as_str());
-        context.audit(&event.field("way", mode.as_str()).field("state", "pending"));
         let (uri, key, drawn) = (
             output::secret_text(card.uri()),
             output::secret_text(&card.key_in_fours()),

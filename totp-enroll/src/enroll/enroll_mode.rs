@@ -9,6 +9,7 @@ use crate::reset_token;
 use crate::terminal::Terminal;
 use otpauth::Issuer;
 use totp_core::account_recovery::Authorised;
+use totp_core::audit_event::Event;
 use totp_core::credential::Label;
 use totp_core::enrolment;
 use totp_core::enrolment::ExpectedEnrolment;
@@ -98,28 +99,40 @@ pub(super) fn authorise_enrolment(
     }
 }
 
+/// An enrolment that is to be stored.
+pub(super) struct NewEnrolment<'a> {
+    pub(super) account: &'a Account,
+    pub(super) confirmed: Confirmed,
+    pub(super) mode: EnrollMode,
+    pub(super) authorised: &'a Authorised,
+    /// For the log and the owner.
+    pub(super) event: Event,
+}
+
 /// Stores the enrolment, if what it changes is still the `expected` one, and returns the new recovery codes.
 pub(super) fn store_enrolment(
     context: &Context,
-    account: &Account,
-    confirmed: Confirmed,
-    mode: EnrollMode,
-    (expected, authorised): (ExpectedEnrolment, &Authorised),
+    new: NewEnrolment<'_>,
+    expected: ExpectedEnrolment,
 ) -> Result<Vec<Secret>, CommandError> {
+    let NewEnrolment { account, confirmed, mode, authorised, event } = new;
     let count = context.config.recovery_codes;
-    context.change(|inputs| {
-        let entry = context.entry(account)?;
-        reset_token::admit(context, &entry, account, authorised)?;
-        let codes = match mode {
-            EnrollMode::New | EnrollMode::Replace => {
-                enrolment::enrol(entry, account, &[confirmed], count, expected, inputs)?
+    let events = reset_token::use_event(context, account, authorised).into_iter().chain([event]).collect();
+    context.make(|change| {
+        context.change(|inputs| {
+            let entry = context.entry(account)?;
+            reset_token::admit(context, &entry, account, authorised)?;
+            let entry = change.announcing(entry, account, events);
+            match mode {
+                EnrollMode::New | EnrollMode::Replace => {
+                    Ok(enrolment::enrol(entry, account, &[confirmed], count, expected, inputs)?)
+                }
+                EnrollMode::Add => {
+                    enrolment::add(entry, account, &confirmed, expected, inputs)?;
+                    Ok(Vec::new())
+                }
             }
-            EnrollMode::Add => {
-                enrolment::add(entry, account, &confirmed, expected, inputs)?;
-                Vec::new()
-            }
-        };
-        Ok(codes)
+        })
     })
 }
 

@@ -11,10 +11,9 @@ use crate::command_error::CommandError;
 use crate::context::{Context, Store};
 use crate::output;
 use crate::recovery_codes;
-use crate::reset_token;
 use crate::status::EnrolmentReport;
 use crate::terminal::{SignalsBlocked, Terminal};
-use enroll_mode::{AuthenticatorOptions, EnrollMode, authorise_enrolment, store_enrolment};
+use enroll_mode::{AuthenticatorOptions, EnrollMode, NewEnrolment, authorise_enrolment, store_enrolment};
 use otpauth::{Card, Drawing};
 use std::io::BufRead;
 use totp_core::audit_event::Name;
@@ -57,14 +56,12 @@ pub(crate) fn run(context: &Context, options: &Enroll) -> Result<(), CommandErro
     let confirmed = ask_code(&terminal, draft, &card, &attempts)?;
     drop(card);
     let _signals_blocked = SignalsBlocked::begin();
-    let codes = store_enrolment(context, &account, confirmed, mode, (expected, &authorised))?;
-    reset_token::log_use(context, &account, &authorised);
-    context.audit(
-        &context
-            .event(Name::Enrolled, &account)
-            .field("authenticator", authenticator.label.as_str())
-            .field("way", mode.as_str()),
-    );
+    let event = context
+        .event(Name::Enrolled, &account)
+        .field("authenticator", authenticator.label.as_str())
+        .field("way", mode.as_str());
+    let new = NewEnrolment { account: &account, confirmed, mode, authorised: &authorised, event };
+    let codes = store_enrolment(context, new, expected)?;
     terminal.say(&format!(
         "enrolled: {} has the authenticator \"{}\"",
         account.user,

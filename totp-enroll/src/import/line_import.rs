@@ -3,7 +3,7 @@
 
 use super::file_format::{Exports, FileFormat};
 use super::lines::{BadLine, LinePosition, LineReader, by_user, user_hash};
-use super::new_users::{self, BATCH, ImportPlan, ImportRules, NewUser, interrupted};
+use super::new_users::{self, BATCH, ImportPlan, ImportRules, ImportRun, NewUser, Told, interrupted};
 use crate::command_error::CommandError;
 use crate::output::{self, Format};
 use serde::Serialize;
@@ -99,6 +99,17 @@ impl LineImport<'_> {
         &self,
         positions: &[LinePosition],
         bad: &[BadLine],
+        told: Told,
+    ) -> Result<usize, CommandError> {
+        let run = ImportRun { context: self.rules.context, from: self.rules.format.name(), told };
+        run.announced(by_user(positions).count(), || self.enrol_batches(positions, bad, run))
+    }
+
+    fn enrol_batches(
+        &self,
+        positions: &[LinePosition],
+        bad: &[BadLine],
+        run: ImportRun<'_>,
     ) -> Result<usize, CommandError> {
         let bad: BTreeSet<usize> = bad.iter().map(|bad| bad.line).collect();
         let bar = output::progress_bar(self.rules.context.format, "importing", by_user(positions).count());
@@ -116,8 +127,7 @@ impl LineImport<'_> {
             batch.extend(plan.new_users.into_values());
             if batch.len() >= BATCH || users.peek().is_none() {
                 let size = batch.len();
-                new_users::enrol(self.rules.context, self.rules.format.name(), &mut batch)
-                    .map_err(|error| interrupted(error, imported))?;
+                new_users::enrol(run, &mut batch).map_err(|error| interrupted(error, imported))?;
                 imported = imported.saturating_add(size);
                 bar.inc(size as u64);
             }

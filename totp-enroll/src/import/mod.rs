@@ -36,7 +36,7 @@ pub(crate) fn run(context: &Context, command: &Import) -> Result<(), CommandErro
         Import::GoogleAuthenticator(options) => return secret_files::run(context, options),
         Import::Uri { source, user } => (FileFormat::Uri(user.clone()), source),
     };
-    let LineSource { file, allow_unknown, keep_going, dry_run } = source;
+    let LineSource { file, allow_unknown, keep_going, dry_run, notify } = source;
     let on_bad_line = if *keep_going { OnBadLine::Skip } else { OnBadLine::Stop };
     let unknown = (*allow_unknown).into();
     let lines = LineReader::open(file)?;
@@ -56,7 +56,7 @@ pub(crate) fn run(context: &Context, command: &Import) -> Result<(), CommandErro
     if *dry_run {
         return import.dry_run(&positions, bad);
     }
-    let imported = import.enrol_all(&positions, &bad)?;
+    let imported = import.enrol_all(&positions, &bad, (*notify).into())?;
     done(context, imported, bad)
 }
 

@@ -9,11 +9,12 @@ use crate::context::Context;
 use crate::output;
 use crate::reset_token;
 use std::collections::BTreeMap;
-use totp_core::audit_event::Name;
+use totp_core::audit_event::{Event, Name};
 use totp_core::credential::{Label, MOST_AUTHENTICATORS};
 use totp_core::enrolment;
 use totp_core::enrolment::draft::Draft;
 use totp_core::recovery::ScratchCode;
+use totp_core::store::notices::Origin;
 use totp_core::user::{Account, User};
 
 /// What decides whether a line can be imported.
@@ -120,15 +121,65 @@ impl NewUser {
     }
 }
 
-/// Enrols a batch under the keyring's lock. `from` is the name of the file format in the log.
-pub(super) fn enrol(context: &Context, from: &str, batch: &mut Vec<NewUser>) -> Result<(), CommandError> {
+/// Who gets a mail about an import, beside the one summary for the administrators.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    Summary,
+    /// With `--notify`.
+    EachPerson,
+}
+
+impl From<bool> for Told {
+    fn from(notify: bool) -> Self {
+        if notify { Self::EachPerson } else { Self::Summary }
+    }
+}
+
+/// One import: what is logged and mailed about all its batches.
+#[derive(Clone, Copy)]
+pub(super) struct ImportRun<'a> {
+    pub(super) context: &'a Context,
+    /// The name of the file format in the log.
+    pub(super) from: &'a str,
+    pub(super) told: Told,
+}
+
+impl ImportRun<'_> {
+    /// Enrols `users` persons by `enrol_all`, announced as one change.
+    pub(super) fn announced<T>(
+        self,
+        users: usize,
+        enrol_all: impl FnOnce() -> Result<T, CommandError>,
+    ) -> Result<T, CommandError> {
+        let Self { context, from, told } = self;
+        if users > 0 && told == Told::EachPerson {
+            context.check_room(users, Origin::Bulk, "import them in parts, or without --notify")?;
+        }
+        let event = Event::new(Name::Imported)
+            .field("by", &context.operator.name)
+            .maybe("loginuid", context.operator.login())
+            .field("from", from)
+            .field("users", users);
+        context.make_interruptibly(|change| {
+            if users > 0 {
+                change.announce(None, event)?;
+            }
+            enrol_all()
+        })
+    }
+}
+
+/// Enrols a batch under the keyring's lock.
+pub(super) fn enrol(run: ImportRun<'_>, batch: &mut Vec<NewUser>) -> Result<(), CommandError> {
+    let ImportRun { context, from, told } = run;
     let mut events = Vec::with_capacity(batch.len());
     context.change(|inputs| {
         let mut new_users = Vec::with_capacity(batch.len());
         for NewUser { account, drafts, used_up_to, scratch } in batch.drain(..) {
             let event = context.event(Name::Imported, &account).field("from", from);
             let event = event.field("authenticators", drafts.len());
-            events.push(if scratch.is_empty() { event } else { event.field("scratch_codes", scratch.len()) });
+            let event = if scratch.is_empty() { event } else { event.field("scratch_codes", scratch.len()) };
+            events.push((event, account.clone()));
             let confirmed = drafts.into_iter().map(|draft| draft.confirm_without_code(used_up_to)).collect();
             // No recovery codes are created: there is no one to show them to.
             let entry = context.entry(&account)?;
@@ -137,7 +188,12 @@ pub(super) fn enrol(context: &Context, from: &str, batch: &mut Vec<NewUser>) -> 
         }
         Ok(enrolment::enrol_all(new_users, inputs)?)
     })?;
-    events.iter().for_each(|event| context.audit(event));
+    for (event, account) in &events {
+        context.log(event);
+        if told == Told::EachPerson {
+            context.leave_import_notice(event, account);
+        }
+    }
     Ok(())
 }
 

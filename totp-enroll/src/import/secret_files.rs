@@ -2,7 +2,7 @@
 //! anything is written; the files stay where they are.
 
 use super::google_authenticator::{self, SecretFile};
-use super::new_users::{self, BATCH, NewUser, interrupted};
+use super::new_users::{self, BATCH, ImportRun, NewUser, interrupted};
 use crate::account::{self, Unknown};
 use crate::cli::GoogleAuthenticator;
 use crate::command_error::CommandError;
@@ -107,7 +107,8 @@ pub(super) fn run(context: &Context, options: &GoogleAuthenticator) -> Result<()
     if options.dry_run {
         return print_dry_run(context, accepted, skipped);
     }
-    let imported = enrol(context, accepted)?;
+    let run = ImportRun { context, from: NAME, told: options.notify.into() };
+    let imported = run.announced(accepted.len(), || enrol(run, accepted))?;
     print_result(context, imported, skipped)
 }
 
@@ -253,8 +254,8 @@ fn report_skipped(context: &Context, skipped: &[SkippedFile], keep_going: bool) 
     }
 }
 
-fn enrol(context: &Context, accepted: Vec<AcceptedFile>) -> Result<Vec<FileReport>, CommandError> {
-    let bar = output::progress_bar(context.format, "importing", accepted.len());
+fn enrol(run: ImportRun<'_>, accepted: Vec<AcceptedFile>) -> Result<Vec<FileReport>, CommandError> {
+    let bar = output::progress_bar(run.context.format, "importing", accepted.len());
     let mut imported: Vec<FileReport> = Vec::new();
     let (mut batch, mut report) = (Vec::with_capacity(BATCH), Vec::new());
     let mut accepted = accepted.into_iter().peekable();
@@ -264,7 +265,7 @@ fn enrol(context: &Context, accepted: Vec<AcceptedFile>) -> Result<Vec<FileRepor
         if batch.len() < BATCH && accepted.peek().is_some() {
             continue;
         }
-        new_users::enrol(context, NAME, &mut batch).map_err(|error| interrupted(error, imported.len()))?;
+        new_users::enrol(run, &mut batch).map_err(|error| interrupted(error, imported.len()))?;
         bar.inc(report.len() as u64);
         imported.append(&mut report);
     }

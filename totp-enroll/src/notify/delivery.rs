@@ -12,8 +12,7 @@ use totp_core::audit_event::{Event, Name};
 use totp_core::config::Command;
 use totp_core::notice::{Notice, NoticeError};
 use totp_core::store::Engine;
-use totp_core::store::notices::{NoticeSpool, SendLock, Sending, Waiting};
-use totp_core::time::Seconds;
+use totp_core::store::notices::{NoticeSpool, SendLock, Sending, Source, Waiting};
 use totp_host::machine;
 
 /// Which notices to send.
@@ -37,13 +36,18 @@ pub(super) struct DeliveryReport {
     pub(super) waiting: usize,
 }
 
-/// Sends until nothing is left that can be sent now, or until `longest` has passed.
-pub(super) fn send(
-    context: &Context,
-    which: NoticeSelection,
-    patience: Duration,
-    longest: Option<Duration>,
-) -> Result<DeliveryReport, CommandError> {
+/// How long to wait for another process that sends.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Between two mails of an import: thousands at once would look like spam, and fill the queue of the mail system.
+const PAUSE_OF_BULK: Duration = Duration::from_secs(1);
+
+/// systemd does not see what happens in the spool while its unit runs. So a notice whose change is being made is waited for, a little
+/// longer than until it is sent in any case.
+const LONGEST_WAIT: Duration = Duration::from_secs(65);
+const PAUSE_FOR_A_CHANGE: Duration = Duration::from_millis(20);
+
+/// Sends until nothing is left that can be sent now.
+pub(super) fn send(context: &Context, which: NoticeSelection) -> Result<DeliveryReport, CommandError> {
     let spool = context.store.notices();
     let mut report = DeliveryReport::default();
     let is_off = context.config.notify.command == Command::Off;
@@ -55,7 +59,7 @@ pub(super) fn send(
         let problem = "there is no program to send notices with; name one in the config ([notify] command), or install a mail system";
         return Err(CommandError::refused(problem));
     };
-    let sending = match spool.lock_to_send(patience, machine::now()?.realtime)? {
+    let sending = match spool.lock_to_send(PATIENCE, machine::now()?.realtime)? {
         SendLock::Sending(sending) => sending,
         SendLock::NothingThere => return Ok(report),
         SendLock::Busy => {
@@ -64,12 +68,12 @@ pub(super) fn send(
             return Ok(report);
         }
     };
-    let mut run = Run { context, spool: &spool, sending, words, which, report, tried: BTreeSet::new() };
-    let deadline = longest.and_then(|longest| Instant::now().checked_add(longest));
+    let tried = BTreeSet::new();
+    let mut run = Run { context, spool: &spool, sending, words, which, report, tried, last_bulk: None };
     if is_off {
         run.drop_old()?;
     } else {
-        run.all(deadline)?;
+        run.all()?;
     }
     run.report.waiting = spool.waiting()?.0.len();
     Ok(run.report)
@@ -84,27 +88,43 @@ struct Run<'a, S: NoticeSpool> {
     report: DeliveryReport,
     /// The ids of those tried in this run: each is tried once.
     tried: BTreeSet<String>,
+    /// When the last mail of an import was sent.
+    last_bulk: Option<Instant>,
 }
 
 impl<S: NoticeSpool> Run<'_, S> {
-    fn all(&mut self, deadline: Option<Instant>) -> Result<(), CommandError> {
+    fn all(&mut self) -> Result<(), CommandError> {
         // Notices that arrive in the meantime are sent as well: their process may have found this lock held.
-        while let Some(notice) = self.next()? {
-            let Some(timeout) = self.timeout(deadline) else { return Ok(()) };
+        let started = Instant::now();
+        loop {
+            let notice = match self.next()? {
+                Candidate::Notice(notice) => notice,
+                Candidate::SoonReady if started.elapsed() < LONGEST_WAIT => {
+                    std::thread::sleep(PAUSE_FOR_A_CHANGE);
+                    continue;
+                }
+                Candidate::SoonReady | Candidate::None => return Ok(()),
+            };
+            if matches!(notice.source, Source::Bulk(_)) && self.pause() {
+                // Another may have arrived, which is not to wait.
+                continue;
+            }
             self.tried.insert(notice.id().to_owned());
-            if self.one(&notice, timeout)? == Next::Stop {
+            if self.one(&notice)? == Next::Stop {
                 return Ok(());
             }
         }
-        Ok(())
     }
 
-    /// The time-out for the next message; `None`: no time is left.
-    fn timeout(&self, deadline: Option<Instant>) -> Option<Seconds> {
-        let timeout = self.context.config.notify.timeout;
-        let Some(deadline) = deadline else { return Some(timeout) };
-        let left = Seconds(deadline.saturating_duration_since(Instant::now()).as_secs());
-        (left > Seconds(0)).then_some(timeout.min(left))
+    /// Waits until the next mail of an import may be sent; `false`: it may be sent now.
+    fn pause(&mut self) -> bool {
+        let left = self.last_bulk.map_or(Duration::ZERO, |last| PAUSE_OF_BULK.saturating_sub(last.elapsed()));
+        if left.is_zero() {
+            self.last_bulk = Some(Instant::now());
+            return false;
+        }
+        std::thread::sleep(left);
+        true
     }
 
     /// Notices are turned off: drops those that are older than notices may get.
@@ -130,16 +150,25 @@ impl<S: NoticeSpool> Run<'_, S> {
         Ok(())
     }
 
-    fn next(&self) -> Result<Option<Waiting>, CommandError> {
+    fn next(&self) -> Result<Candidate, CommandError> {
         let now = machine::now()?.realtime;
-        let is_next = |notice: &Waiting| {
+        let is_due = |notice: &Waiting| {
             !self.tried.contains(notice.id()) && (self.which == NoticeSelection::All || notice.is_due(now))
         };
+        let mut due: Vec<Waiting> = self.spool.waiting()?.0.into_iter().filter(is_due).collect();
         // Oldest last try first, so that a notice that always fails does not block the others.
-        Ok(self.spool.waiting()?.0.into_iter().filter(is_next).min_by_key(|notice| notice.last))
+        due.sort_by_key(|notice| (matches!(notice.source, Source::Bulk(_)), notice.last));
+        let mut candidate = Candidate::None;
+        for notice in due {
+            if self.spool.is_ready(&notice, now)? {
+                return Ok(Candidate::Notice(notice));
+            }
+            candidate = Candidate::SoonReady;
+        }
+        Ok(candidate)
     }
 
-    fn one(&mut self, waiting: &Waiting, timeout: Seconds) -> Result<Next, CommandError> {
+    fn one(&mut self, waiting: &Waiting) -> Result<Next, CommandError> {
         let text = match self.spool.read(waiting) {
             Ok(Some(text)) => text,
             Ok(None) => return Ok(Next::GoOn),
@@ -167,7 +196,7 @@ impl<S: NoticeSpool> Run<'_, S> {
             }
         };
         let message = Message::of(&notice, waiting, &self.context.config.notify)?;
-        match mail_program::send(&self.words, message.as_bytes(), timeout) {
+        match mail_program::send(&self.words, message.as_bytes(), self.context.config.notify.timeout) {
             Ok(()) => {
                 self.sending.done(waiting)?;
                 self.report.sent = self.report.sent.saturating_add(1);
@@ -219,6 +248,14 @@ impl<S: NoticeSpool> Run<'_, S> {
 /// The number of tries including this one.
 fn tries(waiting: &Waiting) -> u32 {
     waiting.tries.saturating_add(1)
+}
+
+/// What to send next.
+enum Candidate {
+    Notice(Waiting),
+    /// Only notices of changes that are being made.
+    SoonReady,
+    None,
 }
 
 #[derive(PartialEq, Eq)]

@@ -1,13 +1,14 @@
 //! Runs the mail program: without a shell, with a clean environment and no files but the message, and killed after a time-out.
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use std::io::{ErrorKind, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
-use std::thread;
+use std::process::{Child, ChildStderr, ChildStdin, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use totp_core::config::{Command as MailCommand, Config, SENDMAIL};
 use totp_core::time::Seconds;
@@ -20,8 +21,8 @@ const ENVIRONMENT: [(&str, &str); 5] = [
     ("LOGNAME", "root"),
     ("LC_ALL", "C.UTF-8"),
 ];
-/// How often to check whether it has ended.
-const POLL: Duration = Duration::from_millis(5);
+/// How often to check whether it has ended, in milliseconds.
+const POLL: u8 = 5;
 /// How long to wait for its error message after it has ended: one of its children may keep the pipe open.
 const STDERR_TIMEOUT: Duration = Duration::from_millis(200);
 /// At most this much of its error message is logged, in bytes.
@@ -65,12 +66,11 @@ pub(super) fn send(words: &[String], message: &[u8], timeout: Seconds) -> Result
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| SendError::Program(format!("{program} cannot be started: {error}")))?;
-    let stderr = child.stderr.take().map(read_stderr);
-    // A message fits into a pipe (64 KiB, pipe(7)), so this does not block.
-    let written = child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(message));
-    let status = ended(&mut child, started, Duration::from_secs(timeout.0))
+    let mut pipes = Pipes::of(&mut child, message);
+    let status = ended(&mut child, &mut pipes, started, Duration::from_secs(timeout.0))
         .map_err(|error| SendError::Program(format!("{program} cannot be waited for: {error}")))?;
-    let said = stderr.and_then(|stderr| stderr.recv_timeout(STDERR_TIMEOUT).ok()).unwrap_or_default();
+    pipes.drain(STDERR_TIMEOUT);
+    let (said, written) = (pipes.said(), pipes.written);
     match (status, written) {
         (None, _) => {
             Err(SendError::Program(format!("{program} did not end within {timeout} and was ended{said}")))
@@ -85,8 +85,14 @@ pub(super) fn send(words: &[String], message: &[u8], timeout: Seconds) -> Result
 }
 
 /// Waits until it has ended; `None`: it was killed after the time-out.
-fn ended(child: &mut Child, started: Instant, timeout: Duration) -> std::io::Result<Option<ExitStatus>> {
+fn ended(
+    child: &mut Child,
+    pipes: &mut Pipes<'_>,
+    started: Instant,
+    timeout: Duration,
+) -> std::io::Result<Option<ExitStatus>> {
     loop {
+        pipes.move_bytes();
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
@@ -99,24 +105,104 @@ fn ended(child: &mut Child, started: Instant, timeout: Duration) -> std::io::Res
             child.wait()?;
             return Ok(None);
         }
-        thread::sleep(POLL);
+        pipes.wait();
     }
 }
 
-/// Reads all of its stderr, so that it never blocks on it, and keeps the beginning.
-fn read_stderr(mut stderr: ChildStderr) -> mpsc::Receiver<String> {
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        let (mut text, mut buffer) = (Vec::new(), [0; 1024]);
-        while let Ok(count @ 1..) = stderr.read(&mut buffer) {
-            let kept = LONGEST_STDERR.saturating_sub(text.len()).min(count);
-            text.extend_from_slice(buffer.get(..kept).unwrap_or_default());
+/// The two pipes to it. Neither blocks, and no thread is needed, which a limit on processes or memory could refuse.
+struct Pipes<'a> {
+    stdin: Option<ChildStdin>,
+    message: &'a [u8],
+    /// Whether the message was written, as far as it goes.
+    written: std::io::Result<()>,
+    /// `None` once it has ended.
+    stderr: Option<ChildStderr>,
+    /// The beginning of what it said.
+    text: Vec<u8>,
+}
+
+impl<'a> Pipes<'a> {
+    fn of(child: &mut Child, message: &'a [u8]) -> Self {
+        let (mut stdin, mut stderr) = (child.stdin.take(), child.stderr.take());
+        let written = stdin.as_ref().map_or(Ok(()), |stdin| never_blocking(stdin.as_fd()));
+        if written.is_err() {
+            stdin = None;
         }
-        let text = String::from_utf8_lossy(&text).trim().replace(char::is_control, " ");
-        // The receiver may have stopped waiting.
-        let _ = sender.send(if text.is_empty() { text } else { format!("; it said: {text}") });
-    });
-    receiver
+        if stderr.as_ref().is_some_and(|stderr| never_blocking(stderr.as_fd()).is_err()) {
+            stderr = None;
+        }
+        Self { stdin, message, written, stderr, text: Vec::new() }
+    }
+
+    /// Writes and reads what can be written and read at once.
+    fn move_bytes(&mut self) {
+        self.write();
+        self.read();
+    }
+
+    fn write(&mut self) {
+        while let Some(stdin) = &mut self.stdin {
+            match stdin.write(self.message) {
+                Ok(count) => self.message = self.message.get(count..).unwrap_or_default(),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) => {
+                    self.written = Err(error);
+                    self.stdin = None;
+                }
+            }
+            if self.message.is_empty() {
+                // Closed: the message has ended.
+                self.stdin = None;
+            }
+        }
+    }
+
+    /// Reads all of its stderr, so that it never blocks on it, and keeps the beginning.
+    fn read(&mut self) {
+        let mut buffer = [0; 1024];
+        while let Some(stderr) = &mut self.stderr {
+            match stderr.read(&mut buffer) {
+                Ok(count @ 1..) => {
+                    let kept = LONGEST_STDERR.saturating_sub(self.text.len()).min(count);
+                    self.text.extend_from_slice(buffer.get(..kept).unwrap_or_default());
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Ok(_) | Err(_) => self.stderr = None,
+            }
+        }
+    }
+
+    /// Waits until there is something to read or write, for a moment at most.
+    fn wait(&self) {
+        let mut ends = Vec::with_capacity(2);
+        ends.extend(self.stdin.as_ref().map(|end| PollFd::new(end.as_fd(), PollFlags::POLLOUT)));
+        ends.extend(self.stderr.as_ref().map(|end| PollFd::new(end.as_fd(), PollFlags::POLLIN)));
+        // It says only that it is time to look again.
+        let _ = poll(&mut ends, POLL);
+    }
+
+    /// Reads what it said, until all its processes have closed the pipe or `longest` has passed.
+    fn drain(&mut self, longest: Duration) {
+        let started = Instant::now();
+        self.read();
+        while self.stderr.is_some() && started.elapsed() < longest {
+            self.wait();
+            self.read();
+        }
+    }
+
+    fn said(&self) -> String {
+        let text = String::from_utf8_lossy(&self.text).trim().replace(char::is_control, " ");
+        if text.is_empty() { text } else { format!("; it said: {text}") }
+    }
+}
+
+fn never_blocking(end: BorrowedFd<'_>) -> std::io::Result<()> {
+    let flags = OFlag::from_bits_retain(fcntl(end, FcntlArg::F_GETFL)?);
+    fcntl(end, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+    Ok(())
 }
 
 fn ending(status: ExitStatus) -> String {
@@ -171,7 +257,7 @@ mod tests {
         // A zombie has no command line.
         let command_line = format!("/proc/{}/cmdline", process.trim());
         while std::fs::read(&command_line).is_ok_and(|line| !line.is_empty()) {
-            thread::sleep(POLL);
+            std::thread::sleep(Duration::from_millis(POLL.into()));
         }
     }
 

@@ -12,7 +12,7 @@ use std::fmt::Write;
 use totp_core::config::Notify;
 use totp_core::misleading::misleads;
 use totp_core::notice::Notice;
-use totp_core::store::notices::Waiting;
+use totp_core::store::notices::{Source, Waiting};
 
 /// The longest value in the text and in the subject, in characters; this keeps lines below the 998 of RFC 5322 section 2.1.1.
 const LONGEST_VALUE: usize = 128;
@@ -26,21 +26,38 @@ impl Message {
         let host = host();
         let now = Timestamp::now().to_zoned(TimeZone::UTC);
         let date = rfc2822::to_string(&now).map_err(|error| CommandError::refused(error.to_string()))?;
-        Ok(Self::written(notice, waiting.id(), notify, &host, &date))
+        let outcome = match waiting.source {
+            Source::Login | Source::Command(_) | Source::Bulk(_) => Outcome::Known,
+            Source::Begun(_) => Outcome::Unknown,
+        };
+        Ok(Self::written(notice, (waiting.id(), outcome), notify, &host, &date))
     }
 
     pub(super) fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
 
-    fn written(notice: &Notice, id: &str, notify: &Notify, host: &str, date: &str) -> Self {
-        let addressee = notify.to.of(notice.user());
+    fn written(
+        notice: &Notice,
+        (id, outcome): (&str, Outcome),
+        notify: &Notify,
+        host: &str,
+        date: &str,
+    ) -> Self {
+        // The summary of an import is for the administrators.
+        let is_of_one = !notice.user().is_empty();
+        let addressee = notify.to.of(notice.user()).filter(|_| is_of_one);
         let to = addressee.as_ref().unwrap_or(&notify.from);
         let mut copies: Vec<&str> = Vec::new();
         for copy in notify.copy_to.iter().filter(|copy| *copy != to) {
             copies.push(copy.as_str());
         }
-        let user = plain(notice.user(), LONGEST_IN_THE_SUBJECT);
+        let user = if is_of_one { notice.user() } else { "import" };
+        let user = plain(user, LONGEST_IN_THE_SUBJECT);
+        let perhaps = match outcome {
+            Outcome::Known => "",
+            Outcome::Unknown => " (perhaps)",
+        };
         let mut text = format!("From: {}\nTo: {to}\n", notify.from);
         if !copies.is_empty() {
             let _ = writeln!(text, "Cc: {}", copies.join(",\n "));
@@ -48,12 +65,12 @@ impl Message {
         // The Message-ID is the same if it is sent twice, so that a mailbox can drop the second.
         let _ = write!(
             text,
-            "Subject: [{host}] {user}: {}\nDate: {date}\nMessage-ID: <{id}@{host}>\nAuto-Submitted: auto-generated\n\
+            "Subject: [{host}] {user}: {}{perhaps}\nDate: {date}\nMessage-ID: <{id}@{host}>\nAuto-Submitted: auto-generated\n\
              MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n",
             notice.what
         );
-        body(&mut text, notice, host);
-        if addressee.is_none() {
+        body(&mut text, notice, outcome, host);
+        if is_of_one && addressee.is_none() {
             text.push_str(
                 "\nThis mail went to you because the name of the account is not a valid mail address: please tell its owner.\n",
             );
@@ -62,11 +79,27 @@ impl Message {
     }
 }
 
+/// Whether the change is known to have been made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Known,
+    /// The command was ended or stopped in between.
+    Unknown,
+}
+
 /// Writing to a String cannot fail.
-fn body(text: &mut String, notice: &Notice, host: &str) {
-    let user = readable(notice.user());
-    let _ =
-        write!(text, "About the one-time codes of the account {user} on {host}:\n\n    {}\n\n", notice.what);
+fn body(text: &mut String, notice: &Notice, outcome: Outcome, host: &str) {
+    let user = match notice.user() {
+        "" => String::new(),
+        user => format!(" of the account {}", readable(user)),
+    };
+    let _ = write!(text, "About the one-time codes{user} on {host}:\n\n    {}\n\n", notice.what);
+    if outcome == Outcome::Unknown {
+        text.push_str(
+            "The command that was about to make this change did not report its end. It may have made the change or not:\n\
+             \"totp-enroll status\" shows the state of the account.\n\n",
+        );
+    }
     let mut row = |key: &str, value: &str| {
         let _ = writeln!(text, "    {key:<16}{}", readable(value));
     };
@@ -144,7 +177,14 @@ mod tests {
 
     fn message(event: &Event, notify: &Notify) -> String {
         let notice = Notice::of(event, Some("sshd"), 1_800_000_000).unwrap();
-        Message::written(&notice, "ab", notify, "host.example.net", "Fri, 15 Jan 2027 08:00:00 +0000").0
+        Message::written(
+            &notice,
+            ("ab", Outcome::Known),
+            notify,
+            "host.example.net",
+            "Fri, 15 Jan 2027 08:00:00 +0000",
+        )
+        .0
     }
 
     #[test]

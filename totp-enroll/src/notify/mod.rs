@@ -1,7 +1,6 @@
 //! `notify`: mails users that their second factor changed.
 //!
-//! The module and the command put notices into the spool. A command that put one there sends it at its end; a timer runs `notify`
-//! for the rest.
+//! The module and the commands put notices into the spool. This command alone sends them: systemd or cron runs it, or root.
 
 mod delivery;
 pub(crate) mod mail_program;
@@ -13,40 +12,67 @@ use crate::context::Context;
 use crate::output::{self, Format};
 use delivery::{DeliveryReport, NoticeSelection};
 use serde::Serialize;
-use std::time::Duration;
+use std::path::Path;
+use std::process::{Command as Program, Stdio};
 use totp_core::config::Command;
 use totp_core::notice::Notice;
 use totp_core::store::Engine;
 use totp_core::store::notices::{NoticeSpool, Waiting};
 
-/// At the end of a command: how long to wait for another process that sends, and how long to send.
-const PATIENCE: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(10);
-/// How long `notify` waits for another process that sends.
-const PATIENCE_OF_NOTIFY: Duration = Duration::from_secs(10);
+/// The unit that sends, and the program that starts it.
+const UNIT: &str = "pam-totp-notify.service";
+const SYSTEMCTL: &str = "/usr/bin/systemctl";
+/// Exists if systemd is the init system (sd_booted(3)).
+const SYSTEMD_RUNTIME: &str = "/run/systemd/system";
 
 pub(crate) fn run(context: &Context, options: &Notify) -> Result<(), CommandError> {
     if options.list {
         return list(context);
     }
+    // The limits of an operator would make the mail program fail, and whoever stops this process while it sends keeps all mail
+    // back. So it is another process that sends.
+    if !context.operator.is_root() {
+        return start_unit(context, options);
+    }
     let which = if options.now { NoticeSelection::All } else { NoticeSelection::Due };
-    let report = delivery::send(context, which, PATIENCE_OF_NOTIFY, None)?;
+    let report = delivery::send(context, which)?;
     print(context, &report)
 }
 
-/// Sends the waiting notices at the end of a command that put one into the spool.
-pub(crate) fn after(context: &Context) {
-    if !context.left_a_notice.get() {
-        return;
+/// Has systemd send the notices that are due.
+fn start_unit(context: &Context, options: &Notify) -> Result<(), CommandError> {
+    if options.now {
+        return Err(CommandError::not_permitted(
+            "notices that wait for a retry are sent at once only from a root shell; without --now, systemd sends those that are due",
+        ));
     }
-    match delivery::send(context, NoticeSelection::Due, PATIENCE, Some(LONGEST)) {
-        Ok(DeliveryReport { failed: 0, given_up: 0, .. }) => {}
-        Ok(DeliveryReport { waiting, .. }) => output::remark(&format!(
-            "{} could not be sent and will be tried again; to try now, run \"totp-enroll notify --now\"",
-            output::count(waiting, "notice")
-        )),
-        Err(failure) => output::remark(&format!("notices will be sent later: {}", failure.problem)),
+    if !Path::new(SYSTEMD_RUNTIME).is_dir() {
+        return Err(CommandError::not_permitted(
+            "notices are sent by a cron job of root; by hand only from a root shell",
+        ));
     }
+    let failed = |problem: &str| CommandError::refused(format!("{UNIT} was not started: {problem}"));
+    let started = Program::new(SYSTEMCTL)
+        .args(["start", "--", UNIT])
+        .env_clear()
+        .env("LC_ALL", "C")
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| failed(&error.to_string()))?;
+    if !started.status.success() {
+        return Err(failed(String::from_utf8_lossy(&started.stderr).trim()));
+    }
+    let report = StartedUnit { started: UNIT, waiting: context.store.notices().waiting()?.0.len() };
+    output::report(context.format, &report, |report| {
+        vec![format!("{UNIT} has run; {} waiting", output::count(report.waiting, "notice"))]
+    })
+}
+
+#[derive(Serialize)]
+struct StartedUnit {
+    started: &'static str,
+    /// Still in the spool.
+    waiting: usize,
 }
 
 fn print(context: &Context, report: &DeliveryReport) -> Result<(), CommandError> {

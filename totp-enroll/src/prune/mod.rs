@@ -97,10 +97,13 @@ fn remove(context: &Context, enrolment: &StaleEnrolment) -> Result<(), CommandEr
     if matches!(enrolment.why, PruneReason::StrayLedger) && entry.reset()?.is_some() {
         return Err(CommandError::refused("the account was reset in the meantime; run prune again"));
     }
-    enrolment::withdraw(entry, *permitted)?;
     let event = Event::new(Name::Pruned).field("user", user).field("by", &context.operator.name);
-    context.audit(&event.field("reason", enrolment.why.as_str()).maybe("uid", *uid));
-    Ok(())
+    let event = event.field("reason", enrolment.why.as_str()).maybe("uid", *uid);
+    context.make(|change| {
+        // Nobody is mailed: the account is gone.
+        change.announce(None, event)?;
+        Ok(enrolment::withdraw(entry, *permitted)?)
+    })
 }
 
 impl PruneReport<'_> {

@@ -18,7 +18,7 @@ use std::process::{Command, Stdio};
 use totp_core::account_recovery::{
     self, AccountRecoveryError, Cancellation, Cancelled, Reset, ResetError, ResetReason, Stage, StepInputs,
 };
-use totp_core::audit_event::Name;
+use totp_core::audit_event::{Event, Name};
 use totp_core::enrolment::ExpectedEnrolment;
 use totp_core::random::Secret;
 use totp_core::recovery::grouped;
@@ -44,33 +44,39 @@ fn request(context: &Context, user: &str, reason: &str) -> Result<(), CommandErr
         ResetReason::parse(reason).map_err(|error| CommandError::usage(format!("--reason: {error}")))?;
     let account = account_in_question(context, Some(user))?;
     let asked = step_by_operator(context, &account, "request")?;
-    let done = account_recovery::request(context.entry_to_withdraw(&account)?, asked, grounds);
-    let reset = done.map_err(|error| log_refusal(context, &account, "request", error))?;
     let terms = &context.config.reset;
-    context.audit(
-        &context
+    let event = |reset: &Reset| {
+        context
             .event(Name::ResetRequested, &account)
             .field("reason", reset.reason().as_str())
             .field("approvals", reset.approvals_needed(terms))
             .field("cooldown_seconds", terms.cooldown.0)
-            .field("expires", output::date(reset.expires_at(terms))),
-    );
+            .field("expires", output::date(reset.expires_at(terms)))
+    };
+    let reset = context.make(|change| {
+        let entry = context.entry_to_withdraw(&account)?;
+        let tell = |reset: &Reset| change.announce(Some(&account), event(reset));
+        account_recovery::request(entry, asked, grounds, tell)
+            .map_err(|error| log_refusal(context, &account, "request", error))
+    })?;
     print_report(context, "reset_requested", &ResetReport::of(context, &reset)?)
 }
 
 fn approve(context: &Context, user: &str) -> Result<(), CommandError> {
     let account = account_in_question(context, Some(user))?;
     let asked = step_by_operator(context, &account, "approve")?;
-    let done = account_recovery::approve(context.entry_to_withdraw(&account)?, asked);
-    let reset = done.map_err(|error| log_refusal(context, &account, "approve", error))?;
-    let ready = reset.ready_at(&context.config.reset).map(output::date);
-    context.audit(
-        &context
+    let event = |reset: &Reset| {
+        context
             .event(Name::ResetApproved, &account)
             .field("requested_by", &reset.requested().by.name)
             .field("reason", reset.reason().as_str())
-            .maybe("ready", ready),
-    );
+            .maybe("ready", reset.ready_at(&context.config.reset).map(output::date))
+    };
+    let reset = context.make(|change| {
+        let entry = context.entry_to_withdraw(&account)?;
+        account_recovery::approve(entry, asked, |reset| change.announce(Some(&account), event(reset)))
+            .map_err(|error| log_refusal(context, &account, "approve", error))
+    })?;
     print_report(context, "reset_approved", &ResetReport::of(context, &reset)?)
 }
 
@@ -91,12 +97,19 @@ fn cancel(context: &Context, user: Option<&str>, consent: Consent) -> Result<(),
         }
     };
     authorise(context, &account, consent, effect)?;
-    let cancelled = match context.store.entry_to_withdraw(&account.user, PATIENCE)? {
-        Some(entry) => account_recovery::cancel(entry, &account)?,
-        None => cancel_without_lock(context, &account, reset.as_ref().ok().and_then(Option::as_ref))?,
-    };
-    let requested = reset.ok().flatten().map(|reset| reset.requested().by.name.clone());
-    context.audit(&context.event(Name::ResetCancelled, &account).maybe("requested_by", requested));
+    let reset = reset.ok().flatten();
+    let requested = reset.as_ref().map(|reset| reset.requested().by.name.clone());
+    let event = context.event(Name::ResetCancelled, &account).maybe("requested_by", requested);
+    let cancelled =
+        context.make(|change| match context.store.entry_to_withdraw(&account.user, PATIENCE)? {
+            Some(entry) => {
+                Ok(account_recovery::cancel(change.announcing(entry, &account, vec![event]), &account)?)
+            }
+            None => {
+                change.announce(Some(&account), event)?;
+                cancel_without_lock(context, &account, reset.as_ref())
+            }
+        })?;
     let message = match cancelled {
         Cancelled::Gone => "the reset is cancelled; the enrolment stays as it is".to_owned(),
         Cancelled::Barred => format!(
@@ -162,14 +175,16 @@ fn complete(context: &Context, user: &str, end_sessions: bool, consent: Consent)
         "removes the authenticators, recovery codes and remembered devices",
     )?;
     let _signals_blocked = SignalsBlocked::begin();
-    let entry = context.entry_to_withdraw(&account)?;
-    // The time is read again: the prompt may have taken long.
-    let step = StepInputs { now: machine::now()?.realtime, ..step };
-    ready_when_begun(context, &step, begun)
-        .map_err(|error| log_refusal(context, &account, "complete", error))?;
-    let done = account_recovery::complete(entry, &step, &mut OsEntropy);
-    let (reset, token) = done.map_err(|error| log_refusal(context, &account, "complete", error))?;
-    log_completion(context, &account, &reset);
+    let (reset, token) = context.make(|change| {
+        let entry = context.entry_to_withdraw(&account)?;
+        // The time is read again: the prompt may have taken long.
+        let step = StepInputs { now: machine::now()?.realtime, ..step };
+        ready_when_begun(context, &step, begun)
+            .map_err(|error| log_refusal(context, &account, "complete", error))?;
+        let tell = |reset: &Reset| change.announce(Some(&account), completion(context, &account, reset));
+        account_recovery::complete(entry, &step, &mut OsEntropy, tell)
+            .map_err(|error| log_refusal(context, &account, "complete", error))
+    })?;
     let mut problems = remove_timestamps(context, &account);
     let sessions_ended = end_sessions.then(|| {
         let ended = end_sessions_of(&account);
@@ -220,17 +235,15 @@ fn ready_when_begun(
     }
 }
 
-fn log_completion(context: &Context, account: &Account, reset: &Reset) {
+fn completion(context: &Context, account: &Account, reset: &Reset) -> Event {
     let approved_by = reset.approvals().iter().map(|step| step.by.name.as_str()).collect::<Vec<_>>();
     let token_expires = reset.token().map(|token| output::date(token.expires_at()));
-    context.audit(
-        &context
-            .event(Name::ResetCompleted, account)
-            .field("reason", reset.reason().as_str())
-            .field("requested_by", &reset.requested().by.name)
-            .maybe("approved_by", (!approved_by.is_empty()).then(|| approved_by.join(",")))
-            .maybe("token_expires", token_expires),
-    );
+    context
+        .event(Name::ResetCompleted, account)
+        .field("reason", reset.reason().as_str())
+        .field("requested_by", &reset.requested().by.name)
+        .maybe("approved_by", (!approved_by.is_empty()).then(|| approved_by.join(",")))
+        .maybe("token_expires", token_expires)
 }
 
 /// Removes the account's timestamp records. Without the enrolment they are invalid anyway. Returns errors as text.

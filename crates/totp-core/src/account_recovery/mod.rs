@@ -1,7 +1,8 @@
 //! The sequences of a reset (request, approve, cancel, complete) and enrolling with the reset token.
 //!
-//! Each step runs while the user is held. The notice for the owner is in the ledger before the request is stored, so no
-//! request is silent. A completion stores the token before it withdraws the enrolment: killed in between, the old
+//! Each step runs while the user is held. Before it is stored it is announced: the caller leaves a mail to the owner and a
+//! line in the log, or the step is not taken. The notice that a login shows is in the ledger before the request is stored,
+//! so no request is silent. A completion stores the token before it withdraws the enrolment: killed in between, the old
 //! enrolment is whole; killed later, the same completion can be given again and makes a new token.
 //!
 //! While a stored reset exists and nobody is enrolled, the account cannot enrol by itself, even if the token has
@@ -69,32 +70,39 @@ impl From<CompletionError> for AccountRecoveryError {
     }
 }
 
-/// Requests a reset of the present enrolment, readable or not.
+/// Requests a reset of the present enrolment, readable or not. `tell` gets the reset before it is stored.
 ///
 /// # Errors
-/// [`AccountRecoveryError`]; no reset is then stored, but the ledger may already contain the notice.
+/// [`AccountRecoveryError`], and that of `tell`; no reset is then stored, but the ledger may already contain the notice.
 pub fn request<E: Entry>(
     mut entry: E,
     asked: StepInputs<'_>,
     reason: ResetReason,
+    tell: impl FnOnce(&Reset) -> Result<(), StoreError>,
 ) -> Result<Reset, AccountRecoveryError> {
     let StepInputs { account, by, rules, now } = asked;
     let (in_place, before) = (ExpectedEnrolment::of(entry.credential()), entry.reset()?);
     let reset = Reset::request(account, in_place, before.as_ref(), (by, reason), rules, now)?;
+    tell(&reset)?;
     announce(&mut entry, &reset, &rules)?;
     entry.keep_reset(&reset)?;
     Ok(reset)
 }
 
-/// Adds an approval.
+/// Adds an approval. `tell` gets the reset before it is stored.
 ///
 /// # Errors
-/// [`AccountRecoveryError`]; the reset is then unchanged.
-pub fn approve<E: Entry>(mut entry: E, asked: StepInputs<'_>) -> Result<Reset, AccountRecoveryError> {
+/// [`AccountRecoveryError`], and that of `tell`; the reset is then unchanged.
+pub fn approve<E: Entry>(
+    mut entry: E,
+    asked: StepInputs<'_>,
+    tell: impl FnOnce(&Reset) -> Result<(), StoreError>,
+) -> Result<Reset, AccountRecoveryError> {
     let StepInputs { account, by, rules, now } = asked;
     let in_place = ExpectedEnrolment::of(entry.credential());
     let mut reset = settled(&entry, now)?;
     reset.approve(account, in_place, by, &rules, now)?;
+    tell(&reset)?;
     // Again, because a repair in between has made a new ledger without the notice.
     announce(&mut entry, &reset, &rules)?;
     entry.keep_reset(&reset)?;
@@ -133,19 +141,22 @@ pub fn cancel<E: Entry>(mut entry: E, account: &Account) -> Result<Cancelled, Ac
     if was_there || was_noticed { Ok(Cancelled::Gone) } else { Err(AccountRecoveryError::NoReset) }
 }
 
-/// Withdraws the enrolment and returns the token in canonical form, to be shown once.
+/// Withdraws the enrolment and returns the token in canonical form, to be shown once. `tell` gets the reset before that.
 ///
 /// # Errors
-/// [`AccountRecoveryError`]; the old enrolment is then whole or gone, and the completion can be given again.
+/// [`AccountRecoveryError`], and that of `tell`; the old enrolment is then whole or gone, and the completion can be given
+/// again.
 pub fn complete<E: Entry>(
     entry: E,
     asked: &StepInputs<'_>,
     entropy: &mut dyn Entropy,
+    tell: impl FnOnce(&Reset) -> Result<(), StoreError>,
 ) -> Result<(Reset, Secret), AccountRecoveryError> {
     let StepInputs { account, by, rules, now } = asked;
     let in_place = ExpectedEnrolment::of(entry.credential());
     let mut reset = settled(&entry, *now)?;
     let code = reset.complete(account, in_place, by, rules, (*now, entropy))?;
+    tell(&reset)?;
     entry.keep_reset(&reset)?;
     // A cancellation waits for no lock: one that came until now counts. A later one finds a token to void.
     if entry.reset()?.is_none_or(|stored| stored.is_called_off()) {

@@ -60,9 +60,10 @@ fn a_token_whose_result_is_not_recorded_looks_and_counts_as_wrong() {
     let mut fixture = Fixture::<Memory<Locking>>::new();
     fixture.enrol(PHONE);
     let entry = || fixture.store.entry(&alice().user, PATIENCE).unwrap().unwrap();
-    request(entry(), asked(&alice(), 1, NOON), ResetReason::parse("all is lost").unwrap()).unwrap();
-    approve(entry(), asked(&alice(), 2, NOON)).unwrap();
-    let (_, token) = complete(entry(), &asked(&alice(), 1, NOON + HOUR), &mut Counter(5)).unwrap();
+    let untold = |_: &Reset| Ok(());
+    request(entry(), asked(&alice(), 1, NOON), ResetReason::parse("all is lost").unwrap(), untold).unwrap();
+    approve(entry(), asked(&alice(), 2, NOON), untold).unwrap();
+    let (_, token) = complete(entry(), &asked(&alice(), 1, NOON + HOUR), &mut Counter(5), untold).unwrap();
     let tried =
         |writes: usize| try_token(&Failing(entry(), Cell::new(writes)), &alice(), &token, NOON + HOUR);
     assert!(tried(0).is_err(), "not charged, so not looked at");

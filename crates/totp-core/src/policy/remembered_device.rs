@@ -136,16 +136,26 @@ pub enum ForgottenDevices<'a> {
 /// [`StoreError`]; the devices are then still remembered, or forgotten if only the sync failed.
 pub fn forget<E: Entry>(entry: E, which: ForgottenDevices<'_>) -> Result<usize, StoreError> {
     let Some(mut ledger) = entry.ledger().cloned() else { return Ok(0) };
-    let before = ledger.devices.len();
-    ledger.devices.retain(|device| match which {
-        ForgottenDevices::All => false,
-        ForgottenDevices::Named(name) => device.id().to_string() != name,
-    });
-    let forgotten = before.saturating_sub(ledger.devices.len());
+    let forgotten = count(&entry, which);
+    ledger.devices.retain(|device| !is_one(device, which));
     if forgotten > 0 {
         entry.record(&ledger)?;
     }
     Ok(forgotten)
+}
+
+/// How many devices [`forget`] would forget.
+#[must_use]
+pub fn count<E: Entry>(entry: &E, which: ForgottenDevices<'_>) -> usize {
+    let devices = entry.ledger().map_or(&[][..], |ledger| &ledger.devices);
+    devices.iter().filter(|device| is_one(device, which)).count()
+}
+
+fn is_one(device: &Device, which: ForgottenDevices<'_>) -> bool {
+    match which {
+        ForgottenDevices::All => true,
+        ForgottenDevices::Named(name) => device.id().to_string() == name,
+    }
 }
 
 /// The mark of a device under the secret of the first authenticator, which exists as long as the enrolment.

@@ -74,6 +74,7 @@ macro_rules! engine_conformance {
                     notices_are_sent_in_order
                     one_process_sends_at_a_time
                     one_account_does_not_fill_the_spool
+                    a_change_is_told_however_its_command_ends
                     nothing_is_wrong_with_a_store_in_use
                 }
             }

@@ -1,15 +1,16 @@
 //! An engine in memory, for tests: with a lock, as files have it, or with a comparison, as a database has it. `state`
-//! has what it keeps, `keyring` the locks and credentials of a rotation.
+//! has what it keeps, `keyring` the locks and credentials of a rotation, `spool` the notices.
 //!
 //! Its clones share one store, so that many threads can use it at once. A crash of the machine is [`Memory::crash`].
 
 mod keyring;
+mod spool;
 mod state;
 
 pub use keyring::{FoundInMemory, MemoryKeyringLock, MemoryResealing};
+pub use spool::{MemoryBegun, MemorySending, MemorySpool};
 pub use state::{Comparing, Exclusion, Locking, Memory};
 
-use super::notices::{NoticeSpool, Origin, SendLock, Sending, Waiting, space_for};
 use super::{
     Charging, Document, Durability, Engine, EnrolmentAttempts, Entries, Entry, Held, Hold, Maintenance,
     Resets, StorageProblem, Store, StoreError, Users,
@@ -18,16 +19,10 @@ use crate::account_recovery::{Cancellation, Reset};
 use crate::credential::Credential;
 use crate::document::DocumentError;
 use crate::ledger::Ledger;
-use crate::notice::Notice;
-use crate::random::Entropy;
 use crate::time::Seconds;
 use crate::user::User;
-use state::{Claim, Enrolment, Shared, UserState};
-use std::sync::Arc;
+use state::{Claim, Enrolment, UserState};
 use std::time::Duration;
-
-/// The name of the spool in messages.
-const SPOOL: &str = "notices in memory";
 
 impl<X: Exclusion> Store for Memory<X> {
     const CHARGING: Charging = X::CHARGING;
@@ -214,7 +209,7 @@ impl<X: Exclusion> Engine for Memory<X> {
     }
 
     fn notices(&self) -> MemorySpool {
-        MemorySpool { shared: Arc::clone(&self.shared) }
+        MemorySpool::of(&self.shared)
     }
 }
 
@@ -244,87 +239,6 @@ impl<X: Exclusion> Maintenance for Memory<X> {
 
     fn remove_stale_draft(&self, name: &str) -> Result<(), StoreError> {
         Err(StoreError::Unsafe { about: name.to_owned(), problem: "is not a draft".to_owned() })
-    }
-}
-
-/// The notices that wait to be sent.
-pub struct MemorySpool {
-    shared: Arc<Shared>,
-}
-
-impl NoticeSpool for MemorySpool {
-    type Sending = MemorySending;
-
-    fn name(&self) -> String {
-        SPOOL.to_owned()
-    }
-
-    fn put(
-        &self,
-        notice: &Notice,
-        uid: Option<u32>,
-        origin: Origin,
-        _entropy: &mut dyn Entropy,
-    ) -> Result<(), StoreError> {
-        let spool = &mut self.shared.state().spool;
-        let waiting: Vec<Waiting> = spool.waiting.keys().cloned().collect();
-        let Some(number) = space_for(&waiting, notice.at, uid, origin) else {
-            let (about, problem) = (SPOOL.to_owned(), "there are as many as there may be".to_owned());
-            return Err(StoreError::System { about, problem });
-        };
-        spool.next_id = spool.next_id.saturating_add(1);
-        let id = spool.next_id.to_string();
-        let waiting = Waiting { at: notice.at, number, uid, id, tries: 0, last: 0 };
-        spool.waiting.insert(waiting, notice.encode().into_bytes());
-        Ok(())
-    }
-
-    fn waiting(&self) -> Result<(Vec<Waiting>, Vec<String>), StoreError> {
-        Ok((self.shared.state().spool.waiting.keys().cloned().collect(), Vec::new()))
-    }
-
-    fn read(&self, waiting: &Waiting) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.shared.state().spool.waiting.get(waiting).cloned())
-    }
-
-    fn lock_to_send(&self, patience: Duration, _now: u64) -> Result<SendLock<MemorySending>, StoreError> {
-        let Some(mut state) = self.shared.unlocked(patience, |state| state.spool.is_sending) else {
-            return Ok(SendLock::Busy);
-        };
-        state.spool.is_sending = true;
-        Ok(SendLock::Sending(MemorySending { shared: Arc::clone(&self.shared) }))
-    }
-}
-
-/// The right to send, until it is dropped.
-pub struct MemorySending {
-    shared: Arc<Shared>,
-}
-
-impl Sending for MemorySending {
-    fn done(&self, notice: &Waiting) -> Result<(), StoreError> {
-        self.take(notice).map(drop)
-    }
-
-    fn replace(&self, notice: &Waiting, next: &Waiting) -> Result<(), StoreError> {
-        let text = self.take(notice)?;
-        self.shared.state().spool.waiting.insert(next.clone(), text);
-        Ok(())
-    }
-}
-
-impl MemorySending {
-    fn take(&self, notice: &Waiting) -> Result<Vec<u8>, StoreError> {
-        let gone =
-            || StoreError::System { about: SPOOL.to_owned(), problem: "the notice is gone".to_owned() };
-        self.shared.state().spool.waiting.remove(notice).ok_or_else(gone)
-    }
-}
-
-impl Drop for MemorySending {
-    fn drop(&mut self) {
-        self.shared.state().spool.is_sending = false;
-        self.shared.unlocked.notify_all();
     }
 }
 

@@ -3,13 +3,24 @@
 use crate::notice::Notice;
 use crate::random::Entropy;
 use crate::store::error::StoreError;
+use base16ct::lower;
+use sha2::{Digest, Sha256};
+use std::fmt;
 use std::time::Duration;
 
-/// The most notices that logins may leave for one account, and in all: nobody fills the store by logging in.
+/// The most notices that logins may leave for one account, and in all: nobody fills the store by logging in. Notices of commands
+/// take none of this room.
 const MOST_OF_ONE: usize = 32;
 const MOST_OF_LOGINS: usize = 1024;
-/// The most notices in all. Commands can still leave theirs when logins have reached their limit.
-const MOST: usize = 4096;
+/// The most notices that an import may leave for the persons of it, and the most that commands may leave in all; and how many more
+/// those that help the owner.
+const MOST_OF_BULK: usize = 2048;
+const MOST_OF_COMMANDS: usize = 3072;
+const MORE_OF_RELIEF: usize = 512;
+/// How long a sent notice counts as one of its topic, in seconds.
+pub const DAY: u64 = 86400;
+/// After so many seconds a notice of a change that has not ended is sent all the same: its command may be stopped for ever.
+const LONGEST_CHANGE: u64 = 60;
 /// The pause before the first retry, in seconds; it doubles up to the longest.
 const FIRST_PAUSE: u64 = 60;
 const LONGEST_PAUSE: u64 = 3600;
@@ -25,12 +36,86 @@ pub enum Origin {
     Login,
     /// A command: the notice outlasts a crash, as the change does.
     Command,
+    /// A command whose change helps the owner: unlock, cancel, revoke. It has room that other notices do not take, also on a full
+    /// disk.
+    Relief,
+    /// An import, for one of its persons: sent slowly, and after all others.
+    Bulk,
+}
+
+/// What a notice of a command is about: event, account and operator. Notices of one topic are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Topic([u8; 8]);
+
+impl Topic {
+    /// The topic of a notice.
+    #[must_use]
+    pub fn of(notice: &Notice) -> Self {
+        let mut digest = Sha256::new();
+        for key in ["event", "user", "by"] {
+            digest.update(notice.field(key).unwrap_or_default());
+            digest.update([0]);
+        }
+        let mut topic = [0; 8];
+        topic.iter_mut().zip(digest.finalize()).for_each(|(byte, digested)| *byte = digested);
+        Self(topic)
+    }
+
+    /// Reads what `Display` wrote.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut topic = [0; 8];
+        let read = lower::decode(text, &mut topic).is_ok_and(|read| read.len() == 8);
+        read.then_some(Self(topic))
+    }
+}
+
+impl fmt::Display for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&lower::encode_string(&self.0))
+    }
+}
+
+/// Where a waiting notice comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// A login.
+    Login,
+    /// A command that has made its change.
+    Command(Topic),
+    /// A command that was about to make its change: it still runs, or was ended, and the change may stand.
+    Begun(Topic),
+    /// An import that has enrolled this person.
+    Bulk(Topic),
+}
+
+impl Source {
+    /// The source of a notice that needs no end of a change.
+    #[must_use]
+    pub fn of(notice: &Notice, origin: Origin) -> Self {
+        match origin {
+            Origin::Login => Self::Login,
+            Origin::Command | Origin::Relief => Self::Command(Topic::of(notice)),
+            Origin::Bulk => Self::Bulk(Topic::of(notice)),
+        }
+    }
+
+    /// The topic of a command's notice.
+    #[must_use]
+    pub fn topic(self) -> Option<Topic> {
+        match self {
+            Self::Login => None,
+            Self::Command(topic) | Self::Begun(topic) | Self::Bulk(topic) => Some(topic),
+        }
+    }
 }
 
 /// The notices of a store that wait to be sent.
 pub trait NoticeSpool {
     /// The right to send, which one process has at a time.
     type Sending: Sending;
+    /// A notice of a change that is about to be made.
+    type Begun: Begun;
 
     /// The engine's name of the spool, for messages.
     fn name(&self) -> String;
@@ -47,6 +132,52 @@ pub trait NoticeSpool {
         entropy: &mut dyn Entropy,
     ) -> Result<(), StoreError>;
 
+    /// Leaves a notice of a change before it is made. It outlasts a crash, and is sent whatever happens to this process: as it is
+    /// after [`Begun::finish`], else as one of a change that may have been made. Not for logins.
+    ///
+    /// # Errors
+    /// As [`NoticeSpool::put`].
+    fn begin(
+        &self,
+        notice: &Notice,
+        uid: Option<u32>,
+        origin: Origin,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Self::Begun, StoreError>;
+
+    /// How many notices of a topic were left within a day, sent or not.
+    ///
+    /// # Errors
+    /// [`StoreError`] if that cannot be read.
+    fn recent(&self, topic: Topic, now: u64) -> Result<usize, StoreError>;
+
+    /// For how many more notices of this origin, which is not a login, there is room.
+    ///
+    /// # Errors
+    /// [`StoreError`] if they cannot be listed.
+    fn room(&self, origin: Origin) -> Result<usize, StoreError> {
+        Ok(most_of(origin).saturating_sub(of_commands(&self.waiting()?.0)))
+    }
+
+    /// Whether the process that began a change was ended.
+    ///
+    /// # Errors
+    /// [`StoreError`] if that is unknown.
+    fn is_abandoned(&self, waiting: &Waiting) -> Result<bool, StoreError>;
+
+    /// Whether a notice may be sent. One of a change that still runs may not, unless it runs for too long: nobody holds a mail
+    /// back by stopping a command.
+    ///
+    /// # Errors
+    /// As [`NoticeSpool::is_abandoned`].
+    fn is_ready(&self, waiting: &Waiting, now: u64) -> Result<bool, StoreError> {
+        match waiting.source {
+            Source::Login | Source::Command(_) | Source::Bulk(_) => Ok(true),
+            Source::Begun(_) if now.abs_diff(waiting.at) > LONGEST_CHANGE => Ok(true),
+            Source::Begun(_) => self.is_abandoned(waiting),
+        }
+    }
+
     /// The waiting notices, the oldest first, and the names of entries that are not notices. Notices that are being written are left
     /// out; a missing spool is empty.
     ///
@@ -60,7 +191,8 @@ pub trait NoticeSpool {
     /// [`StoreError`] if it cannot be read or trusted.
     fn read(&self, waiting: &Waiting) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Takes the right to send, waiting for others at most `patience`, and removes the drafts of killed programs.
+    /// Takes the right to send, waiting for others at most `patience`, and removes the drafts of killed programs and what was sent
+    /// more than a day ago.
     ///
     /// # Errors
     /// [`StoreError`] if the spool cannot be trusted, locked or cleaned.
@@ -77,9 +209,24 @@ pub enum SendLock<S> {
     NothingThere,
 }
 
+/// A notice of a change that is about to be made. Dropped, it is one of a change that may have been made.
+pub trait Begun {
+    /// The change was made. Returns whether the notice now waits as one of a change that was made; else it was sent meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then it is sent as one of a change that may have been made.
+    fn finish(self) -> Result<bool, StoreError>;
+
+    /// Removes it: nothing was changed.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then it is sent as one of a change that may have been made.
+    fn retract(self) -> Result<(), StoreError>;
+}
+
 /// The right to send.
 pub trait Sending {
-    /// Removes a notice that was sent.
+    /// Removes a notice that was sent. One of a command is counted for a day more.
     ///
     /// # Errors
     /// [`StoreError`]; it will be sent once more.
@@ -127,6 +274,8 @@ pub struct Waiting {
     pub tries: u32,
     /// When it was tried last, in seconds since 1970; zero: never.
     pub last: u64,
+    /// Where it comes from.
+    pub source: Source,
 }
 
 impl Waiting {
@@ -162,14 +311,29 @@ impl Waiting {
 /// The number of one more notice among those of the same second; `None` if there are too many already.
 #[must_use]
 pub fn space_for(waiting: &[Waiting], at: u64, uid: Option<u32>, origin: Origin) -> Option<u32> {
-    let of_this_one = waiting.iter().filter(|notice| notice.uid == uid).count();
-    let is_full = match origin {
-        Origin::Login => waiting.len() >= MOST_OF_LOGINS || of_this_one >= MOST_OF_ONE,
-        Origin::Command => waiting.len() >= MOST,
+    let is_full = if origin == Origin::Login {
+        let of_logins = waiting.iter().filter(|notice| notice.source == Source::Login);
+        let of_this_one = of_logins.clone().filter(|notice| notice.uid == uid).count();
+        of_logins.count() >= most_of(origin) || of_this_one >= MOST_OF_ONE
+    } else {
+        of_commands(waiting) >= most_of(origin)
     };
     if is_full {
         return None;
     }
     let of_this_second = waiting.iter().filter(|notice| notice.at == at).map(|notice| notice.number);
     Some(of_this_second.max().map_or(0, |number| number.saturating_add(1)))
+}
+
+fn of_commands(waiting: &[Waiting]) -> usize {
+    waiting.iter().filter(|notice| notice.source != Source::Login).count()
+}
+
+fn most_of(origin: Origin) -> usize {
+    match origin {
+        Origin::Login => MOST_OF_LOGINS,
+        Origin::Bulk => MOST_OF_BULK,
+        Origin::Command => MOST_OF_COMMANDS,
+        Origin::Relief => MOST_OF_COMMANDS.saturating_add(MORE_OF_RELIEF),
+    }
 }

@@ -5,6 +5,7 @@ use crate::fixture::Counter;
 use crate::fixture::{Fixture, NOON, PATIENCE, PHONE, alice, at, code, word};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use totp_core::account_recovery;
 use totp_core::account_recovery::MOST_WRONG;
 use totp_core::account_recovery::*;
 use totp_core::account_recovery::{Person, ResetError, ResetReason, ResetRules};
@@ -13,6 +14,7 @@ use totp_core::store::Entries;
 use totp_core::store::Entry;
 use totp_core::store::Resets;
 use totp_core::store::Store;
+use totp_core::store::StoreError;
 use totp_core::user::Account;
 
 const HOUR: u64 = 3600;
@@ -34,6 +36,26 @@ fn asked(account: &Account, uid: u32, now: u64) -> StepInputs<'_> {
         rules: ResetRules::DEFAULT,
         now,
     }
+}
+
+fn request(
+    entry: FileEntry,
+    asked: StepInputs<'_>,
+    reason: ResetReason,
+) -> Result<Reset, AccountRecoveryError> {
+    account_recovery::request(entry, asked, reason, |_| Ok(()))
+}
+
+fn approve(entry: FileEntry, asked: StepInputs<'_>) -> Result<Reset, AccountRecoveryError> {
+    account_recovery::approve(entry, asked, |_| Ok(()))
+}
+
+fn complete(
+    entry: FileEntry,
+    asked: &StepInputs<'_>,
+    entropy: &mut Counter,
+) -> Result<(Reset, Secret), AccountRecoveryError> {
+    account_recovery::complete(entry, asked, entropy, |_| Ok(()))
 }
 
 fn requested(fixture: &Fixture) {
@@ -319,4 +341,35 @@ fn a_reset_that_was_called_off_too_late_opens_nothing() {
     stopped.withdraw().unwrap();
     assert_ne!(tried(&fixture, token.expose(), NOON + HOUR), "admitted");
     assert!(admit(&entry(&fixture), &account, &Authorised::ByThemselves, NOON + HOUR).is_err());
+}
+
+#[test]
+fn a_step_that_cannot_be_told_is_not_taken() {
+    let fixture = enrolled();
+    let refused = || StoreError::System { about: "spool".to_owned(), problem: "is full".to_owned() };
+    let is_told = |done: Result<(), AccountRecoveryError>| {
+        assert!(matches!(done, Err(AccountRecoveryError::Store(error)) if error == refused()));
+    };
+    let stored = || entry(&fixture).reset().unwrap();
+    let grounds = ResetReason::parse("lost").unwrap();
+    let asked_by = |uid, now| asked(Box::leak(Box::new(alice())), uid, now);
+    is_told(
+        account_recovery::request(entry(&fixture), asked_by(1, NOON), grounds, |_| Err(refused())).map(drop),
+    );
+    assert!(stored().is_none() && entry(&fixture).ledger().unwrap().notice().is_none());
+    requested(&fixture);
+    let told = |reset: &Reset| {
+        assert_eq!(reset.approvals().len(), 1, "as it will be stored");
+        Err(refused())
+    };
+    is_told(account_recovery::approve(entry(&fixture), asked_by(2, NOON), told).map(drop));
+    assert!(stored().unwrap().approvals().is_empty());
+    approve(entry(&fixture), asked_by(2, NOON)).unwrap();
+    let told = |reset: &Reset| {
+        assert!(reset.token().is_some());
+        Err(refused())
+    };
+    let step = asked_by(1, NOON + HOUR);
+    is_told(account_recovery::complete(entry(&fixture), &step, &mut Counter(5), told).map(drop));
+    assert!(stored().unwrap().token().is_none() && entry(&fixture).is_enrolled());
 }

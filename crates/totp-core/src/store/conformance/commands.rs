@@ -20,7 +20,7 @@ use crate::fixture::{
 use crate::keyring::rotation::Rotation;
 use crate::ledger::Ledger;
 use crate::notice::Notice;
-use crate::store::notices::{NoticeSpool, Origin, SendLock, Sending};
+use crate::store::notices::{Begun, NoticeSpool, Origin, SendLock, Sending, Source, Topic};
 use crate::store::{
     Engine, EnrolmentAttempts, Entries, Entry, FoundCredential, Held, Resealed, Resealing, Store, StoreError,
 };
@@ -315,6 +315,26 @@ pub fn one_account_does_not_fill_the_spool<G, S: Engine>((_guard, store): (G, S)
     spool.put(&notice(33), uid, Origin::Command, &mut Counter(33)).unwrap();
     spool.put(&notice(34), Some(1002), Origin::Login, &mut Counter(34)).unwrap();
     assert_eq!(spool.waiting().unwrap().0.len(), 34);
+}
+
+/// The notice of a change is there before it, and is sent when the command has ended.
+pub fn a_change_is_told_however_its_command_ends<G, S: Engine>((_guard, store): (G, S)) {
+    let spool = store.notices();
+    let begin = || spool.begin(&notice(1), None, Origin::Command, &mut Counter(1)).unwrap();
+    let begun = begin();
+    let waiting = |at: usize| spool.waiting().unwrap().0[at].clone();
+    assert!(matches!(waiting(0).source, Source::Begun(_)));
+    assert!(!spool.is_ready(&waiting(0), 1).unwrap());
+    drop(begun);
+    assert!(spool.is_ready(&waiting(0), 1).unwrap(), "killed");
+    assert!(begin().finish().unwrap());
+    assert!(matches!(waiting(1).source, Source::Command(_)) && spool.is_ready(&waiting(1), 1).unwrap());
+    begin().retract().unwrap();
+    assert_eq!(spool.waiting().unwrap().0.len(), 2);
+    assert_eq!(spool.recent(Topic::of(&notice(1)), 2).unwrap(), 2);
+    let SendLock::Sending(sending) = spool.lock_to_send(PATIENCE, 2).unwrap() else { panic!("free") };
+    sending.done(&waiting(0)).unwrap();
+    assert_eq!(spool.recent(Topic::of(&notice(1)), 2).unwrap(), 2, "sent, and counted for a day");
 }
 
 /// Whatever the engine stores, it knows again.

@@ -4,11 +4,11 @@ use crate::account_recovery::{Cancellation, Reset};
 use crate::credential::Credential;
 use crate::enrolment::attempts::RecentAttempts;
 use crate::ledger::Ledger;
-use crate::store::notices::Waiting;
+use crate::store::notices::{Topic, Waiting};
 use crate::store::{Charging, StoreError};
 use crate::user::User;
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -69,6 +69,10 @@ pub(super) struct KeyringLockState {
 #[derive(Default)]
 pub(super) struct Notices {
     pub(super) waiting: BTreeMap<Waiting, Vec<u8>>,
+    /// Topics and times of those that were sent.
+    pub(super) told: Vec<(Topic, u64)>,
+    /// The ids of those whose change has not ended.
+    pub(super) running: BTreeSet<String>,
     pub(super) next_id: u64,
     pub(super) is_sending: bool,
 }
