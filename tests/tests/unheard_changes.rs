@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
+mod pruning;
+
 use acceptance::authenticator::Authenticator;
 use acceptance::clock::THEN;
 use acceptance::enroll_command::{self, ASKS_FOR_A_CODE, asks_for_the_name};
@@ -134,34 +136,6 @@ fn an_import_that_stands_was_heard_of() {
     let users = fixture.write("users.oath", &users_file(&[(USER.to_owned(), Authenticator::random())]));
     let import = ["--json", "import", "oath", users.to_str().unwrap(), "--allow-unknown"];
     killed_at_each(&fixture, &import, &fixture.credential(USER), "imported");
-}
-
-#[test]
-fn a_pruning_that_stands_was_logged() {
-    let gone = "nobody-of-this-name";
-    let fixture = built(Fixture::builder());
-    let users = fixture.write("users.oath", &users_file(&[(gone.to_owned(), Authenticator::random())]));
-    let import = ["--json", "import", "oath", users.to_str().unwrap(), "--allow-unknown"];
-    fixture.totp_enroll(&import).assert_done();
-    let prune = ["--json", "prune", "--unknown", "--trust-database", "--yes"];
-    let snapshot = Snapshot::of(&fixture);
-    let points = Trace::new();
-    drop(points.recording(&command(&fixture, &prune)).stdin(Stdio::null()).output().unwrap());
-    let points =
-        points.points(&[&fixture.path("")]).into_iter().skip_while(|point| !changes_the_store(point));
-    let mut stood = 0;
-    for point in Sweep::today().points(points) {
-        snapshot.restore();
-        let logged = fixture.journal.command_events().len();
-        drop(Trace::new().killing(&command(&fixture, &prune), &point).stdin(Stdio::null()).output());
-        if !fixture.credential(gone).exists() {
-            stood += 1;
-            let events = fixture.journal.command_events();
-            let is_its = |line: &Event| line.field("user") == gone && line.field("event") == "pruned";
-            assert!(events.iter().skip(logged).any(is_its), "without a line, ended at {}", point.line);
-        }
-    }
-    assert!(stood > 0, "no pruning stood: nothing was shown");
 }
 
 #[test]
