@@ -25,7 +25,9 @@ impl Snapshot {
             generation: fixture.path("keyring.generation"),
         };
         copy(&snapshot.state, &snapshot.kept);
-        copy(&snapshot.generation, &snapshot.kept.join("beside"));
+        if snapshot.generation.exists() {
+            copy(&snapshot.generation, &snapshot.kept.join("beside"));
+        }
         snapshot
     }
 
@@ -37,7 +39,12 @@ impl Snapshot {
         fs::remove_dir_all(&self.state).unwrap();
         copy(&self.kept, &self.state);
         // Otherwise the state would be refused as one that was restored.
-        fs::rename(self.state.join("beside"), &self.generation).unwrap();
+        let kept = self.state.join("beside");
+        if kept.exists() {
+            fs::rename(kept, &self.generation).unwrap();
+        } else if self.generation.exists() {
+            fs::remove_file(&self.generation).unwrap();
+        }
     }
 }
 

@@ -49,7 +49,7 @@ fn a_credential_of_a_type_that_is_not_known_is_refused_by_name() {
 #[test]
 fn a_credential_of_a_newer_version_is_refused_and_says_so() {
     let fixture = fixture();
-    edit(&fixture.credential("alice"), "version = 2", "version = 3");
+    edit(&fixture.credential("alice"), "version = 3", "version = 4");
     let problem = refused(&fixture, PamCode::SYSTEM_ERR, &fixture.credential("alice"), ANY_LINE);
     assert!(problem.contains("version"), "{problem}");
 }

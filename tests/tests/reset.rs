@@ -262,7 +262,7 @@ fn a_user_with_a_broken_ledger_or_credential_is_reset_as_well() {
 
 #[test]
 fn a_ledger_with_a_damaged_version_can_be_reset() {
-    for page in [0, 2048] {
+    for page in [0, 4096] {
         let fixture = fixture("");
         let ledger = fixture.path("state/ledgers/alice");
         let mut bytes = fs::read(&ledger).unwrap();

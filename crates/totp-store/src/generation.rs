@@ -15,7 +15,7 @@ use totp_core::store::{StorageProblem, StoreError};
 
 /// The file in the state.
 pub(crate) const GENERATION: &str = "generation";
-/// How long a process waits for another one that moves the generation. It is not needed at once.
+/// How long a command waits for another process that moves the generation.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// The kernel's id of this boot (random(4)).
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
@@ -50,12 +50,15 @@ impl GenerationCopies {
 
     /// Moves the generation after an enrolment, as far as that is possible.
     pub(crate) fn move_on(&self) {
-        let _ = self.with_lock(|| {
+        let _ = self.with_lock(PATIENCE, || {
             let now = Today::read();
-            if let Some(state) = self.read(&self.in_state())? {
-                self.write(&state.next(now.moment()))?;
+            let copies = (self.read(&self.beside_keyring)?, self.read(&self.in_state())?);
+            match copies {
+                (_, Some(state)) => self.write(&state.next(now.moment())),
+                (None, None) => self.write(&Generation::first(now.moment())),
+                // A restored state, which is refused until it is accepted.
+                (Some(_), None) => Ok(()),
             }
-            Ok(())
         });
     }
 
@@ -86,7 +89,7 @@ impl GenerationCopies {
 
     /// Accepts a restored state from now on.
     pub(crate) fn accept_restored(&self) -> Result<(), StoreError> {
-        let accepted = self.with_lock(|| {
+        let accepted = self.with_lock(PATIENCE, || {
             let copies = [self.read(&self.in_state())?, self.read(&self.beside_keyring)?];
             let now = Today::read();
             let latest = copies.iter().flatten().reduce(Generation::later);
@@ -96,7 +99,8 @@ impl GenerationCopies {
     }
 
     fn bring_up_to_date(&self, now: &Today) -> Result<(), StoreError> {
-        self.with_lock(|| match self.compare(now)? {
+        // Without waiting: another process is doing it, or was stopped while it did.
+        self.with_lock(Duration::ZERO, || match self.compare(now)? {
             // Another process did it, or the next login refuses.
             Comparison::Current | Comparison::Restored => Ok(()),
             Comparison::Move(next) => self.write(&next),
@@ -129,9 +133,13 @@ impl GenerationCopies {
         generation.map(Some).ok_or_else(|| DocumentError::new(file, problem).into())
     }
 
-    fn with_lock<T>(&self, act: impl FnOnce() -> Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    fn with_lock<T>(
+        &self,
+        patience: Duration,
+        act: impl FnOnce() -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
         let state = Directory::open(&self.state, Access::RootWrites)?;
-        let deadline = Instant::now().checked_add(PATIENCE);
+        let deadline = Instant::now().checked_add(patience);
         let Some(_locked) = lock_directory(state, LockMode::Exclusive, deadline)? else { return Ok(None) };
         act().map(Some)
     }
