@@ -63,7 +63,7 @@ impl Context {
         let refused = |error: StoreError| match error {
             StoreError::System { about, problem } => StoreError::System {
                 about,
-                problem: format!("{problem}; nobody can be told of this change, so it was not made"),
+                problem: format!("{problem}; no one could be notified of this change, so it was not made"),
             },
             error @ (StoreError::Busy { .. }
             | StoreError::Unreachable { .. }
@@ -79,8 +79,9 @@ impl Context {
             if is_own || self.operator.is_root() || origin == Origin::Relief {
                 return Ok(None);
             }
-            let problem =
-                format!("you did this {recent} times to this account within a day; nothing was changed");
+            let problem = format!(
+                "you made this change of this account {recent} times within a day; nothing was changed; wait, or ask another operator"
+            );
             return Err(self.not_kept(&problem));
         }
         let uid = owner.and_then(|owner| owner.uid);
@@ -158,7 +159,7 @@ impl Context {
             return Ok(());
         }
         Err(CommandError::refused(format!(
-            "{notices} persons would be told by mail, and there is room for {}; nothing was changed; {what_to_do}",
+            "{notices} people would be notified by mail, but there is room for {}; nothing was changed; {what_to_do}",
             output::count(room, "more notice")
         )))
     }

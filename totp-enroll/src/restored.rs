@@ -24,8 +24,8 @@ pub(crate) fn run(context: &Context, yes: bool, force: bool) -> Result<(), Comma
         return Err(CommandError::not_permitted("only root can accept a restored state"));
     }
     if !force && !context.store.is_restored()? {
-        let problem = "this state is not known to be restored; nothing was changed. After a restore that was not noticed (a single \
-                       file, a snapshot of the machine), add --force";
+        let problem = "this state is not known to be restored; nothing was changed. If it was restored all the same (single files, a \
+                       snapshot of the machine, another machine), add --force";
         return Err(CommandError::refused(problem));
     }
     let users = context.store.users()?;
@@ -52,7 +52,7 @@ pub(crate) fn run(context: &Context, yes: bool, force: bool) -> Result<(), Comma
     }
     if must_repeat {
         return Err(CommandError::refused(format!(
-            "{}; logins are still refused: run this again",
+            "{}; not everything is void yet: run this again",
             report.left.join("; ")
         )));
     }
@@ -72,7 +72,7 @@ fn consent(context: &Context, yes: bool, users: usize) -> Result<(), CommandErro
     }
     let terminal = Terminal::open(context.format, "add --yes")?;
     terminal.say(&format!(
-        "The recovery codes and remembered devices of {} will be void, and so will every code up to now.",
+        "All codes up to now, recovery codes, remembered devices and pending resets of {} will be void.",
         output::count(users, "enrolment")
     ));
     let question = format!("type the number of enrolments ({users}) to continue: ");
@@ -88,7 +88,7 @@ fn print(context: &Context, report: &RestoredReport) -> Result<(), CommandError>
         Format::Text => {
             report.left.iter().for_each(|left| output::remark(left));
             output::line(&format!(
-                "{}: every code up to now, all recovery codes and all remembered devices are void; logins go on",
+                "{}: all codes up to now, recovery codes, remembered devices and pending resets are void; logins work again; create new recovery codes",
                 output::count(report.users, "enrolment")
             ))?;
         }

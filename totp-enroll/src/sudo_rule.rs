@@ -44,7 +44,7 @@ fn may_run_a_shell(caller: &str) -> bool {
 
 fn refused() -> CommandError {
     CommandError::not_permitted(
-        "--config is refused: sudo does not allow its caller every command as root, and another config has other rules; \
+        "--config is refused: your sudo rules do not allow a shell as root, and another config may have weaker rules; \
          run the command without --config, or in a root shell",
     )
 }

@@ -61,7 +61,7 @@ pub(crate) fn mail_text(name: Name) -> Option<MailText> {
         ),
         Name::ResetRefused => (
             "a step of a reset of the one-time codes was refused",
-            "Someone without permission tried to reset your codes. More such tries of this operator within a day are only in the log.",
+            "Someone without permission tried to reset your codes. Further refused steps by this operator within a day are only in the log.",
         ),
         Name::ResetCancelled => (
             "the reset of the one-time codes was cancelled",

@@ -129,7 +129,7 @@ impl GenerationCopies {
     fn read(&self, file: &Path) -> Result<Option<Generation>, StoreError> {
         let Some(text) = read_document(file, Access::RootOnly)? else { return Ok(None) };
         let generation = std::str::from_utf8(text.expose()).ok().and_then(Generation::parse);
-        let problem = "is not a generation of this version: restore it, or run \"totp-enroll restored\"";
+        let problem = "is damaged or from a later version: upgrade pam_totp, or delete this file and run \"totp-enroll doctor\"";
         generation.map(Some).ok_or_else(|| DocumentError::new(file, problem).into())
     }
 
@@ -150,7 +150,7 @@ impl GenerationCopies {
 
     fn restored(&self) -> StoreError {
         let problem = "the state was restored from a backup, so used codes could be valid again: run \"totp-enroll restored\", \
-                       which makes them void";
+                       which voids them";
         DocumentError::new(&self.state, problem).into()
     }
 

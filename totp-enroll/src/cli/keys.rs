@@ -24,11 +24,11 @@ pub(crate) enum Keys {
         #[arg(long)]
         new_key: bool,
     },
-    /// Store again, in the form of this version, what earlier versions stored
+    /// Convert stored enrolments to the file formats of this version
     ///
-    /// The package runs this when it is upgraded; logins continue meanwhile.
-    /// A login does it for its own ledger too, but needs free disk space for that.
-    /// After it, earlier versions of this program refuse the enrolments.
+    /// The Debian package runs this when it is upgraded; logins continue meanwhile.
+    /// A login converts its own ledger too, but needs free disk space for that.
+    /// Earlier versions of this program then refuse the enrolments.
     Upgrade,
     /// Seal the keyring to this machine with systemd-creds and remove the unencrypted one
     ///

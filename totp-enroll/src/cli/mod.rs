@@ -141,17 +141,17 @@ pub(crate) enum Command {
     Prune(Prune),
     /// Accept a state that was restored from a backup
     ///
-    /// A backup brings back what was used since it was made.
-    /// So a state that is older than the machine remembers is refused, and nobody can log in, until this command has made void
-    /// every code up to now, all recovery codes, all remembered devices and all pending resets.
-    /// Authenticators that were removed since the backup are back too: compare `list` with what you know.
+    /// In a restored state, codes that were used since the backup would be valid again, so logins that read it are refused.
+    /// This command voids every code up to now, all recovery codes, all remembered devices and all pending resets; then logins work again.
+    /// Create new recovery codes afterwards.
+    /// Authenticators that were removed since the backup are back: compare "totp-enroll list" with what you know.
     Restored {
         /// Skip the prompt for the number of enrolments
         #[arg(long)]
         yes: bool,
-        /// Do it although the state is not known to be restored
+        /// Do it even if the restore was not noticed
         ///
-        /// A single file that was put back, and a snapshot of the whole machine, are not noticed.
+        /// A restore of single files, of the whole machine (a snapshot) or to another machine is not noticed.
         #[arg(long)]
         force: bool,
     },

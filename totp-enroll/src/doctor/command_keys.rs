@@ -37,10 +37,11 @@ pub(super) fn examine(
     if names.len() > MOST_NAMES {
         shown.push_str(", ...");
     }
-    let what = format!("a key with command= of an account that is not enrolled would enrol it: {shown}");
+    let what =
+        format!("an SSH key with command= could enrol its account, which is not enrolled yet: {shown}");
     found.push(
         Finding::warning("command_key_enrols", what)
-            .why("[require] enroll_at_login enrols at any login, and pam_totp.so is not told what a key may do: whoever has the key sets the second factor of the account")
+            .why("[require] enroll_at_login enrols at any login, and pam_totp.so is not told what a key may do: anyone who has the key could set the second factor of the account")
             .fix("exempt a group of such accounts ([require] exempt_groups), or give them a Match User block with \"AuthenticationMethods publickey\"; enrol people who have such a key"),
     );
 }

@@ -105,12 +105,12 @@ fn storage(store: &impl Maintenance, findings: &mut Vec<Finding>) {
         StorageProblem::Foreign(name) => not_pam_totp(name),
         StorageProblem::StaleDraft(name) => stale_draft(name),
         StorageProblem::Restored(error) => Finding::serious("state_restored", described(error))
-            .why("codes and recovery codes that were used since the backup would be accepted again: every enrolled user is refused")
-            .fix("run \"totp-enroll restored\""),
+            .why("codes and recovery codes that were used since the backup could be accepted again, so every enrolled user is refused")
+            .fix("run \"totp-enroll restored\", then create new recovery codes"),
         StorageProblem::RestoreUnnoticed(name) => {
             Finding::warning("restore_unnoticed", format!("{name}: is older than the state, or missing"))
-                .why("if an old backup is restored, it may not be noticed that used codes are accepted again")
-                .fix("the next login writes it; if this does not go away, find out why the file cannot be written (a full or read-only file system)")
+                .why("if an old backup is restored, this may not be noticed, and used codes would be accepted again")
+                .fix("the next login writes it; if this finding stays, find out why the file cannot be written (a full or read-only file system)")
         }
     }));
 }

@@ -166,7 +166,7 @@ pub(super) fn code_wasted((handler, by): (&Handler, WastedBy)) -> Finding {
     };
     let fix = match by {
         _ if handler.level > 0 => {
-            "its end is the end of the substack only: write `include` in place of `substack` (where no line of that file is `sufficient` or `done`), or write its lines into the service's own file"
+            "a refusal ends only the substack: write `include` in place of `substack` (where no line of that file is `sufficient` or `done`), or write its lines into the service's own file"
         }
         WastedBy::Lock => {
             "change its control to `requisite`, or to `[default=die]` behind a password line; docs/stacks.md has the lines for pam_faillock"
@@ -184,7 +184,7 @@ pub(super) fn tells_accounts_apart(handler: &Handler) -> Finding {
     );
     Finding::warning("code_first_tells_accounts_apart", what)
         .why("a stranger who has only a name sees by the first question who is enrolled, and who is exempt (nullok, [require] enroll_by, groups, exempt_groups)")
-        .fix("put the password above it (`@include common-auth`), or require a code of everybody")
+        .fix("put the password above it (`@include common-auth`), or require a code of everyone")
 }
 
 pub(super) fn too_few_factors(nothing: bool, exempts: bool) -> Finding {

@@ -48,11 +48,11 @@ pub(crate) fn read(owner: &HomeOwner, file: HomeFile) -> Result<Option<Zeroizing
     end(&mut child);
     let answer = answer?.ok_or_else(|| {
         format!(
-            "the home directory did not answer within {} seconds; is it a file system that hangs?",
+            "the home directory did not answer within {} seconds: check whether its file system hangs",
             PATIENCE.as_secs()
         )
     })?;
-    let incomplete = || "cannot be read: the process that reads it was ended".to_owned();
+    let incomplete = || "cannot be read: the process that reads it was killed".to_owned();
     let (head, text) = answer.split_at_checked(HEAD).ok_or_else(incomplete)?;
     let (kind, length) = head.split_first().ok_or_else(incomplete)?;
     if length != (text.len() as u64).to_be_bytes() {

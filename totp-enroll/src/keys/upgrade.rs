@@ -1,4 +1,4 @@
-//! `keys upgrade`: stores again, in the form of this version, what earlier versions stored.
+//! `keys upgrade`: converts stored enrolments to the file formats of this version.
 
 use super::rotate::{SkippedEnrolment, audit, failed, reseal};
 use crate::command_error::CommandError;
@@ -42,7 +42,7 @@ fn report(context: &Context, report: &UpgradeReport) -> Result<(), CommandError>
         Format::Text => {
             report.left.iter().for_each(SkippedEnrolment::remark);
             let upgraded = output::count_with(report.upgraded, "enrolment", ("was", "were"));
-            output::line(&format!("{upgraded} stored again in the form of this version"))?;
+            output::line(&format!("{upgraded} converted to the file formats of this version"))?;
         }
     }
     if report.left.is_empty() {
@@ -50,7 +50,7 @@ fn report(context: &Context, report: &UpgradeReport) -> Result<(), CommandError>
     }
     let left = output::count_with(report.left.len(), "enrolment", ("was", "were"));
     let failure = CommandError::refused(format!(
-        "{left} left as stored; logins go on with those that can be read; fix or disable the others, then run this again"
+        "{left} not converted; fix or disable those named above, then run this again; logins continue with those that can be read"
     ));
     Err(output::reported(context.format, failure))
 }

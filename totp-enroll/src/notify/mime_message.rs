@@ -96,7 +96,7 @@ fn body(text: &mut String, notice: &Notice, outcome: Outcome, host: &str) {
     let _ = write!(text, "About the one-time codes{user} on {host}:\n\n    {}\n\n", notice.what);
     if outcome == Outcome::Unknown {
         text.push_str(
-            "The command that was about to make this change did not report its end. It may have made the change or not:\n\
+            "The command that began this change has not reported its end. So the change may have been made or not:\n\
              \"totp-enroll status\" shows the state of the account.\n\n",
         );
     }

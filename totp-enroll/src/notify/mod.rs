@@ -43,12 +43,12 @@ pub(crate) fn run(context: &Context, options: &Notify) -> Result<(), CommandErro
 fn start_unit(context: &Context, options: &Notify) -> Result<(), CommandError> {
     if options.now {
         return Err(CommandError::not_permitted(
-            "notices that wait for a retry are sent at once only from a root shell; without --now, systemd sends those that are due",
+            "--now needs a root shell; without --now, systemd sends the notices that are due",
         ));
     }
     if !Path::new(SYSTEMD_RUNTIME).is_dir() {
         return Err(CommandError::not_permitted(
-            "notices are sent by a cron job of root; by hand only from a root shell",
+            "only cron or a root shell can send notices here; run this in a root shell",
         ));
     }
     let failed = |problem: &str| CommandError::refused(format!("{UNIT} was not started: {problem}"));

@@ -255,7 +255,7 @@ impl Snippet {
     fn check(&self, files: &dyn ServiceFiles) -> Result<(), CommandError> {
         if self.auth.iter().any(|line| line.contains(misleads)) {
             return Err(unprintable(
-                "one of its lines contains a control character or an invisible one: remove it",
+                "one of its lines contains a control character or an invisible character: remove it",
             ));
         }
         let stack = self.stack(files).ok_or_else(|| unprintable("libpam cannot read them"))?;

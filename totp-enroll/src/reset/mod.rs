@@ -130,7 +130,7 @@ fn cancel_without_lock(
     let reset = reset.ok_or_else(|| busy(account))?;
     context.store.call_off(&account.user, Cancellation::of(reset))?;
     output::remark(&format!(
-        "another login or command is using the enrolment of {}, so logins may go on warning of the reset; cancel it once more later",
+        "another login or command is using the enrolment of {}, so logins may still show the reset as pending; run this command again later",
         account.user
     ));
     Ok(match context.store.expected(&account.user)? {
