@@ -122,6 +122,11 @@ fn without_space_a_login_says_what_to_do_and_keys_upgrade_needs_it_once() {
     let event = fixture.journal.last();
     assert!(event.field("problem").contains("free some space"), "{event:?}");
     assert_eq!(fs::read(fixture.ledger(STORED_USER)).unwrap(), stored);
+    // A file system that cannot allocate is written to.
+    for error in ["EOPNOTSUPP", "ENOSYS"] {
+        assert_eq!(strace::login_failing_at(&login, allocation, error).code, PamCode::SUCCESS, "{error}");
+        snapshot.restore();
+    }
     fixture.totp_enroll(&UPGRADE).assert_done();
     let (_, trace) = strace::trace_login(&login);
     assert!(trace.points(&[]).iter().all(|point| point.name != "fallocate"));

@@ -135,7 +135,7 @@ fn a_restored_state_is_refused_until_it_is_accepted_and_brings_nothing_back() {
     assert!(finding.contains("state_restored") && finding.contains("totp-enroll restored"), "{finding}");
     assert_eq!(fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).status, 1);
 
-    fixture.totp_enroll(&["--json", "restored", "--yes"]).assert_done();
+    fixture.command_of_root(&["--json", "restored", "--yes"], THEN + 1).assert_done();
     assert!(fixture.journal.lines().iter().any(|line| line.contains("event=state_restored by=")));
     assert_eq!(by_recovery_code().code(), PamCode::AUTH_ERR, "a recovery code came back");
     assert_eq!(by_code(THEN).code(), PamCode::AUTH_ERR, "a code came back");
@@ -143,6 +143,45 @@ fn a_restored_state_is_refused_until_it_is_accepted_and_brings_nothing_back() {
     let again = fixture.totp_enroll(&["restored", "--yes"]);
     assert_eq!(again.status, 1);
     assert!(again.stderr.contains("not known to be restored"), "{again:?}");
+}
+
+#[test]
+fn a_reset_token_of_a_restored_state_is_void() {
+    let fixture = Fixture::builder()
+        .account("alice")
+        .enrolled("alice")
+        .config("[reset]\napprovals = 1\ncooldown = \"1h\"")
+        .build();
+    let backup = Snapshot::of(&fixture);
+    of_another_boot(&fixture);
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+    let newer = fs::read(&copies(&fixture)[1]).unwrap();
+    backup.restore();
+    fs::write(&copies(&fixture)[1], newer).unwrap();
+    let request =
+        || fixture.command_of_root(&["--json", "reset", "request", "alice", "--reason", "lost"], THEN + 60);
+    let refused = request();
+    assert!(refused.status == 1 && refused.stdout.contains("totp-enroll restored"), "{refused:?}");
+    fixture.totp_enroll(&["--json", "restored", "--yes"]).assert_done();
+    request().assert_done();
+}
+
+#[test]
+fn a_state_with_an_enrolment_that_cannot_be_voided_is_not_accepted() {
+    let fixture = Fixture::with(&["alice", "bob"]);
+    let backup = Snapshot::of(&fixture);
+    of_another_boot(&fixture);
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+    let newer = fs::read(&copies(&fixture)[1]).unwrap();
+    backup.restore();
+    fs::write(&copies(&fixture)[1], newer).unwrap();
+    fs::write(fixture.credential("bob"), "version = 3\n").unwrap();
+    let refused = fixture.totp_enroll(&["restored", "--yes"]);
+    assert!(refused.status == 1 && refused.stderr.contains("bob: "), "{refused:?}");
+    assert_eq!(fixture.login_with_code_at("alice", THEN + 60).code(), PamCode::SYSTEM_ERR);
+    fixture.totp_enroll(&["disable", "bob", "--yes"]).assert_done();
+    fixture.totp_enroll(&["restored", "--yes"]).assert_done();
+    assert_eq!(fixture.login_with_code("alice").code(), PamCode::SUCCESS);
 }
 
 #[test]

@@ -155,6 +155,8 @@ fn a_pending_reset_makes_a_login_read_no_more_files() {
     let fixture = Fixture::builder().enrolled("daemon").build();
     let paths = acceptance::strace::stored(&fixture, "daemon");
     let calls = || {
+        // The first login of a day moves the generation of the state.
+        assert_eq!(fixture.login_with_code_at("daemon", THEN - 60).code(), PamCode::SUCCESS);
         let login = fixture.login_with_code_at("daemon", THEN);
         let points = acceptance::strace::record_login(&login, &paths);
         fixture.totp_enroll(&["--json", "unlock", "daemon"]).assert_done();

@@ -19,6 +19,7 @@ fn a_stopped_login_makes_its_own_user_busy_and_nobody_else() {
     fixture.service(LENIENT, &fixture.module("nullok"));
     let codes =
         renewed_codes(&fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).stdout).unwrap();
+    settle_generation(&fixture);
     let stuck = stopped_at(&fixture, "flock");
     let holder = stuck.trace().wait_for("stopped by SIGSTOP");
     for answer in [fixture.authenticator("alice").code_at(THEN + 30), codes[0].clone()] {
@@ -45,6 +46,7 @@ fn a_stopped_login_makes_its_own_user_busy_and_nobody_else() {
 fn when_a_stopped_login_is_ended_its_user_gets_in_again() {
     for call in ["flock", "pwrite64"] {
         let fixture = Fixture::with(&["alice"]);
+        settle_generation(&fixture);
         let stuck = stopped_at(&fixture, call);
         let holder = stuck.trace().wait_for("stopped by SIGSTOP");
         let waiting = fixture.login_with_code_at("alice", THEN + 30).hold().release();
@@ -82,6 +84,11 @@ fn a_stopped_command_makes_its_user_busy_until_it_ends() {
 /// Alice logs in with the code of [`THEN`], and is stopped after the first such call on her ledger.
 fn stopped_at(fixture: &Fixture, call: &'static str) -> Running {
     fixture.login_with_code_at("alice", THEN).injecting(&[stop(call)]).hold().release()
+}
+
+/// The first login of a day moves the generation of the state, under a lock of its own.
+fn settle_generation(fixture: &Fixture) {
+    assert_eq!(fixture.login_with_code_at("alice", THEN - 60).code(), PamCode::SUCCESS);
 }
 
 /// The call is made; the process comes back from it when it is let go on.

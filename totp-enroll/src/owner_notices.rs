@@ -223,11 +223,12 @@ fn origin_of(name: Name) -> Origin {
     }
 }
 
-/// A used recovery code or token is told each time: it is gone, so nobody repeats that without end.
+/// A used recovery code or token is told each time: it is gone, so nobody repeats that without end. An import of many is told to the
+/// administrators, and is no change of one account.
 fn most_of_a_day(name: Name) -> usize {
     if matches!(name, Name::ResetRefused) {
         MOST_REFUSALS_OF_A_DAY
-    } else if matches!(name, Name::RecoveryUsed | Name::TokenUsed) {
+    } else if matches!(name, Name::RecoveryUsed | Name::TokenUsed | Name::Imported) {
         usize::MAX
     } else {
         MOST_OF_A_DAY

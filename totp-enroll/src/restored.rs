@@ -5,9 +5,11 @@ use crate::context::{Context, PATIENCE};
 use crate::output::{self, Format};
 use crate::terminal::Terminal;
 use serde::Serialize;
+use totp_core::account_recovery::Cancellation;
 use totp_core::audit_event::{Event, Name};
 use totp_core::enrolment;
-use totp_core::store::{Entries, Maintenance, Users};
+use totp_core::store::{Entries, Maintenance, Resets, Users};
+use totp_core::user::User;
 use totp_host::machine;
 
 /// What was done.
@@ -20,9 +22,6 @@ struct RestoredReport {
 }
 
 pub(crate) fn run(context: &Context, yes: bool, force: bool) -> Result<(), CommandError> {
-    if !context.operator.is_root() && !nix::unistd::geteuid().is_root() {
-        return Err(CommandError::not_permitted("only root can accept a restored state"));
-    }
     if !force && !context.store.is_restored()? {
         let problem = "this state is not known to be restored; nothing was changed. If it was restored all the same (single files, a \
                        snapshot of the machine, another machine), add --force";
@@ -32,27 +31,25 @@ pub(crate) fn run(context: &Context, yes: bool, force: bool) -> Result<(), Comma
     consent(context, yes, users.len())?;
     let (now, windows) = (machine::now()?, context.config.windows());
     let mut report = RestoredReport { users: 0, left: Vec::new() };
-    let mut must_repeat = false;
     for user in &users {
         let voided = match context.store.entry_to_withdraw(user, PATIENCE) {
             Ok(Some(entry)) => {
                 enrolment::void_after_restore(entry, &windows, now).map_err(|error| error.to_string())
             }
-            Ok(None) => {
-                must_repeat = true;
-                Err("another login or command is using it".to_owned())
-            }
+            Ok(None) => Err("another login or command is using it".to_owned()),
             Err(error) => Err(error.to_string()),
         };
         match voided {
             Ok(()) => report.users = report.users.saturating_add(1),
-            // It is damaged, so nobody can log in with it until it is repaired.
             Err(problem) => report.left.push(format!("{}: {problem}", user.as_str())),
         }
     }
-    if must_repeat {
+    void_resets(context, &users, &mut report.left)?;
+    // What could not be voided could live again later, when its file can be written or its key is restored.
+    if !report.left.is_empty() && !force {
         return Err(CommandError::refused(format!(
-            "{}; not everything is void yet: run this again",
+            "{}; logins are still refused: fix this, or remove these enrolments with \"totp-enroll disable USER\", and run this again; \
+             --force accepts the state as it is",
             report.left.join("; ")
         )));
     }
@@ -64,6 +61,23 @@ pub(crate) fn run(context: &Context, yes: bool, force: bool) -> Result<(), Comma
             .field("left", report.left.len()),
     );
     print(context, &report)
+}
+
+/// Calls off the resets of accounts that are not enrolled: their reset tokens would be good again.
+fn void_resets(context: &Context, enrolled: &[User], left: &mut Vec<String>) -> Result<(), CommandError> {
+    for user in context.store.resets()?.into_iter().flatten() {
+        let user = user?;
+        if enrolled.contains(&user) {
+            continue;
+        }
+        let voided = context.store.reset(&user).and_then(|reset| {
+            reset.map_or(Ok(()), |reset| context.store.call_off(&user, Cancellation::of(&reset)))
+        });
+        if let Err(error) = voided {
+            left.push(format!("{}: {error}", user.as_str()));
+        }
+    }
+    Ok(())
 }
 
 fn consent(context: &Context, yes: bool, users: usize) -> Result<(), CommandError> {
@@ -97,7 +111,7 @@ fn print(context: &Context, report: &RestoredReport) -> Result<(), CommandError>
         return Ok(());
     }
     let failure = CommandError::refused(
-        "some enrolments could not be changed; they refuse logins until they are repaired",
+        "some enrolments could not be changed; the state is accepted all the same, as --force asks",
     );
     Err(if context.format == Format::Json { failure.reported() } else { failure })
 }

@@ -8,6 +8,7 @@ use std::fmt;
 
 /// The first words of the document.
 const HEAD: &str = "pam_totp generation 1";
+const ANY_HEAD: &str = "pam_totp generation ";
 /// The longest id of a boot, as the kernel writes it.
 const LONGEST_BOOT: usize = 64;
 
@@ -47,11 +48,24 @@ impl Generation {
     pub fn parse(text: &str) -> Option<Self> {
         let mut words = text.strip_suffix('\n')?.strip_prefix(HEAD)?.strip_prefix(' ')?.split(' ');
         let (number, boot, day) = (words.next()?, words.next()?, words.next()?);
-        let known = boot.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
-        if words.next().is_some() || !known || boot.is_empty() || boot.len() > LONGEST_BOOT {
+        if words.next().is_some() || !Self::is_boot_id(boot) {
             return None;
         }
         Some(Self { number: number.parse().ok()?, boot: boot.to_owned(), day: day.parse().ok()? })
+    }
+
+    /// Whether the text is a copy that a later version wrote.
+    #[must_use]
+    pub fn is_later_version(text: &str) -> bool {
+        let version = text.strip_prefix(ANY_HEAD).and_then(|rest| rest.split([' ', '\n']).next());
+        version.and_then(|version| version.parse::<u32>().ok()).is_some_and(|version| version > 1)
+    }
+
+    /// Whether a copy can hold this id of a boot.
+    #[must_use]
+    pub fn is_boot_id(text: &str) -> bool {
+        let known = text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+        known && !text.is_empty() && text.len() <= LONGEST_BOOT
     }
 
     /// The generation after this one.

@@ -70,12 +70,6 @@ impl FilesStore {
         let path = dirs.ledgers.path.join(&component);
         let bytes = read_ledger(&file, &path, later)?;
         let slots = Slots::of(&bytes);
-        let key = match (self.keys().active_ledger_key(), later) {
-            (Ok(key), _) => Some(key),
-            // What is to be withdrawn is not read, and the ledger of nobody is written without a key.
-            (Err(_), LaterVersion::TreatAsDamaged) => None,
-            (Err(error), LaterVersion::Refuse) => return Err(error),
-        };
         let found = match &credential {
             Some(Ok(credential)) => match slots.newest_of(credential, &**self.keys()) {
                 Ok(found) => found,
@@ -84,6 +78,13 @@ impl FilesStore {
                 Err(_) => None,
             },
             Some(Err(_)) | None => None,
+        };
+        // After the ledger was verified: that reads the keyring anew where keys were rotated since.
+        let key = match (self.keys().active_ledger_key(), later) {
+            (Ok(key), _) => Some(key),
+            // What is to be withdrawn is not read, and the ledger of nobody is written without a key.
+            (Err(_), LaterVersion::TreatAsDamaged) => None,
+            (Err(error), LaterVersion::Refuse) => return Err(error),
         };
         let file = LedgerFile { file, path, user: user.clone() };
         let store = self.clone();

@@ -12,6 +12,7 @@ use crate::told_notices::TOLD;
 use crate::trusted_file_changes::make_directory;
 use crate::trusted_files::Locked;
 use crate::trusted_files::{Access, Directory, if_exists, read_opened, system};
+use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, OFlag, fallocate};
 use nix::sys::stat::Mode;
 use nix::unistd::fdatasync;
@@ -26,7 +27,7 @@ use totp_core::config::Paths;
 use totp_core::credential::Credential;
 use totp_core::keyring::LedgerKey;
 use totp_core::ledger::Ledger;
-use totp_core::ledger::slot;
+use totp_core::ledger::slot::{self, SLOT};
 use totp_core::ledger::slots::{self, Conversion, LENGTH, NextSlot, OpenLedgerError, Slots};
 use totp_core::random::Secret;
 use totp_core::store::{Engine, LedgerKeys, StoreError};
@@ -278,13 +279,17 @@ impl LedgerFile {
 
     /// Allocates the second block of a file of version 1.
     fn grow(&self) -> Result<(), FileError> {
+        let action = "allocate the second half, which a ledger of version 1 lacks (free some space)";
         let length = i64::try_from(LENGTH).unwrap_or(i64::MAX);
-        let fallocated = fallocate(&*self.file, FallocateFlags::empty(), 0, length);
-        fallocated.map_err(|source| FileError::System {
-            file: self.path.clone(),
-            action: "allocate the second half, which a ledger of version 1 lacks (free some space)",
-            source,
-        })
+        match fallocate(&*self.file, FallocateFlags::empty(), 0, length) {
+            Ok(()) => Ok(()),
+            // File systems without it (NFS before 4.2, some FUSE ones) allocate what is written.
+            Err(Errno::EOPNOTSUPP | Errno::ENOSYS) => {
+                let written = self.file.write_all_at(&[0; SLOT], SLOT as u64);
+                written.map_err(|error| system(&self.path, action, &error))
+            }
+            Err(source) => Err(FileError::System { file: self.path.clone(), action, source }),
+        }
     }
 
     /// Writes `ledger` to the other slot too and syncs it, once `slot` is synced. Otherwise the next login would write over the

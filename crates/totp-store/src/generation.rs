@@ -127,10 +127,16 @@ impl GenerationCopies {
     }
 
     fn read(&self, file: &Path) -> Result<Option<Generation>, StoreError> {
-        let Some(text) = read_document(file, Access::RootOnly)? else { return Ok(None) };
-        let generation = std::str::from_utf8(text.expose()).ok().and_then(Generation::parse);
-        let problem = "is damaged or from a later version: upgrade pam_totp, or delete this file and run \"totp-enroll doctor\"";
-        generation.map(Some).ok_or_else(|| DocumentError::new(file, problem).into())
+        // It holds no secret: a mode that lets others read it shuts nobody out.
+        let Some(text) = read_document(file, Access::RootWrites)? else { return Ok(None) };
+        let text = std::str::from_utf8(text.expose()).unwrap_or_default();
+        if Generation::is_later_version(text) {
+            let problem = "is from a later version: upgrade pam_totp, or delete this file and run \"totp-enroll doctor\"";
+            return Err(DocumentError::new(file, problem).into());
+        }
+        // A damaged copy is like a missing one: that beside the keyring is written again, and without that in the state the state is
+        // refused until it is accepted.
+        Ok(Generation::parse(text))
     }
 
     fn with_lock<T>(
@@ -170,7 +176,7 @@ impl Today {
     /// What cannot be read counts as one boot and one day that never change.
     fn read() -> Self {
         let boot = std::fs::read_to_string(BOOT_ID).unwrap_or_default();
-        let boot = if boot.trim().is_empty() { "0".to_owned() } else { boot.trim().to_owned() };
+        let boot = if Generation::is_boot_id(boot.trim()) { boot.trim().to_owned() } else { "0".to_owned() };
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self { boot, day: since.as_secs() / 86400 }
     }
@@ -266,6 +272,28 @@ mod tests {
         assert_eq!(login(&fixture, NOON + 30), "accepted phone");
         let [state, beside] = copies(&fixture);
         assert_ne!(state, beside);
+        assert_eq!(login(&fixture, NOON + 60), "accepted phone");
+    }
+
+    #[test]
+    fn a_damaged_copy_beside_the_keyring_is_written_again() {
+        let fixture = enrolled();
+        for damaged in ["", "pam_totp generation 1 x\n", "\u{0}\u{0}\u{0}"] {
+            fs::write(fixture.file("keyring.generation"), damaged).unwrap();
+            assert_eq!(login(&fixture, NOON + 30), "replayed", "of the enrolment's own code");
+            let [state, beside] = copies(&fixture);
+            assert_eq!(state, beside, "{damaged:?}");
+        }
+        fs::write(fixture.file("keyring.generation"), "pam_totp generation 2 9 0 0 x\n").unwrap();
+        assert!(login(&fixture, NOON + 60).contains("later version"));
+    }
+
+    #[test]
+    fn a_damaged_copy_in_the_state_is_refused_until_it_is_accepted() {
+        let fixture = enrolled();
+        fs::write(fixture.file("generation"), "").unwrap();
+        assert!(login(&fixture, NOON + 30).contains("restored from a backup"));
+        fixture.store.generation.accept_restored().unwrap();
         assert_eq!(login(&fixture, NOON + 60), "accepted phone");
     }
 

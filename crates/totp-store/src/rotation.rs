@@ -203,6 +203,11 @@ impl ResealingFiles {
         if now.text.expose() != found.text.expose() {
             return Ok(Resealed::Changed);
         }
+        // A program of the version before may have enrolled this person since the ledgers were resealed.
+        let bytes = read_file(&held, &path)?;
+        if !Slots::of(&bytes).has_present_version(found.credential.owner().id) {
+            return Ok(Resealed::Changed);
+        }
         let (draft, name) = (draft_of(&found.user), format!("{component}.toml"));
         let renamed = credentials.put_in_place(&draft, &name);
         drop(held);

@@ -149,7 +149,7 @@ pub(crate) enum Command {
         /// Skip the prompt for the number of enrolments
         #[arg(long)]
         yes: bool,
-        /// Do it even if the restore was not noticed
+        /// Do it even if the restore was not noticed, or if an enrolment cannot be changed
         ///
         /// A restore of single files, of the whole machine (a snapshot) or to another machine is not noticed.
         #[arg(long)]

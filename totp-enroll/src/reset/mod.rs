@@ -22,7 +22,7 @@ use totp_core::audit_event::{Event, Name};
 use totp_core::enrolment::ExpectedEnrolment;
 use totp_core::random::Secret;
 use totp_core::recovery::grouped;
-use totp_core::store::{Entries, Resets, Users};
+use totp_core::store::{Entries, Maintenance, Resets, Users};
 use totp_core::user::Account;
 use totp_host::machine::{self, OsEntropy};
 use totp_host::store::TimestampRecords;
@@ -334,12 +334,17 @@ fn account_in_question(context: &Context, user: Option<&str>) -> Result<Account,
     Ok(account)
 }
 
-/// The step with its operator, who must be one identified person.
+/// The step with its operator, who must be one identified person. In a state that was restored, a reset may be back that was cancelled
+/// since.
 fn step_by_operator<'a>(
     context: &Context,
     account: &'a Account,
     step: &'static str,
 ) -> Result<StepInputs<'a>, CommandError> {
+    if context.store.is_restored()? {
+        let problem = "the state was restored from a backup, which may have brought this reset back: run \"totp-enroll restored\" first";
+        return Err(CommandError::refused(problem));
+    }
     let by = context.operator.person().inspect_err(|_| {
         let event = context.event(Name::ResetRefused, account).field("step", step);
         context.audit(&event.field("reason", "not_one_person"));

@@ -143,6 +143,12 @@ impl<'f> Slots<'f> {
         slots.all(|slot| slot.as_ref().is_some_and(|slot| slot.credential == credential && slot.key == key))
     }
 
+    /// Whether a slot of this version is of this credential.
+    #[must_use]
+    pub fn has_present_version(&self, credential: Id) -> bool {
+        self.newest_first().any(|slot| slot.credential == credential)
+    }
+
     fn converting(&self) -> NextSlot {
         let conversion = if self.short { Conversion::Grow } else { Conversion::Finish };
         NextSlot { place: 1, sequence: self.next_sequence(), conversion }
