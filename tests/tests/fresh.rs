@@ -167,7 +167,7 @@ fn without_freshness_a_login_keeps_no_record_of_its_session() {
         assert_eq!(timestamps(&fixture), usize::from(is_asked_for), "{config}");
         let text = trace.text();
         // Once for the generation of the state.
-        assert_eq!(text.matches("random/boot_id").count() > 1, is_asked_for, "{config}: {text}");
+        assert_eq!(text.matches("random/boot_id\", O_RDONLY").count() > 1, is_asked_for, "{config}: {text}");
         assert_eq!(text.contains("\"stat\", O_RDONLY"), is_asked_for, "{config}: {text}");
         if !is_asked_for {
             // What asks for none looks once whether others have.

@@ -66,6 +66,7 @@ fn a_page_refers_to_pages_that_there_are() {
     // Those of Debian that are referred to; its own are listed above.
     let of_debian = [
         "age 1",
+        "su 1",
         "systemd-creds 1",
         "pam.conf 5",
         "sshd_config 5",

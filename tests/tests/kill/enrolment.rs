@@ -121,7 +121,9 @@ fn killed_after_its_code_at_each(
     assert_eq!(ended.status, 0, "{}", ended.screen);
     let points = trace.points(&[&fixture.state()]);
     let of_the_store = points.iter().filter(|point| !point.line.contains("</dev/pts"));
-    let from_the_first_write = of_the_store.skip_while(|point| !point.name.starts_with("pwrite"));
+    // Before the prompt, directories and the spare files of the spool are made.
+    let is_of_a_ledger = |point: &Point| point.name.starts_with("pwrite") && point.line.contains("/ledgers/");
+    let from_the_first_write = of_the_store.skip_while(|point| !is_of_a_ledger(point));
     for point in Sweep::today().points(from_the_first_write) {
         snapshot.restore();
         let trace = Trace::new();
