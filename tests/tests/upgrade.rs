@@ -2,7 +2,7 @@
 //!
 //! `fixtures/version-1` is a keyring, a credential with recovery codes and its ledger as the first version wrote them, for a user
 //! without an account. `fixtures/version-2` is the same for the second version of the credential, and another with its own window
-//! and another program's scratch codes. These files never change. A change that cannot read them needs a new version number, a
+//! and another program's scratch codes; `fixtures/version-3` has both with credentials of version 3 and ledgers of version 2. These files never change. A change that cannot read them needs a new version number, a
 //! conversion, and a copy of the old files here.
 
 use acceptance::authenticator::Authenticator;
@@ -44,7 +44,16 @@ fn a_configuration_of_the_first_version_is_read() {
 
 #[test]
 fn what_the_second_version_stored_is_accepted() {
-    let fixture = stored_by("version-2", &[STORED_USER, "moved-in"]);
+    is_accepted("version-2");
+}
+
+#[test]
+fn what_the_third_version_stored_is_accepted() {
+    is_accepted("version-3");
+}
+
+fn is_accepted(version: &str) {
+    let fixture = stored_by(version, &[STORED_USER, "moved-in"]);
     let secret = b"12345678901234567890".to_vec();
     let phone = Authenticator { secret, algorithm: "SHA256".to_owned(), digits: 8, period: 60 };
     let moved = Authenticator { secret: phone.secret.clone(), ..Authenticator::random() };
