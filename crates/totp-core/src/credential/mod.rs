@@ -358,4 +358,6 @@ impl Label {
 }
 
 #[cfg(test)]
+mod resealed_tests;
+#[cfg(test)]
 mod tests;
