@@ -128,7 +128,7 @@ fn sizes() -> impl Iterator<Item = usize> {
 
 /// The same for su, which waits three seconds after a wrong code.
 fn few_sizes() -> impl Iterator<Item = usize> {
-    sizes().filter(|size| size % 4096 == 4095 || size % 75 == 0 || size % 1024 == 0)
+    sizes().filter(|size| size % 4096 == 4095 || size % 150 == 0 || size % 2048 == 0)
 }
 
 /// A right code under each limit, with and without a wrong one before: accepted, or refused like a wrong code; and if it was
