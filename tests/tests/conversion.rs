@@ -137,7 +137,10 @@ fn without_space_a_login_says_what_to_do_and_keys_upgrade_needs_it_once() {
 fn keys_upgrade_again_changes_nothing() {
     let fixture = stored_by("version-2", &[STORED_USER, "moved-in"]);
     let upgraded = || fixture.totp_enroll(&UPGRADE).json()["upgraded"].as_u64();
+    let doctor_says = || fixture.totp_enroll(&["--json", "doctor"]).stdout.contains("not_converted");
+    assert!(doctor_says());
     assert_eq!(upgraded(), Some(2));
+    assert!(!doctor_says());
     let events = || fixture.journal.events().len();
     let (before, stored) = (events(), fixture.stored());
     assert_eq!(upgraded(), Some(0));

@@ -134,6 +134,8 @@ fn a_restored_state_is_refused_until_it_is_accepted_and_brings_nothing_back() {
     let finding = findings(&fixture);
     assert!(finding.contains("state_restored") && finding.contains("totp-enroll restored"), "{finding}");
     assert_eq!(fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).status, 1);
+    let upgrade = fixture.totp_enroll(&["keys", "upgrade"]);
+    assert!(upgrade.status == 1 && upgrade.stderr.contains("totp-enroll restored"), "{upgrade:?}");
 
     fixture.command_of_root(&["--json", "restored", "--yes"], THEN + 1).assert_done();
     assert!(fixture.journal.lines().iter().any(|line| line.contains("event=state_restored by=")));

@@ -197,6 +197,18 @@ fn a_mail_about_a_killed_command_says_no_more_than_is_known() {
 }
 
 #[test]
+fn doctor_says_that_nothing_sends_mail() {
+    let fixture = Fixture::builder().enrolled("daemon").build();
+    let _mailbox = Mailbox::of(&fixture, "", "");
+    let doctor_says = || fixture.totp_enroll(&["--json", "doctor"]).stdout.contains("notices_not_sent");
+    let request = ["--json", "reset", "request", "daemon", "--reason", "lost"];
+    fixture.command_of_root(&request, 1_700_000_000).assert_done();
+    assert!(doctor_says());
+    fixture.totp_enroll(&["--json", "notify"]).assert_done();
+    assert!(!doctor_says());
+}
+
+#[test]
 fn one_operator_mails_nobody_without_end() {
     let fixture = builder("[limit]\nlock_after = 1\nlock_for = \"1h\"").build();
     let _mailbox = Mailbox::of(&fixture, "", "");

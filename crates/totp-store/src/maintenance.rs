@@ -2,7 +2,7 @@
 
 use crate::FilesStore;
 use crate::error::FileError;
-use crate::files_store::STATE_DIRECTORIES;
+use crate::files_store::{LEDGERS, STATE_DIRECTORIES};
 use crate::generation::GENERATION;
 use crate::trusted_files::{Access, DRAFT, Directory, if_exists};
 use nix::errno::Errno;
@@ -11,6 +11,7 @@ use nix::sys::stat::fstatat;
 use std::fs::{self, DirEntry};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use totp_core::ledger::slots::LENGTH_V1;
 use totp_core::store::{Maintenance, StorageProblem, StoreError};
 use totp_core::time::Seconds;
 
@@ -31,6 +32,7 @@ impl Maintenance for FilesStore {
         unusable
             .chain(foreign.map(StorageProblem::Foreign))
             .chain(stale.map(StorageProblem::StaleDraft))
+            .chain(self.of_earlier_version())
             .chain(self.generation.problem())
             .collect()
     }
@@ -75,6 +77,18 @@ fn untrusted(state: &Directory, name: &str) -> Option<FileError> {
 }
 
 /// The entries of a directory, trusted or not; none if it cannot be read, which [`untrusted`] says.
+impl FilesStore {
+    /// A ledger of version 1 is known by its length.
+    fn of_earlier_version(&self) -> Option<StorageProblem> {
+        let is_earlier = |entry: &DirEntry| {
+            let is_draft = entry.file_name().to_string_lossy().starts_with(DRAFT);
+            !is_draft && entry.metadata().is_ok_and(|data| data.len() == LENGTH_V1 as u64)
+        };
+        let count = entries(&self.state().join(LEDGERS)).filter(is_earlier).count();
+        (count > 0).then_some(StorageProblem::EarlierVersion(count))
+    }
+}
+
 fn entries(directory: &Path) -> impl Iterator<Item = DirEntry> + use<> {
     fs::read_dir(directory).into_iter().flatten().flatten()
 }

@@ -3,11 +3,12 @@
 use super::finding::{Finding, described};
 use crate::context;
 use crate::keys;
+use crate::output;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::SystemTime;
-use totp_core::config::Config;
+use totp_core::config::{Command, Config, Notify};
 use totp_core::keyring::Keyring;
 use totp_core::notice::Notice;
 use totp_core::store::notices::NoticeSpool;
@@ -17,6 +18,8 @@ use totp_host::config_and_keyring::KeyringFiles;
 use totp_host::machine;
 use totp_host::store::TimestampRecords;
 
+/// The timer sends every ten minutes what the path unit did not.
+const OVERDUE: Seconds = Seconds(900);
 /// A younger draft may belong to a running command.
 const ABANDONED: Seconds = Seconds(600);
 
@@ -26,7 +29,7 @@ pub(super) fn examine(config: &Config, findings: &mut Vec<Finding>) {
     let store = context::store(config);
     storage(&store, findings);
     resets(&store, findings);
-    notices(&store.notices(), findings);
+    notices(&store.notices(), &config.notify, findings);
     if let Some(parent) = paths.keyring.parent() {
         drafts(parent, findings);
     }
@@ -104,6 +107,12 @@ fn storage(store: &impl Maintenance, findings: &mut Vec<Finding>) {
         StorageProblem::Unusable(error) => unusable("state_unusable", error),
         StorageProblem::Foreign(name) => not_pam_totp(name),
         StorageProblem::StaleDraft(name) => stale_draft(name),
+        StorageProblem::EarlierVersion(count) => Finding::warning(
+            "not_converted",
+            format!("{} stored in the form of an earlier version", output::count_with(*count, "enrolment", ("is", "are"))),
+        )
+        .why("a login converts its own, but needs 4096 bytes of free disk space for that; without them its user is refused")
+        .fix("run \"totp-enroll keys upgrade\""),
         StorageProblem::Restored(error) => Finding::serious("state_restored", described(error))
             .why("codes and recovery codes that were used since the backup could be accepted again, so every enrolled user is refused")
             .fix("run \"totp-enroll restored\", then create new recovery codes"),
@@ -137,10 +146,26 @@ fn resets(store: &impl Resets, findings: &mut Vec<Finding>) {
     }
 }
 
-fn notices(spool: &impl NoticeSpool, findings: &mut Vec<Finding>) {
+fn notices(spool: &impl NoticeSpool, notify: &Notify, findings: &mut Vec<Finding>) {
     // `examine` reports a directory that cannot be opened.
     let Ok((waiting, foreign)) = spool.waiting() else { return };
     findings.extend(foreign.iter().map(|name| not_pam_totp(name)));
+    let now = machine::now().map_or(0, |now| now.realtime);
+    let overdue =
+        waiting.iter().filter(|one| one.tries == 0 && now.saturating_sub(one.at) > OVERDUE.0).count();
+    if overdue > 0 && notify.command != Command::Off {
+        findings.push(
+            Finding::warning(
+                "notices_not_sent",
+                format!(
+                    "{} been waiting for more than 15 minutes",
+                    output::count_with(overdue, "notice", ("has", "have"))
+                ),
+            )
+            .why("nothing sends mail about changes to enrolments, so their owners are not told")
+            .fix("run \"systemctl enable --now pam-totp-notify.path pam-totp-notify.timer\", or start cron"),
+        );
+    }
     for notice in waiting {
         let problem = match spool.read(&notice) {
             Ok(None) => continue,

@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::output::{self, Format};
 use serde::Serialize;
 use totp_core::keyring::rotation::Rotated;
-use totp_core::store::{Engine, Users};
+use totp_core::store::{Engine, Maintenance, Users};
 
 /// What was done.
 #[derive(Serialize)]
@@ -45,12 +45,19 @@ fn report(context: &Context, report: &UpgradeReport) -> Result<(), CommandError>
             output::line(&format!("{upgraded} converted to the file formats of this version"))?;
         }
     }
+    if context.store.is_restored()? {
+        let failure = CommandError::refused(
+            "the state was restored from a backup, so every enrolled user is refused: run \"totp-enroll restored\"",
+        );
+        return Err(output::reported(context.format, failure));
+    }
     if report.left.is_empty() {
         return Ok(());
     }
     let left = output::count_with(report.left.len(), "enrolment", ("was", "were"));
     let failure = CommandError::refused(format!(
-        "{left} not converted; fix or disable those named above, then run this again; logins continue with those that can be read"
+        "{left} not converted, and their users may be unable to log in: free some disk space, repair or disable what is damaged, then run \
+         \"totp-enroll keys upgrade\" again"
     ));
     Err(output::reported(context.format, failure))
 }

@@ -18,7 +18,7 @@ use crate::user::User;
 /// Bytes of the file.
 pub const LENGTH: usize = 2 * SLOT;
 /// Bytes of a file of version 1, which has the first of the two blocks.
-const LENGTH_V1: usize = 2 * slot_v1::SLOT;
+pub const LENGTH_V1: usize = 2 * slot_v1::SLOT;
 
 /// The slots of a file.
 pub struct Slots<'f> {

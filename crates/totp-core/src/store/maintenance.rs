@@ -12,6 +12,8 @@ pub enum StorageProblem {
     Foreign(String),
     /// A draft that a program left when it was killed; the engine's name of it.
     StaleDraft(String),
+    /// So many ledgers are stored in the form of an earlier version.
+    EarlierVersion(usize),
     /// The state was restored from a backup, and is refused.
     Restored(StoreError),
     /// What tells a restored state cannot be kept up to date here; the engine's name of it.
