@@ -14,6 +14,7 @@ const CALLER: &str = "SUDO_USER";
 const SHELL: &str = "/bin/sh";
 /// sudo, and sudo-rs where it takes sudo's place.
 const SUDO: &str = "/usr/bin/sudo";
+const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Checks that the caller of sudo may choose the config.
 ///
@@ -34,6 +35,8 @@ fn may_run_a_shell(caller: &str) -> bool {
     let listed = Command::new(SUDO)
         .args(["-n", "-l", "-U", caller, SHELL])
         .env_clear()
+        // Without one, sudo 1.9.16 (Debian 13) crashes.
+        .env("PATH", PATH)
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
