@@ -58,15 +58,34 @@ fn a_code_that_was_charged_under_a_size_limit_is_used_up() {
 
 #[test]
 fn at_every_size_limit_a_code_looks_wrong_or_is_used_up() {
-    let right = |site: &Site, _: &[String]| present_code(site);
-    let wrong = |site: &Site| site.fixture.authenticator("alice").wrong_code();
-    each_size_limit_tells_nothing(&right, &wrong);
+    each_size_limit_tells_nothing(0, &a_right_code, &a_wrong_code);
+}
+
+#[test]
+fn at_every_size_limit_a_code_after_a_wrong_one_looks_wrong_or_is_used_up() {
+    each_size_limit_tells_nothing(1, &a_right_code, &a_wrong_code);
 }
 
 #[test]
 fn at_every_size_limit_a_recovery_code_looks_wrong_or_is_used_up() {
-    let right = |_: &Site, codes: &[String]| codes[0].clone();
-    each_size_limit_tells_nothing(&right, &|_| WRONG_RECOVERY_CODE.to_owned());
+    each_size_limit_tells_nothing(0, &a_recovery_code, &|_| WRONG_RECOVERY_CODE.to_owned());
+}
+
+#[test]
+fn at_every_size_limit_a_recovery_code_after_a_wrong_code_looks_wrong_or_is_used_up() {
+    each_size_limit_tells_nothing(1, &a_recovery_code, &|_| WRONG_RECOVERY_CODE.to_owned());
+}
+
+fn a_right_code(site: &Site, _: &[String]) -> String {
+    present_code(site)
+}
+
+fn a_wrong_code(site: &Site) -> String {
+    site.fixture.authenticator("alice").wrong_code()
+}
+
+fn a_recovery_code(_: &Site, codes: &[String]) -> String {
+    codes[0].clone()
 }
 
 #[test]
@@ -133,29 +152,31 @@ fn few_sizes() -> impl Iterator<Item = usize> {
 
 /// A right code under each limit, with and without a wrong one before: accepted, or refused like a wrong code; and if it was
 /// charged, used up.
-fn each_size_limit_tells_nothing(right: &dyn Fn(&Site, &[String]) -> String, wrong: Typed<'_>) {
-    for wrong_before in WRONG_BEFORE {
-        let mut site = site(wrong_before);
-        let renew = site.fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]);
-        let codes = renewed_codes(&renew.stdout).unwrap();
-        let (snapshot, before) = (Snapshot::of(&site.fixture), charged(&site));
-        for size in Sweep::today().points(few_sizes()) {
-            snapshot.restore();
-            let wrong = wrong(&site);
-            let wrong = su_limited(&mut site, &format!("ulimit -c 0; exec prlimit --fsize={size}"), &wrong);
-            snapshot.restore();
-            let typed = right(&site, &codes);
-            let right = su_limited(&mut site, &format!("ulimit -c 0; exec prlimit --fsize={size}"), &typed);
-            assert!(
-                right.is_accepted || right.said == wrong.said,
-                "right {:?}, wrong {:?}: {size} bytes",
-                right.said,
-                wrong.said
-            );
-            if right.is_accepted || charged(&site) > before {
-                let again = site.fixture.login("alice").types(&typed).code();
-                assert_eq!(again, PamCode::AUTH_ERR, "{:?}, then: {size} bytes", right.said);
-            }
+fn each_size_limit_tells_nothing(
+    wrong_before: usize,
+    right: &dyn Fn(&Site, &[String]) -> String,
+    wrong: Typed<'_>,
+) {
+    let mut site = site(wrong_before);
+    let renew = site.fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]);
+    let codes = renewed_codes(&renew.stdout).unwrap();
+    let (snapshot, before) = (Snapshot::of(&site.fixture), charged(&site));
+    for size in Sweep::today().points(few_sizes()) {
+        snapshot.restore();
+        let wrong = wrong(&site);
+        let wrong = su_limited(&mut site, &format!("ulimit -c 0; exec prlimit --fsize={size}"), &wrong);
+        snapshot.restore();
+        let typed = right(&site, &codes);
+        let right = su_limited(&mut site, &format!("ulimit -c 0; exec prlimit --fsize={size}"), &typed);
+        assert!(
+            right.is_accepted || right.said == wrong.said,
+            "right {:?}, wrong {:?}: {size} bytes",
+            right.said,
+            wrong.said
+        );
+        if right.is_accepted || charged(&site) > before {
+            let again = site.fixture.login("alice").types(&typed).code();
+            assert_eq!(again, PamCode::AUTH_ERR, "{:?}, then: {size} bytes", right.said);
         }
     }
 }
