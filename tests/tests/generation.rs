@@ -10,6 +10,7 @@
 use acceptance::clock::THEN;
 use acceptance::fixture::Fixture;
 use acceptance::login::{Login, PamCode};
+use acceptance::reset_steps;
 use acceptance::snapshot::{Snapshot, renewed_codes};
 use acceptance::strace::{self, Point};
 use acceptance::sweep::Sweep;
@@ -148,7 +149,7 @@ fn a_restored_state_is_refused_until_it_is_accepted_and_brings_nothing_back() {
 }
 
 #[test]
-fn a_reset_token_of_a_restored_state_is_void() {
+fn in_a_restored_state_no_reset_is_requested() {
     let fixture = Fixture::builder()
         .account("alice")
         .enrolled("alice")
@@ -166,6 +167,21 @@ fn a_reset_token_of_a_restored_state_is_void() {
     assert!(refused.status == 1 && refused.stdout.contains("totp-enroll restored"), "{refused:?}");
     fixture.totp_enroll(&["--json", "restored", "--yes"]).assert_done();
     request().assert_done();
+}
+
+#[test]
+fn a_reset_token_of_a_restored_state_is_void() {
+    let fixture = reset_steps::ready("");
+    let ready = THEN + 3600;
+    let token = reset_steps::token_in(&reset_steps::completes(&fixture, "bob", ready));
+    let backup = Snapshot::of(&fixture);
+    of_another_boot(&fixture);
+    assert_eq!(fixture.login_with_code_at("alice", ready).code(), PamCode::AUTH_ERR, "not enrolled");
+    let newer = fs::read(&copies(&fixture)[1]).unwrap();
+    backup.restore();
+    fs::write(&copies(&fixture)[1], newer).unwrap();
+    fixture.command_of_root(&["--json", "restored", "--yes"], ready).assert_done();
+    assert_ne!(reset_steps::enrols_with(&fixture, &token, ready + 60).code(), PamCode::SUCCESS);
 }
 
 #[test]

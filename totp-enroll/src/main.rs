@@ -88,7 +88,7 @@ fn main() -> ExitCode {
 }
 
 /// Makes a write beyond the limit on the size of files (setrlimit(2)) an error with a message: the signal would end the command
-/// between a look at a code and its record. Programs that it starts have the signal again.
+/// between a look at a code and its record. Programs that it starts inherit that, and get the error too.
 fn block_size_signal() {
     let _ = [Signal::SIGXFSZ].into_iter().collect::<SigSet>().thread_block();
 }

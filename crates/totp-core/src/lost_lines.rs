@@ -1,6 +1,6 @@
 //! Lines about an account that the log did not take: counted in its ledger, until the line of a later login has said how many.
 //!
-//! The log is best effort: whoever may write to its socket may fill it. The count tells an administrator that lines are missing.
+//! The log is best effort: every account that may write to its socket can fill it. The count tells an administrator that lines are missing.
 
 /// How many seconds pass between two counts of lines about refusals that charge nothing.
 const PAUSE: u64 = 60;

@@ -294,7 +294,7 @@ pub trait Resets {
     /// [`StoreError`] if it cannot be read or trusted.
     fn reset(&self, user: &User) -> Result<Option<Reset>, StoreError>;
 
-    /// Calls a reset off without holding its user. Whoever reads the reset from now on, also while they hold the user, finds it called
+    /// Calls a reset off without holding its user. Every process that reads it from now on, also one that holds the user, finds it called
     /// off, until another is requested.
     ///
     /// # Errors

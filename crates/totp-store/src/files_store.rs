@@ -28,7 +28,7 @@ use totp_core::credential::Credential;
 use totp_core::keyring::LedgerKey;
 use totp_core::ledger::Ledger;
 use totp_core::ledger::slot::{self, SLOT};
-use totp_core::ledger::slots::{self, Conversion, LENGTH, NextSlot, OpenLedgerError, Slots};
+use totp_core::ledger::slots::{self, Conversion, LENGTH, LENGTH_V1, NextSlot, OpenLedgerError, Slots};
 use totp_core::random::Secret;
 use totp_core::store::{Engine, LedgerKeys, StoreError};
 use totp_core::user::User;
@@ -286,7 +286,11 @@ impl LedgerFile {
             // File systems without it (NFS before 4.2, some FUSE ones) allocate what is written.
             Err(Errno::EOPNOTSUPP | Errno::ENOSYS) => {
                 let written = self.file.write_all_at(&[0; SLOT], SLOT as u64);
-                written.map_err(|error| system(&self.path, action, &error))
+                written.map_err(|error| {
+                    // A file that is longer than one version and shorter than the other would be a damaged one.
+                    let _ = self.file.set_len(LENGTH_V1 as u64);
+                    system(&self.path, action, &error)
+                })
             }
             Err(source) => Err(FileError::System { file: self.path.clone(), action, source }),
         }

@@ -3,7 +3,7 @@
 //! A notice is renamed into place, so a reader never finds half of one. Its tries are part of its name ([`crate::notice_name`]), so
 //! that one rename records a try. Notices are sent in the order of their names.
 //!
-//! A command locks the notice of a change until it has made the change (flock): whoever can lock it knows that the command has
+//! A command locks the notice of a change until it has made the change (flock): a process that can lock it knows that the command has
 //! ended.
 
 use crate::error::FileError;

@@ -1,5 +1,5 @@
 //! What the spool keeps beside the waiting notices: those of commands that were sent within a day, so that one operator cannot mail
-//! somebody without end, and files that are allocated already, so that a full disk stops no change that helps an owner.
+//! a person without end, and files that are allocated already, so that a full disk stops no change that helps an owner.
 
 use crate::error::FileError;
 use crate::notice_name::{name_of, parse};

@@ -29,7 +29,7 @@ pub(crate) fn run(context: &Context, options: &Notify) -> Result<(), CommandErro
     if options.list {
         return list(context);
     }
-    // The limits of an operator would make the mail program fail, and whoever stops this process while it sends keeps all mail
+    // The limits of an operator would make the mail program fail, and an operator who stops this process while it sends keeps all mail
     // back. So it is another process that sends.
     if !context.operator.is_root() {
         return start_unit(context, options);

@@ -1,7 +1,7 @@
 //! A cancellation of a reset that waits for no lock: a command that is stopped while it holds the account must not keep a reset from being
 //! cancelled.
 //!
-//! It is a mark beside the reset. Whoever reads the reset afterwards, also the command that was stopped, finds it called off.
+//! It is a mark beside the reset. Every process that reads the reset afterwards, also the command that was stopped, finds it called off.
 
 use super::reset::Reset;
 

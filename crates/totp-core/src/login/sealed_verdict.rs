@@ -43,7 +43,7 @@ impl SealedVerdict {
     }
 
     /// Records what belongs to the verdict, and only then opens the seal. The hold is used up. If the record fails, the verdict is
-    /// dropped unseen: whoever can make it fail would learn from another answer what the code is.
+    /// dropped unseen: from another answer, a caller who can make it fail would learn what the code is.
     ///
     /// # Errors
     /// [`StoreError`]: the record failed, and either no code was looked at or the login is to be judged anew.
