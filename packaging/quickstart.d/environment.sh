@@ -36,6 +36,8 @@ remove_environment() {
     fi
     [ -z "$events_pid" ] || kill "$events_pid" 2>/dev/null
     rm -rf "${environment:?}" "/run/sudo/ts/$account"
+    # Its copy of the generation, beside the keyring of the machine.
+    rm -f /etc/pam_totp/keyring.var-lib-"${account//-/%2D}"-state.generation
     [ "$made_privsep_directory" = no ] || rmdir --ignore-fail-on-non-empty /run/sshd
     exit "$status"
 }

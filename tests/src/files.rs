@@ -75,7 +75,7 @@ fn collect(path: &Path, entries: &mut BTreeMap<PathBuf, Entry>) {
         for child in fs::read_dir(path).unwrap() {
             let child = child.unwrap().path();
             // The generation moves with the days, whatever a login does.
-            if !child.file_name().is_some_and(|name| name == "generation" || name == "keyring.generation") {
+            if !child.file_name().is_some_and(|name| name.as_encoded_bytes().ends_with(b"generation")) {
                 collect(&child, entries);
             }
         }

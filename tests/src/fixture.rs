@@ -262,6 +262,14 @@ impl Fixture {
         self.path("config.toml")
     }
 
+    /// The copy of the state's generation beside the keyring, whether or not it exists.
+    #[must_use]
+    pub fn generation_beside_keyring(&self) -> PathBuf {
+        let state = self.state().display().to_string();
+        let state = state.trim_start_matches('/').replace('-', "%2D").replace('/', "-");
+        self.keyring().with_file_name(format!("keyring.{state}.generation"))
+    }
+
     /// The keyring.
     #[must_use]
     pub fn keyring(&self) -> PathBuf {

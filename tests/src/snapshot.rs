@@ -22,7 +22,7 @@ impl Snapshot {
         let snapshot = Self {
             state: fixture.state(),
             kept: fixture.path("kept"),
-            generation: fixture.path("keyring.generation"),
+            generation: fixture.generation_beside_keyring(),
         };
         copy(&snapshot.state, &snapshot.kept);
         if snapshot.generation.exists() {

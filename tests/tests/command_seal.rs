@@ -328,7 +328,9 @@ fn copy(fixture: &Fixture, kept: &Path, direction: CopyDirection) {
     if direction == CopyDirection::Save {
         fs::create_dir(kept).unwrap();
     }
-    for name in ["keyring.toml", "keyring.cred", "keyring.generation", "run", "state"] {
+    let generation = fixture.generation_beside_keyring();
+    let generation = generation.file_name().unwrap().to_str().unwrap();
+    for name in ["keyring.toml", "keyring.cred", generation, "run", "state"] {
         let (from, to) = match direction {
             CopyDirection::Save => (fixture.path(name), kept.join(name)),
             CopyDirection::Restore => (kept.join(name), fixture.path(name)),

@@ -16,7 +16,7 @@ use acceptance::strace::{self, Point};
 use acceptance::sweep::Sweep;
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[test]
 fn a_crash_between_the_two_copies_shuts_nobody_out() {
@@ -57,7 +57,7 @@ fn the_copy_in_the_state_is_on_the_disk_before_the_other_is_written() {
     let synced = points[..renamed].iter().rposition(|point| point.name.contains("sync")).unwrap();
     assert!(points[synced].line.contains(".new.generation"), "{:?}", points[synced]);
     let directory = points[renamed..].iter().position(|point| point.name == "fsync").unwrap() + renamed;
-    assert!(directory < at("open", ".new.keyring.generation"), "{points:#?}");
+    assert!(directory < at("open", ".new.keyring."), "{points:#?}");
 }
 
 #[test]
@@ -103,10 +103,10 @@ fn where_a_copy_cannot_be_written_logins_go_on_and_doctor_says_so() {
     }
     snapshot.restore();
     let [_, beside] = copies(&fixture);
-    fs::create_dir(beside.with_file_name(".new.keyring.generation")).unwrap();
+    fs::create_dir(draft_of(&beside)).unwrap();
     assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
     assert!(findings(&fixture).contains("restore_unnoticed"));
-    fs::remove_dir(beside.with_file_name(".new.keyring.generation")).unwrap();
+    fs::remove_dir(draft_of(&beside)).unwrap();
     assert_eq!(fixture.login_with_code_at("alice", THEN + 60).code(), PamCode::SUCCESS);
     assert!(!findings(&fixture).contains("restore_unnoticed"));
 }
@@ -203,6 +203,38 @@ fn a_state_with_an_enrolment_that_cannot_be_voided_is_not_accepted() {
 }
 
 #[test]
+fn two_states_with_one_keyring_know_nothing_of_each_other() {
+    let fixture = Fixture::builder().account("alice").enrolled("alice").build();
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+    let config = fs::read_to_string(fixture.conf()).unwrap();
+    let other = fixture.state().with_file_name("other-state").display().to_string();
+    fs::write(fixture.conf(), config.replace(&fixture.state().display().to_string(), &other)).unwrap();
+    for command in [&["enroll", "alice", "--batch"][..], &["recovery-codes", "alice", "--yes"]] {
+        fixture.totp_enroll(&[&["--json"], command].concat()).assert_done();
+    }
+    assert!(!findings(&fixture).contains("state_restored"));
+    fs::write(fixture.conf(), config).unwrap();
+    assert_eq!(fixture.login_with_code_at("alice", THEN + 60).code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn a_restored_state_is_named_to_who_is_not_enrolled() {
+    let fixture = Fixture::builder().account("alice").account("bob").enrolled("alice").build();
+    let backup = Snapshot::of(&fixture);
+    of_another_boot(&fixture);
+    assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+    let newer = fs::read(&copies(&fixture)[1]).unwrap();
+    backup.restore();
+    fs::write(&copies(&fixture)[1], newer).unwrap();
+    let enrolment = fixture.totp_enroll(&["--json", "enroll", "bob", "--batch"]);
+    assert!(enrolment.status == 1 && enrolment.stdout.contains("totp-enroll restored"), "{enrolment:?}");
+    for command in [["disable", "bob", "--yes"], ["recovery-codes", "bob", "--yes"]] {
+        let refused = fixture.totp_enroll(&[&["--json"], &command[..]].concat());
+        assert!(refused.status == 3 && refused.stdout.contains("is not enrolled"), "{refused:?}");
+    }
+}
+
+#[test]
 fn an_edited_ledger_and_a_reordered_list_of_recovery_codes_are_refused() {
     let fixture = Fixture::with(&["alice"]);
     let codes =
@@ -236,7 +268,12 @@ fn an_edited_ledger_and_a_reordered_list_of_recovery_codes_are_refused() {
 
 /// The copy in the state, and the one beside the keyring.
 fn copies(fixture: &Fixture) -> [PathBuf; 2] {
-    [fixture.state().join("generation"), fixture.keyring().with_extension("generation")]
+    [fixture.state().join("generation"), fixture.generation_beside_keyring()]
+}
+
+/// The file that is renamed to a copy.
+fn draft_of(copy: &Path) -> PathBuf {
+    copy.with_file_name(format!(".new.{}", copy.file_name().unwrap().display()))
 }
 
 /// As if the generation had been written at another boot: the next login moves it.
@@ -259,7 +296,7 @@ fn points_of(fixture: &Fixture, login: &Login) -> Vec<Point> {
     let [_, beside] = copies(fixture);
     let mut paths = strace::stored(fixture, "alice");
     paths.extend([fixture.state().join("generation"), fixture.state().join(".new.generation")]);
-    paths.extend([beside.with_file_name(".new.keyring.generation"), beside]);
+    paths.extend([draft_of(&beside), beside]);
     // Its directories.
     paths.extend([fixture.path("").components().collect()]);
     strace::record_login(login, &paths)

@@ -15,7 +15,7 @@ use totp_core::keyring::Keyring;
 use totp_core::login::{self, Rules};
 use totp_core::lost_lines::{NewCount, Pace};
 use totp_core::random::Secret;
-use totp_core::store::{Entries, Hold, KeyringLocks, Store as _};
+use totp_core::store::{Entries, Hold, KeyringLocks, Maintenance, Store as _, Users};
 use totp_core::user::{Account, User};
 use totp_host::audit_log::{AuditLog, Delivery};
 use totp_host::config_and_keyring;
@@ -108,7 +108,15 @@ impl Context {
 
     /// Whether there is an enrolment, intact or corrupt.
     pub(crate) fn is_enrolled(&self, account: &Account) -> bool {
-        !matches!(self.store.hold(&account.user, PATIENCE), Ok(Hold::NotEnrolled))
+        match self.store.hold(&account.user, PATIENCE) {
+            Ok(Hold::NotEnrolled) => false,
+            Ok(Hold::Held(_) | Hold::Busy) => true,
+            // A restored state refuses every hold, also that of an account that is not enrolled.
+            Err(_) if self.store.is_restored().unwrap_or(false) => {
+                !matches!(self.store.credential(&account.user), Ok(None))
+            }
+            Err(_) => true,
+        }
     }
 
     /// Takes the lock for a command that replaces the keyring or its keys; no other such command runs meanwhile.

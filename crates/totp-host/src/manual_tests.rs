@@ -25,7 +25,8 @@ fn files() -> (BTreeSet<String>, BTreeSet<String>) {
     // Directories that are named as a whole.
     let closed =
         [paths.state.join("spool"), paths.state.join("told"), runtime(TIMESTAMPS), runtime(ATTEMPTS)];
-    let generation = [paths.state.join("generation"), paths.keyring.with_extension("generation")];
+    let generation =
+        [paths.state.join("generation"), paths.keyring.with_file_name("keyring.var-lib-pam_totp.generation")];
     let cancelled = paths.state.join("cancelled/NAME");
     let files: Vec<_> =
         of_a_user.into_iter().chain(of_all).chain(closed).chain(generation).chain([cancelled]).collect();

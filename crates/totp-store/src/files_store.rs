@@ -36,7 +36,7 @@ use totp_core::user::User;
 /// The store at the paths of a config, whose ledgers have their MAC under `keys`. Opens and creates nothing yet.
 #[must_use]
 pub fn open(paths: &Paths, keys: Arc<dyn LedgerKeys>) -> FilesStore {
-    FilesStore::new(&paths.state, &paths.runtime, &paths.keyring.with_extension("generation"), keys)
+    FilesStore::new(&paths.state, &paths.runtime, &paths.keyring, keys)
 }
 
 /// The store: below `paths.state` of the config, and below `paths.runtime` for what ends with the boot.
@@ -51,8 +51,8 @@ pub struct FilesStore {
 impl FilesStore {
     /// Opens and creates nothing yet.
     #[must_use]
-    pub fn new(state: &Path, runtime: &Path, generation: &Path, keys: Arc<dyn LedgerKeys>) -> Self {
-        let generation = GenerationCopies::new(state, generation);
+    pub fn new(state: &Path, runtime: &Path, keyring: &Path, keys: Arc<dyn LedgerKeys>) -> Self {
+        let generation = GenerationCopies::new(state, keyring);
         Self { state: state.to_owned(), runtime: runtime.to_owned(), generation, keys }
     }
 

@@ -19,7 +19,7 @@ impl Fixture {
         let files = FilesStore::new(
             directory.path(),
             &directory.path().join("run"),
-            &directory.path().join("keyring.generation"),
+            &directory.path().join("keyring.toml"),
             Arc::new(AllKeys::default()),
         );
         files.prepare().unwrap();

@@ -6,6 +6,8 @@
 use crate::documents::replace_document;
 use crate::trusted_files::{Access, Directory, read_document};
 use crate::trusted_files::{LockMode, lock_directory};
+use std::fmt::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use totp_core::DocumentError;
@@ -17,6 +19,8 @@ use totp_core::store::{StorageProblem, StoreError};
 pub(crate) const GENERATION: &str = "generation";
 /// How long a command waits for another process that moves the generation.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How much of a state's path the name of the copy beside the keyring has, in bytes.
+const LONGEST_STATE_NAME: usize = 160;
 /// The kernel's id of this boot (random(4)).
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
@@ -30,8 +34,8 @@ pub(crate) struct GenerationCopies {
 
 impl GenerationCopies {
     /// Opens and creates nothing yet.
-    pub(crate) fn new(state: &Path, beside_keyring: &Path) -> Self {
-        Self { state: state.to_owned(), beside_keyring: beside_keyring.to_owned() }
+    pub(crate) fn new(state: &Path, keyring: &Path) -> Self {
+        Self { state: state.to_owned(), beside_keyring: beside_keyring(state, keyring) }
     }
 
     /// Refuses a state that was restored; otherwise moves the generation if a boot or a day has gone by.
@@ -166,6 +170,24 @@ impl GenerationCopies {
     }
 }
 
+/// The copy beside the keyring. Its name names the state, because two states may have one keyring:
+/// `keyring.var-lib-pam_totp.generation`. A `-` of the path itself is written `%2D`.
+fn beside_keyring(state: &Path, keyring: &Path) -> PathBuf {
+    let mut name = String::new();
+    for byte in state.as_os_str().as_bytes().iter().skip_while(|byte| **byte == b'/') {
+        match byte {
+            b'/' => name.push('-'),
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'_' | b'.' => name.push(char::from(*byte)),
+            _ => drop(write!(name, "%{byte:02X}")),
+        }
+    }
+    // The name of a file has at most 255 bytes.
+    let end = name.get(name.len().saturating_sub(LONGEST_STATE_NAME)..).unwrap_or_default();
+    let mut file = keyring.file_stem().unwrap_or_default().to_owned();
+    file.push(format!(".{end}.generation"));
+    keyring.with_file_name(file)
+}
+
 /// The boot and the day.
 struct Today {
     boot: String,
@@ -188,8 +210,10 @@ impl Today {
 
 #[cfg(test)]
 mod tests {
+    use super::beside_keyring;
     use crate::fixture::{Fixture, NOON, PHONE, alice, at, code, word};
     use std::fs;
+    use std::path::{Path, PathBuf};
     use totp_core::store::Entries;
 
     const PATIENCE: std::time::Duration = std::time::Duration::from_millis(50);
@@ -206,25 +230,27 @@ mod tests {
     }
 
     fn copies(fixture: &Fixture) -> [String; 2] {
-        ["generation", "keyring.generation"]
-            .map(|name| fs::read_to_string(fixture.file(name)).unwrap_or_default())
+        [fixture.file("generation"), outer(fixture)].map(|file| fs::read_to_string(file).unwrap_or_default())
+    }
+
+    fn outer(fixture: &Fixture) -> PathBuf {
+        fixture.store.generation.beside_keyring.clone()
     }
 
     /// As in a state that was stored at an earlier boot.
-    fn age(fixture: &Fixture, name: &str) {
-        let file = fixture.file(name);
-        let text = fs::read_to_string(&file).unwrap();
+    fn age(file: &Path) {
+        let text = fs::read_to_string(file).unwrap();
         let words: Vec<&str> = text.trim_end().split(' ').collect();
         let [a, b, c, number, _, day] = words[..] else { panic!("{text}") };
-        fs::write(&file, format!("{a} {b} {c} {number} 0123abcd {day}\n")).unwrap();
+        fs::write(file, format!("{a} {b} {c} {number} 0123abcd {day}\n")).unwrap();
     }
 
     #[test]
     fn a_restored_state_refuses_everyone_until_it_is_accepted() {
         let fixture = enrolled();
         let before = fs::read(fixture.file("generation")).unwrap();
-        age(&fixture, "generation");
-        age(&fixture, "keyring.generation");
+        age(&fixture.file("generation"));
+        age(&outer(&fixture));
         assert_eq!(login(&fixture, NOON + 30), "accepted phone");
         let [state, beside] = copies(&fixture);
         assert_eq!(state, beside);
@@ -249,15 +275,15 @@ mod tests {
     #[test]
     fn a_crash_between_the_copies_and_a_lost_one_beside_the_keyring_are_repaired() {
         let fixture = enrolled();
-        let behind = fs::read(fixture.file("keyring.generation")).unwrap();
-        age(&fixture, "generation");
-        age(&fixture, "keyring.generation");
+        let behind = fs::read(outer(&fixture)).unwrap();
+        age(&fixture.file("generation"));
+        age(&outer(&fixture));
         assert_eq!(login(&fixture, NOON + 30), "accepted phone");
-        fs::write(fixture.file("keyring.generation"), behind).unwrap();
+        fs::write(outer(&fixture), behind).unwrap();
         assert_eq!(login(&fixture, NOON + 60), "accepted phone");
         let [state, beside] = copies(&fixture);
         assert_eq!(state, beside);
-        fs::remove_file(fixture.file("keyring.generation")).unwrap();
+        fs::remove_file(outer(&fixture)).unwrap();
         assert_eq!(login(&fixture, NOON + 90), "accepted phone");
         let [state, beside] = copies(&fixture);
         assert_eq!(state, beside);
@@ -266,9 +292,11 @@ mod tests {
     #[test]
     fn where_the_copy_beside_the_keyring_cannot_be_written_logins_go_on() {
         let fixture = enrolled();
-        age(&fixture, "generation");
+        age(&fixture.file("generation"));
         // A directory in the place of its draft.
-        fs::create_dir(fixture.file(".new.keyring.generation")).unwrap();
+        let beside = outer(&fixture);
+        let draft = beside.with_file_name(format!(".new.{}", beside.file_name().unwrap().display()));
+        fs::create_dir(draft).unwrap();
         assert_eq!(login(&fixture, NOON + 30), "accepted phone");
         let [state, beside] = copies(&fixture);
         assert_ne!(state, beside);
@@ -279,12 +307,12 @@ mod tests {
     fn a_damaged_copy_beside_the_keyring_is_written_again() {
         let fixture = enrolled();
         for (damaged, then) in [("", 60), ("pam_totp generation 1 x\n", 120), ("\u{0}\u{0}\u{0}", 180)] {
-            fs::write(fixture.file("keyring.generation"), damaged).unwrap();
+            fs::write(outer(&fixture), damaged).unwrap();
             assert_eq!(login(&fixture, NOON + then), "accepted phone", "{damaged:?}");
             let [state, beside] = copies(&fixture);
             assert_eq!(state, beside, "{damaged:?}");
         }
-        fs::write(fixture.file("keyring.generation"), "pam_totp generation 2 9 0 0 x\n").unwrap();
+        fs::write(outer(&fixture), "pam_totp generation 2 9 0 0 x\n").unwrap();
         assert!(login(&fixture, NOON + 240).contains("later version"));
     }
 
@@ -305,5 +333,16 @@ mod tests {
         let [state, beside] = copies(&fixture);
         assert_eq!(state, beside);
         assert_ne!([state, beside], before);
+    }
+
+    #[test]
+    fn the_copy_beside_the_keyring_names_its_state() {
+        let named = |state: &str| beside_keyring(Path::new(state), Path::new("/etc/pam_totp/keyring.toml"));
+        let directory = Path::new("/etc/pam_totp");
+        assert_eq!(named("/var/lib/pam_totp"), directory.join("keyring.var-lib-pam_totp.generation"));
+        assert_eq!(named("/a-b/c d"), directory.join("keyring.a%2Db-c%20d.generation"));
+        assert_ne!(named("/a/b"), named("/a-b"));
+        let long = named(&format!("/{}", "a/\u{fc}".repeat(200)));
+        assert!(long.file_name().unwrap().len() < 200);
     }
 }

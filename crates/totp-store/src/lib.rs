@@ -65,8 +65,8 @@ mod conformance {
         let directory = tempfile::tempdir().unwrap();
         let (state, runtime) = (directory.path().join("state"), directory.path().join("run"));
         let keys = std::sync::Arc::new(totp_core::fixture::AllKeys::default());
-        let beside = directory.path().join("keyring.generation");
-        let store = crate::FilesStore::new(&state, &runtime, &beside, keys);
+        let keyring = directory.path().join("keyring.toml");
+        let store = crate::FilesStore::new(&state, &runtime, &keyring, keys);
         store.prepare().unwrap();
         (directory, store)
     }
