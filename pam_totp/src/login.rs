@@ -13,6 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 use totp_core::code::Answer;
 use totp_core::config::Config;
+use totp_core::lockout::Source;
 use totp_core::login::{Method, Reason, Refusal, Rules, Submission, Verdict};
 use totp_core::module_arguments::{Arguments, FirstPass};
 use totp_core::policy::Decision;
@@ -219,7 +220,15 @@ fn judge(
     // What was charged must reach the log.
     attempt.guard_from_caller();
     let rules = Rules::from(&attempt.config);
-    let submission = Submission { account, answer: &answer, rules: &rules, patience: PATIENCE };
+    let (source, has_first_factor) = (Source::Foreign, attempt.has_first_factor());
+    let submission = Submission {
+        account,
+        answer: &answer,
+        source: &source,
+        has_first_factor,
+        rules: &rules,
+        patience: PATIENCE,
+    };
     let verdict =
         totp_core::login::judge(store, &submission, &mut ModuleHost { attempt, store, account, keyring })?;
     if let Some(behind) = behind_password {

@@ -267,6 +267,10 @@ fn detailed(event: Event, reason: Reason) -> Event {
         Reason::Disabled => {
             event.field("hint", "too many wrong codes in a row: run totp-enroll unlock, or log in with a recovery code")
         }
+        Reason::OverBudget => event.field(
+            "hint",
+            "too much was guessed from unknown places this year: log in with a recovery code, or see totp-enroll status",
+        ),
         Reason::Busy => event.field("hint", "another process held the ledger for three seconds: find it in /proc/locks; if it is stopped, end it"),
         Reason::Wrong
         | Reason::Replayed

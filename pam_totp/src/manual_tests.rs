@@ -144,6 +144,7 @@ fn the_page_has_every_reason_of_a_refusal_and_no_other() {
         Reason::Limited(_) => Reason::Limited(wait),
         Reason::Locked(_) => Reason::Locked(wait),
         Reason::Disabled => Reason::Disabled,
+        Reason::OverBudget => Reason::OverBudget,
         Reason::NotEnrolled => Reason::NotEnrolled,
         Reason::UnknownUser => Reason::UnknownUser,
         Reason::Busy => Reason::Busy,

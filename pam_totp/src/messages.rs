@@ -54,6 +54,10 @@ pub(crate) fn refusal(Refusal { reason, next_code, .. }: &Refusal) -> Option<Str
             "Too many wrong codes; an administrator has to unlock this account. A recovery code still works."
                 .to_owned()
         }
+        Reason::OverBudget => {
+            "Too many wrong codes from unknown places; use a recovery code, or a place where you logged in before."
+                .to_owned()
+        }
         Reason::Busy => "Another login to this account is still running; try again.".to_owned(),
         Reason::ClockBack(_) => {
             "The clock of this machine was set back: tell its administrator. A recovery code still works."

@@ -27,7 +27,8 @@ fn a_refusal_says_how_long_to_wait() {
 #[test]
 fn only_what_the_user_has_to_check_is_shown() {
     let login = |method| Some(LastLogin { at: 1000, method });
-    let said = |login, wrong, device| since(&SinceLast { login, wrong, device, reset: None }, 8200);
+    let said =
+        |login, wrong, device| since(&SinceLast { login, wrong, device, ..SinceLast::default() }, 8200);
     assert_eq!(said(login(LoginMethod::Code(FactorKind::Totp)), 0, false), None);
     assert_eq!(
         said(login(LoginMethod::Code(FactorKind::Totp)), 1, true).unwrap(),

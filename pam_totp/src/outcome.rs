@@ -115,6 +115,7 @@ impl Outcome {
                     | Reason::Limited(_)
                     | Reason::Locked(_)
                     | Reason::Disabled
+                    | Reason::OverBudget
                     | Reason::NotEnrolled
                     | Reason::UnknownUser
                     | Reason::Busy => Pace::OneAMinute,
@@ -294,7 +295,8 @@ impl From<Outcome> for PamResultCode {
                 | Reason::Busy
                 | Reason::Limited(_)
                 | Reason::Locked(_)
-                | Reason::Disabled => Self::PAM_AUTH_ERR,
+                | Reason::Disabled
+                | Reason::OverBudget => Self::PAM_AUTH_ERR,
             },
             Outcome::Unrecorded { caller: None, .. } => Self::PAM_AUTH_ERR,
             Outcome::StillLocked { caller, .. } | Outcome::Unrecorded { caller: Some(caller), .. } => {
@@ -366,7 +368,9 @@ mod tests {
 
     #[test]
     fn what_could_not_be_recorded_is_answered_as_a_wrong_code_is() {
-        for as_wrong in [Reason::Wrong, Reason::Locked(Seconds(60)), Reason::Disabled].map(Refusal::from) {
+        for as_wrong in [Reason::Wrong, Reason::Locked(Seconds(60)), Reason::Disabled, Reason::OverBudget]
+            .map(Refusal::from)
+        {
             let unrecorded = Unrecorded { as_wrong, error: StoreError::Conflict };
             assert_eq!(
                 code(Outcome::Unrecorded { unrecorded, caller: None }),
@@ -378,7 +382,8 @@ mod tests {
     #[test]
     fn a_stranger_is_answered_like_a_wrong_code() {
         let wrong = code(Outcome::Refused(Reason::Wrong.into()));
-        let locked = [Reason::Limited(Seconds(1)), Reason::Locked(Seconds(1)), Reason::Disabled];
+        let locked =
+            [Reason::Limited(Seconds(1)), Reason::Locked(Seconds(1)), Reason::Disabled, Reason::OverBudget];
         let others = [Reason::UnknownUser, Reason::NotEnrolled, Reason::Malformed, Reason::Busy];
         for reason in locked.into_iter().chain(others) {
             assert_eq!(code(Outcome::Refused(reason.into())), wrong, "{reason:?}");

@@ -122,7 +122,10 @@ pub(crate) fn judge_answer(
     account: &Account,
     answer: &Answer,
 ) -> Result<Verdict, CommandError> {
-    let submission = Submission { account, answer, rules: &context.rules(), patience: PATIENCE };
+    // That sudo let the operator in says nothing of a first factor of this account.
+    let (source, has_first_factor) = (context.operator.source(), false);
+    let (rules, patience) = (&context.rules(), PATIENCE);
+    let submission = Submission { account, answer, source: &source, has_first_factor, rules, patience };
     match judge(&context.store, &submission, &mut CommandHost { context, keyring: None })? {
         Verdict::Refused(refusal) => match refusal.reason {
             Reason::NotEnrolled | Reason::UnknownUser => {
@@ -137,7 +140,8 @@ pub(crate) fn judge_answer(
             | Reason::Malformed
             | Reason::Limited(_)
             | Reason::Locked(_)
-            | Reason::Disabled => Ok(Verdict::Refused(refusal)),
+            | Reason::Disabled
+            | Reason::OverBudget => Ok(Verdict::Refused(refusal)),
         },
         verdict @ (Verdict::Accepted(_) | Verdict::Unrecorded(_)) => Ok(verdict),
     }
@@ -182,6 +186,7 @@ fn is_final(reason: Reason) -> bool {
         Reason::Limited(_)
         | Reason::Locked(_)
         | Reason::Disabled
+        | Reason::OverBudget
         | Reason::NotEnrolled
         | Reason::UnknownUser => true,
         Reason::Wrong
@@ -207,6 +212,7 @@ pub(crate) fn shown_reason(reason: Reason) -> Reason {
         | Reason::Limited(_)
         | Reason::Locked(_)
         | Reason::Disabled
+        | Reason::OverBudget
         | Reason::NotEnrolled
         | Reason::UnknownUser
         | Reason::Busy
@@ -237,6 +243,9 @@ pub(crate) fn explain(reason: Reason) -> String {
         }
         Reason::Disabled => {
             "too many wrong codes; use a recovery code, or ask an administrator to run \"totp-enroll unlock\"".to_owned()
+        }
+        Reason::OverBudget => {
+            "too many wrong codes; use a recovery code, or ask an administrator to run \"totp-enroll status\"".to_owned()
         }
         Reason::NotEnrolled | Reason::UnknownUser => "the account is not enrolled".to_owned(),
         Reason::Busy => "another login or command is using this enrolment; try again".to_owned(),

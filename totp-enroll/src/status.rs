@@ -214,11 +214,12 @@ impl EnrolmentReport {
         let Some(held) = context.hold(account)? else { return Ok(None) };
         let (credential, ledger) = (held.credential(), held.ledger());
         let now = machine::now()?.realtime;
-        let (state, wait_seconds) = match context.config.limit.state(ledger.failures(), now) {
+        let (state, wait_seconds) = match LockState::Open {
             LockState::Open => ("open", 0),
             LockState::Limited(wait) => ("limited", wait.0),
             LockState::Locked(wait) => ("locked", wait.0),
             LockState::Disabled => ("disabled", 0),
+            LockState::OverBudget => ("budget", 0),
         };
         let authenticators = credential.authenticators().iter().enumerate().map(|(place, authenticator)| {
             let factor = authenticator.factor();
@@ -243,7 +244,7 @@ impl EnrolmentReport {
             recovery_left: recovery_left(credential, ledger),
             recovery_kind: credential.recovery_kind().map(RecoveryKind::as_str),
             pending: (0..credential.authenticators().len()).any(|at| ledger.confirmed_at(at).is_none()),
-            wrong_in_a_row: ledger.failures().consecutive(),
+            wrong_in_a_row: ledger.guesses().wrong_codes(),
             state,
             wait_seconds,
             last_login: ledger

@@ -183,7 +183,7 @@ impl<X: Exclusion> History<X> {
     /// After a crash some charges may be lost; what is left is read back, since the model need not know which.
     fn forget_charges(&mut self) {
         let held = self.fixture.held();
-        let tries = held.ledger().failures();
+        let tries = &held.ledger().guesses.foreign;
         self.model.wrong = tries.recent.clone();
         self.model.consecutive = tries.consecutive();
         self.model.locked_at = tries.locked_at;
@@ -209,7 +209,9 @@ impl<X: Exclusion> History<X> {
                 assert!(!fresh || barred, "refused as {}: {which} {steps}", refusal.reason.as_str());
                 match refusal.reason {
                     Reason::Wrong | Reason::ClockOff(_) => self.model.charge(self.now.realtime),
-                    Reason::Limited(_) | Reason::Locked(_) | Reason::Disabled => assert!(barred),
+                    Reason::Limited(_) | Reason::Locked(_) | Reason::Disabled | Reason::OverBudget => {
+                        assert!(barred)
+                    }
                     Reason::Replayed | Reason::ClockBack(_) | Reason::BeforeBoot(_) => {}
                     Reason::Malformed | Reason::NotEnrolled | Reason::UnknownUser | Reason::Busy => {
                         panic!("no such refusal here")

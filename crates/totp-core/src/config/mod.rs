@@ -18,7 +18,7 @@ pub use values::{Config, Paths};
 use crate::account_recovery::ResetRules;
 use crate::document::{self, DocumentError, Field, ParseError, Ranged, Table, Value, word};
 use crate::factor::{Windows, totp};
-use crate::lockout::{Limit, MOST_ATTEMPTS};
+use crate::lockout::{Limit, MOST_ATTEMPTS, RiskRules, SourceRules};
 use crate::network::Network;
 use crate::policy::Policy;
 use crate::policy::device::{RememberMode, RememberRules};
@@ -131,6 +131,8 @@ impl Config {
                 lock_max: length(|limit| limit.lock_max, 86400),
                 disable_after: limit(|limit| limit.disable_after.map(|Ranged(n)| n), 100),
             },
+            risk: RiskRules::DEFAULT,
+            sources: SourceRules::default(),
             fail_delay: length(|limit| limit.fail_delay, 0),
             recovery_codes: recovery.0.codes.or(recovery.1.codes).map_or(10, |Ranged(n)| n as usize),
             warn_below: recovery.0.warn_below.or(recovery.1.warn_below).map_or(3, |Ranged(n)| n as usize),

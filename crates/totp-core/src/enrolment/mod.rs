@@ -13,6 +13,7 @@ use crate::enrolment::draft::{Confirmed, Draft};
 use crate::factor::{FactorKind, Windows};
 use crate::keyring::Keyring;
 use crate::ledger::{LastLogin, Ledger, LoginMethod, Progress, RecoveryMarks};
+use crate::lockout::{Guesses, RiskRules};
 use crate::random::Id;
 use crate::random::{Entropy, Secret};
 use crate::recovery::ScratchCode;
@@ -112,7 +113,9 @@ impl Prepared {
         permitted: ExpectedEnrolment,
     ) -> Result<Vec<Secret>, EnrolmentError> {
         check(permitted, &entry)?;
-        entry.commit(&self.credential, &self.ledger)?;
+        // The secret is another, but what was guessed within a year counts for the account.
+        let guesses = entry.ledger().map_or_else(Guesses::default, |old| old.guesses.carried_over());
+        entry.commit(&self.credential, &Ledger { guesses, ..self.ledger })?;
         Ok(self.codes)
     }
 
@@ -280,12 +283,24 @@ pub fn withdraw<E: Entry>(entry: E, permitted: ExpectedEnrolment) -> Result<(), 
 /// [`EnrolmentError`]; the ledger is then as it was.
 pub fn unlock<E: Entry>(entry: E, windows: &Windows, now: Now) -> Result<(), EnrolmentError> {
     let (credential, mut ledger) = sound(&entry)?;
-    ledger.failures.forgive();
+    ledger.guesses.forgive();
     for (progress, authenticator) in ledger.progress.iter_mut().zip(credential.authenticators()) {
         let usable = authenticator.factor().usable_by(windows, now);
         progress.used_up_to = progress.used_up_to.min(usable);
     }
     Ok(entry.record(&ledger)?)
+}
+
+/// Refills the budgets for guessing, and lifts every lock; returns what was used of the foreign budget, in units of 10⁻⁹.
+///
+/// # Errors
+/// [`EnrolmentError`]; the ledger is then as it was.
+pub fn refill_budget<E: Entry>(entry: E, risk: &RiskRules, now: Now) -> Result<u64, EnrolmentError> {
+    let (_, mut ledger) = sound(&entry)?;
+    ledger.guesses.forgive();
+    let used = ledger.guesses.refill(risk, now.realtime);
+    entry.record(&ledger)?;
+    Ok(used)
 }
 
 /// Whether the ledger of an enrolment is missing, broken, or lacks an entry for one of its authenticators.

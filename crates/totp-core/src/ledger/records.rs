@@ -9,7 +9,10 @@ use crate::account_recovery::ResetNotice;
 use crate::credential::MOST_AUTHENTICATORS;
 use crate::factor::FactorKind;
 use crate::ledger::{LastLogin, Ledger, LoginMethod, Progress, RecoveryMarks};
-use crate::lockout::{Failures, MOST_ATTEMPTS};
+use crate::lockout::budget::{ForeignBudget, TryBudget};
+use crate::lockout::guesses::{MOST_ROWS, Row, SinceAccepted};
+use crate::lockout::source::{self, RowKind};
+use crate::lockout::{Failures, Guesses, MOST_ATTEMPTS};
 use crate::lost_lines::LostLines;
 use crate::policy::device::{Device, MOST_DEVICES, Mark};
 use crate::random::Id;
@@ -22,6 +25,8 @@ const LAST_LOGIN: u8 = 4;
 const DEVICE: u8 = 5;
 const RESET_NOTICE: u8 = 6;
 const LOST_LINES: u8 = 7;
+const SOURCE: u8 = 8;
+const BUDGET: u8 = 10;
 
 /// The number of a login by a recovery code, distinct from those of the kinds of factor ([`FactorKind::number`]).
 const RECOVERY_CODE: u8 = 2;
@@ -61,8 +66,9 @@ pub(super) fn encode(ledger: &Ledger) -> Vec<u8> {
     for Progress { used_up_to, confirmed_at } in &ledger.progress {
         records.add(FACTOR, [used_up_to.to_be_bytes(), confirmed_at.to_be_bytes()].as_flattened());
     }
-    if ledger.failures != Failures::default() {
-        let Failures { recent, consecutive, locked_at, locked_until } = &ledger.failures;
+    let guesses = &ledger.guesses;
+    if guesses.foreign != Failures::default() {
+        let Failures { recent, consecutive, locked_at, locked_until } = &guesses.foreign;
         let mut content = consecutive.to_be_bytes().to_vec();
         for time in [locked_at, locked_until].into_iter().chain(recent.iter().take(MOST_ATTEMPTS)) {
             content.extend(time.to_be_bytes());
@@ -101,7 +107,42 @@ pub(super) fn encode(ledger: &Ledger) -> Vec<u8> {
         let LostLines { count, counted_at } = ledger.lost_lines;
         records.add(LOST_LINES, &[&count.to_be_bytes()[..], &counted_at.to_be_bytes()].concat());
     }
+    for row in guesses.rows.iter().filter(|row| !row.is_blank()).take(MOST_ROWS) {
+        records.add(SOURCE, &encode_row(row));
+    }
+    if let Some(ForeignBudget { used, unproven, leaked_until, risk }) = guesses.budget {
+        let SinceAccepted { wrong, foreign, places } = guesses.since_accepted;
+        let mut content = [used, leaked_until, unproven, risk].map(u64::to_be_bytes).as_flattened().to_vec();
+        content.extend([wrong, foreign].map(u32::to_be_bytes).as_flattened());
+        content.extend([places, guesses.forgets_from].map(u64::to_be_bytes).as_flattened());
+        content.push(guesses.told_quarters);
+        records.add(BUDGET, &content);
+    }
     records.0
+}
+
+fn encode_row(row: &Row) -> Vec<u8> {
+    let Row { kind, mark, days, last_day, first_seen, last_seen, budget, failures } = row;
+    let mut content = mark.0.to_vec();
+    content.extend([kind.number(), *days]);
+    content.extend([first_seen, last_seen].map(|minute| minute.to_be_bytes()).as_flattened());
+    content.extend(last_day.to_be_bytes());
+    content.extend([budget.used, budget.leaked_until].map(u32::to_be_bytes).as_flattened());
+    if *failures == Failures::default() {
+        return content;
+    }
+    let Failures { recent, consecutive, locked_at, locked_until } = failures;
+    content.extend(consecutive.to_be_bytes());
+    content.extend([locked_at, locked_until].map(|time| time.to_be_bytes()).as_flattened());
+    // The latest, then how long before it each of the others was.
+    if let Some((latest, earlier)) = recent.split_last() {
+        content.extend(latest.to_be_bytes());
+        for time in earlier.iter().rev().take(MOST_ATTEMPTS.saturating_sub(1)) {
+            let before = u32::try_from(latest.saturating_sub(*time)).unwrap_or(u32::MAX);
+            content.extend(before.to_be_bytes());
+        }
+    }
+    content
 }
 
 /// The ledger of `credential` with these records.
@@ -116,7 +157,7 @@ pub(super) fn decode(credential: Id, records: &[u8]) -> Result<Ledger, RecordErr
         let (kind, content) = rest.record().ok_or(RecordError::Malformed)?;
         // Some may be there several times; the others are refused a second time below.
         let again = kind == before;
-        if kind < before || (again && !matches!(kind, FACTOR | DEVICE)) {
+        if kind < before || (again && !matches!(kind, FACTOR | DEVICE | SOURCE)) {
             return Err(RecordError::Malformed);
         }
         before = kind;
@@ -129,15 +170,19 @@ pub(super) fn decode(credential: Id, records: &[u8]) -> Result<Ledger, RecordErr
 fn read(kind: u8, mut fields: Fields<'_>, ledger: &mut Ledger) -> Result<(), RecordError> {
     let read = match kind {
         FACTOR => progress(&mut fields).map(|progress| ledger.progress.push(progress)),
-        FAILURES => failures(&mut fields).map(|failures| ledger.failures = failures),
+        FAILURES => failures(&mut fields).map(|failures| ledger.guesses.foreign = failures),
         RECOVERY => recovery(&mut fields).map(|recovery| ledger.recovery = recovery),
         LAST_LOGIN => last_login(&mut fields).map(|last| ledger.last_login = Some(last)),
         DEVICE => device(&mut fields).map(|device| ledger.devices.push(device)),
         RESET_NOTICE => reset_notice(&mut fields).map(|notice| ledger.notice = Some(notice)),
         LOST_LINES => lost_lines(&mut fields).map(|lost| ledger.lost_lines = lost),
+        SOURCE => row(&mut fields).map(|row| ledger.guesses.rows.push(row)),
+        BUDGET => budget(&mut fields, &mut ledger.guesses),
         unknown => return Err(RecordError::Unknown(unknown)),
     };
-    let fits = ledger.progress.len() <= MOST_AUTHENTICATORS && ledger.devices.len() <= MOST_DEVICES;
+    let fits = ledger.progress.len() <= MOST_AUTHENTICATORS
+        && ledger.devices.len() <= MOST_DEVICES
+        && ledger.guesses.rows.len() <= MOST_ROWS;
     read.filter(|()| fields.0.is_empty() && fits).ok_or(RecordError::Malformed)
 }
 
@@ -193,6 +238,43 @@ fn lost_lines(fields: &mut Fields<'_>) -> Option<LostLines> {
     let lost = LostLines { count: fields.u32()?, counted_at: fields.u64()? };
     // Without any there is no record.
     Some(lost).filter(|lost| lost.count != 0)
+}
+
+fn row(fields: &mut Fields<'_>) -> Option<Row> {
+    let mark = source::Mark(fields.array()?);
+    let [kind, days] = fields.array()?;
+    let kind = RowKind::of_number(kind)?;
+    let (first_seen, last_seen, last_day) = (fields.u32()?, fields.u32()?, fields.u16()?);
+    let budget = TryBudget { used: fields.u32()?, leaked_until: fields.u32()? };
+    let mut failures = Failures::default();
+    if !fields.0.is_empty() {
+        (failures.consecutive, failures.locked_at, failures.locked_until) =
+            (fields.u32()?, fields.u64()?, fields.u64()?);
+        if !fields.0.is_empty() {
+            let latest = fields.u64()?;
+            failures.recent.push(latest);
+            while !fields.0.is_empty() && failures.recent.len() < MOST_ATTEMPTS {
+                failures.recent.push(latest.checked_sub(fields.u32()?.into())?);
+            }
+            failures.recent.reverse();
+        }
+        // Without any there are none of these fields.
+        if failures == Failures::default() {
+            return None;
+        }
+    }
+    let row = Row { kind, mark, days, last_day, first_seen, last_seen, budget, failures };
+    Some(row).filter(|row| !row.is_blank())
+}
+
+fn budget(fields: &mut Fields<'_>, guesses: &mut Guesses) -> Option<()> {
+    let (used, leaked_until, unproven, risk) = (fields.u64()?, fields.u64()?, fields.u64()?, fields.u64()?);
+    guesses.budget = Some(ForeignBudget { used, unproven, leaked_until, risk });
+    let (wrong, foreign) = (fields.u32()?, fields.u32()?);
+    guesses.since_accepted = SinceAccepted { wrong, foreign, places: fields.u64()? };
+    guesses.forgets_from = fields.u64()?;
+    [guesses.told_quarters] = fields.array()?;
+    Some(())
 }
 
 /// Records as they are written.
@@ -265,7 +347,10 @@ mod tests {
         // A phone and a spare, five wrong codes, three used recovery codes, two devices.
         let device = Device { mark: Mark([7; 32]), since: 1, until: 2, last_used: 3, uses: 4 };
         let ledger = Ledger {
-            failures: Failures { recent: vec![9; 5], consecutive: 5, locked_at: 0, locked_until: 0 },
+            guesses: Guesses {
+                foreign: Failures { recent: vec![9; 5], consecutive: 5, locked_at: 0, locked_until: 0 },
+                ..Guesses::default()
+            },
             recovery: RecoveryMarks { set: ALICE, used: std::array::from_fn(|at| u64::from(at < 3)) },
             last_login: Some(LastLogin { at: 9, method: LoginMethod::RecoveryCode }),
             devices: vec![device; 2],
@@ -281,8 +366,8 @@ mod tests {
     #[test]
     fn a_record_of_an_unknown_type_is_refused_by_its_number() {
         let mut bytes = encode(&Ledger::of(ALICE, vec![Progress::default()]));
-        bytes.extend([8, 0, 1, 9]);
-        assert_eq!(decode(ALICE, &bytes), Err(RecordError::Unknown(8)));
+        bytes.extend([9, 0, 1, 9]);
+        assert_eq!(decode(ALICE, &bytes), Err(RecordError::Unknown(9)));
     }
 
     #[test]

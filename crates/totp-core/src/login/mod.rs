@@ -7,6 +7,7 @@ mod line_count;
 #[cfg(test)]
 mod moved_in_tests;
 mod sealed_verdict;
+mod source_confirmed;
 #[cfg(test)]
 mod store_tests;
 #[cfg(test)]
@@ -14,7 +15,8 @@ mod tests;
 mod verdict;
 
 pub use line_count::count_lines;
-pub use verdict::{JudgeError, Method, Reason, Refusal, SinceLast, Unrecorded};
+pub use source_confirmed::{UnconfirmedSource, confirm_source};
+pub use verdict::{ForeignTries, JudgeError, Method, Reason, Refusal, SinceLast, Unrecorded};
 pub use verified::Verified;
 
 use crate::code::Answer;
@@ -23,7 +25,7 @@ use crate::credential::Credential;
 use crate::factor::Windows;
 use crate::keyring::Keyring;
 use crate::ledger::LoginMethod;
-use crate::lockout::Limit;
+use crate::lockout::{Limit, RiskRules, Source};
 use crate::store::{Charging, Durability, Held, Hold, Store, StoreError};
 use crate::time::Now;
 use crate::user::{Account, User};
@@ -41,11 +43,13 @@ pub struct Rules {
     pub windows: Windows,
     /// The limit on attempts.
     pub limit: Limit,
+    /// How much guessing is allowed within a year.
+    pub risk: RiskRules,
 }
 
 impl From<&Config> for Rules {
     fn from(config: &Config) -> Self {
-        Self { windows: config.windows(), limit: config.limit }
+        Self { windows: config.windows(), limit: config.limit, risk: config.risk }
     }
 }
 
@@ -56,6 +60,10 @@ pub struct Submission<'a> {
     pub account: &'a Account,
     /// What was typed.
     pub answer: &'a Answer,
+    /// Where it comes from.
+    pub source: &'a Source,
+    /// Whether a first factor is known to have passed.
+    pub has_first_factor: bool,
     /// The rules that apply.
     pub rules: &'a Rules,
     /// How long to wait for another process that holds the user.
@@ -115,6 +123,7 @@ impl From<Reason> for Verdict {
 mod verified {
     use super::sealed_verdict::{Decided, SealedVerdict};
     use super::{JudgeError, Method, Reason, Refusal, SinceLast, Verdict};
+    use crate::lockout::guesses::Charged;
     use crate::random::Id;
     use crate::store::Held;
 
@@ -156,9 +165,9 @@ mod verified {
             Decided::Failed(error) => return Err(error),
             Decided::Unrecorded(unrecorded) => Verdict::Unrecorded(unrecorded),
             // Done after the record: it only tells the log whether a clock is off.
-            Decided::Wrong { lock, search } => {
+            Decided::Wrong { charged: Charged { lock, warning }, search } => {
                 let reason = search.run().map_or(Reason::Wrong, Reason::ClockOff);
-                Verdict::Refused(Refusal { reason, lock, next_code: None })
+                Verdict::Refused(Refusal { reason, lock, warning, next_code: None })
             }
         })
     }
@@ -239,8 +248,10 @@ fn question<'a>(
     now: Now,
     keyring: &'a Keyring,
 ) -> Question<'a> {
-    let Submission { account, answer, rules: Rules { windows, limit }, .. } = *submission;
-    Question { credential, account, answer, now, windows, limit, keyring }
+    let Submission {
+        account, answer, source, has_first_factor, rules: Rules { windows, limit, risk }, ..
+    } = *submission;
+    Question { credential, account, answer, source, has_first_factor, now, windows, limit, risk, keyring }
 }
 
 /// Runs `act` with the held enrolment of `user`, with the clock and the keyring read after the hold. If another process

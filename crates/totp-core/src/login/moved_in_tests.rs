@@ -63,7 +63,7 @@ fn a_scratch_code_ends_the_row_of_wrong_ones_and_not_the_window<X: Exclusion>() 
     assert_eq!(word(fixture.login(PAPER, at(NOON))), "scratched 1");
     assert_eq!(word(fixture.login(b"000000", at(NOON))), "wrong");
     assert_eq!(word(fixture.login(MORE_PAPER, at(NOON))), "limited");
-    assert_eq!(fixture.held().ledger().failures().consecutive(), 1);
+    assert_eq!(fixture.held().ledger().guesses().wrong_codes(), 1);
 }
 
 fn a_look_that_fails_half_way_is_charged<X: Exclusion>() {
@@ -79,7 +79,7 @@ fn a_look_that_fails_half_way_is_charged<X: Exclusion>() {
     });
     for wrong in 1..=4 {
         assert!(fixture.login(b"10000000", at(NOON)).is_err());
-        assert_eq!(fixture.held().ledger().failures().consecutive(), wrong);
+        assert_eq!(fixture.held().ledger().guesses().wrong_codes(), wrong);
     }
     assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
 }

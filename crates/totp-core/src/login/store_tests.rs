@@ -7,6 +7,7 @@ use crate::code::Answer;
 use crate::fixture::{FixedHost, Fixture, NOON, PHONE, alice, at, code, rules, word};
 use crate::keyring::tests::{keyring, with_new_key};
 use crate::ledger::Ledger;
+use crate::lockout::Source;
 use crate::store::Durability;
 use crate::store::memory::{Comparing, Exclusion, Locking, Memory, MemoryHeld, in_both_modes};
 use std::cell::Cell;
@@ -88,7 +89,7 @@ fn a_login_that_dies_before_its_verdict_is_written_has_been_charged() {
     for wrong in 1..=5 {
         let unrecorded = "unrecorded: /ledgers/alice: cannot write: I/O error";
         assert_eq!(word(after(&fixture, 1, &code(PHONE, NOON))), unrecorded);
-        assert_eq!(fixture.held().ledger().failures().consecutive(), wrong);
+        assert_eq!(fixture.held().ledger().guesses().wrong_codes(), wrong);
     }
     assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "limited");
 }
@@ -189,8 +190,14 @@ impl Host for CountingHost<'_> {
 fn overtaken(fixture: &Fixture<Memory<Comparing>>, others: usize, between: &dyn Fn()) -> (String, u64) {
     let store = Overtaken { store: fixture.store.clone(), others: Cell::new(others), between };
     let answer = Answer::recognise(&code(PHONE, NOON)).unwrap();
-    let submission =
-        Submission { account: &alice(), answer: &answer, rules: &rules(), patience: Duration::ZERO };
+    let submission = Submission {
+        account: &alice(),
+        answer: &answer,
+        source: &Source::Foreign,
+        has_first_factor: true,
+        rules: &rules(),
+        patience: Duration::ZERO,
+    };
     let mut host = CountingHost(FixedHost { now: at(NOON), keyring: &fixture.keyring }, 0);
     let verdict = judge(&store, &submission, &mut host);
     (word(verdict), host.1)
@@ -233,8 +240,14 @@ fn at_once<X: Exclusion + Send + Sync>(fixture: &Fixture<Memory<X>>, typed: &[Ve
                     let answer = Answer::recognise(typed).unwrap();
                     let (account, rules) = (alice(), rules());
                     let patience = Duration::from_secs(60);
-                    let submission =
-                        Submission { account: &account, answer: &answer, rules: &rules, patience };
+                    let submission = Submission {
+                        account: &account,
+                        answer: &answer,
+                        source: &Source::Foreign,
+                        has_first_factor: true,
+                        rules: &rules,
+                        patience,
+                    };
                     let keyring = keyring();
                     barrier.wait();
                     word(judge(
@@ -267,7 +280,7 @@ fn many_wrong_codes_at_once_are_judged_up_to_the_limit<X: Exclusion + Send + Syn
         let judged = told.iter().filter(|word| *word == "wrong").count();
         assert!((1..=5).contains(&judged), "{told:?}");
         assert!(told.iter().all(|word| ["busy", "limited", "wrong"].contains(&word.as_str())), "{told:?}");
-        assert_eq!(fixture.held().ledger().failures().consecutive() as usize, judged);
+        assert_eq!(fixture.held().ledger().guesses().wrong_codes() as usize, judged);
     }
 }
 
@@ -296,8 +309,14 @@ fn a_keyring_that_lacks_a_key_of_the_credential_is_read_anew<X: Exclusion>() {
     fixture.keyring = with_new_key(&old);
     fixture.enrol(PHONE);
     let answer = Answer::recognise(&code(PHONE, NOON)).unwrap();
-    let submission =
-        Submission { account: &alice(), answer: &answer, rules: &rules(), patience: Duration::ZERO };
+    let submission = Submission {
+        account: &alice(),
+        answer: &answer,
+        source: &Source::Foreign,
+        has_first_factor: true,
+        rules: &rules(),
+        patience: Duration::ZERO,
+    };
     let verdict = judge(&fixture.store, &submission, &mut Rotated(old, Some(with_new_key(&keyring()))));
     assert_eq!(word(verdict), "accepted phone");
 }

@@ -1,4 +1,15 @@
 //! The limit on wrong codes: how many attempts in what time, and the locks that follow (NIST SP 800-63B section 5.2.2).
+//!
+//! [`Failures`] are the wrong codes of one source. [`guesses`] has those of all sources of an account, [`source`] says what a source is,
+//! and [`budget`] how much guessing is judged within a year.
+
+pub mod budget;
+pub mod guesses;
+pub mod source;
+
+pub use budget::{MOST_SAVED_TRIES, RiskRules};
+pub use guesses::{Guesses, Warning};
+pub use source::{Place, RowKind, Source, SourceRules};
 
 use crate::time::Seconds;
 
@@ -22,7 +33,7 @@ pub struct Limit {
     pub disable_after: u32,
 }
 
-/// The wrong codes of one user, as the ledger keeps them.
+/// The wrong codes of one source, as the ledger keeps them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Failures {
     /// When the latest wrong codes were given, seconds since 1970, oldest first, at most [`MOST_ATTEMPTS`].
@@ -46,6 +57,8 @@ pub enum LockState {
     Locked(Seconds),
     /// Disabled until a recovery code or an administrator lifts it.
     Disabled,
+    /// The year's budget for guessing is used up: no code that can be guessed is looked at.
+    OverBudget,
 }
 
 impl Limit {
