@@ -188,7 +188,7 @@ fn keys_init_with_a_failing_call_leaves_a_whole_keyring_or_none() {
     let nothing_yet = || {
         drop(fs::remove_file(fixture.keyring()));
         drop(fs::remove_dir_all(fixture.state()));
-        drop(fs::remove_file(fixture.keyring().with_extension("generation")));
+        drop(fs::remove_file(fixture.generation_beside_keyring()));
     };
     each_call_fails(&fixture, &init, &ERRORS, nothing_yet, |done, case| {
         let made = fs::read(fixture.keyring()).ok();

@@ -195,7 +195,7 @@ fn keys_init_killed_leaves_a_whole_keyring_or_none() {
     let nothing_yet = || {
         let _ = fs::remove_file(fixture.keyring());
         let _ = fs::remove_dir_all(fixture.state());
-        let _ = fs::remove_file(fixture.keyring().with_extension("generation"));
+        let _ = fs::remove_file(fixture.generation_beside_keyring());
     };
     nothing_yet();
     let points = strace::record(&fixture.command(&init), &[&fixture.path("")]);
