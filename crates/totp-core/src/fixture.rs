@@ -17,8 +17,8 @@ use crate::factor::FactorKind;
 use crate::factor::totp::{Algorithm, Parameters};
 use crate::keyring::{Keyring, LedgerKey};
 use crate::ledger::{LastLogin, Ledger, LoginMethod};
-use crate::lockout::Source;
 use crate::lockout::budget::ForeignBudget;
+use crate::lockout::{Failures, RiskRules, Source};
 use crate::login::{Host, JudgeError, Method, Refusal, Rules, Submission, Verdict, judge};
 use crate::policy::device::{self, Device, MOST_DEVICES, Mark};
 use crate::random::{Entropy, EntropyError, Secret};
@@ -345,6 +345,15 @@ pub fn once_more_wrong(mut ledger: Ledger) -> Ledger {
 pub fn wrong_codes(ledger: &Ledger) -> (Vec<u64>, u32, u64, u64) {
     let tries = &ledger.guesses.foreign;
     (tries.recent.clone(), tries.consecutive, tries.locked_at, tries.locked_until)
+}
+
+/// The failures of foreign sources, as they stand and as the next login at `now` finds them.
+#[must_use]
+pub fn foreign_failures(ledger: &Ledger, now: u64) -> [Failures; 2] {
+    let mut later = ledger.guesses.clone();
+    later.settle(now);
+    later.bring_up_to(&RiskRules::DEFAULT, || 3000, now);
+    [ledger.guesses.foreign.clone(), later.foreign]
 }
 
 /// The ledger with one more remembered device, which has its place whatever devices there are, and is found for as long as it is
