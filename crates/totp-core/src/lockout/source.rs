@@ -193,14 +193,14 @@ impl Source {
                 Identity { own: Some((RowKind::LocalUid, mark)), key: None, place: mark.place() }
             }
             (Self::Remote { key, place }, Some(secret)) => {
-                let hash = Hash { user, credential, secret };
-                let mark = hash.mark(key.as_deref(), Some(&place.name));
+                let marks = Marks::of(user, credential, secret, key.as_deref());
+                let mark = marks.at(Some(&place.name));
                 let own = match (key, place.is_shared) {
                     (None, true) => None,
                     (None, false) => Some((RowKind::Address, mark)),
                     (Some(_), _) => Some((RowKind::KeyAtAddress, mark)),
                 };
-                let key = key.as_deref().map(|key| hash.mark(Some(key), None));
+                let key = key.is_some().then(|| marks.at(None));
                 Identity { own, key, place: mark.place() }
             }
         }
@@ -212,33 +212,38 @@ impl Identity {
     pub(crate) const FOREIGN: Self = Self { own: None, key: None, place: 0 };
 }
 
-struct Hash<'a> {
-    user: &'a User,
-    credential: Id,
-    secret: &'a Secret,
-}
+/// What the marks of one key, or of none, have in common; it is hashed once.
+struct Marks(Hmac<Sha256>);
 
-impl Hash<'_> {
-    fn mark(&self, key: Option<&str>, place: Option<&str>) -> Mark {
+impl Marks {
+    fn of(user: &User, credential: Id, secret: &Secret, key: Option<&str>) -> Self {
         #[expect(clippy::expect_used, reason = "HMAC takes a key of any length (RFC 2104 section 3)")]
-        let mut mac =
-            <Hmac<Sha256> as KeyInit>::new_from_slice(self.secret.expose()).expect("any key length");
+        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(secret.expose()).expect("any key length");
         // Each field is preceded by its length, so that different fields never give the same bytes.
-        for part in [PURPOSE, self.user.as_str().as_bytes(), self.credential.bytes()] {
+        for part in [PURPOSE, user.as_str().as_bytes(), credential.bytes()] {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part);
         }
-        for part in [key, place] {
-            // A missing part differs from an empty one.
-            mac.update(&[u8::from(part.is_some())]);
-            let part = part.unwrap_or_default();
-            mac.update(&(part.len() as u64).to_be_bytes());
-            mac.update(part.as_bytes());
-        }
+        add(&mut mac, key);
+        Self(mac)
+    }
+
+    /// The mark at a place; `None`: at all places that have none of their own.
+    fn at(&self, place: Option<&str>) -> Mark {
+        let mut mac = self.0.clone();
+        add(&mut mac, place);
         let mut mark = [0; 12];
         mark.copy_from_slice(mac.finalize().into_bytes().split_at(12).0);
         Mark(mark)
     }
+}
+
+/// A missing part differs from an empty one.
+fn add(mac: &mut Hmac<Sha256>, part: Option<&str>) {
+    mac.update(&[u8::from(part.is_some())]);
+    let part = part.unwrap_or_default();
+    mac.update(&(part.len() as u64).to_be_bytes());
+    mac.update(part.as_bytes());
 }
 
 impl Mark {
