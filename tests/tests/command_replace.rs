@@ -3,7 +3,7 @@
 use acceptance::clock::THEN;
 use acceptance::enroll_command::{self, ASKS_FOR_A_CODE, ASKS_FOR_A_PRESENT_CODE, asks_for_the_name};
 use acceptance::fixture::Fixture;
-use acceptance::login::PamCode;
+use acceptance::login::{Login, PamCode};
 use acceptance::terminal::Terminal;
 
 #[test]
@@ -167,7 +167,9 @@ fn wrong_present_codes_count_against_the_limit() {
         terminal.types(&code);
     }
     assert_eq!(terminal.end().status, 1);
-    assert_eq!(fixture.login_with_code("alice").code(), PamCode::AUTH_ERR);
+    // As through sudo: the same source as the command's.
+    let login = Login { ruser: Some(b"alice".to_vec()), ..fixture.login_with_code("alice") };
+    assert_eq!(login.code(), PamCode::AUTH_ERR);
     assert_eq!(fixture.journal.last().what(), "refused limited");
 }
 

@@ -185,7 +185,8 @@ impl Source {
     ) -> Identity {
         match (self, secret) {
             (Self::Foreign, _) | (Self::Remote { .. }, None) => Identity::FOREIGN,
-            (Self::Local(of), _) if Some(*of) == uid => {
+            // Programs of root that no one started, such as login at a console, say nothing of who asks: also for root itself.
+            (Self::Local(of), _) if *of != 0 && Some(*of) == uid => {
                 Identity { own: Some((RowKind::Own, Mark::OWN)), ..Identity::FOREIGN }
             }
             (Self::Local(of), _) => {
