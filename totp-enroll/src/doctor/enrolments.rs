@@ -1,6 +1,7 @@
 //! Checks every enrolment: it can be read, belongs to the account that has the name now, and its keys are in the keyring.
 
 use super::finding::{Finding, described};
+use super::guessing;
 use crate::account::{self, Unknown};
 use crate::context;
 use crate::output;
@@ -134,6 +135,7 @@ impl EnrolmentCheck<'_> {
             self.few.push(user.as_str().to_owned());
         }
         let Ok(now) = machine::now() else { return };
+        guessing::budget(user.as_str(), ledger, &self.config.risk, now.realtime, self.findings);
         if let Some(last) = ledger.last_login().filter(|last| last.at > now.realtime.saturating_add(AHEAD)) {
             self.findings.push(
                 Finding::serious(

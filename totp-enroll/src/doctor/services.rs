@@ -28,6 +28,8 @@ pub(crate) struct Service {
     pub(crate) modules: Vec<PathBuf>,
     /// Password and code are typed at one prompt and split.
     pub(crate) forward_pass: bool,
+    /// A login that passed no first factor can have a code judged.
+    pub(crate) judges_before_first_factor: bool,
 }
 
 /// The config that this command uses, and the file that `--config` named.
@@ -103,6 +105,7 @@ fn add(services: &mut Vec<Service>, other: Service) {
             service.one_factor |= other.one_factor;
             service.no_factor |= other.no_factor;
             service.forward_pass |= other.forward_pass;
+            service.judges_before_first_factor |= other.judges_before_first_factor;
             service.config = service.config.take().or(other.config);
             service.modules.extend(other.modules);
         }
@@ -199,7 +202,21 @@ fn examined(
     let modules = lines.iter().filter_map(|line| stack::module_file(&line.handler.module)).collect();
     let forward_pass =
         lines.iter().any(|line| line.arguments.as_ref().is_some_and(|arguments| arguments.forward_pass));
-    Some(Service { name: name.to_owned(), asks, one_factor, no_factor, config, modules, forward_pass })
+    // A code alone at sshd comes after a key: doctor/sshd.rs finds a login without one.
+    let judges_before_first_factor = forward_pass
+        || one_factor && name != "sshd"
+        || !bypasses::asks_before_a_first_factor(&stack).is_empty();
+    let name = name.to_owned();
+    Some(Service {
+        name,
+        asks,
+        one_factor,
+        no_factor,
+        config,
+        modules,
+        forward_pass,
+        judges_before_first_factor,
+    })
 }
 
 /// An auth line with pam_totp.so; no arguments or config if they cannot be read.

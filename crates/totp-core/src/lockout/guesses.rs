@@ -201,6 +201,24 @@ impl Guesses {
         budget
     }
 
+    /// How much of the foreign budget is used at `now` (seconds since 1970), in percent, rounded up.
+    #[must_use]
+    pub fn foreign_used_percent(&self, risk: &RiskRules, now: u64) -> u8 {
+        let Some(mut budget) = self.budget else { return 0 };
+        budget.leak(risk.yearly_risk, now);
+        let used = budget.used_units().saturating_mul(100);
+        match budget.capacity() {
+            0 => 100,
+            capacity => u8::try_from(used.div_ceil(capacity)).unwrap_or(100).min(100),
+        }
+    }
+
+    /// Up to when the foreign budget has leaked, in seconds since 1970: later than now if the clock was set back.
+    #[must_use]
+    pub fn foreign_leaked_until(&self) -> Option<u64> {
+        self.budget.map(|budget| budget.leaked_until)
+    }
+
     /// How many wrong codes came from all sources since the last accepted answer from anywhere.
     #[must_use]
     pub fn wrong_codes(&self) -> u32 {

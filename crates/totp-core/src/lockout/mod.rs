@@ -151,6 +151,9 @@ impl Failures {
 }
 
 #[cfg(test)]
+mod foreign_use_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
