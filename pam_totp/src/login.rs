@@ -54,7 +54,7 @@ fn log_in(pamh: &mut PamHandle, words: &[&[u8]], flags: PamFlag) -> Outcome {
     let attempt = &mut Attempt::new(arguments, config, keyring, &request, flags);
     let mut outcome = caught(|| decide(pamh, attempt, &store));
     if let Err(login_error) = log(attempt, &store, &outcome) {
-        return login_error;
+        return *login_error;
     }
     if let Some(refusal) = locked_after_first_factor(attempt, &outcome) {
         outcome = caught(|| ask_for_recovery_code(pamh, attempt, &store, &refusal));
@@ -62,7 +62,7 @@ fn log_in(pamh: &mut PamHandle, words: &[&[u8]], flags: PamFlag) -> Outcome {
         if !matches!(outcome, Outcome::Unanswered(Unanswered::RecoveryCode))
             && let Err(login_error) = log(attempt, &store, &outcome)
         {
-            return login_error;
+            return *login_error;
         }
     }
     // Nothing that happens from here on changes the outcome, except that the program cannot be left with root's real uid.
@@ -70,7 +70,7 @@ fn log_in(pamh: &mut PamHandle, words: &[&[u8]], flags: PamFlag) -> Outcome {
     attempt.audit.send_again();
     attempt.count_lost_lines(&store, outcome.pace_of_lost_lines());
     if let Err(login_error) = restore_caller(attempt) {
-        return login_error;
+        return *login_error;
     }
     if (outcome.refusal().is_some() || matches!(outcome, Outcome::Unanswered(_)))
         && attempt.config.fail_delay > Seconds(0)
@@ -304,11 +304,11 @@ fn after_first_pass(
         attempt.restore_caller()?;
         return Ok(Continue(()));
     }
-    Ok(log(attempt, store, &outcome).map_or_else(Break, Continue))
+    Ok(log(attempt, store, &outcome).map_or_else(|login_error| Break(*login_error), Continue))
 }
 
 /// Writes the one line about an outcome and its notice, and where someone is guessing, those about that; then the caller may stop the process again.
-fn log(attempt: &mut Attempt<'_>, store: &impl Engine, outcome: &Outcome) -> Result<(), Outcome> {
+fn log(attempt: &mut Attempt<'_>, store: &impl Engine, outcome: &Outcome) -> Result<(), Box<Outcome>> {
     let event = attempt.audit.outcome(outcome, attempt.who.as_ref().map(Who::name));
     attempt.leave_notice(store, &event);
     if let (Some(warning), Some(who)) = (outcome.refusal().and_then(|refusal| refusal.warning), &attempt.who)
@@ -322,11 +322,11 @@ fn log(attempt: &mut Attempt<'_>, store: &impl Engine, outcome: &Outcome) -> Res
 }
 
 /// Lets the caller stop the process again. If that fails, the login is refused, and the log says so.
-fn restore_caller(attempt: &mut Attempt<'_>) -> Result<(), Outcome> {
+fn restore_caller(attempt: &mut Attempt<'_>) -> Result<(), Box<Outcome>> {
     attempt.restore_caller().map_err(|login_error| {
         let login_error = Outcome::LoginError(login_error);
         attempt.audit.outcome(&login_error, attempt.who.as_ref().map(Who::name));
-        login_error
+        Box::new(login_error)
     })
 }
 
