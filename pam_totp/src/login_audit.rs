@@ -8,11 +8,12 @@ use std::time::Duration;
 use totp_core::account_recovery::TokenRefused;
 use totp_core::audit_event::{Event, Name, Severity};
 use totp_core::enrolment::draft::NotConfirmed;
-use totp_core::login::{Method, Reason, Refusal};
+use totp_core::lockout::{CountedIn, Warning};
+use totp_core::login::{Method, Reason, Refusal, SinceLast};
 use totp_core::module_arguments::Arguments;
 use totp_core::policy::Exempted;
 use totp_core::policy::device::DeviceId;
-use totp_core::time::Seconds;
+use totp_core::time::{Created, Seconds};
 use totp_host::audit_log::{AuditLog, Delivery};
 use totp_host::config_and_keyring;
 
@@ -100,6 +101,20 @@ impl<'a> Audit<'a> {
         event
     }
 
+    /// Someone is guessing the codes of this account.
+    pub(crate) fn guessing(&mut self, warning: Warning, user: &str) -> Event {
+        let Warning { wrong, places, used_percent, since } = warning;
+        let event = Event::new(Name::Guessing)
+            .field("user", user)
+            .field("wrong", wrong)
+            .field("places", places)
+            .field("used_percent", used_percent)
+            .maybe("since", since.and_then(Created::at))
+            .maybe("rhost", self.request.rhost.as_deref());
+        self.write(&event);
+        event
+    }
+
     /// A device is remembered from now on.
     pub(crate) fn device_remembered(&mut self, device: DeviceId, length: Seconds, user: &str) -> Event {
         let event = Event::new(Name::DeviceRemembered)
@@ -161,7 +176,7 @@ impl<'a> Audit<'a> {
 fn describe(outcome: &Outcome, user: Option<&str>, request: &Request) -> Event {
     let about = |name: Name| Event::new(name).maybe("user", user);
     let event = match outcome {
-        Outcome::Accepted(verified) => with_wrong_before(
+        Outcome::Accepted(verified) => after_others(
             match verified.method() {
                 Method::Code { authenticator, kind, .. } => about(Name::Accepted)
                     .field("method", kind.as_str())
@@ -170,8 +185,9 @@ fn describe(outcome: &Outcome, user: Option<&str>, request: &Request) -> Event {
                     about(Name::RecoveryUsed).field("method", kind.as_str()).field("left", left)
                 }
             },
-            verified.since_last().wrong,
-        ),
+            &verified.since_last(),
+        )
+        .maybe("new_source", verified.is_new_source().then_some("yes")),
         // The one line of a login: that it enrolled, and by what it was let in.
         Outcome::Enrolled(enrolled) => about(Name::Enrolled)
             .field("way", "at_login")
@@ -188,12 +204,15 @@ fn describe(outcome: &Outcome, user: Option<&str>, request: &Request) -> Event {
             .field("reason", "not_enrolled")
             .maybe("days_left", unenrolled.days_left())
             .field("pam", "ignore"),
-        Outcome::Refused(Refusal { reason, lock: Some(lock), .. }) => {
-            detailed(about(Name::Locked).field("reason", reason.as_str()), *reason).field("seconds", lock.0)
+        Outcome::Refused(Refusal { reason, lock: Some(lock), row, .. }) => {
+            detailed(about(Name::Locked).field("reason", reason.as_str()), *reason)
+                .field("seconds", lock.0)
+                .maybe("source", row.map(CountedIn::as_str))
         }
-        Outcome::Refused(Refusal { reason, lock: None, .. })
-        | Outcome::StillLocked { refusal: Refusal { reason, .. }, .. } => {
+        Outcome::Refused(Refusal { reason, lock: None, row, .. })
+        | Outcome::StillLocked { refusal: Refusal { reason, row, .. }, .. } => {
             detailed(about(Name::Refused).field("reason", reason.as_str()), *reason)
+                .maybe("source", row.map(CountedIn::as_str))
         }
         Outcome::Unrecorded { unrecorded, .. } => unrecorded.event(about),
         Outcome::Unanswered(why) => about(Name::Refused).field("reason", why.as_str()),
@@ -247,8 +266,11 @@ fn exempted(event: Event, why: Exempted) -> Event {
 }
 
 /// Someone else may be guessing at the same account.
-fn with_wrong_before(event: Event, wrong: u32) -> Event {
-    if wrong == 0 { event } else { event.field("wrong_before", wrong) }
+fn after_others(event: Event, since_last: &SinceLast) -> Event {
+    let SinceLast { wrong, foreign, .. } = since_last;
+    event
+        .maybe("wrong_before", (*wrong > 0).then_some(wrong))
+        .maybe("places", foreign.map(|foreign| foreign.places))
 }
 
 /// What is logged of a reason beside its word.
@@ -311,6 +333,8 @@ mod tests {
     use super::*;
     use crate::ssh_auth_info::FirstFactor;
     use std::os::unix::net::UnixDatagram;
+    use totp_core::lockout::RowKind;
+    use totp_core::login::ForeignTries;
 
     fn request(service: &str) -> Request {
         Request {
@@ -386,7 +410,33 @@ mod tests {
 
     #[test]
     fn wrong_codes_before_a_right_one_are_logged_if_there_were_some() {
-        let line = |wrong| with_wrong_before(Event::new(Name::Accepted), wrong).to_string();
-        assert_eq!([line(0), line(1)], ["event=accepted", "event=accepted wrong_before=1"]);
+        let line = |wrong, foreign| {
+            let since = SinceLast { wrong, foreign, ..SinceLast::default() };
+            after_others(Event::new(Name::Accepted), &since).to_string()
+        };
+        assert_eq!([line(0, None), line(1, None)], ["event=accepted", "event=accepted wrong_before=1"]);
+        let foreign = Some(ForeignTries { wrong: 30, places: 3 });
+        assert_eq!(line(31, foreign), "event=accepted wrong_before=31 places=3");
+    }
+
+    #[test]
+    fn a_refusal_names_the_row_that_it_is_counted_in() {
+        let refused = |row| {
+            let refusal = Refusal { row, ..Reason::Wrong.into() };
+            describe(&Outcome::Refused(refusal), Some("alice"), &request("sshd")).to_string()
+        };
+        assert!(refused(Some(CountedIn::Foreign)).contains(" reason=wrong source=foreign rhost="));
+        assert!(
+            refused(Some(CountedIn::Row(RowKind::KeyAtAddress))).contains(" source=key_at_address rhost=")
+        );
+        assert!(!refused(None).contains("source="));
+    }
+
+    #[test]
+    fn guessing_is_logged_with_what_the_owner_has_to_know() {
+        let warning = Warning { wrong: 30, places: 3, used_percent: 50, since: Some(1_800_000_000) };
+        let lines = sent("sshd", |audit| audit.guessing(warning, "alice"));
+        let rest = "event=guessing user=alice wrong=30 places=3 used_percent=50 since=2027-01-15T08:00:00Z rhost=192.0.2.7";
+        assert_eq!(lines, [line(5, rest)]);
     }
 }

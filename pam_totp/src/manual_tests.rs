@@ -74,8 +74,8 @@ fn every_argument_that_a_page_names_exists() {
     let known = arguments();
     let is_known = |word: &String| known.iter().any(|(name, _)| name == word);
     for name in PAGES {
-        // The synopsis begins as the line in a service file does.
-        let line = ["auth", "required", "pam_totp.so", "=", "|"];
+        // The synopsis begins as the lines in a service file do.
+        let line = ["auth", "required", "account", "optional", "pam_totp.so", "=", "|"];
         let unknown: Vec<String> = page(name)
             .marked("Cm")
             .into_iter()

@@ -12,7 +12,7 @@ use totp_core::account_recovery::TokenRefused;
 use totp_core::config::Config;
 use totp_core::enrolment::draft::NotConfirmed;
 use totp_core::ledger::LoginMethod;
-use totp_core::login::{Method, Reason, Refusal, SinceLast, Verified};
+use totp_core::login::{ForeignTries, Method, Reason, Refusal, SinceLast, Verified};
 use totp_core::misleading::escaped;
 use totp_core::policy::Unenrolled;
 use totp_core::policy::device::DeviceId;
@@ -89,6 +89,9 @@ pub(crate) fn welcome(verified: &Verified, config: &Config, now: u64) -> Option<
     (!sentences.is_empty()).then(|| sentences.join("\n"))
 }
 
+/// Wrong codes from unknown places that are more than typing errors of the owner at a new place.
+const GUESSING: u32 = 10;
+
 /// What happened since the previous login. `None`: nothing that the user has to check.
 fn since(since: &SinceLast, now: u64) -> Option<String> {
     if !since.is_news() {
@@ -96,12 +99,21 @@ fn since(since: &SinceLast, now: u64) -> Option<String> {
     }
     let mut news = Vec::new();
     if since.wrong > 0 {
-        news.push(counted(since.wrong.into(), "wrong code", "wrong codes"));
+        let wrong = counted(since.wrong.into(), "wrong code", "wrong codes");
+        let places = |foreign: ForeignTries| counted(foreign.places.into(), "place", "places");
+        news.push(match since.foreign {
+            None => wrong,
+            Some(foreign) if foreign.wrong == since.wrong => format!("{wrong} from {}", places(foreign)),
+            Some(foreign) => format!("{wrong}, {} of them from {}", foreign.wrong, places(foreign)),
+        });
     }
     if since.device {
         news.push("a device was remembered".to_owned());
     }
-    let news = if news.is_empty() { String::new() } else { format!(" Since then: {}.", news.join(", ")) };
+    let is_guessing = since.foreign.is_some_and(|foreign| foreign.wrong >= GUESSING);
+    let advice = if is_guessing { "; if this goes on, change your password" } else { "" };
+    let news =
+        if news.is_empty() { String::new() } else { format!(" Since then: {}{advice}.", news.join(", ")) };
     Some(match since.login {
         None => format!("This is the first login with a code.{news}"),
         Some(login) => {

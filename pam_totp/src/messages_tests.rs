@@ -46,6 +46,21 @@ fn only_what_the_user_has_to_check_is_shown() {
 }
 
 #[test]
+fn wrong_codes_from_unknown_places_are_told_with_what_to_do() {
+    let login = Some(LastLogin { at: 1000, method: LoginMethod::Code(FactorKind::Totp) });
+    let said = |wrong, foreign, places| {
+        let foreign = Some(ForeignTries { wrong: foreign, places });
+        since(&SinceLast { login, wrong, foreign, ..SinceLast::default() }, 8200).unwrap()
+    };
+    assert_eq!(
+        said(30, 30, 3),
+        "Last login: 2 hours ago with a code. Since then: 30 wrong codes from 3 places; if this goes on, change your password."
+    );
+    assert!(said(32, 30, 1).contains("Since then: 32 wrong codes, 30 of them from 1 place; if this goes on"));
+    assert!(said(9, 9, 1).ends_with("Since then: 9 wrong codes from 1 place."));
+}
+
+#[test]
 fn a_warning_of_a_reset_says_who_when_and_what_to_do() {
     let said = reset_requested("bob\u{1b}[2J\n", 1000, 8200);
     assert!(

@@ -269,8 +269,11 @@ impl LoginError {
     }
 }
 
-/// `pam_sm_setcred` has nothing to do; an error would refuse logins that were accepted.
+/// `pam_sm_setcred` has no credentials to set; an error would refuse logins that were accepted.
 pub(crate) const CREDENTIALS_SET: PamResultCode = PamResultCode::PAM_SUCCESS;
+
+/// An account line with `confirm_source` decides nothing: the other lines do.
+pub(crate) const ACCOUNT_NOT_JUDGED: PamResultCode = PamResultCode::PAM_IGNORE;
 
 /// The table. `PAM_SUCCESS` only for a [`Verified`], an [`Enrolled`] or an [`Exemption`]; `PAM_IGNORE` only for an
 /// [`Unenrolled`], or an [`Exemption`] where no first factor was passed. (CVE-2025-23013: in another module `PAM_IGNORE` on an

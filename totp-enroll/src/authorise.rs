@@ -8,7 +8,8 @@ use std::sync::Arc;
 use totp_core::audit_event::Name;
 use totp_core::code::Answer;
 use totp_core::keyring::Keyring;
-use totp_core::login::{Host, JudgeError, Method, Reason, Submission, Verdict, judge};
+use totp_core::lockout::Warning;
+use totp_core::login::{Host, JudgeError, Method, Reason, Refusal, Submission, Verdict, judge};
 use totp_core::time::Now;
 use totp_core::user::Account;
 use totp_host::machine;
@@ -126,7 +127,11 @@ pub(crate) fn judge_answer(
     let (source, has_first_factor) = (context.operator.source(), false);
     let (rules, patience) = (&context.rules(), PATIENCE);
     let submission = Submission { account, answer, source: &source, has_first_factor, rules, patience };
-    match judge(&context.store, &submission, &mut CommandHost { context, keyring: None })? {
+    let verdict = judge(&context.store, &submission, &mut CommandHost { context, keyring: None })?;
+    if let Verdict::Refused(Refusal { warning: Some(warning), .. }) = &verdict {
+        warn_owner(context, account, *warning);
+    }
+    match verdict {
         Verdict::Refused(refusal) => match refusal.reason {
             Reason::NotEnrolled | Reason::UnknownUser => {
                 Err(CommandError::not_enrolled(account.user.as_str()))
@@ -145,6 +150,19 @@ pub(crate) fn judge_answer(
         },
         verdict @ (Verdict::Accepted(_) | Verdict::Unrecorded(_)) => Ok(verdict),
     }
+}
+
+/// Someone is guessing the codes of this account: the log says so, and the owner is told.
+fn warn_owner(context: &Context, account: &Account, warning: Warning) {
+    let Warning { wrong, places, used_percent, since } = warning;
+    context.audit(
+        &context
+            .event(Name::Guessing, account)
+            .field("wrong", wrong)
+            .field("places", places)
+            .field("used_percent", used_percent)
+            .maybe("since", since.map(output::date)),
+    );
 }
 
 /// What judging reads from this machine.

@@ -17,6 +17,8 @@ pub enum Name {
     RecoveryUsed,
     /// A wrong code started a lock.
     Locked,
+    /// Wrong codes from sources that are not known have used up another part of the yearly budget.
+    Guessing,
     /// A code was right, but was only tested with `totp-enroll`.
     Tested,
     /// An administrator lifted a lock.
@@ -93,6 +95,7 @@ impl Name {
             Self::Refused => "refused",
             Self::RecoveryUsed => "recovery_used",
             Self::Locked => "locked",
+            Self::Guessing => "guessing",
             Self::Tested => "tested",
             Self::Unlocked => "unlocked",
             Self::Enrolled => "enrolled",
@@ -130,6 +133,7 @@ impl Name {
             Self::Refused
             | Self::RecoveryUsed
             | Self::Locked
+            | Self::Guessing
             | Self::Unlocked
             | Self::Enrolled
             | Self::Disabled

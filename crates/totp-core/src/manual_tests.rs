@@ -178,6 +178,7 @@ pub(crate) fn events() -> Vec<Name> {
         Name::Refused => Name::Refused,
         Name::RecoveryUsed => Name::RecoveryUsed,
         Name::Locked => Name::Locked,
+        Name::Guessing => Name::Guessing,
         Name::Tested => Name::Tested,
         Name::Unlocked => Name::Unlocked,
         Name::Enrolled => Name::Enrolled,

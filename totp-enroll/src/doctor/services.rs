@@ -5,7 +5,7 @@ use super::stack::bypasses::{self, ServiceContext};
 use super::stack::{self, Handler, InstalledFiles, ModuleArguments, ServiceFiles};
 use super::stack_lines::{
     after_no_first_factor, arrangement, code_wasted, ignored_is_refused, misplaced, must_fail,
-    nobody_gets_in, not_in_stack, tells_accounts_apart, too_few_factors,
+    nobody_gets_in, not_in_stack, source_not_confirmed, tells_accounts_apart, too_few_factors,
 };
 use crate::output::{self, service_section};
 use std::path::{Path, PathBuf};
@@ -198,17 +198,19 @@ fn examined(
     if name != "sshd" && one_factor {
         found.push(too_few_factors(no_factor, exempts));
     }
-    findings.extend(found.into_iter().map(|finding| finding.at(name)));
-    let modules = lines.iter().filter_map(|line| stack::module_file(&line.handler.module)).collect();
     let forward_pass =
         lines.iter().any(|line| line.arguments.as_ref().is_some_and(|arguments| arguments.forward_pass));
+    if name == "sshd" && forward_pass {
+        found.extend(source_not_confirmed(&stack));
+    }
+    findings.extend(found.into_iter().map(|finding| finding.at(name)));
+    let modules = lines.iter().filter_map(|line| stack::module_file(&line.handler.module)).collect();
     // A code alone at sshd comes after a key: doctor/sshd.rs finds a login without one.
     let judges_before_first_factor = forward_pass
         || one_factor && name != "sshd"
         || !bypasses::asks_before_a_first_factor(&stack).is_empty();
-    let name = name.to_owned();
     Some(Service {
-        name,
+        name: name.to_owned(),
         asks,
         one_factor,
         no_factor,

@@ -8,7 +8,7 @@
 //! | everything else | the foreign budget | leaves it | one failure a day |
 
 use super::budget::{ForeignBudget, RiskRules, TryBudget};
-use super::source::{Identity, Mark, RowKind};
+use super::source::{CountedIn, Identity, Mark, RowKind};
 use super::{Failures, Limit, LockState, MOST_ATTEMPTS};
 use crate::time::Seconds;
 
@@ -89,8 +89,10 @@ pub(crate) struct Try<'a> {
 }
 
 /// What the charge of a try leads to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Charged {
+    /// The row that it is counted in.
+    pub(crate) row: CountedIn,
     /// The length of the lock that it starts.
     pub(crate) lock: Option<Seconds>,
     /// It uses up another quarter of the foreign budget.
@@ -106,6 +108,8 @@ pub struct Warning {
     pub places: u32,
     /// How much of the foreign budget is used, in percent: 25, 50, 75 or 100.
     pub used_percent: u8,
+    /// When that accepted answer was, in seconds since 1970; `None`: it is not known.
+    pub since: Option<u64>,
 }
 
 impl Row {
@@ -277,6 +281,7 @@ impl Guesses {
             self.since_accepted.foreign = self.since_accepted.foreign.saturating_add(1);
             self.since_accepted.places |= 1u64.checked_shl(tried.identity.place.into()).unwrap_or(1);
         }
+        let row = self.counted_in(tried.identity);
         let lock = match seat {
             Seat::Foreign => {
                 if self.foreign.consecutive == 0 {
@@ -294,7 +299,7 @@ impl Guesses {
         if let Seat::Row(at) = seat {
             self.make_space_for_failures(at);
         }
-        Charged { lock, warning: self.warning() }
+        Charged { row, lock, warning: self.warning() }
     }
 
     fn warning(&mut self) -> Option<Warning> {
@@ -305,25 +310,25 @@ impl Guesses {
         }
         self.told_quarters = quarters;
         let used_percent = quarters.saturating_mul(25);
-        Some(Warning { wrong: foreign, places: places.count_ones(), used_percent })
+        Some(Warning { wrong: foreign, places: places.count_ones(), used_percent, since: None })
     }
 
     /// A right code: ends the failures of its own source. If the login is known to be the owner's, its source is known from now on.
-    pub(crate) fn accept(&mut self, tried: &Try<'_>) {
+    /// Returns whether it was not known before.
+    pub(crate) fn accept(&mut self, tried: &Try<'_>) -> bool {
         if let Seat::Row(at) = self.seat(tried.identity)
             && let Some(row) = self.rows.get_mut(at).filter(|row| row.kind != RowKind::KeyElsewhere)
         {
             row.failures.succeed();
         }
         self.since_accepted = SinceAccepted::default();
-        if tried.is_proven {
-            self.know(tried.identity, tried.now);
-        }
+        tried.is_proven && self.know(tried.identity, tried.now)
     }
 
     /// A recovery code: ends the failures and the lock of its own source and of the foreign ones. It refills no budget.
-    pub(crate) fn recover(&mut self, tried: &Try<'_>) {
-        self.accept(tried);
+    /// Returns what [`Guesses::accept`] does.
+    pub(crate) fn recover(&mut self, tried: &Try<'_>) -> bool {
+        let is_new_source = self.accept(tried);
         let seat = self.seat(tried.identity);
         self.foreign.forgive();
         for (at, row) in self.rows.iter_mut().enumerate() {
@@ -331,11 +336,13 @@ impl Guesses {
                 row.failures.forgive();
             }
         }
+        is_new_source
     }
 
-    /// The source is the owner's: it is known from now on.
-    pub(crate) fn know(&mut self, identity: &Identity, now: u64) {
-        let Some((kind, mark)) = identity.own else { return };
+    /// The source is the owner's: it is known from now on. Returns whether it was not known before.
+    pub(crate) fn know(&mut self, identity: &Identity, now: u64) -> bool {
+        let Some((kind, mark)) = identity.own else { return false };
+        let is_new = kind != RowKind::Own && self.place_of(kind, mark).is_none();
         let key = identity.key.map(|key| (RowKind::KeyElsewhere, key));
         for (kind, mark) in [Some((kind, mark)), key].into_iter().flatten() {
             let at = match self.place_of(kind, mark) {
@@ -352,9 +359,10 @@ impl Guesses {
         }
         while self.rows.len() > MOST_ROWS {
             let keep = [Some(mark), identity.key];
-            let Some(at) = self.oldest(|row| !keep.contains(&Some(row.mark))) else { return };
+            let Some(at) = self.oldest(|row| !keep.contains(&Some(row.mark))) else { break };
             self.dismiss(at);
         }
+        is_new
     }
 
     /// Lifts every lock and forgets every failure, for an administrator's `unlock`; the budgets stay as they are.
@@ -405,6 +413,11 @@ impl Guesses {
             Seat::Row(at) => self.rows.get(at),
             Seat::Foreign => None,
         }
+    }
+
+    /// The row that its tries are counted in.
+    pub(crate) fn counted_in(&self, identity: &Identity) -> CountedIn {
+        self.row_of(identity).map_or(CountedIn::Foreign, |row| CountedIn::Row(row.kind))
     }
 
     fn failures_at(&self, seat: Seat) -> &Failures {

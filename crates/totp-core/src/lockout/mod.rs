@@ -9,7 +9,7 @@ pub mod source;
 
 pub use budget::{MOST_SAVED_TRIES, RiskRules};
 pub use guesses::{Guesses, Warning};
-pub use source::{Place, RowKind, Source, SourceRules};
+pub use source::{CountedIn, Place, RowKind, Source, SourceRules};
 
 use crate::time::Seconds;
 

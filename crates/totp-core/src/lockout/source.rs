@@ -158,6 +158,26 @@ impl RowKind {
     }
 }
 
+/// The row of the ledger that a try is counted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CountedIn {
+    /// That of a source, of this kind.
+    Row(RowKind),
+    /// The one for everything else.
+    Foreign,
+}
+
+impl CountedIn {
+    /// The word in the log.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Row(kind) => kind.as_str(),
+            Self::Foreign => "foreign",
+        }
+    }
+}
+
 /// The identity of a row: 12 bytes from which no address and no key can be read, or a uid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Mark(pub(crate) [u8; 12]);

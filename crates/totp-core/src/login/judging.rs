@@ -13,7 +13,7 @@ use crate::keyring::Keyring;
 use crate::ledger::{Happened, LastLogin, Ledger, LoginMethod, Progress, Record, RecoveryMarks};
 use crate::lockout::guesses::{Charged, SinceAccepted, Try};
 use crate::lockout::source::Identity;
-use crate::lockout::{Limit, LockState, RiskRules, Source};
+use crate::lockout::{CountedIn, Limit, LockState, RiskRules, Source};
 use crate::random::Secret;
 use crate::recovery::{self, SCRATCH_DIGITS};
 use crate::store::{Charging, Durability};
@@ -99,7 +99,10 @@ fn guess(
         return Ok(Begun::Judged(Box::new(before.refused(Reason::OverBudget))));
     };
     let mut next = before.ledger.clone();
-    let charged = next.guesses.charge(&this_try, payer, units, question.limit);
+    let mut charged = next.guesses.charge(&this_try, payer, units, question.limit);
+    if let Some(warning) = &mut charged.warning {
+        warning.since = before.ledger.last_login().map(|last| last.at);
+    }
     let charge = Record::of(next, Happened::Charged);
     Ok(Begun::Attempt(Box::new(Attempt { before, charge, charged, tried, scratch })))
 }
@@ -129,7 +132,7 @@ pub(super) struct RecoveryAttempt {
 impl RecoveryAttempt {
     /// Looks at the code.
     pub(super) fn look(self, question: &Question<'_>) -> Result<SealedVerdict, JudgeError> {
-        let as_wrong = Refusal::from(Reason::from(self.state));
+        let as_wrong = Refusal { row: Some(self.before.row()), ..Reason::from(self.state).into() };
         let Answer::Recovery(code) = question.answer else { return Ok(self.before.refused(as_wrong)) };
         Ok(self.judged(question, code)?.looked_at(as_wrong))
     }
@@ -144,8 +147,8 @@ impl RecoveryAttempt {
         };
         let since_last = since_last(&before.ledger);
         let mut next = before.ledger;
-        next.guesses.recover(&question.this_try(&before.identity));
-        Ok(spent(question, next, since_last, set, marks))
+        let is_new_source = next.guesses.recover(&question.this_try(&before.identity));
+        Ok(spent(question, next, OwnersNews { since_last, is_new_source }, set, marks))
     }
 }
 
@@ -183,8 +186,14 @@ impl Before {
     /// every look and a lock would never end. The next refusal finds none, so this is at most one record for each
     /// charged code.
     fn refused(self, refusal: impl Into<Refusal>) -> SealedVerdict {
+        let refusal = Refusal { row: Some(self.row()), ..refusal.into() };
         let record = self.is_settled.then(|| Record::of(self.ledger, Happened::Settled));
-        SealedVerdict::until(record, Decided::Refused(refusal.into()))
+        SealedVerdict::until(record, Decided::Refused(refusal))
+    }
+
+    /// The row that a try is counted in.
+    fn row(&self) -> CountedIn {
+        self.ledger.guesses.counted_in(&self.identity)
     }
 }
 
@@ -217,8 +226,8 @@ impl Attempt {
     /// Looks at the code. `charging` says whether [`Attempt::charge`] is recorded already. An error is sealed as well: a look
     /// that failed half-way has been a look, and is charged.
     pub(super) fn look(self, question: &Question<'_>, charging: Charging) -> SealedVerdict {
-        let Charged { lock, warning } = self.charged;
-        let as_wrong = Refusal { lock, warning, ..Reason::Wrong.into() };
+        let Charged { row, lock, warning } = self.charged;
+        let as_wrong = Refusal { lock, warning, row: Some(row), ..Reason::Wrong.into() };
         self.judged(question, charging).looked_at(as_wrong)
     }
 
@@ -253,6 +262,7 @@ impl Attempt {
     fn replayed(self, refusal: Refusal, charging: Charging) -> SealedVerdict {
         match charging {
             Charging::BeforeLook => {
+                let refusal = Refusal { row: Some(self.before.row()), ..refusal };
                 let refund = Record::of(self.before.ledger, Happened::Refunded);
                 SealedVerdict::until(Some(refund), Decided::Refused(refusal))
             }
@@ -274,8 +284,8 @@ impl Attempt {
         };
         let since_last = since_last(&self.before.ledger);
         let mut next = self.before.ledger;
-        next.guesses.accept(&question.this_try(&self.before.identity));
-        spent(question, next, since_last, set, marks)
+        let is_new_source = next.guesses.accept(&question.this_try(&self.before.identity));
+        spent(question, next, OwnersNews { since_last, is_new_source }, set, marks)
     }
 
     fn wrong(self, question: &Question<'_>, charging: Charging) -> SealedVerdict {
@@ -353,15 +363,23 @@ impl Used {
         let Before { ledger, identity, .. } = before;
         let since_last = since_last(&ledger);
         let mut next = Ledger { progress: self.progress, ..ledger };
-        next.guesses.accept(&question.this_try(&identity));
-        accepted(question, next, since_last, self.method, Happened::CodeUsed(self.factor))
+        let is_new_source = next.guesses.accept(&question.this_try(&identity));
+        let news = OwnersNews { since_last, is_new_source };
+        accepted(question, next, news, self.method, Happened::CodeUsed(self.factor))
     }
+}
+
+/// What an accepted answer tells besides its method.
+struct OwnersNews {
+    since_last: SinceLast,
+    /// Its source was not known before.
+    is_new_source: bool,
 }
 
 fn spent(
     question: &Question<'_>,
     mut next: Ledger,
-    since_last: SinceLast,
+    news: OwnersNews,
     set: &RecoverySet,
     marks: RecoveryMarks,
 ) -> SealedVerdict {
@@ -369,13 +387,13 @@ fn spent(
     next.recovery = marks;
     // A person who needs a recovery code may have lost a device too, so none stays remembered.
     next.devices.clear();
-    accepted(question, next, since_last, method, Happened::RecoveryCodeUsed)
+    accepted(question, next, news, method, Happened::RecoveryCodeUsed)
 }
 
 fn accepted(
     question: &Question<'_>,
     mut next: Ledger,
-    since_last: SinceLast,
+    OwnersNews { since_last, is_new_source }: OwnersNews,
     method: Method,
     happened: Happened,
 ) -> SealedVerdict {
@@ -385,7 +403,8 @@ fn accepted(
     };
     next.last_login = Some(LastLogin { at: question.now.realtime, method: by });
     let credential = question.credential.owner().id;
-    SealedVerdict::until(Some(Record::of(next, happened)), Decided::Right { method, credential, since_last })
+    let right = Decided::Right { method, credential, since_last, is_new_source };
+    SealedVerdict::until(Some(Record::of(next, happened)), right)
 }
 
 fn find_recovery<'c>(

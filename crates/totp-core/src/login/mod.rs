@@ -132,6 +132,7 @@ mod verified {
         method: Method,
         credential: Id,
         since_last: SinceLast,
+        is_new_source: bool,
     }
 
     impl Verified {
@@ -147,6 +148,12 @@ mod verified {
             self.since_last
         }
 
+        /// Whether its source was not known before, and is now.
+        #[must_use]
+        pub fn is_new_source(&self) -> bool {
+            self.is_new_source
+        }
+
         /// The enrolment of the code.
         #[must_use]
         pub fn credential(&self) -> Id {
@@ -158,16 +165,16 @@ mod verified {
     pub(super) fn commit<H: Held>(sealed: SealedVerdict, held: H) -> Result<Verdict, JudgeError> {
         Ok(match sealed.open(held)? {
             // The only place where this proof is made.
-            Decided::Right { method, credential, since_last } => {
-                Verdict::Accepted(Verified { method, credential, since_last })
+            Decided::Right { method, credential, since_last, is_new_source } => {
+                Verdict::Accepted(Verified { method, credential, since_last, is_new_source })
             }
             Decided::Refused(refusal) => Verdict::Refused(refusal),
             Decided::Failed(error) => return Err(error),
             Decided::Unrecorded(unrecorded) => Verdict::Unrecorded(unrecorded),
             // Done after the record: it only tells the log whether a clock is off.
-            Decided::Wrong { charged: Charged { lock, warning }, search } => {
+            Decided::Wrong { charged: Charged { row, lock, warning }, search } => {
                 let reason = search.run().map_or(Reason::Wrong, Reason::ClockOff);
-                Verdict::Refused(Refusal { reason, lock, warning, next_code: None })
+                Verdict::Refused(Refusal { reason, lock, warning, next_code: None, row: Some(row) })
             }
         })
     }

@@ -20,7 +20,7 @@ pub(super) struct SealedVerdict {
 /// The content of a sealed verdict.
 pub(super) enum Decided {
     /// The code was right.
-    Right { method: Method, credential: Id, since_last: SinceLast },
+    Right { method: Method, credential: Id, since_last: SinceLast, is_new_source: bool },
     /// The code was refused for this reason.
     Refused(Refusal),
     /// It is no code of this user.

@@ -7,7 +7,7 @@ use crate::code::Answer;
 use crate::fixture::{FixedHost, Fixture, NOON, PHONE, alice, at, code, rules, word};
 use crate::keyring::tests::{keyring, with_new_key};
 use crate::ledger::Ledger;
-use crate::lockout::Source;
+use crate::lockout::{CountedIn, Source};
 use crate::store::Durability;
 use crate::store::memory::{Comparing, Exclusion, Locking, Memory, MemoryHeld, in_both_modes};
 use std::cell::Cell;
@@ -64,17 +64,22 @@ fn after<X: Exclusion>(
     fixture.login_at(&store, &alice(), &Answer::recognise(typed).unwrap(), at(NOON))
 }
 
+/// The refusal of a try that is counted with those from everywhere else.
+fn foreign(reason: Reason) -> Refusal {
+    Refusal { row: Some(CountedIn::Foreign), ..reason.into() }
+}
+
 fn a_ledger_that_cannot_be_written_lets_nobody_in<X: Exclusion>() {
     let (fixture, codes) = enrolled::<X>();
     for typed in [&code(PHONE, NOON)[..], codes[0].expose(), b"000000", b"AAAA-AAAA-AAAA-AAAA"] {
         match (after(&fixture, 0, typed), X::CHARGING) {
             (Err(JudgeError::Store(error)), Charging::BeforeLook) => assert_eq!(error, dead()),
             (Ok(Verdict::Unrecorded(Unrecorded { as_wrong, error })), Charging::WithCommit) => {
-                assert_eq!((as_wrong, error), (Reason::Wrong.into(), dead()));
+                assert_eq!((as_wrong, error), (foreign(Reason::Wrong), dead()));
             }
             // There is nothing to write, and nothing that looks different.
             (Ok(Verdict::Refused(refusal)), Charging::WithCommit) => {
-                assert_eq!(refusal, Reason::Wrong.into());
+                assert_eq!(refusal, foreign(Reason::Wrong));
             }
             (other, _) => panic!("{}", word(other)),
         }
@@ -101,15 +106,15 @@ fn a_record_that_fails_is_answered_as_a_wrong_code_would_be() {
         Ok(Verdict::Unrecorded(Unrecorded { as_wrong, .. })) => as_wrong,
         other => panic!("{}", word(other)),
     };
-    assert_eq!(as_wrong(1, codes[0].expose()), Reason::Wrong.into());
+    assert_eq!(as_wrong(1, codes[0].expose()), foreign(Reason::Wrong));
     for minutes in (1..10).rev() {
         assert_eq!(word(fixture.login(b"000000", at(NOON - minutes * 60))), "wrong");
     }
     // The charge would start a lock, so both the places and the charge are written before the look.
-    let locks = Refusal { lock: Some(crate::time::Seconds(60)), ..Reason::Wrong.into() };
+    let locks = Refusal { lock: Some(crate::time::Seconds(60)), ..foreign(Reason::Wrong) };
     assert!(after(&fixture, 1, &code(PHONE, NOON)).is_err());
     assert_eq!(as_wrong(2, &code(PHONE, NOON)), locks);
-    assert_eq!(as_wrong(1, codes[0].expose()), Reason::Locked(crate::time::Seconds(60)).into());
+    assert_eq!(as_wrong(1, codes[0].expose()), foreign(Reason::Locked(crate::time::Seconds(60))));
     assert_eq!(word(fixture.login(b"AAAA-AAAA-AAAA-AAAA", at(NOON))), "locked");
 }
 

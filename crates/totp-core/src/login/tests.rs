@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::fixture::{Fixture, NOON, PHONE, SPARE, alice, at, code, word};
+use crate::lockout::CountedIn;
 use crate::random::Secret;
 use crate::store::Entry;
 use crate::store::memory::{Exclusion, Locking, Memory, in_both_modes};
@@ -30,7 +31,8 @@ fn a_used_code_is_answered_with_the_time_of_the_next_one<X: Exclusion>() {
         _ => None,
     };
     assert!(offer(NOON).is_none(), "let in");
-    let replayed = Refusal { next_code: Some(Seconds(20)), ..Reason::Replayed.into() };
+    let row = Some(CountedIn::Foreign);
+    let replayed = Refusal { next_code: Some(Seconds(20)), row, ..Reason::Replayed.into() };
     assert_eq!(offer(NOON + 10), Some(replayed));
 }
 

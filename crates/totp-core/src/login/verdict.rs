@@ -7,7 +7,7 @@ use crate::credential::Label;
 use crate::factor::FactorKind;
 use crate::keyring::OpenError;
 use crate::ledger::LastLogin;
-use crate::lockout::{LockState, Warning};
+use crate::lockout::{CountedIn, LockState, Warning};
 use crate::recovery::RecoveryKind;
 use crate::store::StoreError;
 use crate::time::Seconds;
@@ -68,6 +68,8 @@ pub struct Refusal {
     pub next_code: Option<Seconds>,
     /// Someone is guessing: the owner is to be told.
     pub warning: Option<Warning>,
+    /// The row that a try from there is counted in; `None`: nothing was judged.
+    pub row: Option<CountedIn>,
 }
 
 /// A code was looked at, and the result could not be recorded. It is answered like a wrong code, right or wrong: a person who can
@@ -182,7 +184,7 @@ impl From<LockState> for Reason {
 
 impl From<Reason> for Refusal {
     fn from(reason: Reason) -> Self {
-        Self { reason, lock: None, next_code: None, warning: None }
+        Self { reason, lock: None, next_code: None, warning: None, row: None }
     }
 }
 
