@@ -92,6 +92,14 @@ impl ForeignBudget {
         u8::try_from(self.used.checked_div(quarter).unwrap_or(4).min(4)).unwrap_or(4)
     }
 
+    /// How many tries of this probability it has room for now.
+    pub(crate) fn tries_left(&self, charge: u64, is_proven: bool) -> u64 {
+        let room = |used: u64, capacity: u64| capacity.saturating_mul(YEAR).saturating_sub(used);
+        let all = room(self.used, self.capacity());
+        let room = if is_proven { all } else { all.min(room(self.unproven, self.capacity() / 2)) };
+        room.checked_div(charge.saturating_mul(YEAR)).unwrap_or(0)
+    }
+
     /// When a try of this probability would have room, in seconds from the last leak; `None`: it never has.
     pub(crate) fn wait(&self, charge: u64, is_proven: bool) -> Option<Seconds> {
         let charge = charge.saturating_mul(YEAR);

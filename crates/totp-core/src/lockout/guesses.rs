@@ -346,15 +346,13 @@ impl Guesses {
         self.since_accepted = SinceAccepted::default();
     }
 
-    /// Refills all budgets, under the risk of the config; returns what was used of the foreign one, in units of 10⁻⁹.
-    pub(crate) fn refill(&mut self, risk: &RiskRules, now: u64) -> u64 {
-        let used = self.budget.map_or(0, |budget| budget.used_units());
+    /// Refills all budgets, under the risk of the config.
+    pub(crate) fn refill(&mut self, risk: &RiskRules, now: u64) {
         self.budget = Some(ForeignBudget::new(risk.yearly_risk, now));
         self.told_quarters = 0;
         for row in self.rows.iter_mut().filter(|row| row.kind != RowKind::KeyElsewhere) {
             row.budget = TryBudget { used: 0, leaked_until: minutes(now) };
         }
-        used
     }
 
     /// Those of an account that is enrolled anew: its secrets are others, but a year of guessing is a year.
