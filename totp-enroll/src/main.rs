@@ -33,9 +33,12 @@ mod disable;
 mod doctor;
 mod enroll;
 mod explain;
+mod guess_report;
 mod homes;
 mod import;
 mod keys;
+mod lifted;
+mod next_code;
 mod notify;
 mod output;
 mod owner_notices;
@@ -106,7 +109,7 @@ fn run(cli: &Cli) -> Result<(), CommandError> {
         Command::Disable { user, yes } => {
             with_context(cli, |context| disable::run(context, user.as_deref(), (*yes).into()))
         }
-        Command::Unlock { user, repair } => with_context(cli, |context| unlock::run(context, user, *repair)),
+        Command::Unlock(asked) => with_context(cli, |context| unlock::run(context, asked)),
         Command::Devices { user, revoke, revoke_all, yes } => with_context(cli, |context| {
             devices::run(context, user.as_deref(), revoke.as_deref(), *revoke_all, (*yes).into())
         }),

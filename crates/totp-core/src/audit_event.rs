@@ -21,6 +21,8 @@ pub enum Name {
     Tested,
     /// An administrator lifted a lock.
     Unlocked,
+    /// An administrator refilled the budget for guesses.
+    BudgetRefilled,
     /// An authenticator was enrolled.
     Enrolled,
     /// An enrolment was withdrawn.
@@ -95,6 +97,7 @@ impl Name {
             Self::Locked => "locked",
             Self::Tested => "tested",
             Self::Unlocked => "unlocked",
+            Self::BudgetRefilled => "budget_refilled",
             Self::Enrolled => "enrolled",
             Self::Disabled => "disabled",
             Self::Pruned => "pruned",
@@ -131,6 +134,7 @@ impl Name {
             | Self::RecoveryUsed
             | Self::Locked
             | Self::Unlocked
+            | Self::BudgetRefilled
             | Self::Enrolled
             | Self::Disabled
             | Self::Pruned

@@ -83,7 +83,8 @@ pub struct Owner {
 impl Owner {
     /// Whether `account` is the one that was enrolled. An account that was deleted and created again under the same name has
     /// another uid, and does not inherit the enrolment.
-    pub(crate) fn is(&self, account: &Account) -> bool {
+    #[must_use]
+    pub fn is(&self, account: &Account) -> bool {
         self.uid.is_none_or(|uid| account.uid == Some(uid))
     }
 }

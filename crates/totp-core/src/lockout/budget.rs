@@ -146,6 +146,13 @@ impl TryBudget {
         self.used = self.used.saturating_add(YEAR_IN_MINUTES);
     }
 
+    /// When a try has room, from the last leak; `None`: never.
+    pub(crate) fn wait(&self, tries_per_year: u32) -> Option<Seconds> {
+        let capacity = tries_per_year.min(MOST_SAVED_TRIES).saturating_mul(YEAR_IN_MINUTES);
+        let over = self.used.saturating_sub(capacity.checked_sub(YEAR_IN_MINUTES)?);
+        Some(Seconds(u64::from(over).div_ceil(tries_per_year.into()).saturating_mul(60)))
+    }
+
     /// How many tries are left.
     pub(crate) fn left(&self, tries_per_year: u32) -> u32 {
         let capacity = tries_per_year.min(MOST_SAVED_TRIES).saturating_mul(YEAR_IN_MINUTES);

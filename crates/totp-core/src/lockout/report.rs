@@ -61,6 +61,8 @@ pub struct RowReport {
     pub wrong: u32,
     /// Whether a code from there would be judged.
     pub state: LockState,
+    /// The time until one would be; `None`: never by itself.
+    pub wait: Option<Seconds>,
 }
 
 /// The row of everything that has no other.
@@ -74,6 +76,8 @@ pub struct ForeignReport {
     pub places: u32,
     /// Whether a code from there would be judged after a first factor.
     pub state: LockState,
+    /// The time until one would be; `None`: never by itself.
+    pub wait: Option<Seconds>,
 }
 
 /// The budget of foreign sources, in units of 10⁻⁹.
@@ -108,6 +112,8 @@ pub struct NextTry {
     pub is_settled: bool,
     /// Whether it would be judged.
     pub state: LockState,
+    /// The time until it would be; `None`: never by itself.
+    pub wait: Option<Seconds>,
     /// What would pay for it; `None`: nothing has room for it.
     pub payer: Option<Paid>,
     /// Tries left there.
@@ -137,6 +143,7 @@ impl Guesses {
             wrong_since_accepted: since.foreign,
             places: since.places.count_ones(),
             state: view.state(&Identity::FOREIGN, true),
+            wait: view.wait(&Identity::FOREIGN, true),
         };
         let of_one = u64::from(input.risk.known_tries_per_year).saturating_mul(view.charge);
         GuessReport {
@@ -178,6 +185,7 @@ impl Guesses {
             row: row.map(|row| row.kind),
             is_settled: row.is_some_and(Row::is_settled),
             state: view.state(&identity, has_first_factor),
+            wait: view.wait(&identity, has_first_factor),
             payer: payer.map(|payer| match payer {
                 Payer::Own(_) => Paid::Own,
                 Payer::Foreign => Paid::Foreign,
@@ -260,6 +268,31 @@ impl<'a> View<'a> {
         }
     }
 
+    fn wait(&self, identity: &Identity, is_proven: bool) -> Option<Seconds> {
+        match self.state(identity, is_proven) {
+            LockState::Open => Some(Seconds(0)),
+            LockState::Limited(wait) | LockState::Locked(wait) => Some(wait),
+            LockState::Disabled => None,
+            LockState::OverBudget => {
+                let row = self.guesses.row_of(identity);
+                let settled = row.filter(|row| row.is_settled());
+                let own = settled.and_then(|row| row.budget.wait(self.input.risk.known_tries_per_year));
+                match row.map(|row| row.kind) {
+                    Some(RowKind::Own) => own,
+                    Some(_) | None => own.into_iter().chain(self.foreign_wait(is_proven)).min(),
+                }
+            }
+        }
+    }
+
+    fn foreign_wait(&self, is_proven: bool) -> Option<Seconds> {
+        let budget = self.foreign_budget();
+        let Seconds(wait) = budget.wait(self.charge, is_proven)?;
+        // A clock that was set back stops the leak until it is where it was.
+        let pause = budget.leaked_until.saturating_sub(self.input.now);
+        Some(Seconds(if wait == 0 { 0 } else { wait.saturating_add(pause) }))
+    }
+
     fn row(&self, row: &Row) -> RowReport {
         let (kind, mark) = (row.kind, row.mark);
         let identity = match kind {
@@ -283,6 +316,7 @@ impl<'a> View<'a> {
             wrong: row.failures.consecutive(),
             // Known is a source only after a first factor.
             state: self.state(&identity, true),
+            wait: self.wait(&identity, true),
         }
     }
 
@@ -293,21 +327,14 @@ impl<'a> View<'a> {
 
     fn budget(&self) -> BudgetReport {
         let (budget, charge) = (self.foreign_budget(), self.charge);
-        // A clock that was set back stops the leak until it is where it was.
-        let pause = budget.leaked_until.saturating_sub(self.input.now);
-        let wait = |is_proven| match budget.wait(charge, is_proven) {
-            Some(Seconds(0)) => Some(Seconds(0)),
-            Some(Seconds(wait)) => Some(Seconds(wait.saturating_add(pause))),
-            None => None,
-        };
         BudgetReport {
             used: budget.used_units(),
             capacity: budget.capacity(),
             charge,
             tries_left: budget.tries_left(charge, true),
-            wait: wait(true),
+            wait: self.foreign_wait(true),
             unproven_tries_left: budget.tries_left(charge, false),
-            unproven_wait: wait(false),
+            unproven_wait: self.foreign_wait(false),
             yearly_risk: budget.risk,
             configured_risk: self.input.risk.yearly_risk,
         }

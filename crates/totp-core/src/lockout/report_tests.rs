@@ -120,6 +120,7 @@ fn a_used_up_budget_says_when_there_is_room_again() {
         let report = guesses.report(input);
         assert_eq!(report.foreign.state, LockState::OverBudget);
         let wait = report.budget.wait.unwrap().0;
+        assert_eq!(report.foreign.wait, report.budget.wait);
         assert!((DAY..365 * DAY).contains(&wait), "{wait}");
         for (later, state) in [(wait - 1, LockState::OverBudget), (wait, LockState::Open)] {
             let report = guesses.report(&ReportInput { now: NOON + later, ..*input });
@@ -191,4 +192,22 @@ fn codes_of_a_clock_that_ran_ahead_are_something_to_lift() {
     let to_lift = |now| ToLift::of(&fixture.entry(), &rules(), at(now)).unwrap();
     assert!(to_lift(NOON).frees_codes && !to_lift(NOON).is_nothing());
     assert!(to_lift(NOON + DAY).is_nothing());
+}
+
+#[test]
+fn where_its_own_tries_are_used_up_the_own_uid_waits_for_the_next_one() {
+    let fixture = enrolled();
+    let (own, mut now) = (Source::Local(1001), NOON);
+    // Ten in a row would lock it.
+    for _ in 0..8 {
+        logs_in(&fixture, &own, now);
+        guesses(&fixture, &own, 5, now);
+        now += 60;
+    }
+    let next = next(&fixture, &own, false, now);
+    assert_eq!((next.payer, next.tries_left, next.state), (None, 0, LockState::OverBudget), "{next:?}");
+    let wait = next.wait.unwrap().0;
+    assert!((20 * 3600..22 * 3600).contains(&wait), "{wait}");
+    let at_once = |now| super::tests::next(&fixture, &own, false, now).tries_left;
+    assert_eq!((at_once(now + wait - 60), at_once(now + wait)), (0, 1));
 }
