@@ -1,7 +1,7 @@
 //! What `unlock` says that it lifted.
 
 use crate::command_error::CommandError;
-use crate::guess_report::{percent, source_name, state_word};
+use crate::limit_words::{percent, source_name, state_word};
 use crate::output::{self, Format};
 use serde::Serialize;
 use totp_core::enrolment::ToLift;

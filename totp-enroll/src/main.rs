@@ -6,6 +6,7 @@
 //!   ├ context   what every command works with: config, keyring, store, operator; it writes the audit log
 //!   │  └ enroll · recovery_codes · disable · unlock · status · list · devices · explain · doctor · test · pam_snippet · keys · import · reset · prune   one command each
 //!   │     └ authorise   who may change an enrolment: its owner with a code, or root
+//!   ├ guess_report · next_code · lifted   what status, explain and unlock show of limits, in the words of limit_words
 //!   ├ change    a change: its notice is left and logged before it is made      ├ owner_notices   leaves notices in the spool
 //!   ├ notify    sends the notices, started by systemd or cron
 //!   ├ homes     files in home directories, read by a process that may be left behind
@@ -38,6 +39,7 @@ mod homes;
 mod import;
 mod keys;
 mod lifted;
+mod limit_words;
 mod next_code;
 mod notify;
 mod output;

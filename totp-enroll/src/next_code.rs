@@ -1,6 +1,6 @@
 //! What `explain` says of the limits: what would become of a code from one place.
 
-use crate::guess_report::{seconds, state_word, until};
+use crate::limit_words::{seconds, state_word, until};
 use serde::Serialize;
 use totp_core::lockout::{LockState, NextTry, Paid, RowKind};
 
