@@ -138,6 +138,7 @@ pub(crate) enum Command {
     ///
     /// In a restored state, codes that were used since the backup would be valid again, so logins that read it are refused.
     /// This command voids every code up to now, all recovery codes, all remembered devices and all pending resets; then logins work again.
+    /// Wrong codes, locks and the budget for guesses are those of the backup.
     /// Create new recovery codes afterwards.
     /// Authenticators that were removed since the backup are back: compare "totp-enroll list" with what you know.
     Restored {

@@ -195,6 +195,13 @@ fn codes_of_a_clock_that_ran_ahead_are_something_to_lift() {
 }
 
 #[test]
+fn the_first_try_of_a_row_is_not_forgotten_at_the_next_look() {
+    let fixture = enrolled();
+    guesses(&fixture, &Source::Local(1001), 1, NOON);
+    assert_eq!(report(&fixture, NOON).rows[0].tries_left, Some(39));
+}
+
+#[test]
 fn where_its_own_tries_are_used_up_the_own_uid_waits_for_the_next_one() {
     let fixture = enrolled();
     let (own, mut now) = (Source::Local(1001), NOON);
