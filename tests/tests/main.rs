@@ -74,6 +74,7 @@ mod replay;
 mod reset;
 mod reset_token;
 mod reset_told;
+mod shown_limits;
 mod silenced_mail;
 mod sources;
 mod sources_confirmed;

@@ -23,6 +23,8 @@ pub enum Name {
     Tested,
     /// An administrator lifted a lock.
     Unlocked,
+    /// An administrator refilled the budget for guesses.
+    BudgetRefilled,
     /// An authenticator was enrolled.
     Enrolled,
     /// An enrolment was withdrawn.
@@ -98,6 +100,7 @@ impl Name {
             Self::Guessing => "guessing",
             Self::Tested => "tested",
             Self::Unlocked => "unlocked",
+            Self::BudgetRefilled => "budget_refilled",
             Self::Enrolled => "enrolled",
             Self::Disabled => "disabled",
             Self::Pruned => "pruned",
@@ -135,6 +138,7 @@ impl Name {
             | Self::Locked
             | Self::Guessing
             | Self::Unlocked
+            | Self::BudgetRefilled
             | Self::Enrolled
             | Self::Disabled
             | Self::Pruned

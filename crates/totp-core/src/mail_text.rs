@@ -43,6 +43,10 @@ pub(crate) fn mail_text(name: Name) -> Option<MailText> {
             "the lock after wrong codes was lifted by an operator",
             "Someone may be guessing your codes, with the help of an operator.",
         ),
+        Name::BudgetRefilled => (
+            "the yearly budget for wrong codes was refilled by an operator, and locks were lifted",
+            "Someone may be guessing your codes, and can now try more of them, with the help of an operator.",
+        ),
         Name::Imported => (
             "an authenticator was imported from another program",
             "Someone else may now have a phone whose codes open your account.",

@@ -181,6 +181,7 @@ pub(crate) fn events() -> Vec<Name> {
         Name::Guessing => Name::Guessing,
         Name::Tested => Name::Tested,
         Name::Unlocked => Name::Unlocked,
+        Name::BudgetRefilled => Name::BudgetRefilled,
         Name::Enrolled => Name::Enrolled,
         Name::Disabled => Name::Disabled,
         Name::Pruned => Name::Pruned,

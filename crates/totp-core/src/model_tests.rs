@@ -160,7 +160,7 @@ impl<X: Exclusion> History<X> {
                 self.model = Model { used: Some([false; 10]), ..Model::default() };
             }
             Act::Unlock => {
-                self.inputs(|entry, inputs| unlock(entry, &rules().windows, inputs.now));
+                self.inputs(|entry, inputs| unlock(entry, &rules(), inputs.now));
                 self.model.forgive();
                 let newest = self.step() + 1;
                 self.model.last = self.model.last.map(|last| last.min(newest));
@@ -210,7 +210,7 @@ impl<X: Exclusion> History<X> {
                 match refusal.reason {
                     Reason::Wrong | Reason::ClockOff(_) => self.model.charge(self.now.realtime),
                     Reason::Limited(_) | Reason::Locked(_) | Reason::Disabled | Reason::OverBudget => {
-                        assert!(barred)
+                        assert!(barred);
                     }
                     Reason::Replayed | Reason::ClockBack(_) | Reason::BeforeBoot(_) => {}
                     Reason::Malformed | Reason::NotEnrolled | Reason::UnknownUser | Reason::Busy => {

@@ -92,6 +92,14 @@ impl ForeignBudget {
         u8::try_from(self.used.checked_div(quarter).unwrap_or(4).min(4)).unwrap_or(4)
     }
 
+    /// How many tries of this probability it has room for now.
+    pub(crate) fn tries_left(&self, charge: u64, is_proven: bool) -> u64 {
+        let room = |used: u64, capacity: u64| capacity.saturating_mul(YEAR).saturating_sub(used);
+        let all = room(self.used, self.capacity());
+        let room = if is_proven { all } else { all.min(room(self.unproven, self.capacity() / 2)) };
+        room.checked_div(charge.saturating_mul(YEAR)).unwrap_or(0)
+    }
+
     /// When a try of this probability would have room, in seconds from the last leak; `None`: it never has.
     pub(crate) fn wait(&self, charge: u64, is_proven: bool) -> Option<Seconds> {
         let charge = charge.saturating_mul(YEAR);
@@ -136,6 +144,13 @@ impl TryBudget {
 
     pub(crate) fn charge(&mut self) {
         self.used = self.used.saturating_add(YEAR_IN_MINUTES);
+    }
+
+    /// When a try has room, from the last leak; `None`: never.
+    pub(crate) fn wait(&self, tries_per_year: u32) -> Option<Seconds> {
+        let capacity = tries_per_year.min(MOST_SAVED_TRIES).saturating_mul(YEAR_IN_MINUTES);
+        let over = self.used.saturating_sub(capacity.checked_sub(YEAR_IN_MINUTES)?);
+        Some(Seconds(u64::from(over).div_ceil(tries_per_year.into()).saturating_mul(60)))
     }
 
     /// How many tries are left.

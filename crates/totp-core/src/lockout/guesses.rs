@@ -115,7 +115,9 @@ pub struct Warning {
 impl Row {
     fn new(kind: RowKind, mark: Mark, now: u64) -> Self {
         let failures = Failures::default();
-        let (first_seen, budget) = (minutes(now), TryBudget::default());
+        let first_seen = minutes(now);
+        // From now on: from 1970 on, its first charge would leak away at the next look.
+        let budget = TryBudget { used: 0, leaked_until: first_seen };
         Self { kind, mark, days: 0, last_day: 0, first_seen, last_seen: first_seen, budget, failures }
     }
 
@@ -372,15 +374,13 @@ impl Guesses {
         self.since_accepted = SinceAccepted::default();
     }
 
-    /// Refills all budgets, under the risk of the config; returns what was used of the foreign one, in units of 10⁻⁹.
-    pub(crate) fn refill(&mut self, risk: &RiskRules, now: u64) -> u64 {
-        let used = self.budget.map_or(0, |budget| budget.used_units());
+    /// Refills all budgets, under the risk of the config.
+    pub(crate) fn refill(&mut self, risk: &RiskRules, now: u64) {
         self.budget = Some(ForeignBudget::new(risk.yearly_risk, now));
         self.told_quarters = 0;
         for row in self.rows.iter_mut().filter(|row| row.kind != RowKind::KeyElsewhere) {
             row.budget = TryBudget { used: 0, leaked_until: minutes(now) };
         }
-        used
     }
 
     /// Those of an account that is enrolled anew: its secrets are others, but a year of guessing is a year.

@@ -5,10 +5,12 @@
 
 pub mod budget;
 pub mod guesses;
+pub mod report;
 pub mod source;
 
 pub use budget::{MOST_SAVED_TRIES, RiskRules};
 pub use guesses::{Guesses, Warning};
+pub use report::{BudgetReport, ForeignReport, GuessReport, NextTry, Paid, ReportInput, RowReport};
 pub use source::{CountedIn, Place, RowKind, Source, SourceRules};
 
 use crate::time::Seconds;

@@ -175,9 +175,7 @@ impl Before {
         let secret = first.and_then(|first| credential.open(first, question.keyring).ok());
         let owner = credential.owner();
         let identity = question.source.identity(&owner.user, question.account.uid, owner.id, secret.as_ref());
-        let of_all = |authenticator: &Authenticator| authenticator.factor().guess_units(question.windows);
-        let units = || credential.authenticators().iter().map(of_all).sum();
-        ledger.guesses.bring_up_to(question.risk, units, now);
+        ledger.guesses.bring_up_to(question.risk, || credential.guess_units(question.windows), now);
         ledger.guesses.with_own_row(&identity, now);
         (Self { ledger, identity, is_settled }, secret)
     }

@@ -147,7 +147,7 @@ fn unlocking_frees_no_step_of_a_window_of_ones_own<X: Exclusion>() {
     let mut fixture = moved_in::<X>(Some(4), 0);
     assert_eq!(word(fixture.login(&code(PHONE, NOON + 120), at(NOON))), "accepted phone");
     fixture.change(NOON, |entry, _| {
-        crate::enrolment::unlock(entry, &rules().windows, at(NOON)).unwrap();
+        crate::enrolment::unlock(entry, &rules(), at(NOON)).unwrap();
     });
     assert_eq!(word(fixture.login(&code(PHONE, NOON + 120), at(NOON))), "replayed");
 }

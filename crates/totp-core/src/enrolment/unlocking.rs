@@ -1,0 +1,85 @@
+//! What an administrator lifts: locks, wrong codes, and what guessing has used of the budgets.
+
+use super::{EnrolmentError, sound};
+use crate::credential::Credential;
+use crate::ledger::Ledger;
+use crate::lockout::{GuessReport, MOST_SAVED_TRIES, ReportInput};
+use crate::login::Rules;
+use crate::store::Entry;
+use crate::time::Now;
+
+/// What there is to lift.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToLift {
+    /// The rows and the budgets.
+    pub guesses: GuessReport,
+    /// Whether codes count as used that a clock which ran ahead has used up.
+    pub frees_codes: bool,
+    /// Whether anything of a budget is used, or a smaller risk than that of the config is in force.
+    pub refills: bool,
+}
+
+impl ToLift {
+    /// What there is to lift of an enrolment.
+    ///
+    /// # Errors
+    /// [`EnrolmentError`] if it cannot be read.
+    pub fn of<E: Entry>(entry: &E, rules: &Rules, now: Now) -> Result<Self, EnrolmentError> {
+        let (credential, ledger) = sound(entry)?;
+        let Rules { windows, limit, risk } = rules;
+        let now_seconds = now.realtime;
+        let input = ReportInput { credential: &credential, windows, limit, risk, now: now_seconds };
+        let guesses = ledger.guesses().report(&input);
+        let most = risk.known_tries_per_year.min(MOST_SAVED_TRIES);
+        let refills = guesses.budget.used > 0
+            || guesses.budget.yearly_risk < guesses.budget.configured_risk
+            || guesses.rows.iter().any(|row| row.tries_left.is_some_and(|left| left < most));
+        let mut freed = ledger.clone();
+        free_codes(&mut freed, &credential, rules, now);
+        Ok(Self { guesses, frees_codes: freed != ledger, refills })
+    }
+
+    /// Whether `unlock` has nothing to lift.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.guesses.is_clear() && !self.frees_codes
+    }
+}
+
+/// Forgives all failures and lifts every lock; the budgets stay as they are. If the machine's clock ran ahead and was set back, codes that
+/// were used up in that time are allowed again, except those that a login of now may have used.
+///
+/// # Errors
+/// [`EnrolmentError`]; the ledger is then as it was.
+pub fn unlock<E: Entry>(entry: E, rules: &Rules, now: Now) -> Result<(), EnrolmentError> {
+    let ledger = unlocked(&entry, rules, now)?;
+    Ok(entry.record(&ledger)?)
+}
+
+/// The same, and refills the budgets for guessing, under the risk of the config.
+///
+/// # Errors
+/// [`EnrolmentError`]; the ledger is then as it was.
+pub fn refill_budget<E: Entry>(entry: E, rules: &Rules, now: Now) -> Result<(), EnrolmentError> {
+    let mut ledger = unlocked(&entry, rules, now)?;
+    ledger.guesses.refill(&rules.risk, now.realtime);
+    Ok(entry.record(&ledger)?)
+}
+
+fn unlocked<E: Entry>(entry: &E, rules: &Rules, now: Now) -> Result<Ledger, EnrolmentError> {
+    let (credential, mut ledger) = sound(entry)?;
+    let Rules { windows, risk, .. } = rules;
+    ledger.guesses.settle(now.realtime);
+    // Failures of a ledger from before there were budgets are charged first, so that they are not forgotten for nothing.
+    ledger.guesses.bring_up_to(risk, || credential.guess_units(windows), now.realtime);
+    ledger.guesses.forgive();
+    free_codes(&mut ledger, &credential, rules, now);
+    Ok(ledger)
+}
+
+fn free_codes(ledger: &mut Ledger, credential: &Credential, rules: &Rules, now: Now) {
+    for (progress, authenticator) in ledger.progress.iter_mut().zip(credential.authenticators()) {
+        let usable = authenticator.factor().usable_by(&rules.windows, now);
+        progress.used_up_to = progress.used_up_to.min(usable);
+    }
+}
