@@ -94,12 +94,11 @@ fn guess(
     if scratch.is_some() {
         units = units.saturating_add(scratch_units.unwrap_or(0));
     }
-    let this_try = question.this_try(&before.identity);
-    let Some(payer) = before.ledger.guesses.payer(&this_try, units) else {
-        return Ok(Begun::Judged(Box::new(before.refused(Reason::OverBudget))));
-    };
     let mut next = before.ledger.clone();
-    let charged = next.guesses.charge(&this_try, payer, units, question.limit);
+    let charged = match next.guesses.begin(&question.this_try(&before.identity), units, question.limit) {
+        Ok(charged) => charged,
+        Err(state) => return Ok(Begun::Judged(Box::new(before.refused(Reason::from(state))))),
+    };
     let charge = Record::of(next, Happened::Charged);
     Ok(Begun::Attempt(Box::new(Attempt { before, charge, charged, tried, scratch })))
 }
@@ -163,7 +162,6 @@ impl Before {
     fn of(held: &Ledger, question: &Question<'_>) -> (Self, Option<Secret>) {
         let (credential, now) = (question.credential, question.now.realtime);
         let mut ledger = held.clone();
-        let is_settled = ledger.guesses.settle(now);
         let first = match question.source {
             Source::Remote { .. } => credential.authenticators().first(),
             Source::Local(_) | Source::Foreign => None,
@@ -174,8 +172,7 @@ impl Before {
         let identity = question.source.identity(&owner.user, question.account.uid, owner.id, secret.as_ref());
         let of_all = |authenticator: &Authenticator| authenticator.factor().guess_units(question.windows);
         let units = || credential.authenticators().iter().map(of_all).sum();
-        ledger.guesses.bring_up_to(question.risk, units, now);
-        ledger.guesses.with_own_row(&identity, now);
+        let is_settled = ledger.guesses.at_moment(&identity, question.risk, units, now);
         (Self { ledger, identity, is_settled }, secret)
     }
 
