@@ -6,6 +6,8 @@
 pub mod budget;
 mod charging;
 pub mod guesses;
+#[cfg(test)]
+mod guesses_tests;
 pub mod source;
 
 pub use budget::{MOST_SAVED_TRIES, RiskRules};
