@@ -4,6 +4,8 @@
 //! [`budget`] how much guessing is judged within a year, and `charging` the steps of one try.
 
 pub mod budget;
+#[cfg(test)]
+mod budget_tests;
 mod charging;
 pub mod guesses;
 #[cfg(test)]
