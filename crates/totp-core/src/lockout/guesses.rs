@@ -359,7 +359,8 @@ impl Guesses {
                 row.seen(now);
             }
         }
-        while self.rows.len() > MOST_ROWS {
+        // One is kept free for the account's own uid, whose row appears with its first wrong code.
+        while self.rows.iter().filter(|row| row.kind != RowKind::Own).count() >= MOST_ROWS {
             let keep = [Some(mark), identity.key];
             let Some(at) = self.oldest(|row| !keep.contains(&Some(row.mark))) else { break };
             self.dismiss(at);

@@ -1,10 +1,15 @@
 //! The limit on wrong codes: how many attempts in what time, and the locks that follow (NIST SP 800-63B section 5.2.2).
 //!
 //! [`Failures`] are the wrong codes of one source. [`guesses`] has those of all sources of an account, [`source`] says what a source is,
-//! and [`budget`] how much guessing is judged within a year.
+//! [`budget`] how much guessing is judged within a year, and `charging` the steps of one try.
 
 pub mod budget;
+#[cfg(test)]
+mod budget_tests;
+mod charging;
 pub mod guesses;
+#[cfg(test)]
+mod guesses_tests;
 pub mod report;
 pub mod source;
 

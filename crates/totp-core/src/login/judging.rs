@@ -94,12 +94,11 @@ fn guess(
     if scratch.is_some() {
         units = units.saturating_add(scratch_units.unwrap_or(0));
     }
-    let this_try = question.this_try(&before.identity);
-    let Some(payer) = before.ledger.guesses.payer(&this_try, units) else {
-        return Ok(Begun::Judged(Box::new(before.refused(Reason::OverBudget))));
-    };
     let mut next = before.ledger.clone();
-    let mut charged = next.guesses.charge(&this_try, payer, units, question.limit);
+    let mut charged = match next.guesses.begin(&question.this_try(&before.identity), units, question.limit) {
+        Ok(charged) => charged,
+        Err(state) => return Ok(Begun::Judged(Box::new(before.refused(Reason::from(state))))),
+    };
     if let Some(warning) = &mut charged.warning {
         warning.since = before.ledger.last_login().map(|last| last.at);
     }
@@ -166,7 +165,6 @@ impl Before {
     fn of(held: &Ledger, question: &Question<'_>) -> (Self, Option<Secret>) {
         let (credential, now) = (question.credential, question.now.realtime);
         let mut ledger = held.clone();
-        let is_settled = ledger.guesses.settle(now);
         let first = match question.source {
             Source::Remote { .. } => credential.authenticators().first(),
             Source::Local(_) | Source::Foreign => None,
@@ -175,8 +173,8 @@ impl Before {
         let secret = first.and_then(|first| credential.open(first, question.keyring).ok());
         let owner = credential.owner();
         let identity = question.source.identity(&owner.user, question.account.uid, owner.id, secret.as_ref());
-        ledger.guesses.bring_up_to(question.risk, || credential.guess_units(question.windows), now);
-        ledger.guesses.with_own_row(&identity, now);
+        let units = || credential.guess_units(question.windows);
+        let is_settled = ledger.guesses.at_moment(&identity, question.risk, units, now);
         (Self { ledger, identity, is_settled }, secret)
     }
 
