@@ -8,6 +8,7 @@
 //! | everything else | the foreign budget | leaves it | one failure a day |
 
 use super::budget::{ForeignBudget, RiskRules, TryBudget};
+use super::row::{Row, forget, minutes};
 use super::source::{CountedIn, Identity, Mark, RowKind};
 use super::{Failures, Limit, LockState, MOST_ATTEMPTS};
 use crate::time::Seconds;
@@ -16,25 +17,6 @@ use crate::time::Seconds;
 pub(crate) const MOST_ROWS: usize = 24;
 /// The most of them that have failures.
 pub(crate) const MOST_FAILING_ROWS: usize = 12;
-/// The days with an accepted answer after which a source is settled.
-pub(crate) const SETTLED_DAYS: u8 = 3;
-const DAY: u64 = 86400;
-
-/// A row of a source.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Row {
-    pub(crate) kind: RowKind,
-    pub(crate) mark: Mark,
-    /// On how many days it had an accepted answer, counted to 255.
-    pub(crate) days: u8,
-    /// The last of them, in days since 1970, cut to 16 bits.
-    pub(crate) last_day: u16,
-    /// When it became known, and its last accepted answer, in minutes since 1970.
-    pub(crate) first_seen: u32,
-    pub(crate) last_seen: u32,
-    pub(crate) budget: TryBudget,
-    pub(crate) failures: Failures,
-}
 
 /// What has happened since the last accepted answer from anywhere, and what was told of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -112,46 +94,6 @@ pub struct Warning {
     pub since: Option<u64>,
 }
 
-impl Row {
-    fn new(kind: RowKind, mark: Mark, now: u64) -> Self {
-        let failures = Failures::default();
-        let first_seen = minutes(now);
-        // From now on: from 1970 on, its first charge would leak away at the next look.
-        let budget = TryBudget { used: 0, leaked_until: first_seen };
-        Self { kind, mark, days: 0, last_day: 0, first_seen, last_seen: first_seen, budget, failures }
-    }
-
-    /// Whether its tries have a budget of their own.
-    pub(crate) fn is_settled(&self) -> bool {
-        match self.kind {
-            RowKind::Own => true,
-            RowKind::Address | RowKind::KeyAtAddress | RowKind::LocalUid => self.days >= SETTLED_DAYS,
-            RowKind::KeyElsewhere => false,
-        }
-    }
-
-    /// Whether it still counts at `now`, in minutes.
-    fn is_known(&self, risk: &RiskRules, now: u32) -> bool {
-        let length = u32::try_from(risk.known_for.0 / 60).unwrap_or(u32::MAX);
-        self.kind == RowKind::Own || self.last_seen.saturating_add(length) > now
-    }
-
-    /// An own row that says nothing need not be stored.
-    pub(crate) fn is_blank(&self) -> bool {
-        self.kind == RowKind::Own && self.failures == Failures::default() && self.budget.used == 0
-    }
-
-    fn seen(&mut self, now: u64) {
-        self.last_seen = self.last_seen.max(minutes(now));
-        #[expect(clippy::cast_possible_truncation, reason = "only compared with the day before")]
-        let day = (now / DAY) as u16;
-        if self.days == 0 || self.last_day != day {
-            self.days = self.days.saturating_add(1);
-            self.last_day = day;
-        }
-    }
-}
-
 impl Guesses {
     /// Moves timestamps from the future back to `now`, as [`Failures::settle`] does; returns whether there were any.
     pub(crate) fn settle(&mut self, now: u64) -> bool {
@@ -207,33 +149,10 @@ impl Guesses {
         budget
     }
 
-    /// How much of the foreign budget is used at `now` (seconds since 1970), in percent, rounded up.
-    #[must_use]
-    pub fn foreign_used_percent(&self, risk: &RiskRules, now: u64) -> u8 {
-        let Some(mut budget) = self.budget else { return 0 };
-        budget.leak(risk.yearly_risk, now);
-        let used = budget.used_units().saturating_mul(100);
-        match budget.capacity() {
-            0 => 100,
-            capacity => u8::try_from(used.div_ceil(capacity)).unwrap_or(100).min(100),
-        }
-    }
-
-    /// Up to when the foreign budget has leaked, in seconds since 1970: later than now if the clock was set back.
-    #[must_use]
-    pub fn foreign_leaked_until(&self) -> Option<u64> {
-        self.budget.map(|budget| budget.leaked_until)
-    }
-
     /// How many wrong codes came from all sources since the last accepted answer from anywhere.
     #[must_use]
     pub fn wrong_codes(&self) -> u32 {
         self.since_accepted.wrong
-    }
-
-    /// What has happened since the last accepted answer.
-    pub(crate) fn since_accepted(&self) -> SinceAccepted {
-        self.since_accepted
     }
 
     /// Whether a code that can be guessed would be looked at, but for the budget.
@@ -242,7 +161,11 @@ impl Guesses {
         if self.is_foreign(seat) && self.since_accepted.foreign >= limit.disable_after {
             return LockState::Disabled;
         }
-        limit.state(self.failures_at(seat), now)
+        match self.is_foreign(seat) {
+            // Those of long ago count towards a lock, but no longer towards that.
+            true => limit.pace(self.failures_at(seat), now),
+            false => limit.state(self.failures_at(seat), now),
+        }
     }
 
     /// Which budget pays for a try of this probability (units of 10⁻⁹); `None`: none has room, so it is not judged.
@@ -301,11 +224,16 @@ impl Guesses {
         if let Seat::Row(at) = seat {
             self.make_space_for_failures(at);
         }
-        Charged { row, lock, warning: self.warning() }
+        Charged { row, lock, warning: self.warning(units) }
     }
 
-    fn warning(&mut self) -> Option<Warning> {
-        let quarters = self.budget.map_or(0, |budget| budget.quarters());
+    /// What the owner is told after a try of this probability.
+    fn warning(&mut self, units: u64) -> Option<Warning> {
+        // What is left may be too little for another try.
+        let quarters = self.budget.map_or(0, |budget| match budget.has_room(units, true) {
+            true => budget.quarters(),
+            false => 4,
+        });
         let SinceAccepted { foreign, places, .. } = self.since_accepted;
         if quarters <= self.told_quarters || foreign == 0 {
             return None;
@@ -465,17 +393,4 @@ impl Guesses {
             (into.locked_at, into.locked_until) = (locked_at, locked_until);
         }
     }
-}
-
-/// Forgets one failure for each whole day since `from` (seconds since 1970); returns from when the next one counts.
-fn forget(failures: &mut Failures, from: u64, now: u64) -> u64 {
-    let from = from.min(now);
-    let days = now.saturating_sub(from) / DAY;
-    failures.consecutive = failures.consecutive.saturating_sub(u32::try_from(days).unwrap_or(u32::MAX));
-    from.saturating_add(days.saturating_mul(DAY))
-}
-
-/// Minutes since 1970 of seconds since 1970.
-fn minutes(seconds: u64) -> u32 {
-    u32::try_from(seconds / 60).unwrap_or(u32::MAX)
 }

@@ -11,6 +11,7 @@ pub mod guesses;
 #[cfg(test)]
 mod guesses_tests;
 pub mod report;
+pub(crate) mod row;
 pub mod source;
 
 pub use budget::{MOST_SAVED_TRIES, RiskRules};
@@ -75,6 +76,11 @@ impl Limit {
         if failures.consecutive >= self.disable_after {
             return LockState::Disabled;
         }
+        self.pace(failures, now)
+    }
+
+    /// The same, whatever would be disabled.
+    fn pace(&self, failures: &Failures, now: u64) -> LockState {
         if failures.locked_until > now {
             return LockState::Locked(Seconds(failures.locked_until.saturating_sub(now)));
         }

@@ -1,7 +1,8 @@
 //! What is shown of an account's guesses: its rows, its budgets, and what would become of the next try.
 
 use super::budget::{ForeignBudget, RiskRules};
-use super::guesses::{Guesses, Payer, Row, Try};
+use super::guesses::{Guesses, Payer, Try};
+use super::row::Row;
 use super::source::{Identity, Mark, RowKind, Source};
 use super::{Limit, LockState};
 use crate::credential::Credential;
@@ -9,6 +10,26 @@ use crate::factor::Windows;
 use crate::keyring::{Keyring, OpenError};
 use crate::time::Seconds;
 use crate::user::Account;
+
+impl Guesses {
+    /// How much of the foreign budget is used at `now` (seconds since 1970), in percent, rounded up.
+    #[must_use]
+    pub fn foreign_used_percent(&self, risk: &RiskRules, now: u64) -> u8 {
+        let Some(mut budget) = self.budget else { return 0 };
+        budget.leak(risk.yearly_risk, now);
+        let used = budget.used_units().saturating_mul(100);
+        match budget.capacity() {
+            0 => 100,
+            capacity => u8::try_from(used.div_ceil(capacity)).unwrap_or(100).min(100),
+        }
+    }
+
+    /// Up to when the foreign budget has leaked, in seconds since 1970: later than now if the clock was set back.
+    #[must_use]
+    pub fn foreign_leaked_until(&self) -> Option<u64> {
+        self.budget.map(|budget| budget.leaked_until)
+    }
+}
 
 /// What the guesses are looked at with: the enrolment, the rules and the time.
 #[derive(Clone, Copy)]

@@ -423,7 +423,7 @@ fn method_of(authenticator: &Authenticator) -> Method {
 fn since_last(ledger: &Ledger) -> SinceLast {
     let last = ledger.last_login();
     let device = last.is_some_and(|last| ledger.devices.iter().any(|device| device.since >= last.at));
-    let SinceAccepted { wrong, foreign, places } = ledger.guesses.since_accepted();
+    let SinceAccepted { wrong, foreign, places } = ledger.guesses.since_accepted;
     let foreign = (foreign > 0).then_some(ForeignTries { wrong: foreign, places: places.count_ones() });
     SinceLast { login: last, wrong, foreign, device, reset: ledger.notice }
 }
