@@ -11,6 +11,8 @@ pub mod guesses;
 #[cfg(test)]
 mod guesses_tests;
 pub mod source;
+#[cfg(test)]
+mod source_tests;
 
 pub use budget::{MOST_SAVED_TRIES, RiskRules};
 pub use guesses::{Guesses, Warning};
