@@ -210,7 +210,7 @@ impl<X: Exclusion> History<X> {
                 match refusal.reason {
                     Reason::Wrong | Reason::ClockOff(_) => self.model.charge(self.now.realtime),
                     Reason::Limited(_) | Reason::Locked(_) | Reason::Disabled | Reason::OverBudget => {
-                        assert!(barred)
+                        assert!(barred);
                     }
                     Reason::Replayed | Reason::ClockBack(_) | Reason::BeforeBoot(_) => {}
                     Reason::Malformed | Reason::NotEnrolled | Reason::UnknownUser | Reason::Busy => {
