@@ -2,6 +2,8 @@
 
 #[cfg(test)]
 pub(crate) mod arbitrary;
+#[cfg(test)]
+mod capacity_tests;
 mod records;
 pub mod slot;
 mod slot_v1;

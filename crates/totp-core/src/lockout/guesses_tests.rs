@@ -204,6 +204,22 @@ fn a_recovery_code_lifts_the_foreign_lock_and_refills_nothing() {
     assert_eq!([here, address(2)].map(|from| account.wrong(&from, now)), [Ok(()), Ok(())]);
 }
 
+#[test]
+fn a_place_is_settled_by_recovery_codes_on_three_days_while_the_budget_is_empty() {
+    let mut account = Account::default();
+    let here = address(3);
+    for day in 0..3 {
+        let now = NOON + day * DAY;
+        account.moment(&here, now);
+        if let Some(budget) = &mut account.0.budget {
+            budget.used = budget.capacity() * super::budget::YEAR;
+        }
+        assert_eq!(account.wrong(&here, now), Err(LockState::OverBudget));
+        account.0.recover(&Try { identity: &here, is_proven: true, risk: &RISK, now });
+    }
+    assert_eq!(account.wrong(&here, NOON + 2 * DAY), Ok(()));
+}
+
 /// A ledger from before there were budgets.
 fn converted(wrong: u32) -> Account {
     let mut guesses = Guesses::default();

@@ -13,6 +13,8 @@ mod guesses_tests;
 pub mod report;
 pub(crate) mod row;
 pub mod source;
+#[cfg(test)]
+mod source_tests;
 
 pub use budget::{MOST_SAVED_TRIES, RiskRules};
 pub use guesses::{Guesses, Warning};
