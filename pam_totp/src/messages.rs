@@ -55,7 +55,7 @@ pub(crate) fn refusal(Refusal { reason, next_code, .. }: &Refusal) -> Option<Str
                 .to_owned()
         }
         Reason::OverBudget => {
-            "Too many wrong codes from unknown places; use a recovery code, or a place where you logged in before."
+            "Too many wrong codes in the last months, so no code is accepted here. A recovery code still works."
                 .to_owned()
         }
         Reason::Busy => "Another login to this account is still running; try again.".to_owned(),
