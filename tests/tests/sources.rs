@@ -4,6 +4,7 @@ use acceptance::clock::THEN;
 use acceptance::fixture::{Fixture, SERVICE};
 use acceptance::journal::Event;
 use acceptance::login::{Login, PROMPT, PamCode};
+use acceptance::mailbox::Mailbox;
 
 const OWNER: &str = "192.0.2.1";
 const GUESSER: &str = "198.51.100.9";
@@ -92,6 +93,25 @@ fn where_the_budget_is_used_up_no_code_is_looked_at_and_nothing_written() {
 }
 
 #[test]
+fn the_owner_gets_a_mail_when_someone_guesses() {
+    let fixture = Fixture::with(&["alice"]);
+    let mailbox = Mailbox::of(&fixture, "[totp]\ndrift_steps = 10", "");
+    log_in(&fixture, OWNER, THEN);
+    for code in fixture.authenticator("alice").wrong_codes_at(5, THEN) {
+        guess(&fixture, GUESSER, &code, THEN + 900);
+    }
+    assert_eq!(guessing(&fixture).len(), 1);
+    fixture.totp_enroll(&["--json", "notify"]).assert_done();
+    let mail = mailbox.mail();
+    assert!(mail.header("Subject").ends_with("someone is guessing the one-time codes of this account"));
+    for words in
+        ["wrong codes     5", "unknown places  1", "2033-05-18T03:33:45Z", GUESSER, "change your password"]
+    {
+        assert!(mail.body.contains(words), "{words}: {mail:?}");
+    }
+}
+
+#[test]
 fn the_address_is_that_of_sshds_connection() {
     let fixture = Fixture::with(&["alice"]);
     log_in(&fixture, OWNER, THEN);
@@ -176,7 +196,9 @@ fn log_in(fixture: &Fixture, address: &str, now: u64) -> Event {
 /// Tries one code from there; what the log says of it.
 fn guess(fixture: &Fixture, address: &str, code: &str, now: u64) -> Event {
     assert_eq!(from(fixture, address).types(code).at(now).code(), PamCode::AUTH_ERR);
-    fixture.journal.events().into_iter().rfind(|event| event.field("event") != "guessing").unwrap()
+    let mut events = fixture.journal.events();
+    events.retain(|event| event.field("event") != "guessing");
+    events.swap_remove(events.len() - 1)
 }
 
 /// The row in which a wrong code is counted that comes so many hours later.

@@ -42,6 +42,12 @@ fn what_cannot_be_recorded_is_logged_and_lets_in_all_the_same() {
     fixture.service(SERVICE, &stack);
     let login = client(&fixture).types(typed).at(THEN).run();
     assert_eq!((login.code, login.setcred), (PamCode::SUCCESS, PamCode::SUCCESS));
+    let event = fixture.journal.last();
+    assert_eq!(
+        (event.what().as_str(), event.module.as_str()),
+        ("error", "pam_totp(app:setcred)"),
+        "{event:?}"
+    );
 }
 
 #[test]
