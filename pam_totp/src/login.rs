@@ -116,7 +116,7 @@ fn decide(
         attempt.say(pamh, PAM_TEXT_INFO, messages::TOKEN);
     }
     attempt.debug("asking");
-    let typed = match ask(pamh, attempt, prompt(&attempt.arguments)) {
+    let typed = match ask(pamh, attempt, messages::prompt(&attempt.arguments)) {
         Ok(typed) => typed,
         Err(why) => return Ok(Outcome::Unanswered(why)),
     };
@@ -180,7 +180,7 @@ fn asked_like_others(pamh: &PamHandle, attempt: &mut Attempt<'_>, outcome: Outco
     if !asks {
         return outcome;
     }
-    match ask(pamh, attempt, prompt(&attempt.arguments)) {
+    match ask(pamh, attempt, messages::prompt(&attempt.arguments)) {
         Ok(_) => outcome,
         Err(why) => Outcome::Unanswered(why),
     }
@@ -195,12 +195,6 @@ fn ask(pamh: &PamHandle, attempt: &Attempt<'_>, question: &str) -> Result<Secret
         return Err(Unanswered::Late);
     }
     Ok(typed)
-}
-
-/// The prompt, unless `prompt=` sets another.
-fn prompt(arguments: &Arguments) -> &str {
-    let default = if arguments.forward_pass { messages::PROMPT_WITH_PASSWORD } else { messages::PROMPT };
-    arguments.prompt.as_deref().unwrap_or(default)
 }
 
 /// Judges an answer. The caller cannot stop the process from here until the outcome is logged.
@@ -395,18 +389,5 @@ fn after_login(pamh: &PamHandle, attempt: &mut Attempt<'_>, store: &impl Engine,
         }
         Outcome::Unanswered(_) | Outcome::Ignored(_) | Outcome::LoginError(_) | Outcome::Misplaced { .. } => {
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_prompt_asks_for_what_is_to_be_typed() {
-        let prompt_of = |words: &[&str]| prompt(&Arguments::parse(words).unwrap()).to_owned();
-        assert_eq!(prompt_of(&[]), "Verification code: ");
-        assert_eq!(prompt_of(&["forward_pass"]), "Password & verification code: ");
-        assert_eq!(prompt_of(&["forward_pass", "prompt=Both: "]), "Both: ");
     }
 }

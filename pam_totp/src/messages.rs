@@ -14,6 +14,7 @@ use totp_core::enrolment::draft::NotConfirmed;
 use totp_core::ledger::LoginMethod;
 use totp_core::login::{ForeignTries, Method, Reason, Refusal, SinceLast, Verified};
 use totp_core::misleading::escaped;
+use totp_core::module_arguments::Arguments;
 use totp_core::policy::Unenrolled;
 use totp_core::policy::device::DeviceId;
 use totp_core::random::Secret;
@@ -25,6 +26,12 @@ use totp_core::user::Account;
 pub(crate) const PROMPT: &str = "Verification code: ";
 /// The same with `forward_pass`.
 pub(crate) const PROMPT_WITH_PASSWORD: &str = "Password & verification code: ";
+
+/// The prompt, unless `prompt=` sets another.
+pub(crate) fn prompt(arguments: &Arguments) -> &str {
+    let default = if arguments.forward_pass { PROMPT_WITH_PASSWORD } else { PROMPT };
+    arguments.prompt.as_deref().unwrap_or(default)
+}
 
 /// The second prompt of a login to a locked account, after the message that says so.
 pub(crate) const PROMPT_LOCKED: &str = "Recovery code: ";

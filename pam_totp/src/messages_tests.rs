@@ -117,3 +117,11 @@ fn after_a_wrong_code_the_tries_left_are_shown_but_not_the_drift() {
     let off = not_confirmed(NotConfirmed::ClockOff(ClockOff { steps: -77, seconds: -2310 }), 1);
     assert!(off.ends_with(" One more try.") && !off.contains("77"), "{off}");
 }
+
+#[test]
+fn the_prompt_asks_for_what_is_to_be_typed() {
+    let prompt_of = |words: &[&str]| prompt(&Arguments::parse(words).unwrap()).to_owned();
+    assert_eq!(prompt_of(&[]), "Verification code: ");
+    assert_eq!(prompt_of(&["forward_pass"]), "Password & verification code: ");
+    assert_eq!(prompt_of(&["forward_pass", "prompt=Both: "]), "Both: ");
+}

@@ -4,6 +4,7 @@ use acceptance::clock::THEN;
 use acceptance::fixture::{Fixture, SERVICE};
 use acceptance::journal::Event;
 use acceptance::login::{Login, PROMPT, PamCode};
+use acceptance::mailbox::Mailbox;
 
 const OWNER: &str = "192.0.2.1";
 const GUESSER: &str = "198.51.100.9";
@@ -58,12 +59,16 @@ fn where_the_budget_is_used_up_no_code_is_looked_at_and_nothing_written() {
     let mut fixture = Fixture::builder().config(config).account("alice").build();
     let enrolled = fixture.enrol("alice", &[]);
     fixture.note("alice", enrolled.authenticator);
-    log_in(&fixture, OWNER, THEN);
+    // On three days: only then has the place a budget of its own.
+    let settled = THEN + 48 * HOUR;
+    for now in [THEN, THEN + 24 * HOUR, settled] {
+        log_in(&fixture, OWNER, now);
+    }
     let mut judged = 0;
     // 21 codes are right at a time: 19 tries use up 40 % of 0.1 %.
-    for (minute, codes) in fixture.authenticator("alice").wrong_codes_at(20, THEN).chunks(10).enumerate() {
+    for (minute, codes) in fixture.authenticator("alice").wrong_codes_at(20, settled).chunks(10).enumerate() {
         for code in codes {
-            let event = guess(&fixture, GUESSER, code, THEN + 900 + 60 * minute as u64);
+            let event = guess(&fixture, GUESSER, code, settled + 900 + 60 * minute as u64);
             judged += usize::from(event.field("reason") == "wrong");
         }
     }
@@ -71,20 +76,39 @@ fn where_the_budget_is_used_up_no_code_is_looked_at_and_nothing_written() {
     assert_eq!((judged, refused.what().as_str(), refused.field("source")), (19, "refused budget", "foreign"));
     let percent: Vec<String> =
         guessing(&fixture).iter().map(|e| e.field("used_percent").to_owned()).collect();
-    assert_eq!(percent, ["25", "50", "75"], "the owner is told at each quarter");
+    assert_eq!(percent, ["25", "50", "75", "100"], "the owner is told at each quarter");
     let warning = guessing(&fixture).pop().unwrap();
     let fields = ["user", "places", "since", "rhost"].map(|key| warning.field(key));
-    assert_eq!(fields, ["alice", "1", "2033-05-18T03:33:45Z", GUESSER], "{warning:?}");
+    assert_eq!(fields, ["alice", "1", "2033-05-20T03:33:45Z", GUESSER], "{warning:?}");
     let before = fixture.stored();
-    let now = THEN + 1200;
+    let now = settled + 1200;
     let right = fixture.authenticator("alice").code_at(now);
     let refused = guess(&fixture, "198.51.100.10", &right, now);
     assert_eq!(refused.what(), "refused budget");
-    assert_eq!(fixture.stored(), before, "a refusal by the budget wrote something");
+    assert!(fixture.stored() == before, "a refusal by the budget wrote something");
     let recovery = &enrolled.recovery_codes[0];
     let login = from(&fixture, GUESSER).types(&right).types(recovery).at(now).run();
     assert_eq!((login.code, login.asked()), (PamCode::SUCCESS, vec![PROMPT, "Recovery code: "]));
     assert_eq!(log_in(&fixture, OWNER, now + 400).field("event"), "accepted", "a known place has its own");
+}
+
+#[test]
+fn the_owner_gets_a_mail_when_someone_guesses() {
+    let fixture = Fixture::with(&["alice"]);
+    let mailbox = Mailbox::of(&fixture, "[totp]\ndrift_steps = 10", "");
+    log_in(&fixture, OWNER, THEN);
+    for code in fixture.authenticator("alice").wrong_codes_at(5, THEN) {
+        guess(&fixture, GUESSER, &code, THEN + 900);
+    }
+    assert_eq!(guessing(&fixture).len(), 1);
+    fixture.totp_enroll(&["--json", "notify"]).assert_done();
+    let mail = mailbox.mail();
+    assert!(mail.header("Subject").ends_with("someone is guessing the one-time codes of this account"));
+    for words in
+        ["wrong codes     5", "unknown places  1", "2033-05-18T03:33:45Z", GUESSER, "change your password"]
+    {
+        assert!(mail.body.contains(words), "{words}: {mail:?}");
+    }
 }
 
 #[test]
@@ -163,14 +187,18 @@ fn from(fixture: &Fixture, address: &str) -> Login {
 
 fn log_in(fixture: &Fixture, address: &str, now: u64) -> Event {
     let code = fixture.authenticator("alice").code_at(now);
-    assert_eq!(from(fixture, address).types(code).at(now).code(), PamCode::SUCCESS);
-    fixture.journal.last()
+    let code = from(fixture, address).types(code).at(now).code();
+    let event = fixture.journal.last();
+    assert_eq!(code, PamCode::SUCCESS, "{event:?}");
+    event
 }
 
 /// Tries one code from there; what the log says of it.
 fn guess(fixture: &Fixture, address: &str, code: &str, now: u64) -> Event {
     assert_eq!(from(fixture, address).types(code).at(now).code(), PamCode::AUTH_ERR);
-    fixture.journal.events().into_iter().rfind(|event| event.field("event") != "guessing").unwrap()
+    let mut events = fixture.journal.events();
+    events.retain(|event| event.field("event") != "guessing");
+    events.swap_remove(events.len() - 1)
 }
 
 /// The row in which a wrong code is counted that comes so many hours later.

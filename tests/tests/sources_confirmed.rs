@@ -42,6 +42,12 @@ fn what_cannot_be_recorded_is_logged_and_lets_in_all_the_same() {
     fixture.service(SERVICE, &stack);
     let login = client(&fixture).types(typed).at(THEN).run();
     assert_eq!((login.code, login.setcred), (PamCode::SUCCESS, PamCode::SUCCESS));
+    let event = fixture.journal.last();
+    assert_eq!(
+        (event.what().as_str(), event.module.as_str()),
+        ("error", "pam_totp(app:setcred)"),
+        "{event:?}"
+    );
 }
 
 #[test]
@@ -64,7 +70,10 @@ fn an_account_line_that_confirms_decides_nothing() {
     let event = fixture.journal.last();
     assert!(event.field("problem").contains("nullok"), "{event:?}");
     assert_eq!(event.module, "pam_totp(app:account)");
-    assert_eq!(ask(&line.replace("confirm_source", "")), PamCode::SERVICE_ERR);
+    assert_eq!(
+        ask(&line.replace("confirm_source", "").replace("optional", "required")),
+        PamCode::SERVICE_ERR
+    );
     fixture.service(SERVICE, &fixture.module("confirm_source"));
     assert_eq!(fixture.login_with_code("alice").code(), PamCode::SERVICE_ERR);
     assert!(fixture.journal.last().field("problem").contains("account optional"));

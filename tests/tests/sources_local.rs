@@ -30,7 +30,7 @@ fn rows_of(caller: &str, target: &str) -> [String; 2] {
     su(&mut shell, target, &site.fixture.code(target));
     shell.expect(&format!("\r\n{target}\r\n"));
     let after = row(&mut shell);
-    shell.types("exit");
+    shell.types("exit 0");
     assert_eq!(shell.end().status, 0);
     [before, after]
 }
