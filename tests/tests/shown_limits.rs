@@ -139,7 +139,11 @@ fn where_there_is_nothing_to_lift_unlock_says_so_and_logs_nothing() {
     assert_eq!(root(&fixture, &["unlock", "alice"])["done"], "nothing");
     assert_eq!(root(&fixture, &["unlock", "--budget", "alice"])["done"], "nothing");
     assert_eq!(fixture.command_of_root(&["unlock", "carol"], THEN).status, 3);
-    assert_eq!((fixture.journal.command_events().len(), spooled(&fixture).len()), (lines, 0), "lines and mails");
+    assert_eq!(
+        (fixture.journal.command_events().len(), spooled(&fixture).len()),
+        (lines, 0),
+        "lines and mails"
+    );
 }
 
 #[test]
