@@ -46,6 +46,8 @@ pub(super) struct Judged {
     pub(super) answered: Answered,
     /// Whether the foreign budget paid.
     pub(super) is_foreign: bool,
+    /// If it is refused: when the foreign budget has room for it.
+    pub(super) wait: Option<Seconds>,
 }
 
 /// Which codes an answer can be.
@@ -114,23 +116,37 @@ impl Account {
 
     /// One try. `look` says what a look would find.
     pub(super) fn judge(&mut self, from: &From<'_>, units: u64, look: Look) -> Judged {
-        let (mut before, is_settled) = self.before(from);
+        let (before, is_settled) = self.before(from);
         let mut next = before.clone();
         if let Err(state) = next.begin(&from.this_try(), units, &from.rules.limit) {
+            let wait = before.budget.and_then(|budget| budget.wait(units, from.is_proven));
             if is_settled {
                 self.guesses = before;
             }
-            return Judged { answered: Answered::Refused(state), is_foreign: false };
+            return Judged { answered: Answered::Refused(state), is_foreign: false, wait };
         }
         let used = |guesses: &Guesses| guesses.budget.map(|budget| budget.used);
         let is_foreign = used(&next) > used(&before);
+        let answered = self.look(from, before, next, look, is_settled);
+        Judged { answered, is_foreign, wait: None }
+    }
+
+    /// The result of a look, after the charge.
+    fn look(
+        &mut self,
+        from: &From<'_>,
+        mut before: Guesses,
+        mut charged: Guesses,
+        look: Look,
+        is_settled: bool,
+    ) -> Answered {
         if self.fault == Fault::NoCharge {
-            next.budget = before.budget;
-            next.rows.iter_mut().zip(&before.rows).for_each(|(row, before)| row.budget = before.budget);
+            charged.budget = before.budget;
+            charged.rows.iter_mut().zip(&before.rows).for_each(|(row, before)| row.budget = before.budget);
         }
-        let answered = match look {
+        match look {
             Look::Wrong | Look::Killed => {
-                self.guesses = next;
+                self.guesses = charged;
                 Answered::Wrong
             }
             Look::Replayed => {
@@ -148,8 +164,7 @@ impl Account {
                 self.guesses = before;
                 Answered::Accepted
             }
-        };
-        Judged { answered, is_foreign }
+        }
     }
 
     /// A recovery code is always judged.
@@ -162,11 +177,6 @@ impl Account {
     /// What a code would be answered but for the budget.
     pub(super) fn state(&self, from: &From<'_>) -> LockState {
         self.before(from).0.state(from.identity, &from.rules.limit, from.now)
-    }
-
-    /// When the foreign budget has room for a try of this probability.
-    pub(super) fn wait(&self, from: &From<'_>, units: u64) -> Option<Seconds> {
-        self.before(from).0.budget?.wait(units, from.is_proven)
     }
 
     /// What a store gives back of it.

@@ -60,7 +60,7 @@ impl Origin {
 
     /// The sources from which this try can come. `owner`: that of the owner's last login.
     pub(super) fn identities(self, sources: &Sources, number: u64, owner: &Identity) -> Vec<Identity> {
-        let other = || format!("192.0.2.{}", number % 250);
+        let other = || format!("192.0.2.{number}");
         match self {
             Self::OneAddress => vec![sources.remote(None, "192.0.2.1")],
             Self::ManyAddresses => vec![sources.remote(None, &other())],

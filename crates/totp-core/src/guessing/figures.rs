@@ -16,7 +16,7 @@ const SEED_OF_SUCCESSES: u64 = 16;
 /// How many years are simulated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size {
-    /// For each habit of an owner: without an attack, and again with all strategies together.
+    /// For each habit of an owner: at settled places with all strategies together, elsewhere without an attack.
     pub owner_years: u64,
     /// Of an attacker whose successes are counted.
     pub attacker_years: u64,
@@ -75,11 +75,18 @@ pub fn figures(seed: u64, size: Size) -> Figures {
         "owner", "attacker", "years", "logins", "tries", "%/year", "home", "budget", "other"
     ));
     for habit in &HABITS {
-        undisturbed(&mut figures, habit, &sources, chance.next(), size.owner_years);
-        let years = size.owner_years.div_ceil(STRATEGIES.len() as u64).max(1);
-        for strategy in STRATEGIES.iter().filter(|_| chance.below(size.one_pair_of) == 0).collect::<Vec<_>>()
-        {
-            attacked(&mut figures, habit, strategy, &sources, chance.next(), years);
+        // At settled places the attack is what matters, elsewhere that there is none.
+        let (alone, attacked_years) = if habit.whereabouts.is_settled() {
+            (size.owner_years.div_ceil(10), size.owner_years)
+        } else {
+            (size.owner_years, size.owner_years.div_ceil(5))
+        };
+        undisturbed(&mut figures, habit, &sources, chance.next(), alone);
+        let years = attacked_years.div_ceil(STRATEGIES.len() as u64);
+        for strategy in &STRATEGIES {
+            if chance.below(size.one_pair_of) == 0 {
+                attacked(&mut figures, habit, strategy, &sources, chance.next(), years);
+            }
         }
     }
     successes(&mut figures, &sources, size.attacker_years);

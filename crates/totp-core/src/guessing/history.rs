@@ -8,6 +8,7 @@ use super::worst_year::WorstYear;
 use crate::lockout::LockState;
 use crate::lockout::source::{Identity, Mark};
 use crate::login::Rules;
+use std::collections::HashMap;
 
 const DAY: u64 = 86400;
 /// When a history begins, in seconds since 1970.
@@ -16,6 +17,9 @@ const BEGIN: u64 = 1_800_000_000 / DAY * DAY;
 const QUIET_DAYS: u64 = 5;
 /// How long a source stays known.
 const KNOWN_DAYS: u64 = 90;
+
+/// From how many addresses an attacker tries.
+const MOST_ADDRESSES: u64 = 250;
 
 /// What happened in a history.
 #[derive(Debug, Clone, Copy, Default)]
@@ -61,6 +65,10 @@ pub(super) struct History<'a> {
     /// The source of the owner's last login.
     owner: Identity,
     known: Vec<Known>,
+    /// Where the owner always is.
+    fixed: Option<Identity>,
+    /// The sources of the attacker, by number.
+    attackers: HashMap<u64, Vec<Identity>>,
     year: WorstYear,
     outcome: Outcome,
 }
@@ -91,6 +99,8 @@ impl<'a> History<'a> {
             next_attack: BEGIN + QUIET_DAYS * DAY,
             owner: Identity::FOREIGN,
             known: Vec::new(),
+            fixed: None,
+            attackers: HashMap::new(),
             year: WorstYear::default(),
             outcome: Outcome::default(),
         }
@@ -145,7 +155,7 @@ impl<'a> History<'a> {
             self.clock_is_off = if self.chance.below(2) == 0 { 0 } else { days * 86400 };
         }
         let mut again = DAY / 4;
-        let identities = strategy.origin.identities(self.sources, self.outcome.tries, &self.owner);
+        let identities = self.identities(strategy);
         for identity in &identities {
             for rules in self.services.clone() {
                 for &shape in strategy.shapes() {
@@ -155,6 +165,17 @@ impl<'a> History<'a> {
             }
         }
         self.time + again.max(1)
+    }
+
+    /// The sources of the attacker. Those that are not the owner's are computed once.
+    fn identities(&mut self, strategy: &Strategy) -> Vec<Identity> {
+        let number = self.outcome.tries % MOST_ADDRESSES;
+        if strategy.origin.may_be_settled() {
+            return strategy.origin.identities(self.sources, number, &self.owner);
+        }
+        let (sources, owner) = (self.sources, self.owner);
+        let known = self.attackers.entry(number);
+        known.or_insert_with(|| strategy.origin.identities(sources, number, &owner)).clone()
     }
 
     /// Guesses until it is refused; returns for how long.
@@ -196,7 +217,7 @@ impl<'a> History<'a> {
                 }
                 Answered::Refused(LockState::Limited(wait) | LockState::Locked(wait)) => return wait.0,
                 Answered::Refused(LockState::OverBudget) => {
-                    let wait = self.account.wait(&from, units).map_or(u64::MAX, |wait| wait.0);
+                    let wait = judged.wait.map_or(u64::MAX, |wait| wait.0);
                     // With room in the foreign budget, it is a budget of its own that is empty.
                     return if wait == 0 { DAY / 4 } else { wait };
                 }
@@ -208,7 +229,13 @@ impl<'a> History<'a> {
 
     /// A login of the owner, with a recovery code if it is refused.
     fn login(&mut self, day: u64, login: u64) {
-        let identity = self.sources.of(self.habit.whereabouts, day, login, &mut self.chance);
+        let identity = match self.fixed {
+            Some(fixed) => fixed,
+            None => self.sources.of(self.habit.whereabouts, day, login, &mut self.chance),
+        };
+        if self.habit.whereabouts.is_fixed() {
+            self.fixed = Some(identity);
+        }
         self.owner = identity;
         self.outcome.logins += 1;
         let units = self.account.units(Shape::Digits(self.digits()), &self.rules.windows);

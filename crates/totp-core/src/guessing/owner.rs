@@ -30,6 +30,35 @@ pub(super) enum Whereabouts {
     HomeAndTravel,
 }
 
+impl Whereabouts {
+    /// Whether every login comes from the same source.
+    pub(super) fn is_fixed(self) -> bool {
+        match self {
+            Self::OnePlace | Self::BastionWithKey | Self::Bastion | Self::SharedBastion | Self::Sudo => true,
+            Self::NewAddressEachDay
+            | Self::Carrier
+            | Self::ThreeNewPlacesAWeek
+            | Self::Ipv6Privacy
+            | Self::HomeAndTravel => false,
+        }
+    }
+
+    /// Whether the source of most logins is settled.
+    pub(super) fn is_settled(self) -> bool {
+        match self {
+            Self::NewAddressEachDay | Self::Carrier | Self::ThreeNewPlacesAWeek | Self::SharedBastion => {
+                false
+            }
+            Self::OnePlace
+            | Self::Ipv6Privacy
+            | Self::BastionWithKey
+            | Self::Bastion
+            | Self::Sudo
+            | Self::HomeAndTravel => true,
+        }
+    }
+}
+
 /// What an owner does.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Habit {
