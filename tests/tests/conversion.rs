@@ -169,7 +169,7 @@ fn a_ledger_without_sources_keeps_its_failures_and_its_lock() {
     assert!(status.contains("\"wrong_since_login\":12"), "{status}");
     // Twelve failures of three right codes in a million each: nothing of the year's budget was given away.
     assert!(login(STORED_CODES[0].to_owned(), THEN + 740).starts_with("recovery_used"));
-    assert_eq!(login(phone().code_at(THEN + 760), THEN + 760), "accepted totp");
+    assert_eq!(login(phone().code_at(THEN + 760), THEN + 760), "accepted");
 }
 
 fn phone() -> Authenticator {
