@@ -362,6 +362,7 @@ fn written() -> Vec<Event> {
     let by_sudo = |answer: &str, second: u64| {
         let mut login = fixture.login_at("sudo", "alice").types(answer).at(second);
         login.tty = Some(b"/dev/pts/0".to_vec());
+        login.ruser = Some(b"alice".to_vec());
         let _ = login.code();
     };
     let right = |second: u64| phone.code_at(second);
@@ -369,10 +370,11 @@ fn written() -> Vec<Event> {
     by_ssh(&right(THEN), THEN);
     by_ssh(&right(THEN - 300), THEN + 60);
     by_ssh(&right(THEN + 60), THEN + 60);
+    by_ssh(&right(THEN + 120), THEN + 120);
     for wrong in phone.wrong_codes_at(3, THEN + 300) {
         by_sudo(&wrong, THEN + 300);
     }
-    for wrong in phone.wrong_codes_at(2, THEN + 300) {
+    for wrong in phone.wrong_codes_at(4, THEN + 500) {
         by_ssh(&wrong, THEN + 500);
     }
     fixture.totp_enroll(&["unlock", "alice"]).assert_done();
