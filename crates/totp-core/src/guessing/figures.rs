@@ -6,6 +6,7 @@ use super::chance::{Chance, bounds};
 use super::history::{History, Outcome};
 use super::owner::{HABITS, Habit, Sources, Whereabouts};
 use crate::factor::Factor;
+use crate::lockout::MOST_SAVED_TRIES;
 use std::fmt;
 use std::fmt::Write;
 
@@ -123,6 +124,10 @@ fn attacked(
     row(figures, habit.name, strategy.name, &outcome, risk);
     let about = |what: &str| format!("{}, {}: {what}: {outcome:?}", habit.name, strategy.name);
     figures.check(outcome.worst_year <= risk, || about("more than the risk of a year"));
+    // One source at most is settled and shared.
+    let settled = u64::from(MOST_SAVED_TRIES) + u64::from(RULES.risk.known_tries_per_year);
+    let is_one = habit.whereabouts.is_fixed();
+    figures.check(!is_one || outcome.worst_settled <= settled, || about("more than a settled source has"));
     figures.check(outcome.locked_after_recovery == 0, || about("locked after a recovery code"));
     // A clock that is a year ahead ends what is known.
     let is_certain = !strategy.origin.is_shared(habit) && strategy.timing != Timing::WithTheClock;

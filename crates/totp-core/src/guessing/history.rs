@@ -32,6 +32,8 @@ pub(super) struct Outcome {
     pub(super) successes: u64,
     /// The most that foreign tries were worth within 365 days, in units of 10⁻⁹.
     pub(super) worst_year: u64,
+    /// The most tries of the attacker within 365 days that a settled source paid for.
+    pub(super) worst_settled: u64,
     /// Logins of the owner that were refused, at places where answers were accepted on three days.
     pub(super) refused_at_home: u64,
     /// Those at other places, by the budget and for other reasons.
@@ -70,6 +72,7 @@ pub(super) struct History<'a> {
     /// The sources of the attacker, by number.
     attackers: HashMap<u64, Vec<Identity>>,
     year: WorstYear,
+    settled_year: WorstYear,
     outcome: Outcome,
 }
 
@@ -102,6 +105,7 @@ impl<'a> History<'a> {
             fixed: None,
             attackers: HashMap::new(),
             year: WorstYear::default(),
+            settled_year: WorstYear::default(),
             outcome: Outcome::default(),
         }
     }
@@ -120,6 +124,7 @@ impl<'a> History<'a> {
         }
         self.outcome.days = days;
         self.outcome.worst_year = self.year.worst;
+        self.outcome.worst_settled = self.settled_year.worst;
         self.outcome
     }
 
@@ -213,13 +218,15 @@ impl<'a> History<'a> {
                     self.outcome.successes += u64::from(self.chance.happens(units));
                     if judged.is_foreign || !strategy.origin.may_be_settled() {
                         self.year.add(self.now(), units);
+                    } else {
+                        self.settled_year.add(self.now(), 1);
                     }
                 }
                 Answered::Refused(LockState::Limited(wait) | LockState::Locked(wait)) => return wait.0,
                 Answered::Refused(LockState::OverBudget) => {
                     let wait = judged.wait.map_or(u64::MAX, |wait| wait.0);
                     // With room in the foreign budget, it is a budget of its own that is empty.
-                    return if wait == 0 { DAY / 4 } else { wait };
+                    return if wait == 0 { DAY / 48 } else { wait };
                 }
                 Answered::Refused(LockState::Disabled | LockState::Open) => return u64::MAX,
             }
