@@ -4,10 +4,12 @@
 pub(crate) mod arbitrary;
 #[cfg(test)]
 mod capacity_tests;
+mod fields;
 mod records;
 pub mod slot;
 mod slot_v1;
 pub mod slots;
+mod source_records;
 
 use crate::account_recovery::ResetNotice;
 use crate::credential::Credential;

@@ -5,15 +5,14 @@
 //! also those that later versions of this program write. A record of an unknown type is never skipped: it may say that a
 //! code was used.
 
+use super::fields::Fields;
+use super::source_records;
 use crate::account_recovery::ResetNotice;
 use crate::credential::MOST_AUTHENTICATORS;
 use crate::factor::FactorKind;
 use crate::ledger::{LastLogin, Ledger, LoginMethod, Progress, RecoveryMarks};
-use crate::lockout::budget::{ForeignBudget, TryBudget};
-use crate::lockout::guesses::{MOST_ROWS, SinceAccepted};
-use crate::lockout::row::Row;
-use crate::lockout::source::{self, RowKind};
-use crate::lockout::{Failures, Guesses, MOST_ATTEMPTS};
+use crate::lockout::guesses::MOST_ROWS;
+use crate::lockout::{Failures, MOST_ATTEMPTS};
 use crate::lost_lines::LostLines;
 use crate::policy::device::{Device, MOST_DEVICES, Mark};
 use crate::random::Id;
@@ -109,41 +108,12 @@ pub(super) fn encode(ledger: &Ledger) -> Vec<u8> {
         records.add(LOST_LINES, &[&count.to_be_bytes()[..], &counted_at.to_be_bytes()].concat());
     }
     for row in guesses.rows.iter().filter(|row| !row.is_blank()).take(MOST_ROWS) {
-        records.add(SOURCE, &encode_row(row));
+        records.add(SOURCE, &source_records::encode_row(row));
     }
-    if let Some(ForeignBudget { used, unproven, leaked_until, risk }) = guesses.budget {
-        let SinceAccepted { wrong, foreign, places } = guesses.since_accepted;
-        let mut content = [used, leaked_until, unproven, risk].map(u64::to_be_bytes).as_flattened().to_vec();
-        content.extend([wrong, foreign].map(u32::to_be_bytes).as_flattened());
-        content.extend([places, guesses.forgets_from].map(u64::to_be_bytes).as_flattened());
-        content.push(guesses.told_quarters);
+    if let Some(content) = source_records::encode_budget(guesses) {
         records.add(BUDGET, &content);
     }
     records.0
-}
-
-fn encode_row(row: &Row) -> Vec<u8> {
-    let Row { kind, mark, days, last_day, first_seen, last_seen, budget, failures } = row;
-    let mut content = mark.0.to_vec();
-    content.extend([kind.number(), *days]);
-    content.extend([first_seen, last_seen].map(|minute| minute.to_be_bytes()).as_flattened());
-    content.extend(last_day.to_be_bytes());
-    content.extend([budget.used, budget.leaked_until].map(u32::to_be_bytes).as_flattened());
-    if *failures == Failures::default() {
-        return content;
-    }
-    let Failures { recent, consecutive, locked_at, locked_until } = failures;
-    content.extend(consecutive.to_be_bytes());
-    content.extend([locked_at, locked_until].map(|time| time.to_be_bytes()).as_flattened());
-    // The latest, then how long before it each of the others was.
-    if let Some((latest, earlier)) = recent.split_last() {
-        content.extend(latest.to_be_bytes());
-        for time in earlier.iter().rev().take(MOST_ATTEMPTS.saturating_sub(1)) {
-            let before = u32::try_from(latest.saturating_sub(*time)).unwrap_or(u32::MAX);
-            content.extend(before.to_be_bytes());
-        }
-    }
-    content
 }
 
 /// The ledger of `credential` with these records.
@@ -177,8 +147,8 @@ fn read(kind: u8, mut fields: Fields<'_>, ledger: &mut Ledger) -> Result<(), Rec
         DEVICE => device(&mut fields).map(|device| ledger.devices.push(device)),
         RESET_NOTICE => reset_notice(&mut fields).map(|notice| ledger.notice = Some(notice)),
         LOST_LINES => lost_lines(&mut fields).map(|lost| ledger.lost_lines = lost),
-        SOURCE => row(&mut fields).map(|row| ledger.guesses.rows.push(row)),
-        BUDGET => budget(&mut fields, &mut ledger.guesses),
+        SOURCE => source_records::row(&mut fields).map(|row| ledger.guesses.rows.push(row)),
+        BUDGET => source_records::budget(&mut fields, &mut ledger.guesses),
         unknown => return Err(RecordError::Unknown(unknown)),
     };
     let fits = ledger.progress.len() <= MOST_AUTHENTICATORS
@@ -241,43 +211,6 @@ fn lost_lines(fields: &mut Fields<'_>) -> Option<LostLines> {
     Some(lost).filter(|lost| lost.count != 0)
 }
 
-fn row(fields: &mut Fields<'_>) -> Option<Row> {
-    let mark = source::Mark(fields.array()?);
-    let [kind, days] = fields.array()?;
-    let kind = RowKind::of_number(kind)?;
-    let (first_seen, last_seen, last_day) = (fields.u32()?, fields.u32()?, fields.u16()?);
-    let budget = TryBudget { used: fields.u32()?, leaked_until: fields.u32()? };
-    let mut failures = Failures::default();
-    if !fields.0.is_empty() {
-        (failures.consecutive, failures.locked_at, failures.locked_until) =
-            (fields.u32()?, fields.u64()?, fields.u64()?);
-        if !fields.0.is_empty() {
-            let latest = fields.u64()?;
-            failures.recent.push(latest);
-            while !fields.0.is_empty() && failures.recent.len() < MOST_ATTEMPTS {
-                failures.recent.push(latest.checked_sub(fields.u32()?.into())?);
-            }
-            failures.recent.reverse();
-        }
-        // Without any there are none of these fields.
-        if failures == Failures::default() {
-            return None;
-        }
-    }
-    let row = Row { kind, mark, days, last_day, first_seen, last_seen, budget, failures };
-    Some(row).filter(|row| !row.is_blank())
-}
-
-fn budget(fields: &mut Fields<'_>, guesses: &mut Guesses) -> Option<()> {
-    let (used, leaked_until, unproven, risk) = (fields.u64()?, fields.u64()?, fields.u64()?, fields.u64()?);
-    guesses.budget = Some(ForeignBudget { used, unproven, leaked_until, risk });
-    let (wrong, foreign) = (fields.u32()?, fields.u32()?);
-    guesses.since_accepted = SinceAccepted { wrong, foreign, places: fields.u64()? };
-    guesses.forgets_from = fields.u64()?;
-    [guesses.told_quarters] = fields.array()?;
-    Some(())
-}
-
 /// Records as they are written.
 struct Records(Vec<u8>);
 
@@ -291,45 +224,11 @@ impl Records {
     }
 }
 
-/// Fields of fixed length in big-endian order, read from the front.
-pub(super) struct Fields<'a>(pub(super) &'a [u8]);
-
-impl<'a> Fields<'a> {
-    pub(super) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (field, rest) = self.0.split_first_chunk()?;
-        self.0 = rest;
-        Some(*field)
-    }
-
-    pub(super) fn bytes(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (field, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(field)
-    }
-
-    pub(super) fn u16(&mut self) -> Option<u16> {
-        self.array().map(u16::from_be_bytes)
-    }
-
-    pub(super) fn u32(&mut self) -> Option<u32> {
-        self.array().map(u32::from_be_bytes)
-    }
-
-    pub(super) fn u64(&mut self) -> Option<u64> {
-        self.array().map(u64::from_be_bytes)
-    }
-
-    fn record(&mut self) -> Option<(u8, &'a [u8])> {
-        let [kind] = self.array()?;
-        let length = self.u16()?;
-        Some((kind, self.bytes(usize::from(length))?))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::ledger::arbitrary;
+    use crate::lockout::Guesses;
     use proptest::prelude::*;
 
     const ALICE: Id = Id::new([1; 16]);

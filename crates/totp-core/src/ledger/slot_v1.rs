@@ -7,7 +7,7 @@
 use crate::account_recovery::ResetNotice;
 use crate::credential::MOST_AUTHENTICATORS;
 use crate::factor::FactorKind;
-use crate::ledger::records::Fields;
+use crate::ledger::fields::Fields;
 use crate::ledger::slot::MAGIC;
 use crate::ledger::{LastLogin, Ledger, LoginMethod, Progress, RecoveryMarks};
 use crate::lockout::{Failures, Guesses, MOST_ATTEMPTS};

@@ -4,36 +4,18 @@
 //! A code that can be guessed is judged in two halves, so that an engine can record the charge in between: [`begin`]
 //! makes the charge, [`Attempt::look`] looks at the code.
 
+use super::before::{Before, Question};
 use super::sealed_verdict::{ClockSearch, Decided, SealedVerdict};
 use super::verdict::{ForeignTries, JudgeError, Method, Reason, Refusal, SinceLast};
 use crate::code::{Answer, CodeMatch};
 use crate::credential::{Authenticator, Credential, RecoverySet};
-use crate::factor::{Codes, Factor, Windows, guess_units};
-use crate::keyring::Keyring;
+use crate::factor::{Codes, Factor, guess_units};
 use crate::ledger::{Happened, LastLogin, Ledger, LoginMethod, Progress, Record, RecoveryMarks};
-use crate::lockout::guesses::{Charged, SinceAccepted, Try};
-use crate::lockout::source::Identity;
-use crate::lockout::{CountedIn, Limit, LockState, RiskRules, Source};
+use crate::lockout::LockState;
+use crate::lockout::guesses::{Charged, SinceAccepted};
 use crate::random::Secret;
 use crate::recovery::{self, SCRATCH_DIGITS};
 use crate::store::{Charging, Durability};
-use crate::time::Now;
-use crate::user::Account;
-
-/// Everything that is judged, besides the ledger.
-#[derive(Clone, Copy)]
-pub(super) struct Question<'a> {
-    pub(super) credential: &'a Credential,
-    pub(super) account: &'a Account,
-    pub(super) answer: &'a Answer,
-    pub(super) source: &'a Source,
-    pub(super) has_first_factor: bool,
-    pub(super) now: Now,
-    pub(super) windows: &'a Windows,
-    pub(super) limit: &'a Limit,
-    pub(super) risk: &'a RiskRules,
-    pub(super) keyring: &'a Keyring,
-}
 
 /// The first half of a judgement.
 pub(super) enum Begun {
@@ -113,12 +95,6 @@ fn scratch_units(credential: &Credential, ledger: &Ledger) -> Option<u64> {
     Some(guess_units(SCRATCH_DIGITS, left as u64))
 }
 
-impl<'a> Question<'a> {
-    fn this_try(&self, identity: &'a Identity) -> Try<'a> {
-        Try { identity, is_proven: self.has_first_factor, risk: self.risk, now: self.now.realtime }
-    }
-}
-
 /// A recovery code, before it is looked at.
 ///
 /// 80 bits cannot be guessed, so it is judged during a lock too and nobody can be locked out for good. A wrong one is not charged:
@@ -148,48 +124,6 @@ impl RecoveryAttempt {
         let mut next = before.ledger;
         let is_new_source = next.guesses.recover(&question.this_try(&before.identity));
         Ok(spent(question, next, OwnersNews { since_last, is_new_source }, set, marks))
-    }
-}
-
-/// The ledger as if nothing had been typed.
-struct Before {
-    ledger: Ledger,
-    /// The source of the try, as this ledger knows sources.
-    identity: Identity,
-    /// Whether it differs from the held one because the clock was set back.
-    is_settled: bool,
-}
-
-impl Before {
-    /// Also returns the secret of the first authenticator, if it was needed.
-    fn of(held: &Ledger, question: &Question<'_>) -> (Self, Option<Secret>) {
-        let (credential, now) = (question.credential, question.now.realtime);
-        let mut ledger = held.clone();
-        let first = match question.source {
-            Source::Remote { .. } => credential.authenticators().first(),
-            Source::Local(_) | Source::Foreign => None,
-        };
-        // If it does not open, the source is not known; a guess is then refused with that error, and a recovery code is judged.
-        let secret = first.and_then(|first| credential.open(first, question.keyring).ok());
-        let owner = credential.owner();
-        let identity = question.source.identity(&owner.user, question.account.uid, owner.id, secret.as_ref());
-        let units = || credential.guess_units(question.windows);
-        let is_settled = ledger.guesses.at_moment(&identity, question.risk, units, now);
-        (Self { ledger, identity, is_settled }, secret)
-    }
-
-    /// Records nothing, except timestamps from the future, which were moved to now: otherwise they would be moved at
-    /// every look and a lock would never end. The next refusal finds none, so this is at most one record for each
-    /// charged code.
-    fn refused(self, refusal: impl Into<Refusal>) -> SealedVerdict {
-        let refusal = Refusal { row: Some(self.row()), ..refusal.into() };
-        let record = self.is_settled.then(|| Record::of(self.ledger, Happened::Settled));
-        SealedVerdict::until(record, Decided::Refused(refusal))
-    }
-
-    /// The row that a try is counted in.
-    fn row(&self) -> CountedIn {
-        self.ledger.guesses.counted_in(&self.identity)
     }
 }
 

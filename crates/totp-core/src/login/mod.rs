@@ -2,6 +2,7 @@
 //!
 //! `judging` is the pure step, `sealed_verdict` what it returns, [`verdict`] has the words of its result, and this file is the sequence around both.
 
+mod before;
 mod judging;
 mod line_count;
 #[cfg(test)]
@@ -29,7 +30,8 @@ use crate::lockout::{Limit, RiskRules, Source};
 use crate::store::{Charging, Durability, Held, Hold, Store, StoreError};
 use crate::time::Now;
 use crate::user::{Account, User};
-use judging::{Begun, Question, begin};
+use before::Question;
+use judging::{Begun, begin};
 use std::time::Duration;
 use verified::commit;
 
