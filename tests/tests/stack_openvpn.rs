@@ -63,11 +63,19 @@ fn openvpn_takes_password_and_code_in_one_answer() {
     let code = site.fixture.code("alice");
     let mut client = calls_in(&vpn, "openvpn-one-answer-client", &format!("not the password{code}"));
     client.expect(REFUSED);
+    assert_eq!(known_places(&site), 0, "the password was wrong");
     // That code is spent.
     let code = site.fixture.authenticator("alice").code_in(1);
     let mut client = calls_in(&vpn, "openvpn-one-answer-client", &format!("{PASSWORD}{code}"));
     client.expect(CONNECTED);
     assert_eq!(site.fixture.journal.last().module, "pam_totp(openvpn:auth)");
+    assert_eq!(known_places(&site), 1);
+}
+
+fn known_places(site: &Site) -> usize {
+    let status = site.fixture.totp_enroll(&["--json", "status", "alice"]).json();
+    let is_address = |source: &&serde_json::Value| source["kind"] == "address";
+    status["sources"].as_array().unwrap().iter().filter(is_address).count()
 }
 
 fn with_a_challenge() -> (Site, Vpn) {

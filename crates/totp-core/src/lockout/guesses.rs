@@ -8,8 +8,9 @@
 //! | everything else | the foreign budget | leaves it | one failure a day |
 
 use super::budget::{ForeignBudget, RiskRules, TryBudget};
-use super::row::{Row, forget, minutes};
+use super::row::{Row, drop_old, forget, minutes};
 use super::source::{CountedIn, Identity, Mark, RowKind};
+use super::warning::Warning;
 use super::{Failures, Limit, LockState, MOST_ATTEMPTS};
 use crate::time::Seconds;
 
@@ -81,19 +82,6 @@ pub(crate) struct Charged {
     pub(crate) warning: Option<Warning>,
 }
 
-/// Someone is guessing: what the owner is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Warning {
-    /// Wrong codes from sources that are not known, since the last accepted answer.
-    pub wrong: u32,
-    /// From at least so many places.
-    pub places: u32,
-    /// How much of the foreign budget is used, in percent: 25, 50, 75 or 100.
-    pub used_percent: u8,
-    /// When that accepted answer was, in seconds since 1970; `None`: it is not known.
-    pub since: Option<u64>,
-}
-
 impl Guesses {
     /// Moves timestamps from the future back to `now`, as [`Failures::settle`] does; returns whether there were any.
     pub(crate) fn settle(&mut self, now: u64) -> bool {
@@ -115,6 +103,7 @@ impl Guesses {
         self.told_quarters = self.told_quarters.min(budget.quarters().saturating_add(1));
         self.budget = Some(budget);
         self.forgets_from = forget(&mut self.foreign, self.forgets_from, now);
+        drop_old(&mut self.foreign, now);
         for row in &mut self.rows {
             match row.kind {
                 // The field of its budget says from when it forgets.
@@ -126,6 +115,7 @@ impl Guesses {
                     row.budget.leak(risk.known_tries_per_year, minutes(now));
                 }
             }
+            drop_old(&mut row.failures, now);
         }
         while let Some(at) = self.rows.iter().position(|row| !row.is_known(risk, minutes(now))) {
             self.dismiss(at);
@@ -294,6 +284,12 @@ impl Guesses {
             self.dismiss(at);
         }
         is_new
+    }
+
+    /// Whether it is known, and was seen on the day of `now`.
+    pub(crate) fn is_seen_on_this_day(&self, identity: &Identity, now: u64) -> bool {
+        let row = identity.own.and_then(|(kind, mark)| self.rows.get(self.place_of(kind, mark)?));
+        row.is_some_and(|row| row.days > 0 && !row.is_new_day(now))
     }
 
     /// Lifts every lock and forgets every failure, for an administrator's `unlock`; the budgets stay as they are.

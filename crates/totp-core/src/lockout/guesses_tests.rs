@@ -292,3 +292,36 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_clock_that_goes_to_and_fro_makes_no_third_day() {
+    let mut guesses = Guesses::default();
+    for at in [NOON, NOON + DAY, NOON, NOON + DAY, NOON] {
+        guesses.know(&address(1), at);
+    }
+    assert_eq!(guesses.rows[0].days, 2);
+    guesses.know(&address(1), NOON + 2 * DAY);
+    assert_eq!(guesses.rows[0].days, 3);
+}
+
+#[test]
+fn a_typing_error_of_long_ago_evicts_no_place() {
+    let mut account = Account::default();
+    for number in 1..=13 {
+        account.0.know(&address(number), NOON);
+    }
+    for number in 1..=13 {
+        let now = NOON + u64::from(number) * 10 * DAY;
+        let (place, limit) = (address(number), LIMIT);
+        account.0.know(&place, now);
+        account.0.at_moment(&place, &RISK, || UNITS, now);
+        let tried = Try { identity: &place, is_proven: true, risk: &RISK, now };
+        account.0.begin(&tried, UNITS, &limit).unwrap();
+        account.0.accept(&tried);
+        for other in 1..=13 {
+            account.0.know(&address(other), now);
+        }
+    }
+    assert_eq!(account.0.rows.len(), 13);
+    assert_eq!(account.0.foreign, Failures::default());
+}

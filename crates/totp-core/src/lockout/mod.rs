@@ -15,11 +15,13 @@ pub(crate) mod row;
 pub mod source;
 #[cfg(test)]
 mod source_tests;
+mod warning;
 
 pub use budget::{MOST_SAVED_TRIES, RiskRules};
-pub use guesses::{Guesses, Warning};
+pub use guesses::Guesses;
 pub use report::{BudgetReport, ForeignReport, GuessReport, NextTry, Paid, ReportInput, RowReport};
 pub use source::{CountedIn, Place, RowKind, Source, SourceRules};
+pub use warning::Warning;
 
 use crate::time::Seconds;
 

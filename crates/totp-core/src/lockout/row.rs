@@ -7,6 +7,7 @@ use super::source::{Mark, RowKind};
 /// The days with an accepted answer after which a source is settled.
 pub(crate) const SETTLED_DAYS: u8 = 3;
 const DAY: u64 = 86400;
+const WEEK: u64 = 7 * DAY;
 
 /// A row of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,12 +56,15 @@ impl Row {
 
     pub(super) fn seen(&mut self, now: u64) {
         self.last_seen = self.last_seen.max(minutes(now));
-        #[expect(clippy::cast_possible_truncation, reason = "only compared with the day before")]
-        let day = (now / DAY) as u16;
-        if self.days == 0 || self.last_day != day {
+        if self.days == 0 || self.is_new_day(now) {
             self.days = self.days.saturating_add(1);
-            self.last_day = day;
+            self.last_day = day(now);
         }
+    }
+
+    /// Whether `now` is on a later day than the last accepted answer. A clock that goes back and forth makes no new days.
+    pub(super) fn is_new_day(&self, now: u64) -> bool {
+        (1..=u16::MAX / 2).contains(&day(now).wrapping_sub(self.last_day))
     }
 }
 
@@ -70,6 +74,21 @@ pub(super) fn forget(failures: &mut Failures, from: u64, now: u64) -> u64 {
     let days = now.saturating_sub(from) / DAY;
     failures.consecutive = failures.consecutive.saturating_sub(u32::try_from(days).unwrap_or(u32::MAX));
     from.saturating_add(days.saturating_mul(DAY))
+}
+
+/// Days since 1970, cut to 16 bits: they are only compared with those of the last months.
+fn day(now: u64) -> u16 {
+    #[expect(clippy::cast_possible_truncation, reason = "cut")]
+    let day = (now / DAY) as u16;
+    day
+}
+
+/// Drops the times of failures that no limit looks at any more.
+pub(super) fn drop_old(failures: &mut Failures, now: u64) {
+    if failures.consecutive == 0 && failures.locked_until <= now {
+        failures.recent.retain(|at| now.saturating_sub(*at) < WEEK);
+        (failures.locked_at, failures.locked_until) = (0, 0);
+    }
 }
 
 /// Minutes since 1970 of seconds since 1970.

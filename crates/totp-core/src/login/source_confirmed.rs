@@ -46,6 +46,10 @@ pub fn confirm_source<S: Store, H: Host>(
         let mut ledger = held.ledger().clone();
         ledger.guesses.settle(now.realtime);
         ledger.guesses.bring_up_to(risk, || 0, now.realtime);
+        // Later logins of a day would only write the same again.
+        if ledger.guesses.is_seen_on_this_day(&identity, now.realtime) {
+            return Ok(());
+        }
         ledger.guesses.know(&identity, now.realtime);
         let record = Record::of(ledger, Happened::SourceKnown);
         Ok::<_, JudgeError>(held.replace(record.ledger(), record.durability())?)
