@@ -301,7 +301,8 @@ fn after_first_pass(
     Ok(log(attempt, store, &outcome).map_or_else(|login_error| Break(*login_error), Continue))
 }
 
-/// Writes the one line about an outcome and its notice, and where someone is guessing, those about that; then the caller may stop the process again.
+/// Writes the line about an outcome and its notice, and the same about guessing if there is some; then the caller may stop the process
+/// again.
 fn log(attempt: &mut Attempt<'_>, store: &impl Engine, outcome: &Outcome) -> Result<(), Box<Outcome>> {
     let event = attempt.audit.outcome(outcome, attempt.who.as_ref().map(Who::name));
     attempt.leave_notice(store, &event);

@@ -291,7 +291,7 @@ fn detailed(event: Event, reason: Reason) -> Event {
         }
         Reason::OverBudget => event.field(
             "hint",
-            "too much was guessed from unknown places this year: log in with a recovery code, or see totp-enroll status",
+            "too many wrong codes within a year: log in with a recovery code, or see totp-enroll status",
         ),
         Reason::Busy => event.field("hint", "another process held the ledger for three seconds: find it in /proc/locks; if it is stopped, end it"),
         Reason::Wrong

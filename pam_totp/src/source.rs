@@ -1,6 +1,6 @@
 //! The source of a login: who can have typed the answer. Wrong codes are counted by it.
 //!
-//! What the module goes by comes from root's programs and from the kernel: the PAM items, sshd's PAM environment, and the real uid.
+//! It is found from what root's programs and the kernel say: the PAM items, sshd's PAM environment, and the real uid.
 
 use crate::ffi::libpam;
 use crate::request::Request;

@@ -1,4 +1,4 @@
-//! A source behind a code becomes known when the rest of the stack has succeeded as well.
+//! The source of a code that came before the first factor becomes known when the rest of the stack has succeeded as well.
 //!
 //! With `forward_pass`, and where the code comes first, a right code says nothing of the password: the source is kept on the PAM
 //! handle. Programs set credentials, and ask the account lines, only after the whole auth stack has succeeded (pam_setcred(3),

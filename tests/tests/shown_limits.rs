@@ -84,7 +84,7 @@ fn explain_says_what_the_limits_say_to_a_code() {
     assert_eq!([left(&[]), left(&["--after-first-factor"])], [63, 130]);
     let said = fixture.command_of_root(&place, THEN).stdout;
     assert!(
-        said.contains("limits: from 192.0.2.7: not a known source; 63 tries left, of 133 for all unknown"),
+        said.contains("limits: from 192.0.2.7: an unknown place; 63 tries left, of 133 for all unknown"),
         "{said}"
     );
 }
@@ -166,8 +166,7 @@ fn refilling_the_budget_says_the_risk_and_is_told_to_the_owner() {
     let notices = spooled(&fixture);
     assert_eq!(notices.len(), 1);
     assert!(
-        fs::read_to_string(&notices[0])
-            .is_ok_and(|text| text.contains("budget for wrong codes was refilled"))
+        fs::read_to_string(&notices[0]).is_ok_and(|text| text.contains("budget for guesses was refilled"))
     );
 }
 
@@ -175,7 +174,7 @@ fn refilling_the_budget_says_the_risk_and_is_told_to_the_owner() {
 fn refilling_asks_for_the_name_of_the_account_and_shows_the_risk() {
     let fixture = guessed(3, "");
     let mut terminal = fixture.at_terminal(&["unlock", "--budget", "alice"]);
-    terminal.expect("adds up to 0.0009 % to this year's risk of 0.1 %");
+    terminal.expect("adds at most 0.0009 % to this year's risk of 0.1 %");
     terminal.expect("type the account name (alice)");
     terminal.types("bob");
     assert_eq!(terminal.end().status, 1);

@@ -108,18 +108,19 @@ impl GuessDocument {
             known.clone().filter(settled).count(),
             known.filter(|row| row.state != LockState::Open).count(),
         );
-        let shut = if shut == 0 { String::new() } else { format!("; {shut} of them refuse codes now") };
+        let shut =
+            if shut == 0 { String::new() } else { format!("; codes are refused at {shut} of them now") };
         lines.push(format!("known places: {known}, {settled} of them settled{shut}"));
         lines.push(budget_text(budget));
         if *settled_risk > 0 {
             lines.push(format!(
-                "settled places: their own tries add a risk of {} a year together",
+                "settled places: their own tries together add a risk of {} a year",
                 percent(*settled_risk)
             ));
         }
         if budget.yearly_risk < budget.configured_risk {
             lines.push(format!(
-                "yearly risk: {}, because a stricter config was in force before; \"totp-enroll unlock --budget {user}\" changes to the {} of this config",
+                "yearly risk: {}, because a stricter config was in force before; \"totp-enroll unlock --budget {user}\" applies the {} of this config",
                 percent(budget.yearly_risk),
                 percent(budget.configured_risk)
             ));
@@ -199,7 +200,7 @@ fn is_place(row: &RowReport) -> bool {
 fn budget_text(budget: &BudgetReport) -> String {
     let wait = match (budget.tries_left, budget.wait) {
         (0, Some(wait)) => format!(", the next one in {}", output::duration(wait.0)),
-        (0, None) => ", and none will come: the yearly risk is smaller than one try".to_owned(),
+        (0, None) => ", and there will be none: the yearly risk is smaller than that of one try".to_owned(),
         (_, Some(_) | None) => String::new(),
     };
     format!(
@@ -212,7 +213,7 @@ fn budget_text(budget: &BudgetReport) -> String {
 }
 
 fn table(rows: &[RowReport]) -> Vec<[String; 7]> {
-    let head = ["SOURCE", "FIRST LOGIN", "LAST LOGIN", "DAYS", "OWN TRIES LEFT", "WRONG IN A ROW", "STATE"]
+    let head = ["PLACE", "FIRST LOGIN", "LAST LOGIN", "DAYS", "OWN TRIES LEFT", "WRONG IN A ROW", "STATE"]
         .map(str::to_owned);
     let shown = rows.iter().take(MOST_SHOWN).map(|row| {
         let seen = |at: u64| match row.days {
@@ -242,7 +243,9 @@ fn next_code(foreign: &ForeignReport, user: &str) -> String {
             format!("{refused}; known places are not affected, and a recovery code works")
         }
         LockState::Disabled => {
-            format!("{refused} a recovery code is used or \"totp-enroll unlock {user}\" is run")
+            format!(
+                "{refused} {user} logs in at a known place, a recovery code is used or \"totp-enroll unlock {user}\" is run"
+            )
         }
         LockState::OverBudget => format!(
             "{refused}; settled places are not affected, and a recovery code works; \"totp-enroll unlock --budget {user}\" refills the budget"

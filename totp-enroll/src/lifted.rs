@@ -125,7 +125,10 @@ impl Lifted {
             parts.push("wrong codes during enrolment".to_owned());
         }
         parts.extend(self.added_risk.map(|added| {
-            format!("the budget for guesses is full again, which adds up to {}", percent(added))
+            format!(
+                "the budget for guesses is full again, which adds at most {} to this year's risk",
+                percent(added)
+            )
         }));
         let said = if parts.is_empty() {
             "nothing to lift: there are no wrong codes and no lock".to_owned()
@@ -147,7 +150,7 @@ impl LiftedRow {
     fn text(&self, now: u64) -> String {
         let name = self.source.map_or_else(
             || "unknown places".to_owned(),
-            |(kind, uid)| format!("a source ({})", source_name(kind, uid)),
+            |(kind, uid)| format!("a place ({})", source_name(kind, uid)),
         );
         let wrong = output::count(self.wrong, "wrong code");
         match (is_lock(self.state), end(self.state, now)) {
@@ -213,8 +216,8 @@ mod tests {
             lifted(rows).lines("alice", None),
             [
                 "alice: lifted: the lock of unknown places (until 2027-01-15T08:01:00Z), 12 wrong codes in a row there; \
-              the lock of a source (own uid 1001) (without end), 100 wrong codes in a row there; \
-              1 wrong code in a row from a source (address)"
+              the lock of a place (own uid 1001) (without end), 100 wrong codes in a row there; \
+              1 wrong code in a row from a place (address)"
             ]
         );
     }
@@ -237,7 +240,9 @@ mod tests {
         assert!(!refilled.is_nothing());
         assert_eq!(
             refilled.lines("alice", None),
-            ["alice: lifted: the budget for guesses is full again, which adds up to 0.04 %"]
+            [
+                "alice: lifted: the budget for guesses is full again, which adds at most 0.04 % to this year's risk"
+            ]
         );
     }
 }

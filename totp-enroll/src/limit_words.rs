@@ -1,4 +1,4 @@
-//! The words and numbers in which the command tells of limits: states, waits, sources, probabilities.
+//! The words and numbers in which the command reports limits: states, waits, sources, probabilities.
 
 use crate::output;
 use totp_core::lockout::{LockState, RowKind};
@@ -9,13 +9,13 @@ pub(crate) fn until(wait: Option<Seconds>) -> String {
     wait.map_or_else(|| "until".to_owned(), |wait| format!("for {}", output::duration(wait.0)))
 }
 
-/// A source as a person calls it.
+/// A source in the words of messages.
 pub(crate) fn source_name(kind: RowKind, uid: Option<u32>) -> String {
     let of_uid = |text: &str| uid.map_or_else(|| text.to_owned(), |uid| format!("{text} {uid}"));
     match kind {
         RowKind::Address => "address".to_owned(),
         RowKind::KeyAtAddress => "SSH key at an address".to_owned(),
-        RowKind::KeyElsewhere => "SSH key elsewhere".to_owned(),
+        RowKind::KeyElsewhere => "known SSH key elsewhere".to_owned(),
         RowKind::LocalUid => of_uid("local uid"),
         RowKind::Own => of_uid("own uid"),
     }

@@ -43,12 +43,12 @@ fn source(next: &NextTry) -> &'static str {
         (Some(RowKind::Own), _) => "the account's own uid",
         (Some(RowKind::KeyElsewhere), _) => "a known SSH key at an unknown place",
         (Some(RowKind::Address | RowKind::KeyAtAddress | RowKind::LocalUid), true) => {
-            "a known source, settled"
+            "a known place, settled"
         }
         (Some(RowKind::Address | RowKind::KeyAtAddress | RowKind::LocalUid), false) => {
-            "a known source, not settled yet"
+            "a known place, not settled yet"
         }
-        (None, _) => "not a known source",
+        (None, _) => "an unknown place",
     }
 }
 
@@ -73,8 +73,14 @@ fn refused(next: &NextTry) -> String {
         LockState::Limited(_) => "too many wrong codes at once",
         LockState::Locked(_) => "locked after wrong codes",
         LockState::Disabled => {
-            return "; codes are refused until a recovery code is used or an administrator unlocks the account"
-                .to_owned();
+            let or_login = match next.row {
+                Some(RowKind::Address | RowKind::KeyAtAddress | RowKind::LocalUid | RowKind::Own) => "",
+                // An accepted answer from anywhere ends it.
+                Some(RowKind::KeyElsewhere) | None => "the owner logs in at a known place, ",
+            };
+            return format!(
+                "; codes are refused until {or_login}a recovery code is used or an administrator unlocks the account"
+            );
         }
         LockState::OverBudget => "the budget is used up",
     };
@@ -114,20 +120,26 @@ mod tests {
             tries_left: 0,
             ..next
         };
+        let disabled = NextTry { state: LockState::Disabled, wait: None, ..next };
+        let ends = "a recovery code is used or an administrator unlocks the account";
+        for (disabled, until) in [
+            (disabled, format!("the owner logs in at a known place, {ends}")),
+            (NextTry { row: settled.row, ..disabled }, ends.to_owned()),
+        ] {
+            let said = NextCode::of(&disabled, "192.0.2.7", 133).sentence;
+            assert!(said.ends_with(&format!("; codes are refused until {until}")), "{said}");
+        }
         for (next, sentence) in [
-            (
-                next,
-                "not a known source; 120 tries left, of 133 for all unknown and unsettled places together",
-            ),
-            (settled, "a known source, settled; 38 tries of its own left"),
+            (next, "an unknown place; 120 tries left, of 133 for all unknown and unsettled places together"),
+            (settled, "a known place, settled; 38 tries of its own left"),
             (
                 locked,
-                "not a known source; 120 tries left, of 133 for all unknown and unsettled places together; \
+                "an unknown place; 120 tries left, of 133 for all unknown and unsettled places together; \
                  codes are refused for 60 seconds (locked after wrong codes), a recovery code works",
             ),
             (
                 empty,
-                "not a known source; no tries left; codes are refused for 2 hours (the budget is used up), a recovery code works",
+                "an unknown place; no tries left; codes are refused for 2 hours (the budget is used up), a recovery code works",
             ),
         ] {
             let said = NextCode::of(&next, "192.0.2.7", 133).sentence;

@@ -52,7 +52,7 @@ fn refill(context: &Context, account: &Account, consent: Consent) -> Result<(), 
     if to_lift.refills {
         let budget = &to_lift.guesses.budget;
         let effect = format!(
-            "lifts all locks of {} and refills the budget for guesses: it adds up to {} to this year's risk of {}",
+            "lifts all locks of {} and refills the budget for guesses: this adds at most {} to this year's risk of {}",
             account.user,
             percent(budget.added_by_refill()),
             percent(budget.configured_risk)

@@ -17,7 +17,7 @@ pub enum Name {
     RecoveryUsed,
     /// A wrong code started a lock.
     Locked,
-    /// Wrong codes from sources that are not known have used up another part of the yearly budget.
+    /// Wrong codes from sources that are not known have used up another quarter of their budget.
     Guessing,
     /// A code was right, but was only tested with `totp-enroll`.
     Tested,

@@ -77,9 +77,9 @@ pub(crate) enum Command {
     },
     /// Clear wrong codes and locks of an account
     ///
-    /// It says what it lifts, and lifts it for all places.
+    /// Clears those of all places, and says what it lifts.
     /// Wrong codes during enrolment are cleared too.
-    /// The budget for guesses stays as it is.
+    /// The budget for guesses stays as it is, unless --budget is given.
     /// Users cannot unlock their own account.
     Unlock(Unlock),
     /// List or revoke the remembered devices of an account
@@ -100,7 +100,7 @@ pub(crate) enum Command {
     /// Reset the enrolment of a user who lost phone and recovery codes
     #[command(subcommand)]
     Reset(Reset),
-    /// Show what a login would require, rule by rule, and what the limits would say to a code (read-only)
+    /// Show what a login would require, rule by rule, and whether a code would be checked (read-only)
     Explain(Explain),
     /// Check a code and explain the result
     ///

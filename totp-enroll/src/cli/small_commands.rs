@@ -174,13 +174,13 @@ pub(crate) struct Unlock {
     /// Create a new ledger if it is missing or corrupt; voids the recovery codes
     ///
     /// An intact ledger is kept.
-    /// The budget for guesses of a new ledger is unused.
+    /// In a new ledger, nothing of the budget for guesses is used.
     #[arg(long, conflicts_with = "budget")]
     pub(crate) repair: bool,
     /// Also refill the budget for guesses
     ///
-    /// As many wrong codes as it had used can then be tried once more within the year.
-    /// The risk that this adds is shown before, and the owner is told by mail.
+    /// As many wrong codes as were charged to it can then be tried once more within the year.
+    /// The risk that this adds is shown first, and the owner is told by mail.
     #[arg(long)]
     pub(crate) budget: bool,
     /// Skip the prompt for the account name that --budget asks for

@@ -1,5 +1,5 @@
-//! Checks what decides how much guessing an account can bear: services that do not say who asks, codes before a first factor, and
-//! budgets that are set high or used up.
+//! Checks what decides how much guessing is possible: services that do not say who asks, codes before a first factor, and budgets that
+//! are set too high or too low, or are used up.
 
 use super::finding::Finding;
 use super::services::Service;
@@ -8,7 +8,7 @@ use totp_core::config::Config;
 use totp_core::ledger::Ledger;
 use totp_core::lockout::RiskRules;
 
-/// Services that do not give PAM the address of a client, and of what program they are.
+/// Services that do not give PAM the address of a client, and the program that each belongs to.
 ///
 /// Seen in the programs of Debian 12: they set no `PAM_RHOST` (rlm_pam of FreeRADIUS 3.2.1, saslauthd 2.1.28, xrdp-sesman 0.9.21,
 /// which does from 0.10 on).
@@ -42,9 +42,9 @@ const NETWORK: [&str; 13] = [
     "samba",
 ];
 
-/// From here on a budget counts as nearly empty, in percent used.
+/// A budget of which so many percent are used counts as nearly used up.
 const NEARLY_EMPTY: u8 = 75;
-/// How far ahead of the clock a budget may have come back, in seconds: its leak is not noticed within a day.
+/// How far ahead of the clock a budget may have leaked, in seconds: what leaks within a day does not matter.
 const AHEAD: u64 = 86400;
 /// Above these, doctor says what was chosen.
 const USUAL_RISK: u64 = RiskRules::DEFAULT.yearly_risk;
@@ -77,9 +77,9 @@ fn unknown_source(service: &str) -> Option<Finding> {
     let of = |list: &[(&'static str, &'static str)]| {
         list.iter().find(|(name, _)| *name == service).map(|(_, what)| *what)
     };
-    let why = "wrong codes there are all counted as those of sources that are not known: when guessers have used up an account's yearly budget, its owner needs a recovery code there";
+    let why = "all wrong codes there are counted as those of unknown places: when guessers have used up an account's yearly budget, its owner needs a recovery code there";
     if let Some(program) = of(&WITHOUT_ADDRESS) {
-        let fix = "nothing, if that is acceptable; otherwise use a version of the program that sets PAM_RHOST; list the service in [limit] local_services only if nobody can reach it over the network, and its proxies in shared_addresses if it gives their addresses";
+        let fix = "nothing, if that is acceptable; otherwise use a version of the program that sets PAM_RHOST (if that gives the address of a proxy, list it in [limit] shared_addresses); list the service in [limit] local_services only if it cannot be reached over the network";
         return Some(
             Finding::info(
                 "source_unknown",
@@ -105,9 +105,9 @@ fn listed_as_local(service: &str, config: &Config) -> Option<Finding> {
     (is_listed && is_of_the_network(service)).then(|| {
         Finding::warning(
             "network_service_local",
-            format!("[limit] local_services lists {service}, which is asked over the network"),
+            format!("[limit] local_services lists {service}, which is reached over the network"),
         )
-        .why("all its clients then count as one user of this machine: after one login of the owner they share the owner's source, and its tries are not limited by the yearly risk")
+        .why("all its clients then count as one user of this machine: after one login of the owner they share the owner's place, and once it is settled, its tries are not limited by the yearly risk")
         .fix("remove it from local_services")
     })
 }
@@ -118,11 +118,11 @@ pub(super) fn guessed_by_anyone() -> Finding {
         "guessed_before_password",
         "pam_totp.so checks a code before a first factor is known to have passed, and strangers reach this service",
     )
-    .why("every program that tries passwords guesses codes too: it can use up half of the yearly budget of each account, so that half is missing when the owner mistypes at a new place")
+    .why("programs that try passwords there guess codes too, and can use up half of each account's yearly budget; that half is then missing when the owner mistypes at a new place")
     .fix("put the password above it (`auth requisite pam_unix.so`, or `@include common-auth`), and set after_first_factor; where the program asks only once, let only known networks reach it, or do not ask for a code there")
 }
 
-/// What a higher risk than usual means.
+/// A risk that was set higher or lower than is usual.
 fn chosen(config: &Config, service: Option<&String>, findings: &mut Vec<Finding>) {
     let RiskRules { yearly_risk, known_tries_per_year, .. } = config.risk;
     let mut push = |finding: Finding| {
@@ -137,7 +137,7 @@ fn chosen(config: &Config, service: Option<&String>, findings: &mut Vec<Finding>
                 "yearly_risk_high",
                 format!("limit.yearly_risk allows a guessed code with a chance of {} a year", percent(yearly_risk)),
             )
-            .why("that is the chance of someone who has the password of one account and guesses all year; the default is 0.1 %")
+            .why("someone who has the password of an account and guesses all year has this chance; the default is 0.1 %")
             .fix("nothing, if you want that; otherwise remove the line: a smaller risk takes effect at once"),
         );
     }
@@ -153,7 +153,7 @@ fn chosen(config: &Config, service: Option<&String>, findings: &mut Vec<Finding>
                     percent(yearly_risk)
                 ),
             )
-            .why("such a code is never checked at a place where the owner has not logged in before: everyone needs a recovery code there, and no new place becomes known by a code")
+            .why("such a code is never checked at an unknown place: everyone needs a recovery code there")
             .fix(format!("set it to {} or more, or use authenticators with eight digits (--digits 8)", decimal(guess.saturating_mul(5).div_ceil(2)))),
         );
     }
@@ -163,11 +163,11 @@ fn chosen(config: &Config, service: Option<&String>, findings: &mut Vec<Finding>
             Finding::info(
                 "known_tries_high",
                 format!(
-                    "limit.known_tries_per_year is {known_tries_per_year}: up to {} a year at each known place, for each authenticator with six digits",
+                    "limit.known_tries_per_year is {known_tries_per_year}: up to {} a year at each settled place, for each authenticator with six digits",
                     percent(units)
                 ),
             )
-            .why("that is the chance of someone who has the password and shares such a place with the owner, besides limit.yearly_risk")
+            .why("someone who has the password and shares such a place with the owner has this chance, in addition to limit.yearly_risk")
             .fix("nothing, if you want that; otherwise lower it (the default is 400)"),
         );
     }
@@ -197,19 +197,19 @@ pub(super) fn budget(user: &str, ledger: &Ledger, risk: &RiskRules, now: u64, fi
         findings.push(
             Finding::warning(
                 "budget_low",
-                format!("{used} % of {user}'s budget for wrong codes from sources that are not known is used up"),
+                format!("{used} % of {user}'s budget for guesses from unknown places is used up"),
             )
-            .why("at 100 % no code from a new place is checked until some of it has come back; a recovery code opens, and known places are not affected")
-            .fix(format!("ask whether {user} mistyped so often, and look at \"totp-enroll status {user}\"; if not, someone has the password or the key: change it; \"totp-enroll unlock --budget {user}\" refills the budget, and adds that risk to this year's")),
+            .why("at 100 % no code from an unknown place is checked until some of the budget has come back; a recovery code opens, and settled places are not affected")
+            .fix(format!("ask whether {user} mistyped so often, and look at \"totp-enroll status {user}\"; if not, someone has the password or the key: change it; then \"totp-enroll unlock --budget {user}\" refills the budget, which adds to this year's risk")),
         );
     }
     if let Some(until) = guesses.foreign_leaked_until().filter(|until| *until > now.saturating_add(AHEAD)) {
         findings.push(
             Finding::warning(
                 "budget_ahead",
-                format!("{user}'s budget for wrong codes was last brought up to {}, which is in the future", output::date(until)),
+                format!("{user}'s budget for guesses was last updated at {}, which is in the future", output::date(until)),
             )
-            .why("the clock was fast, or was set back since: nothing of what is used comes back until that time")
+            .why("the clock was fast then, or was set back since: nothing of the budget comes back until that time")
             .fix(format!("correct the clock; if it was fast then and is right now, run \"totp-enroll unlock --budget {user}\"")),
         );
     }

@@ -24,7 +24,7 @@ pub(super) fn misplaced(stack: &Stack, found: &mut Vec<Finding>) {
             Some(Err(error)) => {
                 found.push(
                     Finding::warning("bad_argument", format!("{}: {error}", handler.location))
-                        .why("the line does nothing: places of logins whose code comes before the password do not become known")
+                        .why("the line does nothing: where the code comes before the password, no place becomes known")
                         .fix("correct that argument"),
                 );
                 continue;
@@ -50,7 +50,7 @@ fn confirms_source(handler: &Handler) -> Option<Result<ModuleArguments, Argument
     }
 }
 
-/// In sshd another process sets credentials than the one that asked for the code.
+/// In sshd, credentials are set by another process than the one that asked for the code.
 pub(super) fn source_not_confirmed(stack: &Stack) -> Option<Finding> {
     let confirms = |handler: &Handler| stack::is_pam_totp(handler) && confirms_source(handler).is_some();
     if stack.non_auth.iter().any(confirms) {
@@ -62,7 +62,7 @@ pub(super) fn source_not_confirmed(stack: &Stack) -> Option<Finding> {
     );
     Some(
         finding
-            .why("no place becomes known by such logins: wrong codes of strangers and of the owner are counted together")
+            .why("no place becomes known by such logins, so wrong codes of strangers and of the owner are counted together")
             .fix("add `account optional pam_totp.so confirm_source`, with the conf= of the auth line"),
     )
 }

@@ -114,7 +114,7 @@ fn body(text: &mut String, notice: &Notice, outcome: Outcome, host: &str) {
             "event" | "user" | "by" | "rhost" | "service" => {}
             "wrong" => row("wrong codes", value),
             "places" => row("unknown places", value),
-            "used_percent" => row("% of the limit", value),
+            "used_percent" => row("budget used (%)", value),
             _ => row(key, value),
         }
     }

@@ -13,7 +13,7 @@ use crate::time::Now;
 pub struct ToLift {
     /// The rows and the budgets.
     pub guesses: GuessReport,
-    /// Whether codes count as used that a clock which ran ahead has used up.
+    /// Whether there are codes that were used up while the clock ran ahead.
     pub frees_codes: bool,
     /// Whether anything of a budget is used, or a smaller risk than that of the config is in force.
     pub refills: bool,
@@ -70,7 +70,7 @@ fn unlocked<E: Entry>(entry: &E, rules: &Rules, now: Now) -> Result<Ledger, Enro
     let (credential, mut ledger) = sound(entry)?;
     let Rules { windows, risk, .. } = rules;
     ledger.guesses.settle(now.realtime);
-    // Failures of a ledger from before there were budgets are charged first, so that they are not forgotten for nothing.
+    // Failures of a ledger from before there were budgets are charged first, so that the budget does not forget them.
     ledger.guesses.bring_up_to(risk, || credential.guess_units(windows), now.realtime);
     ledger.guesses.forgive();
     free_codes(&mut ledger, &credential, rules, now);

@@ -110,7 +110,7 @@ impl<'a> History<'a> {
         }
     }
 
-    /// Lives through so many days.
+    /// Simulates so many days.
     pub(super) fn run(mut self, days: u64) -> Outcome {
         for day in 0..days {
             let mut logins: Vec<u64> =

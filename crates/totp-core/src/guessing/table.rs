@@ -1,4 +1,4 @@
-//! The tables of `docs/security-model.md`: what guessing comes to in a year.
+//! The tables of `docs/security-model.md`: how likely guessing succeeds within a year.
 
 use super::account::{Account, RULES, Shape, authenticator};
 use super::attacker::{STRATEGIES, Timing};

@@ -1,7 +1,7 @@
 //! Budgets: how much guessing is judged within a year (NIST SP 800-63B section 5.2.2).
 //!
-//! A budget is a bucket that leaks: each try pours its own probability in, and is judged only if there is room for it. So in any
-//! year not more is judged than the capacity and a year's leak together. A right code takes its own charge out again; nothing
+//! A budget is a bucket that leaks: each try pours its own probability in, and is judged only if there is room for it. So in
+//! any year no more is judged than the capacity and a year's leak together. A right code takes its own charge out again; nothing
 //! else does.
 
 use crate::time::Seconds;
@@ -57,7 +57,7 @@ impl ForeignBudget {
         let seconds = now.saturating_sub(self.leaked_until);
         let leaked = self.leak_in_a_year().saturating_mul(seconds);
         self.used = self.used.saturating_sub(leaked);
-        // At half the speed, so it may say more than is used of all.
+        // It leaks at half the speed, so it can be more than all that is used.
         self.unproven = self.unproven.saturating_sub(leaked / 2);
         self.leaked_until = self.leaked_until.max(now);
     }

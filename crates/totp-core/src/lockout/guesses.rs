@@ -152,7 +152,7 @@ impl Guesses {
             return LockState::Disabled;
         }
         match self.is_foreign(seat) {
-            // Those of long ago count towards a lock, but no longer towards that.
+            // Failures from before the last accepted answer count towards a lock, but no longer towards disabling.
             true => limit.pace(self.failures_at(seat), now),
             false => limit.state(self.failures_at(seat), now),
         }
@@ -308,7 +308,7 @@ impl Guesses {
         }
     }
 
-    /// Those of an account that is enrolled anew: its secrets are others, but a year of guessing is a year.
+    /// What stays when the account is enrolled anew: its secrets are new, but the budget is for the year.
     pub(crate) fn carried_over(&self) -> Self {
         Self { budget: self.budget, told_quarters: self.told_quarters, ..Self::default() }
     }
@@ -332,7 +332,7 @@ impl Guesses {
         self.rows.iter().position(|row| row.kind == kind && row.mark == mark)
     }
 
-    /// Its row, for what is shown of it.
+    /// The row that its tries are counted in, to show it.
     pub(crate) fn row_of(&self, identity: &Identity) -> Option<&Row> {
         match self.seat(identity) {
             Seat::Row(at) => self.rows.get(at),

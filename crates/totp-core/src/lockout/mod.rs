@@ -41,7 +41,8 @@ pub struct Limit {
     pub lock_for: Seconds,
     /// The longest lock.
     pub lock_max: Seconds,
-    /// Wrong codes in a row after which only a recovery code or an administrator can unlock the account.
+    /// Wrong codes in a row after which only a recovery code or an administrator can unlock a source. Of foreign sources, those since the
+    /// last accepted answer from anywhere count, so such an answer unlocks them too.
     pub disable_after: u32,
 }
 
@@ -67,7 +68,7 @@ pub enum LockState {
     Limited(Seconds),
     /// Locked for this time.
     Locked(Seconds),
-    /// Disabled until a recovery code or an administrator lifts it.
+    /// Disabled, as [`Limit::disable_after`] says.
     Disabled,
     /// The year's budget for guessing is used up: no code that can be guessed is looked at.
     OverBudget,
@@ -83,7 +84,7 @@ impl Limit {
         self.pace(failures, now)
     }
 
-    /// The same, whatever would be disabled.
+    /// The same without [`Limit::disable_after`].
     fn pace(&self, failures: &Failures, now: u64) -> LockState {
         if failures.locked_until > now {
             return LockState::Locked(Seconds(failures.locked_until.saturating_sub(now)));

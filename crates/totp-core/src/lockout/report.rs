@@ -68,7 +68,7 @@ pub struct RowReport {
     pub kind: RowKind,
     /// The uid, of a row of a uid.
     pub uid: Option<u32>,
-    /// When it became known and its last accepted answer, in seconds since 1970.
+    /// When it became known, in seconds since 1970.
     pub first_seen: u64,
     /// When it had its last accepted answer, in seconds since 1970.
     pub last_seen: u64,
@@ -335,7 +335,7 @@ impl<'a> View<'a> {
             is_settled: row.is_settled(),
             tries_left: row.is_settled().then(|| row.budget.left(self.input.risk.known_tries_per_year)),
             wrong: row.failures.consecutive(),
-            // Known is a source only after a first factor.
+            // A source is known only after a first factor.
             state: self.state(&identity, true),
             wait: self.wait(&identity, true),
         }

@@ -29,7 +29,7 @@ impl Row {
     pub(super) fn new(kind: RowKind, mark: Mark, now: u64) -> Self {
         let failures = Failures::default();
         let first_seen = minutes(now);
-        // From now on: from 1970 on, its first charge would leak away at the next look.
+        // It leaks from now on: from 1970 on, its first charge would leak away at the next look.
         let budget = TryBudget { used: 0, leaked_until: first_seen };
         Self { kind, mark, days: 0, last_day: 0, first_seen, last_seen: first_seen, budget, failures }
     }

@@ -1,4 +1,4 @@
-//! A source whose login turned out to be the owner's only after the code: behind a code, the rest of the stack has succeeded.
+//! A source that becomes known after the code: the first factor came later in the stack, and the whole stack has succeeded.
 
 use super::{Host, JudgeError, with_hold};
 use crate::ledger::{Happened, Record};
