@@ -41,20 +41,20 @@ fn of_sshd(connection: Option<&str>, request: &Request, rules: &SourceRules) -> 
 
 /// The source of a request that names no remote host.
 ///
-/// sudo 1.9.13 and su of util-linux 2.38 keep the real uid of the account that called them, and give its name as `PAM_RUSER`
-/// (measured); called by root, su has the real uid 0 and gives "root". A program that is root all the time may give the name of
-/// the account that it works for.
+/// sudo 1.9.13 and su of util-linux 2.38 keep the real uid of the account that called them (measured); called by root, su has the
+/// real uid 0 and gives "root" as `PAM_RUSER`. A server that is root all the time may give there the name that its client typed
+/// (Dovecot does, as `PAM_TTY` "dovecot"), so the name counts only where a person at this machine is asked.
 fn of_this_machine(real_uid: u32, request: &Request, account: &Account, rules: &SourceRules) -> Source {
     if real_uid != 0 {
         return Source::Local(real_uid);
     }
+    // A server that says nothing of its client (xrdp, saslauthd, FreeRADIUS) asks for strangers.
+    if !is_local(request, rules) {
+        return Source::Foreign;
+    }
     match request.requester.as_deref().filter(|name| *name != "root") {
         Some(name) => uid_of(name, account).map_or(Source::Foreign, Source::Local),
-        // A server that says nothing of its client (xrdp, saslauthd, FreeRADIUS) asks for strangers.
-        None => match is_local(request, rules) {
-            true => Source::Local(0),
-            false => Source::Foreign,
-        },
+        None => Source::Local(0),
     }
 }
 
@@ -155,10 +155,20 @@ mod tests {
         assert_eq!(of(1000, None, None), Source::Local(1000));
         // A program keeps it even if it names another caller.
         assert_eq!(of(1000, Some("daemon"), None), Source::Local(1000));
-        assert_eq!(of(0, Some("daemon"), None), Source::Local(1));
-        assert_eq!(of(0, Some("nobody-of-that-name"), None), Source::Foreign);
+        assert_eq!(of(0, Some("daemon"), Some("/dev/null")), Source::Local(1));
+        assert_eq!(of(0, Some("nobody-of-that-name"), Some("/dev/null")), Source::Foreign);
         assert_eq!(of(0, Some("root"), None), Source::Foreign);
         assert_eq!(of(0, Some("root"), Some("/dev/null")), Source::Local(0));
+    }
+
+    #[test]
+    fn a_server_that_gives_the_name_of_its_client_asks_for_strangers() {
+        let alice = Account { user: User::parse("alice").unwrap(), uid: Some(1001) };
+        for tty in [None, Some("dovecot"), Some("ftp")] {
+            let request = Request { requester: Some("alice".to_owned()), ..request(None, tty) };
+            let source = of_this_machine(0, &request, &alice, &SourceRules::default());
+            assert_eq!(source, Source::Foreign, "{tty:?}: guesses would be those of the account's own uid");
+        }
     }
 
     #[test]

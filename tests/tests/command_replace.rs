@@ -167,8 +167,9 @@ fn wrong_present_codes_count_against_the_limit() {
         terminal.types(&code);
     }
     assert_eq!(terminal.end().status, 1);
-    // As through sudo: the same source as the command's.
-    let login = Login { ruser: Some(b"alice".to_vec()), ..fixture.login_with_code("alice") };
+    // As through sudo at a terminal: the same source as the command's.
+    let (ruser, tty) = (Some(b"alice".to_vec()), Some(b"/dev/null".to_vec()));
+    let login = Login { ruser, tty, ..fixture.login_with_code("alice") };
     assert_eq!(login.code(), PamCode::AUTH_ERR);
     assert_eq!(fixture.journal.last().what(), "refused limited");
 }

@@ -44,8 +44,6 @@ const NETWORK: [&str; 13] = [
 
 /// A budget of which so many percent are used counts as nearly used up.
 const NEARLY_EMPTY: u8 = 75;
-/// How far ahead of the clock a budget may have leaked, in seconds: what leaks within a day does not matter.
-const AHEAD: u64 = 86400;
 /// Above these, doctor says what was chosen.
 const USUAL_RISK: u64 = RiskRules::DEFAULT.yearly_risk;
 const USUAL_TRIES: u32 = 1000;
@@ -203,7 +201,7 @@ pub(super) fn budget(user: &str, ledger: &Ledger, risk: &RiskRules, now: u64, fi
             .fix(format!("ask whether {user} mistyped so often, and look at \"totp-enroll status {user}\"; if not, someone has the password or the key: change it; then \"totp-enroll unlock --budget {user}\" refills the budget, which adds to this year's risk")),
         );
     }
-    if let Some(until) = guesses.foreign_leaked_until().filter(|until| *until > now.saturating_add(AHEAD)) {
+    if let Some(until) = guesses.stands_still_until(now) {
         findings.push(
             Finding::warning(
                 "budget_ahead",

@@ -126,7 +126,8 @@ impl RawLimit {
 struct Risk(u64);
 
 impl Risk {
-    /// At least one guess of six digits in a year.
+    /// What one code of six digits is guessed with. Only authenticators with eight digits can be used under so small a risk: no more
+    /// than 40 % of it can be used at once.
     const LEAST: u64 = 1_000;
     const MOST: u64 = 10_000_000;
     const RANGE: &'static str = "0.000001 to 0.01";

@@ -15,7 +15,8 @@ pub struct ToLift {
     pub guesses: GuessReport,
     /// Whether there are codes that were used up while the clock ran ahead.
     pub frees_codes: bool,
-    /// Whether anything of a budget is used, or a smaller risk than that of the config is in force.
+    /// Whether anything of a budget is used, a smaller risk than that of the config is in force, or nothing comes back because the clock
+    /// ran ahead.
     pub refills: bool,
 }
 
@@ -32,6 +33,7 @@ impl ToLift {
         let guesses = ledger.guesses().report(&input);
         let most = risk.known_tries_per_year.min(MOST_SAVED_TRIES);
         let refills = guesses.budget.used > 0
+            || ledger.guesses().stands_still_until(now_seconds).is_some()
             || guesses.budget.yearly_risk < guesses.budget.configured_risk
             || guesses.rows.iter().any(|row| row.tries_left.is_some_and(|left| left < most));
         let mut freed = ledger.clone();

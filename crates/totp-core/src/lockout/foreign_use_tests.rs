@@ -38,7 +38,8 @@ fn a_smaller_risk_makes_the_same_tries_more() {
 }
 
 #[test]
-fn a_budget_says_up_to_when_it_came_back() {
-    assert_eq!(Guesses::default().foreign_leaked_until(), None);
-    assert_eq!(after(1).foreign_leaked_until(), Some(NOW));
+fn a_budget_that_is_days_ahead_of_the_clock_stands_still() {
+    assert_eq!(Guesses::default().stands_still_until(NOW), None);
+    assert_eq!(after(1).stands_still_until(NOW - 86400), None);
+    assert_eq!(after(1).stands_still_until(NOW - 86401), Some(NOW));
 }

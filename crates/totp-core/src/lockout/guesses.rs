@@ -11,7 +11,7 @@ use super::budget::{ForeignBudget, RiskRules, TryBudget};
 use super::row::{Row, drop_old, forget, minutes};
 use super::source::{CountedIn, Identity, Mark, RowKind};
 use super::warning::Warning;
-use super::{Failures, Limit, LockState, MOST_ATTEMPTS};
+use super::{Failures, Limit, LockState};
 use crate::time::Seconds;
 
 /// The most rows of a ledger, besides the one for everything else.
@@ -371,22 +371,22 @@ impl Guesses {
         let has_failures = |row: &Row| row.failures != Failures::default();
         let Some(mark) = self.rows.get(at).map(|row| row.mark) else { return };
         while self.rows.iter().filter(|row| has_failures(row)).count() > MOST_FAILING_ROWS {
-            let Some(at) = self.oldest(|row| row.mark != mark && has_failures(row)) else { return };
-            self.dismiss(at);
+            let others = |row: &Row| row.mark != mark && has_failures(row);
+            // Where a success came after them, the source stays known.
+            let ended = self.oldest(|row| others(row) && row.failures.consecutive == 0);
+            if let Some(row) = ended.and_then(|at| self.rows.get_mut(at)) {
+                self.foreign.absorb(std::mem::take(&mut row.failures));
+            } else if let Some(at) = self.oldest(others) {
+                self.dismiss(at);
+            } else {
+                return;
+            }
         }
     }
 
     /// Removes a row. Its failures go to those of everything else.
     fn dismiss(&mut self, at: usize) {
         let Row { failures, .. } = self.rows.remove(at);
-        let Failures { recent, consecutive, locked_at, locked_until } = failures;
-        let into = &mut self.foreign;
-        into.recent.extend(recent);
-        into.recent.sort_unstable();
-        into.recent.drain(..into.recent.len().saturating_sub(MOST_ATTEMPTS));
-        into.consecutive = into.consecutive.saturating_add(consecutive);
-        if locked_until > into.locked_until {
-            (into.locked_at, into.locked_until) = (locked_at, locked_until);
-        }
+        self.foreign.absorb(failures);
     }
 }

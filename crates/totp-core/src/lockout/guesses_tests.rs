@@ -156,6 +156,22 @@ fn at_most_twelve_rows_have_failures() {
 }
 
 #[test]
+fn a_place_whose_failures_ended_with_a_success_stays_known() {
+    let mut account = Account::default();
+    for number in 0..20 {
+        account.settle(&address(number), NOON + u64::from(number) * 60);
+    }
+    for number in 0..20 {
+        account.wrong(&address(number), NOON + 3 * DAY).unwrap();
+        account.right(&address(number), NOON + 3 * DAY);
+    }
+    assert!((0..20).all(|number| account.has(&address(number))));
+    let failing = account.0.rows.iter().filter(|row| row.failures != Failures::default()).count();
+    assert_eq!((failing, account.0.foreign.recent.len()), (MOST_FAILING_ROWS, 8));
+    assert_eq!(account.stored(), account.0);
+}
+
+#[test]
 fn a_strangers_lock_is_not_the_owners_and_a_success_does_not_lift_it() {
     let mut account = Account::default();
     account.settle(&address(1), NOON);

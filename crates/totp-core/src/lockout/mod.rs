@@ -156,6 +156,17 @@ impl Failures {
         (self.locked_at, self.locked_until) = (0, 0);
     }
 
+    /// Adds those of another source, with their lock.
+    pub(crate) fn absorb(&mut self, Self { recent, consecutive, locked_at, locked_until }: Self) {
+        self.recent.extend(recent);
+        self.recent.sort_unstable();
+        self.recent.drain(..self.recent.len().saturating_sub(MOST_ATTEMPTS));
+        self.consecutive = self.consecutive.saturating_add(consecutive);
+        if locked_until > self.locked_until {
+            (self.locked_at, self.locked_until) = (locked_at, locked_until);
+        }
+    }
+
     /// Forgives everything, for an administrator's `unlock`.
     pub(crate) fn forgive(&mut self) {
         *self = Self::default();

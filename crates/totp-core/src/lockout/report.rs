@@ -11,6 +11,9 @@ use crate::keyring::{Keyring, OpenError};
 use crate::time::Seconds;
 use crate::user::Account;
 
+/// How far ahead of the clock a budget may have come back, in seconds: its leak is not missed within a day.
+const UNNOTICED: u64 = 86400;
+
 impl Guesses {
     /// How much of the foreign budget is used at `now` (seconds since 1970), in percent, rounded up.
     #[must_use]
@@ -24,10 +27,12 @@ impl Guesses {
         }
     }
 
-    /// Up to when the foreign budget has leaked, in seconds since 1970: later than now if the clock was set back.
+    /// Up to when the budgets have leaked, in seconds since 1970, if that is so far ahead that nothing comes back for days: the clock ran
+    /// ahead, or was set back.
     #[must_use]
-    pub fn foreign_leaked_until(&self) -> Option<u64> {
-        self.budget.map(|budget| budget.leaked_until)
+    pub fn stands_still_until(&self, now: u64) -> Option<u64> {
+        let leaked_until = self.budget?.leaked_until;
+        (leaked_until > now.saturating_add(UNNOTICED)).then_some(leaked_until)
     }
 }
 

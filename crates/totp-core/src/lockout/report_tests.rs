@@ -195,6 +195,19 @@ fn codes_of_a_clock_that_ran_ahead_are_something_to_lift() {
 }
 
 #[test]
+fn budgets_of_a_clock_that_ran_ahead_are_something_to_refill() {
+    let mut fixture = enrolled();
+    logs_in(&fixture, &from("192.0.2.7"), NOON + 300 * DAY);
+    assert_eq!(report(&fixture, NOON).budget.used, 0);
+    assert!(
+        ToLift::of(&fixture.entry(), &rules(), at(NOON)).unwrap().refills,
+        "nothing comes back for 300 days"
+    );
+    fixture.change(NOON, |entry, _| refill_budget(entry, &rules(), at(NOON)).unwrap());
+    assert!(!ToLift::of(&fixture.entry(), &rules(), at(NOON)).unwrap().refills);
+}
+
+#[test]
 fn the_first_try_of_a_row_is_not_forgotten_at_the_next_look() {
     let fixture = enrolled();
     guesses(&fixture, &Source::Local(1001), 1, NOON);
