@@ -28,8 +28,8 @@ pub struct Size {
 impl Size {
     /// Some seconds.
     pub const SAMPLE: Self = Self { owner_years: 30, attacker_years: 3000, one_pair_of: 1 };
-    /// Some minutes.
-    pub const COMPLETE: Self = Self { owner_years: 1000, attacker_years: 100_000, one_pair_of: 1 };
+    /// Some minutes. Of the years of an owner, more than 1,000 are with attackers who are not where the owner is.
+    pub const COMPLETE: Self = Self { owner_years: 1400, attacker_years: 100_000, one_pair_of: 1 };
 }
 
 /// The figures, and what is wrong with them.
