@@ -304,6 +304,7 @@ impl Guesses {
         self.budget = Some(ForeignBudget::new(risk.yearly_risk, now));
         self.told_quarters = 0;
         for row in self.rows.iter_mut().filter(|row| row.kind != RowKind::KeyElsewhere) {
+            row.set_back(now);
             row.budget = TryBudget { used: 0, leaked_until: minutes(now) };
         }
     }

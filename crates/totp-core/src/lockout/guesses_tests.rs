@@ -341,3 +341,13 @@ fn a_typing_error_of_long_ago_evicts_no_place() {
     assert_eq!(account.0.rows.len(), 13);
     assert_eq!(account.0.foreign, Failures::default());
 }
+
+#[test]
+fn a_place_of_a_clock_that_ran_ahead_settles_after_a_refill() {
+    let mut account = Account::default();
+    account.right(&address(1), NOON + 3000 * DAY);
+    account.moment(&address(1), NOON);
+    account.0.refill(&RISK, NOON);
+    (1..=2).for_each(|day| account.right(&address(1), NOON + day * DAY));
+    assert_eq!(account.payer(&address(1), NOON + 2 * DAY), Some(Payer::Own(0)));
+}

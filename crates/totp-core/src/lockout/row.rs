@@ -62,6 +62,13 @@ impl Row {
         }
     }
 
+    /// Takes back that it was seen in the future, by a clock that ran ahead: until then no day would count, and it could not settle.
+    pub(super) fn set_back(&mut self, now: u64) {
+        if self.last_seen > minutes(now) {
+            (self.last_seen, self.last_day) = (minutes(now), day(now));
+        }
+    }
+
     /// Whether `now` is on a later day than the last accepted answer. A clock that goes back and forth makes no new days.
     pub(super) fn is_new_day(&self, now: u64) -> bool {
         (1..=u16::MAX / 2).contains(&day(now).wrapping_sub(self.last_day))
