@@ -62,7 +62,7 @@ mod source;
 mod source_confirmation;
 mod ssh_auth_info;
 
-use crate::outcome::Outcome;
+use crate::outcome::{LoginError, Outcome};
 use crate::request::Request;
 use pam::constants::{PamFlag, PamResultCode};
 use pam::module::{PamHandle, PamHooks};
@@ -90,8 +90,7 @@ impl PamHooks for EntryPoints {
     fn sm_setcred(pamh: &mut PamHandle, args: Vec<&CStr>, flags: PamFlag) -> PamResultCode {
         silence_panics();
         let confirm = || source_confirmation::at_setcred(pamh, &bytes(&args), flags);
-        drop(catch_unwind(AssertUnwindSafe(confirm)));
-        outcome::CREDENTIALS_SET
+        unless_left_as_root(catch_unwind(AssertUnwindSafe(confirm)), outcome::CREDENTIALS_SET)
     }
 
     fn acct_mgmt(pamh: &mut PamHandle, args: Vec<&CStr>, flags: PamFlag) -> PamResultCode {
@@ -101,8 +100,7 @@ impl PamHooks for EntryPoints {
         };
         silence_panics();
         let confirm = || source_confirmation::at_account_line(pamh, arguments, &words, flags);
-        drop(catch_unwind(AssertUnwindSafe(confirm)));
-        outcome::ACCOUNT_NOT_JUDGED
+        unless_left_as_root(catch_unwind(AssertUnwindSafe(confirm)), outcome::ACCOUNT_NOT_JUDGED)
     }
 
     fn sm_chauthtok(pamh: &mut PamHandle, args: Vec<&CStr>, _: PamFlag) -> PamResultCode {
@@ -115,6 +113,17 @@ impl PamHooks for EntryPoints {
 
     fn sm_close_session(pamh: &mut PamHandle, args: Vec<&CStr>, _: PamFlag) -> PamResultCode {
         misplaced(pamh, &args, "session")
+    }
+}
+
+/// `code`, but where the program was left with root's real uid; a panic restores the uid while it unwinds.
+fn unless_left_as_root(
+    confirmed: std::thread::Result<Result<(), LoginError>>,
+    code: PamResultCode,
+) -> PamResultCode {
+    match confirmed {
+        Ok(Err(login_error)) => Outcome::LoginError(login_error).into(),
+        Ok(Ok(())) | Err(_) => code,
     }
 }
 

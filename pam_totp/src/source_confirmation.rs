@@ -43,17 +43,19 @@ pub(crate) fn forget(pamh: &PamHandle) {
     drop(kept::take(pamh));
 }
 
-/// One call of `pam_sm_setcred`. Nothing that happens here changes what that returns.
-pub(crate) fn at_setcred(pamh: &mut PamHandle, words: &[&[u8]], flags: PamFlag) {
+/// One call of `pam_sm_setcred`. No source that cannot be made known is an error there.
+///
+/// # Errors
+/// The program was left with root's real uid.
+pub(crate) fn at_setcred(pamh: &mut PamHandle, words: &[&[u8]], flags: PamFlag) -> Result<(), LoginError> {
     // libpam turns no flag at all into the first of them.
     let others = PAM_DELETE_CRED | PAM_REINITIALIZE_CRED | PAM_REFRESH_CRED;
     if flags & PAM_ESTABLISH_CRED == 0 && flags & others != 0 {
-        return;
+        return Ok(());
     }
-    if let Some(unconfirmed) = kept::take(pamh) {
-        let request = Request::read(pamh, "setcred");
-        confirm(&unconfirmed, Arguments::parse(words), words, &request, flags);
-    }
+    let Some(unconfirmed) = kept::take(pamh) else { return Ok(()) };
+    let request = Request::read(pamh, "setcred");
+    confirm(&unconfirmed, Arguments::parse(words), words, &request, flags)
 }
 
 /// One call of an account line with the argument `confirm_source`.
@@ -62,30 +64,31 @@ pub(crate) fn at_account_line(
     arguments: Result<Arguments, ArgumentError>,
     words: &[&[u8]],
     flags: PamFlag,
-) {
+) -> Result<(), LoginError> {
     let unconfirmed = kept::take(pamh);
     let request = Request::read(pamh, "account");
     match (unconfirmed, arguments) {
         (Some(unconfirmed), arguments) => confirm(&unconfirmed, arguments, words, &request, flags),
-        (None, Ok(_)) => {}
+        (None, Ok(_)) => Ok(()),
         (None, Err(error)) => {
             login_audit::log_without_settings(words, &request, &Outcome::LoginError(error.into()));
+            Ok(())
         }
     }
 }
 
-/// Makes the source known. An error is logged, and the source then becomes known at another login.
+/// Makes the source known. Where that fails it is logged, and the source becomes known at another login.
 fn confirm(
     unconfirmed: &UnconfirmedSource,
     arguments: Result<Arguments, ArgumentError>,
     words: &[&[u8]],
     request: &Request,
     flags: PamFlag,
-) {
+) -> Result<(), LoginError> {
     // sshd asks the account lines after a login by a key as well, on the handle of a password that was refused before.
     let is_by_pam = |method: &str| ASKED_BY_PAM.contains(&method);
     if request.first_factor.as_ref().is_some_and(|first| !is_by_pam(&first.method)) {
-        return;
+        return Ok(());
     }
     let settings = arguments.map_err(LoginError::from).and_then(|arguments| {
         let config = config_and_keyring::read_config(arguments.config.as_deref(), Some(&request.service));
@@ -93,7 +96,10 @@ fn confirm(
     });
     let (arguments, config) = match settings {
         Ok(settings) => settings,
-        Err(error) => return login_audit::log_without_settings(words, request, &Outcome::LoginError(error)),
+        Err(error) => {
+            login_audit::log_without_settings(words, request, &Outcome::LoginError(error));
+            return Ok(());
+        }
     };
     let keyring = KeyringReader::new(&config.paths);
     let store = store::open(&config.paths, keyring.clone());
@@ -108,8 +114,10 @@ fn confirm(
         confirm_source(&store, unconfirmed, &risk, PATIENCE, host)
     }));
     let confirmed = confirmed.unwrap_or(Err(LoginError::Panic));
-    for error in [confirmed.err(), attempt.restore_caller().err()].into_iter().flatten() {
-        attempt.audit.login_error(account.user.as_str(), &error);
+    let restored = attempt.restore_caller();
+    for error in [confirmed.as_ref().err(), restored.as_ref().err()].into_iter().flatten() {
+        attempt.audit.login_error(account.user.as_str(), error);
     }
     attempt.audit.send_again();
+    restored
 }

@@ -219,8 +219,9 @@ fn every_link_leads_somewhere() {
 }
 
 fn is_there(source: &str, test: &str) -> bool {
-    let lines: Vec<&str> = source.lines().map(str::trim).collect();
-    lines.windows(2).any(|pair| pair[0] == "#[test]" && pair[1].starts_with(&format!("fn {test}(")))
+    let lines = || source.lines().map(str::trim);
+    let name = format!("fn {test}(");
+    lines().zip(lines().skip(1)).any(|(before, line)| before == "#[test]" && line.starts_with(&name))
 }
 
 #[test]

@@ -14,6 +14,7 @@ pub(crate) struct Lifted {
     rows: Vec<LiftedRow>,
     wrong_since_login: u32,
     frees_codes: bool,
+    restarts_budgets: bool,
     attempts: bool,
     /// The risk that a refill adds, in units of 10⁻⁹.
     added_risk: Option<u64>,
@@ -38,6 +39,8 @@ struct LiftedDocument<'a> {
     wrong_since_login: u32,
     /// Codes that a clock which ran ahead had used up are allowed again.
     freed_codes: bool,
+    /// Budgets that stood still, because the clock ran ahead, come back again.
+    restarted_budgets: bool,
     enrolment_attempts: bool,
     /// In units of 10⁻⁹; `null`: no budget was refilled.
     added_risk: Option<u64>,
@@ -68,6 +71,7 @@ impl Lifted {
             rows: rows.collect(),
             wrong_since_login: guesses.wrong_since_accepted,
             frees_codes: to_lift.frees_codes,
+            restarts_budgets: to_lift.restarts_budgets,
             attempts,
             added_risk: None,
             is_over_budget: guesses.budget.tries_left == 0,
@@ -85,6 +89,7 @@ impl Lifted {
         self.rows.is_empty()
             && self.wrong_since_login == 0
             && !self.frees_codes
+            && !self.restarts_budgets
             && !self.attempts
             && self.added_risk.is_none()
     }
@@ -106,6 +111,7 @@ impl Lifted {
                 lifted: self.rows.iter().map(|row| row.document(self.now)).collect(),
                 wrong_since_login: self.wrong_since_login,
                 freed_codes: self.frees_codes,
+                restarted_budgets: self.restarts_budgets,
                 enrolment_attempts: self.attempts,
                 added_risk: self.added_risk,
             }),
@@ -120,6 +126,9 @@ impl Lifted {
         }
         if self.frees_codes {
             parts.push("codes that were used up while the clock ran ahead are allowed again".to_owned());
+        }
+        if self.restarts_budgets {
+            parts.push("the budgets for guesses, which stood still because the clock ran ahead".to_owned());
         }
         if self.attempts {
             parts.push("wrong codes during enrolment".to_owned());
@@ -198,6 +207,7 @@ mod tests {
             rows,
             wrong_since_login: 0,
             frees_codes: false,
+            restarts_budgets: false,
             attempts: false,
             added_risk: None,
             is_over_budget: false,

@@ -351,7 +351,7 @@ pub fn wrong_codes(ledger: &Ledger) -> (Vec<u64>, u32, u64, u64) {
 #[must_use]
 pub fn foreign_failures(ledger: &Ledger, now: u64) -> [Failures; 2] {
     let mut later = ledger.guesses.clone();
-    later.settle(now);
+    later.pull_back(now);
     later.bring_up_to(&RiskRules::DEFAULT, || 3000, now);
     [ledger.guesses.foreign.clone(), later.foreign]
 }

@@ -208,7 +208,7 @@ pub(super) fn budget(user: &str, ledger: &Ledger, risk: &RiskRules, now: u64, fi
                 format!("{user}'s budget for guesses was last updated at {}, which is in the future", output::date(until)),
             )
             .why("the clock was fast then, or was set back since: nothing of the budget comes back until that time")
-            .fix(format!("correct the clock; if it was fast then and is right now, run \"totp-enroll unlock --budget {user}\"")),
+            .fix(format!("correct the clock; if it was fast then and is right now, run \"totp-enroll unlock {user}\"")),
         );
     }
 }

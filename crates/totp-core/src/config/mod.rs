@@ -20,6 +20,7 @@ pub use values::{Config, Paths};
 use crate::account_recovery::ResetRules;
 use crate::document::{self, DocumentError, Field, ParseError, Ranged, Table, Value, word};
 use crate::factor::{Windows, totp};
+use crate::lockout::LONGEST_WINDOW;
 use crate::network::Network;
 use crate::policy::Policy;
 use crate::policy::device::{RememberMode, RememberRules};
@@ -177,6 +178,7 @@ impl Config {
                 "totp.answer_within is zero, so nobody could answer in time: set a longer time",
             ),
             (limit.per == Seconds(0), "limit.per is zero, so nothing would be counted: make it longer"),
+            (limit.per > LONGEST_WINDOW, "limit.per is longer than 31 days: make it shorter"),
             (
                 limit.lock_for == Seconds(0),
                 "limit.lock_for is zero, so nobody would be locked: set a longer time",

@@ -15,8 +15,9 @@ pub struct ToLift {
     pub guesses: GuessReport,
     /// Whether there are codes that were used up while the clock ran ahead.
     pub frees_codes: bool,
-    /// Whether anything of a budget is used, a smaller risk than that of the config is in force, or nothing comes back because the clock
-    /// ran ahead.
+    /// Whether budgets stand still because the clock ran ahead.
+    pub restarts_budgets: bool,
+    /// Whether anything of a budget is used, or a smaller risk than that of the config is in force.
     pub refills: bool,
 }
 
@@ -33,18 +34,18 @@ impl ToLift {
         let guesses = ledger.guesses().report(&input);
         let most = risk.known_tries_per_year.min(MOST_SAVED_TRIES);
         let refills = guesses.budget.used > 0
-            || ledger.guesses().stands_still_until(now_seconds).is_some()
             || guesses.budget.yearly_risk < guesses.budget.configured_risk
             || guesses.rows.iter().any(|row| row.tries_left.is_some_and(|left| left < most));
         let mut freed = ledger.clone();
         free_codes(&mut freed, &credential, rules, now);
-        Ok(Self { guesses, frees_codes: freed != ledger, refills })
+        let restarts_budgets = ledger.guesses().stands_still_until(now_seconds).is_some();
+        Ok(Self { guesses, frees_codes: freed != ledger, restarts_budgets, refills })
     }
 
     /// Whether `unlock` has nothing to lift.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
-        self.guesses.is_clear() && !self.frees_codes
+        self.guesses.is_clear() && !self.frees_codes && !self.restarts_budgets
     }
 }
 
@@ -71,10 +72,10 @@ pub fn refill_budget<E: Entry>(entry: E, rules: &Rules, now: Now) -> Result<(), 
 fn unlocked<E: Entry>(entry: &E, rules: &Rules, now: Now) -> Result<Ledger, EnrolmentError> {
     let (credential, mut ledger) = sound(entry)?;
     let Rules { windows, risk, .. } = rules;
-    ledger.guesses.settle(now.realtime);
+    ledger.guesses.pull_back(now.realtime);
     // Failures of a ledger from before there were budgets are charged first, so that the budget does not forget them.
     ledger.guesses.bring_up_to(risk, || credential.guess_units(windows), now.realtime);
-    ledger.guesses.forgive();
+    ledger.guesses.forgive(now.realtime);
     free_codes(&mut ledger, &credential, rules, now);
     Ok(ledger)
 }

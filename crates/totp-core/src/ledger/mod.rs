@@ -176,7 +176,7 @@ impl Ledger {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Happened {
     /// Timestamps from the future were moved to now, and nothing else.
-    Settled,
+    PulledBack,
     /// An attempt was charged as a wrong code.
     Charged,
     /// A wrong code started a lock.
@@ -203,7 +203,7 @@ impl Happened {
         match self {
             // If a crash of the machine loses one of these, a guesser gains a few attempts, or a use is forgotten that
             // opens nothing by itself.
-            Self::Settled
+            Self::PulledBack
             | Self::Charged
             | Self::Refunded
             | Self::DeviceUsed

@@ -14,10 +14,10 @@ impl Guesses {
         try_units: impl FnOnce() -> u64,
         now: u64,
     ) -> bool {
-        let is_settled = self.settle(now);
+        let was_ahead = self.pull_back(now);
         self.bring_up_to(risk, try_units, now);
         self.with_own_row(identity, now);
-        is_settled
+        was_ahead
     }
 
     /// Charges a try of this probability as a wrong code, before the look.

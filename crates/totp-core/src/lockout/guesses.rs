@@ -83,13 +83,13 @@ pub(crate) struct Charged {
 }
 
 impl Guesses {
-    /// Moves timestamps from the future back to `now`, as [`Failures::settle`] does; returns whether there were any.
-    pub(crate) fn settle(&mut self, now: u64) -> bool {
-        let mut is_settled = self.foreign.settle(now);
+    /// Moves timestamps from the future back to `now`, as [`Failures::pull_back`] does; returns whether there were any.
+    pub(crate) fn pull_back(&mut self, now: u64) -> bool {
+        let mut was_ahead = self.foreign.pull_back(now);
         for row in &mut self.rows {
-            is_settled |= row.failures.settle(now);
+            was_ahead |= row.failures.pull_back(now);
         }
-        is_settled
+        was_ahead
     }
 
     /// Brings it up to now: budgets leak, failures are forgotten, sources that were not seen for long are no longer known. `try_units`:
@@ -293,9 +293,16 @@ impl Guesses {
     }
 
     /// Lifts every lock and forgets every failure, for an administrator's `unlock`; the budgets stay as they are.
-    pub(crate) fn forgive(&mut self) {
+    /// If the clock ran ahead, they come back from now on.
+    pub(crate) fn forgive(&mut self, now: u64) {
         self.foreign.forgive();
-        self.rows.iter_mut().for_each(|row| row.failures.forgive());
+        for row in &mut self.rows {
+            row.failures.forgive();
+            row.set_back(now);
+        }
+        if let Some(budget) = &mut self.budget {
+            budget.leaked_until = budget.leaked_until.min(now);
+        }
         self.since_accepted = SinceAccepted::default();
     }
 

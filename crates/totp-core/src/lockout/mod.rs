@@ -28,6 +28,9 @@ use crate::time::Seconds;
 /// The most attempts within [`Limit::per`] that a ledger can count.
 pub const MOST_ATTEMPTS: usize = 16;
 
+/// The longest [`Limit::per`].
+pub const LONGEST_WINDOW: Seconds = Seconds(31 * 86400);
+
 /// The `[limit]` section of the config.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
@@ -136,7 +139,7 @@ impl Failures {
     /// Moves timestamps from the future back to `now`: a clock that was set back neither frees anybody early nor
     /// extends a lock. Returns whether there were any. They must then be recorded; otherwise they would be moved at
     /// every attempt and never expire.
-    pub(crate) fn settle(&mut self, now: u64) -> bool {
+    pub(crate) fn pull_back(&mut self, now: u64) -> bool {
         let before = self.clone();
         for timestamp in &mut self.recent {
             *timestamp = (*timestamp).min(now);
@@ -258,9 +261,9 @@ mod tests {
     fn a_clock_set_back_locks_nobody_for_longer_than_the_rule() {
         for (wrong, barred) in [(10, LockState::Locked(Seconds(60))), (5, LockState::Limited(Seconds(60)))] {
             let (mut failures, _) = after(wrong, 1_000_000);
-            assert!(failures.settle(1000));
+            assert!(failures.pull_back(1000));
             assert_eq!(LIMIT.state(&failures, 1000), barred);
-            assert!(!failures.settle(1059));
+            assert!(!failures.pull_back(1059));
             assert_ne!(LIMIT.state(&failures, 1059), LockState::Open);
             assert_eq!(LIMIT.state(&failures, 1060), LockState::Open);
         }
@@ -270,7 +273,7 @@ mod tests {
     fn a_lax_service_does_not_shorten_the_lock_of_a_strict_one() {
         let lax = Limit { lock_for: Seconds(1), lock_max: Seconds(5), ..LIMIT };
         let (mut failures, _) = after(12, 1000);
-        assert!(!failures.settle(1100));
+        assert!(!failures.pull_back(1100));
         assert_eq!(lax.state(&failures, 1100), LockState::Locked(Seconds(140)));
     }
 

@@ -31,7 +31,8 @@ impl Guesses {
     /// ahead, or was set back.
     #[must_use]
     pub fn stands_still_until(&self, now: u64) -> Option<u64> {
-        let leaked_until = self.budget?.leaked_until;
+        let of_rows = self.rows.iter().map(|row| u64::from(row.budget.leaked_until).saturating_mul(60));
+        let leaked_until = of_rows.chain(self.budget.map(|budget| budget.leaked_until)).max()?;
         (leaked_until > now.saturating_add(UNNOTICED)).then_some(leaked_until)
     }
 }
@@ -269,7 +270,7 @@ impl<'a> View<'a> {
         let ReportInput { credential, windows, risk, now, .. } = *input;
         let charge = credential.guess_units(windows);
         let mut guesses = held.clone();
-        guesses.settle(now);
+        guesses.pull_back(now);
         guesses.bring_up_to(risk, || charge, now);
         if credential.owner().uid.is_some() {
             guesses

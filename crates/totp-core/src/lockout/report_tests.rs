@@ -195,16 +195,16 @@ fn codes_of_a_clock_that_ran_ahead_are_something_to_lift() {
 }
 
 #[test]
-fn budgets_of_a_clock_that_ran_ahead_are_something_to_refill() {
-    let mut fixture = enrolled();
-    logs_in(&fixture, &from("192.0.2.7"), NOON + 300 * DAY);
-    assert_eq!(report(&fixture, NOON).budget.used, 0);
-    assert!(
-        ToLift::of(&fixture.entry(), &rules(), at(NOON)).unwrap().refills,
-        "nothing comes back for 300 days"
-    );
-    fixture.change(NOON, |entry, _| refill_budget(entry, &rules(), at(NOON)).unwrap());
-    assert!(!ToLift::of(&fixture.entry(), &rules(), at(NOON)).unwrap().refills);
+fn budgets_that_a_clock_which_ran_ahead_has_stopped_start_again_when_locks_are_lifted() {
+    for source in [from("192.0.2.7"), Source::Local(1001)] {
+        let mut fixture = enrolled();
+        logs_in(&fixture, &source, NOON + 300 * DAY);
+        let to_lift = || ToLift::of(&fixture.entry(), &rules(), at(NOON)).unwrap();
+        assert!(to_lift().restarts_budgets && !to_lift().is_nothing(), "nothing comes back for 300 days");
+        fixture.change(NOON, |entry, _| unlock(entry, &rules(), at(NOON)).unwrap());
+        let after = ToLift::of(&fixture.entry(), &rules(), at(NOON)).unwrap();
+        assert!(!after.restarts_budgets && after.is_nothing());
+    }
 }
 
 #[test]

@@ -1,13 +1,12 @@
 //! A row of a source: its failures and its own budget.
 
-use super::Failures;
 use super::budget::{RiskRules, TryBudget};
 use super::source::{Mark, RowKind};
+use super::{Failures, LONGEST_WINDOW};
 
 /// The days with an accepted answer after which a source is settled.
 pub(crate) const SETTLED_DAYS: u8 = 3;
 const DAY: u64 = 86400;
-const WEEK: u64 = 7 * DAY;
 
 /// A row of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +44,7 @@ impl Row {
 
     /// Whether it still counts at `now`, in minutes.
     pub(super) fn is_known(&self, risk: &RiskRules, now: u32) -> bool {
-        let length = u32::try_from(risk.known_for.0 / 60).unwrap_or(u32::MAX);
+        let length = u32::try_from(risk.known_for.0.div_ceil(60)).unwrap_or(u32::MAX);
         self.kind == RowKind::Own || self.last_seen.saturating_add(length) > now
     }
 
@@ -67,6 +66,7 @@ impl Row {
         if self.last_seen > minutes(now) {
             (self.last_seen, self.last_day) = (minutes(now), day(now));
         }
+        self.budget.leaked_until = self.budget.leaked_until.min(minutes(now));
     }
 
     /// Whether `now` is on a later day than the last accepted answer. A clock that goes back and forth makes no new days.
@@ -93,7 +93,7 @@ fn day(now: u64) -> u16 {
 /// Drops the times of failures that no limit looks at any more.
 pub(super) fn drop_old(failures: &mut Failures, now: u64) {
     if failures.consecutive == 0 && failures.locked_until <= now {
-        failures.recent.retain(|at| now.saturating_sub(*at) < WEEK);
+        failures.recent.retain(|at| now.saturating_sub(*at) < LONGEST_WINDOW.0);
         (failures.locked_at, failures.locked_until) = (0, 0);
     }
 }

@@ -41,7 +41,7 @@ pub(super) struct Before {
     /// The source of the try, as this ledger knows sources.
     pub(super) identity: Identity,
     /// Whether it differs from the held one because the clock was set back.
-    is_settled: bool,
+    was_ahead: bool,
 }
 
 impl Before {
@@ -58,8 +58,8 @@ impl Before {
         let owner = credential.owner();
         let identity = question.source.identity(&owner.user, question.account.uid, owner.id, secret.as_ref());
         let units = || credential.guess_units(question.windows);
-        let is_settled = ledger.guesses.at_moment(&identity, question.risk, units, now);
-        (Self { ledger, identity, is_settled }, secret)
+        let was_ahead = ledger.guesses.at_moment(&identity, question.risk, units, now);
+        (Self { ledger, identity, was_ahead }, secret)
     }
 
     /// Records nothing, except timestamps from the future, which were moved to now: otherwise they would be moved at
@@ -67,7 +67,7 @@ impl Before {
     /// charged code.
     pub(super) fn refused(self, refusal: impl Into<Refusal>) -> SealedVerdict {
         let refusal = Refusal { row: Some(self.row()), ..refusal.into() };
-        let record = self.is_settled.then(|| Record::of(self.ledger, Happened::Settled));
+        let record = self.was_ahead.then(|| Record::of(self.ledger, Happened::PulledBack));
         SealedVerdict::until(record, Decided::Refused(refusal))
     }
 

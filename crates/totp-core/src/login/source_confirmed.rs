@@ -44,7 +44,7 @@ pub fn confirm_source<S: Store, H: Host>(
         };
         let identity = source.identity(&owner.user, account.uid, owner.id, secret.as_ref());
         let mut ledger = held.ledger().clone();
-        ledger.guesses.settle(now.realtime);
+        ledger.guesses.pull_back(now.realtime);
         ledger.guesses.bring_up_to(risk, || 0, now.realtime);
         // Later logins of a day would only write the same again.
         if ledger.guesses.is_seen_on_this_day(&identity, now.realtime) {
