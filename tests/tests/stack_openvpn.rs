@@ -6,6 +6,7 @@ use acceptance::site::Site;
 use acceptance::stacks::block;
 use acceptance::terminal::Terminal;
 use acceptance::vpn::{CONNECTED, REFUSED, Vpn};
+use serde_json::Value;
 
 /// OpenVPN ends the question in its own way.
 fn asked_for_a_code() -> String {
@@ -74,8 +75,8 @@ fn openvpn_takes_password_and_code_in_one_answer() {
 
 fn known_places(site: &Site) -> usize {
     let status = site.fixture.totp_enroll(&["--json", "status", "alice"]).json();
-    let is_address = |source: &&serde_json::Value| source["kind"] == "address";
-    status["sources"].as_array().unwrap().iter().filter(is_address).count()
+    let sources = status.get("sources").and_then(Value::as_array).into_iter().flatten();
+    sources.filter(|source| source.get("kind").is_some_and(|kind| kind == "address")).count()
 }
 
 fn with_a_challenge() -> (Site, Vpn) {
