@@ -291,7 +291,7 @@ fn detailed(event: Event, reason: Reason) -> Event {
         }
         Reason::OverBudget => event.field(
             "hint",
-            "too many wrong codes within a year: log in with a recovery code, or see totp-enroll status",
+            "the budget for guesses has no room: log in with a recovery code, or see totp-enroll status",
         ),
         Reason::Busy => event.field("hint", "another process held the ledger for three seconds: find it in /proc/locks; if it is stopped, end it"),
         Reason::Wrong

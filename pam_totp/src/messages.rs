@@ -62,7 +62,7 @@ pub(crate) fn refusal(Refusal { reason, next_code, .. }: &Refusal) -> Option<Str
                 .to_owned()
         }
         Reason::OverBudget => {
-            "Too many wrong codes in the last months, so no code is accepted here. A recovery code still works."
+            "No code is accepted here for now, so that nobody can guess one. A recovery code still works."
                 .to_owned()
         }
         Reason::Busy => "Another login to this account is still running; try again.".to_owned(),
@@ -107,8 +107,13 @@ fn since(since: &SinceLast, now: u64) -> Option<String> {
     let mut news = Vec::new();
     if since.wrong > 0 {
         let wrong = counted(since.wrong.into(), "wrong code", "wrong codes");
-        let places = |foreign: ForeignTries| counted(foreign.places.into(), "place", "places");
-        news.push(match since.foreign {
+        let places = |foreign: ForeignTries| {
+            // The more there are, the more of them are in one group ([`ForeignTries::places`]).
+            let or_more = if foreign.places > 10 { "at least " } else { "" };
+            format!("{or_more}{}", counted(foreign.places.into(), "place", "places"))
+        };
+        // A ledger of before there were sources did not count the places.
+        news.push(match since.foreign.filter(|foreign| foreign.places > 0) {
             None => wrong,
             Some(foreign) if foreign.wrong == since.wrong => format!("{wrong} from {}", places(foreign)),
             Some(foreign) => format!("{wrong}, {} of them from {}", foreign.wrong, places(foreign)),

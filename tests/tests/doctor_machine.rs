@@ -168,6 +168,18 @@ fn a_budget_that_is_nearly_used_up_is_found() {
 }
 
 #[test]
+fn a_yearly_risk_that_was_smaller_once_and_stays_in_force_is_found() {
+    let mut site = Site::of(Fixture::builder().config("[limit]\nyearly_risk = 0.0005"));
+    site.service("app", "auth requisite pam_unix.so\nauth required TOTP");
+    assert_eq!(site.fixture.login_with_code("alice").code(), PamCode::SUCCESS);
+    site.doctor(&["--service", "app"]).assert_none();
+    site.fixture.configure("[limit]\nyearly_risk = 0.001");
+    site.doctor(&["--service", "app"]).assert_found("warning", "yearly_risk_kept", "alice");
+    site.fixture.totp_enroll(&["unlock", "alice", "--budget", "--yes"]).assert_done();
+    site.doctor(&["--service", "app"]).assert_none();
+}
+
+#[test]
 fn a_clock_that_is_not_synchronised_is_found() {
     let mut site = Site::new();
     site.service("app", "auth requisite pam_unix.so\nauth required TOTP");

@@ -84,7 +84,7 @@ fn explain_says_what_the_limits_say_to_a_code() {
     assert_eq!([left(&[]), left(&["--after-first-factor"])], [63, 130]);
     let said = fixture.command_of_root(&place, THEN).stdout;
     assert!(
-        said.contains("limits: from 192.0.2.7: an unknown place; 63 tries left, of 133 for all unknown"),
+        said.contains("limits: from 192.0.2.7 without an SSH key: an unknown place; 63 tries left, of 133 for all unknown"),
         "{said}"
     );
 }

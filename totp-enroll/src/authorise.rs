@@ -263,7 +263,7 @@ pub(crate) fn explain(reason: Reason) -> String {
             "too many wrong codes; use a recovery code, or ask an administrator to run \"totp-enroll unlock\"".to_owned()
         }
         Reason::OverBudget => {
-            "too many wrong codes in the last months; use a recovery code, or ask an administrator to look at \"totp-enroll status\"".to_owned()
+            "no code is accepted for now, so that nobody can guess one; use a recovery code, or ask an administrator to look at \"totp-enroll status\"".to_owned()
         }
         Reason::NotEnrolled | Reason::UnknownUser => "the account is not enrolled".to_owned(),
         Reason::Busy => "another login or command is using this enrolment; try again".to_owned(),

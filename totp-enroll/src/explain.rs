@@ -57,7 +57,7 @@ pub(crate) fn run(context: &Context, cli: &Cli, asked: &Explain) -> Result<(), C
     output::report(context.format, &document, lines)
 }
 
-/// What would become of a code; without a remote address, of one that the account types at this machine.
+/// What would become of a code; without a remote address, of one that the account types into its own sudo.
 fn limits(
     context: &Context,
     config: &Config,
@@ -86,12 +86,14 @@ fn source(config: &Config, account: &Account, asked: &Explain) -> Option<(Source
             let place = Place::of(text, &config.sources)?;
             let name = match key {
                 Some(_) => format!("{} with this SSH key", place.name()),
-                None => place.name().to_owned(),
+                None => format!("{} without an SSH key", place.name()),
             };
             Some((Source::Remote { key: key.clone(), place }, name))
         }
         (None, Some(_)) => None,
-        (None, None) => account.uid.map(|uid| (Source::Local(uid), "this machine".to_owned())),
+        (None, None) => account.uid.map(|uid| {
+            (Source::Local(uid), "a program that the account itself started, such as sudo".to_owned())
+        }),
     }
 }
 

@@ -129,15 +129,21 @@ impl GuessDocument {
         if let more @ 1.. = rows.len().saturating_sub(MOST_SHOWN) {
             lines.push(format!("and {more} more; --json lists all"));
         }
+        if rows.iter().any(|row| is_place(row) && row.uid.is_none()) {
+            lines.push(format!(
+                "which place that is: \"totp-enroll explain {user} --service sshd --rhost ADDRESS --key FINGERPRINT\" tells"
+            ));
+        }
         lines.push(next_code(foreign, user));
         lines
     }
 
     fn unknown_places(&self) -> String {
         let ForeignReport { wrong, wrong_since_accepted, places, .. } = self.report.foreign;
-        let since = match wrong_since_accepted {
-            0 => String::new(),
-            count => format!(
+        let since = match (wrong_since_accepted, places) {
+            (0, _) => String::new(),
+            (count, 0) => format!("; {} since the last login", output::count(count, "wrong code")),
+            (count, _) => format!(
                 "; {} from at least {} since the last login",
                 output::count(count, "wrong code"),
                 output::count(places, "place")
@@ -246,6 +252,10 @@ fn next_code(foreign: &ForeignReport, user: &str) -> String {
             format!(
                 "{refused} {user} logs in at a known place, a recovery code is used or \"totp-enroll unlock {user}\" is run"
             )
+        }
+        LockState::OverBudget if foreign.wait.is_none() => {
+            "the next code from an unknown place: refused, because one try is more than the yearly risk allows; a recovery code works"
+                .to_owned()
         }
         LockState::OverBudget => format!(
             "{refused}; settled places are not affected, and a recovery code works; \"totp-enroll unlock --budget {user}\" refills the budget"

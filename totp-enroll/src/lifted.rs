@@ -20,6 +20,8 @@ pub(crate) struct Lifted {
     added_risk: Option<u64>,
     /// The budget of unknown places has no room for a try, and stays so.
     is_over_budget: bool,
+    /// Nor have the tries of the account's own uid.
+    is_own_uid_over_budget: bool,
     now: u64,
 }
 
@@ -75,14 +77,20 @@ impl Lifted {
             attempts,
             added_risk: None,
             is_over_budget: guesses.budget.tries_left == 0,
+            is_own_uid_over_budget: guesses
+                .rows
+                .iter()
+                .any(|row| row.kind == RowKind::Own && row.tries_left == Some(0)),
             now,
         }
     }
 
     /// The same with the risk that a refill adds; `None`: there was nothing to refill.
     pub(crate) fn with_refill(self, added_risk: Option<u64>) -> Self {
-        let is_over_budget = self.is_over_budget && added_risk.is_none();
-        Self { added_risk, is_over_budget, ..self }
+        let is_kept = added_risk.is_none();
+        let is_over_budget = self.is_over_budget && is_kept;
+        let is_own_uid_over_budget = self.is_own_uid_over_budget && is_kept;
+        Self { added_risk, is_over_budget, is_own_uid_over_budget, ..self }
     }
 
     pub(crate) fn is_nothing(&self) -> bool {
@@ -151,6 +159,11 @@ impl Lifted {
                 "{user}: the budget for guesses from unknown places is still used up; \"totp-enroll unlock --budget {user}\" refills it"
             ));
         }
+        if self.is_own_uid_over_budget {
+            lines.push(format!(
+                "{user}: the tries of the account's own uid, as in sudo, are still used up; \"totp-enroll unlock --budget {user}\" refills them"
+            ));
+        }
         lines
     }
 }
@@ -211,6 +224,7 @@ mod tests {
             attempts: false,
             added_risk: None,
             is_over_budget: false,
+            is_own_uid_over_budget: false,
             now: 1_800_000_000,
         }
     }

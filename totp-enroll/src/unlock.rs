@@ -54,7 +54,7 @@ fn refill(context: &Context, account: &Account, consent: Consent) -> Result<(), 
         let effect = format!(
             "lifts all locks of {} and refills the budget for guesses: this adds at most {} to this year's risk of {}",
             account.user,
-            percent(budget.added_by_refill()),
+            percent(to_lift.added_risk),
             percent(budget.configured_risk)
         );
         authorise(context, account, consent, &effect)?;
@@ -62,7 +62,7 @@ fn refill(context: &Context, account: &Account, consent: Consent) -> Result<(), 
     let (lifted, added) = context.make(|change| {
         let (entry, now, rules) = (context.entry(account)?, machine::now()?, context.rules());
         let to_lift = ToLift::of(&entry, &rules, now)?;
-        let added = to_lift.refills.then(|| to_lift.guesses.budget.added_by_refill());
+        let added = to_lift.refills.then_some(to_lift.added_risk);
         let lifted = Lifted::of(&to_lift, has_attempts(context, account), now.realtime).with_refill(added);
         if lifted.is_nothing() {
             return Ok((lifted, added));

@@ -197,7 +197,7 @@ pub(super) fn budget(user: &str, ledger: &Ledger, risk: &RiskRules, now: u64, fi
                 "budget_low",
                 format!("{used} % of {user}'s budget for guesses from unknown places is used up"),
             )
-            .why("at 100 % no code from an unknown place is checked until some of the budget has come back; a recovery code opens, and settled places are not affected")
+            .why("once it is used up, no code from an unknown place is checked until some of it has come back; a recovery code opens, and settled places are not affected")
             .fix(format!("ask whether {user} mistyped so often, and look at \"totp-enroll status {user}\"; if not, someone has the password or the key: change it; then \"totp-enroll unlock --budget {user}\" refills the budget, which adds to this year's risk")),
         );
     }

@@ -17,6 +17,8 @@ pub struct ToLift {
     pub frees_codes: bool,
     /// Whether budgets stand still because the clock ran ahead.
     pub restarts_budgets: bool,
+    /// What refilling adds to the guesses that this year allows, in units of 10⁻⁹: of unknown places, and of each place with tries of its own.
+    pub added_risk: u64,
     /// Whether anything of a budget is used, or a smaller risk than that of the config is in force.
     pub refills: bool,
 }
@@ -36,10 +38,13 @@ impl ToLift {
         let refills = guesses.budget.used > 0
             || guesses.budget.yearly_risk < guesses.budget.configured_risk
             || guesses.rows.iter().any(|row| row.tries_left.is_some_and(|left| left < most));
+        let spent = |left: u32| u64::from(most.saturating_sub(left)).saturating_mul(guesses.budget.charge);
+        let of_rows: u64 = guesses.rows.iter().filter_map(|row| row.tries_left).map(spent).sum();
+        let added_risk = guesses.budget.added_by_refill().saturating_add(of_rows);
         let mut freed = ledger.clone();
         free_codes(&mut freed, &credential, rules, now);
         let restarts_budgets = ledger.guesses().stands_still_until(now_seconds).is_some();
-        Ok(Self { guesses, frees_codes: freed != ledger, restarts_budgets, refills })
+        Ok(Self { guesses, frees_codes: freed != ledger, restarts_budgets, added_risk, refills })
     }
 
     /// Whether `unlock` has nothing to lift.

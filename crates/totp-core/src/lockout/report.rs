@@ -27,6 +27,12 @@ impl Guesses {
         }
     }
 
+    /// Whether a smaller yearly risk than this one is in force.
+    #[must_use]
+    pub fn is_stricter_than(&self, risk: &RiskRules) -> bool {
+        self.budget.is_some_and(|budget| budget.risk < risk.yearly_risk)
+    }
+
     /// Up to when the budgets have leaked, in seconds since 1970, if that is so far ahead that nothing comes back for days: the clock ran
     /// ahead, or was set back.
     #[must_use]
