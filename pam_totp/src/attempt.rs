@@ -6,6 +6,7 @@ use crate::login_audit::Audit;
 use crate::messages;
 use crate::outcome::LoginError;
 use crate::request::Request;
+use crate::source;
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::unistd::{ResUid, getresuid, setresuid};
@@ -21,6 +22,7 @@ use totp_core::account_recovery::ResetNotice;
 use totp_core::audit_event::{Event, Severity};
 use totp_core::config::{Command, Config, SENDMAIL};
 use totp_core::keyring::Keyring;
+use totp_core::lockout::Source;
 use totp_core::login::{Host, JudgeError};
 use totp_core::lost_lines::{NewCount, Pace};
 use totp_core::module_arguments::{Arguments, FirstPass};
@@ -50,6 +52,8 @@ pub(crate) struct Attempt<'r> {
     keyring: Arc<KeyringReader>,
     /// The account, as soon as it is known: each log line names it.
     pub(crate) who: Option<Who>,
+    /// Where its answers come from, as soon as one is judged.
+    source: Option<Source>,
     /// While a ledger is held, and until the log line about it is written; while a timestamp record is made.
     caller_guard: Option<CallerGuard>,
 }
@@ -72,6 +76,7 @@ impl<'r> Attempt<'r> {
             config,
             keyring,
             who: None,
+            source: None,
             caller_guard: None,
         }
     }
@@ -143,6 +148,13 @@ impl<'r> Attempt<'r> {
     /// Ends what [`Attempt::guard_from_caller`] began. It comes before every question: nobody is asked while the guard exists.
     pub(crate) fn restore_caller(&mut self) -> Result<(), LoginError> {
         self.caller_guard.take().map_or(Ok(()), CallerGuard::restore).map_err(LoginError::CallerGuard)
+    }
+
+    /// Where the answers of this attempt come from.
+    pub(crate) fn source(&mut self, pamh: &mut PamHandle, account: &Account) -> Source {
+        // Found once, before the first judgement raises the guard, which changes the real uid that is among what is read.
+        let rules = &self.config.sources;
+        self.source.get_or_insert_with(|| source::of(pamh, self.request, account, rules)).clone()
     }
 
     /// The keyring as it was read last.

@@ -14,6 +14,7 @@
 //!       ask         the one prompt (messages)                                      ──> what was typed
 //!        │            first_pass                                          the answer that an earlier module was given
 //!      judge        totp_core::login::judge: hold, charge, look, record            ──> Outcome
+//!        │            source                                              where the answer comes from
 //!        │            enroll                                              the answer was a reset token
 //!       log         one line (login_audit), and the mail about it (attempt)
 //!        │            a locked account is asked for a recovery code    after a first factor; it is judged and logged the same way
@@ -22,6 +23,8 @@
 //!        │
 //!     outcome       the one table of PAM codes                                     ──> PamResultCode
 //! ```
+//!
+//! After it, where a code came before the first factor, [`source_confirmation`] makes the source known.
 //!
 //! Beside the sequence: [`attempt`] is what every step works with, and has the guard that keeps the caller from stopping the
 //! process between holding a ledger and writing the log line; [`request`] is what the application says of itself, and
@@ -55,21 +58,26 @@ mod outcome;
 mod remembered_device;
 mod request;
 mod requirement;
+mod source;
+mod source_confirmation;
 mod ssh_auth_info;
 
-use crate::outcome::Outcome;
+use crate::outcome::{LoginError, Outcome};
 use crate::request::Request;
 use pam::constants::{PamFlag, PamResultCode};
 use pam::module::{PamHandle, PamHooks};
 use std::alloc::System;
 use std::ffi::CStr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use totp_core::module_arguments::Arguments;
 use zeroizing_alloc::ZeroAlloc;
 
 /// Wipes all memory that this library frees, also that of libraries: it is the application's memory, and stays in its process.
 #[global_allocator]
 static HEAP: ZeroAlloc<System> = ZeroAlloc(System);
 
-/// What libpam calls: authentication asks for a code; every other entry point is a mistake in the service file.
+/// What libpam calls: authentication asks for a code, and what follows it may confirm a source; every other entry point is a mistake
+/// in the service file.
 pub(crate) struct EntryPoints;
 
 impl PamHooks for EntryPoints {
@@ -78,13 +86,21 @@ impl PamHooks for EntryPoints {
         login::authenticate(pamh, &bytes(&args), flags).into()
     }
 
-    /// There are no credentials to set; libpam calls this after each authentication.
-    fn sm_setcred(_: &mut PamHandle, _: Vec<&CStr>, _: PamFlag) -> PamResultCode {
-        outcome::CREDENTIALS_SET
+    /// There are no credentials to set, but the login has succeeded: see [`source_confirmation`].
+    fn sm_setcred(pamh: &mut PamHandle, args: Vec<&CStr>, flags: PamFlag) -> PamResultCode {
+        silence_panics();
+        let confirm = || source_confirmation::at_setcred(pamh, &bytes(&args), flags);
+        unless_left_as_root(catch_unwind(AssertUnwindSafe(confirm)), outcome::CREDENTIALS_SET)
     }
 
-    fn acct_mgmt(pamh: &mut PamHandle, args: Vec<&CStr>, _: PamFlag) -> PamResultCode {
-        misplaced(pamh, &args, "account")
+    fn acct_mgmt(pamh: &mut PamHandle, args: Vec<&CStr>, flags: PamFlag) -> PamResultCode {
+        let words = bytes(&args);
+        let Some(arguments) = Arguments::of_account_line(&words) else {
+            return misplaced(pamh, &args, "account");
+        };
+        silence_panics();
+        let confirm = || source_confirmation::at_account_line(pamh, arguments, &words, flags);
+        unless_left_as_root(catch_unwind(AssertUnwindSafe(confirm)), outcome::ACCOUNT_NOT_JUDGED)
     }
 
     fn sm_chauthtok(pamh: &mut PamHandle, args: Vec<&CStr>, _: PamFlag) -> PamResultCode {
@@ -97,6 +113,17 @@ impl PamHooks for EntryPoints {
 
     fn sm_close_session(pamh: &mut PamHandle, args: Vec<&CStr>, _: PamFlag) -> PamResultCode {
         misplaced(pamh, &args, "session")
+    }
+}
+
+/// `code`, but where the program was left with root's real uid; a panic restores the uid while it unwinds.
+fn unless_left_as_root(
+    confirmed: std::thread::Result<Result<(), LoginError>>,
+    code: PamResultCode,
+) -> PamResultCode {
+    match confirmed {
+        Ok(Err(login_error)) => Outcome::LoginError(login_error).into(),
+        Ok(Ok(())) | Err(_) => code,
     }
 }
 

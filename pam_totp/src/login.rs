@@ -4,7 +4,9 @@ use crate::attempt::{self, Attempt, ModuleHost, PATIENCE};
 use crate::ffi::libpam;
 use crate::outcome::{CallerAtMaxTries, EnrolmentAborted, LoginError, Outcome, Unanswered};
 use crate::request::Request;
-use crate::{enroll, first_pass, freshness, login_audit, messages, remembered_device, requirement};
+use crate::{
+    enroll, first_pass, freshness, login_audit, messages, remembered_device, requirement, source_confirmation,
+};
 use pam::constants::{PAM_ERROR_MSG, PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_TEXT_INFO, PamFlag};
 use pam::module::PamHandle;
 use pam::secret::SecretBytes;
@@ -37,6 +39,7 @@ pub(crate) fn authenticate(pamh: &mut PamHandle, words: &[&[u8]], flags: PamFlag
 /// In a frame of its own, so that all of it can be wiped.
 #[inline(never)]
 fn log_in(pamh: &mut PamHandle, words: &[&[u8]], flags: PamFlag) -> Outcome {
+    source_confirmation::forget(pamh);
     let request = Request::read(pamh, "auth");
     let (arguments, config) = match read_settings(words, &request) {
         Ok(settings) => settings,
@@ -51,7 +54,7 @@ fn log_in(pamh: &mut PamHandle, words: &[&[u8]], flags: PamFlag) -> Outcome {
     let attempt = &mut Attempt::new(arguments, config, keyring, &request, flags);
     let mut outcome = caught(|| decide(pamh, attempt, &store));
     if let Err(login_error) = log(attempt, &store, &outcome) {
-        return login_error;
+        return *login_error;
     }
     if let Some(refusal) = locked_after_first_factor(attempt, &outcome) {
         outcome = caught(|| ask_for_recovery_code(pamh, attempt, &store, &refusal));
@@ -59,7 +62,7 @@ fn log_in(pamh: &mut PamHandle, words: &[&[u8]], flags: PamFlag) -> Outcome {
         if !matches!(outcome, Outcome::Unanswered(Unanswered::RecoveryCode))
             && let Err(login_error) = log(attempt, &store, &outcome)
         {
-            return login_error;
+            return *login_error;
         }
     }
     // Nothing that happens from here on changes the outcome, except that the program cannot be left with root's real uid.
@@ -67,7 +70,7 @@ fn log_in(pamh: &mut PamHandle, words: &[&[u8]], flags: PamFlag) -> Outcome {
     attempt.audit.send_again();
     attempt.count_lost_lines(&store, outcome.pace_of_lost_lines());
     if let Err(login_error) = restore_caller(attempt) {
-        return login_error;
+        return *login_error;
     }
     if (outcome.refusal().is_some() || matches!(outcome, Outcome::Unanswered(_)))
         && attempt.config.fail_delay > Seconds(0)
@@ -113,7 +116,7 @@ fn decide(
         attempt.say(pamh, PAM_TEXT_INFO, messages::TOKEN);
     }
     attempt.debug("asking");
-    let typed = match ask(pamh, attempt, prompt(&attempt.arguments)) {
+    let typed = match ask(pamh, attempt, messages::prompt(&attempt.arguments)) {
         Ok(typed) => typed,
         Err(why) => return Ok(Outcome::Unanswered(why)),
     };
@@ -177,7 +180,7 @@ fn asked_like_others(pamh: &PamHandle, attempt: &mut Attempt<'_>, outcome: Outco
     if !asks {
         return outcome;
     }
-    match ask(pamh, attempt, prompt(&attempt.arguments)) {
+    match ask(pamh, attempt, messages::prompt(&attempt.arguments)) {
         Ok(_) => outcome,
         Err(why) => Outcome::Unanswered(why),
     }
@@ -192,12 +195,6 @@ fn ask(pamh: &PamHandle, attempt: &Attempt<'_>, question: &str) -> Result<Secret
         return Err(Unanswered::Late);
     }
     Ok(typed)
-}
-
-/// The prompt, unless `prompt=` sets another.
-fn prompt(arguments: &Arguments) -> &str {
-    let default = if arguments.forward_pass { messages::PROMPT_WITH_PASSWORD } else { messages::PROMPT };
-    arguments.prompt.as_deref().unwrap_or(default)
 }
 
 /// Judges an answer. The caller cannot stop the process from here until the outcome is logged.
@@ -215,15 +212,27 @@ fn judge(
     let Some((answer, behind_password)) = split else { return Ok(refused(Reason::Malformed)) };
     let Who::Account(account) = who else { return Ok(refused(Reason::UnknownUser)) };
     let keyring = Some(attempt.keyring()?);
+    let source = attempt.source(pamh, account);
     attempt.debug("judging");
     // What was charged must reach the log.
     attempt.guard_from_caller();
     let rules = Rules::from(&attempt.config);
-    let submission = Submission { account, answer: &answer, rules: &rules, patience: PATIENCE };
+    let has_first_factor = attempt.has_first_factor();
+    let submission = Submission {
+        account,
+        answer: &answer,
+        source: &source,
+        has_first_factor,
+        rules: &rules,
+        patience: PATIENCE,
+    };
     let verdict =
         totp_core::login::judge(store, &submission, &mut ModuleHost { attempt, store, account, keyring })?;
     if let Some(behind) = behind_password {
         first_pass::pass_on(pamh, behind, typed, &verdict);
+    }
+    if let (Verdict::Accepted(verified), false) = (&verdict, has_first_factor) {
+        source_confirmation::keep(pamh, account, verified.credential(), &source);
     }
     Ok(match verdict {
         Verdict::Accepted(verified) => Outcome::Accepted(verified),
@@ -289,24 +298,30 @@ fn after_first_pass(
         attempt.restore_caller()?;
         return Ok(Continue(()));
     }
-    Ok(log(attempt, store, &outcome).map_or_else(Break, Continue))
+    Ok(log(attempt, store, &outcome).map_or_else(|login_error| Break(*login_error), Continue))
 }
 
-/// Writes the one line about an outcome and its notice; then the caller may stop the process again.
-fn log(attempt: &mut Attempt<'_>, store: &impl Engine, outcome: &Outcome) -> Result<(), Outcome> {
+/// Writes the line about an outcome and its notice, and the same about guessing if there is some; then the caller may stop the process
+/// again.
+fn log(attempt: &mut Attempt<'_>, store: &impl Engine, outcome: &Outcome) -> Result<(), Box<Outcome>> {
     let event = attempt.audit.outcome(outcome, attempt.who.as_ref().map(Who::name));
     attempt.leave_notice(store, &event);
+    if let (Some(warning), Some(who)) = (outcome.refusal().and_then(|refusal| refusal.warning), &attempt.who)
+    {
+        let event = attempt.audit.guessing(warning, who.name());
+        attempt.leave_notice(store, &event);
+    }
     // Before the caller may stop the process: what cannot be sent later is counted.
     attempt.count_lost_lines(store, outcome.pace_of_lost_lines());
     restore_caller(attempt)
 }
 
 /// Lets the caller stop the process again. If that fails, the login is refused, and the log says so.
-fn restore_caller(attempt: &mut Attempt<'_>) -> Result<(), Outcome> {
+fn restore_caller(attempt: &mut Attempt<'_>) -> Result<(), Box<Outcome>> {
     attempt.restore_caller().map_err(|login_error| {
         let login_error = Outcome::LoginError(login_error);
         attempt.audit.outcome(&login_error, attempt.who.as_ref().map(Who::name));
-        login_error
+        Box::new(login_error)
     })
 }
 
@@ -375,18 +390,5 @@ fn after_login(pamh: &PamHandle, attempt: &mut Attempt<'_>, store: &impl Engine,
         }
         Outcome::Unanswered(_) | Outcome::Ignored(_) | Outcome::LoginError(_) | Outcome::Misplaced { .. } => {
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_prompt_asks_for_what_is_to_be_typed() {
-        let prompt_of = |words: &[&str]| prompt(&Arguments::parse(words).unwrap()).to_owned();
-        assert_eq!(prompt_of(&[]), "Verification code: ");
-        assert_eq!(prompt_of(&["forward_pass"]), "Password & verification code: ");
-        assert_eq!(prompt_of(&["forward_pass", "prompt=Both: "]), "Both: ");
     }
 }

@@ -8,11 +8,12 @@ use std::time::Duration;
 use totp_core::account_recovery::TokenRefused;
 use totp_core::audit_event::{Event, Name, Severity};
 use totp_core::enrolment::draft::NotConfirmed;
-use totp_core::login::{Method, Reason, Refusal};
+use totp_core::lockout::{CountedIn, Warning};
+use totp_core::login::{Method, Reason, Refusal, SinceLast};
 use totp_core::module_arguments::Arguments;
 use totp_core::policy::Exempted;
 use totp_core::policy::device::DeviceId;
-use totp_core::time::Seconds;
+use totp_core::time::{Created, Seconds};
 use totp_host::audit_log::{AuditLog, Delivery};
 use totp_host::config_and_keyring;
 
@@ -100,6 +101,20 @@ impl<'a> Audit<'a> {
         event
     }
 
+    /// Someone is guessing the codes of this account.
+    pub(crate) fn guessing(&mut self, warning: Warning, user: &str) -> Event {
+        let Warning { wrong, places, used_percent, since } = warning;
+        let event = Event::new(Name::Guessing)
+            .field("user", user)
+            .field("wrong", wrong)
+            .field("places", places)
+            .field("used_percent", used_percent)
+            .maybe("since", since.and_then(Created::at))
+            .maybe("rhost", self.request.rhost.as_deref());
+        self.write(&event);
+        event
+    }
+
     /// A device is remembered from now on.
     pub(crate) fn device_remembered(&mut self, device: DeviceId, length: Seconds, user: &str) -> Event {
         let event = Event::new(Name::DeviceRemembered)
@@ -161,7 +176,7 @@ impl<'a> Audit<'a> {
 fn describe(outcome: &Outcome, user: Option<&str>, request: &Request) -> Event {
     let about = |name: Name| Event::new(name).maybe("user", user);
     let event = match outcome {
-        Outcome::Accepted(verified) => with_wrong_before(
+        Outcome::Accepted(verified) => after_others(
             match verified.method() {
                 Method::Code { authenticator, kind, .. } => about(Name::Accepted)
                     .field("method", kind.as_str())
@@ -170,8 +185,9 @@ fn describe(outcome: &Outcome, user: Option<&str>, request: &Request) -> Event {
                     about(Name::RecoveryUsed).field("method", kind.as_str()).field("left", left)
                 }
             },
-            verified.since_last().wrong,
-        ),
+            &verified.since_last(),
+        )
+        .maybe("new_source", verified.is_new_source().then_some("yes")),
         // The one line of a login: that it enrolled, and by what it was let in.
         Outcome::Enrolled(enrolled) => about(Name::Enrolled)
             .field("way", "at_login")
@@ -188,12 +204,15 @@ fn describe(outcome: &Outcome, user: Option<&str>, request: &Request) -> Event {
             .field("reason", "not_enrolled")
             .maybe("days_left", unenrolled.days_left())
             .field("pam", "ignore"),
-        Outcome::Refused(Refusal { reason, lock: Some(lock), .. }) => {
-            detailed(about(Name::Locked).field("reason", reason.as_str()), *reason).field("seconds", lock.0)
+        Outcome::Refused(Refusal { reason, lock: Some(lock), row, .. }) => {
+            detailed(about(Name::Locked).field("reason", reason.as_str()), *reason)
+                .field("seconds", lock.0)
+                .maybe("source", row.map(CountedIn::as_str))
         }
-        Outcome::Refused(Refusal { reason, lock: None, .. })
-        | Outcome::StillLocked { refusal: Refusal { reason, .. }, .. } => {
+        Outcome::Refused(Refusal { reason, lock: None, row, .. })
+        | Outcome::StillLocked { refusal: Refusal { reason, row, .. }, .. } => {
             detailed(about(Name::Refused).field("reason", reason.as_str()), *reason)
+                .maybe("source", row.map(CountedIn::as_str))
         }
         Outcome::Unrecorded { unrecorded, .. } => unrecorded.event(about),
         Outcome::Unanswered(why) => about(Name::Refused).field("reason", why.as_str()),
@@ -247,8 +266,11 @@ fn exempted(event: Event, why: Exempted) -> Event {
 }
 
 /// Someone else may be guessing at the same account.
-fn with_wrong_before(event: Event, wrong: u32) -> Event {
-    if wrong == 0 { event } else { event.field("wrong_before", wrong) }
+fn after_others(event: Event, since_last: &SinceLast) -> Event {
+    let SinceLast { wrong, foreign, .. } = since_last;
+    event
+        .maybe("wrong_before", (*wrong > 0).then_some(wrong))
+        .maybe("places", foreign.map(|foreign| foreign.places))
 }
 
 /// What is logged of a reason beside its word.
@@ -267,6 +289,10 @@ fn detailed(event: Event, reason: Reason) -> Event {
         Reason::Disabled => {
             event.field("hint", "too many wrong codes in a row: run totp-enroll unlock, or log in with a recovery code")
         }
+        Reason::OverBudget => event.field(
+            "hint",
+            "the budget for guesses has no room: log in with a recovery code, or see totp-enroll status",
+        ),
         Reason::Busy => event.field("hint", "another process held the ledger for three seconds: find it in /proc/locks; if it is stopped, end it"),
         Reason::Wrong
         | Reason::Replayed
@@ -303,86 +329,5 @@ fn tag(service: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ssh_auth_info::FirstFactor;
-    use std::os::unix::net::UnixDatagram;
-
-    fn request(service: &str) -> Request {
-        Request {
-            service: service.to_owned(),
-            rhost: Some("192.0.2.7".to_owned()),
-            requester: None,
-            tty: Some("ssh".to_owned()),
-            first_factor: Some(FirstFactor { method: "password".to_owned(), key: None }),
-            facility: "auth",
-        }
-    }
-
-    /// The datagrams that the log's socket receives.
-    fn sent<T>(service: &str, say: impl FnOnce(&mut Audit<'_>) -> T) -> Vec<String> {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("log");
-        let socket = UnixDatagram::bind(&path).unwrap();
-        socket.set_nonblocking(true).unwrap();
-        drop(say(&mut Audit::open(&path, &request(service))));
-        let mut datagram = [0; 4096];
-        std::iter::from_fn(|| socket.recv(&mut datagram).ok().map(|length| datagram[..length].to_vec()))
-            .map(|line| String::from_utf8(line).unwrap())
-            .collect()
-    }
-
-    /// `LOG_AUTHPRIV` is ten; it stands above the three bits of the severity (RFC 3164 section 4.1.1).
-    fn line(severity: u8, rest: &str) -> String {
-        format!("<{}>sshd[{}]: pam_totp(sshd:auth): {rest}", 10 * 8 + severity, std::process::id())
-    }
-
-    #[test]
-    fn an_outcome_is_one_datagram_with_account_and_origin() {
-        let lines =
-            sent("sshd", |audit| audit.outcome(&Outcome::Refused(Reason::Wrong.into()), Some("alice")));
-        let rest = "event=refused user=alice reason=wrong rhost=192.0.2.7 tty=ssh first_factor=password";
-        assert_eq!(lines, [line(5, rest)]);
-    }
-
-    #[test]
-    fn a_wrong_code_that_starts_a_lock_is_logged_with_its_length() {
-        let refusal = Refusal { lock: Some(Seconds(60)), ..Reason::Wrong.into() };
-        let lines = sent("sshd", |audit| audit.outcome(&Outcome::Refused(refusal), None));
-        let rest = "event=locked reason=wrong seconds=60 rhost=192.0.2.7 tty=ssh first_factor=password";
-        assert_eq!(lines, [line(5, rest)]);
-    }
-
-    #[test]
-    fn each_event_has_its_severity() {
-        let lines = sent("sshd", |audit| {
-            audit.error("alice", "no");
-            audit.write(&Event::new(Name::Disabled));
-            audit.write(&Event::new(Name::Accepted));
-            audit.debug("asked");
-        });
-        let expected = [
-            line(3, "event=error user=alice problem=no"),
-            line(5, "event=disabled"),
-            line(6, "event=accepted"),
-            line(7, "event=debug step=asked"),
-        ];
-        assert_eq!(lines, expected);
-    }
-
-    #[test]
-    fn a_service_name_cannot_end_the_tag_and_is_cut() {
-        assert_eq!(tag("a-b_c.d9"), "a-b_c.d9");
-        assert_eq!(tag("a]: b(\n\u{e4}"), "ab");
-        assert_eq!(tag(&"x".repeat(33)), "x".repeat(32));
-        let lines = sent("a]: b", |audit| audit.debug("asked"));
-        let process = std::process::id();
-        assert_eq!(lines, [format!("<87>ab[{process}]: pam_totp(ab:auth): event=debug step=asked")]);
-    }
-
-    #[test]
-    fn wrong_codes_before_a_right_one_are_logged_if_there_were_some() {
-        let line = |wrong| with_wrong_before(Event::new(Name::Accepted), wrong).to_string();
-        assert_eq!([line(0), line(1)], ["event=accepted", "event=accepted wrong_before=1"]);
-    }
-}
+#[path = "login_audit_tests.rs"]
+mod tests;

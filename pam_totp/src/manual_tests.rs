@@ -74,8 +74,8 @@ fn every_argument_that_a_page_names_exists() {
     let known = arguments();
     let is_known = |word: &String| known.iter().any(|(name, _)| name == word);
     for name in PAGES {
-        // The synopsis begins as the line in a service file does.
-        let line = ["auth", "required", "pam_totp.so", "=", "|"];
+        // The synopsis begins as the lines in a service file do.
+        let line = ["auth", "required", "account", "optional", "pam_totp.so", "=", "|"];
         let unknown: Vec<String> = page(name)
             .marked("Cm")
             .into_iter()
@@ -144,6 +144,7 @@ fn the_page_has_every_reason_of_a_refusal_and_no_other() {
         Reason::Limited(_) => Reason::Limited(wait),
         Reason::Locked(_) => Reason::Locked(wait),
         Reason::Disabled => Reason::Disabled,
+        Reason::OverBudget => Reason::OverBudget,
         Reason::NotEnrolled => Reason::NotEnrolled,
         Reason::UnknownUser => Reason::UnknownUser,
         Reason::Busy => Reason::Busy,

@@ -12,8 +12,9 @@ use totp_core::account_recovery::TokenRefused;
 use totp_core::config::Config;
 use totp_core::enrolment::draft::NotConfirmed;
 use totp_core::ledger::LoginMethod;
-use totp_core::login::{Method, Reason, Refusal, SinceLast, Verified};
+use totp_core::login::{ForeignTries, Method, Reason, Refusal, SinceLast, Verified};
 use totp_core::misleading::escaped;
+use totp_core::module_arguments::Arguments;
 use totp_core::policy::Unenrolled;
 use totp_core::policy::device::DeviceId;
 use totp_core::random::Secret;
@@ -25,6 +26,12 @@ use totp_core::user::Account;
 pub(crate) const PROMPT: &str = "Verification code: ";
 /// The same with `forward_pass`.
 pub(crate) const PROMPT_WITH_PASSWORD: &str = "Password & verification code: ";
+
+/// The prompt, unless `prompt=` sets another.
+pub(crate) fn prompt(arguments: &Arguments) -> &str {
+    let default = if arguments.forward_pass { PROMPT_WITH_PASSWORD } else { PROMPT };
+    arguments.prompt.as_deref().unwrap_or(default)
+}
 
 /// The second prompt of a login to a locked account, after the message that says so.
 pub(crate) const PROMPT_LOCKED: &str = "Recovery code: ";
@@ -52,6 +59,10 @@ pub(crate) fn refusal(Refusal { reason, next_code, .. }: &Refusal) -> Option<Str
         }
         Reason::Disabled => {
             "Too many wrong codes; an administrator has to unlock this account. A recovery code still works."
+                .to_owned()
+        }
+        Reason::OverBudget => {
+            "No code is accepted here for now, so that nobody can guess one. A recovery code still works."
                 .to_owned()
         }
         Reason::Busy => "Another login to this account is still running; try again.".to_owned(),
@@ -85,6 +96,9 @@ pub(crate) fn welcome(verified: &Verified, config: &Config, now: u64) -> Option<
     (!sentences.is_empty()).then(|| sentences.join("\n"))
 }
 
+/// Wrong codes from unknown places that are more than typing errors of the owner at a new place.
+const GUESSING: u32 = 10;
+
 /// What happened since the previous login. `None`: nothing that the user has to check.
 fn since(since: &SinceLast, now: u64) -> Option<String> {
     if !since.is_news() {
@@ -92,12 +106,26 @@ fn since(since: &SinceLast, now: u64) -> Option<String> {
     }
     let mut news = Vec::new();
     if since.wrong > 0 {
-        news.push(counted(since.wrong.into(), "wrong code", "wrong codes"));
+        let wrong = counted(since.wrong.into(), "wrong code", "wrong codes");
+        let places = |foreign: ForeignTries| {
+            // The more there are, the more of them are in one group ([`ForeignTries::places`]).
+            let or_more = if foreign.places > 10 { "at least " } else { "" };
+            format!("{or_more}{}", counted(foreign.places.into(), "place", "places"))
+        };
+        // A ledger of before there were sources did not count the places.
+        news.push(match since.foreign.filter(|foreign| foreign.places > 0) {
+            None => wrong,
+            Some(foreign) if foreign.wrong == since.wrong => format!("{wrong} from {}", places(foreign)),
+            Some(foreign) => format!("{wrong}, {} of them from {}", foreign.wrong, places(foreign)),
+        });
     }
     if since.device {
         news.push("a device was remembered".to_owned());
     }
-    let news = if news.is_empty() { String::new() } else { format!(" Since then: {}.", news.join(", ")) };
+    let is_guessing = since.foreign.is_some_and(|foreign| foreign.wrong >= GUESSING);
+    let advice = if is_guessing { "; if this goes on, change your password" } else { "" };
+    let news =
+        if news.is_empty() { String::new() } else { format!(" Since then: {}{advice}.", news.join(", ")) };
     Some(match since.login {
         None => format!("This is the first login with a code.{news}"),
         Some(login) => {

@@ -27,7 +27,8 @@ fn a_refusal_says_how_long_to_wait() {
 #[test]
 fn only_what_the_user_has_to_check_is_shown() {
     let login = |method| Some(LastLogin { at: 1000, method });
-    let said = |login, wrong, device| since(&SinceLast { login, wrong, device, reset: None }, 8200);
+    let said =
+        |login, wrong, device| since(&SinceLast { login, wrong, device, ..SinceLast::default() }, 8200);
     assert_eq!(said(login(LoginMethod::Code(FactorKind::Totp)), 0, false), None);
     assert_eq!(
         said(login(LoginMethod::Code(FactorKind::Totp)), 1, true).unwrap(),
@@ -42,6 +43,21 @@ fn only_what_the_user_has_to_check_is_shown() {
         "This is the first login with a code. Since then: 2 wrong codes."
     );
     assert_eq!(said(None, 0, false), None);
+}
+
+#[test]
+fn wrong_codes_from_unknown_places_are_told_with_what_to_do() {
+    let login = Some(LastLogin { at: 1000, method: LoginMethod::Code(FactorKind::Totp) });
+    let said = |wrong, foreign, places| {
+        let foreign = Some(ForeignTries { wrong: foreign, places });
+        since(&SinceLast { login, wrong, foreign, ..SinceLast::default() }, 8200).unwrap()
+    };
+    assert_eq!(
+        said(30, 30, 3),
+        "Last login: 2 hours ago with a code. Since then: 30 wrong codes from 3 places; if this goes on, change your password."
+    );
+    assert!(said(32, 30, 1).contains("Since then: 32 wrong codes, 30 of them from 1 place; if this goes on"));
+    assert!(said(9, 9, 1).ends_with("Since then: 9 wrong codes from 1 place."));
 }
 
 #[test]
@@ -100,4 +116,12 @@ fn after_a_wrong_code_the_tries_left_are_shown_but_not_the_drift() {
     assert!(not_confirmed(NotConfirmed::Wrong, 4).ends_with(" 4 more tries."));
     let off = not_confirmed(NotConfirmed::ClockOff(ClockOff { steps: -77, seconds: -2310 }), 1);
     assert!(off.ends_with(" One more try.") && !off.contains("77"), "{off}");
+}
+
+#[test]
+fn the_prompt_asks_for_what_is_to_be_typed() {
+    let prompt_of = |words: &[&str]| prompt(&Arguments::parse(words).unwrap()).to_owned();
+    assert_eq!(prompt_of(&[]), "Verification code: ");
+    assert_eq!(prompt_of(&["forward_pass"]), "Password & verification code: ");
+    assert_eq!(prompt_of(&["forward_pass", "prompt=Both: "]), "Both: ");
 }

@@ -115,6 +115,7 @@ impl Outcome {
                     | Reason::Limited(_)
                     | Reason::Locked(_)
                     | Reason::Disabled
+                    | Reason::OverBudget
                     | Reason::NotEnrolled
                     | Reason::UnknownUser
                     | Reason::Busy => Pace::OneAMinute,
@@ -268,8 +269,11 @@ impl LoginError {
     }
 }
 
-/// `pam_sm_setcred` has nothing to do; an error would refuse logins that were accepted.
+/// `pam_sm_setcred` has no credentials to set; an error would refuse logins that were accepted.
 pub(crate) const CREDENTIALS_SET: PamResultCode = PamResultCode::PAM_SUCCESS;
+
+/// An account line with `confirm_source` decides nothing: the other lines do.
+pub(crate) const ACCOUNT_NOT_JUDGED: PamResultCode = PamResultCode::PAM_IGNORE;
 
 /// The table. `PAM_SUCCESS` only for a [`Verified`], an [`Enrolled`] or an [`Exemption`]; `PAM_IGNORE` only for an
 /// [`Unenrolled`], or an [`Exemption`] where no first factor was passed. (CVE-2025-23013: in another module `PAM_IGNORE` on an
@@ -294,7 +298,8 @@ impl From<Outcome> for PamResultCode {
                 | Reason::Busy
                 | Reason::Limited(_)
                 | Reason::Locked(_)
-                | Reason::Disabled => Self::PAM_AUTH_ERR,
+                | Reason::Disabled
+                | Reason::OverBudget => Self::PAM_AUTH_ERR,
             },
             Outcome::Unrecorded { caller: None, .. } => Self::PAM_AUTH_ERR,
             Outcome::StillLocked { caller, .. } | Outcome::Unrecorded { caller: Some(caller), .. } => {
@@ -333,67 +338,5 @@ impl From<Outcome> for PamResultCode {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn code(outcome: Outcome) -> PamResultCode {
-        outcome.into()
-    }
-
-    #[test]
-    fn no_error_lets_in_or_is_ignored() {
-        let errors = [
-            Outcome::LoginError(LoginError::Argument(ArgumentError::Config)),
-            Outcome::LoginError(LoginError::Keyring(SettingsError::KeyringMissing("/k".into()))),
-            Outcome::LoginError(LoginError::NoUser(4)),
-            Outcome::LoginError(LoginError::Clock(ClockError::Before1970)),
-            Outcome::LoginError(LoginError::judging(JudgeError::OtherAccount, |_| "/c".into())),
-            Outcome::LoginError(EnrolmentError::AlreadyEnrolled.into()),
-            Outcome::Misplaced { facility: "account" },
-            Outcome::EnrolmentAborted(EnrolmentAborted::Cancelled),
-            Outcome::EnrolmentAborted(EnrolmentAborted::Meanwhile),
-            Outcome::EnrolmentAborted(EnrolmentAborted::NotAuthorised(TokenRefused::Missing)),
-            Outcome::EnrolmentAborted(EnrolmentAborted::KeysRotated),
-            Outcome::EnrolmentAborted(EnrolmentAborted::Conversation),
-            Outcome::Unanswered(Unanswered::Late),
-            Outcome::Unanswered(Unanswered::Conversation),
-        ];
-        for outcome in errors {
-            let code = code(outcome);
-            assert!(!matches!(code, PamResultCode::PAM_SUCCESS | PamResultCode::PAM_IGNORE), "{code:?}");
-        }
-    }
-
-    #[test]
-    fn what_could_not_be_recorded_is_answered_as_a_wrong_code_is() {
-        for as_wrong in [Reason::Wrong, Reason::Locked(Seconds(60)), Reason::Disabled].map(Refusal::from) {
-            let unrecorded = Unrecorded { as_wrong, error: StoreError::Conflict };
-            assert_eq!(
-                code(Outcome::Unrecorded { unrecorded, caller: None }),
-                code(Outcome::Refused(as_wrong))
-            );
-        }
-    }
-
-    #[test]
-    fn a_stranger_is_answered_like_a_wrong_code() {
-        let wrong = code(Outcome::Refused(Reason::Wrong.into()));
-        let locked = [Reason::Limited(Seconds(1)), Reason::Locked(Seconds(1)), Reason::Disabled];
-        let others = [Reason::UnknownUser, Reason::NotEnrolled, Reason::Malformed, Reason::Busy];
-        for reason in locked.into_iter().chain(others) {
-            assert_eq!(code(Outcome::Refused(reason.into())), wrong, "{reason:?}");
-        }
-    }
-
-    #[test]
-    fn a_program_that_fails_at_maxtries_does_not_get_it() {
-        let still_locked = |service| {
-            let (refusal, caller) = (Reason::Disabled.into(), CallerAtMaxTries::of(service));
-            code(Outcome::StillLocked { refusal, caller })
-        };
-        assert_eq!(still_locked("sudo"), PamResultCode::PAM_MAXTRIES);
-        for service in FAIL_AT_MAXTRIES {
-            assert_eq!(still_locked(service), PamResultCode::PAM_AUTH_ERR, "{service}");
-        }
-    }
-}
+#[path = "outcome_tests.rs"]
+mod tests;

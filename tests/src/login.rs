@@ -125,6 +125,13 @@ impl Login {
         self
     }
 
+    /// Comes through sshd from this address: the client's in its `SSH_CONNECTION`, and as `PAM_RHOST`.
+    #[must_use]
+    pub fn from_client(mut self, address: &str) -> Self {
+        self.pam_environment.push(format!("SSH_CONNECTION={address} 50000 192.0.2.200 22"));
+        self.through_sshd().from_host(address)
+    }
+
     /// Comes at this second since 1970, by the clock that the module reads. What it takes to wait is not affected.
     #[must_use]
     pub fn at(mut self, second: u64) -> Self {

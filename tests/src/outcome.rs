@@ -9,7 +9,7 @@ use std::fmt;
 pub struct Outcome {
     /// Of the call; `pam_authenticate` unless the login says otherwise.
     pub code: PamCode,
-    /// Of `pam_setcred`, which an application may call after any result.
+    /// Of `pam_setcred`; where the call failed, its own, because an application sets credentials only after success.
     pub setcred: PamCode,
     /// All prompts and messages, in order.
     pub prompts: Vec<Prompt>,

@@ -3,7 +3,7 @@
 use acceptance::clock::THEN;
 use acceptance::enroll_command::{self, ASKS_FOR_A_CODE, ASKS_FOR_A_PRESENT_CODE, asks_for_the_name};
 use acceptance::fixture::Fixture;
-use acceptance::login::PamCode;
+use acceptance::login::{Login, PamCode};
 use acceptance::terminal::Terminal;
 
 #[test]
@@ -167,7 +167,10 @@ fn wrong_present_codes_count_against_the_limit() {
         terminal.types(&code);
     }
     assert_eq!(terminal.end().status, 1);
-    assert_eq!(fixture.login_with_code("alice").code(), PamCode::AUTH_ERR);
+    // As through sudo at a terminal: the same source as the command's.
+    let (ruser, tty) = (Some(b"alice".to_vec()), Some(b"/dev/null".to_vec()));
+    let login = Login { ruser, tty, ..fixture.login_with_code("alice") };
+    assert_eq!(login.code(), PamCode::AUTH_ERR);
     assert_eq!(fixture.journal.last().what(), "refused limited");
 }
 

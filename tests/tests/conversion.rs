@@ -152,6 +152,26 @@ fn keys_upgrade_again_changes_nothing() {
 
 const UPGRADE: [&str; 3] = ["--json", "keys", "upgrade"];
 
+#[test]
+fn a_ledger_without_sources_keeps_its_failures_and_its_lock() {
+    // Eleven wrong codes a minute apart, the last two of which started locks: the second lasts until THEN + 730.
+    let fixture = stored_by("without-sources", &[STORED_USER]);
+    let wrong = |second: u64| phone().wrong_codes_at(1, second).remove(0);
+    let login = |typed: String, second: u64| {
+        let _ = fixture.login(STORED_USER).types(typed).at(second).code();
+        fixture.journal.last().what()
+    };
+    assert_eq!(login(phone().code_at(THEN + 640), THEN + 640), "refused locked");
+    // The twelfth wrong code: the lock doubles again.
+    assert_eq!(login(wrong(THEN + 731), THEN + 731), "locked wrong");
+    assert_eq!(fixture.journal.last().field("seconds"), "240");
+    let status = fixture.totp_enroll(&["--json", "status", STORED_USER]).stdout;
+    assert!(status.contains("\"wrong_since_login\":12"), "{status}");
+    // Twelve failures of three right codes in a million each: nothing of the year's budget was given away.
+    assert!(login(STORED_CODES[0].to_owned(), THEN + 740).starts_with("recovery_used"));
+    assert_eq!(login(phone().code_at(THEN + 760), THEN + 760), "accepted");
+}
+
 fn phone() -> Authenticator {
     Authenticator { secret: STORED_SECRET.to_vec(), ..Authenticator::random() }
 }

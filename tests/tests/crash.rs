@@ -143,6 +143,8 @@ fn a_command_has_done_on_the_disk_what_it_says_that_it_did() {
     let import = ["--json", "import", "oath", users.to_str().unwrap(), "--allow-unknown"];
     said_after_it_was_synced(&fixture, &import);
     said_after_it_was_synced(&fixture, &RENEW);
+    let wrong = fixture.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
+    assert_eq!(fixture.login("alice").types(wrong).at(THEN).code(), PamCode::AUTH_ERR);
     said_after_it_was_synced(&fixture, &["--json", "unlock", "alice"]);
     fs::write(fixture.ledger("alice"), vec![7; 4096]).unwrap();
     said_after_it_was_synced(&fixture, &["--json", "unlock", "alice", "--repair"]);

@@ -197,6 +197,42 @@ fn each_unlikely_arrangement_is_found() {
 }
 
 #[test]
+fn a_code_that_strangers_can_guess_before_a_password_is_found() {
+    let mut site = Site::new();
+    let first = "auth required TOTP forward_pass\nauth required pam_unix.so use_first_pass";
+    let before = "auth required TOTP\n@include common-auth";
+    for (service, auth, is_found) in [
+        ("vsftpd", first, true),
+        ("vsftpd", before, true),
+        ("vsftpd", PASSWORD_THEN_CODE, false),
+        ("app", first, false),
+        ("sshd", before, true),
+        ("sshd", PASSWORD_THEN_CODE, false),
+    ] {
+        site.service(service, auth);
+        site.sshd(PASSWORD_AND_CODE);
+        let found = site.doctor(&["--service", service]).named("guessed_before_password");
+        assert_eq!(!found.is_empty(), is_found, "{service}: {auth}");
+    }
+    site.service("sshd", before);
+    site.sshd(KEY_AND_CODE);
+    let found = site.doctor(&["--service", "sshd"]);
+    assert!(found.named("guessed_before_password").is_empty(), "{:?}", found.all());
+}
+
+#[test]
+fn a_service_that_does_not_say_who_asks_is_found() {
+    let mut site = Site::new();
+    site.service("xrdp-sesman", PASSWORD_THEN_CODE);
+    let found = site.doctor(&["--service", "xrdp-sesman"]);
+    found.assert_found("info", "source_unknown", "xrdp-sesman");
+    site.fixture.configure("[limit]\nlocal_services = [\"xrdp-sesman\"]\nyearly_risk = 0.005");
+    let found = site.doctor(&["--service", "xrdp-sesman"]);
+    found.assert_found("warning", "network_service_local", "xrdp-sesman");
+    found.assert_found("info", "yearly_risk_high", "0.5 % a year");
+}
+
+#[test]
 fn a_config_that_exempts_too_many_is_found() {
     let mut site = Site::new();
     site.service("app", "auth requisite pam_unix.so\nauth required TOTP");

@@ -1,6 +1,8 @@
 //! `doctor` about the machine: stored files, the keyring, the clock, sandboxes, the mail program, the installed module.
 
+use acceptance::clock;
 use acceptance::fixture::Fixture;
+use acceptance::login::PamCode;
 use acceptance::site::Site;
 use std::path::Path;
 
@@ -142,6 +144,39 @@ fn few_recovery_codes_are_pointed_out() {
     site.service("app", "auth requisite pam_unix.so\nauth required TOTP");
     site.fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).assert_done();
     site.doctor(&["--service", "app"]).assert_found("info", "few_recovery_codes", "alice");
+}
+
+#[test]
+fn a_budget_that_is_nearly_used_up_is_found() {
+    // Room for two wrong codes of 0.000003 each.
+    let config = "[limit]\nyearly_risk = 0.000018";
+    let mut site = Site::of(Fixture::builder().config(config).arguments("after_first_factor"));
+    site.service("app", "auth requisite pam_unix.so\nauth required TOTP");
+    let now = clock::now();
+    let wrong = site.fixture.authenticator("alice").wrong_codes_at(2, now);
+    let guess = |at: usize, second: u64| {
+        let login = site.fixture.login("alice").types(&wrong[at]).from_host("192.0.2.1").at(second);
+        assert_eq!(login.code(), PamCode::AUTH_ERR);
+    };
+    guess(0, now);
+    site.doctor(&["--service", "app"]).assert_none();
+    // A clock that is three days fast.
+    guess(1, now + 3 * 86400);
+    let found = site.doctor(&["--service", "app"]);
+    found.assert_found("warning", "budget_low", "83 % of alice's budget");
+    found.assert_found("warning", "budget_ahead", "in the future");
+}
+
+#[test]
+fn a_yearly_risk_that_was_smaller_once_and_stays_in_force_is_found() {
+    let mut site = Site::of(Fixture::builder().config("[limit]\nyearly_risk = 0.0005"));
+    site.service("app", "auth requisite pam_unix.so\nauth required TOTP");
+    assert_eq!(site.fixture.login_with_code("alice").code(), PamCode::SUCCESS);
+    site.doctor(&["--service", "app"]).assert_none();
+    site.fixture.configure("[limit]\nyearly_risk = 0.001");
+    site.doctor(&["--service", "app"]).assert_found("warning", "yearly_risk_kept", "alice");
+    site.fixture.totp_enroll(&["unlock", "alice", "--budget", "--yes"]).assert_done();
+    site.doctor(&["--service", "app"]).assert_none();
 }
 
 #[test]

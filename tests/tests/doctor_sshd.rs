@@ -44,6 +44,36 @@ fn each_way_around_pam_in_sshd_is_found_with_its_users() {
 }
 
 #[test]
+fn a_code_typed_with_the_password_needs_an_account_line_in_sshd() {
+    let mut site = Site::new();
+    site.sshd(PASSWORD_AND_CODE);
+    let auth = "auth required TOTP forward_pass\nauth required pam_unix.so try_first_pass";
+    for (account, name) in [
+        ("", Some("source_not_confirmed")),
+        ("account optional TOTP confirm_source", None),
+        ("account optional TOTP confirm_source nullok", Some("bad_argument")),
+        ("account optional TOTP", Some("misplaced_line")),
+        ("session optional TOTP confirm_source", Some("misplaced_line")),
+    ] {
+        site.service("sshd", &format!("{auth}\n{account}"));
+        let found = site.doctor(&["--service", "sshd"]);
+        for of_line in ["source_not_confirmed", "bad_argument", "misplaced_line"] {
+            let is_expected = name == Some(of_line)
+                // A line that is not an account line with the argument confirms nothing.
+                || of_line == "source_not_confirmed" && name == Some("misplaced_line");
+            assert_eq!(
+                !found.named(of_line).is_empty(),
+                is_expected,
+                "{account}: {of_line}: {:#?}",
+                found.all()
+            );
+        }
+    }
+    site.service("openvpn", auth);
+    assert!(site.doctor(&["--service", "openvpn"]).named("source_not_confirmed").is_empty());
+}
+
+#[test]
 fn every_match_block_is_asked_about_by_all_that_it_says() {
     let mut site = Site::new();
     site.service("sshd", "auth required TOTP");

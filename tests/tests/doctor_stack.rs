@@ -85,6 +85,7 @@ fn the_words_that_doctor_names_are_those_that_the_module_refuses() {
         format!("conf={conf} []"),
         format!("conf={conf} debug # nullOK"),
         format!("conf={conf} debug\tnullok  echo"),
+        format!("conf={conf} confirm_source"),
     ];
     let names: Vec<String> = (0..words.len()).map(|number| format!("words-{number}")).collect();
     for (name, words) in names.iter().zip(&words) {

@@ -92,12 +92,26 @@ fn each_further_wrong_code_doubles_the_lock_up_to_its_longest() {
 }
 
 #[test]
-fn a_right_code_ends_the_row_of_wrong_ones() {
+fn a_right_code_ends_the_failures_of_its_own_source() {
     let fixture = lock_after_two();
+    let at_home = |login: Login| login.from_host("192.0.2.1").after("publickey ssh-ed25519 AAAAAXg=");
+    assert_eq!(at_home(fixture.login_with_code_at("alice", THEN - 60)).code(), PamCode::SUCCESS);
     for second in [THEN, THEN + 30, THEN + 60] {
-        try_wrong_codes(&fixture, 1, second);
-        assert_eq!(fixture.login_with_code_at("alice", second).code(), PamCode::SUCCESS, "at {second}");
+        let typed = fixture.authenticator("alice").wrong_codes_at(1, second).remove(0);
+        assert_eq!(at_home(fixture.login("alice").types(typed).at(second)).code(), PamCode::AUTH_ERR);
+        assert_eq!(at_home(fixture.login_with_code_at("alice", second)).code(), PamCode::SUCCESS, "{second}");
     }
+}
+
+#[test]
+fn a_right_code_leaves_the_failures_of_other_sources() {
+    let fixture = lock_after_two();
+    try_wrong_codes(&fixture, 1, THEN);
+    let at_home = fixture.login_with_code_at("alice", THEN);
+    let at_home = at_home.from_host("192.0.2.1").after("publickey ssh-ed25519 AAAAAXg=");
+    assert_eq!(at_home.code(), PamCode::SUCCESS);
+    try_wrong_codes(&fixture, 1, THEN + 61);
+    assert_eq!(fixture.journal.last().what(), "locked wrong");
 }
 
 #[test]

@@ -226,6 +226,11 @@ fn ssh_behind_a_key_asks_again_after_a_mistyped_recovery_code() {
 fn sudo_takes_a_recovery_code_of_a_locked_caller_in_the_same_call() {
     let (mut fixture, recovery) = locked_now(Fixture::builder().account("alice"));
     let stack = fixture.module("after_first_factor");
+    // As through sudo: what was locked above are unknown places.
+    let typed = fixture.authenticator("alice").wrong_code();
+    let (ruser, tty) = (Some(b"alice".to_vec()), Some(b"/dev/null".to_vec()));
+    let login = Login { ruser, tty, ..fixture.login("alice").types(typed) };
+    assert_eq!(login.code(), PamCode::AUTH_ERR);
     let machine = fixture.machine();
     machine.service("sudo", &stack);
     machine.allow_sudo("alice");

@@ -43,6 +43,10 @@ fn rsyslogd_shows_the_right_time_of_a_line() {
     login.environment.push(("TZ".to_owned(), "Asia/Tokyo".to_owned()));
     assert_eq!(login.code(), PamCode::SUCCESS);
     let of_login = wait::until_some(|| line_with(&shown, "event=accepted")).expect("the login's line");
+    assert_eq!(
+        fixture.login("alice").types(fixture.authenticator("alice").wrong_code()).code(),
+        PamCode::AUTH_ERR
+    );
     let mut command = fixture.command(&["unlock", "alice"]);
     assert!(command.env("TZ", "Asia/Tokyo").output().unwrap().status.success());
     let of_command = wait::until_some(|| line_with(&shown, "event=unlocked")).expect("the command's line");

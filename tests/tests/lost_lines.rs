@@ -92,6 +92,8 @@ fn lost_lines_of_refusals_by_a_lock_are_counted_too() {
 #[test]
 fn a_lost_line_of_a_command_is_counted_too() {
     let fixture = Fixture::with(&["alice"]);
+    let wrong = fixture.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
+    assert_eq!(fixture.login("alice").types(wrong).at(THEN).code(), PamCode::AUTH_ERR);
     let full = FullLog::of(&fixture);
     fixture.totp_enroll(&["--json", "unlock", "alice"]).assert_done();
     full.empty();

@@ -104,7 +104,9 @@ fn the_next_login_shows_what_happened_since_the_last() {
     let outcome = fixture.login_with_code_at("alice", THEN + 7200).run();
     assert_eq!(
         said(&outcome),
-        ["Last login: 2 hours ago with a code. Since then: 2 wrong codes, a device was remembered."]
+        [
+            "Last login: 2 hours ago with a code. Since then: 2 wrong codes from 1 place, a device was remembered."
+        ]
     );
     let outcome = fixture.login_with_code_at("alice", THEN + 7260).run();
     assert!(said(&outcome).is_empty(), "no news: {outcome:?}");

@@ -18,7 +18,7 @@ use acceptance::terminal::Terminal;
 use acceptance::wait;
 use nix::sys::signal::{Signal, kill};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 #[test]
@@ -37,6 +37,49 @@ fn behind_a_rule_for_this_command_another_config_is_refused() {
 fn behind_a_rule_for_everything_another_config_is_read() {
     let said = requested_with_another_config("bob ALL = (ALL:ALL) ALL\n");
     assert!(said.contains("reset_requested"), "{said}");
+}
+
+#[test]
+fn the_documented_rule_lifts_locks_and_allows_no_option() {
+    let mut fixture = Fixture::builder().account("bob").build();
+    let program = fixture.machine().install(&acceptance::built::command());
+    let program = program.to_str().unwrap();
+    let documents = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for document in ["docs/locked-out.md", "packaging/man/totp-enroll.1.in"] {
+        let text = fs::read_to_string(documents.join(document)).unwrap();
+        let rule = text.lines().find(|line| line.starts_with('%') && line.contains("^unlock")).unwrap();
+        let rule = rule.replace("%firstlevel", "bob").replace("/usr/bin/totp-enroll", program);
+        fixture.machine().write("sudoers.d/bob", 0o440, &format!("{rule}\n"));
+        let namespace = fixture.machine().namespace();
+        let allows = |arguments: &str| {
+            let mut sudo = namespace.command("/usr/bin/sudo");
+            sudo.args(["-n", "-l", "-U", "bob", program]).args(arguments.split(' '));
+            sudo.output().unwrap().status.success()
+        };
+        assert!(allows("unlock alice") && allows("unlock svc_web-1.example"), "{document}: {rule}");
+        for refused in [
+            "unlock --budget alice",
+            "unlock alice --budget",
+            "unlock alice --budge",
+            "unlock alice --repair",
+            "unlock --budget --yes alice",
+            "unlock alice bob",
+            "unlock --json alice",
+            "--config /tmp/c.toml unlock alice",
+            "unlock -h",
+            "test alice",
+        ] {
+            assert!(!allows(refused), "{document}: {refused}");
+        }
+    }
+}
+
+#[test]
+fn an_option_cannot_be_shortened() {
+    let fixture = Fixture::with(&["alice"]);
+    for option in ["--budge", "--repai", "--y"] {
+        assert_eq!(fixture.totp_enroll(&["unlock", "alice", option]).status, 2, "{option}");
+    }
 }
 
 #[test]

@@ -220,7 +220,9 @@ fn one_operator_mails_nobody_without_end() {
     assert!(refused.status == 1 && refused.stderr.contains("8 times"), "{refused:?}");
     fixture.command_of_operator("bob", &renew, THEN).assert_done();
     fixture.command_of_operator("carol", &renew, THEN + 86_400).assert_done();
+    let wrong = fixture.authenticator("alice").wrong_codes_at(1, THEN).remove(0);
     for _ in 0..9 {
+        assert_eq!(fixture.login("alice").types(&wrong).at(THEN).code(), PamCode::AUTH_ERR);
         fixture.command_of_operator("carol", &["--json", "unlock", "alice"], THEN).assert_done();
     }
     let told = |event: &str| {

@@ -3,6 +3,7 @@
 use crate::command_error::CommandError;
 use nix::unistd::{Uid, User as Passwd, getuid};
 use totp_core::account_recovery::Person;
+use totp_core::lockout::Source;
 use totp_core::user::{Account, User};
 use totp_host::machine::{self, Who};
 
@@ -63,6 +64,11 @@ impl Operator {
     /// Whether the operator owns the account: through sudo, or in a root shell below the owner's login.
     pub(crate) fn is_owner_of(&self, account: &Account) -> bool {
         self.is(account) && !self.is_root() || account.uid.is_some() && self.login() == account.uid
+    }
+
+    /// Where the codes that the operator types come from.
+    pub(crate) fn source(&self) -> Source {
+        Source::Local(self.uid.as_raw())
     }
 
     /// Whether the operator's uid is that of the account.

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use totp_core::audit_event::Name;
 use totp_core::code::Answer;
 use totp_core::keyring::Keyring;
-use totp_core::login::{Host, JudgeError, Method, Reason, Submission, Verdict, judge};
+use totp_core::lockout::Warning;
+use totp_core::login::{Host, JudgeError, Method, Reason, Refusal, Submission, Verdict, judge};
 use totp_core::time::Now;
 use totp_core::user::Account;
 use totp_host::machine;
@@ -122,8 +123,15 @@ pub(crate) fn judge_answer(
     account: &Account,
     answer: &Answer,
 ) -> Result<Verdict, CommandError> {
-    let submission = Submission { account, answer, rules: &context.rules(), patience: PATIENCE };
-    match judge(&context.store, &submission, &mut CommandHost { context, keyring: None })? {
+    // That sudo let the operator in says nothing of a first factor of this account.
+    let (source, has_first_factor) = (context.operator.source(), false);
+    let (rules, patience) = (&context.rules(), PATIENCE);
+    let submission = Submission { account, answer, source: &source, has_first_factor, rules, patience };
+    let verdict = judge(&context.store, &submission, &mut CommandHost { context, keyring: None })?;
+    if let Verdict::Refused(Refusal { warning: Some(warning), .. }) = &verdict {
+        warn_owner(context, account, *warning);
+    }
+    match verdict {
         Verdict::Refused(refusal) => match refusal.reason {
             Reason::NotEnrolled | Reason::UnknownUser => {
                 Err(CommandError::not_enrolled(account.user.as_str()))
@@ -137,10 +145,24 @@ pub(crate) fn judge_answer(
             | Reason::Malformed
             | Reason::Limited(_)
             | Reason::Locked(_)
-            | Reason::Disabled => Ok(Verdict::Refused(refusal)),
+            | Reason::Disabled
+            | Reason::OverBudget => Ok(Verdict::Refused(refusal)),
         },
         verdict @ (Verdict::Accepted(_) | Verdict::Unrecorded(_)) => Ok(verdict),
     }
+}
+
+/// Someone is guessing the codes of this account: the log says so, and the owner is told.
+fn warn_owner(context: &Context, account: &Account, warning: Warning) {
+    let Warning { wrong, places, used_percent, since } = warning;
+    context.audit(
+        &context
+            .event(Name::Guessing, account)
+            .field("wrong", wrong)
+            .field("places", places)
+            .field("used_percent", used_percent)
+            .maybe("since", since.map(output::date)),
+    );
 }
 
 /// What judging reads from this machine.
@@ -182,6 +204,7 @@ fn is_final(reason: Reason) -> bool {
         Reason::Limited(_)
         | Reason::Locked(_)
         | Reason::Disabled
+        | Reason::OverBudget
         | Reason::NotEnrolled
         | Reason::UnknownUser => true,
         Reason::Wrong
@@ -207,6 +230,7 @@ pub(crate) fn shown_reason(reason: Reason) -> Reason {
         | Reason::Limited(_)
         | Reason::Locked(_)
         | Reason::Disabled
+        | Reason::OverBudget
         | Reason::NotEnrolled
         | Reason::UnknownUser
         | Reason::Busy
@@ -237,6 +261,9 @@ pub(crate) fn explain(reason: Reason) -> String {
         }
         Reason::Disabled => {
             "too many wrong codes; use a recovery code, or ask an administrator to run \"totp-enroll unlock\"".to_owned()
+        }
+        Reason::OverBudget => {
+            "no code is accepted for now, so that nobody can guess one; use a recovery code, or ask an administrator to look at \"totp-enroll status\"".to_owned()
         }
         Reason::NotEnrolled | Reason::UnknownUser => "the account is not enrolled".to_owned(),
         Reason::Busy => "another login or command is using this enrolment; try again".to_owned(),

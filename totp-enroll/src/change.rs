@@ -63,13 +63,6 @@ impl Change<'_> {
         AnnouncedEntry { entry, change: self, owner: owner.clone(), events: RefCell::new(events) }
     }
 
-    /// Takes back what was announced: there was nothing to change.
-    pub(crate) fn retract(&self) {
-        for notice in self.begun.take().into_iter().filter_map(|(_, notice)| notice) {
-            self.context.retract_notice(notice);
-        }
-    }
-
     fn end(self) {
         for (event, notice) in self.begun.take() {
             self.context.finish_notice(notice, &event);

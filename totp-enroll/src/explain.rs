@@ -3,12 +3,16 @@
 use crate::cli::{Cli, Explain};
 use crate::command_error::CommandError;
 use crate::context::Context;
+use crate::next_code::NextCode;
 use crate::output;
 use serde::Serialize;
+use totp_core::config::Config;
+use totp_core::lockout::{Place, ReportInput, Source};
+use totp_core::login::{JudgeError, Rules};
 use totp_core::network;
 use totp_core::policy::device::Traits;
 use totp_core::policy::{Decision, Exempted, Policy, PolicyInput, remembered_device};
-use totp_core::store::Resets;
+use totp_core::store::{Held, Resets};
 use totp_core::user::Account;
 use totp_host::config_and_keyring::read_config;
 use totp_host::machine;
@@ -21,6 +25,8 @@ struct Explanation {
     /// `code`, `exempt`, `fresh`, `security_key`, `remembered_device`, `not_yet_required`, `token` or `enroll`.
     outcome: &'static str,
     sentence: String,
+    /// What the limits say of a code; `null`: not enrolled, or it is not said where the login comes from.
+    limits: Option<NextCode>,
 }
 
 #[derive(Serialize)]
@@ -46,8 +52,49 @@ pub(crate) fn run(context: &Context, cli: &Cli, asked: &Explain) -> Result<(), C
     }
     let (outcome, sentence) = outcome(decision.as_ref().unwrap_or(&Decision::Ask), &input);
     let user = account.user.as_str().to_owned();
-    let document = Explanation { user, service: asked.service.clone(), rules, outcome, sentence };
+    let limits = limits(context, &config, &account, asked, input.introduced)?;
+    let document = Explanation { user, service: asked.service.clone(), rules, outcome, sentence, limits };
     output::report(context.format, &document, lines)
+}
+
+/// What would become of a code; without a remote address, of one that the account types into its own sudo.
+fn limits(
+    context: &Context,
+    config: &Config,
+    account: &Account,
+    asked: &Explain,
+    has_first_factor: bool,
+) -> Result<Option<NextCode>, CommandError> {
+    let Some((source, place)) = source(config, account, asked) else { return Ok(None) };
+    let Some(held) = context.hold(account)? else { return Ok(None) };
+    let (credential, now) = (held.credential(), machine::now()?.realtime);
+    if !credential.owner().is(account) {
+        return Err(JudgeError::OtherAccount.into());
+    }
+    let Rules { windows, limit, risk } = &Rules::from(config);
+    let input = ReportInput { credential, windows, limit, risk, now };
+    let (guesses, keyring) = (held.ledger().guesses(), context.keyring()?);
+    let next = guesses.next_try(&input, account, (&source, has_first_factor), &keyring);
+    let next = next.map_err(JudgeError::from)?;
+    Ok(Some(NextCode::of(&next, &place, guesses.report(&input).budget.tries())))
+}
+
+/// The source, and the same in words. `None`: an SSH key without an address, or an account without a uid.
+fn source(config: &Config, account: &Account, asked: &Explain) -> Option<(Source, String)> {
+    match (&asked.rhost, &asked.key) {
+        (Some(text), key) => {
+            let place = Place::of(text, &config.sources)?;
+            let name = match key {
+                Some(_) => format!("{} with this SSH key", place.name()),
+                None => format!("{} without an SSH key", place.name()),
+            };
+            Some((Source::Remote { key: key.clone(), place }, name))
+        }
+        (None, Some(_)) => None,
+        (None, None) => account.uid.map(|uid| {
+            (Source::Local(uid), "a program that the account itself started, such as sudo".to_owned())
+        }),
+    }
 }
 
 fn policy_input(
@@ -144,7 +191,7 @@ fn outcome(decision: &Decision, input: &PolicyInput) -> (&'static str, String) {
 }
 
 fn lines(document: &Explanation) -> Vec<String> {
-    let Explanation { user, service, rules, sentence, .. } = document;
+    let Explanation { user, service, rules, sentence, limits, .. } = document;
     let mut lines = vec![format!("{user} at {service}: {sentence}")];
     let rows: Vec<_> = rules
         .iter()
@@ -154,5 +201,6 @@ fn lines(document: &Explanation) -> Vec<String> {
         })
         .collect();
     lines.extend(output::columns(&rows));
+    lines.extend(limits.as_ref().map(|limits| format!("limits: {}", limits.sentence)));
     lines
 }

@@ -6,6 +6,7 @@
 //!   ├ context   what every command works with: config, keyring, store, operator; it writes the audit log
 //!   │  └ enroll · recovery_codes · disable · unlock · status · list · devices · explain · doctor · test · pam_snippet · keys · import · reset · prune   one command each
 //!   │     └ authorise   who may change an enrolment: its owner with a code, or root
+//!   ├ guess_report · next_code · lifted   what status, explain and unlock show of limits, in the words of limit_words
 //!   ├ change    a change: its notice is left and logged before it is made      ├ owner_notices   leaves notices in the spool
 //!   ├ notify    sends the notices, started by systemd or cron
 //!   ├ homes     files in home directories, read by a process that may be left behind
@@ -33,9 +34,13 @@ mod disable;
 mod doctor;
 mod enroll;
 mod explain;
+mod guess_report;
 mod homes;
 mod import;
 mod keys;
+mod lifted;
+mod limit_words;
+mod next_code;
 mod notify;
 mod output;
 mod owner_notices;
@@ -106,7 +111,7 @@ fn run(cli: &Cli) -> Result<(), CommandError> {
         Command::Disable { user, yes } => {
             with_context(cli, |context| disable::run(context, user.as_deref(), (*yes).into()))
         }
-        Command::Unlock { user, repair } => with_context(cli, |context| unlock::run(context, user, *repair)),
+        Command::Unlock(asked) => with_context(cli, |context| unlock::run(context, asked)),
         Command::Devices { user, revoke, revoke_all, yes } => with_context(cli, |context| {
             devices::run(context, user.as_deref(), revoke.as_deref(), *revoke_all, (*yes).into())
         }),

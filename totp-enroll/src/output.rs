@@ -232,7 +232,8 @@ pub(crate) fn duration(seconds: u64) -> String {
     match seconds {
         0..=119 => count(seconds, "second"),
         120..=7199 => count(seconds.div_ceil(60), "minute"),
-        _ => count(seconds.div_ceil(3600), "hour"),
+        7200..=259_199 => count(seconds.div_ceil(3600), "hour"),
+        _ => count(seconds.div_ceil(86400), "day"),
     }
 }
 
@@ -306,5 +307,6 @@ mod tests {
         assert_eq!(duration(60), "60 seconds");
         assert_eq!(duration(121), "3 minutes");
         assert_eq!(duration(86400), "24 hours");
+        assert_eq!(duration(292 * 3600), "13 days");
     }
 }

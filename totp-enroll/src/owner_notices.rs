@@ -110,13 +110,6 @@ impl Context {
         }
     }
 
-    /// Nothing was changed.
-    pub(crate) fn retract_notice(&self, notice: BegunNotice) {
-        if let Err(error) = notice.retract() {
-            output::remark(&error.to_string());
-        }
-    }
-
     /// Leaves the notice of an event that has happened. A failure is only reported.
     pub(crate) fn leave_notice(&self, event: &Event) {
         if let Err(error) = self.put_notice(event) {

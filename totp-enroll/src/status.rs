@@ -3,12 +3,14 @@
 use crate::account::{self, Unknown, name_of};
 use crate::command_error::CommandError;
 use crate::context::Context;
+use crate::guess_report::GuessDocument;
 use crate::output;
 use nix::unistd::Uid;
 use serde::Serialize;
 use totp_core::enrolment::recovery_left;
 use totp_core::factor::Factor;
-use totp_core::lockout::LockState;
+use totp_core::lockout::ReportInput;
+use totp_core::login::Rules;
 use totp_core::recovery::RecoveryKind;
 use totp_core::store::{Held, Resets, Users};
 use totp_core::user::{Account, User};
@@ -53,11 +55,6 @@ fn status_lines(report: &EnrolmentReport, warn_below: usize) -> Vec<String> {
         ));
     }
     lines.push(recovery(report, warn_below));
-    lines.push(format!(
-        "state: {}, {} in a row",
-        report.state_text(),
-        output::count(report.wrong_in_a_row, "wrong code")
-    ));
     lines.push(report.last_login.as_ref().map_or("last login: none".to_owned(), |login| {
         format!("last login: {} (method: {})", login.at, login.method)
     }));
@@ -67,6 +64,7 @@ fn status_lines(report: &EnrolmentReport, warn_below: usize) -> Vec<String> {
             reset.requested, reset.by, report.user
         )
     }));
+    lines.extend(report.guesses.lines(&report.user));
     lines
 }
 
@@ -174,10 +172,9 @@ pub(crate) struct EnrolmentReport {
     pub(crate) recovery_kind: Option<&'static str>,
     /// An authenticator has not yet had a code accepted. Logins need a code anyway.
     pub(crate) pending: bool,
-    pub(crate) wrong_in_a_row: u32,
-    /// `open`, `limited`, `locked` or `disabled`.
-    pub(crate) state: &'static str,
-    pub(crate) wait_seconds: u64,
+    /// Wrong codes, locks and budgets.
+    #[serde(flatten)]
+    pub(crate) guesses: GuessDocument,
     pub(crate) last_login: Option<LoginReport>,
     /// A request to reset the enrolment; `null`: none, or it has expired.
     pub(crate) reset: Option<ResetNoticeReport>,
@@ -214,12 +211,8 @@ impl EnrolmentReport {
         let Some(held) = context.hold(account)? else { return Ok(None) };
         let (credential, ledger) = (held.credential(), held.ledger());
         let now = machine::now()?.realtime;
-        let (state, wait_seconds) = match context.config.limit.state(ledger.failures(), now) {
-            LockState::Open => ("open", 0),
-            LockState::Limited(wait) => ("limited", wait.0),
-            LockState::Locked(wait) => ("locked", wait.0),
-            LockState::Disabled => ("disabled", 0),
-        };
+        let Rules { windows, limit, risk } = &context.rules();
+        let input = ReportInput { credential, windows, limit, risk, now };
         let authenticators = credential.authenticators().iter().enumerate().map(|(place, authenticator)| {
             let factor = authenticator.factor();
             let Factor::Totp(totp) = factor;
@@ -243,9 +236,7 @@ impl EnrolmentReport {
             recovery_left: recovery_left(credential, ledger),
             recovery_kind: credential.recovery_kind().map(RecoveryKind::as_str),
             pending: (0..credential.authenticators().len()).any(|at| ledger.confirmed_at(at).is_none()),
-            wrong_in_a_row: ledger.failures().consecutive(),
-            state,
-            wait_seconds,
+            guesses: GuessDocument::of(ledger.guesses().report(&input)),
             last_login: ledger
                 .last_login()
                 .map(|login| LoginReport { at: output::date(login.at), method: login.method.as_str() }),
@@ -266,9 +257,6 @@ impl EnrolmentReport {
     /// The state in words.
     pub(crate) fn state_text(&self) -> String {
         let pending = if self.pending { ", pending" } else { "" };
-        match self.wait_seconds {
-            0 => format!("{}{pending}", self.state),
-            wait => format!("{} for {}{pending}", self.state, output::duration(wait)),
-        }
+        format!("{}{pending}", self.guesses.state_text())
     }
 }

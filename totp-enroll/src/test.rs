@@ -185,6 +185,7 @@ fn wait(refusal: &Refusal) -> Option<Seconds> {
         | Reason::ClockBack(_)
         | Reason::Malformed
         | Reason::Disabled
+        | Reason::OverBudget
         | Reason::NotEnrolled
         | Reason::UnknownUser
         | Reason::Busy => refusal.lock,

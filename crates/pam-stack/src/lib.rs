@@ -25,7 +25,7 @@ mod tests;
 pub mod walk;
 
 pub use libpam::{Libpam, module_directories, module_file, module_name};
-pub use load::{Handler, LineKind, LoadError, Location, ServiceFiles, Stack, load};
+pub use load::{Facility, Handler, LineKind, LoadError, Location, ServiceFiles, Stack, load};
 
 use load::DIRECTORIES;
 use std::path::Path;

@@ -72,6 +72,8 @@ pub struct Handler {
     pub module: String,
     /// The module's arguments.
     pub arguments: Vec<String>,
+    /// The type of the line.
+    pub facility: Facility,
 }
 
 /// What `pam_authenticate` runs for a service.
@@ -134,11 +136,16 @@ struct IncludeContext {
     level: usize,
 }
 
+/// The type of a line, by which libpam sorts it into a stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Facility {
+pub enum Facility {
+    /// `auth`
     Auth,
+    /// `account`
     Account,
+    /// `session`
     Session,
+    /// `password`
     Password,
 }
 
@@ -193,6 +200,7 @@ impl Loader<'_> {
             control_text: String::new(),
             module: String::new(),
             arguments: Vec::new(),
+            facility,
         };
         let Some((control, rest)) = line::word(rest) else {
             handler.kind = LineKind::MustFail("it has no control field");
@@ -294,6 +302,7 @@ impl Loader<'_> {
             control_text: String::new(),
             module: String::new(),
             arguments: Vec::new(),
+            facility,
         };
         self.push(facility, handler);
     }

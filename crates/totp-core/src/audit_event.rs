@@ -17,10 +17,14 @@ pub enum Name {
     RecoveryUsed,
     /// A wrong code started a lock.
     Locked,
+    /// Wrong codes from sources that are not known have used up another quarter of their budget.
+    Guessing,
     /// A code was right, but was only tested with `totp-enroll`.
     Tested,
     /// An administrator lifted a lock.
     Unlocked,
+    /// An administrator refilled the budget for guesses.
+    BudgetRefilled,
     /// An authenticator was enrolled.
     Enrolled,
     /// An enrolment was withdrawn.
@@ -93,8 +97,10 @@ impl Name {
             Self::Refused => "refused",
             Self::RecoveryUsed => "recovery_used",
             Self::Locked => "locked",
+            Self::Guessing => "guessing",
             Self::Tested => "tested",
             Self::Unlocked => "unlocked",
+            Self::BudgetRefilled => "budget_refilled",
             Self::Enrolled => "enrolled",
             Self::Disabled => "disabled",
             Self::Pruned => "pruned",
@@ -130,7 +136,9 @@ impl Name {
             Self::Refused
             | Self::RecoveryUsed
             | Self::Locked
+            | Self::Guessing
             | Self::Unlocked
+            | Self::BudgetRefilled
             | Self::Enrolled
             | Self::Disabled
             | Self::Pruned

@@ -17,6 +17,8 @@ use crate::factor::FactorKind;
 use crate::factor::totp::{Algorithm, Parameters};
 use crate::keyring::{Keyring, LedgerKey};
 use crate::ledger::{LastLogin, Ledger, LoginMethod};
+use crate::lockout::budget::ForeignBudget;
+use crate::lockout::{Failures, RiskRules, Source};
 use crate::login::{Host, JudgeError, Method, Refusal, Rules, Submission, Verdict, judge};
 use crate::policy::device::{self, Device, MOST_DEVICES, Mark};
 use crate::random::{Entropy, EntropyError, Secret};
@@ -220,7 +222,23 @@ impl<S: Store + Entries> Fixture<S> {
         answer: &Answer,
         now: Now,
     ) -> Result<Verdict, JudgeError> {
-        let submission = Submission { account, answer, rules: &rules(), patience: PATIENCE };
+        self.login_from(store, account, answer, (&Source::Foreign, true), now)
+    }
+
+    /// A login from a source, where a first factor is known to have passed or not.
+    ///
+    /// # Errors
+    /// As [`judge`].
+    pub fn login_from<T: Store>(
+        &self,
+        store: &T,
+        account: &Account,
+        answer: &Answer,
+        (source, has_first_factor): (&Source, bool),
+        now: Now,
+    ) -> Result<Verdict, JudgeError> {
+        let (rules, patience) = (&rules(), PATIENCE);
+        let submission = Submission { account, answer, source, has_first_factor, rules, patience };
         judge(store, &submission, &mut FixedHost { now, keyring: &self.keyring })
     }
 }
@@ -317,15 +335,25 @@ pub fn logged_in(mut ledger: Ledger, at: u64) -> Ledger {
 /// The ledger with one more wrong code in a row.
 #[must_use]
 pub fn once_more_wrong(mut ledger: Ledger) -> Ledger {
-    ledger.failures.consecutive += 1;
+    ledger.guesses.since_accepted.wrong += 1;
+    ledger.guesses.budget.get_or_insert(ForeignBudget::new(1_000_000, NOON));
     ledger
 }
 
 /// The wrong codes of a ledger: when they were judged, how many there are in a row, and the start and end of the lock.
 #[must_use]
 pub fn wrong_codes(ledger: &Ledger) -> (Vec<u64>, u32, u64, u64) {
-    let tries = ledger.failures();
+    let tries = &ledger.guesses.foreign;
     (tries.recent.clone(), tries.consecutive, tries.locked_at, tries.locked_until)
+}
+
+/// The failures of foreign sources, as they stand and as the next login at `now` finds them.
+#[must_use]
+pub fn foreign_failures(ledger: &Ledger, now: u64) -> [Failures; 2] {
+    let mut later = ledger.guesses.clone();
+    later.pull_back(now);
+    later.bring_up_to(&RiskRules::DEFAULT, || 3000, now);
+    [ledger.guesses.foreign.clone(), later.foreign]
 }
 
 /// The ledger with one more remembered device, which has its place whatever devices there are, and is found for as long as it is

@@ -25,6 +25,7 @@
 //! | [`misleading`] | characters that a terminal shows as something else, escaped at every exit |
 //! | `mail_text`, [`notice`] | the words of the mail to the owner; the notice that waits to be sent |
 //! | [`user`], [`code`], [`time`], [`network`], [`mail_address`], [`random`] | the nouns, parsed once at the border |
+//! | `guessing` | for tests: a simulation of owners and attackers over the rules of [`lockout`] |
 //! | [`store`] | the traits that an engine implements, its errors, and the tests that every engine has to pass |
 //!
 //! The documents know the nouns, the rules know the documents, the sequences know the rules and [`store`]. A file never
@@ -115,6 +116,8 @@ pub mod factor;
 #[cfg(any(test, feature = "testing"))]
 pub mod fixture;
 pub mod generation;
+#[cfg(any(test, feature = "testing"))]
+pub mod guessing;
 pub mod keyring;
 pub mod ledger;
 pub mod lockout;

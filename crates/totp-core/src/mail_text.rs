@@ -35,9 +35,17 @@ pub(crate) fn mail_text(name: Name) -> Option<MailText> {
             "a recovery code was used in place of a code from the phone",
             "Someone else may have your recovery codes.",
         ),
+        Name::Guessing => (
+            "someone is guessing the one-time codes of this account",
+            "Someone may have your password or key and is trying codes. If this goes on, change your password and keys.",
+        ),
         Name::Unlocked => (
             "the lock after wrong codes was lifted by an operator",
             "Someone may be guessing your codes, with the help of an operator.",
+        ),
+        Name::BudgetRefilled => (
+            "the yearly budget for guesses was refilled by an operator, and locks were lifted",
+            "Someone may be guessing your codes with the help of an operator, and can now try more of them.",
         ),
         Name::Imported => (
             "an authenticator was imported from another program",

@@ -64,6 +64,8 @@ fn the_page_of_the_config_gives_each_type() {
             &["True or false."]
         } else if table.contains("expected a whole number") {
             &["Whole number, "]
+        } else if table.contains("expected a number") {
+            &["Number, "]
         } else if table.contains("expected a list") {
             &["List of "]
         } else if table.contains("is not a day") {
@@ -126,6 +128,18 @@ fn the_page_of_the_config_says_what_no_service_has_of_its_own() {
 }
 
 #[test]
+fn the_page_of_the_config_says_which_limits_no_service_has_of_its_own() {
+    let mut found = 0;
+    for (key, item) in described().into_iter().filter(|(key, _)| key.section == "limit") {
+        let for_a_service = parse(&format!("[service.any.limit]\n{} = {{}}\n", key.name)).unwrap_err();
+        let is_everybodys = for_a_service.contains("is the same for every service");
+        assert_eq!(item.body.contains("The same for every service."), is_everybodys, "{}", key.path());
+        found += usize::from(is_everybodys);
+    }
+    assert_eq!(found, 6);
+}
+
+#[test]
 fn every_example_of_the_config_can_be_read_and_says_something() {
     let displays = page("pam_totp.conf.5").section("EXAMPLES").displays();
     assert!(displays.len() >= 5);
@@ -164,8 +178,10 @@ pub(crate) fn events() -> Vec<Name> {
         Name::Refused => Name::Refused,
         Name::RecoveryUsed => Name::RecoveryUsed,
         Name::Locked => Name::Locked,
+        Name::Guessing => Name::Guessing,
         Name::Tested => Name::Tested,
         Name::Unlocked => Name::Unlocked,
+        Name::BudgetRefilled => Name::BudgetRefilled,
         Name::Enrolled => Name::Enrolled,
         Name::Disabled => Name::Disabled,
         Name::Pruned => Name::Pruned,

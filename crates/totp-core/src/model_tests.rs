@@ -54,7 +54,10 @@ struct Model {
     used: Option<[bool; 10]>,
     /// When wrong codes were judged.
     wrong: Vec<u64>,
+    /// Those that count towards a lock. All come from foreign sources, so a right code leaves them, and no history is as long as a day.
     consecutive: u32,
+    /// Those since the last accepted answer.
+    since_accepted: u32,
     locked_at: u64,
     locked_until: u64,
 }
@@ -66,26 +69,22 @@ impl Model {
         }
         self.wrong.iter_mut().for_each(|at| *at = (*at).min(now));
         let recent = self.wrong.iter().filter(|&&at| now - at < 60).count();
-        self.consecutive >= 100 || self.locked_until > now || recent >= 5
+        self.since_accepted >= 100 || self.locked_until > now || recent >= 5
     }
 
     fn charge(&mut self, now: u64) {
         self.wrong.push(now);
         self.consecutive += 1;
+        self.since_accepted += 1;
         if self.consecutive >= 10 {
             self.locked_at = now;
             self.locked_until = now + (60u64 << (self.consecutive - 10).min(20)).min(86400);
         }
     }
 
-    /// A right code ends the row and lifts the lock.
-    fn succeed(&mut self) {
-        (self.consecutive, self.locked_at, self.locked_until) = (0, 0, 0);
-    }
-
     fn forgive(&mut self) {
         self.wrong.clear();
-        self.succeed();
+        (self.consecutive, self.since_accepted, self.locked_at, self.locked_until) = (0, 0, 0, 0);
     }
 }
 
@@ -161,7 +160,7 @@ impl<X: Exclusion> History<X> {
                 self.model = Model { used: Some([false; 10]), ..Model::default() };
             }
             Act::Unlock => {
-                self.inputs(|entry, inputs| unlock(entry, &rules().windows, inputs.now));
+                self.inputs(|entry, inputs| unlock(entry, &rules(), inputs.now));
                 self.model.forgive();
                 let newest = self.step() + 1;
                 self.model.last = self.model.last.map(|last| last.min(newest));
@@ -183,7 +182,8 @@ impl<X: Exclusion> History<X> {
     /// After a crash some charges may be lost; what is left is read back, since the model need not know which.
     fn forget_charges(&mut self) {
         let held = self.fixture.held();
-        let tries = held.ledger().failures();
+        let tries = &held.ledger().guesses.foreign;
+        self.model.since_accepted = held.ledger().guesses.since_accepted.foreign;
         self.model.wrong = tries.recent.clone();
         self.model.consecutive = tries.consecutive();
         self.model.locked_at = tries.locked_at;
@@ -203,13 +203,15 @@ impl<X: Exclusion> History<X> {
                 );
                 assert!(fresh && !barred, "accepted: {which} {steps}");
                 self.model.last[which] = step;
-                self.model.succeed();
+                self.model.since_accepted = 0;
             }
             Verdict::Refused(refusal) => {
                 assert!(!fresh || barred, "refused as {}: {which} {steps}", refusal.reason.as_str());
                 match refusal.reason {
                     Reason::Wrong | Reason::ClockOff(_) => self.model.charge(self.now.realtime),
-                    Reason::Limited(_) | Reason::Locked(_) | Reason::Disabled => assert!(barred),
+                    Reason::Limited(_) | Reason::Locked(_) | Reason::Disabled | Reason::OverBudget => {
+                        assert!(barred);
+                    }
                     Reason::Replayed | Reason::ClockBack(_) | Reason::BeforeBoot(_) => {}
                     Reason::Malformed | Reason::NotEnrolled | Reason::UnknownUser | Reason::Busy => {
                         panic!("no such refusal here")

@@ -7,6 +7,9 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+/// The word that an account line is there for.
+const CONFIRM_SOURCE: &[u8] = b"confirm_source";
+
 /// The arguments, checked.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Arguments {
@@ -46,7 +49,7 @@ pub enum FirstPass {
 pub enum ArgumentError {
     /// A word that is none of the arguments.
     #[error(
-        "the argument \"{0}\" is not known: known are conf=FILE, nullok, fresh=DURATION, prompt=TEXT, echo, try_first_pass, use_first_pass, forward_pass, after_first_factor, debug"
+        "the argument \"{0}\" is not known: known are conf=FILE, nullok, fresh=DURATION, prompt=TEXT, echo, try_first_pass, use_first_pass, forward_pass, after_first_factor, confirm_source, debug"
     )]
     Unknown(String),
     /// An argument that is given more than once.
@@ -55,6 +58,14 @@ pub enum ArgumentError {
     /// `conf=` without an absolute path.
     #[error("conf= must name a file by a path that starts with /")]
     Config,
+    /// `confirm_source` on an auth line.
+    #[error(
+        "confirm_source belongs on a line of its own, `account optional pam_totp.so confirm_source`: remove it here"
+    )]
+    ConfirmSource,
+    /// Something besides `confirm_source` on an account line.
+    #[error("beside confirm_source only conf=FILE and debug are allowed: move \"{0}\" to the auth line")]
+    BesideConfirmSource(String),
     /// `try_first_pass` together with `use_first_pass`.
     #[error("try_first_pass and use_first_pass contradict each other: remove one")]
     BothPasses,
@@ -67,7 +78,7 @@ pub enum ArgumentError {
 }
 
 impl Arguments {
-    /// Reads the words, as libpam splits them.
+    /// Reads the words of an auth line, as libpam splits them.
     ///
     /// # Errors
     /// [`ArgumentError`]; the module then refuses every login.
@@ -93,6 +104,7 @@ impl Arguments {
                 (b"use_first_pass", None) => flag("use_first_pass", &mut use_first)?,
                 (b"forward_pass", None) => flag("forward_pass", &mut forward_pass)?,
                 (b"after_first_factor", None) => flag("after_first_factor", &mut after_first_factor)?,
+                (b"confirm_source", None) => return Err(ArgumentError::ConfirmSource),
                 _ => return Err(ArgumentError::Unknown(String::from_utf8_lossy(bytes).into_owned())),
             }
         }
@@ -103,6 +115,26 @@ impl Arguments {
             (true, true) => return Err(ArgumentError::BothPasses),
         };
         Ok(Self { config, nullok, prompt, echo, debug, fresh, first_pass, forward_pass, after_first_factor })
+    }
+
+    /// Reads the words of an account line: `confirm_source`, and no more than the config and `debug` beside it. `None`: the first is not
+    /// there, so the line is misplaced.
+    #[must_use]
+    pub fn of_account_line<W: AsRef<[u8]>>(words: &[W]) -> Option<Result<Self, ArgumentError>> {
+        let (confirm, beside): (Vec<&[u8]>, Vec<&[u8]>) =
+            words.iter().map(AsRef::as_ref).partition(|word| *word == CONFIRM_SOURCE);
+        let read = match confirm.len() {
+            0 => return None,
+            1 => Self::parse(&beside),
+            _ => Err(ArgumentError::Twice("confirm_source")),
+        };
+        let other = beside.iter().find(|word| **word != b"debug" && !word.starts_with(b"conf="));
+        Some(match (read, other) {
+            (Ok(_), Some(other)) => {
+                Err(ArgumentError::BesideConfirmSource(String::from_utf8_lossy(other).into_owned()))
+            }
+            (read, _) => read,
+        })
     }
 
     /// The config that is named, even if other words are wrong: it says where the line about them is logged.
@@ -189,6 +221,31 @@ mod tests {
         assert_eq!(Arguments::parse(&["try_first_pass", "use_first_pass"]), Err(ArgumentError::BothPasses));
         assert_eq!(Arguments::parse(&["nullok", "nullok"]), Err(ArgumentError::Twice("nullok")));
         assert_eq!(Arguments::parse(&["conf=/a", "conf=/b"]), Err(ArgumentError::Twice("conf")));
+    }
+
+    #[test]
+    fn an_account_line_confirms_a_source_and_does_nothing_else() {
+        let of = |words: &[&str]| Arguments::of_account_line(words);
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&["conf=/a", "nullok"]), None);
+        assert_eq!(of(&["confirm_source=1"]), None);
+        assert_eq!(of(&["confirm_source"]), Some(Arguments::parse::<&str>(&[])));
+        assert_eq!(
+            of(&["debug", "conf=/a", "confirm_source"]),
+            Some(Arguments::parse(&["conf=/a", "debug"]))
+        );
+        let beside = ArgumentError::BesideConfirmSource("nullok".to_owned());
+        assert_eq!(of(&["confirm_source", "nullok"]), Some(Err(beside)));
+        assert_eq!(
+            of(&["confirm_source", "confirm_source"]),
+            Some(Err(ArgumentError::Twice("confirm_source")))
+        );
+        assert_eq!(of(&["conf=a", "confirm_source"]), Some(Err(ArgumentError::Config)));
+    }
+
+    #[test]
+    fn an_auth_line_does_not_confirm_a_source() {
+        assert_eq!(Arguments::parse(&["confirm_source"]), Err(ArgumentError::ConfirmSource));
     }
 
     #[test]

@@ -350,6 +350,12 @@ pub trait EnrolmentAttempts {
     /// [`StoreError`] if it cannot be counted; then it must not be judged.
     fn charge(&self, uid: u32, now: u64) -> Result<Result<(), Seconds>, StoreError>;
 
+    /// Whether attempts of an account are counted.
+    ///
+    /// # Errors
+    /// [`StoreError`] if that is unknown.
+    fn any(&self, uid: u32) -> Result<bool, StoreError>;
+
     /// Forgets the attempts of an account; returns whether there were any.
     ///
     /// # Errors

@@ -58,6 +58,12 @@ impl EnrolmentAttempts for AttemptFiles {
         }
     }
 
+    fn any(&self, uid: u32) -> Result<bool, StoreError> {
+        let Some(directory) = self.existing()? else { return Ok(false) };
+        let held = hold(&directory, uid)?;
+        Ok(held.is_some_and(|held| held.attempts != RecentAttempts::default()))
+    }
+
     fn forget(&self, uid: u32) -> Result<bool, StoreError> {
         let Some(directory) = self.existing()? else { return Ok(false) };
         // Locked until it is removed; a process that waits for the lock then opens the file anew.

@@ -1,7 +1,8 @@
-//! The border to C: the six exported symbols, and in the files beside this one the calls into libpam and those about pending
-//! signals. `unsafe` stands here only.
+//! The border to C: the six exported symbols, and in the files beside this one the calls into libpam, the data on its handle,
+//! and the calls about pending signals. `unsafe` stands here only.
 #![expect(unsafe_code, reason = "libpam and libc are C; every block names who promises what it relies on")]
 
+pub(crate) mod kept;
 pub(crate) mod libpam;
 pub(crate) mod signals;
 

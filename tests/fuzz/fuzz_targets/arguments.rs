@@ -65,6 +65,9 @@ fn assert_is_about_a_word(error: &ArgumentError, words: &[&[u8]]) {
             let there = words.iter().filter(|word| word.starts_with(key.as_bytes()));
             assert!(there.count() >= 2);
         }
+        ArgumentError::ConfirmSource => assert!(is_there(b"confirm_source")),
+        // Only an account line has it.
+        ArgumentError::BesideConfirmSource(_) => unreachable!("an auth line was parsed"),
         ArgumentError::BothPasses => assert!(is_there(b"try_first_pass") && is_there(b"use_first_pass")),
         ArgumentError::Config => assert!(is_there(b"conf=")),
         ArgumentError::Fresh => assert!(is_there(b"fresh=")),

@@ -31,7 +31,8 @@ pub fn login(login: &mut Login, reached: &mut dyn FnMut(Stage)) -> Outcome {
         }
     };
     let code = handle.ask(login.call, if login.silent { PAM_SILENT } else { 0 });
-    let setcred = handle.setcred();
+    // As programs do. A module that keeps something until then relies on it.
+    let setcred = if code == 0 { handle.setcred() } else { code };
     conversation.reached(Stage::Answered);
     handle.end(code);
     conversation.reached(Stage::Ended);

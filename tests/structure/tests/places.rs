@@ -168,11 +168,15 @@ fn no_pam_code_is_made_from_a_number() {
             module.file.display()
         );
         let paths = named(module).into_iter().chain(bound(module).into_iter().map(|bound| bound.target));
-        let of_setcred =
-            paths.filter(|path| path.segments.last().is_some_and(|last| last == "CREDENTIALS_SET"));
-        set.extend(of_setcred.map(|_| module.name()));
+        let fixed = ["CREDENTIALS_SET", "ACCOUNT_NOT_JUDGED"];
+        let is_fixed = |path: &Named| path.segments.last().is_some_and(|last| fixed.contains(&last.as_str()));
+        set.extend(paths.filter(is_fixed).map(|_| module.name()));
     }
-    assert_eq!(set, ["crate", "outcome"], "said of setcred once, where it is named");
+    assert_eq!(
+        set,
+        ["crate", "crate", "outcome", "outcome"],
+        "said of setcred and of an account line once each, where they are named"
+    );
 }
 
 #[test]
@@ -200,7 +204,7 @@ fn pam_codes_that_let_a_user_in_are_in_one_table() {
     );
     assert_eq!(
         said("PAM_IGNORE"),
-        ["outcome"],
-        "for Unenrolled, and an Exemption where no first factor was passed"
+        ["outcome", "outcome"],
+        "for Unenrolled, and an Exemption where no first factor was passed, and for an account line, which decides nothing"
     );
 }

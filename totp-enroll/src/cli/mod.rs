@@ -6,7 +6,9 @@ mod small_commands;
 
 pub(crate) use enroll::{Enroll, GoogleAuthenticator, Import, LineSource};
 pub(crate) use keys::{Keys, Passphrase, Pcrs, Seal, With};
-pub(crate) use small_commands::{Doctor, Explain, First, From, Notify, PamSnippet, Prune, Reset, Test};
+pub(crate) use small_commands::{
+    Doctor, Explain, First, From, Notify, PamSnippet, Prune, Reset, Test, Unlock,
+};
 
 use clap::{Parser, Subcommand, ValueHint};
 use std::path::PathBuf;
@@ -40,7 +42,7 @@ pub(crate) enum Command {
     Enroll(Enroll),
     /// Show the enrolment of an account; never shows a secret
     ///
-    /// It lists authenticators, remaining recovery codes, wrong codes, a lock and the last login.
+    /// It lists authenticators, remaining recovery codes, the last login, wrong codes and locks by place, and the budget for guesses.
     Status {
         /// Account; your own if omitted
         #[arg(value_hint = ValueHint::Username)]
@@ -75,18 +77,11 @@ pub(crate) enum Command {
     },
     /// Clear wrong codes and locks of an account
     ///
+    /// Clears those of all places, and says what it lifts.
     /// Wrong codes during enrolment are cleared too.
+    /// The budget for guesses stays as it is, unless --budget is given.
     /// Users cannot unlock their own account.
-    Unlock {
-        /// Account
-        #[arg(value_hint = ValueHint::Username)]
-        user: String,
-        /// Create a new ledger if it is missing or corrupt; voids the recovery codes
-        ///
-        /// An intact ledger is kept.
-        #[arg(long)]
-        repair: bool,
-    },
+    Unlock(Unlock),
     /// List or revoke the remembered devices of an account
     Devices {
         /// Account; your own if omitted
@@ -105,7 +100,7 @@ pub(crate) enum Command {
     /// Reset the enrolment of a user who lost phone and recovery codes
     #[command(subcommand)]
     Reset(Reset),
-    /// Show what a login would require, rule by rule (read-only)
+    /// Show what a login would require, rule by rule, and whether a code would be checked (read-only)
     Explain(Explain),
     /// Check a code and explain the result
     ///
@@ -143,6 +138,7 @@ pub(crate) enum Command {
     ///
     /// In a restored state, codes that were used since the backup would be valid again, so logins that read it are refused.
     /// This command voids every code up to now, all recovery codes, all remembered devices and all pending resets; then logins work again.
+    /// Wrong codes, locks and the budget for guesses are those of the backup.
     /// Create new recovery codes afterwards.
     /// Authenticators that were removed since the backup are back: compare "totp-enroll list" with what you know.
     Restored {

@@ -1,4 +1,4 @@
-//! The arguments of the commands that have few: doctor, explain, notify, pam-snippet, prune, reset, test.
+//! The arguments of the commands that have few: doctor, explain, notify, pam-snippet, prune, reset, test, unlock.
 
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use totp_core::time::Seconds;
@@ -164,4 +164,26 @@ pub(crate) struct Test {
     /// Read the code from this file descriptor (0 is standard input); prompted for if omitted
     #[arg(long, value_name = "N")]
     pub(crate) code_fd: Option<u32>,
+}
+
+#[derive(Args)]
+pub(crate) struct Unlock {
+    /// Account
+    #[arg(value_hint = ValueHint::Username)]
+    pub(crate) user: String,
+    /// Create a new ledger if it is missing or corrupt; voids the recovery codes
+    ///
+    /// An intact ledger is kept.
+    /// In a new ledger, nothing of the budget for guesses is used.
+    #[arg(long, conflicts_with = "budget")]
+    pub(crate) repair: bool,
+    /// Also refill the budget for guesses
+    ///
+    /// As many wrong codes as were charged to it can then be tried once more within the year.
+    /// The risk that this adds is shown first, and the owner is told by mail.
+    #[arg(long)]
+    pub(crate) budget: bool,
+    /// Skip the prompt for the account name that --budget asks for
+    #[arg(long, requires = "budget")]
+    pub(crate) yes: bool,
 }

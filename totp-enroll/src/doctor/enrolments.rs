@@ -1,6 +1,7 @@
 //! Checks every enrolment: it can be read, belongs to the account that has the name now, and its keys are in the keyring.
 
 use super::finding::{Finding, described};
+use super::guessing;
 use crate::account::{self, Unknown};
 use crate::context;
 use crate::output;
@@ -30,8 +31,14 @@ pub(super) struct EnrolledUsers {
 
 pub(super) fn examine(config: &Config, findings: &mut Vec<Finding>) -> EnrolledUsers {
     let store = context::store(config);
-    let mut check =
-        EnrolmentCheck { config, keyring: keyring(config), store: &store, few: Vec::new(), findings };
+    let mut check = EnrolmentCheck {
+        config,
+        keyring: keyring(config),
+        store: &store,
+        few: Vec::new(),
+        stricter: Vec::new(),
+        findings,
+    };
     let mut names = Vec::new();
     // doctor/files.rs reports a store that cannot be opened.
     for user in store.enrolled().into_iter().flatten() {
@@ -50,6 +57,7 @@ pub(super) fn examine(config: &Config, findings: &mut Vec<Finding>) -> EnrolledU
         }
     }
     check.few_recovery_codes();
+    check.stricter_risk();
     names.sort();
     EnrolledUsers { names }
 }
@@ -66,6 +74,8 @@ struct EnrolmentCheck<'a> {
     store: &'a context::Store,
     /// Users with few recovery codes left.
     few: Vec<String>,
+    /// Users judged under a smaller yearly risk than that of the config.
+    stricter: Vec<String>,
     findings: &'a mut Vec<Finding>,
 }
 
@@ -134,6 +144,10 @@ impl EnrolmentCheck<'_> {
             self.few.push(user.as_str().to_owned());
         }
         let Ok(now) = machine::now() else { return };
+        guessing::budget(user.as_str(), ledger, &self.config.risk, now.realtime, self.findings);
+        if ledger.guesses().is_stricter_than(&self.config.risk) {
+            self.stricter.push(user.as_str().to_owned());
+        }
         if let Some(last) = ledger.last_login().filter(|last| last.at > now.realtime.saturating_add(AHEAD)) {
             self.findings.push(
                 Finding::serious(
@@ -184,10 +198,7 @@ impl EnrolmentCheck<'_> {
         if count == 0 {
             return;
         }
-        let mut names = self.few.iter().take(MOST_NAMES).map(String::as_str).collect::<Vec<_>>().join(", ");
-        if count > MOST_NAMES {
-            names.push_str(", ...");
-        }
+        let names = some_of(&self.few);
         self.findings.push(
             Finding::info(
                 "few_recovery_codes",
@@ -201,6 +212,32 @@ impl EnrolmentCheck<'_> {
             .fix("ask them to run \"totp-enroll recovery-codes\""),
         );
     }
+
+    fn stricter_risk(&mut self) {
+        let count = self.stricter.len();
+        if count == 0 {
+            return;
+        }
+        let names = some_of(&self.stricter);
+        self.findings.push(
+            Finding::warning(
+                "yearly_risk_kept",
+                format!(
+                    "{} judged under a smaller yearly_risk than the config has: {names}",
+                    output::count_with(count, "user", ("is", "are"))
+                ),
+            )
+            .why("a smaller yearly_risk was in force at one of their logins, and the smallest one stays in force")
+            .fix("if that was a mistake, run \"totp-enroll unlock --budget USER\" for each of them; \"totp-enroll --json list\" lists the risk of each"),
+        );
+    }
+}
+
+/// The first of these names.
+fn some_of(names: &[String]) -> String {
+    let more = if names.len() > MOST_NAMES { ", ..." } else { "" };
+    let some: Vec<&str> = names.iter().take(MOST_NAMES).map(String::as_str).collect();
+    format!("{}{more}", some.join(", "))
 }
 
 /// Whether there is such an account.

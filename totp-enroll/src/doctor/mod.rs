@@ -6,6 +6,7 @@
 //!  settings      the config file                   enrolments  every credential and ledger
 //!  files         owners, modes, stale files        command_keys  keys for one command whose login would enrol
 //!  clock · sandbox · package                       sudo_rules  rules for this command with a wildcard
+//!  guessing      sources, risk and budgets
 //! ```
 
 mod clock;
@@ -13,6 +14,7 @@ mod command_keys;
 mod enrolments;
 mod files;
 pub(crate) mod finding;
+mod guessing;
 mod matches;
 mod package;
 mod sandbox;
@@ -77,6 +79,7 @@ fn examine(cli: &Cli, options: &Doctor) -> Result<Vec<Finding>, CommandError> {
     let own = services::OwnConfig { config: &config, named };
     let services = services::examine(&options.services, &own, &mut findings);
     settings::examine(named, &config, &services, &mut findings);
+    guessing::examine(&config, &services, &mut findings);
     files::examine(&config, &mut findings);
     let enrolled = enrolments::examine(&config, &mut findings);
     sshd::examine(&services, &enrolled, &mut findings);

@@ -5,7 +5,7 @@ use super::stack::bypasses::{self, ServiceContext};
 use super::stack::{self, Handler, InstalledFiles, ModuleArguments, ServiceFiles};
 use super::stack_lines::{
     after_no_first_factor, arrangement, code_wasted, ignored_is_refused, misplaced, must_fail,
-    nobody_gets_in, not_in_stack, tells_accounts_apart, too_few_factors,
+    nobody_gets_in, not_in_stack, source_not_confirmed, tells_accounts_apart, too_few_factors,
 };
 use crate::output::{self, service_section};
 use std::path::{Path, PathBuf};
@@ -28,6 +28,8 @@ pub(crate) struct Service {
     pub(crate) modules: Vec<PathBuf>,
     /// Password and code are typed at one prompt and split.
     pub(crate) forward_pass: bool,
+    /// A login that passed no first factor can have a code judged.
+    pub(crate) judges_before_first_factor: bool,
 }
 
 /// The config that this command uses, and the file that `--config` named.
@@ -103,6 +105,7 @@ fn add(services: &mut Vec<Service>, other: Service) {
             service.one_factor |= other.one_factor;
             service.no_factor |= other.no_factor;
             service.forward_pass |= other.forward_pass;
+            service.judges_before_first_factor |= other.judges_before_first_factor;
             service.config = service.config.take().or(other.config);
             service.modules.extend(other.modules);
         }
@@ -195,11 +198,27 @@ fn examined(
     if name != "sshd" && one_factor {
         found.push(too_few_factors(no_factor, exempts));
     }
-    findings.extend(found.into_iter().map(|finding| finding.at(name)));
-    let modules = lines.iter().filter_map(|line| stack::module_file(&line.handler.module)).collect();
     let forward_pass =
         lines.iter().any(|line| line.arguments.as_ref().is_some_and(|arguments| arguments.forward_pass));
-    Some(Service { name: name.to_owned(), asks, one_factor, no_factor, config, modules, forward_pass })
+    if name == "sshd" && forward_pass {
+        found.extend(source_not_confirmed(&stack));
+    }
+    findings.extend(found.into_iter().map(|finding| finding.at(name)));
+    let modules = lines.iter().filter_map(|line| stack::module_file(&line.handler.module)).collect();
+    // A code alone at sshd comes after a key: doctor/sshd.rs finds a login without one.
+    let judges_before_first_factor = forward_pass
+        || one_factor && name != "sshd"
+        || !bypasses::asks_before_a_first_factor(&stack).is_empty();
+    Some(Service {
+        name: name.to_owned(),
+        asks,
+        one_factor,
+        no_factor,
+        config,
+        modules,
+        forward_pass,
+        judges_before_first_factor,
+    })
 }
 
 /// An auth line with pam_totp.so; no arguments or config if they cannot be read.

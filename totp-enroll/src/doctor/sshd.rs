@@ -3,6 +3,7 @@
 use super::command_keys;
 use super::enrolments::{self, EnrolledUsers};
 use super::finding::{Finding, Severity};
+use super::guessing;
 use super::matches::{Configuration, Connection};
 use super::services::Service;
 use super::stack;
@@ -195,6 +196,15 @@ fn global_options(general: &EffectiveOptions, service: &Service, found: &mut Vec
                     .fix("set \"PasswordAuthentication no\"; PAM asks for passwords with the method keyboard-interactive"),
             );
         }
+    }
+    let begins_with_pam = |list: &Vec<String>| {
+        list.first().is_some_and(|method| method == "keyboard-interactive" || method == "password")
+    };
+    if service.judges_before_first_factor
+        && is_on(general, "usepam")
+        && methods(general).iter().any(begins_with_pam)
+    {
+        found.push(guessing::guessed_by_anyone());
     }
     // Since OpenSSH 9.8; older releases always use the service sshd.
     if let Some(other) = first(general, "pamservicename").filter(|name| *name != "sshd") {

@@ -2,8 +2,8 @@
 
 use super::finding::Finding;
 use super::stack::bypasses::WastedBy;
-use super::stack::{self, Handler, ModuleArguments, ModuleKind, Stack};
-use totp_core::module_arguments::FirstPass;
+use super::stack::{self, Facility, Handler, ModuleArguments, ModuleKind, Stack};
+use totp_core::module_arguments::{ArgumentError, FirstPass};
 
 pub(super) fn not_in_stack(name: &str, stack: &Stack) -> Finding {
     let what = match stack.is_other {
@@ -19,15 +19,52 @@ pub(super) fn not_in_stack(name: &str, stack: &Stack) -> Finding {
 
 pub(super) fn misplaced(stack: &Stack, found: &mut Vec<Finding>) {
     for handler in stack.non_auth.iter().filter(|handler| stack::is_pam_totp(handler)) {
+        match confirms_source(handler) {
+            Some(Ok(_)) => continue,
+            Some(Err(error)) => {
+                found.push(
+                    Finding::warning("bad_argument", format!("{}: {error}", handler.location))
+                        .why("the line does nothing: where the code comes before the password, no place becomes known")
+                        .fix("correct that argument"),
+                );
+                continue;
+            }
+            None => {}
+        }
         found.push(
             Finding::serious(
                 "misplaced_line",
                 format!("{}: pam_totp.so is on a line that is not an auth line", handler.location),
             )
-            .why("pam_totp.so asks for codes only on auth lines; on any other line it refuses every login")
+            .why("pam_totp.so asks for codes only on auth lines; on another line it refuses every login, except on an account line with confirm_source")
             .fix("move it to the auth lines, as `auth required pam_totp.so`"),
         );
     }
+}
+
+/// The arguments of an account line that confirms sources; `None`: it is another line.
+fn confirms_source(handler: &Handler) -> Option<Result<ModuleArguments, ArgumentError>> {
+    match handler.facility {
+        Facility::Account => ModuleArguments::of_account_line(&handler.arguments),
+        Facility::Auth | Facility::Session | Facility::Password => None,
+    }
+}
+
+/// In sshd, credentials are set by another process than the one that asked for the code.
+pub(super) fn source_not_confirmed(stack: &Stack) -> Option<Finding> {
+    let confirms = |handler: &Handler| stack::is_pam_totp(handler) && confirms_source(handler).is_some();
+    if stack.non_auth.iter().any(confirms) {
+        return None;
+    }
+    let finding = Finding::info(
+        "source_not_confirmed",
+        "no account line has pam_totp.so confirm_source, although a code is typed together with the password (forward_pass)",
+    );
+    Some(
+        finding
+            .why("no place becomes known by such logins, so wrong codes of strangers and of the owner are counted together")
+            .fix("add `account optional pam_totp.so confirm_source`, with the conf= of the auth line"),
+    )
 }
 
 pub(super) fn must_fail(stack: &Stack, found: &mut Vec<Finding>) {

@@ -124,6 +124,7 @@ mod tests {
             "%helpdesk ALL = /usr/bin/totp-enroll reset *",
             "%helpdesk ALL=(root) NOPASSWD:/usr/bin/totp-enroll reset request [a-z]* --reason x",
             "Cmnd_Alias RESET = /usr/bin/totp-enroll reset list, /usr/bin/totp-enroll status *",
+            "%firstlevel ALL = /usr/bin/totp-enroll unlock *, !/usr/bin/totp-enroll unlock *--budget*",
             "a ALL = /usr/bin/totp-enroll ^reset .*$",
             "a ALL = /usr/bin/totp-enroll ^reset (approve|cancel) [a-z]",
             "a ALL = /usr/bin/totp-enroll reset \\\n  cancel *",
@@ -137,6 +138,7 @@ mod tests {
         for rule in [
             "%helpdesk ALL = /usr/bin/totp-enroll ^reset (approve|complete) [a-z_][a-z0-9_.-]*$, /usr/bin/totp-enroll ^reset request [a-z_][a-z0-9_.-]* --reason[ =][[:alnum:] .,]+$, /usr/bin/totp-enroll reset list",
             "ALL ALL = (root) /usr/bin/totp-enroll ^reset cancel$",
+            "%firstlevel ALL = /usr/bin/totp-enroll ^unlock [a-z_][a-z0-9_.-]*$",
             "%admin ALL = /usr/bin/totp-enroll",
             "bob ALL = ALL, !/usr/bin/totp-enroll reset *",
             "# bob ALL = /usr/bin/totp-enroll reset *",

@@ -110,8 +110,12 @@ fn body(text: &mut String, notice: &Notice, outcome: Outcome, host: &str) {
         }
     }
     for (key, value) in notice.fields() {
-        if !["event", "user", "by", "rhost", "service"].contains(&key) {
-            row(key, value);
+        match key {
+            "event" | "user" | "by" | "rhost" | "service" => {}
+            "wrong" => row("wrong codes", value),
+            "places" => row("unknown places", value),
+            "used_percent" => row("budget used (%)", value),
+            _ => row(key, value),
         }
     }
     let event = readable(notice.field("event").unwrap_or_default());

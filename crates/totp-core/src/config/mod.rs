@@ -2,10 +2,12 @@
 //!
 //! Every key is optional, and an unknown key is an error. [`Config`] and [`Paths`] are in `values`.
 
+mod limit;
 mod notify;
 mod reset;
 #[cfg(test)]
 pub(crate) mod schema_tests;
+mod section;
 #[cfg(test)]
 mod shipped_tests;
 #[cfg(test)]
@@ -18,13 +20,15 @@ pub use values::{Config, Paths};
 use crate::account_recovery::ResetRules;
 use crate::document::{self, DocumentError, Field, ParseError, Ranged, Table, Value, word};
 use crate::factor::{Windows, totp};
-use crate::lockout::{Limit, MOST_ATTEMPTS};
+use crate::lockout::LONGEST_WINDOW;
 use crate::network::Network;
 use crate::policy::Policy;
 use crate::policy::device::{RememberMode, RememberRules};
 use crate::recovery::MOST_CODES;
 use crate::time::{Date, Seconds};
+use limit::RawLimit;
 use reset::RawReset;
+use section::section;
 use std::path::{Path, PathBuf};
 
 /// The default path of the config.
@@ -33,8 +37,6 @@ pub const DEFAULT_FILE: &str = "/etc/pam_totp/config.toml";
 /// Advice that follows an error about the config.
 const WHAT_TO_DO: &str = "correct or remove the line; until then every login is refused";
 
-#[expect(clippy::cast_possible_truncation, reason = "16")]
-const MOST_TRIES: u32 = MOST_ATTEMPTS as u32;
 #[expect(clippy::cast_possible_truncation, reason = "16")]
 const MOST_RECOVERY: u32 = MOST_CODES as u32;
 
@@ -102,12 +104,6 @@ impl Config {
             let set = of(&special.paths).as_ref().or(of(&general.paths).as_ref());
             set.map_or_else(|| PathBuf::from(default), |path| path.0.clone())
         };
-        let limit = |of: fn(&RawLimit) -> Option<u32>, default: u32| {
-            of(&special.limit).or(of(&general.limit)).unwrap_or(default)
-        };
-        let length = |of: fn(&RawLimit) -> Option<Seconds>, default: u64| {
-            of(&special.limit).or(of(&general.limit)).unwrap_or(Seconds(default))
-        };
         let (totp, recovery) = ((&special.totp, &general.totp), (&special.recovery, &general.recovery));
         let drift_steps =
             totp.0.drift_steps.or(totp.1.drift_steps).map_or(1, |Ranged(steps)| u64::from(steps));
@@ -123,15 +119,10 @@ impl Config {
             greatest_drift_steps: drift_steps,
             asks_for_freshness: policy.fresh > Seconds(0),
             answer_within: totp.0.answer_within.or(totp.1.answer_within).unwrap_or(Seconds(300)),
-            limit: Limit {
-                attempts: limit(|limit| limit.attempts.map(|Ranged(n)| n), 5) as usize,
-                per: length(|limit| limit.per, 60),
-                lock_after: limit(|limit| limit.lock_after.map(|Ranged(n)| n), 10),
-                lock_for: length(|limit| limit.lock_for, 60),
-                lock_max: length(|limit| limit.lock_max, 86400),
-                disable_after: limit(|limit| limit.disable_after.map(|Ranged(n)| n), 100),
-            },
-            fail_delay: length(|limit| limit.fail_delay, 0),
+            limit: special.limit.limit(&general.limit),
+            risk: general.limit.risk(),
+            sources: general.limit.sources(),
+            fail_delay: special.limit.fail_delay(&general.limit),
             recovery_codes: recovery.0.codes.or(recovery.1.codes).map_or(10, |Ranged(n)| n as usize),
             warn_below: recovery.0.warn_below.or(recovery.1.warn_below).map_or(3, |Ranged(n)| n as usize),
             policy,
@@ -187,6 +178,7 @@ impl Config {
                 "totp.answer_within is zero, so nobody could answer in time: set a longer time",
             ),
             (limit.per == Seconds(0), "limit.per is zero, so nothing would be counted: make it longer"),
+            (limit.per > LONGEST_WINDOW, "limit.per is longer than 31 days: make it shorter"),
             (
                 limit.lock_for == Seconds(0),
                 "limit.lock_for is zero, so nobody would be locked: set a longer time",
@@ -233,28 +225,14 @@ struct RawConfig {
 impl RawConfig {
     fn read(table: &mut Table<'_>) -> Result<Self, ParseError> {
         Ok(Self {
-            general: Sections::read(table)?,
+            general: Sections::read(table, RawLimit::read)?,
             notify: table.section("notify", Notify::read)?.unwrap_or(Notify::DEFAULT),
             reset: table.section("reset", RawReset::read)?,
-            services: table.named_sections("service", Sections::read)?,
+            services: table.named_sections("service", |service, table| {
+                Sections::read(table, |table| RawLimit::of_service(service, table))
+            })?,
         })
     }
-}
-
-/// A section whose keys are all optional: the name of each field, the type of its value, and its key.
-macro_rules! section {
-    ($name:ident { $($field:ident: $value:ty = $key:literal,)+ }) => {
-        #[derive(Default)]
-        struct $name {
-            $($field: Option<$value>,)+
-        }
-
-        impl $name {
-            fn read(table: &mut Table<'_>) -> Result<Self, ParseError> {
-                Ok(Self { $($field: table.optional($key)?,)+ })
-            }
-        }
-    };
 }
 
 #[derive(Default)]
@@ -271,12 +249,16 @@ struct Sections {
 }
 
 impl Sections {
-    fn read(table: &mut Table<'_>) -> Result<Self, ParseError> {
+    /// `limit` reads the section that has keys which no service has of its own.
+    fn read<'t>(
+        table: &mut Table<'t>,
+        limit: impl FnOnce(&mut Table<'t>) -> Result<RawLimit, ParseError>,
+    ) -> Result<Self, ParseError> {
         Ok(Self {
             quiet: table.optional("quiet")?,
             paths: table.section("paths", RawPaths::read)?.unwrap_or_default(),
             totp: table.section("totp", RawTotp::read)?.unwrap_or_default(),
-            limit: table.section("limit", RawLimit::read)?.unwrap_or_default(),
+            limit: table.section("limit", limit)?.unwrap_or_default(),
             recovery: table.section("recovery", RawRecovery::read)?.unwrap_or_default(),
             fresh: table.section("fresh", RawFresh::read)?.unwrap_or_default(),
             remember: table.section("remember", RawRemember::read)?.unwrap_or_default(),
@@ -299,18 +281,6 @@ section! {
     RawTotp {
         drift_steps: Ranged<0, 10> = "drift_steps",
         answer_within: Seconds = "answer_within",
-    }
-}
-
-section! {
-    RawLimit {
-        attempts: Ranged<1, MOST_TRIES> = "attempts",
-        per: Seconds = "per",
-        lock_after: Ranged<1, 1000> = "lock_after",
-        lock_for: Seconds = "lock_for",
-        lock_max: Seconds = "lock_max",
-        disable_after: Ranged<1, 1000> = "disable_after",
-        fail_delay: Seconds = "fail_delay",
     }
 }
 

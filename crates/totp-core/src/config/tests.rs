@@ -1,6 +1,7 @@
 //! What a config means, and what is refused in one.
 
 use super::*;
+use crate::lockout::{RiskRules, SourceRules};
 use crate::network::Network;
 use crate::policy::device::{RememberMode, RememberRules};
 use crate::time::Date;
@@ -18,6 +19,7 @@ fn every_key_has_a_default() {
     assert_eq!((config.limit.lock_after, config.limit.disable_after), (10, 100));
     assert_eq!((config.limit.lock_for, config.limit.lock_max), (Seconds(60), Seconds(86400)));
     assert_eq!(config.fail_delay, Seconds(0));
+    assert_eq!((config.risk, config.sources), (RiskRules::DEFAULT, SourceRules::default()));
     assert_eq!((config.recovery_codes, config.warn_below), (10, 3));
     assert!(!config.quiet);
     let remember = RememberRules { length: Seconds(30 * 86400), ipv6_prefix: 64, ..RememberRules::OFF };
@@ -127,6 +129,33 @@ fn a_mistake_is_named_with_its_line() {
         ("[limit]\nattempts = 17\n", "line 2: `attempts`: 17 is out of range"),
         ("[limit]\nattempts = 0\n", "line 2: `attempts`: 0 is out of range"),
         ("[limit]\nper = \"1\"\n", "line 2: `per`: not a duration"),
+        (
+            "[limit]\nyearly_risk = 0.0100001\n",
+            "line 2: `yearly_risk`: 0.0100001 is out of range: 0.000001 to 0.01",
+        ),
+        ("[limit]\nyearly_risk = 0.000000999\n", "line 2: `yearly_risk`: 0.000000999 is out of range"),
+        (
+            "[limit]\nyearly_risk = 0.0010000001\n",
+            "0.0010000001 is out of range: 0.000001 to 0.01, with at most",
+        ),
+        ("[limit]\nyearly_risk = 0\n", "line 2: `yearly_risk`: 0 is out of range"),
+        ("[limit]\nyearly_risk = 1\n", "line 2: `yearly_risk`: 1 is out of range"),
+        ("[limit]\nyearly_risk = -0.001\n", "line 2: `yearly_risk`: -0.001 is out of range"),
+        ("[limit]\nyearly_risk = inf\n", "line 2: `yearly_risk`: inf is out of range"),
+        ("[limit]\nyearly_risk = nan\n", "line 2: `yearly_risk`: nan is out of range"),
+        ("[limit]\nyearly_risk = \"0.1 %\"\n", "line 2: `yearly_risk`: invalid type, expected a number"),
+        ("[limit]\nknown_for = \"0s\"\n", "line 2: `known_for`: 0s is out of range: more than zero"),
+        ("[limit]\nknown_for = \"3651d\"\n", "line 2: `known_for`: 3651d is out of range"),
+        (
+            "[limit]\nknown_tries_per_year = 0\n",
+            "line 2: `known_tries_per_year`: 0 is out of range: 1 to 10000",
+        ),
+        ("[limit]\nknown_tries_per_year = 10001\n", "line 2: `known_tries_per_year`: 10001 is out of range"),
+        ("[limit]\nknown_ipv6_prefix = 0\n", "line 2: `known_ipv6_prefix`: 0 is out of range: 1 to 128"),
+        ("[limit]\nknown_ipv6_prefix = 129\n", "line 2: `known_ipv6_prefix`: 129 is out of range"),
+        ("[limit]\nlocal_services = [\"login\", \"\"]\n", "line 2: `local_services`: contains an empty name"),
+        ("[limit]\nlocal_services = \"login\"\n", "line 2: `local_services`: invalid type, expected a list"),
+        ("[limit]\nshared_addresses = [\"10.0.0.1\"]\n", "line 2: `shared_addresses`: is not a network"),
         ("[limit]\nper = 60\n", "line 2: `per`: invalid type"),
         ("[paths]\nstate = \"var/lib\"\n", "line 2: `state`: a path must start with /"),
         ("[reset]\napprovals = 4\n", "line 2: `approvals`: 4 is out of range: 0 to 3"),
@@ -185,11 +214,57 @@ fn a_bound_itself_is_within_bounds() {
         "[totp]\ndrift_steps = 10\n",
         "[limit]\nattempts = 16\n",
         "[limit]\nattempts = 1\n",
+        "[limit]\nyearly_risk = 0.000001\n",
+        "[limit]\nyearly_risk = 1e-2\n",
+        "[limit]\nknown_for = \"1s\"\n",
+        "[limit]\nknown_for = \"3650d\"\n",
+        "[limit]\nknown_tries_per_year = 1\n",
+        "[limit]\nknown_tries_per_year = 10000\n",
+        "[limit]\nknown_ipv6_prefix = 1\n",
+        "[limit]\nknown_ipv6_prefix = 128\n",
+        "[limit]\nlocal_services = []\n",
         "[recovery]\ncodes = 16\n",
         "[recovery]\ncodes = 1\n",
     ] {
         assert!(parse(text, None).is_ok(), "{text}");
     }
+}
+
+#[test]
+fn sources_and_their_risk_are_the_same_whatever_the_service() {
+    let text = "[limit]\nyearly_risk = 0.0005\nknown_for = \"30d\"\nknown_tries_per_year = 100\n\
+        known_ipv6_prefix = 56\nlocal_services = [\"login\", \"kiosk\"]\nshared_addresses = [\"192.0.2.7/32\"]\n\
+        [service.sudo.limit]\nattempts = 3\n";
+    let risk = RiskRules { yearly_risk: 500_000, known_for: Seconds(30 * 86400), known_tries_per_year: 100 };
+    let sources = SourceRules {
+        ipv6_prefix: 56,
+        local_services: ["login", "kiosk"].map(str::to_owned).to_vec(),
+        shared_addresses: vec![Network::parse("192.0.2.7/32").unwrap()],
+    };
+    for service in [None, Some("sudo"), Some("sshd")] {
+        let config = parse(text, service).unwrap();
+        assert_eq!((config.risk, &config.sources), (risk, &sources), "{service:?}");
+    }
+}
+
+#[test]
+fn no_service_has_sources_or_a_risk_of_its_own() {
+    for (key, value) in [
+        ("yearly_risk", "0.001"),
+        ("known_for", "\"90d\""),
+        ("known_tries_per_year", "400"),
+        ("known_ipv6_prefix", "64"),
+        ("local_services", "[]"),
+        ("shared_addresses", "[]"),
+    ] {
+        let error = parse(&format!("[service.sudo.limit]\n{key} = {value}\n"), Some("sshd")).unwrap_err();
+        let problem = format!(
+            "/c.toml line 2: `{key}` is the same for every service and cannot be set in [service.sudo.limit]: set it in [limit]; "
+        );
+        assert!(error.starts_with(&problem), "{error}");
+    }
+    let error = parse("[service.\"a\\nb\".limit]\nknown_for = \"1d\"\n", None).unwrap_err();
+    assert!(!error.contains('\n') && error.contains("[service.a\\nb.limit]"), "{error}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::notify::Notify;
 use crate::account_recovery::ResetRules;
-use crate::lockout::Limit;
+use crate::lockout::{Limit, RiskRules, SourceRules};
 use crate::policy::Policy;
 use crate::time::Seconds;
 use std::path::PathBuf;
@@ -22,6 +22,10 @@ pub struct Config {
     pub answer_within: Seconds,
     /// The limit on attempts.
     pub limit: Limit,
+    /// How much guessing is allowed within a year; the same for every service.
+    pub risk: RiskRules,
+    /// What makes a source; the same for every service.
+    pub sources: SourceRules,
     /// About how long the application delays a refusal; at most ten seconds.
     pub fail_delay: Seconds,
     /// Recovery codes in a new set, 1 to [`crate::recovery::MOST_CODES`].

@@ -6,8 +6,8 @@ pub(crate) use changing::NewAuthenticator;
 pub use changing::{AddError, ResealError};
 
 use crate::document::{self, Base64, DocumentError, Field, ParseError, Table, Value, word};
-use crate::factor::Factor;
 use crate::factor::totp::{LONGEST_SECRET, SHORTEST_SECRET};
+use crate::factor::{Factor, Windows};
 use crate::keyring::{Binding, Keyring, NONCE_LENGTH, OpenError, Sealed};
 use crate::random::Id;
 use crate::random::Secret;
@@ -83,7 +83,8 @@ pub struct Owner {
 impl Owner {
     /// Whether `account` is the one that was enrolled. An account that was deleted and created again under the same name has
     /// another uid, and does not inherit the enrolment.
-    pub(crate) fn is(&self, account: &Account) -> bool {
+    #[must_use]
+    pub fn is(&self, account: &Account) -> bool {
         self.uid.is_none_or(|uid| account.uid == Some(uid))
     }
 }
@@ -193,6 +194,12 @@ impl Credential {
     #[must_use]
     pub fn has_keys_in(&self, keyring: &Keyring) -> bool {
         self.keys().all(|key| keyring.has(key))
+    }
+
+    /// The probability that a guess is a code of one of the authenticators, in units of 10⁻⁹.
+    #[must_use]
+    pub fn guess_units(&self, windows: &Windows) -> u64 {
+        self.authenticators().iter().map(|one| one.factor().guess_units(windows)).sum()
     }
 
     pub(crate) fn open(&self, authenticator: &Authenticator, keyring: &Keyring) -> Result<Secret, OpenError> {

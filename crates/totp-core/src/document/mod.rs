@@ -147,11 +147,11 @@ impl<'t> Table<'t> {
         tables.iter().map(|table| Table::of(table, name)?.whole(&mut read)).collect()
     }
 
-    /// Reads tables whose names the writer of the document chose.
+    /// Reads tables whose names the writer of the document chose; `read` is told the name.
     pub(crate) fn named_sections<T>(
         &mut self,
         name: &'static str,
-        mut read: impl FnMut(&mut Table<'t>) -> Result<T, ParseError>,
+        mut read: impl FnMut(&str, &mut Table<'t>) -> Result<T, ParseError>,
     ) -> Result<Vec<(String, T)>, ParseError> {
         let Some(value) = self.value(name) else { return Ok(Vec::new()) };
         let Value::Table(tables) = value.get_ref() else {
@@ -161,7 +161,9 @@ impl<'t> Table<'t> {
         // In the order of the document, so that of several mistakes the first is named.
         tables.sort_by_key(|(chosen, _)| chosen.span().start);
         let named = tables.into_iter().map(|(chosen, table)| {
-            Ok((chosen.get_ref().to_string(), Table::of(table, name)?.whole(&mut read)?))
+            let chosen = chosen.get_ref().to_string();
+            let table = Table::of(table, name)?.whole(|table| read(&chosen, table))?;
+            Ok((chosen, table))
         });
         named.collect()
     }
@@ -186,9 +188,13 @@ impl<'t> Table<'t> {
 
     /// Refuses a field that was renamed, and names the new one.
     pub(crate) fn renamed(&self, old: &str, new: &str) -> Result<(), ParseError> {
-        let Some(value) = self.fields.get(old) else { return Ok(()) };
-        let problem = format!("unknown field `{old}`: it is called `{new}` now");
-        Err(ParseError::at(value.span().start, problem))
+        self.refused(old, |old| format!("unknown field `{old}`: it is called `{new}` now"))
+    }
+
+    /// Refuses a field, and says why.
+    pub(crate) fn refused(&self, name: &str, problem: impl FnOnce(&str) -> String) -> Result<(), ParseError> {
+        let Some(value) = self.fields.get(name) else { return Ok(()) };
+        Err(ParseError::at(value.span().start, problem(name)))
     }
 
     /// An error about the whole table.

@@ -40,7 +40,7 @@ fn of_several_mistakes_the_first_of_the_document_is_named() {
 fn tables_with_names_are_read_in_the_order_of_the_document() {
     let text = b"[t.b]\ncount = 1\n[t.c]\ncount = 3\n[t.a]\ncount = 2\n";
     let named = read(Path::new("/x"), text, "fix it", |table| {
-        table.named_sections("t", |table| table.required::<u8>("count"))
+        table.named_sections("t", |_, table| table.required::<u8>("count"))
     });
     let named = named.unwrap();
     assert_eq!(named, [("b".to_owned(), 1), ("c".to_owned(), 3), ("a".to_owned(), 2)]);

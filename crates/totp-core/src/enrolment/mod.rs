@@ -5,14 +5,17 @@
 pub mod attempts;
 pub mod draft;
 mod expected;
+mod unlocking;
 
 pub use expected::{EnrolmentError, ExpectedEnrolment};
+pub use unlocking::{ToLift, refill_budget, unlock};
 
 use crate::credential::{Authenticator, Credential, Label, NewAuthenticator, Owner};
 use crate::enrolment::draft::{Confirmed, Draft};
 use crate::factor::{FactorKind, Windows};
 use crate::keyring::Keyring;
 use crate::ledger::{LastLogin, Ledger, LoginMethod, Progress, RecoveryMarks};
+use crate::lockout::Guesses;
 use crate::random::Id;
 use crate::random::{Entropy, Secret};
 use crate::recovery::ScratchCode;
@@ -112,7 +115,9 @@ impl Prepared {
         permitted: ExpectedEnrolment,
     ) -> Result<Vec<Secret>, EnrolmentError> {
         check(permitted, &entry)?;
-        entry.commit(&self.credential, &self.ledger)?;
+        // The secret is another, but what was guessed within a year counts for the account.
+        let guesses = entry.ledger().map_or_else(Guesses::default, |old| old.guesses.carried_over());
+        entry.commit(&self.credential, &Ledger { guesses, ..self.ledger })?;
         Ok(self.codes)
     }
 
@@ -271,21 +276,6 @@ pub fn withdraw<E: Entry>(entry: E, permitted: ExpectedEnrolment) -> Result<(), 
     // Before the enrolment: with no enrolment, a remaining token would be enough to enrol.
     entry.forget_reset()?;
     Ok(entry.withdraw()?)
-}
-
-/// Forgives all failures and lifts a lock. If the machine's clock ran ahead and was set back, codes that were used up
-/// in that time are allowed again, except those that a login of now may have used.
-///
-/// # Errors
-/// [`EnrolmentError`]; the ledger is then as it was.
-pub fn unlock<E: Entry>(entry: E, windows: &Windows, now: Now) -> Result<(), EnrolmentError> {
-    let (credential, mut ledger) = sound(&entry)?;
-    ledger.failures.forgive();
-    for (progress, authenticator) in ledger.progress.iter_mut().zip(credential.authenticators()) {
-        let usable = authenticator.factor().usable_by(windows, now);
-        progress.used_up_to = progress.used_up_to.min(usable);
-    }
-    Ok(entry.record(&ledger)?)
 }
 
 /// Whether the ledger of an enrolment is missing, broken, or lacks an entry for one of its authenticators.

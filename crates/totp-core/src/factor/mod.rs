@@ -116,6 +116,12 @@ impl Factor {
         }
     }
 
+    /// The probability that a guess is right, in units of 10⁻⁹.
+    #[must_use]
+    pub fn guess_units(self, windows: &Windows) -> u64 {
+        guess_units(self.digits(), self.right_at_once(windows))
+    }
+
     /// The latest that a login at this moment, at any service, can have used up.
     pub(crate) fn usable_by(self, windows: &Windows, now: Now) -> u64 {
         match self {
@@ -203,6 +209,12 @@ impl Codes {
             Self::Totp(generator) => generator.first(code, now),
         }
     }
+}
+
+/// The probability that a guess of so many digits is one of `right` codes, in units of 10⁻⁹.
+pub(crate) fn guess_units(digits: u8, right: u64) -> u64 {
+    let one = 10u64.checked_pow(9u32.saturating_sub(digits.into())).unwrap_or(1);
+    one.saturating_mul(right)
 }
 
 fn read_totp(table: &mut Table<'_>) -> Result<Totp, ParseError> {

@@ -2,16 +2,20 @@
 
 #[cfg(test)]
 pub(crate) mod arbitrary;
+#[cfg(test)]
+mod capacity_tests;
+mod fields;
 mod records;
 pub mod slot;
 mod slot_v1;
 pub mod slots;
+mod source_records;
 
 use crate::account_recovery::ResetNotice;
 use crate::credential::Credential;
 use crate::factor::Durability;
 use crate::factor::{Factor, FactorKind};
-use crate::lockout::Failures;
+use crate::lockout::Guesses;
 use crate::lost_lines::LostLines;
 use crate::policy::device::Device;
 use crate::random::Id;
@@ -24,7 +28,8 @@ pub struct Ledger {
     pub(crate) credential: Id,
     /// The progress of each authenticator, in the order of the credential.
     pub(crate) progress: Vec<Progress>,
-    pub(crate) failures: Failures,
+    /// The wrong codes and the budgets of all sources.
+    pub(crate) guesses: Guesses,
     pub(crate) recovery: RecoveryMarks,
     pub(crate) last_login: Option<LastLogin>,
     /// At most [`crate::policy::device::MOST_DEVICES`].
@@ -111,7 +116,7 @@ impl Ledger {
         Self {
             credential,
             progress,
-            failures: Failures::default(),
+            guesses: Guesses::default(),
             recovery,
             last_login: None,
             devices: Vec::new(),
@@ -130,10 +135,10 @@ impl Ledger {
         if self.recovery.set == set { self.recovery } else { RecoveryMarks { set, used: [0; MOST_CODES] } }
     }
 
-    /// The wrong codes.
+    /// The wrong codes and the budgets of all sources.
     #[must_use]
-    pub fn failures(&self) -> &Failures {
-        &self.failures
+    pub fn guesses(&self) -> &Guesses {
+        &self.guesses
     }
 
     /// When a code of the authenticator at this position was first accepted, seconds since 1970; `None`: never.
@@ -171,7 +176,7 @@ impl Ledger {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Happened {
     /// Timestamps from the future were moved to now, and nothing else.
-    Settled,
+    PulledBack,
     /// An attempt was charged as a wrong code.
     Charged,
     /// A wrong code started a lock.
@@ -188,6 +193,8 @@ pub(crate) enum Happened {
     DeviceRemembered,
     /// Lines that the log did not take were counted.
     LinesCounted,
+    /// The source of an accepted code became known.
+    SourceKnown,
 }
 
 impl Happened {
@@ -196,9 +203,12 @@ impl Happened {
         match self {
             // If a crash of the machine loses one of these, a guesser gains a few attempts, or a use is forgotten that
             // opens nothing by itself.
-            Self::Settled | Self::Charged | Self::Refunded | Self::DeviceUsed | Self::LinesCounted => {
-                Durability::Process
-            }
+            Self::PulledBack
+            | Self::Charged
+            | Self::Refunded
+            | Self::DeviceUsed
+            | Self::LinesCounted
+            | Self::SourceKnown => Durability::Process,
             Self::CodeUsed(factor) => factor.durability_of_use(),
             Self::Locked | Self::RecoveryCodeUsed | Self::DeviceRemembered => Durability::Machine,
         }

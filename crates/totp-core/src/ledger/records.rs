@@ -5,10 +5,13 @@
 //! also those that later versions of this program write. A record of an unknown type is never skipped: it may say that a
 //! code was used.
 
+use super::fields::Fields;
+use super::source_records;
 use crate::account_recovery::ResetNotice;
 use crate::credential::MOST_AUTHENTICATORS;
 use crate::factor::FactorKind;
 use crate::ledger::{LastLogin, Ledger, LoginMethod, Progress, RecoveryMarks};
+use crate::lockout::guesses::MOST_ROWS;
 use crate::lockout::{Failures, MOST_ATTEMPTS};
 use crate::lost_lines::LostLines;
 use crate::policy::device::{Device, MOST_DEVICES, Mark};
@@ -22,6 +25,8 @@ const LAST_LOGIN: u8 = 4;
 const DEVICE: u8 = 5;
 const RESET_NOTICE: u8 = 6;
 const LOST_LINES: u8 = 7;
+const SOURCE: u8 = 8;
+const BUDGET: u8 = 10;
 
 /// The number of a login by a recovery code, distinct from those of the kinds of factor ([`FactorKind::number`]).
 const RECOVERY_CODE: u8 = 2;
@@ -61,8 +66,9 @@ pub(super) fn encode(ledger: &Ledger) -> Vec<u8> {
     for Progress { used_up_to, confirmed_at } in &ledger.progress {
         records.add(FACTOR, [used_up_to.to_be_bytes(), confirmed_at.to_be_bytes()].as_flattened());
     }
-    if ledger.failures != Failures::default() {
-        let Failures { recent, consecutive, locked_at, locked_until } = &ledger.failures;
+    let guesses = &ledger.guesses;
+    if guesses.foreign != Failures::default() {
+        let Failures { recent, consecutive, locked_at, locked_until } = &guesses.foreign;
         let mut content = consecutive.to_be_bytes().to_vec();
         for time in [locked_at, locked_until].into_iter().chain(recent.iter().take(MOST_ATTEMPTS)) {
             content.extend(time.to_be_bytes());
@@ -101,6 +107,12 @@ pub(super) fn encode(ledger: &Ledger) -> Vec<u8> {
         let LostLines { count, counted_at } = ledger.lost_lines;
         records.add(LOST_LINES, &[&count.to_be_bytes()[..], &counted_at.to_be_bytes()].concat());
     }
+    for row in guesses.rows.iter().filter(|row| !row.is_blank()).take(MOST_ROWS) {
+        records.add(SOURCE, &source_records::encode_row(row));
+    }
+    if let Some(content) = source_records::encode_budget(guesses) {
+        records.add(BUDGET, &content);
+    }
     records.0
 }
 
@@ -116,7 +128,7 @@ pub(super) fn decode(credential: Id, records: &[u8]) -> Result<Ledger, RecordErr
         let (kind, content) = rest.record().ok_or(RecordError::Malformed)?;
         // Some may be there several times; the others are refused a second time below.
         let again = kind == before;
-        if kind < before || (again && !matches!(kind, FACTOR | DEVICE)) {
+        if kind < before || (again && !matches!(kind, FACTOR | DEVICE | SOURCE)) {
             return Err(RecordError::Malformed);
         }
         before = kind;
@@ -129,15 +141,19 @@ pub(super) fn decode(credential: Id, records: &[u8]) -> Result<Ledger, RecordErr
 fn read(kind: u8, mut fields: Fields<'_>, ledger: &mut Ledger) -> Result<(), RecordError> {
     let read = match kind {
         FACTOR => progress(&mut fields).map(|progress| ledger.progress.push(progress)),
-        FAILURES => failures(&mut fields).map(|failures| ledger.failures = failures),
+        FAILURES => failures(&mut fields).map(|failures| ledger.guesses.foreign = failures),
         RECOVERY => recovery(&mut fields).map(|recovery| ledger.recovery = recovery),
         LAST_LOGIN => last_login(&mut fields).map(|last| ledger.last_login = Some(last)),
         DEVICE => device(&mut fields).map(|device| ledger.devices.push(device)),
         RESET_NOTICE => reset_notice(&mut fields).map(|notice| ledger.notice = Some(notice)),
         LOST_LINES => lost_lines(&mut fields).map(|lost| ledger.lost_lines = lost),
+        SOURCE => source_records::row(&mut fields).map(|row| ledger.guesses.rows.push(row)),
+        BUDGET => source_records::budget(&mut fields, &mut ledger.guesses),
         unknown => return Err(RecordError::Unknown(unknown)),
     };
-    let fits = ledger.progress.len() <= MOST_AUTHENTICATORS && ledger.devices.len() <= MOST_DEVICES;
+    let fits = ledger.progress.len() <= MOST_AUTHENTICATORS
+        && ledger.devices.len() <= MOST_DEVICES
+        && ledger.guesses.rows.len() <= MOST_ROWS;
     read.filter(|()| fields.0.is_empty() && fits).ok_or(RecordError::Malformed)
 }
 
@@ -208,45 +224,11 @@ impl Records {
     }
 }
 
-/// Fields of fixed length in big-endian order, read from the front.
-pub(super) struct Fields<'a>(pub(super) &'a [u8]);
-
-impl<'a> Fields<'a> {
-    pub(super) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (field, rest) = self.0.split_first_chunk()?;
-        self.0 = rest;
-        Some(*field)
-    }
-
-    pub(super) fn bytes(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (field, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(field)
-    }
-
-    pub(super) fn u16(&mut self) -> Option<u16> {
-        self.array().map(u16::from_be_bytes)
-    }
-
-    pub(super) fn u32(&mut self) -> Option<u32> {
-        self.array().map(u32::from_be_bytes)
-    }
-
-    pub(super) fn u64(&mut self) -> Option<u64> {
-        self.array().map(u64::from_be_bytes)
-    }
-
-    fn record(&mut self) -> Option<(u8, &'a [u8])> {
-        let [kind] = self.array()?;
-        let length = self.u16()?;
-        Some((kind, self.bytes(usize::from(length))?))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::ledger::arbitrary;
+    use crate::lockout::Guesses;
     use proptest::prelude::*;
 
     const ALICE: Id = Id::new([1; 16]);
@@ -265,7 +247,10 @@ mod tests {
         // A phone and a spare, five wrong codes, three used recovery codes, two devices.
         let device = Device { mark: Mark([7; 32]), since: 1, until: 2, last_used: 3, uses: 4 };
         let ledger = Ledger {
-            failures: Failures { recent: vec![9; 5], consecutive: 5, locked_at: 0, locked_until: 0 },
+            guesses: Guesses {
+                foreign: Failures { recent: vec![9; 5], consecutive: 5, locked_at: 0, locked_until: 0 },
+                ..Guesses::default()
+            },
             recovery: RecoveryMarks { set: ALICE, used: std::array::from_fn(|at| u64::from(at < 3)) },
             last_login: Some(LastLogin { at: 9, method: LoginMethod::RecoveryCode }),
             devices: vec![device; 2],
@@ -281,8 +266,8 @@ mod tests {
     #[test]
     fn a_record_of_an_unknown_type_is_refused_by_its_number() {
         let mut bytes = encode(&Ledger::of(ALICE, vec![Progress::default()]));
-        bytes.extend([8, 0, 1, 9]);
-        assert_eq!(decode(ALICE, &bytes), Err(RecordError::Unknown(8)));
+        bytes.extend([9, 0, 1, 9]);
+        assert_eq!(decode(ALICE, &bytes), Err(RecordError::Unknown(9)));
     }
 
     #[test]

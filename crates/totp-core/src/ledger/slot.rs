@@ -6,7 +6,8 @@
 
 use crate::keyring::LedgerKey;
 use crate::ledger::Ledger;
-use crate::ledger::records::{self, Fields, RecordError};
+use crate::ledger::fields::Fields;
+use crate::ledger::records::{self, RecordError};
 use crate::random::Id;
 use crate::user::User;
 use crc::{CRC_32_ISCSI, Crc, Table};

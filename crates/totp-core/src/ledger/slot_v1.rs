@@ -7,10 +7,10 @@
 use crate::account_recovery::ResetNotice;
 use crate::credential::MOST_AUTHENTICATORS;
 use crate::factor::FactorKind;
-use crate::ledger::records::Fields;
+use crate::ledger::fields::Fields;
 use crate::ledger::slot::MAGIC;
 use crate::ledger::{LastLogin, Ledger, LoginMethod, Progress, RecoveryMarks};
-use crate::lockout::{Failures, MOST_ATTEMPTS};
+use crate::lockout::{Failures, Guesses, MOST_ATTEMPTS};
 use crate::lost_lines::LostLines;
 use crate::policy::device::{Device, MOST_DEVICES, Mark};
 use crate::random::Id;
@@ -106,8 +106,8 @@ fn decode(slot: &[u8]) -> Option<(u64, Ledger)> {
         let (since, until, last_used, uses) = (fields.u64()?, fields.u64()?, fields.u64()?, fields.u32()?);
         devices.push(Device { mark, since, until, last_used, uses });
     }
-    let lost_lines = LostLines::default();
-    let ledger = Ledger { credential, progress, failures, recovery, last_login, devices, notice, lost_lines };
+    let (guesses, lost_lines) = (Guesses { foreign: failures, ..Guesses::default() }, LostLines::default());
+    let ledger = Ledger { credential, progress, guesses, recovery, last_login, devices, notice, lost_lines };
     Some((sequence, ledger))
 }
 
@@ -134,13 +134,13 @@ pub(super) mod tests {
             slot.extend(progress.used_up_to.to_be_bytes());
             slot.extend(progress.confirmed_at.to_be_bytes());
         }
-        slot.extend(count(ledger.failures.recent.len()));
+        slot.extend(count(ledger.guesses.foreign.recent.len()));
         for place in 0..MOST_ATTEMPTS {
-            slot.extend(ledger.failures.recent.get(place).copied().unwrap_or(0).to_be_bytes());
+            slot.extend(ledger.guesses.foreign.recent.get(place).copied().unwrap_or(0).to_be_bytes());
         }
-        slot.extend(ledger.failures.consecutive.to_be_bytes());
-        slot.extend(ledger.failures.locked_at.to_be_bytes());
-        slot.extend(ledger.failures.locked_until.to_be_bytes());
+        slot.extend(ledger.guesses.foreign.consecutive.to_be_bytes());
+        slot.extend(ledger.guesses.foreign.locked_at.to_be_bytes());
+        slot.extend(ledger.guesses.foreign.locked_until.to_be_bytes());
         slot.extend(ledger.recovery.set.bytes());
         for used in ledger.recovery.used {
             slot.extend(used.to_be_bytes());
@@ -176,8 +176,9 @@ pub(super) mod tests {
         fn every_field_is_read(ledger in arbitrary::ledger(), sequence: u64) {
             // Zero was "never" in these fields.
             let notice = ledger.notice.filter(|notice| notice.at != 0);
-            // It had no count of lost lines.
-            let ledger = Ledger { notice, lost_lines: LostLines::default(), ..ledger };
+            // It had no count of lost lines, and no sources.
+            let guesses = Guesses { foreign: ledger.guesses.foreign, ..Guesses::default() };
+            let ledger = Ledger { notice, guesses, lost_lines: LostLines::default(), ..ledger };
             prop_assert_eq!(decode(&encode(&ledger, sequence)), Some((sequence, ledger)));
         }
 

@@ -4,31 +4,18 @@
 //! A code that can be guessed is judged in two halves, so that an engine can record the charge in between: [`begin`]
 //! makes the charge, [`Attempt::look`] looks at the code.
 
+use super::before::{Before, Question};
 use super::sealed_verdict::{ClockSearch, Decided, SealedVerdict};
-use super::verdict::{JudgeError, Method, Reason, Refusal, SinceLast};
+use super::verdict::{ForeignTries, JudgeError, Method, Reason, Refusal, SinceLast};
 use crate::code::{Answer, CodeMatch};
 use crate::credential::{Authenticator, Credential, RecoverySet};
-use crate::factor::{Codes, Factor, Windows};
-use crate::keyring::Keyring;
+use crate::factor::{Codes, Factor, guess_units};
 use crate::ledger::{Happened, LastLogin, Ledger, LoginMethod, Progress, Record, RecoveryMarks};
-use crate::lockout::{Limit, LockState};
+use crate::lockout::LockState;
+use crate::lockout::guesses::{Charged, SinceAccepted};
 use crate::random::Secret;
 use crate::recovery::{self, SCRATCH_DIGITS};
 use crate::store::{Charging, Durability};
-use crate::time::{Now, Seconds};
-use crate::user::Account;
-
-/// Everything that is judged, besides the ledger.
-#[derive(Clone, Copy)]
-pub(super) struct Question<'a> {
-    pub(super) credential: &'a Credential,
-    pub(super) account: &'a Account,
-    pub(super) answer: &'a Answer,
-    pub(super) now: Now,
-    pub(super) windows: &'a Windows,
-    pub(super) limit: &'a Limit,
-    pub(super) keyring: &'a Keyring,
-}
 
 /// The first half of a judgement.
 pub(super) enum Begun {
@@ -46,15 +33,20 @@ pub(super) fn begin(question: &Question<'_>, ledger: &Ledger) -> Result<Begun, J
     if !question.credential.owner().is(question.account) {
         return Err(JudgeError::OtherAccount);
     }
-    let before = Before::of(ledger, question.now);
-    let state = question.limit.state(&before.ledger.failures, question.now.realtime);
+    let (before, first_secret) = Before::of(ledger, question);
+    let state = before.ledger.guesses.state(&before.identity, question.limit, question.now.realtime);
     match question.answer {
-        Answer::Code(_) | Answer::Trailing(_) => guess(question, before, state),
+        Answer::Code(_) | Answer::Trailing(_) => guess(question, before, first_secret, state),
         Answer::Recovery(_) => Ok(Begun::Recovery(Box::new(RecoveryAttempt { before, state }))),
     }
 }
 
-fn guess(question: &Question<'_>, before: Before, state: LockState) -> Result<Begun, JudgeError> {
+fn guess(
+    question: &Question<'_>,
+    before: Before,
+    mut first_secret: Option<Secret>,
+    state: LockState,
+) -> Result<Begun, JudgeError> {
     if state != LockState::Open {
         return Ok(Begun::Judged(Box::new(before.refused(Reason::from(state)))));
     }
@@ -63,20 +55,44 @@ fn guess(question: &Question<'_>, before: Before, state: LockState) -> Result<Be
         return Err(JudgeError::LedgerDoesNotFit);
     }
     let mut tried = Vec::with_capacity(credential.authenticators().len());
+    let mut units: u64 = 0;
     for authenticator in credential.authenticators() {
-        let codes = authenticator.factor().codes(&credential.open(authenticator, question.keyring)?);
+        let secret = match first_secret.take() {
+            Some(secret) => secret,
+            None => credential.open(authenticator, question.keyring)?,
+        };
+        let codes = authenticator.factor().codes(&secret);
         let code = typed.of_digits(codes.digits());
+        if code.is_some() {
+            units = units.saturating_add(authenticator.factor().guess_units(question.windows));
+        }
         tried.push((codes, code));
     }
-    let has_scratch = credential.recovery_kind() == Some(recovery::RecoveryKind::Scratch);
-    let scratch = typed.of_digits(SCRATCH_DIGITS).filter(|_| has_scratch);
+    let scratch_units = scratch_units(credential, &before.ledger);
+    let scratch = typed.of_digits(SCRATCH_DIGITS).filter(|_| scratch_units.is_some());
     if tried.iter().all(|(_, code)| code.is_none()) && scratch.is_none() {
         return Ok(Begun::Judged(Box::new(before.refused(Reason::Malformed))));
     }
-    let mut charged = before.ledger.clone();
-    let lock = question.limit.charge(&mut charged.failures, question.now.realtime);
-    let charge = Record::of(charged, Happened::Charged);
-    Ok(Begun::Attempt(Box::new(Attempt { before, charge, lock, tried, scratch })))
+    if scratch.is_some() {
+        units = units.saturating_add(scratch_units.unwrap_or(0));
+    }
+    let mut next = before.ledger.clone();
+    let mut charged = match next.guesses.begin(&question.this_try(&before.identity), units, question.limit) {
+        Ok(charged) => charged,
+        Err(state) => return Ok(Begun::Judged(Box::new(before.refused(Reason::from(state))))),
+    };
+    if let Some(warning) = &mut charged.warning {
+        warning.since = before.ledger.last_login().map(|last| last.at);
+    }
+    let charge = Record::of(next, Happened::Charged);
+    Ok(Begun::Attempt(Box::new(Attempt { before, charge, charged, tried, scratch })))
+}
+
+/// The probability that a guess is one of the unused scratch codes, in units of 10⁻⁹; `None`: there is no such set.
+fn scratch_units(credential: &Credential, ledger: &Ledger) -> Option<u64> {
+    let set = credential.recovery().filter(|set| set.kind == recovery::RecoveryKind::Scratch)?;
+    let left = ledger.marks_of(set.id).left(set.hashes.len());
+    Some(guess_units(SCRATCH_DIGITS, left as u64))
 }
 
 /// A recovery code, before it is looked at.
@@ -91,7 +107,7 @@ pub(super) struct RecoveryAttempt {
 impl RecoveryAttempt {
     /// Looks at the code.
     pub(super) fn look(self, question: &Question<'_>) -> Result<SealedVerdict, JudgeError> {
-        let as_wrong = Refusal::from(Reason::from(self.state));
+        let as_wrong = Refusal { row: Some(self.before.row()), ..Reason::from(self.state).into() };
         let Answer::Recovery(code) = question.answer else { return Ok(self.before.refused(as_wrong)) };
         Ok(self.judged(question, code)?.looked_at(as_wrong))
     }
@@ -106,31 +122,8 @@ impl RecoveryAttempt {
         };
         let since_last = since_last(&before.ledger);
         let mut next = before.ledger;
-        next.failures.forgive();
-        Ok(spent(question, next, since_last, set, marks))
-    }
-}
-
-/// The ledger as if nothing had been typed.
-struct Before {
-    ledger: Ledger,
-    /// Whether it differs from the held one because the clock was set back.
-    is_settled: bool,
-}
-
-impl Before {
-    fn of(held: &Ledger, now: Now) -> Self {
-        let mut ledger = held.clone();
-        let is_settled = ledger.failures.settle(now.realtime);
-        Self { ledger, is_settled }
-    }
-
-    /// Records nothing, except timestamps from the future, which were moved to now: otherwise they would be moved at
-    /// every look and a lock would never end. The next refusal finds none, so this is at most one record for each
-    /// charged code.
-    fn refused(self, refusal: impl Into<Refusal>) -> SealedVerdict {
-        let record = self.is_settled.then(|| Record::of(self.ledger, Happened::Settled));
-        SealedVerdict::until(record, Decided::Refused(refusal.into()))
+        let is_new_source = next.guesses.recover(&question.this_try(&before.identity));
+        Ok(spent(question, next, OwnersNews { since_last, is_new_source }, set, marks))
     }
 }
 
@@ -138,7 +131,7 @@ impl Before {
 pub(super) struct Attempt {
     before: Before,
     charge: Record,
-    lock: Option<Seconds>,
+    charged: Charged,
     /// The codes of each authenticator, and the part of the answer that could be one of them.
     tried: Vec<(Codes, Option<Secret>)>,
     /// The part of the answer that could be another program's single-use code.
@@ -154,7 +147,7 @@ impl Attempt {
     /// The most durable record that may follow the look: of a lock, of a single-use code, or of a factor's code.
     pub(super) fn durability(&self, credential: &Credential) -> Durability {
         let of_factor = |authenticator: &Authenticator| authenticator.factor().durability_of_use();
-        let is_durable = self.lock.is_some() || self.scratch.is_some();
+        let is_durable = self.charged.lock.is_some() || self.scratch.is_some();
         let others = is_durable.then_some(Durability::Machine);
         let factors = credential.authenticators().iter().map(of_factor);
         factors.chain(others).max().unwrap_or(Durability::Process)
@@ -163,13 +156,14 @@ impl Attempt {
     /// Looks at the code. `charging` says whether [`Attempt::charge`] is recorded already. An error is sealed as well: a look
     /// that failed half-way has been a look, and is charged.
     pub(super) fn look(self, question: &Question<'_>, charging: Charging) -> SealedVerdict {
-        let as_wrong = Refusal { lock: self.lock, ..Reason::Wrong.into() };
+        let Charged { row, lock, warning } = self.charged;
+        let as_wrong = Refusal { lock, warning, row: Some(row), ..Reason::Wrong.into() };
         self.judged(question, charging).looked_at(as_wrong)
     }
 
     fn judged(self, question: &Question<'_>, charging: Charging) -> SealedVerdict {
         match find(question, &self.before.ledger, &self.tried) {
-            FoundCode::Fresh(used) => used.accepted(question, self.before.ledger),
+            FoundCode::Fresh(used) => used.accepted(question, self.before),
             FoundCode::Stale(refusal) => self.replayed(refusal, charging),
             FoundCode::Nothing => {
                 let scratch = self.scratch.as_ref();
@@ -198,6 +192,7 @@ impl Attempt {
     fn replayed(self, refusal: Refusal, charging: Charging) -> SealedVerdict {
         match charging {
             Charging::BeforeLook => {
+                let refusal = Refusal { row: Some(self.before.row()), ..refusal };
                 let refund = Record::of(self.before.ledger, Happened::Refunded);
                 SealedVerdict::until(Some(refund), Decided::Refused(refusal))
             }
@@ -219,20 +214,20 @@ impl Attempt {
         };
         let since_last = since_last(&self.before.ledger);
         let mut next = self.before.ledger;
-        next.failures.succeed();
-        spent(question, next, since_last, set, marks)
+        let is_new_source = next.guesses.accept(&question.this_try(&self.before.identity));
+        spent(question, next, OwnersNews { since_last, is_new_source }, set, marks)
     }
 
     fn wrong(self, question: &Question<'_>, charging: Charging) -> SealedVerdict {
-        let Self { charge, lock, tried, .. } = self;
-        let record = match (lock, charging) {
+        let Self { charge, charged, tried, .. } = self;
+        let record = match (charged.lock, charging) {
             (Some(_), _) => Some(Record::of(charge.into_ledger(), Happened::Locked)),
             (None, Charging::WithCommit) => Some(charge),
             // The charge is already recorded.
             (None, Charging::BeforeLook) => None,
         };
         let search = ClockSearch::new(tried, *question.windows, question.now);
-        SealedVerdict::until(record, Decided::Wrong { lock, search })
+        SealedVerdict::until(record, Decided::Wrong { charged, search })
     }
 }
 
@@ -294,18 +289,27 @@ fn find(question: &Question<'_>, ledger: &Ledger, tried: &[(Codes, Option<Secret
 }
 
 impl Used {
-    fn accepted(self, question: &Question<'_>, before: Ledger) -> SealedVerdict {
-        let since_last = since_last(&before);
-        let mut next = Ledger { progress: self.progress, ..before };
-        next.failures.succeed();
-        accepted(question, next, since_last, self.method, Happened::CodeUsed(self.factor))
+    fn accepted(self, question: &Question<'_>, before: Before) -> SealedVerdict {
+        let Before { ledger, identity, .. } = before;
+        let since_last = since_last(&ledger);
+        let mut next = Ledger { progress: self.progress, ..ledger };
+        let is_new_source = next.guesses.accept(&question.this_try(&identity));
+        let news = OwnersNews { since_last, is_new_source };
+        accepted(question, next, news, self.method, Happened::CodeUsed(self.factor))
     }
+}
+
+/// What an accepted answer tells besides its method.
+struct OwnersNews {
+    since_last: SinceLast,
+    /// Its source was not known before.
+    is_new_source: bool,
 }
 
 fn spent(
     question: &Question<'_>,
     mut next: Ledger,
-    since_last: SinceLast,
+    news: OwnersNews,
     set: &RecoverySet,
     marks: RecoveryMarks,
 ) -> SealedVerdict {
@@ -313,13 +317,13 @@ fn spent(
     next.recovery = marks;
     // A person who needs a recovery code may have lost a device too, so none stays remembered.
     next.devices.clear();
-    accepted(question, next, since_last, method, Happened::RecoveryCodeUsed)
+    accepted(question, next, news, method, Happened::RecoveryCodeUsed)
 }
 
 fn accepted(
     question: &Question<'_>,
     mut next: Ledger,
-    since_last: SinceLast,
+    OwnersNews { since_last, is_new_source }: OwnersNews,
     method: Method,
     happened: Happened,
 ) -> SealedVerdict {
@@ -329,7 +333,8 @@ fn accepted(
     };
     next.last_login = Some(LastLogin { at: question.now.realtime, method: by });
     let credential = question.credential.owner().id;
-    SealedVerdict::until(Some(Record::of(next, happened)), Decided::Right { method, credential, since_last })
+    let right = Decided::Right { method, credential, since_last, is_new_source };
+    SealedVerdict::until(Some(Record::of(next, happened)), right)
 }
 
 fn find_recovery<'c>(
@@ -352,5 +357,7 @@ fn method_of(authenticator: &Authenticator) -> Method {
 fn since_last(ledger: &Ledger) -> SinceLast {
     let last = ledger.last_login();
     let device = last.is_some_and(|last| ledger.devices.iter().any(|device| device.since >= last.at));
-    SinceLast { login: last, wrong: ledger.failures.consecutive(), device, reset: ledger.notice }
+    let SinceAccepted { wrong, foreign, places } = ledger.guesses.since_accepted;
+    let foreign = (foreign > 0).then_some(ForeignTries { wrong: foreign, places: places.count_ones() });
+    SinceLast { login: last, wrong, foreign, device, reset: ledger.notice }
 }

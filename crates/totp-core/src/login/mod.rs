@@ -2,11 +2,13 @@
 //!
 //! `judging` is the pure step, `sealed_verdict` what it returns, [`verdict`] has the words of its result, and this file is the sequence around both.
 
+mod before;
 mod judging;
 mod line_count;
 #[cfg(test)]
 mod moved_in_tests;
 mod sealed_verdict;
+mod source_confirmed;
 #[cfg(test)]
 mod store_tests;
 #[cfg(test)]
@@ -14,7 +16,8 @@ mod tests;
 mod verdict;
 
 pub use line_count::count_lines;
-pub use verdict::{JudgeError, Method, Reason, Refusal, SinceLast, Unrecorded};
+pub use source_confirmed::{UnconfirmedSource, confirm_source};
+pub use verdict::{ForeignTries, JudgeError, Method, Reason, Refusal, SinceLast, Unrecorded};
 pub use verified::Verified;
 
 use crate::code::Answer;
@@ -23,11 +26,12 @@ use crate::credential::Credential;
 use crate::factor::Windows;
 use crate::keyring::Keyring;
 use crate::ledger::LoginMethod;
-use crate::lockout::Limit;
+use crate::lockout::{Limit, RiskRules, Source};
 use crate::store::{Charging, Durability, Held, Hold, Store, StoreError};
 use crate::time::Now;
 use crate::user::{Account, User};
-use judging::{Begun, Question, begin};
+use before::Question;
+use judging::{Begun, begin};
 use std::time::Duration;
 use verified::commit;
 
@@ -41,11 +45,13 @@ pub struct Rules {
     pub windows: Windows,
     /// The limit on attempts.
     pub limit: Limit,
+    /// How much guessing is allowed within a year.
+    pub risk: RiskRules,
 }
 
 impl From<&Config> for Rules {
     fn from(config: &Config) -> Self {
-        Self { windows: config.windows(), limit: config.limit }
+        Self { windows: config.windows(), limit: config.limit, risk: config.risk }
     }
 }
 
@@ -56,6 +62,10 @@ pub struct Submission<'a> {
     pub account: &'a Account,
     /// What was typed.
     pub answer: &'a Answer,
+    /// Where it comes from.
+    pub source: &'a Source,
+    /// Whether a first factor is known to have passed.
+    pub has_first_factor: bool,
     /// The rules that apply.
     pub rules: &'a Rules,
     /// How long to wait for another process that holds the user.
@@ -115,6 +125,7 @@ impl From<Reason> for Verdict {
 mod verified {
     use super::sealed_verdict::{Decided, SealedVerdict};
     use super::{JudgeError, Method, Reason, Refusal, SinceLast, Verdict};
+    use crate::lockout::guesses::Charged;
     use crate::random::Id;
     use crate::store::Held;
 
@@ -123,6 +134,7 @@ mod verified {
         method: Method,
         credential: Id,
         since_last: SinceLast,
+        is_new_source: bool,
     }
 
     impl Verified {
@@ -138,6 +150,12 @@ mod verified {
             self.since_last
         }
 
+        /// Whether its source was not known before, and is now.
+        #[must_use]
+        pub fn is_new_source(&self) -> bool {
+            self.is_new_source
+        }
+
         /// The enrolment of the code.
         #[must_use]
         pub fn credential(&self) -> Id {
@@ -149,16 +167,16 @@ mod verified {
     pub(super) fn commit<H: Held>(sealed: SealedVerdict, held: H) -> Result<Verdict, JudgeError> {
         Ok(match sealed.open(held)? {
             // The only place where this proof is made.
-            Decided::Right { method, credential, since_last } => {
-                Verdict::Accepted(Verified { method, credential, since_last })
+            Decided::Right { method, credential, since_last, is_new_source } => {
+                Verdict::Accepted(Verified { method, credential, since_last, is_new_source })
             }
             Decided::Refused(refusal) => Verdict::Refused(refusal),
             Decided::Failed(error) => return Err(error),
             Decided::Unrecorded(unrecorded) => Verdict::Unrecorded(unrecorded),
             // Done after the record: it only tells the log whether a clock is off.
-            Decided::Wrong { lock, search } => {
+            Decided::Wrong { charged: Charged { row, lock, warning }, search } => {
                 let reason = search.run().map_or(Reason::Wrong, Reason::ClockOff);
-                Verdict::Refused(Refusal { reason, lock, next_code: None })
+                Verdict::Refused(Refusal { reason, lock, warning, next_code: None, row: Some(row) })
             }
         })
     }
@@ -239,8 +257,10 @@ fn question<'a>(
     now: Now,
     keyring: &'a Keyring,
 ) -> Question<'a> {
-    let Submission { account, answer, rules: Rules { windows, limit }, .. } = *submission;
-    Question { credential, account, answer, now, windows, limit, keyring }
+    let Submission {
+        account, answer, source, has_first_factor, rules: Rules { windows, limit, risk }, ..
+    } = *submission;
+    Question { credential, account, answer, source, has_first_factor, now, windows, limit, risk, keyring }
 }
 
 /// Runs `act` with the held enrolment of `user`, with the clock and the keyring read after the hold. If another process

@@ -63,7 +63,7 @@ fn a_scratch_code_ends_the_row_of_wrong_ones_and_not_the_window<X: Exclusion>() 
     assert_eq!(word(fixture.login(PAPER, at(NOON))), "scratched 1");
     assert_eq!(word(fixture.login(b"000000", at(NOON))), "wrong");
     assert_eq!(word(fixture.login(MORE_PAPER, at(NOON))), "limited");
-    assert_eq!(fixture.held().ledger().failures().consecutive(), 1);
+    assert_eq!(fixture.held().ledger().guesses().wrong_codes(), 1);
 }
 
 fn a_look_that_fails_half_way_is_charged<X: Exclusion>() {
@@ -79,7 +79,7 @@ fn a_look_that_fails_half_way_is_charged<X: Exclusion>() {
     });
     for wrong in 1..=4 {
         assert!(fixture.login(b"10000000", at(NOON)).is_err());
-        assert_eq!(fixture.held().ledger().failures().consecutive(), wrong);
+        assert_eq!(fixture.held().ledger().guesses().wrong_codes(), wrong);
     }
     assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
 }
@@ -147,7 +147,7 @@ fn unlocking_frees_no_step_of_a_window_of_ones_own<X: Exclusion>() {
     let mut fixture = moved_in::<X>(Some(4), 0);
     assert_eq!(word(fixture.login(&code(PHONE, NOON + 120), at(NOON))), "accepted phone");
     fixture.change(NOON, |entry, _| {
-        crate::enrolment::unlock(entry, &rules().windows, at(NOON)).unwrap();
+        crate::enrolment::unlock(entry, &rules(), at(NOON)).unwrap();
     });
     assert_eq!(word(fixture.login(&code(PHONE, NOON + 120), at(NOON))), "replayed");
 }

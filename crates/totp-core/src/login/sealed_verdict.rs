@@ -4,9 +4,10 @@ use super::verdict::{JudgeError, Method, Refusal, SinceLast, Unrecorded};
 use crate::code::ClockOff;
 use crate::factor::{Codes, Windows};
 use crate::ledger::Record;
+use crate::lockout::guesses::Charged;
 use crate::random::{Id, Secret};
 use crate::store::{Held, StoreError};
-use crate::time::{Now, Seconds};
+use crate::time::Now;
 
 /// A verdict that nobody has seen. It is opened only by recording what belongs to it.
 pub(super) struct SealedVerdict {
@@ -19,11 +20,11 @@ pub(super) struct SealedVerdict {
 /// The content of a sealed verdict.
 pub(super) enum Decided {
     /// The code was right.
-    Right { method: Method, credential: Id, since_last: SinceLast },
+    Right { method: Method, credential: Id, since_last: SinceLast, is_new_source: bool },
     /// The code was refused for this reason.
     Refused(Refusal),
     /// It is no code of this user.
-    Wrong { lock: Option<Seconds>, search: ClockSearch },
+    Wrong { charged: Charged, search: ClockSearch },
     /// The look began and could not be finished.
     Failed(JudgeError),
     /// A code was looked at, and the result could not be recorded.

@@ -7,6 +7,7 @@ use crate::code::Answer;
 use crate::fixture::{FixedHost, Fixture, NOON, PHONE, alice, at, code, rules, word};
 use crate::keyring::tests::{keyring, with_new_key};
 use crate::ledger::Ledger;
+use crate::lockout::{CountedIn, Source};
 use crate::store::Durability;
 use crate::store::memory::{Comparing, Exclusion, Locking, Memory, MemoryHeld, in_both_modes};
 use std::cell::Cell;
@@ -63,17 +64,22 @@ fn after<X: Exclusion>(
     fixture.login_at(&store, &alice(), &Answer::recognise(typed).unwrap(), at(NOON))
 }
 
+/// The refusal of a try that is counted with those from everywhere else.
+fn foreign(reason: Reason) -> Refusal {
+    Refusal { row: Some(CountedIn::Foreign), ..reason.into() }
+}
+
 fn a_ledger_that_cannot_be_written_lets_nobody_in<X: Exclusion>() {
     let (fixture, codes) = enrolled::<X>();
     for typed in [&code(PHONE, NOON)[..], codes[0].expose(), b"000000", b"AAAA-AAAA-AAAA-AAAA"] {
         match (after(&fixture, 0, typed), X::CHARGING) {
             (Err(JudgeError::Store(error)), Charging::BeforeLook) => assert_eq!(error, dead()),
             (Ok(Verdict::Unrecorded(Unrecorded { as_wrong, error })), Charging::WithCommit) => {
-                assert_eq!((as_wrong, error), (Reason::Wrong.into(), dead()));
+                assert_eq!((as_wrong, error), (foreign(Reason::Wrong), dead()));
             }
             // There is nothing to write, and nothing that looks different.
             (Ok(Verdict::Refused(refusal)), Charging::WithCommit) => {
-                assert_eq!(refusal, Reason::Wrong.into());
+                assert_eq!(refusal, foreign(Reason::Wrong));
             }
             (other, _) => panic!("{}", word(other)),
         }
@@ -88,7 +94,7 @@ fn a_login_that_dies_before_its_verdict_is_written_has_been_charged() {
     for wrong in 1..=5 {
         let unrecorded = "unrecorded: /ledgers/alice: cannot write: I/O error";
         assert_eq!(word(after(&fixture, 1, &code(PHONE, NOON))), unrecorded);
-        assert_eq!(fixture.held().ledger().failures().consecutive(), wrong);
+        assert_eq!(fixture.held().ledger().guesses().wrong_codes(), wrong);
     }
     assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "limited");
 }
@@ -100,15 +106,15 @@ fn a_record_that_fails_is_answered_as_a_wrong_code_would_be() {
         Ok(Verdict::Unrecorded(Unrecorded { as_wrong, .. })) => as_wrong,
         other => panic!("{}", word(other)),
     };
-    assert_eq!(as_wrong(1, codes[0].expose()), Reason::Wrong.into());
+    assert_eq!(as_wrong(1, codes[0].expose()), foreign(Reason::Wrong));
     for minutes in (1..10).rev() {
         assert_eq!(word(fixture.login(b"000000", at(NOON - minutes * 60))), "wrong");
     }
     // The charge would start a lock, so both the places and the charge are written before the look.
-    let locks = Refusal { lock: Some(crate::time::Seconds(60)), ..Reason::Wrong.into() };
+    let locks = Refusal { lock: Some(crate::time::Seconds(60)), ..foreign(Reason::Wrong) };
     assert!(after(&fixture, 1, &code(PHONE, NOON)).is_err());
     assert_eq!(as_wrong(2, &code(PHONE, NOON)), locks);
-    assert_eq!(as_wrong(1, codes[0].expose()), Reason::Locked(crate::time::Seconds(60)).into());
+    assert_eq!(as_wrong(1, codes[0].expose()), foreign(Reason::Locked(crate::time::Seconds(60))));
     assert_eq!(word(fixture.login(b"AAAA-AAAA-AAAA-AAAA", at(NOON))), "locked");
 }
 
@@ -189,8 +195,14 @@ impl Host for CountingHost<'_> {
 fn overtaken(fixture: &Fixture<Memory<Comparing>>, others: usize, between: &dyn Fn()) -> (String, u64) {
     let store = Overtaken { store: fixture.store.clone(), others: Cell::new(others), between };
     let answer = Answer::recognise(&code(PHONE, NOON)).unwrap();
-    let submission =
-        Submission { account: &alice(), answer: &answer, rules: &rules(), patience: Duration::ZERO };
+    let submission = Submission {
+        account: &alice(),
+        answer: &answer,
+        source: &Source::Foreign,
+        has_first_factor: true,
+        rules: &rules(),
+        patience: Duration::ZERO,
+    };
     let mut host = CountingHost(FixedHost { now: at(NOON), keyring: &fixture.keyring }, 0);
     let verdict = judge(&store, &submission, &mut host);
     (word(verdict), host.1)
@@ -233,8 +245,14 @@ fn at_once<X: Exclusion + Send + Sync>(fixture: &Fixture<Memory<X>>, typed: &[Ve
                     let answer = Answer::recognise(typed).unwrap();
                     let (account, rules) = (alice(), rules());
                     let patience = Duration::from_secs(60);
-                    let submission =
-                        Submission { account: &account, answer: &answer, rules: &rules, patience };
+                    let submission = Submission {
+                        account: &account,
+                        answer: &answer,
+                        source: &Source::Foreign,
+                        has_first_factor: true,
+                        rules: &rules,
+                        patience,
+                    };
                     let keyring = keyring();
                     barrier.wait();
                     word(judge(
@@ -267,7 +285,7 @@ fn many_wrong_codes_at_once_are_judged_up_to_the_limit<X: Exclusion + Send + Syn
         let judged = told.iter().filter(|word| *word == "wrong").count();
         assert!((1..=5).contains(&judged), "{told:?}");
         assert!(told.iter().all(|word| ["busy", "limited", "wrong"].contains(&word.as_str())), "{told:?}");
-        assert_eq!(fixture.held().ledger().failures().consecutive() as usize, judged);
+        assert_eq!(fixture.held().ledger().guesses().wrong_codes() as usize, judged);
     }
 }
 
@@ -296,8 +314,14 @@ fn a_keyring_that_lacks_a_key_of_the_credential_is_read_anew<X: Exclusion>() {
     fixture.keyring = with_new_key(&old);
     fixture.enrol(PHONE);
     let answer = Answer::recognise(&code(PHONE, NOON)).unwrap();
-    let submission =
-        Submission { account: &alice(), answer: &answer, rules: &rules(), patience: Duration::ZERO };
+    let submission = Submission {
+        account: &alice(),
+        answer: &answer,
+        source: &Source::Foreign,
+        has_first_factor: true,
+        rules: &rules(),
+        patience: Duration::ZERO,
+    };
     let verdict = judge(&fixture.store, &submission, &mut Rotated(old, Some(with_new_key(&keyring()))));
     assert_eq!(word(verdict), "accepted phone");
 }

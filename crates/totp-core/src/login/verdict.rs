@@ -7,7 +7,7 @@ use crate::credential::Label;
 use crate::factor::FactorKind;
 use crate::keyring::OpenError;
 use crate::ledger::LastLogin;
-use crate::lockout::LockState;
+use crate::lockout::{CountedIn, LockState, Warning};
 use crate::recovery::RecoveryKind;
 use crate::store::StoreError;
 use crate::time::Seconds;
@@ -38,12 +38,23 @@ pub enum Method {
 pub struct SinceLast {
     /// The previous login.
     pub login: Option<LastLogin>,
-    /// How many wrong codes in a row came after it.
+    /// How many wrong codes came after it, from all sources.
     pub wrong: u32,
+    /// How many of them came from sources that were not known, and from how many places at least.
+    pub foreign: Option<ForeignTries>,
     /// Whether a device that is still remembered was added at that login or later.
     pub device: bool,
     /// A requested reset, expired or not.
     pub reset: Option<ResetNotice>,
+}
+
+/// Wrong codes from sources that are not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ForeignTries {
+    /// How many.
+    pub wrong: u32,
+    /// From at least so many places.
+    pub places: u32,
 }
 
 /// Why a login was refused, and what followed.
@@ -55,6 +66,10 @@ pub struct Refusal {
     pub lock: Option<Seconds>,
     /// For a used code: the wait for the next one.
     pub next_code: Option<Seconds>,
+    /// Someone is guessing: the owner is to be told.
+    pub warning: Option<Warning>,
+    /// The row that a try from there is counted in; `None`: nothing was judged.
+    pub row: Option<CountedIn>,
 }
 
 /// A code was looked at, and the result could not be recorded. It is answered like a wrong code, right or wrong: a person who can
@@ -104,8 +119,10 @@ pub enum Reason {
     Limited(Seconds),
     /// Locked for this time.
     Locked(Seconds),
-    /// Disabled after too many wrong codes in a row.
+    /// Disabled after too many wrong codes.
     Disabled,
+    /// The year's budget for guessing is used up.
+    OverBudget,
     /// The user has no enrolment.
     NotEnrolled,
     /// Neither the system nor the store knows the user.
@@ -128,6 +145,7 @@ impl Reason {
             Self::Limited(_) => "limited",
             Self::Locked(_) => "locked",
             Self::Disabled => "disabled",
+            Self::OverBudget => "budget",
             Self::NotEnrolled => "not_enrolled",
             Self::UnknownUser => "unknown_user",
             Self::Busy => "busy",
@@ -138,7 +156,7 @@ impl Reason {
     #[must_use]
     pub fn is_lock(self) -> bool {
         match self {
-            Self::Limited(_) | Self::Locked(_) | Self::Disabled => true,
+            Self::Limited(_) | Self::Locked(_) | Self::Disabled | Self::OverBudget => true,
             Self::Wrong
             | Self::ClockOff(_)
             | Self::Replayed
@@ -159,13 +177,14 @@ impl From<LockState> for Reason {
             LockState::Limited(wait) => Self::Limited(wait),
             LockState::Locked(wait) => Self::Locked(wait),
             LockState::Disabled => Self::Disabled,
+            LockState::OverBudget => Self::OverBudget,
         }
     }
 }
 
 impl From<Reason> for Refusal {
     fn from(reason: Reason) -> Self {
-        Self { reason, lock: None, next_code: None }
+        Self { reason, lock: None, next_code: None, warning: None, row: None }
     }
 }
 

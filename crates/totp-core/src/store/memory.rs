@@ -222,6 +222,10 @@ impl<X: Exclusion> EnrolmentAttempts for Memory<X> {
         Ok(self.shared.state().attempts.entry(uid).or_default().charge(now))
     }
 
+    fn any(&self, uid: u32) -> Result<bool, StoreError> {
+        Ok(self.shared.state().attempts.contains_key(&uid))
+    }
+
     fn forget(&self, uid: u32) -> Result<bool, StoreError> {
         Ok(self.shared.state().attempts.remove(&uid).is_some())
     }

@@ -15,12 +15,12 @@ fn enrolled<X: Exclusion>() -> Fixture<Memory<X>> {
 /// The ledger as it is kept, with so many wrong codes in a row.
 fn with_wrong<X: Exclusion>(fixture: &Fixture<Memory<X>>, wrong: u32) -> Ledger {
     let mut ledger = fixture.held().ledger().clone();
-    ledger.failures.consecutive = wrong;
+    ledger.guesses.since_accepted.wrong = wrong;
     ledger
 }
 
 fn wrong<X: Exclusion>(fixture: &Fixture<Memory<X>>) -> u32 {
-    fixture.held().ledger().failures.consecutive
+    fixture.held().ledger().guesses.since_accepted.wrong
 }
 
 #[test]

@@ -223,7 +223,7 @@ fn unlocking_forgives() {
         .inputs(NOON, |files, inputs| {
             unlock(
                 files.entry(&alice().user, PATIENCE).unwrap().unwrap(),
-                &crate::fixture::rules().windows,
+                &crate::fixture::rules(),
                 inputs.now,
             )
         })
@@ -242,7 +242,7 @@ fn unlocking_frees_steps_ahead_of_the_clock_but_none_around_now() {
         .inputs(NOON, |files, inputs| {
             unlock(
                 files.entry(&alice().user, PATIENCE).unwrap().unwrap(),
-                &crate::fixture::rules().windows,
+                &crate::fixture::rules(),
                 inputs.now,
             )
         })
@@ -326,7 +326,7 @@ fn an_unreadable_credential_refuses_until_replaced_or_withdrawn() {
         let refused = fixture.inputs(NOON, |files, inputs| {
             unlock(
                 files.entry(&alice().user, PATIENCE).unwrap().unwrap(),
-                &crate::fixture::rules().windows,
+                &crate::fixture::rules(),
                 inputs.now,
             )
         });

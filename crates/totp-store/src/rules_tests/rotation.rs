@@ -303,7 +303,7 @@ fn a_lock_outlasts_a_rotation() {
         .inputs(NOON, |files, inputs| {
             unlock(
                 files.entry(&alice().user, PATIENCE).unwrap().unwrap(),
-                &crate::fixture::rules().windows,
+                &crate::fixture::rules(),
                 inputs.now,
             )
         })

@@ -5,7 +5,7 @@ pub(crate) mod bypasses;
 mod tests;
 
 pub(crate) use pam_stack::{
-    Handler, InstalledFiles, LineKind, ServiceFiles, Stack, included, load,
+    Facility, Handler, InstalledFiles, LineKind, ServiceFiles, Stack, included, load,
     module_directories as directories, module_file, module_name, services,
 };
 pub(crate) use totp_core::module_arguments::Arguments as ModuleArguments;

@@ -208,7 +208,7 @@ pub fn credentials_are_resealed_while_users_log_in<G, S: Engine + Sync>((_guard,
         rotated.ok().unwrap()
     });
     assert_eq!((rotated.resealed, rotated.left.len(), &rotated.unnamed[..]), (21, 0, &["k1".to_owned()][..]));
-    assert_eq!(ledger(&fixture.store).failures().consecutive(), charged.into_inner());
+    assert_eq!(ledger(&fixture.store).guesses().wrong_codes(), charged.into_inner());
     let credential = held(&fixture.store).credential().keys().all(|key| key == fixture.keyring.active());
     assert!(credential);
 }

@@ -62,7 +62,7 @@ pub fn no_replacement_is_lost_among_many<G, S: Store + Entries + Sync>((_guard, 
         (0..5).for_each(|_| charge(&observed));
     };
     std::thread::scope(|scope| (0..MANY).for_each(|_| drop(scope.spawn(charges))));
-    assert_eq!(ledger(&fixture.store).failures().consecutive(), MANY as u32 * 5);
+    assert_eq!(ledger(&fixture.store).guesses().wrong_codes(), MANY as u32 * 5);
 }
 
 /// With a lock the second login waits in vain; with a comparison the first finds the code used when it is judged anew.
@@ -101,7 +101,7 @@ pub fn a_login_that_dies_before_its_record_lets_nobody_in<G, S: Store + Entries>
         ObservedStore { store: &fixture.store, after_hold: &|| (), before_replace: &die_at_the_record };
     let verdict = fixture.login_at(&observed, &alice(), &phone_code(), at(NOON));
     assert!(matches!(verdict, Ok(Verdict::Unrecorded(_))));
-    assert_eq!(ledger(&fixture.store).failures().consecutive(), charges);
+    assert_eq!(ledger(&fixture.store).guesses().wrong_codes(), charges);
     assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
 }
 

@@ -1,9 +1,35 @@
 //! The limit on wrong codes: how many attempts in what time, and the locks that follow (NIST SP 800-63B section 5.2.2).
+//!
+//! [`Failures`] are the wrong codes of one source. [`guesses`] has those of all sources of an account, [`source`] says what a source is,
+//! [`budget`] how much guessing is judged within a year, and `charging` the steps of one try.
+
+pub mod budget;
+#[cfg(test)]
+mod budget_tests;
+mod charging;
+pub mod guesses;
+#[cfg(test)]
+mod guesses_tests;
+pub mod report;
+pub(crate) mod row;
+pub mod source;
+#[cfg(test)]
+mod source_tests;
+mod warning;
+
+pub use budget::{MOST_SAVED_TRIES, RiskRules};
+pub use guesses::Guesses;
+pub use report::{BudgetReport, ForeignReport, GuessReport, NextTry, Paid, ReportInput, RowReport};
+pub use source::{CountedIn, Place, RowKind, Source, SourceRules};
+pub use warning::Warning;
 
 use crate::time::Seconds;
 
 /// The most attempts within [`Limit::per`] that a ledger can count.
 pub const MOST_ATTEMPTS: usize = 16;
+
+/// The longest [`Limit::per`].
+pub const LONGEST_WINDOW: Seconds = Seconds(31 * 86400);
 
 /// The `[limit]` section of the config.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,11 +44,12 @@ pub struct Limit {
     pub lock_for: Seconds,
     /// The longest lock.
     pub lock_max: Seconds,
-    /// Wrong codes in a row after which only a recovery code or an administrator can unlock the account.
+    /// Wrong codes in a row after which only a recovery code or an administrator can unlock a source. Of foreign sources, those since the
+    /// last accepted answer from anywhere count, so such an answer unlocks them too.
     pub disable_after: u32,
 }
 
-/// The wrong codes of one user, as the ledger keeps them.
+/// The wrong codes of one source, as the ledger keeps them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Failures {
     /// When the latest wrong codes were given, seconds since 1970, oldest first, at most [`MOST_ATTEMPTS`].
@@ -44,8 +71,10 @@ pub enum LockState {
     Limited(Seconds),
     /// Locked for this time.
     Locked(Seconds),
-    /// Disabled until a recovery code or an administrator lifts it.
+    /// Disabled, as [`Limit::disable_after`] says.
     Disabled,
+    /// The year's budget for guessing is used up: no code that can be guessed is looked at.
+    OverBudget,
 }
 
 impl Limit {
@@ -55,6 +84,11 @@ impl Limit {
         if failures.consecutive >= self.disable_after {
             return LockState::Disabled;
         }
+        self.pace(failures, now)
+    }
+
+    /// The same without [`Limit::disable_after`].
+    fn pace(&self, failures: &Failures, now: u64) -> LockState {
         if failures.locked_until > now {
             return LockState::Locked(Seconds(failures.locked_until.saturating_sub(now)));
         }
@@ -105,7 +139,7 @@ impl Failures {
     /// Moves timestamps from the future back to `now`: a clock that was set back neither frees anybody early nor
     /// extends a lock. Returns whether there were any. They must then be recorded; otherwise they would be moved at
     /// every attempt and never expire.
-    pub(crate) fn settle(&mut self, now: u64) -> bool {
+    pub(crate) fn pull_back(&mut self, now: u64) -> bool {
         let before = self.clone();
         for timestamp in &mut self.recent {
             *timestamp = (*timestamp).min(now);
@@ -125,6 +159,17 @@ impl Failures {
         (self.locked_at, self.locked_until) = (0, 0);
     }
 
+    /// Adds those of another source, with their lock.
+    pub(crate) fn absorb(&mut self, Self { recent, consecutive, locked_at, locked_until }: Self) {
+        self.recent.extend(recent);
+        self.recent.sort_unstable();
+        self.recent.drain(..self.recent.len().saturating_sub(MOST_ATTEMPTS));
+        self.consecutive = self.consecutive.saturating_add(consecutive);
+        if locked_until > self.locked_until {
+            (self.locked_at, self.locked_until) = (locked_at, locked_until);
+        }
+    }
+
     /// Forgives everything, for an administrator's `unlock`.
     pub(crate) fn forgive(&mut self) {
         *self = Self::default();
@@ -136,6 +181,9 @@ impl Failures {
         self.consecutive
     }
 }
+
+#[cfg(test)]
+mod foreign_use_tests;
 
 #[cfg(test)]
 mod tests {
@@ -213,9 +261,9 @@ mod tests {
     fn a_clock_set_back_locks_nobody_for_longer_than_the_rule() {
         for (wrong, barred) in [(10, LockState::Locked(Seconds(60))), (5, LockState::Limited(Seconds(60)))] {
             let (mut failures, _) = after(wrong, 1_000_000);
-            assert!(failures.settle(1000));
+            assert!(failures.pull_back(1000));
             assert_eq!(LIMIT.state(&failures, 1000), barred);
-            assert!(!failures.settle(1059));
+            assert!(!failures.pull_back(1059));
             assert_ne!(LIMIT.state(&failures, 1059), LockState::Open);
             assert_eq!(LIMIT.state(&failures, 1060), LockState::Open);
         }
@@ -225,7 +273,7 @@ mod tests {
     fn a_lax_service_does_not_shorten_the_lock_of_a_strict_one() {
         let lax = Limit { lock_for: Seconds(1), lock_max: Seconds(5), ..LIMIT };
         let (mut failures, _) = after(12, 1000);
-        assert!(!failures.settle(1100));
+        assert!(!failures.pull_back(1100));
         assert_eq!(lax.state(&failures, 1100), LockState::Locked(Seconds(140)));
     }
 
