@@ -83,7 +83,10 @@ fn the_own_uid_is_a_row_of_its_own_and_another_uid_is_a_source() {
 
 #[test]
 fn without_the_secret_a_remote_source_is_foreign() {
-    assert_eq!(of(&remote(Some("k"), "192.0.2.7"), "alice", [1; 16], None), Identity::FOREIGN);
+    let foreign = of(&remote(Some("k"), "192.0.2.7"), "alice", [1; 16], None);
+    assert_eq!((foreign.own, foreign.key), (None, None));
+    let elsewhere = of(&remote(None, "192.0.2.8"), "alice", [1; 16], None);
+    assert_ne!(foreign.place, elsewhere.place, "places are counted all the same");
 }
 
 #[test]

@@ -49,9 +49,11 @@ impl Before {
     pub(super) fn of(held: &Ledger, question: &Question<'_>) -> (Self, Option<Secret>) {
         let (credential, now) = (question.credential, question.now.realtime);
         let mut ledger = held.clone();
+        // Without rows there is nothing to find it by, and without a first factor it does not become known.
+        let is_looked_for = question.has_first_factor || !ledger.guesses.rows.is_empty();
         let first = match question.source {
-            Source::Remote { .. } => credential.authenticators().first(),
-            Source::Local(_) | Source::Foreign => None,
+            Source::Remote { .. } if is_looked_for => credential.authenticators().first(),
+            Source::Remote { .. } | Source::Local(_) | Source::Foreign => None,
         };
         // If it does not open, the source is not known; a guess is then refused with that error, and a recovery code is judged.
         let secret = first.and_then(|first| credential.open(first, question.keyring).ok());
