@@ -72,7 +72,7 @@ fn uid_of(name: &str, account: &Account) -> Option<u32> {
 
 /// Whether a program of root asks a person who is at this machine.
 fn is_local(request: &Request, rules: &SourceRules) -> bool {
-    rules.local_services.contains(&request.service)
+    rules.is_local(&request.service)
         || request.tty.as_deref().is_some_and(|tty| is_terminal(tty) || is_display(tty, Path::new(DISPLAYS)))
 }
 

@@ -99,7 +99,7 @@ fn unknown_source(service: &str) -> Option<Finding> {
 }
 
 fn listed_as_local(service: &str, config: &Config) -> Option<Finding> {
-    let is_listed = config.sources.local_services.iter().any(|name| name == service);
+    let is_listed = config.sources.is_local(service);
     (is_listed && is_of_the_network(service)).then(|| {
         Finding::warning(
             "network_service_local",

@@ -108,15 +108,17 @@ impl RawLimit {
 
     /// What makes a source, by the section of all services.
     pub(super) fn sources(&self) -> SourceRules {
-        let SourceRules { ipv6_prefix, local_services, shared_addresses } = SourceRules::default();
+        let SourceRules { ipv6_prefix, shared_addresses, .. } = SourceRules::default();
         let keys = &self.everybodys;
-        let named = keys.local_services.as_ref();
         SourceRules {
             ipv6_prefix: keys
                 .known_ipv6_prefix
                 .map_or(ipv6_prefix, |Ranged(bits)| u8::try_from(bits).unwrap_or(128)),
-            local_services: named
-                .map_or(local_services, |names| names.iter().map(|ServiceName(name)| name.clone()).collect()),
+            local_services: keys
+                .local_services
+                .as_ref()
+                .map(|names| names.iter().map(|ServiceName(name)| name.clone()).collect::<Vec<_>>())
+                .filter(|names| *names != SourceRules::LOCAL_SERVICES),
             shared_addresses: keys.shared_addresses.clone().unwrap_or(shared_addresses),
         }
     }

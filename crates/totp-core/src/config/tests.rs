@@ -238,7 +238,7 @@ fn sources_and_their_risk_are_the_same_whatever_the_service() {
     let risk = RiskRules { yearly_risk: 500_000, known_for: Seconds(30 * 86400), known_tries_per_year: 100 };
     let sources = SourceRules {
         ipv6_prefix: 56,
-        local_services: ["login", "kiosk"].map(str::to_owned).to_vec(),
+        local_services: Some(["login", "kiosk"].map(str::to_owned).to_vec()),
         shared_addresses: vec![Network::parse("192.0.2.7/32").unwrap()],
     };
     for service in [None, Some("sudo"), Some("sshd")] {

@@ -120,7 +120,7 @@ impl<X: Exclusion> Both<X> {
     ) {
         let id = self.fixture.held().credential().owner().id;
         let secret = Secret::new(PHONE.to_vec());
-        let identity = from.identity(&alice().user, alice().uid, id, Some(&secret));
+        let identity = from.identity(alice().uid, id, Some(&secret));
         let from = From { identity: &identity, is_proven, rules, now };
         match look {
             None => {

@@ -5,7 +5,6 @@ use crate::lockout::source::Identity;
 use crate::lockout::{Place, Source, SourceRules};
 use crate::network::Network;
 use crate::random::{Id, Secret};
-use crate::user::{Account, User};
 
 /// From where an owner logs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +100,6 @@ const HOME: &str = "203.0.113.7";
 
 /// The sources of an account, as the program makes them.
 pub(super) struct Sources {
-    account: Account,
     rules: SourceRules,
     secret: Secret,
 }
@@ -109,20 +107,17 @@ pub(super) struct Sources {
 impl Sources {
     /// Those of a config in which the bastion is in `shared_addresses` or not.
     pub(super) fn new(is_shared: bool) -> Self {
-        #[expect(clippy::expect_used, reason = "both are right")]
-        let (user, network) =
-            (User::parse("alice").expect("a name"), Network::parse("198.51.100.9/32").expect("a network"));
+        #[expect(clippy::expect_used, reason = "it is one")]
+        let network = Network::parse("198.51.100.9/32").expect("a network");
         let shared_addresses = if is_shared { vec![network] } else { Vec::new() };
         Self {
-            account: Account { user, uid: Some(UID) },
             rules: SourceRules { shared_addresses, ..SourceRules::default() },
             secret: Secret::new(b"12345678901234567890".to_vec()),
         }
     }
 
     pub(super) fn identity(&self, source: &Source) -> Identity {
-        let Account { user, uid } = &self.account;
-        source.identity(user, *uid, Id::new([1; 16]), Some(&self.secret))
+        source.identity(Some(UID), Id::new([1; 16]), Some(&self.secret))
     }
 
     /// An address, with a key or without.

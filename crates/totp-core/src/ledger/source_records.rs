@@ -10,7 +10,8 @@ use crate::lockout::{Failures, Guesses, MOST_ATTEMPTS};
 /// A record of type 8.
 pub(super) fn encode_row(row: &Row) -> Vec<u8> {
     let Row { kind, mark, days, last_day, first_seen, last_seen, budget, failures } = row;
-    let mut content = mark.0.to_vec();
+    let mut content = Vec::with_capacity(128);
+    content.extend(mark.0);
     content.extend([kind.number(), *days]);
     content.extend([first_seen, last_seen].map(|minute| minute.to_be_bytes()).as_flattened());
     content.extend(last_day.to_be_bytes());
@@ -35,8 +36,12 @@ pub(super) fn encode_row(row: &Row) -> Vec<u8> {
 /// The record of type 10; `None`: there is no budget yet.
 pub(super) fn encode_budget(guesses: &Guesses) -> Option<Vec<u8>> {
     let ForeignBudget { used, unproven, leaked_until, risk } = guesses.budget?;
+    let mut content = Vec::with_capacity(64);
+    content.extend([used, leaked_until, unproven, risk].map(u64::to_be_bytes).as_flattened());
+    if !has_guesses(guesses) {
+        return Some(content);
+    }
     let SinceAccepted { wrong, foreign, places } = guesses.since_accepted;
-    let mut content = [used, leaked_until, unproven, risk].map(u64::to_be_bytes).as_flattened().to_vec();
     content.extend([wrong, foreign].map(u32::to_be_bytes).as_flattened());
     content.extend([places, guesses.forgets_from].map(u64::to_be_bytes).as_flattened());
     content.push(guesses.told_quarters);
@@ -75,9 +80,19 @@ pub(super) fn row(fields: &mut Fields<'_>) -> Option<Row> {
 pub(super) fn budget(fields: &mut Fields<'_>, guesses: &mut Guesses) -> Option<()> {
     let (used, leaked_until, unproven, risk) = (fields.u64()?, fields.u64()?, fields.u64()?, fields.u64()?);
     guesses.budget = Some(ForeignBudget { used, unproven, leaked_until, risk });
+    if fields.0.is_empty() {
+        return Some(());
+    }
     let (wrong, foreign) = (fields.u32()?, fields.u32()?);
     guesses.since_accepted = SinceAccepted { wrong, foreign, places: fields.u64()? };
     guesses.forgets_from = fields.u64()?;
     [guesses.told_quarters] = fields.array()?;
-    Some(())
+    // Without any there are none of these fields.
+    has_guesses(guesses).then_some(())
+}
+
+/// Whether there is more to a budget than what of it is used.
+fn has_guesses(guesses: &Guesses) -> bool {
+    let Guesses { since_accepted, forgets_from, told_quarters, .. } = guesses;
+    *since_accepted != SinceAccepted::default() || *forgets_from != 0 || *told_quarters != 0
 }

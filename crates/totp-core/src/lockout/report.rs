@@ -205,7 +205,7 @@ impl Guesses {
             (Source::Remote { .. }, None) | (Source::Local(_) | Source::Foreign, _) => None,
         };
         let owner = credential.owner();
-        let identity = source.identity(&owner.user, account.uid, owner.id, secret.as_ref());
+        let identity = source.identity(account.uid, owner.id, secret.as_ref());
         let view = View::of(self, input);
         let row = view.guesses.row_of(&identity);
         let payer = view.payer(&identity, has_first_factor);

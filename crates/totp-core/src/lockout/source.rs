@@ -2,21 +2,20 @@
 
 use crate::network::{Network, leading};
 use crate::random::{Id, Secret};
-use crate::user::User;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Separates this use of the secret from any other.
-const PURPOSE: &[u8] = b"pam_totp source of tries 1";
+const PURPOSE: &[u8] = b"source 2";
 
 /// What makes a source, from the keys of `[limit]` that are the same for every service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceRules {
     /// Leading bits of an IPv6 address that make one source, 1 to 128 (`known_ipv6_prefix`).
     pub ipv6_prefix: u8,
-    /// Services without a remote host that people use at this machine itself.
-    pub local_services: Vec<String>,
+    /// Services without a remote host that people use at this machine itself; `None`: [`SourceRules::LOCAL_SERVICES`].
+    pub local_services: Option<Vec<String>>,
     /// Addresses that strangers share, such as those of proxies: only an SSH key makes a source known there.
     pub shared_addresses: Vec<Network>,
 }
@@ -26,12 +25,20 @@ impl SourceRules {
     pub const IPV6_PREFIX: u8 = 64;
     /// The default of `local_services`.
     pub const LOCAL_SERVICES: [&str; 5] = ["login", "lightdm", "gdm-password", "sddm", "polkit-1"];
+
+    /// Whether people use this service at this machine itself.
+    #[must_use]
+    pub fn is_local(&self, service: &str) -> bool {
+        match &self.local_services {
+            Some(names) => names.iter().any(|name| name == service),
+            None => Self::LOCAL_SERVICES.contains(&service),
+        }
+    }
 }
 
 impl Default for SourceRules {
     fn default() -> Self {
-        let local_services = Self::LOCAL_SERVICES.map(str::to_owned).to_vec();
-        Self { ipv6_prefix: Self::IPV6_PREFIX, local_services, shared_addresses: Vec::new() }
+        Self { ipv6_prefix: Self::IPV6_PREFIX, local_services: None, shared_addresses: Vec::new() }
     }
 }
 
@@ -201,15 +208,9 @@ pub(crate) struct Identity {
 }
 
 impl Source {
-    /// The rows of this source in the ledger of `user`. `secret` is one that only this account's documents have; without it a remote
-    /// source is foreign.
-    pub(crate) fn identity(
-        &self,
-        user: &User,
-        uid: Option<u32>,
-        credential: Id,
-        secret: Option<&Secret>,
-    ) -> Identity {
+    /// The rows of this source in the ledger of an account with this uid and credential. `secret` is one that only this account's
+    /// documents have; without it a remote source is foreign.
+    pub(crate) fn identity(&self, uid: Option<u32>, credential: Id, secret: Option<&Secret>) -> Identity {
         match (self, secret) {
             (Self::Foreign, _) => Identity::FOREIGN,
             (Self::Remote { place, .. }, None) => Identity { place: place.group(), ..Identity::FOREIGN },
@@ -222,14 +223,14 @@ impl Source {
                 Identity { own: Some((RowKind::LocalUid, mark)), key: None, place: mark.place() }
             }
             (Self::Remote { key, place }, Some(secret)) => {
-                let marks = Marks::of(user, credential, secret, key.as_deref());
-                let mark = marks.at(Some(&place.name));
+                let marks = Marks::of(credential, secret);
+                let mark = marks.mark(key.as_deref(), Some(&place.name));
                 let own = match (key, place.is_shared) {
                     (None, true) => None,
                     (None, false) => Some((RowKind::Address, mark)),
                     (Some(_), _) => Some((RowKind::KeyAtAddress, mark)),
                 };
-                let key = key.is_some().then(|| marks.at(None));
+                let key = key.is_some().then(|| marks.mark(key.as_deref(), None));
                 Identity { own, key, place: place.group() }
             }
         }
@@ -241,38 +242,40 @@ impl Identity {
     pub(crate) const FOREIGN: Self = Self { own: None, key: None, place: 0 };
 }
 
-/// What the marks of one key, or of none, have in common; it is hashed once.
-struct Marks(Hmac<Sha256>);
+/// Makes the marks of one credential.
+struct Marks {
+    keyed: Hmac<Sha256>,
+    credential: Id,
+}
 
 impl Marks {
-    fn of(user: &User, credential: Id, secret: &Secret, key: Option<&str>) -> Self {
+    fn of(credential: Id, secret: &Secret) -> Self {
         #[expect(clippy::expect_used, reason = "HMAC takes a key of any length (RFC 2104 section 3)")]
-        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(secret.expose()).expect("any key length");
-        // Each field is preceded by its length, so that different fields never give the same bytes.
-        for part in [PURPOSE, user.as_str().as_bytes(), credential.bytes()] {
-            mac.update(&(part.len() as u64).to_be_bytes());
-            mac.update(part);
-        }
-        add(&mut mac, key);
-        Self(mac)
+        let keyed = <Hmac<Sha256> as KeyInit>::new_from_slice(secret.expose()).expect("any key length");
+        Self { keyed, credential }
     }
 
-    /// The mark at a place; `None`: at all places that have none of their own.
-    fn at(&self, place: Option<&str>) -> Mark {
-        let mut mac = self.0.clone();
-        add(&mut mac, place);
+    /// The mark of a key, or of none, at a place; without a place: at all places that have none of their own.
+    fn mark(&self, key: Option<&str>, place: Option<&str>) -> Mark {
+        // That of an address fits into one block of SHA-256, whose time is most of this function's.
+        let mut text = Vec::with_capacity(128);
+        text.extend(PURPOSE);
+        text.extend(self.credential.bytes());
+        for part in [key, place] {
+            add(&mut text, part);
+        }
         let mut mark = [0; 12];
-        mark.copy_from_slice(mac.finalize().into_bytes().split_at(12).0);
+        mark.copy_from_slice(self.keyed.clone().chain_update(text).finalize().into_bytes().split_at(12).0);
         Mark(mark)
     }
 }
 
-/// A missing part differs from an empty one.
-fn add(mac: &mut Hmac<Sha256>, part: Option<&str>) {
-    mac.update(&[u8::from(part.is_some())]);
-    let part = part.unwrap_or_default();
-    mac.update(&(part.len() as u64).to_be_bytes());
-    mac.update(part.as_bytes());
+/// Adds a part after one more than its length, so that a missing part differs from an empty one, and different parts never give the
+/// same text.
+fn add(text: &mut Vec<u8>, part: Option<&str>) {
+    let length = part.map_or(0, |part| u32::try_from(part.len()).unwrap_or(u32::MAX).saturating_add(1));
+    text.extend(length.to_be_bytes());
+    text.extend(part.unwrap_or_default().as_bytes());
 }
 
 impl Mark {

@@ -3,7 +3,6 @@
 use super::source::{Identity, Mark, Place, RowKind, Source, SourceRules};
 use crate::network::Network;
 use crate::random::{Id, Secret};
-use crate::user::User;
 use proptest::prelude::*;
 use std::net::Ipv4Addr;
 
@@ -12,12 +11,12 @@ fn place(text: &str) -> Option<String> {
 }
 
 fn identity(source: &Source) -> Identity {
-    of(source, "alice", [1; 16], Some(b"12345678901234567890"))
+    of(source, [1; 16], Some(b"12345678901234567890"))
 }
 
-fn of(source: &Source, user: &str, credential: [u8; 16], secret: Option<&[u8]>) -> Identity {
+fn of(source: &Source, credential: [u8; 16], secret: Option<&[u8]>) -> Identity {
     let secret = secret.map(|secret| Secret::new(secret.to_vec()));
-    source.identity(&User::parse(user).unwrap(), Some(1001), Id::new(credential), secret.as_ref())
+    source.identity(Some(1001), Id::new(credential), secret.as_ref())
 }
 
 fn remote(key: Option<&str>, address: &str) -> Source {
@@ -83,9 +82,9 @@ fn the_own_uid_is_a_row_of_its_own_and_another_uid_is_a_source() {
 
 #[test]
 fn without_the_secret_a_remote_source_is_foreign() {
-    let foreign = of(&remote(Some("k"), "192.0.2.7"), "alice", [1; 16], None);
+    let foreign = of(&remote(Some("k"), "192.0.2.7"), [1; 16], None);
     assert_eq!((foreign.own, foreign.key), (None, None));
-    let elsewhere = of(&remote(None, "192.0.2.8"), "alice", [1; 16], None);
+    let elsewhere = of(&remote(None, "192.0.2.8"), [1; 16], None);
     assert_ne!(foreign.place, elsewhere.place, "places are counted all the same");
 }
 
@@ -94,21 +93,20 @@ fn each_part_of_a_source_changes_its_row() {
     let secret: Option<&[u8]> = Some(b"12345678901234567890");
     let here = remote(Some("k"), "192.0.2.7");
     let all = [
-        of(&here, "alice", [1; 16], secret),
-        of(&here, "bob", [1; 16], secret),
-        of(&here, "alice", [2; 16], secret),
-        of(&here, "alice", [1; 16], Some(b"another secret 12345")),
-        of(&remote(Some("l"), "192.0.2.7"), "alice", [1; 16], secret),
-        of(&remote(Some("k"), "192.0.2.8"), "alice", [1; 16], secret),
-        of(&remote(None, "192.0.2.7"), "alice", [1; 16], secret),
-        of(&remote(Some(""), "192.0.2.7"), "alice", [1; 16], secret),
+        of(&here, [1; 16], secret),
+        of(&here, [2; 16], secret),
+        of(&here, [1; 16], Some(b"another secret 12345")),
+        of(&remote(Some("l"), "192.0.2.7"), [1; 16], secret),
+        of(&remote(Some("k"), "192.0.2.8"), [1; 16], secret),
+        of(&remote(None, "192.0.2.7"), [1; 16], secret),
+        of(&remote(Some(""), "192.0.2.7"), [1; 16], secret),
     ];
     for (at, one) in all.iter().enumerate() {
         assert!(all.iter().skip(at + 1).all(|other| other.own != one.own), "{at}");
     }
-    assert_eq!(all[0], of(&here, "alice", [1; 16], secret));
+    assert_eq!(all[0], of(&here, [1; 16], secret));
     // The key alone is the same wherever it is used.
-    assert_eq!(all[0].key, all[5].key);
+    assert_eq!(all[0].key, all[4].key);
 }
 
 proptest! {

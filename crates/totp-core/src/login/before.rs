@@ -58,7 +58,7 @@ impl Before {
         // If it does not open, the source is not known; a guess is then refused with that error, and a recovery code is judged.
         let secret = first.and_then(|first| credential.open(first, question.keyring).ok());
         let owner = credential.owner();
-        let identity = question.source.identity(&owner.user, question.account.uid, owner.id, secret.as_ref());
+        let identity = question.source.identity(question.account.uid, owner.id, secret.as_ref());
         let units = || credential.guess_units(question.windows);
         let was_ahead = ledger.guesses.at_moment(&identity, question.risk, units, now);
         (Self { ledger, identity, was_ahead }, secret)

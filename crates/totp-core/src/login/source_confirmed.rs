@@ -42,7 +42,7 @@ pub fn confirm_source<S: Store, H: Host>(
             Source::Remote { .. } => first.map(|first| in_place.open(first, keyring)).transpose()?,
             Source::Local(_) | Source::Foreign => None,
         };
-        let identity = source.identity(&owner.user, account.uid, owner.id, secret.as_ref());
+        let identity = source.identity(account.uid, owner.id, secret.as_ref());
         let mut ledger = held.ledger().clone();
         ledger.guesses.pull_back(now.realtime);
         ledger.guesses.bring_up_to(risk, || 0, now.realtime);
