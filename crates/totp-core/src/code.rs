@@ -18,6 +18,8 @@ pub enum Answer {
     Code(Secret),
     /// Sixteen characters of Crockford's base32, upper case, separators removed.
     Recovery(Secret),
+    /// Two codes of a factor, of the same length, one after the other: they resynchronise a counter.
+    Pair(Secret, Secret),
     /// Six to eight ASCII digits at the end of a password; how many of them are the code depends on the authenticator.
     Trailing(Secret),
 }
@@ -32,6 +34,9 @@ impl Answer {
     pub fn recognise(typed: &[u8]) -> Option<Self> {
         if typed.len() > LONGEST_ANSWER {
             return None;
+        }
+        if let Some(pair) = two_words(typed).and_then(|(first, second)| Self::pair(first, second)) {
+            return Some(pair);
         }
         // Allocated at its full length, so that it never grows and leaves a copy behind; likewise below.
         let mut bare = Vec::with_capacity(typed.len());
@@ -50,13 +55,31 @@ impl Answer {
         }
     }
 
+    /// Two codes that were typed one after the other. `None`: they are not two codes of one length.
+    #[must_use]
+    pub fn pair(first: &[u8], second: &[u8]) -> Option<Self> {
+        let is_code = |typed: &[u8]| matches!(typed.len(), 6..=8) && typed.iter().all(u8::is_ascii_digit);
+        let is_pair = is_code(first) && is_code(second) && first.len() == second.len();
+        is_pair.then(|| Self::Pair(Secret::new(first.to_vec()), Secret::new(second.to_vec())))
+    }
+
+    /// Two codes of this many digits.
+    pub(crate) fn pair_of_digits(&self, digits: u8) -> Option<(Secret, Secret)> {
+        match self {
+            Self::Pair(first, second) if first.expose().len() == usize::from(digits) => {
+                Some((Secret::new(first.expose().to_vec()), Secret::new(second.expose().to_vec())))
+            }
+            Self::Pair(..) | Self::Code(_) | Self::Trailing(_) | Self::Recovery(_) => None,
+        }
+    }
+
     /// The part of it that would be a factor's code of this many digits.
     pub(crate) fn of_digits(&self, digits: u8) -> Option<Secret> {
         let (typed, may_be_longer) = match self {
             Self::Code(typed) => (typed.expose(), false),
             // Digits before it may belong to the password.
             Self::Trailing(typed) => (typed.expose(), true),
-            Self::Recovery(_) => return None,
+            Self::Recovery(_) | Self::Pair(..) => return None,
         };
         let before = typed.len().checked_sub(usize::from(digits))?;
         let code = typed.get(before..).filter(|_| before == 0 || may_be_longer)?;
@@ -99,8 +122,16 @@ const LONGEST_WITH_PASSWORD: usize = 1024;
 fn recovery(end: &[u8], length: usize) -> Option<BehindPassword> {
     match Answer::recognise(end)? {
         answer @ Answer::Recovery(_) => Some(BehindPassword { answer, length: Some(length) }),
-        Answer::Code(_) | Answer::Trailing(_) => None,
+        Answer::Code(_) | Answer::Trailing(_) | Answer::Pair(..) => None,
     }
+}
+
+/// The two words of a text that has two, with blanks between and around them.
+fn two_words(typed: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut words = typed.split(|&byte| byte == b' ').filter(|word| !word.is_empty());
+    let words = (words.next()?, words.next()?, words.next());
+    let (first, second, None) = words else { return None };
+    Some((first, second))
 }
 
 fn is_grouped(text: &[u8]) -> bool {
@@ -161,14 +192,14 @@ mod tests {
     fn totp(typed: &[u8]) -> Option<Vec<u8>> {
         match Answer::recognise(typed)? {
             Answer::Code(code) => Some(code.expose().to_vec()),
-            Answer::Recovery(_) | Answer::Trailing(_) => None,
+            Answer::Recovery(_) | Answer::Trailing(_) | Answer::Pair(..) => None,
         }
     }
 
     fn recovery(typed: &[u8]) -> Option<Vec<u8>> {
         match Answer::recognise(typed)? {
             Answer::Recovery(code) => Some(code.expose().to_vec()),
-            Answer::Code(_) | Answer::Trailing(_) => None,
+            Answer::Code(_) | Answer::Trailing(_) | Answer::Pair(..) => None,
         }
     }
 
@@ -210,12 +241,28 @@ mod tests {
         assert!(Answer::recognise("１２３４５６".as_bytes()).is_none());
     }
 
+    #[test]
+    fn two_codes_with_a_blank_between_them_are_a_pair() {
+        let pair = |typed: &[u8]| match Answer::recognise(typed)? {
+            Answer::Pair(first, second) => Some((first.expose().to_vec(), second.expose().to_vec())),
+            Answer::Code(_) | Answer::Recovery(_) | Answer::Trailing(_) => None,
+        };
+        let two = |first: &[u8], second: &[u8]| Some((first.to_vec(), second.to_vec()));
+        assert_eq!(pair(b"755224 287082"), two(b"755224", b"287082"));
+        assert_eq!(pair(b"  84755224   94287082 "), two(b"84755224", b"94287082"));
+        let refused: [&[u8]; 6] =
+            [b"755224287082", b"755224 8287082", b"755 224 287 082", b"755224 287082 1", b"75522 287082", b"755224-287082"];
+        for typed in refused {
+            assert_eq!(pair(typed), None, "{typed:?}");
+        }
+    }
+
     fn behind(typed: &[u8]) -> Option<(&'static str, Vec<u8>, Option<usize>)> {
         let BehindPassword { answer, length } = BehindPassword::recognise(typed)?;
         let (kind, code) = match answer {
             Answer::Trailing(code) => ("digits", code),
             Answer::Recovery(code) => ("recovery", code),
-            Answer::Code(code) => ("whole", code),
+            Answer::Code(code) | Answer::Pair(code, _) => ("whole", code),
         };
         Some((kind, code.expose().to_vec(), length))
     }

@@ -213,7 +213,12 @@ impl<X: Exclusion> History<X> {
                         assert!(barred);
                     }
                     Reason::Replayed | Reason::ClockBack(_) | Reason::BeforeBoot(_) => {}
-                    Reason::Malformed | Reason::NotEnrolled | Reason::UnknownUser | Reason::Busy => {
+                    Reason::CounterEnded
+                    | Reason::OutOfStep
+                    | Reason::Malformed
+                    | Reason::NotEnrolled
+                    | Reason::UnknownUser
+                    | Reason::Busy => {
                         panic!("no such refusal here")
                     }
                 }

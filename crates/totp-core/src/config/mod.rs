@@ -19,7 +19,7 @@ pub use values::{Config, Paths};
 
 use crate::account_recovery::ResetRules;
 use crate::document::{self, DocumentError, Field, ParseError, Ranged, Table, Value, word};
-use crate::factor::{Windows, totp};
+use crate::factor::{Windows, hotp, totp};
 use crate::lockout::LONGEST_WINDOW;
 use crate::network::Network;
 use crate::policy::Policy;
@@ -85,7 +85,7 @@ impl Config {
     #[must_use]
     pub fn windows(&self) -> Windows {
         let Self { drift_steps, greatest_drift_steps, .. } = *self;
-        Windows { totp: totp::Window { drift_steps, greatest_drift_steps } }
+        Windows { totp: totp::Window { drift_steps, greatest_drift_steps }, hotp: hotp::Window::DEFAULT }
     }
 
     /// The services with overrides, sorted by name.

@@ -232,10 +232,12 @@ fn read(table: &mut Table<'_>, user: &User) -> Result<Credential, ParseError> {
     }
     credential.recovery = table.section("recovery", read_recovery)?;
     // The seals of version 1 are not bound to these fields, so anybody could have added them.
-    let beyond = credential.authenticators.iter().any(|one| one.factor.since_version() > version)
-        || credential.recovery.as_ref().is_some_and(|set| set.kind != recovery::RecoveryKind::Own);
-    if version == 1 && beyond {
-        return Err(table.wrong("has drift_steps or a kind of recovery codes, which version 1 does not know"));
+    if version == 1 && credential.recovery_kind().is_some_and(|kind| kind != recovery::RecoveryKind::Own) {
+        return Err(table.wrong("has a kind of recovery codes, which version 1 does not know"));
+    }
+    if credential.authenticators.iter().any(|one| one.factor.since_version() > version) {
+        let problem = format!("has drift_steps or a type of authenticator, which version {version} does not know");
+        return Err(table.wrong(problem));
     }
     Ok(credential)
 }

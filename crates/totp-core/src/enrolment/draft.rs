@@ -14,6 +14,8 @@ pub struct Draft {
     pub(crate) label: Label,
     pub(crate) factor: Factor,
     pub(crate) secret: Secret,
+    /// What is used up before the first code, in the factor's count.
+    pub(crate) begins_at: u64,
 }
 
 /// A draft that was confirmed by a code or imported from a trusted file. It can be enrolled.
@@ -53,7 +55,7 @@ impl Draft {
     ) -> Result<Self, EntropyError> {
         let factor = factor.into();
         let secret = Secret::random(factor.secret_length(), entropy)?;
-        Ok(Self { label, factor, secret })
+        Ok(Self { label, factor, secret, begins_at: 0 })
     }
 
     /// A draft with the secret of another program's file.
@@ -68,7 +70,13 @@ impl Draft {
         if !(SHORTEST_SECRET..=LONGEST_SECRET).contains(&secret.expose().len()) {
             return Err(SecretLengthError);
         }
-        Ok(Self { label, factor: factor.into(), secret })
+        Ok(Self { label, factor: factor.into(), secret, begins_at: 0 })
+    }
+
+    /// The same with codes up to `used_up_to`, in the factor's count, used up: for a counter, the next one.
+    #[must_use]
+    pub fn beginning_at(self, used_up_to: u64) -> Self {
+        Self { begins_at: used_up_to, ..self }
     }
 
     /// What the codes are computed with, beside the secret.
@@ -98,11 +106,11 @@ impl Draft {
         let digits = self.factor.digits();
         let code = match Answer::recognise(typed) {
             Some(Answer::Code(code)) if code.expose().len() == usize::from(digits) => code,
-            Some(Answer::Code(_) | Answer::Recovery(_) | Answer::Trailing(_)) | None => {
+            Some(Answer::Code(_) | Answer::Pair(..) | Answer::Recovery(_) | Answer::Trailing(_)) | None => {
                 return Err((self, NotConfirmed::Malformed { digits }));
             }
         };
-        match self.factor.codes(&self.secret).first(&code, now) {
+        match self.factor.codes(&self.secret).first(&code, self.begins_at, now) {
             Ok(used_up_to) => {
                 let progress = Progress { used_up_to, confirmed_at: now.realtime };
                 Ok(Confirmed { draft: self, progress })
@@ -114,7 +122,8 @@ impl Draft {
     /// Accepts a draft that its owner has not seen yet: the first code at a login confirms it.
     #[must_use]
     pub fn pending(self) -> Confirmed {
-        self.confirm_without_code(0)
+        let begins_at = self.begins_at;
+        self.confirm_without_code(begins_at)
     }
 
     /// Accepts an imported draft without a code, because its owner already uses it. Codes up to `used_up_to`, in the

@@ -285,14 +285,14 @@ pub fn needs_repair<E: Entry>(entry: &E) -> bool {
 }
 
 /// Makes a new ledger for an enrolment whose ledger is missing or broken. It is not known which codes were used, so all
-/// up to now count as used and the recovery codes are void.
+/// up to now count as used and the recovery codes are void. Counters are to be resynchronised.
 ///
 /// # Errors
 /// [`EnrolmentError`]; the enrolment is then as it was, or its recovery codes count as used.
 pub fn repair<E: Entry>(entry: E, windows: &Windows, now: Now) -> Result<(), EnrolmentError> {
     let mut credential = credential_of(&entry)?;
     let used = |authenticator: &Authenticator| Progress {
-        used_up_to: authenticator.factor().usable_by(windows, now),
+        used_up_to: authenticator.factor().voided(0, windows, now),
         confirmed_at: 0,
     };
     let progress = credential.authenticators().iter().map(used).collect();
@@ -308,14 +308,14 @@ pub fn repair<E: Entry>(entry: E, windows: &Windows, now: Now) -> Result<(), Enr
 }
 
 /// Makes void what a restored state could bring back: every code up to now, the recovery codes, the remembered devices and a
-/// reset. Wrong codes and locks stay as they are.
+/// reset. Counters are to be resynchronised. Wrong codes and locks stay as they are.
 ///
 /// # Errors
 /// [`EnrolmentError`]; the enrolment is then as it was, or without its reset.
 pub fn void_after_restore<E: Entry>(entry: E, windows: &Windows, now: Now) -> Result<(), EnrolmentError> {
     let (credential, mut ledger) = sound(&entry)?;
     for (progress, authenticator) in ledger.progress.iter_mut().zip(credential.authenticators()) {
-        progress.used_up_to = progress.used_up_to.max(authenticator.factor().usable_by(windows, now));
+        progress.used_up_to = authenticator.factor().voided(progress.used_up_to, windows, now);
     }
     if let Some(set) = credential.recovery() {
         ledger.recovery = RecoveryMarks::all_used(set.id, now.realtime);
@@ -339,7 +339,7 @@ fn append(
     confirmed: &Confirmed,
     inputs: &mut ChangeInputs<'_>,
 ) -> Result<(), EnrolmentError> {
-    let Confirmed { draft: Draft { label, factor, secret }, progress } = confirmed;
+    let Confirmed { draft: Draft { label, factor, secret, .. }, progress } = confirmed;
     let new = NewAuthenticator { label: label.clone(), factor: *factor, created: inputs.created, secret };
     credential.add(new, inputs.keyring, inputs.entropy)?;
     ledger.progress.push(*progress);

@@ -87,7 +87,6 @@ fn unlocked<E: Entry>(entry: &E, rules: &Rules, now: Now) -> Result<Ledger, Enro
 
 fn free_codes(ledger: &mut Ledger, credential: &Credential, rules: &Rules, now: Now) {
     for (progress, authenticator) in ledger.progress.iter_mut().zip(credential.authenticators()) {
-        let usable = authenticator.factor().usable_by(&rules.windows, now);
-        progress.used_up_to = progress.used_up_to.min(usable);
+        progress.used_up_to = authenticator.factor().freed(progress.used_up_to, &rules.windows, now);
     }
 }

@@ -5,15 +5,17 @@
 //! compiler lists what it has to answer. Outside this directory only enrolling and showing an enrolment match on the
 //! kind.
 
+pub mod hotp;
 pub mod totp;
 
 pub use crate::code::ClockOff;
 
-use crate::code::CodeMatch;
+use crate::code::{Answer, CodeMatch};
 use crate::document::{Field, ParseError, Table, Value, word};
 use crate::keyring::Binding;
 use crate::random::Secret;
 use crate::time::Now;
+use hotp::{Hotp, LookAhead};
 use serde::Serialize;
 use totp::{Algorithm, Drift, Generator, Parameters, Totp};
 
@@ -22,6 +24,8 @@ use totp::{Algorithm, Drift, Generator, Parameters, Totp};
 pub enum Factor {
     /// TOTP (RFC 6238).
     Totp(Totp),
+    /// HOTP (RFC 4226).
+    Hotp(Hotp),
 }
 
 /// The kind of a factor.
@@ -29,6 +33,8 @@ pub enum Factor {
 pub enum FactorKind {
     /// TOTP (RFC 6238).
     Totp,
+    /// HOTP (RFC 4226).
+    Hotp,
 }
 
 /// The windows by the config, for authenticators without one of their own.
@@ -36,14 +42,19 @@ pub enum FactorKind {
 pub struct Windows {
     /// For TOTP.
     pub totp: totp::Window,
+    /// For HOTP.
+    pub hotp: hotp::Window,
 }
 
 impl FactorKind {
+    const ALL: [Self; 2] = [Self::Totp, Self::Hotp];
+
     /// The word in the log, in documents and in seals.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Totp => "totp",
+            Self::Hotp => "hotp",
         }
     }
 
@@ -52,13 +63,14 @@ impl FactorKind {
     pub fn number(self) -> u8 {
         match self {
             Self::Totp => 1,
+            Self::Hotp => 3,
         }
     }
 
     /// The kind with that number.
     #[must_use]
     pub fn of_number(number: u8) -> Option<Self> {
-        [Self::Totp].into_iter().find(|kind| kind.number() == number)
+        Self::ALL.into_iter().find(|kind| kind.number() == number)
     }
 }
 
@@ -74,12 +86,19 @@ impl From<Totp> for Factor {
     }
 }
 
+impl From<Hotp> for Factor {
+    fn from(hotp: Hotp) -> Self {
+        Self::Hotp(hotp)
+    }
+}
+
 impl Factor {
     /// Its kind.
     #[must_use]
     pub fn kind(self) -> FactorKind {
         match self {
             Self::Totp(_) => FactorKind::Totp,
+            Self::Hotp(_) => FactorKind::Hotp,
         }
     }
 
@@ -88,6 +107,7 @@ impl Factor {
     pub fn digits(self) -> u8 {
         match self {
             Self::Totp(totp) => totp.parameters().digits(),
+            Self::Hotp(hotp) => hotp.digits(),
         }
     }
 
@@ -96,6 +116,7 @@ impl Factor {
     pub fn secret_length(self) -> usize {
         match self {
             Self::Totp(totp) => totp.parameters().algorithm().secret_length(),
+            Self::Hotp(_) => hotp::ALGORITHM.secret_length(),
         }
     }
 
@@ -105,6 +126,7 @@ impl Factor {
         match self {
             // The boot rule refuses every code whose record a crash of the machine could have lost.
             Self::Totp(_) => Durability::Process,
+            Self::Hotp(_) => Durability::Machine,
         }
     }
 
@@ -113,6 +135,7 @@ impl Factor {
     pub fn right_at_once(self, windows: &Windows) -> u64 {
         match self {
             Self::Totp(totp) => totp.right_at_once(windows.totp),
+            Self::Hotp(hotp) => hotp.right_at_once(windows.hotp),
         }
     }
 
@@ -122,10 +145,49 @@ impl Factor {
         guess_units(self.digits(), self.right_at_once(windows))
     }
 
-    /// The latest that a login at this moment, at any service, can have used up.
-    pub(crate) fn usable_by(self, windows: &Windows, now: Now) -> u64 {
+    /// The part of an answer that could be of it; `None`: it has another shape.
+    ///
+    /// # Errors
+    /// [`Unusable`]: it has the shape, and none of that shape is accepted now, whatever it is. It is not looked at.
+    pub(crate) fn typed(self, answer: &Answer, used_up_to: u64) -> Result<Option<Typed>, Unusable> {
+        let one = || answer.of_digits(self.digits()).map(Typed::One);
         match self {
-            Self::Totp(totp) => totp.usable_by(windows.totp, now),
+            Self::Totp(_) => Ok(one()),
+            Self::Hotp(hotp) => {
+                if let Some((first, second)) = answer.pair_of_digits(hotp.digits()) {
+                    return hotp::takes_two_codes(used_up_to).map(|()| Some(Typed::Pair(first, second)));
+                }
+                one().map(|typed| hotp::takes_one_code(used_up_to).map(|()| typed)).transpose()
+            }
+        }
+    }
+
+    /// The probability that a guess of this shape is right, in units of 10⁻⁹.
+    pub(crate) fn units_of(self, typed: &Typed, windows: &Windows) -> u64 {
+        match (self, typed) {
+            (Self::Totp(_) | Self::Hotp(_), Typed::One(_)) => self.guess_units(windows),
+            (Self::Hotp(hotp), Typed::Pair(..)) => hotp.pair_units(windows.hotp),
+            // It takes no pairs.
+            (Self::Totp(_), Typed::Pair(..)) => 0,
+        }
+    }
+
+    /// What is used up if every code that a login at this moment, at any service, can have used is to be void. `used_up_to`: what
+    /// is known to be used up, zero if nothing is known.
+    pub(crate) fn voided(self, used_up_to: u64, windows: &Windows, now: Now) -> u64 {
+        match self {
+            Self::Totp(totp) => used_up_to.max(totp.usable_by(windows.totp, now)),
+            // How far it was used is not known, so two codes have to show it.
+            Self::Hotp(_) => hotp::out_of_step(used_up_to),
+        }
+    }
+
+    /// What is used up without what no login up to this moment can have used: the clock ran ahead.
+    pub(crate) fn freed(self, used_up_to: u64, windows: &Windows, now: Now) -> u64 {
+        match self {
+            Self::Totp(totp) => used_up_to.min(totp.usable_by(windows.totp, now)),
+            // A clock moves no counter.
+            Self::Hotp(_) => used_up_to,
         }
     }
 
@@ -133,6 +195,7 @@ impl Factor {
     pub(crate) fn since_version(self) -> u32 {
         match self {
             Self::Totp(totp) => totp.since_version(),
+            Self::Hotp(hotp) => hotp.since_version(),
         }
     }
 
@@ -141,6 +204,7 @@ impl Factor {
     pub(crate) fn bind(self, binding: Binding, version: u32) -> Binding {
         match self {
             Self::Totp(totp) => totp.bind(binding, version),
+            Self::Hotp(hotp) => hotp.bind(binding),
         }
     }
 
@@ -148,6 +212,7 @@ impl Factor {
     pub(crate) fn read(table: &mut Table<'_>) -> Result<Self, ParseError> {
         match table.required("type")? {
             FactorKind::Totp => read_totp(table).map(Self::Totp),
+            FactorKind::Hotp => read_hotp(table).map(Self::Hotp),
         }
     }
 
@@ -158,8 +223,17 @@ impl Factor {
                 kind: self.kind().as_str(),
                 algorithm: totp.parameters().algorithm().as_str(),
                 digits: totp.parameters().digits(),
-                period: totp.parameters().period(),
+                period: Some(totp.parameters().period()),
                 drift_steps: totp.drift().map(Drift::steps),
+                look_ahead: None,
+            },
+            Self::Hotp(hotp) => WrittenFactor {
+                kind: self.kind().as_str(),
+                algorithm: hotp::ALGORITHM.as_str(),
+                digits: hotp.digits(),
+                period: None,
+                drift_steps: None,
+                look_ahead: hotp.look_ahead().map(LookAhead::counters),
             },
         }
     }
@@ -168,45 +242,65 @@ impl Factor {
     pub(crate) fn codes(self, secret: &Secret) -> Codes {
         match self {
             Self::Totp(totp) => Codes::Totp(Generator::new(totp, secret)),
+            Self::Hotp(hotp) => Codes::Hotp(hotp::Generator::new(hotp, secret)),
         }
     }
+}
+
+/// What was typed, in the shape of an authenticator's codes.
+pub(crate) enum Typed {
+    /// One code.
+    One(Secret),
+    /// Two codes one after the other, which resynchronise a counter (RFC 4226 section 7.4).
+    Pair(Secret, Secret),
+}
+
+/// Why no code of an authenticator is accepted now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unusable {
+    /// Its counter is at its end: it has no further code.
+    Ended,
+    /// It is not known how far it was used: it has to be resynchronised.
+    OutOfStep,
 }
 
 /// An authenticator's codes: its factor together with its secret.
 pub(crate) enum Codes {
     /// TOTP.
     Totp(Generator),
+    /// HOTP.
+    Hotp(hotp::Generator),
 }
 
 impl Codes {
-    /// Digits of a code.
-    pub(crate) fn digits(&self) -> u8 {
-        match self {
-            Self::Totp(generator) => generator.parameters().digits(),
-        }
-    }
-
-    /// Checks `code`, with everything up to `used_up_to` used up.
-    pub(crate) fn find(&self, code: &Secret, used_up_to: u64, windows: &Windows, now: Now) -> CodeMatch {
-        match self {
-            Self::Totp(generator) => generator.find(code, used_up_to, windows.totp, now),
+    /// Checks what was typed, with everything up to `used_up_to` used up.
+    pub(crate) fn find(&self, typed: &Typed, used_up_to: u64, windows: &Windows, now: Now) -> CodeMatch {
+        match (self, typed) {
+            (Self::Totp(generator), Typed::One(code)) => generator.find(code, used_up_to, windows.totp, now),
+            (Self::Totp(_), Typed::Pair(..)) => CodeMatch::Wrong,
+            (Self::Hotp(generator), Typed::One(code)) => generator.find(code, used_up_to, windows.hotp),
+            (Self::Hotp(generator), Typed::Pair(first, second)) => {
+                generator.find_pair((first, second), used_up_to, windows.hotp)
+            }
         }
     }
 
     /// For a wrong code: how far a clock would have to be off for it to be right, within limits.
-    pub(crate) fn clock_off(&self, code: &Secret, windows: &Windows, now: Now) -> Option<ClockOff> {
-        match self {
-            Self::Totp(generator) => generator.clock_off(code, windows.totp, now),
+    pub(crate) fn clock_off(&self, typed: &Typed, windows: &Windows, now: Now) -> Option<ClockOff> {
+        match (self, typed) {
+            (Self::Totp(generator), Typed::One(code)) => generator.clock_off(code, windows.totp, now),
+            (Self::Totp(_), Typed::Pair(..)) | (Self::Hotp(_), Typed::One(_) | Typed::Pair(..)) => None,
         }
     }
 
-    /// Checks the first code of a secret that is minutes old. Returns what it uses up.
+    /// Checks the first code of a secret that is minutes old, or of a token whose counter is `begins_at`. Returns what it uses up.
     ///
     /// # Errors
     /// The code is wrong; how far a clock is off, if that is the reason.
-    pub(crate) fn first(&self, code: &Secret, now: Now) -> Result<u64, Option<ClockOff>> {
+    pub(crate) fn first(&self, code: &Secret, begins_at: u64, now: Now) -> Result<u64, Option<ClockOff>> {
         match self {
             Self::Totp(generator) => generator.first(code, now),
+            Self::Hotp(generator) => generator.first(code, begins_at).ok_or(None),
         }
     }
 }
@@ -227,6 +321,17 @@ fn read_totp(table: &mut Table<'_>) -> Result<Totp, ParseError> {
     Ok(Totp::new(parameters).with_drift(drift))
 }
 
+fn read_hotp(table: &mut Table<'_>) -> Result<Hotp, ParseError> {
+    let (algorithm, digits) = (table.required::<Algorithm>("algorithm")?, table.required("digits")?);
+    if algorithm != hotp::ALGORITHM {
+        return Err(table.wrong(format!("algorithm of a hotp authenticator must be {}", hotp::ALGORITHM.as_str())));
+    }
+    let hotp = Hotp::new(digits).map_err(|error| table.wrong(error.to_string()))?;
+    let look_ahead = table.optional("look_ahead")?.map(LookAhead::new).transpose();
+    let look_ahead = look_ahead.map_err(|error| table.wrong(error.to_string()))?;
+    Ok(hotp.with_look_ahead(look_ahead))
+}
+
 /// A factor's fields in an authenticator's section.
 #[derive(Serialize)]
 pub(crate) struct WrittenFactor {
@@ -234,15 +339,18 @@ pub(crate) struct WrittenFactor {
     kind: &'static str,
     algorithm: &'static str,
     digits: u8,
-    period: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    period: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     drift_steps: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    look_ahead: Option<u64>,
 }
 
 /// A kind that this version does not know is refused by name.
 impl<'t> Field<'t> for FactorKind {
     fn read(value: &'t Value<'t>) -> Result<Self, String> {
-        word(value, &[Self::Totp].map(|kind| (kind.as_str(), kind)))
+        word(value, &Self::ALL.map(|kind| (kind.as_str(), kind)))
     }
 }
 
@@ -272,17 +380,24 @@ mod tests {
 
     #[test]
     fn a_guess_is_weighed_by_the_window_that_holds() {
-        let windows = Windows { totp: Window { drift_steps: 1, greatest_drift_steps: 3 } };
+        let windows = Windows { totp: Window { drift_steps: 1, greatest_drift_steps: 3 }, hotp: hotp::Window::DEFAULT };
         let own = |steps: Option<u64>| {
             let drift = steps.map(|steps| Drift::new(steps).unwrap());
             Factor::from(Totp::new(Parameters::EVERY_APP).with_drift(drift)).right_at_once(&windows)
         };
         assert_eq!([None, Some(0), Some(4)].map(own), [3, 1, 9]);
+        let own = |counters: Option<u64>| {
+            let look_ahead = counters.map(|counters| LookAhead::new(counters).unwrap());
+            Factor::from(Hotp::new(6).unwrap().with_look_ahead(look_ahead)).right_at_once(&windows)
+        };
+        assert_eq!([None, Some(0), Some(50)].map(own), [11, 1, 51]);
     }
 
     #[test]
     fn a_kinds_number_is_its_own_and_neither_none_nor_a_recovery_code() {
-        assert_eq!(FactorKind::of_number(FactorKind::Totp.number()), Some(FactorKind::Totp));
+        for kind in FactorKind::ALL {
+            assert_eq!(FactorKind::of_number(kind.number()), Some(kind));
+        }
         assert_eq!([0, 2].map(FactorKind::of_number), [None, None]);
     }
 }

@@ -1,7 +1,7 @@
 //! An account that is judged by the rules of the program. A code is not a code here but its probability.
 
 use crate::factor::totp::{Algorithm, Drift, Parameters, Totp, Window};
-use crate::factor::{Factor, Windows, guess_units};
+use crate::factor::{Factor, Windows, guess_units, hotp};
 use crate::ledger::Ledger;
 use crate::lockout::guesses::Try;
 use crate::lockout::source::Identity;
@@ -195,7 +195,7 @@ pub(super) fn authenticator(digits: u8, drift: Option<u64>) -> Factor {
 
 /// The rules of a config that sets nothing.
 pub(super) const RULES: Rules = Rules {
-    windows: Windows { totp: Window { drift_steps: 1, greatest_drift_steps: 4 } },
+    windows: Windows { totp: Window { drift_steps: 1, greatest_drift_steps: 4 }, hotp: hotp::Window::DEFAULT },
     limit: Limit {
         attempts: 5,
         per: Seconds(60),

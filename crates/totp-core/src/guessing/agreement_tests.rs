@@ -61,6 +61,8 @@ fn answered(verdict: &Verdict) -> Answered {
         Reason::Disabled => Answered::Refused(LockState::Disabled),
         Reason::OverBudget => Answered::Refused(LockState::OverBudget),
         other @ (Reason::BeforeBoot(_)
+        | Reason::CounterEnded
+        | Reason::OutOfStep
         | Reason::Malformed
         | Reason::NotEnrolled
         | Reason::UnknownUser

@@ -72,7 +72,11 @@ pub(crate) fn ledger() -> impl Strategy<Value = Ledger> {
         used: used.try_into().expect("as many as there are codes"),
     });
     let none = RecoveryMarks { set: Id::NONE, used: [0; MOST_CODES] };
-    let method = prop_oneof![Just(LoginMethod::RecoveryCode), Just(LoginMethod::Code(FactorKind::Totp))];
+    let method = prop_oneof![
+        Just(LoginMethod::RecoveryCode),
+        Just(LoginMethod::Code(FactorKind::Totp)),
+        Just(LoginMethod::Code(FactorKind::Hotp)),
+    ];
     let last_login = (any::<u64>(), method).prop_map(|(at, method)| LastLogin { at, method });
     let device = (any::<[u8; 32]>(), any::<[u64; 3]>(), any::<u32>()).prop_map(
         |(mark, [since, until, last_used], uses)| Device { mark: Mark(mark), since, until, last_used, uses },

@@ -9,7 +9,7 @@ use super::sealed_verdict::{ClockSearch, Decided, SealedVerdict};
 use super::verdict::{ForeignTries, JudgeError, Method, Reason, Refusal, SinceLast};
 use crate::code::{Answer, CodeMatch};
 use crate::credential::{Authenticator, Credential, RecoverySet};
-use crate::factor::{Codes, Factor, guess_units};
+use crate::factor::{Codes, Factor, Typed, guess_units};
 use crate::ledger::{Happened, LastLogin, Ledger, LoginMethod, Progress, Record, RecoveryMarks};
 use crate::lockout::LockState;
 use crate::lockout::guesses::{Charged, SinceAccepted};
@@ -36,7 +36,7 @@ pub(super) fn begin(question: &Question<'_>, ledger: &Ledger) -> Result<Begun, J
     let (before, first_secret) = Before::of(ledger, question);
     let state = before.ledger.guesses.state(&before.identity, question.limit, question.now.realtime);
     match question.answer {
-        Answer::Code(_) | Answer::Trailing(_) => guess(question, before, first_secret, state),
+        Answer::Code(_) | Answer::Trailing(_) | Answer::Pair(..) => guess(question, before, first_secret, state),
         Answer::Recovery(_) => Ok(Begun::Recovery(Box::new(RecoveryAttempt { before, state }))),
     }
 }
@@ -50,28 +50,31 @@ fn guess(
     if state != LockState::Open {
         return Ok(Begun::Judged(Box::new(before.refused(Reason::from(state)))));
     }
-    let (credential, typed) = (question.credential, question.answer);
+    let (credential, answer) = (question.credential, question.answer);
     if !before.ledger.fits(credential) {
         return Err(JudgeError::LedgerDoesNotFit);
     }
     let mut tried = Vec::with_capacity(credential.authenticators().len());
-    let mut units: u64 = 0;
-    for authenticator in credential.authenticators() {
+    let (mut units, mut unusable): (u64, Option<Reason>) = (0, None);
+    for (authenticator, progress) in credential.authenticators().iter().zip(&before.ledger.progress) {
         let secret = match first_secret.take() {
             Some(secret) => secret,
             None => credential.open(authenticator, question.keyring)?,
         };
-        let codes = authenticator.factor().codes(&secret);
-        let code = typed.of_digits(codes.digits());
-        if code.is_some() {
-            units = units.saturating_add(authenticator.factor().guess_units(question.windows));
+        let factor = authenticator.factor();
+        let typed = factor.typed(answer, progress.used_up_to).unwrap_or_else(|error| {
+            unusable.get_or_insert(error.into());
+            None
+        });
+        if let Some(typed) = &typed {
+            units = units.saturating_add(factor.units_of(typed, question.windows));
         }
-        tried.push((codes, code));
+        tried.push((factor.codes(&secret), typed));
     }
     let scratch_units = scratch_units(credential, &before.ledger);
-    let scratch = typed.of_digits(SCRATCH_DIGITS).filter(|_| scratch_units.is_some());
-    if tried.iter().all(|(_, code)| code.is_none()) && scratch.is_none() {
-        return Ok(Begun::Judged(Box::new(before.refused(Reason::Malformed))));
+    let scratch = answer.of_digits(SCRATCH_DIGITS).filter(|_| scratch_units.is_some());
+    if tried.iter().all(|(_, typed)| typed.is_none()) && scratch.is_none() {
+        return Ok(Begun::Judged(Box::new(before.refused(unusable.unwrap_or(Reason::Malformed)))));
     }
     if scratch.is_some() {
         units = units.saturating_add(scratch_units.unwrap_or(0));
@@ -85,7 +88,7 @@ fn guess(
         warning.since = before.ledger.last_login().map(|last| last.at);
     }
     let charge = Record::of(next, Happened::Charged);
-    Ok(Begun::Attempt(Box::new(Attempt { before, charge, charged, tried, scratch })))
+    Ok(Begun::Attempt(Box::new(Attempt { before, charge, charged, tried, unusable, scratch })))
 }
 
 /// The probability that a guess is one of the unused scratch codes, in units of 10⁻⁹; `None`: there is no such set.
@@ -133,7 +136,9 @@ pub(super) struct Attempt {
     charge: Record,
     charged: Charged,
     /// The codes of each authenticator, and the part of the answer that could be one of them.
-    tried: Vec<(Codes, Option<Secret>)>,
+    tried: Vec<(Codes, Option<Typed>)>,
+    /// Why the answer could not be one of an authenticator whose codes have its shape.
+    unusable: Option<Reason>,
     /// The part of the answer that could be another program's single-use code.
     scratch: Option<Secret>,
 }
@@ -146,10 +151,10 @@ impl Attempt {
 
     /// The most durable record that may follow the look: of a lock, of a single-use code, or of a factor's code.
     pub(super) fn durability(&self, credential: &Credential) -> Durability {
-        let of_factor = |authenticator: &Authenticator| authenticator.factor().durability_of_use();
         let is_durable = self.charged.lock.is_some() || self.scratch.is_some();
         let others = is_durable.then_some(Durability::Machine);
-        let factors = credential.authenticators().iter().map(of_factor);
+        let tried = credential.authenticators().iter().zip(&self.tried).filter(|(_, (_, typed))| typed.is_some());
+        let factors = tried.map(|(authenticator, _)| authenticator.factor().durability_of_use());
         factors.chain(others).max().unwrap_or(Durability::Process)
     }
 
@@ -219,7 +224,7 @@ impl Attempt {
     }
 
     fn wrong(self, question: &Question<'_>, charging: Charging) -> SealedVerdict {
-        let Self { charge, charged, tried, .. } = self;
+        let Self { charge, charged, tried, unusable, .. } = self;
         let record = match (charged.lock, charging) {
             (Some(_), _) => Some(Record::of(charge.into_ledger(), Happened::Locked)),
             (None, Charging::WithCommit) => Some(charge),
@@ -227,7 +232,7 @@ impl Attempt {
             (None, Charging::BeforeLook) => None,
         };
         let search = ClockSearch::new(tried, *question.windows, question.now);
-        SealedVerdict::until(record, Decided::Wrong { charged, search })
+        SealedVerdict::until(record, Decided::Wrong { charged, search, unusable })
     }
 }
 
@@ -251,14 +256,14 @@ struct Used {
 }
 
 /// Records the use for every authenticator that the code fits, so that one code cannot be used once for each.
-fn find(question: &Question<'_>, ledger: &Ledger, tried: &[(Codes, Option<Secret>)]) -> FoundCode {
+fn find(question: &Question<'_>, ledger: &Ledger, tried: &[(Codes, Option<Typed>)]) -> FoundCode {
     let now = question.now;
     let mut progress = ledger.progress.clone();
     let (mut by, mut stale): (Option<(Method, Factor)>, Option<Refusal>) = (None, None);
     let authenticators = question.credential.authenticators().iter().zip(tried);
-    for ((authenticator, (codes, code)), progress) in authenticators.zip(&mut progress) {
-        let Some(code) = code else { continue };
-        let refusal = match codes.find(code, progress.used_up_to, question.windows, now) {
+    for ((authenticator, (codes, typed)), progress) in authenticators.zip(&mut progress) {
+        let Some(typed) = typed else { continue };
+        let refusal = match codes.find(typed, progress.used_up_to, question.windows, now) {
             CodeMatch::Right { used_up_to } => {
                 progress.used_up_to = used_up_to;
                 if progress.confirmed_at == 0 {

@@ -174,8 +174,8 @@ mod verified {
             Decided::Failed(error) => return Err(error),
             Decided::Unrecorded(unrecorded) => Verdict::Unrecorded(unrecorded),
             // Done after the record: it only tells the log whether a clock is off.
-            Decided::Wrong { charged: Charged { row, lock, warning }, search } => {
-                let reason = search.run().map_or(Reason::Wrong, Reason::ClockOff);
+            Decided::Wrong { charged: Charged { row, lock, warning }, search, unusable } => {
+                let reason = search.run().map(Reason::ClockOff).or(unusable).unwrap_or(Reason::Wrong);
                 Verdict::Refused(Refusal { reason, lock, warning, next_code: None, row: Some(row) })
             }
         })

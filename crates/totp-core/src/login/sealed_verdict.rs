@@ -1,11 +1,11 @@
 //! A verdict that nobody has seen yet, and what it says once its record is made.
 
-use super::verdict::{JudgeError, Method, Refusal, SinceLast, Unrecorded};
+use super::verdict::{JudgeError, Method, Reason, Refusal, SinceLast, Unrecorded};
 use crate::code::ClockOff;
-use crate::factor::{Codes, Windows};
+use crate::factor::{Codes, Typed, Windows};
 use crate::ledger::Record;
 use crate::lockout::guesses::Charged;
-use crate::random::{Id, Secret};
+use crate::random::Id;
 use crate::store::{Held, StoreError};
 use crate::time::Now;
 
@@ -23,8 +23,8 @@ pub(super) enum Decided {
     Right { method: Method, credential: Id, since_last: SinceLast, is_new_source: bool },
     /// The code was refused for this reason.
     Refused(Refusal),
-    /// It is no code of this user.
-    Wrong { charged: Charged, search: ClockSearch },
+    /// It is no code of this user. `unusable`: it has the shape of codes that are not accepted now, whatever they are.
+    Wrong { charged: Charged, search: ClockSearch, unusable: Option<Reason> },
     /// The look began and could not be finished.
     Failed(JudgeError),
     /// A code was looked at, and the result could not be recorded.
@@ -60,13 +60,13 @@ impl SealedVerdict {
 
 /// What is needed to search whether a wrong code is right by a clock that is off.
 pub(super) struct ClockSearch {
-    tried: Vec<(Codes, Option<Secret>)>,
+    tried: Vec<(Codes, Option<Typed>)>,
     windows: Windows,
     now: Now,
 }
 
 impl ClockSearch {
-    pub(super) fn new(tried: Vec<(Codes, Option<Secret>)>, windows: Windows, now: Now) -> Self {
+    pub(super) fn new(tried: Vec<(Codes, Option<Typed>)>, windows: Windows, now: Now) -> Self {
         Self { tried, windows, now }
     }
 

@@ -4,7 +4,7 @@ use crate::account_recovery::ResetNotice;
 use crate::audit_event::{Event, Name};
 use crate::code::ClockOff;
 use crate::credential::Label;
-use crate::factor::FactorKind;
+use crate::factor::{FactorKind, Unusable};
 use crate::keyring::OpenError;
 use crate::ledger::LastLogin;
 use crate::lockout::{CountedIn, LockState, Warning};
@@ -113,6 +113,10 @@ pub enum Reason {
     ClockBack(Seconds),
     /// The code may have been used before this boot; a later one is accepted after this wait.
     BeforeBoot(Seconds),
+    /// The token's counter is at its end: it has no further code.
+    CounterEnded,
+    /// It is not known how far the token was used, so two codes, one after the other, are needed.
+    OutOfStep,
     /// The answer cannot be a code. Nothing was charged.
     Malformed,
     /// Too many attempts in a short time; wait this long.
@@ -141,6 +145,8 @@ impl Reason {
             Self::Replayed => "replayed",
             Self::ClockBack(_) => "clock_back",
             Self::BeforeBoot(_) => "before_boot",
+            Self::CounterEnded => "counter_ended",
+            Self::OutOfStep => "out_of_step",
             Self::Malformed => "malformed",
             Self::Limited(_) => "limited",
             Self::Locked(_) => "locked",
@@ -162,6 +168,8 @@ impl Reason {
             | Self::Replayed
             | Self::ClockBack(_)
             | Self::BeforeBoot(_)
+            | Self::CounterEnded
+            | Self::OutOfStep
             | Self::Malformed
             | Self::NotEnrolled
             | Self::UnknownUser
@@ -178,6 +186,15 @@ impl From<LockState> for Reason {
             LockState::Locked(wait) => Self::Locked(wait),
             LockState::Disabled => Self::Disabled,
             LockState::OverBudget => Self::OverBudget,
+        }
+    }
+}
+
+impl From<Unusable> for Reason {
+    fn from(unusable: Unusable) -> Self {
+        match unusable {
+            Unusable::Ended => Self::CounterEnded,
+            Unusable::OutOfStep => Self::OutOfStep,
         }
     }
 }
