@@ -3,6 +3,8 @@
 //! `judging` is the pure step, `sealed_verdict` what it returns, [`verdict`] has the words of its result, and this file is the sequence around both.
 
 mod before;
+#[cfg(test)]
+mod counter_tests;
 mod judging;
 mod line_count;
 #[cfg(test)]
