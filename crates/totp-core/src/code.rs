@@ -250,8 +250,14 @@ mod tests {
         let two = |first: &[u8], second: &[u8]| Some((first.to_vec(), second.to_vec()));
         assert_eq!(pair(b"755224 287082"), two(b"755224", b"287082"));
         assert_eq!(pair(b"  84755224   94287082 "), two(b"84755224", b"94287082"));
-        let refused: [&[u8]; 6] =
-            [b"755224287082", b"755224 8287082", b"755 224 287 082", b"755224 287082 1", b"75522 287082", b"755224-287082"];
+        let refused: [&[u8]; 6] = [
+            b"755224287082",
+            b"755224 8287082",
+            b"755 224 287 082",
+            b"755224 287082 1",
+            b"75522 287082",
+            b"755224-287082",
+        ];
         for typed in refused {
             assert_eq!(pair(typed), None, "{typed:?}");
         }

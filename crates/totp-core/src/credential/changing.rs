@@ -21,6 +21,9 @@ impl Credential {
     ) -> Result<(), AddError> {
         self.space_for(&new.label)?;
         let NewAuthenticator { label, factor, created, secret } = new;
+        if factor.since_version() > self.version {
+            return Err(CredentialError::EarlierVersion.into());
+        }
         let binding = self.bound(keyring.active()).authenticator(label.as_str(), factor);
         let sealed = keyring.seal(secret, binding.bytes(), entropy)?;
         self.authenticators.push(Authenticator { label, factor, created, sealed });

@@ -101,6 +101,11 @@ pub enum CredentialError {
     /// See [`MOST_AUTHENTICATORS`].
     #[error("the user already has {MOST_AUTHENTICATORS} authenticators, the maximum: remove one first")]
     TooMany,
+    /// A document of that version cannot express it, and could not be converted because a seal does not open.
+    #[error(
+        "the credential is of an earlier version and cannot be converted without its keys: restore the keyring"
+    )]
+    EarlierVersion,
 }
 
 impl Credential {
@@ -236,7 +241,8 @@ fn read(table: &mut Table<'_>, user: &User) -> Result<Credential, ParseError> {
         return Err(table.wrong("has a kind of recovery codes, which version 1 does not know"));
     }
     if credential.authenticators.iter().any(|one| one.factor.since_version() > version) {
-        let problem = format!("has drift_steps or a type of authenticator, which version {version} does not know");
+        let problem =
+            format!("has drift_steps or a type of authenticator, which version {version} does not know");
         return Err(table.wrong(problem));
     }
     Ok(credential)

@@ -104,11 +104,10 @@ fn the_last_counter_ends_the_token() {
     assert_eq!(find(&code(END - 1), END - 11), right(END));
     assert_eq!(find(&code(END), END - 1), CodeMatch::Wrong);
     assert_eq!([END - 1, END].map(takes_one_code), [Ok(()), Err(Unusable::Ended)]);
-    assert_eq!([END - 1, END, out_of_step(END)].map(takes_two_codes), [
-        Ok(()),
-        Err(Unusable::Ended),
-        Err(Unusable::Ended)
-    ]);
+    assert_eq!(
+        [END - 1, END, out_of_step(END)].map(takes_two_codes),
+        [Ok(()), Err(Unusable::Ended), Err(Unusable::Ended)]
+    );
     for counter in [0, END - 1, END, u64::MAX] {
         assert_eq!(find(&code(counter), END), CodeMatch::Wrong);
         assert_eq!(find(&code(counter), u64::MAX), CodeMatch::Wrong);

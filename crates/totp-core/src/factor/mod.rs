@@ -324,7 +324,9 @@ fn read_totp(table: &mut Table<'_>) -> Result<Totp, ParseError> {
 fn read_hotp(table: &mut Table<'_>) -> Result<Hotp, ParseError> {
     let (algorithm, digits) = (table.required::<Algorithm>("algorithm")?, table.required("digits")?);
     if algorithm != hotp::ALGORITHM {
-        return Err(table.wrong(format!("algorithm of a hotp authenticator must be {}", hotp::ALGORITHM.as_str())));
+        return Err(
+            table.wrong(format!("algorithm of a hotp authenticator must be {}", hotp::ALGORITHM.as_str()))
+        );
     }
     let hotp = Hotp::new(digits).map_err(|error| table.wrong(error.to_string()))?;
     let look_ahead = table.optional("look_ahead")?.map(LookAhead::new).transpose();
@@ -380,7 +382,8 @@ mod tests {
 
     #[test]
     fn a_guess_is_weighed_by_the_window_that_holds() {
-        let windows = Windows { totp: Window { drift_steps: 1, greatest_drift_steps: 3 }, hotp: hotp::Window::DEFAULT };
+        let windows =
+            Windows { totp: Window { drift_steps: 1, greatest_drift_steps: 3 }, hotp: hotp::Window::DEFAULT };
         let own = |steps: Option<u64>| {
             let drift = steps.map(|steps| Drift::new(steps).unwrap());
             Factor::from(Totp::new(Parameters::EVERY_APP).with_drift(drift)).right_at_once(&windows)

@@ -195,7 +195,10 @@ pub(super) fn authenticator(digits: u8, drift: Option<u64>) -> Factor {
 
 /// The rules of a config that sets nothing.
 pub(super) const RULES: Rules = Rules {
-    windows: Windows { totp: Window { drift_steps: 1, greatest_drift_steps: 4 }, hotp: hotp::Window::DEFAULT },
+    windows: Windows {
+        totp: Window { drift_steps: 1, greatest_drift_steps: 4 },
+        hotp: hotp::Window::DEFAULT,
+    },
     limit: Limit {
         attempts: 5,
         per: Seconds(60),

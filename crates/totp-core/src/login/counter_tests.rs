@@ -23,7 +23,10 @@ fn presses(counters: [u64; 2]) -> Vec<u8> {
 
 fn fob(next: u64) -> Draft {
     let secret = Secret::new(SPARE.to_vec());
-    Draft::import(Label::parse("fob").unwrap(), Hotp::new(6).unwrap(), secret).ok().unwrap().beginning_at(next)
+    Draft::import(Label::parse("fob").unwrap(), Hotp::new(6).unwrap(), secret)
+        .ok()
+        .unwrap()
+        .beginning_at(next)
 }
 
 /// Alice with a fob alone, whose next counter this is.
@@ -31,8 +34,9 @@ fn with_fob<X: Exclusion>(next: u64) -> (Fixture<Memory<X>>, Vec<Secret>) {
     let mut fixture = Fixture::new();
     let confirmed = [fob(next).pending()];
     let expected = ExpectedEnrolment::Nothing;
-    let codes =
-        fixture.change(NOON, |entry, inputs| enrol(entry, &alice(), &confirmed, 10, expected, inputs)).unwrap();
+    let codes = fixture
+        .change(NOON, |entry, inputs| enrol(entry, &alice(), &confirmed, 10, expected, inputs))
+        .unwrap();
     (fixture, codes)
 }
 
@@ -59,7 +63,8 @@ fn position<X: Exclusion>(fixture: &Fixture<Memory<X>>, place: usize) -> u64 {
 
 /// A code that the fob shows at none of its counters below 2000, and the phone at none of the steps around noon.
 fn wrong() -> Vec<u8> {
-    let near: Vec<_> = (0..2000).map(press).chain((0..60).map(|step| code(PHONE, NOON - 900 + step * 30))).collect();
+    let near: Vec<_> =
+        (0..2000).map(press).chain((0..60).map(|step| code(PHONE, NOON - 900 + step * 30))).collect();
     (0..).map(|number| format!("{number:06}").into_bytes()).find(|typed| !near.contains(typed)).unwrap()
 }
 
@@ -121,7 +126,8 @@ fn a_token_at_its_end_is_refused_by_name<X: Exclusion>() {
 }
 
 fn fixture_code_of(counter: u64) -> Vec<u8> {
-    let token = totp_rs::Builder::new().with_step_duration(1).with_secret(SPARE.to_vec()).build_noncompliant();
+    let token =
+        totp_rs::Builder::new().with_step_duration(1).with_secret(SPARE.to_vec()).build_noncompliant();
     token.generate(counter).to_string().into_bytes()
 }
 
@@ -229,7 +235,10 @@ fn neighbouring_codes_at_once_are_right_or_used_and_never_wrong<X: Exclusion + S
     for _ in 0..10 {
         let (fixture, _) = with_fob::<X>(3);
         let told = at_once(&fixture, &(3..14).map(press).collect::<Vec<_>>());
-        assert!(told.iter().all(|word| ["accepted fob", "busy", "replayed"].contains(&word.as_str())), "{told:?}");
+        assert!(
+            told.iter().all(|word| ["accepted fob", "busy", "replayed"].contains(&word.as_str())),
+            "{told:?}"
+        );
         assert_eq!(used_units(&fixture), 0);
     }
 }

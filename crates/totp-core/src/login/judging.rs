@@ -36,7 +36,9 @@ pub(super) fn begin(question: &Question<'_>, ledger: &Ledger) -> Result<Begun, J
     let (before, first_secret) = Before::of(ledger, question);
     let state = before.ledger.guesses.state(&before.identity, question.limit, question.now.realtime);
     match question.answer {
-        Answer::Code(_) | Answer::Trailing(_) | Answer::Pair(..) => guess(question, before, first_secret, state),
+        Answer::Code(_) | Answer::Trailing(_) | Answer::Pair(..) => {
+            guess(question, before, first_secret, state)
+        }
         Answer::Recovery(_) => Ok(Begun::Recovery(Box::new(RecoveryAttempt { before, state }))),
     }
 }
@@ -153,7 +155,8 @@ impl Attempt {
     pub(super) fn durability(&self, credential: &Credential) -> Durability {
         let is_durable = self.charged.lock.is_some() || self.scratch.is_some();
         let others = is_durable.then_some(Durability::Machine);
-        let tried = credential.authenticators().iter().zip(&self.tried).filter(|(_, (_, typed))| typed.is_some());
+        let tried =
+            credential.authenticators().iter().zip(&self.tried).filter(|(_, (_, typed))| typed.is_some());
         let factors = tried.map(|(authenticator, _)| authenticator.factor().durability_of_use());
         factors.chain(others).max().unwrap_or(Durability::Process)
     }

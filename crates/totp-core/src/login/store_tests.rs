@@ -235,7 +235,10 @@ fn a_login_that_is_always_overtaken_is_busy_and_uses_nothing_up() {
 }
 
 /// The sorted results of logins that run at once.
-pub(super) fn at_once<X: Exclusion + Send + Sync>(fixture: &Fixture<Memory<X>>, typed: &[Vec<u8>]) -> Vec<String> {
+pub(super) fn at_once<X: Exclusion + Send + Sync>(
+    fixture: &Fixture<Memory<X>>,
+    typed: &[Vec<u8>],
+) -> Vec<String> {
     let barrier = std::sync::Barrier::new(typed.len());
     let mut told: Vec<String> = std::thread::scope(|scope| {
         let threads: Vec<_> = typed
