@@ -79,15 +79,14 @@ fn codes_that_were_right_with_the_last_accepted_one_are_replays() {
 /// Two counters of this key that share a code, `apart` or fewer from each other.
 fn twins(apart: u64) -> (u64, u64) {
     let mut codes = Vec::new();
-    for counter in 0u64.. {
-        let code = code(counter);
+    loop {
+        let code = code(codes.len() as u64);
         let before = codes.len().saturating_sub(usize::try_from(apart).unwrap());
         if let Some(at) = codes[before..].iter().position(|known| *known == code) {
-            return ((before + at) as u64, counter);
+            return ((before + at) as u64, codes.len() as u64);
         }
         codes.push(code);
     }
-    unreachable!("there are endless counters")
 }
 
 #[test]

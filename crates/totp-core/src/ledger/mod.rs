@@ -43,7 +43,8 @@ pub struct Ledger {
 /// How far one authenticator has been used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Progress {
-    /// All up to this is used up, in the factor's own count (time steps). A login only moves it forward.
+    /// What is used up, in the factor's own count: the last accepted time step, or the next counter ([`crate::factor::hotp`]). A login
+    /// only moves it forward.
     pub(crate) used_up_to: u64,
     /// When a code of it was first accepted, seconds since 1970; zero: never.
     pub(crate) confirmed_at: u64,
