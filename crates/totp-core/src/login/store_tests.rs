@@ -55,7 +55,7 @@ impl<X: Exclusion> Held for FailingHeld<X> {
 }
 
 /// The answer where so many writes go through.
-fn after<X: Exclusion>(
+pub(super) fn after<X: Exclusion>(
     fixture: &Fixture<Memory<X>>,
     writes: usize,
     typed: &[u8],
