@@ -277,7 +277,7 @@ fn ask_for_recovery_code(
     };
     let outcome = match (Answer::recognise(typed.as_bytes()), attempt.who.clone()) {
         (Some(Answer::Recovery(_)), Some(who)) => judge(pamh, attempt, store, &who, typed.as_bytes())?,
-        (Some(Answer::Recovery(_) | Answer::Code(_) | Answer::Trailing(_)) | None, _) => {
+        (Some(Answer::Recovery(_) | Answer::Code(_) | Answer::Pair(..) | Answer::Trailing(_)) | None, _) => {
             refused(Reason::Malformed)
         }
     };

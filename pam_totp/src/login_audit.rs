@@ -286,6 +286,12 @@ fn detailed(event: Event, reason: Reason) -> Event {
         Reason::BeforeBoot(wait) | Reason::Limited(wait) | Reason::Locked(wait) => {
             event.field("wait_seconds", wait.0)
         }
+        Reason::CounterEnded => {
+            event.field("hint", "the token has no further code: enrol another one")
+        }
+        Reason::OutOfStep => {
+            event.field("hint", "it is not known how far the token was used: its owner types sync, then two codes")
+        }
         Reason::Disabled => {
             event.field("hint", "too many wrong codes in a row: run totp-enroll unlock, or log in with a recovery code")
         }

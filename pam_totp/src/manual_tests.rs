@@ -140,6 +140,8 @@ fn the_page_has_every_reason_of_a_refusal_and_no_other() {
         Reason::Replayed => Reason::Replayed,
         Reason::ClockBack(_) => Reason::ClockBack(wait),
         Reason::BeforeBoot(_) => Reason::BeforeBoot(wait),
+        Reason::CounterEnded => Reason::CounterEnded,
+        Reason::OutOfStep => Reason::OutOfStep,
         Reason::Malformed => Reason::Malformed,
         Reason::Limited(_) => Reason::Limited(wait),
         Reason::Locked(_) => Reason::Locked(wait),

@@ -49,10 +49,19 @@ pub(crate) fn refusal(Refusal { reason, next_code, .. }: &Refusal) -> Option<Str
                 "That code was used already; type the code that the app shows now.".to_owned()
             }
             Some(wait) => format!("That code was used already; wait {} for the next one.", length(*wait)),
-            None => "That recovery code was used already; take another.".to_owned(),
+            // A recovery code, or one of a token, which shows another at the next press.
+            None => "That code was used already; take another.".to_owned(),
         },
         Reason::BeforeBoot(wait) => {
             format!("This machine has just started; wait {} for a code that it accepts.", length(*wait))
+        }
+        Reason::CounterEnded => {
+            "This token is used up: it has no further code. Ask the administrator for another. A recovery code still works."
+                .to_owned()
+        }
+        Reason::OutOfStep => {
+            "One code of this token is not enough now: log in again, type \"sync\" in place of a code, and then two codes of the token, one after the other."
+                .to_owned()
         }
         Reason::Limited(wait) | Reason::Locked(wait) => {
             format!("Too many wrong codes; try again in {}. A recovery code still works.", length(*wait))

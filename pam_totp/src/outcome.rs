@@ -111,6 +111,8 @@ impl Outcome {
                     | Reason::Replayed
                     | Reason::ClockBack(_)
                     | Reason::BeforeBoot(_) => Pace::Each,
+                    // Nothing was charged, or a wrong code was, beside a token that has no say: the log has each of those.
+                    Reason::CounterEnded | Reason::OutOfStep => Pace::Each,
                     Reason::Malformed
                     | Reason::Limited(_)
                     | Reason::Locked(_)
@@ -292,6 +294,8 @@ impl From<Outcome> for PamResultCode {
                 | Reason::Replayed
                 | Reason::ClockBack(_)
                 | Reason::BeforeBoot(_)
+                | Reason::CounterEnded
+                | Reason::OutOfStep
                 | Reason::Malformed
                 | Reason::NotEnrolled
                 | Reason::UnknownUser

@@ -142,6 +142,8 @@ pub(crate) fn judge_answer(
             | Reason::Replayed
             | Reason::ClockBack(_)
             | Reason::BeforeBoot(_)
+            | Reason::CounterEnded
+            | Reason::OutOfStep
             | Reason::Malformed
             | Reason::Limited(_)
             | Reason::Locked(_)
@@ -212,6 +214,8 @@ fn is_final(reason: Reason) -> bool {
         | Reason::Replayed
         | Reason::ClockBack(_)
         | Reason::BeforeBoot(_)
+        | Reason::CounterEnded
+        | Reason::OutOfStep
         | Reason::Malformed
         | Reason::Busy => false,
     }
@@ -227,6 +231,8 @@ pub(crate) fn shown_reason(reason: Reason) -> Reason {
         | Reason::Replayed
         | Reason::ClockBack(_)
         | Reason::BeforeBoot(_)
+        | Reason::CounterEnded
+        | Reason::OutOfStep
         | Reason::Limited(_)
         | Reason::Locked(_)
         | Reason::Disabled
@@ -255,6 +261,12 @@ pub(crate) fn explain(reason: Reason) -> String {
         ),
         Reason::BeforeBoot(wait) => {
             format!("the machine has just started; try again in {}", output::duration(wait.0))
+        }
+        Reason::CounterEnded => {
+            "the token is used up: it has no further code; use a recovery code, or have another token enrolled".to_owned()
+        }
+        Reason::OutOfStep => {
+            "one code of this token is not enough now; type two codes of it, one after the other, with a blank between them".to_owned()
         }
         Reason::Limited(wait) | Reason::Locked(wait) => {
             format!("too many wrong codes; try again in {}, or use a recovery code", output::duration(wait.0))

@@ -8,7 +8,6 @@ use crate::output;
 use nix::unistd::Uid;
 use serde::Serialize;
 use totp_core::enrolment::recovery_left;
-use totp_core::factor::Factor;
 use totp_core::lockout::ReportInput;
 use totp_core::login::Rules;
 use totp_core::recovery::RecoveryKind;
@@ -45,13 +44,10 @@ fn status_lines(report: &EnrolmentReport, warn_below: usize) -> Vec<String> {
             .confirmed
             .as_ref()
             .map_or("no code accepted yet".to_owned(), |at| format!("first code accepted {at}"));
+        let moving = authenticator.period.map_or("by counter".to_owned(), |period| format!("{period} s"));
         lines.push(format!(
-            "authenticator \"{}\": {}, {} digits, {} s, since {}, {confirmed}",
-            authenticator.label,
-            authenticator.algorithm,
-            authenticator.digits,
-            authenticator.period,
-            authenticator.created
+            "authenticator \"{}\": {}, {} digits, {moving}, since {}, {confirmed}",
+            authenticator.label, authenticator.algorithm, authenticator.digits, authenticator.created
         ));
     }
     lines.push(recovery(report, warn_below));
@@ -193,7 +189,8 @@ pub(crate) struct AuthenticatorReport {
     r#type: &'static str,
     pub(crate) algorithm: &'static str,
     pub(crate) digits: u8,
-    pub(crate) period: u64,
+    /// Seconds; `null`: time moves none of its codes.
+    pub(crate) period: Option<u64>,
     pub(crate) created: String,
     /// When its first code was accepted; `null`: not yet.
     pub(crate) confirmed: Option<String>,
@@ -215,14 +212,12 @@ impl EnrolmentReport {
         let input = ReportInput { credential, windows, limit, risk, now };
         let authenticators = credential.authenticators().iter().enumerate().map(|(place, authenticator)| {
             let factor = authenticator.factor();
-            let Factor::Totp(totp) = factor;
-            let parameters = totp.parameters();
             AuthenticatorReport {
                 label: authenticator.label().as_str().to_owned(),
                 r#type: factor.kind().as_str(),
-                algorithm: parameters.algorithm().as_str(),
+                algorithm: factor.algorithm().as_str(),
                 digits: factor.digits(),
-                period: parameters.period(),
+                period: factor.period(),
                 created: authenticator.created().to_string(),
                 confirmed: ledger.confirmed_at(place).map(output::date),
             }

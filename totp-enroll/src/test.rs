@@ -183,6 +183,8 @@ fn wait(refusal: &Refusal) -> Option<Seconds> {
         Reason::Wrong
         | Reason::ClockOff(_)
         | Reason::ClockBack(_)
+        | Reason::CounterEnded
+        | Reason::OutOfStep
         | Reason::Malformed
         | Reason::Disabled
         | Reason::OverBudget

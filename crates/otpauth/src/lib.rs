@@ -26,7 +26,7 @@ impl Card {
     #[must_use]
     pub fn of(draft: &Draft, issuer: &Issuer, account: &Account) -> Self {
         let key = draft.manual_key();
-        let uri = otpauth(&key, draft.factor(), issuer.as_str(), account.user.as_str());
+        let uri = otpauth(&key, draft, issuer.as_str(), account.user.as_str());
         Self { uri, key }
     }
 
@@ -99,17 +99,17 @@ impl Issuer {
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The URI of a key in base32, for an app that shows `issuer` and `account` (Key URI Format of Google Authenticator).
-fn otpauth(key: &Secret, factor: Factor, issuer: &str, account: &str) -> Secret {
+fn otpauth(key: &Secret, draft: &Draft, issuer: &str, account: &str) -> Secret {
+    let factor = draft.factor();
     let (issuer, account) = (utf8_percent_encode(issuer, RESERVED), utf8_percent_encode(account, RESERVED));
     let head = format!("otpauth://{}/{issuer}:{account}?secret=", factor.kind().as_str());
-    let Factor::Totp(totp) = factor;
-    let parameters = totp.parameters();
-    let tail = format!(
-        "&issuer={issuer}&algorithm={}&digits={}&period={}",
-        parameters.algorithm().as_str(),
-        parameters.digits(),
-        parameters.period()
-    );
+    let moving = match factor {
+        Factor::Totp(totp) => format!("period={}", totp.parameters().period()),
+        // The next counter.
+        Factor::Hotp(_) => format!("counter={}", draft.begins_at()),
+    };
+    let (algorithm, digits) = (factor.algorithm().as_str(), factor.digits());
+    let tail = format!("&issuer={issuer}&algorithm={algorithm}&digits={digits}&{moving}");
     let length = head.len().saturating_add(key.expose().len()).saturating_add(tail.len());
     let mut uri = Vec::with_capacity(length);
     uri.extend(head.as_bytes());
@@ -122,6 +122,7 @@ fn otpauth(key: &Secret, factor: Factor, issuer: &str, account: &str) -> Secret 
 mod tests {
     use super::*;
     use totp_core::credential::Label;
+    use totp_core::factor::hotp::Hotp;
     use totp_core::factor::totp::{Algorithm, Parameters};
     use totp_core::user::User;
 
@@ -143,13 +144,26 @@ mod tests {
 
     #[test]
     fn the_uri_has_all_parameters_and_escapes_names() {
-        let key = Secret::new(b"GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ".to_vec());
+        let secret = Secret::new(b"12345678901234567890".to_vec());
         let parameters = Parameters::new(Algorithm::Sha256, 8, 60).unwrap();
-        let uri = otpauth(&key, parameters.into(), "Example & Söhne: 1", "alice@host");
+        let draft = Draft::import(Label::parse("phone").unwrap(), parameters, secret).ok().unwrap();
+        let uri = otpauth(&draft.manual_key(), &draft, "Example & Söhne: 1", "alice@host");
         assert_eq!(
             std::str::from_utf8(uri.expose()).unwrap(),
             "otpauth://totp/Example%20%26%20S%C3%B6hne%3A%201:alice%40host?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\
              &issuer=Example%20%26%20S%C3%B6hne%3A%201&algorithm=SHA256&digits=8&period=60"
+        );
+    }
+
+    #[test]
+    fn the_uri_of_a_counter_token_has_its_next_counter() {
+        let secret = Secret::new(b"12345678901234567890".to_vec());
+        let draft = Draft::import(Label::parse("fob").unwrap(), Hotp::new(8).unwrap(), secret);
+        let draft = draft.ok().unwrap().beginning_at(42);
+        let uri = otpauth(&draft.manual_key(), &draft, "host", "alice");
+        assert_eq!(
+            std::str::from_utf8(uri.expose()).unwrap(),
+            "otpauth://hotp/host:alice?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=host&algorithm=SHA1&digits=8&counter=42"
         );
     }
 

@@ -19,6 +19,8 @@ const GROUPED: usize = 19;
 enum Read {
     Totp(Vec<u8>),
     Recovery(Vec<u8>),
+    /// Two codes of one length.
+    Pair(Vec<u8>, Vec<u8>),
     Neither,
 }
 
@@ -48,6 +50,9 @@ fuzz_target!(|typed: &[u8]| {
             let both = [typed, shown.expose()].concat();
             assert_eq!(behind(&both), Some(Behind::Recovery(code.clone(), GROUPED)));
         }
+        Read::Pair(first, second) => {
+            assert_eq!(recognise(&[first, second].map(Vec::as_slice).join(&b' ')), read);
+        }
         Read::Neither => {}
     }
     let found = behind(typed);
@@ -61,6 +66,7 @@ fn recognise(typed: &[u8]) -> Read {
     match Answer::recognise(typed) {
         Some(Answer::Code(code)) => Read::Totp(code.expose().to_vec()),
         Some(Answer::Recovery(code)) => Read::Recovery(code.expose().to_vec()),
+        Some(Answer::Pair(first, second)) => Read::Pair(first.expose().to_vec(), second.expose().to_vec()),
         Some(Answer::Trailing(_)) => unreachable!("only behind a password"),
         None => Read::Neither,
     }
@@ -86,8 +92,15 @@ fn plainly(typed: &[u8]) -> Read {
             other => other,
         })
         .collect();
+    let words: Vec<&[u8]> = typed.split(|&byte| byte == b' ').filter(|word| !word.is_empty()).collect();
+    let is_code = |word: &&[u8]| (6..=8).contains(&word.len()) && word.iter().all(u8::is_ascii_digit);
     if typed.len() > LONGEST {
         Read::Neither
+    } else if let [first, second] = words[..]
+        && first.len() == second.len()
+        && words.iter().all(is_code)
+    {
+        Read::Pair(first.to_vec(), second.to_vec())
     } else if (6..=8).contains(&bare.len()) && bare.iter().all(u8::is_ascii_digit) {
         Read::Totp(bare)
     } else if folded.len() == RECOVERY_LENGTH && folded.iter().all(|byte| ALPHABET.contains(byte)) {
@@ -106,7 +119,7 @@ fn plainly_behind(typed: &[u8]) -> Option<Behind> {
         let end = &typed[typed.len().checked_sub(length)?..];
         match plainly(end) {
             Read::Recovery(code) => Some(Behind::Recovery(code, length)),
-            Read::Totp(_) | Read::Neither => None,
+            Read::Totp(_) | Read::Pair(..) | Read::Neither => None,
         }
     };
     let has_dashes = typed.len() >= GROUPED

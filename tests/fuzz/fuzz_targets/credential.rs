@@ -8,6 +8,7 @@ use totp_core::DocumentError;
 use totp_core::code::DIGITS;
 use totp_core::credential::{Credential, Label, MOST_AUTHENTICATORS};
 use totp_core::factor::Factor;
+use totp_core::factor::hotp::WIDEST_LOOK_AHEAD;
 use totp_core::factor::totp::PERIODS;
 use totp_core::recovery::MOST_CODES;
 use totp_core::user::User;
@@ -40,9 +41,13 @@ fn assert_in_range(credential: &Credential) {
     assert!((1..=MOST_AUTHENTICATORS).contains(&credential.authenticators().len()));
     assert!(credential.recovery_codes() <= MOST_CODES);
     for (at, authenticator) in credential.authenticators().iter().enumerate() {
-        let Factor::Totp(totp) = authenticator.factor();
-        assert!(DIGITS.contains(&totp.parameters().digits()));
-        assert!(PERIODS.contains(&totp.parameters().period()));
+        assert!(DIGITS.contains(&authenticator.factor().digits()));
+        match authenticator.factor() {
+            Factor::Totp(totp) => assert!(PERIODS.contains(&totp.parameters().period())),
+            Factor::Hotp(hotp) => {
+                assert!(hotp.look_ahead().is_none_or(|own| own.counters() <= WIDEST_LOOK_AHEAD));
+            }
+        }
         assert!(Label::parse(authenticator.label().as_str()).is_ok());
         let before = &credential.authenticators()[..at];
         assert!(!before.iter().any(|other| other.label() == authenticator.label()), "two of one label");

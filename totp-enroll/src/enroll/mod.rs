@@ -178,6 +178,11 @@ fn confirm_pending(context: &Context, options: &Enroll) -> Result<(), CommandErr
             check_digits(code.expose().len(), &report)?;
             Answer::Code(code)
         }
+        // Of a token that was pressed often before.
+        Some(Answer::Pair(first, second)) => {
+            check_digits(first.expose().len(), &report)?;
+            Answer::Pair(first, second)
+        }
         Some(Answer::Recovery(_) | Answer::Trailing(_)) | None => return Err(not_a_code()),
     };
     match try_code(context, &account, &answer)? {

@@ -9,7 +9,6 @@ use crate::output::{self, Format};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use totp_core::enrolment::draft::Draft;
-use totp_core::factor::Factor;
 
 /// A file to import, and the rules for its lines.
 pub(super) struct LineImport<'a> {
@@ -169,7 +168,12 @@ struct PlannedUser {
 struct PlannedAuthenticator {
     algorithm: &'static str,
     digits: u8,
-    period: u64,
+    /// Seconds; none for a counter token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    period: Option<u64>,
+    /// The next counter of a counter token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counter: Option<u64>,
 }
 
 impl PlannedUser {
@@ -181,12 +185,12 @@ impl PlannedUser {
 
 impl PlannedAuthenticator {
     fn of(draft: &Draft) -> Self {
-        let Factor::Totp(totp) = draft.factor();
-        let parameters = totp.parameters();
+        let factor = draft.factor();
         Self {
-            algorithm: parameters.algorithm().as_str(),
-            digits: parameters.digits(),
-            period: parameters.period(),
+            algorithm: factor.algorithm().as_str(),
+            digits: factor.digits(),
+            period: factor.period(),
+            counter: factor.period().is_none().then(|| draft.begins_at()),
         }
     }
 }
@@ -194,8 +198,11 @@ impl PlannedAuthenticator {
 impl LineDryRun {
     fn print(&self) -> Result<(), CommandError> {
         for PlannedUser { user, authenticators } in &self.would_import {
-            for PlannedAuthenticator { algorithm, digits, period } in authenticators {
-                output::line(&format!("would import {user}: {algorithm}, {digits} digits, {period} s"))?;
+            for PlannedAuthenticator { algorithm, digits, period, counter } in authenticators {
+                let period = period.map(|period| format!(", {period} s"));
+                let moving = period.or(counter.map(|counter| format!(", counter {counter}")));
+                let moving = moving.unwrap_or_default();
+                output::line(&format!("would import {user}: {algorithm}, {digits} digits{moving}"))?;
             }
         }
         let users = output::count(self.would_import.len(), "user");

@@ -180,7 +180,11 @@ pub(super) fn enrol(run: ImportRun<'_>, batch: &mut Vec<NewUser>) -> Result<(), 
             let event = event.field("authenticators", drafts.len());
             let event = if scratch.is_empty() { event } else { event.field("scratch_codes", scratch.len()) };
             events.push((event, account.clone()));
-            let confirmed = drafts.into_iter().map(|draft| draft.confirm_without_code(used_up_to)).collect();
+            let confirmed = drafts.into_iter().map(|draft| {
+                let used_up_to = used_up_to.max(draft.begins_at());
+                draft.confirm_without_code(used_up_to)
+            });
+            let confirmed = confirmed.collect();
             // No recovery codes are created: there is no one to show them to.
             let entry = context.entry(&account)?;
             reset_token::admit(context, &entry, &account, &reset_token::without_token(context, &account))?;

@@ -79,6 +79,12 @@ impl Draft {
         Self { begins_at: used_up_to, ..self }
     }
 
+    /// What is used up before its first code, in the factor's count: for a counter, the next one.
+    #[must_use]
+    pub fn begins_at(&self) -> u64 {
+        self.begins_at
+    }
+
     /// What the codes are computed with, beside the secret.
     #[must_use]
     pub fn factor(&self) -> Factor {

@@ -109,11 +109,17 @@ impl Hotp {
         self.counters_ahead(window).saturating_add(1)
     }
 
-    /// The probability that two guesses are two codes one after the other, in units of 10⁻⁹, rounded up.
+    /// The probability that two guesses are two codes one after the other, in units of 10⁻⁹: rounded to the nearest, and at least
+    /// one.
+    ///
+    /// Two codes of six digits have 10¹² values, so a thousand pairs are one unit. Those of the look-ahead beside them are 0.01 units
+    /// more, with the widest look-ahead 0.05: a year of guesses that are all pairs has a chance that much above the year's risk. A
+    /// second unit would halve the owner's tries for it. With more digits one unit is a hundred times too much, or more.
     pub(super) fn pair_units(self, window: Window) -> u64 {
         let pairs = u128::from(self.pairs(window)).saturating_mul(1_000_000_000);
         let all = 10u128.checked_pow(u32::from(self.digits).saturating_mul(2)).unwrap_or(u128::MAX);
-        u64::try_from(pairs.div_ceil(all)).unwrap_or(u64::MAX)
+        let nearest = pairs.saturating_add(all / 2) / all;
+        u64::try_from(nearest).unwrap_or(u64::MAX).max(1)
     }
 
     /// Programs that know versions 1 and 2 only have no such authenticators.

@@ -111,13 +111,28 @@ impl Factor {
         }
     }
 
+    /// The hash under the HMAC.
+    #[must_use]
+    pub fn algorithm(self) -> Algorithm {
+        match self {
+            Self::Totp(totp) => totp.parameters().algorithm(),
+            Self::Hotp(_) => hotp::ALGORITHM,
+        }
+    }
+
+    /// Seconds that a code is shown; `None`: time moves none of its codes.
+    #[must_use]
+    pub fn period(self) -> Option<u64> {
+        match self {
+            Self::Totp(totp) => Some(totp.parameters().period()),
+            Self::Hotp(_) => None,
+        }
+    }
+
     /// Bytes of a new shared secret.
     #[must_use]
     pub fn secret_length(self) -> usize {
-        match self {
-            Self::Totp(totp) => totp.parameters().algorithm().secret_length(),
-            Self::Hotp(_) => hotp::ALGORITHM.secret_length(),
-        }
+        self.algorithm().secret_length()
     }
 
     /// How durable the record of a used code has to be before the code is accepted.
@@ -221,17 +236,17 @@ impl Factor {
         match self {
             Self::Totp(totp) => WrittenFactor {
                 kind: self.kind().as_str(),
-                algorithm: totp.parameters().algorithm().as_str(),
-                digits: totp.parameters().digits(),
-                period: Some(totp.parameters().period()),
+                algorithm: self.algorithm().as_str(),
+                digits: self.digits(),
+                period: self.period(),
                 drift_steps: totp.drift().map(Drift::steps),
                 look_ahead: None,
             },
             Self::Hotp(hotp) => WrittenFactor {
                 kind: self.kind().as_str(),
-                algorithm: hotp::ALGORITHM.as_str(),
-                digits: hotp.digits(),
-                period: None,
+                algorithm: self.algorithm().as_str(),
+                digits: self.digits(),
+                period: self.period(),
                 drift_steps: None,
                 look_ahead: hotp.look_ahead().map(LookAhead::counters),
             },

@@ -168,7 +168,7 @@ fn a_wrong_pair_is_charged_and_limited_like_any_code<X: Exclusion>() {
     for _ in 0..5 {
         assert_eq!(told(&fixture, &presses([35, 37])), "wrong");
     }
-    assert_eq!((used_units(&fixture), position(&fixture, 1)), (10, 5));
+    assert_eq!((used_units(&fixture), position(&fixture, 1)), (5, 5));
     assert_eq!(told(&fixture, &presses([35, 36])), "limited");
     for _ in 0..4 {
         assert_eq!(word(fixture.login(&presses([35, 37]), at(NOON + 60))), "wrong");
