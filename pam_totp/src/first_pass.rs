@@ -5,7 +5,7 @@ use crate::ffi::libpam;
 use pam::items::AuthTok;
 use pam::module::PamHandle;
 use std::ffi::CString;
-use totp_core::code::{Answer, BehindPassword};
+use totp_core::code::{Answer, BehindPassword, SYNC};
 use totp_core::login::{Method, Verdict};
 use totp_core::random::Secret;
 use totp_core::recovery::{RecoveryKind, SCRATCH_DIGITS};
@@ -24,6 +24,12 @@ pub(crate) struct CodeLength(Option<usize>);
 /// Splits an answer that ends with a code. `None`: it does not.
 pub(crate) fn split(typed: &[u8]) -> Option<(Answer, CodeLength)> {
     BehindPassword::recognise(typed).map(|BehindPassword { answer, length }| (answer, CodeLength(length)))
+}
+
+/// The length of the word that asks for two codes, if an answer ends with it.
+pub(crate) fn sync_behind_password(typed: &[u8]) -> Option<CodeLength> {
+    let word = typed.get(typed.len().checked_sub(SYNC.len())?..)?;
+    word.eq_ignore_ascii_case(SYNC).then_some(CodeLength(Some(SYNC.len())))
 }
 
 /// Passes the password in front of a judged code on to the modules after this one, if it is known how long the code is.

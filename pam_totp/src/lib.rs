@@ -56,6 +56,7 @@ mod manual_tests;
 mod messages;
 mod outcome;
 mod remembered_device;
+mod reply;
 mod request;
 mod requirement;
 mod source;

@@ -1,18 +1,18 @@
 //! A login from its first step to its last: prepare, ask, judge, log, and what follows ([`after_login`]).
 
-use crate::attempt::{self, Attempt, ModuleHost, PATIENCE};
+use crate::attempt::{Attempt, ModuleHost, PATIENCE};
 use crate::ffi::libpam;
 use crate::outcome::{CallerAtMaxTries, EnrolmentAborted, LoginError, Outcome, Unanswered};
+use crate::reply::{self, Typed};
 use crate::request::Request;
 use crate::{
     enroll, first_pass, freshness, login_audit, messages, remembered_device, requirement, source_confirmation,
 };
-use pam::constants::{PAM_ERROR_MSG, PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_TEXT_INFO, PamFlag};
+use pam::constants::{PAM_ERROR_MSG, PAM_TEXT_INFO, PamFlag};
 use pam::module::PamHandle;
-use pam::secret::SecretBytes;
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use totp_core::code::Answer;
 use totp_core::config::Config;
 use totp_core::login::{Method, Reason, Refusal, Rules, Submission, Verdict};
@@ -106,7 +106,8 @@ fn decide(
         FirstPass::Ignore => {}
         FirstPass::Try | FirstPass::Use => {
             let given = first_pass::given(pamh);
-            let outcome = judge(pamh, attempt, store, &prepared.who, given.expose())?;
+            let typed = Typed::alone(given.expose(), &attempt.arguments);
+            let outcome = judge(pamh, attempt, store, &prepared.who, typed)?;
             if let Break(outcome) = after_first_pass(attempt, store, outcome)? {
                 return Ok(outcome);
             }
@@ -116,14 +117,16 @@ fn decide(
         attempt.say(pamh, PAM_TEXT_INFO, messages::TOKEN);
     }
     attempt.debug("asking");
-    let typed = match ask(pamh, attempt, messages::prompt(&attempt.arguments)) {
-        Ok(typed) => typed,
+    let reply = match reply::ask_for_code(pamh, attempt) {
+        Ok(reply) => reply,
         Err(why) => return Ok(Outcome::Unanswered(why)),
     };
-    let outcome = judge(pamh, attempt, store, &prepared.who, typed.as_bytes())?;
+    let typed = reply.typed(&attempt.arguments);
+    let bytes = typed.bytes;
+    let outcome = judge(pamh, attempt, store, &prepared.who, typed)?;
     match (&outcome, &prepared.who) {
         (Outcome::Refused(Refusal { reason: Reason::NotEnrolled, .. }), Who::Account(account)) => {
-            let enrolled = enroll::by_token(pamh, attempt, store, account, typed.as_bytes())?;
+            let enrolled = enroll::by_token(pamh, attempt, store, account, bytes)?;
             Ok(enrolled.unwrap_or(outcome))
         }
         (_, Who::Account(_) | Who::Impossible(_)) => Ok(outcome),
@@ -180,21 +183,10 @@ fn asked_like_others(pamh: &PamHandle, attempt: &mut Attempt<'_>, outcome: Outco
     if !asks {
         return outcome;
     }
-    match ask(pamh, attempt, messages::prompt(&attempt.arguments)) {
+    match reply::ask_for_code(pamh, attempt) {
         Ok(_) => outcome,
         Err(why) => Outcome::Unanswered(why),
     }
-}
-
-/// Asks one question. `Err`: there is nothing to judge.
-fn ask(pamh: &PamHandle, attempt: &Attempt<'_>, question: &str) -> Result<SecretBytes, Unanswered> {
-    let asked = Instant::now();
-    let style = if attempt.arguments.echo { PAM_PROMPT_ECHO_ON } else { PAM_PROMPT_ECHO_OFF };
-    let typed = attempt::ask(pamh, style, question).ok_or(Unanswered::Conversation)?;
-    if asked.elapsed() > Duration::from_secs(attempt.config.answer_within.0) {
-        return Err(Unanswered::Late);
-    }
-    Ok(typed)
 }
 
 /// Judges an answer. The caller cannot stop the process from here until the outcome is logged.
@@ -203,13 +195,9 @@ fn judge(
     attempt: &mut Attempt<'_>,
     store: &impl Engine,
     who: &Who,
-    typed: &[u8],
+    typed: Typed<'_>,
 ) -> Result<Outcome, LoginError> {
-    let split = match attempt.arguments.forward_pass {
-        false => Answer::recognise(typed).map(|answer| (answer, None)),
-        true => first_pass::split(typed).map(|(answer, behind)| (answer, Some(behind))),
-    };
-    let Some((answer, behind_password)) = split else { return Ok(refused(Reason::Malformed)) };
+    let Some((answer, behind_password)) = typed.code else { return Ok(refused(Reason::Malformed)) };
     let Who::Account(account) = who else { return Ok(refused(Reason::UnknownUser)) };
     let keyring = Some(attempt.keyring()?);
     let source = attempt.source(pamh, account);
@@ -229,7 +217,7 @@ fn judge(
     let verdict =
         totp_core::login::judge(store, &submission, &mut ModuleHost { attempt, store, account, keyring })?;
     if let Some(behind) = behind_password {
-        first_pass::pass_on(pamh, behind, typed, &verdict);
+        first_pass::pass_on(pamh, behind, typed.bytes, &verdict);
     }
     if let (Verdict::Accepted(verified), false) = (&verdict, has_first_factor) {
         source_confirmation::keep(pamh, account, verified.credential(), &source);
@@ -268,18 +256,21 @@ fn ask_for_recovery_code(
     attempt.debug("asking for a recovery code");
     let shows_messages = attempt.shows_messages();
     let question = if shows_messages { messages::PROMPT_LOCKED } else { messages::PROMPT_LOCKED_ALONE };
-    let typed = match ask(pamh, attempt, question) {
+    let typed = match reply::ask(pamh, attempt, question) {
         Ok(typed) => typed,
         Err(Unanswered::Late) => return Ok(Outcome::Unanswered(Unanswered::Late)),
         Err(Unanswered::Conversation | Unanswered::RecoveryCode) => {
             return Ok(Outcome::Unanswered(Unanswered::RecoveryCode));
         }
     };
-    let outcome = match (Answer::recognise(typed.as_bytes()), attempt.who.clone()) {
-        (Some(Answer::Recovery(_)), Some(who)) => judge(pamh, attempt, store, &who, typed.as_bytes())?,
-        (Some(Answer::Recovery(_) | Answer::Code(_) | Answer::Pair(..) | Answer::Trailing(_)) | None, _) => {
-            refused(Reason::Malformed)
-        }
+    // Never asked with `forward_pass`.
+    let typed = Typed::alone(typed.as_bytes(), &attempt.arguments);
+    let outcome = match (&typed.code, attempt.who.clone()) {
+        (Some((Answer::Recovery(_), _)), Some(who)) => judge(pamh, attempt, store, &who, typed)?,
+        (
+            Some((Answer::Recovery(_) | Answer::Code(_) | Answer::Pair(..) | Answer::Trailing(_), _)) | None,
+            _,
+        ) => refused(Reason::Malformed),
     };
     Ok(outcome.after_lock(CallerAtMaxTries::of(&attempt.request.service)))
 }

@@ -27,6 +27,11 @@ pub(crate) const PROMPT: &str = "Verification code: ";
 /// The same with `forward_pass`.
 pub(crate) const PROMPT_WITH_PASSWORD: &str = "Password & verification code: ";
 
+/// The two questions to a person who types `sync` in place of a code.
+pub(crate) const FIRST_CODE: &str = "First code: ";
+/// The second one, whatever the answer to the first.
+pub(crate) const SECOND_CODE: &str = "Second code: ";
+
 /// The prompt, unless `prompt=` sets another.
 pub(crate) fn prompt(arguments: &Arguments) -> &str {
     let default = if arguments.forward_pass { PROMPT_WITH_PASSWORD } else { PROMPT };

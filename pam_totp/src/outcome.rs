@@ -111,9 +111,10 @@ impl Outcome {
                     | Reason::Replayed
                     | Reason::ClockBack(_)
                     | Reason::BeforeBoot(_) => Pace::Each,
-                    // Nothing was charged, or a wrong code was, beside a token that has no say: the log has each of those.
-                    Reason::CounterEnded | Reason::OutOfStep => Pace::Each,
-                    Reason::Malformed
+                    // Without another authenticator nothing is charged.
+                    Reason::CounterEnded
+                    | Reason::OutOfStep
+                    | Reason::Malformed
                     | Reason::Limited(_)
                     | Reason::Locked(_)
                     | Reason::Disabled

@@ -55,9 +55,18 @@ impl Answer {
         }
     }
 
-    /// Two codes that were typed one after the other. `None`: they are not two codes of one length.
+    /// Two codes that were asked for one after the other. `None`: they are not two codes of one length.
     #[must_use]
-    pub fn pair(first: &[u8], second: &[u8]) -> Option<Self> {
+    pub fn two_codes(first: &[u8], second: &[u8]) -> Option<Self> {
+        let (Self::Code(first), Self::Code(second)) = (Self::recognise(first)?, Self::recognise(second)?)
+        else {
+            return None;
+        };
+        (first.expose().len() == second.expose().len()).then_some(Self::Pair(first, second))
+    }
+
+    /// Two codes in one answer, where a blank ends the first.
+    fn pair(first: &[u8], second: &[u8]) -> Option<Self> {
         let is_code = |typed: &[u8]| matches!(typed.len(), 6..=8) && typed.iter().all(u8::is_ascii_digit);
         let is_pair = is_code(first) && is_code(second) && first.len() == second.len();
         is_pair.then(|| Self::Pair(Secret::new(first.to_vec()), Secret::new(second.to_vec())))
@@ -85,6 +94,15 @@ impl Answer {
         let code = typed.get(before..).filter(|_| before == 0 || may_be_longer)?;
         Some(Secret::new(code.to_vec()))
     }
+}
+
+/// What a person types in place of a code to be asked for two codes, which resynchronise a counter token.
+pub const SYNC: &[u8] = b"sync";
+
+/// Whether a typed answer is [`SYNC`]; case and blanks around it do not matter.
+#[must_use]
+pub fn asks_for_two_codes(typed: &[u8]) -> bool {
+    typed.trim_ascii().eq_ignore_ascii_case(SYNC)
 }
 
 /// A code that was typed directly behind a password.
@@ -260,6 +278,35 @@ mod tests {
         ];
         for typed in refused {
             assert_eq!(pair(typed), None, "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn two_codes_that_were_asked_for_are_read_like_single_ones() {
+        let two = |first: &[u8], second: &[u8]| match Answer::two_codes(first, second)? {
+            Answer::Pair(first, second) => Some((first.expose().to_vec(), second.expose().to_vec())),
+            Answer::Code(_) | Answer::Recovery(_) | Answer::Trailing(_) => None,
+        };
+        assert_eq!(two(b" 755 224", b"287-082"), Some((b"755224".to_vec(), b"287082".to_vec())));
+        for (first, second) in [
+            (&b"755224"[..], &b"8287082"[..]),
+            (b"755224", b""),
+            (b"", b"755224"),
+            (b"755224 287082", b"755224 287082"),
+            (b"0123-ABCD-EFGH-1101", b"0123-ABCD-EFGH-1101"),
+            (b"sync", b"sync"),
+        ] {
+            assert_eq!(two(first, second), None, "{first:?} {second:?}");
+        }
+    }
+
+    #[test]
+    fn the_word_sync_asks_for_two_codes() {
+        for typed in [&b"sync"[..], b"SYNC", b" Sync \t", b"sync\r\n"] {
+            assert!(asks_for_two_codes(typed) && Answer::recognise(typed).is_none(), "{typed:?}");
+        }
+        for typed in [&b""[..], b"syn", b"syncs", b"s ync", b"755224", b"\0sync"] {
+            assert!(!asks_for_two_codes(typed), "{typed:?}");
         }
     }
 

@@ -5,6 +5,7 @@ use libfuzzer_sys::fuzz_target;
 use std::path::Path;
 use totp_core::account_recovery::MOST_APPROVALS;
 use totp_core::config::Config;
+use totp_core::factor::hotp::WIDEST_LOOK_AHEAD;
 use totp_core::lockout::MOST_ATTEMPTS;
 use totp_core::policy::Policy;
 use totp_core::recovery::MOST_CODES;
@@ -34,6 +35,7 @@ fn assert_in_range(config: &Config) {
         assert!(path.is_absolute());
     }
     assert!(config.drift_steps <= config.greatest_drift_steps && config.greatest_drift_steps <= 10);
+    assert!(config.look_ahead <= WIDEST_LOOK_AHEAD);
     assert!(config.answer_within > Seconds(0));
     assert!((1..=MOST_ATTEMPTS).contains(&limit.attempts) && limit.per > Seconds(0));
     assert!(1 <= limit.lock_after && limit.lock_after <= limit.disable_after && limit.disable_after <= 1000);

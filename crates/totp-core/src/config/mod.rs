@@ -37,6 +37,8 @@ pub const DEFAULT_FILE: &str = "/etc/pam_totp/config.toml";
 /// Advice that follows an error about the config.
 const WHAT_TO_DO: &str = "correct or remove the line; until then every login is refused";
 
+#[expect(clippy::cast_possible_truncation, reason = "50")]
+const WIDEST_LOOK_AHEAD: u32 = hotp::WIDEST_LOOK_AHEAD as u32;
 #[expect(clippy::cast_possible_truncation, reason = "16")]
 const MOST_RECOVERY: u32 = MOST_CODES as u32;
 
@@ -84,8 +86,11 @@ impl Config {
     /// The windows of the factors.
     #[must_use]
     pub fn windows(&self) -> Windows {
-        let Self { drift_steps, greatest_drift_steps, .. } = *self;
-        Windows { totp: totp::Window { drift_steps, greatest_drift_steps }, hotp: hotp::Window::DEFAULT }
+        let Self { drift_steps, greatest_drift_steps, look_ahead, .. } = *self;
+        Windows {
+            totp: totp::Window { drift_steps, greatest_drift_steps },
+            hotp: hotp::Window { look_ahead },
+        }
     }
 
     /// The services with overrides, sorted by name.
@@ -107,6 +112,7 @@ impl Config {
         let (totp, recovery) = ((&special.totp, &general.totp), (&special.recovery, &general.recovery));
         let drift_steps =
             totp.0.drift_steps.or(totp.1.drift_steps).map_or(1, |Ranged(steps)| u64::from(steps));
+        let look_ahead = special.hotp.look_ahead.or(general.hotp.look_ahead);
         let policy = Self::policy(special, general);
         Self {
             paths: Paths {
@@ -117,6 +123,8 @@ impl Config {
             },
             drift_steps,
             greatest_drift_steps: drift_steps,
+            look_ahead: look_ahead
+                .map_or(hotp::Window::DEFAULT.look_ahead, |Ranged(counters)| counters.into()),
             asks_for_freshness: policy.fresh > Seconds(0),
             answer_within: totp.0.answer_within.or(totp.1.answer_within).unwrap_or(Seconds(300)),
             limit: special.limit.limit(&general.limit),
@@ -240,6 +248,7 @@ struct Sections {
     quiet: Option<bool>,
     paths: RawPaths,
     totp: RawTotp,
+    hotp: RawHotp,
     limit: RawLimit,
     recovery: RawRecovery,
     fresh: RawFresh,
@@ -258,6 +267,7 @@ impl Sections {
             quiet: table.optional("quiet")?,
             paths: table.section("paths", RawPaths::read)?.unwrap_or_default(),
             totp: table.section("totp", RawTotp::read)?.unwrap_or_default(),
+            hotp: table.section("hotp", RawHotp::read)?.unwrap_or_default(),
             limit: table.section("limit", limit)?.unwrap_or_default(),
             recovery: table.section("recovery", RawRecovery::read)?.unwrap_or_default(),
             fresh: table.section("fresh", RawFresh::read)?.unwrap_or_default(),
@@ -281,6 +291,12 @@ section! {
     RawTotp {
         drift_steps: Ranged<0, 10> = "drift_steps",
         answer_within: Seconds = "answer_within",
+    }
+}
+
+section! {
+    RawHotp {
+        look_ahead: Ranged<0, WIDEST_LOOK_AHEAD> = "look_ahead",
     }
 }
 

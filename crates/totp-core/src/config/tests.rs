@@ -15,6 +15,7 @@ fn every_key_has_a_default() {
     let config = Config::defaults().unwrap();
     assert_eq!(config.paths.state, Path::new("/var/lib/pam_totp"));
     assert_eq!((config.drift_steps, config.answer_within), (1, Seconds(300)));
+    assert_eq!(config.look_ahead, 10);
     assert_eq!((config.limit.attempts, config.limit.per), (5, Seconds(60)));
     assert_eq!((config.limit.lock_after, config.limit.disable_after), (10, 100));
     assert_eq!((config.limit.lock_for, config.limit.lock_max), (Seconds(60), Seconds(86400)));
@@ -93,6 +94,15 @@ fn a_service_overrides_what_it_names_and_nothing_else() {
 }
 
 #[test]
+fn the_look_ahead_of_counters_is_read_and_reaches_the_windows() {
+    let text = "[hotp]\nlook_ahead = 0\n[service.sudo.hotp]\nlook_ahead = 50\n";
+    for (service, look_ahead) in [(None, 0), (Some("sshd"), 0), (Some("sudo"), 50)] {
+        let config = parse(text, service).unwrap();
+        assert_eq!((config.look_ahead, config.windows().hotp.look_ahead), (look_ahead, look_ahead));
+    }
+}
+
+#[test]
 fn the_services_that_are_named_are_told() {
     let text = b"[service.sudo.totp]\ndrift_steps = 0\n[service.login]\nquiet = true\n";
     assert_eq!(Config::services(Path::new("/c.toml"), text).unwrap(), ["login", "sudo"]);
@@ -126,6 +136,10 @@ fn a_mistake_is_named_with_its_line() {
         ("[service.sudo]\n[service.sudo.limits]\n", "unknown field `limits`"),
         ("[totp]\ndrift_steps = 11\n", "line 2: `drift_steps`: 11 is out of range: 0 to 10"),
         ("[totp]\ndrift_steps = -1\n", "line 2: `drift_steps`: -1 is out of range"),
+        ("[hotp]\nlook_ahead = 51\n", "line 2: `look_ahead`: 51 is out of range: 0 to 50"),
+        ("[hotp]\nlook_ahead = -1\n", "line 2: `look_ahead`: -1 is out of range: 0 to 50"),
+        ("[hotp]\nlook_ahead = \"10\"\n", "line 2: `look_ahead`: invalid type"),
+        ("[hotp]\nlookahead = 10\n", "line 2: unknown field `lookahead`"),
         ("[limit]\nattempts = 17\n", "line 2: `attempts`: 17 is out of range"),
         ("[limit]\nattempts = 0\n", "line 2: `attempts`: 0 is out of range"),
         ("[limit]\nper = \"1\"\n", "line 2: `per`: not a duration"),

@@ -16,6 +16,8 @@ pub struct Config {
     pub drift_steps: u64,
     /// The highest `drift_steps` of any service.
     pub greatest_drift_steps: u64,
+    /// Counters of a token accepted after the next one, 0 to [`crate::factor::hotp::WIDEST_LOOK_AHEAD`].
+    pub look_ahead: u64,
     /// Whether any service accepts a recent code (`fresh`), whatever this one does.
     pub asks_for_freshness: bool,
     /// How long a person has to answer the prompt.

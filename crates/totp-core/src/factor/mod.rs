@@ -5,19 +5,21 @@
 //! compiler lists what it has to answer. Outside this directory only enrolling and showing an enrolment match on the
 //! kind.
 
+mod codes;
+mod fields;
 pub mod hotp;
 pub mod totp;
 
 pub use crate::code::ClockOff;
 
-use crate::code::{Answer, CodeMatch};
-use crate::document::{Field, ParseError, Table, Value, word};
+pub(crate) use codes::{Codes, Typed};
+pub(crate) use fields::WrittenFactor;
+
+use crate::code::Answer;
 use crate::keyring::Binding;
-use crate::random::Secret;
 use crate::time::Now;
-use hotp::{Hotp, LookAhead};
-use serde::Serialize;
-use totp::{Algorithm, Drift, Generator, Parameters, Totp};
+use hotp::Hotp;
+use totp::{Algorithm, Parameters, Totp};
 
 /// The factor of one authenticator, without its secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -222,52 +224,6 @@ impl Factor {
             Self::Hotp(hotp) => hotp.bind(binding),
         }
     }
-
-    /// Reads the factor from an authenticator's section.
-    pub(crate) fn read(table: &mut Table<'_>) -> Result<Self, ParseError> {
-        match table.required("type")? {
-            FactorKind::Totp => read_totp(table).map(Self::Totp),
-            FactorKind::Hotp => read_hotp(table).map(Self::Hotp),
-        }
-    }
-
-    /// The factor as it is written.
-    pub(crate) fn written(self) -> WrittenFactor {
-        match self {
-            Self::Totp(totp) => WrittenFactor {
-                kind: self.kind().as_str(),
-                algorithm: self.algorithm().as_str(),
-                digits: self.digits(),
-                period: self.period(),
-                drift_steps: totp.drift().map(Drift::steps),
-                look_ahead: None,
-            },
-            Self::Hotp(hotp) => WrittenFactor {
-                kind: self.kind().as_str(),
-                algorithm: self.algorithm().as_str(),
-                digits: self.digits(),
-                period: self.period(),
-                drift_steps: None,
-                look_ahead: hotp.look_ahead().map(LookAhead::counters),
-            },
-        }
-    }
-
-    /// Makes its codes. The secret in them is wiped on drop.
-    pub(crate) fn codes(self, secret: &Secret) -> Codes {
-        match self {
-            Self::Totp(totp) => Codes::Totp(Generator::new(totp, secret)),
-            Self::Hotp(hotp) => Codes::Hotp(hotp::Generator::new(hotp, secret)),
-        }
-    }
-}
-
-/// What was typed, in the shape of an authenticator's codes.
-pub(crate) enum Typed {
-    /// One code.
-    One(Secret),
-    /// Two codes one after the other, which resynchronise a counter (RFC 4226 section 7.4).
-    Pair(Secret, Secret),
 }
 
 /// Why no code of an authenticator is accepted now.
@@ -279,105 +235,10 @@ pub(crate) enum Unusable {
     OutOfStep,
 }
 
-/// An authenticator's codes: its factor together with its secret.
-pub(crate) enum Codes {
-    /// TOTP.
-    Totp(Generator),
-    /// HOTP.
-    Hotp(hotp::Generator),
-}
-
-impl Codes {
-    /// Checks what was typed, with everything up to `used_up_to` used up.
-    pub(crate) fn find(&self, typed: &Typed, used_up_to: u64, windows: &Windows, now: Now) -> CodeMatch {
-        match (self, typed) {
-            (Self::Totp(generator), Typed::One(code)) => generator.find(code, used_up_to, windows.totp, now),
-            (Self::Totp(_), Typed::Pair(..)) => CodeMatch::Wrong,
-            (Self::Hotp(generator), Typed::One(code)) => generator.find(code, used_up_to, windows.hotp),
-            (Self::Hotp(generator), Typed::Pair(first, second)) => {
-                generator.find_pair((first, second), used_up_to, windows.hotp)
-            }
-        }
-    }
-
-    /// For a wrong code: how far a clock would have to be off for it to be right, within limits.
-    pub(crate) fn clock_off(&self, typed: &Typed, windows: &Windows, now: Now) -> Option<ClockOff> {
-        match (self, typed) {
-            (Self::Totp(generator), Typed::One(code)) => generator.clock_off(code, windows.totp, now),
-            (Self::Totp(_), Typed::Pair(..)) | (Self::Hotp(_), Typed::One(_) | Typed::Pair(..)) => None,
-        }
-    }
-
-    /// Checks the first code of a secret that is minutes old, or of a token whose counter is `begins_at`. Returns what it uses up.
-    ///
-    /// # Errors
-    /// The code is wrong; how far a clock is off, if that is the reason.
-    pub(crate) fn first(&self, code: &Secret, begins_at: u64, now: Now) -> Result<u64, Option<ClockOff>> {
-        match self {
-            Self::Totp(generator) => generator.first(code, now),
-            Self::Hotp(generator) => generator.first(code, begins_at).ok_or(None),
-        }
-    }
-}
-
 /// The probability that a guess of so many digits is one of `right` codes, in units of 10⁻⁹.
 pub(crate) fn guess_units(digits: u8, right: u64) -> u64 {
     let one = 10u64.checked_pow(9u32.saturating_sub(digits.into())).unwrap_or(1);
     one.saturating_mul(right)
-}
-
-fn read_totp(table: &mut Table<'_>) -> Result<Totp, ParseError> {
-    let (algorithm, digits, period) =
-        (table.required("algorithm")?, table.required("digits")?, table.required("period")?);
-    let parameters =
-        Parameters::new(algorithm, digits, period).map_err(|error| table.wrong(error.to_string()))?;
-    let drift = table.optional("drift_steps")?.map(Drift::new).transpose();
-    let drift = drift.map_err(|error| table.wrong(error.to_string()))?;
-    Ok(Totp::new(parameters).with_drift(drift))
-}
-
-fn read_hotp(table: &mut Table<'_>) -> Result<Hotp, ParseError> {
-    let (algorithm, digits) = (table.required::<Algorithm>("algorithm")?, table.required("digits")?);
-    if algorithm != hotp::ALGORITHM {
-        return Err(
-            table.wrong(format!("algorithm of a hotp authenticator must be {}", hotp::ALGORITHM.as_str()))
-        );
-    }
-    let hotp = Hotp::new(digits).map_err(|error| table.wrong(error.to_string()))?;
-    let look_ahead = table.optional("look_ahead")?.map(LookAhead::new).transpose();
-    let look_ahead = look_ahead.map_err(|error| table.wrong(error.to_string()))?;
-    Ok(hotp.with_look_ahead(look_ahead))
-}
-
-/// A factor's fields in an authenticator's section.
-#[derive(Serialize)]
-pub(crate) struct WrittenFactor {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    algorithm: &'static str,
-    digits: u8,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    period: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    drift_steps: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    look_ahead: Option<u64>,
-}
-
-/// A kind that this version does not know is refused by name.
-impl<'t> Field<'t> for FactorKind {
-    fn read(value: &'t Value<'t>) -> Result<Self, String> {
-        word(value, &Self::ALL.map(|kind| (kind.as_str(), kind)))
-    }
-}
-
-impl<'t> Field<'t> for Algorithm {
-    fn read(value: &'t Value<'t>) -> Result<Self, String> {
-        word(
-            value,
-            &[Self::Sha1, Self::Sha256, Self::Sha512].map(|algorithm| (algorithm.as_str(), algorithm)),
-        )
-    }
 }
 
 /// What a record has to outlast before an answer is given. What happened decides it ([`crate::ledger::Record`]), never
@@ -392,7 +253,8 @@ pub enum Durability {
 
 #[cfg(test)]
 mod tests {
-    use super::totp::Window;
+    use super::hotp::LookAhead;
+    use super::totp::{Drift, Window};
     use super::*;
 
     #[test]
