@@ -12,7 +12,9 @@ fn a_refusal_says_how_long_to_wait() {
         "That code was used already; wait 12 seconds for the next one."
     );
     assert!(said(Reason::Replayed, Some(Seconds(0))).unwrap().contains("shows now"));
-    assert!(said(Reason::Replayed, None).unwrap().contains("recovery code was used"));
+    assert!(said(Reason::Replayed, None).unwrap().contains("used already; take another"));
+    assert!(said(Reason::OutOfStep, None).unwrap().contains("type \"sync\" in place of a code"));
+    assert!(said(Reason::CounterEnded, None).unwrap().contains("Ask the administrator for another"));
     assert!(said(Reason::Locked(Seconds(121)), None).unwrap().contains("in 3 minutes. A recovery code"));
     for silent in [
         Reason::Wrong,

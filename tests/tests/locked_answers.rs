@@ -153,7 +153,7 @@ fn a_used_recovery_code_is_told_and_opens_no_lock() {
     let outcome = fixture.login_with_code_at("alice", THEN).after(KEY).types(&recovery[0]).run();
     assert_eq!(outcome.code, PamCode::MAXTRIES, "{outcome:?}");
     let told = outcome.prompts.last().map(|prompt| prompt.text.as_str());
-    assert_eq!(told, Some("That recovery code was used already; take another."));
+    assert_eq!(told, Some("That code was used already; take another."));
 }
 
 #[test]

@@ -158,7 +158,7 @@ impl ExportAccount {
             "" => return Err(MigrationError::NoAccount(at)),
             user => user.to_owned(),
         };
-        Ok(ImportedAuthenticator { user, parameters, secret })
+        Ok(ImportedAuthenticator { user, factor: parameters.into(), used_up_to: 0, secret })
     }
 }
 
@@ -216,7 +216,7 @@ mod tests {
             [("alice", Algorithm::Sha1, 6), ("bob", Algorithm::Sha256, 8), ("carol", Algorithm::Sha512, 6)];
         for (token, (user, algorithm, digits)) in read.iter().zip(expected) {
             assert_eq!(token.user, user);
-            assert_eq!(token.parameters, Parameters::new(algorithm, digits, 30).unwrap());
+            assert_eq!(token.factor, Parameters::new(algorithm, digits, 30).unwrap().into());
             assert_eq!(token.secret.expose(), TWENTY);
         }
         assert_eq!(read.len(), 3);
@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn missing_fields_have_the_default_of_the_apps() {
         let account = bytes(1, &[bytes(1, TWENTY), bytes(2, b"alice"), number(6, 2)].concat());
-        assert_eq!(imported(&account).ok().unwrap().parameters, Parameters::EVERY_APP);
+        assert_eq!(imported(&account).ok().unwrap().factor, Parameters::EVERY_APP.into());
     }
 
     #[test]

@@ -82,8 +82,9 @@ impl<'a> ImportPlan<'a> {
             before => format!("{}-{}", format.name(), before.saturating_add(1)),
         };
         let label = Label::parse(&label).map_err(|error| error.to_string())?;
-        let draft =
-            Draft::import(label, imported.parameters, imported.secret).map_err(|error| error.to_string())?;
+        let draft = Draft::import(label, imported.factor, imported.secret)
+            .map_err(|error| error.to_string())?
+            .beginning_at(imported.used_up_to);
         if !known.is_empty() && !format.allows_several_per_user() {
             return Err("the file has this user twice; keep only the entry that is in use".to_owned());
         }

@@ -3,6 +3,8 @@
 
 use super::imported_authenticator::ImportedAuthenticator;
 use data_encoding::HEXLOWER_PERMISSIVE;
+use totp_core::factor::Factor;
+use totp_core::factor::hotp::{self, DigitsError, Hotp};
 use totp_core::factor::totp::{Algorithm, Parameters, ParametersError};
 use totp_core::random::Secret;
 
@@ -17,8 +19,12 @@ pub(super) enum OathError {
     TooLong,
     #[error("the type is unknown; expected for example HOTP/T30, HOTP/T60 or HOTP/T30/8")]
     Type,
-    #[error("is counter-based (HOTP), which cannot be imported; enrol this user anew")]
+    #[error(
+        "the moving factor is not a counter below 2^63-1, where counters end; correct it, or enrol this user anew"
+    )]
     Counter,
+    #[error("{0}")]
+    Digits(#[from] DigitsError),
     #[error("{0}")]
     Parameters(#[from] ParametersError),
     #[error(
@@ -41,36 +47,49 @@ pub(super) fn parse(line: &[u8]) -> Result<Option<ImportedAuthenticator>, OathEr
     else {
         return Err(OathError::TooShort);
     };
-    // The other fields: moving factor, last code and its time.
-    if fields.count() > 3 {
+    let (moving_factor, last_code, _time) = (fields.next(), fields.next(), fields.next());
+    if fields.next().is_some() {
         return Err(OathError::TooLong);
     }
-    let parameters = parameters(kind)?;
+    let factor = factor(kind)?;
+    let used_up_to = match factor {
+        Factor::Totp(_) => 0,
+        Factor::Hotp(_) => next_counter(moving_factor, last_code)?,
+    };
     // "-": no password. "+": a password that is checked elsewhere.
     if !matches!(password, "-" | "+") {
         return Err(OathError::Password);
     }
     let secret =
         HEXLOWER_PERMISSIVE.decode(secret.as_bytes()).map(Secret::new).map_err(|_| OathError::Secret)?;
-    Ok(Some(ImportedAuthenticator { user: user.to_owned(), parameters, secret }))
+    Ok(Some(ImportedAuthenticator { user: user.to_owned(), factor, used_up_to, secret }))
 }
 
-/// Parses a type such as `HOTP/T30/6`: time-based, period, digits (default 6).
-fn parameters(kind: &str) -> Result<Parameters, OathError> {
+/// The next counter. The program writes the last accepted one, together with its code; a line without a code has never been used,
+/// and begins with its moving factor.
+fn next_counter(moving_factor: Option<&str>, last_code: Option<&str>) -> Result<u64, OathError> {
+    let counter = moving_factor.map_or(Some(0), number).ok_or(OathError::Counter)?;
+    let next = if last_code.is_some() { counter.checked_add(1) } else { Some(counter) };
+    next.filter(|next| *next < hotp::END).ok_or(OathError::Counter)
+}
+
+/// Parses a type: `HOTP` or `HOTP/E`, by counter, or such as `HOTP/T30`, by time with a period; then the digits (default 6).
+fn factor(kind: &str) -> Result<Factor, OathError> {
     let mut parts = kind.split('/');
     if parts.next() != Some("HOTP") {
         return Err(OathError::Type);
     }
     let (factor, digits, rest) = (parts.next(), parts.next(), parts.next());
     let period = match factor {
-        None | Some("E") => return Err(OathError::Counter),
-        Some(factor) => factor.strip_prefix('T').and_then(number).ok_or(OathError::Type)?,
+        None | Some("E") => None,
+        Some(factor) => Some(factor.strip_prefix('T').and_then(number).ok_or(OathError::Type)?),
     };
     let digits = digits.map_or(Some(6), |digits| number(digits).and_then(|digits| u8::try_from(digits).ok()));
-    match (digits, rest) {
-        (Some(digits), None) => Ok(Parameters::new(Algorithm::Sha1, digits, period)?),
-        _ => Err(OathError::Type),
-    }
+    let (Some(digits), None) = (digits, rest) else { return Err(OathError::Type) };
+    Ok(match period {
+        Some(period) => Parameters::new(Algorithm::Sha1, digits, period)?.into(),
+        None => Hotp::new(digits)?.into(),
+    })
 }
 
 fn number(text: &str) -> Option<u64> {
@@ -94,9 +113,26 @@ mod tests {
         for (kind, digits, period) in [("HOTP/T30", 6, 30), ("HOTP/T30/6", 6, 30), ("HOTP/T60/8", 8, 60)] {
             let line = format!("{kind}\talice\t-\t3132333435363738393031323334353637383930");
             let imported = parse(line.as_bytes()).ok().unwrap().unwrap();
-            assert_eq!((imported.parameters.digits(), imported.parameters.period()), (digits, period));
+            assert_eq!((imported.factor.digits(), imported.factor.period()), (digits, Some(period)));
             assert_eq!(imported.user, "alice");
             assert_eq!(imported.secret.expose(), b"12345678901234567890");
+        }
+    }
+
+    #[test]
+    fn a_line_by_counter_is_read_with_its_next_counter() {
+        for (line, digits, next) in [
+            ("HOTP alice - 00", 6, 0),
+            ("HOTP/E alice - 00 7", 6, 7),
+            ("HOTP/E/8 alice + 00 7 94287082 2009-12-07T23:23:49L", 8, 8),
+            ("HOTP alice - 00 9223372036854775806", 6, hotp::END - 1),
+        ] {
+            let imported = parse(line.as_bytes()).ok().unwrap().unwrap();
+            assert_eq!(
+                (imported.factor, imported.used_up_to),
+                (Hotp::new(digits).unwrap().into(), next),
+                "{line}"
+            );
         }
     }
 
@@ -117,10 +153,17 @@ mod tests {
     fn each_bad_line_has_its_error() {
         assert_eq!(error("HOTP/T30 alice -"), OathError::TooShort);
         assert_eq!(error("HOTP/T30 alice - 00 1 2 3 4"), OathError::TooLong);
-        assert_eq!(error("HOTP alice - 00"), OathError::Counter);
-        assert_eq!(error("HOTP/E/6 alice - 00"), OathError::Counter);
+        for counter in
+            ["x", "-1", "+1", "9223372036854775807", "9223372036854775806 755224", "99999999999999999999"]
+        {
+            assert_eq!(error(&format!("HOTP alice - 00 {counter}")), OathError::Counter, "{counter}");
+        }
+        assert_eq!(error("HOTP/E/5 alice - 00"), OathError::Digits(DigitsError));
         for kind in [
             "TOTP",
+            "HOTP/",
+            "HOTP/E/6/1",
+            "HOTP/E/x",
             "HOTP/30",
             "HOTP/T",
             "HOTP/Tx",

@@ -82,7 +82,8 @@ pub(super) fn parse(line: &[u8], user: Option<&str>) -> Result<Option<ImportedAu
     let (label, query) = rest.split_once('?').unwrap_or((rest, ""));
     let query = Query::read(query)?;
     let imported = ImportedAuthenticator {
-        parameters: query.parameters()?,
+        factor: query.parameters()?.into(),
+        used_up_to: 0,
         secret: secret(&query.secret.ok_or(UriError::NoSecret)?)?,
         user: user.map_or_else(|| account(label), |user| Ok(user.to_owned()))?,
     };
@@ -213,7 +214,7 @@ mod tests {
     #[test]
     fn missing_parameters_have_the_default_of_the_apps() {
         let imported = imported(&format!("otpauth://totp/alice?secret={TWENTY}"));
-        assert_eq!(imported.parameters, Parameters::new(Algorithm::Sha1, 6, 30).unwrap());
+        assert_eq!(imported.factor, Parameters::new(Algorithm::Sha1, 6, 30).unwrap().into());
         assert_eq!(imported.user, "alice");
         assert_eq!(imported.secret.expose(), b"12345678901234567890");
     }
@@ -228,7 +229,7 @@ mod tests {
             format!("  otpauth://totp/Other:alice?{tail}&secret={TWENTY}\r"),
         ] {
             let imported = imported(&line);
-            assert_eq!(imported.parameters, Parameters::new(Algorithm::Sha512, 8, 60).unwrap(), "{line}");
+            assert_eq!(imported.factor, Parameters::new(Algorithm::Sha512, 8, 60).unwrap().into(), "{line}");
             assert_eq!((imported.user.as_str(), imported.secret.expose().len()), ("alice", 20), "{line}");
         }
     }

@@ -1,19 +1,10 @@
 //! The codes of one authenticator: its factor together with its secret, held against what was typed.
 
-use super::{Factor, Windows, hotp, totp};
+use super::windows::Windows;
+use super::{hotp, totp};
 use crate::code::{ClockOff, CodeMatch};
 use crate::random::Secret;
 use crate::time::Now;
-
-impl Factor {
-    /// Makes its codes. The secret in them is wiped on drop.
-    pub(crate) fn codes(self, secret: &Secret) -> Codes {
-        match self {
-            Self::Totp(totp) => Codes::Totp(totp::Generator::new(totp, secret)),
-            Self::Hotp(hotp) => Codes::Hotp(hotp::Generator::new(hotp, secret)),
-        }
-    }
-}
 
 /// What was typed, in the shape of an authenticator's codes.
 pub(crate) enum Typed {

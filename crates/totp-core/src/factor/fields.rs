@@ -2,43 +2,10 @@
 
 use super::hotp::{self, Hotp, LookAhead};
 use super::totp::{Algorithm, Drift, Parameters, Totp};
-use super::{Factor, FactorKind};
 use crate::document::{Field, ParseError, Table, Value, word};
 use serde::Serialize;
 
-impl Factor {
-    /// Reads the factor from an authenticator's section.
-    pub(crate) fn read(table: &mut Table<'_>) -> Result<Self, ParseError> {
-        match table.required("type")? {
-            FactorKind::Totp => read_totp(table).map(Self::Totp),
-            FactorKind::Hotp => read_hotp(table).map(Self::Hotp),
-        }
-    }
-
-    /// The factor as it is written.
-    pub(crate) fn written(self) -> WrittenFactor {
-        match self {
-            Self::Totp(totp) => WrittenFactor {
-                kind: self.kind().as_str(),
-                algorithm: self.algorithm().as_str(),
-                digits: self.digits(),
-                period: self.period(),
-                drift_steps: totp.drift().map(Drift::steps),
-                look_ahead: None,
-            },
-            Self::Hotp(hotp) => WrittenFactor {
-                kind: self.kind().as_str(),
-                algorithm: self.algorithm().as_str(),
-                digits: self.digits(),
-                period: self.period(),
-                drift_steps: None,
-                look_ahead: hotp.look_ahead().map(LookAhead::counters),
-            },
-        }
-    }
-}
-
-fn read_totp(table: &mut Table<'_>) -> Result<Totp, ParseError> {
+pub(super) fn read_totp(table: &mut Table<'_>) -> Result<Totp, ParseError> {
     let (algorithm, digits, period) =
         (table.required("algorithm")?, table.required("digits")?, table.required("period")?);
     let parameters =
@@ -48,7 +15,7 @@ fn read_totp(table: &mut Table<'_>) -> Result<Totp, ParseError> {
     Ok(Totp::new(parameters).with_drift(drift))
 }
 
-fn read_hotp(table: &mut Table<'_>) -> Result<Hotp, ParseError> {
+pub(super) fn read_hotp(table: &mut Table<'_>) -> Result<Hotp, ParseError> {
     let (algorithm, digits) = (table.required::<Algorithm>("algorithm")?, table.required("digits")?);
     if algorithm != hotp::ALGORITHM {
         return Err(
@@ -65,22 +32,15 @@ fn read_hotp(table: &mut Table<'_>) -> Result<Hotp, ParseError> {
 #[derive(Serialize)]
 pub(crate) struct WrittenFactor {
     #[serde(rename = "type")]
-    kind: &'static str,
-    algorithm: &'static str,
-    digits: u8,
+    pub(super) kind: &'static str,
+    pub(super) algorithm: &'static str,
+    pub(super) digits: u8,
     #[serde(skip_serializing_if = "Option::is_none")]
-    period: Option<u64>,
+    pub(super) period: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    drift_steps: Option<u64>,
+    pub(super) drift_steps: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    look_ahead: Option<u64>,
-}
-
-/// A kind that this version does not know is refused by name.
-impl<'t> Field<'t> for FactorKind {
-    fn read(value: &'t Value<'t>) -> Result<Self, String> {
-        word(value, &Self::ALL.map(|kind| (kind.as_str(), kind)))
-    }
+    pub(super) look_ahead: Option<u64>,
 }
 
 impl<'t> Field<'t> for Algorithm {

@@ -7,7 +7,6 @@
 //! No counter beyond the look-ahead is searched for a single wrong code. The answer would tell a guesser one half of a pair that
 //! resynchronises the token.
 
-use super::Unusable;
 use super::totp::Algorithm;
 use crate::code::CodeMatch;
 use crate::keyring::Binding;
@@ -159,6 +158,15 @@ impl Position {
     fn of(used_up_to: u64) -> Self {
         Self { next: used_up_to & !OUT_OF_STEP, is_out_of_step: used_up_to & OUT_OF_STEP != 0 }
     }
+}
+
+/// Why no code of an authenticator is accepted now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unusable {
+    /// Its counter is at its end: it has no further code.
+    Ended,
+    /// It is not known how far it was used: it has to be resynchronised.
+    OutOfStep,
 }
 
 /// Whether a single code can be accepted at this stored position.

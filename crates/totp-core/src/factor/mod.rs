@@ -9,17 +9,22 @@ mod codes;
 mod fields;
 pub mod hotp;
 pub mod totp;
+mod windows;
 
 pub use crate::code::ClockOff;
+pub use windows::Windows;
 
 pub(crate) use codes::{Codes, Typed};
 pub(crate) use fields::WrittenFactor;
+pub(crate) use hotp::Unusable;
 
 use crate::code::Answer;
+use crate::document::{Field, ParseError, Table, Value, word};
 use crate::keyring::Binding;
+use crate::random::Secret;
 use crate::time::Now;
-use hotp::Hotp;
-use totp::{Algorithm, Parameters, Totp};
+use hotp::{Hotp, LookAhead};
+use totp::{Algorithm, Drift, Parameters, Totp};
 
 /// The factor of one authenticator, without its secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,15 +42,6 @@ pub enum FactorKind {
     Totp,
     /// HOTP (RFC 4226).
     Hotp,
-}
-
-/// The windows by the config, for authenticators without one of their own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Windows {
-    /// For TOTP.
-    pub totp: totp::Window,
-    /// For HOTP.
-    pub hotp: hotp::Window,
 }
 
 impl FactorKind {
@@ -224,21 +220,57 @@ impl Factor {
             Self::Hotp(hotp) => hotp.bind(binding),
         }
     }
-}
 
-/// Why no code of an authenticator is accepted now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unusable {
-    /// Its counter is at its end: it has no further code.
-    Ended,
-    /// It is not known how far it was used: it has to be resynchronised.
-    OutOfStep,
+    /// Reads the factor from an authenticator's section.
+    pub(crate) fn read(table: &mut Table<'_>) -> Result<Self, ParseError> {
+        match table.required("type")? {
+            FactorKind::Totp => fields::read_totp(table).map(Self::Totp),
+            FactorKind::Hotp => fields::read_hotp(table).map(Self::Hotp),
+        }
+    }
+
+    /// The factor as it is written.
+    pub(crate) fn written(self) -> WrittenFactor {
+        match self {
+            Self::Totp(totp) => WrittenFactor {
+                kind: self.kind().as_str(),
+                algorithm: self.algorithm().as_str(),
+                digits: self.digits(),
+                period: self.period(),
+                drift_steps: totp.drift().map(Drift::steps),
+                look_ahead: None,
+            },
+            Self::Hotp(hotp) => WrittenFactor {
+                kind: self.kind().as_str(),
+                algorithm: self.algorithm().as_str(),
+                digits: self.digits(),
+                period: self.period(),
+                drift_steps: None,
+                look_ahead: hotp.look_ahead().map(LookAhead::counters),
+            },
+        }
+    }
+
+    /// Makes its codes. The secret in them is wiped on drop.
+    pub(crate) fn codes(self, secret: &Secret) -> Codes {
+        match self {
+            Self::Totp(totp) => Codes::Totp(totp::Generator::new(totp, secret)),
+            Self::Hotp(hotp) => Codes::Hotp(hotp::Generator::new(hotp, secret)),
+        }
+    }
 }
 
 /// The probability that a guess of so many digits is one of `right` codes, in units of 10⁻⁹.
 pub(crate) fn guess_units(digits: u8, right: u64) -> u64 {
     let one = 10u64.checked_pow(9u32.saturating_sub(digits.into())).unwrap_or(1);
     one.saturating_mul(right)
+}
+
+/// A kind that this version does not know is refused by name.
+impl<'t> Field<'t> for FactorKind {
+    fn read(value: &'t Value<'t>) -> Result<Self, String> {
+        word(value, &Self::ALL.map(|kind| (kind.as_str(), kind)))
+    }
 }
 
 /// What a record has to outlast before an answer is given. What happened decides it ([`crate::ledger::Record`]), never
@@ -253,8 +285,7 @@ pub enum Durability {
 
 #[cfg(test)]
 mod tests {
-    use super::hotp::LookAhead;
-    use super::totp::{Drift, Window};
+    use super::totp::Window;
     use super::*;
 
     #[test]
