@@ -8,6 +8,7 @@
 //! | [`login`] | one login, in a fresh process through the real libpam, as in sshd |
 //! | [`libpam`] | the C interface of libpam; the only module with `unsafe` |
 //! | [`authenticator`], [`clock`] | a phone, played by `oathtool`; the time steps that it counts |
+//! | [`counter_token`] | a fob with a button, played by `oathtool` |
 //! | [`journal`] | the socket that events are written to, and what is in a line |
 //! | [`mailbox`] | a mail program of the tests, which can refuse, fail and hang; what it was given |
 //! | [`enroll_command`], [`terminal`], [`qr`] | the command; a user at a terminal; the camera of a phone |
@@ -43,6 +44,7 @@ mod accounts;
 pub mod authenticator;
 pub mod built;
 pub mod clock;
+pub mod counter_token;
 pub mod daemon;
 pub mod damage;
 pub mod documents;

@@ -242,6 +242,9 @@ impl Login {
 /// The module's default prompt.
 pub const PROMPT: &str = "Verification code: ";
 
+/// The prompts of a person who types `sync` at the first one.
+pub const TWO_CODES: [&str; 3] = [PROMPT, "First code: ", "Second code: "];
+
 /// What an application can ask libpam for; each goes to another kind of stack.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub enum Call {

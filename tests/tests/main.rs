@@ -26,6 +26,7 @@ mod config;
 mod confirmation;
 mod conversion;
 mod cores;
+mod counter_tokens;
 mod crash;
 mod credential;
 mod dependencies;

@@ -7,7 +7,7 @@ use acceptance::clock::THEN;
 use acceptance::daemon::Daemon;
 use acceptance::enroll_command::ASKS_FOR_A_CODE;
 use acceptance::fixture::{Builder, Fixture, SERVICE};
-use acceptance::login::PROMPT;
+use acceptance::login::{PROMPT, TWO_CODES};
 use acceptance::operator::with_login_uid;
 use acceptance::reset_steps::wait_for_the_cool_down;
 use acceptance::site::Site;
@@ -334,10 +334,12 @@ fn people(builder: Builder) -> Fixture {
 
 /// In an sshd that asks PAM first: for one who is enrolled, one who is not, and an account that there is not.
 fn assert_questions_are_the_same(fixture: &Fixture) {
-    let questions = |user: &str| {
-        let login = fixture.login_at(SERVICE, user).through_sshd().types("123456").at(THEN);
-        login.run().prompts.into_iter().map(|prompt| prompt.text).collect::<Vec<_>>()
-    };
-    let asked = ["alice", "carol", "no-such-account"].map(questions);
-    assert_eq!(asked, [(); 3].map(|()| vec![PROMPT.to_owned()]));
+    for (typed, expected) in [(&["123456"][..], &[PROMPT][..]), (&["sync", "1", ""], &TWO_CODES)] {
+        for user in ["alice", "carol", "no-such-account"] {
+            let login = fixture.login_at(SERVICE, user).through_sshd().at(THEN);
+            let outcome = typed.iter().fold(login, |login, typed| login.types(typed)).run();
+            let asked: Vec<&str> = outcome.prompts.iter().map(|prompt| prompt.text.as_str()).collect();
+            assert_eq!(asked, expected, "{user}");
+        }
+    }
 }

@@ -8,6 +8,7 @@
 )]
 
 use acceptance::clock::THEN;
+use acceptance::counter_token::CounterToken;
 use acceptance::fixture::Fixture;
 use acceptance::login::{Login, PamCode, Waiting};
 use acceptance::snapshot::renewed_codes;
@@ -47,6 +48,19 @@ fn of_many_with_one_recovery_code_one_gets_in() {
         let outcomes = at_once(vec![with_a_recovery_code(&fixture); many]);
         assert_eq!(outcomes, BTreeMap::from([(PamCode::SUCCESS, 1), (PamCode::AUTH_ERR, many - 1)]));
         assert_eq!(told(&fixture, "recovery_used"), 1, "the log of {many}");
+        assert_eq!(told(&fixture, "refused replayed"), many - 1, "the log of {many}");
+    }
+}
+
+#[test]
+fn of_many_with_one_counter_code_one_gets_in() {
+    for many in MANY {
+        let fixture = Fixture::builder().build();
+        let fob = CounterToken::random();
+        fob.enrol(&fixture, "alice", None, 5);
+        let outcomes = at_once(vec![fixture.login("alice").types(fob.press(7)); many]);
+        assert_eq!(outcomes, BTreeMap::from([(PamCode::SUCCESS, 1), (PamCode::AUTH_ERR, many - 1)]));
+        assert_eq!(told(&fixture, "accepted"), 1, "the log of {many}");
         assert_eq!(told(&fixture, "refused replayed"), many - 1, "the log of {many}");
     }
 }

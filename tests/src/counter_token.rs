@@ -1,0 +1,73 @@
+//! A counter token (HOTP), played by `oathtool`: a fob with a button, or a key that types.
+
+use crate::authenticator::random_bytes;
+use crate::fixture::Fixture;
+use data_encoding::HEXLOWER;
+use std::process::Command;
+
+/// The secret of a token and the length of its codes.
+#[derive(Clone, Debug)]
+pub struct CounterToken {
+    /// The shared secret.
+    pub secret: Vec<u8>,
+    /// How long a code is.
+    pub digits: u32,
+}
+
+/// The last counter that has a code: 2⁶³−2.
+pub const LAST: u64 = (1 << 63) - 2;
+
+impl CounterToken {
+    /// A token with a fresh secret and codes of six digits.
+    #[must_use]
+    pub fn random() -> Self {
+        Self { secret: random_bytes(20), digits: 6 }
+    }
+
+    /// The code at this counter.
+    ///
+    /// # Panics
+    /// Without oathtool.
+    #[must_use]
+    pub fn press(&self, counter: u64) -> String {
+        self.presses(counter, 0).remove(0)
+    }
+
+    /// The code at this counter and so many after it.
+    ///
+    /// # Panics
+    /// Without oathtool.
+    #[must_use]
+    pub fn presses(&self, counter: u64, more: u32) -> Vec<String> {
+        let out = Command::new("oathtool")
+            .args([
+                "--hotp".to_owned(),
+                format!("--counter={counter}"),
+                format!("--digits={}", self.digits),
+                format!("--window={more}"),
+                HEXLOWER.encode(&self.secret),
+            ])
+            .output()
+            .expect("oathtool could not be started: install the packages in tests/apt-packages");
+        assert!(out.status.success(), "oathtool: {}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8(out.stdout).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    /// Codes that it shows at none of the first 1,200 counters, each different.
+    #[must_use]
+    pub fn wrong_codes(&self, count: usize) -> Vec<String> {
+        let near = self.presses(0, 1200);
+        (123_456..).map(|n: u64| n.to_string()).filter(|code| !near.contains(code)).take(count).collect()
+    }
+
+    /// Enrols it for a user, beside their authenticator in the fixture if they have one.
+    ///
+    /// # Panics
+    /// When it cannot be enrolled.
+    pub fn enrol(&self, fixture: &Fixture, user: &str, phone: Option<&str>, next: u64) {
+        let line = format!("HOTP/E/{} {user} - {} {next}\n", self.digits, HEXLOWER.encode(&self.secret));
+        let file = fixture.write("tokens.oath", &format!("{}{line}", phone.unwrap_or_default()));
+        let arguments = ["--json", "import", "oath", file.to_str().unwrap(), "--allow-unknown"];
+        fixture.totp_enroll(&arguments).assert_done();
+    }
+}
