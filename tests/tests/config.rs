@@ -39,6 +39,8 @@ fn a_configuration_with_a_value_out_of_range_is_refused() {
         ("[totp]\ndrift_steps = -1\n", "7"),
         ("[totp]\ndrift_steps = 1000000\n", "7"),
         ("[totp]\nanswer_within = \"soon\"\n", "7"),
+        ("[hotp]\nlook_ahead = 51\n", "7"),
+        ("[hotp]\nlook_ahead = -1\n", "7"),
         ("[limit]\nattempts = 0\n", "7"),
         ("[limit]\n\nper = 60\n", "8"),
         ("[service.app.limit]\nattempts = 0\n", "7"),

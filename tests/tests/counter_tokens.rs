@@ -36,11 +36,13 @@ fn a_code_is_accepted_once_and_those_that_were_skipped_never() {
 #[test]
 fn a_wrong_code_moves_no_counter() {
     let (fixture, fob) = phone_and_fob(Fixture::builder());
-    for (at, wrong) in (0..).zip(fob.wrong_codes(9)) {
+    for (at, wrong) in (0..).zip(fob.wrong_codes(8)) {
         let login = fixture.login("alice").types(wrong).at(THEN + 60 * at);
         assert_eq!(login.code(), PamCode::AUTH_ERR);
-        assert_eq!(fixture.journal.last().what(), "refused wrong");
     }
+    let wrong = fixture.journal.events().iter().filter(|event| event.what() == "refused wrong").count();
+    assert_eq!(wrong, 8);
+    // The tenth in a row would lock.
     let by_fob = |counter| fixture.login("alice").types(fob.press(counter)).at(THEN + 600).code();
     assert_eq!(by_fob(16), PamCode::AUTH_ERR, "it has moved forward");
     assert_eq!(by_fob(5), PamCode::SUCCESS, "it has moved");
@@ -53,16 +55,6 @@ fn the_look_ahead_is_that_of_the_config() {
         assert_eq!(by_fob(&fixture, &fob, last + 1).code, PamCode::AUTH_ERR, "{config}");
         assert_eq!(by_fob(&fixture, &fob, last).code, PamCode::SUCCESS, "{config}");
     }
-}
-
-#[test]
-fn a_look_ahead_out_of_range_refuses_with_file_and_line() {
-    let (fixture, fob) = phone_and_fob(Fixture::builder());
-    fixture.configure("[hotp]\nlook_ahead = 51\n");
-    assert_eq!(by_fob(&fixture, &fob, 5).code, PamCode::SERVICE_ERR);
-    let line = fixture.journal.last();
-    assert!(line.field("problem").contains("`look_ahead`: 51 is out of range: 0 to 50"), "{line:?}");
-    assert_eq!((line.field("file"), line.field("line")), (fixture.conf().to_str().unwrap_or_default(), "7"));
 }
 
 #[test]
