@@ -48,7 +48,7 @@ fn assert_same_for_another_user(line: &[u8], tokens: &[Result<ImportedAuthentica
     for (theirs, token) in theirs.iter().zip(tokens) {
         match (theirs, token) {
             (Ok(theirs), Ok(token)) => {
-                assert_eq!((theirs.user.as_str(), theirs.parameters), (ANOTHER, token.parameters));
+                assert_eq!((theirs.user.as_str(), theirs.factor), (ANOTHER, token.factor));
                 assert!(theirs.secret.expose() == token.secret.expose());
             }
             (Ok(_), Err(problem)) => assert!(matches!(problem, MigrationError::NoAccount(_))),
@@ -60,17 +60,17 @@ fn assert_same_for_another_user(line: &[u8], tokens: &[Result<ImportedAuthentica
 
 /// Written again by hand, an account is read as it was.
 fn assert_comes_back(token: &ImportedAuthenticator) {
-    let parameters = token.parameters;
-    assert_eq!(parameters.period(), 30);
+    let factor = token.factor;
+    assert_eq!(factor.period(), Some(30));
     assert!(
         !token.user.is_empty() && token.user.trim_matches(' ') == token.user && !token.user.contains(':')
     );
-    let algorithm = match parameters.algorithm() {
+    let algorithm = match factor.algorithm() {
         Algorithm::Sha1 => 1,
         Algorithm::Sha256 => 2,
         Algorithm::Sha512 => 3,
     };
-    let digits = match parameters.digits() {
+    let digits = match factor.digits() {
         6 => 1,
         8 => 2,
         other => panic!("{other} digits"),
@@ -84,7 +84,7 @@ fn assert_comes_back(token: &ImportedAuthenticator) {
             .expect("our own line")
             .remove(0)
             .expect("an authenticator");
-        assert_eq!((again.user.as_str(), again.parameters), (token.user.as_str(), parameters));
+        assert_eq!((again.user.as_str(), again.factor), (token.user.as_str(), factor));
         assert!(again.secret.expose() == token.secret.expose());
     }
 }

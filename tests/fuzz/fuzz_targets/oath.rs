@@ -12,6 +12,7 @@ use data_encoding::HEXLOWER;
 use imported_authenticator::ImportedAuthenticator;
 use libfuzzer_sys::fuzz_target;
 use totp_core::code::DIGITS;
+use totp_core::factor::hotp;
 use totp_core::factor::totp::{Algorithm, PERIODS};
 use totp_fuzz::{HEX, assert_same_words, two_secrets};
 
@@ -29,15 +30,19 @@ fuzz_target!(|line: &[u8]| {
 });
 
 fn assert_comes_back(token: &ImportedAuthenticator) {
-    let (digits, period) = (token.parameters.digits(), token.parameters.period());
-    assert_eq!(token.parameters.algorithm(), Algorithm::Sha1);
-    assert!(DIGITS.contains(&digits) && PERIODS.contains(&period));
+    let digits = token.factor.digits();
+    assert_eq!(token.factor.algorithm(), Algorithm::Sha1);
+    assert!(DIGITS.contains(&digits));
+    assert!(token.factor.period().is_none_or(|period| PERIODS.contains(&period)));
+    assert!(token.used_up_to < hotp::END);
     assert!(!token.user.is_empty() && !token.user.contains(|c: char| c.is_ascii_whitespace()));
     assert!(!token.secret.expose().is_empty());
     let secret = HEXLOWER.encode(token.secret.expose());
-    let line = format!("HOTP/T{period}/{digits}\t{}\t-\t{secret}", token.user);
+    let moving = token.factor.period().map_or_else(|| "E".to_owned(), |period| format!("T{period}"));
+    let line = format!("HOTP/{moving}/{digits}\t{}\t-\t{secret}\t{}", token.user, token.used_up_to);
     let again = oath::parse(line.as_bytes()).expect("our own line").expect("an authenticator");
-    assert_eq!((again.user.as_str(), again.parameters), (token.user.as_str(), token.parameters));
+    assert_eq!((again.user.as_str(), again.factor), (token.user.as_str(), token.factor));
+    assert_eq!(again.used_up_to, token.used_up_to);
     assert_eq!(again.secret.expose(), token.secret.expose());
 }
 

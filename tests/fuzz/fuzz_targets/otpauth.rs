@@ -51,15 +51,15 @@ fn assert_is_asked_for(line: &[u8]) {
 }
 
 fn assert_comes_back(token: &ImportedAuthenticator) {
-    let parameters = token.parameters;
-    let (digits, period) = (parameters.digits(), parameters.period());
+    let factor = token.factor;
+    let (digits, period) = (factor.digits(), factor.period().expect("a period"));
     assert!(DIGITS.contains(&digits) && PERIODS.contains(&period));
     assert!(
         !token.user.is_empty() && !token.user.contains(':') && token.user.trim_matches(' ') == token.user
     );
     let secret = BASE32_NOPAD.encode(token.secret.expose());
     let label = utf8_percent_encode(&token.user, NON_ALPHANUMERIC);
-    let algorithm = parameters.algorithm().as_str();
+    let algorithm = factor.algorithm().as_str();
     let line = format!(
         "otpauth://totp/A:%20{label}?secret={secret}&algorithm={algorithm}&digits={digits}&period={period}"
     );
@@ -79,6 +79,6 @@ fn assert_is_the_same_for_another_user(line: &[u8], token: &ImportedAuthenticato
 }
 
 fn assert_same(again: &ImportedAuthenticator, token: &ImportedAuthenticator, user: &str) {
-    assert_eq!((again.user.as_str(), again.parameters), (user, token.parameters));
+    assert_eq!((again.user.as_str(), again.factor), (user, token.factor));
     assert!(again.secret.expose() == token.secret.expose());
 }
