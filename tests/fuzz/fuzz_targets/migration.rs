@@ -61,7 +61,7 @@ fn assert_same_for_another_user(line: &[u8], tokens: &[Result<ImportedAuthentica
 /// Written again by hand, an account is read as it was.
 fn assert_comes_back(token: &ImportedAuthenticator) {
     let factor = token.factor;
-    assert_eq!(factor.period(), Some(30));
+    assert_eq!((factor.period(), token.used_up_to), (Some(30), 0));
     assert!(
         !token.user.is_empty() && token.user.trim_matches(' ') == token.user && !token.user.contains(':')
     );

@@ -80,5 +80,6 @@ fn assert_is_the_same_for_another_user(line: &[u8], token: &ImportedAuthenticato
 
 fn assert_same(again: &ImportedAuthenticator, token: &ImportedAuthenticator, user: &str) {
     assert_eq!((again.user.as_str(), again.factor), (user, token.factor));
+    assert_eq!((again.used_up_to, token.used_up_to), (0, 0));
     assert!(again.secret.expose() == token.secret.expose());
 }
