@@ -373,6 +373,8 @@ impl Label {
 }
 
 #[cfg(test)]
+mod counter_tests;
+#[cfg(test)]
 mod resealed_tests;
 #[cfg(test)]
 mod tests;
