@@ -47,7 +47,7 @@ impl Reply {
     }
 }
 
-/// Asks for the code. Of a person who types `sync`, whoever it is and whatever they are enrolled with, two codes are asked, and the
+/// Asks for the code. Everyone who types `sync` is asked for two codes, and the
 /// second one whatever the first was: the questions tell nothing. With `forward_pass` the word stands where the code would,
 /// behind the password, so that the next modules get theirs. An answer that an earlier module was given is never `sync`: with
 /// `use_first_pass` there is no second question, and with `try_first_pass` the word is typed at the prompt that follows.

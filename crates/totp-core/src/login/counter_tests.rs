@@ -143,7 +143,7 @@ fn a_phone_and_a_fob_are_charged_for_fourteen_codes<X: Exclusion>() {
     assert_eq!(used_units(&fixture), 14_000);
 }
 
-/// Else whoever wears the fob out could guess the codes of the phone for nothing.
+/// Else someone who wears the fob out could guess the codes of the phone for nothing.
 fn beside_a_token_at_its_end_wrong_codes_are_charged<X: Exclusion>() {
     let fixture = with_both::<X>(END);
     assert_eq!(told(&fixture, &wrong()), "counter_ended");
