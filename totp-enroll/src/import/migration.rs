@@ -5,7 +5,9 @@ use super::imported_authenticator::ImportedAuthenticator;
 use data_encoding::BASE64_NOPAD;
 use percent_encoding::percent_decode;
 use prost::Message;
+use totp_core::factor::hotp::{self, DigitsError, Hotp};
 use totp_core::factor::totp::{Algorithm, Parameters, ParametersError};
+use totp_core::factor::{Factor, FactorKind};
 use totp_core::random::Secret;
 use zeroize::Zeroizing;
 
@@ -43,6 +45,9 @@ struct ExportAccount {
     /// 1: HOTP, 2: TOTP.
     #[prost(int32, tag = "6")]
     kind: i32,
+    /// HOTP: the counter of the code that the app showed last.
+    #[prost(int64, tag = "7")]
+    counter: i64,
 }
 
 /// Which of the QR codes of an export a line is.
@@ -67,11 +72,14 @@ pub(super) enum MigrationError {
     Unreadable,
     #[error("is an otpauth-migration:// export without an account")]
     Empty,
-    #[error(
-        "account {0} of the export is counter-based (HOTP), which cannot be imported; enrol this user anew"
-    )]
+    #[error("account {0} of the export has a counter below 0, or at its end; enrol this user anew")]
     Counter(usize),
-    #[error("account {0} of the export does not have the type TOTP")]
+    #[error(
+        "account {0} of the export has the algorithm {1}, but counter tokens (HOTP) are supported with SHA1 only; enrol this \
+         user anew"
+    )]
+    CounterAlgorithm(usize, &'static str),
+    #[error("account {0} of the export does not have the type TOTP or HOTP")]
     Type(usize),
     #[error("account {0} of the export has an unsupported algorithm; enrol this user anew")]
     Algorithm(usize),
@@ -81,6 +89,8 @@ pub(super) enum MigrationError {
     NoAccount(usize),
     #[error("account {0} of the export: {1}")]
     Parameters(usize, ParametersError),
+    #[error("account {0} of the export: {1}")]
+    CounterDigits(usize, DigitsError),
 }
 
 /// Whether a line is an export.
@@ -132,11 +142,11 @@ fn payload(line: &[u8]) -> Result<Payload, MigrationError> {
 impl ExportAccount {
     fn authenticator(self, at: usize, user: Option<&str>) -> Result<ImportedAuthenticator, MigrationError> {
         let secret = Secret::new(self.secret);
-        match self.kind {
-            1 => return Err(MigrationError::Counter(at)),
-            2 => {}
+        let kind = match self.kind {
+            1 => FactorKind::Hotp,
+            2 => FactorKind::Totp,
             _ => return Err(MigrationError::Type(at)),
-        }
+        };
         let algorithm = match self.algorithm {
             // 0: not given; every app then uses SHA1.
             0 | 1 => Algorithm::Sha1,
@@ -149,17 +159,39 @@ impl ExportAccount {
             2 => 8,
             _ => return Err(MigrationError::Digits(at)),
         };
-        // The app supports no other period.
-        let parameters =
-            Parameters::new(algorithm, digits, 30).map_err(|error| MigrationError::Parameters(at, error))?;
+        let (factor, used_up_to) = match kind {
+            // The app supports no other period.
+            FactorKind::Totp => Parameters::new(algorithm, digits, 30)
+                .map(|parameters| (parameters.into(), 0))
+                .map_err(|error| MigrationError::Parameters(at, error))?,
+            FactorKind::Hotp => (hotp(at, algorithm, digits)?, next_counter(at, self.counter)?),
+        };
         // An issuer may precede it, as in a label.
         let name = self.name.rsplit(':').next().unwrap_or_default().trim_matches(' ');
         let user = match user.unwrap_or(name) {
             "" => return Err(MigrationError::NoAccount(at)),
             user => user.to_owned(),
         };
-        Ok(ImportedAuthenticator { user, factor: parameters.into(), used_up_to: 0, secret })
+        Ok(ImportedAuthenticator { user, factor, used_up_to, secret })
     }
+}
+
+fn hotp(at: usize, algorithm: Algorithm, digits: u8) -> Result<Factor, MigrationError> {
+    match algorithm {
+        Algorithm::Sha1 => {
+            Hotp::new(digits).map(Factor::from).map_err(|error| MigrationError::CounterDigits(at, error))
+        }
+        Algorithm::Sha256 | Algorithm::Sha512 => {
+            Err(MigrationError::CounterAlgorithm(at, algorithm.as_str()))
+        }
+    }
+}
+
+/// The counter after the one in the export. The app stores the one of the code that it showed last: it counts before it shows a code
+/// (`OtpProvider.getCurrentCode` of google-authenticator-android).
+fn next_counter(at: usize, shown: i64) -> Result<u64, MigrationError> {
+    let next = u64::try_from(shown).ok().and_then(|shown| shown.checked_add(1));
+    next.filter(|next| *next < hotp::END).ok_or(MigrationError::Counter(at))
 }
 
 #[cfg(test)]
@@ -229,6 +261,43 @@ mod tests {
     }
 
     #[test]
+    fn a_counter_in_an_export_is_followed_by_the_next_one() {
+        for (counter, digits, next) in [(vec![], 6, 1), (number(7, 0), 6, 1), (number(7, 41), 8, 42)] {
+            let fields = [
+                bytes(1, TWENTY),
+                bytes(2, b"alice"),
+                number(5, if digits == 8 { 2 } else { 1 }),
+                number(6, 1),
+            ];
+            let account = bytes(1, &[fields.concat(), counter].concat());
+            let imported = imported(&account).ok().unwrap();
+            let factor = Hotp::new(digits).unwrap().into();
+            assert_eq!((imported.factor, imported.used_up_to), (factor, next));
+        }
+    }
+
+    #[test]
+    fn a_counter_that_cannot_be_imported_is_refused() {
+        let with = |algorithm: u8, counter: i64| {
+            let mut counter = counter.cast_unsigned();
+            let mut field = vec![7 << 3];
+            while counter >= 128 {
+                field.push((counter % 128) as u8 | 128);
+                counter /= 128;
+            }
+            field.push(counter as u8);
+            let fields = [bytes(1, TWENTY), bytes(2, b"alice"), number(4, algorithm), number(6, 1), field];
+            imported(&bytes(1, &fields.concat()))
+        };
+        for counter in [-1, i64::MIN, i64::MAX, i64::MAX - 1] {
+            assert_eq!(error(with(1, counter)), MigrationError::Counter(1), "{counter}");
+        }
+        assert_eq!(with(1, i64::MAX - 2).ok().unwrap().used_up_to, hotp::END - 1);
+        assert_eq!(error(with(2, 1)), MigrationError::CounterAlgorithm(1, "SHA256"));
+        assert_eq!(error(with(3, 1)), MigrationError::CounterAlgorithm(1, "SHA512"));
+    }
+
+    #[test]
     fn an_export_is_read_however_its_base64_is_written() {
         let payload = [account("alice", 1, 1, 2), bytes(9, &[0xfb, 0xff, 0xfe])].concat();
         let text = BASE64.encode(&payload);
@@ -251,10 +320,10 @@ mod tests {
 
     #[test]
     fn a_bad_account_is_reported_by_number_and_hides_no_other() {
-        let payload = [account("alice", 1, 1, 1), account("bob", 1, 1, 2)].concat();
+        let payload = [account("alice", 2, 1, 1), account("bob", 1, 1, 2)].concat();
         let mut tokens = parse(line(&payload).as_bytes(), None).ok().unwrap();
         assert_eq!(tokens.pop().unwrap().ok().unwrap().user, "bob");
-        assert_eq!(error(tokens.pop().unwrap()), MigrationError::Counter(1));
+        assert_eq!(error(tokens.pop().unwrap()), MigrationError::CounterAlgorithm(1, "SHA256"));
         assert_eq!(error(imported(&account("alice", 1, 1, 0))), MigrationError::Type(1));
         assert_eq!(error(imported(&account("alice", 1, 1, 3))), MigrationError::Type(1));
         assert_eq!(error(imported(&account("alice", 4, 1, 2))), MigrationError::Algorithm(1));
