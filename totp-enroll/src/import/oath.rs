@@ -17,12 +17,14 @@ pub(super) enum OathError {
     TooShort,
     #[error("has more than seven fields")]
     TooLong,
-    #[error("the type is unknown; expected for example HOTP/T30, HOTP/T60 or HOTP/T30/8")]
+    #[error("the type is unknown; expected for example HOTP/E/6 (counter) or HOTP/T30/6 (time)")]
     Type,
     #[error(
         "the moving factor is not a counter below 2^63-1, where counters end; correct it, or enrol this user anew"
     )]
     Counter,
+    #[error("the last code is not a code of {0} digits; correct the line, or enrol this user anew")]
+    LastCode(u8),
     #[error("{0}")]
     Digits(#[from] DigitsError),
     #[error("{0}")]
@@ -54,7 +56,7 @@ pub(super) fn parse(line: &[u8]) -> Result<Option<ImportedAuthenticator>, OathEr
     let factor = factor(kind)?;
     let used_up_to = match factor {
         Factor::Totp(_) => 0,
-        Factor::Hotp(_) => next_counter(moving_factor, last_code)?,
+        Factor::Hotp(hotp) => next_counter(moving_factor, last_code, hotp.digits())?,
     };
     // "-": no password. "+": a password that is checked elsewhere.
     if !matches!(password, "-" | "+") {
@@ -66,10 +68,16 @@ pub(super) fn parse(line: &[u8]) -> Result<Option<ImportedAuthenticator>, OathEr
 }
 
 /// The next counter. The program writes the last accepted one, together with its code; a line without a code has never been used,
-/// and begins with its moving factor.
-fn next_counter(moving_factor: Option<&str>, last_code: Option<&str>) -> Result<u64, OathError> {
+/// and begins with its moving factor. So anything else in the code's place, such as a remark, would skip a counter.
+fn next_counter(moving_factor: Option<&str>, last_code: Option<&str>, digits: u8) -> Result<u64, OathError> {
     let counter = moving_factor.map_or(Some(0), number).ok_or(OathError::Counter)?;
-    let next = if last_code.is_some() { counter.checked_add(1) } else { Some(counter) };
+    let next = match last_code {
+        None => Some(counter),
+        Some(code) if code.len() != usize::from(digits) || number(code).is_none() => {
+            return Err(OathError::LastCode(digits));
+        }
+        Some(_) => counter.checked_add(1),
+    };
     next.filter(|next| *next < hotp::END).ok_or(OathError::Counter)
 }
 
@@ -157,6 +165,9 @@ mod tests {
             ["x", "-1", "+1", "9223372036854775807", "9223372036854775806 755224", "99999999999999999999"]
         {
             assert_eq!(error(&format!("HOTP alice - 00 {counter}")), OathError::Counter, "{counter}");
+        }
+        for code in ["75522", "75522412", "fob-17", "#"] {
+            assert_eq!(error(&format!("HOTP alice - 00 7 {code}")), OathError::LastCode(6), "{code}");
         }
         assert_eq!(error("HOTP/E/5 alice - 00"), OathError::Digits(DigitsError));
         for kind in [
