@@ -44,9 +44,9 @@ impl FileFormat {
         }
     }
 
-    /// Whether several lines of one user are several authenticators. pam_oath accepts codes of all of them; of two URIs of
-    /// one account, one may be outdated.
-    pub(super) fn allows_several_per_user(&self) -> bool {
+    /// Whether several lines of one user and one kind of factor are several authenticators. pam_oath accepts codes of all of them;
+    /// of two URIs of one account, one may be outdated. A phone beside a counter token is not.
+    pub(super) fn allows_several_of_a_kind(&self) -> bool {
         match self {
             Self::Oath => true,
             Self::Uri(_) => false,

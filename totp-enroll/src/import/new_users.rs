@@ -85,7 +85,8 @@ impl<'a> ImportPlan<'a> {
         let draft = Draft::import(label, imported.factor, imported.secret)
             .map_err(|error| error.to_string())?
             .beginning_at(imported.used_up_to);
-        if !known.is_empty() && !format.allows_several_per_user() {
+        let is_second = known.iter().any(|known| known.factor().kind() == draft.factor().kind());
+        if is_second && !format.allows_several_of_a_kind() {
             return Err("the file has this user twice; keep only the entry that is in use".to_owned());
         }
         if known.len() >= MOST_AUTHENTICATORS {
