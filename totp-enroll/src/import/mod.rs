@@ -8,6 +8,7 @@ mod lines;
 mod migration;
 mod new_users;
 mod oath;
+mod secret_file_report;
 mod secret_files;
 mod uri;
 

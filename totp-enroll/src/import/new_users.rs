@@ -111,15 +111,13 @@ pub(super) const BATCH: usize = 200;
 pub(super) struct NewUser {
     pub(super) account: Account,
     pub(super) drafts: Vec<Draft>,
-    /// The newest time step whose code was used with the other program; applies to every authenticator.
-    pub(super) used_up_to: u64,
     pub(super) scratch: Vec<ScratchCode>,
 }
 
 impl NewUser {
     /// A user without authenticators.
     pub(super) fn new(account: Account) -> Self {
-        Self { account, drafts: Vec::new(), used_up_to: 0, scratch: Vec::new() }
+        Self { account, drafts: Vec::new(), scratch: Vec::new() }
     }
 }
 
@@ -177,13 +175,14 @@ pub(super) fn enrol(run: ImportRun<'_>, batch: &mut Vec<NewUser>) -> Result<(), 
     let mut events = Vec::with_capacity(batch.len());
     context.change(|inputs| {
         let mut new_users = Vec::with_capacity(batch.len());
-        for NewUser { account, drafts, used_up_to, scratch } in batch.drain(..) {
+        for NewUser { account, drafts, scratch } in batch.drain(..) {
             let event = context.event(Name::Imported, &account).field("from", from);
             let event = event.field("authenticators", drafts.len());
             let event = if scratch.is_empty() { event } else { event.field("scratch_codes", scratch.len()) };
             events.push((event, account.clone()));
             let confirmed = drafts.into_iter().map(|draft| {
-                let used_up_to = used_up_to.max(draft.begins_at());
+                // What was used up with the other program is used up here.
+                let used_up_to = draft.begins_at();
                 draft.confirm_without_code(used_up_to)
             });
             let confirmed = confirmed.collect();

@@ -3,20 +3,24 @@
 
 use super::google_authenticator::{self, SecretFile};
 use super::new_users::{self, BATCH, ImportRun, NewUser, interrupted};
+use super::secret_file_report::{
+    FileReport, Moving, SkippedFile, print_dry_run, print_result, report_skipped,
+};
 use crate::account::{self, Unknown};
 use crate::cli::GoogleAuthenticator;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::homes::home_owner::{self, HomeFile, home_owners};
 use crate::homes::reader;
-use crate::output::{self, Format};
-use serde::Serialize;
+use crate::output;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use totp_core::config::Config;
 use totp_core::credential::Label;
 use totp_core::enrolment::draft::Draft;
-use totp_core::factor::totp::{Drift, Totp, WIDEST_DRIFT};
+use totp_core::factor::Factor;
+use totp_core::factor::hotp::{LookAhead, WIDEST_LOOK_AHEAD};
+use totp_core::factor::totp::{Drift, WIDEST_DRIFT};
 use totp_core::recovery::MOST_CODES;
 use totp_core::store::Engine;
 use totp_host::machine;
@@ -40,28 +44,6 @@ struct FoundFile {
 struct AcceptedFile {
     new_user: NewUser,
     report: FileReport,
-}
-
-/// What is printed about a file; no secret.
-#[derive(Serialize)]
-struct FileReport {
-    user: String,
-    file: String,
-    period: u64,
-    /// Time steps accepted before and after the current one, if the authenticator has its own window.
-    drift_steps: Option<u64>,
-    scratch_codes: usize,
-    /// What is not imported, and what to do about it.
-    notes: Vec<String>,
-}
-
-/// A file that cannot be imported.
-#[derive(Serialize)]
-struct SkippedFile {
-    user: String,
-    file: String,
-    line: Option<usize>,
-    problem: String,
 }
 
 pub(super) fn run(context: &Context, options: &GoogleAuthenticator) -> Result<(), CommandError> {
@@ -105,7 +87,8 @@ pub(super) fn run(context: &Context, options: &GoogleAuthenticator) -> Result<()
     }
     report_skipped(context, &skipped, options.keep_going)?;
     if options.dry_run {
-        return print_dry_run(context, accepted, skipped);
+        let would_import = accepted.into_iter().map(|one| one.report).collect();
+        return print_dry_run(context, would_import, skipped);
     }
     let run = ImportRun { context, from: NAME, told: options.notify.into() };
     let imported = run.announced(accepted.len(), || enrol(run, accepted))?;
@@ -146,20 +129,18 @@ impl AcceptedFile {
     ) -> Result<Self, (Option<usize>, String)> {
         let first_line = |problem: String| (Some(1), problem);
         let mut notes = notes(&secret_file, config);
-        let drift = window(&secret_file, config, &mut notes);
+        let (factor, moving) = with_window(&secret_file, config, &mut notes);
         let label = Label::parse(NAME).map_err(|error| (None, error.to_string()))?;
-        let draft =
-            Draft::import(label, Totp::new(secret_file.parameters).with_drift(drift), secret_file.secret)
-                .map_err(|error| first_line(error.to_string()))?;
+        let draft = Draft::import(label, factor, secret_file.secret)
+            .map_err(|error| first_line(error.to_string()))?
+            .beginning_at(secret_file.used_up_to);
         new_user.drafts.push(draft);
-        new_user.used_up_to = secret_file.used_up_to;
         new_user.scratch = secret_file.scratch;
         new_user.scratch.truncate(MOST_CODES);
         let report = FileReport {
             user: new_user.account.user.as_str().to_owned(),
             file: file.display().to_string(),
-            period: secret_file.parameters.period(),
-            drift_steps: drift.map(Drift::steps),
+            moving,
             scratch_codes: new_user.scratch.len(),
             notes,
         };
@@ -171,9 +152,24 @@ fn same_secret(one: &AcceptedFile, other: &AcceptedFile) -> bool {
     one.new_user.drafts.iter().any(|draft| other.new_user.drafts.iter().any(|known| known.same_secret(draft)))
 }
 
-/// The authenticator's own drift, if the file's window differs from this machine's; at most the widest allowed.
-fn window(secret_file: &SecretFile, config: &Config, notes: &mut Vec<String>) -> Option<Drift> {
-    let window = secret_file.window?;
+/// The factor with the file's window, as its own if it differs from this machine's.
+fn with_window(secret_file: &SecretFile, config: &Config, notes: &mut Vec<String>) -> (Factor, Moving) {
+    match secret_file.factor {
+        Factor::Totp(totp) => {
+            let drift = secret_file.window.and_then(|window| drift(window, config, notes));
+            let (period, drift_steps) = (totp.parameters().period(), drift.map(Drift::steps));
+            (totp.with_drift(drift).into(), Moving::Time { period, drift_steps })
+        }
+        Factor::Hotp(hotp) => {
+            let own = secret_file.window.and_then(|window| look_ahead(window, config, notes));
+            let (counter, look_ahead) = (secret_file.used_up_to, own.map(LookAhead::counters));
+            (hotp.with_look_ahead(own).into(), Moving::Counter { counter, look_ahead })
+        }
+    }
+}
+
+/// The authenticator's own drift; at most the widest allowed.
+fn drift(window: u64, config: &Config, notes: &mut Vec<String>) -> Option<Drift> {
     // With an even window the program accepts one step more ahead than behind.
     let (wanted, general) = (window / 2, config.drift_steps);
     if wanted == general || (wanted > WIDEST_DRIFT && general >= wanted) {
@@ -191,10 +187,24 @@ fn window(secret_file: &SecretFile, config: &Config, notes: &mut Vec<String>) ->
         .filter(|drift| wanted <= WIDEST_DRIFT || drift.steps() > general)
 }
 
+/// The counter token's own look-ahead; at most the widest allowed. The program's window is the next code and those after it.
+fn look_ahead(window: u64, config: &Config, notes: &mut Vec<String>) -> Option<LookAhead> {
+    let wanted = window.saturating_sub(1);
+    if wanted > WIDEST_LOOK_AHEAD {
+        notes.push(format!(
+            "WINDOW_SIZE {window} is imported as a look-ahead of {WIDEST_LOOK_AHEAD} codes, not {wanted}: a wider one makes \
+             guessing too easy; a token that is further ahead is resynchronised by two codes after \"sync\""
+        ));
+    }
+    LookAhead::new(wanted.min(WIDEST_LOOK_AHEAD)).ok().filter(|own| own.counters() != config.look_ahead)
+}
+
 fn notes(secret_file: &SecretFile, config: &Config) -> Vec<String> {
     let mut notes = Vec::new();
-    let (limit, period) = (&config.limit, secret_file.parameters.period());
-    if secret_file.skew != 0 {
+    let limit = &config.limit;
+    if let Some(period) = secret_file.factor.period()
+        && secret_file.skew != 0
+    {
         let (seconds, direction) = (
             secret_file.skew.unsigned_abs().saturating_mul(period),
             if secret_file.skew > 0 { "ahead" } else { "behind" },
@@ -222,38 +232,6 @@ fn notes(secret_file: &SecretFile, config: &Config) -> Vec<String> {
     notes
 }
 
-impl SkippedFile {
-    fn of(user: String, file: &Path, line: Option<usize>, problem: String) -> Self {
-        Self { user, file: file.display().to_string(), line, problem }
-    }
-
-    fn remark(&self) {
-        let file = output::location(&self.file, self.line);
-        output::remark(&format!("{}: {file}: {}", self.user, self.problem));
-    }
-}
-
-/// Prints every file that cannot be imported; an error unless they are to be skipped.
-fn report_skipped(context: &Context, skipped: &[SkippedFile], keep_going: bool) -> Result<(), CommandError> {
-    if context.format == Format::Text {
-        skipped.iter().for_each(SkippedFile::remark);
-    }
-    match skipped.first() {
-        Some(first) if !keep_going && context.format == Format::Json => {
-            let problem =
-                format!("{}; nothing was imported; skip such files with --keep-going", first.problem);
-            Err(CommandError::refused(problem).at(&first.file, first.line))
-        }
-        Some(_) if !keep_going => {
-            let files = output::count_with(skipped.len(), "file", ("is", "are"));
-            let problem =
-                format!("{files} bad; nothing was imported; correct them, or skip them with --keep-going");
-            Err(CommandError::refused(problem))
-        }
-        Some(_) | None => Ok(()),
-    }
-}
-
 fn enrol(run: ImportRun<'_>, accepted: Vec<AcceptedFile>) -> Result<Vec<FileReport>, CommandError> {
     let bar = output::progress_bar(run.context.format, "importing", accepted.len());
     let mut imported: Vec<FileReport> = Vec::new();
@@ -271,72 +249,4 @@ fn enrol(run: ImportRun<'_>, accepted: Vec<AcceptedFile>) -> Result<Vec<FileRepo
     }
     bar.finish_and_clear();
     Ok(imported)
-}
-
-fn print_dry_run(
-    context: &Context,
-    accepted: Vec<AcceptedFile>,
-    skipped: Vec<SkippedFile>,
-) -> Result<(), CommandError> {
-    #[derive(Serialize)]
-    struct FileDryRun {
-        dry_run: bool,
-        would_import: Vec<FileReport>,
-        skipped: Vec<SkippedFile>,
-    }
-    let would_import: Vec<FileReport> = accepted.into_iter().map(|one| one.report).collect();
-    match context.format {
-        Format::Json => output::document(&FileDryRun { dry_run: true, would_import, skipped }),
-        Format::Text => {
-            would_import.iter().try_for_each(|one| one.print("would import"))?;
-            let users = output::count(would_import.len(), "user");
-            let files = output::count(skipped.len(), "file");
-            output::line(&format!("{users} would be imported, {files} skipped; nothing was changed"))
-        }
-    }
-}
-
-fn print_result(
-    context: &Context,
-    users: Vec<FileReport>,
-    skipped: Vec<SkippedFile>,
-) -> Result<(), CommandError> {
-    #[derive(Serialize)]
-    struct ImportedFiles {
-        imported: usize,
-        users: Vec<FileReport>,
-        skipped: Vec<SkippedFile>,
-    }
-    if context.format == Format::Json {
-        return output::document(&ImportedFiles { imported: users.len(), users, skipped });
-    }
-    users.iter().try_for_each(|one| one.print("imported"))?;
-    let (imported, files) = (output::count(users.len(), "user"), output::count(skipped.len(), "file"));
-    output::line(&format!("{imported} imported, {files} skipped"))?;
-    if users.iter().any(|one| one.scratch_codes > 0) {
-        output::line(
-            "each scratch code works once, but not while the account is locked; replace them with \"totp-enroll \
-             recovery-codes USER\"",
-        )?;
-    }
-    if !users.is_empty() {
-        output::line(
-            "the secret files are not encrypted and were kept; when PAM uses pam_totp, remove each as its owner: \
-             runuser -u USER -- shred -fu FILE",
-        )?;
-    }
-    Ok(())
-}
-
-impl FileReport {
-    fn print(&self, verb: &str) -> Result<(), CommandError> {
-        let Self { user, file, period, drift_steps, scratch_codes, notes } = self;
-        let drift = drift_steps
-            .map_or_else(String::new, |steps| format!(", drift of {}", output::count(steps, "time step")));
-        output::line(&format!(
-            "{verb} {user} from {file}: {period} s{drift}, {}",
-            output::count(*scratch_codes, "scratch code")
-        ))?;
-        notes.iter().try_for_each(|note| output::line(&format!("  {user}: {note}")))
-    }
 }
