@@ -172,18 +172,22 @@ fn what_is_not_carried_is_named() {
 }
 
 #[test]
-fn a_counter_token_is_listed_and_not_lost() {
+fn a_counter_that_the_program_ignores_is_listed_and_not_lost() {
     let fixture = Fixture::builder().account("alice").build();
     let file = made(&fixture, &["-c"]);
-    for options in [&[][..], &["--dry-run"]] {
-        let done = import(&fixture, &file.text, options);
-        assert_eq!(done.status, 1, "{done:?}");
-        assert!(done.stdout.contains("counter-based (HOTP)"), "{done:?}");
+    for counter in ["0", "-1", "one"] {
+        let text = file.text.replace("HOTP_COUNTER 1\n", &format!("HOTP_COUNTER {counter}\n"));
+        assert_ne!(text, file.text);
+        for options in [&[][..], &["--dry-run"]] {
+            let done = import(&fixture, &text, options);
+            assert_eq!((done.status, &done.json()["line"]), (1, &3.into()), "{counter}: {done:?}");
+            assert!(done.stdout.contains("HOTP_COUNTER is not a counter"), "{done:?}");
+        }
+        let document = import(&fixture, &text, &["--keep-going"]).json();
+        assert_eq!(document["imported"], 0, "{document}");
+        assert_eq!(document["skipped"][0]["user"], "alice", "{document}");
+        assert_eq!(fixture.totp_enroll(&["status", "alice"]).status, 3);
     }
-    let document = import(&fixture, &file.text, &["--keep-going"]).json();
-    assert_eq!(document["imported"], 0, "{document}");
-    assert_eq!(document["skipped"][0]["user"], "alice", "{document}");
-    assert_eq!(fixture.totp_enroll(&["status", "alice"]).status, 3);
 }
 
 #[test]
@@ -197,6 +201,7 @@ fn a_bad_file_is_refused_by_line_and_nothing_is_written() {
         (secret[..9].to_owned(), Some(1), "base32"),
         (format!("{}\n\" TOTP_AUTH\n", &secret[..15]), Some(1), "10 to 128 bytes"),
         (secret.clone(), None, "TOTP_AUTH"),
+        (format!("{secret}\n\" TOTP_AUTH\n\" HOTP_COUNTER 1\n"), None, "both HOTP_COUNTER and TOTP_AUTH"),
         (format!("{}717", file.text), Some(11), "incomplete"),
         (format!("{secret}\n\" TOTP_AUTH\n\" STEP_SIZE 4\n"), None, "period must be"),
         ("\u{0}".repeat(200_000), None, "larger than"),

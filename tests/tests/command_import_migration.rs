@@ -53,7 +53,7 @@ fn what_cannot_be_carried_is_listed_and_hides_nobody() {
     let secret = random_bytes(20);
     let accounts = [
         account("alice", &secret, 1, 1, TOTP),
-        account("bob", &secret, 1, 1, HOTP),
+        account("bob", &secret, 2, 1, HOTP),
         account("carol", &secret, 4, 1, TOTP),
         account("dave", &secret[..9], 1, 1, TOTP),
         account("alice", &random_bytes(20), 1, 1, TOTP),
@@ -66,7 +66,7 @@ fn what_cannot_be_carried_is_listed_and_hides_nobody() {
     assert_eq!(document["imported"], 1, "{document}");
     let problems = document["skipped"].to_string();
     for said in [
-        "account 2 of the export is counter-based",
+        "account 2 of the export has the algorithm SHA256",
         "account 3 of the export has an unsupported algorithm",
         "10 to 128 bytes",
         "keep only the entry",

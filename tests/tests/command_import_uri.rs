@@ -97,7 +97,11 @@ fn a_bad_uri_is_named_by_its_line_and_nothing_is_written() {
         ("bob".to_owned(), "not an otpauth:// URI"),
         (format!("https://totp/bob?secret={SECRET}"), "not an otpauth:// URI"),
         (format!("otpauth-migration://offline?data={SECRET}"), "otpauth-migration"),
-        (format!("otpauth://hotp/bob?secret={SECRET}&counter=7"), "cannot be imported"),
+        (format!("otpauth://hotp/bob?secret={SECRET}&counter=-7"), "the counter is not a number from 0"),
+        (format!("otpauth://hotp/bob?secret={SECRET}&counter=seven"), "the counter is not a number from 0"),
+        (format!("otpauth://hotp/bob?secret={SECRET}&counter=9223372036854775807"), "from 0 to 2^63-2"),
+        (format!("otpauth://hotp/bob?secret={SECRET}&algorithm=SHA256"), "the algorithm is SHA256, but"),
+        (format!("otpauth://hotp/bob?secret={SECRET}&digits=9"), "digits must be 6, 7 or 8"),
         (format!("otpauth://steam/bob?secret={SECRET}"), "not have the type"),
         (format!("otpauth://totp?secret={SECRET}"), "not have the type"),
         ("otpauth://totp/bob".to_owned(), "no secret"),
@@ -150,7 +154,7 @@ fn with_keep_going_bad_uris_are_skipped_and_reported() {
     let fixture = Fixture::builder().build();
     let other = SECRET.replace("GEZDGNBV", "AAAAAAAA");
     let text = format!(
-        "otpauth://totp/alice?secret={SECRET}\notpauth://hotp/bob?secret={SECRET}&counter=1\n\n\
+        "otpauth://totp/alice?secret={SECRET}\notpauth://hotp/bob?secret={SECRET}&counter=x\n\n\
          otpauth://totp/carol?secret={SECRET}\notpauth://totp/alice?secret={other}\n"
     );
     let done = import(&fixture, &text, &["--allow-unknown", "--keep-going"]);
@@ -158,7 +162,10 @@ fn with_keep_going_bad_uris_are_skipped_and_reported() {
     assert_eq!(document["imported"], 2, "{document}");
     let skipped = document["skipped"].as_array().map(Vec::as_slice).unwrap_or_default();
     assert_eq!(skipped.iter().map(|line| line["line"].as_u64()).collect::<Vec<_>>(), [Some(2), Some(5)]);
-    assert!(skipped[0]["problem"].as_str().is_some_and(|problem| problem.contains("HOTP")), "{document}");
+    assert!(
+        skipped[0]["problem"].as_str().is_some_and(|problem| problem.contains("the counter is not")),
+        "{document}"
+    );
     let code = phone().code_at(THEN);
     assert_eq!(fixture.login("alice").types(code).at(THEN).code(), PamCode::SUCCESS);
     let status = fixture.totp_enroll(&["--json", "status", "alice"]).json();

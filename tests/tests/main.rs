@@ -10,6 +10,7 @@ mod command_batch;
 mod command_enroll;
 mod command_faults;
 mod command_import;
+mod command_import_counters;
 mod command_import_google;
 mod command_import_migration;
 mod command_import_uri;

@@ -13,7 +13,9 @@ fn all_users_with_a_file_are_imported_and_the_files_stay() {
     for user in ["alice", "bob"] {
         made_in_home(&mut fixture, user, &USUAL);
     }
-    made_in_home(&mut fixture, "carol", &["-c"]);
+    made_in_home(&mut fixture, "carol", &USUAL);
+    let broken = "echo '\" HOTP_COUNTER 0' >>/run/home/carol/.google_authenticator";
+    let _ = output(&mut fixture, &["sh", "-c", broken]);
     let refused = fixture.totp_enroll(&["import", "google-authenticator", "--all-homes"]);
     assert_eq!(refused.status, 1, "{refused:?}");
     assert!(refused.stderr.contains("carol: /run/home/carol/.google_authenticator"), "{refused:?}");
