@@ -12,6 +12,7 @@ use google_authenticator::{LocatedError, SecretFile};
 use libfuzzer_sys::fuzz_target;
 use std::fmt::Write;
 use totp_core::factor::totp::{Algorithm, PERIODS};
+use totp_core::factor::{Factor, hotp};
 use totp_fuzz::two_secrets;
 
 const NOW: u64 = 1_800_000_000;
@@ -45,14 +46,25 @@ fn parse(file: &[u8]) -> Result<SecretFile, LocatedError> {
 }
 
 fn assert_comes_back(file_content: &SecretFile) {
-    let SecretFile { secret, parameters, window, used_up_to, skew, rate, scratch, .. } = file_content;
-    assert_eq!((parameters.algorithm(), parameters.digits()), (Algorithm::Sha1, 6));
-    assert!(PERIODS.contains(&parameters.period()) && parameters.period() <= 60);
+    let SecretFile { secret, factor, window, used_up_to, skew, rate, scratch, .. } = file_content;
+    assert_eq!((factor.algorithm(), factor.digits()), (Algorithm::Sha1, 6));
     assert!(window.is_none_or(|window| (1..=100).contains(&window)));
-    assert!(*used_up_to <= NOW / parameters.period() + 25 * 60 + 100);
-    let mut file = BASE32_NOPAD.encode(secret.expose()) + "\n\" TOTP_AUTH\n";
-    write!(file, "\" STEP_SIZE {}\n\" TIME_SKEW {skew}\n", parameters.period()).unwrap();
-    write!(file, "\" DISALLOW_REUSE 1 {used_up_to} 2\n").unwrap();
+    let mut file = BASE32_NOPAD.encode(secret.expose()) + "\n";
+    let least = match factor {
+        Factor::Totp(totp) => {
+            let period = totp.parameters().period();
+            assert!(PERIODS.contains(&period) && period <= 60);
+            assert!(*used_up_to <= NOW / period + 25 * 60 + 100);
+            write!(file, "\" TOTP_AUTH\n\" STEP_SIZE {period}\n\" TIME_SKEW {skew}\n").unwrap();
+            write!(file, "\" DISALLOW_REUSE 1 {used_up_to} 2\n").unwrap();
+            2
+        }
+        Factor::Hotp(_) => {
+            assert!((1..hotp::END).contains(used_up_to) && *skew == 0);
+            write!(file, "\" HOTP_COUNTER {used_up_to}\n").unwrap();
+            0
+        }
+    };
     if let Some(window) = window {
         write!(file, "\" WINDOW_SIZE {window}\n").unwrap();
     }
@@ -64,8 +76,8 @@ fn assert_comes_back(file_content: &SecretFile) {
         return;
     }
     let again = parse(file.as_bytes()).unwrap_or_else(|problem| panic!("the written file: {problem:?}"));
-    assert_eq!((again.parameters, again.window, again.rate), (*parameters, *window, *rate));
-    assert_eq!((again.used_up_to.max(2), again.skew), ((*used_up_to).max(2), *skew));
+    assert_eq!((again.factor, again.window, again.rate), (*factor, *window, *rate));
+    assert_eq!((again.used_up_to.max(least), again.skew), ((*used_up_to).max(least), *skew));
     assert_eq!((again.scratch.len(), again.unknown.len()), (scratch.len(), 0));
     assert!(again.secret.expose() == secret.expose());
 }

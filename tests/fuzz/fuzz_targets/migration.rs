@@ -14,6 +14,7 @@ use imported_authenticator::ImportedAuthenticator;
 use libfuzzer_sys::fuzz_target;
 use migration::{ExportPart, MigrationError};
 use totp_core::factor::totp::Algorithm;
+use totp_core::factor::{Factor, hotp};
 
 const HEAD: &str = "otpauth-migration://offline?data=";
 const ANOTHER: &str = "someone";
@@ -49,6 +50,7 @@ fn assert_same_for_another_user(line: &[u8], tokens: &[Result<ImportedAuthentica
         match (theirs, token) {
             (Ok(theirs), Ok(token)) => {
                 assert_eq!((theirs.user.as_str(), theirs.factor), (ANOTHER, token.factor));
+                assert_eq!(theirs.used_up_to, token.used_up_to);
                 assert!(theirs.secret.expose() == token.secret.expose());
             }
             (Ok(_), Err(problem)) => assert!(matches!(problem, MigrationError::NoAccount(_))),
@@ -61,7 +63,17 @@ fn assert_same_for_another_user(line: &[u8], tokens: &[Result<ImportedAuthentica
 /// Written again by hand, an account is read as it was.
 fn assert_comes_back(token: &ImportedAuthenticator) {
     let factor = token.factor;
-    assert_eq!((factor.period(), token.used_up_to), (Some(30), 0));
+    let (kind, counter) = match factor {
+        Factor::Totp(totp) => {
+            assert_eq!((totp.parameters().period(), token.used_up_to), (30, 0));
+            (2, 0)
+        }
+        Factor::Hotp(_) => {
+            assert!(factor.algorithm() == Algorithm::Sha1 && (1..hotp::END).contains(&token.used_up_to));
+            // That of the code before the next one.
+            (1, token.used_up_to - 1)
+        }
+    };
     assert!(
         !token.user.is_empty() && token.user.trim_matches(' ') == token.user && !token.user.contains(':')
     );
@@ -75,7 +87,7 @@ fn assert_comes_back(token: &ImportedAuthenticator) {
         8 => 2,
         other => panic!("{other} digits"),
     };
-    let numbers = vec![4 << 3, algorithm, 5 << 3, digits, 6 << 3, 2];
+    let numbers = [vec![4 << 3, algorithm, 5 << 3, digits, 6 << 3, kind, 7 << 3], varint(counter)].concat();
     let account = [field(1, token.secret.expose()), field(2, token.user.as_bytes()), numbers].concat();
     let line = format!("{HEAD}{}", BASE64.encode(&field(1, &account)));
     // Written out in full it may be longer than a QR code.
@@ -85,18 +97,21 @@ fn assert_comes_back(token: &ImportedAuthenticator) {
             .remove(0)
             .expect("an authenticator");
         assert_eq!((again.user.as_str(), again.factor), (token.user.as_str(), factor));
+        assert_eq!(again.used_up_to, token.used_up_to);
         assert!(again.secret.expose() == token.secret.expose());
     }
 }
 
 fn field(number: u8, content: &[u8]) -> Vec<u8> {
-    let mut field = vec![number << 3 | 2];
-    let mut length = content.len();
-    while length >= 128 {
-        field.push((length % 128) as u8 | 128);
-        length /= 128;
+    [&[number << 3 | 2], varint(content.len() as u64).as_slice(), content].concat()
+}
+
+fn varint(mut number: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while number >= 128 {
+        bytes.push((number % 128) as u8 | 128);
+        number /= 128;
     }
-    field.push(length as u8);
-    field.extend(content);
-    field
+    bytes.push(number as u8);
+    bytes
 }

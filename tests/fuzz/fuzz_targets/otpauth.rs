@@ -13,7 +13,8 @@ use imported_authenticator::ImportedAuthenticator;
 use libfuzzer_sys::fuzz_target;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use totp_core::code::DIGITS;
-use totp_core::factor::totp::PERIODS;
+use totp_core::factor::totp::{Algorithm, PERIODS};
+use totp_core::factor::{Factor, hotp};
 use totp_fuzz::{LETTERS, assert_same_words, two_secrets};
 
 /// No URI that is accepted is longer, in bytes.
@@ -35,16 +36,17 @@ fuzz_target!(|line: &[u8]| {
     }
 });
 
-/// Only a time-based authenticator is imported, and none that says that its codes are computed in another way.
+/// Only TOTP and HOTP are imported, and none that says that its codes are computed in another way.
 fn assert_is_asked_for(line: &[u8]) {
     let line = line.trim_ascii().to_ascii_lowercase();
-    assert!(line.len() <= LONGEST && line.starts_with(b"otpauth://totp/") && !line.contains(&b'#'));
+    let is_known = [&b"otpauth://totp/"[..], b"otpauth://hotp/"].iter().any(|start| line.starts_with(start));
+    assert!(line.len() <= LONGEST && is_known && !line.contains(&b'#'));
     let query = line.splitn(2, |&byte| byte == b'?').nth(1).expect("a secret stands behind a question mark");
     let keys: Vec<&[u8]> = query
         .split(|&byte| byte == b'&')
         .filter_map(|parameter| parameter.split(|&byte| byte == b'=').next())
         .collect();
-    for once in [&b"secret"[..], b"algorithm", b"digits", b"period"] {
+    for once in [&b"secret"[..], b"algorithm", b"digits", b"period", b"counter"] {
         assert!(keys.iter().filter(|key| **key == once).count() <= 1);
     }
     assert!(!keys.contains(&&b"encoder"[..]));
@@ -52,8 +54,19 @@ fn assert_is_asked_for(line: &[u8]) {
 
 fn assert_comes_back(token: &ImportedAuthenticator) {
     let factor = token.factor;
-    let (digits, period) = (factor.digits(), factor.period().expect("a period"));
-    assert!(DIGITS.contains(&digits) && PERIODS.contains(&period));
+    let digits = factor.digits();
+    assert!(DIGITS.contains(&digits));
+    let (kind, moving) = match factor {
+        Factor::Totp(totp) => {
+            let period = totp.parameters().period();
+            assert!(PERIODS.contains(&period) && token.used_up_to == 0);
+            ("totp", format!("period={period}"))
+        }
+        Factor::Hotp(_) => {
+            assert!(factor.algorithm() == Algorithm::Sha1 && token.used_up_to < hotp::END);
+            ("hotp", format!("counter={}", token.used_up_to))
+        }
+    };
     assert!(
         !token.user.is_empty() && !token.user.contains(':') && token.user.trim_matches(' ') == token.user
     );
@@ -61,7 +74,7 @@ fn assert_comes_back(token: &ImportedAuthenticator) {
     let label = utf8_percent_encode(&token.user, NON_ALPHANUMERIC);
     let algorithm = factor.algorithm().as_str();
     let line = format!(
-        "otpauth://totp/A:%20{label}?secret={secret}&algorithm={algorithm}&digits={digits}&period={period}"
+        "otpauth://{kind}/A:%20{label}?secret={secret}&algorithm={algorithm}&digits={digits}&{moving}"
     );
     // A name that is written out in full may take a line beyond what is read.
     if line.len() <= LONGEST {
@@ -80,6 +93,6 @@ fn assert_is_the_same_for_another_user(line: &[u8], token: &ImportedAuthenticato
 
 fn assert_same(again: &ImportedAuthenticator, token: &ImportedAuthenticator, user: &str) {
     assert_eq!((again.user.as_str(), again.factor), (user, token.factor));
-    assert_eq!((again.used_up_to, token.used_up_to), (0, 0));
+    assert_eq!(again.used_up_to, token.used_up_to);
     assert!(again.secret.expose() == token.secret.expose());
 }
