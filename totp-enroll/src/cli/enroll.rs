@@ -94,17 +94,20 @@ pub(crate) enum Import {
     /// Import secret files of google-authenticator-libpam: one file, or those in all home directories
     ///
     /// Give FILE and --user for one account, or --all-homes.
-    /// Scratch codes, window and used codes are imported too.
+    /// Scratch codes, window, used codes and the counter of a counter token (HOTP) are imported too.
     /// The old files stay, and accounts that are already enrolled are not changed.
     /// If any file is bad, no account is imported, unless --keep-going is given.
     GoogleAuthenticator(GoogleAuthenticator),
     /// Import the users file of pam_oath (liboath)
     ///
+    /// Lines by time (HOTP/T30) and by counter (HOTP, HOTP/E) are read; several lines of one account are several authenticators.
+    /// A counter goes on after the last accepted code.
     /// Accounts that are already enrolled are not changed.
     /// If any line is bad, no account is imported, unless --keep-going is given.
     Oath(LineSource),
-    /// Import otpauth://totp/ URIs and Google Authenticator exports (otpauth-migration://), one per line
+    /// Import otpauth:// URIs (totp, hotp) and Google Authenticator exports (otpauth-migration://), one per line
     ///
+    /// The parameter counter of an otpauth://hotp/ URI is the next one, and 0 if it is missing.
     /// Blank lines and lines that begin with # are ignored.
     /// Accounts that are already enrolled are not changed.
     /// If any line is bad, no account is imported, unless --keep-going is given.
