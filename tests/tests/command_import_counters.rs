@@ -219,7 +219,7 @@ fn base32(fob: &CounterToken) -> String {
 /// An export of Google Authenticator's app: it showed the code with this counter last.
 fn export(user: &str, fob: &CounterToken, shown: u8) -> String {
     let field = |number: u8, content: &[u8]| {
-        [&[number << 3 | 2, u8::try_from(content.len()).unwrap()], content].concat()
+        [&[number << 3 | 2, u8::try_from(content.len()).unwrap_or(u8::MAX)], content].concat()
     };
     let digits = if fob.digits == 8 { 2 } else { 1 };
     let numbers = vec![4 << 3, 1, 5 << 3, digits, 6 << 3, 1, 7 << 3, shown];

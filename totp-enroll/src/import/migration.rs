@@ -279,13 +279,8 @@ mod tests {
     #[test]
     fn a_counter_that_cannot_be_imported_is_refused() {
         let with = |algorithm: u8, counter: i64| {
-            let mut counter = counter.cast_unsigned();
-            let mut field = vec![7 << 3];
-            while counter >= 128 {
-                field.push((counter % 128) as u8 | 128);
-                counter /= 128;
-            }
-            field.push(counter as u8);
+            let mut field = Vec::new();
+            prost::encoding::int64::encode(7, &counter, &mut field);
             let fields = [bytes(1, TWENTY), bytes(2, b"alice"), number(4, algorithm), number(6, 1), field];
             imported(&bytes(1, &fields.concat()))
         };
