@@ -135,6 +135,15 @@ impl Hotp {
             .number(look_ahead.map_or(u64::MAX, LookAhead::counters))
     }
 
+    /// The counter, by the stored position.
+    pub(super) fn counter(self, used_up_to: u64, window: Window) -> Counter {
+        Counter {
+            next: Position::of(used_up_to).next,
+            look_ahead: self.counters_ahead(window),
+            unusable: takes_one_code(used_up_to).err(),
+        }
+    }
+
     fn counters_ahead(self, window: Window) -> u64 {
         self.look_ahead.map_or(window.look_ahead, LookAhead::counters)
     }
@@ -143,6 +152,17 @@ impl Hotp {
     fn pairs(self, window: Window) -> u64 {
         self.counters_ahead(window).saturating_add(RESYNCHRONISED_BEYOND)
     }
+}
+
+/// The counter of an enrolled token, to be shown; it says nothing of its codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counter {
+    /// The next counter that is accepted, at most [`END`].
+    pub next: u64,
+    /// Counters accepted after it.
+    pub look_ahead: u64,
+    /// Why no single code is accepted, if that is so.
+    pub unusable: Option<Unusable>,
 }
 
 /// A position as a ledger has it ([`crate::ledger::Progress::used_up_to`]).
@@ -162,7 +182,7 @@ impl Position {
 
 /// Why no code of an authenticator is accepted now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unusable {
+pub enum Unusable {
     /// Its counter is at its end: it has no further code.
     Ended,
     /// It is not known how far it was used: it has to be resynchronised.

@@ -163,3 +163,15 @@ fn digits_out_of_range_are_refused() {
     assert_eq!([5, 9].map(Hotp::new), [Err(DigitsError), Err(DigitsError)]);
     assert_eq!(find("84755224", 0), CodeMatch::Wrong);
 }
+
+#[test]
+fn a_counter_is_shown_with_why_no_single_code_is_accepted() {
+    let counter = |used_up_to| Hotp::new(6).unwrap().counter(used_up_to, WINDOW);
+    let shown = |next, unusable| Counter { next, look_ahead: 10, unusable };
+    assert_eq!(counter(5), shown(5, None));
+    assert_eq!(counter(out_of_step(5)), shown(5, Some(Unusable::OutOfStep)));
+    assert_eq!(counter(END), shown(END, Some(Unusable::Ended)));
+    assert_eq!(counter(out_of_step(END)), shown(END, Some(Unusable::Ended)));
+    let own = Hotp::new(6).unwrap().with_look_ahead(Some(LookAhead::new(3).unwrap()));
+    assert_eq!(own.counter(5, WINDOW).look_ahead, 3);
+}

@@ -12,18 +12,18 @@ pub mod totp;
 mod windows;
 
 pub use crate::code::ClockOff;
+pub use hotp::Unusable;
 pub use windows::Windows;
 
 pub(crate) use codes::{Codes, Typed};
 pub(crate) use fields::WrittenFactor;
-pub(crate) use hotp::Unusable;
 
 use crate::code::Answer;
 use crate::document::{Field, ParseError, Table, Value, word};
 use crate::keyring::Binding;
 use crate::random::Secret;
 use crate::time::Now;
-use hotp::{Hotp, LookAhead};
+use hotp::{Counter, Hotp, LookAhead};
 use totp::{Algorithm, Drift, Parameters, Totp};
 
 /// The factor of one authenticator, without its secret.
@@ -149,6 +149,15 @@ impl Factor {
         match self {
             Self::Totp(totp) => totp.right_at_once(windows.totp),
             Self::Hotp(hotp) => hotp.right_at_once(windows.hotp),
+        }
+    }
+
+    /// The counter of a token, at this stored position; `None`: it has none.
+    #[must_use]
+    pub fn counter(self, used_up_to: u64, windows: &Windows) -> Option<Counter> {
+        match self {
+            Self::Totp(_) => None,
+            Self::Hotp(hotp) => Some(hotp.counter(used_up_to, windows.hotp)),
         }
     }
 

@@ -148,6 +148,12 @@ impl Ledger {
         self.progress.get(place).map(|progress| progress.confirmed_at).filter(|&at| at != 0)
     }
 
+    /// What is used up of the authenticator at this position, in its factor's count; `None`: it has no such authenticator.
+    #[must_use]
+    pub fn used_up_to(&self, place: usize) -> Option<u64> {
+        self.progress.get(place).map(|progress| progress.used_up_to)
+    }
+
     /// The last accepted login.
     #[must_use]
     pub fn last_login(&self) -> Option<LastLogin> {
