@@ -24,8 +24,17 @@ pub(crate) struct Enroll {
     /// Read the reset token from a file owned by root with mode 0600
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["add", "replace", "token", "list", "confirm"])]
     pub(crate) token_file: Option<PathBuf>,
-    /// Name of this authenticator in the log, 1 to 32 characters
-    #[arg(long, value_name = "TEXT", default_value = "phone")]
+    /// Kind of authenticator
+    ///
+    /// hotp: its codes are SHA1 of a counter, and --algorithm and --period do not apply.
+    /// The key that is shown has to be written into the token.
+    #[arg(long = "type", value_name = "TYPE", value_enum, default_value = "totp")]
+    pub(crate) kind: Kind,
+    /// With --type hotp, counter of the first code that the token will show; 0 if omitted
+    #[arg(long, value_name = "N")]
+    pub(crate) counter: Option<u64>,
+    /// Name of this authenticator in the log, 1 to 32 characters; with --type hotp "token" if omitted
+    #[arg(long, value_name = "TEXT", default_value = "phone", default_value_if("kind", "hotp", "token"))]
     pub(crate) label: String,
     /// Name that the app shows for this system, 1 to 64 characters; the host name if omitted
     #[arg(long, value_name = "TEXT")]
@@ -37,8 +46,8 @@ pub(crate) struct Enroll {
     #[arg(long, value_name = "N", default_value_t = 6)]
     pub(crate) digits: u8,
     /// Seconds that a code is valid, 5 to 300; many apps support only 30
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
-    pub(crate) period: u64,
+    #[arg(long, value_name = "SECONDS", default_value = "30", default_value_if("kind", "hotp", None))]
+    pub(crate) period: Option<u64>,
     /// Show the otpauth:// URI as well
     #[arg(long)]
     pub(crate) show_uri: bool,
@@ -67,6 +76,14 @@ pub(crate) struct Enroll {
     /// Other users can see a code on the command line; they cannot see standard input.
     #[arg(long, value_name = "CODE", requires = "confirm")]
     pub(crate) code: Option<String>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Kind {
+    /// An authenticator app: codes by time
+    Totp,
+    /// A counter token, or a key that types: codes by counter
+    Hotp,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

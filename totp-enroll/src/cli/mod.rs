@@ -4,7 +4,7 @@ mod enroll;
 mod keys;
 mod small_commands;
 
-pub(crate) use enroll::{Enroll, GoogleAuthenticator, Import, LineSource};
+pub(crate) use enroll::{Enroll, GoogleAuthenticator, Import, Kind, LineSource};
 pub(crate) use keys::{Keys, Passphrase, Pcrs, Seal, With};
 pub(crate) use small_commands::{
     Doctor, Explain, First, From, Notify, PamSnippet, Prune, Reset, Test, Unlock,
@@ -36,7 +36,7 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Enrol an account with an authenticator app
+    /// Enrol an account with an authenticator app or a counter token
     ///
     /// After five wrong codes in ten minutes, no more are checked for the account; "totp-enroll unlock" clears them.
     Enroll(Enroll),

@@ -3,9 +3,8 @@
 //! The enrolment is pending until its first correct code, at a login or with `enroll --confirm`. Logins need a code from the
 //! start, so a password alone never suffices.
 
-use super::enroll_mode::{
-    AuthenticatorOptions, EnrollMode, NewEnrolment, authorise_enrolment, store_enrolment,
-};
+use super::authenticator_options::AuthenticatorOptions;
+use super::enroll_mode::{EnrollMode, NewEnrolment, authorise_enrolment, store_enrolment};
 use super::qr_file::{self, ImageFormat, QrFile};
 use crate::cli::Enroll;
 use crate::command_error::CommandError;
@@ -22,6 +21,7 @@ use totp_core::account_recovery::Authorised;
 use totp_core::audit_event::Name;
 use totp_core::credential::Label;
 use totp_core::enrolment::ExpectedEnrolment;
+use totp_core::factor::Factor;
 use totp_core::recovery::grouped;
 use totp_core::store::notices::Origin;
 use totp_core::store::{Engine, Users};
@@ -47,9 +47,13 @@ struct EnrolledDocument<'a> {
     pending: bool,
     label: &'a str,
     issuer: &'a str,
+    r#type: &'static str,
     algorithm: &'a str,
     digits: u8,
-    period: u64,
+    /// Seconds; `null` for a counter token.
+    period: Option<u64>,
+    /// Of the first code of a counter token; `null` for other kinds.
+    counter: Option<u64>,
     uri: &'a str,
     manual_key: &'a str,
     /// Half block characters, light on dark; each line ends with a newline.
@@ -170,6 +174,7 @@ impl Applicant {
 
     fn enrol(&self, context: &Context, authenticator: &AuthenticatorOptions) -> Result<(), CommandError> {
         let Self { account, mode, expected, authorised, qr_files } = self;
+        let factor = authenticator.factor;
         let draft = authenticator.draft()?;
         let card = Card::of(&draft, &authenticator.issuer, account);
         let qr = card.qr().map_err(|error| CommandError::refused(error.to_string()))?;
@@ -181,6 +186,7 @@ impl Applicant {
         let event = context
             .event(Name::Enrolled, account)
             .field("authenticator", authenticator.label.as_str())
+            .field("type", factor.kind().as_str())
             .field("way", mode.as_str())
             .field("state", "pending");
         let new = NewEnrolment { account, confirmed: draft.pending(), mode: *mode, authorised, event };
@@ -198,9 +204,14 @@ impl Applicant {
             pending: true,
             label: authenticator.label.as_str(),
             issuer: authenticator.issuer.as_str(),
-            algorithm: authenticator.parameters.algorithm().as_str(),
-            digits: authenticator.parameters.digits(),
-            period: authenticator.parameters.period(),
+            r#type: factor.kind().as_str(),
+            algorithm: factor.algorithm().as_str(),
+            digits: factor.digits(),
+            period: factor.period(),
+            counter: match factor {
+                Factor::Totp(_) => None,
+                Factor::Hotp(_) => Some(authenticator.begins_at),
+            },
             uri: &uri,
             manual_key: &key,
             qr: &drawn,

@@ -1,5 +1,4 @@
-//! What `enroll` does, by its options: with which authenticator, in which mode (new, add, replace), whether that is permitted, and
-//! storing the result.
+//! What `enroll` does, by its options: in which mode (new, add, replace), whether that is permitted, and storing the result.
 
 use crate::authorise::{Consent, authorise};
 use crate::cli::Enroll;
@@ -7,18 +6,15 @@ use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::reset_token;
 use crate::terminal::Terminal;
-use otpauth::Issuer;
 use totp_core::account_recovery::Authorised;
 use totp_core::audit_event::Event;
 use totp_core::credential::Label;
 use totp_core::enrolment;
 use totp_core::enrolment::ExpectedEnrolment;
-use totp_core::enrolment::draft::{Confirmed, Draft};
-use totp_core::factor::totp::Parameters;
+use totp_core::enrolment::draft::Confirmed;
 use totp_core::random::Secret;
 use totp_core::store::Held;
 use totp_core::user::Account;
-use totp_host::machine::OsEntropy;
 
 /// What happens to an existing enrolment.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -134,35 +130,4 @@ pub(super) fn store_enrolment(
             }
         })
     })
-}
-
-/// Label, parameters and issuer of a new authenticator: the same for every account of a list.
-pub(super) struct AuthenticatorOptions {
-    pub(super) label: Label,
-    pub(super) parameters: Parameters,
-    pub(super) issuer: Issuer,
-}
-
-impl AuthenticatorOptions {
-    /// Parses the options. Without `--issuer` the issuer is the host name.
-    pub(super) fn of(options: &Enroll) -> Result<Self, CommandError> {
-        let label = Label::parse(&options.label).map_err(|error| CommandError::usage(error.to_string()))?;
-        let parameters = Parameters::new(options.algorithm.into(), options.digits, options.period)
-            .map_err(|error| CommandError::usage(error.to_string()))?;
-        let issuer = options.issuer.clone().map_or_else(host_name, Ok)?;
-        let issuer =
-            Issuer::parse(&issuer).map_err(|error| CommandError::usage(format!("--issuer: {error}")))?;
-        Ok(Self { label, parameters, issuer })
-    }
-
-    /// An authenticator with a new secret.
-    pub(super) fn draft(&self) -> Result<Draft, CommandError> {
-        Draft::generate(self.label.clone(), self.parameters, &mut OsEntropy)
-            .map_err(|error| CommandError::refused(error.to_string()))
-    }
-}
-
-fn host_name() -> Result<String, CommandError> {
-    let name = nix::unistd::gethostname().map_err(|error| CommandError::refused(error.to_string()))?;
-    Ok(name.to_string_lossy().into_owned())
 }

@@ -1,6 +1,7 @@
 //! `enroll` at a terminal: shows a new secret, checks a code of it, stores the enrolment, and shows the recovery codes once;
 //! `enroll --confirm`: confirms a pending enrolment with its first code.
 
+mod authenticator_options;
 mod batch;
 mod enroll_mode;
 mod qr_file;
@@ -13,13 +14,15 @@ use crate::output;
 use crate::recovery_codes;
 use crate::status::EnrolmentReport;
 use crate::terminal::{SignalsBlocked, Terminal};
-use enroll_mode::{AuthenticatorOptions, EnrollMode, NewEnrolment, authorise_enrolment, store_enrolment};
+use authenticator_options::AuthenticatorOptions;
+use enroll_mode::{EnrollMode, NewEnrolment, authorise_enrolment, store_enrolment};
 use otpauth::{Card, Drawing};
 use std::io::BufRead;
 use totp_core::audit_event::Name;
 use totp_core::code::Answer;
 use totp_core::enrolment::attempts::TRIES;
-use totp_core::enrolment::draft::{Confirmed, Draft};
+use totp_core::enrolment::draft::{Confirmed, Draft, NotConfirmed};
+use totp_core::factor::Factor;
 use totp_core::login::Method;
 use totp_core::random::Secret;
 use totp_core::recovery::{RecoveryKind, SCRATCH_DIGITS};
@@ -52,13 +55,14 @@ pub(crate) fn run(context: &Context, options: &Enroll) -> Result<(), CommandErro
     let card = Card::of(&draft, &authenticator.issuer, &account);
     terminal.say(&format!("account: {}", account.user));
     terminal.say(&format!("issuer: {}", authenticator.issuer.as_str()));
-    show_card(&terminal, &card, options)?;
-    let confirmed = ask_code(&terminal, draft, &card, &attempts)?;
+    show_card(&terminal, &card, &authenticator, options.show_uri)?;
+    let confirmed = ask_code(&terminal, draft, (&card, &authenticator), &attempts)?;
     drop(card);
     let _signals_blocked = SignalsBlocked::begin();
     let event = context
         .event(Name::Enrolled, &account)
         .field("authenticator", authenticator.label.as_str())
+        .field("type", authenticator.factor.kind().as_str())
         .field("way", mode.as_str());
     let new = NewEnrolment { account: &account, confirmed, mode, authorised: &authorised, event };
     let codes = store_enrolment(context, new, expected)?;
@@ -70,19 +74,27 @@ pub(crate) fn run(context: &Context, options: &Enroll) -> Result<(), CommandErro
     if codes.is_empty() { Ok(()) } else { recovery_codes::show(&terminal, &codes) }
 }
 
-fn show_card(terminal: &Terminal, card: &Card, options: &Enroll) -> Result<(), CommandError> {
+fn show_card(
+    terminal: &Terminal,
+    card: &Card,
+    authenticator: &AuthenticatorOptions,
+    with_uri: bool,
+) -> Result<(), CommandError> {
     let qr = card.qr().map_err(|error| CommandError::refused(error.to_string()))?;
+    let key_goes_to = authenticator.key_goes_to();
     let columns = qr.columns(Drawing::Coloured);
     if columns <= terminal.width() {
         terminal.say_secret("", &qr.text(Drawing::Coloured))?;
-        terminal.say("scan this with the authenticator app, or type the key into it");
+        terminal.say(&match authenticator.factor {
+            Factor::Totp(_) => "scan this with the authenticator app, or type the key into it".to_owned(),
+            Factor::Hotp(_) => format!("{key_goes_to}, or scan this with an app that can show such codes"),
+        });
     } else {
-        terminal.say(&format!(
-            "the terminal is too narrow for the QR code ({columns} columns); type the key into the authenticator app"
-        ));
+        terminal
+            .say(&format!("the terminal is too narrow for the QR code ({columns} columns); {key_goes_to}"));
     }
     terminal.say_secret("manual key: ", &card.key_in_fours())?;
-    if options.show_uri {
+    if with_uri {
         terminal.say_secret("uri: ", card.uri())?;
     }
     Ok(())
@@ -91,7 +103,7 @@ fn show_card(terminal: &Terminal, card: &Card, options: &Enroll) -> Result<(), C
 fn ask_code(
     terminal: &Terminal,
     mut draft: Draft,
-    card: &Card,
+    (card, authenticator): (&Card, &AuthenticatorOptions),
     attempts: &Attempts<'_>,
 ) -> Result<Confirmed, CommandError> {
     let mut left = TRIES;
@@ -111,6 +123,11 @@ fn ask_code(
             }
             Err((unconfirmed, reason)) => {
                 draft = unconfirmed;
+                let of_kind = match reason {
+                    NotConfirmed::Wrong => authenticator.why_wrong(),
+                    NotConfirmed::Malformed { .. } | NotConfirmed::ClockOff(_) => None,
+                };
+                let reason = of_kind.unwrap_or_else(|| reason.to_string());
                 terminal.say(&format!("{reason} ({} left)", output::count(left, "attempt")));
             }
         }
