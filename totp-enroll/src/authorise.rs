@@ -247,14 +247,14 @@ pub(crate) fn shown_reason(reason: Reason) -> Reason {
 /// Tells the person what happened and what to do.
 pub(crate) fn explain(reason: Reason) -> String {
     match shown_reason(reason) {
-        Reason::Wrong => "that code is wrong, or the phone's clock is ahead; check the account in the app and the phone's clock".to_owned(),
+        Reason::Wrong => "that code is wrong, or the phone's clock is ahead; check the account in the app and the phone's clock; of a counter token, type two codes, one after the other, with a blank between them".to_owned(),
         Reason::ClockOff(off) => {
             format!(
                 "the code is {} old; correct the clock of the phone or of this machine",
                 output::count(off.steps.unsigned_abs(), "step")
             )
         }
-        Reason::Replayed => "that code has already been used; wait for the next one".to_owned(),
+        Reason::Replayed => "that code has already been used; use the next one".to_owned(),
         Reason::ClockBack(behind) => format!(
             "this machine's clock was set back by {}; have it corrected, or use a recovery code",
             output::duration(behind.0)

@@ -1,5 +1,6 @@
 //! `explain`: shows, rule by rule, what a login would require and why. Changes nothing.
 
+use crate::authenticator_report::AuthenticatorReport;
 use crate::cli::{Cli, Explain};
 use crate::command_error::CommandError;
 use crate::context::Context;
@@ -25,6 +26,8 @@ struct Explanation {
     /// `code`, `exempt`, `fresh`, `security_key`, `remembered_device`, `not_yet_required`, `token` or `enroll`.
     outcome: &'static str,
     sentence: String,
+    /// Those whose codes are accepted; empty: not enrolled.
+    authenticators: Vec<AuthenticatorReport>,
     /// What the limits say of a code; `null`: not enrolled, or it is not said where the login comes from.
     limits: Option<NextCode>,
 }
@@ -53,7 +56,11 @@ pub(crate) fn run(context: &Context, cli: &Cli, asked: &Explain) -> Result<(), C
     let (outcome, sentence) = outcome(decision.as_ref().unwrap_or(&Decision::Ask), &input);
     let user = account.user.as_str().to_owned();
     let limits = limits(context, &config, &account, asked, input.introduced)?;
-    let document = Explanation { user, service: asked.service.clone(), rules, outcome, sentence, limits };
+    let authenticators = context.hold(&account)?.map_or_else(Vec::new, |held| {
+        AuthenticatorReport::all(held.credential(), held.ledger(), &config.windows())
+    });
+    let service = asked.service.clone();
+    let document = Explanation { user, service, rules, outcome, sentence, authenticators, limits };
     output::report(context.format, &document, lines)
 }
 
@@ -191,7 +198,7 @@ fn outcome(decision: &Decision, input: &PolicyInput) -> (&'static str, String) {
 }
 
 fn lines(document: &Explanation) -> Vec<String> {
-    let Explanation { user, service, rules, sentence, limits, .. } = document;
+    let Explanation { user, service, rules, sentence, authenticators, limits, .. } = document;
     let mut lines = vec![format!("{user} at {service}: {sentence}")];
     let rows: Vec<_> = rules
         .iter()
@@ -201,6 +208,11 @@ fn lines(document: &Explanation) -> Vec<String> {
         })
         .collect();
     lines.extend(output::columns(&rows));
+    if !authenticators.is_empty() {
+        let names: Vec<String> = authenticators.iter().map(AuthenticatorReport::name).collect();
+        lines.push(format!("authenticators: {}", names.join(", ")));
+    }
+    lines.extend(authenticators.iter().filter_map(AuthenticatorReport::instead_of_a_code));
     lines.extend(limits.as_ref().map(|limits| format!("limits: {}", limits.sentence)));
     lines
 }

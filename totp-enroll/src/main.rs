@@ -22,6 +22,7 @@
 #![forbid(unsafe_code)]
 
 mod account;
+mod authenticator_report;
 mod authorise;
 mod caller_cgroup;
 mod change;

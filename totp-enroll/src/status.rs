@@ -1,6 +1,7 @@
 //! `status` and `list`: show the enrolment of one account, or of all; never a secret.
 
 use crate::account::{self, Unknown, name_of};
+use crate::authenticator_report::AuthenticatorReport;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::guess_report::GuessDocument;
@@ -39,17 +40,7 @@ fn not_enrolled(context: &Context, account: &Account) -> CommandError {
 fn status_lines(report: &EnrolmentReport, warn_below: usize) -> Vec<String> {
     let bound = report.uid.map_or_else(|| "no uid".to_owned(), |uid| format!("uid {uid}"));
     let mut lines = vec![format!("{} ({bound}): enrolled since {}", report.user, report.created)];
-    for authenticator in &report.authenticators {
-        let confirmed = authenticator
-            .confirmed
-            .as_ref()
-            .map_or("no code accepted yet".to_owned(), |at| format!("first code accepted {at}"));
-        let moving = authenticator.period.map_or("by counter".to_owned(), |period| format!("{period} s"));
-        lines.push(format!(
-            "authenticator \"{}\": {}, {} digits, {moving}, since {}, {confirmed}",
-            authenticator.label, authenticator.algorithm, authenticator.digits, authenticator.created
-        ));
-    }
+    lines.extend(report.authenticators.iter().map(AuthenticatorReport::line));
     lines.push(recovery(report, warn_below));
     lines.push(report.last_login.as_ref().map_or("last login: none".to_owned(), |login| {
         format!("last login: {} (method: {})", login.at, login.method)
@@ -141,10 +132,10 @@ fn table(document: &EnrolmentList) -> Vec<String> {
     let head = ["USER", "AUTHENTICATORS", "RECOVERY", "STATE", "LAST LOGIN"].map(str::to_owned);
     let mut rows = vec![head];
     for report in &document.users {
-        let labels: Vec<&str> = report.authenticators.iter().map(|one| one.label.as_str()).collect();
+        let names: Vec<String> = report.authenticators.iter().map(AuthenticatorReport::name).collect();
         let login = report.last_login.as_ref().map_or_else(|| "never".to_owned(), |login| login.at.clone());
         let left = report.recovery_left.to_string();
-        rows.push([report.user.clone(), labels.join(", "), left, report.state_text(), login]);
+        rows.push([report.user.clone(), names.join(", "), left, report.state_text(), login]);
     }
     let mut lines = output::columns(&rows);
     for unreadable in &document.broken {
@@ -184,19 +175,6 @@ pub(crate) struct ResetNoticeReport {
 }
 
 #[derive(Serialize)]
-pub(crate) struct AuthenticatorReport {
-    pub(crate) label: String,
-    r#type: &'static str,
-    pub(crate) algorithm: &'static str,
-    pub(crate) digits: u8,
-    /// Seconds; `null`: time moves none of its codes.
-    pub(crate) period: Option<u64>,
-    pub(crate) created: String,
-    /// When its first code was accepted; `null`: not yet.
-    pub(crate) confirmed: Option<String>,
-}
-
-#[derive(Serialize)]
 pub(crate) struct LoginReport {
     pub(crate) at: String,
     pub(crate) method: &'static str,
@@ -210,23 +188,11 @@ impl EnrolmentReport {
         let now = machine::now()?.realtime;
         let Rules { windows, limit, risk } = &context.rules();
         let input = ReportInput { credential, windows, limit, risk, now };
-        let authenticators = credential.authenticators().iter().enumerate().map(|(place, authenticator)| {
-            let factor = authenticator.factor();
-            AuthenticatorReport {
-                label: authenticator.label().as_str().to_owned(),
-                r#type: factor.kind().as_str(),
-                algorithm: factor.algorithm().as_str(),
-                digits: factor.digits(),
-                period: factor.period(),
-                created: authenticator.created().to_string(),
-                confirmed: ledger.confirmed_at(place).map(output::date),
-            }
-        });
         Ok(Some(Self {
             user: account.user.as_str().to_owned(),
             uid: credential.owner().uid,
             created: credential.created().to_string(),
-            authenticators: authenticators.collect(),
+            authenticators: AuthenticatorReport::all(credential, ledger, windows),
             recovery_created: credential.recovery_created().map(|created| created.to_string()),
             recovery_left: recovery_left(credential, ledger),
             recovery_kind: credential.recovery_kind().map(RecoveryKind::as_str),

@@ -1,5 +1,6 @@
 //! Checks every enrolment: it can be read, belongs to the account that has the name now, and its keys are in the keyring.
 
+use super::counter_tokens::CounterTokens;
 use super::finding::{Finding, described};
 use super::guessing;
 use crate::account::{self, Unknown};
@@ -37,6 +38,7 @@ pub(super) fn examine(config: &Config, findings: &mut Vec<Finding>) -> EnrolledU
         store: &store,
         few: Vec::new(),
         stricter: Vec::new(),
+        counter_tokens: CounterTokens::default(),
         findings,
     };
     let mut names = Vec::new();
@@ -58,6 +60,7 @@ pub(super) fn examine(config: &Config, findings: &mut Vec<Finding>) -> EnrolledU
     }
     check.few_recovery_codes();
     check.stricter_risk();
+    check.counter_tokens.report(check.findings);
     names.sort();
     EnrolledUsers { names }
 }
@@ -76,6 +79,7 @@ struct EnrolmentCheck<'a> {
     few: Vec<String>,
     /// Users judged under a smaller yearly risk than that of the config.
     stricter: Vec<String>,
+    counter_tokens: CounterTokens,
     findings: &'a mut Vec<Finding>,
 }
 
@@ -143,6 +147,7 @@ impl EnrolmentCheck<'_> {
         if credential.recovery_codes() > 0 && recovery_left(credential, ledger) < self.config.warn_below {
             self.few.push(user.as_str().to_owned());
         }
+        self.counter_tokens.note(self.config, user.as_str(), (credential, ledger));
         let Ok(now) = machine::now() else { return };
         guessing::budget(user.as_str(), ledger, &self.config.risk, now.realtime, self.findings);
         if ledger.guesses().is_stricter_than(&self.config.risk) {
@@ -234,7 +239,7 @@ impl EnrolmentCheck<'_> {
 }
 
 /// The first of these names.
-fn some_of(names: &[String]) -> String {
+pub(super) fn some_of(names: &[String]) -> String {
     let more = if names.len() > MOST_NAMES { ", ..." } else { "" };
     let some: Vec<&str> = names.iter().take(MOST_NAMES).map(String::as_str).collect();
     format!("{}{more}", some.join(", "))

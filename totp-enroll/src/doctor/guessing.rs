@@ -139,10 +139,9 @@ fn chosen(config: &Config, service: Option<&String>, findings: &mut Vec<Finding>
             .fix("nothing, if you want that; otherwise remove the line: a smaller risk takes effect at once"),
         );
     }
-    // A guess at one authenticator with six digits, in units of 10⁻⁹.
+    // A guess at one app with six digits, in units of 10⁻⁹.
     let guess = config.greatest_drift_steps.saturating_mul(2).saturating_add(1).saturating_mul(1000);
-    // 40 % of it can be used at once.
-    if yearly_risk.saturating_mul(2) / 5 < guess {
+    if yearly_risk < least_risk(guess) {
         push(
             Finding::warning(
                 "yearly_risk_low",
@@ -152,17 +151,20 @@ fn chosen(config: &Config, service: Option<&String>, findings: &mut Vec<Finding>
                 ),
             )
             .why("such a code is never checked at an unknown place: everyone needs a recovery code there")
-            .fix(format!("set it to {} or more, or use authenticators with eight digits (--digits 8)", decimal(guess.saturating_mul(5).div_ceil(2)))),
+            .fix(format!("set it to {} or more, or use authenticators with eight digits (--digits 8)", decimal(least_risk(guess)))),
         );
     }
     if known_tries_per_year > USUAL_TRIES {
-        let units = u64::from(known_tries_per_year).saturating_mul(guess);
+        let year = |guess: u64| percent(u64::from(known_tries_per_year).saturating_mul(guess));
+        // All codes of the window are right at once.
+        let token = config.windows().hotp.look_ahead.saturating_add(1).saturating_mul(1000);
         push(
             Finding::info(
                 "known_tries_high",
                 format!(
-                    "limit.known_tries_per_year is {known_tries_per_year}: up to {} a year at each settled place, for each authenticator with six digits",
-                    percent(units)
+                    "limit.known_tries_per_year is {known_tries_per_year}: up to {} a year at each settled place for each app with six digits, and {} for each counter token with six digits",
+                    year(guess),
+                    year(token)
                 ),
             )
             .why("someone who has the password and shares such a place with the owner has this chance, in addition to limit.yearly_risk")
@@ -171,8 +173,14 @@ fn chosen(config: &Config, service: Option<&String>, findings: &mut Vec<Finding>
     }
 }
 
+/// The smallest `yearly_risk` under which a try of this probability is ever checked at an unknown place, both in units of 10⁻⁹: 40 % of
+/// it can be used at once.
+pub(super) fn least_risk(units: u64) -> u64 {
+    units.saturating_mul(5).div_ceil(2)
+}
+
 /// A probability in units of 10⁻⁹, as the config has it.
-fn decimal(units: u64) -> String {
+pub(super) fn decimal(units: u64) -> String {
     let text = format!("{}.{:09}", units / 1_000_000_000, units % 1_000_000_000);
     text.trim_end_matches('0').to_owned()
 }
@@ -272,6 +280,7 @@ mod tests {
         examine(&own, &[service("sudo", false, &own)], &mut findings);
         let [risk, tries] = findings.as_slice() else { panic!("{findings:?}") };
         assert!(risk.name == "yearly_risk_high" && risk.what.contains("0.125 % a year"), "{}", risk.what);
+        assert!(tries.what.contains("2.2 % for each counter token"), "{}", tries.what);
         assert!(tries.name == "known_tries_high" && tries.what.contains("0.6 % a year"), "{}", tries.what);
         assert_eq!(found("[limit]\nyearly_risk = 0.001\nknown_tries_per_year = 1000\n", "sudo", false), []);
     }

@@ -11,6 +11,7 @@
 
 mod clock;
 mod command_keys;
+mod counter_tokens;
 mod enrolments;
 mod files;
 pub(crate) mod finding;
