@@ -1,6 +1,6 @@
 //! A counter token (HOTP), played by `oathtool`: a fob with a button, or a key that types.
 
-use crate::authenticator::random_bytes;
+use crate::authenticator::{Authenticator, random_bytes};
 use crate::fixture::Fixture;
 use data_encoding::HEXLOWER;
 use std::process::Command;
@@ -22,6 +22,15 @@ impl CounterToken {
     #[must_use]
     pub fn random() -> Self {
         Self { secret: random_bytes(20), digits: 6 }
+    }
+
+    /// A token into which the last manual key of an output was written, with codes of six digits.
+    ///
+    /// # Panics
+    /// When there is no key.
+    #[must_use]
+    pub fn shown(said: &str) -> Self {
+        Self { secret: Authenticator::shown(said).secret, digits: 6 }
     }
 
     /// The code at this counter.

@@ -27,6 +27,8 @@ mod config;
 mod confirmation;
 mod conversion;
 mod cores;
+mod counter_enrolment;
+mod counter_reports;
 mod counter_tokens;
 mod crash;
 mod credential;

@@ -69,7 +69,7 @@ fn ask_current_code(context: &Context, account: &Account) -> Result<(), CommandE
     for _ in 0..ATTEMPTS {
         let typed = terminal.ask("current code: ")?;
         let Some(answer) = Answer::recognise(typed.expose()) else {
-            output::remark("not a code: type the digits that the app shows, or a recovery code");
+            output::remark("not a code: type the digits that the app or token shows, or a recovery code");
             continue;
         };
         match try_code(context, account, &answer)? {
@@ -247,7 +247,7 @@ pub(crate) fn shown_reason(reason: Reason) -> Reason {
 /// Tells the person what happened and what to do.
 pub(crate) fn explain(reason: Reason) -> String {
     match shown_reason(reason) {
-        Reason::Wrong => "that code is wrong, or the phone's clock is ahead; check the account in the app and the phone's clock; of a counter token, type two codes, one after the other, with a blank between them".to_owned(),
+        Reason::Wrong => "that code is wrong, or the phone's clock is ahead; check the account in the app and the phone's clock; if a counter token was pressed often, type two codes of it, one after the other, with a blank between them".to_owned(),
         Reason::ClockOff(off) => {
             format!(
                 "the code is {} old; correct the clock of the phone or of this machine",
@@ -279,7 +279,7 @@ pub(crate) fn explain(reason: Reason) -> String {
         }
         Reason::NotEnrolled | Reason::UnknownUser => "the account is not enrolled".to_owned(),
         Reason::Busy => "another login or command is using this enrolment; try again".to_owned(),
-        Reason::Malformed => "that is not a code; type the digits that the app shows, or a recovery code".to_owned(),
+        Reason::Malformed => "that is not a code; type the digits that the app or token shows, or a recovery code".to_owned(),
     }
 }
 
