@@ -1,7 +1,6 @@
 //! Checks the counter tokens of all enrolments: those whose codes are refused, and those that count too much to be checked at all.
 
-use super::enrolments::some_of;
-use super::finding::Finding;
+use super::finding::{Finding, some_of};
 use super::guessing;
 use crate::output;
 use totp_core::config::Config;

@@ -1,7 +1,7 @@
 //! Checks every enrolment: it can be read, belongs to the account that has the name now, and its keys are in the keyring.
 
 use super::counter_tokens::CounterTokens;
-use super::finding::{Finding, described};
+use super::finding::{Finding, described, some_of};
 use super::guessing;
 use crate::account::{self, Unknown};
 use crate::context;
@@ -22,8 +22,6 @@ use totp_host::machine;
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How far in the future the last login may be, in seconds: a small correction of the clock is no finding.
 const AHEAD: u64 = 120;
-/// At most this many names are listed in a finding about several users.
-const MOST_NAMES: usize = 5;
 
 /// The enrolled users whose names could be read, sorted.
 pub(super) struct EnrolledUsers {
@@ -236,13 +234,6 @@ impl EnrolmentCheck<'_> {
             .fix("if that was a mistake, run \"totp-enroll unlock --budget USER\" for each of them; \"totp-enroll --json list\" lists the risk of each"),
         );
     }
-}
-
-/// The first of these names.
-pub(super) fn some_of(names: &[String]) -> String {
-    let more = if names.len() > MOST_NAMES { ", ..." } else { "" };
-    let some: Vec<&str> = names.iter().take(MOST_NAMES).map(String::as_str).collect();
-    format!("{}{more}", some.join(", "))
 }
 
 /// Whether there is such an account.

@@ -4,6 +4,9 @@ use crate::output;
 use serde::Serialize;
 use totp_core::store::StoreError;
 
+/// At most this many names are listed in a finding about several users.
+const MOST_NAMES: usize = 5;
+
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -95,6 +98,13 @@ impl Finding {
 /// What is wrong with a document of the store, and where.
 pub(super) fn described(error: &StoreError) -> String {
     format!("{}: {}", output::location(error.about(), error.line()), error.problem())
+}
+
+/// The first of these names.
+pub(super) fn some_of(names: &[String]) -> String {
+    let more = if names.len() > MOST_NAMES { ", ..." } else { "" };
+    let some: Vec<&str> = names.iter().take(MOST_NAMES).map(String::as_str).collect();
+    format!("{}{more}", some.join(", "))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //!  settings      the config file                   enrolments  every credential and ledger
 //!  files         owners, modes, stale files        command_keys  keys for one command whose login would enrol
 //!  clock · sandbox · package                       sudo_rules  rules for this command with a wildcard
-//!  guessing      sources, risk and budgets
+//!  guessing      sources, risk and budgets         counter_tokens  tokens whose codes are refused
 //! ```
 
 mod clock;
