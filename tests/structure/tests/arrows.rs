@@ -8,10 +8,11 @@ use structure::sources::modules;
 
 /// Each crate, and which of the others it may depend on. The front ends do not depend on each other; the acceptance tests use only
 /// what is built.
-const CRATES: [(&str, &[&str]); 11] = [
+const CRATES: [(&str, &[&str]); 12] = [
     ("totp-core", &[]),
     ("totp-store", &["totp-core"]),
     ("otpauth", &["totp-core"]),
+    ("seed-files", &["totp-core"]),
     ("pam-stack", &[]),
     ("totp-host", &["totp-core", "totp-store"]),
     ("pam_totp", &["otpauth", "totp-core", "totp-host"]),
@@ -26,12 +27,13 @@ const CRATES: [(&str, &[&str]); 11] = [
 const FOR_TESTS: [&str; 1] = ["manual"];
 
 /// The roots of the crates that ship.
-const ROOTS: [&str; 7] = [
+const ROOTS: [&str; 8] = [
     "crates/totp-core/src/lib.rs",
     "crates/totp-store/src/lib.rs",
     "crates/totp-host/src/lib.rs",
     "crates/pam-stack/src/lib.rs",
     "crates/otpauth/src/lib.rs",
+    "crates/seed-files/src/lib.rs",
     "pam_totp/src/lib.rs",
     "totp-enroll/src/main.rs",
 ];

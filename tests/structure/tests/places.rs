@@ -77,6 +77,13 @@ fn otpauth_does_not_touch_the_system() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
+#[test]
+fn seed_files_are_read_from_memory() {
+    let readers = modules(&structure::checkout(), "crates/seed-files/src/lib.rs");
+    let found: Vec<String> = readers.iter().flat_map(impure).collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
 /// Each path of the module that begins as one of [`IMPURE`], written out or by an imported name.
 fn impure(module: &Module) -> Vec<String> {
     let at = |path: &Named| format!("{}:{}: {}", module.file.display(), path.line, path.segments.join("::"));
