@@ -5,12 +5,17 @@
 
 #![forbid(unsafe_code)]
 
+mod columns;
 mod csv_file;
 mod error;
 mod pskc;
 mod seed;
+mod seed_list;
 mod serial;
+mod text;
+mod token_values;
 mod unlock;
+mod written_secret;
 
 pub use csv_file::read_csv;
 pub use error::SeedFileError;

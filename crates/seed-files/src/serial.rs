@@ -14,7 +14,7 @@ pub struct Serial(String);
 /// The text is no serial number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a serial number has 1 to {LONGEST} characters: letters A to Z, a to z, digits, \"-\", \"_\" and \".\", and begins with a letter or a digit"
+    "the serial number must be 1 to {LONGEST} letters A to Z, a to z, digits, \"-\", \"_\" and \".\", the first a letter or a digit"
 )]
 pub struct SerialError;
 

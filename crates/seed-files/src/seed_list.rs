@@ -1,0 +1,48 @@
+//! The seeds of one file: their number, and that no serial number occurs twice.
+
+use crate::{Seed, SeedFileError, Serial};
+use std::collections::HashMap;
+
+/// The most tokens of one file.
+const MOST_TOKENS: usize = 100_000;
+
+/// The seeds that were read so far.
+#[derive(Default)]
+pub(crate) struct SeedList {
+    seeds: Vec<Seed>,
+    lines: HashMap<Serial, usize>,
+}
+
+impl SeedList {
+    /// # Errors
+    /// [`SeedFileError`]: one too many, or one of a serial number that is there.
+    pub(crate) fn push(&mut self, seed: Seed) -> Result<(), SeedFileError> {
+        if self.seeds.len() >= MOST_TOKENS {
+            return Err(SeedFileError::new(
+                seed.line,
+                format!("the file has more than {MOST_TOKENS} tokens: split it into several"),
+            ));
+        }
+        if let Some(first) = self.lines.insert(seed.serial.clone(), seed.line) {
+            return Err(SeedFileError::new(
+                seed.line,
+                format!(
+                    "the serial number of this token is that of line {first} too: find out which is right, and remove the other"
+                ),
+            ));
+        }
+        self.seeds.push(seed);
+        Ok(())
+    }
+
+    /// The seeds, in the order of the file. `last_line` is where a file without any ends.
+    pub(crate) fn finish(self, last_line: usize) -> Result<Vec<Seed>, SeedFileError> {
+        if self.seeds.is_empty() {
+            return Err(SeedFileError::new(
+                last_line,
+                "the file has no token: check that it is the right one",
+            ));
+        }
+        Ok(self.seeds)
+    }
+}
