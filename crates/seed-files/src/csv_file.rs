@@ -178,3 +178,7 @@ fn kind(columns: &Columns, record: &StringRecord) -> Result<FactorKind, String> 
         _ => Err("the type is not hotp or totp: correct it; other kinds are not supported".to_owned()),
     }
 }
+
+#[cfg(test)]
+#[path = "csv_tests.rs"]
+mod tests;
