@@ -132,7 +132,7 @@ fn seed(
             .map(Some)
             .ok_or_else(|| refused(format!("the {name} is not a number: write digits only"))),
     };
-    let digits = number(Column::Digits, "digits")?.unwrap_or(DEFAULT_DIGITS);
+    let digits = number(Column::Digits, "number of digits")?.unwrap_or(DEFAULT_DIGITS);
     let (period, counter, moving) = (
         number(Column::Period, "period")?,
         number(Column::Counter, "counter")?,

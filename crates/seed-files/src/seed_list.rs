@@ -46,3 +46,35 @@ impl SeedList {
         Ok(self.seeds)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use totp_core::factor::totp::Parameters;
+    use totp_core::random::Secret;
+
+    fn seed(line: usize) -> Seed {
+        Seed {
+            serial: Serial::new(&line.to_string()).unwrap(),
+            maker: None,
+            model: None,
+            factor: Parameters::EVERY_APP.into(),
+            next_counter: 0,
+            secret: Secret::new(Vec::new()),
+            valid_from: None,
+            expires: None,
+            line,
+        }
+    }
+
+    #[test]
+    fn a_hundred_thousand_tokens_are_the_most() {
+        let mut list = SeedList::default();
+        for line in 1..=100_000 {
+            list.push(seed(line)).unwrap();
+        }
+        let problem = list.push(seed(100_001)).unwrap_err().to_string();
+        assert!(problem.starts_with("line 100001: the file has more than 100000 tokens"), "{problem}");
+        assert_eq!(list.finish(1).ok().unwrap().len(), 100_000);
+    }
+}

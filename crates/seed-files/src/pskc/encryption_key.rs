@@ -52,24 +52,22 @@ pub(super) fn key(container: Element<'_>, unlock: Unlock<'_>) -> Result<Option<S
 /// PBKDF2 (RFC 8018 section 5.2).
 fn derive(derived: Element<'_>, passphrase: &Secret) -> Result<Secret, SeedFileError> {
     let method = derived.required(XENC11, "KeyDerivationMethod")?;
-    let parameters =
-        [PKCS5, XENC11].into_iter().find(|namespace| method.algorithm() == format!("{namespace}pbkdf2"));
-    let Some(namespace) = parameters else {
+    if ![PKCS5, XENC11].iter().any(|namespace| method.algorithm() == format!("{namespace}pbkdf2")) {
         return Err(method.refused(format!(
             "the passphrase is hashed with {}, which is not supported, only PBKDF2: ask the vendor for another file",
             shown(method.algorithm())
         )));
-    };
-    let parameters = method.required(namespace, "PBKDF2-params")?;
-    let salt = required(parameters, namespace, "Salt")?;
-    let salt = required(salt, namespace, "Specified")?.base64()?;
-    let count = number(required(parameters, namespace, "IterationCount")?)?;
+    }
+    let parameters = required(method, "PBKDF2-params")?;
+    let salt = required(parameters, "Salt")?;
+    let salt = required(salt, "Specified")?.base64()?;
+    let count = number(required(parameters, "IterationCount")?)?;
     let iterations =
         u32::try_from(count.1).ok().filter(|number| (1..=MOST_ITERATIONS).contains(&u64::from(*number)));
     let Some(iterations) = iterations else {
         return Err(count.0.refused(format!("the passphrase is to be hashed more than {MOST_ITERATIONS} times, or not at all: ask the vendor for another file")));
     };
-    let length = number(required(parameters, namespace, "KeyLength")?)?;
+    let length = number(required(parameters, "KeyLength")?)?;
     let Some(bytes) = Some(length.1)
         .filter(|bytes| KEY_LENGTHS.contains(bytes))
         .and_then(|bytes| usize::try_from(bytes).ok())
@@ -78,9 +76,9 @@ fn derive(derived: Element<'_>, passphrase: &Secret) -> Result<Secret, SeedFileE
             .0
             .refused("the key is not 16, 24 or 32 bytes long: ask the vendor for another file"));
     };
-    let hash = match child(parameters, namespace, "PRF")? {
-        Some(function) if !function.algorithm().is_empty() => Hash::of(function)?,
-        Some(_) | None => Hash::Sha1,
+    let hash = match child(parameters, "PRF")? {
+        Some(function) => pseudorandom_function(function)?,
+        None => Hash::Sha1,
     };
     let mut key = Zeroizing::new(vec![0; bytes]);
     let make = match hash {
@@ -92,13 +90,23 @@ fn derive(derived: Element<'_>, passphrase: &Secret) -> Result<Secret, SeedFileE
     Ok(Secret::new(std::mem::take(&mut *key)))
 }
 
-/// A parameter: files have them in the namespace of the parameters, or in none.
-fn child<'a>(of: Element<'a>, namespace: &str, name: &str) -> Result<Option<Element<'a>>, SeedFileError> {
-    Ok(of.child(namespace, name)?.or(of.child(UNNAMED, name)?))
+/// The hash under PBKDF2, which an attribute names, or the text, as python-pskc has it; without either it is SHA-1.
+fn pseudorandom_function(function: Element<'_>) -> Result<Hash, SeedFileError> {
+    match (function.algorithm(), function.content()?.as_str()) {
+        ("", "") => Ok(Hash::Sha1),
+        ("", name) | (name, "") => Hash::named(name, function),
+        (_, _) => Err(function.refused("the PRF is named twice: get the file again")),
+    }
 }
 
-fn required<'a>(of: Element<'a>, namespace: &str, name: &str) -> Result<Element<'a>, SeedFileError> {
-    child(of, namespace, name)?.map_or_else(|| of.required(namespace, name), Ok)
+/// A part of the method: RFC 6030 figure 7 has the parameters in the namespace of PKCS #5 and what is in them in none;
+/// python-pskc has the parameters in that of XML Encryption.
+fn child<'a>(of: Element<'a>, name: &str) -> Result<Option<Element<'a>>, SeedFileError> {
+    Ok(of.child(PKCS5, name)?.or(of.child(XENC11, name)?).or(of.child(UNNAMED, name)?))
+}
+
+fn required<'a>(of: Element<'a>, name: &str) -> Result<Element<'a>, SeedFileError> {
+    child(of, name)?.map_or_else(|| of.required(PKCS5, name), Ok)
 }
 
 fn number(element: Element<'_>) -> Result<(Element<'_>, u64), SeedFileError> {

@@ -16,15 +16,20 @@ pub(super) enum Hash {
 }
 
 impl Hash {
-    /// The hash that an element's `Algorithm` names: a URI of XML Signature (RFC 9231 section 2.2) or of PKCS #5.
+    /// The hash that an element's `Algorithm` names.
     pub(super) fn of(element: Element<'_>) -> Result<Self, SeedFileError> {
-        match element.algorithm().rsplit_once('#').map(|(_, name)| name) {
+        Self::named(element.algorithm(), element)
+    }
+
+    /// The hash by the URI of its HMAC, in XML Signature (RFC 9231 section 2.2) or PKCS #5.
+    pub(super) fn named(name: &str, element: Element<'_>) -> Result<Self, SeedFileError> {
+        match name.rsplit_once('#').map(|(_, name)| name) {
             Some("hmac-sha1") => Ok(Self::Sha1),
             Some("hmac-sha256") => Ok(Self::Sha256),
             Some("hmac-sha512") => Ok(Self::Sha512),
             Some(_) | None => Err(element.refused(format!(
                 "the algorithm {} is not supported, only HMAC with SHA-1, SHA-256 or SHA-512: ask the vendor for another file",
-                shown(element.algorithm())
+                shown(name)
             ))),
         }
     }
