@@ -169,7 +169,7 @@ fn what_cannot_be_kept_is_refused_with_line_and_reason() {
         (format!("1,{HEX},hotp,6,0,,m,m,m"), "has more fields than the 8 columns"),
         ("1,313233343536373839,hotp".to_owned(), "the secret is not 10 to 128 bytes long"),
         (format!("1,{HEX}3,hotp"), "the secret is not hexadecimal"),
-        (format!("1,,hotp"), "the secret is not 10 to 128 bytes long"),
+        ("1,,hotp".to_owned(), "the secret is not 10 to 128 bytes long"),
         (format!("0,{HEX},hotp"), "the serial number of this token is that of line 1 too"),
         (format!("1,\"{HEX},hotp\n2,{HEX},hotp"), "a quoted field goes on beyond"),
     ] {

@@ -2,6 +2,8 @@
 //!
 //! Both are named in `tests/apt-packages`.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests")]
+
 use data_encoding::{BASE64, HEXLOWER};
 use proptest::prelude::*;
 use seed_files::{Seed, Unlock, read_csv, read_pskc};
