@@ -120,6 +120,8 @@ fn the_same_tokens_are_read_whatever_the_dialect() {
         [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
     assert_eq!(read_csv(&utf_16).ok().unwrap().len(), 2);
     assert_eq!(read(&text)[1].maker.as_deref(), Some("A \"B\""));
+    let quoted = one(&format!("1,{HEX},hotp,6,0,,\"A; B\""));
+    assert_eq!(quoted.maker.as_deref(), Some("A; B"));
 }
 
 #[test]
@@ -129,6 +131,9 @@ fn a_secrets_notation_is_that_of_the_whole_file() {
     let length = |text: &str| read(text).iter().map(|seed| seed.secret.expose().len()).collect::<Vec<_>>();
     assert_eq!(length(&format!("1,{either},hotp\n2,{HEX},hotp")), [16, 20]);
     assert_eq!(length(&format!("1,{either},hotp\n2,{},hotp", BASE32.to_lowercase())), [20, 20]);
+    for digit in ["0", "1", "8", "9"] {
+        assert_eq!(length(&format!("1,{digit}bcdef234567abcdef234567abcdef23,hotp")), [16]);
+    }
     assert_eq!(length(&format!("serial,secret_hex,type\n1,{either},hotp")), [16]);
     assert_eq!(length(&format!("serial,secret base32,type\n1,{either},hotp")), [20]);
     assert!(
@@ -253,8 +258,8 @@ proptest! {
 
     /// Whatever the field that a secret stands in, no error says a part of it.
     #[test]
-    fn no_error_repeats_a_field(at in 0usize..9, other in 0usize..9, hex in "[0-9a-f]{40}") {
-        let mut fields = ["7", HEX, "hotp", "6", "0", "sha1", "maker", "model", ""];
+    fn no_error_repeats_a_field(at in 0usize..8, other in 0usize..8, hex in "[0-9a-f]{40}") {
+        let mut fields = ["7", HEX, "hotp", "6", "0", "sha1", "maker", "model"];
         fields[at] = &hex;
         fields[other] = "%";
         if let Err(error) = read_csv(fields.join(",").as_bytes()) {

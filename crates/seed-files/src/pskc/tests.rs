@@ -250,6 +250,8 @@ fn a_truncated_file_is_refused_wherever_it_ends() {
         let error = problem(&whole[..length]);
         assert!(!error.contains("MTIz"), "{error}");
     }
+    let between = problem(&whole[..whole.find("\n</KeyContainer").unwrap()]);
+    assert!(between.starts_with("line 4: the file ends here"), "{between}");
     let last_line = problem(&whole[..whole.find("</SerialNo>").unwrap() + 20]);
     assert!(last_line.starts_with("line 3: the file ends here"), "{last_line}");
 }

@@ -102,7 +102,7 @@ fn assert_wrong(text: &str, unlock: Unlock<'_>) {
 }
 
 #[test]
-fn a_wrong_key_or_a_changed_byte_assert_wrong() {
+fn a_wrong_key_or_a_changed_byte_is_refused() {
     assert_wrong(&figure_6(), Unlock::Key(&Secret::new(vec![7; 16])));
     assert_wrong(&figure_7(), Unlock::Passphrase(&passphrase("Qwerty")));
     for changed in [
@@ -120,7 +120,7 @@ fn a_wrong_key_or_a_changed_byte_assert_wrong() {
 }
 
 #[test]
-fn an_encrypted_secret_without_its_mac_assert_wrong() {
+fn an_encrypted_secret_without_its_mac_is_refused() {
     let mac = format!("<ValueMAC>{}</ValueMAC>", FIGURE_6.mac);
     let without = problem_with(&figure_6().replace(&mac, ""), Unlock::Key(&key()));
     assert!(without.starts_with("line 5: the encrypted secret has no ValueMAC"), "{without}");
@@ -131,7 +131,7 @@ fn an_encrypted_secret_without_its_mac_assert_wrong() {
 }
 
 #[test]
-fn a_plain_secret_among_encrypted_ones_assert_wrong() {
+fn a_plain_secret_among_encrypted_ones_is_refused() {
     let text =
         figure_6().replace("</KeyContainer>", &format!("{}</KeyContainer>", package("2", HOTP, &data(""))));
     let problem = problem_with(&text, Unlock::Key(&key()));
