@@ -1,7 +1,7 @@
 //! A counter token (HOTP), played by `oathtool`: a fob with a button, or a key that types.
 
 use crate::authenticator::{Authenticator, random_bytes};
-use crate::fixture::Fixture;
+use crate::fixture::{Builder, Fixture, users_file};
 use data_encoding::HEXLOWER;
 use std::process::Command;
 
@@ -12,6 +12,16 @@ pub struct CounterToken {
     pub secret: Vec<u8>,
     /// How long a code is.
     pub digits: u32,
+}
+
+/// Builds the fixture, and enrols alice with its phone and with a fob whose next counter is 5.
+#[must_use]
+pub fn phone_and_fob(builder: Builder) -> (Fixture, CounterToken) {
+    let mut fixture = builder.build();
+    let (phone, fob) = (Authenticator::random(), CounterToken::random());
+    fob.enrol(&fixture, "alice", Some(&users_file(&[("alice".to_owned(), phone.clone())])), 5);
+    fixture.note("alice", phone);
+    (fixture, fob)
 }
 
 /// The last counter that has a code: 2⁶³−2.

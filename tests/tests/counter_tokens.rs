@@ -1,8 +1,8 @@
 //! Counter tokens: a fob beside a phone, each code once and forward only, and the two codes that resynchronise it.
 
 use acceptance::clock::THEN;
-use acceptance::counter_token::{CounterToken, LAST};
-use acceptance::fixture::{Builder, Fixture, SERVICE, users_file};
+use acceptance::counter_token::{CounterToken, LAST, phone_and_fob};
+use acceptance::fixture::{Fixture, SERVICE};
 use acceptance::login::{Login, Outcome, PROMPT, PamCode, TWO_CODES};
 use acceptance::machine::PASSWORD;
 use acceptance::sshd::{KEY_AND_CODE, Key};
@@ -204,15 +204,6 @@ fn a_real_ssh_client_is_asked_for_two_codes() {
     }
     ssh.expect("inside as alice");
     assert_eq!(fixture.journal.last().field("method"), "hotp");
-}
-
-/// Alice with the phone of the fixture and a fob whose next counter is 5.
-fn phone_and_fob(builder: Builder) -> (Fixture, CounterToken) {
-    let mut fixture = builder.build();
-    let (phone, fob) = (acceptance::authenticator::Authenticator::random(), CounterToken::random());
-    fob.enrol(&fixture, "alice", Some(&users_file(&[("alice".to_owned(), phone.clone())])), 5);
-    fixture.note("alice", phone);
-    (fixture, fob)
 }
 
 fn by_fob(fixture: &Fixture, fob: &CounterToken, counter: u64) -> Outcome {

@@ -8,6 +8,7 @@
 
 use acceptance::authenticator::Authenticator;
 use acceptance::clock::THEN;
+use acceptance::counter_token::phone_and_fob;
 use acceptance::fixture::{Fixture, users_file};
 use acceptance::login::{Login, PamCode};
 use acceptance::reset_steps::wait_for_the_cool_down;
@@ -114,6 +115,57 @@ fn a_used_recovery_code_is_synced_before_the_answer() {
     let (outcome, trace) = strace::trace_login(&fixture.login("alice").types(&codes[0]).at(THEN));
     assert_eq!(outcome.code, PamCode::SUCCESS);
     nothing_unsynced(&outputs_after_a_change(&trace, &fixture.state()), 2);
+}
+
+#[test]
+fn a_used_counter_is_synced_before_the_answer() {
+    let (fixture, fob) = phone_and_fob(Fixture::builder());
+    for typed in [fob.press(5), fob.presses(35, 1).join(" ")] {
+        let (outcome, trace) = strace::trace_login(&fixture.login("alice").types(typed).at(THEN));
+        assert_eq!(outcome.code, PamCode::SUCCESS);
+        nothing_unsynced(&outputs_after_a_change(&trace, &fixture.state()), 2);
+    }
+}
+
+#[test]
+fn a_torn_write_does_not_bring_back_a_counter_code() {
+    for (typed, next) in [([5, 0], 6), ([35, 1], 37)] {
+        let (fixture, fob) = phone_and_fob(Fixture::builder());
+        let codes = |[first, more]: [u64; 2]| fob.presses(first, u32::try_from(more).unwrap()).join(" ");
+        // The machine has just started.
+        let login = |typed: &str| fixture.login("alice").types(typed).at(THEN).up_for(5);
+        let used = codes(typed);
+        let writes = Writes::of(&fixture, &fixture.login("alice").types(&used).at(THEN));
+        assert_eq!(writes.writes.len(), 2, "a counter is on both slots");
+        let (first, twin): (Vec<_>, Vec<_>) = writes.torn().into_iter().partition(|torn| torn.write == 0);
+        for torn in Sweep::today().points(twin) {
+            torn.put_in_place(&fixture);
+            assert_eq!(login(&used).code(), PamCode::AUTH_ERR, "it opened before: {torn:?}");
+            assert_eq!(fixture.journal.last().what(), "refused replayed", "{torn:?}");
+            assert_eq!(login(&fob.press(next)).code(), PamCode::SUCCESS, "{torn:?}");
+        }
+        // Before the first was synced nobody was let in.
+        for torn in Sweep::today().points(first) {
+            torn.put_in_place(&fixture);
+            let opened = [login(&used).code(), login(&used).code()];
+            assert_ne!(opened, [PamCode::SUCCESS; 2], "{torn:?}");
+            assert_eq!(opened[0] == PamCode::SUCCESS, !torn.is_whole, "{torn:?}");
+            assert_eq!(login(&fob.press(next)).code(), PamCode::SUCCESS, "{torn:?}");
+        }
+    }
+}
+
+#[test]
+fn a_lost_record_of_a_phone_does_not_bring_back_a_counter_code() {
+    let (fixture, fob) = phone_and_fob(Fixture::builder());
+    let by_fob = fixture.login("alice").types(fob.press(5)).at(THEN);
+    assert_eq!(by_fob.clone().code(), PamCode::SUCCESS);
+    let writes = Writes::of(&fixture, &fixture.login_with_code_at("alice", THEN));
+    for torn in Sweep::today().points(writes.torn()) {
+        torn.put_in_place(&fixture);
+        assert_eq!(by_fob.clone().up_for(5).code(), PamCode::AUTH_ERR, "{torn:?}");
+        assert_eq!(fixture.journal.last().what(), "refused replayed", "{torn:?}");
+    }
 }
 
 #[test]

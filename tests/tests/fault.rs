@@ -2,6 +2,7 @@
 //! reason in the log.
 
 use acceptance::clock::THEN;
+use acceptance::counter_token::CounterToken;
 use acceptance::damage::LENIENT;
 use acceptance::fixture::Fixture;
 use acceptance::login::PamCode;
@@ -113,6 +114,57 @@ fn a_sparse_ledger_on_a_full_disk_tells_nothing_of_a_code() {
             });
             assert!(right == PamCode::SUCCESS || right == wrong, "right {right:?}, wrong {wrong:?}: {slot}");
         }
+    }
+}
+
+#[test]
+fn a_counter_token_works_on_a_full_disk() {
+    let (mut fixture, fob) = (on_a_small_disk(), CounterToken::random());
+    fob.enrol(&fixture, "alice", None, 5);
+    fill(&mut fixture);
+    for (typed, last) in [(fob.press(5), 5), (fob.presses(35, 1).join(" "), 36)] {
+        let login = |typed: &str| fixture.login("alice").types(typed).at(THEN).code();
+        assert_eq!(login(&typed), PamCode::SUCCESS);
+        assert_eq!(login(&typed), PamCode::AUTH_ERR, "not recorded");
+        assert_eq!(fixture.journal.last().what(), "refused replayed");
+        assert_eq!(login(&fob.press(last)), PamCode::AUTH_ERR, "not recorded");
+    }
+}
+
+#[test]
+fn a_sparse_ledger_on_a_full_disk_moves_no_counter() {
+    let (mut fixture, fob) = (on_a_small_disk(), CounterToken::random());
+    fob.enrol(&fixture, "alice", None, 5);
+    let wrong = fob.wrong_codes(1).remove(0);
+    for (slot, right, wrong, next) in [
+        ("0", fob.press(5), wrong, 6),
+        ("4096", fob.presses(35, 1).join(" "), [fob.press(35), fob.press(37)].join(" "), 37),
+    ] {
+        let [wrong, right] = [&wrong, &right].map(|typed| {
+            let punch = format!("fallocate --punch-hole --offset {slot} --length 4096 \"$1/ledgers/alice\"");
+            on_its_machine(&mut fixture, &punch);
+            fill(&mut fixture);
+            let code = fixture.login("alice").types(typed).at(THEN).code();
+            let is_same =
+                code == PamCode::SUCCESS || fixture.login("alice").types(typed).at(THEN).code() == code;
+            on_its_machine(&mut fixture, "rm \"$1/filling\"");
+            assert!(is_same, "{code:?}: {slot}");
+            (code, typed.clone())
+        });
+        assert!(right.0 == PamCode::SUCCESS || right.0 == wrong.0, "{right:?}, {wrong:?}: {slot}");
+        if right.0 != PamCode::SUCCESS {
+            assert_eq!(
+                fixture.login("alice").types(&right.1).at(THEN).code(),
+                PamCode::SUCCESS,
+                "used up: {slot}"
+            );
+        }
+        assert_eq!(
+            fixture.login("alice").types(&right.1).at(THEN).code(),
+            PamCode::AUTH_ERR,
+            "twice: {slot}"
+        );
+        assert_eq!(fixture.login("alice").types(fob.press(next)).at(THEN).code(), PamCode::SUCCESS, "{slot}");
     }
 }
 

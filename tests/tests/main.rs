@@ -28,6 +28,7 @@ mod confirmation;
 mod conversion;
 mod cores;
 mod counter_enrolment;
+mod counter_faults;
 mod counter_reports;
 mod counter_tokens;
 mod crash;

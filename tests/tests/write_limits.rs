@@ -4,8 +4,9 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what is not there fails the test")]
 
 use acceptance::clock::{self, THEN};
+use acceptance::counter_token::{CounterToken, phone_and_fob};
 use acceptance::enroll_command;
-use acceptance::fixture::Fixture;
+use acceptance::fixture::{Fixture, users_file};
 use acceptance::login::{PROMPT, PamCode};
 use acceptance::machine::PASSWORD;
 use acceptance::site::Site;
@@ -58,22 +59,36 @@ fn a_code_that_was_charged_under_a_size_limit_is_used_up() {
 
 #[test]
 fn at_every_size_limit_a_code_looks_wrong_or_is_used_up() {
-    each_size_limit_tells_nothing(0, &a_right_code, &a_wrong_code);
+    each_size_limit_tells_nothing(site(0), &a_right_code, &a_wrong_code);
 }
 
 #[test]
 fn at_every_size_limit_a_code_after_a_wrong_one_looks_wrong_or_is_used_up() {
-    each_size_limit_tells_nothing(1, &a_right_code, &a_wrong_code);
+    each_size_limit_tells_nothing(site(1), &a_right_code, &a_wrong_code);
 }
 
 #[test]
 fn at_every_size_limit_a_recovery_code_looks_wrong_or_is_used_up() {
-    each_size_limit_tells_nothing(0, &a_recovery_code, &|_| WRONG_RECOVERY_CODE.to_owned());
+    each_size_limit_tells_nothing(site(0), &a_recovery_code, &|_| WRONG_RECOVERY_CODE.to_owned());
 }
 
 #[test]
 fn at_every_size_limit_a_recovery_code_after_a_wrong_code_looks_wrong_or_is_used_up() {
-    each_size_limit_tells_nothing(1, &a_recovery_code, &|_| WRONG_RECOVERY_CODE.to_owned());
+    each_size_limit_tells_nothing(site(1), &a_recovery_code, &|_| WRONG_RECOVERY_CODE.to_owned());
+}
+
+#[test]
+fn at_every_size_limit_a_counter_code_looks_wrong_or_is_used_up() {
+    let (site, fob) = site_with_fob();
+    let wrong = fob.wrong_codes(1).remove(0);
+    each_size_limit_tells_nothing(site, &|_, _| fob.press(7), &|_| wrong.clone());
+}
+
+#[test]
+fn at_every_size_limit_two_codes_look_wrong_or_are_used_up() {
+    let (site, fob) = site_with_fob();
+    let wrong = [fob.press(35), fob.press(37)].join(" ");
+    each_size_limit_tells_nothing(site, &|_, _| fob.presses(35, 1).join(" "), &|_| wrong.clone());
 }
 
 fn a_right_code(site: &Site, _: &[String]) -> String {
@@ -118,14 +133,25 @@ fn under_a_size_limit_a_command_tells_nothing_of_a_code() {
 fn a_record_that_fails_after_the_look_looks_like_a_wrong_code() {
     let fixture = Fixture::with(&["alice"]);
     let typed = fixture.authenticator("alice").code_at(THEN);
-    each_failure_after_the_look_looks_wrong(&fixture, &typed);
+    // The charge.
+    each_failure_after_the_look_looks_wrong(&fixture, &typed, 1);
 }
 
 #[test]
 fn a_recovery_code_whose_record_fails_looks_like_a_wrong_one() {
     let fixture = Fixture::with(&["alice"]);
     let renew = fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]);
-    each_failure_after_the_look_looks_wrong(&fixture, &renewed_codes(&renew.stdout).unwrap()[0]);
+    // Both slots as they are.
+    each_failure_after_the_look_looks_wrong(&fixture, &renewed_codes(&renew.stdout).unwrap()[0], 1);
+}
+
+#[test]
+fn a_counter_code_whose_record_fails_looks_like_a_wrong_one() {
+    for typed in [|fob: &CounterToken| fob.press(5), |fob: &CounterToken| fob.presses(35, 1).join(" ")] {
+        let (fixture, fob) = phone_and_fob(Fixture::builder());
+        // Both slots as they are, and the charge.
+        each_failure_after_the_look_looks_wrong(&fixture, &typed(&fob), 2);
+    }
 }
 
 /// How many wrong codes went before: a charge is one record, so the next record goes to the other slot.
@@ -153,11 +179,10 @@ fn few_sizes() -> impl Iterator<Item = usize> {
 /// A right code under each limit, with and without a wrong one before: accepted, or refused like a wrong code; and if it was
 /// charged, used up.
 fn each_size_limit_tells_nothing(
-    wrong_before: usize,
+    mut site: Site,
     right: &dyn Fn(&Site, &[String]) -> String,
     wrong: Typed<'_>,
 ) {
-    let mut site = site(wrong_before);
     let renew = site.fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]);
     let codes = renewed_codes(&renew.stdout).unwrap();
     let (snapshot, before) = (Snapshot::of(&site.fixture), charged(&site));
@@ -198,6 +223,15 @@ fn site(wrong_before: usize) -> Site {
     site
 }
 
+/// Alice has a fob beside her phone, whose next counter is 5.
+fn site_with_fob() -> (Site, CounterToken) {
+    let (site, fob) = (site(0), CounterToken::random());
+    site.fixture.totp_enroll(&["--json", "disable", "alice", "--yes"]).assert_done();
+    let phone = ("alice".to_owned(), site.fixture.authenticator("alice").clone());
+    fob.enrol(&site.fixture, "alice", Some(&users_file(&[phone])), 5);
+    (site, fob)
+}
+
 /// The code of now, which lasts for the call.
 fn present_code(site: &Site) -> String {
     site.fixture.authenticator("alice").code_at(clock::well_inside_a_step(30, 5))
@@ -228,13 +262,13 @@ fn charged(site: &Site) -> u64 {
     status.json()["wrong_in_a_row"].as_u64().unwrap()
 }
 
-/// The first write is the charge, before the look; each write and sync behind it fails once.
-fn each_failure_after_the_look_looks_wrong(fixture: &Fixture, typed: &str) {
+/// So many writes are before the look; each write and sync behind them fails once.
+fn each_failure_after_the_look_looks_wrong(fixture: &Fixture, typed: &str, before_look: usize) {
     let login = fixture.login("alice").types(typed).at(THEN);
     let snapshot = Snapshot::of(fixture);
     let points = strace::record_login(&login, &[fixture.ledger("alice")]);
     let stores = |point: &Point| ["pwrite64", "fdatasync"].contains(&point.name.as_str());
-    let cases = points.into_iter().filter(stores).skip(1);
+    let cases = points.into_iter().filter(stores).skip(before_look);
     for (point, error) in cases.flat_map(|point| ERRORS.map(|error| (point.clone(), error))) {
         snapshot.restore();
         let code = strace::login_failing_at(&login, &point, error).code;
