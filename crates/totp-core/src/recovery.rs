@@ -1,6 +1,6 @@
 //! Recovery codes: making them, checking one against a set (HMAC-SHA-256 with the set's own pepper), and marking it as used.
 
-use crate::code::RECOVERY_LENGTH;
+use crate::code::{RECOVERY_LENGTH, SYNC};
 use crate::random::Id;
 use crate::random::{Entropy, EntropyError, Secret};
 use crate::user::User;
@@ -99,8 +99,25 @@ impl Set<'_> {
     }
 }
 
-/// A new code in its canonical form: sixteen characters, 80 bits.
+/// A new code in its canonical form: sixteen characters, 80 bits. One that could be read as something else is not given out: digits
+/// alone, typed with a blank, are two codes of a counter token, and behind a password an end of [`SYNC`] asks for two codes. That
+/// takes a millionth of all codes away.
 pub(crate) fn generate(entropy: &mut dyn Entropy) -> Result<Secret, EntropyError> {
+    loop {
+        let code = random_code(entropy)?;
+        let is_misread = code.expose().iter().all(u8::is_ascii_digit) || is_end(code.expose(), SYNC);
+        if !is_misread {
+            return Ok(code);
+        }
+    }
+}
+
+fn is_end(code: &[u8], word: &[u8]) -> bool {
+    let end = code.len().checked_sub(word.len()).and_then(|at| code.get(at..));
+    end.is_some_and(|end| end.eq_ignore_ascii_case(word))
+}
+
+fn random_code(entropy: &mut dyn Entropy) -> Result<Secret, EntropyError> {
     let random = Secret::random(RECOVERY_LENGTH, entropy)?;
     // 32 divides 256, so the low five bits of a random byte are uniform.
     let mut code = Vec::with_capacity(RECOVERY_LENGTH);
@@ -142,6 +159,35 @@ mod tests {
         assert_eq!(Set { user: &bob, ..set }.find(&code(b"BBBB"), &hashes), None);
         let set = Set { pepper: &pepper, user: &alice, id: Id::new([2; 16]) };
         assert_eq!(set.find(&code(b"BBBB"), &hashes), None);
+    }
+
+    #[test]
+    fn a_code_that_could_be_read_as_something_else_is_not_given_out() {
+        let numbers = |text: &str| -> Vec<u8> {
+            text.bytes().map(|one| ALPHABET.iter().position(|&of| of == one).unwrap() as u8).collect()
+        };
+        let given = |first: &str| {
+            let bytes = [numbers(first), numbers("0123ABCDEFGH0123")].concat();
+            let code = generate(&mut Bytes(bytes)).unwrap();
+            String::from_utf8(code.expose().to_vec()).unwrap()
+        };
+        for misread in ["0123456789012345", "ABCDEFGH0123SYNC"] {
+            assert_eq!(given(misread), "0123ABCDEFGH0123", "{misread}");
+        }
+        for plain in ["012345678901234A", "ABCDEFGHSYNC0123"] {
+            assert_eq!(given(plain), plain);
+        }
+    }
+
+    /// These bytes, one after the other.
+    struct Bytes(Vec<u8>);
+
+    impl Entropy for Bytes {
+        fn fill(&mut self, bytes: &mut [u8]) -> Result<(), EntropyError> {
+            let rest = self.0.split_off(bytes.len());
+            bytes.copy_from_slice(&std::mem::replace(&mut self.0, rest));
+            Ok(())
+        }
     }
 
     #[test]
