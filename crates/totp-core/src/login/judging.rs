@@ -258,7 +258,8 @@ struct Used {
     factor: Factor,
 }
 
-/// Records the use for every authenticator that the code fits, so that one code cannot be used once for each.
+/// Records the use for every authenticator that the code fits, so that one code cannot be used once for each. A code that one of
+/// them has used opens by no other: with one secret for a phone and a fob, the counter's code comes again as that of a time step.
 fn find(question: &Question<'_>, ledger: &Ledger, tried: &[(Codes, Option<Typed>)]) -> FoundCode {
     let now = question.now;
     let mut progress = ledger.progress.clone();
@@ -290,8 +291,8 @@ fn find(question: &Question<'_>, ledger: &Ledger, tried: &[(Codes, Option<Typed>
         stale.get_or_insert(refusal);
     }
     match (by, stale) {
-        (Some((method, factor)), _) => FoundCode::Fresh(Used { progress, method, factor }),
-        (None, Some(refusal)) => FoundCode::Stale(refusal),
+        (_, Some(refusal)) => FoundCode::Stale(refusal),
+        (Some((method, factor)), None) => FoundCode::Fresh(Used { progress, method, factor }),
         (None, None) => FoundCode::Nothing,
     }
 }
