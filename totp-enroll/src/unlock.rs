@@ -88,7 +88,8 @@ fn repair(context: &Context, account: &Account) -> Result<(), CommandError> {
         forget_attempts_of_enrolled(context, account);
         Ok(())
     })?;
-    let message = "a new ledger was created and the recovery codes are void; create new ones with \"totp-enroll recovery-codes\"";
+    let message = "a new ledger was created and the recovery codes are void; create new ones with \"totp-enroll recovery-codes\"; \
+                   a counter token needs \"sync\" and two codes at its next login";
     output::done(context.format, account, "repaired", message)
 }
 

@@ -285,17 +285,23 @@ pub fn needs_repair<E: Entry>(entry: &E) -> bool {
 }
 
 /// Makes a new ledger for an enrolment whose ledger is missing or broken. It is not known which codes were used, so all
-/// up to now count as used and the recovery codes are void. Counters are to be resynchronised.
+/// up to now count as used and the recovery codes are void. Counters are to be resynchronised, from what the ledger says of them if
+/// it can be read.
 ///
 /// # Errors
 /// [`EnrolmentError`]; the enrolment is then as it was, or its recovery codes count as used.
 pub fn repair<E: Entry>(entry: E, windows: &Windows, now: Now) -> Result<(), EnrolmentError> {
     let mut credential = credential_of(&entry)?;
-    let used = |authenticator: &Authenticator| Progress {
-        used_up_to: authenticator.factor().voided(0, windows, now),
-        confirmed_at: 0,
+    // One that lacks an authenticator's entry is right about the others.
+    let known = entry.ledger().map_or(&[][..], |ledger| &ledger.progress);
+    let used = |(place, authenticator): (usize, &Authenticator)| {
+        let known = known.get(place).map_or(0, |progress| progress.used_up_to);
+        let factor = authenticator.factor();
+        // What a clock that ran ahead has used up does not stay so.
+        let used_up_to = factor.voided(factor.freed(known, windows, now), windows, now);
+        Progress { used_up_to, confirmed_at: 0 }
     };
-    let progress = credential.authenticators().iter().map(used).collect();
+    let progress = credential.authenticators().iter().enumerate().map(used).collect();
     let mut ledger = Ledger::of(credential.owner().id, progress);
     // If this is stopped before the credential is replaced, the codes of the old set are void too.
     if let Some(set) = credential.recovery() {

@@ -9,16 +9,16 @@ use crate::enrolment::{ExpectedEnrolment, add, enrol, repair, unlock, void_after
 use crate::factor::hotp::{END, Hotp};
 use crate::fixture::{Fixture, NOON, PHONE, SPARE, alice, at, code, rules, word};
 use crate::random::Secret;
+use crate::store::Entry;
 use crate::store::memory::{Comparing, Exclusion, Locking, Memory, in_both_modes};
-use proptest::prelude::*;
 
 /// The code that the fob shows at this counter: HOTP is TOTP with the counter as the step.
-fn press(counter: u64) -> Vec<u8> {
+pub(super) fn press(counter: u64) -> Vec<u8> {
     code(SPARE, counter * 30)
 }
 
 /// Two codes as one answer.
-fn presses(counters: [u64; 2]) -> Vec<u8> {
+pub(super) fn presses(counters: [u64; 2]) -> Vec<u8> {
     counters.map(press).join(&b' ')
 }
 
@@ -31,7 +31,7 @@ fn fob(next: u64) -> Draft {
 }
 
 /// Alice with a fob alone, whose next counter this is.
-fn with_fob<X: Exclusion>(next: u64) -> (Fixture<Memory<X>>, Vec<Secret>) {
+pub(super) fn with_fob<X: Exclusion>(next: u64) -> (Fixture<Memory<X>>, Vec<Secret>) {
     let mut fixture = Fixture::new();
     let confirmed = [fob(next).pending()];
     let expected = ExpectedEnrolment::Nothing;
@@ -58,7 +58,7 @@ fn used_units<X: Exclusion>(fixture: &Fixture<Memory<X>>) -> u64 {
     fixture.held().ledger().guesses.budget.map_or(0, |budget| budget.used_units())
 }
 
-fn position<X: Exclusion>(fixture: &Fixture<Memory<X>>, place: usize) -> u64 {
+pub(super) fn position<X: Exclusion>(fixture: &Fixture<Memory<X>>, place: usize) -> u64 {
     fixture.held().ledger().progress[place].used_up_to
 }
 
@@ -206,13 +206,55 @@ fn after_a_restore_it_takes_two_codes<X: Exclusion>() {
     assert_eq!(told(&fixture, &press(22)), "accepted fob");
 }
 
-fn a_repaired_ledger_takes_two_codes_from_the_first_counter_on<X: Exclusion>() {
-    let fixture = with_both::<X>(500);
+/// The ledger has entries for the first authenticators only.
+fn cut_ledger<X: Exclusion>(fixture: &Fixture<Memory<X>>, entries: usize) {
+    let entry = fixture.entry();
+    let mut ledger = entry.ledger().unwrap().clone();
+    ledger.progress.truncate(entries);
+    entry.record(&ledger).unwrap();
+}
+
+fn a_token_whose_ledger_was_lost_takes_two_codes_however_far_it_was_used<X: Exclusion>() {
+    let fixture = with_both::<X>(4000);
+    cut_ledger(&fixture, 1);
     repair(fixture.entry(), &rules().windows, at(NOON)).unwrap();
+    assert_eq!(position(&fixture, 1), 1 << 63);
     assert_eq!(told(&fixture, &press(500)), "out_of_step");
     assert_eq!(used_units(&fixture), 3000);
-    assert_eq!(told(&fixture, &presses([500, 501])), "accepted fob");
-    assert_eq!(position(&fixture, 1), 502);
+    assert_eq!(told(&fixture, &presses([500, 502])), "wrong");
+    assert_eq!(used_units(&fixture), 3020);
+    assert_eq!(told(&fixture, &presses([5000, 5001])), "accepted fob");
+    assert_eq!(position(&fixture, 1), 5002);
+}
+
+fn a_repair_keeps_the_counters_that_the_ledger_has<X: Exclusion>() {
+    let mut fixture = with_both::<X>(4000);
+    let spare =
+        Draft::import(Label::parse("spare").unwrap(), Hotp::new(6).unwrap(), Secret::new(vec![9; 20]));
+    let (confirmed, expected) = (spare.ok().unwrap().pending(), fixture.in_place());
+    fixture.change(NOON, |entry, inputs| add(entry, &alice(), &confirmed, expected, inputs)).unwrap();
+    assert_eq!(told(&fixture, &presses([4000, 4001])), "accepted fob");
+    cut_ledger(&fixture, 2);
+    repair(fixture.entry(), &rules().windows, at(NOON)).unwrap();
+    assert_eq!([1, 2].map(|place| position(&fixture, place)), [4002 | 1 << 63, 1 << 63]);
+    // Codes that were used are dead for good.
+    assert_eq!(told(&fixture, &presses([4000, 4001])), "replayed");
+    assert_eq!(told(&fixture, &presses([3000, 3001])), "wrong");
+    assert_eq!(told(&fixture, &presses([4002, 4003])), "accepted fob");
+}
+
+/// A counter of the fob is a time step of the phone.
+fn a_code_that_the_fob_has_used_does_not_open_by_the_phone<X: Exclusion>() {
+    let (mut fixture, _) = enrolled::<X>();
+    let fob = Draft::import(Label::parse("fob").unwrap(), Hotp::new(6).unwrap(), Secret::new(PHONE.to_vec()));
+    let confirmed = fob.ok().unwrap().beginning_at(NOON / 30).pending();
+    let expected = fixture.in_place();
+    fixture.change(NOON, |entry, inputs| add(entry, &alice(), &confirmed, expected, inputs)).unwrap();
+    let typed = code(PHONE, NOON + 150);
+    assert_eq!(told(&fixture, &typed), "accepted fob");
+    assert_eq!(word(fixture.login(&typed, at(NOON + 150))), "replayed");
+    assert_eq!(word(fixture.login(&code(PHONE, NOON + 180), at(NOON + 180))), "accepted phone");
+    assert_eq!(position(&fixture, 1), NOON / 30 + 7);
 }
 
 fn unlocking_frees_no_counter<X: Exclusion>() {
@@ -266,96 +308,6 @@ fn a_counter_that_another_login_used_first_is_a_used_one() {
     assert_eq!(told(&fixture, &press(1)), "replayed");
 }
 
-/// What happens to a token and its ledger.
-#[derive(Debug, Clone)]
-enum Act {
-    /// The code so many counters after the next one; before it, if negative.
-    Code(i64),
-    /// The same with the one after it.
-    Pair(i64),
-    Wrong,
-    Crash,
-    Restored,
-    Unlock,
-    Later,
-}
-
-fn act() -> impl Strategy<Value = Act> {
-    prop_oneof![
-        6 => (-15i64..15).prop_map(Act::Code),
-        2 => (-5i64..1020).prop_map(Act::Pair),
-        1 => Just(Act::Wrong),
-        2 => Just(Act::Crash),
-        1 => Just(Act::Restored),
-        1 => Just(Act::Unlock),
-        3 => Just(Act::Later),
-    ]
-}
-
-/// One code, and the next counter if it is accepted. Two counters may share a code.
-fn one(typed: Vec<u8>, next: u64) -> (Vec<u8>, Option<u64>) {
-    let is_used = (next.saturating_sub(11)..next).any(|counter| press(counter) == typed);
-    let found = (next..next + 11).rev().find(|&counter| press(counter) == typed);
-    (typed, found.map(|counter| counter + 1).filter(|_| !is_used))
-}
-
-/// A history of one token, held against the three values that say everything about it.
-fn history<X: Exclusion>(acts: &[Act]) {
-    let (fixture, _) = with_fob::<X>(100);
-    let (mut next, mut is_out_of_step, mut now) = (100u64, false, NOON);
-    for act in acts {
-        let counter = |from: i64| next.saturating_add_signed(from);
-        let (typed, after) = match act {
-            Act::Code(from) => one(press(counter(*from)), next),
-            Act::Wrong => one(b"000000".to_vec(), next),
-            Act::Pair(from) => {
-                let first = counter(*from);
-                (presses([first, first + 1]), (0..1010).contains(from).then_some(first + 2))
-            }
-            Act::Crash => {
-                fixture.store.crash();
-                continue;
-            }
-            Act::Restored => {
-                void_after_restore(fixture.entry(), &rules().windows, at(now)).unwrap();
-                is_out_of_step = true;
-                continue;
-            }
-            Act::Unlock => {
-                unlock(fixture.entry(), &rules(), at(now)).unwrap();
-                continue;
-            }
-            Act::Later => {
-                now += 86400;
-                continue;
-            }
-        };
-        let told = word(fixture.login(&typed, at(now)));
-        match told.as_str() {
-            "accepted fob" => {
-                assert!(!is_out_of_step || matches!(act, Act::Pair(_)), "{act:?} at {next}");
-                next = after.unwrap_or_else(|| panic!("accepted: {act:?} at {next}"));
-                is_out_of_step = false;
-            }
-            "out_of_step" => assert!(is_out_of_step),
-            // A lock bars right codes too.
-            "limited" | "locked" | "budget" | "disabled" => {}
-            other => assert_eq!(after, None, "{other}: {act:?} at {next}"),
-        }
-        assert_eq!(position(&fixture, 0), if is_out_of_step { next | 1 << 63 } else { next });
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(20))]
-
-    #[test]
-    fn a_history_accepts_each_counter_once_and_forward_only(acts in proptest::collection::vec(act(), 1..40)) {
-        history::<Locking>(&acts);
-        history::<Comparing>(&acts);
-    }
-}
-
 in_both_modes! {
     a_counter_code_is_accepted_once
     skipped_codes_are_dead
@@ -368,7 +320,9 @@ in_both_modes! {
     a_wrong_pair_is_charged_and_limited_like_any_code
     two_codes_of_a_phone_are_no_answer
     after_a_restore_it_takes_two_codes
-    a_repaired_ledger_takes_two_codes_from_the_first_counter_on
+    a_token_whose_ledger_was_lost_takes_two_codes_however_far_it_was_used
+    a_repair_keeps_the_counters_that_the_ledger_has
+    a_code_that_the_fob_has_used_does_not_open_by_the_phone
     unlocking_frees_no_counter
     of_many_at_once_with_one_counter_code_one_is_let_in
     neighbouring_codes_at_once_are_right_or_used_and_never_wrong

@@ -4,6 +4,8 @@
 
 mod before;
 #[cfg(test)]
+mod counter_history_tests;
+#[cfg(test)]
 mod counter_tests;
 mod judging;
 mod line_count;
