@@ -1,10 +1,13 @@
 //! A login with real codes takes the same steps as the simulation: after each one, both have the same ledger.
 
-use super::account::{Account, Answered, From, Look, RULES, Shape, authenticator};
+use super::account::{Account, Answered, From, Look, RULES, Shape, authenticator, counter_token};
 use super::chance::Chance;
 use super::owner::remote;
 use crate::code::Answer;
-use crate::fixture::{FixedHost, Fixture, NOON, PATIENCE, PHONE, alice, at, code};
+use crate::credential::Label;
+use crate::enrolment::add;
+use crate::enrolment::draft::Draft;
+use crate::fixture::{FixedHost, Fixture, NOON, PATIENCE, PHONE, SPARE, alice, at, code};
 use crate::lockout::{Guesses, LockState, RiskRules, Source, SourceRules};
 use crate::login::{Reason, Refusal, Rules, Submission, Verdict, judge};
 use crate::random::Secret;
@@ -21,6 +24,17 @@ struct Both<X: Exclusion> {
     recovery: Vec<Secret>,
     /// The latest time step whose code was accepted.
     used: u64,
+    /// The next counter of a fob, if there is one beside the phone.
+    fob: Option<u64>,
+}
+
+/// What is typed.
+enum Typed {
+    Recovery,
+    Phone(Look),
+    Fob,
+    Wrong,
+    WrongPair,
 }
 
 fn source(chance: &mut Chance) -> Source {
@@ -75,27 +89,51 @@ impl<X: Exclusion> Both<X> {
         let mut fixture = Fixture::new();
         let recovery = fixture.enrol(PHONE);
         let simulated = Account { charging: X::CHARGING, ..Account::new(vec![authenticator(6, None)], 0) };
-        Self { fixture, simulated, recovery, used: 0 }
+        Self { fixture, simulated, recovery, used: 0, fob: None }
+    }
+
+    fn with_fob() -> Self {
+        let mut both = Self::new();
+        let label = Label::parse("fob").expect("a label");
+        let draft = Draft::import(label, counter_token(), Secret::new(SPARE.to_vec()));
+        let (confirmed, expected) = (draft.ok().expect("a draft").pending(), both.fixture.in_place());
+        let added =
+            both.fixture.change(NOON, |entry, inputs| add(entry, &alice(), &confirmed, expected, inputs));
+        added.expect("added");
+        both.simulated.authenticators.push(counter_token());
+        Self { fob: Some(0), ..both }
     }
 
     /// A code that is wrong by any window of the services.
-    fn wrong(now: u64) -> Vec<u8> {
-        let right: Vec<Vec<u8>> = (0..9).map(|step| code(PHONE, now + step * 30 - 120)).collect();
-        let all = (0..10).map(|number| format!("{number:06}").into_bytes());
-        all.into_iter().find(|typed| !right.contains(typed)).expect("ten codes are more than nine")
+    fn wrong(&self, now: u64) -> Vec<u8> {
+        let phone = (0..9).map(|step| code(PHONE, now + step * 30 - 120));
+        // Those that were used are no wrong ones either.
+        let fob = (0..22).map(|from| code(SPARE, (self.fob.unwrap_or(0) + from).saturating_sub(11) * 30));
+        let right: Vec<Vec<u8>> = phone.chain(fob).collect();
+        let mut all = (0..32).map(|number| format!("{number:06}").into_bytes());
+        all.find(|typed| !right.contains(typed)).expect("32 codes are more than 31")
     }
 
     fn step(&mut self, now: u64, is_attack: bool, chance: &mut Chance) -> Answered {
         let (from, rules, is_proven) = (source(chance), rules(chance), chance.below(4) != 0);
         let (from, rules) = if is_attack { (Source::Foreign, RULES) } else { (from, rules) };
-        let (typed, look) = match chance.below(20) {
-            _ if is_attack => (Some(Self::wrong(now)), Some(Look::Wrong)),
-            0 if !self.recovery.is_empty() => (self.recovery.pop().map(|code| code.expose().to_vec()), None),
-            0..9 if now / 30 > self.used => (Some(code(PHONE, now)), Some(Look::Right)),
-            _ if now / 30 == self.used => (Some(code(PHONE, now)), Some(Look::Replayed)),
-            _ => (Some(Self::wrong(now)), Some(Look::Wrong)),
+        let typed = match chance.below(20) {
+            0..2 if is_attack && self.fob.is_some() => Typed::WrongPair,
+            _ if is_attack => Typed::Wrong,
+            0 if !self.recovery.is_empty() => Typed::Recovery,
+            0..9 if now / 30 > self.used => Typed::Phone(Look::Right),
+            _ if now / 30 == self.used => Typed::Phone(Look::Replayed),
+            9..13 if self.fob.is_some() => Typed::Fob,
+            _ => Typed::Wrong,
         };
-        let answer = Answer::recognise(&typed.expect("something is typed")).expect("shaped like a code");
+        let bytes = match typed {
+            Typed::Recovery => self.recovery.pop().expect("one is left").expose().to_vec(),
+            Typed::Phone(_) => code(PHONE, now),
+            Typed::Fob => code(SPARE, self.fob.unwrap_or(0) * 30),
+            Typed::Wrong => self.wrong(now),
+            Typed::WrongPair => [self.wrong(now), self.wrong(now)].join(&b' '),
+        };
+        let answer = Answer::recognise(&bytes).expect("shaped like a code");
         let account = alice();
         let submission = Submission {
             account: &account,
@@ -107,7 +145,7 @@ impl<X: Exclusion> Both<X> {
         };
         let mut host = FixedHost { now: at(now), keyring: &self.fixture.keyring };
         let verdict = answered(&judge(&self.fixture.store, &submission, &mut host).expect("judged"));
-        self.simulate(&from, is_proven, &rules, now, look, verdict);
+        self.simulate(&from, is_proven, &rules, now, &typed, verdict);
         verdict
     }
 
@@ -117,25 +155,30 @@ impl<X: Exclusion> Both<X> {
         is_proven: bool,
         rules: &Rules,
         now: u64,
-        look: Option<Look>,
+        typed: &Typed,
         verdict: Answered,
     ) {
         let id = self.fixture.held().credential().owner().id;
         let secret = Secret::new(PHONE.to_vec());
         let identity = from.identity(alice().uid, id, Some(&secret));
         let from = From { identity: &identity, is_proven, rules, now };
-        match look {
-            None => {
+        let one = self.simulated.units(Shape::Digits(6), &rules.windows);
+        let (units, look) = match typed {
+            Typed::Recovery => {
                 self.simulated.recover(&from);
-                assert_eq!(verdict, Answered::Accepted);
+                return assert_eq!(verdict, Answered::Accepted);
             }
-            Some(look) => {
-                let units = self.simulated.units(Shape::Digits(6), &rules.windows);
-                assert_eq!(self.simulated.judge(&from, units, look).answered, verdict);
-                if verdict == Answered::Accepted {
-                    self.used = now / 30;
-                }
-            }
+            Typed::Phone(look) => (one, *look),
+            Typed::Fob => (one, Look::Right),
+            Typed::Wrong => (one, Look::Wrong),
+            // A thousand of 10¹².
+            Typed::WrongPair => (1, Look::Wrong),
+        };
+        assert_eq!(self.simulated.judge(&from, units, look).answered, verdict);
+        match typed {
+            Typed::Fob if verdict == Answered::Accepted => self.fob = self.fob.map(|next| next + 1),
+            Typed::Phone(_) if verdict == Answered::Accepted => self.used = now / 30,
+            Typed::Phone(_) | Typed::Fob | Typed::Wrong | Typed::WrongPair | Typed::Recovery => {}
         }
     }
 
@@ -144,8 +187,8 @@ impl<X: Exclusion> Both<X> {
     }
 }
 
-fn agrees<X: Exclusion>() {
-    let (mut both, mut chance, mut now) = (Both::<X>::new(), Chance::new(16), NOON);
+fn agrees<X: Exclusion>(mut both: Both<X>) {
+    let (mut chance, mut now) = (Chance::new(16), NOON);
     let mut seen = [0u32; 7];
     for step in 0..STEPS {
         let is_attack = step % 64 > 48;
@@ -183,10 +226,16 @@ fn agrees<X: Exclusion>() {
 
 #[test]
 fn a_login_that_charges_before_the_look_takes_the_steps_of_the_simulation() {
-    agrees::<Locking>();
+    agrees(Both::<Locking>::new());
 }
 
 #[test]
 fn a_login_that_charges_with_the_commit_takes_the_steps_of_the_simulation() {
-    agrees::<Comparing>();
+    agrees(Both::<Comparing>::new());
+}
+
+#[test]
+fn a_login_beside_a_counter_token_takes_the_steps_of_the_simulation() {
+    agrees(Both::<Locking>::with_fob());
+    agrees(Both::<Comparing>::with_fob());
 }
