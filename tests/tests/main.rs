@@ -27,6 +27,7 @@ mod config;
 mod confirmation;
 mod conversion;
 mod cores;
+mod counter_attacks;
 mod counter_enrolment;
 mod counter_faults;
 mod counter_reports;
