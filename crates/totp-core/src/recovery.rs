@@ -164,7 +164,8 @@ mod tests {
     #[test]
     fn a_code_that_could_be_read_as_something_else_is_not_given_out() {
         let numbers = |text: &str| -> Vec<u8> {
-            text.bytes().map(|one| ALPHABET.iter().position(|&of| of == one).unwrap() as u8).collect()
+            let number = |one| (0..).zip(ALPHABET).find(|(_, of)| **of == one).unwrap().0;
+            text.bytes().map(number).collect()
         };
         let given = |first: &str| {
             let bytes = [numbers(first), numbers("0123ABCDEFGH0123")].concat();

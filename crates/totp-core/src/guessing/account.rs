@@ -1,6 +1,5 @@
 //! An account that is judged by the rules of the program. A code is not a code here but its probability.
 
-use crate::factor::hotp::Hotp;
 use crate::factor::totp::{Algorithm, Drift, Parameters, Totp, Window};
 use crate::factor::{Factor, Windows, guess_units, hotp};
 use crate::ledger::Ledger;
@@ -192,11 +191,6 @@ pub(super) fn authenticator(digits: u8, drift: Option<u64>) -> Factor {
     let drift = drift.and_then(|steps| Drift::new(steps).ok());
     let parameters = Parameters::new(Algorithm::Sha1, digits, 30).unwrap_or(Parameters::EVERY_APP);
     Factor::from(Totp::new(parameters).with_drift(drift))
-}
-
-/// A counter token with six digits.
-pub(super) fn counter_token() -> Factor {
-    Hotp::new(6).map_or(Parameters::EVERY_APP.into(), Factor::from)
 }
 
 /// The rules of a config that sets nothing.

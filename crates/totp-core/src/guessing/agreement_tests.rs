@@ -1,12 +1,13 @@
 //! A login with real codes takes the same steps as the simulation: after each one, both have the same ledger.
 
-use super::account::{Account, Answered, From, Look, RULES, Shape, authenticator, counter_token};
+use super::account::{Account, Answered, From, Look, RULES, Shape, authenticator};
 use super::chance::Chance;
 use super::owner::remote;
 use crate::code::Answer;
 use crate::credential::Label;
 use crate::enrolment::add;
 use crate::enrolment::draft::Draft;
+use crate::factor::hotp::Hotp;
 use crate::fixture::{FixedHost, Fixture, NOON, PATIENCE, PHONE, SPARE, alice, at, code};
 use crate::lockout::{Guesses, LockState, RiskRules, Source, SourceRules};
 use crate::login::{Reason, Refusal, Rules, Submission, Verdict, judge};
@@ -95,12 +96,13 @@ impl<X: Exclusion> Both<X> {
     fn with_fob() -> Self {
         let mut both = Self::new();
         let label = Label::parse("fob").expect("a label");
-        let draft = Draft::import(label, counter_token(), Secret::new(SPARE.to_vec()));
-        let (confirmed, expected) = (draft.ok().expect("a draft").pending(), both.fixture.in_place());
+        let hotp = Hotp::new(6).expect("six digits are allowed");
+        let Ok(draft) = Draft::import(label, hotp, Secret::new(SPARE.to_vec())) else { panic!("no draft") };
+        let (confirmed, expected) = (draft.pending(), both.fixture.in_place());
         let added =
             both.fixture.change(NOON, |entry, inputs| add(entry, &alice(), &confirmed, expected, inputs));
         added.expect("added");
-        both.simulated.authenticators.push(counter_token());
+        both.simulated.authenticators.push(hotp.into());
         Self { fob: Some(0), ..both }
     }
 
