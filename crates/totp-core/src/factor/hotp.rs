@@ -18,9 +18,6 @@ pub const ALGORITHM: Algorithm = Algorithm::Sha1;
 pub const WIDEST_LOOK_AHEAD: u64 = 50;
 /// How far beyond the look-ahead two codes, one after the other, are searched.
 pub const RESYNCHRONISED_BEYOND: u64 = 1000;
-/// The same where it is not known how far the token was used: the ledger was lost, or an old one was restored. Ten codes a day for
-/// five years, and less than a tenth of a second of work.
-pub const FOUND_AGAIN_BEYOND: u64 = 20_000;
 /// The next counter of a token that has no further code. Counters end here, below the 2⁶⁴−1 of RFC 4226, because other programs
 /// store them with a sign.
 pub const END: u64 = OUT_OF_STEP - 1;
@@ -117,8 +114,8 @@ impl Hotp {
     /// Two codes of six digits have 10¹² values, so a thousand pairs are one unit. Those of the look-ahead beside them are 0.01 units
     /// more, with the widest look-ahead 0.05: a year of guesses that are all pairs has a chance that much above the year's risk. A
     /// second unit would halve the owner's tries for it. With more digits one unit is a hundred times too much, or more.
-    pub(super) fn pair_units(self, used_up_to: u64, window: Window) -> u64 {
-        let pairs = u128::from(self.pairs(Position::of(used_up_to), window)).saturating_mul(1_000_000_000);
+    pub(super) fn pair_units(self, window: Window) -> u64 {
+        let pairs = u128::from(self.pairs(window)).saturating_mul(1_000_000_000);
         let all = 10u128.checked_pow(u32::from(self.digits).saturating_mul(2)).unwrap_or(u128::MAX);
         let nearest = pairs.saturating_add(all / 2) / all;
         u64::try_from(nearest).unwrap_or(u64::MAX).max(1)
@@ -151,10 +148,12 @@ impl Hotp {
         self.look_ahead.map_or(window.look_ahead, LookAhead::counters)
     }
 
-    /// How many pairs of codes resynchronise it: how far the last counter of the last one is from the next one.
-    fn pairs(self, position: Position, window: Window) -> u64 {
-        let beyond = if position.is_out_of_step { FOUND_AGAIN_BEYOND } else { RESYNCHRONISED_BEYOND };
-        self.counters_ahead(window).saturating_add(beyond)
+    /// How many pairs of codes resynchronise it. The last counter of the last one is [`RESYNCHRONISED_BEYOND`] beyond the look-ahead.
+    ///
+    /// It is not more where the ledger was lost, and with it how far the token was used: each pair behind its true counter is one
+    /// that someone may have noted.
+    fn pairs(self, window: Window) -> u64 {
+        self.counters_ahead(window).saturating_add(RESYNCHRONISED_BEYOND)
     }
 }
 
@@ -264,10 +263,9 @@ impl Generator {
         if takes_two_codes(used_up_to).is_err() {
             return CodeMatch::Wrong;
         }
-        let position = Position::of(used_up_to);
-        let next = position.next;
+        let next = Position::of(used_up_to).next;
         let behind = self.hotp.right_at_once(window).saturating_add(1);
-        let last = next.saturating_add(self.hotp.pairs(position, window)).min(END.saturating_sub(1));
+        let last = next.saturating_add(self.hotp.pairs(window)).min(END.saturating_sub(1));
         let (mut is_used, mut found, mut was_first) = (false, None, false);
         for counter in next.saturating_sub(behind)..=last {
             let (is_first, is_second) = (self.makes(first, counter), self.makes(second, counter));

@@ -124,16 +124,6 @@ fn two_codes_resynchronise_up_to_a_thousand_beyond_the_look_ahead() {
 }
 
 #[test]
-fn a_token_whose_counter_was_lost_is_found_far_ahead() {
-    let lost = out_of_step(0);
-    for first in [0, 1010, 20_009] {
-        assert_eq!(pair([first, first + 1], lost), right(first + 2), "{first}");
-    }
-    assert_eq!(pair([20_010, 20_011], lost), CodeMatch::Wrong);
-    assert_eq!(pair([5000, 5001], 0), CodeMatch::Wrong, "its counter is known");
-}
-
-#[test]
 fn two_codes_that_do_not_follow_each_other_or_are_used_resynchronise_nothing() {
     for counters in [[36, 35], [35, 37], [35, 35], [4, 5], [35, 2000], [2000, 36]] {
         assert_eq!(pair(counters, 5), CodeMatch::Wrong, "{counters:?}");
@@ -155,13 +145,9 @@ fn one_code_is_not_enough_where_others_may_have_been_used() {
 
 #[test]
 fn a_pair_is_charged_what_it_is_guessed_with() {
-    let units = |digits, look_ahead: u64, used_up_to| {
-        Hotp::new(digits).unwrap().pair_units(used_up_to, Window { look_ahead })
-    };
+    let units = |digits, look_ahead: u64| Hotp::new(digits).unwrap().pair_units(Window { look_ahead });
     // 1000 to 1050 pairs of 10¹² are one unit; with more digits they are less.
-    assert_eq!([units(6, 0, 5), units(6, 10, 5), units(6, 50, 5), units(7, 10, 5), units(8, 10, 5)], [1; 5]);
-    let lost = out_of_step(0);
-    assert_eq!([units(6, 10, lost), units(7, 10, lost), units(8, 10, lost)], [20, 1, 1]);
+    assert_eq!([units(6, 0), units(6, 10), units(6, 50), units(7, 10), units(8, 10)], [1; 5]);
 }
 
 #[test]

@@ -185,10 +185,10 @@ impl Factor {
     }
 
     /// The probability that a guess of this shape is right, in units of 10⁻⁹.
-    pub(crate) fn units_of(self, typed: &Typed, used_up_to: u64, windows: &Windows) -> u64 {
+    pub(crate) fn units_of(self, typed: &Typed, windows: &Windows) -> u64 {
         match (self, typed) {
             (Self::Totp(_) | Self::Hotp(_), Typed::One(_)) => self.guess_units(windows),
-            (Self::Hotp(hotp), Typed::Pair(..)) => hotp.pair_units(used_up_to, windows.hotp),
+            (Self::Hotp(hotp), Typed::Pair(..)) => hotp.pair_units(windows.hotp),
             // It takes no pairs.
             (Self::Totp(_), Typed::Pair(..)) => 0,
         }

@@ -69,7 +69,7 @@ fn guess(
             None
         });
         if let Some(typed) = &typed {
-            units = units.saturating_add(factor.units_of(typed, progress.used_up_to, question.windows));
+            units = units.saturating_add(factor.units_of(typed, question.windows));
         }
         tried.push((factor.codes(&secret), typed));
     }
