@@ -138,6 +138,7 @@ pub mod random;
 pub mod recovery;
 pub mod store;
 pub mod time;
+pub mod token;
 pub mod user;
 
 pub use document::DocumentError;

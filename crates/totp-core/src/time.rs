@@ -137,6 +137,23 @@ impl Created {
     }
 }
 
+impl Created {
+    /// Seconds since 1970; `None` if it is not a date with a time in UTC.
+    #[must_use]
+    pub fn realtime(&self) -> Option<u64> {
+        let toml::value::Datetime { date: Some(date), time: Some(time), offset } = self.0 else {
+            return None;
+        };
+        let is_utc =
+            matches!(offset, Some(toml::value::Offset::Z | toml::value::Offset::Custom { minutes: 0 }));
+        let Date { day } = Date::from_calendar(date.year, date.month, date.day).filter(|_| is_utc)?;
+        let (hour, minute) = (u64::from(time.hour), u64::from(time.minute));
+        let minutes = hour.saturating_mul(60).saturating_add(minute);
+        let seconds = minutes.saturating_mul(60).saturating_add(u64::from(time.second.unwrap_or(0)));
+        Some(day.saturating_mul(DAY).saturating_add(seconds))
+    }
+}
+
 impl From<toml::value::Datetime> for Created {
     fn from(written: toml::value::Datetime) -> Self {
         Self(written)

@@ -67,7 +67,7 @@ pub(crate) struct RecoverySet {
 
 /// The name of an authenticator: short, printable, on one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Label(String);
+pub struct Label(pub(crate) String);
 /// The owner of a credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
@@ -252,7 +252,7 @@ fn read_authenticator(table: &mut Table<'_>) -> Result<Authenticator, ParseError
     let factor = Factor::read(table)?;
     let label = Label::parse(table.required("label")?).map_err(|error| table.wrong(error.to_string()))?;
     let created = table.required("created")?;
-    let sealed = read_seal(table, SHORTEST_SECRET..=LONGEST_SECRET)?;
+    let sealed = read_secret_seal(table)?;
     Ok(Authenticator { label, factor, created, sealed })
 }
 
@@ -267,6 +267,11 @@ fn read_recovery(table: &mut Table<'_>) -> Result<RecoverySet, ParseError> {
     let hashes = written.into_iter().map(|Base64(bytes)| Hash::try_from(bytes)).collect::<Result<_, _>>();
     let hashes = hashes.map_err(|_| table.wrong("a recovery hash is not 32 bytes of base64"))?;
     Ok(RecoverySet { id, kind, created, sealed, hashes })
+}
+
+/// Reads the seal of a factor's secret.
+pub(crate) fn read_secret_seal(table: &mut Table<'_>) -> Result<Sealed, ParseError> {
+    read_seal(table, SHORTEST_SECRET..=LONGEST_SECRET)
 }
 
 /// Reads a seal and checks its lengths: the nonce, and the ciphertext for its plaintext and the 16 bytes of the tag.

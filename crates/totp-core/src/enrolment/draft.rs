@@ -100,8 +100,7 @@ impl Draft {
     /// Whether two drafts have the same secret, in time that does not depend on where they differ.
     #[must_use]
     pub fn same_secret(&self, other: &Self) -> bool {
-        let (a, b) = (self.secret.expose(), other.secret.expose());
-        a.len() == b.len() && a.iter().zip(b).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
+        same_bytes(&self.secret, &other.secret)
     }
 
     /// Checks a first code as a login would. On refusal the draft is returned, for another attempt.
@@ -138,6 +137,12 @@ impl Draft {
     pub fn confirm_without_code(self, used_up_to: u64) -> Confirmed {
         Confirmed { draft: self, progress: Progress { used_up_to, confirmed_at: 0 } }
     }
+}
+
+/// Whether two secrets are the same, in time that does not depend on where they differ.
+pub(crate) fn same_bytes(one: &Secret, other: &Secret) -> bool {
+    let (one, other) = (one.expose(), other.expose());
+    one.len() == other.len() && one.iter().zip(other).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
 }
 
 /// The shared secret has a length that is not allowed.

@@ -14,6 +14,19 @@ pub(crate) enum Typed {
     Pair(Secret, Secret),
 }
 
+/// The result of checking a first code of a token.
+pub(crate) enum FirstCode {
+    /// Right, and not used before.
+    Right {
+        /// What it uses up, in the factor's count.
+        used_up_to: u64,
+    },
+    /// Right, and used before.
+    Used,
+    /// Wrong; how far a clock is off, if that is the reason.
+    Wrong(Option<ClockOff>),
+}
+
 /// An authenticator's codes: its factor together with its secret.
 pub(crate) enum Codes {
     /// TOTP.
@@ -40,6 +53,34 @@ impl Codes {
         match (self, typed) {
             (Self::Totp(generator), Typed::One(code)) => generator.clock_off(code, windows.totp, now),
             (Self::Totp(_), Typed::Pair(..)) | (Self::Hotp(_), Typed::One(_) | Typed::Pair(..)) => None,
+        }
+    }
+
+    /// Checks a first code, or a pair, of a token that may have been another person's before.
+    pub(crate) fn first_of_token(
+        &self,
+        typed: &Typed,
+        used_up_to: u64,
+        windows: &Windows,
+        now: Now,
+    ) -> FirstCode {
+        match (self, typed) {
+            // The boot rule is for records that a crash can lose; that of a token is synced.
+            (Self::Totp(generator), Typed::One(code)) => match generator.first(code, now) {
+                Ok(step) if step <= used_up_to => FirstCode::Used,
+                Ok(step) => FirstCode::Right { used_up_to: step },
+                Err(off) => FirstCode::Wrong(off),
+            },
+            (Self::Totp(_), Typed::Pair(..)) => FirstCode::Wrong(None),
+            (Self::Hotp(_), Typed::One(_) | Typed::Pair(..)) => {
+                match self.find(typed, used_up_to, windows, now) {
+                    CodeMatch::Right { used_up_to } => FirstCode::Right { used_up_to },
+                    CodeMatch::Replayed { .. } => FirstCode::Used,
+                    CodeMatch::Wrong | CodeMatch::ClockBack(_) | CodeMatch::BeforeBoot(_) => {
+                        FirstCode::Wrong(None)
+                    }
+                }
+            }
         }
     }
 

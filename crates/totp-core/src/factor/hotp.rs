@@ -208,6 +208,12 @@ pub(super) fn out_of_step(used_up_to: u64) -> u64 {
     used_up_to | OUT_OF_STEP
 }
 
+/// The counter of a stored position, and whether codes after it may have been used.
+pub(super) fn written_position(used_up_to: u64) -> (u64, bool) {
+    let Position { next, is_out_of_step } = Position::of(used_up_to);
+    (next, is_out_of_step)
+}
+
 /// Makes the codes of one secret. The secret in it is wiped on drop.
 pub(crate) struct Generator {
     maker: totp_rs::Totp,

@@ -15,7 +15,7 @@ pub use crate::code::ClockOff;
 pub use hotp::Unusable;
 pub use windows::Windows;
 
-pub(crate) use codes::{Codes, Typed};
+pub(crate) use codes::{Codes, FirstCode, Typed};
 pub(crate) use fields::WrittenFactor;
 
 use crate::code::Answer;
@@ -201,6 +201,23 @@ impl Factor {
             Self::Totp(totp) => used_up_to.max(totp.usable_by(windows.totp, now)),
             // How far it was used is not known, so two codes have to show it.
             Self::Hotp(_) => hotp::out_of_step(used_up_to),
+        }
+    }
+
+    /// What is used up as documents write it, and whether two codes are needed first.
+    pub(crate) fn written_position(self, used_up_to: u64) -> (u64, bool) {
+        match self {
+            Self::Totp(_) => (used_up_to, false),
+            Self::Hotp(_) => hotp::written_position(used_up_to),
+        }
+    }
+
+    /// The opposite. The error says what no document of this kind has.
+    pub(crate) fn read_position(self, used_up_to: u64, out_of_step: bool) -> Result<u64, &'static str> {
+        match (self, out_of_step) {
+            (Self::Totp(_), true) => Err("`out_of_step` is for counter tokens only"),
+            (Self::Hotp(_), true) => Ok(hotp::out_of_step(used_up_to)),
+            (Self::Totp(_) | Self::Hotp(_), false) => Ok(used_up_to),
         }
     }
 

@@ -1,0 +1,139 @@
+//! The document of a token: read and written.
+
+use super::{Holder, LONGEST_DESCRIPTION, Serial, Token, VERSION};
+use crate::credential::read_secret_seal;
+use crate::document::{self, Base64, DocumentError, ParseError, Table};
+use crate::factor::{Factor, WrittenFactor};
+use crate::time::Created;
+use crate::user::User;
+use serde::Serialize;
+use std::path::Path;
+
+/// Advice that follows an error about the document.
+const WHAT_TO_DO: &str = "restore it from a backup, or remove it and import the token again";
+
+impl Token {
+    /// Reads the document. `file` is only named in errors.
+    ///
+    /// # Errors
+    /// [`DocumentError`] with the line where there is one; also where the document is another token's.
+    pub fn parse(file: &Path, bytes: &[u8], serial: &Serial) -> Result<Self, DocumentError> {
+        document::read(file, bytes, WHAT_TO_DO, |table| read(table, serial))
+    }
+
+    /// The text of the document. `file` is only named in errors.
+    ///
+    /// # Errors
+    /// [`DocumentError`] if a value cannot be written as TOML, which no token contains.
+    pub fn to_document(&self, file: &Path) -> Result<String, DocumentError> {
+        let (used_up_to, out_of_step) = self.factor.written_position(self.position);
+        let written = WrittenToken {
+            version: VERSION,
+            serial: self.serial.as_str(),
+            maker: self.maker.as_deref(),
+            model: self.model.as_deref(),
+            factor: self.factor.written(),
+            used_up_to,
+            out_of_step: out_of_step.then_some(true),
+            imported_at: self.imported_at,
+            valid_from: self.valid_from,
+            expires: self.expires,
+            assigned_to: self.holder.as_ref().map(|holder| holder.user.as_str()),
+            assigned_at: self.holder.as_ref().map(|holder| holder.since),
+            enrolled: self.holder.as_ref().map(|holder| holder.is_enrolled),
+            revoked_at: self.revoked_at,
+            key: &self.sealed.key,
+            nonce: Base64::text(&self.sealed.nonce),
+            ciphertext: Base64::text(&self.sealed.ciphertext),
+        };
+        toml::to_string(&written).map_err(|error| DocumentError::new(file, error.to_string()))
+    }
+}
+
+fn read(table: &mut Table<'_>, serial: &Serial) -> Result<Token, ParseError> {
+    table.version(VERSION..=VERSION)?;
+    if table.required::<Serial>("serial")? != *serial {
+        return Err(table.wrong("is another token's document: it was copied or renamed"));
+    }
+    let (maker, model) = (read_description(table, "maker")?, read_description(table, "model")?);
+    let factor = Factor::read(table)?;
+    let out_of_step = table.optional("out_of_step")?.unwrap_or(false);
+    let position = factor.read_position(table.required("used_up_to")?, out_of_step);
+    let position = position.map_err(|problem| table.wrong(problem))?;
+    let holder = read_holder(table)?;
+    let revoked_at = table.optional("revoked_at")?;
+    if holder.is_some() && revoked_at.is_some() {
+        return Err(table.wrong("is assigned and revoked, which exclude each other"));
+    }
+    Ok(Token {
+        serial: serial.clone(),
+        maker,
+        model,
+        factor,
+        imported_at: table.required("imported_at")?,
+        valid_from: table.optional("valid_from")?,
+        expires: table.optional("expires")?,
+        position,
+        holder,
+        revoked_at,
+        sealed: read_secret_seal(table)?,
+    })
+}
+
+fn read_holder(table: &mut Table<'_>) -> Result<Option<Holder>, ParseError> {
+    let user: Option<&str> = table.optional("assigned_to")?;
+    let (since, enrolled) = (table.optional::<Created>("assigned_at")?, table.optional("enrolled")?);
+    match (user, since, enrolled) {
+        (None, None, None) => Ok(None),
+        (Some(user), Some(since), Some(is_enrolled)) => {
+            let user = User::parse(user).map_err(|error| table.wrong(error.to_string()))?;
+            Ok(Some(Holder { user, since, is_enrolled }))
+        }
+        (Some(_) | None, Some(_) | None, Some(_) | None) => {
+            Err(table.wrong("needs all of `assigned_to`, `assigned_at` and `enrolled`, or none"))
+        }
+    }
+}
+
+fn read_description(table: &mut Table<'_>, name: &'static str) -> Result<Option<String>, ParseError> {
+    let text: Option<String> = table.optional(name)?;
+    let is_good = |text: &String| {
+        !text.is_empty() && text.chars().count() <= LONGEST_DESCRIPTION && !text.chars().any(char::is_control)
+    };
+    if text.as_ref().is_some_and(|text| !is_good(text)) {
+        return Err(table.wrong(format!("`{name}` must be 1 to {LONGEST_DESCRIPTION} printable characters")));
+    }
+    Ok(text)
+}
+
+/// The document as it is written.
+#[derive(Serialize)]
+struct WrittenToken<'a> {
+    version: u32,
+    serial: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    maker: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<&'a str>,
+    #[serde(flatten)]
+    factor: WrittenFactor,
+    used_up_to: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    out_of_step: Option<bool>,
+    imported_at: Created,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid_from: Option<Created>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<Created>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    assigned_to: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    assigned_at: Option<Created>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enrolled: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revoked_at: Option<Created>,
+    key: &'a str,
+    nonce: String,
+    ciphertext: String,
+}

@@ -1,0 +1,296 @@
+//! A token of the inventory: a fob or a key of which the vendor's file told the secret, and to whom it is assigned.
+//!
+//! While a token is assigned, the ledger of its person has what is used up, and its document a position that needs two codes, or the
+//! clock to move on. Taking it back carries the ledger's position into the document first. So a token that goes to another person never
+//! accepts a code that was used before, and what a crash leaves is at most a token that needs two codes.
+
+mod document;
+mod first_code;
+mod serial;
+
+pub use first_code::FirstCodeError;
+pub use serial::{Serial, SerialError};
+
+use crate::credential::Credential;
+use crate::enrolment::draft::same_bytes;
+use crate::factor::{Factor, Windows};
+use crate::keyring::{Binding, Keyring, OpenError, SealError, Sealed};
+use crate::ledger::Ledger;
+use crate::random::{Entropy, Secret};
+use crate::time::{Created, Now};
+use crate::user::User;
+
+/// The version of the document that is written and read.
+const VERSION: u32 = 1;
+/// The version of a credential whose parameters the seal is bound to, in the same form.
+const BINDS_AS: u32 = 3;
+/// The most characters of a maker and of a model.
+pub const LONGEST_DESCRIPTION: usize = 64;
+
+/// A token of the inventory. Every value in it has been checked; its secret is sealed.
+#[derive(Clone)]
+pub struct Token {
+    serial: Serial,
+    maker: Option<String>,
+    model: Option<String>,
+    factor: Factor,
+    imported_at: Created,
+    valid_from: Option<Created>,
+    expires: Option<Created>,
+    /// What is used up, in the factor's count, as a ledger has it.
+    position: u64,
+    holder: Option<Holder>,
+    revoked_at: Option<Created>,
+    sealed: Sealed,
+}
+
+/// The person whom a token is assigned to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// The canonical account name.
+    pub user: User,
+    /// When it was assigned.
+    pub since: Created,
+    /// Whether the enrolment with it was stored. Otherwise the command may have been killed before it, and no code was used.
+    pub(crate) is_enrolled: bool,
+}
+
+/// A token as a vendor's file describes it.
+pub struct NewToken {
+    /// What is printed on it.
+    pub serial: Serial,
+    /// Who made it.
+    pub maker: Option<String>,
+    /// Its model.
+    pub model: Option<String>,
+    /// The parameters of its codes.
+    pub factor: Factor,
+    /// What is used up, in the factor's count: for a counter, the next one.
+    pub used_up_to: u64,
+    /// The secret.
+    pub secret: Secret,
+    /// When it begins to be valid, in seconds since 1970.
+    pub valid_from: Option<u64>,
+    /// From when it is not valid any more, in seconds since 1970.
+    pub expires: Option<u64>,
+}
+
+/// Whether a token is valid, by the dates of its vendor's file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Validity {
+    /// It is.
+    Valid,
+    /// Not yet.
+    NotYet,
+    /// Not any more.
+    Expired,
+}
+
+/// Whether a token is one of a person's authenticators.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InEnrolment {
+    /// No authenticator has its secret.
+    No,
+    /// The authenticator at this position has.
+    At(usize),
+}
+
+impl Token {
+    /// Seals a new token, assigned to nobody.
+    ///
+    /// # Errors
+    /// [`SealError`].
+    pub fn seal(
+        new: &NewToken,
+        imported_at: Created,
+        keyring: &Keyring,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Self, SealError> {
+        let NewToken { serial, maker, model, factor, used_up_to, secret, valid_from, expires } = new;
+        let binding = binding(serial, *factor, keyring.active());
+        let sealed = keyring.seal(secret, binding.bytes(), entropy)?;
+        Ok(Self {
+            serial: serial.clone(),
+            maker: maker.clone(),
+            model: model.clone(),
+            factor: *factor,
+            imported_at,
+            valid_from: valid_from.and_then(Created::at),
+            expires: expires.and_then(Created::at),
+            position: *used_up_to,
+            holder: None,
+            revoked_at: None,
+            sealed,
+        })
+    }
+
+    /// What is printed on it.
+    #[must_use]
+    pub fn serial(&self) -> &Serial {
+        &self.serial
+    }
+
+    /// Who made it, if the vendor's file says so.
+    #[must_use]
+    pub fn maker(&self) -> Option<&str> {
+        self.maker.as_deref()
+    }
+
+    /// Its model, if the vendor's file says so.
+    #[must_use]
+    pub fn model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+
+    /// The parameters of its codes.
+    #[must_use]
+    pub fn factor(&self) -> Factor {
+        self.factor
+    }
+
+    /// When it was imported.
+    #[must_use]
+    pub fn imported_at(&self) -> Created {
+        self.imported_at
+    }
+
+    /// From when it is not valid any more.
+    #[must_use]
+    pub fn expires(&self) -> Option<Created> {
+        self.expires
+    }
+
+    /// Whom it is assigned to.
+    #[must_use]
+    pub fn holder(&self) -> Option<&Holder> {
+        self.holder.as_ref()
+    }
+
+    /// When it was revoked.
+    #[must_use]
+    pub fn revoked_at(&self) -> Option<Created> {
+        self.revoked_at
+    }
+
+    /// The id of the key of its seal.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.sealed.key
+    }
+
+    /// Whether it is valid now, in seconds since 1970.
+    #[must_use]
+    pub fn validity(&self, now: u64) -> Validity {
+        let is_past = |date: &Created| date.realtime().is_none_or(|date| date <= now);
+        match (&self.valid_from, &self.expires) {
+            (_, Some(expires)) if is_past(expires) => Validity::Expired,
+            (Some(from), _) if !is_past(from) => Validity::NotYet,
+            (Some(_) | None, Some(_) | None) => Validity::Valid,
+        }
+    }
+
+    /// Whether `new` is this token: the same parameters and secret.
+    ///
+    /// # Errors
+    /// [`OpenError`] if the seal does not open.
+    pub fn is(&self, new: &NewToken, keyring: &Keyring) -> Result<bool, OpenError> {
+        Ok(self.serial == new.serial
+            && self.factor == new.factor
+            && same_bytes(&self.open(keyring)?, &new.secret))
+    }
+
+    /// Looks for it among the authenticators of a credential: one with its serial number as the label and with its secret.
+    ///
+    /// # Errors
+    /// [`OpenError`] if a seal does not open.
+    pub fn find_in(&self, credential: &Credential, keyring: &Keyring) -> Result<InEnrolment, OpenError> {
+        let label = self.serial.label();
+        let known = credential.authenticators().iter().position(|known| *known.label() == label);
+        let Some((at, authenticator)) = known.and_then(|at| Some((at, credential.authenticators().get(at)?)))
+        else {
+            return Ok(InEnrolment::No);
+        };
+        let (its, known) = (self.open(keyring)?, credential.open(authenticator, keyring)?);
+        Ok(if same_bytes(&its, &known) { InEnrolment::At(at) } else { InEnrolment::No })
+    }
+
+    /// Assigned to `user`, before the enrolment with it is stored. No code of it is used up by that.
+    #[must_use]
+    pub fn claimed_by(self, user: &User, since: Created) -> Self {
+        Self { holder: Some(Holder { user: user.clone(), since, is_enrolled: false }), ..self }
+    }
+
+    /// Assigned, after the enrolment with it was stored. From now on the ledger has what is used up.
+    #[must_use]
+    pub fn enrolled(mut self, windows: &Windows, now: Now) -> Self {
+        if let Some(holder) = &mut self.holder {
+            holder.is_enrolled = true;
+        }
+        self.position_unknown(windows, now)
+    }
+
+    /// The same without knowledge of what was used up: a code that was used before now is refused, and a counter needs two codes.
+    #[must_use]
+    pub fn position_unknown(self, windows: &Windows, now: Now) -> Self {
+        Self { position: self.factor.voided(self.position, windows, now), ..self }
+    }
+
+    /// The same with what the ledger of its person has used up, before the enrolment with it ends.
+    #[must_use]
+    pub fn position_of(self, ledger: &Ledger, at: usize) -> Option<Self> {
+        let progress = ledger.progress.get(at)?;
+        Some(Self { position: progress.used_up_to, ..self })
+    }
+
+    /// Assigned to nobody.
+    #[must_use]
+    pub fn released(self) -> Self {
+        Self { holder: None, ..self }
+    }
+
+    /// Assigned to nobody, and to be assigned to nobody again.
+    #[must_use]
+    pub fn revoked(self, at: Created) -> Self {
+        Self { holder: None, revoked_at: Some(at), ..self }
+    }
+
+    /// The same under the active key; `None` if it is that already.
+    ///
+    /// # Errors
+    /// [`crate::credential::ResealError`] if the seal does not open or none can be made.
+    pub fn resealed(
+        &self,
+        keyring: &Keyring,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Option<Self>, crate::credential::ResealError> {
+        if self.sealed.key == keyring.active() {
+            return Ok(None);
+        }
+        let secret = self.open(keyring)?;
+        let binding = binding(&self.serial, self.factor, keyring.active());
+        let sealed = keyring.seal(&secret, binding.bytes(), entropy)?;
+        Ok(Some(Self { sealed, ..self.clone() }))
+    }
+
+    /// Whether its seal opens.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn check_seal(&self, keyring: &Keyring) -> Result<(), OpenError> {
+        self.open(keyring).map(drop)
+    }
+
+    fn open(&self, keyring: &Keyring) -> Result<Secret, OpenError> {
+        keyring.open(&self.sealed, binding(&self.serial, self.factor, &self.sealed.key).bytes())
+    }
+}
+
+/// The additional data of the seal: a secret that is moved to another token, or beside other parameters, does not open.
+fn binding(serial: &Serial, factor: Factor, key: &str) -> Binding {
+    let bound = Binding::default().text("pam_totp token").number(u64::from(VERSION));
+    let bound = bound.text(factor.kind().as_str()).text(serial.as_str()).text(key);
+    factor.bind(bound, BINDS_AS)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,160 @@
+use super::*;
+use crate::code::Answer;
+use crate::factor::hotp::Hotp;
+use crate::fixture::{NOON, PHONE, at, code};
+use crate::keyring::tests::keyring;
+use crate::random::tests::Counter;
+use std::path::Path;
+
+const WINDOWS: Windows = Windows {
+    totp: crate::factor::totp::Window { drift_steps: 1, greatest_drift_steps: 1 },
+    hotp: crate::factor::hotp::Window::DEFAULT,
+};
+
+fn created() -> Created {
+    Created::at(NOON).unwrap()
+}
+
+fn new_token(factor: Factor) -> NewToken {
+    NewToken {
+        serial: Serial::parse("FT-1").unwrap(),
+        maker: Some("Maker".to_owned()),
+        model: None,
+        factor,
+        used_up_to: 0,
+        secret: Secret::new(PHONE.to_vec()),
+        valid_from: Some(NOON - 10),
+        expires: Some(NOON + 10),
+    }
+}
+
+fn token(factor: impl Into<Factor>) -> Token {
+    Token::seal(&new_token(factor.into()), created(), &keyring(), &mut Counter(1)).unwrap()
+}
+
+fn hotp() -> Token {
+    token(Hotp::new(6).unwrap())
+}
+
+fn totp() -> Token {
+    token(crate::factor::totp::Parameters::EVERY_APP)
+}
+
+/// The code of this counter.
+fn counted(counter: u64) -> Vec<u8> {
+    // TOTP is HOTP of the step.
+    code(PHONE, counter * 30)
+}
+
+fn confirm(token: &Token, typed: &[u8]) -> Result<u64, FirstCodeError> {
+    let answer = Answer::recognise(typed);
+    let confirmed = token.confirm(answer.as_ref(), &keyring(), &WINDOWS, at(NOON));
+    confirmed.map(|confirmed| confirmed.progress.used_up_to)
+}
+
+#[test]
+fn a_document_is_read_as_it_was_written() {
+    let user = User::parse("alice").unwrap();
+    let file = Path::new("f");
+    for token in [
+        totp(),
+        hotp(),
+        hotp().claimed_by(&user, created()),
+        hotp().claimed_by(&user, created()).enrolled(&WINDOWS, at(NOON)),
+        hotp().revoked(created()),
+    ] {
+        let text = token.to_document(file).unwrap();
+        let read = Token::parse(file, text.as_bytes(), token.serial()).unwrap();
+        assert_eq!(read.to_document(file).unwrap(), text);
+        assert_eq!((read.position, read.holder()), (token.position, token.holder()));
+        assert!(read.check_seal(&keyring()).is_ok());
+    }
+}
+
+#[test]
+fn a_changed_document_is_refused() {
+    let file = Path::new("f");
+    let token = hotp();
+    let text = token.to_document(file).unwrap();
+    let parse = |text: &str| Token::parse(file, text.as_bytes(), token.serial());
+    for (field, other) in [
+        ("version = 1", "version = 2"),
+        ("FT-1", "FT-2"),
+        ("used_up_to = 0", "used_up_to = -1"),
+        ("key = ", "kee = "),
+    ] {
+        assert!(text.contains(field) && parse(&text.replace(field, other)).is_err(), "{field}");
+    }
+    assert!(parse(&format!("assigned_to = \"alice\"\n{text}")).is_err());
+    // With other parameters the secret does not open.
+    let changed = parse(&text.replace("digits = 6", "digits = 8")).unwrap();
+    assert!(changed.check_seal(&keyring()).is_err());
+    let serial = Serial::parse("FT-2").unwrap();
+    let renamed = Token::parse(file, text.replace("FT-1", "FT-2").as_bytes(), &serial).unwrap();
+    assert!(renamed.check_seal(&keyring()).is_err());
+}
+
+#[test]
+fn a_first_code_is_looked_for_in_the_look_ahead_and_a_pair_far_ahead() {
+    let token = hotp();
+    assert_eq!(confirm(&token, &counted(10)), Ok(11));
+    let wrong = confirm(&token, &counted(11)).unwrap_err();
+    assert_eq!(wrong, FirstCodeError::Wrong);
+    assert!(wrong.asks_for_two(&token));
+    let pair = [counted(500), counted(501)].join(&b' ');
+    assert_eq!(confirm(&token, &pair), Ok(502));
+    assert_eq!(confirm(&token, b"hello"), Err(FirstCodeError::Malformed { digits: 6 }));
+}
+
+#[test]
+fn a_claim_uses_no_code_up_and_an_assigned_counter_needs_two() {
+    let user = User::parse("alice").unwrap();
+    let claimed = hotp().claimed_by(&user, created());
+    assert_eq!(confirm(&claimed, &counted(0)), Ok(1));
+    let enrolled = claimed.enrolled(&WINDOWS, at(NOON));
+    assert_eq!(confirm(&enrolled, &counted(0)), Err(FirstCodeError::OutOfStep));
+    let pair = [counted(3), counted(4)].join(&b' ');
+    assert_eq!(confirm(&enrolled, &pair), Ok(5));
+}
+
+#[test]
+fn a_carried_position_refuses_every_code_that_was_used() {
+    let ledger = |used_up_to| {
+        Ledger::of(
+            crate::random::Id::new([1; 16]),
+            vec![crate::ledger::Progress { used_up_to, confirmed_at: 0 }],
+        )
+    };
+    let carried = hotp().position_of(&ledger(7), 0).unwrap();
+    for used in 0..7 {
+        assert!(confirm(&carried, &counted(used)).is_err(), "{used}");
+    }
+    assert_eq!(confirm(&carried, &counted(7)), Ok(8));
+    assert!(hotp().position_of(&ledger(7), 1).is_none());
+    let step = NOON / 30;
+    let carried = totp().position_of(&ledger(step), 0).unwrap();
+    assert_eq!(confirm(&carried, &code(PHONE, NOON)), Err(FirstCodeError::Used));
+    assert_eq!(confirm(&carried, &code(PHONE, NOON + 30)), Ok(step + 1));
+    let unknown = totp().position_unknown(&WINDOWS, at(NOON));
+    assert_eq!(confirm(&unknown, &code(PHONE, NOON)), Err(FirstCodeError::Used));
+}
+
+#[test]
+fn a_token_is_valid_between_its_dates() {
+    let token = hotp();
+    let at = |now| token.validity(now);
+    assert_eq!(
+        [NOON - 11, NOON - 10, NOON + 9, NOON + 10].map(at),
+        [Validity::NotYet, Validity::Valid, Validity::Valid, Validity::Expired]
+    );
+}
+
+#[test]
+fn only_the_same_secret_and_parameters_are_the_same_token() {
+    let token = hotp();
+    let is = |new: &NewToken| token.is(new, &keyring()).unwrap();
+    let same = || new_token(Hotp::new(6).unwrap().into());
+    assert!(is(&same()));
+    assert!(!is(&new_token(Hotp::new(8).unwrap().into())));
+    assert!(!is(&NewToken { secret: Secret::new(vec![1; 20]), ..same() }));
+}
