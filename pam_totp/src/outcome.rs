@@ -246,6 +246,9 @@ impl From<EnrolmentError> for LoginError {
             EnrolmentError::Store(error) => Self::Store(error),
             EnrolmentError::Credential(_)
             | EnrolmentError::Seal(_)
+            | EnrolmentError::Reseal(_)
+            | EnrolmentError::LastAuthenticator
+            | EnrolmentError::BeingReset
             | EnrolmentError::NoAuthenticator
             | EnrolmentError::Unconfirmed
             | EnrolmentError::AlreadyEnrolled

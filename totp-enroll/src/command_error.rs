@@ -123,6 +123,9 @@ impl From<EnrolmentError> for CommandError {
             }
             EnrolmentError::Credential(_)
             | EnrolmentError::Seal(_)
+            | EnrolmentError::Reseal(_)
+            | EnrolmentError::LastAuthenticator
+            | EnrolmentError::BeingReset
             | EnrolmentError::NoAuthenticator
             | EnrolmentError::Unconfirmed
             | EnrolmentError::Changed

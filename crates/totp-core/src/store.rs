@@ -24,12 +24,14 @@ mod maintenance;
 pub mod memory;
 pub mod notices;
 pub mod resealing;
+mod tokens;
 
 pub use crate::factor::Durability;
 pub use error::StoreError;
 pub use ledger_keys::LedgerKeys;
 pub use maintenance::{Maintenance, StorageProblem};
 pub use resealing::{FoundCredential, Reseal, Resealed, Resealing};
+pub use tokens::{Inventory, Tokens};
 
 use crate::account_recovery::{Cancellation, Reset};
 use crate::credential::Credential;
@@ -174,7 +176,7 @@ pub trait Entry {
 }
 
 /// Everything that a front end needs of a store.
-pub trait Engine: Store + Entries + Users + Resets + KeyringLocks + Reseal + Maintenance {
+pub trait Engine: Store + Entries + Users + Resets + Tokens + KeyringLocks + Reseal + Maintenance {
     /// The codes that were tried against new authenticators.
     type Attempts: EnrolmentAttempts;
     /// The notices that wait to be sent.

@@ -8,6 +8,7 @@ use crate::enrolment_attempts::AttemptFiles;
 use crate::error::FileError;
 use crate::generation::GenerationCopies;
 use crate::spool::{SPOOL, SpoolDirectory};
+use crate::tokens::TOKENS;
 use crate::told_notices::TOLD;
 use crate::trusted_file_changes::make_directory;
 use crate::trusted_files::Locked;
@@ -102,7 +103,7 @@ pub(crate) const RESETS: &str = "resets";
 pub(crate) const CANCELLED: &str = "cancelled";
 
 /// Every directory below `paths.state`: the list for programs that look at the whole state.
-pub const STATE_DIRECTORIES: [&str; 6] = [CREDENTIALS, LEDGERS, RESETS, CANCELLED, SPOOL, TOLD];
+pub const STATE_DIRECTORIES: [&str; 7] = [CREDENTIALS, LEDGERS, RESETS, CANCELLED, SPOOL, TOLD, TOKENS];
 
 /// The opened directories.
 pub(crate) struct StateDirs {

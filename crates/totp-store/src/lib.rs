@@ -8,7 +8,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | the traits, one file each | `files_store` `held` `entry` `users` `rotation` `spool` (with `notice_name`, `told_notices`) `enrolment_attempts` `maintenance` |
+//! | the traits, one file each | `files_store` `held` `entry` `users` `rotation` `spool` (with `notice_name`, `told_notices`) `enrolment_attempts` `tokens` `maintenance` |
 //! | which directory and file, and how it is read | `files_store` |
 //! | the system calls: open, check the owner, lock; write | `trusted_files` `trusted_file_changes` `error` |
 //!
@@ -48,6 +48,7 @@ mod rules_tests {
 }
 pub mod spool;
 pub mod timestamp_records;
+mod tokens;
 mod told_notices;
 mod users;
 
@@ -55,6 +56,7 @@ pub use entry::FileEntry;
 pub use files_store::{FilesStore, STATE_DIRECTORIES, open};
 pub use held::FileHeld;
 pub use rotation::{FoundFile, KeyringLock, ResealingFiles};
+pub use tokens::{FilesInventory, Serials};
 pub use users::Names;
 
 /// The promises of every engine.

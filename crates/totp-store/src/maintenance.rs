@@ -4,6 +4,7 @@ use crate::FilesStore;
 use crate::error::FileError;
 use crate::files_store::{LEDGERS, STATE_DIRECTORIES};
 use crate::generation::GENERATION;
+use crate::tokens::TOKENS;
 use crate::trusted_files::{Access, DRAFT, Directory, if_exists};
 use nix::errno::Errno;
 use nix::fcntl::AtFlags;
@@ -48,7 +49,8 @@ impl Maintenance for FilesStore {
     fn stale_drafts(&self, age: Seconds, now: u64) -> Result<Vec<String>, StoreError> {
         let mut left = Vec::new();
         let dirs = self.dirs()?;
-        for directory in [&dirs.credentials, &dirs.ledgers] {
+        let tokens = if_exists(dirs.state.inner(TOKENS, Access::RootOnly))?;
+        for directory in [&dirs.credentials, &dirs.ledgers].into_iter().chain(&tokens) {
             drafts(directory, age, now, &mut left)?;
         }
         left.sort();
@@ -59,8 +61,10 @@ impl Maintenance for FilesStore {
         let draft = Path::new(draft);
         let dirs = self.dirs()?;
         let name = draft.file_name().and_then(|name| name.to_str()).filter(|name| name.starts_with(DRAFT));
+        let tokens = if_exists(dirs.state.inner(TOKENS, Access::RootOnly))?;
         let directory = [&dirs.credentials, &dirs.ledgers]
             .into_iter()
+            .chain(&tokens)
             .find(|directory| draft.parent() == Some(directory.path.as_path()));
         match (directory, name) {
             (Some(directory), Some(name)) => Ok(directory.remove(name)?),

@@ -1,6 +1,6 @@
 //! Changing a credential: what enrolments, renewed recovery codes and new keys do to it, and the document written anew.
 
-use super::{Authenticator, Bound, Credential, CredentialError, Label, RecoverySet, SCRATCH, VERSION};
+use super::{Authenticator, Bound, Credential, CredentialError, Label, Owner, RecoverySet, SCRATCH, VERSION};
 use crate::document::{Base64, DocumentError};
 use crate::factor::{Factor, WrittenFactor};
 use crate::keyring::{Keyring, OpenError, SealError, Sealed};
@@ -109,6 +109,35 @@ impl Credential {
             set.sealed = keyring.seal(&pepper, binding.bytes(), entropy)?;
         }
         Ok(Some(new))
+    }
+
+    /// The same under another id, without the authenticator at this position, with every seal under the active key.
+    ///
+    /// # Errors
+    /// [`ResealError`] if a seal does not open or none can be made.
+    pub(crate) fn without(
+        &self,
+        at: usize,
+        id: Id,
+        keyring: &Keyring,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Self, ResealError> {
+        let owner = Owner { id, ..self.owner.clone() };
+        let mut new =
+            Self { version: VERSION, owner: owner.clone(), authenticators: Vec::new(), ..self.clone() };
+        let bound = Bound { version: VERSION, owner: &owner, key: keyring.active() };
+        for (_, kept) in self.authenticators.iter().enumerate().filter(|(position, _)| *position != at) {
+            let secret = self.open(kept, keyring)?;
+            let binding = bound.authenticator(kept.label.as_str(), kept.factor);
+            let sealed = keyring.seal(&secret, binding.bytes(), entropy)?;
+            new.authenticators.push(Authenticator { sealed, ..kept.clone() });
+        }
+        if let Some(set) = &mut new.recovery {
+            let pepper = self.open_pepper(set, keyring)?;
+            let binding = bound.recovery(set.kind, set.id, &set.hashes);
+            set.sealed = keyring.seal(&pepper, binding.bytes(), entropy)?;
+        }
+        Ok(new)
     }
 
     /// Converts a credential of an older version to the present one. If a seal does not open, it stays as it is,

@@ -1,6 +1,6 @@
 //! The enrolment over which a change was permitted, and why an enrolment is not changed.
 
-use crate::credential::{AddError, Credential, CredentialError};
+use crate::credential::{AddError, Credential, CredentialError, ResealError};
 use crate::keyring::SealError;
 use crate::random::EntropyError;
 use crate::random::Id;
@@ -42,6 +42,19 @@ pub enum EnrolmentError {
     /// Nothing could be sealed.
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// A seal of the enrolment does not open, or none can be made.
+    #[error(transparent)]
+    Reseal(#[from] ResealError),
+    /// Without its last authenticator, an enrolment would lock its user out.
+    #[error(
+        "this is the only authenticator of the user: add another one first, or remove the enrolment with \"totp-enroll disable USER\""
+    )]
+    LastAuthenticator,
+    /// A change of the id would end the reset.
+    #[error(
+        "a reset of the enrolment is pending: complete or cancel it first, see \"totp-enroll reset list\""
+    )]
+    BeingReset,
     /// An enrolment without an authenticator would lock its user out.
     #[error("no authenticator was given to enrol")]
     NoAuthenticator,

@@ -5,9 +5,11 @@
 pub mod attempts;
 pub mod draft;
 mod expected;
+mod tokens;
 mod unlocking;
 
 pub use expected::{EnrolmentError, ExpectedEnrolment};
+pub use tokens::{Assignment, assign_all, take_out};
 pub use unlocking::{ToLift, refill_budget, unlock};
 
 use crate::credential::{Authenticator, Credential, Label, NewAuthenticator, Owner};

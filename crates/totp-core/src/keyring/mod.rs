@@ -2,8 +2,10 @@
 
 mod ledger_key;
 pub mod rotation;
+mod token_rotation;
 
 pub use ledger_key::LedgerKey;
+pub use token_rotation::each_token;
 
 use crate::document::{self, Base64, DocumentError, Field, ParseError, Table, Value};
 use crate::random::{Entropy, EntropyError, Secret, random_array};

@@ -7,7 +7,7 @@
 use crate::credential::{Credential, ResealError};
 use crate::keyring::{Key, Keyring, OpenError, SealError};
 use crate::random::Entropy;
-use crate::store::{FoundCredential, Reseal, Resealed, Resealing, StoreError, Users};
+use crate::store::{FoundCredential, Reseal, Resealed, Resealing, StoreError, Tokens, Users};
 use crate::user::User;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -44,7 +44,9 @@ pub enum RotationStep {
 pub struct Rotated {
     /// The number of resealed credentials.
     pub resealed: usize,
-    /// Credentials that are not, or may not be, under the active key.
+    /// The number of resealed tokens.
+    pub resealed_tokens: usize,
+    /// Credentials and tokens that are not, or may not be, under the active key.
     pub left: Vec<Skipped>,
     /// Old keys that no credential names; none if that is not known.
     pub unnamed: Vec<String>,
@@ -67,6 +69,22 @@ pub enum SkippedError {
     /// A seal does not open.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// A token cannot be read.
+    #[error("{problem}")]
+    Token {
+        /// The store's name of it.
+        about: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// The seal of a token does not open.
+    #[error("{problem}")]
+    TokenSeal {
+        /// The store's name of it.
+        about: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
     /// Another process held it until the deadline.
     #[error("another login or command is using the enrolment: run this again")]
     Busy,
@@ -91,7 +109,7 @@ pub enum RotationError {
     Seal(#[from] SealError),
 }
 
-impl<S: Users + Reseal> Rotation<'_, S> {
+impl<S: Users + Reseal + Tokens> Rotation<'_, S> {
     /// Reseals every credential that opens under the active key.
     ///
     /// # Errors
@@ -101,6 +119,7 @@ impl<S: Users + Reseal> Rotation<'_, S> {
         let resealed = self
             .reseal_ledgers(&mut rotated)
             .and_then(|()| self.reseal_everybody(&mut rotated, tell))
+            .and_then(|()| self.reseal_tokens(&mut rotated))
             .and_then(|()| self.look_back(&mut rotated, tell));
         match resealed {
             Ok(()) => Ok(rotated),
@@ -231,14 +250,29 @@ impl<S: Users + Reseal> Rotation<'_, S> {
                 Err(_) => {}
             }
         }
+        named.extend(self.count_tokens(rotated)?);
         // Other processes wrote some of them and may not have synced yet.
         self.store.sync_credentials()?;
-        if rotated.left.iter().all(|left| matches!(left.why, SkippedError::Open(_))) {
+        if rotated.left.iter().all(Skipped::names_its_key) {
             let unnamed = |id: &&str| *id != active && !named.contains(*id);
             let ids = self.keyring.keys().iter().map(Key::id);
             rotated.unnamed = ids.filter(unnamed).map(str::to_owned).collect();
         }
         Ok(())
+    }
+}
+
+impl Skipped {
+    /// Whether the key that it needs is known: it was read, and does not open.
+    fn names_its_key(&self) -> bool {
+        match self.why {
+            SkippedError::Open(_) | SkippedError::TokenSeal { .. } => true,
+            SkippedError::Store(_)
+            | SkippedError::Token { .. }
+            | SkippedError::Busy
+            | SkippedError::Changing
+            | SkippedError::NoLedger => false,
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | parallel holds, lost comparisons judged anew, a crash between charge and record, refusals that write nothing | `logins` |
 //! | commit, record, withdraw and resets through an entry, each with a conflict | `commands` |
+//! | adding and replacing tokens, their hold, resealing them | `tokens` |
 //! | listing, resealing under load, the keyring's locks, enrolment attempts, notices, the check | `commands` |
 //!
 //! The tests know no engine: where one locks and another compares, they accept either and check what both promise.
@@ -20,6 +21,7 @@
 
 pub mod commands;
 pub mod logins;
+pub mod tokens;
 
 use crate::account_recovery::{Person, Reset, ResetReason, ResetRules};
 use crate::credential::Credential;
@@ -76,6 +78,12 @@ macro_rules! engine_conformance {
                     one_account_does_not_fill_the_spool
                     a_change_is_told_however_its_command_ends
                     nothing_is_wrong_with_a_store_in_use
+                }
+                tokens {
+                    tokens_are_added_and_replaced
+                    tokens_are_added_together_or_not_at_all
+                    one_process_holds_the_inventory
+                    tokens_are_resealed
                 }
             }
         }

@@ -6,10 +6,12 @@
 mod keyring;
 mod spool;
 mod state;
+mod tokens;
 
 pub use keyring::{FoundInMemory, MemoryKeyringLock, MemoryResealing};
 pub use spool::{MemoryBegun, MemorySending, MemorySpool};
 pub use state::{Comparing, Exclusion, Locking, Memory};
+pub use tokens::MemoryInventory;
 
 use super::{
     Charging, Document, Durability, Engine, EnrolmentAttempts, Entries, Entry, Held, Hold, Maintenance,

@@ -6,6 +6,7 @@ use crate::enrolment::attempts::RecentAttempts;
 use crate::ledger::Ledger;
 use crate::store::notices::{Topic, Waiting};
 use crate::store::{Charging, StoreError};
+use crate::token::{Serial, Token};
 use crate::user::User;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,6 +56,8 @@ pub(super) struct State {
     pub(super) keyring: KeyringLockState,
     pub(super) attempts: BTreeMap<u32, RecentAttempts>,
     pub(super) spool: Notices,
+    pub(super) tokens: BTreeMap<Serial, Token>,
+    pub(super) holds_tokens: bool,
 }
 
 /// Who has which lock on the keyring.
