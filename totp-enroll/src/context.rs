@@ -4,6 +4,7 @@ use crate::account::{self, Operator, Unknown};
 use crate::cli::Cli;
 use crate::command_error::CommandError;
 use crate::output::Format;
+use crate::tokens::Inventory;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use totp_core::keyring::Keyring;
 use totp_core::login::{self, Rules};
 use totp_core::lost_lines::{NewCount, Pace};
 use totp_core::random::Secret;
-use totp_core::store::{Entries, Hold, KeyringLocks, Maintenance, Store as _, Users};
+use totp_core::store::{Entries, Hold, KeyringLocks, Maintenance, Store as _, Tokens, Users};
 use totp_core::user::{Account, User};
 use totp_host::audit_log::{AuditLog, Delivery};
 use totp_host::config_and_keyring;
@@ -119,6 +120,16 @@ impl Context {
         }
     }
 
+    /// Holds the inventory of tokens. A command that needs an entry as well holds the inventory first.
+    pub(crate) fn hold_tokens(&self) -> Result<Inventory, CommandError> {
+        self.store.hold_tokens(PATIENCE)?.ok_or_else(tokens_busy)
+    }
+
+    /// The same for a command that removes enrolments, also in a restored state.
+    pub(crate) fn hold_tokens_to_withdraw(&self) -> Result<Inventory, CommandError> {
+        self.store.hold_tokens_to_withdraw(PATIENCE)?.ok_or_else(tokens_busy)
+    }
+
     /// Takes the lock for a command that replaces the keyring or its keys; no other such command runs meanwhile.
     pub(crate) fn lock_to_rotate(&self) -> Result<<Store as KeyringLocks>::Lock, CommandError> {
         let problem =
@@ -211,6 +222,10 @@ impl Context {
 /// The store that the config describes; nothing is opened yet.
 pub(crate) fn store(config: &Config) -> Store {
     totp_host::store::open(&config.paths, KeyringReader::new(&config.paths))
+}
+
+fn tokens_busy() -> CommandError {
+    CommandError::refused("another command is changing the tokens; nothing was changed; try again")
 }
 
 pub(crate) fn busy(account: &Account) -> CommandError {

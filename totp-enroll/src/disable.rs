@@ -4,6 +4,7 @@ use crate::authorise::{Consent, authorise};
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::output;
+use crate::tokens::carry_positions;
 use totp_core::audit_event::Name;
 use totp_core::enrolment::{self, ExpectedEnrolment};
 use totp_core::store::{Resets, Users};
@@ -32,7 +33,9 @@ fn withdraw(
     expected: ExpectedEnrolment,
 ) -> Result<(), CommandError> {
     context.make(|change| {
+        let mut inventory = context.hold_tokens_to_withdraw()?;
         let entry = context.entry_to_withdraw(account)?;
+        carry_positions(context, &mut inventory, &entry, &account.user)?;
         let entry = change.announcing(entry, account, vec![context.event(what, account)]);
         Ok(enrolment::withdraw(entry, expected)?)
     })

@@ -4,7 +4,7 @@
 //!  main         the exit status, set in one place
 //!   ├ cli       the definition of the command line
 //!   ├ context   what every command works with: config, keyring, store, operator; it writes the audit log
-//!   │  └ enroll · recovery_codes · disable · unlock · status · list · devices · explain · doctor · test · pam_snippet · keys · import · reset · prune   one command each
+//!   │  └ enroll · recovery_codes · disable · unlock · status · list · devices · explain · doctor · test · pam_snippet · keys · import · tokens · reset · prune   one command each
 //!   │     └ authorise   who may change an enrolment: its owner with a code, or root
 //!   ├ guess_report · next_code · lifted   what status, explain and unlock show of limits, in the words of limit_words
 //!   ├ change    a change: its notice is left and logged before it is made      ├ owner_notices   leaves notices in the spool
@@ -55,6 +55,7 @@ mod status;
 mod sudo_rule;
 mod terminal;
 mod test;
+mod tokens;
 mod unlock;
 
 use clap::Parser;
@@ -124,6 +125,7 @@ fn run(cli: &Cli) -> Result<(), CommandError> {
         Command::PamSnippet(asked) => pam_snippet::run(cli, asked),
         Command::Keys(command) => with_context(cli, |context| keys::run(context, command)),
         Command::Notify(options) => with_context(cli, |context| notify::run(context, options)),
+        Command::Tokens(command) => with_context(cli, |context| tokens::run(context, command)),
         Command::Import(command) => with_context(cli, |context| import::run(context, command)),
         Command::Reset(command) => with_context(cli, |context| reset::run(context, command)),
         Command::Restored { yes, force } => with_context(cli, |context| restored::run(context, *yes, *force)),

@@ -4,6 +4,7 @@ use crate::command_error::CommandError;
 use crate::context::{Context, PATIENCE};
 use crate::output::{self, Format};
 use crate::terminal::Terminal;
+use crate::tokens;
 use serde::Serialize;
 use totp_core::account_recovery::Cancellation;
 use totp_core::audit_event::{Event, Name};
@@ -17,7 +18,9 @@ use totp_host::machine;
 struct RestoredReport {
     /// The enrolments whose used codes are void now.
     users: usize,
-    /// The enrolments that could not be changed, and why.
+    /// The tokens of the inventory that need two codes at their next assignment now.
+    tokens: usize,
+    /// The enrolments and tokens that could not be changed, and why.
     left: Vec<String>,
 }
 
@@ -30,7 +33,7 @@ pub(crate) fn run(context: &Context, yes: bool, force: bool) -> Result<(), Comma
     let users = context.store.users()?;
     consent(context, yes, users.len())?;
     let (now, windows) = (machine::now()?, context.config.windows());
-    let mut report = RestoredReport { users: 0, left: Vec::new() };
+    let mut report = RestoredReport { users: 0, tokens: 0, left: Vec::new() };
     for user in &users {
         let voided = match context.store.entry_to_withdraw(user, PATIENCE) {
             Ok(Some(entry)) => {
@@ -44,6 +47,10 @@ pub(crate) fn run(context: &Context, yes: bool, force: bool) -> Result<(), Comma
             Err(problem) => report.left.push(format!("{}: {problem}", user.as_str())),
         }
     }
+    // The inventory as well: tokens may have gone back to it since the backup.
+    let (tokens, mut problems) = tokens::void_after_restore(context, now)?;
+    report.tokens = tokens;
+    report.left.append(&mut problems);
     void_resets(context, &users, &mut report.left)?;
     // What could not be voided could live again later, when its file can be written or its key is restored.
     if !report.left.is_empty() && !force {
@@ -58,6 +65,7 @@ pub(crate) fn run(context: &Context, yes: bool, force: bool) -> Result<(), Comma
         &Event::new(Name::StateRestored)
             .field("by", &context.operator.name)
             .field("enrolments", report.users)
+            .field("tokens", report.tokens)
             .field("left", report.left.len()),
     );
     print(context, &report)

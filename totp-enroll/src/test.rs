@@ -72,6 +72,11 @@ fn read_code(context: &Context, asked: &Test) -> Result<Secret, CommandError> {
         let typed = terminal.ask_hidden("code: ")?;
         return Ok(Secret::new(typed.expose().trim_ascii().to_vec()));
     };
+    read_code_from(number)
+}
+
+/// Reads a code from a file descriptor, without surrounding blanks.
+pub(crate) fn read_code_from(number: u32) -> Result<Secret, CommandError> {
     let read_error = |error: std::io::Error| {
         CommandError::refused(format!("cannot read a code from --code-fd {number}: {error}"))
     };

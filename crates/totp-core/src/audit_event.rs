@@ -37,6 +37,14 @@ pub enum Name {
     CodesRegenerated,
     /// An enrolment came from another program's file.
     Imported,
+    /// Tokens of a vendor's file were added to the inventory.
+    TokensImported,
+    /// A token was assigned to a user.
+    TokenAssigned,
+    /// A token was taken back from a user.
+    TokenUnassigned,
+    /// A token was revoked: it is assigned to nobody again.
+    TokenRevoked,
     /// A device is remembered.
     DeviceRemembered,
     /// One or all remembered devices of a user were forgotten.
@@ -107,6 +115,10 @@ impl Name {
             Self::StateRestored => "state_restored",
             Self::CodesRegenerated => "codes_regenerated",
             Self::Imported => "imported",
+            Self::TokensImported => "tokens_imported",
+            Self::TokenAssigned => "token_assigned",
+            Self::TokenUnassigned => "token_unassigned",
+            Self::TokenRevoked => "token_revoked",
             Self::DeviceRemembered => "device_remembered",
             Self::DeviceRevoked => "device_revoked",
             Self::KeyringCreated => "keyring_created",
@@ -145,6 +157,10 @@ impl Name {
             | Self::StateRestored
             | Self::CodesRegenerated
             | Self::Imported
+            | Self::TokensImported
+            | Self::TokenAssigned
+            | Self::TokenUnassigned
+            | Self::TokenRevoked
             | Self::DeviceRemembered
             | Self::DeviceRevoked
             | Self::KeyringCreated

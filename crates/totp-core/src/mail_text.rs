@@ -51,6 +51,14 @@ pub(crate) fn mail_text(name: Name) -> Option<MailText> {
             "an authenticator was imported from another program",
             "Someone else may now have a phone whose codes open your account.",
         ),
+        Name::TokenAssigned => (
+            "a hardware token was assigned to the account",
+            "Someone else may now have a token whose codes open your account.",
+        ),
+        Name::TokenUnassigned => (
+            "a hardware token was taken back from the account; remembered devices need a code again",
+            "Someone else may have changed how logins to your account are checked.",
+        ),
         Name::DeviceRemembered => (
             "a device is remembered and needs no code for some time",
             "Someone else had one of your codes, and their device is now let in without a code.",
@@ -91,6 +99,8 @@ pub(crate) fn mail_text(name: Name) -> Option<MailText> {
         | Name::Refused
         | Name::Locked
         | Name::Tested
+        | Name::TokensImported
+        | Name::TokenRevoked
         | Name::Pruned
         | Name::StateRestored
         | Name::KeyringCreated

@@ -1,5 +1,6 @@
 //! The arguments of `enroll` and `import`.
 
+use super::{PskcFile, SeedFile};
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
 use totp_core::factor::totp::Algorithm;
@@ -122,6 +123,18 @@ pub(crate) enum Import {
     /// Accounts that are already enrolled are not changed.
     /// If any line is bad, no account is imported, unless --keep-going is given.
     Oath(LineSource),
+    /// Import the tokens of a vendor's PSKC file (RFC 6030) into the inventory
+    ///
+    /// Assign them with "totp-enroll tokens assign".
+    /// A token that is there already, with the same secret, stays as it is.
+    /// If anything in the file is bad, no token is imported.
+    Pskc(PskcFile),
+    /// Import the tokens of a vendor's CSV file into the inventory
+    ///
+    /// Assign them with "totp-enroll tokens assign".
+    /// A token that is there already, with the same secret, stays as it is.
+    /// If anything in the file is bad, no token is imported.
+    Tokens(SeedFile),
     /// Import otpauth:// URIs (totp, hotp) and Google Authenticator exports (otpauth-migration://), one per line
     ///
     /// The parameter counter of an otpauth://hotp/ URI is the next one, and 0 if it is missing.

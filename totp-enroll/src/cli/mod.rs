@@ -3,12 +3,14 @@
 mod enroll;
 mod keys;
 mod small_commands;
+mod tokens;
 
 pub(crate) use enroll::{Enroll, GoogleAuthenticator, Import, Kind, LineSource};
 pub(crate) use keys::{Keys, Passphrase, Pcrs, Seal, With};
 pub(crate) use small_commands::{
     Doctor, Explain, First, From, Notify, PamSnippet, Prune, Reset, Test, Unlock,
 };
+pub(crate) use tokens::{AssignToken, PskcFile, SeedFile, Tokens};
 
 use clap::{Parser, Subcommand, ValueHint};
 use std::path::PathBuf;
@@ -128,6 +130,9 @@ pub(crate) enum Command {
     /// Import enrolments from another program
     #[command(subcommand)]
     Import(Import),
+    /// Manage the inventory of hardware tokens
+    #[command(subcommand)]
+    Tokens(Tokens),
     /// Remove the enrolments of deleted accounts, and stale files
     ///
     /// Files that interrupted programs left behind are removed after a day.

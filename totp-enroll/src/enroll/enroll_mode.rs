@@ -6,6 +6,7 @@ use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::reset_token;
 use crate::terminal::Terminal;
+use crate::tokens::carry_positions;
 use totp_core::account_recovery::Authorised;
 use totp_core::audit_event::Event;
 use totp_core::credential::Label;
@@ -116,7 +117,15 @@ pub(super) fn store_enrolment(
     let events = reset_token::use_event(context, account, authorised).into_iter().chain([event]).collect();
     context.make(|change| {
         context.change(|inputs| {
+            // Replacing ends the old enrolment, which may have tokens of the inventory.
+            let mut inventory = match mode {
+                EnrollMode::Replace => Some(context.hold_tokens()?),
+                EnrollMode::New | EnrollMode::Add => None,
+            };
             let entry = context.entry(account)?;
+            if let Some(inventory) = &mut inventory {
+                carry_positions(context, inventory, &entry, &account.user)?;
+            }
             reset_token::admit(context, &entry, account, authorised)?;
             let entry = change.announcing(entry, account, events);
             match mode {

@@ -16,6 +16,7 @@ use crate::cli::{Import, LineSource};
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::output::{self, Format};
+use crate::tokens;
 use file_format::FileFormat;
 use line_import::LineImport;
 use lines::{BadLine, LineReader};
@@ -35,6 +36,8 @@ pub(crate) fn run(context: &Context, command: &Import) -> Result<(), CommandErro
     let (format, source) = match command {
         Import::Oath(source) => (FileFormat::Oath, source),
         Import::GoogleAuthenticator(options) => return secret_files::run(context, options),
+        Import::Pskc(file) => return tokens::import_pskc(context, file),
+        Import::Tokens(file) => return tokens::import_csv(context, file),
         Import::Uri { source, user } => (FileFormat::Uri(user.clone()), source),
     };
     let LineSource { file, allow_unknown, keep_going, dry_run, notify } = source;

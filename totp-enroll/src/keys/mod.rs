@@ -17,8 +17,8 @@ use rotate::SkippedEnrolment;
 use serde::Serialize;
 use std::path::Path;
 use totp_core::audit_event::Name;
-use totp_core::keyring::Keyring;
 use totp_core::keyring::rotation::Census;
+use totp_core::keyring::{Keyring, count_tokens};
 use totp_core::store::Engine;
 use totp_host::config_and_keyring::KeyringFiles;
 use totp_host::documents::create_document;
@@ -98,6 +98,8 @@ struct ListedKey {
     /// `null` in a keyring of a version that did not record it.
     created: Option<String>,
     enrolments: usize,
+    /// Tokens of the inventory.
+    tokens: usize,
 }
 
 #[derive(Serialize)]
@@ -108,12 +110,15 @@ struct MissingKey {
 
 fn list(context: &Context) -> Result<(), CommandError> {
     let keyring = context.keyring()?;
-    let Census { mut named, unreadable } = Census::of(&context.store, |_| {})?;
+    let Census { mut named, mut unreadable } = Census::of(&context.store, |_| {})?;
+    let (mut tokens, mut unread) = count_tokens(&context.store)?;
+    unreadable.append(&mut unread);
     let key = |key: &totp_core::keyring::Key| ListedKey {
         id: key.id().to_owned(),
         active: key.id() == keyring.active(),
         created: key.created().map(|created| created.to_string()),
         enrolments: named.remove(key.id()).unwrap_or(0),
+        tokens: tokens.remove(key.id()).unwrap_or(0),
     };
     let document = KeyList {
         keys: keyring.keys().iter().map(key).collect(),
@@ -132,10 +137,14 @@ fn list(context: &Context) -> Result<(), CommandError> {
 
 impl ListedKey {
     fn line(&self) -> String {
-        let Self { id, active, created, enrolments } = self;
+        let Self { id, active, created, enrolments, tokens } = self;
         let active = if *active { " (active)" } else { "" };
         let created = created.as_ref().map_or_else(String::new, |created| format!(", created {created}"));
-        format!("{id}{active}: {}{created}", output::count(*enrolments, "enrolment"))
+        let tokens = match tokens {
+            0 => String::new(),
+            tokens => format!(", {}", output::count(*tokens, "token")),
+        };
+        format!("{id}{active}: {}{tokens}{created}", output::count(*enrolments, "enrolment"))
     }
 }
 

@@ -20,6 +20,7 @@ struct RotationReport {
     /// An unfinished rotation was continued: no new key was made.
     resumed: bool,
     resealed: usize,
+    resealed_tokens: usize,
     dropped: Vec<String>,
     /// Old keys that are still in the keyring.
     kept: Vec<String>,
@@ -52,18 +53,22 @@ pub(super) fn run(context: &Context, new_key: bool) -> Result<(), CommandError> 
         audit(context, &keyring, &old, |event| event.field("state", "stopped").field("enrolments", resealed));
         failed(stopped, resealed)
     })?;
-    let Rotated { resealed, left, unnamed } = rotated;
+    let Rotated { resealed, resealed_tokens, left, unnamed } = rotated;
     if !unnamed.is_empty() {
         sealed_keyring::replace(context, &keyring.without(&unnamed))?;
     }
     let kept: Vec<String> = old.iter().filter(|id| !unnamed.contains(id)).cloned().collect();
     let state = if kept.is_empty() && left.is_empty() { "done" } else { "unfinished" };
     audit(context, &keyring, &old, |event| {
-        event.field("state", state).field("enrolments", resealed).field("left", left.len())
+        let event = event.field("state", state).field("enrolments", resealed);
+        event.field("tokens", resealed_tokens).field("left", left.len())
     });
     let left = left.iter().map(|left| SkippedEnrolment::of(context, left)).collect();
     let active = keyring.active().to_owned();
-    report(context, &RotationReport { active, resumed, resealed, dropped: unnamed, kept, left })
+    report(
+        context,
+        &RotationReport { active, resumed, resealed, resealed_tokens, dropped: unnamed, kept, left },
+    )
 }
 
 fn make_new_key(context: &Context) -> Result<(), CommandError> {
@@ -134,6 +139,10 @@ fn report(context: &Context, document: &RotationReport) -> Result<(), CommandErr
             let RotationReport { active, resealed, dropped, .. } = document;
             let resealed = output::count_with(*resealed, "enrolment", ("was", "were"));
             output::line(&format!("{resealed} resealed with the key {active}"))?;
+            if document.resealed_tokens > 0 {
+                let tokens = output::count_with(document.resealed_tokens, "token", ("was", "were"));
+                output::line(&format!("{tokens} resealed with the key {active}"))?;
+            }
             if !dropped.is_empty() {
                 let (dropped, keyring) =
                     (dropped.join(", "), context.keyring_text()?.0.display().to_string());
@@ -178,6 +187,9 @@ impl SkippedEnrolment {
         let (file, line, problem) = match why {
             SkippedError::Store(error) => {
                 (error.about().to_owned(), error.line(), error.problem().to_owned())
+            }
+            SkippedError::Token { about, problem } | SkippedError::TokenSeal { about, problem } => {
+                (about.clone(), None, problem.clone())
             }
             SkippedError::Open(_) | SkippedError::Busy | SkippedError::Changing | SkippedError::NoLedger => {
                 (credential.unwrap_or_default(), None, why.to_string())

@@ -7,6 +7,7 @@ use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::output::{self, Format};
 use crate::terminal::Terminal;
+use crate::tokens::carry_positions;
 use prunable::{AccountLookup, Prunable, PruneReason, StaleEnrolment, lookup};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -91,6 +92,7 @@ fn remove(context: &Context, enrolment: &StaleEnrolment) -> Result<(), CommandEr
     if is_back {
         return Err(CommandError::refused("the account exists again; run prune again"));
     }
+    let mut inventory = context.hold_tokens_to_withdraw()?;
     let Some(entry) = context.store.entry(user, crate::context::PATIENCE)? else {
         return Err(CommandError::refused("another login or command is using this enrolment; try again"));
     };
@@ -102,6 +104,7 @@ fn remove(context: &Context, enrolment: &StaleEnrolment) -> Result<(), CommandEr
     context.make(|change| {
         // Nobody is mailed: the account is gone.
         change.announce(None, event)?;
+        carry_positions(context, &mut inventory, &entry, user)?;
         Ok(enrolment::withdraw(entry, *permitted)?)
     })
 }

@@ -11,6 +11,7 @@ use crate::command_error::CommandError;
 use crate::context::{Context, PATIENCE, busy};
 use crate::output;
 use crate::terminal::{SignalsBlocked, Terminal};
+use crate::tokens::carry_positions;
 use reset_report::{ResetReport, list};
 use serde::Serialize;
 use std::path::Path;
@@ -176,7 +177,9 @@ fn complete(context: &Context, user: &str, end_sessions: bool, consent: Consent)
     )?;
     let _signals_blocked = SignalsBlocked::begin();
     let (reset, token) = context.make(|change| {
+        let mut inventory = context.hold_tokens_to_withdraw()?;
         let entry = context.entry_to_withdraw(&account)?;
+        carry_positions(context, &mut inventory, &entry, &account.user)?;
         // The time is read again: the prompt may have taken long.
         let step = StepInputs { now: machine::now()?.realtime, ..step };
         ready_when_begun(context, &step, begun)

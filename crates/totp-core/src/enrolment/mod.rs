@@ -9,7 +9,7 @@ mod tokens;
 mod unlocking;
 
 pub use expected::{EnrolmentError, ExpectedEnrolment};
-pub use tokens::{Assignment, assign_all, take_out};
+pub use tokens::{PreparedAssignment, can_take_out, commit_assignments, prepare_assignment, take_out};
 pub use unlocking::{ToLift, refill_budget, unlock};
 
 use crate::credential::{Authenticator, Credential, Label, NewAuthenticator, Owner};

@@ -1,45 +1,50 @@
 //! Tokens of the inventory as authenticators: added to enrolments, many at once, and taken out of one.
 
 use super::{ChangeInputs, EnrolmentError, append, newly, present, sound};
+use crate::credential::Credential;
 use crate::enrolment::draft::Confirmed;
 use crate::keyring::Keyring;
+use crate::ledger::Ledger;
 use crate::random::{Entropy, Id};
 use crate::store::Entry;
 use crate::user::Account;
 
-/// One token that becomes an authenticator.
-pub struct Assignment<E> {
-    /// The user's entry in the store, enrolled or not.
-    pub entry: E,
-    /// The account.
-    pub account: Account,
-    /// The token, confirmed by a code.
-    pub confirmed: Confirmed,
+/// An enrolment with a token as a further authenticator, not stored yet.
+pub struct PreparedAssignment<E> {
+    entry: E,
+    credential: Credential,
+    ledger: Ledger,
 }
 
-/// Adds a token to each of these enrolments, and enrols those who are not enrolled, without recovery codes. Each enrolment is
-/// changed completely or not at all.
+/// Seals a confirmed token as an authenticator of `account`, which is enrolled with it alone if it was not enrolled, without recovery
+/// codes. Nothing is stored.
 ///
 /// # Errors
-/// [`EnrolmentError`], before anything is written, if a token cannot be added.
-pub fn assign_all<E: Entry>(
-    assignments: Vec<Assignment<E>>,
+/// [`EnrolmentError`] if the token cannot be added.
+pub fn prepare_assignment<E: Entry>(
+    entry: E,
+    account: &Account,
+    confirmed: &Confirmed,
     inputs: &mut ChangeInputs<'_>,
-) -> Result<(), EnrolmentError> {
-    let mut batch = Vec::with_capacity(assignments.len());
-    for Assignment { entry, account, confirmed } in assignments {
-        if !entry.is_enrolled() {
-            let (credential, ledger) = newly(&account, std::slice::from_ref(&confirmed), inputs)?;
-            batch.push((entry, credential, ledger));
-            continue;
-        }
-        let (mut credential, mut ledger) = present(&entry, &account)?;
-        // Entries beyond the credential's authenticators are left from an addition that was killed.
-        ledger.progress.truncate(credential.authenticators().len());
-        credential.upgrade(inputs.keyring, inputs.entropy)?;
-        append(&mut credential, &mut ledger, &confirmed, inputs)?;
-        batch.push((entry, credential, ledger));
+) -> Result<PreparedAssignment<E>, EnrolmentError> {
+    if !entry.is_enrolled() {
+        let (credential, ledger) = newly(account, std::slice::from_ref(confirmed), inputs)?;
+        return Ok(PreparedAssignment { entry, credential, ledger });
     }
+    let (mut credential, mut ledger) = present(&entry, account)?;
+    // Entries beyond the credential's authenticators are left from an addition that was killed.
+    ledger.progress.truncate(credential.authenticators().len());
+    credential.upgrade(inputs.keyring, inputs.entropy)?;
+    append(&mut credential, &mut ledger, confirmed, inputs)?;
+    Ok(PreparedAssignment { entry, credential, ledger })
+}
+
+/// Stores enrolments with their tokens, each completely or not at all.
+///
+/// # Errors
+/// [`EnrolmentError`]; some are stored then, and some are not.
+pub fn commit_assignments<E: Entry>(prepared: Vec<PreparedAssignment<E>>) -> Result<(), EnrolmentError> {
+    let batch = prepared.into_iter().map(|one| (one.entry, one.credential, one.ledger)).collect();
     Ok(E::commit_all(batch)?)
 }
 
@@ -56,14 +61,9 @@ pub fn take_out<E: Entry>(
     keyring: &Keyring,
     entropy: &mut dyn Entropy,
 ) -> Result<(), EnrolmentError> {
+    can_take_out(&entry)?;
     let (credential, mut ledger) = sound(&entry)?;
-    if credential.authenticators().len() <= 1 {
-        return Err(EnrolmentError::LastAuthenticator);
-    }
-    if entry.reset()?.is_some() {
-        return Err(EnrolmentError::BeingReset);
-    }
-    if !ledger.fits(&credential) || at >= ledger.progress.len() {
+    if at >= ledger.progress.len() {
         return Err(EnrolmentError::BrokenLedger);
     }
     let id = Id::random(entropy)?;
@@ -73,4 +73,19 @@ pub fn take_out<E: Entry>(
     ledger.devices.clear();
     ledger.notice = None;
     Ok(entry.commit(&credential, &ledger)?)
+}
+
+/// Whether an authenticator could be taken out of an enrolment.
+///
+/// # Errors
+/// [`EnrolmentError`] says why not.
+pub fn can_take_out<E: Entry>(entry: &E) -> Result<(), EnrolmentError> {
+    let (credential, ledger) = sound(entry)?;
+    if credential.authenticators().len() <= 1 {
+        return Err(EnrolmentError::LastAuthenticator);
+    }
+    if entry.reset()?.is_some() {
+        return Err(EnrolmentError::BeingReset);
+    }
+    if ledger.fits(&credential) { Ok(()) } else { Err(EnrolmentError::BrokenLedger) }
 }

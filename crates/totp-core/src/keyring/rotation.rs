@@ -250,7 +250,7 @@ impl<S: Users + Reseal + Tokens> Rotation<'_, S> {
                 Err(_) => {}
             }
         }
-        named.extend(self.count_tokens(rotated)?);
+        named.extend(self.token_keys(rotated)?);
         // Other processes wrote some of them and may not have synced yet.
         self.store.sync_credentials()?;
         if rotated.left.iter().all(Skipped::names_its_key) {

@@ -4,7 +4,7 @@ use super::rotation::{BATCH, Rotated, Rotation, RotationError, Skipped, SkippedE
 use crate::credential::ResealError;
 use crate::store::{Inventory, StoreError, Tokens};
 use crate::token::{Serial, Token};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl<S: Tokens> Rotation<'_, S> {
     /// Reseals every token that opens under the active key. Other commands wait for the inventory meanwhile; no login needs it.
@@ -39,17 +39,30 @@ impl<S: Tokens> Rotation<'_, S> {
     }
 
     /// The ids of the keys that tokens need. A token that cannot be read may need any.
-    pub(super) fn count_tokens(&self, rotated: &mut Rotated) -> Result<BTreeSet<String>, RotationError> {
-        let mut named = BTreeSet::new();
-        each_token(self.store, |read| match read {
-            Ok(token) => drop(named.insert(token.key().to_owned())),
-            Err(error) => {
-                let (about, problem) = (error.about().to_owned(), error.problem().to_owned());
-                rotated.left.push(Skipped { user: None, why: SkippedError::Token { about, problem } });
-            }
-        })?;
-        Ok(named)
+    pub(super) fn token_keys(&self, rotated: &mut Rotated) -> Result<BTreeSet<String>, RotationError> {
+        let (named, mut unreadable) = count_tokens(self.store)?;
+        rotated.left.append(&mut unreadable);
+        Ok(named.into_keys().collect())
     }
+}
+
+/// The number of tokens that need each key, and those that cannot be read and may need any.
+///
+/// # Errors
+/// [`StoreError`] if the tokens cannot be listed.
+pub fn count_tokens<S: Tokens>(store: &S) -> Result<(BTreeMap<String, usize>, Vec<Skipped>), StoreError> {
+    let (mut named, mut unreadable) = (BTreeMap::<String, usize>::new(), Vec::new());
+    each_token(store, |read| match read {
+        Ok(token) => {
+            let count = named.entry(token.key().to_owned()).or_default();
+            *count = count.saturating_add(1);
+        }
+        Err(error) => {
+            let (about, problem) = (error.about().to_owned(), error.problem().to_owned());
+            unreadable.push(Skipped { user: None, why: SkippedError::Token { about, problem } });
+        }
+    })?;
+    Ok((named, unreadable))
 }
 
 /// Reads every token of the inventory without holding it.

@@ -52,7 +52,7 @@ pub struct Holder {
     /// When it was assigned.
     pub since: Created,
     /// Whether the enrolment with it was stored. Otherwise the command may have been killed before it, and no code was used.
-    pub(crate) is_enrolled: bool,
+    pub is_enrolled: bool,
 }
 
 /// A token as a vendor's file describes it.

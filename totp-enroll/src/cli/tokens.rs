@@ -1,0 +1,96 @@
+//! The arguments of `tokens`, and of the imports that fill the inventory.
+
+use clap::{Args, Subcommand, ValueHint};
+use std::path::PathBuf;
+
+#[derive(Subcommand)]
+pub(crate) enum Tokens {
+    /// List the tokens; never shows a secret
+    ///
+    /// A token that cannot be read has its own line, and the exit status is 1.
+    List {
+        /// Only tokens that are assigned
+        #[arg(long, conflicts_with = "unassigned")]
+        assigned: bool,
+        /// Only tokens that can be assigned
+        #[arg(long)]
+        unassigned: bool,
+    },
+    /// Assign a token to an account, with a code of the token
+    ///
+    /// The token becomes an authenticator of the account, with its serial number as the label.
+    /// An account that is not enrolled is enrolled with it, without recovery codes.
+    Assign(AssignToken),
+    /// Take a token back from its account
+    ///
+    /// It can be assigned again; codes that were used are never accepted again.
+    /// The only authenticator of an account is not taken out: use "totp-enroll disable".
+    /// Remembered devices of the account are forgotten.
+    Unassign {
+        /// Serial number
+        serial: String,
+        /// Skip the prompt for the account name (root only)
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Revoke a token that is lost or broken, for good
+    ///
+    /// It is taken back from its account first, as by "tokens unassign".
+    Revoke {
+        /// Serial number
+        serial: String,
+        /// Skip the prompt for the account name (root only)
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct AssignToken {
+    /// Serial number
+    #[arg(required_unless_present = "batch", requires = "user")]
+    pub(crate) serial: Option<String>,
+    /// Account
+    #[arg(value_hint = ValueHint::Username)]
+    pub(crate) user: Option<String>,
+    /// Assign the tokens of a list, without prompting: one line each, "SERIAL USER CODE"; - reads standard input
+    ///
+    /// A counter token may need two codes, one after the other: "SERIAL USER CODE CODE".
+    /// Blank lines and lines that begin with # are ignored.
+    /// A bad line is reported and the others are done; then the exit status is 1.
+    /// A token that its account has already stays as it is, so the list can be given again.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["serial", "code_fd"])]
+    pub(crate) batch: Option<PathBuf>,
+    /// Read the code, or two with a blank between, from this file descriptor (0 is standard input); prompted for if omitted
+    #[arg(long, value_name = "N")]
+    pub(crate) code_fd: Option<u32>,
+    /// Assign a token although it has expired, or is not valid yet
+    #[arg(long)]
+    pub(crate) expired: bool,
+    /// Skip the prompt for the account name (root only)
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+/// A vendor's file.
+#[derive(Args)]
+pub(crate) struct SeedFile {
+    /// File to import; - reads standard input
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// Print what would be imported, without changing anything
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct PskcFile {
+    #[command(flatten)]
+    pub(crate) seeds: SeedFile,
+    /// File with the pre-shared key, in hexadecimal digits or as bytes, owned by root with mode 0600
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "passphrase_file")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// File with the passphrase, owned by root with mode 0600
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) passphrase_file: Option<PathBuf>,
+}

@@ -1,0 +1,106 @@
+//! `tokens assign SERIAL USER`: asks for a code of the token, and makes it an authenticator of the account.
+
+use super::assignment::{Dates, Standing, Wanted, ready, standing, store};
+use super::{serial_of, token};
+use crate::authorise::authorise;
+use crate::cli::AssignToken;
+use crate::command_error::CommandError;
+use crate::context::Context;
+use crate::output;
+use crate::reset_token;
+use crate::terminal::Terminal;
+use crate::test::read_code_from;
+use totp_core::code::Answer;
+use totp_core::random::Secret;
+use totp_core::store::Engine;
+use totp_core::token::Token;
+use totp_core::user::Account;
+use totp_host::machine;
+
+/// Codes that may be typed before the command ends.
+const ATTEMPTS: usize = 3;
+
+pub(super) fn run(context: &Context, asked: &AssignToken) -> Result<(), CommandError> {
+    let AssignToken { serial, user, code_fd, expired, yes, batch: _ } = asked;
+    let (Some(serial), Some(user)) = (serial, user) else {
+        return Err(CommandError::usage("give a serial number and an account, or --batch"));
+    };
+    let (serial, account, dates) = (serial_of(serial)?, context.account(Some(user))?, Dates::from(*expired));
+    let terminal = match code_fd {
+        Some(_) => None,
+        None => Some(Terminal::open(context.format, "to give the code on standard input, use --code-fd 0")?),
+    };
+    let found = token(context, &serial)?;
+    context.store.prepare()?;
+    let whom = (&account.user, dates, machine::now()?.realtime);
+    let keyring = context.keyring()?;
+    if standing(context, &keyring, &found, whom)? == Standing::Theirs {
+        return output::done(
+            context.format,
+            &account,
+            "unchanged",
+            &format!("has the token {serial} already"),
+        );
+    }
+    if context.is_enrolled(&account) {
+        authorise(context, &account, (*yes).into(), "adds a token whose codes are valid for this account")?;
+    } else if reset_token::is_missing(context, &account)? {
+        return Err(CommandError::not_permitted(
+            "your enrolment was reset, and you need the reset token to enrol: run \"totp-enroll enroll --token\" first",
+        ));
+    }
+    let typed = match (&terminal, code_fd) {
+        (Some(terminal), _) => ask(context, terminal, &found)?,
+        (None, Some(number)) => read_code_from(*number)?,
+        (None, None) => return Err(CommandError::usage("--code-fd is missing")),
+    };
+    commit(context, &account, (&found, dates), &typed)?;
+    output::done(context.format, &account, "assigned", &format!("has the token {serial}"))
+}
+
+/// Prompts for a code that is right, or for two.
+fn ask(context: &Context, terminal: &Terminal, token: &Token) -> Result<Secret, CommandError> {
+    let (keyring, windows) = (context.keyring()?, context.config.windows());
+    let check = |typed: &Secret| {
+        let answer = Answer::recognise(typed.expose());
+        Ok::<_, CommandError>(token.confirm(answer.as_ref(), &keyring, &windows, machine::now()?))
+    };
+    for _ in 0..ATTEMPTS {
+        let first = terminal.ask("code of the token: ")?;
+        let Err(error) = check(&first)? else { return Ok(first) };
+        if !error.asks_for_two(token) {
+            output::remark(&error.to_string());
+            continue;
+        }
+        let second = terminal.ask("not found near the counter; the next code of the token: ")?;
+        let both = Secret::new([first.expose(), second.expose()].join(&b' '));
+        match check(&both)? {
+            Ok(_) => return Ok(both),
+            Err(error) => output::remark(&error.to_string()),
+        }
+    }
+    Err(CommandError::refused("no correct code was entered; nothing was changed"))
+}
+
+fn commit(
+    context: &Context,
+    account: &Account,
+    (found, dates): (&Token, Dates),
+    typed: &Secret,
+) -> Result<(), CommandError> {
+    context.make(|change| {
+        context.change(|inputs| {
+            let mut inventory = context.hold_tokens()?;
+            // It may have changed while the person was typing.
+            let token = token(context, found.serial())?;
+            let whom = (&account.user, dates, inputs.now.realtime);
+            if standing(context, inputs.keyring, &token, whom)? == Standing::Theirs {
+                return Ok(());
+            }
+            let answer = Answer::recognise(typed.expose());
+            let ready = ready(context, Wanted { token, account: account.clone(), answer }, inputs)?;
+            change.announce(Some(account), ready.event(context))?;
+            store(context, &mut inventory, vec![ready], inputs)
+        })
+    })
+}

@@ -1,0 +1,212 @@
+//! `tokens assign --batch`: assigns the tokens of a list without prompting, many at a time. A line that is refused does not stop the
+//! others, because codes do not wait for a second run.
+
+use super::assignment::{Dates, Ready, Standing, Wanted, ready, standing, store};
+use super::{serial_of, token};
+use crate::command_error::CommandError;
+use crate::context::{Context, Entry};
+use crate::output::{self, Format};
+use serde::Serialize;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use totp_core::audit_event::{Event, Name};
+use totp_core::code::Answer;
+use totp_core::enrolment::ChangeInputs;
+use totp_core::random::Secret;
+use totp_core::store::Engine;
+use totp_core::user::User;
+use zeroize::Zeroizing;
+
+/// The most lines of a list.
+const MOST_LINES: usize = 100_000;
+/// Lines that are stored together; the entry of each keeps three files open.
+const BATCH: usize = 200;
+
+/// One line.
+struct Line {
+    number: usize,
+    serial: String,
+    user: String,
+    /// One code, or two with a blank between.
+    typed: Secret,
+}
+
+#[derive(Serialize)]
+struct RefusedLine {
+    line: usize,
+    problem: String,
+}
+
+/// What was done.
+#[derive(Default, Serialize)]
+struct BatchReport {
+    assigned: usize,
+    /// The persons had these tokens already.
+    unchanged: usize,
+    refused: Vec<RefusedLine>,
+}
+
+pub(super) fn run(context: &Context, file: &Path, expired: bool) -> Result<(), CommandError> {
+    let lines = lines(file)?;
+    context.keyring()?;
+    context.store.prepare()?;
+    let summary = Event::new(Name::Imported)
+        .field("by", &context.operator.name)
+        .maybe("loginuid", context.operator.login())
+        .field("from", "tokens")
+        .field("users", lines.len());
+    let mut report = BatchReport::default();
+    let bar = output::progress_bar(context.format, "assigning", lines.len());
+    context.make_interruptibly(|change| {
+        change.announce(None, summary)?;
+        let mut rest = lines.as_slice();
+        while !rest.is_empty() {
+            let (chunk, behind) = rest.split_at(next_chunk(rest));
+            assign(context, chunk, expired.into(), &mut report)
+                .map_err(|error| interrupted(error, &report))?;
+            bar.inc(chunk.len() as u64);
+            rest = behind;
+        }
+        Ok(())
+    })?;
+    bar.finish_and_clear();
+    print(context, file, &report)
+}
+
+/// How many lines are stored together: no account is in them twice, because its entry is held.
+fn next_chunk(lines: &[Line]) -> usize {
+    let mut users = BTreeSet::new();
+    let mut serials = BTreeSet::new();
+    lines
+        .iter()
+        .take(BATCH)
+        .take_while(|line| users.insert(&line.user) && serials.insert(&line.serial))
+        .count()
+        .max(1)
+}
+
+fn assign(
+    context: &Context,
+    chunk: &[Line],
+    dates: Dates,
+    report: &mut BatchReport,
+) -> Result<(), CommandError> {
+    let events = context.change(|inputs| {
+        let mut inventory = context.hold_tokens()?;
+        let (mut ready, mut users): (Vec<Ready<Entry>>, BTreeSet<User>) = (Vec::new(), BTreeSet::new());
+        for line in chunk {
+            match prepared(context, line, dates, (&mut users, inputs)) {
+                Ok(Some(one)) => ready.push(one),
+                Ok(None) => report.unchanged = report.unchanged.saturating_add(1),
+                Err(error) => {
+                    let problem = error.problem;
+                    report.refused.push(RefusedLine { line: line.number, problem });
+                }
+            }
+        }
+        let events: Vec<Event> = ready.iter().map(|one| one.event(context)).collect();
+        if !ready.is_empty() {
+            store(context, &mut inventory, ready, inputs)?;
+        }
+        Ok(events)
+    })?;
+    report.assigned = report.assigned.saturating_add(events.len());
+    events.iter().for_each(|event| context.log(event));
+    Ok(())
+}
+
+/// `None`: the account has the token already.
+fn prepared(
+    context: &Context,
+    line: &Line,
+    dates: Dates,
+    (users, inputs): (&mut BTreeSet<User>, &mut ChangeInputs<'_>),
+) -> Result<Option<Ready<Entry>>, CommandError> {
+    let account = context.account(Some(&line.user))?;
+    let token = token(context, &serial_of(&line.serial)?)?;
+    let whom = (&account.user, dates, inputs.now.realtime);
+    if standing(context, inputs.keyring, &token, whom)? == Standing::Theirs {
+        return Ok(None);
+    }
+    // A list never prompts for the code that a change of one's own enrolment needs.
+    if context.operator.is_owner_of(&account) {
+        let problem =
+            "this is your own account; assign the token with \"totp-enroll tokens assign SERIAL USER\"";
+        return Err(CommandError::not_permitted(problem));
+    }
+    if !users.insert(account.user.clone()) {
+        let problem = "names an account that an earlier line names in another way; use its canonical name";
+        return Err(CommandError::refused(problem));
+    }
+    let answer = Answer::recognise(line.typed.expose());
+    ready(context, Wanted { token, account, answer }, inputs).map(Some)
+}
+
+fn interrupted(error: CommandError, report: &BatchReport) -> CommandError {
+    error.explained(|problem| {
+        let assigned = output::count_with(report.assigned, "token", ("was", "were"));
+        format!("{problem}; {assigned} assigned before it; correct the problem and give the same list again: what is done stays as it is")
+    })
+}
+
+fn lines(file: &Path) -> Result<Vec<Line>, CommandError> {
+    let read_error =
+        |error: std::io::Error| CommandError::refused(format!("cannot be read: {error}")).at(file, None);
+    let mut input: Box<dyn BufRead> = if file == Path::new("-") {
+        Box::new(std::io::stdin().lock())
+    } else {
+        Box::new(BufReader::new(File::open(file).map_err(read_error)?))
+    };
+    let mut lines = Vec::new();
+    let mut text = Zeroizing::new(String::new());
+    for number in 1.. {
+        text.clear();
+        if input.read_line(&mut text).map_err(read_error)? == 0 {
+            break;
+        }
+        let line = text.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let mut words = line.split_ascii_whitespace();
+        let (Some(serial), Some(user), Some(first)) = (words.next(), words.next(), words.next()) else {
+            let problem = "is not \"SERIAL USER CODE\"; no token was assigned";
+            return Err(CommandError::refused(problem).at(file, Some(number)));
+        };
+        let codes =
+            words.fold(first.as_bytes().to_vec(), |before, word| [&before, word.as_bytes()].join(&b' '));
+        let (serial, user) = (serial.to_owned(), user.to_owned());
+        lines.push(Line { number, serial, user, typed: Secret::new(codes) });
+        if lines.len() > MOST_LINES {
+            return Err(CommandError::refused(format!("has more than {MOST_LINES} lines")).at(file, None));
+        }
+    }
+    if lines.is_empty() {
+        return Err(CommandError::refused("contains no line \"SERIAL USER CODE\"").at(file, None));
+    }
+    Ok(lines)
+}
+
+fn print(context: &Context, file: &Path, report: &BatchReport) -> Result<(), CommandError> {
+    let BatchReport { assigned, unchanged, refused } = report;
+    match context.format {
+        Format::Json => output::document(report)?,
+        Format::Text => {
+            for RefusedLine { line, problem } in refused {
+                output::remark(&format!("{} line {line}: {problem}", file.display()));
+            }
+            let assigned = output::count(*assigned, "token");
+            output::line(&format!("{assigned} assigned, {unchanged} unchanged, {} refused", refused.len()))?;
+        }
+    }
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let problem = format!(
+        "{} refused; the others are done; correct those and give the list again",
+        output::count_with(refused.len(), "line", ("was", "were"))
+    );
+    Err(output::reported(context.format, CommandError::refused(problem).at(file, None)))
+}

@@ -1,0 +1,163 @@
+//! Whether a token can be assigned, and storing assignments: the claim, the enrolments, the end of the claim.
+
+use super::Inventory;
+use crate::command_error::CommandError;
+use crate::context::Context;
+use crate::reset_token;
+use totp_core::audit_event::{Event, Name};
+use totp_core::code::Answer;
+use totp_core::enrolment::{self, ChangeInputs, PreparedAssignment};
+use totp_core::keyring::Keyring;
+use totp_core::store::{Entry, Inventory as _, Users};
+use totp_core::token::{FirstCodeError, InEnrolment, Token, Validity};
+use totp_core::user::{Account, User};
+
+/// Whether a token can be assigned to a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It can.
+    Free,
+    /// The person has it.
+    Theirs,
+}
+
+/// Whether the dates of a token's file count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dates {
+    /// They do.
+    Count,
+    /// With `--expired`.
+    Ignored,
+}
+
+impl From<bool> for Dates {
+    fn from(expired: bool) -> Self {
+        if expired { Self::Ignored } else { Self::Count }
+    }
+}
+
+/// Whether `token` can be assigned to `user`.
+///
+/// # Errors
+/// Says why not.
+pub(super) fn standing(
+    context: &Context,
+    keyring: &Keyring,
+    token: &Token,
+    (user, dates, now): (&User, Dates, u64),
+) -> Result<Standing, CommandError> {
+    let serial = token.serial();
+    if token.revoked_at().is_some() {
+        return Err(CommandError::refused(format!("the token {serial} is revoked; assign another one")));
+    }
+    if let Some(holder) = token.holder()
+        && is_held_by(context, keyring, token, &holder.user)?
+    {
+        if holder.user == *user {
+            return Ok(Standing::Theirs);
+        }
+        return Err(CommandError::refused(format!(
+            "the token {serial} is assigned to {}; take it back first with \"totp-enroll tokens unassign {serial}\"",
+            holder.user
+        )));
+    }
+    match (token.validity(now), dates) {
+        (Validity::Valid, _) | (Validity::Expired | Validity::NotYet, Dates::Ignored) => Ok(Standing::Free),
+        (Validity::Expired, Dates::Count) => Err(CommandError::refused(format!(
+            "the token {serial} has expired; assign another one, or this one all the same with --expired"
+        ))),
+        (Validity::NotYet, Dates::Count) => Err(CommandError::refused(format!(
+            "the token {serial} is not valid yet; assign another one, or this one all the same with --expired"
+        ))),
+    }
+}
+
+/// Whether the token is an authenticator of `user`.
+///
+/// # Errors
+/// If that cannot be told.
+pub(super) fn is_held_by(
+    context: &Context,
+    keyring: &Keyring,
+    token: &Token,
+    user: &User,
+) -> Result<bool, CommandError> {
+    let Some(credential) = context.store.credential(user)? else { return Ok(false) };
+    let found = token.find_in(&credential, keyring);
+    let found = found.map_err(|error| CommandError::refused(format!("{user}: {error}")))?;
+    Ok(found != InEnrolment::No)
+}
+
+/// A token that is about to be an authenticator, confirmed by a code. The entry is held.
+pub(super) struct Ready<E> {
+    token: Token,
+    account: Account,
+    prepared: PreparedAssignment<E>,
+}
+
+impl<E> Ready<E> {
+    /// The log line.
+    pub(super) fn event(&self, context: &Context) -> Event {
+        context
+            .event(Name::TokenAssigned, &self.account)
+            .field("token", self.token.serial())
+            .field("type", self.token.factor().kind().as_str())
+    }
+}
+
+/// What [`ready`] needs of one assignment.
+pub(super) struct Wanted {
+    pub(super) token: Token,
+    pub(super) account: Account,
+    pub(super) answer: Option<Answer>,
+}
+
+/// Checks the code under the hold of the inventory, and prepares the enrolment with the token. Nothing is stored.
+///
+/// # Errors
+/// Says why the token cannot be assigned.
+pub(super) fn ready(
+    context: &Context,
+    wanted: Wanted,
+    inputs: &mut ChangeInputs<'_>,
+) -> Result<Ready<crate::context::Entry>, CommandError> {
+    let Wanted { token, account, answer } = wanted;
+    let windows = context.config.windows();
+    let confirmed = token.confirm(answer.as_ref(), inputs.keyring, &windows, inputs.now);
+    let confirmed = confirmed.map_err(|error| refused(&token, &error))?;
+    let entry = context.entry(&account)?;
+    if !entry.is_enrolled() {
+        reset_token::admit(context, &entry, &account, &reset_token::without_token(context, &account))?;
+    }
+    let prepared = enrolment::prepare_assignment(entry, &account, &confirmed, inputs)?;
+    Ok(Ready { token, account, prepared })
+}
+
+/// Why a code was not accepted.
+pub(super) fn refused(token: &Token, error: &FirstCodeError) -> CommandError {
+    CommandError::refused(match error.asks_for_two(token) {
+        true => format!("{error}; type two codes of the token, one after the other, with a blank between"),
+        false => error.to_string(),
+    })
+}
+
+/// Stores assignments. The tokens are claimed first: a kill before the enrolments are stored leaves tokens that can be assigned
+/// again, with the same codes, and a kill after it leaves claims of tokens that their persons have.
+pub(super) fn store<E: Entry>(
+    context: &Context,
+    inventory: &mut Inventory,
+    ready: Vec<Ready<E>>,
+    inputs: &ChangeInputs<'_>,
+) -> Result<(), CommandError> {
+    let (mut claimed, mut prepared) = (Vec::with_capacity(ready.len()), Vec::with_capacity(ready.len()));
+    for Ready { token, account, prepared: one } in ready {
+        claimed.push(token.claimed_by(&account.user, inputs.created));
+        prepared.push(one);
+    }
+    inventory.replace(&claimed)?;
+    enrolment::commit_assignments(prepared)?;
+    let windows = context.config.windows();
+    let enrolled: Vec<Token> =
+        claimed.into_iter().map(|token| token.enrolled(&windows, inputs.now)).collect();
+    Ok(inventory.replace(&enrolled)?)
+}

@@ -1,0 +1,208 @@
+//! `import pskc` and `import tokens`: add the tokens of a vendor's file to the inventory, all or none.
+//!
+//! A token that is there already with the same secret and parameters stays as it is, whatever happened to it since. So an import that
+//! was killed is completed by running it again.
+
+use crate::cli::{PskcFile, SeedFile};
+use crate::command_error::CommandError;
+use crate::context::Context;
+use crate::output;
+use data_encoding::HEXLOWER_PERMISSIVE;
+use seed_files::{Seed, SeedFileError, Unlock};
+use serde::Serialize;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use totp_core::audit_event::{Event, Name};
+use totp_core::keyring::Keyring;
+use totp_core::random::Secret;
+use totp_core::store::{Engine, Inventory as _, Tokens};
+use totp_core::token::{NewToken, Serial, Token};
+use totp_host::documents::{Access, read_document};
+use totp_host::machine;
+use zeroize::Zeroizing;
+
+/// The largest file that is read, in bytes: about 50,000 tokens as PSKC.
+const LARGEST_FILE: u64 = 64 << 20;
+
+/// A token of the file, and the line that it begins on.
+struct SeedLine {
+    line: usize,
+    new: NewToken,
+}
+
+pub(crate) fn import_pskc(context: &Context, asked: &PskcFile) -> Result<(), CommandError> {
+    let PskcFile { seeds, key_file, passphrase_file } = asked;
+    let text = read(&seeds.file)?;
+    let key = key_file.as_deref().map(read_key).transpose()?;
+    let passphrase = passphrase_file.as_deref().map(read_passphrase).transpose()?;
+    let unlock = match (&key, &passphrase) {
+        (Some(key), _) => Unlock::Key(key),
+        (None, Some(passphrase)) => Unlock::Passphrase(passphrase),
+        (None, None) => Unlock::None,
+    };
+    import(context, seeds, "pskc", seed_files::read_pskc(&text, unlock))
+}
+
+pub(crate) fn import_csv(context: &Context, asked: &SeedFile) -> Result<(), CommandError> {
+    let text = read(&asked.file)?;
+    import(context, asked, "csv", seed_files::read_csv(&text))
+}
+
+fn import(
+    context: &Context,
+    asked: &SeedFile,
+    format: &'static str,
+    seeds: Result<Vec<Seed>, SeedFileError>,
+) -> Result<(), CommandError> {
+    let SeedFile { file, dry_run } = asked;
+    let bad = |line: usize, problem: &str| {
+        CommandError::refused(format!("{problem}; nothing was imported")).at(file, Some(line))
+    };
+    let seeds = seeds.map_err(|error| bad(error.line, &error.problem))?;
+    let seeds = seeds.into_iter().map(SeedLine::of).collect::<Result<Vec<_>, _>>();
+    let seeds = seeds.map_err(|(line, problem)| bad(line, &problem))?;
+    let keyring = context.keyring()?;
+    if *dry_run {
+        let new = new_tokens(context, &keyring, &seeds).map_err(|(line, problem)| bad(line, &problem))?;
+        return print(context, &seeds, new.len(), true);
+    }
+    context.store.prepare()?;
+    let event = Event::new(Name::TokensImported)
+        .field("by", &context.operator.name)
+        .maybe("loginuid", context.operator.login())
+        .field("from", format);
+    let added = context.make_interruptibly(|change| {
+        context.change(|inputs| {
+            let mut inventory = context.hold_tokens()?;
+            let new =
+                new_tokens(context, inputs.keyring, &seeds).map_err(|(line, problem)| bad(line, &problem))?;
+            let tokens = new
+                .iter()
+                .map(|new| Token::seal(new, inputs.created, inputs.keyring, inputs.entropy))
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(|error| CommandError::refused(error.to_string()))?;
+            if !tokens.is_empty() {
+                change.announce(None, event.field("tokens", tokens.len()))?;
+                inventory
+                    .add(&tokens)
+                    .map_err(CommandError::from)
+                    .map_err(|error| error.explained(|problem| format!("{problem}; nothing was imported")))?;
+            }
+            Ok(tokens.len())
+        })
+    })?;
+    print(context, &seeds, added, false)
+}
+
+impl SeedLine {
+    /// The error is the line and the problem.
+    fn of(seed: Seed) -> Result<Self, (usize, String)> {
+        let Seed { serial, maker, model, factor, next_counter, secret, valid_from, expires, line } = seed;
+        let serial = Serial::parse(serial.as_str())
+            .map_err(|error| (line, format!("the serial number \"{serial}\" is too long: {error}")))?;
+        let new =
+            NewToken { serial, maker, model, factor, used_up_to: next_counter, secret, valid_from, expires };
+        Ok(Self { line, new })
+    }
+}
+
+/// Those that are not in the inventory yet.
+///
+/// # Errors
+/// The line and the problem, if the inventory has another token of a serial number.
+fn new_tokens<'a>(
+    context: &Context,
+    keyring: &Keyring,
+    seeds: &'a [SeedLine],
+) -> Result<Vec<&'a NewToken>, (usize, String)> {
+    let mut all_new = Vec::new();
+    for SeedLine { line, new } in seeds {
+        let known = context.store.token(&new.serial).map_err(|error| (*line, error.to_string()))?;
+        let Some(known) = known else {
+            all_new.push(new);
+            continue;
+        };
+        match known.is(new, keyring) {
+            Ok(true) => {}
+            Ok(false) => {
+                let problem = format!(
+                    "the inventory has another token with the serial number {}, of another secret or other parameters; \
+                     find out which one is right: {}",
+                    new.serial,
+                    context.store.name_of_token(&new.serial)
+                );
+                return Err((*line, problem));
+            }
+            Err(error) => return Err((*line, format!("the token {} of the inventory: {error}", new.serial))),
+        }
+    }
+    Ok(all_new)
+}
+
+#[derive(Serialize)]
+struct ImportReport {
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    dry_run: bool,
+    imported: usize,
+    /// In the inventory already, and left as they are.
+    unchanged: usize,
+    expired: usize,
+}
+
+fn print(context: &Context, seeds: &[SeedLine], imported: usize, dry_run: bool) -> Result<(), CommandError> {
+    let now = machine::now()?.realtime;
+    let expired = seeds.iter().filter(|seed| seed.new.expires.is_some_and(|date| date <= now)).count();
+    let unchanged = seeds.len().saturating_sub(imported);
+    let report = ImportReport { dry_run, imported, unchanged, expired };
+    output::report(context.format, &report, |_| {
+        let would = if dry_run { "would be " } else { "" };
+        let tokens = output::count(imported, "token");
+        let mut lines = vec![format!("{tokens} {would}imported, {unchanged} unchanged")];
+        if expired > 0 {
+            lines.push(format!(
+                "{} expired by the dates of the file; \"tokens assign\" takes them only with --expired",
+                output::count_with(expired, "token", ("has", "have"))
+            ));
+        }
+        lines
+    })
+}
+
+fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, CommandError> {
+    let error =
+        |error: std::io::Error| CommandError::refused(format!("cannot be read: {error}")).at(file, None);
+    let input: Box<dyn Read> = if file == Path::new("-") {
+        Box::new(std::io::stdin().lock())
+    } else {
+        Box::new(File::open(file).map_err(error)?)
+    };
+    let mut text = Zeroizing::new(Vec::new());
+    // One byte more, to notice a file that is too long.
+    input.take(LARGEST_FILE.saturating_add(1)).read_to_end(&mut text).map_err(error)?;
+    if text.len() as u64 > LARGEST_FILE {
+        return Err(CommandError::refused("is larger than 64 MiB: import it in parts").at(file, None));
+    }
+    Ok(text)
+}
+
+fn read_secret(file: &Path) -> Result<Secret, CommandError> {
+    read_document(file, Access::RootOnly)?
+        .ok_or_else(|| CommandError::refused("does not exist").at(file, None))
+}
+
+/// The key as hexadecimal digits, or as bytes.
+fn read_key(file: &Path) -> Result<Secret, CommandError> {
+    let text = read_secret(file)?;
+    match HEXLOWER_PERMISSIVE.decode(text.expose().trim_ascii()) {
+        Ok(key) if !key.is_empty() => Ok(Secret::new(key)),
+        Ok(_) | Err(_) => Ok(text),
+    }
+}
+
+fn read_passphrase(file: &Path) -> Result<Secret, CommandError> {
+    let text = read_secret(file)?;
+    let line = text.expose();
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    Ok(Secret::new(line.strip_suffix(b"\r").unwrap_or(line).to_vec()))
+}

@@ -1,0 +1,127 @@
+//! `tokens unassign` and `tokens revoke`: take a token out of the enrolment of its person, and free it or end it.
+
+use super::release::carried;
+use super::{serial_of, token};
+use crate::authorise::{Consent, authorise};
+use crate::command_error::CommandError;
+use crate::context::Context;
+use crate::output::{self, Format};
+use serde::Serialize;
+use totp_core::audit_event::{Event, Name};
+use totp_core::enrolment::{self, ChangeInputs};
+use totp_core::store::{Entry, Inventory as _};
+use totp_core::token::{InEnrolment, Serial, Token};
+use totp_core::user::Account;
+
+/// What becomes of the token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TakeBack {
+    /// It can be assigned again.
+    ToInventory,
+    /// It cannot.
+    ForGood,
+}
+
+pub(super) fn run(
+    context: &Context,
+    typed: &str,
+    consent: Consent,
+    what: TakeBack,
+) -> Result<(), CommandError> {
+    let serial = serial_of(typed)?;
+    let found = token(context, &serial)?;
+    match (found.holder(), found.revoked_at(), what) {
+        (_, Some(_), TakeBack::ForGood) => {
+            return report(context, &serial, "unchanged", "is revoked already");
+        }
+        (None, _, TakeBack::ToInventory) => {
+            return Err(CommandError::refused(format!("the token {serial} is assigned to nobody")));
+        }
+        (Some(_), _, _) | (None, None, TakeBack::ForGood) => {}
+    }
+    let account = found.holder().map(|holder| context.any_account(Some(holder.user.as_str()))).transpose()?;
+    if let Some(account) = &account {
+        let effect = "takes the token from this account; its remembered devices are forgotten";
+        authorise(context, account, consent, effect)?;
+    }
+    context.make(|change| {
+        context.change(|inputs| {
+            let mut inventory = context.hold_tokens()?;
+            let token = token(context, &serial)?;
+            if token.holder().map(|holder| &holder.user) != account.as_ref().map(|account| &account.user) {
+                return Err(CommandError::refused("the token was assigned anew meanwhile; start again"));
+            }
+            let event = event(context, &serial, account.as_ref(), what);
+            let token = match &account {
+                Some(account) => {
+                    let entry = context.entry(account)?;
+                    let at = check(&token, &entry, inputs)?;
+                    change.announce(Some(account), event)?;
+                    let token = carried(context, token, (Some(at), entry.ledger()), inputs.now);
+                    inventory.replace(std::slice::from_ref(&token))?;
+                    if let InEnrolment::At(at) = at {
+                        enrolment::take_out(entry, at, inputs.keyring, inputs.entropy)?;
+                    }
+                    token
+                }
+                None => {
+                    change.announce(None, event)?;
+                    token
+                }
+            };
+            let token = match what {
+                TakeBack::ToInventory => token.released(),
+                TakeBack::ForGood => token.revoked(inputs.created),
+            };
+            Ok(inventory.replace(&[token])?)
+        })
+    })?;
+    if what == TakeBack::ForGood && account.is_some() {
+        context.log(&event(context, &serial, None, what));
+    }
+    match what {
+        TakeBack::ToInventory => report(context, &serial, "unassigned", "is assigned to nobody now"),
+        TakeBack::ForGood => report(context, &serial, "revoked", "is revoked"),
+    }
+}
+
+/// Where the token is in the enrolment, and that it can be taken out: before anything is stored.
+fn check(token: &Token, entry: &impl Entry, inputs: &ChangeInputs<'_>) -> Result<InEnrolment, CommandError> {
+    let Some(credential) = entry.credential() else { return Ok(InEnrolment::No) };
+    let credential = credential.map_err(|error| {
+        CommandError::refused(format!(
+            "{error}; the token stays assigned until the enrolment can be read, or is removed"
+        ))
+    })?;
+    let at = token
+        .find_in(credential, inputs.keyring)
+        .map_err(|error| CommandError::refused(error.to_string()))?;
+    if at != InEnrolment::No {
+        enrolment::can_take_out(entry)?;
+    }
+    Ok(at)
+}
+
+fn event(context: &Context, serial: &Serial, account: Option<&Account>, what: TakeBack) -> Event {
+    match (account, what) {
+        (Some(account), TakeBack::ToInventory | TakeBack::ForGood) => {
+            context.event(Name::TokenUnassigned, account).field("token", serial)
+        }
+        (None, TakeBack::ToInventory | TakeBack::ForGood) => Event::new(Name::TokenRevoked)
+            .field("token", serial)
+            .field("by", &context.operator.name)
+            .maybe("loginuid", context.operator.login()),
+    }
+}
+
+fn report(context: &Context, serial: &Serial, done: &'static str, message: &str) -> Result<(), CommandError> {
+    #[derive(Serialize)]
+    struct TakenBack<'a> {
+        serial: &'a str,
+        done: &'static str,
+    }
+    match context.format {
+        Format::Json => output::document(&TakenBack { serial: serial.as_str(), done }),
+        Format::Text => output::line(&format!("the token {serial} {message}")),
+    }
+}

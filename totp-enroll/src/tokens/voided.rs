@@ -1,0 +1,38 @@
+//! After a restore: what was used up of each token since the backup is not known.
+
+use super::Inventory;
+use crate::command_error::CommandError;
+use crate::context::{Context, PATIENCE};
+use totp_core::keyring::each_token;
+use totp_core::store::{Inventory as _, Tokens};
+use totp_core::time::Now;
+use totp_core::token::Token;
+
+/// Tokens that are stored together.
+const BATCH: usize = 512;
+
+/// Makes every token of the inventory need two codes at its next assignment. Returns how many, and the problems of those that could
+/// not be changed.
+pub(crate) fn void_after_restore(context: &Context, now: Now) -> Result<(usize, Vec<String>), CommandError> {
+    let busy = "another command is using the tokens; nothing was changed; try again";
+    let mut inventory =
+        context.store.hold_tokens_to_withdraw(PATIENCE)?.ok_or_else(|| CommandError::refused(busy))?;
+    let (mut voided, mut problems) = (Vec::new(), Vec::new());
+    let windows = context.config.windows();
+    each_token(&context.store, |token| match token {
+        Ok(token) => voided.push(token.position_unknown(&windows, now)),
+        Err(error) => problems.push(error.to_string()),
+    })?;
+    let mut done = 0usize;
+    for batch in voided.chunks(BATCH) {
+        match store(&mut inventory, batch) {
+            Ok(()) => done = done.saturating_add(batch.len()),
+            Err(error) => problems.push(error),
+        }
+    }
+    Ok((done, problems))
+}
+
+fn store(inventory: &mut Inventory, batch: &[Token]) -> Result<(), String> {
+    inventory.replace(batch).map_err(|error| error.to_string())
+}
