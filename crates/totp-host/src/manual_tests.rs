@@ -28,8 +28,14 @@ fn files() -> (BTreeSet<String>, BTreeSet<String>) {
     let generation =
         [paths.state.join("generation"), paths.keyring.with_file_name("keyring.var-lib-pam_totp.generation")];
     let cancelled = paths.state.join("cancelled/NAME");
-    let files: Vec<_> =
-        of_a_user.into_iter().chain(of_all).chain(closed).chain(generation).chain([cancelled]).collect();
+    let token = paths.state.join("tokens/SERIAL.toml");
+    let files: Vec<_> = of_a_user
+        .into_iter()
+        .chain(of_all)
+        .chain(closed)
+        .chain(generation)
+        .chain([cancelled, token])
+        .collect();
     let mut directories: BTreeSet<String> =
         STATE_DIRECTORIES.iter().map(|name| paths.state.join(name).display().to_string()).collect();
     directories.extend([&paths.state, &paths.runtime].map(|path| path.display().to_string()));

@@ -61,6 +61,9 @@ pub(crate) struct AssignToken {
     /// A token that its account has already stays as it is, so the list can be given again.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["serial", "code_fd"])]
     pub(crate) batch: Option<PathBuf>,
+    /// With --batch: also assign tokens to accounts that do not exist on this system
+    #[arg(long, requires = "batch")]
+    pub(crate) allow_unknown: bool,
     /// Read the code, or two with a blank between, from this file descriptor (0 is standard input); prompted for if omitted
     #[arg(long, value_name = "N")]
     pub(crate) code_fd: Option<u32>,

@@ -25,6 +25,7 @@ mod sshd;
 pub(crate) mod stack;
 mod stack_lines;
 mod sudo_rules;
+mod tokens;
 
 use crate::cli::{Cli, Doctor};
 use crate::command_error::CommandError;
@@ -82,6 +83,7 @@ fn examine(cli: &Cli, options: &Doctor) -> Result<Vec<Finding>, CommandError> {
     settings::examine(named, &config, &services, &mut findings);
     guessing::examine(&config, &services, &mut findings);
     files::examine(&config, &mut findings);
+    tokens::examine(&config, &mut findings);
     let enrolled = enrolments::examine(&config, &mut findings);
     sshd::examine(&services, &enrolled, &mut findings);
     sudo_rules::examine(&mut findings);

@@ -10,6 +10,7 @@ use serde::Serialize;
 use std::path::Path;
 use totp_core::audit_event::Name;
 use totp_core::keyring::Keyring;
+use totp_core::keyring::each_token;
 use totp_core::keyring::rotation::Census;
 use totp_core::store::{Engine, StoreError};
 use totp_host::config_and_keyring::KeyringFiles;
@@ -32,6 +33,8 @@ struct RestoreCheck {
     shut: usize,
     /// Those that the keyring in use opens and the restored one does not.
     lost: usize,
+    /// The same for tokens of the inventory.
+    lost_tokens: usize,
 }
 
 pub(super) fn run(
@@ -135,11 +138,24 @@ impl RestoreCheck {
             }
         })?;
         check.shut = check.shut.saturating_add(census.unreadable.len());
+        each_token(&context.store, |token| {
+            let is_lost = |present| token.as_ref().is_ok_and(|token| token.would_lose(present, restored));
+            if present.is_some_and(is_lost) {
+                check.lost_tokens = check.lost_tokens.saturating_add(1);
+            }
+        })?;
         Ok(check)
     }
 
     fn check(&self, file: &Path) -> Result<(), CommandError> {
-        let Self { open, shut, lost } = self;
+        let Self { open, shut, lost, lost_tokens } = self;
+        if *lost_tokens > 0 {
+            let problem = format!(
+                "lacks keys: {} of the inventory that can be opened now could not be opened any more; nothing was changed",
+                output::count(*lost_tokens, "token")
+            );
+            return Err(CommandError::refused(problem).at(file, None));
+        }
         if *lost > 0 {
             let problem = format!(
                 "lacks keys: {} that can be opened now could not be opened any more; nothing was changed",

@@ -13,6 +13,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use totp_core::audit_event::Name;
 use totp_core::config::{Config, Paths};
+use totp_core::keyring::each_token;
 use totp_core::keyring::rotation::Census;
 use totp_core::keyring::{Key, Keyring};
 use totp_core::random::Secret;
@@ -109,6 +110,9 @@ fn needed<'a>(
     let mut is_needed = false;
     let census = Census::of(&context.store, |credential| {
         is_needed |= credential.would_lose(sealed, in_force);
+    })?;
+    each_token(&context.store, |token| {
+        is_needed |= token.is_ok_and(|token| token.would_lose(sealed, in_force));
     })?;
     Ok((is_needed || !census.unreadable.is_empty()).then_some(key))
 }

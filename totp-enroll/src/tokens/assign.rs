@@ -21,7 +21,7 @@ use totp_host::machine;
 const ATTEMPTS: usize = 3;
 
 pub(super) fn run(context: &Context, asked: &AssignToken) -> Result<(), CommandError> {
-    let AssignToken { serial, user, code_fd, expired, yes, batch: _ } = asked;
+    let AssignToken { serial, user, code_fd, expired, yes, batch: _, allow_unknown: _ } = asked;
     let (Some(serial), Some(user)) = (serial, user) else {
         return Err(CommandError::usage("give a serial number and an account, or --batch"));
     };

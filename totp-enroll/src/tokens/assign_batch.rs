@@ -3,6 +3,8 @@
 
 use super::assignment::{Dates, Ready, Standing, Wanted, ready, standing, store};
 use super::{serial_of, token};
+use crate::account::{self, Unknown};
+use crate::cli::AssignToken;
 use crate::command_error::CommandError;
 use crate::context::{Context, Entry};
 use crate::output::{self, Format};
@@ -23,6 +25,12 @@ use zeroize::Zeroizing;
 const MOST_LINES: usize = 100_000;
 /// Lines that are stored together; the entry of each keeps three files open.
 const BATCH: usize = 200;
+
+/// What decides whether a line is refused.
+struct Rules {
+    dates: Dates,
+    unknown: Unknown,
+}
 
 /// One line.
 struct Line {
@@ -48,8 +56,9 @@ struct BatchReport {
     refused: Vec<RefusedLine>,
 }
 
-pub(super) fn run(context: &Context, file: &Path, expired: bool) -> Result<(), CommandError> {
+pub(super) fn run(context: &Context, file: &Path, asked: &AssignToken) -> Result<(), CommandError> {
     let lines = lines(file)?;
+    let rules = Rules { dates: asked.expired.into(), unknown: asked.allow_unknown.into() };
     context.keyring()?;
     context.store.prepare()?;
     let summary = Event::new(Name::Imported)
@@ -64,8 +73,7 @@ pub(super) fn run(context: &Context, file: &Path, expired: bool) -> Result<(), C
         let mut rest = lines.as_slice();
         while !rest.is_empty() {
             let (chunk, behind) = rest.split_at(next_chunk(rest));
-            assign(context, chunk, expired.into(), &mut report)
-                .map_err(|error| interrupted(error, &report))?;
+            assign(context, chunk, &rules, &mut report).map_err(|error| interrupted(error, &report))?;
             bar.inc(chunk.len() as u64);
             rest = behind;
         }
@@ -90,14 +98,14 @@ fn next_chunk(lines: &[Line]) -> usize {
 fn assign(
     context: &Context,
     chunk: &[Line],
-    dates: Dates,
+    rules: &Rules,
     report: &mut BatchReport,
 ) -> Result<(), CommandError> {
     let events = context.change(|inputs| {
         let mut inventory = context.hold_tokens()?;
         let (mut ready, mut users): (Vec<Ready<Entry>>, BTreeSet<User>) = (Vec::new(), BTreeSet::new());
         for line in chunk {
-            match prepared(context, line, dates, (&mut users, inputs)) {
+            match prepared(context, line, rules, (&mut users, inputs)) {
                 Ok(Some(one)) => ready.push(one),
                 Ok(None) => report.unchanged = report.unchanged.saturating_add(1),
                 Err(error) => {
@@ -121,12 +129,12 @@ fn assign(
 fn prepared(
     context: &Context,
     line: &Line,
-    dates: Dates,
+    rules: &Rules,
     (users, inputs): (&mut BTreeSet<User>, &mut ChangeInputs<'_>),
 ) -> Result<Option<Ready<Entry>>, CommandError> {
-    let account = context.account(Some(&line.user))?;
+    let account = account::canonical(&line.user, rules.unknown)?;
     let token = token(context, &serial_of(&line.serial)?)?;
-    let whom = (&account.user, dates, inputs.now.realtime);
+    let whom = (&account.user, rules.dates, inputs.now.realtime);
     if standing(context, inputs.keyring, &token, whom)? == Standing::Theirs {
         return Ok(None);
     }

@@ -30,7 +30,7 @@ pub(crate) fn run(context: &Context, command: &Tokens) -> Result<(), CommandErro
     match command {
         Tokens::List { assigned, unassigned } => list::run(context, list::Wanted::of(*assigned, *unassigned)),
         Tokens::Assign(asked) => match &asked.batch {
-            Some(file) => assign_batch::run(context, file, asked.expired),
+            Some(file) => assign_batch::run(context, file, asked),
             None => assign::run(context, asked),
         },
         Tokens::Unassign { serial, yes } => {

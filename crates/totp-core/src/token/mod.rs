@@ -280,6 +280,12 @@ impl Token {
         self.open(keyring).map(drop)
     }
 
+    /// Whether `before` opens its seal and `after` does not.
+    #[must_use]
+    pub fn would_lose(&self, before: &Keyring, after: &Keyring) -> bool {
+        self.open(before).is_ok() && self.open(after).is_err()
+    }
+
     fn open(&self, keyring: &Keyring) -> Result<Secret, OpenError> {
         keyring.open(&self.sealed, binding(&self.serial, self.factor, &self.sealed.key).bytes())
     }
