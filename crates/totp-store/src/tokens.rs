@@ -207,7 +207,10 @@ impl Inventory for FilesInventory {
             directory.put_in_place(&draft_of(token), &name_of(token.serial()))?;
         }
         directory.sync()?;
-        self.generation.move_on();
+        // A restored state could bring back a token that was revoked. Assignments are in the credentials, whose commit does this.
+        if tokens.iter().any(|token| token.revoked_at().is_some()) {
+            self.generation.move_on();
+        }
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use crate::cli::AssignToken;
 use crate::command_error::CommandError;
 use crate::context::{Context, Entry};
 use crate::output::{self, Format};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -23,8 +24,12 @@ use zeroize::Zeroizing;
 
 /// The most lines of a list.
 const MOST_LINES: usize = 100_000;
-/// Lines that are stored together; the entry of each keeps three files open.
-const BATCH: usize = 200;
+/// The most lines that are stored together: the disk is waited for a few times for each batch.
+const BATCH: usize = 1000;
+/// Files that the entry of one line keeps open.
+const FILES_OF_A_LINE: usize = 4;
+/// Files that are open beside them.
+const OTHER_FILES: usize = 100;
 
 /// What decides whether a line is refused.
 struct Rules {
@@ -70,9 +75,9 @@ pub(super) fn run(context: &Context, file: &Path, asked: &AssignToken) -> Result
     let bar = output::progress_bar(context.format, "assigning", lines.len());
     context.make_interruptibly(|change| {
         change.announce(None, summary)?;
-        let mut rest = lines.as_slice();
+        let (mut rest, most) = (lines.as_slice(), batch_size());
         while !rest.is_empty() {
-            let (chunk, behind) = rest.split_at(next_chunk(rest));
+            let (chunk, behind) = rest.split_at(next_chunk(rest, most));
             assign(context, chunk, &rules, &mut report).map_err(|error| interrupted(error, &report))?;
             bar.inc(chunk.len() as u64);
             rest = behind;
@@ -83,13 +88,24 @@ pub(super) fn run(context: &Context, file: &Path, asked: &AssignToken) -> Result
     print(context, file, &report)
 }
 
+/// How many lines may be stored together, by the limit on open files, which is raised as far as this needs and may go.
+fn batch_size() -> usize {
+    let wanted = FILES_OF_A_LINE.saturating_mul(BATCH).saturating_add(OTHER_FILES);
+    let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, hard)| {
+        let wanted = hard.min(wanted as u64).max(soft);
+        if setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).is_ok() { wanted } else { soft }
+    });
+    let files = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(OTHER_FILES);
+    (files / FILES_OF_A_LINE).clamp(1, BATCH)
+}
+
 /// How many lines are stored together: no account is in them twice, because its entry is held.
-fn next_chunk(lines: &[Line]) -> usize {
+fn next_chunk(lines: &[Line], most: usize) -> usize {
     let mut users = BTreeSet::new();
     let mut serials = BTreeSet::new();
     lines
         .iter()
-        .take(BATCH)
+        .take(most)
         .take_while(|line| users.insert(&line.user) && serials.insert(&line.serial))
         .count()
         .max(1)
