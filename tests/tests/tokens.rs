@@ -15,8 +15,8 @@ fn a_token_is_assigned_with_a_code_and_opens_a_login() {
     let (fixture, fob) = imported();
     assert_eq!(state(&fixture, "F1")["assigned_to"], Value::Null);
     assert_eq!(assign(&fixture, "F1", "alice", &fob.press(3)).status, 0);
-    assert_eq!(fixture.journal.last().what(), "token_assigned");
-    assert_eq!(fixture.journal.last().field("token"), "F1");
+    assert_eq!(fixture.journal.done_by_commands().last().unwrap().what(), "token_assigned");
+    assert_eq!(fixture.journal.done_by_commands().last().unwrap().field("token"), "F1");
     assert_eq!(
         (&state(&fixture, "F1")["assigned_to"], &state(&fixture, "F1")["enrolled"]),
         (&"alice".into(), &true.into())
@@ -53,14 +53,14 @@ fn a_wrong_code_assigns_nothing() {
 #[test]
 fn a_token_that_was_taken_back_accepts_no_code_that_was_used() {
     let (fixture, fob) = imported();
-    let other = fob(1);
+    let other = fob_at(1);
     assign(&fixture, "F1", "alice", &fob.press(0)).assert_done();
     let last = fixture.totp_enroll(&["--json", "tokens", "unassign", "F1", "--yes"]);
     assert!(last.status == 1 && last.stderr.contains("only authenticator"), "{last:?}");
     assign(&fixture, "F2", "alice", &other.press(0)).assert_done();
     assert_eq!(login(&fixture, "alice", &fob.press(7)), PamCode::SUCCESS);
     fixture.totp_enroll(&["--json", "tokens", "unassign", "F1", "--yes"]).assert_done();
-    assert_eq!(fixture.journal.last().what(), "token_unassigned");
+    assert_eq!(fixture.journal.done_by_commands().last().unwrap().what(), "token_unassigned");
     assert_eq!(login(&fixture, "alice", &fob.press(8)), PamCode::AUTH_ERR);
     assert_eq!(login(&fixture, "alice", &other.press(1)), PamCode::SUCCESS, "the ledger's records moved up");
     assert_eq!(login(&fixture, "alice", &other.press(1)), PamCode::AUTH_ERR);
@@ -82,8 +82,8 @@ fn an_enrolment_that_ends_leaves_its_counter_with_the_token() {
             arguments.extend(["--replace", "--yes"]);
         }
         fixture.totp_enroll(&[&["--json"][..], &arguments].concat()).assert_done();
-        let list = fixture.totp_enroll(&["tokens", "list"]).stdout;
-        assert!(list.contains("assigned to alice, who is not enrolled with it"), "{list}");
+        let shown = fixture.totp_enroll(&["tokens", "list"]).stdout;
+        assert!(shown.contains("assigned to alice, who is not enrolled with it"), "{shown}");
         assert_eq!(assign(&fixture, "F1", "bob", &fob.press(5)).status, 1);
         assign(&fixture, "F1", "bob", &fob.press(6)).assert_done();
     }
@@ -112,7 +112,7 @@ fn a_restored_state_makes_every_token_take_two_codes() {
 fn a_revoked_token_is_nobodys() {
     let (fixture, fob) = imported();
     fixture.totp_enroll(&["--json", "tokens", "revoke", "F1", "--yes"]).assert_done();
-    assert_eq!(fixture.journal.last().what(), "token_revoked");
+    assert_eq!(fixture.journal.done_by_commands().last().unwrap().what(), "token_revoked");
     let refused = assign(&fixture, "F1", "bob", &fob.press(0));
     assert!(refused.status == 1 && refused.stderr.contains("revoked"), "{refused:?}");
     import(&fixture, FILE).assert_done();
@@ -126,8 +126,8 @@ fn an_import_takes_the_whole_file_or_nothing() {
     let refused = import(&fixture, &other);
     assert!(refused.status == 1 && refused.stderr.contains("line 4"), "{refused:?}");
     assert_eq!(serials(&fixture), Vec::<String>::new());
-    let planned = file(&fixture, FILE);
-    let planned = fixture.totp_enroll(&["--json", "import", "tokens", &planned, "--dry-run"]);
+    let seeds = file(&fixture, FILE);
+    let planned = fixture.totp_enroll(&["--json", "import", "tokens", &seeds, "--dry-run"]);
     assert_eq!(planned.json()["imported"], 2);
     assert_eq!(serials(&fixture), Vec::<String>::new());
     import(&fixture, FILE).assert_done();
@@ -166,7 +166,7 @@ fn a_rotation_reseals_tokens_and_an_unreadable_one_keeps_the_old_key() {
 #[test]
 fn a_list_is_assigned_line_by_line_and_can_be_given_again() {
     let (fixture, fob) = imported();
-    let other = fob(1);
+    let other = fob_at(1);
     let list = format!("# box\n\nF1 ann {}\nF2 ben 000000\nF7 cat 123456\n", fob.press(0));
     let done = batch(&fixture, &list);
     assert_eq!((done.status, &done.json()["assigned"]), (1, &1.into()), "{done:?}");
@@ -184,7 +184,7 @@ fn ten_thousand_tokens_are_imported_and_assigned_within_a_minute() {
     let fixture = Fixture::builder().build();
     let (mut seeds, mut list) = ("serial,secret,type,digits,counter\n".to_owned(), String::new());
     // The same secret in each: another serial number is another token, and one code serves all.
-    let code = fob(0).press(0);
+    let code = fob_at(0).press(0);
     for n in 0..10_000 {
         writeln!(seeds, "T{n:05},{},hotp,6,0", SECRETS[0]).unwrap();
         writeln!(list, "T{n:05} user{n} {code}").unwrap();
@@ -209,10 +209,10 @@ const FILE: &str = "serial,secret,type,digits,counter\n\
 fn imported() -> (Fixture, CounterToken) {
     let fixture = Fixture::builder().account("alice").account("bob").build();
     import(&fixture, FILE).assert_done();
-    (fixture, fob(0))
+    (fixture, fob_at(0))
 }
 
-fn fob(at: usize) -> CounterToken {
+fn fob_at(at: usize) -> CounterToken {
     CounterToken { secret: HEXLOWER.decode(SECRETS[at].as_bytes()).unwrap(), digits: 6 }
 }
 
