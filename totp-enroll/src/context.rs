@@ -4,7 +4,6 @@ use crate::account::{self, Operator, Unknown};
 use crate::cli::Cli;
 use crate::command_error::CommandError;
 use crate::output::Format;
-use crate::tokens::Inventory;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -35,6 +34,9 @@ const PATIENCE_FOR_SYSLOG: Duration = Duration::from_secs(1);
 pub(crate) type Store = totp_host::store::LocalStore;
 /// A locked entry of the store, enrolled or not.
 pub(crate) type Entry = <Store as Entries>::Entry;
+
+/// The inventory of tokens, held.
+pub(crate) type Inventory = <Store as Tokens>::Inventory;
 
 /// The settings and handles of one run of the command.
 pub(crate) struct Context {

@@ -8,7 +8,6 @@ use crate::enrolment_attempts::AttemptFiles;
 use crate::error::FileError;
 use crate::generation::GenerationCopies;
 use crate::spool::{SPOOL, SpoolDirectory};
-use crate::tokens::TOKENS;
 use crate::told_notices::TOLD;
 use crate::trusted_file_changes::make_directory;
 use crate::trusted_files::Locked;
@@ -101,6 +100,9 @@ pub(crate) const LEDGERS: &str = "ledgers";
 pub(crate) const RESETS: &str = "resets";
 /// Marks beside the resets, by which they are called off without a lock.
 pub(crate) const CANCELLED: &str = "cancelled";
+
+/// The inventory of hardware tokens.
+pub(crate) const TOKENS: &str = "tokens";
 
 /// Every directory below `paths.state`: the list for programs that look at the whole state.
 pub const STATE_DIRECTORIES: [&str; 7] = [CREDENTIALS, LEDGERS, RESETS, CANCELLED, SPOOL, TOLD, TOKENS];

@@ -2,9 +2,8 @@
 
 use crate::FilesStore;
 use crate::error::FileError;
-use crate::files_store::{LEDGERS, STATE_DIRECTORIES};
+use crate::files_store::{LEDGERS, STATE_DIRECTORIES, TOKENS};
 use crate::generation::GENERATION;
-use crate::tokens::TOKENS;
 use crate::trusted_files::{Access, DRAFT, Directory, if_exists};
 use nix::errno::Errno;
 use nix::fcntl::AtFlags;

@@ -5,6 +5,7 @@
 
 use crate::FilesStore;
 use crate::error::FileError;
+use crate::files_store::TOKENS;
 use crate::generation::GenerationCopies;
 use crate::trusted_file_changes::{EntryNames, make_directory};
 use crate::trusted_files::{
@@ -16,9 +17,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use totp_core::store::{Inventory, StoreError, Tokens};
 use totp_core::token::{Serial, Token};
-
-/// The directory's name below the state.
-pub(crate) const TOKENS: &str = "tokens";
 
 impl Tokens for FilesStore {
     type Serials = Serials;

@@ -16,7 +16,7 @@ const CRATES: [(&str, &[&str]); 12] = [
     ("pam-stack", &[]),
     ("totp-host", &["totp-core", "totp-store"]),
     ("pam_totp", &["otpauth", "totp-core", "totp-host"]),
-    ("totp-enroll", &["pam-stack", "otpauth", "totp-core", "totp-host"]),
+    ("totp-enroll", &["pam-stack", "seed-files", "otpauth", "totp-core", "totp-host"]),
     ("acceptance", &[]),
     ("pam-bench", &["acceptance"]),
     ("manual", &[]),

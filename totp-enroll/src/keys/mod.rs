@@ -17,7 +17,7 @@ use rotate::SkippedEnrolment;
 use serde::Serialize;
 use std::path::Path;
 use totp_core::audit_event::Name;
-use totp_core::keyring::rotation::Census;
+use totp_core::keyring::rotation::{Census, Skipped};
 use totp_core::keyring::{Keyring, count_tokens};
 use totp_core::store::Engine;
 use totp_host::config_and_keyring::KeyringFiles;
@@ -111,8 +111,8 @@ struct MissingKey {
 fn list(context: &Context) -> Result<(), CommandError> {
     let keyring = context.keyring()?;
     let Census { mut named, mut unreadable } = Census::of(&context.store, |_| {})?;
-    let (mut tokens, mut unread) = count_tokens(&context.store)?;
-    unreadable.append(&mut unread);
+    let (mut tokens, unread) = count_tokens(&context.store)?;
+    unreadable.extend(unread.into_iter().map(Skipped::from));
     let key = |key: &totp_core::keyring::Key| ListedKey {
         id: key.id().to_owned(),
         active: key.id() == keyring.active(),

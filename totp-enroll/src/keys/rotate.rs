@@ -188,9 +188,7 @@ impl SkippedEnrolment {
             SkippedError::Store(error) => {
                 (error.about().to_owned(), error.line(), error.problem().to_owned())
             }
-            SkippedError::Token { about, problem } | SkippedError::TokenSeal { about, problem } => {
-                (about.clone(), None, problem.clone())
-            }
+            SkippedError::Token(token) => (token.about.clone(), None, token.problem.clone()),
             SkippedError::Open(_) | SkippedError::Busy | SkippedError::Changing | SkippedError::NoLedger => {
                 (credential.unwrap_or_default(), None, why.to_string())
             }

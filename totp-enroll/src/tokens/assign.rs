@@ -1,7 +1,7 @@
 //! `tokens assign SERIAL USER`: asks for a code of the token, and makes it an authenticator of the account.
 
 use super::assignment::{Dates, Standing, Wanted, ready, standing, store};
-use super::{serial_of, token};
+use super::inventory::{serial_of, token};
 use crate::authorise::authorise;
 use crate::cli::AssignToken;
 use crate::command_error::CommandError;

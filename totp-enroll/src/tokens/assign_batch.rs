@@ -2,7 +2,7 @@
 //! others, because codes do not wait for a second run.
 
 use super::assignment::{Dates, Ready, Standing, Wanted, ready, standing, store};
-use super::{serial_of, token};
+use super::inventory::{serial_of, token};
 use crate::account::{self, Unknown};
 use crate::cli::AssignToken;
 use crate::command_error::CommandError;

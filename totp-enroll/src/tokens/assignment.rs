@@ -1,8 +1,7 @@
 //! Whether a token can be assigned, and storing assignments: the claim, the enrolments, the end of the claim.
 
-use super::Inventory;
 use crate::command_error::CommandError;
-use crate::context::Context;
+use crate::context::{Context, Inventory};
 use crate::reset_token;
 use totp_core::audit_event::{Event, Name};
 use totp_core::code::Answer;

@@ -7,6 +7,7 @@ mod assign;
 mod assign_batch;
 mod assignment;
 mod import;
+mod inventory;
 mod list;
 mod release;
 mod take_back;
@@ -18,13 +19,8 @@ pub(crate) use voided::void_after_restore;
 
 use crate::cli::Tokens;
 use crate::command_error::CommandError;
-use crate::context::{Context, Store};
+use crate::context::Context;
 use take_back::TakeBack;
-use totp_core::store::Tokens as _;
-use totp_core::token::{Serial, Token};
-
-/// The inventory, held.
-pub(crate) type Inventory = <Store as totp_core::store::Tokens>::Inventory;
 
 pub(crate) fn run(context: &Context, command: &Tokens) -> Result<(), CommandError> {
     match command {
@@ -38,19 +34,4 @@ pub(crate) fn run(context: &Context, command: &Tokens) -> Result<(), CommandErro
         }
         Tokens::Revoke { serial, yes } => take_back::run(context, serial, (*yes).into(), TakeBack::ForGood),
     }
-}
-
-/// The serial number that was typed.
-fn serial_of(typed: &str) -> Result<Serial, CommandError> {
-    Serial::parse(typed).map_err(|error| CommandError::usage(error.to_string()))
-}
-
-/// A token of the inventory.
-fn token(context: &Context, serial: &Serial) -> Result<Token, CommandError> {
-    context.store.token(serial)?.ok_or_else(|| {
-        let problem = format!(
-            "there is no token \"{serial}\" in the inventory; see \"totp-enroll tokens list\"; upper and lower case differ"
-        );
-        CommandError::refused(problem)
-    })
 }

@@ -1,9 +1,8 @@
 //! Before an enrolment ends: what its ledger has used up of each token is carried into the inventory, so that the next person's token
 //! accepts no code that was used.
 
-use super::Inventory;
 use crate::command_error::CommandError;
-use crate::context::Context;
+use crate::context::{Context, Inventory};
 use crate::output;
 use totp_core::keyring::Keyring;
 use totp_core::ledger::Ledger;

@@ -1,7 +1,7 @@
 //! `tokens unassign` and `tokens revoke`: take a token out of the enrolment of its person, and free it or end it.
 
+use super::inventory::{serial_of, token};
 use super::release::carried;
-use super::{serial_of, token};
 use crate::authorise::{Consent, authorise};
 use crate::command_error::CommandError;
 use crate::context::Context;

@@ -1,8 +1,7 @@
 //! After a restore: what was used up of each token since the backup is not known.
 
-use super::Inventory;
 use crate::command_error::CommandError;
-use crate::context::{Context, PATIENCE};
+use crate::context::{Context, Inventory, PATIENCE};
 use totp_core::keyring::each_token;
 use totp_core::store::{Inventory as _, Tokens};
 use totp_core::time::Now;

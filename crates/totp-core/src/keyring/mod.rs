@@ -5,7 +5,7 @@ pub mod rotation;
 mod token_rotation;
 
 pub use ledger_key::LedgerKey;
-pub use token_rotation::{count_tokens, each_token};
+pub use token_rotation::{SkippedToken, count_tokens, each_token};
 
 use crate::document::{self, Base64, DocumentError, Field, ParseError, Table, Value};
 use crate::random::{Entropy, EntropyError, Secret, random_array};

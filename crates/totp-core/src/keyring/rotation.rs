@@ -5,6 +5,7 @@
 //! is done, so a rotation that starts again continues.
 
 use crate::credential::{Credential, ResealError};
+use crate::keyring::token_rotation::{ResealedTokens, SkippedToken, Stopped, TokenRotation, count_tokens};
 use crate::keyring::{Key, Keyring, OpenError, SealError};
 use crate::random::Entropy;
 use crate::store::{FoundCredential, Reseal, Resealed, Resealing, StoreError, Tokens, Users};
@@ -69,22 +70,9 @@ pub enum SkippedError {
     /// A seal does not open.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// A token cannot be read.
-    #[error("{problem}")]
-    Token {
-        /// The store's name of it.
-        about: String,
-        /// What is wrong and what to do.
-        problem: String,
-    },
-    /// The seal of a token does not open.
-    #[error("{problem}")]
-    TokenSeal {
-        /// The store's name of it.
-        about: String,
-        /// What is wrong and what to do.
-        problem: String,
-    },
+    /// It is a token of the inventory.
+    #[error("{}", .0.problem)]
+    Token(SkippedToken),
     /// Another process held it until the deadline.
     #[error("another login or command is using the enrolment: run this again")]
     Busy,
@@ -175,6 +163,16 @@ impl<S: Users + Reseal + Tokens> Rotation<'_, S> {
         Ok(())
     }
 
+    fn reseal_tokens(&mut self, rotated: &mut Rotated) -> Result<(), RotationError> {
+        let Self { store, keyring, entropy, patience } = self;
+        let inventory =
+            TokenRotation { store: *store, keyring, entropy: &mut **entropy, patience: *patience };
+        let ResealedTokens { resealed, left } = inventory.run()?;
+        rotated.resealed_tokens = resealed;
+        rotated.left.extend(left.into_iter().map(Skipped::from));
+        Ok(())
+    }
+
     fn draft(
         &mut self,
         resealing: &mut S::Resealing,
@@ -250,7 +248,9 @@ impl<S: Users + Reseal + Tokens> Rotation<'_, S> {
                 Err(_) => {}
             }
         }
-        named.extend(self.token_keys(rotated)?);
+        let (tokens, unreadable) = count_tokens(self.store)?;
+        named.extend(tokens.into_keys());
+        rotated.left.extend(unreadable.into_iter().map(Skipped::from));
         // Other processes wrote some of them and may not have synced yet.
         self.store.sync_credentials()?;
         if rotated.left.iter().all(Skipped::names_its_key) {
@@ -265,13 +265,27 @@ impl<S: Users + Reseal + Tokens> Rotation<'_, S> {
 impl Skipped {
     /// Whether the key that it needs is known: it was read, and does not open.
     fn names_its_key(&self) -> bool {
-        match self.why {
-            SkippedError::Open(_) | SkippedError::TokenSeal { .. } => true,
-            SkippedError::Store(_)
-            | SkippedError::Token { .. }
-            | SkippedError::Busy
-            | SkippedError::Changing
-            | SkippedError::NoLedger => false,
+        match &self.why {
+            SkippedError::Open(_) => true,
+            SkippedError::Token(token) => token.names_its_key,
+            SkippedError::Store(_) | SkippedError::Busy | SkippedError::Changing | SkippedError::NoLedger => {
+                false
+            }
+        }
+    }
+}
+
+impl From<SkippedToken> for Skipped {
+    fn from(token: SkippedToken) -> Self {
+        Self { user: None, why: SkippedError::Token(token) }
+    }
+}
+
+impl From<Stopped> for RotationError {
+    fn from(stopped: Stopped) -> Self {
+        match stopped {
+            Stopped::Store(error) => Self::Store(error),
+            Stopped::Seal(error) => Self::Seal(error),
         }
     }
 }

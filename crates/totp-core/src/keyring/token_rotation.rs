@@ -1,19 +1,63 @@
 //! The inventory of tokens in a rotation of keys: resealed in batches, and asked which keys it needs.
 
-use super::rotation::{BATCH, Rotated, Rotation, RotationError, Skipped, SkippedError};
+use super::{Keyring, SealError};
 use crate::credential::ResealError;
+use crate::random::Entropy;
 use crate::store::{Inventory, StoreError, Tokens};
 use crate::token::{Serial, Token};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
-impl<S: Tokens> Rotation<'_, S> {
+/// Tokens that are synced together.
+const BATCH: usize = 512;
+
+/// Reseals the inventory.
+pub(super) struct TokenRotation<'a, S> {
+    pub(super) store: &'a S,
+    pub(super) keyring: &'a Keyring,
+    pub(super) entropy: &'a mut dyn Entropy,
+    pub(super) patience: Duration,
+}
+
+/// The result.
+#[derive(Default)]
+pub(super) struct ResealedTokens {
+    pub(super) resealed: usize,
+    pub(super) left: Vec<SkippedToken>,
+}
+
+/// A token that was left as it was.
+#[derive(Debug, Clone)]
+pub struct SkippedToken {
+    /// The store's name of it.
+    pub about: String,
+    /// What is wrong and what to do.
+    pub problem: String,
+    /// Whether the key that it needs is known: it was read, and does not open.
+    pub names_its_key: bool,
+}
+
+/// Why resealing was stopped.
+pub(super) enum Stopped {
+    Store(StoreError),
+    Seal(SealError),
+}
+
+impl From<StoreError> for Stopped {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl<S: Tokens> TokenRotation<'_, S> {
     /// Reseals every token that opens under the active key. Other commands wait for the inventory meanwhile; no login needs it.
-    pub(super) fn reseal_tokens(&mut self, rotated: &mut Rotated) -> Result<(), RotationError> {
+    pub(super) fn run(self) -> Result<ResealedTokens, Stopped> {
+        let mut done = ResealedTokens::default();
         let Some(mut inventory) = self.store.hold_tokens_to_withdraw(self.patience)? else {
             let about = "the inventory of tokens".to_owned();
             let problem = "another command is using it: run this again".to_owned();
-            rotated.left.push(Skipped { user: None, why: SkippedError::Token { about, problem } });
-            return Ok(());
+            done.left.push(SkippedToken { about, problem, names_its_key: false });
+            return Ok(done);
         };
         let mut batch = Vec::new();
         for serial in self.store.serials()? {
@@ -25,24 +69,31 @@ impl<S: Tokens> Rotation<'_, S> {
                 Ok(resealed) => batch.extend(resealed),
                 Err(ResealError::Open(error)) => {
                     let (about, problem) = (self.store.name_of_token(token.serial()), error.to_string());
-                    rotated
-                        .left
-                        .push(Skipped { user: None, why: SkippedError::TokenSeal { about, problem } });
+                    done.left.push(SkippedToken { about, problem, names_its_key: true });
                 }
-                Err(ResealError::Seal(error)) => return Err(error.into()),
+                Err(ResealError::Seal(error)) => return Err(Stopped::Seal(error)),
             }
             if batch.len() >= BATCH {
-                put_in_place(&mut inventory, &mut batch, rotated)?;
+                done.put_in_place(&mut inventory, &mut batch)?;
             }
         }
-        put_in_place(&mut inventory, &mut batch, rotated)
+        done.put_in_place(&mut inventory, &mut batch)?;
+        Ok(done)
     }
+}
 
-    /// The ids of the keys that tokens need. A token that cannot be read may need any.
-    pub(super) fn token_keys(&self, rotated: &mut Rotated) -> Result<BTreeSet<String>, RotationError> {
-        let (named, mut unreadable) = count_tokens(self.store)?;
-        rotated.left.append(&mut unreadable);
-        Ok(named.into_keys().collect())
+impl ResealedTokens {
+    fn put_in_place(
+        &mut self,
+        inventory: &mut impl Inventory,
+        batch: &mut Vec<Token>,
+    ) -> Result<(), StoreError> {
+        if !batch.is_empty() {
+            inventory.replace(batch)?;
+            self.resealed = self.resealed.saturating_add(batch.len());
+            batch.clear();
+        }
+        Ok(())
     }
 }
 
@@ -50,7 +101,9 @@ impl<S: Tokens> Rotation<'_, S> {
 ///
 /// # Errors
 /// [`StoreError`] if the tokens cannot be listed.
-pub fn count_tokens<S: Tokens>(store: &S) -> Result<(BTreeMap<String, usize>, Vec<Skipped>), StoreError> {
+pub fn count_tokens<S: Tokens>(
+    store: &S,
+) -> Result<(BTreeMap<String, usize>, Vec<SkippedToken>), StoreError> {
     let (mut named, mut unreadable) = (BTreeMap::<String, usize>::new(), Vec::new());
     each_token(store, |read| match read {
         Ok(token) => {
@@ -59,7 +112,7 @@ pub fn count_tokens<S: Tokens>(store: &S) -> Result<(BTreeMap<String, usize>, Ve
         }
         Err(error) => {
             let (about, problem) = (error.about().to_owned(), error.problem().to_owned());
-            unreadable.push(Skipped { user: None, why: SkippedError::Token { about, problem } });
+            unreadable.push(SkippedToken { about, problem, names_its_key: false });
         }
     })?;
     Ok((named, unreadable))
@@ -81,19 +134,6 @@ pub fn each_token<S: Tokens>(
             Ok(None) => {}
             Err(error) => see(Err(error)),
         }
-    }
-    Ok(())
-}
-
-fn put_in_place(
-    inventory: &mut impl Inventory,
-    batch: &mut Vec<Token>,
-    rotated: &mut Rotated,
-) -> Result<(), RotationError> {
-    if !batch.is_empty() {
-        inventory.replace(batch)?;
-        rotated.resealed_tokens = rotated.resealed_tokens.saturating_add(batch.len());
-        batch.clear();
     }
     Ok(())
 }
