@@ -59,7 +59,10 @@ fn each_key_is_listed_with_its_date_and_use_but_not_its_value() {
     let [k1, older] = &document["keys"].as_array().unwrap()[..] else { panic!("{document}") };
     assert_eq!((&k1["id"], &k1["active"], &k1["enrolments"]), (&"k1".into(), &true.into(), &3.into()));
     assert!(k1["created"].as_str().is_some_and(|date| date.ends_with('Z')), "{document}");
-    assert_eq!(*older, serde_json::json!({"id": "older", "active": false, "created": null, "enrolments": 0}));
+    assert_eq!(
+        *older,
+        serde_json::json!({"id": "older", "active": false, "created": null, "enrolments": 0, "tokens": 0})
+    );
     let text = fixture.totp_enroll(&["keys", "list"]);
     text.assert_done();
     assert!(text.stdout.contains("k1 (active): 3 enrolments, created 20"), "{text:?}");

@@ -4,6 +4,7 @@ use acceptance::counter_token::CounterToken;
 use acceptance::enroll_command::{self, CommandOutput};
 use acceptance::fixture::Fixture;
 use acceptance::login::PamCode;
+use acceptance::sweep::Sweep;
 use data_encoding::HEXLOWER;
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -180,12 +181,13 @@ fn a_list_is_assigned_line_by_line_and_can_be_given_again() {
 }
 
 #[test]
-fn ten_thousand_tokens_are_imported_and_assigned_within_a_minute() {
+fn many_tokens_are_imported_and_assigned_within_a_minute() {
     let fixture = Fixture::builder().build();
     let (mut seeds, mut list) = ("serial,secret,type,digits,counter\n".to_owned(), String::new());
     // The same secret in each: another serial number is another token, and one code serves all.
     let code = fob_at(0).press(0);
-    for n in 0..10_000 {
+    let count = if Sweep::today().is_complete() { 10_000 } else { 1_000 };
+    for n in 0..count {
         writeln!(seeds, "T{n:05},{},hotp,6,0", SECRETS[0]).unwrap();
         writeln!(list, "T{n:05} user{n} {code}").unwrap();
     }
@@ -194,9 +196,8 @@ fn ten_thousand_tokens_are_imported_and_assigned_within_a_minute() {
     let imported = begun.elapsed();
     let done = batch(&fixture, &list);
     let all = begun.elapsed();
-    assert_eq!(done.json()["assigned"], 10_000);
+    assert_eq!(done.json()["assigned"], count);
     assert!(all < Duration::from_secs(60), "{imported:?}, {all:?}");
-    println!("imported in {imported:?}, assigned in {:?}", all - imported);
 }
 
 const SECRETS: [&str; 2] =

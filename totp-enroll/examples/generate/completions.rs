@@ -129,8 +129,10 @@ fn bash_completions() -> Result<String, fmt::Error> {
         if !inner.is_empty() {
             writeln!(text, "        '{name}') _totp_enroll_words '{}' \"$cur\" ;;", inner.join(" "))?;
         }
-        for argument in command.get_positionals() {
-            writeln!(text, "        '{name}') {};;", value_completion(argument).replace(';', ""))?;
+        // Of several, the first that can be completed: which of them is being typed is not known.
+        let values = command.get_positionals().map(value_completion);
+        if let Some(value) = values.reduce(|first, next| if first.is_empty() { next } else { first }) {
+            writeln!(text, "        '{name}') {};;", value.replace(';', ""))?;
         }
     }
     Ok(text + TAIL)
