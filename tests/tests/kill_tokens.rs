@@ -1,5 +1,10 @@
 //! Imports and assignments of tokens killed at every system call on stored data: no token is two persons', no used code is accepted,
 //! and the command can be run again.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test whose fixture cannot be set up has to fail"
+)]
 
 use acceptance::counter_token::CounterToken;
 use acceptance::files::Files;

@@ -1,4 +1,9 @@
 //! The inventory of hardware tokens: imported, assigned to one person at a time, taken back, revoked.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test whose fixture cannot be set up has to fail"
+)]
 
 use acceptance::counter_token::CounterToken;
 use acceptance::enroll_command::{self, CommandOutput};
