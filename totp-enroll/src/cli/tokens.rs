@@ -64,7 +64,9 @@ pub(crate) struct AssignToken {
     /// With --batch: also assign tokens to accounts that do not exist on this system
     #[arg(long, requires = "batch")]
     pub(crate) allow_unknown: bool,
-    /// Read the code, or two with a blank between, from this file descriptor (0 is standard input); prompted for if omitted
+    /// Read the code from this file descriptor (0 is standard input); prompted for if omitted
+    ///
+    /// A counter token may need two codes, with a blank between them.
     #[arg(long, value_name = "N")]
     pub(crate) code_fd: Option<u32>,
     /// Assign a token although it has expired, or is not valid yet
@@ -90,10 +92,10 @@ pub(crate) struct SeedFile {
 pub(crate) struct PskcFile {
     #[command(flatten)]
     pub(crate) seeds: SeedFile,
-    /// File with the pre-shared key, in hexadecimal digits or as bytes, owned by root with mode 0600
+    /// File with the pre-shared key, in hexadecimal digits or as bytes (root, mode 0600)
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "passphrase_file")]
     pub(crate) key_file: Option<PathBuf>,
-    /// File with the passphrase, owned by root with mode 0600
+    /// File with the passphrase (root, mode 0600)
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) passphrase_file: Option<PathBuf>,
 }
