@@ -6,11 +6,12 @@ use acceptance::enroll_command::{self};
 use acceptance::fixture::Fixture;
 use acceptance::login::PamCode;
 use acceptance::mailbox::{Mailbox, Mood, spooled};
-use acceptance::snapshot::Snapshot;
+use acceptance::snapshot::{Snapshot, renewed_codes};
 use acceptance::strace;
 use acceptance::sweep::Sweep;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
 
 #[test]
 fn a_mail_program_that_refuses_is_tried_again_later() {
@@ -75,7 +76,8 @@ fn after_three_days_a_notice_is_given_up_and_the_log_says_so() {
     let young = spooled(&fixture).remove(0);
     fs::rename(&young, file.with_file_name(waiting(now - 4 * day, 77))).unwrap();
     let done = notify(&fixture, &[]);
-    assert_eq!((done.status, done.json()["given_up"].as_u64()), (1, Some(1)), "{done:?}");
+    assert_eq!((done.status, done.json()["given_up"].as_u64()), (0, Some(1)), "no failed unit: {done:?}");
+    assert!(done.stderr.contains("given up"), "{done:?}");
     assert_eq!(failures(&fixture).last().unwrap().field("state"), "given_up");
     assert!(spooled(&fixture).is_empty());
 }
@@ -246,25 +248,75 @@ fn a_missing_spool_is_made_and_a_foreign_one_is_named() {
 }
 
 #[test]
-fn half_a_notice_is_dropped_and_one_of_another_version_waits() {
+fn a_notice_of_another_version_waits() {
     let (fixture, codes) = alice();
     let mailbox = Mailbox::of(&fixture, "", "");
-    for code in &codes[..3] {
-        assert_eq!(fixture.login("alice").types(code).at(THEN).code(), PamCode::SUCCESS);
-    }
-    let files = spooled(&fixture);
-    fs::File::options().write(true).open(&files[0]).unwrap().set_len(40).unwrap();
-    let text = fs::read_to_string(&files[1]).unwrap().replacen("notice 1", "notice 2", 1);
-    fs::write(&files[1], text).unwrap();
+    assert_eq!(fixture.login("alice").types(&codes[0]).at(THEN).code(), PamCode::SUCCESS);
+    let file = &spooled(&fixture)[0];
+    fs::write(file, fs::read_to_string(file).unwrap().replacen("notice 1", "notice 2", 1)).unwrap();
     let done = notify(&fixture, &[]);
     let counts = ["sent", "failed", "given_up", "waiting"].map(|key| done.json()[key].as_u64().unwrap());
-    assert_eq!((done.status, counts), (1, [1, 1, 1, 1]), "{done:?}");
-    let problems: Vec<_> = failures(&fixture).iter().map(|event| event.field("problem").to_owned()).collect();
-    assert!(
-        problems[0].contains("not a complete notice") && problems[1].contains("another version"),
-        "{problems:?}"
-    );
-    assert_eq!(mailbox.mails().len(), 1);
+    assert_eq!((done.status, counts), (1, [0, 1, 0, 1]), "{done:?}");
+    assert!(failures(&fixture)[0].field("problem").contains("another version"));
+    assert!(mailbox.mails().is_empty());
+}
+
+#[test]
+fn the_owner_is_told_that_a_torn_notice_was_lost() {
+    let fixture = Fixture::builder().account("alice").enrolled("alice").build();
+    let codes = renewed_codes(&fixture.totp_enroll(&RENEW).stdout).unwrap();
+    let mailbox = Mailbox::of(&fixture, "", "");
+    // As power cuts leave them: empty, cut, of the right length without its content.
+    let tears: [fn(&Path); 3] = [
+        |file| fs::write(file, "").unwrap(),
+        |file| fs::File::options().write(true).open(file).unwrap().set_len(40).unwrap(),
+        |file| fs::write(file, vec![0; fs::read(file).unwrap().len()]).unwrap(),
+    ];
+    for (tear, code) in tears.iter().zip(&codes) {
+        drop(fs::remove_dir_all(mailbox.directory().join("taken")));
+        assert_eq!(fixture.login("alice").types(code).at(THEN).code(), PamCode::SUCCESS);
+        tear(&spooled(&fixture)[0]);
+        let done = notify(&fixture, &[]);
+        done.assert_done();
+        assert_eq!((done.json()["sent"].as_u64(), done.json()["waiting"].as_u64()), (Some(1), Some(0)));
+        let mail = mailbox.mail();
+        assert_eq!(mail.header("To"), "alice");
+        for words in
+            ["notice of it was lost", "2033-05-18T03:33:45Z", "your recovery codes", "totp-enroll status"]
+        {
+            assert!(mail.body.contains(words), "{words}: {mail:?}");
+        }
+        let event = failures(&fixture).pop().unwrap();
+        assert_eq!(["user", "state"].map(|key| event.field(key)), ["alice", "torn"]);
+        assert!(event.field("problem").contains("not a complete notice"), "{event:?}");
+    }
+}
+
+#[test]
+fn a_torn_notice_of_an_unknown_account_goes_to_the_administrator() {
+    let (fixture, codes) = alice();
+    let mailbox = Mailbox::of(&fixture, "", "from = \"totp@example.com\"");
+    assert_eq!(fixture.login("alice").types(&codes[0]).at(THEN).code(), PamCode::SUCCESS);
+    fs::write(&spooled(&fixture)[0], "").unwrap();
+    // One that no one takes is tried again, as every notice is.
+    mailbox.set(Mood::Refuses);
+    assert_eq!(notify(&fixture, &[]).json()["failed"], 1);
+    mailbox.set(Mood::Takes);
+    notify(&fixture, &["--now"]).assert_done();
+    let mail = mailbox.mail();
+    assert_eq!(mail.header("To"), "totp@example.com");
+    assert!(mail.header("Subject").contains("unknown account: "), "{mail:?}");
+}
+
+#[test]
+fn the_notice_of_a_login_is_synced_before_the_answer() {
+    let (fixture, codes) = alice();
+    let _mailbox = Mailbox::of(&fixture, "", "");
+    let points = on_the_spool(&fixture, &fixture.login("alice").types(&codes[0]));
+    let calls: Vec<_> = points.iter().map(|point| point.line.split('(').next().unwrap_or_default()).collect();
+    let at = |name: &str| calls.iter().position(|call| call.ends_with(name)).expect(name);
+    assert!(at("fsync") < at("renameat2"), "the file: {points:?}");
+    assert!(calls[at("renameat2")..].iter().any(|call| call.ends_with("fsync")), "the directory: {points:?}");
 }
 
 /// The calls of a login on the spool. Makes the login, by the machine's clock (with a stopped one there are calls of

@@ -16,6 +16,12 @@ pub(crate) const IMPORT_OF_MANY: MailText = MailText {
     otherwise: "Someone else may now have phones whose codes open these accounts.",
 };
 
+/// In place of a notice that a crash of the machine has torn.
+pub(crate) const LOST: MailText = MailText {
+    what: "something was done with the one-time codes, but the notice of it was lost when the machine stopped",
+    otherwise: "Someone else may have used one of your recovery codes, or changed how your account is checked.",
+};
+
 /// The events that are notified, and their text. A new event has to be added here.
 pub(crate) fn mail_text(name: Name) -> Option<MailText> {
     let (what, otherwise) = match name {

@@ -1,7 +1,7 @@
 //! A notice: a change that a person is told of by mail, as it waits in the spool.
 
 use crate::audit_event::{self, Event, Name};
-use crate::mail_text::{IMPORT_OF_MANY, MailText, mail_text};
+use crate::mail_text::{IMPORT_OF_MANY, LOST, MailText, mail_text};
 
 /// The first line of a notice in the spool. A notice with another number is left to the version that wrote it.
 const HEAD: &str = "pam_totp notice 1";
@@ -33,6 +33,17 @@ impl Notice {
         Some(Self { at, what: what.to_owned(), otherwise: otherwise.to_owned(), fields })
     }
 
+    /// What a person is told in place of a notice that is torn: that it is lost. Empty `user`: the account is not known.
+    #[must_use]
+    pub fn lost(user: &str, at: u64) -> Self {
+        let field = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        let mut fields = vec![field("event", Name::NotifyFailed.as_str())];
+        if !user.is_empty() {
+            fields.push(field("user", user));
+        }
+        Self { at, what: LOST.what.to_owned(), otherwise: LOST.otherwise.to_owned(), fields }
+    }
+
     /// A field of the log line.
     #[must_use]
     pub fn field(&self, key: &str) -> Option<&str> {
@@ -44,7 +55,7 @@ impl Notice {
         self.fields.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
-    /// The user; empty for the summary of an import, which is about many.
+    /// The user; empty for the summary of an import, which is about many, and if the account is not known.
     #[must_use]
     pub fn user(&self) -> &str {
         self.field("user").unwrap_or_default()

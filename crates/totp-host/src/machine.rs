@@ -121,8 +121,14 @@ pub fn canonical(name: &str) -> Result<Who, AccountError> {
 /// The name of a uid, or `uid NUMBER` if it has none or the database does not answer.
 #[must_use]
 pub fn name_of(uid: u32) -> String {
+    account_name(uid).unwrap_or_else(|| format!("uid {uid}"))
+}
+
+/// The name of a uid; `None`: it has none, or the database does not answer.
+#[must_use]
+pub fn account_name(uid: u32) -> Option<String> {
     let found = Passwd::from_uid(Uid::from_raw(uid)).ok().flatten();
-    found.map_or_else(|| format!("uid {uid}"), |account| account.name)
+    found.map(|account| account.name)
 }
 
 /// Those of the groups `names` that `user` (a canonical name) is a member of. Each group has to exist: a directory service that is

@@ -1,6 +1,7 @@
 //! The spool of notices: one file for each, which logins and commands leave and `totp-enroll notify` sends.
 //!
-//! A notice is renamed into place, so a reader never finds half of one. Its tries are part of its name ([`crate::notice_name`]), so
+//! A notice is synced and renamed into place, so a reader never finds half of one, also after a power cut. (A notice that is torn all
+//! the same, by a disk that lies about syncs, is told to its owner as one that was lost.) Its tries are part of its name ([`crate::notice_name`]), so
 //! that one rename records a try. Notices are sent in the order of their names.
 //!
 //! A command locks the notice of a change until it has made the change (flock): a process that can lock it knows that the command has
@@ -27,8 +28,8 @@ use totp_core::store::notices::{
 
 /// The directory's name below `paths.state`.
 pub(crate) const SPOOL: &str = "spool";
-/// A draft that is older than this, in seconds, was left by a program that was killed.
-const STALE: u64 = 3600;
+/// A draft that is older than this, in seconds, was left by a program that was killed, or by a machine that lost power.
+const STALE: u64 = 300;
 
 /// The spool, under `paths.state` of the config.
 #[derive(Debug, Clone)]
@@ -88,7 +89,7 @@ impl SpoolDirectory {
         Ok(Waiting { at: notice.at, number, uid, id, tries: 0, last: 0, source })
     }
 
-    /// Writes the draft of a notice of a command, so that it outlasts a crash.
+    /// Writes the draft of a notice, so that it outlasts a crash.
     fn write_draft(
         &self,
         directory: &Directory,
@@ -133,10 +134,6 @@ impl NoticeSpool for SpoolDirectory {
         let (directory, name) = (self.directory()?, name_of(&waiting));
         let draft = format!("{DRAFT}{name}");
         let put = (|| {
-            if origin == Origin::Login {
-                directory.write_new(&draft, notice.encode().as_bytes())?;
-                return directory.name(&draft, &name).map(drop);
-            }
             self.write_draft(&directory, &draft, notice, origin)?;
             directory.name(&draft, &name)?;
             directory.sync()
@@ -228,8 +225,12 @@ impl NoticeSpool for SpoolDirectory {
         };
         for name in self.names()? {
             let draft = name.strip_prefix(DRAFT).and_then(parse);
-            if draft.is_some_and(|draft| now.abs_diff(draft.at) > STALE) {
-                directory.remove(&name)?;
+            match draft.filter(|draft| now.abs_diff(draft.at) > STALE) {
+                // No change is made before its notice has its name.
+                Some(Waiting { source: Source::Begun(_), .. }) => directory.remove(&name)?,
+                // It has happened. If the draft is torn, the owner is told that a notice was lost.
+                Some(waiting) => drop(directory.name(&name, &name_of(&waiting))?),
+                None => {}
             }
         }
         // The right to send does not depend on it.

@@ -241,11 +241,29 @@ fn a_stale_draft_is_not_a_notice_and_is_removed() {
     let draft = directory.path().join("spool").join(format!(".new.{name}"));
     fs::write(&draft, "half").unwrap();
     assert_eq!(spool.waiting().unwrap().0.len(), 1);
-    drop(lock_to_send(&spool, 13_600));
+    drop(lock_to_send(&spool, 10_300));
     assert!(draft.exists(), "it may be written still");
-    drop(lock_to_send(&spool, 13_601));
+    drop(lock_to_send(&spool, 10_301));
     assert!(!draft.exists());
     assert_eq!(spool.waiting().unwrap().0.len(), 1);
+}
+
+#[test]
+fn a_stale_draft_of_what_has_happened_is_a_notice() {
+    let (directory, spool) = spool();
+    put(&spool, 10_000, Some(1), Origin::Login).unwrap();
+    put(&spool, 10_001, Some(2), Origin::Command).unwrap();
+    drop(begin(&spool, 10_002, Origin::Command).unwrap());
+    let names: Vec<_> = spool.waiting().unwrap().0.iter().map(name_of).collect();
+    let path = |name: &str| directory.path().join("spool").join(name);
+    for name in &names {
+        fs::rename(path(name), path(&format!(".new.{name}"))).unwrap();
+    }
+    drop(lock_to_send(&spool, 10_300));
+    assert!(spool.waiting().unwrap().0.is_empty(), "they may be written still");
+    drop(lock_to_send(&spool, 10_400));
+    assert_eq!(spool.waiting().unwrap().0.iter().map(name_of).collect::<Vec<_>>(), names[..2]);
+    assert_eq!(fs::read_dir(path("")).unwrap().count(), 2, "the change was never made");
 }
 
 #[test]

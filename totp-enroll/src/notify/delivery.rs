@@ -30,7 +30,7 @@ pub(super) struct DeliveryReport {
     pub(super) sent: usize,
     /// Not sent; they are tried again.
     pub(super) failed: usize,
-    /// Not sent for days, or unreadable; they were dropped.
+    /// Not sent for days; they were dropped.
     pub(super) given_up: usize,
     /// Still in the spool.
     pub(super) waiting: usize,
@@ -181,11 +181,12 @@ impl<S: NoticeSpool> Run<'_, S> {
         };
         let notice = match Notice::decode(&text) {
             Ok(notice) => notice,
+            // A power cut tore it. Its name, which outlasted that, says when it was and whom it is for.
             Err(error @ NoticeError::Broken) => {
-                self.sending.done(waiting)?;
-                self.report.given_up = self.report.given_up.saturating_add(1);
-                self.log(waiting, None, tries(waiting), "given_up", &error.to_string());
-                return Ok(Next::GoOn);
+                let user = waiting.uid.and_then(machine::account_name).unwrap_or_default();
+                let lost = Notice::lost(&user, waiting.at);
+                self.log(waiting, Some(&lost), tries(waiting), "torn", &error.to_string());
+                lost
             }
             // A newer version can read it, so it is never given up.
             Err(error @ NoticeError::OtherVersion) => {

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use jiff::tz::TimeZone;
 use std::fmt::Write;
+use totp_core::audit_event::Name;
 use totp_core::config::Notify;
 use totp_core::misleading::misleads;
 use totp_core::notice::Notice;
@@ -44,7 +45,7 @@ impl Message {
         host: &str,
         date: &str,
     ) -> Self {
-        // The summary of an import is for the administrators.
+        // The summary of an import is for the administrators, and so is what is about an account that is not known.
         let is_of_one = !notice.user().is_empty();
         let addressee = notify.to.of(notice.user()).filter(|_| is_of_one);
         let to = addressee.as_ref().unwrap_or(&notify.from);
@@ -52,7 +53,12 @@ impl Message {
         for copy in notify.copy_to.iter().filter(|copy| *copy != to) {
             copies.push(copy.as_str());
         }
-        let user = if is_of_one { notice.user() } else { "import" };
+        let is_import = notice.field("event") == Some(Name::Imported.as_str());
+        let user = match notice.user() {
+            "" if is_import => "import",
+            "" => "unknown account",
+            user => user,
+        };
         let user = plain(user, LONGEST_IN_THE_SUBJECT);
         let perhaps = match outcome {
             Outcome::Known => "",
@@ -163,7 +169,7 @@ fn readable(text: &str) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use totp_core::audit_event::{Event, Name};
+    use totp_core::audit_event::Event;
     use totp_core::config::Command;
     use totp_core::mail_address::{Address, Recipient};
     use totp_core::time::Seconds;

@@ -84,7 +84,14 @@ fn print(context: &Context, report: &DeliveryReport) -> Result<(), CommandError>
         ))?,
     }
     // If notices are turned off, unsent ones are no failure.
-    if *failed == 0 && *given_up == 0 || context.config.notify.command == Command::Off {
+    if context.config.notify.command == Command::Off {
+        return Ok(());
+    }
+    // Nothing is left to be done about those that were given up. As a failure they would keep the unit failed until the next notice.
+    if *failed == 0 {
+        if *given_up > 0 {
+            output::remark("some notices were given up; the log has the reasons (event=notify_failed)");
+        }
         return Ok(());
     }
     let failure = CommandError::refused(

@@ -32,9 +32,9 @@ const LONGEST_WAIT: u64 = 3 * 86400;
 /// The program that leaves a notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// A login, which does not wait for the disk.
+    /// A login.
     Login,
-    /// A command: the notice outlasts a crash, as the change does.
+    /// A command.
     Command,
     /// A command whose change helps the owner: unlock, cancel, revoke. It has room that other notices do not take, also on a full
     /// disk.
@@ -120,7 +120,7 @@ pub trait NoticeSpool {
     /// The engine's name of the spool, for messages.
     fn name(&self) -> String;
 
-    /// Leaves a notice about the account of `uid`.
+    /// Leaves a notice about the account of `uid`. It outlasts a crash, as what it is about does.
     ///
     /// # Errors
     /// [`StoreError`] if it cannot be written, or if there are too many; then nothing is left.
@@ -191,8 +191,8 @@ pub trait NoticeSpool {
     /// [`StoreError`] if it cannot be read or trusted.
     fn read(&self, waiting: &Waiting) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Takes the right to send, waiting for others at most `patience`, and removes the drafts of killed programs and what was sent
-    /// more than a day ago.
+    /// Takes the right to send, waiting for others at most `patience`, and removes what was sent more than a day ago. What killed
+    /// programs have begun to write is a notice from then on if it had happened, and is removed otherwise.
     ///
     /// # Errors
     /// [`StoreError`] if the spool cannot be trusted, locked or cleaned.
