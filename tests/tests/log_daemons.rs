@@ -99,6 +99,16 @@ fn journald_has_the_right_time_and_each_line_once() {
     assert!(rest.contains("]: pam_totp("), "{entries}");
     let time: u64 = time.split('.').next().unwrap().parse().unwrap();
     assert!(time.abs_diff(clock::now()) < 600, "{entries}");
+    // With every field: SYSLOG_RAW= would be the whole line once more.
+    let journal = journal_of(&fixture.path("var/journal")).unwrap();
+    let journalctl = Command::new("/usr/bin/journalctl")
+        .args(["--no-pager", "--output=export", "--quiet", "--file"])
+        .arg(journal)
+        .args(["--", "SYSLOG_FACILITY=10", "PRIORITY=6"])
+        .output()
+        .unwrap();
+    let export = String::from_utf8_lossy(&journalctl.stdout).into_owned();
+    assert_eq!(export.matches("event=accepted").count(), 1, "{export}");
 }
 
 /// The one file of the journal, below a directory that is named for the machine.

@@ -1,14 +1,16 @@
-//! Writes the audit log: one line for each event, to the local syslog daemon.
+//! Writes the audit log: one line for each event, to the local syslog daemon or to journald.
 //!
-//! The `syslog` crate formats the line (RFC 3164) and sends it. Two things are done here instead:
+//! **journald** gets the line in its own protocol (<https://systemd.io/JOURNAL_NATIVE_PROTOCOL/>): of a syslog line without a timestamp
+//! it keeps the whole datagram as well (`SYSLOG_RAW=`), so the journal would have each line twice.
+//!
+//! For the others the `syslog` crate formats the line (RFC 3164) and sends it. Two things are done here instead:
 //!
 //! * **The socket** is connected here and has a write time-out. A logger that the crate sets up (`syslog::init_*`, like openlog(3))
 //!   belongs to the whole process, which may be sshd, waits without limit for a full socket, and tries other sockets if nobody
 //!   listens on this one.
 //! * **The crate's timestamp is cut out.** Version 7 always writes UTC on Unix, where RFC 3164 section 4.1.2 means local time, and
 //!   pads the day with a zero (`Nov 05`), where the RFC asks for a space (`Nov  5`). A daemon that believes the timestamp would show the
-//!   line hours off. A line may come without one: journald, rsyslog and syslog-ng then take the time of arrival, which is right
-//!   in every zone.
+//!   line hours off. A line may come without one: rsyslog and syslog-ng then take the time of arrival, which is right in every zone.
 
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
@@ -23,8 +25,21 @@ pub struct AuditLog {
     socket: PathBuf,
     formatter: Formatter3164,
     /// Or why there is none.
-    connection: Result<LoggerBackend, ErrorKind>,
+    connection: Result<Connection, ErrorKind>,
     patience: Duration,
+}
+
+/// A socket of a log daemon.
+struct Connection {
+    backend: LoggerBackend,
+    protocol: Protocol,
+}
+
+/// How its daemon takes a line.
+#[derive(Clone, Copy)]
+enum Protocol {
+    Syslog,
+    Journal,
 }
 
 /// What became of a line.
@@ -62,24 +77,62 @@ impl AuditLog {
     /// Writes one line, in one datagram.
     pub fn write(&mut self, severity: Severity, message: impl Display) -> Delivery {
         match &mut self.connection {
-            Ok(backend) => match line(&self.formatter, severity, message) {
-                Some(line) if send(backend, &line, self.patience) => Delivery::Sent,
-                Some(_) | None => Delivery::Lost,
-            },
+            Ok(Connection { backend, protocol }) => {
+                let line = match protocol {
+                    Protocol::Syslog => line(&self.formatter, severity, message),
+                    Protocol::Journal => Some(entry(&self.formatter, severity, message)),
+                };
+                match line {
+                    Some(line) if send(backend, &line, self.patience) => Delivery::Sent,
+                    Some(_) | None => Delivery::Lost,
+                }
+            }
             Err(ErrorKind::NotFound) => Delivery::NoLog,
             Err(_) => Delivery::Lost,
         }
     }
 }
 
-fn connected(socket: &Path, patience: Duration) -> Result<LoggerBackend, ErrorKind> {
-    let connect = || {
+fn connected(socket: &Path, patience: Duration) -> Result<Connection, ErrorKind> {
+    let connect = |socket: &Path, protocol| {
         let datagram = UnixDatagram::unbound()?;
         datagram.connect(socket)?;
         datagram.set_write_timeout(Some(patience))?;
-        std::io::Result::Ok(LoggerBackend::Unix(datagram))
+        std::io::Result::Ok(Connection { backend: LoggerBackend::Unix(datagram), protocol })
     };
-    connect().map_err(|error| error.kind())
+    if let Some(journal) = journal_behind(socket)
+        && let Ok(connection) = connect(&journal, Protocol::Journal)
+    {
+        return Ok(connection);
+    }
+    connect(socket, Protocol::Syslog).map_err(|error| error.kind())
+}
+
+/// journald's own socket, if `socket` is a link to its syslog socket: `/dev/log` is one to `/run/systemd/journal/dev-log`
+/// (systemd-journald.service(8)).
+fn journal_behind(socket: &Path) -> Option<PathBuf> {
+    let syslog = std::fs::read_link(socket).ok()?;
+    syslog.ends_with("dev-log").then(|| syslog.with_file_name("socket"))
+}
+
+/// The number of the facility `LOG_AUTHPRIV` (RFC 3164 section 4.1.1).
+const AUTHPRIV: u8 = 10;
+
+/// The fields that journald would make of the line, each in a line of its own.
+fn entry(formatter: &Formatter3164, severity: Severity, message: impl Display) -> Vec<u8> {
+    // RFC 3164 section 4.1.1.
+    let priority = match severity {
+        Severity::Error => 3,
+        Severity::Notice => 5,
+        Severity::Info => 6,
+        Severity::Debug => 7,
+    };
+    // Neither contains a line feed; one would begin a field.
+    let one_line = |text: String| text.replace('\n', " ");
+    let (name, message) = (one_line(formatter.process.clone()), one_line(message.to_string()));
+    let pid = formatter.pid;
+    format!("PRIORITY={priority}\nSYSLOG_FACILITY={AUTHPRIV}\nSYSLOG_IDENTIFIER={name}\nSYSLOG_PID={pid}\nMESSAGE={message}\n")
+        .into_bytes()
 }
 
 /// `<86>sshd[4711]: event=…`: the line of the crate without its timestamp, which stands between `>` and the name.
@@ -166,6 +219,27 @@ mod tests {
     }
 
     #[test]
+    fn a_line_for_journald_is_in_its_own_protocol() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        std::os::unix::fs::symlink(path("dev-log"), path("log")).unwrap();
+        let (syslog, journal) =
+            (UnixDatagram::bind(path("dev-log")).unwrap(), UnixDatagram::bind(path("socket")).unwrap());
+        let mut log = AuditLog::connect(&path("log"), "ss\nhd", PATIENCE);
+        assert_eq!(log.write(Severity::Notice, "event=refused\n_UID=0"), Delivery::Sent);
+        let fields = format!(
+            "PRIORITY=5\nSYSLOG_FACILITY=10\nSYSLOG_IDENTIFIER=ss hd\nSYSLOG_PID={}\nMESSAGE=event=refused _UID=0\n",
+            std::process::id()
+        );
+        assert_eq!(received(&journal), fields);
+        // Where only the syslog socket can be reached, that is used.
+        std::fs::remove_file(path("socket")).unwrap();
+        log.reconnect();
+        assert_eq!(log.write(Severity::Notice, "event=refused"), Delivery::Sent);
+        assert!(received(&syslog).starts_with("<85>ss"));
+    }
+
+    #[test]
     fn without_a_daemon_nothing_fails() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
@@ -213,7 +287,9 @@ mod tests {
         let path = directory.path().join("log");
         let socket = UnixDatagram::bind(&path).unwrap();
         let mut log = AuditLog::connect(&path, "sshd", LONG);
-        let Ok(LoggerBackend::Unix(datagram)) = &log.connection else { panic!("no datagrams") };
+        let Ok(Connection { backend: LoggerBackend::Unix(datagram), .. }) = &log.connection else {
+            panic!("no datagrams")
+        };
         let datagram = datagram.try_clone().unwrap();
         let timeout = || datagram.write_timeout().unwrap();
         let begun = Instant::now();
