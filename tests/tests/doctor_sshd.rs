@@ -143,10 +143,22 @@ fn an_sshd_that_has_not_read_its_configuration_is_found() {
 }
 
 #[test]
-fn an_sshd_that_has_not_run_yet_is_not_called_broken() {
+fn an_sshd_that_has_not_run_yet_is_checked_all_the_same() {
     let mut site = Site::new();
     site.service("sshd", "auth required TOTP");
     site.sshd(KEY_AND_CODE);
     site.shell("rmdir /run/sshd");
+    site.doctor(&["--service", "sshd"]).assert_none();
+    site.sshd(&KEY_AND_CODE.replace("UsePAM yes", "UsePAM no"));
+    site.doctor(&["--service", "sshd"]).assert_found("serious", "sshd_without_pam", "UsePAM");
+    site.shell("! [ -e /run/sshd ]");
+}
+
+#[test]
+fn an_sshd_that_cannot_be_asked_is_not_called_broken() {
+    let mut site = Site::new();
+    site.service("sshd", "auth required TOTP");
+    site.sshd(KEY_AND_CODE);
+    site.shell("rmdir /run/sshd; mount --bind /bin/false /usr/bin/unshare");
     site.doctor(&["--service", "sshd"]).assert_found("warning", "sshd_not_asked", "/run/sshd");
 }

@@ -22,6 +22,7 @@ mod sandbox;
 mod services;
 mod settings;
 mod sshd;
+mod sshd_program;
 pub(crate) mod stack;
 mod stack_lines;
 mod sudo_rules;

@@ -6,13 +6,13 @@ use super::finding::{Finding, Severity};
 use super::guessing;
 use super::matches::{Configuration, Connection};
 use super::services::Service;
+use super::sshd_program;
 use super::stack;
 use crate::output;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// sshd writes it whenever it reads its configuration.
 const PID: &str = "/run/sshd.pid";
@@ -63,7 +63,7 @@ fn program() -> Option<PathBuf> {
 fn check(sshd: &Path, service: &Service, enrolled: &EnrolledUsers, found: &mut Vec<Finding>) {
     let general = match effective(sshd, &Connection::general()) {
         Ok(general) => general,
-        // sshd checks for its directory before it reads its configuration; systemd creates it when it starts sshd.
+        // Only where doctor may not give it such a directory.
         Err(problem) if problem.contains("Missing privilege separation directory") => {
             found.push(
                 Finding::warning("sshd_not_asked", format!("sshd -T: {problem}"))
@@ -147,8 +147,8 @@ fn not_checked(what: &str) -> Finding {
 
 fn effective(sshd: &Path, connection: &Connection) -> Result<EffectiveOptions, String> {
     let connection = connection.specification().ok_or("sshd -C cannot take a value with a comma")?;
-    let output = Command::new(sshd).args(["-T", "-C", &connection]).env_clear().output();
-    let output = output.map_err(|error| format!("cannot be run: {error}"))?;
+    let output =
+        sshd_program::options(sshd, &connection).map_err(|error| format!("cannot be run: {error}"))?;
     if !output.status.success() {
         let message = String::from_utf8_lossy(&output.stderr);
         let lines: Vec<&str> = message.lines().map(str::trim).filter(|line| !line.is_empty()).collect();

@@ -1,0 +1,42 @@
+//! Runs sshd for its options (`sshd -T`), also where it has not run since the machine started: it then lacks a directory that it checks
+//! for before it reads its configuration.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// The directory of Debian and Ubuntu, and what sshd says without it. systemd creates it when it starts sshd, with `ssh.socket` at the
+/// first connection.
+const MISSING: &str = "Missing privilege separation directory: /run/sshd";
+
+/// Gives sshd a directory without making one on this machine: in a mount namespace, which ends with it, /run gets another layer
+/// with that directory, and links to what is there.
+const WITH_DIRECTORY: &str = r#"
+    PATH=/usr/sbin:/usr/bin:/sbin:/bin
+    mount -t tmpfs -o mode=755 none /tmp
+    mkdir -m 755 /tmp/sshd /tmp/.run
+    mount --rbind /run /tmp/.run
+    for entry in /run/*; do ln -s ".run/${entry#/run/}" "/tmp/${entry#/run/}"; done
+    mount --move /tmp /run
+    echo mounted
+    exec "$@"
+"#;
+
+/// What `sshd -T -C connection` prints.
+///
+/// # Errors
+/// If it cannot be started.
+pub(super) fn options(sshd: &Path, connection: &str) -> std::io::Result<Output> {
+    let output = Command::new(sshd).args(["-T", "-C", connection]).env_clear().output()?;
+    if !String::from_utf8_lossy(&output.stderr).contains(MISSING) {
+        return Ok(output);
+    }
+    let with_directory = Command::new("/usr/bin/unshare")
+        .args(["--mount", "--propagation", "private", "/bin/sh", "-euc", WITH_DIRECTORY, "sh"])
+        .arg(sshd)
+        .args(["-T", "-C", connection])
+        .env_clear()
+        .output();
+    // A container may not allow it. What sshd itself said is then the answer. No option has only one word.
+    let is_mounted = |output: &Output| output.stdout.starts_with(b"mounted\n");
+    Ok(with_directory.ok().filter(is_mounted).unwrap_or(output))
+}
