@@ -37,8 +37,10 @@ fn a_sealed_keyring_is_not_replaced_by_one_that_lacks_its_keys() {
     // Nor by any while nobody can say what is in it.
     let elsewhere =
         |arguments: &[&str]| enroll_command::run(with_key(&fixture, arguments, "other-host-key"), "");
-    let done = elsewhere(&SEAL);
-    assert!(done.status == 1 && done.stderr.contains("--discard-unopened"), "{done:?}");
+    for command in [&SEAL[..], &UNSEAL] {
+        let done = elsewhere(command);
+        assert!(done.status == 1 && done.stderr.contains("does not open every enrolment"), "{done:?}");
+    }
     before.assert_unchanged(&fixture.path(""));
     elsewhere(&[&SEAL[..], &["--discard-unopened"]].concat()).assert_done();
 }
@@ -104,6 +106,66 @@ fn a_backup_that_lacks_a_sealed_key_is_refused_until_opened() {
     let done = keys(&fixture, &[&["keys", "restore", backup][..], &with].concat());
     assert!(done.status == 1 && done.stderr.contains("keys open"), "{done:?}");
     assert!(!fixture.keyring().exists());
+}
+
+#[test]
+fn after_a_restore_on_another_machine_what_the_command_says_works() {
+    for command in ["seal", "unseal"] {
+        let (fixture, backup) = sealed_elsewhere();
+        let there =
+            |arguments: &[&str]| enroll_command::run(with_key(&fixture, arguments, "other-host-key"), "");
+        let finding = |name: &str| {
+            let document = there(&["--json", "doctor"]).json();
+            let found =
+                document["findings"].as_array().unwrap().iter().find(|one| one["name"] == name).cloned();
+            found.map(|one| (one["what"].to_string(), one["fix"].to_string()))
+        };
+        let (what, fix) = finding("keyring_not_opened").expect("a finding");
+        assert!(what.contains("totp-enroll keys restore FILE") && !fix.contains("keys open"), "{what} {fix}");
+        let restore: Vec<&str> = backup.iter().map(String::as_str).collect();
+        let restored = there(&restore);
+        restored.assert_done();
+        let hint = format!("totp-enroll keys {command}");
+        let (_, fix) = finding("keyring_not_sealed").expect("a finding");
+        assert!(restored.stderr.contains(&hint) && fix.contains(&hint), "{restored:?} {fix}");
+        let options: &[&str] = if command == "seal" { &["--with-key", "host"] } else { &[] };
+        there(&[&["keys", command][..], options].concat()).assert_done();
+        assert!(finding("keyring_not_sealed").is_none() && finding("keyring_not_kept").is_none());
+        assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+    }
+}
+
+#[test]
+fn after_a_restore_the_sealed_keyring_is_kept_while_an_enrolment_may_need_it() {
+    let (fixture, backup) = sealed_elsewhere();
+    let there = |arguments: &[&str]| enroll_command::run(with_key(&fixture, arguments, "other-host-key"), "");
+    fs::copy(fixture.credential("alice"), fixture.credential("bob")).unwrap();
+    fs::write(fixture.credential("bob"), "damaged").unwrap();
+    let restored = there(&backup.iter().map(String::as_str).collect::<Vec<_>>());
+    restored.assert_done();
+    assert!(restored.stderr.contains("keep it until those are repaired"), "{restored:?}");
+    for command in [&SEAL[..], &UNSEAL] {
+        let refused = there(command);
+        assert!(
+            refused.status == 1 && refused.stderr.contains("does not open every enrolment"),
+            "{refused:?}"
+        );
+    }
+    assert!(sealed(&fixture).exists());
+}
+
+/// A machine with a sealed keyring that is not open, and the arguments that restore its backup.
+fn sealed_elsewhere() -> (super::Machine, Vec<String>) {
+    let fixture = machine(&["alice"]);
+    let (backup, passphrase) =
+        (fixture.path("backup.age"), fixture.write("passphrase", "correct horse battery"));
+    fs::set_permissions(&passphrase, fs::Permissions::from_mode(0o600)).unwrap();
+    let file = backup.to_str().unwrap().to_owned();
+    let with = ["--passphrase-file".to_owned(), passphrase.to_str().unwrap().to_owned()];
+    keys(&fixture, &["keys", "backup", &file, &with[0], &with[1]]).assert_done();
+    keys(&fixture, &SEAL).assert_done();
+    restart(&fixture);
+    (fixture, [&["keys".to_owned(), "restore".to_owned(), file][..], &with].concat())
 }
 
 #[test]

@@ -41,20 +41,24 @@ fn keyring(files: &KeyringFiles, findings: &mut Vec<Finding>) {
     match files.read() {
         Ok(Some((file, text))) => match Keyring::parse(file, text.expose()) {
             Ok(in_force) if *file == files.opened => findings.extend(not_kept(files, &in_force)),
+            Ok(_) if files.is_sealed() => findings.push(
+                Finding::warning(
+                    "keyring_not_sealed",
+                    format!(
+                        "{} is in use, and not encrypted; {} is not in use",
+                        file.display(),
+                        files.sealed().display()
+                    ),
+                )
+                .why("the keys are in the clear on the disk, as after \"totp-enroll keys restore\"")
+                .fix(
+                    "run \"totp-enroll keys seal\", or \"totp-enroll keys unseal\" to remove the sealed one",
+                ),
+            ),
             Ok(_) => {}
             Err(error) => findings.push(unusable("keyring_unreadable", &error.into())),
         },
-        Ok(None) if files.is_sealed() => findings.push(
-            Finding::serious(
-                "keyring_not_opened",
-                format!(
-                    "{}: is sealed, and has not been opened since this machine started",
-                    files.sealed().display()
-                ),
-            )
-            .why("no code can be checked: every enrolled user is refused")
-            .fix("run \"systemctl start pam-totp-keyring\", or \"totp-enroll keys open\""),
-        ),
+        Ok(None) if files.is_sealed() => findings.push(not_opened(files)),
         Ok(None) => findings.push(
             Finding::serious("keyring_missing", format!("{}: is missing", files.clear.display()))
                 .why("no code can be checked: every enrolled user is refused")
@@ -62,6 +66,23 @@ fn keyring(files: &KeyringFiles, findings: &mut Vec<Finding>) {
         ),
         Err(error) => findings.push(unusable("keyring_unreadable", &error)),
     }
+}
+
+/// Nothing but a backup helps if the sealed keyring does not open.
+fn not_opened(files: &KeyringFiles) -> Finding {
+    let sealed = files.sealed();
+    let (problem, fix) = match keys::sealed(files) {
+        Ok(_) => (
+            "is sealed, and has not been opened since this machine started".to_owned(),
+            "run \"systemctl start pam-totp-keyring\", or \"totp-enroll keys open\"",
+        ),
+        Err(failure) => {
+            (failure.problem, "do what it says; nobody who has to give a code can log in until then")
+        }
+    };
+    Finding::serious("keyring_not_opened", format!("{}: {problem}", sealed.display()))
+        .why("no code can be checked: every enrolled user is refused")
+        .fix(fix)
 }
 
 /// The opened keyring is lost when the machine stops; the sealed one has to open then, and hold the same keys.
@@ -76,7 +97,7 @@ fn not_kept(files: &KeyringFiles, in_force: &Keyring) -> Option<Finding> {
         Ok(None) => ("is missing".to_owned(), "run \"totp-enroll keys seal\""),
         Err(failure) => (
             failure.problem,
-            "run \"totp-enroll keys backup FILE\" now; then \"totp-enroll keys unseal\", or \"totp-enroll keys seal --discard-unopened\"",
+            "run \"totp-enroll keys backup FILE\" now; then \"totp-enroll keys seal\" to seal it anew, or \"totp-enroll keys unseal\"",
         ),
     };
     Some(

@@ -81,12 +81,13 @@ fn check_no_key_is_lost(
     let sealed = match opened(files) {
         Ok(None) => return Ok(()),
         Ok(Some(text)) => Keyring::parse(&files.sealed(), text.expose()).map_err(StoreError::from)?,
-        Err(_) if discard_unopened => return Ok(()),
+        Err(_) if discard_unopened || opens_everything(context, in_force)? => return Ok(()),
         Err(failure) => {
             return Err(failure.explained(|problem| {
                 format!(
-                    "{problem}; it may have keys that the keyring in use lacks, so it was not replaced; if no enrolment needs them, \
-                     run \"totp-enroll keys seal --discard-unopened\""
+                    "{problem}; the keyring in use does not open every enrolment, and this one may have the keys that it lacks, so it was \
+                     not replaced: \"totp-enroll keys list\" names the keys; to lose these enrolments, run \
+                     \"totp-enroll keys seal --discard-unopened\""
                 )
             }));
         }
@@ -115,6 +116,13 @@ fn needed<'a>(
         is_needed |= token.is_ok_and(|token| token.would_lose(sealed, in_force));
     })?;
     Ok((is_needed || !census.unreadable.is_empty()).then_some(key))
+}
+
+/// Whether a keyring opens every enrolment. Then no other one can be needed, whatever is in it.
+pub(super) fn opens_everything(context: &Context, keyring: &Keyring) -> Result<bool, CommandError> {
+    let mut opens = true;
+    let census = Census::of(&context.store, |credential| opens &= credential.check_seals(keyring).is_ok())?;
+    Ok(opens && census.unreadable.is_empty())
 }
 
 pub(super) fn open(context: &Context) -> Result<(), CommandError> {
@@ -180,13 +188,17 @@ fn nothing_would_be_lost(
     clear: &Secret,
 ) -> Result<(), CommandError> {
     let in_force = Keyring::parse(&files.clear, clear.expose()).map_err(StoreError::from)?;
-    let sealed = opened(files).map_err(|failure| {
-        failure.explained(|problem| {
-            format!(
-                "{problem}; the unencrypted keyring is in use: remove the sealed one if no enrolment needs its keys"
-            )
-        })
-    })?;
+    let sealed = match opened(files) {
+        Ok(sealed) => sealed,
+        Err(_) if opens_everything(context, &in_force)? => return Ok(()),
+        Err(failure) => {
+            return Err(failure.explained(|problem| {
+                format!(
+                    "{problem}; the unencrypted keyring is in use, and does not open every enrolment: remove the sealed one to lose these"
+                )
+            }));
+        }
+    };
     let Some(sealed) = sealed else {
         let problem = "is not sealed: there is nothing to unseal";
         return Err(CommandError::refused(problem).at(&files.clear, None));
