@@ -181,7 +181,8 @@ pub enum SettingsError {
     KeyringMissing(PathBuf),
     /// There is a sealed keyring, which was not opened yet.
     #[error(
-        "the keyring is sealed and was not opened since this machine started: run \"totp-enroll keys open\""
+        "the keys are not open yet: the keyring is sealed and was not opened since this machine started; \"systemctl status \
+         pam-totp-keyring\" says why, and \"totp-enroll keys open\" tries again"
     )]
     KeyringSealed(PathBuf),
 }

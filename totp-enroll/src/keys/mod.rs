@@ -5,6 +5,7 @@ mod restore;
 mod rotate;
 mod seal;
 mod sealed_keyring;
+mod tpm_lockout;
 mod upgrade;
 
 pub(crate) use sealed_keyring::opened as sealed;

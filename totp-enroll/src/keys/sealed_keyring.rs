@@ -1,6 +1,7 @@
 //! The keyring as a credential of systemd-creds(1), which only this machine can open: writing it, opening it, and the options that it
 //! is sealed with.
 
+use super::tpm_lockout::TpmLockout;
 use crate::cli::{Pcrs, Seal, With};
 use crate::command_error::CommandError;
 use crate::context::Context;
@@ -79,9 +80,12 @@ fn encrypt(text: &Secret, seal_options: &SealOptions) -> Result<Secret, CommandE
 /// Opens what was sealed on this machine.
 fn decrypt(sealed: &Secret) -> Result<Secret, CommandError> {
     systemd_creds(&[NAME, "decrypt", "-", "-"], sealed).map_err(|problem| {
-        CommandError::refused(format!(
-            "does not open on this machine: {problem}; restore a backup with \"totp-enroll keys restore FILE\""
-        ))
+        CommandError::refused(match TpmLockout::of_this_machine() {
+            Some(lockout) => format!("does not open now: {lockout} ({problem})"),
+            None => format!(
+                "does not open on this machine: {problem}; restore a backup with \"totp-enroll keys restore FILE\""
+            ),
+        })
     })
 }
 
