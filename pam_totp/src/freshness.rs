@@ -3,6 +3,7 @@
 //! The login session is read from the kernel: a user cannot choose any of it.
 
 use crate::attempt::Attempt;
+use crate::socket_instance::serves_one_connection;
 use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::Mode;
 use nix::unistd::{Pid, getpid, read};
@@ -78,6 +79,7 @@ pub(crate) struct CallerOfSession {
     origin: SessionOrigin,
     requester: Option<u32>,
     ancestors: Vec<Ancestor>,
+    is_socket_instance: bool,
 }
 
 impl CallerOfSession {
@@ -91,15 +93,29 @@ impl CallerOfSession {
                 Who::Impossible(_) => return None,
             },
         };
-        let origin = attempt.request.origin();
-        Some(Self { uid: account.uid?, origin, requester, ancestors: ancestors()? })
+        let (origin, ancestors) = (attempt.request.origin(), ancestors()?);
+        let is_socket_instance = origin == SessionOrigin::Sshd
+            && ancestors.last().is_some_and(|top| is_socket_instance(top.process).unwrap_or(false));
+        Some(Self { uid: account.uid?, origin, requester, ancestors, is_socket_instance })
     }
 
     fn as_caller(&self) -> Caller<'_> {
-        let Self { uid, origin, requester, ref ancestors } = *self;
-        Caller { uid, origin, requester, ancestors }
+        let Self { uid, origin, requester, ref ancestors, is_socket_instance } = *self;
+        Caller { uid, origin, requester, ancestors, is_socket_instance }
     }
 }
+
+/// Whether process 1 started this process for one connection.
+fn is_socket_instance(process: Process) -> Option<bool> {
+    let opened = Opened::of(Pid::from_raw(i32::try_from(process.pid).ok()?))?;
+    let stat = opened.stat()?;
+    let (mut name, mut cgroup) = ([0; BEGINNING], [0; LONGEST_CGROUP]);
+    let is_one = serves_one_connection(opened.read("comm", &mut name)?, opened.read("cgroup", &mut cgroup)?);
+    Some(is_one && stat.process == process && stat.parent.as_raw() == 1)
+}
+
+/// A process has a line for each hierarchy of version 1, of which there are at most 13.
+const LONGEST_CGROUP: usize = 4096;
 
 /// The most ancestors that are read. A longer line is not read to its end, so it proves nothing.
 const LONGEST: usize = 128;

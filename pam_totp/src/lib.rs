@@ -59,6 +59,7 @@ mod remembered_device;
 mod reply;
 mod request;
 mod requirement;
+mod socket_instance;
 mod source;
 mod source_confirmation;
 mod ssh_auth_info;

@@ -112,6 +112,8 @@ pub struct Caller<'a> {
     pub requester: Option<u32>,
     /// The asking process and its ancestors, without process 1.
     pub ancestors: &'a [Ancestor],
+    /// Whether process 1 started the last of them as an sshd for one connection.
+    pub is_socket_instance: bool,
 }
 
 impl Caller<'_> {
@@ -144,9 +146,11 @@ impl Caller<'_> {
             [asker, _] => asker.is_fork,
             [] | [_, _, ..] => false,
         };
-        // Started by process 1 it may be a long-lived service, as sshd is in debug mode.
+        // Started by process 1 it may be a long-lived service, which serves many connections, unless it was started for one.
         let has_parent = self.ancestors.len() > below.len();
-        is_its_own && has_parent && below.iter().all(|ancestor| ancestor.uids.are_roots())
+        is_its_own
+            && (has_parent || self.is_socket_instance)
+            && below.iter().all(|ancestor| ancestor.uids.are_roots())
     }
 
     /// Whether the asking application was called by the account itself or by root.

@@ -57,7 +57,8 @@ fn below_connection(below: &[Ancestor]) -> Vec<Ancestor> {
 }
 
 fn caller(ancestors: &[Ancestor]) -> Caller<'_> {
-    Caller { uid: ALICE, origin: SessionOrigin::Local, requester: Some(ALICE), ancestors }
+    let (origin, requester) = (SessionOrigin::Local, Some(ALICE));
+    Caller { uid: ALICE, origin, requester, ancestors, is_socket_instance: false }
 }
 
 fn age_of(timestamp: &TimestampRecord, caller: Caller<'_>, now: u64) -> Option<Seconds> {
@@ -247,9 +248,30 @@ fn sshd_leaves_a_timestamp_for_its_own_connection_only() {
     ] {
         assert_eq!(sshd(other).leader(), None, "{other:?}");
     }
+    // Started by the first of all for this connection.
+    let of_socket = |ancestors: &[Ancestor]| Caller { is_socket_instance: true, ..sshd(ancestors) }.leader();
+    assert_eq!(of_socket(&[leader]), Some(process(20)));
+    assert_eq!(of_socket(&[fork(21, 20, ROOTS), leader]), Some(process(20)));
+    assert_eq!(of_socket(&[one(21, 20, ROOTS), leader]), None);
+    assert_eq!(of_socket(&[fork(21, 20, ROOTS), one(20, 20, ALICES)]), None);
+    assert_eq!(of_socket(&[at_terminal(20, 20, ROOTS)]), None);
     let remote = Caller { origin: SessionOrigin::Remote, ..sshd(&itself) };
     let local = Caller { origin: SessionOrigin::Local, ..sshd(&itself) };
     assert_eq!((remote.leader(), local.leader()), (None, None));
+}
+
+#[test]
+fn a_timestamp_of_a_connection_that_the_first_process_started_counts_in_it() {
+    // sudo (40) of a shell (30) of alice's process (25) of sshd (20).
+    let chain = [
+        at_terminal(40, 30, set_user_id(ALICE)),
+        at_terminal(30, 30, ALICES),
+        fork(25, 20, ALICES),
+        one(20, 20, ROOTS),
+    ];
+    assert!(counts(20, caller(&chain)) && !counts(19, caller(&chain)));
+    // What outlives it has another parent, or none but the first process.
+    assert!(!counts(20, caller(&chain[..2])));
 }
 
 #[test]
