@@ -1,6 +1,6 @@
 //! A sealed keyring is not replaced or discarded while one of its keys would be lost.
 
-use super::{ROTATE, SEAL, UNSEAL, keys, machine, restart, sealed, with_key};
+use super::{OPEN, ROTATE, SEAL, UNSEAL, keys, machine, restart, sealed, with_key};
 use acceptance::clock::THEN;
 use acceptance::enroll_command;
 use acceptance::files::Files;
@@ -136,22 +136,40 @@ fn after_a_restore_on_another_machine_what_the_command_says_works() {
 }
 
 #[test]
-fn after_a_restore_the_sealed_keyring_is_kept_while_an_enrolment_may_need_it() {
-    let (fixture, backup) = sealed_elsewhere();
-    let there = |arguments: &[&str]| enroll_command::run(with_key(&fixture, arguments, "other-host-key"), "");
-    fs::copy(fixture.credential("alice"), fixture.credential("bob")).unwrap();
-    fs::write(fixture.credential("bob"), "damaged").unwrap();
-    let restored = there(&backup.iter().map(String::as_str).collect::<Vec<_>>());
-    restored.assert_done();
-    assert!(restored.stderr.contains("keep it until those are repaired"), "{restored:?}");
-    for command in [&SEAL[..], &UNSEAL] {
-        let refused = there(command);
-        assert!(
-            refused.status == 1 && refused.stderr.contains("does not open every enrolment"),
-            "{refused:?}"
-        );
+fn after_a_restore_the_sealed_keyring_is_kept_while_something_may_need_it() {
+    let an_enrolment = |fixture: &super::Machine| {
+        fs::copy(fixture.credential("alice"), fixture.credential("bob")).unwrap();
+        fs::write(fixture.credential("bob"), "damaged").unwrap();
+    };
+    let a_token = |fixture: &super::Machine| {
+        let seeds = fixture
+            .write("seeds.csv", "serial,secret,type\nF1,3132333435363738393031323334353637383930,hotp\n");
+        keys(fixture, &["import", "tokens", seeds.to_str().unwrap()]).assert_done();
+        let token = fixture.credential("alice").parent().unwrap().with_file_name("tokens").join("F1.toml");
+        fs::write(token, "damaged").unwrap();
+    };
+    // The state is to be restored from its backup.
+    let everything = |fixture: &super::Machine| fs::remove_file(fixture.credential("alice")).unwrap();
+    let needs: [&dyn Fn(&super::Machine); 3] = [&an_enrolment, &a_token, &everything];
+    for (at, damage) in needs.into_iter().enumerate() {
+        let (fixture, backup) = sealed_elsewhere();
+        let there =
+            |arguments: &[&str]| enroll_command::run(with_key(&fixture, arguments, "other-host-key"), "");
+        keys(&fixture, &OPEN).assert_done();
+        damage(&fixture);
+        restart(&fixture);
+        let restored = there(&backup.iter().map(String::as_str).collect::<Vec<_>>());
+        restored.assert_done();
+        assert!(restored.stderr.contains("keep it until each of them opens"), "{at}: {restored:?}");
+        for command in [&SEAL[..], &UNSEAL] {
+            let refused = there(command);
+            assert!(
+                refused.status == 1 && refused.stderr.contains("does not open every enrolment"),
+                "{at}: {refused:?}"
+            );
+        }
+        assert!(sealed(&fixture).exists(), "{at}");
     }
-    assert!(sealed(&fixture).exists());
 }
 
 /// A machine with a sealed keyring that is not open, and the arguments that restore its backup.

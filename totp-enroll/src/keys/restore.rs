@@ -33,7 +33,9 @@ struct RestoreCheck {
     shut: usize,
     /// Those that the keyring in use opens and the restored one does not.
     lost: usize,
-    /// The same for tokens of the inventory.
+    /// Tokens of the inventory that the restored keyring does not open.
+    shut_tokens: usize,
+    /// Of these, those that the keyring in use opens.
     lost_tokens: usize,
 }
 
@@ -98,10 +100,10 @@ pub(super) fn run(
     context.audit(&event.field("shut", check.shut));
     if files.is_sealed() {
         // It may not open, and then this can be refused.
-        let what_to_do = if check.shut == 0 {
+        let what_to_do = if check.open > 0 && check.shut == 0 && check.shut_tokens == 0 {
             "run \"totp-enroll keys seal\" to seal the restored keyring, or \"totp-enroll keys unseal\" to remove the sealed one"
         } else {
-            "it may have the keys of the enrolments that the restored keyring does not open, so keep it until those are repaired"
+            "it may have the keys of enrolments and tokens that the restored keyring does not open, so keep it until each of them opens"
         };
         output::remark(&format!(
             "{} still exists, but is no longer in use: {what_to_do}",
@@ -145,6 +147,9 @@ impl RestoreCheck {
         })?;
         check.shut = check.shut.saturating_add(census.unreadable.len());
         each_token(&context.store, |token| {
+            if !token.as_ref().is_ok_and(|token| token.check_seal(restored).is_ok()) {
+                check.shut_tokens = check.shut_tokens.saturating_add(1);
+            }
             let is_lost = |present| token.as_ref().is_ok_and(|token| token.would_lose(present, restored));
             if present.is_some_and(is_lost) {
                 check.lost_tokens = check.lost_tokens.saturating_add(1);
@@ -154,7 +159,7 @@ impl RestoreCheck {
     }
 
     fn check(&self, file: &Path) -> Result<(), CommandError> {
-        let Self { open, shut, lost, lost_tokens } = self;
+        let Self { open, shut, lost, lost_tokens, .. } = self;
         if *lost_tokens > 0 {
             let problem = format!(
                 "lacks keys: {} of the inventory that can be opened now could not be opened any more; nothing was changed",

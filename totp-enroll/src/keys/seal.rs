@@ -85,9 +85,9 @@ fn check_no_key_is_lost(
         Err(failure) => {
             return Err(failure.explained(|problem| {
                 format!(
-                    "{problem}; the keyring in use does not open every enrolment, and this one may have the keys that it lacks, so it was \
-                     not replaced: \"totp-enroll keys list\" names the keys; to lose these enrolments, run \
-                     \"totp-enroll keys seal --discard-unopened\""
+                    "{problem}; the keyring in use does not open every enrolment and token, or there is none here, and this one may have \
+                     the keys that it lacks, so it was not replaced: \"totp-enroll keys list\" names the keys; to lose what it may \
+                     open, run \"totp-enroll keys seal --discard-unopened\""
                 )
             }));
         }
@@ -118,11 +118,19 @@ fn needed<'a>(
     Ok((is_needed || !census.unreadable.is_empty()).then_some(key))
 }
 
-/// Whether a keyring opens every enrolment. Then no other one can be needed, whatever is in it.
+/// Whether a keyring opens every enrolment and every token of the inventory. Then no other one can be needed, whatever is in it. Where
+/// there is nothing to open, the state may yet be restored from a backup, and nothing is known.
 pub(super) fn opens_everything(context: &Context, keyring: &Keyring) -> Result<bool, CommandError> {
-    let mut opens = true;
-    let census = Census::of(&context.store, |credential| opens &= credential.check_seals(keyring).is_ok())?;
-    Ok(opens && census.unreadable.is_empty())
+    let (mut found, mut opens) = (false, true);
+    let census = Census::of(&context.store, |credential| {
+        found = true;
+        opens &= credential.check_seals(keyring).is_ok();
+    })?;
+    each_token(&context.store, |token| {
+        found = true;
+        opens &= token.is_ok_and(|token| token.check_seal(keyring).is_ok());
+    })?;
+    Ok(found && opens && census.unreadable.is_empty())
 }
 
 pub(super) fn open(context: &Context) -> Result<(), CommandError> {
@@ -194,7 +202,8 @@ fn nothing_would_be_lost(
         Err(failure) => {
             return Err(failure.explained(|problem| {
                 format!(
-                    "{problem}; the unencrypted keyring is in use, and does not open every enrolment: remove the sealed one to lose these"
+                    "{problem}; the unencrypted keyring is in use, and does not open every enrolment and token, or there is none here: remove the \
+                     sealed one to lose what it may open"
                 )
             }));
         }
