@@ -111,7 +111,8 @@ fn connected(socket: &Path, patience: Duration) -> Result<Connection, ErrorKind>
 /// journald's own socket, if `socket` is a link to its syslog socket: `/dev/log` is one to `/run/systemd/journal/dev-log`
 /// (systemd-journald.service(8)).
 fn journal_behind(socket: &Path) -> Option<PathBuf> {
-    let syslog = std::fs::read_link(socket).ok()?;
+    // A relative link is one from its own directory, never from that of the caller, who could have made the socket there.
+    let syslog = socket.parent()?.join(std::fs::read_link(socket).ok()?);
     syslog.ends_with("dev-log").then(|| syslog.with_file_name("socket"))
 }
 
@@ -222,7 +223,8 @@ mod tests {
     fn a_line_for_journald_is_in_its_own_protocol() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
-        std::os::unix::fs::symlink(path("dev-log"), path("log")).unwrap();
+        // Relative to its own directory, whatever the caller's is.
+        std::os::unix::fs::symlink("dev-log", path("log")).unwrap();
         let (syslog, journal) =
             (UnixDatagram::bind(path("dev-log")).unwrap(), UnixDatagram::bind(path("socket")).unwrap());
         let mut log = AuditLog::connect(&path("log"), "ss\nhd", PATIENCE);
