@@ -9,14 +9,14 @@ use std::process::{Command, Output};
 const MISSING: &str = "Missing privilege separation directory: /run/sshd";
 
 /// Gives sshd a directory without making one on this machine: in a mount namespace, which ends with it, /run gets another layer
-/// with that directory, and links to what is there.
+/// with that directory, and links to what is there. mount(8) would note that in this machine's /run/mount; `-n` keeps it from that.
 const WITH_DIRECTORY: &str = r#"
     PATH=/usr/sbin:/usr/bin:/sbin:/bin
-    mount -t tmpfs -o mode=755 none /tmp
+    mount -n -t tmpfs -o mode=755 none /tmp
     mkdir -m 755 /tmp/sshd /tmp/.run
-    mount --rbind /run /tmp/.run
+    mount -n --rbind /run /tmp/.run
     for entry in /run/*; do ln -s ".run/${entry#/run/}" "/tmp/${entry#/run/}"; done
-    mount --move /tmp /run
+    mount -n --move /tmp /run
     echo mounted
     exec "$@"
 "#;

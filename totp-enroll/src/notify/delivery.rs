@@ -185,7 +185,9 @@ impl<S: NoticeSpool> Run<'_, S> {
             Err(error @ NoticeError::Broken) => {
                 let user = waiting.uid.and_then(machine::account_name).unwrap_or_default();
                 let lost = Notice::lost(&user, waiting.at);
-                self.log(waiting, Some(&lost), tries(waiting), "torn", &error.to_string());
+                if waiting.tries == 0 {
+                    self.log(waiting, Some(&lost), tries(waiting), "torn", &error.to_string());
+                }
                 lost
             }
             // A newer version can read it, so it is never given up.
