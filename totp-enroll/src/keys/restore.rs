@@ -99,9 +99,9 @@ pub(super) fn run(
     if files.is_sealed() {
         // It may not open, and then this can be refused.
         let what_to_do = if check.shut == 0 {
-            "run \"totp-enroll keys seal\" to seal the restored keyring, or \"totp-enroll keys unseal\" to remove the sealed one"
+            "run \"totp-enroll keys seal\" to seal the restored keyring, or \"totp-enroll keys unseal\" to remove the old sealed one"
         } else {
-            "it may have the keys of the enrolments that the restored keyring does not open, so keep it until those are repaired"
+            "it may have the keys of the enrolments that the restored keyring does not open: keep it until those are repaired"
         };
         output::remark(&format!(
             "{} still exists, but is no longer in use: {what_to_do}",

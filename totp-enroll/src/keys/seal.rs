@@ -86,7 +86,7 @@ fn check_no_key_is_lost(
             return Err(failure.explained(|problem| {
                 format!(
                     "{problem}; the keyring in use does not open every enrolment, and this one may have the keys that it lacks, so it was \
-                     not replaced: \"totp-enroll keys list\" names the keys; to lose these enrolments, run \
+                     not replaced: \"totp-enroll keys list\" names the keys; to give up these enrolments, run \
                      \"totp-enroll keys seal --discard-unopened\""
                 )
             }));
@@ -194,7 +194,7 @@ fn nothing_would_be_lost(
         Err(failure) => {
             return Err(failure.explained(|problem| {
                 format!(
-                    "{problem}; the unencrypted keyring is in use, and does not open every enrolment: remove the sealed one to lose these"
+                    "{problem}; the unencrypted keyring is in use, and does not open every enrolment; to give up the enrolments that it does not open, remove the sealed keyring"
                 )
             }));
         }
