@@ -290,7 +290,7 @@ fn detailed(event: Event, reason: Reason) -> Event {
             event.field("hint", "the token has no further code: enrol another one")
         }
         Reason::OutOfStep => {
-            event.field("hint", "it is not known how far the token was used: its owner types sync, then two codes")
+            event.field("hint", "it is not known how far the token was used: its owner has to type sync, then two codes")
         }
         Reason::Disabled => {
             event.field("hint", "too many wrong codes in a row: run totp-enroll unlock, or log in with a recovery code")

@@ -27,9 +27,9 @@ pub(crate) const PROMPT: &str = "Verification code: ";
 /// The same with `forward_pass`.
 pub(crate) const PROMPT_WITH_PASSWORD: &str = "Password & verification code: ";
 
-/// The two questions to a person who types `sync` in place of a code.
+/// The first of the two prompts after `sync`.
 pub(crate) const FIRST_CODE: &str = "First code: ";
-/// The second one, whatever the answer to the first.
+/// The second one, shown whatever the answer to the first is.
 pub(crate) const SECOND_CODE: &str = "Second code: ";
 
 /// The prompt, unless `prompt=` sets another.
@@ -54,7 +54,7 @@ pub(crate) fn refusal(Refusal { reason, next_code, .. }: &Refusal) -> Option<Str
                 "That code was used already; type the code that the app shows now.".to_owned()
             }
             Some(wait) => format!("That code was used already; wait {} for the next one.", length(*wait)),
-            // A recovery code, or one of a token, which shows another at the next press.
+            // A recovery code, or a code of a counter token, which has another one at the next press.
             None => "That code was used already; take another.".to_owned(),
         },
         Reason::BeforeBoot(wait) => {
@@ -65,7 +65,7 @@ pub(crate) fn refusal(Refusal { reason, next_code, .. }: &Refusal) -> Option<Str
                 .to_owned()
         }
         Reason::OutOfStep => {
-            "One code of this token is not enough now: log in again, type \"sync\" in place of a code, and then two codes of the token, one after the other."
+            "This token has to be resynchronised: log in again, type \"sync\" in place of a code, and then two consecutive codes of the token."
                 .to_owned()
         }
         Reason::Limited(wait) | Reason::Locked(wait) => {

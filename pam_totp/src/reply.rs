@@ -1,4 +1,4 @@
-//! What a login asks, and what was replied: a code, or after the word `sync` two codes of a counter token.
+//! What a login asks, and the reply: a code, or after the word `sync` two codes of a counter token.
 
 use crate::attempt::{self, Attempt};
 use crate::first_pass::{self, CodeLength};
@@ -47,10 +47,10 @@ impl Reply {
     }
 }
 
-/// Asks for the code. Everyone who types `sync` is asked for two codes, and the
-/// second one whatever the first was: the questions tell nothing. With `forward_pass` the word stands where the code would,
-/// behind the password, so that the next modules get theirs. An answer that an earlier module was given is never `sync`: with
-/// `use_first_pass` there is no second question, and with `try_first_pass` the word is typed at the prompt that follows.
+/// Asks for the code. Everyone who types `sync` is asked for two codes, and for the second one whatever the first was: so the prompts
+/// reveal nothing. With `forward_pass` the word is typed where the code would be, behind the password, so that the next modules get the
+/// password. An answer that an earlier module was given is never `sync`: with `use_first_pass` there is no prompt for two codes, and with
+/// `try_first_pass` the word is typed at the prompt that follows.
 pub(crate) fn ask_for_code(pamh: &PamHandle, attempt: &mut Attempt<'_>) -> Result<Reply, Unanswered> {
     let typed = ask(pamh, attempt, messages::prompt(&attempt.arguments))?;
     let behind = match attempt.arguments.forward_pass {

@@ -1,10 +1,10 @@
 //! Whether process 1 started an sshd for one connection: `ssh.socket` with `Accept=yes`, or `/run/ssh-unix-local`.
 //!
 //! systemd names the service of such a connection itself, `NAME@NUMBER-ENDS.service` (systemd.socket(5), `Accept=`), and the kernel says
-//! which service a process is in (cgroups(7)). A user can choose neither: the process is root's.
+//! which service a process is in (cgroups(7)). A user can choose neither, because the process belongs to root.
 
-/// The names of OpenSSH's program for a connection; the second is that of 9.8 and newer. A process of another server that calls itself
-/// sshd to PAM may serve many.
+/// The names of OpenSSH's program for a connection; the second is that of 9.8 and newer. Another server that calls itself sshd to PAM may
+/// serve many connections in one process.
 const PROGRAMS: [&[u8]; 2] = [b"sshd\n", b"sshd-session\n"];
 
 /// By `comm` and `cgroup` of the process in /proc.

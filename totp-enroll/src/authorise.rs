@@ -247,7 +247,7 @@ pub(crate) fn shown_reason(reason: Reason) -> Reason {
 /// Tells the person what happened and what to do.
 pub(crate) fn explain(reason: Reason) -> String {
     match shown_reason(reason) {
-        Reason::Wrong => "that code is wrong, or the phone's clock is ahead; check the account in the app and the phone's clock; if a counter token was pressed often, type two codes of it, one after the other, with a blank between them".to_owned(),
+        Reason::Wrong => "that code is wrong, or the phone's clock is ahead; check the account in the app and the phone's clock; if a counter token was pressed often, type two consecutive codes of it, with a blank between them".to_owned(),
         Reason::ClockOff(off) => {
             format!(
                 "the code is {} old; correct the clock of the phone or of this machine",
@@ -266,7 +266,7 @@ pub(crate) fn explain(reason: Reason) -> String {
             "the token is used up: it has no further code; use a recovery code, or have another token enrolled".to_owned()
         }
         Reason::OutOfStep => {
-            "one code of this token is not enough now; type two codes of it, one after the other, with a blank between them".to_owned()
+            "the token has to be resynchronised; type two consecutive codes of it, with a blank between them".to_owned()
         }
         Reason::Limited(wait) | Reason::Locked(wait) => {
             format!("too many wrong codes; try again in {}, or use a recovery code", output::duration(wait.0))

@@ -149,7 +149,10 @@ fn seed(
         FactorKind::Hotp => (DEFAULT_PERIOD, counter.or(moving).unwrap_or(0)),
     };
     let secret = notation.decode(text(columns.secret())).ok_or_else(|| {
-        refused(format!("the secret is not {}, as the file's others are: correct it", notation.name()))
+        refused(format!(
+            "the secret is not {}, as the other secrets of the file are: correct it",
+            notation.name()
+        ))
     })?;
     Ok(Seed {
         serial,

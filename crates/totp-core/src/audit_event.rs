@@ -43,7 +43,7 @@ pub enum Name {
     TokenAssigned,
     /// A token was taken back from a user.
     TokenUnassigned,
-    /// A token was revoked: it is assigned to nobody again.
+    /// A token was revoked: it cannot be assigned again.
     TokenRevoked,
     /// A device is remembered.
     DeviceRemembered,

@@ -1,9 +1,9 @@
 //! Writes the audit log: one line for each event, to the local syslog daemon or to journald.
 //!
-//! **journald** gets the line in its own protocol (<https://systemd.io/JOURNAL_NATIVE_PROTOCOL/>): of a syslog line without a timestamp
-//! it keeps the whole datagram as well (`SYSLOG_RAW=`), so the journal would have each line twice.
+//! **journald** gets the line in its own protocol (<https://systemd.io/JOURNAL_NATIVE_PROTOCOL/>). Of a syslog line without a timestamp
+//! it would also keep the whole datagram (`SYSLOG_RAW=`), so the journal would have each line twice.
 //!
-//! For the others the `syslog` crate formats the line (RFC 3164) and sends it. Two things are done here instead:
+//! For other daemons the `syslog` crate formats the line (RFC 3164) and sends it. Two things are done here instead:
 //!
 //! * **The socket** is connected here and has a write time-out. A logger that the crate sets up (`syslog::init_*`, like openlog(3))
 //!   belongs to the whole process, which may be sshd, waits without limit for a full socket, and tries other sockets if nobody

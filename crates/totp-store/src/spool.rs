@@ -1,8 +1,8 @@
 //! The spool of notices: one file for each, which logins and commands leave and `totp-enroll notify` sends.
 //!
-//! A notice is synced and renamed into place, so a reader never finds half of one, also after a power cut. (A notice that is torn all
-//! the same, by a disk that lies about syncs, is told to its owner as one that was lost.) Its tries are part of its name ([`crate::notice_name`]), so
-//! that one rename records a try. Notices are sent in the order of their names.
+//! A notice is synced and renamed into place, so a reader never finds half of one, also after a power cut. If a notice is torn all the
+//! same, by a disk that does not sync as it says, its owner is told that a notice was lost. Its tries are part of its name
+//! ([`crate::notice_name`]), so that one rename records a try. Notices are sent in the order of their names.
 //!
 //! A command locks the notice of a change until it has made the change (flock): a process that can lock it knows that the command has
 //! ended.

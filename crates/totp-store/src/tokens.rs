@@ -1,7 +1,7 @@
 //! The inventory of tokens as files: `tokens/SERIAL.toml`, below the state. The lock on the directory is the hold of the inventory.
 //!
-//! Drafts are written and synced before the first one gets its name, so a full disk stops an import before anything is there, and a
-//! kill leaves complete tokens only. Every draft that is found under the lock was left by a command that was killed.
+//! Drafts are written and synced before the first one gets its name. So a full disk stops an import before any token is stored, and a
+//! killed import leaves only complete tokens. Every draft that is found under the lock was left by a command that was killed.
 
 use crate::FilesStore;
 use crate::error::FileError;
@@ -48,7 +48,7 @@ impl Tokens for FilesStore {
 
     fn hold_tokens_to_withdraw(&self, patience: Duration) -> Result<Option<FilesInventory>, StoreError> {
         let (state, generation) = (self.state().to_owned(), self.generation.clone());
-        // Without the directory there is nothing to exclude others from but making it, which excludes itself.
+        // Without the directory there is nothing to lock yet. Only one process can make it.
         let Some(to_lock) = self.tokens()? else {
             return Ok(Some(FilesInventory { state, generation, patience, lock: None }));
         };

@@ -27,8 +27,8 @@ pub(crate) struct Enroll {
     pub(crate) token_file: Option<PathBuf>,
     /// Kind of authenticator
     ///
-    /// hotp: its codes are SHA1 of a counter, and --algorithm and --period do not apply.
-    /// The key that is shown has to be written into the token.
+    /// hotp: the codes are SHA1 of a counter, so --algorithm and --period do not apply.
+    /// Write the key that is shown into the token.
     #[arg(long = "type", value_name = "TYPE", value_enum, default_value = "totp")]
     pub(crate) kind: Kind,
     /// With --type hotp, counter of the first code that the token will show; 0 if omitted
@@ -83,7 +83,7 @@ pub(crate) struct Enroll {
 pub(crate) enum Kind {
     /// An authenticator app: codes by time
     Totp,
-    /// A counter token, or a key that types: codes by counter
+    /// A counter token, such as a fob or a key that types: codes by counter
     Hotp,
 }
 
@@ -119,25 +119,25 @@ pub(crate) enum Import {
     /// Import the users file of pam_oath (liboath)
     ///
     /// Lines by time (HOTP/T30) and by counter (HOTP, HOTP/E) are read; several lines of one account are several authenticators.
-    /// A counter goes on after the last accepted code.
+    /// A counter continues after the last accepted code.
     /// Accounts that are already enrolled are not changed.
     /// If any line is bad, no account is imported, unless --keep-going is given.
     Oath(LineSource),
     /// Import the tokens of a vendor's PSKC file (RFC 6030) into the inventory
     ///
     /// Assign them with "totp-enroll tokens assign".
-    /// A token that is there already, with the same secret, stays as it is.
+    /// A token that is in the inventory already, with the same secret, is not changed.
     /// If anything in the file is bad, no token is imported.
     Pskc(PskcFile),
     /// Import the tokens of a vendor's CSV file into the inventory
     ///
     /// Assign them with "totp-enroll tokens assign".
-    /// A token that is there already, with the same secret, stays as it is.
+    /// A token that is in the inventory already, with the same secret, is not changed.
     /// If anything in the file is bad, no token is imported.
     Tokens(SeedFile),
     /// Import otpauth:// URIs (totp, hotp) and Google Authenticator exports (otpauth-migration://), one per line
     ///
-    /// The parameter counter of an otpauth://hotp/ URI is the next one, and 0 if it is missing.
+    /// The counter of an otpauth://hotp/ URI is that of the next code; 0 if it is missing.
     /// Blank lines and lines that begin with # are ignored.
     /// Accounts that are already enrolled are not changed.
     /// If any line is bad, no account is imported, unless --keep-going is given.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 pub(crate) enum Tokens {
     /// List the tokens; never shows a secret
     ///
-    /// A token that cannot be read has its own line, and the exit status is 1.
+    /// Tokens that cannot be read are listed too, and then the exit status is 1.
     List {
         /// Only tokens that are assigned
         #[arg(long, conflicts_with = "unassigned")]
@@ -24,7 +24,7 @@ pub(crate) enum Tokens {
     /// Take a token back from its account
     ///
     /// It can be assigned again; codes that were used are never accepted again.
-    /// The only authenticator of an account is not taken out: use "totp-enroll disable".
+    /// The only authenticator of an account cannot be taken back: use "totp-enroll disable".
     /// Remembered devices of the account are forgotten.
     Unassign {
         /// Serial number
@@ -35,7 +35,7 @@ pub(crate) enum Tokens {
     },
     /// Revoke a token that is lost or broken, for good
     ///
-    /// It is taken back from its account first, as by "tokens unassign".
+    /// It is taken back from its account first, as with "tokens unassign".
     Revoke {
         /// Serial number
         serial: String,
@@ -57,7 +57,8 @@ pub(crate) struct AssignToken {
     ///
     /// A counter token may need two codes, one after the other: "SERIAL USER CODE CODE".
     /// Blank lines and lines that begin with # are ignored.
-    /// A bad line is reported and the others are done; then the exit status is 1.
+    /// If a line does not have this form, no token is assigned.
+    /// If another line is refused, it is reported, the rest is done, and the exit status is 1.
     /// A token that its account has already stays as it is, so the list can be given again.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["serial", "code_fd"])]
     pub(crate) batch: Option<PathBuf>,
@@ -69,7 +70,7 @@ pub(crate) struct AssignToken {
     /// A counter token may need two codes, with a blank between them.
     #[arg(long, value_name = "N")]
     pub(crate) code_fd: Option<u32>,
-    /// Assign a token although it has expired, or is not valid yet
+    /// Assign a token even if it has expired or is not valid yet
     #[arg(long)]
     pub(crate) expired: bool,
     /// Skip the prompt for the account name (root only)

@@ -1,4 +1,4 @@
-//! Checks the counter tokens of all enrolments: those whose codes are refused, and those that count too much to be checked at all.
+//! Checks the counter tokens of all enrolments: those whose codes are refused, and those whose codes `yearly_risk` never lets be checked.
 
 use super::finding::{Finding, some_of};
 use super::guessing;
@@ -13,9 +13,9 @@ use totp_core::ledger::Ledger;
 pub(super) struct CounterTokens {
     ended: Vec<String>,
     out_of_step: Vec<String>,
-    /// Users with a counter token, whose tries no budget has room for.
+    /// Users with a counter token, for whom the budget allows no try.
     never_checked: Vec<String>,
-    /// The smallest `yearly_risk` that has room for a try of each of them, in units of 10⁻⁹.
+    /// The smallest `yearly_risk` that allows a try for each of them, in units of 10⁻⁹.
     least_risk: u64,
 }
 
@@ -42,7 +42,7 @@ impl CounterTokens {
         }
     }
 
-    /// The findings, each about all tokens that it is true of.
+    /// The findings, each about all tokens that have it.
     pub(super) fn report(&self, findings: &mut Vec<Finding>) {
         if !self.ended.is_empty() {
             let count = output::count_with(self.ended.len(), "counter token", ("has", "have"));
@@ -52,7 +52,7 @@ impl CounterTokens {
                     format!("{count} no further code: {}", some_of(&self.ended)),
                 )
                 .why("the counter is at its end, so every code of it is refused")
-                .fix("enrol another token with \"totp-enroll enroll --add --type hotp\", or all anew with --replace"),
+                .fix("enrol another token with \"totp-enroll enroll --add --type hotp\", or replace all authenticators with --replace"),
             );
         }
         if !self.out_of_step.is_empty() {
@@ -71,12 +71,12 @@ impl CounterTokens {
                 Finding::warning(
                     "counter_never_checked",
                     format!(
-                        "limit.yearly_risk has no room for a single try of {} with a counter token: {}",
+                        "limit.yearly_risk does not allow a single try for {} with a counter token: {}",
                         output::count(self.never_checked.len(), "user"),
                         some_of(&self.never_checked)
                     ),
                 )
-                .why("a try counts with every code that is right at once, for a token the next one and the whole look-ahead; their codes are never checked at an unknown place")
+                .why("a try is charged for every code that is right at the time, for a token the next one and the whole look-ahead; so at an unknown place, no code of these users is ever checked")
                 .fix(format!(
                     "set limit.yearly_risk to {} or more, make hotp.look_ahead smaller, or use tokens with eight digits",
                     guessing::decimal(self.least_risk)

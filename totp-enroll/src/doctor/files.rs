@@ -45,14 +45,14 @@ fn keyring(files: &KeyringFiles, findings: &mut Vec<Finding>) {
                 Finding::warning(
                     "keyring_not_sealed",
                     format!(
-                        "{} is in use, and not encrypted; {} is not in use",
+                        "{} is in use and is not encrypted; {} is not in use",
                         file.display(),
                         files.sealed().display()
                     ),
                 )
-                .why("the keys are in the clear on the disk, as after \"totp-enroll keys restore\"")
+                .why("the keys are unencrypted on the disk, as after \"totp-enroll keys restore\"")
                 .fix(
-                    "run \"totp-enroll keys seal\", or \"totp-enroll keys unseal\" to remove the sealed one",
+                    "run \"totp-enroll keys seal\", or \"totp-enroll keys unseal\" to remove the sealed keyring",
                 ),
             ),
             Ok(_) => {}
@@ -68,7 +68,7 @@ fn keyring(files: &KeyringFiles, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Nothing but a backup helps if the sealed keyring does not open.
+/// The sealed keyring was not opened, or it cannot be opened now.
 fn not_opened(files: &KeyringFiles) -> Finding {
     let sealed = files.sealed();
     let (problem, fix) = match keys::sealed(files) {
@@ -76,9 +76,7 @@ fn not_opened(files: &KeyringFiles) -> Finding {
             "is sealed, and has not been opened since this machine started".to_owned(),
             "run \"systemctl start pam-totp-keyring\", or \"totp-enroll keys open\"",
         ),
-        Err(failure) => {
-            (failure.problem, "do what it says; nobody who has to give a code can log in until then")
-        }
+        Err(failure) => (failure.problem, "do what the message says"),
     };
     Finding::serious("keyring_not_opened", format!("{}: {problem}", sealed.display()))
         .why("no code can be checked: every enrolled user is refused")

@@ -63,7 +63,7 @@ fn program() -> Option<PathBuf> {
 fn check(sshd: &Path, service: &Service, enrolled: &EnrolledUsers, found: &mut Vec<Finding>) {
     let general = match effective(sshd, &Connection::general()) {
         Ok(general) => general,
-        // Only where doctor may not give it such a directory.
+        // Only where `sshd_program` could not give it such a directory.
         Err(problem) if problem.contains("Missing privilege separation directory") => {
             found.push(
                 Finding::warning("sshd_not_asked", format!("sshd -T: {problem}"))

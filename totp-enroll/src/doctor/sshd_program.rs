@@ -1,15 +1,15 @@
-//! Runs sshd for its options (`sshd -T`), also where it has not run since the machine started: it then lacks a directory that it checks
-//! for before it reads its configuration.
+//! Runs sshd for its options (`sshd -T`), also if it has not run since the machine started: then a directory is missing that it checks
+//! before it reads its configuration.
 
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// The directory of Debian and Ubuntu, and what sshd says without it. systemd creates it when it starts sshd, with `ssh.socket` at the
+/// What sshd says without that directory, on Debian and Ubuntu. systemd creates it when it starts sshd, with `ssh.socket` at the
 /// first connection.
 const MISSING: &str = "Missing privilege separation directory: /run/sshd";
 
-/// Gives sshd a directory without making one on this machine: in a mount namespace, which ends with it, /run gets another layer
-/// with that directory, and links to what is there. mount(8) would note that in this machine's /run/mount; `-n` keeps it from that.
+/// Gives sshd that directory without making one on this machine. In a mount namespace that ends with sshd, a tmpfs with the directory is
+/// mounted over /run, with links to what /run contains. mount(8) would note that in this machine's /run/mount; `-n` keeps it from that.
 const WITH_DIRECTORY: &str = r#"
     PATH=/usr/sbin:/usr/bin:/sbin:/bin
     mount -n -t tmpfs -o mode=755 none /tmp
@@ -36,7 +36,7 @@ pub(super) fn options(sshd: &Path, connection: &str) -> std::io::Result<Output> 
         .args(["-T", "-C", connection])
         .env_clear()
         .output();
-    // A container may not allow it. What sshd itself said is then the answer. No option has only one word.
+    // A container may not allow it: then what sshd itself said is returned. No line of options consists of one word.
     let is_mounted = |output: &Output| output.stdout.starts_with(b"mounted\n");
     Ok(with_directory.ok().filter(is_mounted).unwrap_or(output))
 }

@@ -42,9 +42,12 @@ pub(super) fn examine(config: &Config, findings: &mut Vec<Finding>) {
         expired.truncate(MOST_SERIALS);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         findings.push(
-            Finding::warning("token_expired", format!("assigned tokens have expired: {}{more}", expired.join(", ")))
-                .why("by the dates of the vendor's file their batteries may end soon; their codes are still accepted")
-                .fix("assign each person another token (\"totp-enroll tokens assign\"), then revoke the old one"),
+            Finding::warning(
+                "token_expired",
+                format!("assigned tokens have expired: {}{more}", expired.join(", ")),
+            )
+            .why("the date is that of the vendor's file: the battery may fail soon; codes are still accepted")
+            .fix("assign each person another token (\"totp-enroll tokens assign\"), then revoke the old one"),
         );
     }
 }
@@ -57,7 +60,7 @@ fn keyring(config: &Config) -> Option<Keyring> {
 
 fn sealed(file: &str, error: &OpenError) -> Finding {
     Finding::warning("token_seal_broken", format!("{file}: {error}"))
-        .why("the token cannot be assigned, and its counter cannot be carried when it is taken back")
+        .why("the token cannot be assigned, and its counter is lost when it is taken back")
         .fix("restore the keyring and the token from backups of the same day, or remove the file and import the token again")
 }
 

@@ -101,7 +101,7 @@ pub(super) fn run(
     if files.is_sealed() {
         // It may not open, and then this can be refused.
         let what_to_do = if check.open > 0 && check.shut == 0 && check.shut_tokens == 0 {
-            "run \"totp-enroll keys seal\" to seal the restored keyring, or \"totp-enroll keys unseal\" to remove the sealed one"
+            "run \"totp-enroll keys seal\" to seal the restored keyring, or \"totp-enroll keys unseal\" to remove the old sealed one"
         } else {
             "it may have the keys of enrolments and tokens that the restored keyring does not open, so keep it until each of them opens"
         };

@@ -86,7 +86,7 @@ fn check_no_key_is_lost(
             return Err(failure.explained(|problem| {
                 format!(
                     "{problem}; the keyring in use does not open every enrolment and token, or there is none here, and this one may have \
-                     the keys that it lacks, so it was not replaced: \"totp-enroll keys list\" names the keys; to lose what it may \
+                     the keys that it lacks, so it was not replaced: \"totp-enroll keys list\" names the keys; to give up what it may \
                      open, run \"totp-enroll keys seal --discard-unopened\""
                 )
             }));
@@ -202,8 +202,8 @@ fn nothing_would_be_lost(
         Err(failure) => {
             return Err(failure.explained(|problem| {
                 format!(
-                    "{problem}; the unencrypted keyring is in use, and does not open every enrolment and token, or there is none here: remove the \
-                     sealed one to lose what it may open"
+                    "{problem}; the unencrypted keyring is in use, and does not open every enrolment and token, or there is none here; \
+                     to give up what the sealed keyring may open, remove it"
                 )
             }));
         }

@@ -29,10 +29,10 @@ const INTERVAL: u32 = 0x210;
 /// A TPM that is locked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TpmLockout {
-    /// The failures that it counted, and how many lock it.
+    /// The failures that it has counted, and how many lock it.
     failures: u32,
     most: u32,
-    /// After so long without a power cut it forgets one failure; zero: never.
+    /// After this time without a power cut it forgets one failure; zero: never.
     interval: Seconds,
 }
 
@@ -77,14 +77,13 @@ impl fmt::Display for TpmLockout {
         )?;
         if interval.0 == 0 {
             return f.write_str(
-                "it stays locked until its owner clears that (\"tpm2_dictionarylockout --clear-lockout\")",
+                "it stays locked until its owner clears the lock (\"tpm2_dictionarylockout --clear-lockout\")",
             );
         }
         write!(
             f,
-            "it forgets one every {interval} while the machine runs, so it opens again within that time; pam-totp-keyring-retry.timer \
-             then opens the keyring; at once: \"tpm2_dictionarylockout --clear-lockout\", then \"totp-enroll keys open\"; restore no \
-             backup before that"
+            "it forgets one every {interval} while the machine runs; then pam-totp-keyring-retry.timer opens the keyring; to open it now, run \
+             \"tpm2_dictionarylockout --clear-lockout\", then \"totp-enroll keys open\"; do not restore a backup"
         )
     }
 }
@@ -115,17 +114,13 @@ mod tests {
         let lockout = TpmLockout::parse(&answer(&properties)).unwrap();
         assert_eq!(lockout, TpmLockout { failures: 3, most: 3, interval: Seconds(1000) });
         let said = lockout.to_string();
-        for words in [
-            "locked",
-            "3 of 3 failures",
-            "1000s",
-            "pam-totp-keyring-retry.timer",
-            "restore no backup before that",
-        ] {
+        for words in
+            ["locked", "3 of 3 failures", "1000s", "pam-totp-keyring-retry.timer", "do not restore a backup"]
+        {
             assert!(said.contains(words), "{words}: {said}");
         }
         let forever = TpmLockout { interval: Seconds(0), ..lockout }.to_string();
-        assert!(forever.contains("until its owner clears that"), "{forever}");
+        assert!(forever.contains("until its owner clears the lock"), "{forever}");
     }
 
     #[test]

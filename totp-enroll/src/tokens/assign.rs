@@ -1,6 +1,6 @@
 //! `tokens assign SERIAL USER`: asks for a code of the token, and makes it an authenticator of the account.
 
-use super::assignment::{Dates, Standing, Wanted, ready, standing, store};
+use super::assignment::{Availability, Dates, Wanted, availability, ready, store};
 use super::inventory::{serial_of, token};
 use crate::authorise::authorise;
 use crate::cli::AssignToken;
@@ -32,9 +32,9 @@ pub(super) fn run(context: &Context, asked: &AssignToken) -> Result<(), CommandE
     };
     let found = token(context, &serial)?;
     context.store.prepare()?;
-    let whom = (&account.user, dates, machine::now()?.realtime);
+    let request = (&account.user, dates, machine::now()?.realtime);
     let keyring = context.keyring()?;
-    if standing(context, &keyring, &found, whom)? == Standing::Theirs {
+    if availability(context, &keyring, &found, request)? == Availability::HeldByUser {
         return output::done(
             context.format,
             &account,
@@ -72,7 +72,7 @@ fn ask(context: &Context, terminal: &Terminal, token: &Token) -> Result<Secret, 
             output::remark(&error.to_string());
             continue;
         }
-        let second = terminal.ask("not found near the counter; the next code of the token: ")?;
+        let second = terminal.ask("one code is not enough; the next code of the token: ")?;
         let both = Secret::new([first.expose(), second.expose()].join(&b' '));
         match check(&both)? {
             Ok(_) => return Ok(both),
@@ -93,8 +93,8 @@ fn commit(
             let mut inventory = context.hold_tokens()?;
             // It may have changed while the person was typing.
             let token = token(context, found.serial())?;
-            let whom = (&account.user, dates, inputs.now.realtime);
-            if standing(context, inputs.keyring, &token, whom)? == Standing::Theirs {
+            let request = (&account.user, dates, inputs.now.realtime);
+            if availability(context, inputs.keyring, &token, request)? == Availability::HeldByUser {
                 return Ok(());
             }
             let answer = Answer::recognise(typed.expose());

@@ -1,7 +1,7 @@
-//! `tokens assign --batch`: assigns the tokens of a list without prompting, many at a time. A line that is refused does not stop the
-//! others, because codes do not wait for a second run.
+//! `tokens assign --batch`: assigns the tokens of a list without prompting, many at a time. A refused line does not stop the rest,
+//! because their codes may be out of date at a second run.
 
-use super::assignment::{Dates, Ready, Standing, Wanted, ready, standing, store};
+use super::assignment::{Availability, Dates, Ready, Wanted, availability, ready, store};
 use super::inventory::{serial_of, token};
 use crate::account::{self, Unknown};
 use crate::cli::AssignToken;
@@ -24,11 +24,11 @@ use zeroize::Zeroizing;
 
 /// The most lines of a list.
 const MOST_LINES: usize = 100_000;
-/// The most lines that are stored together: the disk is waited for a few times for each batch.
+/// The most lines that are stored together. Each batch waits for the disk a few times.
 const BATCH: usize = 1000;
 /// Files that the entry of one line keeps open.
 const FILES_OF_A_LINE: usize = 4;
-/// Files that are open beside them.
+/// Files that are open apart from those.
 const OTHER_FILES: usize = 100;
 
 /// What decides whether a line is refused.
@@ -150,8 +150,8 @@ fn prepared(
 ) -> Result<Option<Ready<Entry>>, CommandError> {
     let account = account::canonical(&line.user, rules.unknown)?;
     let token = token(context, &serial_of(&line.serial)?)?;
-    let whom = (&account.user, rules.dates, inputs.now.realtime);
-    if standing(context, inputs.keyring, &token, whom)? == Standing::Theirs {
+    let request = (&account.user, rules.dates, inputs.now.realtime);
+    if availability(context, inputs.keyring, &token, request)? == Availability::HeldByUser {
         return Ok(None);
     }
     // A list never prompts for the code that a change of one's own enrolment needs.
@@ -161,7 +161,8 @@ fn prepared(
         return Err(CommandError::not_permitted(problem));
     }
     if !users.insert(account.user.clone()) {
-        let problem = "names an account that an earlier line names in another way; use its canonical name";
+        let problem =
+            "names an account that an earlier line names differently; use its canonical name in both";
         return Err(CommandError::refused(problem));
     }
     let answer = Answer::recognise(line.typed.expose());
@@ -171,7 +172,7 @@ fn prepared(
 fn interrupted(error: CommandError, report: &BatchReport) -> CommandError {
     error.explained(|problem| {
         let assigned = output::count_with(report.assigned, "token", ("was", "were"));
-        format!("{problem}; {assigned} assigned before it; correct the problem and give the same list again: what is done stays as it is")
+        format!("{problem}; {assigned} assigned before that; correct the problem and give the same list again; assigned tokens stay as they are")
     })
 }
 
@@ -229,7 +230,7 @@ fn print(context: &Context, file: &Path, report: &BatchReport) -> Result<(), Com
         return Ok(());
     }
     let problem = format!(
-        "{} refused; the others are done; correct those and give the list again",
+        "{} refused; all other lines are done; correct the refused ones and give the list again",
         output::count_with(refused.len(), "line", ("was", "were"))
     );
     Err(output::reported(context.format, CommandError::refused(problem).at(file, None)))

@@ -13,11 +13,11 @@ use totp_core::user::{Account, User};
 
 /// Whether a token can be assigned to a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum Availability {
     /// It can.
     Free,
     /// The person has it.
-    Theirs,
+    HeldByUser,
 }
 
 /// Whether the dates of a token's file count.
@@ -39,12 +39,12 @@ impl From<bool> for Dates {
 ///
 /// # Errors
 /// Says why not.
-pub(super) fn standing(
+pub(super) fn availability(
     context: &Context,
     keyring: &Keyring,
     token: &Token,
     (user, dates, now): (&User, Dates, u64),
-) -> Result<Standing, CommandError> {
+) -> Result<Availability, CommandError> {
     let serial = token.serial();
     if token.revoked_at().is_some() {
         return Err(CommandError::refused(format!("the token {serial} is revoked; assign another one")));
@@ -53,7 +53,7 @@ pub(super) fn standing(
         && is_held_by(context, keyring, token, &holder.user)?
     {
         if holder.user == *user {
-            return Ok(Standing::Theirs);
+            return Ok(Availability::HeldByUser);
         }
         return Err(CommandError::refused(format!(
             "the token {serial} is assigned to {}; take it back first with \"totp-enroll tokens unassign {serial}\"",
@@ -61,7 +61,9 @@ pub(super) fn standing(
         )));
     }
     match (token.validity(now), dates) {
-        (Validity::Valid, _) | (Validity::Expired | Validity::NotYet, Dates::Ignored) => Ok(Standing::Free),
+        (Validity::Valid, _) | (Validity::Expired | Validity::NotYet, Dates::Ignored) => {
+            Ok(Availability::Free)
+        }
         (Validity::Expired, Dates::Count) => Err(CommandError::refused(format!(
             "the token {serial} has expired; assign another one, or this one all the same with --expired"
         ))),
@@ -135,13 +137,13 @@ pub(super) fn ready(
 /// Why a code was not accepted.
 pub(super) fn refused(token: &Token, error: &FirstCodeError) -> CommandError {
     CommandError::refused(match error.asks_for_two(token) {
-        true => format!("{error}; type two codes of the token, one after the other, with a blank between"),
+        true => format!("{error}; type two consecutive codes of the token, with a blank between them"),
         false => error.to_string(),
     })
 }
 
-/// Stores assignments. The tokens are claimed first: a kill before the enrolments are stored leaves tokens that can be assigned
-/// again, with the same codes, and a kill after it leaves claims of tokens that their persons have.
+/// Stores assignments. The tokens are claimed first. If the command is killed before the enrolments are stored, the tokens can be
+/// assigned again, with the same codes; if it is killed after that, each claim names the person who has the token.
 pub(super) fn store<E: Entry>(
     context: &Context,
     inventory: &mut Inventory,

@@ -1,7 +1,7 @@
 //! `import pskc` and `import tokens`: add the tokens of a vendor's file to the inventory, all or none.
 //!
-//! A token that is there already with the same secret and parameters stays as it is, whatever happened to it since. So an import that
-//! was killed is completed by running it again.
+//! A token that is in the inventory already, with the same secret and parameters, is not changed, even if it was assigned or revoked
+//! since. So running a killed import again completes it.
 
 use crate::cli::{PskcFile, SeedFile};
 use crate::command_error::CommandError;
@@ -127,7 +127,7 @@ fn new_tokens<'a>(
             Ok(true) => {}
             Ok(false) => {
                 let problem = format!(
-                    "the inventory has another token with the serial number {}, of another secret or other parameters; \
+                    "the inventory has a token with the serial number {}, but with another secret or other parameters; \
                      find out which one is right: {}",
                     new.serial,
                     context.store.name_of_token(&new.serial)

@@ -66,7 +66,7 @@ struct ListedToken {
     expired: bool,
     assigned_to: Option<String>,
     assigned: Option<String>,
-    /// Whether the person is enrolled with it; `null`: it is assigned to nobody, or that cannot be told.
+    /// Whether the person is enrolled with it; `null`: it is not assigned, or that cannot be told.
     enrolled: Option<bool>,
     revoked: Option<String>,
     #[serde(skip)]

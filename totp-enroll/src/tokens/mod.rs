@@ -1,7 +1,7 @@
-//! `tokens`: the inventory of hardware tokens: lists it, assigns tokens, takes them back and revokes them; and the imports that fill it.
+//! `tokens`: lists the inventory of hardware tokens, assigns tokens, takes them back and revokes them; and the imports that fill it.
 //!
-//! The token is claimed in the inventory before the enrolment with it is stored, and freed after that enrolment ended. So a command
-//! that is killed never leaves one token with two persons.
+//! A token is claimed in the inventory before the enrolment with it is stored, and freed after that enrolment has ended. So even if a
+//! command is killed, no token belongs to two persons.
 
 mod assign;
 mod assign_batch;

@@ -16,8 +16,8 @@ use totp_host::machine;
 /// assigned: "tokens list" shows that the user is not enrolled with them any more.
 ///
 /// # Errors
-/// If a position that would be older than the last login cannot be replaced. Otherwise a failure costs a second code at the next
-/// assignment, and does not keep an enrolment from being removed.
+/// If an outdated position cannot be replaced. If the stored one requires two codes anyway, a failure is only reported, and the
+/// enrolment can be removed.
 pub(crate) fn carry_positions(
     context: &Context,
     inventory: &mut Inventory,
@@ -62,7 +62,7 @@ pub(super) fn carried(
     let known = match (at, ledger) {
         (Some(InEnrolment::At(at)), Some(ledger)) => token.clone().position_of(ledger, at),
         (Some(InEnrolment::At(_)) | None, _) => None,
-        // It is not theirs, so nothing of it was used here.
+        // The enrolment does not have the token, so it used none of its codes.
         (Some(InEnrolment::No), _) => return token,
     };
     known.unwrap_or_else(|| token.position_unknown(&context.config.windows(), now))

@@ -1,4 +1,4 @@
-//! `tokens unassign` and `tokens revoke`: take a token out of the enrolment of its person, and free it or end it.
+//! `tokens unassign` and `tokens revoke`: take a token out of its person's enrolment; then it is free again, or revoked.
 
 use super::inventory::{serial_of, token};
 use super::release::carried;
@@ -35,7 +35,7 @@ pub(super) fn run(
             return report(context, &serial, "unchanged", "is revoked already");
         }
         (None, _, TakeBack::ToInventory) => {
-            return Err(CommandError::refused(format!("the token {serial} is assigned to nobody")));
+            return Err(CommandError::refused(format!("the token {serial} is not assigned to anyone")));
         }
         (Some(_), _, _) | (None, None, TakeBack::ForGood) => {}
     }
@@ -49,7 +49,9 @@ pub(super) fn run(
             let mut inventory = context.hold_tokens()?;
             let token = token(context, &serial)?;
             if token.holder().map(|holder| &holder.user) != account.as_ref().map(|account| &account.user) {
-                return Err(CommandError::refused("the token was assigned anew meanwhile; start again"));
+                return Err(CommandError::refused(
+                    "the assignment of the token has changed meanwhile; run the command again",
+                ));
             }
             let event = event(context, &serial, account.as_ref(), what);
             let token = match &account {
@@ -80,12 +82,12 @@ pub(super) fn run(
         context.log(&event(context, &serial, None, what));
     }
     match what {
-        TakeBack::ToInventory => report(context, &serial, "unassigned", "is assigned to nobody now"),
+        TakeBack::ToInventory => report(context, &serial, "unassigned", "is no longer assigned"),
         TakeBack::ForGood => report(context, &serial, "revoked", "is revoked"),
     }
 }
 
-/// Where the token is in the enrolment, and that it can be taken out: before anything is stored.
+/// Checks, before anything is stored, that the token can be taken out of the enrolment, and returns where it is there.
 fn check(token: &Token, entry: &impl Entry, inputs: &ChangeInputs<'_>) -> Result<InEnrolment, CommandError> {
     let Some(credential) = entry.credential() else { return Ok(InEnrolment::No) };
     let credential = credential.map_err(|error| {

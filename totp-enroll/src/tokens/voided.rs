@@ -1,4 +1,4 @@
-//! After a restore: what was used up of each token since the backup is not known.
+//! After a restore it is not known which codes of a token were used since the backup, so each token needs two codes.
 
 use crate::command_error::CommandError;
 use crate::context::{Context, Inventory, PATIENCE};

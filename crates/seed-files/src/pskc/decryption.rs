@@ -115,7 +115,7 @@ fn encrypted_bytes(encrypted: Element<'_>, key: &Secret) -> Result<Secret, SeedF
     encrypted.required(XENC, "CipherData")?.required(XENC, "CipherValue")?.base64()
 }
 
-/// Decrypts, and removes the padding of XML Encryption section 5.2: its last byte says how long it is, the others say nothing.
+/// Decrypts, and removes the padding of XML Encryption section 5.2: its last byte is its length, the other bytes are arbitrary.
 fn decrypt(key: &Secret, bytes: &[u8]) -> Option<Secret> {
     match key.expose().len() {
         16 => decrypt_by::<Decryptor<Aes128>>(key, bytes),

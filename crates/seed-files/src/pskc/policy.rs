@@ -47,7 +47,7 @@ pub(super) fn check(policy: Element<'_>) -> Result<(), SeedFileError> {
     Err(first.refused("the key may not be used for one-time passwords (no KeyUsage OTP): remove the token"))
 }
 
-/// A PIN that the token itself asks for is no matter of the login; one that is part of the code is.
+/// A PIN that the token itself asks for does not concern the login; one that is part of the code does.
 fn check_pin(pin: Element<'_>) -> Result<(), SeedFileError> {
     match pin.attribute("PINUsageMode") {
         Some("Local") => Ok(()),

@@ -1,10 +1,10 @@
 //! HOTP: which counter, if any, a typed code belongs to (RFC 4226 sections 5.3, 7.2 and 7.4).
 //!
 //! The ledger has the next counter that is accepted, so a new token whose first code has counter 0 begins with 0. An accepted code
-//! moves it to the counter after its own, and nothing else moves it: codes that the token skipped are dead, and a wrong code changes
-//! nothing. No boot rule saves a counter, so its record outlasts a crash of the machine.
+//! moves it to the counter after its own, and nothing else moves it: codes that were skipped are never accepted, and a wrong code
+//! changes nothing. No boot rule protects a counter, so its record has to outlast a crash of the machine.
 //!
-//! No counter beyond the look-ahead is searched for a single wrong code. The answer would tell a guesser one half of a pair that
+//! For a single wrong code, no counter beyond the look-ahead is searched: the answer would tell a guesser one half of a pair that
 //! resynchronises the token.
 
 use super::totp::Algorithm;

@@ -61,7 +61,7 @@ impl<S: Tokens> TokenRotation<'_, S> {
         };
         let mut batch = Vec::new();
         for serial in self.store.serials()? {
-            // What is not a token's document is met again in the count.
+            // A file that is not a token's document is reported by the count.
             let Some(token) = serial.ok().and_then(|serial| self.store.token(&serial).ok().flatten()) else {
                 continue;
             };

@@ -191,8 +191,8 @@ pub trait NoticeSpool {
     /// [`StoreError`] if it cannot be read or trusted.
     fn read(&self, waiting: &Waiting) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Takes the right to send, waiting for others at most `patience`, and removes what was sent more than a day ago. What killed
-    /// programs have begun to write is a notice from then on if it had happened, and is removed otherwise.
+    /// Takes the right to send, waiting for others at most `patience`, and removes what was sent more than a day ago. The drafts of
+    /// killed programs become notices if they are about something that has happened, and are removed otherwise.
     ///
     /// # Errors
     /// [`StoreError`] if the spool cannot be trusted, locked or cleaned.

@@ -1,4 +1,4 @@
-//! The inventory of tokens: fobs and keys of which a vendor's file told the secrets.
+//! The inventory of tokens: fobs and keys whose secrets came in a vendor's file.
 
 use crate::store::error::StoreError;
 use crate::token::{Serial, Token};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// The inventory, as a listing reads it, without a hold.
 pub trait Tokens {
-    /// Serial numbers, one at a time. An error for a thing that is not the store's ([`StoreError::Unsafe`]) does not end the
+    /// Serial numbers, one at a time. An error for a file that is not the store's ([`StoreError::Unsafe`]) does not end the
     /// iteration.
     type Serials: Iterator<Item = Result<Serial, StoreError>>;
     /// The inventory, held.
@@ -46,12 +46,12 @@ pub trait Inventory {
     /// Adds tokens whose serial numbers are not there yet. It outlasts a crash.
     ///
     /// # Errors
-    /// [`StoreError`], as on a full disk; none of them is there then. If the process is killed, some may be there, each complete.
+    /// [`StoreError`], as on a full disk; then none is added. If the process is killed, some may be added, each completely.
     fn add(&mut self, tokens: &[Token]) -> Result<(), StoreError>;
 
     /// Replaces tokens by others of the same serial number, each completely or not at all. It outlasts a crash.
     ///
     /// # Errors
-    /// [`StoreError`]; some are replaced then, and some are not.
+    /// [`StoreError`]; then some may have been replaced.
     fn replace(&mut self, tokens: &[Token]) -> Result<(), StoreError>;
 }

@@ -1,4 +1,4 @@
-//! The code by which a person shows that they have the token that is to be theirs.
+//! The code by which a person proves that they have the token that is being assigned to them.
 
 use super::Token;
 use crate::code::Answer;
@@ -8,7 +8,7 @@ use crate::keyring::{Keyring, OpenError};
 use crate::ledger::Progress;
 use crate::time::Now;
 
-/// Why a code does not show that the token is there.
+/// Why a code does not prove that the person has the token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FirstCodeError {
     /// The secret cannot be opened.
@@ -24,16 +24,16 @@ pub enum FirstCodeError {
     #[error("that code was used before: wait for the next one, or press the button again")]
     Used,
     /// The code is right for another time.
-    #[error("the code is for a time {} steps off: the clock of the token or of this machine is wrong", .0.steps)]
+    #[error("the code is for a time {} steps off: check this machine's clock; if it is right, assign another token", .0.steps)]
     ClockOff(ClockOff),
     /// The code is wrong.
     #[error("the code is wrong: check that the serial number is that of this token")]
     Wrong,
     /// One code is not enough: it is not known how far the counter went.
-    #[error("two codes of this token are needed, one after the other")]
+    #[error("one code of this token is not enough")]
     OutOfStep,
     /// The counter is at its end.
-    #[error("the token is used up: it has no further code")]
+    #[error("the token is used up: it has no further code; assign another one")]
     Ended,
 }
 

@@ -1,8 +1,8 @@
-//! A token of the inventory: a fob or a key of which the vendor's file told the secret, and to whom it is assigned.
+//! A token of the inventory: a fob or a key whose secret came in a vendor's file, and the account that it is assigned to.
 //!
-//! While a token is assigned, the ledger of its person has what is used up, and its document a position that needs two codes, or the
-//! clock to move on. Taking it back carries the ledger's position into the document first. So a token that goes to another person never
-//! accepts a code that was used before, and what a crash leaves is at most a token that needs two codes.
+//! While a token is assigned, the ledger of its person says which codes are used. Its document then has a position that requires two
+//! codes, or a later time step. Taking it back copies the ledger's position into the document first. So a token that goes to another
+//! person never accepts a code that was used before, and after a crash it needs two codes at worst.
 
 mod document;
 mod first_code;
@@ -44,7 +44,7 @@ pub struct Token {
     sealed: Sealed,
 }
 
-/// The person whom a token is assigned to.
+/// The person that a token is assigned to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
     /// The canonical account name.
@@ -96,7 +96,7 @@ pub enum InEnrolment {
 }
 
 impl Token {
-    /// Seals a new token, assigned to nobody.
+    /// Seals a new token, which is not assigned.
     ///
     /// # Errors
     /// [`SealError`].
@@ -160,7 +160,7 @@ impl Token {
         self.expires
     }
 
-    /// Whom it is assigned to.
+    /// The person that it is assigned to.
     #[must_use]
     pub fn holder(&self) -> Option<&Holder> {
         self.holder.as_ref()
@@ -242,13 +242,13 @@ impl Token {
         Some(Self { position: progress.used_up_to, ..self })
     }
 
-    /// Assigned to nobody.
+    /// Not assigned any more.
     #[must_use]
     pub fn released(self) -> Self {
         Self { holder: None, ..self }
     }
 
-    /// Assigned to nobody, and to be assigned to nobody again.
+    /// Not assigned any more, and never to be assigned again.
     #[must_use]
     pub fn revoked(self, at: Created) -> Self {
         Self { holder: None, revoked_at: Some(at), ..self }
