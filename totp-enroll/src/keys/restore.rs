@@ -35,6 +35,10 @@ struct RestoreCheck {
     lost: usize,
     /// The same for tokens of the inventory.
     lost_tokens: usize,
+    /// Tokens of the inventory that the restored keyring opens.
+    open_tokens: usize,
+    /// Tokens that it does not.
+    shut_tokens: usize,
 }
 
 pub(super) fn run(
@@ -139,6 +143,9 @@ impl RestoreCheck {
         })?;
         check.shut = check.shut.saturating_add(census.unreadable.len());
         each_token(&context.store, |token| {
+            let opens = token.as_ref().is_ok_and(|token| token.check_seal(restored).is_ok());
+            let count = if opens { &mut check.open_tokens } else { &mut check.shut_tokens };
+            *count = count.saturating_add(1);
             let is_lost = |present| token.as_ref().is_ok_and(|token| token.would_lose(present, restored));
             if present.is_some_and(is_lost) {
                 check.lost_tokens = check.lost_tokens.saturating_add(1);
@@ -148,7 +155,7 @@ impl RestoreCheck {
     }
 
     fn check(&self, file: &Path) -> Result<(), CommandError> {
-        let Self { open, shut, lost, lost_tokens } = self;
+        let Self { open, shut, lost, lost_tokens, open_tokens, shut_tokens } = self;
         if *lost_tokens > 0 {
             let problem = format!(
                 "lacks keys: {} of the inventory that can be opened now could not be opened any more; nothing was changed",
@@ -166,6 +173,13 @@ impl RestoreCheck {
         if *open == 0 && *shut > 0 {
             let problem = format!(
                 "belongs to another machine, or is too old: it opens none of the enrolments here ({shut}); nothing was changed"
+            );
+            return Err(CommandError::refused(problem).at(file, None));
+        }
+        // Where nobody is enrolled yet, the tokens show whose keyring it is.
+        if open.saturating_add(*shut).saturating_add(*open_tokens) == 0 && *shut_tokens > 0 {
+            let problem = format!(
+                "belongs to another machine, or is too old: it opens none of the tokens here ({shut_tokens}); nothing was changed"
             );
             return Err(CommandError::refused(problem).at(file, None));
         }
