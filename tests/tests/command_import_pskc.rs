@@ -94,7 +94,8 @@ fn a_file_with_something_bad_imports_nothing() {
     let good = token("P1", HOTP, PLAIN);
     let bad = |second: &str| container(&format!("{good}\n{second}"));
     let whole = bad(&token("P2", HOTP, PLAIN));
-    let laughs = "<?xml version=\"1.0\"?>\n<!DOCTYPE KeyContainer [<!ENTITY a \"ha\"><!ENTITY b \"&a;&a;&a;&a;\">]>\n";
+    let laughs =
+        "<?xml version=\"1.0\"?>\n<!DOCTYPE KeyContainer [<!ENTITY a \"ha\"><!ENTITY b \"&a;&a;&a;&a;\">]>\n";
     let entities = whole.replace("<?xml version=\"1.0\"?>\n", laughs).replace("42", "&b;");
     let ocra = "urn:ietf:params:xml:ns:keyprov:pskc:ocra";
     for (text, line, reason) in [
