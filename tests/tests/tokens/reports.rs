@@ -1,8 +1,9 @@
 //! What is said of tokens: their dates, by `doctor` and by mail; and of one that cannot be opened.
 
 use super::{assign, batch, fob_at, import, imported, login, state};
+use acceptance::authenticator::Authenticator;
 use acceptance::enroll_command::{self, CommandOutput};
-use acceptance::fixture::Fixture;
+use acceptance::fixture::{Fixture, users_file};
 use acceptance::login::PamCode;
 use acceptance::mailbox::Mailbox;
 use data_encoding::{BASE64, HEXLOWER};
@@ -72,13 +73,37 @@ fn a_mail_says_that_a_token_was_assigned_and_taken_back() {
     }
     let (code, secret) = (fob.press(0), HEXLOWER.encode(&fob.secret));
     assert!(!mail.body.contains(&code) && !mail.body.contains(&secret), "{mail:?}");
-    fixture.totp_enroll(&["--json", "disable", "alice", "--yes"]).assert_done();
-    batch(&fixture, &format!("F1 bob {}\n", fob.press(1))).assert_done();
+}
+
+#[test]
+fn a_list_is_told_of_as_a_whole_and_to_each_person_who_was_enrolled() {
+    let (fixture, fob) = imported();
+    let other = fob_at(1);
+    let phone: Vec<(String, Authenticator)> = vec![("alice".to_owned(), Authenticator::random())];
+    let users = fixture.write("users.oath", &users_file(&phone));
+    fixture.totp_enroll(&["--json", "import", "oath", users.to_str().unwrap()]).assert_done();
+    let mailbox = Mailbox::of(&fixture, "", "");
+    // A line that is refused is told to nobody.
+    let list = format!("F2 alice 000000\nF1 alice {}\nF2 bob {}\n", fob.press(0), other.press(0));
+    let done = batch(&fixture, &list);
+    assert_eq!((done.status, &done.json()["assigned"]), (1, &2.into()), "{done:?}");
     send(&fixture);
     let mails = mailbox.mails();
-    let to_bob: Vec<_> = mails.iter().filter(|mail| mail.header("To") == "bob").collect();
-    let [to_bob] = to_bob.as_slice() else { panic!("{mails:?}") };
-    assert!(to_bob.header("Subject").ends_with("a hardware token was assigned to the account"), "{to_bob:?}");
+    let mut told: Vec<_> = mails.iter().map(|mail| (mail.header("To"), mail.header("Subject"))).collect();
+    told.sort_unstable();
+    let [alice, root] = told.as_slice() else { panic!("{told:?}") };
+    assert!(
+        alice.0 == "alice" && alice.1.ends_with("a hardware token was assigned to the account"),
+        "{alice:?}"
+    );
+    assert!(root.0 == "root" && root.1.contains("imported"), "{root:?}");
+    let events = fixture.journal.command_events();
+    let of = |user: &str| {
+        let its =
+            events.iter().filter(|event| event.what() == "token_assigned" && event.field("user") == user);
+        its.map(|event| event.field("token").to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!((of("alice").last().unwrap().as_str(), of("bob").as_slice()), ("F1", &["F2".to_owned()][..]));
 }
 
 #[test]
