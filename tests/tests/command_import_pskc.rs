@@ -16,7 +16,7 @@ use std::process::Command;
 #[test]
 fn codes_of_the_secret_that_pskctool_prints_assign_a_plain_token() {
     let fixture = Fixture::builder().account("alice").build();
-    let text = container(&[&token("P1", HOTP, PLAIN), &token("P2", HOTP, PLAIN_8)].join("\n"));
+    let text = container(&[token("P1", HOTP, PLAIN), token("P2", HOTP, PLAIN_8)].join("\n"));
     let done = import(&fixture, &text, &[]);
     done.assert_done();
     assert_eq!((&done.json()["imported"], &done.json()["unchanged"]), (&2.into(), &0.into()));
