@@ -1,6 +1,7 @@
 //! `import pskc`: what opens is what pskctool reads, and a file that is refused imports nothing.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     reason = "a test whose fixture cannot be set up has to fail"
 )]
@@ -37,7 +38,7 @@ fn a_file_is_opened_by_its_key_in_hexadecimal_or_as_bytes() {
     let done = import(&fixture, &by_key(), &["--key-file", key.to_str().unwrap()]);
     done.assert_done();
     assert_eq!(done.json()["imported"], 1);
-    std::fs::write(&key, [0x12, 0x34, 0x56, 0x78, 0x90].repeat(4)[..16].to_vec()).unwrap();
+    std::fs::write(&key, &[0x12, 0x34, 0x56, 0x78, 0x90].repeat(4)[..16]).unwrap();
     let again = import(&fixture, &by_key(), &["--key-file", key.to_str().unwrap()]);
     assert_eq!(again.json()["unchanged"], 1, "{again:?}");
     assign(&fixture, "987654321", &rfc_6030().press(0)).assert_done();
