@@ -1,6 +1,7 @@
 //! A counter token (HOTP), played by `oathtool`: a fob with a button, or a key that types.
 
 use crate::authenticator::{Authenticator, random_bytes};
+use crate::enroll_command::CommandOutput;
 use crate::fixture::{Builder, Fixture, users_file};
 use data_encoding::HEXLOWER;
 use std::process::Command;
@@ -88,5 +89,14 @@ impl CounterToken {
         let file = fixture.write("tokens.oath", &format!("{}{line}", phone.unwrap_or_default()));
         let arguments = ["--json", "import", "oath", file.to_str().unwrap(), "--allow-unknown"];
         fixture.totp_enroll(&arguments).assert_done();
+    }
+
+    /// Puts it into the inventory of hardware tokens, with its next counter 0.
+    #[must_use]
+    pub fn import(&self, fixture: &Fixture, serial: &str) -> CommandOutput {
+        let (secret, digits) = (HEXLOWER.encode(&self.secret), self.digits);
+        let text = format!("serial,secret,type,digits,counter\n{serial},{secret},hotp,{digits},0\n");
+        let file = fixture.write("tokens.csv", &text);
+        fixture.totp_enroll(&["--json", "import", "tokens", file.to_str().unwrap()])
     }
 }

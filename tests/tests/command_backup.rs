@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod passphrase;
+mod tokens;
 
 use acceptance::authenticator::random_bytes;
 use acceptance::clock::THEN;

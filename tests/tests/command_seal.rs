@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod lost_keys;
+mod tokens;
 
 use acceptance::clock::THEN;
 use acceptance::enroll_command::{self, CommandOutput};

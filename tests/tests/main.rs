@@ -13,6 +13,7 @@ mod command_import;
 mod command_import_counters;
 mod command_import_google;
 mod command_import_migration;
+mod command_import_pskc;
 mod command_import_uri;
 mod command_keys;
 mod command_pam_snippet;

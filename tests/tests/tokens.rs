@@ -5,6 +5,10 @@
     reason = "a test whose fixture cannot be set up has to fail"
 )]
 
+mod full_disk;
+mod reports;
+mod terminal;
+
 use acceptance::counter_token::CounterToken;
 use acceptance::enroll_command::{self, CommandOutput};
 use acceptance::fixture::Fixture;

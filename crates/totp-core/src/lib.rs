@@ -16,6 +16,7 @@
 //! | [`enrolment`] | draft, confirm, seal, commit; the limit on enrolment attempts; repairs |
 //! | [`account_recovery`] | resets: request, approval, cool-down, reset token |
 //! | [`credential`] | the document of what a user is enrolled with, sealed with a key of the keyring |
+//! | [`token`] | a hardware token of the inventory: its document, and what goes with it from one person to the next |
 //! | [`keyring`] | the keys, and their rotation |
 //! | [`ledger`] | the document of what has happened, in two slots |
 //! | [`config`] | the administrator's configuration, checked |

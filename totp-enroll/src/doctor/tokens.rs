@@ -60,8 +60,8 @@ fn keyring(config: &Config) -> Option<Keyring> {
 
 fn sealed(file: &str, error: &OpenError) -> Finding {
     Finding::warning("token_seal_broken", format!("{file}: {error}"))
-        .why("the token cannot be assigned, and its counter is lost when it is taken back")
-        .fix("restore the keyring and the token from backups of the same day, or remove the file and import the token again")
+        .why("the token cannot be assigned, and its counter cannot be carried when it is taken back")
+        .fix("restore the keyring and the token from backups of the same day; if the token is assigned to nobody, you can also remove the file and import the vendor's file again")
 }
 
 fn unreadable(error: &StoreError) -> Finding {

@@ -33,10 +33,12 @@ struct RestoreCheck {
     shut: usize,
     /// Those that the keyring in use opens and the restored one does not.
     lost: usize,
-    /// Tokens of the inventory that the restored keyring does not open.
-    shut_tokens: usize,
-    /// Of these, those that the keyring in use opens.
+    /// The same for tokens of the inventory.
     lost_tokens: usize,
+    /// Tokens of the inventory that the restored keyring opens.
+    open_tokens: usize,
+    /// Tokens that it does not.
+    shut_tokens: usize,
 }
 
 pub(super) fn run(
@@ -100,7 +102,7 @@ pub(super) fn run(
     context.audit(&event.field("shut", check.shut));
     if files.is_sealed() {
         // It may not open, and then this can be refused.
-        let what_to_do = if check.open > 0 && check.shut == 0 && check.shut_tokens == 0 {
+        let what_to_do = if check.opens_all() {
             "run \"totp-enroll keys seal\" to seal the restored keyring, or \"totp-enroll keys unseal\" to remove the old sealed one"
         } else {
             "it may have the keys of enrolments and tokens that the restored keyring does not open, so keep it until each of them opens"
@@ -147,9 +149,9 @@ impl RestoreCheck {
         })?;
         check.shut = check.shut.saturating_add(census.unreadable.len());
         each_token(&context.store, |token| {
-            if !token.as_ref().is_ok_and(|token| token.check_seal(restored).is_ok()) {
-                check.shut_tokens = check.shut_tokens.saturating_add(1);
-            }
+            let opens = token.as_ref().is_ok_and(|token| token.check_seal(restored).is_ok());
+            let count = if opens { &mut check.open_tokens } else { &mut check.shut_tokens };
+            *count = count.saturating_add(1);
             let is_lost = |present| token.as_ref().is_ok_and(|token| token.would_lose(present, restored));
             if present.is_some_and(is_lost) {
                 check.lost_tokens = check.lost_tokens.saturating_add(1);
@@ -158,8 +160,14 @@ impl RestoreCheck {
         Ok(check)
     }
 
+    /// Whether something is sealed here, and all of it opens.
+    fn opens_all(&self) -> bool {
+        let (open, shut) = (self.open.max(self.open_tokens), self.shut.max(self.shut_tokens));
+        open > 0 && shut == 0
+    }
+
     fn check(&self, file: &Path) -> Result<(), CommandError> {
-        let Self { open, shut, lost, lost_tokens, .. } = self;
+        let Self { open, shut, lost, lost_tokens, open_tokens, shut_tokens } = self;
         if *lost_tokens > 0 {
             let problem = format!(
                 "lacks keys: {} of the inventory that can be opened now could not be opened any more; nothing was changed",
@@ -177,6 +185,13 @@ impl RestoreCheck {
         if *open == 0 && *shut > 0 {
             let problem = format!(
                 "belongs to another machine, or is too old: it opens none of the enrolments here ({shut}); nothing was changed"
+            );
+            return Err(CommandError::refused(problem).at(file, None));
+        }
+        // Where nobody is enrolled yet, the tokens show whose keyring it is.
+        if open.saturating_add(*shut).saturating_add(*open_tokens) == 0 && *shut_tokens > 0 {
+            let problem = format!(
+                "belongs to another machine, or is too old: it opens none of the tokens here ({shut_tokens}); nothing was changed"
             );
             return Err(CommandError::refused(problem).at(file, None));
         }

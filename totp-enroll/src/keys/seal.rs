@@ -113,7 +113,7 @@ fn needed<'a>(
         is_needed |= credential.would_lose(sealed, in_force);
     })?;
     each_token(&context.store, |token| {
-        is_needed |= token.is_ok_and(|token| token.would_lose(sealed, in_force));
+        is_needed |= token.map_or(true, |token| token.would_lose(sealed, in_force));
     })?;
     Ok((is_needed || !census.unreadable.is_empty()).then_some(key))
 }

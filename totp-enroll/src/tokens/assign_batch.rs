@@ -4,6 +4,7 @@
 use super::assignment::{Availability, Dates, Ready, Wanted, availability, ready, store};
 use super::inventory::{serial_of, token};
 use crate::account::{self, Unknown};
+use crate::change::Change;
 use crate::cli::AssignToken;
 use crate::command_error::CommandError;
 use crate::context::{Context, Entry};
@@ -117,28 +118,42 @@ fn assign(
     rules: &Rules,
     report: &mut BatchReport,
 ) -> Result<(), CommandError> {
-    let events = context.change(|inputs| {
-        let mut inventory = context.hold_tokens()?;
-        let (mut ready, mut users): (Vec<Ready<Entry>>, BTreeSet<User>) = (Vec::new(), BTreeSet::new());
-        for line in chunk {
-            match prepared(context, line, rules, (&mut users, inputs)) {
-                Ok(Some(one)) => ready.push(one),
-                Ok(None) => report.unchanged = report.unchanged.saturating_add(1),
-                Err(error) => {
-                    let problem = error.problem;
-                    report.refused.push(RefusedLine { line: line.number, problem });
+    let (assigned, events) = context.make_interruptibly(|change| {
+        context.change(|inputs| {
+            let mut inventory = context.hold_tokens()?;
+            let (mut ready, mut users): (Vec<Ready<Entry>>, BTreeSet<User>) = (Vec::new(), BTreeSet::new());
+            for line in chunk {
+                let one = prepared(context, line, rules, (&mut users, inputs));
+                match one.and_then(|one| one.map(|one| told(context, change, one)).transpose()) {
+                    Ok(Some(one)) => ready.push(one),
+                    Ok(None) => report.unchanged = report.unchanged.saturating_add(1),
+                    Err(error) => {
+                        let problem = error.problem;
+                        report.refused.push(RefusedLine { line: line.number, problem });
+                    }
                 }
             }
-        }
-        let events: Vec<Event> = ready.iter().map(|one| one.event(context)).collect();
-        if !ready.is_empty() {
-            store(context, &mut inventory, ready, inputs)?;
-        }
-        Ok(events)
+            let new = ready.iter().filter(|one| !one.is_addition());
+            let events: Vec<Event> = new.map(|one| one.event(context)).collect();
+            let assigned = ready.len();
+            if !ready.is_empty() {
+                store(context, &mut inventory, ready, inputs)?;
+            }
+            Ok((assigned, events))
+        })
     })?;
-    report.assigned = report.assigned.saturating_add(events.len());
+    report.assigned = report.assigned.saturating_add(assigned);
     events.iter().for_each(|event| context.log(event));
     Ok(())
+}
+
+/// A person who is enrolled already is told that their account gets a token, before that is stored. For the others the mail about the
+/// whole list has to do, as in an import.
+fn told(context: &Context, change: &Change<'_>, one: Ready<Entry>) -> Result<Ready<Entry>, CommandError> {
+    if one.is_addition() {
+        change.announce(Some(one.account()), one.event(context))?;
+    }
+    Ok(one)
 }
 
 /// `None`: the account has the token already.

@@ -94,9 +94,20 @@ pub(super) struct Ready<E> {
     token: Token,
     account: Account,
     prepared: PreparedAssignment<E>,
+    /// Whether the account has an enrolment already, which the token is added to.
+    is_addition: bool,
 }
 
 impl<E> Ready<E> {
+    pub(super) fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// Whether the account has an enrolment already, which the token is added to.
+    pub(super) fn is_addition(&self) -> bool {
+        self.is_addition
+    }
+
     /// The log line.
     pub(super) fn event(&self, context: &Context) -> Event {
         context
@@ -127,11 +138,12 @@ pub(super) fn ready(
     let confirmed = token.confirm(answer.as_ref(), inputs.keyring, &windows, inputs.now);
     let confirmed = confirmed.map_err(|error| refused(&token, &error))?;
     let entry = context.entry(&account)?;
-    if !entry.is_enrolled() {
+    let is_addition = entry.is_enrolled();
+    if !is_addition {
         reset_token::admit(context, &entry, &account, &reset_token::without_token(context, &account))?;
     }
     let prepared = enrolment::prepare_assignment(entry, &account, &confirmed, inputs)?;
-    Ok(Ready { token, account, prepared })
+    Ok(Ready { token, account, prepared, is_addition })
 }
 
 /// Why a code was not accepted.
@@ -151,7 +163,7 @@ pub(super) fn store<E: Entry>(
     inputs: &ChangeInputs<'_>,
 ) -> Result<(), CommandError> {
     let (mut claimed, mut prepared) = (Vec::with_capacity(ready.len()), Vec::with_capacity(ready.len()));
-    for Ready { token, account, prepared: one } in ready {
+    for Ready { token, account, prepared: one, is_addition: _ } in ready {
         claimed.push(token.claimed_by(&account.user, inputs.created));
         prepared.push(one);
     }

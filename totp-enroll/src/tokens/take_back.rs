@@ -13,6 +13,9 @@ use totp_core::store::{Entry, Inventory as _};
 use totp_core::token::{InEnrolment, Serial, Token};
 use totp_core::user::Account;
 
+/// What is to be done about an enrolment or a token that cannot be read.
+const STAYS: &str = "the token stays assigned until this is corrected, or the enrolment is removed with \"totp-enroll disable\"";
+
 /// What becomes of the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TakeBack {
@@ -90,14 +93,10 @@ pub(super) fn run(
 /// Checks, before anything is stored, that the token can be taken out of the enrolment, and returns where it is there.
 fn check(token: &Token, entry: &impl Entry, inputs: &ChangeInputs<'_>) -> Result<InEnrolment, CommandError> {
     let Some(credential) = entry.credential() else { return Ok(InEnrolment::No) };
-    let credential = credential.map_err(|error| {
-        CommandError::refused(format!(
-            "{error}; the token stays assigned until the enrolment can be read, or is removed"
-        ))
-    })?;
+    let credential = credential.map_err(|error| CommandError::refused(format!("{error}; {STAYS}")))?;
     let at = token
         .find_in(credential, inputs.keyring)
-        .map_err(|error| CommandError::refused(error.to_string()))?;
+        .map_err(|error| CommandError::refused(format!("{error}; {STAYS}")))?;
     if at != InEnrolment::No {
         enrolment::can_take_out(entry)?;
     }

@@ -1,10 +1,12 @@
 //! The keyring: the machine's AES-256 keys, its document, and sealing and opening with them.
 
 mod ledger_key;
+mod open_error;
 pub mod rotation;
 mod token_rotation;
 
 pub use ledger_key::LedgerKey;
+pub use open_error::{OpenError, SealOf};
 pub use token_rotation::{SkippedToken, count_tokens, each_token};
 
 use crate::document::{self, Base64, DocumentError, Field, ParseError, Table, Value};
@@ -61,27 +63,6 @@ pub(crate) struct Sealed {
     pub(crate) key: String,
     pub(crate) nonce: Vec<u8>,
     pub(crate) ciphertext: Vec<u8>,
-}
-
-/// Why a seal does not open.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum OpenError {
-    /// The keyring has no key of that id.
-    #[error("key \"{id}\" is not in {keyring}: restore the keyring that this credential was sealed with")]
-    MissingKey {
-        /// The id that the credential names.
-        id: String,
-        /// The name of the keyring: its file, say.
-        keyring: String,
-    },
-    /// The ciphertext or the additional data was changed.
-    #[error(
-        "the credential cannot be decrypted with key \"{id}\": it was modified, or belongs to another user or machine; enrol again"
-    )]
-    DoesNotOpen {
-        /// The id that the credential names.
-        id: String,
-    },
 }
 
 /// Why nothing was sealed.
@@ -227,8 +208,9 @@ impl Keyring {
     /// Opens what was sealed under the same `additional`.
     pub(crate) fn open(&self, sealed: &Sealed, additional: &[u8]) -> Result<Secret, OpenError> {
         let id = &sealed.key;
-        let missing = || OpenError::MissingKey { id: id.clone(), keyring: self.name.clone() };
-        let refused = || OpenError::DoesNotOpen { id: id.clone() };
+        let what = SealOf::Credential;
+        let missing = || OpenError::MissingKey { id: id.clone(), keyring: self.name.clone(), what };
+        let refused = || OpenError::DoesNotOpen { id: id.clone(), what };
         let cipher = self.cipher(id).ok_or_else(missing)?;
         let nonce: [u8; NONCE_LENGTH] = sealed.nonce.as_slice().try_into().map_err(|_| refused())?;
         cipher

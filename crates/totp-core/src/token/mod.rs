@@ -287,7 +287,8 @@ impl Token {
     }
 
     fn open(&self, keyring: &Keyring) -> Result<Secret, OpenError> {
-        keyring.open(&self.sealed, binding(&self.serial, self.factor, &self.sealed.key).bytes())
+        let binding = binding(&self.serial, self.factor, &self.sealed.key);
+        keyring.open(&self.sealed, binding.bytes()).map_err(OpenError::of_token)
     }
 }
 

@@ -158,3 +158,18 @@ fn only_the_same_secret_and_parameters_are_the_same_token() {
     assert!(!is(&new_token(Hotp::new(8).unwrap().into())));
     assert!(!is(&NewToken { secret: Secret::new(vec![1; 20]), ..same() }));
 }
+
+#[test]
+fn a_seal_that_does_not_open_is_explained_in_words_of_a_token() {
+    let (file, token) = (Path::new("f"), hotp());
+    let text = token.to_document(file).unwrap();
+    let problem = |from: &str, to: &str| {
+        let changed = Token::parse(file, text.replace(from, to).as_bytes(), token.serial()).unwrap();
+        changed.check_seal(&keyring()).unwrap_err().to_string()
+    };
+    let edited = problem("digits = 6", "digits = 8");
+    assert!(edited.starts_with("the token cannot be decrypted with key \"k1\""), "{edited}");
+    assert!(edited.contains("revoke the token") && !edited.contains("enrol"), "{edited}");
+    let missing = problem("\"k1\"", "\"k9\"");
+    assert!(missing.ends_with("restore the keyring that this token was sealed with"), "{missing}");
+}
