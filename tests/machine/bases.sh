@@ -3,8 +3,8 @@
 # Needs packaging/setup/*.sh, packaging/fresh-debian.d/base.sh and machine.sh; `here` is packaging/, `store` is where it is kept.
 
 # Instead of those of packaging/fresh-debian.d/base.sh. postfix and msmtp: mail programs; exim is beside them, not installed.
-base_packages=(systemd-sysv libpam-systemd dbus systemd-container openssh-server openssh-client sudo polkitd pkexec tmux cron
-    expect oathtool iproute2 procps postfix msmtp age)
+base_packages=(systemd-sysv libpam-systemd dbus dbus-user-session systemd-container openssh-server openssh-client sudo polkitd pkexec tmux cron
+    expect oathtool dmsetup iproute2 procps postfix msmtp age)
 
 packages_of() {
     printf '%s\n' "${base_packages[@]}"

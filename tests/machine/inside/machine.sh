@@ -4,6 +4,8 @@
 # shellcheck source=../../../packaging/fresh-debian.d/inside/fixture.sh
 . /test/inside/fixture.sh
 
+trap 'status=$?; [ "$status" -eq 0 ] || echo "  the story ended with status $status, after line $LINENO"' EXIT
+
 # known NAME WORDS COMMAND...: a fault that is not fixed yet. WORDS say what is right, and COMMAND succeeds when it is: then
 # this fails, so that the fault becomes a check.
 known() {
@@ -30,6 +32,7 @@ in_the_journal() {
 }
 
 failed() {
+    trap - EXIT
     {
         printf '  FAILED: %s\n  %s\n' "$1" "$2"
         printf -- '  --- output of the last command\n'
@@ -50,6 +53,7 @@ then_do() {
 people_here() {
     # Codes of the next five minutes are accepted, so that no story waits for one.
     sed -i 's/^#drift_steps = 1/drift_steps = 10/' /etc/pam_totp/config.toml
+    sed 's/^/* /' /etc/ssh/ssh_host_ed25519_key.pub >/root/known_hosts
     person alice
     person bob
     usermod --append --groups sudo alice
@@ -70,7 +74,6 @@ code_of() {
 
 # Everything but sshd asks for password and code.
 local_logins_ask() {
-    ssh-keyscan -t ed25519 127.0.0.1 2>/dev/null | sed 's/^127.0.0.1/*/' >/root/known_hosts
     check "the profile is switched on" pam-auth-update --enable totp
 }
 

@@ -1,0 +1,182 @@
+"""What is on a disk after a power cut, at every moment of a storm: replays the record of dm-log-writes and checks each point.
+
+    replay.py ROOT DIRECTORY POINTS SEED
+
+ROOT is the system of the storm, DIRECTORY has base.img, log.img, people.json and answers/. The record holds a write where the
+flush that completed it is, so what precedes a point is what a disk with a volatile cache keeps. A point is a mark (something
+was answered) or a flush. Prints the figures, and each fault; ends with status 1 if there was one."""
+import collections
+import glob
+import json
+import os
+import random
+import re
+import struct
+import subprocess
+import sys
+
+FLUSH_OR_FUA, DISCARD, MARK = 3, 4, 8  # include/linux/dm-log-writes: LOG_*_FLAG of drivers/md/dm-log-writes.c
+MAGIC = 0x6A736677736872
+WITHIN = 120  # seconds in which an accepted code could be accepted again by the clock
+UP = 3  # seconds between the start after the cut and the check
+# Of doctor: what is so on this machine, and not because of the cut.
+NO_MATTER = re.compile("no_time_service|not_switched_on|few_recovery|pending|no_mail|clock")
+
+root, directory, points, seed = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
+at = lambda name: os.path.join(directory, name)
+people = json.load(open(at("people.json")))
+
+
+def record():
+    """The entries of the record: (flags, first byte on the disk, bytes, mark's words)."""
+    log = open(at("log.img"), "rb")
+    magic, _, count, sector = struct.unpack("<QQQI", log.read(28))
+    assert magic == MAGIC, "this is no record of dm-log-writes"
+    position = sector
+    for _ in range(count):
+        log.seek(position)
+        first, length, flags, data = struct.unpack("<QQQQ", log.read(32))
+        words = log.read(data).decode().rstrip("\0").split(":") if flags & MARK else None
+        position += sector
+        content = b""
+        if not flags & (DISCARD | MARK):
+            log.seek(position)
+            content = log.read(length * sector)
+            position += length * sector
+        yield flags, first * sector, content, words
+
+
+class Answered:
+    """What people and operators had been told before a point."""
+
+    def __init__(self):
+        self.time = people["time"]
+        self.codes = []  # (time, user, code)
+        self.used = []  # recovery codes: (user, code)
+        self.void = []  # those of replaced sets
+        self.sets = dict(people["sets"])
+        self.there, self.gone = set(people["secrets"]), set()
+        self.unused = {user: codes for user, codes in people["reserved"].items()}
+
+    def take(self, words):
+        """Returns what is wrong with this answer by itself."""
+        what, user, value, code, self.time = words[0], words[1], words[2], words[3], int(words[4])
+        if what == "login" and value == "totp":
+            twice = any(code == other and user == name and self.time - then < 60 for then, name, other in self.codes)
+            self.codes.append((self.time, user, code))
+            return f"code of {user} accepted twice in the storm" if twice else None
+        if what == "login":
+            twice = (user, code) in self.used
+            self.used.append((user, code))
+            return f"recovery code of {user} accepted twice in the storm" if twice else None
+        if what in ("codes", "replace", "enroll"):
+            if user in self.sets:
+                self.void += [(user, code) for code in self.sets[user][:2]]
+            self.sets[user] = json.load(open(at("answers/" + value)))["recovery_codes"]
+            self.there.add(user)
+            if what == "enroll":
+                self.unused[user] = self.sets[user]
+        elif what == "import":
+            self.there.add(user)
+        elif what == "disable":
+            self.gone.add(user)
+        return None
+
+
+figures, faults, torn = collections.Counter(), [], 0
+
+
+def within_root(*command, given=""):
+    return subprocess.run(["chroot", root, *command], input=given, capture_output=True, text=True)
+
+
+def check(disk, answered, where):
+    """Starts from a copy of the disk, as after a power cut."""
+    global torn
+    fault = lambda text: faults.append(f"{where}: {text}")
+    # Not the same file each time: a loop device that is still being released would be read through its old cache.
+    copy, mounted = at(f"point-{figures['points']}.img"), at("mounted")
+    figures["points"] += 1
+    os.makedirs(mounted, exist_ok=True)
+    subprocess.run(["cp", "--sparse=always", disk, copy], check=True)
+    try:
+        # The journal is replayed by the mount; after that there is nothing to repair.
+        subprocess.run(["mount", "-o", "loop", copy, mounted], check=True)
+        binds = [(mounted + "/etc", root + "/etc/pam_totp"), (mounted + "/var", root + "/var/lib/pam_totp")]
+        for source, target in binds:
+            subprocess.run(["mount", "--bind", source, target], check=True)
+        try:
+            offer(answered, fault)
+            listed = within_root("totp-enroll", "--json", "list")
+            have = {person["user"] for person in json.loads(listed.stdout)["users"]} if listed.stdout else set()
+            figures["listed"] += len(have)
+            for user in sorted(answered.there - have):
+                fault(f"{user} is lost")
+            for user in sorted(answered.gone & have):
+                fault(f"{user} was disabled and is back")
+            said = within_root("totp-enroll", "doctor").stdout
+            found = [line for line in said.splitlines() if re.match("warning|SERIOUS", line) and not NO_MATTER.search(line)]
+            notices = [line for line in found if "notice_unreadable" in line]
+            torn += bool(notices)
+            for line in found:
+                if line not in notices:
+                    fault("doctor: " + line)
+        finally:
+            for target in [target for _, target in binds] + [mounted]:
+                subprocess.run(["umount", target], check=True)
+        if subprocess.run(["e2fsck", "-fn", copy], capture_output=True).returncode:
+            fault("e2fsck finds errors in the file system")
+    finally:
+        os.remove(copy)
+
+
+def offer(answered, fault):
+    again = [(user, code, "code") for time, user, code in answered.codes[-60:] if answered.time - time < WITHIN]
+    again += [(user, code, "used recovery code") for user, code in answered.used[-60:]]
+    again += [(user, code, "void recovery code") for user, code in answered.void[-20:]]
+    unused = [(user, answered.unused[user][-1], "unused") for user in chance.sample(sorted(answered.unused), 3)]
+    tried = again + unused
+    given = "".join(f"{user} {code}\n" for user, code, _ in tried)
+    results = within_root("/test/logins", "try", str(answered.time + 1), str(UP), given=given).stdout.splitlines()
+    if len(results) != len(tried):
+        fault(f"{len(tried)} logins had {len(results)} results")
+    for (user, _, kind), line in zip(tried, results):
+        accepted = line.split()[2] == "0"
+        figures[kind] += 1
+        if accepted != (kind == "unused"):
+            fault(f"{kind} of {user} was {'accepted again' if accepted else 'refused'}")
+
+
+chance = random.Random(seed)
+entries = list(record())
+ends = [index for index, (_, _, _, words) in enumerate(entries) if words and words[0] == "end"]
+entries = entries[: ends[0]] if ends else faults.append("the storm did not end") or entries
+candidates = [index for index, (flags, _, _, _) in enumerate(entries) if flags & (MARK | FLUSH_OR_FUA)]
+first_mark = next(index for index in candidates if entries[index][0] & MARK)
+candidates = [index for index in candidates if index >= first_mark]
+chosen = set(chance.sample(candidates, min(points, len(candidates))))
+disk = at("base.img")
+answered = Answered()
+with open(disk, "r+b", buffering=0) as writable:
+    for index, (flags, offset, content, words) in enumerate(entries):
+        if words:
+            wrong = answered.take(words)
+            figures["answers"] += 1
+            if wrong:
+                faults.append(wrong)
+        elif content:
+            writable.seek(offset)
+            writable.write(content)
+        if index in chosen:
+            check(disk, answered, f"point {index}")
+
+print(f"  {figures['answers']} answers, {len(candidates)} points in the record")
+print(f"  {figures['points']} points checked: {figures['code']} codes, {figures['used recovery code']} used and "
+      f"{figures['void recovery code']} void recovery codes offered again, {figures['unused']} unused ones, {figures['listed']} enrolments")
+print(f"  torn notices at {torn} points")
+for fault in faults[:30]:
+    print("  FAILED: " + fault)
+if len(faults) > 30:
+    print(f"  and {len(faults) - 30} more")
+json.dump({"torn": torn}, open(at("result.json"), "w"))
+sys.exit(bool(faults))
