@@ -4,7 +4,7 @@
 
 # Instead of those of packaging/fresh-debian.d/base.sh. postfix and msmtp: mail programs; exim is beside them, not installed.
 base_packages=(systemd-sysv libpam-systemd dbus dbus-user-session systemd-container openssh-server openssh-client sudo polkitd pkexec tmux cron
-    expect oathtool dmsetup iproute2 procps postfix msmtp age)
+    expect oathtool dmsetup kmod iproute2 procps postfix msmtp age)
 
 packages_of() {
     printf '%s\n' "${base_packages[@]}"

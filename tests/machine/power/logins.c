@@ -4,6 +4,7 @@
  *                                      accepted becomes a mark in the disk's record: "login USER KIND CODE TIME"
  *   logins try AT UP                   "USER CODE" lines from standard input, one login each, as if now were AT (seconds since
  *                                      1970) and the machine had been started UP seconds ago; prints "USER CODE RESULT"
+ *   logins now                         the same by the machine's own clocks
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -81,7 +82,7 @@ static int storm(const char *table, int seconds, unsigned seed) {
         long step = time(NULL) / PERIOD;
         int totp = strcmp(line->kind, "totp") == 0;
         /* A recovery code once; a code in its step and the next, again and again. */
-        if (totp ? line->step != step && line->step != step - 1 : line->used || rand() % 4) { usleep(200); continue; }
+        if (totp ? line->step != step && line->step != step - 1 : line->used || rand() % 4) continue;
         line->used = 1;
         tries++;
         /* A process of its own, as a connection has. */
@@ -99,11 +100,16 @@ static int storm(const char *table, int seconds, unsigned seed) {
 
 int main(int count, char **words) {
     if (count == 5 && strcmp(words[1], "storm") == 0) return storm(words[2], atoi(words[3]), atoi(words[4]));
-    if (count != 4 || strcmp(words[1], "try") != 0) return 2;
     char user[32], code[64];
-    syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &began);
-    claimed_now = atol(words[2]);
-    claimed_start = atol(words[3]);
-    while (scanf("%31s %63s", user, code) == 2) printf("%s %s %d\n", user, code, login(user, code));
+    if (count == 4 && strcmp(words[1], "try") == 0) {
+        syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &began);
+        claimed_now = atol(words[2]);
+        claimed_start = atol(words[3]);
+    } else if (count == 2 && strcmp(words[1], "now") == 0) {
+        claimed_start = 0;
+    } else {
+        return 2;
+    }
+    while (scanf("%31s %63s", user, code) == 2) { printf("%s %s %d\n", user, code, login(user, code)); fflush(stdout); }
     return 0;
 }

@@ -18,7 +18,7 @@ def codes(secret, step, count):
 
 people = {"secrets": {}, "sets": {}, "reserved": {}}
 for user in [f"u{n}" for n in range(20)] + [f"d{n}" for n in range(5)]:
-    enrolled = json.load(open(f"{directory}/answers/{user}"))
+    enrolled = json.load(open(f"{root}/test/answers/{user}"))
     people["secrets"][user] = re.search("secret=([A-Z2-7]+)", enrolled["uri"]).group(1)
     people["sets"][user] = enrolled["recovery_codes"]
     if user[0] == "u":

@@ -2,7 +2,7 @@
 
     replay.py ROOT DIRECTORY POINTS SEED
 
-ROOT is the system of the storm, DIRECTORY has base.img, log.img, people.json and answers/. The record holds a write where the
+ROOT is the system of the storm, with what its commands printed in test/answers; DIRECTORY has base.img, log.img and people.json. The record holds a write where the
 flush that completed it is, so what precedes a point is what a disk with a volatile cache keeps. A point is a mark (something
 was answered) or a flush. Prints the figures, and each fault; ends with status 1 if there was one."""
 import collections
@@ -72,7 +72,7 @@ class Answered:
         if what in ("codes", "replace", "enroll"):
             if user in self.sets:
                 self.void += [(user, code) for code in self.sets[user][:2]]
-            self.sets[user] = json.load(open(at("answers/" + value)))["recovery_codes"]
+            self.sets[user] = json.load(open(f"{root}/test/answers/{value}"))["recovery_codes"]
             self.there.add(user)
             if what == "enroll":
                 self.unused[user] = self.sets[user]
