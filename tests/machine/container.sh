@@ -23,8 +23,10 @@ container_reboot() {
 
 # The same first process ends all others and starts them again.
 container_soft_reboot() {
-    container_run "$1" sh -c 'echo "$(systemctl show --property=SoftRebootsCount --value)" >/test/soft-reboots; systemctl soft-reboot'
-    container_wait_for "$1" sh -c '[ "$(systemctl show --property=SoftRebootsCount --value)" -gt "$(cat /test/soft-reboots)" ]'
+    local before
+    before=$(container_run "$1" systemctl show --property=SoftRebootsCount)
+    container_run "$1" systemctl soft-reboot
+    container_wait_for "$1" sh -c "systemctl show --property=SoftRebootsCount | grep -qv '$before\$'"
     container_run "$1" systemctl is-system-running --wait >/dev/null || true
 }
 

@@ -3,7 +3,7 @@
 
 part_power() {
     local dir=$work/power points=150 seconds=15 status=0 seed=${TOTP_SEED:-$(($(date +%s) / 86400))}
-    [ "$LONG" = no ] || { points=1000 seconds=45; }
+    [ "$RUN_LONG" = no ] || { points=1000 seconds=45; }
     printf '\n== power cuts (TOTP_SEED=%s)\n' "$seed"
     power_root "$dir" || die "the machine of the power cuts could not be made"
     power_storm "$dir" "$seconds" "$seed" || {
@@ -32,7 +32,8 @@ power_root() {
     gcc -O1 -o "$root/test/logins" "$machine/power/logins.c" -lpam
     cp "$machine/power/guest" "$machine/power/reboot-guest" /usr/lib/uml/modules/*/kernel/drivers/md/{dm-mod,dm-log-writes}.ko "$root/test/"
     mkdir "$root/test/answers"
-    echo "auth required pam_totp.so" >"$root/etc/pam.d/machine"
+    mkdir "$root/test/pam"
+    echo "auth required pam_totp.so" >"$root/test/pam/machine"
     echo "otpauth://totp/machine:someone?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP" >"$root/test/uri"
     power_people >>"$root/etc/passwd"
     # Wrong and used codes are most of a storm, and none of its subject.

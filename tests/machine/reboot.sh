@@ -2,23 +2,22 @@
 # Part "reboot": a code is accepted, the power is cut, and the machine starts again with a boot clock of its own. Needs power.sh.
 
 part_reboot() {
-    local dir=$work/reboot started good line second result
+    local dir=$work/reboot before started good line second result
     printf '\n== reboot\n'
     power_root "$dir" || die "the machine of the reboot could not be made"
     cp --sparse=always "$dir/base.img" "$dir/live.img"
-    setsid bash -c "$(declare -f power_machine); power_machine \"\$@\"" - "$dir" init=/test/reboot-guest umid=before mode=before &
-    local machine_before=$!
+    power_machine "$dir" init=/test/reboot-guest umid=before mode=before 2>/dev/null &
+    disown
     reboot_wait "$dir" "^accepted:" || {
         cannot "reboot" "$(tail -n 3 "$dir/console" | xargs)"
         return
     }
     reboot_check "a code is accepted" 0 "$(reboot_said "$dir" accepted)"
-    # Power off: nothing of it has a moment to write anything.
-    kill -KILL -- "-$machine_before"
-    wait "$machine_before" 2>/dev/null || true
-    # Its processes hold the disk until the last of them has gone.
-    while pgrep --pgroup "$machine_before" >/dev/null; do sleep 0.1; done
-    timeout 150 bash -c "$(declare -f power_machine); power_machine \"\$@\"" - "$dir" init=/test/reboot-guest umid=after mode=after || true
+    # Power off: nothing of it has a moment to write anything. Its processes are a session, and hold the disk until the last has gone.
+    before=$(cat "$dir/before/pid")
+    pkill -KILL --session "$before"
+    while pgrep --session "$before" >/dev/null; do sleep 0.1; done
+    power_machine "$dir" init=/test/reboot-guest umid=after mode=after || true
     grep -aq '^the end' "$dir/console" || failed+=("reboot: the machine did not come to its end: $(tail -n 3 "$dir/console" | xargs)")
     reboot_check "after a power cut it is refused" 7 "$(reboot_said "$dir" again)"
     started=$(reboot_said "$dir" started)

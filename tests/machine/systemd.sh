@@ -3,15 +3,15 @@
 
 part_systemd() {
     local suite story root why
-    [ -n "$STORIES" ] || STORIES=$(cd "$machine/stories" && echo *)
+    local told=${RUN_STORIES:-$(cd "$machine/stories" && echo *)}
     make_materials
-    for suite in $SUITES; do
+    for suite in $RUN_SUITES; do
         root=$(root_of "$suite")
         if ! why=$(container_possible "$root"); then
             cannot "systemd on $suite" "$why"
             continue
         fi
-        for story in $STORIES; do
+        for story in $told; do
             printf '\n== %s: %s\n' "$suite" "$story"
             local began=$SECONDS
             tell "$suite" "$story" "$root" || failed+=("$suite: $story")
@@ -34,12 +34,13 @@ make_materials() {
 
 # A story that goes on after a reboot leaves its kind in /test/next, and is then started with it.
 tell() {
-    local name=$1-$2 next='' status=0
+    local name=$1-$2 next=() status=0
     container_start "$name" "$3"
-    while container_run "$name" "/test/stories/$2" $next || { status=1; false; }; do
-        next=$(container_run "$name" sh -c '[ ! -e /test/next ] || { cat /test/next; rm /test/next; }')
-        [ -n "$next" ] || break
-        "container_${next//-/_}" "$name"
+    while container_run "$name" "/test/stories/$2" "${next[@]}" || { status=1; false; }; do
+        [ -e "$work/$name/root/test/next" ] || break
+        mapfile -t next <"$work/$name/root/test/next"
+        rm "$work/$name/root/test/next"
+        "container_${next[0]//-/_}" "$name"
     done
     container_off "$name"
     container_remove "$name"

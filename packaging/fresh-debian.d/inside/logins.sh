@@ -27,7 +27,8 @@ may_sudo() {
     printf '%s\n' "Defaults:$1 passwd_tries=1" "$1 ALL=(root) PASSWD: /usr/bin/id" >"/etc/sudoers.d/$1"
 }
 
-# ssh_in NAME COMMAND ANSWER...: one login with the key. 255 is sshd's refusal.
+# ssh_in NAME COMMAND ANSWER...: one login with the key. 255 is sshd's refusal. SSH_AT and SSH_CONFIG: not at 127.0.0.1, and
+# with a configuration of ssh.
 ssh_in() {
     local name=$1 command=$2
     shift 2

@@ -4,7 +4,10 @@
 # shellcheck source=../../../packaging/fresh-debian.d/inside/fixture.sh
 . /test/inside/fixture.sh
 
-trap 'status=$?; [ "$status" -eq 0 ] || echo "  the story ended with status $status, after line $LINENO"' EXIT
+trap 'ended $? $LINENO' EXIT
+ended() {
+    [ "$1" -eq 0 ] || echo "  FAILED: the story ended with status $1 at line $2"
+}
 
 # known NAME WORDS COMMAND...: a fault that is not fixed yet. WORDS say what is right, and COMMAND succeeds when it is: then
 # this fails, so that the fault becomes a check.

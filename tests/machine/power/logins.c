@@ -49,7 +49,7 @@ static int answer(int count, const struct pam_message **messages, struct pam_res
 static int login(const char *user, char *code) {
     struct pam_conv conversation = {answer, code};
     pam_handle_t *pam;
-    int result = pam_start("machine", user, &conversation, &pam);
+    int result = pam_start_confdir("machine", user, &conversation, "/test/pam", &pam);
     if (result != PAM_SUCCESS) return result;
     result = pam_authenticate(pam, 0);
     pam_end(pam, result);
