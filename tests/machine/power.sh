@@ -48,7 +48,7 @@ power_root() {
     cp -a "$root/var/lib/pam_totp/." "$dir/disk/var/"
     chmod 0755 "$dir/disk/etc"
     chmod 0700 "$dir/disk/var"
-    mke2fs -q -t ext4 -d "$dir/disk" "$dir/base.img" 48M
+    mke2fs -q -t ext4 -d "$dir/disk" "$dir/base.img" 48M >/dev/null
 }
 
 # Of those who are enrolled before the storm (u, d) and in it (n, x).
