@@ -55,7 +55,10 @@ class Answered:
         self.used = []  # recovery codes: (user, code)
         self.void = []  # those of replaced sets
         self.sets = dict(people["sets"])
-        self.there, self.gone = set(people["secrets"]), set()
+        self.counters = {user: 0 for user in people["counters"]}  # the last one that was accepted
+        self.steps = {}  # of resets
+        self.notices = collections.Counter()
+        self.there, self.gone = set(people["sets"]), set()
         self.unused = {user: codes for user, codes in people["reserved"].items()}
 
     def take(self, words):
@@ -65,17 +68,28 @@ class Answered:
             twice = any(code == other and user == name and self.time - then < 60 for then, name, other in self.codes)
             self.codes.append((self.time, user, code))
             return f"code of {user} accepted twice in the storm" if twice else None
+        if what == "login" and value in ("hotp", "sync"):
+            before, self.counters[user] = self.counters[user], int(code)
+            return f"counter of {user} went from {before} to {code} in the storm" if int(code) <= before else None
         if what == "login":
             twice = (user, code) in self.used
             self.used.append((user, code))
+            self.notices[user] += 1
             return f"recovery code of {user} accepted twice in the storm" if twice else None
-        if what in ("codes", "replace", "enroll"):
+        if user[0] in "rc":
+            self.steps[user] = (what, value)
+            self.notices[user] += 1
+        if what in ("codes", "replace", "enroll", "token"):
             if user in self.sets:
                 self.void += [(user, code) for code in self.sets[user][:2]]
             self.sets[user] = json.load(open(f"{root}/test/answers/{value}"))["recovery_codes"]
             self.there.add(user)
-            if what == "enroll":
+            self.gone.discard(user)
+            if what == "enroll" and user[0] == "n":
                 self.unused[user] = self.sets[user]
+        elif what == "complete":
+            self.void += [(user, code) for code in self.sets.pop(user)[:2]]
+            self.there.discard(user)
         elif what == "import":
             self.there.add(user)
         elif what == "disable":
@@ -83,7 +97,7 @@ class Answered:
         return None
 
 
-figures, faults, torn = collections.Counter(), [], 0
+figures, faults = collections.Counter(), []
 
 
 def within_root(*command, given=""):
@@ -92,7 +106,6 @@ def within_root(*command, given=""):
 
 def check(disk, answered, where):
     """Starts from a copy of the disk, as after a power cut."""
-    global torn
     fault = lambda text: faults.append(f"{where}: {text}")
     # Not the same file each time: a loop device that is still being released would be read through its old cache.
     copy, mounted = at(f"point-{figures['points']}.img"), at("mounted")
@@ -107,6 +120,7 @@ def check(disk, answered, where):
             subprocess.run(["mount", "--bind", source, target], check=True)
         try:
             offer(answered, fault)
+            look_at_notices(answered, fault)
             listed = within_root("totp-enroll", "--json", "list")
             have = {person["user"] for person in json.loads(listed.stdout)["users"]} if listed.stdout else set()
             figures["listed"] += len(have)
@@ -114,12 +128,9 @@ def check(disk, answered, where):
                 fault(f"{user} is lost")
             for user in sorted(answered.gone & have):
                 fault(f"{user} was disabled and is back")
-            said = within_root("totp-enroll", "doctor").stdout
-            found = [line for line in said.splitlines() if re.match("warning|SERIOUS", line) and not NO_MATTER.search(line)]
-            notices = [line for line in found if "notice_unreadable" in line]
-            torn += bool(notices)
-            for line in found:
-                if line not in notices:
+            look_at_resets(answered, have, fault)
+            for line in within_root("totp-enroll", "doctor").stdout.splitlines():
+                if re.match("warning|SERIOUS", line) and not NO_MATTER.search(line):
                     fault("doctor: " + line)
         finally:
             for target in [target for _, target in binds] + [mounted]:
@@ -135,19 +146,82 @@ def offer(answered, fault):
     again += [(user, code, "used recovery code") for user, code in answered.used[-60:]]
     again += [(user, code, "void recovery code") for user, code in answered.void[-20:]]
     unused = [(user, answered.unused[user][-1], "unused") for user in chance.sample(sorted(answered.unused), 3)]
-    tried = again + unused
+    tried = again + unused + pressed(answered)
     given = "".join(f"{user} {code}\n" for user, code, _ in tried)
     results = within_root("/test/logins", "try", str(answered.time + 1), str(UP), given=given).stdout.splitlines()
     if len(results) != len(tried):
         fault(f"{len(tried)} logins had {len(results)} results")
-    for (user, _, kind), line in zip(tried, results):
+    for (user, code, kind), line in zip(tried, results):
         accepted = line.split()[2] == "0"
         figures[kind] += 1
-        if accepted != (kind == "unused"):
-            fault(f"{kind} of {user} was {'accepted again' if accepted else 'refused'}")
+        if accepted != kind.startswith("unused"):
+            fault(f"{kind} {code} of {user} was {'accepted again' if accepted else 'refused'}")
+
+
+def pressed(answered):
+    """Codes of three counter tokens. A login that was not answered may have moved the counter by up to four, and one with a pair (p)
+    by up to 31."""
+    tried = []
+    for user in chance.sample(sorted(answered.counters), 3):
+        codes, last = people["counters"][user], answered.counters[user]
+        # A code that comes again further on is right there.
+        tried += [(user, code, "counter code") for code in codes[max(0, last - 6) : last + 1] if code not in codes[last + 1 :]]
+        if user[0] == "h":
+            tried += [(user, codes[last + 5], "unused counter code"), (user, codes[last + 4], "counter code")]
+            last += 5
+        tried += [(user, f"{codes[last + 40]}+{codes[last + 41]}", "unused pair"), (user, codes[last + 41], "counter code")]
+    return tried
+
+
+def look_at_notices(answered, fault):
+    """What was answered left a notice, whole or as a draft that is sent later."""
+    left = collections.Counter()
+    for file in os.scandir(root + "/var/lib/pam_totp/spool"):
+        is_draft, name = file.name.startswith(".new."), file.name.removeprefix(".new.")
+        if file.stat().st_size and open(file, "rb").read().strip(b"\0"):
+            left[uids.get(name.split(".")[2])] += 1
+        elif not is_draft:
+            fault(f"the notice {name} is torn")
+    figures["notice"] += sum(answered.notices.values())
+    for user, count in answered.notices.items():
+        if left[user] < count:
+            fault(f"of {count} notices of {user}, {left[user]} are there")
+
+
+# After an answered step: that one, or a next one that was not answered yet. None: there is no reset.
+STAGES = {
+    "enroll": {None, "unapproved"},
+    "request": {"unapproved", "cooling", "ready"},
+    "approve": {"cooling", "ready", "withdrawn"},
+    "complete": {"withdrawn"},
+    "token": {None},
+    "cancel": {None},
+}
+
+
+def look_at_resets(answered, have, fault):
+    listed = json.loads(within_root("totp-enroll", "--json", "reset", "list").stdout)["resets"]
+    stages = {reset["user"]: reset["stage"] for reset in listed}
+    figures["reset"] += len(answered.steps)
+    for user, (step, answer) in answered.steps.items():
+        stage = stages.get(user)
+        right = STAGES[step] | ({None} if user[0] == "c" else set())
+        # It is enrolled by its token, and that was not answered yet.
+        if step == "complete" and user in have:
+            right = {None, "void", "withdrawn"}
+        if stage not in right:
+            fault(f"the reset of {user} is {stage} after {step}")
+        if step == "complete" and user not in have and stage == "withdrawn":
+            figures["token"] += 1
+            with open(root + "/test/token", "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+                file.write(json.load(open(f"{root}/test/answers/{answer}"))["token"])
+            enrolled = within_root("totp-enroll", "--json", "enroll", user, "--batch", "--token-file", "/test/token")
+            if enrolled.returncode:
+                fault(f"{user} does not enrol by the reset token: {enrolled.stdout}{enrolled.stderr}")
 
 
 chance = random.Random(seed)
+uids = {line.split(":")[2]: line.split(":")[0] for line in open(root + "/etc/passwd")}
 entries = list(record())
 ends = [index for index, (_, _, _, words) in enumerate(entries) if words and words[0] == "end"]
 entries = entries[: ends[0]] if ends else faults.append("the storm did not end") or entries
@@ -173,10 +247,10 @@ with open(disk, "r+b", buffering=0) as writable:
 print(f"  {figures['answers']} answers, {len(candidates)} points in the record")
 print(f"  {figures['points']} points checked: {figures['code']} codes, {figures['used recovery code']} used and "
       f"{figures['void recovery code']} void recovery codes offered again, {figures['unused']} unused ones, {figures['listed']} enrolments")
-print(f"  torn notices at {torn} points")
+print(f"  {figures['counter code']} codes of counter tokens offered again, {figures['unused counter code']} unused ones and "
+      f"{figures['unused pair']} unused pairs; {figures['notice']} notices, {figures['reset']} resets, {figures['token']} reset tokens")
 for fault in faults[:30]:
     print("  FAILED: " + fault)
 if len(faults) > 30:
     print(f"  and {len(faults) - 30} more")
-json.dump({"torn": torn}, open(at("result.json"), "w"))
 sys.exit(bool(faults))
