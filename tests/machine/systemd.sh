@@ -22,7 +22,7 @@ part_systemd() {
 
 # What every container has in /test.
 make_materials() {
-    materials=$work/materials
+    [ ! -d "$materials" ] || return 0
     mkdir "$materials"
     make_packages
     cp -r "$packages" "$here/fresh-debian.d/inside" "$machine/stories" "$materials/"

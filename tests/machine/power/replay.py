@@ -97,7 +97,7 @@ class Answered:
         return None
 
 
-figures, faults = collections.Counter(), []
+figures, kinds, faults = collections.Counter(), collections.Counter(), []
 
 
 def within_root(*command, given=""):
@@ -124,11 +124,10 @@ def check(disk, answered, where):
             listed = within_root("totp-enroll", "--json", "list")
             have = {person["user"] for person in json.loads(listed.stdout)["users"]} if listed.stdout else set()
             figures["listed"] += len(have)
-            for user in sorted(answered.there - have):
+            for user in sorted(answered.there - have - look_at_resets(answered, have, fault)):
                 fault(f"{user} is lost")
             for user in sorted(answered.gone & have):
                 fault(f"{user} was disabled and is back")
-            look_at_resets(answered, have, fault)
             for line in within_root("totp-enroll", "doctor").stdout.splitlines():
                 if re.match("warning|SERIOUS", line) and not NO_MATTER.search(line):
                     fault("doctor: " + line)
@@ -200,6 +199,7 @@ STAGES = {
 
 
 def look_at_resets(answered, have, fault):
+    """Returns those whose enrolment a reset has removed, which was not answered yet."""
     listed = json.loads(within_root("totp-enroll", "--json", "reset", "list").stdout)["resets"]
     stages = {reset["user"]: reset["stage"] for reset in listed}
     figures["reset"] += len(answered.steps)
@@ -218,6 +218,7 @@ def look_at_resets(answered, have, fault):
             enrolled = within_root("totp-enroll", "--json", "enroll", user, "--batch", "--token-file", "/test/token")
             if enrolled.returncode:
                 fault(f"{user} does not enrol by the reset token: {enrolled.stdout}{enrolled.stderr}")
+    return {user for user, (step, _) in answered.steps.items() if step == "approve" and stages.get(user) == "withdrawn"}
 
 
 chance = random.Random(seed)
@@ -236,6 +237,7 @@ with open(disk, "r+b", buffering=0) as writable:
         if words:
             wrong = answered.take(words)
             figures["answers"] += 1
+            kinds[words[2] if words[0] == "login" else words[0]] += 1
             if wrong:
                 faults.append(wrong)
         elif content:
@@ -244,7 +246,7 @@ with open(disk, "r+b", buffering=0) as writable:
         if index in chosen:
             check(disk, answered, f"point {index}")
 
-print(f"  {figures['answers']} answers, {len(candidates)} points in the record")
+print(f"  {figures['answers']} answers, {len(candidates)} points in the record: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())))
 print(f"  {figures['points']} points checked: {figures['code']} codes, {figures['used recovery code']} used and "
       f"{figures['void recovery code']} void recovery codes offered again, {figures['unused']} unused ones, {figures['listed']} enrolments")
 print(f"  {figures['counter code']} codes of counter tokens offered again, {figures['unused counter code']} unused ones and "
