@@ -30,7 +30,7 @@ tpm_root() {
     cp -r "$materials"/. "$machine/tpm" "$root/test"
     cp "$machine/tpm/story.service" "$root/etc/systemd/system/"
     in_namespaces no "$root" systemctl enable --quiet story.service
-    in_namespaces no "$root" systemctl mask --quiet serial-getty@ttyS0.service
+    in_namespaces no "$root" systemctl mask --quiet serial-getty@ttyS0.service postfix.service
     cp "$root"/boot/vmlinuz-* "$dir/vmlinuz"
     cp "$root"/boot/initrd.img-* "$dir/initrd"
     mke2fs -q -t ext4 -E root_owner=0:0 -d "$root" "$dir/disk.img" 3G >/dev/null
@@ -68,16 +68,21 @@ tpm_stage() {
     rm -f "$dir/console"
     tpm_boot "$@"
     tpm_wait "$dir" "the stage has ended" || true
-    tr -d '\r' <"$dir/console" | grep -aE '^  (ok|FAILED|---)|^  \|' || true
+    tr -d '\r' <"$dir/console" | grep -aE '^  ok' || true
     if ! grep -aq "the stage has ended well" "$dir/console"; then
         failed+=("tpm: $3")
-        tr -d '\r' <"$dir/console" | tail -n 40
-        kill -KILL "$qemu" || true
-        wait "$qemu" || true
+        tr -d '\r' <"$dir/console" | grep -v '^  ok' | tail -n 50
+        tpm_off
         return 1
     fi
     wait "$qemu" || true
     printf '   %s: %s s\n' "$3" "$((SECONDS - began))"
+}
+
+# The power is cut off.
+tpm_off() {
+    kill -KILL "$qemu" 2>/dev/null || true
+    wait "$qemu" 2>/dev/null || true
 }
 
 # tpm_cut DIRECTORY TPM
@@ -87,11 +92,10 @@ tpm_cut() {
     tpm_boot "$@" none
     if ! tpm_wait "$dir" "Finished .*pam-totp-keyring.service"; then
         failed+=("tpm: the keyring was not opened before a power cut")
-        tr -d '\r' <"$dir/console" | tail -n 40
-        kill -KILL "$qemu" || true
+        tr -d '\r' <"$dir/console" | tail -n 50
+        tpm_off
         return 1
     fi
-    kill -KILL "$qemu"
-    wait "$qemu" 2>/dev/null || true
+    tpm_off
     echo "  ok   the keyring was opened, and the power cut off"
 }

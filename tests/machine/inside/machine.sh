@@ -25,6 +25,11 @@ not() {
     ! "$@"
 }
 
+# Says which one, if one has.
+no_unit_has_failed() {
+    systemctl is-system-running --wait || { systemctl list-units --failed --plain --no-legend --no-pager; return 1; }
+}
+
 check_logged() {
     wait_until in_the_journal "$2" || failed "$1" "no line of the journal matches: $2"
     passed "$1"
