@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Loads what each story uses: the fixture of the package's own stories, with the journal in place of a log file, codes that are
-# not waited for, and faults that are known.
+# Loads what each story uses: the fixture of the package's own stories, with the journal in place of a log file, and codes that
+# are not waited for.
 # shellcheck source=../../../packaging/fresh-debian.d/inside/fixture.sh
 . /test/inside/fixture.sh
 
@@ -9,18 +9,7 @@ ended() {
     [ "$1" -eq 0 ] || echo "  FAILED: the story ended with status $1 at line $2"
 }
 
-# known NAME WORDS COMMAND...: a fault that is not fixed yet. WORDS say what is right, and COMMAND succeeds when it is: then
-# this fails, so that the fault becomes a check.
-known() {
-    local name=$1 words=$2
-    shift 2
-    if "$@" >/test/said 2>&1 </dev/null; then
-        failed "known fault $name" "it is fixed: $words. Make it a check"
-    fi
-    printf '  known %s: %s\n' "$name" "$words"
-}
-
-# The opposite, for check and known.
+# The opposite, for check.
 not() {
     ! "$@"
 }
