@@ -27,14 +27,15 @@ may_sudo() {
     printf '%s\n' "Defaults:$1 passwd_tries=1" "$1 ALL=(root) PASSWD: /usr/bin/id" >"/etc/sudoers.d/$1"
 }
 
-# ssh_in NAME COMMAND ANSWER...: one login with the key. 255 is sshd's refusal.
+# ssh_in NAME COMMAND ANSWER...: one login with the key. 255 is sshd's refusal. SSH_AT and SSH_CONFIG: not at 127.0.0.1, and
+# with a configuration of ssh.
 ssh_in() {
     local name=$1 command=$2
     shift 2
     FIRST=${1:-} SECOND=${2:-} THIRD=${3:-} HOLD=${HOLD:-} expect -f /test/answer.exp \
-        ssh -F none -tt -i /test/key -o IdentitiesOnly=yes -o IdentityAgent=none \
+        ssh -F "${SSH_CONFIG:-none}" -tt -i /test/key -o IdentitiesOnly=yes -o IdentityAgent=none \
         -o UserKnownHostsFile=/root/known_hosts -o PreferredAuthentications=publickey,keyboard-interactive \
-        -o NumberOfPasswordPrompts=1 -o LogLevel=ERROR "$name@127.0.0.1" "$command"
+        -o NumberOfPasswordPrompts=1 -o LogLevel=ERROR "$name@${SSH_AT:-127.0.0.1}" "$command"
 }
 
 # sudo_by NAME ANSWER...: sudo, run by that person at a terminal.
