@@ -106,7 +106,7 @@ fn a_counter_that_is_not_known_takes_two_codes() {
     fs::write(fixture.ledger("alice"), b"damaged").unwrap();
     fixture.totp_enroll(&["--json", "disable", "alice", "--yes"]).assert_done();
     let one = assign(&fixture, "F1", "bob", &fob.press(2));
-    assert!(one.status == 1 && one.stderr.contains("two codes"), "{one:?}");
+    assert!(one.status == 1 && one.stderr.contains("two consecutive codes"), "{one:?}");
     assign(&fixture, "F1", "bob", &format!("{} {}", fob.press(2), fob.press(3))).assert_done();
 }
 

@@ -8,7 +8,7 @@ use acceptance::terminal::{Ended, Terminal};
 use serde_json::Value;
 
 const ASKS: &str = "code of the token: ";
-const ASKS_FOR_THE_NEXT: &str = "not found near the counter; the next code of the token: ";
+const ASKS_FOR_THE_NEXT: &str = "one code is not enough; the next code of the token: ";
 
 #[test]
 fn a_code_is_asked_for_until_one_is_right() {
