@@ -108,7 +108,7 @@ def check(disk, answered, where):
     """Starts from a copy of the disk, as after a power cut."""
     fault = lambda text: faults.append(f"{where}: {text}")
     # Not the same file each time: a loop device that is still being released would be read through its old cache.
-    copy, mounted = at(f"point-{figures['points']}.img"), at("mounted")
+    copy, mounted = at(f"points/{figures['points']}.img"), at("mounted")
     figures["points"] += 1
     os.makedirs(mounted, exist_ok=True)
     subprocess.run(["cp", "--sparse=always", disk, copy], check=True)
