@@ -19,8 +19,9 @@ FLUSH_OR_FUA, DISCARD, MARK = 3, 4, 8  # include/linux/dm-log-writes: LOG_*_FLAG
 MAGIC = 0x6A736677736872
 WITHIN = 120  # seconds in which an accepted code could be accepted again by the clock
 UP = 3  # seconds between the start after the cut and the check
-# Of doctor: what is so on this machine, and not because of the cut.
-NO_MATTER = re.compile("no_time_service|not_switched_on|few_recovery|pending|no_mail|clock")
+# Of doctor: what is so on this machine, and not because of the cut; and drafts, which a cut leaves (when the replay takes longer than
+# a command may, doctor names them).
+NO_MATTER = re.compile("no_time_service|not_switched_on|few_recovery|pending|no_mail|clock|stale_draft")
 
 root, directory, points, seed = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
 at = lambda name: os.path.join(directory, name)
@@ -108,7 +109,7 @@ def check(disk, answered, where):
     """Starts from a copy of the disk, as after a power cut."""
     fault = lambda text: faults.append(f"{where}: {text}")
     # Not the same file each time: a loop device that is still being released would be read through its old cache.
-    copy, mounted = at(f"point-{figures['points']}.img"), at("mounted")
+    copy, mounted = at(f"points/{figures['points']}.img"), at("mounted")
     figures["points"] += 1
     os.makedirs(mounted, exist_ok=True)
     subprocess.run(["cp", "--sparse=always", disk, copy], check=True)
