@@ -35,6 +35,7 @@ fn assert_counts_for_its_own(record: &TimestampRecord) {
     let another = if record.uid == 7 { 8 } else { 7 };
     let own = session(record, record.uid);
     let caller = Caller {
+        is_socket_instance: false,
         uid: record.uid,
         origin: SessionOrigin::Local,
         requester: Some(record.uid),
