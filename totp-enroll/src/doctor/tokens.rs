@@ -61,11 +61,11 @@ fn keyring(config: &Config) -> Option<Keyring> {
 fn sealed(file: &str, error: &OpenError) -> Finding {
     Finding::warning("token_seal_broken", format!("{file}: {error}"))
         .why("the token cannot be assigned, and its counter cannot be carried when it is taken back")
-        .fix("restore the keyring and the token from backups of the same day; if the token is assigned to nobody, you can also remove the file and import the vendor's file again")
+        .fix("restore the keyring and the token from backups of the same day; if the token was never assigned, you can also remove the file and import the vendor's file again")
 }
 
 fn unreadable(error: &StoreError) -> Finding {
     Finding::warning("token_unreadable", described(error))
         .why("the token cannot be assigned or taken back, and \"keys rotate\" keeps every old key for it")
-        .fix("correct the owner and the mode, or restore the file; or remove it and import the token again")
+        .fix("correct the owner and the mode, or restore the file from a backup; do not remove it: a token that is imported again is assigned to nobody, and accepts codes that were used")
 }

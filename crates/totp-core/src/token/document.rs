@@ -9,8 +9,8 @@ use crate::user::User;
 use serde::Serialize;
 use std::path::Path;
 
-/// Advice that follows an error about the document.
-const WHAT_TO_DO: &str = "restore it from a backup, or remove it and import the token again";
+/// Advice that follows an error about the document. Imported again, it would belong to nobody and accept codes that were used.
+const WHAT_TO_DO: &str = "restore it from a backup; do not remove it to import the token again";
 
 impl Token {
     /// Reads the document. `file` is only named in errors.
