@@ -276,6 +276,14 @@ impl Fixture {
         self.path("keyring.toml")
     }
 
+    /// The id of the key that seals.
+    #[must_use]
+    pub fn active_key(&self) -> String {
+        let keyring = fs::read_to_string(self.keyring()).unwrap();
+        let id = keyring.lines().find_map(|line| line.strip_prefix("active = "));
+        id.unwrap().trim_matches('"').to_owned()
+    }
+
     /// Where credentials and ledgers lie.
     #[must_use]
     pub fn state(&self) -> PathBuf {
@@ -320,6 +328,11 @@ impl Fixture {
         let path = self.path(name);
         fs::DirBuilder::new().mode(0o700).create(&path).unwrap();
         path
+    }
+
+    /// Enrols a further user.
+    pub fn import_another(&mut self, user: &str) {
+        self.import(&[(user.to_owned(), Authenticator::random())]);
     }
 
     /// Enrols users with `import oath`.

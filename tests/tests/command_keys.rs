@@ -4,6 +4,7 @@
 
 use acceptance::authenticator::{Authenticator, random_bytes};
 use acceptance::clock::THEN;
+use acceptance::counter_token::CounterToken;
 use acceptance::damage::edit;
 use acceptance::fixture::Fixture;
 use acceptance::login::PamCode;
@@ -19,6 +20,35 @@ fn a_keyring_is_not_overwritten() {
     assert!(done.stderr.contains(fixture.keyring().to_str().unwrap()), "{done:?}");
     assert_eq!(fs::read(fixture.keyring()).unwrap(), before);
     assert_eq!(fixture.login_with_code_at("alice", THEN).code(), PamCode::SUCCESS);
+}
+
+#[test]
+fn a_lost_keyring_is_not_replaced_while_something_needs_it() {
+    let fixture = Fixture::builder().enrolled("alice").enrolled("bob").account("carol").build();
+    CounterToken::random().import(&fixture, "F1").assert_done();
+    fs::remove_file(fixture.keyring()).unwrap();
+    for options in [&[][..], &["--if-missing"]] {
+        let done = fixture.totp_enroll(&[&["keys", "init"], options].concat());
+        assert!(done.status == 1 && done.stderr.contains("2 enrolments and 1 token"), "{done:?}");
+        assert!(done.stderr.contains("keys restore FILE") && !fixture.keyring().exists(), "{done:?}");
+    }
+    let ended = fixture.at_terminal(&["enroll", "carol"]).end();
+    let (restore, init) = (ended.screen.find("keys restore"), ended.screen.find("keys init"));
+    assert!(restore.is_some() && restore < init, "{}", ended.screen);
+    fixture.totp_enroll(&["keys", "init", "--force"]).assert_done();
+    assert!(fixture.keyring().exists());
+}
+
+#[test]
+fn a_lost_keyring_is_not_replaced_while_a_token_or_a_damaged_enrolment_needs_it() {
+    let (tokens, damaged) = (Fixture::builder().build(), Fixture::with(&["alice"]));
+    CounterToken::random().import(&tokens, "F1").assert_done();
+    fs::write(damaged.credential("alice"), "oh no").unwrap();
+    for (fixture, needs) in [(tokens, "(1 token)"), (damaged, "(1 enrolment)")] {
+        fs::remove_file(fixture.keyring()).unwrap();
+        let done = fixture.totp_enroll(&["keys", "init"]);
+        assert!(done.status == 1 && done.stderr.contains(needs) && !fixture.keyring().exists(), "{done:?}");
+    }
 }
 
 #[test]
@@ -56,8 +86,9 @@ fn each_key_is_listed_with_its_date_and_use_but_not_its_value() {
     let done = fixture.totp_enroll(&["--json", "keys", "list"]);
     done.assert_done();
     let document = done.json();
+    let id = fixture.active_key();
     let [k1, older] = &document["keys"].as_array().unwrap()[..] else { panic!("{document}") };
-    assert_eq!((&k1["id"], &k1["active"], &k1["enrolments"]), (&"k1".into(), &true.into(), &3.into()));
+    assert_eq!((&k1["id"], &k1["active"], &k1["enrolments"]), (&id.as_str().into(), &true.into(), &3.into()));
     assert!(k1["created"].as_str().is_some_and(|date| date.ends_with('Z')), "{document}");
     assert_eq!(
         *older,
@@ -65,7 +96,7 @@ fn each_key_is_listed_with_its_date_and_use_but_not_its_value() {
     );
     let text = fixture.totp_enroll(&["keys", "list"]);
     text.assert_done();
-    assert!(text.stdout.contains("k1 (active): 3 enrolments, created 20"), "{text:?}");
+    assert!(text.stdout.contains(&format!("{id} (active): 3 enrolments, created 20")), "{text:?}");
     let keyring = fs::read_to_string(fixture.keyring()).unwrap();
     let key = keyring.split('"').find(|word| word.len() == 44).unwrap();
     assert!(!(done.stdout + &text.stdout).contains(key));
@@ -74,7 +105,7 @@ fn each_key_is_listed_with_its_date_and_use_but_not_its_value() {
 #[test]
 fn a_needed_key_that_is_not_there_is_listed_as_missing() {
     let fixture = Fixture::with(&["alice", "bob"]);
-    edit(&fixture.credential("alice"), "key = \"k1\"", "key = \"k9\"");
+    edit(&fixture.credential("alice"), &format!("key = \"{}\"", fixture.active_key()), "key = \"k9\"");
     let done = fixture.totp_enroll(&["--json", "keys", "list"]);
     assert_eq!(done.status, 1, "{done:?}");
     assert_eq!(done.json()["missing"], serde_json::json!([{"id": "k9", "enrolments": 1}]));
@@ -91,14 +122,15 @@ fn an_unreadable_enrolment_is_named_in_the_list_of_keys() {
     assert_eq!(done.json()["broken"][0]["file"], fixture.credential("alice").to_str().unwrap(), "{done:?}");
     let text = fixture.totp_enroll(&["keys", "list"]);
     assert!(text.status == 1 && text.stderr.contains("alice.toml"), "{text:?}");
-    assert!(text.stdout.contains("k1 (active): 1 enrolment"), "{text:?}");
+    assert!(text.stdout.contains(&format!("{} (active): 1 enrolment", fixture.active_key())), "{text:?}");
 }
 
 #[test]
 fn a_keyring_of_two_keys_opens_what_each_of_them_sealed() {
     let fixture = Fixture::builder().enrolled_with("alice", Authenticator::random()).build();
     let text = add_key(&fixture, "newer");
-    fs::write(fixture.keyring(), text.replace("active = \"k1\"", "active = \"newer\"")).unwrap();
+    let active = format!("active = \"{}\"", fixture.active_key());
+    fs::write(fixture.keyring(), text.replace(&active, "active = \"newer\"")).unwrap();
     fixture.totp_enroll(&["recovery-codes", "alice", "--yes", "--json"]).assert_done();
     let done = fixture.totp_enroll(&["--json", "keys", "list"]);
     let counts: Vec<_> =

@@ -204,10 +204,10 @@ fn a_command_has_done_on_the_disk_what_it_says_that_it_did() {
     said_after_it_was_synced(&fixture, &["--json", "unlock", "alice", "--repair"]);
     said_after_it_was_synced(&fixture, &["--json", "disable", "alice", "--yes"]);
     fs::remove_file(fixture.keyring()).unwrap();
-    said_after_it_was_synced(&fixture, &["--json", "keys", "init"]);
+    said_after_it_was_synced(&fixture, &["--json", "keys", "init", "--force"]);
     fs::remove_file(fixture.keyring()).unwrap();
     fs::remove_dir_all(fixture.state()).unwrap();
-    said_after_it_was_synced(&fixture, &["--json", "keys", "init"]);
+    said_after_it_was_synced(&fixture, &["--json", "keys", "init", "--force"]);
 }
 
 #[test]

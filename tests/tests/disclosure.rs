@@ -125,10 +125,12 @@ fn damages() -> [Damage; 9] {
             edit(&fixture.keyring(), "secret = ", &format!("\"{}\" = 1\nsecret = ", key(fixture)));
         }),
         ("the key is where the active one's id belongs", |fixture| {
-            edit(&fixture.keyring(), "active = \"k1\"", &format!("active = \"{}\"", key(fixture)));
+            let active = format!("active = \"{}\"", fixture.active_key());
+            edit(&fixture.keyring(), &active, &format!("active = \"{}\"", key(fixture)));
         }),
         ("the key is the key's id", |fixture| {
-            edit(&fixture.keyring(), "id = \"k1\"", &format!("id = \"{}\"", key(fixture)));
+            let id = format!("id = \"{}\"", fixture.active_key());
+            edit(&fixture.keyring(), &id, &format!("id = \"{}\"", key(fixture)));
         }),
         ("the key has no name", |fixture| edit(&fixture.keyring(), "secret = ", "")),
         ("the key has no quotes", |fixture| {

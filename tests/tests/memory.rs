@@ -66,7 +66,7 @@ fn a_login_with_a_recovery_code_leaves_nothing_behind() {
 fn a_login_that_finds_a_broken_keyring_leaves_nothing_behind() {
     type Damage = fn(&str) -> String;
     let damages: [Damage; 5] = [
-        |text| text.replace("active = \"k1\"", "active = "),
+        |text| text.replace("active = \"", "active = k"),
         |text| text.replace("secret = \"", "secret = 5\nwrong = \""),
         |text| text.replace("secret = \"", "secret = [\"").replace("=\"\n", "=\"]\n"),
         |text| text.replace("version = 1", "version = 2"),

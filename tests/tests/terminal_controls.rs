@@ -28,7 +28,7 @@ fn doctor_shows_no_control_of_a_name() {
     let fixture = named();
     // So that it has something to say about this person: the secret does not open with another keyring.
     fs::remove_file(fixture.keyring()).unwrap();
-    fixture.totp_enroll(&["keys", "init"]).assert_done();
+    fixture.totp_enroll(&["keys", "init", "--force"]).assert_done();
     assert_shows_none(&fixture, &["doctor"]);
 }
 

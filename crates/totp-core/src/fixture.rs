@@ -52,13 +52,23 @@ impl Entropy for Counter {
 /// A keyring with one key, `k1`.
 #[must_use]
 pub fn keyring() -> Keyring {
-    read(&Keyring::generate(created(), &mut Counter(0)).unwrap())
+    named_k1(0)
 }
 
 /// The same keyring with one more key, which is the active one.
 #[must_use]
 pub fn with_new_key(keyring: &Keyring) -> Keyring {
     read(&keyring.with_new_key(created(), &mut Counter(keyring.keys().len() as u64)).ok().unwrap())
+}
+
+/// A keyring whose one key has the id that earlier versions gave to the first key of every machine; each `seed` gives
+/// another key.
+#[must_use]
+pub fn named_k1(seed: u64) -> Keyring {
+    let text = Keyring::generate(created(), &mut Counter(seed)).unwrap();
+    let id = read(&text).active().to_owned();
+    let text = String::from_utf8(text.expose().to_vec()).unwrap().replace(&id, "k1");
+    read(&Secret::new(text.into_bytes()))
 }
 
 fn created() -> Created {

@@ -176,7 +176,7 @@ pub enum SettingsError {
     ConfigMissing(PathBuf),
     /// There is no keyring.
     #[error(
-        "the keyring is missing: \"totp-enroll keys init\" makes one; if people are enrolled, restore it from a backup"
+        "the keyring is missing: restore it with \"totp-enroll keys restore FILE\"; on a new machine, where nobody is enrolled, run \"totp-enroll keys init\""
     )]
     KeyringMissing(PathBuf),
     /// There is a sealed keyring, which was not opened yet.

@@ -88,7 +88,7 @@ fn drafts_of_killed_commands_do_no_harm() {
     kill_at_the_first(&fixture, &RENEW, "renameat");
     kill_at_the_first(&fixture, &import, "renameat2");
     fs::rename(fixture.keyring(), fixture.path("keyring.kept")).unwrap();
-    kill_at_the_first(&fixture, &["keys", "init"], "renameat2");
+    kill_at_the_first(&fixture, &["keys", "init", "--force"], "renameat2");
     fs::rename(fixture.path("keyring.kept"), fixture.keyring()).unwrap();
     let drafts = drafts_below(&fixture.path(""));
     assert_eq!(drafts.len(), 3, "{drafts:?}");

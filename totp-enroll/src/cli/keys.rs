@@ -8,10 +8,14 @@ pub(crate) enum Keys {
     /// Create this machine's keyring; an existing one is not changed
     ///
     /// If a keyring exists, the exit status is 1.
+    /// Refused while there are enrolments or tokens: a new keyring decrypts none of them; restore the old one instead.
     Init {
         /// If a keyring exists, say so and exit with status 0
         #[arg(long)]
         if_missing: bool,
+        /// Create it although there are enrolments or tokens; people who are enrolled are refused until they are enrolled again
+        #[arg(long)]
+        force: bool,
     },
     /// List key ids and the number of enrolments sealed with each; never shows a key
     List,
@@ -60,8 +64,13 @@ pub(crate) enum Keys {
         #[command(flatten)]
         passphrase: Passphrase,
         /// Replace the existing keyring, if every enrolment that can be decrypted now still can
-        #[arg(long)]
+        #[arg(long, conflicts_with = "merge")]
         replace: bool,
+        /// Add the keys of the backup to the existing keyring, so that what either of them sealed can be decrypted
+        ///
+        /// If a key of each has the same id, a new key is created, and enrolments are resealed with it first.
+        #[arg(long)]
+        merge: bool,
     },
 }
 

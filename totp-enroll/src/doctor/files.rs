@@ -62,7 +62,7 @@ fn keyring(files: &KeyringFiles, findings: &mut Vec<Finding>) {
         Ok(None) => findings.push(
             Finding::serious("keyring_missing", format!("{}: is missing", files.clear.display()))
                 .why("no code can be checked: every enrolled user is refused")
-                .fix("restore it from its backup; if nobody is enrolled yet, run \"totp-enroll keys init\""),
+                .fix("restore it with \"totp-enroll keys restore FILE\"; on a new machine, where nobody is enrolled, run \"totp-enroll keys init\""),
         ),
         Err(error) => findings.push(unusable("keyring_unreadable", &error)),
     }
@@ -115,7 +115,7 @@ fn not_kept(files: &KeyringFiles, in_force: &Keyring) -> Option<Finding> {
 fn unusable(name: &'static str, error: &StoreError) -> Finding {
     Finding::serious(name, described(error))
         .why("pam_totp.so does not use files that are damaged or that others could have changed: every enrolled user is refused")
-        .fix("find out who changed it, then correct owner and mode or restore it from a backup; if nobody is enrolled yet, run \"totp-enroll keys init\"")
+        .fix("find out who changed it, then correct owner and mode or restore it from a backup")
 }
 
 /// What the store's engine finds wrong with its own storage.

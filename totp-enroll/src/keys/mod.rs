@@ -1,7 +1,10 @@
 //! `keys`: creates this machine's keyring, lists and rotates its keys, stores enrolments again under them, seals it to the machine, and backs it up.
 
 mod backup;
+mod init;
+mod merge;
 mod restore;
+mod restore_check;
 mod rotate;
 mod seal;
 mod sealed_keyring;
@@ -14,20 +17,15 @@ use crate::cli::Keys;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::output::{self, Format};
+use restore::Existing;
 use rotate::SkippedEnrolment;
 use serde::Serialize;
-use std::path::Path;
-use totp_core::audit_event::Name;
+use totp_core::keyring::count_tokens;
 use totp_core::keyring::rotation::{Census, Skipped};
-use totp_core::keyring::{Keyring, count_tokens};
-use totp_core::store::Engine;
-use totp_host::config_and_keyring::KeyringFiles;
-use totp_host::documents::create_document;
-use totp_host::machine::{self, OsEntropy};
 
 pub(crate) fn run(context: &Context, command: &Keys) -> Result<(), CommandError> {
     match command {
-        Keys::Init { if_missing } => init(context, *if_missing),
+        Keys::Init { if_missing, force } => init::run(context, *if_missing, *force),
         Keys::List => list(context),
         Keys::Rotate { new_key } => rotate::run(context, *new_key),
         Keys::Upgrade => upgrade::run(context),
@@ -35,52 +33,10 @@ pub(crate) fn run(context: &Context, command: &Keys) -> Result<(), CommandError>
         Keys::Open => seal::open(context),
         Keys::Unseal => seal::unseal(context),
         Keys::Backup { file, passphrase } => backup::run(context, file, passphrase),
-        Keys::Restore { file, passphrase, replace } => restore::run(context, file, passphrase, *replace),
-    }
-}
-
-fn init(context: &Context, if_missing: bool) -> Result<(), CommandError> {
-    #[derive(Serialize)]
-    struct InitReport {
-        keyring: String,
-        made: bool,
-    }
-    let unchanged = |file: &Path| match context.format {
-        Format::Text => output::line(&format!(
-            "{} is this machine's keyring already; nothing was changed",
-            file.display()
-        )),
-        Format::Json => output::document(&InitReport { keyring: file.display().to_string(), made: false }),
-    };
-    context.store.prepare()?;
-    let file = &context.config.paths.keyring;
-    let files = KeyringFiles::of(&context.config.paths);
-    if files.is_sealed() {
-        if if_missing {
-            return unchanged(&files.sealed());
+        Keys::Restore { file, passphrase, replace, merge } => {
+            restore::run(context, file, passphrase, Existing::of(*replace, *merge))
         }
-        let problem = "is this machine's sealed keyring already; nothing was changed, because the enrolments cannot be opened without it";
-        return Err(CommandError::refused(problem).at(files.sealed(), None));
     }
-    let text = Keyring::generate(machine::created(machine::now()?)?, &mut OsEntropy)
-        .map_err(|error| CommandError::refused(error.to_string()))?;
-    if !create_document(file, &text)? {
-        if if_missing {
-            return unchanged(file);
-        }
-        let problem =
-            "exists already; nothing was changed, because the enrolments cannot be opened without it";
-        return Err(CommandError::refused(problem).at(file, None));
-    }
-    context.audit(&context.keyring_event(Name::KeyringCreated, file));
-    let keyring = file.display().to_string();
-    match context.format {
-        Format::Text => output::line(&format!(
-            "created {keyring}; back it up, and keep it apart from the backups of the enrolments"
-        ))?,
-        Format::Json => output::document(&InitReport { keyring, made: true })?,
-    }
-    Ok(())
 }
 
 #[derive(Serialize)]

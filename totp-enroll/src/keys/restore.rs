@@ -1,6 +1,8 @@
 //! `keys restore`: restores the keyring from a backup, if it opens enrolments of this machine and no needed key is lost.
 
 use super::backup::{PassphraseUse, decrypted, key_ids, obtain_passphrase};
+use super::merge;
+use super::restore_check::RestoreCheck;
 use super::sealed_keyring::opened;
 use crate::cli::Passphrase;
 use crate::command_error::CommandError;
@@ -8,10 +10,8 @@ use crate::context::Context;
 use crate::output::{self, Format};
 use serde::Serialize;
 use std::path::Path;
-use totp_core::audit_event::Name;
+use totp_core::audit_event::{Event, Name};
 use totp_core::keyring::Keyring;
-use totp_core::keyring::each_token;
-use totp_core::keyring::rotation::Census;
 use totp_core::store::{Engine, StoreError};
 use totp_host::config_and_keyring::KeyringFiles;
 use totp_host::documents::{create_document, replace_document};
@@ -26,26 +26,31 @@ struct RestoreReport {
     shut: usize,
 }
 
-/// How many enrolments the restored keyring opens.
-#[derive(Default)]
-struct RestoreCheck {
-    open: usize,
-    shut: usize,
-    /// Those that the keyring in use opens and the restored one does not.
-    lost: usize,
-    /// The same for tokens of the inventory.
-    lost_tokens: usize,
-    /// Tokens of the inventory that the restored keyring opens.
-    open_tokens: usize,
-    /// Tokens that it does not.
-    shut_tokens: usize,
+/// What becomes of an existing keyring.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Existing {
+    /// It stays, and nothing is restored.
+    Kept,
+    Replaced,
+    /// It gets the keys of the backup as well.
+    Merged,
+}
+
+impl Existing {
+    pub(super) fn of(replace: bool, merge: bool) -> Self {
+        match (replace, merge) {
+            (_, true) => Self::Merged,
+            (true, false) => Self::Replaced,
+            (false, false) => Self::Kept,
+        }
+    }
 }
 
 pub(super) fn run(
     context: &Context,
     file: &Path,
     from: &Passphrase,
-    replace: bool,
+    existing: Existing,
 ) -> Result<(), CommandError> {
     context.store.prepare()?;
     if file.symlink_metadata().is_err() {
@@ -55,6 +60,9 @@ pub(super) fn run(
     let text = decrypted(file, &passphrase)?;
     drop(passphrase);
     let keyring = Keyring::parse(file, text.expose()).map_err(StoreError::from)?;
+    if existing == Existing::Merged {
+        return merge::run(context, file, &keyring);
+    }
     let _rotating = context.lock_to_rotate()?;
     let _lock = context.lock_to_change_keys()?;
     let files = KeyringFiles::of(&context.config.paths);
@@ -73,19 +81,22 @@ pub(super) fn run(
         None => present,
     };
     let check = RestoreCheck::of(context, &keyring, present.as_ref())?;
-    check.check(file).map_err(|failure| failure.explained(|problem| format!("{problem}{hint}")))?;
+    check
+        .keeps_all(file)
+        .and_then(|()| check.opens_some(file))
+        .map_err(|failure| failure.explained(|problem| format!("{problem}{hint}")))?;
     match &in_force {
         Some((file, _)) if *file == files.opened => {
             let problem = "is sealed and in use; run \"totp-enroll keys unseal\" first";
             return Err(CommandError::refused(problem).at(files.sealed(), None));
         }
-        Some((file, _)) if !replace => {
+        Some((file, _)) if existing == Existing::Kept => {
             let problem = match &present {
                 Some(present) if present.lacks(&keyring).is_none() && keyring.lacks(present).is_none() => {
                     "exists already with the same keys and was not changed; use --replace to replace it"
                 }
                 Some(_) => {
-                    "exists already with other keys and was not changed; use --replace to replace it, which is refused if an enrolment needs them"
+                    "exists already with other keys and was not changed; use --replace to replace it, which is refused if an enrolment needs them, or --merge to have the keys of both"
                 }
                 None => "exists but is corrupt; use --replace to replace it",
             };
@@ -96,10 +107,8 @@ pub(super) fn run(
     if !create_document(&files.clear, &text)? {
         replace_document(&files.clear, &text)?;
     }
-    let keys = key_ids(&keyring);
     let event = context.keyring_event(Name::KeyringRestored, &files.clear);
-    let event = event.field("from", file.display()).field("keys", keys.join(","));
-    context.audit(&event.field("shut", check.shut));
+    audit(context, event, file, &keyring, &check);
     if files.is_sealed() {
         // It may not open, and then this can be refused.
         let what_to_do = if check.opens_all() {
@@ -112,14 +121,31 @@ pub(super) fn run(
             files.sealed().display()
         ));
     }
-    let RestoreCheck { open, shut, .. } = check;
-    let document = RestoreReport { keyring: files.clear.display().to_string(), keys, open, shut };
+    report(context, "restored", &files.clear, &keyring, &check)
+}
+
+/// Logs which keys of which backup are in use now.
+pub(super) fn audit(context: &Context, event: Event, backup: &Path, keyring: &Keyring, check: &RestoreCheck) {
+    let event = event.field("from", backup.display()).field("keys", key_ids(keyring).join(","));
+    context.audit(&event.field("shut", check.shut));
+}
+
+/// Says what the `keyring` in use opens.
+pub(super) fn report(
+    context: &Context,
+    done: &str,
+    file: &Path,
+    keyring: &Keyring,
+    check: &RestoreCheck,
+) -> Result<(), CommandError> {
+    let RestoreCheck { open, shut, .. } = *check;
+    let document = RestoreReport { keyring: file.display().to_string(), keys: key_ids(keyring), open, shut };
     match context.format {
         Format::Json => output::document(&document),
         Format::Text => {
             let RestoreReport { keyring, keys, .. } = &document;
             output::line(&format!(
-                "restored {keyring} with the keys {}; it opens {}",
+                "{done} {keyring} with the keys {}; it opens {}",
                 keys.join(", "),
                 output::count(open, "enrolment")
             ))?;
@@ -131,70 +157,5 @@ pub(super) fn run(
             }
             Ok(())
         }
-    }
-}
-
-impl RestoreCheck {
-    fn of(context: &Context, restored: &Keyring, present: Option<&Keyring>) -> Result<Self, CommandError> {
-        let mut check = Self::default();
-        let census = Census::of(&context.store, |credential| {
-            if credential.check_seals(restored).is_ok() {
-                check.open = check.open.saturating_add(1);
-                return;
-            }
-            check.shut = check.shut.saturating_add(1);
-            if present.is_some_and(|present| credential.would_lose(present, restored)) {
-                check.lost = check.lost.saturating_add(1);
-            }
-        })?;
-        check.shut = check.shut.saturating_add(census.unreadable.len());
-        each_token(&context.store, |token| {
-            let opens = token.as_ref().is_ok_and(|token| token.check_seal(restored).is_ok());
-            let count = if opens { &mut check.open_tokens } else { &mut check.shut_tokens };
-            *count = count.saturating_add(1);
-            let is_lost = |present| token.as_ref().is_ok_and(|token| token.would_lose(present, restored));
-            if present.is_some_and(is_lost) {
-                check.lost_tokens = check.lost_tokens.saturating_add(1);
-            }
-        })?;
-        Ok(check)
-    }
-
-    /// Whether something is sealed here, and all of it opens.
-    fn opens_all(&self) -> bool {
-        let (open, shut) = (self.open.max(self.open_tokens), self.shut.max(self.shut_tokens));
-        open > 0 && shut == 0
-    }
-
-    fn check(&self, file: &Path) -> Result<(), CommandError> {
-        let Self { open, shut, lost, lost_tokens, open_tokens, shut_tokens } = self;
-        if *lost_tokens > 0 {
-            let problem = format!(
-                "lacks keys: {} of the inventory that can be opened now could not be opened any more; nothing was changed",
-                output::count(*lost_tokens, "token")
-            );
-            return Err(CommandError::refused(problem).at(file, None));
-        }
-        if *lost > 0 {
-            let problem = format!(
-                "lacks keys: {} that can be opened now could not be opened any more; nothing was changed",
-                output::count(*lost, "enrolment")
-            );
-            return Err(CommandError::refused(problem).at(file, None));
-        }
-        if *open == 0 && *shut > 0 {
-            let problem = format!(
-                "belongs to another machine, or is too old: it opens none of the enrolments here ({shut}); nothing was changed"
-            );
-            return Err(CommandError::refused(problem).at(file, None));
-        }
-        // Where nobody is enrolled yet, the tokens show whose keyring it is.
-        if open.saturating_add(*shut).saturating_add(*open_tokens) == 0 && *shut_tokens > 0 {
-            let problem = format!(
-                "belongs to another machine, or is too old: it opens none of the tokens here ({shut_tokens}); nothing was changed"
-            );
-            return Err(CommandError::refused(problem).at(file, None));
-        }
-        Ok(())
     }
 }

@@ -71,6 +71,25 @@ pub(super) fn run(context: &Context, new_key: bool) -> Result<(), CommandError> 
     )
 }
 
+/// Seals anew all that keys of these ids seal and that opens, if necessary with a new key. The caller holds the rotation's lock.
+pub(super) fn free_keys(context: &Context, ids: &[String]) -> Result<(), CommandError> {
+    let active = context.keyring()?.active().to_owned();
+    if ids.contains(&active) {
+        make_new_key(context)?;
+    }
+    let keyring = context.keyring()?;
+    audit(context, &keyring, ids, |event| event.field("state", "begun"));
+    let rotated = reseal(context, &keyring).map_err(|(stopped, resealed)| {
+        audit(context, &keyring, ids, |event| event.field("state", "stopped").field("enrolments", resealed));
+        failed(stopped, resealed)
+    })?;
+    audit(context, &keyring, ids, |event| {
+        let event = event.field("state", "unfinished").field("enrolments", rotated.resealed);
+        event.field("tokens", rotated.resealed_tokens).field("left", rotated.left.len())
+    });
+    Ok(())
+}
+
 fn make_new_key(context: &Context) -> Result<(), CommandError> {
     // With this lock no command seals with the old key any more, nor with the new one before it is on disk.
     let _lock = context.lock_to_change_keys()?;

@@ -91,6 +91,19 @@ pub enum NewKeyError {
     TooMany,
 }
 
+/// Why two keyrings were not merged.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum MergeError {
+    /// The active key has the id of a different key of the other keyring.
+    #[error("key \"{0}\" seals in one keyring and is a different key in the other")]
+    ActiveClashes(String),
+    /// See [`MOST_KEYS`].
+    #[error(
+        "the two keyrings have more than {MOST_KEYS} keys together: run \"totp-enroll keys rotate\" to drop old ones"
+    )]
+    TooMany,
+}
+
 impl Keyring {
     /// Reads the document. `file` is only named in errors, which never repeat a key.
     ///
@@ -121,14 +134,11 @@ impl Keyring {
     /// # Errors
     /// [`EntropyError`].
     pub fn generate(created: Created, entropy: &mut dyn Entropy) -> Result<Secret, EntropyError> {
-        let key = Key::random("k1".to_owned(), created, entropy)?;
+        let key = Key::random(new_id(1, entropy)?, created, entropy)?;
         Ok(document_of(&key.id, &[&key]))
     }
 
     /// The document of this keyring with a new active key.
-    ///
-    /// Its id is new for every keyring: with the id of a lost key, credentials of that key would seem to belong to this
-    /// one.
     ///
     /// # Errors
     /// [`NewKeyError`]; the keyring is unchanged.
@@ -138,9 +148,7 @@ impl Keyring {
         }
         let number = |key: &Key| key.id.strip_prefix('k')?.split('-').next()?.parse::<u32>().ok();
         let number = self.keys.iter().filter_map(number).max().unwrap_or(0).saturating_add(1);
-        let mark: [u8; 4] = random_array(entropy)?;
-        let id = format!("k{number}-{}", lower::encode_string(&mark));
-        let key = Key::random(id, created, entropy)?;
+        let key = Key::random(new_id(number, entropy)?, created, entropy)?;
         let keys: Vec<&Key> = self.keys.iter().chain([&key]).collect();
         Ok(document_of(&key.id, &keys))
     }
@@ -151,6 +159,33 @@ impl Keyring {
         let stays = |key: &&Key| key.id == self.active || !ids.contains(&key.id);
         let keys: Vec<&Key> = self.keys.iter().filter(stays).collect();
         document_of(&self.active, &keys)
+    }
+
+    /// The document of this keyring with the keys of `other` added before its own. Where both have a different key of one
+    /// id, the key of `other` takes the place of the one here; the active key stays what it is.
+    ///
+    /// # Errors
+    /// [`MergeError`].
+    pub fn merged(&self, other: &Self) -> Result<Secret, MergeError> {
+        let replaced = self.clashes(other);
+        if replaced.contains(&self.active) {
+            return Err(MergeError::ActiveClashes(self.active.clone()));
+        }
+        let stays = |key: &&Key| !other.keys.iter().any(|added| added.id == key.id);
+        let keys: Vec<&Key> = other.keys.iter().chain(self.keys.iter().filter(stays)).collect();
+        if keys.len() > MOST_KEYS {
+            return Err(MergeError::TooMany);
+        }
+        Ok(document_of(&self.active, &keys))
+    }
+
+    /// The ids that stand for one key here and for a different one in `other`.
+    #[must_use]
+    pub fn clashes(&self, other: &Self) -> Vec<String> {
+        let differs = |key: &&Key| {
+            other.keys.iter().any(|one| one.id == key.id && one.secret.expose() != key.secret.expose())
+        };
+        self.keys.iter().filter(differs).map(|key| key.id.clone()).collect()
     }
 
     /// The keys, in the order of the document: newer ones come later.
@@ -165,7 +200,8 @@ impl Keyring {
         &self.active
     }
 
-    /// A key of `other` that is missing here, compared by its bytes: the first key of every machine has the same id.
+    /// A key of `other` that is missing here, compared by its bytes: earlier versions gave the first key of every machine
+    /// the same id.
     #[must_use]
     pub fn lacks<'a>(&self, other: &'a Self) -> Option<&'a Key> {
         let is = |one: &Key, key: &Key| one.id == key.id && one.secret.expose() == key.secret.expose();
@@ -261,6 +297,13 @@ impl<'t> Field<'t> for Secret {
     fn read(value: &'t Value<'t>) -> Result<Self, String> {
         Base64::read(value).map(|Base64(bytes)| Self::new(bytes))
     }
+}
+
+/// The id of a new key. It is new for every keyring: with the id of a lost key, credentials of that key would seem to belong
+/// to this one, and two keyrings could not be merged.
+fn new_id(number: u32, entropy: &mut dyn Entropy) -> Result<String, EntropyError> {
+    let mark: [u8; 4] = random_array(entropy)?;
+    Ok(format!("k{number}-{}", lower::encode_string(&mark)))
 }
 
 /// The text of the document.

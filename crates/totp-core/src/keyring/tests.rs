@@ -4,7 +4,7 @@ use super::*;
 use crate::random::tests::Counter;
 use std::path::Path;
 
-pub(crate) use crate::fixture::{keyring, with_new_key};
+pub(crate) use crate::fixture::{keyring, named_k1, with_new_key};
 
 fn created() -> Created {
     "2026-11-20T19:00:00Z".parse().unwrap()
@@ -63,7 +63,7 @@ fn a_seal_under_a_key_that_is_gone_says_which() {
 
 #[test]
 fn a_keyring_lacks_a_key_of_another_that_has_the_same_name() {
-    let (one, other) = (keyring(), read(&Keyring::generate(created(), &mut Counter(9)).unwrap()));
+    let (one, other) = (keyring(), named_k1(9));
     assert_eq!(ids(&one), ids(&other));
     assert_eq!(one.lacks(&other).map(Key::id), Some(other.active()));
     let more = with_new_key(&one);
@@ -96,6 +96,38 @@ fn a_new_key_comes_last_with_its_date_and_an_id_that_no_key_had() {
     assert!(one.active().starts_with("k2-") && one.active() != other.active());
     assert!(with_new_key(&one).active().starts_with("k3-"));
     assert!(one.keys().iter().all(|key| key.created() == Some(created())));
+}
+
+#[test]
+fn the_first_keys_of_two_keyrings_have_different_ids() {
+    let first = |seed| read(&Keyring::generate(created(), &mut Counter(seed)).unwrap());
+    assert!(first(1).active().starts_with("k1-") && first(1).active() != first(2).active());
+}
+
+#[test]
+fn a_merged_keyring_opens_what_either_sealed() {
+    let hello = Secret::new(b"hello".to_vec());
+    let (old, new) = (keyring(), read(&Keyring::generate(created(), &mut Counter(9)).unwrap()));
+    let seals = [&old, &new].map(|keyring| keyring.seal(&hello, b"", &mut Counter(7)).unwrap());
+    let merged = read(&new.merged(&old).unwrap());
+    assert!(seals.iter().all(|seal| merged.open(seal, b"").is_ok()));
+    assert_eq!(merged.active(), new.active());
+    assert_eq!(ids(&read(&merged.merged(&old).unwrap())), ids(&merged));
+}
+
+#[test]
+fn of_two_keys_of_one_id_only_one_that_is_not_active_is_replaced() {
+    let hello = Secret::new(b"hello".to_vec());
+    let (old, new) = (keyring(), named_k1(9));
+    let sealed = old.seal(&hello, b"", &mut Counter(7)).unwrap();
+    assert_eq!((new.clashes(&old), new.clashes(&new)), (vec!["k1".to_owned()], vec![]));
+    assert!(matches!(new.merged(&old), Err(MergeError::ActiveClashes(id)) if id == "k1"));
+    let rotated = with_new_key(&new);
+    let merged = read(&rotated.merged(&old).unwrap());
+    assert!(merged.open(&sealed, b"").is_ok() && merged.active() == rotated.active());
+    let full = (2..MOST_KEYS).fold(rotated, |keyring, _| with_new_key(&keyring));
+    let other = read(&Keyring::generate(created(), &mut Counter(50)).unwrap());
+    assert!(matches!(full.merged(&other), Err(MergeError::TooMany)));
 }
 
 #[test]
