@@ -48,7 +48,8 @@ impl Maintenance for FilesStore {
     fn stale_drafts(&self, age: Seconds, now: u64) -> Result<Vec<String>, StoreError> {
         let mut left = Vec::new();
         let dirs = self.dirs()?;
-        let tokens = if_exists(dirs.state.inner(TOKENS, Access::RootOnly))?;
+        // `check` reports one that cannot be trusted. It keeps no enrolment from being pruned.
+        let tokens = dirs.state.inner(TOKENS, Access::RootOnly).ok();
         for directory in [&dirs.credentials, &dirs.ledgers].into_iter().chain(&tokens) {
             drafts(directory, age, now, &mut left)?;
         }
@@ -161,6 +162,20 @@ mod tests {
         assert!(
             matches!(check(u64::MAX).as_slice(), [StorageProblem::Unusable(error), StorageProblem::Foreign(_)] if error.about() == name("ledgers"))
         );
+    }
+
+    #[test]
+    fn drafts_are_listed_beside_an_inventory_that_cannot_be_trusted() {
+        let fixture = Fixture::new();
+        fs::create_dir(fixture.file("tokens")).unwrap();
+        for draft in ["credentials/.new.alice", "tokens/.new.F1"] {
+            fs::write(fixture.file(draft), b"half").unwrap();
+        }
+        let listed = || fixture.store.stale_drafts(Seconds(0), u64::MAX).unwrap();
+        fs::set_permissions(fixture.file("tokens"), fs::Permissions::from_mode(0o700)).unwrap();
+        assert_eq!(listed(), ["credentials/.new.alice", "tokens/.new.F1"].map(|name| fixture.file(name)));
+        fs::set_permissions(fixture.file("tokens"), fs::Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(listed(), [fixture.file("credentials/.new.alice")]);
     }
 
     #[test]

@@ -50,50 +50,42 @@ impl From<StoreError> for Stopped {
 }
 
 impl<S: Tokens> TokenRotation<'_, S> {
-    /// Reseals every token that opens under the active key. Other commands wait for the inventory meanwhile; no login needs it.
-    pub(super) fn run(self) -> Result<ResealedTokens, Stopped> {
+    /// Reseals every token that opens under the active key. The inventory is held for one batch at a time, so that other commands get
+    /// it in between; no login needs it. A token that is added meanwhile is under the active key.
+    pub(super) fn run(mut self) -> Result<ResealedTokens, Stopped> {
         let mut done = ResealedTokens::default();
-        let Some(mut inventory) = self.store.hold_tokens_to_withdraw(self.patience)? else {
-            let about = "the inventory of tokens".to_owned();
-            let problem = "another command is using it: run this again".to_owned();
-            done.left.push(SkippedToken { about, problem, names_its_key: false });
-            return Ok(done);
-        };
-        let mut batch = Vec::new();
-        for serial in self.store.serials()? {
-            // A file that is not a token's document is reported by the count.
-            let Some(token) = serial.ok().and_then(|serial| self.store.token(&serial).ok().flatten()) else {
-                continue;
+        // A file that is not a token's document is reported by the count.
+        let serials: Vec<Serial> = self.store.serials()?.filter_map(Result::ok).collect();
+        for batch in serials.chunks(BATCH) {
+            let Some(mut inventory) = self.store.hold_tokens_to_withdraw(self.patience)? else {
+                let about = "the inventory of tokens".to_owned();
+                let problem = "another command is using it: run this again".to_owned();
+                done.left.push(SkippedToken { about, problem, names_its_key: false });
+                return Ok(done);
             };
+            let resealed = self.resealed(batch, &mut done)?;
+            if !resealed.is_empty() {
+                inventory.replace(&resealed)?;
+                done.resealed = done.resealed.saturating_add(resealed.len());
+            }
+        }
+        Ok(done)
+    }
+
+    /// Those of a batch that were not under the active key, under it.
+    fn resealed(&mut self, batch: &[Serial], done: &mut ResealedTokens) -> Result<Vec<Token>, Stopped> {
+        let mut all = Vec::new();
+        for token in batch.iter().filter_map(|serial| self.store.token(serial).ok().flatten()) {
             match token.resealed(self.keyring, self.entropy) {
-                Ok(resealed) => batch.extend(resealed),
+                Ok(resealed) => all.extend(resealed),
                 Err(ResealError::Open(error)) => {
                     let (about, problem) = (self.store.name_of_token(token.serial()), error.to_string());
                     done.left.push(SkippedToken { about, problem, names_its_key: true });
                 }
                 Err(ResealError::Seal(error)) => return Err(Stopped::Seal(error)),
             }
-            if batch.len() >= BATCH {
-                done.put_in_place(&mut inventory, &mut batch)?;
-            }
         }
-        done.put_in_place(&mut inventory, &mut batch)?;
-        Ok(done)
-    }
-}
-
-impl ResealedTokens {
-    fn put_in_place(
-        &mut self,
-        inventory: &mut impl Inventory,
-        batch: &mut Vec<Token>,
-    ) -> Result<(), StoreError> {
-        if !batch.is_empty() {
-            inventory.replace(batch)?;
-            self.resealed = self.resealed.saturating_add(batch.len());
-            batch.clear();
-        }
-        Ok(())
+        Ok(all)
     }
 }
 
