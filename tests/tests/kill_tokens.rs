@@ -99,7 +99,9 @@ fn a_token_whose_return_was_killed_accepts_no_used_code() {
         let again = fixture.totp_enroll(&unassign);
         assert!([0, 1].contains(&again.status), "{case}: {again:?}");
         assert_eq!(opens(&fixture, "ann", &codes[10]), PamCode::AUTH_ERR, "{case}");
-        for (code, status) in [(&codes[8], 1), (&codes[11], 0)] {
+        // Where the kill was between the end of the enrolment and the last write, the counter is not known.
+        let next = if is_anns { codes[11].clone() } else { format!("{} {}", codes[11], codes[12]) };
+        for (code, status) in [(&codes[8], 1), (&next, 0)] {
             let list = fixture.write("list", &format!("F1 ben {code}\n"));
             let given = fixture.totp_enroll(&[
                 "--json",

@@ -127,11 +127,6 @@ impl Context {
         self.store.hold_tokens(PATIENCE)?.ok_or_else(tokens_busy)
     }
 
-    /// The same for a command that removes enrolments, also in a restored state.
-    pub(crate) fn hold_tokens_to_withdraw(&self) -> Result<Inventory, CommandError> {
-        self.store.hold_tokens_to_withdraw(PATIENCE)?.ok_or_else(tokens_busy)
-    }
-
     /// Takes the lock for a command that replaces the keyring or its keys; no other such command runs meanwhile.
     pub(crate) fn lock_to_rotate(&self) -> Result<<Store as KeyringLocks>::Lock, CommandError> {
         let problem =

@@ -4,7 +4,7 @@ use crate::authorise::{Consent, authorise};
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::output;
-use crate::tokens::carry_positions;
+use crate::tokens::EndingTokens;
 use totp_core::audit_event::Name;
 use totp_core::enrolment::{self, ExpectedEnrolment};
 use totp_core::store::{Resets, Users};
@@ -32,13 +32,17 @@ fn withdraw(
     what: Name,
     expected: ExpectedEnrolment,
 ) -> Result<(), CommandError> {
-    context.make(|change| {
-        let mut inventory = context.hold_tokens_to_withdraw()?;
+    let remark = context.make(|change| {
+        let tokens = EndingTokens::hold(context, &account.user);
         let entry = context.entry_to_withdraw(account)?;
-        carry_positions(context, &mut inventory, &entry, &account.user)?;
+        let tokens = tokens.read(&entry)?;
         let entry = change.announcing(entry, account, vec![context.event(what, account)]);
-        Ok(enrolment::withdraw(entry, expected)?)
-    })
+        enrolment::withdraw(entry, expected)?;
+        Ok(tokens.store())
+    })?;
+    // Nothing is held any more: writing may block.
+    remark.iter().for_each(|remark| output::remark(remark));
+    Ok(())
 }
 
 /// Cancels the pending reset of an account that is not enrolled, readable or not, so that a new account of that name does not

@@ -4,9 +4,10 @@ use crate::authorise::{Consent, authorise};
 use crate::cli::Enroll;
 use crate::command_error::CommandError;
 use crate::context::Context;
+use crate::output;
 use crate::reset_token;
 use crate::terminal::Terminal;
-use crate::tokens::carry_positions;
+use crate::tokens::{EndingTokens, ReturningTokens};
 use totp_core::account_recovery::Authorised;
 use totp_core::audit_event::Event;
 use totp_core::credential::Label;
@@ -115,28 +116,29 @@ pub(super) fn store_enrolment(
     let NewEnrolment { account, confirmed, mode, authorised, event } = new;
     let count = context.config.recovery_codes;
     let events = reset_token::use_event(context, account, authorised).into_iter().chain([event]).collect();
-    context.make(|change| {
+    let (codes, remark) = context.make(|change| {
         context.change(|inputs| {
             // Replacing ends the old enrolment, which may have tokens of the inventory.
-            let mut inventory = match mode {
-                EnrollMode::Replace => Some(context.hold_tokens()?),
+            let tokens = match mode {
+                EnrollMode::Replace => Some(EndingTokens::hold(context, &account.user)),
                 EnrollMode::New | EnrollMode::Add => None,
             };
             let entry = context.entry(account)?;
-            if let Some(inventory) = &mut inventory {
-                carry_positions(context, inventory, &entry, &account.user)?;
-            }
             reset_token::admit(context, &entry, account, authorised)?;
+            let tokens = tokens.map(|tokens| tokens.read(&entry)).transpose()?;
             let entry = change.announcing(entry, account, events);
-            match mode {
+            let codes = match mode {
                 EnrollMode::New | EnrollMode::Replace => {
-                    Ok(enrolment::enrol(entry, account, &[confirmed], count, expected, inputs)?)
+                    enrolment::enrol(entry, account, &[confirmed], count, expected, inputs)?
                 }
                 EnrollMode::Add => {
                     enrolment::add(entry, account, &confirmed, expected, inputs)?;
-                    Ok(Vec::new())
+                    Vec::new()
                 }
-            }
+            };
+            Ok((codes, tokens.and_then(ReturningTokens::store)))
         })
-    })
+    })?;
+    remark.iter().for_each(|remark| output::remark(remark));
+    Ok(codes)
 }

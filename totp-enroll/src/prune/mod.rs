@@ -7,7 +7,7 @@ use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::output::{self, Format};
 use crate::terminal::Terminal;
-use crate::tokens::carry_positions;
+use crate::tokens::EndingTokens;
 use prunable::{AccountLookup, Prunable, PruneReason, StaleEnrolment, lookup};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -92,7 +92,7 @@ fn remove(context: &Context, enrolment: &StaleEnrolment) -> Result<(), CommandEr
     if is_back {
         return Err(CommandError::refused("the account exists again; run prune again"));
     }
-    let mut inventory = context.hold_tokens_to_withdraw()?;
+    let tokens = EndingTokens::hold(context, user);
     let Some(entry) = context.store.entry(user, crate::context::PATIENCE)? else {
         return Err(CommandError::refused("another login or command is using this enrolment; try again"));
     };
@@ -101,12 +101,15 @@ fn remove(context: &Context, enrolment: &StaleEnrolment) -> Result<(), CommandEr
     }
     let event = Event::new(Name::Pruned).field("user", user).field("by", &context.operator.name);
     let event = event.field("reason", enrolment.why.as_str()).maybe("uid", *uid);
-    context.make(|change| {
+    let tokens = tokens.read(&entry)?;
+    let remark = context.make(|change| {
         // Nobody is mailed: the account is gone.
         change.announce(None, event)?;
-        carry_positions(context, &mut inventory, &entry, user)?;
-        Ok(enrolment::withdraw(entry, *permitted)?)
-    })
+        enrolment::withdraw(entry, *permitted)?;
+        Ok(tokens.store())
+    })?;
+    remark.iter().for_each(|remark| output::remark(remark));
+    Ok(())
 }
 
 impl PruneReport<'_> {

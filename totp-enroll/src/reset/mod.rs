@@ -11,7 +11,7 @@ use crate::command_error::CommandError;
 use crate::context::{Context, PATIENCE, busy};
 use crate::output;
 use crate::terminal::{SignalsBlocked, Terminal};
-use crate::tokens::carry_positions;
+use crate::tokens::EndingTokens;
 use reset_report::{ResetReport, list};
 use serde::Serialize;
 use std::path::Path;
@@ -176,18 +176,20 @@ fn complete(context: &Context, user: &str, end_sessions: bool, consent: Consent)
         "removes the authenticators, recovery codes and remembered devices",
     )?;
     let _signals_blocked = SignalsBlocked::begin();
-    let (reset, token) = context.make(|change| {
-        let mut inventory = context.hold_tokens_to_withdraw()?;
+    let (reset, token, remark) = context.make(|change| {
+        let tokens = EndingTokens::hold(context, &account.user);
         let entry = context.entry_to_withdraw(&account)?;
-        carry_positions(context, &mut inventory, &entry, &account.user)?;
         // The time is read again: the prompt may have taken long.
         let step = StepInputs { now: machine::now()?.realtime, ..step };
         ready_when_begun(context, &step, begun)
             .map_err(|error| log_refusal(context, &account, "complete", error))?;
+        let tokens = tokens.read(&entry)?;
         let tell = |reset: &Reset| change.announce(Some(&account), completion(context, &account, reset));
-        account_recovery::complete(entry, &step, &mut OsEntropy, tell)
-            .map_err(|error| log_refusal(context, &account, "complete", error))
+        let (reset, token) = account_recovery::complete(entry, &step, &mut OsEntropy, tell)
+            .map_err(|error| log_refusal(context, &account, "complete", error))?;
+        Ok((reset, token, tokens.store()))
     })?;
+    remark.iter().for_each(|remark| output::remark(remark));
     let mut problems = remove_timestamps(context, &account);
     let sessions_ended = end_sessions.then(|| {
         let ended = end_sessions_of(&account);

@@ -2,6 +2,7 @@
 
 use super::assignment::{Availability, Dates, Wanted, availability, ready, store};
 use super::inventory::{serial_of, token};
+use super::release::settled;
 use crate::authorise::authorise;
 use crate::cli::AssignToken;
 use crate::command_error::CommandError;
@@ -97,6 +98,7 @@ fn commit(
             if availability(context, inputs.keyring, &token, request)? == Availability::HeldByUser {
                 return Ok(());
             }
+            let token = settled(context, &mut inventory, token, inputs.now)?;
             let answer = Answer::recognise(typed.expose());
             let ready = ready(context, Wanted { token, account: account.clone(), answer }, inputs)?;
             change.announce(Some(account), ready.event(context))?;

@@ -3,11 +3,12 @@
 
 use super::assignment::{Availability, Dates, Ready, Wanted, availability, ready, store};
 use super::inventory::{serial_of, token};
+use super::release::settled;
 use crate::account::{self, Unknown};
 use crate::change::Change;
 use crate::cli::AssignToken;
 use crate::command_error::CommandError;
-use crate::context::{Context, Entry};
+use crate::context::{Context, Entry, Inventory};
 use crate::output::{self, Format};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde::Serialize;
@@ -123,7 +124,7 @@ fn assign(
             let mut inventory = context.hold_tokens()?;
             let (mut ready, mut users): (Vec<Ready<Entry>>, BTreeSet<User>) = (Vec::new(), BTreeSet::new());
             for line in chunk {
-                let one = prepared(context, line, rules, (&mut users, inputs));
+                let one = prepared(context, line, rules, (&mut inventory, &mut users, inputs));
                 match one.and_then(|one| one.map(|one| told(context, change, one)).transpose()) {
                     Ok(Some(one)) => ready.push(one),
                     Ok(None) => report.unchanged = report.unchanged.saturating_add(1),
@@ -161,7 +162,7 @@ fn prepared(
     context: &Context,
     line: &Line,
     rules: &Rules,
-    (users, inputs): (&mut BTreeSet<User>, &mut ChangeInputs<'_>),
+    (inventory, users, inputs): (&mut Inventory, &mut BTreeSet<User>, &mut ChangeInputs<'_>),
 ) -> Result<Option<Ready<Entry>>, CommandError> {
     let account = account::canonical(&line.user, rules.unknown)?;
     let token = token(context, &serial_of(&line.serial)?)?;
@@ -180,6 +181,7 @@ fn prepared(
             "names an account that an earlier line names differently; use its canonical name in both";
         return Err(CommandError::refused(problem));
     }
+    let token = settled(context, inventory, token, inputs.now)?;
     let answer = Answer::recognise(line.typed.expose());
     ready(context, Wanted { token, account, answer }, inputs).map(Some)
 }

@@ -14,7 +14,7 @@ mod take_back;
 mod voided;
 
 pub(crate) use import::{import_csv, import_pskc};
-pub(crate) use release::carry_positions;
+pub(crate) use release::{EndingTokens, ReturningTokens};
 pub(crate) use voided::void_after_restore;
 
 use crate::cli::Tokens;

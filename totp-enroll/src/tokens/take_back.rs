@@ -1,7 +1,7 @@
 //! `tokens unassign` and `tokens revoke`: take a token out of its person's enrolment; then it is free again, or revoked.
 
 use super::inventory::{serial_of, token};
-use super::release::carried;
+use super::release::{mark, used_up_to};
 use crate::authorise::{Consent, authorise};
 use crate::command_error::CommandError;
 use crate::context::Context;
@@ -57,20 +57,18 @@ pub(super) fn run(
                 ));
             }
             let event = event(context, &serial, account.as_ref(), what);
-            let token = match &account {
-                Some(account) => {
-                    let entry = context.entry(account)?;
-                    let at = check(&token, &entry, inputs)?;
-                    change.announce(Some(account), event)?;
-                    let token = carried(context, token, (Some(at), entry.ledger()), inputs.now);
-                    inventory.replace(std::slice::from_ref(&token))?;
-                    if let InEnrolment::At(at) = at {
-                        enrolment::take_out(entry, at, inputs.keyring, inputs.entropy)?;
-                    }
-                    token
+            let entry = account.as_ref().map(|account| context.entry(account)).transpose()?;
+            let at = entry.as_ref().map(|entry| check(&token, entry, inputs)).transpose()?;
+            change.announce(account.as_ref(), event)?;
+            let token = match (entry, at) {
+                (Some(entry), Some(InEnrolment::At(at))) => {
+                    let token = mark(context, &mut inventory, token, inputs.now)?;
+                    let used_up_to = used_up_to(&entry, at);
+                    enrolment::take_out(entry, at, inputs.keyring, inputs.entropy)?;
+                    token.back(used_up_to, &context.config.windows(), inputs.now)
                 }
-                None => {
-                    change.announce(None, event)?;
+                (Some(_), Some(InEnrolment::No) | None) | (None, _) => {
+                    let (token, _) = token.settled(&context.config.windows(), inputs.now);
                     token
                 }
             };

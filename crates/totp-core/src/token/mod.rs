@@ -1,8 +1,10 @@
 //! A token of the inventory: a fob or a key whose secret came in a vendor's file, and the account that it is assigned to.
 //!
 //! While a token is assigned, the ledger of its person says which codes are used. Its document then has a position that requires two
-//! codes, or a later time step. Taking it back copies the ledger's position into the document first. So a token that goes to another
-//! person never accepts a code that was used before, and after a crash it needs two codes at worst.
+//! codes, or a later time step. When the enrolment with it has ended, the ledger's position is written into the document, and not
+//! before: a position that is known while the person can still log in would become outdated. If that is not done, because of a crash or
+//! a full disk, for example, the document still says that the ledger has the position, and the token is treated as one whose position
+//! is not known ([`Token::settled`]). So a token that goes to another person never accepts a code that was used before.
 
 mod document;
 mod first_code;
@@ -15,7 +17,6 @@ use crate::credential::Credential;
 use crate::enrolment::draft::same_bytes;
 use crate::factor::{Factor, Windows};
 use crate::keyring::{Binding, Keyring, OpenError, SealError, Sealed};
-use crate::ledger::Ledger;
 use crate::random::{Entropy, Secret};
 use crate::time::{Created, Now};
 use crate::user::User;
@@ -51,7 +52,8 @@ pub struct Holder {
     pub user: User,
     /// When it was assigned.
     pub since: Created,
-    /// Whether the enrolment with it was stored. Otherwise the command may have been killed before it, and no code was used.
+    /// Whether the ledger of the person has what is used up of it, from when the enrolment with it was stored until its position came
+    /// back. Otherwise the position of the document counts, unless the command that assigned it was killed and the person has it.
     pub is_enrolled: bool,
 }
 
@@ -235,11 +237,24 @@ impl Token {
         Self { position: self.factor.voided(self.position, windows, now), ..self }
     }
 
-    /// The same with what the ledger of its person has used up, before the enrolment with it ends.
+    /// After the enrolment with it ended: with what the ledger had used up of it; `None`: that is not known.
     #[must_use]
-    pub fn position_of(self, ledger: &Ledger, at: usize) -> Option<Self> {
-        let progress = ledger.progress.get(at)?;
-        Some(Self { position: progress.used_up_to, ..self })
+    pub fn back(mut self, used_up_to: Option<u64>, windows: &Windows, now: Now) -> Self {
+        if let Some(holder) = &mut self.holder {
+            holder.is_enrolled = false;
+        }
+        match used_up_to {
+            Some(position) => Self { position, ..self },
+            None => self.position_unknown(windows, now),
+        }
+    }
+
+    /// The same where its holder is not enrolled with it: if its position never came back, it is not known. The second value says
+    /// whether that is so, and the document has to be written before a code is accepted.
+    #[must_use]
+    pub fn settled(self, windows: &Windows, now: Now) -> (Self, bool) {
+        let is_lost = self.holder.as_ref().is_some_and(|holder| holder.is_enrolled);
+        if is_lost { (self.back(None, windows, now), true) } else { (self, false) }
     }
 
     /// Not assigned any more.

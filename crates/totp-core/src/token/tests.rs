@@ -118,25 +118,44 @@ fn a_claim_uses_no_code_up_and_an_assigned_counter_needs_two() {
 }
 
 #[test]
-fn a_carried_position_refuses_every_code_that_was_used() {
-    let ledger = |used_up_to| {
-        Ledger::of(
-            crate::random::Id::new([1; 16]),
-            vec![crate::ledger::Progress { used_up_to, confirmed_at: 0 }],
-        )
+fn a_position_that_came_back_refuses_every_code_that_was_used() {
+    let user = User::parse("alice").unwrap();
+    let back = |token: Token, used| {
+        token.claimed_by(&user, created()).enrolled(&WINDOWS, at(NOON)).back(used, &WINDOWS, at(NOON))
     };
-    let carried = hotp().position_of(&ledger(7), 0).unwrap();
+    let (carried, is_lost) = back(hotp(), Some(7)).settled(&WINDOWS, at(NOON));
+    assert!(!is_lost);
     for used in 0..7 {
         assert!(confirm(&carried, &counted(used)).is_err(), "{used}");
     }
     assert_eq!(confirm(&carried, &counted(7)), Ok(8));
-    assert!(hotp().position_of(&ledger(7), 1).is_none());
     let step = NOON / 30;
-    let carried = totp().position_of(&ledger(step), 0).unwrap();
+    let carried = back(totp(), Some(step));
     assert_eq!(confirm(&carried, &code(PHONE, NOON)), Err(FirstCodeError::Used));
     assert_eq!(confirm(&carried, &code(PHONE, NOON + 30)), Ok(step + 1));
-    let unknown = totp().position_unknown(&WINDOWS, at(NOON));
+    let unknown = back(totp(), None);
     assert_eq!(confirm(&unknown, &code(PHONE, NOON)), Err(FirstCodeError::Used));
+}
+
+#[test]
+fn a_position_that_never_came_back_is_not_known() {
+    let user = User::parse("alice").unwrap();
+    let hour = at(NOON + 3600);
+    let lost = |token: Token| token.claimed_by(&user, created()).enrolled(&WINDOWS, at(NOON));
+    let (fob, is_lost) = lost(hotp()).settled(&WINDOWS, hour);
+    assert!(is_lost);
+    assert_eq!(confirm(&fob, &counted(0)), Err(FirstCodeError::OutOfStep));
+    let (token, is_lost) = lost(totp()).settled(&WINDOWS, hour);
+    assert!(is_lost);
+    let confirm = |token: &Token, at: Now, typed: u64| {
+        token.confirm(Answer::recognise(&code(PHONE, typed)).as_ref(), &keyring(), &WINDOWS, at).map(|_| ())
+    };
+    assert_eq!(confirm(&token, hour, NOON + 3600), Err(FirstCodeError::Used));
+    // Said once: the next step after those that could have been used is good.
+    let later = at(NOON + 3660);
+    let (token, is_lost) = token.settled(&WINDOWS, later);
+    assert!(!is_lost);
+    assert_eq!(confirm(&token, later, NOON + 3660), Ok(()));
 }
 
 #[test]
