@@ -116,6 +116,15 @@ fn trouble_in_the_inventory_keeps_no_enrolment_from_being_removed() {
 }
 
 #[test]
+fn a_draft_of_a_killed_command_goes_with_the_next_change() {
+    let (fixture, fob) = (fixture(), fob(0));
+    let draft = fixture.state().join("tokens/.new.F9");
+    fs::write(&draft, b"half").unwrap();
+    assign(&fixture, "F1", "alice", &fob.press(0)).assert_done();
+    assert!(!draft.exists());
+}
+
+#[test]
 fn a_command_whose_messages_nobody_reads_holds_nothing() {
     let (fixture, fob) = (fixture(), fob(0));
     assign(&fixture, "F1", "alice", &fob.press(0)).assert_done();

@@ -134,6 +134,7 @@ impl FilesInventory {
 
     /// Writes a draft of each token, and syncs all of them. On an error there is no draft.
     fn draft(directory: &Directory, tokens: &[Token]) -> Result<(), StoreError> {
+        remove_drafts(directory);
         let mut written = Ok(());
         for token in tokens {
             written = token
@@ -178,7 +179,6 @@ fn remove_drafts(directory: &Directory) {
 impl Inventory for FilesInventory {
     fn add(&mut self, tokens: &[Token]) -> Result<(), StoreError> {
         let directory = self.directory()?;
-        remove_drafts(&directory);
         for token in tokens {
             let name = name_of(token.serial());
             if directory.file(&name, OFlag::O_RDONLY)?.is_some() {
