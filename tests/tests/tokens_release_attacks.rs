@@ -1,5 +1,5 @@
 //! A token that leaves its person: whatever is damaged, refused, killed or edited on the way, no code that was used opens for the next
-//! person.
+//! person, and a lost token is nobody's.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -18,6 +18,7 @@ use acceptance::snapshot::Snapshot;
 use acceptance::strace::{self, Point};
 use acceptance::wait;
 use data_encoding::HEXLOWER;
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -88,6 +89,49 @@ fn a_killed_assignment_and_a_damaged_credential_leave_no_used_code() {
     fs::write(fixture.credential("bob"), b"damaged").unwrap();
     fixture.totp_enroll(&["--json", "disable", "bob", "--yes"]).assert_done();
     assert_eq!(assign(&fixture, "F2", "carol", &used).status, 1);
+}
+
+#[test]
+fn a_token_whose_revocation_was_killed_is_nobodys_once_it_was_taken_out() {
+    let (fixture, fob) = (fixture(), fob(0));
+    assign(&fixture, "F1", "alice", &fob.press(0)).assert_done();
+    assign(&fixture, "F2", "alice", &self::fob(1).press(0)).assert_done();
+    assert_eq!(fixture.login("alice").types(fob.press(2)).code(), PamCode::SUCCESS);
+    let revoke = ["--json", "tokens", "revoke", "F1", "--yes"];
+    let snapshot = Snapshot::of(&fixture);
+    let mut theirs = BTreeSet::new();
+    for point in renames(&fixture, &revoke) {
+        snapshot.restore();
+        drop(strace::killed_at(&fixture.command(&revoke), &point));
+        let is_theirs = listed(&fixture, "F1").contains("\"enrolled\":true");
+        theirs.insert(is_theirs);
+        let given = assign(&fixture, "F1", "bob", &[fob.press(3), fob.press(4)].join(" "));
+        assert_eq!(given.status, 1, "{given:?}: {point:?}");
+        let left = document(&fixture, "F1");
+        if left.contains("revoked_at") && left.contains("assigned_to") {
+            let found = fixture.totp_enroll(&["--json", "doctor"]).stdout;
+            assert!(found.contains("token_revocation_unfinished"), "{found}: {point:?}");
+            let unassigned = fixture.totp_enroll(&["--json", "tokens", "unassign", "F1", "--yes"]);
+            assert_eq!(unassigned.status, 1, "{unassigned:?}: {point:?}");
+        }
+        fixture.totp_enroll(&revoke).assert_done();
+        let document = document(&fixture, "F1");
+        assert!(document.contains("revoked_at") && !document.contains("assigned_to"), "{document}");
+        assert_eq!(fixture.login("alice").types(fob.press(3)).code(), PamCode::AUTH_ERR, "{point:?}");
+    }
+    assert_eq!(theirs, BTreeSet::from([false, true]));
+}
+
+#[test]
+fn doctor_lists_tokens_whose_person_is_not_enrolled_with_them() {
+    let (fixture, fob) = (fixture(), fob(0));
+    assign(&fixture, "F1", "alice", &fob.press(0)).assert_done();
+    let found = || fixture.totp_enroll(&["--json", "doctor"]).stdout;
+    assert!(!found().contains("token_not_enrolled"), "{}", found());
+    fixture.totp_enroll(&["--json", "disable", "alice", "--yes"]).assert_done();
+    assert!(found().contains("token_not_enrolled") && found().contains("F1 (alice)"), "{}", found());
+    fixture.totp_enroll(&["--json", "tokens", "unassign", "F1", "--yes"]).assert_done();
+    assert!(!found().contains("token_not_enrolled"), "{}", found());
 }
 
 #[test]
@@ -189,6 +233,12 @@ fn at(fixture: &Fixture, arguments: &[&str], input: &str, second: u64) -> Comman
 
 fn document(fixture: &Fixture, serial: &str) -> String {
     fs::read_to_string(fixture.state().join(format!("tokens/{serial}.toml"))).unwrap()
+}
+
+/// What `tokens list` says of it.
+fn listed(fixture: &Fixture, serial: &str) -> String {
+    let list = fixture.totp_enroll(&["--json", "tokens", "list"]).json();
+    list["tokens"].as_array().unwrap().iter().find(|token| token["serial"] == serial).unwrap().to_string()
 }
 
 /// The calls of a command that put a document in place, in their order.

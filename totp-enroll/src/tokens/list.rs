@@ -125,8 +125,12 @@ impl ListedToken {
     }
 
     fn state(&self) -> String {
-        if let Some(revoked) = &self.revoked {
-            return format!("revoked {revoked}");
+        match (&self.revoked, &self.assigned_to) {
+            (Some(revoked), Some(user)) => {
+                return format!("being revoked since {revoked}, assigned to {user}: revoke it again");
+            }
+            (Some(revoked), None) => return format!("revoked {revoked}"),
+            (None, _) => {}
         }
         let state = match (&self.assigned_to, self.enrolled, &self.problem) {
             (None, _, _) => "not assigned".to_owned(),

@@ -34,13 +34,17 @@ pub(super) fn run(
     let serial = serial_of(typed)?;
     let found = token(context, &serial)?;
     match (found.holder(), found.revoked_at(), what) {
-        (_, Some(_), TakeBack::ForGood) => {
+        (None, Some(_), TakeBack::ForGood) => {
             return report(context, &serial, "unchanged", "is revoked already");
         }
+        (Some(_), Some(_), TakeBack::ToInventory) => return Err(being_revoked(&serial)),
         (None, _, TakeBack::ToInventory) => {
             return Err(CommandError::refused(format!("the token {serial} is not assigned to anyone")));
         }
-        (Some(_), _, _) | (None, None, TakeBack::ForGood) => {}
+        // A revocation that was interrupted is completed.
+        (Some(_), _, TakeBack::ForGood)
+        | (Some(_), None, TakeBack::ToInventory)
+        | (None, None, TakeBack::ForGood) => {}
     }
     let account = found.holder().map(|holder| context.any_account(Some(holder.user.as_str()))).transpose()?;
     if let Some(account) = &account {
@@ -56,10 +60,22 @@ pub(super) fn run(
                     "the assignment of the token has changed meanwhile; run the command again",
                 ));
             }
+            if what == TakeBack::ToInventory && token.revoked_at().is_some() {
+                return Err(being_revoked(&serial));
+            }
             let event = event(context, &serial, account.as_ref(), what);
             let entry = account.as_ref().map(|account| context.entry(account)).transpose()?;
             let at = entry.as_ref().map(|entry| check(&token, entry, inputs)).transpose()?;
             change.announce(account.as_ref(), event)?;
+            let token = match what {
+                TakeBack::ToInventory => token,
+                // First: once it is out of the enrolment, nobody may get it, even if this command is killed.
+                TakeBack::ForGood => {
+                    let token = token.revoked(inputs.created);
+                    inventory.replace(std::slice::from_ref(&token))?;
+                    token
+                }
+            };
             let token = match (entry, at) {
                 (Some(entry), Some(InEnrolment::At(at))) => {
                     let token = mark(context, &mut inventory, token, inputs.now)?;
@@ -72,11 +88,7 @@ pub(super) fn run(
                     token
                 }
             };
-            let token = match what {
-                TakeBack::ToInventory => token.released(),
-                TakeBack::ForGood => token.revoked(inputs.created),
-            };
-            Ok(inventory.replace(&[token])?)
+            Ok(inventory.replace(&[token.released()])?)
         })
     })?;
     if what == TakeBack::ForGood && account.is_some() {
@@ -86,6 +98,12 @@ pub(super) fn run(
         TakeBack::ToInventory => report(context, &serial, "unassigned", "is no longer assigned"),
         TakeBack::ForGood => report(context, &serial, "revoked", "is revoked"),
     }
+}
+
+fn being_revoked(serial: &Serial) -> CommandError {
+    CommandError::refused(format!(
+        "the revocation of the token {serial} was interrupted; complete it with \"totp-enroll tokens revoke {serial}\""
+    ))
 }
 
 /// Checks, before anything is stored, that the token can be taken out of the enrolment, and returns where it is there.

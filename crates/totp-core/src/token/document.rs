@@ -62,9 +62,6 @@ fn read(table: &mut Table<'_>, serial: &Serial) -> Result<Token, ParseError> {
     let position = position.map_err(|problem| table.wrong(problem))?;
     let holder = read_holder(table)?;
     let revoked_at = table.optional("revoked_at")?;
-    if holder.is_some() && revoked_at.is_some() {
-        return Err(table.wrong("is assigned and revoked, which exclude each other"));
-    }
     Ok(Token {
         serial: serial.clone(),
         maker,

@@ -41,6 +41,7 @@ pub struct Token {
     /// What is used up, in the factor's count, as a ledger has it.
     position: u64,
     holder: Option<Holder>,
+    /// If it still has a holder, it may not have been taken out of that enrolment yet.
     revoked_at: Option<Created>,
     sealed: Sealed,
 }
@@ -168,7 +169,7 @@ impl Token {
         self.holder.as_ref()
     }
 
-    /// When it was revoked.
+    /// When it was revoked; with a holder as well, it may still be an authenticator of theirs.
     #[must_use]
     pub fn revoked_at(&self) -> Option<Created> {
         self.revoked_at
@@ -263,10 +264,10 @@ impl Token {
         Self { holder: None, ..self }
     }
 
-    /// Not assigned any more, and never to be assigned again.
+    /// Never to be assigned again. Its holder is removed with [`Token::released`], after the enrolment with it has ended.
     #[must_use]
     pub fn revoked(self, at: Created) -> Self {
-        Self { holder: None, revoked_at: Some(at), ..self }
+        Self { revoked_at: self.revoked_at.or(Some(at)), ..self }
     }
 
     /// The same under the active key; `None` if it is that already.

@@ -62,6 +62,7 @@ fn a_document_is_read_as_it_was_written() {
         hotp().claimed_by(&user, created()),
         hotp().claimed_by(&user, created()).enrolled(&WINDOWS, at(NOON)),
         hotp().revoked(created()),
+        hotp().claimed_by(&user, created()).revoked(created()),
     ] {
         let text = token.to_document(file).unwrap();
         let read = Token::parse(file, text.as_bytes(), token.serial()).unwrap();
