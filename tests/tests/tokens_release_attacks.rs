@@ -9,7 +9,7 @@
 use acceptance::authenticator::Authenticator;
 use acceptance::clock::{THEN, stop};
 use acceptance::counter_token::CounterToken;
-use acceptance::damage::set_mode;
+use acceptance::damage::{edit, set_mode};
 use acceptance::enroll_command::{self, CommandOutput};
 use acceptance::fixture::Fixture;
 use acceptance::login::PamCode;
@@ -186,6 +186,36 @@ fn a_command_whose_messages_nobody_reads_holds_nothing() {
     assert!(running.try_wait().unwrap().is_none(), "it had nothing to say");
     drop(reader);
     running.wait().unwrap();
+}
+
+#[test]
+fn a_document_that_was_edited_is_not_assigned() {
+    let (fixture, fob) = (fixture(), fob(0));
+    let path = fixture.state().join("tokens/F1.toml");
+    let untouched = document(&fixture, "F1");
+    let at_once = || assign(&fixture, "F1", "bob", &fob.press(1));
+    let refused = |what: &str, done: CommandOutput| {
+        assert!(done.status == 1 && done.stderr.contains("modified"), "{what}: {done:?}");
+    };
+    edit(&path, "used_up_to = 0", "used_up_to = 1");
+    refused("the position", at_once());
+    fs::write(&path, untouched).unwrap();
+    fixture.totp_enroll(&["--json", "tokens", "revoke", "F1", "--yes"]).assert_done();
+    let revoked = document(&fixture, "F1");
+    let line = revoked.lines().find(|line| line.starts_with("revoked_at")).unwrap();
+    edit(&path, &format!("{line}\n"), "");
+    refused("revoked", at_once());
+    assign(&fixture, "F2", "alice", &self::fob(1).press(0)).assert_done();
+    let path = fixture.state().join("tokens/F2.toml");
+    edit(&path, "assigned_to = \"alice\"", "assigned_to = \"carol\"");
+    let two = [self::fob(1).press(3), self::fob(1).press(4)].join(" ");
+    refused("the person", assign(&fixture, "F2", "bob", &two));
+    // No change writes a document anew that was edited.
+    refused("taken back", fixture.totp_enroll(&["--json", "tokens", "unassign", "F2", "--yes"]));
+    refused("taken back", fixture.totp_enroll(&["--json", "tokens", "revoke", "F2", "--yes"]));
+    let restored = fixture.totp_enroll(&["--json", "restored", "--yes", "--force"]);
+    assert!(document(&fixture, "F2").contains("carol"), "{restored:?}");
+    assert!(fixture.totp_enroll(&["--json", "doctor"]).stdout.contains("token_seal_broken"));
 }
 
 const SECRETS: [&str; 3] = [

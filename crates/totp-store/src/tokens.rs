@@ -14,8 +14,9 @@ use crate::trusted_files::{
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-use totp_core::store::{Inventory, StoreError, Tokens};
+use totp_core::store::{Inventory, LedgerKeys, StoreError, Tokens};
 use totp_core::token::{Serial, Token};
 
 impl Tokens for FilesStore {
@@ -48,12 +49,13 @@ impl Tokens for FilesStore {
 
     fn hold_tokens_to_withdraw(&self, patience: Duration) -> Result<Option<FilesInventory>, StoreError> {
         let (state, generation) = (self.state().to_owned(), self.generation.clone());
+        let keys = Arc::clone(self.keys());
         // Without the directory there is nothing to lock yet. Only one process can make it.
         let Some(to_lock) = self.tokens()? else {
-            return Ok(Some(FilesInventory { state, generation, patience, lock: None }));
+            return Ok(Some(FilesInventory { state, generation, keys, patience, lock: None }));
         };
         let lock = lock_directory(to_lock, LockMode::Exclusive, Instant::now().checked_add(patience))?;
-        Ok(lock.map(|lock| FilesInventory { state, generation, patience, lock: Some(lock) }))
+        Ok(lock.map(|lock| FilesInventory { state, generation, keys, patience, lock: Some(lock) }))
     }
 }
 
@@ -108,6 +110,8 @@ impl Iterator for Serials {
 pub struct FilesInventory {
     state: PathBuf,
     generation: GenerationCopies,
+    /// For the MAC of each document.
+    keys: Arc<dyn LedgerKeys>,
     patience: Duration,
     /// `None`: there is no directory yet.
     lock: Option<Locked>,
@@ -133,13 +137,12 @@ impl FilesInventory {
     }
 
     /// Writes a draft of each token, and syncs all of them. On an error there is no draft.
-    fn draft(directory: &Directory, tokens: &[Token]) -> Result<(), StoreError> {
+    fn draft(&self, directory: &Directory, tokens: &[Token]) -> Result<(), StoreError> {
         remove_drafts(directory);
         let mut written = Ok(());
         for token in tokens {
             written = token
-                .to_document(&directory.path.join(name_of(token.serial())))
-                .map_err(StoreError::from)
+                .to_document(&directory.path.join(name_of(token.serial())), &*self.keys)
                 .and_then(|text| Ok(directory.write_new(&draft_of(token), text.as_bytes())?));
             if written.is_err() {
                 break;
@@ -186,7 +189,7 @@ impl Inventory for FilesInventory {
                 return Err(FileError::Unsafe { file, problem: "exists: a token has one document" }.into());
             }
         }
-        Self::draft(&directory, tokens)?;
+        self.draft(&directory, tokens)?;
         if let Err(error) = Self::name_new(&directory, tokens) {
             for token in tokens {
                 let _ = directory.remove(&name_of(token.serial()));
@@ -200,7 +203,7 @@ impl Inventory for FilesInventory {
 
     fn replace(&mut self, tokens: &[Token]) -> Result<(), StoreError> {
         let directory = self.directory()?;
-        Self::draft(&directory, tokens)?;
+        self.draft(&directory, tokens)?;
         for token in tokens {
             directory.put_in_place(&draft_of(token), &name_of(token.serial()))?;
         }

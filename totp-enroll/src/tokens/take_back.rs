@@ -63,6 +63,10 @@ pub(super) fn run(
             if what == TakeBack::ToInventory && token.revoked_at().is_some() {
                 return Err(being_revoked(&serial));
             }
+            token.check_seal(inputs.keyring).map_err(|error| {
+                let stays = if account.is_some() { format!("; {STAYS}") } else { String::new() };
+                CommandError::refused(format!("the document of the token {serial}: {error}{stays}"))
+            })?;
             let event = event(context, &serial, account.as_ref(), what);
             let entry = account.as_ref().map(|account| context.entry(account)).transpose()?;
             let at = entry.as_ref().map(|entry| check(&token, entry, inputs)).transpose()?;

@@ -18,9 +18,19 @@ pub(crate) fn void_after_restore(context: &Context, now: Now) -> Result<(usize, 
         context.store.hold_tokens_to_withdraw(PATIENCE)?.ok_or_else(|| CommandError::refused(busy))?;
     let (mut voided, mut problems) = (Vec::new(), Vec::new());
     let windows = context.config.windows();
-    each_token(&context.store, |token| match token {
-        Ok(token) => voided.push(token.position_unknown(&windows, now)),
-        Err(error) => problems.push(error.to_string()),
+    let keyring = context.keyring().ok();
+    each_token(&context.store, |token| {
+        let token = token.map_err(|error| error.to_string()).and_then(|token| {
+            let name = || context.store.name_of_token(token.serial());
+            // One that was modified would keep the others of its batch from being stored.
+            let checked = keyring.as_ref().map_or(Ok(()), |keyring| token.check_seal(keyring));
+            checked.map_err(|error| format!("{}: {error}", name()))?;
+            Ok(token.position_unknown(&windows, now))
+        });
+        match token {
+            Ok(token) => voided.push(token),
+            Err(problem) => problems.push(problem),
+        }
     })?;
     let mut done = 0usize;
     for batch in voided.chunks(BATCH) {

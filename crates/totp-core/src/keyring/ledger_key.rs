@@ -1,4 +1,4 @@
-//! The key of the ledgers' MAC, derived from a key of the keyring for this one purpose.
+//! The key of the MAC of ledgers and of the documents of tokens, derived from a key of the keyring for this one purpose.
 
 use crate::random::Secret;
 use crate::user::User;
@@ -10,7 +10,10 @@ use zeroize::Zeroizing;
 /// Separates this key from every other use of the key that it is derived from (RFC 5869 section 3.2).
 const PURPOSE: &[u8] = b"pam_totp ledger 2";
 
-/// The key of the ledgers' MAC.
+/// What the MAC of a token's document begins with, where that of a ledger has the length of a name: no name is that long.
+const OF_A_TOKEN: [u8; 8] = [0xFF; 8];
+
+/// The key of the MAC of ledgers and of the documents of tokens.
 #[derive(Clone)]
 pub struct LedgerKey {
     id: String,
@@ -48,6 +51,20 @@ impl LedgerKey {
     #[must_use]
     pub fn verifies(&self, user: &User, covered: &[u8], mac: &[u8]) -> bool {
         self.over(user, covered).verify_slice(mac).is_ok()
+    }
+
+    /// HMAC-SHA-256 of eight bytes of 0xFF and of the document of a token up to its MAC.
+    pub(crate) fn mac_of_token(&self, document: &str) -> [u8; 32] {
+        self.over_token(document).finalize().into_bytes().into()
+    }
+
+    /// Whether that is `mac`; takes the same time for every wrong one.
+    pub(crate) fn verifies_token(&self, document: &str, mac: &[u8]) -> bool {
+        self.over_token(document).verify_slice(mac).is_ok()
+    }
+
+    fn over_token(&self, document: &str) -> Hmac<Sha256> {
+        self.mac.clone().chain_update(OF_A_TOKEN).chain_update(document.as_bytes())
     }
 
     fn over(&self, user: &User, covered: &[u8]) -> Hmac<Sha256> {

@@ -245,7 +245,7 @@ impl Keyring {
     pub(crate) fn open(&self, sealed: &Sealed, additional: &[u8]) -> Result<Secret, OpenError> {
         let id = &sealed.key;
         let what = SealOf::Credential;
-        let missing = || OpenError::MissingKey { id: id.clone(), keyring: self.name.clone(), what };
+        let missing = || self.lacks_key(id, what);
         let refused = || OpenError::DoesNotOpen { id: id.clone(), what };
         let cipher = self.cipher(id).ok_or_else(missing)?;
         let nonce: [u8; NONCE_LENGTH] = sealed.nonce.as_slice().try_into().map_err(|_| refused())?;
@@ -253,6 +253,11 @@ impl Keyring {
             .decrypt(&Nonce::from(nonce), Payload { msg: &sealed.ciphertext, aad: additional })
             .map(Secret::new)
             .map_err(|_| refused())
+    }
+
+    /// The error about a key that it lacks and that sealed `what`.
+    pub(crate) fn lacks_key(&self, id: &str, what: SealOf) -> OpenError {
+        OpenError::MissingKey { id: id.to_owned(), keyring: self.name.clone(), what }
     }
 
     fn cipher(&self, id: &str) -> Option<Aes256Gcm> {

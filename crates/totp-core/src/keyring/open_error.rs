@@ -49,10 +49,7 @@ impl SealOf {
     fn way_on(self) -> &'static str {
         match self {
             Self::Credential => "user or machine; enrol again",
-            Self::Token => {
-                "token or machine; restore the keyring and the token from backups of the same day, or revoke the token \
-                 and assign another one"
-            }
+            Self::Token => "token or machine; restore the keyring and the token from backups of the same day",
         }
     }
 }

@@ -1,9 +1,11 @@
 //! The document of a token: read and written.
 
+use super::document_mac::{ReadText, with_mac};
 use super::{Holder, LONGEST_DESCRIPTION, Serial, Token, VERSION};
 use crate::credential::read_secret_seal;
 use crate::document::{self, Base64, DocumentError, ParseError, Table};
 use crate::factor::{Factor, WrittenFactor};
+use crate::store::{LedgerKeys, StoreError};
 use crate::time::Created;
 use crate::user::User;
 use serde::Serialize;
@@ -13,19 +15,43 @@ use std::path::Path;
 const WHAT_TO_DO: &str = "restore it from a backup; do not remove it to import the token again";
 
 impl Token {
-    /// Reads the document. `file` is only named in errors.
+    /// Reads the document. `file` is only named in errors. Its MAC is verified when the token is used or written: without the keyring it
+    /// can still be listed.
     ///
     /// # Errors
     /// [`DocumentError`] with the line where there is one; also where the document is another token's.
     pub fn parse(file: &Path, bytes: &[u8], serial: &Serial) -> Result<Self, DocumentError> {
-        document::read(file, bytes, WHAT_TO_DO, |table| read(table, serial))
+        document::read(file, bytes, WHAT_TO_DO, |table| {
+            let mut token = read(table, serial)?;
+            let Base64(mac) = table.required("mac")?;
+            let text = ReadText::of(bytes, mac, &token.sealed.key);
+            token.read = Some(text.ok_or_else(|| table.wrong("`mac` has to be the last line"))?);
+            Ok(token)
+        })
     }
 
-    /// The text of the document. `file` is only named in errors.
+    /// The text of the document, with its MAC under the key that seals the secret. `file` is only named in errors. A document that was
+    /// modified is never written anew, with a right MAC.
     ///
     /// # Errors
-    /// [`DocumentError`] if a value cannot be written as TOML, which no token contains.
-    pub fn to_document(&self, file: &Path) -> Result<String, DocumentError> {
+    /// [`StoreError`] if there is no keyring, if it lacks the key, or if what was read was modified.
+    pub fn to_document(&self, file: &Path, keys: &dyn LedgerKeys) -> Result<String, StoreError> {
+        let wrong = |problem: String| StoreError::from(DocumentError::new(file, problem));
+        let key = |id: &str| {
+            let missing =
+                || wrong(format!("key \"{id}\" is not in the keyring: restore the keyring from a backup"));
+            keys.ledger_key(id)?.ok_or_else(missing)
+        };
+        if let Some(read) = &self.read
+            && !read.is_under(&key(read.key())?)
+        {
+            return Err(wrong(format!("was modified by something other than this program; {WHAT_TO_DO}")));
+        }
+        let body = self.body().map_err(|error| wrong(error.to_string()))?;
+        Ok(with_mac(body, &key(&self.sealed.key)?))
+    }
+
+    fn body(&self) -> Result<String, toml::ser::Error> {
         let (used_up_to, out_of_step) = self.factor.written_position(self.position);
         let written = WrittenToken {
             version: VERSION,
@@ -46,7 +72,7 @@ impl Token {
             nonce: Base64::text(&self.sealed.nonce),
             ciphertext: Base64::text(&self.sealed.ciphertext),
         };
-        toml::to_string(&written).map_err(|error| DocumentError::new(file, error.to_string()))
+        toml::to_string(&written)
     }
 }
 
@@ -74,6 +100,7 @@ fn read(table: &mut Table<'_>, serial: &Serial) -> Result<Token, ParseError> {
         holder,
         revoked_at,
         sealed: read_secret_seal(table)?,
+        read: None,
     })
 }
 

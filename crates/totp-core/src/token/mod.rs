@@ -7,6 +7,7 @@
 //! is not known ([`Token::settled`]). So a token that goes to another person never accepts a code that was used before.
 
 mod document;
+mod document_mac;
 mod first_code;
 mod serial;
 
@@ -20,6 +21,7 @@ use crate::keyring::{Binding, Keyring, OpenError, SealError, Sealed};
 use crate::random::{Entropy, Secret};
 use crate::time::{Created, Now};
 use crate::user::User;
+use document_mac::ReadText;
 
 /// The version of the document that is written and read.
 const VERSION: u32 = 1;
@@ -44,6 +46,8 @@ pub struct Token {
     /// If it still has a holder, it may not have been taken out of that enrolment yet.
     revoked_at: Option<Created>,
     sealed: Sealed,
+    /// `None`: it was not read from a document.
+    read: Option<ReadText>,
 }
 
 /// The person that a token is assigned to.
@@ -124,6 +128,7 @@ impl Token {
             holder: None,
             revoked_at: None,
             sealed,
+            read: None,
         })
     }
 
@@ -288,7 +293,7 @@ impl Token {
         Ok(Some(Self { sealed, ..self.clone() }))
     }
 
-    /// Whether its seal opens.
+    /// Whether its seal opens, and its document was not modified.
     ///
     /// # Errors
     /// [`OpenError`].
@@ -303,6 +308,7 @@ impl Token {
     }
 
     fn open(&self, keyring: &Keyring) -> Result<Secret, OpenError> {
+        self.read.as_ref().map_or(Ok(()), |read| read.verify(keyring))?;
         let binding = binding(&self.serial, self.factor, &self.sealed.key);
         keyring.open(&self.sealed, binding.bytes()).map_err(OpenError::of_token)
     }

@@ -64,9 +64,9 @@ fn a_document_is_read_as_it_was_written() {
         hotp().revoked(created()),
         hotp().claimed_by(&user, created()).revoked(created()),
     ] {
-        let text = token.to_document(file).unwrap();
+        let text = token.to_document(file, &keyring()).unwrap();
         let read = Token::parse(file, text.as_bytes(), token.serial()).unwrap();
-        assert_eq!(read.to_document(file).unwrap(), text);
+        assert_eq!(read.to_document(file, &keyring()).unwrap(), text);
         assert_eq!((read.position, read.holder()), (token.position, token.holder()));
         assert!(read.check_seal(&keyring()).is_ok());
     }
@@ -76,7 +76,7 @@ fn a_document_is_read_as_it_was_written() {
 fn a_changed_document_is_refused() {
     let file = Path::new("f");
     let token = hotp();
-    let text = token.to_document(file).unwrap();
+    let text = token.to_document(file, &keyring()).unwrap();
     let parse = |text: &str| Token::parse(file, text.as_bytes(), token.serial());
     for (field, other) in [
         ("version = 1", "version = 2"),
@@ -87,12 +87,20 @@ fn a_changed_document_is_refused() {
         assert!(text.contains(field) && parse(&text.replace(field, other)).is_err(), "{field}");
     }
     assert!(parse(&format!("assigned_to = \"alice\"\n{text}")).is_err());
-    // With other parameters the secret does not open.
-    let changed = parse(&text.replace("digits = 6", "digits = 8")).unwrap();
-    assert!(changed.check_seal(&keyring()).is_err());
-    let serial = Serial::parse("FT-2").unwrap();
-    let renamed = Token::parse(file, text.replace("FT-1", "FT-2").as_bytes(), &serial).unwrap();
-    assert!(renamed.check_seal(&keyring()).is_err());
+    // What no field contradicts is in the MAC.
+    for (field, other) in
+        [("digits = 6", "digits = 8"), ("used_up_to = 0", "used_up_to = 1"), ("FT-1", "FT-2")]
+    {
+        let serial = Serial::parse(if field == "FT-1" { other } else { "FT-1" }).unwrap();
+        let changed = Token::parse(file, text.replace(field, other).as_bytes(), &serial).unwrap();
+        assert!(changed.check_seal(&keyring()).is_err(), "{field}");
+        let user = User::parse("alice").unwrap();
+        let written = changed.claimed_by(&user, created()).to_document(file, &keyring());
+        assert!(written.unwrap_err().to_string().contains("modified"), "{field}");
+    }
+    // Nothing may stand behind the MAC.
+    let behind = format!("{text}revoked_at = 2026-11-20T19:00:00Z\n");
+    assert!(parse(&behind).err().unwrap().to_string().contains("last line"));
 }
 
 #[test]
@@ -182,14 +190,14 @@ fn only_the_same_secret_and_parameters_are_the_same_token() {
 #[test]
 fn a_seal_that_does_not_open_is_explained_in_words_of_a_token() {
     let (file, token) = (Path::new("f"), hotp());
-    let text = token.to_document(file).unwrap();
+    let text = token.to_document(file, &keyring()).unwrap();
     let problem = |from: &str, to: &str| {
         let changed = Token::parse(file, text.replace(from, to).as_bytes(), token.serial()).unwrap();
         changed.check_seal(&keyring()).unwrap_err().to_string()
     };
     let edited = problem("digits = 6", "digits = 8");
     assert!(edited.starts_with("the token cannot be decrypted with key \"k1\""), "{edited}");
-    assert!(edited.contains("revoke the token") && !edited.contains("enrol"), "{edited}");
+    assert!(edited.contains("restore the keyring and the token") && !edited.contains("enrol"), "{edited}");
     let missing = problem("\"k1\"", "\"k9\"");
     assert!(missing.ends_with("restore the keyring that this token was sealed with"), "{missing}");
 }
