@@ -7,7 +7,7 @@
 //!  files         owners, modes, stale files        command_keys  keys for one command whose login would enrol
 //!  clock · sandbox · package                       sudo_rules  rules for this command with a wildcard
 //!  guessing      sources, risk and budgets         counter_tokens  tokens whose codes are refused
-//!  tokens        the inventory of tokens           token_holders  tokens whose people are not enrolled with them
+//!  tokens        the inventory of tokens           unused_tokens  tokens whose people are not enrolled with them
 //! ```
 
 mod clock;
@@ -27,8 +27,8 @@ mod sshd_program;
 pub(crate) mod stack;
 mod stack_lines;
 mod sudo_rules;
-mod token_holders;
 mod tokens;
+mod unused_tokens;
 
 use crate::cli::{Cli, Doctor};
 use crate::command_error::CommandError;
@@ -87,7 +87,7 @@ fn examine(cli: &Cli, options: &Doctor) -> Result<Vec<Finding>, CommandError> {
     guessing::examine(&config, &services, &mut findings);
     files::examine(&config, &mut findings);
     tokens::examine(&config, &mut findings);
-    token_holders::examine(&config, &mut findings);
+    unused_tokens::examine(&config, &mut findings);
     let enrolled = enrolments::examine(&config, &mut findings);
     sshd::examine(&services, &enrolled, &mut findings);
     sudo_rules::examine(&mut findings);
