@@ -102,6 +102,7 @@ mod stuck;
 mod sudo;
 mod terminal_controls;
 mod tokens;
+mod tokens_assign_attacks;
 mod tokens_release_attacks;
 mod totp_oracle;
 mod unheard_changes;

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod pruning;
+mod tokens;
 
 use acceptance::authenticator::Authenticator;
 use acceptance::clock::THEN;

@@ -17,7 +17,15 @@ use totp_core::user::Account;
 /// A change that is being made.
 pub(crate) struct Change<'a> {
     context: &'a Context,
-    begun: RefCell<Vec<(Event, Option<BegunNotice>)>>,
+    begun: RefCell<Vec<(Event, Told)>>,
+}
+
+/// Where the mail about a change is.
+enum Told {
+    /// In a notice of its own; `None`: nobody is told, because mail is switched off, say.
+    Notice(Option<BegunNotice>),
+    /// In the summary of a list.
+    Summary,
 }
 
 impl Context {
@@ -52,10 +60,30 @@ impl Change<'_> {
     /// # Errors
     /// If the notice cannot be kept. Then the change must not be made.
     pub(crate) fn announce(&self, owner: Option<&Account>, event: Event) -> Result<(), StoreError> {
-        let notice = self.context.begin_notice(owner, &event)?;
-        self.context.log(&event.clone().field("phase", "begun"));
-        self.begun.borrow_mut().push((event, notice));
+        self.leave_notice(owner, event.clone())?;
+        self.context.log(&event.field("phase", "begun"));
         Ok(())
+    }
+
+    /// Leaves the notice of one change of many; their lines are written together ([`Change::log_begun`]).
+    ///
+    /// # Errors
+    /// As [`Change::announce`]; this one of the changes must not be made.
+    pub(crate) fn leave_notice(&self, owner: Option<&Account>, event: Event) -> Result<(), StoreError> {
+        let notice = self.context.begin_notice(owner, &event)?;
+        self.begun.borrow_mut().push((event, Told::Notice(notice)));
+        Ok(())
+    }
+
+    /// The same for a change that needs no notice of its own, because a summary of many was announced.
+    pub(crate) fn is_in_summary(&self, event: Event) {
+        self.begun.borrow_mut().push((event, Told::Summary));
+    }
+
+    /// Writes the lines that the changes begin; nothing may be stored before.
+    pub(crate) fn log_begun(&self) {
+        let begun = self.begun.borrow();
+        self.context.log_all(begun.iter().map(|(event, _)| event.clone().field("phase", "begun")));
     }
 
     /// An entry that announces `events` when it is first changed.
@@ -64,8 +92,11 @@ impl Change<'_> {
     }
 
     fn end(self) {
-        for (event, notice) in self.begun.take() {
-            self.context.finish_notice(notice, &event);
+        for (event, told) in self.begun.take() {
+            match told {
+                Told::Notice(notice) => self.context.finish_notice(notice, &event),
+                Told::Summary => {}
+            }
             self.context.log(&event);
         }
     }

@@ -186,6 +186,20 @@ impl Context {
         }
     }
 
+    /// Writes the events of a list while entries are held: after the first one that the log does not take, the rest waits for the
+    /// end of the command, so that a log that does not read delays the logins of these accounts once, not once for each line.
+    pub(crate) fn log_all(&self, events: impl IntoIterator<Item = Event>) {
+        let mut delivery = Delivery::Sent;
+        for event in events {
+            if delivery == Delivery::Sent {
+                delivery = self.send(&event);
+            }
+            if delivery == Delivery::Lost {
+                self.unsent.borrow_mut().push(event);
+            }
+        }
+    }
+
     fn send(&self, event: &Event) -> Delivery {
         AuditLog::connect(&self.config.paths.syslog, "totp-enroll", PATIENCE_FOR_SYSLOG)
             .write(event.name().severity(), event)

@@ -16,6 +16,12 @@ pub(crate) const IMPORT_OF_MANY: MailText = MailText {
     otherwise: "Someone else may now have phones whose codes open these accounts.",
 };
 
+/// The summary of a list of tokens. The owners of earlier enrolments have notices of their own.
+pub(crate) const TOKENS_OF_MANY: MailText = MailText {
+    what: "hardware tokens were assigned to several accounts by a list",
+    otherwise: "Someone else may now have tokens whose codes open these accounts.",
+};
+
 /// In place of a notice that a crash of the machine has torn.
 pub(crate) const LOST: MailText = MailText {
     what: "something was done with the one-time codes, but the notice of it was lost when the machine stopped",

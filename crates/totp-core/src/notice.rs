@@ -1,11 +1,14 @@
 //! A notice: a change that a person is told of by mail, as it waits in the spool.
 
 use crate::audit_event::{self, Event, Name};
-use crate::mail_text::{IMPORT_OF_MANY, LOST, MailText, mail_text};
+use crate::mail_text::{IMPORT_OF_MANY, LOST, TOKENS_OF_MANY, mail_text};
 
 /// The first line of a notice in the spool. A notice with another number is left to the version that wrote it.
 const HEAD: &str = "pam_totp notice 1";
 const ANY_HEAD: &str = "pam_totp notice ";
+
+/// `from=` in the summary of a list that assigns tokens of the inventory.
+pub const FROM_THE_INVENTORY: &str = "tokens";
 
 /// A notice.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,9 +31,13 @@ impl Notice {
         let text = mail_text(event.name())?;
         let line = event.clone().maybe("service", service).to_string();
         let fields = own(audit_event::fields(&line)?);
-        let is_of_one = fields.iter().any(|(key, _)| key == "user");
-        let MailText { what, otherwise } = if is_of_one { text } else { IMPORT_OF_MANY };
-        Some(Self { at, what: what.to_owned(), otherwise: otherwise.to_owned(), fields })
+        let field = |name: &str| fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        let text = match (field("user"), field("from")) {
+            (Some(_), _) => text,
+            (None, Some(FROM_THE_INVENTORY)) => TOKENS_OF_MANY,
+            (None, Some(_) | None) => IMPORT_OF_MANY,
+        };
+        Some(Self { at, what: text.what.to_owned(), otherwise: text.otherwise.to_owned(), fields })
     }
 
     /// What a person is told in place of a notice that is torn: that it is lost. Empty `user`: the account is not known.
@@ -153,6 +160,16 @@ mod tests {
         let event = Event::new(Name::Imported).field("users", 200);
         let notice = Notice::of(&event, None, 7).unwrap();
         assert_eq!((notice.user(), Notice::decode(notice.encode().as_bytes())), ("", Ok(notice.clone())));
+    }
+
+    #[test]
+    fn the_summary_of_a_list_of_tokens_speaks_of_tokens() {
+        let summary = |from: &str| {
+            Notice::of(&Event::new(Name::Imported).field("from", from).field("users", 2), None, 7).unwrap()
+        };
+        let (tokens, users) = (summary(FROM_THE_INVENTORY), summary("oath"));
+        assert!(tokens.what.contains("hardware tokens") && !users.what.contains("hardware tokens"));
+        assert_eq!(Notice::decode(tokens.encode().as_bytes()), Ok(tokens));
     }
 
     #[test]

@@ -19,6 +19,7 @@ use std::path::Path;
 use totp_core::audit_event::{Event, Name};
 use totp_core::code::Answer;
 use totp_core::enrolment::ChangeInputs;
+use totp_core::notice::FROM_THE_INVENTORY;
 use totp_core::random::Secret;
 use totp_core::store::Engine;
 use totp_core::user::User;
@@ -28,6 +29,9 @@ use zeroize::Zeroizing;
 const MOST_LINES: usize = 100_000;
 /// The most lines that are stored together. Each batch waits for the disk a few times.
 const BATCH: usize = 1000;
+/// The most enrolments that are changed together: the notice of each is synced while the entries of all are held, and a login waits
+/// three seconds for its entry.
+const MOST_NOTICES: usize = 32;
 /// Files that the entry of one line keeps open.
 const FILES_OF_A_LINE: usize = 4;
 /// Files that are open apart from those.
@@ -71,7 +75,7 @@ pub(super) fn run(context: &Context, file: &Path, asked: &AssignToken) -> Result
     let summary = Event::new(Name::Imported)
         .field("by", &context.operator.name)
         .maybe("loginuid", context.operator.login())
-        .field("from", "tokens")
+        .field("from", FROM_THE_INVENTORY)
         .field("users", lines.len());
     let mut report = BatchReport::default();
     let bar = output::progress_bar(context.format, "assigning", lines.len());
@@ -79,10 +83,11 @@ pub(super) fn run(context: &Context, file: &Path, asked: &AssignToken) -> Result
         change.announce(None, summary)?;
         let (mut rest, most) = (lines.as_slice(), batch_size());
         while !rest.is_empty() {
-            let (chunk, behind) = rest.split_at(next_chunk(rest, most));
-            assign(context, chunk, &rules, &mut report).map_err(|error| interrupted(error, &report))?;
-            bar.inc(chunk.len() as u64);
-            rest = behind;
+            let chunk = rest.get(..next_chunk(rest, most)).unwrap_or(rest);
+            let done =
+                assign(context, chunk, &rules, &mut report).map_err(|error| interrupted(error, &report))?;
+            bar.inc(done as u64);
+            rest = rest.get(done..).unwrap_or_default();
         }
         Ok(())
     })?;
@@ -113,20 +118,31 @@ fn next_chunk(lines: &[Line], most: usize) -> usize {
         .max(1)
 }
 
+/// Assigns the tokens of these lines, or of the first of them if many accounts are enrolled. Returns the number of lines that are
+/// done.
 fn assign(
     context: &Context,
     chunk: &[Line],
     rules: &Rules,
     report: &mut BatchReport,
-) -> Result<(), CommandError> {
-    let (assigned, events) = context.make_interruptibly(|change| {
+) -> Result<usize, CommandError> {
+    let (mut done, mut assigned) = (0usize, 0usize);
+    context.make_interruptibly(|change| {
         context.change(|inputs| {
             let mut inventory = context.hold_tokens()?;
             let (mut ready, mut users): (Vec<Ready<Entry>>, BTreeSet<User>) = (Vec::new(), BTreeSet::new());
+            let mut notices = 0usize;
             for line in chunk {
-                let one = prepared(context, line, rules, (&mut inventory, &mut users, inputs));
-                match one.and_then(|one| one.map(|one| told(context, change, one)).transpose()) {
-                    Ok(Some(one)) => ready.push(one),
+                if notices == MOST_NOTICES {
+                    break;
+                }
+                done = done.saturating_add(1);
+                let prepared = prepared(context, line, rules, (&mut inventory, &mut users, inputs));
+                match prepared.and_then(|one| announced(context, change, one)) {
+                    Ok(Some(one)) => {
+                        notices = notices.saturating_add(usize::from(one.is_addition()));
+                        ready.push(one);
+                    }
                     Ok(None) => report.unchanged = report.unchanged.saturating_add(1),
                     Err(error) => {
                         let problem = error.problem;
@@ -134,27 +150,13 @@ fn assign(
                     }
                 }
             }
-            let new = ready.iter().filter(|one| !one.is_addition());
-            let events: Vec<Event> = new.map(|one| one.event(context)).collect();
-            let assigned = ready.len();
-            if !ready.is_empty() {
-                store(context, &mut inventory, ready, inputs)?;
-            }
-            Ok((assigned, events))
+            change.log_begun();
+            assigned = ready.len();
+            if ready.is_empty() { Ok(()) } else { store(context, &mut inventory, ready, inputs) }
         })
     })?;
     report.assigned = report.assigned.saturating_add(assigned);
-    events.iter().for_each(|event| context.log(event));
-    Ok(())
-}
-
-/// A person who is enrolled already is told that their account gets a token, before that is stored. For the others the mail about the
-/// whole list has to do, as in an import.
-fn told(context: &Context, change: &Change<'_>, one: Ready<Entry>) -> Result<Ready<Entry>, CommandError> {
-    if one.is_addition() {
-        change.announce(Some(one.account()), one.event(context))?;
-    }
-    Ok(one)
+    Ok(done)
 }
 
 /// `None`: the account has the token already.
@@ -184,6 +186,22 @@ fn prepared(
     let token = settled(context, inventory, token, inputs.now)?;
     let answer = Answer::recognise(line.typed.expose());
     ready(context, Wanted { token, account, answer }, inputs).map(Some)
+}
+
+/// Leaves the notice for the owner of an enrolment that gets a token. The summary tells of accounts that were not enrolled.
+fn announced(
+    context: &Context,
+    change: &Change<'_>,
+    ready: Option<Ready<Entry>>,
+) -> Result<Option<Ready<Entry>>, CommandError> {
+    let Some(one) = ready else { return Ok(None) };
+    let event = one.event(context);
+    if one.is_addition() {
+        change.leave_notice(Some(one.account()), event)?;
+    } else {
+        change.is_in_summary(event);
+    }
+    Ok(Some(one))
 }
 
 fn interrupted(error: CommandError, report: &BatchReport) -> CommandError {

@@ -1,0 +1,89 @@
+//! Attacks on assigning tokens: unheard by the owner, into another enrolment than the one that was authorised, and by guessing.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test whose fixture cannot be set up has to fail"
+)]
+
+use acceptance::counter_token::CounterToken;
+use acceptance::enroll_command::{self, CommandOutput};
+use acceptance::fixture::{Builder, Fixture};
+use acceptance::mailbox::spooled;
+use data_encoding::HEXLOWER;
+use serde_json::Value;
+use std::fs;
+
+#[test]
+fn the_owner_of_an_enrolment_is_told_of_a_token_of_a_list() {
+    let (fixture, [fob, other]) = imported(with_notices().enrolled("alice"));
+    let lists = format!("F1 alice {}\nF2 carol {}\n", fob.press(0), other.press(0));
+    batch(&fixture, "bob", &lists).assert_done();
+    let notices = notices(&fixture);
+    assert_eq!(notices.len(), 2, "{notices:?}");
+    let told = |event: &str| notices.iter().find(|text| text.contains(event)).unwrap();
+    assert!(told("event=token_assigned").contains("user=alice by=bob"), "{notices:?}");
+    assert!(told("event=imported").contains("hardware tokens were assigned"), "{notices:?}");
+}
+
+#[test]
+fn every_token_of_a_list_is_in_the_log_before_it_is_assigned() {
+    let (fixture, [fob, other]) = imported(with_notices().enrolled("alice"));
+    let list = format!("F1 alice {}\nF2 carol {}\n", fob.press(0), other.press(0));
+    batch(&fixture, "bob", &list).assert_done();
+    let lines = fixture.journal.command_events();
+    let lines = lines.iter().filter(|line| line.field("event") == "token_assigned");
+    let told: Vec<_> = lines.map(|line| (line.field("user"), line.field("phase"))).collect();
+    assert_eq!(told, [("alice", "begun"), ("carol", "begun"), ("alice", ""), ("carol", "")]);
+}
+
+#[test]
+fn a_list_changes_an_account_no_more_often_than_one_command_may() {
+    let (fixture, [fob, _]) = imported(with_notices().enrolled("alice"));
+    for used in 0..9 {
+        let done = batch(&fixture, "bob", &format!("F1 alice {}\n", fob.press(used)));
+        if used == 8 {
+            assert!(done.status == 1 && done.stdout.contains("8 times within a day"), "{done:?}");
+            assert_eq!(state(&fixture, "F1")["assigned_to"], Value::Null);
+        } else {
+            done.assert_done();
+            fixture.totp_enroll(&["--json", "tokens", "unassign", "F1", "--yes"]).assert_done();
+        }
+    }
+}
+
+fn with_notices() -> Builder {
+    Fixture::builder().config("[notify]\ncommand = [\"/no/such/program\"]")
+}
+
+/// Two fobs in the inventory, and the accounts alice, bob and carol.
+fn imported(builder: Builder) -> (Fixture, [CounterToken; 2]) {
+    let fixture = builder.account("alice").account("bob").account("carol").build();
+    let fobs = [CounterToken::random(), CounterToken::random()];
+    let secrets = fobs.each_ref().map(|fob| HEXLOWER.encode(&fob.secret));
+    let seeds = format!(
+        "serial,secret,type,digits,counter\nF1,{},hotp,6,0\nF2,{},hotp,6,0\n",
+        secrets[0], secrets[1]
+    );
+    let seeds = fixture.write("seeds.csv", &seeds);
+    fixture.totp_enroll(&["--json", "import", "tokens", seeds.to_str().unwrap()]).assert_done();
+    for file in spooled(&fixture) {
+        fs::remove_file(file).unwrap();
+    }
+    (fixture, fobs)
+}
+
+/// An operator assigns the tokens of a list through sudo.
+fn batch(fixture: &Fixture, operator: &str, list: &str) -> CommandOutput {
+    let list = fixture.write("list", list);
+    let assign = ["--json", "tokens", "assign", "--batch", list.to_str().unwrap()];
+    enroll_command::run(fixture.command_of(operator, &assign), "")
+}
+
+fn notices(fixture: &Fixture) -> Vec<String> {
+    spooled(fixture).iter().map(|file| fs::read_to_string(file).unwrap()).collect()
+}
+
+fn state(fixture: &Fixture, serial: &str) -> Value {
+    let list = fixture.totp_enroll(&["--json", "tokens", "list"]).json();
+    list["tokens"].as_array().unwrap().iter().find(|token| token["serial"] == serial).unwrap().clone()
+}
