@@ -6,9 +6,11 @@
 )]
 
 use acceptance::counter_token::CounterToken;
-use acceptance::enroll_command::{self, CommandOutput};
+use acceptance::enroll_command::{self, CommandOutput, asks_for_the_name};
 use acceptance::fixture::{Builder, Fixture};
+use acceptance::login::PamCode;
 use acceptance::mailbox::spooled;
+use acceptance::terminal::Terminal;
 use data_encoding::HEXLOWER;
 use serde_json::Value;
 use std::fs;
@@ -49,6 +51,62 @@ fn a_list_changes_an_account_no_more_often_than_one_command_may() {
             fixture.totp_enroll(&["--json", "tokens", "unassign", "F1", "--yes"]).assert_done();
         }
     }
+}
+
+#[test]
+fn an_enrolment_made_while_the_code_is_typed_gets_no_token() {
+    let (fixture, [fob, other]) = imported(Fixture::builder());
+    // An account that is not enrolled needs no code of its own for that.
+    let mut terminal = Terminal::open(&fixture.command_of("alice", &["tokens", "assign", "F1", "alice"]));
+    terminal.expect(ASKS_FOR_A_CODE);
+    batch(&fixture, "bob", &format!("F2 alice {}\n", other.press(0))).assert_done();
+    terminal.types(&fob.press(0));
+    let ended = terminal.end();
+    assert!(ended.status == 1 && ended.screen.contains("already enrolled"), "{}", ended.screen);
+    assert_eq!(state(&fixture, "F1")["assigned_to"], Value::Null);
+    assert_eq!(login(&fixture, "alice", &fob.press(1)), PamCode::AUTH_ERR);
+    assert_eq!(login(&fixture, "alice", &other.press(1)), PamCode::SUCCESS);
+}
+
+#[test]
+fn an_enrolment_that_ended_while_the_code_is_typed_gets_no_token() {
+    for (then, status, problem) in [("enroll", 1, "changed the enrolment"), ("disable", 3, "not enrolled")] {
+        let (fixture, [fob, _]) = imported(Fixture::builder().enrolled("alice"));
+        let mut terminal = fixture.at_terminal(&["tokens", "assign", "F1", "alice", "--yes"]);
+        terminal.expect(ASKS_FOR_A_CODE);
+        let end: &[&str] = match then {
+            "disable" => &["--json", "disable", "alice", "--yes"],
+            _ => &["--json", "enroll", "alice", "--batch", "--replace", "--yes"],
+        };
+        fixture.totp_enroll(end).assert_done();
+        terminal.types(&fob.press(0));
+        let ended = terminal.end();
+        assert!(ended.status == status && ended.screen.contains(problem), "{then}: {}", ended.screen);
+        assert_eq!(state(&fixture, "F1")["assigned_to"], Value::Null, "{then}");
+    }
+}
+
+#[test]
+fn a_token_is_taken_from_no_other_enrolment_than_the_one_asked_about() {
+    let (fixture, [fob, other]) = imported(Fixture::builder());
+    let both = |at| format!("F1 alice {}\nF2 alice {}\n", fob.press(at), other.press(at));
+    batch(&fixture, "bob", &both(0)).assert_done();
+    for (at, take_back) in [(1, "unassign"), (2, "revoke")] {
+        let mut terminal = fixture.at_terminal(&["tokens", take_back, "F1"]);
+        terminal.expect(&asks_for_the_name("alice"));
+        fixture.totp_enroll(&["--json", "disable", "alice", "--yes"]).assert_done();
+        batch(&fixture, "bob", &both(at)).assert_done();
+        terminal.types("alice");
+        let ended = terminal.end();
+        assert!(ended.status == 1 && ended.screen.contains("changed the enrolment"), "{}", ended.screen);
+        assert_eq!(state(&fixture, "F1")["enrolled"], true, "{take_back}");
+    }
+}
+
+const ASKS_FOR_A_CODE: &str = "code of the token: ";
+
+fn login(fixture: &Fixture, user: &str, code: &str) -> PamCode {
+    fixture.login(user).types(code).code()
 }
 
 fn with_notices() -> Builder {

@@ -1,6 +1,6 @@
 //! `tokens assign SERIAL USER`: asks for a code of the token, and makes it an authenticator of the account.
 
-use super::assignment::{Availability, Dates, Wanted, availability, ready, store};
+use super::assignment::{Availability, Dates, Permitted, Wanted, availability, ready, store};
 use super::inventory::{serial_of, token};
 use super::release::settled;
 use crate::authorise::authorise;
@@ -13,7 +13,7 @@ use crate::terminal::Terminal;
 use crate::test::read_code_from;
 use totp_core::code::Answer;
 use totp_core::random::Secret;
-use totp_core::store::Engine;
+use totp_core::store::{Engine, Users};
 use totp_core::token::Token;
 use totp_core::user::Account;
 use totp_host::machine;
@@ -43,6 +43,8 @@ pub(super) fn run(context: &Context, asked: &AssignToken) -> Result<(), CommandE
             &format!("has the token {serial} already"),
         );
     }
+    // Read first: what is permitted from here on is permitted over this enrolment.
+    let permitted = Permitted::Only(context.store.expected(&account.user)?);
     if context.is_enrolled(&account) {
         authorise(context, &account, (*yes).into(), "adds a token whose codes are valid for this account")?;
     } else if reset_token::is_missing(context, &account)? {
@@ -55,7 +57,7 @@ pub(super) fn run(context: &Context, asked: &AssignToken) -> Result<(), CommandE
         (None, Some(number)) => read_code_from(*number)?,
         (None, None) => return Err(CommandError::usage("--code-fd is missing")),
     };
-    commit(context, &account, (&found, dates), &typed)?;
+    commit(context, &account, (&found, dates), (permitted, &typed))?;
     output::done(context.format, &account, "assigned", &format!("has the token {serial}"))
 }
 
@@ -87,7 +89,7 @@ fn commit(
     context: &Context,
     account: &Account,
     (found, dates): (&Token, Dates),
-    typed: &Secret,
+    (permitted, typed): (Permitted, &Secret),
 ) -> Result<(), CommandError> {
     context.make(|change| {
         context.change(|inputs| {
@@ -100,7 +102,8 @@ fn commit(
             }
             let token = settled(context, &mut inventory, token, inputs.now)?;
             let answer = Answer::recognise(typed.expose());
-            let ready = ready(context, Wanted { token, account: account.clone(), answer }, inputs)?;
+            let wanted = Wanted { token, account: account.clone(), answer, permitted };
+            let ready = ready(context, wanted, inputs)?;
             change.announce(Some(account), ready.event(context))?;
             store(context, &mut inventory, vec![ready], inputs)
         })

@@ -1,7 +1,7 @@
 //! `tokens assign --batch`: assigns the tokens of a list without prompting, many at a time. A refused line does not stop the rest,
 //! because their codes may be out of date at a second run.
 
-use super::assignment::{Availability, Dates, Ready, Wanted, availability, ready, store};
+use super::assignment::{Availability, Dates, Permitted, Ready, Wanted, availability, ready, store};
 use super::inventory::{serial_of, token};
 use super::release::settled;
 use crate::account::{self, Unknown};
@@ -185,7 +185,7 @@ fn prepared(
     }
     let token = settled(context, inventory, token, inputs.now)?;
     let answer = Answer::recognise(line.typed.expose());
-    ready(context, Wanted { token, account, answer }, inputs).map(Some)
+    ready(context, Wanted { token, account, answer, permitted: Permitted::Any }, inputs).map(Some)
 }
 
 /// Leaves the notice for the owner of an enrolment that gets a token. The summary tells of accounts that were not enrolled.

@@ -5,7 +5,7 @@ use crate::context::{Context, Inventory};
 use crate::reset_token;
 use totp_core::audit_event::{Event, Name};
 use totp_core::code::Answer;
-use totp_core::enrolment::{self, ChangeInputs, PreparedAssignment};
+use totp_core::enrolment::{self, ChangeInputs, ExpectedEnrolment, PreparedAssignment};
 use totp_core::keyring::Keyring;
 use totp_core::store::{Entry, Inventory as _, Users};
 use totp_core::token::{FirstCodeError, InEnrolment, Token, Validity};
@@ -122,6 +122,16 @@ pub(super) struct Wanted {
     pub(super) token: Token,
     pub(super) account: Account,
     pub(super) answer: Option<Answer>,
+    pub(super) permitted: Permitted,
+}
+
+/// Which enrolment may get the token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Permitted {
+    /// The one that was authorised before the code was asked for.
+    Only(ExpectedEnrolment),
+    /// The one that is there: nothing was authorised before, and the account is another person's.
+    Any,
 }
 
 /// Checks the code under the hold of the inventory, and prepares the enrolment with the token. Nothing is stored.
@@ -133,16 +143,20 @@ pub(super) fn ready(
     wanted: Wanted,
     inputs: &mut ChangeInputs<'_>,
 ) -> Result<Ready<crate::context::Entry>, CommandError> {
-    let Wanted { token, account, answer } = wanted;
+    let Wanted { token, account, answer, permitted } = wanted;
     let windows = context.config.windows();
     let confirmed = token.confirm(answer.as_ref(), inputs.keyring, &windows, inputs.now);
     let confirmed = confirmed.map_err(|error| refused(&token, &error))?;
     let entry = context.entry(&account)?;
+    let permitted = match permitted {
+        Permitted::Only(permitted) => permitted,
+        Permitted::Any => ExpectedEnrolment::of(entry.credential()),
+    };
     let is_addition = entry.is_enrolled();
     if !is_addition {
         reset_token::admit(context, &entry, &account, &reset_token::without_token(context, &account))?;
     }
-    let prepared = enrolment::prepare_assignment(entry, &account, &confirmed, inputs)?;
+    let prepared = enrolment::prepare_assignment(entry, &account, &confirmed, permitted, inputs)?;
     Ok(Ready { token, account, prepared, is_addition })
 }
 

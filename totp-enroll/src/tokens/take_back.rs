@@ -8,8 +8,8 @@ use crate::context::Context;
 use crate::output::{self, Format};
 use serde::Serialize;
 use totp_core::audit_event::{Event, Name};
-use totp_core::enrolment::{self, ChangeInputs};
-use totp_core::store::{Entry, Inventory as _};
+use totp_core::enrolment::{self, ChangeInputs, ExpectedEnrolment};
+use totp_core::store::{Entry, Inventory as _, Users};
 use totp_core::token::{InEnrolment, Serial, Token};
 use totp_core::user::Account;
 
@@ -47,6 +47,11 @@ pub(super) fn run(
         | (None, None, TakeBack::ForGood) => {}
     }
     let account = found.holder().map(|holder| context.any_account(Some(holder.user.as_str()))).transpose()?;
+    // Read first: what is permitted from here on is permitted over this enrolment.
+    let permitted = match &account {
+        Some(account) => context.store.expected(&account.user)?,
+        None => ExpectedEnrolment::Nothing,
+    };
     if let Some(account) = &account {
         let effect = "takes the token from this account; its remembered devices are forgotten";
         authorise(context, account, consent, effect)?;
@@ -69,7 +74,7 @@ pub(super) fn run(
             })?;
             let event = event(context, &serial, account.as_ref(), what);
             let entry = account.as_ref().map(|account| context.entry(account)).transpose()?;
-            let at = entry.as_ref().map(|entry| check(&token, entry, inputs)).transpose()?;
+            let at = entry.as_ref().map(|entry| check(&token, entry, permitted, inputs)).transpose()?;
             change.announce(account.as_ref(), event)?;
             let token = match what {
                 TakeBack::ToInventory => token,
@@ -84,7 +89,7 @@ pub(super) fn run(
                 (Some(entry), Some(InEnrolment::At(at))) => {
                     let token = mark(context, &mut inventory, token, inputs.now)?;
                     let used_up_to = used_up_to(&entry, at);
-                    enrolment::take_out(entry, at, inputs.keyring, inputs.entropy)?;
+                    enrolment::take_out(entry, at, permitted, inputs.keyring, inputs.entropy)?;
                     token.back(used_up_to, &context.config.windows(), inputs.now)
                 }
                 (Some(_), Some(InEnrolment::No) | None) | (None, _) => {
@@ -111,14 +116,19 @@ fn being_revoked(serial: &Serial) -> CommandError {
 }
 
 /// Checks, before anything is stored, that the token can be taken out of the enrolment, and returns where it is there.
-fn check(token: &Token, entry: &impl Entry, inputs: &ChangeInputs<'_>) -> Result<InEnrolment, CommandError> {
+fn check(
+    token: &Token,
+    entry: &impl Entry,
+    permitted: ExpectedEnrolment,
+    inputs: &ChangeInputs<'_>,
+) -> Result<InEnrolment, CommandError> {
     let Some(credential) = entry.credential() else { return Ok(InEnrolment::No) };
     let credential = credential.map_err(|error| CommandError::refused(format!("{error}; {STAYS}")))?;
     let at = token
         .find_in(credential, inputs.keyring)
         .map_err(|error| CommandError::refused(format!("{error}; {STAYS}")))?;
     if at != InEnrolment::No {
-        enrolment::can_take_out(entry)?;
+        enrolment::can_take_out(entry, permitted)?;
     }
     Ok(at)
 }

@@ -1,6 +1,6 @@
 //! Tokens of the inventory as authenticators: added to enrolments, many at once, and taken out of one.
 
-use super::{ChangeInputs, EnrolmentError, append, newly, present, sound};
+use super::{ChangeInputs, EnrolmentError, ExpectedEnrolment, append, check, newly, present, sound};
 use crate::credential::Credential;
 use crate::enrolment::draft::Confirmed;
 use crate::keyring::Keyring;
@@ -20,14 +20,16 @@ pub struct PreparedAssignment<E> {
 /// codes. Nothing is stored.
 ///
 /// # Errors
-/// [`EnrolmentError`] if the token cannot be added.
+/// [`EnrolmentError`] if the token cannot be added, or the enrolment is not the one that was `permitted` to be changed.
 pub fn prepare_assignment<E: Entry>(
     entry: E,
     account: &Account,
     confirmed: &Confirmed,
+    permitted: ExpectedEnrolment,
     inputs: &mut ChangeInputs<'_>,
 ) -> Result<PreparedAssignment<E>, EnrolmentError> {
-    if !entry.is_enrolled() {
+    check(permitted, &entry)?;
+    if permitted == ExpectedEnrolment::Nothing {
         let (credential, ledger) = newly(account, std::slice::from_ref(confirmed), inputs)?;
         return Ok(PreparedAssignment { entry, credential, ledger });
     }
@@ -48,9 +50,9 @@ pub fn commit_assignments<E: Entry>(prepared: Vec<PreparedAssignment<E>>) -> Res
     Ok(E::commit_all(batch)?)
 }
 
-/// Takes the authenticator at this position out of an enrolment, which gets a new id: so a ledger whose positions have moved up is
-/// never read beside the old credential, whatever a crash leaves. Remembered devices are forgotten, because they are bound to the
-/// id; recovery codes, wrong codes and budgets stay.
+/// Takes the authenticator at this position out of the enrolment that was `permitted` to be changed, which gets a new id: so a
+/// ledger whose positions have moved up is never read beside the old credential, whatever a crash leaves. Remembered devices are
+/// forgotten, because they are bound to the id; recovery codes, wrong codes and budgets stay.
 ///
 /// # Errors
 /// [`EnrolmentError`]; the enrolment is then as it was. The last authenticator is not taken out, nor one of an enrolment that is
@@ -58,10 +60,11 @@ pub fn commit_assignments<E: Entry>(prepared: Vec<PreparedAssignment<E>>) -> Res
 pub fn take_out<E: Entry>(
     entry: E,
     at: usize,
+    permitted: ExpectedEnrolment,
     keyring: &Keyring,
     entropy: &mut dyn Entropy,
 ) -> Result<(), EnrolmentError> {
-    can_take_out(&entry)?;
+    can_take_out(&entry, permitted)?;
     let (credential, mut ledger) = sound(&entry)?;
     if at >= ledger.progress.len() {
         return Err(EnrolmentError::BrokenLedger);
@@ -75,11 +78,12 @@ pub fn take_out<E: Entry>(
     Ok(entry.commit(&credential, &ledger)?)
 }
 
-/// Whether an authenticator could be taken out of an enrolment.
+/// Whether an authenticator could be taken out of the enrolment that was `permitted` to be changed.
 ///
 /// # Errors
 /// [`EnrolmentError`] says why not.
-pub fn can_take_out<E: Entry>(entry: &E) -> Result<(), EnrolmentError> {
+pub fn can_take_out<E: Entry>(entry: &E, permitted: ExpectedEnrolment) -> Result<(), EnrolmentError> {
+    check(permitted, entry)?;
     let (credential, ledger) = sound(entry)?;
     if credential.authenticators().len() <= 1 {
         return Err(EnrolmentError::LastAuthenticator);
