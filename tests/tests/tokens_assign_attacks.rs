@@ -103,7 +103,58 @@ fn a_token_is_taken_from_no_other_enrolment_than_the_one_asked_about() {
     }
 }
 
+#[test]
+fn a_list_does_not_try_a_token_more_than_three_times() {
+    let (fixture, [fob, _]) = imported(Fixture::builder());
+    let wrong = fob.wrong_codes(3);
+    let line = |code: &String| format!("F1 alice {code}\n");
+    let mut list: String = wrong.iter().map(line).collect();
+    list.push_str(&line(&fob.press(0)));
+    let refused = batch(&fixture, "bob", &list);
+    assert!(refused.status == 1 && refused.stderr.contains("line 4"), "{refused:?}");
+    assert_eq!(state(&fixture, "F1")["assigned_to"], Value::Null);
+    assert!(refused_codes(&fixture).is_empty(), "a code of that list was looked at");
+}
+
+#[test]
+fn a_wrong_code_of_a_token_is_in_the_log() {
+    let (fixture, [fob, _]) = imported(Fixture::builder());
+    let [first, second] = &fob.wrong_codes(2)[..] else { panic!() };
+    let done = batch(&fixture, "bob", &format!("F1 alice {first}\nF1 carol {}\n", fob.press(3)));
+    assert_eq!((done.status, &done.json()["assigned"]), (1, &1.into()), "{done:?}");
+    assert_eq!(refused_codes(&fixture), ["F1 alice bob wrong"]);
+    let assign = ["--json", "tokens", "assign", "F2", "alice", "--code-fd", "0", "--yes"];
+    assert_eq!(enroll_command::run(fixture.command_of("bob", &assign), second).status, 1);
+    assert_eq!(refused_codes(&fixture)[1..], ["F2 alice bob wrong"]);
+    let mut terminal = Terminal::open(&fixture.command_of("bob", &["tokens", "assign", "F2", "alice"]));
+    terminal.expect(ASKS_FOR_A_CODE);
+    terminal.types(first);
+    terminal.expect("next code");
+    terminal.presses_ctrl('c');
+    drop(terminal.end());
+    assert_eq!(refused_codes(&fixture)[2..], ["F2 alice bob wrong"]);
+}
+
+#[test]
+fn a_used_code_of_a_token_is_in_the_log() {
+    let (fixture, [fob, other]) = imported(Fixture::builder());
+    let both = format!("F1 alice {}\nF2 alice {}\n", fob.press(4), other.press(0));
+    batch(&fixture, "bob", &both).assert_done();
+    fixture.totp_enroll(&["--json", "tokens", "unassign", "F1", "--yes"]).assert_done();
+    assert_eq!(batch(&fixture, "bob", &format!("F1 carol {}\n", fob.press(4))).status, 1);
+    assert_eq!(refused_codes(&fixture), ["F1 carol bob replayed"]);
+}
+
 const ASKS_FOR_A_CODE: &str = "code of the token: ";
+
+/// Each code that was refused at an assignment, in the log: the token, the account, the operator and the reason.
+fn refused_codes(fixture: &Fixture) -> Vec<String> {
+    let lines = fixture.journal.command_events().into_iter();
+    lines
+        .filter(|line| line.field("event") == "assignment_refused")
+        .map(|line| ["token", "user", "by", "reason"].map(|key| line.field(key).to_owned()).join(" "))
+        .collect()
+}
 
 fn login(fixture: &Fixture, user: &str, code: &str) -> PamCode {
     fixture.login(user).types(code).code()

@@ -41,6 +41,8 @@ pub enum Name {
     TokensImported,
     /// A token was assigned to a user.
     TokenAssigned,
+    /// A code of a token was refused when the token was to be assigned; the reason is a field.
+    AssignmentRefused,
     /// A token was taken back from a user.
     TokenUnassigned,
     /// A token was revoked: it cannot be assigned again.
@@ -117,6 +119,7 @@ impl Name {
             Self::Imported => "imported",
             Self::TokensImported => "tokens_imported",
             Self::TokenAssigned => "token_assigned",
+            Self::AssignmentRefused => "assignment_refused",
             Self::TokenUnassigned => "token_unassigned",
             Self::TokenRevoked => "token_revoked",
             Self::DeviceRemembered => "device_remembered",
@@ -159,6 +162,7 @@ impl Name {
             | Self::Imported
             | Self::TokensImported
             | Self::TokenAssigned
+            | Self::AssignmentRefused
             | Self::TokenUnassigned
             | Self::TokenRevoked
             | Self::DeviceRemembered

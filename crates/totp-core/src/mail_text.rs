@@ -112,6 +112,7 @@ pub(crate) fn mail_text(name: Name) -> Option<MailText> {
         | Name::Locked
         | Name::Tested
         | Name::TokensImported
+        | Name::AssignmentRefused
         | Name::TokenRevoked
         | Name::Pruned
         | Name::StateRestored

@@ -190,6 +190,7 @@ pub(crate) fn events() -> Vec<Name> {
         Name::Imported => Name::Imported,
         Name::TokensImported => Name::TokensImported,
         Name::TokenAssigned => Name::TokenAssigned,
+        Name::AssignmentRefused => Name::AssignmentRefused,
         Name::TokenUnassigned => Name::TokenUnassigned,
         Name::TokenRevoked => Name::TokenRevoked,
         Name::DeviceRemembered => Name::DeviceRemembered,

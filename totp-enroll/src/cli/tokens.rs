@@ -60,6 +60,7 @@ pub(crate) struct AssignToken {
     /// If a line does not have this form, no token is assigned.
     /// If another line is refused, it is reported, the rest is done, and the exit status is 1.
     /// A token that its account has already stays as it is, so the list can be given again.
+    /// A list with more than three lines about one token is refused as a whole.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["serial", "code_fd"])]
     pub(crate) batch: Option<PathBuf>,
     /// With --batch: also assign tokens to accounts that do not exist on this system

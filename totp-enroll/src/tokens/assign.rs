@@ -1,6 +1,8 @@
 //! `tokens assign SERIAL USER`: asks for a code of the token, and makes it an authenticator of the account.
 
-use super::assignment::{Availability, Dates, Permitted, Wanted, availability, ready, store};
+use super::assignment::{
+    Availability, Dates, Permitted, RefusedCode, Wanted, availability, confirm, ready, refused, store,
+};
 use super::inventory::{serial_of, token};
 use super::release::settled;
 use crate::authorise::authorise;
@@ -11,10 +13,9 @@ use crate::output;
 use crate::reset_token;
 use crate::terminal::Terminal;
 use crate::test::read_code_from;
-use totp_core::code::Answer;
 use totp_core::random::Secret;
 use totp_core::store::{Engine, Users};
-use totp_core::token::Token;
+use totp_core::token::{FirstCodeError, Token};
 use totp_core::user::Account;
 use totp_host::machine;
 
@@ -53,7 +54,7 @@ pub(super) fn run(context: &Context, asked: &AssignToken) -> Result<(), CommandE
         ));
     }
     let typed = match (&terminal, code_fd) {
-        (Some(terminal), _) => ask(context, terminal, &found)?,
+        (Some(terminal), _) => ask(context, terminal, (&found, &account))?,
         (None, Some(number)) => read_code_from(*number)?,
         (None, None) => return Err(CommandError::usage("--code-fd is missing")),
     };
@@ -62,11 +63,15 @@ pub(super) fn run(context: &Context, asked: &AssignToken) -> Result<(), CommandE
 }
 
 /// Prompts for a code that is right, or for two.
-fn ask(context: &Context, terminal: &Terminal, token: &Token) -> Result<Secret, CommandError> {
-    let (keyring, windows) = (context.keyring()?, context.config.windows());
+fn ask(
+    context: &Context,
+    terminal: &Terminal,
+    (token, account): (&Token, &Account),
+) -> Result<Secret, CommandError> {
+    let keyring = context.keyring()?;
     let check = |typed: &Secret| {
-        let answer = Answer::recognise(typed.expose());
-        Ok::<_, CommandError>(token.confirm(answer.as_ref(), &keyring, &windows, machine::now()?))
+        let checked = logged(context, confirm(context, (token, account), typed, (&keyring, machine::now()?)));
+        Ok::<_, CommandError>(checked)
     };
     for _ in 0..ATTEMPTS {
         let first = terminal.ask("code of the token: ")?;
@@ -85,6 +90,14 @@ fn ask(context: &Context, terminal: &Terminal, token: &Token) -> Result<Secret, 
     Err(CommandError::refused("no correct code was entered; nothing was changed"))
 }
 
+/// Logs a code that was not accepted.
+fn logged<T>(context: &Context, checked: Result<T, RefusedCode>) -> Result<T, FirstCodeError> {
+    checked.map_err(|RefusedCode { error, event }| {
+        event.iter().for_each(|event| context.log(event));
+        error
+    })
+}
+
 fn commit(
     context: &Context,
     account: &Account,
@@ -101,8 +114,9 @@ fn commit(
                 return Ok(());
             }
             let token = settled(context, &mut inventory, token, inputs.now)?;
-            let answer = Answer::recognise(typed.expose());
-            let wanted = Wanted { token, account: account.clone(), answer, permitted };
+            let checked = confirm(context, (&token, account), typed, (inputs.keyring, inputs.now));
+            let confirmed = logged(context, checked).map_err(|error| refused(&token, &error))?;
+            let wanted = Wanted { token, account: account.clone(), confirmed, permitted };
             let ready = ready(context, wanted, inputs)?;
             change.announce(Some(account), ready.event(context))?;
             store(context, &mut inventory, vec![ready], inputs)

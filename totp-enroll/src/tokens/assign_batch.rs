@@ -1,7 +1,9 @@
 //! `tokens assign --batch`: assigns the tokens of a list without prompting, many at a time. A refused line does not stop the rest,
 //! because their codes may be out of date at a second run.
 
-use super::assignment::{Availability, Dates, Permitted, Ready, Wanted, availability, ready, store};
+use super::assignment::{
+    Availability, Dates, Permitted, Ready, RefusedCode, Wanted, availability, confirm, ready, refused, store,
+};
 use super::inventory::{serial_of, token};
 use super::release::settled;
 use crate::account::{self, Unknown};
@@ -12,12 +14,11 @@ use crate::context::{Context, Entry, Inventory};
 use crate::output::{self, Format};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use totp_core::audit_event::{Event, Name};
-use totp_core::code::Answer;
 use totp_core::enrolment::ChangeInputs;
 use totp_core::notice::FROM_THE_INVENTORY;
 use totp_core::random::Secret;
@@ -27,6 +28,8 @@ use zeroize::Zeroizing;
 
 /// The most lines of a list.
 const MOST_LINES: usize = 100_000;
+/// The most lines about one token: a list that names it more often tries codes.
+const MOST_TRIES: usize = 3;
 /// The most lines that are stored together. Each batch waits for the disk a few times.
 const BATCH: usize = 1000;
 /// The most enrolments that are changed together: the notice of each is synced while the entries of all are held, and a login waits
@@ -129,16 +132,16 @@ fn assign(
     let (mut done, mut assigned) = (0usize, 0usize);
     context.make_interruptibly(|change| {
         context.change(|inputs| {
-            let mut inventory = context.hold_tokens()?;
-            let (mut ready, mut users): (Vec<Ready<Entry>>, BTreeSet<User>) = (Vec::new(), BTreeSet::new());
-            let mut notices = 0usize;
+            let inventory = context.hold_tokens()?;
+            let (users, wrong) = (BTreeSet::new(), Vec::new());
+            let mut together = Together { context, change, rules, inventory, users, wrong };
+            let (mut ready, mut notices) = (Vec::new(), 0usize);
             for line in chunk {
                 if notices == MOST_NOTICES {
                     break;
                 }
                 done = done.saturating_add(1);
-                let prepared = prepared(context, line, rules, (&mut inventory, &mut users, inputs));
-                match prepared.and_then(|one| announced(context, change, one)) {
+                match together.prepare(line, inputs) {
                     Ok(Some(one)) => {
                         notices = notices.saturating_add(usize::from(one.is_addition()));
                         ready.push(one);
@@ -150,58 +153,75 @@ fn assign(
                     }
                 }
             }
+            context.log_all(together.wrong);
             change.log_begun();
             assigned = ready.len();
-            if ready.is_empty() { Ok(()) } else { store(context, &mut inventory, ready, inputs) }
+            if ready.is_empty() { Ok(()) } else { store(context, &mut together.inventory, ready, inputs) }
         })
     })?;
     report.assigned = report.assigned.saturating_add(assigned);
     Ok(done)
 }
 
-/// `None`: the account has the token already.
-fn prepared(
-    context: &Context,
-    line: &Line,
-    rules: &Rules,
-    (inventory, users, inputs): (&mut Inventory, &mut BTreeSet<User>, &mut ChangeInputs<'_>),
-) -> Result<Option<Ready<Entry>>, CommandError> {
-    let account = account::canonical(&line.user, rules.unknown)?;
-    let token = token(context, &serial_of(&line.serial)?)?;
-    let request = (&account.user, rules.dates, inputs.now.realtime);
-    if availability(context, inputs.keyring, &token, request)? == Availability::HeldByUser {
-        return Ok(None);
-    }
-    // A list never prompts for the code that a change of one's own enrolment needs.
-    if context.operator.is_owner_of(&account) {
-        let problem =
-            "this is your own account; assign the token with \"totp-enroll tokens assign SERIAL USER\"";
-        return Err(CommandError::not_permitted(problem));
-    }
-    if !users.insert(account.user.clone()) {
-        let problem =
-            "names an account that an earlier line names differently; use its canonical name in both";
-        return Err(CommandError::refused(problem));
-    }
-    let token = settled(context, inventory, token, inputs.now)?;
-    let answer = Answer::recognise(line.typed.expose());
-    ready(context, Wanted { token, account, answer, permitted: Permitted::Any }, inputs).map(Some)
+/// Lines that are stored together.
+struct Together<'a> {
+    context: &'a Context,
+    change: &'a Change<'a>,
+    rules: &'a Rules,
+    inventory: Inventory,
+    /// The accounts whose entries are held.
+    users: BTreeSet<User>,
+    /// About wrong codes, for the log.
+    wrong: Vec<Event>,
 }
 
-/// Leaves the notice for the owner of an enrolment that gets a token. The summary tells of accounts that were not enrolled.
-fn announced(
-    context: &Context,
-    change: &Change<'_>,
-    ready: Option<Ready<Entry>>,
-) -> Result<Option<Ready<Entry>>, CommandError> {
-    let Some(one) = ready else { return Ok(None) };
-    let event = one.event(context);
-    if one.is_addition() {
-        change.leave_notice(Some(one.account()), event)?;
-    } else {
-        change.is_in_summary(event);
+impl Together<'_> {
+    /// Checks a line and holds the entry of its account; `None`: the account has the token already.
+    fn prepare(
+        &mut self,
+        line: &Line,
+        inputs: &mut ChangeInputs<'_>,
+    ) -> Result<Option<Ready<Entry>>, CommandError> {
+        let (context, rules) = (self.context, self.rules);
+        let account = account::canonical(&line.user, rules.unknown)?;
+        let token = token(context, &serial_of(&line.serial)?)?;
+        let request = (&account.user, rules.dates, inputs.now.realtime);
+        if availability(context, inputs.keyring, &token, request)? == Availability::HeldByUser {
+            return Ok(None);
+        }
+        // A list never prompts for the code that a change of one's own enrolment needs.
+        if context.operator.is_owner_of(&account) {
+            let problem =
+                "this is your own account; assign the token with \"totp-enroll tokens assign SERIAL USER\"";
+            return Err(CommandError::not_permitted(problem));
+        }
+        if !self.users.insert(account.user.clone()) {
+            let problem =
+                "names an account that an earlier line names differently; use its canonical name in both";
+            return Err(CommandError::refused(problem));
+        }
+        let token = settled(context, &mut self.inventory, token, inputs.now)?;
+        let checked = confirm(context, (&token, &account), &line.typed, (inputs.keyring, inputs.now));
+        let confirmed = checked.map_err(|RefusedCode { error, event }| {
+            self.wrong.extend(event);
+            refused(&token, &error)
+        })?;
+        let wanted = Wanted { token, account, confirmed, permitted: Permitted::Any };
+        let ready = ready(context, wanted, inputs)?;
+        self.announce(&ready)?;
+        Ok(Some(ready))
     }
-    Ok(Some(one))
+
+    /// Leaves the notice for the owner of an enrolment that gets a token. The summary tells of accounts that were not enrolled.
+    fn announce(&self, ready: &Ready<Entry>) -> Result<(), CommandError> {
+        let event = ready.event(self.context);
+        if ready.is_addition() {
+            self.change.leave_notice(Some(ready.account()), event)?;
+        } else {
+            self.change.is_in_summary(event);
+        }
+        Ok(())
+    }
 }
 
 fn interrupted(error: CommandError, report: &BatchReport) -> CommandError {
@@ -219,7 +239,7 @@ fn lines(file: &Path) -> Result<Vec<Line>, CommandError> {
     } else {
         Box::new(BufReader::new(File::open(file).map_err(read_error)?))
     };
-    let mut lines = Vec::new();
+    let (mut lines, mut tries) = (Vec::new(), BTreeMap::<String, usize>::new());
     let mut text = Zeroizing::new(String::new());
     for number in 1.. {
         text.clear();
@@ -238,6 +258,14 @@ fn lines(file: &Path) -> Result<Vec<Line>, CommandError> {
         let codes =
             words.fold(first.as_bytes().to_vec(), |before, word| [&before, word.as_bytes()].join(&b' '));
         let (serial, user) = (serial.to_owned(), user.to_owned());
+        let tries = tries.entry(serial.clone()).or_default();
+        *tries = tries.saturating_add(1);
+        if *tries > MOST_TRIES {
+            let problem = format!(
+                "is one line too many about this token: a list may have {MOST_TRIES} about each; no token was assigned"
+            );
+            return Err(CommandError::refused(problem).at(file, Some(number)));
+        }
         lines.push(Line { number, serial, user, typed: Secret::new(codes) });
         if lines.len() > MOST_LINES {
             return Err(CommandError::refused(format!("has more than {MOST_LINES} lines")).at(file, None));

@@ -5,9 +5,13 @@ use crate::context::{Context, Inventory};
 use crate::reset_token;
 use totp_core::audit_event::{Event, Name};
 use totp_core::code::Answer;
+use totp_core::enrolment::draft::Confirmed;
 use totp_core::enrolment::{self, ChangeInputs, ExpectedEnrolment, PreparedAssignment};
 use totp_core::keyring::Keyring;
+use totp_core::login::Reason;
+use totp_core::random::Secret;
 use totp_core::store::{Entry, Inventory as _, Users};
+use totp_core::time::Now;
 use totp_core::token::{FirstCodeError, InEnrolment, Token, Validity};
 use totp_core::user::{Account, User};
 
@@ -121,7 +125,8 @@ impl<E> Ready<E> {
 pub(super) struct Wanted {
     pub(super) token: Token,
     pub(super) account: Account,
-    pub(super) answer: Option<Answer>,
+    /// The token, as its code confirmed it ([`confirm`]).
+    pub(super) confirmed: Confirmed,
     pub(super) permitted: Permitted,
 }
 
@@ -134,7 +139,47 @@ pub(super) enum Permitted {
     Any,
 }
 
-/// Checks the code under the hold of the inventory, and prepares the enrolment with the token. Nothing is stored.
+/// A code that was not accepted.
+pub(super) struct RefusedCode {
+    pub(super) error: FirstCodeError,
+    /// The log line; `None`: no code was looked at. It is written before anything is said or stored because of the code: the tries
+    /// of a person without the token are not limited otherwise.
+    pub(super) event: Option<Event>,
+}
+
+/// Checks one code of the token, or two.
+pub(super) fn confirm(
+    context: &Context,
+    (token, account): (&Token, &Account),
+    typed: &Secret,
+    (keyring, now): (&Keyring, Now),
+) -> Result<Confirmed, RefusedCode> {
+    let answer = Answer::recognise(typed.expose());
+    token.confirm(answer.as_ref(), keyring, &context.config.windows(), now).map_err(|error| {
+        let event = reason(&error).map(|reason| {
+            context
+                .event(Name::AssignmentRefused, account)
+                .field("token", token.serial())
+                .field("reason", reason)
+        });
+        RefusedCode { error, event }
+    })
+}
+
+/// Why a code was refused, as at a login; `None`: none was looked at.
+fn reason(error: &FirstCodeError) -> Option<&'static str> {
+    match error {
+        FirstCodeError::Wrong => Some(Reason::Wrong.as_str()),
+        FirstCodeError::Used => Some(Reason::Replayed.as_str()),
+        FirstCodeError::ClockOff(off) => Some(Reason::ClockOff(*off).as_str()),
+        FirstCodeError::Open(_)
+        | FirstCodeError::Malformed { .. }
+        | FirstCodeError::OutOfStep
+        | FirstCodeError::Ended => None,
+    }
+}
+
+/// Prepares the enrolment with the token, under the hold of the inventory. Nothing is stored.
 ///
 /// # Errors
 /// Says why the token cannot be assigned.
@@ -143,10 +188,7 @@ pub(super) fn ready(
     wanted: Wanted,
     inputs: &mut ChangeInputs<'_>,
 ) -> Result<Ready<crate::context::Entry>, CommandError> {
-    let Wanted { token, account, answer, permitted } = wanted;
-    let windows = context.config.windows();
-    let confirmed = token.confirm(answer.as_ref(), inputs.keyring, &windows, inputs.now);
-    let confirmed = confirmed.map_err(|error| refused(&token, &error))?;
+    let Wanted { token, account, confirmed, permitted } = wanted;
     let entry = context.entry(&account)?;
     let permitted = match permitted {
         Permitted::Only(permitted) => permitted,
