@@ -15,6 +15,7 @@ use acceptance::strace::{self, ERRORS, Point};
 use acceptance::sweep::Sweep;
 use data_encoding::HEXLOWER;
 use std::collections::BTreeSet;
+use std::fs;
 
 #[test]
 fn a_killed_import_of_tokens_is_completed_by_running_it_again() {
@@ -75,6 +76,8 @@ fn a_killed_assignment_is_done_by_giving_the_list_again() {
         let again = fixture.totp_enroll(&assign);
         assert_eq!(again.status, 0, "{case}: {again:?}");
         assert_eq!(status(&fixture, "ann"), 0, "{case}");
+        let token = fs::read_to_string(fixture.state().join("tokens/F1.toml")).unwrap();
+        assert!(token.contains("\nenrolled = true\n"), "{case}: the inventory does not have it: {token}");
     });
     Sweep::today().assert_met(&enrolled, [false, true]);
 }

@@ -145,6 +145,19 @@ fn a_used_code_of_a_token_is_in_the_log() {
     assert_eq!(refused_codes(&fixture), ["F1 carol bob replayed"]);
 }
 
+#[test]
+fn a_new_account_of_the_same_name_does_not_have_the_token() {
+    let (mut fixture, [fob, _]) = imported(Fixture::builder());
+    batch(&fixture, "bob", &format!("F1 alice {}\n", fob.press(0))).assert_done();
+    fixture.machine().delete_account("alice");
+    let _ = fixture.machine().add_account("alice");
+    let again = batch(&fixture, "bob", &format!("F1 alice {}\n", fob.press(1)));
+    assert!(again.status == 1 && again.stdout.contains("uid differs"), "{again:?}");
+    let assign = ["--json", "tokens", "assign", "F1", "alice", "--code-fd", "0", "--yes"];
+    let again = enroll_command::run(fixture.command(&assign), &fob.press(1));
+    assert!(again.status == 1 && again.stderr.contains("uid differs"), "{again:?}");
+}
+
 const ASKS_FOR_A_CODE: &str = "code of the token: ";
 
 /// Each code that was refused at an assignment, in the log: the token, the account, the operator and the reason.

@@ -4,7 +4,7 @@ use super::assignment::{
     Availability, Dates, Permitted, RefusedCode, Wanted, availability, confirm, ready, refused, store,
 };
 use super::inventory::{serial_of, token};
-use super::release::settled;
+use super::release::{mark, settled};
 use crate::authorise::authorise;
 use crate::cli::AssignToken;
 use crate::command_error::CommandError;
@@ -34,9 +34,12 @@ pub(super) fn run(context: &Context, asked: &AssignToken) -> Result<(), CommandE
     };
     let found = token(context, &serial)?;
     context.store.prepare()?;
-    let request = (&account.user, dates, machine::now()?.realtime);
-    let keyring = context.keyring()?;
-    if availability(context, &keyring, &found, request)? == Availability::HeldByUser {
+    let request = (&account, dates, machine::now()?.realtime);
+    let availability = availability(context, &*context.keyring()?, &found, request)?;
+    if availability == Availability::Unfinished {
+        complete(context, &account, (&found, dates))?;
+    }
+    if availability != Availability::Free {
         return output::done(
             context.format,
             &account,
@@ -98,6 +101,26 @@ fn logged<T>(context: &Context, checked: Result<T, RefusedCode>) -> Result<T, Fi
     })
 }
 
+/// Completes an assignment that was interrupted. Nothing of the enrolment changes, so nobody is told.
+fn complete(
+    context: &Context,
+    account: &Account,
+    (found, dates): (&Token, Dates),
+) -> Result<(), CommandError> {
+    context.change(|inputs| {
+        let mut inventory = context.hold_tokens()?;
+        let token = token(context, found.serial())?;
+        let request = (account, dates, inputs.now.realtime);
+        match availability(context, inputs.keyring, &token, request)? {
+            Availability::Unfinished => mark(context, &mut inventory, token, inputs.now).map(drop),
+            Availability::HeldByUser => Ok(()),
+            Availability::Free => {
+                Err(CommandError::refused("the token was taken back meanwhile; run the command again"))
+            }
+        }
+    })
+}
+
 fn commit(
     context: &Context,
     account: &Account,
@@ -109,9 +132,13 @@ fn commit(
             let mut inventory = context.hold_tokens()?;
             // It may have changed while the person was typing.
             let token = token(context, found.serial())?;
-            let request = (&account.user, dates, inputs.now.realtime);
-            if availability(context, inputs.keyring, &token, request)? == Availability::HeldByUser {
-                return Ok(());
+            let request = (account, dates, inputs.now.realtime);
+            match availability(context, inputs.keyring, &token, request)? {
+                Availability::Free => {}
+                Availability::HeldByUser => return Ok(()),
+                Availability::Unfinished => {
+                    return mark(context, &mut inventory, token, inputs.now).map(drop);
+                }
             }
             let token = settled(context, &mut inventory, token, inputs.now)?;
             let checked = confirm(context, (&token, account), typed, (inputs.keyring, inputs.now));

@@ -5,7 +5,7 @@ use super::assignment::{
     Availability, Dates, Permitted, Ready, RefusedCode, Wanted, availability, confirm, ready, refused, store,
 };
 use super::inventory::{serial_of, token};
-use super::release::settled;
+use super::release::{mark, settled};
 use crate::account::{self, Unknown};
 use crate::change::Change;
 use crate::cli::AssignToken;
@@ -185,9 +185,13 @@ impl Together<'_> {
         let (context, rules) = (self.context, self.rules);
         let account = account::canonical(&line.user, rules.unknown)?;
         let token = token(context, &serial_of(&line.serial)?)?;
-        let request = (&account.user, rules.dates, inputs.now.realtime);
-        if availability(context, inputs.keyring, &token, request)? == Availability::HeldByUser {
-            return Ok(None);
+        let request = (&account, rules.dates, inputs.now.realtime);
+        match availability(context, inputs.keyring, &token, request)? {
+            Availability::Free => {}
+            Availability::HeldByUser => return Ok(None),
+            Availability::Unfinished => {
+                return mark(context, &mut self.inventory, token, inputs.now).map(|_| None);
+            }
         }
         // A list never prompts for the code that a change of one's own enrolment needs.
         if context.operator.is_owner_of(&account) {

@@ -5,8 +5,9 @@ use crate::context::{Context, Inventory};
 use crate::reset_token;
 use totp_core::audit_event::{Event, Name};
 use totp_core::code::Answer;
+use totp_core::credential::Credential;
 use totp_core::enrolment::draft::Confirmed;
-use totp_core::enrolment::{self, ChangeInputs, ExpectedEnrolment, PreparedAssignment};
+use totp_core::enrolment::{self, ChangeInputs, EnrolmentError, ExpectedEnrolment, PreparedAssignment};
 use totp_core::keyring::Keyring;
 use totp_core::login::Reason;
 use totp_core::random::Secret;
@@ -22,6 +23,8 @@ pub(super) enum Availability {
     Free,
     /// The person has it.
     HeldByUser,
+    /// The person has it, but the command that assigned it was killed before it recorded that in the inventory.
+    Unfinished,
 }
 
 /// Whether the dates of a token's file count.
@@ -39,25 +42,29 @@ impl From<bool> for Dates {
     }
 }
 
-/// Whether `token` can be assigned to `user`.
+/// Whether `token` can be assigned to `account`.
 ///
 /// # Errors
-/// Says why not.
+/// Says why not; also if the enrolment with the token is that of an earlier account of the same name.
 pub(super) fn availability(
     context: &Context,
     keyring: &Keyring,
     token: &Token,
-    (user, dates, now): (&User, Dates, u64),
+    (account, dates, now): (&Account, Dates, u64),
 ) -> Result<Availability, CommandError> {
     let serial = token.serial();
     if token.revoked_at().is_some() {
         return Err(CommandError::refused(format!("the token {serial} is revoked; assign another one")));
     }
     if let Some(holder) = token.holder()
-        && is_held_by(context, keyring, token, &holder.user)?
+        && let Some(credential) = enrolment_with(context, keyring, token, &holder.user)?
     {
-        if holder.user == *user {
-            return Ok(Availability::HeldByUser);
+        if holder.user == account.user {
+            return match (credential.owner().is(account), holder.is_enrolled) {
+                (true, true) => Ok(Availability::HeldByUser),
+                (true, false) => Ok(Availability::Unfinished),
+                (false, _) => Err(EnrolmentError::OtherAccount.into()),
+            };
         }
         return Err(CommandError::refused(format!(
             "the token {serial} is assigned to {}; take it back first with \"totp-enroll tokens unassign {serial}\"",
@@ -87,10 +94,20 @@ pub(super) fn is_held_by(
     token: &Token,
     user: &User,
 ) -> Result<bool, CommandError> {
-    let Some(credential) = context.store.credential(user)? else { return Ok(false) };
+    Ok(enrolment_with(context, keyring, token, user)?.is_some())
+}
+
+/// What `user` is enrolled with, if the token is one of the authenticators.
+fn enrolment_with(
+    context: &Context,
+    keyring: &Keyring,
+    token: &Token,
+    user: &User,
+) -> Result<Option<Credential>, CommandError> {
+    let Some(credential) = context.store.credential(user)? else { return Ok(None) };
     let found = token.find_in(&credential, keyring);
     let found = found.map_err(|error| CommandError::refused(format!("{user}: {error}")))?;
-    Ok(found != InEnrolment::No)
+    Ok((found != InEnrolment::No).then_some(credential))
 }
 
 /// A token that is about to be an authenticator, confirmed by a code. The entry is held.

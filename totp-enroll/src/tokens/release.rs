@@ -174,8 +174,8 @@ pub(super) fn settled(
     Ok(token)
 }
 
-/// A token that is an authenticator of its holder, with a document that says so, before the enrolment ends. An assignment that was
-/// killed before its last write left one that does not.
+/// A token that is an authenticator of its holder, with a document that says so. An assignment that was killed before its last write
+/// left one that does not: the position of the import would count as what is used up.
 ///
 /// # Errors
 /// If that cannot be stored.
