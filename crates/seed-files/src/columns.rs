@@ -66,9 +66,13 @@ const WITHOUT_HEADER: [Column; 8] = [
     Column::Model,
 ];
 
+/// The most columns of a file: each line is searched for each column.
+const MOST_COLUMNS: usize = 32;
+
 /// The columns of one file, in its order.
 pub(crate) struct Columns {
     columns: Vec<Column>,
+    secret: Column,
     has_header: bool,
 }
 
@@ -76,16 +80,19 @@ impl Columns {
     /// Reads the header, if the first record is one: if it has the name of a column for the serial number or the secret.
     ///
     /// # Errors
-    /// [`SeedFileError`]: a header with an unknown column, one twice, or without one that is needed.
+    /// [`SeedFileError`]: too many columns; a header with an unknown column, one twice, or without one that is needed.
     pub(crate) fn of(first: &StringRecord, line: usize) -> Result<Self, SeedFileError> {
+        let refused = |problem: String| Err(SeedFileError::new(line, problem));
+        if first.len() > MOST_COLUMNS {
+            return refused(format!("has more than {MOST_COLUMNS} columns: remove those that are not read"));
+        }
         let named: Vec<Option<Column>> = first.iter().map(by_name).collect();
         let makes_a_header = |column: &Option<Column>| {
             column.is_some_and(|column| column == Column::Serial || is_secret(column))
         };
         if !named.iter().any(makes_a_header) {
-            return Ok(Self { columns: WITHOUT_HEADER.to_vec(), has_header: false });
+            return Ok(Self { columns: WITHOUT_HEADER.to_vec(), secret: Column::Secret, has_header: false });
         }
-        let refused = |problem: String| Err(SeedFileError::new(line, problem));
         let mut columns = Vec::new();
         for (at, column) in named.into_iter().enumerate() {
             let position = at.saturating_add(1);
@@ -101,13 +108,14 @@ impl Columns {
             }
             columns.push(column);
         }
-        let secrets = columns.iter().filter(|column| is_secret(**column)).count();
-        if !columns.contains(&Column::Serial) || secrets != 1 {
+        let mut secrets = columns.iter().copied().filter(|column| is_secret(*column));
+        let (Some(secret), None, true) = (secrets.next(), secrets.next(), columns.contains(&Column::Serial))
+        else {
             return refused(
                 "the header needs one column serial and one column secret: add or rename them".to_owned(),
             );
-        }
-        Ok(Self { columns, has_header: true })
+        };
+        Ok(Self { columns, secret, has_header: true })
     }
 
     pub(crate) fn has_header(&self) -> bool {
@@ -125,7 +133,7 @@ impl Columns {
 
     /// The column that has the secret.
     pub(crate) fn secret(&self) -> Column {
-        self.columns.iter().copied().find(|column| is_secret(*column)).unwrap_or(Column::Secret)
+        self.secret
     }
 
     /// The text of a column; empty if the line or the file lacks it.

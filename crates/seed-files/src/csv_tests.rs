@@ -196,6 +196,16 @@ fn a_value_of_the_other_kind_is_refused() {
 }
 
 #[test]
+fn more_columns_than_any_vendor_has_are_refused() {
+    let file = |columns: usize| format!("serial,secret,type{}\n1,{HEX},hotp\n", ",upn".repeat(columns - 3));
+    assert_eq!(one(&file(32)).serial.as_str(), "1");
+    for columns in [33, 100_000] {
+        let problem = problem(&file(columns));
+        assert!(problem.starts_with("line 1: has more than 32 columns"), "{problem}");
+    }
+}
+
+#[test]
 fn a_header_that_is_not_understood_is_refused() {
     for (header, expected) in [
         ("serial,secret,pin", "line 2: column 3 of the header has no known name"),

@@ -7,6 +7,7 @@ mod encryption_key;
 mod key_package;
 mod mac;
 mod policy;
+mod tag_limits;
 
 use crate::seed_list::SeedList;
 use crate::text::Text;
@@ -29,6 +30,7 @@ pub fn read_pskc(bytes: &[u8], unlock: Unlock<'_>) -> Result<Vec<Seed>, SeedFile
     if !text.as_str().trim_start().starts_with('<') {
         return Err(SeedFileError::new(1, "the file is not XML: if it is CSV, import it as CSV"));
     }
+    tag_limits::check(&text)?;
     let options = ParsingOptions { allow_dtd: false, nodes_limit: MOST_NODES, ..ParsingOptions::default() };
     let document =
         Document::parse_with_options(text.as_str(), options).map_err(|error| not_xml(&error, &text))?;

@@ -287,6 +287,37 @@ fn deep_nesting_is_survived() {
 }
 
 #[test]
+fn tags_that_would_keep_the_parser_busy_are_refused() {
+    let tag = |attributes: String| container(&format!("<KeyPackage>\n<x{attributes}/></KeyPackage>"));
+    let plain = |count: usize| (0..count).map(|n| format!(" a{n} = '>'")).collect::<String>();
+    let declared = |count: usize| (0..count).map(|n| format!(" xmlns:p{n}=\"urn:{n}\"")).collect::<String>();
+    let attributes = "line 4: has more than 64 attributes";
+    assert!(problem(&tag(plain(200_000))).starts_with(attributes));
+    assert!(problem(&tag(declared(40_000))).starts_with("line 4: is the 33rd prefix"));
+    for read in [tag(plain(64)), tag(declared(20))] {
+        assert!(
+            problem(&read).starts_with("line 4: x is unknown inside of KeyPackage"),
+            "{}",
+            problem(&read)
+        );
+    }
+    // What is no tag, or beyond the tag, does not count.
+    let quoted = "\"".repeat(1000);
+    let others = format!(
+        "<!-- <a {quoted}> --><?p <a {quoted}?>\n<KeyPackage><x>{quoted}<![CDATA[<a {quoted}]]></x></KeyPackage>"
+    );
+    assert!(problem(&container(&others)).starts_with("line 4: x is unknown"));
+}
+
+#[test]
+fn namespaces_of_nested_elements_are_counted_together() {
+    let nested = (0..5000).map(|n| format!("\n<x xmlns:p{n}=\"u\">")).collect::<String>();
+    let text = container(&(nested + &"</x>".repeat(5000)));
+    // The container declares five prefixes.
+    assert!(problem(&text).starts_with("line 31: is the 33rd prefix"), "{}", problem(&text));
+}
+
+#[test]
 fn a_key_for_a_file_that_is_not_encrypted_is_refused() {
     let text = token(HOTP, &data(""));
     let key = Secret::new(vec![0; 16]);
