@@ -96,11 +96,11 @@ fn import(
 }
 
 impl SeedLine {
-    /// The error is the line and the problem.
+    /// The error is the line and the problem. It does not repeat the serial number, which is a secret if the columns are swapped.
     fn of(seed: Seed) -> Result<Self, (usize, String)> {
         let Seed { serial, maker, model, factor, next_counter, secret, valid_from, expires, line } = seed;
         let serial = Serial::parse(serial.as_str())
-            .map_err(|error| (line, format!("the serial number \"{serial}\" is too long: {error}")))?;
+            .map_err(|error| (line, format!("the serial number is too long: {error}")))?;
         let new =
             NewToken { serial, maker, model, factor, used_up_to: next_counter, secret, valid_from, expires };
         Ok(Self { line, new })
