@@ -1,7 +1,8 @@
-//! The seeds of one file: their number, and that no serial number occurs twice.
+//! The seeds of one file: their number, and that no serial number and no secret occurs twice.
 
 use crate::{Seed, SeedFileError, Serial};
 use std::collections::HashMap;
+use totp_core::token::{Fingerprint, Fingerprinter};
 
 /// The most tokens of one file.
 const MOST_TOKENS: usize = 100_000;
@@ -11,11 +12,13 @@ const MOST_TOKENS: usize = 100_000;
 pub(crate) struct SeedList {
     seeds: Vec<Seed>,
     lines: HashMap<Serial, usize>,
+    fingerprinter: Fingerprinter,
+    secrets: HashMap<Fingerprint, usize>,
 }
 
 impl SeedList {
     /// # Errors
-    /// [`SeedFileError`]: one too many, or one of a serial number that is there.
+    /// [`SeedFileError`]: one too many, or one of a serial number or a secret that is there.
     pub(crate) fn push(&mut self, seed: Seed) -> Result<(), SeedFileError> {
         if self.seeds.len() >= MOST_TOKENS {
             return Err(SeedFileError::new(
@@ -28,6 +31,15 @@ impl SeedList {
                 seed.line,
                 format!(
                     "the serial number of this token is that of line {first} too: find out which is right, and remove the other"
+                ),
+            ));
+        }
+        // One code would open the accounts of two people.
+        if let Some(first) = self.secrets.insert(self.fingerprinter.of(&seed.secret), seed.line) {
+            return Err(SeedFileError::new(
+                seed.line,
+                format!(
+                    "the secret of this token is that of line {first} too: find out which serial number is right, and remove the other"
                 ),
             ));
         }
@@ -60,11 +72,20 @@ mod tests {
             model: None,
             factor: Parameters::EVERY_APP.into(),
             next_counter: 0,
-            secret: Secret::new(Vec::new()),
+            secret: Secret::new(line.to_be_bytes().to_vec()),
             valid_from: None,
             expires: None,
             line,
         }
+    }
+
+    #[test]
+    fn two_tokens_of_one_secret_are_refused_with_both_lines() {
+        let mut list = SeedList::default();
+        list.push(seed(1)).unwrap();
+        list.push(seed(2)).unwrap();
+        let problem = list.push(Seed { secret: seed(1).secret, ..seed(3) }).unwrap_err().to_string();
+        assert!(problem.starts_with("line 3: the secret of this token is that of line 1 too"), "{problem}");
     }
 
     #[test]

@@ -213,11 +213,14 @@ fn a_policy_that_allows_codes_is_no_hindrance() {
 }
 
 #[test]
-fn two_tokens_of_one_serial_number_are_refused_with_both_lines() {
+fn two_tokens_of_one_serial_number_or_secret_are_refused() {
     let first = package("1", HOTP, &data(""));
-    let file = container(&format!("{first}\n{}\n{first}", package("2", TOTP, &data(""))));
+    let second = package("2", TOTP, &data("")).replace("MTIz", "MTIy");
+    let file = container(&format!("{first}\n{second}\n{first}"));
     assert!(problem(&file).starts_with("line 5: the serial number of this token is that of line 3 too"));
-    assert_eq!(read(&container(&format!("{first}\n{}", package("2", TOTP, &data(""))))).len(), 2);
+    assert_eq!(read(&container(&format!("{first}\n{second}"))).len(), 2);
+    let shared = container(&format!("{first}\n{}", package("2", TOTP, &data(""))));
+    assert!(problem(&shared).starts_with("line 4: the secret of this token is that of line 3 too"));
 }
 
 #[test]

@@ -8,9 +8,11 @@
 
 mod document;
 mod document_mac;
+mod fingerprint;
 mod first_code;
 mod serial;
 
+pub use fingerprint::{Fingerprint, Fingerprinter};
 pub use first_code::FirstCodeError;
 pub use serial::{Serial, SerialError};
 
