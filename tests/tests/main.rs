@@ -103,6 +103,7 @@ mod sudo;
 mod terminal_controls;
 mod tokens;
 mod tokens_assign_attacks;
+mod tokens_import_attacks;
 mod tokens_release_attacks;
 mod totp_oracle;
 mod unheard_changes;

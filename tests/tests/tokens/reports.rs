@@ -123,7 +123,7 @@ fn a_mail_says_that_a_token_was_taken_back_by_return_or_revocation() {
 }
 
 #[test]
-fn a_token_that_does_not_open_is_explained_and_not_changed() {
+fn a_token_that_does_not_open_is_explained_and_can_be_imported_again() {
     let (fixture, fob) = imported();
     assign(&fixture, "F1", "alice", &fob.press(0)).assert_done();
     for serial in ["F1", "F2"] {
@@ -149,7 +149,14 @@ fn a_token_that_does_not_open_is_explained_and_not_changed() {
         assert!(refused.status == 1 && refused.stderr.contains(advice), "{refused:?}");
     }
     assert_eq!(login(&fixture, "alice", &fob.press(1)), PamCode::SUCCESS);
+    for serial in ["F1", "F2"] {
+        fs::remove_file(fixture.state().join(format!("tokens/{serial}.toml"))).unwrap();
+    }
+    import(&fixture, super::FILE).assert_done();
+    assert_eq!(state(&fixture, "F1")["assigned_to"], "alice");
+    fixture.totp_enroll(&["--json", "tokens", "revoke", "F2", "--yes"]).assert_done();
     fixture.totp_enroll(&["--json", "disable", "alice", "--yes"]).assert_done();
+    fixture.totp_enroll(&["--json", "tokens", "revoke", "F1", "--yes"]).assert_done();
 }
 
 /// Imports one token that has expired, one that is not valid yet, and one that is.

@@ -3,6 +3,7 @@
 use super::counter_tokens::CounterTokens;
 use super::finding::{Finding, described, some_of};
 use super::guessing;
+use super::token_holders::TokenHolders;
 use crate::account::{self, Unknown};
 use crate::context;
 use crate::output;
@@ -28,7 +29,11 @@ pub(super) struct EnrolledUsers {
     pub(super) names: Vec<String>,
 }
 
-pub(super) fn examine(config: &Config, findings: &mut Vec<Finding>) -> EnrolledUsers {
+pub(super) fn examine(
+    config: &Config,
+    token_holders: TokenHolders,
+    findings: &mut Vec<Finding>,
+) -> EnrolledUsers {
     let store = context::store(config);
     let mut check = EnrolmentCheck {
         config,
@@ -37,6 +42,7 @@ pub(super) fn examine(config: &Config, findings: &mut Vec<Finding>) -> EnrolledU
         few: Vec::new(),
         stricter: Vec::new(),
         counter_tokens: CounterTokens::default(),
+        token_holders,
         findings,
     };
     let mut names = Vec::new();
@@ -59,6 +65,7 @@ pub(super) fn examine(config: &Config, findings: &mut Vec<Finding>) -> EnrolledU
     check.few_recovery_codes();
     check.stricter_risk();
     check.counter_tokens.report(check.findings);
+    check.token_holders.report(check.findings);
     names.sort();
     EnrolledUsers { names }
 }
@@ -78,6 +85,7 @@ struct EnrolmentCheck<'a> {
     /// Users judged under a smaller yearly risk than that of the config.
     stricter: Vec<String>,
     counter_tokens: CounterTokens,
+    token_holders: TokenHolders,
     findings: &'a mut Vec<Finding>,
 }
 
@@ -91,6 +99,9 @@ impl EnrolmentCheck<'_> {
         };
         self.account(user, &credential);
         self.seals(user, &credential);
+        if let Some(keyring) = &self.keyring {
+            self.token_holders.note(self.store, keyring, user, &credential);
+        }
         match self.store.hold(user, PATIENCE) {
             Ok(Hold::Held(held)) => self.ledger(user, held.credential(), held.ledger()),
             Ok(Hold::NotEnrolled | Hold::Busy) => {}

@@ -8,6 +8,7 @@
 //!  clock · sandbox · package                       sudo_rules  rules for this command with a wildcard
 //!  guessing      sources, risk and budgets         counter_tokens  tokens whose codes are refused
 //!  tokens        the inventory of tokens           unused_tokens  tokens whose people are not enrolled with them
+//!  token_holders  people with a token that the inventory does not assign to them
 //! ```
 
 mod clock;
@@ -27,6 +28,7 @@ mod sshd_program;
 pub(crate) mod stack;
 mod stack_lines;
 mod sudo_rules;
+mod token_holders;
 mod tokens;
 mod unused_tokens;
 
@@ -86,9 +88,9 @@ fn examine(cli: &Cli, options: &Doctor) -> Result<Vec<Finding>, CommandError> {
     settings::examine(named, &config, &services, &mut findings);
     guessing::examine(&config, &services, &mut findings);
     files::examine(&config, &mut findings);
-    tokens::examine(&config, &mut findings);
+    let inventory = tokens::examine(&config, &mut findings);
     unused_tokens::examine(&config, &mut findings);
-    let enrolled = enrolments::examine(&config, &mut findings);
+    let enrolled = enrolments::examine(&config, inventory, &mut findings);
     sshd::examine(&services, &enrolled, &mut findings);
     sudo_rules::examine(&mut findings);
     clock::examine(&mut findings);

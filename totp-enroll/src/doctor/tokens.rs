@@ -1,26 +1,33 @@
-//! Checks the inventory of tokens: each can be read, its seal opens, and none that is assigned has expired.
+//! Checks the inventory of tokens: each can be read, its seal opens, no other has its secret, and none that is assigned has expired.
 
-use super::finding::{Finding, described};
+use super::finding::{Finding, described, some_of};
+use super::token_holders::TokenHolders;
 use crate::context;
+use std::collections::HashMap;
 use totp_core::config::Config;
 use totp_core::keyring::{Keyring, OpenError, each_token};
 use totp_core::store::{StoreError, Tokens};
-use totp_core::token::{Token, Validity};
+use totp_core::token::{Fingerprint, Fingerprinter, Serial, Token, Validity};
 use totp_host::config_and_keyring::KeyringFiles;
 use totp_host::machine;
 
 /// At most this many serial numbers are listed in a finding about several tokens.
 const MOST_SERIALS: usize = 5;
 
-pub(super) fn examine(config: &Config, findings: &mut Vec<Finding>) {
+/// What to do without a backup. An import assigns a token again to a person who is enrolled with it; of any other, nothing shows
+/// whether it was revoked, or which of its codes were used.
+const IMPORT_AGAIN: &str = "if there is no backup, remove the document, import the token again, and revoke it unless it is assigned then";
+
+/// Examines the tokens. Returns them, to be compared with the enrolments.
+pub(super) fn examine(config: &Config, findings: &mut Vec<Finding>) -> TokenHolders {
     let store = context::store(config);
     let now = machine::now().map(|now| now.realtime).unwrap_or_default();
-    let mut expired = Vec::new();
+    let (mut expired, mut holders, mut secrets) = (Vec::new(), TokenHolders::default(), Secrets::default());
     // doctor/files.rs reports a missing keyring.
     let keyring = keyring(config);
-    let seal = |findings: &mut Vec<Finding>, token: &Token| {
+    let mut seal = |findings: &mut Vec<Finding>, token: &Token| {
         let Some(keyring) = &keyring else { return };
-        if let Err(error) = token.check_seal(keyring) {
+        if let Err(error) = secrets.note(token, keyring) {
             findings.push(sealed(&store.name_of_token(token.serial()), &error));
         }
     };
@@ -30,12 +37,14 @@ pub(super) fn examine(config: &Config, findings: &mut Vec<Finding>) {
             if token.holder().is_some() && token.validity(now) == Validity::Expired {
                 expired.push(token.serial().to_string());
             }
+            holders.add(token);
         }
         Err(error) => findings.push(unreadable(&error)),
     });
     if let Err(error) = read {
         findings.push(unreadable(&error));
     }
+    secrets.report(findings);
     expired.sort();
     if !expired.is_empty() {
         let more = expired.len().saturating_sub(MOST_SERIALS);
@@ -50,6 +59,46 @@ pub(super) fn examine(config: &Config, findings: &mut Vec<Finding>) {
             .fix("assign each person another token (\"totp-enroll tokens assign\"), then revoke the old one"),
         );
     }
+    holders
+}
+
+/// The secrets of the inventory, by their fingerprints.
+#[derive(Default)]
+struct Secrets {
+    fingerprinter: Fingerprinter,
+    known: HashMap<Fingerprint, Serial>,
+    /// Pairs of tokens with one secret.
+    twice: Vec<String>,
+}
+
+impl Secrets {
+    fn note(&mut self, token: &Token, keyring: &Keyring) -> Result<(), OpenError> {
+        let secret = self.fingerprinter.of_token(token, keyring)?;
+        if let Some(other) = self.known.insert(secret, token.serial().clone()) {
+            let mut pair = [&other, token.serial()];
+            pair.sort();
+            let [one, other] = pair;
+            self.twice.push(format!("{one} and {other}"));
+        }
+        Ok(())
+    }
+
+    fn report(mut self, findings: &mut Vec<Finding>) {
+        self.twice.sort();
+        if self.twice.is_empty() {
+            return;
+        }
+        findings.push(
+            Finding::serious(
+                "token_secret_twice",
+                format!("tokens have the same secret: {}", some_of(&self.twice)),
+            )
+            .why("a code of the one token is accepted for the other, which may be another person's")
+            .fix(
+                "find out which serial number is right, and revoke the other (\"totp-enroll tokens revoke\")",
+            ),
+        );
+    }
 }
 
 fn keyring(config: &Config) -> Option<Keyring> {
@@ -61,11 +110,11 @@ fn keyring(config: &Config) -> Option<Keyring> {
 fn sealed(file: &str, error: &OpenError) -> Finding {
     Finding::warning("token_seal_broken", format!("{file}: {error}"))
         .why("the token cannot be assigned, and its counter cannot be carried when it is taken back")
-        .fix("restore the keyring and the token from backups of the same day; if the token was never assigned, you can also remove the file and import the vendor's file again")
+        .fix(format!("restore the keyring and the token from backups of the same day; {IMPORT_AGAIN}"))
 }
 
 fn unreadable(error: &StoreError) -> Finding {
     Finding::warning("token_unreadable", described(error))
         .why("the token cannot be assigned or taken back, and \"keys rotate\" keeps every old key for it")
-        .fix("correct the owner and the mode, or restore the file from a backup; do not remove it: a token that is imported again is assigned to nobody, and accepts codes that were used")
+        .fix(format!("correct the owner and the mode, or restore the file from a backup; {IMPORT_AGAIN}"))
 }

@@ -3,6 +3,7 @@
 //! A token that is in the inventory already, with the same secret and parameters, is not changed, even if it was assigned or revoked
 //! since. So running a killed import again completes it.
 
+use super::new_tokens::{SeedLine, UnknownToken, new_tokens, unimported};
 use crate::cli::{PskcFile, SeedFile};
 use crate::command_error::CommandError;
 use crate::context::Context;
@@ -14,22 +15,15 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use totp_core::audit_event::{Event, Name};
-use totp_core::keyring::Keyring;
 use totp_core::random::Secret;
-use totp_core::store::{Engine, Inventory as _, Tokens};
-use totp_core::token::{NewToken, Serial, Token};
+use totp_core::store::{Engine, Inventory as _};
+use totp_core::token::{NewToken, Serial};
 use totp_host::documents::{Access, read_document};
 use totp_host::machine;
 use zeroize::Zeroizing;
 
 /// The largest file that is read, in bytes: about 50,000 tokens as PSKC.
 const LARGEST_FILE: u64 = 64 << 20;
-
-/// A token of the file, and the line that it begins on.
-struct SeedLine {
-    line: usize,
-    new: NewToken,
-}
 
 pub(crate) fn import_pskc(context: &Context, asked: &PskcFile) -> Result<(), CommandError> {
     let PskcFile { seeds, key_file, passphrase_file } = asked;
@@ -56,16 +50,14 @@ fn import(
     seeds: Result<Vec<Seed>, SeedFileError>,
 ) -> Result<(), CommandError> {
     let SeedFile { file, dry_run } = asked;
-    let bad = |line: usize, problem: &str| {
-        CommandError::refused(format!("{problem}; nothing was imported")).at(file, Some(line))
-    };
+    let bad = |line: usize, problem: &str| CommandError::refused(unimported(problem)).at(file, Some(line));
     let seeds = seeds.map_err(|error| bad(error.line, &error.problem))?;
     let seeds = seeds.into_iter().map(SeedLine::of).collect::<Result<Vec<_>, _>>();
     let seeds = seeds.map_err(|(line, problem)| bad(line, &problem))?;
     let keyring = context.keyring()?;
     if *dry_run {
-        let new = new_tokens(context, &keyring, &seeds).map_err(|(line, problem)| bad(line, &problem))?;
-        return print(context, &seeds, new.len(), true);
+        let new = new_tokens(context, &keyring, (file, &seeds))?;
+        return print(context, &seeds, &new, true);
     }
     context.store.prepare()?;
     let event = Event::new(Name::TokensImported)
@@ -75,11 +67,10 @@ fn import(
     let added = context.make_interruptibly(|change| {
         context.change(|inputs| {
             let mut inventory = context.hold_tokens()?;
-            let new =
-                new_tokens(context, inputs.keyring, &seeds).map_err(|(line, problem)| bad(line, &problem))?;
+            let new = new_tokens(context, inputs.keyring, (file, &seeds))?;
             let tokens = new
                 .iter()
-                .map(|new| Token::seal(new, inputs.created, inputs.keyring, inputs.entropy))
+                .map(|new| new.seal(context, inputs))
                 .collect::<Result<Vec<_>, _>>()
                 .map_err(|error| CommandError::refused(error.to_string()))?;
             if !tokens.is_empty() {
@@ -87,12 +78,12 @@ fn import(
                 inventory
                     .add(&tokens)
                     .map_err(CommandError::from)
-                    .map_err(|error| error.explained(|problem| format!("{problem}; nothing was imported")))?;
+                    .map_err(|error| error.explained(unimported))?;
             }
-            Ok(tokens.len())
+            Ok(new)
         })
     })?;
-    print(context, &seeds, added, false)
+    print(context, &seeds, &added, false)
 }
 
 impl SeedLine {
@@ -107,39 +98,6 @@ impl SeedLine {
     }
 }
 
-/// Those that are not in the inventory yet.
-///
-/// # Errors
-/// The line and the problem, if the inventory has another token of a serial number.
-fn new_tokens<'a>(
-    context: &Context,
-    keyring: &Keyring,
-    seeds: &'a [SeedLine],
-) -> Result<Vec<&'a NewToken>, (usize, String)> {
-    let mut all_new = Vec::new();
-    for SeedLine { line, new } in seeds {
-        let known = context.store.token(&new.serial).map_err(|error| (*line, error.to_string()))?;
-        let Some(known) = known else {
-            all_new.push(new);
-            continue;
-        };
-        match known.is(new, keyring) {
-            Ok(true) => {}
-            Ok(false) => {
-                let problem = format!(
-                    "the inventory has a token with the serial number {}, but with another secret or other parameters; \
-                     find out which one is right: {}",
-                    new.serial,
-                    context.store.name_of_token(&new.serial)
-                );
-                return Err((*line, problem));
-            }
-            Err(error) => return Err((*line, format!("the token {} of the inventory: {error}", new.serial))),
-        }
-    }
-    Ok(all_new)
-}
-
 #[derive(Serialize)]
 struct ImportReport {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -147,18 +105,32 @@ struct ImportReport {
     imported: usize,
     /// In the inventory already, and left as they are.
     unchanged: usize,
+    /// Of those that are imported: assigned to the persons who are enrolled with them.
+    assigned: usize,
     expired: usize,
 }
 
-fn print(context: &Context, seeds: &[SeedLine], imported: usize, dry_run: bool) -> Result<(), CommandError> {
+fn print(
+    context: &Context,
+    seeds: &[SeedLine],
+    new: &[UnknownToken<'_>],
+    dry_run: bool,
+) -> Result<(), CommandError> {
     let now = machine::now()?.realtime;
     let expired = seeds.iter().filter(|seed| seed.new.expires.is_some_and(|date| date <= now)).count();
-    let unchanged = seeds.len().saturating_sub(imported);
-    let report = ImportReport { dry_run, imported, unchanged, expired };
+    let (imported, unchanged) = (new.len(), seeds.len().saturating_sub(new.len()));
+    let assigned = new.iter().filter(|token| token.holder.is_some()).count();
+    let report = ImportReport { dry_run, imported, unchanged, assigned, expired };
     output::report(context.format, &report, |_| {
         let would = if dry_run { "would be " } else { "" };
         let tokens = output::count(imported, "token");
         let mut lines = vec![format!("{tokens} {would}imported, {unchanged} unchanged")];
+        if assigned > 0 {
+            lines.push(format!(
+                "{} {would}assigned to the persons who are enrolled with them",
+                output::count(assigned, "token")
+            ));
+        }
         if expired > 0 {
             lines.push(format!(
                 "{} expired by the dates of the file; \"tokens assign\" takes them only with --expired",

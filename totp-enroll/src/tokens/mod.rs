@@ -9,6 +9,7 @@ mod assignment;
 mod import;
 mod inventory;
 mod list;
+mod new_tokens;
 mod release;
 mod take_back;
 mod voided;

@@ -49,7 +49,10 @@ impl SealOf {
     fn way_on(self) -> &'static str {
         match self {
             Self::Credential => "user or machine; enrol again",
-            Self::Token => "token or machine; restore the keyring and the token from backups of the same day",
+            Self::Token => {
+                "token or machine; restore the keyring and the token from backups of the same day; if there is none, remove the \
+                 token's document, import the token again, and revoke it unless it is assigned then"
+            }
         }
     }
 }

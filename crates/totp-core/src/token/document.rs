@@ -11,8 +11,9 @@ use crate::user::User;
 use serde::Serialize;
 use std::path::Path;
 
-/// Advice that follows an error about the document. Imported again, it would belong to nobody and accept codes that were used.
-const WHAT_TO_DO: &str = "restore it from a backup; do not remove it to import the token again";
+/// Advice that follows an error about the document. An import assigns a token again to a person who is enrolled with it; of any other,
+/// nothing shows whether it was revoked, or which of its codes were used.
+const WHAT_TO_DO: &str = "restore it from a backup; if there is none, remove it, import the token again, and revoke it unless it is assigned then";
 
 impl Token {
     /// Reads the document. `file` is only named in errors. Its MAC is verified when the token is used or written: without the keyring it
