@@ -158,7 +158,7 @@ fn a_hostile_file_is_refused_at_once() {
         text
     });
     let container = "<KeyContainer Version='1.0' xmlns='urn:ietf:params:xml:ns:keyprov:pskc'";
-    let columns = format!("serial,secret{}\nF1,{FIRST}\n", ",upn".repeat(200_000));
+    let columns = format!("serial,secret{}\nF1,{FIRST}\n", ",upn".repeat(10_000));
     for (format, text) in [("pskc", format!("{container}{attributes}/>")), ("tokens", columns)] {
         let file = fixture.write("seeds", &text);
         let begun = Instant::now();

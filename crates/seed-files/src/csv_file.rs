@@ -12,6 +12,8 @@ use totp_core::factor::totp::Algorithm;
 
 /// What begins a line that is a comment.
 const COMMENT: char = '#';
+/// The longest line, in bytes. Each delimiter takes a multiple of its byte while the line is read.
+const LONGEST_LINE: usize = 1 << 16;
 
 /// Reads the seeds of a CSV file. `docs/seed-files.md` lists the columns.
 ///
@@ -22,6 +24,7 @@ pub fn read_csv(bytes: &[u8]) -> Result<Vec<Seed>, SeedFileError> {
     if text.as_str().trim_start().starts_with('<') {
         return Err(SeedFileError::new(1, "the file is XML, not CSV: import it as PSKC"));
     }
+    check_lines(&text)?;
     let mut records = records(&text)?;
     let Some((first_line, first)) = records.first() else {
         return SeedList::default().finish(text.last_line());
@@ -36,6 +39,22 @@ pub fn read_csv(bytes: &[u8]) -> Result<Vec<Seed>, SeedFileError> {
         seeds.push(seed(&columns, notation, record, *line)?)?;
     }
     seeds.finish(text.last_line())
+}
+
+fn check_lines(text: &Text<'_>) -> Result<(), SeedFileError> {
+    let mut place = 0usize;
+    for line in text.as_str().split(['\n', '\r']) {
+        if line.len() > LONGEST_LINE {
+            return Err(SeedFileError::new(
+                text.line_at(place),
+                format!(
+                    "has more than {LONGEST_LINE} bytes: no token needs so many; check that the file is the right one"
+                ),
+            ));
+        }
+        place = place.saturating_add(line.len()).saturating_add(1);
+    }
+    Ok(())
 }
 
 /// The lines that are neither blank nor comments, each with its number.
