@@ -89,7 +89,7 @@ fn examine(cli: &Cli, options: &Doctor) -> Result<Vec<Finding>, CommandError> {
     guessing::examine(&config, &services, &mut findings);
     files::examine(&config, &mut findings);
     let inventory = tokens::examine(&config, &mut findings);
-    unused_tokens::examine(&config, &mut findings);
+    unused_tokens::examine(&config, &inventory, &mut findings);
     let enrolled = enrolments::examine(&config, inventory, &mut findings);
     sshd::examine(&services, &enrolled, &mut findings);
     sudo_rules::examine(&mut findings);

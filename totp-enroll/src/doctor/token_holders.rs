@@ -26,6 +26,11 @@ impl TokenHolders {
         self.tokens.insert(token.serial().to_string(), token);
     }
 
+    /// The tokens of the inventory, in no order.
+    pub(super) fn tokens(&self) -> impl Iterator<Item = &Token> {
+        self.tokens.values()
+    }
+
     /// Notes the tokens of one user that the inventory does not assign to them.
     pub(super) fn note(
         &mut self,

@@ -101,7 +101,7 @@ impl Secrets {
     }
 }
 
-fn keyring(config: &Config) -> Option<Keyring> {
+pub(super) fn keyring(config: &Config) -> Option<Keyring> {
     let files = KeyringFiles::of(&config.paths);
     let (file, text) = files.read().ok().flatten()?;
     Keyring::parse(file, text.expose()).ok()
