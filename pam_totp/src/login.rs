@@ -250,7 +250,7 @@ fn ask_for_recovery_code(
     store: &impl Engine,
     refusal: &Refusal,
 ) -> Result<Outcome, LoginError> {
-    if let Some(why) = messages::refusal(refusal) {
+    if let Some(why) = messages::refusal(refusal, &attempt.arguments) {
         attempt.say(pamh, PAM_ERROR_MSG, &why);
     }
     attempt.debug("asking for a recovery code");
@@ -371,7 +371,8 @@ fn after_login(pamh: &PamHandle, attempt: &mut Attempt<'_>, store: &impl Engine,
         }
         Outcome::Refused(_) | Outcome::StillLocked { .. } | Outcome::Unrecorded { .. } => {
             if attempt.has_first_factor()
-                && let Some(why) = outcome.refusal_to_tell().and_then(messages::refusal)
+                && let Some(refusal) = outcome.refusal_to_tell()
+                && let Some(why) = messages::refusal(refusal, &attempt.arguments)
             {
                 attempt.say(pamh, PAM_ERROR_MSG, &why);
             }

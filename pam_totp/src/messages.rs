@@ -11,10 +11,11 @@ use std::borrow::Cow;
 use totp_core::account_recovery::TokenRefused;
 use totp_core::config::Config;
 use totp_core::enrolment::draft::NotConfirmed;
+use totp_core::factor::Unusable;
 use totp_core::ledger::LoginMethod;
-use totp_core::login::{ForeignTries, Method, Reason, Refusal, SinceLast, Verified};
+use totp_core::login::{ForeignTries, Method, Reason, Refusal, SinceLast, TokenAdvice, Verified};
 use totp_core::misleading::escaped;
-use totp_core::module_arguments::Arguments;
+use totp_core::module_arguments::{Arguments, FirstPass};
 use totp_core::policy::Unenrolled;
 use totp_core::policy::device::DeviceId;
 use totp_core::random::Secret;
@@ -47,7 +48,10 @@ pub(crate) const PROMPT_LOCKED_ALONE: &str = "Too many wrong codes; type a recov
 pub(crate) const LATE: &str = "The answer came too late; log in again.";
 
 /// Why a login was refused, and what to do. `None`: what would help the user would help an attacker, too.
-pub(crate) fn refusal(Refusal { reason, next_code, .. }: &Refusal) -> Option<String> {
+pub(crate) fn refusal(
+    Refusal { reason, next_code, token, lock, .. }: &Refusal,
+    arguments: &Arguments,
+) -> Option<String> {
     let sentence = match reason {
         Reason::Replayed => match next_code {
             Some(Seconds(0)) => {
@@ -60,14 +64,8 @@ pub(crate) fn refusal(Refusal { reason, next_code, .. }: &Refusal) -> Option<Str
         Reason::BeforeBoot(wait) => {
             format!("This machine has just started; wait {} for a code that it accepts.", length(*wait))
         }
-        Reason::CounterEnded => {
-            "This token is used up: it has no further code. Ask the administrator for another. A recovery code still works."
-                .to_owned()
-        }
-        Reason::OutOfStep => {
-            "This token has to be resynchronised: log in again, type \"sync\" in place of a code, and then two consecutive codes of the token."
-                .to_owned()
-        }
+        Reason::CounterEnded => unusable_token(Unusable::Ended, arguments),
+        Reason::OutOfStep => unusable_token(Unusable::OutOfStep, arguments),
         Reason::Limited(wait) | Reason::Locked(wait) => {
             format!("Too many wrong codes; try again in {}. A recovery code still works.", length(*wait))
         }
@@ -87,10 +85,47 @@ pub(crate) fn refusal(Refusal { reason, next_code, .. }: &Refusal) -> Option<Str
         Reason::NotEnrolled => {
             "This account has no authenticator yet: ask the administrator to enrol it.".to_owned()
         }
-        // How far off a clock is would tell which code is right at another time.
-        Reason::Wrong | Reason::ClockOff(_) | Reason::Malformed | Reason::UnknownUser => return None,
+        // One answer for both: that a clock is off would tell which code is right at another time.
+        Reason::Wrong | Reason::ClockOff(_) => match (token, lock) {
+            (Some(TokenAdvice::Unusable(unusable)), _) => unusable_token(*unusable, arguments),
+            (Some(TokenAdvice::MayBeAhead), None) => {
+                format!("If that code came from a token with a button, {}.", resynchronise(arguments)?)
+            }
+            // During a lock, two codes do not help.
+            (Some(TokenAdvice::MayBeAhead), Some(_)) | (None, _) => return None,
+        },
+        Reason::Malformed | Reason::UnknownUser => return None,
     };
     Some(sentence)
+}
+
+fn unusable_token(unusable: Unusable, arguments: &Arguments) -> String {
+    match unusable {
+        Unusable::Ended => {
+            "This token is used up: it has no further code. Ask the administrator for another. A recovery code still works."
+                .to_owned()
+        }
+        Unusable::OutOfStep => {
+            let how = resynchronise(arguments).unwrap_or("use a program that asks for the code alone");
+            format!("This token has to be resynchronised: {how}.")
+        }
+    }
+}
+
+/// How two codes are typed for a line with these arguments. `None`: they cannot be.
+fn resynchronise(arguments: &Arguments) -> Option<&'static str> {
+    match (arguments.first_pass, arguments.forward_pass) {
+        (FirstPass::Ignore | FirstPass::Try, false) => Some(
+            "log in again, type \"sync\" in place of a code, and then two codes of the token, one after the other",
+        ),
+        (FirstPass::Ignore | FirstPass::Try, true) => Some(
+            "log in again, type your password and right behind it \"sync\", and then two codes of the token, one after the other",
+        ),
+        (FirstPass::Use, false) => Some(
+            "log in again, and in place of a code type two codes of the token, one after the other, with a blank between them",
+        ),
+        (FirstPass::Use, true) => None,
+    }
 }
 
 /// What a user should know after a login by a code.

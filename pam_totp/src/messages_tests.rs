@@ -6,7 +6,8 @@ use totp_core::ledger::LastLogin;
 
 #[test]
 fn a_refusal_says_how_long_to_wait() {
-    let said = |reason: Reason, next_code| refusal(&Refusal { next_code, ..reason.into() });
+    let said =
+        |reason: Reason, next_code| refusal(&Refusal { next_code, ..reason.into() }, &with_arguments(&[]));
     assert_eq!(
         said(Reason::Replayed, Some(Seconds(12))).unwrap(),
         "That code was used already; wait 12 seconds for the next one."
@@ -24,6 +25,38 @@ fn a_refusal_says_how_long_to_wait() {
     ] {
         assert_eq!(said(silent, None), None, "{silent:?}");
     }
+}
+
+#[test]
+fn a_wrong_code_and_one_of_another_time_are_answered_alike() {
+    let reasons = [Reason::Wrong, Reason::ClockOff(ClockOff { steps: 3, seconds: 90 })];
+    let after = |token: Option<TokenAdvice>, lock: Option<Seconds>, arguments: &[&str]| {
+        let said = reasons
+            .map(|reason| refusal(&Refusal { token, lock, ..reason.into() }, &with_arguments(arguments)));
+        assert_eq!(said[0], said[1], "{token:?}");
+        said[0].clone().unwrap_or_default()
+    };
+    let ahead = Some(TokenAdvice::MayBeAhead);
+    let said = after(ahead, None, &[]);
+    assert!(said.contains("token with a button, log in again, type \"sync\" in place of a code"), "{said}");
+    assert!(after(ahead, None, &["try_first_pass"]).contains("type \"sync\" in place of a code"));
+    assert!(
+        after(ahead, None, &["forward_pass"]).contains("type your password and right behind it \"sync\"")
+    );
+    assert!(after(ahead, None, &["use_first_pass"]).contains("with a blank between them"));
+    assert_eq!(after(ahead, None, &["use_first_pass", "forward_pass"]), "", "it cannot be done there");
+    assert_eq!(after(ahead, Some(Seconds(60)), &[]), "", "two codes do not help during a lock");
+    assert_eq!(after(None, None, &[]), "");
+    for (unusable, reason) in
+        [(Unusable::OutOfStep, Reason::OutOfStep), (Unusable::Ended, Reason::CounterEnded)]
+    {
+        let alone = refusal(&reason.into(), &with_arguments(&[])).unwrap();
+        assert_eq!(after(Some(TokenAdvice::Unusable(unusable)), None, &[]), alone);
+    }
+}
+
+fn with_arguments(words: &[&str]) -> Arguments {
+    Arguments::parse(words).unwrap()
 }
 
 #[test]

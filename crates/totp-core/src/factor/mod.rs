@@ -184,6 +184,14 @@ impl Factor {
         }
     }
 
+    /// Whether two codes, one after the other, can bring it back in step at this stored position.
+    pub(crate) fn can_be_resynchronised(self, used_up_to: u64) -> bool {
+        match self {
+            Self::Totp(_) => false,
+            Self::Hotp(_) => hotp::takes_two_codes(used_up_to).is_ok(),
+        }
+    }
+
     /// The probability that a guess of this shape is right, in units of 10⁻⁹.
     pub(crate) fn units_of(self, typed: &Typed, windows: &Windows) -> u64 {
         match (self, typed) {

@@ -6,6 +6,7 @@ use super::*;
 use crate::credential::Label;
 use crate::enrolment::draft::Draft;
 use crate::enrolment::{ExpectedEnrolment, add, enrol, repair, unlock, void_after_restore};
+use crate::factor::Unusable;
 use crate::factor::hotp::{END, Hotp};
 use crate::fixture::{Fixture, NOON, PHONE, SPARE, alice, at, code, rules, word};
 use crate::random::Secret;
@@ -61,6 +62,9 @@ fn used_units<X: Exclusion>(fixture: &Fixture<Memory<X>>) -> u64 {
 pub(super) fn position<X: Exclusion>(fixture: &Fixture<Memory<X>>, place: usize) -> u64 {
     fixture.held().ledger().progress[place].used_up_to
 }
+
+/// The position of a token whose next counter is 0, that has to be resynchronised.
+const OUT_OF_STEP: u64 = END + 1;
 
 /// A code that the fob shows at none of its counters below 2000, and the phone at none of the steps around noon.
 fn wrong() -> Vec<u8> {
@@ -124,6 +128,42 @@ fn a_token_at_its_end_is_refused_by_name<X: Exclusion>() {
     }
     assert_eq!((position(&fixture, 0), used_units(&fixture)), (END, 0));
     assert_eq!(told(&fixture, codes[0].expose()), "recovered 9");
+}
+
+fn a_wrong_code_is_no_advice_without_a_counter_token<X: Exclusion>() {
+    let advice = |fixture: &Fixture<Memory<X>>, typed: &[u8]| match fixture.login(typed, at(NOON)) {
+        Ok(Verdict::Refused(refusal)) => refusal.token,
+        other => panic!("{}", word(other)),
+    };
+    let ahead = Some(TokenAdvice::MayBeAhead);
+    let (phone, _) = enrolled::<X>();
+    assert_eq!(advice(&phone, &wrong()), None);
+    assert_eq!(advice(&with_both::<X>(0), &wrong()), ahead);
+    assert_eq!(advice(&with_both::<X>(0), &code(PHONE, NOON + 300)), ahead, "of another time");
+    assert_eq!(advice(&with_both::<X>(0), &presses([3, 5])), ahead);
+    assert_eq!(advice(&with_both::<X>(0), b"AAAA-AAAA-AAAA-AAAA"), None);
+    let unusable = |unusable| Some(TokenAdvice::Unusable(unusable));
+    assert_eq!(advice(&with_both::<X>(END), &wrong()), unusable(Unusable::Ended));
+    assert_eq!(advice(&with_both::<X>(OUT_OF_STEP), &wrong()), unusable(Unusable::OutOfStep));
+    assert_eq!(advice(&with_both::<X>(OUT_OF_STEP), &code(PHONE, NOON + 300)), unusable(Unusable::OutOfStep));
+}
+
+/// Else a person who can make the record fail would see by the missing line that a code was right.
+#[test]
+fn a_record_that_fails_gives_the_advice_of_a_wrong_code() {
+    // So many writes are before the look.
+    for (next, writes) in [(0, 2), (END, 1), (OUT_OF_STEP, 1)] {
+        let fixture = with_both::<Locking>(next);
+        let right = match after(&fixture, writes, &code(PHONE, NOON)) {
+            Ok(Verdict::Unrecorded(unrecorded)) => unrecorded.as_wrong.token,
+            other => panic!("{next}: {}", word(other)),
+        };
+        let wrong = match after(&fixture, writes, &wrong()) {
+            Ok(Verdict::Refused(refusal)) => refusal.token,
+            other => panic!("{next}: {}", word(other)),
+        };
+        assert_eq!((right, right.is_some()), (wrong, true), "{next}");
+    }
 }
 
 fn fixture_code_of(counter: u64) -> Vec<u8> {
@@ -310,6 +350,7 @@ fn a_counter_that_another_login_used_first_is_a_used_one() {
 }
 
 in_both_modes! {
+    a_wrong_code_is_no_advice_without_a_counter_token
     a_counter_code_is_accepted_once
     skipped_codes_are_dead
     a_wrong_code_moves_no_counter

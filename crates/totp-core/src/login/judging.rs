@@ -6,10 +6,10 @@
 
 use super::before::{Before, Question};
 use super::sealed_verdict::{ClockSearch, Decided, SealedVerdict};
-use super::verdict::{ForeignTries, JudgeError, Method, Reason, Refusal, SinceLast};
+use super::verdict::{ForeignTries, JudgeError, Method, Reason, Refusal, SinceLast, TokenAdvice};
 use crate::code::{Answer, CodeMatch};
 use crate::credential::{Authenticator, Credential, RecoverySet};
-use crate::factor::{Codes, Factor, Typed, guess_units};
+use crate::factor::{Codes, Factor, Typed, Unusable, guess_units};
 use crate::ledger::{Happened, LastLogin, Ledger, LoginMethod, Progress, Record, RecoveryMarks};
 use crate::lockout::LockState;
 use crate::lockout::guesses::{Charged, SinceAccepted};
@@ -57,7 +57,7 @@ fn guess(
         return Err(JudgeError::LedgerDoesNotFit);
     }
     let mut tried = Vec::with_capacity(credential.authenticators().len());
-    let (mut units, mut unusable): (u64, Option<Reason>) = (0, None);
+    let (mut units, mut unusable, mut may_be_ahead): (u64, Option<Unusable>, bool) = (0, None, false);
     for (authenticator, progress) in credential.authenticators().iter().zip(&before.ledger.progress) {
         let secret = match first_secret.take() {
             Some(secret) => secret,
@@ -65,9 +65,10 @@ fn guess(
         };
         let factor = authenticator.factor();
         let typed = factor.typed(answer, progress.used_up_to).unwrap_or_else(|error| {
-            unusable.get_or_insert(error.into());
+            unusable.get_or_insert(error);
             None
         });
+        may_be_ahead |= factor.can_be_resynchronised(progress.used_up_to);
         if let Some(typed) = &typed {
             units = units.saturating_add(factor.units_of(typed, question.windows));
         }
@@ -76,7 +77,7 @@ fn guess(
     let scratch_units = scratch_units(credential, &before.ledger);
     let scratch = answer.of_digits(SCRATCH_DIGITS).filter(|_| scratch_units.is_some());
     if tried.iter().all(|(_, typed)| typed.is_none()) && scratch.is_none() {
-        return Ok(Begun::Judged(Box::new(before.refused(unusable.unwrap_or(Reason::Malformed)))));
+        return Ok(Begun::Judged(Box::new(before.refused(unusable.map_or(Reason::Malformed, Reason::from)))));
     }
     if scratch.is_some() {
         units = units.saturating_add(scratch_units.unwrap_or(0));
@@ -90,7 +91,8 @@ fn guess(
         warning.since = before.ledger.last_login().map(|last| last.at);
     }
     let charge = Record::of(next, Happened::Charged);
-    Ok(Begun::Attempt(Box::new(Attempt { before, charge, charged, tried, unusable, scratch })))
+    let token = unusable.map(TokenAdvice::Unusable).or(may_be_ahead.then_some(TokenAdvice::MayBeAhead));
+    Ok(Begun::Attempt(Box::new(Attempt { before, charge, charged, tried, token, scratch })))
 }
 
 /// The probability that a guess is one of the unused scratch codes, in units of 10⁻⁹; `None`: there is no such set.
@@ -139,8 +141,8 @@ pub(super) struct Attempt {
     charged: Charged,
     /// The codes of each authenticator, and the part of the answer that could be one of them.
     tried: Vec<(Codes, Option<Typed>)>,
-    /// Why the answer could not be one of an authenticator whose codes have its shape.
-    unusable: Option<Reason>,
+    /// What the answer can mean, if it is wrong, to a person with a counter token.
+    token: Option<TokenAdvice>,
     /// The part of the answer that could be another program's single-use code.
     scratch: Option<Secret>,
 }
@@ -165,7 +167,7 @@ impl Attempt {
     /// that failed half-way has been a look, and is charged.
     pub(super) fn look(self, question: &Question<'_>, charging: Charging) -> SealedVerdict {
         let Charged { row, lock, warning } = self.charged;
-        let as_wrong = Refusal { lock, warning, row: Some(row), ..Reason::Wrong.into() };
+        let as_wrong = Refusal { lock, warning, token: self.token, row: Some(row), ..Reason::Wrong.into() };
         self.judged(question, charging).looked_at(as_wrong)
     }
 
@@ -227,7 +229,7 @@ impl Attempt {
     }
 
     fn wrong(self, question: &Question<'_>, charging: Charging) -> SealedVerdict {
-        let Self { charge, charged, tried, unusable, .. } = self;
+        let Self { charge, charged, tried, token, .. } = self;
         let record = match (charged.lock, charging) {
             (Some(_), _) => Some(Record::of(charge.into_ledger(), Happened::Locked)),
             (None, Charging::WithCommit) => Some(charge),
@@ -235,7 +237,7 @@ impl Attempt {
             (None, Charging::BeforeLook) => None,
         };
         let search = ClockSearch::new(tried, *question.windows, question.now);
-        SealedVerdict::until(record, Decided::Wrong { charged, search, unusable })
+        SealedVerdict::until(record, Decided::Wrong { charged, search, token })
     }
 }
 

@@ -1,6 +1,6 @@
 //! A verdict that nobody has seen yet, and what it says once its record is made.
 
-use super::verdict::{JudgeError, Method, Reason, Refusal, SinceLast, Unrecorded};
+use super::verdict::{JudgeError, Method, Refusal, SinceLast, TokenAdvice, Unrecorded};
 use crate::code::ClockOff;
 use crate::factor::{Codes, Typed, Windows};
 use crate::ledger::Record;
@@ -23,8 +23,8 @@ pub(super) enum Decided {
     Right { method: Method, credential: Id, since_last: SinceLast, is_new_source: bool },
     /// The code was refused for this reason.
     Refused(Refusal),
-    /// It is no code of this user. `unusable`: it has the shape of codes that are not accepted now, whatever they are.
-    Wrong { charged: Charged, search: ClockSearch, unusable: Option<Reason> },
+    /// It is no code of this user.
+    Wrong { charged: Charged, search: ClockSearch, token: Option<TokenAdvice> },
     /// The look began and could not be finished.
     Failed(JudgeError),
     /// A code was looked at, and the result could not be recorded.

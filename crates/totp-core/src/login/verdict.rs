@@ -66,10 +66,22 @@ pub struct Refusal {
     pub lock: Option<Seconds>,
     /// For a used code: the wait for the next one.
     pub next_code: Option<Seconds>,
+    /// For a wrong code: what it can mean to a person with a counter token. It depends on the enrolment and the length of the code,
+    /// not on what the code is.
+    pub token: Option<TokenAdvice>,
     /// Someone is guessing: the owner is to be told.
     pub warning: Option<Warning>,
     /// The row that a try from there is counted in; `None`: nothing was judged.
     pub row: Option<CountedIn>,
+}
+
+/// What a wrong code can mean to a person with a counter token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenAdvice {
+    /// The token may be too far ahead: two codes, one after the other, resynchronise it.
+    MayBeAhead,
+    /// Codes of this length are not accepted from the token now.
+    Unusable(Unusable),
 }
 
 /// A code was looked at, and the result could not be recorded. It is answered like a wrong code, right or wrong: a person who can
@@ -201,7 +213,7 @@ impl From<Unusable> for Reason {
 
 impl From<Reason> for Refusal {
     fn from(reason: Reason) -> Self {
-        Self { reason, lock: None, next_code: None, warning: None, row: None }
+        Self { reason, lock: None, next_code: None, token: None, warning: None, row: None }
     }
 }
 
