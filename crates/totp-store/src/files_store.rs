@@ -122,6 +122,16 @@ impl StateDirs {
         Ok(Some(Credential::parse(&path, text.expose(), user)?))
     }
 
+    /// The error for the ledger of an enrolment whose credential is not there.
+    pub(crate) fn credential_missing(&self, component: &str) -> DocumentError {
+        let file = self.credentials.path.join(format!("{component}.toml"));
+        let problem = format!(
+            "belongs to an enrolment, but its file {} is missing: restore that from a backup, or run \"totp-enroll disable USER\" to remove the enrolment",
+            file.display()
+        );
+        DocumentError::new(&self.ledgers.path.join(component), problem)
+    }
+
     pub(crate) fn credential_text(&self, component: &str) -> Result<Option<CredentialText>, FileError> {
         let name = format!("{component}.toml");
         let path = self.credentials.path.join(&name);

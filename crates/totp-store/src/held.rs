@@ -6,7 +6,6 @@ use crate::trusted_files::{Lock, lock};
 use nix::fcntl::OFlag;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use totp_core::DocumentError;
 use totp_core::credential::Credential;
 use totp_core::ledger::Ledger;
 use totp_core::ledger::slots::{Conversion, NextSlot, Slots};
@@ -49,9 +48,7 @@ impl Store for FilesStore {
             if slots.none_enrolled() {
                 return Ok(Hold::NotEnrolled);
             }
-            let problem = "exists, but its credential is missing: restore the credential from a backup, or run \
-                           \"totp-enroll disable USER\" to remove the enrolment";
-            return Err(DocumentError::new(&path, problem).into());
+            return Err(dirs.credential_missing(&component).into());
         };
         let (ledger, slot) = match slots.newest_of(&credential, &**self.keys()) {
             Ok(Some(found)) => found,

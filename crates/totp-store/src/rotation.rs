@@ -106,9 +106,16 @@ impl Reseal for FilesStore {
             Lock::Gone => return Ok(Resealed::Changed),
             Lock::Busy => return Ok(Resealed::Busy),
         };
-        let Some(credential) = dirs.credential(user, &component)? else { return Ok(Resealed::Done) };
         let bytes = read_file(&file.file, &file.path)?;
         let slots = Slots::of(&bytes);
+        let Some(credential) = dirs.credential(user, &component)? else {
+            let is_lost = !slots.none_enrolled();
+            return if is_lost {
+                Err(dirs.credential_missing(&component).into())
+            } else {
+                Ok(Resealed::Done)
+            };
+        };
         if slots.is_under(credential.owner().id, keyring.active()) {
             return Ok(Resealed::Done);
         }
@@ -127,7 +134,12 @@ impl Reseal for FilesStore {
         let component = user.component();
         let Some(fd) = dirs.ledgers.file(&component, OFlag::O_RDONLY)? else { return Ok(Vec::new()) };
         let bytes = read_file(&fd.into(), &dirs.ledgers.path.join(&component))?;
-        Ok(Slots::of(&bytes).keys().map(str::to_owned).collect())
+        let slots = Slots::of(&bytes);
+        // A command was killed while it enrolled or removed this person: what the other slot says is of nobody.
+        if slots.none_enrolled() && dirs.credential_text(&component)?.is_none() {
+            return Ok(Vec::new());
+        }
+        Ok(slots.keys().map(str::to_owned).collect())
     }
 
     fn sync_credentials(&self) -> Result<(), StoreError> {

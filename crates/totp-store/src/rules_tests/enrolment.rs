@@ -346,7 +346,7 @@ fn a_lost_credential_is_an_error_and_not_absence() {
     let mut fixture = Fixture::new();
     fixture.enrol(PHONE);
     std::fs::remove_file(fixture.file("credentials/alice.toml")).unwrap();
-    assert!(word(fixture.login(&code(PHONE, NOON), at(NOON))).contains("credential is missing"));
+    assert!(word(fixture.login(&code(PHONE, NOON), at(NOON))).contains("credentials/alice.toml is missing"));
 }
 
 #[test]
