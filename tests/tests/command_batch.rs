@@ -90,16 +90,17 @@ fn a_code_of_another_authenticator_confirms_nothing() {
     let spare = phone(&fixture.totp_enroll(&added).json());
     let confirm = |code: &str| fixture.totp_enroll(&["enroll", "alice", "--confirm", "--code", code]);
     let pending = || fixture.totp_enroll(&["--json", "status", "alice"]).json()["pending"].clone();
+    assert_eq!(pending(), true);
     let done = confirm(&first.code());
     assert!(done.status == 0 && done.stdout.contains("still pending: spare"), "{done:?}");
-    assert_eq!(pending(), true);
+    assert_eq!(pending(), false, "one of the two was used");
     let other = first.code_at(clock::now() + 30);
     let done = confirm(&other);
     assert!(done.status == 1 && done.stderr.contains("still pending: spare"), "{done:?}");
-    assert_eq!(pending(), true);
     let done = confirm(&spare.code());
     assert!(done.status == 0 && !done.stdout.contains("still pending"), "{done:?}");
-    assert_eq!(pending(), false);
+    let again = confirm(&spare.code_at(clock::now() + 30));
+    assert!(again.status == 1 && again.stderr.contains("alice has no pending authenticator"), "{again:?}");
 }
 
 #[test]

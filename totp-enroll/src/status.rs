@@ -157,7 +157,7 @@ pub(crate) struct EnrolmentReport {
     pub(crate) recovery_left: usize,
     /// `recovery_code`, or `scratch_code` if imported from another program.
     pub(crate) recovery_kind: Option<&'static str>,
-    /// An authenticator has not yet had a code accepted. Logins need a code anyway.
+    /// No authenticator has had a code accepted yet. Logins need a code anyway.
     pub(crate) pending: bool,
     /// Wrong codes, locks and budgets.
     #[serde(flatten)]
@@ -196,7 +196,7 @@ impl EnrolmentReport {
             recovery_created: credential.recovery_created().map(|created| created.to_string()),
             recovery_left: recovery_left(credential, ledger),
             recovery_kind: credential.recovery_kind().map(RecoveryKind::as_str),
-            pending: (0..credential.authenticators().len()).any(|at| ledger.confirmed_at(at).is_none()),
+            pending: (0..credential.authenticators().len()).all(|at| ledger.confirmed_at(at).is_none()),
             guesses: GuessDocument::of(ledger.guesses().report(&input)),
             last_login: ledger
                 .last_login()
