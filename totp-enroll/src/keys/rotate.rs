@@ -202,14 +202,18 @@ pub(super) struct SkippedEnrolment {
 impl SkippedEnrolment {
     pub(super) fn of(context: &Context, left: &Skipped) -> Self {
         let Skipped { user, why } = left;
-        let credential = user.as_ref().map(|user| context.store.name_of(Document::Credential, user));
+        let name_of = |document| {
+            let name = user.as_ref().map(|user| context.store.name_of(document, user));
+            name.unwrap_or_default()
+        };
         let (file, line, problem) = match why {
             SkippedError::Store(error) => {
                 (error.about().to_owned(), error.line(), error.problem().to_owned())
             }
             SkippedError::Token(token) => (token.about.clone(), None, token.problem.clone()),
-            SkippedError::Open(_) | SkippedError::Busy | SkippedError::Changing | SkippedError::NoLedger => {
-                (credential.unwrap_or_default(), None, why.to_string())
+            SkippedError::NoLedger => (name_of(Document::Ledger), None, why.to_string()),
+            SkippedError::Open(_) | SkippedError::Busy | SkippedError::Changing => {
+                (name_of(Document::Credential), None, why.to_string())
             }
         };
         let user = user.as_ref().map(|user| user.as_str().to_owned());
