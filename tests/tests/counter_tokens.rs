@@ -70,6 +70,40 @@ fn a_fob_that_was_pressed_thirty_times_is_resynchronised_at_the_login() {
 }
 
 #[test]
+fn after_a_first_factor_a_wrong_code_tells_the_owner_of_a_fob_of_sync() {
+    let (fixture, fob) = phone_and_fob(Fixture::builder().enrolled("bob"));
+    let said = |user: &str, is_known: bool| {
+        let login = fixture.login(user).types(fob.press(35));
+        let outcome = if is_known { login.after("publickey") } else { login }.run();
+        assert_eq!(outcome.code, PamCode::AUTH_ERR);
+        let beside = outcome.prompts.iter().filter(|one| one.text != PROMPT);
+        beside.map(|one| one.text.clone()).collect::<Vec<_>>()
+    };
+    let line = "If that code came from a token with a button, log in again, type \"sync\" in place of a code, and then two codes of the token, one after the other.";
+    assert_eq!(said("alice", true), [line]);
+    for (user, is_known) in [("bob", true), ("alice", false), ("bob", false), ("no-such-account", false)] {
+        assert!(said(user, is_known).is_empty(), "{user} {is_known}");
+    }
+    assert_eq!(sync(fixture.login("alice"), &fob.press(36), &fob.press(37)).code, PamCode::SUCCESS);
+}
+
+#[test]
+fn a_line_that_asks_nothing_tells_of_two_codes_in_one_answer() {
+    let (mut fixture, fob) = phone_and_fob(Fixture::builder().account("alice"));
+    let _ = fixture.machine();
+    let line = fixture.module("use_first_pass after_first_factor");
+    fixture.service(SERVICE, &format!("auth optional pam_unix.so\n{line}"));
+    let outcome = fixture.login("alice").types(fob.press(35)).run();
+    assert_eq!(outcome.code, PamCode::AUTH_ERR);
+    assert!(
+        outcome.prompts.iter().any(|said| said.text.contains("with a blank between them")),
+        "{outcome:?}"
+    );
+    let both = fixture.login("alice").types(fob.presses(36, 1).join(" ")).run();
+    assert_eq!(both.code, PamCode::SUCCESS, "{both:?}");
+}
+
+#[test]
 fn a_program_with_one_answer_takes_two_codes_with_a_blank() {
     let (fixture, fob) = phone_and_fob(Fixture::builder());
     // 1,000 beyond the look-ahead.
