@@ -36,6 +36,7 @@ impl Site {
         let mut fixture = builder.account("alice").account("bob").enrolled("alice").build();
         let path = fixture.machine().install(&built::module());
         let module = format!("{} conf={}", path.display(), fixture.conf().display());
+        fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).assert_done();
         let mut site = Self { fixture, module };
         let sshd = "Include /etc/ssh/sshd_config.d/*.conf\nKbdInteractiveAuthentication no\nUsePAM yes\n";
         site.fixture.machine().write("ssh/sshd_config", 0o644, sshd);

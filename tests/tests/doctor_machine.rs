@@ -1,9 +1,11 @@
 //! `doctor` about the machine: stored files, the keyring, the clock, sandboxes, the mail program, the installed module.
 
 use acceptance::clock;
+use acceptance::counter_token::CounterToken;
 use acceptance::fixture::Fixture;
 use acceptance::login::PamCode;
 use acceptance::site::Site;
+use acceptance::snapshot::renewed_codes;
 use std::path::Path;
 
 #[test]
@@ -144,6 +146,28 @@ fn few_recovery_codes_are_pointed_out() {
     site.service("app", "auth requisite pam_unix.so\nauth required TOTP");
     site.fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).assert_done();
     site.doctor(&["--service", "app"]).assert_found("info", "few_recovery_codes", "alice");
+}
+
+#[test]
+fn a_user_without_a_recovery_code_is_a_warning_unless_the_config_wants_none() {
+    let mut site = Site::of(Fixture::builder().config("[recovery]\ncodes = 1\nwarn_below = 1"));
+    site.service("app", "auth requisite pam_unix.so\nauth required TOTP");
+    let doctor = |site: &Site| site.doctor(&["--service", "app"]);
+    let last = renewed(&site);
+    doctor(&site).assert_none();
+    assert_eq!(site.fixture.login("alice").types(last).code(), PamCode::SUCCESS);
+    doctor(&site).assert_found("warning", "no_recovery_codes", "1 user has no recovery code: alice");
+    renewed(&site);
+    doctor(&site).assert_none();
+    CounterToken::random().enrol(&site.fixture, "bob", None, 5);
+    doctor(&site).assert_found("warning", "no_recovery_codes", "1 user has no recovery code: bob");
+    site.fixture.configure("[recovery]\nwarn_below = 0");
+    doctor(&site).assert_none();
+}
+
+fn renewed(site: &Site) -> String {
+    let said = site.fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).stdout;
+    renewed_codes(&said).unwrap().remove(0)
 }
 
 #[test]

@@ -134,6 +134,15 @@ fn a_restored_state_is_refused_until_it_is_accepted_and_brings_nothing_back() {
     }
     let finding = findings(&fixture);
     assert!(finding.contains("state_restored") && finding.contains("totp-enroll restored"), "{finding}");
+    let all = fixture.totp_enroll(&["--json", "doctor"]).json();
+    let serious: Vec<&serde_json::Value> =
+        all["findings"].as_array().unwrap().iter().filter(|one| one["severity"] == "serious").collect();
+    assert_eq!(serious[0]["name"], "state_restored", "{serious:#?}");
+    assert_eq!(
+        finding.matches("restored from a backup").count(),
+        1,
+        "it is said once, not for each person: {finding}"
+    );
     assert_eq!(fixture.totp_enroll(&["--json", "recovery-codes", "alice", "--yes"]).status, 1);
     let upgrade = fixture.totp_enroll(&["keys", "upgrade"]);
     assert!(upgrade.status == 1 && upgrade.stderr.contains("totp-enroll restored"), "{upgrade:?}");

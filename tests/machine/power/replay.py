@@ -21,7 +21,7 @@ WITHIN = 120  # seconds in which an accepted code could be accepted again by the
 UP = 3  # seconds between the start after the cut and the check
 # Of doctor: what is so on this machine, and not because of the cut; and drafts, which a cut leaves (when the replay takes longer than
 # a command may, doctor names them).
-NO_MATTER = re.compile("no_time_service|not_switched_on|few_recovery|pending|no_mail|clock|stale_draft")
+NO_MATTER = re.compile("no_time_service|not_switched_on|few_recovery|no_recovery|pending|no_mail|clock|stale_draft")
 
 root, directory, points, seed = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
 at = lambda name: os.path.join(directory, name)

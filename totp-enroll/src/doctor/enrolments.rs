@@ -14,7 +14,7 @@ use totp_core::credential::Credential;
 use totp_core::enrolment::recovery_left;
 use totp_core::keyring::{Keyring, OpenError};
 use totp_core::ledger::Ledger;
-use totp_core::store::{Document, Held, Hold, Store, StoreError, Users};
+use totp_core::store::{Document, Held, Hold, Maintenance, Store, StoreError, Users};
 use totp_core::user::User;
 use totp_host::config_and_keyring::KeyringFiles;
 use totp_host::machine;
@@ -39,7 +39,10 @@ pub(super) fn examine(
         config,
         keyring: keyring(config),
         store: &store,
+        // Each hold would be refused for that reason, which doctor/files.rs reports once.
+        is_restored: store.is_restored().unwrap_or(false),
         few: Vec::new(),
+        without: Vec::new(),
         stricter: Vec::new(),
         counter_tokens: CounterTokens::default(),
         token_holders,
@@ -63,6 +66,7 @@ pub(super) fn examine(
         }
     }
     check.few_recovery_codes();
+    check.no_recovery_codes();
     check.stricter_risk();
     check.counter_tokens.report(check.findings);
     check.token_holders.report(check.findings);
@@ -80,8 +84,12 @@ struct EnrolmentCheck<'a> {
     config: &'a Config,
     keyring: Option<Keyring>,
     store: &'a context::Store,
+    /// The state was restored from a backup, so no ledger can be held.
+    is_restored: bool,
     /// Users with few recovery codes left.
     few: Vec<String>,
+    /// Users with none.
+    without: Vec<String>,
     /// Users judged under a smaller yearly risk than that of the config.
     stricter: Vec<String>,
     counter_tokens: CounterTokens,
@@ -101,6 +109,9 @@ impl EnrolmentCheck<'_> {
         self.seals(user, &credential);
         if let Some(keyring) = &self.keyring {
             self.token_holders.note(self.store, keyring, user, &credential);
+        }
+        if self.is_restored {
+            return;
         }
         match self.store.hold(user, PATIENCE) {
             Ok(Hold::Held(held)) => self.ledger(user, held.credential(), held.ledger()),
@@ -153,8 +164,10 @@ impl EnrolmentCheck<'_> {
     }
 
     fn ledger(&mut self, user: &User, credential: &Credential, ledger: &Ledger) {
-        if credential.recovery_codes() > 0 && recovery_left(credential, ledger) < self.config.warn_below {
-            self.few.push(user.as_str().to_owned());
+        let left = recovery_left(credential, ledger);
+        if left < self.config.warn_below {
+            let some_or_none = if left > 0 { &mut self.few } else { &mut self.without };
+            some_or_none.push(user.as_str().to_owned());
         }
         self.counter_tokens.note(self.config, user.as_str(), (credential, ledger));
         let Ok(now) = machine::now() else { return };
@@ -183,7 +196,7 @@ impl EnrolmentCheck<'_> {
 
     /// A ledger whose credential is missing, unless the ledger says that nobody is enrolled.
     fn ledger_without_credential(&mut self, user: &User) {
-        if !matches!(self.store.credential(user), Ok(None)) {
+        if self.is_restored || !matches!(self.store.credential(user), Ok(None)) {
             return;
         }
         if let Err(error) = self.store.hold(user, PATIENCE) {
@@ -222,8 +235,24 @@ impl EnrolmentCheck<'_> {
                     output::count(self.config.warn_below, "recovery code")
                 ),
             )
-            .why("a user who has none and loses the phone needs an administrator")
+            .why("a user who has none and loses the phone or the token needs an administrator")
             .fix("ask them to run \"totp-enroll recovery-codes\""),
+        );
+    }
+
+    fn no_recovery_codes(&mut self) {
+        let count = self.without.len();
+        if count == 0 {
+            return;
+        }
+        let names = some_of(&self.without);
+        self.findings.push(
+            Finding::warning(
+                "no_recovery_codes",
+                format!("{} no recovery code: {names}", output::count_with(count, "user", ("has", "have"))),
+            )
+            .why("a user who loses the phone or the token needs an administrator, and so does one whose account is locked")
+            .fix("ask them to run \"totp-enroll recovery-codes\"; \"totp-enroll list\" shows who has none. If that is intended, set warn_below = 0 in [recovery]"),
         );
     }
 

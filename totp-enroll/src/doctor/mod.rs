@@ -62,6 +62,7 @@ pub(crate) fn run(cli: &Cli, options: &Doctor) -> Result<(), CommandError> {
     }
     let mut findings = examine(cli, options)?;
     findings.sort();
+    findings.sort_by_key(|finding| finding.name != files::STATE_RESTORED);
     findings.dedup();
     let findings = Finding::merged(findings);
     let serious = findings.iter().filter(|finding| finding.severity == Severity::Serious).count();
