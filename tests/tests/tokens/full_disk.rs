@@ -1,9 +1,10 @@
 //! The inventory on a disk that is really full: nothing half imported, no token of two persons, and done once there is room.
 
-use super::{FILE, SECRETS, assign, batch, fob_at, import, login, serials, state};
+use super::{FILE, assign, batch, fob_at, import, login, serials, state};
 use acceptance::counter_token::CounterToken;
 use acceptance::fixture::Fixture;
 use acceptance::login::PamCode;
+use data_encoding::HEXLOWER;
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::fs;
@@ -25,7 +26,7 @@ fn an_import_that_fills_the_disk_leaves_no_token() {
     let mut fixture = on_a_small_disk();
     let mut seeds = "serial,secret,type,digits,counter\n".to_owned();
     for n in 0..100 {
-        writeln!(seeds, "T{n:02},{},hotp,6,0", SECRETS[0]).unwrap();
+        writeln!(seeds, "T{n:02},{},hotp,6,0", HEXLOWER.encode(&numbered(n).secret)).unwrap();
     }
     let full = import(&fixture, &seeds);
     assert!(full.status == 1 && full.stderr.contains("No space left"), "{full:?}");
@@ -55,10 +56,9 @@ fn an_assignment_on_a_full_disk_uses_no_code_up() {
 fn a_list_that_fills_the_disk_is_done_once_there_is_room() {
     let mut fixture = on_a_small_disk();
     let (mut seeds, mut list) = ("serial,secret,type,digits,counter\n".to_owned(), String::new());
-    let fob = fob_at(0);
     for n in 0..6 {
-        writeln!(seeds, "T{n},{},hotp,6,0", SECRETS[0]).unwrap();
-        writeln!(list, "T{n} user{n} {}", fob.press(0)).unwrap();
+        writeln!(seeds, "T{n},{},hotp,6,0", HEXLOWER.encode(&numbered(n).secret)).unwrap();
+        writeln!(list, "T{n} user{n} {}", numbered(n).press(0)).unwrap();
     }
     import(&fixture, &seeds).assert_done();
     let full = batch(&fixture, &list);
@@ -71,6 +71,7 @@ fn a_list_that_fills_the_disk_is_done_once_there_is_room() {
     let done = batch(&fixture, &list);
     done.assert_done();
     for n in 0..6 {
+        let fob = numbered(n);
         assert_eq!(login(&fixture, &format!("user{n}"), &fob.press(0)), PamCode::AUTH_ERR, "{n}");
         assert_eq!(login(&fixture, &format!("user{n}"), &fob.press(1)), PamCode::SUCCESS, "{n}");
     }
@@ -99,6 +100,11 @@ fn free(fixture: &Fixture) -> Vec<String> {
     let listed = fixture.totp_enroll(&["--json", "tokens", "list", "--unassigned"]).json();
     let tokens = listed["tokens"].as_array().unwrap();
     tokens.iter().map(|token| token["serial"].as_str().unwrap().to_owned()).collect()
+}
+
+/// One of many fobs, each with a secret of its own.
+fn numbered(n: usize) -> CounterToken {
+    CounterToken { secret: format!("{n:020}").into_bytes(), digits: 6 }
 }
 
 /// A fixture with its state on a small file system, which only its machine sees.

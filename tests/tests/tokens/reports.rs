@@ -2,6 +2,7 @@
 
 use super::{assign, batch, fob_at, import, imported, login, state};
 use acceptance::authenticator::Authenticator;
+use acceptance::counter_token::CounterToken;
 use acceptance::enroll_command::{self, CommandOutput};
 use acceptance::fixture::{Fixture, users_file};
 use acceptance::login::PamCode;
@@ -13,15 +14,15 @@ use std::fs;
 #[test]
 fn an_expired_token_is_assigned_only_with_the_option() {
     let fixture = Fixture::builder().account("alice").account("bob").build();
-    let fob = fob_at(0);
     let done = dated(&fixture);
     assert_eq!((&done.json()["imported"], &done.json()["expired"]), (&3.into(), &1.into()));
     for (serial, reason) in [("OLD", "has expired"), ("NEW", "is not valid yet")] {
-        let refused = assign(&fixture, serial, "alice", &fob.press(0));
+        let code = dated_fob(serial).press(0);
+        let refused = assign(&fixture, serial, "alice", &code);
         let says = |words: &str| refused.stderr.contains(words);
         assert!(refused.status == 1 && says(reason) && says("--expired"), "{refused:?}");
         assert_eq!(state(&fixture, serial)["assigned_to"], Value::Null);
-        let list = fixture.write("list", &format!("{serial} alice {}\n", fob.press(0)));
+        let list = fixture.write("list", &format!("{serial} alice {code}\n"));
         let arguments = ["--json", "tokens", "assign", "--batch", list.to_str().unwrap()];
         let refused = fixture.totp_enroll(&arguments);
         assert!(refused.stdout.contains(reason), "{refused:?}");
@@ -29,10 +30,10 @@ fn an_expired_token_is_assigned_only_with_the_option() {
         fixture.totp_enroll(&arguments).assert_done();
     }
     let arguments = ["--json", "tokens", "assign", "OLD", "bob", "--code-fd", "0", "--expired", "--yes"];
-    let theirs = enroll_command::run(fixture.command(&arguments), &fob.press(0));
+    let theirs = enroll_command::run(fixture.command(&arguments), &dated_fob("OLD").press(1));
     assert!(theirs.status == 1 && theirs.stderr.contains("assigned to alice"), "{theirs:?}");
-    assert_eq!(login(&fixture, "alice", &fob.press(1)), PamCode::SUCCESS);
-    assign(&fixture, "GOOD", "bob", &fob.press(0)).assert_done();
+    assert_eq!(login(&fixture, "alice", &dated_fob("OLD").press(1)), PamCode::SUCCESS);
+    assign(&fixture, "GOOD", "bob", &dated_fob("GOOD").press(0)).assert_done();
 }
 
 #[test]
@@ -41,10 +42,10 @@ fn doctor_names_the_assigned_tokens_that_have_expired() {
     dated(&fixture).assert_done();
     let doctor = || fixture.totp_enroll(&["doctor"]).stdout;
     assert!(!doctor().contains("token_expired"), "assigned to nobody, it is nothing to be done");
-    let fob = fob_at(0);
-    assign(&fixture, "GOOD", "alice", &fob.press(0)).assert_done();
+    assign(&fixture, "GOOD", "alice", &dated_fob("GOOD").press(0)).assert_done();
     assert!(!doctor().contains("token_expired"));
     let arguments = ["--json", "tokens", "assign", "OLD", "alice", "--code-fd", "0", "--expired", "--yes"];
+    let fob = dated_fob("OLD");
     enroll_command::run(fixture.command(&arguments), &fob.press(0)).assert_done();
     let said = doctor();
     assert!(said.contains("token_expired") && said.contains("have expired: OLD\n"), "{said}");
@@ -161,7 +162,6 @@ fn a_token_that_does_not_open_is_explained_and_can_be_imported_again() {
 
 /// Imports one token that has expired, one that is not valid yet, and one that is.
 fn dated(fixture: &Fixture) -> CommandOutput {
-    let secret = BASE64.encode(&fob_at(0).secret);
     let tokens = [
         ("OLD", "<ExpiryDate>2020-01-01T00:00:00Z</ExpiryDate>"),
         ("NEW", "<StartDate>2199-01-01T00:00:00Z</StartDate>"),
@@ -170,6 +170,7 @@ fn dated(fixture: &Fixture) -> CommandOutput {
     let tokens: String = tokens
         .iter()
         .map(|(serial, dates)| {
+            let secret = BASE64.encode(&dated_fob(serial).secret);
             format!(
                 "<KeyPackage><DeviceInfo><SerialNo>{serial}</SerialNo>{dates}</DeviceInfo><Key Id=\"{serial}\" Algorithm=\"urn:ietf:params:xml:ns:keyprov:pskc:hotp\"><Data><Secret><PlainValue>{secret}</PlainValue></Secret></Data></Key></KeyPackage>\n"
             )
@@ -180,6 +181,11 @@ fn dated(fixture: &Fixture) -> CommandOutput {
         &format!("<KeyContainer Version=\"1.0\" xmlns=\"urn:ietf:params:xml:ns:keyprov:pskc\">\n{tokens}</KeyContainer>\n"),
     );
     fixture.totp_enroll(&["--json", "import", "pskc", file.to_str().unwrap()])
+}
+
+/// Each has a secret of its own: a file with one secret for two tokens is refused.
+fn dated_fob(serial: &str) -> CounterToken {
+    CounterToken { secret: format!("{serial:0>20}").into_bytes(), digits: 6 }
 }
 
 /// Sends what waits.
