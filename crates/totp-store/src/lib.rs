@@ -45,6 +45,7 @@ mod rules_tests {
     mod account_recovery;
     mod enrolment;
     mod rotation;
+    mod rotation_of_damaged;
 }
 pub mod spool;
 pub mod timestamp_records;

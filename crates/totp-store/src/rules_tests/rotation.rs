@@ -5,14 +5,11 @@ use crate::fixture::Counter;
 use crate::fixture::{Fixture, NOON, PATIENCE, PHONE, SPARE, alice, at, code, draft, word};
 use crate::fixture::{keyring, with_new_key};
 use std::collections::BTreeMap;
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 use totp_core::enrolment::{NewUser, enrol_all, renew_recovery, unlock, withdraw};
 use totp_core::keyring::Keyring;
 use totp_core::keyring::rotation::*;
-use totp_core::ledger::slot::SLOT;
 use totp_core::random::{Entropy, EntropyError, Secret};
 use totp_core::store::Entries;
 use totp_core::store::FoundCredential;
@@ -25,14 +22,14 @@ use totp_core::user::Account;
 use totp_core::user::User;
 
 /// Alice with recovery codes, and a keyring with a new key.
-fn fixture() -> (Fixture, Vec<Secret>) {
+pub(super) fn fixture() -> (Fixture, Vec<Secret>) {
     let mut fixture = Fixture::new();
     let codes = fixture.enrol(PHONE);
     fixture.keyring = with_new_key(&fixture.keyring);
     (fixture, codes)
 }
 
-fn rotate(fixture: &Fixture) -> Rotated {
+pub(super) fn rotate(fixture: &Fixture) -> Rotated {
     let rotation = Rotation {
         store: &fixture.store,
         keyring: &fixture.keyring,
@@ -48,7 +45,7 @@ fn drop_unnamed(fixture: &mut Fixture, rotated: &Rotated) {
     fixture.keyring = Keyring::parse(Path::new("keyring.toml"), text.expose()).unwrap();
 }
 
-fn said(rotated: &Rotated) -> Vec<String> {
+pub(super) fn said(rotated: &Rotated) -> Vec<String> {
     rotated.left.iter().map(|left| left.why.to_string()).collect()
 }
 
@@ -268,64 +265,6 @@ fn a_user_without_a_ledger_is_not_resealed() {
     let rotated = rotate(&fixture);
     assert!(said(&rotated)[0].contains("unlock --repair"), "{:?}", said(&rotated));
     assert!(rotated.unnamed.is_empty() && rotated.resealed == 0);
-}
-
-/// Each names the file and what to do, and keeps nobody else's enrolment from being resealed.
-#[test]
-fn an_enrolment_with_a_file_missing_or_damaged_is_named_and_stops_nobody() {
-    let (credential, ledger) = ("credentials/bob.toml", "ledgers/bob");
-    let remove = |file: &Path| std::fs::remove_file(file).unwrap();
-    let directory = |file: &Path| {
-        std::fs::remove_file(file).unwrap();
-        std::fs::create_dir(file).unwrap();
-    };
-    let open_to_all = |file: &Path| std::fs::set_permissions(file, Permissions::from_mode(0o666)).unwrap();
-    let cases: [(&str, &dyn Fn(&Path), &str); 6] = [
-        (credential, &remove, "credentials/bob.toml is missing: restore"),
-        (ledger, &remove, "unlock --repair"),
-        (credential, &directory, "is not a regular file"),
-        (ledger, &directory, "Is a directory"),
-        (credential, &open_to_all, "chmod"),
-        (ledger, &open_to_all, "chmod"),
-    ];
-    for (file, damage, expected) in cases {
-        let (mut fixture, _) = fixture();
-        enrol_bob(&mut fixture);
-        damage(&fixture.file(file));
-        for resealed in [1, 0] {
-            let rotated = rotate(&fixture);
-            let said = said(&rotated);
-            assert_eq!((rotated.resealed, said.len()), (resealed, 1), "{file}: {said:?}");
-            assert!(said[0].contains(expected), "{file}: {said:?}");
-            assert!(rotated.unnamed.is_empty(), "{file}");
-        }
-        assert_eq!(word(fixture.login(&code(PHONE, NOON), at(NOON))), "accepted phone");
-    }
-}
-
-/// A command was killed while it removed the enrolment, or made it: no key is needed for it.
-#[test]
-fn a_ledger_of_nobody_with_an_old_slot_needs_no_key() {
-    let (mut fixture, _) = fixture();
-    enrol_bob(&mut fixture);
-    let ledger = fixture.file("ledgers/bob");
-    let mut bytes = std::fs::read(&ledger).unwrap();
-    bytes[..SLOT].copy_from_slice(&totp_core::ledger::slots::blank()[..SLOT]);
-    std::fs::write(&ledger, bytes).unwrap();
-    std::fs::remove_file(fixture.file("credentials/bob.toml")).unwrap();
-    let rotated = rotate(&fixture);
-    assert_eq!((said(&rotated), rotated.unnamed), (Vec::new(), vec!["k1".to_owned()]));
-}
-
-fn enrol_bob(fixture: &mut Fixture) {
-    let account = Account { user: User::parse("bob").unwrap(), uid: None };
-    let active = std::mem::replace(&mut fixture.keyring, keyring());
-    fixture.inputs(NOON, |files, inputs| {
-        let entry = files.entry(&account.user, PATIENCE).unwrap().unwrap();
-        let confirmed = vec![draft("phone", SPARE).confirm_without_code(0)];
-        enrol_all(vec![NewUser { entry, account, confirmed, scratch: Vec::new() }], inputs).unwrap();
-    });
-    fixture.keyring = active;
 }
 
 #[test]
