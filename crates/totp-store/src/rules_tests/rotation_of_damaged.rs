@@ -10,6 +10,8 @@ use totp_core::ledger::slot::SLOT;
 use totp_core::store::Entries;
 use totp_core::user::{Account, User};
 
+type Damage = fn(&Path);
+
 /// Each names the file and what to do, and keeps nobody else's enrolment from being resealed.
 #[test]
 fn an_enrolment_with_a_file_missing_or_damaged_is_named_and_stops_nobody() {
@@ -20,13 +22,13 @@ fn an_enrolment_with_a_file_missing_or_damaged_is_named_and_stops_nobody() {
         std::fs::create_dir(file).unwrap();
     };
     let open_to_all = |file: &Path| std::fs::set_permissions(file, Permissions::from_mode(0o666)).unwrap();
-    let cases: [(&str, &dyn Fn(&Path), &str); 6] = [
-        (credential, &remove, "credentials/bob.toml is missing: restore"),
-        (ledger, &remove, "unlock --repair"),
-        (credential, &directory, "is not a regular file"),
-        (ledger, &directory, "Is a directory"),
-        (credential, &open_to_all, "chmod"),
-        (ledger, &open_to_all, "chmod"),
+    let cases: [(&str, Damage, &str); 6] = [
+        (credential, remove, "credentials/bob.toml is missing: restore"),
+        (ledger, remove, "unlock --repair"),
+        (credential, directory, "is not a regular file"),
+        (ledger, directory, "Is a directory"),
+        (credential, open_to_all, "chmod"),
+        (ledger, open_to_all, "chmod"),
     ];
     for (file, damage, expected) in cases {
         let (mut fixture, _) = fixture();
