@@ -2,6 +2,7 @@
 
 use crate::random::Secret;
 use crate::time::Seconds;
+use crate::typed::plain;
 
 /// Fewest and most digits of a factor's code (RFC 4226 section 5.3 asks for at least six).
 pub const DIGITS: std::ops::RangeInclusive<u8> = 6..=8;
@@ -11,10 +12,12 @@ pub const RECOVERY_LENGTH: usize = 16;
 
 /// The longest answer that is read. Nobody types more, and a password manager that pastes more is wrong.
 const LONGEST_ANSWER: usize = 128;
+/// The longest password and code together.
+const LONGEST_WITH_PASSWORD: usize = 1024;
 
 /// An answer that could be a code. It is wiped on drop.
 pub enum Answer {
-    /// Six to eight ASCII digits, blanks removed: a code of a factor.
+    /// Six to eight ASCII digits, blanks and what nobody sees removed: a code of a factor.
     Code(Secret),
     /// Sixteen characters of Crockford's base32, upper case, separators removed.
     Recovery(Secret),
@@ -29,16 +32,19 @@ const GROUPED_LENGTH: usize = RECOVERY_LENGTH + 3;
 
 impl Answer {
     /// Recognises a typed answer. `None`: it cannot be a code of any user (a password that sshd passed on, its
-    /// `\b\n\r\177INCORRECT` for unknown users, an empty line); judging it would charge an attempt for nothing.
+    /// `\b\n\r\177INCORRECT` for unknown users, an empty line); judging it would charge an attempt for nothing. What is typed
+    /// is read as the person sees it: line ends, special blanks and digits of other scripts do not matter.
     #[must_use]
     pub fn recognise(typed: &[u8]) -> Option<Self> {
         if typed.len() > LONGEST_ANSWER {
             return None;
         }
+        let plain = plain(typed);
+        let typed = plain.expose();
         if let Some(pair) = two_words(typed).and_then(|(first, second)| Self::pair(first, second)) {
             return Some(pair);
         }
-        // Allocated at its full length, so that it never grows and leaves a copy behind; likewise below.
+        // Allocated at full length, so that no copy stays behind; likewise below.
         let mut bare = Vec::with_capacity(typed.len());
         bare.extend(typed.iter().filter(|byte| !matches!(byte, b' ' | b'-')));
         let bare = Secret::new(bare);
@@ -102,7 +108,7 @@ pub const SYNC: &[u8] = b"sync";
 /// Whether a typed answer is [`SYNC`]; case and blanks around it do not matter.
 #[must_use]
 pub fn asks_for_two_codes(typed: &[u8]) -> bool {
-    typed.trim_ascii().eq_ignore_ascii_case(SYNC)
+    typed.len() <= LONGEST_ANSWER && plain(typed).expose().trim_ascii().eq_ignore_ascii_case(SYNC)
 }
 
 /// A code that was typed directly behind a password.
@@ -133,9 +139,6 @@ impl BehindPassword {
         recovery(ending(typed, RECOVERY_LENGTH)?, RECOVERY_LENGTH)
     }
 }
-
-/// The longest password and code together.
-const LONGEST_WITH_PASSWORD: usize = 1024;
 
 fn recovery(end: &[u8], length: usize) -> Option<BehindPassword> {
     match Answer::recognise(end)? {
@@ -238,9 +241,8 @@ mod tests {
     #[test]
     fn what_cannot_be_a_code_is_not_judged() {
         let long = vec![b'1'; 1 << 20];
-        let answers: [&[u8]; 13] = [
+        let answers: [&[u8]; 12] = [
             b"",
-            b" ",
             b"12345",
             b"123456789",
             b"+123456",
@@ -256,7 +258,18 @@ mod tests {
         for answer in answers {
             assert!(Answer::recognise(answer).is_none(), "{answer:?}");
         }
-        assert!(Answer::recognise("１２３４５６".as_bytes()).is_none());
+    }
+
+    #[test]
+    fn a_code_is_read_as_the_person_sees_it() {
+        for typed in ["123456\r", "123456\n", "123456\t", "123456\u{a0}", "123\u{2009}456", "１２３４５６"]
+        {
+            assert_eq!(totp(typed.as_bytes()), Some(b"123456".to_vec()), "{typed:?}");
+        }
+        let dashes = "0123\u{2013}abcd\u{2013}efgh-1101\r\n";
+        assert_eq!(recovery(dashes.as_bytes()), Some(b"0123ABCDEFGH1101".to_vec()));
+        assert!(matches!(Answer::recognise(b"755224\n287082\n"), Some(Answer::Pair(..))));
+        assert!(asks_for_two_codes("sync\u{a0}".as_bytes()));
     }
 
     #[test]
@@ -291,7 +304,6 @@ mod tests {
         for (first, second) in [
             (&b"755224"[..], &b"8287082"[..]),
             (b"755224", b""),
-            (b"", b"755224"),
             (b"755224 287082", b"755224 287082"),
             (b"0123-ABCD-EFGH-1101", b"0123-ABCD-EFGH-1101"),
             (b"sync", b"sync"),

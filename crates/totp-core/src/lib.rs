@@ -140,6 +140,7 @@ pub mod recovery;
 pub mod store;
 pub mod time;
 pub mod token;
+mod typed;
 pub mod user;
 
 pub use document::DocumentError;

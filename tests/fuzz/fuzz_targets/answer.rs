@@ -83,6 +83,10 @@ fn behind(typed: &[u8]) -> Option<Behind> {
 
 /// The rule once more, without regard for what is left in memory.
 fn plainly(typed: &[u8]) -> Read {
+    let is_too_long = typed.len() > LONGEST;
+    // No code has a character beyond ASCII that is kept, or bytes that are no text.
+    let Some(typed) = std::str::from_utf8(typed).ok().and_then(as_seen) else { return Read::Neither };
+    let typed = typed.as_bytes();
     let bare: Vec<u8> = typed.iter().copied().filter(|byte| !b" -".contains(byte)).collect();
     let folded: Vec<u8> = bare
         .iter()
@@ -94,7 +98,7 @@ fn plainly(typed: &[u8]) -> Read {
         .collect();
     let words: Vec<&[u8]> = typed.split(|&byte| byte == b' ').filter(|word| !word.is_empty()).collect();
     let is_code = |word: &&[u8]| (6..=8).contains(&word.len()) && word.iter().all(u8::is_ascii_digit);
-    if typed.len() > LONGEST {
+    if is_too_long {
         Read::Neither
     } else if let [first, second] = words[..]
         && first.len() == second.len()
@@ -108,6 +112,28 @@ fn plainly(typed: &[u8]) -> Read {
     } else {
         Read::Neither
     }
+}
+
+/// What a person sees of a text, in ASCII; `None`: something else is there as well.
+fn as_seen(text: &str) -> Option<String> {
+    let mut seen = String::new();
+    for char in text.chars() {
+        let digit = [0x660, 0x6f0, 0x966, 0x9e6, 0xff10]
+            .into_iter()
+            .find_map(|zero| (zero..zero + 10).position(|digit| digit == u32::from(char)));
+        match (char, digit) {
+            (_, Some(digit)) => seen += &digit.to_string(),
+            ('\t' | '\n' | '\r', _) => seen.push(' '),
+            (char, _) if char.is_ascii() => seen.push(char),
+            ('\u{b}' | '\u{c}' | '\u{85}' | '\u{1680}', _) => return None,
+            (char, _) if char.is_whitespace() => seen.push(' '),
+            ('\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{ff0d}', _) => seen.push('-'),
+            ('\u{ad}' | '\u{61c}' | '\u{feff}' | '\u{200b}'..='\u{200f}', _) => {}
+            ('\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}', _) => {}
+            _ => return None,
+        }
+    }
+    Some(seen)
 }
 
 /// The rule for what is behind a password, once more: a recovery code with its dashes, digits, a recovery code without.
