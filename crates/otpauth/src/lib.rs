@@ -67,16 +67,20 @@ pub struct Issuer(String);
 
 /// Why a text is not an issuer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an issuer must be 1 to {LONGEST_ISSUER} printable characters")]
+#[error(
+    "an issuer must be 1 to {LONGEST_ISSUER} printable characters without a colon, which would end it in the app"
+)]
 pub struct IssuerError;
 
 impl Issuer {
     /// Parses an issuer.
     ///
     /// # Errors
-    /// [`IssuerError`] if it is empty, too long or not printable.
+    /// [`IssuerError`] if it is empty, too long, not printable, or has a colon: in a label the colon ends the issuer, also as `%3A`
+    /// (Key URI Format), and an app would show the rest as the account.
     pub fn parse(text: &str) -> Result<Self, IssuerError> {
-        if text.is_empty() || text.len() > LONGEST_ISSUER || text.chars().any(char::is_control) {
+        let is_refused = |char: char| char.is_control() || char == ':';
+        if text.is_empty() || text.len() > LONGEST_ISSUER || text.chars().any(is_refused) {
             return Err(IssuerError);
         }
         Ok(Self(text.to_owned()))
@@ -147,11 +151,11 @@ mod tests {
         let secret = Secret::new(b"12345678901234567890".to_vec());
         let parameters = Parameters::new(Algorithm::Sha256, 8, 60).unwrap();
         let draft = Draft::import(Label::parse("phone").unwrap(), parameters, secret).ok().unwrap();
-        let uri = otpauth(&draft.manual_key(), &draft, "Example & Söhne: 1", "alice@host");
+        let uri = otpauth(&draft.manual_key(), &draft, "Example & Söhne", "alice@host");
         assert_eq!(
             std::str::from_utf8(uri.expose()).unwrap(),
-            "otpauth://totp/Example%20%26%20S%C3%B6hne%3A%201:alice%40host?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\
-             &issuer=Example%20%26%20S%C3%B6hne%3A%201&algorithm=SHA256&digits=8&period=60"
+            "otpauth://totp/Example%20%26%20S%C3%B6hne:alice%40host?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\
+             &issuer=Example%20%26%20S%C3%B6hne&algorithm=SHA256&digits=8&period=60"
         );
     }
 
@@ -171,7 +175,7 @@ mod tests {
     fn an_issuer_is_short_and_printable() {
         assert_eq!(Issuer::parse("Example & Söhne").unwrap().as_str(), "Example & Söhne");
         assert!(Issuer::parse(&"x".repeat(64)).is_ok());
-        for wrong in ["", "a\nb", "\u{1b}[2J", &"x".repeat(65)] {
+        for wrong in ["", "Site: anna", "a\nb", "\u{1b}[2J", &"x".repeat(65)] {
             assert_eq!(Issuer::parse(wrong), Err(IssuerError), "{wrong:?}");
         }
     }

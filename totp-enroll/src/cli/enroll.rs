@@ -37,7 +37,7 @@ pub(crate) struct Enroll {
     /// Name of this authenticator in the log, 1 to 32 characters; with --type hotp "token" if omitted
     #[arg(long, value_name = "TEXT", default_value = "phone", default_value_if("kind", "hotp", "token"))]
     pub(crate) label: String,
-    /// Name that the app shows for this system, 1 to 64 characters; the host name if omitted
+    /// Name that the app shows for this system, 1 to 64 characters without a colon; the host name if omitted
     #[arg(long, value_name = "TEXT")]
     pub(crate) issuer: Option<String>,
     /// Hash algorithm; many apps support only SHA1
