@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod base32;
 mod columns;
 mod csv_file;
 mod error;
@@ -22,4 +23,5 @@ pub use error::SeedFileError;
 pub use pskc::read_pskc;
 pub use seed::Seed;
 pub use serial::{Serial, SerialError};
+pub use text::Text;
 pub use unlock::Unlock;

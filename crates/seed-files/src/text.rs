@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 const LARGEST_FILE: usize = 64 << 20;
 
 /// The text of a file, with the places of its lines. A decoded copy is wiped on drop.
-pub(crate) struct Text<'a> {
+pub struct Text<'a> {
     text: Cow<'a, str>,
     /// Where each line begins, in bytes.
     line_starts: Vec<usize>,
@@ -19,7 +19,7 @@ impl<'a> Text<'a> {
     ///
     /// # Errors
     /// [`SeedFileError`]: too large, or no such text.
-    pub(crate) fn decode(bytes: &'a [u8]) -> Result<Self, SeedFileError> {
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, SeedFileError> {
         if bytes.len() > LARGEST_FILE {
             return Err(SeedFileError::new(
                 1,
@@ -49,7 +49,9 @@ impl<'a> Text<'a> {
         Ok(Self { text, line_starts })
     }
 
-    pub(crate) fn as_str(&self) -> &str {
+    /// The text without a byte order mark.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
         &self.text
     }
 

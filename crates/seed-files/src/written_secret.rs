@@ -1,7 +1,8 @@
 //! Secrets as CSV files write them: hexadecimal or base32, and how a file shows which.
 
+use crate::base32;
 use crate::columns::Column;
-use data_encoding::{BASE32_NOPAD, HEXLOWER_PERMISSIVE};
+use data_encoding::HEXLOWER_PERMISSIVE;
 use totp_core::random::Secret;
 use zeroize::Zeroizing;
 
@@ -36,19 +37,13 @@ impl Notation {
         })
     }
 
-    /// Decodes a secret. Blanks in it are skipped, as are the bits after the last whole byte of base32: some programs generate
-    /// random text instead of random bytes.
+    /// Decodes a secret. Blanks in it are skipped.
     pub(crate) fn decode(self, text: &str) -> Option<Secret> {
         let mut digits = Zeroizing::new(String::with_capacity(text.len()));
         digits.extend(text.chars().filter(|c| *c != ' ').map(|c| c.to_ascii_uppercase()));
         let decoded = match self {
             Self::Hex => HEXLOWER_PERMISSIVE.decode(digits.as_bytes()),
-            Self::Base32 => {
-                let mut specification = BASE32_NOPAD.specification();
-                specification.check_trailing_bits = false;
-                let encoding = specification.encoding().ok()?;
-                encoding.decode(digits.trim_end_matches('=').as_bytes())
-            }
+            Self::Base32 => return base32::decode(text).ok(),
         };
         decoded.ok().map(Secret::new)
     }

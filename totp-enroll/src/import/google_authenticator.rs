@@ -1,7 +1,7 @@
 //! Parses a secret file of google-authenticator-libpam (its FILEFORMAT): the secret in base32, options in lines that begin
 //! with `" `, and scratch codes of eight digits.
 
-use data_encoding::{BASE32_NOPAD, Encoding, Specification};
+use seed_files::base32;
 use totp_core::factor::Factor;
 use totp_core::factor::hotp::{self, DigitsError, Hotp};
 use totp_core::factor::totp::{Algorithm, Parameters, ParametersError};
@@ -208,21 +208,18 @@ fn number(text: &str) -> Option<u64> {
     digits.then(|| text.parse().ok())?
 }
 
-/// Decodes the secret as the program does: upper or lower case, ignoring blanks and dashes, reading 0, 1 and 8 as O, L and B, and
-/// dropping the bits after the last whole byte.
+/// Decodes the secret as the program does: it reads 0, 1 and 8 as O, L and B.
 fn secret(line: &str) -> Option<Secret> {
-    let encoding: Encoding = specification().encoding().ok()?;
-    let bare: Zeroizing<String> =
-        Zeroizing::new(line.chars().filter(|char| !matches!(char, ' ' | '\t' | '\r' | '-')).collect());
-    encoding.decode(bare.as_bytes()).ok().map(Secret::new).filter(|secret| !secret.expose().is_empty())
-}
-
-fn specification() -> Specification {
-    let mut specification = BASE32_NOPAD.specification();
-    specification.check_trailing_bits = false;
-    specification.translate.from.push_str("abcdefghijklmnopqrstuvwxyz018");
-    specification.translate.to.push_str("ABCDEFGHIJKLMNOPQRSTUVWXYZOLB");
-    specification
+    let letters = line.chars().map(|char| match char {
+        '0' => 'O',
+        '1' => 'L',
+        '8' => 'B',
+        other => other,
+    });
+    // Allocated at once: a text that grows leaves copies of the secret behind.
+    let mut text = Zeroizing::new(String::with_capacity(line.len()));
+    text.extend(letters);
+    base32::decode(&text).ok().filter(|secret| !secret.expose().is_empty())
 }
 
 #[cfg(test)]
