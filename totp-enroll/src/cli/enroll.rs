@@ -109,18 +109,18 @@ impl From<Hash> for Algorithm {
 
 #[derive(Subcommand)]
 pub(crate) enum Import {
-    /// Import secret files of google-authenticator-libpam: one file, or those in all home directories
+    /// Import secret files of google-authenticator-libpam: one file, those in a directory, or those in all home directories
     ///
-    /// Give FILE and --user for one account, or --all-homes.
+    /// Give FILE and --user for one account, a directory of files named by user (secret=/some/where/${USER}), or --all-homes.
     /// Scratch codes, window, used codes and the counter of a counter token (HOTP) are imported too.
-    /// The old files stay, and accounts that are already enrolled are not changed.
+    /// The old files stay, and accounts that are already enrolled are not changed: with the same secret they are passed over.
     /// If any file is bad, no account is imported, unless --keep-going is given.
     GoogleAuthenticator(GoogleAuthenticator),
     /// Import the users file of pam_oath (liboath)
     ///
     /// Lines by time (HOTP/T30) and by counter (HOTP, HOTP/E) are read; several lines of one account are several authenticators.
     /// A counter continues after the last accepted code.
-    /// Accounts that are already enrolled are not changed.
+    /// Accounts that are already enrolled are not changed: with the same secret they are passed over.
     /// If any line is bad, no account is imported, unless --keep-going is given.
     Oath(LineSource),
     /// Import the tokens of a vendor's PSKC file (RFC 6030) into the inventory
@@ -137,15 +137,16 @@ pub(crate) enum Import {
     Tokens(SeedFile),
     /// Import otpauth:// URIs (totp, hotp) and Google Authenticator exports (otpauth-migration://), one per line
     ///
+    /// A plain export of Aegis or 2FAS (JSON) is read too.
     /// The counter of an otpauth://hotp/ URI is that of the next code; 0 if it is missing.
     /// Blank lines and lines that begin with # are ignored.
-    /// Accounts that are already enrolled are not changed.
+    /// Accounts that are already enrolled are not changed: with the same secret they are passed over.
     /// If any line is bad, no account is imported, unless --keep-going is given.
     Uri {
         #[command(flatten)]
         source: LineSource,
         /// Account for a single URI, instead of the one in its label
-        #[arg(long, value_name = "NAME", value_hint = ValueHint::Username)]
+        #[arg(long, value_name = "NAME", value_hint = ValueHint::Username, conflicts_with = "map")]
         user: Option<String>,
     },
 }
@@ -156,13 +157,19 @@ pub(crate) struct LineSource {
     /// File to import; - reads standard input
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
+    /// File with the account of each name that is not one: the name, a blank and the account, one per line
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) map: Option<PathBuf>,
     /// Also import accounts that do not exist on this system
     #[arg(long)]
     pub(crate) allow_unknown: bool,
-    /// Report bad lines and import the others
+    /// Leave accounts as they are that are already enrolled, also with another secret
+    #[arg(long)]
+    pub(crate) skip_enrolled: bool,
+    /// Report bad lines and import the others; the exit status is then 1
     #[arg(long)]
     pub(crate) keep_going: bool,
-    /// Print what would be done, without changing anything
+    /// Print what would be done, and every bad line, without changing anything
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Also tell each person by mail; without it, the administrators get one summary
@@ -173,10 +180,10 @@ pub(crate) struct LineSource {
 /// The secret files to import: one, or those in all home directories.
 #[derive(Args)]
 pub(crate) struct GoogleAuthenticator {
-    /// File to import; - reads standard input
-    #[arg(required_unless_present = "all_homes", requires = "user", value_hint = ValueHint::FilePath)]
+    /// File to import, or a directory with a file for each account, named like it; - reads standard input
+    #[arg(required_unless_present = "all_homes", value_hint = ValueHint::AnyPath)]
     pub(crate) file: Option<PathBuf>,
-    /// Account that the file belongs to
+    /// Account that the file belongs to; not for a directory
     #[arg(long, value_name = "NAME", value_hint = ValueHint::Username, requires = "file")]
     pub(crate) user: Option<String>,
     /// Import ~/.google_authenticator of every account in the account database
@@ -185,10 +192,13 @@ pub(crate) struct GoogleAuthenticator {
     /// Import the account even if it does not exist on this system
     #[arg(long)]
     pub(crate) allow_unknown: bool,
-    /// Report bad files and import the others
+    /// Leave accounts as they are that are already enrolled, also with another secret
+    #[arg(long)]
+    pub(crate) skip_enrolled: bool,
+    /// Report bad files and import the others; the exit status is then 1
     #[arg(long)]
     pub(crate) keep_going: bool,
-    /// Print what would be done, without changing anything
+    /// Print what would be done, and every bad file, without changing anything
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Also tell each person by mail; without it, the administrators get one summary

@@ -161,11 +161,8 @@ impl HomeOwner {
         if file == HomeFile::GoogleAuthenticator && stat.st_nlink != 1 {
             return Err("has a second hard link".to_owned());
         }
-        if file == HomeFile::GoogleAuthenticator && stat.st_mode & 0o077 != 0 {
-            return Err(
-                "is readable by group or others; if no one has read it, run chmod 0600, otherwise enrol this user anew"
-                    .to_owned(),
-            );
+        if let (HomeFile::GoogleAuthenticator, Some(open_to)) = (file, open_to_others(stat.st_mode)) {
+            return Err(open_to.to_owned());
         }
         read(File::from(fd)).map(Some).map_err(|error| format!("cannot be read: {error}"))
     }
@@ -185,13 +182,42 @@ pub(crate) fn named(file: &Path, owner: Option<u32>) -> Result<(Zeroizing<Vec<u8
             stat.st_uid
         ));
     }
-    if stat.st_mode & 0o077 != 0 {
-        notes.push(
-            "the file is readable by group or others; if anyone has read it, enrol this user anew".to_owned(),
-        );
-    }
+    notes.extend(open_to_others(stat.st_mode).map(|problem| format!("the file {problem}")));
     let text = read(File::from(fd)).map_err(|error| format!("cannot be read: {error}"))?;
     Ok((text, notes))
+}
+
+/// Reads a file of a directory that was given on the command line. Its name is that of its user, so its owner has to be that user or
+/// root: otherwise one who can write to the directory could give another account a secret.
+///
+/// # Errors
+/// What is wrong with the file, and what to do.
+pub(crate) fn in_directory(file: &Path, owner: Option<u32>) -> Result<Zeroizing<Vec<u8>>, String> {
+    let fd = open(file, OFlag::O_RDONLY | SAFE_FLAGS, Mode::empty()).map_err(open_error)?;
+    let stat = regular(&fd)?;
+    if stat.st_uid != 0 && Some(stat.st_uid) != owner {
+        return Err("is owned neither by the account that it is named after nor by root".to_owned());
+    }
+    if let Some(open_to) = open_to_others(stat.st_mode) {
+        return Err(open_to.to_owned());
+    }
+    read(File::from(fd)).map_err(|error| format!("cannot be read: {error}"))
+}
+
+/// What is wrong with the mode of a secret file, and what to do.
+fn open_to_others(mode: u32) -> Option<&'static str> {
+    if mode & 0o022 != 0 {
+        Some(
+            "is writable by group or others, who may have put a secret of their own into it; enrol this user anew, or, if no one \
+             has, run chmod 0600",
+        )
+    } else if mode & 0o077 != 0 {
+        Some(
+            "is readable by group or others; if no one has read it, run chmod 0600, otherwise enrol this user anew",
+        )
+    } else {
+        None
+    }
 }
 
 fn open_error(error: Errno) -> String {

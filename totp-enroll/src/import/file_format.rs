@@ -2,6 +2,7 @@
 
 use super::imported_authenticator::ImportedAuthenticator;
 use super::lines::BadLine;
+use super::name_map::Naming;
 use super::{migration, oath, uri};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,6 +34,15 @@ impl FileFormat {
                 Err(problem) => vec![Err(problem.to_string())],
             },
             Self::Uri(user) => one(uri::parse(line, user.as_deref())),
+        }
+    }
+
+    /// How the account of a line can be named.
+    pub(super) fn naming(&self) -> Naming {
+        match self {
+            Self::Oath => Naming::Map,
+            Self::Uri(None) => Naming::UserOrMap,
+            Self::Uri(Some(_)) => Naming::Given,
         }
     }
 

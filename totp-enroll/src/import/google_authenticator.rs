@@ -2,6 +2,7 @@
 //! with `" `, and scratch codes of eight digits.
 
 use seed_files::base32;
+use std::collections::BTreeSet;
 use totp_core::factor::Factor;
 use totp_core::factor::hotp::{self, DigitsError, Hotp};
 use totp_core::factor::totp::{Algorithm, Parameters, ParametersError};
@@ -27,7 +28,10 @@ pub(super) struct SecretFile {
     pub(super) skew: i64,
     /// The rate limit: logins, seconds.
     pub(super) rate: Option<(u64, u64)>,
+    /// Each once.
     pub(super) scratch: Vec<ScratchCode>,
+    /// Lines with a scratch code of an earlier line.
+    pub(super) repeated: Vec<usize>,
     /// Lines with options that FILEFORMAT does not have.
     pub(super) unknown: Vec<usize>,
 }
@@ -85,7 +89,7 @@ pub(super) fn parse(text: &[u8], now: u64) -> Result<SecretFile, LocatedError> {
     let mut lines = (1..).zip(text.lines());
     let (_, first) = lines.next().ok_or(whole_file(SecretFileError::Empty))?;
     let secret = secret(first).ok_or((Some(1), SecretFileError::Secret))?;
-    let (mut options, mut scratch) = (Options::default(), Vec::new());
+    let (mut options, mut scratch) = (Options::default(), Scratch::default());
     for (number, line) in lines {
         let line = line.trim_end_matches('\r');
         let result = match line.strip_prefix("\" ") {
@@ -93,13 +97,31 @@ pub(super) fn parse(text: &[u8], now: u64) -> Result<SecretFile, LocatedError> {
             None if line.is_empty() => Ok(()),
             // The program neither creates nor accepts a scratch code that begins with 0.
             None if line.starts_with('0') => Err(SecretFileError::Line),
-            None => ScratchCode::parse(line.as_bytes())
-                .map(|code| scratch.push(code))
-                .ok_or(SecretFileError::Line),
+            None => scratch.add(number, line).ok_or(SecretFileError::Line),
         };
         result.map_err(|error| (Some(number), error))?;
     }
     options.secret_file(secret, scratch, now).map_err(whole_file)
+}
+
+/// The scratch codes. A second line with the same code would count as a code that is left, and could never be used here.
+#[derive(Default)]
+struct Scratch<'a> {
+    codes: Vec<ScratchCode>,
+    lines: BTreeSet<&'a str>,
+    repeated: Vec<usize>,
+}
+
+impl<'a> Scratch<'a> {
+    fn add(&mut self, number: usize, line: &'a str) -> Option<()> {
+        let code = ScratchCode::parse(line.as_bytes())?;
+        if self.lines.insert(line) {
+            self.codes.push(code);
+        } else {
+            self.repeated.push(number);
+        }
+        Some(())
+    }
 }
 
 #[derive(Default)]
@@ -144,7 +166,7 @@ impl Options {
     fn secret_file(
         self,
         secret: Secret,
-        scratch: Vec<ScratchCode>,
+        scratch: Scratch<'_>,
         now: u64,
     ) -> Result<SecretFile, SecretFileError> {
         let (factor, used_up_to, skew) = match (self.counter, self.totp) {
@@ -155,7 +177,8 @@ impl Options {
             (None, Some(())) => self.time_based(now)?,
         };
         let Self { window, rate, unknown, .. } = self;
-        Ok(SecretFile { secret, factor, window, used_up_to, skew, rate, scratch, unknown })
+        let Scratch { codes: scratch, repeated, .. } = scratch;
+        Ok(SecretFile { secret, factor, window, used_up_to, skew, rate, scratch, repeated, unknown })
     }
 
     fn time_based(&self, now: u64) -> Result<(Factor, u64, i64), SecretFileError> {

@@ -48,11 +48,19 @@ fn a_secret_is_read_as_the_program_reads_it() {
         ("GEZDGNBVGY3TQOJQ", &b"1234567890"[..]),
         ("gezd gnbv-gy3t qojq", b"1234567890"),
         ("GEZDGNBVGY3TQ0JQ", b"1234567890"),
-        // Bits behind the last whole byte.
+        // Bits behind the last whole byte, and a superfluous character.
         ("GEZDGNBVGY3TQOJQGH", b"12345678901"),
+        ("GEZDGNBVGY3TQOJQG", b"1234567890"),
     ] {
         assert_eq!(secret_file(&format!("{written}\n\" TOTP_AUTH\n")).secret.expose(), bytes, "{written}");
     }
+}
+
+#[test]
+fn equal_scratch_lines_are_one_code() {
+    let text = format!("{SECRET}\n\" TOTP_AUTH\n71744121\n75760401\n71744121\n71744121\r\n");
+    let moved = secret_file(&text);
+    assert_eq!((moved.scratch.len(), moved.repeated), (2, vec![5, 6]));
 }
 
 #[test]
@@ -90,7 +98,7 @@ fn a_bad_file_is_reported_with_line_and_reason() {
     assert_eq!(error("\n\" TOTP_AUTH\n"), (Some(1), SecretFileError::Secret));
     assert_eq!(error("not a secret!\n\" TOTP_AUTH\n"), (Some(1), SecretFileError::Secret));
     assert_eq!(error(&format!("{SECRET}\n")), (None, SecretFileError::NoType));
-    assert_eq!(error(&SECRET[..9]), (Some(1), SecretFileError::Secret));
+    assert_eq!(error(&SECRET[..9]), (None, SecretFileError::NoType));
     assert_eq!(with("\" HOTP_COUNTER 1\n"), (None, SecretFileError::TwoTypes));
     assert_eq!(with("\" TOTP_AUTH\n"), (Some(3), SecretFileError::Twice("TOTP_AUTH")));
     for (option, name) in [

@@ -11,4 +11,6 @@ pub(super) struct ImportedAuthenticator {
     /// What is used up of its codes, in the factor's count: for a counter, the next one.
     pub(super) used_up_to: u64,
     pub(super) secret: Secret,
+    /// TOTP: the code that the other program accepted last, if it noted one.
+    pub(super) last_code: Option<Secret>,
 }

@@ -2,18 +2,28 @@
 //! sorted by user, so that memory hardly grows with the file.
 
 use super::file_format::{Exports, FileFormat};
-use super::lines::{BadLine, LinePosition, LineReader, by_user, user_hash};
-use super::new_users::{self, BATCH, ImportPlan, ImportRules, ImportRun, NewUser, Told, interrupted};
+use super::line_report::LineDryRun;
+use super::lines::{BadLine, EnrolledLine, LinePosition, LineReader, by_user, user_hash};
+use super::new_users::{self, BATCH, ImportPlan, ImportRules, ImportRun, Told, interrupted};
 use crate::command_error::CommandError;
-use crate::output::{self, Format};
-use serde::Serialize;
+use crate::context::Context;
+use crate::output;
 use std::collections::BTreeSet;
-use totp_core::enrolment::draft::Draft;
 
 /// A file to import, and the rules for its lines.
 pub(super) struct LineImport<'a> {
+    pub(super) context: &'a Context,
     pub(super) lines: LineReader,
     pub(super) rules: ImportRules<'a>,
+}
+
+/// What each line by itself is.
+#[derive(Default)]
+pub(super) struct Survey {
+    /// Of lines to import, sorted by user.
+    pub(super) positions: Vec<LinePosition>,
+    pub(super) enrolled: Vec<EnrolledLine>,
+    pub(super) bad: Vec<BadLine>,
 }
 
 impl LineImport<'_> {
@@ -30,10 +40,10 @@ impl LineImport<'_> {
         }
     }
 
-    /// Checks each line by itself: the positions of the good ones, and the bad ones.
-    pub(super) fn survey(&self) -> Result<(Vec<LinePosition>, Vec<BadLine>), CommandError> {
-        let (mut positions, mut bad) = (Vec::new(), Vec::new());
-        let bar = output::byte_progress_bar(self.rules.context.format, "checking", self.lines.length()?);
+    /// Checks each line by itself.
+    pub(super) fn survey(&self) -> Result<Survey, CommandError> {
+        let mut survey = Survey::default();
+        let bar = output::byte_progress_bar(self.context.format, "checking", self.lines.length()?);
         let mut offset = 0;
         let mut exports = Exports::default();
         for line in 1.. {
@@ -43,19 +53,20 @@ impl LineImport<'_> {
             }
             let mut plan = ImportPlan::new(&self.rules);
             plan.add(line, &read);
-            positions.extend(plan.new_users.keys().map(|user| LinePosition {
+            survey.positions.extend(plan.new_users.keys().map(|user| LinePosition {
                 user: user_hash(user),
                 line,
                 offset,
             }));
-            bad.append(&mut plan.bad);
+            survey.enrolled.append(&mut plan.enrolled);
+            survey.bad.append(&mut plan.bad);
             bar.inc(read.next.saturating_sub(offset));
             offset = read.next;
         }
         bar.finish_and_clear();
-        positions.sort_unstable();
-        bad.extend(exports.incomplete());
-        Ok((positions, bad))
+        survey.positions.sort_unstable();
+        survey.bad.extend(exports.incomplete());
+        Ok(survey)
     }
 
     /// Checks the lines of each user with several lines for conflicts.
@@ -81,7 +92,7 @@ impl LineImport<'_> {
             }
             let is_this_user = plan.new_users.keys().all(|user| user_hash(user) == position.user);
             let drafts = plan.new_users.values().map(|new_user| new_user.drafts.len()).sum::<usize>();
-            let count = drafts.saturating_add(plan.bad.len());
+            let count = drafts.saturating_add(plan.bad.len()).saturating_add(plan.enrolled.len());
             if !is_this_user || std::mem::replace(&mut before, count) == count {
                 let problem = format!(
                     "line {} has changed during the import; run it again when the file no longer changes",
@@ -100,7 +111,7 @@ impl LineImport<'_> {
         bad: &[BadLine],
         told: Told,
     ) -> Result<usize, CommandError> {
-        let run = ImportRun { context: self.rules.context, from: self.rules.format.name(), told };
+        let run = ImportRun { context: self.context, from: self.rules.format.name(), told };
         run.announced(by_user(positions).count(), || self.enrol_batches(positions, bad, run))
     }
 
@@ -111,7 +122,7 @@ impl LineImport<'_> {
         run: ImportRun<'_>,
     ) -> Result<usize, CommandError> {
         let bad: BTreeSet<usize> = bad.iter().map(|bad| bad.line).collect();
-        let bar = output::progress_bar(self.rules.context.format, "importing", by_user(positions).count());
+        let bar = output::progress_bar(self.context.format, "importing", by_user(positions).count());
         let mut imported = 0usize;
         let mut batch = Vec::with_capacity(BATCH);
         let mut users = by_user(positions).peekable();
@@ -121,6 +132,11 @@ impl LineImport<'_> {
             if let Some(BadLine { line, problem }) = new {
                 let problem =
                     format!("line {line} passed the check before the import, but fails now: {problem}");
+                return Err(interrupted(CommandError::refused(problem), imported));
+            }
+            if let Some(EnrolledLine { line, user, .. }) = plan.enrolled.first() {
+                let problem =
+                    format!("line {line}: {user} was enrolled by another command during the import");
                 return Err(interrupted(CommandError::refused(problem), imported));
             }
             batch.extend(plan.new_users.into_values());
@@ -135,78 +151,15 @@ impl LineImport<'_> {
         Ok(imported)
     }
 
-    /// `--dry-run`: prints which users would be enrolled, in the order of the file, and with which parameters; no secret.
-    pub(super) fn dry_run(&self, positions: &[LinePosition], bad: Vec<BadLine>) -> Result<(), CommandError> {
-        let mut users: Vec<&[LinePosition]> = by_user(positions).collect();
+    /// `--dry-run`: which users would be enrolled, in the order of the file, and with which parameters; no secret.
+    pub(super) fn dry_run(&self, survey: Survey) -> Result<LineDryRun, CommandError> {
+        let Survey { positions, enrolled, bad } = survey;
+        let mut users: Vec<&[LinePosition]> = by_user(&positions).collect();
         users.sort_by_key(|lines| lines.first().map(|position| position.line));
-        let mut document = LineDryRun { dry_run: true, would_import: Vec::new(), skipped: bad };
+        let mut document = LineDryRun::of(enrolled, bad);
         for lines in users {
-            document.would_import.extend(self.plan(lines)?.new_users.values().map(PlannedUser::of));
+            self.plan(lines)?.new_users.values().for_each(|new_user| document.add(new_user));
         }
-        match self.rules.context.format {
-            Format::Json => output::document(&document),
-            Format::Text => document.print(),
-        }
-    }
-}
-
-/// The result of a dry run.
-#[derive(Serialize)]
-struct LineDryRun {
-    dry_run: bool,
-    would_import: Vec<PlannedUser>,
-    skipped: Vec<BadLine>,
-}
-
-#[derive(Serialize)]
-struct PlannedUser {
-    user: String,
-    authenticators: Vec<PlannedAuthenticator>,
-}
-
-#[derive(Serialize)]
-struct PlannedAuthenticator {
-    algorithm: &'static str,
-    digits: u8,
-    /// Seconds; none for a counter token.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    period: Option<u64>,
-    /// The next counter of a counter token.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    counter: Option<u64>,
-}
-
-impl PlannedUser {
-    fn of(new_user: &NewUser) -> Self {
-        let authenticators = new_user.drafts.iter().map(PlannedAuthenticator::of).collect();
-        Self { user: new_user.account.user.as_str().to_owned(), authenticators }
-    }
-}
-
-impl PlannedAuthenticator {
-    fn of(draft: &Draft) -> Self {
-        let factor = draft.factor();
-        Self {
-            algorithm: factor.algorithm().as_str(),
-            digits: factor.digits(),
-            period: factor.period(),
-            counter: factor.period().is_none().then(|| draft.begins_at()),
-        }
-    }
-}
-
-impl LineDryRun {
-    fn print(&self) -> Result<(), CommandError> {
-        for PlannedUser { user, authenticators } in &self.would_import {
-            for PlannedAuthenticator { algorithm, digits, period, counter } in authenticators {
-                let period = period.map(|period| format!(", {period} s"));
-                let moving = period.or(counter.map(|counter| format!(", counter {counter}")));
-                let moving = moving.unwrap_or_default();
-                output::line(&format!("would import {user}: {algorithm}, {digits} digits{moving}"))?;
-            }
-        }
-        let users = output::count(self.would_import.len(), "user");
-        let lines = output::count(self.skipped.len(), "line");
-        output::line(&format!("{users} would be imported, {lines} skipped; nothing was changed"))
+        Ok(document)
     }
 }

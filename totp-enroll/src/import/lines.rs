@@ -1,7 +1,9 @@
 //! Reads the lines of a file at any position, one at a time, so that memory does not grow with the file.
 //! The content of a pipe is buffered, because it can be read only once.
 
+use super::json_export;
 use crate::command_error::CommandError;
+use seed_files::Text;
 use serde::Serialize;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -13,6 +15,10 @@ use zeroize::Zeroizing;
 
 /// The longest line in bytes; a longer one is cut.
 const LONGEST: usize = 4096;
+/// The largest file that is read into memory, in bytes: UTF-16, and exports in JSON.
+const LARGEST_WHOLE: usize = 64 << 20;
+/// UTF-8 with a byte order mark begins with it.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A file or standard input, read line by line.
 pub(super) struct LineReader {
@@ -37,7 +43,60 @@ impl LineReader {
     pub(super) fn open(file: &Path) -> Result<Self, CommandError> {
         let source = if file == Path::new("-") { buffer(std::io::stdin().lock()) } else { of_file(file) };
         let source = source.map_err(|error| read_error(&error, file))?;
-        Ok(Self { name: file.to_owned(), source })
+        let lines = Self { name: file.to_owned(), source };
+        lines.decoded()
+    }
+
+    /// Without a byte order mark, which Windows writes, and with UTF-16 decoded.
+    fn decoded(self) -> Result<Self, CommandError> {
+        let mut start = [0; BYTE_ORDER_MARK.len()];
+        let filled = self.read_at(&mut start, 0)?;
+        match start.get(..filled).unwrap_or_default() {
+            start if start == BYTE_ORDER_MARK => {}
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {}
+            _ => return Ok(self),
+        }
+        let bytes = self.whole()?;
+        let text = Text::decode(&bytes)
+            .map_err(|error| CommandError::refused(error.problem).at(&self.name, Some(error.line)))?;
+        let text = Zeroizing::new(text.as_str().as_bytes().to_vec());
+        Ok(Self { source: Input::Buffered(text), ..self })
+    }
+
+    /// If the file is an export of an app in JSON, one URI for each entry of it, as lines.
+    ///
+    /// # Errors
+    /// It is JSON that cannot be read: what it is, and how to export what can.
+    pub(super) fn of_exports(self) -> Result<Self, CommandError> {
+        let first = self.at(0)?;
+        let first = first.as_ref().and_then(|line| line.text.trim_ascii_start().first());
+        if !matches!(first, Some(b'{' | b'[')) {
+            return Ok(self);
+        }
+        let uris = json_export::uris(&self.whole()?)
+            .map_err(|problem| CommandError::refused(problem).at(&self.name, None))?;
+        Ok(Self { source: Input::Buffered(uris), ..self })
+    }
+
+    /// All of it.
+    fn whole(&self) -> Result<Zeroizing<Vec<u8>>, CommandError> {
+        let length = usize::try_from(self.length()?).unwrap_or(usize::MAX);
+        if length > LARGEST_WHOLE {
+            let most = LARGEST_WHOLE >> 20;
+            let problem =
+                format!("is larger than {most} MiB, so it cannot be decoded; save it as UTF-8 text");
+            return Err(CommandError::refused(problem).at(&self.name, None));
+        }
+        let mut all = Zeroizing::new(vec![0; length]);
+        let mut filled = 0_usize;
+        while let Some(rest) = all.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match self.read_at(rest, filled as u64)? {
+                0 => break,
+                more => filled = filled.saturating_add(more),
+            }
+        }
+        all.truncate(filled);
+        Ok(all)
     }
 
     /// The length in bytes.
@@ -141,6 +200,15 @@ pub(super) fn by_user(positions: &[LinePosition]) -> impl Iterator<Item = &[Line
 pub(super) struct BadLine {
     pub(super) line: usize,
     pub(super) problem: String,
+}
+
+/// A line whose account is enrolled already, and stays as it is.
+#[derive(Debug, Serialize, PartialEq, Eq)]
+pub(super) struct EnrolledLine {
+    pub(super) line: usize,
+    pub(super) user: String,
+    /// The account has what the line has: the line was imported before.
+    pub(super) same_secret: bool,
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! phone. It has several accounts, as a protocol buffer in base64; many accounts are split into several QR codes.
 
 use super::imported_authenticator::ImportedAuthenticator;
+use super::wrapping::unwrapped;
 use data_encoding::BASE64_NOPAD;
 use percent_encoding::percent_decode;
 use prost::Message;
@@ -64,7 +65,7 @@ pub(super) struct ExportPart {
 pub(super) enum MigrationError {
     #[error("is longer than a QR code; write one otpauth-migration:// URI per line")]
     TooLong,
-    #[error("is an otpauth-migration:// export without data")]
+    #[error("is an otpauth-migration:// export that does not have data once; write one QR code per line")]
     NoData,
     #[error("is an otpauth-migration:// export whose data is not base64; it may be incomplete")]
     Encoding,
@@ -95,7 +96,7 @@ pub(super) enum MigrationError {
 
 /// Whether a line is an export.
 pub(super) fn is_export(line: &[u8]) -> bool {
-    line.trim_ascii().get(..SCHEME.len()).is_some_and(|start| start.eq_ignore_ascii_case(SCHEME))
+    unwrapped(line).get(..SCHEME.len()).is_some_and(|start| start.eq_ignore_ascii_case(SCHEME))
 }
 
 /// Parses the accounts of a line. `user` replaces every name.
@@ -118,15 +119,15 @@ pub(super) fn part(line: &[u8]) -> Option<ExportPart> {
 }
 
 fn payload(line: &[u8]) -> Result<Payload, MigrationError> {
-    let line = line.trim_ascii();
+    let line = unwrapped(line);
     if line.len() > LONGEST {
         return Err(MigrationError::TooLong);
     }
     let query = line.iter().position(|&byte| byte == b'?').and_then(|at| line.get(at.saturating_add(1)..));
     let data = query.ok_or(MigrationError::NoData)?.split(|&byte| byte == b'&');
-    let data =
-        data.filter_map(|parameter| parameter.strip_prefix(b"data=")).next().ok_or(MigrationError::NoData)?;
-    let text: Zeroizing<Vec<u8>> = Zeroizing::new(percent_decode(data).collect());
+    let mut data = data.filter_map(|parameter| parameter.strip_prefix(b"data="));
+    let (Some(data), None) = (data.next(), data.next()) else { return Err(MigrationError::NoData) };
+    let text: Zeroizing<Vec<u8>> = Zeroizing::new(percent_decode(data).filter_map(base64_of).collect());
     let mut specification = BASE64_NOPAD.specification();
     // Some QR code readers write the base64url alphabet.
     specification.translate.from.push_str("-_");
@@ -137,6 +138,15 @@ fn payload(line: &[u8]) -> Result<Payload, MigrationError> {
         encoding.decode(text.get(..bare).unwrap_or_default()).map_err(|_| MigrationError::Encoding)?;
     let bytes = Zeroizing::new(bytes);
     Payload::decode(bytes.as_slice()).map_err(|_| MigrationError::Unreadable)
+}
+
+/// A form or a chat writes a blank where base64 has a `+`. Line ends are no part of it.
+fn base64_of(byte: u8) -> Option<u8> {
+    match byte {
+        b' ' => Some(b'+'),
+        b'\r' | b'\n' | b'\t' => None,
+        other => Some(other),
+    }
 }
 
 impl ExportAccount {
@@ -172,7 +182,7 @@ impl ExportAccount {
             "" => return Err(MigrationError::NoAccount(at)),
             user => user.to_owned(),
         };
-        Ok(ImportedAuthenticator { user, factor, used_up_to, secret })
+        Ok(ImportedAuthenticator { user, factor, used_up_to, secret, last_code: None })
     }
 }
 
@@ -301,10 +311,14 @@ mod tests {
             text.trim_end_matches('=').to_owned(),
             text.replace('+', "-").replace('/', "_"),
             text.replace('+', "%2b").replace('=', "%3d"),
+            text.replace('+', " "),
+            text.replace('+', "%20"),
+            text.clone() + "%0A",
         ] {
             for line in [
                 format!("otpauth-migration://offline?data={data}"),
                 format!("  OTPAUTH-MIGRATION://offline?x=1&data={data}&y\r"),
+                format!("\u{feff}\"QR-Code:otpauth-migration://offline?data={data}\""),
             ] {
                 assert!(is_export(line.as_bytes()));
                 assert!(parse(line.as_bytes(), None).ok().unwrap().remove(0).is_ok(), "{line}");
@@ -341,7 +355,8 @@ mod tests {
         let whole = |text: &str| parse(text.as_bytes(), None).err();
         assert_eq!(whole("otpauth-migration://offline"), Some(MigrationError::NoData));
         assert_eq!(whole("otpauth-migration://offline?date=CjE"), Some(MigrationError::NoData));
-        assert_eq!(whole("otpauth-migration://offline?data=C%20jE"), Some(MigrationError::Encoding));
+        assert_eq!(whole("otpauth-migration://offline?data=C%2CjE"), Some(MigrationError::Encoding));
+        assert_eq!(whole("otpauth-migration://offline?data=CjE&data=CjE"), Some(MigrationError::NoData));
         assert_eq!(whole("otpauth-migration://offline?data=C"), Some(MigrationError::Encoding));
         assert_eq!(whole("otpauth-migration://offline?data="), Some(MigrationError::Empty));
         assert_eq!(

@@ -2,28 +2,54 @@
 
 use super::file_format::FileFormat;
 use super::imported_authenticator::ImportedAuthenticator;
-use super::lines::{BadLine, RawLine, user_hash};
-use crate::account::{self, Unknown};
+use super::lines::{BadLine, EnrolledLine, RawLine, user_hash};
+use super::name_map::NameMap;
+use crate::account::Unknown;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::output;
 use crate::reset_token;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use totp_core::audit_event::{Event, Name};
 use totp_core::credential::{Label, MOST_AUTHENTICATORS};
 use totp_core::enrolment;
 use totp_core::enrolment::draft::Draft;
+use totp_core::keyring::Keyring;
 use totp_core::recovery::ScratchCode;
+use totp_core::store::Users;
 use totp_core::store::notices::Origin;
+use totp_core::time::Now;
 use totp_core::user::{Account, User};
 
 /// What decides whether a line can be imported.
 pub(super) struct ImportRules<'a> {
-    pub(super) context: &'a Context,
     pub(super) format: FileFormat,
+    pub(super) names: NameMap,
     pub(super) unknown: Unknown,
+    pub(super) enrolled: Enrolled<'a>,
+    pub(super) now: Now,
+}
+
+/// What is done with accounts that are already enrolled.
+pub(super) struct Enrolled<'a> {
+    context: &'a Context,
+    keyring: Arc<Keyring>,
     /// There is no state directory yet, so no account is enrolled.
-    pub(super) no_state_yet: bool,
+    no_state_yet: bool,
+    /// `--skip-enrolled`.
+    skip: bool,
+}
+
+/// What an import may do with an account.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    New,
+    /// It is enrolled and stays as it is.
+    Enrolled {
+        /// With what the file has.
+        same_secret: bool,
+    },
 }
 
 /// The plan for some lines. Conflicts between lines of one user are found if all of them are in one plan.
@@ -32,12 +58,14 @@ pub(super) struct ImportPlan<'a> {
     /// The user to plan for; `None`: every user.
     only: Option<u64>,
     pub(super) new_users: BTreeMap<User, NewUser>,
+    /// What is enrolled already, and stays as it is.
+    pub(super) enrolled: Vec<EnrolledLine>,
     pub(super) bad: Vec<BadLine>,
 }
 
 impl<'a> ImportPlan<'a> {
     pub(super) fn new(rules: &'a ImportRules<'a>) -> Self {
-        Self { rules, only: None, new_users: BTreeMap::new(), bad: Vec::new() }
+        Self { rules, only: None, new_users: BTreeMap::new(), enrolled: Vec::new(), bad: Vec::new() }
     }
 
     /// A plan for one user; other users in the same lines are ignored.
@@ -50,7 +78,10 @@ impl<'a> ImportPlan<'a> {
         let parsed = self.rules.format.parse(&line.text).into_iter();
         let mut parsed: Vec<Result<(Account, ImportedAuthenticator), String>> = parsed
             .map(|parsed| {
-                parsed.and_then(|imported| Ok((account_of(&imported.user, self.rules.unknown)?, imported)))
+                let ImportRules { names, unknown, format, .. } = self.rules;
+                parsed.and_then(|imported| {
+                    Ok((names.account(&imported.user, *unknown, format.naming())?, imported))
+                })
             })
             .collect();
         if let Some(only) = self.only {
@@ -63,19 +94,20 @@ impl<'a> ImportPlan<'a> {
         }
         for one in parsed {
             if let Err(problem) =
-                one.and_then(|(account, imported)| self.add_authenticator(account, imported))
+                one.and_then(|(account, imported)| self.add_authenticator(number, account, imported))
             {
                 self.bad.push(BadLine { line: number, problem });
             }
         }
     }
 
-    fn add_authenticator(&mut self, account: Account, imported: ImportedAuthenticator) -> Result<(), String> {
-        let ImportRules { context, ref format, no_state_yet, .. } = *self.rules;
-        let is_checked = no_state_yet || self.new_users.contains_key(&account.user);
-        if let Some(problem) = (!is_checked).then(|| check_new(context, &account)).flatten() {
-            return Err(problem);
-        }
+    fn add_authenticator(
+        &mut self,
+        line: usize,
+        account: Account,
+        imported: ImportedAuthenticator,
+    ) -> Result<(), String> {
+        let ImportRules { format, enrolled, now, .. } = self.rules;
         let known = self.new_users.get(&account.user).map_or(&[][..], |new_user| &new_user.drafts);
         let label = match known.len() {
             0 => format.name().to_owned(),
@@ -85,6 +117,18 @@ impl<'a> ImportPlan<'a> {
         let draft = Draft::import(label, imported.factor, imported.secret)
             .map_err(|error| error.to_string())?
             .beginning_at(imported.used_up_to);
+        // A code that the other program accepted a moment ago is not accepted here as well.
+        let used_there = imported.last_code.and_then(|code| draft.step_near(&code, *now));
+        let draft = match used_there {
+            Some(step) => draft.beginning_at(step),
+            None => draft,
+        };
+        if known.is_empty()
+            && let Standing::Enrolled { same_secret } = enrolled.standing(&account, &draft)?
+        {
+            self.enrolled.push(EnrolledLine { line, user: account.user.as_str().to_owned(), same_secret });
+            return Ok(());
+        }
         let is_second = known.iter().any(|known| known.factor().kind() == draft.factor().kind());
         if is_second && !format.allows_several_of_a_kind() {
             return Err("the file has this user twice; keep only the entry that is in use".to_owned());
@@ -206,38 +250,51 @@ pub(super) fn enrol(run: ImportRun<'_>, batch: &mut Vec<NewUser>) -> Result<(), 
 pub(super) fn interrupted(error: CommandError, imported: usize) -> CommandError {
     error.explained(|problem| {
         let users = output::count_with(imported, "user", ("was", "were"));
-        format!("{problem}; at least {users} imported, see \"totp-enroll list\"; correct the problem and run the import again with --keep-going")
+        format!("{problem}; at least {users} imported, see \"totp-enroll list\"; correct the problem and run the import again: who is enrolled stays as they are")
     })
 }
 
-/// The account that a file names.
-pub(super) fn account_of(user: &str, unknown: Unknown) -> Result<Account, String> {
-    account::canonical(user, unknown).map_err(|error| match unknown {
-        Unknown::Refused => format!("{}; to import it anyway, use --allow-unknown", error.problem),
-        Unknown::Allowed => error.problem,
-    })
+impl<'a> Enrolled<'a> {
+    /// The rules for this run.
+    pub(super) fn of(context: &'a Context, keyring: Arc<Keyring>, skip: bool) -> Self {
+        let no_state_yet = matches!(context.config.paths.state.try_exists(), Ok(false));
+        Self { context, keyring, no_state_yet, skip }
+    }
+
+    /// Whether an import may enrol this account; so that an import that is run again changes nothing and succeeds, one with the same
+    /// secret is no error.
+    ///
+    /// # Errors
+    /// It may not, and what to do.
+    pub(super) fn standing(&self, account: &Account, draft: &Draft) -> Result<Standing, String> {
+        let Self { context, keyring, no_state_yet, skip } = self;
+        let user = &account.user;
+        if *no_state_yet {
+            return Ok(Standing::New);
+        }
+        // A corrupt enrolment counts as enrolled: an error is not absence.
+        if context.is_enrolled(account) {
+            let credential = context.store.credential(user).ok().flatten();
+            let same_secret = credential.is_some_and(|credential| draft.is_in(&credential, keyring));
+            return if same_secret || *skip {
+                Ok(Standing::Enrolled { same_secret })
+            } else {
+                Err(already(user))
+            };
+        }
+        match reset_token::is_missing(context, account) {
+            Ok(false) => Ok(Standing::New),
+            Ok(true) => Err(format!(
+                "{user} was reset, and you need the reset token to enrol: \"totp-enroll enroll --token\""
+            )),
+            Err(error) => Err(error.problem),
+        }
+    }
 }
 
-/// Whether there is no state directory yet, so that no account is enrolled.
-pub(super) fn no_state_yet(context: &Context) -> bool {
-    matches!(context.config.paths.state.try_exists(), Ok(false))
-}
-
-/// Why an import may not enrol this account; `None`: it may.
-pub(super) fn check_new(context: &Context, account: &Account) -> Option<String> {
-    // A corrupt enrolment counts as enrolled: an error is not absence.
-    if context.is_enrolled(account) {
-        return Some(format!(
-            "{} is already enrolled; to import it anew, run \"totp-enroll disable {0}\" first",
-            account.user
-        ));
-    }
-    match reset_token::is_missing(context, account) {
-        Ok(false) => None,
-        Ok(true) => Some(format!(
-            "{} was reset, and you need the reset token to enrol: \"totp-enroll enroll --token\"",
-            account.user
-        )),
-        Err(error) => Some(error.problem),
-    }
+fn already(user: &User) -> String {
+    format!(
+        "{user} is already enrolled, with something else than this; to leave such accounts as they are, use --skip-enrolled; to \
+         import it anew, run \"totp-enroll disable {user}\" first"
+    )
 }

@@ -54,9 +54,9 @@ pub(super) fn parse(line: &[u8]) -> Result<Option<ImportedAuthenticator>, OathEr
         return Err(OathError::TooLong);
     }
     let factor = factor(kind)?;
-    let used_up_to = match factor {
-        Factor::Totp(_) => 0,
-        Factor::Hotp(hotp) => next_counter(moving_factor, last_code, hotp.digits())?,
+    let (used_up_to, last_code) = match factor {
+        Factor::Totp(_) => (0, last_code.filter(|code| is_code(code, factor.digits()))),
+        Factor::Hotp(hotp) => (next_counter(moving_factor, last_code, hotp.digits())?, None),
     };
     // "-": no password. "+": a password that is checked elsewhere.
     if !matches!(password, "-" | "+") {
@@ -64,7 +64,8 @@ pub(super) fn parse(line: &[u8]) -> Result<Option<ImportedAuthenticator>, OathEr
     }
     let secret =
         HEXLOWER_PERMISSIVE.decode(secret.as_bytes()).map(Secret::new).map_err(|_| OathError::Secret)?;
-    Ok(Some(ImportedAuthenticator { user: user.to_owned(), factor, used_up_to, secret }))
+    let last_code = last_code.map(|code| Secret::new(code.as_bytes().to_vec()));
+    Ok(Some(ImportedAuthenticator { user: user.to_owned(), factor, used_up_to, secret, last_code }))
 }
 
 /// The next counter. The program writes the last accepted one, together with its code; a line without a code has never been used,
@@ -73,12 +74,14 @@ fn next_counter(moving_factor: Option<&str>, last_code: Option<&str>, digits: u8
     let counter = moving_factor.map_or(Some(0), number).ok_or(OathError::Counter)?;
     let next = match last_code {
         None => Some(counter),
-        Some(code) if code.len() != usize::from(digits) || number(code).is_none() => {
-            return Err(OathError::LastCode(digits));
-        }
+        Some(code) if !is_code(code, digits) => return Err(OathError::LastCode(digits)),
         Some(_) => counter.checked_add(1),
     };
     next.filter(|next| *next < hotp::END).ok_or(OathError::Counter)
+}
+
+fn is_code(text: &str, digits: u8) -> bool {
+    text.len() == usize::from(digits) && number(text).is_some()
 }
 
 /// Parses a type: `HOTP` or `HOTP/E`, by counter, or such as `HOTP/T30`, by time with a period; then the digits (default 6).
@@ -145,9 +148,14 @@ mod tests {
     }
 
     #[test]
-    fn the_programs_notes_are_ignored() {
-        let line = b"HOTP/T30 alice + 3132333435363738393A 0 328482 2009-12-07T23:23:49L";
-        assert!(parse(line).ok().unwrap().is_some());
+    fn the_last_code_of_a_time_based_line_is_kept() {
+        for (noted, kept) in
+            [("0 328482 2009-12-07T23:23:49L", true), ("", false), ("0", false), ("0 fob", false)]
+        {
+            let line = format!("HOTP/T30 alice + 3132333435363738393A {noted}");
+            let last_code = parse(line.as_bytes()).ok().unwrap().unwrap().last_code;
+            assert_eq!(last_code.is_some_and(|code| code.expose() == b"328482"), kept, "{noted}");
+        }
     }
 
     #[test]

@@ -37,92 +37,147 @@ pub(super) enum Moving {
     },
 }
 
+/// The files that are not imported.
+#[derive(Default, Serialize)]
+pub(super) struct OtherFiles {
+    already_enrolled: Vec<EnrolledFile>,
+    skipped: Vec<SkippedFile>,
+}
+
+/// A file whose account is enrolled already, and stays as it is.
+#[derive(Serialize)]
+struct EnrolledFile {
+    user: String,
+    file: String,
+    /// The file was imported before.
+    same_secret: bool,
+}
+
 /// A file that cannot be imported.
 #[derive(Serialize)]
-pub(super) struct SkippedFile {
+struct SkippedFile {
     user: String,
     file: String,
     line: Option<usize>,
     problem: String,
 }
 
-impl SkippedFile {
-    pub(super) fn of(user: String, file: &Path, line: Option<usize>, problem: String) -> Self {
-        Self { user, file: file.display().to_string(), line, problem }
+impl OtherFiles {
+    pub(super) fn add_enrolled(&mut self, user: String, file: &Path, same_secret: bool) {
+        self.already_enrolled.push(EnrolledFile { user, file: file.display().to_string(), same_secret });
     }
 
-    fn remark(&self) {
-        let file = output::location(&self.file, self.line);
-        output::remark(&format!("{}: {file}: {}", self.user, self.problem));
+    pub(super) fn add_bad(&mut self, user: String, file: &Path, line: Option<usize>, problem: String) {
+        self.skipped.push(SkippedFile { user, file: file.display().to_string(), line, problem });
     }
-}
 
-/// Prints every file that cannot be imported; an error unless they are to be skipped.
-pub(super) fn report_skipped(
-    context: &Context,
-    skipped: &[SkippedFile],
-    keep_going: bool,
-) -> Result<(), CommandError> {
-    if context.format == Format::Text {
-        skipped.iter().for_each(SkippedFile::remark);
+    /// Says of each file why it is not imported.
+    pub(super) fn remark(&self, context: &Context) {
+        if context.format != Format::Text {
+            return;
+        }
+        for EnrolledFile { user, file, same_secret } in &self.already_enrolled {
+            let with = if *same_secret { "the same secret" } else { "another secret" };
+            output::remark(&format!("{user}: {file}: is already enrolled, with {with}; nothing was changed"));
+        }
+        for SkippedFile { user, file, line, problem } in &self.skipped {
+            output::remark(&format!("{user}: {}: {problem}", output::location(file, *line)));
+        }
     }
-    match skipped.first() {
-        Some(first) if !keep_going && context.format == Format::Json => {
+
+    /// Without `--keep-going`, one bad file is enough for nothing to be imported.
+    pub(super) fn none_bad(&self, context: &Context) -> Result<(), CommandError> {
+        let Some(first) = self.skipped.first() else { return Ok(()) };
+        if context.format == Format::Json {
             let problem =
                 format!("{}; nothing was imported; skip such files with --keep-going", first.problem);
-            Err(CommandError::refused(problem).at(&first.file, first.line))
+            return Err(CommandError::refused(problem).at(&first.file, first.line));
         }
-        Some(_) if !keep_going => {
-            let files = output::count_with(skipped.len(), "file", ("is", "are"));
-            let problem =
-                format!("{files} bad; nothing was imported; correct them, or skip them with --keep-going");
-            Err(CommandError::refused(problem))
+        let files = output::count_with(self.skipped.len(), "file", ("is", "are"));
+        let problem =
+            format!("{files} bad; nothing was imported; correct them, or skip them with --keep-going");
+        Err(CommandError::refused(problem))
+    }
+
+    /// Behind the number of users that were or would be imported.
+    fn counted(&self) -> String {
+        let enrolled = self.already_enrolled.len();
+        let enrolled = (enrolled > 0).then(|| format!(", {enrolled} already enrolled"));
+        let bad = output::count(self.skipped.len(), "file");
+        let bad = (!self.skipped.is_empty()).then(|| format!(", {bad} skipped"));
+        [enrolled, bad].into_iter().flatten().collect()
+    }
+
+    /// An error if files were skipped: a script sees only the exit status.
+    fn all_good(&self, context: &Context, what: &str) -> Result<(), CommandError> {
+        if self.skipped.is_empty() {
+            return Ok(());
         }
-        Some(_) | None => Ok(()),
+        let files = output::count(self.skipped.len(), "bad file");
+        Err(output::reported(context.format, CommandError::refused(format!("{files} {what}"))))
     }
 }
 
-/// Prints what would be imported.
+/// Prints what would be imported. An error if there are bad files: the import would end with one.
 pub(super) fn print_dry_run(
     context: &Context,
     would_import: Vec<FileReport>,
-    skipped: Vec<SkippedFile>,
+    others: OtherFiles,
+    keep_going: bool,
 ) -> Result<(), CommandError> {
     #[derive(Serialize)]
     struct FileDryRun {
         dry_run: bool,
         would_import: Vec<FileReport>,
-        skipped: Vec<SkippedFile>,
+        #[serde(flatten)]
+        others: OtherFiles,
     }
+    let document = FileDryRun { dry_run: true, would_import, others };
     match context.format {
-        Format::Json => output::document(&FileDryRun { dry_run: true, would_import, skipped }),
+        Format::Json => output::document(&document)?,
         Format::Text => {
-            would_import.iter().try_for_each(|one| one.print("would import"))?;
-            let users = output::count(would_import.len(), "user");
-            let files = output::count(skipped.len(), "file");
-            output::line(&format!("{users} would be imported, {files} skipped; nothing was changed"))
+            document.would_import.iter().try_for_each(|one| one.print("would import"))?;
+            let users = output::count(document.would_import.len(), "user");
+            let others = document.others.counted();
+            output::line(&format!("{users} would be imported{others}; nothing was changed"))?;
         }
     }
+    document.others.all_good(
+        context,
+        match keep_going {
+            true => "would not be imported; correct them",
+            false => "would stop the import; correct them, or skip them with --keep-going",
+        },
+    )
 }
 
-/// Prints what was imported, and what to do with the old files.
+/// Prints what was imported, and what to do with the old files. An error if files were skipped.
 pub(super) fn print_result(
     context: &Context,
     users: Vec<FileReport>,
-    skipped: Vec<SkippedFile>,
+    others: OtherFiles,
 ) -> Result<(), CommandError> {
     #[derive(Serialize)]
     struct ImportedFiles {
         imported: usize,
         users: Vec<FileReport>,
-        skipped: Vec<SkippedFile>,
+        #[serde(flatten)]
+        others: OtherFiles,
     }
-    if context.format == Format::Json {
-        return output::document(&ImportedFiles { imported: users.len(), users, skipped });
+    let document = ImportedFiles { imported: users.len(), users, others };
+    match context.format {
+        Format::Json => output::document(&document)?,
+        Format::Text => print_imported(&document.users, &document.others)?,
     }
+    document.others.all_good(
+        context,
+        "not imported; correct them, and run the import again: who is enrolled stays as they are",
+    )
+}
+
+fn print_imported(users: &[FileReport], others: &OtherFiles) -> Result<(), CommandError> {
     users.iter().try_for_each(|one| one.print("imported"))?;
-    let (imported, files) = (output::count(users.len(), "user"), output::count(skipped.len(), "file"));
-    output::line(&format!("{imported} imported, {files} skipped"))?;
+    output::line(&format!("{} imported{}", output::count(users.len(), "user"), others.counted()))?;
     if users.iter().any(|one| one.scratch_codes > 0) {
         output::line(
             "each scratch code works once, but not while the account is locked; replace them with \"totp-enroll \

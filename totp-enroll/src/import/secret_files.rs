@@ -1,20 +1,17 @@
-//! `import google-authenticator`: imports one secret file, or those in all home directories. All files are checked before
+//! `import google-authenticator`: imports one secret file, those in a directory, or those in all home directories. All files are checked before
 //! anything is written; the files stay where they are.
 
+use super::found_files::{FoundFile, found_files};
 use super::google_authenticator::{self, SecretFile};
-use super::new_users::{self, BATCH, ImportRun, NewUser, interrupted};
-use super::secret_file_report::{
-    FileReport, Moving, SkippedFile, print_dry_run, print_result, report_skipped,
-};
-use crate::account::{self, Unknown};
+use super::name_map::{NameMap, Naming};
+use super::new_users::{self, BATCH, Enrolled, ImportRun, NewUser, Standing, interrupted};
+use super::secret_file_report::{FileReport, Moving, OtherFiles, print_dry_run, print_result};
 use crate::cli::GoogleAuthenticator;
 use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::homes::home_owner::{self, HomeFile, home_owners};
-use crate::homes::reader;
 use crate::output;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use totp_core::config::Config;
 use totp_core::credential::Label;
 use totp_core::enrolment::draft::Draft;
@@ -24,21 +21,9 @@ use totp_core::factor::totp::{Drift, WIDEST_DRIFT};
 use totp_core::recovery::MOST_CODES;
 use totp_core::store::Engine;
 use totp_host::machine;
-use zeroize::Zeroizing;
 
 /// The name in the log and in the authenticators' labels.
 const NAME: &str = "google-authenticator";
-/// The program's default file in a home directory.
-const FILE: HomeFile = HomeFile::GoogleAuthenticator;
-
-/// A secret file and its user.
-struct FoundFile {
-    user: String,
-    file: PathBuf,
-    text: Result<Zeroizing<Vec<u8>>, String>,
-    /// Warnings about owner and mode of the file.
-    notes: Vec<String>,
-}
 
 /// A file that can be imported.
 struct AcceptedFile {
@@ -46,30 +31,34 @@ struct AcceptedFile {
     report: FileReport,
 }
 
+/// A file that is not imported: the account is enrolled already, or something is wrong.
+enum NotAccepted {
+    Enrolled { same_secret: bool },
+    Bad(Option<usize>, String),
+}
+
 pub(super) fn run(context: &Context, options: &GoogleAuthenticator) -> Result<(), CommandError> {
-    let unknown = options.allow_unknown.into();
-    let found = find_files(context, options)?;
-    context.keyring()?;
+    let found = found_files(context, options)?;
+    let enrolled = Enrolled::of(context, context.keyring()?, options.skip_enrolled);
     if !options.dry_run {
         context.store.prepare()?;
     }
-    let no_state_yet = new_users::no_state_yet(context);
     let now = machine::now()?.realtime;
-    let (mut accepted, mut skipped, mut users) = (Vec::<AcceptedFile>::new(), Vec::new(), BTreeSet::new());
+    let (mut accepted, mut users) = (Vec::<AcceptedFile>::new(), BTreeSet::new());
+    let mut others = OtherFiles::default();
     for FoundFile { user, file, text, notes } in found {
-        let account = new_users::account_of(&user, unknown);
-        let read = account.map_err(|problem| (None, problem)).and_then(|account| {
-            if let Some(problem) = (!no_state_yet).then(|| new_users::check_new(context, &account)).flatten()
-            {
-                return Err((None, problem));
-            }
+        let account = NameMap::default().account(&user, options.allow_unknown.into(), Naming::Given);
+        let read = account.map_err(|problem| NotAccepted::Bad(None, problem)).and_then(|account| {
             if !users.insert(account.user.clone()) {
-                return Err((None, "the user already has a secret file in this import".to_owned()));
+                let problem = "the user already has a secret file in this import".to_owned();
+                return Err(NotAccepted::Bad(None, problem));
             }
-            let text = text.map_err(|problem| (None, problem))?;
-            let secret_file =
-                google_authenticator::parse(&text, now).map_err(|(line, error)| (line, error.to_string()))?;
+            let text = text.map_err(|problem| NotAccepted::Bad(None, problem))?;
+            let secret_file = google_authenticator::parse(&text, now)
+                .map_err(|(line, error)| NotAccepted::Bad(line, error.to_string()))?;
             AcceptedFile::of(secret_file, NewUser::new(account), &file, &context.config)
+                .map_err(|(line, problem)| NotAccepted::Bad(line, problem))?
+                .if_new(&enrolled)
         });
         match read {
             Ok(mut one) => {
@@ -82,42 +71,21 @@ pub(super) fn run(context: &Context, options: &GoogleAuthenticator) -> Result<()
                 }
                 accepted.push(one);
             }
-            Err((line, problem)) => skipped.push(SkippedFile::of(user, &file, line, problem)),
+            Err(NotAccepted::Enrolled { same_secret }) => others.add_enrolled(user, &file, same_secret),
+            Err(NotAccepted::Bad(line, problem)) => others.add_bad(user, &file, line, problem),
         }
     }
-    report_skipped(context, &skipped, options.keep_going)?;
+    others.remark(context);
     if options.dry_run {
         let would_import = accepted.into_iter().map(|one| one.report).collect();
-        return print_dry_run(context, would_import, skipped);
+        return print_dry_run(context, would_import, others, options.keep_going);
+    }
+    if !options.keep_going {
+        others.none_bad(context)?;
     }
     let run = ImportRun { context, from: NAME, told: options.notify.into() };
     let imported = run.announced(accepted.len(), || enrol(run, accepted))?;
-    print_result(context, imported, skipped)
-}
-
-fn find_files(context: &Context, options: &GoogleAuthenticator) -> Result<Vec<FoundFile>, CommandError> {
-    if let (Some(file), Some(user)) = (&options.file, &options.user) {
-        let read = if file == Path::new("-") {
-            let text = home_owner::read(std::io::stdin().lock());
-            text.map(|text| (text, Vec::new())).map_err(|error| format!("cannot be read: {error}"))
-        } else {
-            let uid = account::canonical(user, Unknown::Allowed).ok().and_then(|account| account.uid);
-            home_owner::named(file, uid)
-        };
-        let (text, notes) = read.map_err(|problem| CommandError::refused(problem).at(file, None))?;
-        return Ok(vec![FoundFile { user: user.clone(), file: file.clone(), text: Ok(text), notes }]);
-    }
-    let home_owners = home_owners()?;
-    let bar = output::progress_bar(context.format, "searching", home_owners.len());
-    let mut found = Vec::new();
-    for home_owner in home_owners {
-        let text = reader::read(&home_owner, FILE).transpose();
-        bar.inc(1);
-        let Some(text) = text else { continue };
-        found.push(FoundFile { file: home_owner.file(FILE), user: home_owner.name, text, notes: Vec::new() });
-    }
-    bar.finish_and_clear();
-    Ok(found)
+    print_result(context, imported, others)
 }
 
 impl AcceptedFile {
@@ -145,6 +113,20 @@ impl AcceptedFile {
             notes,
         };
         Ok(Self { new_user, report })
+    }
+}
+
+impl AcceptedFile {
+    /// The file, if its account is not enrolled.
+    fn if_new(self, enrolled: &Enrolled<'_>) -> Result<Self, NotAccepted> {
+        for draft in &self.new_user.drafts {
+            match enrolled.standing(&self.new_user.account, draft) {
+                Ok(Standing::New) => {}
+                Ok(Standing::Enrolled { same_secret }) => return Err(NotAccepted::Enrolled { same_secret }),
+                Err(problem) => return Err(NotAccepted::Bad(None, problem)),
+            }
+        }
+        Ok(self)
     }
 }
 
@@ -226,6 +208,11 @@ fn notes(secret_file: &SecretFile, config: &Config) -> Vec<String> {
         let surplus = output::count_with(surplus, "scratch code", ("is", "are"));
         notes.push(format!("{surplus} not imported: the maximum is {MOST_CODES}"));
     }
+    notes.extend(
+        secret_file.repeated.iter().map(|line| {
+            format!("line {line} repeats a scratch code: it was imported once, and is good once")
+        }),
+    );
     notes.extend(
         secret_file.unknown.iter().map(|line| format!("line {line} has an unknown option, which is ignored")),
     );

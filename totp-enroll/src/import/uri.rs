@@ -1,24 +1,22 @@
 //! Parses one `otpauth://` URI (Key URI Format of Google Authenticator), as authenticator apps and password managers export it.
 
 use super::imported_authenticator::ImportedAuthenticator;
-use data_encoding::BASE32_NOPAD;
+use super::uri_key::{self, KeyError, UriKey};
+use super::wrapping::{NoUri, unwrapped};
 use percent_encoding::percent_decode;
+use seed_files::base32::{self, Base32Error};
 use std::borrow::Cow;
 use totp_core::factor::hotp::{self, DigitsError, Hotp};
 use totp_core::factor::totp::{Algorithm, Parameters, ParametersError};
 use totp_core::factor::{Factor, FactorKind};
-use totp_core::random::Secret;
 use zeroize::Zeroizing;
 
 /// The longest URI in bytes; only an embedded image makes one longer. Shorter than the longest line that is read, so that a
 /// line that was cut is refused.
 const LONGEST: usize = 2048;
 
-/// Parameters of other programs that can change the codes from those of RFC 6238 and RFC 4226.
-const UNSUPPORTED_PARAMETERS: [&str; 12] = [
-    "encoder", "t0", "epoch", "offset", "pin", "algo", "hash", "digest", "interval", "step", "timestep",
-    "token",
-];
+/// The schemes: that of the format, and the one in which Apple's devices hand it on.
+const SCHEMES: [&str; 2] = ["otpauth", "apple-otpauth"];
 
 /// Why a line cannot be imported. The messages do not repeat values of the line.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,8 +25,8 @@ pub(super) enum UriError {
     NotText,
     #[error("is longer than {LONGEST} bytes; remove parameters that are not needed, such as image")]
     TooLong,
-    #[error("is not an otpauth:// URI")]
-    NotUri,
+    #[error("{0}")]
+    NoUri(NoUri),
     #[error("does not have the type totp or hotp")]
     Type,
     #[error("contains a #, which would end the URI; write it as %23")]
@@ -39,12 +37,12 @@ pub(super) enum UriError {
     Encoding,
     #[error("has the parameter {0} twice")]
     Twice(&'static str),
-    #[error("has the parameter {0}, which may change the codes and is not supported; enrol this user anew")]
-    Unsupported(&'static str),
+    #[error("{0}")]
+    Key(#[from] KeyError),
     #[error("has no secret")]
     NoSecret,
-    #[error("the secret is not base32")]
-    Secret,
+    #[error("{0}")]
+    Secret(#[from] Base32Error),
     #[error("the algorithm is MD5, which is not supported; enrol this user anew")]
     Md5,
     #[error("the algorithm is not SHA1, SHA256 or SHA512")]
@@ -65,7 +63,7 @@ pub(super) enum UriError {
 
 /// Parses a line; `None` for a comment or a blank line. `user` replaces the account in the label.
 pub(super) fn parse(line: &[u8], user: Option<&str>) -> Result<Option<ImportedAuthenticator>, UriError> {
-    let line = line.trim_ascii();
+    let line = unwrapped(line);
     if line.is_empty() || line.starts_with(b"#") {
         return Ok(None);
     }
@@ -73,16 +71,18 @@ pub(super) fn parse(line: &[u8], user: Option<&str>) -> Result<Option<ImportedAu
         return Err(UriError::TooLong);
     }
     let line = std::str::from_utf8(line).map_err(|_| UriError::NotText)?;
-    let (scheme, rest) = line.split_once("://").ok_or(UriError::NotUri)?;
-    if !scheme.eq_ignore_ascii_case("otpauth") {
-        return Err(UriError::NotUri);
+    let no_uri = || UriError::NoUri(NoUri::of(line));
+    let (scheme, rest) = line.split_once("://").ok_or_else(no_uri)?;
+    if !SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+        return Err(no_uri());
     }
     let (kind, rest) = rest.split_once('/').ok_or(UriError::Type)?;
     let known = [FactorKind::Totp, FactorKind::Hotp];
     let kind = known.into_iter().find(|known| kind.eq_ignore_ascii_case(known.as_str()));
     let kind = kind.ok_or(UriError::Type)?;
     if rest.contains('#') {
-        return Err(UriError::Fragment);
+        let is_html = rest.split('&').any(uri_key::is_html);
+        return Err(if is_html { KeyError::Html.into() } else { UriError::Fragment });
     }
     let (label, query) = rest.split_once('?').unwrap_or((rest, ""));
     let query = Query::read(query)?;
@@ -93,7 +93,8 @@ pub(super) fn parse(line: &[u8], user: Option<&str>) -> Result<Option<ImportedAu
     let imported = ImportedAuthenticator {
         factor,
         used_up_to,
-        secret: secret(&query.secret.ok_or(UriError::NoSecret)?)?,
+        last_code: None,
+        secret: base32::decode(&query.secret.ok_or(UriError::NoSecret)?)?,
         user: user.map_or_else(|| account(label), |user| Ok(user.to_owned()))?,
     };
     Ok(Some(imported))
@@ -107,8 +108,8 @@ fn account(label: &str) -> Result<String, UriError> {
     if account.is_empty() { Err(UriError::NoAccount) } else { Ok(account.to_owned()) }
 }
 
-/// The parameters that decide the codes. Others (issuer, image, color, lock, …) are ignored, and so are those of the other kind: some
-/// apps write a period for a counter too, or a counter for TOTP, and it changes no code.
+/// The parameters that decide the codes. Those of the other kind are ignored: some apps write a period for a counter too, or a counter
+/// for TOTP, and it changes no code.
 #[derive(Default)]
 struct Query {
     secret: Option<Zeroizing<String>>,
@@ -121,20 +122,15 @@ struct Query {
 impl Query {
     fn read(query: &str) -> Result<Self, UriError> {
         let mut read = Self::default();
-        for parameter in query.split('&') {
+        for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
             let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-            // Keys in upper case count too: ignoring DIGITS=8 would import wrong codes.
-            let key = decoded(key)?.to_ascii_lowercase();
-            let (name, slot) = match key.as_str() {
-                "secret" => ("secret", &mut read.secret),
-                "algorithm" => ("algorithm", &mut read.algorithm),
-                "digits" => ("digits", &mut read.digits),
-                "period" => ("period", &mut read.period),
-                "counter" => ("counter", &mut read.counter),
-                other => match UNSUPPORTED_PARAMETERS.iter().find(|name| **name == other) {
-                    Some(name) => return Err(UriError::Unsupported(name)),
-                    None => continue,
-                },
+            let (name, slot) = match uri_key::parse(&decoded(key)?)? {
+                UriKey::Secret => ("secret", &mut read.secret),
+                UriKey::Algorithm => ("algorithm", &mut read.algorithm),
+                UriKey::Digits => ("digits", &mut read.digits),
+                UriKey::Period => ("period", &mut read.period),
+                UriKey::Counter => ("counter", &mut read.counter),
+                UriKey::Harmless => continue,
             };
             if slot.replace(decoded(value)?).is_some() {
                 return Err(UriError::Twice(name));
@@ -191,18 +187,6 @@ fn number(name: &'static str, text: &str) -> Result<u64, UriError> {
     }
     // A number that does not fit is out of range too.
     Ok(text.parse().unwrap_or(u64::MAX))
-}
-
-/// Decodes base32, in upper or lower case, with or without padding. Bits after the last whole byte are dropped, as apps do: some
-/// services generate random text instead of random bytes.
-fn secret(text: &str) -> Result<Secret, UriError> {
-    let digits = text.trim_end_matches('=');
-    let mut specification = BASE32_NOPAD.specification();
-    specification.check_trailing_bits = false;
-    specification.translate.from.push_str("abcdefghijklmnopqrstuvwxyz");
-    specification.translate.to.push_str("ABCDEFGHIJKLMNOPQRSTUVWXYZ");
-    let encoding = specification.encoding().map_err(|_| UriError::Secret)?;
-    encoding.decode(digits.as_bytes()).map(Secret::new).map_err(|_| UriError::Secret)
 }
 
 /// Percent-decodes strictly (RFC 3986 section 2.1); wiped after use.

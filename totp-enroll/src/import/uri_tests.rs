@@ -79,6 +79,15 @@ fn a_secret_is_read_in_any_case_and_padding() {
         ("GEZDGNBVGY3TQOJQGE", b"12345678901"),
         // The last two bits are dropped.
         ("GEZDGNBVGY3TQOJQGH", b"12345678901"),
+        // As people have it.
+        ("GEZD GNBV GY3T QOJQ", b"1234567890"),
+        ("gezd%20gnbv%20gy3t%20qojq", b"1234567890"),
+        ("GEZD+GNBV+GY3T+QOJQ", b"1234567890"),
+        ("GEZD-GNBV-GY3T-QOJQ", b"1234567890"),
+        ("GEZDGNBVGY3TQOJQ%0A", b"1234567890"),
+        ("GEZDGNBVGY3TQOJQ%0D%0A", b"1234567890"),
+        ("GEZD%C2%A0GNBV%C2%A0GY3T%C2%A0QOJQ", b"1234567890"),
+        ("GEZDGNBVGY3TQOJQA", b"1234567890"),
     ] {
         assert_eq!(imported(&format!("otpauth://totp/a?secret={text}")).secret.expose(), bytes, "{text}");
     }
@@ -131,9 +140,9 @@ fn each_bad_counter_token_has_its_error() {
 #[test]
 fn each_bad_line_has_its_error() {
     let with = |tail: &str| error(&format!("otpauth://totp/alice?secret={TWENTY}{tail}"));
-    assert_eq!(error("alice"), UriError::NotUri);
-    assert_eq!(error("https://totp/alice?secret=AA"), UriError::NotUri);
-    assert_eq!(error("otpauth-migration://offline?data=CjEKCkhlbGxv"), UriError::NotUri);
+    assert_eq!(error("alice"), UriError::NoUri(NoUri::Other));
+    assert_eq!(error("https://totp/alice?secret=AA"), UriError::NoUri(NoUri::Other));
+    assert_eq!(error("anna,otpauth://totp/alice?secret=AA"), UriError::NoUri(NoUri::TextBeside));
     assert_eq!(error("otpauth://steam/alice?secret=AA"), UriError::Type);
     assert_eq!(error("otpauth://totp?secret=AA"), UriError::Type);
     assert_eq!(error("otpauth://totp/alice"), UriError::NoSecret);
@@ -145,8 +154,8 @@ fn each_bad_line_has_its_error() {
     assert_eq!(with("#&digits=8"), UriError::Fragment);
     assert_eq!(with("&digits=6&Digits=8"), UriError::Twice("digits"));
     assert_eq!(with("&secret=AA"), UriError::Twice("secret"));
-    assert_eq!(with("&encoder=steam"), UriError::Unsupported("encoder"));
-    assert_eq!(with("&Offset=5"), UriError::Unsupported("offset"));
+    assert_eq!(with("&encoder=steam"), UriError::Key(KeyError::ChangesCodes("encoder")));
+    assert_eq!(with("&Offset=5"), UriError::Key(KeyError::ChangesCodes("offset")));
     assert_eq!(with("&algorithm=MD5"), UriError::Md5);
     assert_eq!(with("&algorithm=SHA3"), UriError::Algorithm);
     assert_eq!(with("&algorithm="), UriError::Algorithm);
@@ -160,17 +169,66 @@ fn each_bad_line_has_its_error() {
     for period in ["4", "0", "301", "99999999999999999999"] {
         assert_eq!(with(&format!("&period={period}")), UriError::Parameters(ParametersError::Period));
     }
-    for secret in ["GEZDGNBVGY3TQO", "GEZD GNBV", "GEZD-GNBV", "0189", "GEZ=DGNB", "+"] {
-        assert_eq!(error(&format!("otpauth://totp/alice?secret={secret}")), UriError::Secret, "{secret}");
+    for (secret, expected) in [
+        ("0189", Base32Error::Digit),
+        ("GEZ=DGNB", Base32Error::Character),
+        ("GEZD_GNBV", Base32Error::Character),
+    ] {
+        let found = error(&format!("otpauth://totp/alice?secret={secret}"));
+        assert_eq!(found, UriError::Secret(expected), "{secret}");
     }
     let long = format!("&image={}&digits=8", "x".repeat(LONGEST));
     assert_eq!(with(&long), UriError::TooLong);
 }
 
+/// Each would otherwise enrol SHA1, six digits, 30 seconds, and lock the person out.
+#[test]
+fn a_uri_whose_parameters_an_app_reads_otherwise_is_refused() {
+    let html = UriError::Key(KeyError::Html);
+    let site = "otpauth://totp/Site:anna?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+    for tail in [
+        "&amp;issuer=Site&amp;digits=8&amp;period=60",
+        "&#038;issuer=Site&#038;digits=8&#038;period=60",
+        "&%23038;issuer=Site&%23038;digits=8&%23038;period=60",
+        "&issuer=Site&#38;digits=8",
+    ] {
+        assert_eq!(error(&format!("{site}{tail}")), html, "{tail}");
+    }
+    for (tail, key, means) in [
+        ("&alg=SHA256", "alg", "algorithm"),
+        ("&digit=8", "digit", "digits"),
+        ("&length=8", "length", "digits"),
+        ("&timer=60", "timer", "period"),
+    ] {
+        assert_eq!(error(&format!("{site}{tail}")), UriError::Key(KeyError::Means(key, means)), "{tail}");
+    }
+    for tail in ["& digits=8", "&digits =8", "&%20digits=8", "&+digits=8"] {
+        assert_eq!(error(&format!("{site}{tail}")), UriError::Key(KeyError::Blank("digits")), "{tail}");
+    }
+    let unknown = error(&format!("{site}&wat=8"));
+    assert!(unknown.to_string().contains("the unknown parameter wat"), "{unknown}");
+}
+
+#[test]
+fn what_tools_wrap_around_a_uri_is_taken_off() {
+    let uri = format!("otpauth://totp/alice?secret={TWENTY}&digits=8");
+    for line in [
+        format!("\u{feff}{uri}"),
+        format!("\"{uri}\""),
+        format!("QR-Code:{uri}"),
+        format!("apple-{uri}"),
+        format!("'apple-{uri}',"),
+    ] {
+        let imported = imported(&line);
+        assert_eq!((imported.user.as_str(), imported.factor.digits()), ("alice", 8), "{line}");
+    }
+    assert!(parse("\u{feff}# people".as_bytes(), None).unwrap().is_none());
+}
+
 proptest! {
     #[test]
     fn no_error_repeats_a_value(tail in "[a-z&=%0-9]{0,40}") {
-        let line = format!("otpauth://totp/hunter2?secret=HUNTER2HUNTER2&x=hunter2{tail}%");
+        let line = format!("otpauth://totp/hunter2?secret=HUNTER2HUNTER2&note=hunter2{tail}%");
         if let Err(error) = parse(line.as_bytes(), None) {
             prop_assert!(!error.to_string().to_lowercase().contains("hunter2"));
         }

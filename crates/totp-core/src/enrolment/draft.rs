@@ -1,9 +1,10 @@
 //! A draft: an authenticator that is not enrolled yet, until its first code confirms it.
 
 use crate::code::Answer;
-use crate::credential::Label;
+use crate::credential::{Credential, Label};
 use crate::factor::totp::{LONGEST_SECRET, SHORTEST_SECRET};
 use crate::factor::{ClockOff, Factor};
+use crate::keyring::Keyring;
 use crate::ledger::Progress;
 use crate::random::{Entropy, EntropyError, Secret};
 use crate::time::Now;
@@ -103,6 +104,23 @@ impl Draft {
         same_bytes(&self.secret, &other.secret)
     }
 
+    /// Whether an enrolment has an authenticator with this secret and the same kind of codes; not if its secret cannot be opened.
+    #[must_use]
+    pub fn is_in(&self, credential: &Credential, keyring: &Keyring) -> bool {
+        let codes = |factor: Factor| (factor.kind(), factor.algorithm(), factor.digits(), factor.period());
+        credential.authenticators().iter().any(|known| {
+            codes(known.factor()) == codes(self.factor)
+                && credential.open(known, keyring).is_ok_and(|secret| same_bytes(&secret, &self.secret))
+        })
+    }
+
+    /// The newest time step near `now` that `code` belongs to, for a code that another program accepted last. `None`: a code that is
+    /// no longer or not yet accepted, another one, or a counter token.
+    #[must_use]
+    pub fn step_near(&self, code: &Secret, now: Now) -> Option<u64> {
+        self.factor.codes(&self.secret).step_near(code, now)
+    }
+
     /// Checks a first code as a login would. On refusal the draft is returned, for another attempt.
     ///
     /// # Errors
@@ -168,6 +186,18 @@ mod tests {
         let (draft, why) = draft.confirm(b"12345678", at(NOON)).err().unwrap();
         assert_eq!(why, NotConfirmed::Malformed { digits: 6 });
         assert!(draft.confirm(&code(PHONE, NOON), at(NOON)).is_ok());
+    }
+
+    #[test]
+    fn the_step_of_a_code_is_found_near_now() {
+        let step = NOON / 30;
+        for (seconds, found) in
+            [(0, Some(step)), (-300, Some(step - 10)), (900, Some(step + 30)), (-330, None), (930, None)]
+        {
+            let typed = Secret::new(code(PHONE, NOON.saturating_add_signed(seconds)));
+            assert_eq!(draft("phone", PHONE).step_near(&typed, at(NOON)), found, "{seconds}");
+        }
+        assert_eq!(draft("phone", PHONE).step_near(&Secret::new(code(SPARE, NOON)), at(NOON)), None);
     }
 
     #[test]

@@ -84,6 +84,14 @@ impl Codes {
         }
     }
 
+    /// The newest time step near `now` with this code; `None` for a counter.
+    pub(crate) fn step_near(&self, code: &Secret, now: Now) -> Option<u64> {
+        match self {
+            Self::Totp(generator) => generator.step_near(code, now),
+            Self::Hotp(_) => None,
+        }
+    }
+
     /// Checks the first code of a secret that is minutes old, or of a token whose counter is `begins_at`. Returns what it uses up.
     ///
     /// # Errors

@@ -21,6 +21,12 @@ const FIRST_DRIFT: u64 = 1;
 /// guesser who is stopped after 100 wrong ones succeeds with less than 0.1 %.
 pub const WIDEST_DRIFT: u64 = 4;
 
+/// Steps behind the clock's that a login can accept: the most that the config allows.
+const STEPS_BEHIND: u64 = 10;
+/// Steps ahead of the clock's that another program may have accepted from a phone whose clock is fast. A code that is taken for an
+/// earlier one by chance makes its owner wait that long.
+const STEPS_AHEAD: u64 = 30;
+
 /// The hash under the HMAC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
@@ -337,6 +343,13 @@ impl Generator {
         })?;
         let period = i64::try_from(self.parameters().period).ok()?;
         Some(ClockOff { steps, seconds: steps.saturating_mul(period) })
+    }
+
+    /// The newest time step near `now` with this code.
+    pub(super) fn step_near(&self, code: &Secret, now: Now) -> Option<u64> {
+        let current = self.parameters().step(now.realtime);
+        let near = current.saturating_sub(STEPS_BEHIND)..=current.saturating_add(STEPS_AHEAD);
+        near.rev().find(|step| self.makes(code, *step))
     }
 
     fn makes(&self, code: &Secret, step: u64) -> bool {
