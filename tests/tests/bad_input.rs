@@ -113,6 +113,45 @@ fn a_hostile_answer_is_refused_and_appears_nowhere() {
     }
 }
 
+/// Codes are pasted with what nobody sees around them, and keyboards of some scripts have digits of their own.
+#[test]
+fn a_code_is_read_as_the_person_sees_it() {
+    let fixture = Fixture::with(&["alice"]);
+    let code = |step: u64| fixture.authenticator("alice").code_at(THEN + 30 * step);
+    let full_width = |code: &str| -> String {
+        code.chars().filter_map(|digit| char::from_u32(u32::from(digit) + 0xff10 - 0x30)).collect()
+    };
+    let ways: [&dyn Fn(&str) -> String; 8] = [
+        &|code| format!("{code}\r"),
+        &|code| format!("{code}\n"),
+        &|code| format!("{code}\r\n"),
+        &|code| format!("{code}\t"),
+        &|code| format!("{code}\u{a0}"),
+        &|code| format!("{}\u{2009}{}", &code[..3], &code[3..]),
+        &|code| format!("\u{2068}{code}\u{2069}\u{200b}"),
+        &full_width,
+    ];
+    for (step, typed) in (0..).map(|at| at * 3).zip(ways) {
+        let (now, code) = (THEN + 30 * step, code(step));
+        assert_eq!(fixture.login("alice").types(typed(&code)).at(now).code(), PamCode::SUCCESS, "{step}");
+        // However it is written, it is the same code.
+        for again in [code.clone(), typed(&code)] {
+            assert_eq!(fixture.login("alice").types(again).at(now).code(), PamCode::AUTH_ERR);
+            assert_eq!(fixture.journal.last().field("reason"), "replayed", "{step}");
+        }
+    }
+    let wrong = fixture.authenticator("alice").wrong_codes_at(2, THEN + 900);
+    let budget = || fixture.totp_enroll(&["--json", "status", "alice"]).json()["budget"]["used"].as_u64();
+    let mut used = vec![budget()];
+    for typed in [wrong[0].clone(), full_width(&wrong[1])] {
+        assert_eq!(fixture.login("alice").types(typed).at(THEN + 900).code(), PamCode::AUTH_ERR);
+        assert_eq!(fixture.journal.last().field("reason"), "wrong");
+        used.push(budget());
+    }
+    let used: Vec<u64> = used.into_iter().flatten().collect();
+    assert!(used.len() == 3 && used[1] - used[0] == used[2] - used[1], "{used:?}");
+}
+
 #[test]
 fn an_answer_of_a_megabyte_is_refused() {
     let fixture = Fixture::with(&["alice"]);

@@ -16,7 +16,7 @@ fn the_users_in_the_file_get_in_once_and_nobody_else() {
     let fixture = Fixture::builder().build();
     let done = import(&fixture, &users_file(&people), &["--allow-unknown"]);
     done.assert_done();
-    assert_eq!(done.json(), serde_json::json!({"imported": 20, "skipped": []}));
+    assert_eq!(done.json(), serde_json::json!({"imported": 20, "already_enrolled": [], "skipped": []}));
     for (user, phone) in &people {
         let code = phone.code_at(THEN);
         assert_eq!(fixture.login(user).types(&code).at(THEN).code(), PamCode::SUCCESS, "{user}");

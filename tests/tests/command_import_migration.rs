@@ -39,7 +39,7 @@ fn the_users_in_an_export_get_in_with_their_codes() {
     let foretold = import(&fixture, &text, &["--dry-run"]).json();
     assert_eq!(foretold["would_import"].as_array().map(Vec::len), Some(5), "{foretold}");
     let done = import(&fixture, &text, &[]);
-    assert_eq!(done.json(), serde_json::json!({"imported": 5, "skipped": []}));
+    assert_eq!(done.json(), serde_json::json!({"imported": 5, "already_enrolled": [], "skipped": []}));
     for (user, phone, _) in &people {
         let code = phone.code_at(THEN);
         assert_eq!(fixture.login(user).types(&code).at(THEN).code(), PamCode::SUCCESS, "{user}");

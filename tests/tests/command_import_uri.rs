@@ -26,7 +26,7 @@ fn imported_uris_accept_codes_for_all_parameters() {
     let text: String = people.iter().map(|(user, phone)| uri(user, phone) + "\n").collect();
     let fixture = Fixture::builder().build();
     let done = import(&fixture, &text, &["--allow-unknown"]);
-    assert_eq!(done.json(), serde_json::json!({"imported": 36, "skipped": []}));
+    assert_eq!(done.json(), serde_json::json!({"imported": 36, "already_enrolled": [], "skipped": []}));
     for (user, phone) in &people {
         let code = phone.code_at(THEN);
         assert_eq!(fixture.login(user).types(&code).at(THEN).code(), PamCode::SUCCESS, "{user} {phone:?}");
@@ -97,6 +97,25 @@ fn a_bad_uri_is_named_by_its_line_and_nothing_is_written() {
         ("bob".to_owned(), "not an otpauth:// URI"),
         (format!("https://totp/bob?secret={SECRET}"), "not an otpauth:// URI"),
         (format!("otpauth-migration://offline?data={SECRET}"), "otpauth-migration"),
+        (
+            format!("otpauth://totp/Site:bob?secret={SECRET}&amp;issuer=Site&amp;digits=8&amp;period=60"),
+            "write & in each of these places",
+        ),
+        (format!("{}&#038;digits=8", good("bob")), "write & in each of these places"),
+        (format!("{}&%23038;digits=8", good("bob")), "write & in each of these places"),
+        (
+            format!("{}&alg=SHA256", good("bob")),
+            "the parameter alg, which apps ignore; it probably means algorithm",
+        ),
+        (format!("{}&digit=8", good("bob")), "it probably means digits"),
+        (format!("{}&length=8", good("bob")), "it probably means digits"),
+        (format!("{}&timer=60", good("bob")), "it probably means period"),
+        (format!("{}& digits=8", good("bob")), "a blank beside the parameter digits"),
+        (format!("{}&digits%20=8", good("bob")), "a blank beside the parameter digits"),
+        (format!("{}&wat=8", good("bob")), "the unknown parameter wat"),
+        ("Title,URL,Username,Password,Notes,OTPAuth".to_owned(), "a line of a table (CSV)"),
+        (format!("Site,https://site.example,bob,pw,,{}", good("bob")), "has other text beside the URI"),
+        ("steam://GEZDGNBV".to_owned(), "is a URI of another kind"),
         (format!("otpauth://hotp/bob?secret={SECRET}&counter=-7"), "the counter is not a number from 0"),
         (format!("otpauth://hotp/bob?secret={SECRET}&counter=seven"), "the counter is not a number from 0"),
         (format!("otpauth://hotp/bob?secret={SECRET}&counter=9223372036854775807"), "from 0 to 2^63-2"),
@@ -109,10 +128,11 @@ fn a_bad_uri_is_named_by_its_line_and_nothing_is_written() {
         ("otpauth://totp/bob?secret=".to_owned(), "10 to 128 bytes"),
         ("otpauth://totp/bob?secret=GEZDGNBVGY3TQ".to_owned(), "10 to 128 bytes"),
         ("otpauth://totp/bob?secret=GEZDGNBVGY3TQOJ".to_owned(), "10 to 128 bytes"),
+        ("otpauth://totp/bob?secret=GEZD%20GNBV%20GY3T".to_owned(), "10 to 128 bytes"),
         (format!("otpauth://totp/bob?secret={}", SECRET.repeat(7)), "10 to 128 bytes"),
-        (format!("otpauth://totp/bob?secret={SECRET}A"), "not base32"),
-        (format!("otpauth://totp/bob?secret=0{SECRET}"), "not base32"),
-        (format!("otpauth://totp/bob?secret={SECRET}%20{SECRET}"), "not base32"),
+        (format!("otpauth://totp/bob?secret={SECRET}!"), "not base32"),
+        (format!("otpauth://totp/bob?secret=0{SECRET}"), "which base32 does not have"),
+        (format!("otpauth://totp/bob?secret={SECRET}%3F{SECRET}"), "not base32"),
         (format!("{}&algorithm=MD5", good("bob")), "MD5"),
         (format!("{}&algorithm=SHA3", good("bob")), "algorithm"),
         (format!("{}&digits=5", good("bob")), "digits"),
@@ -158,6 +178,7 @@ fn with_keep_going_bad_uris_are_skipped_and_reported() {
          otpauth://totp/carol?secret={SECRET}\notpauth://totp/alice?secret={other}\n"
     );
     let done = import(&fixture, &text, &["--allow-unknown", "--keep-going"]);
+    assert_eq!(done.status, 1, "{done:?}");
     let document = done.json();
     assert_eq!(document["imported"], 2, "{document}");
     let skipped = document["skipped"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -240,7 +261,8 @@ fn a_dry_run_says_who_would_be_enrolled_and_writes_nothing() {
         ] {
             let arguments = ["import", kind, "-", "--allow-unknown", "--keep-going", "--dry-run"];
             let json = enroll_command::run(fixture.command(&[&["--json"], &arguments[..]].concat()), &text);
-            json.assert_done();
+            // As the import would end: with a line that is not imported.
+            assert_eq!(json.status, 1, "{json:?}");
             assert_eq!(
                 (&json.json()["would_import"], &json.json()["dry_run"]),
                 (&expected, &true.into()),
@@ -248,7 +270,7 @@ fn a_dry_run_says_who_would_be_enrolled_and_writes_nothing() {
             );
             assert_eq!(json.json()["skipped"][0]["line"], 2, "{json:?}");
             let told = enroll_command::run(fixture.command(&arguments), &text);
-            told.assert_done();
+            assert_eq!(told.status, 1, "{told:?}");
             assert!(
                 told.stdout.contains("would import alice: ") && told.stdout.contains("2 users would be"),
                 "{told:?}"
@@ -262,6 +284,9 @@ fn a_dry_run_says_who_would_be_enrolled_and_writes_nothing() {
                 &text,
             );
             assert_eq!(refused.status, 1, "{refused:?}");
+            // Without --keep-going as well, it shows all that would happen.
+            assert!(refused.stdout.contains("would import alice: "), "{refused:?}");
+            assert!(refused.stderr.contains("the import would stop, and import no one"), "{refused:?}");
         }
         stored.assert_unchanged(&fixture.path("."));
         assert_eq!(fixture.journal.lines().len(), before);

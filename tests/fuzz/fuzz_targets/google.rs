@@ -71,7 +71,10 @@ fn assert_comes_back(file_content: &SecretFile) {
     if let Some((logins, seconds)) = rate {
         write!(file, "\" RATE_LIMIT {logins} {seconds} 17\n").unwrap();
     }
-    file += &"71744121\n".repeat(scratch.len());
+    // Each another one: of equal lines, one code is read.
+    for number in (10_000_000_u32..).take(scratch.len()) {
+        writeln!(file, "{number}").unwrap();
+    }
     if file.len() > google_authenticator::LARGEST {
         return;
     }

@@ -8,6 +8,8 @@
 mod imported_authenticator;
 #[path = "../../../totp-enroll/src/import/migration.rs"]
 mod migration;
+#[path = "../../../totp-enroll/src/import/wrapping.rs"]
+mod wrapping;
 
 use data_encoding::BASE64;
 use imported_authenticator::ImportedAuthenticator;

@@ -7,6 +7,10 @@
 mod imported_authenticator;
 #[path = "../../../totp-enroll/src/import/uri.rs"]
 mod uri;
+#[path = "../../../totp-enroll/src/import/uri_key.rs"]
+mod uri_key;
+#[path = "../../../totp-enroll/src/import/wrapping.rs"]
+mod wrapping;
 
 use data_encoding::BASE32_NOPAD;
 use imported_authenticator::ImportedAuthenticator;
@@ -28,7 +32,7 @@ fuzz_target!(|line: &[u8]| {
             assert_comes_back(&token);
             assert_is_the_same_for_another_user(line, &token);
         }
-        Ok(None) => assert!(line.trim_ascii().first().is_none_or(|&first| first == b'#')),
+        Ok(None) => assert!(wrapping::unwrapped(line).first().is_none_or(|&first| first == b'#')),
         Err(problem) => assert!(!problem.to_string().contains('\n')),
     }
     if let Some([one, other]) = two_secrets(line, LETTERS, |_| true) {
@@ -38,7 +42,8 @@ fuzz_target!(|line: &[u8]| {
 
 /// Only TOTP and HOTP are imported, and none that says that its codes are computed in another way.
 fn assert_is_asked_for(line: &[u8]) {
-    let line = line.trim_ascii().to_ascii_lowercase();
+    let line = wrapping::unwrapped(line).to_ascii_lowercase();
+    let line = line.strip_prefix(b"apple-").unwrap_or(&line);
     let is_known = [&b"otpauth://totp/"[..], b"otpauth://hotp/"].iter().any(|start| line.starts_with(start));
     assert!(line.len() <= LONGEST && is_known && !line.contains(&b'#'));
     let query = line.splitn(2, |&byte| byte == b'?').nth(1).expect("a secret stands behind a question mark");
@@ -49,7 +54,9 @@ fn assert_is_asked_for(line: &[u8]) {
     for once in [&b"secret"[..], b"algorithm", b"digits", b"period", b"counter"] {
         assert!(keys.iter().filter(|key| **key == once).count() <= 1);
     }
-    assert!(!keys.contains(&&b"encoder"[..]));
+    for other in [&b"encoder"[..], b"alg", b"digit", b"timer", b"amp;digits", b" digits"] {
+        assert!(!keys.contains(&other));
+    }
 }
 
 fn assert_comes_back(token: &ImportedAuthenticator) {

@@ -25,23 +25,39 @@ fn all_users_with_a_file_are_imported_and_the_files_stay() {
     assert!(told.stdout.contains("would import bob") && told.stdout.contains("2 users would"), "{told:?}");
     assert_eq!(fixture.totp_enroll(&["status", "bob"]).status, 3);
     let done = fixture.totp_enroll(&["import", "google-authenticator", "--all-homes", "--keep-going"]);
-    done.assert_done();
+    assert_eq!(done.status, 1, "{done:?}");
     assert!(done.stdout.contains("2 users imported, 1 file skipped"), "{done:?}");
+    assert!(done.stderr.contains("1 bad file not imported; correct them"), "{done:?}");
     assert!(done.stdout.contains("runuser -u USER -- shred"), "{done:?}");
     for user in ["alice", "bob"] {
         let text = output(&mut fixture, &["cat", &format!("/run/home/{user}/.google_authenticator")]);
         let code = File { text }.phone().code_at(THEN);
         assert_eq!(fixture.login(user).types(&code).at(THEN).code(), PamCode::SUCCESS, "{user}");
     }
-    // Once more: who is enrolled is named, and stays as they are.
+    // Once more, with carol's file corrected: who is enrolled is named, and stays as they are.
+    let alices = fixture.stored();
+    let again = ["--json", "import", "google-authenticator", "--all-homes"];
+    let told = fixture.totp_enroll(&[&again[..], &["--keep-going"]].concat());
+    assert_eq!(told.status, 1, "{told:?}");
+    let enrolled = told.json()["already_enrolled"].to_string();
+    assert!(enrolled.contains("alice") && enrolled.contains("bob"), "{enrolled}");
+    assert!(!enrolled.contains("\"same_secret\":false"), "{enrolled}");
+    assert_eq!(told.json()["skipped"][0]["user"], "carol", "{told:?}");
+    alices.assert_unchanged(&fixture.state());
+    let corrected = "sed -i '$d' /run/home/carol/.google_authenticator";
+    let _ = output(&mut fixture, &["sh", "-c", corrected]);
+    let told = fixture.totp_enroll(&again);
+    told.assert_done();
+    assert_eq!(told.json()["imported"], 1, "{told:?}");
+    // A new file of alice's is another secret: an error, unless such accounts are to be left alone.
+    made_in_home(&mut fixture, "alice", &USUAL);
     let stored = fixture.stored();
-    let again =
-        fixture.totp_enroll(&["--json", "import", "google-authenticator", "--all-homes", "--keep-going"]);
-    let skipped = again.json()["skipped"].to_string();
-    assert!(
-        skipped.contains("alice is already enrolled") && skipped.contains("bob is already enrolled"),
-        "{skipped}"
-    );
+    let refused = fixture.totp_enroll(&again);
+    assert_eq!(refused.status, 1, "{refused:?}");
+    assert!(refused.stdout.contains("alice is already enrolled, with something else"), "{refused:?}");
+    let skipping = fixture.totp_enroll(&[&again[..], &["--skip-enrolled"]].concat());
+    skipping.assert_done();
+    assert!(skipping.stdout.contains("\"same_secret\":false"), "{skipping:?}");
     stored.assert_unchanged(&fixture.state());
 }
 
@@ -57,6 +73,7 @@ fn nothing_in_a_home_makes_root_read_what_its_owner_could_not() {
         (format!("cp {bobs} {alices}; ln {alices} /run/home/alice/other"), "second hard link"),
         (format!("cp {bobs} {alices}; chown bob {alices}; chmod 0644 {alices}"), "owned neither"),
         (format!("cp {bobs} {alices}; chown alice {alices}; chmod 0440 {alices}"), "readable by group"),
+        (format!("cp {bobs} {alices}; chown alice {alices}; chmod 0602 {alices}"), "writable by group"),
         (format!("mkdir {alices}"), "not a regular file"),
         (format!("mkfifo {alices}; chown alice {alices}"), "not a regular file"),
         // A file of root's in a place of root's, by way of a home that is a link.
@@ -98,8 +115,10 @@ fn a_file_that_is_named_is_opened_with_the_same_care() {
     for (set_up, status, said) in [
         (format!("ln -s {bobs} {file}"), 1, "symbolic link"),
         (format!("mkfifo {file}"), 1, "not a regular file"),
-        (format!("mkdir {file}"), 1, "not a regular file"),
+        (format!("mkdir {file}"), 2, "is a directory, whose files name their users"),
         (format!("cp {bobs} {file}; chmod 0644 {file}"), 0, "readable by group"),
+        (format!("cp {bobs} {file}; chmod 0620 {file}"), 0, "writable by group"),
+        (format!("cp {bobs} {file}; chmod 0666 {file}"), 0, "writable by group"),
         (format!("cp {bobs} {file}; chown bob {file}"), 0, "neither the account nor root"),
         (format!("cp {bobs} {file}; chown alice {file}"), 0, "\"notes\":[]"),
     ] {
@@ -116,6 +135,47 @@ fn a_file_that_is_named_is_opened_with_the_same_care() {
         assert!(done.status == status && done.stdout.contains(said), "{set_up}: {done:?}");
         let _ = output(&mut fixture, &["rm", "-rf", file]);
     }
+}
+
+/// With `secret=/some/where/${USER}` the files are in one directory.
+#[test]
+fn a_directory_of_files_named_by_user_is_imported() {
+    let people = ["alice", "bob", "carol"];
+    let mut fixture = people.iter().fold(Fixture::builder(), |builder, user| builder.account(user)).build();
+    for user in people {
+        made_in_home(&mut fixture, user, &USUAL);
+    }
+    let directory = "/run/home/secrets";
+    let copied = format!(
+        "mkdir -m 0700 {directory}; for user in alice bob; do cp /run/home/$user/.google_authenticator {directory}/$user; done; \
+         chown bob {directory}/bob"
+    );
+    let _ = output(&mut fixture, &["sh", "-c", &copied]);
+    let import = ["--json", "import", "google-authenticator", directory];
+    let done = fixture.totp_enroll(&import);
+    done.assert_done();
+    assert_eq!(done.json()["imported"], 2, "{done:?}");
+    for user in ["alice", "bob"] {
+        let text = output(&mut fixture, &["cat", &format!("{directory}/{user}")]);
+        let code = File { text }.phone().code_at(THEN);
+        assert_eq!(fixture.login(user).types(&code).at(THEN).code(), PamCode::SUCCESS, "{user}");
+    }
+    let other = format!("{directory}/carol");
+    for (set_up, said) in [
+        (format!("cp {directory}/bob {other}; chown alice {other}"), "owned neither by the account"),
+        (format!("cp {directory}/bob {other}; chmod 0640 {other}"), "readable by group"),
+        (format!("cp {directory}/bob {other}; chmod 0620 {other}"), "writable by group"),
+        (format!("ln -s {directory}/bob {other}"), "symbolic link"),
+        (format!("mkdir {other}"), "not a regular file"),
+        (format!("cp {directory}/bob {directory}/bob~"), "there is no account"),
+    ] {
+        let _ = output(&mut fixture, &["sh", "-c", &set_up]);
+        let done = fixture.totp_enroll(&import);
+        assert!(done.status == 1 && done.stdout.contains(said), "{set_up}: {done:?}");
+        let _ = output(&mut fixture, &["sh", "-c", &format!("rm -rf {other} {directory}/bob~")]);
+    }
+    let named = fixture.totp_enroll(&["import", "google-authenticator", directory, "--user", "alice"]);
+    assert!(named.status == 2 && named.stderr.contains("leave out --user"), "{named:?}");
 }
 
 /// A server of homes may take root for nobody (exports(5), root_squash).

@@ -130,7 +130,8 @@ fn names(list: &Path) -> Result<Vec<(Option<usize>, String)>, CommandError> {
     let mut names = Vec::new();
     for (number, line) in (1..).zip(lines.lines()) {
         let line = line.map_err(read_error)?;
-        let name = line.trim();
+        // Windows writes a byte order mark in front of the first line.
+        let name = line.trim_start_matches('\u{feff}').trim();
         if !name.is_empty() && !name.starts_with('#') {
             names.push((Some(number), name.to_owned()));
         }

@@ -98,11 +98,11 @@ impl LineDryRun {
     }
 }
 
-/// Says what is bad about each line.
-pub(super) fn remark_bad(context: &Context, file: &Path, bad: &[BadLine]) {
+/// Says what is bad about each line; `unit` is what a line was in the file.
+pub(super) fn remark_bad(context: &Context, file: &Path, unit: &str, bad: &[BadLine]) {
     if context.format == Format::Text {
         for BadLine { line, problem } in bad {
-            output::remark(&format!("{} line {line}: {problem}", file.display()));
+            output::remark(&format!("{} {unit} {line}: {problem}", file.display()));
         }
     }
 }

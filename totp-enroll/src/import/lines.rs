@@ -24,6 +24,8 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 pub(super) struct LineReader {
     name: PathBuf,
     source: Input,
+    /// Each line was an entry of an export in JSON.
+    is_export: bool,
 }
 
 enum Input {
@@ -43,7 +45,7 @@ impl LineReader {
     pub(super) fn open(file: &Path) -> Result<Self, CommandError> {
         let source = if file == Path::new("-") { buffer(std::io::stdin().lock()) } else { of_file(file) };
         let source = source.map_err(|error| read_error(&error, file))?;
-        let lines = Self { name: file.to_owned(), source };
+        let lines = Self { name: file.to_owned(), source, is_export: false };
         lines.decoded()
     }
 
@@ -75,7 +77,12 @@ impl LineReader {
         }
         let uris = json_export::uris(&self.whole()?)
             .map_err(|problem| CommandError::refused(problem).at(&self.name, None))?;
-        Ok(Self { source: Input::Buffered(uris), ..self })
+        Ok(Self { source: Input::Buffered(uris), is_export: true, ..self })
+    }
+
+    /// What a line of it was in the file.
+    pub(super) fn unit(&self) -> &'static str {
+        if self.is_export { "entry" } else { "line" }
     }
 
     /// All of it.
@@ -227,7 +234,11 @@ mod tests {
     }
 
     fn buffered(text: &[u8]) -> LineReader {
-        LineReader { name: PathBuf::new(), source: Input::Buffered(Zeroizing::new(text.to_vec())) }
+        LineReader {
+            name: PathBuf::new(),
+            source: Input::Buffered(Zeroizing::new(text.to_vec())),
+            is_export: false,
+        }
     }
 
     #[test]

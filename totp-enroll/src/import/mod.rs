@@ -60,7 +60,7 @@ pub(crate) fn run(context: &Context, command: &Import) -> Result<(), CommandErro
     import.check_count(lines).map_err(|error| error.at(file, None))?;
     survey.bad.extend(import.check_together(&survey.positions)?);
     survey.bad.sort_by_key(|bad| bad.line);
-    remark_bad(context, file, &survey.bad);
+    remark_bad(context, file, import.lines.unit(), &survey.bad);
     if *dry_run {
         return import.dry_run(survey)?.print(context, file, *keep_going);
     }

@@ -78,7 +78,8 @@ fn advice(name: &str, naming: Naming) -> String {
         (Naming::UserOrMap, Some(known)) => format!("--user {known}, or for a list of URIs with --map FILE"),
         (Naming::UserOrMap, None) => "--user ACCOUNT, or for a list of URIs with --map FILE".to_owned(),
         (Naming::Map, _) => "--map FILE".to_owned(),
-        (Naming::Given, _) => return "to import it anyway, use --allow-unknown".to_owned(),
+        (Naming::Given, Some(known)) => format!("--user {known}"),
+        (Naming::Given, None) => return "to import it anyway, use --allow-unknown".to_owned(),
     };
     match (before_at, known) {
         (Some(_), Some(known)) => {
@@ -117,6 +118,8 @@ mod tests {
         assert!(at.contains("name it with --user ACCOUNT") && !at.contains("--allow-unknown"), "{at}");
         let oath = account("daemon@site.example", Naming::Map).unwrap_err();
         assert!(oath.contains("with --map FILE") && !oath.contains("--user"), "{oath}");
+        let given = account("daemon@site.example", Naming::Given).unwrap_err();
+        assert!(given.ends_with("with --user daemon"), "{given}");
         let plain = account("no-such-one", Naming::UserOrMap).unwrap_err();
         assert!(plain.contains("--user ACCOUNT") && plain.contains("--allow-unknown"), "{plain}");
     }

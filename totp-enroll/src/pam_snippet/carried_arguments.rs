@@ -2,6 +2,7 @@
 
 use crate::output;
 use serde::Serialize;
+use totp_core::factor::totp::WIDEST_DRIFT;
 use totp_core::time::Seconds;
 
 /// The translation of one line's arguments.
@@ -54,7 +55,7 @@ impl CarriedArguments {
             "noskewadj" => {
                 "nothing: a clock that is off is logged, and codes are never adjusted to it".to_owned()
             }
-            "no_increment_hotp" => "nothing: counters (HOTP) are not supported".to_owned(),
+            "no_increment_hotp" => "nothing: a wrong code never moves a counter".to_owned(),
             _ => "nothing: it is not a known argument".to_owned(),
         }
     }
@@ -64,18 +65,25 @@ impl CarriedArguments {
             "try_first_pass" | "use_first_pass" | "debug" => self.argument(key),
             "usersfile" => format!("nothing: \"totp-enroll import oath {value}\" imports its users"),
             "digits" => "nothing: each enrolment stores its number of digits".to_owned(),
-            "window" => match value.parse::<u64>() {
-                Ok(steps) => {
-                    let steps = steps.min(10);
-                    self.config.push(output::service_section(service, "totp"));
-                    self.config.push(format!("drift_steps = {steps}"));
-                    format!("drift_steps = {steps} in the config; 1 is enough if the clocks are right")
-                }
-                Err(_) => "nothing: its value is not a number".to_owned(),
-            },
+            "window" => self.window(value, service),
             "alwaysok" => "nothing: it accepted every code".to_owned(),
             _ => "nothing: it is not a known argument".to_owned(),
         }
+    }
+
+    /// At most the drift that an import gives an authenticator, for the same reason.
+    fn window(&mut self, value: &str, service: &str) -> String {
+        let Ok(wanted) = value.parse::<u64>() else { return "nothing: its value is not a number".to_owned() };
+        let steps = wanted.min(WIDEST_DRIFT);
+        self.config.push(output::service_section(service, "totp"));
+        self.config.push(format!("drift_steps = {steps}"));
+        if steps < wanted {
+            return format!(
+                "drift_steps = {steps} in the config, not {wanted}: a wider window makes guessing too easy; have the clocks of \
+                 phones that are further off corrected"
+            );
+        }
+        format!("drift_steps = {steps} in the config; 1 is enough if the clocks are right")
     }
 
     fn argument(&mut self, argument: &str) -> String {
@@ -144,10 +152,12 @@ mod tests {
 
     #[test]
     fn an_imported_window_is_at_most_the_widest_drift() {
-        assert_eq!(
-            of("pam_oath.so", "sshd", "window=30 digits=6 usersfile=/x").config,
-            ["[service.sshd.totp]", "drift_steps = 10"]
-        );
+        for (window, steps, is_cut) in [(1, 1, false), (4, 4, false), (5, 4, true), (30, 4, true)] {
+            let carried = of("pam_oath.so", "sshd", &format!("window={window} digits=6 usersfile=/x"));
+            assert_eq!(carried.config, ["[service.sshd.totp]".to_owned(), format!("drift_steps = {steps}")]);
+            let becomes = &carried.outcomes[0].becomes;
+            assert_eq!(becomes.contains(&format!("not {window}: a wider window")), is_cut, "{becomes}");
+        }
     }
 
     #[test]
