@@ -5,7 +5,7 @@ use crate::ffi::libpam;
 use pam::items::AuthTok;
 use pam::module::PamHandle;
 use std::ffi::CString;
-use totp_core::code::{Answer, BehindPassword, SYNC};
+use totp_core::code::{Answer, BehindPassword, SYNC, pasted_after};
 use totp_core::login::{Method, Verdict};
 use totp_core::random::Secret;
 use totp_core::recovery::{RecoveryKind, SCRATCH_DIGITS};
@@ -17,19 +17,25 @@ pub(crate) fn given(pamh: &PamHandle) -> Secret {
     Secret::new(item.map_or_else(Vec::new, |item| item.as_bytes().to_vec()))
 }
 
-/// How many bytes of an answer are the code behind the password, if its form tells.
+/// How many bytes of an answer are the code behind the password, if its form tells, and how many of a line end stand after it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct CodeLength(Option<usize>);
+pub(crate) struct CodeLength {
+    code: Option<usize>,
+    after: usize,
+}
 
 /// Splits an answer that ends with a code. `None`: it does not.
 pub(crate) fn split(typed: &[u8]) -> Option<(Answer, CodeLength)> {
-    BehindPassword::recognise(typed).map(|BehindPassword { answer, length }| (answer, CodeLength(length)))
+    let BehindPassword { answer, length, after } = BehindPassword::recognise(typed)?;
+    Some((answer, CodeLength { code: length, after }))
 }
 
 /// The length of the word that asks for two codes, if an answer ends with it.
 pub(crate) fn sync_behind_password(typed: &[u8]) -> Option<CodeLength> {
-    let word = typed.get(typed.len().checked_sub(SYNC.len())?..)?;
-    word.eq_ignore_ascii_case(SYNC).then_some(CodeLength(Some(SYNC.len())))
+    let after = pasted_after(typed);
+    let end = typed.len().checked_sub(after)?;
+    let word = typed.get(end.checked_sub(SYNC.len())?..end)?;
+    word.eq_ignore_ascii_case(SYNC).then_some(CodeLength { code: Some(SYNC.len()), after })
 }
 
 /// Passes the password in front of a judged code on to the modules after this one, if it is known how long the code is.
@@ -43,8 +49,8 @@ pub(crate) fn pass_on(pamh: &mut PamHandle, length: CodeLength, typed: &[u8], ve
         // Most authenticators have six. The login is refused, whatever the next modules do with the password.
         Verdict::Refused(_) | Verdict::Unrecorded(_) => Some(6),
     };
-    let length = length.0.or(digits);
-    let password = length.and_then(|length| typed.get(..typed.len().checked_sub(length)?));
+    let code = length.code.or(digits).and_then(|code| code.checked_add(length.after));
+    let password = code.and_then(|length| typed.get(..typed.len().checked_sub(length)?));
     if let Some(password) = password {
         set_authtok(pamh, password);
     }

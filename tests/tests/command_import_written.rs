@@ -127,7 +127,7 @@ fn an_issuer_has_no_colon() {
     );
 }
 
-/// The lines of qrencode and zbarimg, where they are installed.
+/// Of a picture that qrencode made, where both programs are installed.
 #[test]
 fn the_output_of_zbarimg_is_imported_as_it_is() {
     let is_there = |program: &str| Command::new(program).arg("--version").output().is_ok();
@@ -156,6 +156,6 @@ fn opens_after(text: &[u8], what: &str) {
 
 fn import(fixture: &Fixture, text: &[u8]) -> CommandOutput {
     let file = fixture.path("people");
-    fs::write(&file, text).unwrap();
+    assert!(fs::write(&file, text).is_ok());
     fixture.totp_enroll(&["import", "uri", &file.display().to_string()])
 }

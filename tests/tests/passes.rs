@@ -47,6 +47,17 @@ fn with_use_first_pass_nobody_is_asked() {
     );
 }
 
+/// pam_unix gets the password alone.
+#[test]
+fn a_line_end_pasted_after_the_code_is_no_part_of_the_password() {
+    let fixture = before_a_password("forward_pass");
+    for (then, end) in [(THEN, "\r"), (THEN + 60, "\r\n"), (THEN + 120, "\t")] {
+        let code = fixture.authenticator("alice").code_at(then);
+        let outcome = fixture.login("alice").types(format!("{PASSWORD}{code}{end}")).at(then).run();
+        assert_eq!(outcome.code, PamCode::SUCCESS, "{end:?}: {outcome:?}");
+    }
+}
+
 #[test]
 fn a_password_followed_by_a_code_is_split_and_passed_on() {
     let fixture = before_a_password("forward_pass");

@@ -73,7 +73,8 @@ fn recognise(typed: &[u8]) -> Read {
 }
 
 fn behind(typed: &[u8]) -> Option<Behind> {
-    let BehindPassword { answer, length } = BehindPassword::recognise(typed)?;
+    let BehindPassword { answer, length, after } = BehindPassword::recognise(typed)?;
+    assert_eq!(after, typed.len() - without_line_end(typed).len());
     Some(match (answer, length) {
         (Answer::Trailing(code), None) => Behind::Digits(code.expose().to_vec()),
         (Answer::Recovery(code), Some(length)) => Behind::Recovery(code.expose().to_vec(), length),
@@ -141,6 +142,7 @@ fn plainly_behind(typed: &[u8]) -> Option<Behind> {
     if typed.len() > LONGEST_WITH_PASSWORD {
         return None;
     }
+    let typed = without_line_end(typed);
     let of_length = |length: usize| {
         let end = &typed[typed.len().checked_sub(length)?..];
         match plainly(end) {
@@ -164,8 +166,14 @@ fn plainly_behind(typed: &[u8]) -> Option<Behind> {
     }
 }
 
+fn without_line_end(typed: &[u8]) -> &[u8] {
+    let end = typed.iter().rposition(|byte| !b"\r\n\t".contains(byte)).map_or(0, |last| last + 1);
+    &typed[..end]
+}
+
 /// And stays it, however long the password before it is, up to the longest answer that is looked at.
 fn assert_is_the_end(found: &Behind, typed: &[u8]) {
+    let typed = without_line_end(typed);
     match found {
         Behind::Digits(code) => assert!(typed.ends_with(code)),
         Behind::Recovery(code, length) => {

@@ -81,6 +81,6 @@ fn assert_comes_back(file_content: &SecretFile) {
     let again = parse(file.as_bytes()).unwrap_or_else(|problem| panic!("the written file: {problem:?}"));
     assert_eq!((again.factor, again.window, again.rate), (*factor, *window, *rate));
     assert_eq!((again.used_up_to.max(least), again.skew), ((*used_up_to).max(least), *skew));
-    assert_eq!((again.scratch.len(), again.unknown.len()), (scratch.len(), 0));
+    assert_eq!((again.scratch.len(), again.unknown.len(), again.repeated.len()), (scratch.len(), 0, 0));
     assert!(again.secret.expose() == secret.expose());
 }

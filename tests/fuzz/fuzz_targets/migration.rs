@@ -65,6 +65,7 @@ fn assert_same_for_another_user(line: &[u8], tokens: &[Result<ImportedAuthentica
 /// Written again by hand, an account is read as it was.
 fn assert_comes_back(token: &ImportedAuthenticator) {
     let factor = token.factor;
+    assert!(token.last_code.is_none());
     let (kind, counter) = match factor {
         Factor::Totp(totp) => {
             assert_eq!((totp.parameters().period(), token.used_up_to), (30, 0));

@@ -37,6 +37,8 @@ fn assert_comes_back(token: &ImportedAuthenticator) {
     assert!(token.used_up_to < hotp::END);
     assert!(!token.user.is_empty() && !token.user.contains(|c: char| c.is_ascii_whitespace()));
     assert!(!token.secret.expose().is_empty());
+    let is_code = |code: &[u8]| code.len() == usize::from(digits) && code.iter().all(u8::is_ascii_digit);
+    assert!(token.last_code.as_ref().is_none_or(|code| is_code(code.expose())));
     let secret = HEXLOWER.encode(token.secret.expose());
     let moving = token.factor.period().map_or_else(|| "E".to_owned(), |period| format!("T{period}"));
     let line = format!("HOTP/{moving}/{digits}\t{}\t-\t{secret}\t{}", token.user, token.used_up_to);

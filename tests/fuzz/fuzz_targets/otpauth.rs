@@ -5,6 +5,8 @@
 
 #[path = "../../../totp-enroll/src/import/imported_authenticator.rs"]
 mod imported_authenticator;
+#[path = "../../../totp-enroll/src/import/no_uri.rs"]
+mod no_uri;
 #[path = "../../../totp-enroll/src/import/uri.rs"]
 mod uri;
 #[path = "../../../totp-enroll/src/import/uri_key.rs"]
@@ -62,7 +64,7 @@ fn assert_is_asked_for(line: &[u8]) {
 fn assert_comes_back(token: &ImportedAuthenticator) {
     let factor = token.factor;
     let digits = factor.digits();
-    assert!(DIGITS.contains(&digits));
+    assert!(DIGITS.contains(&digits) && token.last_code.is_none());
     let (kind, moving) = match factor {
         Factor::Totp(totp) => {
             let period = totp.parameters().period();

@@ -11,6 +11,7 @@ mod lines;
 mod migration;
 mod name_map;
 mod new_users;
+mod no_uri;
 mod oath;
 mod secret_file_report;
 mod secret_files;

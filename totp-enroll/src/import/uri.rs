@@ -1,8 +1,9 @@
 //! Parses one `otpauth://` URI (Key URI Format of Google Authenticator), as authenticator apps and password managers export it.
 
 use super::imported_authenticator::ImportedAuthenticator;
+use super::no_uri::NoUri;
 use super::uri_key::{self, KeyError, UriKey};
-use super::wrapping::{NoUri, unwrapped};
+use super::wrapping::unwrapped;
 use percent_encoding::percent_decode;
 use seed_files::base32::{self, Base32Error};
 use std::borrow::Cow;
