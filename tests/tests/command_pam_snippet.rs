@@ -89,7 +89,11 @@ fn the_line_of_another_module_is_replaced_with_its_arguments() {
             "app",
             "auth requisite pam_unix.so\nauth requisite pam_oath.so usersfile=/etc/users.oath window=20 digits=6 alwaysok",
             "auth requisite pam_unix.so\nauth    requisite   pam_totp.so CONF\n",
-            &["import oath /etc/users.oath", "drift_steps = 4 in the config, not 20", "alwaysok becomes nothing"],
+            &[
+                "import oath /etc/users.oath",
+                "drift_steps = 4 in the config, not 20",
+                "alwaysok becomes nothing",
+            ],
         ),
     ] {
         site.service(service, before);

@@ -58,6 +58,12 @@ fn all_users_with_a_file_are_imported_and_the_files_stay() {
     let skipping = fixture.totp_enroll(&[&again[..], &["--skip-enrolled"]].concat());
     skipping.assert_done();
     assert!(skipping.stdout.contains("\"same_secret\":false"), "{skipping:?}");
+    let _ = output(
+        &mut fixture,
+        &["sh", "-c", &format!("{broken}; chmod 0666 /run/home/bob/.google_authenticator")],
+    );
+    assert_eq!(fixture.totp_enroll(&again).status, 1);
+    fixture.totp_enroll(&[&again[..], &["--skip-enrolled"]].concat()).assert_done();
     stored.assert_unchanged(&fixture.state());
 }
 

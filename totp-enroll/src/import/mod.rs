@@ -49,10 +49,11 @@ pub(crate) fn run(context: &Context, command: &Import) -> Result<(), CommandErro
         FileFormat::Uri(_) => lines.of_exports()?,
     };
     let names = NameMap::read(map.as_deref())?;
-    let enrolled = Enrolled::of(context, context.keyring()?, *skip_enrolled);
+    let keyring = context.keyring()?;
     if !dry_run {
         context.store.prepare()?;
     }
+    let enrolled = Enrolled::of(context, keyring, *skip_enrolled);
     let now = machine::now()?;
     let rules = ImportRules { format, names, unknown: (*allow_unknown).into(), enrolled, now };
     let import = LineImport { context, lines, rules };

@@ -261,6 +261,11 @@ impl<'a> Enrolled<'a> {
         Self { context, keyring, no_state_yet, skip }
     }
 
+    /// Whether `--skip-enrolled` passes over this account, whatever the file has for it.
+    pub(super) fn passes_over(&self, account: &Account) -> bool {
+        self.skip && !self.no_state_yet && self.context.is_enrolled(account)
+    }
+
     /// Whether an import may enrol this account; so that an import that is run again changes nothing and succeeds, one with the same
     /// secret is no error.
     ///

@@ -39,10 +39,11 @@ enum NotAccepted {
 
 pub(super) fn run(context: &Context, options: &GoogleAuthenticator) -> Result<(), CommandError> {
     let found = found_files(context, options)?;
-    let enrolled = Enrolled::of(context, context.keyring()?, options.skip_enrolled);
+    let keyring = context.keyring()?;
     if !options.dry_run {
         context.store.prepare()?;
     }
+    let enrolled = Enrolled::of(context, keyring, options.skip_enrolled);
     let now = machine::now()?.realtime;
     let (mut accepted, mut users) = (Vec::<AcceptedFile>::new(), BTreeSet::new());
     let mut others = OtherFiles::default();
@@ -53,11 +54,16 @@ pub(super) fn run(context: &Context, options: &GoogleAuthenticator) -> Result<()
                 let problem = "the user already has a secret file in this import".to_owned();
                 return Err(NotAccepted::Bad(None, problem));
             }
-            let text = text.map_err(|problem| NotAccepted::Bad(None, problem))?;
+            let passed_over = enrolled.passes_over(&account);
+            let bad = |line, problem| match passed_over {
+                true => NotAccepted::Enrolled { same_secret: false },
+                false => NotAccepted::Bad(line, problem),
+            };
+            let text = text.map_err(|problem| bad(None, problem))?;
             let secret_file = google_authenticator::parse(&text, now)
-                .map_err(|(line, error)| NotAccepted::Bad(line, error.to_string()))?;
+                .map_err(|(line, error)| bad(line, error.to_string()))?;
             AcceptedFile::of(secret_file, NewUser::new(account), &file, &context.config)
-                .map_err(|(line, problem)| NotAccepted::Bad(line, problem))?
+                .map_err(|(line, problem)| bad(line, problem))?
                 .if_new(&enrolled)
         });
         match read {
