@@ -109,7 +109,7 @@ impl From<Hash> for Algorithm {
 
 #[derive(Subcommand)]
 pub(crate) enum Import {
-    /// Import secret files of google-authenticator-libpam: one file, those in a directory, or those in all home directories
+    /// Import secret files of google-authenticator-libpam: one, those in a directory, or those in all homes
     ///
     /// Give FILE and --user for one account, a directory of files named by user (secret=/some/where/${USER}), or --all-homes.
     /// Scratch codes, window, used codes and the counter of a counter token (HOTP) are imported too.
