@@ -40,13 +40,18 @@ impl Notice {
         Some(Self { at, what: text.what.to_owned(), otherwise: text.otherwise.to_owned(), fields })
     }
 
-    /// What a person is told in place of a notice that is torn: that it is lost. Empty `user`: the account is not known.
+    /// What is sent in place of a notice that is torn: that it is lost.
     #[must_use]
-    pub fn lost(user: &str, at: u64) -> Self {
+    pub fn lost(account: &LostAccount, at: u64) -> Self {
         let field = |key: &str, value: &str| (key.to_owned(), value.to_owned());
         let mut fields = vec![field("event", Name::NotifyFailed.as_str())];
-        if !user.is_empty() {
-            fields.push(field("user", user));
+        match account {
+            LostAccount::Unknown => {}
+            LostAccount::Named(user) => fields.push(field("user", user)),
+            LostAccount::Uid { uid, now } => {
+                fields.push(field("uid", &uid.to_string()));
+                fields.extend(now.as_ref().map(|now| field("uid_now_of", now)));
+            }
         }
         Self { at, what: LOST.what.to_owned(), otherwise: LOST.otherwise.to_owned(), fields }
     }
@@ -62,7 +67,7 @@ impl Notice {
         self.fields.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
-    /// The user; empty for the summary of an import, which is about many, and if the account is not known.
+    /// The user; empty for the summary of an import, which is about many, and if the name of the account is not known.
     #[must_use]
     pub fn user(&self) -> &str {
         self.field("user").unwrap_or_default()
@@ -108,6 +113,22 @@ impl Notice {
             Some(_) | None => Err(NoticeError::Broken),
         }
     }
+}
+
+/// Whose notice is torn, as far as the name of its file tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LostAccount {
+    /// The system did not know the account when the notice was written.
+    Unknown,
+    /// The account of this name.
+    Named(String),
+    /// The account that had this uid then. `now`: an account of another name has it by now; `None`: no account has.
+    Uid {
+        /// The uid.
+        uid: u32,
+        /// The name of the account that has it now.
+        now: Option<String>,
+    },
 }
 
 fn own(fields: Vec<(&str, String)>) -> Vec<(String, String)> {

@@ -13,17 +13,16 @@ use crate::told_notices::ToldNotices;
 use crate::trusted_file_changes::make_directory;
 use crate::trusted_files::{Access, DRAFT, Directory, if_exists, read_opened};
 use crate::trusted_files::{Lock, LockMode, Locked, lock, lock_directory};
-use base16ct::lower;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, RenameFlags, renameat2};
 use nix::sys::stat::Mode;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use totp_core::notice::Notice;
-use totp_core::random::{Entropy, random_array};
+use totp_core::random::Entropy;
 use totp_core::store::StoreError;
 use totp_core::store::notices::{
-    Begun, DAY, NoticeSpool, Origin, SendLock, Sending, Source, Topic, Waiting, space_for,
+    Begun, DAY, NoticeSpool, Origin, SendLock, Sending, Source, Topic, Waiting, new_id, space_for,
 };
 
 /// The directory's name below `paths.state`.
@@ -80,12 +79,11 @@ impl SpoolDirectory {
     ) -> Result<Waiting, StoreError> {
         make_directory(&self.path(), Mode::S_IRWXU)?;
         let number = self.space_for(notice.at, uid, origin)?;
-        let id: [u8; 16] = random_array(entropy).map_err(|_| FileError::System {
+        let id = new_id(notice.user(), entropy).map_err(|_| FileError::System {
             file: self.path(),
             action: "name a notice without random bytes in",
             source: Errno::EAGAIN,
         })?;
-        let id = lower::encode_string(&id);
         Ok(Waiting { at: notice.at, number, uid, id, tries: 0, last: 0, source })
     }
 

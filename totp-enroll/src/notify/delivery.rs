@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use totp_core::audit_event::{Event, Name};
 use totp_core::config::Command;
-use totp_core::notice::{Notice, NoticeError};
+use totp_core::notice::{LostAccount, Notice, NoticeError};
 use totp_core::store::Engine;
 use totp_core::store::notices::{NoticeSpool, SendLock, Sending, Source, Waiting};
 use totp_host::machine;
@@ -181,15 +181,10 @@ impl<S: NoticeSpool> Run<'_, S> {
         };
         let notice = match Notice::decode(&text) {
             Ok(notice) => notice,
-            // A power cut tore it. Its name, which outlasted that, says when it was and whom it is for.
-            Err(error @ NoticeError::Broken) => {
-                let user = waiting.uid.and_then(machine::account_name).unwrap_or_default();
-                let lost = Notice::lost(&user, waiting.at);
-                if waiting.tries == 0 {
-                    self.log(waiting, Some(&lost), tries(waiting), "torn", &error.to_string());
-                }
-                lost
-            }
+            Err(NoticeError::Broken) => match self.lost(waiting)? {
+                Some(lost) => lost,
+                None => return Ok(Next::GoOn),
+            },
             // A newer version can read it, so it is never given up.
             Err(error @ NoticeError::OtherVersion) => {
                 self.sending.later(waiting, machine::now()?.realtime)?;
@@ -213,6 +208,44 @@ impl<S: NoticeSpool> Run<'_, S> {
                 self.failed(waiting, Some(&notice), &problem).map(|()| Next::Stop)
             }
         }
+    }
+
+    /// What is sent in place of a notice that a power cut tore. Its name, which outlasted that, says when it was and whom it is for.
+    /// `None`: it is tried again, because the account has no name now, as where a directory service does not answer yet.
+    fn lost(&mut self, waiting: &Waiting) -> Result<Option<Notice>, CommandError> {
+        let now = machine::now()?.realtime;
+        let (account, waits) = match (waiting.uid, waiting.uid.and_then(machine::account_name)) {
+            (None, _) => (LostAccount::Unknown, false),
+            (Some(_), Some(user)) if waiting.is_about(&user) => (LostAccount::Named(user), false),
+            // A renamed account, or another person: what happened to the one before is not for them.
+            (Some(uid), Some(user)) => (LostAccount::Uid { uid, now: Some(user) }, false),
+            (Some(uid), None) => (LostAccount::Uid { uid, now: None }, !waiting.is_of_yesterday(now)),
+        };
+        let lost = Notice::lost(&account, waiting.at);
+        let mut problem = NoticeError::Broken.to_string();
+        if let LostAccount::Uid { uid, now } = &account {
+            problem.push_str(&match now {
+                Some(user) => format!("; the uid {uid} now belongs to {user}, who had another name then or is another person"),
+                None => format!("; the uid {uid} has no name now: the directory service does not answer, or the account was removed"),
+            });
+        }
+        if waits {
+            self.sending.later(waiting, now)?;
+            self.report.failed = self.report.failed.saturating_add(1);
+            self.log(
+                waiting,
+                None,
+                tries(waiting),
+                "waits",
+                &format!("{problem}; it is tried again for a day"),
+            );
+            return Ok(None);
+        }
+        // Once, and not at each try of the mail.
+        if waiting.tries == 0 || matches!(account, LostAccount::Uid { now: None, .. }) {
+            self.log(waiting, Some(&lost), tries(waiting), "torn", &problem);
+        }
+        Ok(Some(lost))
     }
 
     fn failed(

@@ -54,12 +54,13 @@ impl Message {
             copies.push(copy.as_str());
         }
         let is_import = notice.field("event") == Some(Name::Imported.as_str());
-        let user = match notice.user() {
-            "" if is_import => "import",
-            "" => "unknown account",
-            user => user,
+        let user = match (notice.user(), notice.field("uid")) {
+            ("", _) if is_import => "import".to_owned(),
+            ("", Some(uid)) => format!("uid {uid}"),
+            ("", None) => "unknown account".to_owned(),
+            (user, _) => user.to_owned(),
         };
-        let user = plain(user, LONGEST_IN_THE_SUBJECT);
+        let user = plain(&user, LONGEST_IN_THE_SUBJECT);
         let perhaps = match outcome {
             Outcome::Known => "",
             Outcome::Unknown => " (perhaps)",
@@ -95,9 +96,10 @@ enum Outcome {
 
 /// Writing to a String cannot fail.
 fn body(text: &mut String, notice: &Notice, outcome: Outcome, host: &str) {
-    let user = match notice.user() {
-        "" => String::new(),
-        user => format!(" of the account {}", readable(user)),
+    let user = match (notice.user(), notice.field("uid")) {
+        ("", None) => String::new(),
+        ("", Some(uid)) => format!(" of the account that had the uid {uid}"),
+        (user, _) => format!(" of the account {}", readable(user)),
     };
     let _ = write!(text, "About the one-time codes{user} on {host}:\n\n    {}\n\n", notice.what);
     if outcome == Outcome::Unknown {
@@ -118,6 +120,7 @@ fn body(text: &mut String, notice: &Notice, outcome: Outcome, host: &str) {
     for (key, value) in notice.fields() {
         match key {
             "event" | "user" | "by" | "rhost" | "service" => {}
+            "uid_now_of" => row("uid now of", value),
             "wrong" => row("wrong codes", value),
             "places" => row("unknown places", value),
             "used_percent" => row("budget used (%)", value),

@@ -1,7 +1,7 @@
 //! The spool of notices: the trait that an engine implements, the order and limits of waiting notices, and when each is retried.
 
 use crate::notice::Notice;
-use crate::random::Entropy;
+use crate::random::{Entropy, EntropyError, random_array};
 use crate::store::error::StoreError;
 use base16ct::lower;
 use sha2::{Digest, Sha256};
@@ -28,6 +28,8 @@ const LONGEST_PAUSE: u64 = 3600;
 /// "notify --now" does, gives up nothing earlier.
 const ENOUGH_TRIES: u32 = 78;
 const LONGEST_WAIT: u64 = 3 * 86400;
+/// This many tries take a day.
+const TRIES_OF_A_DAY: u32 = 30;
 
 /// The program that leaves a notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -268,7 +270,7 @@ pub struct Waiting {
     pub number: u32,
     /// The account that it is about; `None`: the system did not know the account.
     pub uid: Option<u32>,
-    /// Its name, the same across tries.
+    /// Its name, the same across tries ([`new_id`]).
     pub id: String,
     /// How often it was tried.
     pub tries: u32,
@@ -301,11 +303,43 @@ impl Waiting {
         now.saturating_sub(self.at) > LONGEST_WAIT
     }
 
+    /// Whether the account that it is about had this name, as far as its id tells: one of 2^32 other names passes too. A uid may have
+    /// another person by now.
+    #[must_use]
+    pub fn is_about(&self, user: &str) -> bool {
+        self.id.get(ID_RANDOM * 2..).is_some_and(|rest| rest == lower::encode_string(&digest(user)))
+    }
+
+    /// Whether it was tried for a day since it happened, as one is whose account has no name: a directory service may be down for hours.
+    #[must_use]
+    pub fn is_of_yesterday(&self, now: u64) -> bool {
+        self.tries.saturating_add(1) >= TRIES_OF_A_DAY && now.saturating_sub(self.at) > DAY
+    }
+
     /// Its name, the same across tries.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
+}
+
+/// The parts of an id, in bytes: random ones, and those of the account's name.
+const ID_RANDOM: usize = 12;
+const ID_NAME: usize = 4;
+
+/// A new [`Waiting::id`], 32 hexadecimal digits: random bytes, then some of SHA-256 over the name of the account.
+///
+/// # Errors
+/// [`EntropyError`].
+pub fn new_id(user: &str, entropy: &mut dyn Entropy) -> Result<String, EntropyError> {
+    let random: [u8; ID_RANDOM] = random_array(entropy)?;
+    Ok(lower::encode_string(&random) + &lower::encode_string(&digest(user)))
+}
+
+fn digest(user: &str) -> [u8; ID_NAME] {
+    let mut digest = [0; ID_NAME];
+    digest.iter_mut().zip(Sha256::digest(user)).for_each(|(byte, digested)| *byte = digested);
+    digest
 }
 
 /// The number of one more notice among those of the same second; `None` if there are too many already.
