@@ -26,6 +26,7 @@ enum ErrorKind {
     Usage,
     NotEnrolled,
     NotPermitted,
+    NotYet,
 }
 
 impl CommandError {
@@ -48,6 +49,11 @@ impl CommandError {
     /// The operator may not do this: exit status 4.
     pub(crate) fn not_permitted(problem: impl Into<String>) -> Self {
         Self { kind: ErrorKind::NotPermitted, ..Self::refused(problem) }
+    }
+
+    /// Time alone will change it, and the same command will succeed later: exit status 5.
+    pub(crate) fn not_yet(problem: impl Into<String>) -> Self {
+        Self { kind: ErrorKind::NotYet, ..Self::refused(problem) }
     }
 
     /// Adds the file, and the line if there is one. A file that is already set is kept: it is closer to the cause.
@@ -75,6 +81,7 @@ impl CommandError {
             ErrorKind::Usage => 2,
             ErrorKind::NotEnrolled => 3,
             ErrorKind::NotPermitted => 4,
+            ErrorKind::NotYet => 5,
         }
     }
 }

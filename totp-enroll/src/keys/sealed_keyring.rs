@@ -80,12 +80,20 @@ fn encrypt(text: &Secret, seal_options: &SealOptions) -> Result<Secret, CommandE
 /// Opens what was sealed on this machine.
 fn decrypt(sealed: &Secret) -> Result<Secret, CommandError> {
     systemd_creds(&[NAME, "decrypt", "-", "-"], sealed).map_err(|problem| {
-        CommandError::refused(match TpmLockout::of_this_machine() {
-            Some(lockout) => format!("does not open now: {lockout} ({problem})"),
-            None => format!(
+        match TpmLockout::of_this_machine() {
+            Some(lockout) => {
+                let problem = format!("does not open now: {lockout} ({problem})");
+                // pam-totp-keyring-retry.service goes by the exit status.
+                if lockout.ends_by_itself() {
+                    CommandError::not_yet(problem)
+                } else {
+                    CommandError::refused(problem)
+                }
+            }
+            None => CommandError::refused(format!(
                 "does not open on this machine: {problem}; restore a backup with \"totp-enroll keys restore FILE\""
-            ),
-        })
+            )),
+        }
     })
 }
 

@@ -42,6 +42,11 @@ impl TpmLockout {
         Self::asked(Path::new(DEVICE)).ok()?
     }
 
+    /// Whether it ends while the machine runs, without a command.
+    pub(super) fn ends_by_itself(&self) -> bool {
+        self.interval.0 > 0
+    }
+
     fn asked(device: &Path) -> std::io::Result<Option<Self>> {
         let mut tpm = File::options().read(true).write(true).open(device)?;
         tpm.write_all(&COMMAND)?;
@@ -77,7 +82,8 @@ impl fmt::Display for TpmLockout {
         )?;
         if interval.0 == 0 {
             return f.write_str(
-                "it stays locked until its owner clears the lock (\"tpm2_dictionarylockout --clear-lockout\")",
+                "it stays locked until its owner clears the lock: run \"tpm2_dictionarylockout --clear-lockout\", then \"totp-enroll keys \
+                 open\"; do not restore a backup",
             );
         }
         write!(
@@ -119,8 +125,11 @@ mod tests {
         {
             assert!(said.contains(words), "{words}: {said}");
         }
-        let forever = TpmLockout { interval: Seconds(0), ..lockout }.to_string();
-        assert!(forever.contains("until its owner clears the lock"), "{forever}");
+        let forever = TpmLockout { interval: Seconds(0), ..lockout };
+        assert_eq!([lockout, forever].map(|one| one.ends_by_itself()), [true, false]);
+        let said = forever.to_string();
+        assert!(said.contains("until its owner clears the lock"), "{said}");
+        assert!(!said.contains("retry.timer"), "{said}");
     }
 
     #[test]
