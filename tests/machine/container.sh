@@ -3,6 +3,7 @@
 # is only read. Its kernel and its boot clock are the host's. Needs `work`, a directory on a disk.
 
 # Without the variable it looks for controllers of cgroup v1 where the host has them, and systemd 257 has none of them.
+# --keep-unit: in the control group of its caller, see container_cgroup.
 nspawn=(env SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn --quiet --register=no --keep-unit --private-network)
 
 # container_start NAME ROOT: boots it (some two seconds) and waits until every unit has started.
@@ -42,7 +43,7 @@ container_wait_for() {
 
 container_boot() {
     local dir=$work/$1 _
-    "${nspawn[@]}" --boot --console=pipe --machine="$1" --directory="$dir/root" </dev/null >>"$dir/console" 2>&1 &
+    container_in_cgroup "$1" --boot --console=pipe --machine="$1" --directory="$dir/root" </dev/null >>"$dir/console" 2>&1 &
     echo "$!" >"$dir/outer"
     for _ in {1..300}; do
         kill -0 "$(cat "$dir/outer")" 2>/dev/null || break
@@ -62,12 +63,39 @@ container_run() {
         PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 TERM=dumb "$@" </dev/null
 }
 
+# container_in_cgroup NAME WORD...: nspawn in a control group of its own, in each hierarchy that systemd uses. Containers in one group
+# would end each other's processes. In a subshell.
+container_in_cgroup() {
+    local directory
+    for directory in "${cgroups[@]}"; do
+        mkdir -p "$directory/pam-totp-test-$1." && echo "$BASHPID" >"$directory/pam-totp-test-$1./cgroup.procs" || exit
+    done
+    exec "${nspawn[@]}" "${@:2}"
+}
+
+# The groups of this process.
+mapfile -t cgroups < <(while IFS=: read -r _ controllers path; do
+    case $controllers in
+        "") findmnt --noheadings --list --output TARGET --types cgroup2 ;;
+        name=systemd) findmnt --noheadings --list --output TARGET --types cgroup --options name=systemd ;;
+    esac | head -n 1 | sed "s|\$|${path%/}|"
+done </proc/self/cgroup)
+
+# container_cgroups_clear START: removes the groups of containers that have ended and whose names start so. Each name ends in a dot.
+container_cgroups_clear() {
+    local directory
+    for directory in "${cgroups[@]}"; do
+        find "$directory" -depth -type d -path "$directory/pam-totp-test-$1*" -exec rmdir {} + 2>/dev/null || true
+    done
+}
+
 # Ends every process in it at once. A shutdown in order tests nothing here and takes longer.
 container_off() {
     local outer
     outer=$(cat "$work/$1/outer")
     kill -KILL "$(cat "$work/$1/leader")" 2>/dev/null || true
     wait "$outer" 2>/dev/null || true
+    container_cgroups_clear "$1."
 }
 
 container_remove() {
@@ -77,11 +105,13 @@ container_remove() {
 
 # container_possible ROOT: prints why not, if not.
 container_possible() {
-    local said
+    local said status=1
     mkdir -p "$work/probe"/{upper,work,root}
     said=$(mount -t overlay overlay -o "lowerdir=$1,upperdir=$work/probe/upper,workdir=$work/probe/work" "$work/probe/root" 2>&1 &&
-        "${nspawn[@]}" --pipe --directory="$work/probe/root" true 2>&1 </dev/null) && { container_remove probe; return; }
+        (container_in_cgroup probe --pipe --directory="$work/probe/root" true) 2>&1 </dev/null) && status=0
+    container_cgroups_clear probe.
     container_remove probe 2>/dev/null || true
+    [ "$status" -ne 0 ] || return 0
     printf '%s\n' "$said" | tail -n 1
     return 1
 }

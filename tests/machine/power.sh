@@ -1,10 +1,15 @@
 # shellcheck shell=bash
 # Part "power": a storm of logins and commands on a recorded disk in user-mode Linux, then a power cut at each point of it.
 
+plan_power() {
+    root_of bookworm >/dev/null
+    job power part_power
+}
+
 part_power() {
     local dir=$work/power points=150 seconds=15 status=0 seed=${TOTP_SEED:-$(($(date +%s) / 86400))}
     [ "$RUN_LONG" = no ] || { points=1000 seconds=45; }
-    printf '\n== power cuts (TOTP_SEED=%s)\n' "$seed"
+    echo "  TOTP_SEED=$seed"
     power_root "$dir" || die "the machine of the power cuts could not be made"
     power_storm "$dir" "$seconds" "$seed" || {
         cannot "power" "$(tail -n 3 "$dir/console" | xargs)"
@@ -14,8 +19,8 @@ part_power() {
     mkdir "$dir/points"
     mount -t tmpfs -o size=512M tmpfs "$dir/points"
     python3 "$machine/power/replay.py" "$dir/root" "$dir" "$points" "$seed" || status=1
-    [ "$status" -eq 0 ] || failed+=("power: TOTP_SEED=$seed")
     umount "$dir/root" "$dir/points"
+    return "$status"
 }
 
 # power_root DIRECTORY: root/ is a Debian with the module and the command, base.img a disk with what is stored of people who have

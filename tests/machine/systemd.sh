@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Part "systemd": each story in a container of its own, on each Debian.
 
-part_systemd() {
+plan_systemd() {
     local suite story root why
     local told=${RUN_STORIES:-$(cd "$machine/stories" && echo *)}
     make_materials
@@ -11,12 +11,7 @@ part_systemd() {
             cannot "systemd on $suite" "$why"
             continue
         fi
-        for story in $told; do
-            printf '\n== %s: %s\n' "$suite" "$story"
-            local began=$SECONDS
-            tell "$suite" "$story" "$root" || failed+=("$suite: $story")
-            printf '   %s s\n' "$((SECONDS - began))"
-        done
+        for story in $told; do job "$suite-$story" tell "$suite" "$story" "$root"; done
     done
 }
 

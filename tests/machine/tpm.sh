@@ -2,10 +2,14 @@
 # Part "tpm": a Debian 13 with an emulated TPM, in QEMU without hardware virtualisation. Each boot tells one stage of tpm/story.
 # Minutes for each: only with --long. Needs systemd.sh for what is in /test.
 
+plan_tpm() {
+    make_materials
+    root_of trixie >/dev/null
+    job tpm part_tpm
+}
+
 part_tpm() {
     local dir=$work/tpm _
-    printf '\n== tpm\n'
-    make_materials
     tpm_root "$dir" || die "the machine with a TPM could not be made"
     tpm_stage "$dir" first seal || return 0
     # Power cuts: the machine ends as soon as the keyring was opened.
@@ -71,7 +75,7 @@ tpm_stage() {
     tpm_wait "$dir" "the stage has ended" || true
     tr -d '\r' <"$dir/console" | grep -aE '^  ok' || true
     if ! grep -aq "the stage has ended well" "$dir/console"; then
-        failed+=("tpm: $3")
+        fails "tpm: $3"
         tr -d '\r' <"$dir/console" | grep -v '^  ok' | tail -n 50
         tpm_off
         return 1
@@ -92,7 +96,7 @@ tpm_cut() {
     rm -f "$dir/console"
     tpm_boot "$@" none
     if ! tpm_wait "$dir" "Finished .*pam-totp-keyring.service"; then
-        failed+=("tpm: the keyring was not opened before a power cut")
+        fails "tpm: the keyring was not opened before a power cut"
         tr -d '\r' <"$dir/console" | tail -n 50
         tpm_off
         return 1

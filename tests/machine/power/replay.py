@@ -247,6 +247,8 @@ with open(disk, "r+b", buffering=0) as writable:
         if index in chosen:
             check(disk, answered, f"point {index}")
 
+# A storm without one of them shows nothing about it.
+faults += [f"the storm has no login by {kind}" for kind in ("totp", "recovery", "hotp") if not kinds[kind]]
 print(f"  {figures['answers']} answers, {len(candidates)} points in the record: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())))
 print(f"  {figures['points']} points checked: {figures['code']} codes, {figures['used recovery code']} used and "
       f"{figures['void recovery code']} void recovery codes offered again, {figures['unused']} unused ones, {figures['listed']} enrolments")
