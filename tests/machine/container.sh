@@ -54,13 +54,19 @@ container_boot() {
     container_run "$1" systemctl is-system-running --wait >/dev/null || true
 }
 
-# container_run NAME COMMAND...: as root in it.
+# container_run NAME COMMAND...: as root in it, and in the control group of its first process: systemd 257 refuses those outside.
 container_run() {
-    local leader
+    local name=$1 leader
     leader=$(cat "$work/$1/leader")
     shift
-    nsenter --target "$leader" --all --wdns=/ env --ignore-environment --default-signal=INT,QUIT,HUP,PIPE \
-        PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 TERM=dumb "$@" </dev/null
+    (
+        for directory in "${cgroups[@]}"; do
+            directory=$directory/pam-totp-test-$name./payload/init.scope
+            [ ! -d "$directory" ] || echo "$BASHPID" >"$directory/cgroup.procs"
+        done
+        exec nsenter --target "$leader" --all --wdns=/ env --ignore-environment --default-signal=INT,QUIT,HUP,PIPE \
+            PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 TERM=dumb "$@" </dev/null
+    )
 }
 
 # container_in_cgroup NAME WORD...: nspawn in a control group of its own, in each hierarchy that systemd uses. Containers in one group
@@ -103,15 +109,36 @@ container_remove() {
     rm -rf --one-file-system "${work:?}/$1"
 }
 
-# container_possible ROOT: prints why not, if not.
-container_possible() {
-    local said status=1
+# layer_possible ROOT: prints why not, if not.
+layer_possible() {
+    local said
     mkdir -p "$work/probe"/{upper,work,root}
-    said=$(mount -t overlay overlay -o "lowerdir=$1,upperdir=$work/probe/upper,workdir=$work/probe/work" "$work/probe/root" 2>&1 &&
-        (container_in_cgroup probe --pipe --directory="$work/probe/root" true) 2>&1 </dev/null) && status=0
-    container_cgroups_clear probe.
-    container_remove probe 2>/dev/null || true
-    [ "$status" -ne 0 ] || return 0
-    printf '%s\n' "$said" | tail -n 1
+    said=$(mount -t overlay overlay -o "lowerdir=$1,upperdir=$work/probe/upper,workdir=$work/probe/work" "$work/probe/root" 2>&1) && return
+    rm -rf "$work/probe"
+    printf 'no file system in layers: %s\n' "$said" | tail -n 1
     return 1
+}
+
+# container_possible ROOT: the same.
+container_possible() {
+    local said status=0
+    layer_possible "$1" || return
+    said=$( (container_in_cgroup probe --pipe --directory="$work/probe/root" true) 2>&1 </dev/null) || status=$?
+    container_cgroups_clear probe.
+    container_remove probe
+    [ "$status" -ne 0 ] || return 0
+    printf 'systemd-nspawn ended with status %s: %s\n' "$status" "$(tail -n 1 <<<"$said")"
+    return 1
+}
+
+# layered_job PART COMMAND: a job that needs only a layer over Debian 12.
+layered_job() {
+    local root why
+    root=$(root_of bookworm)
+    if why=$(layer_possible "$root"); then
+        container_remove probe
+        job "$@"
+    else
+        cannot "$1" "$why"
+    fi
 }

@@ -2,8 +2,7 @@
 # Part "power": a storm of logins and commands on a recorded disk in user-mode Linux, then a power cut at each point of it.
 
 plan_power() {
-    root_of bookworm >/dev/null
-    job power part_power
+    layered_job power part_power
 }
 
 part_power() {
@@ -11,15 +10,20 @@ part_power() {
     [ "$RUN_LONG" = no ] || { points=1000 seconds=45; }
     echo "  TOTP_SEED=$seed"
     power_root "$dir" || die "the machine of the power cuts could not be made"
+    power_loop "$dir" || {
+        cannot power "no loop device: $(tail -n 1 "$dir/console")"
+        return
+    }
     power_storm "$dir" "$seconds" "$seed" || {
-        cannot "power" "$(tail -n 3 "$dir/console" | xargs)"
+        power_ended power "$dir"
         return
     }
     # The copies of the disk are in memory: the host's disk has no part in this.
     mkdir "$dir/points"
     mount -t tmpfs -o size=512M tmpfs "$dir/points"
     python3 "$machine/power/replay.py" "$dir/root" "$dir" "$points" "$seed" || status=1
-    umount "$dir/root" "$dir/points"
+    # A loop device that is still being released holds the last copy.
+    umount --lazy "$dir/root" "$dir/points"
     return "$status"
 }
 
@@ -71,6 +75,21 @@ power_machine() {
     shift
     TMPDIR=$dir linux.uml mem=256M rootfstype=hostfs "rootflags=$dir/root" rw con=null con0=null,fd:1 ssl=null \
         "ubda=$dir/live.img" "uml_dir=$dir" quiet "$@" </dev/null >"$dir/console" 2>&1
+}
+
+# power_ended PART DIRECTORY: a machine has ended too early. If it never ran, it does not run here.
+power_ended() {
+    local said
+    said=$(tr -d '\r' <"$2/console" | tail -n 3 | xargs -d '\n')
+    grep -aq 'the machine runs' "$2/console" || { cannot "$1" "user-mode Linux ended: $said"; return; }
+    echo "  FAILED: the machine ended: $said"
+    return 1
+}
+
+# power_loop DIRECTORY: whether a disk in a file can be mounted.
+power_loop() {
+    mkdir "$1/mounted"
+    mount -o loop,ro "$1/base.img" "$1/mounted" >"$1/console" 2>&1 && umount "$1/mounted"
 }
 
 power_storm() {

@@ -195,6 +195,7 @@ mod tests {
             ErrorKind::Usage => ErrorKind::Usage,
             ErrorKind::NotEnrolled => ErrorKind::NotEnrolled,
             ErrorKind::NotPermitted => ErrorKind::NotPermitted,
+            ErrorKind::NotYet => ErrorKind::NotYet,
         );
         let error_statuses =
             kinds.into_iter().map(|kind| CommandError { kind, ..CommandError::refused("") }.status());
@@ -217,5 +218,6 @@ mod tests {
         assert_eq!(CommandError::not_enrolled("alice").status(), 3);
         assert_eq!(CommandError::from(EnrolmentError::NotEnrolled).status(), 3);
         assert_eq!(CommandError::not_permitted("").status(), 4);
+        assert_eq!(CommandError::not_yet("").status(), 5);
     }
 }

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 
 /// Manage enrolments for one-time codes: enrol, recover, import, diagnose
 ///
-/// Exit status: 0 done; 1 refused or failed; 2 usage; 3 not enrolled; 4 not permitted.
+/// Exit status: 0 done; 1 refused or failed; 2 usage; 3 not enrolled; 4 not permitted; 5 not yet.
 #[derive(Parser)]
 #[command(name = "totp-enroll", version, max_term_width = 100)]
 pub(crate) struct Cli {
